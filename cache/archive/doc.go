@@ -1,0 +1,46 @@
+// Package archive turns the result of a task into one compressed stream and
+// back.
+//
+// # Format 1
+//
+// An archive is a tar (POSIX.1-2001, PAX) in one or more zstd frames (RFC 8878)
+// whose window is at most [MaxWindow] bytes. `zstd -dc FILE | tar t` lists it.
+// Its entries come in this order:
+//
+//	metadata.json    {"format":1,"hash":"<Nx's task hash>","code":<exit code>}
+//	terminalOutput   what the task printed, UTF-8, byte for byte
+//	outputs/…        the files of <cacheDirectory>/<hash>, names sorted by folder
+//
+// Below outputs/ there are regular files, directories and symbolic links,
+// nothing else. Every directory has an entry, which comes before the entries
+// in it; so empty directories survive, and an entry can never reach its place
+// through a link. Names use "/" on every platform. An entry keeps permission
+// bits (0777), modification time (nanoseconds, as PAX mtime) and link target;
+// it has no owner. setuid, setgid and sticky bits are dropped. A hard link
+// becomes a second regular file.
+//
+// The same tree, exit code and terminal output always give the same bytes.
+//
+// # What a reader refuses
+//
+// [Extract] takes an archive whole or not at all. It refuses:
+//
+//   - a first entry that is not metadata.json, a second that is not terminalOutput,
+//     or a metadata format it does not know;
+//   - absolute names, "..", empty or duplicate components, names outside outputs/,
+//     and on Windows names that are reserved there;
+//   - two entries of one name, and an entry whose parent has not come before as a
+//     directory;
+//   - hard links, devices, FIFOs, sockets;
+//   - links whose target is absolute or leaves outputs/, also by way of another
+//     link (see checkLinks);
+//   - more entries or bytes than [Limits] allow;
+//   - anything after the end of the tar.
+//
+// A "\" in a name is read as "/", so that an archive made by a careless Windows
+// writer restores in folders (nx-remotecache issues of that kind: nx#29890);
+// [Write] never makes one.
+//
+// Files are created through [os.Root], links last, so no write ever follows
+// one. The caller extracts into a fresh directory beside the target and renames it.
+package archive

@@ -1,0 +1,343 @@
+package archive
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Limits bound what an archive may unpack to. The zero value stands for
+// [DefaultLimits].
+type Limits struct {
+	Entries int   // number of entries below outputs/
+	Bytes   int64 // sum of the sizes of all files, terminal output included
+}
+
+// DefaultLimits are far above real outputs and far below a full disk's worth
+// of zeros.
+var DefaultLimits = Limits{Entries: 2_000_000, Bytes: 64 << 30}
+
+// Contents is what [Extract] found besides the files.
+type Contents struct {
+	Task
+	Size int64 // bytes of all regular files below outputs/
+
+	// TerminalOutput is what the task printed, unless it is longer than
+	// [InlineTerminalOutput]; then it is nil and TerminalOutputFile is the
+	// path of a file in the directory given to Extract.
+	TerminalOutput     []byte
+	TerminalOutputFile string
+}
+
+// OutputsPath is where [Extract] puts the outputs when called with dir.
+func OutputsPath(dir string) string { return filepath.Join(dir, outputsName) }
+
+// Extract unpacks the archive r into dir, which must exist and be empty, and
+// reads r to its end. The outputs are then in [OutputsPath](dir).
+//
+// An error that wraps [ErrRefused] says that the archive is not to be used;
+// others come from reading r or from the file system. After an error dir holds
+// parts, all of them writable: the caller removes it.
+func Extract(r io.Reader, dir string, limits Limits) (Contents, error) {
+	if limits == (Limits{}) {
+		limits = DefaultLimits
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return Contents{}, err
+	}
+	defer root.Close() // a handle of a directory: nothing is lost
+
+	u := &unpacker{root: root, dir: dir, left: limits, links: make(links), seen: make(map[string]byte)}
+	if err := u.read(r); err != nil {
+		return Contents{}, err
+	}
+	// Links, and what makes directories unwritable, come after the last byte
+	// of r was read: r may find only there that it was not what it should be.
+	if err := u.finish(); err != nil {
+		return Contents{}, err
+	}
+	return u.contents, nil
+}
+
+type unpacker struct {
+	root     *os.Root
+	dir      string
+	left     Limits
+	contents Contents
+
+	seen  map[string]byte // name → tar type
+	links links
+	late  []attributes // links and directories, in the order of the archive
+}
+
+// attributes are set at the end: a directory's mode could forbid, and its
+// time would be changed by, creating what is in it.
+type attributes struct {
+	name    string
+	mode    fs.FileMode
+	modTime time.Time
+}
+
+func (u *unpacker) read(r io.Reader) error {
+	source := &source{r: r}
+	zr, err := zstd.NewReader(source,
+		zstd.WithDecoderMaxWindow(MaxWindow),
+		zstd.WithDecoderConcurrency(1),
+	)
+	if err != nil {
+		return fmt.Errorf("zstd: %w", err)
+	}
+	defer zr.Close()
+
+	if err := u.entries(tar.NewReader(zr)); err != nil {
+		return source.blame(err)
+	}
+	for _, rest := range []io.Reader{zr, source} {
+		if n, err := io.CopyN(io.Discard, rest, 1); n > 0 {
+			return refused("data after the end of the tar")
+		} else if !errors.Is(err, io.EOF) {
+			return source.blame(err)
+		}
+	}
+	return nil
+}
+
+// source remembers the error of the reader under the decompressor, so that a
+// broken connection is not mistaken for a broken archive.
+type source struct {
+	r   io.Reader
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}
+
+// blame returns the error of the underlying reader if there is one, else err
+// as the archive's own doing unless the file system is at fault.
+func (s *source) blame(err error) error {
+	if s.err != nil {
+		return s.err
+	}
+	if _, ok := errors.AsType[*fs.PathError](err); ok || errors.Is(err, ErrRefused) {
+		return err
+	}
+	if _, ok := errors.AsType[*os.LinkError](err); ok {
+		return err
+	}
+	return refused("%v", err)
+}
+
+func (u *unpacker) entries(tr *tar.Reader) error {
+	if err := u.metadata(tr); err != nil {
+		return err
+	}
+	if err := u.terminal(tr); err != nil {
+		return err
+	}
+	for {
+		header, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if err := u.entry(header, tr); err != nil {
+			return err
+		}
+	}
+	if u.seen[outputsName] != tar.TypeDir {
+		return refused("it has no %s/", outputsName)
+	}
+	return nil
+}
+
+// expect reads the header of the next entry, which must be a file called name.
+func expect(tr *tar.Reader, name string) (*tar.Header, error) {
+	header, err := tr.Next()
+	if errors.Is(err, io.EOF) {
+		return nil, refused("it ends before %s", name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if header.Name != name || header.Typeflag != tar.TypeReg {
+		return nil, refused("found %q where %s must be", header.Name, name)
+	}
+	return header, nil
+}
+
+func (u *unpacker) metadata(tr *tar.Reader) error {
+	const limit = 4 << 10
+	header, err := expect(tr, metadataName)
+	if err != nil {
+		return err
+	}
+	if header.Size > limit {
+		return refused("%s has %d bytes, at most %d are allowed", metadataName, header.Size, limit)
+	}
+	content, err := io.ReadAll(tr)
+	if err != nil {
+		return err
+	}
+	var m metadata
+	if err := json.Unmarshal(content, &m); err != nil {
+		return refused("%s: %v", metadataName, err)
+	}
+	if m.Format != Format {
+		return refused("its format is %d, this version reads %d", m.Format, Format)
+	}
+	u.contents.Task = m.Task
+	return nil
+}
+
+func (u *unpacker) terminal(tr *tar.Reader) error {
+	header, err := expect(tr, terminalName)
+	if err != nil {
+		return err
+	}
+	if err := u.take(header.Size); err != nil {
+		return err
+	}
+	if header.Size > InlineTerminalOutput {
+		u.contents.TerminalOutputFile = filepath.Join(u.dir, terminalName)
+		return u.create(terminalName, tr, 0o600)
+	}
+	var b bytes.Buffer
+	_, err = b.ReadFrom(tr)
+	u.contents.TerminalOutput = b.Bytes()
+	return err
+}
+
+// take subtracts size bytes from what is left of the limit.
+func (u *unpacker) take(size int64) error {
+	if size > u.left.Bytes {
+		return refused("it unpacks to more bytes than allowed")
+	}
+	u.left.Bytes -= size
+	return nil
+}
+
+func (u *unpacker) entry(header *tar.Header, tr *tar.Reader) error {
+	name, err := u.place(header)
+	if err != nil {
+		return err
+	}
+	mode := permissions(fs.FileMode(header.Mode))
+	switch header.Typeflag {
+	case tar.TypeDir:
+		u.late = append(u.late, attributes{name, mode, header.ModTime})
+		return u.root.Mkdir(filepath.FromSlash(name), 0o700)
+	case tar.TypeReg:
+		if err := u.take(header.Size); err != nil {
+			return err
+		}
+		u.contents.Size += header.Size
+		if err := u.create(name, tr, mode); err != nil {
+			return err
+		}
+		return u.root.Chtimes(filepath.FromSlash(name), header.ModTime, header.ModTime)
+	case tar.TypeSymlink:
+		u.late = append(u.late, attributes{name, fs.ModeSymlink, header.ModTime})
+		u.links[strings.TrimPrefix(name, outputsName+"/")] = strings.ReplaceAll(header.Linkname, `\`, "/")
+		return nil
+	default:
+		return refused("%s is of type %q; only files, directories and links are allowed", name, header.Typeflag)
+	}
+}
+
+// place returns the cleaned name of an entry and notes it, or says why there
+// can be no such entry.
+func (u *unpacker) place(header *tar.Header) (string, error) {
+	if u.left.Entries--; u.left.Entries < 0 {
+		return "", refused("it has more entries than allowed")
+	}
+	name := strings.ReplaceAll(header.Name, `\`, "/")
+	if header.Typeflag == tar.TypeDir {
+		name = strings.TrimSuffix(name, "/")
+	}
+	if !fs.ValidPath(name) || !filepath.IsLocal(filepath.FromSlash(name)) || strings.ContainsRune(name, 0) {
+		return "", refused("%q is not a name inside the outputs", header.Name)
+	}
+	if name != outputsName && !strings.HasPrefix(name, outputsName+"/") {
+		return "", refused("%q is not below %s/", header.Name, outputsName)
+	}
+	if _, ok := u.seen[name]; ok {
+		return "", refused("%q comes twice", name)
+	}
+	if name == outputsName {
+		if header.Typeflag != tar.TypeDir {
+			return "", refused("%s is not a directory", outputsName)
+		}
+	} else if u.seen[path.Dir(name)] != tar.TypeDir {
+		return "", refused("the directory of %q did not come before it", name)
+	}
+	u.seen[name] = header.Typeflag
+	return name, nil
+}
+
+// create writes a new file; it never follows or replaces anything.
+func (u *unpacker) create(name string, r io.Reader, mode fs.FileMode) (err error) {
+	f, err := u.root.OpenFile(filepath.FromSlash(name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if _, err := io.Copy(f, r); err != nil {
+		return err
+	}
+	return f.Chmod(mode)
+}
+
+// finish makes the links and gives directories their modes and times, the
+// innermost first.
+func (u *unpacker) finish() error {
+	if problem := u.links.check(); problem != "" {
+		return refused("%s", problem)
+	}
+	for name, target := range u.links {
+		name := filepath.FromSlash(path.Join(outputsName, name))
+		if err := u.root.Symlink(filepath.FromSlash(target), name); err != nil {
+			return err
+		}
+	}
+	for _, a := range slices.Backward(u.late) {
+		if err := u.setAttributes(a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u *unpacker) setAttributes(a attributes) error {
+	name := filepath.FromSlash(a.name)
+	if a.mode == fs.ModeSymlink {
+		return setLinkTime(u.root, name, a.modTime)
+	}
+	if a.name == outputsName {
+		// The folder itself is the caller's: it gets what Nx would give it.
+		return u.root.Chmod(name, 0o755)
+	}
+	if err := u.root.Chtimes(name, a.modTime, a.modTime); err != nil {
+		return err
+	}
+	return u.root.Chmod(name, a.mode)
+}

@@ -1,0 +1,191 @@
+package archive
+
+import (
+	"archive/tar"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Write writes the archive of a task to w: its exit code, what it printed
+// (size bytes of terminal) and the tree below dir.
+//
+// An error that wraps [ErrNotStorable] means that the tree cannot be stored as
+// it is; every other error is one of reading or writing. What was written to w
+// before an error is not an archive.
+func Write(w io.Writer, task Task, terminal io.Reader, size int64, dir string) error {
+	zw, err := zstd.NewWriter(w,
+		zstd.WithEncoderLevel(zstd.SpeedFastest),
+		zstd.WithWindowSize(MaxWindow/2),
+	)
+	if err != nil {
+		return fmt.Errorf("zstd: %w", err)
+	}
+	p := &packer{tar: tar.NewWriter(zw), dir: dir, links: make(links)}
+	return errors.Join(p.pack(task, terminal, size), zw.Close())
+}
+
+type packer struct {
+	tar   *tar.Writer
+	dir   string
+	links links
+}
+
+func (p *packer) pack(task Task, terminal io.Reader, size int64) error {
+	head, err := json.Marshal(metadata{Format: Format, Task: task})
+	if err != nil {
+		return err
+	}
+	if err := p.plain(metadataName, strings.NewReader(string(head)), int64(len(head))); err != nil {
+		return err
+	}
+	if err := p.plain(terminalName, terminal, size); err != nil {
+		return err
+	}
+	if err := filepath.WalkDir(p.dir, p.visit); err != nil {
+		return vanished(err)
+	}
+	if problem := p.links.check(); problem != "" {
+		return notStorable("%s", problem)
+	}
+	return p.tar.Close()
+}
+
+// plain adds one of the two entries that stand before the outputs.
+func (p *packer) plain(name string, r io.Reader, size int64) error {
+	header := &tar.Header{
+		Typeflag: tar.TypeReg, Name: name, Size: size,
+		Mode: 0o644, ModTime: time.Unix(0, 0), Format: tar.FormatPAX,
+	}
+	if err := p.tar.WriteHeader(header); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	if _, err := io.CopyN(p.tar, r, size); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+func (p *packer) visit(path string, entry fs.DirEntry, err error) error {
+	if err != nil {
+		return err
+	}
+	info, err := entry.Info()
+	if err != nil {
+		return err
+	}
+	if path == p.dir {
+		if !info.IsDir() {
+			return notStorable("%s is not a directory", path)
+		}
+		return p.tar.WriteHeader(&tar.Header{
+			Typeflag: tar.TypeDir, Name: outputsName + "/",
+			Mode: 0o755, ModTime: time.Unix(0, 0), Format: tar.FormatPAX,
+		})
+	}
+	rel, err := filepath.Rel(p.dir, path)
+	if err != nil {
+		return err
+	}
+	return p.add(filepath.ToSlash(rel), path, info)
+}
+
+// add writes the entry called name, which stands at path.
+func (p *packer) add(name, path string, info fs.FileInfo) error {
+	if strings.Contains(name, `\`) {
+		return notStorable(`%s has a "\" in its name, which other platforms read as a folder`, name)
+	}
+	header := &tar.Header{
+		Name:    outputsName + "/" + name,
+		Mode:    int64(permissions(info.Mode())),
+		ModTime: info.ModTime(),
+		Format:  tar.FormatPAX,
+	}
+	switch info.Mode().Type() {
+	case 0:
+		return p.file(name, path, info, header)
+	case fs.ModeDir:
+		header.Typeflag = tar.TypeDir
+		header.Name += "/"
+	case fs.ModeSymlink:
+		target, err := os.Readlink(path)
+		if err != nil {
+			return err
+		}
+		header.Typeflag = tar.TypeSymlink
+		header.Linkname = filepath.ToSlash(target)
+		p.links[name] = header.Linkname
+	default:
+		return notStorable("%s is neither a file, a directory nor a link (%s)", name, info.Mode().Type())
+	}
+	return p.writeHeader(header)
+}
+
+// file writes a regular file, and fails when the file changes meanwhile: half
+// of one build and half of the next is nobody's result.
+func (p *packer) file(name, path string, info fs.FileInfo, header *tar.Header) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close() // opened for reading: nothing is lost
+
+	before, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(info, before) {
+		return changed(name)
+	}
+	header.Typeflag = tar.TypeReg
+	header.Size = before.Size()
+	header.ModTime = before.ModTime()
+	if err := p.writeHeader(header); err != nil {
+		return err
+	}
+	if _, err := io.CopyN(p.tar, f, header.Size); errors.Is(err, io.EOF) {
+		return changed(name)
+	} else if err != nil {
+		return err
+	}
+	after, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) {
+		return changed(name)
+	}
+	return nil
+}
+
+func (p *packer) writeHeader(header *tar.Header) error {
+	if err := p.tar.WriteHeader(header); err != nil {
+		// Such as a NUL or a value that PAX cannot hold.
+		if errors.Is(err, tar.ErrHeader) {
+			return notStorable("%s: %v", header.Name, err)
+		}
+		return err
+	}
+	return nil
+}
+
+func changed(name string) error {
+	return notStorable("%s changed while it was read", name)
+}
+
+// vanished turns "no such file" into the tree's own doing: Nx or the next task
+// removed what was being read.
+func vanished(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %w", ErrNotStorable, err)
+	}
+	return err
+}

@@ -1,0 +1,76 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/rs/zerolog"
+)
+
+// asideName is the folder in Nx's cache directory where results are unpacked
+// and archives spooled. It is on the file system of the place they are renamed
+// to, and no hash of Nx's, so Nx leaves it alone.
+const asideName = ".nx-azure-cache"
+
+// newAside makes a fresh folder below <cacheDirectory>/.nx-azure-cache.
+func newAside(cacheDirectory string) (string, error) {
+	parent := filepath.Join(cacheDirectory, asideName)
+	for {
+		if err := os.MkdirAll(parent, 0o755); err != nil {
+			return "", err
+		}
+		dir, err := os.MkdirTemp(parent, "")
+		// Whoever leaves last removes the parent, perhaps just now.
+		if !errors.Is(err, fs.ErrNotExist) {
+			return dir, err
+		}
+	}
+}
+
+// discard removes an aside folder. What cannot be removed costs space, not
+// correctness.
+func discard(ctx context.Context, aside string) {
+	if err := removeTree(aside); err != nil {
+		zerolog.Ctx(ctx).Debug().Err(err).Msg("aside folder not removed")
+	}
+	// Fails while others are at work in the parent, as it should.
+	_ = os.Remove(filepath.Dir(aside))
+}
+
+// replace renames the directory from to the path to, whatever stands there.
+// What stood there is moved into aside.
+func replace(from, to, aside string) error {
+	var err error
+	// Another process may restore the same result at the same time: both
+	// results are the same, so it does not matter whose stays.
+	for try := range 10 {
+		if err = os.Rename(from, to); err == nil {
+			return nil
+		}
+		old := filepath.Join(aside, fmt.Sprintf("old-%d", try))
+		if moved := os.Rename(to, old); moved != nil && !errors.Is(moved, fs.ErrNotExist) {
+			return errors.Join(err, moved)
+		}
+	}
+	return err
+}
+
+// removeTree removes dir, also where its directories are read-only, as those
+// of a task's outputs may be.
+func removeTree(dir string) error {
+	if err := os.RemoveAll(dir); err == nil {
+		return nil
+	}
+	// An entry that cannot be read or changed shows in the RemoveAll below.
+	_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() {
+			_ = os.Chmod(path, 0o700)
+		}
+		return nil
+	})
+	return os.RemoveAll(dir)
+}

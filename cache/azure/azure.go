@@ -1,0 +1,273 @@
+// Package azure keeps blobs in a container of Azure Blob Storage. It is the
+// only package of this module that knows the Azure SDK.
+//
+// On its main path it sends two kinds of requests, Get Blob and Put Blob, so
+// that an identity which may read blobs and add new ones (or a SAS with sp=rc)
+// is enough. It never lists, never looks at the container itself, and never
+// creates it.
+package azure
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+)
+
+// maxPutBlob is the largest body of one Put Blob, in bytes
+// (learn.microsoft.com/rest/api/storageservices/put-blob, 5,000 MiB).
+const maxPutBlob = 5000 << 20
+
+// Options say where a container is and how to sign in. The container's name
+// is required, and one of ConnectionString, AccountName and Endpoint.
+type Options struct {
+	Container string
+
+	// ConnectionString, when set, decides account, endpoint and credential.
+	ConnectionString Secret
+
+	AccountName string
+	// Endpoint is the whole blob endpoint, such as
+	// https://ACCOUNT.blob.core.usgovcloudapi.net; without it, the one of
+	// AccountName in the public cloud.
+	Endpoint string
+	// Credential signs in where there is no ConnectionString. Nil stands for
+	// [DefaultCredential].
+	Credential azcore.TokenCredential
+
+	// Transport sends the requests; nil stands for [NewTransport]'s.
+	Transport policy.Transporter
+}
+
+var (
+	// learn.microsoft.com/azure/storage/common/storage-account-overview
+	accountNames = regexp.MustCompile(`^[a-z0-9]{3,24}$`)
+	// learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+	containerNames = regexp.MustCompile(`^[a-z0-9](-?[a-z0-9])+$`)
+)
+
+// CheckAccountName returns an error unless name can be that of a storage account.
+func CheckAccountName(name string) error {
+	if !accountNames.MatchString(name) {
+		return fmt.Errorf("is %s; an account's name has 3 to 24 lower-case letters and digits", shown(name))
+	}
+	return nil
+}
+
+// CheckContainer returns an error unless name can be that of a container.
+func CheckContainer(name string) error {
+	if len(name) < 3 || len(name) > 63 || !containerNames.MatchString(name) {
+		return fmt.Errorf("is %s; a container's name has 3 to 63 lower-case letters, digits and single hyphens", shown(name))
+	}
+	return nil
+}
+
+// CheckEndpoint returns an error unless endpoint is the URL of a blob service.
+// A token is sent with every request, hence https.
+func CheckEndpoint(endpoint string) error {
+	const want = "an endpoint looks like https://ACCOUNT.blob.core.windows.net"
+	u, err := url.Parse(endpoint)
+	switch {
+	case err != nil || u.Host == "":
+		return fmt.Errorf("is not a URL; %s", want)
+	case u.RawQuery != "" || u.User != nil || u.Fragment != "":
+		// Not repeated: it may be a SAS.
+		return fmt.Errorf("has more than a host and a path; %s. A SAS belongs into AZURE_STORAGE_CONNECTION_STRING", want)
+	case u.Scheme != "https":
+		return fmt.Errorf("is %q; %s", endpoint, want)
+	}
+	return nil
+}
+
+// shown quotes a wrong value, unless it may be a key or a SAS that somebody
+// put into the wrong place.
+func shown(value string) string {
+	if len(value) > 63 || strings.ContainsAny(value, "=;?&") {
+		return fmt.Sprintf("a text of %d characters", len(value))
+	}
+	return strconv.Quote(value)
+}
+
+// Container is a [cache.Blobs].
+type Container struct {
+	name   string
+	url    string // without a query
+	client func(name string) (*blockblob.Client, error)
+	scrub  scrubber
+}
+
+var _ cache.Blobs = (*Container)(nil)
+
+// Open prepares the use of a container; it sends nothing. The error says which
+// option is wrong.
+func Open(options Options) (*Container, error) {
+	if err := CheckContainer(options.Container); err != nil {
+		return nil, fmt.Errorf("container %w", err)
+	}
+	clientOptions := &blockblob.ClientOptions{ClientOptions: clientOptions(options.Transport)}
+	if options.ConnectionString != "" {
+		return openConnectionString(options, clientOptions)
+	}
+	return openCredential(options, clientOptions)
+}
+
+func openConnectionString(options Options, clientOptions *blockblob.ClientOptions) (*Container, error) {
+	text := expandDevelopment(options.ConnectionString.Reveal())
+	c := &Container{name: options.Container, scrub: newScrubber(text)}
+	c.client = func(name string) (*blockblob.Client, error) {
+		return blockblob.NewClientFromConnectionString(text, c.name, name, clientOptions)
+	}
+	// The SDK reads the string only when it makes a client.
+	probe, err := c.client("probe")
+	if err != nil {
+		return nil, fmt.Errorf("the connection string is not usable: %s", c.scrub.text(err.Error()))
+	}
+	c.url = containerURL(probe.URL())
+	return c, nil
+}
+
+func openCredential(options Options, clientOptions *blockblob.ClientOptions) (*Container, error) {
+	endpoint := strings.TrimRight(options.Endpoint, "/")
+	if endpoint == "" {
+		if err := CheckAccountName(options.AccountName); err != nil {
+			return nil, fmt.Errorf("accountName %w", err)
+		}
+		endpoint = "https://" + options.AccountName + ".blob.core.windows.net"
+	} else if err := CheckEndpoint(endpoint); err != nil {
+		return nil, fmt.Errorf("endpoint %w", err)
+	}
+	credential := options.Credential
+	if credential == nil {
+		var err error
+		if credential, err = DefaultCredential(clientOptions.Transport); err != nil {
+			return nil, fmt.Errorf("sign-in: %w", err)
+		}
+	}
+	c := &Container{name: options.Container, url: endpoint + "/" + options.Container}
+	// Each client keeps tokens of its own; one credential keeps them for all.
+	shared := &tokenCache{credential: credential}
+	c.client = func(name string) (*blockblob.Client, error) {
+		return blockblob.NewClient(c.url+"/"+escape(name), shared, clientOptions)
+	}
+	return c, nil
+}
+
+// containerURL is the URL of the container of a blob, without a SAS.
+func containerURL(blob string) string {
+	blob, _, _ = strings.Cut(blob, "?")
+	return blob[:strings.LastIndexByte(blob, '/')]
+}
+
+func escape(name string) string {
+	return strings.ReplaceAll(url.PathEscape(name), "%2F", "/")
+}
+
+// expandDevelopment replaces the emulator's short form, which the SDK for Go
+// does not know, by its published account and key
+// (learn.microsoft.com/azure/storage/common/storage-connect-azurite).
+func expandDevelopment(text string) string {
+	if strings.TrimRight(strings.TrimSpace(text), ";") != "UseDevelopmentStorage=true" {
+		return strings.TrimSpace(text)
+	}
+	return "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;" +
+		"AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;" +
+		"BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1"
+}
+
+// URL is where the container is, without any secret.
+func (c *Container) URL() string { return c.url }
+
+// Get implements [cache.Blobs] with one Get Blob. A body whose connection
+// breaks is taken up again where it broke, if the blob is still the same.
+func (c *Container) Get(ctx context.Context, name string) (*cache.Blob, error) {
+	client, err := c.client(name)
+	if err != nil {
+		return nil, c.translate("get", name, err)
+	}
+	response, err := client.DownloadStream(ctx, nil)
+	if err != nil {
+		return nil, c.translate("get", name, err)
+	}
+	metadata := make(cache.Metadata, len(response.Metadata))
+	for key, value := range response.Metadata {
+		if value != nil {
+			metadata[strings.ToLower(key)] = *value
+		}
+	}
+	size := int64(-1)
+	if response.ContentLength != nil {
+		size = *response.ContentLength
+	}
+	body := response.NewRetryReader(ctx, &blob.RetryReaderOptions{MaxRetries: maxRetries})
+	return &cache.Blob{Body: &reader{body, c, name}, Size: size, Metadata: metadata}, nil
+}
+
+// reader translates the errors of a body.
+type reader struct {
+	io.ReadCloser
+	container *Container
+	name      string
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	n, err := r.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		err = r.container.translate("get", r.name, err)
+	}
+	return n, err
+}
+
+// Put implements [cache.Blobs] with one Put Blob of known length: an identity
+// that may create but not overwrite may do nothing else (Put Block needs
+// blobs/write). Not UploadFile or UploadBuffer, which lose the condition above
+// 256 MiB and overwrite (azblob 1.8.3).
+func (c *Container) Put(ctx context.Context, name string, body io.ReadSeeker, metadata cache.Metadata) error {
+	size, err := body.Seek(0, io.SeekEnd)
+	if err != nil {
+		return fmt.Errorf("put %s: %w", name, err)
+	}
+	if size > maxPutBlob {
+		return fmt.Errorf("put %s: %d bytes are more than the %d that Azure takes at once", name, size, int64(maxPutBlob))
+	}
+	if _, err := body.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("put %s: %w", name, err)
+	}
+	client, err := c.client(name)
+	if err != nil {
+		return c.translate("put", name, err)
+	}
+	any := azcore.ETagAny
+	_, err = client.Upload(ctx, keepOpen{body}, &blockblob.UploadOptions{
+		Metadata: pointers(metadata),
+		AccessConditions: &blob.AccessConditions{
+			ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfNoneMatch: &any},
+		},
+	})
+	if err != nil {
+		return c.translate("put", name, err)
+	}
+	return nil
+}
+
+// keepOpen hides a body's Close from the SDK, which calls it between tries.
+type keepOpen struct{ io.ReadSeeker }
+
+func (keepOpen) Close() error { return nil }
+
+func pointers(metadata cache.Metadata) map[string]*string {
+	m := make(map[string]*string, len(metadata))
+	for key, value := range metadata {
+		m[key] = &value
+	}
+	return m
+}

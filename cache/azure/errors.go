@@ -1,0 +1,98 @@
+package azure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+)
+
+// translate turns an error of the SDK into one of package cache. Every error
+// leaves this package through it: nothing above knows a status code, and no
+// error holds a secret.
+func (c *Container) translate(operation, name string, err error) error {
+	for _, ended := range []error{context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, ended) {
+			return fmt.Errorf("%s %s: %w", operation, name, ended)
+		}
+	}
+	if failed, ok := errors.AsType[*signInError](err); ok {
+		return config("sign-in for %s failed: sign in (az login, a workload or managed identity, AZURE_CLIENT_ID with its secret) "+
+			"or set AZURE_STORAGE_CONNECTION_STRING: %s", c.url, c.scrub.text(failed.Error()))
+	}
+	if response, ok := errors.AsType[*azcore.ResponseError](err); ok {
+		return c.translateResponse(operation, name, response)
+	}
+	return fmt.Errorf("%s %s/%s: %s", operation, c.url, name, c.scrub.text(cause(err).Error()))
+}
+
+// translateResponse decides on the status and x-ms-error-code only: bodies
+// are other people's prose (nx#31134).
+func (c *Container) translateResponse(operation, name string, response *azcore.ResponseError) error {
+	code := bloberror.Code(response.ErrorCode)
+	switch response.StatusCode {
+	case http.StatusNotFound:
+		return c.notFound(operation, name, code)
+	case http.StatusConflict:
+		if code == bloberror.BlobAlreadyExists || code == bloberror.BlobImmutableDueToPolicy {
+			return cache.ErrExists
+		}
+	case http.StatusPreconditionFailed:
+		return cache.ErrExists
+	case http.StatusUnauthorized, http.StatusForbidden:
+		// What a create-only identity gets where 409 stands for others; also
+		// for its own first try whose answer got lost (azure-cli#19203).
+		if code == unauthorizedBlobOverwrite {
+			return cache.ErrExists
+		}
+		return config("%s refused to %s (%d %s): %s", c.url, operation, response.StatusCode, code, advice(code))
+	}
+	return fmt.Errorf("%s %s/%s: the answer was %d %s", operation, c.url, name, response.StatusCode, code)
+}
+
+// unauthorizedBlobOverwrite is missing in package bloberror.
+const unauthorizedBlobOverwrite bloberror.Code = "UnauthorizedBlobOverwrite"
+
+func (c *Container) notFound(operation, name string, code bloberror.Code) error {
+	switch {
+	case code == bloberror.ContainerNotFound || code == bloberror.ContainerBeingDeleted:
+		return config("container %q does not exist (%s): create it, for example with `az storage container create --name %s`, "+
+			"or correct azure.container in nx.json", c.name, c.url, c.name)
+	case operation == "get":
+		return cache.ErrNotFound
+	default:
+		return fmt.Errorf("%s %s/%s: the answer was 404 %s", operation, c.url, name, code)
+	}
+}
+
+// advice says what usually mends a refusal.
+func advice(code bloberror.Code) string {
+	switch code {
+	case bloberror.AuthorizationPermissionMismatch, bloberror.InsufficientAccountPermissions:
+		return "the identity needs a data role on the container, such as Storage Blob Data Contributor (Owner is not enough), or the SAS needs sp=rc"
+	case bloberror.AuthenticationFailed:
+		return "the key, the SAS or the token is wrong or has expired, or this machine's clock is"
+	case bloberror.AuthorizationFailure:
+		return "the account's network rules or its shared-key setting keep this machine out"
+	default:
+		return "check the identity's data role on the container and the account's network rules"
+	}
+}
+
+func config(format string, args ...any) error {
+	return &cache.ConfigError{Err: fmt.Errorf(format, args...)}
+}
+
+// cause drops the URL from err: a SAS is its query string.
+func cause(err error) error {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		return failed.Err
+	}
+	return err
+}

@@ -1,0 +1,49 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// Blobs is a flat namespace of write-once objects.
+//
+// Implementations are safe for concurrent use and stop early when ctx ends.
+// Package cachetest has the suite that each of them passes.
+type Blobs interface {
+	// Get opens the blob called name, or returns [ErrNotFound]. The caller
+	// closes its body.
+	Get(ctx context.Context, name string) (*Blob, error)
+
+	// Put creates the blob called name from the whole of body, starting at its
+	// beginning. It never overwrites: if the name is taken it returns
+	// [ErrExists] and the old content stays. The names of metadata are lower
+	// case letters and digits, its values printable ASCII.
+	Put(ctx context.Context, name string, body io.ReadSeeker, metadata Metadata) error
+}
+
+// Blob is a blob being read.
+type Blob struct {
+	Body     io.ReadCloser
+	Size     int64 // bytes in Body
+	Metadata Metadata
+}
+
+// Metadata is what a blob says of itself, sent with the same request as its body.
+type Metadata map[string]string
+
+var (
+	// ErrNotFound says that there is no such blob: a miss.
+	ErrNotFound = errors.New("not found")
+
+	// ErrExists says that the name of a new blob is taken.
+	ErrExists = errors.New("already exists")
+)
+
+// ConfigError is a failure that repeating the request cannot mend: the
+// container does not exist, or this identity may not use it. Its text says
+// what to change.
+type ConfigError struct{ Err error }
+
+func (e *ConfigError) Error() string { return e.Err.Error() }
+func (e *ConfigError) Unwrap() error { return e.Err }

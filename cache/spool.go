@@ -1,0 +1,73 @@
+package cache
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"io"
+	"os"
+)
+
+// spoolMemory is the number of bytes that a spool keeps in memory before it
+// moves to a file.
+const spoolMemory = 1 << 20
+
+// spool holds an archive between packing and sending: a Put Blob needs its
+// length and digest first. It is a Writer, then a ReadSeeker.
+type spool struct {
+	dir    string // where the file is made when one is needed
+	memory bytes.Buffer
+	file   *os.File
+	length int64
+	digest hash.Hash
+}
+
+func newSpool(dir string) *spool {
+	return &spool{dir: dir, digest: sha256.New()}
+}
+
+func (s *spool) Write(p []byte) (int, error) {
+	s.digest.Write(p) // never fails
+	s.length += int64(len(p))
+	if s.file == nil && s.memory.Len()+len(p) > spoolMemory {
+		if err := s.toFile(); err != nil {
+			return 0, err
+		}
+	}
+	if s.file != nil {
+		return s.file.Write(p)
+	}
+	return s.memory.Write(p)
+}
+
+func (s *spool) toFile() error {
+	f, err := os.CreateTemp(s.dir, "spool-")
+	if err != nil {
+		return err
+	}
+	s.file = f
+	_, err = s.memory.WriteTo(f)
+	s.memory = bytes.Buffer{}
+	return err
+}
+
+// body is what was written, from its beginning.
+func (s *spool) body() (io.ReadSeeker, error) {
+	if s.file == nil {
+		return bytes.NewReader(s.memory.Bytes()), nil
+	}
+	_, err := s.file.Seek(0, io.SeekStart)
+	return s.file, err
+}
+
+// sha256 is the digest of what was written, in hexadecimal.
+func (s *spool) sha256() string { return hex.EncodeToString(s.digest.Sum(nil)) }
+
+func (s *spool) close() error {
+	if s.file == nil {
+		return nil
+	}
+	return errors.Join(s.file.Close(), os.Remove(s.file.Name()))
+}

@@ -1,0 +1,71 @@
+package cache
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"strconv"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
+)
+
+// The names of a blob's metadata. Azure gives them back in any letter case,
+// and takes identifiers only.
+const (
+	metaFormat = "format" // archive.Format
+	metaLength = "length" // bytes of the body
+	metaSHA256 = "sha256" // of the body, hexadecimal
+)
+
+// ErrDamaged is wrapped by the errors of [Cache.Retrieve] that say that the
+// stored entry itself is not to be used: truncated, altered, hostile, or made
+// by another version.
+var ErrDamaged = errors.New("stored entry is damaged")
+
+func damaged(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{ErrDamaged}, args...)...)
+}
+
+// verifier passes on a body of known length and digest. Where the body ends it
+// returns [io.EOF] only if both are right, else an error that wraps [ErrDamaged].
+type verifier struct {
+	body   io.Reader
+	left   int64
+	digest hash.Hash
+	want   string
+}
+
+// newVerifier checks what can be known before the body is read.
+func newVerifier(blob *Blob) (*verifier, error) {
+	if format := blob.Metadata[metaFormat]; format != strconv.Itoa(archive.Format) {
+		return nil, damaged("its metadata has the format %q, this version reads %d", format, archive.Format)
+	}
+	length, err := strconv.ParseInt(blob.Metadata[metaLength], 10, 64)
+	if err != nil || length != blob.Size {
+		return nil, damaged("it has %d bytes, its metadata says %q", blob.Size, blob.Metadata[metaLength])
+	}
+	want := blob.Metadata[metaSHA256]
+	if len(want) != hex.EncodedLen(sha256.Size) {
+		return nil, damaged("its metadata has no SHA-256")
+	}
+	return &verifier{body: blob.Body, left: length, digest: sha256.New(), want: want}, nil
+}
+
+func (v *verifier) Read(p []byte) (int, error) {
+	n, err := v.body.Read(p)
+	v.left -= int64(n)
+	v.digest.Write(p[:n]) // never fails
+	if err != io.EOF {
+		return n, err
+	}
+	if v.left != 0 {
+		return n, damaged("%d bytes are missing at its end", v.left)
+	}
+	if got := hex.EncodeToString(v.digest.Sum(nil)); got != v.want {
+		return n, damaged("its SHA-256 is %s, its metadata says %s", got, v.want)
+	}
+	return n, io.EOF
+}

@@ -1,0 +1,63 @@
+// Command nx-azure-cache is the remote cache for Nx on Azure Blob Storage. Nx
+// runs it through the npm package of the same name; see package rpc for how
+// the two talk.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the build (scripts/build.js) to that of the npm package.
+var version = "0.0.0-dev"
+
+// world is what a command sees of the process it runs in.
+type world struct {
+	stdin  io.ReadCloser
+	stdout io.WriteCloser
+	stderr io.Writer
+	getenv func(string) string
+}
+
+func main() {
+	// Ctrl-C reaches the whole process group; the parent decides what it means
+	// by closing stdin.
+	signal.Ignore(syscall.SIGINT)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+
+	w := world{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}
+	if err := run(ctx, os.Args[1:], w); err != nil {
+		fmt.Fprintln(os.Stderr, "nx-azure-cache:", err)
+		os.Exit(1)
+	}
+}
+
+// run is the command line.
+func run(ctx context.Context, args []string, w world) error {
+	root := &cobra.Command{
+		Use:   "nx-azure-cache",
+		Short: "Remote cache for Nx on Azure Blob Storage",
+		Long: `Remote cache for Nx on Azure Blob Storage.
+
+Nx starts this program by itself once the npm package is installed
+(nx add @nx/powerpack-azure-cache@npm:nx-azure-cache) and nx.json has an
+"azure" block. There is nothing to run by hand.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		// cobra's completion command would be one more thing to explain.
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	root.AddCommand(newServe(w), newVersion(w))
+	root.SetArgs(args)
+	root.SetIn(w.stdin)
+	root.SetOut(w.stdout)
+	root.SetErr(w.stderr)
+	return root.ExecuteContext(ctx)
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
+)
+
+func newServe(w world) *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Speak JSON-RPC on stdin and stdout",
+		Long: `Speak JSON-RPC on stdin and stdout, as the npm package expects it. The protocol
+is specified in the documentation of the Go package rpc.
+
+Logs go to stderr: NX_AZURE_CACHE_LOG=debug shows every request,
+NX_AZURE_CACHE_LOG_FILE=PATH appends them to a file.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), w) },
+	}
+}
+
+func serve(ctx context.Context, w world) error {
+	log, closeLog, warnings := newLogger(w)
+	ctx = log.WithContext(ctx)
+	err := rpc.Serve(ctx, stdio{w.stdin, w.stdout}, rpc.Options{
+		Version: version,
+		Open: func(params rpc.InitializeParams) rpc.Session {
+			session := open(params.Config, params.CI, params.WorkspaceRoot, w.getenv, time.Now())
+			session.Warnings = append(warnings, session.Warnings...)
+			return session
+		},
+	})
+	return errors.Join(err, closeLog())
+}
+
+// stdio is both ends of the protocol as one stream.
+type stdio struct {
+	io.ReadCloser
+	out io.WriteCloser
+}
+
+func (s stdio) Write(p []byte) (int, error) { return s.out.Write(p) }
+func (s stdio) Close() error                { return errors.Join(s.ReadCloser.Close(), s.out.Close()) }

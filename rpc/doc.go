@@ -1,0 +1,115 @@
+// Package rpc is the wire between the npm package and the cache: JSON-RPC 2.0
+// on stdin and stdout of `nx-azure-cache serve`. This page specifies it well
+// enough to write a second client or server.
+//
+// # Framing
+//
+// Each message is one JSON text in UTF-8 behind a header, as in the Language
+// Server Protocol:
+//
+//	Content-Length: 52\r\n
+//	\r\n
+//	{"jsonrpc":"2.0","id":1,"method":"shutdown"}…
+//
+// The length counts bytes. The header's name is written exactly so; lines end
+// with CR LF. There are no batches. Bytes that are no message end the
+// connection. stdout carries nothing else; stderr carries logs for people.
+//
+// # Life of a session
+//
+// The client starts the server, calls initialize once and, if the answer says
+// enabled, retrieve and store as often and as concurrently as it likes; answers
+// come in any order. The server ends when its stdin ends: requests in work
+// are cancelled, waited for, and not answered. shutdown ends a session with
+// answers: it waits for all requests in work and returns the summary; later
+// requests are refused.
+//
+// A request is cancelled by the notification $/cancelRequest {"id": ID} and
+// then answered with the error -32800, unless it was done already.
+//
+// # Methods
+//
+// Fields marked ? may be missing. Paths are absolute, in the platform's form.
+//
+//	initialize {
+//	    protocolVersion  number    1
+//	    clientVersion    string    version of the npm package
+//	    processId        number    of the client
+//	    workspaceRoot    string    path
+//	    nxVersion        string
+//	    ci               boolean   what Nx's isCI says
+//	    config?          object    block "azure" of nx.json, as it is written there
+//	} → {
+//	    serverVersion    string    differs from clientVersion after a broken install
+//	    enabled          boolean   false: retrieve and store are refused
+//	    reason           string    why not, for people; "" when enabled
+//	    mode             string    read-write, read-only or no-cache; "" when not known
+//	    scope            string    who this run writes as; "" when not enabled
+//	    license {
+//	        status        string   valid, absent, malformed, unknown-issuer,
+//	                               wrong-feature, not-yet-valid, expired;
+//	                               "" when it was not looked at (mode no-cache)
+//	        organization  string
+//	        expiresAt     string   RFC 3339, or ""
+//	    }
+//	}
+//
+//	retrieve {
+//	    hash             string    Nx's task hash
+//	    cacheDirectory   string    path
+//	} → null for a miss, or {
+//	    code             number    exit code
+//	    outputsPath      string    path of the restored outputs: <cacheDirectory>/<hash>
+//	    size             number    bytes of the files in it
+//	    terminalOutput?      string
+//	    terminalOutputPath?  string    path of a file that the client reads and removes
+//	}
+//
+//	store {
+//	    hash             string    its outputs are in <cacheDirectory>/<hash>
+//	    cacheDirectory   string    path
+//	    code             number
+//	    terminalOutput?      string
+//	    terminalOutputPath?  string    path of a file that stays the client's;
+//	                                   the server has read it when it answers
+//	} → {
+//	    queued           boolean   the entry is accepted; false: it will not be stored
+//	    reason           string    why not
+//	}
+//
+//	shutdown → {
+//	    hits, misses, damaged, stored, existing, skipped, failed     number
+//	    bytesRead, bytesWritten                                      number
+//	}
+//
+// Exactly one of terminalOutput and terminalOutputPath is there. Text of more
+// than 262,144 bytes travels as a file: a string of 16 MiB costs this codec
+// seconds and 190 MiB. Lone surrogates, which UTF-8 cannot hold, become U+FFFD.
+//
+// In this version an entry is in the container (or was there before) when store
+// says queued. Clients must not rely on that: a later one answers earlier.
+//
+// # Notifications of the server
+//
+//	log { level string, message string, fields? object }
+//
+// level is debug, warn or error. message is one line for people that says what
+// to do; the client shows those from warn on.
+//
+// # Errors
+//
+//	-32700  not JSON; the connection ends
+//	-32600  initialize came twice, or a request came after shutdown
+//	-32601  unknown method
+//	-32602  params missing, of the wrong shape, or with a field nobody knows
+//	-32603  a bug of the server
+//	-32002  a request came before initialize
+//	-32800  cancelled by the client
+//	     1  unavailable: the storage or the file system failed
+//	     2  misconfigured: the user must act; the message says how
+//	     3  damaged: the stored entry is not to be used
+//	     4  disabled: the reason of initialize
+//
+// None of them says anything about the task: a client treats each as a miss,
+// or as a result that was not stored. A message never holds a secret.
+package rpc

@@ -1,0 +1,43 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sourcegraph/jsonrpc2"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+)
+
+// The error codes beside those of JSON-RPC; doc.go says what each means.
+const (
+	CodeUnavailable   = 1
+	CodeMisconfigured = 2
+	CodeDamaged       = 3
+	CodeDisabled      = 4
+
+	CodeNotInitialized = -32002 // of the Language Server Protocol, like the next
+	CodeCancelled      = -32800
+)
+
+// wireError is the only place where a Go error becomes a protocol error.
+func wireError(err error) *jsonrpc2.Error {
+	if e, ok := errors.AsType[*jsonrpc2.Error](err); ok {
+		return e
+	}
+	code := int64(CodeUnavailable)
+	switch _, config := errors.AsType[*cache.ConfigError](err); {
+	case config:
+		code = CodeMisconfigured
+	case errors.Is(err, cache.ErrDamaged):
+		code = CodeDamaged
+	case errors.Is(err, context.Canceled):
+		code = CodeCancelled
+	}
+	return &jsonrpc2.Error{Code: code, Message: err.Error()}
+}
+
+func protocolError(code int64, format string, args ...any) *jsonrpc2.Error {
+	return &jsonrpc2.Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,113 @@
+package rpc
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+)
+
+// ProtocolVersion is the version of the protocol that doc.go describes.
+const ProtocolVersion = 1
+
+// InitializeParams are the params of initialize.
+type InitializeParams struct {
+	ProtocolVersion int             `json:"protocolVersion"`
+	ClientVersion   string          `json:"clientVersion"`
+	ProcessID       int             `json:"processId"`
+	WorkspaceRoot   string          `json:"workspaceRoot"`
+	NxVersion       string          `json:"nxVersion"`
+	CI              bool            `json:"ci"`
+	Config          json.RawMessage `json:"config,omitempty"` // block "azure" of nx.json
+}
+
+func (p *InitializeParams) check() error {
+	if p.ProtocolVersion != ProtocolVersion {
+		return fmt.Errorf("protocolVersion is %d; this server speaks %d", p.ProtocolVersion, ProtocolVersion)
+	}
+	return checkPath("workspaceRoot", p.WorkspaceRoot)
+}
+
+// InitializeResult is the result of initialize.
+type InitializeResult struct {
+	ServerVersion string        `json:"serverVersion"`
+	Enabled       bool          `json:"enabled"`
+	Reason        string        `json:"reason"`
+	Mode          cache.Mode    `json:"mode"`
+	Scope         string        `json:"scope"`
+	License       LicenseResult `json:"license"`
+}
+
+// LicenseResult is what initialize says of the licence.
+type LicenseResult struct {
+	Status       string `json:"status"`
+	Organization string `json:"organization"`
+	ExpiresAt    string `json:"expiresAt"` // RFC 3339, or ""
+}
+
+// RetrieveParams are the params of retrieve.
+type RetrieveParams struct {
+	Hash           string `json:"hash"`
+	CacheDirectory string `json:"cacheDirectory"`
+}
+
+func (p *RetrieveParams) check() error {
+	return errors.Join(cache.CheckHash(p.Hash), checkPath("cacheDirectory", p.CacheDirectory))
+}
+
+// RetrieveResult is the result of retrieve for a hit.
+type RetrieveResult struct {
+	Code               int     `json:"code"`
+	OutputsPath        string  `json:"outputsPath"`
+	Size               int64   `json:"size"` // bytes
+	TerminalOutput     *string `json:"terminalOutput,omitempty"`
+	TerminalOutputPath *string `json:"terminalOutputPath,omitempty"`
+}
+
+// StoreParams are the params of store.
+type StoreParams struct {
+	Hash               string  `json:"hash"`
+	CacheDirectory     string  `json:"cacheDirectory"`
+	Code               int     `json:"code"`
+	TerminalOutput     *string `json:"terminalOutput,omitempty"`
+	TerminalOutputPath *string `json:"terminalOutputPath,omitempty"`
+}
+
+func (p *StoreParams) check() error {
+	errs := []error{cache.CheckHash(p.Hash), checkPath("cacheDirectory", p.CacheDirectory)}
+	if (p.TerminalOutput == nil) == (p.TerminalOutputPath == nil) {
+		errs = append(errs, errors.New("exactly one of terminalOutput and terminalOutputPath must be there"))
+	}
+	if p.TerminalOutputPath != nil {
+		errs = append(errs, checkPath("terminalOutputPath", *p.TerminalOutputPath))
+	}
+	return errors.Join(errs...)
+}
+
+// StoreResult is the result of store.
+type StoreResult struct {
+	Queued bool   `json:"queued"`
+	Reason string `json:"reason"`
+}
+
+// LogParams are the params of the notification log.
+type LogParams struct {
+	Level   string         `json:"level"` // debug, warn or error
+	Message string         `json:"message"`
+	Fields  map[string]any `json:"fields,omitempty"`
+}
+
+// cancelParams are the params of the notification $/cancelRequest. The id is
+// kept as it is written: a number or a string.
+type cancelParams struct {
+	ID json.RawMessage `json:"id"`
+}
+
+func checkPath(name, path string) error {
+	if !filepath.IsAbs(path) {
+		return fmt.Errorf("%s is %q; it must be an absolute path", name, path)
+	}
+	return nil
+}
