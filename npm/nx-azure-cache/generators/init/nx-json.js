@@ -1,0 +1,100 @@
+'use strict';
+
+// The azure block inside nx.json, which is JSON with comments. Only the block is edited; every other byte stays.
+
+const { createRequire } = require('node:module');
+
+/** @typedef {Record<string, unknown>} Block */
+
+/**
+ * Nx brings its parser along; we need none of our own.
+ *
+ * @returns {typeof import('jsonc-parser')}
+ */
+function jsonc() {
+  return createRequire(require.resolve('nx/package.json'))('jsonc-parser');
+}
+
+/**
+ * @param {string} text
+ * @returns {{ azure?: Block, extends?: string }}
+ */
+function parse(text) {
+  /** @type {import('jsonc-parser').ParseError[]} */
+  const errors = [];
+  const value = jsonc().parse(text, errors, { allowTrailingComma: true });
+  if (errors.length > 0 || !isObject(value)) {
+    throw new Error('nx.json: not a valid JSON object');
+  }
+  if (value.azure !== undefined && !isObject(value.azure)) {
+    throw new Error('nx.json: "azure" must be an object');
+  }
+  return value;
+}
+
+/**
+ * @param {unknown} value
+ * @returns {value is Record<string, any>}
+ */
+function isObject(value) {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * @param {string} text
+ * @param {string[]} path
+ * @param {unknown} value
+ * @returns {string}
+ */
+function set(text, path, value) {
+  const { applyEdits, findNodeAtLocation, parseTree } = jsonc();
+  const root = parseTree(text, [], { allowTrailingComma: true });
+  const find = (/** @type {string[]} */ path) =>
+    root && findNodeAtLocation(root, path);
+  const node = find(path);
+  if (node) {
+    const { offset, length } = node;
+    return applyEdits(text, [
+      { offset, length, content: JSON.stringify(value) },
+    ]);
+  }
+  const object = find(path.slice(0, -1));
+  if (!object) throw new Error(`nx.json: no place for ${path.join('.')}`);
+  return applyEdits(text, [insertion(text, object, path, value)]);
+}
+
+/**
+ * A new last property. jsonc-parser's own `modify` reformats whole lines and puts the property between the one before and
+ * that one's comment.
+ *
+ * @param {string} text
+ * @param {import('jsonc-parser').Node} object
+ * @param {string[]} path
+ * @param {unknown} value
+ * @returns {import('jsonc-parser').Edit}
+ */
+function insertion(text, object, path, value) {
+  const last = object.children?.at(-1);
+  const start = last ? last.offset + last.length : object.offset + 1;
+  const end = object.offset + object.length - 1;
+  const tail = text.slice(start, end);
+  const comments = tail.trimEnd();
+
+  const eol = text.includes('\r\n') ? '\r\n' : '\n';
+  const unit = /^[ \t]+(?=")/m.exec(text)?.[0] ?? '  ';
+  const line = (/** @type {number} */ depth) => eol + unit.repeat(depth);
+  const inline = last && !text.slice(object.offset, end).includes('\n');
+
+  const name = JSON.stringify(path.at(-1));
+  const property = `${name}: ${JSON.stringify(value, null, inline ? 0 : unit)}`;
+  const content = [
+    last && !jsonc().stripComments(comments).includes(',') ? ',' : '',
+    comments,
+    inline ? ' ' : line(path.length),
+    property.replaceAll('\n', line(path.length)),
+    last ? tail.slice(comments.length) : line(path.length - 1),
+  ];
+  return { offset: start, length: tail.length, content: content.join('') };
+}
+
+module.exports = { parse, set };

@@ -1,0 +1,42 @@
+/**
+ * The result of a task that the cache has restored. The same shape as
+ * `CachedResult` of Nx.
+ */
+export interface CachedResult {
+  /** Exit code of the task. */
+  code: number;
+  /** What the task printed. */
+  terminalOutput: string;
+  /** The folder that holds the outputs: `<cacheDirectory>/<hash>`. */
+  outputsPath: string;
+  /** Bytes of the files in `outputsPath`. */
+  size: number;
+}
+
+/** What Nx asks of a remote cache (`RemoteCacheV2` in its tasks runner). */
+export interface RemoteCache {
+  /**
+   * Restores the result of `hash` to `<cacheDirectory>/<hash>`, verified and
+   * complete, or resolves to null. Never rejects.
+   */
+  retrieve(hash: string, cacheDirectory: string): Promise<CachedResult | null>;
+
+  /**
+   * Stores the result of `hash`, whose outputs are in
+   * `<cacheDirectory>/<hash>`. Resolves to whether it was accepted. Never
+   * rejects.
+   */
+  store(
+    hash: string,
+    cacheDirectory: string,
+    terminalOutput: string,
+    code: number,
+  ): Promise<boolean>;
+}
+
+/**
+ * The remote cache of the workspace that Nx runs in, or null when there is
+ * none to use; then a line on stderr says why at the end of the run. Called by
+ * Nx, once per run. Never rejects.
+ */
+export function getRemoteCache(): Promise<RemoteCache | null>;

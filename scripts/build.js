@@ -1,0 +1,213 @@
+'use strict';
+
+// npm run build [-- --all] [-- --issuers FILE] [-- --out FOLDER]
+//
+// Makes the npm packages in dist/npm: the main package, the alias package, and
+// the package of this platform, or with --all of every platform in
+// npm/platforms.json. With --issuers the binaries trust the licence issuers of
+// FILE (a JWKS) and not the development issuer: that is a release build.
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { parseArgs } = require('node:util');
+const { runMain } = require('./lib/cleanup');
+const { root } = require('./lib/root');
+const { run } = require('./lib/run');
+
+/** @typedef {{ os: string, cpu: string, goos: string, goarch: string }} Platform */
+/** @typedef {{ all?: boolean, issuers?: string, out?: string }} Options */
+
+/** @type {Platform[]} */
+const platforms = readJson('npm/platforms.json');
+const { version, license, repository, engines } = readJson('package.json');
+
+/** Tests live beside what they test and are not shipped. */
+const isShipped = (/** @type {string} */ file) => !file.endsWith('.test.js');
+
+/**
+ * @param {Options} [options] `out` is relative to the repository
+ * @returns {Promise<string>} the folder of the packages
+ */
+async function build({ all = false, issuers, out = 'dist/npm' } = {}) {
+  const folder = path.resolve(root, out);
+  fs.rmSync(folder, { recursive: true, force: true });
+  const targets = platforms.filter(
+    (platform) => all || isThisMachine(platform),
+  );
+  if (targets.length === 0) {
+    throw new Error(
+      `npm/platforms.json has no ${process.platform}-${process.arch}`,
+    );
+  }
+  for (const platform of targets) {
+    await buildPlatformPackage(folder, platform, issuers);
+  }
+  buildMainPackage(folder);
+  buildAliasPackage(folder);
+  return folder;
+}
+
+/** @param {Platform} platform */
+const isThisMachine = ({ os, cpu }) =>
+  os === process.platform && cpu === process.arch;
+
+/** @param {Platform} platform */
+const packageName = ({ os, cpu }) => `@nx-azure-cache/${os}-${cpu}`;
+
+/**
+ * @param {string} folder
+ * @param {Platform} platform
+ * @param {string | undefined} issuers
+ */
+async function buildPlatformPackage(folder, platform, issuers) {
+  const { os, cpu } = platform;
+  const name = packageName(platform);
+  const file = os === 'win32' ? 'nx-azure-cache.exe' : 'nx-azure-cache';
+  await buildBinary(path.join(folder, name, 'bin', file), platform, issuers);
+  writeJson(path.join(folder, name, 'package.json'), {
+    name,
+    version,
+    description: `The binary of nx-azure-cache for ${os} on ${cpu}`,
+    license,
+    repository,
+    os: [os],
+    cpu: [cpu],
+    preferUnplugged: true,
+    files: ['bin'],
+    engines,
+  });
+  fs.writeFileSync(
+    path.join(folder, name, 'README.md'),
+    `# ${name}\n\nThe binary of [nx-azure-cache](https://www.npmjs.com/package/nx-azure-cache) for ${os} on ${cpu}.\n`,
+  );
+  copy('LICENSE', path.join(folder, name, 'LICENSE'));
+}
+
+/**
+ * Builds the binary: static, without paths or build IDs, so that the same
+ * source gives the same bytes anywhere.
+ *
+ * @param {string} file
+ * @param {Pick<Platform, 'goos' | 'goarch'>} platform
+ * @param {string} [issuers] path of a JWKS
+ * @param {string} [source] folder of the module
+ */
+async function buildBinary(file, { goos, goarch }, issuers, source = root) {
+  const flags = ['-s', '-w', '-buildid=', `-X main.version=${version}`];
+  if (issuers) {
+    const jwks = fs.readFileSync(issuers).toString('base64');
+    const variable = 'github.com/nx-azure-cache/nx-azure-cache/license.issuers';
+    flags.push(`-X ${variable}=${jwks}`);
+  }
+  const args = ['-trimpath', '-buildvcs=false', '-ldflags', flags.join(' ')];
+  await run('go', ['build', ...args, '-o', file, './cmd/nx-azure-cache'], {
+    cwd: source,
+    env: {
+      ...process.env,
+      CGO_ENABLED: '0',
+      GOOS: goos,
+      GOARCH: goarch,
+      GOAMD64: 'v1',
+      GOARM64: 'v8.0',
+      GOFLAGS: '',
+    },
+  });
+}
+
+/** @param {string} folder */
+function buildMainPackage(folder) {
+  const source = 'npm/nx-azure-cache';
+  const manifest = readJson(`${source}/package.json`);
+  const target = path.join(folder, manifest.name);
+  for (const file of manifest.files) {
+    copy(`${source}/${file}`, path.join(target, file));
+  }
+  copy('README.md', path.join(target, 'README.md'));
+  copy('LICENSE', path.join(target, 'LICENSE'));
+  writeJson(path.join(target, 'package.json'), {
+    ...manifest,
+    version,
+    repository,
+    optionalDependencies: Object.fromEntries(
+      platforms.map((platform) => [packageName(platform), version]),
+    ),
+  });
+}
+
+/**
+ * The package @nx/powerpack-azure-cache for private registries: the main
+ * package under the name that Nx looks for.
+ *
+ * @param {string} folder
+ */
+function buildAliasPackage(folder) {
+  const source = 'npm/powerpack-azure-cache';
+  const manifest = readJson(`${source}/package.json`);
+  const target = path.join(folder, manifest.name);
+  for (const file of [...manifest.files, 'README.md']) {
+    copy(`${source}/${file}`, path.join(target, file));
+  }
+  copy('LICENSE', path.join(target, 'LICENSE'));
+  writeJson(path.join(target, 'package.json'), {
+    ...manifest,
+    version,
+    repository,
+    files: [...manifest.files, 'generators', 'generators.json'],
+    dependencies: { 'nx-azure-cache': version },
+  });
+  buildAliasGenerators(target);
+}
+
+/** @param {string} target */
+function buildAliasGenerators(target) {
+  const source = 'npm/nx-azure-cache';
+  const generators = readJson(`${source}/generators.json`);
+  writeJson(path.join(target, 'generators.json'), generators);
+  for (const { factory, schema } of Object.values(generators.generators)) {
+    const [file] = factory.split('#');
+    copy(`${source}/${schema}`, path.join(target, schema));
+    fs.writeFileSync(
+      path.join(target, file),
+      `'use strict';\n\nmodule.exports = require('nx-azure-cache/${path.posix.normalize(file)}');\n`,
+    );
+  }
+}
+
+/**
+ * @param {string} from relative to the repository
+ * @param {string} to
+ */
+function copy(from, to) {
+  fs.cpSync(path.join(root, from), to, { recursive: true, filter: isShipped });
+}
+
+/** @param {string} file relative to the repository */
+function readJson(file) {
+  return JSON.parse(fs.readFileSync(path.join(root, file), 'utf8'));
+}
+
+/**
+ * @param {string} file
+ * @param {unknown} content
+ */
+function writeJson(file, content) {
+  fs.writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`);
+}
+
+async function main() {
+  const { values } = parseArgs({
+    options: {
+      all: { type: 'boolean' },
+      issuers: { type: 'string' },
+      out: { type: 'string' },
+    },
+  });
+  console.log(`Packages are in ${await build(values)}`);
+}
+
+if (require.main === module) runMain(main);
+
+exports.build = build;
+exports.buildBinary = buildBinary;
+exports.platforms = platforms;
+exports.version = version;

@@ -1,0 +1,24 @@
+'use strict';
+
+// Only Node's built-in modules here: this runs as the first thing in a fresh
+// clone.
+
+const { createHash } = require('node:crypto');
+const fs = require('node:fs');
+const path = require('node:path');
+const { root } = require('./root');
+const { run } = require('./run');
+
+/** Installs what the scripts need, if it is not there or not what the lockfile says. */
+async function install() {
+  const lockfile = fs.readFileSync(path.join(root, 'package-lock.json'));
+  const want = createHash('sha256').update(lockfile).digest('hex');
+  const stamp = path.join(root, 'node_modules', '.nx-azure-cache-lockfile');
+  if (fs.existsSync(stamp) && fs.readFileSync(stamp, 'utf8') === want) return;
+
+  console.log('Installing the tools of this repository (npm ci) …');
+  await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
+  fs.writeFileSync(stamp, want);
+}
+
+exports.install = install;

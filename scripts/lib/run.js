@@ -1,0 +1,93 @@
+'use strict';
+
+const { spawn } = require('node:child_process');
+const { root } = require('./root');
+
+/** @import { SpawnOptions } from 'node:child_process' */
+
+/**
+ * @typedef {object} Result
+ * @property {number} code exit code; 128 and more after a signal
+ * @property {string} output stdout and stderr, as they came
+ * @property {string} stdout
+ * @property {number} took milliseconds
+ */
+
+/** @type {Set<import('node:child_process').ChildProcess>} */
+const running = new Set();
+
+/**
+ * Runs a command to its end and resolves to what it did, also when it fails.
+ *
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, input?: string, echo?: boolean, timeout?: number }} [options]
+ *   `echo` shows the output while it comes; `timeout` in milliseconds, after
+ *   which the command is killed
+ * @returns {Promise<Result>}
+ */
+function attempt(
+  command,
+  args,
+  { cwd = root, env = process.env, input, echo = false, timeout } = {},
+) {
+  const started = performance.now();
+  return new Promise((resolve, reject) => {
+    /** @type {SpawnOptions} */
+    const options = {
+      cwd,
+      env,
+      timeout,
+      killSignal: 'SIGKILL',
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      shell: process.platform === 'win32', // npm and npx are .cmd files there
+    };
+    const child = spawn(command, args, options);
+    running.add(child);
+    let output = '';
+    let stdout = '';
+    child.stdout?.setEncoding('utf8').on('data', (text) => {
+      output += text;
+      stdout += text;
+      if (echo) process.stdout.write(text);
+    });
+    child.stderr?.setEncoding('utf8').on('data', (text) => {
+      output += text;
+      if (echo) process.stderr.write(text);
+    });
+    child.on('error', reject);
+    child.on('close', (code) => {
+      running.delete(child);
+      const took = performance.now() - started;
+      resolve({ code: code ?? 128, output, stdout, took });
+    });
+    child.stdin?.end(input);
+  });
+}
+
+/**
+ * Runs a command to its end. Rejects, with what it printed, when it fails.
+ *
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {Parameters<typeof attempt>[2]} [options]
+ */
+async function run(command, args, options) {
+  const result = await attempt(command, args, options);
+  if (result.code !== 0) {
+    const said = options?.echo ? '' : `:\n${result.output.trim()}`;
+    throw new Error(
+      `${command} ${args.join(' ')} ended with ${result.code}${said}`,
+    );
+  }
+  return result;
+}
+
+/** Ends every command that still runs. */
+function endRunning() {
+  for (const child of running) child.kill('SIGTERM');
+}
+
+exports.attempt = attempt;
+exports.run = run;
+exports.endRunning = endRunning;
