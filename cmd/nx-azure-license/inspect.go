@@ -1,0 +1,147 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/spf13/cobra"
+
+	"github.com/nx-azure-cache/nx-azure-cache/license"
+)
+
+func inspectCommand() *cobra.Command {
+	var issuers string
+	cmd := &cobra.Command{
+		Use:   "inspect [TOKEN | -]",
+		Short: "Show what a licence says and whether it is valid",
+		Long: `Show what a licence says and whether it is valid, but never the licence itself.
+
+The licence is read from stdin unless it is an argument. The exit code is 0 if it
+is valid and 1 if it is not.`,
+		Example: `  nx-azure-license inspect < example.jwt
+  nx-azure-license inspect --issuers issuers.json "$NX_POWERPACK_LICENSE"`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			text, source, err := readToken(args, cmd.InOrStdin())
+			if err != nil {
+				return err
+			}
+			keys, err := readIssuers(issuers)
+			if err != nil {
+				return err
+			}
+			now := time.Now()
+			licence := license.Check(license.NewToken(text, source), keys, now)
+			if err := show(cmd.OutOrStdout(), text, licence, now); err != nil {
+				return err
+			}
+			if licence.Status != license.Valid {
+				return fmt.Errorf("the licence is not valid: %s", licence.Status)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&issuers, "issuers", "", "JWKS `FILE` of the issuers to trust (default those of this build)")
+	return cmd
+}
+
+// readToken returns the token and its source, for the sentence "the licence in …".
+func readToken(args []string, stdin io.Reader) (text, source string, err error) {
+	if len(args) == 1 && args[0] != "-" {
+		text, source = args[0], "the argument"
+	} else {
+		data, err := io.ReadAll(stdin)
+		if err != nil {
+			return "", "", err
+		}
+		text, source = string(data), "stdin"
+	}
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return "", "", fmt.Errorf("%s is empty, want a licence", source)
+	}
+	return text, source, nil
+}
+
+func readIssuers(path string) (license.KeySet, error) {
+	if path == "" {
+		return license.Issuers()
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return license.KeySet{}, err
+	}
+	keys, err := license.ParseKeySet(data)
+	if err != nil {
+		return license.KeySet{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return keys, nil
+}
+
+// show prints the verdict and then whatever the token says, verified or not:
+// who inspects a licence mostly wants to know why it does not work.
+func show(w io.Writer, text string, licence license.License, now time.Time) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "status\t%s\n", licence.Status)
+	if licence.Reason != "" {
+		fmt.Fprintf(table, "reason\t%s\n", licence.Reason)
+	}
+	if warning, soon := licence.ExpiresSoon(now); soon {
+		fmt.Fprintf(table, "warning\t%s\n", warning)
+	}
+	claims := jwt.MapClaims{}
+	token, _, err := jwt.NewParser(jwt.WithJSONNumber()).ParseUnverified(text, claims)
+	if errors.Is(err, jwt.ErrTokenMalformed) {
+		return table.Flush() // the reason has said it
+	}
+	if licence.KeyID == "" {
+		fmt.Fprintln(table, "verified\tno: anybody could have written the following")
+	}
+	fmt.Fprintf(table, "kid\t%s\n", printable(token.Header["kid"]))
+	for _, name := range slices.Sorted(maps.Keys(claims)) {
+		fmt.Fprintf(table, "%s\t%s%s\n", printable(name), printable(claims[name]), day(claims, name))
+	}
+	return table.Flush()
+}
+
+// day returns the readable form of a claim that is a time.
+func day(claims jwt.MapClaims, name string) string {
+	n, ok := claims[name].(json.Number)
+	if !ok || !slices.Contains([]string{"exp", "iat", "nbf"}, name) {
+		return ""
+	}
+	seconds, err := n.Int64()
+	if err != nil {
+		return ""
+	}
+	return time.Unix(seconds, 0).UTC().Format(" (2006-01-02 15:04:05 UTC)")
+}
+
+// printable returns v without what could give orders to a terminal: nobody
+// vouches for the claims of a licence that is not verified.
+func printable(v any) string {
+	text, ok := v.(string)
+	if !ok {
+		data, err := json.Marshal(v)
+		if err != nil {
+			return err.Error()
+		}
+		text = string(data)
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, text)
+}

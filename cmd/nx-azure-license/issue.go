@@ -1,0 +1,173 @@
+package main
+
+import (
+	"cmp"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/spf13/cobra"
+
+	"github.com/nx-azure-cache/nx-azure-cache/license"
+)
+
+// order is what the flags of issue say about a licence.
+type order struct {
+	key        string // file
+	org        string
+	id         string
+	days       int
+	expires    string // date, or "" for days
+	notBefore  string // date, or "" for now
+	features   []string
+	seats      int
+	workspaces int
+}
+
+func issueCommand() *cobra.Command {
+	var o order
+	cmd := &cobra.Command{
+		Use:   "issue --key FILE --org NAME",
+		Short: "Sign a licence and print it",
+		Long: `Sign a licence and print it, and only it, to stdout.
+
+Dates are days in UTC. A licence for the past or the future is made as asked for,
+which is how tests get theirs, with a warning on stderr.`,
+		Example: `  nx-azure-license issue --key 2026-a.jwk.json --org "Example GmbH" --days 365
+  nx-azure-license issue --key 2026-a.jwk.json --org "Example GmbH" --expires 2027-12-31 --seats 50 --workspaces 3
+  NX_POWERPACK_LICENSE=$(nx-azure-license issue --key testdata/license/development.private.jwk.json --org me --days 1)`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return issue(o, time.Now().UTC(), cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.key, "key", "", "`FILE` with the private key, from keygen")
+	f.StringVar(&o.org, "org", "", "`NAME` of the organization that the licence is for")
+	f.IntVar(&o.days, "days", 365, "make it valid for `N` days")
+	f.StringVar(&o.expires, "expires", "", "make it valid until the end of the day `YYYY-MM-DD`")
+	f.StringVar(&o.notBefore, "not-before", "", "make it valid from the start of the day `YYYY-MM-DD` (default now)")
+	f.StringSliceVar(&o.features, "features", []string{license.Feature}, "comma-separated `LIST` of what it is for")
+	f.IntVar(&o.seats, "seats", 0, "`N` people may use it; nobody counts them")
+	f.IntVar(&o.workspaces, "workspaces", 0, "it is for `N` workspaces; nobody counts them")
+	f.StringVar(&o.id, "id", "", "`ID` of the licence (default random)")
+	cmd.MarkFlagsMutuallyExclusive("days", "expires")
+	require(cmd, "key", "org")
+	return cmd
+}
+
+// claims are the claims of a licence, as package license reads them.
+type claims struct {
+	jwt.RegisteredClaims
+	Organization string   `json:"org"`
+	Features     []string `json:"features"`
+	Seats        int      `json:"seats,omitempty"`
+	Workspaces   int      `json:"workspaces,omitempty"`
+}
+
+func issue(o order, now time.Time, stdout, stderr io.Writer) error {
+	licence, err := o.claims(now)
+	if err != nil {
+		return err
+	}
+	key, err := readKey(o.key)
+	if err != nil {
+		return err
+	}
+	licence.Issuer = key.Issuer
+	text, err := sign(licence, key)
+	if err != nil {
+		return err
+	}
+	if err := proofread(text, key, now, stderr); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(stdout, text)
+	return err
+}
+
+// claims returns what the flags ask for, or all that is wrong with them.
+func (o order) claims(now time.Time) (claims, error) {
+	start, startErr := date("not-before", o.notBefore, now)
+	end, endErr := o.end(start)
+	errs := []error{startErr, endErr}
+	if startErr == nil && endErr == nil && !end.After(start) {
+		errs = append(errs, fmt.Errorf("--expires %s is before the licence starts, on %s", o.expires, start.Format(time.DateOnly)))
+	}
+	if o.org == "" {
+		errs = append(errs, errors.New("--org is empty: name the organization that the licence is for"))
+	}
+	if o.seats < 0 || o.workspaces < 0 {
+		errs = append(errs, errors.New("--seats and --workspaces cannot be negative"))
+	}
+	return claims{
+		RegisteredClaims: jwt.RegisteredClaims{
+			ID:        cmp.Or(o.id, rand.Text()),
+			IssuedAt:  jwt.NewNumericDate(now),
+			NotBefore: jwt.NewNumericDate(start),
+			ExpiresAt: jwt.NewNumericDate(end),
+		},
+		Organization: o.org,
+		Features:     o.features,
+		Seats:        o.seats,
+		Workspaces:   o.workspaces,
+	}, errors.Join(errs...)
+}
+
+// end returns when the licence expires.
+func (o order) end(start time.Time) (time.Time, error) {
+	if o.expires == "" {
+		if o.days < 1 {
+			return time.Time{}, fmt.Errorf("--days %d: a licence is valid for at least one day; use --expires for one in the past", o.days)
+		}
+		return start.AddDate(0, 0, o.days), nil
+	}
+	day, err := date("expires", o.expires, time.Time{})
+	// The last second of the day rather than the first of the next: messages
+	// then show the day that was asked for.
+	return day.AddDate(0, 0, 1).Add(-time.Second), err
+}
+
+// date parses the value of a flag, or returns unset if there is none.
+func date(flag, value string, unset time.Time) (time.Time, error) {
+	if value == "" {
+		return unset, nil
+	}
+	t, err := time.Parse(time.DateOnly, value)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("--%s %q is not a date such as 2027-12-31", flag, value)
+	}
+	return t, nil
+}
+
+func sign(licence claims, key privateKey) (string, error) {
+	signer, err := key.signer()
+	if err != nil {
+		return "", err
+	}
+	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, licence)
+	token.Header["kid"] = key.KeyID
+	return token.SignedString(signer)
+}
+
+// proofread reads the licence as its user's machine will. It warns of one that
+// does not work today, and refuses one that never will.
+func proofread(text string, key privateKey, now time.Time, stderr io.Writer) error {
+	keys, err := key.keySet()
+	if err != nil {
+		return err
+	}
+	checked := license.Check(license.NewToken(text, "stdout"), keys, now)
+	switch checked.Status {
+	case license.Valid:
+		return nil
+	case license.NotYetValid, license.Expired, license.WrongFeature:
+		_, err := fmt.Fprintln(stderr, "warning:", checked.Reason)
+		return err
+	default:
+		return errors.New(checked.Reason)
+	}
+}

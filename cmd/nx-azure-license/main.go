@@ -1,0 +1,45 @@
+// Nx-azure-license makes the keys and the licences of nx-azure-cache. It is the
+// tool of an issuer and is never shipped to users.
+//
+// Package license specifies the formats. What a command is asked for, and
+// nothing else, goes to stdout; warnings and errors go to stderr.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	if err := run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "nx-azure-license:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	root := &cobra.Command{
+		Use:   "nx-azure-license",
+		Short: "Make keys and licences for nx-azure-cache",
+		Long: `Make keys and licences for nx-azure-cache.
+
+A new issuer makes a key, puts the public half into releases, and signs
+licences with the private half, which never leaves the issuer.`,
+		Example: `  nx-azure-license keygen --kid 2026-a --issuer https://licences.example.com --out 2026-a.jwk.json > issuers.json
+  npm run build -- --all --issuers issuers.json
+  nx-azure-license issue --key 2026-a.jwk.json --org "Example GmbH" --days 365 > example.jwt
+  nx-azure-license inspect --issuers issuers.json < example.jwt`,
+		SilenceErrors:     true, // main prints them
+		SilenceUsage:      true, // it would bury the error
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	root.AddCommand(keygenCommand(), issueCommand(), inspectCommand())
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	return root.Execute()
+}

@@ -1,0 +1,175 @@
+package license_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/license"
+)
+
+// getenv returns an environment of one variable.
+func getenv(value string) func(string) string {
+	return func(name string) string {
+		if name == "NX_POWERPACK_LICENSE" {
+			return value
+		}
+		return ""
+	}
+}
+
+// writeFile puts a licence file into the workspace root and returns its path.
+func writeFile(t testing.TB, root, content string) string {
+	t.Helper()
+	path := filepath.Join(root, ".nx", "powerpack", "license.ini")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestFind(t *testing.T) {
+	// Each token is for its own organization, which tells them apart.
+	issuer := newSigner("a", "A")
+	sign := func(org string) string { return issuer.sign(map[string]any{"org": org}) }
+	a, b := sign("a"), sign("b")
+	keys := keySet(t, issuer)
+	const file = ".nx/powerpack/license.ini"
+
+	tests := []struct {
+		name      string
+		env       string
+		file      string // not written if ""
+		status    license.Status
+		source    string
+		org       string
+		mentioned string // in the reason; ROOT is the workspace
+	}{
+		{name: "neither", status: license.Absent,
+			mentioned: "no licence found: set NX_POWERPACK_LICENSE (unset or empty now) or put it in .nx/powerpack/license.ini (not in ROOT now)"},
+		{name: "the variable only", env: a, status: license.Valid, source: "NX_POWERPACK_LICENSE", org: "a"},
+		{name: "the variable with white space around it", env: "\n " + a + " \r\n", status: license.Valid, source: "NX_POWERPACK_LICENSE", org: "a"},
+		{name: "the variable wins over the file", env: a, file: b, status: license.Valid, source: "NX_POWERPACK_LICENSE", org: "a"},
+		{name: "a wrong variable wins over a right file", env: "oops", file: b, status: license.Malformed, source: "NX_POWERPACK_LICENSE",
+			mentioned: "the licence in NX_POWERPACK_LICENSE is malformed: it has 1 part instead of the 3 of a JWT"},
+		{name: "a blank variable counts as unset", env: " \n", file: b, status: license.Valid, source: file, org: "b"},
+		{name: "the file has the token alone", file: b, status: license.Valid, source: file, org: "b"},
+		{name: "the file has a key", file: "license = " + b + "\n", status: license.Valid, source: file, org: "b"},
+		{name: "the file has a key without spaces", file: "license=" + b, status: license.Valid, source: file, org: "b"},
+		{name: "the file is full of decoration", file: "\ufeff# of 2026\r\n\r\n[nx]\r\n; mine\r\ncolour = blue\r\n\t license\t=\t" + b + " \r\n\r\n",
+			status: license.Valid, source: file, org: "b"},
+		{name: "the file has a wrong token", file: "license = a.b\n", status: license.Malformed, source: file,
+			mentioned: "the licence in .nx/powerpack/license.ini is malformed: it has 2 parts instead of the 3 of a JWT"},
+		{name: "the file is blank", file: "\n", status: license.Malformed, source: file,
+			mentioned: "the licence in .nx/powerpack/license.ini cannot be read: ROOT/.nx/powerpack/license.ini holds no licence; write it as \"license = TOKEN\""},
+		{name: "the file has comments only", file: "# license = " + b, status: license.Malformed, source: file, mentioned: "holds no licence"},
+		{name: "the file has an empty key", file: "license =\n", status: license.Malformed, source: file, mentioned: "holds no licence"},
+		{name: "the file has two tokens", file: a + "\n" + b, status: license.Malformed, source: file, mentioned: "license.ini holds 2 licences; leave only one in it"},
+		{name: "the file is UTF-16", file: "\xff\xfea\x00", status: license.Malformed, source: file, mentioned: "license.ini is UTF-16 text; save it as UTF-8"},
+		{name: "the file has 64 KiB", file: b + "\n" + strings.Repeat("#", 64<<10-len(b)-1), status: license.Valid, source: file, org: "b"},
+		{name: "the file has a byte more", file: b + "\n" + strings.Repeat("#", 64<<10-len(b)), status: license.Malformed, source: file,
+			mentioned: "license.ini is larger than 64 KiB; leave only the licence in it"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			root := t.TempDir()
+			if tt.file != "" {
+				writeFile(t, root, tt.file)
+			}
+			token := license.Find(getenv(tt.env), root)
+			got := license.Check(token, keys, at("2026-06-01T00:00:00Z"))
+			if got.Status != tt.status || got.Organization != tt.org {
+				t.Errorf("got %s for %q, want %s for %q: %s", got.Status, got.Organization, tt.status, tt.org, got.Reason)
+			}
+			if got.Source != tt.source || token.Source() != tt.source {
+				t.Errorf("got sources %q and %q, want %q", got.Source, token.Source(), tt.source)
+			}
+			mentioned := strings.ReplaceAll(tt.mentioned, "ROOT", filepath.ToSlash(root))
+			if reason := filepath.ToSlash(got.Reason); !strings.Contains(reason, mentioned) {
+				t.Errorf("got reason %q, want one with %q", reason, mentioned)
+			}
+		})
+	}
+}
+
+func TestFindTellsWhatIsInTheWay(t *testing.T) {
+	tests := []struct {
+		name      string
+		obstruct  func(t *testing.T, root string)
+		mentioned string
+	}{
+		{"a directory in its place", func(t *testing.T, root string) {
+			if err := os.MkdirAll(filepath.Join(root, license.File), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}, "is not a regular file"},
+		{"a link that leads to itself", func(t *testing.T, root string) {
+			path := writeFile(t, root, "x")
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(path, path); err != nil {
+				t.Skip(err)
+			}
+		}, "; make it readable for the user who runs Nx"},
+		{"a file without permission", func(t *testing.T, root string) {
+			if runtime.GOOS == "windows" || os.Getuid() == 0 {
+				t.Skip("needs a user whom permissions stop")
+			}
+			if err := os.Chmod(writeFile(t, root, "x"), 0); err != nil {
+				t.Fatal(err)
+			}
+		}, "permission denied; make it readable for the user who runs Nx"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			root := t.TempDir()
+			tt.obstruct(t, root)
+			got := license.Check(license.Find(getenv(""), root), license.KeySet{}, at("2026-06-01T00:00:00Z"))
+			start := "the licence in .nx/powerpack/license.ini cannot be read: "
+			if got.Status != license.Malformed || !strings.HasPrefix(got.Reason, start) || !strings.Contains(got.Reason, tt.mentioned) {
+				t.Errorf("got %s, %q, want malformed with %q", got.Status, got.Reason, tt.mentioned)
+			}
+		})
+	}
+}
+
+// FuzzFind feeds arbitrary licence files. Whatever is in them, a valid licence
+// must be one that was signed, and no reason may quote the file.
+func FuzzFind(f *testing.F) {
+	keys, err := license.Issuers()
+	if err != nil {
+		f.Fatal(err)
+	}
+	token := readGolden(f)["valid.jwt"]
+	for _, seed := range []string{
+		token,
+		"license = " + token + "\n",
+		"\ufeff# comment\r\n[section]\r\n\r\n; comment\r\nlicense=" + token + "\r\n",
+		token + "\n" + token,
+		"license =",
+		"\xff\xfel\x00",
+		"",
+	} {
+		f.Add([]byte(seed))
+	}
+	root := f.TempDir()
+	f.Fuzz(func(t *testing.T, content []byte) {
+		writeFile(t, root, string(content))
+		found := license.Find(getenv(""), root)
+		got := license.Check(found, keys, at("2026-06-01T00:00:00Z"))
+		if got.Status == license.Absent {
+			t.Errorf("got absent for a file that exists")
+		}
+		if got.Status == license.Valid && !strings.Contains(string(content), token) {
+			t.Errorf("got valid, but nobody has signed that")
+		}
+		checkDiscretion(t, string(content), got, fmt.Sprintf("%v %+v %#v", found, found, found))
+	})
+}
