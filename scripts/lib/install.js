@@ -16,8 +16,11 @@ async function install() {
   const stamp = path.join(root, 'node_modules', '.nx-azure-cache-lockfile');
   if (fs.existsSync(stamp) && fs.readFileSync(stamp, 'utf8') === want) return;
 
-  console.log('Installing the tools of this repository (npm ci) …');
-  await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
+  console.log('Installing the tools of this repository …');
+  // Not `npm ci`: it refuses a lockfile without entries for other platforms'
+  // binaries, which registries that mirror only some of them cause
+  // (npm/cli#4828). This one installs what the lockfile says, too.
+  await run('npm', ['install', '--no-save', '--ignore-scripts']);
   fs.writeFileSync(stamp, want);
 }
 

@@ -1,0 +1,75 @@
+'use strict';
+
+const path = require('node:path');
+const { root } = require('./root');
+const { startServer } = require('./server');
+
+// Published by Microsoft for the emulator; no secret.
+const account = 'devstoreaccount1';
+const key =
+  'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
+
+/**
+ * Starts Azurite, the emulator of Azure Blob Storage, in memory.
+ */
+async function startAzurite() {
+  // azblob 1.8.3 sends an API version that Azurite 3.37 does not know yet.
+  const server = await startServer('Azurite', (port) => [
+    path.join(root, 'node_modules/azurite/dist/src/blob/main.js'),
+    '--inMemoryPersistence',
+    '--skipApiVersionCheck',
+    '--disableTelemetry',
+    '--silent',
+    ...['--blobHost', '127.0.0.1', '--blobPort', String(port)],
+  ]);
+  return { ...server, connectionString: connectionString(server.port) };
+}
+
+/**
+ * The connection string of an Azurite on a port of this machine.
+ *
+ * @param {number} port
+ */
+function connectionString(port) {
+  return (
+    `DefaultEndpointsProtocol=http;AccountName=${account};AccountKey=${key};` +
+    `BlobEndpoint=http://127.0.0.1:${port}/${account};`
+  );
+}
+
+/**
+ * Creates a container, as an administrator would.
+ *
+ * @param {string} connectionString
+ * @param {string} name
+ */
+async function createContainer(connectionString, name) {
+  await service(connectionString).createContainer(name);
+}
+
+/**
+ * The blobs of a container: names and sizes in bytes.
+ *
+ * @param {string} connectionString
+ * @param {string} container
+ */
+async function listBlobs(connectionString, container) {
+  const blobs = [];
+  const client = service(connectionString).getContainerClient(container);
+  for await (const { name, properties } of client.listBlobsFlat()) {
+    blobs.push({ name, size: properties.contentLength ?? 0 });
+  }
+  return blobs;
+}
+
+/** @param {string} connectionString */
+function service(connectionString) {
+  // Loaded here: scripts load this file before anything is installed.
+  const { BlobServiceClient } = require('@azure/storage-blob');
+  return BlobServiceClient.fromConnectionString(connectionString);
+}
+
+exports.startAzurite = startAzurite;
+exports.connectionString = connectionString;
+exports.createContainer = createContainer;
+exports.listBlobs = listBlobs;

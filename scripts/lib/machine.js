@@ -1,0 +1,184 @@
+'use strict';
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { root } = require('./root');
+const { attempt, run } = require('./run');
+
+/**
+ * A machine with a workspace: a folder for its home and one for the workspace,
+ * and the environment in which Nx runs there. Nx 24 keeps its cache in
+ * ~/.nx/<repository>, so a second machine needs another home.
+ */
+class Machine {
+  /**
+   * @param {string} folder is made if it is not there
+   * @param {NodeJS.ProcessEnv} [env] added to the environment of every command
+   */
+  constructor(folder, env = {}) {
+    this.home = path.join(folder, 'home');
+    this.workspace = path.join(folder, 'workspace');
+    fs.mkdirSync(this.home, { recursive: true });
+    this.env = {
+      ...neutralEnvironment(),
+      HOME: this.home,
+      USERPROFILE: this.home,
+      NX_DAEMON: 'false',
+      NX_NO_CLOUD: 'true',
+      ...env,
+    };
+  }
+
+  /**
+   * Runs a command in the workspace; resolves also when it fails.
+   *
+   * @param {string} command
+   * @param {string[]} args
+   * @param {{ env?: NodeJS.ProcessEnv, echo?: boolean, timeout?: number }} [options]
+   */
+  run(command, args, { env, ...options } = {}) {
+    return attempt(command, args, {
+      timeout: 180_000,
+      ...options,
+      cwd: this.workspace,
+      env: { ...this.env, ...env },
+    });
+  }
+
+  /**
+   * Runs Nx; resolves also when the run fails.
+   *
+   * @param {string[]} args
+   * @param {Parameters<Machine['run']>[2]} [options]
+   */
+  nx(args, options) {
+    return this.run('npx', ['--no-install', 'nx', ...args], options);
+  }
+
+  /** Removes all that Nx has kept and built on this machine. */
+  forget() {
+    for (const folder of [
+      path.join(this.workspace, 'dist'),
+      path.join(this.workspace, '.nx'),
+      path.join(this.home, '.nx'),
+    ]) {
+      fs.rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+    }
+  }
+
+  /** Nx's cache directory in this workspace, or undefined before the first run. */
+  cacheDirectory() {
+    const shared = path.join(this.home, '.nx');
+    const candidates = fs.existsSync(shared)
+      ? fs.readdirSync(shared).map((name) => path.join(shared, name, 'cache'))
+      : [];
+    candidates.push(path.join(this.workspace, '.nx', 'cache'));
+    return candidates.find((folder) =>
+      fs.existsSync(path.join(folder, 'run.json')),
+    );
+  }
+
+  /**
+   * What Nx says of the tasks of its last run, by task (`site:build`):
+   * `cacheStatus` is `cache-miss`, `local-cache-hit` or `remote-cache-hit`,
+   * `took` milliseconds.
+   *
+   * @returns {Record<string, { cacheStatus: string, hash: string, code: number, took: number }>}
+   */
+  lastRun() {
+    const folder = this.cacheDirectory();
+    if (!folder) throw new Error(`Nx has not run in ${this.workspace}`);
+    const { tasks } = JSON.parse(
+      fs.readFileSync(path.join(folder, 'run.json'), 'utf8'),
+    );
+    return Object.fromEntries(
+      tasks.map((/** @type {any} */ task) => [
+        task.taskId,
+        {
+          cacheStatus: task.cacheStatus,
+          hash: task.hash,
+          code: task.status,
+          took: Date.parse(task.endTime) - Date.parse(task.startTime),
+        },
+      ]),
+    );
+  }
+}
+
+/**
+ * This process's environment without what would tell Nx, npm or Azure's
+ * libraries something about it.
+ */
+function neutralEnvironment() {
+  const telling =
+    /^(npm_|NX_|AZURE_|GITHUB_|CI$|TF_BUILD$|GITLAB_CI$|JENKINS_URL$|BUILD_|CIRCLECI$|BUILDKITE$|NODE_TEST_CONTEXT$|INIT_CWD$)/i;
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !telling.test(name)),
+  );
+}
+
+/**
+ * Puts the workspace of scripts/workspace on a machine: a git repository,
+ * whose packages come from a registry, with Nx installed.
+ *
+ * @param {Machine} machine
+ * @param {string} registry URL
+ */
+async function createWorkspace(machine, registry) {
+  const { workspace } = machine;
+  fs.cpSync(path.join(root, 'scripts', 'workspace'), workspace, {
+    recursive: true,
+  });
+  fs.renameSync(
+    path.join(workspace, 'gitignore'),
+    path.join(workspace, '.gitignore'),
+  );
+  fs.writeFileSync(
+    path.join(workspace, '.npmrc'),
+    `registry=${registry}\naudit=false\nfund=false\n`,
+  );
+  const options = { cwd: workspace, env: machine.env };
+  await installPackages(machine);
+  await run('git', ['init', '--quiet', '--initial-branch=main'], options);
+  await commit(machine, 'a workspace');
+}
+
+/**
+ * Installs the packages of a machine's workspace, with the npm cache of this
+ * machine. Not `npm ci`, see install.js.
+ *
+ * @param {Machine} machine
+ */
+async function installPackages({ workspace, env }) {
+  await run('npm', ['install', '--ignore-scripts'], { cwd: workspace, env });
+}
+
+/**
+ * Commits all of a machine's workspace.
+ *
+ * @param {Machine} machine
+ * @param {string} message
+ */
+async function commit(machine, message) {
+  const options = { cwd: machine.workspace, env: machine.env };
+  const author = ['-c', 'user.name=A', '-c', 'user.email=a@example.invalid'];
+  await run('git', ['add', '--all'], options);
+  await run('git', [...author, 'commit', '--quiet', '-m', message], options);
+}
+
+/**
+ * Clones the workspace of one machine to another and installs its packages.
+ *
+ * @param {Machine} from
+ * @param {Machine} to
+ */
+async function cloneWorkspace(from, to) {
+  const { env } = to;
+  await run('git', ['clone', '--quiet', from.workspace, to.workspace], { env });
+  await installPackages(to);
+}
+
+exports.Machine = Machine;
+exports.createWorkspace = createWorkspace;
+exports.cloneWorkspace = cloneWorkspace;
+exports.commit = commit;

@@ -1,0 +1,71 @@
+'use strict';
+
+const { spawn } = require('node:child_process');
+const net = require('node:net');
+const { atEnd } = require('./cleanup');
+
+/**
+ * Starts a server of Node's on 127.0.0.1 and resolves once it answers HTTP.
+ *
+ * @param {string} name for messages
+ * @param {(port: number) => string[]} args the script and its arguments
+ * @param {{ timeout?: number }} [options] milliseconds until it must answer
+ * @returns {Promise<{ port: number, stop: () => Promise<void> }>} `stop` is
+ *   called at the end; before, it may be called any number of times
+ */
+async function startServer(name, args, { timeout = 60_000 } = {}) {
+  const port = await freePort();
+  const child = spawn(process.execPath, args(port), {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text) => {
+      output = (output + text).slice(-10_000);
+    });
+  }
+  const ended = new Promise((resolve) => child.once('close', resolve));
+  const stop = async () => {
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
+    await ended;
+    clearTimeout(timer);
+  };
+  atEnd(stop);
+
+  const deadline = Date.now() + timeout;
+  while (!(await answers(port))) {
+    if (child.exitCode !== null || Date.now() > deadline) {
+      throw new Error(`${name} does not start on port ${port}:\n${output}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return { port, stop };
+}
+
+/** @param {number} port */
+async function answers(port) {
+  try {
+    await fetch(`http://127.0.0.1:${port}/`, {
+      signal: AbortSignal.timeout(2000),
+    });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @returns {Promise<number>} a port of 127.0.0.1 that nobody uses */
+function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = /** @type {net.AddressInfo} */ (server.address());
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+exports.startServer = startServer;
+exports.freePort = freePort;
