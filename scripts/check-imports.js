@@ -1,0 +1,114 @@
+'use strict';
+
+// Checks that imports go one way (design: cmd → rpc → cache → cache/archive,
+// cmd → cache/azure → cache; license stands alone) and that the Azure SDK has
+// one importer. Run by `npm test`; alone: node scripts/check-imports.js
+
+const { runMain } = require('./lib/cleanup');
+const { run } = require('./lib/run');
+
+const module_ = 'github.com/nx-azure-cache/nx-azure-cache';
+
+/**
+ * Which packages of this module a package may import. A package that is not
+ * here has no place in the map yet: give it one.
+ *
+ * @type {Record<string, string[]>}
+ */
+const allowed = {
+  'cache/archive': [],
+  cache: ['cache/archive'],
+  'cache/azure': ['cache'],
+  'cache/cachetest': ['cache'],
+  license: [],
+  rpc: ['cache'],
+  'cmd/nx-azure-cache': ['cache', 'cache/azure', 'license', 'rpc'],
+  'cmd/nx-azure-license': ['license'],
+};
+
+/** Modules with one importer, and why. */
+const soleImporters = [
+  {
+    prefix: 'github.com/Azure/',
+    importer: 'cache/azure',
+    reason: 'nothing above it knows the Azure SDK',
+  },
+  {
+    prefix: 'github.com/sourcegraph/jsonrpc2',
+    importer: 'rpc',
+    reason: 'nothing below it knows the wire',
+  },
+  {
+    prefix: 'github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container',
+    importer: 'nobody',
+    reason: 'it drags apache/arrow into every binary',
+  },
+];
+
+/** @typedef {{ ImportPath: string, Imports?: string[], TestImports?: string[], XTestImports?: string[] }} Package */
+
+/** @param {string} importPath */
+const short = (importPath) => importPath.slice(module_.length + 1);
+
+/** @param {Package} pkg */
+function problems(pkg) {
+  const name = short(pkg.ImportPath);
+  if (!(name in allowed)) {
+    return [`${name} has no line in scripts/check-imports.js`];
+  }
+  const imports = pkg.Imports ?? [];
+  const tests = [...(pkg.TestImports ?? []), ...(pkg.XTestImports ?? [])];
+  return [
+    ...checkOurs(name, imports, allowed[name]),
+    // Tests may use what the package uses, the package itself and the suite.
+    ...checkOurs(name, tests, [
+      ...allowed[name],
+      ...allowed[name].flatMap((other) => allowed[other]),
+      name,
+      'cache',
+      'cache/cachetest',
+    ]),
+    ...checkOthers(name, imports),
+  ];
+}
+
+/**
+ * @param {string} name
+ * @param {string[]} imports
+ * @param {string[]} allowed
+ */
+function checkOurs(name, imports, allowed) {
+  return imports
+    .filter((path) => path.startsWith(`${module_}/`))
+    .map(short)
+    .filter((path) => !allowed.includes(path))
+    .map((path) => `${name} must not import ${path}`);
+}
+
+/**
+ * @param {string} name
+ * @param {string[]} imports
+ */
+function checkOthers(name, imports) {
+  return imports.flatMap((path) =>
+    soleImporters
+      .filter(
+        ({ prefix, importer }) => path.startsWith(prefix) && importer !== name,
+      )
+      .map(({ reason }) => `${name} must not import ${path}: ${reason}`),
+  );
+}
+
+async function main() {
+  const { stdout } = await run('go', ['list', '-json', './...']);
+  // go list prints one object after the other.
+  /** @type {Package[]} */
+  const packages = JSON.parse(`[${stdout.trim().replace(/^}\n{/gm, '},\n{')}]`);
+  if (packages.length === 0) throw new Error('go list found no packages');
+  const found = [...new Set(packages.flatMap(problems))];
+  for (const problem of found) console.error(problem);
+  console.log(`imports: ${packages.length} packages, ${found.length} problems`);
+  return found.length === 0 ? 0 : 1;
+}
+
+runMain(main);

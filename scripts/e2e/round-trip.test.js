@@ -1,0 +1,132 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { test } = require('node:test');
+const {
+  assertStatus,
+  build,
+  outputs,
+  readTree,
+  runNx,
+  startWorld,
+  tasks,
+} = require('./world');
+
+const repeat = (/** @type {string} */ text) => tasks.map(() => text);
+
+for (const install of /** @type {const} */ (['alias', 'plain'])) {
+  test(`two machines share results (${install} install)`, async (t) => {
+    const { machine, recorder } = await startWorld(t, { install });
+    const a = machine('a');
+    const b = machine('b');
+
+    assert.deepEqual(await runNx(a, build), []);
+    assertStatus(a, 'cache-miss');
+    assert.deepEqual(recorder.take(), [
+      ...repeat('GET 404'),
+      ...repeat('PUT 201'),
+    ]);
+
+    assert.deepEqual(await runNx(b, build), []);
+    assertStatus(b, 'remote-cache-hit');
+    assert.deepEqual(recorder.take(), repeat('GET 200'));
+    assert.deepEqual(outputs(b), outputs(a));
+
+    assert.deepEqual(await runNx(b, build), []);
+    assertStatus(b, 'local-cache-hit');
+    assert.deepEqual(recorder.take(), [], 'a local hit asks nobody');
+  });
+}
+
+test('a restored result is the stored one, lstat by lstat', async (t) => {
+  const { machine } = await startWorld(t);
+  const a = machine('a');
+  const b = machine('b');
+  await runNx(a, build);
+  await runNx(b, build);
+  for (const [task, { hash }] of Object.entries(a.lastRun())) {
+    assert.deepEqual(
+      readTree(path.join(b.cacheDirectory() ?? '', hash), { times: true }),
+      readTree(path.join(a.cacheDirectory() ?? '', hash), { times: true }),
+      task,
+    );
+  }
+  const left = fs.readdirSync(b.cacheDirectory() ?? '');
+  assert.ok(!left.includes('.nx-azure-cache'), 'the aside folder is gone');
+});
+
+test('a task without outputs is shared, with what it printed', async (t) => {
+  const { machine } = await startWorld(t);
+  const a = machine('a');
+  const b = machine('b');
+  const test = ['run', 'colors:test', '--output-style=static'];
+  const expected = ['colors:build', 'colors:test'];
+  await runNx(a, test);
+  await runNx(b, test);
+  assertStatus(b, 'remote-cache-hit', expected);
+  const { output } = await b.nx(test);
+  assert.match(output, /4 items of colors are there/);
+});
+
+test('terminal output of any size comes back exactly', async (t) => {
+  const { machine } = await startWorld(t);
+  const texts = [];
+  for (const name of ['a', 'b']) {
+    const it = machine(name);
+    fs.writeFileSync(
+      path.join(it.workspace, 'colors', 'project.json'),
+      JSON.stringify({
+        name: 'colors',
+        targets: {
+          build: { command: `node -e "process.stdout.write('ü'.repeat(1e6))"` },
+        },
+      }),
+    );
+    await runNx(it, ['run', 'colors:build']);
+    const { 'colors:build': task } = it.lastRun();
+    texts.push({
+      status: task.cacheStatus,
+      text: terminalOutput(it, task.hash),
+    });
+  }
+  assert.equal(texts[0].status, 'cache-miss');
+  assert.equal(texts[1].status, 'remote-cache-hit');
+  assert.equal(texts[1].text, texts[0].text);
+  assert.ok(texts[1].text.includes('ü'.repeat(1e6)));
+});
+
+/**
+ * What Nx has kept of a task's output.
+ *
+ * @param {import('../lib/machine').Machine} machine
+ * @param {string} hash
+ */
+function terminalOutput(machine, hash) {
+  const folder = path.join(machine.cacheDirectory() ?? '', 'terminalOutputs');
+  return fs.readFileSync(path.join(folder, hash), 'utf8');
+}
+
+test('a failed task stays failed and is not shared', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  for (const name of ['a', 'b']) {
+    const it = machine(name);
+    fs.writeFileSync(path.join(it.workspace, 'words', 'source.json'), 'broken');
+    await runNx(it, ['run', 'words:build'], { code: 1 });
+    assertStatus(it, 'cache-miss', ['words:build']);
+    assert.deepEqual(recorder.take(), ['GET 404']);
+  }
+});
+
+for (const install of /** @type {const} */ (['alias', 'plain'])) {
+  test(`npx nx-azure-cache version (${install} install)`, async (t) => {
+    const { machine } = await startWorld(t, { install });
+    const { version } = require('../../package.json');
+    const result = await machine('a').run('npx', [
+      ...['--no-install', 'nx-azure-cache', 'version'],
+    ]);
+    assert.equal(result.output, `nx-azure-cache ${version}\n`);
+    assert.equal(result.code, 0);
+  });
+}

@@ -1,0 +1,176 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { randomUUID } = require('node:crypto');
+const fs = require('node:fs');
+const path = require('node:path');
+const { createContainer } = require('../lib/azurite');
+const { Machine } = require('../lib/machine');
+const { startRecorder } = require('./recorder');
+
+/** @import { TestContext } from 'node:test' */
+
+/** What scripts/e2e.js has set up. */
+const shared = {
+  folder: variable('E2E_FOLDER'),
+  azurite: variable('E2E_AZURITE'),
+  licence: variable('E2E_LICENCE'),
+};
+
+/** @param {string} name */
+function variable(name) {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set: run node scripts/e2e.js`);
+  return value;
+}
+
+const build = ['run-many', '--target=build'];
+
+/** The tasks of `build`. */
+const tasks = ['colors:build', 'site:build', 'words:build'];
+
+/** What no output may contain. */
+const secrets = [
+  shared.licence,
+  /AccountKey=([^;]+)/.exec(shared.azurite)?.[1] ?? '',
+];
+
+/**
+ * A container of its own for a test, and machines that use it through a proxy
+ * which records what they send.
+ *
+ * @param {TestContext} t
+ * @param {{ install?: 'alias' | 'plain' }} [options]
+ */
+async function startWorld(t, { install = 'alias' } = {}) {
+  const container = `e2e-${randomUUID()}`;
+  await createContainer(shared.azurite, container);
+  const recorder = await startRecorder(shared.azurite);
+  t.after(() => recorder.stop());
+  const folder = path.join(shared.folder, container);
+  t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
+  return {
+    container,
+    recorder,
+    /**
+     * A machine that has just cloned the workspace and installed its packages.
+     *
+     * @param {string} name
+     * @param {{ azure?: Record<string, unknown>, env?: NodeJS.ProcessEnv }} [options]
+     *   `azure` is added to the block of nx.json, `env` to the environment
+     */
+    machine(name, { azure = {}, env = {} } = {}) {
+      const machine = new Machine(path.join(folder, name), {
+        AZURE_STORAGE_CONNECTION_STRING: recorder.connectionString,
+        NX_POWERPACK_LICENSE: shared.licence,
+        ...env,
+      });
+      fs.cpSync(
+        path.join(shared.folder, install, 'workspace'),
+        machine.workspace,
+        { recursive: true, verbatimSymlinks: true },
+      );
+      configure(machine, { container, ...azure });
+      return machine;
+    },
+  };
+}
+
+/**
+ * Adds keys to the block `azure` of a machine's nx.json.
+ *
+ * @param {Machine} machine
+ * @param {Record<string, unknown>} azure
+ */
+function configure(machine, azure) {
+  const file = path.join(machine.workspace, 'nx.json');
+  const nxJson = JSON.parse(fs.readFileSync(file, 'utf8'));
+  nxJson.azure = { ...nxJson.azure, ...azure };
+  fs.writeFileSync(file, JSON.stringify(nxJson, null, 2));
+}
+
+/**
+ * Runs Nx and checks what must be true of every run: it ends with `code`, and
+ * no secret is printed.
+ *
+ * @param {Machine} machine
+ * @param {string[]} args
+ * @param {{ env?: NodeJS.ProcessEnv, code?: number }} [options]
+ * @returns {Promise<string[]>} our lines in the output
+ */
+async function runNx(machine, args, { env, code = 0 } = {}) {
+  const result = await machine.nx(args, { env });
+  assert.equal(result.code, code, result.output);
+  for (const secret of secrets) {
+    assert.ok(secret, 'a secret to look for');
+    assert.ok(!result.output.includes(secret), 'the output holds a secret');
+  }
+  const ours = result.output
+    .split('\n')
+    .filter((line) => line.startsWith('nx-azure-cache:'));
+  assert.ok(
+    !result.stdout.includes('nx-azure-cache:'),
+    'a line of ours is on stdout',
+  );
+  return ours;
+}
+
+/**
+ * Asserts where Nx got the results of its last run.
+ *
+ * @param {Machine} machine
+ * @param {'cache-miss' | 'local-cache-hit' | 'remote-cache-hit'} status
+ * @param {string[]} [expected] tasks
+ */
+function assertStatus(machine, status, expected = tasks) {
+  const run = machine.lastRun();
+  assert.deepEqual(
+    Object.fromEntries(
+      Object.entries(run).map(([task, { cacheStatus }]) => [task, cacheStatus]),
+    ),
+    Object.fromEntries(expected.map((task) => [task, status])),
+  );
+}
+
+/**
+ * The tree below a folder, for comparing: every entry's type and mode, the
+ * content of files and the targets of links.
+ *
+ * @param {string} folder
+ * @param {{ times?: boolean }} [options] with modification times in nanoseconds
+ */
+function readTree(folder, { times = false } = {}) {
+  /** @type {Record<string, string>} */
+  const tree = {};
+  const names = fs.readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  for (const name of names.sort()) {
+    const file = path.join(folder, name);
+    const stat = fs.lstatSync(file, { bigint: true });
+    const facts = [stat.mode.toString(8)];
+    if (times) facts.push(`${stat.mtimeNs}`);
+    if (stat.isSymbolicLink()) facts.push(`-> ${fs.readlinkSync(file)}`);
+    if (stat.isFile()) facts.push(fs.readFileSync(file, 'base64'));
+    tree[name] = facts.join(' ');
+  }
+  assert.notDeepEqual(tree, {}, `${folder} is empty`);
+  return tree;
+}
+
+/**
+ * The outputs of the tasks of `build` on a machine.
+ *
+ * @param {Machine} machine
+ */
+function outputs(machine) {
+  return readTree(path.join(machine.workspace, 'dist'));
+}
+
+exports.assertStatus = assertStatus;
+exports.build = build;
+exports.configure = configure;
+exports.outputs = outputs;
+exports.readTree = readTree;
+exports.runNx = runNx;
+exports.shared = shared;
+exports.startWorld = startWorld;
+exports.tasks = tasks;

@@ -1,0 +1,95 @@
+'use strict';
+
+// npm test [-- STEP …]
+//
+// Everything CI runs, or only the steps that are named. Each step is a command
+// that works alone, too; this installs what they need and starts Azurite.
+
+const { build } = require('./build');
+const { startAzurite, createContainer } = require('./lib/azurite');
+const { runMain } = require('./lib/cleanup');
+const { install } = require('./lib/install');
+const { run } = require('./lib/run');
+const { testFiles } = require('./lib/test-files');
+
+const staticcheck = 'honnef.co/go/tools/cmd/staticcheck@v0.8.2';
+
+/** @type {Record<string, () => Promise<unknown>>} */
+const steps = {
+  async lint() {
+    await gofmt();
+    await show('go', ['vet', './...']);
+    await show('go', ['run', staticcheck, './...']);
+    for (const GOOS of ['windows', 'darwin']) {
+      await show('go', ['vet', './...'], { GOOS });
+    }
+    await show('node', ['scripts/check-imports.js']);
+    await show('npx', ['prettier', '--check', '.']);
+    await show('npx', ['tsc', '--project', 'tsconfig.json']);
+  },
+
+  async go() {
+    const { connectionString } = await startAzurite();
+    const container = 'gotest';
+    await createContainer(connectionString, container);
+    // With these set, the suite over Azurite is not skipped.
+    await show('go', ['test', '-race', '-count=1', './...'], {
+      NX_AZURE_CACHE_TEST_AZURITE: connectionString,
+      NX_AZURE_CACHE_TEST_CONTAINER: container,
+    });
+  },
+
+  async js() {
+    const files = [...testFiles('npm'), ...testFiles('scripts', isNotE2e)];
+    await show('node', ['--test', ...files]);
+  },
+
+  async e2e() {
+    await build();
+    await show('node', ['scripts/e2e.js']);
+  },
+};
+
+/** The end-to-end tests need what scripts/e2e.js sets up. */
+const isNotE2e = (/** @type {string} */ file) => !file.startsWith('e2e');
+
+/** gofmt succeeds whatever it finds. */
+async function gofmt() {
+  console.log('$ gofmt -l .');
+  const { stdout } = await run('gofmt', ['-l', '.']);
+  if (stdout) throw new Error(`not formatted:\n${stdout}`);
+}
+
+/**
+ * Runs a command and shows what it prints.
+ *
+ * @param {string} command
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} [env] added
+ */
+async function show(command, args, env = {}) {
+  const variables = Object.keys(env).map((name) => `${name}=… `);
+  console.log(`$ ${variables.join('')}${command} ${args.join(' ')}`);
+  await run(command, args, { echo: true, env: { ...process.env, ...env } });
+}
+
+async function main() {
+  const names = process.argv.slice(2);
+  const unknown = names.filter((name) => !(name in steps));
+  if (unknown.length > 0) {
+    const known = Object.keys(steps).join(', ');
+    throw new Error(
+      `there is no step ${unknown.join(', ')}; there are ${known}`,
+    );
+  }
+  await install();
+  for (const name of names.length > 0 ? names : Object.keys(steps)) {
+    console.log(`\n● ${name}`);
+    const started = performance.now();
+    await steps[name]();
+    const seconds = (performance.now() - started) / 1000;
+    console.log(`✔ ${name} (${seconds.toFixed(0)} s)`);
+  }
+}
+
+runMain(main);
