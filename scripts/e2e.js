@@ -7,11 +7,11 @@
 // Sets up what all of them share and hands it to the tests of scripts/e2e in
 // variables (see scripts/e2e/world.js).
 
+const fs = require('node:fs');
 const path = require('node:path');
 const { startAzurite } = require('./lib/azurite');
 const { runMain, temporaryFolder } = require('./lib/cleanup');
 const { install } = require('./lib/install');
-const { developmentLicence } = require('./lib/licence');
 const { Machine, createWorkspace } = require('./lib/machine');
 const { root } = require('./lib/root');
 const { attempt } = require('./lib/run');
@@ -30,10 +30,9 @@ async function main() {
   const files = testFiles('scripts/e2e', (file) =>
     patterns.every((pattern) => file.includes(pattern)),
   );
-  const [azurite, verdaccio, licence] = await Promise.all([
+  const [azurite, verdaccio] = await Promise.all([
     startAzurite(),
     startVerdaccio(),
-    developmentLicence(),
   ]);
   await publishAll(verdaccio, path.join(root, 'dist', 'npm'));
 
@@ -41,6 +40,7 @@ async function main() {
   for (const [name, specifier] of Object.entries(installs)) {
     await installedWorkspace(path.join(folder, name), verdaccio.url, specifier);
   }
+  await buildWithoutCache(path.join(folder, 'alias'));
   const { code } = await attempt(
     'node',
     ['--test', '--test-concurrency=2', ...files],
@@ -50,7 +50,6 @@ async function main() {
         ...process.env,
         E2E_FOLDER: folder,
         E2E_AZURITE: azurite.connectionString,
-        E2E_LICENCE: licence,
       },
     },
   );
@@ -69,6 +68,19 @@ async function installedWorkspace(folder, registry, specifier) {
   await createWorkspace(machine, registry);
   const { code, output } = await machine.nx(['add', specifier]);
   if (code !== 0) throw new Error(`nx add ${specifier} failed:\n${output}`);
+}
+
+/**
+ * Runs the tasks as they run without any remote cache, for comparing.
+ *
+ * @param {string} folder of a machine
+ */
+async function buildWithoutCache(folder) {
+  const machine = new Machine(folder, { NX_SKIP_REMOTE_CACHE: 'true' });
+  const { code, output } = await machine.nx(['run-many', '--target=build']);
+  if (code !== 0) throw new Error(`the tasks fail without a cache:\n${output}`);
+  fs.renameSync(path.join(machine.workspace, 'dist'), `${folder}-expected`);
+  machine.forget();
 }
 
 runMain(main);

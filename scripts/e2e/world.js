@@ -1,11 +1,12 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { randomUUID } = require('node:crypto');
+const { createHash, randomUUID } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
 const { createContainer } = require('../lib/azurite');
 const { Machine } = require('../lib/machine');
+const { root } = require('../lib/root');
 const { startRecorder } = require('./recorder');
 
 /** @import { TestContext } from 'node:test' */
@@ -14,8 +15,17 @@ const { startRecorder } = require('./recorder');
 const shared = {
   folder: variable('E2E_FOLDER'),
   azurite: variable('E2E_AZURITE'),
-  licence: variable('E2E_LICENCE'),
 };
+
+/**
+ * A licence of testdata/license/README.md.
+ *
+ * @param {string} name
+ */
+function licence(name) {
+  const file = path.join(root, 'testdata', 'license', `${name}.jwt`);
+  return fs.readFileSync(file, 'utf8').trim();
+}
 
 /** @param {string} name */
 function variable(name) {
@@ -31,7 +41,7 @@ const tasks = ['colors:build', 'site:build', 'words:build'];
 
 /** What no output may contain. */
 const secrets = [
-  shared.licence,
+  licence('valid'),
   /AccountKey=([^;]+)/.exec(shared.azurite)?.[1] ?? '',
 ];
 
@@ -62,7 +72,7 @@ async function startWorld(t, { install = 'alias' } = {}) {
     machine(name, { azure = {}, env = {} } = {}) {
       const machine = new Machine(path.join(folder, name), {
         AZURE_STORAGE_CONNECTION_STRING: recorder.connectionString,
-        NX_POWERPACK_LICENSE: shared.licence,
+        NX_POWERPACK_LICENSE: licence('valid'),
         ...env,
       });
       fs.cpSync(
@@ -149,11 +159,16 @@ function readTree(folder, { times = false } = {}) {
     const facts = [stat.mode.toString(8)];
     if (times) facts.push(`${stat.mtimeNs}`);
     if (stat.isSymbolicLink()) facts.push(`-> ${fs.readlinkSync(file)}`);
-    if (stat.isFile()) facts.push(fs.readFileSync(file, 'base64'));
+    if (stat.isFile()) facts.push(`${stat.size}`, sha256(file));
     tree[name] = facts.join(' ');
   }
   assert.notDeepEqual(tree, {}, `${folder} is empty`);
   return tree;
+}
+
+/** @param {string} file */
+function sha256(file) {
+  return createHash('sha256').update(fs.readFileSync(file)).digest('hex');
 }
 
 /**
@@ -165,9 +180,16 @@ function outputs(machine) {
   return readTree(path.join(machine.workspace, 'dist'));
 }
 
+/** The outputs of the tasks of `build` as they are without any remote cache. */
+function expectedOutputs() {
+  return readTree(path.join(shared.folder, 'alias-expected'));
+}
+
 exports.assertStatus = assertStatus;
 exports.build = build;
 exports.configure = configure;
+exports.expectedOutputs = expectedOutputs;
+exports.licence = licence;
 exports.outputs = outputs;
 exports.readTree = readTree;
 exports.runNx = runNx;

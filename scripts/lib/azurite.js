@@ -62,6 +62,24 @@ async function listBlobs(connectionString, container) {
   return blobs;
 }
 
+/**
+ * Replaces the content of every blob of a container, as somebody with the
+ * right to overwrite could. The metadata stays.
+ *
+ * @param {string} connectionString
+ * @param {string} container
+ * @param {(content: Buffer) => Buffer} change
+ */
+async function rewriteBlobs(connectionString, container, change) {
+  const client = service(connectionString).getContainerClient(container);
+  for await (const { name } of client.listBlobsFlat()) {
+    const blob = client.getBlockBlobClient(name);
+    const { metadata } = await blob.getProperties();
+    const content = change(await blob.downloadToBuffer());
+    await blob.upload(content, content.length, { metadata });
+  }
+}
+
 /** @param {string} connectionString */
 function service(connectionString) {
   // Loaded here: scripts load this file before anything is installed.
@@ -73,3 +91,4 @@ exports.startAzurite = startAzurite;
 exports.connectionString = connectionString;
 exports.createContainer = createContainer;
 exports.listBlobs = listBlobs;
+exports.rewriteBlobs = rewriteBlobs;

@@ -19,6 +19,7 @@ class Machine {
     this.home = path.join(folder, 'home');
     this.workspace = path.join(folder, 'workspace');
     fs.mkdirSync(this.home, { recursive: true });
+    /** @type {NodeJS.ProcessEnv} */
     this.env = {
       ...neutralEnvironment(),
       HOME: this.home,

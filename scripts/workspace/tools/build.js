@@ -32,7 +32,12 @@ fs.symlinkSync('../bin/run', path.join(dist, 'items', 'link-to-file'));
 fs.symlinkSync('nowhere', path.join(dist, 'dangling'));
 fs.utimesSync(path.join(dist, 'empty.txt'), 1_000_000_000, 1_000_000_000);
 
-const built = fs.readdirSync('dist').sort();
-write('index.js', `module.exports = ${JSON.stringify({ items, built })};\n`);
+const { implicitDependencies = [] } = JSON.parse(
+  fs.readFileSync(`${project}/project.json`, 'utf8'),
+);
+const parts = implicitDependencies.map((/** @type {string} */ name) =>
+  require(path.resolve('dist', name, 'index.js')),
+);
+write('index.js', `module.exports = ${JSON.stringify({ items, parts })};\n`);
 
 setTimeout(() => console.log(`built ${project}: ${items.join(', ')} ✔`), 1000);

@@ -1,0 +1,68 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+const { assertStatus, build, runNx, startWorld, tasks } = require('./world');
+
+const repeat = (/** @type {string} */ text) => tasks.map(() => text);
+
+/** @typedef {{ azure?: Record<string, unknown>, env?: NodeJS.ProcessEnv }} Settings */
+
+/** @type {Record<string, Settings>} */
+const readOnly = {
+  'localMode read-only': { azure: { localMode: 'read-only' } },
+  'localMode read, the old name': { azure: { localMode: 'read' } },
+  'ciMode read-only in CI': {
+    azure: { ciMode: 'read-only' },
+    env: { CI: 'true' },
+  },
+  'NX_POWERPACK_CACHE_MODE=read-only': {
+    azure: { localMode: 'no-cache' },
+    env: { NX_POWERPACK_CACHE_MODE: 'read-only' },
+  },
+};
+
+for (const [name, settings] of Object.entries(readOnly)) {
+  test(`${name} reads and sends no write`, async (t) => {
+    const { machine, recorder } = await startWorld(t);
+    const empty = machine('empty', settings);
+    assert.deepEqual(await runNx(empty, build), []);
+    assertStatus(empty, 'cache-miss');
+    assert.deepEqual(recorder.take(), repeat('GET 404'));
+
+    await runNx(machine('writer'), build);
+    recorder.take();
+    const reader = machine('reader', settings);
+    assert.deepEqual(await runNx(reader, build), []);
+    assertStatus(reader, 'remote-cache-hit');
+    assert.deepEqual(recorder.take(), repeat('GET 200'));
+  });
+}
+
+/** @type {Record<string, Settings>} */
+const noCache = {
+  'localMode no-cache': { azure: { localMode: 'no-cache' } },
+  'NX_POWERPACK_CACHE_MODE=no-cache': {
+    env: { NX_POWERPACK_CACHE_MODE: 'no-cache' },
+  },
+};
+
+for (const [name, settings] of Object.entries(noCache)) {
+  test(`${name} sends nothing and says nothing`, async (t) => {
+    const { machine, recorder } = await startWorld(t);
+    const a = machine('a', settings);
+    assert.deepEqual(await runNx(a, build), []);
+    assertStatus(a, 'cache-miss');
+    assert.deepEqual(recorder.take(), []);
+  });
+}
+
+test('localMode does not matter in CI', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  const settings = { azure: { localMode: 'no-cache' }, env: { CI: 'true' } };
+  assert.deepEqual(await runNx(machine('a', settings), build), []);
+  assert.deepEqual(recorder.take(), [
+    ...repeat('GET 404'),
+    ...repeat('PUT 201'),
+  ]);
+});

@@ -1,0 +1,218 @@
+'use strict';
+
+// Whatever is wrong, the run ends as it would without a cache: exit code 0,
+// outputs there, and one line that says what is wrong and what to do.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { test } = require('node:test');
+const { connectionString, rewriteBlobs } = require('../lib/azurite');
+const { freePort } = require('../lib/server');
+const {
+  assertStatus,
+  build,
+  expectedOutputs,
+  licence,
+  outputs,
+  runNx,
+  shared,
+  startWorld,
+} = require('./world');
+
+/** @import { Machine } from '../lib/machine' */
+
+/**
+ * Builds on a machine and asserts that nothing but one line tells of trouble.
+ *
+ * @param {Machine} machine
+ * @param {RegExp} line
+ */
+async function assertUndisturbed(machine, line) {
+  const lines = await runNx(machine, build);
+  assert.equal(lines.length, 1, lines.join('\n'));
+  assert.match(lines[0], line);
+  assertStatus(machine, 'cache-miss');
+  assert.deepEqual(outputs(machine), expectedOutputs());
+}
+
+/** @type {{ name: string, token: string, line: RegExp }[]} */
+const licences = [
+  {
+    name: 'no licence',
+    token: '',
+    line: /the remote cache is off: no licence found: set NX_POWERPACK_LICENSE .*license\.ini/,
+  },
+  {
+    name: 'an expired licence',
+    token: licence('expired'),
+    line: /the remote cache is off: the licence in NX_POWERPACK_LICENSE expired on 20\d\d-\d\d-\d\d \(\d+ days ago\)/,
+  },
+  {
+    name: 'a licence that begins later',
+    token: licence('not-yet-valid'),
+    line: /the remote cache is off: the licence in NX_POWERPACK_LICENSE .*21\d\d-\d\d-\d\d/,
+  },
+  {
+    name: 'a licence for something else',
+    token: licence('wrong-feature'),
+    line: /the remote cache is off: the licence in NX_POWERPACK_LICENSE .*self-hosted-cache/,
+  },
+  {
+    name: 'a licence of somebody else',
+    token: licence('other-issuer'),
+    line: /the remote cache is off: the licence in NX_POWERPACK_LICENSE .*(issuer|key)/,
+  },
+  {
+    name: 'a malformed licence',
+    token: licence('not-a-jwt'),
+    line: /the remote cache is off: the licence in NX_POWERPACK_LICENSE is malformed/,
+  },
+];
+
+for (const { name, token, line } of licences) {
+  test(`${name}: local cache only`, async (t) => {
+    const { machine, recorder } = await startWorld(t);
+    const env = { NX_POWERPACK_LICENSE: token };
+    await assertUndisturbed(machine('a', { env }), line);
+    assert.deepEqual(recorder.take(), []);
+  });
+}
+
+test('the licence is found in the workspace', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  const a = machine('a', { env: { NX_POWERPACK_LICENSE: '' } });
+  const file = path.join(a.workspace, '.nx', 'powerpack', 'license.ini');
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(file, `${licence('valid')}\n`);
+  assert.deepEqual(await runNx(a, build), []);
+  assert.ok(recorder.take().includes('PUT 201'));
+});
+
+test('storage that is not there', async (t) => {
+  const { machine } = await startWorld(t);
+  const env = {
+    AZURE_STORAGE_CONNECTION_STRING: connectionString(await freePort()),
+  };
+  await assertUndisturbed(
+    machine('a', { env }),
+    /the remote cache failed, the tasks run without it: .*connection refused/,
+  );
+});
+
+test('a container that is not there', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  await assertUndisturbed(
+    machine('a', { azure: { container: 'not-there' } }),
+    /the remote cache failed, .*container "not-there" does not exist .*create it/,
+  );
+  const requests = new Set(recorder.take());
+  assert.deepEqual(requests, new Set(['GET 404', 'PUT 404']));
+});
+
+test('nobody is signed in', async (t) => {
+  const { machine } = await startWorld(t);
+  const a = machine('a', {
+    azure: { accountName: 'nxazurecachetest' },
+    env: {
+      AZURE_STORAGE_CONNECTION_STRING: '',
+      AZURE_TOKEN_CREDENTIALS: 'dev',
+    },
+  });
+  await assertUndisturbed(
+    a,
+    /sign-in for https:\/\/nxazurecachetest\.blob\.core\.windows\.net\/e2e-.* failed: sign in/,
+  );
+});
+
+test('mistakes in nx.json are named, all at once', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  const azure = { container: 'Not_Valid', ciMode: 5, localMode: 'sometimes' };
+  await assertUndisturbed(
+    machine('a', { azure }),
+    /azure\.ciMode .*string.*azure\.container .*"Not_Valid".*azure\.localMode .*"sometimes".*read-only/,
+  );
+  assert.deepEqual(recorder.take(), []);
+});
+
+test('an unknown key in nx.json costs a line, not the cache', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  const lines = await runNx(machine('a', { azure: { prefx: 'x' } }), build);
+  assert.equal(lines.length, 1);
+  assert.match(lines[0], /"prefx".*did you mean prefix\?/);
+  assert.ok(recorder.take().includes('PUT 201'));
+});
+
+test('damaged results are not used', async (t) => {
+  const { container, machine, recorder } = await startWorld(t);
+  await runNx(machine('a'), build);
+  await rewriteBlobs(shared.azurite, container, (content) =>
+    content.subarray(0, -1),
+  );
+  recorder.take();
+  await assertUndisturbed(
+    machine('b'),
+    /the remote cache failed, .*stored entry is damaged/,
+  );
+});
+
+/** @type {{ name: string, script: string, line: RegExp }[]} */
+const children = [
+  {
+    name: 'dies at once',
+    script: '#!/bin/sh\necho "cannot do it" >&2\nexit 7\n',
+    line: /the remote cache is off: .*ended with exit code 7: cannot do it/,
+  },
+  {
+    name: 'never answers',
+    script: '#!/bin/sh\nexec sleep 60\n',
+    line: /the remote cache is off: no answer to initialize within 10 s/,
+  },
+  {
+    name: 'is of another version',
+    script: server({ serverVersion: '9.9.9' }),
+    line: /the remote cache is off: .* its binary is 9\.9\.9: install again/,
+  },
+  {
+    name: 'dies when it is asked',
+    script: server({ serverVersion: require('../../package.json').version }),
+    line: /the tasks run without it: the cache process ended with exit code 3/,
+  },
+];
+
+/**
+ * A child that answers initialize, and dies on what comes next.
+ *
+ * @param {{ serverVersion: string }} result
+ */
+function server(result) {
+  const answer = { enabled: true, reason: '', mode: 'read-write', ...result };
+  return `#!/usr/bin/env node
+    process.stdin.once('data', () => {
+      const body = JSON.stringify({ jsonrpc: '2.0', id: 0, result: ${JSON.stringify(answer)} });
+      process.stdout.write('Content-Length: ' + body.length + '\\r\\n\\r\\n' + body);
+      process.stdin.once('data', () => process.exit(3));
+    });`;
+}
+
+for (const { name, script, line } of children) {
+  test(`a child that ${name}`, async (t) => {
+    const { machine } = await startWorld(t);
+    const a = machine('a');
+    const file = path.join(a.home, 'child');
+    fs.writeFileSync(file, script, { mode: 0o755 });
+    a.env.NX_AZURE_CACHE_BINARY = file;
+    await assertUndisturbed(a, line);
+  });
+}
+
+test('a platform package that is not installed', async (t) => {
+  const { machine } = await startWorld(t);
+  const a = machine('a');
+  const scope = path.join(a.workspace, 'node_modules', '@nx-azure-cache');
+  fs.rmSync(scope, { recursive: true });
+  await assertUndisturbed(
+    a,
+    /the package @nx-azure-cache\/\S+ is not installed\. Install again .*--omit=optional/,
+  );
+});
