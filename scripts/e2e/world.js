@@ -73,6 +73,7 @@ async function startWorld(t, { install = 'alias' } = {}) {
       const machine = new Machine(path.join(folder, name), {
         AZURE_STORAGE_CONNECTION_STRING: recorder.connectionString,
         NX_POWERPACK_LICENSE: licence('valid'),
+        BUILD_TIME: '0',
         ...env,
       });
       fs.cpSync(
@@ -185,7 +186,22 @@ function expectedOutputs() {
   return readTree(path.join(shared.folder, 'alias-expected'));
 }
 
+/**
+ * Builds on a machine and asserts that nothing but one line tells of trouble.
+ *
+ * @param {Machine} machine
+ * @param {RegExp} line
+ */
+async function assertUndisturbed(machine, line) {
+  const lines = await runNx(machine, build);
+  assert.equal(lines.length, 1, lines.join('\n'));
+  assert.match(lines[0], line);
+  assertStatus(machine, 'cache-miss');
+  assert.deepEqual(outputs(machine), expectedOutputs());
+}
+
 exports.assertStatus = assertStatus;
+exports.assertUndisturbed = assertUndisturbed;
 exports.build = build;
 exports.configure = configure;
 exports.expectedOutputs = expectedOutputs;
