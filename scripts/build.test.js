@@ -1,0 +1,244 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { after, before, test } = require('node:test');
+const { Client } = require('../npm/nx-azure-cache/client');
+const { build, buildBinary, platforms, version } = require('./build');
+const { root } = require('./lib/root');
+const { run } = require('./lib/run');
+
+const temporary = fs.mkdtempSync(
+  path.join(os.tmpdir(), 'nx-azure-cache-build-'),
+);
+const packages = path.join(temporary, 'npm');
+
+before(() => build({ all: true, out: packages }));
+after(() => fs.rmSync(temporary, { recursive: true }));
+
+/** @param {string} name of a package */
+function manifest(name) {
+  const file = path.join(packages, name, 'package.json');
+  return JSON.parse(fs.readFileSync(file, 'utf8'));
+}
+
+/** @param {{ os: string, cpu: string }} platform */
+const nameOf = ({ os, cpu }) => `@nx-azure-cache/${os}-${cpu}`;
+
+/** @param {{ os: string, cpu: string }} platform */
+function binaryOf(platform) {
+  const file =
+    platform.os === 'win32' ? 'nx-azure-cache.exe' : 'nx-azure-cache';
+  return path.join(packages, nameOf(platform), 'bin', file);
+}
+
+/**
+ * The first bytes of an executable say what it is for.
+ *
+ * @param {Buffer} content
+ * @returns {{ os: string, cpu: string }}
+ */
+function readExecutable(content) {
+  if (content.readUInt32BE(0) === 0x7f454c46) {
+    const cpus = { 62: 'x64', 183: 'arm64' };
+    return { os: 'linux', cpu: at(cpus, content.readUInt16LE(18)) };
+  }
+  if (content.readUInt32LE(0) === 0xfeedfacf) {
+    const cpus = { 0x01000007: 'x64', 0x0100000c: 'arm64' };
+    return { os: 'darwin', cpu: at(cpus, content.readUInt32LE(4)) };
+  }
+  const header = content.readUInt32LE(0x3c);
+  assert.equal(content.toString('latin1', header, header + 2), 'PE');
+  const cpus = { 0x8664: 'x64', 0xaa64: 'arm64' };
+  return { os: 'win32', cpu: at(cpus, content.readUInt16LE(header + 4)) };
+}
+
+/**
+ * @param {Record<number, string>} names
+ * @param {number} number
+ */
+const at = (names, number) => names[number] ?? `unknown (${number})`;
+
+/**
+ * Whether a Linux executable asks for a dynamic loader (program header
+ * PT_INTERP).
+ *
+ * @param {Buffer} elf of 64 bits
+ */
+function isDynamic(elf) {
+  const start = Number(elf.readBigUInt64LE(32));
+  const size = elf.readUInt16LE(54);
+  const count = elf.readUInt16LE(56);
+  assert.ok(count > 0);
+  for (let i = 0; i < count; i++) {
+    if (elf.readUInt32LE(start + i * size) === 3) return true;
+  }
+  return false;
+}
+
+for (const platform of platforms) {
+  const name = nameOf(platform);
+  test(`${name} holds a binary of at most 13 MB for that platform`, () => {
+    const content = fs.readFileSync(binaryOf(platform));
+    const { os, cpu } = platform;
+    assert.deepEqual(readExecutable(content), { os, cpu });
+    assert.ok(content.length <= 13e6, `${content.length} bytes`);
+    if (os === 'linux') assert.equal(isDynamic(content), false);
+    const { os: oses, cpu: cpus, version: its } = manifest(name);
+    assert.deepEqual([oses, cpus, its], [[os], [cpu], version]);
+  });
+}
+
+test('the same source gives the same bytes, wherever it is', async () => {
+  const platform = /** @type {typeof platforms[number]} */ (
+    platforms.find(({ os, cpu }) => os === 'linux' && cpu === 'x64')
+  );
+  const elsewhere = path.join(temporary, 'elsewhere');
+  for (const name of ['cache', 'cmd', 'license', 'rpc', 'go.mod', 'go.sum']) {
+    const from = path.join(root, name);
+    fs.cpSync(from, path.join(elsewhere, name), { recursive: true });
+  }
+  const file = path.join(temporary, 'again');
+  await buildBinary(file, platform, undefined, elsewhere);
+  const [one, other] = [
+    fs.readFileSync(binaryOf(platform)),
+    fs.readFileSync(file),
+  ];
+  assert.ok(one.equals(other), 'the binaries differ');
+  assert.ok(!one.includes(root), 'the binary holds the path of its source');
+});
+
+test('the main package names every platform at its own version', () => {
+  const { optionalDependencies, dependencies, ...rest } =
+    manifest('nx-azure-cache');
+  assert.equal(rest.version, version);
+  assert.deepEqual(
+    optionalDependencies,
+    Object.fromEntries(
+      platforms.map((platform) => [nameOf(platform), version]),
+    ),
+  );
+  assert.deepEqual(dependencies, { 'vscode-jsonrpc': '10.0.0' });
+});
+
+test('the alias package depends on the main package and has its generators', () => {
+  const alias = manifest('@nx/powerpack-azure-cache');
+  assert.deepEqual(alias.dependencies, { 'nx-azure-cache': version });
+  const folder = path.join(packages, '@nx/powerpack-azure-cache');
+  const { generators } = JSON.parse(
+    fs.readFileSync(path.join(folder, 'generators.json'), 'utf8'),
+  );
+  assert.ok(generators.init);
+  for (const { factory, schema } of Object.values(generators)) {
+    for (const file of [factory.split('#')[0], schema]) {
+      assert.ok(fs.existsSync(path.join(folder, file)), file);
+    }
+  }
+});
+
+test('no package has an install script', () => {
+  const names = ['nx-azure-cache', '@nx/powerpack-azure-cache'];
+  for (const name of [...names, ...platforms.map(nameOf)]) {
+    assert.equal(manifest(name).scripts, undefined, name);
+  }
+});
+
+/**
+ * Packs a package as `npm publish` does.
+ *
+ * @param {string} name
+ * @returns {Promise<{ size: number, files: { path: string, mode: number }[] }>}
+ */
+async function pack(name) {
+  const { stdout } = await run('npm', [
+    ...['pack', path.join(packages, name), '--json'],
+    ...['--pack-destination', temporary],
+  ]);
+  return Object.values(JSON.parse(stdout))[0];
+}
+
+test('the tarball of a platform keeps its binary executable, in 5 MB', async () => {
+  const { files, size } = await pack('@nx-azure-cache/linux-x64');
+  const binary = files.find(({ path }) => path === 'bin/nx-azure-cache');
+  assert.equal(binary?.mode.toString(8), '755');
+  assert.ok(size <= 5e6, `${size} bytes`);
+});
+
+test('the tarballs hold what is needed and no tests', async () => {
+  for (const [name, needed] of Object.entries({
+    'nx-azure-cache': ['index.js', 'index.d.ts', 'bin/nx-azure-cache.js'],
+    '@nx/powerpack-azure-cache': ['index.js', 'index.d.ts', 'bin.js'],
+  })) {
+    const { files } = await pack(name);
+    const paths = files.map(({ path }) => path);
+    for (const file of [
+      ...needed,
+      'LICENSE',
+      'README.md',
+      'generators.json',
+      'generators/init/generator.js',
+      'generators/init/schema.json',
+    ]) {
+      assert.ok(paths.includes(file), `${name} lacks ${file}`);
+    }
+    const tests = paths.filter((file) => file.includes('test'));
+    assert.deepEqual(tests, [], name);
+  }
+});
+
+test('a release build trusts its issuers and not the development issuer', async () => {
+  const key = path.join(temporary, 'key.json');
+  const { stdout: jwks } = await run('go', [
+    ...['run', './cmd/nx-azure-license', 'keygen'],
+    ...['--kid', 'k', '--issuer', 'https://issuer.example', '--out', key],
+  ]);
+  const issuers = path.join(temporary, 'issuers.json');
+  fs.writeFileSync(issuers, jwks);
+  const file = path.join(temporary, 'release');
+  const goos = { linux: 'linux', darwin: 'darwin', win32: 'windows' }[
+    /** @type {'linux'} */ (process.platform)
+  ];
+  const goarch = process.arch === 'x64' ? 'amd64' : process.arch;
+  await buildBinary(file, { goos, goarch }, issuers);
+
+  const { stdout: own } = await run('go', [
+    ...['run', './cmd/nx-azure-license', 'issue'],
+    ...['--key', key, '--org', 'Customer'],
+  ]);
+  const development = path.join(root, 'testdata', 'license', 'valid.jwt');
+  assert.equal(await licenceStatus(file, own), 'valid');
+  assert.equal(
+    await licenceStatus(file, fs.readFileSync(development, 'utf8')),
+    'unknown-issuer',
+  );
+});
+
+/**
+ * What a binary says of a licence.
+ *
+ * @param {string} file
+ * @param {string} licence
+ */
+async function licenceStatus(file, licence) {
+  process.env.NX_POWERPACK_LICENSE = licence;
+  const client = await Client.start(file, ['serve'], {
+    onLog: () => {},
+    onStderr: () => {},
+  });
+  const { license } = await client.call(
+    'initialize',
+    {
+      protocolVersion: 1,
+      clientVersion: version,
+      processId: process.pid,
+      workspaceRoot: root,
+      nxVersion: '24.0.6',
+      ci: false,
+    },
+    10_000,
+  );
+  client.close();
+  return license.status;
+}
