@@ -18,39 +18,47 @@ function atEnd(task) {
   tasks.push(task);
 }
 
-async function cleanUp() {
-  endRunning();
-  while (tasks.length > 0) {
-    try {
-      await /** @type {() => unknown} */ (tasks.pop())();
-    } catch (err) {
-      console.error(err);
+/** @type {Promise<void> | undefined} */
+let cleaning;
+
+/** Does it, once. */
+function cleanUp() {
+  cleaning ??= (async () => {
+    endRunning();
+    while (tasks.length > 0) {
+      try {
+        await /** @type {() => unknown} */ (tasks.pop())();
+      } catch (err) {
+        console.error(err);
+      }
     }
-  }
+  })();
+  return cleaning;
 }
 
 /**
- * Runs a script's main function, cleans up, and exits: 0, 1 after an error,
- * 128 + its number after a signal.
+ * Runs a script's main function, cleans up, and exits: with what main resolves
+ * to (default 0), with 1 after an error, with 128 + its number after a signal.
  *
- * @param {() => Promise<number | void>} main may resolve to an exit code
+ * @param {() => Promise<number | void>} main
  */
 async function runMain(main) {
+  /** @param {number} code */
+  const exit = async (code) => {
+    // The first to come decides: after a signal main fails, too.
+    if (cleaning) return;
+    await cleanUp();
+    process.exit(code);
+  };
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
-    process.once(signal, async () => {
-      await cleanUp();
-      process.exit(128 + os.constants.signals[signal]);
-    });
+    process.on(signal, () => exit(128 + os.constants.signals[signal]));
   }
-  let code;
   try {
-    code = (await main()) ?? 0;
+    await exit((await main()) ?? 0);
   } catch (err) {
-    console.error(err instanceof Error ? err.message : err);
-    code = 1;
+    if (!cleaning) console.error(err instanceof Error ? err.message : err);
+    await exit(1);
   }
-  await cleanUp();
-  process.exit(code);
 }
 
 /**
@@ -69,6 +77,5 @@ function temporaryFolder(name) {
 }
 
 exports.atEnd = atEnd;
-exports.cleanUp = cleanUp;
 exports.runMain = runMain;
 exports.temporaryFolder = temporaryFolder;
