@@ -7,13 +7,14 @@
 // Each message is one JSON text in UTF-8 behind a header, as in the Language
 // Server Protocol:
 //
-//	Content-Length: 52\r\n
+//	Content-Length: 44\r\n
 //	\r\n
-//	{"jsonrpc":"2.0","id":1,"method":"shutdown"}…
+//	{"jsonrpc":"2.0","id":1,"method":"shutdown"}
 //
 // The length counts bytes. The header's name is written exactly so; lines end
-// with CR LF. There are no batches. Bytes that are no message end the
-// connection. stdout carries nothing else; stderr carries logs for people.
+// with CR LF. An id is a string or an integer from 0 on. There are no batches.
+// Bytes that are no message end the connection, without an answer. stdout
+// carries nothing else; stderr carries logs for people.
 //
 // # Life of a session
 //
@@ -21,11 +22,13 @@
 // enabled, retrieve and store as often and as concurrently as it likes; answers
 // come in any order. The server ends when its stdin ends: requests in work
 // are cancelled, waited for, and not answered. shutdown ends a session with
-// answers: it waits for all requests in work and returns the summary; later
-// requests are refused.
+// answers: it waits until all requests that came before it are answered, and
+// returns the summary; later requests are refused. It may come without an
+// initialize.
 //
-// A request is cancelled by the notification $/cancelRequest {"id": ID} and
-// then answered with the error -32800, unless it was done already.
+// retrieve and store are cancelled by the notification $/cancelRequest
+// {"id": ID} and then answered with the error -32800, unless they were done
+// already. Other notifications of the client are ignored.
 //
 // # Methods
 //
@@ -77,9 +80,16 @@
 //	    reason           string    why not
 //	}
 //
-//	shutdown → {
-//	    hits, misses, damaged, stored, existing, skipped, failed     number
-//	    bytesRead, bytesWritten                                      number
+//	shutdown {} → {
+//	    hits             number
+//	    misses           number
+//	    damaged          number    entries that were there and not to be used
+//	    stored           number
+//	    existing         number    results that somebody stored before
+//	    skipped          number    results that cannot be stored
+//	    failed           number    requests that ended in another error
+//	    bytesRead        number    of archives, as they were sent
+//	    bytesWritten     number
 //	}
 //
 // Exactly one of terminalOutput and terminalOutputPath is there. Text of more
@@ -91,19 +101,23 @@
 //
 // # Notifications of the server
 //
-//	log { level string, message string, fields? object }
+//	log {
+//	    level            string
+//	    message          string
+//	    fields?          object
+//	}
 //
 // level is debug, warn or error. message is one line for people that says what
 // to do; the client shows those from warn on.
 //
 // # Errors
 //
-//	-32700  not JSON; the connection ends
 //	-32600  initialize came twice, or a request came after shutdown
 //	-32601  unknown method
 //	-32602  params missing, of the wrong shape, or with a field nobody knows
+//	        (those of shutdown are ignored)
 //	-32603  a bug of the server
-//	-32002  a request came before initialize
+//	-32002  retrieve or store came before initialize was answered
 //	-32800  cancelled by the client
 //	     1  unavailable: the storage or the file system failed
 //	     2  misconfigured: the user must act; the message says how

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/sourcegraph/jsonrpc2"
 
@@ -35,9 +36,12 @@ func wireError(err error) *jsonrpc2.Error {
 	case errors.Is(err, context.Canceled):
 		code = CodeCancelled
 	}
-	return &jsonrpc2.Error{Code: code, Message: err.Error()}
+	return &jsonrpc2.Error{Code: code, Message: oneLine(err)}
 }
 
 func protocolError(code int64, format string, args ...any) *jsonrpc2.Error {
 	return &jsonrpc2.Error{Code: code, Message: fmt.Sprintf(format, args...)}
 }
+
+// oneLine puts the lines of joined errors on one.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/sourcegraph/jsonrpc2"
+
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 )
 
@@ -70,13 +72,16 @@ type RetrieveResult struct {
 type StoreParams struct {
 	Hash               string  `json:"hash"`
 	CacheDirectory     string  `json:"cacheDirectory"`
-	Code               int     `json:"code"`
+	Code               *int    `json:"code"` // a missing one must not pass for 0
 	TerminalOutput     *string `json:"terminalOutput,omitempty"`
 	TerminalOutputPath *string `json:"terminalOutputPath,omitempty"`
 }
 
 func (p *StoreParams) check() error {
 	errs := []error{cache.CheckHash(p.Hash), checkPath("cacheDirectory", p.CacheDirectory)}
+	if p.Code == nil {
+		errs = append(errs, errors.New("code is missing"))
+	}
 	if (p.TerminalOutput == nil) == (p.TerminalOutputPath == nil) {
 		errs = append(errs, errors.New("exactly one of terminalOutput and terminalOutputPath must be there"))
 	}
@@ -99,10 +104,9 @@ type LogParams struct {
 	Fields  map[string]any `json:"fields,omitempty"`
 }
 
-// cancelParams are the params of the notification $/cancelRequest. The id is
-// kept as it is written: a number or a string.
+// cancelParams are the params of the notification $/cancelRequest.
 type cancelParams struct {
-	ID json.RawMessage `json:"id"`
+	ID *jsonrpc2.ID `json:"id"`
 }
 
 func checkPath(name, path string) error {

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -39,45 +40,75 @@ type Session struct {
 // Serve speaks the protocol on stream until the client closes it or ctx ends,
 // and returns after the last handler has. The error is nil unless the client
 // broke the protocol.
+//
+// It closes stream, but does not wait for a Read that closing does not end,
+// like one of a terminal.
 func Serve(ctx context.Context, stream io.ReadWriteCloser, options Options) error {
-	s := &server{options: options, running: make(map[string]context.CancelFunc)}
+	s := &server{options: options, running: make(map[jsonrpc2.ID]context.CancelFunc)}
 	s.methods = map[string]method{
 		"initialize": handle(s.initialize),
 		"retrieve":   handle(s.retrieve),
 		"store":      handle(s.store),
-		"shutdown":   handle(s.shutdown),
+		"shutdown":   s.shutdown,
 	}
-	recorder := &recorder{ObjectStream: jsonrpc2.NewBufferedStream(stream, jsonrpc2.VSCodeObjectCodec{})}
-	conn := jsonrpc2.NewConn(ctx, recorder, s, jsonrpc2.SetLogger(zerolog.Ctx(ctx)))
+	messages := newMessages(stream)
+	conn := jsonrpc2.NewConn(ctx, messages, s, jsonrpc2.SetLogger(silence{}))
 	<-conn.DisconnectNotify()
+	_ = messages.Close() // done already, or being done beside this goroutine
+	s.refuse(jsonrpc2.ErrClosed)
 	s.requests.Wait()
-	return recorder.problem(ctx)
+	return messages.problem(ctx)
 }
 
-// recorder remembers why reading ended, which the connection only logs.
-type recorder struct {
+// silence is the connection's logger: what it has to say, Serve returns.
+type silence struct{}
+
+func (silence) Printf(string, ...any) {}
+
+// messages is a stream of messages that remembers why reading ended.
+type messages struct {
 	jsonrpc2.ObjectStream
-	mu  sync.Mutex
-	err error
+	in    *bufio.Reader
+	close func() error // once
+	mu    sync.Mutex
+	err   error
 }
 
-func (r *recorder) ReadObject(v any) error {
-	err := r.ObjectStream.ReadObject(v)
+func newMessages(stream io.ReadWriteCloser) *messages {
+	return &messages{
+		ObjectStream: jsonrpc2.NewBufferedStream(stream, jsonrpc2.VSCodeObjectCodec{}),
+		in:           bufio.NewReader(stream),
+		close:        sync.OnceValue(stream.Close),
+	}
+}
+
+// ReadObject returns [io.EOF] only between two messages, unlike the codec.
+func (m *messages) ReadObject(v any) error {
+	_, err := m.in.Peek(1)
+	if err == nil {
+		err = jsonrpc2.VSCodeObjectCodec{}.ReadObject(m.in, v)
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+	}
 	if err != nil {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.err = err
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.err = err
 	}
 	return err
 }
 
-func (r *recorder) problem(ctx context.Context) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.err == nil || errors.Is(r.err, io.EOF) || ctx.Err() != nil {
+// Close returns when the stream is closed, whoever closes it.
+func (m *messages) Close() error { return m.close() }
+
+func (m *messages) problem(ctx context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err == nil || m.err == io.EOF || ctx.Err() != nil {
 		return nil
 	}
-	return fmt.Errorf("protocol: %w", r.err)
+	return fmt.Errorf("protocol: %w", m.err)
 }
 
 // A method takes the params of a request and returns its result.
@@ -86,23 +117,15 @@ type method func(ctx context.Context, conn *jsonrpc2.Conn, params json.RawMessag
 type server struct {
 	options  Options
 	methods  map[string]method
-	requests sync.WaitGroup // handlers at work
-	uses     sync.WaitGroup // of the session's cache; none is added in state ending
+	requests sync.WaitGroup // that are not answered yet
+	work     sync.WaitGroup // the same without shutdown, which waits for them
 
-	mu      sync.Mutex
-	state   state
-	session Session
-	running map[string]context.CancelFunc // by idKey
+	mu           sync.Mutex
+	running      map[jsonrpc2.ID]context.CancelFunc
+	refusal      error    // of further requests; nil while they are taken
+	initializing bool     // or done
+	session      *Session // nil until initialize has made it
 }
-
-type state int
-
-const (
-	fresh state = iota
-	initializing
-	ready
-	ending
-)
 
 // Handle implements [jsonrpc2.Handler]. It runs each request on its own
 // goroutine, because the connection calls it from its read loop.
@@ -113,15 +136,20 @@ func (s *server) Handle(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc2.
 		}
 		return
 	}
-	// Before the next message is read, so that it can be cancelled by it.
-	ctx, done := s.begin(ctx, req.ID)
-	s.requests.Go(func() {
-		defer done()
+	// Not on the goroutine: the next message may cancel this request or, as
+	// shutdown does, wait for it.
+	ctx, end, err := s.begin(ctx, req)
+	if err != nil {
+		reply(ctx, conn, req.ID, nil, err)
+		return
+	}
+	go func() {
+		defer end()
 		started := time.Now()
 		result, err := s.call(ctx, conn, req)
 		zerolog.Ctx(ctx).Debug().Str("method", req.Method).Dur("took", time.Since(started)).Err(err).Msg("rpc")
 		reply(ctx, conn, req.ID, result, err)
-	})
+	}()
 }
 
 func reply(ctx context.Context, conn *jsonrpc2.Conn, id jsonrpc2.ID, result any, err error) {
@@ -135,43 +163,50 @@ func reply(ctx context.Context, conn *jsonrpc2.Conn, id jsonrpc2.ID, result any,
 	}
 }
 
-// begin returns the context of a request and what ends it.
-func (s *server) begin(ctx context.Context, id jsonrpc2.ID) (context.Context, func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	key := idKey(id)
+// begin takes a request. It returns the request's context, and what is to be
+// called when it is answered; or why it is refused.
+func (s *server) begin(ctx context.Context, req *jsonrpc2.Request) (context.Context, func(), error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.running[key] = cancel
+	if s.refusal != nil {
+		return ctx, nil, s.refusal
+	}
+	s.requests.Add(1)
+	answered := s.requests.Done
+	if req.Method == "shutdown" {
+		s.refusal = protocolError(jsonrpc2.CodeInvalidRequest, "the session has ended with shutdown")
+	} else {
+		s.work.Add(1)
+		answered = func() { s.work.Done(); s.requests.Done() }
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	s.running[req.ID] = cancel
 	return ctx, func() {
+		defer answered()
 		cancel()
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		delete(s.running, key)
-	}
+		delete(s.running, req.ID)
+	}, nil
+}
+
+// refuse refuses all further requests.
+func (s *server) refuse(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusal = err
 }
 
 func (s *server) cancel(params json.RawMessage) {
 	var p cancelParams
-	if json.Unmarshal(params, &p) != nil {
-		return
-	}
-	var id jsonrpc2.ID
-	if json.Unmarshal(p.ID, &id) != nil {
+	if json.Unmarshal(params, &p) != nil || p.ID == nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if cancel, ok := s.running[idKey(id)]; ok {
+	if cancel, ok := s.running[*p.ID]; ok {
 		cancel()
 	}
-}
-
-// idKey tells the number 1 from the string "1".
-func idKey(id jsonrpc2.ID) string {
-	if id.IsString {
-		return "s" + id.Str
-	}
-	return fmt.Sprint("n", id.Num)
 }
 
 // call runs a method. A panic in one is that request's error: the others, and
@@ -194,13 +229,13 @@ func (s *server) call(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc2.Re
 	return m(ctx, conn, params)
 }
 
-// checker is implemented by params that have something to check.
-type checker interface{ check() error }
-
 // handle makes a method of a function with typed params.
-func handle[P any](f func(context.Context, *jsonrpc2.Conn, *P) (any, error)) method {
+func handle[T any, P interface {
+	*T
+	check() error
+}](f func(context.Context, *jsonrpc2.Conn, P) (any, error)) method {
 	return func(ctx context.Context, conn *jsonrpc2.Conn, params json.RawMessage) (any, error) {
-		p := new(P)
+		p := P(new(T))
 		if len(params) > 0 {
 			decoder := json.NewDecoder(bytes.NewReader(params))
 			decoder.DisallowUnknownFields()
@@ -208,31 +243,25 @@ func handle[P any](f func(context.Context, *jsonrpc2.Conn, *P) (any, error)) met
 				return nil, protocolError(jsonrpc2.CodeInvalidParams, "params: %v", err)
 			}
 		}
-		if c, ok := any(p).(checker); ok {
-			if err := c.check(); err != nil {
-				return nil, protocolError(jsonrpc2.CodeInvalidParams, "params: %s", oneLine(err))
-			}
+		if err := p.check(); err != nil {
+			return nil, protocolError(jsonrpc2.CodeInvalidParams, "params: %s", oneLine(err))
 		}
 		return f(ctx, conn, p)
 	}
 }
 
-// oneLine joins the lines of joined errors.
-func oneLine(err error) string {
-	return string(bytes.ReplaceAll([]byte(err.Error()), []byte("\n"), []byte("; ")))
-}
-
 func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *InitializeParams) (any, error) {
-	if err := s.enter(initializing); err != nil {
-		return nil, err
+	s.mu.Lock()
+	again := s.initializing
+	s.initializing = true
+	s.mu.Unlock()
+	if again {
+		return nil, protocolError(jsonrpc2.CodeInvalidRequest, "initialize has come before")
 	}
 	session := s.options.Open(*params)
 
 	s.mu.Lock()
-	s.session = session
-	if s.state == initializing {
-		s.state = ready
-	}
+	s.session = &session
 	s.mu.Unlock()
 
 	for _, warning := range session.Warnings {
@@ -250,43 +279,24 @@ func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *In
 	}, nil
 }
 
-// enter changes the state, if the order of requests allows it.
-func (s *server) enter(next state) error {
+// cache returns the session's cache, if there is one to be used.
+func (s *server) cache() (*cache.Cache, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if next == initializing && s.state == fresh || next == ending && s.state != ending {
-		s.state = next
-		return nil
+	switch {
+	case s.session == nil:
+		return nil, protocolError(CodeNotInitialized, "initialize has to come first")
+	case s.session.Cache == nil:
+		return nil, protocolError(CodeDisabled, "%s", s.session.Reason)
 	}
-	if s.state == ending {
-		return protocolError(jsonrpc2.CodeInvalidRequest, "the session has ended with shutdown")
-	}
-	return protocolError(jsonrpc2.CodeInvalidRequest, "initialize has come before")
-}
-
-// use returns the cache for one request and what ends its use.
-func (s *server) use() (*cache.Cache, func(), error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch s.state {
-	case fresh, initializing:
-		return nil, nil, protocolError(CodeNotInitialized, "initialize has to come first")
-	case ending:
-		return nil, nil, protocolError(jsonrpc2.CodeInvalidRequest, "the session has ended with shutdown")
-	}
-	if s.session.Cache == nil {
-		return nil, nil, protocolError(CodeDisabled, "%s", s.session.Reason)
-	}
-	s.uses.Add(1)
-	return s.session.Cache, s.uses.Done, nil
+	return s.session.Cache, nil
 }
 
 func (s *server) retrieve(ctx context.Context, _ *jsonrpc2.Conn, params *RetrieveParams) (any, error) {
-	c, done, err := s.use()
+	c, err := s.cache()
 	if err != nil {
 		return nil, err
 	}
-	defer done()
 	hit, err := c.Retrieve(ctx, params.Hash, params.CacheDirectory)
 	if errors.Is(err, cache.ErrNotFound) {
 		return nil, nil
@@ -304,18 +314,17 @@ func (s *server) retrieve(ctx context.Context, _ *jsonrpc2.Conn, params *Retriev
 }
 
 func (s *server) store(ctx context.Context, _ *jsonrpc2.Conn, params *StoreParams) (any, error) {
-	c, done, err := s.use()
+	c, err := s.cache()
 	if err != nil {
 		return nil, err
 	}
-	defer done()
 	var output cache.TerminalOutput
 	if params.TerminalOutputPath != nil {
 		output.Path = *params.TerminalOutputPath
 	} else {
 		output.Text = *params.TerminalOutput
 	}
-	outcome, reason, err := c.Store(ctx, params.Hash, params.CacheDirectory, params.Code, output)
+	outcome, reason, err := c.Store(ctx, params.Hash, params.CacheDirectory, *params.Code, output)
 	if err != nil {
 		return nil, err
 	}
@@ -323,15 +332,12 @@ func (s *server) store(ctx context.Context, _ *jsonrpc2.Conn, params *StoreParam
 	return StoreResult{Queued: outcome != cache.Skipped, Reason: reason}, nil
 }
 
-func (s *server) shutdown(context.Context, *jsonrpc2.Conn, *struct{}) (any, error) {
-	if err := s.enter(ending); err != nil {
-		return nil, err
+// shutdown has no params; whatever is sent is ignored.
+func (s *server) shutdown(context.Context, *jsonrpc2.Conn, json.RawMessage) (any, error) {
+	s.work.Wait()
+	c, err := s.cache()
+	if err != nil {
+		return cache.Summary{}, nil // nothing was done
 	}
-	s.uses.Wait()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.session.Cache == nil {
-		return cache.Summary{}, nil
-	}
-	return s.session.Cache.Summary(), nil
+	return c.Summary(), nil
 }

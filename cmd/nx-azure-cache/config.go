@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
@@ -32,8 +33,8 @@ type settings struct {
 	connectionString azure.Secret
 }
 
-// block is the block "azure" as it is written. An empty string is a key that
-// is not set.
+// block is the block "azure" as it is written, white space around values
+// aside. An empty string is a key that is not set.
 type block struct {
 	container, accountName, endpoint, prefix, localMode, ciMode string
 }
@@ -49,17 +50,37 @@ func (b *block) fields() map[string]*string {
 	}
 }
 
+// mistakes maps where a mistake was made to an error that completes the
+// sentence. Only the first of each place counts.
+type mistakes map[string]error
+
+func (m mistakes) add(place string, err error) {
+	if m[place] == nil && err != nil {
+		m[place] = err
+	}
+}
+
+func (m mistakes) join() error {
+	var errs []error
+	for _, place := range slices.Sorted(maps.Keys(m)) {
+		errs = append(errs, fmt.Errorf("%s %w", place, m[place]))
+	}
+	return errors.Join(errs...)
+}
+
+// The places of mistakes in nx.json: the block itself, and its keys.
+const inBlock = `"azure" in nx.json`
+
+func inKey(key string) string { return "azure." + key + " in nx.json" }
+
 // readSettings is the one place where the environment meets nx.json. The error
 // joins all mistakes; warnings are about what is ignored. Mistakes that only
-// matter to a cache in use are not looked for when the mode is no-cache.
+// matter to a cache in use are none when the mode is no-cache.
 func readSettings(config json.RawMessage, ci bool, getenv func(string) string) (settings, []string, error) {
-	b, warnings, err := readBlock(config)
-	if err != nil {
-		return settings{}, warnings, err
-	}
-	mode, err := chooseMode(b, ci, getenv)
+	wrong := make(mistakes)
+	b, warnings := readBlock(config, wrong)
 	s := settings{
-		mode:             mode,
+		mode:             chooseMode(b, ci, getenv, wrong),
 		container:        b.container,
 		accountName:      b.accountName,
 		endpoint:         b.endpoint,
@@ -67,39 +88,43 @@ func readSettings(config json.RawMessage, ci bool, getenv func(string) string) (
 		connectionString: azure.Secret(strings.TrimSpace(getenv(connectionVariable))),
 	}
 	if s.mode == cache.NoCache {
-		return s, nil, nil
+		return settings{mode: cache.NoCache}, nil, nil
 	}
-	return s, warnings, errors.Join(err, s.check())
+	if wrong[inBlock] == nil {
+		s.check(wrong)
+	}
+	return s, warnings, wrong.join()
 }
 
-func readBlock(config json.RawMessage) (block, []string, error) {
-	var b block
+func readBlock(config json.RawMessage, wrong mistakes) (b block, warnings []string) {
 	if len(config) == 0 || bytes.Equal(config, []byte("null")) {
-		return b, nil, errors.New(`nx.json has no block "azure": add one with container and accountName, ` +
-			"or run `nx g @nx/powerpack-azure-cache:init`")
+		wrong.add(inBlock, errors.New("is missing: add it with container and accountName, "+
+			"or run `nx g @nx/powerpack-azure-cache:init`"))
+		return b, nil
 	}
 	var keys map[string]any
 	if json.Unmarshal(config, &keys) != nil {
-		return b, nil, errors.New(`"azure" in nx.json must be an object`) // not repeated: it may be a secret
+		wrong.add(inBlock, errors.New("must be an object")) // not repeated: it may be a secret
+		return b, nil
 	}
-	var (
-		warnings []string
-		errs     []error
-		fields   = b.fields()
-	)
+	fields := b.fields()
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		field, known := fields[key]
 		text, isText := keys[key].(string)
 		switch {
 		case !known:
-			warnings = append(warnings, fmt.Sprintf("azure.%s in nx.json is not known and ignored; did you mean %s?", key, nearest(key, fields)))
+			warnings = append(warnings, fmt.Sprintf("%s has an unknown key %s, which is ignored; did you mean %s?",
+				inBlock, shown(key), nearest(key, fields)))
 		case !isText:
-			errs = append(errs, fmt.Errorf("azure.%s in nx.json must be a string", key))
+			wrong.add(inKey(key), errors.New("must be a string"))
+		case strings.ContainsAny(text, foreign):
+			wrong.add(inKey(key), fmt.Errorf("is %s with one of %s in it, which no setting has; a connection string or SAS belongs in %s",
+				shown(text), foreign, connectionVariable))
 		default:
-			*field = text
+			*field = strings.TrimSpace(text)
 		}
 	}
-	return b, warnings, errors.Join(errs...)
+	return b, warnings
 }
 
 // nearest returns the known key that is most like key.
@@ -115,48 +140,57 @@ func nearest(key string, fields map[string]*string) string {
 
 // chooseMode names the key or variable that holds an unknown mode: an unknown
 // value once disabled a cache silently (nx#31144).
-func chooseMode(b block, ci bool, getenv func(string) string) (cache.Mode, error) {
-	name, text := "azure.localMode in nx.json", b.localMode
+func chooseMode(b block, ci bool, getenv func(string) string, wrong mistakes) cache.Mode {
+	place, text := inKey("localMode"), b.localMode
 	if ci {
-		name, text = "azure.ciMode in nx.json", b.ciMode
+		place, text = inKey("ciMode"), b.ciMode
 	}
-	if override := getenv(modeVariable); override != "" {
-		name, text = modeVariable, override
+	if override := strings.TrimSpace(getenv(modeVariable)); override != "" {
+		place, text = modeVariable, override
 	}
 	if text == "" {
-		return cache.ReadWrite, nil
+		return cache.ReadWrite
 	}
 	mode, err := cache.ParseMode(text)
 	if err != nil {
-		return "", fmt.Errorf("%s %w", name, err)
+		wrong.add(place, fmt.Errorf("is %s; allowed are %s, %s (or read) and %s",
+			shown(text), cache.ReadWrite, cache.ReadOnly, cache.NoCache))
 	}
-	return mode, nil
+	return mode
 }
 
-// check returns every mistake at once.
-func (s settings) check() error {
-	var errs []error
-	wrap := func(key string, err error) {
-		if err != nil {
-			errs = append(errs, fmt.Errorf("azure.%s in nx.json %w", key, err))
-		}
-	}
+// check adds every mistake at once. What is not used is not looked at: any one
+// of connection string, endpoint and account name is enough (nx#30018), and
+// the first of them decides.
+func (s settings) check(wrong mistakes) {
 	if s.container == "" {
-		errs = append(errs, errors.New("azure.container in nx.json is missing: name a container that exists"))
+		wrong.add(inKey("container"), errors.New("is missing: name a container that exists"))
 	} else {
-		wrap("container", azure.CheckContainer(s.container))
+		wrong.add(inKey("container"), azure.CheckContainer(s.container))
 	}
-	if s.accountName != "" {
-		wrap("accountName", azure.CheckAccountName(s.accountName))
-	}
-	if s.endpoint != "" {
-		wrap("endpoint", azure.CheckEndpoint(s.endpoint))
-	}
-	if s.accountName == "" && s.endpoint == "" && s.connectionString == "" {
-		errs = append(errs, fmt.Errorf("azure.accountName in nx.json is missing: name the storage account, or set %s", connectionVariable))
+	switch {
+	case s.connectionString != "":
+	case s.endpoint != "":
+		wrong.add(inKey("endpoint"), azure.CheckEndpoint(s.endpoint))
+	case s.accountName != "":
+		wrong.add(inKey("accountName"), azure.CheckAccountName(s.accountName))
+	case wrong[inKey("endpoint")] == nil: // else it is meant to be used
+		wrong.add(inKey("accountName"), fmt.Errorf("is missing: name the storage account, or set %s", connectionVariable))
 	}
 	if !cache.ValidPrefix(s.prefix) {
-		errs = append(errs, fmt.Errorf("azure.prefix in nx.json is %q; allowed are segments of letters, digits, \".\", \"_\" and \"-\" with \"/\" between them", s.prefix))
+		wrong.add(inKey("prefix"), fmt.Errorf("is %s; allowed are segments of letters, digits, \".\", \"_\" and \"-\" with \"/\" between them", shown(s.prefix)))
 	}
-	return errors.Join(errs...)
+}
+
+// foreign are characters of keys, client secrets, connection strings and SAS
+// that are in no correct setting.
+const foreign = "=;?&~"
+
+// shown quotes a wrong value, unless it may be a secret that somebody put into
+// the wrong place.
+func shown(value string) string {
+	if len(value) > 40 || strings.ContainsAny(value, foreign) {
+		return fmt.Sprintf("a text of %d characters", len(value))
+	}
+	return strconv.Quote(value)
 }

@@ -21,18 +21,18 @@ const (
 func newLogger(w world) (zerolog.Logger, func() error, []string) {
 	var warnings []string
 	level := zerolog.WarnLevel
-	switch text := strings.ToLower(w.getenv(logVariable)); text {
+	switch text := strings.TrimSpace(w.getenv(logVariable)); strings.ToLower(text) {
 	case "", "warn":
 	case "debug":
 		level = zerolog.DebugLevel
 	case "info":
 		level = zerolog.InfoLevel
 	default:
-		warnings = append(warnings, fmt.Sprintf("%s is %q; allowed are debug, info and warn", logVariable, text))
+		warnings = append(warnings, fmt.Sprintf("%s is %s; allowed are debug, info and warn", logVariable, shown(text)))
 	}
 	var out io.Writer = zerolog.ConsoleWriter{Out: w.stderr, NoColor: true}
 	closeLog := func() error { return nil }
-	if path := w.getenv(logFileVariable); path != "" {
+	if path := strings.TrimSpace(w.getenv(logFileVariable)); path != "" {
 		file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {
 			warnings = append(warnings, fmt.Sprintf("%s: %v; logging to stderr", logFileVariable, err))

@@ -27,8 +27,9 @@ type world struct {
 
 func main() {
 	// Ctrl-C reaches the whole process group; the parent decides what it means
-	// by closing stdin.
-	signal.Ignore(syscall.SIGINT)
+	// by closing stdin. A parent that is gone has closed it, too: then a write to
+	// stdout is an error like others, not the end before requests have cleaned up.
+	signal.Ignore(syscall.SIGINT, syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 
@@ -49,6 +50,7 @@ func run(ctx context.Context, args []string, w world) error {
 Nx starts this program by itself once the npm package is installed
 (nx add @nx/powerpack-azure-cache@npm:nx-azure-cache) and nx.json has an
 "azure" block. There is nothing to run by hand.`,
+		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		// cobra's completion command would be one more thing to explain.

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/license"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
+)
+
+// refusingStorage returns a connection string for a storage that answers
+// every request with 403.
+func refusingStorage(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("x-ms-error-code", "AuthenticationFailed")
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	t.Cleanup(server.Close)
+	return connectionStringFor(server.Listener.Addr().String())
+}
+
+// work has one session do all it can, whose requests fail.
+func work(t *testing.T, s *session) {
+	t.Helper()
+	s.initialize(`{"container": "artifacts"}`)
+	for _, call := range []struct {
+		method string
+		params any
+	}{
+		{"retrieve", rpc.RetrieveParams{Hash: "1", CacheDirectory: t.TempDir()}},
+		{"store", newResult(t)},
+		{"retrieve", rpc.RetrieveParams{Hash: "../1"}},
+	} {
+		if err := s.Call(t.Context(), call.method, call.params, nil); err == nil {
+			t.Fatalf("%s: got no error", call.method)
+		}
+	}
+	if err := s.Call(t.Context(), "shutdown", nil, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLog(t *testing.T) {
+	secrets := env{license.Variable: readToken(t, "valid.jwt"), connectionVariable: refusingStorage(t)}
+	for name, test := range map[string]struct {
+		level string
+		want  bool // a line for each request
+	}{
+		"unset":                     {"", false},
+		"warn":                      {"warn", false},
+		"info":                      {"info", false},
+		"debug":                     {"debug", true},
+		"in another spelling":       {" DEBUG\n", true},
+		"a level that is not known": {"trace", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			environment := env{logVariable: test.level}
+			for key, value := range secrets {
+				environment[key] = value
+			}
+			s, stderr := serveWith(t, environment)
+			work(t, s)
+			got := stderr.String()
+			if !test.want && got != "" {
+				t.Errorf("got the log %q, want none", got)
+			}
+			for _, method := range []string{"initialize", "retrieve", "store"} {
+				if test.want && !strings.Contains(got, "method="+method) {
+					t.Errorf("got the log %q, want %s in it", got, method)
+				}
+			}
+			for what, secret := range map[string]string{"key": accountKey, "licence": secrets[license.Variable][:40]} {
+				if strings.Contains(got, secret) {
+					t.Errorf("got the log %q, which has the %s", got, what)
+				}
+			}
+		})
+	}
+}
+
+func TestLogFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	if err := os.WriteFile(path, []byte("{\"level\":\"debug\",\"message\":\"earlier\",\"method\":\"\"}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, stderr := serveWith(t, env{
+		logVariable: "debug", logFileVariable: path,
+		license.Variable: readToken(t, "valid.jwt"), connectionVariable: refusingStorage(t),
+	})
+	work(t, s)
+	if stderr.String() != "" {
+		t.Errorf("got %q on stderr, want nothing", stderr)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var methods []string
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), accountKey) {
+			t.Errorf("got %s, which has the key", lines.Text())
+		}
+		var line struct{ Level, Message, Method string }
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil || line.Level != "debug" {
+			t.Errorf("got the line %s: %v", lines.Text(), err)
+		}
+		if line.Message == "rpc" || line.Message == "earlier" {
+			methods = append(methods, line.Method)
+		}
+	}
+	// shutdown's line comes when it is answered already.
+	if got, want := strings.Join(methods[:min(len(methods), 5)], " "), " initialize retrieve store retrieve"; got != want {
+		t.Errorf("got the methods %q, want %q", got, want)
+	}
+}
+
+// What is wrong with the log is said where users see it, and costs nothing.
+func TestWrongLogSettings(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "missing", "log")
+	for name, test := range map[string]struct {
+		environment env
+		want        []string
+	}{
+		"a level that is not known":      {env{logVariable: "Trace"}, []string{`NX_AZURE_CACHE_LOG is "Trace"; allowed are debug, info and warn`}},
+		"a file that cannot be opened":   {env{logFileVariable: file}, []string{"NX_AZURE_CACHE_LOG_FILE: open " + file}},
+		"a file that is a folder":        {env{logFileVariable: t.TempDir()}, []string{"NX_AZURE_CACHE_LOG_FILE: open "}},
+		"both":                           {env{logVariable: "x", logFileVariable: file}, []string{"NX_AZURE_CACHE_LOG is", "NX_AZURE_CACHE_LOG_FILE: "}},
+		"a good level, a blank for file": {env{logVariable: "info", logFileVariable: " "}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			test.environment[license.Variable] = readToken(t, "valid.jwt")
+			s, stderr := serveWith(t, test.environment)
+			got, warnings := s.initialize(goodConfig)
+			if !got.Enabled {
+				t.Errorf("got %+v, want a cache", got)
+			}
+			if len(warnings) != len(test.want) {
+				t.Fatalf("got the warnings %q, want %q", warnings, test.want)
+			}
+			for i, want := range test.want {
+				if !strings.HasPrefix(warnings[i], want) {
+					t.Errorf("got the warning %q, want %q", warnings[i], want)
+				}
+			}
+			if stderr.String() != "" {
+				t.Errorf("got %q on stderr, want nothing", stderr)
+			}
+		})
+	}
+}

@@ -1,0 +1,283 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sourcegraph/jsonrpc2"
+
+	"github.com/nx-azure-cache/nx-azure-cache/license"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
+)
+
+// TestMain makes the test binary the command itself where processVariable is
+// set, so that processes can be tested without a build.
+func TestMain(m *testing.M) {
+	if os.Getenv(processVariable) != "" {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+const processVariable = "NX_AZURE_CACHE_TEST_PROCESS"
+
+// output is a bytes.Buffer for several goroutines, which may be closed.
+type output struct {
+	mu   sync.Mutex
+	data bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.data.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.data.String()
+}
+
+func (*output) Close() error { return nil }
+
+// runWith runs a command line on an empty stdin.
+func runWith(t *testing.T, environment env, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	var out, errOut output
+	err = run(t.Context(), args, world{
+		stdin:  io.NopCloser(strings.NewReader("")),
+		stdout: &out,
+		stderr: &errOut,
+		getenv: environment.get,
+	})
+	return out.String(), errOut.String(), err
+}
+
+func TestVersion(t *testing.T) {
+	for _, arg := range []string{"version", "--version"} {
+		stdout, stderr, err := runWith(t, nil, arg)
+		if want := "nx-azure-cache version " + version + "\n"; stdout != want || stderr != "" || err != nil {
+			t.Errorf("%s: got %q, %q and %v, want %q", arg, stdout, stderr, err, want)
+		}
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for name, args := range map[string][]string{"nothing": {}, "--help": {"--help"}, "help": {"help"}} {
+		t.Run(name, func(t *testing.T) {
+			stdout, stderr, err := runWith(t, nil, args...)
+			if stderr != "" || err != nil {
+				t.Errorf("got %q and %v, want neither", stderr, err)
+			}
+			for _, want := range []string{"Azure Blob Storage", "nx add @nx/powerpack-azure-cache@npm:nx-azure-cache", "serve", "version"} {
+				if !strings.Contains(stdout, want) {
+					t.Errorf("got %q, want it to name %q", stdout, want)
+				}
+			}
+			if strings.Contains(stdout, "completion") {
+				t.Errorf("got %q, want no command completion", stdout)
+			}
+		})
+	}
+	t.Run("of serve", func(t *testing.T) {
+		stdout, _, err := runWith(t, nil, "serve", "--help")
+		if err != nil || !strings.Contains(stdout, logVariable+"=debug") || !strings.Contains(stdout, logFileVariable) {
+			t.Errorf("got %q and %v, want the variables of the log", stdout, err)
+		}
+	})
+}
+
+func TestWrongCommandLines(t *testing.T) {
+	for name, args := range map[string][]string{
+		"an unknown command":      {"frobnicate"},
+		"an unknown flag":         {"--frobnicate"},
+		"an unknown flag of one":  {"serve", "--frobnicate"},
+		"arguments nobody needs":  {"serve", "frobnicate"},
+		"arguments of version":    {"version", "frobnicate"},
+		"a command that was once": {"completion", "frobnicate"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stdout, stderr, err := runWith(t, nil, args...)
+			if err == nil || stdout != "" || stderr != "" {
+				t.Fatalf("got %q, %q and %v, want only an error", stdout, stderr, err)
+			}
+			if args[0] != "completion" && !strings.Contains(err.Error(), "frobnicate") {
+				t.Errorf("got %v, want it to name what is wrong", err)
+			}
+		})
+	}
+}
+
+func TestServeOfNothing(t *testing.T) {
+	stdout, stderr, err := runWith(t, nil, "serve")
+	if stdout != "" || stderr != "" || err != nil {
+		t.Errorf("got %q, %q and %v, want none", stdout, stderr, err)
+	}
+}
+
+// session is a client of `serve`, run in this process or another.
+type session struct {
+	*jsonrpc2.Conn
+	t    *testing.T
+	logs chan rpc.LogParams
+}
+
+func newSession(t *testing.T, stream io.ReadWriteCloser) *session {
+	s := &session{t: t, logs: make(chan rpc.LogParams, 100)}
+	s.Conn = jsonrpc2.NewConn(context.Background(), jsonrpc2.NewBufferedStream(stream, jsonrpc2.VSCodeObjectCodec{}), s, jsonrpc2.SetLogger(s))
+	return s
+}
+
+// Handle takes the server's notifications.
+func (s *session) Handle(_ context.Context, _ *jsonrpc2.Conn, req *jsonrpc2.Request) {
+	var params rpc.LogParams
+	if err := json.Unmarshal(*req.Params, &params); err != nil || req.Method != "log" {
+		s.t.Errorf("got the notification %s %s: %v", req.Method, *req.Params, err)
+	}
+	s.logs <- params
+}
+
+func (*session) Printf(string, ...any) {}
+
+// initialize returns the result and the warnings that came before it.
+func (s *session) initialize(config string) (result rpc.InitializeResult, warnings []string) {
+	s.t.Helper()
+	if err := s.Call(s.t.Context(), "initialize", initializeParams(s.t.TempDir(), config), &result); err != nil {
+		s.t.Fatal(err)
+	}
+	for range len(s.logs) {
+		warnings = append(warnings, (<-s.logs).Message)
+	}
+	return result, warnings
+}
+
+func initializeParams(workspaceRoot, config string) rpc.InitializeParams {
+	return rpc.InitializeParams{
+		ProtocolVersion: rpc.ProtocolVersion,
+		ClientVersion:   version,
+		ProcessID:       os.Getpid(),
+		WorkspaceRoot:   workspaceRoot,
+		NxVersion:       "24.0.6",
+		Config:          json.RawMessage(config),
+	}
+}
+
+// serveWith serves in this process, until the test ends.
+func serveWith(t *testing.T, environment env) (s *session, stderr *output) {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	stderr = new(output)
+	served := make(chan error, 1)
+	go func() {
+		served <- run(t.Context(), []string{"serve"}, world{stdin: theirs, stdout: theirs, stderr: stderr, getenv: environment.get})
+	}()
+	s = newSession(t, ours)
+	t.Cleanup(func() {
+		s.Close()
+		if err := <-served; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	})
+	return s, stderr
+}
+
+func TestServe(t *testing.T) {
+	s, stderr := serveWith(t, env{license.Variable: readToken(t, "valid.jwt")})
+	got, warnings := s.initialize(goodConfig)
+	want := rpc.InitializeResult{
+		ServerVersion: version,
+		Enabled:       true,
+		Mode:          "read-write",
+		Scope:         "shared",
+		License:       rpc.LicenseResult{Status: "valid", Organization: "Example GmbH", ExpiresAt: "2126-01-01T00:00:00Z"},
+	}
+	if got != want || len(warnings) > 0 {
+		t.Errorf("got %+v and the warnings %q, want %+v", got, warnings, want)
+	}
+	if stderr.String() != "" {
+		t.Errorf("got %q on stderr, want nothing", stderr)
+	}
+}
+
+func TestServeLooksAtTheRun(t *testing.T) {
+	const config = `{"container": "artifacts", "accountName": "nxcache", "localMode": "read-only", "ciMode": "no-cache"}`
+	for name, test := range map[string]struct {
+		ci   bool
+		want rpc.InitializeResult
+	}{
+		"local": {false, rpc.InitializeResult{ServerVersion: version, Enabled: true, Mode: "read-only", Scope: "shared",
+			License: rpc.LicenseResult{Status: "valid", Organization: "Example GmbH", ExpiresAt: "2126-01-01T00:00:00Z"}}},
+		"CI": {true, rpc.InitializeResult{ServerVersion: version, Mode: "no-cache", Reason: "the mode is no-cache"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			writeLicence(t, root)
+			s, _ := serveWith(t, nil)
+			params := initializeParams(root, config)
+			params.CI = test.ci
+			var got rpc.InitializeResult
+			if err := s.Call(t.Context(), "initialize", params, &got); err != nil {
+				t.Fatal(err)
+			}
+			if got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+// deadPort returns a connection string for a port where nobody listens.
+func deadPort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return connectionStringFor(address)
+}
+
+func connectionStringFor(address string) string {
+	return "AccountName=nxcache;AccountKey=" + accountKey + ";BlobEndpoint=http://" + address + "/nxcache;"
+}
+
+func TestStorageThatIsNotThere(t *testing.T) {
+	s, log := serveWith(t, env{
+		license.Variable:   readToken(t, "valid.jwt"),
+		connectionVariable: deadPort(t),
+		logVariable:        "debug",
+	})
+	if got, _ := s.initialize(`{"container": "artifacts"}`); !got.Enabled {
+		t.Fatalf("got %+v, want a cache", got)
+	}
+	started := time.Now()
+	for method, params := range map[string]any{
+		"retrieve": rpc.RetrieveParams{Hash: "1", CacheDirectory: t.TempDir()},
+		"store":    newResult(t),
+	} {
+		err := s.Call(t.Context(), method, params, nil)
+		wire, ok := err.(*jsonrpc2.Error)
+		if !ok || wire.Code != rpc.CodeUnavailable || !strings.Contains(wire.Message, "127.0.0.1") || strings.Contains(wire.Message, accountKey) {
+			t.Errorf("%s: got %v, want the code %d and the address without the key", method, err, rpc.CodeUnavailable)
+		}
+	}
+	if got := log.String(); !strings.Contains(got, "refused") || strings.Contains(got, accountKey) {
+		t.Errorf("got the log %q, want what failed without the key", got)
+	}
+	if took := time.Since(started); took > 10*time.Second {
+		t.Errorf("it took %s, want a few seconds", took)
+	}
+}

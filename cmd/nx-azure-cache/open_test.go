@@ -1,0 +1,190 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/license"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
+)
+
+const licences = "../../testdata/license"
+
+// during is a time at which testdata/license/valid.jwt is valid.
+var during = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+
+const goodConfig = `{"container": "artifacts", "accountName": "nxcache"}`
+
+func readToken(t testing.TB, file string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(licences, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(data))
+}
+
+// writeLicence puts a valid licence into a workspace.
+func writeLicence(t *testing.T, root string) {
+	t.Helper()
+	path := filepath.Join(root, filepath.FromSlash(license.File))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("license = "+readToken(t, "valid.jwt")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// cases are the licences that both languages are tested with.
+func cases(t *testing.T) (cases []licenceCase) {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(licences, "cases.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &cases); err != nil {
+		t.Fatal(err)
+	}
+	if len(cases) == 0 {
+		t.Fatal("cases.json is empty")
+	}
+	return cases
+}
+
+type licenceCase struct {
+	Name, Token, Status, Organization, ExpiresAt string
+	Now                                          time.Time
+}
+
+func TestLicences(t *testing.T) {
+	for _, test := range cases(t) {
+		t.Run(test.Name, func(t *testing.T) {
+			token := readToken(t, test.Token)
+			session := open(json.RawMessage(goodConfig), false, t.TempDir(), env{license.Variable: token}.get, test.Now)
+			want := rpc.LicenseResult{Status: test.Status, Organization: test.Organization, ExpiresAt: test.ExpiresAt}
+			if session.License != want {
+				t.Errorf("got %+v, want %+v", session.License, want)
+			}
+			if session.Mode != cache.ReadWrite {
+				t.Errorf("got the mode %q, want %q", session.Mode, cache.ReadWrite)
+			}
+			valid := test.Status == "valid"
+			if (session.Cache != nil) != valid || (session.Reason == "") != valid || (session.Scope == cache.ScopeShared) != valid {
+				t.Errorf("got the cache %v, the scope %q and the reason %q for a licence that is %s",
+					session.Cache, session.Scope, session.Reason, test.Status)
+			}
+			if !valid && !strings.Contains(session.Reason, license.Variable) {
+				t.Errorf("got the reason %q, want where the licence was found", session.Reason)
+			}
+			if strings.Contains(session.Reason, "\n") || strings.Contains(session.Reason, token) {
+				t.Errorf("got the reason %q, want one line without the licence", session.Reason)
+			}
+		})
+	}
+}
+
+func TestNoLicence(t *testing.T) {
+	root := t.TempDir()
+	session := open(json.RawMessage(goodConfig), false, root, env{}.get, during)
+	if session.License.Status != "absent" || session.Cache != nil {
+		t.Errorf("got %+v, want an absent licence and no cache", session)
+	}
+	for _, want := range []string{license.Variable, license.File, root} {
+		if !strings.Contains(session.Reason, want) {
+			t.Errorf("got the reason %q, want it to name %s", session.Reason, want)
+		}
+	}
+}
+
+func TestLicenceInTheWorkspace(t *testing.T) {
+	root := t.TempDir()
+	writeLicence(t, root)
+	if got := open(json.RawMessage(goodConfig), false, root, env{}.get, during); got.Cache == nil {
+		t.Errorf("got %+v, want a cache", got)
+	}
+	wins := env{license.Variable: readToken(t, "expired.jwt")}
+	if got := open(json.RawMessage(goodConfig), false, root, wins.get, during); got.License.Status != "expired" {
+		t.Errorf("got %+v, want the licence in the variable to win", got.License)
+	}
+}
+
+func TestLicenceExpiresSoon(t *testing.T) {
+	end := time.Date(2126, 1, 1, 0, 0, 0, 0, time.UTC)
+	for name, test := range map[string]struct {
+		before time.Duration
+		want   int
+	}{
+		"in 15 days":  {15 * 24 * time.Hour, 0},
+		"in 14 days":  {14 * 24 * time.Hour, 1},
+		"in a second": {time.Second, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := `{"container": "artifacts", "accountName": "nxcache", "contaner": "nx"}` // which warns as well
+			session := open(json.RawMessage(config), false, t.TempDir(), env{license.Variable: readToken(t, "valid.jwt")}.get, end.Add(-test.before))
+			if session.Cache == nil || len(session.Warnings) != 1+test.want {
+				t.Fatalf("got %+v, want a cache and %d more warnings", session, test.want)
+			}
+			if test.want > 0 && !strings.Contains(session.Warnings[1], "2126-01-01") {
+				t.Errorf("got %q, want the day", session.Warnings[1])
+			}
+		})
+	}
+}
+
+// All that is wrong is said at once, on one line.
+func TestReasons(t *testing.T) {
+	session := open(json.RawMessage(`{"accountName": "X", "contaner": "nx"}`), false, t.TempDir(), env{}.get, during)
+	if session.Cache != nil || session.Scope != "" {
+		t.Errorf("got %+v, want no cache", session)
+	}
+	for _, want := range []string{"licence", "azure.accountName", "azure.container"} {
+		if !strings.Contains(session.Reason, want) {
+			t.Errorf("got the reason %q, want it to name %s", session.Reason, want)
+		}
+	}
+	if strings.Contains(session.Reason, "\n") {
+		t.Errorf("got the reason %q, want one line", session.Reason)
+	}
+	if len(session.Warnings) != 1 {
+		t.Errorf("got the warnings %q, want one about contaner", session.Warnings)
+	}
+}
+
+func TestUnusableConnectionString(t *testing.T) {
+	for name, text := range map[string]string{
+		"no pairs":                "junk",
+		"only a key":              accountKey,
+		"no key":                  "DefaultEndpointsProtocol=https;AccountName=nxcache;EndpointSuffix=core.windows.net",
+		"no account":              "AccountKey=" + accountKey,
+		"a key that is no base64": "AccountName=nxcache;AccountKey=?" + accountKey,
+		"a SAS for an endpoint":   "BlobEndpoint=https://nxcache.blob.core.windows.net%zz/?sig=" + accountKey,
+		"key and value mixed up":  accountKey + "=AccountKey",
+	} {
+		t.Run(name, func(t *testing.T) {
+			environment := env{license.Variable: readToken(t, "valid.jwt"), connectionVariable: text}
+			session := open(json.RawMessage(goodConfig), false, t.TempDir(), environment.get, during)
+			if session.Cache != nil {
+				t.Fatal("got a cache, want none")
+			}
+			if !strings.Contains(session.Reason, "connection string") || strings.Contains(session.Reason, accountKey[:20]) {
+				t.Errorf("got the reason %q, want one about the connection string without its key", session.Reason)
+			}
+		})
+	}
+}
+
+func TestNoCache(t *testing.T) {
+	session := open(json.RawMessage(`[]`), true, "/nowhere", env{modeVariable: "no-cache", license.Variable: "junk"}.get, during)
+	if session.Cache != nil || session.Mode != cache.NoCache || session.Reason != "the mode is no-cache" || session.Warnings != nil {
+		t.Errorf("got %+v, want the mode no-cache and nothing else", session)
+	}
+	if session.License != (rpc.LicenseResult{}) {
+		t.Errorf("got the licence %+v, want it not looked at", session.License)
+	}
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/license"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
+)
+
+// storage is as much of Azure as one blob needs.
+type storage struct {
+	mu       sync.Mutex
+	requests []string // method and path
+	header   http.Header
+	body     []byte
+}
+
+// startStorage returns a storage and its connection string.
+func startStorage(t *testing.T) (*storage, string) {
+	t.Helper()
+	s := new(storage)
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	return s, connectionStringFor(server.Listener.Addr().String())
+}
+
+func (s *storage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests = append(s.requests, r.Method+" "+r.URL.Path)
+	switch {
+	case r.Method == http.MethodPut:
+		s.header = r.Header
+		s.body, _ = io.ReadAll(r.Body) // a body cut short is no archive
+		w.WriteHeader(http.StatusCreated)
+	case s.body == nil:
+		w.Header().Set("x-ms-error-code", "BlobNotFound")
+		w.WriteHeader(http.StatusNotFound)
+	default:
+		for name, values := range s.header {
+			if strings.HasPrefix(name, "X-Ms-Meta-") {
+				w.Header()[name] = values
+			}
+		}
+		_, _ = w.Write(s.body)
+	}
+}
+
+// takeRequests returns the requests since it was called last.
+func (s *storage) takeRequests() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	requests := s.requests
+	s.requests = nil
+	return requests
+}
+
+// Every spelling of read-only reads and sends no PUT (nx#31535, nx#31144).
+func TestModesOnTheWire(t *testing.T) {
+	storage, connection := startStorage(t)
+	environment := env{license.Variable: readToken(t, "valid.jwt"), connectionVariable: connection}
+	const config = `{"container": "artifacts", "prefix": "/team/app", "localMode": "read-write"}`
+	const blob = "/nxcache/artifacts/team/app/v1/shared/1"
+
+	s, _ := serveWith(t, environment)
+	s.initialize(config)
+	if hit := s.retrieve(t.TempDir()); hit != nil {
+		t.Errorf("got %+v of an empty storage, want a miss", hit)
+	}
+	if got, want := s.store(t), (rpc.StoreResult{Queued: true}); got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got, want := storage.takeRequests(), []string{"GET " + blob, "PUT " + blob}; !slices.Equal(got, want) {
+		t.Errorf("got the requests %q, want %q", got, want)
+	}
+
+	for name, test := range map[string]struct{ config, variable string }{
+		"read-only":                 {`{"container": "artifacts", "prefix": "team/app", "localMode": "read-only"}`, ""},
+		"read":                      {`{"container": "artifacts", "prefix": "team/app", "localMode": "read"}`, ""},
+		"read-only in the variable": {config, "read-only"},
+		"read in the variable":      {config, "read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _ := serveWith(t, env{
+				license.Variable:   environment[license.Variable],
+				connectionVariable: connection,
+				modeVariable:       test.variable,
+			})
+			if got, _ := s.initialize(test.config); !got.Enabled || got.Mode != "read-only" {
+				t.Fatalf("got %+v, want a cache that is read-only", got)
+			}
+			if hit := s.retrieve(t.TempDir()); hit == nil || *hit.TerminalOutput != "done\n" {
+				t.Errorf("got %+v, want a hit", hit)
+			}
+			if got := s.store(t); got.Queued || !strings.Contains(got.Reason, "read-only") {
+				t.Errorf("got %+v, want nothing stored, and why", got)
+			}
+			if got, want := storage.takeRequests(), []string{"GET " + blob}; !slices.Equal(got, want) {
+				t.Errorf("got the requests %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// retrieve retrieves the hash 1.
+func (s *session) retrieve(cacheDirectory string) *rpc.RetrieveResult {
+	s.t.Helper()
+	var result *rpc.RetrieveResult
+	err := s.Call(s.t.Context(), "retrieve", rpc.RetrieveParams{Hash: "1", CacheDirectory: cacheDirectory}, &result)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return result
+}
+
+// store stores a result of the hash 1.
+func (s *session) store(t *testing.T) (result rpc.StoreResult) {
+	t.Helper()
+	if err := s.Call(t.Context(), "store", newResult(t), &result); err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+// newResult returns the params that store a result of the hash 1.
+func newResult(t *testing.T) rpc.StoreParams {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "1"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	output, code := "done\n", 0
+	return rpc.StoreParams{Hash: "1", CacheDirectory: dir, Code: &code, TerminalOutput: &output}
+}
+
+// Opening sends nothing, and an endpoint needs no account's name.
+func TestEndpoint(t *testing.T) {
+	requests := make(chan string, 1)
+	server := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { requests <- r.URL.Path }))
+	defer server.Close()
+	config, err := json.Marshal(map[string]string{"container": "artifacts", "endpoint": server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := open(config, false, t.TempDir(), env{license.Variable: readToken(t, "valid.jwt")}.get, during)
+	if session.Cache == nil {
+		t.Errorf("got %+v, want a cache", session)
+	}
+	select {
+	case path := <-requests:
+		t.Errorf("got a request for %s, want none", path)
+	default:
+	}
+}

@@ -1,0 +1,282 @@
+package rpc_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/sourcegraph/jsonrpc2"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
+)
+
+// client is the other end of a server, joined to it by net.Pipe.
+type client struct {
+	*jsonrpc2.Conn
+	t      testing.TB
+	output *buffer    // all that the server has written
+	served chan error // what Serve returns, once
+}
+
+// start serves options and ends with the test.
+func start(t testing.TB, options rpc.Options) *client {
+	return startContext(t.Context(), t, options)
+}
+
+func startContext(ctx context.Context, t testing.TB, options rpc.Options) *client {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	c := &client{t: t, output: new(buffer), served: make(chan error, 1)}
+	go func() { c.served <- rpc.Serve(ctx, theirs, options) }()
+	// Not ctx: the client is to see what the server does when it ends.
+	c.Conn = jsonrpc2.NewConn(context.Background(),
+		jsonrpc2.NewBufferedStream(tee{ours, c.output}, jsonrpc2.VSCodeObjectCodec{}), nobody{}, jsonrpc2.SetLogger(nobody{}))
+	t.Cleanup(func() {
+		c.Close() // again, perhaps
+		parse(t, c.output.bytes())
+	})
+	return c
+}
+
+// startWith serves a session whose cache is in blobs, initialized.
+func startWith(t testing.TB, blobs cache.Blobs) *client {
+	t.Helper()
+	c := start(t, session(rpc.Session{Cache: newCache(blobs), Mode: cache.ReadWrite}))
+	c.initialize()
+	return c
+}
+
+func session(s rpc.Session) rpc.Options {
+	return rpc.Options{Version: "1.2.3", Open: func(rpc.InitializeParams) rpc.Session { return s }}
+}
+
+func newCache(blobs cache.Blobs) *cache.Cache {
+	return cache.New(blobs, cache.ReadWrite, cache.Namespace{Scope: cache.ScopeShared})
+}
+
+// end closes the stream and returns what Serve returned.
+func (c *client) end() error {
+	c.Close()
+	return <-c.served
+}
+
+// call expects a result.
+func (c *client) call(method string, params, result any) {
+	c.t.Helper()
+	if err := c.Call(c.t.Context(), method, params, result); err != nil {
+		c.t.Fatalf("%s: %v", method, err)
+	}
+}
+
+// fail expects an error and returns it.
+func (c *client) fail(method string, params any) *jsonrpc2.Error {
+	c.t.Helper()
+	var result json.RawMessage
+	err := c.Call(c.t.Context(), method, params, &result)
+	if err == nil {
+		c.t.Fatalf("%s: got the result %s, want an error", method, result)
+	}
+	return wireError(c.t, err)
+}
+
+func (c *client) initialize() (result rpc.InitializeResult) {
+	c.t.Helper()
+	c.call("initialize", initializeParams(c.t), &result)
+	return result
+}
+
+// dispatch sends a request with an id of its own and returns before its answer.
+func (c *client) dispatch(id jsonrpc2.ID, method string, params any) jsonrpc2.Waiter {
+	c.t.Helper()
+	waiter, err := c.DispatchCall(c.t.Context(), method, params, jsonrpc2.PickID(id))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return waiter
+}
+
+func (c *client) notify(method string, params any) {
+	c.t.Helper()
+	if err := c.Notify(c.t.Context(), method, params); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func wireError(t testing.TB, err error) *jsonrpc2.Error {
+	t.Helper()
+	wire, ok := err.(*jsonrpc2.Error)
+	if !ok {
+		t.Fatalf("got %v (%T), want an answer with an error", err, err)
+	}
+	if strings.ContainsAny(wire.Message, "\r\n") || wire.Message == "" {
+		t.Errorf("the message is %q, want one line", wire.Message)
+	}
+	return wire
+}
+
+// object is params as a client in another language would write them.
+type object map[string]any
+
+// with returns a copy in which a field is changed, or with [missing] removed.
+func (o object) with(name string, value any) object {
+	changed := object{name: value}
+	for n, v := range o {
+		if n != name {
+			changed[n] = v
+		}
+	}
+	if value == missing {
+		delete(changed, name)
+	}
+	return changed
+}
+
+var missing any = new(byte)
+
+func initializeParams(t testing.TB) object {
+	return object{
+		"protocolVersion": 1,
+		"clientVersion":   "1.2.3",
+		"processId":       4711,
+		"workspaceRoot":   t.TempDir(),
+		"nxVersion":       "24.0.6",
+		"ci":              true,
+		"config":          object{"container": "nx-cache"},
+	}
+}
+
+func retrieveParams(hash, cacheDirectory string) object {
+	return object{"hash": hash, "cacheDirectory": cacheDirectory}
+}
+
+func storeParams(hash, cacheDirectory string) object {
+	return object{"hash": hash, "cacheDirectory": cacheDirectory, "code": 0, "terminalOutput": "done\n"}
+}
+
+// nobody handles and logs nothing.
+type nobody struct{}
+
+func (nobody) Handle(context.Context, *jsonrpc2.Conn, *jsonrpc2.Request) {}
+func (nobody) Printf(string, ...any)                                     {}
+
+// tee copies what is read.
+type tee struct {
+	io.ReadWriteCloser
+	copy io.Writer
+}
+
+func (t tee) Read(p []byte) (int, error) {
+	n, err := t.ReadWriteCloser.Read(p)
+	t.copy.Write(p[:n]) // never fails
+	return n, err
+}
+
+// buffer is a bytes.Buffer for several goroutines.
+type buffer struct {
+	mu   sync.Mutex
+	data bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.data.Write(p)
+}
+
+func (b *buffer) bytes() []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return bytes.Clone(b.data.Bytes())
+}
+
+// message is one of the server's, as it is on the wire.
+type message struct {
+	Version string          `json:"jsonrpc"`
+	ID      json.RawMessage `json:"id"`
+	Result  json.RawMessage `json:"result"`
+	Error   *jsonrpc2.Error `json:"error"`
+	Method  string          `json:"method"`
+	Params  json.RawMessage `json:"params"`
+}
+
+// parse fails the test unless output is messages of the protocol and nothing
+// else.
+func parse(t testing.TB, output []byte) []message {
+	t.Helper()
+	var messages []message
+	for len(output) > 0 {
+		header, rest, ok := bytes.Cut(output, []byte("\r\n\r\n"))
+		text, isLength := strings.CutPrefix(string(header), "Content-Length: ")
+		length, err := strconv.Atoi(text)
+		if !ok || !isLength || err != nil || length > len(rest) {
+			t.Fatalf("got %.200q on the stream, want a whole message", output)
+		}
+		var m message
+		decoder := json.NewDecoder(bytes.NewReader(rest[:length]))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(&m); err != nil {
+			t.Fatalf("got %.200q on the stream: %v", rest[:length], err)
+		}
+		kinds := 0
+		for _, is := range []bool{m.Result != nil && m.ID != nil, m.Error != nil && m.ID != nil, m.Method != "" && m.ID == nil} {
+			if is {
+				kinds++
+			}
+		}
+		if kinds != 1 || m.Version != "2.0" {
+			t.Fatalf("got %s, want a result, an error or a notification of JSON-RPC 2.0", rest[:length])
+		}
+		messages = append(messages, m)
+		output = rest[length:]
+	}
+	return messages
+}
+
+// hooked is blobs with another Get.
+type hooked struct {
+	cache.Blobs
+	get func(ctx context.Context, name string) (*cache.Blob, error)
+}
+
+func (h hooked) Get(ctx context.Context, name string) (*cache.Blob, error) { return h.get(ctx, name) }
+
+// failing is blobs whose Get returns err.
+func failing(err error) cache.Blobs {
+	return hooked{get: func(context.Context, string) (*cache.Blob, error) { return nil, err }}
+}
+
+// gate is blobs whose Gets wait for the test.
+type gate struct {
+	cache.Blobs
+	arrived chan arrival
+}
+
+type arrival struct {
+	hash string
+	pass chan<- struct{} // lets it pass
+}
+
+func newGate(blobs cache.Blobs) gate { return gate{blobs, make(chan arrival)} }
+
+func (g gate) Get(ctx context.Context, name string) (*cache.Blob, error) {
+	pass := make(chan struct{})
+	select {
+	case g.arrived <- arrival{filepath.Base(name), pass}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	select {
+	case <-pass:
+		return g.Blobs.Get(ctx, name)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}

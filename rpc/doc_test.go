@@ -1,0 +1,100 @@
+package rpc_test
+
+import (
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
+)
+
+// doc.go is what others write clients by: it has the fields of the types here,
+// in their order, with their types, and the same of them may be missing.
+func TestFieldsAreDocumented(t *testing.T) {
+	const indent = "    "
+	for name, test := range map[string]struct {
+		beginnings []string // of the block and of those it stands behind or in
+		indent     string
+		typ        reflect.Type
+	}{
+		"initialize":        {[]string{"\tinitialize {"}, indent, reflect.TypeFor[rpc.InitializeParams]()},
+		"initialize result": {[]string{"\tinitialize {", "\t} → {"}, indent, reflect.TypeFor[rpc.InitializeResult]()},
+		"licence":           {[]string{"\tinitialize {", "\t    license {"}, indent + indent, reflect.TypeFor[rpc.LicenseResult]()},
+		"retrieve":          {[]string{"\tretrieve {"}, indent, reflect.TypeFor[rpc.RetrieveParams]()},
+		"retrieve result":   {[]string{"\tretrieve {", "\t} → null for a miss, or {"}, indent, reflect.TypeFor[rpc.RetrieveResult]()},
+		"store":             {[]string{"\tstore {"}, indent, reflect.TypeFor[rpc.StoreParams]()},
+		"store result":      {[]string{"\tstore {", "\t} → {"}, indent, reflect.TypeFor[rpc.StoreResult]()},
+		"shutdown result":   {[]string{"\tshutdown {} → {"}, indent, reflect.TypeFor[cache.Summary]()},
+		"log":               {[]string{"\tlog {"}, indent, reflect.TypeFor[rpc.LogParams]()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			block := documentation(t)
+			for _, beginning := range test.beginnings {
+				var found bool
+				if _, block, found = strings.Cut(block, "\n//"+beginning+"\n"); !found {
+					t.Fatalf("doc.go has no %q", test.beginnings)
+				}
+			}
+			block, _, _ = strings.Cut(block, "\n//\t}")
+			got, want := documentedFields(block, test.indent), fieldsOf(test.typ)
+			if !slices.Equal(got, want) {
+				t.Errorf("doc.go has\n\t%s\nwant as in %v\n\t%s", strings.Join(got, ", "), test.typ, strings.Join(want, ", "))
+			}
+		})
+	}
+}
+
+// documentedFields returns the fields in a block, each with its type.
+func documentedFields(block, indent string) (fields []string) {
+	field := regexp.MustCompile(`(?m)^//\t` + indent + `(\w+\??) +(string|number|boolean|object|\{)`)
+	for _, match := range field.FindAllStringSubmatch(block, -1) {
+		fields = append(fields, match[1]+" "+strings.Replace(match[2], "{", "object", 1))
+	}
+	return fields
+}
+
+// fieldsOf does the same for a type.
+func fieldsOf(typ reflect.Type) (fields []string) {
+	for field := range typ.Fields() {
+		name, option, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if option == "omitempty" {
+			name += "?"
+		}
+		fields = append(fields, name+" "+kindOf(field.Type))
+	}
+	return fields
+}
+
+func kindOf(typ reflect.Type) string {
+	switch typ.Kind() {
+	case reflect.Pointer:
+		return kindOf(typ.Elem())
+	case reflect.String:
+		return "string"
+	case reflect.Bool:
+		return "boolean"
+	case reflect.Int, reflect.Int64:
+		return "number"
+	default: // also json.RawMessage, which holds one here
+		return "object"
+	}
+}
+
+// documentedCodes returns the error codes of doc.go in ascending order.
+func documentedCodes(t *testing.T) (codes []int64) {
+	t.Helper()
+	_, text, _ := strings.Cut(documentation(t), "// # Errors\n")
+	for _, match := range regexp.MustCompile(`(?m)^//\t *(-?\d+)  `).FindAllStringSubmatch(text, -1) {
+		code, err := strconv.ParseInt(match[1], 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		codes = append(codes, code)
+	}
+	slices.Sort(codes)
+	return codes
+}

@@ -1,0 +1,138 @@
+package rpc_test
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/sourcegraph/jsonrpc2"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
+)
+
+func TestInitialize(t *testing.T) {
+	var seen []rpc.InitializeParams
+	licence := rpc.LicenseResult{Status: "valid", Organization: "Example GmbH", ExpiresAt: "2126-01-01T00:00:00Z"}
+	c := start(t, rpc.Options{Version: "1.2.3", Open: func(p rpc.InitializeParams) rpc.Session {
+		seen = append(seen, p)
+		return rpc.Session{
+			Cache:    newCache(new(cachetest.Memory)),
+			Mode:     cache.ReadOnly,
+			Scope:    "shared",
+			License:  licence,
+			Warnings: []string{"first", "second"},
+		}
+	}})
+	params := initializeParams(t)
+	var got rpc.InitializeResult
+	c.call("initialize", params, &got)
+
+	want := rpc.InitializeResult{ServerVersion: "1.2.3", Enabled: true, Mode: cache.ReadOnly, Scope: "shared", License: licence}
+	if got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	wantSeen := []rpc.InitializeParams{{
+		ProtocolVersion: 1,
+		ClientVersion:   "1.2.3",
+		ProcessID:       4711,
+		WorkspaceRoot:   params["workspaceRoot"].(string),
+		NxVersion:       "24.0.6",
+		CI:              true,
+		Config:          json.RawMessage(`{"container":"nx-cache"}`),
+	}}
+	if !reflect.DeepEqual(seen, wantSeen) {
+		t.Errorf("Open was called with %+v, want %+v", seen, wantSeen)
+	}
+}
+
+func TestWarningsComeBeforeTheResult(t *testing.T) {
+	c := start(t, session(rpc.Session{Warnings: []string{"first", "second"}}))
+	c.initialize()
+
+	var got []string
+	for _, m := range parse(t, c.output.bytes()) {
+		got = append(got, m.Method+string(m.Params))
+	}
+	want := []string{
+		`log{"level":"warn","message":"first"}`,
+		`log{"level":"warn","message":"second"}`,
+		"", // the result
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got the messages %q, want %q", got, want)
+	}
+}
+
+func TestConfigMayBeMissing(t *testing.T) {
+	for name, test := range map[string]struct {
+		config any
+		want   string
+	}{
+		"missing":   {missing, ""},
+		"null":      {nil, "null"},
+		"no object": {"DefaultEndpointsProtocol", `"DefaultEndpointsProtocol"`}, // Open says what is wrong with it
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := "Open was not called"
+			c := start(t, rpc.Options{Open: func(p rpc.InitializeParams) rpc.Session {
+				got = string(p.Config)
+				return rpc.Session{}
+			}})
+			c.call("initialize", initializeParams(t).with("config", test.config), nil)
+			if got != test.want {
+				t.Errorf("got the config %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestInitializeComesOnce(t *testing.T) {
+	opened := 0
+	c := start(t, rpc.Options{Open: func(rpc.InitializeParams) rpc.Session {
+		opened++
+		return rpc.Session{Cache: newCache(new(cachetest.Memory))}
+	}})
+	c.initialize()
+	if got := c.fail("initialize", initializeParams(t)); got.Code != jsonrpc2.CodeInvalidRequest {
+		t.Errorf("got %v, want the code %d", got, jsonrpc2.CodeInvalidRequest)
+	}
+	if opened != 1 {
+		t.Errorf("Open was called %d times, want once", opened)
+	}
+	c.call("retrieve", retrieveParams("1", t.TempDir()), nil) // the first one counts
+}
+
+// A client may try again, say with another protocol version.
+func TestInitializeAfterWrongParams(t *testing.T) {
+	c := start(t, session(rpc.Session{}))
+	c.fail("initialize", initializeParams(t).with("protocolVersion", 2))
+	c.initialize()
+}
+
+func TestDisabled(t *testing.T) {
+	c := start(t, session(rpc.Session{Reason: "no licence found", Mode: cache.ReadWrite, License: rpc.LicenseResult{Status: "absent"}}))
+	got := c.initialize()
+	want := rpc.InitializeResult{
+		ServerVersion: "1.2.3",
+		Reason:        "no licence found",
+		Mode:          cache.ReadWrite,
+		License:       rpc.LicenseResult{Status: "absent"},
+	}
+	if got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	dir := t.TempDir()
+	for method, params := range map[string]any{"retrieve": retrieveParams("1", dir), "store": storeParams("1", dir)} {
+		if got := c.fail(method, params); got.Code != rpc.CodeDisabled || got.Message != "no licence found" {
+			t.Errorf("%s: got %v, want the code %d and the reason", method, got, rpc.CodeDisabled)
+		}
+	}
+	var summary cache.Summary
+	c.call("shutdown", nil, &summary)
+	if summary != (cache.Summary{}) {
+		t.Errorf("got the summary %+v, want zeros", summary)
+	}
+}
