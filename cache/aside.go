@@ -17,18 +17,19 @@ import (
 const asideName = ".nx-azure-cache"
 
 // newAside makes a fresh folder below <cacheDirectory>/.nx-azure-cache.
-func newAside(cacheDirectory string) (string, error) {
+func newAside(cacheDirectory string) (dir string, err error) {
 	parent := filepath.Join(cacheDirectory, asideName)
-	for {
-		if err := os.MkdirAll(parent, 0o755); err != nil {
-			return "", err
+	for range 100 {
+		if err = os.MkdirAll(parent, 0o755); err == nil {
+			dir, err = os.MkdirTemp(parent, "")
 		}
-		dir, err := os.MkdirTemp(parent, "")
-		// Whoever leaves last removes the parent, perhaps just now.
-		if !errors.Is(err, fs.ErrNotExist) {
-			return dir, err
+		// Whoever leaves last removes the parent, perhaps just now: in MkdirAll
+		// it was there, then it was not.
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
+			break
 		}
 	}
+	return dir, err
 }
 
 // discard removes an aside folder. What cannot be removed costs space, not
@@ -52,9 +53,19 @@ func replace(from, to, aside string) error {
 			return nil
 		}
 		old := filepath.Join(aside, fmt.Sprintf("old-%d", try))
-		if moved := os.Rename(to, old); moved != nil && !errors.Is(moved, fs.ErrNotExist) {
+		if moved := moveAway(to, old); moved != nil && !errors.Is(moved, fs.ErrNotExist) {
 			return errors.Join(err, moved)
 		}
+	}
+	return err
+}
+
+// moveAway renames dir, also where it is read-only: a directory that may not be
+// written may not change its parent either.
+func moveAway(dir, to string) error {
+	err := os.Rename(dir, to)
+	if errors.Is(err, fs.ErrPermission) && os.Chmod(dir, 0o700) == nil {
+		err = os.Rename(dir, to)
 	}
 	return err
 }

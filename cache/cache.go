@@ -85,7 +85,7 @@ func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string) (*Hit
 	return hit, err
 }
 
-func (c *Cache) retrieve(ctx context.Context, hash, cacheDirectory string) (_ *Hit, err error) {
+func (c *Cache) retrieve(ctx context.Context, hash, cacheDirectory string) (*Hit, error) {
 	blob, err := c.blobs.Get(ctx, c.namespace.name(hash))
 	if err != nil {
 		return nil, err
@@ -124,6 +124,9 @@ func (c *Cache) settle(contents archive.Contents, cacheDirectory, hash, aside st
 		Size:           contents.Size,
 		TerminalOutput: TerminalOutput{Text: string(contents.TerminalOutput)},
 	}
+	if err := replace(archive.OutputsPath(aside), hit.OutputsPath, aside); err != nil {
+		return nil, err
+	}
 	if contents.TerminalOutputFile != "" {
 		// Beside the aside folder, which is about to be removed.
 		hit.TerminalOutput.Path = aside + "." + filepath.Base(contents.TerminalOutputFile)
@@ -131,7 +134,7 @@ func (c *Cache) settle(contents archive.Contents, cacheDirectory, hash, aside st
 			return nil, err
 		}
 	}
-	return hit, replace(archive.OutputsPath(aside), hit.OutputsPath, aside)
+	return hit, nil
 }
 
 // Outcome is what became of a result that was to be stored.
@@ -187,11 +190,7 @@ func (c *Cache) store(ctx context.Context, task archive.Task, cacheDirectory str
 	if err := pack(cancelWriter{ctx, spool}, task, output, filepath.Join(cacheDirectory, task.Hash)); err != nil {
 		return err
 	}
-	body, err := spool.body()
-	if err != nil {
-		return err
-	}
-	err = c.blobs.Put(ctx, c.namespace.name(task.Hash), body, Metadata{
+	err = c.blobs.Put(ctx, c.namespace.name(task.Hash), spool.body(), Metadata{
 		metaFormat: strconv.Itoa(archive.Format),
 		metaLength: strconv.FormatInt(spool.length, 10),
 		metaSHA256: spool.sha256(),

@@ -53,13 +53,13 @@ func (s *spool) toFile() error {
 	return err
 }
 
-// body is what was written, from its beginning.
-func (s *spool) body() (io.ReadSeeker, error) {
+// body is what was written. It may stand at its end: [Blobs] begin at its
+// beginning.
+func (s *spool) body() io.ReadSeeker {
 	if s.file == nil {
-		return bytes.NewReader(s.memory.Bytes()), nil
+		return bytes.NewReader(s.memory.Bytes())
 	}
-	_, err := s.file.Seek(0, io.SeekStart)
-	return s.file, err
+	return s.file
 }
 
 // sha256 is the digest of what was written, in hexadecimal.

@@ -19,6 +19,11 @@ const MaxWindow = 8 << 20
 // [Extract] returns in memory; a longer one is left in a file.
 const InlineTerminalOutput = 256 << 10
 
+// maxName bounds the length of an entry's name and link target together, in
+// bytes, on average: [Extract] keeps them in memory, and zeros compress well
+// here too.
+const maxName = 128
+
 const (
 	metadataName = "metadata.json"
 	terminalName = "terminalOutput"
@@ -53,43 +58,31 @@ func notStorable(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrNotStorable}, args...)...)
 }
 
-// links maps the slash-separated name of each link below outputs/ to its target.
-type links map[string]string
-
-// check returns a sentence about the first link that leaves the tree, or "".
+// checkLink returns a sentence about a link, called name below outputs/, whose
+// target may lie outside, or "".
 //
-// A target is followed one component at a time. Going up from a real directory
-// is exact; going up from a link is not (its parent is the parent of where it
-// points), so a target may not do that. By induction over the links no chain of
-// them leaves the tree.
-func (l links) check() string {
-	for name, target := range l {
-		if problem := l.checkOne(name, target); problem != "" {
-			return fmt.Sprintf("link %s -> %s %s", name, target, problem)
-		}
-	}
-	return ""
-}
-
-func (l links) checkOne(name, target string) string {
+// A target goes up at its beginning only. There it starts from the link's own
+// parent, a real directory, and counting is exact; behind a name it might go up
+// from another link, to the parent of where that one points. On its way down a
+// target meets real directories and links that were checked themselves: by
+// induction no chain of links leaves the tree, whatever the file system makes of
+// the case of letters.
+func checkLink(name, target string) string {
 	if target == "" || strings.HasPrefix(target, "/") || hasDrive(target) {
 		return "is not relative"
 	}
-	at := strings.Split(name, "/")
-	at = at[:len(at)-1]
+	depth, down := strings.Count(name, "/"), false
 	for part := range strings.SplitSeq(target, "/") {
-		switch part {
-		case "", ".":
-		case "..":
-			if len(at) == 0 {
-				return "leaves the outputs"
-			}
-			if _, ok := l[strings.Join(at, "/")]; ok {
-				return "goes up from another link"
-			}
-			at = at[:len(at)-1]
+		switch {
+		case part == "" || part == ".":
+		case part != "..":
+			down = true
+		case down:
+			return "goes up behind a name"
+		case depth == 0:
+			return "leaves the outputs"
 		default:
-			at = append(at, part)
+			depth--
 		}
 	}
 	return ""

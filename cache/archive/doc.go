@@ -32,9 +32,10 @@
 //   - two entries of one name, and an entry whose parent has not come before as a
 //     directory;
 //   - hard links, devices, FIFOs, sockets;
-//   - links whose target is absolute or leaves outputs/, also by way of another
-//     link (see checkLinks);
-//   - more entries or bytes than [Limits] allow;
+//   - links whose target is absolute, leaves outputs/, or goes up ("..") anywhere
+//     but at its beginning (so none leaves by way of another);
+//   - more entries or bytes than [Limits] allow, or names and link targets of more
+//     than 128 bytes for each entry allowed;
 //   - anything after the end of the tar.
 //
 // A "\" in a name is read as "/", so that an archive made by a careless Windows

@@ -60,7 +60,7 @@ func Extract(r io.Reader, dir string, limits Limits) (Contents, error) {
 	}
 	defer root.Close() // a handle of a directory: nothing is lost
 
-	u := &unpacker{root: root, dir: dir, left: limits, links: make(links), seen: make(map[string]byte)}
+	u := &unpacker{root: root, dir: dir, left: limits, names: maxName * limits.Entries, seen: make(map[string]byte)}
 	if err := u.read(r); err != nil {
 		return Contents{}, err
 	}
@@ -76,17 +76,18 @@ type unpacker struct {
 	root     *os.Root
 	dir      string
 	left     Limits
+	names    int // bytes left for names and link targets
 	contents Contents
 
-	seen  map[string]byte // name → tar type
-	links links
-	late  []attributes // links and directories, in the order of the archive
+	seen map[string]byte // name → tar type
+	late []late          // links and directories, in the order of the archive
 }
 
-// attributes are set at the end: a directory's mode could forbid, and its
-// time would be changed by, creating what is in it.
-type attributes struct {
+// late is what is done at the end: no write may meet a link, a directory's
+// mode could forbid, and its time would be changed by, creating what is in it.
+type late struct {
 	name    string
+	target  string // of a link, else ""
 	mode    fs.FileMode
 	modTime time.Time
 }
@@ -105,12 +106,11 @@ func (u *unpacker) read(r io.Reader) error {
 	if err := u.entries(tar.NewReader(zr)); err != nil {
 		return source.blame(err)
 	}
-	for _, rest := range []io.Reader{zr, source} {
-		if n, err := io.CopyN(io.Discard, rest, 1); n > 0 {
-			return refused("data after the end of the tar")
-		} else if !errors.Is(err, io.EOF) {
-			return source.blame(err)
-		}
+	// Its end is that of source, too.
+	if n, err := io.CopyN(io.Discard, zr, 1); n > 0 {
+		return refused("data after the end of the tar")
+	} else if !errors.Is(err, io.EOF) {
+		return source.blame(err)
 	}
 	return nil
 }
@@ -244,7 +244,7 @@ func (u *unpacker) entry(header *tar.Header, tr *tar.Reader) error {
 	mode := permissions(fs.FileMode(header.Mode))
 	switch header.Typeflag {
 	case tar.TypeDir:
-		u.late = append(u.late, attributes{name, mode, header.ModTime})
+		u.late = append(u.late, late{name: name, mode: mode, modTime: header.ModTime})
 		return u.root.Mkdir(filepath.FromSlash(name), 0o700)
 	case tar.TypeReg:
 		if err := u.take(header.Size); err != nil {
@@ -256,8 +256,11 @@ func (u *unpacker) entry(header *tar.Header, tr *tar.Reader) error {
 		}
 		return u.root.Chtimes(filepath.FromSlash(name), header.ModTime, header.ModTime)
 	case tar.TypeSymlink:
-		u.late = append(u.late, attributes{name, fs.ModeSymlink, header.ModTime})
-		u.links[strings.TrimPrefix(name, outputsName+"/")] = strings.ReplaceAll(header.Linkname, `\`, "/")
+		target := strings.ReplaceAll(header.Linkname, `\`, "/")
+		if problem := checkLink(strings.TrimPrefix(name, outputsName+"/"), target); problem != "" {
+			return refused("link %s -> %s %s", name, target, problem)
+		}
+		u.late = append(u.late, late{name: name, target: target, modTime: header.ModTime})
 		return nil
 	default:
 		return refused("%s is of type %q; only files, directories and links are allowed", name, header.Typeflag)
@@ -270,11 +273,14 @@ func (u *unpacker) place(header *tar.Header) (string, error) {
 	if u.left.Entries--; u.left.Entries < 0 {
 		return "", refused("it has more entries than allowed")
 	}
+	if u.names -= len(header.Name) + len(header.Linkname); u.names < 0 {
+		return "", refused("its names are longer than allowed")
+	}
 	name := strings.ReplaceAll(header.Name, `\`, "/")
 	if header.Typeflag == tar.TypeDir {
 		name = strings.TrimSuffix(name, "/")
 	}
-	if !fs.ValidPath(name) || !filepath.IsLocal(filepath.FromSlash(name)) || strings.ContainsRune(name, 0) {
+	if !fs.ValidPath(name) || !filepath.IsLocal(filepath.FromSlash(name)) {
 		return "", refused("%q is not a name inside the outputs", header.Name)
 	}
 	if name != outputsName && !strings.HasPrefix(name, outputsName+"/") {
@@ -310,34 +316,33 @@ func (u *unpacker) create(name string, r io.Reader, mode fs.FileMode) (err error
 // finish makes the links and gives directories their modes and times, the
 // innermost first.
 func (u *unpacker) finish() error {
-	if problem := u.links.check(); problem != "" {
-		return refused("%s", problem)
-	}
-	for name, target := range u.links {
-		name := filepath.FromSlash(path.Join(outputsName, name))
-		if err := u.root.Symlink(filepath.FromSlash(target), name); err != nil {
+	for _, l := range u.late {
+		if l.target == "" {
+			continue
+		}
+		if err := u.root.Symlink(filepath.FromSlash(l.target), filepath.FromSlash(l.name)); err != nil {
 			return err
 		}
 	}
-	for _, a := range slices.Backward(u.late) {
-		if err := u.setAttributes(a); err != nil {
+	for _, l := range slices.Backward(u.late) {
+		if err := u.setAttributes(l); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (u *unpacker) setAttributes(a attributes) error {
-	name := filepath.FromSlash(a.name)
-	if a.mode == fs.ModeSymlink {
-		return setLinkTime(u.root, name, a.modTime)
+func (u *unpacker) setAttributes(l late) error {
+	name := filepath.FromSlash(l.name)
+	if l.target != "" {
+		return setLinkTime(u.root, name, l.modTime)
 	}
-	if a.name == outputsName {
+	if l.name == outputsName {
 		// The folder itself is the caller's: it gets what Nx would give it.
 		return u.root.Chmod(name, 0o755)
 	}
-	if err := u.root.Chtimes(name, a.modTime, a.modTime); err != nil {
+	if err := u.root.Chtimes(name, l.modTime, l.modTime); err != nil {
 		return err
 	}
-	return u.root.Chmod(name, a.mode)
+	return u.root.Chmod(name, l.mode)
 }

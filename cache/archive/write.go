@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -29,14 +30,17 @@ func Write(w io.Writer, task Task, terminal io.Reader, size int64, dir string) e
 	if err != nil {
 		return fmt.Errorf("zstd: %w", err)
 	}
-	p := &packer{tar: tar.NewWriter(zw), dir: dir, links: make(links)}
-	return errors.Join(p.pack(task, terminal, size), zw.Close())
+	p := &packer{tar: tar.NewWriter(zw), dir: dir}
+	err = p.pack(task, terminal, size)
+	if closed := zw.Close(); err == nil { // else at most the same error again
+		err = closed
+	}
+	return err
 }
 
 type packer struct {
-	tar   *tar.Writer
-	dir   string
-	links links
+	tar *tar.Writer
+	dir string
 }
 
 func (p *packer) pack(task Task, terminal io.Reader, size int64) error {
@@ -52,9 +56,6 @@ func (p *packer) pack(task Task, terminal io.Reader, size int64) error {
 	}
 	if err := filepath.WalkDir(p.dir, p.visit); err != nil {
 		return vanished(err)
-	}
-	if problem := p.links.check(); problem != "" {
-		return notStorable("%s", problem)
 	}
 	return p.tar.Close()
 }
@@ -103,6 +104,9 @@ func (p *packer) add(name, path string, info fs.FileInfo) error {
 	if strings.Contains(name, `\`) {
 		return notStorable(`%s has a "\" in its name, which other platforms read as a folder`, name)
 	}
+	if !utf8.ValidString(name) {
+		return notStorable("%q is not UTF-8, which other platforms cannot spell", name)
+	}
 	header := &tar.Header{
 		Name:    outputsName + "/" + name,
 		Mode:    int64(permissions(info.Mode())),
@@ -122,7 +126,12 @@ func (p *packer) add(name, path string, info fs.FileInfo) error {
 		}
 		header.Typeflag = tar.TypeSymlink
 		header.Linkname = filepath.ToSlash(target)
-		p.links[name] = header.Linkname
+		if strings.Contains(header.Linkname, `\`) {
+			return notStorable(`link %s -> %s has a "\" in its target`, name, target)
+		}
+		if problem := checkLink(name, header.Linkname); problem != "" {
+			return notStorable("link %s -> %s %s", name, target, problem)
+		}
 	default:
 		return notStorable("%s is neither a file, a directory nor a link (%s)", name, info.Mode().Type())
 	}

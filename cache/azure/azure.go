@@ -78,9 +78,9 @@ func CheckEndpoint(endpoint string) error {
 	const want = "an endpoint looks like https://ACCOUNT.blob.core.windows.net"
 	u, err := url.Parse(endpoint)
 	switch {
-	case err != nil || u.Host == "":
+	case err != nil || u.Hostname() == "":
 		return fmt.Errorf("is not a URL; %s", want)
-	case u.RawQuery != "" || u.User != nil || u.Fragment != "":
+	case u.RawQuery != "" || u.ForceQuery || u.User != nil || u.Fragment != "":
 		// Not repeated: it may be a SAS.
 		return fmt.Errorf("has more than a host and a path; %s. A SAS belongs into AZURE_STORAGE_CONNECTION_STRING", want)
 	case u.Scheme != "https":
@@ -130,7 +130,7 @@ func openConnectionString(options Options, clientOptions *blockblob.ClientOption
 	// The SDK reads the string only when it makes a client.
 	probe, err := c.client("probe")
 	if err != nil {
-		return nil, fmt.Errorf("the connection string is not usable: %s", c.scrub.text(err.Error()))
+		return nil, fmt.Errorf("the connection string is not usable: %s", c.scrub(err.Error()))
 	}
 	c.url = containerURL(probe.URL())
 	return c, nil
@@ -153,9 +153,9 @@ func openCredential(options Options, clientOptions *blockblob.ClientOptions) (*C
 			return nil, fmt.Errorf("sign-in: %w", err)
 		}
 	}
-	c := &Container{name: options.Container, url: endpoint + "/" + options.Container}
+	c := &Container{name: options.Container, url: endpoint + "/" + options.Container, scrub: newScrubber("")}
 	// Each client keeps tokens of its own; one credential keeps them for all.
-	shared := &tokenCache{credential: credential}
+	shared := newTokenCache(credential)
 	c.client = func(name string) (*blockblob.Client, error) {
 		return blockblob.NewClient(c.url+"/"+escape(name), shared, clientOptions)
 	}
@@ -192,11 +192,11 @@ func (c *Container) URL() string { return c.url }
 func (c *Container) Get(ctx context.Context, name string) (*cache.Blob, error) {
 	client, err := c.client(name)
 	if err != nil {
-		return nil, c.translate("get", name, err)
+		return nil, c.translate(ctx, "get", name, err)
 	}
 	response, err := client.DownloadStream(ctx, nil)
 	if err != nil {
-		return nil, c.translate("get", name, err)
+		return nil, c.translate(ctx, "get", name, err)
 	}
 	metadata := make(cache.Metadata, len(response.Metadata))
 	for key, value := range response.Metadata {
@@ -209,12 +209,14 @@ func (c *Container) Get(ctx context.Context, name string) (*cache.Blob, error) {
 		size = *response.ContentLength
 	}
 	body := response.NewRetryReader(ctx, &blob.RetryReaderOptions{MaxRetries: maxRetries})
-	return &cache.Blob{Body: &reader{body, c, name}, Size: size, Metadata: metadata}, nil
+	return &cache.Blob{Body: &reader{body, ctx, c, name}, Size: size, Metadata: metadata}, nil
 }
 
-// reader translates the errors of a body.
+// reader translates the errors of a body. Its context is that of the request,
+// which the body is part of.
 type reader struct {
 	io.ReadCloser
+	ctx       context.Context
 	container *Container
 	name      string
 }
@@ -222,7 +224,7 @@ type reader struct {
 func (r *reader) Read(p []byte) (int, error) {
 	n, err := r.ReadCloser.Read(p)
 	if err != nil && err != io.EOF {
-		err = r.container.translate("get", r.name, err)
+		err = r.container.translate(r.ctx, "get", r.name, err)
 	}
 	return n, err
 }
@@ -244,7 +246,7 @@ func (c *Container) Put(ctx context.Context, name string, body io.ReadSeeker, me
 	}
 	client, err := c.client(name)
 	if err != nil {
-		return c.translate("put", name, err)
+		return c.translate(ctx, "put", name, err)
 	}
 	any := azcore.ETagAny
 	_, err = client.Upload(ctx, keepOpen{body}, &blockblob.UploadOptions{
@@ -254,7 +256,7 @@ func (c *Container) Put(ctx context.Context, name string, body io.ReadSeeker, me
 		},
 	})
 	if err != nil {
-		return c.translate("put", name, err)
+		return c.translate(ctx, "put", name, err)
 	}
 	return nil
 }

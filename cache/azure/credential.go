@@ -3,7 +3,6 @@ package azure
 import (
 	"context"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -34,18 +33,27 @@ func DefaultCredential(transport policy.Transporter) (azcore.TokenCredential, er
 // credentials of command line tools start a process for each token and keep none.
 type tokenCache struct {
 	credential azcore.TokenCredential
+	turn       chan struct{} // holds one value while somebody uses what follows
 
-	mu     sync.Mutex
 	scopes []string
 	token  azcore.AccessToken
 	failed error
 	until  time.Time // of the failure
 }
 
+func newTokenCache(credential azcore.TokenCredential) *tokenCache {
+	return &tokenCache{credential: credential, turn: make(chan struct{}, 1)}
+}
+
 // GetToken implements [azcore.TokenCredential].
 func (t *tokenCache) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	// Not a Mutex: who waits here for another's sign-in may be cancelled.
+	select {
+	case t.turn <- struct{}{}:
+		defer func() { <-t.turn }()
+	case <-ctx.Done():
+		return azcore.AccessToken{}, ctx.Err()
+	}
 
 	// A claims challenge says that the token at hand is no longer good.
 	if options.Claims == "" && slices.Equal(t.scopes, options.Scopes) {

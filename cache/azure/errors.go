@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
@@ -16,59 +17,59 @@ import (
 // translate turns an error of the SDK into one of package cache. Every error
 // leaves this package through it: nothing above knows a status code, and no
 // error holds a secret.
-func (c *Container) translate(operation, name string, err error) error {
-	for _, ended := range []error{context.Canceled, context.DeadlineExceeded} {
-		if errors.Is(err, ended) {
-			return fmt.Errorf("%s %s: %w", operation, name, ended)
-		}
+func (c *Container) translate(ctx context.Context, operation, name string, err error) error {
+	// Not errors.Is(err, context.DeadlineExceeded): the time limits of a dial or
+	// an answer say that of themselves.
+	if ended := ctx.Err(); ended != nil {
+		return fmt.Errorf("%s %s: %w", operation, name, ended)
 	}
 	if failed, ok := errors.AsType[*signInError](err); ok {
 		return config("sign-in for %s failed: sign in (az login, a workload or managed identity, AZURE_CLIENT_ID with its secret) "+
-			"or set AZURE_STORAGE_CONNECTION_STRING: %s", c.url, c.scrub.text(failed.Error()))
+			"or set AZURE_STORAGE_CONNECTION_STRING: %s", c.url, c.scrub(failed.Error()))
 	}
 	if response, ok := errors.AsType[*azcore.ResponseError](err); ok {
 		return c.translateResponse(operation, name, response)
 	}
-	return fmt.Errorf("%s %s/%s: %s", operation, c.url, name, c.scrub.text(cause(err).Error()))
+	return fmt.Errorf("%s %s/%s: %s", operation, c.url, name, c.scrub(cause(err).Error()))
 }
 
 // translateResponse decides on the status and x-ms-error-code only: bodies
 // are other people's prose (nx#31134).
 func (c *Container) translateResponse(operation, name string, response *azcore.ResponseError) error {
 	code := bloberror.Code(response.ErrorCode)
-	switch response.StatusCode {
-	case http.StatusNotFound:
-		return c.notFound(operation, name, code)
-	case http.StatusConflict:
-		if code == bloberror.BlobAlreadyExists || code == bloberror.BlobImmutableDueToPolicy {
-			return cache.ErrExists
-		}
-	case http.StatusPreconditionFailed:
-		return cache.ErrExists
-	case http.StatusUnauthorized, http.StatusForbidden:
-		// What a create-only identity gets where 409 stands for others; also
-		// for its own first try whose answer got lost (azure-cli#19203).
-		if code == unauthorizedBlobOverwrite {
-			return cache.ErrExists
-		}
-		return config("%s refused to %s (%d %s): %s", c.url, operation, response.StatusCode, code, advice(code))
-	}
-	return fmt.Errorf("%s %s/%s: the answer was %d %s", operation, c.url, name, response.StatusCode, code)
-}
-
-// unauthorizedBlobOverwrite is missing in package bloberror.
-const unauthorizedBlobOverwrite bloberror.Code = "UnauthorizedBlobOverwrite"
-
-func (c *Container) notFound(operation, name string, code bloberror.Code) error {
 	switch {
 	case code == bloberror.ContainerNotFound || code == bloberror.ContainerBeingDeleted:
 		return config("container %q does not exist (%s): create it, for example with `az storage container create --name %s`, "+
 			"or correct azure.container in nx.json", c.name, c.url, c.name)
-	case operation == "get":
+	case operation == "get" && response.StatusCode == http.StatusNotFound:
 		return cache.ErrNotFound
+	case operation == "put" && taken(response.StatusCode, code):
+		return cache.ErrExists
+	case response.StatusCode == http.StatusUnauthorized || response.StatusCode == http.StatusForbidden:
+		return config("%s refused to %s (%s): %s", c.url, operation, status(response), advice(code))
 	default:
-		return fmt.Errorf("%s %s/%s: the answer was 404 %s", operation, c.url, name, code)
+		return fmt.Errorf("%s %s/%s: the answer was %s", operation, c.url, name, status(response))
 	}
+}
+
+// taken reports whether the answer to a put says that there is such a blob.
+func taken(status int, code bloberror.Code) bool {
+	switch code {
+	case bloberror.BlobAlreadyExists, bloberror.BlobImmutableDueToPolicy:
+		return true
+	// What a create-only identity gets where 409 stands for others; also for its
+	// own first try whose answer got lost (azure-cli#19203). It is missing in
+	// package bloberror.
+	case "UnauthorizedBlobOverwrite":
+		return true
+	default:
+		return status == http.StatusPreconditionFailed
+	}
+}
+
+// status is such as "503 ServerBusy", or "503" where a proxy answered.
+func status(response *azcore.ResponseError) string {
+	return strings.TrimSpace(fmt.Sprintf("%d %s", response.StatusCode, response.ErrorCode))
 }
 
 // advice says what usually mends a refusal.

@@ -1,6 +1,8 @@
 package azure
 
 import (
+	"fmt"
+	"io"
 	"net/url"
 	"regexp"
 	"strings"
@@ -11,8 +13,10 @@ const redacted = "REDACTED"
 // Secret is a text that no format verb prints.
 type Secret string
 
-func (Secret) String() string   { return redacted }
-func (Secret) GoString() string { return redacted }
+func (Secret) String() string { return redacted }
+
+// Format keeps a secret out of every verb, those that do not fit it included.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // MarshalText keeps a secret out of JSON and of structured logs.
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
@@ -23,33 +27,27 @@ func (s Secret) Reveal() string { return string(s) }
 // signatures finds what makes a SAS secret, wherever it stands.
 var signatures = regexp.MustCompile(`(?i)(\bsig=)[^&;\s"']+`)
 
-// scrubber takes known secrets out of texts.
-type scrubber struct{ secrets []string }
+// scrubber returns a text on one line, without secrets. It is a function, so
+// that no format verb shows those it knows.
+type scrubber func(text string) string
 
 // newScrubber returns a scrubber for the key and the SAS in a connection string.
 func newScrubber(connectionString string) scrubber {
-	var s scrubber
+	var secrets []string
 	for part := range strings.SplitSeq(connectionString, ";") {
 		key, value, _ := strings.Cut(part, "=")
 		switch strings.ToLower(strings.TrimSpace(key)) {
 		case "accountkey", "sharedaccesssignature":
-			s.add(value)
+			if value = strings.TrimSpace(value); value != "" {
+				secrets = append(secrets, value, url.QueryEscape(value))
+			}
 		}
 	}
-	return s
-}
-
-func (s *scrubber) add(secret string) {
-	if secret != "" {
-		s.secrets = append(s.secrets, secret, url.QueryEscape(secret))
+	return func(text string) string {
+		for _, secret := range secrets {
+			text = strings.ReplaceAll(text, secret, redacted)
+		}
+		text = signatures.ReplaceAllString(text, "${1}"+redacted)
+		return strings.Join(strings.Fields(text), " ")
 	}
-}
-
-// text returns t on one line, without secrets.
-func (s scrubber) text(t string) string {
-	for _, secret := range s.secrets {
-		t = strings.ReplaceAll(t, secret, redacted)
-	}
-	t = signatures.ReplaceAllString(t, "${1}"+redacted)
-	return strings.Join(strings.Fields(t), " ")
 }

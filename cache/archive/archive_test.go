@@ -1,0 +1,208 @@
+package archive_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
+)
+
+var someTime = time.Date(2024, 2, 29, 12, 34, 56, 789012345, time.UTC)
+
+// tempDir is t.TempDir, also where read-only directories are left in it.
+func tempDir(t testing.TB) string {
+	dir := t.TempDir()
+	t.Cleanup(func() {
+		_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.IsDir() {
+				err = os.Chmod(path, 0o700)
+			}
+			return err
+		}) // the removal of the directory says what is wrong
+	})
+	return dir
+}
+
+// noise is content that does not compress, the same for the same seed.
+func noise(seed uint64, size int) string {
+	b := make([]byte, size)
+	_, _ = rand.NewChaCha8([32]byte{byte(seed)}).Read(b) // never fails
+	return string(b)
+}
+
+func write(task archive.Task, terminal, dir string) ([]byte, error) {
+	var b bytes.Buffer
+	err := archive.Write(&b, task, strings.NewReader(terminal), int64(len(terminal)), dir)
+	return b.Bytes(), err
+}
+
+func mustWrite(t *testing.T, task archive.Task, terminal, dir string) []byte {
+	t.Helper()
+	b, err := write(task, terminal, dir)
+	if err != nil {
+		t.Fatalf("write: %v", err)
+	}
+	return b
+}
+
+func mustExtract(t *testing.T, content []byte, dir string) archive.Contents {
+	t.Helper()
+	c, err := archive.Extract(bytes.NewReader(content), dir, archive.Limits{})
+	if err != nil {
+		t.Fatalf("extract: %v", err)
+	}
+	return c
+}
+
+// listing is what lstat and the content say of all that is below dir.
+func listing(t testing.TB, dir string) map[string]string {
+	t.Helper()
+	all := make(map[string]string)
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || path == dir {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		text := fmt.Sprintf("%s %s", info.Mode(), info.ModTime().UTC().Format(time.RFC3339Nano))
+		switch {
+		case info.Mode().IsRegular():
+			content, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			text += fmt.Sprintf(" %d bytes %x", len(content), sha256.Sum256(content))
+		case info.Mode().Type() == fs.ModeSymlink:
+			target, err := os.Readlink(path)
+			if err != nil {
+				return err
+			}
+			text += " -> " + filepath.ToSlash(target)
+		}
+		name, err := filepath.Rel(dir, path)
+		all[filepath.ToSlash(name)] = text
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func compare(t *testing.T, got, want map[string]string) {
+	t.Helper()
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if got[name] != want[name] {
+			t.Errorf("%.80q: got  %s\nwant %s", name, got[name], want[name])
+		}
+	}
+	for name := range got {
+		if _, ok := want[name]; !ok {
+			t.Errorf("%.80q: got %s, want nothing", name, got[name])
+		}
+	}
+}
+
+// entry is one of an archive made by hand.
+type entry struct {
+	tar.Header
+	body string
+}
+
+func file(name, body string) entry {
+	return entry{tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(body)), ModTime: someTime}, body}
+}
+
+func folder(name string) entry {
+	return entry{tar.Header{Typeflag: tar.TypeDir, Name: name, Mode: 0o755, ModTime: someTime}, ""}
+}
+
+func link(name, target string) entry {
+	return entry{tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: target, Mode: 0o777, ModTime: someTime}, ""}
+}
+
+func special(kind byte, name, target string) entry {
+	return entry{tar.Header{Typeflag: kind, Name: name, Linkname: target, Mode: 0o644, ModTime: someTime}, ""}
+}
+
+// head is what every archive begins with.
+func head() []entry {
+	return []entry{file("metadata.json", `{"format":1,"hash":"123","code":0}`), file("terminalOutput", "done\n")}
+}
+
+// with is a sound archive's beginning with other entries behind it.
+func with(entries ...entry) []entry {
+	return slices.Concat(head(), []entry{folder("outputs/")}, entries)
+}
+
+func tarOf(t testing.TB, entries []entry) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, e := range entries {
+		if e.Format == tar.FormatUnknown {
+			e.Format = tar.FormatPAX
+		}
+		if err := w.WriteHeader(&e.Header); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(w, e.body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func compress(t testing.TB, content []byte, options ...zstd.EOption) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := zstd.NewWriter(&b, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(content); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func decompress(t testing.TB, content []byte) []byte {
+	t.Helper()
+	r, err := zstd.NewReader(bytes.NewReader(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func archiveOf(t testing.TB, entries []entry) []byte {
+	t.Helper()
+	return compress(t, tarOf(t, entries), zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(1<<20))
+}

@@ -1,0 +1,76 @@
+//go:build unix
+
+package archive_test
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
+)
+
+// Whatever links an archive has: where it is not refused, none leads outside.
+func TestNoChainOfLinksLeaves(t *testing.T) {
+	const seed, trees = 1, 400
+	random := rand.New(rand.NewPCG(seed, seed))
+	names := []string{"a", "b", "l", "m"}
+	taken := 0
+	for range trees {
+		entries := with(folder("outputs/a/"), folder("outputs/a/b/"), folder("outputs/a/b/a/"), folder("outputs/b/"), folder("outputs/b/a/"))
+		for _, name := range []string{"l", "m", "a/l", "a/b/l", "b/l", "b/a/m"} {
+			target := slices.Repeat([]string{".."}, random.IntN(strings.Count(name, "/")+1))
+			for range random.IntN(4) {
+				target = append(target, names[random.IntN(len(names))])
+			}
+			if random.IntN(8) == 0 {
+				target = append(target, slices.Repeat([]string{".."}, 1+random.IntN(3))...)
+			}
+			entries = append(entries, link("outputs/"+name, cmp.Or(strings.Join(target, "/"), ".")))
+		}
+		dir := tempDir(t)
+		if _, err := archive.Extract(bytes.NewReader(archiveOf(t, entries)), dir, archive.Limits{}); err == nil {
+			taken++
+		}
+		checkInside(t, dir)
+		if t.Failed() {
+			for _, e := range entries {
+				t.Logf("%s -> %s", e.Name, e.Linkname)
+			}
+			return
+		}
+	}
+	if taken < trees/4 {
+		t.Errorf("got %d of %d trees through: too few for this to mean anything", taken, trees)
+	}
+}
+
+// [archive.Write] and [archive.Extract] agree on what a link may be.
+func TestWhatIsWrittenIsRead(t *testing.T) {
+	for _, target := range []string{
+		"a", "./a", "a/b", "../a", ".././a", "..", "../..", "../../..", "a/..", "a/../..", "../a/../..", "/a", "//a", "C:", "C:a", "ab:c",
+		`a\b`, `\a`, "...", "..a", "a/", "../", " ", "\xff", strings.Repeat("../", 100) + "a",
+	} {
+		t.Run(fmt.Sprintf("%.20q", target), func(t *testing.T) {
+			from, to := tempDir(t), tempDir(t)
+			if err := os.Mkdir(filepath.Join(from, "d"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			plant(t, from, []node{{name: "d/l", target: target}})
+			content, err := write(archive.Task{Hash: "123"}, "", from)
+			if err != nil {
+				return
+			}
+			mustExtract(t, content, to)
+			if got, err := os.Readlink(filepath.Join(archive.OutputsPath(to), "d", "l")); err != nil || got != target {
+				t.Errorf("got %q, %v; want %q", got, err, target)
+			}
+		})
+	}
+}

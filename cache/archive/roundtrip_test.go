@@ -1,0 +1,339 @@
+//go:build unix
+
+package archive_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
+)
+
+var before1970 = time.Date(1969, 7, 20, 20, 17, 40, 123456789, time.UTC)
+
+// rich is a tree with all that results of tasks were seen to have.
+func rich() []node {
+	long := strings.Repeat("n", 255)
+	nodes := []node{
+		// modes
+		{name: "modes/644", mode: 0o644, content: "a"},
+		{name: "modes/755", mode: 0o755, content: "#!/bin/sh\n"},
+		{name: "modes/600", mode: 0o600, content: "c"},
+		{name: "modes/444", mode: 0o444, content: "d"},
+		{name: "modes/read-only/", mode: 0o555},
+		{name: "modes/read-only/inner/", mode: 0o555},
+		{name: "modes/read-only/inner/file", mode: 0o444, content: "e"},
+		{name: "modes/read-only/inner/link", target: "file"},
+		{name: "modes/private/", mode: 0o700},
+
+		// times
+		{name: "times/", time: before1970.Add(-time.Hour)},
+		{name: "times/file", content: "a", time: before1970},
+		{name: "times/link", target: "file", time: before1970.Add(time.Nanosecond)},
+		{name: "times/epoch", time: time.Unix(0, 0)},
+		{name: "times/whole", time: time.Unix(1_700_000_000, 0)},
+		{name: "times/future", time: time.Date(2106, 2, 8, 0, 0, 0, 1, time.UTC)},
+
+		// links
+		{name: "links/to-file", target: "../modes/644"},
+		{name: "links/to-folder", target: "../modes"},
+		{name: "links/to-link", target: "to-folder"},
+		{name: "links/through-link", target: "to-link/755"},
+		{name: "links/dangling", target: "nowhere/to/be/seen"},
+		{name: "links/to-itself", target: "to-itself"},
+		{name: "links/to-the-root", target: ".."},
+		{name: "links/a/b/c/up", target: "../../../../modes/644"},
+		{name: "links/dots", target: "./.././modes//644"},
+		{name: "links/...", target: "..."},
+
+		// pnpm
+		{name: "node_modules/.pnpm/a@1.0.0/node_modules/a/index.js", content: "require('b')"},
+		{name: "node_modules/.pnpm/a@1.0.0/node_modules/b", target: "../../b@2.0.0/node_modules/b"},
+		{name: "node_modules/.pnpm/b@2.0.0/node_modules/b/index.js", content: "1"},
+		{name: "node_modules/.pnpm/node_modules/b", target: "../b@2.0.0/node_modules/b"},
+		{name: "node_modules/a", target: ".pnpm/a@1.0.0/node_modules/a"},
+		{name: "node_modules/.bin/a", target: "../a/index.js"},
+
+		// next build with output: 'standalone'
+		{name: ".next/standalone/apps/web/server.js", content: "next"},
+		{name: ".next/standalone/apps/web/node_modules/react", target: "../../../node_modules/.pnpm/react@19/node_modules/react"},
+		{name: ".next/standalone/node_modules/.pnpm/react@19/node_modules/react/index.js", content: "react"},
+		{name: ".next/standalone/node_modules/react", target: ".pnpm/react@19/node_modules/react"},
+
+		// names
+		{name: "names/metadata.json", content: "not ours"},
+		{name: "names/terminalOutput", content: "not ours"},
+		{name: "metadata.json", content: "not ours either"},
+		{name: "terminalOutput", content: "not ours either"},
+		{name: "outputs/outputs/outputs", content: "nor this"},
+		{name: "names/caf\u00e9 (NFC)", content: "1"},
+		{name: "names/cafe\u0301 (NFD)", content: "2"},
+		{name: "names/日本語/🎉", content: "3"},
+		{name: "names/ leading and trailing ", content: "4"},
+		{name: "names/new\nline", content: "5"},
+		{name: "names/tab\tand \x01 control", content: "6"},
+		{name: "names/-rf", content: "7"},
+		{name: "names/--help/", mode: 0o755},
+		{name: "names/C:", content: "8"},
+		{name: "names/a=b\"c'd$e`f*g?h", content: "9"},
+		{name: "names/.hidden/.gitignore", content: "*"},
+		{name: "names/..x/x../...", content: "10"},
+		{name: "names/" + long, content: "255 bytes"},
+		{name: "names/" + strings.Repeat("m", 200) + "/" + strings.Repeat("m", 200), content: "a path of 400"},
+		{name: "names/long-target", target: strings.Repeat("t/", 1000) + "t"},
+
+		// nothing
+		{name: "empty/file"},
+		{name: "empty/folder/"},
+		{name: "empty/folders/in/folders/"},
+	}
+	if runtime.GOOS == "linux" { // PATH_MAX is 1,024 on macOS
+		deep := strings.Repeat(long+"/", 14) // 3,584 bytes
+		nodes = append(nodes, node{name: "names/deep/" + deep + strings.Repeat("x", 250), content: "a path of nearly 4,000"})
+	}
+	// Around the blocks of tar (512), of io.Copy (32 KiB) and of zstd (128 KiB).
+	for i, size := range []int{1, 511, 512, 513, 32<<10 - 1, 32 << 10, 128<<10 - 1, 128 << 10, 128<<10 + 1, 3<<20 + 7} {
+		nodes = append(nodes,
+			node{name: fmt.Sprintf("sizes/noise/%d", size), content: noise(uint64(i), size)},
+			node{name: fmt.Sprintf("sizes/zeros/%d", size), content: strings.Repeat("\x00", size)})
+	}
+	return nodes
+}
+
+func TestRoundTrip(t *testing.T) {
+	from, to := tempDir(t), tempDir(t)
+	plant(t, from, rich())
+	want := listing(t, from)
+
+	content := mustWrite(t, archive.Task{Hash: "123", Code: 0}, "done\n", from)
+	got := mustExtract(t, content, to)
+	compare(t, listing(t, archive.OutputsPath(to)), want)
+	compare(t, listing(t, from), want) // and reading changed nothing
+
+	var size int64
+	for _, n := range rich() {
+		size += int64(len(n.content))
+	}
+	if got.Size != size {
+		t.Errorf("got size %d, want %d", got.Size, size)
+	}
+	if got.Task != (archive.Task{Hash: "123"}) || string(got.TerminalOutput) != "done\n" {
+		t.Errorf("got %+v with %q, want hash 123, code 0 and %q", got.Task, got.TerminalOutput, "done\n")
+	}
+}
+
+// The order in which a reader's bytes come does not matter.
+func TestRoundTripOfSlowReaders(t *testing.T) {
+	from := tempDir(t)
+	plant(t, from, []node{{name: "a", content: noise(1, 200_000)}, {name: "b/c", target: "../a"}})
+	content := mustWrite(t, archive.Task{Hash: "123"}, "", from)
+	want := listing(t, from)
+
+	to := tempDir(t)
+	if _, err := archive.Extract(iotest.OneByteReader(bytes.NewReader(content)), to, archive.Limits{}); err != nil {
+		t.Errorf("one byte at a time: %v", err)
+	}
+	compare(t, listing(t, archive.OutputsPath(to)), want)
+
+	to = tempDir(t)
+	if _, err := archive.Extract(iotest.DataErrReader(bytes.NewReader(content)), to, archive.Limits{}); err != nil {
+		t.Errorf("the last bytes with io.EOF: %v", err)
+	}
+	compare(t, listing(t, archive.OutputsPath(to)), want)
+}
+
+func TestF07LargeFile(t *testing.T) {
+	const size = 60 << 20
+	from, to := tempDir(t), tempDir(t)
+	content := noise(7, size)
+	plant(t, from, []node{{name: "bin/server", mode: 0o755, content: content}})
+	mustExtract(t, mustWrite(t, archive.Task{Hash: "123"}, "", from), to)
+	got, err := os.ReadFile(filepath.Join(archive.OutputsPath(to), "bin/server"))
+	if err != nil || sha256.Sum256(got) != sha256.Sum256([]byte(content)) {
+		t.Errorf("got %d bytes, %v; want the %d of before", len(got), err, size)
+	}
+}
+
+func TestEmptyTree(t *testing.T) {
+	from, to := tempDir(t), tempDir(t)
+	got := mustExtract(t, mustWrite(t, archive.Task{Hash: "123"}, "", from), to)
+	if info, err := os.Stat(archive.OutputsPath(to)); err != nil || info.Mode() != os.ModeDir|0o755 {
+		t.Errorf("got %v, %v; want a directory of mode 0755", info, err)
+	}
+	if got.Size != 0 || len(got.TerminalOutput) != 0 || got.TerminalOutputFile != "" {
+		t.Errorf("got %+v, want nothing", got)
+	}
+}
+
+// A hard link becomes a second file; writing to one leaves the other as it is.
+func TestHardLink(t *testing.T) {
+	from, to := tempDir(t), tempDir(t)
+	plant(t, from, []node{{name: "a", content: "content"}})
+	if err := os.Link(filepath.Join(from, "a"), filepath.Join(from, "b")); err != nil {
+		t.Fatal(err)
+	}
+	mustExtract(t, mustWrite(t, archive.Task{Hash: "123"}, "", from), to)
+	compare(t, listing(t, archive.OutputsPath(to)), listing(t, from))
+	a, err := os.Stat(filepath.Join(archive.OutputsPath(to), "a"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.Stat(filepath.Join(archive.OutputsPath(to), "b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if os.SameFile(a, b) {
+		t.Error("got one file of two names, want two files")
+	}
+}
+
+func TestSpecialModeBitsAreDropped(t *testing.T) {
+	from, to := tempDir(t), tempDir(t)
+	plant(t, from, []node{
+		{name: "file", mode: 0o755 | os.ModeSetuid | os.ModeSetgid},
+		{name: "folder/", mode: 0o777 | os.ModeSticky},
+	})
+	mustExtract(t, mustWrite(t, archive.Task{Hash: "123"}, "", from), to)
+	for name, want := range map[string]os.FileMode{"file": 0o755, "folder": os.ModeDir | 0o777} {
+		info, err := os.Stat(filepath.Join(archive.OutputsPath(to), name))
+		if err != nil || info.Mode() != want {
+			t.Errorf("%s: got %v, %v; want %v", name, info.Mode(), err, want)
+		}
+	}
+}
+
+// nx#36116 read two of the four bytes of an exit code.
+func TestF15ExitCode(t *testing.T) {
+	dir := tempDir(t)
+	for _, code := range []int{0, 1, 2, 127, 130, 137, 255, 256, 65536, -1, 1<<31 - 1, 1 << 31, -1 << 31, 3221225786} {
+		got := mustExtract(t, mustWrite(t, archive.Task{Hash: "123", Code: code}, "", dir), tempDir(t))
+		if got.Code != code {
+			t.Errorf("got %d, want %d", got.Code, code)
+		}
+	}
+}
+
+func TestTerminalOutput(t *testing.T) {
+	const inline = archive.InlineTerminalOutput
+	from := tempDir(t)
+	for _, test := range []struct {
+		name, text string
+		asFile     bool
+	}{
+		{"empty", "", false},
+		{"NUL and ANSI", "\x1b[32m✓\x1b[0m done\r\n\x00\x07\ttail", false},
+		{"not UTF-8", "caf\xe9 \xff\xfe", false},
+		{"one byte below the limit", noise(1, inline-1), false},
+		{"at the limit", noise(2, inline), false},
+		{"one byte above the limit", noise(3, inline+1), true},
+		{"5 MiB", strings.Repeat("> tsc -b\n", 5<<20/9), true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			to := tempDir(t)
+			got := mustExtract(t, mustWrite(t, archive.Task{Hash: "123"}, test.text, from), to)
+			text := string(got.TerminalOutput)
+			if test.asFile {
+				if got.TerminalOutput != nil || filepath.Dir(got.TerminalOutputFile) != to {
+					t.Errorf("got %d bytes and the file %q, want a file in %s", len(text), got.TerminalOutputFile, to)
+				}
+				content, err := os.ReadFile(got.TerminalOutputFile)
+				if err != nil {
+					t.Fatal(err)
+				}
+				text = string(content)
+			} else if got.TerminalOutputFile != "" {
+				t.Errorf("got the file %s, want text", got.TerminalOutputFile)
+			}
+			if text != test.text {
+				t.Errorf("got %d bytes, want the %d of before", len(text), len(test.text))
+			}
+		})
+	}
+}
+
+func TestSameTreeGivesSameBytes(t *testing.T) {
+	nodes := rich()
+	task := archive.Task{Hash: "123", Code: 1}
+	first := tempDir(t)
+	plant(t, first, nodes)
+	want := mustWrite(t, task, "done", first)
+
+	if !bytes.Equal(mustWrite(t, task, "done", first), want) {
+		t.Error("the same tree packed twice gives different bytes")
+	}
+
+	second := filepath.Join(tempDir(t), "elsewhere", "with another mode")
+	if err := os.MkdirAll(second, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(nodes)
+	plant(t, second, nodes)
+	compareTimes(t, first, second)
+	if !bytes.Equal(mustWrite(t, task, "done", second), want) {
+		t.Error("the same tree made elsewhere in another order gives different bytes")
+	}
+
+	if bytes.Equal(mustWrite(t, archive.Task{Hash: "123", Code: 2}, "done", first), want) {
+		t.Error("another exit code gives the same bytes")
+	}
+	if bytes.Equal(mustWrite(t, task, "done.", first), want) {
+		t.Error("another terminal output gives the same bytes")
+	}
+}
+
+// compareTimes gives the directories of to the times of those of from.
+func compareTimes(t *testing.T, from, to string) {
+	t.Helper()
+	for name := range listing(t, from) {
+		info, err := os.Lstat(filepath.Join(from, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.IsDir() {
+			if err := os.Chtimes(filepath.Join(to, name), info.ModTime(), info.ModTime()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// The format is one that everybody's tools read.
+func TestOtherToolsListIt(t *testing.T) {
+	for _, program := range []string{"zstd", "tar"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("needs %s", program)
+		}
+	}
+	from := tempDir(t)
+	plant(t, from, []node{
+		{name: "dist/main.js", content: "1"},
+		{name: "dist/empty/"},
+		{name: "dist/link", target: "main.js"},
+		{name: "dist/" + strings.Repeat("n", 240), content: "2"},
+	})
+	path := filepath.Join(t.TempDir(), "a.tar.zst")
+	if err := os.WriteFile(path, mustWrite(t, archive.Task{Hash: "123"}, "", from), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	list := exec.CommandContext(t.Context(), "sh", "-c", `zstd -dc "$1" | tar t`, "sh", path)
+	list.Stderr = os.Stderr
+	got, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "metadata.json\nterminalOutput\noutputs/\noutputs/dist/\noutputs/dist/empty/\noutputs/dist/link\noutputs/dist/main.js\n" +
+		"outputs/dist/" + strings.Repeat("n", 240) + "\n"
+	if string(got) != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}

@@ -1,0 +1,161 @@
+package azure_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+)
+
+// outcome is what the layers above see of an answer.
+type outcome string
+
+const (
+	success     outcome = "success"
+	notFound    outcome = "cache.ErrNotFound"
+	exists      outcome = "cache.ErrExists"
+	configError outcome = "*cache.ConfigError"
+	plain       outcome = "another error"
+)
+
+func outcomeOf(err error) outcome {
+	_, isConfig := errors.AsType[*cache.ConfigError](err)
+	switch {
+	case err == nil:
+		return success
+	case isConfig:
+		return configError
+	case errors.Is(err, cache.ErrNotFound):
+		return notFound
+	case errors.Is(err, cache.ErrExists):
+		return exists
+	default:
+		return plain
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	const none = "" // no x-ms-error-code, as from a proxy
+	for _, test := range []struct {
+		status   int
+		code     string
+		get, put outcome
+		retried  bool
+	}{
+		{400, "InvalidHeaderValue", plain, plain, false},
+		{400, none, plain, plain, false},
+		{401, "NoAuthenticationInformation", configError, configError, false},
+		{401, none, configError, configError, false},
+		{403, "AuthenticationFailed", configError, configError, false},
+		{403, "AuthorizationFailure", configError, configError, false},
+		{403, "AuthorizationPermissionMismatch", configError, configError, false},
+		{403, "InsufficientAccountPermissions", configError, configError, false},
+		{403, "KeyBasedAuthenticationNotPermitted", configError, configError, false},
+		{403, "UnauthorizedBlobOverwrite", configError, exists, false},
+		{403, none, configError, configError, false},
+		{404, "BlobNotFound", notFound, plain, false},
+		{404, "ResourceNotFound", notFound, plain, false},
+		{404, none, notFound, plain, false},
+		{404, "ContainerNotFound", configError, configError, false},
+		{404, "ContainerBeingDeleted", configError, configError, false},
+		{409, "BlobAlreadyExists", plain, exists, false},
+		{409, "BlobImmutableDueToPolicy", plain, exists, false},
+		{409, "BlobArchived", plain, plain, false},
+		{409, "LeaseIdMissing", plain, plain, false},
+		{409, "ContainerBeingDeleted", configError, configError, false},
+		{409, none, plain, plain, false},
+		{412, "ConditionNotMet", plain, exists, false},
+		{412, none, plain, exists, false},
+		{416, "InvalidRange", plain, plain, false},
+		{429, none, plain, plain, true},
+		{500, "InternalError", plain, plain, true},
+		{502, none, plain, plain, true},
+		{503, "ServerBusy", plain, plain, true},
+	} {
+		t.Run(fmt.Sprintf("%d %s", test.status, test.code), func(t *testing.T) {
+			t.Parallel()
+			s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) { fail(w, test.status, test.code) })
+			want := 1
+			if test.retried {
+				want = tries
+			}
+			c := s.container(t)
+			var wg sync.WaitGroup // retries take their time
+			wg.Go(func() {
+				_, err := get(t, c, "a/b")
+				if got := outcomeOf(err); got != test.get {
+					t.Errorf("get: got %s (%v), want %s", got, err, test.get)
+				}
+			})
+			wg.Go(func() {
+				err := put(t, c, "a/b", "content")
+				if got := outcomeOf(err); got != test.put {
+					t.Errorf("put: got %s (%v), want %s", got, err, test.put)
+				}
+			})
+			wg.Wait()
+
+			got := make(map[string]int)
+			for _, r := range s.seen() {
+				got[r.method]++
+			}
+			if len(got) != 2 || got[http.MethodGet] != want || got[http.MethodPut] != want {
+				t.Errorf("got %v requests, want %d of each", got, want)
+			}
+		})
+	}
+}
+
+// nx#31134: bodies decide nothing.
+func TestF06MissWithAnyBody(t *testing.T) {
+	for _, test := range []struct{ name, contentType, body string }{
+		{"empty", "", ""},
+		{"HTML of a proxy", "text/html", "<html><body><h1>404 Not Found</h1></body></html>"},
+		{"JSON", "application/json", `{"error":"nothing here"}`},
+		{"broken XML", "application/xml", "<Error><Code>"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", test.contentType)
+				w.WriteHeader(http.StatusNotFound)
+				_, _ = w.Write([]byte(test.body))
+			})
+			if _, err := get(t, s.container(t), "a"); !errors.Is(err, cache.ErrNotFound) {
+				t.Errorf("got %v, want %v", err, cache.ErrNotFound)
+			}
+		})
+	}
+}
+
+// The texts that users act upon.
+func TestErrorTexts(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		status int
+		code   string
+		want   string // below the URL of the container
+	}{
+		{"no container", 404, "ContainerNotFound",
+			`container "results" does not exist (URL): create it, for example with ` +
+				"`az storage container create --name results`, or correct azure.container in nx.json"},
+		{"no role", 403, "AuthorizationPermissionMismatch",
+			"URL refused to get (403 AuthorizationPermissionMismatch): the identity needs a data role on the container, " +
+				"such as Storage Blob Data Contributor (Owner is not enough), or the SAS needs sp=rc"},
+		{"a proxy refuses", 403, "",
+			"URL refused to get (403): check the identity's data role on the container and the account's network rules"},
+		{"a proxy fails", 400, "", "get URL/a/b: the answer was 400"},
+		{"Azure fails", 400, "InvalidUri", "get URL/a/b: the answer was 400 InvalidUri"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) { fail(w, test.status, test.code) })
+			c := s.container(t)
+			_, err := get(t, c, "a/b")
+			if got, want := fmt.Sprint(err), replaceURL(test.want, c.URL()); got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+		})
+	}
+}

@@ -1,0 +1,153 @@
+package azure_test
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+)
+
+// azurite returns the connection string of a running Azurite and the name of an
+// existing container in it.
+func azurite(t *testing.T) (connectionString, container string) {
+	t.Helper()
+	connectionString = os.Getenv("NX_AZURE_CACHE_TEST_AZURITE")
+	container = os.Getenv("NX_AZURE_CACHE_TEST_CONTAINER")
+	if connectionString == "" || container == "" {
+		t.Skip("needs Azurite: `npm test` starts one and sets NX_AZURE_CACHE_TEST_AZURITE and NX_AZURE_CACHE_TEST_CONTAINER")
+	}
+	return connectionString, container
+}
+
+// fresh is a name that no blob of any run has.
+func fresh() string { return "test-" + strings.ToLower(rand.Text()) }
+
+// settings are the parts of a connection string.
+func settings(connectionString string) map[string]string {
+	parts := make(map[string]string)
+	for part := range strings.SplitSeq(connectionString, ";") {
+		if key, value, ok := strings.Cut(part, "="); ok {
+			parts[key] = value
+		}
+	}
+	return parts
+}
+
+// withSAS returns the connection string of a SAS for a container with the
+// permissions sp.
+func withSAS(t *testing.T, connectionString, container, sp string) azure.Secret {
+	t.Helper()
+	parts := settings(connectionString)
+	key, err := blob.NewSharedKeyCredential(parts["AccountName"], parts["AccountKey"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	query, err := sas.BlobSignatureValues{
+		Protocol:      sas.ProtocolHTTPSandHTTP,
+		ExpiryTime:    time.Now().Add(time.Hour),
+		ContainerName: container,
+		Permissions:   sp,
+	}.SignWithSharedKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return azure.Secret(fmt.Sprintf("BlobEndpoint=%s;SharedAccessSignature=%s", parts["BlobEndpoint"], query.Encode()))
+}
+
+func TestAzurite(t *testing.T) {
+	text, container := azurite(t)
+	t.Run("account key", func(t *testing.T) {
+		cachetest.TestBlobs(t, func(t *testing.T) cache.Blobs {
+			return open(t, azure.Options{Container: container, ConnectionString: azure.Secret(text)})
+		})
+	})
+	// A SAS that may write gets the same answers as a key.
+	t.Run("SAS with sp=rcw", func(t *testing.T) {
+		cachetest.TestBlobs(t, func(t *testing.T) cache.Blobs {
+			return open(t, azure.Options{Container: container, ConnectionString: withSAS(t, text, container, "rcw")})
+		})
+	})
+}
+
+func TestAzuriteMissingContainer(t *testing.T) {
+	text, _ := azurite(t)
+	missing := fresh()
+	c := open(t, azure.Options{Container: missing, ConnectionString: azure.Secret(text)})
+
+	_, err := get(t, c, "a")
+	if got := outcomeOf(err); got != configError || !strings.Contains(err.Error(), `"`+missing+`"`) {
+		t.Errorf("get: got %s (%v), want %s that names it", got, err, configError)
+	}
+	err = put(t, c, "a", "content")
+	if got := outcomeOf(err); got != configError || !strings.Contains(err.Error(), `"`+missing+`"`) {
+		t.Errorf("put: got %s (%v), want %s that names it", got, err, configError)
+	}
+}
+
+func TestAzuriteWrongKey(t *testing.T) {
+	text, container := azurite(t)
+	wrong := strings.Replace(text, settings(text)["AccountKey"], accountKey, 1)
+	c := open(t, azure.Options{Container: container, ConnectionString: azure.Secret(wrong)})
+	if _, err := get(t, c, "a"); outcomeOf(err) != configError || !strings.Contains(err.Error(), "AuthenticationFailed") && !strings.Contains(err.Error(), "AuthorizationFailure") {
+		t.Errorf("got %v, want a %s that says why", err, configError)
+	}
+}
+
+func TestAzuriteLeastPrivilege(t *testing.T) {
+	text, container := azurite(t)
+
+	t.Run("sp=rc reads and creates", func(t *testing.T) {
+		c := open(t, azure.Options{Container: container, ConnectionString: withSAS(t, text, container, "rc")})
+		name := fresh()
+		if _, err := get(t, c, name); !errors.Is(err, cache.ErrNotFound) {
+			t.Errorf("got %v, want %v", err, cache.ErrNotFound)
+		}
+		if err := put(t, c, name, "first"); err != nil {
+			t.Error(err)
+		}
+		// Azurite's answer to an overwrite is AuthorizationPermissionMismatch;
+		// Azure's is UnauthorizedBlobOverwrite, see TestAnswers.
+		if err := put(t, c, name, "second"); outcomeOf(err) != configError {
+			t.Errorf("got %v, want a %s", err, configError)
+		}
+		if got, err := get(t, c, name); err != nil || got != "first" {
+			t.Errorf("got %q, %v; want %q", got, err, "first")
+		}
+	})
+
+	t.Run("sp=r reads only", func(t *testing.T) {
+		writer := open(t, azure.Options{Container: container, ConnectionString: azure.Secret(text)})
+		c := open(t, azure.Options{Container: container, ConnectionString: withSAS(t, text, container, "r")})
+		name := fresh()
+		if err := put(t, writer, name, "content"); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := get(t, c, name); err != nil || got != "content" {
+			t.Errorf("got %q, %v; want %q", got, err, "content")
+		}
+		if err := put(t, c, fresh(), "content"); outcomeOf(err) != configError {
+			t.Errorf("got %v, want a %s", err, configError)
+		}
+	})
+
+	t.Run("sp=c creates only", func(t *testing.T) {
+		c := open(t, azure.Options{Container: container, ConnectionString: withSAS(t, text, container, "c")})
+		name := fresh()
+		if err := put(t, c, name, "content"); err != nil {
+			t.Error(err)
+		}
+		if _, err := get(t, c, name); outcomeOf(err) != configError {
+			t.Errorf("got %v, want a %s", err, configError)
+		}
+	})
+}

@@ -1,0 +1,199 @@
+package azure_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+)
+
+func TestCheckContainer(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		valid bool
+	}{
+		{"abc", true},
+		{"nx-cache", true},
+		{"0-1-2", true},
+		{strings.Repeat("a", 63), true},
+		{"", false},
+		{"ab", false},
+		{strings.Repeat("a", 64), false},
+		{"Cache", false},
+		{"-abc", false},
+		{"abc-", false},
+		{"a--b", false},
+		{"a_b", false},
+		{"a.b", false},
+		{"a/b", false},
+		{"abc\n", false},
+		{"äbc", false},
+		{"$web", false},
+	} {
+		if err := azure.CheckContainer(test.name); (err == nil) != test.valid {
+			t.Errorf("%q: got %v, want valid: %t", test.name, err, test.valid)
+		}
+	}
+}
+
+func TestCheckAccountName(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		valid bool
+	}{
+		{"abc", true},
+		{"account123", true},
+		{strings.Repeat("a", 24), true},
+		{"", false},
+		{"ab", false},
+		{strings.Repeat("a", 25), false},
+		{"my-account", false},
+		{"Account", false},
+		{"account.blob.core.windows.net", false},
+		{"evil.example/", false},
+	} {
+		if err := azure.CheckAccountName(test.name); (err == nil) != test.valid {
+			t.Errorf("%q: got %v, want valid: %t", test.name, err, test.valid)
+		}
+	}
+}
+
+func TestCheckEndpoint(t *testing.T) {
+	for _, test := range []struct {
+		endpoint string
+		want     string // part of the error, or "" if it is valid
+	}{
+		{"https://account.blob.core.windows.net", ""},
+		{"https://account.blob.core.usgovcloudapi.net/", ""},
+		{"https://127.0.0.1:10000/devstoreaccount1", ""},
+		{"", "is not a URL"},
+		{"account.blob.core.windows.net", "is not a URL"},
+		{"https://", "is not a URL"},
+		{"https://:443", "is not a URL"},
+		{"https://a b", "is not a URL"},
+		{"https://%zz", "is not a URL"},
+		{"http://account.blob.core.windows.net", `is "http://account.blob.core.windows.net"`}, // a token would go in clear text
+		{"ftp://account.blob.core.windows.net", "an endpoint looks like"},
+		{"https://account.blob.core.windows.net?sp=rc&sig=secret", "AZURE_STORAGE_CONNECTION_STRING"},
+		{"https://account.blob.core.windows.net?", "more than a host and a path"},
+		{"https://user:secret@account.blob.core.windows.net", "more than a host and a path"},
+		{"https://account.blob.core.windows.net#secret", "more than a host and a path"},
+	} {
+		err := azure.CheckEndpoint(test.endpoint)
+		if test.want == "" {
+			if err != nil {
+				t.Errorf("%q: got %v, want nil", test.endpoint, err)
+			}
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%q: got %v, want an error with %q", test.endpoint, err, test.want)
+		} else if strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: got %v, which tells the secret", test.endpoint, err)
+		}
+	}
+}
+
+func TestOpen(t *testing.T) {
+	signIn := lasting(time.Hour)
+	for _, test := range []struct {
+		name    string
+		options azure.Options
+		url     string // "" if it cannot be opened
+		err     string
+	}{
+		{
+			name:    "an account of the public cloud",
+			options: azure.Options{Container: "results", AccountName: "account", Credential: signIn},
+			url:     "https://account.blob.core.windows.net/results",
+		},
+		{
+			name:    "an endpoint, which wins over the account",
+			options: azure.Options{Container: "results", AccountName: "other", Endpoint: "https://account.blob.core.usgovcloudapi.net/", Credential: signIn},
+			url:     "https://account.blob.core.usgovcloudapi.net/results",
+		},
+		{
+			name:    "a connection string with a key",
+			options: azure.Options{Container: "results", ConnectionString: azure.Secret("DefaultEndpointsProtocol=https;AccountName=account;AccountKey=" + accountKey + ";EndpointSuffix=core.windows.net")},
+			url:     "https://account.blob.core.windows.net/results",
+		},
+		{
+			name:    "a connection string of the portal with a line break and a semicolon at its end",
+			options: azure.Options{Container: "results", ConnectionString: azure.Secret("AccountName=account;AccountKey=" + accountKey + ";EndpointSuffix=core.chinacloudapi.cn;\n")},
+			url:     "https://account.blob.core.chinacloudapi.cn/results",
+		},
+		{
+			name:    "a connection string with a SAS",
+			options: azure.Options{Container: "results", ConnectionString: "BlobEndpoint=https://account.blob.core.windows.net/;SharedAccessSignature=sv=2024-11-04&sp=rc&sig=a%2Fb%3D"},
+			url:     "https://account.blob.core.windows.net/results",
+		},
+		{
+			name:    "the emulator's short form",
+			options: azure.Options{Container: "results", ConnectionString: " UseDevelopmentStorage=true;\n"},
+			url:     "http://127.0.0.1:10000/devstoreaccount1/results",
+		},
+		{
+			name:    "a connection string, which wins over all else",
+			options: azure.Options{Container: "results", AccountName: "other", Endpoint: "https://other.example", ConnectionString: "UseDevelopmentStorage=true"},
+			url:     "http://127.0.0.1:10000/devstoreaccount1/results",
+		},
+		{
+			name:    "no container",
+			options: azure.Options{AccountName: "account", Credential: signIn},
+			err:     `container is ""`,
+		},
+		{
+			name:    "nothing but a container",
+			options: azure.Options{Container: "results", Credential: signIn},
+			err:     `accountName is ""`,
+		},
+		{
+			name:    "an endpoint without TLS",
+			options: azure.Options{Container: "results", Endpoint: "http://account.blob.core.windows.net", Credential: signIn},
+			err:     "endpoint is",
+		},
+		{
+			name:    "a key that is not base64",
+			options: azure.Options{Container: "results", ConnectionString: "AccountName=account;AccountKey=not*base64"},
+			err:     "the connection string is not usable",
+		},
+		{
+			name:    "a connection string without a key",
+			options: azure.Options{Container: "results", ConnectionString: "AccountName=account;EndpointSuffix=core.windows.net"},
+			err:     "AccountKey or SharedAccessSignature",
+		},
+		{
+			name:    "a connection string without an account",
+			options: azure.Options{Container: "results", ConnectionString: azure.Secret("AccountKey=" + accountKey)},
+			err:     "AccountName or BlobEndpoint",
+		},
+		{
+			name:    "a connection string that is none",
+			options: azure.Options{Container: "results", ConnectionString: "hunter2"},
+			err:     "the connection string is not usable",
+		},
+		{
+			name:    "a connection string of blanks",
+			options: azure.Options{Container: "results", ConnectionString: " \n"},
+			err:     "the connection string is not usable",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c, err := azure.Open(test.options)
+			switch {
+			case test.err != "":
+				if err == nil || !strings.Contains(err.Error(), test.err) {
+					t.Errorf("got %v, want an error with %q", err, test.err)
+				}
+			case err != nil:
+				t.Errorf("got %v, want nil", err)
+			case c.URL() != test.url:
+				t.Errorf("got %s, want %s", c.URL(), test.url)
+			}
+		})
+	}
+	if got := signIn.asked.Load(); got != 0 {
+		t.Errorf("got %d sign-ins, want none: opening does no I/O", got)
+	}
+}

@@ -1,0 +1,146 @@
+// Package cachetest helps to test what uses or implements [cache.Blobs].
+package cachetest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+)
+
+// Memory is a [cache.Blobs] in memory. The zero value is empty and ready.
+type Memory struct {
+	mu    sync.Mutex
+	blobs map[string]Blob
+	gets  int
+	puts  int
+}
+
+var _ cache.Blobs = (*Memory)(nil)
+
+// Blob is a blob at rest.
+type Blob struct {
+	Content  []byte
+	Metadata cache.Metadata
+}
+
+func (b Blob) clone() Blob {
+	return Blob{bytes.Clone(b.Content), maps.Clone(b.Metadata)}
+}
+
+// Get implements [cache.Blobs].
+func (m *Memory) Get(ctx context.Context, name string) (*cache.Blob, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.gets++
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	b, ok := m.blobs[name]
+	if !ok {
+		return nil, cache.ErrNotFound
+	}
+	return &cache.Blob{
+		Body:     io.NopCloser(contextReader{ctx, bytes.NewReader(b.Content)}),
+		Size:     int64(len(b.Content)),
+		Metadata: maps.Clone(b.Metadata),
+	}, nil
+}
+
+// contextReader is a body: it lives as long as the request, and ends with it.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
+
+// Put implements [cache.Blobs].
+func (m *Memory) Put(ctx context.Context, name string, body io.ReadSeeker, metadata cache.Metadata) error {
+	m.mu.Lock()
+	m.puts++
+	m.mu.Unlock()
+
+	if _, err := body.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	content, err := io.ReadAll(contextReader{ctx, body})
+	if err != nil {
+		return err
+	}
+	stored := Blob{Content: content, Metadata: make(cache.Metadata, len(metadata))}
+	for key, value := range metadata {
+		stored.Metadata[strings.ToLower(key)] = value
+	}
+
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, ok := m.blobs[name]; ok {
+		return cache.ErrExists
+	}
+	if m.blobs == nil {
+		m.blobs = make(map[string]Blob)
+	}
+	m.blobs[name] = stored
+	return nil
+}
+
+// Names returns the names of all blobs, sorted.
+func (m *Memory) Names() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Sorted(maps.Keys(m.blobs))
+}
+
+// Blob returns a copy of the blob called name, and whether there is one.
+func (m *Memory) Blob(name string) (Blob, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b, ok := m.blobs[name]
+	return b.clone(), ok
+}
+
+// Alter changes the blob called name as change does, behind the back of those
+// who use m. It panics if there is no such blob.
+func (m *Memory) Alter(name string, change func(*Blob)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b, ok := m.blobs[name]
+	if !ok {
+		panic("cachetest: no blob is called " + name)
+	}
+	b = b.clone() // bodies that are being read stay what they were
+	change(&b)
+	m.blobs[name] = b
+}
+
+// Remove removes the blob called name if there is one.
+func (m *Memory) Remove(name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.blobs, name)
+}
+
+// Gets returns how often Get was called.
+func (m *Memory) Gets() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.gets
+}
+
+// Puts returns how often Put was called.
+func (m *Memory) Puts() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.puts
+}

@@ -1,0 +1,337 @@
+package cachetest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+)
+
+// prompt is far more than any implementation needs to notice that its context
+// has ended, and far less than its retries would take.
+const prompt = 5 * time.Second
+
+// TestBlobs is the suite that each implementation of [cache.Blobs] passes. It
+// calls open for each of its subtests; what open returns may be shared and may
+// hold other blobs, for the suite uses names that nobody else has.
+func TestBlobs(t *testing.T, open func(*testing.T) cache.Blobs) {
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, cache.Blobs)
+	}{
+		{"a missing blob", missing},
+		{"bodies of all sizes", sizes},
+		{"metadata", metadata},
+		{"a name that is taken", taken},
+		{"concurrent puts of one name", concurrentPuts},
+		{"concurrent gets of one name", concurrentGets},
+		{"concurrent work on many names", manyNames},
+		{"a body that stands behind its beginning", standsBehind},
+		{"a body that can be closed", closable},
+		{"a body that fails", failingBody},
+		{"names of segments", segments},
+		{"a context that has ended", ended},
+		{"a context that ends while a body is read", endsMidway},
+		{"a body that is closed early", closedEarly},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
+	}
+}
+
+// fresh returns a name that no blob has.
+func fresh() string { return "suite-" + strings.ToLower(rand.Text()) }
+
+func random(size int) []byte {
+	b := make([]byte, size)
+	_, _ = rand.Read(b) // never fails
+	return b
+}
+
+func put(t *testing.T, blobs cache.Blobs, name string, content []byte, m cache.Metadata) {
+	t.Helper()
+	if err := blobs.Put(t.Context(), name, bytes.NewReader(content), m); err != nil {
+		t.Fatalf("put %s: %v", name, err)
+	}
+}
+
+// read gets a blob whole.
+func read(ctx context.Context, blobs cache.Blobs, name string) ([]byte, *cache.Blob, error) {
+	blob, err := blobs.Get(ctx, name)
+	if err != nil {
+		return nil, nil, err
+	}
+	content, err := io.ReadAll(blob.Body)
+	return content, blob, errors.Join(err, blob.Body.Close())
+}
+
+func check(t *testing.T, blobs cache.Blobs, name string, want []byte) {
+	t.Helper()
+	got, blob, err := read(t.Context(), blobs, name)
+	if err != nil {
+		t.Errorf("get %s: %v", name, err)
+		return
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("get %s: got %d bytes, want the %d that were put", name, len(got), len(want))
+	}
+	if blob.Size != int64(len(want)) {
+		t.Errorf("get %s: got size %d, want %d", name, blob.Size, len(want))
+	}
+}
+
+func checkMissing(t *testing.T, blobs cache.Blobs, name string) {
+	t.Helper()
+	if blob, err := blobs.Get(t.Context(), name); !errors.Is(err, cache.ErrNotFound) {
+		t.Errorf("get %s: got %v, %v; want %v", name, blob, err, cache.ErrNotFound)
+	}
+}
+
+func missing(t *testing.T, blobs cache.Blobs) {
+	checkMissing(t, blobs, fresh())
+}
+
+func sizes(t *testing.T, blobs cache.Blobs) {
+	for _, size := range []int{0, 1, 1<<20 - 1, 1 << 20, 1<<20 + 1, 5 << 20} {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
+			name, content := fresh(), random(size)
+			put(t, blobs, name, content, nil)
+			check(t, blobs, name, content)
+		})
+	}
+}
+
+func metadata(t *testing.T, blobs cache.Blobs) {
+	name := fresh()
+	want := cache.Metadata{"format": "1", "sha256": "0aF9", "note": `printable: "a=b; c/d" ~`}
+	put(t, blobs, name, []byte("x"), want)
+	_, blob, err := read(t.Context(), blobs, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !maps.Equal(blob.Metadata, want) {
+		t.Errorf("got %v, want %v", blob.Metadata, want)
+	}
+}
+
+func taken(t *testing.T, blobs cache.Blobs) {
+	name := fresh()
+	put(t, blobs, name, []byte("first"), cache.Metadata{"writer": "first"})
+	err := blobs.Put(t.Context(), name, strings.NewReader("the second"), cache.Metadata{"writer": "second"})
+	if !errors.Is(err, cache.ErrExists) {
+		t.Errorf("got %v, want %v", err, cache.ErrExists)
+	}
+	check(t, blobs, name, []byte("first"))
+	if _, blob, err := read(t.Context(), blobs, name); err != nil || blob.Metadata["writer"] != "first" {
+		t.Errorf("got metadata %v, %v; want that of the first", blob, err)
+	}
+}
+
+func concurrentPuts(t *testing.T, blobs cache.Blobs) {
+	const writers = 8
+	name := fresh()
+	contents := make([][]byte, writers)
+	errs := make([]error, writers)
+	var wg sync.WaitGroup
+	for i := range writers {
+		contents[i] = random(10_000 + i)
+		wg.Go(func() {
+			errs[i] = blobs.Put(t.Context(), name, bytes.NewReader(contents[i]), nil)
+		})
+	}
+	wg.Wait()
+
+	var winners []int
+	for i, err := range errs {
+		if err == nil {
+			winners = append(winners, i)
+		} else if !errors.Is(err, cache.ErrExists) {
+			t.Errorf("got %v, want nil or %v", err, cache.ErrExists)
+		}
+	}
+	if len(winners) != 1 {
+		t.Fatalf("got %d winners, want 1", len(winners))
+	}
+	check(t, blobs, name, contents[winners[0]])
+}
+
+func concurrentGets(t *testing.T, blobs cache.Blobs) {
+	name, content := fresh(), random(100_000)
+	put(t, blobs, name, content, nil)
+	var wg sync.WaitGroup
+	for range 32 {
+		wg.Go(func() { check(t, blobs, name, content) })
+	}
+	wg.Wait()
+}
+
+func manyNames(t *testing.T, blobs cache.Blobs) {
+	prefix := fresh()
+	var wg sync.WaitGroup
+	for i := range 64 {
+		wg.Go(func() {
+			name, content := fmt.Sprintf("%s/%d", prefix, i), random(i*100)
+			if err := blobs.Put(t.Context(), name, bytes.NewReader(content), nil); err != nil {
+				t.Errorf("put %s: %v", name, err)
+				return
+			}
+			check(t, blobs, name, content)
+			checkMissing(t, blobs, name+"-missing")
+		})
+	}
+	wg.Wait()
+}
+
+func standsBehind(t *testing.T, blobs cache.Blobs) {
+	for _, at := range []int64{1, 500, 1000} {
+		name, content := fresh(), random(1000)
+		body := bytes.NewReader(content)
+		if _, err := body.Seek(at, io.SeekStart); err != nil {
+			t.Fatal(err)
+		}
+		if err := blobs.Put(t.Context(), name, body, nil); err != nil {
+			t.Fatalf("put a body that stands at %d: %v", at, err)
+		}
+		check(t, blobs, name, content)
+	}
+}
+
+// closer is a body that notices being closed.
+type closer struct {
+	*bytes.Reader
+	closed bool
+}
+
+func (c *closer) Close() error { c.closed = true; return nil }
+
+func closable(t *testing.T, blobs cache.Blobs) {
+	name := fresh()
+	body := &closer{Reader: bytes.NewReader([]byte("x"))}
+	if err := blobs.Put(t.Context(), name, body, nil); err != nil {
+		t.Fatal(err)
+	}
+	if body.closed {
+		t.Error("the body was closed; it is the caller's")
+	}
+	check(t, blobs, name, []byte("x"))
+}
+
+// failing is a body of some length whose reads fail in its middle.
+type failing struct {
+	*bytes.Reader
+	err error
+}
+
+func (f failing) Read(p []byte) (int, error) {
+	if half := f.Size() / 2; f.Len() > int(half) {
+		return f.Reader.Read(p[:min(len(p), f.Len()-int(half))])
+	}
+	return 0, f.err
+}
+
+func failingBody(t *testing.T, blobs cache.Blobs) {
+	name := fresh()
+	body := failing{bytes.NewReader(random(100_000)), errors.New("the disk is gone")}
+	if err := blobs.Put(t.Context(), name, body, nil); err == nil {
+		t.Error("got no error")
+	}
+	checkMissing(t, blobs, name)
+}
+
+func segments(t *testing.T, blobs cache.Blobs) {
+	root := fresh()
+	for _, name := range []string{
+		root,
+		root + "/v1/shared/11891250523286014446",
+		root + "/a.b_c-D/v1/shared/1",
+		root + "/a.b_c-D/v1/shared/10",
+		root + "/a.b_c-D/v1/SHARED/1",
+	} {
+		content := []byte("content of " + name)
+		put(t, blobs, name, content, nil)
+		check(t, blobs, name, content)
+	}
+	checkMissing(t, blobs, root+"/v1")
+	checkMissing(t, blobs, root+"/v1/shared/")
+}
+
+func ended(t *testing.T, blobs cache.Blobs) {
+	name, other := fresh(), fresh()
+	put(t, blobs, name, []byte("x"), nil)
+
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	late, cancel := context.WithDeadline(t.Context(), time.Unix(1, 0))
+	defer cancel()
+
+	for _, test := range []struct {
+		name string
+		ctx  context.Context
+		want error
+	}{
+		{"canceled", canceled, context.Canceled},
+		{"deadline", late, context.DeadlineExceeded},
+	} {
+		begin := time.Now()
+		if _, err := blobs.Get(test.ctx, name); !errors.Is(err, test.want) {
+			t.Errorf("%s: get: got %v, want %v", test.name, err, test.want)
+		}
+		if err := blobs.Put(test.ctx, other, strings.NewReader("x"), nil); !errors.Is(err, test.want) {
+			t.Errorf("%s: put: got %v, want %v", test.name, err, test.want)
+		}
+		if took := time.Since(begin); took > prompt {
+			t.Errorf("%s: took %s", test.name, took)
+		}
+	}
+	checkMissing(t, blobs, other)
+}
+
+func endsMidway(t *testing.T, blobs cache.Blobs) {
+	name := fresh()
+	put(t, blobs, name, random(20<<20), nil) // more than any buffer on the way
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+
+	blob, err := blobs.Get(ctx, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = blob.Body.Close() }()
+	if _, err := io.CopyN(io.Discard, blob.Body, 1000); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	begin := time.Now()
+	if n, err := io.Copy(io.Discard, blob.Body); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %d more bytes and %v, want %v", n, err, context.Canceled)
+	}
+	if took := time.Since(begin); took > prompt {
+		t.Errorf("took %s", took)
+	}
+}
+
+func closedEarly(t *testing.T, blobs cache.Blobs) {
+	name, content := fresh(), random(5<<20)
+	put(t, blobs, name, content, nil)
+	for _, n := range []int64{0, 1, 100_000} {
+		blob, err := blobs.Get(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.CopyN(io.Discard, blob.Body, n); err != nil {
+			t.Errorf("read %d bytes: %v", n, err)
+		}
+		if err := blob.Body.Close(); err != nil {
+			t.Errorf("close after %d bytes: %v", n, err)
+		}
+	}
+	check(t, blobs, name, content)
+}

@@ -1,0 +1,162 @@
+package cache_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+)
+
+// failing is a storage that is out of order.
+type failing struct{ err error }
+
+func (f failing) Get(context.Context, string) (*cache.Blob, error)                 { return nil, f.err }
+func (f failing) Put(context.Context, string, io.ReadSeeker, cache.Metadata) error { return f.err }
+
+func TestDamagedEntries(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		damage func(b, other *cachetest.Blob)
+		want   string // part of the error
+	}{
+		{"truncated", func(b, _ *cachetest.Blob) { b.Content = b.Content[:len(b.Content)-1] }, "its metadata says"},
+		{"truncated to a half", func(b, _ *cachetest.Blob) { b.Content = b.Content[:len(b.Content)/2] }, "its metadata says"},
+		{"truncated to nothing", func(b, _ *cachetest.Blob) { b.Content = nil }, "its metadata says"},
+		{"truncated before it was described", func(b, _ *cachetest.Blob) {
+			b.Content = b.Content[:len(b.Content)/2]
+			describe(b)
+		}, "refused"},
+		{"a byte too many", func(b, _ *cachetest.Blob) { b.Content = append(b.Content, 0) }, "its metadata says"},
+		{"a byte too many that was described", func(b, _ *cachetest.Blob) {
+			b.Content = append(b.Content, 0)
+			describe(b)
+		}, "refused"},
+		{"a flipped bit at the beginning", func(b, _ *cachetest.Blob) { b.Content[0] ^= 1 }, ""},
+		{"a flipped bit in the middle", func(b, _ *cachetest.Blob) { b.Content[len(b.Content)/2] ^= 1 }, ""},
+		{"a flipped bit at the end", func(b, _ *cachetest.Blob) { b.Content[len(b.Content)-1] ^= 1 }, ""},
+		{"another SHA-256", func(b, _ *cachetest.Blob) { b.Metadata["sha256"] = strings.Repeat("0", 64) }, "its SHA-256 is"},
+		{"an SHA-256 that is none", func(b, _ *cachetest.Blob) { b.Metadata["sha256"] = "0" }, "no SHA-256"},
+		{"no SHA-256", func(b, _ *cachetest.Blob) { delete(b.Metadata, "sha256") }, "no SHA-256"},
+		{"another length", func(b, _ *cachetest.Blob) { b.Metadata["length"] = "1" }, `says "1"`},
+		{"a length that is no number", func(b, _ *cachetest.Blob) { b.Metadata["length"] = "many" }, `says "many"`},
+		{"no length", func(b, _ *cachetest.Blob) { delete(b.Metadata, "length") }, `says ""`},
+		{"another format", func(b, _ *cachetest.Blob) { b.Metadata["format"] = "2" }, `the format "2"`},
+		{"no format", func(b, _ *cachetest.Blob) { delete(b.Metadata, "format") }, `the format ""`},
+		{"no metadata", func(b, _ *cachetest.Blob) { b.Metadata = nil }, `the format ""`},
+		{"text", func(b, _ *cachetest.Blob) {
+			b.Content = []byte("<html>sign in first</html>")
+			describe(b)
+		}, "refused"},
+		{"the result of another hash", func(b, other *cachetest.Blob) { *b = *other }, "it holds the result of 456"},
+	} {
+		for _, there := range []string{"nothing", "a local folder"} {
+			t.Run(test.name+" over "+there, func(t *testing.T) {
+				dir := tempDir(t)
+				if there != "nothing" {
+					outputs(t, dir, "123", map[string]string{"local": "as it was", "a": "local"})
+				}
+				before := tree(t, dir)
+				blobs := stored(t, "123", "456")
+				other, _ := blobs.Blob(blobName("456"))
+				blobs.Alter(blobName("123"), func(b *cachetest.Blob) { test.damage(b, &other) })
+
+				c := newCache(blobs)
+				hit, err := c.Retrieve(t.Context(), "123", dir)
+				if hit != nil || !errors.Is(err, cache.ErrDamaged) || !strings.Contains(err.Error(), test.want) {
+					t.Errorf("got %v, %v; want %v with %q", hit, err, cache.ErrDamaged, test.want)
+				}
+				if got := tree(t, dir); !maps.Equal(got, before) {
+					t.Errorf("got %v, want %v", got, before)
+				}
+				if got := c.Summary(); got != (cache.Summary{Damaged: 1}) {
+					t.Errorf("got %+v, want one damaged", got)
+				}
+				if _, err := c.Retrieve(t.Context(), "456", dir); err != nil {
+					t.Errorf("the other result: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// An archive that is sound up to its last byte, whose digest is wrong: only the
+// end of the body tells.
+func TestDigestIsCheckedBeforeAnythingIsPlaced(t *testing.T) {
+	dir := tempDir(t)
+	blobs := stored(t, "123")
+	blobs.Alter(blobName("123"), func(b *cachetest.Blob) { b.Metadata["sha256"] = strings.Repeat("0", 64) })
+	if _, err := newCache(blobs).Retrieve(t.Context(), "123", dir); !errors.Is(err, cache.ErrDamaged) {
+		t.Errorf("got %v, want %v", err, cache.ErrDamaged)
+	}
+	if exists(t, dir, "123") {
+		t.Error("the result is at its place")
+	}
+}
+
+// breaking gives bodies that break after half of their bytes.
+func breaking(m *cachetest.Memory, body func(half, rest io.Reader) io.Reader) cache.Blobs {
+	return blobsFunc{Memory: m, get: func(ctx context.Context, name string) (*cache.Blob, error) {
+		b, err := m.Get(ctx, name)
+		if err == nil {
+			var half bytes.Buffer
+			if _, err := io.CopyN(&half, b.Body, b.Size/2); err != nil {
+				return nil, err
+			}
+			b.Body = io.NopCloser(body(&half, b.Body))
+		}
+		return b, err
+	}}
+}
+
+func TestBodyThatBreaks(t *testing.T) {
+	reset := errors.New("connection reset")
+	for _, test := range []struct {
+		name    string
+		err     error
+		summary cache.Summary
+	}{
+		{"the connection", reset, cache.Summary{Failed: 1}},
+		{"nx#34032 F16: the blob is gone", cache.ErrNotFound, cache.Summary{Misses: 1}},
+		{"the rights", &cache.ConfigError{Err: reset}, cache.Summary{Failed: 1}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := tempDir(t)
+			outputs(t, dir, "123", map[string]string{"a": "local"})
+			before := tree(t, dir)
+			c := newCache(breaking(stored(t, "123"), func(half, _ io.Reader) io.Reader {
+				return io.MultiReader(half, iotest.ErrReader(test.err))
+			}))
+			hit, err := c.Retrieve(t.Context(), "123", dir)
+			if hit != nil || !errors.Is(err, test.err) || errors.Is(err, cache.ErrDamaged) {
+				t.Errorf("got %v, %v; want %v", hit, err, test.err)
+			}
+			if got := tree(t, dir); !maps.Equal(got, before) {
+				t.Errorf("got %v, want %v", got, before)
+			}
+			if got := c.Summary(); got != test.summary {
+				t.Errorf("got %+v, want %+v", got, test.summary)
+			}
+		})
+	}
+}
+
+// A proxy that ends a body early without an error.
+func TestBodyThatEndsEarly(t *testing.T) {
+	dir := tempDir(t)
+	c := newCache(breaking(stored(t, "123"), func(half, _ io.Reader) io.Reader { return half }))
+	if _, err := c.Retrieve(t.Context(), "123", dir); !errors.Is(err, cache.ErrDamaged) || !strings.Contains(err.Error(), "bytes are missing") {
+		t.Errorf("got %v, want %v with what is missing", err, cache.ErrDamaged)
+	}
+	if exists(t, filepath.Join(dir, "123")) {
+		t.Error("the result is at its place")
+	}
+	checkNothingAside(t, dir)
+}

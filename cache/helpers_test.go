@@ -1,0 +1,172 @@
+package cache_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+)
+
+var shared = cache.Namespace{Scope: cache.ScopeShared}
+
+// blobName is the name of a result's blob in the namespace shared.
+func blobName(hash string) string { return "v1/shared/" + hash }
+
+func newCache(blobs cache.Blobs) *cache.Cache { return cache.New(blobs, cache.ReadWrite, shared) }
+
+// tempDir is t.TempDir, also where read-only directories are left in it.
+func tempDir(t *testing.T) string {
+	dir := t.TempDir()
+	t.Cleanup(func() {
+		_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.IsDir() {
+				err = os.Chmod(path, 0o700)
+			}
+			return err
+		}) // the removal of the directory says what is wrong
+	})
+	return dir
+}
+
+// noise is content that does not compress, the same for the same seed.
+func noise(seed uint64, size int) string {
+	b := make([]byte, size)
+	_, _ = rand.NewChaCha8([32]byte{byte(seed)}).Read(b) // never fails
+	return string(b)
+}
+
+// outputs writes the outputs of a task, as Nx does.
+func outputs(t *testing.T, cacheDirectory, hash string, files map[string]string) {
+	t.Helper()
+	for name, content := range files {
+		path := filepath.Join(cacheDirectory, hash, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// tree is what is below dir: modes, contents and targets.
+func tree(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := make(map[string]string)
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		text := info.Mode().String()
+		if info.Mode().IsRegular() {
+			content, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			text += fmt.Sprintf(" %d bytes %x", len(content), sha256.Sum256(content))
+		}
+		name, err := filepath.Rel(dir, path)
+		all[filepath.ToSlash(name)] = text
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// exists reports whether there is anything at a path.
+func exists(t *testing.T, path ...string) bool {
+	t.Helper()
+	_, err := os.Lstat(filepath.Join(path...))
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	return err == nil
+}
+
+// checkNothingAside fails if anything temporary is left.
+func checkNothingAside(t *testing.T, cacheDirectory string) {
+	t.Helper()
+	if exists(t, cacheDirectory, ".nx-azure-cache") {
+		t.Errorf("left aside: %v", tree(t, filepath.Join(cacheDirectory, ".nx-azure-cache")))
+	}
+}
+
+func store(t *testing.T, c *cache.Cache, hash, cacheDirectory string, code int, output cache.TerminalOutput) {
+	t.Helper()
+	outcome, reason, err := c.Store(t.Context(), hash, cacheDirectory, code, output)
+	if err != nil || outcome != cache.Stored {
+		t.Fatalf("store %s: got %q %q, %v; want %q", hash, outcome, reason, err, cache.Stored)
+	}
+}
+
+// stored returns blobs with the result of each hash: a file "a" with the text
+// "result of HASH" and 100 KB of noise.
+func stored(t *testing.T, hashes ...string) *cachetest.Memory {
+	t.Helper()
+	blobs := new(cachetest.Memory)
+	dir := t.TempDir()
+	for _, hash := range hashes {
+		outputs(t, dir, hash, map[string]string{"a": "result of " + hash, "b/noise": noise(1, 100_000)})
+		store(t, newCache(blobs), hash, dir, 0, cache.TerminalOutput{Text: "output of " + hash})
+	}
+	return blobs
+}
+
+// checkResult fails unless the result that stored made is at its place.
+func checkResult(t *testing.T, cacheDirectory, hash string) {
+	t.Helper()
+	got, err := os.ReadFile(filepath.Join(cacheDirectory, hash, "a"))
+	if want := "result of " + hash; err != nil || string(got) != want {
+		t.Errorf("got %q, %v; want %q", got, err, want)
+	}
+	if got, err := os.ReadFile(filepath.Join(cacheDirectory, hash, "b", "noise")); err != nil || string(got) != noise(1, 100_000) {
+		t.Errorf("got %d bytes of noise, %v; want 100000", len(got), err)
+	}
+}
+
+// describe gives a blob the metadata that fits its content.
+func describe(b *cachetest.Blob) {
+	sum := sha256.Sum256(b.Content)
+	b.Metadata = cache.Metadata{
+		"format": "1",
+		"length": strconv.Itoa(len(b.Content)),
+		"sha256": hex.EncodeToString(sum[:]),
+	}
+}
+
+// blobsFunc makes a cache.Blobs of two functions; nil ones go to the memory.
+type blobsFunc struct {
+	*cachetest.Memory
+	get func(ctx context.Context, name string) (*cache.Blob, error)
+	put func(ctx context.Context, name string, body io.ReadSeeker, metadata cache.Metadata) error
+}
+
+func (b blobsFunc) Get(ctx context.Context, name string) (*cache.Blob, error) {
+	if b.get == nil {
+		return b.Memory.Get(ctx, name)
+	}
+	return b.get(ctx, name)
+}
+
+func (b blobsFunc) Put(ctx context.Context, name string, body io.ReadSeeker, metadata cache.Metadata) error {
+	if b.put == nil {
+		return b.Memory.Put(ctx, name, body, metadata)
+	}
+	return b.put(ctx, name, body, metadata)
+}
