@@ -1,9 +1,6 @@
 package cache
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // Mode is what a run may do with the cache. Its values are those of nx.json.
 type Mode string
@@ -16,14 +13,14 @@ const (
 
 // ParseMode reads a mode as it is written in nx.json or in
 // NX_POWERPACK_CACHE_MODE. "read" is the old plugin's name of "read-only"
-// (nx#31535).
-func ParseMode(s string) (Mode, error) {
-	switch mode := Mode(strings.TrimSpace(s)); mode {
+// (nx#31535). The second result is false for anything else.
+func ParseMode(text string) (Mode, bool) {
+	switch mode := Mode(strings.TrimSpace(text)); mode {
 	case "read":
-		return ReadOnly, nil
+		return ReadOnly, true
 	case ReadWrite, ReadOnly, NoCache:
-		return mode, nil
+		return mode, true
 	default:
-		return "", fmt.Errorf("is %q; allowed are %s, %s (or read) and %s", s, ReadWrite, ReadOnly, NoCache)
+		return "", false
 	}
 }

@@ -12,12 +12,9 @@ import (
 	"fmt"
 	"io"
 	"net/url"
-	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 
@@ -27,76 +24,6 @@ import (
 // maxPutBlob is the largest body of one Put Blob, in bytes
 // (learn.microsoft.com/rest/api/storageservices/put-blob, 5,000 MiB).
 const maxPutBlob = 5000 << 20
-
-// Options say where a container is and how to sign in. The container's name
-// is required, and one of ConnectionString, AccountName and Endpoint.
-type Options struct {
-	Container string
-
-	// ConnectionString, when set, decides account, endpoint and credential.
-	ConnectionString Secret
-
-	AccountName string
-	// Endpoint is the whole blob endpoint, such as
-	// https://ACCOUNT.blob.core.usgovcloudapi.net; without it, the one of
-	// AccountName in the public cloud.
-	Endpoint string
-	// Credential signs in where there is no ConnectionString. Nil stands for
-	// [DefaultCredential].
-	Credential azcore.TokenCredential
-
-	// Transport sends the requests; nil stands for [NewTransport]'s.
-	Transport policy.Transporter
-}
-
-var (
-	// learn.microsoft.com/azure/storage/common/storage-account-overview
-	accountNames = regexp.MustCompile(`^[a-z0-9]{3,24}$`)
-	// learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
-	containerNames = regexp.MustCompile(`^[a-z0-9](-?[a-z0-9])+$`)
-)
-
-// CheckAccountName returns an error unless name can be that of a storage account.
-func CheckAccountName(name string) error {
-	if !accountNames.MatchString(name) {
-		return fmt.Errorf("is %s; an account's name has 3 to 24 lower-case letters and digits", shown(name))
-	}
-	return nil
-}
-
-// CheckContainer returns an error unless name can be that of a container.
-func CheckContainer(name string) error {
-	if len(name) < 3 || len(name) > 63 || !containerNames.MatchString(name) {
-		return fmt.Errorf("is %s; a container's name has 3 to 63 lower-case letters, digits and single hyphens", shown(name))
-	}
-	return nil
-}
-
-// CheckEndpoint returns an error unless endpoint is the URL of a blob service.
-// A token is sent with every request, hence https.
-func CheckEndpoint(endpoint string) error {
-	const want = "an endpoint looks like https://ACCOUNT.blob.core.windows.net"
-	u, err := url.Parse(endpoint)
-	switch {
-	case err != nil || u.Hostname() == "":
-		return fmt.Errorf("is not a URL; %s", want)
-	case u.RawQuery != "" || u.ForceQuery || u.User != nil || u.Fragment != "":
-		// Not repeated: it may be a SAS.
-		return fmt.Errorf("has more than a host and a path; %s. A SAS belongs into AZURE_STORAGE_CONNECTION_STRING", want)
-	case u.Scheme != "https":
-		return fmt.Errorf("is %q; %s", endpoint, want)
-	}
-	return nil
-}
-
-// shown quotes a wrong value, unless it may be a key or a SAS that somebody
-// put into the wrong place.
-func shown(value string) string {
-	if len(value) > 63 || strings.ContainsAny(value, "=;?&") {
-		return fmt.Sprintf("a text of %d characters", len(value))
-	}
-	return strconv.Quote(value)
-}
 
 // Container is a [cache.Blobs].
 type Container struct {

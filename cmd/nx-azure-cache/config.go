@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
@@ -114,12 +113,12 @@ func readBlock(config json.RawMessage, wrong mistakes) (b block, warnings []stri
 		switch {
 		case !known:
 			warnings = append(warnings, fmt.Sprintf("%s has an unknown key %s, which is ignored; did you mean %s?",
-				inBlock, shown(key), nearest(key, fields)))
+				inBlock, azure.Shown(key), nearest(key, fields)))
 		case !isText:
 			wrong.add(inKey(key), errors.New("must be a string"))
-		case strings.ContainsAny(text, foreign):
+		case strings.ContainsAny(text, azure.Foreign):
 			wrong.add(inKey(key), fmt.Errorf("is %s with one of %s in it, which no setting has; a connection string or SAS belongs in %s",
-				shown(text), foreign, connectionVariable))
+				azure.Shown(text), azure.Foreign, connectionVariable))
 		default:
 			*field = strings.TrimSpace(text)
 		}
@@ -151,10 +150,10 @@ func chooseMode(b block, ci bool, getenv func(string) string, wrong mistakes) ca
 	if text == "" {
 		return cache.ReadWrite
 	}
-	mode, err := cache.ParseMode(text)
-	if err != nil {
+	mode, ok := cache.ParseMode(text)
+	if !ok {
 		wrong.add(place, fmt.Errorf("is %s; allowed are %s, %s (or read) and %s",
-			shown(text), cache.ReadWrite, cache.ReadOnly, cache.NoCache))
+			azure.Shown(text), cache.ReadWrite, cache.ReadOnly, cache.NoCache))
 	}
 	return mode
 }
@@ -178,19 +177,6 @@ func (s settings) check(wrong mistakes) {
 		wrong.add(inKey("accountName"), fmt.Errorf("is missing: name the storage account, or set %s", connectionVariable))
 	}
 	if !cache.ValidPrefix(s.prefix) {
-		wrong.add(inKey("prefix"), fmt.Errorf("is %s; allowed are segments of letters, digits, \".\", \"_\" and \"-\" with \"/\" between them", shown(s.prefix)))
+		wrong.add(inKey("prefix"), fmt.Errorf("is %s; allowed are segments of letters, digits, \".\", \"_\" and \"-\" with \"/\" between them", azure.Shown(s.prefix)))
 	}
-}
-
-// foreign are characters of keys, client secrets, connection strings and SAS
-// that are in no correct setting.
-const foreign = "=;?&~"
-
-// shown quotes a wrong value, unless it may be a secret that somebody put into
-// the wrong place.
-func shown(value string) string {
-	if len(value) > 40 || strings.ContainsAny(value, foreign) {
-		return fmt.Sprintf("a text of %d characters", len(value))
-	}
-	return strconv.Quote(value)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/rs/zerolog"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 )
 
 // The variables of the log. It is for looking into trouble: what users should
@@ -28,7 +30,7 @@ func newLogger(w world) (zerolog.Logger, func() error, []string) {
 	case "info":
 		level = zerolog.InfoLevel
 	default:
-		warnings = append(warnings, fmt.Sprintf("%s is %s; allowed are debug, info and warn", logVariable, shown(text)))
+		warnings = append(warnings, fmt.Sprintf("%s is %s; allowed are debug, info and warn", logVariable, azure.Shown(text)))
 	}
 	var out io.Writer = zerolog.ConsoleWriter{Out: w.stderr, NoColor: true}
 	closeLog := func() error { return nil }
