@@ -1,6 +1,7 @@
 'use strict';
 
 const { spawn } = require('node:child_process');
+const { once } = require('node:events');
 
 /** @import { ChildProcessWithoutNullStreams } from 'node:child_process' */
 /** @import { MessageConnection } from 'vscode-jsonrpc/node' */
@@ -10,6 +11,14 @@ const { spawn } = require('node:child_process');
  *
  * @typedef {{ level: string, message: string }} LogParams
  */
+
+/** @typedef {{ onLog: (params: LogParams) => void, onStderr: (text: string) => void }} Listeners */
+
+/**
+ * Milliseconds between the first sign that there will be no more answers and
+ * the end of all calls. In it 'close' may come, which says the most.
+ */
+const grace = 200;
 
 /**
  * A child process that speaks JSON-RPC on its stdio, and the calls to it.
@@ -24,53 +33,69 @@ class Client {
   /** @type {MessageConnection} */
   #connection;
   #pending = 0;
-  /** @type {string | undefined} why there will be no more answers */
-  #ended;
-  /** The last of what the child wrote to stderr. */
+  /**
+   * Runs while calls are pending, and so keeps the event loop alive for them.
+   * The child would not: its handle is gone before its calls are settled.
+   *
+   * @type {NodeJS.Timeout | undefined}
+   */
+  #watch;
+  /** @type {(why: string) => void} */
+  #setEnd = () => {};
+  /** @type {Promise<string>} why there are no more answers */
+  #end = new Promise((resolve) => (this.#setEnd = resolve));
+  /** The first of what the child wrote to stderr. */
   #stderr = '';
 
   /**
-   * Starts the child. Throws when it cannot be started at all; other failures
-   * reject the calls.
+   * Starts the child. Rejects when it cannot be started.
    *
    * @param {string} file the executable
    * @param {string[]} args
-   * @param {{ onLog: (params: LogParams) => void, onStderr: (text: string) => void }} listeners
+   * @param {Listeners} listeners
    */
-  constructor(file, args, { onLog, onStderr }) {
-    // stderr is piped, not inherited: Nx may be drawing a full-screen UI on it.
-    this.#child = spawn(file, args, { stdio: 'pipe', windowsHide: true });
-    const child = this.#child;
-    child.once('error', (err) =>
-      this.#end(`cannot run ${file}: ${err.message}`),
-    );
-    child.once('exit', (code, signal) =>
-      this.#endSoon(() => this.#epitaph(code, signal)),
-    );
-    child.once('close', (code, signal) =>
-      this.#end(this.#epitaph(code, signal)),
-    );
-    child.stdin.on('error', () => {}); // 'close' follows and says more
-    child.stderr.setEncoding('utf8').on('data', (text) => {
-      this.#stderr = (this.#stderr + text).slice(-4096);
-      onStderr(text);
-    });
+  static async start(file, args, listeners) {
+    let child;
+    try {
+      // stderr is piped, not inherited: Nx may be drawing a full-screen UI on it.
+      child = spawn(file, args, { stdio: 'pipe', windowsHide: true });
+      await once(child, 'spawn');
+    } catch (cause) {
+      const { message } = /** @type {Error} */ (cause);
+      throw new Error(`cannot run ${file}: ${message}`, { cause });
+    }
+    return new Client(child, listeners);
+  }
+
+  /**
+   * @param {ChildProcessWithoutNullStreams} child that has just been started
+   * @param {Listeners} listeners
+   */
+  constructor(child, { onLog, onStderr }) {
+    this.#child = child;
+    for (const handle of [child, child.stdin, child.stdout, child.stderr]) {
+      /** @type {{ unref?: () => void }} */ (handle).unref?.();
+      handle.on('error', () => {}); // an end follows and says more
+    }
 
     // Loaded while the child starts, and only by runs that need it.
     const rpc = require('vscode-jsonrpc/node');
-    this.#connection = rpc.createMessageConnection(
-      new rpc.StreamMessageReader(child.stdout),
-      new rpc.StreamMessageWriter(child.stdin),
-    );
-    this.#connection.onError(() => {}); // the failed call carries the error
-    this.#connection.onClose(() =>
-      this.#endSoon(() => 'the cache process closed its output'),
-    );
+    const reader = new rpc.StreamMessageReader(child.stdout);
+    // Its timer would hold the event loop for ever after half a message.
+    reader.partialMessageTimeout = 0;
+    const writer = new rpc.StreamMessageWriter(child.stdin);
+    this.#connection = rpc.createMessageConnection(reader, writer);
     this.#connection.onNotification('log', onLog);
+    this.#connection.onError(([err]) => this.#stopSoon(err));
+    this.#connection.onClose(() => this.#stopSoon('it has closed a pipe'));
     this.#connection.listen();
-    if (this.#ended) this.#connection.dispose();
 
-    this.#unref();
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      this.#stderr = (this.#stderr + text).slice(0, 4096);
+      onStderr(text);
+    });
+    child.on('exit', () => this.#stopSoon());
+    child.on('close', () => this.#stop());
   }
 
   /**
@@ -79,78 +104,92 @@ class Client {
    *
    * @param {string} method
    * @param {object} params
-   * @param {{ timeout?: number }} [options] milliseconds; the child is killed
-   *   when there is no answer by then
+   * @param {number} patience milliseconds without an answer to any call after
+   *   which the child is killed
    * @returns {Promise<any>}
    */
-  async call(method, params, { timeout } = {}) {
-    if (this.#ended) throw new Error(this.#ended);
-    if (this.#pending++ === 0) this.#child.ref();
-    const timer =
-      timeout &&
-      setTimeout(() => {
-        this.#end(`no answer to ${method} within ${timeout / 1000} s`);
-        this.#child.kill('SIGKILL');
-      }, timeout);
+  async call(method, params, patience) {
+    this.#pending++;
+    this.#rewatch(patience);
     try {
       return await this.#connection.sendRequest(method, params);
     } catch (err) {
-      throw this.#ended ? new Error(this.#ended, { cause: err }) : err;
+      if (isAnswer(err)) throw err;
+      this.#stopSoon(err);
+      throw new Error(await this.#end, { cause: err });
     } finally {
-      clearTimeout(timer);
-      if (--this.#pending === 0) this.#child.unref();
+      this.#pending--;
+      this.#rewatch(patience);
     }
   }
 
   /** Lets the child end: it does so when its stdin ends. */
   close() {
-    this.#end('closed');
+    this.#setEnd('the cache process is closed');
+    this.#connection.dispose();
     this.#child.stdin.end();
   }
 
+  /** @param {number} patience */
+  #rewatch(patience) {
+    clearTimeout(this.#watch);
+    if (this.#pending === 0) return;
+    this.#watch = setTimeout(
+      () => this.#stop(`it has not answered for ${patience / 1000} s`),
+      patience,
+    );
+  }
+
   /**
-   * Settles all calls, now and from now on. May be called more than once.
+   * Stops unless 'close' does it before: only after that is nothing missing
+   * that the child wrote. It does not come while the child lives, or another
+   * process holds its pipes.
    *
-   * @param {string} why
+   * @param {unknown} [why]
    */
-  #end(why) {
-    this.#ended ??= why;
+  #stopSoon(why) {
+    setTimeout(() => this.#stop(why), grace).unref();
+  }
+
+  /**
+   * Settles all calls, now and from now on. Only the first time counts.
+   *
+   * @param {unknown} [why] it matters only while the child lives
+   */
+  #stop(why) {
+    this.#setEnd(this.#epitaph(why));
     // The RPC library leaves pending calls unsettled until it is disposed
     // (vscode-languageserver-node#1621).
-    this.#connection?.dispose();
+    this.#connection.dispose();
+    this.#child.kill('SIGKILL');
   }
 
-  /**
-   * Ends unless 'close' comes first, which says the most: after it nothing the
-   * child wrote is missing. It may never come (a process of the child's holds
-   * the pipe), and by itself it would not keep the event loop alive for the
-   * calls that wait.
-   *
-   * @param {() => string} why
-   */
-  #endSoon(why) {
-    const timer = setTimeout(() => this.#end(why()), 200);
-    if (this.#pending === 0) timer.unref();
-  }
-
-  /**
-   * @param {number | null} code
-   * @param {string | null} signal
-   */
-  #epitaph(code, signal) {
-    const how = signal
-      ? `was ended by ${signal}`
-      : `ended with exit code ${code}`;
+  /** @param {unknown} why */
+  #epitaph(why) {
+    const { exitCode, signalCode } = this.#child;
+    if (exitCode === null && signalCode === null) {
+      const reason = why instanceof Error ? why.message : why;
+      return `the cache process was given up: ${reason}`;
+    }
+    const how = signalCode
+      ? `was ended by ${signalCode}`
+      : `ended with exit code ${exitCode}`;
     const said = this.#stderr.split('\n').find((line) => line.trim() !== '');
     return `the cache process ${how}${said ? `: ${said.trim()}` : ''}`;
   }
+}
 
-  #unref() {
-    const { stdin, stdout, stderr } = this.#child;
-    for (const handle of [this.#child, stdin, stdout, stderr]) {
-      /** @type {{ unref?: () => void }} */ (handle).unref?.();
-    }
-  }
+/**
+ * Whether an error is an answer of the server. The RPC library has codes of
+ * its own for what it could not send or receive.
+ *
+ * @param {unknown} err
+ */
+function isAnswer(err) {
+  const { ResponseError } = require('vscode-jsonrpc/node');
+  return (
+    err instanceof ResponseError && !(err.code >= -32099 && err.code <= -32096)
+  );
 }
 
 exports.Client = Client;

@@ -18,7 +18,13 @@ const protocolVersion = 1;
  * about 10 ms; a virus scanner that sees the binary for the first time may
  * take seconds.
  */
-const startTimeout = 10_000;
+const startPatience = 10_000;
+
+/**
+ * The same for later calls: longer than the server's own limits for one of
+ * them, but not for ever.
+ */
+const patience = 600_000;
 
 /** Bytes of terminal output above which it travels as a file; see rpc/doc.go. */
 const inlineTerminalOutput = 256 * 1024;
@@ -40,7 +46,7 @@ async function getRemoteCache() {
 
 /** @returns {Promise<RemoteCache | null>} */
 async function open() {
-  const client = new Client(binaryPath(), ['serve'], {
+  const client = await Client.start(binaryPath(), ['serve'], {
     onLog: ({ level, message }) => {
       if (level !== 'debug') notice(message, message);
     },
@@ -50,9 +56,11 @@ async function open() {
     },
   });
   try {
-    const session = await client.call('initialize', initializeParams(), {
-      timeout: startTimeout,
-    });
+    const session = await client.call(
+      'initialize',
+      initializeParams(),
+      startPatience,
+    );
     checkVersion(session.serverVersion);
     if (session.enabled) return remoteCache(client);
     if (session.mode !== 'no-cache') {
@@ -101,7 +109,7 @@ function remoteCache(client) {
     async retrieve(hash, cacheDirectory) {
       try {
         return await toNx(
-          await client.call('retrieve', { hash, cacheDirectory }),
+          await client.call('retrieve', { hash, cacheDirectory }, patience),
         );
       } catch (err) {
         complain('reading from', err);
@@ -116,7 +124,7 @@ function remoteCache(client) {
           terminalOutput,
           async (output) => {
             const params = { hash, cacheDirectory, code, ...output };
-            return (await client.call('store', params)).queued;
+            return (await client.call('store', params, patience)).queued;
           },
         );
       } catch (err) {
@@ -155,7 +163,16 @@ async function toNx(hit) {
   let { terminalOutput } = hit;
   if (terminalOutputPath !== undefined) {
     terminalOutput = await fs.readFile(terminalOutputPath, 'utf8');
-    await fs.rm(terminalOutputPath, { force: true });
+    await remove(terminalOutputPath);
+    // The folder that the server works in, if this was the last file in it.
+    await fs.rmdir(path.dirname(terminalOutputPath)).catch(() => {});
+  }
+  if (
+    !Number.isInteger(code) ||
+    typeof terminalOutput !== 'string' ||
+    typeof outputsPath !== 'string'
+  ) {
+    throw new Error('the cache process has answered with something else');
   }
   return { code, terminalOutput, outputsPath, size };
 }
@@ -173,19 +190,27 @@ async function withOutput(cacheDirectory, terminalOutput, use) {
   if (Buffer.byteLength(terminalOutput) <= inlineTerminalOutput) {
     return use({ terminalOutput });
   }
-  // Beside the result, where there is space for it.
-  const directory = path.join(cacheDirectory, '.nx-azure-cache');
+  // Beside the result, where there is space for it. Not in the folder that the
+  // server works in: it removes that when it leaves it.
   const terminalOutputPath = path.join(
-    directory,
-    `${randomUUID()}.terminalOutput`,
+    cacheDirectory,
+    `.nx-azure-cache-${randomUUID()}`,
   );
   try {
-    await fs.mkdir(directory, { recursive: true });
     await fs.writeFile(terminalOutputPath, terminalOutput, { mode: 0o600 });
     return await use({ terminalOutputPath });
   } finally {
-    await fs.rm(terminalOutputPath, { force: true });
+    await remove(terminalOutputPath);
   }
+}
+
+/**
+ * Removes a file. One that cannot be removed costs space, not correctness.
+ *
+ * @param {string} file
+ */
+async function remove(file) {
+  await fs.rm(file, { force: true }).catch(() => {});
 }
 
 /** @param {unknown} err */

@@ -19,12 +19,12 @@ function notice(kind, text) {
 }
 
 function flush() {
-  const lines = [...notices.values()].map(
-    (text) => `nx-azure-cache: ${text.replace(/\s+/g, ' ')}\n`,
+  const lines = [...notices.values()].map((text) =>
+    `nx-azure-cache: ${text}`.replace(/[\s\p{Cc}]+/gu, ' ').trim(),
   );
   try {
     // In an exit listener only what is synchronous still happens.
-    fs.writeSync(2, lines.join(''));
+    fs.writeSync(2, `${lines.join('\n')}\n`);
   } catch {
     // stderr is closed: nobody is there to be told.
   }

@@ -1,0 +1,276 @@
+'use strict';
+
+// Terminal output above 262,144 bytes travels as a file; nobody else sees that.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { describe, test } = require('node:test');
+const {
+  assertOneLine,
+  fakeServer,
+  play,
+  temporaryFolder,
+} = require('./testing/world');
+
+/** @import { TestContext } from 'node:test' */
+
+/** @typedef {{ how: 'text' | 'file', bytes: number, mode?: number }} Travelled */
+
+/**
+ * A server that keeps what it is told to store in a folder, and sends it back
+ * in the form in which it came. It notes how that was.
+ *
+ * @param {TestContext} t
+ */
+function keeper(t) {
+  const folder = temporaryFolder(t);
+  const binary = fakeServer(
+    t,
+    (server, folder) => {
+      const fs = require('node:fs');
+      const path = require('node:path');
+      server.on('store', (params, answer) => {
+        const { hash, terminalOutput, terminalOutputPath: file } = params;
+        const text = terminalOutput ?? fs.readFileSync(file, 'utf8');
+        fs.writeFileSync(path.join(folder, hash), text);
+        const how = file === undefined ? 'text' : 'file';
+        const bytes = Buffer.byteLength(text);
+        const mode = file && fs.statSync(file).mode & 0o777;
+        fs.writeFileSync(
+          path.join(folder, `${hash}.json`),
+          JSON.stringify({ how, bytes, mode }),
+        );
+        answer.result({ queued: true, reason: '' });
+      });
+      server.on('retrieve', ({ hash, cacheDirectory }, answer) => {
+        const text = fs.readFileSync(path.join(folder, hash), 'utf8');
+        const outputsPath = path.join(cacheDirectory, hash);
+        const hit = { code: 0, outputsPath, size: 1 };
+        if (Buffer.byteLength(text) <= 262_144) {
+          answer.result({ ...hit, terminalOutput: text });
+          return;
+        }
+        const aside = path.join(cacheDirectory, '.nx-azure-cache');
+        fs.mkdirSync(aside, { recursive: true });
+        const file = path.join(aside, `${hash}.terminalOutput`);
+        fs.writeFileSync(file, text);
+        answer.result({ ...hit, terminalOutputPath: file });
+      });
+    },
+    folder,
+  );
+  return {
+    binary,
+    /** @returns {Travelled} */
+    travelled: (/** @type {string} */ hash) =>
+      JSON.parse(fs.readFileSync(path.join(folder, `${hash}.json`), 'utf8')),
+  };
+}
+
+describe('terminal output', { concurrency: 3 }, () => {
+  /** @type {Record<string, [text: string, times: number, end: string]>} */
+  const texts = {
+    'no bytes': ['', 0, ''],
+    '1 byte': ['x', 1, ''],
+    '262,143 bytes': ['x', 262_143, ''],
+    '262,144 bytes': ['x', 262_144, ''],
+    '262,145 bytes': ['x', 262_145, ''],
+    '262,144 bytes, fewer characters': ['x', 262_141, '€'],
+    '262,145 bytes, fewer characters': ['x', 262_142, '€'],
+    '262,144 bytes of emoji': ['😀', 65_536, ''],
+    '262,148 bytes of emoji': ['😀', 65_537, ''],
+    '5 MB of every kind': ['ü€😀\r\n\u001b[31m\0"\\', 300_000, '\uFEFF'],
+    'a byte order mark first': ['\uFEFFx', 200_000, ''],
+    'a lone surrogate': ['x', 10, '\uD800'],
+    'a lone surrogate in a file': ['x', 300_000, '\uD800'],
+  };
+  for (const [what, parts] of Object.entries(texts)) {
+    test(`${what} come back as they were`, async (t) => {
+      const { binary, travelled } = keeper(t);
+      const { report, lines } = await play(
+        t,
+        async ({ open, cacheDirectory }, [text, times, end]) => {
+          const terminalOutput = text.repeat(times) + end;
+          const cache = await open();
+          const stored = await cache.store(
+            'h',
+            cacheDirectory,
+            terminalOutput,
+            0,
+          );
+          const left = [...require('node:fs').readdirSync(cacheDirectory)];
+          const hit = await cache.retrieve('h', cacheDirectory);
+          left.push(...require('node:fs').readdirSync(cacheDirectory));
+          const same =
+            hit?.terminalOutput === Buffer.from(terminalOutput).toString();
+          const { outputsPath, ...others } = hit ?? {};
+          return {
+            ...{ stored, same, left, keys: Object.keys(others) },
+            isBesides: outputsPath === `${cacheDirectory}/h`,
+          };
+        },
+        { binary, args: parts },
+      );
+      assert.deepEqual(report, {
+        stored: true,
+        same: true,
+        left: [],
+        keys: ['code', 'terminalOutput', 'size'],
+        isBesides: true,
+      });
+      assert.deepEqual(lines, []);
+      const bytes = Buffer.byteLength(parts[0].repeat(parts[1]) + parts[2]);
+      const { how, ...others } = travelled('h');
+      assert.equal(others.bytes, bytes);
+      assert.equal(how, bytes > 262_144 ? 'file' : 'text');
+      // It may hold what nobody else may read.
+      if (how === 'file') assert.equal(others.mode, 0o600);
+    });
+  }
+
+  test('many at once leave nothing, whoever removes the folder', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      const fs = require('node:fs');
+      const path = require('node:path');
+      server.on('store', ({ cacheDirectory, terminalOutputPath }, answer) => {
+        const text = fs.readFileSync(terminalOutputPath, 'utf8');
+        answer.result({ queued: text.length === 300_000, reason: '' });
+        removing = path.join(cacheDirectory, '.nx-azure-cache');
+      });
+      // As the server does when it leaves the folder.
+      let removing = '';
+      const remove = () => {
+        try {
+          for (let i = 0; removing && i < 100; i++) fs.rmdirSync(removing);
+        } catch {}
+        setImmediate(remove);
+      };
+      remove();
+    });
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const cache = await open();
+        const text = 'x'.repeat(300_000);
+        const answers = new Set();
+        for (let round = 0; round < 60; round++) {
+          const stored = Array.from({ length: 3 }, (_, i) =>
+            cache.store(`h${i}`, cacheDirectory, text, 0),
+          );
+          for (const answer of await Promise.all(stored)) answers.add(answer);
+        }
+        const left = require('node:fs').readdirSync(cacheDirectory);
+        return { answers: [...answers], left };
+      },
+      { binary },
+    );
+    assert.deepEqual(report, { answers: [true], left: [] });
+    assert.deepEqual(lines, []);
+  });
+
+  test('a large text leaves nothing when the server dies', async (t) => {
+    const binary = fakeServer(t, (server) =>
+      server.on('store', () => process.exit(1)),
+    );
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const cache = await open();
+        const text = 'x'.repeat(300_000);
+        return {
+          answers: [
+            await cache.store('h', cacheDirectory, text, 0),
+            await cache.store('h', cacheDirectory, text, 0),
+          ],
+          left: require('node:fs').readdirSync(cacheDirectory),
+        };
+      },
+      { binary },
+    );
+    assert.deepEqual(report, { answers: [false, false], left: [] });
+    assertOneLine(lines, 'ended with exit code 1');
+  });
+
+  test('the folder of others stays', async (t) => {
+    const { binary } = keeper(t);
+    const { report } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const fs = require('node:fs');
+        const aside = `${cacheDirectory}/.nx-azure-cache`;
+        fs.mkdirSync(`${aside}/other`, { recursive: true });
+        const cache = await open();
+        const text = 'x'.repeat(300_000);
+        await cache.store('h', cacheDirectory, text, 0);
+        await cache.retrieve('h', cacheDirectory);
+        return fs.readdirSync(aside);
+      },
+      { binary },
+    );
+    assert.deepEqual(report, ['other']);
+  });
+
+  test('no file can be written: the result is not stored', async (t) => {
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const missing = `${cacheDirectory}/missing`;
+        const cache = await open();
+        return [
+          await cache.store('h', missing, 'x'.repeat(300_000), 0),
+          await cache.store('h', missing, 'short', 0),
+        ];
+      },
+      { binary: fakeServer(t) },
+    );
+    assert.deepEqual(report, [false, true]);
+    assertOneLine(lines, 'writing to the remote cache failed', 'ENOENT');
+  });
+
+  for (const [what, output] of Object.entries({
+    'a file that has vanished': '/nowhere/text',
+    'a folder': '/',
+    'no path': 5,
+  })) {
+    test(`${what} as terminal output is a miss`, async (t) => {
+      const binary = fakeServer(
+        t,
+        (server, terminalOutputPath) =>
+          server.on('retrieve', (_, answer) =>
+            answer.result({
+              ...{ code: 0, outputsPath: '/x', size: 1 },
+              terminalOutputPath,
+            }),
+          ),
+        output,
+      );
+      const { report, lines } = await play(
+        t,
+        async ({ open, cacheDirectory }) =>
+          (await open()).retrieve('h', cacheDirectory),
+        { binary },
+      );
+      assert.equal(report, null);
+      assertOneLine(lines, 'reading from the remote cache failed');
+    });
+  }
+
+  for (const text of [undefined, null, 5]) {
+    test(`${text} instead of a text does not hurt`, async (t) => {
+      const { report, lines } = await play(
+        t,
+        async ({ open, cacheDirectory }, text) =>
+          (await open()).store(
+            'h',
+            cacheDirectory,
+            /** @type {any} */ (text),
+            0,
+          ),
+        { binary: fakeServer(t), args: text },
+      );
+      assert.equal(report, false);
+      assertOneLine(lines);
+    });
+  }
+});

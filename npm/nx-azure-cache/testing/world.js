@@ -1,0 +1,296 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { spawn } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { setTimeout: sleep } = require('node:timers/promises');
+
+/** @import { TestContext } from 'node:test' */
+/** @import { RemoteCache } from '../index' */
+/** @import { FakeServer } from './fake-server' */
+
+/** The shim, and the repository it is in. */
+const shim = path.join(__dirname, '..');
+const root = path.join(shim, '..', '..');
+
+/** No process of a test lives longer; milliseconds. */
+const limit = 60_000;
+
+/**
+ * Makes a temporary folder that is removed after the test.
+ *
+ * @param {{ after: (task: () => unknown) => void }} t
+ */
+function temporaryFolder(t) {
+  const folder = fs.mkdtempSync(
+    path.join(fs.realpathSync(os.tmpdir()), 'nx-azure-cache-shim-'),
+  );
+  t.after(() =>
+    fs.rmSync(folder, { recursive: true, force: true, maxRetries: 3 }),
+  );
+  return folder;
+}
+
+/**
+ * @param {string} file
+ * @param {string} text
+ */
+function writeExecutable(file, text) {
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(file, text, { mode: 0o755 });
+}
+
+/**
+ * Makes an executable that plays the server. `script` is what is special about
+ * it; it runs in that process, so it sees nothing of the test but `args`.
+ *
+ * @template [A=undefined]
+ * @param {TestContext} t
+ * @param {(server: FakeServer, args: A) => void} [script]
+ * @param {A} [args]
+ */
+function fakeServer(t, script = () => {}, args) {
+  const file = path.join(temporaryFolder(t), 'fake-server');
+  writeExecutable(
+    file,
+    `#!${process.execPath}
+      require('node:fs').appendFileSync(__filename + '.pids', process.pid + ' ');
+      const { FakeServer } = require(${JSON.stringify(path.join(__dirname, 'fake-server'))});
+      const server = new FakeServer();
+      server.start();
+      (${script})(server, ${JSON.stringify(args)});`,
+  );
+  return file;
+}
+
+/**
+ * @param {string} binary one of `fakeServer`
+ * @returns {number[]} of the processes that ran it
+ */
+function pids(binary) {
+  const file = `${binary}.pids`;
+  if (!fs.existsSync(file)) return [];
+  return fs.readFileSync(file, 'utf8').trim().split(' ').map(Number);
+}
+
+/**
+ * Whether a process runs. One that has ended, and that nobody has asked for its
+ * exit code yet, does not; kill(pid, 0) would find it.
+ *
+ * @param {number} pid
+ */
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    if (process.platform !== 'linux') return true;
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.split(') ').at(-1)?.[0] !== 'Z';
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Waits until a process is gone: no orphans.
+ *
+ * @param {number} pid
+ */
+async function assertGone(pid) {
+  for (let waited = 0; isAlive(pid); waited += 20) {
+    assert.ok(waited < 5_000, `process ${pid} still runs`);
+    await sleep(20);
+  }
+}
+
+/** The modules that the shim needs. */
+const installed = {
+  nx: path.join(root, 'node_modules', 'nx'),
+  'vscode-jsonrpc': path.join(root, 'node_modules', 'vscode-jsonrpc'),
+};
+
+/**
+ * Copies what ships of the shim to where it finds only the given modules, and
+ * resolves to its folder.
+ *
+ * @param {TestContext} t
+ * @param {Record<string, string>} modules paths by name
+ * @param {object} [manifest] what is changed in package.json
+ */
+function copyShim(t, modules, manifest = {}) {
+  const original = require('../package.json');
+  const folder = path.join(temporaryFolder(t), 'node_modules', original.name);
+  for (const file of original.files) {
+    fs.cpSync(path.join(shim, file), path.join(folder, file), {
+      recursive: true,
+    });
+  }
+  fs.writeFileSync(
+    path.join(folder, 'package.json'),
+    JSON.stringify({ ...original, ...manifest }),
+  );
+  for (const [name, target] of Object.entries(modules)) {
+    fs.symlinkSync(target, path.join(folder, '..', name));
+  }
+  return folder;
+}
+
+/**
+ * What a script sees that plays Nx.
+ *
+ * @typedef {object} Nx
+ * @property {() => Promise<RemoteCache | null>} getRemoteCache
+ * @property {() => Promise<RemoteCache>} open getRemoteCache that must find one
+ * @property {string} cacheDirectory
+ * @property {string} shim the path of the folder of index.js
+ */
+
+/**
+ * @typedef {object} Options
+ * @property {string} [binary] NX_AZURE_CACHE_BINARY
+ * @property {NodeJS.ProcessEnv} [env] added
+ * @property {string | null} [nxJson] its text; null: there is none
+ * @property {string} [folder] of index.js
+ * @property {string} [workspace]
+ * @property {number} [exit] the process ends with process.exit of it; default:
+ *   by itself
+ */
+
+/**
+ * Runs a script that plays Nx in a process of its own, and resolves to what it
+ * did. Whatever happens in it, it must end promptly with the exit code it
+ * would have without a cache, must not write to stdout, and must leave no
+ * child behind.
+ *
+ * @template R
+ * @template [A=undefined]
+ * @param {TestContext} t
+ * @param {(nx: Nx, args: A) => Promise<R>} script runs in that process, so it
+ *   sees nothing of the test but `args`
+ * @param {Options & { args?: A }} [options]
+ */
+async function play(
+  t,
+  script,
+  {
+    args,
+    binary,
+    env = {},
+    nxJson = '{}',
+    folder = shim,
+    workspace = temporaryFolder(t),
+    exit,
+  } = {},
+) {
+  if (nxJson !== null) {
+    fs.writeFileSync(path.join(workspace, 'nx.json'), nxJson);
+  }
+  const cacheDirectory = path.join(workspace, '.nx', 'cache');
+  fs.mkdirSync(cacheDirectory, { recursive: true });
+  const main = path.join(workspace, 'nx.js');
+  fs.writeFileSync(
+    main,
+    `'use strict';
+    const { getRemoteCache } = require(${JSON.stringify(path.join(folder, 'index.js'))});
+    const nx = {
+      getRemoteCache,
+      open: async () => {
+        const cache = await getRemoteCache();
+        if (!cache) throw new Error('there is no remote cache');
+        return cache;
+      },
+      cacheDirectory: ${JSON.stringify(cacheDirectory)},
+      shim: ${JSON.stringify(folder)},
+    };
+    (async () => {
+      const report = await (${script})(nx, ${JSON.stringify(args)});
+      require('node:fs').writeSync(1, JSON.stringify({ report }));
+      ${exit === undefined ? '' : `process.exit(${exit});`}
+    })();`,
+  );
+  const child = spawn(
+    process.execPath,
+    ['--unhandled-rejections=strict', main],
+    {
+      cwd: workspace,
+      env: environment(workspace, {
+        ...(binary && { NX_AZURE_CACHE_BINARY: binary }),
+        ...env,
+      }),
+      timeout: limit,
+      killSignal: 'SIGKILL',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+  const started = performance.now();
+  let stdout = '';
+  let stderr = '';
+  let reported = Infinity;
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    reported = performance.now();
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    stderr += text;
+  });
+  const [code, signal] = await new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (...how) => resolve(how));
+  });
+  const ended = performance.now();
+
+  assert.equal(signal, null, `killed by ${signal}: ${stderr}`);
+  // An empty stdout is F01: the loop has run dry, and what comes after an
+  // `await` has never run.
+  assert.notEqual(stdout, '', `the script has not come to its end: ${stderr}`);
+  /** @type {{ report: R }} */
+  const { report } = JSON.parse(stdout); // which fails if there is more
+  assert.equal(code, exit ?? 0, stderr);
+  assert.ok(ended - reported < 3_000, 'the process does not end by itself');
+  for (const pid of binary ? pids(binary) : []) await assertGone(pid);
+  const lines = stderr.split('\n').slice(0, -1);
+  return { report, lines, stderr, took: ended - started };
+}
+
+/**
+ * The environment of a process, with nothing in it of what the tests run in.
+ *
+ * @param {string} workspace
+ * @param {NodeJS.ProcessEnv} env added
+ */
+function environment(workspace, env) {
+  const { PATH, HOME, TMPDIR, TEMP, SYSTEMROOT } = process.env;
+  return {
+    ...{ PATH, HOME, TMPDIR, TEMP, SYSTEMROOT },
+    NX_WORKSPACE_ROOT_PATH: workspace,
+    ...env,
+  };
+}
+
+/**
+ * Asserts that there is one line on stderr, and that it says something.
+ *
+ * @param {string[]} lines
+ * @param {...(string | RegExp)} says
+ */
+function assertOneLine(lines, ...says) {
+  assert.equal(lines.length, 1, lines.join('\n') || 'there is no line');
+  assert.ok(lines[0].startsWith('nx-azure-cache: '), lines[0]);
+  for (const it of says) {
+    if (typeof it === 'string') assert.ok(lines[0].includes(it), lines[0]);
+    else assert.match(lines[0], it);
+  }
+}
+
+exports.assertOneLine = assertOneLine;
+exports.copyShim = copyShim;
+exports.environment = environment;
+exports.fakeServer = fakeServer;
+exports.installed = installed;
+exports.pids = pids;
+exports.play = play;
+exports.root = root;
+exports.shim = shim;
+exports.temporaryFolder = temporaryFolder;
+exports.writeExecutable = writeExecutable;
