@@ -114,8 +114,8 @@
 //
 //	-32600  initialize came twice, or a request came after shutdown
 //	-32601  unknown method
-//	-32602  params missing, of the wrong shape, or with a field nobody knows
-//	        (those of shutdown are ignored)
+//	-32602  params missing or of the wrong shape; in retrieve and store also a
+//	        field nobody knows, which initialize ignores. shutdown ignores params
 //	-32603  a bug of the server
 //	-32002  retrieve or store came before initialize was answered
 //	-32800  cancelled by the client

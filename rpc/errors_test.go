@@ -109,7 +109,6 @@ func TestInvalidParams(t *testing.T) {
 		"no version of the protocol":           {"initialize", initialize.with("protocolVersion", missing), "protocolVersion"},
 		"a relative workspaceRoot":             {"initialize", initialize.with("workspaceRoot", "src"), `workspaceRoot is "src"`},
 		"no workspaceRoot":                     {"initialize", initialize.with("workspaceRoot", missing), "workspaceRoot"},
-		"an unknown field of initialize":       {"initialize", initialize.with("color", "red"), `"color"`},
 		"a string for ci":                      {"initialize", initialize.with("ci", "true"), "ci"},
 		"a string for processId":               {"initialize", initialize.with("processId", "1"), "processId"},
 		"retrieve without params":              {"retrieve", nil, "hash"},

@@ -48,6 +48,17 @@ func TestInitialize(t *testing.T) {
 	}
 }
 
+func TestInitializeIgnoresFieldsOfANewerClient(t *testing.T) {
+	c := start(t, session(rpc.Session{Reason: "off"}))
+	params := initializeParams(t)
+	params["color"] = "red"
+	var got rpc.InitializeResult
+	c.call("initialize", params, &got)
+	if got.Reason != "off" {
+		t.Errorf("got %+v, want the session's reason", got)
+	}
+}
+
 func TestWarningsComeBeforeTheResult(t *testing.T) {
 	c := start(t, session(rpc.Session{Warnings: []string{"first", "second"}}))
 	c.initialize()

@@ -27,7 +27,7 @@ type InitializeParams struct {
 
 func (p *InitializeParams) check() error {
 	if p.ProtocolVersion != ProtocolVersion {
-		return fmt.Errorf("protocolVersion is %d; this server speaks %d", p.ProtocolVersion, ProtocolVersion)
+		return fmt.Errorf("protocolVersion is %d; this server speaks %d: install again, so that package and binary are of one version", p.ProtocolVersion, ProtocolVersion)
 	}
 	return checkPath("workspaceRoot", p.WorkspaceRoot)
 }

@@ -46,9 +46,11 @@ type Session struct {
 func Serve(ctx context.Context, stream io.ReadWriteCloser, options Options) error {
 	s := &server{options: options, running: make(map[jsonrpc2.ID]context.CancelFunc)}
 	s.methods = map[string]method{
-		"initialize": handle(s.initialize),
-		"retrieve":   handle(s.retrieve),
-		"store":      handle(s.store),
+		// A client of another version may know more fields; it is told the
+		// version that it does not expect, not that a field is unknown.
+		"initialize": handle(lenient, s.initialize),
+		"retrieve":   handle(strict, s.retrieve),
+		"store":      handle(strict, s.store),
 		"shutdown":   s.shutdown,
 	}
 	messages := newMessages(stream)
@@ -229,16 +231,24 @@ func (s *server) call(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc2.Re
 	return m(ctx, conn, params)
 }
 
+// Whether a method refuses fields it does not know.
+const (
+	strict  = true
+	lenient = false
+)
+
 // handle makes a method of a function with typed params.
 func handle[T any, P interface {
 	*T
 	check() error
-}](f func(context.Context, *jsonrpc2.Conn, P) (any, error)) method {
+}](strict bool, f func(context.Context, *jsonrpc2.Conn, P) (any, error)) method {
 	return func(ctx context.Context, conn *jsonrpc2.Conn, params json.RawMessage) (any, error) {
 		p := P(new(T))
 		if len(params) > 0 {
 			decoder := json.NewDecoder(bytes.NewReader(params))
-			decoder.DisallowUnknownFields()
+			if strict {
+				decoder.DisallowUnknownFields()
+			}
 			if err := decoder.Decode(p); err != nil {
 				return nil, protocolError(jsonrpc2.CodeInvalidParams, "params: %v", err)
 			}
