@@ -307,13 +307,16 @@ func (s *server) retrieve(ctx context.Context, _ *jsonrpc2.Conn, params *Retriev
 	if err != nil {
 		return nil, err
 	}
+	log := zerolog.Ctx(ctx).Debug().Str("hash", params.Hash)
 	hit, err := c.Retrieve(ctx, params.Hash, params.CacheDirectory)
 	if errors.Is(err, cache.ErrNotFound) {
+		log.Str("outcome", "miss").Msg("retrieve")
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, err // which names the hash
 	}
+	log.Str("outcome", "hit").Int64("bytes", hit.Size).Msg("retrieve")
 	result := RetrieveResult{Code: hit.Code, OutputsPath: hit.OutputsPath, Size: hit.Size}
 	if hit.TerminalOutput.Path != "" {
 		result.TerminalOutputPath = &hit.TerminalOutput.Path

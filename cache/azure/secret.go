@@ -41,6 +41,9 @@ func Shown(value string) string {
 // signatures finds what makes a SAS secret, wherever it stands.
 var signatures = regexp.MustCompile(`(?i)(\bsig=)[^&;\s"']+`)
 
+// rules are the lines that azidentity draws between the parts of an error.
+var rules = regexp.MustCompile(`-{4,}`)
+
 // scrubber returns a text on one line, without secrets. It is a function, so
 // that no format verb shows those it knows.
 type scrubber func(text string) string
@@ -62,6 +65,6 @@ func newScrubber(connectionString string) scrubber {
 			text = strings.ReplaceAll(text, secret, redacted)
 		}
 		text = signatures.ReplaceAllString(text, "${1}"+redacted)
-		return strings.Join(strings.Fields(text), " ")
+		return strings.Join(strings.Fields(rules.ReplaceAllString(text, "")), " ")
 	}
 }

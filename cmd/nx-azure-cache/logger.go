@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -32,7 +33,7 @@ func newLogger(w world) (zerolog.Logger, func() error, []string) {
 	default:
 		warnings = append(warnings, fmt.Sprintf("%s is %s; allowed are debug, info and warn", logVariable, azure.Shown(text)))
 	}
-	var out io.Writer = zerolog.ConsoleWriter{Out: w.stderr, NoColor: true}
+	var out io.Writer = zerolog.ConsoleWriter{Out: w.stderr, NoColor: true, TimeFormat: time.TimeOnly}
 	closeLog := func() error { return nil }
 	if path := strings.TrimSpace(w.getenv(logFileVariable)); path != "" {
 		file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
