@@ -185,7 +185,7 @@ func (c *Cache) store(ctx context.Context, task archive.Task, cacheDirectory str
 	defer discard(ctx, aside)
 
 	spool := newSpool(aside)
-	defer func() { _ = spool.close() }() // its file goes with aside anyway
+	defer func() { _ = spool.close() }() // what matters of it has been sent by then
 
 	if err := pack(cancelWriter{ctx, spool}, task, output, filepath.Join(cacheDirectory, task.Hash)); err != nil {
 		return err

@@ -5,6 +5,25 @@
 // them before the body. A result is restored beside its place, verified, and
 // only then renamed to <cacheDirectory>/<hash>, where Nx looks for it.
 //
+// # The blob
+//
+// The result of a task is the blob
+//
+//	<prefix>/v1/<scope>/<hash>
+//
+// where prefix is that of the configuration (none: the name begins with v1),
+// scope says who wrote it ([ScopeShared] in this version) and hash is Nx's. Its
+// body is an archive as package archive specifies it. Its metadata, written
+// with the same request, are
+//
+//	format   version of the archive's format: 1
+//	length   bytes of the body, decimal
+//	sha256   of the body, 64 hexadecimal digits in lower case
+//
+// Azure gives metadata names back in any letter case. A reader uses a blob only
+// if format is known and length and sha256 are right; the archive then names
+// the hash once more.
+//
 // # Data flow
 //
 //	retrieve  Blobs.Get → count and hash → unzstd → untar into an aside folder

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"hash"
 	"io"
 	"os"
@@ -65,9 +64,10 @@ func (s *spool) body() io.ReadSeeker {
 // sha256 is the digest of what was written, in hexadecimal.
 func (s *spool) sha256() string { return hex.EncodeToString(s.digest.Sum(nil)) }
 
+// close closes the file, which goes with the folder it is in.
 func (s *spool) close() error {
 	if s.file == nil {
 		return nil
 	}
-	return errors.Join(s.file.Close(), os.Remove(s.file.Name()))
+	return s.file.Close()
 }

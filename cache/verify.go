@@ -12,8 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 )
 
-// The names of a blob's metadata. Azure gives them back in any letter case,
-// and takes identifiers only.
+// The names of a blob's metadata, see doc.go.
 const (
 	metaFormat = "format" // archive.Format
 	metaLength = "length" // bytes of the body
@@ -23,7 +22,7 @@ const (
 // ErrDamaged is wrapped by the errors of [Cache.Retrieve] that say that the
 // stored entry itself is not to be used: truncated, altered, hostile, or made
 // by another version.
-var ErrDamaged = errors.New("stored entry is damaged")
+var ErrDamaged = errors.New("the stored entry cannot be used")
 
 func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrDamaged}, args...)...)

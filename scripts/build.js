@@ -29,6 +29,7 @@ const isShipped = (/** @type {string} */ file) => !file.endsWith('.test.js');
  * @returns {Promise<string>} the folder of the packages
  */
 async function build({ all = false, issuers, out = 'dist/npm' } = {}) {
+  if (issuers) await checkIssuers(issuers);
   const folder = path.resolve(root, out);
   fs.rmSync(folder, { recursive: true, force: true });
   const targets = platforms.filter(
@@ -45,6 +46,17 @@ async function build({ all = false, issuers, out = 'dist/npm' } = {}) {
   buildMainPackage(folder);
   buildAliasPackage(folder);
   return folder;
+}
+
+/**
+ * Without this an empty file would build binaries that trust the development
+ * issuer, and a broken one binaries that trust nobody.
+ *
+ * @param {string} issuers path of a JWKS
+ */
+async function checkIssuers(issuers) {
+  const file = path.resolve(issuers);
+  await run('go', ['run', './cmd/nx-azure-license', 'check-issuers', file]);
 }
 
 /** @param {Platform} platform */

@@ -188,6 +188,19 @@ test('the tarballs hold what is needed and no tests', async () => {
   }
 });
 
+for (const [name, content] of Object.entries({
+  empty: '',
+  broken: '{"keys":[{}]}',
+})) {
+  test(`no release is built with an ${name} file of issuers`, async () => {
+    const issuers = path.join(temporary, `${name}.json`);
+    fs.writeFileSync(issuers, content);
+    const out = path.join(temporary, 'not-built');
+    await assert.rejects(build({ issuers, out }), /\.json/);
+    assert.ok(!fs.existsSync(out));
+  });
+}
+
 test('a release build trusts its issuers and not the development issuer', async () => {
   const key = path.join(temporary, 'key.json');
   const { stdout: jwks } = await run('go', [

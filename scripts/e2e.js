@@ -27,9 +27,9 @@ const installs = {
 async function main() {
   await install();
   const patterns = process.argv.slice(2);
-  const files = testFiles('scripts/e2e', (file) =>
-    patterns.every((pattern) => file.includes(pattern)),
-  );
+  const isMeant = (/** @type {string} */ file) =>
+    patterns.length === 0 || patterns.some((text) => file.includes(text));
+  const files = testFiles('scripts/e2e', isMeant);
   const [azurite, verdaccio] = await Promise.all([
     startAzurite(),
     startVerdaccio(),

@@ -18,6 +18,7 @@ const staticcheck = 'honnef.co/go/tools/cmd/staticcheck@v0.8.2';
 const steps = {
   async lint() {
     await gofmt();
+    await show('go', ['mod', 'tidy', '-diff']);
     await show('go', ['vet', './...']);
     await show('go', ['run', staticcheck, './...']);
     for (const GOOS of ['windows', 'darwin']) {
@@ -32,11 +33,12 @@ const steps = {
     const { connectionString } = await startAzurite();
     const container = 'gotest';
     await createContainer(connectionString, container);
-    // With these set, the suite over Azurite is not skipped.
-    await show('go', ['test', '-race', '-count=1', './...'], {
+    const env = {
       NX_AZURE_CACHE_TEST_AZURITE: connectionString,
       NX_AZURE_CACHE_TEST_CONTAINER: container,
-    });
+    };
+    await show('go', ['test', '-race', '-count=1', './...'], env);
+    await notSkipped(env);
   },
 
   async js() {
@@ -52,6 +54,19 @@ const steps = {
 
 /** The end-to-end tests need what scripts/e2e.js sets up. */
 const isNotE2e = (/** @type {string} */ file) => !file.startsWith('e2e');
+
+/**
+ * Without Azurite its tests are skipped, and look like tests that pass.
+ *
+ * @param {NodeJS.ProcessEnv} env
+ */
+async function notSkipped(env) {
+  const args = ['test', '-v', '-run', 'Azurite', './cache/azure'];
+  const { stdout } = await run('go', args, { env: { ...process.env, ...env } });
+  if (/^\s*--- SKIP/m.test(stdout) || !/^--- PASS/m.test(stdout)) {
+    throw new Error(`the tests over Azurite were skipped:\n${stdout}`);
+  }
+}
 
 /** gofmt succeeds whatever it finds. */
 async function gofmt() {

@@ -280,7 +280,10 @@ func (u *unpacker) place(header *tar.Header) (string, error) {
 	if header.Typeflag == tar.TypeDir {
 		name = strings.TrimSuffix(name, "/")
 	}
-	if !fs.ValidPath(name) || !filepath.IsLocal(filepath.FromSlash(name)) {
+	if fs.ValidPath(name) && !filepath.IsLocal(filepath.FromSlash(name)) {
+		return "", refused("this platform cannot hold the name %q", header.Name)
+	}
+	if !fs.ValidPath(name) {
 		return "", refused("%q is not a name inside the outputs", header.Name)
 	}
 	if name != outputsName && !strings.HasPrefix(name, outputsName+"/") {

@@ -39,7 +39,7 @@ var _ cache.Blobs = (*Container)(nil)
 // option is wrong.
 func Open(options Options) (*Container, error) {
 	if err := CheckContainer(options.Container); err != nil {
-		return nil, fmt.Errorf("container %w", err)
+		return nil, fmt.Errorf("container: %w", err)
 	}
 	clientOptions := &blockblob.ClientOptions{ClientOptions: clientOptions(options.Transport)}
 	if options.ConnectionString != "" {
@@ -67,11 +67,11 @@ func openCredential(options Options, clientOptions *blockblob.ClientOptions) (*C
 	endpoint := strings.TrimRight(options.Endpoint, "/")
 	if endpoint == "" {
 		if err := CheckAccountName(options.AccountName); err != nil {
-			return nil, fmt.Errorf("accountName %w", err)
+			return nil, fmt.Errorf("accountName: %w", err)
 		}
 		endpoint = "https://" + options.AccountName + ".blob.core.windows.net"
 	} else if err := CheckEndpoint(endpoint); err != nil {
-		return nil, fmt.Errorf("endpoint %w", err)
+		return nil, fmt.Errorf("endpoint: %w", err)
 	}
 	credential := options.Credential
 	if credential == nil {

@@ -14,9 +14,9 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 )
 
-// translate turns an error of the SDK into one of package cache. Every error
-// leaves this package through it: nothing above knows a status code, and no
-// error holds a secret.
+// translate turns an error of the SDK into one of package cache. Every error of
+// a request goes through it: nothing above knows a status code, and no error
+// holds a secret.
 func (c *Container) translate(ctx context.Context, operation, name string, err error) error {
 	// Not errors.Is(err, context.DeadlineExceeded): the time limits of a dial or
 	// an answer say that of themselves.

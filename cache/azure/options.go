@@ -1,7 +1,7 @@
 package azure
 
 import (
-	"fmt"
+	"errors"
 	"net/url"
 	"regexp"
 
@@ -37,10 +37,13 @@ var (
 	containerNames = regexp.MustCompile(`^[a-z0-9](-?[a-z0-9])+$`)
 )
 
+// The Check functions return the rule that a setting breaks, without the value:
+// it may be a secret in the wrong place, and who shows it decides how.
+
 // CheckAccountName returns an error unless name can be that of a storage account.
 func CheckAccountName(name string) error {
 	if !accountNames.MatchString(name) {
-		return fmt.Errorf("is %s; an account's name has 3 to 24 lower-case letters and digits", Shown(name))
+		return errors.New("an account's name has 3 to 24 lower-case letters and digits")
 	}
 	return nil
 }
@@ -48,7 +51,7 @@ func CheckAccountName(name string) error {
 // CheckContainer returns an error unless name can be that of a container.
 func CheckContainer(name string) error {
 	if len(name) < 3 || len(name) > 63 || !containerNames.MatchString(name) {
-		return fmt.Errorf("is %s; a container's name has 3 to 63 lower-case letters, digits and single hyphens", Shown(name))
+		return errors.New("a container's name has 3 to 63 lower-case letters, digits and single hyphens")
 	}
 	return nil
 }
@@ -60,12 +63,11 @@ func CheckEndpoint(endpoint string) error {
 	u, err := url.Parse(endpoint)
 	switch {
 	case err != nil || u.Hostname() == "":
-		return fmt.Errorf("is not a URL; %s", want)
+		return errors.New("it is not a URL; " + want)
 	case u.RawQuery != "" || u.ForceQuery || u.User != nil || u.Fragment != "":
-		// Not repeated: it may be a SAS.
-		return fmt.Errorf("has more than a host and a path; %s. A SAS belongs into AZURE_STORAGE_CONNECTION_STRING", want)
+		return errors.New("it has more than a host and a path; " + want + ". A SAS belongs into AZURE_STORAGE_CONNECTION_STRING")
 	case u.Scheme != "https":
-		return fmt.Errorf("is %s; %s", Shown(endpoint), want)
+		return errors.New("it is not https, and a token must not go in clear text; " + want)
 	}
 	return nil
 }

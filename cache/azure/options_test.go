@@ -73,7 +73,7 @@ func TestCheckEndpoint(t *testing.T) {
 		{"https://:443", "is not a URL"},
 		{"https://a b", "is not a URL"},
 		{"https://%zz", "is not a URL"},
-		{"http://account.blob.core.windows.net", `is "http://account.blob.core.windows.net"`}, // a token would go in clear text
+		{"http://account.blob.core.windows.net", "is not https"}, // a token would go in clear text
 		{"ftp://account.blob.core.windows.net", "an endpoint looks like"},
 		{"https://account.blob.core.windows.net?sp=rc&sig=secret", "AZURE_STORAGE_CONNECTION_STRING"},
 		{"https://account.blob.core.windows.net?", "more than a host and a path"},
@@ -141,17 +141,17 @@ func TestOpen(t *testing.T) {
 		{
 			name:    "no container",
 			options: azure.Options{AccountName: "account", Credential: signIn},
-			err:     `container is ""`,
+			err:     "container: a container's name",
 		},
 		{
 			name:    "nothing but a container",
 			options: azure.Options{Container: "results", Credential: signIn},
-			err:     `accountName is ""`,
+			err:     "accountName: an account's name",
 		},
 		{
 			name:    "an endpoint without TLS",
 			options: azure.Options{Container: "results", Endpoint: "http://account.blob.core.windows.net", Credential: signIn},
-			err:     "endpoint is",
+			err:     "endpoint: it is not https",
 		},
 		{
 			name:    "a key that is not base64",

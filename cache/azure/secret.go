@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
 )
 
@@ -24,19 +23,6 @@ func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // Reveal returns the text itself.
 func (s Secret) Reveal() string { return string(s) }
-
-// Foreign are characters of keys, client secrets, connection strings and SAS
-// that are in no other setting.
-const Foreign = "=;?&~"
-
-// Shown quotes a wrong value for an error, unless it may be a secret that
-// somebody put into the wrong place.
-func Shown(value string) string {
-	if len(value) > 63 || strings.ContainsAny(value, Foreign) {
-		return fmt.Sprintf("a text of %d characters", len(value))
-	}
-	return strconv.Quote(value)
-}
 
 // signatures finds what makes a SAS secret, wherever it stands.
 var signatures = regexp.MustCompile(`(?i)(\bsig=)[^&;\s"']+`)

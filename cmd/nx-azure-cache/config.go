@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
@@ -83,7 +84,7 @@ func readSettings(config json.RawMessage, ci bool, getenv func(string) string) (
 		container:        b.container,
 		accountName:      b.accountName,
 		endpoint:         b.endpoint,
-		prefix:           strings.Trim(b.prefix, "/"),
+		prefix:           b.prefix,
 		connectionString: azure.Secret(strings.TrimSpace(getenv(connectionVariable))),
 	}
 	if s.mode == cache.NoCache {
@@ -112,13 +113,13 @@ func readBlock(config json.RawMessage, wrong mistakes) (b block, warnings []stri
 		text, isText := keys[key].(string)
 		switch {
 		case !known:
-			warnings = append(warnings, fmt.Sprintf("%s has an unknown key %s, which is ignored; did you mean %s?",
-				inBlock, azure.Shown(key), nearest(key, fields)))
+			warnings = append(warnings, fmt.Sprintf("%s has an unknown key %s, which is ignored; %s",
+				inBlock, shown(key), suggest(key, slices.Sorted(maps.Keys(fields)))))
 		case !isText:
 			wrong.add(inKey(key), errors.New("must be a string"))
-		case strings.ContainsAny(text, azure.Foreign):
+		case strings.ContainsAny(text, foreign):
 			wrong.add(inKey(key), fmt.Errorf("is %s with one of %s in it, which no setting has; a connection string or SAS belongs in %s",
-				azure.Shown(text), azure.Foreign, connectionVariable))
+				shown(text), foreign, connectionVariable))
 		default:
 			*field = strings.TrimSpace(text)
 		}
@@ -126,15 +127,18 @@ func readBlock(config json.RawMessage, wrong mistakes) (b block, warnings []stri
 	return b, warnings
 }
 
-// nearest returns the known key that is most like key.
-func nearest(key string, fields map[string]*string) string {
-	key = strings.ToLower(key)
-	return slices.MinFunc(slices.Sorted(maps.Keys(fields)), func(a, b string) int {
-		return cmp.Compare(
-			levenshtein.ComputeDistance(key, strings.ToLower(a)),
-			levenshtein.ComputeDistance(key, strings.ToLower(b)),
-		)
-	})
+// suggest names the known key that is most like key, or all of them when none
+// is near enough to be meant.
+func suggest(key string, known []string) string {
+	distance := func(other string) int {
+		return levenshtein.ComputeDistance(strings.ToLower(key), strings.ToLower(other))
+	}
+	nearest := slices.MinFunc(known, func(a, b string) int { return cmp.Compare(distance(a), distance(b)) })
+	begins := key != "" && strings.HasPrefix(strings.ToLower(nearest), strings.ToLower(key))
+	if distance(nearest) > len(nearest)/3 && !begins {
+		return "known keys are " + strings.Join(known, ", ")
+	}
+	return "did you mean " + nearest + "?"
 }
 
 // chooseMode names the key or variable that holds an unknown mode: an unknown
@@ -153,7 +157,7 @@ func chooseMode(b block, ci bool, getenv func(string) string, wrong mistakes) ca
 	mode, ok := cache.ParseMode(text)
 	if !ok {
 		wrong.add(place, fmt.Errorf("is %s; allowed are %s, %s (or read) and %s",
-			azure.Shown(text), cache.ReadWrite, cache.ReadOnly, cache.NoCache))
+			shown(text), cache.ReadWrite, cache.ReadOnly, cache.NoCache))
 	}
 	return mode
 }
@@ -165,18 +169,39 @@ func (s settings) check(wrong mistakes) {
 	if s.container == "" {
 		wrong.add(inKey("container"), errors.New("is missing: name a container that exists"))
 	} else {
-		wrong.add(inKey("container"), azure.CheckContainer(s.container))
+		wrong.add(inKey("container"), explain(s.container, azure.CheckContainer))
 	}
 	switch {
 	case s.connectionString != "":
 	case s.endpoint != "":
-		wrong.add(inKey("endpoint"), azure.CheckEndpoint(s.endpoint))
+		wrong.add(inKey("endpoint"), explain(s.endpoint, azure.CheckEndpoint))
 	case s.accountName != "":
-		wrong.add(inKey("accountName"), azure.CheckAccountName(s.accountName))
+		wrong.add(inKey("accountName"), explain(s.accountName, azure.CheckAccountName))
 	case wrong[inKey("endpoint")] == nil: // else it is meant to be used
 		wrong.add(inKey("accountName"), fmt.Errorf("is missing: name the storage account, or set %s", connectionVariable))
 	}
 	if !cache.ValidPrefix(s.prefix) {
-		wrong.add(inKey("prefix"), fmt.Errorf("is %s; allowed are segments of letters, digits, \".\", \"_\" and \"-\" with \"/\" between them", azure.Shown(s.prefix)))
+		wrong.add(inKey("prefix"), fmt.Errorf("is %s; allowed are segments of letters, digits, \".\", \"_\" and \"-\" with \"/\" between them", shown(s.prefix)))
 	}
+}
+
+// explain adds a wrong value to the rule that it breaks.
+func explain(value string, check func(string) error) error {
+	if err := check(value); err != nil {
+		return fmt.Errorf("is %s; %w", shown(value), err)
+	}
+	return nil
+}
+
+// foreign are characters of keys, client secrets, connection strings and SAS
+// that are in no correct setting.
+const foreign = "=;?&~"
+
+// shown quotes a wrong value, unless it may be a secret that somebody put into
+// the wrong place.
+func shown(value string) string {
+	if len(value) > 63 || strings.ContainsAny(value, foreign) {
+		return fmt.Sprintf("a text of %d characters", len(value))
+	}
+	return strconv.Quote(value)
 }

@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 )
 
 // The variables of the log. It is for looking into trouble: what users should
@@ -31,7 +29,7 @@ func newLogger(w world) (zerolog.Logger, func() error, []string) {
 	case "info":
 		level = zerolog.InfoLevel
 	default:
-		warnings = append(warnings, fmt.Sprintf("%s is %s; allowed are debug, info and warn", logVariable, azure.Shown(text)))
+		warnings = append(warnings, fmt.Sprintf("%s is %s; allowed are debug, info and warn", logVariable, shown(text)))
 	}
 	var out io.Writer = zerolog.ConsoleWriter{Out: w.stderr, NoColor: true, TimeFormat: time.TimeOnly}
 	closeLog := func() error { return nil }

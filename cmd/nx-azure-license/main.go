@@ -36,7 +36,7 @@ licences with the private half, which never leaves the issuer.`,
 		SilenceUsage:      true, // it would bury the error
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	root.AddCommand(keygenCommand(), issueCommand(), inspectCommand())
+	root.AddCommand(keygenCommand(), checkIssuersCommand(), issueCommand(), inspectCommand())
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)

@@ -49,6 +49,40 @@ func keygen(t *testing.T, kid, issuer string) (key, issuers string) {
 	return key, issuers
 }
 
+func readFile(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestCheckIssuers(t *testing.T) {
+	_, issuers := keygen(t, "2026-a", "https://licences.example.com")
+	if got, want := mustExecute(t, "", "check-issuers", issuers), issuers+" is usable\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for name, content := range map[string]string{
+		"an empty file":      "", // a shell made it before keygen failed
+		"no keys":            `{"keys":[]}`,
+		"something else":     `{"key":"value"}`,
+		"a private key":      string(readFile(t, developmentKey)),
+		"no JSON at all":     "issuers",
+		"a truncated JWKS":   `{"keys":[{"kty":"OKP",`,
+		"a key without name": `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`,
+	} {
+		file := filepath.Join(t.TempDir(), "issuers.json")
+		if err := os.WriteFile(file, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		stdout, _, err := execute("", "check-issuers", file)
+		if err == nil || !strings.Contains(err.Error(), file) || stdout != "" {
+			t.Errorf("%s: got %q and %v, want only an error that names the file", name, stdout, err)
+		}
+	}
+}
+
 func TestRoundTrip(t *testing.T) {
 	key, issuers := keygen(t, "2026-a", "https://licences.example.com")
 	token := mustExecute(t, "", "issue", "--key", key, "--org", "Müller & Söhne", "--id", "L-7",

@@ -53,7 +53,7 @@ function binaryPath({
 function unsupported(platform, arch) {
   const names = Object.keys(platformPackages);
   if (names.length === 0) {
-    return 'this is a source checkout: run `npm run build`, or set NX_AZURE_CACHE_BINARY';
+    return 'this is a source checkout: set NX_AZURE_CACHE_BINARY to what `go build ./cmd/nx-azure-cache` makes';
   }
   const supported = names.map((name) => name.split('/')[1]).join(', ');
   return `there is no binary for ${platform}-${arch}; supported are ${supported}`;

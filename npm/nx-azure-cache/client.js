@@ -104,8 +104,8 @@ class Client {
    *
    * @param {string} method
    * @param {object} params
-   * @param {number} patience milliseconds without an answer to any call after
-   *   which the child is killed
+   * @param {number} patience milliseconds after which the child is killed, in
+   *   which no call begins and none is answered
    * @returns {Promise<any>}
    */
   async call(method, params, patience) {

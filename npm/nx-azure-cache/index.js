@@ -21,10 +21,12 @@ const protocolVersion = 1;
 const startPatience = 10_000;
 
 /**
- * The same for later calls: longer than the server's own limits for one of
- * them, but not for ever.
+ * The same for later calls: longer than a large result takes, but not for
+ * ever.
  */
 const patience = 600_000;
+
+const nonsense = 'the cache process has given an answer of another shape';
 
 /** Bytes of terminal output above which it travels as a file; see rpc/doc.go. */
 const inlineTerminalOutput = 256 * 1024;
@@ -62,7 +64,7 @@ async function open() {
       startPatience,
     );
     checkVersion(session.serverVersion);
-    if (session.enabled) return remoteCache(client);
+    if (session.enabled) return remoteCache(client, session.mode);
     if (session.mode !== 'no-cache') {
       notice('start', `the remote cache is off: ${session.reason}`);
     }
@@ -102,9 +104,10 @@ function checkVersion(serverVersion) {
 
 /**
  * @param {Client} client
+ * @param {string} mode
  * @returns {RemoteCache}
  */
-function remoteCache(client) {
+function remoteCache(client, mode) {
   return {
     async retrieve(hash, cacheDirectory) {
       try {
@@ -118,15 +121,19 @@ function remoteCache(client) {
     },
 
     async store(hash, cacheDirectory, terminalOutput, code) {
+      if (mode !== 'read-write') return false;
       try {
-        return await withOutput(
+        const { queued, reason } = await withOutput(
           cacheDirectory,
           terminalOutput,
-          async (output) => {
+          (output) => {
             const params = { hash, cacheDirectory, code, ...output };
-            return (await client.call('store', params, patience)).queued;
+            return client.call('store', params, patience);
           },
         );
+        // Nx ignores the answer; without a line nobody would ever know.
+        if (!queued) notice('not stored', `the result ${hash} ${reason}`);
+        return queued;
       } catch (err) {
         complain('writing to', err);
         return false;
@@ -159,6 +166,7 @@ function complain(doing, err) {
  */
 async function toNx(hit) {
   if (hit === null) return null;
+  if (typeof hit !== 'object') throw new Error(nonsense);
   const { code, outputsPath, size, terminalOutputPath } = hit;
   let { terminalOutput } = hit;
   if (terminalOutputPath !== undefined) {
@@ -172,7 +180,7 @@ async function toNx(hit) {
     typeof terminalOutput !== 'string' ||
     typeof outputsPath !== 'string'
   ) {
-    throw new Error('the cache process has answered with something else');
+    throw new Error(nonsense);
   }
   return { code, terminalOutput, outputsPath, size };
 }

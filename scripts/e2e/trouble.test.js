@@ -80,8 +80,26 @@ test('damaged results are not used', async (t) => {
   recorder.take();
   await assertUndisturbed(
     machine('b'),
-    /the remote cache failed, .*stored entry is damaged/,
+    /the remote cache failed, .*the stored entry cannot be used/,
   );
+});
+
+test('a result that cannot be stored costs a line', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  const a = machine('a');
+  fs.writeFileSync(
+    path.join(a.workspace, 'tools', 'build.js'),
+    `fs = require('node:fs');
+     fs.mkdirSync('dist/words', { recursive: true });
+     fs.symlinkSync('words/../words', 'dist/words/link');`,
+  );
+  const lines = await runNx(a, ['run', 'words:build']);
+  assert.equal(lines.length, 1);
+  assert.match(
+    lines[0],
+    /the result \d+ cannot be stored: .*dist\/words\/link.* goes up behind a name/,
+  );
+  assert.deepEqual(recorder.take(), ['GET 404']);
 });
 
 /** @type {{ name: string, script: string, line: RegExp }[]} */

@@ -24,7 +24,7 @@ let cleaning;
 /** Does it, once. */
 function cleanUp() {
   cleaning ??= (async () => {
-    endRunning();
+    await endRunning();
     while (tasks.length > 0) {
       try {
         await /** @type {() => unknown} */ (tasks.pop())();

@@ -1,6 +1,7 @@
 'use strict';
 
 const { spawn } = require('node:child_process');
+const { once } = require('node:events');
 const { root } = require('./root');
 
 /** @import { SpawnOptions } from 'node:child_process' */
@@ -13,8 +14,14 @@ const { root } = require('./root');
  * @property {number} took milliseconds
  */
 
-/** @type {Set<import('node:child_process').ChildProcess>} */
-const running = new Set();
+/**
+ * Every command is a process group of its own, so that it can be ended with
+ * all that it has started: npx starts Nx, which starts the tasks.
+ */
+const detached = process.platform !== 'win32';
+
+/** @type {Map<import('node:child_process').ChildProcess, Promise<unknown>>} until they end */
+const running = new Map();
 
 /**
  * Runs a command to its end and resolves to what it did, also when it fails.
@@ -37,13 +44,16 @@ function attempt(
     const options = {
       cwd,
       env,
-      timeout,
-      killSignal: 'SIGKILL',
+      detached,
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
       shell: process.platform === 'win32', // npm and npx are .cmd files there
     };
     const child = spawn(command, args, options);
-    running.add(child);
+    running.set(child, once(child, 'close'));
+    const timer = setTimeout(
+      () => kill(child, 'SIGKILL'),
+      timeout ?? 2 ** 31 - 1,
+    );
     let output = '';
     let stdout = '';
     child.stdout?.setEncoding('utf8').on('data', (text) => {
@@ -57,6 +67,7 @@ function attempt(
     });
     child.on('error', reject);
     child.on('close', (code) => {
+      clearTimeout(timer);
       running.delete(child);
       const took = performance.now() - started;
       resolve({ code: code ?? 128, output, stdout, took });
@@ -83,9 +94,29 @@ async function run(command, args, options) {
   return result;
 }
 
-/** Ends every command that still runs. */
-function endRunning() {
-  for (const child of running) child.kill('SIGTERM');
+/** Ends every command that still runs, with what it has started. */
+async function endRunning() {
+  const ended = [...running].map(async ([child, closed]) => {
+    kill(child, 'SIGTERM');
+    const timer = setTimeout(() => kill(child, 'SIGKILL'), 5000);
+    await closed.catch(() => {});
+    clearTimeout(timer);
+    kill(child, 'SIGKILL'); // what is left of its group
+  });
+  await Promise.all(ended);
+}
+
+/**
+ * @param {import('node:child_process').ChildProcess} child
+ * @param {NodeJS.Signals} signal
+ */
+function kill(child, signal) {
+  if (!child.pid) return;
+  try {
+    process.kill(detached ? -child.pid : child.pid, signal);
+  } catch {
+    // It has ended.
+  }
 }
 
 exports.attempt = attempt;

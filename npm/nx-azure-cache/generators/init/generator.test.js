@@ -389,7 +389,7 @@ test('valid values', async (t) => {
       'https://acc.blob.core.windows.net/',
       'https://127.0.0.1:10000/devstoreaccount1',
     ],
-    prefix: ['a', 'team-a/shop_1/v1.2', '..a', '...'],
+    prefix: ['a', 'team-a/shop_1/v1.2'],
     localMode: ['read-write', 'read-only', 'read', 'no-cache'],
     ciMode: ['read-write', 'read-only', 'read', 'no-cache'],
   };
@@ -469,6 +469,18 @@ test('invalid values are named, with what is allowed, and nothing is written', a
       );
       assert.deepEqual(tree.listChanges(), []);
     }
+  }
+});
+
+test('a value is judged as the binary judges it', async (t) => {
+  /** @type {{ key: string, value: string, valid: boolean }[]} */
+  const values = readJson('../../../../testdata/config/values.json');
+  assert.ok(values.length > 0);
+  for (const { key, value, valid } of values) {
+    const judged = init(workspace(t, {}), { [key]: value });
+    const what = `${key} ${value}`;
+    if (valid) await judged.catch((err) => assert.fail(`${what}: ${err}`));
+    else await assert.rejects(judged, { message: RegExp(key) }, what);
   }
 });
 

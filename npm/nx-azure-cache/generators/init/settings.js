@@ -34,8 +34,9 @@ const RULES = {
   },
   prefix: {
     allowed:
-      'names of letters, digits, ".", "_" and "-", separated by single slashes, none of them "." or ".."',
-    test: (value) => value.split('/').every(isSegment),
+      'at most 512 letters, digits, ".", "_" and "-" in names separated by single slashes, no name beginning with "."',
+    test: (value) =>
+      value.length <= 512 && /^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/.test(value),
   },
   localMode: MODE_RULE,
   ciMode: MODE_RULE,
@@ -43,11 +44,6 @@ const RULES = {
 
 const KEYS = /** @type {Key[]} */ (Object.keys(RULES));
 const DEFAULTS = { localMode: 'read-write', ciMode: 'read-write' };
-
-/** @param {string} name */
-function isSegment(name) {
-  return /^[\w.-]+$/.test(name) && name !== '.' && name !== '..';
-}
 
 /**
  * The value as an error may show it. Connection strings, SAS and keys are long or have one of these characters.
