@@ -38,6 +38,10 @@
 //     than 128 bytes for each entry allowed;
 //   - anything after the end of the tar.
 //
+// A platform may also not be able to hold a name that another made: Windows
+// refuses "a:b" or "CON", and where "A" and "a" are one name the second of them
+// is an error of the file system. Both readers leave nothing behind.
+//
 // A "\" in a name is read as "/", so that an archive made by a careless Windows
 // writer restores in folders (nx-remotecache issues of that kind: nx#29890);
 // [Write] never makes one.

@@ -69,7 +69,7 @@ func TestModesOnTheWire(t *testing.T) {
 	storage, connection := startStorage(t)
 	environment := env{license.Variable: readToken(t, "valid.jwt"), connectionVariable: connection}
 	const config = `{"container": "artifacts", "prefix": "team/app", "localMode": "read-write"}`
-	const blob = "/nxcache/artifactsteam/appv1/shared/1"
+	const blob = "/nxcache/artifacts/team/app/v1/shared/1"
 
 	s, _ := serveWith(t, environment)
 	s.initialize(config)

@@ -112,7 +112,7 @@ describe('binaryPath', () => {
   test('says what to do in a source checkout', () => {
     assert.throws(() => source.binaryPath({ env: {} }), {
       message:
-        'this is a source checkout: run `npm run build`, or set NX_AZURE_CACHE_BINARY',
+        'this is a source checkout: set NX_AZURE_CACHE_BINARY to what `go build ./cmd/nx-azure-cache` makes',
     });
   });
 

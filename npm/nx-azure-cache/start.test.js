@@ -51,7 +51,7 @@ describe('start', { concurrency: 3 }, () => {
   });
 
   test('a source checkout has no binary', (t) =>
-    assertOff(t, {}, 'this is a source checkout', 'npm run build'));
+    assertOff(t, {}, 'this is a source checkout', 'go build'));
 
   test('the binary does not exist', (t) =>
     assertOff(t, { binary: '/nowhere/x' }, 'cannot run /nowhere/x', 'ENOENT'));

@@ -118,12 +118,24 @@ describe('talk', { concurrency: 3 }, () => {
     assert.match(lines[1], /ended with exit code 1$/);
   });
 
-  test('a result that is not stored is no trouble', async (t) => {
+  test('a result that cannot be stored costs a line', async (t) => {
     const binary = fakeServer(t, (server) =>
       server.on('store', (_, answer) =>
-        answer.result({ queued: false, reason: 'the mode is read-only' }),
+        answer.result({ queued: false, reason: 'cannot be stored: a socket' }),
       ),
     );
+    const { report, lines } = await play(t, retrieveAndStore, { binary });
+    assert.deepEqual(report, nothing);
+    assertOneLine(lines, 'the result h cannot be stored: a socket');
+  });
+
+  test('in the mode read-only nothing is sent to be stored', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      server.on('initialize', (_, answer) =>
+        answer.result(server.hello({ mode: 'read-only' })),
+      );
+      server.on('store', (_, answer) => answer.error(1, 'store was called'));
+    });
     const { report, lines } = await play(t, retrieveAndStore, { binary });
     assert.deepEqual(report, nothing);
     assert.deepEqual(lines, []);

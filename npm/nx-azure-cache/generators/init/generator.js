@@ -146,7 +146,7 @@ function nextSteps(tree, block, env) {
   }
   if (!env.NX_POWERPACK_LICENSE && !tree.exists('.nx/powerpack/license.ini')) {
     steps.push(
-      'Set NX_POWERPACK_LICENSE to your licence, or save it as .nx/powerpack/license.ini: the cache is off without one.',
+      'Set NX_POWERPACK_LICENSE to your licence, or save it as .nx/powerpack/license.ini, which does not belong in git: the cache is off without one.',
     );
   }
   return steps;

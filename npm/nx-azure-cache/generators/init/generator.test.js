@@ -366,7 +366,7 @@ test('asks nothing without a terminal', (t) => {
       '',
       'Next steps:',
       '- Fill in "container" and "accountName" in the "azure" block of nx.json.',
-      '- Set NX_POWERPACK_LICENSE to your licence, or save it as .nx/powerpack/license.ini: the cache is off without one.',
+      '- Set NX_POWERPACK_LICENSE to your licence, or save it as .nx/powerpack/license.ini, which does not belong in git: the cache is off without one.',
     ),
   );
   const written = fs.readFileSync(path.join(root, 'nx.json'), 'utf8');
