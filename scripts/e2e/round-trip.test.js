@@ -126,7 +126,7 @@ for (const install of /** @type {const} */ (['alias', 'plain'])) {
     const result = await machine('a').run('npx', [
       ...['--no-install', 'nx-azure-cache', 'version'],
     ]);
-    assert.equal(result.output, `nx-azure-cache version ${version}\n`);
+    assert.equal(result.stdout, `nx-azure-cache version ${version}\n`);
     assert.equal(result.code, 0);
   });
 }
