@@ -19,7 +19,7 @@ import (
 )
 
 func TestStoreAndRetrieve(t *testing.T) {
-	dir := tempDir(t)
+	dir := cachetest.TempDir(t)
 	c := newCache(new(cachetest.Memory))
 	outputs(t, dir, "123", map[string]string{"dist/main.js": "1", "dist/lib/util.js": "22", "empty.txt": ""})
 	want := tree(t, filepath.Join(dir, "123"))
@@ -30,7 +30,7 @@ func TestStoreAndRetrieve(t *testing.T) {
 	}
 	checkNothingAside(t, dir)
 
-	other := filepath.Join(tempDir(t), "not", "there", "yet")
+	other := filepath.Join(cachetest.TempDir(t), "not", "there", "yet")
 	hit, err := c.Retrieve(t.Context(), "123", other)
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func TestStoreAndRetrieve(t *testing.T) {
 }
 
 func TestMiss(t *testing.T) {
-	dir := tempDir(t)
+	dir := cachetest.TempDir(t)
 	hit, err := newCache(new(cachetest.Memory)).Retrieve(t.Context(), "123", dir)
 	if hit != nil || !errors.Is(err, cache.ErrNotFound) {
 		t.Errorf("got %v, %v; want %v", hit, err, cache.ErrNotFound)
@@ -71,7 +71,7 @@ func TestBlobOfAResult(t *testing.T) {
 		{cache.Namespace{Prefix: "a/b.c", Scope: "main"}, "a/b.c/v1/main/123"},
 	} {
 		blobs := new(cachetest.Memory)
-		dir := tempDir(t)
+		dir := cachetest.TempDir(t)
 		outputs(t, dir, "123", map[string]string{"a": "1"})
 		c := cache.New(blobs, cache.ReadWrite, test.namespace)
 		store(t, c, "123", dir, 0, cache.TerminalOutput{})
@@ -95,9 +95,9 @@ func TestBlobOfAResult(t *testing.T) {
 func TestArchivesOfAllSizes(t *testing.T) {
 	for _, size := range []int{0, 1, 1<<20 - 4096, 1<<20 - 1024, 1 << 20, 1<<20 + 1, 5 << 20} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
-			dir := tempDir(t)
+			dir := cachetest.TempDir(t)
 			blobs := new(cachetest.Memory)
-			content := noise(3, size)
+			content := cachetest.Noise(3, size)
 			outputs(t, dir, "123", map[string]string{"noise": content})
 			store(t, newCache(blobs), "123", dir, 0, cache.TerminalOutput{})
 			if b, _ := blobs.Blob(blobName("123")); len(b.Content) < size {
@@ -105,7 +105,7 @@ func TestArchivesOfAllSizes(t *testing.T) {
 			}
 			checkNothingAside(t, dir)
 
-			other := tempDir(t)
+			other := cachetest.TempDir(t)
 			if _, err := newCache(blobs).Retrieve(t.Context(), "123", other); err != nil {
 				t.Fatal(err)
 			}
@@ -129,10 +129,10 @@ func TestTerminalOutput(t *testing.T) {
 		{"above the limit", archive.InlineTerminalOutput + 1, true},
 		{"large", 3 << 20, true},
 	} {
-		text := noise(4, test.size)
+		text := cachetest.Noise(4, test.size)
 		for _, from := range []string{"text", "file"} {
 			t.Run(test.name+" from "+from, func(t *testing.T) {
-				dir := tempDir(t)
+				dir := cachetest.TempDir(t)
 				outputs(t, dir, "123", map[string]string{"a": "1"})
 				given := cache.TerminalOutput{Text: text}
 				if from == "file" {
@@ -180,7 +180,7 @@ func TestTerminalOutput(t *testing.T) {
 }
 
 func TestTerminalOutputFileThatIsMissing(t *testing.T) {
-	dir := tempDir(t)
+	dir := cachetest.TempDir(t)
 	outputs(t, dir, "123", map[string]string{"a": "1"})
 	blobs := new(cachetest.Memory)
 	_, _, err := newCache(blobs).Store(t.Context(), "123", dir, 0, cache.TerminalOutput{Path: filepath.Join(dir, "missing")})
@@ -209,7 +209,7 @@ func TestRetrieveReplacesWhatIsThere(t *testing.T) {
 		{"a link", func(path string) error { return os.Symlink("elsewhere", path) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			dir := tempDir(t)
+			dir := cachetest.TempDir(t)
 			if err := test.make(filepath.Join(dir, "123")); err != nil {
 				t.Fatal(err)
 			}
@@ -227,7 +227,7 @@ func TestRetrieveReplacesWhatIsThere(t *testing.T) {
 
 // A task's outputs may be read-only; so may be what is aside.
 func TestReadOnlyOutputs(t *testing.T) {
-	dir := tempDir(t)
+	dir := cachetest.TempDir(t)
 	outputs(t, dir, "123", map[string]string{"a/b/c": "1"})
 	for _, name := range []string{"a/b", "a"} {
 		if err := os.Chmod(filepath.Join(dir, "123", name), 0o555); err != nil {
@@ -250,7 +250,7 @@ func TestReadOnlyOutputs(t *testing.T) {
 }
 
 func TestOutcomes(t *testing.T) {
-	dir := tempDir(t)
+	dir := cachetest.TempDir(t)
 	blobs := new(cachetest.Memory)
 	c := newCache(blobs)
 	outputs(t, dir, "123", map[string]string{"a": "first"})
@@ -296,7 +296,7 @@ func TestModes(t *testing.T) {
 		{cache.NoCache, false, cache.Skipped, 0, 0},
 	} {
 		t.Run(string(test.mode), func(t *testing.T) {
-			dir := tempDir(t)
+			dir := cachetest.TempDir(t)
 			blobs := stored(t, "123")
 			gets, puts := blobs.Gets(), blobs.Puts()
 			c := cache.New(blobs, test.mode, shared)
@@ -321,7 +321,7 @@ func TestModes(t *testing.T) {
 
 func TestHashesThatAreNone(t *testing.T) {
 	for _, hash := range []string{"", ".", "..", "../123", "a/b", `a\b`, ".nx-azure-cache"} {
-		parent := tempDir(t)
+		parent := cachetest.TempDir(t)
 		dir := filepath.Join(parent, "cache")
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)
@@ -343,7 +343,7 @@ func TestHashesThatAreNone(t *testing.T) {
 
 func TestErrorsOfTheStorage(t *testing.T) {
 	for _, want := range []error{errors.New("no route to host"), &cache.ConfigError{Err: errors.New("no such container")}} {
-		dir := tempDir(t)
+		dir := cachetest.TempDir(t)
 		outputs(t, dir, "123", map[string]string{"a": "local"})
 		c := newCache(failing{want})
 		before := tree(t, dir)

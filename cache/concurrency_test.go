@@ -24,7 +24,7 @@ func TestManyRetrievesOfDifferentHashes(t *testing.T) {
 		hashes = append(hashes, fmt.Sprint(1000+i))
 	}
 	blobs := stored(t, hashes...)
-	dir := tempDir(t)
+	dir := cachetest.TempDir(t)
 	var wg sync.WaitGroup
 	for _, c := range two(blobs) {
 		for _, hash := range hashes {
@@ -46,7 +46,7 @@ func TestManyRetrievesOfOneHash(t *testing.T) {
 	blobs := stored(t, "123")
 	for _, before := range []string{"nothing", "a folder"} {
 		t.Run("over "+before, func(t *testing.T) {
-			dir := tempDir(t)
+			dir := cachetest.TempDir(t)
 			if before != "nothing" {
 				outputs(t, dir, "123", map[string]string{"old": "old"})
 			}
@@ -71,8 +71,8 @@ func TestManyRetrievesOfOneHash(t *testing.T) {
 }
 
 func TestManyStoresOfOneHash(t *testing.T) {
-	dir := tempDir(t)
-	outputs(t, dir, "123", map[string]string{"a": "result of 123", "b/noise": noise(1, 100_000)})
+	dir := cachetest.TempDir(t)
+	outputs(t, dir, "123", map[string]string{"a": "result of 123", "b/noise": cachetest.Noise(1, 100_000)})
 	blobs := new(cachetest.Memory)
 	var firsts atomic.Int64
 	var wg sync.WaitGroup
@@ -126,7 +126,7 @@ func (g *gauged) Close() error {
 func TestRetrievesAtOnce(t *testing.T) {
 	const want = 16
 	m := stored(t, "123")
-	dir := tempDir(t)
+	dir := cachetest.TempDir(t)
 	synctest.Test(t, func(t *testing.T) {
 		g := newGauge()
 		var most atomic.Int64 // bodies open at once, once they go on
@@ -174,7 +174,7 @@ func TestRetrievesAtOnce(t *testing.T) {
 
 func TestStoresAtOnce(t *testing.T) {
 	const want, results = 4, 40
-	dir := tempDir(t)
+	dir := cachetest.TempDir(t)
 	for i := range results {
 		outputs(t, dir, fmt.Sprint(i), map[string]string{"a": fmt.Sprint(i)})
 	}
@@ -220,8 +220,8 @@ func (e *ending) Err() error {
 }
 
 func TestCancelWhilePacking(t *testing.T) {
-	dir := tempDir(t)
-	outputs(t, dir, "123", map[string]string{"noise": noise(5, 8<<20)})
+	dir := cachetest.TempDir(t)
+	outputs(t, dir, "123", map[string]string{"noise": cachetest.Noise(5, 8<<20)})
 	for _, after := range []int64{0, 1, 10} {
 		blobs := new(cachetest.Memory)
 		ctx := &ending{Context: t.Context()}
@@ -238,7 +238,7 @@ func TestCancelWhilePacking(t *testing.T) {
 }
 
 func TestCancelWhileReading(t *testing.T) {
-	dir := tempDir(t)
+	dir := cachetest.TempDir(t)
 	outputs(t, dir, "123", map[string]string{"a": "local"})
 	ctx, cancel := context.WithCancel(t.Context())
 	c := newCache(breaking(stored(t, "123"), func(half, rest io.Reader) io.Reader {

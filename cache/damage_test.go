@@ -59,7 +59,7 @@ func TestDamagedEntries(t *testing.T) {
 	} {
 		for _, there := range []string{"nothing", "a local folder"} {
 			t.Run(test.name+" over "+there, func(t *testing.T) {
-				dir := tempDir(t)
+				dir := cachetest.TempDir(t)
 				if there != "nothing" {
 					outputs(t, dir, "123", map[string]string{"local": "as it was", "a": "local"})
 				}
@@ -90,7 +90,7 @@ func TestDamagedEntries(t *testing.T) {
 // An archive that is sound up to its last byte, whose digest is wrong: only the
 // end of the body tells.
 func TestDigestIsCheckedBeforeAnythingIsPlaced(t *testing.T) {
-	dir := tempDir(t)
+	dir := cachetest.TempDir(t)
 	blobs := stored(t, "123")
 	blobs.Alter(blobName("123"), func(b *cachetest.Blob) { b.Metadata["sha256"] = strings.Repeat("0", 64) })
 	if _, err := newCache(blobs).Retrieve(t.Context(), "123", dir); !errors.Is(err, cache.ErrDamaged) {
@@ -128,7 +128,7 @@ func TestBodyThatBreaks(t *testing.T) {
 		{"the rights", &cache.ConfigError{Err: reset}, cache.Summary{Failed: 1}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			dir := tempDir(t)
+			dir := cachetest.TempDir(t)
 			outputs(t, dir, "123", map[string]string{"a": "local"})
 			before := tree(t, dir)
 			c := newCache(breaking(stored(t, "123"), func(half, _ io.Reader) io.Reader {
@@ -150,7 +150,7 @@ func TestBodyThatBreaks(t *testing.T) {
 
 // A proxy that ends a body early without an error.
 func TestBodyThatEndsEarly(t *testing.T) {
-	dir := tempDir(t)
+	dir := cachetest.TempDir(t)
 	c := newCache(breaking(stored(t, "123"), func(half, _ io.Reader) io.Reader { return half }))
 	if _, err := c.Retrieve(t.Context(), "123", dir); !errors.Is(err, cache.ErrDamaged) || !strings.Contains(err.Error(), "bytes are missing") {
 		t.Errorf("got %v, want %v with what is missing", err, cache.ErrDamaged)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -23,27 +22,6 @@ var shared = cache.Namespace{Scope: cache.ScopeShared}
 func blobName(hash string) string { return "v1/shared/" + hash }
 
 func newCache(blobs cache.Blobs) *cache.Cache { return cache.New(blobs, cache.ReadWrite, shared) }
-
-// tempDir is t.TempDir, also where read-only directories are left in it.
-func tempDir(t *testing.T) string {
-	dir := t.TempDir()
-	t.Cleanup(func() {
-		_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-			if err == nil && entry.IsDir() {
-				err = os.Chmod(path, 0o700)
-			}
-			return err
-		}) // the removal of the directory says what is wrong
-	})
-	return dir
-}
-
-// noise is content that does not compress, the same for the same seed.
-func noise(seed uint64, size int) string {
-	b := make([]byte, size)
-	_, _ = rand.NewChaCha8([32]byte{byte(seed)}).Read(b) // never fails
-	return string(b)
-}
 
 // outputs writes the outputs of a task, as Nx does.
 func outputs(t *testing.T, cacheDirectory, hash string, files map[string]string) {
@@ -122,7 +100,7 @@ func stored(t *testing.T, hashes ...string) *cachetest.Memory {
 	blobs := new(cachetest.Memory)
 	dir := t.TempDir()
 	for _, hash := range hashes {
-		outputs(t, dir, hash, map[string]string{"a": "result of " + hash, "b/noise": noise(1, 100_000)})
+		outputs(t, dir, hash, map[string]string{"a": "result of " + hash, "b/noise": cachetest.Noise(1, 100_000)})
 		store(t, newCache(blobs), hash, dir, 0, cache.TerminalOutput{Text: "output of " + hash})
 	}
 	return blobs
@@ -135,7 +113,7 @@ func checkResult(t *testing.T, cacheDirectory, hash string) {
 	if want := "result of " + hash; err != nil || string(got) != want {
 		t.Errorf("got %q, %v; want %q", got, err, want)
 	}
-	if got, err := os.ReadFile(filepath.Join(cacheDirectory, hash, "b", "noise")); err != nil || string(got) != noise(1, 100_000) {
+	if got, err := os.ReadFile(filepath.Join(cacheDirectory, hash, "b", "noise")); err != nil || string(got) != cachetest.Noise(1, 100_000) {
 		t.Errorf("got %d bytes of noise, %v; want 100000", len(got), err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func TestSummary(t *testing.T) {
-	dir := tempDir(t)
+	dir := cachetest.TempDir(t)
 	blobs := stored(t, "1", "2")
 	blobs.Alter(blobName("2"), func(b *cachetest.Blob) { b.Content[0] ^= 1 })
 	c := newCache(blobs)

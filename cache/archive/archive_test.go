@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,27 +21,6 @@ import (
 )
 
 var someTime = time.Date(2024, 2, 29, 12, 34, 56, 789012345, time.UTC)
-
-// tempDir is t.TempDir, also where read-only directories are left in it.
-func tempDir(t testing.TB) string {
-	dir := t.TempDir()
-	t.Cleanup(func() {
-		_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-			if err == nil && entry.IsDir() {
-				err = os.Chmod(path, 0o700)
-			}
-			return err
-		}) // the removal of the directory says what is wrong
-	})
-	return dir
-}
-
-// noise is content that does not compress, the same for the same seed.
-func noise(seed uint64, size int) string {
-	b := make([]byte, size)
-	_, _ = rand.NewChaCha8([32]byte{byte(seed)}).Read(b) // never fails
-	return string(b)
-}
 
 func write(task archive.Task, terminal, dir string) ([]byte, error) {
 	var b bytes.Buffer

@@ -41,16 +41,7 @@ func FuzzExtract(f *testing.F) {
 		if isTar {
 			content = encoder.EncodeAll(content, nil)
 		}
-		sandbox := tempDir(t)
-		dir := filepath.Join(sandbox, "aside")
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range []string{"evil", "canary"} {
-			if err := os.WriteFile(filepath.Join(sandbox, name), []byte("as it was"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
+		sandbox, dir := newSandbox(t)
 		before := outside(t, sandbox)
 		limits := archive.Limits{Entries: 200, Bytes: 1 << 20}
 

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
 var update = flag.Bool("update", false, "write the golden archives anew")
@@ -31,7 +32,7 @@ type golden struct {
 
 func written(code int, terminal string, nodes ...node) func(*testing.T) []byte {
 	return func(t *testing.T) []byte {
-		dir := tempDir(t)
+		dir := cachetest.TempDir(t)
 		plant(t, dir, nodes)
 		return decompress(t, mustWrite(t, archive.Task{Hash: "11891250523286014446", Code: code}, terminal, dir))
 	}
@@ -100,7 +101,7 @@ func TestGoldenArchives(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			dir := tempDir(t)
+			dir := cachetest.TempDir(t)
 			if got := describe(t, mustExtract(t, content, dir), dir); got != string(want) {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
@@ -127,7 +128,7 @@ func TestGoldenArchivesAreWrittenTheSame(t *testing.T) {
 func updateGoldens(t *testing.T) {
 	for _, g := range goldens {
 		content := compress(t, g.make(t))
-		dir := tempDir(t)
+		dir := cachetest.TempDir(t)
 		text := describe(t, mustExtract(t, content, dir), dir)
 		for suffix, b := range map[string][]byte{".tar.zst": content, ".txt": []byte(text)} {
 			if err := os.WriteFile(filepath.Join(goldenDir, g.name+suffix), b, 0o644); err != nil {

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
 // Whatever links an archive has: where it is not refused, none leads outside.
@@ -34,7 +35,7 @@ func TestNoChainOfLinksLeaves(t *testing.T) {
 			}
 			entries = append(entries, link("outputs/"+name, cmp.Or(strings.Join(target, "/"), ".")))
 		}
-		dir := tempDir(t)
+		dir := cachetest.TempDir(t)
 		if _, err := archive.Extract(bytes.NewReader(archiveOf(t, entries)), dir, archive.Limits{}); err == nil {
 			taken++
 		}
@@ -58,7 +59,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		`a\b`, `\a`, "...", "..a", "a/", "../", " ", "\xff", strings.Repeat("../", 100) + "a",
 	} {
 		t.Run(fmt.Sprintf("%.20q", target), func(t *testing.T) {
-			from, to := tempDir(t), tempDir(t)
+			from, to := cachetest.TempDir(t), cachetest.TempDir(t)
 			if err := os.Mkdir(filepath.Join(from, "d"), 0o755); err != nil {
 				t.Fatal(err)
 			}

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
 func TestNotStorable(t *testing.T) {
@@ -76,7 +77,7 @@ func TestNotStorable(t *testing.T) {
 		}, "is not a directory"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			dir := filepath.Join(tempDir(t), "123")
+			dir := filepath.Join(cachetest.TempDir(t), "123")
 			if err := os.Mkdir(dir, 0o755); err != nil {
 				t.Fatal(err)
 			}
@@ -94,7 +95,7 @@ func TestNameThatIsNotUTF8(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs a file system that takes any bytes")
 	}
-	dir := tempDir(t)
+	dir := cachetest.TempDir(t)
 	plant(t, dir, []node{{name: "caf\xe9"}})
 	if _, err := write(archive.Task{Hash: "123"}, "", dir); !errors.Is(err, archive.ErrNotStorable) {
 		t.Errorf("got %v, want %v", err, archive.ErrNotStorable)
@@ -134,7 +135,7 @@ func TestTreeThatChangesWhileItIsRead(t *testing.T) {
 			return errors.Join(err, f.Close(), os.Chtimes(filepath.Join(dir, "a"), someTime, someTime))
 		}, "a changed while"},
 		{"a file is written in place", func(dir string) error {
-			return os.WriteFile(filepath.Join(dir, "a"), []byte(noise(9, size)), 0o600)
+			return os.WriteFile(filepath.Join(dir, "a"), []byte(cachetest.Noise(9, size)), 0o600)
 		}, "a changed while"},
 		{"a later file is removed", func(dir string) error { return os.Remove(filepath.Join(dir, "b")) }, "no such file"},
 		{"a later folder is removed", func(dir string) error { return os.RemoveAll(filepath.Join(dir, "c")) }, "no such file"},
@@ -146,8 +147,8 @@ func TestTreeThatChangesWhileItIsRead(t *testing.T) {
 		}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			dir := filepath.Join(tempDir(t), "123")
-			plant(t, dir, []node{{name: "a", content: noise(8, size)}, {name: "b", content: "b"}, {name: "c/d", content: "d"}})
+			dir := filepath.Join(cachetest.TempDir(t), "123")
+			plant(t, dir, []node{{name: "a", content: cachetest.Noise(8, size)}, {name: "b", content: "b"}, {name: "c/d", content: "d"}})
 			w := &hook{do: func() {
 				if err := test.change(dir); err != nil {
 					t.Error(err)
@@ -184,8 +185,8 @@ func (f *full) Write(p []byte) (int, error) {
 }
 
 func TestWriterThatFails(t *testing.T) {
-	dir := tempDir(t)
-	plant(t, dir, []node{{name: "a", content: noise(1, 3<<20)}})
+	dir := cachetest.TempDir(t)
+	plant(t, dir, []node{{name: "a", content: cachetest.Noise(1, 3<<20)}})
 	disk := errors.New("no space left")
 	for _, left := range []int{0, 1, 100, 1 << 20, 3 << 20} {
 		err := archive.Write(&full{left, disk}, archive.Task{Hash: "123"}, strings.NewReader(""), 0, dir)
@@ -199,7 +200,7 @@ func TestWriterThatFails(t *testing.T) {
 }
 
 func TestTerminalOutputThatCannotBeRead(t *testing.T) {
-	dir := tempDir(t)
+	dir := cachetest.TempDir(t)
 	broken := errors.New("broken")
 	for _, test := range []struct {
 		name string
@@ -225,10 +226,10 @@ func (r errReader) Read([]byte) (int, error) { return 0, r.err }
 // The output of a task that has ended is whole: what comes later is another's.
 func TestTerminalOutputThatGrows(t *testing.T) {
 	var b bytes.Buffer
-	if err := archive.Write(&b, archive.Task{Hash: "123"}, strings.NewReader("1234567"), 6, tempDir(t)); err != nil {
+	if err := archive.Write(&b, archive.Task{Hash: "123"}, strings.NewReader("1234567"), 6, cachetest.TempDir(t)); err != nil {
 		t.Fatal(err)
 	}
-	if got := mustExtract(t, b.Bytes(), tempDir(t)); string(got.TerminalOutput) != "123456" {
+	if got := mustExtract(t, b.Bytes(), cachetest.TempDir(t)); string(got.TerminalOutput) != "123456" {
 		t.Errorf("got %q, want %q", got.TerminalOutput, "123456")
 	}
 }
@@ -237,7 +238,7 @@ func TestUnreadableFileIsNotTheTreesDoing(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Skip("root reads everything")
 	}
-	dir := tempDir(t)
+	dir := cachetest.TempDir(t)
 	plant(t, dir, []node{{name: "a", mode: 0o200, content: "x", time: time.Unix(1, 0)}})
 	if _, err := write(archive.Task{Hash: "123"}, "", dir); !errors.Is(err, os.ErrPermission) || errors.Is(err, archive.ErrNotStorable) {
 		t.Errorf("got %v, want %v", err, os.ErrPermission)

@@ -18,6 +18,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
 // hostile is an archive that nobody may unpack.
@@ -138,12 +139,12 @@ func hostiles() []hostile {
 	return all
 }
 
-// refuse extracts content beside other files, and checks that it is refused
-// and that nothing but its directory was touched.
-func refuse(t *testing.T, r io.Reader, limits archive.Limits, want string) {
+// newSandbox makes a directory to extract into, dir, beside files that nobody
+// may touch.
+func newSandbox(t *testing.T) (sandbox, dir string) {
 	t.Helper()
-	sandbox := tempDir(t)
-	dir := filepath.Join(sandbox, "aside")
+	sandbox = cachetest.TempDir(t)
+	dir = filepath.Join(sandbox, "aside")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -152,6 +153,14 @@ func refuse(t *testing.T, r io.Reader, limits archive.Limits, want string) {
 			t.Fatal(err)
 		}
 	}
+	return sandbox, dir
+}
+
+// refuse extracts content beside other files, and checks that it is refused
+// and that nothing but its directory was touched.
+func refuse(t *testing.T, r io.Reader, limits archive.Limits, want string) {
+	t.Helper()
+	sandbox, dir := newSandbox(t)
 	before := outside(t, sandbox)
 
 	contents, err := archive.Extract(r, dir, limits)
@@ -210,7 +219,7 @@ func TestF15HostileArchives(t *testing.T) {
 
 // What [with] makes is not refused for itself.
 func TestHandMadeArchive(t *testing.T) {
-	dir := tempDir(t)
+	dir := cachetest.TempDir(t)
 	got := mustExtract(t, archiveOf(t, with(folder("outputs/a/"), file("outputs/a/b", "x"), link("outputs/l", "a/b"))), dir)
 	if got.Hash != "123" || got.Size != 1 || string(got.TerminalOutput) != "done\n" {
 		t.Errorf("got %+v, want hash 123, size 1 and the terminal output", got)
@@ -224,7 +233,7 @@ func TestHandMadeArchive(t *testing.T) {
 func TestFoldersThatCannotBeEntered(t *testing.T) {
 	closed := folder("outputs/d/")
 	closed.Mode = 0
-	dir := tempDir(t)
+	dir := cachetest.TempDir(t)
 	mustExtract(t, archiveOf(t, with(closed, folder("outputs/d/e/"), file("outputs/d/e/f", "x"), link("outputs/d/l", "e"))), dir)
 	if info, err := os.Lstat(filepath.Join(archive.OutputsPath(dir), "d")); runtime.GOOS != "windows" && (err != nil || info.Mode().Perm() != 0) {
 		t.Errorf("got %v, %v; want mode 0", info.Mode(), err)
@@ -285,13 +294,13 @@ func TestRefusedStreams(t *testing.T) {
 func TestArchiveInSeveralFrames(t *testing.T) {
 	content := tarOf(t, with(file("outputs/a", "x")))
 	frames := slices.Concat(compress(t, content[:700]), compress(t, content[700:]))
-	if _, err := archive.Extract(bytes.NewReader(frames), tempDir(t), archive.Limits{}); err != nil {
+	if _, err := archive.Extract(bytes.NewReader(frames), cachetest.TempDir(t), archive.Limits{}); err != nil {
 		t.Errorf("got %v, want nil", err)
 	}
 }
 
 func TestTruncatedArchive(t *testing.T) {
-	content := archiveOf(t, with(folder("outputs/d/"), file("outputs/d/noise", noise(1, 300_000)), file("outputs/text", strings.Repeat("text ", 1000))))
+	content := archiveOf(t, with(folder("outputs/d/"), file("outputs/d/noise", cachetest.Noise(1, 300_000)), file("outputs/text", strings.Repeat("text ", 1000))))
 	for i := range 20 {
 		refuse(t, bytes.NewReader(content[:len(content)*i/20]), archive.Limits{}, "")
 	}
@@ -338,7 +347,7 @@ func TestLimits(t *testing.T) {
 				refuse(t, bytes.NewReader(test.content), test.limits, test.want)
 				return
 			}
-			if _, err := archive.Extract(bytes.NewReader(test.content), tempDir(t), test.limits); err != nil {
+			if _, err := archive.Extract(bytes.NewReader(test.content), cachetest.TempDir(t), test.limits); err != nil {
 				t.Errorf("got %v, want nil", err)
 			}
 		})
@@ -355,7 +364,7 @@ func TestLimitOfNames(t *testing.T) {
 	}
 	content := archiveOf(t, with(entries...))
 	refuse(t, bytes.NewReader(content), archive.Limits{Entries: 101, Bytes: 1 << 20}, "its names are longer")
-	if _, err := archive.Extract(bytes.NewReader(content), tempDir(t), archive.Limits{Entries: 1000, Bytes: 1 << 20}); err != nil {
+	if _, err := archive.Extract(bytes.NewReader(content), cachetest.TempDir(t), archive.Limits{Entries: 1000, Bytes: 1 << 20}); err != nil {
 		t.Errorf("got %v, want nil", err)
 	}
 	content = archiveOf(t, with(link("outputs/a", strings.Repeat("t", 900_000))))
@@ -364,11 +373,11 @@ func TestLimitOfNames(t *testing.T) {
 
 // The reader's own errors are not the archive's doing, wherever they come.
 func TestReaderThatFails(t *testing.T) {
-	content := archiveOf(t, with(file("outputs/noise", noise(1, 300_000))))
+	content := archiveOf(t, with(file("outputs/noise", cachetest.Noise(1, 300_000))))
 	broken := errors.New("connection reset")
 	for _, at := range []int{0, 1, 10, len(content) / 3, len(content) / 2, len(content) - 1, len(content)} {
 		r := io.MultiReader(bytes.NewReader(content[:at]), iotest.ErrReader(broken))
-		_, err := archive.Extract(r, tempDir(t), archive.Limits{})
+		_, err := archive.Extract(r, cachetest.TempDir(t), archive.Limits{})
 		if !errors.Is(err, broken) || errors.Is(err, archive.ErrRefused) {
 			t.Errorf("after %d of %d bytes: got %v, want %v", at, len(content), err, broken)
 		}
@@ -399,7 +408,7 @@ func TestDirectoryThatIsNotReady(t *testing.T) {
 	if _, err := archive.Extract(bytes.NewReader(content), filepath.Join(t.TempDir(), "missing"), archive.Limits{}); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, archive.ErrRefused) {
 		t.Errorf("missing: got %v, want %v", err, fs.ErrNotExist)
 	}
-	dir := tempDir(t)
+	dir := cachetest.TempDir(t)
 	if err := os.MkdirAll(archive.OutputsPath(dir), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
 var before1970 = time.Date(1969, 7, 20, 20, 17, 40, 123456789, time.UTC)
@@ -104,14 +105,14 @@ func rich() []node {
 	// Around the blocks of tar (512), of io.Copy (32 KiB) and of zstd (128 KiB).
 	for i, size := range []int{1, 511, 512, 513, 32<<10 - 1, 32 << 10, 128<<10 - 1, 128 << 10, 128<<10 + 1, 3<<20 + 7} {
 		nodes = append(nodes,
-			node{name: fmt.Sprintf("sizes/noise/%d", size), content: noise(uint64(i), size)},
+			node{name: fmt.Sprintf("sizes/noise/%d", size), content: cachetest.Noise(uint64(i), size)},
 			node{name: fmt.Sprintf("sizes/zeros/%d", size), content: strings.Repeat("\x00", size)})
 	}
 	return nodes
 }
 
 func TestRoundTrip(t *testing.T) {
-	from, to := tempDir(t), tempDir(t)
+	from, to := cachetest.TempDir(t), cachetest.TempDir(t)
 	plant(t, from, rich())
 	want := listing(t, from)
 
@@ -134,18 +135,18 @@ func TestRoundTrip(t *testing.T) {
 
 // The order in which a reader's bytes come does not matter.
 func TestRoundTripOfSlowReaders(t *testing.T) {
-	from := tempDir(t)
-	plant(t, from, []node{{name: "a", content: noise(1, 200_000)}, {name: "b/c", target: "../a"}})
+	from := cachetest.TempDir(t)
+	plant(t, from, []node{{name: "a", content: cachetest.Noise(1, 200_000)}, {name: "b/c", target: "../a"}})
 	content := mustWrite(t, archive.Task{Hash: "123"}, "", from)
 	want := listing(t, from)
 
-	to := tempDir(t)
+	to := cachetest.TempDir(t)
 	if _, err := archive.Extract(iotest.OneByteReader(bytes.NewReader(content)), to, archive.Limits{}); err != nil {
 		t.Errorf("one byte at a time: %v", err)
 	}
 	compare(t, listing(t, archive.OutputsPath(to)), want)
 
-	to = tempDir(t)
+	to = cachetest.TempDir(t)
 	if _, err := archive.Extract(iotest.DataErrReader(bytes.NewReader(content)), to, archive.Limits{}); err != nil {
 		t.Errorf("the last bytes with io.EOF: %v", err)
 	}
@@ -154,8 +155,8 @@ func TestRoundTripOfSlowReaders(t *testing.T) {
 
 func TestF07LargeFile(t *testing.T) {
 	const size = 60 << 20
-	from, to := tempDir(t), tempDir(t)
-	content := noise(7, size)
+	from, to := cachetest.TempDir(t), cachetest.TempDir(t)
+	content := cachetest.Noise(7, size)
 	plant(t, from, []node{{name: "bin/server", mode: 0o755, content: content}})
 	mustExtract(t, mustWrite(t, archive.Task{Hash: "123"}, "", from), to)
 	got, err := os.ReadFile(filepath.Join(archive.OutputsPath(to), "bin/server"))
@@ -165,7 +166,7 @@ func TestF07LargeFile(t *testing.T) {
 }
 
 func TestEmptyTree(t *testing.T) {
-	from, to := tempDir(t), tempDir(t)
+	from, to := cachetest.TempDir(t), cachetest.TempDir(t)
 	got := mustExtract(t, mustWrite(t, archive.Task{Hash: "123"}, "", from), to)
 	if info, err := os.Stat(archive.OutputsPath(to)); err != nil || info.Mode() != os.ModeDir|0o755 {
 		t.Errorf("got %v, %v; want a directory of mode 0755", info, err)
@@ -177,7 +178,7 @@ func TestEmptyTree(t *testing.T) {
 
 // A hard link becomes a second file; writing to one leaves the other as it is.
 func TestHardLink(t *testing.T) {
-	from, to := tempDir(t), tempDir(t)
+	from, to := cachetest.TempDir(t), cachetest.TempDir(t)
 	plant(t, from, []node{{name: "a", content: "content"}})
 	if err := os.Link(filepath.Join(from, "a"), filepath.Join(from, "b")); err != nil {
 		t.Fatal(err)
@@ -198,7 +199,7 @@ func TestHardLink(t *testing.T) {
 }
 
 func TestSpecialModeBitsAreDropped(t *testing.T) {
-	from, to := tempDir(t), tempDir(t)
+	from, to := cachetest.TempDir(t), cachetest.TempDir(t)
 	plant(t, from, []node{
 		{name: "file", mode: 0o755 | os.ModeSetuid | os.ModeSetgid},
 		{name: "folder/", mode: 0o777 | os.ModeSticky},
@@ -214,9 +215,9 @@ func TestSpecialModeBitsAreDropped(t *testing.T) {
 
 // nx#36116 read two of the four bytes of an exit code.
 func TestF15ExitCode(t *testing.T) {
-	dir := tempDir(t)
+	dir := cachetest.TempDir(t)
 	for _, code := range []int{0, 1, 2, 127, 130, 137, 255, 256, 65536, -1, 1<<31 - 1, 1 << 31, -1 << 31, 3221225786} {
-		got := mustExtract(t, mustWrite(t, archive.Task{Hash: "123", Code: code}, "", dir), tempDir(t))
+		got := mustExtract(t, mustWrite(t, archive.Task{Hash: "123", Code: code}, "", dir), cachetest.TempDir(t))
 		if got.Code != code {
 			t.Errorf("got %d, want %d", got.Code, code)
 		}
@@ -225,7 +226,7 @@ func TestF15ExitCode(t *testing.T) {
 
 func TestTerminalOutput(t *testing.T) {
 	const inline = archive.InlineTerminalOutput
-	from := tempDir(t)
+	from := cachetest.TempDir(t)
 	for _, test := range []struct {
 		name, text string
 		asFile     bool
@@ -233,13 +234,13 @@ func TestTerminalOutput(t *testing.T) {
 		{"empty", "", false},
 		{"NUL and ANSI", "\x1b[32m✓\x1b[0m done\r\n\x00\x07\ttail", false},
 		{"not UTF-8", "caf\xe9 \xff\xfe", false},
-		{"one byte below the limit", noise(1, inline-1), false},
-		{"at the limit", noise(2, inline), false},
-		{"one byte above the limit", noise(3, inline+1), true},
+		{"one byte below the limit", cachetest.Noise(1, inline-1), false},
+		{"at the limit", cachetest.Noise(2, inline), false},
+		{"one byte above the limit", cachetest.Noise(3, inline+1), true},
 		{"5 MiB", strings.Repeat("> tsc -b\n", 5<<20/9), true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			to := tempDir(t)
+			to := cachetest.TempDir(t)
 			got := mustExtract(t, mustWrite(t, archive.Task{Hash: "123"}, test.text, from), to)
 			text := string(got.TerminalOutput)
 			if test.asFile {
@@ -264,7 +265,7 @@ func TestTerminalOutput(t *testing.T) {
 func TestSameTreeGivesSameBytes(t *testing.T) {
 	nodes := rich()
 	task := archive.Task{Hash: "123", Code: 1}
-	first := tempDir(t)
+	first := cachetest.TempDir(t)
 	plant(t, first, nodes)
 	want := mustWrite(t, task, "done", first)
 
@@ -272,7 +273,7 @@ func TestSameTreeGivesSameBytes(t *testing.T) {
 		t.Error("the same tree packed twice gives different bytes")
 	}
 
-	second := filepath.Join(tempDir(t), "elsewhere", "with another mode")
+	second := filepath.Join(cachetest.TempDir(t), "elsewhere", "with another mode")
 	if err := os.MkdirAll(second, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -314,7 +315,7 @@ func TestOtherToolsListIt(t *testing.T) {
 			t.Skipf("needs %s", program)
 		}
 	}
-	from := tempDir(t)
+	from := cachetest.TempDir(t)
 	plant(t, from, []node{
 		{name: "dist/main.js", content: "1"},
 		{name: "dist/empty/"},
