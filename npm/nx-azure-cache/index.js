@@ -76,7 +76,7 @@ async function open() {
   return null;
 }
 
-/** What Nx knows. These modules of Nx are where they are in 20.0 to 24.0.6. */
+/** What Nx knows. These modules are where they are in Nx 20.0.6 to 24.0.6. */
 function initializeParams() {
   const { workspaceRoot } = require('nx/src/utils/workspace-root');
   const { readNxJson } = require('nx/src/config/nx-json');
