@@ -268,6 +268,10 @@ func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *In
 	if again {
 		return nil, protocolError(jsonrpc2.CodeInvalidRequest, "initialize has come before")
 	}
+	zerolog.Ctx(ctx).Debug().
+		Str("client", params.ClientVersion).Int("clientPid", params.ProcessID).
+		Str("nx", params.NxVersion).Bool("ci", params.CI).Str("workspaceRoot", params.WorkspaceRoot).
+		Msg("initialize")
 	session := s.options.Open(*params)
 
 	s.mu.Lock()

@@ -1,6 +1,6 @@
 'use strict';
 
-// npm run build [-- --all] [-- --issuers FILE] [-- --out FOLDER]
+// npm run build [-- --all] [-- --issuers FILE]
 //
 // Makes the npm packages in dist/npm: the main package, the alias package, and
 // the package of this platform, or with --all of every platform in
@@ -25,11 +25,13 @@ const { version, license, repository, engines } = readJson('package.json');
 const isShipped = (/** @type {string} */ file) => !file.endsWith('.test.js');
 
 /**
- * @param {Options} [options] `out` is relative to the repository
+ * @param {Options} [options] `out` is relative to the repository; what is in it
+ *   is removed
  * @returns {Promise<string>} the folder of the packages
  */
 async function build({ all = false, issuers, out = 'dist/npm' } = {}) {
-  if (issuers) await checkIssuers(issuers);
+  // Not `if (issuers)`: an unset variable in a release script gives ''.
+  if (issuers !== undefined) await checkIssuers(issuers);
   const folder = path.resolve(root, out);
   fs.rmSync(folder, { recursive: true, force: true });
   const targets = platforms.filter(
@@ -106,7 +108,7 @@ async function buildPlatformPackage(folder, platform, issuers) {
  */
 async function buildBinary(file, { goos, goarch }, issuers, source = root) {
   const flags = ['-s', '-w', '-buildid=', `-X main.version=${version}`];
-  if (issuers) {
+  if (issuers !== undefined) {
     const jwks = fs.readFileSync(issuers).toString('base64');
     const variable = 'github.com/nx-azure-cache/nx-azure-cache/license.issuers';
     flags.push(`-X ${variable}=${jwks}`);
@@ -211,7 +213,6 @@ async function main() {
     options: {
       all: { type: 'boolean' },
       issuers: { type: 'string' },
-      out: { type: 'string' },
     },
   });
   console.log(`Packages are in ${await build(values)}`);

@@ -201,6 +201,12 @@ for (const [name, content] of Object.entries({
   });
 }
 
+test('no release is built with a file of issuers that has no name', async () => {
+  const out = path.join(temporary, 'not-built');
+  await assert.rejects(build({ issuers: '', out }), /directory/);
+  assert.ok(!fs.existsSync(out));
+});
+
 test('a release build trusts its issuers and not the development issuer', async () => {
   const key = path.join(temporary, 'key.json');
   const { stdout: jwks } = await run('go', [

@@ -175,11 +175,11 @@ func (c *Container) Put(ctx context.Context, name string, body io.ReadSeeker, me
 	if err != nil {
 		return c.translate(ctx, "put", name, err)
 	}
-	any := azcore.ETagAny
+	anyETag := azcore.ETagAny
 	_, err = client.Upload(ctx, keepOpen{body}, &blockblob.UploadOptions{
 		Metadata: pointers(metadata),
 		AccessConditions: &blob.AccessConditions{
-			ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfNoneMatch: &any},
+			ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfNoneMatch: &anyETag},
 		},
 	})
 	if err != nil {

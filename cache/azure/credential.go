@@ -85,6 +85,3 @@ func (t *tokenCache) GetToken(ctx context.Context, options policy.TokenRequestOp
 type signInError struct{ err error }
 
 func (e *signInError) Error() string { return e.err.Error() }
-
-// NonRetriable keeps azcore's retry policy from signing in again for each try.
-func (*signInError) NonRetriable() {}

@@ -203,8 +203,6 @@ async function assertUndisturbed(machine, line) {
 exports.assertStatus = assertStatus;
 exports.assertUndisturbed = assertUndisturbed;
 exports.build = build;
-exports.configure = configure;
-exports.expectedOutputs = expectedOutputs;
 exports.licence = licence;
 exports.outputs = outputs;
 exports.readTree = readTree;

@@ -108,11 +108,11 @@ class Machine {
 
 /**
  * This process's environment without what would tell Nx, npm or Azure's
- * libraries something about it.
+ * libraries something about it, such as that it is CI (nx/src/utils/is-ci).
  */
 function neutralEnvironment() {
   const telling =
-    /^(npm_|NX_|AZURE_|GITHUB_|CI$|TF_BUILD$|GITLAB_CI$|JENKINS_URL$|BUILD_|CIRCLECI$|BUILDKITE$|NODE_TEST_CONTEXT$|INIT_CWD$)/i;
+    /^(npm_|NX_|AZURE_|NODE_TEST_CONTEXT$|INIT_CWD$|CI$|TF_BUILD$|GITHUB_|BUILDKITE|CIRCLECI$|CIRRUS_CI$|TRAVIS$|bamboo|CODEBUILD_|GITLAB_|HEROKU_|BUILD_|TEAMCITY_|JENKINS_|HUDSON_)/i;
   return Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !telling.test(name)),
   );
@@ -145,8 +145,7 @@ async function createWorkspace(machine, registry) {
 }
 
 /**
- * Installs the packages of a machine's workspace, with the npm cache of this
- * machine. Not `npm ci`, see install.js.
+ * Installs the packages of a machine's workspace. Not `npm ci`, see install.js.
  *
  * @param {Machine} machine
  */

@@ -1,7 +1,6 @@
 'use strict';
 
 const { spawn } = require('node:child_process');
-const { once } = require('node:events');
 const { root } = require('./root');
 
 /** @import { SpawnOptions } from 'node:child_process' */
@@ -49,11 +48,9 @@ function attempt(
       shell: process.platform === 'win32', // npm and npx are .cmd files there
     };
     const child = spawn(command, args, options);
-    running.set(child, once(child, 'close'));
-    const timer = setTimeout(
-      () => kill(child, 'SIGKILL'),
-      timeout ?? 2 ** 31 - 1,
-    );
+    const closed = new Promise((resolve) => child.once('close', resolve));
+    running.set(child, closed);
+    const timer = timeout && setTimeout(() => kill(child, 'SIGKILL'), timeout);
     let output = '';
     let stdout = '';
     child.stdout?.setEncoding('utf8').on('data', (text) => {
@@ -65,7 +62,9 @@ function attempt(
       output += text;
       if (echo) process.stderr.write(text);
     });
-    child.on('error', reject);
+    child.on('error', (cause) =>
+      reject(new Error(`cannot run ${command}: ${cause.message}`, { cause })),
+    );
     child.on('close', (code) => {
       clearTimeout(timer);
       running.delete(child);
@@ -99,7 +98,7 @@ async function endRunning() {
   const ended = [...running].map(async ([child, closed]) => {
     kill(child, 'SIGTERM');
     const timer = setTimeout(() => kill(child, 'SIGKILL'), 5000);
-    await closed.catch(() => {});
+    await closed;
     clearTimeout(timer);
     kill(child, 'SIGKILL'); // what is left of its group
   });
