@@ -20,15 +20,24 @@
 //
 // The client starts the server, calls initialize once and, if the answer says
 // enabled, retrieve and store as often and as concurrently as it likes; answers
-// come in any order. The server ends when its stdin ends: requests in work
-// are cancelled, waited for, and not answered. shutdown ends a session with
-// answers: it waits until all requests that came before it are answered, and
-// returns the summary; later requests are refused. It may come without an
-// initialize.
+// come in any order. store is answered when the entry is accepted; the server
+// stores it beside what the client does next, and tells what became of it in the
+// notification stored.
 //
-// retrieve and store are cancelled by the notification $/cancelRequest
-// {"id": ID} and then answered with the error -32800, unless they were done
-// already. Other notifications of the client are ignored.
+// The session ends when the server's stdin ends. Requests in work are then
+// cancelled and not answered; the entries that were accepted are stored for at
+// most the time limit drain, and what is left of them is given up. shutdown ends
+// a session with answers: it waits until all requests that came before it are
+// answered and all entries stored, within the same limit, and returns the
+// summary; later requests are refused. It may come without an initialize.
+//
+// retrieve is cancelled by the notification $/cancelRequest {"id": ID} and then
+// answered with the error -32800, unless it was done already. An entry that was
+// accepted is not taken back. Other notifications of the client are ignored.
+//
+// While a request waits for its answer the server is never silent for longer
+// than patience of initialize: what takes longer sends progress. A client that
+// has heard nothing for that long may kill the server.
 //
 // # Methods
 //
@@ -48,6 +57,13 @@
 //	    reason           string    why not, for people; "" when enabled
 //	    mode             string    read-write, read-only or no-cache; "" when not known
 //	    scope            string    who this run writes as; "" when not enabled
+//	    location         string    URL of the container and prefix; "" when not enabled
+//	    session          string    name of the folder in which the server works:
+//	                               <cacheDirectory>/.nx-azure-cache/<session>
+//	    patience         number    milliseconds that the server may be silent while
+//	                               a request waits
+//	    drain            number    milliseconds for which entries are stored after
+//	                               the end of stdin
 //	    license {
 //	        status        string   valid, absent, malformed, unknown-issuer,
 //	                               wrong-feature, not-yet-valid, expired;
@@ -73,12 +89,16 @@
 //	    cacheDirectory   string    path
 //	    code             number
 //	    terminalOutput?      string
-//	    terminalOutputPath?  string    path of a file that stays the client's;
-//	                                   the server has read it when it answers
+//	    terminalOutputPath?  string    path of a file, on the file system of
+//	                                   cacheDirectory, that is the server's once
+//	                                   it has answered queued
 //	} → {
 //	    queued           boolean   the entry is accepted; false: it will not be stored
 //	    reason           string    why not
 //	}
+//
+// What changes after the answer in <cacheDirectory>/<hash> is noticed: such an
+// entry is not stored, never stored half.
 //
 //	shutdown {} → {
 //	    hits             number
@@ -96,10 +116,22 @@
 // than 262,144 bytes travels as a file: a string of 16 MiB costs this codec
 // seconds and 190 MiB. Lone surrogates, which UTF-8 cannot hold, become U+FFFD.
 //
-// In this version an entry is in the container (or was there before) when store
-// says queued. Clients must not rely on that: a later one answers earlier.
-//
 // # Notifications of the server
+//
+//	stored {                       once for each entry that was accepted
+//	    hash             string
+//	    bytes            number    of the archive; 0 unless outcome is stored
+//	    outcome          string    stored; exists: somebody stored it before;
+//	                               changed: its outputs were changed or removed
+//	                               meanwhile; refused: they hold what cannot be
+//	                               stored; failed
+//	    reason           string    for people; "" for stored and exists
+//	    code?            number    of the error, when failed; see Errors
+//	}
+//
+//	progress {                     while requests wait and bytes move
+//	    bytes            number    that have moved since initialize
+//	}
 //
 //	log {
 //	    level            string
@@ -118,11 +150,12 @@
 //	        field nobody knows, which initialize ignores. shutdown ignores params
 //	-32603  a bug of the server
 //	-32002  retrieve or store came before initialize was answered
-//	-32800  cancelled by the client
+//	-32800  cancelled: by the client, or by the end of the session
 //	     1  unavailable: the storage or the file system failed
 //	     2  misconfigured: the user must act; the message says how
 //	     3  damaged: the stored entry is not to be used
-//	     4  disabled: the reason of initialize
+//	     4  off: the reason of initialize; or the storage has failed so often that
+//	        the server asks it no more in this session
 //
 // None of them says anything about the task: a client treats each as a miss,
 // or as a result that was not stored. A message never holds a secret.
