@@ -20,12 +20,18 @@ type Blobs interface {
 	// [ErrExists] and the old content stays. The names of metadata are lower
 	// case letters and digits, its values printable ASCII.
 	Put(ctx context.Context, name string, body io.ReadSeeker, metadata Metadata) error
+
+	// Replace does the same to a blob that is there, if it is still the one that
+	// Get gave with this ETag. If not, or if this identity may create blobs but
+	// not replace them, it returns [ErrExists] and the old content stays.
+	Replace(ctx context.Context, name, etag string, body io.ReadSeeker, metadata Metadata) error
 }
 
 // Blob is a blob being read.
 type Blob struct {
 	Body     io.ReadCloser
 	Size     int64 // bytes in Body
+	ETag     string
 	Metadata Metadata
 }
 
@@ -38,6 +44,13 @@ var (
 
 	// ErrExists says that the name of a new blob is taken.
 	ErrExists = errors.New("already exists")
+
+	// ErrTimeLimit is wrapped by the errors that say that nothing has happened for
+	// as long as the configuration allows.
+	ErrTimeLimit = errors.New("time limit")
+
+	// ErrOff is wrapped by the errors of a [Breaker] that asks no more.
+	ErrOff = errors.New("off for the rest of this run")
 )
 
 // ConfigError is a failure that repeating the request cannot mend: the

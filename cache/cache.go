@@ -4,31 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
+	"sync"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 )
 
-// How many results are worked on at once. Nx 24 asks for a whole batch in one
-// tick (302 projects: 302 retrieves); each one in work costs a connection, a
-// decompressor's window and open files.
-const (
-	maxRetrieves = 16
-	maxStores    = 4
-)
+// maxRetrieves is how many results are retrieved at once. Nx 24 asks for a whole
+// batch in one tick (302 projects: 302 retrieves); each one in work costs a
+// connection, a decompressor's window and open files.
+const maxRetrieves = 16
 
 // Cache stores and retrieves the results of tasks. It is safe for concurrent
-// use.
+// use. [Cache.Close] ends its use.
 type Cache struct {
 	blobs     Blobs
 	mode      Mode
 	namespace Namespace
+	scratch   *scratch
 	retrieves chan struct{}
-	stores    chan struct{}
+	uploads   *uploads
+	damage    sync.Map // ETags of entries that are not to be used, by hash
 	counters  counters
 }
 
@@ -38,9 +35,28 @@ func New(blobs Blobs, mode Mode, namespace Namespace) *Cache {
 		blobs:     blobs,
 		mode:      mode,
 		namespace: namespace,
+		scratch:   newScratch(),
 		retrieves: make(chan struct{}, maxRetrieves),
-		stores:    make(chan struct{}, maxStores),
+		uploads:   newUploads(),
 	}
+}
+
+// Session is the name of this process's folder in each cache directory, see
+// [Folder].
+func (c *Cache) Session() string { return c.scratch.session }
+
+// Folders are the folders in which this process has worked so far.
+func (c *Cache) Folders() []string { return c.scratch.paths() }
+
+// Close gives the entries that were accepted until ctx ends to be stored, gives
+// up the others, and removes what this process has left beside the results. No
+// other method may be called meanwhile or later.
+func (c *Cache) Close(ctx context.Context) {
+	if c.Drain(ctx) != nil {
+		c.uploads.giveUp()
+	}
+	c.uploads.running.Wait()
+	c.scratch.remove()
 }
 
 // TerminalOutput is what a task printed: Text, or when that would be longer
@@ -76,6 +92,9 @@ func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string) (*Hit
 		return nil, err
 	}
 	defer leave(c.retrieves)
+	// Also for a miss: what others have left is removed at the start of a run. An
+	// error shows when something is to be restored.
+	_, _ = c.scratch.open(cacheDirectory)
 
 	hit, err := c.retrieve(ctx, hash, cacheDirectory)
 	c.counters.retrieved(err)
@@ -92,11 +111,20 @@ func (c *Cache) retrieve(ctx context.Context, hash, cacheDirectory string) (*Hit
 	}
 	defer blob.Body.Close() // read to its end or given up: nothing is lost
 
-	body, err := newVerifier(blob)
+	hit, err := c.restore(ctx, blob, hash, cacheDirectory)
+	if errors.Is(err, ErrDamaged) && blob.ETag != "" {
+		c.damage.Store(hash, blob.ETag)
+	}
+	return hit, err
+}
+
+// restore restores a result from the blob that should hold it.
+func (c *Cache) restore(ctx context.Context, blob *Blob, hash, cacheDirectory string) (*Hit, error) {
+	body, err := newVerifier(blob, &c.counters.moved)
 	if err != nil {
 		return nil, err
 	}
-	aside, err := newAside(cacheDirectory)
+	aside, err := c.scratch.aside(cacheDirectory)
 	if err != nil {
 		return nil, err
 	}
@@ -135,101 +163,6 @@ func (c *Cache) settle(contents archive.Contents, cacheDirectory, hash, aside st
 		}
 	}
 	return hit, nil
-}
-
-// Outcome is what became of a result that was to be stored.
-type Outcome string
-
-const (
-	Stored  Outcome = "stored"
-	Exists  Outcome = "exists"  // somebody stored it before
-	Skipped Outcome = "skipped" // see the reason
-)
-
-// Store stores the result of hash, which Nx has written to
-// <cacheDirectory>/<hash>. With the outcome Skipped it says why.
-//
-// The error is a [*ConfigError] where the user must act, else one of the
-// storage or the file system.
-func (c *Cache) Store(ctx context.Context, hash, cacheDirectory string, code int, output TerminalOutput) (Outcome, string, error) {
-	if c.mode != ReadWrite {
-		return Skipped, "the mode is " + string(c.mode), nil
-	}
-	if err := CheckHash(hash); err != nil {
-		return "", "", err
-	}
-	if err := enter(ctx, c.stores); err != nil {
-		return "", "", err
-	}
-	defer leave(c.stores)
-
-	err := c.store(ctx, archive.Task{Hash: hash, Code: code}, cacheDirectory, output)
-	c.counters.wrote(err)
-	switch {
-	case err == nil:
-		return Stored, "", nil
-	case errors.Is(err, ErrExists):
-		return Exists, "", nil
-	case errors.Is(err, archive.ErrNotStorable):
-		return Skipped, err.Error(), nil
-	default:
-		return "", "", fmt.Errorf("store %s: %w", hash, err)
-	}
-}
-
-func (c *Cache) store(ctx context.Context, task archive.Task, cacheDirectory string, output TerminalOutput) error {
-	aside, err := newAside(cacheDirectory)
-	if err != nil {
-		return err
-	}
-	defer discard(ctx, aside)
-
-	spool := newSpool(aside)
-	defer func() { _ = spool.close() }() // what matters of it has been sent by then
-
-	if err := pack(cancelWriter{ctx, spool}, task, output, filepath.Join(cacheDirectory, task.Hash)); err != nil {
-		return err
-	}
-	err = c.blobs.Put(ctx, c.namespace.name(task.Hash), spool.body(), Metadata{
-		metaFormat: strconv.Itoa(archive.Format),
-		metaLength: strconv.FormatInt(spool.length, 10),
-		metaSHA256: spool.sha256(),
-	})
-	if err == nil {
-		c.counters.bytesWritten.Add(spool.length)
-	}
-	return err
-}
-
-// pack writes the archive of a task whose outputs are in dir.
-func pack(w io.Writer, task archive.Task, output TerminalOutput, dir string) error {
-	if output.Path == "" {
-		return archive.Write(w, task, strings.NewReader(output.Text), int64(len(output.Text)), dir)
-	}
-	f, err := os.Open(output.Path)
-	if err != nil {
-		return err
-	}
-	defer f.Close() // opened for reading: nothing is lost
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	return archive.Write(w, task, f, info.Size(), dir)
-}
-
-// cancelWriter is a writer that fails once ctx has ended. It lives as long as
-// one call.
-type cancelWriter struct {
-	ctx context.Context
-	w   io.Writer
-}
-
-func (c cancelWriter) Write(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.w.Write(p)
 }
 
 func enter(ctx context.Context, slots chan struct{}) error {

@@ -183,7 +183,7 @@ func TestTerminalOutputFileThatIsMissing(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	outputs(t, dir, "123", map[string]string{"a": "1"})
 	blobs := new(cachetest.Memory)
-	_, _, err := newCache(blobs).Store(t.Context(), "123", dir, 0, cache.TerminalOutput{Path: filepath.Join(dir, "missing")})
+	_, _, err := cachetest.Store(t.Context(), newCache(blobs), "123", dir, 0, cache.TerminalOutput{Path: filepath.Join(dir, "missing")})
 	if !errors.Is(err, os.ErrNotExist) || blobs.Puts() != 0 {
 		t.Errorf("got %v and %d puts, want %v and none", err, blobs.Puts(), os.ErrNotExist)
 	}
@@ -258,9 +258,9 @@ func TestOutcomes(t *testing.T) {
 	first, _ := blobs.Blob(blobName("123"))
 
 	outputs(t, dir, "123", map[string]string{"a": "second"})
-	outcome, reason, err := c.Store(t.Context(), "123", dir, 0, cache.TerminalOutput{})
-	if outcome != cache.Exists || reason != "" || err != nil {
-		t.Errorf("got %q %q, %v; want %q", outcome, reason, err, cache.Exists)
+	stored, reason, err := cachetest.Store(t.Context(), c, "123", dir, 0, cache.TerminalOutput{})
+	if want := (cache.Stored{Hash: "123", Outcome: cache.OutcomeExists}); stored != want || reason != "" || err != nil {
+		t.Errorf("got %+v %q, %v; want %+v", stored, reason, err, want)
 	}
 	if b, _ := blobs.Blob(blobName("123")); string(b.Content) != string(first.Content) {
 		t.Error("the first result was overwritten")
@@ -270,13 +270,13 @@ func TestOutcomes(t *testing.T) {
 		t.Fatal(err)
 	}
 	puts := blobs.Puts()
-	outcome, reason, err = c.Store(t.Context(), "123", dir, 0, cache.TerminalOutput{})
-	if outcome != cache.Skipped || !strings.Contains(reason, "link -> /etc/passwd") || err != nil {
-		t.Errorf("got %q %q, %v; want %q with the link", outcome, reason, err, cache.Skipped)
+	stored, _, err = cachetest.Store(t.Context(), c, "123", dir, 0, cache.TerminalOutput{})
+	if stored.Outcome != cache.OutcomeRefused || !strings.Contains(stored.Err.Error(), "link -> /etc/passwd") || err != nil {
+		t.Errorf("got %+v, %v; want %q with the link", stored, err, cache.OutcomeRefused)
 	}
-	outcome, reason, err = c.Store(t.Context(), "404", dir, 0, cache.TerminalOutput{})
-	if outcome != cache.Skipped || reason == "" || err != nil {
-		t.Errorf("no outputs: got %q %q, %v; want %q", outcome, reason, err, cache.Skipped)
+	_, reason, err = cachetest.Store(t.Context(), c, "404", dir, 0, cache.TerminalOutput{})
+	if !strings.Contains(reason, filepath.Join(dir, "404")) || err != nil {
+		t.Errorf("no outputs: got %q, %v; want a reason with the path", reason, err)
 	}
 	if got := blobs.Puts(); got != puts {
 		t.Errorf("got %d puts for what cannot be stored, want none", got-puts)
@@ -291,9 +291,9 @@ func TestModes(t *testing.T) {
 		outcome    cache.Outcome
 		gets, puts int
 	}{
-		{cache.ReadWrite, true, cache.Exists, 1, 1},
-		{cache.ReadOnly, true, cache.Skipped, 1, 0},
-		{cache.NoCache, false, cache.Skipped, 0, 0},
+		{cache.ReadWrite, true, cache.OutcomeExists, 1, 1},
+		{cache.ReadOnly, true, "", 1, 0},
+		{cache.NoCache, false, "", 0, 0},
 	} {
 		t.Run(string(test.mode), func(t *testing.T) {
 			dir := cachetest.TempDir(t)
@@ -305,11 +305,11 @@ func TestModes(t *testing.T) {
 				t.Errorf("got %v, %v; want a hit: %t", hit, err, test.hit)
 			}
 			outputs(t, dir, "123", map[string]string{"c": "1"})
-			outcome, reason, err := c.Store(t.Context(), "123", dir, 0, cache.TerminalOutput{})
-			if outcome != test.outcome || err != nil {
-				t.Errorf("got %q, %v; want %q", outcome, err, test.outcome)
+			stored, reason, err := cachetest.Store(t.Context(), c, "123", dir, 0, cache.TerminalOutput{})
+			if stored.Outcome != test.outcome || err != nil {
+				t.Errorf("got %+v, %v; want %q", stored, err, test.outcome)
 			}
-			if outcome == cache.Skipped && !strings.Contains(reason, string(test.mode)) {
+			if test.mode != cache.ReadWrite && !strings.Contains(reason, string(test.mode)) {
 				t.Errorf("got the reason %q, want one that names the mode", reason)
 			}
 			if got := [2]int{blobs.Gets() - gets, blobs.Puts() - puts}; got != [2]int{test.gets, test.puts} {
@@ -332,8 +332,8 @@ func TestHashesThatAreNone(t *testing.T) {
 		if hit, err := c.Retrieve(t.Context(), hash, dir); err == nil || errors.Is(err, cache.ErrNotFound) {
 			t.Errorf("retrieve %q: got %v, %v; want an error", hash, hit, err)
 		}
-		if outcome, _, err := c.Store(t.Context(), hash, dir, 0, cache.TerminalOutput{}); err == nil {
-			t.Errorf("store %q: got %q, want an error", hash, outcome)
+		if stored, _, err := cachetest.Store(t.Context(), c, hash, dir, 0, cache.TerminalOutput{}); err == nil {
+			t.Errorf("store %q: got %+v, want an error", hash, stored)
 		}
 		if got := tree(t, parent); !maps.Equal(got, before) || blobs.Gets()+blobs.Puts() != 0 {
 			t.Errorf("%q: got %v and %d requests, want nothing done", hash, got, blobs.Gets()+blobs.Puts())
@@ -350,9 +350,11 @@ func TestErrorsOfTheStorage(t *testing.T) {
 		if hit, err := c.Retrieve(t.Context(), "123", dir); hit != nil || !errors.Is(err, want) || err.Error() != "retrieve 123: "+want.Error() {
 			t.Errorf("got %v, %v; want the hash and %v", hit, err, want)
 		}
-		if outcome, _, err := c.Store(t.Context(), "123", dir, 0, cache.TerminalOutput{}); outcome != "" || !errors.Is(err, want) || err.Error() != "store 123: "+want.Error() {
-			t.Errorf("got %q, %v; want the hash and %v", outcome, err, want)
+		stored, _, err := cachetest.Store(t.Context(), c, "123", dir, 0, cache.TerminalOutput{})
+		if stored.Outcome != cache.OutcomeFailed || !errors.Is(stored.Err, want) || stored.Err.Error() != "store 123: "+want.Error() || err != nil {
+			t.Errorf("got %+v, %v; want the hash and %v", stored, err, want)
 		}
+		c.Close(t.Context())
 		if got := tree(t, dir); !maps.Equal(got, before) {
 			t.Errorf("got %v, want %v", got, before)
 		}

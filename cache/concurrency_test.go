@@ -79,11 +79,11 @@ func TestManyStoresOfOneHash(t *testing.T) {
 	for _, c := range two(blobs) {
 		for range 20 {
 			wg.Go(func() {
-				outcome, _, err := c.Store(t.Context(), "123", dir, 0, cache.TerminalOutput{})
-				if outcome == cache.Stored {
+				stored, _, err := cachetest.Store(t.Context(), c, "123", dir, 0, cache.TerminalOutput{})
+				if stored.Outcome == cache.OutcomeStored {
 					firsts.Add(1)
-				} else if outcome != cache.Exists || err != nil {
-					t.Errorf("got %q, %v; want %q or %q", outcome, err, cache.Stored, cache.Exists)
+				} else if stored.Outcome != cache.OutcomeExists || err != nil {
+					t.Errorf("got %+v, %v; want %q or %q", stored, err, cache.OutcomeStored, cache.OutcomeExists)
 				}
 			})
 		}
@@ -189,7 +189,7 @@ func TestStoresAtOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range results {
 			wg.Go(func() {
-				if _, _, err := c.Store(t.Context(), fmt.Sprint(i), dir, 0, cache.TerminalOutput{}); err != nil {
+				if _, _, err := cachetest.Store(t.Context(), c, fmt.Sprint(i), dir, 0, cache.TerminalOutput{}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -204,37 +204,6 @@ func TestStoresAtOnce(t *testing.T) {
 			t.Errorf("got %d results, want %d", got, results)
 		}
 	})
-}
-
-// ending is a context that ends when it was asked about that often enough.
-type ending struct {
-	context.Context
-	left atomic.Int64
-}
-
-func (e *ending) Err() error {
-	if e.left.Add(-1) < 0 {
-		return context.Canceled
-	}
-	return nil
-}
-
-func TestCancelWhilePacking(t *testing.T) {
-	dir := cachetest.TempDir(t)
-	outputs(t, dir, "123", map[string]string{"noise": cachetest.Noise(5, 8<<20)})
-	for _, after := range []int64{0, 1, 10} {
-		blobs := new(cachetest.Memory)
-		ctx := &ending{Context: t.Context()}
-		ctx.left.Store(after)
-		outcome, _, err := newCache(blobs).Store(ctx, "123", dir, 0, cache.TerminalOutput{})
-		if !errors.Is(err, context.Canceled) || blobs.Puts() != 0 {
-			t.Errorf("after %d writes: got %q, %v and %d puts; want %v and none", after, outcome, err, blobs.Puts(), context.Canceled)
-		}
-		if left := ctx.left.Load(); left < -10 {
-			t.Errorf("after %d writes: went on for %d more", after, -left)
-		}
-		checkNothingAside(t, dir)
-	}
 }
 
 func TestCancelWhileReading(t *testing.T) {

@@ -3,8 +3,6 @@ package cache
 import (
 	"errors"
 	"sync/atomic"
-
-	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 )
 
 // Summary counts what a cache has done. Bytes are those of archives, as sent.
@@ -14,7 +12,7 @@ type Summary struct {
 	Damaged      int64 `json:"damaged"` // entries that were there and not to be used
 	Stored       int64 `json:"stored"`
 	Existing     int64 `json:"existing"` // results that somebody stored before
-	Skipped      int64 `json:"skipped"`  // results that cannot be stored
+	Skipped      int64 `json:"skipped"`  // results that cannot be stored, or changed meanwhile
 	Failed       int64 `json:"failed"`   // requests that ended in an error
 	BytesRead    int64 `json:"bytesRead"`
 	BytesWritten int64 `json:"bytesWritten"`
@@ -24,7 +22,11 @@ type counters struct {
 	hits, misses, damaged             atomic.Int64
 	stored, existing, skipped, failed atomic.Int64
 	bytesRead, bytesWritten           atomic.Int64
+	moved                             atomic.Int64
 }
+
+// Moved is the number of bytes that have come or gone, whatever became of them.
+func (c *Cache) Moved() int64 { return c.counters.moved.Load() }
 
 // Summary returns what the cache has done so far.
 func (c *Cache) Summary() Summary {
@@ -50,15 +52,16 @@ func (n *counters) retrieved(err error) {
 	}
 }
 
-func (n *counters) wrote(err error) {
-	switch {
-	case err == nil:
+func (n *counters) wrote(done Stored) {
+	switch done.Outcome {
+	case OutcomeStored:
 		n.stored.Add(1)
-	case errors.Is(err, ErrExists):
+		n.bytesWritten.Add(done.Bytes)
+	case OutcomeExists:
 		n.existing.Add(1)
-	case errors.Is(err, archive.ErrNotStorable):
+	case OutcomeChanged, OutcomeRefused:
 		n.skipped.Add(1)
-	default:
+	case OutcomeFailed:
 		n.failed.Add(1)
 	}
 }

@@ -35,7 +35,7 @@ func TestSummary(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if _, _, err := c.Store(t.Context(), hash, dir, 0, cache.TerminalOutput{}); err != nil {
+		if _, _, err := cachetest.Store(t.Context(), c, hash, dir, 0, cache.TerminalOutput{}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -51,7 +51,7 @@ func TestSummary(t *testing.T) {
 
 	broken := newCache(failing{errors.New("no route to host")})
 	_, _ = broken.Retrieve(t.Context(), "1", dir) // that they fail is the point
-	_, _, _ = broken.Store(t.Context(), "1", dir, 0, cache.TerminalOutput{})
+	_, _, _ = cachetest.Store(t.Context(), broken, "1", dir, 0, cache.TerminalOutput{})
 	if got := broken.Summary(); got != (cache.Summary{Failed: 2}) {
 		t.Errorf("got %+v, want 2 failed", got)
 	}

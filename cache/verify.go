@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 )
@@ -35,10 +36,11 @@ type verifier struct {
 	left   int64
 	digest hash.Hash
 	want   string
+	moved  *atomic.Int64 // counts bytes
 }
 
 // newVerifier checks what can be known before the body is read.
-func newVerifier(blob *Blob) (*verifier, error) {
+func newVerifier(blob *Blob, moved *atomic.Int64) (*verifier, error) {
 	if format := blob.Metadata[metaFormat]; format != strconv.Itoa(archive.Format) {
 		return nil, damaged("its metadata has the format %q, this version reads %d", format, archive.Format)
 	}
@@ -50,12 +52,13 @@ func newVerifier(blob *Blob) (*verifier, error) {
 	if len(want) != hex.EncodedLen(sha256.Size) {
 		return nil, damaged("its metadata has no SHA-256")
 	}
-	return &verifier{body: blob.Body, left: length, digest: sha256.New(), want: want}, nil
+	return &verifier{body: blob.Body, left: length, digest: sha256.New(), want: want, moved: moved}, nil
 }
 
 func (v *verifier) Read(p []byte) (int, error) {
 	n, err := v.body.Read(p)
 	v.left -= int64(n)
+	v.moved.Add(int64(n))
 	v.digest.Write(p[:n]) // never fails
 	if err != io.EOF {
 		return n, err

@@ -33,6 +33,8 @@ func wireError(err error) *jsonrpc2.Error {
 		code = CodeMisconfigured
 	case errors.Is(err, cache.ErrDamaged):
 		code = CodeDamaged
+	case errors.Is(err, cache.ErrOff):
+		code = CodeDisabled
 	case errors.Is(err, context.Canceled):
 		code = CodeCancelled
 	}

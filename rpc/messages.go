@@ -39,6 +39,10 @@ type InitializeResult struct {
 	Reason        string        `json:"reason"`
 	Mode          cache.Mode    `json:"mode"`
 	Scope         string        `json:"scope"`
+	Location      string        `json:"location"`
+	Session       string        `json:"session"`
+	Patience      int64         `json:"patience"` // milliseconds
+	Drain         int64         `json:"drain"`    // milliseconds
 	License       LicenseResult `json:"license"`
 }
 
@@ -95,6 +99,20 @@ func (p *StoreParams) check() error {
 type StoreResult struct {
 	Queued bool   `json:"queued"`
 	Reason string `json:"reason"`
+}
+
+// StoredParams are the params of the notification stored.
+type StoredParams struct {
+	Hash    string        `json:"hash"`
+	Bytes   int64         `json:"bytes"`
+	Outcome cache.Outcome `json:"outcome"`
+	Reason  string        `json:"reason"`
+	Code    *int64        `json:"code,omitempty"` // of the error
+}
+
+// ProgressParams are the params of the notification progress.
+type ProgressParams struct {
+	Bytes int64 `json:"bytes"`
 }
 
 // LogParams are the params of the notification log.

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,13 +35,21 @@ type Session struct {
 	Reason   string       // why it is off
 	Mode     cache.Mode
 	Scope    string
+	Location string
 	License  LicenseResult
-	Warnings []string // a line each, for people
+	Warnings []string      // a line each, for people
+	Patience time.Duration // for which Cache may be silent
+	Drain    time.Duration // for which entries are stored after the end
 }
 
+// endGrace is what the end of a session may take beside storing entries. Only a
+// file system that hangs needs more, and then nothing waits for it.
+const endGrace = 5 * time.Second
+
 // Serve speaks the protocol on stream until the client closes it or ctx ends,
-// and returns after the last handler has. The error is nil unless the client
-// broke the protocol.
+// stores what was accepted for as long as the session allows (not at all when
+// ctx has ended), and returns. The error is nil unless the client broke the
+// protocol or something hangs.
 //
 // It closes stream, but does not wait for a Read that closing does not end,
 // like one of a terminal.
@@ -58,8 +68,28 @@ func Serve(ctx context.Context, stream io.ReadWriteCloser, options Options) erro
 	<-conn.DisconnectNotify()
 	_ = messages.Close() // done already, or being done beside this goroutine
 	s.refuse(jsonrpc2.ErrClosed)
-	s.requests.Wait()
-	return messages.problem(ctx)
+	return errors.Join(messages.problem(ctx), s.end(ctx))
+}
+
+// end ends a session whose client is gone.
+func (s *server) end(ctx context.Context) error {
+	limit := s.drainLimit()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.requests.Wait()
+		if session := s.current(); session != nil && session.Cache != nil {
+			limited, cancel := context.WithTimeout(ctx, limit)
+			defer cancel()
+			session.Cache.Close(limited)
+		}
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-time.After(limit + endGrace):
+		return fmt.Errorf("the file system hangs: something is still in work %s after the end", limit+endGrace)
+	}
 }
 
 // silence is the connection's logger: what it has to say, Serve returns.
@@ -119,6 +149,7 @@ type method func(ctx context.Context, conn *jsonrpc2.Conn, params json.RawMessag
 type server struct {
 	options  Options
 	methods  map[string]method
+	outbox   outbox
 	requests sync.WaitGroup // that are not answered yet
 	work     sync.WaitGroup // the same without shutdown, which waits for them
 
@@ -127,6 +158,9 @@ type server struct {
 	refusal      error    // of further requests; nil while they are taken
 	initializing bool     // or done
 	session      *Session // nil until initialize has made it
+	troubles     []StoredParams
+
+	publishing sync.Mutex
 }
 
 // Handle implements [jsonrpc2.Handler]. It runs each request on its own
@@ -278,19 +312,43 @@ func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *In
 	s.session = &session
 	s.mu.Unlock()
 
+	if session.Cache != nil {
+		go s.tick(context.WithoutCancel(ctx), conn, session.Cache)
+	}
 	for _, warning := range session.Warnings {
 		if err := conn.Notify(ctx, "log", LogParams{Level: "warn", Message: warning}); err != nil {
 			return nil, err
 		}
 	}
-	return InitializeResult{
+	result := InitializeResult{
 		ServerVersion: s.options.Version,
 		Enabled:       session.Cache != nil,
 		Reason:        session.Reason,
 		Mode:          session.Mode,
 		Scope:         session.Scope,
+		Location:      session.Location,
+		Patience:      session.Patience.Milliseconds(),
+		Drain:         session.Drain.Milliseconds(),
 		License:       session.License,
-	}, nil
+	}
+	if session.Cache != nil {
+		result.Session = session.Cache.Session()
+	}
+	return result, nil
+}
+
+// current returns the session that initialize has made, or nil.
+func (s *server) current() *Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.session
+}
+
+func (s *server) drainLimit() time.Duration {
+	if session := s.current(); session != nil {
+		return session.Drain
+	}
+	return 0
 }
 
 // cache returns the session's cache, if there is one to be used.
@@ -313,6 +371,7 @@ func (s *server) retrieve(ctx context.Context, _ *jsonrpc2.Conn, params *Retriev
 	}
 	log := zerolog.Ctx(ctx).Debug().Str("hash", params.Hash)
 	hit, err := c.Retrieve(ctx, params.Hash, params.CacheDirectory)
+	s.publish(ctx, c)
 	if errors.Is(err, cache.ErrNotFound) {
 		log.Str("outcome", "miss").Msg("retrieve")
 		return nil, nil
@@ -330,7 +389,7 @@ func (s *server) retrieve(ctx context.Context, _ *jsonrpc2.Conn, params *Retriev
 	return result, nil
 }
 
-func (s *server) store(ctx context.Context, _ *jsonrpc2.Conn, params *StoreParams) (any, error) {
+func (s *server) store(ctx context.Context, conn *jsonrpc2.Conn, params *StoreParams) (any, error) {
 	c, err := s.cache()
 	if err != nil {
 		return nil, err
@@ -341,20 +400,104 @@ func (s *server) store(ctx context.Context, _ *jsonrpc2.Conn, params *StoreParam
 	} else {
 		output.Text = *params.TerminalOutput
 	}
-	outcome, reason, err := c.Store(ctx, params.Hash, params.CacheDirectory, *params.Code, output)
+	reason, err := c.Store(ctx, params.Hash, params.CacheDirectory, *params.Code, output, func(stored cache.Stored) {
+		s.stored(ctx, conn, c, storedParams(stored))
+	})
 	if err != nil {
 		return nil, err
 	}
-	zerolog.Ctx(ctx).Debug().Str("hash", params.Hash).Str("outcome", string(outcome)).Str("reason", reason).Msg("store")
-	return StoreResult{Queued: outcome != cache.Skipped, Reason: reason}, nil
+	s.publish(ctx, c)
+	return StoreResult{Queued: reason == "", Reason: reason}, nil
+}
+
+// stored tells the client, and whoever waits in its place, what became of an
+// entry.
+func (s *server) stored(ctx context.Context, conn *jsonrpc2.Conn, c *cache.Cache, params StoredParams) {
+	zerolog.Ctx(ctx).Debug().Str("hash", params.Hash).Int64("bytes", params.Bytes).
+		Str("outcome", string(params.Outcome)).Str("reason", params.Reason).Msg("stored")
+	s.mu.Lock()
+	s.troubles = addTrouble(s.troubles, params)
+	s.mu.Unlock()
+	s.publish(ctx, c)
+	s.outbox.notify(ctx, conn, "stored", params)
+}
+
+func storedParams(stored cache.Stored) StoredParams {
+	params := StoredParams{Hash: stored.Hash, Bytes: stored.Bytes, Outcome: stored.Outcome}
+	if stored.Err == nil {
+		return params
+	}
+	failed := wireError(stored.Err)
+	params.Reason = failed.Message
+	if stored.Outcome == cache.OutcomeFailed {
+		params.Code = &failed.Code
+	}
+	return params
+}
+
+const (
+	publishEvery  = 100 * time.Millisecond
+	progressEvery = time.Second
+)
+
+// tick tells of bytes that move, until the client is gone: it would take a
+// server for dead that is silent, and a person who waits wants to see something.
+func (s *server) tick(ctx context.Context, conn *jsonrpc2.Conn, c *cache.Cache) {
+	publish, progress := time.NewTicker(publishEvery), time.NewTicker(progressEvery)
+	defer publish.Stop()
+	defer progress.Stop()
+	var told int64
+	for {
+		select {
+		case <-publish.C:
+			if entries, _ := c.Waiting(); entries > 0 {
+				s.publish(ctx, c)
+			}
+		case <-progress.C:
+			if moved := c.Moved(); moved != told && s.isBusy() {
+				told = moved
+				s.outbox.notify(ctx, conn, "progress", ProgressParams{Bytes: moved})
+			}
+		case <-conn.DisconnectNotify():
+			return
+		}
+	}
+}
+
+// isBusy reports whether requests wait for their answers.
+func (s *server) isBusy() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.running) > 0
+}
+
+// publish publishes the state of the session. Where it cannot be written nobody
+// waits for it.
+func (s *server) publish(ctx context.Context, c *cache.Cache) {
+	s.publishing.Lock() // so that no older state replaces a newer one
+	defer s.publishing.Unlock()
+	state := State{ProcessID: os.Getpid(), Summary: c.Summary()}
+	state.Waiting, state.Bytes = c.Waiting()
+	s.mu.Lock()
+	state.Troubles = slices.Clone(s.troubles)
+	s.mu.Unlock()
+	for _, folder := range c.Folders() {
+		if err := publish(folder, state); err != nil {
+			zerolog.Ctx(ctx).Debug().Err(err).Msg("state not published")
+		}
+	}
 }
 
 // shutdown has no params; whatever is sent is ignored.
-func (s *server) shutdown(context.Context, *jsonrpc2.Conn, json.RawMessage) (any, error) {
+func (s *server) shutdown(ctx context.Context, conn *jsonrpc2.Conn, _ json.RawMessage) (any, error) {
 	s.work.Wait()
 	c, err := s.cache()
 	if err != nil {
 		return cache.Summary{}, nil // nothing was done
 	}
+	limited, cancel := context.WithTimeout(ctx, s.drainLimit())
+	defer cancel()
+	_ = c.Drain(limited) // the summary tells what was not stored
+	s.outbox.flush(conn)
 	return c.Summary(), nil
 }

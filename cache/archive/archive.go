@@ -31,8 +31,13 @@ const (
 )
 
 // ErrNotStorable is wrapped by the errors of [Write] that are the tree's own
-// doing: it holds what an archive cannot, or changed while it was read.
+// doing: it holds what an archive cannot.
 var ErrNotStorable = errors.New("cannot be stored")
+
+// ErrChanged is wrapped by the errors of [Write] that say that the tree is not,
+// or does not stay, what it was: half of one result and half of the next is
+// nobody's.
+var ErrChanged = errors.New("changed while it was stored")
 
 // ErrRefused is wrapped by the errors of [Extract] that are the archive's own
 // doing: it is damaged, hostile or of another format.

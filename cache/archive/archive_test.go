@@ -24,7 +24,7 @@ var someTime = time.Date(2024, 2, 29, 12, 34, 56, 789012345, time.UTC)
 
 func write(task archive.Task, terminal, dir string) ([]byte, error) {
 	var b bytes.Buffer
-	err := archive.Write(&b, task, strings.NewReader(terminal), int64(len(terminal)), dir)
+	err := archive.Write(&b, task, strings.NewReader(terminal), int64(len(terminal)), dir, time.Time{})
 	return b.Bytes(), err
 }
 

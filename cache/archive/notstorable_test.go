@@ -60,11 +60,6 @@ func TestNotStorable(t *testing.T) {
 			}
 			t.Cleanup(func() { _ = l.Close() })
 		}, "socket is neither a file"},
-		{"no folder", func(t *testing.T, dir string) {
-			if err := os.Remove(dir); err != nil {
-				t.Fatal(err)
-			}
-		}, "no such file"},
 		{"a file instead of a folder", func(t *testing.T, dir string) {
 			if err := errors.Join(os.Remove(dir), os.WriteFile(dir, nil, 0o600)); err != nil {
 				t.Fatal(err)
@@ -124,8 +119,8 @@ func TestTreeThatChangesWhileItIsRead(t *testing.T) {
 		change func(dir string) error
 		want   string // part of the error, "" if there is none
 	}{
-		{"a file is truncated", func(dir string) error { return os.Truncate(filepath.Join(dir, "a"), 10) }, "a changed while"},
-		{"a file is emptied", func(dir string) error { return os.Truncate(filepath.Join(dir, "a"), 0) }, "a changed while"},
+		{"a file is truncated", func(dir string) error { return os.Truncate(filepath.Join(dir, "a"), 10) }, "a changed while it was stored"},
+		{"a file is emptied", func(dir string) error { return os.Truncate(filepath.Join(dir, "a"), 0) }, "a changed while it was stored"},
 		{"a file grows", func(dir string) error {
 			f, err := os.OpenFile(filepath.Join(dir, "a"), os.O_APPEND|os.O_WRONLY, 0)
 			if err != nil {
@@ -133,10 +128,10 @@ func TestTreeThatChangesWhileItIsRead(t *testing.T) {
 			}
 			_, err = f.WriteString("more")
 			return errors.Join(err, f.Close(), os.Chtimes(filepath.Join(dir, "a"), someTime, someTime))
-		}, "a changed while"},
+		}, "a changed while it was stored"},
 		{"a file is written in place", func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "a"), []byte(cachetest.Noise(9, size)), 0o600)
-		}, "a changed while"},
+		}, "a changed while it was stored"},
 		{"a later file is removed", func(dir string) error { return os.Remove(filepath.Join(dir, "b")) }, "no such file"},
 		{"a later folder is removed", func(dir string) error { return os.RemoveAll(filepath.Join(dir, "c")) }, "no such file"},
 		{"everything is removed", os.RemoveAll, "no such file"},
@@ -154,7 +149,7 @@ func TestTreeThatChangesWhileItIsRead(t *testing.T) {
 					t.Error(err)
 				}
 			}}
-			err := archive.Write(w, archive.Task{Hash: "123"}, strings.NewReader(""), 0, dir)
+			err := archive.Write(w, archive.Task{Hash: "123"}, strings.NewReader(""), 0, dir, time.Time{})
 			if w.do != nil {
 				t.Fatal("nothing was changed")
 			}
@@ -164,8 +159,8 @@ func TestTreeThatChangesWhileItIsRead(t *testing.T) {
 				}
 				return
 			}
-			if !errors.Is(err, archive.ErrNotStorable) || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("got %v, want %v with %q", err, archive.ErrNotStorable, test.want)
+			if !errors.Is(err, archive.ErrChanged) || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %v with %q", err, archive.ErrChanged, test.want)
 			}
 		})
 	}
@@ -189,7 +184,7 @@ func TestWriterThatFails(t *testing.T) {
 	plant(t, dir, []node{{name: "a", content: cachetest.Noise(1, 3<<20)}})
 	disk := errors.New("no space left")
 	for _, left := range []int{0, 1, 100, 1 << 20, 3 << 20} {
-		err := archive.Write(&full{left, disk}, archive.Task{Hash: "123"}, strings.NewReader(""), 0, dir)
+		err := archive.Write(&full{left, disk}, archive.Task{Hash: "123"}, strings.NewReader(""), 0, dir, time.Time{})
 		if !errors.Is(err, disk) || errors.Is(err, archive.ErrNotStorable) {
 			t.Errorf("after %d bytes: got %v, want %v", left, err, disk)
 		}
@@ -211,7 +206,7 @@ func TestTerminalOutputThatCannotBeRead(t *testing.T) {
 		{"it breaks", io.MultiReader(strings.NewReader("12345"), errReader{broken}), broken},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			err := archive.Write(io.Discard, archive.Task{Hash: "123"}, test.r, 6, dir)
+			err := archive.Write(io.Discard, archive.Task{Hash: "123"}, test.r, 6, dir, time.Time{})
 			if !errors.Is(err, test.want) || errors.Is(err, archive.ErrNotStorable) {
 				t.Errorf("got %v, want %v", err, test.want)
 			}
@@ -226,7 +221,7 @@ func (r errReader) Read([]byte) (int, error) { return 0, r.err }
 // The output of a task that has ended is whole: what comes later is another's.
 func TestTerminalOutputThatGrows(t *testing.T) {
 	var b bytes.Buffer
-	if err := archive.Write(&b, archive.Task{Hash: "123"}, strings.NewReader("1234567"), 6, cachetest.TempDir(t)); err != nil {
+	if err := archive.Write(&b, archive.Task{Hash: "123"}, strings.NewReader("1234567"), 6, cachetest.TempDir(t), time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := mustExtract(t, b.Bytes(), cachetest.TempDir(t)); string(got.TerminalOutput) != "123456" {

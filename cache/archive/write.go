@@ -17,12 +17,15 @@ import (
 )
 
 // Write writes the archive of a task to w: its exit code, what it printed
-// (size bytes of terminal) and the tree below dir.
+// (size bytes of terminal) and the tree below dir as it was at the time asOf, of
+// the clock of dir's file system. With the zero time it is the tree as it is
+// found.
 //
 // An error that wraps [ErrNotStorable] means that the tree cannot be stored as
-// it is; every other error is one of reading or writing. What was written to w
-// before an error is not an archive.
-func Write(w io.Writer, task Task, terminal io.Reader, size int64, dir string) error {
+// it is, one that wraps [ErrChanged] that it has changed since asOf or while it
+// was read; every other error is one of reading or writing. What was written to
+// w before an error is not an archive.
+func Write(w io.Writer, task Task, terminal io.Reader, size int64, dir string, asOf time.Time) error {
 	zw, err := zstd.NewWriter(w,
 		zstd.WithEncoderLevel(zstd.SpeedFastest),
 		zstd.WithWindowSize(MaxWindow/2),
@@ -30,7 +33,7 @@ func Write(w io.Writer, task Task, terminal io.Reader, size int64, dir string) e
 	if err != nil {
 		return fmt.Errorf("zstd: %w", err)
 	}
-	p := &packer{tar: tar.NewWriter(zw), dir: dir}
+	p := &packer{tar: tar.NewWriter(zw), dir: dir, asOf: asOf}
 	err = p.pack(task, terminal, size)
 	if closed := zw.Close(); err == nil { // else at most the same error again
 		err = closed
@@ -39,8 +42,10 @@ func Write(w io.Writer, task Task, terminal io.Reader, size int64, dir string) e
 }
 
 type packer struct {
-	tar *tar.Writer
-	dir string
+	tar         *tar.Writer
+	dir         string
+	asOf        time.Time
+	directories []string // that were packed
 }
 
 func (p *packer) pack(task Task, terminal io.Reader, size int64) error {
@@ -57,7 +62,30 @@ func (p *packer) pack(task Task, terminal io.Reader, size int64) error {
 	if err := filepath.WalkDir(p.dir, p.visit); err != nil {
 		return vanished(err)
 	}
+	if err := p.checkDirectories(); err != nil {
+		return vanished(err)
+	}
 	return p.tar.Close()
+}
+
+// checkDirectories finds what was added, removed or renamed since asOf: it shows
+// in the directory that holds it, and not in what was packed.
+func (p *packer) checkDirectories() error {
+	for _, path := range p.directories {
+		info, err := os.Lstat(path)
+		if err != nil {
+			return err
+		}
+		if p.isNewer(info) {
+			return changed(path)
+		}
+	}
+	return nil
+}
+
+// isNewer reports whether an entry was changed after asOf.
+func (p *packer) isNewer(info fs.FileInfo) bool {
+	return !p.asOf.IsZero() && changeTime(info).After(p.asOf)
 }
 
 // plain adds one of the two entries that stand before the outputs.
@@ -82,6 +110,9 @@ func (p *packer) visit(path string, entry fs.DirEntry, err error) error {
 	info, err := entry.Info()
 	if err != nil {
 		return err
+	}
+	if info.IsDir() {
+		p.directories = append(p.directories, path)
 	}
 	if path == p.dir {
 		if !info.IsDir() {
@@ -138,8 +169,7 @@ func (p *packer) add(name, path string, info fs.FileInfo) error {
 	return p.writeHeader(header)
 }
 
-// file writes a regular file, and fails when the file changes meanwhile: half
-// of one build and half of the next is nobody's result.
+// file writes a regular file, and fails when the file changes meanwhile.
 func (p *packer) file(name, path string, info fs.FileInfo, header *tar.Header) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -169,7 +199,7 @@ func (p *packer) file(name, path string, info fs.FileInfo, header *tar.Header) e
 	if err != nil {
 		return err
 	}
-	if after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) {
+	if after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) || p.isNewer(after) {
 		return changed(name)
 	}
 	return nil
@@ -186,15 +216,13 @@ func (p *packer) writeHeader(header *tar.Header) error {
 	return nil
 }
 
-func changed(name string) error {
-	return notStorable("%s changed while it was read", name)
-}
+func changed(name string) error { return fmt.Errorf("%s %w", name, ErrChanged) }
 
-// vanished turns "no such file" into the tree's own doing: Nx or the next task
-// removed what was being read.
+// vanished turns "no such file" into a change: Nx or the next task removed what
+// was being read.
 func vanished(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: %w", ErrNotStorable, err)
+		return fmt.Errorf("%w: %w", ErrChanged, err)
 	}
 	return err
 }

@@ -41,6 +41,12 @@ func Open(options Options) (*Container, error) {
 	if err := CheckContainer(options.Container); err != nil {
 		return nil, fmt.Errorf("container: %w", err)
 	}
+	if options.Limits == (Limits{}) {
+		options.Limits = DefaultLimits
+	}
+	if options.Transport == nil {
+		options.Transport = NewTransport(options.Limits)
+	}
 	clientOptions := &blockblob.ClientOptions{ClientOptions: clientOptions(options.Transport)}
 	if options.ConnectionString != "" {
 		return openConnectionString(options, clientOptions)
@@ -135,8 +141,12 @@ func (c *Container) Get(ctx context.Context, name string) (*cache.Blob, error) {
 	if response.ContentLength != nil {
 		size = *response.ContentLength
 	}
+	var etag string
+	if response.ETag != nil {
+		etag = string(*response.ETag)
+	}
 	body := response.NewRetryReader(ctx, &blob.RetryReaderOptions{MaxRetries: maxRetries})
-	return &cache.Blob{Body: &reader{body, ctx, c, name}, Size: size, Metadata: metadata}, nil
+	return &cache.Blob{Body: &reader{body, ctx, c, name}, Size: size, ETag: etag, Metadata: metadata}, nil
 }
 
 // reader translates the errors of a body. Its context is that of the request,
@@ -161,29 +171,38 @@ func (r *reader) Read(p []byte) (int, error) {
 // blobs/write). Not UploadFile or UploadBuffer, which lose the condition above
 // 256 MiB and overwrite (azblob 1.8.3).
 func (c *Container) Put(ctx context.Context, name string, body io.ReadSeeker, metadata cache.Metadata) error {
+	anyETag := azcore.ETagAny
+	return c.write(ctx, "put", name, blob.ModifiedAccessConditions{IfNoneMatch: &anyETag}, body, metadata)
+}
+
+// Replace implements [cache.Blobs] with one Put Blob, If-Match. It needs
+// blobs/write.
+func (c *Container) Replace(ctx context.Context, name, etag string, body io.ReadSeeker, metadata cache.Metadata) error {
+	match := azcore.ETag(etag)
+	return c.write(ctx, "replace", name, blob.ModifiedAccessConditions{IfMatch: &match}, body, metadata)
+}
+
+func (c *Container) write(ctx context.Context, operation, name string, condition blob.ModifiedAccessConditions, body io.ReadSeeker, metadata cache.Metadata) error {
 	size, err := body.Seek(0, io.SeekEnd)
 	if err != nil {
-		return fmt.Errorf("put %s: %w", name, err)
+		return fmt.Errorf("%s %s: %w", operation, name, err)
 	}
 	if size > maxPutBlob {
-		return fmt.Errorf("put %s: %d bytes are more than the %d that Azure takes at once", name, size, int64(maxPutBlob))
+		return fmt.Errorf("%s %s: %d bytes are more than the %d that Azure takes at once", operation, name, size, int64(maxPutBlob))
 	}
 	if _, err := body.Seek(0, io.SeekStart); err != nil {
-		return fmt.Errorf("put %s: %w", name, err)
+		return fmt.Errorf("%s %s: %w", operation, name, err)
 	}
 	client, err := c.client(name)
 	if err != nil {
-		return c.translate(ctx, "put", name, err)
+		return c.translate(ctx, operation, name, err)
 	}
-	anyETag := azcore.ETagAny
 	_, err = client.Upload(ctx, keepOpen{body}, &blockblob.UploadOptions{
-		Metadata: pointers(metadata),
-		AccessConditions: &blob.AccessConditions{
-			ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfNoneMatch: &anyETag},
-		},
+		Metadata:         pointers(metadata),
+		AccessConditions: &blob.AccessConditions{ModifiedAccessConditions: &condition},
 	})
 	if err != nil {
-		return c.translate(ctx, "put", name, err)
+		return c.translate(ctx, operation, name, err)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ const (
 	tokenMargin = 5 * time.Minute
 	// signInLimit ends a sign-in that some source stalls: azidentity's chain
 	// needs 96 s to give up on a metadata address that answers 404.
-	signInLimit = 30 * time.Second
+	signInLimit = 20 * time.Second
 	// signInPause is how long a failed sign-in stands for the requests that
 	// follow it. Each attempt may cost seconds, and Nx asks hundreds of times.
 	signInPause = time.Minute

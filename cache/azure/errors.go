@@ -20,8 +20,11 @@ import (
 func (c *Container) translate(ctx context.Context, operation, name string, err error) error {
 	// Not errors.Is(err, context.DeadlineExceeded): the time limits of a dial or
 	// an answer say that of themselves.
-	if ended := ctx.Err(); ended != nil {
-		return fmt.Errorf("%s %s: %w", operation, name, ended)
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s %s: %w", operation, name, context.Cause(ctx))
+	}
+	if limit, ok := errors.AsType[*limitError](err); ok {
+		return fmt.Errorf("%s %s/%s: %w", operation, c.url, name, limit)
 	}
 	if failed, ok := errors.AsType[*signInError](err); ok {
 		return config("sign-in for %s failed: sign in (az login, a workload or managed identity, AZURE_CLIENT_ID with its secret) "+
@@ -44,6 +47,9 @@ func (c *Container) translateResponse(operation, name string, response *azcore.R
 	case operation == "get" && response.StatusCode == http.StatusNotFound:
 		return cache.ErrNotFound
 	case operation == "put" && taken(response.StatusCode, code):
+		return cache.ErrExists
+	// Whoever may only create blobs must leave a damaged one as it is.
+	case operation == "replace" && (taken(response.StatusCode, code) || response.StatusCode == http.StatusForbidden):
 		return cache.ErrExists
 	case response.StatusCode == http.StatusUnauthorized || response.StatusCode == http.StatusForbidden:
 		return config("%s refused to %s (%s): %s", c.url, operation, status(response), advice(code))

@@ -26,7 +26,9 @@ type Options struct {
 	// [DefaultCredential].
 	Credential azcore.TokenCredential
 
-	// Transport sends the requests; nil stands for [NewTransport]'s.
+	// Limits of the requests; zero stands for [DefaultLimits].
+	Limits Limits
+	// Transport sends the requests; nil stands for that of [NewTransport].
 	Transport policy.Transporter
 }
 

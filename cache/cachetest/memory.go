@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -19,6 +20,7 @@ type Memory struct {
 	blobs map[string]Blob
 	gets  int
 	puts  int
+	etags int // given so far
 }
 
 var _ cache.Blobs = (*Memory)(nil)
@@ -27,10 +29,12 @@ var _ cache.Blobs = (*Memory)(nil)
 type Blob struct {
 	Content  []byte
 	Metadata cache.Metadata
+
+	etag string
 }
 
 func (b Blob) clone() Blob {
-	return Blob{bytes.Clone(b.Content), maps.Clone(b.Metadata)}
+	return Blob{bytes.Clone(b.Content), maps.Clone(b.Metadata), b.etag}
 }
 
 // Get implements [cache.Blobs].
@@ -48,6 +52,7 @@ func (m *Memory) Get(ctx context.Context, name string) (*cache.Blob, error) {
 	return &cache.Blob{
 		Body:     io.NopCloser(contextReader{ctx, bytes.NewReader(b.Content)}),
 		Size:     int64(len(b.Content)),
+		ETag:     b.etag,
 		Metadata: maps.Clone(b.Metadata),
 	}, nil
 }
@@ -67,6 +72,16 @@ func (c contextReader) Read(p []byte) (int, error) {
 
 // Put implements [cache.Blobs].
 func (m *Memory) Put(ctx context.Context, name string, body io.ReadSeeker, metadata cache.Metadata) error {
+	return m.write(ctx, name, "", body, metadata)
+}
+
+// Replace implements [cache.Blobs].
+func (m *Memory) Replace(ctx context.Context, name, etag string, body io.ReadSeeker, metadata cache.Metadata) error {
+	return m.write(ctx, name, etag, body, metadata)
+}
+
+// write creates a blob, or replaces the one with an ETag.
+func (m *Memory) write(ctx context.Context, name, etag string, body io.ReadSeeker, metadata cache.Metadata) error {
 	m.mu.Lock()
 	m.puts++
 	m.mu.Unlock()
@@ -85,14 +100,21 @@ func (m *Memory) Put(ctx context.Context, name string, body io.ReadSeeker, metad
 
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, ok := m.blobs[name]; ok {
+	if m.blobs[name].etag != etag {
 		return cache.ErrExists
 	}
+	m.keep(name, stored)
+	return nil
+}
+
+// keep keeps a blob under a new ETag.
+func (m *Memory) keep(name string, b Blob) {
 	if m.blobs == nil {
 		m.blobs = make(map[string]Blob)
 	}
-	m.blobs[name] = stored
-	return nil
+	m.etags++
+	b.etag = strconv.Quote(strconv.Itoa(m.etags))
+	m.blobs[name] = b
 }
 
 // Names returns the names of all blobs, sorted.
@@ -121,7 +143,7 @@ func (m *Memory) Alter(name string, change func(*Blob)) {
 	}
 	b = b.clone() // bodies that are being read stay what they were
 	change(&b)
-	m.blobs[name] = b
+	m.keep(name, b)
 }
 
 // Remove removes the blob called name if there is one.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/agnivade/levenshtein"
 
@@ -31,12 +32,19 @@ type settings struct {
 	endpoint         string
 	prefix           string
 	connectionString azure.Secret
+	limits           azure.Limits
+	drain            time.Duration // for which entries are stored after the end of a run
 }
+
+// defaultDrain is longer than what a run has left to store usually takes, and
+// short enough for somebody who looks at it.
+const defaultDrain = time.Minute
 
 // block is the block "azure" as it is written, white space around values
 // aside. An empty string is a key that is not set.
 type block struct {
 	container, accountName, endpoint, prefix, localMode, ciMode string
+	connect, firstByte, stall, drain                            string // of timeouts
 }
 
 func (b *block) fields() map[string]*string {
@@ -47,6 +55,18 @@ func (b *block) fields() map[string]*string {
 		"prefix":      &b.prefix,
 		"localMode":   &b.localMode,
 		"ciMode":      &b.ciMode,
+	}
+}
+
+// timeoutsKey is the key of an object.
+const timeoutsKey = "timeouts"
+
+func (b *block) timeouts() map[string]*string {
+	return map[string]*string{
+		"connect":   &b.connect,
+		"firstByte": &b.firstByte,
+		"stall":     &b.stall,
+		"drain":     &b.drain,
 	}
 }
 
@@ -86,6 +106,12 @@ func readSettings(config json.RawMessage, ci bool, getenv func(string) string) (
 		endpoint:         b.endpoint,
 		prefix:           b.prefix,
 		connectionString: azure.Secret(strings.TrimSpace(getenv(connectionVariable))),
+		limits: azure.Limits{
+			Connect:   duration("connect", b.connect, azure.DefaultLimits.Connect, wrong),
+			FirstByte: duration("firstByte", b.firstByte, azure.DefaultLimits.FirstByte, wrong),
+			Stall:     duration("stall", b.stall, azure.DefaultLimits.Stall, wrong),
+		},
+		drain: duration("drain", b.drain, defaultDrain, wrong),
 	}
 	if s.mode == cache.NoCache {
 		return settings{mode: cache.NoCache}, nil, nil
@@ -107,24 +133,63 @@ func readBlock(config json.RawMessage, wrong mistakes) (b block, warnings []stri
 		wrong.add(inBlock, errors.New("must be an object")) // not repeated: it may be a secret
 		return b, nil
 	}
-	fields := b.fields()
+	warnings = readKeys(keys, "", b.fields(), wrong)
+	switch timeouts := keys[timeoutsKey].(type) {
+	case nil: // or null: not set
+	case map[string]any:
+		warnings = append(warnings, readKeys(timeouts, timeoutsKey+".", b.timeouts(), wrong)...)
+	default:
+		wrong.add(inKey(timeoutsKey), errors.New(`must be an object, such as { "drain": "60s" }`))
+	}
+	return b, warnings
+}
+
+// readKeys reads what is in an object that stands behind a path in the block.
+func readKeys(keys map[string]any, path string, fields map[string]*string, wrong mistakes) (warnings []string) {
+	known := slices.Sorted(maps.Keys(fields))
+	if path == "" {
+		known = append(known, timeoutsKey)
+	}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		field, known := fields[key]
+		field := fields[key]
 		text, isText := keys[key].(string)
 		switch {
-		case !known:
+		case !slices.Contains(known, key):
 			warnings = append(warnings, fmt.Sprintf("%s has an unknown key %s, which is ignored; %s",
-				inBlock, shown(key), suggest(key, slices.Sorted(maps.Keys(fields)))))
+				inBlock, shown(path+key), suggest(key, known)))
+		case field == nil: // an object of its own
 		case !isText:
-			wrong.add(inKey(key), errors.New("must be a string"))
+			wrong.add(inKey(path+key), errors.New("must be a string"))
 		case strings.ContainsAny(text, foreign):
-			wrong.add(inKey(key), fmt.Errorf("is %s with one of %s in it, which no setting has; a connection string or SAS belongs in %s",
+			wrong.add(inKey(path+key), fmt.Errorf("is %s with one of %s in it, which no setting has; a connection string or SAS belongs in %s",
 				shown(text), foreign, connectionVariable))
 		default:
 			*field = strings.TrimSpace(text)
 		}
 	}
-	return b, warnings
+	return warnings
+}
+
+// The shortest and the longest time limit. One of a few milliseconds is a unit
+// forgotten, one of hours a run that hangs.
+const (
+	minTimeout = 100 * time.Millisecond
+	maxTimeout = 10 * time.Minute
+)
+
+// duration reads a time limit. Only the one for storing after the end may be 0:
+// do not wait.
+func duration(key, text string, otherwise time.Duration, wrong mistakes) time.Duration {
+	if text == "" {
+		return otherwise
+	}
+	d, err := time.ParseDuration(text)
+	isZero := key == "drain" && err == nil && d == 0
+	if err != nil || (d < minTimeout || d > maxTimeout) && !isZero {
+		wrong.add(inKey(timeoutsKey+"."+key), fmt.Errorf(`is %s; allowed are times from "100ms" to "10m", such as "%s"`, shown(text), otherwise))
+		return otherwise
+	}
+	return d
 }
 
 // suggest names the known key that is most like key, or all of them when none

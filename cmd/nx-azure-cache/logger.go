@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"github.com/rs/zerolog/diode"
 )
 
 // The variables of the log. It is for looking into trouble: what users should
@@ -31,15 +32,41 @@ func newLogger(w world) (zerolog.Logger, func() error, []string) {
 	default:
 		warnings = append(warnings, fmt.Sprintf("%s is %s; allowed are debug, info and warn", logVariable, shown(text)))
 	}
-	var out io.Writer = zerolog.ConsoleWriter{Out: w.stderr, NoColor: true, TimeFormat: time.TimeOnly}
-	closeLog := func() error { return nil }
-	if path := strings.TrimSpace(w.getenv(logFileVariable)); path != "" {
-		file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-		if err != nil {
-			warnings = append(warnings, fmt.Sprintf("%s: %v; logging to stderr", logFileVariable, err))
-		} else {
-			out, closeLog = file, file.Close
-		}
+	out, closeLog, err := openLog(w)
+	if err != nil {
+		warnings = append(warnings, fmt.Sprintf("%s: %v; logging to stderr", logFileVariable, err))
 	}
 	return zerolog.New(out).Level(level).With().Timestamp().Int("pid", os.Getpid()).Logger(), closeLog, warnings
+}
+
+// openLog returns where the log goes. With an error that is stderr.
+func openLog(w world) (out io.Writer, closeLog func() error, err error) {
+	if path := strings.TrimSpace(w.getenv(logFileVariable)); path != "" {
+		var file *os.File
+		if file, err = os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err == nil {
+			return file, file.Close, nil
+		}
+	}
+	// A parent that is ending reads no more, and a full pipe must not hold up the
+	// results that are still being stored.
+	patient := diode.NewWriter(console{zerolog.ConsoleWriter{Out: w.stderr, NoColor: true, TimeFormat: time.TimeOnly}}, logLines, 0, nil)
+	return patient, func() error { return closeWithin(patient, time.Second) }, err
+}
+
+// logLines is how many lines wait for stderr before the oldest are dropped.
+const logLines = 10_000
+
+// console hides the Close of a console, which would close stderr.
+type console struct{ io.Writer }
+
+// closeWithin lets a writer write what it still has.
+func closeWithin(w io.Closer, limit time.Duration) error {
+	closed := make(chan error, 1)
+	go func() { closed <- w.Close() }()
+	select {
+	case err := <-closed:
+		return err
+	case <-time.After(limit):
+		return nil
+	}
 }

@@ -23,17 +23,14 @@ type world struct {
 	stdout io.WriteCloser
 	stderr io.Writer
 	getenv func(string) string
+	ignore func(...os.Signal) // the signals from now on
 }
 
 func main() {
-	// Ctrl-C reaches the whole process group; the parent decides what it means
-	// by closing stdin. A parent that is gone has closed it, too: then a write to
-	// stdout is an error like others, not the end before requests have cleaned up.
-	signal.Ignore(syscall.SIGINT, syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 
-	w := world{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}
+	w := world{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, ignore: signal.Ignore}
 	if err := run(ctx, os.Args[1:], w); err != nil {
 		fmt.Fprintln(os.Stderr, "nx-azure-cache:", err)
 		os.Exit(1)
@@ -56,7 +53,7 @@ Nx starts this program by itself once the npm package is installed
 		// cobra's completion command would be one more thing to explain.
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	root.AddCommand(newServe(w), newVersion(w))
+	root.AddCommand(newServe(w), newDrain(w), newVersion(w))
 	root.SetArgs(args)
 	root.SetIn(w.stdin)
 	root.SetOut(w.stdout)

@@ -23,7 +23,7 @@ func open(config json.RawMessage, ci bool, workspaceRoot string, getenv func(str
 	}
 	licence, err := checkLicence(&session, workspaceRoot, getenv, now)
 	if err == nil && problem == nil {
-		session.Cache, problem = openCache(settings)
+		problem = openCache(&session, settings)
 	}
 	if err := errors.Join(err, problem); err != nil {
 		session.Reason = strings.ReplaceAll(err.Error(), "\n", "; ")
@@ -54,17 +54,26 @@ func checkLicence(session *rpc.Session, workspaceRoot string, getenv func(string
 	return licence, nil
 }
 
+// patienceMargin is what a client waits longer than the server's own limits.
+const patienceMargin = 5 * time.Second
+
 // openCache stacks what stands between a request and Azure: the one visible
 // place where that is decided.
-func openCache(s settings) (*cache.Cache, error) {
+func openCache(session *rpc.Session, s settings) error {
 	container, err := azure.Open(azure.Options{
 		Container:        s.container,
 		ConnectionString: s.connectionString,
 		AccountName:      s.accountName,
 		Endpoint:         s.endpoint,
+		Limits:           s.limits,
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return cache.New(container, s.mode, cache.Namespace{Prefix: s.prefix, Scope: cache.ScopeShared}), nil
+	namespace := cache.Namespace{Prefix: s.prefix, Scope: cache.ScopeShared}
+	session.Cache = cache.New(cache.NewBreaker(container), s.mode, namespace)
+	session.Location = strings.TrimSuffix(container.URL()+"/"+s.prefix, "/")
+	session.Patience = s.limits.Silence() + patienceMargin
+	session.Drain = s.drain
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,11 @@ NX_AZURE_CACHE_LOG_FILE=PATH appends them to a file.`,
 }
 
 func serve(ctx context.Context, w world) error {
+	// Ctrl-C reaches the whole process group, the end of a terminal all that run
+	// on it; the parent decides what they mean by closing stdin. A parent that is
+	// gone has closed it, too: then a write to stdout is an error like others, not
+	// the end before results are stored.
+	w.ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
 	log, closeLog, warnings := newLogger(w)
 	ctx = log.WithContext(ctx)
 	err := rpc.Serve(ctx, stdio{w.stdin, w.stdout}, rpc.Options{

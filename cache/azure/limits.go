@@ -1,0 +1,168 @@
+package azure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+)
+
+// Limits are how long a request may wait for something to happen. None of them
+// limits how long a transfer takes that moves.
+type Limits struct {
+	Connect   time.Duration // for a connection: name, TCP, proxy and TLS
+	FirstByte time.Duration // from the end of a request to the beginning of its answer
+	Stall     time.Duration // without a byte while a body is sent or received
+}
+
+// DefaultLimits are far above what Azure needs (connections take a few round
+// trips, answers some 10 ms, in bad minutes a second), and low enough that a
+// dead network costs a run some seconds once (see [cache.Breaker]).
+var DefaultLimits = Limits{Connect: 5 * time.Second, FirstByte: 10 * time.Second, Stall: 15 * time.Second}
+
+// Silence is the longest time for which a request may be in work without
+// sending or receiving a byte.
+func (l Limits) Silence() time.Duration {
+	const tries = maxRetries + 1
+	return signInLimit + tries*(l.Connect+l.FirstByte) + maxRetries*maxRetryDelay + l.Stall
+}
+
+// limitError says which of the limits is over.
+type limitError struct {
+	what  string
+	limit time.Duration
+	key   string // in nx.json
+}
+
+func (e *limitError) Error() string {
+	return fmt.Sprintf("%s within %s (azure.timeouts.%s in nx.json)", e.what, e.limit, e.key)
+}
+
+func (e *limitError) Is(target error) bool { return target == cache.ErrTimeLimit }
+
+// NonRetriable tells azcore's retry policy that the time for this is up.
+func (*limitError) NonRetriable() {}
+
+// limited keeps the limits of requests.
+type limited struct {
+	Limits
+	next http.RoundTripper
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (l limited) RoundTrip(request *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancelCause(request.Context())
+	w := &watch{cancel: cancel}
+	connect := &limitError{"no connection", l.Connect, "connect"}
+	stall := &limitError{"no byte has moved", l.Stall, "stall"}
+	firstByte := &limitError{"no answer", l.FirstByte, "firstByte"}
+
+	traced := request.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn:      func(httptrace.GotConnInfo) { w.expect(stall) },
+		WroteRequest: func(httptrace.WroteRequestInfo) { w.expect(firstByte) },
+	}))
+	if request.Body != nil && request.Body != http.NoBody {
+		traced.Body = &sending{request.Body, w, stall}
+	}
+	w.expect(connect)
+	response, err := l.next.RoundTrip(traced)
+	w.end()
+	if err != nil {
+		cancel(nil)
+		return nil, overLimit(ctx, err, connect)
+	}
+	response.Body = &receiving{response.Body, ctx, cancel, stall}
+	return response, nil
+}
+
+// overLimit returns the limit that err is about, or err itself. The transport
+// has a time limit of its own for connections, which may be first.
+func overLimit(ctx context.Context, err error, connect *limitError) error {
+	if limit, ok := errors.AsType[*limitError](context.Cause(ctx)); ok {
+		return limit
+	}
+	failed, ok := errors.AsType[net.Error](err)
+	if ok && failed.Timeout() && ctx.Err() == nil && !errors.Is(err, syscall.ETIMEDOUT) {
+		return connect
+	}
+	return err
+}
+
+// watch ends a request for which nothing happens. It watches until the answer
+// begins.
+type watch struct {
+	cancel context.CancelCauseFunc
+
+	mu    sync.Mutex
+	timer *time.Timer
+	ended bool
+}
+
+// expect gives what comes next its time. The transport may tell of the end of a
+// request after the answer to it has begun.
+func (w *watch) expect(limit *limitError) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ended {
+		return
+	}
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	w.timer = time.AfterFunc(limit.limit, func() { w.cancel(limit) })
+}
+
+func (w *watch) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = true
+	w.timer.Stop()
+}
+
+// sending is a body of a request: whenever the transport wants more of it, what
+// it had before is on its way.
+type sending struct {
+	io.ReadCloser
+	watch *watch
+	stall *limitError
+}
+
+func (s *sending) Read(p []byte) (int, error) {
+	s.watch.expect(s.stall)
+	return s.ReadCloser.Read(p)
+}
+
+// receiving is a body of an answer. Its reader may take its time; the sender may
+// not.
+type receiving struct {
+	io.ReadCloser
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	stall  *limitError
+}
+
+func (r *receiving) Read(p []byte) (int, error) {
+	timer := time.AfterFunc(r.stall.limit, func() { r.cancel(r.stall) })
+	n, err := r.ReadCloser.Read(p)
+	timer.Stop()
+	if err != nil && err != io.EOF {
+		if limit, ok := errors.AsType[*limitError](context.Cause(r.ctx)); ok {
+			err = limit
+		}
+	}
+	return n, err
+}
+
+func (r *receiving) Close() error {
+	err := r.ReadCloser.Close()
+	r.cancel(nil)
+	return err
+}

@@ -1,0 +1,221 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
+)
+
+// Outcome is what became of a result that was accepted.
+type Outcome string
+
+const (
+	OutcomeStored  Outcome = "stored"
+	OutcomeExists  Outcome = "exists"  // somebody stored it before
+	OutcomeChanged Outcome = "changed" // or was removed meanwhile
+	OutcomeRefused Outcome = "refused" // it holds what cannot be stored
+	OutcomeFailed  Outcome = "failed"
+)
+
+// Stored tells what became of a result that was accepted.
+type Stored struct {
+	Hash    string
+	Bytes   int64 // of the archive; 0 unless it was stored
+	Outcome Outcome
+	// Err says why the result was not stored. It is a [*ConfigError] where the
+	// user must act, wraps [archive.ErrNotStorable] or [archive.ErrChanged] where
+	// the result is the reason, else it is one of the storage or the file system.
+	Err error
+}
+
+// result is the result of a task that was accepted.
+type result struct {
+	archive.Task
+	dir    string // <cacheDirectory>/<hash>
+	output TerminalOutput
+	asOf   time.Time // of the file system's clock: what changes later does not count
+	aside  string
+}
+
+// Store accepts the result of hash, which Nx has written to
+// <cacheDirectory>/<hash>, and returns; done is called once, on another
+// goroutine, when it is stored or is not. A terminal output that is a file is
+// this process's from then on.
+//
+// A reason or an error says why a result is not accepted.
+func (c *Cache) Store(ctx context.Context, hash, cacheDirectory string, code int, output TerminalOutput, done func(Stored)) (reason string, err error) {
+	if c.mode != ReadWrite {
+		return "the mode is " + string(c.mode), nil
+	}
+	if err := CheckHash(hash); err != nil {
+		return "", err
+	}
+	u, ok := c.uploads.begin(ctx)
+	if !ok {
+		return fmt.Sprintf("cannot be stored: %d others are waiting for it", maxWaiting), nil
+	}
+	r := &result{Task: archive.Task{Hash: hash, Code: code}, dir: filepath.Join(cacheDirectory, hash), output: output}
+	reason, err = c.accept(r, cacheDirectory)
+	if reason != "" || err != nil {
+		u.end(func() {})
+		return reason, err
+	}
+	go func() {
+		stored := c.upload(u, r)
+		c.counters.wrote(stored)
+		u.end(func() { done(stored) })
+	}()
+	return "", nil
+}
+
+// inlineText is the length of the longest terminal output that waits for its
+// upload in memory, in bytes.
+const inlineText = 4 << 10
+
+// accept prepares a result to wait for its upload.
+func (c *Cache) accept(r *result, cacheDirectory string) (reason string, err error) {
+	if _, err := os.Lstat(r.dir); errors.Is(err, fs.ErrNotExist) {
+		c.counters.skipped.Add(1)
+		return "cannot be stored: there is no " + r.dir, nil
+	}
+	if r.aside, err = c.scratch.aside(cacheDirectory); err == nil {
+		if err = r.settle(); err != nil {
+			discard(context.Background(), r.aside)
+		}
+	}
+	if err != nil {
+		c.counters.failed.Add(1)
+		return "", fmt.Errorf("store %s: %w", r.Hash, err)
+	}
+	return "", nil
+}
+
+// settle notes the time, and moves the terminal output into the folder aside.
+func (r *result) settle() error {
+	info, err := os.Lstat(r.aside)
+	if err != nil {
+		return err
+	}
+	r.asOf = info.ModTime()
+
+	waiting := filepath.Join(r.aside, "terminalOutput")
+	switch {
+	case r.output.Path != "":
+		if err := os.Rename(r.output.Path, waiting); err != nil {
+			return err
+		}
+		r.output = TerminalOutput{Path: waiting}
+	case len(r.output.Text) > inlineText:
+		if err := os.WriteFile(waiting, []byte(r.output.Text), 0o600); err != nil {
+			return err
+		}
+		r.output = TerminalOutput{Path: waiting}
+	}
+	return nil
+}
+
+// upload stores a result when it is its turn. A panic is that result's error:
+// the others go on.
+func (c *Cache) upload(u *upload, r *result) (stored Stored) {
+	defer discard(u.ctx, r.aside)
+	defer func() {
+		if p := recover(); p != nil {
+			zerolog.Ctx(u.ctx).Error().Interface("panic", p).Bytes("stack", debug.Stack()).Msg("upload panicked")
+			stored = Stored{Hash: r.Hash, Outcome: OutcomeFailed, Err: fmt.Errorf("store %s panicked: %v", r.Hash, p)}
+		}
+	}()
+	stored.Hash = r.Hash
+	err := c.uploads.enter(u.ctx)
+	if err == nil {
+		defer c.uploads.leave()
+		stored.Bytes, err = c.send(u, r)
+	}
+	switch {
+	case err == nil:
+		stored.Outcome = OutcomeStored
+	case errors.Is(err, ErrExists):
+		stored.Outcome = OutcomeExists
+	case errors.Is(err, archive.ErrChanged):
+		stored.Outcome, stored.Err = OutcomeChanged, err
+	case errors.Is(err, archive.ErrNotStorable):
+		stored.Outcome, stored.Err = OutcomeRefused, err
+	default:
+		stored.Outcome, stored.Err = OutcomeFailed, fmt.Errorf("store %s: %w", r.Hash, err)
+	}
+	return stored
+}
+
+// send packs a result and sends it, and returns the number of bytes sent.
+func (c *Cache) send(u *upload, r *result) (int64, error) {
+	spool := newSpool(r.aside)
+	defer func() { _ = spool.close() }() // what matters of it has been sent by then
+
+	if err := pack(cancelWriter{u.ctx, spool}, r); err != nil {
+		return 0, err
+	}
+	if err := c.put(u, r.Hash, spool); err != nil {
+		return 0, err
+	}
+	return spool.length, nil
+}
+
+func (c *Cache) put(u *upload, hash string, spool *spool) error {
+	name := c.namespace.name(hash)
+	body := &meter{ReadSeeker: spool.body(), length: spool.length, left: &u.left, moved: &c.counters.moved}
+	metadata := Metadata{
+		metaFormat: strconv.Itoa(archive.Format),
+		metaLength: strconv.FormatInt(spool.length, 10),
+		metaSHA256: spool.sha256(),
+	}
+	// What this process has found damaged it replaces, if it may.
+	if etag, ok := c.damage.LoadAndDelete(hash); ok {
+		return c.blobs.Replace(u.ctx, name, etag.(string), body, metadata)
+	}
+	return c.blobs.Put(u.ctx, name, body, metadata)
+}
+
+// pack writes the archive of a result.
+func pack(w io.Writer, r *result) error {
+	if r.output.Path == "" {
+		return archive.Write(w, r.Task, strings.NewReader(r.output.Text), int64(len(r.output.Text)), r.dir, r.asOf)
+	}
+	f, err := os.Open(r.output.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %w", archive.ErrChanged, err)
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close() // opened for reading: nothing is lost
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	return archive.Write(w, r.Task, f, info.Size(), r.dir, r.asOf)
+}
+
+// cancelWriter is a writer that fails once ctx has ended. It lives as long as
+// one call.
+type cancelWriter struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (c cancelWriter) Write(p []byte) (int, error) {
+	if c.ctx.Err() != nil {
+		return 0, context.Cause(c.ctx)
+	}
+	return c.w.Write(p)
+}

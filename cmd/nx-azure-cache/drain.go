@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
+)
+
+// drainResult is what drain prints on stdout, for the npm package.
+type drainResult struct {
+	// Ended is why there is no more to wait for: see the constants.
+	Ended string `json:"ended"`
+	rpc.State
+}
+
+const (
+	endedStored      = "stored"      // nothing is left
+	endedGone        = "gone"        // the server has ended before
+	endedLimit       = "limit"       // the time is over, the server is told to end
+	endedInterrupted = "interrupted" // by Ctrl-C; the server goes on
+)
+
+const (
+	// pollEvery is how often the state is looked at.
+	pollEvery = 20 * time.Millisecond
+	// quiet is how long a wait may be that nobody is told of.
+	quiet = time.Second
+	// endWithin is how long a server that is told to end may take to clean up.
+	endWithin = 3 * time.Second
+)
+
+func newDrain(w world) *cobra.Command {
+	var folder string
+	var limit time.Duration
+	command := &cobra.Command{
+		Use:   "drain --folder FOLDER [--limit TIME]",
+		Short: "Wait until a server has stored what it has accepted",
+		Long: `Wait until a server has stored what it has accepted. The npm package runs this at
+the end of a run of Nx, when it cannot talk to the server any more; there is no
+need to run it by hand.
+
+FOLDER is <cacheDirectory>/.nx-azure-cache/<session>, in which the server
+publishes its state. When the time is over, the server is told to end. What is
+left is shown on stderr, the result printed as JSON on stdout.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
+			defer stop()
+			return json.NewEncoder(w.stdout).Encode(drain(ctx, folder, limit, newProgress(w.stderr, limit)))
+		},
+	}
+	command.Flags().StringVar(&folder, "folder", "", "the server's folder")
+	command.Flags().DurationVar(&limit, "limit", defaultDrain, "how long to wait at most")
+	_ = command.MarkFlagRequired("folder") // it exists
+	return command
+}
+
+// drain waits for the server that works in folder.
+func drain(ctx context.Context, folder string, limit time.Duration, progress *progress) drainResult {
+	defer progress.clear()
+	over := time.After(limit)
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	result := drainResult{State: rpc.State{ProcessID: -1}}
+	for {
+		alive := cache.Alive(folder)
+		if state, err := rpc.ReadState(folder); err == nil {
+			result.State = state
+		}
+		switch {
+		case result.ProcessID != -1 && result.Waiting == 0:
+			result.Ended = endedStored
+			return result
+		case !alive:
+			result.Ended = endedGone
+			return result
+		}
+		progress.show(result.State)
+		select {
+		case <-tick.C:
+		case <-over:
+			result.Ended = endedLimit
+			end(folder, result.ProcessID)
+			return result
+		case <-ctx.Done():
+			result.Ended = endedInterrupted
+			return result
+		}
+	}
+}
+
+// end ends the server that works in folder. Its lock says that the process is
+// still the one that published its ID.
+func end(folder string, processID int) {
+	server, err := os.FindProcess(processID)
+	if err != nil || processID <= 0 {
+		return
+	}
+	_ = askToEnd(server)
+	for deadline := time.Now().Add(endWithin); cache.Alive(folder); time.Sleep(pollEvery) {
+		if time.Now().After(deadline) {
+			_ = server.Kill()
+			return
+		}
+	}
+}
+
+// progress tells what is left: on a terminal in a line that changes, elsewhere
+// in one line.
+type progress struct {
+	out      io.Writer
+	limit    time.Duration
+	started  time.Time
+	terminal bool
+	shown    bool
+}
+
+func newProgress(out io.Writer, limit time.Duration) *progress {
+	file, ok := out.(*os.File)
+	return &progress{out: out, limit: limit, started: time.Now(), terminal: ok && isatty.IsTerminal(file.Fd())}
+}
+
+func (p *progress) show(state rpc.State) {
+	if time.Since(p.started) < quiet || p.shown && !p.terminal {
+		return
+	}
+	p.shown = true
+	text := fmt.Sprintf("nx-azure-cache: storing %s, %s to send, %s left", count(state.Waiting, "result"),
+		size(state.Bytes), (p.limit - time.Since(p.started)).Round(time.Second))
+	if p.terminal {
+		fmt.Fprintf(p.out, "\r%s\x1b[K", text)
+	} else {
+		fmt.Fprintln(p.out, text)
+	}
+}
+
+// clear removes the line that changes.
+func (p *progress) clear() {
+	if p.shown && p.terminal {
+		fmt.Fprint(p.out, "\r\x1b[K")
+	}
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// size is such as "1.2 MB".
+func size(bytes int64) string {
+	switch {
+	case bytes >= 1e9:
+		return fmt.Sprintf("%.1f GB", float64(bytes)/1e9)
+	case bytes >= 1e6:
+		return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
+	default:
+		return fmt.Sprintf("%.1f KB", float64(bytes)/1e3)
+	}
+}
