@@ -244,7 +244,9 @@ async function licenceStatus(file, licence) {
   process.env.NX_POWERPACK_LICENSE = licence;
   const client = await Client.start(file, ['serve'], {
     onLog: () => {},
+    onStored: () => {},
     onStderr: () => {},
+    onEnd: () => {},
   });
   const { license } = await client.call(
     'initialize',

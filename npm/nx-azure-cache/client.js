@@ -12,7 +12,25 @@ const { once } = require('node:events');
  * @typedef {{ level: string, message: string }} LogParams
  */
 
-/** @typedef {{ onLog: (params: LogParams) => void, onStderr: (text: string) => void }} Listeners */
+/**
+ * What a notification `stored` holds; see rpc/doc.go.
+ *
+ * @typedef {object} StoredParams
+ * @property {string} hash
+ * @property {number} bytes
+ * @property {'stored' | 'exists' | 'changed' | 'refused' | 'failed'} outcome
+ * @property {string} reason
+ * @property {number} [code]
+ */
+
+/**
+ * @typedef {object} Listeners
+ * @property {(params: LogParams) => void} onLog
+ * @property {(params: StoredParams) => void} onStored
+ * @property {(text: string) => void} onStderr
+ * @property {(why: string) => void} onEnd called once when the child has ended,
+ *   or was given up, before `close`
+ */
 
 /**
  * Milliseconds between the first sign that there will be no more answers and
@@ -32,7 +50,13 @@ class Client {
   #child;
   /** @type {MessageConnection} */
   #connection;
+  #listeners;
   #pending = 0;
+  #busySince = 0;
+  #waited = 0;
+  #ended = false;
+  /** Milliseconds of silence after which the child is killed. */
+  #patience = Infinity;
   /**
    * Runs while calls are pending, and so keeps the event loop alive for them.
    * The child would not: its handle is gone before its calls are settled.
@@ -71,8 +95,9 @@ class Client {
    * @param {ChildProcessWithoutNullStreams} child that has just been started
    * @param {Listeners} listeners
    */
-  constructor(child, { onLog, onStderr }) {
+  constructor(child, listeners) {
     this.#child = child;
+    this.#listeners = listeners;
     for (const handle of [child, child.stdin, child.stdout, child.stderr]) {
       /** @type {{ unref?: () => void }} */ (handle).unref?.();
       handle.on('error', () => {}); // an end follows and says more
@@ -85,14 +110,16 @@ class Client {
     reader.partialMessageTimeout = 0;
     const writer = new rpc.StreamMessageWriter(child.stdin);
     this.#connection = rpc.createMessageConnection(reader, writer);
-    this.#connection.onNotification('log', onLog);
+    this.#connection.onNotification('log', listeners.onLog);
+    this.#connection.onNotification('stored', listeners.onStored);
+    this.#connection.onNotification('progress', () => this.#rewatch());
     this.#connection.onError(([err]) => this.#stopSoon(err));
     this.#connection.onClose(() => this.#stopSoon('it has closed a pipe'));
     this.#connection.listen();
 
     child.stderr.setEncoding('utf8').on('data', (text) => {
       this.#stderr = (this.#stderr + text).slice(0, 4096);
-      onStderr(text);
+      listeners.onStderr(text);
     });
     child.on('exit', () => this.#stopSoon());
     child.on('close', () => this.#stop());
@@ -105,12 +132,13 @@ class Client {
    * @param {string} method
    * @param {object} params
    * @param {number} patience milliseconds after which the child is killed, in
-   *   which no call begins and none is answered
+   *   which no call begins, none is answered and no progress is told
    * @returns {Promise<any>}
    */
   async call(method, params, patience) {
-    this.#pending++;
-    this.#rewatch(patience);
+    if (this.#pending++ === 0) this.#busySince = performance.now();
+    this.#patience = patience;
+    this.#rewatch();
     try {
       return await this.#connection.sendRequest(method, params);
     } catch (err) {
@@ -118,22 +146,35 @@ class Client {
       this.#stopSoon(err);
       throw new Error(await this.#end, { cause: err });
     } finally {
-      this.#pending--;
-      this.#rewatch(patience);
+      if (--this.#pending === 0) {
+        this.#waited += performance.now() - this.#busySince;
+      }
+      this.#rewatch();
     }
+  }
+
+  /** Whether there will be no more answers. */
+  get ended() {
+    return this.#ended;
+  }
+
+  /** Milliseconds in which calls were pending. */
+  get waited() {
+    return this.#waited;
   }
 
   /** Lets the child end: it does so when its stdin ends. */
   close() {
+    this.#ended = true;
     this.#setEnd('the cache process is closed');
     this.#connection.dispose();
     this.#child.stdin.end();
   }
 
-  /** @param {number} patience */
-  #rewatch(patience) {
+  #rewatch() {
     clearTimeout(this.#watch);
     if (this.#pending === 0) return;
+    const patience = this.#patience;
     this.#watch = setTimeout(
       () => this.#stop(`it has not answered for ${patience / 1000} s`),
       patience,
@@ -157,7 +198,11 @@ class Client {
    * @param {unknown} [why] it matters only while the child lives
    */
   #stop(why) {
-    this.#setEnd(this.#epitaph(why));
+    if (this.#ended) return;
+    this.#ended = true;
+    const epitaph = this.#epitaph(why);
+    this.#setEnd(epitaph);
+    this.#listeners.onEnd(epitaph);
     // The RPC library leaves pending calls unsettled until it is disposed
     // (vscode-languageserver-node#1621).
     this.#connection.dispose();

@@ -5,8 +5,9 @@ const fs = require('node:fs/promises');
 const path = require('node:path');
 const { binaryPath } = require('./binary');
 const { Client } = require('./client');
-const { notice } = require('./notices');
+const { beforeTheEnd, notice, write } = require('./notices');
 const { version } = require('./package.json');
+const { Run } = require('./run');
 
 /** @import { RemoteCache, CachedResult } from './index' */
 
@@ -19,12 +20,6 @@ const protocolVersion = 1;
  * take seconds.
  */
 const startPatience = 10_000;
-
-/**
- * The same for later calls: longer than a large result takes, but not for
- * ever.
- */
-const patience = 600_000;
 
 const nonsense = 'the cache process has given an answer of another shape';
 
@@ -48,23 +43,27 @@ async function getRemoteCache() {
 
 /** @returns {Promise<RemoteCache | null>} */
 async function open() {
-  const client = await Client.start(binaryPath(), ['serve'], {
+  const binary = binaryPath();
+  /** @type {Run | undefined} */
+  let run;
+  const client = await Client.start(binary, ['serve'], {
     onLog: ({ level, message }) => {
       if (level !== 'debug') notice(message, message);
     },
-    onStderr: (text) => {
-      // Only what the user asked for: the rest shows in the reason of an end.
-      if (process.env.NX_AZURE_CACHE_LOG) process.stderr.write(text);
-    },
+    onStderr: showLog,
+    onStored: (params) => run?.stored(params),
+    onEnd: (why) => run?.lost(why),
   });
   try {
-    const session = await client.call(
-      'initialize',
-      initializeParams(),
-      startPatience,
-    );
+    const params = initializeParams();
+    const session = await client.call('initialize', params, startPatience);
     checkVersion(session.serverVersion);
-    if (session.enabled) return remoteCache(client, session.mode);
+    if (session.enabled) {
+      const started = new Run({ binary, client, session, ci: params.ci });
+      run = started;
+      beforeTheEnd((code) => started.end(code));
+      return remoteCache(client, session, started);
+    }
     if (session.mode !== 'no-cache') {
       notice('start', `the remote cache is off: ${session.reason}`);
     }
@@ -74,6 +73,18 @@ async function open() {
   }
   client.close();
   return null;
+}
+
+/**
+ * Shows the log of the child if the user has asked for it: the rest shows in the
+ * reason of an end. Nx's TUI leaves no place for it; NX_AZURE_CACHE_LOG_FILE
+ * does.
+ *
+ * @param {string} text
+ */
+function showLog(text) {
+  const { NX_AZURE_CACHE_LOG, NX_TUI } = process.env;
+  if (NX_AZURE_CACHE_LOG && NX_TUI !== 'true') write(text);
 }
 
 /** What Nx knows. These modules are where they are in Nx 20.0.6 to 24.0.6. */
@@ -104,57 +115,45 @@ function checkVersion(serverVersion) {
 
 /**
  * @param {Client} client
- * @param {string} mode
+ * @param {import('./run').Session} session
+ * @param {Run} run
  * @returns {RemoteCache}
  */
-function remoteCache(client, mode) {
+function remoteCache(client, { mode, session, patience }, run) {
   return {
     async retrieve(hash, cacheDirectory) {
+      run.cacheDirectory = cacheDirectory;
       try {
-        return await toNx(
-          await client.call('retrieve', { hash, cacheDirectory }, patience),
-        );
+        const params = { hash, cacheDirectory };
+        return await toNx(await client.call('retrieve', params, patience));
       } catch (err) {
-        complain('reading from', err);
+        run.failed('reading from', err);
         return null;
       }
     },
 
     async store(hash, cacheDirectory, terminalOutput, code) {
       if (mode !== 'read-write') return false;
+      run.cacheDirectory = cacheDirectory;
+      const folder = path.join(cacheDirectory, '.nx-azure-cache', session);
       try {
         const { queued, reason } = await withOutput(
-          cacheDirectory,
+          folder,
           terminalOutput,
           (output) => {
             const params = { hash, cacheDirectory, code, ...output };
             return client.call('store', params, patience);
           },
         );
-        // Nx ignores the answer; without a line nobody would ever know.
-        if (!queued) notice('not stored', `the result ${hash} ${reason}`);
+        if (queued) run.accepted();
+        else run.refused(hash, reason);
         return queued;
       } catch (err) {
-        complain('writing to', err);
+        run.failed('writing to', err);
         return false;
       }
     },
   };
-}
-
-/**
- * One line per kind of trouble: the server's error code, or the end of the
- * server.
- *
- * @param {string} doing
- * @param {unknown} err
- */
-function complain(doing, err) {
-  const code = /** @type {{ code?: number }} */ (err).code;
-  notice(
-    `call ${code}`,
-    `${doing} the remote cache failed, the tasks run without it: ${message(err)}`,
-  );
 }
 
 /**
@@ -172,8 +171,6 @@ async function toNx(hit) {
   if (terminalOutputPath !== undefined) {
     terminalOutput = await fs.readFile(terminalOutputPath, 'utf8');
     await remove(terminalOutputPath);
-    // The folder that the server works in, if this was the last file in it.
-    await fs.rmdir(path.dirname(terminalOutputPath)).catch(() => {});
   }
   if (
     !Number.isInteger(code) ||
@@ -186,29 +183,24 @@ async function toNx(hit) {
 }
 
 /**
- * Runs use with the terminal output in the form in which it travels.
+ * Runs use with the terminal output in the form in which it travels. A file is
+ * the server's once it has accepted the result.
  *
- * @template T
- * @param {string} cacheDirectory
+ * @param {string} folder of the server
  * @param {string} terminalOutput
- * @param {(output: { terminalOutput: string } | { terminalOutputPath: string }) => Promise<T>} use
- * @returns {Promise<T>}
+ * @param {(output: { terminalOutput: string } | { terminalOutputPath: string }) => Promise<{ queued: boolean, reason: string }>} use
  */
-async function withOutput(cacheDirectory, terminalOutput, use) {
+async function withOutput(folder, terminalOutput, use) {
   if (Buffer.byteLength(terminalOutput) <= inlineTerminalOutput) {
     return use({ terminalOutput });
   }
-  // Beside the result, where there is space for it. Not in the folder that the
-  // server works in: it removes that when it leaves it.
-  const terminalOutputPath = path.join(
-    cacheDirectory,
-    `.nx-azure-cache-${randomUUID()}`,
-  );
+  const terminalOutputPath = path.join(folder, randomUUID());
   try {
+    await fs.mkdir(folder, { recursive: true });
     await fs.writeFile(terminalOutputPath, terminalOutput, { mode: 0o600 });
     return await use({ terminalOutputPath });
   } finally {
-    await remove(terminalOutputPath);
+    await remove(terminalOutputPath); // if it is still there
   }
 }
 

@@ -2,32 +2,87 @@
 
 const fs = require('node:fs');
 
-/** @type {Map<string, string>} one line per kind of trouble */
+/**
+ * What the user is told once the run is over: one line per kind of trouble.
+ * Until then Nx may own the terminal (its TUI swallows what is written to
+ * process.stderr, and a line written past it lands in the picture).
+ *
+ * @type {Map<string, string>}
+ */
 const notices = new Map();
 
-/**
- * Tells the user one thing, once the run is over: one line per kind, the
- * first one. Until then Nx may own the terminal (its TUI swallows what is
- * written to process.stderr, and a line written past it lands in the picture).
- *
- * @param {string} kind what the line is about; later lines of the kind are dropped
- * @param {string} text one line, without a secret, that says what to do
- */
-function notice(kind, text) {
-  if (notices.size === 0) process.once('exit', flush);
-  if (!notices.has(kind)) notices.set(kind, text);
+/** @type {(code: number) => void} what is done before the lines are written */
+let lastTask = () => {};
+
+let listening = false;
+
+/** The one exit listener: there only what is synchronous still happens. */
+function listen() {
+  if (listening) return;
+  listening = true;
+  process.once('exit', (code) => {
+    lastTask(code);
+    write([...notices.values()].map((line) => `${line}\n`).join(''));
+  });
 }
 
-function flush() {
-  const lines = [...notices.values()].map((text) =>
+/**
+ * Tells the user one thing, once the run is over.
+ *
+ * @param {string} kind what the line is about. Of the lines of a kind the first
+ *   one counts
+ * @param {string} text one line, without a secret, that says what to do
+ * @param {{ instead?: boolean }} [options] `instead`: this one counts
+ */
+function notice(kind, text, { instead = false } = {}) {
+  listen();
+  if (notices.has(kind) && !instead) return;
+  notices.set(
+    kind,
     `nx-azure-cache: ${text}`.replace(/[\s\p{Cc}]+/gu, ' ').trim(),
   );
-  try {
-    // In an exit listener only what is synchronous still happens.
-    fs.writeSync(2, `${lines.join('\n')}\n`);
-  } catch {
-    // stderr is closed: nobody is there to be told.
+}
+
+/**
+ * Registers what is to be done when the process exits, before the lines are
+ * written. There is one such task; it must not throw.
+ *
+ * @param {(code: number) => void} task takes the exit code
+ */
+function beforeTheEnd(task) {
+  lastTask = task;
+  listen();
+}
+
+/** Milliseconds for which a terminal or a pipe may be full. */
+const patience = 1000;
+
+/**
+ * Writes text to stderr at once, past Nx, which may have replaced
+ * process.stderr.write. A stderr that is closed or stays full is nobody who
+ * could be told.
+ *
+ * @param {string} text
+ */
+function write(text) {
+  const bytes = Buffer.from(text);
+  const deadline = Date.now() + patience;
+  for (let written = 0; written < bytes.length;) {
+    try {
+      written += fs.writeSync(2, bytes, written);
+    } catch (err) {
+      const { code } = /** @type {NodeJS.ErrnoException} */ (err);
+      if (code !== 'EAGAIN' || Date.now() > deadline) return;
+      sleep(10);
+    }
   }
 }
 
+/** @param {number} milliseconds */
+function sleep(milliseconds) {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
+
+exports.beforeTheEnd = beforeTheEnd;
 exports.notice = notice;
+exports.write = write;

@@ -1,0 +1,248 @@
+'use strict';
+
+const path = require('node:path');
+const { drain } = require('./drain');
+const { notice } = require('./notices');
+
+/** @import { Client, StoredParams } from './client' */
+/** @import { DrainResult, Summary } from './drain' */
+
+/**
+ * What the server has said of itself: InitializeResult in rpc/doc.go.
+ *
+ * @typedef {object} Session
+ * @property {string} mode
+ * @property {string} location URL of the container, and prefix
+ * @property {string} session name of the server's folder
+ * @property {number} patience milliseconds that it may be silent
+ * @property {number} drain milliseconds for which it stores after the end
+ */
+
+/** Exit codes of a run that was ended by Ctrl-C, SIGTERM or SIGHUP. */
+const interrupted = [130, 143, 129];
+
+/** Error codes of rpc/doc.go. */
+const unavailable = 1;
+const damaged = 3;
+const off = 4;
+const cancelled = -32800;
+
+/** What to do about each of them, where the message does not say it. */
+const advice = new Map([
+  [unavailable, 'if it lasts, check the network, HTTPS_PROXY and the account'],
+  [off, 'if it lasts, check the network, HTTPS_PROXY and the account'],
+  [damaged, 'its task has run, and replaces it if this identity may'],
+]);
+
+const report =
+  'if it happens again, report it with a log (NX_AZURE_CACHE_LOG=debug, NX_AZURE_CACHE_LOG_FILE=PATH)';
+
+/**
+ * One run of Nx: what is on its way, what went wrong, and how it ends.
+ */
+class Run {
+  /** The last that Nx has named; it names one. */
+  cacheDirectory = '';
+  /** Results that were accepted and of which nothing was told yet. */
+  #waiting = 0;
+  #binary;
+  #client;
+  #session;
+  #verbose;
+
+  /**
+   * @param {{ binary: string, client: Client, session: Session, ci: boolean }} started
+   */
+  constructor({ binary, client, session, ci }) {
+    this.#binary = binary;
+    this.#client = client;
+    this.#session = session;
+    this.#verbose = ci || process.env.NX_VERBOSE_LOGGING === 'true';
+  }
+
+  /** A result was accepted. */
+  accepted() {
+    this.#waiting++;
+  }
+
+  /**
+   * Something became of a result that was accepted.
+   *
+   * @param {StoredParams} params
+   */
+  stored(params) {
+    this.#waiting--;
+    this.#tell(params);
+  }
+
+  /** @param {StoredParams} params */
+  #tell({ hash, outcome, reason, code }) {
+    if (outcome === 'refused') this.refused(hash, reason);
+    // What was given up at the end is told there.
+    if (outcome === 'failed' && code !== cancelled) {
+      this.failed('writing to', { code, message: reason });
+    }
+  }
+
+  /**
+   * A result cannot be stored. Nx ignores what `store` resolves to: without a
+   * line nobody would ever know.
+   *
+   * @param {string} hash
+   * @param {string} reason
+   */
+  refused(hash, reason) {
+    notice('not stored', `the result ${hash} ${reason}`);
+  }
+
+  /**
+   * A request failed. One line per kind of trouble; that the server asks the
+   * storage no more says all that its failures before have said.
+   *
+   * @param {string} doing
+   * @param {any} err with the error's code of rpc/doc.go, if it has one
+   */
+  failed(doing, err) {
+    const kind = err.code === off ? unavailable : err.code;
+    const hint = advice.get(err.code);
+    notice(
+      `call ${kind}`,
+      `${doing} the remote cache failed, the tasks run without it: ${err.message ?? err}` +
+        (hint ? ` (${hint})` : ''),
+      { instead: err.code === off },
+    );
+  }
+
+  /**
+   * The server has ended before its time.
+   *
+   * @param {string} why
+   */
+  lost(why) {
+    const results =
+      this.#waiting > 0 ? `; ${count(this.#waiting)} were not stored` : '';
+    notice(
+      'call undefined',
+      `the remote cache failed, the tasks run without it: ${why}${results}; ${report}`,
+    );
+  }
+
+  /**
+   * The process of Nx exits. Waits for what is not stored yet: when it is gone,
+   * a machine of CI may be, too. After Ctrl-C nobody waits; the server goes on
+   * by itself for as long as it may.
+   *
+   * @param {number} code exit code
+   */
+  end(code) {
+    if (this.#client.ended || interrupted.includes(code)) return;
+    if (this.#waiting <= 0 && !this.#verbose) return;
+    const started = performance.now();
+    const result = this.#drain();
+    const waited = this.#client.waited + performance.now() - started;
+    if (this.#verbose && result) {
+      notice('summary', summaryLine(result, this.#session, waited));
+    }
+  }
+
+  /** @returns {DrainResult | undefined} undefined when nothing is known */
+  #drain() {
+    if (!this.cacheDirectory) {
+      return { ended: 'stored', waiting: 0, summary: nothing, troubles: [] };
+    }
+    const { session, drain: limit } = this.#session;
+    const folder = path.join(this.cacheDirectory, '.nx-azure-cache', session);
+    try {
+      const result = drain(this.#binary, folder, limit);
+      for (const trouble of result.troubles ?? []) this.#tell(trouble);
+      this.#tellRest(result);
+      return result;
+    } catch (err) {
+      const { message } = /** @type {Error} */ (err);
+      notice(
+        'drain',
+        `the results may not all be stored: ${message}; ${report}`,
+      );
+      return undefined;
+    }
+  }
+
+  /** @param {DrainResult} result */
+  #tellRest({ ended, waiting }) {
+    const seconds = this.#session.drain / 1000;
+    const results = count(waiting);
+    if (ended === 'limit') {
+      notice(
+        'drain',
+        `${results} were not stored within ${seconds} s after the run; ` +
+          'to wait longer raise azure.timeouts.drain in nx.json',
+      );
+    } else if (ended === 'interrupted') {
+      notice(
+        'drain',
+        `${results} are still being stored, for at most ${seconds} s`,
+      );
+    } else if (ended === 'gone') {
+      notice(
+        'drain',
+        `the cache process has ended before its results were stored; ${report}`,
+      );
+    }
+  }
+}
+
+/** @type {Summary} */
+const nothing = {
+  hits: 0,
+  misses: 0,
+  damaged: 0,
+  stored: 0,
+  existing: 0,
+  skipped: 0,
+  failed: 0,
+  bytesRead: 0,
+  bytesWritten: 0,
+};
+
+/**
+ * One line for logs of CI.
+ *
+ * @param {DrainResult} result
+ * @param {Session} session
+ * @param {number} waited milliseconds that Nx has waited for the cache
+ */
+function summaryLine({ summary, waiting }, { mode, location }, waited) {
+  const { hits, misses, stored, bytesRead, bytesWritten } = summary;
+  const rare = /** @type {const} */ ([
+    ['existing', summary.existing],
+    ['damaged', summary.damaged],
+    ['not storable', summary.skipped],
+    ['failed', summary.failed],
+    ['unfinished', waiting],
+  ])
+    .filter(([, n]) => n > 0)
+    .map(([what, n]) => `${n} ${what}`);
+  return [
+    `${hits} ${hits === 1 ? 'hit' : 'hits'}`,
+    `${misses} ${misses === 1 ? 'miss' : 'misses'}`,
+    `${stored} stored`,
+    ...rare,
+    `${megabytes(bytesRead)} read`,
+    `${megabytes(bytesWritten)} written`,
+    `${(waited / 1000).toFixed(1)} s waited`,
+    mode,
+    location,
+  ].join(', ');
+}
+
+/** @param {number} results */
+function count(results) {
+  return results === 1 ? '1 result' : `${results} results`;
+}
+
+/** @param {number} bytes */
+function megabytes(bytes) {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+exports.Run = Run;
