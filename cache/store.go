@@ -109,7 +109,9 @@ func (r *result) settle() error {
 		return err
 	}
 	r.asOf = info.ModTime()
-
+	if err := awaitTick(r.aside, r.asOf); err != nil {
+		return err
+	}
 	waiting := filepath.Join(r.aside, "terminalOutput")
 	switch {
 	case r.output.Path != "":
@@ -122,6 +124,32 @@ func (r *result) settle() error {
 			return err
 		}
 		r.output = TerminalOutput{Path: waiting}
+	}
+	return nil
+}
+
+// maxTick is the longest tick of a file system's clock that is waited for: that
+// of Windows.
+const maxTick = 20 * time.Millisecond
+
+// awaitTick waits until a change in the file system that dir is on is stamped
+// later than asOf, the stamp of dir. What Nx has written before has no later
+// stamp than that; what anybody changes from now on does.
+//
+// Linux before 6.13 stamps with a clock that ticks every 1 to 10 ms. Since then
+// nothing is waited for: after a stamp was looked at, the next one is finer, and
+// those that follow, of whatever file, are not before it
+// (docs.kernel.org/filesystems/multigrain-ts.html).
+func awaitTick(dir string, asOf time.Time) error {
+	for end := time.Now().Add(maxTick); time.Now().Before(end); time.Sleep(maxTick / 40) {
+		// A new entry changes its directory.
+		if _, err := os.MkdirTemp(dir, "tick-"); err != nil {
+			return err
+		}
+		info, err := os.Lstat(dir)
+		if err != nil || info.ModTime().After(asOf) {
+			return err
+		}
 	}
 	return nil
 }

@@ -23,6 +23,16 @@ type Limits struct {
 	Stall     time.Duration // without a byte while a body is sent or received
 }
 
+// answer is how long the answer to a request may take. The end of a body has
+// left the process, but not yet the buffers of the system: those of four uploads
+// are some 16 MB, which a slow line takes a while to send.
+func (l Limits) answer(withBody bool) *limitError {
+	if withBody {
+		return &limitError{"no answer", l.Stall + l.FirstByte, "firstByte"}
+	}
+	return &limitError{"no answer", l.FirstByte, "firstByte"}
+}
+
 // DefaultLimits are far above what Azure needs (connections take a few round
 // trips, answers some 10 ms, in bad minutes a second), and low enough that a
 // dead network costs a run some seconds once (see [cache.Breaker]).
@@ -63,13 +73,14 @@ func (l limited) RoundTrip(request *http.Request) (*http.Response, error) {
 	w := &watch{cancel: cancel}
 	connect := &limitError{"no connection", l.Connect, "connect"}
 	stall := &limitError{"no byte has moved", l.Stall, "stall"}
-	firstByte := &limitError{"no answer", l.FirstByte, "firstByte"}
+	withBody := request.Body != nil && request.Body != http.NoBody
+	answer := l.answer(withBody)
 
 	traced := request.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GotConn:      func(httptrace.GotConnInfo) { w.expect(stall) },
-		WroteRequest: func(httptrace.WroteRequestInfo) { w.expect(firstByte) },
+		WroteRequest: func(httptrace.WroteRequestInfo) { w.expect(answer) },
 	}))
-	if request.Body != nil && request.Body != http.NoBody {
+	if withBody {
 		traced.Body = &sending{request.Body, w, stall}
 	}
 	w.expect(connect)
