@@ -20,7 +20,7 @@ import (
 
 func TestStoreAndRetrieve(t *testing.T) {
 	dir := cachetest.TempDir(t)
-	c := newCache(new(cachetest.Memory))
+	c := newCache(t, new(cachetest.Memory))
 	outputs(t, dir, "123", map[string]string{"dist/main.js": "1", "dist/lib/util.js": "22", "empty.txt": ""})
 	want := tree(t, filepath.Join(dir, "123"))
 
@@ -52,10 +52,13 @@ func TestStoreAndRetrieve(t *testing.T) {
 
 func TestMiss(t *testing.T) {
 	dir := cachetest.TempDir(t)
-	hit, err := newCache(new(cachetest.Memory)).Retrieve(t.Context(), "123", dir)
+	c := newCache(t, new(cachetest.Memory))
+	hit, err := c.Retrieve(t.Context(), "123", dir)
 	if hit != nil || !errors.Is(err, cache.ErrNotFound) {
 		t.Errorf("got %v, %v; want %v", hit, err, cache.ErrNotFound)
 	}
+	checkNothingAside(t, dir)
+	c.Close(t.Context())
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
 		t.Errorf("got %v, %v; want nothing written", entries, err)
 	}
@@ -73,7 +76,7 @@ func TestBlobOfAResult(t *testing.T) {
 		blobs := new(cachetest.Memory)
 		dir := cachetest.TempDir(t)
 		outputs(t, dir, "123", map[string]string{"a": "1"})
-		c := cache.New(blobs, cache.ReadWrite, test.namespace)
+		c := closing(t, cache.New(blobs, cache.ReadWrite, test.namespace))
 		store(t, c, "123", dir, 0, cache.TerminalOutput{})
 		if got := blobs.Names(); !slices.Equal(got, []string{test.want}) {
 			t.Errorf("got %v, want %s", got, test.want)
@@ -99,14 +102,14 @@ func TestArchivesOfAllSizes(t *testing.T) {
 			blobs := new(cachetest.Memory)
 			content := cachetest.Noise(3, size)
 			outputs(t, dir, "123", map[string]string{"noise": content})
-			store(t, newCache(blobs), "123", dir, 0, cache.TerminalOutput{})
+			store(t, newCache(t, blobs), "123", dir, 0, cache.TerminalOutput{})
 			if b, _ := blobs.Blob(blobName("123")); len(b.Content) < size {
 				t.Errorf("got a blob of %d bytes, want more than the %d of noise", len(b.Content), size)
 			}
 			checkNothingAside(t, dir)
 
 			other := cachetest.TempDir(t)
-			if _, err := newCache(blobs).Retrieve(t.Context(), "123", other); err != nil {
+			if _, err := newCache(t, blobs).Retrieve(t.Context(), "123", other); err != nil {
 				t.Fatal(err)
 			}
 			if got, err := os.ReadFile(filepath.Join(other, "123", "noise")); err != nil || string(got) != content {
@@ -136,15 +139,15 @@ func TestTerminalOutput(t *testing.T) {
 				outputs(t, dir, "123", map[string]string{"a": "1"})
 				given := cache.TerminalOutput{Text: text}
 				if from == "file" {
-					given = cache.TerminalOutput{Path: filepath.Join(t.TempDir(), "output")}
+					given = cache.TerminalOutput{Path: filepath.Join(dir, "output")}
 					if err := os.WriteFile(given.Path, []byte(text), 0o600); err != nil {
 						t.Fatal(err)
 					}
 				}
-				c := newCache(new(cachetest.Memory))
+				c := newCache(t, new(cachetest.Memory))
 				store(t, c, "123", dir, 0, given)
-				if from == "file" && !exists(t, given.Path) {
-					t.Error("the caller's file is gone")
+				if from == "file" && exists(t, given.Path) {
+					t.Error("the file is still where the caller left it; it is the cache's")
 				}
 
 				hit, err := c.Retrieve(t.Context(), "123", dir)
@@ -168,7 +171,7 @@ func TestTerminalOutput(t *testing.T) {
 					if _, err := c.Retrieve(t.Context(), "124", dir); !errors.Is(err, cache.ErrNotFound) {
 						t.Error(err)
 					}
-					store(t, newCache(new(cachetest.Memory)), "123", dir, 0, cache.TerminalOutput{})
+					store(t, newCache(t, new(cachetest.Memory)), "123", dir, 0, cache.TerminalOutput{})
 				}
 				if got.Text != text {
 					t.Errorf("got %d bytes, want the %d of before", len(got.Text), len(text))
@@ -183,7 +186,7 @@ func TestTerminalOutputFileThatIsMissing(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	outputs(t, dir, "123", map[string]string{"a": "1"})
 	blobs := new(cachetest.Memory)
-	_, _, err := cachetest.Store(t.Context(), newCache(blobs), "123", dir, 0, cache.TerminalOutput{Path: filepath.Join(dir, "missing")})
+	_, _, err := cachetest.Store(t.Context(), newCache(t, blobs), "123", dir, 0, cache.TerminalOutput{Path: filepath.Join(dir, "missing")})
 	if !errors.Is(err, os.ErrNotExist) || blobs.Puts() != 0 {
 		t.Errorf("got %v and %d puts, want %v and none", err, blobs.Puts(), os.ErrNotExist)
 	}
@@ -213,7 +216,7 @@ func TestRetrieveReplacesWhatIsThere(t *testing.T) {
 			if err := test.make(filepath.Join(dir, "123")); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := newCache(stored(t, "123")).Retrieve(t.Context(), "123", dir); err != nil {
+			if _, err := newCache(t, stored(t, "123")).Retrieve(t.Context(), "123", dir); err != nil {
 				t.Fatal(err)
 			}
 			checkResult(t, dir, "123")
@@ -235,7 +238,7 @@ func TestReadOnlyOutputs(t *testing.T) {
 		}
 	}
 	want := tree(t, filepath.Join(dir, "123"))
-	c := newCache(new(cachetest.Memory))
+	c := newCache(t, new(cachetest.Memory))
 	store(t, c, "123", dir, 0, cache.TerminalOutput{})
 	for range 2 { // to nowhere, then over itself
 		other := filepath.Join(dir, "other")
@@ -252,7 +255,7 @@ func TestReadOnlyOutputs(t *testing.T) {
 func TestOutcomes(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	blobs := new(cachetest.Memory)
-	c := newCache(blobs)
+	c := newCache(t, blobs)
 	outputs(t, dir, "123", map[string]string{"a": "first"})
 	store(t, c, "123", dir, 0, cache.TerminalOutput{})
 	first, _ := blobs.Blob(blobName("123"))
@@ -299,7 +302,7 @@ func TestModes(t *testing.T) {
 			dir := cachetest.TempDir(t)
 			blobs := stored(t, "123")
 			gets, puts := blobs.Gets(), blobs.Puts()
-			c := cache.New(blobs, test.mode, shared)
+			c := closing(t, cache.New(blobs, test.mode, shared))
 			hit, err := c.Retrieve(t.Context(), "123", dir)
 			if (hit != nil) != test.hit || !test.hit && !errors.Is(err, cache.ErrNotFound) {
 				t.Errorf("got %v, %v; want a hit: %t", hit, err, test.hit)
@@ -328,7 +331,7 @@ func TestHashesThatAreNone(t *testing.T) {
 		}
 		before := tree(t, parent)
 		blobs := new(cachetest.Memory)
-		c := newCache(blobs)
+		c := newCache(t, blobs)
 		if hit, err := c.Retrieve(t.Context(), hash, dir); err == nil || errors.Is(err, cache.ErrNotFound) {
 			t.Errorf("retrieve %q: got %v, %v; want an error", hash, hit, err)
 		}
@@ -345,7 +348,7 @@ func TestErrorsOfTheStorage(t *testing.T) {
 	for _, want := range []error{errors.New("no route to host"), &cache.ConfigError{Err: errors.New("no such container")}} {
 		dir := cachetest.TempDir(t)
 		outputs(t, dir, "123", map[string]string{"a": "local"})
-		c := newCache(failing{want})
+		c := newCache(t, failing{want})
 		before := tree(t, dir)
 		if hit, err := c.Retrieve(t.Context(), "123", dir); hit != nil || !errors.Is(err, want) || err.Error() != "retrieve 123: "+want.Error() {
 			t.Errorf("got %v, %v; want the hash and %v", hit, err, want)

@@ -16,7 +16,9 @@ import (
 )
 
 // two caches are two processes that share Nx's cache directory.
-func two(blobs cache.Blobs) [2]*cache.Cache { return [2]*cache.Cache{newCache(blobs), newCache(blobs)} }
+func two(t *testing.T, blobs cache.Blobs) [2]*cache.Cache {
+	return [2]*cache.Cache{newCache(t, blobs), newCache(t, blobs)}
+}
 
 func TestManyRetrievesOfDifferentHashes(t *testing.T) {
 	var hashes []string
@@ -26,7 +28,7 @@ func TestManyRetrievesOfDifferentHashes(t *testing.T) {
 	blobs := stored(t, hashes...)
 	dir := cachetest.TempDir(t)
 	var wg sync.WaitGroup
-	for _, c := range two(blobs) {
+	for _, c := range two(t, blobs) {
 		for _, hash := range hashes {
 			wg.Go(func() {
 				if hit, err := c.Retrieve(t.Context(), hash, dir); err != nil || hit.TerminalOutput.Text != "output of "+hash {
@@ -51,7 +53,7 @@ func TestManyRetrievesOfOneHash(t *testing.T) {
 				outputs(t, dir, "123", map[string]string{"old": "old"})
 			}
 			var wg sync.WaitGroup
-			for _, c := range two(blobs) {
+			for _, c := range two(t, blobs) {
 				for range 100 {
 					wg.Go(func() {
 						if _, err := c.Retrieve(t.Context(), "123", dir); err != nil {
@@ -76,7 +78,7 @@ func TestManyStoresOfOneHash(t *testing.T) {
 	blobs := new(cachetest.Memory)
 	var firsts atomic.Int64
 	var wg sync.WaitGroup
-	for _, c := range two(blobs) {
+	for _, c := range two(t, blobs) {
 		for range 20 {
 			wg.Go(func() {
 				stored, _, err := cachetest.Store(t.Context(), c, "123", dir, 0, cache.TerminalOutput{})
@@ -130,7 +132,7 @@ func TestRetrievesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGauge()
 		var most atomic.Int64 // bodies open at once, once they go on
-		c := newCache(blobsFunc{Memory: m, get: func(ctx context.Context, name string) (*cache.Blob, error) {
+		c := newCache(t, blobsFunc{Memory: m, get: func(ctx context.Context, name string) (*cache.Blob, error) {
 			g.enter()
 			if now := g.now.Load(); now > most.Load() {
 				most.Store(now)
@@ -181,7 +183,7 @@ func TestStoresAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := new(cachetest.Memory)
 		g := newGauge()
-		c := newCache(blobsFunc{Memory: m, put: func(ctx context.Context, name string, body io.ReadSeeker, metadata cache.Metadata) error {
+		c := newCache(t, blobsFunc{Memory: m, put: func(ctx context.Context, name string, body io.ReadSeeker, metadata cache.Metadata) error {
 			g.enter()
 			defer g.leave()
 			return m.Put(ctx, name, body, metadata)
@@ -210,7 +212,7 @@ func TestCancelWhileReading(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	outputs(t, dir, "123", map[string]string{"a": "local"})
 	ctx, cancel := context.WithCancel(t.Context())
-	c := newCache(breaking(stored(t, "123"), func(half, rest io.Reader) io.Reader {
+	c := newCache(t, breaking(stored(t, "123"), func(half, rest io.Reader) io.Reader {
 		return io.MultiReader(half, readerFunc(func(p []byte) (int, error) {
 			cancel()
 			return rest.Read(p)

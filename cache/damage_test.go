@@ -72,7 +72,7 @@ func TestDamagedEntries(t *testing.T) {
 				other, _ := blobs.Blob(blobName("456"))
 				blobs.Alter(blobName("123"), func(b *cachetest.Blob) { test.damage(b, &other) })
 
-				c := newCache(blobs)
+				c := newCache(t, blobs)
 				hit, err := c.Retrieve(t.Context(), "123", dir)
 				if hit != nil || !errors.Is(err, cache.ErrDamaged) || !strings.Contains(err.Error(), test.want) {
 					t.Errorf("got %v, %v; want %v with %q", hit, err, cache.ErrDamaged, test.want)
@@ -97,7 +97,7 @@ func TestDigestIsCheckedBeforeAnythingIsPlaced(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	blobs := stored(t, "123")
 	blobs.Alter(blobName("123"), func(b *cachetest.Blob) { b.Metadata["sha256"] = strings.Repeat("0", 64) })
-	if _, err := newCache(blobs).Retrieve(t.Context(), "123", dir); !errors.Is(err, cache.ErrDamaged) {
+	if _, err := newCache(t, blobs).Retrieve(t.Context(), "123", dir); !errors.Is(err, cache.ErrDamaged) {
 		t.Errorf("got %v, want %v", err, cache.ErrDamaged)
 	}
 	if exists(t, dir, "123") {
@@ -135,7 +135,7 @@ func TestBodyThatBreaks(t *testing.T) {
 			dir := cachetest.TempDir(t)
 			outputs(t, dir, "123", map[string]string{"a": "local"})
 			before := tree(t, dir)
-			c := newCache(breaking(stored(t, "123"), func(half, _ io.Reader) io.Reader {
+			c := newCache(t, breaking(stored(t, "123"), func(half, _ io.Reader) io.Reader {
 				return io.MultiReader(half, iotest.ErrReader(test.err))
 			}))
 			hit, err := c.Retrieve(t.Context(), "123", dir)
@@ -155,7 +155,7 @@ func TestBodyThatBreaks(t *testing.T) {
 // A proxy that ends a body early without an error.
 func TestBodyThatEndsEarly(t *testing.T) {
 	dir := cachetest.TempDir(t)
-	c := newCache(breaking(stored(t, "123"), func(half, _ io.Reader) io.Reader { return half }))
+	c := newCache(t, breaking(stored(t, "123"), func(half, _ io.Reader) io.Reader { return half }))
 	if _, err := c.Retrieve(t.Context(), "123", dir); !errors.Is(err, cache.ErrDamaged) || !strings.Contains(err.Error(), "bytes are missing") {
 		t.Errorf("got %v, want %v with what is missing", err, cache.ErrDamaged)
 	}

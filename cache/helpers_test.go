@@ -21,7 +21,16 @@ var shared = cache.Namespace{Scope: cache.ScopeShared}
 // blobName is the name of a result's blob in the namespace shared.
 func blobName(hash string) string { return "v1/shared/" + hash }
 
-func newCache(blobs cache.Blobs) *cache.Cache { return cache.New(blobs, cache.ReadWrite, shared) }
+// newCache makes a cache that is closed at the end of the test.
+func newCache(t *testing.T, blobs cache.Blobs) *cache.Cache {
+	return closing(t, cache.New(blobs, cache.ReadWrite, shared))
+}
+
+// closing closes a cache at the end of the test.
+func closing(t *testing.T, c *cache.Cache) *cache.Cache {
+	t.Cleanup(func() { c.Close(context.Background()) })
+	return c
+}
 
 // outputs writes the outputs of a task, as Nx does.
 func outputs(t *testing.T, cacheDirectory, hash string, files map[string]string) {
@@ -108,7 +117,7 @@ func stored(t *testing.T, hashes ...string) *cachetest.Memory {
 	dir := t.TempDir()
 	for _, hash := range hashes {
 		outputs(t, dir, hash, map[string]string{"a": "result of " + hash, "b/noise": cachetest.Noise(1, 100_000)})
-		store(t, newCache(blobs), hash, dir, 0, cache.TerminalOutput{Text: "output of " + hash})
+		store(t, newCache(t, blobs), hash, dir, 0, cache.TerminalOutput{Text: "output of " + hash})
 	}
 	return blobs
 }

@@ -15,7 +15,7 @@ func TestSummary(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	blobs := stored(t, "1", "2")
 	blobs.Alter(blobName("2"), func(b *cachetest.Blob) { b.Content[0] ^= 1 })
-	c := newCache(blobs)
+	c := newCache(t, blobs)
 	if got := c.Summary(); got != (cache.Summary{}) {
 		t.Errorf("got %+v before anything was done", got)
 	}
@@ -49,7 +49,7 @@ func TestSummary(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 
-	broken := newCache(failing{errors.New("no route to host")})
+	broken := newCache(t, failing{errors.New("no route to host")})
 	_, _ = broken.Retrieve(t.Context(), "1", dir) // that they fail is the point
 	_, _, _ = cachetest.Store(t.Context(), broken, "1", dir, 0, cache.TerminalOutput{})
 	if got := broken.Summary(); got != (cache.Summary{Failed: 2}) {

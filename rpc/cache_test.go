@@ -52,21 +52,20 @@ func TestRoundTrip(t *testing.T) {
 
 func testRoundTrip(t *testing.T, output string, asFile bool) {
 	c := startWith(t, new(cachetest.Memory))
-	params := storeParams("123", newResult(t, "123", "hello")).with("code", 7).with("terminalOutput", output)
+	stored := newResult(t, "123", "hello")
+	params := storeParams("123", stored).with("code", 7).with("terminalOutput", output)
 	if asFile {
-		path := filepath.Join(t.TempDir(), "output")
+		path := filepath.Join(stored, "output")
 		write(t, path, output)
 		params = params.with("terminalOutput", missing).with("terminalOutputPath", path)
 		defer func() {
-			if got := read(t, path); got != output {
-				t.Error("the client's file has changed")
+			if _, err := os.Stat(path); !os.IsNotExist(err) {
+				t.Errorf("got %v, want the file to be the server's, and gone", err)
 			}
 		}()
 	}
-	var stored rpc.StoreResult
-	c.call("store", params, &stored)
-	if want := (rpc.StoreResult{Queued: true}); stored != want {
-		t.Fatalf("got %+v, want %+v", stored, want)
+	if got := c.store(params); got.Outcome != cache.OutcomeStored {
+		t.Fatalf("got %+v, want %q", got, cache.OutcomeStored)
 	}
 
 	dir := t.TempDir()
@@ -98,18 +97,16 @@ func testRoundTrip(t *testing.T, output string, asFile bool) {
 func TestStoreTwice(t *testing.T) {
 	c := startWith(t, new(cachetest.Memory))
 	params := storeParams("1", newResult(t, "1", "hello"))
-	for range 2 {
-		var got rpc.StoreResult
-		c.call("store", params, &got)
-		if want := (rpc.StoreResult{Queued: true}); got != want {
-			t.Errorf("got %+v, want %+v", got, want)
+	for _, want := range []cache.Outcome{cache.OutcomeStored, cache.OutcomeExists} {
+		if got := c.store(params); got.Outcome != want || got.Hash != "1" || got.Reason != "" || got.Code != nil || (got.Bytes > 0) != (want == cache.OutcomeStored) {
+			t.Errorf("got %+v, want %q", got, want)
 		}
 	}
 }
 
 func TestStoreIsSkipped(t *testing.T) {
 	blobs := new(cachetest.Memory)
-	readOnly := cache.New(blobs, cache.ReadOnly, cache.Namespace{Scope: cache.ScopeShared})
+	readOnly := cache.New(blobs, cache.ReadOnly, shared)
 	c := start(t, session(rpc.Session{Cache: readOnly, Mode: cache.ReadOnly}))
 	c.initialize()
 
@@ -130,8 +127,8 @@ func TestSummary(t *testing.T) {
 	c := startWith(t, blobs)
 	dir := newResult(t, "1", "hello")
 	c.call("retrieve", retrieveParams("1", dir), nil)
-	c.call("store", storeParams("1", dir), nil)
-	c.call("store", storeParams("1", dir), nil)
+	c.store(storeParams("1", dir))
+	c.store(storeParams("1", dir))
 	c.call("retrieve", retrieveParams("1", dir), nil)
 	c.call("retrieve", retrieveParams("1", dir), nil)
 

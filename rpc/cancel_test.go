@@ -122,7 +122,7 @@ func TestCancelThatComesLate(t *testing.T) {
 func TestCancelOfATransfer(t *testing.T) {
 	blobs := new(cachetest.Memory)
 	c := startWith(t, blobs)
-	c.call("store", storeParams("1", newResult(t, "1", "hello")), nil)
+	c.store(storeParams("1", newResult(t, "1", "hello")))
 	blob, err := blobs.Get(t.Context(), "v1/shared/1")
 	if err != nil {
 		t.Fatal(err)

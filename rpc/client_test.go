@@ -11,10 +11,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sourcegraph/jsonrpc2"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
@@ -24,6 +26,8 @@ type client struct {
 	t      testing.TB
 	output *buffer    // all that the server has written
 	served chan error // what Serve returns, once
+	ended  chan struct{}
+	stored chan rpc.StoredParams
 }
 
 // start serves options and ends with the test.
@@ -34,13 +38,20 @@ func start(t testing.TB, options rpc.Options) *client {
 func startContext(ctx context.Context, t testing.TB, options rpc.Options) *client {
 	t.Helper()
 	ours, theirs := net.Pipe()
-	c := &client{t: t, output: new(buffer), served: make(chan error, 1)}
-	go func() { c.served <- rpc.Serve(ctx, theirs, options) }()
+	c := &client{
+		t: t, output: new(buffer), served: make(chan error, 1), ended: make(chan struct{}),
+		stored: make(chan rpc.StoredParams, 10_000),
+	}
+	go func() {
+		defer close(c.ended)
+		c.served <- rpc.Serve(ctx, theirs, options)
+	}()
 	// Not ctx: the client is to see what the server does when it ends.
 	c.Conn = jsonrpc2.NewConn(context.Background(),
-		jsonrpc2.NewBufferedStream(tee{ours, c.output}, jsonrpc2.VSCodeObjectCodec{}), nobody{}, jsonrpc2.SetLogger(nobody{}))
+		jsonrpc2.NewBufferedStream(tee{ours, c.output}, jsonrpc2.VSCodeObjectCodec{}), c, jsonrpc2.SetLogger(nobody{}))
 	t.Cleanup(func() {
 		c.Close() // again, perhaps
+		<-c.ended // and has removed its folders
 		parse(t, c.output.bytes())
 	})
 	return c
@@ -49,17 +60,54 @@ func startContext(ctx context.Context, t testing.TB, options rpc.Options) *clien
 // startWith serves a session whose cache is in blobs, initialized.
 func startWith(t testing.TB, blobs cache.Blobs) *client {
 	t.Helper()
-	c := start(t, session(rpc.Session{Cache: newCache(blobs), Mode: cache.ReadWrite}))
+	c := start(t, session(rpc.Session{Cache: newCache(blobs), Mode: cache.ReadWrite, Drain: time.Minute}))
 	c.initialize()
 	return c
+}
+
+// Handle takes the server's notifications.
+func (c *client) Handle(_ context.Context, _ *jsonrpc2.Conn, req *jsonrpc2.Request) {
+	if req.Method != "stored" {
+		return
+	}
+	var params rpc.StoredParams
+	if err := json.Unmarshal(*req.Params, &params); err != nil {
+		c.t.Errorf("stored: got %s: %v", *req.Params, err)
+	}
+	c.stored <- params
 }
 
 func session(s rpc.Session) rpc.Options {
 	return rpc.Options{Version: "1.2.3", Open: func(rpc.InitializeParams) rpc.Session { return s }}
 }
 
+var shared = cache.Namespace{Scope: cache.ScopeShared}
+
+// newCache makes a cache, which the server that gets it closes.
 func newCache(blobs cache.Blobs) *cache.Cache {
-	return cache.New(blobs, cache.ReadWrite, cache.Namespace{Scope: cache.ScopeShared})
+	return cache.New(blobs, cache.ReadWrite, shared)
+}
+
+// store stores a result and returns what became of it.
+func (c *client) store(params any) rpc.StoredParams {
+	c.t.Helper()
+	var got rpc.StoreResult
+	c.call("store", params, &got)
+	if want := (rpc.StoreResult{Queued: true}); got != want {
+		c.t.Fatalf("store: got %+v, want %+v", got, want)
+	}
+	return <-c.stored
+}
+
+// fill stores a result without a server.
+func fill(t testing.TB, blobs cache.Blobs, hash, cacheDirectory string, code int, output string) {
+	t.Helper()
+	c := newCache(blobs)
+	stored, reason, err := cachetest.Store(t.Context(), c, hash, cacheDirectory, code, cache.TerminalOutput{Text: output})
+	if err != nil || stored.Outcome != cache.OutcomeStored {
+		t.Fatalf("store %s: got %+v %q, %v", hash, stored, reason, err)
+	}
+	c.Close(t.Context())
 }
 
 // end closes the stream and returns what Serve returned.
@@ -161,11 +209,10 @@ func storeParams(hash, cacheDirectory string) object {
 	return object{"hash": hash, "cacheDirectory": cacheDirectory, "code": 0, "terminalOutput": "done\n"}
 }
 
-// nobody handles and logs nothing.
+// nobody logs nothing.
 type nobody struct{}
 
-func (nobody) Handle(context.Context, *jsonrpc2.Conn, *jsonrpc2.Request) {}
-func (nobody) Printf(string, ...any)                                     {}
+func (nobody) Printf(string, ...any) {}
 
 // tee copies what is read.
 type tee struct {

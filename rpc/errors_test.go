@@ -156,9 +156,7 @@ func TestInvalidParams(t *testing.T) {
 func TestPanicIsOneRequestsError(t *testing.T) {
 	dir := newResult(t, "1", "hello")
 	blobs := new(cachetest.Memory)
-	if _, _, err := newCache(blobs).Store(t.Context(), "1", dir, 0, cache.TerminalOutput{}); err != nil {
-		t.Fatal(err)
-	}
+	fill(t, blobs, "1", dir, 0, "")
 	gate := newGate(blobs)
 	var log buffer
 	c := startContext(zerolog.New(&log).WithContext(t.Context()), t, session(rpc.Session{

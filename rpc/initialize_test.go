@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/sourcegraph/jsonrpc2"
 
@@ -16,12 +17,16 @@ import (
 func TestInitialize(t *testing.T) {
 	var seen []rpc.InitializeParams
 	licence := rpc.LicenseResult{Status: "valid", Organization: "Example GmbH", ExpiresAt: "2126-01-01T00:00:00Z"}
+	its := newCache(new(cachetest.Memory))
 	c := start(t, rpc.Options{Version: "1.2.3", Open: func(p rpc.InitializeParams) rpc.Session {
 		seen = append(seen, p)
 		return rpc.Session{
-			Cache:    newCache(new(cachetest.Memory)),
+			Cache:    its,
 			Mode:     cache.ReadOnly,
 			Scope:    "shared",
+			Location: "https://account/container",
+			Patience: 90 * time.Second,
+			Drain:    1500 * time.Millisecond,
 			License:  licence,
 			Warnings: []string{"first", "second"},
 		}
@@ -30,7 +35,10 @@ func TestInitialize(t *testing.T) {
 	var got rpc.InitializeResult
 	c.call("initialize", params, &got)
 
-	want := rpc.InitializeResult{ServerVersion: "1.2.3", Enabled: true, Mode: cache.ReadOnly, Scope: "shared", License: licence}
+	want := rpc.InitializeResult{
+		ServerVersion: "1.2.3", Enabled: true, Mode: cache.ReadOnly, Scope: "shared",
+		Location: "https://account/container", Session: its.Session(), Patience: 90_000, Drain: 1500, License: licence,
+	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}

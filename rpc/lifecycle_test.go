@@ -48,14 +48,11 @@ func TestUnknownNotificationsAreIgnored(t *testing.T) {
 func TestAnswersComeInAnyOrder(t *testing.T) {
 	const many = 50
 	blobs := new(cachetest.Memory)
-	full := newCache(blobs)
 	var hashes []string
 	for i := range many {
 		hash := fmt.Sprint("hash-", i)
 		hashes = append(hashes, hash)
-		if _, _, err := full.Store(t.Context(), hash, newResult(t, hash, hash), i, cache.TerminalOutput{Text: hash}); err != nil {
-			t.Fatal(err)
-		}
+		fill(t, blobs, hash, newResult(t, hash, hash), i, hash)
 	}
 	gate := newGate(blobs)
 	c := startWith(t, gate)

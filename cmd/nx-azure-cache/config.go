@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
 // The variables that stand beside the block "azure" of nx.json and beat it.
@@ -245,10 +247,16 @@ func (s settings) check(wrong mistakes) {
 	case wrong[inKey("endpoint")] == nil: // else it is meant to be used
 		wrong.add(inKey("accountName"), fmt.Errorf("is missing: name the storage account, or set %s", connectionVariable))
 	}
+	if tokens.MatchString(s.prefix) { // whose characters are those of a prefix
+		wrong.add(inKey("prefix"), fmt.Errorf("is %s, which look like a licence; that belongs in %s", shown(s.prefix), license.Variable))
+	}
 	if !cache.ValidPrefix(s.prefix) {
 		wrong.add(inKey("prefix"), fmt.Errorf("is %s; allowed are segments of letters, digits, \".\", \"_\" and \"-\" with \"/\" between them", shown(s.prefix)))
 	}
 }
+
+// tokens are JWTs, such as a licence: a JSON object in base64, and more.
+var tokens = regexp.MustCompile(`(^|/)eyJ[0-9A-Za-z_-]+\.`)
 
 // explain adds a wrong value to the rule that it breaks.
 func explain(value string, check func(string) error) error {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
@@ -84,6 +85,9 @@ func TestSettings(t *testing.T) {
 			if err != nil || len(warnings) > 0 {
 				t.Fatalf("got the error %v and the warnings %q, want none", err, warnings)
 			}
+			if test.want.limits == (azure.Limits{}) {
+				test.want.limits, test.want.drain = azure.DefaultLimits, time.Minute
+			}
 			if got != test.want {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
@@ -160,6 +164,7 @@ func TestWrongSettings(t *testing.T) {
 			[]string{"azure.accountName in nx.json|AZURE_STORAGE_CONNECTION_STRING"}},
 		"an endpoint that is no URL": {`{"container": "artifacts", "endpoint": "nxcache"}`, false, nil, []string{"azure.endpoint in nx.json|https://"}},
 		"a prefix that goes up":      {"{" + good + `, "prefix": "../x"}`, false, nil, []string{`azure.prefix in nx.json|"../x"|letters, digits`}},
+		"a licence in the prefix":    {"{" + good + `, "prefix": "eyJhbGciOiJFZERTQSJ9.eyJleHAiOjF9.c2ln"}`, false, nil, []string{`azure.prefix in nx.json|licence|NX_POWERPACK_LICENSE`}},
 		"a prefix with a gap":        {"{" + good + `, "prefix": "a//b"}`, false, nil, []string{`azure.prefix in nx.json|"a//b"`}},
 		"an unknown localMode":       {"{" + good + `, "localMode": "on"}`, false, nil, []string{`azure.localMode in nx.json|"on"|read-write|read-only|read)|no-cache`}},
 		"an unknown ciMode":          {"{" + good + `, "ciMode": "Read-Write"}`, true, nil, []string{`azure.ciMode in nx.json|"Read-Write"|read-write`}},
@@ -222,7 +227,7 @@ func TestValuesJudgedByBothLanguages(t *testing.T) {
 }
 
 func TestUnknownKeys(t *testing.T) {
-	const all = "known keys are accountName, ciMode, container, endpoint, localMode, prefix"
+	const all = "known keys are accountName, ciMode, container, endpoint, localMode, prefix, timeouts"
 	for key, want := range map[string]string{
 		"contaner":    "did you mean container?",
 		"Container":   "did you mean container?",
@@ -236,7 +241,7 @@ func TestUnknownKeys(t *testing.T) {
 		"":            all,
 		"two\nlines":  all,
 		"trust":       all,
-		"timeouts":    all,
+		"timeout":     "did you mean timeouts?",
 	} {
 		config, err := json.Marshal(map[string]any{"container": "artifacts", "accountName": "nxcache", key: map[string]any{"any": "thing"}})
 		if err != nil {

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +16,8 @@ import (
 
 	"github.com/sourcegraph/jsonrpc2"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
@@ -50,6 +54,9 @@ func (o *output) String() string {
 
 func (*output) Close() error { return nil }
 
+// ignoreNothing leaves the signals of the test's own process alone.
+func ignoreNothing(...os.Signal) {}
+
 // runWith runs a command line on an empty stdin.
 func runWith(t *testing.T, environment env, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
@@ -59,6 +66,7 @@ func runWith(t *testing.T, environment env, args ...string) (stdout, stderr stri
 		stdout: &out,
 		stderr: &errOut,
 		getenv: environment.get,
+		ignore: ignoreNothing,
 	})
 	return out.String(), errOut.String(), err
 }
@@ -128,23 +136,37 @@ func TestServeOfNothing(t *testing.T) {
 // session is a client of `serve`, run in this process or another.
 type session struct {
 	*jsonrpc2.Conn
-	t    *testing.T
-	logs chan rpc.LogParams
+	t      *testing.T
+	logs   chan rpc.LogParams
+	stored chan rpc.StoredParams
+	end    func() // ends a server in this process
 }
 
 func newSession(t *testing.T, stream io.ReadWriteCloser) *session {
-	s := &session{t: t, logs: make(chan rpc.LogParams, 100)}
+	s := &session{t: t, logs: make(chan rpc.LogParams, 100), stored: make(chan rpc.StoredParams, 100)}
 	s.Conn = jsonrpc2.NewConn(context.Background(), jsonrpc2.NewBufferedStream(stream, jsonrpc2.VSCodeObjectCodec{}), s, jsonrpc2.SetLogger(s))
 	return s
 }
 
 // Handle takes the server's notifications.
 func (s *session) Handle(_ context.Context, _ *jsonrpc2.Conn, req *jsonrpc2.Request) {
-	var params rpc.LogParams
-	if err := json.Unmarshal(*req.Params, &params); err != nil || req.Method != "log" {
-		s.t.Errorf("got the notification %s %s: %v", req.Method, *req.Params, err)
+	switch req.Method {
+	case "log":
+		notified(s, s.logs, *req.Params)
+	case "stored":
+		notified(s, s.stored, *req.Params)
+	case "progress":
+	default:
+		s.t.Errorf("got the notification %s %s", req.Method, *req.Params)
 	}
-	s.logs <- params
+}
+
+func notified[T any](s *session, to chan<- T, text json.RawMessage) {
+	var params T
+	if err := json.Unmarshal(text, &params); err != nil {
+		s.t.Errorf("got the notification %s: %v", text, err)
+	}
+	to <- params
 }
 
 func (*session) Printf(string, ...any) {}
@@ -179,15 +201,18 @@ func serveWith(t *testing.T, environment env) (s *session, stderr *output) {
 	stderr = new(output)
 	served := make(chan error, 1)
 	go func() {
-		served <- run(t.Context(), []string{"serve"}, world{stdin: theirs, stdout: theirs, stderr: stderr, getenv: environment.get})
+		served <- run(t.Context(), []string{"serve"}, world{
+			stdin: theirs, stdout: theirs, stderr: stderr, getenv: environment.get, ignore: ignoreNothing,
+		})
 	}()
 	s = newSession(t, ours)
-	t.Cleanup(func() {
+	s.end = sync.OnceFunc(func() {
 		s.Close()
 		if err := <-served; err != nil {
 			t.Errorf("serve: %v", err)
 		}
 	})
+	t.Cleanup(s.end)
 	return s, stderr
 }
 
@@ -199,10 +224,20 @@ func TestServe(t *testing.T) {
 		Enabled:       true,
 		Mode:          "read-write",
 		Scope:         "shared",
+		Location:      "https://nxcache.blob.core.windows.net/artifacts",
+		Session:       got.Session,
+		Patience:      got.Patience,
+		Drain:         60_000,
 		License:       rpc.LicenseResult{Status: "valid", Organization: "Example GmbH", ExpiresAt: "2126-01-01T00:00:00Z"},
 	}
 	if got != want || len(warnings) > 0 {
 		t.Errorf("got %+v and the warnings %q, want %+v", got, warnings, want)
+	}
+	if !regexp.MustCompile(fmt.Sprintf(`^%d-[a-z0-9]{8}$`, os.Getpid())).MatchString(got.Session) {
+		t.Errorf("got the session %q, want the process's id and a word of its own", got.Session)
+	}
+	if limits := azure.DefaultLimits; got.Patience <= limits.Silence().Milliseconds() || got.Patience > (limits.Silence()+time.Minute).Milliseconds() {
+		t.Errorf("got a patience of %d ms, want a little more than the silence of %s", got.Patience, limits.Silence())
 	}
 	if stderr.String() != "" {
 		t.Errorf("got %q on stderr, want nothing", stderr)
@@ -216,6 +251,7 @@ func TestServeLooksAtTheRun(t *testing.T) {
 		want rpc.InitializeResult
 	}{
 		"local": {false, rpc.InitializeResult{ServerVersion: version, Enabled: true, Mode: "read-only", Scope: "shared",
+			Location: "https://nxcache.blob.core.windows.net/artifacts", Drain: 60_000,
 			License: rpc.LicenseResult{Status: "valid", Organization: "Example GmbH", ExpiresAt: "2126-01-01T00:00:00Z"}}},
 		"CI": {true, rpc.InitializeResult{ServerVersion: version, Mode: "no-cache", Reason: "the mode is no-cache"}},
 	} {
@@ -229,8 +265,12 @@ func TestServeLooksAtTheRun(t *testing.T) {
 			if err := s.Call(t.Context(), "initialize", params, &got); err != nil {
 				t.Fatal(err)
 			}
+			test.want.Session, test.want.Patience = got.Session, got.Patience
 			if got != test.want {
 				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+			if (got.Session != "") != got.Enabled || (got.Patience != 0) != got.Enabled {
+				t.Errorf("got %+v, want a session and a patience where there is a cache", got)
 			}
 		})
 	}
@@ -264,16 +304,26 @@ func TestStorageThatIsNotThere(t *testing.T) {
 		t.Fatalf("got %+v, want a cache", got)
 	}
 	started := time.Now()
-	for method, params := range map[string]any{
-		"retrieve": rpc.RetrieveParams{Hash: "1", CacheDirectory: t.TempDir()},
-		"store":    newResult(t),
-	} {
-		err := s.Call(t.Context(), method, params, nil)
-		wire, ok := err.(*jsonrpc2.Error)
-		if !ok || wire.Code != rpc.CodeUnavailable || !strings.Contains(wire.Message, "127.0.0.1") || strings.Contains(wire.Message, accountKey) {
-			t.Errorf("%s: got %v, want the code %d and the address without the key", method, err, rpc.CodeUnavailable)
+	check := func(what string, code int64, message string) {
+		if code != rpc.CodeUnavailable || !strings.Contains(message, "127.0.0.1") || strings.Contains(message, accountKey) {
+			t.Errorf("%s: got %d %s, want the code %d and the address without the key", what, code, message, rpc.CodeUnavailable)
 		}
 	}
+	err := s.Call(t.Context(), "retrieve", rpc.RetrieveParams{Hash: "1", CacheDirectory: t.TempDir()}, nil)
+	wire, ok := err.(*jsonrpc2.Error)
+	if !ok {
+		t.Fatalf("retrieve: got %v, want an answer with an error", err)
+	}
+	check("retrieve", wire.Code, wire.Message)
+	if got := s.store(t); !got.Queued {
+		t.Fatalf("store: got %+v, want it queued", got)
+	}
+	stored := <-s.stored
+	if stored.Outcome != cache.OutcomeFailed || stored.Code == nil {
+		t.Fatalf("stored: got %+v, want %q and a code", stored, cache.OutcomeFailed)
+	}
+	check("stored", *stored.Code, stored.Reason)
+	s.end()
 	if got := log.String(); !strings.Contains(got, "refused") || strings.Contains(got, accountKey) {
 		t.Errorf("got the log %q, want what failed without the key", got)
 	}

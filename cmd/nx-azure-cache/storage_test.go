@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
@@ -78,6 +79,9 @@ func TestModesOnTheWire(t *testing.T) {
 	}
 	if got, want := s.store(t), (rpc.StoreResult{Queued: true}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got := <-s.stored; got.Outcome != cache.OutcomeStored {
+		t.Errorf("got %+v, want %q", got, cache.OutcomeStored)
 	}
 	if got, want := storage.takeRequests(), []string{"GET " + blob, "PUT " + blob}; !slices.Equal(got, want) {
 		t.Errorf("got the requests %q, want %q", got, want)
