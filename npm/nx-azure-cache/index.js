@@ -135,8 +135,8 @@ function remoteCache(client, { mode, session, patience }, run) {
     async store(hash, cacheDirectory, terminalOutput, code) {
       if (mode !== 'read-write') return false;
       run.cacheDirectory = cacheDirectory;
-      const folder = path.join(cacheDirectory, '.nx-azure-cache', session);
       try {
+        const folder = path.join(cacheDirectory, '.nx-azure-cache', session);
         const { queued, reason } = await withOutput(
           folder,
           terminalOutput,
@@ -196,11 +196,30 @@ async function withOutput(folder, terminalOutput, use) {
   }
   const terminalOutputPath = path.join(folder, randomUUID());
   try {
-    await fs.mkdir(folder, { recursive: true });
-    await fs.writeFile(terminalOutputPath, terminalOutput, { mode: 0o600 });
+    await writeAside(terminalOutputPath, terminalOutput);
     return await use({ terminalOutputPath });
   } finally {
     await remove(terminalOutputPath); // if it is still there
+  }
+}
+
+/**
+ * Writes a file and its folder, which somebody may be removing: `nx reset`, or
+ * another process that leaves its own folder.
+ *
+ * @param {string} file
+ * @param {string} text
+ */
+async function writeAside(file, text) {
+  for (let tries = 10; ; tries--) {
+    try {
+      await fs.mkdir(path.dirname(file), { recursive: true });
+      // It may hold what nobody else may read.
+      return await fs.writeFile(file, text, { mode: 0o600 });
+    } catch (err) {
+      const { code } = /** @type {NodeJS.ErrnoException} */ (err);
+      if (code !== 'ENOENT' || tries === 1) throw err;
+    }
   }
 }
 

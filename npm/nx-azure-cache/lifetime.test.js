@@ -175,7 +175,13 @@ describe('lifetime', { concurrency: 3 }, () => {
         const once = async () => {
           const delay = String(Math.round(random(100)));
           const text = 'x'.repeat(random(4 * 2 ** 20));
-          const listeners = { onLog() {}, onStderr() {} };
+          const noop = () => {};
+          const listeners = {
+            onLog: noop,
+            onStored: noop,
+            onStderr: noop,
+            onEnd: noop,
+          };
           const client = await Client.start(binary, [delay], listeners);
           try {
             // The fake answers until it dies.
@@ -327,7 +333,13 @@ describe('lifetime', { concurrency: 3 }, () => {
       t,
       async ({ shim }, binary) => {
         const { Client } = require(`${shim}/client.js`);
-        const listeners = { onLog() {}, onStderr() {} };
+        const noop = () => {};
+        const listeners = {
+          onLog: noop,
+          onStored: noop,
+          onStderr: noop,
+          onEnd: noop,
+        };
         const client = await Client.start(binary, [], listeners);
         const settled = await Promise.allSettled([
           client.call('retrieve', {}, 500),
@@ -355,7 +367,13 @@ describe('lifetime', { concurrency: 3 }, () => {
       t,
       async ({ shim }, binary) => {
         const { Client } = require(`${shim}/client.js`);
-        const listeners = { onLog() {}, onStderr() {} };
+        const noop = () => {};
+        const listeners = {
+          onLog: noop,
+          onStored: noop,
+          onStderr: noop,
+          onEnd: noop,
+        };
         const client = await Client.start(binary, [], listeners);
         await client.call('retrieve', {}, 10_000);
         const calls = Array.from({ length: 8 }, () =>

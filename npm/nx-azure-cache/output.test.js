@@ -32,11 +32,11 @@ function keeper(t) {
       const path = require('node:path');
       server.on('store', (params, answer) => {
         const { hash, terminalOutput, terminalOutputPath: file } = params;
-        const text = terminalOutput ?? fs.readFileSync(file, 'utf8');
-        fs.writeFileSync(path.join(folder, hash), text);
         const how = file === undefined ? 'text' : 'file';
-        const bytes = Buffer.byteLength(text);
         const mode = file && fs.statSync(file).mode & 0o777;
+        const text = terminalOutput ?? server.take(file);
+        fs.writeFileSync(path.join(folder, hash), text);
+        const bytes = Buffer.byteLength(text);
         fs.writeFileSync(
           path.join(folder, `${hash}.json`),
           JSON.stringify({ how, bytes, mode }),
@@ -90,7 +90,7 @@ describe('terminal output', { concurrency: 3 }, () => {
       const { binary, travelled } = keeper(t);
       const { report, lines } = await play(
         t,
-        async ({ open, cacheDirectory }, [text, times, end]) => {
+        async ({ open, cacheDirectory, filesIn }, [text, times, end]) => {
           const terminalOutput = text.repeat(times) + end;
           const cache = await open();
           const stored = await cache.store(
@@ -99,9 +99,9 @@ describe('terminal output', { concurrency: 3 }, () => {
             terminalOutput,
             0,
           );
-          const left = [...require('node:fs').readdirSync(cacheDirectory)];
+          const left = filesIn(cacheDirectory);
           const hit = await cache.retrieve('h', cacheDirectory);
-          left.push(...require('node:fs').readdirSync(cacheDirectory));
+          left.push(...filesIn(cacheDirectory));
           const same =
             hit?.terminalOutput === Buffer.from(terminalOutput).toString();
           const { outputsPath, ...others } = hit ?? {};
@@ -133,24 +133,24 @@ describe('terminal output', { concurrency: 3 }, () => {
     const binary = fakeServer(t, (server) => {
       const fs = require('node:fs');
       const path = require('node:path');
-      server.on('store', ({ cacheDirectory, terminalOutputPath }, answer) => {
-        const text = fs.readFileSync(terminalOutputPath, 'utf8');
-        answer.result({ queued: text.length === 300_000, reason: '' });
-        removing = path.join(cacheDirectory, '.nx-azure-cache');
+      server.on('store', ({ terminalOutputPath }, answer) => {
+        const text = server.take(terminalOutputPath);
+        answer.result({ queued: text?.length === 300_000, reason: '' });
+        folder = path.dirname(terminalOutputPath);
       });
-      // As the server does when it leaves the folder.
-      let removing = '';
+      // As servers do when they leave the folder, and `nx reset` does.
+      let folder = '';
       const remove = () => {
         try {
-          for (let i = 0; removing && i < 100; i++) fs.rmdirSync(removing);
+          if (folder) fs.rmdirSync(folder);
+          if (folder) fs.rmdirSync(path.dirname(folder));
         } catch {}
-        setImmediate(remove);
       };
-      remove();
+      setInterval(remove, 1);
     });
     const { report, lines } = await play(
       t,
-      async ({ open, cacheDirectory }) => {
+      async ({ open, cacheDirectory, filesIn }) => {
         const cache = await open();
         const text = 'x'.repeat(300_000);
         const answers = new Set();
@@ -160,8 +160,7 @@ describe('terminal output', { concurrency: 3 }, () => {
           );
           for (const answer of await Promise.all(stored)) answers.add(answer);
         }
-        const left = require('node:fs').readdirSync(cacheDirectory);
-        return { answers: [...answers], left };
+        return { answers: [...answers], left: filesIn(cacheDirectory) };
       },
       { binary },
     );
@@ -175,7 +174,7 @@ describe('terminal output', { concurrency: 3 }, () => {
     );
     const { report, lines } = await play(
       t,
-      async ({ open, cacheDirectory }) => {
+      async ({ open, cacheDirectory, filesIn }) => {
         const cache = await open();
         const text = 'x'.repeat(300_000);
         return {
@@ -183,7 +182,7 @@ describe('terminal output', { concurrency: 3 }, () => {
             await cache.store('h', cacheDirectory, text, 0),
             await cache.store('h', cacheDirectory, text, 0),
           ],
-          left: require('node:fs').readdirSync(cacheDirectory),
+          left: filesIn(cacheDirectory),
         };
       },
       { binary },
@@ -196,36 +195,38 @@ describe('terminal output', { concurrency: 3 }, () => {
     const { binary } = keeper(t);
     const { report } = await play(
       t,
-      async ({ open, cacheDirectory }) => {
+      async ({ open, cacheDirectory, filesIn }) => {
         const fs = require('node:fs');
         const aside = `${cacheDirectory}/.nx-azure-cache`;
         fs.mkdirSync(`${aside}/other`, { recursive: true });
+        fs.writeFileSync(`${aside}/other/file`, '');
         const cache = await open();
         const text = 'x'.repeat(300_000);
         await cache.store('h', cacheDirectory, text, 0);
         await cache.retrieve('h', cacheDirectory);
-        return fs.readdirSync(aside);
+        return filesIn(cacheDirectory);
       },
       { binary },
     );
-    assert.deepEqual(report, ['other']);
+    assert.deepEqual(report, ['.nx-azure-cache/other/file']);
   });
 
   test('no file can be written: the result is not stored', async (t) => {
     const { report, lines } = await play(
       t,
       async ({ open, cacheDirectory }) => {
-        const missing = `${cacheDirectory}/missing`;
+        const file = `${cacheDirectory}/file`;
+        require('node:fs').writeFileSync(file, '');
         const cache = await open();
         return [
-          await cache.store('h', missing, 'x'.repeat(300_000), 0),
-          await cache.store('h', missing, 'short', 0),
+          await cache.store('h', file, 'x'.repeat(300_000), 0),
+          await cache.store('h', file, 'short', 0),
         ];
       },
       { binary: fakeServer(t) },
     );
     assert.deepEqual(report, [false, true]);
-    assertOneLine(lines, 'writing to the remote cache failed', 'ENOENT');
+    assertOneLine(lines, 'writing to the remote cache failed', 'ENOTDIR');
   });
 
   for (const [what, output] of Object.entries({

@@ -27,8 +27,13 @@ async function retrieveAndStore({ open, cacheDirectory }) {
 const nothing = [null, false];
 
 describe('talk', { concurrency: 3 }, () => {
+  /** @type {Map<number, RegExp>} what to do, where the message does not say it */
+  const advice = new Map([
+    [1, / \(if it lasts, check the network, HTTPS_PROXY and the account\)$/],
+    [3, / \(its task has run, and replaces it if this identity may\)$/],
+  ]);
   for (const code of [
-    -32600, -32601, -32602, -32603, -32002, -32800, 1, 2, 3, 4, 12345,
+    -32600, -32601, -32602, -32603, -32002, -32800, 1, 2, 3, 12345,
   ]) {
     test(`the error ${code} is a miss, and one line`, async (t) => {
       const binary = fakeServer(
@@ -62,10 +67,38 @@ describe('talk', { concurrency: 3 }, () => {
       assert.deepEqual(report, [...nothing, ...nothing, ...nothing]);
       assertOneLine(
         lines,
-        /^nx-azure-cache: reading from .* without it: bad luck 1$/,
+        /^nx-azure-cache: reading from .* without it: bad luck 1( \(.*\))?$/,
+        advice.get(code) ?? /bad luck 1$/,
       );
     });
   }
+
+  test('that the storage is asked no more says it all', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      const codes = [1, 1, 4, 1];
+      server.on('retrieve', (_, answer) => {
+        const code = codes.shift() ?? 4;
+        answer.error(code, code === 4 ? 'it is off' : 'bad luck');
+      });
+    });
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const cache = await open();
+        const answers = [];
+        for (let i = 0; i < 6; i++) {
+          answers.push(await cache.retrieve('h', cacheDirectory));
+        }
+        return answers;
+      },
+      { binary },
+    );
+    assert.deepEqual(report, Array(6).fill(null));
+    assertOneLine(
+      lines,
+      /without it: it is off \(if it lasts, check the network, HTTPS_PROXY and the account\)$/,
+    );
+  });
 
   test('each kind of error has a line', async (t) => {
     const binary = fakeServer(t, (server) => {
@@ -90,7 +123,7 @@ describe('talk', { concurrency: 3 }, () => {
     );
     assert.deepEqual(report, Array(6).fill(false));
     assert.deepEqual(
-      lines.map((line) => line.split(' ').at(-1)),
+      lines.map((line) => /number (\d)/.exec(line)?.[1]),
       ['0', '1', '3', '5'],
     );
   });
@@ -114,8 +147,8 @@ describe('talk', { concurrency: 3 }, () => {
     );
     assert.deepEqual(report, [null, false, null]);
     assert.equal(lines.length, 2);
-    assert.match(lines[0], /bad luck$/);
-    assert.match(lines[1], /ended with exit code 1$/);
+    assert.match(lines[0], /bad luck \(/);
+    assert.match(lines[1], /ended with exit code 1; .*report it/);
   });
 
   test('a result that cannot be stored costs a line', async (t) => {

@@ -9,19 +9,46 @@ const { version } = require('../package.json');
  * @property {(code: number, message: string) => void} error
  */
 
+/** What a server has done that was asked for nothing. */
+const nothing = {
+  hits: 0,
+  misses: 0,
+  damaged: 0,
+  stored: 0,
+  existing: 0,
+  skipped: 0,
+  failed: 0,
+  bytesRead: 0,
+  bytesWritten: 0,
+};
+
 /**
  * A server that speaks the protocol of rpc/doc.go, as far as a test does not
  * change it. It answers `initialize` with enabled, every `retrieve` with a
- * miss, every `store` with queued, and ends when its stdin does.
+ * miss, every `store` with queued, has stored that at once, and ends when its
+ * stdin does. Started as `drain` it says that nothing is left.
  */
 class FakeServer {
   /** @type {Record<string, (params: any, answer: Answer) => void>} */
   #handlers = {
     initialize: (_, answer) => answer.result(this.hello()),
     retrieve: (_, answer) => answer.result(null),
-    store: (_, answer) => answer.result({ queued: true, reason: '' }),
+    store: ({ terminalOutputPath }, answer) => {
+      this.take(terminalOutputPath);
+      answer.result({ queued: true, reason: '' });
+    },
   };
+  /** @type {() => void} what it does as `drain` */
+  #drain = () => this.drained();
   #input = Buffer.alloc(0);
+
+  /** Whether each result that was accepted is told to be stored, at once. */
+  tellsStored = true;
+
+  /** Whether this process is no server, but waits for one. */
+  get isDrain() {
+    return process.argv[2] === 'drain';
+  }
 
   /** What `initialize` answers, with changes. */
   hello(changes = {}) {
@@ -31,6 +58,10 @@ class FakeServer {
       reason: '',
       mode: 'read-write',
       scope: 'local',
+      location: 'https://acme.blob.core.windows.net/nx-cache',
+      session: '4711-fake',
+      patience: 30_000,
+      drain: 60_000,
       license: { status: 'valid', organization: 'Acme', expiresAt: '' },
       ...changes,
     };
@@ -45,6 +76,59 @@ class FakeServer {
    */
   on(method, handler) {
     this.#handlers[method] = handler;
+  }
+
+  /**
+   * Replaces what the process does as `drain`.
+   *
+   * @param {() => void} handler
+   */
+  onDrain(handler) {
+    this.#drain = handler;
+  }
+
+  /**
+   * Prints, as `drain`, what it has waited for, and ends: drainResult in
+   * cmd/nx-azure-cache.
+   *
+   * @param {{ summary?: object, [more: string]: unknown }} [changes]
+   */
+  drained({ summary = {}, ...changes } = {}) {
+    const result = {
+      ended: 'stored',
+      processId: 4711,
+      waiting: 0,
+      bytes: 0,
+      summary: { ...nothing, ...summary },
+      troubles: null,
+      ...changes,
+    };
+    this.write(`${JSON.stringify(result)}\n`);
+    process.exit();
+  }
+
+  /**
+   * Takes over the file in which a terminal output has come, and returns what
+   * is in it.
+   *
+   * @param {string} [file]
+   */
+  take(file) {
+    if (file === undefined) return undefined;
+    const text = fs.readFileSync(file, 'utf8');
+    fs.unlinkSync(file);
+    return text;
+  }
+
+  /**
+   * Tells what became of a result.
+   *
+   * @param {string} hash
+   * @param {object} [changes]
+   */
+  stored(hash, changes = {}) {
+    const params = { hash, bytes: 1, outcome: 'stored', reason: '' };
+    this.notify('stored', { ...params, ...changes });
   }
 
   /**
@@ -83,6 +167,10 @@ class FakeServer {
   }
 
   start() {
+    if (this.isDrain) {
+      setImmediate(() => this.#drain()); // which the script may still replace
+      return;
+    }
     process.stdin.on('data', (data) => {
       this.#input = Buffer.concat([this.#input, data]);
       while (this.#readMessage());
@@ -101,7 +189,11 @@ class FakeServer {
     const { id, method, params } = JSON.parse(body.toString());
     if (id === undefined || method === undefined) return true;
     this.#handlers[method](params, {
-      result: (result) => this.send({ jsonrpc: '2.0', id, result }),
+      result: (result) => {
+        this.send({ jsonrpc: '2.0', id, result });
+        const isAccepted = method === 'store' && result?.queued;
+        if (isAccepted && this.tellsStored) this.stored(params.hash);
+      },
       error: (code, message) =>
         this.send({ jsonrpc: '2.0', id, error: { code, message } }),
     });

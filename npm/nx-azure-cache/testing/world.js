@@ -56,7 +56,11 @@ function fakeServer(t, script = () => {}, args) {
   writeExecutable(
     file,
     `#!${process.execPath}
-      require('node:fs').appendFileSync(__filename + '.pids', process.pid + ' ');
+      const { appendFileSync } = require('node:fs');
+      appendFileSync(__filename + '.pids', process.pid + ' ');
+      if (process.argv[2] === 'drain') {
+        appendFileSync(__filename + '.drains', process.argv.slice(3).join(' ') + '\\n');
+      }
       const { FakeServer } = require(${JSON.stringify(path.join(__dirname, 'fake-server'))});
       const server = new FakeServer();
       server.start();
@@ -73,6 +77,16 @@ function pids(binary) {
   const file = `${binary}.pids`;
   if (!fs.existsSync(file)) return [];
   return fs.readFileSync(file, 'utf8').trim().split(' ').map(Number);
+}
+
+/**
+ * @param {string} binary one of `fakeServer`
+ * @returns {string[]} the arguments with which it was run as `drain`
+ */
+function drains(binary) {
+  const file = `${binary}.drains`;
+  if (!fs.existsSync(file)) return [];
+  return fs.readFileSync(file, 'utf8').trimEnd().split('\n');
 }
 
 /**
@@ -137,6 +151,21 @@ function copyShim(t, modules, manifest = {}) {
 }
 
 /**
+ * The files anywhere in a folder. Which folders there are does not matter: the
+ * server removes its own at its end.
+ *
+ * @param {string} folder
+ * @returns {string[]} relative paths
+ */
+function filesIn(folder) {
+  const { readdirSync } = require('node:fs');
+  const { join, relative } = require('node:path');
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)));
+}
+
+/**
  * What a script sees that plays Nx.
  *
  * @typedef {object} Nx
@@ -144,6 +173,7 @@ function copyShim(t, modules, manifest = {}) {
  * @property {() => Promise<RemoteCache>} open getRemoteCache that must find one
  * @property {string} cacheDirectory
  * @property {string} shim the path of the folder of index.js
+ * @property {typeof filesIn} filesIn
  */
 
 /**
@@ -202,6 +232,7 @@ async function play(
       },
       cacheDirectory: ${JSON.stringify(cacheDirectory)},
       shim: ${JSON.stringify(folder)},
+      filesIn: ${filesIn},
     };
     (async () => {
       const report = await (${script})(nx, ${JSON.stringify(args)});
@@ -250,7 +281,7 @@ async function play(
   assert.ok(ended - reported < 3_000, 'the process does not end by itself');
   for (const pid of binary ? pids(binary) : []) await assertGone(pid);
   const lines = stderr.split('\n').slice(0, -1);
-  return { report, lines, stderr, took: ended - started };
+  return { report, lines, stderr, took: ended - started, cacheDirectory };
 }
 
 /**
@@ -285,8 +316,10 @@ function assertOneLine(lines, ...says) {
 
 exports.assertOneLine = assertOneLine;
 exports.copyShim = copyShim;
+exports.drains = drains;
 exports.environment = environment;
 exports.fakeServer = fakeServer;
+exports.filesIn = filesIn;
 exports.installed = installed;
 exports.pids = pids;
 exports.play = play;
