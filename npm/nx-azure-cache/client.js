@@ -189,7 +189,9 @@ class Client {
    * @param {unknown} [why]
    */
   #stopSoon(why) {
-    setTimeout(() => this.#stop(why), grace).unref();
+    // After a busy event loop timers come before what the child has done
+    // meanwhile; immediates come after it.
+    setTimeout(() => setImmediate(() => this.#stop(why)), grace).unref();
   }
 
   /**

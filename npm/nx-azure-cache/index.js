@@ -218,7 +218,9 @@ async function writeAside(file, text) {
       return await fs.writeFile(file, text, { mode: 0o600 });
     } catch (err) {
       const { code } = /** @type {NodeJS.ErrnoException} */ (err);
-      if (code !== 'ENOENT' || tries === 1) throw err;
+      // Node says ENOTDIR when what it has just found is gone.
+      const isGone = code === 'ENOENT' || code === 'ENOTDIR';
+      if (!isGone || tries === 1) throw err;
     }
   }
 }
