@@ -115,6 +115,12 @@ func (r *result) settle() error {
 	waiting := filepath.Join(r.aside, "terminalOutput")
 	switch {
 	case r.output.Path != "":
+		// A folder would be moved, too, and removed with all that is in it.
+		if info, err := os.Lstat(r.output.Path); err != nil {
+			return err
+		} else if !info.Mode().IsRegular() {
+			return fmt.Errorf("%s is not a file", r.output.Path)
+		}
 		if err := os.Rename(r.output.Path, waiting); err != nil {
 			return err
 		}

@@ -35,9 +35,9 @@
 // answered with the error -32800, unless it was done already. An entry that was
 // accepted is not taken back. Other notifications of the client are ignored.
 //
-// While a request waits for its answer the server is never silent for longer
-// than patience of initialize: what takes longer sends progress. A client that
-// has heard nothing for that long may kill the server.
+// While a request waits for its answer the server sends progress every second or
+// so; only one that is stopped or hangs is silent for longer than patience of
+// initialize. A client that has heard nothing for that long may kill it.
 //
 // # Methods
 //
@@ -129,7 +129,7 @@
 //	    code?            number    of the error, when failed; see Errors
 //	}
 //
-//	progress {                     while requests wait and bytes move
+//	progress {                     while requests wait
 //	    bytes            number    that have moved since initialize
 //	}
 //

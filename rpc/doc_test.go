@@ -30,7 +30,7 @@ func TestFieldsAreDocumented(t *testing.T) {
 		"store result":      {[]string{"\tstore {", "\t} → {"}, indent, reflect.TypeFor[rpc.StoreResult]()},
 		"shutdown result":   {[]string{"\tshutdown {} → {"}, indent, reflect.TypeFor[cache.Summary]()},
 		"stored":            {[]string{"\tstored {                       once for each entry that was accepted"}, indent, reflect.TypeFor[rpc.StoredParams]()},
-		"progress":          {[]string{"\tprogress {                     while requests wait and bytes move"}, indent, reflect.TypeFor[rpc.ProgressParams]()},
+		"progress":          {[]string{"\tprogress {                     while requests wait"}, indent, reflect.TypeFor[rpc.ProgressParams]()},
 		"log":               {[]string{"\tlog {"}, indent, reflect.TypeFor[rpc.LogParams]()},
 	} {
 		t.Run(name, func(t *testing.T) {

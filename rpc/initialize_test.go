@@ -25,7 +25,6 @@ func TestInitialize(t *testing.T) {
 			Mode:     cache.ReadOnly,
 			Scope:    "shared",
 			Location: "https://account/container",
-			Patience: 90 * time.Second,
 			Drain:    1500 * time.Millisecond,
 			License:  licence,
 			Warnings: []string{"first", "second"},
@@ -37,7 +36,7 @@ func TestInitialize(t *testing.T) {
 
 	want := rpc.InitializeResult{
 		ServerVersion: "1.2.3", Enabled: true, Mode: cache.ReadOnly, Scope: "shared",
-		Location: "https://account/container", Session: its.Session(), Patience: 90_000, Drain: 1500, License: licence,
+		Location: "https://account/container", Session: its.Session(), Patience: 15_000, Drain: 1500, License: licence,
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)

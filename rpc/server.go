@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -38,9 +39,13 @@ type Session struct {
 	Location string
 	License  LicenseResult
 	Warnings []string      // a line each, for people
-	Patience time.Duration // for which Cache may be silent
+	Silence  time.Duration // for which no byte may move while Cache is at work
 	Drain    time.Duration // for which entries are stored after the end
 }
+
+// patience is how long a client waits for a server that is silent. It is many
+// times progressEvery: a machine that is building is busy.
+const patience = 15 * time.Second
 
 // endGrace is what the end of a session may take beside storing entries. Only a
 // file system that hangs needs more, and then nothing waits for it.
@@ -150,6 +155,7 @@ type server struct {
 	options  Options
 	methods  map[string]method
 	outbox   outbox
+	answered atomic.Int64
 	requests sync.WaitGroup // that are not answered yet
 	work     sync.WaitGroup // the same without shutdown, which waits for them
 
@@ -219,6 +225,7 @@ func (s *server) begin(ctx context.Context, req *jsonrpc2.Request) (context.Cont
 	s.running[req.ID] = cancel
 	return ctx, func() {
 		defer answered()
+		s.answered.Add(1)
 		cancel()
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -327,12 +334,12 @@ func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *In
 		Mode:          session.Mode,
 		Scope:         session.Scope,
 		Location:      session.Location,
-		Patience:      session.Patience.Milliseconds(),
 		Drain:         session.Drain.Milliseconds(),
 		License:       session.License,
 	}
 	if session.Cache != nil {
 		result.Session = session.Cache.Session()
+		result.Patience = patience.Milliseconds()
 	}
 	return result, nil
 }
@@ -440,13 +447,17 @@ const (
 	progressEvery = time.Second
 )
 
-// tick tells of bytes that move, until the client is gone: it would take a
-// server for dead that is silent, and a person who waits wants to see something.
+// tick tells that the server is at work, until the client is gone: the client
+// would take one for dead that is silent, and a person who waits wants to see
+// something. For longer than what the limits of requests explain nothing is
+// told: then something hangs, and the client does right to end it.
 func (s *server) tick(ctx context.Context, conn *jsonrpc2.Conn, c *cache.Cache) {
 	publish, progress := time.NewTicker(publishEvery), time.NewTicker(progressEvery)
 	defer publish.Stop()
 	defer progress.Stop()
-	var told int64
+	silence := s.current().Silence
+	var told [2]int64 // bytes and answers
+	moved := time.Now()
 	for {
 		select {
 		case <-publish.C:
@@ -454,9 +465,12 @@ func (s *server) tick(ctx context.Context, conn *jsonrpc2.Conn, c *cache.Cache) 
 				s.publish(ctx, c)
 			}
 		case <-progress.C:
-			if moved := c.Moved(); moved != told && s.isBusy() {
-				told = moved
-				s.outbox.notify(ctx, conn, "progress", ProgressParams{Bytes: moved})
+			busy, now := s.isBusy(), [2]int64{c.Moved(), s.answered.Load()}
+			if now != told || !busy {
+				told, moved = now, time.Now()
+			}
+			if busy && time.Since(moved) <= silence {
+				s.outbox.notify(ctx, conn, "progress", ProgressParams{Bytes: c.Moved()})
 			}
 		case <-conn.DisconnectNotify():
 			return

@@ -54,9 +54,6 @@ func checkLicence(session *rpc.Session, workspaceRoot string, getenv func(string
 	return licence, nil
 }
 
-// patienceMargin is what a client waits longer than the server's own limits.
-const patienceMargin = 5 * time.Second
-
 // openCache stacks what stands between a request and Azure: the one visible
 // place where that is decided.
 func openCache(session *rpc.Session, s settings) error {
@@ -73,7 +70,7 @@ func openCache(session *rpc.Session, s settings) error {
 	namespace := cache.Namespace{Prefix: s.prefix, Scope: cache.ScopeShared}
 	session.Cache = cache.New(cache.NewBreaker(container), s.mode, namespace)
 	session.Location = strings.TrimSuffix(container.URL()+"/"+s.prefix, "/")
-	session.Patience = s.limits.Silence() + patienceMargin
+	session.Silence = s.limits.Silence()
 	session.Drain = s.drain
 	return nil
 }

@@ -38,6 +38,9 @@ const { once } = require('node:events');
  */
 const grace = 200;
 
+/** Milliseconds in which a child that seems silent may be heard after all. */
+const secondChance = 1000;
+
 /**
  * A child process that speaks JSON-RPC on its stdio, and the calls to it.
  *
@@ -175,10 +178,13 @@ class Client {
     clearTimeout(this.#watch);
     if (this.#pending === 0) return;
     const patience = this.#patience;
-    this.#watch = setTimeout(
-      () => this.#stop(`it has not answered for ${patience / 1000} s`),
-      patience,
-    );
+    const stop = () =>
+      this.#stop(`it has not answered for ${patience / 1000} s`);
+    this.#watch = setTimeout(() => {
+      // It was perhaps this process that was busy. Then what the child has said
+      // meanwhile is still to be read.
+      this.#watch = setTimeout(stop, secondChance);
+    }, patience);
   }
 
   /**
