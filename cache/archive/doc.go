@@ -36,6 +36,8 @@
 //     but at its beginning (so none leaves by way of another);
 //   - more entries or bytes than [Limits] allow, or names and link targets of more
 //     than 128 bytes for each entry allowed;
+//   - more bytes between the entries, such as extended headers, than their names
+//     need;
 //   - anything after the end of the tar.
 //
 // A platform may also not be able to hold a name that another made: Windows

@@ -79,8 +79,9 @@ type unpacker struct {
 	names    int // bytes left for names and link targets
 	contents Contents
 
-	seen map[string]byte // name → tar type
-	late []late          // links and directories, in the order of the archive
+	stream *bounded        // what r unpacks to
+	seen   map[string]byte // name → tar type
+	late   []late          // links and directories, in the order of the archive
 }
 
 // late is what is done at the end: no write may meet a link, a directory's
@@ -103,7 +104,8 @@ func (u *unpacker) read(r io.Reader) error {
 	}
 	defer zr.Close()
 
-	if err := u.entries(tar.NewReader(zr)); err != nil {
+	u.stream = &bounded{r: zr, left: headStart}
+	if err := u.entries(tar.NewReader(u.stream)); err != nil {
 		return source.blame(err)
 	}
 	// Its end is that of source, too.
@@ -113,6 +115,31 @@ func (u *unpacker) read(r io.Reader) error {
 		return source.blame(err)
 	}
 	return nil
+}
+
+// What the stream may spend on what is neither an entry nor its content, such
+// as extended headers, which package tar reads on and on until an entry comes:
+// headStart once, enough for the largest headers of one entry, and perEntry for
+// each entry.
+const (
+	headStart = 4 << 20
+	perEntry  = 4 << 10
+)
+
+// bounded is the decompressed stream, which fails when it is longer than the
+// entries explain. [Limits] alone do not end it: they count entries.
+type bounded struct {
+	r    io.Reader
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, refused("it has more between its entries than they need")
+	}
+	n, err := b.r.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
 }
 
 // source remembers the error of the reader under the decompressor, so that a
@@ -233,6 +260,7 @@ func (u *unpacker) take(size int64) error {
 		return refused("it unpacks to more bytes than allowed")
 	}
 	u.left.Bytes -= size
+	u.stream.left += size
 	return nil
 }
 
@@ -273,9 +301,11 @@ func (u *unpacker) place(header *tar.Header) (string, error) {
 	if u.left.Entries--; u.left.Entries < 0 {
 		return "", refused("it has more entries than allowed")
 	}
-	if u.names -= len(header.Name) + len(header.Linkname); u.names < 0 {
+	names := len(header.Name) + len(header.Linkname)
+	if u.names -= names; u.names < 0 {
 		return "", refused("its names are longer than allowed")
 	}
+	u.stream.left += perEntry + 2*int64(names) // which the headers may have twice
 	name := strings.ReplaceAll(header.Name, `\`, "/")
 	if header.Typeflag == tar.TypeDir {
 		name = strings.TrimSuffix(name, "/")

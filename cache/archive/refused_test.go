@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -139,51 +140,70 @@ func hostiles() []hostile {
 	return all
 }
 
-// newSandbox makes a directory to extract into, dir, beside files that nobody
-// may touch.
-func newSandbox(t *testing.T) (sandbox, dir string) {
+// sandbox is a directory to extract into, dir, beside and below files that
+// nobody may touch.
+type sandbox struct {
+	root, dir string
+	planted   map[string]string // links in dir that a fuzz test puts in the way
+}
+
+func newSandbox(t testing.TB) sandbox {
 	t.Helper()
-	sandbox = cachetest.TempDir(t)
-	dir = filepath.Join(sandbox, "aside")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range []string{"evil", "canary"} {
-		if err := os.WriteFile(filepath.Join(sandbox, name), []byte("as it was"), 0o600); err != nil {
+	root := cachetest.TempDir(t)
+	s := sandbox{root: root, dir: filepath.Join(root, "between", "aside")}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	return sandbox, dir
+	for _, name := range []string{"between/aside-evil", "between/outputs", "evil"} {
+		must(os.MkdirAll(filepath.Join(root, name), 0o700))
+	}
+	for _, name := range []string{"canary", "between/evil", "between/canary", "between/aside-evil/canary", "between/outputs/canary", "evil/canary"} {
+		must(os.WriteFile(filepath.Join(root, name), []byte("as it was"), 0o600))
+	}
+	must(os.Mkdir(s.dir, 0o700))
+	// What is made and removed again between two ticks of the clock shows, too.
+	must(filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Chtimes(path, someTime, someTime))
+	}))
+	return s
+}
+
+// outside is the listing of a sandbox without what is in its directory.
+func (s sandbox) outside(t testing.TB) map[string]string {
+	t.Helper()
+	all := listing(t, s.root)
+	for name := range all {
+		if name == "between/aside" || strings.HasPrefix(name, "between/aside/") {
+			delete(all, name)
+		}
+	}
+	info, err := os.Lstat(s.root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all["."] = fmt.Sprintf("%s %s", info.Mode(), info.ModTime().UTC().Format(time.RFC3339Nano))
+	return all
 }
 
 // refuse extracts content beside other files, and checks that it is refused
 // and that nothing but its directory was touched.
 func refuse(t *testing.T, r io.Reader, limits archive.Limits, want string) {
 	t.Helper()
-	sandbox, dir := newSandbox(t)
-	before := outside(t, sandbox)
+	s := newSandbox(t)
+	before := s.outside(t)
 
-	contents, err := archive.Extract(r, dir, limits)
+	contents, err := archive.Extract(r, s.dir, limits)
 	if !errors.Is(err, archive.ErrRefused) || !strings.Contains(fmt.Sprint(err), want) {
 		t.Errorf("got %.300v, want %v with %q", err, archive.ErrRefused, want)
 	}
 	if contents.TerminalOutput != nil || contents.TerminalOutputFile != "" || contents.Task != (archive.Task{}) {
 		t.Errorf("got %+v, want nothing", contents)
 	}
-	compare(t, outside(t, sandbox), before)
-	checkInside(t, dir)
-}
-
-// outside is the listing of a sandbox without what is in its folder "aside".
-func outside(t testing.TB, sandbox string) map[string]string {
-	t.Helper()
-	all := listing(t, sandbox)
-	for name := range all {
-		if name == "aside" || strings.HasPrefix(name, "aside/") {
-			delete(all, name)
-		}
-	}
-	return all
+	compare(t, s.outside(t), before)
+	checkInside(t, s.dir)
 }
 
 // checkInside fails where a link below dir leads out of the outputs.
@@ -348,6 +368,38 @@ func TestLimits(t *testing.T) {
 				return
 			}
 			if _, err := archive.Extract(bytes.NewReader(test.content), cachetest.TempDir(t), test.limits); err != nil {
+				t.Errorf("got %v, want nil", err)
+			}
+		})
+	}
+}
+
+// Extended headers are no entries, and package tar reads on until one comes: a
+// few kilobytes could keep it busy for minutes.
+func TestLimitOfHeaders(t *testing.T) {
+	sound := tarOf(t, with(file("outputs/\u00e9", "x")))
+	at := bytes.Index(sound, []byte("PaxHeaders"))
+	at -= at % 512
+	if sound[at+156] != tar.TypeXHeader {
+		t.Fatalf("got the type %q, want an extended header", sound[at+156])
+	}
+	header := sound[at : at+1024]
+	limits := archive.Limits{Entries: 10, Bytes: 1 << 20}
+	for _, test := range []struct {
+		name    string
+		headers int
+		want    string // "" if they are within the limits
+	}{
+		{"a few", 100, ""},
+		{"far too many", 64 << 10, "more between its entries"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			content := compress(t, slices.Concat(sound[:at], bytes.Repeat(header, test.headers), sound[at:]))
+			if test.want != "" {
+				refuse(t, bytes.NewReader(content), limits, test.want)
+				return
+			}
+			if _, err := archive.Extract(bytes.NewReader(content), cachetest.TempDir(t), limits); err != nil {
 				t.Errorf("got %v, want nil", err)
 			}
 		})
