@@ -15,7 +15,10 @@
 //
 // A licence is a JSON Web Token (RFC 7519) in the compact form of a JSON Web
 // Signature (RFC 7515): three parts in base64url without padding, joined by
-// dots, at most 64 KiB. It is signed with Ed25519 (RFC 8032, RFC 8037). The
+// dots, at most 64 KiB. The bits of a part's last character that no byte needs
+// are 0: a signature covers the characters of the first two parts but not its
+// own, and what differs from the signed token in one character is not that token.
+// It is signed with Ed25519 (RFC 8032, RFC 8037). The
 // header has
 //
 //	alg   "EdDSA"; every other algorithm is refused, "none" and HMAC too
@@ -69,8 +72,8 @@
 //	}
 //
 // Each key has, beyond what RFC 8037 demands, a kid that is unique in the set
-// and the additional member iss, which binds the key to its issuer: a key
-// signs for that issuer and for no other. An issuer may have several keys. To
+// and the additional member iss, text that can be shown on one line, which binds
+// the key to its issuer: a key signs for that issuer and for no other. An issuer may have several keys. To
 // rotate a key, add the new one, and remove the old one when the last licence
 // signed with it has expired.
 //

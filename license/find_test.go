@@ -1,7 +1,6 @@
 package license_test
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -138,38 +137,4 @@ func TestFindTellsWhatIsInTheWay(t *testing.T) {
 			}
 		})
 	}
-}
-
-// FuzzFind feeds arbitrary licence files. Whatever is in them, a valid licence
-// must be one that was signed, and no reason may quote the file.
-func FuzzFind(f *testing.F) {
-	keys, err := license.Issuers()
-	if err != nil {
-		f.Fatal(err)
-	}
-	token := readGolden(f)["valid.jwt"]
-	for _, seed := range []string{
-		token,
-		"license = " + token + "\n",
-		"\ufeff# comment\r\n[section]\r\n\r\n; comment\r\nlicense=" + token + "\r\n",
-		token + "\n" + token,
-		"license =",
-		"\xff\xfel\x00",
-		"",
-	} {
-		f.Add([]byte(seed))
-	}
-	root := f.TempDir()
-	f.Fuzz(func(t *testing.T, content []byte) {
-		writeFile(t, root, string(content))
-		found := license.Find(getenv(""), root)
-		got := license.Check(found, keys, at("2026-06-01T00:00:00Z"))
-		if got.Status == license.Absent {
-			t.Errorf("got absent for a file that exists")
-		}
-		if got.Status == license.Valid && !strings.Contains(string(content), token) {
-			t.Errorf("got valid, but nobody has signed that")
-		}
-		checkDiscretion(t, string(content), got, fmt.Sprintf("%v %+v %#v", found, found, found))
-	})
 }

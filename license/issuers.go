@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // developmentIssuers is what a source build trusts.
@@ -54,7 +55,9 @@ type key struct {
 // puts a key into this set wants it to work.
 func ParseKeySet(data []byte) (KeySet, error) {
 	var set struct {
-		Keys []jwk `json:"keys"`
+		// Not []jwk: where a member comes twice, package json would fill the keys
+		// of the second with what is missing there from the first.
+		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(data, &set); err != nil {
 		return KeySet{}, fmt.Errorf("key set: %w", err)
@@ -63,7 +66,11 @@ func ParseKeySet(data []byte) (KeySet, error) {
 		return KeySet{}, errors.New(`key set: "keys" is missing or empty, want at least one key`)
 	}
 	keys := make(map[string]key, len(set.Keys))
-	for i, j := range set.Keys {
+	for i, data := range set.Keys {
+		var j jwk
+		if err := json.Unmarshal(data, &j); err != nil {
+			return KeySet{}, fmt.Errorf("key set: key %d: %w", i+1, err)
+		}
 		k, err := j.key()
 		if err != nil {
 			return KeySet{}, fmt.Errorf("key set: key %d (kid %q): %w", i+1, j.KeyID, err)
@@ -115,6 +122,9 @@ func (j jwk) key() (key, error) {
 		return key{}, errors.New("it has no kid")
 	case j.Issuer == "":
 		return key{}, errors.New("it has no iss, which binds it to its issuer")
+	case strings.ContainsFunc(j.Issuer, func(r rune) bool { return !unicode.IsPrint(r) }):
+		// Those who need another licence are told to ask there.
+		return key{}, fmt.Errorf("its iss is %q, which cannot be shown on one line", j.Issuer)
 	}
 	public, err := base64.RawURLEncoding.Strict().DecodeString(j.Public)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/golang-jwt/jwt/v5"
 )
@@ -216,7 +217,7 @@ func (l License) judge(token Token, now time.Time) *refusal {
 	switch {
 	case !slices.Contains(l.Features, Feature):
 		return token.refuse(WrongFeature, "is for %s, not for %s: ask %s for one that includes it",
-			cmp.Or(strings.Join(l.Features, ", "), "no feature"), Feature, l.Issuer)
+			cmp.Or(readable(strings.Join(l.Features, ", ")), "no feature"), Feature, l.Issuer)
 	case now.Before(l.NotBefore.Add(-nbfLeeway)):
 		const minute = "2006-01-02 15:04 UTC"
 		return token.refuse(NotYetValid,
@@ -227,6 +228,15 @@ func (l License) judge(token Token, now time.Time) *refusal {
 			l.ExpiresAt.Format(time.DateOnly), relative(l.ExpiresAt, now), l.Issuer)
 	}
 	return nil
+}
+
+// readable is a claim in a sentence: quoted if it is not made to be read, and
+// clipped, because reasons are one line each.
+func readable(claim string) string {
+	if strings.ContainsFunc(claim, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return fmt.Sprintf("%.80q", claim)
+	}
+	return fmt.Sprintf("%.80s", claim)
 }
 
 // missing names the required claims that are not there or make no sense.

@@ -214,6 +214,10 @@ func TestCheck(t *testing.T) {
 			reason: "is for no feature, not for self-hosted-cache: ask https://a.example.com for one that includes it"},
 		{name: "other features", token: issuer.sign(jwt.MapClaims{"features": []string{"conformance", "owners"}}), status: license.WrongFeature,
 			reason: "is for conformance, owners, not for self-hosted-cache: ask https://a.example.com for one that includes it"},
+		{name: "features that are not made to be read", token: issuer.sign(jwt.MapClaims{"features": []string{"a\nb", "\x1b[2J"}}), status: license.WrongFeature,
+			reason: `is for "a\nb, \x1b[2J", not for self-hosted-cache: ask https://a.example.com for one that includes it`},
+		{name: "more features than a line can hold", token: issuer.sign(jwt.MapClaims{"features": []string{strings.Repeat("x", 99)}}), status: license.WrongFeature,
+			reason: "is for " + strings.Repeat("x", 80) + ", not for self-hosted-cache: ask https://a.example.com for one that includes it"},
 
 		{name: "five minutes early", token: good, now: "2025-12-31T23:55:00Z", status: license.Valid},
 		{name: "five minutes and a second early", token: good, now: "2025-12-31T23:54:59Z", status: license.NotYetValid,
@@ -255,6 +259,11 @@ func withClaim(s signer, name string, value any) jwt.MapClaims {
 }
 
 func encode(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+
+func decode(s string) (string, error) {
+	data, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	return string(data), err
+}
 
 // respell changes the bits of the last character that a lax decoder ignores:
 // 64 bytes fill 86 characters but for four bits.

@@ -301,7 +301,7 @@ func TestInspectTellsWhatIsWrong(t *testing.T) {
 }
 
 func TestInspectGivesNoOrdersToTheTerminal(t *testing.T) {
-	key, _ := keygen(t, "\x1b[2Jkid", "\u009b2J")
+	key, _ := keygen(t, "\x1b[2Jkid\u009b2J", "nobody")
 	token := mustExecute(t, "", "issue", "--key", key, "--org", "\x1b]0;owned\a\r\nstatus  valid")
 	stdout, _, err := execute(token, "inspect")
 	if err == nil || strings.ContainsAny(stdout, "\x1b\u009b\a\r") || strings.Contains(stdout, "\nstatus  valid") {
