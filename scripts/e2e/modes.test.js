@@ -2,7 +2,14 @@
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
-const { assertStatus, build, runNx, startWorld, tasks } = require('./world');
+const {
+  assertStatus,
+  build,
+  runNx,
+  startWorld,
+  summary,
+  tasks,
+} = require('./world');
 
 const repeat = (/** @type {string} */ text) => tasks.map(() => text);
 
@@ -67,4 +74,22 @@ test('localMode does not matter in CI', async (t) => {
     ...repeat('GET 404'),
     ...repeat('PUT 201'),
   ]);
+});
+
+test('in CI, and with NX_VERBOSE_LOGGING, one line sums up a run', async (t) => {
+  const { container, machine } = await startWorld(t);
+  for (const [env, numbers] of /** @type {const} */ ([
+    [{ CI: 'true' }, ['0', '3', '3']],
+    [{ NX_VERBOSE_LOGGING: 'true' }, ['3', '0', '0']],
+  ])) {
+    const { code, output } = await machine(Object.keys(env)[0], { env }).nx(
+      build,
+    );
+    assert.equal(code, 0, output);
+    const lines = output.split('\n').filter((line) => summary.test(line));
+    assert.equal(lines.length, 1, output);
+    const [, hits, misses, , stored] = summary.exec(lines[0]) ?? [];
+    assert.deepEqual([hits, misses, stored], numbers);
+    assert.ok(lines[0].endsWith(`/devstoreaccount1/${container}`), lines[0]);
+  }
 });

@@ -100,14 +100,18 @@ function configure(machine, azure) {
   fs.writeFileSync(file, JSON.stringify(nxJson, null, 2));
 }
 
+/** The line that sums up a run, in CI. */
+const summary =
+  /^nx-azure-cache: (\d+) hits?, (\d+) miss(es)?, (\d+) stored, .* MB read, .* MB written, \S+ s waited, (read-write|read-only), http:\/\/\S+$/;
+
 /**
- * Runs Nx and checks what must be true of every run: it ends with `code`, and
- * no secret is printed.
+ * Runs Nx and checks what must be true of every run: it ends with `code`, no
+ * secret is printed, and no more than one line sums it up.
  *
  * @param {Machine} machine
  * @param {string[]} args
  * @param {{ env?: NodeJS.ProcessEnv, code?: number }} [options]
- * @returns {Promise<string[]>} our lines in the output
+ * @returns {Promise<string[]>} our lines in the output, without the summary
  */
 async function runNx(machine, args, { env, code = 0 } = {}) {
   const result = await machine.nx(args, { env });
@@ -123,7 +127,10 @@ async function runNx(machine, args, { env, code = 0 } = {}) {
     !result.stdout.includes('nx-azure-cache:'),
     'a line of ours is on stdout',
   );
-  return ours;
+  const summaries = ours.filter((line) => summary.test(line));
+  const isVerbose = { ...machine.env, ...env }.CI === 'true';
+  assert.ok(summaries.length <= (isVerbose ? 1 : 0), summaries.join('\n'));
+  return ours.filter((line) => !summary.test(line));
 }
 
 /**
@@ -209,4 +216,5 @@ exports.readTree = readTree;
 exports.runNx = runNx;
 exports.shared = shared;
 exports.startWorld = startWorld;
+exports.summary = summary;
 exports.tasks = tasks;
