@@ -2,68 +2,18 @@ package main
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
-
-// storage is as much of Azure as one blob needs.
-type storage struct {
-	mu       sync.Mutex
-	requests []string // method and path
-	header   http.Header
-	body     []byte
-}
-
-// startStorage returns a storage and its connection string.
-func startStorage(t *testing.T) (*storage, string) {
-	t.Helper()
-	s := new(storage)
-	server := httptest.NewServer(s)
-	t.Cleanup(server.Close)
-	return s, connectionStringFor(server.Listener.Addr().String())
-}
-
-func (s *storage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.requests = append(s.requests, r.Method+" "+r.URL.Path)
-	switch {
-	case r.Method == http.MethodPut:
-		s.header = r.Header
-		s.body, _ = io.ReadAll(r.Body) // a body cut short is no archive
-		w.WriteHeader(http.StatusCreated)
-	case s.body == nil:
-		w.Header().Set("x-ms-error-code", "BlobNotFound")
-		w.WriteHeader(http.StatusNotFound)
-	default:
-		for name, values := range s.header {
-			if strings.HasPrefix(name, "X-Ms-Meta-") {
-				w.Header()[name] = values
-			}
-		}
-		_, _ = w.Write(s.body)
-	}
-}
-
-// takeRequests returns the requests since it was called last.
-func (s *storage) takeRequests() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	requests := s.requests
-	s.requests = nil
-	return requests
-}
 
 // Every spelling of read-only reads and sends no PUT (nx#31535, nx#31144).
 func TestModesOnTheWire(t *testing.T) {

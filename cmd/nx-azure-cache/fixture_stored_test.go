@@ -1,0 +1,128 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/license"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
+)
+
+const archives = "../../testdata/archives"
+
+// store puts a result into the container, by a server of its own.
+func (r *fixtureRun) store(hash, code, output string, tree []fixtureEntry) error {
+	dir := cachetest.TempDir(r.t)
+	if err := r.makeTree(filepath.Join(dir, hash), tree); err != nil {
+		return err
+	}
+	exitCode, err := strconv.Atoi(code)
+	if err != nil {
+		return err
+	}
+	params := rpc.StoreParams{Hash: hash, CacheDirectory: dir, Code: &exitCode, TerminalOutput: &output}
+	if len(output) > archive.InlineTerminalOutput {
+		file := filepath.Join(dir, "output")
+		if err := os.WriteFile(file, []byte(output), 0o600); err != nil {
+			return err
+		}
+		params.TerminalOutput, params.TerminalOutputPath = nil, &file
+	}
+	var result rpc.StoreResult
+	if err := r.ask("store", params, &result); err != nil {
+		return err
+	}
+	if !result.Queued {
+		return fmt.Errorf("the result cannot be stored: %s", result.Reason)
+	}
+	if _, blob := r.storage.find(hash); blob == nil {
+		return fmt.Errorf("the result %s was not stored", hash)
+	}
+	return nil
+}
+
+// expectStored restores a result from the container, by a server of its own.
+func (r *fixtureRun) expectStored(hash, code, output string, tree []fixtureEntry) error {
+	dir := cachetest.TempDir(r.t)
+	var result *rpc.RetrieveResult
+	if err := r.ask("retrieve", rpc.RetrieveParams{Hash: hash, CacheDirectory: dir}, &result); err != nil {
+		return err
+	}
+	if result == nil {
+		return fmt.Errorf("the container has no result %s", hash)
+	}
+	if got := strconv.Itoa(result.Code); got != code {
+		return fmt.Errorf("want the code %s, got %s", code, got)
+	}
+	if path := result.TerminalOutputPath; path != nil {
+		if err := checkFile(*path, output); err != nil {
+			return err
+		}
+	} else if *result.TerminalOutput != output {
+		return fmt.Errorf("want the terminal output %s, got %s", show(output), show(*result.TerminalOutput))
+	}
+	return r.checkTree(result.OutputsPath, tree)
+}
+
+// ask sends one request to a server that runs for it alone, and waits until all
+// that follows from it is done.
+func (r *fixtureRun) ask(method string, params, result any) error {
+	c := startFixtureClient(r.t.Context(), env{
+		license.Variable:   readToken(r.t, "valid.jwt"),
+		connectionVariable: r.folder("connectionString"),
+	})
+	for id, request := range []struct {
+		method string
+		params any
+	}{{"initialize", r.hello()}, {method, params}, {"shutdown", nil}} {
+		data, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": id, "method": request.method, "params": request.params})
+		if err != nil {
+			return err
+		}
+		if err := c.send(fmt.Appendf(nil, "Content-Length: %d\r\n\r\n%s", len(data), data), ""); err != nil {
+			return err
+		}
+		got, err := c.take(r.placeholders, map[string]any{"id": float64(id), "result": "${any}", rest: 0})
+		if err != nil {
+			return err
+		}
+		if request.method != method {
+			continue
+		}
+		if data, err = json.Marshal(got["result"]); err != nil {
+			return err
+		}
+		if err := json.Unmarshal(data, result); err != nil {
+			return err
+		}
+	}
+	if err := c.closeStdin(); err != nil {
+		return err
+	}
+	return c.waitForExit(r.placeholders, 0, "")
+}
+
+// storeArchive puts a golden archive into the container.
+func (r *fixtureRun) storeArchive(hash, file string) error {
+	body, err := os.ReadFile(filepath.Join(archives, file))
+	if err != nil {
+		return err
+	}
+	digest := sha256.Sum256(body)
+	metadata := make(http.Header)
+	metadata.Set(metadataPrefix+"format", strconv.Itoa(archive.Format))
+	metadata.Set(metadataPrefix+"length", strconv.Itoa(len(body)))
+	metadata.Set(metadataPrefix+"sha256", hex.EncodeToString(digest[:]))
+	r.storage.mu.Lock()
+	defer r.storage.mu.Unlock()
+	r.storage.put("/nxcache/"+fixtureContainer+"/v1/shared/"+hash, &storedBlob{body: body, metadata: metadata})
+	return nil
+}

@@ -1,0 +1,217 @@
+'use strict';
+
+const { setTimeout: sleep } = require('node:timers/promises');
+const { show } = require('./values');
+
+/** @import { Readable, Writable } from 'node:stream' */
+/** @import { Message } from './parse' */
+/** @import { Values } from './values' */
+
+/**
+ * How long a session waits for what must come; milliseconds. It ends only
+ * sessions that fail.
+ */
+const limit = 30_000;
+
+/**
+ * One end of the protocol, played by a session: what it sends, and the pool of
+ * what came from the other end and no line has taken.
+ */
+class Conversation {
+  /** @type {any[]} */
+  #pool = [];
+  #input = Buffer.alloc(0);
+  /** @type {string | undefined} 'end' at a clean end, else what is wrong */
+  #ended;
+  #kept = '';
+  #changed = () => {};
+
+  /**
+   * @param {Readable} input from the other end
+   * @param {Writable} output to the other end
+   */
+  constructor(input, output) {
+    this.output = output;
+    output.on('error', () => {}); // it has ended, which the session may want
+    input.on('data', (data) => {
+      this.#input = Buffer.concat([this.#input, data]);
+      this.#read();
+      this.#changed();
+    });
+    const end = () => {
+      this.#ended ??=
+        this.#input.length === 0
+          ? 'end'
+          : `it ends within a message: ${show(this.#input.toString())}`;
+      this.#changed();
+    };
+    input.on('end', end);
+    input.on('error', end);
+  }
+
+  /** Reads exactly what rpc/doc.go says. */
+  #read() {
+    while (this.#ended === undefined) {
+      const line = this.#input.indexOf('\n');
+      if (line < 0) return;
+      const head = this.#input.toString('latin1', 0, line + 3);
+      const header = /^Content-Length: (\d+)\r\n\r\n$/.exec(head);
+      const end = line + 3 + Number(header?.[1]);
+      if (header && this.#input.length < end) return;
+      try {
+        if (!header) throw new Error('this is no header');
+        this.#pool.push(
+          JSON.parse(this.#input.toString('utf8', line + 3, end)),
+        );
+      } catch (err) {
+        this.#ended = `${err}: ${show(this.#input.toString())}`;
+      }
+      this.#input = this.#input.subarray(end);
+    }
+  }
+
+  /**
+   * Sends what a line says, in the manner of its arrow.
+   *
+   * @param {string} text
+   * @param {string} manner
+   */
+  async send(text, manner) {
+    const data = Buffer.from(this.#kept + text);
+    this.#kept = manner === '+' ? this.#kept + text : '';
+    if (manner === '+') return;
+    const size = manner === '~' ? 7 : data.length;
+    for (let i = 0; i < data.length; i += size) {
+      // One write each: what the callback waits for has left this process.
+      await new Promise((resolve) =>
+        this.output.write(data.subarray(i, i + size), resolve),
+      );
+    }
+  }
+
+  /**
+   * Waits for a message that is as wanted, and takes it from the pool.
+   *
+   * @param {Values} values
+   * @param {any} want
+   */
+  async take(values, want) {
+    let found;
+    await this.#until(
+      () => (found = this.#find(values, want)) !== undefined,
+      () => `this message does not come:\n  ${show(want)}${this.#others()}`,
+    );
+    return /** @type {any} */ (found);
+  }
+
+  /**
+   * Looks for a message in the pool. An answer to the id that is not as wanted
+   * ends the search, and so does the end of the stream.
+   *
+   * @param {Values} values
+   * @param {any} want
+   */
+  #find(values, want) {
+    for (const [i, got] of this.#pool.entries()) {
+      if (got.method !== want.method || !('id' in want) !== !('id' in got)) {
+        continue;
+      }
+      // The client chooses the ids of its requests.
+      const isRequest = want.method !== undefined && 'id' in want;
+      if (!isRequest && got.id !== want.id) continue;
+      const wrong = values.differences(
+        isRequest ? { ...want, id: got.id } : want,
+        got,
+      );
+      if (wrong.length === 0) return this.#pool.splice(i, 1)[0];
+      if ('id' in want && !isRequest) {
+        throw new Error(
+          `the answer is not as wanted:\n  ${wrong.join('\n  ')}\ngot\n  ${show(got)}`,
+        );
+      }
+    }
+    if (this.#ended !== undefined) {
+      throw new Error(
+        `the stream ended (${this.#ended}) before this message:\n  ${show(want)}${this.#others()}`,
+      );
+    }
+    return undefined;
+  }
+
+  #others() {
+    if (this.#pool.length === 0) return '\nand no other does';
+    return `\ngot${this.#pool.map((message) => `\n  ${show(message)}`).join('')}`;
+  }
+
+  /** Ends the stream to the other end, after what was kept back. */
+  async close() {
+    await this.send('', '');
+    this.output.end();
+  }
+
+  /**
+   * Waits for the end of the stream, before which nothing may have come that
+   * no line has taken.
+   *
+   * @param {(message: any) => boolean} [isIgnored]
+   */
+  async ended(isIgnored = isOptional) {
+    await this.#until(
+      () => this.#ended !== undefined,
+      () => 'the stream does not end',
+    );
+    if (this.#ended !== 'end') throw new Error(this.#ended);
+    const unwanted = this.#pool.filter((message) => !isIgnored(message));
+    if (unwanted.length > 0) {
+      const shown = unwanted.map((message) => `\n  ${show(message)}`);
+      throw new Error(`no line wants${shown.join('')}`);
+    }
+  }
+
+  /**
+   * @param {() => boolean} isDone
+   * @param {() => string} complaint
+   */
+  async #until(isDone, complaint) {
+    const abort = new AbortController();
+    const timeout = sleep(limit, 'timeout', {
+      signal: abort.signal,
+    }).catch(() => {});
+    try {
+      for (;;) {
+        const changed = new Promise((resolve) => {
+          this.#changed = () => resolve('changed');
+        });
+        if (isDone()) return;
+        if ((await Promise.race([changed, timeout])) === 'timeout') {
+          throw new Error(complaint());
+        }
+      }
+    } finally {
+      abort.abort();
+    }
+  }
+}
+
+/**
+ * Whether a message of a server needs no line.
+ *
+ * @param {any} message
+ */
+function isOptional({ method, params }) {
+  return (
+    method === 'progress' || (method === 'log' && params?.level === 'debug')
+  );
+}
+
+/**
+ * @param {unknown} message
+ */
+function frame(message) {
+  const body = JSON.stringify(message);
+  return `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+}
+
+exports.Conversation = Conversation;
+exports.frame = frame;
+exports.limit = limit;

@@ -1,0 +1,324 @@
+'use strict';
+
+// Reads the sessions of testdata/rpc, whose README.md specifies the format.
+// cmd/nx-azure-cache/fixture_parse_test.go reads the same.
+
+const fs = require('node:fs');
+const path = require('node:path');
+
+/**
+ * What follows an arrow. `value` is a whole JSON-RPC message for `message` and
+ * `json`, `text` the bytes of `raw` or what is on stderr at an `exit`.
+ *
+ * @typedef {{ kind: 'message' | 'json' | 'raw' | 'close' | 'exit', value?: any, text: string, code: number }} Message
+ */
+
+/**
+ * A file (`mode`, `content`), a link (`target`) or a folder (`mode`).
+ *
+ * @typedef {{ path: string, mode?: number, content?: string, target?: string }} Entry
+ */
+
+/**
+ * A line, with those that belong to it. `value` is the JSON at its end.
+ *
+ * @typedef {object} Step
+ * @property {string} place file:line
+ * @property {string} keyword env, tree, …; `>` and `<` for messages
+ * @property {string[]} words
+ * @property {any} value
+ * @property {Entry[]} tree
+ * @property {string} client A, B, …
+ * @property {string} manner '', '+' or '~'
+ * @property {Message} message only after an arrow
+ */
+
+/** @typedef {{ file: string, name: string, audience: string, steps: Step[] }} Session */
+
+/** The member that stands for `...` in an object. */
+const rest = '...';
+
+/** Where the sessions are. */
+const folder = path.join(__dirname, '../../../../testdata/rpc');
+
+/**
+ * Reads the sessions of a folder whose names hold one of the patterns. None,
+ * and one that expects nothing, are errors: they would pass for ever.
+ *
+ * @param {string[]} [patterns]
+ * @param {string} [from]
+ */
+function loadSessions(patterns = [], from = folder) {
+  const files = fs
+    .readdirSync(from)
+    .filter((name) => name.endsWith('.session'))
+    .filter(
+      (name) =>
+        patterns.length === 0 || patterns.some((text) => name.includes(text)),
+    )
+    .sort();
+  if (files.length === 0) {
+    const which = patterns.length > 0 ? ` named ${patterns.join(', ')}` : '';
+    throw new Error(`there are no sessions${which} in ${from}`);
+  }
+  return files.map((name) => {
+    const file = path.join(from, name);
+    return parseSession(file, fs.readFileSync(file, 'utf8'));
+  });
+}
+
+/**
+ * @param {string} file for messages
+ * @param {string} text
+ * @returns {Session}
+ */
+function parseSession(file, text) {
+  const shown = path.relative(process.cwd(), file);
+  if (!text.startsWith('#')) {
+    throw new Error(
+      `${shown}:1: a session begins with a comment that says what it shows`,
+    );
+  }
+  const session = {
+    file: shown,
+    name: path.basename(file, '.session'),
+    audience: '',
+    steps: /** @type {Step[]} */ ([]),
+  };
+  const lines = text.split(/\r?\n/);
+  for (let i = 0; i < lines.length; i++) {
+    const place = `${shown}:${i + 1}`;
+    const line = lines[i];
+    if (line.trim() === '' || line.startsWith('#')) continue;
+    const more = [];
+    while (/^[ \t]/.test(lines[i + 1] ?? '')) more.push(lines[++i].trim());
+    try {
+      const step = parseStep(place, line, more);
+      if (step.keyword === 'for') session.audience = step.words[0];
+      else session.steps.push(step);
+    } catch (cause) {
+      const { message } = /** @type {Error} */ (cause);
+      throw new Error(`${place}: ${message}`, { cause });
+    }
+  }
+  check(session);
+  return session;
+}
+
+/** @param {Session} session */
+function check({ file, audience, steps }) {
+  if (!audience) {
+    throw new Error(
+      `${file}:1: there is no line \`for server\`, \`for client\` or \`for both\``,
+    );
+  }
+  if (!steps.some(({ keyword }) => /^(<|expect|nx)/.test(keyword))) {
+    throw new Error(`${file}:1: the session expects nothing`);
+  }
+}
+
+/**
+ * The keywords, and how many words follow each: at least and at most.
+ *
+ * @type {Record<string, [number, number]>}
+ */
+const keywords = {
+  for: [1, 1],
+  env: [1, 1],
+  tree: [1, 1],
+  stored: [2, 2],
+  archive: [2, 2],
+  damage: [2, 3],
+  storage: [1, 5],
+  'expect tree': [1, 1],
+  'expect no': [1, 1],
+  'expect blobs': [1, 99],
+  'expect stored': [2, 2],
+  'expect requests': [1, 999],
+  nx: [1, 1],
+  'nx says': [0, 0],
+};
+const withTree = ['tree', 'stored', 'expect tree', 'expect stored'];
+const withText = ['stored', 'expect stored', 'nx', 'nx says'];
+
+/**
+ * @param {string} place
+ * @param {string} line
+ * @param {string[]} more the lines that belong to it
+ * @returns {Step}
+ */
+function parseStep(place, line, more) {
+  const step = {
+    ...{ place, keyword: '', words: [], value: undefined, tree: [] },
+    ...{ client: 'A', manner: '', message: /** @type {any} */ (undefined) },
+  };
+  const arrow = /^([A-Z]?)([<>])([+~]?) (.*)$/.exec(line);
+  if (!arrow) return parseLine(step, line, more);
+  const [, client, keyword, manner, text] = arrow;
+  if (client === 'A') throw new Error('the first client has no letter');
+  return {
+    ...step,
+    client: client || 'A',
+    keyword,
+    manner,
+    message: parseMessage(keyword, [text, ...more].join(' ').trim()),
+  };
+}
+
+/**
+ * Reads a line that is no message.
+ *
+ * @param {Step} step
+ * @param {string} line
+ * @param {string[]} more
+ */
+function parseLine(step, line, more) {
+  const [first, second] = line.split(' ');
+  const two = `${first} ${second}`;
+  const keyword = two in keywords ? two : first;
+  if (!(keyword in keywords)) {
+    throw new Error(`there is no keyword "${keyword}"`);
+  }
+  let tail = line.slice(keyword.length).trim();
+  if (more.length > 0 && !withTree.includes(keyword)) {
+    tail = [tail, ...more].join(' ');
+  }
+  const json = /^(.*?)((?:["{[].*)|\b(?:null|true|false|on|off))$/s.exec(tail);
+  let { value } = step;
+  if (withText.includes(keyword) || (keyword === 'damage' && json)) {
+    if (!json) throw new Error(`${keyword} ends with a value in JSON`);
+    tail = json[1];
+    value = /^o(n|ff)$/.test(json[2]) ? json[2] : parseValue(json[2]);
+  }
+  const words = keyword === 'env' ? [tail] : tail.split(/\s+/).filter(Boolean);
+  const [least, most] = keywords[keyword];
+  if (words.length < least || words.length > most) {
+    throw new Error(
+      `${keyword} takes ${least} to ${most} words, not ${words.length}`,
+    );
+  }
+  if (keyword === 'for' && !['server', 'client', 'both'].includes(words[0])) {
+    throw new Error(`a session is for server, client or both, not ${words[0]}`);
+  }
+  const tree = withTree.includes(keyword) ? more.map(parseEntry) : [];
+  return { ...step, keyword, words, value, tree };
+}
+
+/**
+ * @param {string} arrow
+ * @param {string} text
+ * @returns {Message}
+ */
+function parseMessage(arrow, text) {
+  /** @type {(kind: Message['kind'], more?: Partial<Message>) => Message} */
+  const message = (kind, more) => ({ kind, text: '', code: 0, ...more });
+  const call = /^(\d+|"(?:[^"\\]|\\.)*")\s+(\S.*)$/.exec(text);
+  if (call) {
+    const [, id, what] = call;
+    const value = {
+      jsonrpc: '2.0',
+      id: JSON.parse(id),
+      ...callOf(arrow, what),
+    };
+    return message('message', { value });
+  }
+  const [, word, tail] = /** @type {string[]} */ (/^(\S+)\s*(.*)$/.exec(text));
+  switch (word) {
+    case 'close':
+      return message('close');
+    case 'exit': {
+      const exit = /^(\d+)\s*(.*)$/.exec(tail);
+      if (!exit) throw new Error(`exit is followed by a code, not "${tail}"`);
+      const said = exit[2] ? JSON.parse(exit[2]) : '';
+      return message('exit', { code: Number(exit[1]), text: said });
+    }
+    case 'raw':
+      return message('raw', { text: JSON.parse(tail) });
+    case 'json':
+      return message('json', { value: parseValue(tail) });
+    default: {
+      const value = { jsonrpc: '2.0', method: word, ...member('params', tail) };
+      return message('message', { value });
+    }
+  }
+}
+
+/**
+ * What follows the id of a request or of what answers it.
+ *
+ * @param {string} arrow
+ * @param {string} text
+ */
+function callOf(arrow, text) {
+  if (arrow === '>') {
+    const [, method, params] = /** @type {string[]} */ (
+      /^(\S+)\s*(.*)$/.exec(text)
+    );
+    return { method, ...member('params', params) };
+  }
+  const failed = /^error (-?\d+)\s*(.*)$/.exec(text);
+  if (!failed) return member('result', text);
+  const message = failed[2] ? parseValue(failed[2]) : '${string}';
+  return { error: { code: Number(failed[1]), message } };
+}
+
+/**
+ * A member that may be missing.
+ *
+ * @param {string} name
+ * @param {string} text
+ */
+function member(name, text) {
+  return text.trim() === '' ? {} : { [name]: parseValue(text) };
+}
+
+/**
+ * Reads JSON with `...` in it.
+ *
+ * @param {string} text
+ */
+function parseValue(text) {
+  const json = text.replace(/"(?:[^"\\]|\\.)*"|\.\.\./g, (token) =>
+    token === rest ? `${JSON.stringify(rest)}:0` : token,
+  );
+  try {
+    return JSON.parse(json);
+  } catch (cause) {
+    const { message } = /** @type {Error} */ (cause);
+    throw new Error(`${message} in ${text}`, { cause });
+  }
+}
+
+const entries =
+  /^("(?:[^"\\]|\\.)*"|\S+?)(\/?)(?: ([0-7]{3}))?(?: -> (.*)| ("(?:[^"\\]|\\.)*"))?$/;
+
+/**
+ * Reads a line of a tree. A path with spaces stands in quotes.
+ *
+ * @param {string} text
+ * @returns {Entry}
+ */
+function parseEntry(text) {
+  const match = entries.exec(text);
+  if (!match) {
+    throw new Error(
+      `${text} is not \`PATH [MODE] "CONTENT"\`, \`PATH -> TARGET\` or \`PATH/ [MODE]\``,
+    );
+  }
+  const [, written, slash, digits, target, content] = match;
+  const path = written.startsWith('"') ? JSON.parse(written) : written;
+  const mode = digits ? parseInt(digits, 8) : undefined;
+  if (slash) return { path, mode: mode ?? 0o755 };
+  if (target !== undefined) return { path, target };
+  if (content === undefined) {
+    throw new Error(
+      `${path} has no content, and is neither a link nor a folder`,
+    );
+  }
+  return { path, mode: mode ?? 0o644, content: JSON.parse(content) };
+}
+
+exports.folder = folder;
+exports.loadSessions = loadSessions;
+exports.parseSession = parseSession;
+exports.rest = rest;

@@ -1,0 +1,345 @@
+'use strict';
+
+// Placeholders, matchers and trees of the sessions of testdata/rpc.
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { isDeepStrictEqual } = require('node:util');
+const { rest } = require('./parse');
+
+/** @import { Entry } from './parse' */
+
+const licences = path.join(__dirname, '../../../../testdata/license');
+const whole =
+  /^\$\{(any|string|number|contains|matches|file|pid)(?: ([^}]*))?\}$/;
+
+/**
+ * What `${…}` stands for in one session.
+ */
+class Values {
+  /** @type {string[]} files that were made for `${file N TEXT}`, since last taken */
+  #made = [];
+  #files = 0;
+
+  /** @param {Record<string, string | number>} values by name */
+  constructor(values) {
+    this.values = values;
+  }
+
+  /**
+   * Replaces placeholders in a text.
+   *
+   * @param {string} text
+   */
+  substitute(text) {
+    return text.replace(
+      /\$\{(\w+)(?: ([^}]*))?\}/g,
+      (match, name, argument) => {
+        if (name === 'repeat') return repeat(argument);
+        if (name === 'licence') {
+          const file = path.join(licences, `${argument}.jwt`);
+          return fs.readFileSync(file, 'utf8').trim();
+        }
+        if (argument !== undefined || !(name in this.values)) {
+          throw new Error(`there is no ${match}`);
+        }
+        return String(this.values[name]);
+      },
+    );
+  }
+
+  /** The files that were made since this was called last. */
+  takeFiles() {
+    return this.#made.splice(0);
+  }
+
+  /**
+   * Makes of a value of a session what is to be sent.
+   *
+   * @param {any} value
+   * @param {any} [usual] what `...` of an object stands for
+   * @returns {any}
+   */
+  fill(value, usual) {
+    if (typeof value === 'string') return this.#example(value);
+    if (Array.isArray(value)) return value.map((item) => this.fill(item));
+    if (value === null || typeof value !== 'object') return value;
+    if (rest in value && !usual) {
+      throw new Error('nothing is usual here that ... could stand for');
+    }
+    const members = Object.entries(value)
+      .filter(([key]) => key !== rest)
+      .map(([key, member]) => [key, this.fill(member, usual?.[key])]);
+    return { ...(rest in value && usual), ...Object.fromEntries(members) };
+  }
+
+  /**
+   * What is sent where a text of a session stands.
+   *
+   * @param {string} text
+   */
+  #example(text) {
+    const match = whole.exec(text);
+    if (!match) return this.substitute(text);
+    const [, name, argument] = match;
+    switch (name) {
+      case 'any':
+        return null;
+      case 'string':
+        return 'text';
+      case 'number':
+        return 1;
+      case 'contains':
+        return this.substitute(argument);
+      case 'file':
+        return this.#makeFile(repeat(argument));
+      case 'pid':
+        return this.values.pid;
+      default:
+        throw new Error(`${text} cannot be sent`);
+    }
+  }
+
+  /** @param {string} content */
+  #makeFile(content) {
+    const folder = String(this.values.cacheDirectory);
+    const file = path.join(folder, `.nx-azure-cache-${this.#files++}`);
+    fs.writeFileSync(file, content);
+    this.#made.push(file);
+    return file;
+  }
+
+  /**
+   * Says, a line each, where a value is not as wanted.
+   *
+   * @param {any} want
+   * @param {any} got
+   * @param {string} [where] its path
+   * @returns {string[]}
+   */
+  differences(want, got, where = '') {
+    if (typeof want === 'string') return this.#ofText(want, got, where);
+    if (Array.isArray(want)) {
+      if (!Array.isArray(got) || got.length !== want.length) {
+        return different(where, want, got);
+      }
+      return want.flatMap((item, i) =>
+        this.differences(item, got[i], `${where}[${i}]`),
+      );
+    }
+    if (want === null || typeof want !== 'object') {
+      return want === got ? [] : different(where, want, got);
+    }
+    if (got === null || typeof got !== 'object' || Array.isArray(got)) {
+      return different(where, want, got);
+    }
+    return this.#ofObject(want, got, where);
+  }
+
+  /**
+   * @param {any} want
+   * @param {any} got
+   * @param {string} where
+   */
+  #ofObject(want, got, where) {
+    const join = (/** @type {string} */ key) =>
+      where ? `${where}.${key}` : key;
+    const keys = Object.keys(want).filter((key) => key !== rest);
+    const all = keys.flatMap((key) =>
+      key in got
+        ? this.differences(want[key], got[key], join(key))
+        : [`${join(key)}: want ${show(want[key])}, got nothing`],
+    );
+    if (rest in want) return all;
+    const others = Object.keys(got).filter((key) => !keys.includes(key));
+    return [
+      ...all,
+      ...others.map(
+        (key) => `${join(key)}: want nothing, got ${show(got[key])}`,
+      ),
+    ];
+  }
+
+  /**
+   * @param {string} want
+   * @param {any} got
+   * @param {string} where
+   */
+  #ofText(want, got, where) {
+    const match = whole.exec(want);
+    if (!match) {
+      const text = this.substitute(want);
+      return text === got ? [] : different(where, text, got);
+    }
+    const [, name, argument] = match;
+    if (name === 'file') {
+      const wrong = checkFile(got, repeat(argument));
+      return wrong ? [`${where}: ${wrong}`] : [];
+    }
+    const isText = typeof got === 'string';
+    const ok = {
+      any: () => true,
+      string: () => isText,
+      number: () => typeof got === 'number',
+      pid: () => got === this.values.pid,
+      contains: () => isText && got.includes(this.substitute(argument)),
+      matches: () => isText && new RegExp(argument).test(got),
+    }[/** @type {'any'} */ (name)]();
+    return ok ? [] : different(where, want, got);
+  }
+
+  /**
+   * Makes the files of a session.
+   *
+   * @param {string} folder
+   * @param {Entry[]} entries
+   */
+  makeTree(folder, entries) {
+    fs.mkdirSync(folder, { recursive: true });
+    /** @type {[string, number][]} */
+    const modes = [];
+    for (const { path: name, mode, content, target } of entries) {
+      const file = path.join(folder, name);
+      fs.mkdirSync(path.dirname(file), { recursive: true });
+      if (target !== undefined) fs.symlinkSync(target, file);
+      else if (content === undefined) fs.mkdirSync(file, { recursive: true });
+      else fs.writeFileSync(file, this.substitute(content));
+      if (mode !== undefined) modes.push([file, mode]);
+    }
+    // Last, and from the inside: nothing can be made in a read-only folder.
+    for (const [file, mode] of modes.reverse()) fs.chmodSync(file, mode);
+  }
+
+  /**
+   * Compares what is in a folder with what a session wants, and throws where
+   * it differs.
+   *
+   * @param {string} folder
+   * @param {Entry[]} entries
+   */
+  checkTree(folder, entries) {
+    const want = this.#wantedTree(entries);
+    const got = readTree(folder);
+    if (isDeepStrictEqual(want, got)) return;
+    const lines = [`${folder} is not as wanted:`];
+    for (const [name, facts] of want) {
+      if (got.get(name) !== facts) lines.push(`  want ${name}${facts}`);
+    }
+    for (const [name, facts] of got) {
+      if (want.get(name) !== facts) lines.push(`  got  ${name}${facts}`);
+    }
+    throw new Error(lines.join('\n'));
+  }
+
+  /** @param {Entry[]} entries */
+  #wantedTree(entries) {
+    /** @type {Map<string, string>} */
+    const tree = new Map();
+    for (const { path: name, mode, content, target } of entries) {
+      for (let up = path.posix.dirname(name); up !== '.';) {
+        if (!tree.has(up)) tree.set(up, facts({ mode: 0o755 }));
+        up = path.posix.dirname(up);
+      }
+      tree.set(
+        name,
+        facts({
+          ...{ mode, target },
+          content: content === undefined ? content : this.substitute(content),
+        }),
+      );
+    }
+    return new Map([...tree].sort());
+  }
+}
+
+/** @param {Omit<Entry, 'path'>} entry */
+function facts({ mode = 0, content, target }) {
+  if (target !== undefined) return ` -> ${target}`;
+  const digits = process.platform === 'win32' ? '' : ` ${mode.toString(8)}`;
+  return content === undefined
+    ? `/${digits}`
+    : `${digits} ${show(content, Infinity)}`;
+}
+
+/**
+ * @param {string} folder
+ * @returns {Map<string, string>} facts by path, sorted
+ */
+function readTree(folder) {
+  /** @type {Map<string, string>} */
+  const tree = new Map();
+  const names = fs.readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  for (const name of names) {
+    // A server at work; the end of the session looks at it.
+    if (name.split(path.sep)[0] === '.nx-azure-cache') continue;
+    const entry = readEntry(path.join(folder, name));
+    tree.set(name.split(path.sep).join('/'), facts(entry));
+  }
+  return new Map([...tree].sort());
+}
+
+/**
+ * @param {string} file
+ * @returns {Omit<Entry, 'path'>}
+ */
+function readEntry(file) {
+  const stat = fs.lstatSync(file);
+  if (stat.isSymbolicLink()) return { target: fs.readlinkSync(file) };
+  const mode = stat.mode & 0o777;
+  if (stat.isDirectory()) return { mode };
+  return { mode, content: fs.readFileSync(file, 'utf8') };
+}
+
+/**
+ * Checks and removes a file, as the one who is handed it does.
+ *
+ * @param {any} file
+ * @param {string} content
+ * @returns {string | undefined} what is wrong
+ */
+function checkFile(file, content) {
+  if (typeof file !== 'string') return `want a path, got ${show(file)}`;
+  let got;
+  try {
+    got = fs.readFileSync(file, 'utf8');
+    fs.rmSync(file);
+  } catch (err) {
+    return String(err);
+  }
+  if (got === content) return undefined;
+  return `want a file with ${show(content)}, got one with ${show(got)}`;
+}
+
+/** @param {string} argument `N TEXT` */
+function repeat(argument) {
+  const match = /^(\d+) (.*)$/s.exec(argument);
+  if (!match) throw new Error(`"${argument}" is not a number and a text`);
+  return match[2].repeat(Number(match[1]));
+}
+
+/**
+ * @param {string} where
+ * @param {any} want
+ * @param {any} got
+ */
+function different(where, want, got) {
+  return [`${where}: want ${show(want)}, got ${show(got)}`];
+}
+
+/**
+ * A value in one line of bearable length.
+ *
+ * @param {any} value
+ * @param {number} [limit]
+ */
+function show(value, limit = 1000) {
+  const text = JSON.stringify(value) ?? String(value);
+  if (text.length <= limit) return text;
+  return `${text.slice(0, limit)} … (${text.length} characters)`;
+}
+
+exports.Values = Values;
+exports.checkFile = checkFile;
+exports.readEntry = readEntry;
+exports.repeat = repeat;
+exports.show = show;
