@@ -141,6 +141,7 @@ func (s *storage) answer(w http.ResponseWriter, r *http.Request, body []byte, no
 	w.Header().Set("ETag", blob.etag)
 	if r.Method == http.MethodGet {
 		maps.Copy(w.Header(), blob.metadata)
+		w.Header().Set("Content-Length", strconv.Itoa(len(blob.body)))
 		_, _ = w.Write(blob.body) // the client may have gone
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,7 +40,10 @@ func startFixtureClient(ctx context.Context, environment env) *fixtureClient {
 	stdoutReader, stdout := io.Pipe()
 	c := &fixtureClient{stdin: stdinWriter, stderr: new(output), served: make(chan error, 1), changed: make(chan struct{}, 1)}
 	go func() {
-		err := run(ctx, []string{"serve"}, world{stdin: stdin, stdout: stdout, stderr: c.stderr, getenv: environment.get})
+		err := run(ctx, []string{"serve"}, world{
+			stdin: stdin, stdout: stdout, stderr: c.stderr, getenv: environment.get,
+			ignore: func(...os.Signal) {}, // of the process that runs the tests
+		})
 		if err != nil {
 			fmt.Fprintln(c.stderr, "nx-azure-cache:", err) // as main does
 		}

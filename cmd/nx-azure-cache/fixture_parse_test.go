@@ -124,7 +124,7 @@ var (
 	arrows = regexp.MustCompile(`^([A-Z]?)([<>])([+~]?) (.*)$`)
 	// The keywords, and how many words follow each: at least and at most.
 	keywords = map[string][2]int{
-		"for": {1, 1}, "env": {1, 1}, "tree": {1, 1}, "stored": {2, 2}, "archive": {2, 2}, "damage": {2, 3}, "storage": {1, 5},
+		"for": {1, 1}, "env": {1, 1}, "tree": {1, 1}, "remove": {1, 1}, "stored": {2, 2}, "archive": {2, 2}, "damage": {2, 3}, "storage": {1, 5},
 		"expect tree": {1, 1}, "expect no": {1, 1}, "expect blobs": {1, 99}, "expect stored": {2, 2}, "expect requests": {1, 999},
 		"nx": {1, 1}, "nx says": {0, 0},
 	}
@@ -200,11 +200,12 @@ func checkText(step *fixtureStep) error {
 	}
 }
 
-// cutText splits a line before its JSON value: words have none of its
-// beginnings, except in nx, whose value may be a bare word.
+var jsonAtEnd = regexp.MustCompile(`(?s)(?:^| )["{[].*$`)
+
+// cutText splits a line before its JSON value, which in nx may be a bare word.
 func cutText(line string) (words, text string) {
-	if i := strings.IndexAny(line, `"{[`); i >= 0 {
-		return line[:i], line[i:]
+	if at := jsonAtEnd.FindStringIndex(line); at != nil {
+		return line[:at[0]], line[at[0]:]
 	}
 	if i := strings.LastIndexByte(line, ' '); i >= 0 {
 		switch last := line[i+1:]; last {

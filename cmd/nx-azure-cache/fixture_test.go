@@ -157,6 +157,8 @@ func (r *fixtureRun) do(s fixtureStep) error {
 		return nil
 	case "tree":
 		return r.makeTree(words[0], s.tree)
+	case "remove":
+		return os.RemoveAll(words[0])
 	case "stored":
 		return r.storage.aside(func() error { return r.store(words[0], words[1], text, s.tree) })
 	case "archive":

@@ -4,7 +4,6 @@ const { setTimeout: sleep } = require('node:timers/promises');
 const { show } = require('./values');
 
 /** @import { Readable, Writable } from 'node:stream' */
-/** @import { Message } from './parse' */
 /** @import { Values } from './values' */
 
 /**

@@ -126,6 +126,7 @@ const keywords = {
   for: [1, 1],
   env: [1, 1],
   tree: [1, 1],
+  remove: [1, 1],
   stored: [2, 2],
   archive: [2, 2],
   damage: [2, 3],
@@ -183,7 +184,9 @@ function parseLine(step, line, more) {
   if (more.length > 0 && !withTree.includes(keyword)) {
     tail = [tail, ...more].join(' ');
   }
-  const json = /^(.*?)((?:["{[].*)|\b(?:null|true|false|on|off))$/s.exec(tail);
+  const json = /^(.*?(?:^| ))(?=["{[]|(?:null|true|false|on|off)$)(.*)$/s.exec(
+    tail,
+  );
   let { value } = step;
   if (withText.includes(keyword) || (keyword === 'damage' && json)) {
     if (!json) throw new Error(`${keyword} ends with a value in JSON`);

@@ -268,13 +268,18 @@ function facts({ mode = 0, content, target }) {
 function readTree(folder) {
   /** @type {Map<string, string>} */
   const tree = new Map();
-  const names = fs.readdirSync(folder, { recursive: true, encoding: 'utf8' });
-  for (const name of names) {
-    // A server at work; the end of the session looks at it.
-    if (name.split(path.sep)[0] === '.nx-azure-cache') continue;
-    const entry = readEntry(path.join(folder, name));
-    tree.set(name.split(path.sep).join('/'), facts(entry));
-  }
+  // Not readdir's `recursive`: it follows links.
+  const read = (/** @type {string} */ below) => {
+    for (const name of fs.readdirSync(path.join(folder, below))) {
+      // A server at work; the end of the session looks at it.
+      if (below === '' && name === '.nx-azure-cache') continue;
+      const entry = readEntry(path.join(folder, below, name));
+      tree.set(below + name, facts(entry));
+      const isFolder = entry.content === undefined && !entry.target;
+      if (isFolder) read(`${below}${name}/`);
+    }
+  };
+  read('');
   return new Map([...tree].sort());
 }
 
