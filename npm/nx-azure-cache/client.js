@@ -2,6 +2,7 @@
 
 const { spawn } = require('node:child_process');
 const { once } = require('node:events');
+const { trace } = require('./trace');
 
 /** @import { ChildProcessWithoutNullStreams } from 'node:child_process' */
 /** @import { MessageConnection } from 'vscode-jsonrpc/node' */
@@ -112,6 +113,7 @@ class Client {
     // Its timer would hold the event loop for ever after half a message.
     reader.partialMessageTimeout = 0;
     const writer = new rpc.StreamMessageWriter(child.stdin);
+    trace(reader, writer);
     this.#connection = rpc.createMessageConnection(reader, writer);
     this.#connection.onNotification('log', listeners.onLog);
     this.#connection.onNotification('stored', listeners.onStored);

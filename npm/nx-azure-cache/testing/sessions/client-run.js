@@ -1,0 +1,395 @@
+'use strict';
+
+// Plays the server of a session of testdata/rpc to the real client, and Nx to
+// the client's other side.
+
+const assert = require('node:assert/strict');
+const { once } = require('node:events');
+const fs = require('node:fs');
+const net = require('node:net');
+const path = require('node:path');
+const { setTimeout: sleep } = require('node:timers/promises');
+const { play, temporaryFolder, writeExecutable } = require('../world');
+const { version } = require('../../package.json');
+const { Conversation, frame, limit } = require('./conversation');
+const { Values, repeat, show } = require('./values');
+
+/** @import { TestContext } from 'node:test' */
+/** @import { AddressInfo, Socket } from 'node:net' */
+/** @import { RemoteCache } from '../../index' */
+/** @import { Session, Step } from './parse' */
+
+/**
+ * A call of Nx. It is made when those before it are settled that the session
+ * has answered by then.
+ *
+ * @typedef {{ id: string | number, method: string, params: any, after: (string | number)[] }} Call
+ */
+
+/** What a session has to do with, as the client must find it. */
+class ClientRun {
+  /** @type {Conversation} */
+  #conversation = /** @type {any} */ (undefined);
+  /** @type {Map<unknown, unknown>} the client's id of a request, by the session's */
+  #ids = new Map();
+  /** @type {Map<unknown, string>} the method of a request, by the session's id */
+  #methods = new Map();
+  /** @type {Map<unknown, { written: any, sent: any }>} results by the session's id */
+  #results = new Map();
+  #sent = 0;
+  #isOver = false;
+
+  /**
+   * @param {TestContext} t
+   * @param {Session} session
+   */
+  constructor(t, session) {
+    this.t = t;
+    this.session = session;
+    const workspaceRoot = temporaryFolder(t);
+    const cacheDirectory = path.join(workspaceRoot, '.nx', 'cache');
+    fs.mkdirSync(cacheDirectory, { recursive: true });
+    const account = 'https://nxcache.blob.core.windows.net';
+    this.values = new Values({
+      ...{ workspaceRoot, cacheDirectory, version },
+      otherCacheDirectory: temporaryFolder(t),
+      storage: account,
+      connectionString: `BlobEndpoint=${account}`,
+      noStorage: `BlobEndpoint=${account}`,
+    });
+    this.relay = path.join(temporaryFolder(t), 'relay');
+  }
+
+  async run() {
+    const env = this.#prepare();
+    const { connected } = await this.#listen();
+    const [done, report] = [`${this.relay}.done`, `${this.relay}.report`];
+    const served = this.#serve(connected).finally(() =>
+      fs.writeFileSync(done, ''),
+    );
+    served.catch(() => {}); // the client may have to end first
+    const { calls, config } = this.#calls();
+    const played = play(this.t, nx, {
+      args: { calls, done, report },
+      binary: this.relay,
+      env,
+      nxJson: JSON.stringify({ azure: config }),
+      workspace: String(this.values.values.workspaceRoot),
+    });
+    // Who fails first knows why.
+    const { lines } = await Promise.race([played, served.then(() => played)]);
+    await served;
+    await this.#conversation.ended(() => false);
+    this.#checkResults(JSON.parse(fs.readFileSync(report, 'utf8')));
+    this.#checkLines(lines);
+  }
+
+  /** Does what is there before, and returns the variables. */
+  #prepare() {
+    /** @type {Record<string, string>} */
+    const env = {};
+    for (const { keyword, words, tree } of this.session.steps) {
+      const [first] = words.map((word) => this.values.substitute(word));
+      if (keyword === 'tree') this.values.makeTree(first, tree);
+      if (keyword === 'env') {
+        const [name, ...value] = first.split('=');
+        env[name] = value.join('=');
+      }
+    }
+    return env;
+  }
+
+  /** Makes the program that the client starts, and waits for what it connects. */
+  async #listen() {
+    const server = net.createServer({ allowHalfOpen: true });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    /** @type {Socket | undefined} */
+    let socket;
+    this.t.after(() => {
+      socket?.destroy();
+      server.close();
+    });
+    const { port } = /** @type {AddressInfo} */ (server.address());
+    const script = path.join(__dirname, 'relay.js');
+    writeExecutable(
+      this.relay,
+      `#!/bin/sh\nexec '${process.execPath}' '${script}' '${this.relay}' ${port} "$@"\n`,
+    );
+    const connected = once(server, 'connection').then(([connection]) => {
+      socket = connection;
+      return /** @type {Socket} */ (connection);
+    });
+    return { connected };
+  }
+
+  /** @param {Promise<Socket>} connected */
+  async #serve(connected) {
+    const socket = await connected;
+    this.#conversation = new Conversation(socket, socket);
+    const client = fs.readFileSync(`${this.relay}.client`, 'utf8');
+    this.values.values.pid = Number(client);
+    for (const step of this.session.steps) {
+      try {
+        if (step.keyword === '<') await this.#answer(step, socket);
+        if (step.keyword === '>') await this.#expect(step);
+      } catch (cause) {
+        const { message } = /** @type {Error} */ (cause);
+        throw new Error(`${step.place}: ${message}`, { cause });
+      }
+    }
+    await this.#arrived();
+  }
+
+  /** @param {Step} step */
+  async #expect({ message }) {
+    // After its end nobody can send it something.
+    if (this.#isOver || message.kind === 'close') return;
+    const got = await this.#conversation.take(this.values, message.value);
+    this.#ids.set(message.value.id, got.id);
+    this.#methods.set(message.value.id, got.method);
+  }
+
+  /**
+   * @param {Step} step
+   * @param {Socket} socket
+   */
+  async #answer({ message, manner }, socket) {
+    switch (message.kind) {
+      case 'raw':
+        return this.#send(this.values.substitute(message.text), manner);
+      case 'json':
+        return this.#send(frame(this.values.fill(message.value)), manner);
+      case 'exit':
+        fs.writeFileSync(
+          `${this.relay}.exit`,
+          JSON.stringify({ code: message.code, stderr: message.text }),
+        );
+    }
+    if (message.kind !== 'message') {
+      this.#isOver = true;
+      socket.end();
+      return;
+    }
+    const { id } = message.value;
+    const method = message.value.method ?? this.#methods.get(id);
+    const usual = this.#usual(method);
+    const filled = this.values.fill(message.value, {
+      result: usual,
+      params: usual,
+    });
+    if (id !== undefined) {
+      const { result } = message.value;
+      this.#results.set(id, { written: result, sent: filled.result });
+      filled.id = this.#ids.get(id) ?? id;
+    }
+    return this.#send(frame(filled), manner);
+  }
+
+  /**
+   * What `...` stands for in an answer or a notification.
+   *
+   * @param {string} method
+   */
+  #usual(method) {
+    return {
+      initialize: {
+        ...{ serverVersion: version, enabled: true, reason: '' },
+        ...{ mode: 'read-write', scope: 'shared' },
+        location: `${this.values.values.storage}/nx-cache`,
+        ...{ session: 'session', patience: 91_000, drain: 60_000 },
+        license: { status: 'valid', organization: 'Acme', expiresAt: '' },
+      },
+      retrieve: { code: 0, outputsPath: '/', size: 0, terminalOutput: '' },
+      store: { queued: true, reason: '' },
+      stored: { hash: '', bytes: 1, outcome: 'stored', reason: '' },
+      log: { level: 'debug', message: '' },
+    }[method];
+  }
+
+  /**
+   * @param {string} text
+   * @param {string} manner
+   */
+  async #send(text, manner) {
+    this.#sent += Buffer.byteLength(text);
+    await this.#conversation.send(text, manner);
+  }
+
+  /** Waits until all that was sent is where the client reads it. */
+  async #arrived() {
+    const written = () =>
+      fs.existsSync(`${this.relay}.written`)
+        ? Number(fs.readFileSync(`${this.relay}.written`, 'utf8'))
+        : 0;
+    for (let waited = 0; !this.#isOver && written() < this.#sent; waited += 5) {
+      if (waited > limit) throw new Error('the client does not read');
+      await sleep(5);
+    }
+  }
+
+  /** The calls that make the client send what it should. */
+  #calls() {
+    /** @type {Call[]} */
+    const calls = [];
+    /** @type {any} */
+    let config = { container: 'nx-cache' };
+    /** @type {Set<string | number>} */
+    const answered = new Set();
+    for (const { keyword, message, place } of this.session.steps) {
+      if (keyword === '<') {
+        const { id } = message.value ?? {};
+        // What is no answer may settle all of them.
+        if (message.kind === 'message') answered.add(id);
+        else for (const call of calls) answered.add(call.id);
+      }
+      if (keyword !== '>' || message.kind === 'close') continue;
+      const { id, method, params } = message.value ?? {};
+      if (!['initialize', 'retrieve', 'store'].includes(method)) {
+        throw new Error(`${place}: Nx has no call that would send this`);
+      }
+      if (method === 'initialize' && params.config !== undefined) {
+        config = this.values.fill(params.config);
+      }
+      const after = calls
+        .map((call) => call.id)
+        .filter((other) => answered.has(other));
+      calls.push({ id, method, params: this.#argumentsOf(params), after });
+    }
+    return { calls, config };
+  }
+
+  /**
+   * The arguments of a call, from the params that the client makes of them.
+   *
+   * @param {any} params
+   */
+  #argumentsOf({ hash, cacheDirectory, code, ...output }) {
+    const { terminalOutput, terminalOutputPath } = output;
+    return {
+      code,
+      hash: this.values.substitute(hash ?? ''),
+      cacheDirectory: this.values.substitute(cacheDirectory ?? ''),
+      terminalOutput:
+        fileContent(terminalOutputPath) ??
+        this.values.substitute(terminalOutput ?? ''),
+    };
+  }
+
+  /** @param {Record<string, any>} report what Nx got, by id */
+  #checkResults(report) {
+    for (const { keyword, message, place } of this.session.steps) {
+      if (keyword !== '>' || message.kind === 'close') continue;
+      const { id, method } = message.value;
+      const want = this.#wantedResult(id, method);
+      const wrong = this.values.differences(want, report[id], `nx ${id}`);
+      assert.equal(wrong.length, 0, `${place}: ${wrong.join('\n')}`);
+    }
+  }
+
+  /**
+   * What Nx is to get for a call.
+   *
+   * @param {string | number} id
+   * @param {string} method
+   */
+  #wantedResult(id, method) {
+    const line = this.session.steps.find(
+      ({ keyword, words }) => keyword === 'nx' && words[0] === String(id),
+    );
+    if (line) return line.value;
+    const { written, sent } = this.#results.get(id) ?? {};
+    if (method === 'initialize') return sent?.enabled ? 'on' : 'off';
+    if (method === 'store') return sent?.queued ?? false;
+    if (!sent) return null;
+    const { code, outputsPath, size, terminalOutput } = sent;
+    return {
+      ...{ code, outputsPath, size },
+      terminalOutput: fileContent(written.terminalOutputPath) ?? terminalOutput,
+    };
+  }
+
+  /** @param {string[]} lines */
+  #checkLines(lines) {
+    const { file, steps } = this.session;
+    const wanted = steps.filter(({ keyword }) => keyword === 'nx says');
+    const others = [...lines];
+    for (const { value, place } of wanted) {
+      const i = others.findIndex(
+        (line) => this.values.differences(value, line).length === 0,
+      );
+      assert.ok(
+        i >= 0,
+        `${place}: want the line ${show(value)}, got ${show(others)}`,
+      );
+      others.splice(i, 1);
+    }
+    assert.deepEqual(others, [], `${file}: lines that nobody wants`);
+  }
+}
+
+/**
+ * What a file holds that travels as `${file N TEXT}`.
+ *
+ * @param {unknown} value
+ */
+function fileContent(value) {
+  const match = /^\$\{file ([^}]*)\}$/.exec(String(value));
+  return match ? repeat(match[1]) : undefined;
+}
+
+/**
+ * Plays Nx. It runs in a process of its own; see `play`.
+ *
+ * @param {{ getRemoteCache: () => Promise<RemoteCache | null> }} client
+ * @param {{ calls: Call[], done: string, report: string }} args `done` is a
+ *   file that is there when the server has said everything, `report` one for
+ *   what Nx gets: large results do not fit into a pipe
+ */
+async function nx({ getRemoteCache }, { calls, done, report }) {
+  /** @type {Record<string, unknown>} */
+  const results = {};
+  /** @type {Record<string, Promise<void>>} */
+  const pending = {};
+  /** @type {RemoteCache | null} */
+  let cache = null;
+  /** @type {(call: Call) => Promise<unknown>} */
+  const make = async ({ method, params }) => {
+    if (method === 'initialize') {
+      cache = await getRemoteCache();
+      return cache ? 'on' : 'off';
+    }
+    const { hash, cacheDirectory, terminalOutput, code } = params;
+    if (!cache) return 'there is no cache';
+    return method === 'retrieve'
+      ? cache.retrieve(hash, cacheDirectory)
+      : cache.store(hash, cacheDirectory, terminalOutput, code);
+  };
+  for (const call of calls) {
+    await Promise.all(call.after.map((id) => pending[id]));
+    pending[call.id] = make(call).then((result) => {
+      results[call.id] = result;
+    });
+  }
+  await Promise.all(Object.values(pending));
+  // Calls are settled by now; what else the server has to say may come.
+  const fs = require('node:fs');
+  const turn = () => new Promise((resolve) => setTimeout(resolve, 10));
+  while (!fs.existsSync(done)) await turn();
+  await turn();
+  await turn();
+  fs.writeFileSync(report, JSON.stringify(results));
+}
+
+/**
+ * Plays a session to the client. Rejects where the client is not as it should
+ * be.
+ *
+ * @param {TestContext} t
+ * @param {Session} session
+ */
+async function runAgainstClient(t, session) {
+  await new ClientRun(t, session).run();
+}
+
+exports.runAgainstClient = runAgainstClient;

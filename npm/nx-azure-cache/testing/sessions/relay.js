@@ -1,0 +1,51 @@
+'use strict';
+
+// The program that the client starts when a session plays the server: it passes
+// its stdio on to the process of the test. Its arguments: a file for what the
+// two tell each other beside that, a port of the test, and those of the binary.
+
+const fs = require('node:fs');
+const net = require('node:net');
+
+const [file, port, command] = process.argv.slice(2);
+
+if (command === 'drain') {
+  // What the real one prints when nothing is left to wait for.
+  const summary = Object.fromEntries(
+    [
+      ...['hits', 'misses', 'damaged', 'stored', 'existing', 'skipped'],
+      ...['failed', 'bytesRead', 'bytesWritten'],
+    ].map((name) => [name, 0]),
+  );
+  const result = { ended: 'stored', waiting: 0, summary, troubles: null };
+  process.stdout.write(`${JSON.stringify(result)}\n`);
+} else {
+  serve();
+}
+
+function serve() {
+  fs.writeFileSync(`${file}.client`, String(process.ppid));
+  fs.appendFileSync(`${file}.pids`, `${process.pid} `);
+  const socket = net.connect({
+    ...{ host: '127.0.0.1', port: Number(port), allowHalfOpen: true },
+  });
+  process.stdin.pipe(socket);
+  process.stdin.on('end', () => process.exit());
+  let written = 0;
+  socket.on('data', (data) => {
+    process.stdout.write(data, () => {
+      written += data.length;
+      fs.writeFileSync(`${file}.written`, String(written));
+    });
+  });
+  socket.on('end', () => {
+    if (!fs.existsSync(`${file}.exit`)) {
+      process.stdout.end();
+      fs.closeSync(1);
+      return;
+    }
+    const exit = JSON.parse(fs.readFileSync(`${file}.exit`, 'utf8'));
+    process.stderr.write(exit.stderr, () => process.exit(exit.code));
+  });
+  socket.on('error', () => process.exit());
+}
