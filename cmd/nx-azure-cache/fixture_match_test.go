@@ -118,7 +118,7 @@ func (p placeholders) example(text string) (any, error) {
 	case "string":
 		return "text", nil
 	case "number":
-		return 1, nil
+		return 10_000, nil
 	case "contains":
 		return p.substitute(m[2])
 	case "file":

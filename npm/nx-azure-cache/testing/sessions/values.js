@@ -88,7 +88,7 @@ class Values {
       case 'string':
         return 'text';
       case 'number':
-        return 1;
+        return 10_000;
       case 'contains':
         return this.substitute(argument);
       case 'file':
