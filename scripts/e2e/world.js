@@ -190,7 +190,7 @@ function outputs(machine) {
 
 /** The outputs of the tasks of `build` as they are without any remote cache. */
 function expectedOutputs() {
-  return readTree(path.join(shared.folder, 'alias-expected'));
+  return readTree(path.join(shared.folder, 'expected'));
 }
 
 /**
@@ -210,6 +210,7 @@ async function assertUndisturbed(machine, line) {
 exports.assertStatus = assertStatus;
 exports.assertUndisturbed = assertUndisturbed;
 exports.build = build;
+exports.expectedOutputs = expectedOutputs;
 exports.licence = licence;
 exports.outputs = outputs;
 exports.readTree = readTree;

@@ -124,8 +124,9 @@ function neutralEnvironment() {
  *
  * @param {Machine} machine
  * @param {string} registry URL
+ * @param {string} [nx] another version of it
  */
-async function createWorkspace(machine, registry) {
+async function createWorkspace(machine, registry, nx) {
   const { workspace } = machine;
   fs.cpSync(path.join(root, 'scripts', 'workspace'), workspace, {
     recursive: true,
@@ -139,9 +140,21 @@ async function createWorkspace(machine, registry) {
     `registry=${registry}\naudit=false\nfund=false\n`,
   );
   const options = { cwd: workspace, env: machine.env };
+  if (nx) useNx(workspace, nx);
   await installPackages(machine);
   await run('git', ['init', '--quiet', '--initial-branch=main'], options);
   await commit(machine, 'a workspace');
+}
+
+/**
+ * @param {string} workspace
+ * @param {string} version
+ */
+function useNx(workspace, version) {
+  const file = path.join(workspace, 'package.json');
+  const manifest = JSON.parse(fs.readFileSync(file, 'utf8'));
+  manifest.devDependencies.nx = version;
+  fs.writeFileSync(file, JSON.stringify(manifest, null, 2));
 }
 
 /**

@@ -5,17 +5,23 @@ const net = require('node:net');
 const { atEnd } = require('./cleanup');
 
 /**
- * Starts a server of Node's on 127.0.0.1 and resolves once it answers HTTP.
+ * Starts a server on 127.0.0.1 and resolves once it answers HTTP.
  *
  * @param {string} name for messages
- * @param {(port: number) => string[]} args the script and its arguments
- * @param {{ timeout?: number }} [options] milliseconds until it must answer
+ * @param {(port: number) => string[]} args without a command: a script of
+ *   Node's and its arguments
+ * @param {{ command?: string, timeout?: number }} [options] timeout:
+ *   milliseconds until it must answer
  * @returns {Promise<{ port: number, stop: () => Promise<void> }>} `stop` is
  *   called at the end; before, it may be called any number of times
  */
-async function startServer(name, args, { timeout = 60_000 } = {}) {
+async function startServer(
+  name,
+  args,
+  { command = process.execPath, timeout = 60_000 } = {},
+) {
   const port = await freePort();
-  const child = spawn(process.execPath, args(port), {
+  const child = spawn(command, args(port), {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

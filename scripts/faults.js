@@ -1,0 +1,77 @@
+'use strict';
+
+// npm run test:faults [-- PATTERN …] [-- --quick] [-- --nightly]
+//
+// The fault suite: what users of such caches suffered, each a test with real
+// Nx, the real npm package and binary, and Azurite behind proxies that fail
+// (docs/testing.md). Runs all of it, or the files whose names contain a
+// PATTERN. --quick runs the files *.quick.test.js, with fewer repetitions;
+// `npm test` does that. --nightly adds what writes gigabytes.
+
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { parseArgs } = require('node:util');
+const { build } = require('./build');
+const { atEnd, runMain } = require('./lib/cleanup');
+const { install } = require('./lib/install');
+const { attempt } = require('./lib/run');
+const { startShared } = require('./lib/shared');
+const { testFiles } = require('./lib/test-files');
+const { startToxiproxy } = require('./faults/toxiproxy');
+
+const specifier = '@nx/powerpack-azure-cache@npm:nx-azure-cache';
+
+/** The Nx of today, and the oldest that we support in full. */
+const installs = { alias: { specifier } };
+const olderInstalls = { nx20: { specifier, nx: '20.8.4' } };
+
+async function main() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { quick: { type: 'boolean' }, nightly: { type: 'boolean' } },
+  });
+  if (process.platform !== 'linux') {
+    console.log('The fault suite looks for processes in /proc: not run.');
+    return;
+  }
+  await install();
+  await build();
+  const isMeant = (/** @type {string} */ file) =>
+    (!values.quick || file.endsWith('.quick.test.js')) &&
+    (positionals.length === 0 ||
+      positionals.some((text) => file.includes(text)));
+  const files = testFiles('scripts/faults', isMeant);
+  const [shared, toxiproxy] = await Promise.all([
+    startShared('faults', { ...installs, ...(!values.quick && olderInstalls) }),
+    startToxiproxy(),
+  ]);
+  const { code } = await attempt(
+    'node',
+    ['--test', '--test-concurrency=2', ...files],
+    {
+      echo: true,
+      env: {
+        ...process.env,
+        ...shared,
+        TMPDIR: temporaryFiles(),
+        FAULTS_TOXIPROXY: String(toxiproxy.port),
+        FAULTS_FULL: values.quick ? '' : '1',
+        FAULTS_NIGHTLY: values.nightly ? '1' : '',
+      },
+    },
+  );
+  return code;
+}
+
+/**
+ * A folder for the temporary files of all runs, so that a test sees what is
+ * left there. Its name is short: Nx has sockets in it.
+ */
+function temporaryFiles() {
+  const folder = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'nxf'));
+  atEnd(() => fs.rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+runMain(main);

@@ -1,0 +1,71 @@
+'use strict';
+
+// nx#37052: a transport error while storing failed a run of 112 projects.
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+const { tasks } = require('../e2e/world');
+const { answer, cutRequest, loseAnswer, on, onFirst } = require('./faults');
+const { spyOn } = require('./spy');
+const { assertUndisturbed, startWorld } = require('./world');
+
+/**
+ * Nx stores the result of every task once: a store that was rejected, or not
+ * answered, it would try again.
+ *
+ * @param {ReturnType<typeof spyOn>} spy
+ */
+function assertStoredOnce(spy) {
+  const calls = spy.calls('store');
+  assert.equal(new Set(calls.map(({ args }) => args[0])).size, tasks.length);
+  assert.equal(calls.length, tasks.length);
+  assert.deepEqual(
+    calls.filter(({ error }) => error),
+    [],
+  );
+}
+
+for (const [name, fault] of Object.entries({
+  cut_in_the_body: cutRequest,
+  without_an_answer: loseAnswer,
+  refused: answer(400, {}, '<h1>Bad Request</h1>'),
+  too_large: answer(413),
+})) {
+  test(`F04_every_upload_${name}`, async (t) => {
+    const { machine, recorder } = await startWorld(t);
+    const a = machine('a');
+    const spy = spyOn(a);
+    recorder.fault = on('PUT', fault);
+    // Its own first try, found by its second, is a success.
+    const line = fault === loseAnswer ? null : /remote cache/;
+    await assertUndisturbed(a, { line });
+    assertStoredOnce(spy);
+  });
+}
+
+test('F04_first_upload_cut_in_the_body', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  const a = machine('a');
+  const spy = spyOn(a);
+  recorder.fault = onFirst('PUT', cutRequest);
+  await assertUndisturbed(a, { line: null });
+  assertStoredOnce(spy);
+  recorder.take();
+  await assertUndisturbed(machine('b'), {
+    line: null,
+    status: 'remote-cache-hit',
+  });
+});
+
+test('F04_first_upload_without_an_answer', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  const a = machine('a');
+  const spy = spyOn(a);
+  recorder.fault = onFirst('PUT', loseAnswer);
+  await assertUndisturbed(a, { line: null });
+  assertStoredOnce(spy);
+  assert.deepEqual(
+    recorder.take().filter((request) => request.startsWith('PUT')),
+    ['PUT 201', 'PUT 201', 'PUT 201', 'PUT 409'],
+  );
+});

@@ -1,0 +1,50 @@
+'use strict';
+
+// nx#31134: an update of a dependency turned every miss into a crash, because
+// it looked into the body of a 404.
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+const { build, runNx, tasks } = require('../e2e/world');
+const { answer, on } = require('./faults');
+const { assertUndisturbed, startWorld } = require('./world');
+
+const html = { 'content-type': 'text/html' };
+const xml = { 'content-type': 'application/xml' };
+const miss = { 'x-ms-error-code': 'BlobNotFound' };
+const page = '<!DOCTYPE html><html><body>Not Found</body></html>';
+
+/** @type {Record<string, Parameters<typeof answer>>} */
+const misses = {
+  without_a_body: [404, miss],
+  with_an_HTML_body: [404, { ...miss, ...html }, page],
+  with_broken_XML: [404, { ...miss, ...xml }, '<?xml version="1.0"?><Error>'],
+  without_a_code_and_a_body: [404],
+};
+
+for (const [name, args] of Object.entries(misses)) {
+  test(`F06_404_${name}`, async (t) => {
+    const { machine, recorder } = await startWorld(t);
+    recorder.fault = on('GET', answer(...args));
+    await assertUndisturbed(machine('a'), { line: null });
+    const stored = recorder.take().filter((request) => request === 'PUT 201');
+    assert.equal(stored.length, tasks.length, 'a miss is stored');
+  });
+}
+
+/** @type {Record<string, Parameters<typeof answer>>} */
+const strangers = {
+  '200_of_a_captive_portal': [200, html, page],
+  '200_without_a_body': [200],
+  '302_to_a_sign_in_page': [302, { location: 'http://127.0.0.1:1/login' }],
+  '407_of_a_proxy': [407, html, page],
+};
+
+for (const [name, args] of Object.entries(strangers)) {
+  test(`F06_${name}`, async (t) => {
+    const { machine, recorder } = await startWorld(t);
+    await runNx(machine('a'), build);
+    recorder.fault = on('GET', answer(...args));
+    await assertUndisturbed(machine('b'));
+  });
+}

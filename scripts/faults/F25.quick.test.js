@@ -1,0 +1,39 @@
+'use strict';
+
+// turborepo#3127, tuist#10302: a truncated upload stayed for ever, because
+// later writers found something there.
+
+const assert = require('node:assert/strict');
+const { test } = require('node:test');
+const { rewriteBlobs } = require('../lib/azurite');
+const { build, runNx, shared, tasks } = require('../e2e/world');
+const { assertUndisturbed, startWorld } = require('./world');
+
+/** @type {Record<string, (content: Buffer) => Buffer>} */
+const damages = {
+  truncated: (content) => content.subarray(0, content.length / 2),
+  without_its_last_byte: (content) => content.subarray(0, -1),
+  empty: () => Buffer.alloc(0),
+  longer: (content) => Buffer.concat([content, Buffer.from('x')]),
+  with_a_flipped_bit: (content) => {
+    const changed = Buffer.from(content);
+    changed[changed.length >> 1] ^= 1;
+    return changed;
+  },
+};
+
+for (const [name, damage] of Object.entries(damages)) {
+  test(`F25_${name}_entry_is_replaced`, async (t) => {
+    const { container, machine, recorder } = await startWorld(t);
+    await runNx(machine('a'), build);
+    await rewriteBlobs(shared.azurite, container, damage);
+    recorder.take();
+    await assertUndisturbed(machine('b'), { status: 'cache-miss' });
+    const stored = recorder.take().filter((request) => request === 'PUT 201');
+    assert.equal(stored.length, tasks.length, 'every entry is stored again');
+    await assertUndisturbed(machine('c'), {
+      line: null,
+      status: 'remote-cache-hit',
+    });
+  });
+}

@@ -1,0 +1,90 @@
+'use strict';
+
+// Loaded by `spyOn` into every process of a run (node --require); in Nx's own
+// it writes down what Nx calls, what it gets, and how long it waits.
+
+const fs = require('node:fs');
+const path = require('node:path');
+
+/**
+ * @typedef {object} Call
+ * @property {string} method
+ * @property {any[]} args
+ * @property {any} [result]
+ * @property {string} [error] of a call that was rejected
+ * @property {number} took milliseconds
+ */
+
+const file = process.env.FAULTS_SPY;
+const isNx = /^nx(\.js)?$/.test(path.basename(process.argv[1] ?? ''));
+if (file && isNx) watch(file);
+
+/** @param {string} file */
+function watch(file) {
+  const slot = '@nx/powerpack-azure-cache';
+  const shim = require(require.resolve(slot, { paths: [process.cwd()] }));
+  const { getRemoteCache } = shim;
+  const before = process.env.FAULTS_BEFORE_STORE;
+
+  const record = (/** @type {Call} */ call) =>
+    fs.appendFileSync(file, `${JSON.stringify(call)}\n`);
+
+  /** @type {(target: any, method: string) => (...args: any[]) => Promise<any>} */
+  const watched =
+    (target, method) =>
+    async (...args) => {
+      if (method === 'store' && before) require(before)(...args);
+      const started = performance.now();
+      const took = () => performance.now() - started;
+      try {
+        const result = await target[method](...args);
+        record({ method, args, result, took: took() });
+        return result;
+      } catch (err) {
+        record({ method, args, error: String(err), took: took() });
+        throw err;
+      }
+    };
+
+  shim.getRemoteCache = async () => {
+    const cache = await watched({ getRemoteCache }, 'getRemoteCache')();
+    return (
+      cache && {
+        retrieve: watched(cache, 'retrieve'),
+        store: watched(cache, 'store'),
+      }
+    );
+  };
+}
+
+/**
+ * Writes down what Nx calls on a machine from now on.
+ *
+ * @param {import('../lib/machine').Machine} machine
+ * @param {{ beforeStore?: (hash: string, cacheDirectory: string) => void }} [options]
+ *   `beforeStore` runs in Nx's process, so it sees nothing of the test
+ */
+function spyOn(machine, { beforeStore } = {}) {
+  const file = path.join(machine.home, 'calls');
+  machine.env.NODE_OPTIONS = `--require=${__filename}`;
+  machine.env.FAULTS_SPY = file;
+  if (beforeStore) {
+    const script = path.join(machine.home, 'before-store.js');
+    fs.writeFileSync(script, `module.exports = ${beforeStore};\n`);
+    machine.env.FAULTS_BEFORE_STORE = script;
+  }
+  return {
+    /**
+     * @param {string} [method]
+     * @returns {Call[]} those that were answered
+     */
+    calls(method) {
+      if (!fs.existsSync(file)) return [];
+      const lines = fs.readFileSync(file, 'utf8').trim().split('\n');
+      const calls = lines.map((line) => JSON.parse(line));
+      return method ? calls.filter((call) => call.method === method) : calls;
+    },
+  };
+}
+
+exports.spyOn = spyOn;

@@ -1,0 +1,200 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const e2e = require('../e2e/world');
+const { assertNoProcess } = require('./processes');
+const { Toxiproxy } = require('./toxiproxy');
+
+/** @import { TestContext } from 'node:test' */
+/** @import { Machine } from '../lib/machine' */
+/** @typedef {Awaited<ReturnType<typeof startWorld>>} World */
+
+/** Whether this is `npm run test:faults` and not the quick selection. */
+const isFull = process.env.FAULTS_FULL === '1';
+
+/** Limits with which a test need not wait long for what never comes. */
+const shortTimeouts = {
+  connect: '500ms',
+  firstByte: '1s',
+  stall: '1s',
+  drain: '2s',
+};
+
+/**
+ * A container of its own for a test, a proxy before it whose fault the test
+ * sets (`recorder.fault`, see faults.js), and machines that use it.
+ *
+ * @param {TestContext} t
+ * @param {Parameters<typeof e2e.startWorld>[1]} [options]
+ */
+async function startWorld(t, options) {
+  const world = await e2e.startWorld(t, options);
+  return {
+    ...world,
+    /**
+     * A machine whose processes are gone at the end, even after a failure.
+     *
+     * @param {string} name
+     * @param {Parameters<typeof world.machine>[1]} [options]
+     */
+    machine(name, options) {
+      const machine = world.machine(name, options);
+      t.after(() => assertNoProcess(machine));
+      return machine;
+    },
+
+    /** Puts toxiproxy before the proxy: for faults of TCP. */
+    async toxiproxy() {
+      const port = process.env.FAULTS_TOXIPROXY;
+      if (!port) throw new Error('run node scripts/faults.js');
+      const toxiproxy = new Toxiproxy(`http://127.0.0.1:${port}`);
+      await toxiproxy.start(world.recorder.port);
+      t.after(() => toxiproxy.stop());
+      return toxiproxy;
+    },
+  };
+}
+
+/**
+ * @typedef {object} Expected
+ * @property {string[]} [args] of Nx
+ * @property {number} [code]
+ * @property {NodeJS.ProcessEnv} [env]
+ * @property {RegExp | null} [line] what the one line says; null: there is none
+ * @property {Parameters<typeof e2e.assertStatus>[1] | null} [status] of all tasks
+ * @property {Record<string, string>} [outputs] of the workspace's tree dist
+ */
+
+/**
+ * Runs Nx and asserts that the run is what it would be without a cache: exit
+ * code, outputs mode by mode and byte by byte; that at most one line tells of
+ * trouble, without a secret; and that nothing is left behind.
+ *
+ * @param {Machine} machine
+ * @param {Expected} [expected]
+ * @returns {Promise<string[]>} our lines
+ */
+async function assertUndisturbed(machine, expected = {}) {
+  const { args = e2e.build, code, env, line, status = 'cache-miss' } = expected;
+  const lines = await e2e.runNx(machine, args, { code, env });
+  assertOutcome(machine, lines, { ...expected, line });
+  if (status) e2e.assertStatus(machine, status);
+  await assertNothingLeft(machine);
+  return lines;
+}
+
+/**
+ * @param {Machine} machine
+ * @param {string[]} lines
+ * @param {Expected} expected
+ */
+function assertOutcome(machine, lines, { line, outputs }) {
+  assert.ok(lines.length <= 1, lines.join('\n'));
+  if (line === null) assert.deepEqual(lines, []);
+  if (line) assert.match(lines[0] ?? 'there is no line', line);
+  assert.deepEqual(e2e.outputs(machine), outputs ?? e2e.expectedOutputs());
+}
+
+/**
+ * Asserts that a run has left no process and no file of ours.
+ *
+ * @param {Machine} machine
+ * @param {number} [limit] milliseconds for the processes to end
+ */
+async function assertNothingLeft(machine, limit) {
+  await assertNoProcess(machine, limit);
+  const folder = path.dirname(machine.home);
+  assert.deepEqual(fs.readdirSync(folder).sort(), ['home', 'workspace']);
+  assert.deepEqual(filesOfOurs(machine), []);
+}
+
+/**
+ * The files and folders below a machine's home and workspace, and in the
+ * folder for temporary files, that have our name. Those of the package do not
+ * count.
+ *
+ * @param {Machine} machine
+ */
+function filesOfOurs({ home, workspace }) {
+  const found = [];
+  const folders = [home, workspace];
+  for (let folder; (folder = folders.pop()); ) {
+    for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
+      const file = path.join(folder, entry.name);
+      if (entry.name.includes('nx-azure-cache')) found.push(file);
+      const isTheirs = ['node_modules', '.git', '.npm'].includes(entry.name);
+      if (entry.isDirectory() && !isTheirs) folders.push(file);
+    }
+  }
+  const temporary = fs
+    .readdirSync(os.tmpdir())
+    .filter((name) => name.includes('nx-azure-cache'));
+  return [...found, ...temporary];
+}
+
+/**
+ * Replaces the script that builds a project; `items` of it are in
+ * scripts/workspace.
+ *
+ * @param {Machine} machine
+ * @param {string} script which finds its project in `project` and the folder
+ *   of its outputs, which is empty, in `dist`
+ */
+function setBuild(machine, script) {
+  fs.writeFileSync(
+    path.join(machine.workspace, 'tools', 'build.js'),
+    `'use strict';
+    const fs = require('node:fs');
+    const path = require('node:path');
+    const crypto = require('node:crypto');
+    const project = process.argv[2];
+    const dist = path.join('dist', project);
+    fs.rmSync(dist, { recursive: true, force: true });
+    fs.mkdirSync(dist, { recursive: true });
+    ${script}`,
+  );
+}
+
+/**
+ * The script of `setBuild` that writes a file of bytes which look random, and
+ * are the same each time.
+ *
+ * @param {number} megabytes
+ */
+const buildLargeFile = (megabytes) => `
+  const zeros = Buffer.alloc(1024 * 1024);
+  const cipher = crypto.createCipheriv('aes-128-ctr', Buffer.alloc(16), Buffer.alloc(16));
+  const file = fs.openSync(path.join(dist, 'large'), 'w');
+  for (let i = 0; i < ${megabytes}; i++) fs.writeSync(file, cipher.update(zeros));
+  fs.closeSync(file);`;
+
+/**
+ * What a build gives on a machine without any remote cache.
+ *
+ * @param {World} world
+ * @param {(machine: Machine) => void} prepare
+ * @param {string[]} [args]
+ */
+async function withoutCache(world, prepare, args = e2e.build) {
+  const env = { NX_SKIP_REMOTE_CACHE: 'true' };
+  const machine = world.machine('without-cache', { env });
+  prepare(machine);
+  await e2e.runNx(machine, args);
+  const outputs = e2e.outputs(machine);
+  fs.rmSync(path.dirname(machine.home), { recursive: true });
+  return outputs;
+}
+
+exports.assertNothingLeft = assertNothingLeft;
+exports.assertOutcome = assertOutcome;
+exports.assertUndisturbed = assertUndisturbed;
+exports.buildLargeFile = buildLargeFile;
+exports.filesOfOurs = filesOfOurs;
+exports.isFull = isFull;
+exports.setBuild = setBuild;
+exports.shortTimeouts = shortTimeouts;
+exports.startWorld = startWorld;
+exports.withoutCache = withoutCache;
