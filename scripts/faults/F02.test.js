@@ -3,9 +3,58 @@
 // nx#36107: one 502 made a green run of 52 projects exit 1.
 
 const assert = require('node:assert/strict');
-const { test } = require('node:test');
-const { answer, on } = require('./faults');
-const { assertUndisturbed, startWorld } = require('./world');
+const { build, runNx, tasks } = require('../e2e/world');
+const { answer, on, onFirst } = require('./faults');
+const {
+  assertUndisturbed,
+  fullTest,
+  quickTest,
+  startWorld,
+} = require('./world');
+
+const badGateway = answer(502, { 'content-type': 'text/html' }, '<h1>502</h1>');
+
+quickTest('F02_502_on_everything', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  recorder.fault = on('all', badGateway);
+  await assertUndisturbed(machine('a'), { line: /remote cache .*502/ });
+});
+
+quickTest('F02_one_502_is_tried_again', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  recorder.fault = onFirst('PUT', badGateway);
+  await assertUndisturbed(machine('a'), { line: null });
+  const stored = recorder.take().filter((request) => request === 'PUT 201');
+  assert.equal(stored.length, tasks.length);
+
+  const b = machine('b');
+  let gets = 0;
+  recorder.fault = on('GET', (exchange) =>
+    ++gets === 1 ? badGateway(exchange) : exchange.pass(),
+  );
+  await assertUndisturbed(b, { line: null, status: 'remote-cache-hit' });
+});
+
+quickTest('F02_busy_for_a_second_is_waited_for', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  await runNx(machine('a'), build);
+  const b = machine('b');
+  const busy = answer(503, {
+    'retry-after': '1',
+    'x-ms-error-code': 'ServerBusy',
+  });
+  let gets = 0;
+  recorder.fault = on('GET', (exchange) =>
+    ++gets === 1 ? busy(exchange) : exchange.pass(),
+  );
+  await assertUndisturbed(b, { line: null, status: 'remote-cache-hit' });
+});
+
+fullTest('F02_busy_for_an_hour_is_not', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  recorder.fault = on('all', answer(503, { 'retry-after': '3600' }));
+  await assertUndisturbed(machine('a'), { line: /remote cache .*503/ });
+});
 
 /** @type {Record<string, [number, Record<string, string>?, string?]>} */
 const answers = {
@@ -22,7 +71,7 @@ const answers = {
 
 for (const [name, args] of Object.entries(answers)) {
   for (const method of /** @type {const} */ (['GET', 'PUT', 'all'])) {
-    test(`F02_${name}_on_${method}`, async (t) => {
+    fullTest(`F02_${name}_on_${method}`, async (t) => {
       const { machine, recorder } = await startWorld(t);
       recorder.fault = on(method, answer(...args));
       await assertUndisturbed(machine('a'), {

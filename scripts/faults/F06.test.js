@@ -4,10 +4,9 @@
 // it looked into the body of a 404.
 
 const assert = require('node:assert/strict');
-const { test } = require('node:test');
 const { build, runNx, tasks } = require('../e2e/world');
 const { answer, on } = require('./faults');
-const { assertUndisturbed, startWorld } = require('./world');
+const { assertUndisturbed, fullTest, startWorld } = require('./world');
 
 const html = { 'content-type': 'text/html' };
 const xml = { 'content-type': 'application/xml' };
@@ -23,7 +22,7 @@ const misses = {
 };
 
 for (const [name, args] of Object.entries(misses)) {
-  test(`F06_404_${name}`, async (t) => {
+  fullTest(`F06_404_${name}`, async (t) => {
     const { machine, recorder } = await startWorld(t);
     recorder.fault = on('GET', answer(...args));
     await assertUndisturbed(machine('a'), { line: null });
@@ -41,7 +40,7 @@ const strangers = {
 };
 
 for (const [name, args] of Object.entries(strangers)) {
-  test(`F06_${name}`, async (t) => {
+  fullTest(`F06_${name}`, async (t) => {
     const { machine, recorder } = await startWorld(t);
     await runNx(machine('a'), build);
     recorder.fault = on('GET', answer(...args));

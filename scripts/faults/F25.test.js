@@ -4,10 +4,9 @@
 // later writers found something there.
 
 const assert = require('node:assert/strict');
-const { test } = require('node:test');
 const { rewriteBlobs } = require('../lib/azurite');
 const { build, runNx, shared, tasks } = require('../e2e/world');
-const { assertUndisturbed, startWorld } = require('./world');
+const { assertUndisturbed, fullTest, startWorld } = require('./world');
 
 /** @type {Record<string, (content: Buffer) => Buffer>} */
 const damages = {
@@ -23,7 +22,7 @@ const damages = {
 };
 
 for (const [name, damage] of Object.entries(damages)) {
-  test(`F25_${name}_entry_is_replaced`, async (t) => {
+  fullTest(`F25_${name}_entry_is_replaced`, async (t) => {
     const { container, machine, recorder } = await startWorld(t);
     await runNx(machine('a'), build);
     await rewriteBlobs(shared.azurite, container, damage);

@@ -1,0 +1,68 @@
+'use strict';
+
+// Measured: a child dies while Nx waits for it, and the run ends green with
+// nothing built.
+
+const assert = require('node:assert/strict');
+const { gate, on } = require('./faults');
+const { serverOf, signal } = require('./processes');
+const {
+  assertUndisturbed,
+  fullTest,
+  quickTest,
+  startWorld,
+} = require('./world');
+
+const ended = /the cache process (was )?ended/;
+
+quickTest('F01_SIGKILL_while_reading', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  const a = machine('a');
+  const gets = gate();
+  recorder.fault = on('GET', gets.fault);
+  const run = assertUndisturbed(a, { line: ended, crashed: true });
+  await gets.arrived;
+  assert.ok(signal(await serverOf(a), 'SIGKILL'));
+  await run;
+});
+
+fullTest('F01_SIGTERM_while_reading', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  const a = machine('a');
+  const gets = gate();
+  recorder.fault = on('GET', gets.fault);
+  const run = assertUndisturbed(a, { line: ended });
+  await gets.arrived;
+  assert.ok(signal(await serverOf(a), 'SIGTERM'));
+  await run;
+});
+
+quickTest('F01_SIGKILL_while_writing', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  const a = machine('a');
+  const puts = gate();
+  recorder.fault = on('PUT', puts.fault);
+  const run = assertUndisturbed(a, { line: ended, crashed: true });
+  await puts.arrived;
+  assert.ok(signal(await serverOf(a), 'SIGKILL'));
+  await run;
+
+  // The next run removes what is left and stores what is missing.
+  puts.open();
+  a.forget();
+  await assertUndisturbed(a, { status: null });
+});
+
+fullTest('F01_SIGKILL_between_two_calls', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  // The server is idle while the tasks run.
+  const a = machine('a', { env: { BUILD_TIME: '1500' } });
+  let answers = 0;
+  recorder.fault = ({ pass, response }) => {
+    response.on('finish', async () => {
+      if (++answers === 3) signal(await serverOf(a), 'SIGKILL');
+    });
+    pass();
+  };
+  await assertUndisturbed(a, { line: ended, crashed: true });
+});

@@ -1,0 +1,168 @@
+'use strict';
+
+// nx#36036: refused connections under a burst of parallel tasks broke tasks.
+
+const assert = require('node:assert/strict');
+const { connectionString, startAzurite } = require('../lib/azurite');
+const { createContainer } = require('../lib/azurite');
+const { freePort } = require('../lib/server');
+const { build, tasks } = require('../e2e/world');
+const { silence } = require('./faults');
+const { outputsOfMany, startDeafServer, writeMany } = require('./many');
+const {
+  assertUndisturbed,
+  fullTest,
+  quickTest,
+  shortTimeouts,
+  startWorld,
+} = require('./world');
+
+/** @typedef {import('./world').World} World */
+/** @typedef {{ connectionString?: string, timeouts?: object }} Storage */
+
+/**
+ * Resets every third connection.
+ *
+ * @param {World['recorder']} recorder
+ */
+function resetEveryThird({ server }) {
+  let connections = 0;
+  server.prependListener('connection', (socket) => {
+    if (++connections % 3 === 0) socket.resetAndDestroy();
+  });
+}
+
+quickTest('F03_refused_from_the_first_upload_on', async (t) => {
+  const { machine, recorder, toxiproxy } = await startWorld(t);
+  const proxy = await toxiproxy();
+  recorder.fault = async ({ method, pass, request }) => {
+    if (method === 'GET') return pass();
+    request.on('error', () => {});
+    await proxy.refuse();
+  };
+  const env = { AZURE_STORAGE_CONNECTION_STRING: proxy.connectionString };
+  await assertUndisturbed(machine('a', { env }), { line: /remote cache/ });
+});
+
+quickTest('F03_reset_every_third_connection', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  resetEveryThird(recorder);
+  await assertUndisturbed(machine('a'), { line: null });
+  await assertUndisturbed(machine('b'), {
+    line: null,
+    status: 'remote-cache-hit',
+  });
+});
+
+fullTest('F03_reset_of_every_connection_after_a_while', async (t) => {
+  const { machine, toxiproxy } = await startWorld(t);
+  const proxy = await toxiproxy();
+  await proxy.add('reset_peer', 'downstream', { timeout: 20 });
+  const env = { AZURE_STORAGE_CONNECTION_STRING: proxy.connectionString };
+  await assertUndisturbed(machine('a', { env }));
+});
+
+fullTest('F03_Azurite_stopped_while_it_is_asked', async (t) => {
+  const { container, machine } = await startWorld(t);
+  const azurite = await startAzurite();
+  t.after(() => azurite.stop());
+  await createContainer(azurite.connectionString, container);
+  const a = machine('a', {
+    env: {
+      AZURE_STORAGE_CONNECTION_STRING: azurite.connectionString,
+      BUILD_TIME: '1000',
+    },
+  });
+  const run = assertUndisturbed(a, { line: /remote cache/ });
+  // Its tasks take a second: between the reads and the writes.
+  const { serverOf } = require('./processes');
+  await serverOf(a);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  await azurite.stop();
+  await run;
+});
+
+/** @type {Record<string, { prepare: (world: World, t: import('node:test').TestContext) => Storage | Promise<Storage>, line: RegExp | null }>} */
+const storages = {
+  healthy: { prepare: () => ({}), line: null },
+  reset_every_third_connection: {
+    prepare({ recorder }) {
+      resetEveryThird(recorder);
+      return {};
+    },
+    line: null,
+  },
+  refused: {
+    prepare: async () => ({
+      connectionString: connectionString(await freePort()),
+    }),
+    line: /connection refused/,
+  },
+  without_a_name: {
+    prepare: ({ recorder }) => ({
+      connectionString: recorder.connectionString.replace(
+        '127.0.0.1',
+        'storage.invalid',
+      ),
+    }),
+    line: /storage\.invalid/,
+  },
+  not_accepted: {
+    prepare: async (_, t) => ({
+      connectionString: connectionString(await startDeafServer(t)),
+      timeouts: shortTimeouts,
+    }),
+    line: /remote cache/,
+  },
+  silent: {
+    prepare({ recorder }) {
+      recorder.fault = silence;
+      return { timeouts: shortTimeouts };
+    },
+    line: /remote cache/,
+  },
+};
+
+for (const [name, { prepare, line }] of Object.entries(storages)) {
+  fullTest(`F03_300_projects_${name}`, async (t) => {
+    const world = await startWorld(t);
+    const { connectionString, timeouts } = await prepare(world, t);
+    const make = (/** @type {string} */ name) => {
+      const machine = world.machine(name, {
+        ...(timeouts && { azure: { timeouts } }),
+        ...(connectionString && {
+          env: { AZURE_STORAGE_CONNECTION_STRING: connectionString },
+        }),
+      });
+      writeMany(machine, 300);
+      return machine;
+    };
+    const expected = { args: [...build, '--parallel=8'], line };
+    const outputs = outputsOfMany(300);
+    const a = make('a');
+    await assertUndisturbed(a, { ...expected, status: null, outputs });
+    assert.equal(Object.keys(a.lastRun()).length, 300);
+    if (name !== 'healthy' && name !== 'reset_every_third_connection') return;
+
+    const b = make('b');
+    await assertUndisturbed(b, { ...expected, status: null, outputs });
+    const hits = Object.values(b.lastRun()).filter(
+      ({ cacheStatus }) => cacheStatus === 'remote-cache-hit',
+    );
+    assert.equal(hits.length, 300);
+  });
+}
+
+fullTest('F03_DNS_failure', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  const a = machine('a', {
+    env: {
+      AZURE_STORAGE_CONNECTION_STRING: recorder.connectionString.replace(
+        '127.0.0.1',
+        'storage.invalid',
+      ),
+    },
+  });
+  await assertUndisturbed(a, { line: /storage\.invalid/ });
+  assert.equal(Object.keys(a.lastRun()).length, tasks.length);
+});

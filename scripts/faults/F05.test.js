@@ -1,0 +1,124 @@
+'use strict';
+
+// nx#36640, #36651: a green summary, and then the run hangs for ever.
+
+const assert = require('node:assert/strict');
+const { connectionString } = require('../lib/azurite');
+const { build, runNx } = require('../e2e/world');
+const { drip, gate, on, silence } = require('./faults');
+const { startDeafServer } = require('./many');
+const { serverOf, signal } = require('./processes');
+const {
+  assertUndisturbed,
+  buildLargeFile,
+  fullTest,
+  quickTest,
+  setBuild,
+  shortTimeouts,
+  startWorld,
+  withoutCache,
+} = require('./world');
+
+const short = { azure: { timeouts: shortTimeouts } };
+
+for (const [method, runTest] of /** @type {const} */ ([
+  ['GET', fullTest],
+  ['PUT', fullTest],
+  ['all', quickTest],
+])) {
+  runTest(`F05_silence_on_${method}`, async (t) => {
+    const { machine, recorder } = await startWorld(t);
+    recorder.fault = on(method, silence);
+    await assertUndisturbed(machine('a', short), { line: /remote cache/ });
+  });
+}
+
+quickTest('F05_a_byte_a_minute', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  await runNx(machine('a'), build);
+  recorder.fault = on('GET', drip);
+  await assertUndisturbed(machine('b', short), { line: /remote cache/ });
+});
+
+fullTest('F05_the_connection_goes_dead_in_the_body', async (t) => {
+  const { machine, toxiproxy } = await startWorld(t);
+  await runNx(machine('a'), build);
+  const proxy = await toxiproxy();
+  // What comes after 2,000 bytes does not arrive, and nothing ends.
+  await proxy.add('limit_data', 'downstream', { bytes: 2000 });
+  await proxy.add('timeout', 'upstream', { timeout: 0 });
+  const env = { AZURE_STORAGE_CONNECTION_STRING: proxy.connectionString };
+  await assertUndisturbed(machine('b', { ...short, env }), {
+    line: /remote cache/,
+  });
+});
+
+fullTest('F05_with_the_defaults_a_run_pays_seconds', async (t) => {
+  const world = await startWorld(t);
+  const plain = performance.now();
+  await withoutCache(world, () => {});
+  const started = performance.now();
+  world.recorder.fault = silence;
+  await assertUndisturbed(world.machine('a'), { line: /remote cache/ });
+  const ended = performance.now();
+  const seconds = (ended - started - (started - plain)) / 1000;
+  t.diagnostic(`a silent storage costs a run ${seconds.toFixed(1)} s`);
+  assert.ok(seconds < 20);
+});
+
+fullTest('F05_no_connection_with_the_defaults', async (t) => {
+  const world = await startWorld(t);
+  const plain = performance.now();
+  await withoutCache(world, () => {});
+  const started = performance.now();
+  const deaf = connectionString(await startDeafServer(t));
+  const env = { AZURE_STORAGE_CONNECTION_STRING: deaf };
+  await assertUndisturbed(world.machine('a', { env }), {
+    line: /remote cache/,
+  });
+  const ended = performance.now();
+  const seconds = (ended - started - (started - plain)) / 1000;
+  t.diagnostic(`no connection costs a run ${seconds.toFixed(1)} s`);
+  assert.ok(seconds < 12);
+});
+
+fullTest('F05_a_slow_transfer_that_moves_is_fine', async (t) => {
+  const world = await startWorld(t);
+  const proxy = await world.toxiproxy();
+  const env = { AZURE_STORAGE_CONNECTION_STRING: proxy.connectionString };
+  // 3 MB at 500 KB/s take six times as long as any limit but that of draining.
+  await proxy.add('bandwidth', 'upstream', { rate: 500 });
+  await proxy.add('bandwidth', 'downstream', { rate: 500 });
+  const timeouts = { ...shortTimeouts, drain: '60s' };
+  const args = ['run', 'words:build'];
+  const make = (/** @type {string} */ name) => {
+    const machine = world.machine(name, { azure: { timeouts }, env });
+    setBuild(machine, buildLargeFile(3));
+    return machine;
+  };
+  const prepare = (/** @type {any} */ machine) =>
+    setBuild(machine, buildLargeFile(3));
+  const outputs = await withoutCache(world, prepare, args);
+  for (const [name, status] of /** @type {const} */ ([
+    ['a', 'cache-miss'],
+    ['b', 'remote-cache-hit'],
+  ])) {
+    const machine = make(name);
+    const expected = { args, line: null, status: null, outputs };
+    await assertUndisturbed(machine, expected);
+    assert.equal(machine.lastRun()['words:build'].cacheStatus, status);
+  }
+});
+
+for (const method of /** @type {const} */ (['GET', 'PUT'])) {
+  fullTest(`F05_stopped_child_on_${method}`, async (t) => {
+    const { machine, recorder } = await startWorld(t);
+    const a = machine('a', short);
+    const requests = gate();
+    recorder.fault = on(method, requests.fault);
+    const run = assertUndisturbed(a, { crashed: true });
+    await requests.arrived;
+    assert.ok(signal(await serverOf(a), 'SIGSTOP'));
+    await run;
+  });
+}
