@@ -50,7 +50,7 @@ const secrets = [
  * which records what they send.
  *
  * @param {TestContext} t
- * @param {{ install?: 'alias' | 'plain' }} [options]
+ * @param {{ install?: string }} [options]
  */
 async function startWorld(t, { install = 'alias' } = {}) {
   const container = `e2e-${randomUUID()}`;

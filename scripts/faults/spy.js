@@ -24,7 +24,7 @@ function watch(file) {
   const slot = '@nx/powerpack-azure-cache';
   const shim = require(require.resolve(slot, { paths: [process.cwd()] }));
   const { getRemoteCache } = shim;
-  const before = process.env.FAULTS_BEFORE_STORE;
+  const { beforeStore = () => {}, afterStore = () => {} } = hooks();
 
   const record = (/** @type {Call} */ call) =>
     fs.appendFileSync(file, `${JSON.stringify(call)}\n`);
@@ -33,11 +33,12 @@ function watch(file) {
   const watched =
     (target, method) =>
     async (...args) => {
-      if (method === 'store' && before) require(before)(...args);
+      if (method === 'store') beforeStore(...args);
       const started = performance.now();
       const took = () => performance.now() - started;
       try {
         const result = await target[method](...args);
+        if (method === 'store') afterStore(...args);
         record({ method, args, result, took: took() });
         return result;
       } catch (err) {
@@ -57,21 +58,33 @@ function watch(file) {
   };
 }
 
+/** @typedef {(hash: string, cacheDirectory: string) => void} Hook */
+
+/** @returns {{ beforeStore?: (...args: any[]) => void, afterStore?: (...args: any[]) => void }} */
+function hooks() {
+  const file = process.env.FAULTS_HOOKS;
+  return file ? require(file) : {};
+}
+
 /**
  * Writes down what Nx calls on a machine from now on.
  *
  * @param {import('../lib/machine').Machine} machine
- * @param {{ beforeStore?: (hash: string, cacheDirectory: string) => void }} [options]
- *   `beforeStore` runs in Nx's process, so it sees nothing of the test
+ * @param {{ beforeStore?: Hook, afterStore?: Hook }} [hooks] what happens before
+ *   and after each call of `store`; they run in Nx's process, so they see
+ *   nothing of the test
  */
-function spyOn(machine, { beforeStore } = {}) {
+function spyOn(machine, hooks) {
   const file = path.join(machine.home, 'calls');
   machine.env.NODE_OPTIONS = `--require=${__filename}`;
   machine.env.FAULTS_SPY = file;
-  if (beforeStore) {
-    const script = path.join(machine.home, 'before-store.js');
-    fs.writeFileSync(script, `module.exports = ${beforeStore};\n`);
-    machine.env.FAULTS_BEFORE_STORE = script;
+  if (hooks) {
+    const script = path.join(machine.home, 'hooks.js');
+    const entries = Object.entries(hooks).map(
+      ([name, hook]) => `exports.${name} = { ${hook} }.${hook.name};\n`,
+    );
+    fs.writeFileSync(script, entries.join(''));
+    machine.env.FAULTS_HOOKS = script;
   }
   return {
     /**

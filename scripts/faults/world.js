@@ -5,6 +5,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
+const { listBlobs, removeBlob } = require('../lib/azurite');
 const e2e = require('../e2e/world');
 const { assertNoProcess } = require('./processes');
 const { Toxiproxy } = require('./toxiproxy');
@@ -51,6 +52,14 @@ async function startWorld(t, options) {
       const machine = world.machine(name, options);
       t.after(() => assertNoProcess(machine));
       return machine;
+    },
+
+    /** Removes what is stored. */
+    async empty() {
+      const { azurite } = e2e.shared;
+      for (const { name } of await listBlobs(azurite, world.container)) {
+        await removeBlob(azurite, `/account/${world.container}/${name}`);
+      }
     },
 
     /** Puts toxiproxy before the proxy: for faults of TCP. */
@@ -148,6 +157,30 @@ function filesOfOurs({ home, workspace }) {
 }
 
 /**
+ * Removes what Nx has kept, but not what our processes have left, nor the
+ * outputs.
+ *
+ * @param {Machine} machine
+ */
+function forgetResults(machine) {
+  const folders = [machine.home, machine.workspace].map((parent) =>
+    path.join(parent, '.nx'),
+  );
+  for (let folder; (folder = folders.pop());) {
+    if (!fs.existsSync(folder)) continue;
+    for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
+      const file = path.join(folder, entry.name);
+      if (entry.name === '.nx-azure-cache') continue;
+      if (entry.name === 'cache' || entry.name === 'workspaces') {
+        folders.push(file);
+      } else {
+        fs.rmSync(file, { recursive: true, force: true });
+      }
+    }
+  }
+}
+
+/**
  * Replaces the script that builds a project; `items` of it are in
  * scripts/workspace.
  *
@@ -205,6 +238,7 @@ exports.assertOutcome = assertOutcome;
 exports.assertUndisturbed = assertUndisturbed;
 exports.buildLargeFile = buildLargeFile;
 exports.filesOfOurs = filesOfOurs;
+exports.forgetResults = forgetResults;
 exports.fullTest = fullTest;
 exports.isFull = isFull;
 exports.quickTest = quickTest;

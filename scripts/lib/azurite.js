@@ -80,6 +80,50 @@ async function rewriteBlobs(connectionString, container, change) {
   }
 }
 
+/**
+ * A blob's content and metadata.
+ *
+ * @param {string} connectionString
+ * @param {string} path of a request's URL: /account/container/name?query
+ */
+async function readBlob(connectionString, path) {
+  const blob = blobAt(connectionString, path);
+  const { metadata } = await blob.getProperties();
+  return { content: await blob.downloadToBuffer(), metadata };
+}
+
+/**
+ * Writes a blob, whatever is there.
+ *
+ * @param {string} connectionString
+ * @param {string} path as in `readBlob`
+ * @param {Buffer} content
+ * @param {Record<string, string>} [metadata]
+ */
+async function writeBlob(connectionString, path, content, metadata) {
+  const blob = blobAt(connectionString, path);
+  await blob.upload(content, content.length, { metadata });
+}
+
+/**
+ * @param {string} connectionString
+ * @param {string} path as in `readBlob`
+ */
+async function removeBlob(connectionString, path) {
+  await blobAt(connectionString, path).deleteIfExists();
+}
+
+/**
+ * @param {string} connectionString
+ * @param {string} path as in `readBlob`
+ */
+function blobAt(connectionString, path) {
+  const [, , container, ...name] = path.split('?')[0].split('/');
+  return service(connectionString)
+    .getContainerClient(container)
+    .getBlockBlobClient(decodeURIComponent(name.join('/')));
+}
+
 /** @param {string} connectionString */
 function service(connectionString) {
   // Loaded here: scripts load this file before anything is installed.
@@ -91,4 +135,7 @@ exports.startAzurite = startAzurite;
 exports.connectionString = connectionString;
 exports.createContainer = createContainer;
 exports.listBlobs = listBlobs;
+exports.readBlob = readBlob;
+exports.removeBlob = removeBlob;
 exports.rewriteBlobs = rewriteBlobs;
+exports.writeBlob = writeBlob;

@@ -1,0 +1,73 @@
+'use strict';
+
+// nx#34032: the index said hit, the content was gone, and the outputs were
+// removed.
+
+const assert = require('node:assert/strict');
+const { readBlob, removeBlob, writeBlob } = require('../lib/azurite');
+const { build, runNx, shared, tasks } = require('../e2e/world');
+const { cutAnswer, on } = require('./faults');
+const {
+  assertUndisturbed,
+  forgetResults,
+  fullTest,
+  quickTest,
+  startWorld,
+} = require('./world');
+
+quickTest('F16_blob_deleted_in_the_middle', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  await runNx(machine('a'), build);
+  recorder.take();
+  const b = machine('b');
+  /** @type {Set<string>} */
+  const cut = new Set();
+  recorder.fault = on('GET', (exchange) => {
+    if (cut.has(exchange.path)) return exchange.pass();
+    cut.add(exchange.path);
+    return cutAnswer(300, () => removeBlob(shared.azurite, exchange.path))(
+      exchange,
+    );
+  });
+  await assertUndisturbed(b);
+  assert.equal(cut.size, tasks.length);
+  recorder.fault = ({ pass }) => pass();
+  // It was stored again.
+  await assertUndisturbed(machine('c'), {
+    line: null,
+    status: 'remote-cache-hit',
+  });
+});
+
+fullTest('F16_blob_replaced_in_the_middle', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  await runNx(machine('a'), build);
+  recorder.take();
+  /** @type {Set<string>} */
+  const cut = new Set();
+  recorder.fault = on('GET', (exchange) => {
+    if (cut.has(exchange.path)) return exchange.pass();
+    cut.add(exchange.path);
+    // Of the same length: a reader that goes on reads half of each.
+    const replace = async () => {
+      const { content, metadata } = await readBlob(
+        shared.azurite,
+        exchange.path,
+      );
+      const other = Buffer.alloc(content.length, 'x');
+      await writeBlob(shared.azurite, exchange.path, other, metadata);
+    };
+    return cutAnswer(300, replace)(exchange);
+  });
+  await assertUndisturbed(machine('b'));
+});
+
+fullTest('F16_outputs_that_are_there_stay', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  await runNx(machine('a'), build);
+  const b = machine('b');
+  await runNx(b, build);
+  forgetResults(b); // but not dist
+  recorder.fault = on('GET', cutAnswer(300));
+  await assertUndisturbed(b);
+});

@@ -1,0 +1,64 @@
+'use strict';
+
+// nx#29890, turborepo-remote-cache#800: an artifact of Windows restored nothing
+// on Linux; keys that depended on the system never hit.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { listBlobs } = require('../lib/azurite');
+const { run } = require('../lib/run');
+const { build, readTree, runNx, shared } = require('../e2e/world');
+const { upload } = require('./archives');
+const {
+  assertNothingLeft,
+  fullTest,
+  quickTest,
+  startWorld,
+} = require('./world');
+
+quickTest('F17_archive_with_backslashes', async (t) => {
+  const { container, machine } = await startWorld(t);
+  const args = ['run', 'words:build'];
+  await runNx(machine('a'), args);
+  await upload(container, 'backslash');
+  const b = machine('b');
+  assert.deepEqual(await runNx(b, args), []);
+  assert.equal(b.lastRun()['words:build'].cacheStatus, 'remote-cache-hit');
+  const tree = readTree(path.join(b.workspace, 'dist', 'words'));
+  assert.deepEqual(Object.keys(tree), ['lib', 'lib/main.js', 'link']);
+  assert.match(tree.link, /-> lib\/main\.js$/);
+  assert.equal(
+    fs.readFileSync(path.join(b.workspace, 'dist/words/link'), 'utf8'),
+    'main\n',
+  );
+  await assertNothingLeft(b);
+});
+
+fullTest('F17_names_in_the_storage_have_slashes', async (t) => {
+  const { container, machine } = await startWorld(t);
+  const a = machine('a', { azure: { prefix: 'team/web' } });
+  await runNx(a, build);
+  const names = (await listBlobs(shared.azurite, container)).map(
+    ({ name }) => name,
+  );
+  const hashes = Object.values(a.lastRun()).map(({ hash }) => hash);
+  assert.deepEqual(
+    names.sort(),
+    hashes.map((hash) => `team/web/v1/shared/${hash}`).sort(),
+  );
+});
+
+// They run on Windows only; here one sees that they are tests there, too.
+fullTest('F17_tests_of_names_build_for_Windows', async (t) => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'names'));
+  t.after(() => fs.rmSync(folder, { recursive: true }));
+  const file = path.join(folder, 'test.exe');
+  for (const name of ['cache', 'cache/archive']) {
+    await run('go', ['test', '-c', '-o', file, `./${name}`], {
+      env: { ...process.env, GOOS: 'windows', CGO_ENABLED: '0' },
+    });
+    assert.equal(fs.readFileSync(file).toString('latin1', 0, 2), 'MZ');
+  }
+});

@@ -1,0 +1,96 @@
+'use strict';
+
+// nx#28150, #28806: the interface drifted between versions of Nx, and runs
+// crashed. Here the newest Nx and 20.8; what both ask and get.
+
+const assert = require('node:assert/strict');
+const path = require('node:path');
+const { build, tasks } = require('../e2e/world');
+const { answer, gate, on } = require('./faults');
+const { serverOf, signal } = require('./processes');
+const { spyOn } = require('./spy');
+const { assertUndisturbed, fullTest, startWorld } = require('./world');
+
+for (const [name, install] of /** @type {const} */ ([
+  ['Nx_24', 'alias'],
+  ['Nx_20.8', 'nx20'],
+])) {
+  fullTest(`F28_contract_of_${name}`, async (t) => {
+    const { machine } = await startWorld(t, { install });
+    const a = machine('a');
+    const first = spyOn(a);
+    await assertUndisturbed(a, { line: null });
+    const version = require(
+      path.join(a.workspace, 'node_modules/nx/package.json'),
+    ).version;
+    t.diagnostic(`Nx ${version}`);
+
+    assert.equal(first.calls('getRemoteCache').length, 1);
+    const cacheDirectory = a.cacheDirectory();
+    const hashes = Object.values(a.lastRun()).map(({ hash }) => hash);
+    for (const { args, result } of first.calls('retrieve')) {
+      assert.ok(hashes.includes(args[0]));
+      assert.deepEqual(args.slice(1), [cacheDirectory]);
+      assert.equal(result, null);
+    }
+    const stores = first.calls('store');
+    assert.equal(stores.length, tasks.length);
+    for (const { args, result } of stores) {
+      const [hash, directory, terminalOutput, code] = args;
+      assert.ok(hashes.includes(hash));
+      assert.equal(directory, cacheDirectory);
+      assert.match(terminalOutput, /built (colors|site|words)/);
+      assert.equal(code, 0);
+      assert.equal(result, true);
+    }
+
+    const b = machine('b');
+    const second = spyOn(b);
+    await assertUndisturbed(b, { line: null, status: 'remote-cache-hit' });
+    assert.deepEqual(second.calls('store'), []);
+    const retrieves = second.calls('retrieve');
+    assert.equal(retrieves.length, tasks.length);
+    for (const { args, result } of retrieves) {
+      const { code, terminalOutput, outputsPath, size, ...more } = result;
+      assert.equal(code, 0);
+      assert.match(terminalOutput, /built (colors|site|words)/);
+      assert.equal(outputsPath, path.join(args[1], args[0]));
+      assert.ok(size > 0);
+      assert.deepEqual(more, {});
+    }
+  });
+
+  fullTest(`F28_${name}_with_a_dead_storage`, async (t) => {
+    const { machine, recorder } = await startWorld(t, { install });
+    recorder.fault = on('all', answer(500));
+    await assertUndisturbed(machine('a'), { line: /remote cache/ });
+  });
+
+  fullTest(`F28_${name}_with_a_child_that_is_killed`, async (t) => {
+    const { machine, recorder } = await startWorld(t, { install });
+    const a = machine('a');
+    const gets = gate();
+    recorder.fault = on('GET', gets.fault);
+    const run = assertUndisturbed(a, {
+      line: /the cache process was ended/,
+      crashed: true,
+    });
+    await gets.arrived;
+    signal(await serverOf(a), 'SIGKILL');
+    await run;
+  });
+
+  fullTest(`F28_${name}_with_a_failing_task`, async (t) => {
+    const { machine } = await startWorld(t, { install });
+    const a = machine('a');
+    require('node:fs').writeFileSync(
+      path.join(a.workspace, 'words', 'source.json'),
+      'broken',
+    );
+    const spy = spyOn(a);
+    const { code } = await a.nx(build);
+    assert.equal(code, 1);
+    const stored = spy.calls('store').map(({ args }) => args[3]);
+    assert.deepEqual(stored, [0], 'only colors');
+  });
+}

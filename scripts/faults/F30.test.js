@@ -1,0 +1,147 @@
+'use strict';
+
+// nx#35279, #32438: orphaned processes, and minutes of exit handlers.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const { setTimeout: sleep } = require('node:timers/promises');
+const { listBlobs } = require('../lib/azurite');
+const { build, runNx, shared } = require('../e2e/world');
+const { gate, on } = require('./faults');
+const {
+  assertNoProcess,
+  processesOf,
+  serverOf,
+  signal,
+} = require('./processes');
+const { splitScreen, startOnTerminal } = require('./terminal');
+const {
+  assertNothingLeft,
+  fullTest,
+  quickTest,
+  shortTimeouts,
+  startWorld,
+} = require('./world');
+
+/** @import { Machine } from '../lib/machine' */
+
+/** What the server may take after the drain limit of `shortTimeouts`. */
+const limit = 2_000 + 6_000;
+
+/**
+ * Nx's own process.
+ *
+ * @param {Machine} machine
+ */
+function nxOf(machine) {
+  const found = processesOf(machine).find(({ command }) =>
+    /^\S*node \S*\/(\.bin\/nx|nx\.js) /.test(command),
+  );
+  assert.ok(found, 'Nx does not run');
+  return found.pid;
+}
+
+/** @param {number} pid */
+function groupOf(pid) {
+  const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return Number(stat.slice(stat.lastIndexOf(')')).split(' ')[3]);
+}
+
+/** @type {Record<string, { end: (machine: Machine) => void, isQuick?: boolean }>} */
+const ends = {
+  'Ctrl-C': { end: (machine) => signal(-groupOf(nxOf(machine)), 'SIGINT') },
+  'kill_-9_of_Nx': {
+    end: (machine) => signal(nxOf(machine), 'SIGKILL'),
+    isQuick: true,
+  },
+  SIGTERM: { end: (machine) => signal(nxOf(machine), 'SIGTERM') },
+  SIGTERM_of_all: {
+    end: (machine) => signal(-groupOf(nxOf(machine)), 'SIGTERM'),
+  },
+  SIGHUP_of_all: {
+    end: (machine) => signal(-groupOf(nxOf(machine)), 'SIGHUP'),
+  },
+};
+
+for (const [name, { end, isQuick }] of Object.entries(ends)) {
+  const runTest = isQuick ? quickTest : fullTest;
+  for (const method of /** @type {const} */ (['GET', 'PUT'])) {
+    (method === 'PUT' ? runTest : fullTest)(
+      `F30_${name}_while_a_${method}_waits`,
+      async (t) => {
+        const { machine, recorder } = await startWorld(t);
+        const azure = { timeouts: { ...shortTimeouts, firstByte: '60s' } };
+        const a = machine('a', { azure, env: { BUILD_TIME: '3000' } });
+        const requests = gate(method === 'GET' ? 1 : 2);
+        recorder.fault = on(method, requests.fault);
+        const run = a.nx(build);
+        await requests.arrived;
+        end(a);
+        await run;
+        await assertNothingLeft(a, limit);
+        // The next run finds nothing to trip over.
+        requests.open();
+        a.env.BUILD_TIME = '0';
+        await runNx(a, build);
+        await assertNothingLeft(a);
+      },
+    );
+  }
+}
+
+fullTest('F30_what_is_accepted_is_stored_after_Ctrl-C', async (t) => {
+  const { container, machine, recorder } = await startWorld(t);
+  const a = machine('a', { env: { BUILD_TIME: '3000' } });
+  const puts = gate(2);
+  recorder.fault = on('PUT', puts.fault);
+  // words and colors are done after 3 s, and site takes 3 s more.
+  const run = a.nx(build);
+  await puts.arrived;
+  const server = await serverOf(a);
+  signal(-groupOf(nxOf(a)), 'SIGINT');
+  await sleep(200);
+  assert.ok(fs.existsSync(`/proc/${server}`), 'the server works on');
+  puts.open();
+  await run;
+  await assertNothingLeft(a, limit);
+  const blobs = await listBlobs(shared.azurite, container);
+  assert.equal(blobs.length, 2);
+});
+
+fullTest('F30_closed_terminal', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  const azure = { timeouts: { ...shortTimeouts, firstByte: '60s' } };
+  const a = machine('a', { azure, env: { BUILD_TIME: '3000' } });
+  const puts = gate(2);
+  recorder.fault = on('PUT', puts.fault);
+  const { pid, ended } = startOnTerminal(a, build);
+  await puts.arrived;
+  // The end of the process that has the terminal closes it.
+  signal(pid, 'SIGKILL');
+  await ended;
+  await assertNothingLeft(a, limit);
+});
+
+fullTest('F30_TUI_quit', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  const azure = { timeouts: { ...shortTimeouts, firstByte: '60s' } };
+  const a = machine('a', { azure, env: { BUILD_TIME: '3000' } });
+  const puts = gate(2);
+  recorder.fault = on('PUT', puts.fault);
+  const { drawn, ended, type } = startOnTerminal(a, build);
+  await puts.arrived;
+  const quit = setInterval(() => type('q'), 1_000);
+  await ended;
+  clearInterval(quit);
+  assert.ok(splitScreen(drawn()).hasScreen);
+  await assertNothingLeft(a, limit);
+});
+
+fullTest('F30_nothing_is_left_of_a_healthy_run', async (t) => {
+  const { machine } = await startWorld(t);
+  const a = machine('a');
+  await runNx(a, build);
+  // As soon as Nx has ended: all is stored by then.
+  await assertNoProcess(a, 500);
+  await assertNothingLeft(a);
+});

@@ -1,0 +1,75 @@
+'use strict';
+
+// Results are stored beside the tasks that come next.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { listBlobs } = require('../lib/azurite');
+const { build, shared, tasks } = require('../e2e/world');
+const { on } = require('./faults');
+const { until } = require('./processes');
+const { spyOn } = require('./spy');
+const {
+  assertUndisturbed,
+  buildLargeFile,
+  fullTest,
+  quickTest,
+  setBuild,
+  startWorld,
+  withoutCache,
+} = require('./world');
+
+quickTest('background_store_does_not_delay_dependents', async (t) => {
+  const { container, machine, recorder } = await startWorld(t);
+  const a = machine('a');
+  // No upload is answered before the task that depends on the results has been
+  // run: where Nx waits for an upload, it waits for ever.
+  const site = path.join(a.workspace, 'dist', 'site', 'index.js');
+  const early = [];
+  recorder.fault = on('PUT', async ({ pass, path }) => {
+    const isThere = await until(() => fs.existsSync(site), 30_000);
+    if (!isThere) early.push(path);
+    pass();
+  });
+  await assertUndisturbed(a, { line: null });
+  assert.deepEqual(early, []);
+  const blobs = await listBlobs(shared.azurite, container);
+  assert.equal(blobs.length, tasks.length, 'all are stored when Nx has ended');
+});
+
+/** @type {Record<string, string>} */
+const sizes = {
+  '1 MB': buildLargeFile(1),
+  '200 MB': buildLargeFile(200),
+  '2,000 files': `for (let i = 0; i < 2000; i++) {
+    const folder = path.join(dist, String(i % 20));
+    fs.mkdirSync(folder, { recursive: true });
+    fs.writeFileSync(path.join(folder, i + '.js'), crypto.createHash('sha512').update(String(i)).digest('hex').repeat(80));
+  }`,
+};
+
+for (const [name, script] of Object.entries(sizes)) {
+  fullTest(`background_store_of_${name}`, async (t) => {
+    const world = await startWorld(t);
+    const prepare = (/** @type {any} */ machine) => setBuild(machine, script);
+    const args = ['run', 'words:build'];
+    const outputs = await withoutCache(world, prepare, args);
+    const took = [];
+    for (let i = 0; i < 5; i++) {
+      const a = world.machine(`a${i}`);
+      prepare(a);
+      const spy = spyOn(a);
+      const expected = { args, line: null, status: null, outputs };
+      await assertUndisturbed(a, expected);
+      took.push(...spy.calls('store').map(({ took }) => took));
+      await world.empty();
+      a.forget();
+    }
+    const text = took.map((ms) => ms.toFixed(1)).join(', ');
+    t.diagnostic(`Nx waits for store of ${name}: ${text} ms`);
+    assert.equal(took.length, 5);
+    // Far from what packing takes, on a busy machine, too.
+    assert.ok(Math.min(...took) < 50, text);
+  });
+}

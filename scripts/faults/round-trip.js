@@ -1,0 +1,67 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { listBlobs } = require('../lib/azurite');
+const { shared } = require('../e2e/world');
+const { watchMemory } = require('./processes');
+const {
+  assertUndisturbed,
+  setBuild,
+  startWorld,
+  withoutCache,
+} = require('./world');
+
+/** @import { TestContext } from 'node:test' */
+
+const args = ['run', 'words:build'];
+
+/** The most memory that a server may use, whatever it stores (design §11). */
+const memoryLimit = 96 * 1024 * 1024;
+
+const megabytes = (/** @type {number} */ bytes) =>
+  `${(bytes / 1024 / 1024).toFixed(0)} MiB`;
+
+/**
+ * Builds on one machine, and takes the result from the cache on another.
+ *
+ * @param {TestContext} t
+ * @param {string} script of `setBuild`
+ */
+async function roundTrip(t, script) {
+  const world = await startWorld(t);
+  const make = (/** @type {string} */ name) => {
+    const machine = world.machine(name);
+    setBuild(machine, script);
+    return machine;
+  };
+  const outputs = await withoutCache(
+    world,
+    (machine) => setBuild(machine, script),
+    args,
+  );
+  for (const [name, status] of /** @type {const} */ ([
+    ['a', 'cache-miss'],
+    ['b', 'remote-cache-hit'],
+  ])) {
+    const machine = make(name);
+    const stop = watchMemory(machine);
+    try {
+      await assertUndisturbed(machine, {
+        args,
+        line: null,
+        status: null,
+        outputs,
+      });
+    } finally {
+      const most = stop();
+      t.diagnostic(`${status}: the server used ${megabytes(most)} at most`);
+      assert.ok(most < memoryLimit, megabytes(most));
+    }
+    assert.equal(machine.lastRun()['words:build'].cacheStatus, status);
+    machine.forget();
+  }
+  const blobs = await listBlobs(shared.azurite, world.container);
+  t.diagnostic(`stored in ${blobs.map(({ size }) => megabytes(size))}`);
+}
+
+exports.roundTrip = roundTrip;
