@@ -160,8 +160,7 @@ function assertStatus(machine, status, expected = tasks) {
 function readTree(folder, { times = false } = {}) {
   /** @type {Record<string, string>} */
   const tree = {};
-  const names = fs.readdirSync(folder, { recursive: true, encoding: 'utf8' });
-  for (const name of names.sort()) {
+  for (const name of namesBelow(folder).sort()) {
     const file = path.join(folder, name);
     const stat = fs.lstatSync(file, { bigint: true });
     const facts = [stat.mode.toString(8)];
@@ -172,6 +171,22 @@ function readTree(folder, { times = false } = {}) {
   }
   assert.notDeepEqual(tree, {}, `${folder} is empty`);
   return tree;
+}
+
+/**
+ * The names of all that is below a folder. Not fs.readdirSync with recursive:
+ * in Node 20 that follows links, also those that go around in a circle.
+ *
+ * @param {string} folder
+ * @returns {string[]}
+ */
+function namesBelow(folder) {
+  return fs.readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const { name } = entry;
+    if (!entry.isDirectory()) return [name];
+    const below = namesBelow(path.join(folder, name));
+    return [name, ...below.map((file) => path.join(name, file))];
+  });
 }
 
 /** @param {string} file */
@@ -212,6 +227,7 @@ exports.assertUndisturbed = assertUndisturbed;
 exports.build = build;
 exports.expectedOutputs = expectedOutputs;
 exports.licence = licence;
+exports.namesBelow = namesBelow;
 exports.outputs = outputs;
 exports.readTree = readTree;
 exports.runNx = runNx;

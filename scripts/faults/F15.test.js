@@ -7,7 +7,7 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { build, runNx } = require('../e2e/world');
+const { build, namesBelow, runNx } = require('../e2e/world');
 const { upload, uploads } = require('./archives');
 const {
   assertUndisturbed,
@@ -28,10 +28,9 @@ const hostile = uploads.filter((name) => name.startsWith('hostile-'));
 function evilOf({ home, workspace }) {
   const found = ['/tmp/evil', '/evil'].filter((file) => fs.existsSync(file));
   for (const folder of [path.dirname(home), home, workspace]) {
-    const names = fs.readdirSync(folder, { recursive: true, encoding: 'utf8' });
     const isOurs = (/** @type {string} */ name) =>
       path.basename(name) === 'evil' && !name.includes('node_modules');
-    found.push(...names.filter(isOurs));
+    found.push(...namesBelow(folder).filter(isOurs));
   }
   return found;
 }

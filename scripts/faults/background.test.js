@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { listBlobs } = require('../lib/azurite');
-const { build, shared, tasks } = require('../e2e/world');
+const { shared, tasks } = require('../e2e/world');
 const { on } = require('./faults');
 const { until } = require('./processes');
 const { spyOn } = require('./spy');
@@ -26,6 +26,7 @@ quickTest('background_store_does_not_delay_dependents', async (t) => {
   // No upload is answered before the task that depends on the results has been
   // run: where Nx waits for an upload, it waits for ever.
   const site = path.join(a.workspace, 'dist', 'site', 'index.js');
+  /** @type {string[]} */
   const early = [];
   recorder.fault = on('PUT', async ({ pass, path }) => {
     const isThere = await until(() => fs.existsSync(site), 30_000);
