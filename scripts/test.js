@@ -50,10 +50,15 @@ const steps = {
     await build();
     await show('node', ['scripts/e2e.js']);
   },
+
+  async faults() {
+    await show('node', ['scripts/faults.js', '--quick']);
+  },
 };
 
-/** The end-to-end tests need what scripts/e2e.js sets up. */
-const isNotE2e = (/** @type {string} */ file) => !file.startsWith('e2e');
+/** Those with a real Nx need what scripts/e2e.js and scripts/faults.js set up. */
+const isNotE2e = (/** @type {string} */ file) =>
+  !/^(e2e|faults)[\\/]/.test(file);
 
 /**
  * Without Azurite its tests are skipped, and look like tests that pass.
