@@ -19,6 +19,8 @@ const {
   withoutCache,
 } = require('./world');
 
+/** @import { Machine } from '../lib/machine' */
+
 const short = { azure: { timeouts: shortTimeouts } };
 
 for (const [method, runTest] of /** @type {const} */ ([
@@ -85,25 +87,22 @@ fullTest('F05_no_connection_with_the_defaults', async (t) => {
 fullTest('F05_a_slow_transfer_that_moves_is_fine', async (t) => {
   const world = await startWorld(t);
   const proxy = await world.toxiproxy();
+  // 20 MB at 5 MB/s take four times as long as the limit for what stalls. Of an
+  // upload all may be in buffers on its way when the wait for an answer begins.
+  await proxy.add('bandwidth', 'upstream', { rate: 5_000 });
+  await proxy.add('bandwidth', 'downstream', { rate: 5_000 });
+  const timeouts = { stall: '1s', firstByte: '20s' };
   const env = { AZURE_STORAGE_CONNECTION_STRING: proxy.connectionString };
-  // 3 MB at 500 KB/s take six times as long as any limit but that of draining.
-  await proxy.add('bandwidth', 'upstream', { rate: 500 });
-  await proxy.add('bandwidth', 'downstream', { rate: 500 });
-  const timeouts = { ...shortTimeouts, drain: '60s' };
   const args = ['run', 'words:build'];
-  const make = (/** @type {string} */ name) => {
-    const machine = world.machine(name, { azure: { timeouts }, env });
-    setBuild(machine, buildLargeFile(3));
-    return machine;
-  };
-  const prepare = (/** @type {any} */ machine) =>
-    setBuild(machine, buildLargeFile(3));
+  const prepare = (/** @type {Machine} */ machine) =>
+    setBuild(machine, buildLargeFile(20));
   const outputs = await withoutCache(world, prepare, args);
   for (const [name, status] of /** @type {const} */ ([
     ['a', 'cache-miss'],
     ['b', 'remote-cache-hit'],
   ])) {
-    const machine = make(name);
+    const machine = world.machine(name, { azure: { timeouts }, env });
+    prepare(machine);
     const expected = { args, line: null, status: null, outputs };
     await assertUndisturbed(machine, expected);
     assert.equal(machine.lastRun()['words:build'].cacheStatus, status);
