@@ -68,6 +68,23 @@ fullTest('F16_outputs_that_are_there_stay', async (t) => {
   const b = machine('b');
   await runNx(b, build);
   forgetResults(b); // but not dist
-  recorder.fault = on('GET', cutAnswer(300));
+  recorder.fault = on('GET', cutAnswer(10));
   await assertUndisturbed(b);
+});
+
+fullTest('F16_a_download_that_breaks_off_once_goes_on', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  await runNx(machine('a'), build);
+  /** @type {Set<string>} */
+  const cut = new Set();
+  recorder.fault = on('GET', (exchange) => {
+    if (cut.has(exchange.path)) return exchange.pass();
+    cut.add(exchange.path);
+    return cutAnswer(300)(exchange);
+  });
+  await assertUndisturbed(machine('b'), {
+    line: null,
+    status: 'remote-cache-hit',
+  });
+  assert.equal(cut.size, tasks.length);
 });
