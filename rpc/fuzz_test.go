@@ -92,11 +92,16 @@ func FuzzSession(f *testing.F) {
 		"2 retrieve {\"hash\":\"123\",\"cacheDirectory\":\"@\"}\n2 retrieve {\"hash\":\"123\",\"cacheDirectory\":\"@\"}\n$/cancelRequest {\"id\":2}",
 		"2 store {\"hash\":\"1\",\"cacheDirectory\":\"@\",\"code\":0,\"terminalOutput\":\"\"}\n3 retrieve {\"hash\":\"1\",\"cacheDirectory\":\"@\"}\n4 shutdown\n5 shutdown",
 		`1 initialize {"protocolVersion":1,"workspaceRoot":"@","config":"AccountName=x;AccountKey=c2VjcmV0LXNlY3JldA=="}`,
+		`1 initialize {"protocolVersion":"1","workspaceRoot":"@","config":{"accountName":"AccountName=x;AccountKey=c2VjcmV0LXNlY3JldA=="}}`,
 		`"x" shutdown [[[{}]]]`,
 	} {
+		if strings.Contains(lines, "1 initialize ") {
+			f.Add(lines, true) // alone: it comes once
+		}
 		f.Add(initialize+"\n"+lines, true)
 		f.Add(initialize+"\n"+lines, false)
 	}
+	storage := storedResults(f)
 	f.Fuzz(func(t *testing.T, lines string, patient bool) {
 		g := newGrounds(t)
 		var stream strings.Builder
@@ -113,11 +118,17 @@ func FuzzSession(f *testing.F) {
 		if patient {
 			s.addEnd()
 		}
-		err := s.serve(t, session(g.session(t)))
+		blobs := copyOf(t, storage)
+		err := s.serve(t, session(rpc.Session{Cache: newCache(blobs), Mode: cache.ReadWrite, Drain: 20 * time.Second}))
 
 		checkTalk(t, s, strings.NewReader(stream.String()), err)
 		checkDiscretion(t, s, stream.String())
 		g.check(t, before)
+		for _, name := range blobs.Names() {
+			if hash, ok := strings.CutPrefix(name, "v1/shared/"); !ok || cache.CheckHash(hash) != nil || strings.Contains(hash, "/") {
+				t.Errorf("a result was stored as %s", name)
+			}
+		}
 	})
 }
 
@@ -182,7 +193,6 @@ type talk struct {
 	mu     sync.Mutex
 	said   bytes.Buffer
 	closed bool
-	late   []byte // written after the end
 }
 
 func newTalk(said io.Reader) *talk { return &talk{Reader: said, answered: make(chan struct{})} }
@@ -208,7 +218,6 @@ func (s *talk) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		s.late = append(s.late, p...)
 		return 0, io.ErrClosedPipe
 	}
 	s.said.Write(p)
@@ -261,9 +270,6 @@ func checkTalk(t *testing.T, s *talk, input io.Reader, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.late) > 0 {
-		t.Errorf("the server has said %q after the end", s.late)
-	}
 	left := requests(input)
 	for _, m := range parse(t, s.said.Bytes()) {
 		if m.Error != nil {
@@ -344,7 +350,6 @@ func textsIn(value any) (texts []string) {
 // grounds are folders with a cache directory in their midst.
 type grounds struct {
 	root, cacheDirectory string
-	storage              *cachetest.Memory
 
 	directories []string        // cache directories that were named, cleaned
 	outputs     map[string]bool // files that were named as terminal output
@@ -355,52 +360,53 @@ func newGrounds(t *testing.T) *grounds {
 	t.Helper()
 	root := t.TempDir()
 	g := &grounds{
-		root: root, cacheDirectory: filepath.Join(root, "between", "cache"), storage: new(cachetest.Memory),
+		root: root, cacheDirectory: filepath.Join(root, "between", "cache"),
 		outputs: map[string]bool{}, hashes: map[string]bool{},
 	}
 	for _, name := range []string{"canary", "between/canary", "between/cache-evil/canary", "between/cache/output", "between/cache/1/dist/file"} {
-		path := filepath.Join(root, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		write(t, path, name)
+		write(t, filepath.Join(root, filepath.FromSlash(name)), name)
 	}
 	for name, target := range map[string]string{"link": "../cache-evil", "dangling": "../evil"} {
 		if err := os.Symlink(filepath.FromSlash(target), filepath.Join(g.cacheDirectory, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	g.plant(t)
 	return g
 }
 
-// plant stores results: one to be restored, one under a name that is taken by a
-// link, and a damaged one.
-func (g *grounds) plant(t *testing.T) {
-	t.Helper()
-	c := newCache(g.storage)
-	defer c.Close(t.Context())
+// storedResults returns a storage that holds the results of 123 and, damaged,
+// of 456.
+func storedResults(f *testing.F) *cachetest.Memory {
+	f.Helper()
+	storage := new(cachetest.Memory)
+	c := newCache(storage)
+	defer c.Close(f.Context())
 	for _, hash := range []string{"123", "456"} {
-		elsewhere := filepath.Join(g.root, "elsewhere")
-		path := filepath.Join(elsewhere, hash, "dist", "restored")
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		write(t, path, "restored")
-		if _, reason, err := cachetest.Store(t.Context(), c, hash, elsewhere, 0, cache.TerminalOutput{Text: "done\n"}); reason != "" || err != nil {
-			t.Fatal(reason, err)
+		directory := f.TempDir()
+		write(f, filepath.Join(directory, hash, "dist", "restored"), "restored")
+		if _, reason, err := cachetest.Store(f.Context(), c, hash, directory, 0, cache.TerminalOutput{Text: "done\n"}); reason != "" || err != nil {
+			f.Fatal(reason, err)
 		}
 	}
-	names := g.storage.Names()
+	names := storage.Names()
 	if len(names) != 2 {
-		t.Fatalf("got the blobs %q, want two", names)
+		f.Fatalf("got the blobs %q, want two", names)
 	}
-	g.storage.Alter(names[1], func(b *cachetest.Blob) { b.Content = b.Content[:len(b.Content)/2] })
+	storage.Alter(names[1], func(b *cachetest.Blob) { b.Content = b.Content[:len(b.Content)/2] })
+	return storage
 }
 
-func (g *grounds) session(t *testing.T) rpc.Session {
+// copyOf returns a storage that holds the same.
+func copyOf(t *testing.T, storage *cachetest.Memory) *cachetest.Memory {
 	t.Helper()
-	return rpc.Session{Cache: newCache(g.storage), Mode: cache.ReadWrite, Drain: 20 * time.Second}
+	copied := new(cachetest.Memory)
+	for _, name := range storage.Names() {
+		blob, _ := storage.Blob(name)
+		if err := copied.Put(t.Context(), name, bytes.NewReader(blob.Content), blob.Metadata); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return copied
 }
 
 // fill puts the cache directory into a message.
