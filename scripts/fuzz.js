@@ -1,0 +1,108 @@
+'use strict';
+
+// npm run fuzz [-- --time 10m] [--parallel 1] [NAME …]
+//
+// Runs the fuzz targets of the Go packages, or only those whose names have a
+// NAME in them, one after the other, each for that time. An input that breaks
+// one is written to testdata/fuzz of its package, from where every `go test`
+// repeats it: it belongs into the commit that mends what it has found.
+
+const os = require('node:os');
+const { parseArgs } = require('node:util');
+const { runMain, temporaryFolder } = require('./lib/cleanup');
+const { attempt, run } = require('./lib/run');
+
+/** @typedef {{ pkg: string, name: string }} Target */
+
+/**
+ * The fuzz targets of a Go module.
+ *
+ * @param {string} [cwd] the folder of the module
+ * @returns {Promise<Target[]>}
+ */
+async function fuzzTargets(cwd) {
+  const args = ['test', '-list', '^Fuzz', './...'];
+  const { stdout } = await run('go', args, { cwd });
+  /** @type {Target[]} */
+  const targets = [];
+  /** @type {string[]} */
+  let names = []; // they come before the line of their package
+  for (const line of stdout.split('\n')) {
+    const [word, pkg] = line.split(/\s+/);
+    if (word.startsWith('Fuzz')) {
+      names.push(word);
+    } else if (word === 'ok') {
+      targets.push(...names.map((name) => ({ pkg, name })));
+      names = [];
+    }
+  }
+  if (targets.length === 0) throw new Error('there are no fuzz targets');
+  return targets;
+}
+
+/**
+ * Runs one target. Resolves to what it did, also when it has found something.
+ *
+ * @param {Target} target
+ * @param {{ time?: string, parallel?: string, cwd?: string }} [options]
+ */
+async function fuzz({ pkg, name }, { time = '1m', parallel = '1', cwd } = {}) {
+  // An interesting input of some kilobytes is made smaller for a minute by
+  // default, during which nothing new is tried.
+  const args = ['test', pkg, '-run', '^$', '-fuzz', `^${name}$`].concat(
+    ...['-fuzztime', time, '-fuzzminimizetime', '10x'],
+    ...['-parallel', parallel, '-timeout', '0'],
+  );
+  const { code, output, took } = await attempt('go', args, { cwd });
+  const figures = [
+    ...output.matchAll(/execs: (\d+) .*new interesting: (\d+)/g),
+  ].at(-1);
+  const [execs, found] = figures ? figures.slice(1).map(Number) : [0, 0];
+  return { ok: code === 0 && execs > 0, execs, found, took, output };
+}
+
+async function main() {
+  const { values, positionals } = parseArgs({
+    options: {
+      time: { type: 'string', default: '1m' },
+      parallel: { type: 'string', default: '1' },
+    },
+    allowPositionals: true,
+  });
+  const all = await fuzzTargets();
+  const chosen = all.filter(
+    ({ name }) =>
+      positionals.length === 0 ||
+      positionals.some((part) => name.includes(part)),
+  );
+  if (chosen.length === 0) {
+    const names = all.map(({ name }) => name).join(', ');
+    throw new Error(
+      `there is no ${positionals.join(', ')}; there are ${names}`,
+    );
+  }
+  // Who is stopped in the midst of an input leaves its files.
+  process.env.TMPDIR = temporaryFolder('fuzz');
+  os.setPriority(10); // it leaves the machine to others, as do its children
+  let failed = 0;
+  console.log(`| target | time | execs | new interesting | result |`);
+  console.log(`|---|---|---|---|---|`);
+  for (const target of chosen) {
+    const { ok, execs, found, took, output } = await fuzz(target, values);
+    const seconds = `${(took / 1000).toFixed(0)} s`;
+    const result = ok ? 'no finding' : '**failed**';
+    console.log(
+      `| ${target.pkg} ${target.name} | ${seconds} | ${execs} | ${found} | ${result} |`,
+    );
+    if (!ok) {
+      failed++;
+      console.error(output.replace(/^fuzz: elapsed: .*\n/gm, ''));
+    }
+  }
+  return failed === 0 ? 0 : 1;
+}
+
+if (require.main === module) runMain(main);
+
+exports.fuzzTargets = fuzzTargets;
+exports.fuzz = fuzz;
