@@ -9,6 +9,7 @@ package azure
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -65,6 +66,9 @@ func openConnectionString(options Options, clientOptions *blockblob.ClientOption
 	if err != nil {
 		return nil, fmt.Errorf("the connection string is not usable: %s", c.scrub(err.Error()))
 	}
+	if !isPlain(probe.URL()) {
+		return nil, errors.New("the connection string is not usable: its AccountName or BlobEndpoint makes no URL of a storage account")
+	}
 	c.url = containerURL(probe.URL())
 	return c, nil
 }
@@ -93,6 +97,13 @@ func openCredential(options Options, clientOptions *blockblob.ClientOptions) (*C
 		return blockblob.NewClient(c.url+"/"+escape(name), shared, clientOptions)
 	}
 	return c, nil
+}
+
+// isPlain reports whether a blob's URL can be shown, but for the SAS behind it.
+func isPlain(blob string) bool {
+	u, err := url.Parse(blob)
+	odd := func(r rune) bool { return r <= ' ' || r > '~' }
+	return err == nil && u.Hostname() != "" && u.User == nil && u.Fragment == "" && !strings.ContainsFunc(u.Host+u.Path, odd)
 }
 
 // containerURL is the URL of the container of a blob, without a SAS.

@@ -11,17 +11,21 @@ const fs = require('node:fs');
  */
 const notices = new Map();
 
-/** @type {(code: number) => void} what is done before the lines are written */
-let lastTask = () => {};
+/** @type {((code: number) => void)[]} what is done before the lines are written */
+const lastTasks = [];
 
 let listening = false;
 
-/** The one exit listener: there only what is synchronous still happens. */
+/**
+ * The one exit listener: there only what is synchronous still happens. It is the
+ * first one, because a listener of Nx 20 (bin/nx.js) calls process.exit again,
+ * and that ends the process at once.
+ */
 function listen() {
   if (listening) return;
   listening = true;
-  process.once('exit', (code) => {
-    lastTask(code);
+  process.prependOnceListener('exit', (code) => {
+    for (const task of lastTasks) task(code);
     write([...notices.values()].map((line) => `${line}\n`).join(''));
   });
 }
@@ -45,12 +49,12 @@ function notice(kind, text, { instead = false } = {}) {
 
 /**
  * Registers what is to be done when the process exits, before the lines are
- * written. There is one such task; it must not throw.
+ * written. It must not throw.
  *
  * @param {(code: number) => void} task takes the exit code
  */
 function beforeTheEnd(task) {
-  lastTask = task;
+  lastTasks.push(task);
   listen();
 }
 
