@@ -57,6 +57,7 @@ func TestAnswers(t *testing.T) {
 		{403, "UnauthorizedBlobOverwrite", configError, exists, false},
 		{403, none, configError, configError, false},
 		{404, "BlobNotFound", notFound, plain, false},
+		{408, none, plain, plain, true},
 		{404, "ResourceNotFound", notFound, plain, false},
 		{404, none, notFound, plain, false},
 		{404, "ContainerNotFound", configError, configError, false},
@@ -74,6 +75,7 @@ func TestAnswers(t *testing.T) {
 		{500, "InternalError", plain, plain, true},
 		{502, none, plain, plain, true},
 		{503, "ServerBusy", plain, plain, true},
+		{504, none, plain, plain, true},
 	} {
 		t.Run(fmt.Sprintf("%d %s", test.status, test.code), func(t *testing.T) {
 			t.Parallel()

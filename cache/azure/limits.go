@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -39,10 +38,11 @@ func (l Limits) answer(withBody bool) *limitError {
 var DefaultLimits = Limits{Connect: 5 * time.Second, FirstByte: 10 * time.Second, Stall: 15 * time.Second}
 
 // Silence is the longest time for which a request may be in work without
-// sending or receiving a byte.
+// sending or receiving a byte of a body: before the first one, or between two. It
+// leaves out a body that breaks again before it has moved.
 func (l Limits) Silence() time.Duration {
 	const tries = maxRetries + 1
-	return signInLimit + tries*(l.Connect+l.FirstByte) + maxRetries*maxRetryDelay + l.Stall
+	return signInLimit + tries*(l.Connect+l.FirstByte) + maxRetries*maxRetryDelay + 2*l.Stall
 }
 
 // limitError says which of the limits is over.
@@ -76,21 +76,28 @@ func (l limited) RoundTrip(request *http.Request) (*http.Response, error) {
 	withBody := request.Body != nil && request.Body != http.NoBody
 	answer := l.answer(withBody)
 
-	traced := request.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn:      func(httptrace.GotConnInfo) { w.expect(stall) },
-		WroteRequest: func(httptrace.WroteRequestInfo) { w.expect(answer) },
-	}))
+	trace := &httptrace.ClientTrace{
+		// Once for each try of the transport's own, see [sender].
+		GetConn: func(string) { w.expect(connect) },
+		GotConn: func(httptrace.GotConnInfo) { w.expect(answer) },
+	}
 	if withBody {
-		traced.Body = &sending{request.Body, w, stall}
+		trace.WroteRequest = func(httptrace.WroteRequestInfo) { w.expect(answer) }
+	}
+	traced := request.WithContext(httptrace.WithClientTrace(ctx, trace))
+	sent := new(sender)
+	if withBody {
+		sent.wrap(traced, func() { w.expect(stall) })
 	}
 	w.expect(connect)
 	response, err := l.next.RoundTrip(traced)
 	w.end()
 	if err != nil {
+		sent.stop()
 		cancel(nil)
 		return nil, overLimit(ctx, err, connect)
 	}
-	response.Body = &receiving{response.Body, ctx, cancel, stall}
+	response.Body = &receiving{response.Body, ctx, cancel, stall, sent}
 	return response, nil
 }
 
@@ -136,44 +143,4 @@ func (w *watch) end() {
 	defer w.mu.Unlock()
 	w.ended = true
 	w.timer.Stop()
-}
-
-// sending is a body of a request: whenever the transport wants more of it, what
-// it had before is on its way.
-type sending struct {
-	io.ReadCloser
-	watch *watch
-	stall *limitError
-}
-
-func (s *sending) Read(p []byte) (int, error) {
-	s.watch.expect(s.stall)
-	return s.ReadCloser.Read(p)
-}
-
-// receiving is a body of an answer. Its reader may take its time; the sender may
-// not.
-type receiving struct {
-	io.ReadCloser
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	stall  *limitError
-}
-
-func (r *receiving) Read(p []byte) (int, error) {
-	timer := time.AfterFunc(r.stall.limit, func() { r.cancel(r.stall) })
-	n, err := r.ReadCloser.Read(p)
-	timer.Stop()
-	if err != nil && err != io.EOF {
-		if limit, ok := errors.AsType[*limitError](context.Cause(r.ctx)); ok {
-			err = limit
-		}
-	}
-	return n, err
-}
-
-func (r *receiving) Close() error {
-	err := r.ReadCloser.Close()
-	r.cancel(nil)
-	return err
 }

@@ -21,7 +21,7 @@ const (
 // NewTransport returns the connections of a process: one pool, kept alive,
 // within limits. It honours HTTPS_PROXY and NO_PROXY.
 func NewTransport(limits Limits) *http.Client {
-	dialer := &net.Dialer{Timeout: limits.Connect, KeepAlive: 30 * time.Second}
+	dialer := &net.Dialer{Timeout: limits.Connect, KeepAlive: 30 * time.Second, Control: limitNotSent}
 	return &http.Client{Transport: limited{limits, &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         dialer.DialContext,

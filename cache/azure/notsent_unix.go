@@ -1,0 +1,23 @@
+//go:build linux || darwin
+
+package azure
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// notSent is how many bytes the system takes before it has sent those before
+// them.
+const notSent = 256 << 10
+
+// limitNotSent keeps what is taken close to what is sent. The system buffers some
+// megabytes, and wakes who writes when a third of them is gone: on a slow line
+// that is longer than a limit, while all that time bytes have moved.
+func limitNotSent(_, _ string, conn syscall.RawConn) error {
+	return conn.Control(func(fd uintptr) {
+		// A system that does not know it buffers as it likes.
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, notSent)
+	})
+}
