@@ -27,6 +27,7 @@ type Breaker struct {
 	blobs   Blobs
 	circuit *gobreaker.TwoStepCircuitBreaker[struct{}]
 	last    atomic.Pointer[error] // failure that counted
+	limit   atomic.Pointer[error] // that was over
 
 	reads, writes atomic.Pointer[ConfigError]
 }
@@ -40,21 +41,31 @@ func NewBreaker(blobs Blobs) *Breaker {
 		Timeout:      365 * 24 * time.Hour, // no run is that long: it stays open
 		ReadyToTrip:  b.readyToTrip,
 		IsSuccessful: func(err error) bool { return !isFailure(err) },
-		IsExcluded:   func(err error) bool { return errors.Is(err, context.Canceled) },
+		IsExcluded:   isCancelled,
 	})
 	return b
 }
+
+// isCancelled reports whether an error says nothing about the storage.
+func isCancelled(err error) bool { return errors.Is(err, context.Canceled) }
 
 // isFailure reports whether an error says that the storage cannot be used. That
 // a blob is not there, or is there, is an answer.
 func isFailure(err error) bool {
 	_, config := errors.AsType[*ConfigError](err)
-	return err != nil && !config && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrExists)
+	return err != nil && !config && !isCancelled(err) && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrExists)
 }
 
 func (b *Breaker) readyToTrip(counts gobreaker.Counts) bool {
-	last := b.last.Load()
-	return counts.ConsecutiveFailures >= maxFailures || last != nil && errors.Is(*last, ErrTimeLimit)
+	return counts.ConsecutiveFailures >= maxFailures || b.limit.Load() != nil
+}
+
+// failed notes a failure, before it counts: others may count at the same time.
+func (b *Breaker) failed(err error) {
+	b.last.Store(&err)
+	if errors.Is(err, ErrTimeLimit) {
+		b.limit.Store(&err)
+	}
 }
 
 // allow returns what is to be called with the outcome of a request, or why it
@@ -72,17 +83,18 @@ func (b *Breaker) allow(stopped *atomic.Pointer[ConfigError]) (done func(error),
 			stopped.Store(config)
 		}
 		if isFailure(err) {
-			b.last.Store(&err)
+			b.failed(err)
 		}
 		settle(err)
 	}, nil
 }
 
 func (b *Breaker) off() error {
-	if last := b.last.Load(); last != nil {
-		return fmt.Errorf("%w, because it keeps failing: %w", ErrOff, *last)
+	why := b.limit.Load()
+	if why == nil {
+		why = b.last.Load() // of maxFailures
 	}
-	return ErrOff
+	return fmt.Errorf("%w, because it keeps failing: %w", ErrOff, *why)
 }
 
 // Get implements [Blobs]. The request ends with its body.
