@@ -3,6 +3,9 @@ package rpc
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,10 +27,11 @@ type State struct {
 
 const (
 	stateName = "state"
-	// stateSize is the length of the file: one page, so that it is replaced by one
-	// write, whatever was there.
-	stateSize = 4096
-	// maxTroubles of maxReason bytes fit into it.
+	// stateSize is the length of the file, so that one write replaces whatever was
+	// there.
+	stateSize = 16 << 10
+	// maxTroubles of maxReason bytes fit into it, also where JSON needs six bytes
+	// for one.
 	maxTroubles = 5
 	maxReason   = 500
 )
@@ -40,8 +44,16 @@ func ReadState(folder string) (State, error) {
 	if err != nil {
 		return state, err
 	}
-	return state, json.Unmarshal(content, &state)
+	// A reader may see a part of what is written beside it: text and sum do not
+	// fit then.
+	sum, text, _ := bytes.Cut(bytes.TrimRight(content, " "), []byte(" "))
+	if string(sum) != checksum(text) {
+		return state, errors.New("the state is being written")
+	}
+	return state, json.Unmarshal(text, &state)
 }
+
+func checksum(text []byte) string { return fmt.Sprintf("%08x", crc32.ChecksumIEEE(text)) }
 
 // publish replaces the state in a folder.
 func publish(folder string, state State) error {
@@ -49,7 +61,10 @@ func publish(folder string, state State) error {
 	if err != nil {
 		return err
 	}
-	page := append(text, bytes.Repeat([]byte(" "), max(0, stateSize-len(text)))...)
+	page := make([]byte, 0, stateSize)
+	page = append(page, checksum(text)+" "...)
+	page = append(page, text...)
+	page = append(page, bytes.Repeat([]byte(" "), max(0, stateSize-len(page)))...)
 	f, err := os.OpenFile(filepath.Join(folder, stateName), os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return err

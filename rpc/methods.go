@@ -1,0 +1,187 @@
+package rpc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/sourcegraph/jsonrpc2"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+)
+
+func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *InitializeParams) (any, error) {
+	s.mu.Lock()
+	again := s.initializing
+	s.initializing = true
+	s.mu.Unlock()
+	if again {
+		return nil, protocolError(jsonrpc2.CodeInvalidRequest, "initialize has come before")
+	}
+	zerolog.Ctx(ctx).Debug().
+		Str("client", params.ClientVersion).Int("clientPid", params.ProcessID).
+		Str("nx", params.NxVersion).Bool("ci", params.CI).Str("workspaceRoot", params.WorkspaceRoot).
+		Msg("initialize")
+	session := s.options.Open(*params)
+
+	s.mu.Lock()
+	s.session = &session
+	s.mu.Unlock()
+
+	if session.Cache != nil {
+		s.ticking.Go(func() { s.tick(context.WithoutCancel(ctx), conn, session.Cache) })
+	}
+	for _, warning := range session.Warnings {
+		s.outbox.notify(ctx, conn, "log", LogParams{Level: "warn", Message: warning})
+	}
+	s.outbox.flush(conn) // they come before the result
+	result := InitializeResult{
+		ServerVersion: s.options.Version,
+		Enabled:       session.Cache != nil,
+		Reason:        session.Reason,
+		Mode:          session.Mode,
+		Scope:         session.Scope,
+		Location:      session.Location,
+		Drain:         session.Drain.Milliseconds(),
+		License:       session.License,
+	}
+	if session.Cache != nil {
+		result.Session = session.Cache.Session()
+		result.Patience = patience.Milliseconds()
+	}
+	return result, nil
+}
+
+// current returns the session that initialize has made, or nil.
+func (s *server) current() *Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.session
+}
+
+func (s *server) drainLimit() time.Duration {
+	if session := s.current(); session != nil {
+		return session.Drain
+	}
+	return 0
+}
+
+// cache returns the session's cache, if there is one to be used.
+func (s *server) cache() (*cache.Cache, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.session == nil:
+		return nil, protocolError(CodeNotInitialized, "initialize has to come first")
+	case s.session.Cache == nil:
+		return nil, protocolError(CodeDisabled, "%s", s.session.Reason)
+	}
+	return s.session.Cache, nil
+}
+
+func (s *server) retrieve(ctx context.Context, _ *jsonrpc2.Conn, params *RetrieveParams) (any, error) {
+	c, err := s.cache()
+	if err != nil {
+		return nil, err
+	}
+	log := zerolog.Ctx(ctx).Debug().Str("hash", params.Hash)
+	hit, err := c.Retrieve(ctx, params.Hash, params.CacheDirectory)
+	if errors.Is(err, cache.ErrNotFound) {
+		log.Str("outcome", "miss").Msg("retrieve")
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err // which names the hash
+	}
+	log.Str("outcome", "hit").Int64("bytes", hit.Size).Msg("retrieve")
+	result := RetrieveResult{Code: hit.Code, OutputsPath: hit.OutputsPath, Size: hit.Size}
+	if hit.TerminalOutput.Path != "" {
+		result.TerminalOutputPath = &hit.TerminalOutput.Path
+	} else {
+		result.TerminalOutput = &hit.TerminalOutput.Text
+	}
+	return result, nil
+}
+
+func (s *server) store(ctx context.Context, conn *jsonrpc2.Conn, params *StoreParams) (any, error) {
+	c, err := s.cache()
+	if err != nil {
+		return nil, err
+	}
+	var output cache.TerminalOutput
+	if params.TerminalOutputPath != nil {
+		output.Path = *params.TerminalOutputPath
+	} else {
+		output.Text = *params.TerminalOutput
+	}
+	s.count(+1)
+	reason, err := c.Store(ctx, params.Hash, params.CacheDirectory, *params.Code, output, func(stored cache.Stored) {
+		s.stored(ctx, conn, c, storedParams(stored))
+	})
+	if reason != "" || err != nil {
+		s.count(-1)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.publish(ctx, c)
+	return StoreResult{Queued: reason == "", Reason: reason}, nil
+}
+
+// count counts the entries of which nobody knows yet what became.
+func (s *server) count(more int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting += more
+}
+
+// stored tells the client, and whoever waits in its place, what became of an
+// entry.
+func (s *server) stored(ctx context.Context, conn *jsonrpc2.Conn, c *cache.Cache, params StoredParams) {
+	zerolog.Ctx(ctx).Debug().Str("hash", params.Hash).Int64("bytes", params.Bytes).
+		Str("outcome", string(params.Outcome)).Str("reason", params.Reason).Msg("stored")
+	s.mu.Lock()
+	s.troubles = addTrouble(s.troubles, params)
+	s.waiting--
+	s.mu.Unlock()
+	s.publish(ctx, c)
+	s.outbox.notify(ctx, conn, "stored", params)
+}
+
+func storedParams(stored cache.Stored) StoredParams {
+	params := StoredParams{Hash: stored.Hash, Bytes: stored.Bytes, Outcome: stored.Outcome}
+	if stored.Err == nil {
+		return params
+	}
+	failed := wireError(stored.Err)
+	params.Reason = failed.Message
+	if stored.Outcome == cache.OutcomeFailed {
+		params.Code = &failed.Code
+	}
+	return params
+}
+
+// shutdown has no params; whatever is sent is ignored.
+func (s *server) shutdown(ctx context.Context, conn *jsonrpc2.Conn, _ json.RawMessage) (any, error) {
+	answered := make(chan struct{})
+	go func() {
+		s.answers.Wait()
+		close(answered)
+	}()
+	select {
+	case <-answered:
+	case <-conn.DisconnectNotify(): // perhaps because it reads no answers
+		return nil, jsonrpc2.ErrClosed
+	}
+	c, err := s.cache()
+	if err != nil {
+		return cache.Summary{}, nil // nothing was done
+	}
+	limited, cancel := context.WithTimeout(ctx, s.drainLimit())
+	defer cancel()
+	_ = c.Drain(limited) // the summary tells what was not stored
+	s.outbox.flush(conn)
+	return c.Summary(), nil
+}

@@ -1,0 +1,114 @@
+package rpc
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"sync"
+
+	"github.com/sourcegraph/jsonrpc2"
+)
+
+// messages is a stream of messages that remembers why reading ended.
+type messages struct {
+	jsonrpc2.ObjectStream
+	in    *bufio.Reader
+	close func() error // once
+	mu    sync.Mutex
+	err   error
+}
+
+func newMessages(stream io.ReadWriteCloser) *messages {
+	return &messages{
+		ObjectStream: jsonrpc2.NewBufferedStream(stream, jsonrpc2.VSCodeObjectCodec{}),
+		in:           bufio.NewReader(stream),
+		close:        sync.OnceValue(stream.Close),
+	}
+}
+
+// ReadObject returns [io.EOF] only between two messages. Unlike the codec it
+// takes a message only if it is as long as its header says, and no header that
+// does not end.
+func (m *messages) ReadObject(v any) error {
+	_, err := m.in.Peek(1)
+	if err == nil {
+		if err = readMessage(m.in, v); err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+	}
+	if err != nil {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.err = err
+	}
+	return err
+}
+
+func readMessage(in *bufio.Reader, v any) error {
+	length, err := readHeader(in)
+	if err != nil {
+		return err
+	}
+	body := &io.LimitedReader{R: in, N: length}
+	decoder := json.NewDecoder(body)
+	if err := decoder.Decode(v); err != nil {
+		return err
+	}
+	switch _, err := decoder.Token(); {
+	case err != io.EOF:
+		return errors.New("a message holds more than one JSON text")
+	case body.N > 0:
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+
+// readHeader returns the length of the message that follows.
+func readHeader(in *bufio.Reader) (length int64, err error) {
+	for {
+		line, err := in.ReadSlice('\n')
+		if err == bufio.ErrBufferFull {
+			return 0, fmt.Errorf("a line of a header is longer than %d bytes", in.Size())
+		}
+		if err != nil {
+			return 0, err
+		}
+		line, ok := bytes.CutSuffix(line, []byte("\r\n"))
+		if !ok {
+			return 0, errors.New("a line of a header does not end in CR LF")
+		}
+		if len(line) == 0 {
+			break
+		}
+		if value, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
+			if length, err = strconv.ParseInt(string(value), 10, 64); err != nil {
+				return 0, err
+			}
+		}
+	}
+	if length <= 0 || length > maxMessage {
+		return 0, fmt.Errorf("a header has no Content-Length from 1 to %d", maxMessage)
+	}
+	return length, nil
+}
+
+// maxMessage is the length of the longest message, far above what is of use:
+// large texts travel as files.
+const maxMessage = 1 << 30
+
+// Close returns when the stream is closed, whoever closes it.
+func (m *messages) Close() error { return m.close() }
+
+func (m *messages) problem(ctx context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err == nil || m.err == io.EOF || ctx.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("protocol: %w", m.err)
+}
