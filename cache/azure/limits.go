@@ -94,8 +94,9 @@ func (l limited) RoundTrip(request *http.Request) (*http.Response, error) {
 	w.end()
 	if err != nil {
 		sent.stop()
+		err = overLimit(ctx, err, connect)
 		cancel(nil)
-		return nil, overLimit(ctx, err, connect)
+		return nil, err
 	}
 	response.Body = &receiving{response.Body, ctx, cancel, stall, sent}
 	return response, nil
