@@ -17,7 +17,7 @@ import (
 
 // fixtureLimit is how long a session waits for what must come. It ends only
 // sessions that fail.
-const fixtureLimit = 30 * time.Second
+const fixtureLimit = 60 * time.Second
 
 // fixtureClient is one client of a session, with the server it has started.
 type fixtureClient struct {

@@ -10,7 +10,7 @@ const { show } = require('./values');
  * How long a session waits for what must come; milliseconds. It ends only
  * sessions that fail.
  */
-const limit = 30_000;
+const limit = 60_000;
 
 /**
  * One end of the protocol, played by a session: what it sends, and the pool of
