@@ -37,7 +37,7 @@ describe('a session fails', { concurrency: 4 }, () => {
     ],
     'when the client sends something else': [
       `${retrieve.replace('"hash"', '"mood": "good", "hash"')}< close\n`,
-      /x:5: (the stream ended|this message does not come)/,
+      /x:5: the request is not as wanted:\n {2}params.mood: want "good"/,
     ],
     'when Nx has no such call': ['> 2 shutdown\n', /x:5: Nx has no call/],
   };

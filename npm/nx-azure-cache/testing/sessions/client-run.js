@@ -127,6 +127,7 @@ class ClientRun {
   async #serve(connected) {
     const socket = await connected;
     this.#conversation = new Conversation(socket, socket);
+    this.#conversation.isWanted = (request) => this.#isWanted(request);
     const client = fs.readFileSync(`${this.relay}.client`, 'utf8');
     this.values.values.pid = Number(client);
     for (const step of this.session.steps) {
@@ -139,6 +140,24 @@ class ClientRun {
       }
     }
     await this.#arrived();
+  }
+
+  /**
+   * Whether a line wants a request. One with a file is not looked at closely:
+   * that would remove the file.
+   *
+   * @param {any} request
+   */
+  #isWanted(request) {
+    return this.session.steps.some(({ keyword, message }) => {
+      const want = message?.value;
+      if (keyword !== '>' || want?.method !== request.method) return false;
+      return (
+        fileContent(want.params?.terminalOutputPath) !== undefined ||
+        this.values.differences({ ...want, id: request.id }, request).length ===
+          0
+      );
+    });
   }
 
   /** @param {Step} step */

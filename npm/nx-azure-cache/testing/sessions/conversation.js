@@ -10,7 +10,7 @@ const { show } = require('./values');
  * How long a session waits for what must come; milliseconds. It ends only
  * sessions that fail.
  */
-const limit = 60_000;
+const limit = 40_000;
 
 /**
  * One end of the protocol, played by a session: what it sends, and the pool of
@@ -24,6 +24,13 @@ class Conversation {
   #ended;
   #kept = '';
   #changed = () => {};
+  /**
+   * Whether some line wants a request. One that no line wants ends the waiting
+   * for another.
+   *
+   * @type {(message: any) => boolean}
+   */
+  isWanted = () => true;
 
   /**
    * @param {Readable} input from the other end
@@ -123,9 +130,9 @@ class Conversation {
         got,
       );
       if (wrong.length === 0) return this.#pool.splice(i, 1)[0];
-      if ('id' in want && !isRequest) {
+      if (isRequest ? !this.isWanted(got) : 'id' in want) {
         throw new Error(
-          `the answer is not as wanted:\n  ${wrong.join('\n  ')}\ngot\n  ${show(got)}`,
+          `the ${isRequest ? 'request' : 'answer'} is not as wanted:\n  ${wrong.join('\n  ')}\ngot\n  ${show(got)}`,
         );
       }
     }
