@@ -4,9 +4,10 @@
 //
 // The fault suite: what users of such caches suffered, each a test with real
 // Nx, the real npm package and binary, and Azurite behind proxies that fail
-// (docs/testing.md). Runs all of it, or the files whose names contain a
-// PATTERN. --quick leaves out what is a `fullTest` (scripts/faults/world.js), and
-// `npm test` does that; --nightly adds what writes gigabytes.
+// (docs/testing.md). Runs all of it, or the tests whose names begin with a
+// PATTERN: F05, F03_300. --quick leaves out what is a `fullTest`
+// (scripts/faults/world.js), and `npm test` does that; --nightly adds what writes
+// gigabytes.
 
 const fs = require('node:fs');
 const os = require('node:os');
@@ -37,8 +38,10 @@ async function main() {
   }
   await install();
   await build();
+  const rows = positionals.map((text) => text.split('_')[0]);
   const isMeant = (/** @type {string} */ file) =>
-    positionals.length === 0 || positionals.some((text) => file.includes(text));
+    rows.length === 0 ||
+    rows.some((row) => path.basename(file).startsWith(row));
   const files = testFiles('scripts/faults', isMeant);
   const [shared, toxiproxy] = await Promise.all([
     startShared('faults', { ...installs, ...(!values.quick && olderInstalls) }),
@@ -54,6 +57,7 @@ async function main() {
         ...shared,
         TMPDIR: temporaryFiles(),
         FAULTS_TOXIPROXY: String(toxiproxy.port),
+        FAULTS_PATTERNS: JSON.stringify(positionals),
         FAULTS_FULL: values.quick ? '' : '1',
         FAULTS_NIGHTLY: values.nightly ? '1' : '',
       },
