@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
 // FuzzSettings reads any block of nx.json beside any variables. What is said
@@ -32,6 +34,8 @@ func FuzzSettings(f *testing.F) {
 		"BlobEndpoint=https://nxcache.blob.core.windows.net;" + sas,
 		"BlobEndpoint=https://nxcache.blob.core.windows.net/?" + sas,
 		"AccountName=nxcache;AccountKey=not base64, " + accountKey,
+		"BlobEndpoint=https://user:hunter2hunter2@nxcache.blob.core.windows.net;AccountName=nxcache;AccountKey=" + accountKey,
+		"DefaultEndpointsProtocol=https;AccountName=x?sig=" + accountKey + ";AccountKey=" + accountKey + ";EndpointSuffix=core.windows.net",
 		"DefaultEndpointsProtocol=https;AccountName=nxcache;" + sas + ";EndpointSuffix=core.windows.net",
 		accountKey,
 	} {
@@ -57,6 +61,7 @@ func FuzzSettings(f *testing.F) {
 			checkLine(t, line)
 			checkSecrets(t, line, config, connection, mode)
 		}
+		checkLocation(t, session)
 		if session.Mode != got.mode || (session.Cache != nil) != (session.Reason == "") || (err != nil && session.Cache != nil) {
 			t.Errorf("got the error %v and the session %+v", err, session)
 		}
@@ -126,6 +131,19 @@ func checkLine(t *testing.T, text string) {
 	const longest = 4000
 	if len(text) > longest || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		t.Errorf("got %.5000q, want one line of at most %d bytes", text, longest)
+	}
+}
+
+// checkLocation fails unless a session with a cache says where it is, and
+// nothing of how to get in.
+func checkLocation(t *testing.T, session rpc.Session) {
+	t.Helper()
+	u, err := url.Parse(session.Location)
+	if (session.Cache != nil) != (session.Location != "") || err != nil {
+		t.Fatalf("got the location %q and %v, and the reason %q", session.Location, err, session.Reason)
+	}
+	if session.Cache != nil && (u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "") {
+		t.Errorf("got the location %q, want a host and a path", session.Location)
 	}
 }
 
