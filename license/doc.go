@@ -72,8 +72,8 @@
 //	}
 //
 // Each key has, beyond what RFC 8037 demands, a kid that is unique in the set
-// and the additional member iss, text that can be shown on one line, which binds
-// the key to its issuer: a key signs for that issuer and for no other. An issuer may have several keys. To
+// and the additional member iss, at most 200 bytes that can be shown on a line,
+// which binds the key to its issuer: a key signs for that issuer and for no other. An issuer may have several keys. To
 // rotate a key, add the new one, and remove the old one when the last licence
 // signed with it has expired.
 //

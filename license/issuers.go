@@ -90,7 +90,12 @@ func (s KeySet) names() string {
 		names = append(names, k.issuer)
 	}
 	slices.Sort(names)
-	return cmp.Or(strings.Join(slices.Compact(names), " or "), "nobody")
+	names = slices.Compact(names)
+	const most = 3
+	if others := len(names) - most; others > 0 {
+		names = append(names[:most], count(others, "other"))
+	}
+	return cmp.Or(strings.Join(names, " or "), "nobody")
 }
 
 // jwk is a public key as RFC 8037, section 2, writes it.
@@ -104,6 +109,9 @@ type jwk struct {
 	Use       string          `json:"use"`
 	Private   json.RawMessage `json:"d"`
 }
+
+// maxIssuer bounds, in bytes, the name of an issuer.
+const maxIssuer = 200
 
 func (j jwk) key() (key, error) {
 	switch {
@@ -122,9 +130,9 @@ func (j jwk) key() (key, error) {
 		return key{}, errors.New("it has no kid")
 	case j.Issuer == "":
 		return key{}, errors.New("it has no iss, which binds it to its issuer")
-	case strings.ContainsFunc(j.Issuer, func(r rune) bool { return !unicode.IsPrint(r) }):
+	case len(j.Issuer) > maxIssuer || strings.ContainsFunc(j.Issuer, func(r rune) bool { return !unicode.IsPrint(r) }):
 		// Those who need another licence are told to ask there.
-		return key{}, fmt.Errorf("its iss is %q, which cannot be shown on one line", j.Issuer)
+		return key{}, fmt.Errorf("its iss is %.80q, want at most %d bytes that can be shown on a line", j.Issuer, maxIssuer)
 	}
 	public, err := base64.RawURLEncoding.Strict().DecodeString(j.Public)
 	if err != nil {

@@ -283,6 +283,14 @@ func TestCheckWithoutTokenOrKeys(t *testing.T) {
 	if got.Status != license.UnknownIssuer || got.Reason != want {
 		t.Errorf("the zero KeySet: got %s, %q, want %q", got.Status, got.Reason, want)
 	}
+	var many []signer
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		many = append(many, newSigner(name, strings.ToUpper(name)))
+	}
+	got = license.Check(license.NewToken(newSigner("x", "X").sign(nil), "T"), keySet(t, many...), now)
+	if want := "this build accepts licences of A or B or C or 2 others; ask there for one"; !strings.Contains(got.Reason, want) {
+		t.Errorf("many issuers: got %q, want %q", got.Reason, want)
+	}
 	if (license.License{}).Status == license.Valid {
 		t.Error("the zero License is valid")
 	}
