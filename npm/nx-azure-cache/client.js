@@ -39,8 +39,11 @@ const { trace } = require('./trace');
  */
 const grace = 200;
 
-/** Milliseconds in which a child that seems silent may be heard after all. */
-const secondChance = 1000;
+/**
+ * The steps in which patience ends. One that comes late counts as one: this
+ * process was busy, or stopped by Ctrl-Z, and the child perhaps with it.
+ */
+const patienceSteps = 10;
 
 /**
  * A child process that speaks JSON-RPC on its stdio, and the calls to it.
@@ -85,8 +88,14 @@ class Client {
   static async start(file, args, listeners) {
     let child;
     try {
-      // stderr is piped, not inherited: Nx may be drawing a full-screen UI on it.
-      child = spawn(file, args, { stdio: 'pipe', windowsHide: true });
+      child = spawn(file, args, {
+        // Not inherited: Nx may be drawing a full-screen UI on stderr.
+        stdio: 'pipe',
+        windowsHide: true,
+        // Elsewhere a child outlives Node anyway; there Node's end would be its
+        // end, before it has stored what is left and cleaned up.
+        detached: process.platform === 'win32',
+      });
       await once(child, 'spawn');
     } catch (cause) {
       const { message } = /** @type {Error} */ (cause);
@@ -117,10 +126,11 @@ class Client {
     this.#connection = rpc.createMessageConnection(reader, writer);
     this.#connection.onNotification('log', listeners.onLog);
     this.#connection.onNotification('stored', listeners.onStored);
-    this.#connection.onNotification('progress', () => this.#rewatch());
     this.#connection.onError(([err]) => this.#stopSoon(err));
     this.#connection.onClose(() => this.#stopSoon('it has closed a pipe'));
     this.#connection.listen();
+    // Whatever it says: it lives.
+    child.stdout.on('data', () => this.#rewatch());
 
     child.stderr.setEncoding('utf8').on('data', (text) => {
       this.#stderr = (this.#stderr + text).slice(0, 4096);
@@ -176,17 +186,16 @@ class Client {
     this.#child.stdin.end();
   }
 
+  /** Begins to wait for the child anew, if anybody waits for it. */
   #rewatch() {
-    clearTimeout(this.#watch);
+    clearInterval(this.#watch);
     if (this.#pending === 0) return;
     const patience = this.#patience;
-    const stop = () =>
+    let steps = patienceSteps;
+    this.#watch = setInterval(() => {
+      if (--steps > 0) return;
       this.#stop(`it has not answered for ${patience / 1000} s`);
-    this.#watch = setTimeout(() => {
-      // It was perhaps this process that was busy. Then what the child has said
-      // meanwhile is still to be read.
-      this.#watch = setTimeout(stop, secondChance);
-    }, patience);
+    }, patience / patienceSteps);
   }
 
   /**

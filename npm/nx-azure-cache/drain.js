@@ -55,7 +55,25 @@ function drain(binary, folder, limit) {
   );
   if (error) throw error;
   if (status !== 0) throw new Error(`drain ended with ${signal ?? status}`);
-  return JSON.parse(stdout.toString());
+  return read(stdout.toString());
+}
+
+/**
+ * @param {string} text
+ * @returns {DrainResult}
+ */
+function read(text) {
+  try {
+    const result = JSON.parse(text);
+    const { ended, waiting, summary, troubles } = result;
+    const isResult =
+      typeof ended === 'string' &&
+      typeof waiting === 'number' &&
+      typeof summary?.hits === 'number' &&
+      (troubles === null || Array.isArray(troubles));
+    if (isResult) return result;
+  } catch {} // said below
+  throw new Error(`drain has said ${JSON.stringify(text.slice(0, 100))}`);
 }
 
 exports.drain = drain;

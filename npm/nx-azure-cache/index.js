@@ -133,7 +133,7 @@ function remoteCache(client, { mode, session, patience }, run) {
     },
 
     async store(hash, cacheDirectory, terminalOutput, code) {
-      if (mode !== 'read-write') return false;
+      if (mode !== 'read-write' || client.ended) return false;
       run.cacheDirectory = cacheDirectory;
       try {
         const folder = path.join(cacheDirectory, '.nx-azure-cache', session);
@@ -169,8 +169,11 @@ async function toNx(hit) {
   const { code, outputsPath, size, terminalOutputPath } = hit;
   let { terminalOutput } = hit;
   if (terminalOutputPath !== undefined) {
-    terminalOutput = await fs.readFile(terminalOutputPath, 'utf8');
-    await remove(terminalOutputPath);
+    try {
+      terminalOutput = await fs.readFile(terminalOutputPath, 'utf8');
+    } finally {
+      await remove(terminalOutputPath);
+    }
   }
   if (
     !Number.isInteger(code) ||

@@ -288,7 +288,7 @@ describe('lifetime', { concurrency: 3 }, () => {
       let seen = 0;
       server.on('store', (_, answer) => {
         if (++seen % 2) answer.result({ queued: true, reason: '' });
-        if (seen === 20) setTimeout(() => process.exit(1), 100);
+        if (seen === 20) setTimeout(() => process.exit(1), 1_000);
       });
     });
     const { report, lines } = await play(

@@ -49,7 +49,7 @@ function notice(kind, text, { instead = false } = {}) {
 
 /**
  * Registers what is to be done when the process exits, before the lines are
- * written. It must not throw.
+ * written. It must not throw: that would change the exit code.
  *
  * @param {(code: number) => void} task takes the exit code
  */
@@ -58,8 +58,11 @@ function beforeTheEnd(task) {
   listen();
 }
 
-/** Milliseconds for which a terminal or a pipe may be full. */
-const patience = 1000;
+/** Milliseconds for which this process still waits for a stderr that is full. */
+let patience = 1000;
+
+/** Between two looks at it. */
+const pause = 10;
 
 /**
  * Writes text to stderr at once, past Nx, which may have replaced
@@ -70,16 +73,31 @@ const patience = 1000;
  */
 function write(text) {
   const bytes = Buffer.from(text);
-  const deadline = Date.now() + patience;
   for (let written = 0; written < bytes.length;) {
     try {
+      doNotBlock();
       written += fs.writeSync(2, bytes, written);
     } catch (err) {
       const { code } = /** @type {NodeJS.ErrnoException} */ (err);
-      if (code !== 'EAGAIN' || Date.now() > deadline) return;
-      sleep(10);
+      if (code !== 'EAGAIN' || patience <= 0) return;
+      const since = performance.now();
+      sleep(pause);
+      patience -= performance.now() - since;
     }
   }
+}
+
+/**
+ * Lets a pipe that is full say EAGAIN: else a write lasts until somebody reads,
+ * perhaps for ever. Node does so when it opens its stream, but each child that
+ * inherits stderr undoes it. Node's end restores what was.
+ */
+function doNotBlock() {
+  if (process.platform === 'win32') return;
+  try {
+    const { isTTY, _handle } = /** @type {any} */ (process.stderr);
+    if (!isTTY) _handle?.setBlocking?.(false);
+  } catch {} // somebody has replaced it
 }
 
 /** @param {number} milliseconds */

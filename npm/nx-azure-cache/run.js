@@ -120,7 +120,9 @@ class Run {
    */
   lost(why) {
     const results =
-      this.#waiting > 0 ? `; ${count(this.#waiting)} were not stored` : '';
+      this.#waiting > 0
+        ? `; ${count(this.#waiting, 'was', 'were')} not stored`
+        : '';
     notice(
       'call undefined',
       `the remote cache failed, the tasks run without it: ${why}${results}; ${report}`,
@@ -141,7 +143,11 @@ class Run {
     const result = this.#drain();
     const waited = this.#client.waited + performance.now() - started;
     if (this.#verbose && result) {
-      notice('summary', summaryLine(result, this.#session, waited));
+      // Nx opens several caches in a process that runs tasks several times.
+      notice(
+        `summary ${this.#session.session}`,
+        summaryLine(result, this.#session, waited),
+      );
     }
   }
 
@@ -170,17 +176,16 @@ class Run {
   /** @param {DrainResult} result */
   #tellRest({ ended, waiting }) {
     const seconds = this.#session.drain / 1000;
-    const results = count(waiting);
     if (ended === 'limit') {
       notice(
         'drain',
-        `${results} were not stored within ${seconds} s after the run; ` +
+        `${count(waiting, 'was', 'were')} not stored within ${seconds} s after the run; ` +
           'to wait longer raise azure.timeouts.drain in nx.json',
       );
     } else if (ended === 'interrupted') {
       notice(
         'drain',
-        `${results} are still being stored, for at most ${seconds} s`,
+        `${count(waiting, 'is', 'are')} still being stored, for at most ${seconds} s`,
       );
     } else if (ended === 'gone') {
       notice(
@@ -235,9 +240,13 @@ function summaryLine({ summary, waiting }, { mode, location }, waited) {
   ].join(', ');
 }
 
-/** @param {number} results */
-function count(results) {
-  return results === 1 ? '1 result' : `${results} results`;
+/**
+ * @param {number} results
+ * @param {string} is the verb for one
+ * @param {string} are the verb for others
+ */
+function count(results, is, are) {
+  return results === 1 ? `1 result ${is}` : `${results} results ${are}`;
 }
 
 /** @param {number} bytes */

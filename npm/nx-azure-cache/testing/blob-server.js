@@ -3,6 +3,7 @@
 const { createHash, randomUUID } = require('node:crypto');
 const { once } = require('node:events');
 const http = require('node:http');
+const { setTimeout: sleep } = require('node:timers/promises');
 
 /** @import { IncomingMessage, ServerResponse } from 'node:http' */
 /** @import { AddressInfo } from 'node:net' */
@@ -35,8 +36,12 @@ class BlobServer {
   /** @type {(() => void)[]} */
   #released = [];
 
-  /** @param {number} port */
-  constructor(port) {
+  /**
+   * @param {number} port
+   * @param {number} putTakes milliseconds until a Put Blob is done
+   */
+  constructor(port, putTakes) {
+    this.putTakes = putTakes;
     /** The URL of the storage account. */
     this.account = `http://127.0.0.1:${port}/devstoreaccount1`;
     this.connectionString = [
@@ -116,6 +121,7 @@ class BlobServer {
       return; // the client has broken off
     }
     const { method = '' } = request;
+    if (method === 'PUT' && (await this.#isGivenUp(response))) return;
     const rule = this.#rules.get(method);
     if (!rule || rule.left === 0) {
       return this.#answerAsUsual(request, response, Buffer.concat(chunks));
@@ -133,6 +139,18 @@ class BlobServer {
     } else {
       reply(response, Number(rule.answer), errorCode(rule.code));
     }
+  }
+
+  /**
+   * Takes the time that Put Blob takes, and tells whether the client has given
+   * it up meanwhile.
+   *
+   * @param {ServerResponse} response
+   */
+  async #isGivenUp(response) {
+    if (this.putTakes === 0) return false;
+    const gone = once(response, 'close').then(() => true);
+    return Promise.race([gone, sleep(this.putTakes).then(() => false)]);
   }
 
   /**
@@ -317,13 +335,14 @@ function reply(response, status, headers, content) {
  * Starts a storage on 127.0.0.1 that ends with the test.
  *
  * @param {{ after: (task: () => unknown) => void }} t
+ * @param {{ putTakes?: number }} [options] milliseconds until a Put Blob is done
  */
-async function startBlobServer(t) {
+async function startBlobServer(t, { putTakes = 0 } = {}) {
   const server = http.createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = /** @type {AddressInfo} */ (server.address());
-  const storage = new BlobServer(port);
+  const storage = new BlobServer(port, putTakes);
   server.on('request', (request, response) =>
     storage.answer(request, response),
   );

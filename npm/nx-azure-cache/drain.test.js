@@ -1,0 +1,548 @@
+'use strict';
+
+// A run ends with what it has accepted stored, in bounded time, with the exit
+// code it has; what went wrong is one line per kind, and CI gets a summary.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { describe, test } = require('node:test');
+const { assertOneLine, drains, fakeServer, play } = require('./testing/world');
+
+/** @import { FakeServer } from './testing/fake-server' */
+/** @import { Nx } from './testing/world' */
+
+/**
+ * Stores some results at once.
+ *
+ * @param {Nx} nx
+ * @param {number} results
+ */
+async function store({ open, cacheDirectory }, results) {
+  const cache = await open();
+  return Promise.all(
+    Array.from({ length: results }, (_, i) =>
+      cache.store(`h${i}`, cacheDirectory, 'text', 0),
+    ),
+  );
+}
+
+/** @param {Nx} nx */
+async function retrieve({ open, cacheDirectory }) {
+  return (await open()).retrieve('h', cacheDirectory);
+}
+
+/**
+ * A server that never tells what became of a result.
+ *
+ * @param {FakeServer} server
+ */
+const silent = (server) => (server.tellsStored = false);
+
+/**
+ * The same; as `drain` it says what it is told to.
+ *
+ * @param {FakeServer} server
+ * @param {Parameters<FakeServer['drained']>[0]} result
+ */
+function silentWith(server, result) {
+  server.tellsStored = false;
+  server.onDrain(() => server.drained(result));
+}
+
+/** @param {string} cacheDirectory */
+const asked = (cacheDirectory) =>
+  `--folder ${path.join(cacheDirectory, '.nx-azure-cache', '4711-fake')} --limit 60000ms`;
+
+describe('results that are not stored at the end', { concurrency: 3 }, () => {
+  for (const exit of [undefined, 0, 1, 3]) {
+    test(`are waited for, once; exit ${exit ?? 'by itself'}`, async (t) => {
+      const binary = fakeServer(t, silent);
+      const { report, lines, cacheDirectory } = await play(t, store, {
+        ...{ binary, exit, args: 3 },
+      });
+      assert.deepEqual(report, [true, true, true]);
+      assert.deepEqual(lines, []);
+      assert.deepEqual(drains(binary), [asked(cacheDirectory)]);
+    });
+  }
+
+  test('process.exitCode stays', async (t) => {
+    const binary = fakeServer(t, silent);
+    const run = play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        await (await open()).store('h', cacheDirectory, '', 0);
+        process.exitCode = 3;
+      },
+      { binary },
+    );
+    await assert.rejects(run, /3 !== 0/);
+    assert.equal(drains(binary).length, 1);
+  });
+
+  test('the limit is that of the server', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      server.tellsStored = false;
+      server.on('initialize', (_, answer) =>
+        answer.result(server.hello({ session: '1-x', drain: 0 })),
+      );
+    });
+    const { cacheDirectory } = await play(t, store, { binary, args: 1 });
+    assert.deepEqual(drains(binary), [
+      `--folder ${cacheDirectory}/.nx-azure-cache/1-x --limit 0ms`,
+    ]);
+  });
+
+  for (const when of ['before', 'after']) {
+    test(`nothing is left when all is told ${when} the answer`, async (t) => {
+      const binary = fakeServer(
+        t,
+        (server, when) => {
+          server.tellsStored = false;
+          server.on('store', ({ hash }, answer) => {
+            if (when === 'before') server.stored(hash);
+            answer.result({ queued: true, reason: '' });
+            if (when === 'after') server.stored(hash);
+            server.notify('log', { level: 'warn', message: 'all is told' });
+          });
+        },
+        when,
+      );
+      const { report, lines } = await play(
+        t,
+        async ({ open, cacheDirectory }) => {
+          const cache = await open();
+          const stored = await cache.store('h', cacheDirectory, '', 0);
+          await cache.retrieve('h', cacheDirectory); // what came before is read
+          return stored;
+        },
+        { binary },
+      );
+      assert.equal(report, true);
+      assertOneLine(lines, 'all is told');
+      assert.deepEqual(drains(binary), []);
+    });
+  }
+
+  test('a result that was not accepted is not waited for', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      let seen = 0;
+      server.on('store', (_, answer) => {
+        if (seen++ === 0) answer.result({ queued: false, reason: 'is odd' });
+        else answer.error(2, 'no');
+      });
+    });
+    const { report, lines } = await play(t, store, { binary, args: 2 });
+    assert.deepEqual(report, [false, false]);
+    assert.equal(lines.length, 2);
+    assert.deepEqual(drains(binary), []);
+  });
+
+  test('nothing was stored, and nobody wants a summary', async (t) => {
+    const binary = fakeServer(t);
+    const { lines } = await play(t, retrieve, { binary, exit: 0 });
+    assert.deepEqual(lines, []);
+    assert.deepEqual(drains(binary), []);
+  });
+
+  test('of two caches are waited for, one after the other', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      server.tellsStored = false;
+      server.on('initialize', (_, answer) =>
+        answer.result(server.hello({ session: `${process.pid}` })),
+      );
+    });
+    const { report, lines } = await play(
+      t,
+      async ({ getRemoteCache, cacheDirectory }) => {
+        const answers = [];
+        for (let i = 0; i < 2; i++) {
+          const cache = await getRemoteCache();
+          answers.push(await cache?.store('h', cacheDirectory, '', 0));
+        }
+        return answers;
+      },
+      { binary, env: { CI: 'true' } },
+    );
+    assert.deepEqual(report, [true, true]);
+    assert.equal(new Set(drains(binary)).size, 2);
+    assert.equal(lines.length, 2);
+    for (const line of lines) assert.match(line, /: 0 hits, /);
+  });
+
+  for (const code of [130, 143, 129]) {
+    test(`after exit ${code} nobody waits; the child goes on`, async (t) => {
+      const binary = fakeServer(t, (server) => {
+        server.tellsStored = false;
+        process.stdin.removeAllListeners('end').on('end', () =>
+          setTimeout(() => {
+            const { writeFileSync } = require('node:fs');
+            writeFileSync(`${process.argv[1]}.done`, '');
+            process.exit();
+          }, 6_000),
+        );
+      });
+      const { report, lines } = await play(t, store, {
+        ...{ binary, args: 2, exit: code, within: 5_000 },
+        env: { CI: 'true' },
+      });
+      assert.deepEqual(report, [true, true]);
+      assert.deepEqual(lines, []);
+      assert.deepEqual(drains(binary), []);
+      assert.ok(fs.existsSync(`${binary}.done`), 'it has not come to its end');
+    });
+  }
+
+  test('exit while the server is being initialized', async (t) => {
+    const binary = fakeServer(t, (server) => server.on('initialize', () => {}));
+    const { lines } = await play(
+      t,
+      async ({ getRemoteCache }) => {
+        void getRemoteCache();
+        await new Promise((resolve) => setTimeout(resolve, 200));
+      },
+      { binary, exit: 3, env: { CI: 'true' } },
+    );
+    assert.deepEqual(lines, []);
+    assert.deepEqual(drains(binary), []);
+  });
+});
+
+describe('what drain says', { concurrency: 3 }, () => {
+  /** @type {Record<string, [Record<string, unknown>, RegExp | undefined]>} */
+  const ends = {
+    stored: [{ ended: 'stored' }, undefined],
+    gone: [
+      { ended: 'gone', waiting: 2 },
+      /: the cache process has ended before its results were stored; if it happens again, report it/,
+    ],
+    limit: [
+      { ended: 'limit', waiting: 2 },
+      /: 2 results were not stored within 60 s after the run; to wait longer raise azure\.timeouts\.drain in nx\.json$/,
+    ],
+    'limit with one': [
+      { ended: 'limit', waiting: 1 },
+      /: 1 result was not stored within 60 s/,
+    ],
+    interrupted: [
+      { ended: 'interrupted', waiting: 2 },
+      /: 2 results are still being stored, for at most 60 s$/,
+    ],
+  };
+  for (const [what, [result, says]] of Object.entries(ends)) {
+    test(`${what}: ${says ? 'one line' : 'no line'}`, async (t) => {
+      const binary = fakeServer(t, silentWith, result);
+      const { lines } = await play(t, store, { binary, args: 2, exit: 3 });
+      if (says) assertOneLine(lines, says);
+      else assert.deepEqual(lines, []);
+      assert.equal(drains(binary).length, 1);
+    });
+  }
+
+  test('troubles are a line per kind, those that were told none', async (t) => {
+    const failed = { hash: 'h', bytes: 0, outcome: 'failed' };
+    const refused = { hash: 'h9', bytes: 0, outcome: 'refused' };
+    const binary = fakeServer(
+      t,
+      (server, { troubles, told }) => {
+        server.tellsStored = false;
+        server.on('store', (_, answer) => {
+          answer.result({ queued: true, reason: '' });
+          server.stored('h0', told);
+        });
+        server.onDrain(() => server.drained({ troubles }));
+      },
+      {
+        told: { ...failed, reason: 'told', code: 1 },
+        troubles: [
+          { ...failed, reason: 'again', code: 1 },
+          { ...failed, reason: 'no rights', code: 2 },
+          { ...failed, reason: 'the end', code: -32800 },
+          { ...refused, reason: 'cannot be stored: dist/socket is a socket' },
+          { ...refused, reason: 'cannot be stored: another' },
+        ],
+      },
+    );
+    const { lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const cache = await open();
+        await cache.store('h0', cacheDirectory, '', 0);
+        await cache.retrieve('h', cacheDirectory); // what came before is read
+        await cache.store('h1', cacheDirectory, '', 0);
+      },
+      { binary, env: { CI: 'true' } },
+    );
+    assert.equal(lines.length, 4, lines.join('\n'));
+    assert.match(lines[0], /writing to .* without it: told \(if it lasts/);
+    assert.match(lines[1], /writing to .* without it: no rights$/);
+    assert.match(
+      lines[2],
+      /: the result h9 cannot be stored: dist\/socket is a socket$/,
+    );
+    assert.match(lines[3], /0 hits/);
+  });
+
+  test('what became of a result is told without drain, too', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      server.tellsStored = false;
+      const outcomes = [
+        { outcome: 'exists' },
+        { outcome: 'changed', reason: 'its outputs were changed' },
+        { outcome: 'failed', reason: 'given up', code: -32800 },
+        { outcome: 'refused', reason: 'cannot be stored: a is a socket' },
+        { outcome: 'refused', reason: 'cannot be stored: b is a socket' },
+        { outcome: 'failed', reason: 'bad luck', code: 1 },
+        { outcome: 'failed', reason: 'it is off', code: 4 },
+        { outcome: 'failed', reason: 'bad luck', code: 1 },
+      ];
+      let seen = 0;
+      server.on('store', ({ hash }, answer) => {
+        server.stored(hash, { bytes: 0, ...outcomes[seen++] });
+        answer.result({ queued: true, reason: '' });
+      });
+    });
+    const { lines } = await play(t, store, { binary, args: 8 });
+    assert.equal(lines.length, 2, lines.join('\n'));
+    assert.match(lines[0], /: the result h3 cannot be stored: a is a socket$/);
+    assert.match(lines[1], /without it: it is off \(if it lasts/);
+    assert.deepEqual(drains(binary), []);
+  });
+
+  /** @type {Record<string, (server: FakeServer) => void>} */
+  const failures = {
+    'ends with a code': () => process.exit(7),
+    'is killed': () => process.kill(process.pid, 'SIGKILL'),
+    'says nothing': () => process.exit(),
+    'says junk': (server) => {
+      server.write('hello\u001b[2J\n');
+      process.exit();
+    },
+    'says null': (server) => {
+      server.write('null');
+      process.exit();
+    },
+    'says nothing of what it should': (server) => {
+      server.write('{}');
+      process.exit();
+    },
+    'says no summary': (server) => server.drained({ summary: { hits: 'x' } }),
+    'says troubles that are none': (server) => server.drained({ troubles: 5 }),
+    'says a trouble that is none': (server) =>
+      server.drained({ troubles: [null] }),
+    'says far too much': () => {
+      process.stdout.write(Buffer.alloc(4 * 2 ** 20, 'x'), () =>
+        process.exit(),
+      );
+    },
+    'closes stdout': () => {
+      require('node:fs').closeSync(1);
+      setTimeout(() => process.exit(), 100);
+    },
+  };
+  for (const [what, failure] of Object.entries(failures)) {
+    for (const CI of [undefined, 'true']) {
+      test(`drain ${what}, CI=${CI}`, async (t) => {
+        const script = `(server) => {
+          server.tellsStored = false;
+          server.onDrain(() => (${failure})(server));
+        }`;
+        const binary = fakeServer(t, /** @type {any} */ (script));
+        const { report, lines } = await play(t, store, {
+          ...{ binary, args: 1, exit: 3, env: { CI } },
+        });
+        assert.deepEqual(report, [true]);
+        assertOneLine(
+          lines,
+          ': the results may not all be stored: ',
+          /; if it happens again, report it/,
+        );
+        assert.equal(drains(binary).length, 1);
+      });
+    }
+  }
+
+  test('drain cannot be started', async (t) => {
+    const binary = fakeServer(t, silent);
+    const { lines } = await play(
+      t,
+      async ({ open, cacheDirectory }, binary) => {
+        await (await open()).store('h', cacheDirectory, '', 0);
+        require('node:fs').rmSync(binary);
+      },
+      { binary, args: binary, exit: 3, env: { CI: 'true' } },
+    );
+    assertOneLine(lines, 'the results may not all be stored: ', 'ENOENT');
+  });
+
+  /** @type {Record<string, (server: FakeServer) => void>} */
+  const hangs = {
+    'hangs, whatever it is told': (server) => {
+      for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
+        process.on(signal, () => {});
+      }
+      server.hang();
+    },
+    'is stopped': () => process.kill(process.pid, 'SIGSTOP'),
+    'leaves somebody with its stdout': (server) => {
+      const { spawn } = require('node:child_process');
+      spawn('sleep', ['14'], { stdio: ['ignore', 'inherit', 'ignore'] });
+      server.drained();
+    },
+  };
+  for (const [what, hang] of Object.entries(hangs)) {
+    test(`drain ${what}: it is given up after its limit`, async (t) => {
+      const script = `(server) => {
+        server.tellsStored = false;
+        server.on('initialize', (_, answer) =>
+          answer.result(server.hello({ drain: 100 })),
+        );
+        server.onDrain(() => (${hang})(server));
+      }`;
+      const binary = fakeServer(t, /** @type {any} */ (script));
+      const { lines } = await play(t, store, {
+        ...{ binary, args: 1, exit: 3, within: 15_000 },
+      });
+      assertOneLine(lines, 'the results may not all be stored: ', 'ETIMEDOUT');
+      assert.equal(drains(binary).length, 1);
+    });
+  }
+});
+
+describe('the summary', { concurrency: 3 }, () => {
+  const full = {
+    ended: 'limit',
+    waiting: 9,
+    summary: {
+      ...{ hits: 1, misses: 2, stored: 3, existing: 4, damaged: 5 },
+      ...{ skipped: 6, failed: 7, bytesRead: 1_234_567, bytesWritten: 9 },
+    },
+  };
+
+  for (const env of [
+    { CI: 'true' },
+    { GITHUB_ACTIONS: 'true' },
+    { NX_VERBOSE_LOGGING: 'true' },
+    { CI: 'true', NX_VERBOSE_LOGGING: 'true' },
+  ]) {
+    test(`is one line with ${Object.keys(env)}`, async (t) => {
+      const binary = fakeServer(t, (server) => {
+        const summary = { hits: 1, misses: 1, stored: 2, bytesRead: 2_000_000 };
+        server.on('initialize', (_, answer) =>
+          answer.result(server.hello({ mode: 'read-only' })),
+        );
+        server.onDrain(() => server.drained({ summary }));
+      });
+      const { lines, cacheDirectory } = await play(t, retrieve, {
+        ...{ binary, env, exit: 0 },
+      });
+      assertOneLine(
+        lines,
+        /^nx-azure-cache: 1 hit, 1 miss, 2 stored, 2\.0 MB read, 0\.0 MB written, \d+\.\d s waited, read-only, https:\/\/acme\.blob\.core\.windows\.net\/nx-cache$/,
+      );
+      assert.deepEqual(drains(binary), [asked(cacheDirectory)]);
+    });
+  }
+
+  for (const env of [{}, { CI: 'false' }, { NX_VERBOSE_LOGGING: 'false' }]) {
+    test(`is not there with ${JSON.stringify(env)}`, async (t) => {
+      const binary = fakeServer(t);
+      const { lines } = await play(t, retrieve, { binary, env, exit: 0 });
+      assert.deepEqual(lines, []);
+      assert.deepEqual(drains(binary), []);
+    });
+  }
+
+  test('names what is rare where it is', async (t) => {
+    const binary = fakeServer(t, silentWith, full);
+    const { lines } = await play(t, store, {
+      ...{ binary, args: 1, env: { CI: 'true' } },
+    });
+    assert.equal(lines.length, 2);
+    assert.match(lines[0], /: 9 results were not stored within 60 s/);
+    assert.match(
+      lines[1],
+      /: 1 hit, 2 misses, 3 stored, 4 existing, 5 damaged, 6 not storable, 7 failed, 9 unfinished, 1\.2 MB read, 0\.0 MB written, \d+\.\d s waited, read-write, https:/,
+    );
+  });
+
+  test('of a run that has asked nothing needs no drain', async (t) => {
+    const binary = fakeServer(t);
+    const { lines } = await play(t, async ({ open }) => void (await open()), {
+      ...{ binary, env: { CI: 'true' } },
+    });
+    assertOneLine(lines, ': 0 hits, 0 misses, 0 stored, ');
+    assert.deepEqual(drains(binary), []);
+  });
+
+  test('counts the time that Nx has waited, drain included', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      server.on('retrieve', (_, answer) =>
+        setTimeout(() => answer.result(null), 1_100),
+      );
+      server.onDrain(() => setTimeout(() => server.drained(), 1_100));
+    });
+    const { lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const cache = await open();
+        const call = () => cache.retrieve('h', cacheDirectory);
+        return Promise.all(Array.from({ length: 20 }, call));
+      },
+      { binary, env: { CI: 'true' } },
+    );
+    const seconds = Number(/(\d+\.\d) s waited/.exec(lines[0])?.[1]);
+    assert.ok(seconds >= 2.2, lines[0]);
+    assert.ok(seconds < 20, lines[0]); // the calls are not added up
+  });
+
+  test('is not there when the server has died', async (t) => {
+    const binary = fakeServer(t, (server) =>
+      server.on('retrieve', () => process.exit(1)),
+    );
+    const { lines } = await play(t, retrieve, { binary, env: { CI: 'true' } });
+    assertOneLine(lines, 'ended with exit code 1');
+    assert.deepEqual(drains(binary), []);
+  });
+
+  for (const results of [1, 2]) {
+    test(`a server that has died with ${results} to store says so`, async (t) => {
+      const binary = fakeServer(t, (server) => {
+        server.tellsStored = false;
+        server.on('retrieve', () => process.exit(1));
+      });
+      const { lines } = await play(
+        t,
+        async ({ open, cacheDirectory }, results) => {
+          const cache = await open();
+          for (let i = 0; i < results; i++) {
+            await cache.store(`h${i}`, cacheDirectory, '', 0);
+          }
+          return cache.retrieve('h', cacheDirectory);
+        },
+        { binary, args: results, env: { CI: 'true' } },
+      );
+      assertOneLine(
+        lines,
+        results === 1
+          ? 'ended with exit code 1; 1 result was not stored; if it happens'
+          : 'ended with exit code 1; 2 results were not stored; if it happens',
+      );
+      assert.deepEqual(drains(binary), []);
+    });
+  }
+
+  test('a server that has just died is found gone', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      server.tellsStored = false;
+      server.on('store', (_, answer) => {
+        answer.result({ queued: true, reason: '' });
+        process.kill(process.pid, 'SIGKILL');
+      });
+      server.onDrain(() => server.drained({ ended: 'gone' }));
+    });
+    const { lines } = await play(t, store, { binary, args: 1, exit: 3 });
+    assertOneLine(lines, 'the cache process has ended before its results');
+  });
+});
