@@ -191,7 +191,14 @@ function namesBelow(folder) {
 
 /** @param {string} file */
 function sha256(file) {
-  return createHash('sha256').update(fs.readFileSync(file)).digest('hex');
+  const digest = createHash('sha256');
+  const buffer = Buffer.alloc(1024 * 1024); // a file may be larger than memory
+  const opened = fs.openSync(file, 'r');
+  for (let read; (read = fs.readSync(opened, buffer)) > 0; ) {
+    digest.update(buffer.subarray(0, read));
+  }
+  fs.closeSync(opened);
+  return digest.digest('hex');
 }
 
 /**

@@ -112,6 +112,7 @@ const cutAnswer =
     response.writeHead(answer.statusCode ?? 0, answer.headers);
     const chunks = [];
     for await (const chunk of answer) chunks.push(chunk);
+    response.flushHeaders();
     response.write(Buffer.concat(chunks).subarray(0, bytes));
     await then(exchange);
     setTimeout(() => response.destroy(), 50); // what was written goes first
