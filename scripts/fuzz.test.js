@@ -63,8 +63,9 @@ test('none are a failure', async (t) => {
 test('what a target has found is told and kept', async (t) => {
   const cwd = goModule(t, { 'x_test.go': broken });
   const target = { pkg: 'example.com/fuzzed', name: 'FuzzBroken' };
-  const { ok, output } = await fuzz(target, { cwd, time: '1000x' });
+  const { ok, result, output } = await fuzz(target, { cwd, time: '1000x' });
   assert.equal(ok, false);
+  assert.equal(result, 'FAILED');
   assert.match(output, /broken by an input/);
   const kept = path.join(cwd, 'testdata', 'fuzz', 'FuzzBroken');
   assert.equal(fs.readdirSync(kept).length, 1);
@@ -73,14 +74,19 @@ test('what a target has found is told and kept', async (t) => {
 test('a target without a finding tells how much it has tried', async (t) => {
   const cwd = goModule(t, { 'x_test.go': sound });
   const target = { pkg: 'example.com/fuzzed', name: 'FuzzSound' };
-  const { ok, execs, output } = await fuzz(target, { cwd, time: '1000x' });
+  const { ok, result, execs, output } = await fuzz(target, {
+    cwd,
+    time: '1000x',
+  });
   assert.ok(ok, output);
+  assert.equal(result, 'no finding');
   assert.ok(execs >= 1000, output);
 });
 
 test('a target that is not there is a failure', async (t) => {
   const cwd = goModule(t, { 'x_test.go': sound });
   const target = { pkg: 'example.com/fuzzed', name: 'FuzzNothing' };
-  const { ok } = await fuzz(target, { cwd, time: '10x' });
+  const { ok, result } = await fuzz(target, { cwd, time: '10x' });
   assert.equal(ok, false);
+  assert.match(result, /NOTHING NEW TRIED/);
 });
