@@ -27,7 +27,7 @@ const running = new Map();
  *
  * @param {string} command
  * @param {readonly string[]} args
- * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, input?: string, echo?: boolean, timeout?: number }} [options]
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, input?: string, echo?: boolean, timeout?: number, onSpawn?: (pid: number) => void }} [options]
  *   `echo` shows the output while it comes; `timeout` in milliseconds, after
  *   which the command is killed
  * @returns {Promise<Result>}
@@ -35,7 +35,14 @@ const running = new Map();
 function attempt(
   command,
   args,
-  { cwd = root, env = process.env, input, echo = false, timeout } = {},
+  {
+    cwd = root,
+    env = process.env,
+    input,
+    echo = false,
+    timeout,
+    onSpawn = () => {},
+  } = {},
 ) {
   const started = performance.now();
   return new Promise((resolve, reject) => {
@@ -48,6 +55,7 @@ function attempt(
       shell: process.platform === 'win32', // npm and npx are .cmd files there
     };
     const child = spawn(command, args, options);
+    if (child.pid) onSpawn(child.pid);
     const closed = new Promise((resolve) => child.once('close', resolve));
     running.set(child, closed);
     const timer = timeout && setTimeout(() => kill(child, 'SIGKILL'), timeout);

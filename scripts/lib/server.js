@@ -12,7 +12,7 @@ const { atEnd } = require('./cleanup');
  *   Node's and its arguments
  * @param {{ command?: string, timeout?: number }} [options] timeout:
  *   milliseconds until it must answer
- * @returns {Promise<{ port: number, stop: () => Promise<void> }>} `stop` is
+ * @returns {Promise<{ port: number, pid: number, stop: () => Promise<void> }>} `stop` is
  *   called at the end; before, it may be called any number of times
  */
 async function startServer(
@@ -46,7 +46,7 @@ async function startServer(
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  return { port, stop };
+  return { port, pid: child.pid ?? 0, stop };
 }
 
 /** @param {number} port */

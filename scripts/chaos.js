@@ -1,0 +1,206 @@
+'use strict';
+
+// npm run chaos [-- --runs N] [--seed S] [--only K] [--jobs N]
+
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { parseArgs } = require('node:util');
+const { build } = require('./build');
+const { runMain, temporaryFolder } = require('./lib/cleanup');
+const { install } = require('./lib/install');
+const { developmentLicence } = require('./lib/licence');
+const { Machine, createWorkspace } = require('./lib/machine');
+const { publishAll, startVerdaccio } = require('./lib/verdaccio');
+
+const help = `npm run chaos [-- OPTIONS]
+
+Runs Nx in random workspaces with random faults at random moments, and compares
+each run with one that had no cache.
+
+  --runs N   how many runs (default 20)
+  --seed S   any text; everything follows from it (default: a new one)
+  --only K   only run number K of them, to reproduce it
+  --jobs N   how many runs at once (default 1)
+  --keep     keep the folders of all runs, not only of those that failed
+
+The same seed gives the same workspaces, faults and moments. Where a moment is
+a time, what it meets depends on how fast the machine is.
+
+Needs Linux, and, for the fault of a small disk, the right to mount one.
+`;
+
+/** @typedef {import('./chaos/run').World} World */
+
+/**
+ * @typedef {object} Options
+ * @property {string} seed
+ * @property {number[]} numbers of the runs
+ * @property {number} jobs
+ * @property {boolean} keep
+ * @property {string} template
+ * @property {string} licence
+ * @property {(line: string) => void} [print]
+ */
+
+async function main() {
+  const { values } = parseArgs({
+    options: {
+      runs: { type: 'string', default: '20' },
+      seed: { type: 'string', default: Date.now().toString(36) },
+      only: { type: 'string' },
+      jobs: { type: 'string', default: '1' },
+      keep: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) {
+    console.log(help);
+    return 0;
+  }
+  if (process.platform !== 'linux') {
+    throw new Error('chaos finds processes in /proc: run it on Linux');
+  }
+  const { seed, keep } = values;
+  const jobs = wholeNumber('jobs', values.jobs);
+  const runs = wholeNumber('runs', values.runs);
+  const numbers =
+    values.only === undefined
+      ? Array.from({ length: runs }, (_, i) => i + 1)
+      : [wholeNumber('only', values.only)];
+
+  await install();
+  const packages = await build();
+  const template = await makeTemplate(packages);
+  const licence = await developmentLicence();
+  const failed = await chaos({ seed, numbers, jobs, keep, template, licence });
+  return failed > 0 ? 1 : 0;
+}
+
+/**
+ * @param {string} name
+ * @param {string} text
+ */
+function wholeNumber(name, text) {
+  const number = Number(text);
+  if (Number.isInteger(number) && number > 0) return number;
+  throw new Error(`--${name} is a whole number from 1 on, not ${text}`);
+}
+
+/**
+ * Makes a workspace that has Nx and our packages, as `nx add` leaves it.
+ *
+ * @param {string} packages
+ */
+async function makeTemplate(packages) {
+  const verdaccio = await startVerdaccio();
+  await publishAll(verdaccio, packages);
+  const machine = new Machine(temporaryFolder('chaos-template'));
+  await createWorkspace(machine, verdaccio.url);
+  const add = ['add', '@nx/powerpack-azure-cache@npm:nx-azure-cache'];
+  const { code, output } = await machine.nx(add);
+  if (code !== 0) throw new Error(`nx ${add.join(' ')} failed:\n${output}`);
+  await verdaccio.stop();
+  return machine.workspace;
+}
+
+/**
+ * Does the runs, several at once, and prints a line for each.
+ *
+ * @param {Options} options
+ * @returns {Promise<number>} how many failed
+ */
+async function chaos({
+  seed,
+  numbers,
+  jobs,
+  keep,
+  template,
+  licence,
+  print = console.log,
+}) {
+  // Loaded here: what they need is installed by now.
+  const { canMount } = require('./chaos/disk');
+  const { drawPlan } = require('./chaos/plan');
+  const { Run } = require('./chaos/run');
+  const { Storage } = require('./chaos/storage');
+  const { header, row } = require('./chaos/table');
+
+  const able = { tmpfs: await canMount() };
+  if (!able.tmpfs) {
+    print('No small disks: only root may mount them. Leftovers come instead.');
+  }
+  const folder = temporaryFolder('chaos');
+  const started = Date.now();
+  const waiting = [...numbers];
+  let failed = 0;
+  let hits = 0;
+  print(header());
+
+  const job = async () => {
+    const storage = await Storage.start();
+    for (let number; (number = waiting.shift()) !== undefined;) {
+      const plan = drawPlan(`${seed}/${number}`, able);
+      const runFolder = path.join(folder, `chaos-run-${number}`);
+      fs.mkdirSync(runFolder);
+      const run = new Run(plan, { template, storage, licence }, runFolder);
+      const began = Date.now();
+      await run
+        .run()
+        .catch((err) => run.failures.push(String(err?.stack ?? err)));
+      print(row(number, plan, run, (Date.now() - began) / 1000));
+      hits += run.hits;
+      if (run.failures.length > 0) failed++;
+      finish(run, plan, { seed, number, runFolder, keep, print });
+    }
+    await storage.stop();
+  };
+  await Promise.all(Array.from({ length: jobs }, job));
+
+  const minutes = ((Date.now() - started) / 60_000).toFixed(1);
+  print(
+    `chaos: ${numbers.length} runs, ${failed} failures, seed ${seed} (${hits} hits, ${minutes} min)`,
+  );
+  if (hits === 0 && failed === 0) {
+    print('chaos: not one hit: nothing was tested');
+    return 1;
+  }
+  return failed;
+}
+
+/**
+ * Removes the folder of a run, or keeps it with its log.
+ *
+ * @param {import('./chaos/run').Run} run
+ * @param {import('./chaos/plan').Plan} plan
+ * @param {{ seed: string, number: number, runFolder: string, keep: boolean, print: (line: string) => void }} options
+ */
+function finish(run, plan, { seed, number, runFolder, keep, print }) {
+  const isFailed = run.failures.length > 0;
+  if (!isFailed && !keep) {
+    fs.rmSync(runFolder, { recursive: true, force: true, maxRetries: 3 });
+    return;
+  }
+  const name = `nx-azure-cache-chaos-${seed}-${number}`.replace(
+    /[^\w.-]/g,
+    '_',
+  );
+  const kept = path.join(os.tmpdir(), name);
+  fs.rmSync(kept, { recursive: true, force: true });
+  fs.renameSync(runFolder, kept);
+  for (const machine of fs.readdirSync(kept)) {
+    const modules = path.join(kept, machine, 'workspace', 'node_modules');
+    fs.rmSync(modules, { recursive: true, force: true });
+  }
+  fs.writeFileSync(path.join(kept, 'plan.json'), JSON.stringify(plan, null, 2));
+  fs.writeFileSync(path.join(kept, 'log.txt'), `${run.log.join('\n')}\n`);
+  for (const text of run.failures) print(`    ✗ ${text}`);
+  print(`    kept: ${kept}`);
+  if (isFailed) {
+    print(`    again: npm run chaos -- --seed ${seed} --only ${number}`);
+  }
+}
+
+if (require.main === module) runMain(main);
+
+exports.chaos = chaos;

@@ -1,0 +1,95 @@
+'use strict';
+
+// The task of the chaos run's workspaces, where it is tools/build.js: builds a
+// project as its plan.json says, always the same bytes. What it writes holds
+// the digests of what it depends on, so a wrong result of one task shows in
+// those after it, too.
+
+const { createCipheriv, createHash } = require('node:crypto');
+const fs = require('node:fs');
+const path = require('node:path');
+
+/** @import { Output } from './plan' */
+
+const [project] = process.argv.slice(2);
+const plan = JSON.parse(fs.readFileSync(`${project}/plan.json`, 'utf8'));
+const dist = path.join('dist', project);
+const generated = path.join(project, 'generated');
+
+/**
+ * Bytes that follow from a name; `random` ones cannot be compressed.
+ *
+ * @param {string} name
+ * @param {number} size
+ * @param {string} style
+ */
+function bytes(name, size, style) {
+  if (style === 'zeros') return Buffer.alloc(size);
+  if (style === 'text') {
+    return Buffer.from(`${project} ${name} ✔\n`.repeat(size / 8)).subarray(
+      0,
+      size,
+    );
+  }
+  const key = createHash('sha256').update(`${plan.seed}/${name}`).digest();
+  const cipher = createCipheriv('aes-256-ctr', key, Buffer.alloc(16));
+  return cipher.update(Buffer.alloc(size));
+}
+
+/**
+ * @param {string} file
+ * @param {Buffer | string} content
+ * @param {number} mode
+ */
+function write(file, content, mode) {
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(file, content);
+  fs.chmodSync(file, mode); // whatever the umask says
+}
+
+/** @param {Output} output */
+function make(output) {
+  const target = path.join(dist, output.path);
+  switch (output.kind) {
+    case 'file': {
+      const { size, style, mode } = output;
+      return write(target, bytes(output.path, size, style), mode);
+    }
+    case 'many': {
+      for (let i = 0; i < output.count; i++) {
+        const name = `${i % 7}/file-${i}.js`;
+        const content = bytes(name, (i * 37) % output.size, 'text');
+        write(path.join(target, name), content, 0o644);
+      }
+      return;
+    }
+    case 'link': {
+      fs.mkdirSync(path.dirname(target), { recursive: true });
+      return fs.symlinkSync(output.target, target);
+    }
+    case 'folder': {
+      fs.mkdirSync(target, { recursive: true });
+      return;
+    }
+  }
+}
+
+/** @param {string} name of a project */
+const digestFile = (name) => path.join('dist', name, 'digest.txt');
+
+fs.rmSync(dist, { recursive: true, force: true });
+fs.rmSync(generated, { recursive: true, force: true });
+plan.outputs.forEach(make);
+if (plan.generates) {
+  write(path.join(generated, 'api.ts'), bytes('api', 999, 'text'), 0o600);
+}
+const digest = createHash('sha256').update(JSON.stringify(plan));
+for (const name of plan.dependencies) {
+  digest.update(fs.readFileSync(digestFile(name)));
+}
+write(digestFile(project), `${digest.digest('hex')}\n`, 0o644);
+
+process.stdout.write(bytes('output', plan.printed, 'text'));
+console.log(`built ${project}`);
+process.exitCode = plan.code;
+setTimeout(() => {}, plan.milliseconds);

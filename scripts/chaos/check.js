@@ -1,0 +1,229 @@
+'use strict';
+
+// What must be true after every run of Nx. Each check returns what it found
+// wrong, in words; nothing is good.
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { readTree } = require('../lib/tree');
+const { bytesOnDisk } = require('./disk');
+const { list } = require('./workspace');
+
+/** @import { Plan } from './plan' */
+/** @import { ChaosMachine } from './workspace' */
+/** @import { Result } from '../lib/run' */
+
+/** @typedef {Record<string, string>} Tree */
+/** @typedef {ReturnType<ChaosMachine['lastRun']>} Tasks */
+
+/**
+ * What a run without a cache did.
+ *
+ * @typedef {object} Expected
+ * @property {number} code
+ * @property {Tree} tree of the workspace
+ * @property {Tasks} tasks
+ * @property {Record<string, { text: string, entry: Tree }>} results by hash
+ * @property {number} bytes that Nx's cache takes
+ * @property {number} took milliseconds
+ */
+
+/**
+ * @param {ChaosMachine} machine
+ * @param {Result} result
+ * @returns {Expected}
+ */
+function expectedOf(machine, { code, took }) {
+  const tasks = machine.lastRun();
+  const succeeded = Object.values(tasks).filter((task) => task.code === 0);
+  return {
+    code,
+    tree: machine.tree(),
+    tasks,
+    results: Object.fromEntries(
+      succeeded.map(({ hash }) => [hash, resultOf(machine, hash)]),
+    ),
+    bytes: bytesOnDisk(machine.cache),
+    took,
+  };
+}
+
+/**
+ * A result as Nx keeps it.
+ *
+ * @param {ChaosMachine} machine
+ * @param {string} hash
+ */
+function resultOf({ cache }, hash) {
+  return {
+    text: fs.readFileSync(path.join(cache, 'terminalOutputs', hash), 'utf8'),
+    entry: readTree(path.join(cache, hash)),
+  };
+}
+
+/**
+ * The exit code, the outputs and every single result.
+ *
+ * @param {ChaosMachine} machine
+ * @param {Result} result
+ * @param {Expected} expected
+ * @returns {string[]}
+ */
+function checkResults(machine, result, expected) {
+  const wrong = [];
+  if (result.code !== expected.code) {
+    wrong.push(`exit code ${result.code}, without a cache ${expected.code}`);
+  }
+  wrong.push(...differences('workspace', machine.tree(), expected.tree));
+  const tasks = machine.lastRun();
+  for (const [task, { code, hash }] of Object.entries(expected.tasks)) {
+    const it = tasks[task];
+    if (it?.code !== code || it.hash !== hash) {
+      wrong.push(
+        `${task}: ${JSON.stringify(it)}, without a cache code ${code}, hash ${hash}`,
+      );
+    }
+  }
+  for (const { hash, cacheStatus, code } of Object.values(tasks)) {
+    if (code !== 0 || cacheStatus !== 'remote-cache-hit') continue;
+    const { text, entry } = resultOf(machine, hash);
+    const stored = expected.results[hash];
+    if (text !== stored.text) wrong.push(`terminal output of ${hash} differs`);
+    wrong.push(...differences(`hit ${hash}`, entry, stored.entry));
+  }
+  return wrong;
+}
+
+/**
+ * @param {string} what
+ * @param {Tree} is
+ * @param {Tree} expected
+ * @returns {string[]} the first few
+ */
+function differences(what, is, expected) {
+  const names = new Set([...Object.keys(is), ...Object.keys(expected)]);
+  return [...names]
+    .filter((name) => is[name] !== expected[name])
+    .slice(0, 5)
+    .map((name) => `${what}: ${name} is ${is[name]}, not ${expected[name]}`);
+}
+
+/**
+ * Our lines: on stderr only, one of a kind, without a secret; and none but the
+ * summary where nothing was wrong.
+ *
+ * @param {Result} result
+ * @param {{ secrets: string[], quiet: boolean }} options `quiet`: nothing was wrong
+ * @returns {string[]}
+ */
+function checkVoice({ output, stdout }, { secrets, quiet }) {
+  const wrong = [];
+  if (stdout.includes('nx-azure-cache:')) wrong.push('a line on stdout');
+  const lines = output
+    .split('\n')
+    .filter((line) => line.includes('nx-azure-cache:'));
+  const kinds = lines.map(kindOf);
+  for (const [i, kind] of kinds.entries()) {
+    if (kinds.indexOf(kind) !== i) wrong.push(`a second line: ${lines[i]}`);
+  }
+  if (kinds.length > 5) wrong.push(`${kinds.length} lines`);
+  const said = lines.filter((line) => !isHarmless(line));
+  if (quiet && said.length > 0) wrong.push(`nothing was wrong: ${said[0]}`);
+  for (const secret of [...secrets, 'SharedKey ', 'sig=']) {
+    if (output.includes(secret)) wrong.push('a secret in the output');
+  }
+  return wrong;
+}
+
+/**
+ * What a line is about: the line without what differs from case to case.
+ *
+ * @param {string} line
+ */
+function kindOf(line) {
+  return line
+    .replace(/https?:\S+/g, 'URL')
+    .replace(/"[^"]*"/g, '""')
+    .replace(/\/\S+/g, 'PATH')
+    .replace(/\d+/g, 'N');
+}
+
+/**
+ * The summary, and what the plan does on purpose in some projects.
+ *
+ * @param {string} line
+ */
+function isHarmless(line) {
+  return /: \d+ hits?, /.test(line) || line.includes('goes up behind a name');
+}
+
+/**
+ * @param {ChaosMachine} machine
+ * @param {ReturnType<ChaosMachine['surroundings']>} before
+ * @returns {string[]}
+ */
+function checkSurroundings(machine, before) {
+  const now = machine.surroundings();
+  return [
+    ...differences('outside', now.machine, before.machine),
+    ...differences('node_modules', now.packages, before.packages),
+    ...machine.temporary().map((name) => `left in TMPDIR: ${name}`),
+  ];
+}
+
+/**
+ * After a run that nothing disturbed, nothing of ours is left.
+ *
+ * @param {ChaosMachine} machine
+ * @returns {string[]}
+ */
+function checkClean(machine) {
+  if (fs.existsSync(machine.aside)) {
+    return [`left: ${machine.aside}: ${list(machine.aside).join(', ')}`];
+  }
+  return list(machine.cache)
+    .filter((name) => name.startsWith('.nx-azure-cache'))
+    .map((name) => `left: ${path.join(machine.cache, name)}`);
+}
+
+/**
+ * Everything that can be stored came from the cache.
+ *
+ * @param {Tasks} tasks
+ * @param {Plan} plan
+ * @returns {string[]}
+ */
+function checkAllHits(tasks, plan) {
+  return plan.projects
+    .filter(({ storable }) => storable)
+    .map(({ name }) => ({ name, ...tasks[`${name}:build`] }))
+    .filter(
+      ({ code, cacheStatus }) =>
+        code === 0 && cacheStatus !== 'remote-cache-hit',
+    )
+    .map(
+      ({ name, hash, cacheStatus }) =>
+        `${name}:build ${hash} is a ${cacheStatus}`,
+    );
+}
+
+/**
+ * How many tasks came from the remote cache, and how many ran.
+ *
+ * @param {Tasks} tasks
+ */
+function count(tasks) {
+  const statuses = Object.values(tasks).map(({ cacheStatus }) => cacheStatus);
+  return {
+    hits: statuses.filter((it) => it === 'remote-cache-hit').length,
+    misses: statuses.filter((it) => it === 'cache-miss').length,
+  };
+}
+
+exports.checkAllHits = checkAllHits;
+exports.checkClean = checkClean;
+exports.checkResults = checkResults;
+exports.checkSurroundings = checkSurroundings;
+exports.checkVoice = checkVoice;
+exports.count = count;
+exports.expectedOf = expectedOf;

@@ -1,0 +1,173 @@
+'use strict';
+
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { setTimeout: sleep } = require('node:timers/promises');
+const { atEnd } = require('../lib/cleanup');
+const { attempt, run } = require('../lib/run');
+
+/** The folder of ours in Nx's cache directory. */
+const aside = '.nx-azure-cache';
+
+/** Whether this user may mount a small disk. */
+async function canMount() {
+  const folder = fs.mkdtempSync(
+    path.join(os.tmpdir(), 'nx-azure-cache-mount-'),
+  );
+  try {
+    const { code } = await attempt('mount', mountArguments(folder, 1 << 20));
+    if (code === 0) await run('umount', [folder]);
+    return code === 0;
+  } catch {
+    return false; // there is no command mount
+  } finally {
+    fs.rmdirSync(folder);
+  }
+}
+
+/**
+ * @param {string} folder
+ * @param {number} bytes
+ */
+function mountArguments(folder, bytes) {
+  return ['-t', 'tmpfs', '-o', `size=${bytes}`, 'nx-azure-cache', folder];
+}
+
+/** A disk that is mounted where Nx keeps its cache, and can be made small. */
+class Disk {
+  #folder;
+  #mounted = false;
+
+  /** @param {string} folder */
+  constructor(folder) {
+    this.#folder = folder;
+    atEnd(() => this.unmount());
+  }
+
+  /** @param {number} bytes */
+  async shrink(bytes) {
+    if (!this.#mounted) {
+      fs.mkdirSync(this.#folder, { recursive: true });
+      await run('mount', mountArguments(this.#folder, bytes));
+      this.#mounted = true;
+    }
+    await this.#resize(bytes);
+  }
+
+  /** Makes it as large as it need be. */
+  async grow() {
+    if (this.#mounted) await this.#resize(1 << 30);
+  }
+
+  async unmount() {
+    if (!this.#mounted) return;
+    this.#mounted = false;
+    await run('umount', ['--lazy', this.#folder]);
+  }
+
+  /** @param {number} bytes */
+  async #resize(bytes) {
+    await run('mount', ['-o', `remount,size=${bytes}`, this.#folder]);
+  }
+}
+
+/**
+ * The bytes that a folder takes on a tmpfs, which stores whole pages.
+ *
+ * @param {string} folder
+ */
+function bytesOnDisk(folder) {
+  const page = 4096;
+  return fs
+    .readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((name) => fs.lstatSync(path.join(folder, name)))
+    .map((stat) => (stat.isDirectory() ? page : stat.size))
+    .reduce((sum, size) => sum + Math.ceil(size / page) * page, 0);
+}
+
+/**
+ * Leaves in a cache directory what processes leave there that were killed.
+ *
+ * @param {string} cacheDirectory
+ */
+function plantLeftovers(cacheDirectory) {
+  const parent = path.join(cacheDirectory, aside);
+  const folder = path.join(parent, '1234567890');
+  fs.mkdirSync(path.join(folder, 'outputs/dist/read-only'), {
+    recursive: true,
+  });
+  fs.writeFileSync(path.join(folder, 'spool-1'), Buffer.alloc(100_000));
+  fs.writeFileSync(path.join(folder, 'outputs/dist/read-only/x'), 'half');
+  fs.symlinkSync('/etc', path.join(folder, 'outputs/dist/link'));
+  fs.chmodSync(path.join(folder, 'outputs/dist/read-only'), 0o555);
+  fs.writeFileSync(`${folder}.lock`, '');
+  // Killed between making the one and the other.
+  fs.writeFileSync(path.join(parent, '2345678901.lock'), '');
+}
+
+/**
+ * Takes results away from a cache directory while they are being stored, or
+ * changes them, until the round is over.
+ *
+ * @param {string} cacheDirectory
+ * @param {AbortSignal} over
+ */
+async function meddle(cacheDirectory, over) {
+  /** @type {Map<string, number>} when they were first seen */
+  const seen = new Map();
+  for (let i = 0; !over.aborted; i++) {
+    await sleep(20);
+    for (const hash of resultsIn(cacheDirectory)) {
+      const first = seen.get(hash) ?? Date.now();
+      seen.set(hash, first);
+      const folder = path.join(cacheDirectory, hash);
+      const even = Number(hash.slice(-1)) % 2 === 0;
+      // At once, as a whole: what is gone when it is to be stored is not stored.
+      if (even) takeAway(folder, path.join(cacheDirectory, `taken-${i}`));
+      // Later: who changes a result before Nx hands it over changes the result.
+      else if (Date.now() - first > 400) change(folder);
+    }
+  }
+}
+
+/** @param {string} cacheDirectory */
+function resultsIn(cacheDirectory) {
+  if (!fs.existsSync(cacheDirectory)) return [];
+  return fs.readdirSync(cacheDirectory).filter((name) => /^\d+$/.test(name));
+}
+
+/**
+ * @param {string} folder
+ * @param {string} to
+ */
+function takeAway(folder, to) {
+  try {
+    fs.renameSync(folder, to);
+  } catch {
+    return; // somebody was faster
+  }
+  fs.rmSync(to, { recursive: true, force: true });
+}
+
+/** @param {string} folder */
+function change(folder) {
+  for (const name of fs.readdirSync(folder, {
+    recursive: true,
+    encoding: 'utf8',
+  })) {
+    const file = path.join(folder, name);
+    const { size, atime, mtime } = fs.lstatSync(file);
+    if (path.basename(file) !== 'digest.txt') continue;
+    // The same size, and the same time as far as one can set it.
+    fs.writeFileSync(file, 'x'.repeat(size));
+    fs.utimesSync(file, atime, mtime);
+  }
+}
+
+exports.Disk = Disk;
+exports.aside = aside;
+exports.bytesOnDisk = bytesOnDisk;
+exports.canMount = canMount;
+exports.meddle = meddle;
+exports.plantLeftovers = plantLeftovers;

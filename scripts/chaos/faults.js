@@ -1,0 +1,339 @@
+'use strict';
+
+// What can go wrong, and how it is drawn. http-faults.js, process-faults.js,
+// storage.js and disk.js do it.
+
+/** @import { Random } from './random' */
+/** @import { MachineName } from './plan' */
+
+/**
+ * A fault of requests: those with the numbers from `first` on, `count` of them,
+ * counting the requests of a round.
+ *
+ * @typedef {object} HttpFault
+ * @property {'http'} on
+ * @property {string} kind of http-faults.js
+ * @property {'GET' | 'PUT' | undefined} method of the requests; undefined: any
+ * @property {number} first
+ * @property {number} count
+ * @property {number} at where in a body: 0 to below 1 of its length
+ * @property {number} milliseconds
+ * @property {string} answer for the kind `status`, a key of `answers`
+ */
+
+/**
+ * A signal to a process, some time after something has happened.
+ *
+ * @typedef {object} SignalFault
+ * @property {'process'} on
+ * @property {'serve' | 'drain' | 'nx' | 'group'} process `serve` and `drain` are
+ *   ours; `group` is what Ctrl-C reaches: Nx and all that shares its terminal
+ * @property {NodeJS.Signals} signal
+ * @property {MachineName} machine
+ * @property {{ event: 'nx' | 'serve' | 'drain', milliseconds: number } | { event: 'request', number: number }} when
+ * @property {number} [resume] milliseconds after which a stopped process goes on
+ */
+
+/**
+ * Trouble with Azurite, or with what is stored in it.
+ *
+ * @typedef {object} StorageFault
+ * @property {'storage'} on
+ * @property {string} kind of storage.js
+ * @property {number} at request after which it happens; 0 is before the round
+ * @property {number} milliseconds
+ * @property {number} share of the blobs that are damaged
+ * @property {number} place where in a blob: 0 to below 1 of its length
+ */
+
+/**
+ * Trouble with the disk of a machine's cache directory.
+ *
+ * @typedef {object} DiskFault
+ * @property {'disk'} on
+ * @property {'small' | 'leftovers' | 'meddler'} kind
+ * @property {MachineName} machine
+ * @property {number} room bytes that a small disk has beyond what Nx needs
+ */
+
+/** @typedef {HttpFault | SignalFault | StorageFault | DiskFault} Fault */
+
+/**
+ * What a round is that faults are drawn for.
+ *
+ * @typedef {object} Circumstances
+ * @property {number} tasks on each machine
+ * @property {MachineName[]} machines
+ * @property {boolean} empty whether nothing is stored yet
+ * @property {boolean} tmpfs whether a small disk can be mounted
+ */
+
+/**
+ * @param {Random} random
+ * @param {Circumstances} circumstances
+ * @returns {Fault[]}
+ */
+function drawFaults(random, circumstances) {
+  const { tasks, machines } = circumstances;
+  const requests = tasks * 2 * machines.length;
+  const count = Number(random.weighted({ 1: 5, 2: 4, 3: 2 }));
+  return Array.from({ length: count }, () => {
+    const machine = random.pick(machines);
+    const on = random.weighted({ http: 50, process: 30, storage: 8, disk: 12 });
+    switch (on) {
+      case 'http':
+        return drawHttpFault(random, requests);
+      case 'process':
+        return drawSignal(random, requests, machine);
+      case 'storage':
+        return drawStorageFault(random, requests);
+      case 'disk':
+        return drawDiskFault(random, machine, circumstances);
+    }
+  });
+}
+
+/**
+ * @param {Random} random
+ * @param {number} requests about as many as there will be
+ * @returns {HttpFault}
+ */
+function drawHttpFault(random, requests) {
+  const kind = random.weighted({
+    status: 24,
+    delay: 6,
+    slow: 4,
+    reset: 6,
+    'reset upload': 4,
+    'reset download': 5,
+    'lost answer': 6,
+    refuse: 6,
+    'stall answer': 5,
+    'stall download': 4,
+    'stall upload': 4,
+    'flip download': 6,
+    'cut download': 5,
+    'short download': 5,
+    'long download': 3,
+    'flip upload': 5,
+    'no metadata': 4,
+    'wrong metadata': 5,
+  });
+  const toEnd = Number.MAX_SAFE_INTEGER;
+  return {
+    on: 'http',
+    kind,
+    method: random.pick(/** @type {const} */ (['GET', 'PUT', undefined])),
+    first: random.magnitude(1, requests),
+    count: random.pick([1, 1, 2, random.int(3, 8), toEnd]),
+    at: random.next(),
+    milliseconds: random.magnitude(20, 1500),
+    answer: random.pick(Object.keys(answers)),
+  };
+}
+
+/**
+ * Answers that Azure, or something before it, gives.
+ *
+ * @type {Record<string, { status: number, headers?: Record<string, string>, body?: string }>}
+ */
+const answers = {
+  500: azure(500, 'InternalError'),
+  502: html(502, 'Bad Gateway'),
+  503: azure(503, 'ServerBusy'),
+  '503 retry-after': azure(503, 'ServerBusy', { 'retry-after': '1' }),
+  '503 retry-after-ms': azure(503, 'ServerBusy', {
+    'x-ms-retry-after-ms': '300',
+  }),
+  '429 retry-after': azure(429, 'TooManyRequests', { 'retry-after': '1' }),
+  '429 long': azure(429, 'TooManyRequests', { 'retry-after': '3600' }),
+  '408 html': html(408, 'Request Timeout'),
+  403: azure(403, 'AuthenticationFailed'),
+  '403 network': azure(403, 'AuthorizationFailure'),
+  '403 html': html(403, 'Forbidden'),
+  401: azure(401, 'NoAuthenticationInformation'),
+  '404 html': html(404, 'Not Found'),
+  '404 empty': { status: 404 },
+  409: azure(409, 'BlobAlreadyExists'),
+  412: azure(412, 'ConditionNotMet'),
+  400: azure(400, 'InvalidHeaderValue'),
+  '200 html': html(200, 'Please sign in'), // a hotel's network
+  302: { status: 302, headers: { location: 'http://127.0.0.1:9/' } },
+  204: { status: 204 },
+};
+
+/**
+ * @param {number} status
+ * @param {string} code
+ * @param {Record<string, string>} [headers]
+ */
+function azure(status, code, headers = {}) {
+  return {
+    status,
+    headers: {
+      'content-type': 'application/xml',
+      'x-ms-error-code': code,
+      ...headers,
+    },
+    body: `<?xml version="1.0" encoding="utf-8"?><Error><Code>${code}</Code><Message>${code}</Message></Error>`,
+  };
+}
+
+/**
+ * @param {number} status
+ * @param {string} title
+ */
+function html(status, title) {
+  return {
+    status,
+    headers: { 'content-type': 'text/html' },
+    body: `<html><head><title>${title}</title></head><body>${title}</body></html>`,
+  };
+}
+
+/**
+ * @param {Random} random
+ * @param {number} requests
+ * @param {MachineName} machine
+ * @returns {SignalFault}
+ */
+function drawSignal(random, requests, machine) {
+  const process = random.weighted({ serve: 50, drain: 12, nx: 22, group: 16 });
+  const signals = {
+    serve: { SIGKILL: 40, SIGTERM: 20, SIGSTOP: 30, SIGINT: 5, SIGHUP: 5 },
+    drain: { SIGKILL: 40, SIGTERM: 20, SIGSTOP: 30, SIGINT: 10, SIGHUP: 0 },
+    nx: { SIGKILL: 60, SIGTERM: 25, SIGSTOP: 0, SIGINT: 15, SIGHUP: 0 },
+    group: { SIGKILL: 15, SIGTERM: 15, SIGSTOP: 0, SIGINT: 50, SIGHUP: 20 },
+  };
+  const milliseconds = random.magnitude(1, 1200);
+  const event =
+    process === 'drain'
+      ? 'drain'
+      : random.pick(
+          /** @type {const} */ ([
+            'nx',
+            'serve',
+            'serve',
+            'request',
+            'request',
+            'drain',
+          ]),
+        );
+  const signal = random.weighted(signals[process]);
+  return {
+    on: 'process',
+    process,
+    signal,
+    machine,
+    when:
+      event === 'request'
+        ? { event, number: random.magnitude(1, requests) }
+        : {
+            event,
+            milliseconds: event === 'nx' ? 500 + milliseconds : milliseconds,
+          },
+    ...(signal === 'SIGSTOP' && {
+      resume: random.pick([200, 2500, 60_000]),
+    }),
+  };
+}
+
+/**
+ * @param {Random} random
+ * @param {number} requests
+ * @returns {StorageFault}
+ */
+function drawStorageFault(random, requests) {
+  return {
+    on: 'storage',
+    kind: random.weighted({
+      kill: 3,
+      'kill and start': 2,
+      freeze: 4,
+      'delete container': 2,
+      'delete blobs': 2,
+      'flip blobs': 2,
+    }),
+    at: random.magnitude(1, requests),
+    milliseconds: random.magnitude(100, 4000),
+    share: random.pick([0.3, 1]),
+    place: random.next(),
+  };
+}
+
+/**
+ * What somebody, or a fault of the past, did to the stored blobs.
+ *
+ * @param {Random} random
+ * @returns {StorageFault[]}
+ */
+function drawDamage(random) {
+  return Array.from({ length: random.int(1, 2) }, () => ({
+    on: 'storage',
+    kind: random.pick([
+      'flip blobs',
+      'truncate blobs',
+      'empty blobs',
+      'junk blobs',
+      'exchange blobs',
+      'delete blobs',
+      'strip metadata',
+      'change metadata',
+    ]),
+    at: 0,
+    milliseconds: 0,
+    share: random.pick([0.2, 0.5, 1]),
+    place: random.next(),
+  }));
+}
+
+/**
+ * @param {Random} random
+ * @param {MachineName} machine
+ * @param {Circumstances} circumstances
+ * @returns {DiskFault}
+ */
+function drawDiskFault(random, machine, { machines, empty, tmpfs }) {
+  const kind = random.weighted({ small: 3, leftovers: 3, meddler: 2 });
+  const room = random.magnitude(100_000, 4_000_000);
+  const can = {
+    small: tmpfs,
+    leftovers: true,
+    // Who takes away what was restored, breaks Nx with any cache.
+    meddler: empty && machines.length === 1,
+  };
+  return { on: 'disk', kind: can[kind] ? kind : 'leftovers', machine, room };
+}
+
+/**
+ * A fault in few words, for the table.
+ *
+ * @param {Fault} fault
+ */
+function describe(fault) {
+  switch (fault.on) {
+    case 'http': {
+      const { kind, method = '', first, count, answer } = fault;
+      const range = count > 1000 ? `${first}+` : `${first}×${count}`;
+      const what = kind === 'status' ? answer : kind;
+      return `${what} ${method}#${range}`;
+    }
+    case 'process': {
+      const { signal, process, when } = fault;
+      const moment =
+        when.event === 'request'
+          ? `#${when.number}`
+          : `${when.event}+${when.milliseconds}ms`;
+      return `${signal} ${process} ${moment}`;
+    }
+    case 'storage':
+      return `${fault.kind}${fault.at > 0 ? ` #${fault.at}` : ''}`;
+    case 'disk':
+      return `${fault.kind}${fault.kind === 'small' ? ' disk' : ''}`;
+  }
+}
+
+exports.answers = answers;
+exports.describe = describe;
+exports.drawDamage = drawDamage;
+exports.drawFaults = drawFaults;

@@ -1,0 +1,203 @@
+'use strict';
+
+const { pipeline } = require('node:stream/promises');
+const { setTimeout: sleep } = require('node:timers/promises');
+const { once } = require('node:events');
+const { answers } = require('./faults');
+
+/** @import { Exchange } from './proxy' */
+/** @import { HttpFault } from './faults' */
+
+/** @typedef {(exchange: Exchange, fault: HttpFault) => Promise<void>} DoFault */
+
+/** @type {Record<string, DoFault>} */
+const faults = {
+  none: passOn,
+
+  async status(exchange, { answer }) {
+    const { status, headers = {}, body = '' } = answers[answer];
+    await exchange.body();
+    exchange.answer({ status, headers, body: Buffer.from(body) });
+  },
+
+  async delay(exchange, { milliseconds }) {
+    await sleep(milliseconds);
+    await passOn(exchange);
+  },
+
+  async slow(exchange) {
+    const { status, headers, body } = await exchange.ask(await exchange.body());
+    exchange.response.writeHead(status, headers);
+    // It moves all the time, and takes at most three seconds.
+    const step = Math.max(1000, Math.ceil(body.length / 30));
+    for (let at = 0; at < body.length; at += step) {
+      exchange.response.write(body.subarray(at, at + step));
+      await sleep(100);
+    }
+    exchange.response.end();
+  },
+
+  async reset(exchange) {
+    exchange.reset();
+  },
+
+  async 'reset upload'(exchange, { at }) {
+    await receive(exchange, at);
+    exchange.reset();
+  },
+
+  async 'reset download'(exchange, { at }) {
+    await sendPart(exchange, at);
+    exchange.reset();
+  },
+
+  async 'lost answer'(exchange) {
+    await exchange.ask(await exchange.body());
+    exchange.reset();
+  },
+
+  async refuse({ proxy, round }, { milliseconds }) {
+    proxy.refuse();
+    await sleep(milliseconds);
+    if (!round.aborted) await proxy.listen();
+  },
+
+  async 'stall answer'(exchange) {
+    await exchange.body();
+    await exchange.stall();
+  },
+
+  async 'stall download'(exchange, { at }) {
+    await sendPart(exchange, at);
+    await exchange.stall();
+  },
+
+  async 'stall upload'(exchange, { at }) {
+    await receive(exchange, at);
+    await exchange.stall();
+  },
+
+  'flip download': changeDownload((body, at) => flip(body, at)),
+
+  async 'cut download'(exchange, { at }) {
+    await sendPart(exchange, at);
+    exchange.response.destroy();
+  },
+
+  'short download': changeDownload((body, at) =>
+    body.subarray(0, place(body, at)),
+  ),
+
+  'long download': changeDownload((body) =>
+    Buffer.concat([body, Buffer.from('and more')]),
+  ),
+
+  async 'flip upload'(exchange, { at }) {
+    exchange.answer(await exchange.ask(flip(await exchange.body(), at)));
+  },
+
+  'no metadata': changeMetadata(() => undefined),
+
+  'wrong metadata': changeMetadata((value) => `${value}0`),
+};
+
+/** @type {(exchange: Exchange) => Promise<void>} */
+async function passOn(exchange) {
+  const { request, response } = exchange;
+  const passedOn = exchange.open();
+  const answered = once(passedOn, 'response');
+  answered.catch(() => {}); // the pipeline fails, too
+  await pipeline(request, passedOn);
+  const [answer] = await answered;
+  response.writeHead(answer.statusCode, answer.headers);
+  await pipeline(answer, response);
+}
+
+/**
+ * Takes a part of the request's body.
+ *
+ * @param {Exchange} exchange
+ * @param {number} at
+ */
+async function receive({ request }, at) {
+  const wanted = Number(request.headers['content-length'] ?? 0) * at;
+  let received = 0;
+  while (received < wanted && !request.destroyed) {
+    const chunk = request.read();
+    if (chunk) received += chunk.length;
+    else
+      await Promise.race([once(request, 'readable'), once(request, 'close')]);
+  }
+}
+
+/**
+ * Sends a part of the answer, which says that it is whole.
+ *
+ * @param {Exchange} exchange
+ * @param {number} at
+ */
+async function sendPart(exchange, at) {
+  const { status, headers, body } = await exchange.ask(await exchange.body());
+  const { response } = exchange;
+  response.writeHead(status, headers);
+  response.flushHeaders();
+  const part = body.subarray(0, place(body, at));
+  // Until it is on its way: a reset throws away what waits.
+  if (part.length > 0) {
+    await new Promise((resolve) => response.write(part, resolve));
+  }
+}
+
+/**
+ * @param {(body: Buffer, at: number) => Buffer} change
+ * @returns {DoFault}
+ */
+function changeDownload(change) {
+  return async (exchange, { at }) => {
+    const { status, headers, body } = await exchange.ask(await exchange.body());
+    const changed = change(body, at);
+    const length = { 'content-length': String(changed.length) };
+    const { 'transfer-encoding': _, ...rest } = headers;
+    exchange.answer({ status, headers: { ...rest, ...length }, body: changed });
+  };
+}
+
+/**
+ * @param {(value: string) => string | undefined} change
+ * @returns {DoFault}
+ */
+function changeMetadata(change) {
+  return async (exchange) => {
+    const answer = await exchange.ask(await exchange.body());
+    const headers = { ...answer.headers };
+    for (const name of Object.keys(headers)) {
+      if (!name.startsWith('x-ms-meta-')) continue;
+      const changed = change(String(headers[name]));
+      if (changed === undefined) delete headers[name];
+      else headers[name] = changed;
+    }
+    exchange.answer({ ...answer, headers });
+  };
+}
+
+/**
+ * @param {Buffer} body
+ * @param {number} at
+ */
+const place = (body, at) => Math.floor(body.length * at);
+
+/**
+ * A copy in which one bit is wrong.
+ *
+ * @param {Buffer} body
+ * @param {number} at
+ */
+function flip(body, at) {
+  const copy = Buffer.from(body);
+  if (copy.length > 0) copy[place(copy, at)] ^= 0x10;
+  return copy;
+}
+
+exports.faults = faults;
+exports.flip = flip;
+exports.place = place;

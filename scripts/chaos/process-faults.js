@@ -1,0 +1,89 @@
+'use strict';
+
+const { once } = require('node:events');
+const { setTimeout: sleep } = require('node:timers/promises');
+const { send, waitFor } = require('./processes');
+
+/** @import { SignalFault } from './faults' */
+/** @import { FaultProxy } from './proxy' */
+
+/**
+ * Where a signal goes.
+ *
+ * @typedef {object} Scene
+ * @property {number} nx process ID; Nx is the leader of its group
+ * @property {string} machine value of the variable of processes.js
+ * @property {FaultProxy} proxy
+ * @property {AbortSignal} over aborted when Nx has ended
+ */
+
+/**
+ * Sends a signal at its moment. Resolves to whether it met anybody.
+ *
+ * @param {SignalFault} fault
+ * @param {Scene} scene
+ */
+async function signalAtMoment(fault, scene) {
+  await moment(fault.when, scene);
+  const pid = await target(fault.process, scene);
+  if (pid === undefined || !send(pid, fault.signal)) return false;
+  if (fault.resume !== undefined) {
+    await pause(fault.resume, scene.over);
+    send(pid, 'SIGCONT');
+  }
+  return true;
+}
+
+/**
+ * @param {SignalFault['when']} when
+ * @param {Scene} scene
+ */
+async function moment(when, { machine, proxy, over }) {
+  if (when.event === 'request') {
+    await reached(proxy, when.number, over);
+  } else {
+    if (when.event !== 'nx') await waitFor(machine, when.event, over);
+    await pause(when.milliseconds, over);
+  }
+}
+
+/**
+ * @param {SignalFault['process']} process
+ * @param {Scene} scene
+ */
+async function target(process, { nx, machine, over }) {
+  if (process === 'nx' || process === 'group') {
+    if (over.aborted) return undefined; // its number may be another's by now
+    return process === 'nx' ? nx : -nx;
+  }
+  return (await waitFor(machine, process, over))?.pid;
+}
+
+/**
+ * Waits for a request of a round, or for the end of the round.
+ *
+ * @param {FaultProxy} proxy
+ * @param {number} number
+ * @param {AbortSignal} over
+ */
+async function reached(proxy, number, over) {
+  try {
+    for (;;) {
+      const [current] = await once(proxy, 'request', { signal: over });
+      if (current >= number) return;
+    }
+  } catch {
+    // The round is over.
+  }
+}
+
+/**
+ * @param {number} milliseconds
+ * @param {AbortSignal} over ends the pause
+ */
+async function pause(milliseconds, over) {
+  await sleep(milliseconds, undefined, { signal: over }).catch(() => {});
+}
+
+exports.reached = reached;
+exports.signalAtMoment = signalAtMoment;

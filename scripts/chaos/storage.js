@@ -1,0 +1,195 @@
+'use strict';
+
+const { setTimeout: sleep } = require('node:timers/promises');
+const { startAzurite } = require('../lib/azurite');
+const { flip, place } = require('./http-faults');
+const { send } = require('./processes');
+const { reached } = require('./process-faults');
+
+/** @import { BlockBlobClient, ContainerClient } from '@azure/storage-blob' */
+/** @import { StorageFault } from './faults' */
+/** @import { FaultProxy } from './proxy' */
+
+/** @typedef {{ content: Buffer, metadata: Record<string, string> }} Blob */
+
+/** An Azurite that may be killed, and the containers in it. */
+class Storage {
+  /** @type {Awaited<ReturnType<typeof startAzurite>>} */
+  #azurite;
+  #alive = true;
+
+  static async start() {
+    return new Storage(await startAzurite());
+  }
+
+  /** @param {Awaited<ReturnType<typeof startAzurite>>} azurite */
+  constructor(azurite) {
+    this.#azurite = azurite;
+  }
+
+  async stop() {
+    if (this.#alive) await this.#azurite.stop();
+  }
+
+  get port() {
+    return this.#azurite.port;
+  }
+
+  /**
+   * Brings all back: Azurite and a container, which may be empty now.
+   *
+   * @param {string} container
+   */
+  async restore(container) {
+    send(this.#azurite.pid, 'SIGCONT');
+    if (!this.#alive) {
+      this.#azurite = await startAzurite();
+      this.#alive = true;
+    }
+    await this.#container(container).createIfNotExists();
+  }
+
+  /** @param {string} container */
+  async remove(container) {
+    await this.#container(container).deleteIfExists();
+  }
+
+  /**
+   * Does a fault when its request has come, unless the round is over before.
+   *
+   * @param {StorageFault} fault
+   * @param {{ container: string, proxy: FaultProxy, over: AbortSignal }} scene
+   */
+  async doAtMoment(fault, { container, proxy, over }) {
+    await reached(proxy, fault.at, over);
+    if (!over.aborted) await this.do(fault, container);
+  }
+
+  /**
+   * @param {StorageFault} fault
+   * @param {string} container
+   */
+  async do(fault, container) {
+    switch (fault.kind) {
+      case 'kill':
+      case 'kill and start':
+        this.#alive = false;
+        send(this.#azurite.pid, 'SIGKILL');
+        if (fault.kind === 'kill and start') await this.restore(container);
+        return;
+      case 'freeze':
+        send(this.#azurite.pid, 'SIGSTOP');
+        await sleep(fault.milliseconds);
+        send(this.#azurite.pid, 'SIGCONT');
+        return;
+      case 'delete container':
+        return this.remove(container);
+      case 'exchange blobs':
+        return this.#exchange(container);
+      case 'delete blobs':
+        for (const blob of await this.#someBlobs(container, fault.share)) {
+          await blob.deleteIfExists();
+        }
+        return;
+      default:
+        for (const blob of await this.#someBlobs(container, fault.share)) {
+          await rewrite(blob, (it) => damages[fault.kind](it, fault.place));
+        }
+    }
+  }
+
+  /**
+   * Every blob gets the content and the metadata of the next one.
+   *
+   * @param {string} container
+   */
+  async #exchange(container) {
+    const clients = await this.#someBlobs(container, 1);
+    /** @type {Blob[]} */
+    const blobs = [];
+    for (const client of clients) blobs.push(await load(client));
+    for (const [i, client] of clients.entries()) {
+      await rewrite(client, () => blobs[(i + 1) % blobs.length]);
+    }
+  }
+
+  /** @param {string} name */
+  #container(name) {
+    // Loaded here: nothing is installed when scripts/chaos.js starts.
+    const { BlobServiceClient } = require('@azure/storage-blob');
+    return BlobServiceClient.fromConnectionString(
+      this.#azurite.connectionString,
+      { retryOptions: { maxTries: 1 } },
+    ).getContainerClient(name);
+  }
+
+  /**
+   * @param {string} container
+   * @param {number} share of all blobs
+   */
+  async #someBlobs(container, share) {
+    const client = this.#container(container);
+    const names = await blobNames(client);
+    return names
+      .slice(0, Math.ceil(names.length * share))
+      .map((name) => client.getBlockBlobClient(name));
+  }
+}
+
+/** @type {Record<string, (blob: Blob, at: number) => Blob>} */
+const damages = {
+  'flip blobs': ({ content, metadata }, at) => ({
+    content: flip(content, at),
+    metadata,
+  }),
+  'truncate blobs': ({ content, metadata }, at) => ({
+    content: content.subarray(0, place(content, at)),
+    metadata,
+  }),
+  'empty blobs': ({ metadata }) => ({ content: Buffer.alloc(0), metadata }),
+  'junk blobs': ({ metadata }) => ({
+    content: Buffer.from('<html>not an archive</html>'),
+    metadata,
+  }),
+  'strip metadata': ({ content }) => ({ content, metadata: {} }),
+  'change metadata': ({ content, metadata }) => ({
+    content,
+    metadata: Object.fromEntries(
+      Object.entries(metadata).map(([name, value]) => [name, `${value}0`]),
+    ),
+  }),
+};
+
+/** @param {ContainerClient} client */
+async function blobNames(client) {
+  const names = [];
+  try {
+    for await (const { name } of client.listBlobsFlat()) names.push(name);
+  } catch (err) {
+    // Another fault has removed the container.
+    if (/** @type {{ statusCode?: number }} */ (err).statusCode !== 404) {
+      throw err;
+    }
+  }
+  return names.sort();
+}
+
+/**
+ * @param {BlockBlobClient} client
+ * @returns {Promise<Blob>}
+ */
+async function load(client) {
+  const { metadata = {} } = await client.getProperties();
+  return { content: await client.downloadToBuffer(), metadata };
+}
+
+/**
+ * @param {BlockBlobClient} client
+ * @param {(blob: Blob) => Blob} change
+ */
+async function rewrite(client, change) {
+  const { content, metadata } = change(await load(client));
+  await client.upload(content, content.length, { metadata });
+}
+
+exports.Storage = Storage;
