@@ -119,7 +119,7 @@ class Storage {
     const { BlobServiceClient } = require('@azure/storage-blob');
     return BlobServiceClient.fromConnectionString(
       this.#azurite.connectionString,
-      { retryOptions: { maxTries: 1 } },
+      { retryOptions: { maxTries: 4, retryDelayInMs: 100 } },
     ).getContainerClient(name);
   }
 
