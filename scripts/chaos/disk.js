@@ -90,10 +90,11 @@ function bytesOnDisk(folder) {
  * Leaves in a cache directory what processes leave there that were killed.
  *
  * @param {string} cacheDirectory
+ * @param {string} session
  */
-function plantLeftovers(cacheDirectory) {
+function plantLeftovers(cacheDirectory, session) {
   const parent = path.join(cacheDirectory, aside);
-  const folder = path.join(parent, '1234567890');
+  const folder = path.join(parent, session);
   fs.mkdirSync(path.join(folder, 'outputs/dist/read-only'), {
     recursive: true,
   });
@@ -103,7 +104,7 @@ function plantLeftovers(cacheDirectory) {
   fs.chmodSync(path.join(folder, 'outputs/dist/read-only'), 0o555);
   fs.writeFileSync(`${folder}.lock`, '');
   // Killed between making the one and the other.
-  fs.writeFileSync(path.join(parent, '2345678901.lock'), '');
+  fs.writeFileSync(`${folder}-2.lock`, '');
 }
 
 /**

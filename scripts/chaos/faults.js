@@ -191,6 +191,9 @@ function html(status, title) {
   };
 }
 
+/** Milliseconds that no run takes. */
+const forGood = 600_000;
+
 /**
  * @param {Random} random
  * @param {number} requests
@@ -233,7 +236,7 @@ function drawSignal(random, requests, machine) {
             milliseconds: event === 'nx' ? 500 + milliseconds : milliseconds,
           },
     ...(signal === 'SIGSTOP' && {
-      resume: random.pick([200, 2500, 60_000]),
+      resume: random.pick([200, 2500, 2500, 4000, forGood]),
     }),
   };
 }
@@ -337,3 +340,4 @@ exports.answers = answers;
 exports.describe = describe;
 exports.drawDamage = drawDamage;
 exports.drawFaults = drawFaults;
+exports.forGood = forGood;

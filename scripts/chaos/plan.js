@@ -71,13 +71,17 @@ function drawPlan(seed, able) {
     seed,
     projects,
     parallel: rest.int(1, 6),
-    env: rest.pick([
-      {},
-      {},
-      { CI: 'true' },
-      { NX_VERBOSE_LOGGING: 'true' },
-      { NX_AZURE_CACHE_LOG: 'debug' },
-    ]),
+    env: {
+      ...rest.pick([
+        {},
+        {},
+        { CI: 'true' },
+        { NX_VERBOSE_LOGGING: 'true' },
+        { NX_AZURE_CACHE_LOG: 'debug' },
+      ]),
+      // Two processes less, and half the time.
+      ...(rest.chance(0.8) && { NX_ISOLATE_PLUGINS: 'false' }),
+    },
     rounds: drawRounds(random.fork('rounds'), projects.length, able),
   };
 }

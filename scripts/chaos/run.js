@@ -15,7 +15,7 @@ const {
   expectedOf,
 } = require('./check');
 const { Disk, meddle, plantLeftovers } = require('./disk');
-const { describe } = require('./faults');
+const { describe, forGood } = require('./faults');
 const { signalAtMoment } = require('./process-faults');
 const { processesOf, send, waitUntilGone } = require('./processes');
 const { FaultProxy } = require('./proxy');
@@ -28,7 +28,7 @@ const { ChaosMachine, drain } = require('./workspace');
 /** @import { Result } from '../lib/run' */
 
 /** Milliseconds after which Nx is said to hang. */
-const patience = 90_000;
+const patience = 150_000;
 
 /**
  * Milliseconds that a run may take longer than three times as long as without
@@ -36,6 +36,12 @@ const patience = 90_000;
  * run beside it on the same machine.
  */
 const cost = 30_000;
+
+/**
+ * The same where our process has stopped for good: as long as its client waits
+ * for a sign of life.
+ */
+const frozenCost = 70_000;
 
 /** The same for the end of our processes after that of Nx, beside the drain. */
 const slack = 5000;
@@ -223,7 +229,10 @@ class Run {
         fault.on === 'process' && ['nx', 'group'].includes(fault.process),
     );
     const wrong = [
-      ...(await this.#checkEnd(machine, result, ended)),
+      ...(await this.#checkEnd(machine, result, {
+        ended,
+        may: isFrozen(round) ? cost + frozenCost : cost,
+      })),
       ...checkVoice(result, {
         secrets: [this.#world.licence, keyOf(this.#proxy.connectionString)],
         quiet: ['calm', 'proof'].includes(round.kind),
@@ -252,7 +261,9 @@ class Run {
       if (fault.on !== 'disk' || fault.machine !== name) continue;
       if (fault.kind === 'small')
         await disk.shrink(expected.bytes + fault.room);
-      if (fault.kind === 'leftovers') plantLeftovers(machine.cache);
+      if (fault.kind === 'leftovers') {
+        plantLeftovers(machine.cache, `1-${fault.room}`);
+      }
       if (fault.kind === 'meddler') meddling.push(meddle(machine.cache, over));
     }
     return { meddling: Promise.all(meddling) };
@@ -263,13 +274,14 @@ class Run {
    *
    * @param {ChaosMachine} machine
    * @param {Result} result
-   * @param {boolean} ended whether Nx was told to
+   * @param {{ ended: boolean, may: number }} options whether Nx was told to,
+   *   and what the cache may cost
    */
-  async #checkEnd({ folder }, { took }, ended) {
+  async #checkEnd({ folder }, { took }, { ended, may }) {
     const wrong = [];
     const { took: without } = /** @type {Expected} */ (this.#expected);
     if (took >= patience) wrong.push('Nx hangs');
-    else if (took > 3 * without + cost) {
+    else if (took > 3 * without + may) {
       wrong.push(`took ${took | 0} ms, ${without | 0} ms without a cache`);
     }
     const left = await waitUntilGone(
@@ -289,9 +301,12 @@ class Run {
    * @param {Station} station
    * @param {Result} result
    */
-  #checkResults({ kind }, { machine }, result) {
+  #checkResults({ kind, faults }, { machine }, result) {
     const expected = /** @type {Expected} */ (this.#expected);
-    const wrong = checkResults(machine, result, expected);
+    const isFull = faults.some(
+      (fault) => fault.on === 'disk' && fault.kind === 'small',
+    );
+    const wrong = checkResults(machine, result, expected, isFull);
     const tasks = machine.lastRun();
     const { hits, misses } = count(tasks);
     this.hits += hits;
@@ -333,6 +348,13 @@ function plantStale({ workspace }, projects, { tasks }) {
     fs.writeFileSync(path.join(dist, 'old', 'file.js'), 'old\n');
     fs.writeFileSync(path.join(dist, 'digest.txt'), 'old\n');
   }
+}
+
+/** @param {Round} round */
+function isFrozen({ faults }) {
+  return faults.some(
+    (fault) => fault.on === 'process' && fault.resume === forGood,
+  );
 }
 
 /** @param {string} connectionString */
