@@ -340,4 +340,3 @@ exports.answers = answers;
 exports.describe = describe;
 exports.drawDamage = drawDamage;
 exports.drawFaults = drawFaults;
-exports.forGood = forGood;

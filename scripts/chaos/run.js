@@ -15,7 +15,7 @@ const {
   expectedOf,
 } = require('./check');
 const { Disk, meddle, plantLeftovers } = require('./disk');
-const { describe, forGood } = require('./faults');
+const { describe } = require('./faults');
 const { signalAtMoment } = require('./process-faults');
 const { processesOf, send, waitUntilGone } = require('./processes');
 const { FaultProxy } = require('./proxy');
@@ -32,16 +32,10 @@ const patience = 150_000;
 
 /**
  * Milliseconds that a run may take longer than three times as long as without
- * a cache: time limits one after the other, retries, the drain, and another
- * run beside it on the same machine.
+ * a cache: a process that is given up, time limits one after the other,
+ * retries, the drain, and whatever else this machine has to do.
  */
-const cost = 30_000;
-
-/**
- * The same where our process has stopped for good: as long as its client waits
- * for a sign of life.
- */
-const frozenCost = 70_000;
+const cost = 40_000;
 
 /** The same for the end of our processes after that of Nx, beside the drain. */
 const slack = 5000;
@@ -229,10 +223,7 @@ class Run {
         fault.on === 'process' && ['nx', 'group'].includes(fault.process),
     );
     const wrong = [
-      ...(await this.#checkEnd(machine, result, {
-        ended,
-        may: isFrozen(round) ? cost + frozenCost : cost,
-      })),
+      ...(await this.#checkEnd(machine, result, ended)),
       ...checkVoice(result, {
         secrets: [this.#world.licence, keyOf(this.#proxy.connectionString)],
         quiet: ['calm', 'proof'].includes(round.kind),
@@ -274,14 +265,13 @@ class Run {
    *
    * @param {ChaosMachine} machine
    * @param {Result} result
-   * @param {{ ended: boolean, may: number }} options whether Nx was told to,
-   *   and what the cache may cost
+   * @param {boolean} ended whether Nx was told to
    */
-  async #checkEnd({ folder }, { took }, { ended, may }) {
+  async #checkEnd({ folder }, { took }, ended) {
     const wrong = [];
     const { took: without } = /** @type {Expected} */ (this.#expected);
     if (took >= patience) wrong.push('Nx hangs');
-    else if (took > 3 * without + may) {
+    else if (took > 3 * without + cost) {
       wrong.push(`took ${took | 0} ms, ${without | 0} ms without a cache`);
     }
     const left = await waitUntilGone(
@@ -348,13 +338,6 @@ function plantStale({ workspace }, projects, { tasks }) {
     fs.writeFileSync(path.join(dist, 'old', 'file.js'), 'old\n');
     fs.writeFileSync(path.join(dist, 'digest.txt'), 'old\n');
   }
-}
-
-/** @param {Round} round */
-function isFrozen({ faults }) {
-  return faults.some(
-    (fault) => fault.on === 'process' && fault.resume === forGood,
-  );
 }
 
 /** @param {string} connectionString */
