@@ -140,6 +140,11 @@ async function chaos({
   const waiting = [...numbers];
   let failed = 0;
   let hits = 0;
+  // What a signal interrupts is no failure.
+  let stopping = false;
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+    process.once(signal, () => (stopping = true));
+  }
   print(header());
 
   const job = async () => {
@@ -148,11 +153,13 @@ async function chaos({
       const plan = drawPlan(`${seed}/${number}`, able);
       const runFolder = path.join(folder, `chaos-run-${number}`);
       fs.mkdirSync(runFolder);
-      const run = new Run(plan, { template, storage, licence }, runFolder);
+      const world = { template, storage, licence };
+      const run = await Run.start(plan, world, runFolder);
       const began = Date.now();
       await run
         .run()
         .catch((err) => run.failures.push(String(err?.stack ?? err)));
+      if (stopping) return;
       print(row(number, plan, run, (Date.now() - began) / 1000));
       hits += run.hits;
       if (run.failures.length > 0) failed++;

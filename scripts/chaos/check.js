@@ -49,17 +49,17 @@ function expectedOf(machine, { code, took }) {
 }
 
 /**
- * A result as Nx keeps it.
+ * A result as Nx keeps it; parts are missing where the disk is full.
  *
  * @param {ChaosMachine} machine
  * @param {string} hash
  */
 function resultOf({ cache }, hash) {
   const text = path.join(cache, 'terminalOutputs', hash);
+  const entry = path.join(cache, hash);
   return {
-    // Nx does without it where the disk is full.
     text: fs.existsSync(text) ? fs.readFileSync(text, 'utf8') : undefined,
-    entry: readTree(path.join(cache, hash)),
+    entry: fs.existsSync(entry) ? readTree(entry) : undefined,
   };
 }
 
@@ -69,15 +69,16 @@ function resultOf({ cache }, hash) {
  * @param {ChaosMachine} machine
  * @param {Result} result
  * @param {Expected} expected
- * @param {boolean} isFull whether the disk of Nx's cache may be full
+ * @param {{ isFull: boolean }} options whether the disk of Nx's cache may be full
  * @returns {string[]}
  */
-function checkResults(machine, result, expected, isFull) {
+function checkResults(machine, result, expected, { isFull }) {
   const wrong = [];
   if (result.code !== expected.code) {
     wrong.push(`exit code ${result.code}, without a cache ${expected.code}`);
   }
   wrong.push(...differences('workspace', machine.tree(), expected.tree));
+  if (!machine.hasRun()) return [...wrong, 'Nx has run no tasks'];
   const tasks = machine.lastRun();
   for (const [task, { code, hash }] of Object.entries(expected.tasks)) {
     const it = tasks[task];
@@ -89,13 +90,14 @@ function checkResults(machine, result, expected, isFull) {
   }
   for (const { hash, cacheStatus, code } of Object.values(tasks)) {
     if (code !== 0 || cacheStatus !== 'remote-cache-hit') continue;
-    const { text, entry } = resultOf(machine, hash);
-    const stored = expected.results[hash];
-    const isMissing = text === undefined && isFull;
-    if (text !== stored.text && !isMissing) {
+    const is = resultOf(machine, hash);
+    const { text, entry = {} } = expected.results[hash];
+    if (is.text !== text && !(isFull && is.text === undefined)) {
       wrong.push(`terminal output of ${hash} differs`);
     }
-    wrong.push(...differences(`hit ${hash}`, entry, stored.entry));
+    if (is.entry || !isFull) {
+      wrong.push(...differences(`hit ${hash}`, is.entry ?? {}, entry));
+    }
   }
   return wrong;
 }

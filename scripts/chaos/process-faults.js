@@ -5,7 +5,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
 const { send, waitFor } = require('./processes');
 
 /** @import { SignalFault } from './faults' */
-/** @import { FaultProxy } from './proxy' */
+/** @import { ProxyThread } from './proxy-thread' */
 
 /**
  * Where a signal goes.
@@ -13,7 +13,7 @@ const { send, waitFor } = require('./processes');
  * @typedef {object} Scene
  * @property {number} nx process ID; Nx is the leader of its group
  * @property {string} machine value of the variable of processes.js
- * @property {FaultProxy} proxy
+ * @property {ProxyThread} proxy
  * @property {AbortSignal} over aborted when Nx has ended
  */
 
@@ -62,7 +62,7 @@ async function target(process, { nx, machine, over }) {
 /**
  * Waits for a request of a round, or for the end of the round.
  *
- * @param {FaultProxy} proxy
+ * @param {ProxyThread} proxy
  * @param {number} number
  * @param {AbortSignal} over
  */

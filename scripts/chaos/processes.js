@@ -19,17 +19,22 @@ const variable = 'CHAOS_MACHINE';
 
 /**
  * @param {string} machine value of the variable
+ * @param {Set<string>} [others] process IDs that are not looked at; those that
+ *   are found to be others' are added
  * @returns {Found[]}
  */
-function processesOf(machine) {
+function processesOf(machine, others = new Set()) {
   const wanted = `${variable}=${machine}`;
   return fs
     .readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => /^\d+$/.test(name) && !others.has(name))
     .flatMap((pid) => {
       // A process that has ended meanwhile, or a zombie, has neither.
       const environment = read(pid, 'environ');
-      if (!environment.includes(wanted)) return [];
+      if (!environment.includes(wanted)) {
+        others.add(pid);
+        return [];
+      }
       const argv = read(pid, 'cmdline');
       return [
         { pid: Number(pid), kind: kindOf(argv), command: argv.join(' ') },
@@ -84,10 +89,12 @@ async function waitUntilGone(machine, milliseconds, filter = () => true) {
  * @param {AbortSignal} over
  */
 async function waitFor(machine, kind, over) {
+  // Looking at all of them all the time would leave no time for the proxy.
+  const others = new Set();
   while (!over.aborted) {
-    const found = processesOf(machine).find((it) => it.kind === kind);
+    const found = processesOf(machine, others).find((it) => it.kind === kind);
     if (found) return found;
-    await sleep(10);
+    await sleep(15);
   }
   return undefined;
 }

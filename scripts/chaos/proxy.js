@@ -2,7 +2,7 @@
 
 const { EventEmitter, once } = require('node:events');
 const http = require('node:http');
-const { connectionString } = require('../lib/azurite');
+const { describe } = require('./faults');
 const { faults } = require('./http-faults');
 
 /** @import { AddressInfo } from 'node:net' */
@@ -11,9 +11,9 @@ const { faults } = require('./http-faults');
 
 /**
  * A proxy before Azurite that can be told to do wrong. It emits `request` with
- * the number of each request of a round, from 1 on.
+ * the number of each request of a round, from 1 on, and a line about it.
  *
- * @extends {EventEmitter<{ request: [number] }>}
+ * @extends {EventEmitter<{ request: [number, string] }>}
  */
 class FaultProxy extends EventEmitter {
   #server = http.createServer((request, response) => {
@@ -26,26 +26,15 @@ class FaultProxy extends EventEmitter {
   /** @type {AbortController} aborted when the round is over */
   #round = new AbortController();
   #port = 0;
-  /** @type {() => number} */
-  #target;
-  /** @type {string[]} what was asked and done, for the log */
-  log = [];
+  /** The port of Azurite, which may change. */
+  target = 0;
 
-  /** @param {() => number} target the port of Azurite, which may change */
-  constructor(target) {
-    super();
-    this.#target = target;
-  }
-
+  /** Resolves to the port of the proxy. */
   async start() {
-    this.#server.listen(0, '127.0.0.1');
-    await once(this.#server, 'listening');
+    await this.listen();
     const address = /** @type {AddressInfo} */ (this.#server.address());
     this.#port = address.port;
-  }
-
-  get connectionString() {
-    return connectionString(this.#port);
+    return this.#port;
   }
 
   /**
@@ -65,12 +54,6 @@ class FaultProxy extends EventEmitter {
     this.#faults = [];
     this.#round.abort();
     await this.listen();
-  }
-
-  async stop() {
-    await this.calm();
-    this.refuse();
-    this.#agent.destroy();
   }
 
   /** Refuses connections, until `listen`. */
@@ -97,13 +80,11 @@ class FaultProxy extends EventEmitter {
         method === request.method && number >= first && number - first < count,
     );
     const path = request.url?.split('?')[0];
-    this.log.push(
-      `#${number} ${request.method} ${path}${fault ? ` ⚡ ${fault.kind} ${fault.answer}` : ''}`,
-    );
-    this.emit('request', number);
+    const what = fault ? ` ⚡ ${describe(fault)}` : '';
+    this.emit('request', number, `#${number} ${request.method} ${path}${what}`);
     const exchange = new Exchange(this, request, response, {
       round: this.#round.signal,
-      pass: { agent: this.#agent, port: this.#target() },
+      pass: { agent: this.#agent, port: this.target },
     });
     const doIt = fault ? faults[fault.kind] : faults.none;
     await doIt(exchange, /** @type {HttpFault} */ (fault));

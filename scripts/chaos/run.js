@@ -18,7 +18,7 @@ const { Disk, meddle, plantLeftovers } = require('./disk');
 const { describe } = require('./faults');
 const { signalAtMoment } = require('./process-faults');
 const { processesOf, send, waitUntilGone } = require('./processes');
-const { FaultProxy } = require('./proxy');
+const { ProxyThread } = require('./proxy-thread');
 const { ChaosMachine, drain } = require('./workspace');
 
 /** @import { Fault, StorageFault } from './faults' */
@@ -56,6 +56,7 @@ class Run {
   #world;
   #folder;
   #container;
+  /** @type {ProxyThread} */
   #proxy;
   /** @type {Map<MachineName, Station>} */
   #stations = new Map();
@@ -73,17 +74,27 @@ class Run {
    * @param {World} world
    * @param {string} folder of this run
    */
-  constructor(plan, world, folder) {
+  static async start(plan, world, folder) {
+    const proxy = await ProxyThread.start(world.storage.port);
+    return new Run(plan, world, folder, proxy);
+  }
+
+  /**
+   * @param {Plan} plan
+   * @param {World} world
+   * @param {string} folder
+   * @param {ProxyThread} proxy
+   */
+  constructor(plan, world, folder, proxy) {
     this.#plan = plan;
     this.#world = world;
     this.#folder = folder;
     this.#container = path.basename(folder);
-    this.#proxy = new FaultProxy(() => world.storage.port);
+    this.#proxy = proxy;
   }
 
   async run() {
     const { storage } = this.#world;
-    await this.#proxy.start();
     try {
       await storage.restore(this.#container);
       this.#expected = await this.#withoutCache();
@@ -149,6 +160,7 @@ class Run {
     const proxy = this.#proxy;
     const container = this.#container;
     await storage.restore(container);
+    await proxy.target(storage.port);
     for (const fault of round.damage) {
       await storage.do(/** @type {StorageFault} */ (fault), container);
     }
@@ -296,7 +308,8 @@ class Run {
     const isFull = faults.some(
       (fault) => fault.on === 'disk' && fault.kind === 'small',
     );
-    const wrong = checkResults(machine, result, expected, isFull);
+    const wrong = checkResults(machine, result, expected, { isFull });
+    if (!machine.hasRun()) return wrong;
     const tasks = machine.lastRun();
     const { hits, misses } = count(tasks);
     this.hits += hits;

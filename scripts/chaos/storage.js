@@ -8,7 +8,7 @@ const { reached } = require('./process-faults');
 
 /** @import { BlockBlobClient, ContainerClient } from '@azure/storage-blob' */
 /** @import { StorageFault } from './faults' */
-/** @import { FaultProxy } from './proxy' */
+/** @import { ProxyThread } from './proxy-thread' */
 
 /** @typedef {{ content: Buffer, metadata: Record<string, string> }} Blob */
 
@@ -58,11 +58,13 @@ class Storage {
    * Does a fault when its request has come, unless the round is over before.
    *
    * @param {StorageFault} fault
-   * @param {{ container: string, proxy: FaultProxy, over: AbortSignal }} scene
+   * @param {{ container: string, proxy: ProxyThread, over: AbortSignal }} scene
    */
   async doAtMoment(fault, { container, proxy, over }) {
     await reached(proxy, fault.at, over);
-    if (!over.aborted) await this.do(fault, container);
+    if (over.aborted) return;
+    await this.do(fault, container);
+    await proxy.target(this.port); // it may be another one now
   }
 
   /**

@@ -121,6 +121,11 @@ class ChaosMachine extends Machine {
     }
   }
 
+  /** Whether Nx has come to the end of a run since `forget`. */
+  hasRun() {
+    return fs.existsSync(path.join(this.cache, 'run.json'));
+  }
+
   /** All that is in the workspace but what Nx, git and npm keep. */
   tree() {
     return readTree(this.workspace, { without: kept });
