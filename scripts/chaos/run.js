@@ -38,7 +38,7 @@ const patience = 150_000;
 const cost = 40_000;
 
 /** The same for the end of our processes after that of Nx, beside the drain. */
-const slack = 5000;
+const slack = 8000;
 
 /**
  * What runs need and share.
@@ -258,17 +258,19 @@ class Run {
    */
   async #prepareDisk(round, name, { machine, disk }, over) {
     const expected = /** @type {Expected} */ (this.#expected);
-    /** @type {Promise<unknown>[]} */
-    const meddling = [];
-    for (const fault of round.faults) {
-      if (fault.on !== 'disk' || fault.machine !== name) continue;
-      if (fault.kind === 'small')
-        await disk.shrink(expected.bytes + fault.room);
-      if (fault.kind === 'leftovers') {
-        plantLeftovers(machine.cache, `1-${fault.room}`);
-      }
-      if (fault.kind === 'meddler') meddling.push(meddle(machine.cache, over));
+    const mine = round.faults
+      .filter((fault) => fault.on === 'disk')
+      .filter(({ machine }) => machine === name);
+    // First: what is mounted hides what was there.
+    for (const { kind, room } of mine) {
+      if (kind === 'small') await disk.shrink(expected.bytes + room);
     }
+    for (const { kind, room } of mine) {
+      if (kind === 'leftovers') plantLeftovers(machine.cache, `1-${room}`);
+    }
+    const meddling = mine
+      .filter(({ kind }) => kind === 'meddler')
+      .map(() => meddle(machine.cache, over));
     return { meddling: Promise.all(meddling) };
   }
 
