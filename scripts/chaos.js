@@ -143,7 +143,10 @@ async function chaos({
   // What a signal interrupts is no failure.
   let stopping = false;
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
-    process.once(signal, () => (stopping = true));
+    process.once(signal, () => {
+      stopping = true;
+      print(`chaos: stopped by ${signal}`);
+    });
   }
   print(header());
 
