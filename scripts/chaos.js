@@ -9,8 +9,9 @@ const { parseArgs } = require('node:util');
 const { build } = require('./build');
 const { runMain, temporaryFolder } = require('./lib/cleanup');
 const { install } = require('./lib/install');
-const { Machine, createWorkspace } = require('./lib/machine');
+const { Machine } = require('./lib/machine');
 const { root } = require('./lib/root');
+const { installedWorkspace } = require('./lib/shared');
 const { publishAll, startVerdaccio } = require('./lib/verdaccio');
 
 const help = `npm run chaos [-- OPTIONS]
@@ -101,10 +102,8 @@ async function makeTemplate(packages) {
   const verdaccio = await startVerdaccio();
   await publishAll(verdaccio, packages);
   const machine = new Machine(temporaryFolder('chaos-template'));
-  await createWorkspace(machine, verdaccio.url);
-  const add = ['add', '@nx/powerpack-azure-cache@npm:nx-azure-cache'];
-  const { code, output } = await machine.nx(add);
-  if (code !== 0) throw new Error(`nx ${add.join(' ')} failed:\n${output}`);
+  const specifier = '@nx/powerpack-azure-cache@npm:nx-azure-cache';
+  await installedWorkspace(machine, verdaccio.url, { specifier });
   await verdaccio.stop();
   return machine.workspace;
 }

@@ -6,6 +6,7 @@ const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { atEnd } = require('../lib/cleanup');
 const { attempt, run } = require('../lib/run');
+const { namesBelow } = require('../lib/tree');
 
 /** The folder of ours in Nx's cache directory. */
 const aside = '.nx-azure-cache';
@@ -79,8 +80,7 @@ class Disk {
  */
 function bytesOnDisk(folder) {
   const page = 4096;
-  return fs
-    .readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  return namesBelow(folder)
     .map((name) => fs.lstatSync(path.join(folder, name)))
     .map((stat) => (stat.isDirectory() ? page : stat.size))
     .reduce((sum, size) => sum + Math.ceil(size / page) * page, 0);
@@ -153,10 +153,7 @@ function takeAway(folder, to) {
 
 /** @param {string} folder */
 function change(folder) {
-  for (const name of fs.readdirSync(folder, {
-    recursive: true,
-    encoding: 'utf8',
-  })) {
+  for (const name of namesBelow(folder)) {
     const file = path.join(folder, name);
     const { size, atime, mtime } = fs.lstatSync(file);
     if (path.basename(file) !== 'digest.txt') continue;

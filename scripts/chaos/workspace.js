@@ -4,7 +4,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { Machine } = require('../lib/machine');
 const { attempt, run } = require('../lib/run');
-const { readTree } = require('../lib/tree');
+const { namesBelow, readTree } = require('../lib/tree');
 const { aside } = require('./disk');
 const { variable } = require('./processes');
 
@@ -208,9 +208,8 @@ function linkTree(from, to) {
  * @returns {Record<string, string>}
  */
 function sizes(folder) {
-  const names = fs.readdirSync(folder, { recursive: true, encoding: 'utf8' });
   return Object.fromEntries(
-    names.map((name) => {
+    namesBelow(folder).map((name) => {
       const { mode, size, mtimeMs } = fs.lstatSync(path.join(folder, name));
       return [name, `${mode} ${size} ${mtimeMs}`];
     }),

@@ -66,4 +66,5 @@ async function buildWithoutCache(folder, to) {
   machine.forget();
 }
 
+exports.installedWorkspace = installedWorkspace;
 exports.startShared = startShared;
