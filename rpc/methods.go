@@ -88,6 +88,7 @@ func (s *server) retrieve(ctx context.Context, _ *jsonrpc2.Conn, params *Retriev
 	}
 	log := zerolog.Ctx(ctx).Debug().Str("hash", params.Hash)
 	hit, err := c.Retrieve(ctx, params.Hash, params.CacheDirectory)
+	s.publish(ctx, c)
 	if errors.Is(err, cache.ErrNotFound) {
 		log.Str("outcome", "miss").Msg("retrieve")
 		return nil, nil

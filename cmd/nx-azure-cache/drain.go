@@ -28,6 +28,7 @@ const (
 	endedGone        = "gone"        // the server has ended before
 	endedLimit       = "limit"       // the time is over, the server is told to end
 	endedInterrupted = "interrupted" // by Ctrl-C; the server goes on
+	endedUnknown     = "unknown"     // the server publishes nothing; it goes on
 )
 
 const (
@@ -35,6 +36,9 @@ const (
 	pollEvery = 20 * time.Millisecond
 	// quiet is how long a wait may be that nobody is told of.
 	quiet = time.Second
+	// stateWithin is how long the first state may take. Where the server cannot
+	// write it (a full disk), nothing would ever say that nothing is left.
+	stateWithin = 2 * time.Second
 	// endWithin is how long a server that is told to end may take to clean up.
 	endWithin = 3 * time.Second
 )
@@ -68,7 +72,7 @@ left is shown on stderr, the result printed as JSON on stdout.`,
 // drain waits for the server that works in folder.
 func drain(ctx context.Context, folder string, limit time.Duration, progress *progress) drainResult {
 	defer progress.clear()
-	over := time.After(limit)
+	over, noState := time.After(limit), time.After(stateWithin)
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	result := drainResult{State: rpc.State{ProcessID: -1}}
@@ -85,9 +89,15 @@ func drain(ctx context.Context, folder string, limit time.Duration, progress *pr
 			result.Ended = endedGone
 			return result
 		}
-		progress.show(result.State)
+		if result.ProcessID != -1 {
+			noState = nil // never comes
+			progress.show(result.State)
+		}
 		select {
 		case <-tick.C:
+		case <-noState:
+			result.Ended = endedUnknown
+			return result
 		case <-over:
 			result.Ended = endedLimit
 			end(folder, result.ProcessID)

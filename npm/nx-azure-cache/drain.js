@@ -23,7 +23,7 @@ const { spawnSync } = require('node:child_process');
  * What `nx-azure-cache drain` prints: drainResult in cmd/nx-azure-cache.
  *
  * @typedef {object} DrainResult
- * @property {'stored' | 'gone' | 'limit' | 'interrupted'} ended
+ * @property {'stored' | 'gone' | 'limit' | 'interrupted' | 'unknown'} ended
  * @property {number} waiting entries that are not stored
  * @property {Summary} summary
  * @property {StoredParams[] | null} troubles

@@ -158,7 +158,7 @@ function remoteCache(client, { mode, session, patience }, run) {
 
 /**
  * A result of `retrieve` as Nx wants it. Nx crashes on a hit whose `code` is
- * no number or whose `terminalOutput` is null.
+ * no number or has more than 16 bits, or whose `terminalOutput` is null.
  *
  * @param {any} hit the result as it is in rpc/doc.go
  * @returns {Promise<CachedResult | null>}
@@ -181,6 +181,9 @@ async function toNx(hit) {
     typeof outputsPath !== 'string'
   ) {
     throw new Error(nonsense);
+  }
+  if ((code << 16) >> 16 !== code) {
+    throw new Error(`a result has the exit code ${code}, which Nx cannot hold`);
   }
   return { code, terminalOutput, outputsPath, size };
 }

@@ -160,6 +160,7 @@ class Run {
     const folder = path.join(this.cacheDirectory, '.nx-azure-cache', session);
     try {
       const result = drain(this.#binary, folder, limit);
+      if (result.ended === 'unknown') return this.#tellUnknown(folder);
       for (const trouble of result.troubles ?? []) this.#tell(trouble);
       this.#tellRest(result);
       return result;
@@ -171,6 +172,20 @@ class Run {
       );
       return undefined;
     }
+  }
+
+  /**
+   * The server tells nothing of what is left; it goes on by itself.
+   *
+   * @param {string} folder
+   * @returns {undefined}
+   */
+  #tellUnknown(folder) {
+    if (this.#waiting <= 0) return;
+    notice(
+      'drain',
+      `the results may not all be stored: the cache process cannot write to ${folder}; is the disk full?`,
+    );
   }
 
   /** @param {DrainResult} result */

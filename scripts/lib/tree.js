@@ -52,7 +52,7 @@ function sha256(file) {
   const digest = createHash('sha256');
   const buffer = Buffer.alloc(1024 * 1024); // a file may be larger than memory
   const opened = fs.openSync(file, 'r');
-  for (let read; (read = fs.readSync(opened, buffer)) > 0; ) {
+  for (let read; (read = fs.readSync(opened, buffer)) > 0;) {
     digest.update(buffer.subarray(0, read));
   }
   fs.closeSync(opened);
