@@ -36,4 +36,7 @@ func TestStateIsPublishedBeforeTheAnswer(t *testing.T) {
 	if got := state(); got.Summary.Misses != 2 {
 		t.Errorf("after another miss: got %+v", got)
 	}
+	if err := c.end(); err != nil {
+		t.Error(err)
+	}
 }
