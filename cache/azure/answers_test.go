@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 
@@ -40,42 +41,42 @@ func outcomeOf(err error) outcome {
 func TestAnswers(t *testing.T) {
 	const none = "" // no x-ms-error-code, as from a proxy
 	for _, test := range []struct {
-		status   int
-		code     string
-		get, put outcome
-		retried  bool
+		status            int
+		code              string
+		get, put, replace outcome
+		retried           bool
 	}{
-		{400, "InvalidHeaderValue", plain, plain, false},
-		{400, none, plain, plain, false},
-		{401, "NoAuthenticationInformation", configError, configError, false},
-		{401, none, configError, configError, false},
-		{403, "AuthenticationFailed", configError, configError, false},
-		{403, "AuthorizationFailure", configError, configError, false},
-		{403, "AuthorizationPermissionMismatch", configError, configError, false},
-		{403, "InsufficientAccountPermissions", configError, configError, false},
-		{403, "KeyBasedAuthenticationNotPermitted", configError, configError, false},
-		{403, "UnauthorizedBlobOverwrite", configError, exists, false},
-		{403, none, configError, configError, false},
-		{404, "BlobNotFound", notFound, plain, false},
-		{408, none, plain, plain, true},
-		{404, "ResourceNotFound", notFound, plain, false},
-		{404, none, notFound, plain, false},
-		{404, "ContainerNotFound", configError, configError, false},
-		{404, "ContainerBeingDeleted", configError, configError, false},
-		{409, "BlobAlreadyExists", plain, exists, false},
-		{409, "BlobImmutableDueToPolicy", plain, exists, false},
-		{409, "BlobArchived", plain, plain, false},
-		{409, "LeaseIdMissing", plain, plain, false},
-		{409, "ContainerBeingDeleted", configError, configError, false},
-		{409, none, plain, plain, false},
-		{412, "ConditionNotMet", plain, exists, false},
-		{412, none, plain, exists, false},
-		{416, "InvalidRange", plain, plain, false},
-		{429, none, plain, plain, true},
-		{500, "InternalError", plain, plain, true},
-		{502, none, plain, plain, true},
-		{503, "ServerBusy", plain, plain, true},
-		{504, none, plain, plain, true},
+		{400, "InvalidHeaderValue", plain, plain, plain, false},
+		{400, none, plain, plain, plain, false},
+		{401, "NoAuthenticationInformation", configError, configError, configError, false},
+		{401, none, configError, configError, configError, false},
+		{403, "AuthenticationFailed", configError, configError, exists, false},
+		{403, "AuthorizationFailure", configError, configError, exists, false},
+		{403, "AuthorizationPermissionMismatch", configError, configError, exists, false},
+		{403, "InsufficientAccountPermissions", configError, configError, exists, false},
+		{403, "KeyBasedAuthenticationNotPermitted", configError, configError, exists, false},
+		{403, "UnauthorizedBlobOverwrite", configError, exists, exists, false},
+		{403, none, configError, configError, exists, false},
+		{404, "BlobNotFound", notFound, plain, exists, false},
+		{408, none, plain, plain, plain, true},
+		{404, "ResourceNotFound", notFound, plain, exists, false},
+		{404, none, notFound, plain, exists, false},
+		{404, "ContainerNotFound", configError, configError, configError, false},
+		{404, "ContainerBeingDeleted", configError, configError, configError, false},
+		{409, "BlobAlreadyExists", plain, exists, exists, false},
+		{409, "BlobImmutableDueToPolicy", plain, exists, exists, false},
+		{409, "BlobArchived", plain, plain, plain, false},
+		{409, "LeaseIdMissing", plain, plain, plain, false},
+		{409, "ContainerBeingDeleted", configError, configError, configError, false},
+		{409, none, plain, plain, plain, false},
+		{412, "ConditionNotMet", plain, exists, exists, false},
+		{412, none, plain, exists, exists, false},
+		{416, "InvalidRange", plain, plain, plain, false},
+		{429, none, plain, plain, plain, true},
+		{500, "InternalError", plain, plain, plain, true},
+		{502, none, plain, plain, plain, true},
+		{503, "ServerBusy", plain, plain, plain, true},
+		{504, none, plain, plain, plain, true},
 	} {
 		t.Run(fmt.Sprintf("%d %s", test.status, test.code), func(t *testing.T) {
 			t.Parallel()
@@ -98,13 +99,22 @@ func TestAnswers(t *testing.T) {
 					t.Errorf("put: got %s (%v), want %s", got, err, test.put)
 				}
 			})
+			wg.Go(func() {
+				err := c.Replace(t.Context(), "c", `"1"`, strings.NewReader("content"), cache.Metadata{"format": "1"})
+				if got := outcomeOf(err); got != test.replace {
+					t.Errorf("replace: got %s (%v), want %s", got, err, test.replace)
+				}
+			})
 			wg.Wait()
 
 			got := make(map[string]int)
 			for _, r := range s.seen() {
 				got[r.method]++
+				if r.method == http.MethodPut && r.header.Get("If-Match") != "" {
+					got["replace"]++
+				}
 			}
-			if len(got) != 2 || got[http.MethodGet] != want || got[http.MethodPut] != want {
+			if len(got) != 3 || got[http.MethodGet] != want || got[http.MethodPut] != 2*want || got["replace"] != want {
 				t.Errorf("got %v requests, want %d of each", got, want)
 			}
 		})

@@ -120,6 +120,14 @@ func TestAzuriteLeastPrivilege(t *testing.T) {
 		if err := put(t, c, name, "second"); outcomeOf(err) != configError {
 			t.Errorf("got %v, want a %s", err, configError)
 		}
+		blob, err := c.Get(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = blob.Body.Close()
+		if err := c.Replace(t.Context(), name, blob.ETag, strings.NewReader("third"), nil); !errors.Is(err, cache.ErrExists) {
+			t.Errorf("got %v, want %v", err, cache.ErrExists)
+		}
 		if got, err := get(t, c, name); err != nil || got != "first" {
 			t.Errorf("got %q, %v; want %q", got, err, "first")
 		}

@@ -48,8 +48,10 @@ func (c *Container) translateResponse(operation, name string, response *azcore.R
 		return cache.ErrNotFound
 	case operation == "put" && taken(response.StatusCode, code):
 		return cache.ErrExists
-	// Whoever may only create blobs must leave a damaged one as it is.
-	case operation == "replace" && (taken(response.StatusCode, code) || response.StatusCode == http.StatusForbidden):
+	// It is another one now, or gone; or whoever may only create blobs must leave
+	// a damaged one as it is.
+	case operation == "replace" && (taken(response.StatusCode, code) || response.StatusCode == http.StatusForbidden ||
+		response.StatusCode == http.StatusNotFound):
 		return cache.ErrExists
 	case response.StatusCode == http.StatusUnauthorized || response.StatusCode == http.StatusForbidden:
 		return config("%s refused to %s (%s): %s", c.url, operation, status(response), advice(code))

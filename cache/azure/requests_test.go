@@ -92,6 +92,33 @@ func TestPutIsOneRequest(t *testing.T) {
 	}
 }
 
+func TestReplaceIsOneRequest(t *testing.T) {
+	s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusCreated) })
+	body := strings.NewReader("content")
+	if _, err := body.Seek(3, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	err := s.container(t).Replace(t.Context(), "v1/shared/123", `"0x8D"`, body, cache.Metadata{"format": "1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	requests := s.seen()
+	if len(requests) != 1 {
+		t.Fatalf("got %d requests, want 1", len(requests))
+	}
+	r := requests[0]
+	if r.method != http.MethodPut || r.path != "/account/results/v1/shared/123" || r.query != "" || r.body != "content" {
+		t.Errorf("got %s %s?%s with %q, want one Put Blob of the whole", r.method, r.path, r.query, r.body)
+	}
+	for name, want := range map[string]string{
+		"If-Match": `"0x8D"`, "If-None-Match": "", "X-Ms-Blob-Type": "BlockBlob", "X-Ms-Meta-Format": "1",
+	} {
+		if got := r.header.Get(name); got != want {
+			t.Errorf("got %s: %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestOpenSendsNothing(t *testing.T) {
 	s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) { fail(w, 500, "") })
 	s.container(t)

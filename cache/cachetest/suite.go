@@ -33,6 +33,11 @@ func TestBlobs(t *testing.T, open func(*testing.T) cache.Blobs) {
 		{"metadata", metadata},
 		{"a name that is taken", taken},
 		{"concurrent puts of one name", concurrentPuts},
+		{"a blob that is replaced", replaced},
+		{"a blob that is replaced by its own content", replacedByItself},
+		{"a blob that is another now", replacedTooLate},
+		{"a blob to replace that is missing", replacedMissing},
+		{"concurrent replacements of one blob", concurrentReplaces},
 		{"concurrent gets of one name", concurrentGets},
 		{"concurrent work on many names", manyNames},
 		{"a body that stands behind its beginning", standsBehind},
@@ -136,16 +141,23 @@ func taken(t *testing.T, blobs cache.Blobs) {
 }
 
 func concurrentPuts(t *testing.T, blobs cache.Blobs) {
-	const writers = 8
 	name := fresh()
+	checkOneWins(t, blobs, name, func(content []byte) error {
+		return blobs.Put(t.Context(), name, bytes.NewReader(content), nil)
+	})
+}
+
+// checkOneWins writes many contents at once, of which one is the blob's then, and
+// the others are refused.
+func checkOneWins(t *testing.T, blobs cache.Blobs, name string, write func(content []byte) error) {
+	t.Helper()
+	const writers = 8
 	contents := make([][]byte, writers)
 	errs := make([]error, writers)
 	var wg sync.WaitGroup
 	for i := range writers {
 		contents[i] = random(10_000 + i)
-		wg.Go(func() {
-			errs[i] = blobs.Put(t.Context(), name, bytes.NewReader(contents[i]), nil)
-		})
+		wg.Go(func() { errs[i] = write(contents[i]) })
 	}
 	wg.Wait()
 
@@ -161,6 +173,95 @@ func concurrentPuts(t *testing.T, blobs cache.Blobs) {
 		t.Fatalf("got %d winners, want 1", len(winners))
 	}
 	check(t, blobs, name, contents[winners[0]])
+}
+
+// etag returns the ETag of a blob.
+func etag(t *testing.T, blobs cache.Blobs, name string) string {
+	t.Helper()
+	_, blob, err := read(t.Context(), blobs, name)
+	if err != nil {
+		t.Fatalf("get %s: %v", name, err)
+	}
+	if blob.ETag == "" {
+		t.Fatalf("get %s: got no ETag", name)
+	}
+	return blob.ETag
+}
+
+func replaced(t *testing.T, blobs cache.Blobs) {
+	name, content := fresh(), random(1000)
+	put(t, blobs, name, []byte("damaged"), cache.Metadata{"writer": "first", "gone": "1"})
+	body := &closer{Reader: bytes.NewReader(content)}
+	if _, err := body.Seek(10, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	before := etag(t, blobs, name)
+	if err := blobs.Replace(t.Context(), name, before, body, cache.Metadata{"writer": "second"}); err != nil {
+		t.Fatal(err)
+	}
+	check(t, blobs, name, content)
+	_, blob, err := read(t.Context(), blobs, name)
+	if err != nil || !maps.Equal(blob.Metadata, cache.Metadata{"writer": "second"}) {
+		t.Errorf("got metadata %v, %v; want that of the second", blob, err)
+	}
+	if after := etag(t, blobs, name); after == before {
+		t.Errorf("got the ETag %s before and after", after)
+	}
+	if body.closed {
+		t.Error("the body was closed; it is the caller's")
+	}
+}
+
+func replacedByItself(t *testing.T, blobs cache.Blobs) {
+	name := fresh()
+	put(t, blobs, name, []byte("x"), nil)
+	before := etag(t, blobs, name)
+	if err := blobs.Replace(t.Context(), name, before, strings.NewReader("x"), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := blobs.Replace(t.Context(), name, before, strings.NewReader("y"), nil); !errors.Is(err, cache.ErrExists) {
+		t.Errorf("got %v, want %v: it is another blob", err, cache.ErrExists)
+	}
+	check(t, blobs, name, []byte("x"))
+}
+
+func replacedTooLate(t *testing.T, blobs cache.Blobs) {
+	name := fresh()
+	put(t, blobs, name, []byte("damaged"), nil)
+	before := etag(t, blobs, name)
+	if err := blobs.Replace(t.Context(), name, before, strings.NewReader("first"), cache.Metadata{"writer": "first"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, stale := range []string{before, `"0"`} {
+		err := blobs.Replace(t.Context(), name, stale, strings.NewReader("second"), cache.Metadata{"writer": "second"})
+		if !errors.Is(err, cache.ErrExists) {
+			t.Errorf("got %v, want %v", err, cache.ErrExists)
+		}
+	}
+	check(t, blobs, name, []byte("first"))
+	if _, blob, err := read(t.Context(), blobs, name); err != nil || blob.Metadata["writer"] != "first" {
+		t.Errorf("got metadata %v, %v; want that of the first", blob, err)
+	}
+}
+
+// Somebody has removed it, perhaps to store it again. Nobody gets what he did not
+// ask for.
+func replacedMissing(t *testing.T, blobs cache.Blobs) {
+	name := fresh()
+	err := blobs.Replace(t.Context(), name, `"0"`, strings.NewReader("x"), nil)
+	if !errors.Is(err, cache.ErrExists) {
+		t.Errorf("got %v, want %v", err, cache.ErrExists)
+	}
+	checkMissing(t, blobs, name)
+}
+
+func concurrentReplaces(t *testing.T, blobs cache.Blobs) {
+	name := fresh()
+	put(t, blobs, name, []byte("damaged"), nil)
+	before := etag(t, blobs, name)
+	checkOneWins(t, blobs, name, func(content []byte) error {
+		return blobs.Replace(t.Context(), name, before, bytes.NewReader(content), nil)
+	})
 }
 
 func concurrentGets(t *testing.T, blobs cache.Blobs) {
@@ -287,11 +388,15 @@ func ended(t *testing.T, blobs cache.Blobs) {
 		if err := blobs.Put(test.ctx, other, strings.NewReader("x"), nil); !errors.Is(err, test.want) {
 			t.Errorf("%s: put: got %v, want %v", test.name, err, test.want)
 		}
+		if err := blobs.Replace(test.ctx, name, etag(t, blobs, name), strings.NewReader("y"), nil); !errors.Is(err, test.want) {
+			t.Errorf("%s: replace: got %v, want %v", test.name, err, test.want)
+		}
 		if took := time.Since(begin); took > prompt {
 			t.Errorf("%s: took %s", test.name, took)
 		}
 	}
 	checkMissing(t, blobs, other)
+	check(t, blobs, name, []byte("x"))
 }
 
 func endsMidway(t *testing.T, blobs cache.Blobs) {
