@@ -144,11 +144,19 @@ func describe(b *cachetest.Blob) {
 	}
 }
 
-// blobsFunc makes a cache.Blobs of two functions; nil ones go to the memory.
+// blobsFunc makes a cache.Blobs of functions; nil ones go to the memory.
 type blobsFunc struct {
 	*cachetest.Memory
-	get func(ctx context.Context, name string) (*cache.Blob, error)
-	put func(ctx context.Context, name string, body io.ReadSeeker, metadata cache.Metadata) error
+	get     func(ctx context.Context, name string) (*cache.Blob, error)
+	put     func(ctx context.Context, name string, body io.ReadSeeker, metadata cache.Metadata) error
+	replace func(ctx context.Context, name, etag string, body io.ReadSeeker, metadata cache.Metadata) error
+}
+
+func (b blobsFunc) Replace(ctx context.Context, name, etag string, body io.ReadSeeker, metadata cache.Metadata) error {
+	if b.replace == nil {
+		return b.Memory.Replace(ctx, name, etag, body, metadata)
+	}
+	return b.replace(ctx, name, etag, body, metadata)
 }
 
 func (b blobsFunc) Get(ctx context.Context, name string) (*cache.Blob, error) {

@@ -1,0 +1,265 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/iotest"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+)
+
+// enough failures in a row are enough for a breaker.
+const enough = 5
+
+// storage is blobs whose requests end as the test says. It counts them.
+type storage struct {
+	requests int
+	err      error
+	body     error // in the middle of it, when err is nil
+}
+
+func (s *storage) Get(context.Context, string) (*cache.Blob, error) {
+	s.requests++
+	if s.err != nil {
+		return nil, s.err
+	}
+	body := io.Reader(strings.NewReader("content"))
+	if s.body != nil {
+		body = io.MultiReader(body, iotest.ErrReader(s.body))
+	}
+	return &cache.Blob{Body: io.NopCloser(body), Size: 7, ETag: `"1"`}, nil
+}
+
+func (s *storage) Put(context.Context, string, io.ReadSeeker, cache.Metadata) error {
+	s.requests++
+	return s.err
+}
+
+func (s *storage) Replace(context.Context, string, string, io.ReadSeeker, cache.Metadata) error {
+	s.requests++
+	return s.err
+}
+
+// operations are those of a cache.Blobs. Reading reads the body, too.
+var operations = map[string]func(cache.Blobs) error{
+	"get": func(b cache.Blobs) error {
+		blob, err := b.Get(context.Background(), "a")
+		if err != nil {
+			return err
+		}
+		_, err = io.ReadAll(blob.Body)
+		return errors.Join(err, blob.Body.Close())
+	},
+	"put": func(b cache.Blobs) error { return b.Put(context.Background(), "a", strings.NewReader("x"), nil) },
+	"replace": func(b cache.Blobs) error {
+		return b.Replace(context.Background(), "a", `"1"`, strings.NewReader("x"), nil)
+	},
+}
+
+// step is what happens to requests, one after the other.
+type step struct {
+	operation string
+	times     int
+	err       error
+	body      error
+}
+
+var (
+	errReset  = errors.New("connection reset by peer")
+	errStall  = fmt.Errorf("get URL/a: %w (no byte has moved within 15s)", cache.ErrTimeLimit)
+	errRights = &cache.ConfigError{Err: errors.New("the identity needs a role")}
+)
+
+// Each step's requests reach the storage, and their errors are passed on.
+func TestBreaker(t *testing.T) {
+	const open, off = true, false
+	for name, test := range map[string]struct {
+		steps []step
+		reads bool // whether they are sent after that
+		write bool
+	}{
+		"nothing":                     {nil, open, open},
+		"one failure less than many":  {[]step{{"get", enough - 1, errReset, nil}}, open, open},
+		"many gets that fail":         {[]step{{"get", enough, errReset, nil}}, off, off},
+		"many puts that fail":         {[]step{{"put", enough, errReset, nil}}, off, off},
+		"many replacements that fail": {[]step{{"replace", enough, errReset, nil}}, off, off},
+		"all kinds of failures": {[]step{
+			{"get", 2, errReset, nil}, {"put", 1, errors.New("503"), nil}, {"replace", 1, errReset, nil}, {"get", 1, nil, errReset},
+		}, off, off},
+		"many bodies that break":    {[]step{{"get", enough, nil, errReset}}, off, off},
+		"a success in between":      {[]step{{"get", enough - 1, errReset, nil}, {"put", 1, nil, nil}, {"get", enough - 1, errReset, nil}}, open, open},
+		"a whole body in between":   {[]step{{"put", enough - 1, errReset, nil}, {"get", 1, nil, nil}, {"put", enough - 1, errReset, nil}}, open, open},
+		"a miss in between":         {[]step{{"get", enough - 1, errReset, nil}, {"get", 1, cache.ErrNotFound, nil}, {"get", enough - 1, errReset, nil}}, open, open},
+		"a taken name in between":   {[]step{{"get", enough - 1, errReset, nil}, {"put", 1, cache.ErrExists, nil}, {"get", enough - 1, errReset, nil}}, open, open},
+		"misses":                    {[]step{{"get", 3 * enough, cache.ErrNotFound, nil}}, open, open},
+		"misses in the body":        {[]step{{"get", 3 * enough, nil, cache.ErrNotFound}}, open, open},
+		"taken names":               {[]step{{"put", 3 * enough, cache.ErrExists, nil}, {"replace", 3 * enough, cache.ErrExists, nil}}, open, open},
+		"cancellations":             {[]step{{"get", 3 * enough, context.Canceled, nil}, {"put", 3 * enough, fmt.Errorf("put: %w", context.Canceled), nil}}, open, open},
+		"cancellations in bodies":   {[]step{{"get", 3 * enough, nil, context.Canceled}}, open, open},
+		"a cancellation in between": {[]step{{"get", enough - 1, errReset, nil}, {"get", 1, context.Canceled, nil}, {"get", 1, errReset, nil}}, off, off},
+		"a time limit":              {[]step{{"get", 1, errStall, nil}}, off, off},
+		"a time limit of a put":     {[]step{{"put", 1, errStall, nil}}, off, off},
+		"a time limit in a body":    {[]step{{"get", 1, nil, errStall}}, off, off},
+		"no rights to read":         {[]step{{"get", 1, errRights, nil}}, off, open},
+		"no rights in a body":       {[]step{{"get", 1, nil, errRights}}, off, open},
+		"no rights to write":        {[]step{{"put", 1, errRights, nil}}, open, off},
+		"no rights to replace":      {[]step{{"replace", 1, fmt.Errorf("store: %w", errRights), nil}}, open, off},
+		"no rights at all":          {[]step{{"put", 1, errRights, nil}, {"get", 1, errRights, nil}}, off, off},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := new(storage)
+			b := cache.NewBreaker(s)
+			for _, step := range test.steps {
+				for range step.times {
+					before := s.requests
+					s.err, s.body = step.err, step.body
+					want := errors.Join(step.err, step.body)
+					err := operations[step.operation](b)
+					if (err == nil) != (want == nil) || errors.Is(err, cache.ErrOff) || s.requests != before+1 {
+						t.Fatalf("%s: got %v and %d requests, want %v and one", step.operation, err, s.requests-before, want)
+					}
+				}
+			}
+			s.err, s.body = nil, nil
+			for name, operation := range operations {
+				sent := test.write
+				if name == "get" {
+					sent = test.reads
+				}
+				before := s.requests
+				if err := operation(b); (err == nil) != sent || (s.requests > before) != sent {
+					t.Errorf("%s: got %v and %d requests, want it sent: %t", name, err, s.requests-before, sent)
+				}
+			}
+		})
+	}
+}
+
+// Whoever is refused learns why.
+func TestBreakerSaysWhy(t *testing.T) {
+	for name, test := range map[string]struct {
+		steps []step
+		want  string
+	}{
+		"the last failure": {
+			[]step{{"get", enough - 1, errors.New("503"), nil}, {"get", 1, errReset, nil}, {"get", 1, context.Canceled, nil}},
+			"off for the rest of this run, because it keeps failing: connection reset by peer",
+		},
+		"the limit": {
+			[]step{{"get", 1, errReset, nil}, {"get", 1, errStall, nil}},
+			"off for the rest of this run, because it keeps failing: get URL/a: time limit (no byte has moved within 15s)",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := new(storage)
+			b := cache.NewBreaker(s)
+			for _, step := range test.steps {
+				for range step.times {
+					s.err = step.err
+					_ = operations[step.operation](b) // of which TestBreaker knows
+				}
+			}
+			s.err = nil
+			if err := operations["put"](b); !errors.Is(err, cache.ErrOff) || err.Error() != test.want {
+				t.Errorf("got  %v\nwant %s", err, test.want)
+			}
+		})
+	}
+	t.Run("the settings", func(t *testing.T) {
+		s := &storage{err: errRights}
+		b := cache.NewBreaker(s)
+		for range 3 {
+			err := operations["get"](b)
+			if config, ok := errors.AsType[*cache.ConfigError](err); !ok || config.Error() != "the identity needs a role" || errors.Is(err, cache.ErrOff) {
+				t.Errorf("got %v, want the same each time", err)
+			}
+		}
+	})
+}
+
+// A request that is at work when the breaker trips goes on.
+func TestBreakerLeavesOpenBodies(t *testing.T) {
+	s := new(storage)
+	b := cache.NewBreaker(s)
+	blob, err := b.Get(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.err = errStall
+	_ = operations["put"](b) // trips it
+	if content, err := io.ReadAll(blob.Body); err != nil || string(content) != "content" {
+		t.Errorf("got %q, %v; want the content", content, err)
+	}
+	if blob.Size != 7 || blob.ETag != `"1"` {
+		t.Errorf("got %+v, want what the storage gave", blob)
+	}
+}
+
+func TestBreakerWithManyAtOnce(t *testing.T) {
+	const many = 50
+	t.Run("that fail", func(t *testing.T) {
+		var requests atomic.Int64
+		b := cache.NewBreaker(blobsFunc{Memory: new(cachetest.Memory), get: func(context.Context, string) (*cache.Blob, error) {
+			requests.Add(1)
+			return nil, errReset
+		}})
+		var wg sync.WaitGroup
+		for range many {
+			wg.Go(func() {
+				for range many {
+					_ = operations["get"](b)
+				}
+			})
+		}
+		wg.Wait()
+		// Those that were at work when it tripped had been sent.
+		if got := requests.Load(); got < enough || got > enough+many {
+			t.Errorf("got %d requests, want %d and as many as were at work", got, enough)
+		}
+		if err := operations["get"](b); !errors.Is(err, cache.ErrOff) {
+			t.Errorf("got %v, want %v", err, cache.ErrOff)
+		}
+	})
+	// The limit counts, whatever else fails at the same time.
+	t.Run("of which one is too slow", func(t *testing.T) {
+		for range 2000 {
+			start := make(chan struct{})
+			b := cache.NewBreaker(blobsFunc{
+				Memory: new(cachetest.Memory),
+				get:    func(context.Context, string) (*cache.Blob, error) { <-start; return nil, errStall },
+				put:    func(context.Context, string, io.ReadSeeker, cache.Metadata) error { <-start; return errReset },
+			})
+			var wg sync.WaitGroup
+			wg.Go(func() { _ = operations["get"](b) })
+			wg.Go(func() { _ = operations["put"](b) })
+			wg.Go(func() { close(start) })
+			wg.Wait()
+			if err := operations["replace"](b); !errors.Is(err, cache.ErrOff) {
+				t.Fatalf("got %v, want %v", err, cache.ErrOff)
+			}
+		}
+	})
+}
+
+// The whole cache behind a breaker: damage is the entry's, not the storage's.
+func TestDamageDoesNotTrip(t *testing.T) {
+	dir := cachetest.TempDir(t)
+	blobs := stored(t, "1", "2")
+	blobs.Alter(blobName("1"), func(b *cachetest.Blob) { b.Content[len(b.Content)/2] ^= 1 })
+	c := newCache(t, cache.NewBreaker(blobs))
+	for range 3 * enough {
+		if _, err := c.Retrieve(t.Context(), "1", dir); !errors.Is(err, cache.ErrDamaged) {
+			t.Fatalf("got %v, want %v", err, cache.ErrDamaged)
+		}
+	}
+	if _, err := c.Retrieve(t.Context(), "2", dir); err != nil {
+		t.Errorf("another entry: %v", err)
+	}
+}
