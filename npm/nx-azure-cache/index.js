@@ -203,7 +203,13 @@ async function withOutput(folder, terminalOutput, use) {
   const terminalOutputPath = path.join(folder, randomUUID());
   try {
     await writeAside(terminalOutputPath, terminalOutput);
-    return await use({ terminalOutputPath });
+    return await use({ terminalOutputPath }).catch(async (err) => {
+      if (await exists(terminalOutputPath)) throw err;
+      // Until its first request there the server has no lock in this cache
+      // directory, and another process may have removed its folder. Now it has.
+      await writeAside(terminalOutputPath, terminalOutput);
+      return use({ terminalOutputPath });
+    });
   } finally {
     await remove(terminalOutputPath); // if it is still there
   }
@@ -229,6 +235,14 @@ async function writeAside(file, text) {
       if (!isGone || tries === 1) throw err;
     }
   }
+}
+
+/** @param {string} file */
+async function exists(file) {
+  return fs.access(file).then(
+    () => true,
+    () => false,
+  );
 }
 
 /**

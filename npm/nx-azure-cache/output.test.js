@@ -168,6 +168,40 @@ describe('terminal output', { concurrency: 3 }, () => {
     assert.deepEqual(lines, []);
   });
 
+  test('a text that somebody removes is written once more', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      const fs = require('node:fs');
+      const path = require('node:path');
+      let seen = 0;
+      server.on('store', ({ hash, terminalOutputPath }, answer) => {
+        if (seen++ % 2 === 0 || hash === 'always') {
+          fs.rmSync(path.dirname(terminalOutputPath), { recursive: true });
+          answer.error(1, `no such file ${hash}`);
+          return;
+        }
+        const text = server.take(terminalOutputPath);
+        answer.result({ queued: text?.length === 300_000, reason: '' });
+      });
+    });
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory, filesIn }) => {
+        const cache = await open();
+        const text = 'x'.repeat(300_000);
+        return {
+          answers: [
+            await cache.store('once', cacheDirectory, text, 0),
+            await cache.store('always', cacheDirectory, text, 0),
+          ],
+          left: filesIn(cacheDirectory),
+        };
+      },
+      { binary },
+    );
+    assert.deepEqual(report, { answers: [true, false], left: [] });
+    assertOneLine(lines, 'no such file always');
+  });
+
   test('a large text leaves nothing when the server dies', async (t) => {
     const binary = fakeServer(t, (server) =>
       server.on('store', () => process.exit(1)),

@@ -98,9 +98,10 @@ const allTrue = [true, true, true];
  *
  * @param {TestContext} t
  * @param {Awaited<ReturnType<typeof world>>} world
- * @param {string} last what the process does once all is accepted
+ * @param {string} first what the process does at its start
+ * @param {string} last what it does once all is accepted
  */
-async function start(t, { options: { binary, env, nxJson } }, last) {
+async function start(t, { options: { binary, env, nxJson } }, first, last) {
   const workspace = temporaryFolder(t);
   const cacheDirectory = path.join(workspace, '.nx', 'cache');
   fs.mkdirSync(cacheDirectory, { recursive: true });
@@ -108,7 +109,8 @@ async function start(t, { options: { binary, env, nxJson } }, last) {
   const main = path.join(workspace, 'nx.js');
   fs.writeFileSync(
     main,
-    `const { getRemoteCache } = require(${JSON.stringify(shim)});
+    `${first}
+    const { getRemoteCache } = require(${JSON.stringify(shim)});
     const cacheDirectory = ${JSON.stringify(cacheDirectory)};
     (${store})({ open: getRemoteCache, cacheDirectory }, [1, 2, 3]).then(() => {
       require('node:fs').writeSync(1, 'accepted');
@@ -146,7 +148,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
     test(`waits for its results; exit ${exit}`, async (t) => {
       const it = await world(t, 1_500);
       const last = `process.exitCode = ${exit};`;
-      const { ended, cacheDirectory, said } = await start(t, it, last);
+      const { ended, cacheDirectory, said } = await start(t, it, '', last);
       assert.deepEqual(await ended, [exit, null]);
       assert.equal(it.storage.blobs.size, 3, 'it has not waited');
       // The one line of drain, where it is no terminal.
@@ -171,7 +173,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
 
   test('by kill -9: the server finishes, and is gone', async (t) => {
     const it = await world(t, 2_000);
-    const { run, ended, cacheDirectory } = await start(t, it, stay);
+    const { run, ended, cacheDirectory } = await start(t, it, '', stay);
     run.kill('SIGKILL');
     await ended;
     assert.equal(it.storage.blobs.size, 0, 'it was too fast');
@@ -184,7 +186,8 @@ describe('the end of a run', { concurrency: 2 }, () => {
     const { run, ended, cacheDirectory, said } = await start(
       t,
       it,
-      `process.on('SIGINT', () => process.exit(130)); ${stay}`,
+      "process.on('SIGINT', () => process.exit(130));",
+      stay,
     );
     process.kill(-Number(run.pid), 'SIGINT');
     assert.deepEqual(await ended, [130, null]);
@@ -203,7 +206,8 @@ describe('the end of a run', { concurrency: 2 }, () => {
       const { run, ended, cacheDirectory } = await start(
         t,
         it,
-        `process.on('${signal}', () => process.exit(${code})); ${stay}`,
+        `process.on('${signal}', () => process.exit(${code}));`,
+        stay,
       );
       run.kill(signal);
       assert.deepEqual(await ended, [code, null]);
@@ -218,7 +222,8 @@ describe('the end of a run', { concurrency: 2 }, () => {
     const { run, ended, cacheDirectory, said } = await start(
       t,
       it,
-      "process.on('SIGINT', () => {}); process.exit(3);",
+      "process.on('SIGINT', () => {});",
+      'process.exit(3);',
     );
     await sleep(2_500);
     process.kill(-Number(run.pid), 'SIGINT');
@@ -249,8 +254,8 @@ describe('the end of a run', { concurrency: 2 }, () => {
       play(t, store, { ...{ ...options, workspace, args: three, exit: 0 } });
     const both = await Promise.all([run(), run()]);
     for (const { report, lines } of both) {
-      assert.deepEqual(report, allTrue);
       assert.deepEqual(lines, []);
+      assert.deepEqual(report, allTrue);
     }
     assert.equal(storage.blobs.size, 3);
     await assertClean(binary, both[0].cacheDirectory);
