@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mattn/go-isatty"
+	"github.com/rs/zerolog/diode"
 	"github.com/spf13/cobra"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
@@ -60,7 +61,11 @@ left is shown on stderr, the result printed as JSON on stdout.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 			defer stop()
-			return json.NewEncoder(w.stdout).Encode(drain(ctx, folder, limit, newProgress(w.stderr, limit)))
+			// A stderr that is full must not hold up who keeps the limit.
+			stderr := diode.NewWriter(console{w.stderr}, logLines, 0, nil)
+			result := drain(ctx, folder, limit, newProgress(stderr, isTerminal(w.stderr), limit))
+			_ = closeWithin(stderr, quiet)
+			return json.NewEncoder(w.stdout).Encode(result)
 		},
 	}
 	command.Flags().StringVar(&folder, "folder", "", "the server's folder")
@@ -135,9 +140,13 @@ type progress struct {
 	shown    bool
 }
 
-func newProgress(out io.Writer, limit time.Duration) *progress {
+func newProgress(out io.Writer, terminal bool, limit time.Duration) *progress {
+	return &progress{out: out, limit: limit, started: time.Now(), terminal: terminal}
+}
+
+func isTerminal(out io.Writer) bool {
 	file, ok := out.(*os.File)
-	return &progress{out: out, limit: limit, started: time.Now(), terminal: ok && isatty.IsTerminal(file.Fd())}
+	return ok && isatty.IsTerminal(file.Fd())
 }
 
 func (p *progress) show(state rpc.State) {
