@@ -164,3 +164,62 @@ func TestBodyThatEndsEarly(t *testing.T) {
 	}
 	checkNothingAside(t, dir)
 }
+
+// A damaged entry is replaced by the result of the run that has found it so
+// (turborepo#3127, F25, F33); nobody else touches it.
+func TestDamagedEntryIsReplaced(t *testing.T) {
+	flip := func(b *cachetest.Blob) { b.Content[len(b.Content)/2] ^= 1 }
+	damaged := func(t *testing.T) (dir string, blobs *cachetest.Memory, c *cache.Cache) {
+		dir, blobs = cachetest.TempDir(t), stored(t, "123")
+		blobs.Alter(blobName("123"), flip)
+		c = newCache(t, blobs)
+		if _, err := c.Retrieve(t.Context(), "123", dir); !errors.Is(err, cache.ErrDamaged) {
+			t.Fatalf("got %v, want %v", err, cache.ErrDamaged)
+		}
+		outputs(t, dir, "123", map[string]string{"a": "result of 123", "b/noise": cachetest.Noise(1, 100_000)})
+		return dir, blobs, c
+	}
+	outcome := func(t *testing.T, c *cache.Cache, dir string, want cache.Outcome) {
+		t.Helper()
+		stored, reason, err := cachetest.Store(t.Context(), c, "123", dir, 0, cache.TerminalOutput{})
+		if stored.Outcome != want || reason != "" || err != nil {
+			t.Errorf("got %+v %q, %v; want %q", stored, reason, err, want)
+		}
+	}
+	t.Run("by the run that found it", func(t *testing.T) {
+		dir, blobs, c := damaged(t)
+		outcome(t, c, dir, cache.OutcomeStored)
+		outcome(t, c, dir, cache.OutcomeExists) // once
+		other := cachetest.TempDir(t)
+		if _, err := newCache(t, blobs).Retrieve(t.Context(), "123", other); err != nil {
+			t.Fatal(err)
+		}
+		checkResult(t, other, "123")
+	})
+	t.Run("not by another run", func(t *testing.T) {
+		dir, blobs, _ := damaged(t)
+		outcome(t, newCache(t, blobs), dir, cache.OutcomeExists)
+		if _, err := newCache(t, blobs).Retrieve(t.Context(), "123", dir); !errors.Is(err, cache.ErrDamaged) {
+			t.Errorf("got %v, want %v", err, cache.ErrDamaged)
+		}
+	})
+	t.Run("not when somebody has replaced it", func(t *testing.T) {
+		dir, blobs, c := damaged(t)
+		blobs.Alter(blobName("123"), flip) // back again
+		outcome(t, c, dir, cache.OutcomeExists)
+		if _, err := newCache(t, blobs).Retrieve(t.Context(), "123", cachetest.TempDir(t)); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("not when it could not be read", func(t *testing.T) {
+		dir, blobs := cachetest.TempDir(t), stored(t, "123")
+		c := newCache(t, breaking(blobs, func(half, _ io.Reader) io.Reader {
+			return io.MultiReader(half, iotest.ErrReader(errors.New("connection reset")))
+		}))
+		if _, err := c.Retrieve(t.Context(), "123", dir); err == nil {
+			t.Fatal("got a hit")
+		}
+		outputs(t, dir, "123", map[string]string{"a": "1"})
+		outcome(t, c, dir, cache.OutcomeExists)
+	})
+}

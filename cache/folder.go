@@ -29,19 +29,22 @@ func Folder(cacheDirectory, session string) string {
 	return filepath.Join(cacheDirectory, scratchName, session)
 }
 
+// onlyThere makes no lock's file that is not there.
+var onlyThere = flock.SetFlag(os.O_RDONLY)
+
 // Alive reports whether the process that works in a [Folder] has not ended, as
 // far as its lock tells.
 func Alive(folder string) bool {
-	lock := flock.New(folder+lockSuffix, flock.SetFlag(os.O_RDONLY)) // which creates none
-	free, err := lock.TryRLock()                                     // shared: others may ask, too
+	lock := flock.New(folder+lockSuffix, onlyThere)
+	free, err := lock.TryRLock() // shared: others may ask, too
 	_ = lock.Close()
 	return !free && !errors.Is(err, fs.ErrNotExist)
 }
 
 // take takes the lock of a folder. The error is [fs.ErrExist] if somebody else
 // has it, or [fs.ErrNotExist] if it was removed meanwhile.
-func take(folder string) (*flock.Flock, error) {
-	lock := flock.New(folder + lockSuffix)
+func take(folder string, options ...flock.Option) (*flock.Flock, error) {
+	lock := flock.New(folder+lockSuffix, options...)
 	locked, err := lock.TryLock()
 	switch {
 	case err != nil:
@@ -118,12 +121,18 @@ func sweep(parent string) {
 	if err != nil {
 		return
 	}
-	folders := make(map[string]bool)
+	locked := make(map[string]bool) // whether a folder's lock was there
 	for _, entry := range entries {
-		folders[filepath.Join(parent, strings.TrimSuffix(entry.Name(), lockSuffix))] = true
+		name, isLock := strings.CutSuffix(entry.Name(), lockSuffix)
+		folder := filepath.Join(parent, name)
+		locked[folder] = locked[folder] || isLock
 	}
-	for folder := range folders {
-		if lock, err := take(folder); err == nil {
+	for folder, locked := range locked {
+		var options []flock.Option
+		if locked { // if it is not any more, its process has just left
+			options = append(options, onlyThere)
+		}
+		if lock, err := take(folder, options...); err == nil {
 			removeFolder(folder, lock)
 		}
 	}

@@ -208,6 +208,7 @@ func (c *Cache) send(u *upload, r *result) (int64, error) {
 func (c *Cache) put(u *upload, hash string, spool *spool) error {
 	name := c.namespace.name(hash)
 	body := &meter{ReadSeeker: spool.body(), length: spool.length, left: &u.left, moved: &c.counters.moved}
+	u.left.Store(spool.length)
 	metadata := Metadata{
 		metaFormat: strconv.Itoa(archive.Format),
 		metaLength: strconv.FormatInt(spool.length, 10),

@@ -1,0 +1,227 @@
+package cache_test
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+)
+
+const holderVariable = "NX_AZURE_CACHE_TEST_HOLDER"
+
+// holder is another process with a cache in a cache directory.
+type holder struct {
+	*exec.Cmd
+	session string
+	end     func() error // lets it end by itself
+}
+
+// startHolder starts the test binary as a process whose folder has something in it.
+func startHolder(t *testing.T, cacheDirectory string) *holder {
+	t.Helper()
+	h := &holder{Cmd: exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestHolder$")}
+	h.Env = append(os.Environ(), holderVariable+"="+cacheDirectory)
+	stdin, err := h.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := h.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.session = strings.TrimSpace(line)
+	h.end = func() error {
+		_ = stdin.Close() // it waits for nothing else
+		return h.Wait()
+	}
+	t.Cleanup(func() {
+		_ = h.Process.Kill() // when the test has failed
+		_ = h.Wait()
+	})
+	return h
+}
+
+// TestHolder is what startHolder starts.
+func TestHolder(t *testing.T) {
+	dir := os.Getenv(holderVariable)
+	if dir == "" {
+		t.Skip("is run by other tests")
+	}
+	c := cache.New(new(cachetest.Memory), cache.ReadWrite, shared)
+	_, _ = c.Retrieve(t.Context(), "123", dir) // a miss, that makes its folder
+	if err := os.MkdirAll(filepath.Join(cache.Folder(dir, c.Session()), "half", "unpacked"), 0o555); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Println(c.Session())
+	_, _ = os.Stdin.Read(make([]byte, 1)) // until its end
+	c.Close(t.Context())
+}
+
+// visit is a process that looks into a cache directory and ends.
+func visit(t *testing.T, dir string) {
+	t.Helper()
+	c := newCache(t, stored(t, "123"))
+	if _, err := c.Retrieve(t.Context(), "123", dir); err != nil {
+		t.Fatal(err)
+	}
+	checkResult(t, dir, "123")
+	c.Close(t.Context())
+}
+
+func TestFolderOfAProcess(t *testing.T) {
+	dir := cachetest.TempDir(t)
+	h := startHolder(t, dir)
+	folder := cache.Folder(dir, h.session)
+	if !cache.Alive(folder) {
+		t.Error("the process is taken for dead")
+	}
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() { visit(t, dir) })
+	}
+	all.Wait()
+	if !cache.Alive(folder) || !exists(t, folder, "half", "unpacked") {
+		t.Error("others have removed the folder of a process that lives")
+	}
+
+	if err := h.end(); err != nil {
+		t.Error(err)
+	}
+	if cache.Alive(folder) || exists(t, dir, ".nx-azure-cache") {
+		t.Errorf("alive: %t; want nothing left by a process that has ended", cache.Alive(folder))
+	}
+}
+
+// What a process leaves that is killed, the next one removes.
+func TestLeftovers(t *testing.T) {
+	dir := cachetest.TempDir(t)
+	killed, living := startHolder(t, dir), startHolder(t, dir)
+	if err := killed.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = killed.Wait() // by a signal
+	folder := cache.Folder(dir, killed.session)
+	if cache.Alive(folder) || !exists(t, folder, "half") {
+		t.Fatalf("alive: %t; want a folder without its process", cache.Alive(folder))
+	}
+	scratch := filepath.Dir(folder)
+	for _, name := range []string{"1-folderonly/with/something", "2-file"} {
+		path := filepath.Join(scratch, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o444); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(scratch, "3-lockonly.lock"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	visit(t, dir)
+	entries, err := os.ReadDir(scratch)
+	if err != nil || len(entries) != 2 || entries[0].Name() != living.session || entries[1].Name() != living.session+".lock" {
+		t.Errorf("got %v, %v; want only the folder and the lock of the process that lives", entries, err)
+	}
+	if err := living.end(); err != nil {
+		t.Error(err)
+	}
+	if exists(t, scratch) {
+		t.Error("the last one has left something")
+	}
+}
+
+// `nx reset` beside a run takes the folder, the lock, all.
+func TestFolderThatIsRemoved(t *testing.T) {
+	for name, gone := range map[string]string{"all": "", "the folders": ".nx-azure-cache"} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(cachetest.TempDir(t), "cache")
+			c := newCache(t, stored(t, "123"))
+			for range 3 {
+				if _, err := c.Retrieve(t.Context(), "123", dir); err != nil {
+					t.Fatal(err)
+				}
+				checkResult(t, dir, "123")
+				if !cache.Alive(cache.Folder(dir, c.Session())) {
+					t.Error("the process is taken for dead")
+				}
+				if err := os.RemoveAll(filepath.Join(dir, gone)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			outputs(t, dir, "124", map[string]string{"a": "1"})
+			store(t, c, "124", dir, 0, cache.TerminalOutput{Text: strings.Repeat("x", 10_000)})
+			visit(t, dir) // sweeps: the folder made again has its lock
+			if !exists(t, cache.Folder(dir, c.Session())) {
+				t.Error("another has removed the folder of a process that lives")
+			}
+			c.Close(t.Context())
+			if exists(t, dir, ".nx-azure-cache") {
+				t.Error("something is left")
+			}
+		})
+	}
+}
+
+// Many that come and go, in the moment in which others leave: each has a folder
+// that nobody else removes, and the last one leaves nothing.
+func TestManyThatComeAndGo(t *testing.T) {
+	dir := cachetest.TempDir(t)
+	blobs := stored(t, "123")
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 40 {
+				c := cache.New(blobs, cache.ReadWrite, shared)
+				if _, err := c.Retrieve(t.Context(), "123", dir); err != nil {
+					t.Error(err)
+				}
+				folder := cache.Folder(dir, c.Session())
+				if !cache.Alive(folder) || !exists(t, folder) {
+					t.Errorf("alive: %t, there: %t; want a folder that lives", cache.Alive(folder), exists(t, folder))
+				}
+				c.Close(t.Context())
+				if exists(t, folder) || exists(t, folder+".lock") {
+					t.Error("something is left")
+				}
+			}
+		})
+	}
+	all.Wait()
+	if exists(t, dir, ".nx-azure-cache") {
+		t.Error("the last one has left something")
+	}
+}
+
+// A cache directory in which nothing can be written is a failure, not a hang.
+func TestCacheDirectoryThatIsAFile(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(dir, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := newCache(t, stored(t, "123"))
+	if hit, err := c.Retrieve(t.Context(), "123", dir); err == nil {
+		t.Errorf("got %+v, want an error", hit)
+	}
+	if _, reason, err := cachetest.Store(t.Context(), c, "123", dir, 0, cache.TerminalOutput{}); reason == "" && err == nil {
+		t.Error("it was accepted")
+	}
+	if len(c.Folders()) != 0 {
+		t.Errorf("got the folders %v, want none", c.Folders())
+	}
+	c.Close(t.Context())
+}

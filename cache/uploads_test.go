@@ -1,0 +1,454 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+)
+
+// accept stores a result and returns before it is stored.
+func accept(t *testing.T, c *cache.Cache, hash, cacheDirectory string, output cache.TerminalOutput) <-chan cache.Stored {
+	t.Helper()
+	done := make(chan cache.Stored, 1)
+	reason, err := c.Store(t.Context(), hash, cacheDirectory, 0, output, func(s cache.Stored) { done <- s })
+	if reason != "" || err != nil {
+		t.Fatalf("store %s: got %q, %v; want it accepted", hash, reason, err)
+	}
+	return done
+}
+
+// gatedPuts is blobs whose puts wait until the gate is opened, or their context ends.
+type gatedPuts struct {
+	blobsFunc
+	arrived chan string
+	gate    chan struct{}
+}
+
+func newGatedPuts() *gatedPuts {
+	g := &gatedPuts{arrived: make(chan string, 10_000), gate: make(chan struct{})}
+	m := new(cachetest.Memory)
+	g.blobsFunc = blobsFunc{Memory: m, put: func(ctx context.Context, name string, body io.ReadSeeker, metadata cache.Metadata) error {
+		g.arrived <- name
+		select {
+		case <-g.gate:
+			return m.Put(ctx, name, body, metadata)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}}
+	return g
+}
+
+// Whoever asks for it does not wait for the storage, whatever the size, and what
+// he does with his context then does not matter.
+func TestStoreDoesNotWait(t *testing.T) {
+	for name, size := range map[string]int{"small": 1, "larger than what is kept in memory": 3 << 20} {
+		t.Run(name, func(t *testing.T) {
+			dir := cachetest.TempDir(t)
+			outputs(t, dir, "123", map[string]string{"a": cachetest.Noise(1, size)})
+			blobs := newGatedPuts()
+			c := newCache(t, blobs)
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan cache.Stored, 1)
+			reason, err := c.Store(ctx, "123", dir, 0, cache.TerminalOutput{}, func(s cache.Stored) { done <- s })
+			if reason != "" || err != nil {
+				t.Fatalf("got %q, %v; want it accepted", reason, err)
+			}
+			cancel()
+			<-blobs.arrived
+			if entries, bytes := c.Waiting(); entries != 1 || bytes < int64(size) {
+				t.Errorf("got %d entries and %d bytes waiting, want 1 and the archive", entries, bytes)
+			}
+			close(blobs.gate)
+			stored := <-done
+			if stored.Outcome != cache.OutcomeStored || stored.Bytes < int64(size) || stored.Hash != "123" || stored.Err != nil {
+				t.Errorf("got %+v, want it stored", stored)
+			}
+			if entries, bytes := c.Waiting(); entries != 0 || bytes != 0 {
+				t.Errorf("got %d entries and %d bytes waiting, want none", entries, bytes)
+			}
+		})
+	}
+}
+
+// What a task printed waits as a file, unless it is short.
+func TestTerminalOutputThatWaits(t *testing.T) {
+	for _, test := range []struct {
+		size   int
+		asFile bool
+	}{{0, false}, {4 << 10, false}, {4<<10 + 1, true}, {1 << 20, true}} {
+		t.Run(fmt.Sprint(test.size), func(t *testing.T) {
+			dir := cachetest.TempDir(t)
+			outputs(t, dir, "123", map[string]string{"a": "1"})
+			text := strings.Repeat("é", test.size/2) + strings.Repeat("x", test.size%2)
+			blobs := newGatedPuts()
+			c := newCache(t, blobs)
+			done := accept(t, c, "123", dir, cache.TerminalOutput{Text: text})
+			<-blobs.arrived
+			files, err := filepath.Glob(filepath.Join(cache.Folder(dir, c.Session()), "*", "terminalOutput"))
+			if err != nil || (len(files) == 1) != test.asFile {
+				t.Errorf("got the files %v, %v; want one: %t", files, err, test.asFile)
+			}
+			close(blobs.gate)
+			<-done
+			hit, err := c.Retrieve(t.Context(), "123", dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := hit.TerminalOutput.Text
+			if hit.TerminalOutput.Path != "" {
+				content, err := os.ReadFile(hit.TerminalOutput.Path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = string(content)
+			}
+			if got != text {
+				t.Errorf("got %d bytes, want the %d of before", len(got), len(text))
+			}
+		})
+	}
+}
+
+// A file is the cache's only once the result is accepted.
+func TestTerminalOutputOfARefusedResult(t *testing.T) {
+	for name, test := range map[string]struct {
+		mode cache.Mode
+		hash string
+	}{
+		"read-only":  {cache.ReadOnly, "123"},
+		"no outputs": {cache.ReadWrite, "404"},
+		"no hash":    {cache.ReadWrite, "../123"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := cachetest.TempDir(t)
+			outputs(t, dir, "123", map[string]string{"a": "1"})
+			path := filepath.Join(dir, "output")
+			if err := os.WriteFile(path, []byte("text"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c := closing(t, cache.New(new(cachetest.Memory), test.mode, shared))
+			_, reason, err := cachetest.Store(t.Context(), c, test.hash, dir, 0, cache.TerminalOutput{Path: path})
+			if reason == "" && err == nil {
+				t.Error("it was accepted")
+			}
+			if content, err := os.ReadFile(path); err != nil || string(content) != "text" {
+				t.Errorf("got %q, %v; want the file as it was", content, err)
+			}
+		})
+	}
+}
+
+func TestQueueThatIsFull(t *testing.T) {
+	const most = 4096
+	dir := cachetest.TempDir(t)
+	outputs(t, dir, "123", map[string]string{"a": "1"})
+	blobs := newGatedPuts()
+	c := newCache(t, blobs)
+	var ended atomic.Int64
+	store := func() (string, error) {
+		return c.Store(t.Context(), "123", dir, 0, cache.TerminalOutput{}, func(cache.Stored) { ended.Add(1) })
+	}
+	var wg sync.WaitGroup
+	for range 32 {
+		wg.Go(func() {
+			for range most / 32 {
+				if reason, err := store(); reason != "" || err != nil {
+					t.Errorf("got %q, %v; want it accepted", reason, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if entries, _ := c.Waiting(); entries != most {
+		t.Errorf("got %d entries waiting, want %d", entries, most)
+	}
+	if reason, err := store(); !strings.Contains(reason, fmt.Sprint(most, " others")) || err != nil {
+		t.Errorf("got %q, %v; want a reason", reason, err)
+	}
+	close(blobs.gate)
+	if err := c.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := ended.Load(); got != most {
+		t.Errorf("got %d ends, want %d", got, most)
+	}
+	if reason, err := store(); reason != "" || err != nil {
+		t.Errorf("got %q, %v; want it accepted again", reason, err)
+	}
+}
+
+// A panic is one result's failure, and gives its turn to the next.
+func TestUploadThatPanics(t *testing.T) {
+	const many = 20 // more than there are turns
+	dir := cachetest.TempDir(t)
+	m := new(cachetest.Memory)
+	c := newCache(t, blobsFunc{Memory: m, put: func(ctx context.Context, name string, body io.ReadSeeker, metadata cache.Metadata) error {
+		if name == blobName("666") {
+			panic("oops")
+		}
+		return m.Put(ctx, name, body, metadata)
+	}})
+	outputs(t, dir, "666", map[string]string{"a": "1"})
+	outputs(t, dir, "123", map[string]string{"a": "1"})
+	var panicked []<-chan cache.Stored
+	for range many {
+		panicked = append(panicked, accept(t, c, "666", dir, cache.TerminalOutput{}))
+	}
+	if got := <-accept(t, c, "123", dir, cache.TerminalOutput{}); got.Outcome != cache.OutcomeStored {
+		t.Errorf("the result beside it: got %+v", got)
+	}
+	for _, done := range panicked {
+		if got := <-done; got.Outcome != cache.OutcomeFailed || got.Hash != "666" || !strings.Contains(fmt.Sprint(got.Err), "panicked: oops") {
+			t.Errorf("got %+v, want it failed because of the panic", got)
+		}
+	}
+	if got := c.Summary(); got.Failed != many || got.Stored != 1 {
+		t.Errorf("got %+v, want %d failed and one stored", got, many)
+	}
+	checkNothingAside(t, dir)
+}
+
+// Waiting and Moved tell of every byte while it moves.
+func TestBytesThatMove(t *testing.T) {
+	dir := cachetest.TempDir(t)
+	outputs(t, dir, "123", map[string]string{"a": cachetest.Noise(1, 1000)})
+	type look struct{ left, moved int64 }
+	looks := make(chan look, 4)
+	m := new(cachetest.Memory)
+	var c *cache.Cache
+	read := func(body io.Reader, n int64) {
+		_, _ = io.CopyN(io.Discard, body, n) // what is looked at tells
+		_, left := c.Waiting()
+		looks <- look{left, c.Moved()}
+	}
+	var length int64
+	c = newCache(t, blobsFunc{Memory: m, put: func(ctx context.Context, name string, body io.ReadSeeker, metadata cache.Metadata) error {
+		length, _ = body.Seek(0, io.SeekEnd)
+		_, _ = body.Seek(0, io.SeekStart)
+		read(body, 0)
+		read(body, 100)
+		read(body, 200)
+		_, _ = body.Seek(0, io.SeekStart) // another try
+		read(body, 0)
+		return m.Put(ctx, name, body, metadata)
+	}})
+	stored := <-accept(t, c, "123", dir, cache.TerminalOutput{})
+	for _, want := range []look{{length, 0}, {length - 100, 100}, {length - 300, 300}, {length, 300}} {
+		if got := <-looks; got != want {
+			t.Errorf("got %+v of %d bytes, want %+v", got, length, want)
+		}
+	}
+	if got := c.Moved(); got != length+300 || stored.Bytes != length {
+		t.Errorf("got %d bytes moved and %d stored, want %d and %d", got, stored.Bytes, length+300, length)
+	}
+	if _, err := c.Retrieve(t.Context(), "123", dir); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Moved(); got != 2*length+300 {
+		t.Errorf("got %d bytes moved after reading it, want %d", got, 2*length+300)
+	}
+}
+
+func TestDrain(t *testing.T) {
+	dir := cachetest.TempDir(t)
+	outputs(t, dir, "123", map[string]string{"a": "1"})
+	outputs(t, dir, "124", map[string]string{"a": "1"})
+	synctest.Test(t, func(t *testing.T) {
+		blobs := newGatedPuts()
+		c := newCache(t, blobs)
+		if err := c.Drain(t.Context()); err != nil {
+			t.Errorf("of nothing: %v", err)
+		}
+		told := make(chan struct{})
+		for _, hash := range []string{"123", "124"} {
+			reason, err := c.Store(t.Context(), hash, dir, 0, cache.TerminalOutput{}, func(cache.Stored) { <-told })
+			if reason != "" || err != nil {
+				t.Fatal(reason, err)
+			}
+		}
+		limited, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		begin := time.Now()
+		if err := c.Drain(limited); !errors.Is(err, context.DeadlineExceeded) || time.Since(begin) != time.Minute {
+			t.Errorf("got %v after %s, want %v after a minute", err, time.Since(begin), context.DeadlineExceeded)
+		}
+		close(blobs.gate)
+		drained := make(chan error, 1)
+		go func() { drained <- c.Drain(t.Context()) }()
+		synctest.Wait()
+		select {
+		case <-drained:
+			t.Error("it returned before all was told")
+		default:
+		}
+		close(told)
+		if err := <-drained; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestCloseWaits(t *testing.T) {
+	dir := cachetest.TempDir(t)
+	outputs(t, dir, "123", map[string]string{"a": "1"})
+	blobs := newGatedPuts()
+	c := newCache(t, blobs)
+	done := accept(t, c, "123", dir, cache.TerminalOutput{})
+	<-blobs.arrived
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		c.Close(t.Context())
+	}()
+	select {
+	case <-closed:
+		t.Error("it returned before the result was stored")
+	case <-time.After(50 * time.Millisecond): // a Close that does not wait is far faster
+	}
+	close(blobs.gate)
+	if got := <-done; got.Outcome != cache.OutcomeStored {
+		t.Errorf("got %+v, want it stored", got)
+	}
+	<-closed
+	if exists(t, dir, ".nx-azure-cache") {
+		t.Error("something is left")
+	}
+}
+
+// All that is at work or waits for its turn is given up, and told.
+func TestCloseGivesUp(t *testing.T) {
+	const many = 20
+	dir := cachetest.TempDir(t)
+	blobs := newGatedPuts()
+	c := newCache(t, blobs)
+	var all []<-chan cache.Stored
+	for i := range many {
+		hash := fmt.Sprint(i)
+		outputs(t, dir, hash, map[string]string{"a": cachetest.Noise(1, 2<<20)})
+		all = append(all, accept(t, c, hash, dir, cache.TerminalOutput{Text: strings.Repeat("x", 10_000)}))
+	}
+	<-blobs.arrived
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	c.Close(ended)
+	for _, done := range all {
+		select {
+		case got := <-done:
+			if got.Outcome != cache.OutcomeFailed || !errors.Is(got.Err, context.Canceled) || !strings.Contains(got.Err.Error(), "given up at the end of the session") {
+				t.Errorf("got %+v, want it given up", got)
+			}
+		default:
+			t.Error("Close returned before it was told what became of a result")
+		}
+	}
+	if got := len(blobs.Names()); got != 0 {
+		t.Errorf("got %d results stored, want none", got)
+	}
+	if exists(t, dir, ".nx-azure-cache") {
+		t.Error("something is left")
+	}
+}
+
+// `rm -rf` beside the packing: the whole tree is stored, or nothing.
+func TestResultThatIsRemovedMeanwhile(t *testing.T) {
+	const folders, files = 20, 10
+	whole := make(map[string]string)
+	for i := range folders {
+		for j := range files {
+			whole[fmt.Sprintf("%d/%d", i, j)] = cachetest.Noise(uint64(i), 2000)
+		}
+	}
+	outcomes := make(map[cache.Outcome]int)
+	const tries = 60
+	var longest time.Duration // that storing has taken
+	for i := range tries {
+		dir := t.TempDir()
+		outputs(t, dir, "123", whole)
+		want := tree(t, filepath.Join(dir, "123"))
+		blobs := new(cachetest.Memory)
+		c := newCache(t, blobs)
+		begin := time.Now()
+		done := accept(t, c, "123", dir, cache.TerminalOutput{})
+		var stored cache.Stored
+		if i < 3 { // nobody removes it
+			stored = <-done
+			longest = max(longest, time.Since(begin))
+		} else {
+			time.Sleep(longest * time.Duration(i) / tries)
+			if err := os.RemoveAll(filepath.Join(dir, "123")); err != nil {
+				t.Fatal(err)
+			}
+			stored = <-done
+		}
+		outcomes[stored.Outcome]++
+		switch stored.Outcome {
+		case cache.OutcomeStored:
+			other := t.TempDir()
+			if _, err := c.Retrieve(t.Context(), "123", other); err != nil {
+				t.Fatal(err)
+			}
+			if got := tree(t, filepath.Join(other, "123")); !maps.Equal(got, want) {
+				t.Fatalf("got a result of %d entries, want %d or none", len(got), len(want))
+			}
+		case cache.OutcomeChanged:
+			if !errors.Is(stored.Err, archive.ErrChanged) || len(blobs.Names()) > 0 {
+				t.Errorf("got %+v and %v, want %v and nothing stored", stored, blobs.Names(), archive.ErrChanged)
+			}
+		default:
+			t.Errorf("got %+v, want it stored or changed", stored)
+		}
+		c.Close(t.Context())
+	}
+	if outcomes[cache.OutcomeChanged] == 0 {
+		t.Errorf("got %v, want some that were removed in time: nothing was tested", outcomes)
+	}
+}
+
+// The same for whoever changes one entry right after it was accepted.
+func TestResultThatChangesAtOnce(t *testing.T) {
+	for name, change := range map[string]func(dir string) error{
+		"a file is removed":   func(dir string) error { return os.Remove(filepath.Join(dir, "a")) },
+		"a file is rewritten": func(dir string) error { return os.WriteFile(filepath.Join(dir, "a"), []byte("2"), 0o600) },
+		"a file is added":     func(dir string) error { return os.WriteFile(filepath.Join(dir, "b"), nil, 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 50 { // each in another moment of the clock
+				dir := t.TempDir()
+				outputs(t, dir, "123", map[string]string{"a": "1"})
+				blobs := newGatedPuts()
+				c := newCache(t, blobs)
+				// All turns are taken: it is not packed before it changes.
+				for range 4 {
+					accept(t, c, "123", dir, cache.TerminalOutput{})
+				}
+				for range 4 {
+					<-blobs.arrived
+				}
+				done := accept(t, c, "123", dir, cache.TerminalOutput{})
+				if err := change(filepath.Join(dir, "123")); err != nil {
+					t.Fatal(err)
+				}
+				close(blobs.gate)
+				if got := <-done; got.Outcome != cache.OutcomeChanged {
+					t.Fatalf("got %+v, want %q", got, cache.OutcomeChanged)
+				}
+				c.Close(t.Context())
+			}
+		})
+	}
+}
