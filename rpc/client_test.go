@@ -287,13 +287,49 @@ func parse(t testing.TB, output []byte) []message {
 	return messages
 }
 
-// hooked is blobs with another Get.
+// hooked is blobs with another Get or Put.
 type hooked struct {
 	cache.Blobs
 	get func(ctx context.Context, name string) (*cache.Blob, error)
+	put func(ctx context.Context, name string) error // nil: go on
 }
 
-func (h hooked) Get(ctx context.Context, name string) (*cache.Blob, error) { return h.get(ctx, name) }
+func (h hooked) Get(ctx context.Context, name string) (*cache.Blob, error) {
+	if h.get == nil {
+		return h.Blobs.Get(ctx, name)
+	}
+	return h.get(ctx, name)
+}
+
+func (h hooked) Put(ctx context.Context, name string, body io.ReadSeeker, metadata cache.Metadata) error {
+	if h.put != nil {
+		if err := h.put(ctx, name); err != nil {
+			return err
+		}
+	}
+	return h.Blobs.Put(ctx, name, body, metadata)
+}
+
+// gatedPuts is blobs in memory whose Puts wait for the gate to be opened.
+type gatedPuts struct {
+	*cachetest.Memory
+	arrived chan string // hashes
+	gate    chan struct{}
+}
+
+func newGatedPuts() *gatedPuts {
+	return &gatedPuts{Memory: new(cachetest.Memory), arrived: make(chan string, 1000), gate: make(chan struct{})}
+}
+
+func (g *gatedPuts) Put(ctx context.Context, name string, body io.ReadSeeker, metadata cache.Metadata) error {
+	g.arrived <- filepath.Base(name)
+	select {
+	case <-g.gate:
+		return g.Memory.Put(ctx, name, body, metadata)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
 
 // failing is blobs whose Get returns err.
 func failing(err error) cache.Blobs {

@@ -91,6 +91,7 @@ func TestEndOfStream(t *testing.T) {
 		"after notifications":               notification + notification,
 		"after an answer nobody waits for":  frame(`{"jsonrpc":"2.0","id":1,"result":null}`),
 		"after another header":              "Content-Type: application/vscode-jsonrpc; charset=utf-8\r\n" + ping,
+		"after a request and white space":   frame(`{"jsonrpc":"2.0","id":1,"method":"ping"}` + " \r\n\t"),
 		"after a request in another layout": frame("{\n  \"id\": 1,\n  \"method\": \"ping\"\n}"),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -126,6 +127,11 @@ func TestJunk(t *testing.T) {
 		"a length beyond 4 GiB":          "Content-Length: 4294967296\r\n\r\n" + request,
 		"a length that is too small":     "Content-Length: 10\r\n\r\n" + request,
 		"a length that is too large":     "Content-Length: 50\r\n\r\n" + request + frame(request),
+		"a length beyond the end":        "Content-Length: 500\r\n\r\n" + request,
+		"a length beyond what is taken":  "Content-Length: 1073741825\r\n\r\n" + request,
+		"a line that is too long":        strings.Repeat("x", 10_000),
+		"two texts in a message":         frame(request + request),
+		"words behind a text":            frame(request + " hello"),
 		"white space":                    frame("   "),
 		"no JSON":                        frame("hello"),
 		"a number":                       frame("5"),

@@ -1,0 +1,141 @@
+package rpc_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
+)
+
+// onlyState is what the only server in a cache directory has published.
+func onlyState(t *testing.T, cacheDirectory string) rpc.State {
+	t.Helper()
+	states, err := filepath.Glob(filepath.Join(cacheDirectory, ".nx-azure-cache", "*", "state"))
+	if err != nil || len(states) != 1 {
+		t.Fatalf("got the states %v, %v; want one", states, err)
+	}
+	state, err := rpc.ReadState(filepath.Dir(states[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
+
+func TestState(t *testing.T) {
+	blobs := newGatedPuts()
+	c := startWith(t, blobs)
+	dir := newResult(t, "1", cachetest.Noise(1, 10_000))
+	c.call("store", storeParams("1", dir), nil)
+	if got := onlyState(t, dir); got.ProcessID != os.Getpid() || got.Waiting != 1 || got.Summary != (cache.Summary{}) || got.Troubles != nil {
+		t.Errorf("got %+v, want one that waits", got)
+	}
+	<-blobs.arrived
+	for onlyState(t, dir).Bytes == 0 { // it is packed, and told from time to time
+		continue
+	}
+	if got := onlyState(t, dir); got.Bytes < 10_000 || got.Waiting != 1 {
+		t.Errorf("got %+v, want the bytes of the archive", got)
+	}
+	close(blobs.gate)
+	<-c.stored
+	if got := onlyState(t, dir); got.Waiting != 0 || got.Bytes != 0 || got.Summary.Stored != 1 || got.Troubles != nil {
+		t.Errorf("got %+v, want one that is stored", got)
+	}
+}
+
+// The first of each kind of trouble is kept, short enough to be read whole
+// whatever is in it.
+func TestTroubles(t *testing.T) {
+	long := strings.Repeat("\x01<ü\"", 5000)
+	failures := map[string]error{
+		"1": errors.New("first " + long),
+		"2": errors.New("second " + long),
+		"3": &cache.ConfigError{Err: errors.New("rights " + long)},
+		"4": fmt.Errorf("%w %s", cache.ErrOff, long),
+		"5": fmt.Errorf("%w %s", context.Canceled, long),
+		"6": nil,
+		"7": cache.ErrExists,
+	}
+	m := new(cachetest.Memory)
+	c := startWith(t, hooked{Blobs: m, put: func(_ context.Context, name string) error { return failures[filepath.Base(name)] }})
+	dir := t.TempDir()
+	for _, hash := range []string{"1", "2", "3", "4", "5", "6", "7", "8"} {
+		write(t, filepath.Join(dir, hash, "a"), "hello")
+		if hash == "8" {
+			if err := os.Symlink("/"+strings.Repeat("x", 1000), filepath.Join(dir, hash, "link")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := c.store(storeParams(hash, dir)); len(got.Reason) > 0 && len(got.Reason) < 1000 && hash != "7" {
+			t.Errorf("%s: got a reason of %d bytes, want it whole in the notification", hash, len(got.Reason))
+		}
+	}
+	var got []string
+	for _, trouble := range onlyState(t, dir).Troubles {
+		code := "no code"
+		if trouble.Code != nil {
+			code = fmt.Sprint(*trouble.Code)
+		}
+		got = append(got, fmt.Sprint(trouble.Hash, " ", trouble.Outcome, " ", code))
+		if len(trouble.Reason) < 100 || len(trouble.Reason) > 510 || !strings.HasSuffix(trouble.Reason, "…") {
+			t.Errorf("%s: got a reason of %d bytes, want its beginning", trouble.Hash, len(trouble.Reason))
+		}
+	}
+	if want := "[1 failed 1 3 failed 2 4 failed 4 5 failed -32800 8 refused no code]"; fmt.Sprint(got) != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// Whoever reads while it is written sees a state that was there, whole; and when
+// nothing waits any more, all that there is to be told.
+func TestStateThatIsReadWhileItIsWritten(t *testing.T) {
+	const rounds = 150
+	dir := t.TempDir()
+	var mu sync.Mutex
+	failing := false
+	c := startWith(t, hooked{Blobs: new(cachetest.Memory), put: func(context.Context, string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if failing {
+			return errors.New(strings.Repeat("no route ", 50))
+		}
+		return nil
+	}})
+	accepted := int64(0)
+	for i := range rounds {
+		if i == rounds/2 {
+			mu.Lock()
+			failing = true
+			mu.Unlock()
+		}
+		hash := fmt.Sprint(i)
+		write(t, filepath.Join(dir, hash, "a"), "hello")
+		c.call("store", storeParams(hash, dir), nil)
+		accepted++
+		for {
+			states, _ := filepath.Glob(filepath.Join(dir, ".nx-azure-cache", "*")) // the pattern is good
+			state, err := rpc.ReadState(states[0])
+			if err != nil && err.Error() != "the state is being written" {
+				t.Fatal(err)
+			}
+			if err != nil || state.Waiting > 0 {
+				continue
+			}
+			if done := state.Summary.Stored + state.Summary.Failed; done != accepted || state.ProcessID != os.Getpid() {
+				t.Fatalf("got %+v where nothing waits, want all %d", state, accepted)
+			}
+			if (len(state.Troubles) > 0) != (state.Summary.Failed > 0) {
+				t.Fatalf("got %+v, want the trouble", state)
+			}
+			break
+		}
+	}
+}
