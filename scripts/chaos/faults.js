@@ -93,6 +93,9 @@ function drawFaults(random, circumstances) {
   });
 }
 
+/** A count of requests that no round comes to. */
+const toEnd = Number.MAX_SAFE_INTEGER;
+
 /**
  * @param {Random} random
  * @param {number} requests about as many as there will be
@@ -119,7 +122,6 @@ function drawHttpFault(random, requests) {
     'no metadata': 4,
     'wrong metadata': 5,
   });
-  const toEnd = Number.MAX_SAFE_INTEGER;
   return {
     on: 'http',
     kind,
@@ -130,6 +132,29 @@ function drawHttpFault(random, requests) {
     milliseconds: random.magnitude(20, 1500),
     answer: random.pick(Object.keys(answers)),
   };
+}
+
+/**
+ * What is no fault, but shows whether a run waits for what it stores.
+ *
+ * @param {Random} random
+ * @returns {HttpFault[]}
+ */
+function drawSlowness(random) {
+  const milliseconds = random.int(200, 600);
+  if (random.chance(0.5)) return [];
+  /** @type {HttpFault} */
+  const delay = {
+    on: 'http',
+    kind: 'delay',
+    method: 'PUT',
+    first: 1,
+    count: toEnd,
+    at: 0,
+    milliseconds,
+    answer: '',
+  };
+  return [delay];
 }
 
 /**
@@ -340,3 +365,4 @@ exports.answers = answers;
 exports.describe = describe;
 exports.drawDamage = drawDamage;
 exports.drawFaults = drawFaults;
+exports.drawSlowness = drawSlowness;

@@ -3,7 +3,7 @@
 // Everything that a run of chaos does follows from its plan, and the plan from
 // its seed.
 
-const { drawDamage, drawFaults } = require('./faults');
+const { drawDamage, drawFaults, drawSlowness } = require('./faults');
 const { Random } = require('./random');
 
 /** @import { Fault } from './faults' */
@@ -42,7 +42,7 @@ const { Random } = require('./random');
  * @typedef {object} Round
  * @property {MachineName[]} machines
  * @property {'faults' | 'calm' | 'clean' | 'proof'} kind `calm` fills the
- *   cache undisturbed before the faults; `clean` is the next one after them, which
+ *   cache before the faults, perhaps slowly; `clean` is the next one after them, which
  *   must put everything right; in `proof` everything must be in the cache
  * @property {boolean} stale whether outputs of an older build lie in the workspace
  * @property {Fault[]} damage done before the round to what is stored
@@ -188,7 +188,7 @@ function drawLinks(random) {
  */
 function drawRounds(random, tasks, able) {
   const shape = random.weighted({
-    calm: 6,
+    calm: 8,
     write: 20,
     read: 26,
     both: 22,
@@ -203,10 +203,12 @@ function drawRounds(random, tasks, able) {
     const stale = random.chance(0.3);
     const empty =
       shape === 'write' || (shape === 'both' && machines[0] === other);
-    const faults =
-      kind === 'faults'
-        ? drawFaults(random, { tasks, machines, empty, ...able })
-        : [];
+    /** @type {Partial<Record<Round['kind'], () => Fault[]>>} */
+    const draw = {
+      faults: () => drawFaults(random, { tasks, machines, empty, ...able }),
+      calm: () => drawSlowness(random),
+    };
+    const faults = draw[kind]?.() ?? [];
     return { machines, kind, stale, damage: [], faults };
   };
   /** @type {() => Round} */
