@@ -6,13 +6,17 @@ const { test } = require('node:test');
 const { attempt } = require('../lib/run');
 const { shared } = require('./world');
 
+// Small workspaces; a child that stops, answers and results that are wrong, an
+// upload that the run waits for.
+const seed = 'q1072';
+
 test('a few runs of chaos', { skip: skipReason() }, async () => {
   const { code, output } = await attempt('node', [
-    ...['scripts/chaos.js', '--runs', '3', '--seed', 'e2e'],
+    ...['scripts/chaos.js', '--runs', '3', '--seed', seed],
     ...['--template', path.join(shared.folder, 'alias', 'workspace')],
   ]);
   assert.equal(code, 0, output);
-  assert.match(output, /^chaos: 3 runs, 0 failures, seed e2e/m);
+  assert.match(output, /^chaos: 3 runs, 0 failures, seed q1072/m);
 });
 
 function skipReason() {
