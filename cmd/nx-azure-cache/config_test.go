@@ -75,6 +75,34 @@ func TestSettings(t *testing.T) {
 			env:    env{connectionVariable: " \n", modeVariable: "\t"},
 			want:   settings{mode: cache.ReadOnly, container: "artifacts", accountName: "nxcache"},
 		},
+		"all time limits": {
+			config: `{"container": "artifacts", "accountName": "nxcache",
+				"timeouts": {"connect": "1.5s", "firstByte": "250ms", "stall": " 2m30s ", "drain": "10m"}}`,
+			want: settings{mode: cache.ReadWrite, container: "artifacts", accountName: "nxcache",
+				limits: azure.Limits{Connect: 1500 * time.Millisecond, FirstByte: 250 * time.Millisecond, Stall: 150 * time.Second},
+				drain:  10 * time.Minute},
+		},
+		"the shortest time limits": {
+			config: `{"container": "artifacts", "accountName": "nxcache",
+				"timeouts": {"connect": "100ms", "firstByte": "0.1s", "stall": "100000us", "drain": "0"}}`,
+			want: settings{mode: cache.ReadWrite, container: "artifacts", accountName: "nxcache",
+				limits: azure.Limits{Connect: 100 * time.Millisecond, FirstByte: 100 * time.Millisecond, Stall: 100 * time.Millisecond},
+				drain:  0},
+		},
+		"some time limits": {
+			config: `{"container": "artifacts", "accountName": "nxcache", "timeouts": {"connect": "", "stall": "1m", "drain": "0s"}}`,
+			want: settings{mode: cache.ReadWrite, container: "artifacts", accountName: "nxcache",
+				limits: azure.Limits{Connect: 5 * time.Second, FirstByte: 10 * time.Second, Stall: time.Minute},
+				drain:  0},
+		},
+		"no time limits": {
+			config: `{"container": "artifacts", "accountName": "nxcache", "timeouts": {}}`,
+			want:   settings{mode: cache.ReadWrite, container: "artifacts", accountName: "nxcache"},
+		},
+		"null for the time limits": {
+			config: `{"container": "artifacts", "accountName": "nxcache", "timeouts": null}`,
+			want:   settings{mode: cache.ReadWrite, container: "artifacts", accountName: "nxcache"},
+		},
 		"white space around values": {
 			config: `{"container": " artifacts ", "accountName": "nxcache\n", "prefix": " team ", "localMode": " read-only "}`,
 			want:   settings{mode: cache.ReadOnly, container: "artifacts", accountName: "nxcache", prefix: "team"},
@@ -170,10 +198,26 @@ func TestWrongSettings(t *testing.T) {
 		"an unknown ciMode":          {"{" + good + `, "ciMode": "Read-Write"}`, true, nil, []string{`azure.ciMode in nx.json|"Read-Write"|read-write`}},
 		"an unknown mode in the variable": {"{" + good + "}", false, env{modeVariable: "readonly"},
 			[]string{`NX_POWERPACK_CACHE_MODE|"readonly"|read-write|read-only|read)|no-cache`}},
-		"a number for a text":  {`{"container": 1, "accountName": "nxcache"}`, false, nil, []string{"azure.container in nx.json|must be a string"}},
-		"null for a text":      {`{"container": "artifacts", "accountName": null}`, false, nil, []string{"azure.accountName in nx.json|must be a string"}},
-		"an object for a text": {"{" + good + `, "prefix": {"a": 1}}`, false, nil, []string{"azure.prefix in nx.json|must be a string"}},
-		"a boolean for a mode": {"{" + good + `, "localMode": true}`, false, nil, []string{"azure.localMode in nx.json|must be a string"}},
+		"a number for a text":             {`{"container": 1, "accountName": "nxcache"}`, false, nil, []string{"azure.container in nx.json|must be a string"}},
+		"null for a text":                 {`{"container": "artifacts", "accountName": null}`, false, nil, []string{"azure.accountName in nx.json|must be a string"}},
+		"an object for a text":            {"{" + good + `, "prefix": {"a": 1}}`, false, nil, []string{"azure.prefix in nx.json|must be a string"}},
+		"a boolean for a mode":            {"{" + good + `, "localMode": true}`, false, nil, []string{"azure.localMode in nx.json|must be a string"}},
+		"a number for a time limit":       {"{" + good + `, "timeouts": {"connect": 5}}`, false, nil, []string{"azure.timeouts.connect in nx.json|must be a string"}},
+		"null for a time limit":           {"{" + good + `, "timeouts": {"stall": null}}`, false, nil, []string{"azure.timeouts.stall in nx.json|must be a string"}},
+		"a time limit without a unit":     {"{" + good + `, "timeouts": {"firstByte": "10"}}`, false, nil, []string{`azure.timeouts.firstByte in nx.json|"10"|"100ms" to "10m"|"10s"`}},
+		"a time limit that is none":       {"{" + good + `, "timeouts": {"drain": "long"}}`, false, nil, []string{`azure.timeouts.drain in nx.json|"long"|"1m0s"`}},
+		"a time limit too short":          {"{" + good + `, "timeouts": {"connect": "99ms"}}`, false, nil, []string{`azure.timeouts.connect in nx.json|"99ms"|"100ms" to "10m"|"5s"`}},
+		"a time limit too long":           {"{" + good + `, "timeouts": {"stall": "10m1ms"}}`, false, nil, []string{`azure.timeouts.stall in nx.json|"10m1ms"|"15s"`}},
+		"0 for a time limit":              {"{" + good + `, "timeouts": {"connect": "0"}}`, false, nil, []string{`azure.timeouts.connect in nx.json|"0"`}},
+		"0 s for another":                 {"{" + good + `, "timeouts": {"stall": "0s"}}`, false, nil, []string{`azure.timeouts.stall in nx.json|"0s"`}},
+		"a drain that is too short":       {"{" + good + `, "timeouts": {"drain": "1ms"}}`, false, nil, []string{`azure.timeouts.drain in nx.json|"1ms"`}},
+		"a negative time limit":           {"{" + good + `, "timeouts": {"drain": "-1s"}}`, false, nil, []string{`azure.timeouts.drain in nx.json|"-1s"`}},
+		"a time limit beyond all":         {"{" + good + `, "timeouts": {"drain": "9999999h"}}`, false, nil, []string{`azure.timeouts.drain in nx.json|"9999999h"`}},
+		"a string for the time limits":    {"{" + good + `, "timeouts": "60s"}`, false, nil, []string{"azure.timeouts in nx.json|must be an object|drain"}},
+		"a number for the time limits":    {"{" + good + `, "timeouts": 60}`, false, nil, []string{"azure.timeouts in nx.json|must be an object"}},
+		"a list for the time limits":      {"{" + good + `, "timeouts": ["60s"]}`, false, nil, []string{"azure.timeouts in nx.json|must be an object"}},
+		"a foreign text for a time limit": {"{" + good + `, "timeouts": {"drain": "AccountKey=x"}}`, false, nil, []string{"azure.timeouts.drain in nx.json|a text of 12 characters|AZURE_STORAGE_CONNECTION_STRING"}},
+		"all time limits":                 {"{" + good + `, "timeouts": {"connect": 1, "firstByte": "x", "stall": "0", "drain": "1h"}}`, false, nil, []string{"azure.timeouts.connect", "azure.timeouts.drain", "azure.timeouts.firstByte", "azure.timeouts.stall"}},
 		"everything": {`{"container": "X", "accountName": "X", "prefix": "..", "localMode": "x", "ciMode": 5}`, false, nil, []string{
 			`azure.accountName in nx.json|"X"`,
 			"azure.ciMode in nx.json|must be a string",
@@ -258,6 +302,25 @@ func TestUnknownKeys(t *testing.T) {
 	}
 }
 
+func TestUnknownTimeLimits(t *testing.T) {
+	const all = "known keys are connect, drain, firstByte, stall"
+	for key, want := range map[string]string{
+		"conect":    "did you mean connect?",
+		"FIRSTBYTE": "did you mean firstByte?",
+		"stal":      "did you mean stall?",
+		"drains":    "did you mean drain?",
+		"total":     all,
+		"container": all,
+		"timeouts":  all,
+	} {
+		config := fmt.Sprintf(`{"container": "artifacts", "accountName": "nxcache", "timeouts": {%q: "1s"}}`, key)
+		_, warnings, err := readSettings(json.RawMessage(config), false, env{}.get)
+		if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], `"timeouts.`+key+`"`) || !strings.HasSuffix(warnings[0], want) {
+			t.Errorf("%q: got %q and %v, want one warning with %q", key, warnings, err, want)
+		}
+	}
+}
+
 func TestUnknownKeysAreAllReported(t *testing.T) {
 	config := `{"zone": 1, "container": "artifacts", "accountName": "nxcache", "area": 2}`
 	_, warnings, err := readSettings(json.RawMessage(config), false, env{}.get)
@@ -315,6 +378,7 @@ func TestSecretsInTheWrongPlace(t *testing.T) {
 		"a licence":                   {token, token[:40]},
 	}
 	places := []string{"", "container", "accountName", "endpoint", "prefix", "localMode", "ciMode", "connectionString",
+		"timeouts", "timeouts.drain", "timeouts.password",
 		modeVariable, connectionVariable, logVariable}
 	for name, secret := range secrets {
 		for _, place := range places {
@@ -323,6 +387,8 @@ func TestSecretsInTheWrongPlace(t *testing.T) {
 				environment := env{"NX_POWERPACK_LICENSE": token}
 				if strings.ToUpper(place) == place && place != "" {
 					environment[place] = secret.text
+				} else if inner, ok := strings.CutPrefix(place, "timeouts."); ok {
+					keys["timeouts"] = map[string]any{inner: secret.text, secret.text: "1s"}
 				} else {
 					keys[place] = secret.text
 				}
