@@ -1,0 +1,389 @@
+//go:build unix
+
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/license"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
+)
+
+// storing is a server process with one result whose upload is held.
+type storing struct {
+	*process
+	*session
+	storage *storage
+	dir     string // cache directory
+	folder  string
+}
+
+func startStoring(t *testing.T, more env) *storing {
+	t.Helper()
+	s := new(storing)
+	var connection string
+	s.storage, connection = startStorage(t)
+	s.storage.behave(http.MethodPut, &storageRule{answer: "hold", left: -1})
+	environment := env{license.Variable: readToken(t, "valid.jwt"), connectionVariable: connection}
+	for name, value := range more {
+		environment[name] = value
+	}
+	s.process = startProcess(t, environment, "serve")
+	s.session = s.process.session()
+	initialized, _ := s.initialize(`{"container": "artifacts"}`)
+	result := newResult(t)
+	if err := os.WriteFile(filepath.Join(result.CacheDirectory, "1", "noise"), []byte(strings.Repeat("0123456789", 10_000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Call(t.Context(), "store", result, nil); err != nil {
+		t.Fatal(err)
+	}
+	<-s.storage.held[http.MethodPut]
+	s.dir = result.CacheDirectory
+	s.folder = cache.Folder(s.dir, initialized.Session)
+	return s
+}
+
+// checkGone fails unless the server ends with a code and has left nothing.
+func (s *storing) checkGone(t *testing.T, code int) {
+	t.Helper()
+	if got := s.exit(); got != code || s.stderr.String() != "" {
+		t.Errorf("got the exit code %d and %q on stderr, want %d and nothing", got, s.stderr, code)
+	}
+	if _, err := os.Lstat(filepath.Dir(s.folder)); !os.IsNotExist(err) {
+		t.Errorf("got %v, want nothing left", err)
+	}
+}
+
+// stored are the names of what was stored.
+func (s *storing) stored() []string { return s.storage.names("/nxcache/artifacts/") }
+
+// drainIt runs drain, in this process.
+func drainIt(t *testing.T, folder, limit string) (result drainResult, stderr string) {
+	t.Helper()
+	stdout, stderr, err := runWith(t, nil, "drain", "--folder", folder, "--limit", limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal([]byte(stdout), &result); err != nil {
+		t.Fatalf("got %q: %v", stdout, err)
+	}
+	return result, stderr
+}
+
+func TestDrainUntilAllIsStored(t *testing.T) {
+	s := startStoring(t, nil)
+	time.AfterFunc(200*time.Millisecond, s.storage.release)
+	got, stderr := drainIt(t, s.folder, "1m")
+	if got.Ended != "stored" || got.Waiting != 0 || got.Bytes != 0 || got.Summary.Stored != 1 || got.ProcessID != s.Process.Pid || got.Troubles != nil {
+		t.Errorf("got %+v, want it stored", got)
+	}
+	if stderr != "" {
+		t.Errorf("got %q, want nothing about so short a wait", stderr)
+	}
+	if got, _ := drainIt(t, s.folder, "1m"); got.Ended != "stored" || got.Summary.Stored != 1 {
+		t.Errorf("again: got %+v, want the same", got)
+	}
+	s.Close()
+	s.checkGone(t, 0)
+}
+
+// What became of the results is told, too.
+func TestDrainTellsTroubles(t *testing.T) {
+	s := startStoring(t, nil)
+	s.storage.behave(http.MethodPut, &storageRule{answer: "403", code: "AuthorizationFailure", left: -1})
+	var got rpc.StoreResult
+	second := newResult(t)
+	second.Hash, second.CacheDirectory = "2", s.dir
+	if err := os.Mkdir(filepath.Join(s.dir, "2"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Call(t.Context(), "store", second, &got); err != nil || !got.Queued {
+		t.Fatal(got, err)
+	}
+	s.storage.release()
+	result, _ := drainIt(t, s.folder, "1m")
+	if result.Ended != "stored" || result.Summary.Stored != 1 || result.Summary.Failed != 1 || len(result.Troubles) != 1 {
+		t.Fatalf("got %+v, want one stored and one failed", result)
+	}
+	if got := result.Troubles[0]; got.Hash != "2" || got.Code == nil || *got.Code != rpc.CodeMisconfigured || !strings.Contains(got.Reason, "AuthorizationFailure") {
+		t.Errorf("got %+v, want why", got)
+	}
+}
+
+func TestDrainOfAServerThatIsGone(t *testing.T) {
+	s := startStoring(t, nil)
+	if err := s.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	s.exit()
+	got, _ := drainIt(t, s.folder, "1m")
+	if got.Ended != "gone" || got.Waiting != 1 || got.ProcessID != s.Process.Pid {
+		t.Errorf("got %+v, want it gone, and what it has left", got)
+	}
+	if err := os.RemoveAll(s.folder); err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range []string{s.folder, filepath.Join(t.TempDir(), "never", "was")} {
+		if got, stderr := drainIt(t, folder, "1m"); got.Ended != "gone" || got.ProcessID != -1 || stderr != "" {
+			t.Errorf("got %+v and %q, want it gone", got, stderr)
+		}
+	}
+}
+
+// When the time is over the server is told to end; it gives up, and cleans up.
+func TestDrainForTooLong(t *testing.T) {
+	s := startStoring(t, nil)
+	got, _ := drainIt(t, s.folder, "300ms")
+	if got.Ended != "limit" || got.Waiting != 1 || got.Summary.Stored != 0 {
+		t.Errorf("got %+v, want the limit, and what is left", got)
+	}
+	s.checkGone(t, 0)
+	if names := s.stored(); len(names) > 0 {
+		t.Errorf("got %v stored, want nothing", names)
+	}
+}
+
+// A server whose disk is full says nothing, and is left alone.
+func TestDrainWithoutAState(t *testing.T) {
+	c, dir := closingCache(t), t.TempDir()
+	defer c.Close(t.Context())
+	_, _ = c.Retrieve(t.Context(), "404", dir) // makes its folder
+	if got, stderr := drainIt(t, cache.Folder(dir, c.Session()), "1m"); got.Ended != "unknown" || got.ProcessID != -1 || stderr != "" {
+		t.Errorf("got %+v and %q, want it unknown", got, stderr)
+	}
+}
+
+// A limit of 0 waits for nothing.
+func TestDrainForNoTime(t *testing.T) {
+	s := startStoring(t, nil)
+	if got, stderr := drainIt(t, s.folder, "0s"); got.Ended != "limit" || stderr != "" {
+		t.Errorf("got %+v and %q, want the limit", got, stderr)
+	}
+	s.checkGone(t, 0)
+}
+
+// A server that does not listen is killed.
+func TestDrainOfAServerThatHangs(t *testing.T) {
+	s := startStoring(t, nil)
+	if err := s.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := drainIt(t, s.folder, "300ms"); got.Ended != "limit" || got.Waiting != 1 {
+		t.Errorf("got %+v, want the limit, and what is left", got)
+	}
+	if code := s.exit(); code != -1 {
+		t.Errorf("got the exit code %d, want a signal", code)
+	}
+	if cache.Alive(s.folder) {
+		t.Error("its lock is held")
+	}
+	visited := closingCache(t)
+	_, _ = visited.Retrieve(t.Context(), "404", s.dir) // a miss, that sweeps
+	visited.Close(t.Context())
+	if _, err := os.Lstat(filepath.Dir(s.folder)); !os.IsNotExist(err) {
+		t.Errorf("got %v, want nothing left after the next run", err)
+	}
+}
+
+// closingCache is a cache that finds nothing.
+func closingCache(t *testing.T) *cache.Cache {
+	t.Helper()
+	_, connection := startStorage(t)
+	session := open(json.RawMessage(`{"container": "artifacts"}`), false, t.TempDir(),
+		env{license.Variable: readToken(t, "valid.jwt"), connectionVariable: connection}.get, during)
+	if session.Cache == nil {
+		t.Fatal(session.Reason)
+	}
+	return session.Cache
+}
+
+// Whoever cannot wait leaves; the server goes on.
+func TestDrainThatIsInterrupted(t *testing.T) {
+	for name, signal := range map[string]os.Signal{"by Ctrl-C": syscall.SIGINT, "by SIGTERM": syscall.SIGTERM} {
+		t.Run(name, func(t *testing.T) {
+			s := startStoring(t, nil)
+			p := startProcess(t, nil, "drain", "--folder", s.folder, "--limit", "1m")
+			for p.stderr.String() == "" { // it has begun to wait
+				time.Sleep(10 * time.Millisecond)
+			}
+			if err := p.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			var got drainResult
+			if err := json.NewDecoder(p.stdout).Decode(&got); err != nil {
+				t.Fatal(err)
+			}
+			if code := p.exit(); code != 0 || got.Ended != "interrupted" || got.Waiting != 1 {
+				t.Errorf("got %+v and the exit code %d, want it interrupted", got, code)
+			}
+			s.storage.release()
+			if got := <-s.session.stored; got.Outcome != cache.OutcomeStored {
+				t.Errorf("got %+v, want it stored", got)
+			}
+			s.Close()
+			s.checkGone(t, 0)
+		})
+	}
+}
+
+// Where nobody looks at a terminal, one line is enough.
+func TestDrainTellsOnce(t *testing.T) {
+	s := startStoring(t, nil)
+	_, stderr := drainIt(t, s.folder, "2500ms")
+	if want := regexp.MustCompile(`^nx-azure-cache: storing 1 result, \d+\.\d KB to send, 1s left\n$|^nx-azure-cache: storing 1 result, \d+\.\d KB to send, 2s left\n$`); !want.MatchString(stderr) {
+		t.Errorf("got %q, want %s", stderr, want)
+	}
+	s.checkGone(t, 0)
+}
+
+func TestDrainHelp(t *testing.T) {
+	stdout, stderr, err := runWith(t, nil, "drain", "--help")
+	for _, want := range []string{"--folder", "--limit", "1m0s", "<cacheDirectory>/.nx-azure-cache/<session>", "JSON"} {
+		if !strings.Contains(stdout, want) || stderr != "" || err != nil {
+			t.Errorf("got %q, %q and %v, want %q", stdout, stderr, err, want)
+		}
+	}
+	for name, args := range map[string][]string{
+		"no folder":           {"drain"},
+		"a limit that is bad": {"drain", "--folder", "/x", "--limit", "10"},
+		"arguments":           {"drain", "--folder", "/x", "y"},
+	} {
+		if stdout, _, err := runWith(t, nil, args...); err == nil || stdout != "" {
+			t.Errorf("%s: got %q and %v, want an error", name, stdout, err)
+		}
+	}
+}
+
+// The parent is gone, and its ends of all pipes with it.
+func TestProcessWhoseParentIsKilled(t *testing.T) {
+	s := startStoring(t, env{logVariable: "debug"})
+	_ = s.stdout.Close() // with which the client in this process may close both
+	_ = s.stdin.Close()
+	time.Sleep(100 * time.Millisecond) // a server that does not wait has ended
+	s.storage.release()
+	if code := s.exit(); code != 0 {
+		t.Errorf("got the exit code %d, want 0", code)
+	}
+	if got := s.stored(); len(got) != 1 {
+		t.Errorf("got %v stored, want one", got)
+	}
+	if _, err := os.Lstat(filepath.Dir(s.folder)); !os.IsNotExist(err) {
+		t.Errorf("got %v, want nothing left", err)
+	}
+}
+
+// SIGTERM is for whoever wants an end now.
+func TestProcessThatIsToldToEndWhileItStores(t *testing.T) {
+	s := startStoring(t, nil)
+	if err := s.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	s.checkGone(t, 0)
+}
+
+// Ctrl-C and the end of a terminal reach all processes there; the parent decides.
+func TestProcessIgnoresSignalsWhileItStores(t *testing.T) {
+	for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE} {
+		t.Run(signal.String(), func(t *testing.T) {
+			s := startStoring(t, nil)
+			for range 3 {
+				if err := s.Process.Signal(signal); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.storage.release()
+			if got := <-s.session.stored; got.Outcome != cache.OutcomeStored {
+				t.Errorf("got %+v, want it stored", got)
+			}
+			s.Close()
+			s.checkGone(t, 0)
+		})
+	}
+}
+
+// A parent that reads no log holds up nothing.
+func TestProcessWhoseLogNobodyReads(t *testing.T) {
+	storage, connection := startStorage(t)
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), executable, "serve")
+	command.Env = []string{
+		processVariable + "=1", "GORACE=atexit_sleep_ms=0", "HOME=" + t.TempDir(), logVariable + "=debug",
+		license.Variable + "=" + readToken(t, "valid.jwt"), connectionVariable + "=" + connection,
+	}
+	unread, stderr, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unread.Close()
+	command.Stderr = stderr
+	stdin, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = stderr.Close() // the process has its own
+	s := newSession(t, pipes{stdout, stdin})
+	s.initialize(`{"container": "artifacts"}`)
+	for range 2000 { // a line of some 100 bytes each: more than a pipe holds
+		_ = s.Call(t.Context(), "ping", nil, nil) // which is not known
+	}
+	if got := s.store(t); !got.Queued {
+		t.Errorf("got %+v, want it queued", got)
+	}
+	if got := <-s.stored; got.Outcome != cache.OutcomeStored || len(storage.names("/nxcache/artifacts/")) != 1 {
+		t.Errorf("got %+v, want it stored", got)
+	}
+	s.Close()
+	timer := time.AfterFunc(20*time.Second, func() {
+		t.Error("the process does not end")
+		_ = command.Process.Kill()
+	})
+	defer timer.Stop()
+	if err := command.Wait(); err != nil {
+		t.Error(err)
+	}
+	if log, err := io.ReadAll(unread); err != nil || len(log) < 60_000 {
+		t.Errorf("got a log of %d bytes, %v; want a full pipe: nothing was tested", len(log), err)
+	}
+}
+
+// The limits of nx.json reach the requests, and their text names the key.
+func TestLimitsOfTheSettings(t *testing.T) {
+	storage, connection := startStorage(t)
+	storage.behave(http.MethodGet, &storageRule{answer: "hold", left: -1})
+	s, _ := serveWith(t, env{license.Variable: readToken(t, "valid.jwt"), connectionVariable: connection})
+	s.initialize(`{"container": "artifacts", "timeouts": {"firstByte": "250ms"}}`)
+	err := s.Call(t.Context(), "retrieve", rpc.RetrieveParams{Hash: "1", CacheDirectory: t.TempDir()}, nil)
+	if err == nil || !strings.Contains(err.Error(), "no answer within 250ms (azure.timeouts.firstByte in nx.json)") {
+		t.Errorf("got %v, want the limit and its key", err)
+	}
+	// One limit is enough: the breaker stands before the container.
+	err = s.Call(t.Context(), "retrieve", rpc.RetrieveParams{Hash: "2", CacheDirectory: t.TempDir()}, nil)
+	if err == nil || !strings.Contains(err.Error(), "off for the rest of this run") {
+		t.Errorf("got %v, want it off", err)
+	}
+	if got := storage.takeRequests(); len(got) != 1 {
+		t.Errorf("got the requests %q, want one", got)
+	}
+}
