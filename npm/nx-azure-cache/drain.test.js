@@ -51,8 +51,8 @@ function silentWith(server, result) {
 }
 
 /** @param {string} cacheDirectory */
-const asked = (cacheDirectory) =>
-  `--folder ${path.join(cacheDirectory, '.nx-azure-cache', '4711-fake')} --limit 60000ms`;
+const asked = (cacheDirectory, limit = '60000ms') =>
+  `--folder ${path.join(cacheDirectory, '.nx-azure-cache', '4711-fake')} --limit ${limit}`;
 
 describe('results that are not stored at the end', { concurrency: 3 }, () => {
   for (const exit of [undefined, 0, 1, 3]) {
@@ -441,7 +441,7 @@ describe('the summary', { concurrency: 3 }, () => {
         lines,
         /^nx-azure-cache: 1 hit, 1 miss, 2 stored, 2\.0 MB read, 0\.0 MB written, \d+\.\d s waited, read-only, https:\/\/acme\.blob\.core\.windows\.net\/nx-cache$/,
       );
-      assert.deepEqual(drains(binary), [asked(cacheDirectory)]);
+      assert.deepEqual(drains(binary), [asked(cacheDirectory, '1000ms')]);
     });
   }
 
@@ -466,6 +466,24 @@ describe('the summary', { concurrency: 3 }, () => {
       /: 1 hit, 2 misses, 3 stored, 4 existing, 5 damaged, 6 not storable, 7 failed, 9 unfinished, 1\.2 MB read, 0\.0 MB written, \d+\.\d s waited, read-write, https:/,
     );
   });
+
+  /** @type {Record<string, (server: FakeServer) => void>} */
+  const failures = {
+    'publishes nothing': (server) => server.drained({ ended: 'limit' }),
+    'is gone': (server) => server.drained({ ended: 'gone' }),
+    'cannot be asked': () => process.exit(7),
+  };
+  for (const [what, failure] of Object.entries(failures)) {
+    test(`of a server that ${what} is missed by nobody`, async (t) => {
+      const script = `(server) => server.onDrain(() => (${failure})(server))`;
+      const binary = fakeServer(t, /** @type {any} */ (script));
+      const { lines, cacheDirectory } = await play(t, retrieve, {
+        ...{ binary, exit: 3, env: { CI: 'true' } },
+      });
+      assert.deepEqual(lines, []); // nothing was to be stored
+      assert.deepEqual(drains(binary), [asked(cacheDirectory, '1000ms')]);
+    });
+  }
 
   test('of a run that has asked nothing needs no drain', async (t) => {
     const binary = fakeServer(t);

@@ -21,6 +21,9 @@ const { notice } = require('./notices');
 /** Exit codes of a run that was ended by Ctrl-C, SIGTERM or SIGHUP. */
 const interrupted = [130, 143, 129];
 
+/** Milliseconds that a summary may cost where nothing is left to be stored. */
+const summaryLimit = 1_000;
+
 /** Error codes of rpc/doc.go. */
 const unavailable = 1;
 const damaged = 3;
@@ -156,15 +159,18 @@ class Run {
     if (!this.cacheDirectory) {
       return { ended: 'stored', waiting: 0, summary: nothing, troubles: [] };
     }
-    const { session, drain: limit } = this.#session;
+    const isLeft = this.#waiting > 0;
+    const { session, drain: most } = this.#session;
+    const limit = isLeft ? most : Math.min(most, summaryLimit);
     const folder = path.join(this.cacheDirectory, '.nx-azure-cache', session);
     try {
       const result = drain(this.#binary, folder, limit);
       if (result.ended === 'unknown') return this.#tellUnknown(folder);
       for (const trouble of result.troubles ?? []) this.#tell(trouble);
-      this.#tellRest(result);
-      return result;
+      if (isLeft) this.#tellRest(result);
+      return isLeft || result.ended === 'stored' ? result : undefined;
     } catch (err) {
+      if (!isLeft) return undefined; // only the summary is missing
       const { message } = /** @type {Error} */ (err);
       notice(
         'drain',
