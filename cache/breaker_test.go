@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
@@ -146,26 +147,36 @@ func TestBreaker(t *testing.T) {
 func TestBreakerSaysWhy(t *testing.T) {
 	for name, test := range map[string]struct {
 		steps []step
+		late  error // of a body that was open before
 		want  string
 	}{
 		"the last failure": {
-			[]step{{"get", enough - 1, errors.New("503"), nil}, {"get", 1, errReset, nil}, {"get", 1, context.Canceled, nil}},
+			[]step{{"get", enough - 1, errors.New("503"), nil}, {"get", 1, errReset, nil}}, nil,
 			"off for the rest of this run, because it keeps failing: connection reset by peer",
 		},
-		"the limit": {
-			[]step{{"get", 1, errReset, nil}, {"get", 1, errStall, nil}},
+		"no cancellation that comes later": {
+			[]step{{"get", enough, errReset, nil}}, context.Canceled,
+			"off for the rest of this run, because it keeps failing: connection reset by peer",
+		},
+		"the limit, not what comes later": {
+			[]step{{"get", 1, errReset, nil}, {"get", 1, errStall, nil}}, errReset,
 			"off for the rest of this run, because it keeps failing: get URL/a: time limit (no byte has moved within 15s)",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := new(storage)
+			s := &storage{body: test.late}
 			b := cache.NewBreaker(s)
+			open, err := b.Get(t.Context(), "a")
+			if err != nil {
+				t.Fatal(err)
+			}
 			for _, step := range test.steps {
 				for range step.times {
 					s.err = step.err
 					_ = operations[step.operation](b) // of which TestBreaker knows
 				}
 			}
+			_, _ = io.ReadAll(open.Body)
 			s.err = nil
 			if err := operations["put"](b); !errors.Is(err, cache.ErrOff) || err.Error() != test.want {
 				t.Errorf("got  %v\nwant %s", err, test.want)
@@ -204,48 +215,66 @@ func TestBreakerLeavesOpenBodies(t *testing.T) {
 
 func TestBreakerWithManyAtOnce(t *testing.T) {
 	const many = 50
-	t.Run("that fail", func(t *testing.T) {
-		var requests atomic.Int64
-		b := cache.NewBreaker(blobsFunc{Memory: new(cachetest.Memory), get: func(context.Context, string) (*cache.Blob, error) {
-			requests.Add(1)
-			return nil, errReset
-		}})
-		var wg sync.WaitGroup
-		for range many {
-			wg.Go(func() {
-				for range many {
-					_ = operations["get"](b)
-				}
-			})
-		}
-		wg.Wait()
-		// Those that were at work when it tripped had been sent.
-		if got := requests.Load(); got < enough || got > enough+many {
-			t.Errorf("got %d requests, want %d and as many as were at work", got, enough)
-		}
-		if err := operations["get"](b); !errors.Is(err, cache.ErrOff) {
-			t.Errorf("got %v, want %v", err, cache.ErrOff)
-		}
-	})
-	// The limit counts, whatever else fails at the same time.
-	t.Run("of which one is too slow", func(t *testing.T) {
-		for range 2000 {
-			start := make(chan struct{})
-			b := cache.NewBreaker(blobsFunc{
-				Memory: new(cachetest.Memory),
-				get:    func(context.Context, string) (*cache.Blob, error) { <-start; return nil, errStall },
-				put:    func(context.Context, string, io.ReadSeeker, cache.Metadata) error { <-start; return errReset },
-			})
-			var wg sync.WaitGroup
-			wg.Go(func() { _ = operations["get"](b) })
-			wg.Go(func() { _ = operations["put"](b) })
-			wg.Go(func() { close(start) })
-			wg.Wait()
-			if err := operations["replace"](b); !errors.Is(err, cache.ErrOff) {
-				t.Fatalf("got %v, want %v", err, cache.ErrOff)
+	var requests atomic.Int64
+	b := cache.NewBreaker(blobsFunc{Memory: new(cachetest.Memory), get: func(context.Context, string) (*cache.Blob, error) {
+		requests.Add(1)
+		return nil, errReset
+	}})
+	var wg sync.WaitGroup
+	for range many {
+		wg.Go(func() {
+			for range many {
+				_ = operations["get"](b)
 			}
-		}
+		})
+	}
+	wg.Wait()
+	// Those that were at work when it tripped had been sent.
+	if got := requests.Load(); got < enough || got > enough+many {
+		t.Errorf("got %d requests, want %d and as many as were at work", got, enough)
+	}
+	if err := operations["get"](b); !errors.Is(err, cache.ErrOff) {
+		t.Errorf("got %v, want %v", err, cache.ErrOff)
+	}
+}
+
+// slow is a time limit that is over, of which the breaker hears twice that it is
+// no cancellation; the second time it counts.
+type slow struct {
+	asked *atomic.Int64
+	then  func()
+}
+
+func (slow) Error() string { return "too slow" }
+
+func (s slow) Is(target error) bool {
+	if target == context.Canceled && s.asked.Add(1) == 2 {
+		s.then()
+	}
+	return target == cache.ErrTimeLimit
+}
+
+// The limit trips, whatever else fails at the same time.
+func TestBreakerWithAFailureBesideALimit(t *testing.T) {
+	var b *cache.Breaker
+	var beside sync.WaitGroup
+	limit := slow{new(atomic.Int64), func() {
+		beside.Go(func() { _ = operations["put"](b) })
+		time.Sleep(20 * time.Millisecond) // it is noted, and waits to be counted
+	}}
+	b = cache.NewBreaker(blobsFunc{
+		Memory: new(cachetest.Memory),
+		get:    func(context.Context, string) (*cache.Blob, error) { return nil, limit },
+		put:    func(context.Context, string, io.ReadSeeker, cache.Metadata) error { return errReset },
 	})
+	_ = operations["get"](b)
+	beside.Wait()
+	if got := limit.asked.Load(); got < 2 {
+		t.Fatalf("it was asked %d times: nothing was tested", got)
+	}
+	if err := operations["replace"](b); !errors.Is(err, cache.ErrOff) {
+		t.Errorf("got %v, want %v", err, cache.ErrOff)
+	}
 }
 
 // The whole cache behind a breaker: damage is the entry's, not the storage's.
