@@ -256,17 +256,23 @@ func (s slow) Is(target error) bool {
 
 // The limit trips, whatever else fails at the same time.
 func TestBreakerWithAFailureBesideALimit(t *testing.T) {
-	var b *cache.Breaker
-	var beside sync.WaitGroup
+	sent, fail := make(chan struct{}), make(chan struct{})
 	limit := slow{new(atomic.Int64), func() {
-		beside.Go(func() { _ = operations["put"](b) })
+		close(fail)
 		time.Sleep(20 * time.Millisecond) // it is noted, and waits to be counted
 	}}
-	b = cache.NewBreaker(blobsFunc{
+	b := cache.NewBreaker(blobsFunc{
 		Memory: new(cachetest.Memory),
 		get:    func(context.Context, string) (*cache.Blob, error) { return nil, limit },
-		put:    func(context.Context, string, io.ReadSeeker, cache.Metadata) error { return errReset },
+		put: func(context.Context, string, io.ReadSeeker, cache.Metadata) error {
+			close(sent)
+			<-fail
+			return errReset
+		},
 	})
+	var beside sync.WaitGroup
+	beside.Go(func() { _ = operations["put"](b) })
+	<-sent
 	_ = operations["get"](b)
 	beside.Wait()
 	if got := limit.asked.Load(); got < 2 {
