@@ -48,6 +48,8 @@ class Run {
   cacheDirectory = '';
   /** Results that were accepted and of which nothing was told yet. */
   #waiting = 0;
+  /** Why the server has ended before its time, if it has. */
+  #why = '';
   #binary;
   #client;
   #session;
@@ -66,6 +68,8 @@ class Run {
   /** A result was accepted. */
   accepted() {
     this.#waiting++;
+    // The answer and the end of the server may come in either order.
+    if (this.#why) this.lost(this.#why);
   }
 
   /**
@@ -122,6 +126,7 @@ class Run {
    * @param {string} why
    */
   lost(why) {
+    this.#why = why;
     const results =
       this.#waiting > 0
         ? `; ${count(this.#waiting, 'was', 'were')} not stored`
@@ -129,6 +134,7 @@ class Run {
     notice(
       'call undefined',
       `the remote cache failed, the tasks run without it: ${why}${results}; ${report}`,
+      { instead: this.#waiting > 0 },
     );
   }
 
