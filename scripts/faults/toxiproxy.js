@@ -3,8 +3,11 @@
 // Faults of TCP: github.com/Shopify/toxiproxy, driven by its HTTP API.
 
 const { randomUUID } = require('node:crypto');
+const { once } = require('node:events');
 const fs = require('node:fs');
+const http = require('node:http');
 const path = require('node:path');
+const { text } = require('node:stream/consumers');
 const { connectionString } = require('../lib/azurite');
 const { root } = require('../lib/root');
 const { run } = require('../lib/run');
@@ -86,12 +89,16 @@ class Toxiproxy {
    * @param {object} [body]
    */
   async #call(method, path, body) {
-    const response = await fetch(`${this.#api}${path}`, {
+    // A connection each: one that is kept may be closed just when it is used.
+    const request = http.request(`${this.#api}${path}`, {
       method,
-      body: body && JSON.stringify(body),
+      agent: false,
     });
-    if (!response.ok) {
-      throw new Error(`toxiproxy: ${method} ${path}: ${await response.text()}`);
+    request.end(body && JSON.stringify(body));
+    const [response] = await once(request, 'response');
+    const said = await text(response);
+    if (response.statusCode >= 300) {
+      throw new Error(`toxiproxy: ${method} ${path}: ${said}`);
     }
   }
 }
