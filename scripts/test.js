@@ -43,7 +43,8 @@ const steps = {
 
   async js() {
     const files = [...testFiles('npm'), ...testFiles('scripts', isNotE2e)];
-    await show('node', ['--test', ...files]);
+    // Most of them wait for processes of their own.
+    await show('node', ['--test', '--test-concurrency=2', ...files]);
   },
 
   async e2e() {
