@@ -53,7 +53,9 @@ const steps = {
   },
 
   async faults() {
-    await show('node', ['scripts/faults.js', '--quick']);
+    // Of the quick ones those that nothing else here is like: CI has 15 minutes.
+    const rows = ['F01', 'F02_one', 'F04', 'F13', 'F25', 'F30', 'background'];
+    await show('node', ['scripts/faults.js', '--quick', ...rows]);
   },
 };
 
