@@ -153,6 +153,7 @@ func tarOf(t testing.TB, entries []entry) []byte {
 func compress(t testing.TB, content []byte, options ...zstd.EOption) []byte {
 	t.Helper()
 	var b bytes.Buffer
+	options = append([]zstd.EOption{zstd.WithWindowSize(archive.MaxWindow)}, options...)
 	w, err := zstd.NewWriter(&b, options...)
 	if err != nil {
 		t.Fatal(err)

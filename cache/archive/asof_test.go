@@ -143,7 +143,7 @@ func TestChangesBehindThePacker(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(cachetest.TempDir(t), "123")
-			plant(t, dir, []node{{name: "0/first", content: "1"}, {name: "a", content: cachetest.Noise(8, 8<<20)}})
+			plant(t, dir, []node{{name: "0/first", content: "1"}, {name: "a", content: cachetest.Noise(8, largerThanTheWork)}})
 			asOf := moment(t)
 			w := &hook{do: func() {
 				if err := change(dir); err != nil {

@@ -5,6 +5,8 @@
 //
 // An archive is a tar (POSIX.1-2001, PAX) in one or more zstd frames (RFC 8878)
 // whose window is at most [MaxWindow] bytes. `zstd -dc FILE | tar t` lists it.
+// [Write] begins a new frame every [MaxWindow] bytes of tar, so that several can
+// be compressed at the same time.
 // Its entries come in this order:
 //
 //	metadata.json    {"format":1,"hash":"<Nx's task hash>","code":<exit code>}

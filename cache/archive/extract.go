@@ -5,7 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"hash/maphash"
 	"io"
 	"io/fs"
 	"os"
@@ -14,8 +14,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/klauspost/compress/zstd"
 )
 
 // Limits bound what an archive may unpack to. The zero value stands for
@@ -60,8 +58,9 @@ func Extract(r io.Reader, dir string, limits Limits) (Contents, error) {
 	}
 	defer root.Close() // a handle of a directory: nothing is lost
 
-	u := &unpacker{root: root, dir: dir, left: limits, names: maxName * limits.Entries, seen: make(map[string]byte)}
-	if err := u.read(r); err != nil {
+	u := &unpacker{dir: dir, tree: newTree(root), left: limits, names: maxName * limits.Entries, seed: maphash.MakeSeed(), seen: make(map[uint64]byte)}
+	defer u.tree.leave()
+	if err := u.tree.finish(u.read(r)); err != nil {
 		return Contents{}, err
 	}
 	// Links, and what makes directories unwritable, come after the last byte
@@ -73,45 +72,42 @@ func Extract(r io.Reader, dir string, limits Limits) (Contents, error) {
 }
 
 type unpacker struct {
-	root     *os.Root
 	dir      string
+	tree     *tree
 	left     Limits
 	names    int // bytes left for names and link targets
 	contents Contents
 
-	stream *bounded        // what r unpacks to
-	seen   map[string]byte // name → tar type
+	stream *bounded // what r unpacks to
+	seed   maphash.Seed
+	seen   map[uint64]byte // digest of a name → tar type
 	late   []late          // links and directories, in the order of the archive
 }
 
 // late is what is done at the end: no write may meet a link, a directory's
 // mode could forbid, and its time would be changed by, creating what is in it.
 type late struct {
-	name    string
-	target  string // of a link, else ""
-	mode    fs.FileMode
-	modTime time.Time
+	name   string
+	target string // of a link, else ""
+	attributes
 }
 
 func (u *unpacker) read(r io.Reader) error {
 	source := &source{r: r}
-	zr, err := zstd.NewReader(source,
-		zstd.WithDecoderMaxWindow(MaxWindow),
-		zstd.WithDecoderConcurrency(1),
-	)
+	plain := decompress(source)
+	u.stream = &bounded{r: plain, left: headStart}
+	err := u.entries(tar.NewReader(u.stream))
+	if err == nil {
+		// Its end is that of source, too.
+		var n int64
+		if n, err = io.CopyN(io.Discard, plain, 1); n > 0 {
+			err = refused("data after the end of the tar")
+		} else if errors.Is(err, io.EOF) {
+			err = nil
+		}
+	}
+	plain.close()
 	if err != nil {
-		return fmt.Errorf("zstd: %w", err)
-	}
-	defer zr.Close()
-
-	u.stream = &bounded{r: zr, left: headStart}
-	if err := u.entries(tar.NewReader(u.stream)); err != nil {
-		return source.blame(err)
-	}
-	// Its end is that of source, too.
-	if n, err := io.CopyN(io.Discard, zr, 1); n > 0 {
-		return refused("data after the end of the tar")
-	} else if !errors.Is(err, io.EOF) {
 		return source.blame(err)
 	}
 	return nil
@@ -191,7 +187,7 @@ func (u *unpacker) entries(tr *tar.Reader) error {
 			return err
 		}
 	}
-	if u.seen[outputsName] != tar.TypeDir {
+	if !u.isDirectory(outputsName) {
 		return refused("it has no %s/", outputsName)
 	}
 	return nil
@@ -246,7 +242,7 @@ func (u *unpacker) terminal(tr *tar.Reader) error {
 	}
 	if header.Size > InlineTerminalOutput {
 		u.contents.TerminalOutputFile = filepath.Join(u.dir, terminalName)
-		return u.create(terminalName, tr, 0o600)
+		return u.tree.create(terminalName, tr, header.Size, attributes{0o600, time.Now()})
 	}
 	var b bytes.Buffer
 	_, err = b.ReadFrom(tr)
@@ -269,26 +265,23 @@ func (u *unpacker) entry(header *tar.Header, tr *tar.Reader) error {
 	if err != nil {
 		return err
 	}
-	mode := permissions(fs.FileMode(header.Mode))
+	attributes := attributes{permissions(fs.FileMode(header.Mode)), header.ModTime}
 	switch header.Typeflag {
 	case tar.TypeDir:
-		u.late = append(u.late, late{name: name, mode: mode, modTime: header.ModTime})
-		return u.root.Mkdir(filepath.FromSlash(name), 0o700)
+		u.late = append(u.late, late{name: name, attributes: attributes})
+		return u.tree.mkdir(name, attributes.mode)
 	case tar.TypeReg:
 		if err := u.take(header.Size); err != nil {
 			return err
 		}
 		u.contents.Size += header.Size
-		if err := u.create(name, tr, mode); err != nil {
-			return err
-		}
-		return u.root.Chtimes(filepath.FromSlash(name), header.ModTime, header.ModTime)
+		return u.tree.create(name, tr, header.Size, attributes)
 	case tar.TypeSymlink:
 		target := strings.ReplaceAll(header.Linkname, `\`, "/")
 		if problem := checkLink(strings.TrimPrefix(name, outputsName+"/"), target); problem != "" {
 			return refused("link %s -> %s %s", name, target, problem)
 		}
-		u.late = append(u.late, late{name: name, target: target, modTime: header.ModTime})
+		u.late = append(u.late, late{name: name, target: target, attributes: attributes})
 		return nil
 	default:
 		return refused("%s is of type %q; only files, directories and links are allowed", name, header.Typeflag)
@@ -319,31 +312,24 @@ func (u *unpacker) place(header *tar.Header) (string, error) {
 	if name != outputsName && !strings.HasPrefix(name, outputsName+"/") {
 		return "", refused("%q is not below %s/", header.Name, outputsName)
 	}
-	if _, ok := u.seen[name]; ok {
+	digest := maphash.String(u.seed, name)
+	if _, ok := u.seen[digest]; ok {
 		return "", refused("%q comes twice", name)
 	}
 	if name == outputsName {
 		if header.Typeflag != tar.TypeDir {
 			return "", refused("%s is not a directory", outputsName)
 		}
-	} else if u.seen[path.Dir(name)] != tar.TypeDir {
+	} else if !u.isDirectory(path.Dir(name)) {
 		return "", refused("the directory of %q did not come before it", name)
 	}
-	u.seen[name] = header.Typeflag
+	u.seen[digest] = header.Typeflag
 	return name, nil
 }
 
-// create writes a new file; it never follows or replaces anything.
-func (u *unpacker) create(name string, r io.Reader, mode fs.FileMode) (err error) {
-	f, err := u.root.OpenFile(filepath.FromSlash(name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	if _, err := io.Copy(f, r); err != nil {
-		return err
-	}
-	return f.Chmod(mode)
+// isDirectory reports whether a directory called name has come.
+func (u *unpacker) isDirectory(name string) bool {
+	return u.seen[maphash.String(u.seed, name)] == tar.TypeDir
 }
 
 // finish makes the links and gives directories their modes and times, the
@@ -353,29 +339,18 @@ func (u *unpacker) finish() error {
 		if l.target == "" {
 			continue
 		}
-		if err := u.root.Symlink(filepath.FromSlash(l.target), filepath.FromSlash(l.name)); err != nil {
+		if err := u.tree.link(l.name, l.target, l.modTime); err != nil {
 			return err
 		}
 	}
 	for _, l := range slices.Backward(u.late) {
-		if err := u.setAttributes(l); err != nil {
+		if l.target != "" || l.name == outputsName {
+			continue
+		}
+		if err := u.tree.set(l.name, l.attributes); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-func (u *unpacker) setAttributes(l late) error {
-	name := filepath.FromSlash(l.name)
-	if l.target != "" {
-		return setLinkTime(u.root, name, l.modTime)
-	}
-	if l.name == outputsName {
-		// The folder itself is the caller's: it gets what Nx would give it.
-		return u.root.Chmod(name, 0o755)
-	}
-	if err := u.root.Chtimes(name, l.modTime, l.modTime); err != nil {
-		return err
-	}
-	return u.root.Chmod(name, l.mode)
+	// The folder itself is the caller's: it gets what Nx would give it.
+	return u.tree.root.Chmod(outputsName, 0o755)
 }

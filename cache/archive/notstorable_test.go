@@ -97,6 +97,10 @@ func TestNameThatIsNotUTF8(t *testing.T) {
 	}
 }
 
+// largerThanTheWork is a size of which a part is not read yet while the first
+// Write is on its way, whatever is compressed at the same time.
+const largerThanTheWork = 8 * archive.MaxWindow
+
 // hook is a writer that does something when it is first written to, which is
 // while the first large file is being read.
 type hook struct {
@@ -113,7 +117,7 @@ func (h *hook) Write(p []byte) (int, error) {
 }
 
 func TestTreeThatChangesWhileItIsRead(t *testing.T) {
-	const size = 8 << 20 // far more than is read before the first Write
+	const size = largerThanTheWork
 	for _, test := range []struct {
 		name   string
 		change func(dir string) error
@@ -202,7 +206,7 @@ func TestTerminalOutputThatCannotBeRead(t *testing.T) {
 		r    io.Reader
 		want error
 	}{
-		{"it is shorter than said", strings.NewReader("12345"), io.EOF},
+		{"it is shorter than said", strings.NewReader("12345"), io.ErrUnexpectedEOF},
 		{"it breaks", io.MultiReader(strings.NewReader("12345"), errReader{broken}), broken},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -450,7 +450,7 @@ func TestReaderThatFailsAtItsEnd(t *testing.T) {
 	if _, err := os.Lstat(filepath.Join(archive.OutputsPath(dir), "d", "l")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v, want no link", err)
 	}
-	if info, err := os.Stat(filepath.Join(archive.OutputsPath(dir), "d")); err != nil || info.Mode().Perm() != 0o700 {
+	if info, err := os.Stat(filepath.Join(archive.OutputsPath(dir), "d")); err != nil || info.Mode().Perm()&0o700 != 0o700 {
 		t.Errorf("got %v, %v; want a directory that can be written", info, err)
 	}
 }

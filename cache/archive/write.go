@@ -10,10 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
-
-	"github.com/klauspost/compress/zstd"
 )
 
 // Write writes the archive of a task to w: its exit code, what it printed
@@ -26,25 +25,45 @@ import (
 // was read; every other error is one of reading or writing. What was written to
 // w before an error is not an archive.
 func Write(w io.Writer, task Task, terminal io.Reader, size int64, dir string, asOf time.Time) error {
-	zw, err := zstd.NewWriter(w,
-		zstd.WithEncoderLevel(zstd.SpeedFastest),
-		zstd.WithWindowSize(MaxWindow/2),
-	)
-	if err != nil {
-		return fmt.Errorf("zstd: %w", err)
-	}
-	p := &packer{tar: tar.NewWriter(zw), dir: dir, asOf: asOf}
-	err = p.pack(task, terminal, size)
-	if closed := zw.Close(); err == nil { // else at most the same error again
+	c := newCompressor(w)
+	p := &packer{tar: tar.NewWriter(c), dir: dir, asOf: asOf, buffer: buffers.Get().(*buffer)}
+	defer buffers.Put(p.buffer)
+	err := p.pack(task, terminal, size)
+	if closed := c.close(err != nil); err == nil { // else at most the same error again
 		err = closed
 	}
 	return err
+}
+
+// buffer is what the content of a file is copied through.
+type buffer [128 << 10]byte
+
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
+
+// copyContent copies size bytes, or returns [io.ErrUnexpectedEOF]. Unlike
+// [io.CopyN] it needs no new buffer for each file.
+func (b *buffer) copyContent(w io.Writer, r io.Reader, size int64) error {
+	for size > 0 {
+		n, err := r.Read(b[:min(int64(len(b)), size)])
+		if _, err := w.Write(b[:n]); err != nil {
+			return err
+		}
+		size -= int64(n)
+		if size > 0 && errors.Is(err, io.EOF) {
+			return io.ErrUnexpectedEOF
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+	}
+	return nil
 }
 
 type packer struct {
 	tar         *tar.Writer
 	dir         string
 	asOf        time.Time
+	buffer      *buffer
 	directories []string // that were packed
 }
 
@@ -97,7 +116,7 @@ func (p *packer) plain(name string, r io.Reader, size int64) error {
 	if err := p.tar.WriteHeader(header); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	if _, err := io.CopyN(p.tar, r, size); err != nil {
+	if err := p.buffer.copyContent(p.tar, r, size); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
@@ -190,7 +209,7 @@ func (p *packer) file(name, path string, info fs.FileInfo, header *tar.Header) e
 	if err := p.writeHeader(header); err != nil {
 		return err
 	}
-	if _, err := io.CopyN(p.tar, f, header.Size); errors.Is(err, io.EOF) {
+	if err := p.buffer.copyContent(p.tar, f, header.Size); errors.Is(err, io.ErrUnexpectedEOF) {
 		return changed(name)
 	} else if err != nil {
 		return err

@@ -1,0 +1,17 @@
+//go:build unix
+
+package archive
+
+import (
+	"io/fs"
+
+	"golang.org/x/sys/unix"
+)
+
+// umask is what the system takes from the mode of a new file. It can only be read
+// by setting it, which is safe while nothing else runs.
+var umask = func() fs.FileMode {
+	mask := unix.Umask(0)
+	unix.Umask(mask)
+	return fs.FileMode(mask)
+}()
