@@ -11,11 +11,6 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 )
 
-// maxRetrieves is how many results are retrieved at once. Nx 24 asks for a whole
-// batch in one tick (302 projects: 302 retrieves); each one in work costs a
-// connection, a decompressor's window and open files.
-const maxRetrieves = 16
-
 // Cache stores and retrieves the results of tasks. It is safe for concurrent
 // use. [Cache.Close] ends its use.
 type Cache struct {
@@ -23,7 +18,8 @@ type Cache struct {
 	mode      Mode
 	namespace Namespace
 	scratch   *scratch
-	retrieves chan struct{}
+	codec     *archive.Codec
+	turns     *turns
 	uploads   *uploads
 	damage    sync.Map // ETags of entries that are not to be used, by hash
 	counters  counters
@@ -36,7 +32,8 @@ func New(blobs Blobs, mode Mode, namespace Namespace) *Cache {
 		mode:      mode,
 		namespace: namespace,
 		scratch:   newScratch(),
-		retrieves: make(chan struct{}, maxRetrieves),
+		codec:     archive.NewCodec(),
+		turns:     newTurns(),
 		uploads:   newUploads(),
 	}
 }
@@ -88,15 +85,16 @@ func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string) (*Hit
 	if err := CheckHash(hash); err != nil {
 		return nil, err
 	}
-	if err := enter(ctx, c.retrieves); err != nil {
+	turn, err := c.turns.begin(ctx)
+	if err != nil {
 		return nil, err
 	}
-	defer leave(c.retrieves)
+	defer turn.end()
 	// Also for a miss: what others have left is removed at the start of a run. An
 	// error shows when something is to be restored.
 	_, _ = c.scratch.open(cacheDirectory)
 
-	hit, err := c.retrieve(ctx, hash, cacheDirectory)
+	hit, err := c.retrieve(ctx, turn, hash, cacheDirectory)
 	c.counters.retrieved(err)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, fmt.Errorf("retrieve %s: %w", hash, err)
@@ -104,13 +102,16 @@ func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string) (*Hit
 	return hit, err
 }
 
-func (c *Cache) retrieve(ctx context.Context, hash, cacheDirectory string) (*Hit, error) {
+func (c *Cache) retrieve(ctx context.Context, turn *turn, hash, cacheDirectory string) (*Hit, error) {
 	blob, err := c.blobs.Get(ctx, c.namespace.name(hash))
 	if err != nil {
 		return nil, err
 	}
 	defer blob.Body.Close() // read to its end or given up: nothing is lost
 
+	if err := turn.restore(ctx, blob.Size); err != nil {
+		return nil, err
+	}
 	hit, err := c.restore(ctx, blob, hash, cacheDirectory)
 	if errors.Is(err, ErrDamaged) && blob.ETag != "" {
 		c.damage.Store(hash, blob.ETag)
@@ -130,7 +131,7 @@ func (c *Cache) restore(ctx context.Context, blob *Blob, hash, cacheDirectory st
 	}
 	defer discard(ctx, aside)
 
-	contents, err := archive.Extract(body, aside, archive.Limits{})
+	contents, err := c.codec.Extract(body, aside, archive.Limits{})
 	if errors.Is(err, archive.ErrRefused) {
 		return nil, damaged("%w", err)
 	}
@@ -164,14 +165,3 @@ func (c *Cache) settle(contents archive.Contents, cacheDirectory, hash, aside st
 	}
 	return hit, nil
 }
-
-func enter(ctx context.Context, slots chan struct{}) error {
-	select {
-	case slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-func leave(slots chan struct{}) { <-slots }

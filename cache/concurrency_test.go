@@ -126,7 +126,7 @@ func (g *gauged) Close() error {
 
 // Nx 24 asks for a whole batch in one tick.
 func TestRetrievesAtOnce(t *testing.T) {
-	const want = 16
+	const want = 64
 	m := stored(t, "123")
 	dir := cachetest.TempDir(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -144,7 +144,7 @@ func TestRetrievesAtOnce(t *testing.T) {
 			return b, err
 		}})
 		var wg sync.WaitGroup
-		for i := range 100 {
+		for i := range 2 * want {
 			wg.Go(func() {
 				if _, err := c.Retrieve(t.Context(), "123", filepath.Join(dir, fmt.Sprint(i))); err != nil {
 					t.Error(err)

@@ -196,7 +196,12 @@ func (c *Cache) send(u *upload, r *result) (int64, error) {
 	spool := newSpool(r.aside)
 	defer func() { _ = spool.close() }() // what matters of it has been sent by then
 
-	if err := pack(cancelWriter{u.ctx, spool}, r); err != nil {
+	if err := enter(u.ctx, c.uploads.packs); err != nil {
+		return 0, err
+	}
+	err := c.pack(cancelWriter{u.ctx, spool}, r)
+	leave(c.uploads.packs)
+	if err != nil {
 		return 0, err
 	}
 	if err := c.put(u, r.Hash, spool); err != nil {
@@ -222,9 +227,9 @@ func (c *Cache) put(u *upload, hash string, spool *spool) error {
 }
 
 // pack writes the archive of a result.
-func pack(w io.Writer, r *result) error {
+func (c *Cache) pack(w io.Writer, r *result) error {
 	if r.output.Path == "" {
-		return archive.Write(w, r.Task, strings.NewReader(r.output.Text), int64(len(r.output.Text)), r.dir, r.asOf)
+		return c.codec.Write(w, r.Task, strings.NewReader(r.output.Text), int64(len(r.output.Text)), r.dir, r.asOf)
 	}
 	f, err := os.Open(r.output.Path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -238,7 +243,7 @@ func pack(w io.Writer, r *result) error {
 	if err != nil {
 		return err
 	}
-	return archive.Write(w, r.Task, f, info.Size(), r.dir, r.asOf)
+	return c.codec.Write(w, r.Task, f, info.Size(), r.dir, r.asOf)
 }
 
 // cancelWriter is a writer that fails once ctx has ended. It lives as long as

@@ -9,8 +9,11 @@ import (
 )
 
 const (
-	// maxUploads is how many results are packed and sent at once.
+	// maxUploads is how many results are packed or sent at once.
 	maxUploads = 4
+	// maxPacks is how many of them are packed, which takes up to 40 MiB. A large
+	// one is compressed on several cores as it is.
+	maxPacks = 1
 	// maxWaiting is how many results may wait for it or be in work. Each costs a
 	// few kilobytes.
 	maxWaiting = 4096
@@ -24,6 +27,7 @@ type uploads struct {
 	ctx     context.Context // ends when they are given up
 	cancel  context.CancelCauseFunc
 	slots   chan struct{}
+	packs   chan struct{}
 	running sync.WaitGroup
 
 	mu      sync.Mutex
@@ -42,6 +46,7 @@ type upload struct {
 func newUploads() *uploads {
 	u := &uploads{
 		slots:   make(chan struct{}, maxUploads),
+		packs:   make(chan struct{}, maxPacks),
 		waiting: make(map[*upload]struct{}),
 		idle:    make(chan struct{}),
 	}

@@ -16,11 +16,11 @@ const Format = 1
 const MaxWindow = 4 << 20
 
 // InlineTerminalOutput is the number of bytes of terminal output that
-// [Extract] returns in memory; a longer one is left in a file.
+// [Codec.Extract] returns in memory; a longer one is left in a file.
 const InlineTerminalOutput = 256 << 10
 
 // maxName bounds the length of an entry's name and link target together, in
-// bytes, on average: [Extract] keeps them in memory, and zeros compress well
+// bytes, on average: [Codec.Extract] keeps them in memory, and zeros compress well
 // here too.
 const maxName = 128
 
@@ -30,16 +30,16 @@ const (
 	outputsName  = "outputs"
 )
 
-// ErrNotStorable is wrapped by the errors of [Write] that are the tree's own
+// ErrNotStorable is wrapped by the errors of [Codec.Write] that are the tree's own
 // doing: it holds what an archive cannot.
 var ErrNotStorable = errors.New("cannot be stored")
 
-// ErrChanged is wrapped by the errors of [Write] that say that the tree is not,
+// ErrChanged is wrapped by the errors of [Codec.Write] that say that the tree is not,
 // or does not stay, what it was: half of one result and half of the next is
 // nobody's.
 var ErrChanged = errors.New("changed while it was stored")
 
-// ErrRefused is wrapped by the errors of [Extract] that are the archive's own
+// ErrRefused is wrapped by the errors of [Codec.Extract] that are the archive's own
 // doing: it is damaged, hostile or of another format.
 var ErrRefused = errors.New("artifact refused")
 

@@ -22,9 +22,11 @@ import (
 
 var someTime = time.Date(2024, 2, 29, 12, 34, 56, 789012345, time.UTC)
 
+var codec = archive.NewCodec()
+
 func write(task archive.Task, terminal, dir string) ([]byte, error) {
 	var b bytes.Buffer
-	err := archive.Write(&b, task, strings.NewReader(terminal), int64(len(terminal)), dir, time.Time{})
+	err := codec.Write(&b, task, strings.NewReader(terminal), int64(len(terminal)), dir, time.Time{})
 	return b.Bytes(), err
 }
 
@@ -39,7 +41,7 @@ func mustWrite(t *testing.T, task archive.Task, terminal, dir string) []byte {
 
 func mustExtract(t *testing.T, content []byte, dir string) archive.Contents {
 	t.Helper()
-	c, err := archive.Extract(bytes.NewReader(content), dir, archive.Limits{})
+	c, err := codec.Extract(bytes.NewReader(content), dir, archive.Limits{})
 	if err != nil {
 		t.Fatalf("extract: %v", err)
 	}

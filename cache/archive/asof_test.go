@@ -92,18 +92,18 @@ func TestChangesSince(t *testing.T) {
 				{name: "../older/a", content: "a"},
 			})
 			asOf := moment(t)
-			if err := archive.Write(io.Discard, archive.Task{Hash: "123"}, strings.NewReader(""), 0, dir, asOf); err != nil {
+			if err := codec.Write(io.Discard, archive.Task{Hash: "123"}, strings.NewReader(""), 0, dir, asOf); err != nil {
 				t.Fatalf("before anything has changed: %v", err)
 			}
 			if err := change(dir); err != nil {
 				t.Fatal(err)
 			}
-			err := archive.Write(io.Discard, archive.Task{Hash: "123"}, strings.NewReader(""), 0, dir, asOf)
+			err := codec.Write(io.Discard, archive.Task{Hash: "123"}, strings.NewReader(""), 0, dir, asOf)
 			if !errors.Is(err, archive.ErrChanged) || errors.Is(err, archive.ErrNotStorable) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("got %v, want %v on one line", err, archive.ErrChanged)
 			}
 			if !errors.Is(err, os.ErrNotExist) { // else there may be nothing to be stored
-				if err := archive.Write(io.Discard, archive.Task{Hash: "123"}, strings.NewReader(""), 0, dir, time.Time{}); err != nil {
+				if err := codec.Write(io.Discard, archive.Task{Hash: "123"}, strings.NewReader(""), 0, dir, time.Time{}); err != nil {
 					t.Errorf("as it is found: %v", err)
 				}
 			}
@@ -129,7 +129,7 @@ func TestWhatIsNoChange(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "..", "124"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := archive.Write(io.Discard, archive.Task{Hash: "123"}, strings.NewReader(""), 0, dir, asOf); err != nil {
+	if err := codec.Write(io.Discard, archive.Task{Hash: "123"}, strings.NewReader(""), 0, dir, asOf); err != nil {
 		t.Errorf("got %v, want nil", err)
 	}
 }
@@ -150,7 +150,7 @@ func TestChangesBehindThePacker(t *testing.T) {
 					t.Error(err)
 				}
 			}}
-			err := archive.Write(w, archive.Task{Hash: "123"}, strings.NewReader(""), 0, dir, asOf)
+			err := codec.Write(w, archive.Task{Hash: "123"}, strings.NewReader(""), 0, dir, asOf)
 			if w.do != nil {
 				t.Fatal("nothing was changed")
 			}

@@ -2,7 +2,6 @@ package archive
 
 import (
 	"io"
-	"runtime"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -18,42 +17,9 @@ const (
 	// to there it costs milliseconds and saves a tenth of the bytes; behind it,
 	// it would double the time of what takes long anyway.
 	thoroughSize = 32 << 20
-
-	// maxCompressors is how many frames are compressed at once in this process,
-	// beside the tasks that Nx is running: two keep up with most networks.
-	maxCompressors = 2
 )
 
-var (
-	compressors = make(chan struct{}, min(maxCompressors, runtime.GOMAXPROCS(0)))
-
-	// inWork bounds the memory of frames that are compressed, or wait for their
-	// turn to be written: one more than can be compressed.
-	inWork = make(chan struct{}, cap(compressors)+1)
-
-	thorough = newEncoders(zstd.SpeedDefault)
-	fast     = newEncoders(zstd.SpeedFastest)
-	frames   = sync.Pool{New: func() any { return new(frame) }}
-)
-
-// encoders keeps encoders of a level, each with its tables, as long as they are used.
-type encoders struct{ pool sync.Pool }
-
-func newEncoders(level zstd.EncoderLevel) *encoders {
-	return &encoders{sync.Pool{New: func() any {
-		encoder, err := zstd.NewWriter(nil,
-			zstd.WithEncoderLevel(level),
-			zstd.WithWindowSize(MaxWindow),
-			zstd.WithEncoderConcurrency(1),
-			zstd.WithLowerEncoderMem(true),
-			zstd.WithEncoderCRC(false), // whoever stores the archive keeps a digest
-		)
-		if err != nil {
-			panic(err) // an option is wrong, always
-		}
-		return encoder
-	}}}
-}
+var frames = sync.Pool{New: func() any { return new(frame) }}
 
 // frame is a part of a tar and what it becomes.
 type frame struct {
@@ -61,10 +27,10 @@ type frame struct {
 	done          chan struct{} // closed when it is packed
 }
 
-func (f *frame) pack(level *encoders) {
-	encoder := level.pool.Get().(*zstd.Encoder)
+func (f *frame) pack(encoders *sync.Pool) {
+	encoder := encoders.Get().(*zstd.Encoder)
 	f.packed = encoder.EncodeAll(f.plain, f.packed[:0])
-	level.pool.Put(encoder)
+	encoders.Put(encoder)
 }
 
 func (f *frame) release() {
@@ -76,6 +42,7 @@ func (f *frame) release() {
 // writes these to w in their order, from another goroutine when there is more
 // than one. The same bytes always give the same frames.
 type compressor struct {
+	codec   *Codec
 	w       io.Writer
 	filling *frame
 	size    int64       // of the frames that were full
@@ -86,8 +53,8 @@ type compressor struct {
 	err error // of w
 }
 
-func newCompressor(w io.Writer) *compressor {
-	return &compressor{w: w, filling: frames.Get().(*frame)}
+func (c *Codec) newCompressor(w io.Writer) *compressor {
+	return &compressor{codec: c, w: w, filling: frames.Get().(*frame)}
 }
 
 // Write implements [io.Writer]. The error is one of a frame before.
@@ -111,27 +78,27 @@ func (c *compressor) Write(p []byte) (n int, err error) {
 // begin has a full frame compressed and written.
 func (c *compressor) begin(f *frame) {
 	if c.queue == nil {
-		c.queue, c.ended = make(chan *frame, cap(inWork)), make(chan struct{})
+		c.queue, c.ended = make(chan *frame, maxInWork), make(chan struct{})
 		go c.write()
 	}
-	level := c.level()
+	encoders := c.encoders()
 	c.size += int64(len(f.plain))
 	f.done = make(chan struct{})
-	inWork <- struct{}{}
+	c.codec.inWork <- struct{}{}
 	c.queue <- f
 	go func() {
 		defer close(f.done)
-		compressors <- struct{}{}
-		defer func() { <-compressors }()
-		f.pack(level)
+		c.codec.compressors <- struct{}{}
+		defer func() { <-c.codec.compressors }()
+		f.pack(encoders)
 	}()
 }
 
-func (c *compressor) level() *encoders {
+func (c *compressor) encoders() *sync.Pool {
 	if c.size < thoroughSize {
-		return thorough
+		return &c.codec.thorough
 	}
-	return fast
+	return &c.codec.fast
 }
 
 // write writes the frames in their order.
@@ -143,7 +110,7 @@ func (c *compressor) write() {
 			c.failed(c.put(f))
 		}
 		f.release()
-		<-inWork
+		<-c.codec.inWork
 	}
 }
 
@@ -173,9 +140,9 @@ func (c *compressor) close(givenUp bool) error {
 	}
 	err := c.problem()
 	if !givenUp && err == nil && len(c.filling.plain) > 0 {
-		compressors <- struct{}{}
-		c.filling.pack(c.level())
-		<-compressors
+		c.codec.compressors <- struct{}{}
+		c.filling.pack(c.encoders())
+		<-c.codec.compressors
 		err = c.put(c.filling)
 	}
 	c.filling.release()

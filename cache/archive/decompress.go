@@ -7,19 +7,6 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// decoders keeps decoders, each with its window, as long as they are used.
-var decoders = sync.Pool{New: func() any {
-	decoder, err := zstd.NewReader(nil,
-		zstd.WithDecoderMaxWindow(MaxWindow),
-		zstd.WithDecoderConcurrency(1),
-		zstd.WithDecoderLowmem(true),
-	)
-	if err != nil {
-		panic(err) // an option is wrong, always
-	}
-	return decoder
-}}
-
 // chunk is that of two zstd blocks.
 type chunk [256 << 10]byte
 
@@ -46,13 +33,13 @@ type piece struct {
 }
 
 // decompress begins to read r. The caller calls close before it uses r otherwise.
-func decompress(r io.Reader) *plain {
+func (c *Codec) decompress(r io.Reader) *plain {
 	p := &plain{ahead: make(chan piece, maxAhead), stop: make(chan struct{})}
-	go p.run(r)
+	go p.run(r, &c.decoders)
 	return p
 }
 
-func (p *plain) run(r io.Reader) {
+func (p *plain) run(r io.Reader, decoders *sync.Pool) {
 	defer close(p.ahead)
 	decoder := decoders.Get().(*zstd.Decoder)
 	defer decoders.Put(decoder)

@@ -5,7 +5,7 @@
 //
 // An archive is a tar (POSIX.1-2001, PAX) in one or more zstd frames (RFC 8878)
 // whose window is at most [MaxWindow] bytes. `zstd -dc FILE | tar t` lists it.
-// [Write] begins a new frame every [MaxWindow] bytes of tar, so that several can
+// [Codec.Write] begins a new frame every [MaxWindow] bytes of tar, so that several can
 // be compressed at the same time.
 // Its entries come in this order:
 //
@@ -25,7 +25,7 @@
 //
 // # What a reader refuses
 //
-// [Extract] takes an archive whole or not at all. It refuses:
+// [Codec.Extract] takes an archive whole or not at all. It refuses:
 //
 //   - a first entry that is not metadata.json, a second that is not terminalOutput,
 //     or a metadata format it does not know;
@@ -48,7 +48,7 @@
 //
 // A "\" in a name is read as "/", so that an archive made by a careless Windows
 // writer restores in folders (nx-remotecache issues of that kind: nx#29890);
-// [Write] never makes one.
+// [Codec.Write] never makes one.
 //
 // Files are created through [os.Root], links last, so no write ever follows
 // one. The caller extracts into a fresh directory beside the target and renames it.

@@ -27,7 +27,7 @@ type Limits struct {
 // of zeros.
 var DefaultLimits = Limits{Entries: 2_000_000, Bytes: 64 << 30}
 
-// Contents is what [Extract] found besides the files.
+// Contents is what [Codec.Extract] found besides the files.
 type Contents struct {
 	Task
 	Size int64 // bytes of all regular files below outputs/
@@ -39,7 +39,7 @@ type Contents struct {
 	TerminalOutputFile string
 }
 
-// OutputsPath is where [Extract] puts the outputs when called with dir.
+// OutputsPath is where [Codec.Extract] puts the outputs when called with dir.
 func OutputsPath(dir string) string { return filepath.Join(dir, outputsName) }
 
 // Extract unpacks the archive r into dir, which must exist and be empty, and
@@ -48,7 +48,7 @@ func OutputsPath(dir string) string { return filepath.Join(dir, outputsName) }
 // An error that wraps [ErrRefused] says that the archive is not to be used;
 // others come from reading r or from the file system. After an error dir holds
 // parts, all of them writable: the caller removes it.
-func Extract(r io.Reader, dir string, limits Limits) (Contents, error) {
+func (c *Codec) Extract(r io.Reader, dir string, limits Limits) (Contents, error) {
 	if limits == (Limits{}) {
 		limits = DefaultLimits
 	}
@@ -58,7 +58,7 @@ func Extract(r io.Reader, dir string, limits Limits) (Contents, error) {
 	}
 	defer root.Close() // a handle of a directory: nothing is lost
 
-	u := &unpacker{dir: dir, tree: newTree(root), left: limits, names: maxName * limits.Entries, seed: maphash.MakeSeed(), seen: make(map[uint64]byte)}
+	u := &unpacker{codec: c, dir: dir, tree: newTree(root), left: limits, names: maxName * limits.Entries, seed: maphash.MakeSeed(), seen: make(map[uint64]byte)}
 	defer u.tree.leave()
 	if err := u.tree.finish(u.read(r)); err != nil {
 		return Contents{}, err
@@ -72,6 +72,7 @@ func Extract(r io.Reader, dir string, limits Limits) (Contents, error) {
 }
 
 type unpacker struct {
+	codec    *Codec
 	dir      string
 	tree     *tree
 	left     Limits
@@ -94,7 +95,7 @@ type late struct {
 
 func (u *unpacker) read(r io.Reader) error {
 	source := &source{r: r}
-	plain := decompress(source)
+	plain := u.codec.decompress(source)
 	u.stream = &bounded{r: plain, left: headStart}
 	err := u.entries(tar.NewReader(u.stream))
 	if err == nil {

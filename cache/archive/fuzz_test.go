@@ -131,14 +131,14 @@ func newCompressor(f *testing.F) *zstd.Encoder {
 	return compressor
 }
 
-// checkExtract extracts content into s.dir and checks all that [archive.Extract]
+// checkExtract extracts content into s.dir and checks all that [archive.Codec.Extract]
 // promises, whether it takes the archive or not.
 func checkExtract(t *testing.T, s sandbox, content []byte) {
 	t.Helper()
 	before := s.outside(t)
 	started := allocated()
 
-	contents, err := archive.Extract(bytes.NewReader(content), s.dir, fuzzLimits)
+	contents, err := codec.Extract(bytes.NewReader(content), s.dir, fuzzLimits)
 
 	if n := allocated() - started; n > maxAllocated {
 		t.Errorf("allocated %d bytes, want at most %d", n, maxAllocated)

@@ -26,7 +26,7 @@ const goldenDir = "../../testdata/archives"
 type golden struct {
 	name string
 	make func(t *testing.T) []byte // the tar
-	// written says that make uses [archive.Write], whose tar stays the same.
+	// written says that make uses [archive.Codec.Write], whose tar stays the same.
 	written bool
 }
 

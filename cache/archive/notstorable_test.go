@@ -153,7 +153,7 @@ func TestTreeThatChangesWhileItIsRead(t *testing.T) {
 					t.Error(err)
 				}
 			}}
-			err := archive.Write(w, archive.Task{Hash: "123"}, strings.NewReader(""), 0, dir, time.Time{})
+			err := codec.Write(w, archive.Task{Hash: "123"}, strings.NewReader(""), 0, dir, time.Time{})
 			if w.do != nil {
 				t.Fatal("nothing was changed")
 			}
@@ -188,7 +188,7 @@ func TestWriterThatFails(t *testing.T) {
 	plant(t, dir, []node{{name: "a", content: cachetest.Noise(1, 3<<20)}})
 	disk := errors.New("no space left")
 	for _, left := range []int{0, 1, 100, 1 << 20, 3 << 20} {
-		err := archive.Write(&full{left, disk}, archive.Task{Hash: "123"}, strings.NewReader(""), 0, dir, time.Time{})
+		err := codec.Write(&full{left, disk}, archive.Task{Hash: "123"}, strings.NewReader(""), 0, dir, time.Time{})
 		if !errors.Is(err, disk) || errors.Is(err, archive.ErrNotStorable) {
 			t.Errorf("after %d bytes: got %v, want %v", left, err, disk)
 		}
@@ -210,7 +210,7 @@ func TestTerminalOutputThatCannotBeRead(t *testing.T) {
 		{"it breaks", io.MultiReader(strings.NewReader("12345"), errReader{broken}), broken},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			err := archive.Write(io.Discard, archive.Task{Hash: "123"}, test.r, 6, dir, time.Time{})
+			err := codec.Write(io.Discard, archive.Task{Hash: "123"}, test.r, 6, dir, time.Time{})
 			if !errors.Is(err, test.want) || errors.Is(err, archive.ErrNotStorable) {
 				t.Errorf("got %v, want %v", err, test.want)
 			}
@@ -225,7 +225,7 @@ func (r errReader) Read([]byte) (int, error) { return 0, r.err }
 // The output of a task that has ended is whole: what comes later is another's.
 func TestTerminalOutputThatGrows(t *testing.T) {
 	var b bytes.Buffer
-	if err := archive.Write(&b, archive.Task{Hash: "123"}, strings.NewReader("1234567"), 6, cachetest.TempDir(t), time.Time{}); err != nil {
+	if err := codec.Write(&b, archive.Task{Hash: "123"}, strings.NewReader("1234567"), 6, cachetest.TempDir(t), time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := mustExtract(t, b.Bytes(), cachetest.TempDir(t)); string(got.TerminalOutput) != "123456" {

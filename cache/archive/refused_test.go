@@ -195,7 +195,7 @@ func refuse(t *testing.T, r io.Reader, limits archive.Limits, want string) {
 	s := newSandbox(t)
 	before := s.outside(t)
 
-	contents, err := archive.Extract(r, s.dir, limits)
+	contents, err := codec.Extract(r, s.dir, limits)
 	if !errors.Is(err, archive.ErrRefused) || !strings.Contains(fmt.Sprint(err), want) {
 		t.Errorf("got %.300v, want %v with %q", err, archive.ErrRefused, want)
 	}
@@ -314,7 +314,7 @@ func TestRefusedStreams(t *testing.T) {
 func TestArchiveInSeveralFrames(t *testing.T) {
 	content := tarOf(t, with(file("outputs/a", "x")))
 	frames := slices.Concat(compress(t, content[:700]), compress(t, content[700:]))
-	if _, err := archive.Extract(bytes.NewReader(frames), cachetest.TempDir(t), archive.Limits{}); err != nil {
+	if _, err := codec.Extract(bytes.NewReader(frames), cachetest.TempDir(t), archive.Limits{}); err != nil {
 		t.Errorf("got %v, want nil", err)
 	}
 }
@@ -367,7 +367,7 @@ func TestLimits(t *testing.T) {
 				refuse(t, bytes.NewReader(test.content), test.limits, test.want)
 				return
 			}
-			if _, err := archive.Extract(bytes.NewReader(test.content), cachetest.TempDir(t), test.limits); err != nil {
+			if _, err := codec.Extract(bytes.NewReader(test.content), cachetest.TempDir(t), test.limits); err != nil {
 				t.Errorf("got %v, want nil", err)
 			}
 		})
@@ -399,7 +399,7 @@ func TestLimitOfHeaders(t *testing.T) {
 				refuse(t, bytes.NewReader(content), limits, test.want)
 				return
 			}
-			if _, err := archive.Extract(bytes.NewReader(content), cachetest.TempDir(t), limits); err != nil {
+			if _, err := codec.Extract(bytes.NewReader(content), cachetest.TempDir(t), limits); err != nil {
 				t.Errorf("got %v, want nil", err)
 			}
 		})
@@ -416,7 +416,7 @@ func TestLimitOfNames(t *testing.T) {
 	}
 	content := archiveOf(t, with(entries...))
 	refuse(t, bytes.NewReader(content), archive.Limits{Entries: 101, Bytes: 1 << 20}, "its names are longer")
-	if _, err := archive.Extract(bytes.NewReader(content), cachetest.TempDir(t), archive.Limits{Entries: 1000, Bytes: 1 << 20}); err != nil {
+	if _, err := codec.Extract(bytes.NewReader(content), cachetest.TempDir(t), archive.Limits{Entries: 1000, Bytes: 1 << 20}); err != nil {
 		t.Errorf("got %v, want nil", err)
 	}
 	content = archiveOf(t, with(link("outputs/a", strings.Repeat("t", 900_000))))
@@ -429,7 +429,7 @@ func TestReaderThatFails(t *testing.T) {
 	broken := errors.New("connection reset")
 	for _, at := range []int{0, 1, 10, len(content) / 3, len(content) / 2, len(content) - 1, len(content)} {
 		r := io.MultiReader(bytes.NewReader(content[:at]), iotest.ErrReader(broken))
-		_, err := archive.Extract(r, cachetest.TempDir(t), archive.Limits{})
+		_, err := codec.Extract(r, cachetest.TempDir(t), archive.Limits{})
 		if !errors.Is(err, broken) || errors.Is(err, archive.ErrRefused) {
 			t.Errorf("after %d of %d bytes: got %v, want %v", at, len(content), err, broken)
 		}
@@ -444,7 +444,7 @@ func TestReaderThatFailsAtItsEnd(t *testing.T) {
 		file("outputs/d/a", "x"), link("outputs/d/l", "a")))
 	dir := t.TempDir() // and not tempDir: what is left can be removed as it is
 	wrong := errors.New("wrong digest")
-	if _, err := archive.Extract(io.MultiReader(bytes.NewReader(content), iotest.ErrReader(wrong)), dir, archive.Limits{}); !errors.Is(err, wrong) {
+	if _, err := codec.Extract(io.MultiReader(bytes.NewReader(content), iotest.ErrReader(wrong)), dir, archive.Limits{}); !errors.Is(err, wrong) {
 		t.Errorf("got %v, want %v", err, wrong)
 	}
 	if _, err := os.Lstat(filepath.Join(archive.OutputsPath(dir), "d", "l")); !errors.Is(err, fs.ErrNotExist) {
@@ -457,14 +457,14 @@ func TestReaderThatFailsAtItsEnd(t *testing.T) {
 
 func TestDirectoryThatIsNotReady(t *testing.T) {
 	content := archiveOf(t, with(file("outputs/a", "x")))
-	if _, err := archive.Extract(bytes.NewReader(content), filepath.Join(t.TempDir(), "missing"), archive.Limits{}); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, archive.ErrRefused) {
+	if _, err := codec.Extract(bytes.NewReader(content), filepath.Join(t.TempDir(), "missing"), archive.Limits{}); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, archive.ErrRefused) {
 		t.Errorf("missing: got %v, want %v", err, fs.ErrNotExist)
 	}
 	dir := cachetest.TempDir(t)
 	if err := os.MkdirAll(archive.OutputsPath(dir), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := archive.Extract(bytes.NewReader(content), dir, archive.Limits{}); !errors.Is(err, fs.ErrExist) || errors.Is(err, archive.ErrRefused) {
+	if _, err := codec.Extract(bytes.NewReader(content), dir, archive.Limits{}); !errors.Is(err, fs.ErrExist) || errors.Is(err, archive.ErrRefused) {
 		t.Errorf("not empty: got %v, want %v", err, fs.ErrExist)
 	}
 }

@@ -141,13 +141,13 @@ func TestRoundTripOfSlowReaders(t *testing.T) {
 	want := listing(t, from)
 
 	to := cachetest.TempDir(t)
-	if _, err := archive.Extract(iotest.OneByteReader(bytes.NewReader(content)), to, archive.Limits{}); err != nil {
+	if _, err := codec.Extract(iotest.OneByteReader(bytes.NewReader(content)), to, archive.Limits{}); err != nil {
 		t.Errorf("one byte at a time: %v", err)
 	}
 	compare(t, listing(t, archive.OutputsPath(to)), want)
 
 	to = cachetest.TempDir(t)
-	if _, err := archive.Extract(iotest.DataErrReader(bytes.NewReader(content)), to, archive.Limits{}); err != nil {
+	if _, err := codec.Extract(iotest.DataErrReader(bytes.NewReader(content)), to, archive.Limits{}); err != nil {
 		t.Errorf("the last bytes with io.EOF: %v", err)
 	}
 	compare(t, listing(t, archive.OutputsPath(to)), want)

@@ -24,12 +24,12 @@ import (
 // it is, one that wraps [ErrChanged] that it has changed since asOf or while it
 // was read; every other error is one of reading or writing. What was written to
 // w before an error is not an archive.
-func Write(w io.Writer, task Task, terminal io.Reader, size int64, dir string, asOf time.Time) error {
-	c := newCompressor(w)
-	p := &packer{tar: tar.NewWriter(c), dir: dir, asOf: asOf, buffer: buffers.Get().(*buffer)}
+func (c *Codec) Write(w io.Writer, task Task, terminal io.Reader, size int64, dir string, asOf time.Time) error {
+	compressor := c.newCompressor(w)
+	p := &packer{tar: tar.NewWriter(compressor), dir: dir, asOf: asOf, buffer: buffers.Get().(*buffer)}
 	defer buffers.Put(p.buffer)
 	err := p.pack(task, terminal, size)
-	if closed := c.close(err != nil); err == nil { // else at most the same error again
+	if closed := compressor.close(err != nil); err == nil { // else at most the same error again
 		err = closed
 	}
 	return err

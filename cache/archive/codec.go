@@ -1,0 +1,64 @@
+package archive
+
+import (
+	"runtime"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+const (
+	// maxCompressors is how many frames a codec compresses at once, beside the
+	// tasks that Nx is running: two keep up with most networks.
+	maxCompressors = 2
+
+	// maxInWork is how many frames are compressed, or wait for their turn to be
+	// written: one more than can be compressed.
+	maxInWork = maxCompressors + 1
+)
+
+// Codec writes and reads archives, several at once. It keeps the memory that
+// this takes for the next ones, and bounds it.
+type Codec struct {
+	compressors    chan struct{}
+	inWork         chan struct{}
+	thorough, fast sync.Pool // of *zstd.Encoder
+	decoders       sync.Pool // of *zstd.Decoder
+}
+
+// NewCodec returns a codec. A process needs one.
+func NewCodec() *Codec {
+	return &Codec{
+		compressors: make(chan struct{}, min(maxCompressors, runtime.GOMAXPROCS(0))),
+		inWork:      make(chan struct{}, maxInWork),
+		thorough:    sync.Pool{New: func() any { return newEncoder(zstd.SpeedDefault) }},
+		fast:        sync.Pool{New: func() any { return newEncoder(zstd.SpeedFastest) }},
+		decoders:    sync.Pool{New: func() any { return newDecoder() }},
+	}
+}
+
+func newEncoder(level zstd.EncoderLevel) *zstd.Encoder {
+	encoder, err := zstd.NewWriter(nil,
+		zstd.WithEncoderLevel(level),
+		zstd.WithWindowSize(MaxWindow),
+		zstd.WithEncoderConcurrency(1),
+		zstd.WithLowerEncoderMem(true),
+		zstd.WithEncoderCRC(false), // whoever stores the archive keeps a digest
+	)
+	if err != nil {
+		panic(err) // an option is wrong, always
+	}
+	return encoder
+}
+
+func newDecoder() *zstd.Decoder {
+	decoder, err := zstd.NewReader(nil,
+		zstd.WithDecoderMaxWindow(MaxWindow),
+		zstd.WithDecoderConcurrency(1),
+		zstd.WithDecoderLowmem(true),
+	)
+	if err != nil {
+		panic(err) // an option is wrong, always
+	}
+	return decoder
+}

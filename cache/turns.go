@@ -1,0 +1,90 @@
+package cache
+
+import "context"
+
+// Nx 24 asks for a whole batch in one tick (302 projects: 302 retrieves), small
+// and large results mixed.
+const (
+	// maxRequests is how many results are requested at once, each on a connection:
+	// with 20 ms to the storage and back, 300 small ones take 100 ms.
+	maxRequests = 64
+	// maxRestores is how many of them are decompressed and written at once. More
+	// would need more memory (some 7 MiB each) and not be faster.
+	maxRestores = 4
+	// maxLarge is how many of these may be large, so that small ones pass them.
+	maxLarge = 2
+	// maxParked is how many large ones may wait for that without holding up the
+	// requests of others. Each keeps a connection.
+	maxParked = 16
+
+	// largeResult is the size of a stored entry from which on it is large, in
+	// bytes.
+	largeResult = 1 << 20
+)
+
+// turns gives every retrieve its turn: to be requested, then to be restored.
+type turns struct{ requests, parked, large, restores chan struct{} }
+
+func newTurns() *turns {
+	return &turns{
+		requests: make(chan struct{}, maxRequests),
+		parked:   make(chan struct{}, maxParked),
+		large:    make(chan struct{}, maxLarge),
+		restores: make(chan struct{}, maxRestores),
+	}
+}
+
+// turn is what one retrieve holds.
+type turn struct {
+	*turns
+	held []chan struct{}
+}
+
+// begin waits until a result may be requested. The caller ends the turn.
+func (t *turns) begin(ctx context.Context) (*turn, error) {
+	it := &turn{turns: t}
+	return it, it.enter(ctx, t.requests)
+}
+
+// restore waits until a result of size bytes that was requested may be restored.
+func (t *turn) restore(ctx context.Context, size int64) error {
+	if size < largeResult {
+		return t.enter(ctx, t.restores)
+	}
+	select {
+	case t.parked <- struct{}{}:
+		t.end() // another may be requested
+		t.held = append(t.held, t.parked)
+	default:
+	}
+	if err := t.enter(ctx, t.large); err != nil {
+		return err
+	}
+	return t.enter(ctx, t.restores)
+}
+
+func (t *turn) enter(ctx context.Context, slots chan struct{}) error {
+	if err := enter(ctx, slots); err != nil {
+		return err
+	}
+	t.held = append(t.held, slots)
+	return nil
+}
+
+func (t *turn) end() {
+	for _, slots := range t.held {
+		leave(slots)
+	}
+	t.held = nil
+}
+
+func enter(ctx context.Context, slots chan struct{}) error {
+	select {
+	case slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func leave(slots chan struct{}) { <-slots }
