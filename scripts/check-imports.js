@@ -19,10 +19,12 @@ const allowed = {
   'cache/archive': [],
   cache: ['cache/archive'],
   'cache/azure': ['cache'],
+  'cache/azure/azuretest': [],
   'cache/cachetest': ['cache'],
   license: [],
   rpc: ['cache'],
   'cmd/nx-azure-cache': ['cache', 'cache/azure', 'license', 'rpc'],
+  'cmd/nx-azure-bench': ['cache/azure/azuretest'],
   'cmd/nx-azure-license': ['license'],
 };
 
@@ -55,12 +57,14 @@ function problems(pkg) {
   const tests = [...(pkg.TestImports ?? []), ...(pkg.XTestImports ?? [])];
   return [
     ...checkOurs(name, imports, allowed[name]),
-    // Tests may use what the package uses, the package itself and the suite.
+    // Tests may use what the package uses, the package itself, the suite and the
+    // Blob service.
     ...checkOurs(name, tests, [
       ...allowed[name],
       ...allowed[name].flatMap((other) => allowed[other]),
       name,
       'cache',
+      'cache/azure/azuretest',
       'cache/cachetest',
     ]),
     ...checkOthers(name, imports),

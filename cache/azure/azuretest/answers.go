@@ -1,0 +1,116 @@
+package azuretest
+
+import (
+	"bytes"
+	"encoding/xml"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// answer is what a request is answered with.
+type answer struct {
+	status int
+	code   string      // of an error
+	header http.Header // added to those of every answer
+	body   [][]byte    // in pieces, so that nothing is copied
+	length int64       // of the body; of what the body would be to a HEAD
+	stored bool        // the request has written a blob
+}
+
+func failure(status int, code string) answer { return answer{status: status, code: code} }
+
+// The failures that more than one operation has.
+var (
+	notImplemented    = failure(http.StatusNotImplemented, "NotImplemented")
+	containerNotFound = failure(http.StatusNotFound, "ContainerNotFound")
+	blobNotFound      = failure(http.StatusNotFound, "BlobNotFound")
+	conditionNotMet   = failure(http.StatusPreconditionFailed, "ConditionNotMet")
+	notPermitted      = failure(http.StatusForbidden, "AuthorizationPermissionMismatch")
+)
+
+func invalidHeader() answer { return failure(http.StatusBadRequest, "InvalidHeaderValue") }
+
+// messages are Azure's for the codes that people meet; the others get their code.
+var messages = map[string]string{
+	"AuthorizationPermissionMismatch": "This request is not authorized to perform this operation using this permission.",
+	"BlobAlreadyExists":               "The specified blob already exists.",
+	"BlobNotFound":                    "The specified blob does not exist.",
+	"ConditionNotMet":                 "The condition specified using HTTP conditional header(s) is not met.",
+	"ContainerAlreadyExists":          "The specified container already exists.",
+	"ContainerNotFound":               "The specified container does not exist.",
+	"InvalidHeaderValue":              "The value for one of the HTTP headers is not in the correct format.",
+	"InvalidRange":                    "The range specified is invalid for the current size of the resource.",
+	"Md5Mismatch":                     "The MD5 value specified in the request did not match with the MD5 value calculated by the server.",
+	"NotImplemented":                  "This server of the tests does not do that; Azure might.",
+	"ServerBusy":                      "The server is busy.",
+	"UnauthorizedBlobOverwrite":       "This request is not authorized to perform blob overwrites.",
+}
+
+// byteOrderMark stands before Azure's XML.
+const byteOrderMark = "\xef\xbb\xbf"
+
+// errorBody is the XML of an error.
+func errorBody(code, requestID string) []byte {
+	message := messages[code]
+	if message == "" {
+		message = code + "."
+	}
+	var b bytes.Buffer
+	b.WriteString(byteOrderMark + `<?xml version="1.0" encoding="utf-8"?><Error><Code>`)
+	_ = xml.EscapeText(&b, []byte(code)) // a Buffer takes all
+	b.WriteString("</Code><Message>" + message + "\nRequestId:" + requestID + "\nTime:")
+	b.WriteString(time.Now().UTC().Format("2006-01-02T15:04:05.0000000Z") + "</Message></Error>")
+	return b.Bytes()
+}
+
+// defaultVersion is that of a request that names none.
+const defaultVersion = "2026-06-06"
+
+// begin writes status and headers of an answer.
+func (c *call) begin(a *answer) {
+	h := c.w.Header()
+	for name, values := range a.header {
+		h[name] = values
+	}
+	h["Server"] = serverHeader
+	h["X-Ms-Request-Id"] = []string{c.id}
+	h["X-Ms-Version"] = []string{defaultVersion}
+	if version := c.r.Header["X-Ms-Version"]; len(version) > 0 {
+		h["X-Ms-Version"] = version
+	}
+	if id := c.r.Header["X-Ms-Client-Request-Id"]; len(id) > 0 {
+		h["X-Ms-Client-Request-Id"] = id
+	}
+	if a.code != "" {
+		h["X-Ms-Error-Code"] = []string{a.code}
+		if a.status != http.StatusNotModified && c.r.Method != http.MethodHead {
+			h["Content-Type"] = []string{"application/xml"}
+			a.body = [][]byte{errorBody(a.code, c.id)}
+			a.length = int64(len(a.body[0]))
+		}
+	}
+	if a.status != http.StatusNotModified {
+		h["Content-Length"] = []string{strconv.FormatInt(a.length, 10)}
+	}
+	c.w.WriteHeader(a.status)
+}
+
+var serverHeader = []string{"Windows-Azure-Blob/1.0 azuretest"}
+
+// send writes an answer and returns how much of its body went out. Of a body
+// longer than limit only that much does.
+func (c *call) send(a answer, limit int64) (sent int64) {
+	c.begin(&a)
+	if c.r.Method == http.MethodHead {
+		return 0
+	}
+	for _, part := range a.body {
+		n, err := c.w.Write(part[:min(int64(len(part)), limit-sent)])
+		sent += int64(n)
+		if err != nil || sent == limit {
+			break // the client has gone, or gets no more
+		}
+	}
+	return sent
+}

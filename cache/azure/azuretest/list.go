@@ -1,0 +1,179 @@
+package azuretest
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/xml"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxResults is the most blobs of one page, and what a page has when it is not
+// said.
+const maxResults = 5000
+
+// page is one List Blobs.
+type page struct {
+	prefix, marker string
+	limit          int
+	metadata       bool
+	asked          string // maxresults, as it was sent
+}
+
+// The parameters of a list that would change what it says, and do not here.
+var unsupportedParameters = []string{"delimiter", "endbefore", "showonly", "startfrom"}
+
+// parsePage reads the query of a list.
+func parsePage(query url.Values) (p page, refusal answer, ok bool) {
+	p = page{prefix: query.Get("prefix"), limit: maxResults, asked: query.Get("maxresults")}
+	invalid := failure(http.StatusBadRequest, "OutOfRangeQueryParameterValue")
+	for name := range query {
+		if slices.Contains(unsupportedParameters, strings.ToLower(name)) {
+			return p, notImplemented, false
+		}
+	}
+	for _, what := range strings.Split(query.Get("include"), ",") {
+		switch what {
+		case "":
+		case "metadata":
+			p.metadata = true
+		default:
+			return p, notImplemented, false
+		}
+	}
+	if p.asked != "" {
+		limit, err := strconv.Atoi(p.asked)
+		if err != nil || limit < 1 {
+			return p, invalid, false
+		}
+		p.limit = min(limit, maxResults)
+	}
+	if marker := query.Get("marker"); marker != "" {
+		text, known := strings.CutPrefix(marker, markerPrefix)
+		name, err := base64.URLEncoding.DecodeString(text)
+		if !known || err != nil {
+			return p, invalid, false
+		}
+		p.marker = string(name)
+	}
+	return p, answer{}, true
+}
+
+// markerPrefix makes a marker look as little like a name as Azure's.
+const markerPrefix = "2!"
+
+func (c *call) list() answer {
+	if !c.rights().List {
+		return notPermitted
+	}
+	p, refusal, ok := parsePage(c.query)
+	if !ok {
+		return refusal
+	}
+	s := &c.service.store
+	s.mu.Lock() // the sorted names may have to be made
+	defer s.mu.Unlock()
+	container, _ := c.find()
+	if container == nil {
+		return containerNotFound
+	}
+	body := p.write(container, c.container, "http://"+c.r.Host+"/"+c.service.account+"/", c.query.Get("marker"))
+	return answer{
+		status: http.StatusOK, body: [][]byte{body}, length: int64(len(body)),
+		header: http.Header{"Content-Type": {"application/xml"}},
+	}
+}
+
+// sorted are the names of the blobs. The caller holds the lock.
+func (c *container) sorted() []string {
+	if c.names == nil {
+		c.names = make([]string, 0, len(c.blobs))
+		for name := range c.blobs {
+			c.names = append(c.names, name)
+		}
+		slices.Sort(c.names)
+	}
+	return c.names
+}
+
+func (p page) write(c *container, name, endpoint, marker string) []byte {
+	var b bytes.Buffer
+	b.WriteString(byteOrderMark + `<?xml version="1.0" encoding="utf-8"?><EnumerationResults ServiceEndpoint="`)
+	escape(&b, endpoint)
+	b.WriteString(`" ContainerName="`)
+	escape(&b, name)
+	b.WriteString(`">`)
+	for _, element := range []struct{ name, value string }{{"Prefix", p.prefix}, {"Marker", marker}, {"MaxResults", p.asked}} {
+		if element.value != "" {
+			writeElement(&b, element.name, element.value)
+		}
+	}
+	b.WriteString("<Blobs>")
+	names := c.sorted()
+	at, _ := slices.BinarySearch(names, max(p.prefix, p.marker))
+	for count := 0; at < len(names) && count < p.limit && strings.HasPrefix(names[at], p.prefix); count++ {
+		p.writeBlob(&b, names[at], c.blobs[names[at]])
+		at++
+	}
+	b.WriteString("</Blobs>")
+	if at < len(names) && strings.HasPrefix(names[at], p.prefix) {
+		writeElement(&b, "NextMarker", markerPrefix+base64.URLEncoding.EncodeToString([]byte(names[at])))
+	} else {
+		b.WriteString("<NextMarker />")
+	}
+	b.WriteString("</EnumerationResults>")
+	return b.Bytes()
+}
+
+func (p page) writeBlob(b *bytes.Buffer, name string, there *blob) {
+	b.WriteString("<Blob>")
+	if strings.ContainsFunc(name, notXML) {
+		b.WriteString(`<Name Encoded="true">` + url.PathEscape(name) + "</Name>")
+	} else {
+		writeElement(b, "Name", name)
+	}
+	b.WriteString("<Properties>")
+	writeElement(b, "Creation-Time", there.created.Format(http.TimeFormat))
+	writeElement(b, "Last-Modified", there.modified.Format(http.TimeFormat))
+	writeElement(b, "Etag", strings.Trim(there.etag, `"`))
+	writeElement(b, "Content-Length", fmt.Sprint(there.size))
+	for _, property := range []string{"Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition", "Cache-Control"} {
+		writeElement(b, property, there.header.Get(property))
+	}
+	writeElement(b, "Content-MD5", there.header.Get("Content-Md5"))
+	b.WriteString("<BlobType>BlockBlob</BlobType><AccessTier>Hot</AccessTier><AccessTierInferred>true</AccessTierInferred>" +
+		"<LeaseStatus>unlocked</LeaseStatus><LeaseState>available</LeaseState><ServerEncrypted>true</ServerEncrypted></Properties>")
+	if p.metadata {
+		b.WriteString("<Metadata>")
+		for _, header := range there.metadata {
+			// Its case is lost on the way here; what we write is lower-case.
+			writeElement(b, strings.ToLower(header[len(metadataPrefix):]), there.header[header][0])
+		}
+		b.WriteString("</Metadata>")
+	}
+	b.WriteString("<OrMetadata /></Blob>")
+}
+
+// notXML reports whether XML cannot hold a character.
+func notXML(r rune) bool {
+	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == utf8.RuneError || r == 0xFFFE || r == 0xFFFF
+}
+
+func writeElement(b *bytes.Buffer, name, value string) {
+	if value == "" {
+		b.WriteString("<" + name + " />")
+		return
+	}
+	b.WriteString("<" + name + ">")
+	escape(b, value)
+	b.WriteString("</" + name + ">")
+}
+
+func escape(b *bytes.Buffer, text string) {
+	_ = xml.EscapeText(b, []byte(text)) // a Buffer takes all
+}

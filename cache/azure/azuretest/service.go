@@ -1,0 +1,346 @@
+package azuretest
+
+import (
+	"io"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options of a [Service].
+type Options struct {
+	// Account is the name of the account; without it, the emulator's.
+	Account string
+	// Containers are those that exist. Others can be created by request.
+	Containers []string
+	// Requests is how many requests are remembered at least; 0 stands for none.
+	Requests int
+}
+
+// Account is the account of a [Service] that is given none.
+const Account = "devstoreaccount1"
+
+// Service is a Blob service, an [http.Handler].
+type Service struct {
+	Network
+	Traffic
+	account  string
+	store    store
+	requests requestLog
+	rights   rights
+	faults   faults
+	throttle throttle
+	ids      atomic.Uint64
+}
+
+// New returns a service without blobs.
+func New(options Options) *Service {
+	s := &Service{account: options.Account, requests: requestLog{keep: options.Requests}}
+	if s.account == "" {
+		s.account = Account
+	}
+	for _, name := range options.Containers {
+		s.CreateContainer(name)
+	}
+	return s
+}
+
+// Start serves the service on a free port of 127.0.0.1.
+func (s *Service) Start() (*Server, error) { return Start(0, &s.Network, s) }
+
+// ConnectionString is one for the service at a URL, with the key of the
+// emulator, which Microsoft has published.
+func (s *Service) ConnectionString(serviceURL string) string {
+	return "DefaultEndpointsProtocol=http;AccountName=" + s.account + ";AccountKey=" +
+		"Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;" +
+		"BlobEndpoint=" + serviceURL + "/" + s.account
+}
+
+// Stats are the figures of the service.
+func (s *Service) Stats() Stats {
+	stats := s.Counts()
+	stats.Blobs, stats.BytesStored = s.store.size()
+	return stats
+}
+
+// Reset forgets all blobs, the requests and the counts. Containers, rights,
+// faults and the network stay.
+func (s *Service) Reset() {
+	s.store.clear()
+	s.requests.take()
+	s.ResetCounts()
+}
+
+// call is one request.
+type call struct {
+	service         *Service
+	w               http.ResponseWriter
+	r               *http.Request
+	id              string
+	container, name string // of what the request is about; or ""
+	query           url.Values
+	body            []byte
+	caller          Caller
+	note            *Request
+}
+
+// ServeHTTP implements [http.Handler].
+func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := &call{service: s, w: w, r: r, id: requestID(s.ids.Add(1)), caller: callerOf(r)}
+	if r.URL.RawQuery != "" {
+		c.query = r.URL.Query()
+	}
+	known := c.locate()
+	c.note = s.requests.add(r)
+	rule := s.faults.match(c)
+	s.requests.fault(c.note, rule)
+	if rule != nil && c.breakUpload(rule) || !c.receive() || !s.Delay(r.Context()) {
+		return
+	}
+	if rule != nil && rule.Action == Reset {
+		c.reset()
+		return
+	}
+	if rule != nil && rule.Action == Hold && !rule.wait(r.Context()) {
+		return
+	}
+	a := c.decide(rule, known)
+	s.requests.answered(c.note, a.status)
+	sent := c.deliver(a, rule)
+	s.Count(r, c.kind(a), int64(len(c.body)), sent)
+}
+
+// kind is what the request was, once it is answered.
+func (c *call) kind(a answer) Kind {
+	switch {
+	case a.stored:
+		return Put
+	case c.r.Method == http.MethodHead:
+		return Head
+	case c.r.Method == http.MethodGet && c.name != "":
+		return Get
+	default:
+		return Other
+	}
+}
+
+// requestID looks like one of Azure's.
+func requestID(n uint64) string {
+	digits := "00000000000" + strconv.FormatUint(n, 16)
+	return "00000000-001e-0000-0000-" + digits[len(digits)-12:]
+}
+
+// locate finds out what the request is about. It reports whether that is in the
+// account.
+func (c *call) locate() bool {
+	rest, ok := strings.CutPrefix(c.r.URL.Path, "/"+c.service.account)
+	if !ok || rest != "" && rest[0] != '/' {
+		return false
+	}
+	c.container, c.name, _ = strings.Cut(strings.TrimPrefix(rest, "/"), "/")
+	return true
+}
+
+// maxPutBlob and maxBlock are the longest bodies of one request
+// (learn.microsoft.com/azure/storage/blobs/scalability-targets).
+const (
+	maxPutBlob = 5000 << 20
+	maxBlock   = 4000 << 20
+)
+
+// receive reads the body straight to where it stays. It reports false where the
+// client has broken off.
+func (c *call) receive() bool {
+	length := c.r.ContentLength
+	if length < 0 || length > maxPutBlob {
+		// Refused by its length; who sends it hears of that when all is sent.
+		_, err := io.Copy(io.Discard, c.r.Body)
+		return err == nil
+	}
+	if length == 0 {
+		return true
+	}
+	c.body = make([]byte, length)
+	if _, err := io.ReadFull(c.r.Body, c.body); err != nil {
+		c.abort()
+		return false
+	}
+	return true
+}
+
+// decide is the answer, of a fault or of the service.
+func (c *call) decide(rule *FaultRule, known bool) answer {
+	switch {
+	case rule != nil && rule.Action == Fail:
+		a := failure(rule.Status, rule.Code)
+		a.header = retryAfter(rule.RetryAfter)
+		return a
+	case !known:
+		return failure(http.StatusNotFound, "ResourceNotFound")
+	}
+	if a, busy := c.service.throttle.refuse(time.Now()); busy {
+		return a
+	}
+	return c.answer()
+}
+
+// deliver sends an answer, or as much of it as a fault lets through.
+func (c *call) deliver(a answer, rule *FaultRule) (sent int64) {
+	switch {
+	case rule != nil && rule.Action == Lose:
+		c.reset()
+		return 0
+	case rule == nil || !rule.breaksBody() || a.length <= rule.After || c.r.Method == http.MethodHead:
+		return c.send(a, math.MaxInt64)
+	}
+	sent = c.send(a, rule.After)
+	c.breakOff(rule)
+	return sent
+}
+
+// answer does what the request asks for.
+func (c *call) answer() answer {
+	if length := c.r.ContentLength; length < 0 && c.r.Method == http.MethodPut {
+		return failure(http.StatusLengthRequired, "MissingContentLengthHeader")
+	} else if length > maxPutBlob {
+		return failure(http.StatusRequestEntityTooLarge, "RequestBodyTooLarge")
+	}
+	for _, name := range unsupported {
+		if c.r.Header.Get(name) != "" {
+			return notImplemented
+		}
+	}
+	switch {
+	case c.container == "":
+		return notImplemented
+	case c.name == "":
+		return c.onContainer()
+	default:
+		return c.onBlob()
+	}
+}
+
+// unsupported are the headers that would change what a request does. (azblob
+// sends a body framed by structured messages when asked to.)
+var unsupported = []string{
+	"x-ms-access-tier", "x-ms-copy-source", "x-ms-encryption-key", "x-ms-immutability-policy-mode", "x-ms-lease-id",
+	"x-ms-legal-hold", "x-ms-structured-body", "x-ms-tags",
+}
+
+func (c *call) onContainer() answer {
+	comp := c.query.Get("comp")
+	switch {
+	case c.query.Get("restype") != "container":
+		return notImplemented
+	case comp == "list" && c.r.Method == http.MethodGet:
+		return c.list()
+	case comp != "":
+		return notImplemented
+	case c.r.Method == http.MethodPut:
+		return c.createContainer()
+	case c.r.Method == http.MethodGet || c.r.Method == http.MethodHead:
+		return c.containerProperties()
+	default:
+		return notImplemented
+	}
+}
+
+func (c *call) onBlob() answer {
+	comp := c.query.Get("comp")
+	switch {
+	case c.query.Has("snapshot") || c.query.Has("versionid"):
+		return notImplemented
+	case comp == "block" && c.r.Method == http.MethodPut:
+		return c.putBlock()
+	case comp == "blocklist" && c.r.Method == http.MethodPut:
+		return c.putBlockList()
+	case comp != "":
+		return notImplemented
+	case c.r.Method == http.MethodGet || c.r.Method == http.MethodHead:
+		return c.getBlob()
+	case c.r.Method == http.MethodPut:
+		return c.putBlob()
+	case c.r.Method == http.MethodDelete:
+		return c.deleteBlob()
+	default:
+		return failure(http.StatusMethodNotAllowed, "UnsupportedHttpVerb")
+	}
+}
+
+// requestLog remembers requests.
+type requestLog struct {
+	keep int
+	mu   sync.Mutex
+	list []*Request
+}
+
+// Request is a request that the service has got.
+type Request struct {
+	Method string
+	Path   string // of the URL, decoded
+	Query  string // as it was sent
+	Range  string // x-ms-range, or else Range
+	Header http.Header
+	Status int    // 0: it got no answer, or not yet
+	Fault  Action // what was done instead, if anything
+}
+
+func (l *requestLog) add(r *http.Request) *Request {
+	if l.keep == 0 {
+		return nil
+	}
+	note := &Request{Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Range: rangeOf(r.Header), Header: r.Header}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.list) >= 2*l.keep {
+		l.list = append([]*Request(nil), l.list[l.keep:]...)
+	}
+	l.list = append(l.list, note)
+	return note
+}
+
+func (l *requestLog) fault(note *Request, rule *FaultRule) {
+	if note != nil && rule != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		note.Fault = rule.Action
+	}
+}
+
+func (l *requestLog) answered(note *Request, status int) {
+	if note != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		note.Status = status
+	}
+}
+
+func (l *requestLog) copies() (requests []Request) {
+	for _, note := range l.list {
+		requests = append(requests, *note)
+	}
+	return requests
+}
+
+func (l *requestLog) take() []Request {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	requests := l.copies()
+	l.list = nil
+	return requests
+}
+
+// Requests are the last requests, in the order in which they came.
+func (s *Service) Requests() []Request {
+	s.requests.mu.Lock()
+	defer s.requests.mu.Unlock()
+	return s.requests.copies()
+}
+
+// TakeRequests returns the last requests and forgets them.
+func (s *Service) TakeRequests() []Request { return s.requests.take() }

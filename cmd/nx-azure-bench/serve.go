@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+)
+
+// serving has the flags of the commands that serve.
+type serving struct {
+	port    int
+	latency time.Duration
+	rate    int64
+}
+
+func (s *serving) addTo(cmd *cobra.Command) {
+	cmd.Flags().IntVar(&s.port, "port", 0, "port of 127.0.0.1 to listen on; 0 is any that is free")
+	cmd.Flags().DurationVar(&s.latency, "latency", 0, "what is added to each request before its answer begins, such as 20ms")
+	cmd.Flags().Int64Var(&s.rate, "rate", 0, "bytes a second of each connection, in each direction; 0 is no limit")
+	require(cmd, "port")
+}
+
+// served is a server and what the control paths need of it.
+type served interface {
+	http.Handler
+	Stats() azuretest.Stats
+	Reset()
+	WaitForPuts(ctx context.Context, n int64) error
+}
+
+// serve serves until the command's context ends.
+func (s *serving) serve(cmd *cobra.Command, network *azuretest.Network, handler served) error {
+	if err := configure(network, s.latency, s.rate); err != nil {
+		return err
+	}
+	server, err := azuretest.Start(s.port, network, controlled(network, handler))
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	if _, err := fmt.Fprintln(cmd.OutOrStdout(), "listening on "+server.URL); err != nil {
+		return err
+	}
+	<-cmd.Context().Done()
+	return nil
+}
+
+// configure sets the network, or says what it cannot be.
+func configure(network *azuretest.Network, latency time.Duration, rate int64) error {
+	if latency < 0 || rate < 0 {
+		return fmt.Errorf("latency %s, rate %d: neither can be less than 0", latency, rate)
+	}
+	network.SetLatency(latency)
+	network.SetRate(rate)
+	return nil
+}
+
+func serveBlobsCommand() *cobra.Command {
+	var s serving
+	var containers []string
+	cmd := &cobra.Command{
+		Use:   "serve-blobs --port N",
+		Short: "Serve blobs from memory, until SIGTERM",
+		Long: `Serve blobs from memory, until SIGTERM.
+
+It is the blob service of the account devstoreaccount1, and takes any signature.
+` + controlHelp,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			service := azuretest.New(azuretest.Options{Containers: containers})
+			return s.serve(cmd, &service.Network, service)
+		},
+	}
+	s.addTo(cmd)
+	cmd.Flags().StringSliceVar(&containers, "container", nil, "container that exists; more than one can be given, and clients can create others")
+	return cmd
+}
+
+func serveHTTPCacheCommand() *cobra.Command {
+	var s serving
+	cmd := &cobra.Command{
+		Use:   "serve-http-cache --port N",
+		Short: "Serve Nx's own HTTP cache client from memory, until SIGTERM",
+		Long: `Serve Nx's own HTTP cache client from memory, until SIGTERM: PUT and GET of
+/v1/cache/HASH.
+` + controlHelp,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			server := new(httpCache)
+			return s.serve(cmd, &server.Network, server)
+		},
+	}
+	s.addTo(cmd)
+	return cmd
+}
