@@ -3,6 +3,7 @@ package azuretest
 import (
 	"bytes"
 	"encoding/xml"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -12,7 +13,8 @@ import (
 type answer struct {
 	status int
 	code   string      // of an error
-	header http.Header // added to those of every answer
+	header http.Header // added to those of every answer; may be shared
+	extra  http.Header // as well, and instead of them
 	body   [][]byte    // in pieces, so that nothing is copied
 	length int64       // of the body; of what the body would be to a HEAD
 	stored bool        // the request has written a blob
@@ -70,9 +72,8 @@ const defaultVersion = "2026-06-06"
 // begin writes status and headers of an answer.
 func (c *call) begin(a *answer) {
 	h := c.w.Header()
-	for name, values := range a.header {
-		h[name] = values
-	}
+	maps.Copy(h, a.header)
+	maps.Copy(h, a.extra)
 	h["Server"] = serverHeader
 	h["X-Ms-Request-Id"] = []string{c.id}
 	h["X-Ms-Version"] = []string{defaultVersion}

@@ -8,7 +8,6 @@ import (
 	"encoding/xml"
 	"fmt"
 	"hash/crc64"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -40,7 +39,7 @@ type blob struct {
 	etag     string
 	modified time.Time   // to the second
 	created  time.Time   //
-	header   http.Header // what is sent with it; shared by all answers
+	header   http.Header // what is sent with it beside common; shared by all answers
 	metadata []string    // the names of its headers of metadata, sorted
 }
 
@@ -114,7 +113,13 @@ func (s *store) put(c *container, name string, b *blob) {
 	c.blobs[name] = b
 }
 
-// the headers that every blob has.
+// remove removes a blob, if it is there. The caller holds the lock.
+func (c *container) remove(name string) {
+	delete(c.blobs, name)
+	c.names = nil
+}
+
+// common are the headers that every blob has.
 var common = http.Header{
 	"Accept-Ranges":         {"bytes"},
 	"X-Ms-Blob-Type":        {"BlockBlob"},
@@ -122,6 +127,8 @@ var common = http.Header{
 	"X-Ms-Lease-State":      {"available"},
 	"X-Ms-Server-Encrypted": {"true"},
 }
+
+var octetStream = []string{"application/octet-stream"}
 
 const metadataPrefix = "X-Ms-Meta-"
 
@@ -137,8 +144,7 @@ var contentHeaders = map[string]string{
 
 // newBlob is a blob of the headers of a request.
 func newBlob(sent http.Header, blocks []block) *blob {
-	b := &blob{blocks: blocks, header: maps.Clone(common)}
-	b.header["Content-Type"] = []string{"application/octet-stream"}
+	b := &blob{blocks: blocks, header: http.Header{"Content-Type": octetStream}}
 	for name, values := range sent {
 		if strings.HasPrefix(name, metadataPrefix) {
 			b.header[name] = values
@@ -213,24 +219,23 @@ func (c *call) getBlob() answer {
 	s.mu.RLock()
 	container, b := c.find()
 	s.mu.RUnlock()
-	switch {
-	case container == nil:
+	if container == nil {
 		return containerNotFound
-	case b == nil:
-		return blobNotFound
 	}
 	if refusal, refused := refuseRead(c.r.Header, b); refused {
 		return refusal
+	}
+	if b == nil {
+		return blobNotFound
 	}
 	return c.content(b)
 }
 
 // content is a blob, or the range of it that is asked for.
 func (c *call) content(b *blob) answer {
-	a := answer{status: http.StatusOK, header: b.header, body: b.body(0, b.size), length: b.size}
 	asked := rangeOf(c.r.Header)
 	if asked == "" || c.r.Method == http.MethodHead { // Get Blob Properties knows no ranges
-		return a
+		return answer{status: http.StatusOK, header: b.header, extra: common, body: b.body(0, b.size), length: b.size}
 	}
 	from, to, ok := parseRange(asked)
 	switch {
@@ -242,14 +247,12 @@ func (c *call) content(b *blob) answer {
 		return refusal
 	}
 	to = min(to, b.size-1)
-	a.status = http.StatusPartialContent
-	a.length = to - from + 1
-	a.body = b.body(from, a.length)
-	a.header = maps.Clone(b.header)
-	a.header["Content-Range"] = []string{fmt.Sprintf("bytes %d-%d/%d", from, to, b.size)}
-	if whole, ok := a.header["Content-Md5"]; ok { // that of the range would have this name
-		delete(a.header, "Content-Md5")
-		a.header["X-Ms-Blob-Content-Md5"] = whole
+	length := to - from + 1
+	a := answer{status: http.StatusPartialContent, header: b.header, extra: maps.Clone(common), body: b.body(from, length), length: length}
+	a.extra["Content-Range"] = []string{fmt.Sprintf("bytes %d-%d/%d", from, to, b.size)}
+	if whole, ok := b.header["Content-Md5"]; ok { // that of the range would have this name
+		a.extra["Content-Md5"] = nil
+		a.extra["X-Ms-Blob-Content-Md5"] = whole
 	}
 	return c.withDigest(a)
 }
@@ -266,7 +269,7 @@ func (c *call) withDigest(a answer) answer {
 		return invalidHeader()
 	}
 	digest := md5.Sum(bytes.Join(a.body, nil))
-	a.header["Content-Md5"] = []string{base64.StdEncoding.EncodeToString(digest[:])}
+	a.extra["Content-Md5"] = []string{base64.StdEncoding.EncodeToString(digest[:])}
 	return a
 }
 
@@ -399,13 +402,16 @@ func (c *call) putBlock() answer {
 		return refusal
 	}
 	blocks := container.blocks[c.name]
-	if len(blocks) > 0 && len(blocks[0].id) != len(id) {
+	if len(blocks) > 0 && rawLength(blocks[0].id) != len(raw) {
 		return failure(http.StatusBadRequest, "InvalidBlobOrBlock")
 	}
 	blocks = slices.DeleteFunc(blocks, func(b block) bool { return b.id == id })
 	container.blocks[c.name] = append(blocks, block{id, c.body})
 	return created(http.Header{}, false)
 }
+
+// rawLength is the length of the ID of a block, decoded.
+func rawLength(id string) int { return base64.StdEncoding.DecodedLen(len(id)) - strings.Count(id, "=") }
 
 // blockList is the body of Put Block List.
 type blockList struct {
@@ -421,7 +427,7 @@ func (c *call) putBlockList() answer {
 		return refusal
 	}
 	var list blockList
-	if err := xml.NewDecoder(bytes.NewReader(c.body)).Decode(&list); err != nil && err != io.EOF {
+	if err := xml.NewDecoder(bytes.NewReader(c.body)).Decode(&list); err != nil {
 		return failure(http.StatusBadRequest, "InvalidXmlDocument")
 	}
 	b := newBlob(c.r.Header, nil)
@@ -480,7 +486,6 @@ func (c *call) deleteBlob() answer {
 	if refusal, refused := refuseChange(c.r.Header, b); refused {
 		return refusal
 	}
-	delete(container.blobs, c.name)
-	container.names = nil
+	container.remove(c.name)
 	return answer{status: http.StatusAccepted, header: http.Header{"X-Ms-Delete-Type-Permanent": {"true"}}}
 }

@@ -2,54 +2,75 @@ package azuretest
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
 
-// conditions are the headers of a request that make it depend on the blob.
+// conditions are the headers of a request that make it depend on the blob
+// (learn.microsoft.com/rest/api/storageservices/specifying-conditional-headers-for-blob-service-operations).
 type conditions struct {
-	match, noneMatch                string
-	modifiedSince, unmodifiedSince  time.Time
-	hasModifiedSince, hasUnmodified bool
+	match, noneMatch               []string
+	modifiedSince, unmodifiedSince *time.Time
 }
 
 func conditionsOf(h http.Header) conditions {
-	c := conditions{match: h.Get("If-Match"), noneMatch: h.Get("If-None-Match")}
-	c.modifiedSince, c.hasModifiedSince = parseTime(h.Get("If-Modified-Since"))
-	c.unmodifiedSince, c.hasUnmodified = parseTime(h.Get("If-Unmodified-Since"))
-	return c
+	return conditions{
+		match: etags(h.Get("If-Match")), noneMatch: etags(h.Get("If-None-Match")),
+		modifiedSince: parseTime(h.Get("If-Modified-Since")), unmodifiedSince: parseTime(h.Get("If-Unmodified-Since")),
+	}
+}
+
+// etags are those of a list, without their quotes.
+func etags(list string) (all []string) {
+	if list == "" {
+		return nil
+	}
+	for etag := range strings.SplitSeq(list, ",") {
+		all = append(all, strings.Trim(etag, ` "`))
+	}
+	return all
 }
 
 // A time that is none is no condition (RFC 9110, 13.1.3).
-func parseTime(text string) (time.Time, bool) {
-	if text == "" {
-		return time.Time{}, false
+func parseTime(text string) *time.Time {
+	if t, err := http.ParseTime(text); err == nil {
+		return &t
 	}
-	t, err := http.ParseTime(text)
-	return t, err == nil
+	return nil
 }
 
-func sameETag(condition, etag string) bool {
-	return condition == "*" || strings.Trim(condition, `"`) == strings.Trim(etag, `"`)
+var anyETag = []string{"*"}
+
+func has(list []string, b *blob) bool {
+	return slices.Equal(list, anyETag) || slices.Contains(list, strings.Trim(b.etag, `"`))
 }
 
 // outdated reports whether the blob is not, or no longer, what is wanted.
 func (c conditions) outdated(b *blob) bool {
-	return c.match != "" && !sameETag(c.match, b.etag) || c.hasUnmodified && b.modified.After(c.unmodifiedSince)
+	return c.match != nil && !has(c.match, b) || c.unmodifiedSince != nil && b.modified.After(*c.unmodifiedSince)
 }
 
-// known reports whether the blob is still what it must not be.
-func (c conditions) known(b *blob) bool {
-	return c.noneMatch != "" && sameETag(c.noneMatch, b.etag) || c.hasModifiedSince && !b.modified.After(c.modifiedSince)
+// unmodified reports whether the blob is still what it must not be: neither has
+// it another ETag, nor was it modified.
+func (c conditions) unmodified(b *blob) bool {
+	other := c.noneMatch != nil && !has(c.noneMatch, b)
+	later := c.modifiedSince != nil && b.modified.After(*c.modifiedSince)
+	return (c.noneMatch != nil || c.modifiedSince != nil) && !other && !later
 }
 
-// refuseRead refuses to read a blob whose conditions do not hold.
+// refuseRead refuses to read a blob whose conditions do not hold; b is what is
+// there, or nil.
 func refuseRead(h http.Header, b *blob) (refusal answer, refused bool) {
 	c := conditionsOf(h)
 	switch {
+	case slices.Equal(c.noneMatch, anyETag): // to read what is not there
+		return failure(http.StatusBadRequest, "UnsatisfiableCondition"), true
+	case b == nil:
+		return conditionNotMet, c.match != nil // as Azurite does; Azure's page does not say
 	case c.outdated(b):
 		return conditionNotMet, true
-	case c.known(b):
+	case c.unmodified(b):
 		refusal = failure(http.StatusNotModified, "ConditionNotMet")
 		refusal.header = http.Header{"Etag": b.header["Etag"], "Last-Modified": b.header["Last-Modified"]}
 		return refusal, true
@@ -64,10 +85,10 @@ func refuseChange(h http.Header, b *blob) (refusal answer, refused bool) {
 	c := conditionsOf(h)
 	switch {
 	case b == nil:
-		return conditionNotMet, c.match != ""
-	case c.noneMatch == "*":
+		return conditionNotMet, c.match != nil
+	case slices.Equal(c.noneMatch, anyETag):
 		return failure(http.StatusConflict, "BlobAlreadyExists"), true
 	default:
-		return conditionNotMet, c.outdated(b) || c.known(b)
+		return conditionNotMet, c.outdated(b) || c.unmodified(b)
 	}
 }

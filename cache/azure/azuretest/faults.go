@@ -170,8 +170,7 @@ func (c *call) breakUpload(rule *FaultRule) bool {
 	if !rule.breaksBody() || c.r.ContentLength >= 0 && c.r.ContentLength <= rule.After {
 		return false
 	}
-	_, err := io.CopyN(io.Discard, c.r.Body, rule.After)
-	if err != nil {
+	if _, err := io.CopyN(io.Discard, c.r.Body, rule.After); err != nil {
 		c.abort()
 	}
 	c.breakOff(rule)
@@ -184,7 +183,6 @@ func (c *call) breakOff(rule *FaultRule) {
 	case ResetBody:
 		c.reset()
 	case StallBody:
-		c.flush()
 		rule.wait(c.r.Context())
 		c.abort()
 	default:
@@ -192,18 +190,13 @@ func (c *call) breakOff(rule *FaultRule) {
 	}
 }
 
-func (c *call) flush() {
-	_ = http.NewResponseController(c.w).Flush() // the client may have gone
-}
-
-// abort ends the connection after what was written.
+// abort ends the connection.
 func (c *call) abort() {
 	panic(http.ErrAbortHandler)
 }
 
 // reset ends the connection so that the client sees a reset.
 func (c *call) reset() {
-	c.flush()
 	connection, _, err := http.NewResponseController(c.w).Hijack()
 	if err != nil {
 		panic("azuretest: a reset needs HTTP/1.1: " + err.Error())

@@ -199,6 +199,7 @@ func (c *call) deliver(a answer, rule *FaultRule) (sent int64) {
 		return c.send(a, math.MaxInt64)
 	}
 	sent = c.send(a, rule.After)
+	_ = http.NewResponseController(c.w).Flush() // the client may have gone
 	c.breakOff(rule)
 	return sent
 }

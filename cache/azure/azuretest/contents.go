@@ -1,0 +1,69 @@
+package azuretest
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+)
+
+// Blob is a blob as tests see and change it, without requests.
+type Blob struct {
+	Body     []byte
+	Metadata http.Header // without prefix: names such as Sha256
+	ETag     string      // given by the service
+}
+
+// Put stores a blob, whatever is there. The service keeps the body, which must
+// not be changed any more.
+func (s *Service) Put(container, name string, b Blob) error {
+	sent := make(http.Header, len(b.Metadata))
+	for key, values := range b.Metadata {
+		sent[metadataPrefix+http.CanonicalHeaderKey(key)] = values
+	}
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
+	there := s.store.containers[container]
+	if there == nil {
+		return fmt.Errorf("there is no container %q", container)
+	}
+	s.store.put(there, name, newBlob(sent, []block{{data: b.Body}}))
+	return nil
+}
+
+// Blob returns a copy of a blob. It reports false where there is none.
+func (s *Service) Blob(container, name string) (b Blob, ok bool) {
+	s.store.mu.RLock()
+	defer s.store.mu.RUnlock()
+	there := s.store.containers[container]
+	if there == nil || there.blobs[name] == nil {
+		return Blob{}, false
+	}
+	stored := there.blobs[name]
+	b = Blob{Body: make([]byte, 0, stored.size), Metadata: make(http.Header), ETag: stored.etag}
+	for _, part := range stored.blocks {
+		b.Body = append(b.Body, part.data...)
+	}
+	for _, header := range stored.metadata {
+		b.Metadata[header[len(metadataPrefix):]] = slices.Clone(stored.header[header])
+	}
+	return b, true
+}
+
+// Remove removes a blob, if it is there.
+func (s *Service) Remove(container, name string) {
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
+	if there := s.store.containers[container]; there != nil {
+		there.remove(name)
+	}
+}
+
+// Names are those of all blobs of a container, sorted.
+func (s *Service) Names(container string) []string {
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
+	if there := s.store.containers[container]; there != nil {
+		return slices.Clone(there.sorted())
+	}
+	return nil
+}
