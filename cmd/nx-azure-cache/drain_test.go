@@ -67,7 +67,7 @@ func (s *storing) checkGone(t *testing.T, code int) {
 }
 
 // stored are the names of what was stored.
-func (s *storing) stored() []string { return s.storage.names("/nxcache/artifacts/") }
+func (s *storing) stored() []string { return s.storage.service.Names(testContainer) }
 
 // drainIt runs drain, in this process.
 func drainIt(t *testing.T, folder, limit string) (result drainResult, stderr string) {
@@ -351,7 +351,7 @@ func TestProcessWhoseLogNobodyReads(t *testing.T) {
 	if got := s.store(t); !got.Queued {
 		t.Errorf("got %+v, want it queued", got)
 	}
-	if got := <-s.stored; got.Outcome != cache.OutcomeStored || len(storage.names("/nxcache/artifacts/")) != 1 {
+	if got := <-s.stored; got.Outcome != cache.OutcomeStored || len(storage.service.Names(testContainer)) != 1 {
 		t.Errorf("got %+v, want it stored", got)
 	}
 	s.Close()

@@ -5,41 +5,42 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 )
 
-// storage is as much of Azure Blob Storage as a cache needs: Get Blob, and Put
-// Blob with its conditions. It can be made to fail, break and hold requests.
+// storage is a Blob service as the sessions speak of it: a method is answered
+// in one way at a time, and a result is known by its hash.
 // npm/nx-azure-cache/testing/blob-server.js is the same in JavaScript.
 type storage struct {
-	server *httptest.Server
+	service *azuretest.Service
+	server  *azuretest.Server
+	held    map[string]<-chan struct{} // by method: one value for each request that is held
 
-	mu       sync.Mutex
-	requests []storageRequest
-	blobs    map[string]*storedBlob // by path
-	versions int
-	rules    map[string]*storageRule // by method
-	released chan struct{}           // closed: nothing is held any more
-	held     map[string]chan struct{}
+	mu      sync.Mutex
+	rules   map[string]*azuretest.FaultRule // in force, by method
+	holds   []*azuretest.FaultRule          // that may hold requests
+	earlier []storageRequest                // taken from the service
 }
+
+// The account and the containers of a storage.
+const (
+	storageAccount   = "nxcache"
+	testContainer    = "artifacts"
+	fixtureContainer = "nx-cache" // of the sessions
+)
 
 // storageRequest is a request and how it was answered: with a status, reset or
 // hold.
 type storageRequest struct{ method, path, answer string }
-
-type storedBlob struct {
-	body     []byte
-	metadata http.Header // canonical names, X-Ms-Meta-…
-	etag     string
-}
 
 // storageRule is how requests of a method are answered instead.
 type storageRule struct {
@@ -52,127 +53,20 @@ type storageRule struct {
 func startStorage(t testing.TB) (*storage, string) {
 	t.Helper()
 	s := &storage{
-		blobs:    make(map[string]*storedBlob),
-		rules:    make(map[string]*storageRule),
-		released: make(chan struct{}),
-		held:     map[string]chan struct{}{http.MethodGet: make(chan struct{}, 1000), http.MethodPut: make(chan struct{}, 1000)},
+		service: azuretest.New(azuretest.Options{Account: storageAccount, Containers: []string{testContainer, fixtureContainer}, Requests: 10_000}),
+		held:    map[string]<-chan struct{}{http.MethodGet: make(chan struct{}), http.MethodPut: make(chan struct{})},
+		rules:   make(map[string]*azuretest.FaultRule),
 	}
-	s.server = httptest.NewServer(s)
-	t.Cleanup(func() {
-		s.release()
-		s.server.CloseClientConnections()
-		s.server.Close()
-	})
-	return s, connectionStringFor(s.server.Listener.Addr().String())
+	var err error
+	if s.server, err = s.service.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.server.Close)
+	return s, connectionStringFor(strings.TrimPrefix(s.server.URL, "http://"))
 }
 
 // account is the URL of the storage account.
-func (s *storage) account() string { return s.server.URL + "/nxcache" }
-
-func (s *storage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		panic(http.ErrAbortHandler) // the client has broken off
-	}
-	switch rule, released := s.begin(r); {
-	case rule.answer == "reset":
-		panic(http.ErrAbortHandler)
-	case rule.answer == "hold":
-		select {
-		case <-released:
-			s.answer(w, r, body, noted)
-		case <-r.Context().Done():
-		}
-	case rule.answer != "":
-		status, _ := strconv.Atoi(rule.answer) // checked when the rule was made
-		fail(w, status, rule.code)
-	default:
-		s.answer(w, r, body, !noted)
-	}
-}
-
-// Whether a request is among the requests already.
-const noted = true
-
-// begin finds out how a request is to be answered, and notes it unless it is
-// answered as usual.
-func (s *storage) begin(r *http.Request) (rule storageRule, released <-chan struct{}) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if there := s.rules[r.Method]; there != nil && there.left != 0 {
-		rule = *there
-		there.left--
-		s.requests = append(s.requests, storageRequest{r.Method, r.URL.Path, rule.answer})
-	}
-	if rule.answer == "hold" {
-		s.held[r.Method] <- struct{}{}
-	}
-	return rule, s.released
-}
-
-// answer answers as the real storage does.
-func (s *storage) answer(w http.ResponseWriter, r *http.Request, body []byte, noted bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	blob := s.blobs[r.URL.Path]
-	status, code := http.StatusOK, ""
-	switch {
-	case r.Method == http.MethodGet && blob == nil:
-		status, code = http.StatusNotFound, "BlobNotFound"
-	case r.Method == http.MethodGet:
-	case r.Method != http.MethodPut:
-		status, code = http.StatusMethodNotAllowed, "UnsupportedHttpVerb"
-	case r.Header.Get("If-None-Match") == "*" && blob != nil:
-		status, code = http.StatusConflict, "BlobAlreadyExists"
-	case r.Header.Get("If-Match") != "" && (blob == nil || r.Header.Get("If-Match") != blob.etag):
-		status, code = http.StatusPreconditionFailed, "ConditionNotMet"
-	default:
-		status = http.StatusCreated
-		blob = &storedBlob{body: body, metadata: metadataOf(r.Header)}
-		s.put(r.URL.Path, blob)
-	}
-	if !noted {
-		s.requests = append(s.requests, storageRequest{r.Method, r.URL.Path, strconv.Itoa(status)})
-	}
-	if code != "" {
-		fail(w, status, code)
-		return
-	}
-	w.Header().Set("ETag", blob.etag)
-	if r.Method == http.MethodGet {
-		maps.Copy(w.Header(), blob.metadata)
-		w.Header().Set("Content-Length", strconv.Itoa(len(blob.body)))
-		_, _ = w.Write(blob.body) // the client may have gone
-		return
-	}
-	w.WriteHeader(status)
-}
-
-func fail(w http.ResponseWriter, status int, code string) {
-	if code != "" {
-		w.Header().Set("x-ms-error-code", code)
-	}
-	w.WriteHeader(status)
-}
-
-func metadataOf(header http.Header) http.Header {
-	metadata := make(http.Header)
-	for name, values := range header {
-		if strings.HasPrefix(name, metadataPrefix) {
-			metadata[name] = values
-		}
-	}
-	return metadata
-}
-
-const metadataPrefix = "X-Ms-Meta-"
-
-// put stores a blob under a new ETag. The caller holds the lock.
-func (s *storage) put(path string, blob *storedBlob) {
-	s.versions++
-	blob.etag = fmt.Sprintf(`"0x%d"`, s.versions)
-	s.blobs[path] = blob
-}
+func (s *storage) account() string { return s.server.URL + "/" + storageAccount }
 
 // takeRequests returns the requests since it was called last.
 func (s *storage) takeRequests() (requests []string) {
@@ -185,19 +79,50 @@ func (s *storage) takeRequests() (requests []string) {
 func (s *storage) take() []storageRequest {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	requests := s.requests
-	s.requests = nil
+	requests := s.earlier
+	s.earlier = nil
+	for _, request := range s.service.TakeRequests() {
+		if answer := answerTo(request); answer != "" {
+			requests = append(requests, storageRequest{request.Method, request.Path, answer})
+		}
+	}
 	return requests
+}
+
+// answerTo is how a request was answered; "" where the client has broken off.
+func answerTo(request azuretest.Request) string {
+	switch {
+	case request.Fault == azuretest.Reset || request.Fault == azuretest.Hold:
+		return string(request.Fault)
+	case request.Status == http.StatusPartialContent:
+		// Whether a body comes whole or in ranges is not what sessions are about.
+		return strconv.Itoa(http.StatusOK)
+	case request.Status != 0:
+		return strconv.Itoa(request.Status)
+	default:
+		return ""
+	}
 }
 
 // behave changes how requests of a method are answered. Nil: as usual.
 func (s *storage) behave(method string, rule *storageRule) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if rule == nil {
+	if before := s.rules[method]; before != nil {
+		before.Remove()
 		delete(s.rules, method)
-	} else {
-		s.rules[method] = rule
+	}
+	if rule == nil {
+		return
+	}
+	fault := azuretest.Fault{Method: method, Times: max(rule.left, 0), Action: azuretest.Action(rule.answer)}
+	if status, err := strconv.Atoi(rule.answer); err == nil {
+		fault.Action, fault.Status, fault.Code = azuretest.Fail, status, rule.code
+	}
+	s.rules[method] = s.service.AddFault(fault)
+	if fault.Action == azuretest.Hold {
+		s.holds = append(s.holds, s.rules[method])
+		s.held[method] = s.rules[method].Reached()
 	}
 }
 
@@ -205,94 +130,90 @@ func (s *storage) behave(method string, rule *storageRule) {
 func (s *storage) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	maps.DeleteFunc(s.rules, func(_ string, rule *storageRule) bool { return rule.answer == "hold" })
-	close(s.released)
-	s.released = make(chan struct{})
+	for _, hold := range s.holds {
+		hold.Release()
+	}
+	s.holds = nil
 }
 
 // aside runs f as if there were no rules, and forgets the requests of it.
 func (s *storage) aside(f func() error) error {
+	before := s.take()
 	s.mu.Lock()
-	rules, requests := s.rules, s.requests
-	s.rules = make(map[string]*storageRule)
+	rules := slices.Collect(maps.Values(s.rules))
 	s.mu.Unlock()
+	for _, rule := range rules {
+		rule.Remove()
+	}
 	defer func() {
+		for _, rule := range rules {
+			rule.Restore()
+		}
+		s.take()
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.rules, s.requests = rules, requests
+		s.earlier = before
 	}()
 	return f()
 }
 
-// names are the paths of all blobs below a path.
-func (s *storage) names(below string) (names []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for path := range s.blobs {
-		if name, ok := strings.CutPrefix(path, below); ok {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return names
+// put stores a blob, whatever is there.
+func (s *storage) put(name string, blob azuretest.Blob) error {
+	return s.service.Put(fixtureContainer, name, blob)
 }
 
 // describe makes a blob's metadata fit its body.
-func (b *storedBlob) describe() {
-	digest := sha256.Sum256(b.body)
-	b.metadata.Set(metadataPrefix+"Length", strconv.Itoa(len(b.body)))
-	b.metadata.Set(metadataPrefix+"Sha256", hex.EncodeToString(digest[:]))
-	b.metadata.Set(metadataPrefix+"Format", cmp.Or(b.metadata.Get(metadataPrefix+"Format"), "1"))
+func describe(blob azuretest.Blob) {
+	digest := sha256.Sum256(blob.Body)
+	blob.Metadata.Set("length", strconv.Itoa(len(blob.Body)))
+	blob.Metadata.Set("sha256", hex.EncodeToString(digest[:]))
+	blob.Metadata.Set("format", cmp.Or(blob.Metadata.Get("format"), strconv.Itoa(archive.Format)))
 }
 
 // damage changes what is stored under a hash.
 func (s *storage) damage(hash, kind, argument, text string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	path, blob := s.find(hash)
-	if blob == nil {
+	name, blob, ok := s.find(hash)
+	if !ok {
 		return fmt.Errorf("nothing is stored under %s", hash)
 	}
-	changed := &storedBlob{body: slices.Clone(blob.body), metadata: blob.metadata.Clone()}
 	switch kind {
 	case "truncate":
-		changed.body = changed.body[:len(changed.body)-1]
+		blob.Body = blob.Body[:len(blob.Body)-1]
 	case "append":
-		changed.body = append(changed.body, 0)
+		blob.Body = append(blob.Body, 0)
 	case "flip":
-		changed.body[len(changed.body)/2] ^= 1
+		blob.Body[len(blob.Body)/2] ^= 1
 	case "content":
-		changed.body = []byte(text)
+		blob.Body = []byte(text)
 	case "describe":
-		changed.describe()
+		describe(blob)
 	case "remove":
-		delete(s.blobs, path)
+		s.service.Remove(fixtureContainer, name)
 		return nil
 	case "as":
-		_, other := s.find(argument)
-		if other == nil {
+		if _, blob, ok = s.find(argument); !ok {
 			return fmt.Errorf("nothing is stored under %s", argument)
 		}
-		changed = &storedBlob{body: other.body, metadata: other.metadata}
 	case "metadata":
 		name, value, _ := strings.Cut(argument, "=")
-		changed.metadata.Del(metadataPrefix + name)
+		blob.Metadata.Del(name)
 		if value != "" {
-			changed.metadata.Set(metadataPrefix+name, value)
+			blob.Metadata.Set(name, value)
 		}
 	default:
 		return fmt.Errorf("there is no damage %q", kind)
 	}
-	s.put(path, changed)
-	return nil
+	return s.put(name, blob)
 }
 
-// find returns the blob of a hash, whatever prefix and scope it has.
-func (s *storage) find(hash string) (path string, blob *storedBlob) {
-	for path, blob := range s.blobs {
-		if strings.HasSuffix(path, "/"+hash) {
-			return path, blob
+// find returns the name and a copy of the blob of a hash, whatever prefix and
+// scope it has. It reports false where there is none.
+func (s *storage) find(hash string) (name string, blob azuretest.Blob, ok bool) {
+	for _, name := range s.service.Names(fixtureContainer) {
+		if strings.HasSuffix(name, "/"+hash) {
+			blob, ok := s.service.Blob(fixtureContainer, name)
+			return name, blob, ok
 		}
 	}
-	return "", nil
+	return "", azuretest.Blob{}, false
 }

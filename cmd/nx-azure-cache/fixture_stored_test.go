@@ -2,8 +2,6 @@ package main
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -12,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
@@ -47,7 +46,7 @@ func (r *fixtureRun) store(hash, code, output string, tree []fixtureEntry) error
 	if err != nil {
 		return err
 	}
-	if _, blob := r.storage.find(hash); blob == nil {
+	if _, _, ok := r.storage.find(hash); !ok {
 		return fmt.Errorf("the result %s was not stored", hash)
 	}
 	return nil
@@ -123,13 +122,7 @@ func (r *fixtureRun) storeArchive(hash, file string) error {
 	if err != nil {
 		return err
 	}
-	digest := sha256.Sum256(body)
-	metadata := make(http.Header)
-	metadata.Set(metadataPrefix+"format", strconv.Itoa(archive.Format))
-	metadata.Set(metadataPrefix+"length", strconv.Itoa(len(body)))
-	metadata.Set(metadataPrefix+"sha256", hex.EncodeToString(digest[:]))
-	r.storage.mu.Lock()
-	defer r.storage.mu.Unlock()
-	r.storage.put("/nxcache/"+fixtureContainer+"/v1/shared/"+hash, &storedBlob{body: body, metadata: metadata})
-	return nil
+	blob := azuretest.Blob{Body: body, Metadata: make(http.Header)}
+	describe(blob)
+	return r.storage.put("v1/shared/"+hash, blob)
 }

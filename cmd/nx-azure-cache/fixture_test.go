@@ -247,8 +247,6 @@ func (r *fixtureRun) hello() map[string]any {
 	}
 }
 
-const fixtureContainer = "nx-cache"
-
 func (r *fixtureRun) receive(s fixtureStep) error {
 	c := r.client(s.client)
 	switch s.message.kind {
@@ -330,7 +328,7 @@ func parseRule(words []string) (*storageRule, error) {
 }
 
 func (r *fixtureRun) expectBlobs(want []string) error {
-	got := r.storage.names("/nxcache/" + fixtureContainer + "/")
+	got := r.storage.service.Names(fixtureContainer)
 	if len(got) == 0 {
 		got = []string{"none"}
 	}

@@ -87,6 +87,16 @@ func (f *FaultRule) Remove() {
 	f.faults.rules = slices.DeleteFunc(f.faults.rules, func(rule *FaultRule) bool { return rule == f })
 }
 
+// Restore puts a fault in force again that was removed, with what is left of its
+// times.
+func (f *FaultRule) Restore() {
+	f.faults.mu.Lock()
+	defer f.faults.mu.Unlock()
+	if usedUp := f.Times > 0 && f.left == 0; !usedUp && !slices.Contains(f.faults.rules, f) {
+		f.faults.rules = append(f.faults.rules, f)
+	}
+}
+
 // Release ends a fault and lets go of what it holds.
 func (f *FaultRule) Release() {
 	f.Remove()

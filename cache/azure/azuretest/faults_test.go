@@ -69,6 +69,22 @@ func TestFail(t *testing.T) {
 	on.do(t, http.MethodPut, "a", "", nil, "changed").check(t, "put, without the fault", "201")
 }
 
+// A fault that is set aside comes back as it was.
+func TestRestore(t *testing.T) {
+	service, on := start(t, azuretest.Options{})
+	fault := service.AddFault(azuretest.Fault{Times: 2, Action: azuretest.Fail, Status: http.StatusInternalServerError})
+	fault.Restore() // it is in force already
+	get := func(want string) { on.do(t, http.MethodGet, "a", "", nil, "").check(t, "get", want) }
+	get("500")
+	fault.Remove()
+	get("404 BlobNotFound")
+	fault.Restore()
+	get("500")
+	get("404 BlobNotFound")
+	fault.Restore() // nothing of it is left
+	get("404 BlobNotFound")
+}
+
 func TestFaultsOfRanges(t *testing.T) {
 	service, on := start(t, azuretest.Options{})
 	on.must(t, http.MethodPut, "a", "", nil, "0123456789")

@@ -141,8 +141,7 @@ func (on target) must(t *testing.T, method, name, query string, send header, bod
 // check compares an answer with what is wanted: "200", or "404 BlobNotFound".
 func (r response) check(t *testing.T, what, want string) {
 	t.Helper()
-	got := strings.TrimSpace(http.StatusText(r.status))
-	if got = strings.TrimSpace(itoa(r.status) + " " + r.code); got != want {
+	if got := strings.TrimSpace(itoa(r.status) + " " + r.code); got != want {
 		t.Errorf("%s: got %s, want %s", what, got, want)
 	}
 	if r.code == "" || r.body == "" {
