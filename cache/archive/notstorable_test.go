@@ -185,9 +185,9 @@ func (f *full) Write(p []byte) (int, error) {
 
 func TestWriterThatFails(t *testing.T) {
 	dir := cachetest.TempDir(t)
-	plant(t, dir, []node{{name: "a", content: cachetest.Noise(1, 3<<20)}})
+	plant(t, dir, []node{{name: "a", content: cachetest.Noise(1, 30<<20)}})
 	disk := errors.New("no space left")
-	for _, left := range []int{0, 1, 100, 1 << 20, 3 << 20} {
+	for _, left := range []int{0, 1, 100, archive.MaxWindow, 5 * archive.MaxWindow, 30 << 20} {
 		err := codec.Write(&full{left, disk}, archive.Task{Hash: "123"}, strings.NewReader(""), 0, dir, time.Time{})
 		if !errors.Is(err, disk) || errors.Is(err, archive.ErrNotStorable) {
 			t.Errorf("after %d bytes: got %v, want %v", left, err, disk)

@@ -327,6 +327,33 @@ func TestTruncatedArchive(t *testing.T) {
 	refuse(t, bytes.NewReader(content[:len(content)-1]), archive.Limits{}, "")
 }
 
+// sentinel is a reader that nobody may read any more once it is closed.
+type sentinel struct {
+	t      *testing.T
+	r      io.Reader
+	closed bool // the race detector sees who reads meanwhile
+}
+
+func (s *sentinel) Read(p []byte) (int, error) {
+	if s.closed {
+		s.t.Error("it is read after Extract has returned")
+	}
+	return s.r.Read(p)
+}
+
+// What comes next is received and decompressed beside the writing of files: not
+// any more when Extract has returned.
+func TestNothingIsReadAfterARefusal(t *testing.T) {
+	content := archiveOf(t, with(file("evil", "x"), file("outputs/noise", cachetest.Noise(1, 8<<20))))
+	for range 20 {
+		s := &sentinel{t: t, r: bytes.NewReader(content)}
+		if _, err := codec.Extract(s, cachetest.TempDir(t), archive.Limits{}); !errors.Is(err, archive.ErrRefused) {
+			t.Errorf("got %v, want %v", err, archive.ErrRefused)
+		}
+		s.closed = true
+	}
+}
+
 func TestLimits(t *testing.T) {
 	zeros := strings.Repeat("\x00", 1<<20)
 	// A size that no body follows: what is declared counts, not what comes.

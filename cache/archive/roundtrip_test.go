@@ -31,6 +31,9 @@ func rich() []node {
 		{name: "modes/755", mode: 0o755, content: "#!/bin/sh\n"},
 		{name: "modes/600", mode: 0o600, content: "c"},
 		{name: "modes/444", mode: 0o444, content: "d"},
+		{name: "modes/777", mode: 0o777, content: "more than a umask leaves"},
+		{name: "modes/777-large", mode: 0o777, content: strings.Repeat("x", 1<<20)},
+		{name: "modes/shared/", mode: 0o777},
 		{name: "modes/read-only/", mode: 0o555},
 		{name: "modes/read-only/inner/", mode: 0o555},
 		{name: "modes/read-only/inner/file", mode: 0o444, content: "e"},
@@ -102,8 +105,9 @@ func rich() []node {
 		deep := strings.Repeat(long+"/", 14) // 3,584 bytes
 		nodes = append(nodes, node{name: "names/deep/" + deep + strings.Repeat("x", 250), content: "a path of nearly 4,000"})
 	}
-	// Around the blocks of tar (512), of io.Copy (32 KiB) and of zstd (128 KiB).
-	for i, size := range []int{1, 511, 512, 513, 32<<10 - 1, 32 << 10, 128<<10 - 1, 128 << 10, 128<<10 + 1, 3<<20 + 7} {
+	// Around the blocks of tar (512) and of zstd (128 KiB), and batches of files
+	// (512 KiB).
+	for i, size := range []int{1, 511, 512, 513, 128<<10 - 1, 128 << 10, 128<<10 + 1, 512<<10 - 1, 512 << 10, 512<<10 + 1, 3<<20 + 7} {
 		nodes = append(nodes,
 			node{name: fmt.Sprintf("sizes/noise/%d", size), content: cachetest.Noise(uint64(i), size)},
 			node{name: fmt.Sprintf("sizes/zeros/%d", size), content: strings.Repeat("\x00", size)})
@@ -130,6 +134,40 @@ func TestRoundTrip(t *testing.T) {
 	}
 	if got.Task != (archive.Task{Hash: "123"}) || string(got.TerminalOutput) != "done\n" {
 		t.Errorf("got %+v with %q, want hash 123, code 0 and %q", got.Task, got.TerminalOutput, "done\n")
+	}
+}
+
+// More files and folders than are written at once, and than are open at once.
+func TestRoundTripOfManyFiles(t *testing.T) {
+	from, to := cachetest.TempDir(t), cachetest.TempDir(t)
+	var nodes []node
+	for i := range 1000 {
+		nodes = append(nodes, node{
+			name:    fmt.Sprintf("%d/%d/%s/%d", i%7, i%31, strings.Repeat("d/", i%5), i),
+			content: cachetest.Noise(uint64(i), i*i%40_000),
+		})
+	}
+	plant(t, from, nodes)
+	mustExtract(t, mustWrite(t, archive.Task{Hash: "123"}, "", from), to)
+	compare(t, listing(t, archive.OutputsPath(to)), listing(t, from))
+}
+
+// Around the ends of frames, those that are compressed with more effort and the
+// others.
+func TestRoundTripOfFrames(t *testing.T) {
+	const beside = 6 * 512 // the entries before, and the file's own
+	for _, frames := range []int{1, 2, 9, 12} {
+		for _, more := range []int{-1024 - beside, -1, 0, 1} {
+			size := frames*archive.MaxWindow + more
+			from, to := cachetest.TempDir(t), cachetest.TempDir(t)
+			plant(t, from, []node{{name: "a", content: cachetest.Noise(1, 1<<20) + strings.Repeat("0123456789abcdef", size/16-1<<16) + strings.Repeat("x", size%16)}})
+			content := mustWrite(t, archive.Task{Hash: "123"}, "", from)
+			mustExtract(t, content, to)
+			compare(t, listing(t, archive.OutputsPath(to)), listing(t, from))
+			if again := mustWrite(t, archive.Task{Hash: "123"}, "", from); !bytes.Equal(again, content) {
+				t.Errorf("%d frames and %d bytes: the same tree gives other bytes", frames, more)
+			}
+		}
 	}
 }
 

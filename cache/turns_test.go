@@ -1,0 +1,148 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+)
+
+// large is how large a stored entry is that may have to wait for others.
+const large = 1 << 20
+
+// storedLarge stores results that are large.
+func storedLarge(t *testing.T, hashes ...string) *cachetest.Memory {
+	t.Helper()
+	m := new(cachetest.Memory)
+	c, dir := newCache(t, m), cachetest.TempDir(t)
+	for i, hash := range hashes {
+		outputs(t, dir, hash, map[string]string{"noise": cachetest.Noise(uint64(i), large)})
+		if stored, _, err := cachetest.Store(t.Context(), c, hash, dir, 0, cache.TerminalOutput{}); err != nil || stored.Bytes < large {
+			t.Fatalf("got %+v, %v; want a large entry", stored, err)
+		}
+	}
+	return m
+}
+
+// held are blobs whose bodies nobody gets a byte of until they are released.
+type held struct {
+	*cachetest.Memory
+	reading  chan string // names of bodies whose reading has begun
+	released chan struct{}
+	got      func() // called when a blob is there, if not nil
+}
+
+func (h *held) Get(ctx context.Context, name string) (*cache.Blob, error) {
+	b, err := h.Memory.Get(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if h.got != nil {
+		h.got()
+	}
+	body := b.Body
+	begin := sync.OnceFunc(func() { h.reading <- name })
+	b.Body = struct {
+		io.Reader
+		io.Closer
+	}{readerFunc(func(p []byte) (int, error) {
+		begin()
+		select {
+		case <-h.released:
+			return body.Read(p)
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		}
+	}), body}
+	return b, nil
+}
+
+// several routes names to one of two Blobs.
+type several struct {
+	*held
+	small *cachetest.Memory
+}
+
+func (s several) Get(ctx context.Context, name string) (*cache.Blob, error) {
+	if b, err := s.small.Get(ctx, name); err == nil {
+		return b, nil
+	}
+	return s.held.Get(ctx, name)
+}
+
+// A batch of large results does not hold up the small ones among them, whatever
+// the order in which Nx asks.
+func TestSmallResultsPassLargeOnes(t *testing.T) {
+	const atOnce = 2
+	var larges, smalls []string
+	for i := range 75 { // more than may be requested at once
+		larges = append(larges, fmt.Sprint(1000+i))
+	}
+	for i := range 10 {
+		smalls = append(smalls, fmt.Sprint(2000+i))
+	}
+	h := &held{Memory: storedLarge(t, larges...), reading: make(chan string, len(larges)), released: make(chan struct{})}
+	c, dir := newCache(t, several{h, stored(t, smalls...)}), cachetest.TempDir(t)
+
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	retrieve := func(hash string) {
+		if _, err := c.Retrieve(ctx, hash, dir); err != nil {
+			t.Error(err)
+		}
+	}
+	var waiting sync.WaitGroup
+	for _, hash := range larges {
+		waiting.Go(func() { retrieve(hash) })
+	}
+	for range atOnce {
+		<-h.reading // no byte of it comes
+	}
+	for _, hash := range smalls {
+		retrieve(hash)
+		checkResult(t, dir, hash)
+	}
+	select {
+	case name := <-h.reading:
+		t.Errorf("%s is restored, too, beside %d others", name, atOnce)
+	default:
+	}
+	close(h.released)
+	waiting.Wait()
+}
+
+// A large result that waits for its turn leaves when it is cancelled, and takes
+// nobody's place with it.
+func TestCancelOfALargeResultThatWaits(t *testing.T) {
+	h := &held{Memory: storedLarge(t, "1", "2", "3"), reading: make(chan string, 10), released: make(chan struct{})}
+	c, dir := newCache(t, h), cachetest.TempDir(t)
+	var waiting sync.WaitGroup
+	for _, hash := range []string{"1", "2"} {
+		waiting.Go(func() {
+			if _, err := c.Retrieve(t.Context(), hash, dir); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	<-h.reading
+	<-h.reading
+	for range 100 { // more than there are places
+		ctx, cancel := context.WithCancel(t.Context())
+		h.got = cancel
+		if _, err := c.Retrieve(ctx, "3", dir); !errors.Is(err, context.Canceled) {
+			t.Fatalf("got %v, want %v", err, context.Canceled)
+		}
+	}
+	h.got = nil
+	close(h.released)
+	waiting.Wait()
+	if _, err := c.Retrieve(t.Context(), "3", dir); err != nil {
+		t.Error(err)
+	}
+}
