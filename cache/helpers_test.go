@@ -22,18 +22,18 @@ var shared = cache.Namespace{Scope: cache.ScopeShared}
 func blobName(hash string) string { return "v1/shared/" + hash }
 
 // newCache makes a cache that is closed at the end of the test.
-func newCache(t *testing.T, blobs cache.Blobs) *cache.Cache {
+func newCache(t testing.TB, blobs cache.Blobs) *cache.Cache {
 	return closing(t, cache.New(blobs, cache.ReadWrite, shared))
 }
 
 // closing closes a cache at the end of the test.
-func closing(t *testing.T, c *cache.Cache) *cache.Cache {
+func closing(t testing.TB, c *cache.Cache) *cache.Cache {
 	t.Cleanup(func() { c.Close(context.Background()) })
 	return c
 }
 
 // outputs writes the outputs of a task, as Nx does.
-func outputs(t *testing.T, cacheDirectory, hash string, files map[string]string) {
+func outputs(t testing.TB, cacheDirectory, hash string, files map[string]string) {
 	t.Helper()
 	for name, content := range files {
 		path := filepath.Join(cacheDirectory, hash, name)
