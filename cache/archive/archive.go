@@ -13,7 +13,7 @@ const Format = 1
 
 // MaxWindow is the largest zstd window, in bytes, that a reader accepts: it
 // bounds the memory an archive can ask for.
-const MaxWindow = 4 << 20
+const MaxWindow = 2 << 20
 
 // InlineTerminalOutput is the number of bytes of terminal output that
 // [Codec.Extract] returns in memory; a longer one is left in a file.

@@ -31,7 +31,7 @@ func NewCodec() *Codec {
 	return &Codec{
 		compressors: make(chan struct{}, min(maxCompressors, runtime.GOMAXPROCS(0))),
 		inWork:      make(chan struct{}, maxInWork),
-		thorough:    sync.Pool{New: func() any { return newEncoder(zstd.SpeedDefault) }},
+		thorough:    sync.Pool{New: func() any { return newEncoder(zstd.SpeedBetterCompression) }},
 		fast:        sync.Pool{New: func() any { return newEncoder(zstd.SpeedFastest) }},
 		decoders:    sync.Pool{New: func() any { return newDecoder() }},
 	}
