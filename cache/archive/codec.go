@@ -22,6 +22,7 @@ const (
 type Codec struct {
 	compressors    chan struct{}
 	inWork         chan struct{}
+	ahead          chan struct{}
 	thorough, fast sync.Pool // of *zstd.Encoder
 	decoders       sync.Pool // of *zstd.Decoder
 }
@@ -31,6 +32,7 @@ func NewCodec() *Codec {
 	return &Codec{
 		compressors: make(chan struct{}, min(maxCompressors, runtime.GOMAXPROCS(0))),
 		inWork:      make(chan struct{}, maxInWork),
+		ahead:       make(chan struct{}, maxAhead),
 		thorough:    sync.Pool{New: func() any { return newEncoder(zstd.SpeedBetterCompression) }},
 		fast:        sync.Pool{New: func() any { return newEncoder(zstd.SpeedFastest) }},
 		decoders:    sync.Pool{New: func() any { return newDecoder() }},

@@ -1,97 +1,239 @@
 package archive
 
 import (
+	"bufio"
+	"bytes"
+	"errors"
 	"io"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
 )
 
-// chunk is that of two zstd blocks.
-type chunk [256 << 10]byte
+const (
+	// maxAhead is how many parts a codec decompresses before they are asked for,
+	// besides one for each archive.
+	maxAhead = 4
 
-var chunks = sync.Pool{New: func() any { return new(chunk) }}
+	// chunkSize is that of the parts of a frame that is larger than ours, or does
+	// not tell its size.
+	chunkSize = 256 << 10
+)
 
-// maxAhead is how many chunks are decompressed before they are asked for,
-// besides the one in work.
-const maxAhead = 2
-
-// plain is what an archive decompresses to. It is received, verified and
-// decompressed on a goroutine of its own, while files are written.
-type plain struct {
-	ahead chan piece
-	stop  chan struct{}
-	piece piece // that is being read
-	read  int   // bytes of it
+// part is a part of an archive, a frame where they are like ours.
+type part struct {
+	packed, plain []byte
+	err           error         // that comes after plain
+	done          chan struct{} // closed when plain and err are there
+	slot          chan struct{} // that it takes
 }
 
-// piece is a chunk, and the error that came with its last byte.
-type piece struct {
-	*chunk
-	n   int
-	err error
+var parts = sync.Pool{New: func() any { return new(part) }}
+
+// plain is what an archive decompresses to. It is received, verified and
+// decompressed by other goroutines while files are written: frames several at
+// once.
+type plain struct {
+	codec *Codec
+	parts chan *part
+	own   chan struct{} // the slot of this archive
+	stop  chan struct{}
+
+	current *part // that is being read, or nil
+	read    int   // bytes of it
 }
 
 // decompress begins to read r. The caller calls close before it uses r otherwise.
 func (c *Codec) decompress(r io.Reader) *plain {
-	p := &plain{ahead: make(chan piece, maxAhead), stop: make(chan struct{})}
-	go p.run(r, &c.decoders)
+	p := &plain{
+		codec: c,
+		parts: make(chan *part, maxAhead+1),
+		own:   make(chan struct{}, 1),
+		stop:  make(chan struct{}),
+	}
+	go p.run(bufio.NewReader(r))
 	return p
 }
 
-func (p *plain) run(r io.Reader, decoders *sync.Pool) {
-	defer close(p.ahead)
-	decoder := decoders.Get().(*zstd.Decoder)
-	defer decoders.Put(decoder)
-	defer func() { _ = decoder.Reset(nil) }() // which keeps nothing of r
+// begin takes a slot for a part. It reports false when there is nobody to read it.
+func (p *plain) begin() (*part, bool) {
+	it := parts.Get().(*part)
+	it.done, it.err = make(chan struct{}), nil
+	select {
+	case p.own <- struct{}{}:
+		it.slot = p.own
+	case p.codec.ahead <- struct{}{}:
+		it.slot = p.codec.ahead
+	case <-p.stop:
+		parts.Put(it)
+		return nil, false
+	}
+	return it, true
+}
 
-	next := piece{err: decoder.Reset(r)}
-	for next.err == nil {
-		next.chunk = chunks.Get().(*chunk)
-		next.n, next.err = decoder.Read(next.chunk[:])
-		select {
-		case p.ahead <- next:
-		case <-p.stop:
-			chunks.Put(next.chunk)
+func (p *part) release() {
+	<-p.slot
+	p.packed, p.plain = p.packed[:0], p.plain[:0]
+	parts.Put(p)
+}
+
+// run reads r to its end, or until nobody reads what it becomes.
+func (p *plain) run(r *bufio.Reader) {
+	defer close(p.parts)
+	for {
+		it, ok := p.begin()
+		if !ok {
 			return
 		}
+		it.err = it.readFrame(r)
+		if errors.Is(it.err, errOtherFrame) {
+			begun := bytes.Clone(it.packed)
+			it.release()
+			p.stream(io.MultiReader(bytes.NewReader(begun), r))
+			return
+		}
+		p.parts <- it // there is room for all slots
+		if it.err != nil {
+			close(it.done)
+			return
+		}
+		go p.codec.unpack(it)
 	}
+}
+
+// unpack decompresses a frame.
+func (c *Codec) unpack(it *part) {
+	defer close(it.done)
+	decoder := c.decoders.Get().(*zstd.Decoder)
+	it.plain, it.err = decoder.DecodeAll(it.packed, it.plain[:0])
+	c.decoders.Put(decoder)
+}
+
+// stream decompresses r on this goroutine, whatever its frames are like.
+func (p *plain) stream(r io.Reader) {
+	decoder := p.codec.decoders.Get().(*zstd.Decoder)
+	defer p.codec.decoders.Put(decoder)
+	defer func() { _ = decoder.Reset(nil) }() // which keeps nothing of r
+
+	for err := decoder.Reset(r); err == nil; {
+		it, ok := p.begin()
+		if !ok {
+			return
+		}
+		it.plain = append(it.plain[:0], make([]byte, chunkSize)...)
+		var n int
+		n, err = decoder.Read(it.plain)
+		it.plain, it.err = it.plain[:n], err
+		close(it.done)
+		p.parts <- it
+	}
+}
+
+// errOtherFrame says that a frame is not like ours, which tell their size and
+// have at most that of a window. What was read of it is in packed.
+var errOtherFrame = errors.New("a frame of another writer")
+
+// readFrame reads the next frame of r. The error is [io.EOF] when there is none.
+// See RFC 8878, 3.1.1: a header, blocks with headers of three bytes, perhaps a
+// checksum.
+func (p *part) readFrame(r *bufio.Reader) error {
+	p.packed = p.packed[:0]
+	start, err := r.Peek(zstd.HeaderMaxSize)
+	if len(start) == 0 {
+		return err
+	}
+	var header zstd.Header
+	if header.Decode(start) != nil || header.Skippable || !header.HasFCS ||
+		header.FrameContentSize > MaxWindow || header.DictionaryID != 0 {
+		return errOtherFrame
+	}
+	if err := p.readMore(r, header.HeaderSize); err != nil {
+		return err
+	}
+	for last := false; !last; {
+		if err := p.readMore(r, 3); err != nil {
+			return err
+		}
+		var size int
+		last, size = parseBlock(p.packed[len(p.packed)-3:])
+		if size < 0 || len(p.packed)+size > MaxWindow+MaxWindow/16 {
+			return errOtherFrame
+		}
+		if err := p.readMore(r, size); err != nil {
+			return err
+		}
+	}
+	if header.HasCheckSum {
+		return p.readMore(r, 4)
+	}
+	return nil
+}
+
+// parseBlock returns what the header of a block says: whether it is the last of
+// its frame, and how many bytes follow, or -1 for a type that there is not.
+func parseBlock(b []byte) (last bool, size int) {
+	const raw, runLength, compressed = 0, 1, 2
+	header := int(b[0]) | int(b[1])<<8 | int(b[2])<<16
+	last, size = header&1 == 1, header>>3
+	switch header >> 1 & 3 {
+	case raw, compressed:
+		return last, size
+	case runLength:
+		return last, 1
+	default:
+		return last, -1
+	}
+}
+
+func (p *part) readMore(r io.Reader, n int) error {
+	at := len(p.packed)
+	p.packed = append(p.packed, make([]byte, n)...)
+	_, err := io.ReadFull(r, p.packed[at:])
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // Read implements [io.Reader].
 func (p *plain) Read(b []byte) (int, error) {
-	for p.read == p.piece.n {
-		if p.piece.err != nil {
-			return 0, p.piece.err
+	for p.current == nil || p.read == len(p.current.plain) {
+		if p.current != nil && p.current.err != nil {
+			return 0, p.current.err
 		}
-		p.next()
+		if err := p.next(); err != nil {
+			return 0, err
+		}
 	}
-	n := copy(b, p.piece.chunk[p.read:p.piece.n])
+	n := copy(b, p.current.plain[p.read:])
 	p.read += n
 	return n, nil
 }
 
-func (p *plain) next() {
-	p.release()
-	next, ok := <-p.ahead
+// next goes on with the next part.
+func (p *plain) next() error {
+	if p.current != nil {
+		p.current.release()
+		p.current = nil
+	}
+	it, ok := <-p.parts
 	if !ok {
-		next.err = io.ErrUnexpectedEOF
+		return io.ErrUnexpectedEOF // after an error that was ignored
 	}
-	p.piece, p.read = next, 0
+	<-it.done
+	p.current, p.read = it, 0
+	return nil
 }
 
-func (p *plain) release() {
-	if p.piece.chunk != nil {
-		chunks.Put(p.piece.chunk)
-	}
-	p.piece = piece{}
-}
-
-// close returns when r is not read any more.
+// close returns when nothing is read or decompressed any more.
 func (p *plain) close() {
 	close(p.stop)
-	for p.piece = range p.ahead {
-		p.release()
+	if p.current != nil {
+		p.current.release()
+		p.current = nil
 	}
-	p.release()
+	for it := range p.parts {
+		<-it.done
+		it.release()
+	}
 }

@@ -310,13 +310,91 @@ func TestRefusedStreams(t *testing.T) {
 	}
 }
 
-// Frames of zstd are the writer's choice.
+// Frames of zstd are the writer's choice: those that tell their size are
+// decompressed at the same time, others as they come.
 func TestArchiveInSeveralFrames(t *testing.T) {
-	content := tarOf(t, with(file("outputs/a", "x")))
-	frames := slices.Concat(compress(t, content[:700]), compress(t, content[700:]))
-	if _, err := codec.Extract(bytes.NewReader(frames), cachetest.TempDir(t), archive.Limits{}); err != nil {
-		t.Errorf("got %v, want nil", err)
+	want := strings.Repeat("text of a file ", 200_000) + cachetest.Noise(1, 1<<20)
+	content := tarOf(t, with(file("outputs/a", want)))
+	sized := func(b []byte, options ...zstd.EOption) []byte {
+		w, err := zstd.NewWriter(nil, append(options, zstd.WithWindowSize(archive.MaxWindow))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.EncodeAll(b, nil)
 	}
+	const part = 1 << 20
+	text, noise := content[:part], content[len(content)-part:]
+	middle := content[part : len(content)-part]
+	skippable := []byte("\x50\x2a\x4d\x18\x05\x00\x00\x00words")
+	for name, frames := range map[string][][]byte{
+		"ours":                        {sized(text, zstd.WithEncoderCRC(false)), sized(middle), sized(noise)},
+		"with checksums":              {sized(text, zstd.WithEncoderCRC(true)), sized(middle), sized(noise, zstd.WithEncoderCRC(true))},
+		"without sizes":               {compress(t, text), compress(t, middle), compress(t, noise)},
+		"one without a size":          {sized(text), compress(t, middle), sized(noise)},
+		"the first without a size":    {compress(t, text), sized(middle), sized(noise)},
+		"the last without a size":     {sized(text), sized(middle), compress(t, noise)},
+		"an empty one between":        {sized(text), sized(nil), sized(middle), sized(noise)},
+		"skippable ones":              {skippable, sized(text), skippable, sized(middle), sized(noise), skippable},
+		"one that is larger than any": {compress(t, content)},
+		"one that tells it is larger": {sized(content)},
+		"tiny ones":                   append(each(content[:200], func(b []byte) []byte { return sized(b) }), sized(content[200:part]), sized(middle), sized(noise)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := cachetest.TempDir(t)
+			if _, err := codec.Extract(bytes.NewReader(slices.Concat(frames...)), dir, archive.Limits{}); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := os.ReadFile(filepath.Join(archive.OutputsPath(dir), "a")); err != nil || string(got) != want {
+				t.Errorf("got %d bytes, %v; want the same %d bytes", len(got), err, len(want))
+			}
+		})
+	}
+}
+
+// each is what f makes of each byte.
+func each(b []byte, f func([]byte) []byte) (all [][]byte) {
+	for i := range b {
+		all = append(all, f(b[i:i+1]))
+	}
+	return all
+}
+
+// What is wrong in a frame is seen where the frame is, and only there.
+func TestFramesThatAreRefused(t *testing.T) {
+	content := tarOf(t, with(file("outputs/a", cachetest.Noise(1, 5<<20))))
+	whole := mustCompressFrames(t, content)
+	for name, change := range map[string]func(frames [][]byte) [][]byte{
+		"a block of a type that there is not": func(f [][]byte) [][]byte { f[1][headerSize] |= 3 << 1; return f },
+		"a size that is not true":             func(f [][]byte) [][]byte { f[1][headerSize-2] ^= 1; return f },
+		"a block that goes on":                func(f [][]byte) [][]byte { f[1] = f[1][:len(f[1])-100]; return f },
+		"no last block":                       func(f [][]byte) [][]byte { return f[:2] },
+		"an unknown frame":                    func(f [][]byte) [][]byte { f[1][0] ^= 0xff; return f },
+		"the order of two":                    func(f [][]byte) [][]byte { f[0], f[1] = f[1], f[0]; return f },
+	} {
+		t.Run(name, func(t *testing.T) {
+			frames := make([][]byte, len(whole))
+			for i := range whole {
+				frames[i] = bytes.Clone(whole[i])
+			}
+			refuse(t, bytes.NewReader(slices.Concat(change(frames)...)), archive.Limits{}, "")
+		})
+	}
+}
+
+// headerSize is that of a frame of 2 MiB: magic number, descriptor, four bytes of
+// size.
+const headerSize = 4 + 1 + 4
+
+func mustCompressFrames(t *testing.T, content []byte) (frames [][]byte) {
+	t.Helper()
+	w, err := zstd.NewWriter(nil, zstd.WithWindowSize(archive.MaxWindow), zstd.WithEncoderCRC(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for part := range slices.Chunk(content, archive.MaxWindow) {
+		frames = append(frames, w.EncodeAll(part, nil))
+	}
+	return frames
 }
 
 func TestTruncatedArchive(t *testing.T) {
