@@ -229,6 +229,9 @@ func TestHTTPCache(t *testing.T) {
 	if _, got := send(t.Context(), t, http.MethodGet, server+"/v1/cache/1", ""); got != "first" {
 		t.Errorf("got %q, want the first", got)
 	}
+	if got := control[azuretest.Stats](t.Context(), t, http.MethodGet, server+"/-/stats", ""); got.Puts != 1 || got.Others != 1 || got.Gets != 1 {
+		t.Errorf("got %+v, want one put, one get, and one that was refused", got)
+	}
 }
 
 func TestRawGet(t *testing.T) {

@@ -161,14 +161,16 @@ func newBlob(sent http.Header, blocks []block) *blob {
 func (b *blob) body(from, length int64) (parts [][]byte) {
 	for _, part := range b.blocks {
 		size := int64(len(part.data))
-		if from < size && length > 0 {
-			n := min(size-from, length)
-			parts = append(parts, part.data[from:from+n])
-			length -= n
-			from = 0
+		if from >= size {
+			from -= size
 			continue
 		}
-		from = max(from-size, 0)
+		n := min(size-from, length)
+		parts = append(parts, part.data[from:from+n])
+		if length -= n; length == 0 {
+			break
+		}
+		from = 0
 	}
 	return parts
 }

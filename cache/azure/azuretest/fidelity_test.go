@@ -3,6 +3,8 @@ package azuretest_test
 import (
 	"crypto/md5"
 	"encoding/base64"
+	"encoding/binary"
+	"hash/crc64"
 	"net/http"
 	"strconv"
 	"strings"
@@ -247,6 +249,21 @@ func TestInvalidRequests(t *testing.T) {
 		on.do(t, http.MethodPut, name, "comp=block&blockid=x", nil, "content").check(t, "an ID that is not base64", "400 InvalidQueryParameterValue")
 		on.do(t, http.MethodPut, name, "comp=blocklist", nil, blockList("Latest", "AAAA")).check(t, "a block that is missing", "400 InvalidBlockList")
 		on.do(t, http.MethodGet, name, "", nil, "").check(t, "get", "404 BlobNotFound")
+	})
+}
+
+// crc is Azure's CRC64 of a text.
+func crc(text string) string {
+	sum := crc64.Checksum([]byte(text), crc64.MakeTable(0x9A6C9329AC4BC9B5))
+	return base64.StdEncoding.EncodeToString(binary.LittleEndian.AppendUint64(nil, sum))
+}
+
+func TestCRC(t *testing.T) {
+	onBoth(t, func(t *testing.T, on target) {
+		on.do(t, http.MethodPut, fresh(), "", header{"x-ms-content-crc64": crc("content")}, "content").check(t, "put", "201")
+		on.do(t, http.MethodPut, fresh(), "", header{"x-ms-content-crc64": crc("other")}, "content").check(t, "put of another", "400 Crc64Mismatch")
+		on.do(t, http.MethodPut, fresh(), "comp=block&blockid=AAAA", header{"x-ms-content-crc64": crc("content")}, "content").check(t, "block", "201")
+		on.do(t, http.MethodPut, fresh(), "comp=block&blockid=AAAA", header{"x-ms-content-crc64": crc("other")}, "content").check(t, "block of another", "400 Crc64Mismatch")
 	})
 }
 

@@ -60,7 +60,7 @@ func TestList(t *testing.T) {
 		for i, name := range names {
 			on.must(t, http.MethodPut, prefix+name, "", header{"x-ms-meta-format": fmt.Sprint(i)}, strings.Repeat("x", i))
 		}
-		on.must(t, http.MethodPut, prefix[:len(prefix)-1], "", nil, "not below the prefix")
+		on.beside(t, prefix)
 		on.must(t, http.MethodPut, prefix+"uncommitted", "comp=block&blockid=AAAA", nil, "x")
 
 		got := on.list(t, "include=metadata&prefix="+url.QueryEscape(prefix))
@@ -89,6 +89,15 @@ func TestList(t *testing.T) {
 	})
 }
 
+// beside puts blobs that are not below a prefix, but next to what is.
+func (on target) beside(t *testing.T, prefix string) {
+	t.Helper()
+	parent := strings.TrimSuffix(prefix, "/")
+	for _, name := range []string{parent, parent + ".", parent + "0"} { // . is before /, 0 behind it
+		on.must(t, http.MethodPut, name, "", nil, "")
+	}
+}
+
 func TestListPages(t *testing.T) {
 	onBoth(t, func(t *testing.T, on target) {
 		prefix := fresh() + "/"
@@ -97,6 +106,7 @@ func TestListPages(t *testing.T) {
 			want = append(want, fmt.Sprintf("%s%d", prefix, i))
 			on.must(t, http.MethodPut, want[i], "", nil, "")
 		}
+		on.beside(t, prefix)
 		var got []string
 		var sizes []int
 		for marker, more := "", true; more; more = marker != "" {

@@ -84,6 +84,31 @@ func TestRate(t *testing.T) {
 	}
 }
 
+// What is a little late, as what sleeps always is, is made up for.
+func TestRateAfterSmallDelays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := new(azuretest.Network)
+		network.SetRate(megabyte)
+		client, server := connect(t, network)
+		go func() { _, _ = server.Write(make([]byte, megabyte)) }()
+		begin := time.Now()
+		buffer := make([]byte, megabyte)
+		for left, reads := megabyte, 1; left > 0; reads++ {
+			n, err := client.Read(buffer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			left -= n
+			if reads%4 == 0 { // the next piece comes after 2 ms
+				time.Sleep(3 * time.Millisecond)
+			}
+		}
+		if took := time.Since(begin); (took - time.Second).Abs() > 5*time.Millisecond {
+			t.Errorf("got %s, want a second", took)
+		}
+	})
+}
+
 // A connection that was idle has saved nothing up, and a change holds at once.
 func TestRateAfterAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
