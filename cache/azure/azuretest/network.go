@@ -102,9 +102,12 @@ const (
 	// tick is how long one piece takes: short, so that bytes flow evenly, but
 	// not so short that dozens of connections do nothing but wake up.
 	tick = 2 * time.Millisecond
-	// slack is how late a piece may be and the time still be made up for. After
-	// a longer pause the line was idle, and what it could have carried is lost.
-	slack = 4 * time.Millisecond
+	// idle is how long nothing may be sent and the time still be made up for: less
+	// is the sender's own work, which a real line would not wait for.
+	idle = 4 * time.Millisecond
+	// debt is the most that is made up for. On a busy machine who sleeps wakes up
+	// late by some of it.
+	debt = 20 * time.Millisecond
 )
 
 func piece(rate int64) int {
@@ -114,14 +117,20 @@ func piece(rate int64) int {
 // pacer is one direction of a connection.
 type pacer struct {
 	free time.Time // when all has passed that was let in
+	last time.Time // when the last of it was said to have passed
 }
 
 // pass returns when n more bytes have passed.
 func (p *pacer) pass(n int, rate int64) {
 	now := time.Now()
-	if now.Sub(p.free) > slack {
-		p.free = now
+	earliest := now
+	if now.Sub(p.last) <= idle {
+		earliest = now.Add(-debt)
+	}
+	if p.free.Before(earliest) {
+		p.free = earliest
 	}
 	p.free = p.free.Add(time.Duration(int64(n) * int64(time.Second) / rate))
 	time.Sleep(p.free.Sub(now))
+	p.last = time.Now()
 }

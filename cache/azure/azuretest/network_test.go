@@ -1,6 +1,7 @@
 package azuretest_test
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -105,6 +106,37 @@ func TestRateAfterSmallDelays(t *testing.T) {
 		}
 		if took := time.Since(begin); (took - time.Second).Abs() > 5*time.Millisecond {
 			t.Errorf("got %s, want a second", took)
+		}
+	})
+}
+
+// A client that is slow for long does not get all at once later.
+func TestRateAfterALongDelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		network := new(azuretest.Network)
+		network.SetRate(megabyte)
+		client, server := connect(t, network)
+		done := make(chan error)
+		go func() {
+			_, err := server.Write(make([]byte, megabyte))
+			done <- err
+		}()
+		buffer := make([]byte, 2000) // a piece, for which 2 ms are enough
+		for range 100 {
+			if _, err := io.ReadFull(client, buffer); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(3 * time.Millisecond)
+		}
+		begin := time.Now()
+		if _, err := io.CopyN(io.Discard, client, megabyte/10); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(begin); took < 70*time.Millisecond {
+			t.Errorf("got a tenth of a second's bytes in %s", took)
+		}
+		if err := errors.Join(client.Close(), <-done); !errors.Is(err, io.ErrClosedPipe) {
+			t.Errorf("got %v, want %v", err, io.ErrClosedPipe)
 		}
 	})
 }
