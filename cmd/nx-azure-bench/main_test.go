@@ -13,7 +13,6 @@ import (
 	"maps"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -352,34 +351,5 @@ func TestUsage(t *testing.T) {
 		if err := run(t.Context(), args, io.Discard, io.Discard); err == nil {
 			t.Errorf("%s: got no error", name)
 		}
-	}
-}
-
-// As a process it ends by a signal, without complaint.
-func TestProcess(t *testing.T) {
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "serve-blobs", "--port", "0")
-	cmd.Env = append(os.Environ(), "NX_AZURE_BENCH_TEST_MAIN=1")
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
-	}
-	url := strings.TrimSpace(strings.TrimPrefix(line, "listening on "))
-	if status, _ := send(t.Context(), t, http.MethodGet, url+"/-/stats", ""); status != http.StatusOK {
-		t.Errorf("got %d", status)
-	}
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Wait(); err != nil || stderr.Len() > 0 {
-		t.Errorf("got %v and on stderr %q, want neither", err, stderr.String())
 	}
 }

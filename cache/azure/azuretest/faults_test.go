@@ -116,6 +116,24 @@ func TestResetAndLose(t *testing.T) {
 	}
 }
 
+// A connection of TLS has one of TCP below it, which is what is reset.
+func TestResetOverTLS(t *testing.T) {
+	service := azuretest.New(azuretest.Options{Containers: []string{"results"}})
+	server := httptest.NewTLSServer(service)
+	defer server.Close()
+	url := server.URL + "/" + azuretest.Account + "/results/a"
+	service.AddFault(azuretest.Fault{Action: azuretest.Reset})
+	for range 3 {
+		answer, err := server.Client().Get(url)
+		if err == nil {
+			_ = answer.Body.Close()
+		}
+		if !isReset(err) {
+			t.Errorf("got %v, want a reset", err)
+		}
+	}
+}
+
 func TestBrokenBodies(t *testing.T) {
 	const size, after = 3 << 20, 1 << 20
 	content := strings.Repeat("x", size)
