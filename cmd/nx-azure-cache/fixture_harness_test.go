@@ -1,10 +1,14 @@
 package main
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 )
 
 // A loader that finds nothing, or a session that expects nothing, would pass
@@ -77,5 +81,53 @@ func TestSessionsThatFail(t *testing.T) {
 				t.Errorf("got %v\nwant %q", err, test.want)
 			}
 		})
+	}
+}
+
+// What a session says of its storage holds until it says something else, whatever
+// the runner itself looks up. A part of a blob is noted as the blob.
+func TestStorageOfSessions(t *testing.T) {
+	storage, _ := startStorage(t)
+	get := func(want int) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, storage.account()+"/"+fixtureContainer+"/v1/shared/1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("x-ms-range", "bytes=0-3")
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("got %d, want %d", answer.StatusCode, want)
+		}
+	}
+	if err := storage.put("v1/shared/1", azuretest.Blob{Body: []byte("content")}); err != nil {
+		t.Fatal(err)
+	}
+	storage.behave(http.MethodGet, &storageRule{answer: "503", left: 3})
+	get(http.StatusServiceUnavailable)
+	aside := func() error { get(http.StatusPartialContent); return nil }
+	if err := storage.aside(aside); err != nil {
+		t.Fatal(err)
+	}
+	get(http.StatusServiceUnavailable)
+	storage.behave(http.MethodGet, &storageRule{answer: "403", left: -1})
+	get(http.StatusForbidden)
+	storage.behave(http.MethodGet, nil)
+	get(http.StatusPartialContent)
+	if err := storage.damage("1", "remove", "", ""); err != nil {
+		t.Error(err)
+	}
+	get(http.StatusNotFound)
+
+	var got []string
+	for _, request := range storage.take() {
+		got = append(got, request.method+" "+request.answer)
+	}
+	if want := []string{"GET 503", "GET 503", "GET 403", "GET 200", "GET 404"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
