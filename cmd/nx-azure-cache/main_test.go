@@ -142,7 +142,7 @@ type session struct {
 }
 
 func newSession(t *testing.T, stream io.ReadWriteCloser) *session {
-	s := &session{t: t, logs: make(chan rpc.LogParams, 100), stored: make(chan rpc.StoredParams, 100)}
+	s := &session{t: t, logs: make(chan rpc.LogParams, 100), stored: make(chan rpc.StoredParams, 1000)}
 	s.Conn = jsonrpc2.NewConn(context.Background(), jsonrpc2.NewBufferedStream(stream, jsonrpc2.VSCodeObjectCodec{}), s, jsonrpc2.SetLogger(s))
 	return s
 }

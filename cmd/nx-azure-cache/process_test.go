@@ -30,7 +30,12 @@ func startProcess(t *testing.T, environment env, args ...string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{Cmd: exec.CommandContext(t.Context(), executable, args...), t: t, stderr: new(output)}
+	return startProgram(t, executable, environment, args...)
+}
+
+func startProgram(t *testing.T, executable string, environment env, args ...string) (p *process) {
+	t.Helper()
+	p = &process{Cmd: exec.CommandContext(t.Context(), executable, args...), t: t, stderr: new(output)}
 	p.Env = []string{
 		processVariable + "=1",
 		"GORACE=atexit_sleep_ms=0",
@@ -41,6 +46,7 @@ func startProcess(t *testing.T, environment env, args ...string) *process {
 		p.Env = append(p.Env, name+"="+value)
 	}
 	p.Stderr = p.stderr
+	var err error
 	if p.stdin, err = p.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}

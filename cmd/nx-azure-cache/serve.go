@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -26,7 +27,15 @@ NX_AZURE_CACHE_LOG_FILE=PATH appends them to a file.`,
 	}
 }
 
+// memoryLimit is what the Go runtime may take before it collects garbage more
+// often, in bytes. It keeps a server below 96 MiB, with the binary itself and
+// what the system adds.
+const memoryLimit = 76 << 20
+
 func serve(ctx context.Context, w world) error {
+	if w.getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
 	// Ctrl-C reaches the whole process group, the end of a terminal all that run
 	// on it; the parent decides what they mean by closing stdin. A parent that is
 	// gone has closed it, too: then a write to stdout is an error like others, not
