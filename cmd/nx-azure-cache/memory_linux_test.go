@@ -55,7 +55,7 @@ func peakMemory(t *testing.T, pid int) int {
 
 // largeResults are results of all kinds of content, by hash.
 func largeResults() map[string][]byte {
-	const size = 32 << 20
+	const size = 16 << 20
 	noise := []byte(cachetest.Noise(1, size))
 	text := []byte(strings.Repeat("the quick brown fox jumps over the lazy dog\n", size/44))
 	half := make([]byte, 0, size)
@@ -117,7 +117,9 @@ func TestMemory(t *testing.T) {
 
 	var wg sync.WaitGroup
 	for hash := range large {
-		wg.Go(func() { s.retrieveOne(to, hash) })
+		for i := range 5 {
+			wg.Go(func() { s.retrieveOne(filepath.Join(to, fmt.Sprint(i)), hash) })
+		}
 		wg.Go(func() { s.storeOne(from, "9"+hash) })
 	}
 	for _, hash := range small {
