@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"errors"
 	"os"
 	"slices"
 	"time"
@@ -75,9 +76,13 @@ func (s *server) publish(ctx context.Context, c *cache.Cache) {
 	s.mu.Unlock()
 	state.Summary = c.Summary()
 	_, state.Bytes = c.Waiting()
-	for _, folder := range c.Folders() {
-		if err := publish(folder, state); err != nil {
-			zerolog.Ctx(ctx).Debug().Err(err).Msg("state not published")
+	err := s.page.fill(state)
+	if err == nil {
+		for _, folder := range c.Folders() {
+			err = errors.Join(err, s.page.write(folder))
 		}
+	}
+	if err != nil {
+		zerolog.Ctx(ctx).Debug().Err(err).Msg("state not published")
 	}
 }

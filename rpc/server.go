@@ -35,6 +35,7 @@ type server struct {
 	troubles     []StoredParams
 
 	publishing sync.Mutex
+	page       page // of whoever is publishing
 }
 
 // Handle implements [jsonrpc2.Handler]. It runs each request on its own

@@ -27,11 +27,7 @@ type State struct {
 
 const (
 	stateName = "state"
-	// stateSize is the length of the file, so that one write replaces whatever was
-	// there.
-	stateSize = 16 << 10
-	// maxTroubles of maxReason bytes fit into it, also where JSON needs six bytes
-	// for one.
+	// maxTroubles of maxReason bytes are written at once.
 	maxTroubles = 5
 	maxReason   = 500
 )
@@ -55,22 +51,37 @@ func ReadState(folder string) (State, error) {
 
 func checksum(text []byte) string { return fmt.Sprintf("%08x", crc32.ChecksumIEEE(text)) }
 
-// publish replaces the state in a folder.
-func publish(folder string, state State) error {
+// page is a state as it is written. It is used again for the next one, of which
+// a server publishes one for each request.
+type page struct {
+	text []byte
+	most int // bytes that were ever written
+}
+
+// fill puts a state on the page, and spaces where another one may be longer: one
+// write replaces whatever was there.
+func (p *page) fill(state State) error {
 	text, err := json.Marshal(state)
 	if err != nil {
 		return err
 	}
-	page := make([]byte, 0, stateSize)
-	page = append(page, checksum(text)+" "...)
-	page = append(page, text...)
-	page = append(page, bytes.Repeat([]byte(" "), max(0, stateSize-len(page)))...)
+	p.text = append(p.text[:0], checksum(text)+" "...)
+	p.text = append(p.text, text...)
+	for len(p.text) < p.most {
+		p.text = append(p.text, ' ')
+	}
+	p.most = len(p.text)
+	return nil
+}
+
+// write replaces the state in a folder.
+func (p *page) write(folder string) error {
 	f, err := os.OpenFile(filepath.Join(folder, stateName), os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
 	defer f.Close() // a state that is not written is read as an old one
-	_, err = f.WriteAt(page, 0)
+	_, err = f.WriteAt(p.text, 0)
 	return err
 }
 

@@ -32,10 +32,19 @@ NX_AZURE_CACHE_LOG_FILE=PATH appends them to a file.`,
 // what the system adds.
 const memoryLimit = 76 << 20
 
-func serve(ctx context.Context, w world) error {
-	if w.getenv("GOMEMLIMIT") == "" {
+// tuneMemory collects garbage when it is needed: a server starts small, and would
+// do it a dozen times while the first batch of results is restored.
+func tuneMemory(getenv func(string) string) {
+	if getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
 	}
+	if getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+}
+
+func serve(ctx context.Context, w world) error {
+	tuneMemory(w.getenv)
 	// Ctrl-C reaches the whole process group, the end of a terminal all that run
 	// on it; the parent decides what they mean by closing stdin. A parent that is
 	// gone has closed it, too: then a write to stdout is an error like others, not
