@@ -1,10 +1,10 @@
 // Package azure keeps blobs in a container of Azure Blob Storage. It is the
 // only package of this module that knows the Azure SDK.
 //
-// On its main path it sends two kinds of requests, Get Blob and Put Blob, so
-// that an identity which may read blobs and add new ones (or a SAS with sp=rc)
-// is enough. It never lists, never looks at the container itself, and never
-// creates it.
+// On its main path it sends two kinds of requests, Get Blob (of ranges, several
+// at once where a blob is large) and Put Blob, so that an identity which may
+// read blobs and add new ones (or a SAS with sp=rc) is enough. It never lists,
+// never looks at the container itself, and never creates it.
 package azure
 
 import (
@@ -32,6 +32,9 @@ type Container struct {
 	url    string // without a query
 	client func(name string) (*blockblob.Client, error)
 	scrub  scrubber
+
+	ranges  Ranges
+	buffers *buffers
 }
 
 var _ cache.Blobs = (*Container)(nil)
@@ -48,55 +51,69 @@ func Open(options Options) (*Container, error) {
 	if options.Transport == nil {
 		options.Transport = NewTransport(options.Limits)
 	}
-	clientOptions := &blockblob.ClientOptions{ClientOptions: clientOptions(options.Transport)}
-	if options.ConnectionString != "" {
-		return openConnectionString(options, clientOptions)
+	if options.Ranges == (Ranges{}) {
+		options.Ranges = DefaultRanges
 	}
-	return openCredential(options, clientOptions)
+	c := &Container{
+		name:    options.Container,
+		ranges:  options.Ranges,
+		buffers: &buffers{size: options.Ranges.Part, max: options.Ranges.Buffers},
+	}
+	sdk := &blockblob.ClientOptions{ClientOptions: clientOptions(options.Transport)}
+	var err error
+	if options.ConnectionString != "" {
+		err = c.useConnectionString(options.ConnectionString, sdk)
+	} else {
+		err = c.useCredential(options, sdk)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
-func openConnectionString(options Options, clientOptions *blockblob.ClientOptions) (*Container, error) {
-	text := expandDevelopment(options.ConnectionString.Reveal())
-	c := &Container{name: options.Container, scrub: newScrubber(text)}
+func (c *Container) useConnectionString(secret Secret, sdk *blockblob.ClientOptions) error {
+	text := expandDevelopment(secret.Reveal())
+	c.scrub = newScrubber(text)
 	c.client = func(name string) (*blockblob.Client, error) {
-		return blockblob.NewClientFromConnectionString(text, c.name, name, clientOptions)
+		return blockblob.NewClientFromConnectionString(text, c.name, name, sdk)
 	}
 	// The SDK reads the string only when it makes a client.
 	probe, err := c.client("probe")
 	if err != nil {
-		return nil, fmt.Errorf("the connection string is not usable: %s", c.scrub(err.Error()))
+		return fmt.Errorf("the connection string is not usable: %s", c.scrub(err.Error()))
 	}
 	if !isPlain(probe.URL()) {
-		return nil, errors.New("the connection string is not usable: its AccountName or BlobEndpoint makes no URL of a storage account")
+		return errors.New("the connection string is not usable: its AccountName or BlobEndpoint makes no URL of a storage account")
 	}
 	c.url = containerURL(probe.URL())
-	return c, nil
+	return nil
 }
 
-func openCredential(options Options, clientOptions *blockblob.ClientOptions) (*Container, error) {
+func (c *Container) useCredential(options Options, sdk *blockblob.ClientOptions) error {
 	endpoint := strings.TrimRight(options.Endpoint, "/")
 	if endpoint == "" {
 		if err := CheckAccountName(options.AccountName); err != nil {
-			return nil, fmt.Errorf("accountName: %w", err)
+			return fmt.Errorf("accountName: %w", err)
 		}
 		endpoint = "https://" + options.AccountName + ".blob.core.windows.net"
 	} else if err := CheckEndpoint(endpoint); err != nil {
-		return nil, fmt.Errorf("endpoint: %w", err)
+		return fmt.Errorf("endpoint: %w", err)
 	}
 	credential := options.Credential
 	if credential == nil {
 		var err error
-		if credential, err = DefaultCredential(clientOptions.Transport); err != nil {
-			return nil, fmt.Errorf("sign-in: %w", err)
+		if credential, err = DefaultCredential(sdk.Transport); err != nil {
+			return fmt.Errorf("sign-in: %w", err)
 		}
 	}
-	c := &Container{name: options.Container, url: endpoint + "/" + options.Container, scrub: newScrubber("")}
+	c.url, c.scrub = endpoint+"/"+c.name, newScrubber("")
 	// Each client keeps tokens of its own; one credential keeps them for all.
 	shared := newTokenCache(credential)
 	c.client = func(name string) (*blockblob.Client, error) {
-		return blockblob.NewClient(c.url+"/"+escape(name), shared, clientOptions)
+		return blockblob.NewClient(c.url+"/"+escape(name), shared, sdk)
 	}
-	return c, nil
+	return nil
 }
 
 // isPlain reports whether a blob's URL can be shown, but for the SAS behind it.
@@ -130,52 +147,6 @@ func expandDevelopment(text string) string {
 
 // URL is where the container is, without any secret.
 func (c *Container) URL() string { return c.url }
-
-// Get implements [cache.Blobs] with one Get Blob. A body whose connection
-// breaks is taken up again where it broke, if the blob is still the same.
-func (c *Container) Get(ctx context.Context, name string) (*cache.Blob, error) {
-	client, err := c.client(name)
-	if err != nil {
-		return nil, c.translate(ctx, "get", name, err)
-	}
-	response, err := client.DownloadStream(ctx, nil)
-	if err != nil {
-		return nil, c.translate(ctx, "get", name, err)
-	}
-	metadata := make(cache.Metadata, len(response.Metadata))
-	for key, value := range response.Metadata {
-		if value != nil {
-			metadata[strings.ToLower(key)] = *value
-		}
-	}
-	size := int64(-1)
-	if response.ContentLength != nil {
-		size = *response.ContentLength
-	}
-	var etag string
-	if response.ETag != nil {
-		etag = string(*response.ETag)
-	}
-	body := response.NewRetryReader(ctx, &blob.RetryReaderOptions{MaxRetries: maxRetries})
-	return &cache.Blob{Body: &reader{body, ctx, c, name}, Size: size, ETag: etag, Metadata: metadata}, nil
-}
-
-// reader translates the errors of a body. Its context is that of the request,
-// which the body is part of.
-type reader struct {
-	io.ReadCloser
-	ctx       context.Context
-	container *Container
-	name      string
-}
-
-func (r *reader) Read(p []byte) (int, error) {
-	n, err := r.ReadCloser.Read(p)
-	if err != nil && err != io.EOF {
-		err = r.container.translate(r.ctx, "get", r.name, err)
-	}
-	return n, err
-}
 
 // Put implements [cache.Blobs] with one Put Blob of known length: an identity
 // that may create but not overwrite may do nothing else (Put Block needs

@@ -79,6 +79,20 @@ func TestAzurite(t *testing.T) {
 	})
 }
 
+func TestAzuriteRanges(t *testing.T) {
+	text, container := azurite(t)
+	c := open(t, azure.Options{Container: container, ConnectionString: azure.Secret(text), Ranges: small})
+	for _, size := range []int{0, 1, 1000, 1001, 25000} {
+		name, content := fresh(), random(size)
+		if err := put(t, c, name, content); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := get(t, c, name); err != nil || got != content {
+			t.Errorf("got %d bytes, %v; want the %d", len(got), err, size)
+		}
+	}
+}
+
 func TestAzuriteMissingContainer(t *testing.T) {
 	text, _ := azurite(t)
 	missing := fresh()

@@ -83,13 +83,18 @@ type receiving struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	stall  *limitError
-	sent   *sender // what it answers
+	timer  *time.Timer // while it is read
+	sent   *sender     // what it answers
 }
 
 func (r *receiving) Read(p []byte) (int, error) {
-	timer := time.AfterFunc(r.stall.limit, func() { r.cancel(r.stall) })
+	if r.timer == nil {
+		r.timer = time.AfterFunc(r.stall.limit, func() { r.cancel(r.stall) })
+	} else {
+		r.timer.Reset(r.stall.limit)
+	}
 	n, err := r.ReadCloser.Read(p)
-	timer.Stop()
+	r.timer.Stop()
 	if err != nil && err != io.EOF {
 		if limit, ok := errors.AsType[*limitError](context.Cause(r.ctx)); ok {
 			err = limit

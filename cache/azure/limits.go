@@ -91,14 +91,14 @@ func (l limited) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	w.expect(connect)
 	response, err := l.next.RoundTrip(traced)
-	w.end()
+	w.stop()
 	if err != nil {
 		sent.stop()
 		err = overLimit(ctx, err, connect)
 		cancel(nil)
 		return nil, err
 	}
-	response.Body = &receiving{response.Body, ctx, cancel, stall, sent}
+	response.Body = &receiving{ReadCloser: response.Body, ctx: ctx, cancel: cancel, stall: stall, sent: sent}
 	return response, nil
 }
 
@@ -121,6 +121,8 @@ type watch struct {
 	cancel context.CancelCauseFunc
 
 	mu    sync.Mutex
+	limit *limitError // what comes next
+	end   time.Time   // of its time
 	timer *time.Timer
 	ended bool
 }
@@ -133,13 +135,24 @@ func (w *watch) expect(limit *limitError) {
 	if w.ended {
 		return
 	}
-	if w.timer != nil {
-		w.timer.Stop()
+	w.limit, w.end = limit, time.Now().Add(limit.limit)
+	if w.timer == nil {
+		w.timer = time.AfterFunc(limit.limit, w.over)
+	} else {
+		w.timer.Reset(limit.limit) // there is a part of a body every few microseconds
 	}
-	w.timer = time.AfterFunc(limit.limit, func() { w.cancel(limit) })
 }
 
-func (w *watch) end() {
+// over ends the request, unless something has happened in the very last moment.
+func (w *watch) over() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.ended && !time.Now().Before(w.end) {
+		w.cancel(w.limit)
+	}
+}
+
+func (w *watch) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ended = true

@@ -28,6 +28,8 @@ type Options struct {
 
 	// Limits of the requests; zero stands for [DefaultLimits].
 	Limits Limits
+	// Ranges of the downloads; zero stands for [DefaultRanges].
+	Ranges Ranges
 	// Transport sends the requests; nil stands for that of [NewTransport].
 	Transport policy.Transporter
 }

@@ -202,49 +202,6 @@ func TestLostAnswerOfPut(t *testing.T) {
 	}
 }
 
-// breaking serves content with an ETag and hangs up in its middle for the first
-// requests. It honours ranges and If-Match.
-func breaking(t *testing.T, content string, breaks int) *server {
-	t.Helper()
-	return newServer(t, func(n int, w http.ResponseWriter, r *http.Request) {
-		rest, status := content, http.StatusOK
-		var from int
-		if n, _ := fmt.Sscanf(r.Header.Get("x-ms-range"), "bytes=%d-", &from); n == 1 {
-			rest, status = content[from:], http.StatusPartialContent
-			if got := r.Header.Get("If-Match"); got != `"1"` {
-				t.Errorf("got If-Match %q where the body is taken up, want its ETag", got)
-			}
-			w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, len(content)-1, len(content)))
-		}
-		w.Header().Set("ETag", `"1"`)
-		w.Header().Set("Content-Length", fmt.Sprint(len(rest)))
-		w.WriteHeader(status)
-		if n >= breaks {
-			_, _ = io.WriteString(w, rest)
-			return
-		}
-		_, _ = io.WriteString(w, rest[:len(rest)/2])
-		_ = http.NewResponseController(w).Flush()
-		hangUp(t, w)
-	})
-}
-
-func TestBodyThatBreaksIsTakenUpAgain(t *testing.T) {
-	content := strings.Repeat("0123456789abcdef", 1<<14)
-	for _, breaks := range []int{1, 2} {
-		t.Run(fmt.Sprint(breaks), func(t *testing.T) {
-			s := breaking(t, content, breaks)
-			got, err := get(t, s.container(t), "a")
-			if err != nil || got != content {
-				t.Errorf("got %d bytes, %v; want the %d", len(got), err, len(content))
-			}
-			if got := len(s.seen()); got != breaks+1 {
-				t.Errorf("got %d requests, want %d", got, breaks+1)
-			}
-		})
-	}
-}
-
 func TestBodyThatCannotBeTakenUp(t *testing.T) {
 	for _, test := range []struct {
 		name   string

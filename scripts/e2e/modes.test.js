@@ -44,7 +44,7 @@ for (const [name, settings] of Object.entries(readOnly)) {
     const reader = machine('reader', settings);
     assert.deepEqual(await runNx(reader, build), []);
     assertStatus(reader, 'remote-cache-hit');
-    assert.deepEqual(recorder.take(), repeat('GET 200'));
+    assert.deepEqual(recorder.take(), repeat('GET 206'));
   });
 }
 

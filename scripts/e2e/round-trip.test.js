@@ -31,7 +31,7 @@ for (const install of /** @type {const} */ (['alias', 'plain'])) {
 
     assert.deepEqual(await runNx(b, build), []);
     assertStatus(b, 'remote-cache-hit');
-    assert.deepEqual(recorder.take(), repeat('GET 200'));
+    assert.deepEqual(recorder.take(), repeat('GET 206'));
     assert.deepEqual(outputs(b), outputs(a));
 
     assert.deepEqual(await runNx(b, build), []);

@@ -1,0 +1,195 @@
+package azure
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+)
+
+// maxResumptions is how often a part is taken up again in all. A connection that
+// gains a few bytes each time gains nothing.
+const maxResumptions = 8
+
+// stream is a range of a blob, read from a connection. When that breaks it asks
+// again for what is missing. When it stalls it does so once: the other
+// connections may be fine, or the network is dead.
+type stream struct {
+	ctx     context.Context
+	blob    *remote
+	at, end int64         // what is still to be read; end is -1 where nobody knows it
+	body    io.ReadCloser // nil until it is asked for
+
+	resumptions int
+	idle        int // of them, since a byte has come
+	stalled     bool
+	broken      error // the last one
+}
+
+// Read implements [io.Reader].
+func (s *stream) Read(p []byte) (int, error) {
+	for s.at != s.end {
+		if s.body == nil {
+			if err := s.open(); err != nil {
+				return 0, err
+			}
+		}
+		if s.end >= 0 {
+			p = p[:min(int64(len(p)), s.end-s.at)]
+		}
+		n, err := s.body.Read(p)
+		s.at += int64(n)
+		if n > 0 {
+			s.idle = 0
+		}
+		if err == io.EOF && s.end < 0 {
+			s.end = s.at
+		}
+		if err != nil && s.at != s.end {
+			err = s.resume(err)
+		}
+		if n > 0 || err != nil && err != io.EOF {
+			return n, err
+		}
+	}
+	return 0, io.EOF
+}
+
+func (s *stream) open() error {
+	body, err := s.blob.open(s.ctx, s.at, s.end)
+	if errors.Is(err, errOtherBytes) && s.broken != nil {
+		return s.broken // a storage that gives no parts
+	}
+	s.body = body
+	return err
+}
+
+// resume prepares to ask again for what is missing, or returns why not.
+func (s *stream) resume(err error) error {
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	_ = s.Close() // it is broken
+	_, stalls := errors.AsType[*limitError](err)
+	s.resumptions++
+	s.idle++
+	if s.ctx.Err() != nil || s.end < 0 || s.idle > maxRetries || s.resumptions > maxResumptions || stalls && s.stalled {
+		return err
+	}
+	s.broken, s.stalled = err, s.stalled || stalls
+	return nil
+}
+
+// Close ends the connection's use.
+func (s *stream) Close() error {
+	if s.body == nil {
+		return nil
+	}
+	err := s.body.Close()
+	s.body = nil
+	return err
+}
+
+// part is a range of a blob on its way into a buffer.
+type part struct {
+	buffer []byte
+	read   int // of it; the reader's own
+
+	mu     sync.Mutex
+	more   sync.Cond
+	filled int
+	err    error // that follows; nil while it is being filled
+}
+
+func newPart(buffer []byte) *part {
+	p := &part{buffer: buffer}
+	p.more.L = &p.mu
+	return p
+}
+
+// fetch fills the buffer.
+func (p *part) fetch(s *stream) {
+	defer s.Close() // read to its end or given up: nothing is lost
+	for filled, err := 0, error(nil); err == nil; {
+		var n int
+		n, err = s.Read(p.buffer[filled:])
+		filled += n
+		p.mu.Lock()
+		p.filled, p.err = filled, err
+		p.mu.Unlock()
+		p.more.Signal()
+	}
+}
+
+// Read returns what is there, and waits where nothing is.
+func (p *part) Read(b []byte) (int, error) {
+	p.mu.Lock()
+	for p.read == p.filled && p.err == nil {
+		p.more.Wait()
+	}
+	there, err := p.buffer[p.read:p.filled], p.err
+	p.mu.Unlock()
+	if len(there) == 0 {
+		return 0, err
+	}
+	n := copy(b, there)
+	p.read += n
+	return n, nil
+}
+
+// Close does nothing: who has its buffer knows when it is free.
+func (p *part) Close() error { return nil }
+
+// buffers are those of the downloads of a process, made when they are needed and
+// kept. Nobody waits for one: a download that gets none reads its next part from
+// the connection.
+type buffers struct {
+	size int64 // of each
+	max  int
+
+	mu        sync.Mutex
+	free      [][]byte
+	made      int
+	downloads int
+}
+
+// join and leave say how many downloads share the buffers.
+func (b *buffers) join() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.downloads++
+}
+
+func (b *buffers) leave() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.downloads--
+}
+
+// take returns a buffer for a download that holds some, or nil if it has its
+// share or none is free.
+func (b *buffers) take(held int) []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	share := (b.max + b.downloads - 1) / b.downloads
+	switch {
+	case held >= share:
+		return nil
+	case len(b.free) > 0:
+		last := len(b.free) - 1
+		buffer := b.free[last]
+		b.free = b.free[:last]
+		return buffer
+	case b.made < b.max:
+		b.made++
+		return make([]byte, b.size)
+	default:
+		return nil
+	}
+}
+
+func (b *buffers) give(buffer []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.free = append(b.free, buffer)
+}
