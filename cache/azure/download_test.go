@@ -590,6 +590,34 @@ func TestCloseGivesUpWhatIsNotRead(t *testing.T) {
 	})
 }
 
+// A buffer is somebody else's once Close has returned.
+func TestCloseWaitsForWhoFillsBuffers(t *testing.T) {
+	content := random(25000)
+	s := newBlobServer(t, content, nil)
+	var began, ended atomic.Int64
+	c := open(t, azure.Options{
+		Container: "results", ConnectionString: azure.Secret(connectionString(s.URL)), Ranges: small,
+		Transport: transporter(func(r *http.Request) (*http.Response, error) {
+			if r.Header.Get("If-Match") == "" {
+				return s.Client().Do(r)
+			}
+			began.Add(1)
+			<-r.Context().Done()
+			time.Sleep(step) // it is slow to end
+			ended.Add(1)
+			return nil, r.Context().Err()
+		}),
+	})
+	body := openAll(t, c, 1)[0]
+	eventually(t, "all parts are asked for", func() bool { return began.Load() == int64(small.Ahead) })
+	if err := body.Close(); err != nil {
+		t.Error(err)
+	}
+	if got := ended.Load(); got != int64(small.Ahead) {
+		t.Errorf("got %d requests that have ended, want all %d", got, small.Ahead)
+	}
+}
+
 // Whoever reads on another goroutine is not kept waiting.
 func TestCloseWhileItIsRead(t *testing.T) {
 	content := random(25000)
