@@ -14,8 +14,10 @@ import (
 	"io"
 	"net/url"
 	"strings"
+	"sync"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 
@@ -35,6 +37,9 @@ type Container struct {
 
 	ranges  Ranges
 	buffers *buffers
+
+	signIn    *tokenCache // nil where none is needed
+	transport policy.Transporter
 }
 
 var _ cache.Blobs = (*Container)(nil)
@@ -49,15 +54,16 @@ func Open(options Options) (*Container, error) {
 		options.Limits = DefaultLimits
 	}
 	if options.Transport == nil {
-		options.Transport = NewTransport(options.Limits)
+		options.Transport = NewTransport(options.Limits, nil)
 	}
 	if options.Ranges == (Ranges{}) {
 		options.Ranges = DefaultRanges
 	}
 	c := &Container{
-		name:    options.Container,
-		ranges:  options.Ranges,
-		buffers: &buffers{size: options.Ranges.Part, max: options.Ranges.Buffers},
+		name:      options.Container,
+		ranges:    options.Ranges,
+		buffers:   &buffers{size: options.Ranges.Part, max: options.Ranges.Buffers},
+		transport: options.Transport,
 	}
 	sdk := &blockblob.ClientOptions{ClientOptions: clientOptions(options.Transport)}
 	var err error
@@ -109,9 +115,9 @@ func (c *Container) useCredential(options Options, sdk *blockblob.ClientOptions)
 	}
 	c.url, c.scrub = endpoint+"/"+c.name, newScrubber("")
 	// Each client keeps tokens of its own; one credential keeps them for all.
-	shared := newTokenCache(credential)
+	c.signIn = newTokenCache(credential)
 	c.client = func(name string) (*blockblob.Client, error) {
-		return blockblob.NewClient(c.url+"/"+escape(name), shared, sdk)
+		return blockblob.NewClient(c.url+"/"+escape(name), c.signIn, sdk)
 	}
 	return nil
 }
@@ -147,6 +153,21 @@ func expandDevelopment(text string) string {
 
 // URL is where the container is, without any secret.
 func (c *Container) URL() string { return c.url }
+
+// Warm does before the first request what that one would have to do: it signs
+// in and opens a connection, which is kept for it for a while, at most until ctx
+// ends. It sends the storage nothing. What fails will fail again where it is
+// told.
+func (c *Container) Warm(ctx context.Context) {
+	var both sync.WaitGroup
+	if c.signIn != nil {
+		both.Go(func() { _, _ = c.signIn.GetToken(ctx, storageToken) })
+	}
+	if transport, ok := c.transport.(*Transport); ok {
+		both.Go(func() { transport.warm(ctx, c.url) })
+	}
+	both.Wait()
+}
 
 // Put implements [cache.Blobs] with one Put Blob of known length: an identity
 // that may create but not overwrite may do nothing else (Put Block needs

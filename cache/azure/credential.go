@@ -21,6 +21,9 @@ const (
 	signInPause = time.Minute
 )
 
+// storageToken is what the SDK asks a credential for.
+var storageToken = policy.TokenRequestOptions{Scopes: []string{"https://storage.azure.com/.default"}, EnableCAE: true}
+
 // DefaultCredential is azidentity's chain: environment, workload identity,
 // managed identity, Azure CLI, Azure Developer CLI, Azure PowerShell.
 func DefaultCredential(transport policy.Transporter) (azcore.TokenCredential, error) {

@@ -39,18 +39,23 @@ type server struct {
 // counted from 0.
 func newServer(t *testing.T, answer func(n int, w http.ResponseWriter, r *http.Request)) *server {
 	t.Helper()
-	s := new(server)
-	s.Server = httptest.NewServer(s.record(answer))
-	t.Cleanup(s.Close)
+	s := newUnstarted(t, answer)
+	s.Start()
 	return s
 }
 
 func newTLSServer(t *testing.T, answer func(n int, w http.ResponseWriter, r *http.Request)) *server {
 	t.Helper()
+	s := newUnstarted(t, answer)
+	s.StartTLS()
+	return s
+}
+
+func newUnstarted(t *testing.T, answer func(n int, w http.ResponseWriter, r *http.Request)) *server {
+	t.Helper()
 	s := new(server)
 	s.Server = httptest.NewUnstartedServer(s.record(answer))
 	s.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes fail in these tests
-	s.StartTLS()
 	t.Cleanup(s.Close)
 	return s
 }

@@ -1,0 +1,266 @@
+package azure_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+)
+
+// counted is a server that counts connections.
+type counted struct {
+	*server
+	opened, closed, handshakes atomic.Int64
+}
+
+// newCounted starts a server, with TLS if it is secure. Each handshake calls
+// hello.
+func newCounted(t *testing.T, secure bool, hello func(), answer func(n int, w http.ResponseWriter, r *http.Request)) *counted {
+	t.Helper()
+	s := &counted{server: newUnstarted(t, answer)}
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			s.opened.Add(1)
+		case http.StateClosed:
+			s.closed.Add(1)
+		}
+	}
+	if !secure {
+		s.Start()
+		return s
+	}
+	s.TLS = &tls.Config{
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { hello(); return nil, nil },
+		VerifyConnection:   func(tls.ConnectionState) error { s.handshakes.Add(1); return nil },
+	}
+	s.StartTLS()
+	return s
+}
+
+// connect opens the container "results" of a server with connections of its own.
+func (s *counted) connect(t *testing.T, signIn *credential) *azure.Container {
+	t.Helper()
+	options := azure.Options{Container: "results"}
+	var roots *x509.CertPool
+	if s.TLS != nil {
+		roots = x509.NewCertPool()
+		roots.AddCert(s.Certificate())
+		options.Endpoint, options.Credential = s.URL, signIn
+	} else {
+		options.ConnectionString = azure.Secret(connectionString(s.URL))
+	}
+	client := azure.NewTransport(ample, roots)
+	t.Cleanup(client.CloseIdleConnections)
+	options.Limits, options.Transport = ample, client
+	return open(t, options)
+}
+
+func TestWarmIsWhatTheFirstRequestNeeds(t *testing.T) {
+	for _, secure := range []bool{true, false} {
+		t.Run(fmt.Sprintf("TLS %t", secure), func(t *testing.T) {
+			s := newCounted(t, secure, func() {}, ok)
+			signIn := lasting(time.Hour)
+			c := s.connect(t, signIn)
+			c.Warm(t.Context())
+			eventually(t, "the connection is open", func() bool {
+				return s.opened.Load() == 1 && (!secure || s.handshakes.Load() == 1 && signIn.asked.Load() == 1)
+			})
+			if got := s.seen(); len(got) != 0 {
+				t.Errorf("got the requests %v, want none", got)
+			}
+			for range 2 {
+				if _, err := get(t, c, "a"); err != nil {
+					t.Error(err)
+				}
+			}
+			if opened, asked := s.opened.Load(), signIn.asked.Load(); opened != 1 || secure && asked != 1 {
+				t.Errorf("got %d connections and %d sign-ins, want those of before", opened, asked)
+			}
+		})
+	}
+}
+
+// The first request may come while its connection is being opened.
+func TestFirstRequestWaitsForItsConnection(t *testing.T) {
+	hello, answer := make(chan struct{}), make(chan struct{})
+	s := newCounted(t, true, func() { hello <- struct{}{}; <-answer }, ok)
+	c := s.connect(t, lasting(time.Hour))
+	var all sync.WaitGroup
+	all.Go(func() { c.Warm(t.Context()) })
+	<-hello
+	all.Go(func() {
+		if _, err := get(t, c, "a"); err != nil {
+			t.Error(err)
+		}
+	})
+	close(answer)
+	all.Wait()
+	if got := s.opened.Load(); got != 1 {
+		t.Errorf("got %d connections, want 1", got)
+	}
+}
+
+func TestWarmConnectionThatNobodyWants(t *testing.T) {
+	leavesNothing(t, func(t *testing.T) {
+		s := newCounted(t, true, func() {}, ok)
+		ctx, end := context.WithCancel(t.Context())
+		c := s.connect(t, lasting(time.Hour))
+		for range 2 { // the second time there is one
+			c.Warm(ctx)
+		}
+		eventually(t, "it is open", func() bool { return s.handshakes.Load() == 1 })
+		end()
+		eventually(t, "it is closed at the end of the session", func() bool { return s.closed.Load() == 1 })
+		if _, err := get(t, c, "a"); err != nil {
+			t.Error(err)
+		}
+		if got := s.opened.Load(); got != 2 {
+			t.Errorf("got %d connections, want the one of before and another", got)
+		}
+	})
+}
+
+// The first request tells what is wrong, as if nobody had tried before.
+func TestWarmThatFails(t *testing.T) {
+	leavesNothing(t, func(t *testing.T) {
+		c := open(t, azure.Options{Container: "results", ConnectionString: azure.Secret(connectionString(closedPort(t)))})
+		c.Warm(t.Context())
+		if err := put(t, c, "a", "content"); outcomeOf(err) != plain {
+			t.Errorf("got %v, want an error", err)
+		}
+	})
+}
+
+// A session that ends while its connection is being opened keeps nobody waiting.
+func TestWarmThatIsGivenUp(t *testing.T) {
+	for _, wanted := range []bool{true, false} {
+		t.Run(fmt.Sprintf("by then it is wanted %t", wanted), func(t *testing.T) {
+			leavesNothing(t, func(t *testing.T) {
+				ctx, end := context.WithCancel(t.Context())
+				hello := make(chan struct{})
+				var hellos atomic.Int64
+				s := newCounted(t, true, func() {
+					if hellos.Add(1) == 1 {
+						close(hello)
+						<-ctx.Done()
+					}
+				}, ok)
+				c := s.connect(t, lasting(time.Hour))
+				var all sync.WaitGroup
+				all.Go(func() { c.Warm(ctx) })
+				<-hello
+				if wanted {
+					all.Go(func() {
+						if _, err := get(t, c, "a"); err != nil {
+							t.Error(err)
+						}
+					})
+					time.Sleep(step) // the request is waiting for it, but for a busy machine
+				}
+				end()
+				all.Wait()
+
+				before := s.opened.Load()
+				c.Warm(t.Context())
+				eventually(t, "another one is warm", func() bool { return s.opened.Load() == before+1 })
+			})
+		})
+	}
+}
+
+// Requests that come at once have connections of their own.
+func TestWarmConnectionIsTakenOnce(t *testing.T) {
+	var arrived sync.WaitGroup
+	arrived.Add(2)
+	s := newCounted(t, true, func() {}, func(int, http.ResponseWriter, *http.Request) {
+		arrived.Done()
+		arrived.Wait()
+	})
+	c := s.connect(t, lasting(time.Hour))
+	c.Warm(t.Context())
+	together(2, func(i int) {
+		if _, err := get(t, c, fmt.Sprint(i)); err != nil {
+			t.Error(err)
+		}
+	})
+	if got := s.opened.Load(); got != 2 {
+		t.Errorf("got %d connections, want 2", got)
+	}
+}
+
+const warmProxiedVariable = "NX_AZURE_CACHE_TEST_WARM_PROXIED"
+
+// Proxies are read from the environment once in a process: this runs in another.
+func TestWarmBehindAProxy(t *testing.T) {
+	if os.Getenv(warmProxiedVariable) != "" {
+		signIn := lasting(time.Hour)
+		c := open(t, azure.Options{Container: "results", Endpoint: "https://account.blob.example", Credential: signIn})
+		c.Warm(t.Context())
+		if got := signIn.asked.Load(); got != 1 {
+			t.Errorf("got %d sign-ins, want 1", got)
+		}
+		return
+	}
+	w := listen(t, func(_ *wire, conn *net.TCPConn) { _, _ = io.Copy(io.Discard, conn) })
+	command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+	command.Env = append(os.Environ(), warmProxiedVariable+"=1", "HTTPS_PROXY=http://"+w.address, "NO_PROXY=", "GORACE=atexit_sleep_ms=0")
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	if got := w.connects.Load(); got != 0 {
+		t.Errorf("got %d connections to the proxy, want none", got)
+	}
+}
+
+// Nx asks for hundreds of results at once, again and again.
+func TestConnectionsAreKept(t *testing.T) {
+	const count = 100
+	var arrived sync.WaitGroup
+	s := newCounted(t, false, nil, func(int, http.ResponseWriter, *http.Request) {
+		arrived.Done()
+		arrived.Wait() // each of them has a connection
+	})
+	c := s.connect(t, nil)
+	for range 2 {
+		arrived.Add(count)
+		together(count, func(i int) {
+			if _, err := get(t, c, fmt.Sprint(i)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	if got := s.opened.Load(); got != count {
+		t.Errorf("got %d connections for %d requests at once, twice, want %d", got, count, count)
+	}
+}
+
+func TestFurtherConnectionsResumeTheSession(t *testing.T) {
+	var resumed atomic.Int64
+	s := newCounted(t, true, func() {}, func(n int, w http.ResponseWriter, r *http.Request) {
+		if r.TLS.DidResume {
+			resumed.Add(1)
+		}
+		w.Header().Set("Connection", "close")
+	})
+	c := s.connect(t, lasting(time.Hour))
+	for range 3 {
+		if _, err := get(t, c, "a"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, opened := resumed.Load(), s.opened.Load(); got != 2 || opened != 3 {
+		t.Errorf("got %d of %d connections that resume a session, want 2 of 3", got, opened)
+	}
+}

@@ -1,0 +1,137 @@
+package azure
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"sync"
+	"time"
+)
+
+// spareTime is how long a connection that was opened in advance is kept for the
+// first request. Azure closes it after some minutes.
+const spareTime = 30 * time.Second
+
+// dialer opens connections, of which one may be open before it is needed.
+type dialer struct {
+	net.Dialer
+	limit  time.Duration
+	config *tls.Config
+
+	mu    sync.Mutex
+	spare *spare
+}
+
+func newDialer(limit time.Duration, config *tls.Config) *dialer {
+	return &dialer{
+		Dialer: net.Dialer{Timeout: limit, KeepAlive: 30 * time.Second, Control: limitNotSent},
+		limit:  limit,
+		config: config,
+	}
+}
+
+// target is where a connection leads to.
+type target struct {
+	secure  bool // TLS
+	network string
+	address string
+}
+
+// dial is the DialContext of a transport, dialTLS its DialTLSContext.
+func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return d.connect(ctx, target{false, network, address})
+}
+
+func (d *dialer) dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
+	return d.connect(ctx, target{true, network, address})
+}
+
+func (d *dialer) connect(ctx context.Context, to target) (net.Conn, error) {
+	if conn := d.takeSpare(to); conn != nil {
+		return conn, nil
+	}
+	return d.open(ctx, to)
+}
+
+func (d *dialer) open(ctx context.Context, to target) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.limit)
+	defer cancel()
+	conn, err := d.DialContext(ctx, to.network, to.address)
+	if err != nil || !to.secure {
+		return conn, err
+	}
+	config := d.config.Clone()
+	config.ServerName, _, _ = net.SplitHostPort(to.address) // somebody listens there: it is an address
+	secured := tls.Client(conn, config)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		_ = conn.Close() // nothing was sent on it
+		return nil, err
+	}
+	return secured, nil
+}
+
+// spare is a connection that is opened before it is needed.
+type spare struct {
+	target
+	opened chan struct{} // closed when it is, or cannot be
+	conn   net.Conn      // nil: it cannot be
+}
+
+// openSpare opens a connection for whoever wants one next. It is closed when
+// nobody does until ctx ends, or for too long.
+func (d *dialer) openSpare(ctx context.Context, to target) {
+	s := &spare{target: to, opened: make(chan struct{})}
+	d.mu.Lock()
+	there := d.spare != nil
+	if !there {
+		d.spare = s
+	}
+	d.mu.Unlock()
+	if there {
+		return
+	}
+	conn, err := d.open(ctx, to)
+	if err != nil {
+		close(s.opened)
+		d.dropSpare(s)
+		return
+	}
+	s.conn = conn
+	close(s.opened)
+	kept, cancel := context.WithTimeout(ctx, spareTime)
+	context.AfterFunc(kept, func() {
+		cancel()
+		d.dropSpare(s)
+	})
+}
+
+// takeSpare returns the spare connection if there is one to where it should
+// lead, or nil. It may have to wait until that is open, which no context ends:
+// the transport makes nobody wait who has given up.
+func (d *dialer) takeSpare(to target) net.Conn {
+	d.mu.Lock()
+	s := d.spare
+	taken := s != nil && s.target == to
+	if taken {
+		d.spare = nil
+	}
+	d.mu.Unlock()
+	if !taken {
+		return nil
+	}
+	<-s.opened
+	return s.conn
+}
+
+// dropSpare closes a connection that nobody has wanted.
+func (d *dialer) dropSpare(s *spare) {
+	d.mu.Lock()
+	wanted := d.spare != s
+	if !wanted {
+		d.spare = nil
+	}
+	d.mu.Unlock()
+	if !wanted && s.conn != nil {
+		_ = s.conn.Close() // nothing was sent on it
+	}
+}
