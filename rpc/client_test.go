@@ -37,6 +37,12 @@ func start(t testing.TB, options rpc.Options) *client {
 
 func startContext(ctx context.Context, t testing.TB, options rpc.Options) *client {
 	t.Helper()
+	return startOn(ctx, t, options, func(stream io.ReadWriteCloser) io.ReadWriteCloser { return stream })
+}
+
+// startOn serves options on the stream that wrap makes of the server's end.
+func startOn(ctx context.Context, t testing.TB, options rpc.Options, wrap func(io.ReadWriteCloser) io.ReadWriteCloser) *client {
+	t.Helper()
 	ours, theirs := net.Pipe()
 	c := &client{
 		t: t, output: new(buffer), served: make(chan error, 1), ended: make(chan struct{}),
@@ -44,7 +50,7 @@ func startContext(ctx context.Context, t testing.TB, options rpc.Options) *clien
 	}
 	go func() {
 		defer close(c.ended)
-		c.served <- rpc.Serve(ctx, theirs, options)
+		c.served <- rpc.Serve(ctx, wrap(theirs), options)
 	}()
 	// Not ctx: the client is to see what the server does when it ends.
 	c.Conn = jsonrpc2.NewConn(context.Background(),

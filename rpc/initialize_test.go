@@ -1,9 +1,12 @@
 package rpc_test
 
 import (
+	"context"
 	"encoding/json"
+	"io"
 	"reflect"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -63,6 +66,65 @@ func TestInitializeIgnoresFieldsOfANewerClient(t *testing.T) {
 	c.call("initialize", params, &got)
 	if got.Reason != "off" {
 		t.Errorf("got %+v, want the session's reason", got)
+	}
+}
+
+// What prepares for the first request makes nobody wait, and ends with the
+// session.
+func TestWarmBeginsWhenInitializeIsAnswered(t *testing.T) {
+	began, ended := make(chan struct{}), make(chan struct{})
+	var answered atomic.Bool
+	its := rpc.Session{Cache: newCache(new(cachetest.Memory)), Mode: cache.ReadWrite, Drain: time.Minute}
+	its.Warm = func(ctx context.Context) {
+		if !answered.Load() {
+			t.Error("it begins before initialize is answered")
+		}
+		close(began)
+		<-ctx.Done()
+		time.Sleep(10 * time.Millisecond) // it is slow to end
+		close(ended)
+	}
+	c := startOn(t.Context(), t, session(its), func(stream io.ReadWriteCloser) io.ReadWriteCloser {
+		return writes{stream, func() { answered.Store(true) }}
+	})
+	c.initialize()
+	<-began
+	var summary cache.Summary
+	c.call("shutdown", nil, &summary) // is not kept waiting
+	select {
+	case <-ended:
+		t.Error("it has ended before the session")
+	default:
+	}
+	if err := c.end(); err != nil {
+		t.Error(err)
+	}
+	select {
+	case <-ended:
+	default:
+		t.Error("Serve has returned before it has ended")
+	}
+}
+
+// writes is a stream that tells when something has been written.
+type writes struct {
+	io.ReadWriteCloser
+	wrote func()
+}
+
+func (w writes) Write(p []byte) (int, error) {
+	n, err := w.ReadWriteCloser.Write(p)
+	w.wrote()
+	return n, err
+}
+
+func TestWarmOfASessionThatIsCutShort(t *testing.T) {
+	its := rpc.Session{Cache: newCache(new(cachetest.Memory)), Drain: time.Minute}
+	its.Warm = func(ctx context.Context) { <-ctx.Done() }
+	c := start(t, session(its))
+	c.dispatch(jsonrpc2.ID{Num: 1}, "initialize", initializeParams(t))
+	if err := c.end(); err != nil { // or this hangs
+		t.Error(err)
 	}
 }
 

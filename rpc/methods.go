@@ -31,7 +31,10 @@ func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *In
 	s.mu.Unlock()
 
 	if session.Cache != nil {
-		s.ticking.Go(func() { s.tick(context.WithoutCancel(ctx), conn, session.Cache) })
+		s.beside.Go(func() { s.tick(context.WithoutCancel(ctx), conn, session.Cache) })
+	}
+	if session.Warm != nil {
+		s.beside.Go(func() { s.warm(ctx, conn, session.Warm) })
 	}
 	for _, warning := range session.Warnings {
 		s.outbox.notify(ctx, conn, "log", LogParams{Level: "warn", Message: warning})
@@ -52,6 +55,16 @@ func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *In
 		result.Patience = patience.Milliseconds()
 	}
 	return result, nil
+}
+
+// warm prepares for the requests to come, until the client is gone. It begins
+// when initialize is answered, which ends ctx: the client waits for that.
+func (s *server) warm(ctx context.Context, conn *jsonrpc2.Conn, prepare func(context.Context)) {
+	<-ctx.Done()
+	session, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	s.beside.Go(func() { prepare(session) })
+	<-conn.DisconnectNotify()
 }
 
 // current returns the session that initialize has made, or nil.

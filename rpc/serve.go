@@ -32,6 +32,9 @@ type Session struct {
 	Warnings []string      // a line each, for people
 	Silence  time.Duration // for which no byte may move while Cache is at work
 	Drain    time.Duration // for which entries are stored after the end
+	// Warm, when set, prepares for the first request to the storage. It is called
+	// once initialize is answered; ctx ends with the session.
+	Warm func(ctx context.Context)
 }
 
 // patience is how long a client waits for a server that is silent. It is many
@@ -75,7 +78,7 @@ func (s *server) end(ctx context.Context) error {
 	go func() {
 		defer close(ended)
 		s.handlers.Wait()
-		s.ticking.Wait()
+		s.beside.Wait()
 		if session := s.current(); session != nil && session.Cache != nil {
 			limited, cancel := context.WithTimeout(ctx, limit)
 			defer cancel()

@@ -24,7 +24,7 @@ type server struct {
 	answered atomic.Int64
 	handlers sync.WaitGroup // of requests that are at work
 	answers  sync.WaitGroup // that are not sent; without that of shutdown, which waits for them
-	ticking  sync.WaitGroup
+	beside   sync.WaitGroup // what goes on beside requests
 
 	mu           sync.Mutex
 	running      map[jsonrpc2.ID]context.CancelFunc

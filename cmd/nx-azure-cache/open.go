@@ -72,5 +72,6 @@ func openCache(session *rpc.Session, s settings) error {
 	session.Location = strings.TrimSuffix(container.URL()+"/"+s.prefix, "/")
 	session.Silence = s.limits.Silence()
 	session.Drain = s.drain
+	session.Warm = container.Warm
 	return nil
 }

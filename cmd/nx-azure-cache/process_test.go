@@ -42,6 +42,9 @@ func startProgram(t *testing.T, executable string, environment env, args ...stri
 		"HOME=" + t.TempDir(),
 		"SystemRoot=" + os.Getenv("SystemRoot"),
 	}
+	for name, value := range offline {
+		p.Env = append(p.Env, name+"="+value)
+	}
 	for name, value := range environment {
 		p.Env = append(p.Env, name+"="+value)
 	}

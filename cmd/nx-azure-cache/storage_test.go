@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -94,6 +95,38 @@ func newResult(t *testing.T) rpc.StoreParams {
 	}
 	output, code := "done\n", 0
 	return rpc.StoreParams{Hash: "1", CacheDirectory: dir, Code: &code, TerminalOutput: &output}
+}
+
+// The connection for the first request is opened beside what Nx does; nothing is
+// asked on it before.
+func TestConnectionBeforeTheFirstRequest(t *testing.T) {
+	opened, asked := make(chan struct{}, 10), make(chan struct{}, 10)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked <- struct{}{}
+		w.WriteHeader(http.StatusNotFound)
+	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened <- struct{}{}
+		}
+	}
+	server.Start()
+	defer server.Close()
+	s, _ := serveWith(t, env{
+		license.Variable:   readToken(t, "valid.jwt"),
+		connectionVariable: connectionStringFor(server.Listener.Addr().String()),
+	})
+	s.initialize(`{"container": "artifacts"}`)
+	<-opened
+	if len(asked) > 0 {
+		t.Error("got a request, want none")
+	}
+	if hit := s.retrieve(t.TempDir()); hit != nil {
+		t.Errorf("got %+v, want a miss", hit)
+	}
+	if len(asked) != 1 || len(opened) > 0 {
+		t.Errorf("got %d requests and %d more connections, want one request on the connection of before", len(asked), len(opened))
+	}
 }
 
 // Opening sends nothing, and an endpoint needs no account's name.

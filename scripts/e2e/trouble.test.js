@@ -45,6 +45,7 @@ test('nobody is signed in', async (t) => {
     env: {
       AZURE_STORAGE_CONNECTION_STRING: '',
       AZURE_TOKEN_CREDENTIALS: 'dev',
+      HTTPS_PROXY: 'http://127.0.0.1:1', // nothing leaves this machine
     },
   });
   await assertUndisturbed(
