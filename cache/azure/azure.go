@@ -30,10 +30,10 @@ const maxPutBlob = 5000 << 20
 
 // Container is a [cache.Blobs].
 type Container struct {
-	name   string
-	url    string // without a query
-	client func(name string) (*blockblob.Client, error)
-	scrub  scrubber
+	name    string
+	url     string    // without a query
+	clients sync.Pool // of *blockblob.Client, each for all blobs, see [naming]
+	scrub   scrubber
 
 	ranges  Ranges
 	buffers *buffers
@@ -66,6 +66,7 @@ func Open(options Options) (*Container, error) {
 		transport: options.Transport,
 	}
 	sdk := &blockblob.ClientOptions{ClientOptions: clientOptions(options.Transport)}
+	sdk.PerCallPolicies = append(sdk.PerCallPolicies, naming{})
 	var err error
 	if options.ConnectionString != "" {
 		err = c.useConnectionString(options.ConnectionString, sdk)
@@ -81,19 +82,36 @@ func Open(options Options) (*Container, error) {
 func (c *Container) useConnectionString(secret Secret, sdk *blockblob.ClientOptions) error {
 	text := expandDevelopment(secret.Reveal())
 	c.scrub = newScrubber(text)
-	c.client = func(name string) (*blockblob.Client, error) {
-		return blockblob.NewClientFromConnectionString(text, c.name, name, sdk)
-	}
-	// The SDK reads the string only when it makes a client.
-	probe, err := c.client("probe")
+	first, err := c.makeClients(func() (*blockblob.Client, error) {
+		return blockblob.NewClientFromConnectionString(text, c.name, anyName, sdk)
+	})
 	if err != nil {
 		return fmt.Errorf("the connection string is not usable: %s", c.scrub(err.Error()))
 	}
-	if !isPlain(probe.URL()) {
+	if !isPlain(first.URL()) {
 		return errors.New("the connection string is not usable: its AccountName or BlobEndpoint makes no URL of a storage account")
 	}
-	c.url = containerURL(probe.URL())
+	c.url = containerURL(first.URL())
 	return nil
+}
+
+// makeClients sets how clients are made, and makes the first. A request has one of
+// its own until it is answered: those of the SDK let a request wait for another's
+// sign-in, and do not end that when the first is cancelled.
+func (c *Container) makeClients(make func() (*blockblob.Client, error)) (*blockblob.Client, error) {
+	first, err := make()
+	if err != nil {
+		return nil, err
+	}
+	c.clients.New = func() any {
+		client, err := make()
+		if err != nil {
+			panic(err) // the first was made in the same way
+		}
+		return client
+	}
+	c.clients.Put(first)
+	return first, nil
 }
 
 func (c *Container) useCredential(options Options, sdk *blockblob.ClientOptions) error {
@@ -106,20 +124,20 @@ func (c *Container) useCredential(options Options, sdk *blockblob.ClientOptions)
 	} else if err := CheckEndpoint(endpoint); err != nil {
 		return fmt.Errorf("endpoint: %w", err)
 	}
+	var err error
 	credential := options.Credential
 	if credential == nil {
-		var err error
 		if credential, err = DefaultCredential(sdk.Transport); err != nil {
 			return fmt.Errorf("sign-in: %w", err)
 		}
 	}
 	c.url, c.scrub = endpoint+"/"+c.name, newScrubber("")
-	// Each client keeps tokens of its own; one credential keeps them for all.
 	c.signIn = newTokenCache(credential)
-	c.client = func(name string) (*blockblob.Client, error) {
-		return blockblob.NewClient(c.url+"/"+escape(name), c.signIn, sdk)
-	}
-	return nil
+	// Each client keeps tokens of its own; one credential keeps them for all.
+	_, err = c.makeClients(func() (*blockblob.Client, error) {
+		return blockblob.NewClient(c.url+"/"+anyName, c.signIn, sdk)
+	})
+	return err
 }
 
 // isPlain reports whether a blob's URL can be shown, but for the SAS behind it.
@@ -133,10 +151,6 @@ func isPlain(blob string) bool {
 func containerURL(blob string) string {
 	blob, _, _ = strings.Cut(blob, "?")
 	return blob[:strings.LastIndexByte(blob, '/')]
-}
-
-func escape(name string) string {
-	return strings.ReplaceAll(url.PathEscape(name), "%2F", "/")
 }
 
 // expandDevelopment replaces the emulator's short form, which the SDK for Go
@@ -196,11 +210,9 @@ func (c *Container) write(ctx context.Context, operation, name string, condition
 	if _, err := body.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("%s %s: %w", operation, name, err)
 	}
-	client, err := c.client(name)
-	if err != nil {
-		return c.translate(ctx, operation, name, err)
-	}
-	_, err = client.Upload(ctx, keepOpen{body}, &blockblob.UploadOptions{
+	client := c.clients.Get().(*blockblob.Client)
+	defer c.clients.Put(client)
+	_, err = client.Upload(named(ctx, name), keepOpen{body}, &blockblob.UploadOptions{
 		Metadata:         pointers(metadata),
 		AccessConditions: &blob.AccessConditions{ModifiedAccessConditions: &condition},
 	})

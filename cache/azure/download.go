@@ -35,13 +35,10 @@ var DefaultRanges = Ranges{First: 4 << 20, Part: 1 << 20, Ahead: 10, Buffers: 12
 // parts, if the blob is still the same, once the body is being read. A part
 // whose connection breaks or stalls is taken up again where it broke.
 func (c *Container) Get(ctx context.Context, name string) (*cache.Blob, error) {
-	client, err := c.client(name)
-	if err != nil {
-		return nil, c.translate(ctx, "get", name, err)
-	}
-	own, cancel := context.WithCancelCause(ctx)
-	b := &remote{client: client}
+	own, cancel := context.WithCancelCause(named(ctx, name))
+	b := &remote{client: c.clients.Get().(*blockblob.Client)}
 	answer, err := b.begin(own, c.ranges.First)
+	c.clients.Put(b.client) // further requests wait for no sign-in
 	if err != nil {
 		err = c.translate(own, "get", name, err)
 		cancel(nil)
