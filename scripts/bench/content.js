@@ -1,0 +1,107 @@
+'use strict';
+
+// The content of the workloads: the same bytes everywhere and always.
+
+const { createCipheriv, createHash } = require('node:crypto');
+const fs = require('node:fs');
+const path = require('node:path');
+const { root } = require('../lib/root');
+
+/** Bytes that look random and follow from a seed: nothing compresses them. */
+class Keystream {
+  #cipher;
+
+  /** @param {string} seed */
+  constructor(seed) {
+    const key = createHash('sha256').update(seed).digest();
+    this.#cipher = createCipheriv('aes-256-ctr', key, Buffer.alloc(16));
+  }
+
+  /** @param {number} length */
+  bytes(length) {
+    return this.#cipher.update(Buffer.alloc(length));
+  }
+
+  /**
+   * Numbers below a limit.
+   *
+   * @param {number} count
+   * @param {number} limit at most 65536
+   */
+  numbers(count, limit) {
+    const bytes = this.bytes(2 * count);
+    return Array.from({ length: count }, (_, i) =>
+      Math.floor((bytes.readUInt16LE(2 * i) * limit) / 65536),
+    );
+  }
+}
+
+/**
+ * Words, of which there are as many as in a book.
+ *
+ * @type {Buffer[]}
+ */
+const words = (() => {
+  const stream = new Keystream('words');
+  return Array.from({ length: 1500 }, () => {
+    const [length] = stream.numbers(1, 9);
+    const letters = stream.numbers(2 + length, 26).map((n) => 97 + n);
+    return Buffer.from([...letters, 32]);
+  });
+})();
+
+/**
+ * Text that compresses as code and data together do: words, and eight percent
+ * of random bytes. gzip -6 makes less than half of it.
+ *
+ * @param {Keystream} stream
+ * @param {number} length
+ */
+function mixed(stream, length) {
+  const text = Buffer.allocUnsafe(length);
+  let at = 0;
+  while (at < length) {
+    for (const n of stream.numbers(256, words.length)) {
+      at += words[n].copy(text, at);
+    }
+    at += stream.bytes(180).copy(text, at);
+  }
+  return text;
+}
+
+/** Source files are neither empty nor bundles. */
+const isSourceSize = (/** @type {number} */ size) =>
+  size >= 500 && size <= 60_000;
+
+/**
+ * The JavaScript files of the packages that the repository installs. The
+ * lockfile says exactly which; those of other platforms hold none.
+ *
+ * @returns {{ name: string, content: Buffer }[]}
+ */
+function sourceFiles() {
+  return filesBelow(path.join(root, 'node_modules'))
+    .sort()
+    .filter((file) => isSourceSize(fs.statSync(file).size))
+    .map((file) => ({
+      name: path.basename(file),
+      content: fs.readFileSync(file),
+    }));
+}
+
+/**
+ * @param {string} folder
+ * @returns {string[]}
+ */
+function filesBelow(folder) {
+  return fs.readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const file = path.join(folder, entry.name);
+    if (entry.name.startsWith('.')) return []; // .bin, .cache
+    if (entry.isDirectory()) return filesBelow(file);
+    return entry.isFile() && entry.name.endsWith('.js') ? [file] : [];
+  });
+}
+
+exports.Keystream = Keystream;
+exports.mixed = mixed;
+exports.sourceFiles = sourceFiles;

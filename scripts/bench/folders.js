@@ -1,0 +1,20 @@
+'use strict';
+
+const path = require('node:path');
+const { root } = require('../lib/root');
+
+/**
+ * Where the bench keeps its things: what it builds, the workloads, and what
+ * the rounds write. On the file system of the repository, because that is the
+ * one that is measured.
+ */
+const cache = path.join(root, 'node_modules', '.cache', 'bench');
+
+exports.folders = {
+  packages: path.join(cache, 'npm'),
+  tool: path.join(cache, 'nx-azure-bench'),
+  workloads: path.join(cache, 'workloads'),
+  results: path.join(cache, 'results'),
+  /** Of `--quick`: what it finds is not published. */
+  quick: path.join(cache, 'quick'),
+};

@@ -1,0 +1,106 @@
+'use strict';
+
+// What the machine can do at best with the same bytes.
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { root } = require('../lib/root');
+const { run } = require('../lib/run');
+const { container } = require('./servers');
+const { folders } = require('./folders');
+
+/** @import { LimitName } from './rows' */
+/** @import { Sample } from './statistics' */
+/** @import { Workload } from './workloads' */
+
+/**
+ * @typedef {object} Task
+ * @property {Workload} workload
+ * @property {string[]} hashes of the results
+ * @property {string} folder to write to
+ * @property {string} url of the storage that holds them
+ */
+
+/** How many results our client retrieves at once: what a raw GET is compared with. */
+function concurrency() {
+  const file = path.join(root, 'cache', 'cache.go');
+  const found = /^const maxRetrieves = (\d+)$/m.exec(
+    fs.readFileSync(file, 'utf8'),
+  );
+  if (!found) throw new Error(`there is no maxRetrieves in ${file}`);
+  return Number(found[1]);
+}
+
+/** @type {Record<LimitName, (task: Task) => Promise<Sample>>} */
+const limits = {
+  /** One process for each result, all at once. */
+  async 'cp -r'({ workload, hashes, folder }) {
+    const sources = hashes.map((hash) =>
+      path.join(workload.cacheDirectory, hash),
+    );
+    const started = performance.now();
+    // Hundreds of processes would measure their start.
+    const groups = hashes.length > 8 ? [sources] : sources.map((it) => [it]);
+    await Promise.all(
+      groups.map((group) => run('cp', ['-r', ...group, folder])),
+    );
+    return { ms: performance.now() - started };
+  },
+
+  async 'tar | zstd'({ workload, hashes, folder }) {
+    const file = path.join(folder, 'archive');
+    const tree = path.join(workload.cacheDirectory, hashes[0]);
+    const { milliseconds, bytes } = await tool([
+      ...['tar-zstd', '--out', file, tree],
+    ]);
+    fs.rmSync(file);
+    return { ms: milliseconds, stored: bytes };
+  },
+
+  async write({ workload, hashes, folder }) {
+    const [source] = filesOf(path.join(workload.cacheDirectory, hashes[0]));
+    const { milliseconds } = await tool([
+      ...['write', '--from', source, '--out', path.join(folder, 'copy')],
+      ...['--copies', String(hashes.length)],
+    ]);
+    fs.rmSync(folder, { recursive: true }); // a few large files
+    return { ms: milliseconds };
+  },
+
+  async 'raw GET'({ hashes, folder, url }) {
+    const file = path.join(folder, 'urls');
+    const blobs = `${url}/devstoreaccount1/${container}/v1/shared`;
+    fs.writeFileSync(file, hashes.map((hash) => `${blobs}/${hash}\n`).join(''));
+    const { milliseconds, bytes, requests } = await tool([
+      ...['raw-get', '--concurrency', String(concurrency()), file],
+    ]);
+    if (requests !== hashes.length || bytes === 0) {
+      throw new Error(`${requests} requests, ${bytes} bytes`);
+    }
+    return { ms: milliseconds, received: bytes, requests };
+  },
+};
+
+/**
+ * Runs a command of nx-azure-bench.
+ *
+ * @param {string[]} args
+ */
+async function tool(args) {
+  const { stdout } = await run(folders.tool, args);
+  return JSON.parse(stdout);
+}
+
+/**
+ * @param {string} folder
+ * @returns {string[]}
+ */
+function filesOf(folder) {
+  return fs
+    .readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name));
+}
+
+exports.concurrency = concurrency;
+exports.limits = limits;

@@ -1,0 +1,219 @@
+'use strict';
+
+// One measuring of one contender.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { run } = require('../lib/run');
+const { limits } = require('./limits');
+const { container, Storage } = require('./servers');
+const { digestOf, sizeOf } = require('./trees');
+
+/** @import { ClientName, Contender, LimitName, Row } from './rows' */
+/** @import { Stats } from './servers' */
+/** @import { Sample } from './statistics' */
+/** @import { Workload } from './workloads' */
+/** @import { Place, World } from './world' */
+
+const clients = ['ours', 'nx', 'plain'];
+
+/** @type {(contender: Contender) => contender is ClientName} */
+const isClient = (contender) => clients.includes(contender);
+
+/**
+ * Measures a contender once.
+ *
+ * @param {World} world
+ * @param {Row} row
+ * @param {Contender} contender
+ * @param {{ thorough?: boolean }} [options] `thorough` compares what is
+ *   restored byte for byte, not only its size
+ * @returns {Promise<Sample>}
+ */
+async function measure(world, row, contender, options = {}) {
+  if (isClient(contender)) {
+    return measureClient(world, row, contender, options);
+  }
+  const { workload, hashes } = await subject(world, row);
+  const folder = world.newFolder();
+  const { url } = await world.storage('ours', 'read');
+  await quiet();
+  return limits[/** @type {LimitName} */ (contender)]({
+    ...{ workload, hashes, folder, url },
+  });
+}
+
+/**
+ * @param {World} world
+ * @param {Row} row
+ * @param {ClientName} client
+ * @param {{ thorough?: boolean }} options
+ */
+async function measureClient(world, row, client, { thorough = false }) {
+  const place = await world.place(client, row);
+  if (row.action === 'open' || row.action === 'initialize') {
+    await quiet();
+    return play(world, place, { client, action: row.action });
+  }
+  const { workload, hashes } = await subject(world, row);
+  const isStore = row.action === 'store';
+  const work = isStore ? workload.cacheDirectory : world.newFolder();
+  if (isStore && place instanceof Storage) await place.reset();
+  const job = { client, action: row.action, cacheDirectory: work, hashes };
+  await quiet();
+  const [sample, traffic] = await counted(place, () => play(world, place, job));
+  if (isStore) verifyStored(traffic, hashes);
+  else verifyRestored(workload, hashes, work, thorough);
+  return { ...sample, ...traffic };
+}
+
+/**
+ * The workload of a row and the results of it that are used.
+ *
+ * @param {World} world
+ * @param {Row} row
+ */
+async function subject(world, row) {
+  const workload = await world.workload(row.workload);
+  return { workload, hashes: workload.hashes.slice(0, row.copies) };
+}
+
+/**
+ * Stores what a row reads.
+ *
+ * @param {World} world
+ * @param {Row} row
+ */
+async function prepare(world, row) {
+  if (row.action !== 'retrieve') return;
+  const { workload, hashes } = await subject(world, row);
+  const needed = new Set(
+    row.contenders.map((name) => (isClient(name) ? name : 'ours')),
+  );
+  for (const client of needed) {
+    const place = await world.place(client, row);
+    for (const hash of hashes) {
+      const what = [row.link === 'azurite' && row.link, client, hash].join(' ');
+      const job = { cacheDirectory: workload.cacheDirectory, hashes: [hash] };
+      await world.seeded(what, () => seed(world, place, client, job));
+    }
+  }
+}
+
+/**
+ * @param {World} world
+ * @param {Place} place
+ * @param {ClientName} client
+ * @param {{ cacheDirectory: string, hashes: string[] }} job
+ */
+async function seed(world, place, client, job) {
+  await play(
+    world,
+    { ...place, control: undefined },
+    { client, action: 'store', ...job },
+  );
+}
+
+/**
+ * Runs a client in a process of its own.
+ *
+ * @param {World} world
+ * @param {Place} place
+ * @param {{ client: ClientName, action: Row['action'], hashes?: string[], cacheDirectory?: string }} job
+ * @returns {Promise<Sample>}
+ */
+async function play(world, place, job) {
+  const { stdout, output } = await run(
+    process.execPath,
+    [
+      path.join(__dirname, 'runner.js'),
+      JSON.stringify({
+        workspace: world.machine.workspace,
+        container,
+        control: place.control,
+        cacheDirectory: world.results,
+        hashes: [],
+        ...job,
+      }),
+    ],
+    {
+      cwd: world.machine.workspace,
+      env: world.environment(place),
+      timeout: 300_000,
+    },
+  );
+  if (output !== stdout) throw new Error(`it says: ${output}`);
+  return JSON.parse(stdout);
+}
+
+/**
+ * Lets what was written before go to the disk, so that it does not do so in
+ * the next measuring.
+ */
+async function quiet() {
+  await run('sync', []);
+}
+
+/**
+ * Counts what goes to and from a storage while a task runs.
+ *
+ * @param {Place} place
+ * @param {() => Promise<Sample>} task
+ * @returns {Promise<[Sample, Partial<Sample>]>}
+ */
+async function counted(place, task) {
+  if (!(place instanceof Storage)) return [await task(), {}];
+  const before = await place.stats();
+  const sample = await task();
+  const after = await place.stats();
+  return [sample, difference(before, after)];
+}
+
+/**
+ * @param {Stats} before
+ * @param {Stats} after
+ */
+function difference(before, after) {
+  const requests = ({ gets, puts, heads, others }) =>
+    gets + puts + heads + others;
+  return {
+    sent: after.bytesIn - before.bytesIn,
+    received: after.bytesOut - before.bytesOut,
+    requests: requests(after) - requests(before),
+    stored: after.bytesStored - before.bytesStored,
+    blobs: after.blobs - before.blobs,
+  };
+}
+
+/**
+ * @param {{ blobs?: number, stored?: number }} traffic
+ * @param {string[]} hashes
+ */
+function verifyStored({ blobs, stored }, hashes) {
+  if (blobs === undefined) return; // Azurite
+  assert.equal(blobs, hashes.length, 'blobs');
+  assert.ok(stored, 'nothing is stored');
+}
+
+/**
+ * Asserts that what was restored is what was stored. Large files are removed,
+ * others stay until the end: see `newFolder`.
+ *
+ * @param {Workload} workload
+ * @param {string[]} hashes
+ * @param {string} cacheDirectory
+ * @param {boolean} thorough
+ */
+function verifyRestored(workload, hashes, cacheDirectory, thorough) {
+  for (const [i, hash] of hashes.entries()) {
+    const folder = path.join(cacheDirectory, hash);
+    const { files, bytes } = workload;
+    assert.deepEqual(sizeOf(folder), { files, bytes }, folder);
+    if (thorough && i === 0) assert.equal(digestOf(folder), workload.digest);
+  }
+  if (workload.large) fs.rmSync(cacheDirectory, { recursive: true });
+}
+
+exports.measure = measure;
+exports.prepare = prepare;

@@ -1,0 +1,152 @@
+'use strict';
+
+// What is measured: the rows of the table.
+
+/** @import { Link } from './servers' */
+
+/**
+ * Who takes part. Clients of a remote cache: `ours`; `nx`, Nx's own HTTP
+ * client; `plain`, a plugin in plain JavaScript. Limits: what the machine can
+ * do at best.
+ *
+ * @typedef {'ours' | 'nx' | 'plain'} ClientName
+ * @typedef {'cp -r' | 'tar | zstd' | 'write' | 'raw GET'} LimitName
+ * @typedef {ClientName | LimitName | 'local'} Contender
+ */
+
+/**
+ * @typedef {object} Row
+ * @property {string} id names it for --only, and in the budgets
+ * @property {'store' | 'retrieve' | 'open' | 'initialize' | 'run'} action
+ * @property {string} workload
+ * @property {number} [copies] how many results at once; default: all
+ * @property {Link | 'azurite'} link
+ * @property {Contender[]} contenders
+ * @property {string} title
+ */
+
+/** @type {ClientName[]} */
+const all = ['ours', 'nx', 'plain'];
+
+/** @type {Record<string, string>} */
+const short = {
+  W0: '1 MB',
+  W1: '2,000 files, 20 MB',
+  W2: '200 MB',
+  W2q: '60 MB',
+  W3: '100 MB incompressible',
+  W4: '300 results of 20 KB at once',
+  W5: '20,000 files, 45 MB',
+  tiny: '2 results of 20 KB',
+};
+
+const linkTitles = {
+  loopback: '',
+  account: ' (20 ms, 60 MB/s)',
+  azurite: ' (Azurite)',
+};
+
+/**
+ * @param {'store' | 'retrieve'} action
+ * @param {string} workload
+ * @param {Contender[]} contenders
+ * @param {{ copies?: number, link?: Row['link'] }} [options]
+ * @returns {Row}
+ */
+function row(action, workload, contenders, { copies, link } = {}) {
+  const by = copies && copies > 1 ? `${copies} × ` : '';
+  const where = link ? ` ${link}` : '';
+  return {
+    id: `${action} ${by.replaceAll(' ', '')}${workload}${where}`,
+    action,
+    workload,
+    copies,
+    link: link ?? 'loopback',
+    contenders,
+    title: `${action} ${by}${short[workload]}${linkTitles[link ?? 'loopback']}`,
+  };
+}
+
+const one = { copies: 1 };
+const eight = { copies: 8 };
+const far = { link: /** @type {const} */ ('account') };
+const azurite = { link: /** @type {const} */ ('azurite') };
+
+/** @type {Row[]} */
+const starts = [
+  {
+    id: 'initialize',
+    action: 'initialize',
+    workload: '',
+    link: 'loopback',
+    contenders: ['ours'],
+    title: 'start: spawn to `initialize` answered',
+  },
+  {
+    id: 'open',
+    action: 'open',
+    workload: '',
+    link: 'loopback',
+    contenders: all,
+    title: 'start: `getRemoteCache` to the first answer, a miss',
+  },
+];
+
+/** @type {Row} */
+const wholeRun = {
+  id: 'run',
+  action: 'run',
+  workload: 'W6',
+  link: 'loopback',
+  contenders: ['ours', 'nx', 'local'],
+  title: 'whole `nx run-many`, 300 tasks',
+};
+
+/** @type {Row[]} */
+const full = [
+  ...starts,
+  row('store', 'W0', all, one),
+  row('store', 'W1', [...all, 'tar | zstd'], one),
+  row('store', 'W2', [...all, 'tar | zstd'], one),
+  row('store', 'W3', [...all, 'tar | zstd'], one),
+  row('store', 'W4', all),
+  row('store', 'W5', [...all, 'tar | zstd'], one),
+  row('store', 'W1', all, eight),
+  row('retrieve', 'W1', [...all, 'cp -r', 'raw GET'], one),
+  row('retrieve', 'W2', [...all, 'write', 'raw GET'], one),
+  row('retrieve', 'W3', [...all, 'write', 'raw GET'], one),
+  row('retrieve', 'W4', [...all, 'cp -r', 'raw GET']),
+  row('retrieve', 'W5', [...all, 'cp -r', 'raw GET'], one),
+  row('retrieve', 'W1', [...all, 'cp -r'], eight),
+  row('retrieve', 'W2', [...all, 'write'], eight),
+  row('store', 'W1', all, { ...one, ...far }),
+  row('store', 'W2', all, { ...one, ...far }),
+  row('retrieve', 'W1', [...all, 'raw GET'], { ...one, ...far }),
+  row('retrieve', 'W2', [...all, 'raw GET'], { ...one, ...far }),
+  row('retrieve', 'W4', [...all, 'raw GET'], far),
+  row('store', 'W1', ['ours', 'plain'], { ...one, ...azurite }),
+  row('retrieve', 'W1', ['ours', 'plain'], { ...one, ...azurite }),
+  wholeRun,
+];
+
+/** @type {Row[]} for daily use: about a minute */
+const quick = [
+  ...starts,
+  row('store', 'W1', ['ours', 'nx', 'tar | zstd'], one),
+  row('store', 'W2q', ['ours', 'nx', 'tar | zstd'], one),
+  row('retrieve', 'W1', ['ours', 'nx', 'cp -r'], one),
+  row('retrieve', 'W2q', ['ours', 'nx', 'write'], one),
+  row('retrieve', 'W4', ['ours', 'nx', 'raw GET']),
+  row('retrieve', 'W2q', ['ours', 'nx', 'write'], eight),
+  row('retrieve', 'W2q', ['ours', 'nx'], { ...one, ...far }),
+  row('retrieve', 'W4', ['ours', 'nx', 'raw GET'], far),
+];
+
+/** @type {Row[]} for the test that the bench works */
+const tiny = [
+  starts[0],
+  row('store', 'tiny', [...all, 'tar | zstd']),
+  row('retrieve', 'tiny', [...all, 'cp -r', 'raw GET']),
+];
+
+exports.sets = { full, quick, tiny };

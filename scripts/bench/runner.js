@@ -1,0 +1,219 @@
+'use strict';
+
+// node runner.js JOB: a process that plays Nx for one measuring, and prints
+// what it has measured as a line of JSON. JOB is JSON, see below.
+
+const { spawn } = require('node:child_process');
+const { once } = require('node:events');
+const fs = require('node:fs');
+const http = require('node:http');
+const path = require('node:path');
+const { median } = require('./statistics');
+const { cpuOf, peakMemoryOf, serverBelow } = require('./processes');
+
+/**
+ * @typedef {object} Job
+ * @property {'ours' | 'nx' | 'plain'} client
+ * @property {'store' | 'retrieve' | 'open' | 'initialize'} action
+ * @property {string} workspace with node_modules as Nx sees them
+ * @property {string} container
+ * @property {string} cacheDirectory
+ * @property {string[]} hashes
+ * @property {string} [control] URL of the server's control paths, if it has
+ *   them
+ */
+
+/** @typedef {{ retrieve: Function, store: Function }} Cache */
+
+/** @type {Job} */
+const job = JSON.parse(process.argv[2]);
+
+/** @param {string} name */
+const moduleOf = (name) => path.join(job.workspace, 'node_modules', name);
+
+/** What Nx has loaded long before it asks for a remote cache. */
+function loadNx() {
+  for (const file of [
+    'nx/src/utils/workspace-root',
+    'nx/src/config/nx-json',
+    'nx/src/utils/is-ci',
+    'nx/dist/src/native/index.js',
+  ]) {
+    require(moduleOf(file));
+  }
+}
+
+/** @type {Record<Job['client'], () => Promise<Cache>>} */
+const clients = {
+  ours: () => require(moduleOf('@nx/powerpack-azure-cache')).getRemoteCache(),
+  async nx() {
+    const { HttpRemoteCache } = require(
+      moduleOf('nx/dist/src/native/index.js'),
+    );
+    return new HttpRemoteCache();
+  },
+  plain: () =>
+    require('./plain-plugin').getRemoteCache(
+      process.env.AZURE_STORAGE_CONNECTION_STRING ?? '',
+      job.container,
+    ),
+};
+
+async function open() {
+  const cache = await clients[job.client]();
+  if (!cache) throw new Error('there is no remote cache');
+  return cache;
+}
+
+/** Seconds of CPU that this process and our server have used. */
+function cpu(server = 0) {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6 + (server ? cpuOf(server) : 0);
+}
+
+/** @type {Record<Job['action'], () => Promise<object>>} */
+const actions = {
+  async store() {
+    const cache = await open();
+    const isStored = job.control ? await puts(job.control) : exit;
+    return measured(async (started) => {
+      const accepted = await Promise.all(
+        job.hashes.map((hash) =>
+          cache.store(hash, job.cacheDirectory, 'done\n', 0),
+        ),
+      );
+      const latency = performance.now() - started;
+      if (!accepted.every(Boolean)) throw new Error('a result is not stored');
+      await isStored(started);
+      return { latency };
+    });
+  },
+
+  async retrieve() {
+    const cache = await open();
+    return measured(async () => {
+      const results = await Promise.all(
+        job.hashes.map((hash) => cache.retrieve(hash, job.cacheDirectory)),
+      );
+      for (const result of results) {
+        if (result?.code !== 0 || result.terminalOutput !== 'done\n') {
+          throw new Error(`not what was stored: ${JSON.stringify(result)}`);
+        }
+      }
+      return {};
+    });
+  },
+
+  /** From getRemoteCache to its end, and to the first answer: a miss. */
+  async open() {
+    const started = performance.now();
+    const cache = await open();
+    const opened = performance.now() - started;
+    const result = await cache.retrieve('1234567890', job.cacheDirectory);
+    const ms = performance.now() - started;
+    if (result !== null) throw new Error('not a miss');
+    return { ms, opened };
+  },
+
+  /** From spawn to the answer, without the JavaScript RPC library. */
+  async initialize() {
+    const times = [];
+    for (let i = 0; i < 10; i++) times.push(await timeOfInitialize());
+    return { ms: median(times) };
+  },
+};
+
+/**
+ * Runs what is measured, after it asks what it has cost.
+ *
+ * @param {(started: number) => Promise<object>} task
+ */
+async function measured(task) {
+  const server = serverBelow(process.pid);
+  const before = cpu(server);
+  const started = performance.now();
+  const more = await task(started);
+  const ms = performance.now() - started;
+  return {
+    ms,
+    ...more,
+    cpu: cpu(server) - before,
+    rssNode: peakMemoryOf(process.pid),
+    ...(server && { rssChild: peakMemoryOf(server) }),
+  };
+}
+
+/**
+ * Asks the storage to tell when it has stored all.
+ *
+ * @param {string} control
+ * @returns {Promise<() => Promise<unknown>>} waits for it
+ */
+async function puts(control) {
+  const url = `${control}/-/wait?puts=${job.hashes.length}`;
+  const request = http.get(url, { agent: false });
+  const answered = once(request, 'response');
+  await once(request, 'finish'); // the question is on its way
+  return async () => {
+    const [{ statusCode }] = await answered;
+    if (statusCode >= 300) throw new Error(`/-/wait: ${statusCode}`);
+  };
+}
+
+/**
+ * Ends this process as Nx does: where the storage does not tell when it has
+ * stored all, that waits for it.
+ *
+ * @param {number} started
+ */
+function exit(started) {
+  process.on('exit', () => print({ ms: performance.now() - started }));
+  return process.exit();
+}
+
+/** @returns {Promise<number>} milliseconds */
+async function timeOfInitialize() {
+  const { binaryPath } = require(
+    moduleOf('@nx/powerpack-azure-cache/binary.js'),
+  );
+  const message = JSON.stringify({
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'initialize',
+    params: {
+      protocolVersion: 1,
+      clientVersion: '0.0.0',
+      processId: process.pid,
+      workspaceRoot: job.workspace,
+      nxVersion: '24.0.0',
+      ci: false,
+      config: { container: job.container },
+    },
+  });
+  const started = performance.now();
+  const child = spawn(binaryPath(), ['serve'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  child.stdin.write(
+    `Content-Length: ${Buffer.byteLength(message)}\r\n\r\n${message}`,
+  );
+  const [answer] = await once(child.stdout, 'data');
+  const ms = performance.now() - started;
+  if (!/"enabled":true/.test(answer)) throw new Error(String(answer));
+  child.stdin.end();
+  await once(child, 'close');
+  return ms;
+}
+
+/** @param {object} sample */
+function print(sample) {
+  fs.writeSync(1, `${JSON.stringify(sample)}\n`);
+}
+
+async function main() {
+  loadNx();
+  print(await actions[job.action]());
+  process.exit();
+}
+
+main();

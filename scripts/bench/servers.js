@@ -1,0 +1,103 @@
+'use strict';
+
+// The storages under the bench: cmd/nx-azure-bench, in memory on this machine,
+// and Azurite.
+
+const { connectionString, startAzurite } = require('../lib/azurite');
+const { run } = require('../lib/run');
+const { startServer } = require('../lib/server');
+const { folders } = require('./folders');
+
+/**
+ * @typedef {object} Stats
+ * @property {number} gets
+ * @property {number} puts
+ * @property {number} heads
+ * @property {number} others
+ * @property {number} bytesIn
+ * @property {number} bytesOut
+ * @property {number} blobs
+ * @property {number} bytesStored
+ */
+
+const container = 'bench';
+
+/**
+ * How the network between client and storage is. A real account is about as
+ * far and as fast as `account`.
+ */
+const links = {
+  loopback: { latency: '0s', rate: 0 },
+  account: { latency: '20ms', rate: 60_000_000 },
+};
+
+/** @typedef {keyof typeof links} Link */
+
+/** Builds the program with the servers and the tools. */
+async function buildTool() {
+  await run('go', ['build', '-o', folders.tool, './cmd/nx-azure-bench']);
+}
+
+/**
+ * Starts one of the servers.
+ *
+ * @param {'serve-blobs' | 'serve-http-cache'} kind
+ */
+async function startStorage(kind) {
+  const more = kind === 'serve-blobs' ? ['--container', container] : [];
+  const { port } = await startServer(
+    kind,
+    (port) => [kind, '--port', String(port), ...more],
+    { command: folders.tool },
+  );
+  return new Storage(port);
+}
+
+/** A server of nx-azure-bench. */
+class Storage {
+  /** @param {number} port */
+  constructor(port) {
+    this.url = `http://127.0.0.1:${port}`;
+    this.connectionString = connectionString(port);
+    this.container = container;
+    /** Its control paths are there. */
+    this.control = this.url;
+  }
+
+  /** @returns {Promise<Stats>} since the last reset */
+  async stats() {
+    return (await this.#ask('stats')).json();
+  }
+
+  /** Forgets what is stored. */
+  async reset() {
+    await this.#ask('reset', { method: 'POST' });
+  }
+
+  /** @param {Link} name */
+  async use(name) {
+    const body = JSON.stringify(links[name]);
+    await this.#ask('settings', { method: 'POST', body });
+  }
+
+  /**
+   * @param {string} path
+   * @param {RequestInit} [options]
+   */
+  async #ask(path, options) {
+    const response = await fetch(`${this.url}/-/${path}`, options);
+    if (!response.ok) {
+      throw new Error(
+        `/-/${path}: ${response.status} ${await response.text()}`,
+      );
+    }
+    return response;
+  }
+}
+
+exports.Storage = Storage;
+exports.buildTool = buildTool;
+exports.container = container;
+exports.links = links;
+exports.startAzurite = startAzurite;
+exports.startStorage = startStorage;

@@ -1,0 +1,257 @@
+'use strict';
+
+// What is stored and retrieved. Made once, the same bytes for everybody, and
+// used where it is: as Nx's cache directory, which holds <hash>/<outputs>.
+
+const { createHash } = require('node:crypto');
+const fs = require('node:fs');
+const path = require('node:path');
+const { root } = require('../lib/root');
+const { run } = require('../lib/run');
+const { Keystream, mixed, sourceFiles } = require('./content');
+const { digestOf, sizeOf } = require('./trees');
+
+/**
+ * @typedef {object} Definition
+ * @property {string} title
+ * @property {number} results how many there are
+ * @property {boolean} [same] all have the same content: hard links
+ * @property {boolean} [large] one large file, whose copies are removed early
+ * @property {(folder: string, index: number) => void} write writes the outputs
+ *   of a result
+ */
+
+/**
+ * @typedef {object} Workload
+ * @property {string} name
+ * @property {string} title
+ * @property {boolean} large
+ * @property {string} cacheDirectory
+ * @property {string[]} hashes the results in it
+ * @property {number} files of each result
+ * @property {number} bytes of each result, if all are the same; of the first
+ * @property {string} digest of the first result
+ */
+
+/** Raise it when the generator makes something else. */
+const generation = 1;
+
+const MB = 1_000_000;
+
+/** @type {Record<string, Definition>} */
+const definitions = {
+  W0: largeFile('one file of 1 MB', 'W2', MB),
+  W1: {
+    title: '2,000 files, 20 MB',
+    results: 8,
+    same: true,
+    write: (folder) => writeSources(folder, 2_000, 20 * MB),
+  },
+  W2: largeFile('one file of 200 MB, half compressible', 'W2', 200 * MB, 8),
+  W2q: largeFile('one file of 60 MB, half compressible', 'W2', 60 * MB, 8),
+  W3: {
+    title: '100 MB that do not compress',
+    results: 1,
+    large: true,
+    write: (folder) =>
+      writeFile(folder, 'dist/media', new Keystream('W3').bytes(100 * MB)),
+  },
+  W4: {
+    title: '300 results of 3 files, 20 KB each',
+    results: 300,
+    write: writeSmall,
+  },
+  W5: {
+    title: '20,000 files, 45 MB',
+    results: 1,
+    write: (folder) => writeSlices(folder, 20_000, 45 * MB),
+  },
+  /** For the test that the bench works. */
+  tiny: { title: '2 results of 3 files', results: 2, write: writeSmall },
+};
+
+/**
+ * @param {string} title
+ * @param {string} seed
+ * @param {number} bytes
+ * @param {number} [results]
+ * @returns {Definition}
+ */
+function largeFile(title, seed, bytes, results = 1) {
+  return {
+    title,
+    results,
+    same: true,
+    large: true,
+    write: (folder) =>
+      writeFile(folder, 'dist/bundle', mixed(new Keystream(seed), bytes)),
+  };
+}
+
+/**
+ * Source files of real packages, with a mean size that is met by taking a
+ * larger or a smaller one than the mean each time.
+ *
+ * @param {string} folder
+ * @param {number} count
+ * @param {number} bytes of all
+ */
+function writeSources(folder, count, bytes) {
+  const mean = bytes / count;
+  const [small, large] = halves(sourceFiles(), mean);
+  let written = 0;
+  for (let i = 0; i < count; i++) {
+    const from = written < i * mean ? large : small;
+    const { name, content } = from[i % from.length];
+    writeFile(folder, `dist/${folderOf(i, 10)}/${i}-${name}`, content);
+    written += content.length;
+  }
+}
+
+/**
+ * @param {ReturnType<typeof sourceFiles>} files
+ * @param {number} mean
+ */
+function halves(files, mean) {
+  const isSmall = (/** @type {{ content: Buffer }} */ { content }) =>
+    content.length < mean;
+  return [files.filter(isSmall), files.filter((file) => !isSmall(file))];
+}
+
+/**
+ * Pieces of source text.
+ *
+ * @param {string} folder
+ * @param {number} count
+ * @param {number} bytes of all
+ */
+function writeSlices(folder, count, bytes) {
+  const text = Buffer.concat(sourceFiles().map(({ content }) => content));
+  const mean = bytes / count;
+  const stream = new Keystream('W5');
+  const lengths = stream.numbers(count, Math.round(2 * mean));
+  let at = 0;
+  for (const [i, length] of lengths.entries()) {
+    if (at + length > text.length) at = 0;
+    const slice = text.subarray(at, at + length);
+    writeFile(folder, `dist/${folderOf(i, 40)}/${i}.js`, slice);
+    at += length;
+  }
+}
+
+/**
+ * What a small library builds: its code, its types, a manifest.
+ *
+ * @param {string} folder
+ * @param {number} index
+ */
+function writeSmall(folder, index) {
+  const stream = new Keystream(`W4 ${index}`);
+  const parts = {
+    'index.js': 14_000,
+    'index.d.ts': 5_000,
+    'package.json': 1_000,
+  };
+  for (const [name, length] of Object.entries(parts)) {
+    writeFile(folder, `dist/lib${index}/${name}`, mixed(stream, length));
+  }
+}
+
+/**
+ * @param {number} i
+ * @param {number} filesInFolder
+ */
+function folderOf(i, filesInFolder) {
+  const n = Math.floor(i / filesInFolder);
+  return `module${Math.floor(n / 10)}/part${n % 10}`;
+}
+
+/**
+ * @param {string} folder
+ * @param {string} name
+ * @param {Buffer} content
+ */
+function writeFile(folder, name, content) {
+  const file = path.join(folder, name);
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(file, content);
+}
+
+/**
+ * The hash of a result, which looks like one of Nx's.
+ *
+ * @param {string} name
+ * @param {number} index
+ */
+function hashOf(name, index) {
+  const digest = createHash('sha256').update(`${name} ${index}`).digest();
+  return String(digest.readBigUInt64LE());
+}
+
+/**
+ * A workload, which is made if it is not there.
+ *
+ * @param {string} name
+ * @param {string} folder of all workloads
+ * @returns {Promise<Workload>}
+ */
+async function workload(name, folder) {
+  const { title, results, large = false } = definitions[name];
+  const cacheDirectory = path.join(folder, name);
+  const hashes = Array.from({ length: results }, (_, i) => hashOf(name, i));
+  const stamp = path.join(folder, `${name}.json`);
+  const outputs = path.join(cacheDirectory, hashes[0]);
+  let made = readStamp(stamp, outputs);
+  if (!made) {
+    console.log(`Making workload ${name}: ${title} …`);
+    fs.rmSync(stamp, { force: true });
+    fs.rmSync(cacheDirectory, { recursive: true, force: true });
+    await make(definitions[name], cacheDirectory, hashes);
+    made = { origin: origin(), ...sizeOf(outputs), digest: digestOf(outputs) };
+    fs.writeFileSync(stamp, JSON.stringify(made));
+  }
+  const { files, bytes, digest } = made;
+  return { name, title, large, cacheDirectory, hashes, files, bytes, digest };
+}
+
+/** What the content of workloads follows from. */
+function origin() {
+  const lockfile = fs.readFileSync(path.join(root, 'package-lock.json'));
+  const digest = createHash('sha256').update(lockfile).digest('hex');
+  return `${generation} ${digest}`;
+}
+
+/**
+ * What was made, if it is there and would be made the same today.
+ *
+ * @param {string} stamp written last
+ * @param {string} outputs
+ * @returns {{ origin: string, files: number, bytes: number, digest: string } | undefined}
+ */
+function readStamp(stamp, outputs) {
+  if (!fs.existsSync(stamp)) return undefined;
+  const made = JSON.parse(fs.readFileSync(stamp, 'utf8'));
+  if (made.origin !== origin() || !fs.existsSync(outputs)) return undefined;
+  const { files, bytes } = sizeOf(outputs);
+  return files === made.files && bytes === made.bytes ? made : undefined;
+}
+
+/**
+ * @param {Definition} definition
+ * @param {string} cacheDirectory
+ * @param {string[]} hashes
+ */
+async function make({ same, write }, cacheDirectory, hashes) {
+  fs.mkdirSync(cacheDirectory, { recursive: true });
+  const [first, ...others] = hashes.map((hash) =>
+    path.join(cacheDirectory, hash),
+  );
+  write(first, 0);
+  for (const [i, folder] of others.entries()) {
+    if (same) await run('cp', ['-rl', first, folder]);
+    else write(folder, i + 1);
+  }
+}
+
+exports.definitions = definitions;
+exports.workload = workload;
