@@ -37,13 +37,13 @@ class Keystream {
 }
 
 /**
- * Words, of which there are as many as in a book.
+ * Words, as many as a program has names.
  *
  * @type {Buffer[]}
  */
 const words = (() => {
   const stream = new Keystream('words');
-  return Array.from({ length: 1500 }, () => {
+  return Array.from({ length: 300 }, () => {
     const [length] = stream.numbers(1, 9);
     const letters = stream.numbers(2 + length, 26).map((n) => 97 + n);
     return Buffer.from([...letters, 32]);
@@ -51,20 +51,26 @@ const words = (() => {
 })();
 
 /**
- * Text that compresses as code and data together do: words, and eight percent
- * of random bytes. gzip -6 makes less than half of it.
+ * Text of words in which eight percent of the bytes are random: gzip -6 makes
+ * less than half of it, and takes its time.
  *
- * @param {Keystream} stream
+ * @param {string} seed
  * @param {number} length
  */
-function mixed(stream, length) {
+function mixed(seed, length) {
+  const stream = new Keystream(seed);
   const text = Buffer.allocUnsafe(length);
-  let at = 0;
-  while (at < length) {
+  for (let at = 0; at < length;) {
     for (const n of stream.numbers(256, words.length)) {
       at += words[n].copy(text, at);
     }
-    at += stream.bytes(180).copy(text, at);
+  }
+  for (let at = 0; at < length;) {
+    const bytes = stream.bytes(256);
+    for (const [i, gap] of stream.numbers(256, 25).entries()) {
+      at += gap;
+      if (at < length) text[at++] = bytes[i];
+    }
   }
   return text;
 }

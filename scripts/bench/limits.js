@@ -49,7 +49,8 @@ const limits = {
 
   async 'tar | zstd'({ workload, hashes, folder }) {
     const file = path.join(folder, 'archive');
-    const tree = path.join(workload.cacheDirectory, hashes[0]);
+    const isAll = hashes.length === workload.hashes.length;
+    const tree = path.join(workload.cacheDirectory, isAll ? '' : hashes[0]);
     const { milliseconds, bytes } = await tool([
       ...['tar-zstd', '--out', file, tree],
     ]);

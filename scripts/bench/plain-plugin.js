@@ -7,6 +7,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { text } = require('node:stream/consumers');
 const { pipeline } = require('node:stream/promises');
 const { createGunzip, createGzip } = require('node:zlib');
 
@@ -118,8 +119,7 @@ async function extract(tar, outputsPath) {
   for await (const entry of tar) {
     const { name, mode, mtime } = entry.header;
     if (!name.startsWith('outputs/')) {
-      const chunks = await entry.toArray();
-      texts[name] = Buffer.concat(chunks).toString();
+      texts[name] = await text(entry);
       continue;
     }
     const file = path.join(outputsPath, name.slice('outputs/'.length));

@@ -149,4 +149,5 @@ const tiny = [
   row('retrieve', 'tiny', [...all, 'cp -r', 'raw GET']),
 ];
 
+exports.short = short;
 exports.sets = { full, quick, tiny };

@@ -7,6 +7,7 @@ const { spawn } = require('node:child_process');
 const { once } = require('node:events');
 const fs = require('node:fs');
 const http = require('node:http');
+const { createRequire } = require('node:module');
 const path = require('node:path');
 const { median } = require('./statistics');
 const { cpuOf, peakMemoryOf, serverBelow } = require('./processes');
@@ -28,28 +29,28 @@ const { cpuOf, peakMemoryOf, serverBelow } = require('./processes');
 /** @type {Job} */
 const job = JSON.parse(process.argv[2]);
 
-/** @param {string} name */
-const moduleOf = (name) => path.join(job.workspace, 'node_modules', name);
+/** Finds modules as Nx does. */
+const fromWorkspace = createRequire(path.join(job.workspace, 'nx.json'));
+
+/** Not among the exports of its package. */
+const native = path.join(
+  job.workspace,
+  'node_modules/nx/dist/src/native/index.js',
+);
 
 /** What Nx has loaded long before it asks for a remote cache. */
 function loadNx() {
-  for (const file of [
-    'nx/src/utils/workspace-root',
-    'nx/src/config/nx-json',
-    'nx/src/utils/is-ci',
-    'nx/dist/src/native/index.js',
-  ]) {
-    require(moduleOf(file));
-  }
+  fromWorkspace('nx/src/utils/workspace-root');
+  fromWorkspace('nx/src/config/nx-json');
+  fromWorkspace('nx/src/utils/is-ci');
+  require(native);
 }
 
 /** @type {Record<Job['client'], () => Promise<Cache>>} */
 const clients = {
-  ours: () => require(moduleOf('@nx/powerpack-azure-cache')).getRemoteCache(),
+  ours: () => fromWorkspace('@nx/powerpack-azure-cache').getRemoteCache(),
   async nx() {
-    const { HttpRemoteCache } = require(
-      moduleOf('nx/dist/src/native/index.js'),
-    );
+    const { HttpRemoteCache } = require(native);
     return new HttpRemoteCache();
   },
   plain: () =>
@@ -173,9 +174,7 @@ function exit(started) {
 
 /** @returns {Promise<number>} milliseconds */
 async function timeOfInitialize() {
-  const { binaryPath } = require(
-    moduleOf('@nx/powerpack-azure-cache/binary.js'),
-  );
+  const { binaryPath } = fromWorkspace('@nx/powerpack-azure-cache/binary.js');
   const message = JSON.stringify({
     jsonrpc: '2.0',
     id: 1,

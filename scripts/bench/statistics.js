@@ -34,6 +34,7 @@ function rotated(values, round) {
  * @typedef {object} Sample
  * @property {number} ms
  * @property {number} [latency] milliseconds for which Nx waits for `store`
+ * @property {number} [opened] milliseconds until `getRemoteCache` ended
  * @property {number} [sent] bytes in bodies of requests
  * @property {number} [received] bytes in bodies of answers
  * @property {number} [requests]

@@ -83,8 +83,7 @@ function largeFile(title, seed, bytes, results = 1) {
     results,
     same: true,
     large: true,
-    write: (folder) =>
-      writeFile(folder, 'dist/bundle', mixed(new Keystream(seed), bytes)),
+    write: (folder) => writeFile(folder, 'dist/bundle', mixed(seed, bytes)),
   };
 }
 
@@ -126,16 +125,10 @@ function halves(files, mean) {
  * @param {number} bytes of all
  */
 function writeSlices(folder, count, bytes) {
-  const text = Buffer.concat(sourceFiles().map(({ content }) => content));
-  const mean = bytes / count;
-  const stream = new Keystream('W5');
-  const lengths = stream.numbers(count, Math.round(2 * mean));
-  let at = 0;
+  const lengths = new Keystream('W5').numbers(count, (2 * bytes) / count);
+  const text = new Slices();
   for (const [i, length] of lengths.entries()) {
-    if (at + length > text.length) at = 0;
-    const slice = text.subarray(at, at + length);
-    writeFile(folder, `dist/${folderOf(i, 40)}/${i}.js`, slice);
-    at += length;
+    writeFile(folder, `dist/${folderOf(i, 40)}/${i}.js`, text.next(length));
   }
 }
 
@@ -146,14 +139,30 @@ function writeSlices(folder, count, bytes) {
  * @param {number} index
  */
 function writeSmall(folder, index) {
-  const stream = new Keystream(`W4 ${index}`);
-  const parts = {
-    'index.js': 14_000,
-    'index.d.ts': 5_000,
-    'package.json': 1_000,
-  };
-  for (const [name, length] of Object.entries(parts)) {
-    writeFile(folder, `dist/lib${index}/${name}`, mixed(stream, length));
+  const text = new Slices(index * 20_000);
+  const lengths = { 'index.js': 14_000, 'index.d.ts': 5_000, 'a.json': 1_000 };
+  for (const [name, length] of Object.entries(lengths)) {
+    writeFile(folder, `dist/lib${index}/${name}`, text.next(length));
+  }
+}
+
+/** @type {Buffer | undefined} */
+let sources;
+
+/** Consecutive pieces of source text. */
+class Slices {
+  #at;
+
+  constructor(start = 0) {
+    sources ??= Buffer.concat(sourceFiles().map(({ content }) => content));
+    this.#at = start;
+  }
+
+  /** @param {number} length */
+  next(length) {
+    const text = /** @type {Buffer} */ (sources);
+    if (this.#at + length > text.length) this.#at = 0;
+    return text.subarray(this.#at, (this.#at += length));
   }
 }
 

@@ -39,9 +39,8 @@ class World {
   #azurite;
   /** @type {Map<string, Promise<Workload>>} */
   #workloads = new Map();
-  /** What has been stored for reading. */
-  /** @type {Map<string, Promise<void>>} */
-  #seeds = new Map();
+  /** @type {Set<string>} what has been stored for reading */
+  #seeds = new Set();
   #results = 0;
 
   /**
@@ -93,13 +92,17 @@ class World {
   }
 
   /**
-   * Has something stored for reading, unless it is.
+   * The results that a client has not stored yet for reading, and now does.
    *
-   * @param {string} name
-   * @param {() => Promise<void>} store
+   * @param {Place} place
+   * @param {ClientName} client
+   * @param {string[]} hashes
    */
-  seeded(name, store) {
-    return once(this.#seeds, name, store);
+  missing({ connectionString }, client, hashes) {
+    return hashes.filter((hash) => {
+      const name = `${connectionString} ${client} ${hash}`;
+      return !this.#seeds.has(name) && this.#seeds.add(name);
+    });
   }
 
   /**

@@ -1,0 +1,107 @@
+'use strict';
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { root } = require('../lib/root');
+const { chart } = require('./chart');
+const { folders } = require('./folders');
+const tables = require('./tables');
+
+/** @import { Results, Sizes, Verdict } from './budgets' */
+/** @import { Machine } from './facts' */
+
+/**
+ * All that a run has found: what is in bench.json.
+ *
+ * @typedef {object} Findings
+ * @property {Machine} machine
+ * @property {number} rounds
+ * @property {Results} results
+ * @property {Sizes} sizes
+ * @property {Verdict[]} verdicts
+ * @property {string[]} failures
+ */
+
+const page = path.join(root, 'docs', 'performance.md');
+
+/**
+ * Writes what was found: to docs, or aside.
+ *
+ * @param {Findings} findings
+ * @param {boolean} isOfficial
+ * @returns {Promise<string>} where to
+ */
+async function publish(findings, isOfficial) {
+  const folder = isOfficial
+    ? path.join(root, 'docs', 'performance')
+    : folders.quick;
+  fs.mkdirSync(folder, { recursive: true });
+  const { format } = require('prettier');
+  const json = JSON.stringify(findings, null, 2);
+  fs.writeFileSync(
+    path.join(folder, 'bench.json'),
+    await format(json, { parser: 'json' }),
+  );
+  fs.writeFileSync(path.join(folder, 'chart.svg'), drawn(findings));
+  const written = withParts(fs.readFileSync(page, 'utf8'), parts(findings));
+  fs.writeFileSync(
+    isOfficial ? page : path.join(folder, 'performance.md'),
+    isOfficial ? written : written.replaceAll('(performance/', '('),
+  );
+  return folder;
+}
+
+/** @param {Findings} findings */
+function drawn({ machine, rounds, results }) {
+  const { cpu, cores, date } = machine;
+  // What Nx waits for is not a time that the others have, too.
+  const rows = Object.entries(results)
+    .filter(([id]) => !id.startsWith('wait ') && id !== 'opened')
+    .map(([, row]) => row);
+  return chart(
+    rows,
+    `Medians of ${rounds}. ${cores} cores, ${cpu}. ${date} UTC, commit ${machine.commit}.`,
+  );
+}
+
+/**
+ * The tables of the page, by the name of their place.
+ *
+ * @param {Findings} findings
+ * @returns {Record<string, string>}
+ */
+function parts({ machine, rounds, results, sizes, verdicts }) {
+  const rows = Object.values(results);
+  const markdown = tables.asMarkdown;
+  return {
+    machine: markdown([
+      ...tables.machineTable(machine),
+      ['rounds', `${rounds} of each, and one before that does not count`],
+    ]),
+    times: markdown(tables.timeTable(rows)),
+    costs: markdown(tables.costTable(rows)),
+    sizes: markdown(tables.sizeTable(sizes)),
+    budgets: markdown(tables.budgetTable(verdicts)),
+  };
+}
+
+/**
+ * Puts texts between their markers: `<!-- bench:NAME -->` and
+ * `<!-- /bench:NAME -->`.
+ *
+ * @param {string} text
+ * @param {Record<string, string>} parts
+ */
+function withParts(text, parts) {
+  for (const [name, part] of Object.entries(parts)) {
+    const [begin, end] = [`<!-- bench:${name} -->`, `<!-- /bench:${name} -->`];
+    const from = text.indexOf(begin);
+    const to = text.indexOf(end);
+    if (from < 0 || to < from) throw new Error(`there is no ${begin} … ${end}`);
+    text = `${text.slice(0, from + begin.length)}\n${part}\n${text.slice(to)}`;
+  }
+  return text;
+}
+
+exports.publish = publish;
+exports.withParts = withParts;

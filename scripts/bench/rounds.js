@@ -1,0 +1,81 @@
+'use strict';
+
+const { measure, prepare } = require('./measure');
+const { rotated, summarize } = require('./statistics');
+
+/** @import { Contender, Row } from './rows' */
+/** @import { Sample } from './statistics' */
+/** @import { Result } from './tables' */
+/** @import { World } from './world' */
+
+/**
+ * Measures a row: all contenders in each round, one after the other, after a
+ * round that does not count.
+ *
+ * @param {World} world
+ * @param {Row} row
+ * @param {number} rounds
+ * @returns {Promise<Result>}
+ */
+async function measureRow(world, row, rounds) {
+  await prepare(world, row);
+  if (row.link !== 'azurite') await world.use(row.link);
+  /** @type {Partial<Record<Contender, Sample[]>>} */
+  const samples = {};
+  for (const contender of row.contenders) {
+    await measure(world, row, contender, { thorough: true });
+  }
+  for (let round = 0; round < rounds; round++) {
+    for (const contender of rotated(row.contenders, round)) {
+      const sample = await measure(world, row, contender);
+      (samples[contender] ??= []).push(sample);
+    }
+  }
+  await world.use('loopback'); // for what is stored to be read
+  return {
+    title: row.title,
+    results: Object.fromEntries(
+      row.contenders.map((name) => [name, summarize(samples[name] ?? [])]),
+    ),
+  };
+}
+
+/**
+ * The rows that a row holds: its own, and those of what else it has timed.
+ *
+ * @param {Row} row
+ * @param {Result} result
+ * @returns {[id: string, Result][]}
+ */
+function withParts(row, result) {
+  const own = /** @type {[string, Result]} */ ([row.id, result]);
+  if (row.action === 'open') {
+    const title = 'start: `getRemoteCache` to its end';
+    return [['opened', part(result, 'opened', title)], own];
+  }
+  const isLatency =
+    row.action === 'store' && row.link === 'loopback' && row.copies === 1;
+  if (!isLatency) return [own];
+  const title = row.title.replace('store', 'Nx waits for `store`,');
+  return [own, [`wait ${row.workload}`, part(result, 'latency', title)]];
+}
+
+/**
+ * @param {Result} result
+ * @param {'latency' | 'opened'} key
+ * @param {string} title
+ * @returns {Result}
+ */
+function part({ results }, key, title) {
+  return {
+    title,
+    results: Object.fromEntries(
+      Object.entries(results).flatMap(([name, { [key]: ms }]) =>
+        ms === undefined ? [] : [[name, { ms, rounds: [] }]],
+      ),
+    ),
+  };
+}
+
+exports.measureRow = measureRow;
+exports.withParts = withParts;
