@@ -4,7 +4,6 @@
 
 const { digits, names, time } = require('./tables');
 
-/** @import { Contender } from './rows' */
 /** @import { Result } from './tables' */
 
 /** A row of the picture: how many times as fast as Nx's client. */
