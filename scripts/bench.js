@@ -57,7 +57,7 @@ async function main() {
   }
   const where = await publish(
     { machine, rounds: options.rounds, results, sizes, verdicts, failures },
-    options.isFull && failures.length === 0,
+    options.isFull && failures.length === 0 ? null : options.set,
   );
   console.log(`\nWritten to ${where}`);
   for (const failure of failures) console.error(`failed: ${failure}`);
@@ -87,7 +87,7 @@ function readOptions() {
     );
   }
   const isFull = set === 'full' && !values.only && rounds >= 5;
-  return { rows, rounds, isFull, keep: values.keep };
+  return { set, rows, rounds, isFull, keep: values.keep };
 }
 
 /**

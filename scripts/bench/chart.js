@@ -11,8 +11,8 @@ const { digits, names, time } = require('./tables');
 
 /** Pixels. */
 const layout = {
-  width: 920,
-  left: 300,
+  width: 1000,
+  left: 390,
   right: 170,
   top: 92,
   row: 34,
@@ -93,7 +93,8 @@ function barOf({ title, results }) {
 function scaleFor(bars) {
   const factors = bars.flatMap(({ ours, plain = 1 }) => [ours, plain]);
   const min = Math.floor(Math.log2(Math.min(0.5, ...factors)));
-  const max = Math.ceil(Math.log2(Math.max(2, ...factors)));
+  // Beside the longest bar there is a number.
+  const max = Math.ceil(Math.log2(Math.max(2, ...factors)) + 0.7);
   const pixels = (layout.width - layout.left - layout.right) / (max - min);
   return {
     min,

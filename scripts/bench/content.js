@@ -1,11 +1,8 @@
 'use strict';
 
-// The content of the workloads: the same bytes everywhere and always.
+// Content that is made: the same bytes everywhere and always.
 
 const { createCipheriv, createHash } = require('node:crypto');
-const fs = require('node:fs');
-const path = require('node:path');
-const { root } = require('../lib/root');
 
 /** Bytes that look random and follow from a seed: nothing compresses them. */
 class Keystream {
@@ -75,39 +72,5 @@ function mixed(seed, length) {
   return text;
 }
 
-/** Source files are neither empty nor bundles. */
-const isSourceSize = (/** @type {number} */ size) =>
-  size >= 500 && size <= 60_000;
-
-/**
- * The JavaScript files of the packages that the repository installs. The
- * lockfile says exactly which; those of other platforms hold none.
- *
- * @returns {{ name: string, content: Buffer }[]}
- */
-function sourceFiles() {
-  return filesBelow(path.join(root, 'node_modules'))
-    .sort()
-    .filter((file) => isSourceSize(fs.statSync(file).size))
-    .map((file) => ({
-      name: path.basename(file),
-      content: fs.readFileSync(file),
-    }));
-}
-
-/**
- * @param {string} folder
- * @returns {string[]}
- */
-function filesBelow(folder) {
-  return fs.readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const file = path.join(folder, entry.name);
-    if (entry.name.startsWith('.')) return []; // .bin, .cache
-    if (entry.isDirectory()) return filesBelow(file);
-    return entry.isFile() && entry.name.endsWith('.js') ? [file] : [];
-  });
-}
-
 exports.Keystream = Keystream;
 exports.mixed = mixed;
-exports.sourceFiles = sourceFiles;

@@ -15,6 +15,6 @@ exports.folders = {
   tool: path.join(cache, 'nx-azure-bench'),
   workloads: path.join(cache, 'workloads'),
   results: path.join(cache, 'results'),
-  /** Of `--quick`: what it finds is not published. */
-  quick: path.join(cache, 'quick'),
+  /** What runs have found that is not to be published. */
+  findings: path.join(cache, 'findings'),
 };

@@ -21,13 +21,15 @@ const { folders } = require('./folders');
  * @property {string} url of the storage that holds them
  */
 
-/** How many results our client retrieves at once: what a raw GET is compared with. */
+/**
+ * How many results our client requests at once, as its source says: what raw
+ * GETs are compared with.
+ */
 function concurrency() {
-  const file = path.join(root, 'cache', 'cache.go');
-  const found = /^const maxRetrieves = (\d+)$/m.exec(
-    fs.readFileSync(file, 'utf8'),
-  );
-  if (!found) throw new Error(`there is no maxRetrieves in ${file}`);
+  const file = path.join(root, 'cache', 'turns.go');
+  const source = fs.readFileSync(file, 'utf8');
+  const found = /^\s*maxRequests = (\d+)$/m.exec(source);
+  if (!found) throw new Error(`there is no maxRequests in ${file}`);
   return Number(found[1]);
 }
 

@@ -8,10 +8,11 @@ const path = require('node:path');
 const { run } = require('../lib/run');
 const { limits } = require('./limits');
 const { container, Storage } = require('./servers');
+const { counted } = require('./traffic');
 const { digestOf, sizeOf } = require('./trees');
+const { prepareWholeRun } = require('./whole-run');
 
 /** @import { ClientName, Contender, LimitName, Row } from './rows' */
-/** @import { Stats } from './servers' */
 /** @import { Sample } from './statistics' */
 /** @import { Workload } from './workloads' */
 /** @import { Place, World } from './world' */
@@ -27,26 +28,35 @@ const isClient = /** @type {any} */ (
 );
 
 /**
- * Measures a contender once.
+ * Gets ready to measure a row.
  *
  * @param {World} world
  * @param {Row} row
- * @param {Contender} contender
- * @param {{ thorough?: boolean }} [options] `thorough` compares what is
- *   restored byte for byte, not only its size
+ * @returns {Promise<(contender: Contender, options?: { thorough?: boolean }) => Promise<Sample>>}
+ *   measures a contender once; `thorough` compares what is restored byte for
+ *   byte, not only its size
+ */
+async function prepare(world, row) {
+  if (row.action === 'run') return prepareWholeRun(world);
+  if (row.action === 'retrieve') await storeForReading(world, row);
+  return (contender, options = {}) =>
+    isClient(contender)
+      ? measureClient(world, row, contender, options)
+      : measureLimit(world, row, /** @type {LimitName} */ (contender));
+}
+
+/**
+ * @param {World} world
+ * @param {Row} row
+ * @param {LimitName} limit
  * @returns {Promise<Sample>}
  */
-async function measure(world, row, contender, options = {}) {
-  if (isClient(contender)) {
-    return measureClient(world, row, contender, options);
-  }
+async function measureLimit(world, row, limit) {
   const { workload, hashes } = await subject(world, row);
   const folder = world.newFolder();
   const { url } = await world.storage('ours', 'read');
   await quiet();
-  return limits[/** @type {LimitName} */ (contender)]({
-    ...{ workload, hashes, folder, url },
-  });
+  return limits[limit]({ workload, hashes, folder, url });
 }
 
 /**
@@ -90,8 +100,7 @@ async function subject(world, row) {
  * @param {World} world
  * @param {Row} row
  */
-async function prepare(world, row) {
-  if (row.action !== 'retrieve') return;
+async function storeForReading(world, row) {
   const { workload, hashes } = await subject(world, row);
   const { cacheDirectory } = workload;
   const needed = new Set(
@@ -151,37 +160,6 @@ async function quiet() {
 }
 
 /**
- * Counts what goes to and from a storage while a task runs.
- *
- * @param {Place} place
- * @param {() => Promise<Sample>} task
- * @returns {Promise<[Sample, Partial<Sample>]>}
- */
-async function counted(place, task) {
-  if (!(place instanceof Storage)) return [await task(), {}];
-  const before = await place.stats();
-  const sample = await task();
-  const after = await place.stats();
-  return [sample, difference(before, after)];
-}
-
-/**
- * @param {Stats} before
- * @param {Stats} after
- */
-function difference(before, after) {
-  const requests = (/** @type {Stats} */ stats) =>
-    stats.gets + stats.puts + stats.heads + stats.others;
-  return {
-    sent: after.bytesIn - before.bytesIn,
-    received: after.bytesOut - before.bytesOut,
-    requests: requests(after) - requests(before),
-    stored: after.bytesStored - before.bytesStored,
-    blobs: after.blobs - before.blobs,
-  };
-}
-
-/**
  * @param {{ blobs?: number, stored?: number }} traffic
  * @param {string[]} hashes
  */
@@ -210,5 +188,4 @@ function verifyRestored(workload, hashes, cacheDirectory, thorough) {
   if (workload.large) fs.rmSync(cacheDirectory, { recursive: true });
 }
 
-exports.measure = measure;
 exports.prepare = prepare;

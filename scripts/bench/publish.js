@@ -28,13 +28,13 @@ const page = path.join(root, 'docs', 'performance.md');
  * Writes what was found: to docs, or aside.
  *
  * @param {Findings} findings
- * @param {boolean} isOfficial
+ * @param {string | null} aside name of a folder that is not in docs
  * @returns {Promise<string>} where to
  */
-async function publish(findings, isOfficial) {
-  const folder = isOfficial
-    ? path.join(root, 'docs', 'performance')
-    : folders.quick;
+async function publish(findings, aside) {
+  const folder = aside
+    ? path.join(folders.findings, aside)
+    : path.join(root, 'docs', 'performance');
   fs.mkdirSync(folder, { recursive: true });
   const { format } = require('prettier');
   const json = JSON.stringify(findings, null, 2);
@@ -45,8 +45,8 @@ async function publish(findings, isOfficial) {
   fs.writeFileSync(path.join(folder, 'chart.svg'), drawn(findings));
   const written = withParts(fs.readFileSync(page, 'utf8'), parts(findings));
   fs.writeFileSync(
-    isOfficial ? page : path.join(folder, 'performance.md'),
-    isOfficial ? written : written.replaceAll('(performance/', '('),
+    aside ? path.join(folder, 'performance.md') : page,
+    aside ? written.replaceAll('(performance/', '(') : written,
   );
   return folder;
 }

@@ -1,6 +1,6 @@
 'use strict';
 
-const { measure, prepare } = require('./measure');
+const { prepare } = require('./measure');
 const { rotated, summarize } = require('./statistics');
 
 /** @import { Contender, Row } from './rows' */
@@ -18,16 +18,16 @@ const { rotated, summarize } = require('./statistics');
  * @returns {Promise<Result>}
  */
 async function measureRow(world, row, rounds) {
-  await prepare(world, row);
+  const measure = await prepare(world, row);
   if (row.link !== 'azurite') await world.use(row.link);
   /** @type {Partial<Record<Contender, Sample[]>>} */
   const samples = {};
   for (const contender of row.contenders) {
-    await measure(world, row, contender, { thorough: true });
+    await measure(contender, { thorough: true });
   }
   for (let round = 0; round < rounds; round++) {
     for (const contender of rotated(row.contenders, round)) {
-      const sample = await measure(world, row, contender);
+      const sample = await measure(contender);
       (samples[contender] ??= []).push(sample);
     }
   }

@@ -85,7 +85,7 @@ function costTable(rows) {
     ...rows.flatMap(({ title, results }) =>
       clients.flatMap((name) => {
         const figures = results[name];
-        if (figures?.cpu === undefined) return [];
+        if (figures?.requests === undefined) return [];
         return [[title, names[name], ...costs(figures)]];
       }),
     ),
@@ -98,7 +98,7 @@ function costs({ requests, sent, received, stored, rssNode, rssChild, cpu }) {
     requests === undefined ? '–' : String(requests),
     ...[sent, received, stored].map(megabytes),
     ...[rssNode, rssChild].map(mebibytes),
-    `${cpu?.toFixed(2)} s`,
+    cpu === undefined ? '–' : `${cpu.toFixed(2)} s`,
   ];
 }
 

@@ -8,7 +8,8 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { root } = require('../lib/root');
 const { run } = require('../lib/run');
-const { Keystream, mixed, sourceFiles } = require('./content');
+const { Keystream, mixed } = require('./content');
+const { Slices, sourceFiles } = require('./sources');
 const { digestOf, sizeOf } = require('./trees');
 
 /**
@@ -143,26 +144,6 @@ function writeSmall(folder, index) {
   const lengths = { 'index.js': 14_000, 'index.d.ts': 5_000, 'a.json': 1_000 };
   for (const [name, length] of Object.entries(lengths)) {
     writeFile(folder, `dist/lib${index}/${name}`, text.next(length));
-  }
-}
-
-/** @type {Buffer | undefined} */
-let sources;
-
-/** Consecutive pieces of source text. */
-class Slices {
-  #at;
-
-  constructor(start = 0) {
-    sources ??= Buffer.concat(sourceFiles().map(({ content }) => content));
-    this.#at = start;
-  }
-
-  /** @param {number} length */
-  next(length) {
-    const text = /** @type {Buffer} */ (sources);
-    if (this.#at + length > text.length) this.#at = 0;
-    return text.subarray(this.#at, (this.#at += length));
   }
 }
 

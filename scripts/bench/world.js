@@ -9,8 +9,8 @@ const { createContainer } = require('../lib/azurite');
 const { atEnd } = require('../lib/cleanup');
 const { developmentLicence } = require('../lib/licence');
 const { Machine } = require('../lib/machine');
-const { root } = require('../lib/root');
 const { folders } = require('./folders');
+const { installPackage } = require('./installed');
 const { container, startAzurite, startStorage } = require('./servers');
 const { workload } = require('./workloads');
 
@@ -43,15 +43,12 @@ class World {
   #seeds = new Set();
   #results = 0;
 
-  /**
-   * @param {Machine} machine
-   * @param {string} licence
-   */
-  constructor(machine, licence) {
-    this.machine = machine;
+  /** @param {string} licence */
+  constructor(licence) {
     this.licence = licence;
     /** What the rounds write. */
     this.results = path.join(folders.results, String(process.pid));
+    this.machine = new Machine(path.join(this.results, 'machine'));
   }
 
   /** @param {string} name */
@@ -154,52 +151,29 @@ async function azuritePlace() {
 }
 
 /**
- * @param {{ keep?: boolean }} options `keep` leaves what the rounds write
+ * @param {{ keep?: boolean }} options `keep` leaves what the rounds write, until
+ *   the end of the next run
  */
 async function createWorld({ keep = false }) {
-  const world = new World(
-    new Machine(path.join(folders.results, `machine-${process.pid}`)),
-    await developmentLicence(),
-  );
+  const world = new World(await developmentLicence());
+  atEnd(() => removeResults(keep));
   installPackage(world.machine.workspace);
-  fs.mkdirSync(world.results, { recursive: true });
-  if (!keep) {
-    for (const folder of [world.results, path.dirname(world.machine.home)]) {
-      atEnd(() => fs.rmSync(folder, { recursive: true, force: true }));
-    }
-  }
   return world;
 }
 
 /**
- * Makes a workspace with the package, as `nx add` leaves it.
+ * Removes what runs have written: this one, and those that were killed.
  *
- * @param {string} workspace
+ * @param {boolean} keep this one's
  */
-function installPackage(workspace) {
-  const modules = path.join(workspace, 'node_modules');
-  const alias = path.join(modules, '@nx', 'powerpack-azure-cache');
-  fs.cpSync(path.join(folders.packages, 'nx-azure-cache'), alias, {
-    recursive: true,
-  });
-  const platform = `@nx-azure-cache/${process.platform}-${process.arch}`;
-  fs.cpSync(
-    path.join(folders.packages, platform),
-    path.join(modules, platform),
-    { recursive: true },
-  );
-  for (const name of ['nx', 'vscode-jsonrpc']) {
-    fs.symlinkSync(
-      path.join(root, 'node_modules', name),
-      path.join(modules, name),
-    );
+function removeResults(keep) {
+  for (const name of fs.readdirSync(folders.results)) {
+    const isOurs = name === String(process.pid);
+    if (isOurs ? keep : fs.existsSync(`/proc/${name}`)) continue;
+    const folder = path.join(folders.results, name);
+    fs.rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
   }
-  fs.writeFileSync(
-    path.join(workspace, 'nx.json'),
-    JSON.stringify({ azure: { container } }),
-  );
 }
 
 exports.World = World;
 exports.createWorld = createWorld;
-exports.installPackage = installPackage;

@@ -35,7 +35,7 @@ class Machine {
    *
    * @param {string} command
    * @param {string[]} args
-   * @param {{ env?: NodeJS.ProcessEnv, echo?: boolean, timeout?: number }} [options]
+   * @param {{ env?: NodeJS.ProcessEnv, echo?: boolean, timeout?: number, onSpawn?: (pid: number) => void }} [options]
    */
   run(command, args, { env, ...options } = {}) {
     return attempt(command, args, {

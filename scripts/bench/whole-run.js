@@ -1,0 +1,237 @@
+'use strict';
+
+// W6: a whole run of Nx over many tasks, each of whose results is somewhere:
+// in a remote cache, or on this machine.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { commit, Machine } = require('../lib/machine');
+const { run } = require('../lib/run');
+const { peakMemoryOf, serverBelow } = require('./processes');
+const { Slices } = require('./sources');
+const { counted } = require('./traffic');
+const { sizeOf } = require('./trees');
+const { installPackage, linkNx } = require('./installed');
+
+/** @import { Contender } from './rows' */
+/** @import { Sample } from './statistics' */
+/** @import { Place, World } from './world' */
+
+/** @typedef {'ours' | 'nx' | 'local'} Who */
+
+const tasks = 300;
+
+/**
+ * Makes a machine for each contender and has everything built and stored there.
+ *
+ * @param {World} world
+ * @returns {Promise<(contender: Contender) => Promise<Sample>>} measures a run
+ */
+async function prepareWholeRun(world) {
+  /** @type {Partial<Record<Contender, Run>>} */
+  const runs = {};
+  for (const who of /** @type {Who[]} */ (['ours', 'nx', 'local'])) {
+    const place = await world.storage(who === 'nx' ? 'nx' : 'ours', 'read');
+    runs[who] = await Run.prepare(world, who, place);
+  }
+  return (contender) => {
+    const run = runs[contender];
+    if (!run) throw new Error(`${contender} runs nothing`);
+    return run.measure();
+  };
+}
+
+/** A machine on which a workspace is built again and again. */
+class Run {
+  #world;
+  #who;
+  #place;
+  #machine;
+
+  /**
+   * @param {World} world
+   * @param {Who} who
+   * @param {Place} place
+   */
+  static async prepare(world, who, place) {
+    const run = new Run(world, who, place);
+    await run.#build();
+    run.#verify('cache-miss');
+    return run;
+  }
+
+  /**
+   * @param {World} world
+   * @param {Who} who
+   * @param {Place} place
+   */
+  constructor(world, who, place) {
+    this.#world = world;
+    this.#who = who;
+    this.#place = place;
+    this.#machine = new Machine(
+      world.newFolder(),
+      environmentOf(world, who, place),
+    );
+  }
+
+  /** Builds for the first time: the tasks run, the results are stored. */
+  async #build() {
+    const { workspace } = this.#machine;
+    fs.mkdirSync(workspace);
+    if (this.#who === 'nx') linkNx(workspace);
+    else installPackage(workspace);
+    writeWorkspace(workspace);
+    const options = { cwd: workspace, env: this.#machine.env };
+    await run('git', ['init', '--quiet', '--initial-branch=main'], options);
+    await commit(this.#machine, 'many projects');
+    await this.#nx();
+  }
+
+  /** @returns {Promise<Sample>} */
+  async measure() {
+    this.#forget();
+    await run('sync', []);
+    const [sample, { requests, received }] = await counted(this.#place, () =>
+      this.#nx(),
+    );
+    const isLocal = this.#who === 'local';
+    this.#verify(isLocal ? 'local-cache-hit' : 'remote-cache-hit');
+    return isLocal ? sample : { ...sample, requests, received };
+  }
+
+  /**
+   * Removes the outputs and what Nx has stored of the workspace, and where the
+   * results are remote those, too. Moved aside, because removing makes what
+   * comes next slow; see `newFolder`.
+   */
+  #forget() {
+    const { home, workspace } = this.#machine;
+    const aside = this.#world.newFolder();
+    const forgotten = ['dist', '.nx'].map((name) => path.join(workspace, name));
+    if (this.#who !== 'local') forgotten.push(path.join(home, '.nx'));
+    for (const [i, folder] of forgotten.entries()) {
+      if (!fs.existsSync(folder)) continue;
+      fs.renameSync(folder, path.join(aside, String(i)));
+    }
+  }
+
+  /** @returns {Promise<Sample>} */
+  async #nx() {
+    const { workspace } = this.#machine;
+    let peak = () => 0;
+    // Not npx, which takes as long as all we could gain or lose.
+    const { code, output, took } = await this.#machine.run(
+      process.execPath,
+      [
+        path.join(workspace, 'node_modules/nx/dist/bin/nx.js'),
+        ...['run-many', '--target=build', '--parallel=4'],
+      ],
+      { onSpawn: (pid) => (peak = watchMemory(pid)) },
+    );
+    const rssChild = peak();
+    if (code !== 0) throw new Error(`Nx ended with ${code}:\n${output}`);
+    return { ms: took, ...(rssChild > 0 && { rssChild }) };
+  }
+
+  /** @param {string} status that all tasks must have */
+  #verify(status) {
+    const statuses = Object.values(this.#machine.lastRun()).map(
+      ({ cacheStatus }) => cacheStatus,
+    );
+    assert.equal(statuses.length, tasks);
+    assert.deepEqual([...new Set(statuses)], [status]);
+    const { files } = sizeOf(path.join(this.#machine.workspace, 'dist'));
+    assert.equal(files, 3 * tasks);
+  }
+}
+
+/**
+ * @param {World} world
+ * @param {Who} who
+ * @param {Place} place
+ * @returns {NodeJS.ProcessEnv}
+ */
+function environmentOf(world, who, { connectionString, url }) {
+  if (who === 'local') return { NX_SKIP_REMOTE_CACHE: 'true' };
+  if (who === 'nx') return { NX_SELF_HOSTED_REMOTE_CACHE_SERVER: url };
+  return {
+    NX_POWERPACK_LICENSE: world.licence,
+    AZURE_STORAGE_CONNECTION_STRING: connectionString,
+  };
+}
+
+/**
+ * Projects whose build copies three files, 20 KB.
+ *
+ * @param {string} workspace
+ */
+function writeWorkspace(workspace) {
+  const nxJson = path.join(workspace, 'nx.json');
+  const existing = fs.existsSync(nxJson)
+    ? JSON.parse(fs.readFileSync(nxJson, 'utf8'))
+    : {};
+  const build = {
+    cache: true,
+    inputs: ['{projectRoot}/**/*'],
+    outputs: ['{workspaceRoot}/dist/{projectName}'],
+  };
+  const files = {
+    'package.json': { name: 'workspace', private: true },
+    'nx.json': { ...existing, targetDefaults: { build } },
+  };
+  for (const [name, content] of Object.entries(files)) {
+    fs.writeFileSync(path.join(workspace, name), JSON.stringify(content));
+  }
+  fs.writeFileSync(
+    path.join(workspace, '.gitignore'),
+    'node_modules\ndist\n.nx\n',
+  );
+  for (let i = 0; i < tasks; i++) {
+    writeProject(path.join(workspace, 'projects', `p${i}`), i);
+  }
+}
+
+/**
+ * @param {string} folder
+ * @param {number} i
+ */
+function writeProject(folder, i) {
+  const text = new Slices(20_000 * i);
+  fs.mkdirSync(path.join(folder, 'src'), { recursive: true });
+  for (const [name, length] of Object.entries({
+    a: 14_000,
+    b: 5_000,
+    c: 1_000,
+  })) {
+    fs.writeFileSync(path.join(folder, 'src', name), text.next(length));
+  }
+  const command = `mkdir -p dist && cp -r projects/p${i}/src dist/p${i}`;
+  fs.writeFileSync(
+    path.join(folder, 'project.json'),
+    JSON.stringify({ name: `p${i}`, targets: { build: { command } } }),
+  );
+}
+
+/**
+ * Watches the memory of our server below a process.
+ *
+ * @param {number} parent
+ * @returns {() => number} stops, and returns the most it had, in bytes
+ */
+function watchMemory(parent) {
+  let most = 0;
+  /** @type {number | undefined} */
+  let server;
+  const timer = setInterval(() => {
+    server ??= serverBelow(parent);
+    if (server) most = Math.max(most, peakMemoryOf(server));
+  }, 50);
+  return () => {
+    clearInterval(timer);
+    return most;
+  };
+}
+
+exports.prepareWholeRun = prepareWholeRun;
