@@ -1,0 +1,78 @@
+'use strict';
+
+// The bench itself, so that it does not rot: the smallest rows, once.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { test } = require('node:test');
+const { folders } = require('./bench/folders');
+const { attempt } = require('./lib/run');
+
+/** @param {string[]} args */
+const bench = (...args) =>
+  attempt(process.execPath, [path.join(__dirname, 'bench.js'), ...args]);
+
+const isLinux = process.platform === 'linux';
+
+test(
+  'the smallest rows, with every client and limit',
+  { skip: !isLinux && 'the bench reads /proc' },
+  async () => {
+    const { code, output } = await bench('--tiny', '--rounds', '1');
+    assert.equal(code, 0, output);
+    const file = path.join(folders.findings, 'tiny', 'bench.json');
+    const { results, sizes, verdicts } = JSON.parse(
+      fs.readFileSync(file, 'utf8'),
+    );
+    assertComplete(results);
+    assert.ok(sizes.packages[`${process.platform}-${process.arch}`]);
+    assert.ok(verdicts.length >= 3, output);
+    assert.ok(output.includes(path.dirname(file)), 'it says where');
+    assert.ok(output.includes('nx-azure-cache'), output);
+    const left = fs.readdirSync(folders.results).filter(isDead);
+    assert.deepEqual(left, []);
+  },
+);
+
+/** @param {Record<string, any>} results */
+function assertComplete(results) {
+  const contenders = Object.fromEntries(
+    Object.entries(results).map(([id, row]) => [id, Object.keys(row.results)]),
+  );
+  const clients = ['ours', 'nx', 'plain'];
+  assert.deepEqual(contenders, {
+    initialize: ['ours'],
+    opened: clients,
+    open: clients,
+    'store tiny': [...clients, 'tar | zstd'],
+    'retrieve tiny': [...clients, 'cp -r', 'raw GET'],
+  });
+  for (const { results: row } of Object.values(results)) {
+    for (const { ms } of Object.values(row)) assert.ok(ms > 0);
+  }
+  const { ours, nx } = results['store tiny'].results;
+  assert.equal(ours.requests, 2);
+  assert.equal(ours.sent, ours.stored);
+  assert.ok(ours.rssChild > 0 && ours.rssNode > 0 && ours.latency > 0);
+  assert.equal(nx.requests, 2);
+  assert.equal(results['retrieve tiny'].results.ours.received, ours.stored);
+}
+
+/**
+ * Whether a folder of results belongs to a run that has ended.
+ *
+ * @param {string} pid
+ */
+function isDead(pid) {
+  return !fs.existsSync(`/proc/${pid}`);
+}
+
+test('a row that is not there, and rounds that are none, are told', async () => {
+  const unknown = await bench('--quick', '--only', 'nonsense');
+  assert.equal(unknown.code, 1);
+  assert.match(unknown.output, /no part of the name of a row[^]*retrieve W1/);
+  const none = await bench('--rounds', '0');
+  assert.equal(none.code, 1);
+  assert.match(none.output, /--rounds is 0/);
+});
