@@ -26,6 +26,7 @@ test(
       fs.readFileSync(file, 'utf8'),
     );
     assertComplete(results);
+    assertFar(results);
     assert.ok(sizes.packages[`${process.platform}-${process.arch}`]);
     assert.ok(verdicts.length >= 3, output);
     assert.ok(output.includes(path.dirname(file)), 'it says where');
@@ -47,6 +48,8 @@ function assertComplete(results) {
     open: clients,
     'store tiny': [...clients, 'tar | zstd'],
     'retrieve tiny': [...clients, 'cp -r', 'raw GET'],
+    'store tiny account': ['ours', 'nx'],
+    'retrieve tiny account': ['ours', 'nx'],
   });
   for (const { results: row } of Object.values(results)) {
     for (const { ms } of Object.values(row)) assert.ok(ms > 0);
@@ -57,6 +60,20 @@ function assertComplete(results) {
   assert.ok(ours.rssChild > 0 && ours.rssNode > 0 && ours.latency > 0);
   assert.equal(nx.requests, 2);
   assert.equal(results['retrieve tiny'].results.ours.received, ours.stored);
+}
+
+/**
+ * Where each request takes 20 ms, nothing is done before: the clock stops when
+ * the storage has all, not when `store` has accepted it.
+ *
+ * @param {Record<string, any>} results
+ */
+function assertFar(results) {
+  for (const id of ['store tiny account', 'retrieve tiny account']) {
+    const { ours, nx } = results[id].results;
+    assert.ok(ours.ms >= 20, `${id}: ${ours.ms}`);
+    assert.ok(nx.ms >= 20, `${id}: ${nx.ms}`);
+  }
 }
 
 /**

@@ -60,7 +60,7 @@ function drawn({ machine, rounds, results }) {
     .map(([, row]) => row);
   return chart(
     rows,
-    `Medians of ${rounds}. ${cores} cores, ${cpu}. ${date} UTC, commit ${machine.commit}.`,
+    `Medians of ${rounds} rounds on ${cores} cores of ${cpu}, ${date} UTC, commit ${machine.commit}`,
   );
 }
 

@@ -147,6 +147,8 @@ const tiny = [
   ...starts,
   row('store', 'tiny', [...all, 'tar | zstd']),
   row('retrieve', 'tiny', [...all, 'cp -r', 'raw GET']),
+  row('store', 'tiny', ['ours', 'nx'], far),
+  row('retrieve', 'tiny', ['ours', 'nx'], far),
 ];
 
 exports.short = short;
