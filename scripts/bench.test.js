@@ -4,14 +4,20 @@
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
 const { folders } = require('./bench/folders');
 const { attempt } = require('./lib/run');
 
-/** @param {string[]} args */
-const bench = (...args) =>
-  attempt(process.execPath, [path.join(__dirname, 'bench.js'), ...args]);
+/**
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} [env] added
+ */
+const bench = (args, env = {}) =>
+  attempt(process.execPath, [path.join(__dirname, 'bench.js'), ...args], {
+    env: { ...process.env, ...env },
+  });
 
 const isLinux = process.platform === 'linux';
 
@@ -19,7 +25,7 @@ test(
   'the smallest rows, with every client and limit',
   { skip: !isLinux && 'the bench reads /proc' },
   async () => {
-    const { code, output } = await bench('--tiny', '--rounds', '1');
+    const { code, output } = await bench(['--tiny', '--rounds', '1']);
     assert.equal(code, 0, output);
     const file = path.join(folders.findings, 'tiny', 'bench.json');
     const { results, sizes, verdicts } = JSON.parse(
@@ -86,10 +92,27 @@ function isDead(pid) {
 }
 
 test('a row that is not there, and rounds that are none, are told', async () => {
-  const unknown = await bench('--quick', '--only', 'nonsense');
+  const unknown = await bench(['--quick', '--only', 'nonsense']);
   assert.equal(unknown.code, 1);
   assert.match(unknown.output, /no part of the name of a row[^]*retrieve W1/);
-  const none = await bench('--rounds', '0');
+  const none = await bench(['--rounds', '0']);
   assert.equal(none.code, 1);
   assert.match(none.output, /--rounds is 0/);
 });
+
+test(
+  'a row that fails is told, and ends the bench with 1',
+  { skip: !isLinux && 'the bench reads /proc' },
+  async (t) => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'bench-test-'));
+    t.after(() => fs.rmSync(folder, { recursive: true }));
+    fs.writeFileSync(path.join(folder, 'sync'), '#!/bin/sh\nexit 5\n', {
+      mode: 0o755,
+    });
+    const { code, output } = await bench(['--tiny', '--only', 'initialize'], {
+      PATH: `${folder}:${process.env.PATH}`,
+    });
+    assert.equal(code, 1, output);
+    assert.match(output, /failed: initialize: sync +ended with 5/);
+  },
+);
