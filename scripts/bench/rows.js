@@ -33,7 +33,7 @@ const short = {
   W0: '1 MB',
   W1: '2,000 files, 20 MB',
   W2: '200 MB',
-  W2q: '60 MB',
+  W2q: '40 MB',
   W3: '100 MB incompressible',
   W4: '300 results of 20 KB at once',
   W5: '20,000 files, 45 MB',

@@ -49,7 +49,7 @@ const definitions = {
     write: (folder) => writeSources(folder, 2_000, 20 * MB),
   },
   W2: largeFile('one file of 200 MB, half compressible', 'W2', 200 * MB, 8),
-  W2q: largeFile('one file of 60 MB, half compressible', 'W2', 60 * MB, 8),
+  W2q: largeFile('one file of 40 MB, half compressible', 'W2', 40 * MB, 8),
   W3: {
     title: '100 MB that do not compress',
     results: 1,
