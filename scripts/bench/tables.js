@@ -37,7 +37,7 @@ const clients = ['ours', 'nx', 'plain'];
  * @returns {string[][]} with a header
  */
 function timeTable(rows) {
-  const header = ['', ...clients.map((name) => names[name]), 'at best'];
+  const header = ['', ...clients.map((name) => names[name]), 'limits'];
   return [
     [...header, `against ${names.nx}`],
     ...rows.map(({ title, results }) => [
