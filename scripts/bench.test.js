@@ -3,6 +3,9 @@
 // The bench itself, so that it does not rot: the smallest rows, once.
 
 const assert = require('node:assert/strict');
+const { spawn } = require('node:child_process');
+const { randomUUID } = require('node:crypto');
+const { once } = require('node:events');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
@@ -116,3 +119,52 @@ test(
     assert.match(output, /failed: initialize: sync +ended with 5/);
   },
 );
+
+test(
+  'it leaves nothing when nobody reads what it prints',
+  { skip: !isLinux && 'the bench reads /proc' },
+  async () => {
+    const marker = randomUUID();
+    const child = spawn(
+      process.execPath,
+      [path.join(__dirname, 'bench.js'), '--tiny', '--only', 'initialize'],
+      {
+        env: { ...process.env, BENCH_TEST: marker },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
+    // The first row is printed when servers run.
+    await untilPrinted(child.stdout, /^initialize: /m);
+    child.stdout.destroy();
+    const [code] = await once(child, 'close');
+    assert.equal(code, 128 + os.constants.signals.SIGPIPE);
+    assert.deepEqual(processesWith(marker), []);
+    assert.deepEqual(fs.readdirSync(folders.results).filter(isDead), []);
+  },
+);
+
+/**
+ * Reads a stream until it has said something.
+ *
+ * @param {NodeJS.ReadableStream} stream
+ * @param {RegExp} what
+ */
+async function untilPrinted(stream, what) {
+  let text = '';
+  while (!what.test(text)) text += (await once(stream, 'data'))[0];
+}
+
+/**
+ * The processes that have a text in their environment.
+ *
+ * @param {string} text
+ */
+function processesWith(text) {
+  return fs.readdirSync('/proc').filter((name) => {
+    try {
+      return fs.readFileSync(`/proc/${name}/environ`, 'utf8').includes(text);
+    } catch {
+      return false; // no process, or one that has ended
+    }
+  });
+}
