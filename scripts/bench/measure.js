@@ -37,6 +37,9 @@ const isClient = /** @type {any} */ (
  */
 async function prepare(world, row) {
   if (row.action === 'run') return prepareWholeRun(world);
+  for (const client of row.contenders.filter(isClient)) {
+    await world.place(client, row); // starts it
+  }
   if (row.action === 'retrieve') await storeForReading(world, row);
   return (contender, options = {}) =>
     isClient(contender)

@@ -22,16 +22,19 @@ async function measureRow(world, row, rounds) {
   if (row.link !== 'azurite') await world.use(row.link);
   /** @type {Partial<Record<Contender, Sample[]>>} */
   const samples = {};
-  for (const contender of row.contenders) {
-    await measure(contender, { thorough: true });
-  }
-  for (let round = 0; round < rounds; round++) {
-    for (const contender of rotated(row.contenders, round)) {
-      const sample = await measure(contender);
-      (samples[contender] ??= []).push(sample);
+  try {
+    for (const contender of row.contenders) {
+      await measure(contender, { thorough: true });
     }
+    for (let round = 0; round < rounds; round++) {
+      for (const contender of rotated(row.contenders, round)) {
+        const sample = await measure(contender);
+        (samples[contender] ??= []).push(sample);
+      }
+    }
+  } finally {
+    await world.use('loopback'); // for what is stored to be read
   }
-  await world.use('loopback'); // for what is stored to be read
   return {
     title: row.title,
     results: Object.fromEntries(
