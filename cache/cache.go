@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"sync"
 
@@ -125,43 +124,32 @@ func (c *Cache) restore(ctx context.Context, blob *Blob, hash, cacheDirectory st
 	if err != nil {
 		return nil, err
 	}
-	aside, err := c.scratch.aside(cacheDirectory)
+	path, err := c.scratch.fresh(cacheDirectory)
 	if err != nil {
 		return nil, err
 	}
-	defer discard(ctx, aside)
-
-	contents, err := c.codec.Extract(body, aside, archive.Limits{})
-	if errors.Is(err, archive.ErrRefused) {
-		return nil, damaged("%w", err)
+	contents, err := c.codec.Extract(body, filepath.Dir(path), filepath.Base(path), archive.Limits{})
+	switch {
+	case errors.Is(err, archive.ErrRefused):
+		err = damaged("%w", err)
+	case err == nil && contents.Hash != hash:
+		err = damaged("it holds the result of %s", contents.Hash)
+	case err == nil:
+		err = replace(ctx, path, filepath.Join(cacheDirectory, hash))
 	}
 	if err != nil {
+		discard(ctx, path)
+		discard(ctx, archive.TerminalOutputOf(path))
 		return nil, err
-	}
-	if contents.Hash != hash {
-		return nil, damaged("it holds the result of %s", contents.Hash)
 	}
 	c.counters.bytesRead.Add(blob.Size)
-	return c.settle(contents, cacheDirectory, hash, aside)
-}
-
-// settle moves what was restored in aside to where it belongs.
-func (c *Cache) settle(contents archive.Contents, cacheDirectory, hash, aside string) (*Hit, error) {
-	hit := &Hit{
-		Code:           contents.Code,
-		OutputsPath:    filepath.Join(cacheDirectory, hash),
-		Size:           contents.Size,
-		TerminalOutput: TerminalOutput{Text: string(contents.TerminalOutput)},
-	}
-	if err := replace(archive.OutputsPath(aside), hit.OutputsPath, aside); err != nil {
-		return nil, err
-	}
-	if contents.TerminalOutputFile != "" {
-		// Beside the aside folder, which is about to be removed.
-		hit.TerminalOutput.Path = aside + "." + filepath.Base(contents.TerminalOutputFile)
-		if err := os.Rename(contents.TerminalOutputFile, hit.TerminalOutput.Path); err != nil {
-			return nil, err
-		}
-	}
-	return hit, nil
+	return &Hit{
+		Code:        contents.Code,
+		OutputsPath: filepath.Join(cacheDirectory, hash),
+		Size:        contents.Size,
+		TerminalOutput: TerminalOutput{
+			Text: string(contents.TerminalOutput),
+			Path: contents.TerminalOutputFile,
+		},
+	}, nil
 }

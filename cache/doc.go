@@ -26,7 +26,7 @@
 //
 // # Data flow
 //
-//	retrieve  Blobs.Get → count and hash → unzstd → untar into an aside folder
+//	retrieve  Blobs.Get → count and hash → unzstd → untar to a path aside
 //	          → length and SHA-256 right? → rename to <cacheDirectory>/<hash>
 //	store     <cacheDirectory>/<hash> → tar → zstd → spool (memory, then a file),
 //	          counted and hashed → Blobs.Put, one request

@@ -11,17 +11,17 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// discard removes an aside folder. What cannot be removed costs space, not
+// discard removes what is at a path. What cannot be removed costs space, not
 // correctness.
-func discard(ctx context.Context, aside string) {
-	if err := removeTree(aside); err != nil {
-		zerolog.Ctx(ctx).Debug().Err(err).Msg("aside folder not removed")
+func discard(ctx context.Context, path string) {
+	if err := removeTree(path); err != nil {
+		zerolog.Ctx(ctx).Debug().Err(err).Msg("not removed")
 	}
 }
 
-// replace renames the directory from to the path to, whatever stands there.
-// What stood there is moved into aside.
-func replace(from, to, aside string) error {
+// replace renames the directory from, at a fresh path, to the path to, whatever
+// stands there.
+func replace(ctx context.Context, from, to string) error {
 	var err error
 	// Another process may restore the same result at the same time: both
 	// results are the same, so it does not matter whose stays.
@@ -29,7 +29,8 @@ func replace(from, to, aside string) error {
 		if err = os.Rename(from, to); err == nil {
 			return nil
 		}
-		old := filepath.Join(aside, fmt.Sprintf("old-%d", try))
+		old := fmt.Sprintf("%s.old-%d", from, try)
+		defer discard(ctx, old)
 		if moved := moveAway(to, old); moved != nil && !errors.Is(moved, fs.ErrNotExist) {
 			return errors.Join(err, moved)
 		}

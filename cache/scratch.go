@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gofrs/flock"
 )
@@ -18,6 +20,7 @@ import (
 type scratch struct {
 	session string
 	sweeps  sync.WaitGroup
+	given   atomic.Int64 // fresh paths
 
 	mu      sync.Mutex
 	folders map[string]*flock.Flock // their locks; nil where none can be had
@@ -30,20 +33,21 @@ func newScratch() *scratch {
 	return &scratch{session: newSession(), folders: make(map[string]*flock.Flock)}
 }
 
-// aside makes a fresh folder in that of this process.
-func (s *scratch) aside(cacheDirectory string) (dir string, err error) {
+// fresh returns a path in the folder of this process, at which there is nothing,
+// nor at one that adds something to it. The caller removes what it puts there.
+func (s *scratch) fresh(cacheDirectory string) (string, error) {
 	for range 3 {
-		var folder string
-		if folder, err = s.open(cacheDirectory); err != nil {
+		folder, err := s.open(cacheDirectory)
+		if err != nil {
 			return "", err
 		}
-		if dir, err = os.MkdirTemp(folder, ""); !errors.Is(err, fs.ErrNotExist) {
-			return dir, err
+		if _, err := os.Lstat(folder); !errors.Is(err, fs.ErrNotExist) {
+			return filepath.Join(folder, strconv.FormatInt(s.given.Add(1), 10)), err
 		}
 		// Somebody has emptied the cache directory (`nx reset`), lock and all.
 		s.forget(folder)
 	}
-	return dir, err
+	return "", &fs.PathError{Op: "make", Path: Folder(cacheDirectory, s.session), Err: fs.ErrNotExist}
 }
 
 // open makes the folder of this process in a cache directory, the first time

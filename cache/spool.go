@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"hash"
 	"io"
 	"os"
@@ -16,15 +17,15 @@ const spoolMemory = 1 << 20
 // spool holds an archive between packing and sending: a Put Blob needs its
 // length and digest first. It is a Writer, then a ReadSeeker.
 type spool struct {
-	dir    string // where the file is made when one is needed
+	path   string // of the file, when one is needed
 	memory bytes.Buffer
 	file   *os.File
 	length int64
 	digest hash.Hash
 }
 
-func newSpool(dir string) *spool {
-	return &spool{dir: dir, digest: sha256.New()}
+func newSpool(path string) *spool {
+	return &spool{path: path, digest: sha256.New()}
 }
 
 func (s *spool) Write(p []byte) (int, error) {
@@ -42,7 +43,7 @@ func (s *spool) Write(p []byte) (int, error) {
 }
 
 func (s *spool) toFile() error {
-	f, err := os.CreateTemp(s.dir, "spool-")
+	f, err := os.OpenFile(s.path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
 	}
@@ -64,10 +65,10 @@ func (s *spool) body() io.ReadSeeker {
 // sha256 is the digest of what was written, in hexadecimal.
 func (s *spool) sha256() string { return hex.EncodeToString(s.digest.Sum(nil)) }
 
-// close closes the file, which goes with the folder it is in.
+// close removes the file.
 func (s *spool) close() error {
 	if s.file == nil {
 		return nil
 	}
-	return s.file.Close()
+	return errors.Join(s.file.Close(), os.Remove(s.path))
 }

@@ -46,7 +46,7 @@ type result struct {
 	dir    string // <cacheDirectory>/<hash>
 	output TerminalOutput
 	asOf   time.Time // of the file system's clock: what changes later does not count
-	aside  string
+	path   string    // fresh, for what waits with it
 }
 
 // Store accepts the result of hash, which Nx has written to
@@ -90,10 +90,8 @@ func (c *Cache) accept(r *result, cacheDirectory string) (reason string, err err
 		c.counters.skipped.Add(1)
 		return "cannot be stored: there is no " + r.dir, nil
 	}
-	if r.aside, err = c.scratch.aside(cacheDirectory); err == nil {
-		if err = r.settle(); err != nil {
-			discard(context.Background(), r.aside)
-		}
+	if r.path, err = c.scratch.fresh(cacheDirectory); err == nil {
+		err = r.settle()
 	}
 	if err != nil {
 		c.counters.failed.Add(1)
@@ -102,17 +100,12 @@ func (c *Cache) accept(r *result, cacheDirectory string) (reason string, err err
 	return "", nil
 }
 
-// settle notes the time, and moves the terminal output into the folder aside.
-func (r *result) settle() error {
-	info, err := os.Lstat(r.aside)
-	if err != nil {
+// settle notes the time, and takes over a terminal output that is long.
+func (r *result) settle() (err error) {
+	if r.asOf, err = now(r.path + ".now"); err != nil {
 		return err
 	}
-	r.asOf = info.ModTime()
-	if err := awaitTick(r.aside, r.asOf); err != nil {
-		return err
-	}
-	waiting := filepath.Join(r.aside, "terminalOutput")
+	waiting := r.path + ".terminalOutput"
 	switch {
 	case r.output.Path != "":
 		// A folder would be moved, too, and removed with all that is in it.
@@ -127,7 +120,7 @@ func (r *result) settle() error {
 		r.output = TerminalOutput{Path: waiting}
 	case len(r.output.Text) > inlineText:
 		if err := os.WriteFile(waiting, []byte(r.output.Text), 0o600); err != nil {
-			return err
+			return errors.Join(err, os.Remove(waiting))
 		}
 		r.output = TerminalOutput{Path: waiting}
 	}
@@ -138,32 +131,45 @@ func (r *result) settle() error {
 // of Windows.
 const maxTick = 20 * time.Millisecond
 
-// awaitTick waits until a change in the file system that dir is on is stamped
-// later than asOf, the stamp of dir. What Nx has written before has no later
-// stamp than that; what anybody changes from now on does.
+// now returns the time of the clock of a file system, and waits until a change in
+// it is stamped later. What Nx has written before has no later stamp than that;
+// what anybody changes from now on does. It makes and removes a file at a path.
 //
 // Linux before 6.13 stamps with a clock that ticks every 1 to 10 ms. Since then
 // nothing is waited for: after a stamp was looked at, the next one is finer, and
 // those that follow, of whatever file, are not before it
 // (docs.kernel.org/filesystems/multigrain-ts.html).
-func awaitTick(dir string, asOf time.Time) error {
+func now(path string) (asOf time.Time, err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer func() { err = errors.Join(err, f.Close(), os.Remove(path)) }()
+	info, err := f.Stat()
+	if err != nil {
+		return time.Time{}, err
+	}
+	asOf = info.ModTime()
 	for end := time.Now().Add(maxTick); time.Now().Before(end); time.Sleep(maxTick / 40) {
-		// A new entry changes its directory.
-		if _, err := os.MkdirTemp(dir, "tick-"); err != nil {
-			return err
+		if _, err := f.Write([]byte{'\n'}); err != nil {
+			return time.Time{}, err
 		}
-		info, err := os.Lstat(dir)
+		info, err := f.Stat()
 		if err != nil || info.ModTime().After(asOf) {
-			return err
+			return asOf, err
 		}
 	}
-	return nil
+	return asOf, nil
 }
 
 // upload stores a result when it is its turn. A panic is that result's error:
 // the others go on.
 func (c *Cache) upload(u *upload, r *result) (stored Stored) {
-	defer discard(u.ctx, r.aside)
+	defer func() {
+		if r.output.Path != "" {
+			discard(u.ctx, r.output.Path)
+		}
+	}()
 	defer func() {
 		if p := recover(); p != nil {
 			zerolog.Ctx(u.ctx).Error().Interface("panic", p).Bytes("stack", debug.Stack()).Msg("upload panicked")
@@ -193,7 +199,7 @@ func (c *Cache) upload(u *upload, r *result) (stored Stored) {
 
 // send packs a result and sends it, and returns the number of bytes sent.
 func (c *Cache) send(u *upload, r *result) (int64, error) {
-	spool := newSpool(r.aside)
+	spool := newSpool(r.path + ".spool")
 	defer func() { _ = spool.close() }() // what matters of it has been sent by then
 
 	if err := enter(u.ctx, c.uploads.packs); err != nil {

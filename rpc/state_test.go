@@ -22,12 +22,19 @@ func onlyState(t *testing.T, cacheDirectory string) rpc.State {
 	if err != nil || len(states) != 1 {
 		t.Fatalf("got the states %v, %v; want one", states, err)
 	}
-	state, err := rpc.ReadState(filepath.Dir(states[0]))
-	if err != nil {
-		t.Fatal(err)
+	for {
+		state, err := rpc.ReadState(filepath.Dir(states[0]))
+		if err == nil {
+			return state
+		}
+		if err.Error() != beingWritten {
+			t.Fatal(err)
+		}
 	}
-	return state
 }
+
+// beingWritten is what a reader may see, who then looks again.
+const beingWritten = "the state is being written"
 
 func TestState(t *testing.T) {
 	blobs := newGatedPuts()
@@ -123,7 +130,7 @@ func TestStateThatIsReadWhileItIsWritten(t *testing.T) {
 		for {
 			states, _ := filepath.Glob(filepath.Join(dir, ".nx-azure-cache", "*")) // the pattern is good
 			state, err := rpc.ReadState(states[0])
-			if err != nil && err.Error() != "the state is being written" {
+			if err != nil && err.Error() != beingWritten {
 				t.Fatal(err)
 			}
 			if err != nil || state.Waiting > 0 {

@@ -24,6 +24,9 @@ var someTime = time.Date(2024, 2, 29, 12, 34, 56, 789012345, time.UTC)
 
 var codec = archive.NewCodec()
 
+// outputsOf is where the tests have outputs extracted that they extract into dir.
+func outputsOf(dir string) string { return filepath.Join(dir, "outputs") }
+
 func write(task archive.Task, terminal, dir string) ([]byte, error) {
 	var b bytes.Buffer
 	err := codec.Write(&b, task, strings.NewReader(terminal), int64(len(terminal)), dir, time.Time{})
@@ -41,7 +44,7 @@ func mustWrite(t *testing.T, task archive.Task, terminal, dir string) []byte {
 
 func mustExtract(t *testing.T, content []byte, dir string) archive.Contents {
 	t.Helper()
-	c, err := codec.Extract(bytes.NewReader(content), dir, archive.Limits{})
+	c, err := codec.Extract(bytes.NewReader(content), dir, "outputs", archive.Limits{})
 	if err != nil {
 		t.Fatalf("extract: %v", err)
 	}

@@ -50,6 +50,8 @@
 // writer restores in folders (nx-remotecache issues of that kind: nx#29890);
 // [Codec.Write] never makes one.
 //
-// Files are created through [os.Root], links last, so no write ever follows
-// one. The caller extracts into a fresh directory beside the target and renames it.
+// Entries are created in directories that are held open, by names of one
+// component, following no link and replacing nothing (on Unix with openat and its
+// like, elsewhere through [os.Root]); links come last, so no write ever meets one.
+// The caller extracts to a path aside and renames it.
 package archive

@@ -34,33 +34,32 @@ type Contents struct {
 
 	// TerminalOutput is what the task printed, unless it is longer than
 	// [InlineTerminalOutput]; then it is nil and TerminalOutputFile is the
-	// path of a file in the directory given to Extract.
+	// path of a file beside the outputs.
 	TerminalOutput     []byte
 	TerminalOutputFile string
 }
 
-// OutputsPath is where [Codec.Extract] puts the outputs when called with dir.
-func OutputsPath(dir string) string { return filepath.Join(dir, outputsName) }
-
-// Extract unpacks the archive r into dir, which must exist and be empty, and
-// reads r to its end. The outputs are then in [OutputsPath](dir).
+// Extract unpacks the archive r to dir/name, in the directory dir, in which there
+// is no name yet nor anything that begins with it, and reads r to its end.
 //
 // An error that wraps [ErrRefused] says that the archive is not to be used;
 // others come from reading r or from the file system. After an error dir holds
-// parts, all of them writable: the caller removes it.
-func (c *Codec) Extract(r io.Reader, dir string, limits Limits) (Contents, error) {
+// parts, all of them writable: the caller removes name and [TerminalOutputOf] it.
+func (c *Codec) Extract(r io.Reader, dir, name string, limits Limits) (Contents, error) {
 	if limits == (Limits{}) {
 		limits = DefaultLimits
 	}
-	root, err := os.OpenRoot(dir)
+	tree, err := c.newTree(dir)
 	if err != nil {
 		return Contents{}, err
 	}
-	defer root.Close() // a handle of a directory: nothing is lost
+	defer tree.close()
 
-	u := &unpacker{codec: c, dir: dir, tree: newTree(root), left: limits, names: maxName * limits.Entries, seed: maphash.MakeSeed(), seen: make(map[uint64]byte)}
-	defer u.tree.leave()
-	if err := u.tree.finish(u.read(r)); err != nil {
+	u := &unpacker{
+		codec: c, dir: dir, name: name, tree: tree, left: limits, names: maxName * limits.Entries,
+		seed: maphash.MakeSeed(), seen: make(map[uint64]byte),
+	}
+	if err := tree.finish(u.read(r)); err != nil {
 		return Contents{}, err
 	}
 	// Links, and what makes directories unwritable, come after the last byte
@@ -71,9 +70,14 @@ func (c *Codec) Extract(r io.Reader, dir string, limits Limits) (Contents, error
 	return u.contents, nil
 }
 
+// TerminalOutputOf is where [Codec.Extract] leaves a long terminal output, for the
+// path that the outputs are at.
+func TerminalOutputOf(outputs string) string { return outputs + "." + terminalName }
+
 type unpacker struct {
 	codec    *Codec
 	dir      string
+	name     string // of what the archive calls outputs
 	tree     *tree
 	left     Limits
 	names    int // bytes left for names and link targets
@@ -242,8 +246,8 @@ func (u *unpacker) terminal(tr *tar.Reader) error {
 		return err
 	}
 	if header.Size > InlineTerminalOutput {
-		u.contents.TerminalOutputFile = filepath.Join(u.dir, terminalName)
-		return u.tree.create(terminalName, tr, header.Size, attributes{0o600, time.Now()})
+		u.contents.TerminalOutputFile = TerminalOutputOf(filepath.Join(u.dir, u.name))
+		return u.tree.create(TerminalOutputOf(u.name), tr, header.Size, attributes{0o600, time.Now()})
 	}
 	var b bytes.Buffer
 	_, err = b.ReadFrom(tr)
@@ -269,14 +273,17 @@ func (u *unpacker) entry(header *tar.Header, tr *tar.Reader) error {
 	attributes := attributes{permissions(fs.FileMode(header.Mode)), header.ModTime}
 	switch header.Typeflag {
 	case tar.TypeDir:
+		if name == outputsName {
+			attributes.mode = 0o755 // it is the caller's: it gets what Nx would give it
+		}
 		u.late = append(u.late, late{name: name, attributes: attributes})
-		return u.tree.mkdir(name, attributes.mode)
+		return u.tree.mkdir(u.at(name), attributes.mode)
 	case tar.TypeReg:
 		if err := u.take(header.Size); err != nil {
 			return err
 		}
 		u.contents.Size += header.Size
-		return u.tree.create(name, tr, header.Size, attributes)
+		return u.tree.create(u.at(name), tr, header.Size, attributes)
 	case tar.TypeSymlink:
 		target := strings.ReplaceAll(header.Linkname, `\`, "/")
 		if problem := checkLink(strings.TrimPrefix(name, outputsName+"/"), target); problem != "" {
@@ -340,7 +347,7 @@ func (u *unpacker) finish() error {
 		if l.target == "" {
 			continue
 		}
-		if err := u.tree.link(l.name, l.target, l.modTime); err != nil {
+		if err := u.tree.link(u.at(l.name), l.target, l.modTime); err != nil {
 			return err
 		}
 	}
@@ -348,10 +355,12 @@ func (u *unpacker) finish() error {
 		if l.target != "" || l.name == outputsName {
 			continue
 		}
-		if err := u.tree.set(l.name, l.attributes); err != nil {
+		if err := u.tree.set(u.at(l.name), l.attributes); err != nil {
 			return err
 		}
 	}
-	// The folder itself is the caller's: it gets what Nx would give it.
-	return u.tree.root.Chmod(outputsName, 0o755)
+	return u.tree.root.limit(u.name, 0o755)
 }
+
+// at is where an entry is to be.
+func (u *unpacker) at(name string) string { return u.name + strings.TrimPrefix(name, outputsName) }

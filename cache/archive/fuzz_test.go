@@ -138,7 +138,7 @@ func checkExtract(t *testing.T, s sandbox, content []byte) {
 	before := s.outside(t)
 	started := allocated()
 
-	contents, err := codec.Extract(bytes.NewReader(content), s.dir, fuzzLimits)
+	contents, err := codec.Extract(bytes.NewReader(content), s.dir, "outputs", fuzzLimits)
 
 	if n := allocated() - started; n > maxAllocated {
 		t.Errorf("allocated %d bytes, want at most %d", n, maxAllocated)
@@ -232,7 +232,7 @@ func checkPacksAgain(t *testing.T, s sandbox, contents archive.Contents) {
 	t.Helper()
 	terminal := contents.TerminalOutput
 	if contents.TerminalOutputFile != "" {
-		if contents.TerminalOutputFile != filepath.Join(s.dir, "terminalOutput") {
+		if contents.TerminalOutputFile != archive.TerminalOutputOf(outputsOf(s.dir)) {
 			t.Errorf("got the terminal output in %s", contents.TerminalOutputFile)
 		}
 		var err error
@@ -240,7 +240,7 @@ func checkPacksAgain(t *testing.T, s sandbox, contents archive.Contents) {
 			t.Fatal(err)
 		}
 	}
-	outputs := archive.OutputsPath(s.dir)
+	outputs := outputsOf(s.dir)
 	content, err := write(archive.Task{Hash: "1", Code: contents.Code}, string(terminal), outputs)
 	if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
 		return // it has files that not even their owner may read
@@ -253,7 +253,7 @@ func checkPacksAgain(t *testing.T, s sandbox, contents archive.Contents) {
 	if got.Code != contents.Code || got.Size != contents.Size || !bytes.Equal(readTerminal(t, got), terminal) {
 		t.Errorf("got code %d, size %d, want %d and %d, and the same terminal output", got.Code, got.Size, contents.Code, contents.Size)
 	}
-	compare(t, listing(t, archive.OutputsPath(again)), listing(t, outputs))
+	compare(t, listing(t, outputsOf(again)), listing(t, outputs))
 }
 
 func readTerminal(t *testing.T, contents archive.Contents) []byte {
@@ -274,7 +274,7 @@ func readTerminal(t *testing.T, contents archive.Contents) []byte {
 func writeThroughLinks(t *testing.T, s sandbox) {
 	t.Helper()
 	var links []string
-	err := filepath.WalkDir(archive.OutputsPath(s.dir), func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(outputsOf(s.dir), func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.Type() == fs.ModeSymlink {
 			links = append(links, path)
 		}

@@ -75,7 +75,7 @@ func describe(t *testing.T, contents archive.Contents, dir string) string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "hash %s\ncode %d\nsize %d\nterminal output of %d bytes %.60q\n", contents.Hash, contents.Code, contents.Size, len(terminal), terminal)
-	all := listing(t, archive.OutputsPath(dir))
+	all := listing(t, outputsOf(dir))
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		fmt.Fprintf(&b, "%s %s\n", name, all[name])
 	}

@@ -195,7 +195,7 @@ func refuse(t *testing.T, r io.Reader, limits archive.Limits, want string) {
 	s := newSandbox(t)
 	before := s.outside(t)
 
-	contents, err := codec.Extract(r, s.dir, limits)
+	contents, err := codec.Extract(r, s.dir, "outputs", limits)
 	if !errors.Is(err, archive.ErrRefused) || !strings.Contains(fmt.Sprint(err), want) {
 		t.Errorf("got %.300v, want %v with %q", err, archive.ErrRefused, want)
 	}
@@ -213,7 +213,7 @@ func checkInside(t testing.TB, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	outputs = archive.OutputsPath(outputs)
+	outputs = outputsOf(outputs)
 	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.Type() != fs.ModeSymlink {
 			return err
@@ -244,7 +244,7 @@ func TestHandMadeArchive(t *testing.T) {
 	if got.Hash != "123" || got.Size != 1 || string(got.TerminalOutput) != "done\n" {
 		t.Errorf("got %+v, want hash 123, size 1 and the terminal output", got)
 	}
-	if b, err := os.ReadFile(filepath.Join(archive.OutputsPath(dir), "l")); err != nil || string(b) != "x" {
+	if b, err := os.ReadFile(filepath.Join(outputsOf(dir), "l")); err != nil || string(b) != "x" {
 		t.Errorf("got %q, %v through the link, want %q", b, err, "x")
 	}
 }
@@ -255,7 +255,7 @@ func TestFoldersThatCannotBeEntered(t *testing.T) {
 	closed.Mode = 0
 	dir := cachetest.TempDir(t)
 	mustExtract(t, archiveOf(t, with(closed, folder("outputs/d/e/"), file("outputs/d/e/f", "x"), link("outputs/d/l", "e"))), dir)
-	if info, err := os.Lstat(filepath.Join(archive.OutputsPath(dir), "d")); runtime.GOOS != "windows" && (err != nil || info.Mode().Perm() != 0) {
+	if info, err := os.Lstat(filepath.Join(outputsOf(dir), "d")); runtime.GOOS != "windows" && (err != nil || info.Mode().Perm() != 0) {
 		t.Errorf("got %v, %v; want mode 0", info.Mode(), err)
 	}
 }
@@ -341,10 +341,10 @@ func TestArchiveInSeveralFrames(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := cachetest.TempDir(t)
-			if _, err := codec.Extract(bytes.NewReader(slices.Concat(frames...)), dir, archive.Limits{}); err != nil {
+			if _, err := codec.Extract(bytes.NewReader(slices.Concat(frames...)), dir, "outputs", archive.Limits{}); err != nil {
 				t.Fatal(err)
 			}
-			if got, err := os.ReadFile(filepath.Join(archive.OutputsPath(dir), "a")); err != nil || string(got) != want {
+			if got, err := os.ReadFile(filepath.Join(outputsOf(dir), "a")); err != nil || string(got) != want {
 				t.Errorf("got %d bytes, %v; want the same %d bytes", len(got), err, len(want))
 			}
 		})
@@ -425,7 +425,7 @@ func TestNothingIsReadAfterARefusal(t *testing.T) {
 	content := archiveOf(t, with(file("evil", "x"), file("outputs/noise", cachetest.Noise(1, 8<<20))))
 	for range 20 {
 		s := &sentinel{t: t, r: bytes.NewReader(content)}
-		if _, err := codec.Extract(s, cachetest.TempDir(t), archive.Limits{}); !errors.Is(err, archive.ErrRefused) {
+		if _, err := codec.Extract(s, cachetest.TempDir(t), "outputs", archive.Limits{}); !errors.Is(err, archive.ErrRefused) {
 			t.Errorf("got %v, want %v", err, archive.ErrRefused)
 		}
 		s.closed = true
@@ -472,7 +472,7 @@ func TestLimits(t *testing.T) {
 				refuse(t, bytes.NewReader(test.content), test.limits, test.want)
 				return
 			}
-			if _, err := codec.Extract(bytes.NewReader(test.content), cachetest.TempDir(t), test.limits); err != nil {
+			if _, err := codec.Extract(bytes.NewReader(test.content), cachetest.TempDir(t), "outputs", test.limits); err != nil {
 				t.Errorf("got %v, want nil", err)
 			}
 		})
@@ -504,7 +504,7 @@ func TestLimitOfHeaders(t *testing.T) {
 				refuse(t, bytes.NewReader(content), limits, test.want)
 				return
 			}
-			if _, err := codec.Extract(bytes.NewReader(content), cachetest.TempDir(t), limits); err != nil {
+			if _, err := codec.Extract(bytes.NewReader(content), cachetest.TempDir(t), "outputs", limits); err != nil {
 				t.Errorf("got %v, want nil", err)
 			}
 		})
@@ -521,7 +521,7 @@ func TestLimitOfNames(t *testing.T) {
 	}
 	content := archiveOf(t, with(entries...))
 	refuse(t, bytes.NewReader(content), archive.Limits{Entries: 101, Bytes: 1 << 20}, "its names are longer")
-	if _, err := codec.Extract(bytes.NewReader(content), cachetest.TempDir(t), archive.Limits{Entries: 1000, Bytes: 1 << 20}); err != nil {
+	if _, err := codec.Extract(bytes.NewReader(content), cachetest.TempDir(t), "outputs", archive.Limits{Entries: 1000, Bytes: 1 << 20}); err != nil {
 		t.Errorf("got %v, want nil", err)
 	}
 	content = archiveOf(t, with(link("outputs/a", strings.Repeat("t", 900_000))))
@@ -534,7 +534,7 @@ func TestReaderThatFails(t *testing.T) {
 	broken := errors.New("connection reset")
 	for _, at := range []int{0, 1, 10, len(content) / 3, len(content) / 2, len(content) - 1, len(content)} {
 		r := io.MultiReader(bytes.NewReader(content[:at]), iotest.ErrReader(broken))
-		_, err := codec.Extract(r, cachetest.TempDir(t), archive.Limits{})
+		_, err := codec.Extract(r, cachetest.TempDir(t), "outputs", archive.Limits{})
 		if !errors.Is(err, broken) || errors.Is(err, archive.ErrRefused) {
 			t.Errorf("after %d of %d bytes: got %v, want %v", at, len(content), err, broken)
 		}
@@ -549,27 +549,27 @@ func TestReaderThatFailsAtItsEnd(t *testing.T) {
 		file("outputs/d/a", "x"), link("outputs/d/l", "a")))
 	dir := t.TempDir() // and not tempDir: what is left can be removed as it is
 	wrong := errors.New("wrong digest")
-	if _, err := codec.Extract(io.MultiReader(bytes.NewReader(content), iotest.ErrReader(wrong)), dir, archive.Limits{}); !errors.Is(err, wrong) {
+	if _, err := codec.Extract(io.MultiReader(bytes.NewReader(content), iotest.ErrReader(wrong)), dir, "outputs", archive.Limits{}); !errors.Is(err, wrong) {
 		t.Errorf("got %v, want %v", err, wrong)
 	}
-	if _, err := os.Lstat(filepath.Join(archive.OutputsPath(dir), "d", "l")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(filepath.Join(outputsOf(dir), "d", "l")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v, want no link", err)
 	}
-	if info, err := os.Stat(filepath.Join(archive.OutputsPath(dir), "d")); err != nil || info.Mode().Perm()&0o700 != 0o700 {
+	if info, err := os.Stat(filepath.Join(outputsOf(dir), "d")); err != nil || info.Mode().Perm()&0o700 != 0o700 {
 		t.Errorf("got %v, %v; want a directory that can be written", info, err)
 	}
 }
 
 func TestDirectoryThatIsNotReady(t *testing.T) {
 	content := archiveOf(t, with(file("outputs/a", "x")))
-	if _, err := codec.Extract(bytes.NewReader(content), filepath.Join(t.TempDir(), "missing"), archive.Limits{}); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, archive.ErrRefused) {
+	if _, err := codec.Extract(bytes.NewReader(content), filepath.Join(t.TempDir(), "missing"), "outputs", archive.Limits{}); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, archive.ErrRefused) {
 		t.Errorf("missing: got %v, want %v", err, fs.ErrNotExist)
 	}
 	dir := cachetest.TempDir(t)
-	if err := os.MkdirAll(archive.OutputsPath(dir), 0o755); err != nil {
+	if err := os.MkdirAll(outputsOf(dir), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := codec.Extract(bytes.NewReader(content), dir, archive.Limits{}); !errors.Is(err, fs.ErrExist) || errors.Is(err, archive.ErrRefused) {
+	if _, err := codec.Extract(bytes.NewReader(content), dir, "outputs", archive.Limits{}); !errors.Is(err, fs.ErrExist) || errors.Is(err, archive.ErrRefused) {
 		t.Errorf("not empty: got %v, want %v", err, fs.ErrExist)
 	}
 }

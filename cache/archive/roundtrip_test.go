@@ -122,7 +122,7 @@ func TestRoundTrip(t *testing.T) {
 
 	content := mustWrite(t, archive.Task{Hash: "123", Code: 0}, "done\n", from)
 	got := mustExtract(t, content, to)
-	compare(t, listing(t, archive.OutputsPath(to)), want)
+	compare(t, listing(t, outputsOf(to)), want)
 	compare(t, listing(t, from), want) // and reading changed nothing
 
 	var size int64
@@ -149,7 +149,7 @@ func TestRoundTripOfManyFiles(t *testing.T) {
 	}
 	plant(t, from, nodes)
 	mustExtract(t, mustWrite(t, archive.Task{Hash: "123"}, "", from), to)
-	compare(t, listing(t, archive.OutputsPath(to)), listing(t, from))
+	compare(t, listing(t, outputsOf(to)), listing(t, from))
 }
 
 // Around the ends of frames, those that are compressed with more effort and the
@@ -163,7 +163,7 @@ func TestRoundTripOfFrames(t *testing.T) {
 			plant(t, from, []node{{name: "a", content: cachetest.Noise(1, 1<<20) + strings.Repeat("0123456789abcdef", size/16-1<<16) + strings.Repeat("x", size%16)}})
 			content := mustWrite(t, archive.Task{Hash: "123"}, "", from)
 			mustExtract(t, content, to)
-			compare(t, listing(t, archive.OutputsPath(to)), listing(t, from))
+			compare(t, listing(t, outputsOf(to)), listing(t, from))
 			if again := mustWrite(t, archive.Task{Hash: "123"}, "", from); !bytes.Equal(again, content) {
 				t.Errorf("%d frames and %d bytes: the same tree gives other bytes", frames, more)
 			}
@@ -179,16 +179,16 @@ func TestRoundTripOfSlowReaders(t *testing.T) {
 	want := listing(t, from)
 
 	to := cachetest.TempDir(t)
-	if _, err := codec.Extract(iotest.OneByteReader(bytes.NewReader(content)), to, archive.Limits{}); err != nil {
+	if _, err := codec.Extract(iotest.OneByteReader(bytes.NewReader(content)), to, "outputs", archive.Limits{}); err != nil {
 		t.Errorf("one byte at a time: %v", err)
 	}
-	compare(t, listing(t, archive.OutputsPath(to)), want)
+	compare(t, listing(t, outputsOf(to)), want)
 
 	to = cachetest.TempDir(t)
-	if _, err := codec.Extract(iotest.DataErrReader(bytes.NewReader(content)), to, archive.Limits{}); err != nil {
+	if _, err := codec.Extract(iotest.DataErrReader(bytes.NewReader(content)), to, "outputs", archive.Limits{}); err != nil {
 		t.Errorf("the last bytes with io.EOF: %v", err)
 	}
-	compare(t, listing(t, archive.OutputsPath(to)), want)
+	compare(t, listing(t, outputsOf(to)), want)
 }
 
 func TestF07LargeFile(t *testing.T) {
@@ -197,7 +197,7 @@ func TestF07LargeFile(t *testing.T) {
 	content := cachetest.Noise(7, size)
 	plant(t, from, []node{{name: "bin/server", mode: 0o755, content: content}})
 	mustExtract(t, mustWrite(t, archive.Task{Hash: "123"}, "", from), to)
-	got, err := os.ReadFile(filepath.Join(archive.OutputsPath(to), "bin/server"))
+	got, err := os.ReadFile(filepath.Join(outputsOf(to), "bin/server"))
 	if err != nil || sha256.Sum256(got) != sha256.Sum256([]byte(content)) {
 		t.Errorf("got %d bytes, %v; want the %d of before", len(got), err, size)
 	}
@@ -206,7 +206,7 @@ func TestF07LargeFile(t *testing.T) {
 func TestEmptyTree(t *testing.T) {
 	from, to := cachetest.TempDir(t), cachetest.TempDir(t)
 	got := mustExtract(t, mustWrite(t, archive.Task{Hash: "123"}, "", from), to)
-	if info, err := os.Stat(archive.OutputsPath(to)); err != nil || info.Mode() != os.ModeDir|0o755 {
+	if info, err := os.Stat(outputsOf(to)); err != nil || info.Mode() != os.ModeDir|0o755 {
 		t.Errorf("got %v, %v; want a directory of mode 0755", info, err)
 	}
 	if got.Size != 0 || len(got.TerminalOutput) != 0 || got.TerminalOutputFile != "" {
@@ -222,12 +222,12 @@ func TestHardLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustExtract(t, mustWrite(t, archive.Task{Hash: "123"}, "", from), to)
-	compare(t, listing(t, archive.OutputsPath(to)), listing(t, from))
-	a, err := os.Stat(filepath.Join(archive.OutputsPath(to), "a"))
+	compare(t, listing(t, outputsOf(to)), listing(t, from))
+	a, err := os.Stat(filepath.Join(outputsOf(to), "a"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := os.Stat(filepath.Join(archive.OutputsPath(to), "b"))
+	b, err := os.Stat(filepath.Join(outputsOf(to), "b"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func TestSpecialModeBitsAreDropped(t *testing.T) {
 	})
 	mustExtract(t, mustWrite(t, archive.Task{Hash: "123"}, "", from), to)
 	for name, want := range map[string]os.FileMode{"file": 0o755, "folder": os.ModeDir | 0o777} {
-		info, err := os.Stat(filepath.Join(archive.OutputsPath(to), name))
+		info, err := os.Stat(filepath.Join(outputsOf(to), name))
 		if err != nil || info.Mode() != want {
 			t.Errorf("%s: got %v, %v; want %v", name, info.Mode(), err, want)
 		}

@@ -1,13 +1,9 @@
 package archive
 
 import (
-	"errors"
 	"io"
 	"io/fs"
-	"os"
 	"path"
-	"path/filepath"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,11 +13,6 @@ const (
 	// Files are written in batches of so many bytes or files, larger ones alone.
 	batchSize  = 512 << 10
 	batchFiles = 64
-
-	// maxWriters is how many batches of an archive are written at the same time.
-	// What creating a file costs is the kernel's work: more than two cores
-	// compete for the same locks.
-	maxWriters = 2
 )
 
 // attributes are what an entry keeps besides its name and content.
@@ -30,33 +21,46 @@ type attributes struct {
 	modTime time.Time
 }
 
-// tree creates files below a root. Each is created by its name alone in its
-// directory, which stays open meanwhile. It never follows a link or replaces anything.
+// tree creates entries below a root. Each is created by its name alone in its
+// directory, which stays open meanwhile.
 type tree struct {
-	root    *os.Root
-	current *directory // in which something was created last, or nil
-	batch   *batch     // that is being filled, or nil
-	slots   chan struct{}
+	root    *directory
+	current *directory    // in which something was created last
+	batch   *batch        // that is being filled, or nil
+	slots   chan struct{} // of all that write batches
 	writers sync.WaitGroup
 
 	mu  sync.Mutex
 	err error // of a writer
 }
 
-func newTree(root *os.Root) *tree {
-	return &tree{root: root, slots: make(chan struct{}, min(maxWriters, runtime.GOMAXPROCS(0)))}
+// newTree opens the directory at path, in which the tree is to be.
+func (c *Codec) newTree(path string) (*tree, error) {
+	root, err := openFolder(path)
+	if err != nil {
+		return nil, err
+	}
+	top := &directory{name: ".", folder: root}
+	top.users.Add(2)
+	return &tree{root: top, current: top, slots: c.writers}, nil
+}
+
+// close closes what is open. Nothing is written any more.
+func (t *tree) close() {
+	t.current.release()
+	t.root.release()
 }
 
 // directory is one that is open as long as somebody uses it.
 type directory struct {
+	*folder
 	name  string
-	root  *os.Root
 	users atomic.Int32
 }
 
 func (d *directory) release() {
 	if d.users.Add(-1) == 0 {
-		_ = d.root.Close() // a handle of a directory: nothing is lost
+		d.close()
 	}
 }
 
@@ -79,28 +83,24 @@ var batches = sync.Pool{New: func() any { return new(batch) }}
 // enter opens the directory called name, which is there. The caller does not
 // release it.
 func (t *tree) enter(name string) (*directory, error) {
-	if t.current != nil && t.current.name == name {
+	if t.current.name == name {
 		return t.current, nil
 	}
-	from, rel := t.root, name
-	if t.current != nil && t.current.name == path.Dir(name) {
-		from, rel = t.current.root, path.Base(name)
+	if name == t.root.name {
+		return t.root, nil
 	}
-	root, err := from.OpenRoot(filepath.FromSlash(rel))
+	from, rel := t.root, name
+	if t.current.name == path.Dir(name) {
+		from, rel = t.current, path.Base(name)
+	}
+	opened, err := from.open(rel)
 	if err != nil {
 		return nil, err
 	}
-	t.leave()
-	t.current = &directory{name: name, root: root}
+	t.current.release()
+	t.current = &directory{name: name, folder: opened}
 	t.current.users.Add(1)
 	return t.current, nil
-}
-
-func (t *tree) leave() {
-	if t.current != nil {
-		t.current.release()
-		t.current = nil
-	}
 }
 
 // mkdir creates a directory, which stays writable.
@@ -109,7 +109,7 @@ func (t *tree) mkdir(name string, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	return parent.root.Mkdir(path.Base(name), mode|0o700)
+	return parent.mkdir(path.Base(name), mode|0o700)
 }
 
 // create creates a file of size bytes from r, now or before finish returns.
@@ -143,11 +143,10 @@ func (t *tree) create(name string, r io.Reader, size int64, attributes attribute
 func (t *tree) createLarge(parent *directory, name string, r io.Reader, attributes attributes) error {
 	buffer := batches.Get().(*batch)
 	defer batches.Put(buffer)
-	err := attributes.create(parent.root, name, func(f *os.File) error {
+	return parent.create(name, attributes, func(f *file) error {
 		_, err := io.CopyBuffer(onlyWriter{f}, onlyReader{r}, buffer.content[:])
 		return err
 	})
-	return err
 }
 
 // What hides the shortcuts of [io.CopyBuffer], which need buffers of their own.
@@ -156,40 +155,23 @@ type (
 	onlyReader struct{ io.Reader }
 )
 
-// create creates a file with what write writes to it.
-func (a attributes) create(parent *os.Root, name string, write func(*os.File) error) error {
-	f, err := parent.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, a.mode)
-	if err != nil {
-		return err
-	}
-	err = write(f)
-	if err == nil && a.mode&umask != 0 {
-		err = f.Chmod(a.mode)
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return parent.Chtimes(name, a.modTime, a.modTime)
-}
-
 // flush has the batch written, by another goroutine, as soon as one may begin. The
 // error may be that of another batch.
 func (t *tree) flush() error {
 	b := t.batch
 	t.batch = nil
 	t.slots <- struct{}{}
-	t.writers.Go(func() {
-		defer func() { <-t.slots }()
-		t.write(b)
-	})
+	t.writers.Go(func() { t.write(b) })
 	return t.problem()
 }
 
+// write writes a batch, and gives back the slot of whoever does it.
 func (t *tree) write(b *batch) {
+	defer func() { <-t.slots }()
 	for _, f := range b.files {
 		err := t.problem()
 		if err == nil {
-			err = f.create(f.directory.root, f.name, func(file *os.File) error {
+			err = f.directory.create(f.name, f.attributes, func(file *file) error {
 				_, err := file.Write(f.content)
 				return err
 			})
@@ -225,6 +207,7 @@ func (t *tree) finish(givenUp error) error {
 		t.failed(givenUp)
 	}
 	if t.batch != nil {
+		t.slots <- struct{}{}
 		t.write(t.batch)
 		t.batch = nil
 	}
@@ -238,11 +221,7 @@ func (t *tree) link(name, target string, modTime time.Time) error {
 	if err != nil {
 		return err
 	}
-	base := path.Base(name)
-	if err := parent.root.Symlink(filepath.FromSlash(target), base); err != nil {
-		return err
-	}
-	return setLinkTime(parent.root, base, modTime)
+	return parent.symlink(target, path.Base(name), modTime)
 }
 
 // set gives a directory, in which nothing is created any more, its time and mode.
@@ -251,12 +230,16 @@ func (t *tree) set(name string, attributes attributes) error {
 	if err != nil {
 		return err
 	}
-	base := path.Base(name)
-	if err := parent.root.Chtimes(base, attributes.modTime, attributes.modTime); err != nil {
+	if err := parent.setTime(path.Base(name), attributes.modTime); err != nil {
 		return err
 	}
-	if attributes.mode&umask == 0 && attributes.mode&0o700 == 0o700 {
-		return nil // as it was created
+	return parent.limit(path.Base(name), attributes.mode)
+}
+
+// limit gives a directory its mode, unless it was created with it.
+func (d *directory) limit(name string, mode fs.FileMode) error {
+	if mode&umask == 0 && mode&0o700 == 0o700 {
+		return nil
 	}
-	return parent.root.Chmod(base, attributes.mode)
+	return d.setMode(name, mode)
 }

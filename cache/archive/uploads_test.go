@@ -78,7 +78,7 @@ func TestUploadedArchives(t *testing.T) {
 			if !bytes.Equal(got, want) {
 				t.Errorf("%s is not what the test makes", path)
 			}
-			_, err = codec.Extract(bytes.NewReader(compress(t, got)), cachetest.TempDir(t), archive.Limits{})
+			_, err = codec.Extract(bytes.NewReader(compress(t, got)), cachetest.TempDir(t), "outputs", archive.Limits{})
 			if isHostile := strings.HasPrefix(name, "hostile-"); errors.Is(err, archive.ErrRefused) != isHostile {
 				t.Errorf("got %v", err)
 			}

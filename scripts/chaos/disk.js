@@ -98,7 +98,7 @@ function plantLeftovers(cacheDirectory, session) {
   fs.mkdirSync(path.join(folder, 'outputs/dist/read-only'), {
     recursive: true,
   });
-  fs.writeFileSync(path.join(folder, 'spool-1'), Buffer.alloc(100_000));
+  fs.writeFileSync(path.join(folder, '1.spool'), Buffer.alloc(100_000));
   fs.writeFileSync(path.join(folder, 'outputs/dist/read-only/x'), 'half');
   fs.symlinkSync('/etc', path.join(folder, 'outputs/dist/link'));
   fs.chmodSync(path.join(folder, 'outputs/dist/read-only'), 0o555);

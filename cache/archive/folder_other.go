@@ -1,0 +1,63 @@
+//go:build !unix
+
+package archive
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// folder is an open directory, in which entries are created by names of one
+// component.
+type folder struct{ root *os.Root }
+
+// openFolder opens the directory at a path that the caller trusts.
+func openFolder(path string) (*folder, error) {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, err
+	}
+	return &folder{root}, nil
+}
+
+// open opens a directory below this one.
+func (f *folder) open(name string) (*folder, error) {
+	root, err := f.root.OpenRoot(filepath.FromSlash(name))
+	if err != nil {
+		return nil, err
+	}
+	return &folder{root}, nil
+}
+
+func (f *folder) close() { _ = f.root.Close() } // a handle of a directory: nothing is lost
+
+func (f *folder) mkdir(name string, mode fs.FileMode) error { return f.root.Mkdir(name, mode) }
+
+// file is one that is being written.
+type file = os.File
+
+// create creates a file with what write writes to it.
+func (f *folder) create(name string, a attributes, write func(*file) error) error {
+	it, err := f.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, a.mode)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(write(it), it.Close()); err != nil {
+		return err
+	}
+	return f.setTime(name, a.modTime)
+}
+
+// symlink creates a link. Windows gives it the time it was made, and os.Root can
+// only change what a link leads to.
+func (f *folder) symlink(target, name string, _ time.Time) error {
+	return f.root.Symlink(filepath.FromSlash(target), name)
+}
+
+func (f *folder) setTime(name string, t time.Time) error { return f.root.Chtimes(name, t, t) }
+
+// setMode sets the mode of a directory.
+func (f *folder) setMode(name string, mode fs.FileMode) error { return f.root.Chmod(name, mode) }
