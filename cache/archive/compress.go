@@ -2,6 +2,7 @@ package archive
 
 import (
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -37,23 +38,31 @@ func (c *Codec) pack(f *frame, offset int64) {
 	c.compressors <- struct{}{}
 	defer func() { <-c.compressors }()
 
-	encoders := &c.fast
-	if offset < thoroughSize && c.isText(f) {
-		encoders = &c.thorough
-	}
-	f.encode(encoders, f.plain)
-}
-
-func (c *Codec) isText(f *frame) bool {
 	sample := f.plain[:min(len(f.plain), sampleSize)]
 	f.encode(&c.fast, sample)
-	return 5*len(f.packed) < 2*len(sample)
+	if len(sample) == len(f.plain) {
+		return
+	}
+	encoders := &c.fast
+	if offset < thoroughSize && 5*len(f.packed) < 2*len(sample) {
+		encoders = &c.thorough
+	}
+	// As much as it may become, once: memory that was never used is slow.
+	f.packed = slices.Grow(f.packed[:0], len(f.packed)*(len(f.plain)/len(sample)+1))
+	f.encode(encoders, f.plain)
 }
 
 func (f *frame) encode(encoders *sync.Pool, plain []byte) {
 	encoder := encoders.Get().(*zstd.Encoder)
 	f.packed = encoder.EncodeAll(plain, f.packed[:0])
 	encoders.Put(encoder)
+}
+
+func (f *frame) add(p []byte) {
+	if all := len(f.plain) + len(p); all > cap(f.plain) && all > sampleSize {
+		f.plain = slices.Grow(f.plain, frameSize-len(f.plain))
+	}
+	f.plain = append(f.plain, p...)
 }
 
 func (f *frame) release() {
@@ -84,7 +93,7 @@ func (c *Codec) newCompressor(w io.Writer) *compressor {
 func (c *compressor) Write(p []byte) (n int, err error) {
 	for len(p) > 0 {
 		part := p[:min(len(p), frameSize-len(c.filling.plain))]
-		c.filling.plain = append(c.filling.plain, part...)
+		c.filling.add(part)
 		n, p = n+len(part), p[len(part):]
 		if len(c.filling.plain) < frameSize {
 			continue
