@@ -38,18 +38,21 @@ func (c *Codec) pack(f *frame, offset int64) {
 	c.compressors <- struct{}{}
 	defer func() { <-c.compressors }()
 
-	sample := f.plain[:min(len(f.plain), sampleSize)]
-	f.encode(&c.fast, sample)
-	if len(sample) == len(f.plain) {
-		return
-	}
 	encoders := &c.fast
-	if offset < thoroughSize && 5*len(f.packed) < 2*len(sample) {
+	if offset < thoroughSize && c.isText(f) {
 		encoders = &c.thorough
 	}
-	// As much as it may become, once: memory that was never used is slow.
-	f.packed = slices.Grow(f.packed[:0], len(f.packed)*(len(f.plain)/len(sample)+1))
 	f.encode(encoders, f.plain)
+}
+
+// isText tries the beginning of a frame, and makes room for the whole.
+func (c *Codec) isText(f *frame) bool {
+	sample := f.plain[:min(len(f.plain), sampleSize)]
+	f.encode(&c.fast, sample)
+	packed := len(f.packed)
+	// Once: memory that was never used is slow.
+	f.packed = slices.Grow(f.packed[:0], packed*(len(f.plain)/max(1, len(sample))+1))
+	return 5*packed < 2*len(sample)
 }
 
 func (f *frame) encode(encoders *sync.Pool, plain []byte) {
@@ -58,11 +61,15 @@ func (f *frame) encode(encoders *sync.Pool, plain []byte) {
 	encoders.Put(encoder)
 }
 
-func (f *frame) add(p []byte) {
-	if all := len(f.plain) + len(p); all > cap(f.plain) && all > sampleSize {
+// room returns where the next bytes of a frame go, at most n.
+func (f *frame) room(n int) []byte {
+	n = min(n, frameSize-len(f.plain))
+	if all := len(f.plain) + n; all > cap(f.plain) && all > sampleSize {
 		f.plain = slices.Grow(f.plain, frameSize-len(f.plain))
+	} else {
+		f.plain = slices.Grow(f.plain, n)
 	}
-	f.plain = append(f.plain, p...)
+	return f.plain[len(f.plain):][:n]
 }
 
 func (f *frame) release() {
@@ -91,20 +98,45 @@ func (c *Codec) newCompressor(w io.Writer) *compressor {
 
 // Write implements [io.Writer]. The error is one of a frame before.
 func (c *compressor) Write(p []byte) (n int, err error) {
-	for len(p) > 0 {
-		part := p[:min(len(p), frameSize-len(c.filling.plain))]
-		c.filling.add(part)
-		n, p = n+len(part), p[len(part):]
-		if len(c.filling.plain) < frameSize {
-			continue
-		}
-		if err := c.problem(); err != nil {
-			return n, err
-		}
-		c.begin(c.filling)
-		c.filling = frames.Get().(*frame)
+	for n < len(p) && err == nil {
+		m := copy(c.filling.room(len(p)-n), p[n:])
+		n += m
+		err = c.added(m)
 	}
-	return n, nil
+	return n, err
+}
+
+// copyFrom reads size bytes, straight to where they are compressed, or returns
+// [io.ErrUnexpectedEOF].
+func (c *compressor) copyFrom(r io.Reader, size int64) error {
+	for size > 0 {
+		n, err := r.Read(c.filling.room(int(min(size, frameSize))))
+		size -= int64(n)
+		if err := c.added(n); err != nil {
+			return err
+		}
+		if size > 0 && err == io.EOF {
+			return io.ErrUnexpectedEOF
+		}
+		if err != nil && err != io.EOF {
+			return err
+		}
+	}
+	return nil
+}
+
+// added notes n bytes that were put in the room of the frame.
+func (c *compressor) added(n int) error {
+	c.filling.plain = c.filling.plain[:len(c.filling.plain)+n]
+	if len(c.filling.plain) < frameSize {
+		return nil
+	}
+	if err := c.problem(); err != nil {
+		return err
+	}
+	c.begin(c.filling)
+	c.filling = frames.Get().(*frame)
+	return nil
 }
 
 // begin has a full frame compressed and written.

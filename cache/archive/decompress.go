@@ -18,6 +18,10 @@ const (
 	// chunkSize is that of the parts of a frame that is larger than ours, or does
 	// not tell its size.
 	chunkSize = 256 << 10
+
+	// smallFrame is the size of a frame up to which another goroutine costs more
+	// than it saves, in bytes.
+	smallFrame = 16 << 10
 )
 
 // part is a part of an archive, a frame where they are like ours.
@@ -97,16 +101,29 @@ func (p *plain) run(r *bufio.Reader) {
 			close(it.done)
 			return
 		}
-		go p.codec.unpack(it)
+		if len(it.packed) < smallFrame {
+			p.codec.unpack(it)
+		} else {
+			go p.codec.unpack(it)
+		}
 	}
 }
 
 // unpack decompresses a frame.
 func (c *Codec) unpack(it *part) {
 	defer close(it.done)
+	defer it.survive()
 	decoder := c.decoders.Get().(*zstd.Decoder)
 	it.plain, it.err = decoder.DecodeAll(it.packed, it.plain[:0])
 	c.decoders.Put(decoder)
+}
+
+// survive makes a panic the error of a part: on a goroutine of its own it would
+// end the process, and other results with it.
+func (p *part) survive() {
+	if reason := recover(); reason != nil {
+		p.plain, p.err = nil, refused("decompressing it panicked: %v", reason)
+	}
 }
 
 // stream decompresses r on this goroutine, whatever its frames are like.
@@ -120,13 +137,20 @@ func (p *plain) stream(r io.Reader) {
 		if !ok {
 			return
 		}
-		it.plain = append(it.plain[:0], make([]byte, chunkSize)...)
-		var n int
-		n, err = decoder.Read(it.plain)
-		it.plain, it.err = it.plain[:n], err
+		it.readChunk(decoder)
+		err = it.err
 		close(it.done)
 		p.parts <- it
 	}
+}
+
+// readChunk reads the next chunk of a stream.
+func (p *part) readChunk(r io.Reader) {
+	defer p.survive()
+	p.plain = append(p.plain[:0], make([]byte, chunkSize)...)
+	var n int
+	n, p.err = r.Read(p.plain)
+	p.plain = p.plain[:n]
 }
 
 // errOtherFrame says that a frame is not like ours, which tell their size and

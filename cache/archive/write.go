@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 )
@@ -26,8 +25,7 @@ import (
 // w before an error is not an archive.
 func (c *Codec) Write(w io.Writer, task Task, terminal io.Reader, size int64, dir string, asOf time.Time) error {
 	compressor := c.newCompressor(w)
-	p := &packer{tar: tar.NewWriter(compressor), dir: dir, asOf: asOf, buffer: buffers.Get().(*buffer)}
-	defer buffers.Put(p.buffer)
+	p := &packer{out: compressor, dir: dir, asOf: asOf}
 	err := p.pack(task, terminal, size)
 	if closed := compressor.close(err != nil); err == nil { // else at most the same error again
 		err = closed
@@ -35,35 +33,10 @@ func (c *Codec) Write(w io.Writer, task Task, terminal io.Reader, size int64, di
 	return err
 }
 
-// buffer is what the content of a file is copied through.
-type buffer [128 << 10]byte
-
-var buffers = sync.Pool{New: func() any { return new(buffer) }}
-
-// copyContent copies size bytes, or returns [io.ErrUnexpectedEOF]. Unlike
-// [io.CopyN] it needs no new buffer for each file.
-func (b *buffer) copyContent(w io.Writer, r io.Reader, size int64) error {
-	for size > 0 {
-		n, err := r.Read(b[:min(int64(len(b)), size)])
-		if _, err := w.Write(b[:n]); err != nil {
-			return err
-		}
-		size -= int64(n)
-		if size > 0 && errors.Is(err, io.EOF) {
-			return io.ErrUnexpectedEOF
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-	}
-	return nil
-}
-
 type packer struct {
-	tar         *tar.Writer
+	out         *compressor
 	dir         string
 	asOf        time.Time
-	buffer      *buffer
 	directories []string // that were packed
 }
 
@@ -84,7 +57,28 @@ func (p *packer) pack(task Task, terminal io.Reader, size int64) error {
 	if err := p.checkDirectories(); err != nil {
 		return vanished(err)
 	}
-	return p.tar.Close()
+	return tar.NewWriter(p.out).Close()
+}
+
+// header writes the header of an entry. Its content goes to p.out: a tar.Writer
+// would copy it once more.
+func (p *packer) header(header *tar.Header) error {
+	err := tar.NewWriter(p.out).WriteHeader(header)
+	// Such as a NUL or a value that PAX cannot hold.
+	if errors.Is(err, tar.ErrHeader) {
+		return notStorable("%s: %v", header.Name, err)
+	}
+	return err
+}
+
+// content writes the content that belongs to a header, of size bytes.
+func (p *packer) content(r io.Reader, size int64) error {
+	const block = 512
+	if err := p.out.copyFrom(r, size); err != nil {
+		return err
+	}
+	_, err := p.out.Write(make([]byte, (block-size%block)%block))
+	return err
 }
 
 // checkDirectories finds what was added, removed or renamed since asOf: it shows
@@ -113,10 +107,10 @@ func (p *packer) plain(name string, r io.Reader, size int64) error {
 		Typeflag: tar.TypeReg, Name: name, Size: size,
 		Mode: 0o644, ModTime: time.Unix(0, 0), Format: tar.FormatPAX,
 	}
-	if err := p.tar.WriteHeader(header); err != nil {
+	if err := p.header(header); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	if err := p.buffer.copyContent(p.tar, r, size); err != nil {
+	if err := p.content(r, size); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
@@ -137,7 +131,7 @@ func (p *packer) visit(path string, entry fs.DirEntry, err error) error {
 		if !info.IsDir() {
 			return notStorable("%s is not a directory", path)
 		}
-		return p.tar.WriteHeader(&tar.Header{
+		return p.header(&tar.Header{
 			Typeflag: tar.TypeDir, Name: outputsName + "/",
 			Mode: 0o755, ModTime: time.Unix(0, 0), Format: tar.FormatPAX,
 		})
@@ -185,7 +179,7 @@ func (p *packer) add(name, path string, info fs.FileInfo) error {
 	default:
 		return notStorable("%s is neither a file, a directory nor a link (%s)", name, info.Mode().Type())
 	}
-	return p.writeHeader(header)
+	return p.header(header)
 }
 
 // file writes a regular file, and fails when the file changes meanwhile.
@@ -206,10 +200,10 @@ func (p *packer) file(name, path string, info fs.FileInfo, header *tar.Header) e
 	header.Typeflag = tar.TypeReg
 	header.Size = before.Size()
 	header.ModTime = before.ModTime()
-	if err := p.writeHeader(header); err != nil {
+	if err := p.header(header); err != nil {
 		return err
 	}
-	if err := p.buffer.copyContent(p.tar, f, header.Size); errors.Is(err, io.ErrUnexpectedEOF) {
+	if err := p.content(f, header.Size); errors.Is(err, io.ErrUnexpectedEOF) {
 		return changed(name)
 	} else if err != nil {
 		return err
@@ -220,17 +214,6 @@ func (p *packer) file(name, path string, info fs.FileInfo, header *tar.Header) e
 	}
 	if after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) || p.isNewer(after) {
 		return changed(name)
-	}
-	return nil
-}
-
-func (p *packer) writeHeader(header *tar.Header) error {
-	if err := p.tar.WriteHeader(header); err != nil {
-		// Such as a NUL or a value that PAX cannot hold.
-		if errors.Is(err, tar.ErrHeader) {
-			return notStorable("%s: %v", header.Name, err)
-		}
-		return err
 	}
 	return nil
 }
