@@ -88,8 +88,7 @@ type compressor struct {
 	queue   chan *frame // to the writing goroutine; nil while there is none
 	ended   chan struct{}
 
-	mu  sync.Mutex
-	err error // of w
+	failed firstError // of w
 }
 
 func (c *Codec) newCompressor(w io.Writer) *compressor {
@@ -131,7 +130,7 @@ func (c *compressor) added(n int) error {
 	if len(c.filling.plain) < frameSize {
 		return nil
 	}
-	if err := c.problem(); err != nil {
+	if err := c.failed.get(); err != nil {
 		return err
 	}
 	c.begin(c.filling)
@@ -161,8 +160,8 @@ func (c *compressor) write() {
 	defer close(c.ended)
 	for f := range c.queue {
 		<-f.done
-		if c.problem() == nil {
-			c.failed(c.put(f))
+		if c.failed.get() == nil {
+			c.failed.set(c.put(f))
 		}
 		f.release()
 		<-c.codec.inWork
@@ -174,18 +173,6 @@ func (c *compressor) put(f *frame) error {
 	return err
 }
 
-func (c *compressor) failed(err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.err = err
-}
-
-func (c *compressor) problem() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.err
-}
-
 // close writes what is left, unless the archive was given up, and waits until
 // nothing is in work any more.
 func (c *compressor) close(givenUp bool) error {
@@ -193,7 +180,7 @@ func (c *compressor) close(givenUp bool) error {
 		close(c.queue)
 		<-c.ended
 	}
-	err := c.problem()
+	err := c.failed.get()
 	if !givenUp && err == nil && len(c.filling.plain) > 0 {
 		c.codec.pack(c.filling, c.size)
 		err = c.put(c.filling)

@@ -30,8 +30,7 @@ type tree struct {
 	slots   chan struct{} // of all that write batches
 	writers sync.WaitGroup
 
-	mu  sync.Mutex
-	err error // of a writer
+	failed firstError // of a writer
 }
 
 // newTree opens the directory at path, in which the tree is to be.
@@ -162,14 +161,14 @@ func (t *tree) flush() error {
 	t.batch = nil
 	t.slots <- struct{}{}
 	t.writers.Go(func() { t.write(b) })
-	return t.problem()
+	return t.failed.get()
 }
 
 // write writes a batch, and gives back the slot of whoever does it.
 func (t *tree) write(b *batch) {
 	defer func() { <-t.slots }()
 	for _, f := range b.files {
-		err := t.problem()
+		err := t.failed.get()
 		if err == nil {
 			err = f.directory.create(f.name, f.attributes, func(file *file) error {
 				_, err := file.Write(f.content)
@@ -178,7 +177,7 @@ func (t *tree) write(b *batch) {
 		}
 		f.directory.release()
 		if err != nil {
-			t.failed(err)
+			t.failed.set(err)
 		}
 	}
 	clear(b.files)
@@ -186,33 +185,17 @@ func (t *tree) write(b *batch) {
 	batches.Put(b)
 }
 
-func (t *tree) failed(err error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.err == nil {
-		t.err = err
-	}
-}
-
-func (t *tree) problem() error {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.err
-}
-
 // finish returns when all files are written, or, if they are not to be, when
 // nothing is being written any more.
 func (t *tree) finish(givenUp error) error {
-	if givenUp != nil {
-		t.failed(givenUp)
-	}
+	t.failed.set(givenUp)
 	if t.batch != nil {
 		t.slots <- struct{}{}
 		t.write(t.batch)
 		t.batch = nil
 	}
 	t.writers.Wait()
-	return t.problem()
+	return t.failed.get()
 }
 
 // link creates a link.
