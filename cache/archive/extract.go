@@ -25,7 +25,7 @@ type Limits struct {
 
 // DefaultLimits are far above real outputs and far below a full disk's worth
 // of zeros.
-var DefaultLimits = Limits{Entries: 2_000_000, Bytes: 64 << 30}
+var DefaultLimits = Limits{Entries: 500_000, Bytes: 64 << 30}
 
 // Contents is what [Codec.Extract] found besides the files.
 type Contents struct {
