@@ -1,8 +1,9 @@
 'use strict';
 
-// Checks that imports go one way (design: cmd → rpc → cache → cache/archive,
-// cmd → cache/azure → cache; license stands alone) and that the Azure SDK has
-// one importer. Run by `npm test`; alone: node scripts/check-imports.js
+// Checks that imports go one way (design: cmd → rpc → cache → cache/archive and
+// cache/trust; cmd → cache/azure → cache; license stands alone) and that the
+// Azure SDK has one importer. Run by `npm test`; alone: node
+// scripts/check-imports.js
 
 const { runMain } = require('./lib/cleanup');
 const { run } = require('./lib/run');
@@ -17,13 +18,20 @@ const module_ = 'github.com/nx-azure-cache/nx-azure-cache';
  */
 const allowed = {
   'cache/archive': [],
-  cache: ['cache/archive'],
+  'cache/trust': [],
+  cache: ['cache/archive', 'cache/trust'],
   'cache/azure': ['cache'],
   'cache/azure/azuretest': [],
   'cache/cachetest': ['cache'],
   license: [],
   rpc: ['cache'],
-  'cmd/nx-azure-cache': ['cache', 'cache/azure', 'license', 'rpc'],
+  'cmd/nx-azure-cache': [
+    'cache',
+    'cache/azure',
+    'cache/trust',
+    'license',
+    'rpc',
+  ],
   'cmd/nx-azure-bench': ['cache/azure/azuretest'],
   'cmd/nx-azure-license': ['license'],
 };

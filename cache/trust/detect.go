@@ -1,0 +1,181 @@
+package trust
+
+import (
+	"cmp"
+	"net/url"
+	"strings"
+	"unicode"
+)
+
+// RefVariable tells a CI that is not known the ref of the run. The others know
+// better.
+const RefVariable = "NX_AZURE_CACHE_REF"
+
+// Detect finds out who a run is. ci is what Nx says of it; getenv is its
+// environment, in which the file may be named that describes an event of GitHub.
+func Detect(ci bool, branches Branches, getenv func(string) string) Run {
+	if !ci {
+		return Run{Scope: Local, Reason: "not in CI"}
+	}
+	for _, known := range systems {
+		if known.here(getenv) {
+			b := known.read(getenv)
+			b.system = known.name
+			return b.run(branches)
+		}
+	}
+	b := refBuild(getenv(RefVariable))
+	b.system = RefVariable
+	if getenv(RefVariable) == "" {
+		b.system, b.foreign = "this CI is not known", "set "+RefVariable+" to its ref, such as refs/heads/main or refs/pull/12"
+	}
+	return b.run(branches)
+}
+
+// system is a CI that is known.
+type system struct {
+	name string
+	here func(getenv func(string) string) bool
+	read func(getenv func(string) string) build
+}
+
+var systems = []system{
+	{"GitHub Actions", is("GITHUB_ACTIONS", "true"), github},
+	{"Azure Pipelines", is("TF_BUILD", "true"), azurePipelines},
+	{"GitLab CI", is("GITLAB_CI", "true"), gitlab},
+	{"CircleCI", is("CIRCLECI", "true"), circleCI},
+	{"Buildkite", is("BUILDKITE", "true"), buildkite},
+	{"Bitbucket Pipelines", isSet("BITBUCKET_BUILD_NUMBER"), bitbucket},
+	{"Jenkins", isSet("JENKINS_URL"), jenkins},
+}
+
+func is(variable, value string) func(func(string) string) bool {
+	return func(getenv func(string) string) bool { return strings.EqualFold(getenv(variable), value) }
+}
+
+func isSet(variable string) func(func(string) string) bool {
+	return func(getenv func(string) string) bool { return getenv(variable) != "" }
+}
+
+// build is what a CI says of a run.
+type build struct {
+	system string
+	event  string // what has started it, for people
+	// foreign, when set, is why the run may be about code that is not its ref's.
+	foreign string
+	pull    string // number of the pull request that it is about
+	branch  string // that it is about, if it is not a pull request's
+	tag     string
+	// unprotected reports whether the CI says that everybody who may write to the
+	// repository may write to the branch, or make one of that name.
+	unprotected bool
+	// defaultBranch is the name of the one branch that nobody can make anew.
+	defaultBranch func() string
+	provenance    Provenance
+}
+
+// run decides. What is not known to be trusted is not.
+func (b build) run(branches Branches) Run {
+	run := Run{Scope: Untrusted, Provenance: b.provenance.clean()}
+	event := cmp.Or(b.event, "run")
+	switch {
+	case b.pull != "":
+		run.Scope = PullRequest(b.pull)
+		run.Reason = "pull request " + b.pull
+		if b.event != "" {
+			run.Reason = event + " " + b.pull
+		}
+	case b.foreign != "":
+		run.Reason = b.foreign
+	case b.branch != "":
+		run.Scope, run.Reason = b.branchScope(branches)
+		run.Reason = event + " of " + b.branch + run.Reason
+	case b.tag != "":
+		run.Scope, run.Reason = Tag(b.tag), event+" of the tag "+b.tag
+	default:
+		run.Reason = event + " of no branch, tag or pull request"
+	}
+	run.Reason = clean(b.system + ": " + run.Reason)
+	return run
+}
+
+// branchScope is the scope of a run about a branch; why is what is to be said
+// beside its name.
+//
+// A name is not enough: who may write to a repository may make a branch that
+// matches a pattern, or one called master beside main, and change nx.json on it.
+func (b build) branchScope(branches Branches) (scope Scope, why string) {
+	switch {
+	case !branches.match(b.branch):
+		return Branch(b.branch), ""
+	case b.unprotected && (b.defaultBranch == nil || b.defaultBranch() != b.branch):
+		return Branch(b.branch), ", which is not protected"
+	default:
+		return Trusted, ""
+	}
+}
+
+// refBuild reads a full ref as git and most CIs write it.
+func refBuild(ref string) build {
+	b := build{provenance: Provenance{Ref: ref}}
+	for _, pull := range []string{"refs/pull/", "refs/merge-requests/", "refs/pull-requests/"} {
+		if rest, ok := strings.CutPrefix(ref, pull); ok {
+			b.pull, _, _ = strings.Cut(rest, "/")
+			return b
+		}
+	}
+	if branch, ok := strings.CutPrefix(ref, "refs/heads/"); ok {
+		b.branch = branch
+	} else if tag, ok := strings.CutPrefix(ref, "refs/tags/"); ok {
+		b.tag = tag
+	}
+	return b
+}
+
+// first is the first variable that is set to something.
+func first(getenv func(string) string, variables ...string) string {
+	for _, variable := range variables {
+		if value := getenv(variable); value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// ref is the full ref of a build whose CI gives the names only.
+func (b build) ref() string {
+	switch {
+	case b.pull != "":
+		return "refs/pull/" + b.pull
+	case b.tag != "":
+		return "refs/tags/" + b.tag
+	case b.branch != "":
+		return "refs/heads/" + b.branch
+	default:
+		return ""
+	}
+}
+
+// withoutUser is the URL of a repository without the token that some CIs put
+// there.
+func withoutUser(repository string) string {
+	u, err := url.Parse(repository)
+	if err != nil || u.User == nil || u.Host == "" {
+		if strings.Contains(repository, "://") && strings.Contains(repository, "@") {
+			return "" // a URL that is none may hold a token, too
+		}
+		return repository
+	}
+	u.User = nil
+	return u.String()
+}
+
+// clean drops what must not reach a terminal or a log.
+func clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, text)
+}

@@ -1,0 +1,159 @@
+package trust
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+)
+
+// SigningKeyVariable holds the private key of trusted runs: PEM, its base64 in
+// one line, or the path of a file with either.
+const SigningKeyVariable = "NX_AZURE_CACHE_SIGNING_KEY"
+
+// PublicKey is an Ed25519 key that verifies.
+type PublicKey struct{ key ed25519.PublicKey }
+
+// PrivateKey is an Ed25519 key that signs.
+type PrivateKey struct{ key ed25519.PrivateKey }
+
+// GenerateKey makes a new key.
+func GenerateKey() (PrivateKey, error) {
+	_, key, err := ed25519.GenerateKey(nil)
+	return PrivateKey{key}, err
+}
+
+// Public is the key that verifies what this one signs.
+func (k PrivateKey) Public() PublicKey { return PublicKey{k.key.Public().(ed25519.PublicKey)} }
+
+// PEM is the key as openssl writes it (PKCS #8). It is a secret.
+func (k PrivateKey) PEM() []byte {
+	der, err := x509.MarshalPKCS8PrivateKey(k.key)
+	if err != nil {
+		panic(err) // Ed25519 keys have a form
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+}
+
+// String hides the key.
+func (k PrivateKey) String() string { return "the private key of " + k.Public().ID() }
+
+// GoString hides the key.
+func (k PrivateKey) GoString() string { return k.String() }
+
+// String is the key as it stands in nx.json: what openssl writes between the
+// lines of a public key, base64 of its SubjectPublicKeyInfo.
+func (k PublicKey) String() string { return base64.StdEncoding.EncodeToString(k.der()) }
+
+func (k PublicKey) der() []byte {
+	der, err := x509.MarshalPKIXPublicKey(k.key)
+	if err != nil {
+		panic(err) // Ed25519 keys have a form
+	}
+	return der
+}
+
+// ID names the key in signatures and lists: the first 16 hexadecimal digits of
+// the SHA-256 of its SubjectPublicKeyInfo.
+func (k PublicKey) ID() string {
+	digest := sha256.Sum256(k.der())
+	return hex.EncodeToString(digest[:8])
+}
+
+var keyIDs = regexp.MustCompile(`^[0-9a-f]{16}$`)
+
+// ParsePublicKey reads a public key as it stands in nx.json, or as PEM. The error
+// does not repeat the text: it may be the wrong key of the two.
+func ParsePublicKey(text string) (PublicKey, error) {
+	der, err := decode(text)
+	if err != nil {
+		return PublicKey{}, errors.New("it is not the base64 of a public key")
+	}
+	if _, err := x509.ParsePKCS8PrivateKey(der); err == nil {
+		return PublicKey{}, errors.New("it is a private key, which everybody can read here: generate another, and keep that secret")
+	}
+	key, err := x509.ParsePKIXPublicKey(der)
+	if err != nil {
+		return PublicKey{}, errors.New("it is not a public key: nx-azure-cache keys generate makes one")
+	}
+	public, ok := key.(ed25519.PublicKey)
+	if !ok {
+		return PublicKey{}, fmt.Errorf("it is a %T; only Ed25519 is supported", key)
+	}
+	return PublicKey{public}, nil
+}
+
+// ParsePrivateKey reads a private key: PEM (PKCS #8), or its base64 without the
+// lines around it. The error does not repeat the text.
+func ParsePrivateKey(text string) (PrivateKey, error) {
+	der, err := decode(text)
+	if err != nil {
+		return PrivateKey{}, errors.New("it is neither PEM nor base64")
+	}
+	key, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		if _, err := x509.ParsePKIXPublicKey(der); err == nil {
+			return PrivateKey{}, errors.New("it is a public key; that belongs into azure.trust.publicKeys in nx.json")
+		}
+		return PrivateKey{}, errors.New("it is not a PKCS #8 private key without a passphrase")
+	}
+	private, ok := key.(ed25519.PrivateKey)
+	if !ok {
+		return PrivateKey{}, fmt.Errorf("it is a %T; only Ed25519 is supported", key)
+	}
+	return PrivateKey{private}, nil
+}
+
+// decode is the contents of PEM, also of one whose lines were joined by "\n", as
+// some CIs do, or of base64.
+func decode(text string) ([]byte, error) {
+	text = strings.ReplaceAll(strings.TrimSpace(text), `\n`, "\n")
+	if strings.HasPrefix(text, "-----BEGIN ") {
+		block, _ := pem.Decode([]byte(text))
+		if block == nil {
+			return nil, errors.New("broken PEM")
+		}
+		return block.Bytes, nil
+	}
+	return base64.StdEncoding.DecodeString(text)
+}
+
+// maxKeyFile is how much is read of a file with a key, in bytes.
+const maxKeyFile = 16 << 10
+
+// SigningKey is the private key of [SigningKeyVariable]; ok is false where that is
+// not set. The error does not repeat the value.
+func SigningKey(getenv func(string) string) (key PrivateKey, ok bool, err error) {
+	value := strings.TrimSpace(getenv(SigningKeyVariable))
+	if value == "" {
+		return PrivateKey{}, false, nil
+	}
+	if _, err := decode(value); err != nil && !strings.HasPrefix(value, "-----BEGIN ") {
+		if value, err = readKeyFile(value); err != nil {
+			return PrivateKey{}, true, fmt.Errorf("%s is neither a private key nor the path of a file that can be read", SigningKeyVariable)
+		}
+	}
+	key, err = ParsePrivateKey(value)
+	if err != nil {
+		return PrivateKey{}, true, fmt.Errorf("%s is not usable: %w", SigningKeyVariable, err)
+	}
+	return key, true, nil
+}
+
+func readKeyFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close() // opened for reading: nothing is lost
+	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+	return string(text), err
+}
