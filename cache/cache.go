@@ -8,32 +8,52 @@ import (
 	"sync"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
 // Cache stores and retrieves the results of tasks. It is safe for concurrent
 // use. [Cache.Close] ends its use.
 type Cache struct {
-	blobs     Blobs
-	mode      Mode
-	namespace Namespace
-	scratch   *scratch
-	codec     *archive.Codec
-	turns     *turns
-	uploads   *uploads
-	damage    sync.Map // ETags of entries that are not to be used, by hash
-	counters  counters
+	options  Options
+	scratch  *scratch
+	codec    *archive.Codec
+	turns    *turns
+	uploads  *uploads
+	damage   sync.Map // ETags of entries that are not to be used, by name
+	counters counters
 }
 
-// New returns a cache in a namespace of blobs that does what mode allows.
-func New(blobs Blobs, mode Mode, namespace Namespace) *Cache {
+// Options say what a cache does, and where.
+type Options struct {
+	Mode   Mode
+	Prefix string // see [ValidPrefix]
+	// Reads are the places in which results are looked for. Of two results of a
+	// hash the one of the earlier place counts.
+	Reads  []Place
+	Writes Place // not used unless Mode is [ReadWrite]
+
+	// Verifier, when set, decides which entries of the scope [trust.Trusted] are
+	// used.
+	Verifier *trust.Verifier
+	// Signer, when set, signs what is stored.
+	Signer     *trust.Signer
+	Provenance trust.Provenance // of what is stored; the time is added
+}
+
+// Place is where the entries of a scope are.
+type Place struct {
+	Blobs Blobs
+	Scope trust.Scope
+}
+
+// New returns an open cache.
+func New(options Options) *Cache {
 	return &Cache{
-		blobs:     blobs,
-		mode:      mode,
-		namespace: namespace,
-		scratch:   newScratch(),
-		codec:     archive.NewCodec(),
-		turns:     newTurns(),
-		uploads:   newUploads(),
+		options: options,
+		scratch: newScratch(),
+		codec:   archive.NewCodec(),
+		turns:   newTurns(),
+		uploads: newUploads(),
 	}
 }
 
@@ -78,7 +98,7 @@ type Hit struct {
 // be used, is a [*ConfigError] where the user must act, else one of the
 // storage or the file system.
 func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string) (*Hit, error) {
-	if c.mode == NoCache {
+	if c.options.Mode == NoCache {
 		return nil, ErrNotFound
 	}
 	if err := CheckHash(hash); err != nil {
@@ -101,8 +121,36 @@ func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string) (*Hit
 	return hit, err
 }
 
+// retrieve restores the result of the first place that has one to be used. The
+// error is that of the first place that has a problem.
 func (c *Cache) retrieve(ctx context.Context, turn *turn, hash, cacheDirectory string) (*Hit, error) {
-	blob, err := c.blobs.Get(ctx, c.namespace.name(hash))
+	answers := c.ask(ctx, hash)
+	defer func() {
+		for _, answer := range answers {
+			answer.drop()
+		}
+	}()
+	problem := ErrNotFound
+	for i, answer := range answers {
+		hit, err := c.use(ctx, turn, answer, hash, cacheDirectory)
+		if err == nil {
+			return hit, nil
+		}
+		if errors.Is(problem, ErrNotFound) {
+			problem = err
+		}
+		if i < len(answers)-1 {
+			if err := turn.restart(ctx); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return nil, problem
+}
+
+// use restores the result that a place has answered with.
+func (c *Cache) use(ctx context.Context, turn *turn, answer *answer, hash, cacheDirectory string) (*Hit, error) {
+	blob, err := answer.take()
 	if err != nil {
 		return nil, err
 	}
@@ -111,15 +159,20 @@ func (c *Cache) retrieve(ctx context.Context, turn *turn, hash, cacheDirectory s
 	if err := turn.restore(ctx, blob.Size); err != nil {
 		return nil, err
 	}
-	hit, err := c.restore(ctx, blob, hash, cacheDirectory)
+	entry := Entry{c.options.Prefix, answer.place.Scope, hash, blob.Size, blob.Metadata}
+	hit, err := c.restore(ctx, entry, blob, cacheDirectory)
 	if errors.Is(err, ErrDamaged) && blob.ETag != "" {
-		c.damage.Store(hash, blob.ETag)
+		c.damage.Store(Name(entry.Prefix, entry.Scope, hash), blob.ETag)
 	}
 	return hit, err
 }
 
 // restore restores a result from the blob that should hold it.
-func (c *Cache) restore(ctx context.Context, blob *Blob, hash, cacheDirectory string) (*Hit, error) {
+func (c *Cache) restore(ctx context.Context, entry Entry, blob *Blob, cacheDirectory string) (*Hit, error) {
+	signed, err := c.verify(entry)
+	if err != nil {
+		return nil, err
+	}
 	body, err := newVerifier(blob, &c.counters.moved)
 	if err != nil {
 		return nil, err
@@ -132,10 +185,12 @@ func (c *Cache) restore(ctx context.Context, blob *Blob, hash, cacheDirectory st
 	switch {
 	case errors.Is(err, archive.ErrRefused):
 		err = damaged("%w", err)
-	case err == nil && contents.Hash != hash:
+	case err == nil && contents.Hash != entry.Hash:
 		err = damaged("it holds the result of %s", contents.Hash)
+	case err == nil && signed != nil && contents.Code != signed.Code:
+		err = damaged("its signature is about the exit code %d, it has %d", signed.Code, contents.Code)
 	case err == nil:
-		err = replace(ctx, path, filepath.Join(cacheDirectory, hash))
+		err = replace(ctx, path, filepath.Join(cacheDirectory, entry.Hash))
 	}
 	if err != nil {
 		discard(ctx, path)
@@ -145,11 +200,23 @@ func (c *Cache) restore(ctx context.Context, blob *Blob, hash, cacheDirectory st
 	c.counters.bytesRead.Add(blob.Size)
 	return &Hit{
 		Code:        contents.Code,
-		OutputsPath: filepath.Join(cacheDirectory, hash),
+		OutputsPath: filepath.Join(cacheDirectory, entry.Hash),
 		Size:        contents.Size,
 		TerminalOutput: TerminalOutput{
 			Text: string(contents.TerminalOutput),
 			Path: contents.TerminalOutputFile,
 		},
 	}, nil
+}
+
+// verify returns what is signed of an entry, or nil where it need not be.
+func (c *Cache) verify(entry Entry) (*trust.Statement, error) {
+	if c.options.Verifier == nil || entry.Scope != trust.Trusted {
+		return nil, nil
+	}
+	signed, err := entry.Verify(c.options.Verifier)
+	if err != nil {
+		return nil, damaged("%w", err)
+	}
+	return &signed, nil
 }

@@ -12,10 +12,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
 func TestStoreAndRetrieve(t *testing.T) {
@@ -66,23 +68,38 @@ func TestMiss(t *testing.T) {
 
 func TestBlobOfAResult(t *testing.T) {
 	for _, test := range []struct {
-		namespace cache.Namespace
-		want      string
+		prefix string
+		scope  trust.Scope
+		want   string
 	}{
-		{cache.Namespace{Scope: cache.ScopeShared}, "v1/shared/123"},
-		{cache.Namespace{Prefix: "team", Scope: cache.ScopeShared}, "team/v1/shared/123"},
-		{cache.Namespace{Prefix: "a/b.c", Scope: "main"}, "a/b.c/v1/main/123"},
+		{"", trust.Shared, "v1/shared/123"},
+		{"team", trust.Trusted, "team/v1/trusted/123"},
+		{"a/b.c", trust.PullRequest("7"), "a/b.c/v1/pr-7/123"},
 	} {
 		blobs := new(cachetest.Memory)
 		dir := cachetest.TempDir(t)
 		outputs(t, dir, "123", map[string]string{"a": "1"})
-		c := closing(t, cache.New(blobs, cache.ReadWrite, test.namespace))
+		options := cachetest.Shared(blobs, cache.ReadWrite)
+		options.Prefix, options.Writes.Scope, options.Reads[0].Scope = test.prefix, test.scope, test.scope
+		c := closing(t, cache.New(options))
 		store(t, c, "123", dir, 0, cache.TerminalOutput{})
 		if got := blobs.Names(); !slices.Equal(got, []string{test.want}) {
 			t.Errorf("got %v, want %s", got, test.want)
 		}
 		b, _ := blobs.Blob(test.want)
 		sum := sha256.Sum256(b.Content)
+		statement, err := trust.DecodeStatement(b.Metadata["statement"])
+		if err != nil || time.Since(statement.Provenance.Time) > time.Minute {
+			t.Errorf("got the statement %+v, %v", statement, err)
+		}
+		statement.Provenance = trust.Provenance{}
+		if want := (trust.Statement{
+			Hash: "123", Scope: test.scope, Prefix: test.prefix, Format: 1,
+			Length: int64(len(b.Content)), SHA256: hex.EncodeToString(sum[:]),
+		}); statement != want {
+			t.Errorf("got the statement %+v, want %+v", statement, want)
+		}
+		delete(b.Metadata, "statement")
 		if want := (cache.Metadata{
 			"format": "1", "length": fmt.Sprint(len(b.Content)), "sha256": hex.EncodeToString(sum[:]),
 		}); !maps.Equal(b.Metadata, want) {
@@ -302,7 +319,7 @@ func TestModes(t *testing.T) {
 			dir := cachetest.TempDir(t)
 			blobs := stored(t, "123")
 			gets, puts := blobs.Gets(), blobs.Puts()
-			c := closing(t, cache.New(blobs, test.mode, shared))
+			c := closing(t, cache.New(cachetest.Shared(blobs, test.mode)))
 			hit, err := c.Retrieve(t.Context(), "123", dir)
 			if (hit != nil) != test.hit || !test.hit && !errors.Is(err, cache.ErrNotFound) {
 				t.Errorf("got %v, %v; want a hit: %t", hit, err, test.hit)

@@ -16,14 +16,12 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-var shared = cache.Namespace{Scope: cache.ScopeShared}
-
-// blobName is the name of a result's blob in the namespace shared.
+// blobName is the name of a result's blob in the place of [cachetest.Shared].
 func blobName(hash string) string { return "v1/shared/" + hash }
 
 // newCache makes a cache that is closed at the end of the test.
 func newCache(t testing.TB, blobs cache.Blobs) *cache.Cache {
-	return closing(t, cache.New(blobs, cache.ReadWrite, shared))
+	return closing(t, cache.New(cachetest.Shared(blobs, cache.ReadWrite)))
 }
 
 // closing closes a cache at the end of the test.

@@ -4,16 +4,10 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
-
-// ScopeShared is the scope of a cache that all its writers share.
-const ScopeShared = "shared"
-
-// Namespace is the part of a container that a cache reads and writes.
-type Namespace struct {
-	Prefix string // "" or slash-separated segments, see [ValidPrefix]
-	Scope  string // who wrote the entries
-}
 
 // hashes are what Nx's hashers make: decimal digits, in older versions with
 // letters. Nothing else may become part of a path or of a blob's name.
@@ -37,8 +31,22 @@ func ValidPrefix(prefix string) bool {
 	return prefix == "" || len(prefix) <= 512 && prefixes.MatchString(prefix)
 }
 
-// name is the name of the blob that holds the result of hash:
+// Root is what the names of all blobs of a cache with this prefix begin with.
+func Root(prefix string) string { return path.Join(prefix, "v1") + "/" }
+
+// Name is the name of the blob that holds the result of hash:
 // <prefix>/v1/<scope>/<hash>. It is the only function that makes one.
-func (n Namespace) name(hash string) string {
-	return path.Join(n.Prefix, "v1", n.Scope, hash)
+func Name(prefix string, scope trust.Scope, hash string) string {
+	return Root(prefix) + string(scope) + "/" + hash
+}
+
+// ParseName reads a name that [Name] makes with this prefix. The third result is
+// false for any other.
+func ParseName(prefix, name string) (scope trust.Scope, hash string, ok bool) {
+	rest, ok := strings.CutPrefix(name, Root(prefix))
+	if !ok {
+		return "", "", false
+	}
+	text, hash, ok := strings.Cut(rest, "/")
+	return trust.Scope(text), hash, ok && text != "" && CheckHash(hash) == nil
 }

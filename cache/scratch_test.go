@@ -61,7 +61,7 @@ func TestHolder(t *testing.T) {
 	if dir == "" {
 		t.Skip("is run by other tests")
 	}
-	c := cache.New(new(cachetest.Memory), cache.ReadWrite, shared)
+	c := cache.New(cachetest.Shared(new(cachetest.Memory), cache.ReadWrite))
 	_, _ = c.Retrieve(t.Context(), "123", dir) // a miss, that makes its folder
 	if err := os.MkdirAll(filepath.Join(cache.Folder(dir, c.Session()), "half", "unpacked"), 0o555); err != nil {
 		t.Fatal(err)
@@ -186,7 +186,7 @@ func TestManyThatComeAndGo(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for range 40 {
-				c := cache.New(blobs, cache.ReadWrite, shared)
+				c := cache.New(cachetest.Shared(blobs, cache.ReadWrite))
 				if _, err := c.Retrieve(t.Context(), "123", dir); err != nil {
 					t.Error(err)
 				}

@@ -9,13 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
 // Outcome is what became of a result that was accepted.
@@ -56,8 +56,8 @@ type result struct {
 //
 // A reason or an error says why a result is not accepted.
 func (c *Cache) Store(ctx context.Context, hash, cacheDirectory string, code int, output TerminalOutput, done func(Stored)) (reason string, err error) {
-	if c.mode != ReadWrite {
-		return "the mode is " + string(c.mode), nil
+	if c.options.Mode != ReadWrite {
+		return "the mode is " + string(c.options.Mode), nil
 	}
 	if err := CheckHash(hash); err != nil {
 		return "", err
@@ -202,34 +202,45 @@ func (c *Cache) send(u *upload, r *result) (int64, error) {
 	spool := newSpool(r.path + ".spool")
 	defer func() { _ = spool.close() }() // what matters of it has been sent by then
 
-	if err := enter(u.ctx, c.uploads.packs); err != nil {
+	if err := c.packInTurn(u, spool, r); err != nil {
 		return 0, err
 	}
-	err := c.pack(cancelWriter{u.ctx, spool}, r)
-	leave(c.uploads.packs)
-	if err != nil {
-		return 0, err
-	}
-	if err := c.put(u, r.Hash, spool); err != nil {
+	if err := c.put(u, r.Task, spool); err != nil {
 		return 0, err
 	}
 	return spool.length, nil
 }
 
-func (c *Cache) put(u *upload, hash string, spool *spool) error {
-	name := c.namespace.name(hash)
+func (c *Cache) put(u *upload, task archive.Task, spool *spool) error {
+	place := c.options.Writes
+	statement := trust.Statement{
+		Hash: task.Hash, Scope: place.Scope, Prefix: c.options.Prefix,
+		SHA256: spool.sha256(), Length: spool.length,
+		Code: task.Code, Format: archive.Format,
+		Provenance: c.options.Provenance,
+	}
+	statement.Provenance.Time = time.Now().UTC().Truncate(time.Second)
+	metadata, err := describe(statement, c.options.Signer)
+	if err != nil {
+		return err
+	}
+	name := Name(c.options.Prefix, place.Scope, task.Hash)
 	body := &meter{ReadSeeker: spool.body(), length: spool.length, left: &u.left, moved: &c.counters.moved}
 	u.left.Store(spool.length)
-	metadata := Metadata{
-		metaFormat: strconv.Itoa(archive.Format),
-		metaLength: strconv.FormatInt(spool.length, 10),
-		metaSHA256: spool.sha256(),
-	}
 	// What this process has found damaged it replaces, if it may.
-	if etag, ok := c.damage.LoadAndDelete(hash); ok {
-		return c.blobs.Replace(u.ctx, name, etag.(string), body, metadata)
+	if etag, ok := c.damage.LoadAndDelete(name); ok {
+		return place.Blobs.Replace(u.ctx, name, etag.(string), body, metadata)
 	}
-	return c.blobs.Put(u.ctx, name, body, metadata)
+	return place.Blobs.Put(u.ctx, name, body, metadata)
+}
+
+// packInTurn packs a result when it is its turn.
+func (c *Cache) packInTurn(u *upload, spool *spool, r *result) error {
+	if err := enter(u.ctx, c.uploads.packs); err != nil {
+		return err
+	}
+	defer leave(c.uploads.packs) // also after a panic, which upload survives
+	return c.pack(cancelWriter{u.ctx, spool}, r)
 }
 
 // pack writes the archive of a result.

@@ -63,6 +63,12 @@ func (t *turn) restore(ctx context.Context, size int64) error {
 	return t.enter(ctx, t.restores)
 }
 
+// restart waits until another place may be asked for the result.
+func (t *turn) restart(ctx context.Context) error {
+	t.end()
+	return t.enter(ctx, t.requests)
+}
+
 func (t *turn) enter(ctx context.Context, slots chan struct{}) error {
 	if err := enter(ctx, slots); err != nil {
 		return err

@@ -141,7 +141,7 @@ func TestTerminalOutputOfARefusedResult(t *testing.T) {
 			if err := os.WriteFile(path, []byte("text"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			c := closing(t, cache.New(new(cachetest.Memory), test.mode, shared))
+			c := closing(t, cache.New(cachetest.Shared(new(cachetest.Memory), test.mode)))
 			_, reason, err := cachetest.Store(t.Context(), c, test.hash, dir, 0, cache.TerminalOutput{Path: path})
 			if reason == "" && err == nil {
 				t.Error("it was accepted")

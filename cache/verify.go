@@ -13,16 +13,9 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 )
 
-// The names of a blob's metadata, see doc.go.
-const (
-	metaFormat = "format" // archive.Format
-	metaLength = "length" // bytes of the body
-	metaSHA256 = "sha256" // of the body, hexadecimal
-)
-
 // ErrDamaged is wrapped by the errors of [Cache.Retrieve] that say that the
 // stored entry itself is not to be used: truncated, altered, hostile, or made
-// by another version.
+// by another version, or not signed as it must be.
 var ErrDamaged = errors.New("the stored entry cannot be used")
 
 func damaged(format string, args ...any) error {

@@ -106,7 +106,7 @@ func TestStoreTwice(t *testing.T) {
 
 func TestStoreIsSkipped(t *testing.T) {
 	blobs := new(cachetest.Memory)
-	readOnly := cache.New(blobs, cache.ReadOnly, shared)
+	readOnly := cache.New(cachetest.Shared(blobs, cache.ReadOnly))
 	c := start(t, session(rpc.Session{Cache: readOnly, Mode: cache.ReadOnly}))
 	c.initialize()
 

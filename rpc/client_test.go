@@ -87,11 +87,9 @@ func session(s rpc.Session) rpc.Options {
 	return rpc.Options{Version: "1.2.3", Open: func(rpc.InitializeParams) rpc.Session { return s }}
 }
 
-var shared = cache.Namespace{Scope: cache.ScopeShared}
-
 // newCache makes a cache, which the server that gets it closes.
 func newCache(blobs cache.Blobs) *cache.Cache {
-	return cache.New(blobs, cache.ReadWrite, shared)
+	return cache.New(cachetest.Shared(blobs, cache.ReadWrite))
 }
 
 // store stores a result and returns what became of it.

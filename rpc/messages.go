@@ -22,7 +22,8 @@ type InitializeParams struct {
 	WorkspaceRoot   string          `json:"workspaceRoot"`
 	NxVersion       string          `json:"nxVersion"`
 	CI              bool            `json:"ci"`
-	Config          json.RawMessage `json:"config,omitempty"` // block "azure" of nx.json
+	Config          json.RawMessage `json:"config,omitempty"`      // block "azure" of nx.json
+	DefaultBase     string          `json:"defaultBase,omitempty"` // of nx.json
 }
 
 func (p *InitializeParams) check() error {
@@ -39,6 +40,7 @@ type InitializeResult struct {
 	Reason        string        `json:"reason"`
 	Mode          cache.Mode    `json:"mode"`
 	Scope         string        `json:"scope"`
+	ScopeReason   string        `json:"scopeReason"`
 	Location      string        `json:"location"`
 	Session       string        `json:"session"`
 	Patience      int64         `json:"patience"` // milliseconds

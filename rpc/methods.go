@@ -46,6 +46,7 @@ func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *In
 		Reason:        session.Reason,
 		Mode:          session.Mode,
 		Scope:         session.Scope,
+		ScopeReason:   session.ScopeReason,
 		Location:      session.Location,
 		Drain:         session.Drain.Milliseconds(),
 		License:       session.License,

@@ -23,15 +23,16 @@ type Options struct {
 
 // Session is what initialize has found out.
 type Session struct {
-	Cache    *cache.Cache // nil: the cache is off
-	Reason   string       // why it is off
-	Mode     cache.Mode
-	Scope    string
-	Location string
-	License  LicenseResult
-	Warnings []string      // a line each, for people
-	Silence  time.Duration // for which no byte may move while Cache is at work
-	Drain    time.Duration // for which entries are stored after the end
+	Cache       *cache.Cache // nil: the cache is off
+	Reason      string       // why it is off
+	Mode        cache.Mode
+	Scope       string
+	ScopeReason string
+	Location    string
+	License     LicenseResult
+	Warnings    []string      // a line each, for people
+	Silence     time.Duration // for which no byte may move while Cache is at work
+	Drain       time.Duration // for which entries are stored after the end
 	// Warm, when set, prepares for the first request to the storage. It is called
 	// once initialize is answered; ctx ends with the session.
 	Warm func(ctx context.Context)

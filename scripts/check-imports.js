@@ -22,7 +22,7 @@ const allowed = {
   cache: ['cache/archive', 'cache/trust'],
   'cache/azure': ['cache'],
   'cache/azure/azuretest': [],
-  'cache/cachetest': ['cache'],
+  'cache/cachetest': ['cache', 'cache/trust'],
   license: [],
   rpc: ['cache'],
   'cmd/nx-azure-cache': [
@@ -74,6 +74,7 @@ function problems(pkg) {
       'cache',
       'cache/azure/azuretest',
       'cache/cachetest',
+      'cache/trust',
     ]),
     ...checkOthers(name, imports),
   ];

@@ -192,14 +192,14 @@ describe('recording', () => {
     const { first, second } = twoMachines();
     const text = sessionOf({
       ...{ first, second, command: 'nx build' },
-      blobs: ['v1/shared/123', 'v1/shared/456'],
+      blobs: ['v1/local/123', 'v1/local/456'],
     });
     const wanted = [
       '> 0 initialize {"ci":true,"config":{"container":"c"}, ...}',
       '> 1 store {"hash":"123","cacheDirectory":"${cacheDirectory}","code":0,"terminalOutput":"in ${workspaceRoot}"}',
       '< stored {"hash":"123","bytes":"${number}","outcome":"stored","reason":""}',
       '< stored {"hash": "456", "outcome": "stored", ...}',
-      'expect blobs v1/shared/123 v1/shared/456',
+      'expect blobs v1/local/123 v1/local/456',
       'B< 1 {"code":0,"outputsPath":"${otherCacheDirectory}/123","size":1,"terminalOutput":""}',
       'B< 2 error 3 "damaged"',
       'expect tree ${otherCacheDirectory}/123',

@@ -34,6 +34,9 @@ type Container struct {
 	url     string    // without a query
 	clients sync.Pool // of *blockblob.Client, each for all blobs, see [naming]
 	scrub   scrubber
+	// sibling opens another one with the same options. It is a function, so that no
+	// format verb shows those.
+	sibling func(name string) (*Container, error)
 
 	ranges  Ranges
 	buffers *buffers
@@ -65,6 +68,13 @@ func Open(options Options) (*Container, error) {
 		buffers:   &buffers{size: options.Ranges.Part, max: options.Ranges.Buffers},
 		transport: options.Transport,
 	}
+	c.sibling = func(name string) (*Container, error) {
+		options.Container = name
+		if c.signIn != nil {
+			options.Credential = c.signIn
+		}
+		return Open(options)
+	}
 	sdk := &blockblob.ClientOptions{ClientOptions: clientOptions(options.Transport)}
 	sdk.PerCallPolicies = append(sdk.PerCallPolicies, naming{})
 	var err error
@@ -77,6 +87,17 @@ func Open(options Options) (*Container, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// Sibling prepares the use of another container of the same account. Both share
+// the sign-in, the connections and the memory.
+func (c *Container) Sibling(name string) (*Container, error) {
+	other, err := c.sibling(name)
+	if err != nil {
+		return nil, err
+	}
+	other.buffers = c.buffers
+	return other, nil
 }
 
 func (c *Container) useConnectionString(secret Secret, sdk *blockblob.ClientOptions) error {
@@ -132,7 +153,11 @@ func (c *Container) useCredential(options Options, sdk *blockblob.ClientOptions)
 		}
 	}
 	c.url, c.scrub = endpoint+"/"+c.name, newScrubber("")
-	c.signIn = newTokenCache(credential)
+	shared, ok := credential.(*tokenCache)
+	if !ok {
+		shared = newTokenCache(credential)
+	}
+	c.signIn = shared
 	// Each client keeps tokens of its own; one credential keeps them for all.
 	_, err = c.makeClients(func() (*blockblob.Client, error) {
 		return blockblob.NewClient(c.url+"/"+anyName, c.signIn, sdk)

@@ -26,10 +26,12 @@ func Detect(ci bool, branches Branches, getenv func(string) string) Run {
 	}
 	b := refBuild(getenv(RefVariable))
 	b.system = RefVariable
-	if getenv(RefVariable) == "" {
-		b.system, b.foreign = "this CI is not known", "set "+RefVariable+" to its ref, such as refs/heads/main or refs/pull/12"
+	run := b.run(branches)
+	if run.Scope == Untrusted {
+		run.Reason = "a CI that is not known, without a ref in " + RefVariable
+		run.Advice = "this CI is not known; set " + RefVariable + " to the ref of the run, such as refs/heads/main or refs/pull/12"
 	}
-	return b.run(branches)
+	return run
 }
 
 // system is a CI that is known.

@@ -104,7 +104,8 @@ func isPlain(c byte) bool {
 // Run is what is known of a run.
 type Run struct {
 	Scope      Scope
-	Reason     string // why, for people: "GitHub Actions: push to main"
+	Reason     string // why, for people: "GitHub Actions: push of main"
+	Advice     string // what makes it known who the run is; "" where it is known
 	Provenance Provenance
 }
 

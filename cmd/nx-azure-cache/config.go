@@ -35,6 +35,7 @@ type settings struct {
 	prefix           string
 	connectionString azure.Secret
 	limits           azure.Limits
+	trust            trustSettings
 	drain            time.Duration // for which entries are stored after the end of a run
 }
 
@@ -47,6 +48,7 @@ const defaultDrain = time.Minute
 type block struct {
 	container, accountName, endpoint, prefix, localMode, ciMode string
 	connect, firstByte, stall, drain                            string // of timeouts
+	trust                                                       trustSettings
 }
 
 func (b *block) fields() map[string]*string {
@@ -113,6 +115,7 @@ func readSettings(config json.RawMessage, ci bool, getenv func(string) string) (
 			FirstByte: duration("firstByte", b.firstByte, azure.DefaultLimits.FirstByte, wrong),
 			Stall:     duration("stall", b.stall, azure.DefaultLimits.Stall, wrong),
 		},
+		trust: b.trust,
 		drain: duration("drain", b.drain, defaultDrain, wrong),
 	}
 	if s.mode == cache.NoCache {
@@ -143,22 +146,23 @@ func readBlock(config json.RawMessage, wrong mistakes) (b block, warnings []stri
 	default:
 		wrong.add(inKey(timeoutsKey), errors.New(`must be an object, such as { "drain": "60s" }`))
 	}
-	return b, warnings
+	var more []string
+	b.trust, more = readTrust(keys[trustKey], wrong)
+	return b, append(warnings, more...)
 }
 
 // readKeys reads what is in an object that stands behind a path in the block.
 func readKeys(keys map[string]any, path string, fields map[string]*string, wrong mistakes) (warnings []string) {
 	known := slices.Sorted(maps.Keys(fields))
 	if path == "" {
-		known = append(known, timeoutsKey)
+		known = append(known, timeoutsKey, trustKey)
 	}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		field := fields[key]
 		text, isText := keys[key].(string)
 		switch {
 		case !slices.Contains(known, key):
-			warnings = append(warnings, fmt.Sprintf("%s has an unknown key %s, which is ignored; %s",
-				inBlock, shown(path+key), suggest(key, known)))
+			warnings = append(warnings, unknownKey(path+key, suggest(key, known)))
 		case field == nil: // an object of its own
 		case !isText:
 			wrong.add(inKey(path+key), errors.New("must be a string"))
@@ -170,6 +174,10 @@ func readKeys(keys map[string]any, path string, fields map[string]*string, wrong
 		}
 	}
 	return warnings
+}
+
+func unknownKey(key, suggestion string) string {
+	return fmt.Sprintf("%s has an unknown key %s, which is ignored; %s", inBlock, shown(key), suggestion)
 }
 
 // The shortest and the longest time limit. One of a few milliseconds is a unit

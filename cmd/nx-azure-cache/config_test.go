@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
 // env is an environment.
@@ -116,7 +118,7 @@ func TestSettings(t *testing.T) {
 			if test.want.limits == (azure.Limits{}) {
 				test.want.limits, test.want.drain = azure.DefaultLimits, time.Minute
 			}
-			if got != test.want {
+			if !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
 		})
@@ -271,7 +273,7 @@ func TestValuesJudgedByBothLanguages(t *testing.T) {
 }
 
 func TestUnknownKeys(t *testing.T) {
-	const all = "known keys are accountName, ciMode, container, endpoint, localMode, prefix, timeouts"
+	const all = "known keys are accountName, ciMode, container, endpoint, localMode, prefix, timeouts, trust"
 	for key, want := range map[string]string{
 		"contaner":    "did you mean container?",
 		"Container":   "did you mean container?",
@@ -284,7 +286,7 @@ func TestUnknownKeys(t *testing.T) {
 		"PREFIX":      "did you mean prefix?",
 		"":            all,
 		"two\nlines":  all,
-		"trust":       all,
+		"trus":        "did you mean trust?",
 		"timeout":     "did you mean timeouts?",
 	} {
 		config, err := json.Marshal(map[string]any{"container": "artifacts", "accountName": "nxcache", key: map[string]any{"any": "thing"}})
@@ -345,7 +347,7 @@ func TestNoCacheIsNotLookedAt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			environment := env{modeVariable: "no-cache", connectionVariable: "junk"}
 			got, warnings, err := readSettings(json.RawMessage(config), false, environment.get)
-			if want := (settings{mode: cache.NoCache}); got != want || warnings != nil || err != nil {
+			if want := (settings{mode: cache.NoCache}); !reflect.DeepEqual(got, want) || warnings != nil || err != nil {
 				t.Errorf("got %+v, %q and %v, want %+v", got, warnings, err, want)
 			}
 		})
@@ -401,7 +403,7 @@ func TestSecretsInTheWrongPlace(t *testing.T) {
 				}
 				_, _, warnings := newLogger(world{getenv: environment.get})
 				for _, ci := range []bool{false, true} {
-					session := open(config, ci, t.TempDir(), environment.get, during)
+					session := open(rpc.InitializeParams{Config: config, CI: ci, WorkspaceRoot: t.TempDir()}, environment.get, during)
 					session.Cache = nil
 					said := fmt.Sprintf("%+v %q", session, warnings)
 					if strings.Contains(said, secret.secret) {

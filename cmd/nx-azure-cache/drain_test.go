@@ -201,7 +201,7 @@ func TestDrainOfAServerThatHangs(t *testing.T) {
 func closingCache(t *testing.T) *cache.Cache {
 	t.Helper()
 	_, connection := startStorage(t)
-	session := open(json.RawMessage(`{"container": "artifacts"}`), false, t.TempDir(),
+	session := open(rpc.InitializeParams{Config: json.RawMessage(`{"container": "artifacts"}`), WorkspaceRoot: t.TempDir()},
 		env{license.Variable: readToken(t, "valid.jwt"), connectionVariable: connection}.get, during)
 	if session.Cache == nil {
 		t.Fatal(session.Reason)
@@ -373,7 +373,7 @@ func TestLimitsOfTheSettings(t *testing.T) {
 	storage, connection := startStorage(t)
 	storage.behave(http.MethodGet, &storageRule{answer: "hold", left: -1})
 	s, _ := serveWith(t, env{license.Variable: readToken(t, "valid.jwt"), connectionVariable: connection})
-	s.initialize(`{"container": "artifacts", "timeouts": {"firstByte": "250ms"}}`)
+	s.initialize(`{"container": "artifacts", "timeouts": {"firstByte": "250ms"}, "trust": {"isolation": "none"}}`)
 	err := s.Call(t.Context(), "retrieve", rpc.RetrieveParams{Hash: "1", CacheDirectory: t.TempDir()}, nil)
 	if err == nil || !strings.Contains(err.Error(), "no answer within 250ms (azure.timeouts.firstByte in nx.json)") {
 		t.Errorf("got %v, want the limit and its key", err)

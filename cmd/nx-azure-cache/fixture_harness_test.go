@@ -60,7 +60,7 @@ func TestSessionsThatFail(t *testing.T) {
 		"stderr":                 {"< 1 {...}\n> close\n< exit 0 \"words\"", `x:8: stderr: want "words", got ""`},
 		"a tree":                 {"< 1 {...}\nexpect tree ${workspaceRoot}\n  a.txt \"a\"", "want a.txt 644 \"a\"\n  got  .nx/ 755"},
 		"a file":                 {"< 1 {...}\nexpect no ${workspaceRoot}/.nx", "x:7: want nothing at"},
-		"blobs":                  {"< 1 {...}\nexpect blobs none", `x:7: want the blobs ["none"], got ["v1/shared/123"]`},
+		"blobs":                  {"< 1 {...}\nexpect blobs none", `x:7: want the blobs ["none"], got ["v1/local/123"]`},
 		"requests":               {"< 1 {...}\nexpect requests GET 404", `x:7: want the requests ["GET 404"], got ["none"]`},
 		"a result":               {"< 1 {...}\nexpect stored 456 0 \"\"", "x:7: the container has no result 456"},
 		"its code":               {"< 1 {...}\nexpect stored 123 1 \"\"", "x:7: want the code 1, got 0"},
@@ -90,7 +90,7 @@ func TestStorageOfSessions(t *testing.T) {
 	storage, _ := startStorage(t)
 	get := func(want int) {
 		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, storage.account()+"/"+fixtureContainer+"/v1/shared/1", nil)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, storage.account()+"/"+fixtureContainer+"/v1/local/1", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -104,7 +104,7 @@ func TestStorageOfSessions(t *testing.T) {
 			t.Errorf("got %d, want %d", answer.StatusCode, want)
 		}
 	}
-	if err := storage.put("v1/shared/1", azuretest.Blob{Body: []byte("content")}); err != nil {
+	if err := storage.put("v1/local/1", azuretest.Blob{Body: []byte("content")}); err != nil {
 		t.Fatal(err)
 	}
 	storage.behave(http.MethodGet, &storageRule{answer: "503", left: 3})

@@ -124,5 +124,5 @@ func (r *fixtureRun) storeArchive(hash, file string) error {
 	}
 	blob := azuretest.Blob{Body: body, Metadata: make(http.Header)}
 	describe(blob)
-	return r.storage.put("v1/shared/"+hash, blob)
+	return r.storage.put("v1/local/"+hash, blob)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
@@ -53,21 +55,23 @@ func FuzzSettings(f *testing.F) {
 		if !json.Valid([]byte(config)) && config != "" {
 			t.Skip("rpc refuses it")
 		}
-		environment := env{connectionVariable: connection, modeVariable: mode, license.Variable: licence}
+		environment := env{connectionVariable: connection, modeVariable: mode, license.Variable: licence, trust.RefVariable: "refs/heads/x"}
 		got, warnings, err := readSettings(json.RawMessage(config), ci, environment.get)
 		lines := slices.Concat(warnings, mistakesOf(err))
-		session := open(json.RawMessage(config), ci, root, environment.get, during)
+		session := open(rpc.InitializeParams{Config: json.RawMessage(config), CI: ci, WorkspaceRoot: root}, environment.get, during)
 		for _, line := range slices.Concat(lines, session.Warnings, []string{session.Reason, session.Location}) {
 			checkLine(t, line)
 			checkSecrets(t, line, config, connection, mode)
 		}
 		checkLocation(t, session)
-		if session.Mode != got.mode || (session.Cache != nil) != (session.Reason == "") || (err != nil && session.Cache != nil) {
+		// A trusted run has no key here.
+		cannotSign := session.Scope == string(trust.Trusted) && got.trust.verifier != nil && session.Mode == cache.ReadOnly
+		if session.Mode != got.mode && !cannotSign || (session.Cache != nil) != (session.Reason == "") || (err != nil && session.Cache != nil) {
 			t.Errorf("got the error %v and the session %+v", err, session)
 		}
 		if err == nil && got.mode != cache.NoCache {
 			checkRight(t, got, config, ci, environment)
-			if unknown := unknownKeys(t, config); len(warnings) != unknown {
+			if unknown := unknownKeys(t, config); len(warnings) != unknown && !got.trust.shared {
 				t.Errorf("got the warnings %q about %d unknown keys", warnings, unknown)
 			}
 		}
@@ -77,7 +81,12 @@ func FuzzSettings(f *testing.F) {
 // goldenConfig has everything there is.
 const goldenConfig = `{"container": "artifacts", "accountName": "nxcache", "endpoint": "https://nxcache.blob.core.usgovcloudapi.net",
 	"prefix": "team/app", "localMode": "read-only", "ciMode": "read-write",
-	"timeouts": {"connect": "3s", "firstByte": "10s", "stall": "15s", "drain": "60s"}}`
+	"timeouts": {"connect": "3s", "firstByte": "10s", "stall": "15s", "drain": "60s"},
+	"trust": {"branches": ["main", "release/*"], "isolation": "branch", "publicKeys": ["` + goldenKey + `"],
+		"revokedKeys": ["0123456789abcdef", "` + goldenKey + `"], "containers": {"trusted": "releases", "pr": "others"}}}`
+
+// goldenKey is a public key.
+const goldenKey = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE="
 
 // goldenConfigs returns blocks of which each has one of the values in testdata.
 func goldenConfigs(f *testing.F) []string {
@@ -93,7 +102,11 @@ func goldenConfigs(f *testing.F) []string {
 	configs := []string{"", "null", "{}", "[]", goldenConfig,
 		`{"contaner": "artifacts", "timeout": {}, "timeouts": {"drain": 60, "conect": "1s", "stall": "0"}}`,
 		`{"container": "artifacts", "accountName": "nxcache", "a\nb": 1, "timeouts": {"a\u2028b": 1, "drain": "0s"}}`,
-		`{"container": "artifacts", "accountName": "nxcache", "timeouts": null}`,
+		`{"container": "artifacts", "accountName": "nxcache", "timeouts": null, "trust": null}`,
+		`{"container": "artifacts", "accountName": "nxcache", "trust": {"isolation": "none"}}`,
+		`{"container": "artifacts", "accountName": "nxcache", "trust": {"branches": [], "publicKeys": []}}`,
+		`{"container": "artifacts", "accountName": "nxcache", "trust": {"branch": ["main"], "branches": "main", "isolation": "non", "publicKeys": ["` +
+			accountKey + `"], "revokedKeys": [1], "containers": {"trusted": "X", "main": "x"}}}`,
 	}
 	for _, value := range values {
 		keys := map[string]string{"container": "artifacts", "accountName": "nxcache"}
@@ -212,14 +225,30 @@ func checkRight(t *testing.T, got settings, config string, ci bool, environment 
 			"connect": got.limits.Connect.String(), "firstByte": got.limits.FirstByte.String(),
 			"stall": got.limits.Stall.String(), "drain": got.drain.String(),
 		},
+		"trust": trustBlock(got.trust),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	same, warnings, err := readSettings(again, ci, environment.get)
-	if same != got || len(warnings) > 0 || err != nil {
+	same.trust.verifier, got.trust.verifier = nil, nil // which has the revoked keys, too
+	if !reflect.DeepEqual(same, got) || len(warnings) > 0 || err != nil {
 		t.Errorf("read %s as %+v\nand that as %+v, %q, %v", config, got, same, warnings, err)
 	}
+}
+
+// trustBlock is what is written of the settings in "azure.trust".
+func trustBlock(t trustSettings) map[string]any {
+	block := map[string]any{"isolation": "branch", "containers": t.containers, "branches": t.branches}
+	if t.shared {
+		block = map[string]any{"isolation": "none"}
+	}
+	var keys []string
+	for _, key := range t.keys {
+		keys = append(keys, key.String())
+	}
+	block["publicKeys"] = keys
+	return block
 }
 
 // unknownKeys returns how many keys of a block nobody knows.
@@ -230,9 +259,11 @@ func unknownKeys(t *testing.T, config string) (n int) {
 		t.Fatal(err)
 	}
 	timeouts, _ := block["timeouts"].(map[string]any)
+	trusted, _ := block["trust"].(map[string]any)
 	for known, keys := range map[string]map[string]any{
-		" container accountName endpoint prefix localMode ciMode timeouts ": block,
-		" connect firstByte stall drain ":                                   timeouts,
+		" container accountName endpoint prefix localMode ciMode timeouts trust ": block,
+		" connect firstByte stall drain ":                                         timeouts,
+		" branches containers isolation publicKeys revokedKeys ":                  trusted,
 	} {
 		for key := range keys {
 			if strings.ContainsAny(key, " ") || !strings.Contains(known, fmt.Sprintf(" %s ", key)) {

@@ -234,7 +234,8 @@ func TestServe(t *testing.T) {
 		ServerVersion: version,
 		Enabled:       true,
 		Mode:          "read-write",
-		Scope:         "shared",
+		Scope:         "local",
+		ScopeReason:   "not in CI",
 		Location:      "https://nxcache.blob.core.windows.net/artifacts",
 		Session:       got.Session,
 		Patience:      15_000,
@@ -258,7 +259,7 @@ func TestServeLooksAtTheRun(t *testing.T) {
 		ci   bool
 		want rpc.InitializeResult
 	}{
-		"local": {false, rpc.InitializeResult{ServerVersion: version, Enabled: true, Mode: "read-only", Scope: "shared",
+		"local": {false, rpc.InitializeResult{ServerVersion: version, Enabled: true, Mode: "read-only", Scope: "local", ScopeReason: "not in CI",
 			Location: "https://nxcache.blob.core.windows.net/artifacts", Drain: 60_000,
 			License: rpc.LicenseResult{Status: "valid", Organization: "Example GmbH", ExpiresAt: "2126-01-01T00:00:00Z"}}},
 		"CI": {true, rpc.InitializeResult{ServerVersion: version, Mode: "no-cache", Reason: "the mode is no-cache"}},

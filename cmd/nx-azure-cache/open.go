@@ -1,29 +1,29 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"strings"
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
 // open finds out whether a run has a cache, and makes it. Whatever is missing
 // or wrong is the session's reason; it sends nothing over the network.
-func open(config json.RawMessage, ci bool, workspaceRoot string, getenv func(string) string, now time.Time) rpc.Session {
-	settings, warnings, problem := readSettings(config, ci, getenv)
+func open(params rpc.InitializeParams, getenv func(string) string, now time.Time) rpc.Session {
+	settings, warnings, problem := readSettings(params.Config, params.CI, getenv)
 	session := rpc.Session{Mode: settings.mode, Warnings: warnings}
 	if settings.mode == cache.NoCache {
 		session.Reason = "the mode is no-cache"
 		return session
 	}
-	licence, err := checkLicence(&session, workspaceRoot, getenv, now)
+	licence, err := checkLicence(&session, params.WorkspaceRoot, getenv, now)
 	if err == nil && problem == nil {
-		problem = openCache(&session, settings)
+		problem = openCache(&session, settings, settings.role(params.CI, params.DefaultBase, getenv))
 	}
 	if err := errors.Join(err, problem); err != nil {
 		session.Reason = strings.ReplaceAll(err.Error(), "\n", "; ")
@@ -32,7 +32,6 @@ func open(config json.RawMessage, ci bool, workspaceRoot string, getenv func(str
 	if warning, soon := licence.ExpiresSoon(now); soon {
 		session.Warnings = append(session.Warnings, warning)
 	}
-	session.Scope = cache.ScopeShared
 	return session
 }
 
@@ -56,8 +55,45 @@ func checkLicence(session *rpc.Session, workspaceRoot string, getenv func(string
 
 // openCache stacks what stands between a request and Azure: the one visible
 // place where that is decided.
-func openCache(session *rpc.Session, s settings) error {
-	container, err := azure.Open(azure.Options{
+func openCache(session *rpc.Session, s settings, r role) error {
+	containers, err := openContainers(s, append(r.Reads(), r.Scope))
+	if err != nil {
+		return err
+	}
+	breakers := make(map[*azure.Container]cache.Blobs)
+	for _, container := range containers {
+		breakers[container] = cache.NewBreaker(container)
+	}
+	place := func(scope trust.Scope) cache.Place {
+		return cache.Place{Scope: scope, Blobs: breakers[containers[s.containerOf(scope)]]}
+	}
+	options := cache.Options{
+		Mode:       r.mode,
+		Prefix:     s.prefix,
+		Writes:     place(r.Scope),
+		Verifier:   s.trust.verifier,
+		Signer:     r.signer,
+		Provenance: r.Provenance,
+	}
+	for _, scope := range r.Reads() {
+		options.Reads = append(options.Reads, place(scope))
+	}
+	options.Provenance.Tool = "nx-azure-cache " + version
+	own := containers[s.containerOf(r.Scope)]
+	session.Cache = cache.New(options)
+	session.Mode, session.Scope, session.ScopeReason = r.mode, string(r.Scope), r.Reason
+	session.Warnings = append(session.Warnings, r.warnings...)
+	session.Location = strings.TrimSuffix(own.URL()+"/"+s.prefix, "/")
+	session.Silence = s.limits.Silence()
+	session.Drain = s.drain
+	session.Warm = own.Warm
+	return nil
+}
+
+// openContainers opens the containers that hold scopes, by name. They share what
+// can be shared: the sign-in, the connections, the memory.
+func openContainers(s settings, scopes []trust.Scope) (map[string]*azure.Container, error) {
+	first, err := azure.Open(azure.Options{
 		Container:        s.container,
 		ConnectionString: s.connectionString,
 		AccountName:      s.accountName,
@@ -65,13 +101,17 @@ func openCache(session *rpc.Session, s settings) error {
 		Limits:           s.limits,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	namespace := cache.Namespace{Prefix: s.prefix, Scope: cache.ScopeShared}
-	session.Cache = cache.New(cache.NewBreaker(container), s.mode, namespace)
-	session.Location = strings.TrimSuffix(container.URL()+"/"+s.prefix, "/")
-	session.Silence = s.limits.Silence()
-	session.Drain = s.drain
-	session.Warm = container.Warm
-	return nil
+	containers := map[string]*azure.Container{s.container: first}
+	for _, scope := range scopes {
+		name := s.containerOf(scope)
+		if containers[name] != nil {
+			continue
+		}
+		if containers[name], err = first.Sibling(name); err != nil {
+			return nil, err
+		}
+	}
+	return containers, nil
 }

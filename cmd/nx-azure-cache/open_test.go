@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
@@ -66,7 +67,7 @@ func TestLicences(t *testing.T) {
 	for _, test := range cases(t) {
 		t.Run(test.Name, func(t *testing.T) {
 			token := readToken(t, test.Token)
-			session := open(json.RawMessage(goodConfig), false, t.TempDir(), env{license.Variable: token}.get, test.Now)
+			session := open(rpc.InitializeParams{Config: json.RawMessage(goodConfig), CI: false, WorkspaceRoot: t.TempDir()}, env{license.Variable: token}.get, test.Now)
 			want := rpc.LicenseResult{Status: test.Status, Organization: test.Organization, ExpiresAt: test.ExpiresAt}
 			if session.License != want {
 				t.Errorf("got %+v, want %+v", session.License, want)
@@ -75,7 +76,7 @@ func TestLicences(t *testing.T) {
 				t.Errorf("got the mode %q, want %q", session.Mode, cache.ReadWrite)
 			}
 			valid := test.Status == "valid"
-			if (session.Cache != nil) != valid || (session.Reason == "") != valid || (session.Scope == cache.ScopeShared) != valid {
+			if (session.Cache != nil) != valid || (session.Reason == "") != valid || (session.Scope == string(trust.Local)) != valid {
 				t.Errorf("got the cache %v, the scope %q and the reason %q for a licence that is %s",
 					session.Cache, session.Scope, session.Reason, test.Status)
 			}
@@ -91,7 +92,7 @@ func TestLicences(t *testing.T) {
 
 func TestNoLicence(t *testing.T) {
 	root := t.TempDir()
-	session := open(json.RawMessage(goodConfig), false, root, env{}.get, during)
+	session := open(rpc.InitializeParams{Config: json.RawMessage(goodConfig), CI: false, WorkspaceRoot: root}, env{}.get, during)
 	if session.License.Status != "absent" || session.Cache != nil {
 		t.Errorf("got %+v, want an absent licence and no cache", session)
 	}
@@ -105,11 +106,11 @@ func TestNoLicence(t *testing.T) {
 func TestLicenceInTheWorkspace(t *testing.T) {
 	root := t.TempDir()
 	writeLicence(t, root)
-	if got := open(json.RawMessage(goodConfig), false, root, env{}.get, during); got.Cache == nil {
+	if got := open(rpc.InitializeParams{Config: json.RawMessage(goodConfig), CI: false, WorkspaceRoot: root}, env{}.get, during); got.Cache == nil {
 		t.Errorf("got %+v, want a cache", got)
 	}
 	wins := env{license.Variable: readToken(t, "expired.jwt")}
-	if got := open(json.RawMessage(goodConfig), false, root, wins.get, during); got.License.Status != "expired" {
+	if got := open(rpc.InitializeParams{Config: json.RawMessage(goodConfig), CI: false, WorkspaceRoot: root}, wins.get, during); got.License.Status != "expired" {
 		t.Errorf("got %+v, want the licence in the variable to win", got.License)
 	}
 }
@@ -126,7 +127,7 @@ func TestLicenceExpiresSoon(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := `{"container": "artifacts", "accountName": "nxcache", "contaner": "nx"}` // which warns as well
-			session := open(json.RawMessage(config), false, t.TempDir(), env{license.Variable: readToken(t, "valid.jwt")}.get, end.Add(-test.before))
+			session := open(rpc.InitializeParams{Config: json.RawMessage(config), CI: false, WorkspaceRoot: t.TempDir()}, env{license.Variable: readToken(t, "valid.jwt")}.get, end.Add(-test.before))
 			if session.Cache == nil || len(session.Warnings) != 1+test.want {
 				t.Fatalf("got %+v, want a cache and %d more warnings", session, test.want)
 			}
@@ -139,7 +140,7 @@ func TestLicenceExpiresSoon(t *testing.T) {
 
 // All that is wrong is said at once, on one line.
 func TestReasons(t *testing.T) {
-	session := open(json.RawMessage(`{"accountName": "X", "contaner": "nx"}`), false, t.TempDir(), env{}.get, during)
+	session := open(rpc.InitializeParams{Config: json.RawMessage(`{"accountName": "X", "contaner": "nx"}`), CI: false, WorkspaceRoot: t.TempDir()}, env{}.get, during)
 	if session.Cache != nil || session.Scope != "" {
 		t.Errorf("got %+v, want no cache", session)
 	}
@@ -168,7 +169,7 @@ func TestUnusableConnectionString(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			environment := env{license.Variable: readToken(t, "valid.jwt"), connectionVariable: text}
-			session := open(json.RawMessage(goodConfig), false, t.TempDir(), environment.get, during)
+			session := open(rpc.InitializeParams{Config: json.RawMessage(goodConfig), CI: false, WorkspaceRoot: t.TempDir()}, environment.get, during)
 			if session.Cache != nil {
 				t.Fatal("got a cache, want none")
 			}
@@ -180,7 +181,7 @@ func TestUnusableConnectionString(t *testing.T) {
 }
 
 func TestNoCache(t *testing.T) {
-	session := open(json.RawMessage(`[]`), true, "/nowhere", env{modeVariable: "no-cache", license.Variable: "junk"}.get, during)
+	session := open(rpc.InitializeParams{Config: json.RawMessage(`[]`), CI: true, WorkspaceRoot: "/nowhere"}, env{modeVariable: "no-cache", license.Variable: "junk"}.get, during)
 	if session.Cache != nil || session.Mode != cache.NoCache || session.Reason != "the mode is no-cache" || session.Warnings != nil {
 		t.Errorf("got %+v, want the mode no-cache and nothing else", session)
 	}

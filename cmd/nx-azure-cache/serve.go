@@ -30,7 +30,7 @@ NX_AZURE_CACHE_LOG_FILE=PATH appends them to a file.`,
 // memoryLimit is what the Go runtime may take before it collects garbage more
 // often, in bytes. It keeps a server below 96 MiB, with the binary itself and
 // what the system adds.
-const memoryLimit = 76 << 20
+const memoryLimit = 68 << 20
 
 // tuneMemory collects garbage when it is needed: a server starts small, and would
 // do it a dozen times while the first batch of results is restored.
@@ -55,7 +55,7 @@ func serve(ctx context.Context, w world) error {
 	err := rpc.Serve(ctx, stdio{w.stdin, w.stdout}, rpc.Options{
 		Version: version,
 		Open: func(params rpc.InitializeParams) rpc.Session {
-			session := open(params.Config, params.CI, params.WorkspaceRoot, w.getenv, time.Now())
+			session := open(params, w.getenv, time.Now())
 			session.Warnings = append(warnings, session.Warnings...)
 			return session
 		},

@@ -21,7 +21,7 @@ func TestModesOnTheWire(t *testing.T) {
 	storage, connection := startStorage(t)
 	environment := env{license.Variable: readToken(t, "valid.jwt"), connectionVariable: connection}
 	const config = `{"container": "artifacts", "prefix": "team/app", "localMode": "read-write"}`
-	const blob = "/nxcache/artifacts/team/app/v1/shared/1"
+	const trusted, local = "/nxcache/artifacts/team/app/v1/trusted/1", "/nxcache/artifacts/team/app/v1/local/1"
 
 	s, _ := serveWith(t, environment)
 	s.initialize(config)
@@ -34,7 +34,7 @@ func TestModesOnTheWire(t *testing.T) {
 	if got := <-s.stored; got.Outcome != cache.OutcomeStored {
 		t.Errorf("got %+v, want %q", got, cache.OutcomeStored)
 	}
-	if got, want := storage.takeRequests(), []string{"GET " + blob, "PUT " + blob}; !slices.Equal(got, want) {
+	if got, want := sorted(storage.takeRequests()), []string{"GET " + local, "GET " + trusted, "PUT " + local}; !slices.Equal(got, want) {
 		t.Errorf("got the requests %q, want %q", got, want)
 	}
 
@@ -59,11 +59,17 @@ func TestModesOnTheWire(t *testing.T) {
 			if got := s.store(t); got.Queued || !strings.Contains(got.Reason, "read-only") {
 				t.Errorf("got %+v, want nothing stored, and why", got)
 			}
-			if got, want := storage.takeRequests(), []string{"GET " + blob}; !slices.Equal(got, want) {
+			if got, want := sorted(storage.takeRequests()), []string{"GET " + local, "GET " + trusted}; !slices.Equal(got, want) {
 				t.Errorf("got the requests %q, want %q", got, want)
 			}
 		})
 	}
+}
+
+// sorted sorts requests, of which several are sent at once.
+func sorted(requests []string) []string {
+	slices.Sort(requests)
+	return requests
 }
 
 // retrieve retrieves the hash 1.
@@ -116,7 +122,8 @@ func TestConnectionBeforeTheFirstRequest(t *testing.T) {
 		license.Variable:   readToken(t, "valid.jwt"),
 		connectionVariable: connectionStringFor(server.Listener.Addr().String()),
 	})
-	s.initialize(`{"container": "artifacts"}`)
+	// One scope, so one request.
+	s.initialize(`{"container": "artifacts", "trust": {"isolation": "none"}}`)
 	<-opened
 	if len(asked) > 0 {
 		t.Error("got a request, want none")
@@ -138,7 +145,7 @@ func TestEndpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	session := open(config, false, t.TempDir(), env{license.Variable: readToken(t, "valid.jwt")}.get, during)
+	session := open(rpc.InitializeParams{Config: config, CI: false, WorkspaceRoot: t.TempDir()}, env{license.Variable: readToken(t, "valid.jwt")}.get, during)
 	if session.Cache == nil {
 		t.Errorf("got %+v, want a cache", session)
 	}

@@ -92,6 +92,7 @@ function initializeParams() {
   const { workspaceRoot } = require('nx/src/utils/workspace-root');
   const { readNxJson } = require('nx/src/config/nx-json');
   const { isCI } = require('nx/src/utils/is-ci');
+  const nxJson = /** @type {NxJson} */ (readNxJson(workspaceRoot));
   return {
     protocolVersion,
     clientVersion: version,
@@ -99,9 +100,26 @@ function initializeParams() {
     workspaceRoot,
     nxVersion: require('nx/package.json').version,
     ci: Boolean(isCI()),
-    config: /** @type {Record<string, unknown>} */ (readNxJson(workspaceRoot))
-      .azure,
+    config: nxJson.azure,
+    defaultBase: defaultBase(nxJson),
   };
+}
+
+/**
+ * What of nx.json matters here.
+ *
+ * @typedef {{ azure?: unknown, defaultBase?: unknown, affected?: { defaultBase?: unknown } }} NxJson
+ */
+
+/**
+ * The branch that Nx compares with, where nx.json names one. Until Nx 20 that could
+ * stand in `affected`.
+ *
+ * @param {NxJson} nxJson
+ */
+function defaultBase({ defaultBase, affected }) {
+  const base = defaultBase ?? affected?.defaultBase;
+  return typeof base === 'string' ? base : undefined;
 }
 
 /** @param {string} serverVersion */

@@ -12,6 +12,8 @@ const { notice } = require('./notices');
  *
  * @typedef {object} Session
  * @property {string} mode
+ * @property {string} scope who this run writes as
+ * @property {string} scopeReason why
  * @property {string} location URL of the container, and prefix
  * @property {string} session name of the server's folder
  * @property {number} patience milliseconds that it may be silent
@@ -243,7 +245,8 @@ const nothing = {
  * @param {Session} session
  * @param {number} waited milliseconds that Nx has waited for the cache
  */
-function summaryLine({ summary, waiting }, { mode, location }, waited) {
+function summaryLine({ summary, waiting }, session, waited) {
+  const { mode, scope, scopeReason, location } = session;
   const { hits, misses, stored, bytesRead, bytesWritten } = summary;
   const rare = /** @type {const} */ ([
     ['existing', summary.existing],
@@ -263,6 +266,7 @@ function summaryLine({ summary, waiting }, { mode, location }, waited) {
     `${megabytes(bytesWritten)} written`,
     `${(waited / 1000).toFixed(1)} s waited`,
     mode,
+    `scope ${scope} (${scopeReason})`,
     location,
   ].join(', ');
 }

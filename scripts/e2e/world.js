@@ -103,7 +103,7 @@ function configure(machine, azure) {
 
 /** The line that sums up a run, in CI. */
 const summary =
-  /^nx-azure-cache: (\d+) hits?, (\d+) miss(es)?, (\d+) stored, .* MB read, .* MB written, \S+ s waited, (read-write|read-only), http:\/\/\S+$/;
+  /^nx-azure-cache: (\d+) hits?, (\d+) miss(es)?, (\d+) stored, .* MB read, .* MB written, \S+ s waited, (read-write|read-only), scope \S+ \(.+\), http:\/\/\S+$/;
 
 /**
  * Runs Nx and checks what must be true of every run: it ends with `code`, no

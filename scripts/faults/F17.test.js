@@ -46,7 +46,7 @@ fullTest('F17_names_in_the_storage_have_slashes', async (t) => {
   const hashes = Object.values(a.lastRun()).map(({ hash }) => hash);
   assert.deepEqual(
     names.sort(),
-    hashes.map((hash) => `team/web/v1/shared/${hash}`).sort(),
+    hashes.map((hash) => `team/web/v1/local/${hash}`).sort(),
   );
 });
 

@@ -58,6 +58,7 @@ class FakeServer {
       reason: '',
       mode: 'read-write',
       scope: 'local',
+      scopeReason: 'not in CI',
       location: 'https://acme.blob.core.windows.net/nx-cache',
       session: '4711-fake',
       patience: 30_000,

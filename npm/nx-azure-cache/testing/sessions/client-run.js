@@ -214,7 +214,7 @@ class ClientRun {
     return {
       initialize: {
         ...{ serverVersion: version, enabled: true, reason: '' },
-        ...{ mode: 'read-write', scope: 'shared' },
+        ...{ mode: 'read-write', scope: 'local', scopeReason: 'not in CI' },
         location: `${this.values.values.storage}/nx-cache`,
         ...{ session: 'session', patience: 91_000, drain: 60_000 },
         license: { status: 'valid', organization: 'Acme', expiresAt: '' },

@@ -1,0 +1,246 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+)
+
+// trustKey is the key of an object in the block "azure".
+const trustKey = "trust"
+
+// The values of azure.trust.isolation.
+const (
+	isolateBranches = "branch"
+	isolateNothing  = "none"
+)
+
+// trustSettings are the block "azure.trust".
+type trustSettings struct {
+	shared     bool           // there is one scope for all
+	branches   trust.Branches // nil: those that nx.json's defaultBase implies
+	keys       []trust.PublicKey
+	verifier   *trust.Verifier       // nil: signatures are not asked for
+	containers map[trust.Kind]string // of scopes that are not in azure.container
+}
+
+// readTrust reads the block "azure.trust".
+func readTrust(value any, wrong mistakes) (t trustSettings, warnings []string) {
+	block, isObject := value.(map[string]any)
+	switch {
+	case value == nil: // or null: not set
+		return t, nil
+	case !isObject:
+		wrong.add(inKey(trustKey), errors.New(`must be an object, such as { "branches": ["main"] }`))
+		return t, nil
+	}
+	r := trustReader{block, wrong}
+	known := []string{"branches", "containers", "isolation", "publicKeys", "revokedKeys"}
+	for _, key := range slices.Sorted(maps.Keys(block)) {
+		if !slices.Contains(known, key) {
+			warnings = append(warnings, unknownKey(trustKey+"."+key, suggest(key, known)))
+		}
+	}
+	t.shared = r.isolation() == isolateNothing
+	t.branches = r.branches()
+	t.containers = r.containers()
+	r.keys(&t)
+	if t.shared && t.verifier != nil {
+		wrong.add(inKey("trust.publicKeys"), fmt.Errorf(`has no effect where azure.trust.isolation is "%s": only the trusted scope is signed; remove one of them`, isolateNothing))
+	}
+	if t.shared && len(t.branches)+len(t.containers) > 0 {
+		warnings = append(warnings, fmt.Sprintf(`azure.trust.branches and azure.trust.containers in nx.json have no effect where azure.trust.isolation is "%s"`, isolateNothing))
+	}
+	return t, warnings
+}
+
+// trustReader reads the keys of the block. A wrong one counts as not set.
+type trustReader struct {
+	block map[string]any
+	wrong mistakes
+}
+
+func (r trustReader) mistake(key, format string, args ...any) {
+	r.wrong.add(inKey(trustKey+"."+key), fmt.Errorf(format, args...))
+}
+
+func (r trustReader) isolation() string {
+	switch value := r.block["isolation"].(type) {
+	case nil:
+	case string:
+		switch text := strings.TrimSpace(value); text {
+		case "":
+		case isolateBranches, isolateNothing:
+			return text
+		default:
+			r.mistake("isolation", "is %s; allowed are %s and %s", shown(text), isolateBranches, isolateNothing)
+		}
+	default:
+		r.mistake("isolation", "must be a string")
+	}
+	return isolateBranches
+}
+
+// texts reads an array of strings; nil stands for one that is not set.
+func (r trustReader) texts(key string) (texts []string) {
+	value := r.block[key]
+	if value == nil {
+		return nil
+	}
+	list, isArray := value.([]any)
+	texts = make([]string, 0, len(list))
+	for _, item := range list {
+		text, isText := item.(string)
+		isArray = isArray && isText
+		texts = append(texts, strings.TrimSpace(text))
+	}
+	if !isArray {
+		r.mistake(key, "must be an array of strings")
+		return nil
+	}
+	return texts
+}
+
+func (r trustReader) branches() (branches trust.Branches) {
+	texts := r.texts("branches")
+	for i, text := range texts {
+		if err := trust.CheckBranch(text); err != nil {
+			r.mistake("branches", "has %s at %d; %w", shown(text), i+1, err)
+			return nil
+		}
+	}
+	return texts
+}
+
+func (r trustReader) keys(t *trustSettings) {
+	for i, text := range r.texts("publicKeys") {
+		key, err := trust.ParsePublicKey(text)
+		if err != nil {
+			r.mistake("publicKeys", "cannot be used, number %d: %w", i+1, err)
+			return
+		}
+		t.keys = append(t.keys, key)
+	}
+	verifier, err := trust.NewVerifier(t.keys, r.texts("revokedKeys"))
+	if err != nil {
+		r.mistake("revokedKeys", "cannot be used: %w", err)
+		return
+	}
+	if len(t.keys) > 0 {
+		t.verifier = verifier
+	}
+}
+
+func (r trustReader) containers() map[trust.Kind]string {
+	value := r.block["containers"]
+	block, isObject := value.(map[string]any)
+	if value != nil && !isObject {
+		r.mistake("containers", `must be an object, such as { "trusted": "nxcache-trusted" }`)
+	}
+	if len(block) == 0 {
+		return nil
+	}
+	containers := make(map[trust.Kind]string)
+	for _, kind := range slices.Sorted(maps.Keys(block)) {
+		name, isText := block[kind].(string)
+		switch {
+		case !trust.IsKind(kind):
+			r.mistake("containers", "has the key %s; allowed are %s", shown(kind), join(trust.Kinds()))
+		case !isText:
+			r.mistake("containers", "must have a string at %s", kind)
+		default:
+			if err := explain(strings.TrimSpace(name), azure.CheckContainer); err != nil {
+				r.mistake("containers", "has a wrong name at %s, which %w", kind, err)
+			}
+			containers[trust.Kind(kind)] = strings.TrimSpace(name)
+		}
+	}
+	return containers
+}
+
+func join(kinds []trust.Kind) string {
+	var b strings.Builder
+	for i, kind := range kinds {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(string(kind))
+	}
+	return b.String()
+}
+
+// container is the name of the container that holds a scope.
+func (s settings) containerOf(scope trust.Scope) string {
+	if name := s.trust.containers[scope.Kind()]; name != "" {
+		return name
+	}
+	return s.container
+}
+
+// role is what a run is, and may do.
+type role struct {
+	trust.Run
+	mode     cache.Mode
+	signer   *trust.Signer // nil: nothing is signed
+	warnings []string
+}
+
+// role finds out who the run is. What it may do is at most what the mode allows.
+func (s settings) role(ci bool, defaultBase string, getenv func(string) string) role {
+	branches := s.trust.branches
+	if branches == nil {
+		branches = trust.DefaultBranches(defaultBase)
+	}
+	r := role{Run: trust.Detect(ci, branches, getenv), mode: s.mode}
+	if s.trust.shared {
+		r.Scope, r.Reason, r.Advice = trust.Shared, "azure.trust.isolation is "+isolateNothing, ""
+		r.warn(`azure.trust.isolation in nx.json is "%s": whoever may write to the cache, pull requests included, decides what all others restore (CVE-2025-36852)`, isolateNothing)
+	}
+	if s.mode != cache.ReadWrite {
+		return r
+	}
+	if !r.Writes() {
+		r.mode = cache.ReadOnly
+		if r.Advice != "" {
+			r.warn("the remote cache stores nothing in this run: %s (docs/security.md)", r.Advice)
+		}
+	}
+	r.chooseKey(s.trust, getenv)
+	return r
+}
+
+func (r *role) warn(format string, args ...any) {
+	r.warnings = append(r.warnings, fmt.Sprintf(format, args...))
+}
+
+// chooseKey decides whether the run signs. What nobody would believe it does not
+// store.
+func (r *role) chooseKey(t trustSettings, getenv func(string) string) {
+	key, isSet, err := trust.SigningKey(getenv)
+	if r.Scope != trust.Trusted {
+		if isSet && r.Scope != trust.Shared {
+			r.warn("%s is set in a run that is not trusted (%s): whatever it runs can sign for %s; give the key to jobs of trusted branches only",
+				trust.SigningKeyVariable, r.Reason, trust.Trusted)
+		}
+		return
+	}
+	switch {
+	case err != nil:
+		r.mode = cache.ReadOnly
+		r.warn("the remote cache stores nothing in this run: %v", err)
+	case !isSet && t.verifier != nil:
+		r.mode = cache.ReadOnly
+		r.warn("the remote cache stores nothing in this run: azure.trust.publicKeys asks for signatures, and %s is not set", trust.SigningKeyVariable)
+	case isSet && t.verifier != nil && !t.verifier.Believes(key.Public()):
+		r.mode = cache.ReadOnly
+		r.warn("the remote cache stores nothing in this run: the key %s of %s is not in azure.trust.publicKeys, or is revoked", key.Public().ID(), trust.SigningKeyVariable)
+	case isSet:
+		r.signer = trust.NewSigner(key)
+	}
+}
