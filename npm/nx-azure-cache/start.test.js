@@ -330,6 +330,20 @@ describe('start', { concurrency: 3 }, () => {
       assert.strictEqual((await run({ [name]: value })).ci, ci, name);
     }
   });
+
+  for (const [keys, defaultBase] of /** @type {const} */ ([
+    [{ defaultBase: 'develop' }, 'develop'],
+    [{ affected: { defaultBase: 'origin/next' } }, 'origin/next'],
+    [{ defaultBase: 'main', affected: { defaultBase: 'old' } }, 'main'],
+    [{ defaultBase: 5 }, undefined],
+    [{}, undefined],
+  ])) {
+    test(`of ${JSON.stringify(keys)} the base ${defaultBase} is sent`, async (t) => {
+      const nxJson = JSON.stringify({ azure: {}, ...keys });
+      const sent = await sentParams(t, { nxJson });
+      assert.equal(sent.defaultBase, defaultBase);
+    });
+  }
 });
 
 /**
@@ -339,9 +353,20 @@ describe('start', { concurrency: 3 }, () => {
  * @param {Options} options
  */
 async function sentConfig(t, options) {
+  const { config } = await sentParams(t, options);
+  return config === undefined ? {} : { azure: config };
+}
+
+/**
+ * The params of `initialize`.
+ *
+ * @param {TestContext} t
+ * @param {Options} options
+ */
+async function sentParams(t, options) {
   const binary = fakeServer(t, (server) =>
-    server.on('initialize', ({ config }, answer) => {
-      const reason = JSON.stringify({ azure: config });
+    server.on('initialize', (params, answer) => {
+      const reason = JSON.stringify(params);
       answer.result(server.hello({ enabled: false, reason }));
     }),
   );

@@ -68,12 +68,12 @@ class ClientRun {
       fs.writeFileSync(done, ''),
     );
     served.catch(() => {}); // the client may have to end first
-    const { calls, config } = this.#calls();
+    const { calls, nxJson } = this.#calls();
     const played = play(this.t, nx, {
       args: { calls, done, report },
       binary: this.relay,
       env,
-      nxJson: JSON.stringify({ azure: config }),
+      nxJson: JSON.stringify(nxJson),
       workspace: String(this.values.values.workspaceRoot),
     });
     // Who fails first knows why.
@@ -252,7 +252,8 @@ class ClientRun {
     /** @type {Call[]} */
     const calls = [];
     /** @type {any} */
-    let config = { container: 'nx-cache' };
+    /** @type {{ azure: unknown, defaultBase?: string }} */
+    const nxJson = { azure: { container: 'nx-cache' } };
     /** @type {Set<string | number>} */
     const answered = new Set();
     for (const { keyword, message, place } of this.session.steps) {
@@ -268,14 +269,15 @@ class ClientRun {
         throw new Error(`${place}: Nx has no call that would send this`);
       }
       if (method === 'initialize' && params.config !== undefined) {
-        config = this.values.fill(params.config);
+        nxJson.azure = this.values.fill(params.config);
+        nxJson.defaultBase = params.defaultBase;
       }
       const after = calls
         .map((call) => call.id)
         .filter((other) => answered.has(other));
       calls.push({ id, method, params: this.#argumentsOf(params), after });
     }
-    return { calls, config };
+    return { calls, nxJson };
   }
 
   /**
