@@ -68,8 +68,9 @@ type build struct {
 	pull    string // number of the pull request that it is about
 	branch  string // that it is about, if it is not a pull request's
 	tag     string
-	// unprotected reports whether the CI says that everybody who may write to the
-	// repository may write to the branch, or make one of that name.
+	// unprotected reports whether the CI knows of protection, and does not say that
+	// the branch is protected: then whoever may write to the repository may write to
+	// it, or make one of that name.
 	unprotected bool
 	// defaultBranch is the name of the one branch that nobody can make anew.
 	defaultBranch func() string

@@ -15,9 +15,9 @@ import (
 
 // githubEvents are the events whose runs are about the code of GITHUB_REF. All
 // others, and those that are yet to come, may be about the code of a pull request:
-// pull_request_target and workflow_run are made for that, and issue_comment is
-// used for it.
-var githubEvents = []string{"push", "schedule", "workflow_dispatch", "repository_dispatch", "merge_group", "release"}
+// pull_request_target and workflow_run are made for that, issue_comment and
+// repository_dispatch are used for it.
+var githubEvents = []string{"push", "schedule", "workflow_dispatch", "merge_group", "release"}
 
 // maxEvent is how much is read of a file that describes an event, in bytes.
 const maxEvent = 32 << 20
@@ -56,7 +56,7 @@ func github(getenv func(string) string) build {
 		b.foreign = event + ", which may run the code of a pull request"
 	}
 	// The queue's branches are GitHub's: nobody else can make one.
-	b.unprotected = getenv("GITHUB_REF_PROTECTED") == "false" && event != "merge_group"
+	b.unprotected = getenv("GITHUB_REF_PROTECTED") != "true" && event != "merge_group"
 	b.defaultBranch = func() string { return readGitHubEvent(getenv("GITHUB_EVENT_PATH")).Repository.DefaultBranch }
 	b.provenance.Repository = getenv("GITHUB_REPOSITORY")
 	b.provenance.Commit = getenv("GITHUB_SHA")
@@ -74,9 +74,8 @@ func azurePipelines(getenv func(string) string) build {
 	reason := getenv("BUILD_REASON")
 	b := refBuild(getenv("BUILD_SOURCEBRANCH"))
 	b.event = reason
-	if number := first(getenv, "SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID"); number != "" {
-		b.pull = number
-	}
+	// Of a pull request in GitHub the ID is a number of Azure's.
+	b.pull = cmp.Or(getenv("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER"), b.pull, getenv("SYSTEM_PULLREQUEST_PULLREQUESTID"))
 	if !slices.Contains(azureReasons, reason) {
 		b.foreign = reason + ", which may run the code of a pull request"
 	}
@@ -101,7 +100,7 @@ func gitlab(getenv func(string) string) build {
 		// in a fork may be called main.
 		branch:        getenv("CI_COMMIT_BRANCH"),
 		tag:           getenv("CI_COMMIT_TAG"),
-		unprotected:   getenv("CI_COMMIT_REF_PROTECTED") == "false",
+		unprotected:   getenv("CI_COMMIT_REF_PROTECTED") != "true",
 		defaultBranch: func() string { return getenv("CI_DEFAULT_BRANCH") },
 		provenance: Provenance{
 			Repository: getenv("CI_PROJECT_PATH"),
@@ -116,10 +115,17 @@ func gitlab(getenv func(string) string) build {
 	return b
 }
 
+// jenkinsPulls are the variables with the number of a pull request: of multibranch
+// projects, and of the plugins for GitHub (two), GitLab, Bitbucket (two) and
+// Gerrit. Beside them GIT_BRANCH may be the branch that the code is to get into.
+var jenkinsPulls = []string{
+	"CHANGE_ID", "ghprbPullId", "GITHUB_PR_NUMBER", "gitlabMergeRequestIid", "BITBUCKET_PULL_REQUEST_ID", "pullRequestId",
+	"GERRIT_CHANGE_NUMBER",
+}
+
 func jenkins(getenv func(string) string) build {
 	b := build{
-		// Of multibranch projects; of the plugins for GitHub, GitLab and Bitbucket.
-		pull:   first(getenv, "CHANGE_ID", "ghprbPullId", "gitlabMergeRequestIid", "BITBUCKET_PULL_REQUEST_ID"),
+		pull:   first(getenv, jenkinsPulls...),
 		branch: getenv("BRANCH_NAME"),
 		tag:    getenv("TAG_NAME"),
 		provenance: Provenance{
@@ -130,8 +136,8 @@ func jenkins(getenv func(string) string) build {
 	}
 	if b.tag != "" {
 		b.branch = "" // BRANCH_NAME is the tag's then
-	} else if b.branch == "" {
-		b.branch = strings.TrimPrefix(getenv("GIT_BRANCH"), "origin/")
+	} else if branch := getenv("GIT_BRANCH"); b.branch == "" && branch != "detached" {
+		b.branch = strings.TrimPrefix(branch, "origin/")
 	}
 	b.provenance.Ref = b.ref()
 	return b
@@ -151,12 +157,16 @@ func circleCI(getenv func(string) string) build {
 	// Also of a branch of the repository itself, from which there is one.
 	pulls := first(getenv, "CIRCLE_PULL_REQUEST", "CIRCLE_PULL_REQUESTS")
 	pull, _, _ := strings.Cut(pulls, ",")
+	pull = pull[strings.LastIndexByte(pull, '/')+1:]
 	if fork, ok := strings.CutPrefix(b.branch, "pull/"); ok {
-		pull = fork
+		pull, _, _ = strings.Cut(fork, "/")
 	}
-	if b.pull == "" && pull != "" {
-		b.pull = pull[strings.LastIndexByte(pull, '/')+1:]
+	b.pull = cmp.Or(b.pull, pull)
+	if b.pull == "" && pulls != "" {
 		b.foreign = "a pull request without a number"
+	}
+	if b.tag != "" {
+		b.branch = ""
 	}
 	b.provenance.Ref = b.ref()
 	return b
@@ -182,6 +192,10 @@ func buildkite(getenv func(string) string) build {
 		b.pull = pull
 	default:
 		b.foreign = "it does not say whether this is a pull request"
+	}
+	// Who triggers it names branch and commit, and may be a pull request's build.
+	if b.event == "trigger_job" {
+		b.foreign = "trigger_job, which may run the code of a pull request"
 	}
 	b.provenance.Ref = b.ref()
 	return b
