@@ -46,14 +46,14 @@ func run(ctx context.Context, args []string, w world) error {
 
 Nx starts this program by itself once the npm package is installed
 (nx add @nx/powerpack-azure-cache@npm:nx-azure-cache) and nx.json has an
-"azure" block. There is nothing to run by hand.`,
+"azure" block. What there is to run by hand is below.`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		// cobra's completion command would be one more thing to explain.
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	root.AddCommand(newServe(w), newDrain(w), newVersion(w))
+	root.AddCommand(newServe(w), newDrain(w), newKeys(w), newVersion(w))
 	root.SetArgs(args)
 	root.SetIn(w.stdin)
 	root.SetOut(w.stdout)

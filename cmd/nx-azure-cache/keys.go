@@ -1,0 +1,140 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+)
+
+func newKeys(w world) *cobra.Command {
+	command := &cobra.Command{
+		Use:   "keys",
+		Short: "Make and show the keys that sign what trusted runs store",
+		Long: `Make and show the keys that sign what trusted runs store.
+
+With azure.trust.publicKeys in nx.json an entry of the trusted scope is used only
+if it is signed with one of those keys. The private key is a secret of the jobs
+that run on trusted branches, in ` + trust.SigningKeyVariable + `.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	command.AddCommand(newKeysGenerate(w), newKeysShow(w))
+	return command
+}
+
+// toStdout is the name of a file that stands for stdout, as for other tools.
+const toStdout = "-"
+
+func newKeysGenerate(w world) *cobra.Command {
+	var out string
+	command := &cobra.Command{
+		Use:   "generate --out FILE",
+		Short: "Make a new key",
+		Long: `Make a new key: an Ed25519 key as openssl writes it (PKCS #8, PEM). FILE must not
+exist; "-" stands for stdout, for a pipe. What to do with the public key is said
+on stderr.
+
+  nx-azure-cache keys generate --out - | gh secret set ` + trust.SigningKeyVariable + ` --env release`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			key, err := trust.GenerateKey()
+			if err != nil {
+				return err
+			}
+			if err := writeKey(w, out, key); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(w.stderr, `key ID      %s
+public key  %s
+
+1. Keep the private key as a secret of the jobs that run on trusted branches only,
+   as the variable %s (docs/security.md says how).
+2. Add the public key to nx.json: "azure": { "trust": { "publicKeys": ["%[2]s"] } }
+`, key.Public().ID(), key.Public(), trust.SigningKeyVariable)
+			return err
+		},
+	}
+	command.Flags().StringVar(&out, "out", "", `file for the private key, or "-"`)
+	_ = command.MarkFlagRequired("out") // it exists
+	return command
+}
+
+// writeKey writes a private key for nobody but this user.
+func writeKey(w world, path string, key trust.PrivateKey) error {
+	if path == toStdout {
+		_, err := w.stdout.Write(key.PEM())
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(key.PEM())
+	return errors.Join(err, f.Close())
+}
+
+func newKeysShow(w world) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show [FILE]",
+		Short: "Show the public key and the ID of a key",
+		Long: `Show the public key and the ID of a key: of the private or public key in FILE
+("-": stdin), or of the private key in ` + trust.SigningKeyVariable + `. The
+private key itself is never shown.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			public, err := keyToShow(w, args)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(w.stdout, "key ID      %s\npublic key  %s\n", public.ID(), public)
+			return err
+		},
+	}
+}
+
+func keyToShow(w world, args []string) (trust.PublicKey, error) {
+	if len(args) == 0 {
+		key, ok, err := trust.SigningKey(w.getenv)
+		if err == nil && !ok {
+			err = fmt.Errorf("which key? Name a file, or set %s", trust.SigningKeyVariable)
+		}
+		if err != nil {
+			return trust.PublicKey{}, err
+		}
+		return key.Public(), nil
+	}
+	text, err := readKey(w, args[0])
+	if err != nil {
+		return trust.PublicKey{}, err
+	}
+	if key, err := trust.ParsePrivateKey(text); err == nil {
+		return key.Public(), nil
+	}
+	public, err := trust.ParsePublicKey(text)
+	if err != nil {
+		return trust.PublicKey{}, fmt.Errorf("%s holds no Ed25519 key, neither a private nor a public one", args[0])
+	}
+	return public, nil
+}
+
+// maxKey is the length of the longest text with a key, in bytes.
+const maxKey = 16 << 10
+
+func readKey(w world, path string) (string, error) {
+	in := io.Reader(w.stdin)
+	if path != toStdout {
+		f, err := os.Open(path)
+		if err != nil {
+			return "", err
+		}
+		defer f.Close() // opened for reading: nothing is lost
+		in = f
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxKey))
+	return string(text), err
+}
