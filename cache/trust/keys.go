@@ -22,32 +22,31 @@ const SigningKeyVariable = "NX_AZURE_CACHE_SIGNING_KEY"
 // PublicKey is an Ed25519 key that verifies.
 type PublicKey struct{ key ed25519.PublicKey }
 
-// PrivateKey is an Ed25519 key that signs.
-type PrivateKey struct{ key ed25519.PrivateKey }
+// PrivateKey is an Ed25519 key that signs. It is a function, so that no format
+// verb shows it.
+type PrivateKey struct{ reveal func() ed25519.PrivateKey }
+
+func privateKey(key ed25519.PrivateKey) PrivateKey {
+	return PrivateKey{func() ed25519.PrivateKey { return key }}
+}
 
 // GenerateKey makes a new key.
 func GenerateKey() (PrivateKey, error) {
 	_, key, err := ed25519.GenerateKey(nil)
-	return PrivateKey{key}, err
+	return privateKey(key), err
 }
 
 // Public is the key that verifies what this one signs.
-func (k PrivateKey) Public() PublicKey { return PublicKey{k.key.Public().(ed25519.PublicKey)} }
+func (k PrivateKey) Public() PublicKey { return PublicKey{k.reveal().Public().(ed25519.PublicKey)} }
 
 // PEM is the key as openssl writes it (PKCS #8). It is a secret.
 func (k PrivateKey) PEM() []byte {
-	der, err := x509.MarshalPKCS8PrivateKey(k.key)
+	der, err := x509.MarshalPKCS8PrivateKey(k.reveal())
 	if err != nil {
 		panic(err) // Ed25519 keys have a form
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
-
-// String hides the key.
-func (k PrivateKey) String() string { return "the private key of " + k.Public().ID() }
-
-// GoString hides the key.
-func (k PrivateKey) GoString() string { return k.String() }
 
 // String is the key as it stands in nx.json: what openssl writes between the
 // lines of a public key, base64 of its SubjectPublicKeyInfo.
@@ -109,7 +108,7 @@ func ParsePrivateKey(text string) (PrivateKey, error) {
 	if !ok {
 		return PrivateKey{}, fmt.Errorf("it is a %T; only Ed25519 is supported", key)
 	}
-	return PrivateKey{private}, nil
+	return privateKey(private), nil
 }
 
 // decode is the contents of PEM, also of one whose lines were joined by "\n", as

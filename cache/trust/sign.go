@@ -52,7 +52,7 @@ func (s *Signer) Sign(statement Statement) (envelope string, err error) {
 type signing struct{ PrivateKey }
 
 func (s signing) Sign(_ context.Context, data []byte) ([]byte, error) {
-	return ed25519.Sign(s.key, data), nil
+	return ed25519.Sign(s.reveal(), data), nil
 }
 
 func (s signing) KeyID() (string, error) { return s.Public().ID(), nil }
