@@ -146,6 +146,14 @@ func (m *Memory) Alter(name string, change func(*Blob)) {
 	m.keep(name, b)
 }
 
+// Set puts a blob in the place of whatever is called name, behind the back of
+// those who use m.
+func (m *Memory) Set(name string, b Blob) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.keep(name, b.clone())
+}
+
 // Remove removes the blob called name if there is one.
 func (m *Memory) Remove(name string) {
 	m.mu.Lock()
