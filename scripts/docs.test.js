@@ -1,0 +1,316 @@
+'use strict';
+
+// What docs/security.md and docs/azure tell people to paste is parsed, and the
+// same wherever it stands.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { describe, test } = require('node:test');
+const prettier = require('prettier');
+const { root } = require('./lib/root');
+
+/** @param {string} name relative to the folder of the documents */
+const read = (name) => fs.readFileSync(path.join(root, 'docs', name), 'utf8');
+
+const pages = ['security.md', 'azure/README.md'];
+const bicep = read('azure/main.bicep');
+const terraform = read('azure/main.tf');
+const security = read('security.md');
+
+/**
+ * The code in a page, without the fences around it.
+ *
+ * @param {string} page
+ * @param {string} language
+ */
+const blocks = (page, language) =>
+  [...page.matchAll(/^```(\w+)\n(.*?)^```$/gms)]
+    .filter(([, of]) => of === language)
+    .map(([, , code]) => code);
+
+describe('the code in the pages', () => {
+  for (const page of pages) {
+    test(`${page}: every block of JSON parses`, () => {
+      const found = blocks(read(page), 'json');
+      assert.ok(found.length > 0);
+      for (const block of found) JSON.parse(block);
+    });
+  }
+
+  test('every block of YAML parses', async () => {
+    const found = blocks(security, 'yaml');
+    assert.ok(found.length > 0);
+    for (const block of found) await prettier.format(block, { parser: 'yaml' });
+  });
+
+  test('what is also a file is the same there', () => {
+    const shown = blocks(security, 'json').map((block) => JSON.parse(block));
+    for (const name of ['role-add.json', 'lifecycle.json']) {
+      const file = JSON.parse(read(`azure/${name}`));
+      const key = Object.keys(file)[0];
+      assert.deepEqual(
+        shown.filter((block) => key in block),
+        [file],
+        name,
+      );
+    }
+    assert.deepEqual(blocks(security, 'text'), [
+      read('azure/condition-pull-requests.txt'),
+    ]);
+  });
+});
+
+describe('links', () => {
+  const anchors = [...security.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\w -]/g, '')
+      .replaceAll(' ', '-'),
+  );
+
+  test('to sections of docs/security.md lead to one', () => {
+    const used = [
+      ...security.matchAll(/\]\(#([^)]*)\)/g),
+      ...read('azure/README.md').matchAll(/\]\(\.\.\/security\.md#([^)]*)\)/g),
+    ].map(([, anchor]) => anchor);
+    assert.ok(used.length > 0);
+    for (const anchor of used) assert.ok(anchors.includes(anchor), anchor);
+  });
+
+  test('to docs/azure lead to a file', () => {
+    const used = [...security.matchAll(/\]\((azure\/[^)]*)\)/g)];
+    assert.ok(used.length > 0);
+    for (const [, file] of used) {
+      assert.ok(fs.existsSync(path.join(root, 'docs', file)), file);
+    }
+  });
+
+  test('doctor --security names these sections', () => {
+    for (const title of [
+      'Scopes',
+      'Separate identities',
+      'Separate containers',
+      'Account keys and SAS',
+      'Signatures',
+      'Repair',
+    ]) {
+      assert.match(security, new RegExp(`^#+ ${title}$`, 'm'));
+    }
+  });
+});
+
+const blobs = 'Microsoft.Storage/storageAccounts/blobServices/containers/blobs';
+
+describe('roles', () => {
+  /** What each may do, without the long beginning. */
+  const roles = {
+    read: ['/read'],
+    add: ['/read', '/add/action'],
+    write: ['/read', '/add/action', '/write'],
+  };
+
+  for (const [name, actions] of Object.entries(roles)) {
+    test(`${name}: ${actions.join(', ')} and nothing else`, () => {
+      const role = JSON.parse(read(`azure/role-${name}.json`));
+      assert.equal(role.Name, `Nx cache ${name}`);
+      assert.deepEqual(
+        role.DataActions,
+        actions.map((action) => blobs + action),
+      );
+      assert.deepEqual(role.Actions, []);
+      assert.deepEqual(role.AssignableScopes, ['{scope}']);
+    });
+  }
+
+  // Everybody but trusted runs may read and add.
+  const others = ['read', 'add'];
+
+  test('in commands, nobody but trusted runs may replace', () => {
+    const assigned = [
+      ...security.matchAll(
+        /--assignee-object-id "\$(\w+)"[^"]*--role "Nx cache (\w+)"/g,
+      ),
+    ].map(([, who, role]) => ({ who, role }));
+    assert.equal(assigned.length, 8);
+    for (const { who, role } of assigned) {
+      const may = who === 'TRUSTED' ? ['write'] : others;
+      assert.ok(may.includes(role), `${who}: ${role}`);
+    }
+  });
+
+  test('in Bicep, nobody but trusted runs may replace', () => {
+    const order = [...bicep.matchAll(/loadJsonContent\('role-(\w+)\.json'\)/g)];
+    const names = order.map(([, name]) => name);
+    assert.deepEqual(names, Object.keys(roles));
+    const assigned = [
+      ...bicep.matchAll(
+        /principalId: (\w+)\S*\n.*\n\s*roleDefinitionId: roleDefinitions\[(\d)\]/g,
+      ),
+    ];
+    assert.equal(assigned.length, count(bicep, 'roleDefinitionId:'));
+    for (const [, who, index] of assigned) {
+      const may = who === 'trusted' ? ['write'] : others;
+      assert.ok(may.includes(names[Number(index)]), `${who}: ${index}`);
+    }
+  });
+
+  test('in Terraform, nobody but trusted runs may replace', () => {
+    for (const name of Object.keys(roles)) {
+      assert.match(
+        terraform,
+        new RegExp(`${name} += jsondecode\\(file\\(.*/role-${name}\\.json"`),
+      );
+    }
+    const assigned = [
+      ...terraform.matchAll(
+        /role_definition_id = azurerm_role_definition\.cache\["(\w+)"\]\S*\n\s*principal_id += (\S+)/g,
+      ),
+    ];
+    assert.equal(assigned.length, count(terraform, 'role_definition_id ='));
+    for (const [, role, who] of assigned) {
+      const isTrusted = who.includes('_identity.trusted.');
+      assert.ok((isTrusted ? ['write'] : others).includes(role), `${who}`);
+    }
+  });
+});
+
+/**
+ * @param {string} text
+ * @param {string} part
+ */
+const count = (text, part) => text.split(part).length - 1;
+
+/**
+ * What a condition on a role assignment says of an action on a blob: the parts of
+ * its language that ours use, read as JavaScript.
+ *
+ * @param {string} condition
+ * @returns {(action: string, path: string) => boolean}
+ */
+function evaluate(condition) {
+  const resource = `@Resource[${blobs}:path]`;
+  const code = condition
+    .replaceAll(/ActionMatches\{('[^']*')\}/g, 'action === $1')
+    .replaceAll(`${resource} StringStartsWith `, 'path.startsWith')
+    .replaceAll(/path\.startsWith('[^']*')/g, 'path.startsWith($1)')
+    .replaceAll(/\bAND\b/g, '&&')
+    .replaceAll(/\bOR\b/g, '||');
+  const holds = new Function('action', 'path', `return ${code.trim()}`);
+  return (action, path) => holds(`${blobs}/${action}`, path);
+}
+
+describe('conditions', () => {
+  // All actions that Azure has for changing blobs.
+  const changes = [
+    'add/action',
+    'delete',
+    'deleteBlobVersion/action',
+    'immutableStorage/runAsSuperUser/action',
+    'manageOwnership/action',
+    'modifyPermissions/action',
+    'move/action',
+    'permanentDelete/action',
+    'runAsSuperUser/action',
+    'tags/write',
+    'write',
+  ];
+  const scopes = ['trusted', 'pr-12', 'branch-main', 'tag-v1', 'local'];
+  const own = {
+    trusted: ['trusted'],
+    'pull-requests': ['pr-12', 'branch-main', 'tag-v1'],
+    developers: ['local'],
+  };
+
+  for (const [who, mayChange] of Object.entries(own)) {
+    const file = `condition-${who}.txt`;
+    const text = read(`azure/${file}`);
+
+    for (const prefix of ['', 'team-a/shop/']) {
+      test(`${file}, prefix "${prefix}": changes ${mayChange} only`, () => {
+        const allows = evaluate(text.replaceAll('{prefix}', prefix));
+        for (const scope of scopes) {
+          const blob = `${prefix}v1/${scope}/1234`;
+          assert.equal(allows('read', blob), true, `read ${blob}`);
+          for (const action of changes) {
+            const allowed = mayChange.includes(scope);
+            assert.equal(allows(action, blob), allowed, `${action} ${blob}`);
+          }
+        }
+        for (const blob of [
+          'other/v1/trusted/1234',
+          'other/v1/pr-12/1234',
+          `${prefix}v1/trustedx/1234`,
+          `${prefix}v1/localx/1234`,
+        ]) {
+          assert.equal(allows('add/action', blob), false, blob);
+        }
+      });
+    }
+
+    test(`${file} is what Bicep, Terraform and the commands use`, () => {
+      const name = who.replace(/-./, (dash) => dash[1].toUpperCase());
+      const variable = `condition${name[0].toUpperCase()}${name.slice(1)}`;
+      const loaded = `var ${variable} = replace(loadTextContent('${file}'), '{prefix}', blobPrefix)`;
+      assert.ok(bicep.includes(loaded), loaded);
+      assert.equal(count(bicep, `condition: ${variable}\n`), 1);
+
+      const local = `condition_${who.replace('-', '_')}`;
+      assert.match(
+        terraform,
+        new RegExp(
+          `${local} += replace\\(file\\("\\$\\{path.module\\}/${file}"\\), "\\{prefix\\}", local.blob_prefix\\)`,
+        ),
+      );
+      assert.match(terraform, new RegExp(`condition += local.${local}\n`));
+
+      const command = `--condition "$(sed "s|{prefix}|$PREFIX|" ${file})" --condition-version 2.0`;
+      assert.ok(security.includes(command), command);
+    });
+  }
+});
+
+describe('lifecycle.json', () => {
+  /** @type {{ name: string, definition: { filters: { prefixMatch: string[] } } }[]} */
+  const rules = JSON.parse(read('azure/lifecycle.json')).rules;
+
+  test('keeps the limits of a policy', () => {
+    assert.ok(rules.length <= 100);
+    for (const { name, definition } of rules) {
+      const prefixes = definition.filters.prefixMatch;
+      assert.ok(prefixes.length > 0 && prefixes.length <= 10, name);
+    }
+  });
+
+  test('has one rule for each kind of scope, in the container it is in', () => {
+    const prefixes = rules.flatMap(
+      (rule) => rule.definition.filters.prefixMatch,
+    );
+    assert.deepEqual(prefixes.sort(), [
+      '{local}/{prefix}v1/local/',
+      '{trusted}/{prefix}v1/trusted/',
+      '{untrusted}/{prefix}v1/branch-',
+      '{untrusted}/{prefix}v1/pr-',
+      '{untrusted}/{prefix}v1/tag-',
+    ]);
+  });
+
+  test('every placeholder is filled by Bicep, Terraform and the command', () => {
+    const text = read('azure/lifecycle.json');
+    const used = new Set([...text.matchAll(/\{\w+\}/g)].map(([name]) => name));
+    assert.deepEqual([...used].sort(), [
+      '{local}',
+      '{prefix}',
+      '{trusted}',
+      '{untrusted}',
+    ]);
+    const line = /^var lifecycle = .*$/m.exec(bicep)?.[0] ?? '';
+    const local = /^ +lifecycle_json[^]*?\.rules$/m.exec(terraform)?.[0] ?? '';
+    const sed = /^sed .* lifecycle\.json > .*$/m.exec(security)?.[0] ?? '';
+    for (const name of used) {
+      assert.ok(line.includes(`'${name}'`), `Bicep: ${name}`);
+      assert.ok(local.includes(`"${name}"`), `Terraform: ${name}`);
+      assert.ok(sed.includes(`s|${name}|`), `sed: ${name}`);
+    }
+  });
+});
