@@ -55,9 +55,8 @@ describe('the code in the pages', () => {
         name,
       );
     }
-    assert.deepEqual(blocks(security, 'text'), [
-      read('azure/condition-pull-requests.txt'),
-    ]);
+    const condition = read('azure/condition-pull-requests.txt');
+    assert.ok(blocks(security, 'text').includes(condition));
   });
 });
 
