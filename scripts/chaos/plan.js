@@ -75,7 +75,7 @@ function drawPlan(seed, able) {
       ...rest.pick([
         {},
         {},
-        { CI: 'true' },
+        { CI: 'true', NX_AZURE_CACHE_REF: 'refs/heads/main' },
         { NX_VERBOSE_LOGGING: 'true' },
         { NX_AZURE_CACHE_LOG: 'debug' },
       ]),

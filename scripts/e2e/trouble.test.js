@@ -100,7 +100,7 @@ test('a result that cannot be stored costs a line', async (t) => {
     lines[0],
     /the result \d+ cannot be stored: .*dist\/words\/link.* goes up behind a name/,
   );
-  assert.deepEqual(recorder.take(), ['GET 404']);
+  assert.deepEqual(recorder.take(), ['GET 404', 'GET 404'], 'of two scopes');
 });
 
 /** @type {{ name: string, script: string, line: RegExp }[]} */

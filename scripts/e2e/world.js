@@ -35,6 +35,9 @@ function variable(name) {
   return value;
 }
 
+/** A run of a CI that is told its ref: one of the trusted branch. */
+const onMain = { CI: 'true', NX_AZURE_CACHE_REF: 'refs/heads/main' };
+
 const build = ['run-many', '--target=build'];
 
 /** The tasks of `build`. */
@@ -185,6 +188,7 @@ exports.build = build;
 exports.expectedOutputs = expectedOutputs;
 exports.licence = licence;
 exports.namesBelow = namesBelow;
+exports.onMain = onMain;
 exports.outputs = outputs;
 exports.readTree = readTree;
 exports.runNx = runNx;
