@@ -1,6 +1,7 @@
 'use strict';
 
 const readline = require('node:readline/promises');
+const { trustedBranch } = require('./branches');
 const nxJson = require('./nx-json');
 const {
   DEFAULTS,
@@ -39,7 +40,8 @@ const QUESTIONS = {
 async function initGenerator(tree, options = {}, io = terminal()) {
   const given = readOptions(options);
   const text = tree.read('nx.json', 'utf8') ?? '{}\n';
-  const { azure: own, extends: base } = nxJson.parse(text);
+  const file = nxJson.parse(text);
+  const { azure: own, extends: base } = file;
   const inherited = own || !base ? undefined : inheritedBlock(tree.root);
 
   const existing = own ?? inherited ?? {};
@@ -47,12 +49,40 @@ async function initGenerator(tree, options = {}, io = terminal()) {
   const answers = await askFor(missingKeys(known, io.env), io);
   const wanted = { ...(inherited ? {} : DEFAULTS), ...known, ...answers };
   const changed = changes(existing, wanted);
-  if (Object.keys(changed).length > 0) {
-    tree.write('nx.json', edit(text, own, { ...inherited, ...changed }));
+  const branch = hasBranches(existing)
+    ? undefined
+    : trustedBranch(tree.root, file);
+  if (branch && !isObject(existing.trust)) {
+    changed.trust = { branches: [branch] };
   }
+  let edited = text;
+  if (Object.keys(changed).length > 0) {
+    edited = edit(text, own, { ...inherited, ...changed });
+  }
+  if (branch && isObject(own?.trust)) {
+    edited = nxJson.set(edited, ['azure', 'trust', 'branches'], [branch]);
+  }
+  if (edited !== text) tree.write('nx.json', edited);
 
-  const lines = report(tree, wanted, io.env);
+  const lines = report(tree, wanted, io.env, branch);
   return () => lines.forEach((line) => io.log(line));
+}
+
+/**
+ * Whether a block says which branches are trusted, or that all are.
+ *
+ * @param {Block} block
+ */
+function hasBranches({ trust }) {
+  return isObject(trust) && ('branches' in trust || trust.isolation === 'none');
+}
+
+/**
+ * @param {unknown} value
+ * @returns {value is Record<string, unknown>}
+ */
+function isObject(value) {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /**
@@ -116,14 +146,20 @@ async function askOnce(key, ask, log) {
  * @param {import('nx/src/generators/tree').Tree} tree
  * @param {Block} block
  * @param {NodeJS.ProcessEnv} env
+ * @param {string} [branch] that was found
  * @returns {string[]}
  */
-function report(tree, block, env) {
+function report(tree, block, env, branch) {
   const steps = nextSteps(tree, block, env).map((step) => `- ${step}`);
   return [
     ...(env.AZURE_STORAGE_CONNECTION_STRING
       ? [
           'The connection string in AZURE_STORAGE_CONNECTION_STRING will be used; it is not written to nx.json.',
+        ]
+      : []),
+    ...(branch
+      ? [
+          `What CI stores on the branch ${branch} is for all; what it stores for pull requests and other branches, only for these (azure.trust.branches).`,
         ]
       : []),
     ...(steps.length > 0 ? ['', 'Next steps:', ...steps] : []),

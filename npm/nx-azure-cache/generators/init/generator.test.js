@@ -137,6 +137,47 @@ test('what is there stays, defaults fill the rest', async (t) => {
   });
 });
 
+test('the branch that is trusted is the one that is found', async (t) => {
+  const block = (/** @type {object} */ trust) => ({
+    ...COMPLETE,
+    ...MODES,
+    ...trust,
+  });
+  for (const [nxJson, want] of /** @type {const} */ ([
+    [{ defaultBase: 'develop' }, ['develop']],
+    [{ defaultBase: 'origin/next' }, ['next']],
+    [{ affected: { defaultBase: 'trunk' } }, ['trunk']],
+    [{ defaultBase: '' }, undefined],
+    [{}, undefined],
+    [{ defaultBase: 'a', azure: block({ trust: {} }) }, ['a']],
+    [{ defaultBase: 'a', azure: block({ trust: { branches: ['b'] } }) }, ['b']],
+    [
+      { defaultBase: 'a', azure: block({ trust: { isolation: 'none' } }) },
+      undefined,
+    ],
+  ])) {
+    const tree = workspace(t, { 'nx.json': JSON.stringify(nxJson) });
+    const { text, output } = await init(tree, COMPLETE);
+    assert.deepEqual(azure(text).trust?.branches, want, text);
+    assert.equal(
+      output.includes('on the branch'),
+      /** @type {any} */ (nxJson).azure?.trust?.branches === undefined &&
+        want !== undefined,
+    );
+    assert.equal((await init(tree, COMPLETE)).text, text, 'twice is once');
+  }
+});
+
+test('or the default branch of origin', async (t) => {
+  const tree = workspace(t, { 'nx.json': '{}' });
+  const git = (/** @type {string[]} */ ...args) =>
+    assert.equal(spawnSync('git', args, { cwd: tree.root }).status, 0);
+  git('init', '--quiet');
+  git('symbolic-ref', 'refs/remotes/origin/HEAD', 'refs/remotes/origin/stable');
+  const { text } = await init(tree, COMPLETE);
+  assert.deepEqual(azure(text).trust, { branches: ['stable'] });
+});
+
 test('an option beats what is there', async (t) => {
   const tree = workspace(t, {
     'nx.json': '{ "azure": { "container": "old", "localMode": "no-cache" } }',

@@ -17,7 +17,7 @@ function jsonc() {
 
 /**
  * @param {string} text
- * @returns {{ azure?: Block, extends?: string }}
+ * @returns {{ azure?: Block, extends?: string, defaultBase?: unknown, affected?: { defaultBase?: unknown } }}
  */
 function parse(text) {
   /** @type {import('jsonc-parser').ParseError[]} */
