@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -44,8 +45,10 @@ func (c *Container) translateResponse(operation, name string, response *azcore.R
 	case code == bloberror.ContainerNotFound || code == bloberror.ContainerBeingDeleted:
 		return config("container %q does not exist (%s): create it, for example with `az storage container create --name %s`, "+
 			"or correct azure.container in nx.json", c.name, c.url, c.name)
-	case operation == "get" && response.StatusCode == http.StatusNotFound:
+	case slices.Contains([]string{"get", "look at", "delete"}, operation) && response.StatusCode == http.StatusNotFound:
 		return cache.ErrNotFound
+	case operation == "delete" && response.StatusCode == http.StatusPreconditionFailed:
+		return ErrChanged
 	case operation == "put" && taken(response.StatusCode, code):
 		return cache.ErrExists
 	// It is another one now, or gone; or whoever may only create blobs must leave
@@ -54,7 +57,7 @@ func (c *Container) translateResponse(operation, name string, response *azcore.R
 		response.StatusCode == http.StatusNotFound):
 		return cache.ErrExists
 	case response.StatusCode == http.StatusUnauthorized || response.StatusCode == http.StatusForbidden:
-		return config("%s refused to %s (%s): %s", c.url, operation, status(response), advice(code))
+		return config("%s refused to %s (%s): %s", c.url, operation, status(response), advice(operation, code))
 	default:
 		return fmt.Errorf("%s %s/%s: the answer was %s", operation, c.url, name, status(response))
 	}
@@ -80,10 +83,19 @@ func status(response *azcore.ResponseError) string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s", response.StatusCode, response.ErrorCode))
 }
 
+// rights say what an operation needs where it is not what a cache needs anyway.
+var rights = map[string]string{
+	"list":   "the identity needs the right to read all blobs of the container, such as the role Storage Blob Data Reader, or the SAS needs the permission l (sp=rl)",
+	"delete": "the identity needs the right to delete blobs (blobs/delete), such as the role Storage Blob Data Contributor, or the SAS needs the permission d (sp=rd)",
+}
+
 // advice says what usually mends a refusal.
-func advice(code bloberror.Code) string {
+func advice(operation string, code bloberror.Code) string {
 	switch code {
-	case bloberror.AuthorizationPermissionMismatch, bloberror.InsufficientAccountPermissions:
+	case bloberror.AuthorizationPermissionMismatch, bloberror.InsufficientAccountPermissions, bloberror.AuthorizationResourceTypeMismatch:
+		if advice := rights[operation]; advice != "" {
+			return advice
+		}
 		return "the identity needs a data role on the container, such as Storage Blob Data Contributor (Owner is not enough), or the SAS needs sp=rc"
 	case bloberror.AuthenticationFailed:
 		return "the key, the SAS or the token is wrong or has expired, or this machine's clock is"

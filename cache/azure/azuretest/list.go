@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -19,18 +20,18 @@ const maxResults = 5000
 
 // page is one List Blobs.
 type page struct {
-	prefix, marker string
-	limit          int
-	metadata       bool
-	asked          string // maxresults, as it was sent
+	prefix, marker, delimiter string
+	limit                     int
+	metadata                  bool
+	asked                     string // maxresults, as it was sent
 }
 
 // The parameters of a list that would change what it says, and do not here.
-var unsupportedParameters = []string{"delimiter", "endbefore", "showonly", "startfrom"}
+var unsupportedParameters = []string{"endbefore", "showonly", "startfrom"}
 
 // parsePage reads the query of a list.
 func parsePage(query url.Values) (p page, refusal answer, ok bool) {
-	p = page{prefix: query.Get("prefix"), limit: maxResults, asked: query.Get("maxresults")}
+	p = page{prefix: query.Get("prefix"), delimiter: query.Get("delimiter"), limit: maxResults, asked: query.Get("maxresults")}
 	invalid := failure(http.StatusBadRequest, "OutOfRangeQueryParameterValue")
 	for name := range query {
 		if slices.Contains(unsupportedParameters, strings.ToLower(name)) {
@@ -108,7 +109,7 @@ func (p page) write(c *container, name, endpoint, marker string) []byte {
 	b.WriteString(`" ContainerName="`)
 	escape(&b, name)
 	b.WriteString(`">`)
-	for _, element := range []struct{ name, value string }{{"Prefix", p.prefix}, {"Marker", marker}, {"MaxResults", p.asked}} {
+	for _, element := range []struct{ name, value string }{{"Prefix", p.prefix}, {"Marker", marker}, {"MaxResults", p.asked}, {"Delimiter", p.delimiter}} {
 		if element.value != "" {
 			writeElement(&b, element.name, element.value)
 		}
@@ -117,6 +118,13 @@ func (p page) write(c *container, name, endpoint, marker string) []byte {
 	names := c.sorted()
 	at, _ := slices.BinarySearch(names, max(p.prefix, p.marker))
 	for count := 0; at < len(names) && count < p.limit && strings.HasPrefix(names[at], p.prefix); count++ {
+		if folder, ok := p.folder(names[at]); ok {
+			b.WriteString("<BlobPrefix>")
+			writeName(&b, folder)
+			b.WriteString("</BlobPrefix>")
+			at += sort.Search(len(names)-at, func(i int) bool { return !strings.HasPrefix(names[at+i], folder) })
+			continue
+		}
 		p.writeBlob(&b, names[at], c.blobs[names[at]])
 		at++
 	}
@@ -130,13 +138,23 @@ func (p page) write(c *container, name, endpoint, marker string) []byte {
 	return b.Bytes()
 }
 
+// folder is what stands for a blob, and all others whose names begin so, where the
+// list has a delimiter.
+func (p page) folder(name string) (folder string, ok bool) {
+	if p.delimiter == "" {
+		return "", false
+	}
+	rest := name[len(p.prefix):]
+	end := strings.Index(rest, p.delimiter)
+	if end < 0 {
+		return "", false
+	}
+	return name[:len(p.prefix)+end+len(p.delimiter)], true
+}
+
 func (p page) writeBlob(b *bytes.Buffer, name string, there *blob) {
 	b.WriteString("<Blob>")
-	if strings.ContainsFunc(name, notXML) {
-		b.WriteString(`<Name Encoded="true">` + url.PathEscape(name) + "</Name>")
-	} else {
-		writeElement(b, "Name", name)
-	}
+	writeName(b, name)
 	b.WriteString("<Properties>")
 	writeElement(b, "Creation-Time", there.created.Format(http.TimeFormat))
 	writeElement(b, "Last-Modified", there.modified.Format(http.TimeFormat))
@@ -157,6 +175,14 @@ func (p page) writeBlob(b *bytes.Buffer, name string, there *blob) {
 		b.WriteString("</Metadata>")
 	}
 	b.WriteString("<OrMetadata /></Blob>")
+}
+
+func writeName(b *bytes.Buffer, name string) {
+	if strings.ContainsFunc(name, notXML) {
+		b.WriteString(`<Name Encoded="true">` + url.PathEscape(name) + "</Name>")
+	} else {
+		writeElement(b, "Name", name)
+	}
 }
 
 // notXML reports whether XML cannot hold a character.

@@ -34,6 +34,8 @@ type listed struct {
 			} `xml:",any"`
 		}
 	} `xml:"Blobs>Blob"`
+	Folders    []string `xml:"Blobs>BlobPrefix>Name"`
+	Delimiter  string
 	NextMarker string
 }
 
@@ -121,6 +123,36 @@ func TestListPages(t *testing.T) {
 	})
 }
 
+// What is below a delimiter is one item of the list, however much it is.
+func TestListFolders(t *testing.T) {
+	onBoth(t, func(t *testing.T, on target) {
+		prefix := fresh() + "/"
+		for _, name := range []string{"a/1", "a/2", "a/b/3", "b", "c & d/1", "e/1", "e/2"} {
+			on.must(t, http.MethodPut, prefix+name, "", nil, "")
+		}
+		on.beside(t, prefix)
+		query := "delimiter=/&prefix=" + url.QueryEscape(prefix)
+		got := on.list(t, query)
+		wantFolders := []string{prefix + "a/", prefix + "c & d/", prefix + "e/"}
+		if !slices.Equal(got.Folders, wantFolders) || !slices.Equal(got.names(), []string{prefix + "b"}) || got.Delimiter != "/" {
+			t.Errorf("got %+v, want the folders %q and b", got, wantFolders)
+		}
+
+		var folders, blobs []string
+		for marker, pages := "", 0; pages == 0 || marker != ""; pages++ {
+			page := on.list(t, query+"&maxresults=1&marker="+url.QueryEscape(marker))
+			if n := len(page.Folders) + len(page.Blobs); n > 1 {
+				t.Errorf("got %d items in a page of one", n)
+			}
+			folders, blobs = append(folders, page.Folders...), append(blobs, page.names()...)
+			marker = page.NextMarker
+		}
+		if !slices.Equal(folders, wantFolders) || !slices.Equal(blobs, []string{prefix + "b"}) {
+			t.Errorf("got the folders %q and %q in pages, want %q and b", folders, blobs, wantFolders)
+		}
+	})
+}
+
 // What is stored and removed between two lists is seen.
 func TestListOfChanges(t *testing.T) {
 	service, on := start(t, azuretest.Options{})
@@ -178,7 +210,6 @@ func TestListOfManyBlobs(t *testing.T) {
 func TestListsThatAreNone(t *testing.T) {
 	_, on := start(t, azuretest.Options{})
 	for query, want := range map[string]string{
-		"delimiter=/":           "501 NotImplemented",
 		"include=metadata,tags": "501 NotImplemented",
 		"startFrom=a":           "501 NotImplemented",
 		"marker=a":              "400 OutOfRangeQueryParameterValue",

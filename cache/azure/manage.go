@@ -1,0 +1,70 @@
+package azure
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+)
+
+// What people do with a cache, and a cache itself never does.
+
+// ErrChanged says that a blob is no longer the one that was asked for: it is
+// another one now, or gone.
+var ErrChanged = errors.New("has changed meanwhile")
+
+// Properties are what the storage tells of a blob without its body.
+type Properties struct {
+	Name     string
+	Size     int64
+	ETag     string
+	Modified time.Time // by the storage's clock, in seconds
+	Metadata cache.Metadata
+}
+
+// Properties looks at the blob called name, or returns [cache.ErrNotFound]. It
+// needs the right to read it.
+func (c *Container) Properties(ctx context.Context, name string) (Properties, error) {
+	client := c.clients.Get().(*blockblob.Client)
+	defer c.clients.Put(client)
+	answer, err := client.GetProperties(named(ctx, name), nil)
+	if err != nil {
+		return Properties{}, c.translate(ctx, "look at", name, err)
+	}
+	p := Properties{Name: name, Metadata: metadataOf(answer.Metadata)}
+	if answer.ContentLength != nil {
+		p.Size = *answer.ContentLength
+	}
+	if answer.ETag != nil {
+		p.ETag = string(*answer.ETag)
+	}
+	if answer.LastModified != nil {
+		p.Modified = *answer.LastModified
+	}
+	return p, nil
+}
+
+// Delete deletes the blob called name, and its snapshots, if it still has this
+// ETag; "" stands for any. It returns [cache.ErrNotFound] if there is none, and
+// [ErrChanged] if it is another one now.
+func (c *Container) Delete(ctx context.Context, name, etag string) error {
+	snapshots := blob.DeleteSnapshotsOptionTypeInclude // else one that has any stays
+	options := &blob.DeleteOptions{DeleteSnapshots: &snapshots}
+	if etag != "" {
+		match := azcore.ETag(etag)
+		options.AccessConditions = &blob.AccessConditions{
+			ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfMatch: &match},
+		}
+	}
+	client := c.clients.Get().(*blockblob.Client)
+	defer c.clients.Put(client)
+	if _, err := client.Delete(named(ctx, name), options); err != nil {
+		return c.translate(ctx, "delete", name, err)
+	}
+	return nil
+}
