@@ -8,6 +8,7 @@ const { Client } = require('./client');
 const { beforeTheEnd, notice, write } = require('./notices');
 const { version } = require('./package.json');
 const { Run } = require('./run');
+const { readWorkspace } = require('./workspace');
 
 /** @import { RemoteCache, CachedResult } from './index' */
 
@@ -87,39 +88,14 @@ function showLog(text) {
   if (NX_AZURE_CACHE_LOG && NX_TUI !== 'true') write(text);
 }
 
-/** What Nx knows. These modules are where they are in Nx 20.0.6 to 24.0.6. */
 function initializeParams() {
-  const { workspaceRoot } = require('nx/src/utils/workspace-root');
-  const { readNxJson } = require('nx/src/config/nx-json');
-  const { isCI } = require('nx/src/utils/is-ci');
-  const nxJson = /** @type {NxJson} */ (readNxJson(workspaceRoot));
   return {
     protocolVersion,
     clientVersion: version,
     processId: process.pid,
-    workspaceRoot,
     nxVersion: require('nx/package.json').version,
-    ci: Boolean(isCI()),
-    config: nxJson.azure,
-    defaultBase: defaultBase(nxJson),
+    ...readWorkspace(),
   };
-}
-
-/**
- * What of nx.json matters here.
- *
- * @typedef {{ azure?: unknown, defaultBase?: unknown, affected?: { defaultBase?: unknown } }} NxJson
- */
-
-/**
- * The branch that Nx compares with, where nx.json names one. Until Nx 20 that could
- * stand in `affected`.
- *
- * @param {NxJson} nxJson
- */
-function defaultBase({ defaultBase, affected }) {
-  const base = defaultBase ?? affected?.defaultBase;
-  return typeof base === 'string' ? base : undefined;
 }
 
 /** @param {string} serverVersion */
