@@ -25,6 +25,15 @@ type Entry struct {
 	Metadata Metadata
 }
 
+// IsSigned reports whether the entry has a signature, whatever that is worth.
+func (e Entry) IsSigned() bool { return e.Metadata[metaEnvelope] != "" }
+
+// Format and SHA256 are what the metadata say of the body, or "".
+func (e Entry) Format() string { return e.Metadata[metaFormat] }
+
+// SHA256 is hexadecimal.
+func (e Entry) SHA256() string { return e.Metadata[metaSHA256] }
+
 // Claim is what an entry says of itself, which anybody may have written. The key's
 // ID is "" unless it says that it is signed.
 func (e Entry) Claim() (statement trust.Statement, keyID string, err error) {

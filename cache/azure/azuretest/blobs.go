@@ -96,7 +96,10 @@ func (s *store) size() (blobs, bytes int64) {
 // put stores a blob under a name. The caller holds the lock.
 func (s *store) put(c *container, name string, b *blob) {
 	b.etag = s.nextETag()
-	b.modified = time.Now().UTC().Truncate(time.Second)
+	if b.modified.IsZero() {
+		b.modified = time.Now()
+	}
+	b.modified = b.modified.UTC().Truncate(time.Second)
 	b.created = b.modified
 	if before := c.blobs[name]; before != nil {
 		b.created = before.created

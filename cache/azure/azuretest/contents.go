@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 )
 
 // Blob is a blob as tests see and change it, without requests.
@@ -11,6 +12,7 @@ type Blob struct {
 	Body     []byte
 	Metadata http.Header // without prefix: names such as Sha256
 	ETag     string      // given by the service
+	Modified time.Time   // zero in Put: now
 }
 
 // Put stores a blob, whatever is there. The service keeps the body, which must
@@ -26,7 +28,9 @@ func (s *Service) Put(container, name string, b Blob) error {
 	if there == nil {
 		return fmt.Errorf("there is no container %q", container)
 	}
-	s.store.put(there, name, newBlob(sent, []block{{data: b.Body}}))
+	stored := newBlob(sent, []block{{data: b.Body}})
+	stored.modified = b.Modified
+	s.store.put(there, name, stored)
 	return nil
 }
 
@@ -39,7 +43,7 @@ func (s *Service) Blob(container, name string) (b Blob, ok bool) {
 		return Blob{}, false
 	}
 	stored := there.blobs[name]
-	b = Blob{Body: make([]byte, 0, stored.size), Metadata: make(http.Header), ETag: stored.etag}
+	b = Blob{Body: make([]byte, 0, stored.size), Metadata: make(http.Header), ETag: stored.etag, Modified: stored.modified}
 	for _, part := range stored.blocks {
 		b.Body = append(b.Body, part.data...)
 	}

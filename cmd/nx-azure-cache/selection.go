@@ -1,0 +1,188 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+)
+
+// selectionFlags say which entries are meant. All that are set must hold.
+type selectionFlags struct {
+	hashes, scopes []string
+	ref, run       string
+	signer         string
+	before, after  string
+	isSet          func(flag string) bool
+}
+
+// selectionHelp explains them.
+const selectionHelp = `
+Scopes are trusted, local, shared, pr-NUMBER, branch-NAME and tag-NAME, in whose
+names every byte but letters, digits, "." and "-" is "_" and two hexadecimal
+digits: feature/login is branch-feature_2Flogin. --scope takes patterns, too: "*"
+stands for any characters, "?" for one.
+
+--ref, --run and --signer are about what entries say of themselves. Where no
+signature proves it ("valid"), it is the word of whoever could write there: to find
+what an attacker has written, use --scope, --after and --before.
+
+--after and --before are about the time at which the storage last wrote the blob,
+by its own clock: not about the time that an entry claims. A time is such as
+2026-11-22T18:30:00Z, 2026-11-22 (midnight UTC), or an age such as 90m, 12h, 30d,
+2w: --before 30d means older than 30 days.`
+
+func (f *selectionFlags) add(command *cobra.Command) {
+	flags := command.Flags()
+	flags.StringArrayVar(&f.hashes, "hash", nil, "of this task hash; may be given several times")
+	flags.StringArrayVar(&f.scopes, "scope", nil, `in this scope, or in all that a pattern such as "pr-*" matches; may be given several times`)
+	flags.StringVar(&f.ref, "ref", "", "stored by runs of this ref: refs/heads/main, or main")
+	flags.StringVar(&f.run, "run", "", "stored by this run of CI: its URL, or the number at the end of it")
+	flags.StringVar(&f.signer, "signer", "", `signed with this key (ID or public key), or "unsigned"`)
+	flags.StringVar(&f.after, "after", "", "written at this time or later")
+	flags.StringVar(&f.before, "before", "", "written before this time")
+	f.isSet = flags.Changed
+}
+
+// selection decides which entries are meant.
+type selection struct {
+	hashes, scopes []string
+	ref, run       string
+	signer         string // ID of a key, or signatureNone
+	after, before  time.Time
+}
+
+// errNoSelection is returned where nothing says which entries are meant.
+var errNoSelection = errors.New("nothing says which entries: give at least one of --hash, --scope, --ref, --run, --signer, --before and --after")
+
+func (f selectionFlags) parse(now time.Time) (s selection, err error) {
+	if err := f.checkEmpty(); err != nil {
+		return s, err
+	}
+	s = selection{hashes: f.hashes, scopes: f.scopes, ref: f.ref, run: strings.TrimRight(f.run, "/")}
+	for _, hash := range s.hashes {
+		if err := cache.CheckHash(hash); err != nil {
+			return s, fmt.Errorf("--hash: %w", err)
+		}
+	}
+	for _, scope := range s.scopes {
+		if _, err := path.Match(scope, ""); err != nil || scope == "" || strings.Contains(scope, "/") {
+			return s, fmt.Errorf("--scope is %q; it is such as trusted, pr-12 or \"pr-*\"", scope)
+		}
+	}
+	if s.signer, err = parseSigner(f.signer); err != nil {
+		return s, err
+	}
+	if s.after, err = parseTime("--after", f.after, now); err != nil {
+		return s, err
+	}
+	if s.before, err = parseTime("--before", f.before, now); err != nil {
+		return s, err
+	}
+	if !s.after.IsZero() && !s.before.IsZero() && !s.after.Before(s.before) {
+		return s, fmt.Errorf("no time is both after %s and before %s", s.after.Format(time.RFC3339), s.before.Format(time.RFC3339))
+	}
+	return s, nil
+}
+
+// checkEmpty returns an error for a flag that is given without a value: --after
+// "$SINCE", where that is not set, would mean all times.
+func (f selectionFlags) checkEmpty() error {
+	for name, value := range map[string]string{"ref": f.ref, "run": f.run, "signer": f.signer, "before": f.before, "after": f.after} {
+		if value == "" && f.isSet != nil && f.isSet(name) {
+			return fmt.Errorf("--%s is empty", name)
+		}
+	}
+	return nil
+}
+
+// isAll reports whether every entry is meant.
+func (s selection) isAll() bool {
+	return len(s.hashes)+len(s.scopes)+len(s.ref)+len(s.run)+len(s.signer) == 0 && s.after.IsZero() && s.before.IsZero()
+}
+
+var keyIDs = regexp.MustCompile(`^[0-9a-f]{16}$`)
+
+func parseSigner(text string) (string, error) {
+	if text == "" || text == signatureNone || keyIDs.MatchString(text) {
+		return text, nil
+	}
+	key, err := trust.ParsePublicKey(text)
+	if err != nil {
+		return "", fmt.Errorf("--signer is neither the ID of a key (16 hexadecimal digits), nor a public key, nor %q", signatureNone)
+	}
+	return key.ID(), nil
+}
+
+var ages = regexp.MustCompile(`^([0-9]{1,6})([mhdw])$`)
+
+// parseTime reads a time, or how long ago it is.
+func parseTime(flag, text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if age := ages.FindStringSubmatch(text); age != nil {
+		n, err := strconv.Atoi(age[1])
+		unit := map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour}[age[2]]
+		if err == nil && n <= int(100*365*24*time.Hour/unit) {
+			return now.Add(-time.Duration(n) * unit), nil
+		}
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%s is %q; a time is such as 2026-11-22T18:30:00Z or 2026-11-22, or an age such as 12h or 30d", flag, text)
+}
+
+// matches reports whether an entry is meant. Its scope and its hash are what the
+// walk has looked for.
+func (s selection) matches(e *entry) bool {
+	switch {
+	case !s.after.IsZero() && e.modified.Before(s.after), !s.before.IsZero() && !e.modified.Before(s.before):
+		return false
+	case s.signer == signatureNone && e.IsSigned():
+		return false
+	case s.signer != "" && s.signer != signatureNone && s.signer != e.signature.Key:
+		return false
+	case s.ref == "" && s.run == "":
+		return true
+	case e.statement == nil:
+		return false
+	default:
+		from := e.statement.Provenance
+		return (s.ref == "" || isRef(from.Ref, s.ref)) && (s.run == "" || isRun(from.Run, s.run))
+	}
+}
+
+// isRef reports whether a ref is the one that somebody has named, in full or
+// without its beginning.
+func isRef(ref, named string) bool {
+	return slices.Contains([]string{named, "refs/heads/" + named, "refs/tags/" + named}, ref)
+}
+
+// isRun does the same for the URL of a run: CIs have the number at its end, as a
+// segment or as a parameter.
+func isRun(run, named string) bool {
+	run = strings.TrimRight(run, "/")
+	return run == named || strings.HasSuffix(run, "/"+named) || strings.HasSuffix(run, "="+named)
+}
+
+func isPattern(scope string) bool { return strings.ContainsAny(scope, `*?[\`) }
+
+func matchAny(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		ok, err := path.Match(pattern, name)
+		return ok && err == nil
+	})
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+)
+
+// printable returns a text that a terminal only shows: names of blobs and what
+// entries say of themselves are written by whoever may write to the storage.
+func printable(text string) string {
+	text = strings.ToValidUTF8(text, "\uFFFD") // a terminal may take bytes for controls
+	if !strings.ContainsFunc(text, isHostile) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if isHostile(r) {
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// isHostile reports whether a character does something: controls, those that turn
+// the direction of text around, line ends.
+func isHostile(r rune) bool { return !unicode.IsPrint(r) }
+
+// cleanError is an error whose text is printable.
+type cleanError struct{ error }
+
+func (e cleanError) Error() string { return printable(e.error.Error()) }
+func (e cleanError) Unwrap() error { return e.error }
+
+// writeJSON writes a value as one line. What JSON allows and a terminal does not is
+// escaped.
+func writeJSON(out io.Writer, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	for _, r := range string(text) {
+		switch {
+		case !isHostile(r):
+			b.WriteRune(r)
+		case r > 0xFFFF:
+			r -= 0x10000
+			fmt.Fprintf(&b, `\u%04x\u%04x`, 0xD800+r>>10, 0xDC00+r&0x3FF)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	_, err = fmt.Fprintln(out, b.String())
+	return err
+}
+
+// entryLine is an entry as JSON.
+type entryLine struct {
+	URL       string    `json:"url"`
+	Scope     string    `json:"scope"`
+	Hash      string    `json:"hash"`
+	Size      int64     `json:"size"`
+	Modified  time.Time `json:"modified"`
+	ETag      string    `json:"etag"`
+	Format    string    `json:"format,omitempty"`
+	SHA256    string    `json:"sha256,omitempty"`
+	Signature signature `json:"signature"`
+	// Proven says that a valid signature covers what follows.
+	Proven     bool            `json:"proven"`
+	Code       *int            `json:"code,omitempty"`
+	Provenance *provenanceLine `json:"provenance,omitempty"`
+	Body       string          `json:"body,omitempty"` // of inspect --verify
+}
+
+// provenanceLine is a [trust.Provenance] without what it does not know.
+type provenanceLine struct {
+	Repository string    `json:"repository,omitempty"`
+	Ref        string    `json:"ref,omitempty"`
+	Commit     string    `json:"commit,omitempty"`
+	Run        string    `json:"run,omitempty"`
+	Tool       string    `json:"tool,omitempty"`
+	Time       time.Time `json:"time,omitzero"`
+}
+
+func (e *entry) line() entryLine {
+	line := entryLine{
+		URL: e.url(), Scope: string(e.Scope), Hash: e.Hash, Size: e.Size, Modified: e.modified.UTC(), ETag: e.etag,
+		Format: e.Format(), SHA256: e.SHA256(), Signature: e.signature, Proven: e.isProven(),
+	}
+	if e.statement != nil {
+		from := provenanceLine(e.statement.Provenance)
+		line.Code, line.Provenance = &e.statement.Code, &from
+	}
+	return line
+}
+
+func (e *entry) provenance() trust.Provenance {
+	if e.statement == nil {
+		return trust.Provenance{}
+	}
+	return e.statement.Provenance
+}
+
+// tally tells of a long walk: on a terminal in a line that changes, and at the end
+// in one that stays.
+type tally struct {
+	out      io.Writer
+	terminal bool
+	next     time.Time // at which the line may change
+	shown    bool
+
+	seen, others int // entries, other blobs
+	matched      int
+	bytes        int64 // of what has matched
+}
+
+// tallyEvery is how often the line changes.
+const tallyEvery = 200 * time.Millisecond
+
+func newTally(out io.Writer) *tally {
+	return &tally{out: out, terminal: isTerminal(out), next: time.Now().Add(quiet)}
+}
+
+func (t *tally) see(e *entry, matches bool) {
+	t.seen++
+	if matches {
+		t.matched++
+		t.bytes += e.Size
+	}
+	if t.terminal && t.seen%64 == 0 && time.Now().After(t.next) {
+		t.next, t.shown = time.Now().Add(tallyEvery), true
+		fmt.Fprintf(t.out, "\rnx-azure-cache: %s of %s\x1b[K", thousands(t.matched), entryCount(t.seen))
+	}
+}
+
+func (t *tally) other() { t.others++ }
+
+// clear removes the line that changes.
+func (t *tally) clear() {
+	if t.shown {
+		t.shown = false
+		fmt.Fprint(t.out, "\r\x1b[K")
+	}
+}
+
+// end writes the line that stays.
+func (t *tally) end(format string, args ...any) {
+	t.clear()
+	text := fmt.Sprintf(format, args...)
+	if t.others > 0 {
+		text += fmt.Sprintf("; left out %s that no run has made", countThousands(t.others, "blob", "blobs"))
+	}
+	fmt.Fprintln(t.out, "nx-azure-cache:", text)
+}
+
+// thousands is such as 1,234,567.
+func thousands(n int) string {
+	text := strconv.Itoa(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+func countThousands(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return thousands(n) + " " + many
+}
+
+// entryCount is such as "1,234 entries".
+func entryCount(n int) string { return countThousands(n, "entry", "entries") }
