@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 )
 
 // outcome is what the layers above see of an answer.
@@ -173,5 +174,27 @@ func TestErrorTexts(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
 		})
+	}
+}
+
+// What is about rights is told from what is about the credential or the network.
+func TestNotPermitted(t *testing.T) {
+	for code, want := range map[string]bool{
+		"AuthorizationPermissionMismatch":    true,
+		"InsufficientAccountPermissions":     true,
+		"AuthorizationResourceTypeMismatch":  true,
+		"AuthorizationServiceMismatch":       true,
+		"AuthenticationFailed":               false,
+		"AuthorizationFailure":               false,
+		"AuthorizationSourceIPMismatch":      false,
+		"KeyBasedAuthenticationNotPermitted": false,
+		"":                                   false, // a proxy
+	} {
+		s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) { fail(w, http.StatusForbidden, code) })
+		err := put(t, s.container(t), "a", "content")
+		refused, got := errors.AsType[*azure.NotPermittedError](err)
+		if got != want || got && refused.Status != "403 "+code || outcomeOf(err) != configError {
+			t.Errorf("%s: got %v, %v; want %v", code, err, got, want)
+		}
 	}
 }

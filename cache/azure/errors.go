@@ -57,7 +57,7 @@ func (c *Container) translateResponse(operation, name string, response *azcore.R
 		response.StatusCode == http.StatusNotFound):
 		return cache.ErrExists
 	case response.StatusCode == http.StatusUnauthorized || response.StatusCode == http.StatusForbidden:
-		return config("%s refused to %s (%s): %s", c.url, operation, status(response), advice(operation, code))
+		return config("%s refused to %s (%w): %s", c.url, operation, refusal(response), advice(operation, code))
 	default:
 		return fmt.Errorf("%s %s/%s: the answer was %s", operation, c.url, name, status(response))
 	}
@@ -87,6 +87,24 @@ func status(response *azcore.ResponseError) string {
 var rights = map[string]string{
 	"list":   "the identity needs the right to read all blobs of the container, such as the role Storage Blob Data Reader, or the SAS needs the permission l (sp=rl)",
 	"delete": "the identity needs the right to delete blobs (blobs/delete), such as the role Storage Blob Data Contributor, or the SAS needs the permission d (sp=rd)",
+}
+
+// NotPermittedError is wrapped by the errors that say that the storage knows who
+// asks, and that he has no right to do this. Other refusals are about the
+// credential itself or the network, and say nothing of rights.
+type NotPermittedError struct{ Status string } // such as "403 AuthorizationPermissionMismatch"
+
+func (e *NotPermittedError) Error() string { return e.Status }
+
+// refusal is the status of a refusal as an error.
+func refusal(response *azcore.ResponseError) error {
+	switch code := bloberror.Code(response.ErrorCode); code {
+	case bloberror.AuthorizationPermissionMismatch, bloberror.InsufficientAccountPermissions,
+		bloberror.AuthorizationResourceTypeMismatch, bloberror.AuthorizationServiceMismatch:
+		return &NotPermittedError{status(response)}
+	default:
+		return errors.New(status(response))
+	}
 }
 
 // advice says what usually mends a refusal.
