@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -31,7 +32,11 @@ func main() {
 	defer stop()
 
 	w := world{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, ignore: signal.Ignore}
-	if err := run(ctx, os.Args[1:], w); err != nil {
+	err := run(ctx, os.Args[1:], w)
+	if code, ok := errors.AsType[exitCode](err); ok {
+		os.Exit(int(code))
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "nx-azure-cache:", err)
 		os.Exit(1)
 	}
@@ -53,7 +58,7 @@ Nx starts this program by itself once the npm package is installed
 		// cobra's completion command would be one more thing to explain.
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	root.AddCommand(newServe(w), newDrain(w), newLs(w), newInspect(w), newEvict(w), newKeys(w), newVersion(w))
+	root.AddCommand(newServe(w), newDrain(w), newDoctor(w), newLs(w), newInspect(w), newEvict(w), newKeys(w), newVersion(w))
 	root.SetArgs(args)
 	root.SetIn(w.stdin)
 	root.SetOut(w.stdout)

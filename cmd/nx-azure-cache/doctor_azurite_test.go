@@ -1,0 +1,89 @@
+package main
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+)
+
+// What is found with the credentials that Azurite can tell apart. It knows no
+// roles.
+func TestDoctorAzurite(t *testing.T) {
+	connection, container := os.Getenv("NX_AZURE_CACHE_TEST_AZURITE"), os.Getenv("NX_AZURE_CACHE_TEST_CONTAINER")
+	if connection == "" || container == "" {
+		t.Skip("needs Azurite: `npm test` starts one and sets NX_AZURE_CACHE_TEST_AZURITE and NX_AZURE_CACHE_TEST_CONTAINER")
+	}
+	config, err := json.Marshal(map[string]string{"container": container, "prefix": newCanary()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nothing := map[string]string{
+		"identity": "a", "isolation": "n", "signatures": "a", "trusted": "annn", "own": "amnn",
+		"other-pull-request": "nnn", "other-branch": "nnn", "other-tag": "nnn", "local": "nnn",
+	}
+	// with is what is found where create, overwrite and delete are these.
+	with := func(trusted, own, others string) map[string]string {
+		found := maps.Clone(nothing)
+		found["signatures"], found["trusted"], found["own"] = "m", "a"+trusted, "a"+own
+		found["local"] = trusted
+		for _, area := range []string{"other-pull-request", "other-branch", "other-tag"} {
+			found[area] = others
+		}
+		return found
+	}
+	byKey := with("XXX", "aaa", "xxx")
+	byKey["identity"] = "x"
+	for _, test := range []struct {
+		sp   string // of a SAS; "": the key
+		want map[string]string
+	}{
+		{"", byKey},
+		{"r", nothing},
+		{"rc", with("Xnn", "ann", "xnn")},
+		{"rw", with("XXn", "aan", "xxn")},
+		{"racwd", with("XXX", "aaa", "xxx")},
+	} {
+		t.Run("sp="+test.sp, func(t *testing.T) {
+			it := connection
+			if test.sp != "" {
+				it = containerSAS(t, connection, container, test.sp)
+			}
+			e := examine(t, doctorEnv(t, pullRun, string(config), it))
+			if got := e.table(); !maps.Equal(got, test.want) {
+				t.Errorf("got %v, want %v (%s)\n%s", got, test.want, legend, e.text)
+			}
+			mayDelete := test.sp == "" || strings.Contains(test.sp, "d")
+			if mayCreate := strings.ContainsAny(test.sp, "cw"); (len(e.Leftovers) == 6) != (mayCreate && !mayDelete) {
+				t.Errorf("got the leftovers %+v", e.Leftovers)
+			}
+		})
+	}
+}
+
+// containerSAS returns the connection string of a SAS for a container
+// (learn.microsoft.com/rest/api/storageservices/create-service-sas).
+func containerSAS(t *testing.T, connection, container, sp string) string {
+	t.Helper()
+	parts := make(map[string]string)
+	for part := range strings.SplitSeq(connection, ";") {
+		name, value, _ := strings.Cut(part, "=")
+		parts[name] = value
+	}
+	key, err := base64.StdEncoding.DecodeString(parts["AccountKey"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	const expiry, version = "2099-01-01T00:00:00Z", "2020-12-06"
+	resource := "/blob/" + parts["AccountName"] + "/" + container
+	mac := hmac.New(sha256.New, key)
+	fmt.Fprintf(mac, "%s\n\n%s\n%s\n\n\n\n%s\nc\n\n\n\n\n\n\n", sp, expiry, resource, version)
+	query := url.Values{"sp": {sp}, "se": {expiry}, "sv": {version}, "sr": {"c"}, "sig": {base64.StdEncoding.EncodeToString(mac.Sum(nil))}}
+	return "BlobEndpoint=" + parts["BlobEndpoint"] + ";SharedAccessSignature=" + query.Encode()
+}

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+)
+
+// identity is what kind of credential a run has, without the credential.
+type identity struct {
+	Kind        string `json:"kind"`
+	Description string `json:"description"`
+	Permissions string `json:"permissions,omitempty"` // of a SAS
+}
+
+// The kinds of credentials.
+const (
+	identityKey   = "account-key"
+	identitySAS   = "sas"
+	identityEntra = "entra"
+)
+
+// What of a SAS may be shown: letters of permissions, and a time.
+var (
+	sasLetters = regexp.MustCompile(`^[a-z]{1,20}$`)
+	sasTime    = regexp.MustCompile(`^[0-9TZ:.-]{1,40}$`)
+)
+
+// identify tells what kind of credential there is.
+func identify(connection azure.Secret) identity {
+	if connection == "" {
+		return identity{Kind: identityEntra, Description: "an identity of Microsoft Entra ID"}
+	}
+	for part := range strings.SplitSeq(connection.Reveal(), ";") {
+		key, value, _ := strings.Cut(part, "=")
+		if strings.EqualFold(strings.TrimSpace(key), "SharedAccessSignature") {
+			return describeSAS(strings.TrimSpace(value))
+		}
+	}
+	return identity{Kind: identityKey, Description: "the key of the storage account, in " + connectionVariable}
+}
+
+func describeSAS(token string) identity {
+	it := identity{Kind: identitySAS, Description: "a SAS, in " + connectionVariable}
+	query, err := url.ParseQuery(strings.TrimPrefix(token, "?"))
+	if err != nil {
+		return it
+	}
+	if sp := query.Get("sp"); sasLetters.MatchString(sp) {
+		it.Permissions = sp
+		it.Description += ", with sp=" + sp
+	}
+	if query.Has("ss") {
+		it.Description += ", for the whole account"
+	}
+	if se := query.Get("se"); sasTime.MatchString(se) {
+		it.Description += ", until " + se
+	}
+	return it
+}

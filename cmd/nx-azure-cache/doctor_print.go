@@ -1,0 +1,87 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// marks stand before what was found where a terminal shows it.
+var marks = map[status]string{enforced: "✓", allowed: "✓", exposed: "✗", missing: "✗", unknown: "?"}
+
+// print writes the report for people: a line for each check, and what to do below,
+// once for all that it mends.
+func (r *report) print(w io.Writer, isTerminal bool) error {
+	var b strings.Builder
+	r.head(&b)
+	width := 0
+	for _, c := range r.Checks {
+		width = max(width, len(c.Check))
+	}
+	var fixes []string
+	for _, c := range r.Checks {
+		if isTerminal {
+			b.WriteString(marks[c.Status] + " ")
+		}
+		fmt.Fprintf(&b, "%-8s  %-*s  %s", c.Status, width, c.Check, c.Seen)
+		if c.Fix != "" {
+			if !slices.Contains(fixes, c.Fix) {
+				fixes = append(fixes, c.Fix)
+			}
+			fmt.Fprintf(&b, " [%d]", slices.Index(fixes, c.Fix)+1)
+		}
+		b.WriteString("\n")
+	}
+	if len(fixes) > 0 {
+		b.WriteString("\nwhat to do:\n")
+	}
+	for i, fix := range fixes {
+		fmt.Fprintf(&b, "  [%d] %s\n", i+1, fix)
+	}
+	r.foot(&b)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (r *report) head(b *strings.Builder) {
+	fmt.Fprintf(b, "scope      %s (%s)\n", r.Run.Scope, r.Run.Reason)
+	fmt.Fprintf(b, "identity   %s\n", r.Identity.Description)
+	for _, c := range r.Containers {
+		fmt.Fprintf(b, "container  %s (%s)\n", c.URL, strings.Join(c.Scopes, ", "))
+	}
+	b.WriteString("\n")
+}
+
+func (r *report) foot(b *strings.Builder) {
+	if len(r.Leftovers) > 0 {
+		b.WriteString("\nleft over, as it could not be deleted here; whoever may deletes it with\n")
+		for _, l := range r.Leftovers {
+			fmt.Fprintf(b, "  %s\n", l.Command)
+		}
+	}
+	counts := make(map[status]int)
+	for _, c := range r.Checks {
+		counts[c.Status]++
+	}
+	var found []string
+	for _, s := range []status{exposed, missing, unknown, enforced, allowed} {
+		if counts[s] > 0 {
+			found = append(found, fmt.Sprintf("%d %s", counts[s], s))
+		}
+	}
+	fmt.Fprintf(b, "\n%s. %s\n", strings.Join(found, ", "), r.conclusion())
+}
+
+func (r *report) conclusion() string {
+	switch {
+	case r.ExitCode == exitExposed:
+		return "This run can change what others trust."
+	case r.ExitCode == exitUntried:
+		return "What this run can do is not known: not everything could be tried."
+	case r.Run.Trusted:
+		return "This run is trusted. Look at one of a pull request, too, and at a developer's machine."
+	default:
+		return "This run can change nothing that others trust."
+	}
+}

@@ -1,0 +1,639 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+)
+
+// canaries are the hashes of the entries that are made.
+var canaries = regexp.MustCompile(`canary-[a-z2-7]{26}`)
+
+var update = flag.Bool("update", false, "write the files that doctor's output is compared with")
+
+// The runs that are examined.
+var (
+	mainRun = env{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/main", "GITHUB_REF_PROTECTED": "true"}
+	pullRun = env{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/12/merge"}
+	noRun   = env{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "workflow_run", "GITHUB_REF": "refs/heads/main"}
+	devRun  = env{}
+)
+
+// doctorEnv is the environment of a run in a workspace with that configuration.
+func doctorEnv(t *testing.T, run env, config, connection string) env {
+	t.Helper()
+	workspace, err := json.Marshal(map[string]any{
+		"workspaceRoot": t.TempDir(), "ci": len(run) > 0, "config": json.RawMessage(config),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	environment := maps.Clone(run)
+	environment["NX_AZURE_CACHE_WORKSPACE"] = string(workspace)
+	environment[connectionVariable] = connection
+	return environment
+}
+
+// examined is what doctor --json printed.
+type examined struct {
+	report
+	text string
+	err  error
+}
+
+func examine(t *testing.T, environment env) examined {
+	t.Helper()
+	stdout, stderr, err := runWith(t, environment, "doctor", "--security", "--json")
+	it := examined{text: stdout, err: err}
+	if stderr != "" {
+		t.Errorf("got %q on stderr, want nothing", stderr)
+	}
+	if err := json.Unmarshal([]byte(stdout), &it.report); err != nil {
+		t.Fatalf("got %q: %v", stdout, err)
+	}
+	if code, _ := err.(exitCode); code != it.ExitCode || (err != nil) != (code != 0) {
+		t.Errorf("got the error %v, want the exit code %d", err, it.ExitCode)
+	}
+	return it
+}
+
+// table is what was found: the statuses of read, create, overwrite and delete in
+// each scope, by their initials, and the others. A check that fails the run has a
+// capital.
+func (e examined) table() map[string]string {
+	table := make(map[string]string)
+	for _, c := range e.Checks {
+		initial := string(c.Status)[:1] // of enforced and exposed the second letter
+		if c.Status == enforced || c.Status == exposed {
+			initial = string(c.Status)[1:2]
+		}
+		if c.Fails {
+			initial = strings.ToUpper(initial)
+		}
+		area, _, _ := strings.Cut(c.ID, ".")
+		table[area] += initial
+	}
+	return table
+}
+
+// What table shows.
+const (
+	legend = "n enforced, x exposed, a allowed, m missing, u unknown"
+
+	plainConfig = `{"container": "artifacts", "prefix": "team/app"}`
+)
+
+// sasConnection is a connection string with a SAS that the storage knows by sig.
+func (s *storage) sasConnection(sig, permissions string) string {
+	return "BlobEndpoint=" + s.account() + ";SharedAccessSignature=sv=2025-11-05&sr=c&sp=" + permissions + "&se=2099-01-01T00:00:00Z&sig=" + sig
+}
+
+func TestDoctorTable(t *testing.T) {
+	everything := azuretest.FullRights()
+	readAndCreate := azuretest.Rights{Read: true, Create: true}
+	within := func(rights azuretest.Rights, patterns ...string) azuretest.Rights {
+		rights.WriteTo = patterns
+		return rights
+	}
+	for _, test := range []struct {
+		name   string
+		run    env
+		rights azuretest.Rights
+		want   string // area=statuses
+		code   exitCode
+		left   int
+	}{
+		{"pull request that may do everything", pullRun, everything,
+			"trusted=aXXX own=aaaa other-pull-request=xxx other-branch=xxx other-tag=xxx local=XXX signatures=m", exitExposed, 0},
+		{"pull request that may create", pullRun, readAndCreate,
+			"trusted=aXnn own=aann other-pull-request=xnn other-branch=xnn other-tag=xnn local=Xnn signatures=m", exitExposed, 6},
+		{"pull request that may only read", pullRun, azuretest.Rights{Read: true},
+			"trusted=annn own=amnn other-pull-request=nnn other-branch=nnn other-tag=nnn local=nnn signatures=a", 0, 0},
+		{"pull request that may write below pr-", pullRun, within(everything, "team/app/v1/pr-*"),
+			"trusted=annn own=aaaa other-pull-request=xxx other-branch=nnn other-tag=nnn local=nnn signatures=a", 0, 0},
+		{"pull request that may create below pr-", pullRun, within(readAndCreate, "team/app/v1/pr-*"),
+			"trusted=annn own=aann other-pull-request=xnn other-branch=nnn other-tag=nnn local=nnn signatures=a", 0, 2},
+		{"pull request that may write everywhere but in trusted and local", pullRun, within(everything, "*/v1/pr-*", "*/v1/branch-*", "*/v1/tag-*"),
+			"trusted=annn own=aaaa other-pull-request=xxx other-branch=xxx other-tag=xxx local=nnn signatures=a", 0, 0},
+		{"pull request that may create in local", pullRun, within(readAndCreate, "*/local/*", "*/pr-*"),
+			"trusted=annn own=aann other-pull-request=xnn other-branch=nnn other-tag=nnn local=Xnn signatures=a", exitExposed, 3},
+		{"pull request that may delete in trusted", pullRun, within(azuretest.Rights{Read: true, Delete: true}, "team/app/v1/trusted/*"),
+			"trusted=annX own=amnn other-pull-request=nnn other-branch=nnn other-tag=nnn local=nnn signatures=m", exitExposed, 0},
+		{"pull request that may not even read", pullRun, azuretest.Rights{},
+			"trusted=mnnn own=mmnn other-pull-request=nnn other-branch=nnn other-tag=nnn local=nnn signatures=a", 0, 0},
+		{"main that may do everything", mainRun, everything,
+			"trusted=aaaa other-pull-request=aaa other-branch=aaa other-tag=aaa local=aaa signatures=a", 0, 0},
+		{"main that may write below trusted", mainRun, within(azuretest.Rights{Read: true, Write: true}, "team/app/v1/trusted/*"),
+			"trusted=aaan other-pull-request=nnn other-branch=nnn other-tag=nnn local=nnn signatures=a", 0, 1},
+		{"main that may only create", mainRun, readAndCreate,
+			"trusted=aamn other-pull-request=ann other-branch=ann other-tag=ann local=ann signatures=a", 0, 5},
+		{"main that may only read", mainRun, azuretest.Rights{Read: true},
+			"trusted=ammn other-pull-request=nnn other-branch=nnn other-tag=nnn local=nnn signatures=a", 0, 0},
+		{"run that may be anybody's", noRun, everything,
+			"trusted=aXXX other-pull-request=xxx other-branch=xxx other-tag=xxx local=XXX signatures=m", exitExposed, 0},
+		{"run that may be anybody's, and may only read", noRun, azuretest.Rights{Read: true},
+			"trusted=annn other-pull-request=nnn other-branch=nnn other-tag=nnn local=nnn signatures=a", 0, 0},
+		{"developer that may do everything", devRun, everything,
+			"trusted=aXXX own=aaaa other-pull-request=xxx other-branch=xxx other-tag=xxx signatures=m", exitExposed, 0},
+		{"developer that may write below local", devRun, within(everything, "team/app/v1/local/*"),
+			"trusted=annn own=aaaa other-pull-request=nnn other-branch=nnn other-tag=nnn signatures=a", 0, 0},
+	} {
+		want := make(map[string]string)
+		for pair := range strings.FieldsSeq(test.want) {
+			area, statuses, _ := strings.Cut(pair, "=")
+			want[area] = statuses
+		}
+		// The storage answers a SAS and a role in different words.
+		for _, by := range []string{"SAS", "key"} {
+			t.Run(test.name+", by "+by, func(t *testing.T) {
+				storage, connection := startStorage(t)
+				storage.service.Allow(azuretest.KeyOf(storageAccount), test.rights)
+				if by == "SAS" {
+					storage.service.Allow(azuretest.SAS("secret"), test.rights)
+					connection = storage.sasConnection("secret", "rcwd")
+				}
+				e := examine(t, doctorEnv(t, test.run, plainConfig, connection))
+				got := e.table()
+				delete(got, "identity")
+				delete(got, "isolation")
+				if !maps.Equal(got, want) {
+					t.Errorf("got %v, want %v (%s)\n%s", got, want, legend, e.text)
+				}
+				if e.ExitCode != test.code || len(e.Leftovers) != test.left {
+					t.Errorf("got the exit code %d and %d leftovers, want %d and %d", e.ExitCode, len(e.Leftovers), test.code, test.left)
+				}
+				e.checkLeftovers(t, storage)
+			})
+		}
+	}
+}
+
+// checkLeftovers fails unless what is left in the storage is what was told.
+func (e examined) checkLeftovers(t *testing.T, s *storage) {
+	t.Helper()
+	var told []string
+	for _, l := range e.Leftovers {
+		told = append(told, l.Container+"/"+l.Name)
+		if want := s.account() + "/" + l.Container + "/" + l.Name; l.URL != want || !strings.HasSuffix(l.Command, " "+want) {
+			t.Errorf("got %+v, want the URL %s", l, want)
+		}
+	}
+	var there []string
+	for _, container := range []string{testContainer, fixtureContainer} {
+		for _, name := range s.service.Names(container) {
+			there = append(there, container+"/"+name)
+		}
+	}
+	slices.Sort(told)
+	if !slices.Equal(told, there) {
+		t.Errorf("got the leftovers %q, and in the storage %q", told, there)
+	}
+}
+
+// What a run does not store it need not be able to.
+func TestDoctorReadOnly(t *testing.T) {
+	storage, _ := startStorage(t)
+	storage.service.Allow(azuretest.SAS("secret"), azuretest.Rights{Read: true})
+	for name, run := range map[string]env{"trusted": mainRun, "own": pullRun} {
+		e := examine(t, doctorEnv(t, run, `{"container": "artifacts", "ciMode": "read-only"}`, storage.sasConnection("secret", "r")))
+		if got := e.table()[name]; got != "annn" || e.Run.Mode != "read-only" {
+			t.Errorf("%s: got %s and the mode %s, want annn (%s)", name, got, e.Run.Mode, legend)
+		}
+	}
+}
+
+// What somebody has stored is never touched.
+func TestDoctorTouchesNothing(t *testing.T) {
+	storage, connection := startStorage(t)
+	hashes := []string{"1234", "canary-1"}
+	for _, hash := range hashes {
+		for _, scope := range []trust.Scope{trust.Trusted, trust.PullRequest("12"), trust.Local} {
+			if err := storage.service.Put(testContainer, "team/app/v1/"+string(scope)+"/"+hash, azuretest.Blob{Body: []byte("precious")}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	before := storage.service.Names(testContainer)
+	e := examine(t, doctorEnv(t, pullRun, plainConfig, connection))
+	if got := storage.service.Names(testContainer); !slices.Equal(got, before) {
+		t.Errorf("got %q, want %q", got, before)
+	}
+	if canaries.FindString(e.Canary) != e.Canary || cache.CheckHash(e.Canary) != nil {
+		t.Errorf("got the canary %q, want 128 random bits as a hash", e.Canary)
+	}
+	requests := storage.takeRequests()
+	for _, request := range requests {
+		if !strings.HasSuffix(request, "/"+e.Canary) {
+			t.Errorf("got the request %s, want only those about %s", request, e.Canary)
+		}
+	}
+	if len(requests) == 0 {
+		t.Error("got no requests")
+	}
+	if other := examine(t, doctorEnv(t, pullRun, plainConfig, connection)); other.Canary == e.Canary {
+		t.Errorf("got %s twice", e.Canary)
+	}
+}
+
+// With a container for each kind of scope, each is tried where it is.
+func TestDoctorContainers(t *testing.T) {
+	storage, _ := startStorage(t)
+	storage.service.Allow(azuretest.SAS("secret"), azuretest.Rights{Read: true, Create: true})
+	e := examine(t, doctorEnv(t, pullRun, `{"container": "artifacts", "trust": {"containers": {"pr": "nx-cache"}}}`, storage.sasConnection("secret", "rc")))
+	for _, c := range e.Checks {
+		if want := map[bool]string{true: "nx-cache", false: "artifacts"}[strings.HasPrefix(c.Scope, "pr-")]; c.Scope != "" && c.Container != want {
+			t.Errorf("%s: got the container %s, want %s", c.ID, c.Container, want)
+		}
+	}
+	e.checkLeftovers(t, storage)
+	if got := len(storage.service.Names("nx-cache")); got != 2 {
+		t.Errorf("got %d canaries in nx-cache, want one of the run's and one of another pull request", got)
+	}
+	want := []containerReport{
+		{"artifacts", storage.account() + "/artifacts", []string{"trusted", "branch", "tag", "local"}},
+		{"nx-cache", storage.account() + "/nx-cache", []string{"pr"}},
+	}
+	if !slices.EqualFunc(e.Containers, want, func(a, b containerReport) bool { return fmt.Sprint(a) == fmt.Sprint(b) }) {
+		t.Errorf("got %+v, want %+v", e.Containers, want)
+	}
+}
+
+func TestDoctorWithoutIsolation(t *testing.T) {
+	for name, test := range map[string]struct {
+		rights azuretest.Rights
+		want   map[string]string
+	}{
+		"everything": {azuretest.FullRights(), map[string]string{"identity": "x", "isolation": "X", "shared": "aaaa"}},
+		"read":       {azuretest.Rights{Read: true}, map[string]string{"identity": "x", "isolation": "X", "shared": "amnn"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storage, connection := startStorage(t)
+			storage.service.Allow(azuretest.KeyOf(storageAccount), test.rights)
+			e := examine(t, doctorEnv(t, mainRun, `{"container": "artifacts", "trust": {"isolation": "none"}}`, connection))
+			if got := e.table(); !maps.Equal(got, test.want) || e.ExitCode != exitExposed {
+				t.Errorf("got %v and %d, want %v (%s)", got, e.ExitCode, test.want, legend)
+			}
+			if !strings.Contains(e.text, "CVE-2025-36852") {
+				t.Errorf("got %s, want it to name the CVE", e.text)
+			}
+		})
+	}
+}
+
+// find returns the check with an ID.
+func (e examined) find(t *testing.T, id string) check {
+	t.Helper()
+	for _, c := range e.Checks {
+		if c.ID == id {
+			return c
+		}
+	}
+	t.Fatalf("there is no %s in %s", id, e.text)
+	return check{}
+}
+
+func TestDoctorSignatures(t *testing.T) {
+	key, err := trust.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := trust.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	asks := fmt.Sprintf(`{"container": "artifacts", "trust": {"publicKeys": [%q]}}`, key.Public())
+	revoked := fmt.Sprintf(`{"container": "artifacts", "trust": {"publicKeys": [%q], "revokedKeys": [%q]}}`, key.Public(), key.Public().ID())
+	for _, test := range []struct {
+		name, config, key string
+		run               env
+		signingKey        status // "": no such check
+		fails             bool
+		seen              string
+	}{
+		{"main without a key", asks, "", mainRun, missing, false, "not set"},
+		{"main with it", asks, string(key.PEM()), mainRun, allowed, false, key.Public().ID()},
+		{"main with another", asks, string(other.PEM()), mainRun, missing, false, other.Public().ID()},
+		{"main with a revoked one", revoked, string(key.PEM()), mainRun, missing, false, "revoked"},
+		{"main with rubbish", asks, "rubbish", mainRun, missing, false, "neither a private key"},
+		{"main with one that nobody asks for", plainConfig, string(key.PEM()), mainRun, allowed, false, "nobody asks"},
+		{"main that needs none", plainConfig, "", mainRun, "", false, ""},
+		{"pull request with it", asks, string(key.PEM()), pullRun, exposed, true, "can sign for trusted"},
+		{"pull request with one that nobody asks for", plainConfig, string(key.PEM()), pullRun, exposed, true, "can sign for trusted"},
+		{"pull request without", asks, "", pullRun, enforced, false, "not set"},
+		{"developer with it", asks, string(key.PEM()), devRun, exposed, true, "can sign for trusted"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			storage, _ := startStorage(t)
+			storage.service.Allow(azuretest.SAS("secret"), azuretest.Rights{Read: true})
+			environment := doctorEnv(t, test.run, test.config, storage.sasConnection("secret", "r"))
+			environment[trust.SigningKeyVariable] = test.key
+			e := examine(t, environment)
+			if test.signingKey == "" {
+				if strings.Contains(e.text, "signing-key") {
+					t.Errorf("got %s, want nothing about a key", e.text)
+				}
+				return
+			}
+			c := e.find(t, "signing-key")
+			if c.Status != test.signingKey || c.Fails != test.fails || !strings.Contains(c.Seen, test.seen) {
+				t.Errorf("got %+v, want %s, fails %v: %s", c, test.signingKey, test.fails, test.seen)
+			}
+			if want := exitCode(0); test.fails {
+				want = exitExposed
+				if e.ExitCode != want {
+					t.Errorf("got the exit code %d, want %d", e.ExitCode, want)
+				}
+			}
+			if test.key != "" && test.key != "rubbish" && strings.Contains(e.text, strings.Split(test.key, "\n")[1]) {
+				t.Errorf("got the key in %s", e.text)
+			}
+		})
+	}
+}
+
+// Signatures make a forged entry worthless, and the right to write it no better.
+func TestDoctorExposedWithSignatures(t *testing.T) {
+	key, err := trust.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	storage, _ := startStorage(t)
+	e := examine(t, doctorEnv(t, pullRun, fmt.Sprintf(`{"container": "artifacts", "trust": {"publicKeys": [%q]}}`, key.Public()), storage.sasConnection("any", "rcwd")))
+	for _, operation := range []string{create, overwrite, remove} {
+		if c := e.find(t, "trusted."+operation); c.Status != exposed || !c.Fails || !strings.Contains(c.Seen, "refuse what is not signed") {
+			t.Errorf("got %+v, want it exposed, and that signatures help", c)
+		}
+	}
+	if c := e.find(t, "signatures"); c.Status != enforced || !strings.Contains(c.Seen, key.Public().ID()) || e.ExitCode != exitExposed {
+		t.Errorf("got %+v and the exit code %d", c, e.ExitCode)
+	}
+	if c := e.find(t, "local.create"); c.Status != exposed || strings.Contains(c.Seen, "signed") {
+		t.Errorf("got %+v, want nothing of signatures: only trusted is signed", c)
+	}
+}
+
+func TestDoctorIdentities(t *testing.T) {
+	for name, test := range map[string]struct {
+		connection string
+		want       identity
+	}{
+		"key":         {"DefaultEndpointsProtocol=https;AccountName=nxcache;AccountKey=" + accountKey, identity{Kind: identityKey}},
+		"emulator":    {"UseDevelopmentStorage=true", identity{Kind: identityKey}},
+		"none":        {"", identity{Kind: identityEntra}},
+		"SAS":         {"BlobEndpoint=https://nxcache.blob.core.windows.net;SharedAccessSignature=sv=2025&sp=rcw&se=2027-01-01T00:00:00Z&sig=TOPSECRET", identity{Kind: identitySAS, Permissions: "rcw"}},
+		"account SAS": {"BlobEndpoint=https://x;SharedAccessSignature=?sv=2025&ss=b&srt=o&sp=rl&sig=TOPSECRET", identity{Kind: identitySAS, Permissions: "rl"}},
+		"odd SAS":     {"BlobEndpoint=https://x; sharedaccesssignature = sp=TOPSECRET&se=TOPSECRET%00&sig=TOPSECRET", identity{Kind: identitySAS}},
+		"broken SAS":  {"BlobEndpoint=https://x;SharedAccessSignature=sp=%zz&sig=TOPSECRET", identity{Kind: identitySAS}},
+	} {
+		got := identify(azure.Secret(test.connection))
+		if text := fmt.Sprintf("%+v", got); strings.Contains(text, "TOPSECRET") || strings.Contains(text, accountKey) {
+			t.Errorf("%s: got a secret in %s", name, text)
+		}
+		if got.Description == "" {
+			t.Errorf("%s: got no description", name)
+		}
+		got.Description = ""
+		if got != test.want {
+			t.Errorf("%s: got %+v, want %+v", name, got, test.want)
+		}
+	}
+	t.Run("key in a pull request", func(t *testing.T) {
+		_, connection := startStorage(t)
+		e := examine(t, doctorEnv(t, pullRun, plainConfig, connection))
+		if c := e.find(t, "identity"); c.Status != exposed || c.Fails || !strings.Contains(c.Fix, "allow-shared-key-access false") {
+			t.Errorf("got %+v, want it exposed, and how to disable keys", c)
+		}
+		if c := e.find(t, "trusted.create"); !strings.Contains(c.Fix, "allow-shared-key-access false") {
+			t.Errorf("got %+v, want how to disable keys", c)
+		}
+	})
+	t.Run("key in a trusted run", func(t *testing.T) {
+		_, connection := startStorage(t)
+		e := examine(t, doctorEnv(t, mainRun, plainConfig, connection))
+		if c := e.find(t, "identity"); c.Status != allowed || c.Fix == "" || e.ExitCode != 0 {
+			t.Errorf("got %+v, want it allowed with an advice", c)
+		}
+	})
+}
+
+// A storage that does not answer is not asked for each scope again, and nothing is
+// concluded from its silence.
+func TestDoctorUntried(t *testing.T) {
+	for name, test := range map[string]struct {
+		fault  azuretest.Fault
+		config string
+		most   int // requests
+	}{
+		"busy":            {azuretest.Fault{Action: azuretest.Fail, Status: http.StatusInternalServerError, Code: "InternalError"}, plainConfig, 3},
+		"wrong key":       {azuretest.Fault{Action: azuretest.Fail, Status: http.StatusForbidden, Code: "AuthenticationFailed"}, plainConfig, 1},
+		"network's rules": {azuretest.Fault{Action: azuretest.Fail, Status: http.StatusForbidden, Code: "AuthorizationFailure"}, plainConfig, 1},
+		"no container":    {azuretest.Fault{Method: "NONE", Action: azuretest.Reset}, `{"container": "nothing-here"}`, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storage, connection := startStorage(t)
+			storage.service.AddFault(test.fault)
+			e := examine(t, doctorEnv(t, pullRun, test.config, connection))
+			if e.ExitCode != exitUntried {
+				t.Errorf("got the exit code %d, want %d", e.ExitCode, exitUntried)
+			}
+			for _, c := range e.Checks {
+				if c.Operation != "" && c.Status != unknown {
+					t.Errorf("got %+v, want %s", c, unknown)
+				}
+			}
+			if len(e.Leftovers) > 0 {
+				t.Errorf("got %+v, want none", e.Leftovers)
+			}
+			if got := storage.takeRequests(); len(got) > test.most {
+				t.Errorf("got the requests %q, want at most %d", got, test.most)
+			}
+		})
+	}
+}
+
+// Where an answer got lost an entry may be there: it is removed, or told.
+func TestDoctorLosesAnswers(t *testing.T) {
+	t.Run("of all that is created", func(t *testing.T) {
+		storage, connection := startStorage(t)
+		storage.service.AddFault(azuretest.Fault{Method: http.MethodPut, Times: 3, Action: azuretest.Lose})
+		e := examine(t, doctorEnv(t, pullRun, plainConfig, connection))
+		if c := e.find(t, "trusted.create"); c.Status != unknown {
+			t.Errorf("got %+v, want it %s", c, unknown)
+		}
+		if c := e.find(t, "trusted.delete"); c.Status != exposed || e.ExitCode != exitExposed {
+			t.Errorf("got %+v and the exit code %d, want it %s", c, e.ExitCode, exposed)
+		}
+		e.checkLeftovers(t, storage)
+		if len(e.Leftovers) > 0 {
+			t.Errorf("got %+v, want it removed", e.Leftovers)
+		}
+	})
+	t.Run("of one", func(t *testing.T) {
+		storage, connection := startStorage(t)
+		storage.service.AddFault(azuretest.Fault{Method: http.MethodPut, Times: 1, Action: azuretest.Lose})
+		e := examine(t, doctorEnv(t, pullRun, plainConfig, connection))
+		if c := e.find(t, "trusted.create"); c.Status != exposed {
+			t.Errorf("got %+v, want it %s", c, exposed)
+		}
+		e.checkLeftovers(t, storage)
+	})
+	t.Run("of what is removed, too", func(t *testing.T) {
+		storage, connection := startStorage(t)
+		storage.service.AddFault(azuretest.Fault{Method: http.MethodPut, Times: 3, Action: azuretest.Lose})
+		storage.service.AddFault(azuretest.Fault{Method: http.MethodDelete, Action: azuretest.Reset})
+		examine(t, doctorEnv(t, pullRun, plainConfig, connection)).checkLeftovers(t, storage)
+		if got := storage.service.Names(testContainer); len(got) != 1 {
+			t.Errorf("got %q left, want one", got)
+		}
+	})
+}
+
+// Ctrl-C ends the trying, and not the removal of what was made.
+func TestDoctorInterrupted(t *testing.T) {
+	storage, connection := startStorage(t)
+	const config = `{"container": "artifacts", "prefix": "team/app", "trust": {"containers": {"pr": "nx-cache"}}}`
+	held := storage.service.AddFault(azuretest.Fault{Method: http.MethodPut, Blob: "*/pr-12/*", Action: azuretest.Hold})
+	inDelete := storage.service.AddFault(azuretest.Fault{Method: http.MethodDelete, Blob: "*/pr-12/*", Action: azuretest.Hold})
+	ctx, interrupt := context.WithCancel(t.Context())
+	var out, errOut output
+	ended := make(chan error)
+	go func() {
+		ended <- run(ctx, []string{"doctor", "--json"}, world{
+			stdout: &out, stderr: &errOut, getenv: doctorEnv(t, pullRun, config, connection).get, ignore: ignoreNothing,
+		})
+	}()
+	<-held.Reached()
+	// It is there, and the answer never comes.
+	canary := canaries.FindString(storage.service.Requests()[0].Path)
+	if err := storage.service.Put("nx-cache", "team/app/v1/pr-12/"+canary, azuretest.Blob{Body: []byte(canaryBody)}); err != nil {
+		t.Fatal(err)
+	}
+	interrupt()
+	<-inDelete.Reached()
+	inDelete.Release()
+	err := <-ended
+	e := examined{text: out.String(), err: err}
+	if err := json.Unmarshal([]byte(e.text), &e.report); err != nil {
+		t.Fatal(err)
+	}
+	e.checkLeftovers(t, storage)
+	if len(e.Leftovers) > 0 || err != exitExposed { // trusted was tried before
+		t.Errorf("got the leftovers %+v and %v, want none and the exit code %d", e.Leftovers, err, exitExposed)
+	}
+	want := map[string]string{"identity": "x", "isolation": "n", "trusted": "aXXX", "own": "auua", "other-pull-request": "uuu", "other-branch": "uuu", "other-tag": "uuu", "local": "uuu", "signatures": "m"}
+	if got := e.table(); !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v (%s)", got, want, legend)
+	}
+}
+
+// unstable are the parts of the output that differ from run to run.
+var unstable = []struct {
+	pattern *regexp.Regexp
+	text    string
+}{
+	{canaries, "canary-RANDOM"},
+	{regexp.MustCompile(`http://127\.0\.0\.1:\d+`), "http://HOST"},
+}
+
+// compare compares text with a file in testdata.
+func compare(t *testing.T, file, text string) {
+	t.Helper()
+	for _, u := range unstable {
+		text = u.pattern.ReplaceAllString(text, u.text)
+	}
+	path := "testdata/doctor/" + file
+	if *update {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil || !bytes.Equal([]byte(text), want) {
+		t.Errorf("got %s\nwant %s, %v (go test -update writes it)", text, want, err)
+	}
+}
+
+func TestDoctorOutput(t *testing.T) {
+	secrets := regexp.MustCompile(`TOPSECRET|Eby8vdM02|` + accountKey)
+	for _, test := range []struct {
+		file string
+		run  env
+		sas  azuretest.Rights
+		args []string
+	}{
+		{"pull-request.json", pullRun, azuretest.Rights{Read: true, Create: true}, []string{"doctor", "--security", "--json"}},
+		{"pull-request.txt", pullRun, azuretest.Rights{Read: true, Create: true}, []string{"doctor", "--security"}},
+		{"main.txt", mainRun, azuretest.FullRights(), []string{"doctor"}},
+	} {
+		t.Run(test.file, func(t *testing.T) {
+			storage, _ := startStorage(t)
+			storage.service.Allow(azuretest.SAS("TOPSECRET"), test.sas)
+			stdout, stderr, _ := runWith(t, doctorEnv(t, test.run, plainConfig, storage.sasConnection("TOPSECRET", "rc")), test.args...)
+			compare(t, test.file, stdout)
+			if secrets.MatchString(stdout + stderr) {
+				t.Errorf("got a secret in %s%s", stdout, stderr)
+			}
+			if strings.ContainsAny(stdout, "\x1b✓✗") {
+				t.Errorf("got %s, want plain words", stdout)
+			}
+		})
+	}
+	t.Run("on a terminal", func(t *testing.T) {
+		var out bytes.Buffer
+		r := report{Checks: []check{
+			{Check: "a", Status: enforced, Seen: "1"}, {Check: "bb", Status: exposed, Seen: "2", Fix: "c"},
+			{Check: "d", Status: unknown, Seen: "3"}, {Check: "e", Status: missing, Seen: "4", Fix: "f"}, {Check: "g", Status: allowed, Seen: "5", Fix: "c"},
+		}}
+		if err := r.print(&out, true); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"✓ enforced  a   1\n", "✗ exposed   bb  2 [1]\n", "? unknown   d   3\n", "✗ missing   e   4 [2]\n", "✓ allowed   g   5 [1]\n", "\n  [1] c\n  [2] f\n"} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("got %s, want %q", out.String(), want)
+			}
+		}
+	})
+}
+
+func TestShellWord(t *testing.T) {
+	for text, want := range map[string]string{
+		"https://nxcache.blob.core.windows.net/a-b/v1/trusted/canary": "https://nxcache.blob.core.windows.net/a-b/v1/trusted/canary",
+		"https://x/$(rm)":   "'https://x/$(rm)'",
+		"https://x/`rm` 'a": `'https://x/` + "`rm`" + ` '\''a'`,
+	} {
+		if got := shellWord(text); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+func TestDoctorHelp(t *testing.T) {
+	stdout, _, err := runWith(t, nil, "doctor", "--help")
+	for _, want := range []string{"Exit codes", "--json", "checks\nsecurity", string(enforced), string(exposed), string(allowed), string(missing), string(unknown)} {
+		if err != nil || !strings.Contains(stdout, want) {
+			t.Errorf("got %q and %v, want %q", stdout, err, want)
+		}
+	}
+}
+
+// Wrong settings are told, and nothing is tried.
+func TestDoctorWrongSettings(t *testing.T) {
+	stdout, stderr, err := runWith(t, doctorEnv(t, pullRun, `{"container": "No"}`, "UseDevelopmentStorage=true"), "doctor", "--json")
+	if stdout != "" || !strings.Contains(stderr, "azure.container") || err != exitUntried {
+		t.Errorf("got %q, %q and %v, want what is wrong and the exit code %d", stdout, stderr, err, exitUntried)
+	}
+}
