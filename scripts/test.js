@@ -72,6 +72,7 @@ async function notSkipped(env) {
   for (const args of [
     ['-run', 'Azurite', './cache/azure'],
     ['-run', '/^Azurite$', './cache/azure/azuretest'],
+    ['-run', 'Azurite', './cmd/nx-azure-cache'],
   ]) {
     const { stdout } = await run('go', ['test', '-v', ...args], {
       env: { ...process.env, ...env },
