@@ -34,4 +34,5 @@ function defaultBase({ defaultBase, affected }) {
   return typeof base === 'string' ? base : undefined;
 }
 
+exports.defaultBase = defaultBase;
 exports.readWorkspace = readWorkspace;

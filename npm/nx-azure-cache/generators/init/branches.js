@@ -1,6 +1,9 @@
 'use strict';
 
 const { spawnSync } = require('node:child_process');
+const { defaultBase } = require('../../workspace');
+
+/** @import { NxJson } from '../../workspace' */
 
 /**
  * The branch that the workspace is built from: nx.json's `defaultBase`, or else
@@ -8,13 +11,11 @@ const { spawnSync } = require('node:child_process');
  * then the cache trusts main and master.
  *
  * @param {string} root
- * @param {{ defaultBase?: unknown, affected?: { defaultBase?: unknown } }} nxJson
+ * @param {NxJson} nxJson
  * @returns {string | undefined}
  */
-function trustedBranch(root, { defaultBase, affected }) {
-  const base = defaultBase ?? affected?.defaultBase;
-  const name =
-    typeof base === 'string' && base !== '' ? base : defaultBranch(root);
+function trustedBranch(root, nxJson) {
+  const name = defaultBase(nxJson) || defaultBranch(root);
   return name?.replace(/^(refs\/heads|origin)\//, '');
 }
 

@@ -17,7 +17,7 @@ function jsonc() {
 
 /**
  * @param {string} text
- * @returns {{ azure?: Block, extends?: string, defaultBase?: unknown, affected?: { defaultBase?: unknown } }}
+ * @returns {{ azure?: Block, extends?: string } & import('../../workspace').NxJson}
  */
 function parse(text) {
   /** @type {import('jsonc-parser').ParseError[]} */
