@@ -55,7 +55,7 @@ func (r *report) head(b *strings.Builder) {
 
 func (r *report) foot(b *strings.Builder) {
 	if len(r.Leftovers) > 0 {
-		b.WriteString("\nleft over, as it could not be deleted here; whoever may deletes it with\n")
+		fmt.Fprintf(b, "\nleft over, as it could not be deleted here. Whoever may delete it does so with\n  npx nx-azure-cache evict --hash %s --yes\nor with\n", r.Canary)
 		for _, l := range r.Leftovers {
 			fmt.Fprintf(b, "  %s\n", l.Command)
 		}

@@ -190,7 +190,7 @@ const (
 
 // notTried stands for what is not tried in a container that is silent, or after
 // Ctrl-C.
-var notTried = attempt{seen: "not tried: there was no answer to what was tried before that says what this run may do"}
+var notTried = attempt{seen: "not tried: what was tried before was not answered"}
 
 // answers reports whether something is to be tried. A container that is silent is
 // not asked again: each attempt would take its time.

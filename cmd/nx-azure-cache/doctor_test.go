@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"slices"
@@ -246,6 +247,38 @@ func TestDoctorTouchesNothing(t *testing.T) {
 	}
 	if other := examine(t, doctorEnv(t, pullRun, plainConfig, connection)); other.Canary == e.Canary {
 		t.Errorf("got %s twice", e.Canary)
+	}
+}
+
+// What is left can be removed with what is said.
+func TestDoctorLeftovers(t *testing.T) {
+	storage, connection := startStorage(t)
+	storage.service.Allow(azuretest.SAS("secret"), azuretest.Rights{Read: true, Create: true})
+	const config = `{"container": "artifacts", "trust": {"containers": {"pr": "nx-cache"}}}`
+	stdout, _, err := runWith(t, doctorEnv(t, pullRun, config, storage.sasConnection("secret", "rc")), "doctor")
+	if err != exitExposed || len(storage.service.Names("artifacts")) == 0 || len(storage.service.Names("nx-cache")) == 0 {
+		t.Fatalf("got %v and %s, want leftovers in both containers", err, stdout)
+	}
+	_, rest, _ := strings.Cut(stdout, "npx nx-azure-cache ")
+	command, _, _ := strings.Cut(rest, "\n")
+	if _, stderr, err := runWith(t, doctorEnv(t, devRun, config, connection), strings.Fields(command)...); err != nil {
+		t.Errorf("%s: got %q and %v", command, stderr, err)
+	}
+	if got := append(storage.service.Names("artifacts"), storage.service.Names("nx-cache")...); len(got) > 0 {
+		t.Errorf("got %q, want nothing left", got)
+	}
+}
+
+// An answer may hold what a terminal would do.
+func TestDoctorShowsNoControls(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["x-ms-error-code"] = []string{"Odd\u009b31m"}
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	defer server.Close()
+	stdout, _, err := runWith(t, doctorEnv(t, pullRun, plainConfig, connectionStringFor(server.Listener.Addr().String())), "doctor")
+	if err != exitUntried || !strings.Contains(stdout, "403 Odd") || strings.Contains(stdout, "\u009b") {
+		t.Errorf("got %q and %v, want no controls", stdout, err)
 	}
 }
 
@@ -508,12 +541,13 @@ func TestDoctorInterrupted(t *testing.T) {
 	const config = `{"container": "artifacts", "prefix": "team/app", "trust": {"containers": {"pr": "nx-cache"}}}`
 	held := storage.service.AddFault(azuretest.Fault{Method: http.MethodPut, Blob: "*/pr-12/*", Action: azuretest.Hold})
 	inDelete := storage.service.AddFault(azuretest.Fault{Method: http.MethodDelete, Blob: "*/pr-12/*", Action: azuretest.Hold})
+	environment := doctorEnv(t, pullRun, config, connection)
 	ctx, interrupt := context.WithCancel(t.Context())
 	var out, errOut output
 	ended := make(chan error)
 	go func() {
 		ended <- run(ctx, []string{"doctor", "--json"}, world{
-			stdout: &out, stderr: &errOut, getenv: doctorEnv(t, pullRun, config, connection).get, ignore: ignoreNothing,
+			stdout: &out, stderr: &errOut, getenv: environment.get, ignore: ignoreNothing,
 		})
 	}()
 	<-held.Reached()
