@@ -12,21 +12,29 @@
 //	<prefix>/v1/<scope>/<hash>
 //
 // where prefix is that of the configuration (none: the name begins with v1),
-// scope says who wrote it ([ScopeShared] in this version) and hash is Nx's. Its
-// body is an archive as package archive specifies it. Its metadata, written
-// with the same request, are
+// scope says who wrote it (package trust) and hash is Nx's. Its body is an archive
+// as package archive specifies it. Its metadata, written with the same request, are
 //
-//	format   version of the archive's format: 1
-//	length   bytes of the body, decimal
-//	sha256   of the body, 64 hexadecimal digits in lower case
+//	format     version of the archive's format: 1
+//	length     bytes of the body, decimal
+//	sha256     of the body, 64 hexadecimal digits in lower case
+//	statement  base64 of a trust.Statement in JSON: all this once more, the exit
+//	           code, and where the entry comes from. What it says is a claim
+//	dsse       instead of statement: the same in a signed envelope, as compact JSON
 //
 // Azure gives metadata names back in any letter case. A reader uses a blob only
 // if format is known and length and sha256 are right; the archive then names
-// the hash once more.
+// the hash once more. Where signatures are asked for, an entry of the scope trusted
+// is used only if its envelope is signed with a key that counts, and what is signed
+// fits name, metadata, body and exit code.
+//
+// A run looks for a result in one or two scopes at once; that of the earlier one
+// counts ([Options]). An entry that is not to be used is a miss, and is replaced by
+// a run that writes its scope and has the right to.
 //
 // # Data flow
 //
-//	retrieve  Blobs.Get → count and hash → unzstd → untar to a path aside
+//	retrieve  Blobs.Get of each scope → signature right? → count and hash → unzstd → untar to a path aside
 //	          → length and SHA-256 right? → rename to <cacheDirectory>/<hash>
 //	store     <cacheDirectory>/<hash> → tar → zstd → spool (memory, then a file),
 //	          counted and hashed → Blobs.Put, one request

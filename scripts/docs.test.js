@@ -217,7 +217,7 @@ describe('conditions', () => {
   const scopes = ['trusted', 'pr-12', 'branch-main', 'tag-v1', 'local'];
   const own = {
     trusted: ['trusted'],
-    'pull-requests': ['pr-12', 'branch-main', 'tag-v1'],
+    'pull-requests': ['pr-12', 'branch-main'],
     developers: ['local'],
   };
 
@@ -290,7 +290,6 @@ describe('lifecycle.json', () => {
       '{trusted}/{prefix}v1/trusted/',
       '{untrusted}/{prefix}v1/branch-',
       '{untrusted}/{prefix}v1/pr-',
-      '{untrusted}/{prefix}v1/tag-',
     ]);
   });
 

@@ -3,8 +3,9 @@
 //
 // On its main path it sends two kinds of requests, Get Blob (of ranges, several
 // at once where a blob is large) and Put Blob, so that an identity which may
-// read blobs and add new ones (or a SAS with sp=rc) is enough. It never lists,
-// never looks at the container itself, and never creates it.
+// read blobs and add new ones (or a SAS with sp=rc) is enough. There it never
+// lists, never looks at the container itself, and never creates it. Listing and
+// deleting are for people's commands.
 package azure
 
 import (
@@ -214,7 +215,20 @@ func (c *Container) Warm(ctx context.Context) {
 // 256 MiB and overwrite (azblob 1.8.3).
 func (c *Container) Put(ctx context.Context, name string, body io.ReadSeeker, metadata cache.Metadata) error {
 	anyETag := azcore.ETagAny
-	return c.write(ctx, "put", name, blob.ModifiedAccessConditions{IfNoneMatch: &anyETag}, body, metadata)
+	err := c.write(ctx, "put", name, blob.ModifiedAccessConditions{IfNoneMatch: &anyETag}, body, metadata)
+	if _, refused := errors.AsType[*NotPermittedError](err); refused && c.exists(ctx, name) {
+		return cache.ErrExists
+	}
+	return err
+}
+
+// exists reports whether a blob is there that must not be written. The service may
+// look at rights before it looks at the condition: then an identity that may only
+// create is told that it may not do this, not that there is such a blob. (For a SAS
+// it does so, azure-cli#19203; for roles the documentation says neither.)
+func (c *Container) exists(ctx context.Context, name string) bool {
+	_, err := c.Properties(ctx, name)
+	return err == nil
 }
 
 // Replace implements [cache.Blobs] with one Put Blob, If-Match. It needs

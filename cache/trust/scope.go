@@ -24,20 +24,20 @@ const (
 	Untrusted Scope = "untrusted"
 )
 
-// Kind is what scopes of the same beginning have in common: each scope but
-// those of pull requests, branches and tags is the only one of its kind.
+// Kind is what scopes of the same beginning have in common. Each scope but those
+// of pull requests, branches and tags is the only one of its kind.
 type Kind string
 
 // The kinds of scopes of which there are many.
 const (
 	KindPullRequest Kind = "pr"
 	KindBranch      Kind = "branch"
-	KindTag         Kind = "tag"
+	KindTag         Kind = "tag" // is written by nobody
 )
 
 // Kinds are the kinds of scopes that runs write where they are isolated.
 func Kinds() []Kind {
-	return []Kind{Kind(Trusted), KindPullRequest, KindBranch, KindTag, Kind(Local)}
+	return []Kind{Kind(Trusted), KindPullRequest, KindBranch, Kind(Local)}
 }
 
 // PullRequest is the scope of a pull request.
@@ -46,7 +46,9 @@ func PullRequest(number string) Scope { return KindPullRequest.of(number) }
 // Branch is the scope of a branch that is not trusted.
 func Branch(name string) Scope { return KindBranch.of(name) }
 
-// Tag is the scope of a tag.
+// Tag is the scope of a tag. Releases are built on tags, and anybody who writes
+// for pull requests could fill the scope of the next tag beforehand: so nobody
+// writes or reads it. Such a run reads what is trusted.
 func Tag(name string) Scope { return KindTag.of(name) }
 
 func (k Kind) of(name string) Scope { return Scope(string(k) + "-" + escape(name)) }
@@ -59,15 +61,18 @@ func (s Scope) Kind() Kind {
 
 // reads are the scopes that a run of this scope reads, the one that wins first.
 func (s Scope) reads() []Scope {
-	switch s {
-	case Trusted, Untrusted:
-		return []Scope{Trusted}
-	case Shared:
+	switch {
+	case s == Shared:
 		return []Scope{Shared}
+	case s == Trusted || !s.isWritten():
+		return []Scope{Trusted}
 	default:
 		return []Scope{Trusted, s}
 	}
 }
+
+// isWritten reports whether runs of this scope write it.
+func (s Scope) isWritten() bool { return s != Untrusted && s.Kind() != KindTag }
 
 // maxEscaped is the length of the longest name that stands in a scope as it is
 // escaped, in bytes. A blob's name has at most 1,024.
@@ -113,7 +118,7 @@ type Run struct {
 func (r Run) Reads() []Scope { return r.Scope.reads() }
 
 // Writes reports whether the run writes its scope.
-func (r Run) Writes() bool { return r.Scope != Untrusted }
+func (r Run) Writes() bool { return r.Scope.isWritten() }
 
 // IsKind reports whether scopes of a kind are written where runs are isolated.
 func IsKind(kind string) bool { return slices.Contains(Kinds(), Kind(kind)) }

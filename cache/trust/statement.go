@@ -93,8 +93,8 @@ func (s Statement) Mismatch(entry Statement) error {
 		{"scope", s.Scope, entry.Scope},
 		{"prefix", s.Prefix, entry.Prefix},
 		{"format", s.Format, entry.Format},
-		{"length", s.Length, entry.Length},
 		{"SHA-256", s.SHA256, entry.SHA256},
+		{"length", s.Length, entry.Length},
 		{"exit code", s.Code, entry.Code},
 	} {
 		if field.signed != field.have {

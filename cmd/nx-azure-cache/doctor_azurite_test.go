@@ -26,14 +26,14 @@ func TestDoctorAzurite(t *testing.T) {
 	}
 	nothing := map[string]string{
 		"identity": "a", "isolation": "n", "signatures": "a", "trusted": "annn", "own": "amnn",
-		"other-pull-request": "nnn", "other-branch": "nnn", "other-tag": "nnn", "local": "nnn",
+		"other-pull-request": "nnn", "other-branch": "nnn", "local": "nnn",
 	}
 	// with is what is found where create, overwrite and delete are these.
 	with := func(trusted, own, others string) map[string]string {
 		found := maps.Clone(nothing)
 		found["signatures"], found["trusted"], found["own"] = "m", "a"+trusted, "a"+own
 		found["local"] = trusted
-		for _, area := range []string{"other-pull-request", "other-branch", "other-tag"} {
+		for _, area := range []string{"other-pull-request", "other-branch"} {
 			found[area] = others
 		}
 		return found

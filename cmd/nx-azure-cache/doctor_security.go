@@ -49,7 +49,7 @@ type area struct {
 }
 
 // areas are the scopes in which writes are tried. Those of others are of no real
-// pull request, branch or tag, so that nobody reads what is written there.
+// pull request or branch, so that nobody reads what is written there.
 func areas(own trust.Scope, canary string) []area {
 	if own == trust.Shared {
 		return []area{{"shared", "the shared scope", trust.Shared, true}}
@@ -60,8 +60,7 @@ func areas(own trust.Scope, canary string) []area {
 	}
 	all = append(all,
 		area{"other-pull-request", "the scope of another pull request", trust.PullRequest(canary), false},
-		area{"other-branch", "the scope of another branch", trust.Branch(canary), false},
-		area{"other-tag", "the scope of another tag", trust.Tag(canary), false})
+		area{"other-branch", "the scope of another branch", trust.Branch(canary), false})
 	if own != trust.Local {
 		all = append(all, area{"local", "local, that of developers", trust.Local, false})
 	}

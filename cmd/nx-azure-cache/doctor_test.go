@@ -119,39 +119,39 @@ func TestDoctorTable(t *testing.T) {
 		left   int
 	}{
 		{"pull request that may do everything", pullRun, everything,
-			"trusted=aXXX own=aaaa other-pull-request=xxx other-branch=xxx other-tag=xxx local=XXX signatures=m", exitExposed, 0},
+			"trusted=aXXX own=aaaa other-pull-request=xxx other-branch=xxx local=XXX signatures=m", exitExposed, 0},
 		{"pull request that may create", pullRun, readAndCreate,
-			"trusted=aXnn own=aann other-pull-request=xnn other-branch=xnn other-tag=xnn local=Xnn signatures=m", exitExposed, 6},
+			"trusted=aXnn own=aann other-pull-request=xnn other-branch=xnn local=Xnn signatures=m", exitExposed, 5},
 		{"pull request that may only read", pullRun, azuretest.Rights{Read: true},
-			"trusted=annn own=amnn other-pull-request=nnn other-branch=nnn other-tag=nnn local=nnn signatures=a", 0, 0},
+			"trusted=annn own=amnn other-pull-request=nnn other-branch=nnn local=nnn signatures=a", 0, 0},
 		{"pull request that may write below pr-", pullRun, within(everything, "team/app/v1/pr-*"),
-			"trusted=annn own=aaaa other-pull-request=xxx other-branch=nnn other-tag=nnn local=nnn signatures=a", 0, 0},
+			"trusted=annn own=aaaa other-pull-request=xxx other-branch=nnn local=nnn signatures=a", 0, 0},
 		{"pull request that may create below pr-", pullRun, within(readAndCreate, "team/app/v1/pr-*"),
-			"trusted=annn own=aann other-pull-request=xnn other-branch=nnn other-tag=nnn local=nnn signatures=a", 0, 2},
-		{"pull request that may write everywhere but in trusted and local", pullRun, within(everything, "*/v1/pr-*", "*/v1/branch-*", "*/v1/tag-*"),
-			"trusted=annn own=aaaa other-pull-request=xxx other-branch=xxx other-tag=xxx local=nnn signatures=a", 0, 0},
+			"trusted=annn own=aann other-pull-request=xnn other-branch=nnn local=nnn signatures=a", 0, 2},
+		{"pull request that may write everywhere but in trusted and local", pullRun, within(everything, "*/v1/pr-*", "*/v1/branch-*"),
+			"trusted=annn own=aaaa other-pull-request=xxx other-branch=xxx local=nnn signatures=a", 0, 0},
 		{"pull request that may create in local", pullRun, within(readAndCreate, "*/local/*", "*/pr-*"),
-			"trusted=annn own=aann other-pull-request=xnn other-branch=nnn other-tag=nnn local=Xnn signatures=a", exitExposed, 3},
+			"trusted=annn own=aann other-pull-request=xnn other-branch=nnn local=Xnn signatures=a", exitExposed, 3},
 		{"pull request that may delete in trusted", pullRun, within(azuretest.Rights{Read: true, Delete: true}, "team/app/v1/trusted/*"),
-			"trusted=annX own=amnn other-pull-request=nnn other-branch=nnn other-tag=nnn local=nnn signatures=m", exitExposed, 0},
+			"trusted=annX own=amnn other-pull-request=nnn other-branch=nnn local=nnn signatures=m", exitExposed, 0},
 		{"pull request that may not even read", pullRun, azuretest.Rights{},
-			"trusted=mnnn own=mmnn other-pull-request=nnn other-branch=nnn other-tag=nnn local=nnn signatures=a", 0, 0},
+			"trusted=mnnn own=mmnn other-pull-request=nnn other-branch=nnn local=nnn signatures=a", 0, 0},
 		{"main that may do everything", mainRun, everything,
-			"trusted=aaaa other-pull-request=aaa other-branch=aaa other-tag=aaa local=aaa signatures=a", 0, 0},
+			"trusted=aaaa other-pull-request=aaa other-branch=aaa local=aaa signatures=a", 0, 0},
 		{"main that may write below trusted", mainRun, within(azuretest.Rights{Read: true, Write: true}, "team/app/v1/trusted/*"),
-			"trusted=aaan other-pull-request=nnn other-branch=nnn other-tag=nnn local=nnn signatures=a", 0, 1},
+			"trusted=aaan other-pull-request=nnn other-branch=nnn local=nnn signatures=a", 0, 1},
 		{"main that may only create", mainRun, readAndCreate,
-			"trusted=aamn other-pull-request=ann other-branch=ann other-tag=ann local=ann signatures=a", 0, 5},
+			"trusted=aamn other-pull-request=ann other-branch=ann local=ann signatures=a", 0, 4},
 		{"main that may only read", mainRun, azuretest.Rights{Read: true},
-			"trusted=ammn other-pull-request=nnn other-branch=nnn other-tag=nnn local=nnn signatures=a", 0, 0},
+			"trusted=ammn other-pull-request=nnn other-branch=nnn local=nnn signatures=a", 0, 0},
 		{"run that may be anybody's", noRun, everything,
-			"trusted=aXXX other-pull-request=xxx other-branch=xxx other-tag=xxx local=XXX signatures=m", exitExposed, 0},
+			"trusted=aXXX other-pull-request=xxx other-branch=xxx local=XXX signatures=m", exitExposed, 0},
 		{"run that may be anybody's, and may only read", noRun, azuretest.Rights{Read: true},
-			"trusted=annn other-pull-request=nnn other-branch=nnn other-tag=nnn local=nnn signatures=a", 0, 0},
+			"trusted=annn other-pull-request=nnn other-branch=nnn local=nnn signatures=a", 0, 0},
 		{"developer that may do everything", devRun, everything,
-			"trusted=aXXX own=aaaa other-pull-request=xxx other-branch=xxx other-tag=xxx signatures=m", exitExposed, 0},
+			"trusted=aXXX own=aaaa other-pull-request=xxx other-branch=xxx signatures=m", exitExposed, 0},
 		{"developer that may write below local", devRun, within(everything, "team/app/v1/local/*"),
-			"trusted=annn own=aaaa other-pull-request=nnn other-branch=nnn other-tag=nnn signatures=a", 0, 0},
+			"trusted=annn own=aaaa other-pull-request=nnn other-branch=nnn signatures=a", 0, 0},
 	} {
 		want := make(map[string]string)
 		for pair := range strings.FieldsSeq(test.want) {
@@ -297,7 +297,7 @@ func TestDoctorContainers(t *testing.T) {
 		t.Errorf("got %d canaries in nx-cache, want one of the run's and one of another pull request", got)
 	}
 	want := []containerReport{
-		{"artifacts", storage.account() + "/artifacts", []string{"trusted", "branch", "tag", "local"}},
+		{"artifacts", storage.account() + "/artifacts", []string{"trusted", "branch", "local"}},
 		{"nx-cache", storage.account() + "/nx-cache", []string{"pr"}},
 	}
 	if !slices.EqualFunc(e.Containers, want, func(a, b containerReport) bool { return fmt.Sprint(a) == fmt.Sprint(b) }) {
@@ -568,7 +568,7 @@ func TestDoctorInterrupted(t *testing.T) {
 	if len(e.Leftovers) > 0 || err != exitExposed { // trusted was tried before
 		t.Errorf("got the leftovers %+v and %v, want none and the exit code %d", e.Leftovers, err, exitExposed)
 	}
-	want := map[string]string{"identity": "x", "isolation": "n", "trusted": "aXXX", "own": "auua", "other-pull-request": "uuu", "other-branch": "uuu", "other-tag": "uuu", "local": "uuu", "signatures": "m"}
+	want := map[string]string{"identity": "x", "isolation": "n", "trusted": "aXXX", "own": "auua", "other-pull-request": "uuu", "other-branch": "uuu", "local": "uuu", "signatures": "m"}
 	if got := e.table(); !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v (%s)", got, want, legend)
 	}

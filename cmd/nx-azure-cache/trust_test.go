@@ -1,0 +1,231 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/license"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
+)
+
+// trustConfig is a block "azure" with a block "trust".
+func trustConfig(block string) json.RawMessage {
+	return json.RawMessage(`{"container": "artifacts", "accountName": "nxcache", "trust": ` + block + `}`)
+}
+
+func TestTrustSettings(t *testing.T) {
+	s, warnings, err := readSettings(trustConfig(`{"branches": [" main ", "release/*"], "isolation": "branch", "publicKeys": ["`+goldenKey+`"],
+		"revokedKeys": ["0123456789abcdef"], "containers": {"trusted": "releases", "local": "developers"}}`), true, env{}.get)
+	if err != nil || len(warnings) > 0 {
+		t.Fatal(warnings, err)
+	}
+	got := s.trust
+	if got.shared || !slices.Equal(got.branches, []string{"main", "release/*"}) || len(got.keys) != 1 || got.keys[0].String() != goldenKey || !got.verifier.Believes(got.keys[0]) {
+		t.Errorf("got %+v", got)
+	}
+	for scope, want := range map[trust.Scope]string{
+		trust.Trusted: "releases", trust.Local: "developers", trust.PullRequest("1"): "artifacts", trust.Branch("trusted"): "artifacts",
+	} {
+		if got := s.containerOf(scope); got != want {
+			t.Errorf("%s is in %s, want %s", scope, got, want)
+		}
+	}
+	for _, block := range []string{"null", "{}", `{"isolation": "", "branches": null, "publicKeys": [], "containers": {}}`} {
+		s, warnings, err := readSettings(trustConfig(block), true, env{}.get)
+		if err != nil || len(warnings) > 0 || s.trust.shared || s.trust.branches != nil || s.trust.verifier != nil || s.trust.containers != nil {
+			t.Errorf("%s: got %+v, %q, %v, want nothing set", block, s.trust, warnings, err)
+		}
+	}
+}
+
+func TestTrustMistakes(t *testing.T) {
+	private := strings.Split(string(newSigningKey(t).PEM()), "\n")[1]
+	for block, want := range map[string]string{
+		`5`:                           `azure.trust in nx.json must be an object`,
+		`{"isolation": "off"}`:        `azure.trust.isolation in nx.json is "off"; allowed are branch and none`,
+		`{"isolation": true}`:         `azure.trust.isolation in nx.json must be a string`,
+		`{"branches": "main"}`:        `azure.trust.branches in nx.json must be an array of strings`,
+		`{"branches": ["main", 5]}`:   `azure.trust.branches in nx.json must be an array of strings`,
+		`{"branches": ["main", "["]}`: `azure.trust.branches in nx.json has "[" at 2; a branch is a name or a pattern`,
+		`{"publicKeys": "x"}`:         `azure.trust.publicKeys in nx.json must be an array of strings`,
+		`{"publicKeys": ["` + goldenKey + `", "x"]}`:                          `azure.trust.publicKeys in nx.json cannot be used, number 2: it is not the base64 of a public key`,
+		`{"publicKeys": ["` + private + `"]}`:                                 `cannot be used, number 1: it is a private key`,
+		`{"revokedKeys": ["abc"]}`:                                            `azure.trust.revokedKeys in nx.json cannot be used`,
+		`{"containers": []}`:                                                  `azure.trust.containers in nx.json must be an object`,
+		`{"containers": {"main": "x"}}`:                                       `has the key "main"; allowed are trusted, pr, branch, local`,
+		`{"containers": {"pr": 5}}`:                                           `must have a string at pr`,
+		`{"containers": {"pr": "X"}}`:                                         `has a wrong name at pr, which is "X"; a container's name has`,
+		`{"isolation": "none", "publicKeys": ["` + goldenKey + `"]}`:          `azure.trust.publicKeys in nx.json has no effect`,
+		`{"isolation": "x", "branches": 5, "publicKeys": 5, "containers": 5}`: `azure.trust.branches in nx.json must be an array of strings; azure.trust.containers`,
+	} {
+		_, _, err := readSettings(trustConfig(block), true, env{}.get)
+		if err == nil || !strings.Contains(strings.ReplaceAll(err.Error(), "\n", "; "), want) {
+			t.Errorf("%s: got %v, want %q", block, err, want)
+		} else if strings.Contains(err.Error(), private) {
+			t.Errorf("%v repeats a private key", err)
+		}
+	}
+	for block, want := range map[string]string{
+		`{"branch": ["main"]}`:                        `unknown key "trust.branch", which is ignored; did you mean branches?`,
+		`{"isolation": "none", "branches": ["main"]}`: `azure.trust.branches and azure.trust.containers in nx.json have no effect`,
+	} {
+		_, warnings, err := readSettings(trustConfig(block), true, env{}.get)
+		if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], want) {
+			t.Errorf("%s: got %q, %v, want %q", block, warnings, err, want)
+		}
+	}
+}
+
+func newSigningKey(t *testing.T) trust.PrivateKey {
+	t.Helper()
+	key, err := trust.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func with(runs ...env) env {
+	all := env{}
+	for _, run := range runs {
+		maps.Copy(all, run)
+	}
+	return all
+}
+
+func TestRoles(t *testing.T) {
+	key, other := newSigningKey(t), newSigningKey(t)
+	keys := `{"publicKeys": ["` + key.Public().String() + `"]}`
+	secret := func(key trust.PrivateKey) env { return env{trust.SigningKeyVariable: string(key.PEM())} }
+	for name, test := range map[string]struct {
+		block       string
+		env         env
+		local       bool
+		defaultBase string
+		scope       string
+		mode        cache.Mode
+		warning     string // of one; "": there is none
+	}{
+		"main":                             {block: `{}`, env: mainRun, scope: "trusted", mode: cache.ReadWrite},
+		"a pull request":                   {block: `{}`, env: pullRun, scope: "pr-12", mode: cache.ReadWrite},
+		"a developer":                      {block: `{}`, env: mainRun, local: true, scope: "local", mode: cache.ReadWrite},
+		"main that is not the base":        {block: `{}`, env: mainRun, defaultBase: "develop", scope: "branch-main", mode: cache.ReadWrite},
+		"main that is not among branches":  {block: `{"branches": ["x"]}`, env: mainRun, defaultBase: "main", scope: "branch-main", mode: cache.ReadWrite},
+		"no trusted branches":              {block: `{"branches": []}`, env: mainRun, scope: "branch-main", mode: cache.ReadWrite},
+		"an unknown CI":                    {block: `{}`, env: env{}, scope: "untrusted", mode: cache.ReadOnly, warning: "set NX_AZURE_CACHE_REF"},
+		"an unknown CI that tells":         {block: `{}`, env: env{trust.RefVariable: "refs/heads/main"}, scope: "trusted", mode: cache.ReadWrite},
+		"workflow_run":                     {block: `{}`, env: with(mainRun, env{"GITHUB_EVENT_NAME": "workflow_run"}), scope: "untrusted", mode: cache.ReadOnly},
+		"a tag":                            {block: `{}`, env: with(mainRun, env{"GITHUB_REF": "refs/tags/v1"}), scope: "tag-v1", mode: cache.ReadOnly},
+		"no isolation":                     {block: `{"isolation": "none"}`, env: pullRun, scope: "shared", mode: cache.ReadWrite, warning: "CVE-2025-36852"},
+		"no isolation, unknown CI":         {block: `{"isolation": "none"}`, env: env{}, scope: "shared", mode: cache.ReadWrite, warning: "CVE-2025-36852"},
+		"main with the key":                {block: keys, env: with(mainRun, secret(key)), scope: "trusted", mode: cache.ReadWrite},
+		"main without the key":             {block: keys, env: mainRun, scope: "trusted", mode: cache.ReadOnly, warning: "NX_AZURE_CACHE_SIGNING_KEY is not set"},
+		"main with another key":            {block: keys, env: with(mainRun, secret(other)), scope: "trusted", mode: cache.ReadOnly, warning: other.Public().ID()},
+		"main with a broken key":           {block: keys, env: with(mainRun, env{trust.SigningKeyVariable: "x"}), scope: "trusted", mode: cache.ReadOnly, warning: "neither a private key"},
+		"main with a key before there are": {block: `{}`, env: with(mainRun, secret(key)), scope: "trusted", mode: cache.ReadWrite},
+		"main with a revoked key":          {block: keys[:len(keys)-1] + `, "revokedKeys": ["` + key.Public().ID() + `"]}`, env: with(mainRun, secret(key)), scope: "trusted", mode: cache.ReadOnly, warning: "is revoked"},
+		"a pull request with the key":      {block: keys, env: with(pullRun, secret(key)), scope: "pr-12", mode: cache.ReadWrite, warning: "is set in a run that is not trusted"},
+		"a pull request with a broken key": {block: keys, env: with(pullRun, env{trust.SigningKeyVariable: "x"}), scope: "pr-12", mode: cache.ReadWrite, warning: "is set in a run that is not trusted"},
+		"a pull request without the key":   {block: keys, env: pullRun, scope: "pr-12", mode: cache.ReadWrite},
+		"main that may only read":          {block: keys, env: with(mainRun, env{modeVariable: "read-only"}), scope: "trusted", mode: cache.ReadOnly},
+		"an unknown CI that may only read": {block: `{}`, env: env{modeVariable: "read-only"}, scope: "untrusted", mode: cache.ReadOnly},
+		"no isolation, may only read":      {block: `{"isolation": "none"}`, env: with(mainRun, env{modeVariable: "read"}), scope: "shared", mode: cache.ReadOnly, warning: "CVE-2025-36852"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			environment := with(test.env, env{license.Variable: readToken(t, "valid.jwt")})
+			params := rpc.InitializeParams{Config: trustConfig(test.block), CI: !test.local, DefaultBase: test.defaultBase, WorkspaceRoot: t.TempDir()}
+			session := open(params, environment.get, during)
+			if session.Cache == nil || session.Scope != test.scope || session.Mode != test.mode || session.ScopeReason == "" {
+				t.Errorf("got %+v, want the scope %s and the mode %s", session, test.scope, test.mode)
+			}
+			isThere := len(session.Warnings) == 1 && test.warning != "" && strings.Contains(session.Warnings[0], test.warning)
+			if !isThere && (test.warning != "" || len(session.Warnings) > 0) {
+				t.Errorf("got the warnings %q, want %q", session.Warnings, test.warning)
+			}
+			for _, line := range session.Warnings {
+				checkLine(t, line)
+			}
+		})
+	}
+}
+
+// What a run stores is signed where it is trusted and has the key, and nowhere
+// else.
+func TestWhatIsSigned(t *testing.T) {
+	key := newSigningKey(t)
+	for name, test := range map[string]struct {
+		run    env
+		blob   string
+		signed bool
+	}{
+		"main":           {mainRun, "v1/trusted/1", true},
+		"a pull request": {pullRun, "v1/pr-12/1", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			storage, connection := startStorage(t)
+			s, _ := serveWith(t, with(test.run, env{
+				license.Variable: readToken(t, "valid.jwt"), connectionVariable: connection, trust.SigningKeyVariable: string(key.PEM()),
+			}))
+			params := initializeParams(t.TempDir(), `{"container": "artifacts", "trust": {"publicKeys": ["`+key.Public().String()+`"]}}`)
+			params.CI = true
+			if err := s.Call(t.Context(), "initialize", params, nil); err != nil {
+				t.Fatal(err)
+			}
+			s.store(t)
+			if got := <-s.stored; got.Outcome != cache.OutcomeStored {
+				t.Fatalf("got %+v", got)
+			}
+			blob, ok := storage.service.Blob("artifacts", test.blob)
+			if !ok {
+				t.Fatalf("there is no %s", test.blob)
+			}
+			envelope := blob.Metadata.Get("dsse")
+			if (envelope != "") != test.signed || (blob.Metadata.Get("statement") != "") == test.signed {
+				t.Errorf("got %v", blob.Metadata)
+			}
+			if opened, err := trust.Read(envelope); test.signed && (err != nil || opened.KeyID != key.Public().ID() ||
+				opened.Statement.Provenance.Ref != "refs/heads/main" || opened.Statement.Provenance.Tool != "nx-azure-cache "+version) {
+				t.Errorf("got %+v, %v", opened, err)
+			}
+		})
+	}
+}
+
+func TestKeysCommand(t *testing.T) {
+	file := t.TempDir() + "/key.pem"
+	stdout, stderr, err := runWith(t, nil, "keys", "generate", "--out", file)
+	if err != nil || stdout != "" || !strings.Contains(stderr, `"publicKeys": ["MCowBQYDK2VwAyEA`) {
+		t.Fatalf("got %q, %q, %v", stdout, stderr, err)
+	}
+	shown, _, err := runWith(t, nil, "keys", "show", file)
+	if err != nil || !strings.Contains(stderr, shown) {
+		t.Errorf("got %q, %v, want what %q says", shown, err, stderr)
+	}
+	fromVariable, _, err := runWith(t, env{trust.SigningKeyVariable: file}, "keys", "show")
+	if err != nil || fromVariable != shown {
+		t.Errorf("got %q, %v, want %q", fromVariable, err, shown)
+	}
+	for _, args := range [][]string{
+		{"keys", "generate", "--out", file}, // it is there
+		{"keys", "show"},                    // which?
+		{"keys", "show", file + "x"},
+		{"keys", "show", "../../README.md"},
+		{"keys", "generate"},
+	} {
+		if stdout, _, err := runWith(t, nil, args...); err == nil || stdout != "" {
+			t.Errorf("%q: got %q and no error", args, stdout)
+		}
+	}
+	if again, _, err := runWith(t, nil, "keys", "show", file); err != nil || again != shown {
+		t.Errorf("got %q, %v: the file was changed", again, err)
+	}
+	pem, notes, err := runWith(t, nil, "keys", "generate", "--out", "-")
+	if key, parseErr := trust.ParsePrivateKey(pem); err != nil || parseErr != nil || !strings.Contains(notes, key.Public().ID()) {
+		t.Errorf("got %v, %v and %q", err, parseErr, notes)
+	}
+}
