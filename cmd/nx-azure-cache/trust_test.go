@@ -196,6 +196,37 @@ func TestWhatIsSigned(t *testing.T) {
 	}
 }
 
+// With keys, main does not restore what nobody has signed, and says so; without, it
+// does.
+func TestWhatIsNotSigned(t *testing.T) {
+	key := newSigningKey(t)
+	const config = `{"container": "artifacts"}`
+	signed := `{"container": "artifacts", "trust": {"publicKeys": ["` + key.Public().String() + `"]}}`
+	_, connection := startStorage(t)
+	environment := with(mainRun, env{license.Variable: readToken(t, "valid.jwt"), connectionVariable: connection})
+	as := func(config string) *session {
+		s, _ := serveWith(t, environment)
+		params := initializeParams(t.TempDir(), config)
+		params.CI = true
+		if err := s.Call(t.Context(), "initialize", params, nil); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	writer := as(config)
+	writer.store(t)
+	if got := <-writer.stored; got.Outcome != cache.OutcomeStored {
+		t.Fatalf("got %+v", got)
+	}
+	if hit := as(config).retrieve(t.TempDir()); hit == nil {
+		t.Error("got a miss without keys: the test does not bite")
+	}
+	err := as(signed).Call(t.Context(), "retrieve", rpc.RetrieveParams{Hash: "1", CacheDirectory: t.TempDir()}, nil)
+	if err == nil || !strings.Contains(err.Error(), "it is not signed") {
+		t.Errorf("got %v, want it refused", err)
+	}
+}
+
 func TestKeysCommand(t *testing.T) {
 	file := t.TempDir() + "/key.pem"
 	stdout, stderr, err := runWith(t, nil, "keys", "generate", "--out", file)
