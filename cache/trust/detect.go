@@ -91,8 +91,15 @@ func (b build) run(branches Branches) Run {
 	case b.foreign != "":
 		run.Reason = b.foreign
 	case b.branch != "":
-		run.Scope, run.Reason = b.branchScope(branches)
-		run.Reason = event + " of " + b.branch + run.Reason
+		run.Scope, run.Reason = Branch(b.branch), event+" of "+b.branch
+		switch {
+		case !branches.match(b.branch):
+		case b.isFenced():
+			run.Scope = Trusted
+		default:
+			run.Reason += ", which is not protected"
+			run.Advice = "the branch " + clean(b.branch) + " is among the trusted ones, but not protected: protect it"
+		}
 	case b.tag != "":
 		run.Scope, run.Reason = Tag(b.tag), event+" of the tag "+b.tag
 	default:
@@ -102,20 +109,11 @@ func (b build) run(branches Branches) Run {
 	return run
 }
 
-// branchScope is the scope of a run about a branch; why is what is to be said
-// beside its name.
-//
-// A name is not enough: who may write to a repository may make a branch that
-// matches a pattern, or one called master beside main, and change nx.json on it.
-func (b build) branchScope(branches Branches) (scope Scope, why string) {
-	switch {
-	case !branches.match(b.branch):
-		return Branch(b.branch), ""
-	case b.unprotected && (b.defaultBranch == nil || b.defaultBranch() != b.branch):
-		return Branch(b.branch), ", which is not protected"
-	default:
-		return Trusted, ""
-	}
+// isFenced reports whether the branch is the one that is meant by its name. The
+// name is not enough: who may write to a repository may make a branch that matches
+// a pattern, or one called master beside main, and change nx.json on it.
+func (b build) isFenced() bool {
+	return !b.unprotected || b.defaultBranch != nil && b.defaultBranch() == b.branch
 }
 
 // refBuild reads a full ref as git and most CIs write it.

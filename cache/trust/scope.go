@@ -110,7 +110,7 @@ func isPlain(c byte) bool {
 type Run struct {
 	Scope      Scope
 	Reason     string // why, for people: "GitHub Actions: push of main"
-	Advice     string // what makes it known who the run is; "" where it is known
+	Advice     string // what would make it more; "" where nothing is amiss
 	Provenance Provenance
 }
 

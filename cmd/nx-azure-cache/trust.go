@@ -207,9 +207,13 @@ func (s settings) role(ci bool, defaultBase string, getenv func(string) string) 
 	}
 	if !r.Writes() {
 		r.mode = cache.ReadOnly
-		if r.Advice != "" {
-			r.warn("the remote cache stores nothing in this run: %s (docs/security.md)", r.Advice)
-		}
+	}
+	switch {
+	case r.Advice == "":
+	case r.Writes():
+		r.warn("what this run stores is for runs of its branch only: %s (docs/security.md)", r.Advice)
+	default:
+		r.warn("the remote cache stores nothing in this run: %s (docs/security.md)", r.Advice)
 	}
 	r.chooseKey(s.trust, getenv)
 	return r
