@@ -135,16 +135,28 @@ func SigningKey(getenv func(string) string) (key PrivateKey, ok bool, err error)
 	if value == "" {
 		return PrivateKey{}, false, nil
 	}
-	if _, err := decode(value); err != nil && !strings.HasPrefix(value, "-----BEGIN ") {
-		if value, err = readKeyFile(value); err != nil {
-			return PrivateKey{}, true, fmt.Errorf("%s is neither a private key nor the path of a file that can be read", SigningKeyVariable)
-		}
-	}
 	key, err = ParsePrivateKey(value)
+	if err != nil && !strings.HasPrefix(value, "-----BEGIN ") {
+		key, err = keyInFile(value, err)
+	}
 	if err != nil {
 		return PrivateKey{}, true, fmt.Errorf("%s is not usable: %w", SigningKeyVariable, err)
 	}
 	return key, true, nil
+}
+
+// keyInFile reads the private key in a file. Where there is no such file, the
+// value was perhaps meant to be a key, and the error says why it is none. (A path
+// can look like base64, too.)
+func keyInFile(value string, notKey error) (PrivateKey, error) {
+	text, err := readKeyFile(value)
+	if err == nil {
+		return ParsePrivateKey(text)
+	}
+	if _, err := decode(value); err == nil && !strings.HasPrefix(value, "/") {
+		return PrivateKey{}, notKey
+	}
+	return PrivateKey{}, errors.New("it is neither a private key nor the path of a file that can be read")
 }
 
 func readKeyFile(path string) (string, error) {

@@ -121,6 +121,7 @@ func TestRoles(t *testing.T) {
 		"an unknown CI that tells":         {block: `{}`, env: env{trust.RefVariable: "refs/heads/main"}, scope: "trusted", mode: cache.ReadWrite},
 		"workflow_run":                     {block: `{}`, env: with(mainRun, env{"GITHUB_EVENT_NAME": "workflow_run"}), scope: "untrusted", mode: cache.ReadOnly},
 		"a tag":                            {block: `{}`, env: with(mainRun, env{"GITHUB_REF": "refs/tags/v1"}), scope: "tag-v1", mode: cache.ReadOnly},
+		"a branch that is not protected":   {block: `{"branches": ["main", "release/*"]}`, env: with(mainRun, env{"GITHUB_REF": "refs/heads/release/1", "GITHUB_REF_PROTECTED": "false"}), scope: "branch-release_2F1", mode: cache.ReadWrite, warning: "release/1 is among the trusted ones, but not protected"},
 		"no isolation":                     {block: `{"isolation": "none"}`, env: pullRun, scope: "shared", mode: cache.ReadWrite, warning: "CVE-2025-36852"},
 		"no isolation, unknown CI":         {block: `{"isolation": "none"}`, env: env{}, scope: "shared", mode: cache.ReadWrite, warning: "CVE-2025-36852"},
 		"main with the key":                {block: keys, env: with(mainRun, secret(key)), scope: "trusted", mode: cache.ReadWrite},
