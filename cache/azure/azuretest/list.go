@@ -201,5 +201,11 @@ func writeElement(b *bytes.Buffer, name, value string) {
 }
 
 func escape(b *bytes.Buffer, text string) {
+	if !strings.ContainsFunc(text, needsCare) {
+		b.WriteString(text) // most of a list
+		return
+	}
 	_ = xml.EscapeText(b, []byte(text)) // a Buffer takes all
 }
+
+func needsCare(r rune) bool { return r < ' ' || r > '~' || strings.ContainsRune(`<>&'"`, r) }

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+)
+
+func TestEvictRehearses(t *testing.T) {
+	s := newShelf(t)
+	for i := range 12 {
+		s.put(stored{scope: "pr-12", hash: fmt.Sprint(100 + i), body: strings.Repeat("x", 1000)})
+	}
+	s.put(stored{scope: "trusted", hash: "1"})
+	before := s.left()
+	stdout, stderr, err := s.run("evict", "--scope", "pr-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(stdout, "\n")
+	if len(lines) != 13 || !strings.HasPrefix(lines[0], "SCOPE ") || !strings.HasPrefix(lines[10], "pr-12         109 ") || lines[11] != "and 2 more" {
+		t.Errorf("got\n%s\nwant the first ten, and how many more", stdout)
+	}
+	if !strings.Contains(stderr, "would delete 12 of 12 entries, 12.0 KB, in http://127.0.0.1:") || !strings.Contains(stderr, "/results/team; nothing is deleted without --yes") {
+		t.Errorf("got %q, want what it would do", stderr)
+	}
+	if got := s.left(); !slices.Equal(got, before) {
+		t.Errorf("got %q, want all that was there", got)
+	}
+	stdout, stderr, err = s.run("evict", "--scope", "none")
+	if stdout != "" || err != nil || !strings.Contains(stderr, "would delete 0 of 0 entries") || strings.Contains(stderr, "--yes") {
+		t.Errorf("got %q, %q and %v, want that there is nothing", stdout, stderr, err)
+	}
+}
+
+func TestEvict(t *testing.T) {
+	for text, gone := range map[string][]string{
+		"--hash 1":                          {"team/v1/pr-12/1", "team/v1/trusted/1"},
+		"--scope pr-*":                      {"team/v1/pr-12/1", "team/v1/pr-13/7"},
+		"--ref main --scope trusted":        {"team/v1/trusted/1", "team/v1/trusted/2"},
+		"--run 17 --before 2024-11-05":      {"team/v1/trusted/1"},
+		"--signer unsigned --scope trusted": {"team/v1/trusted/4"},
+		"--after 1h --scope trusted":        {"team/v1/trusted/5"},
+		"--scope none":                      nil,
+	} {
+		t.Run(text, func(t *testing.T) {
+			s := newShelf(t)
+			s.fill()
+			before := s.left()
+			stdout, stderr, err := s.run(append([]string{"evict", "--yes"}, strings.Fields(text)...)...)
+			if err != nil || stdout != "" || !strings.Contains(stderr, fmt.Sprintf("deleted %d of ", len(gone))) {
+				t.Errorf("got %q, %q, %v; want that %d are deleted", stdout, stderr, err, len(gone))
+			}
+			want := slices.DeleteFunc(before, func(name string) bool { return slices.Contains(gone, name) })
+			if got := s.left(); !slices.Equal(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			for _, r := range s.service.Requests() {
+				if r.Method == http.MethodDelete && r.Header.Get("If-Match") == "" {
+					t.Errorf("got a delete of %s without a condition", r.Path)
+				}
+			}
+		})
+	}
+}
+
+// What would delete everything is never meant.
+func TestEvictNothingSelected(t *testing.T) {
+	s := newShelf(t)
+	s.fill()
+	for _, args := range [][]string{{}, {"--yes"}, {"--yes", "--container", shelfContainer}, {"--yes", "--after="}, {"--yes", "--scope", "trusted", "--after", ""}} {
+		if _, _, err := s.run(append([]string{"evict"}, args...)...); err == nil {
+			t.Errorf("%q: got no error", args)
+		}
+	}
+	if _, _, err := s.run("evict", "--yes"); !errors.Is(err, errNoSelection) {
+		t.Errorf("got %v, want %v", err, errNoSelection)
+	}
+	if got := s.service.Requests(); len(got) != 0 {
+		t.Errorf("got %d requests, want none", len(got))
+	}
+}
+
+// One that is refused does not keep the others.
+func TestEvictRefused(t *testing.T) {
+	s := newShelf(t)
+	for i := range 50 {
+		s.put(stored{scope: "pr-1", hash: fmt.Sprint(i)})
+		s.put(stored{scope: "trusted", hash: fmt.Sprint(i)})
+	}
+	rights := azuretest.FullRights()
+	rights.WriteTo = []string{"team/v1/pr-*"}
+	s.service.Allow(azuretest.KeyOf(azuretest.Account), rights)
+	_, stderr, err := s.run("evict", "--scope", "*", "--yes")
+	if err == nil || !strings.Contains(err.Error(), "50 entries could not be deleted") {
+		t.Errorf("got %v, want how many were refused", err)
+	}
+	if got := strings.Count(stderr, "nx-azure-cache: not deleted: http://127.0.0.1:"); got != shownRefusals || !strings.Contains(stderr, "(sp=rd)") {
+		t.Errorf("got %q, want the first %d refusals and what is missing", stderr, shownRefusals)
+	}
+	if !strings.Contains(stderr, "deleted 50 of 100 entries") || len(s.left()) != 50 {
+		t.Errorf("got %q and %d blobs, want the 50 that may be deleted gone", stderr, len(s.left()))
+	}
+}
+
+// What was written meanwhile is another entry, and what is gone is gone.
+func TestEvictChanged(t *testing.T) {
+	s := newShelf(t)
+	for _, hash := range []string{"1", "2", "3"} {
+		s.put(stored{scope: "trusted", hash: hash})
+	}
+	var rules []*azuretest.FaultRule
+	for _, name := range []string{"team/v1/trusted/1", "team/v1/trusted/2"} {
+		rules = append(rules, s.service.AddFault(azuretest.Fault{Method: http.MethodDelete, Blob: name, Times: 1, Action: azuretest.Hold}))
+	}
+	type result struct {
+		stderr string
+		err    error
+	}
+	done := make(chan result, 1)
+	go func() {
+		_, stderr, err := runWith(t, s.env, "evict", "--scope", "trusted", "--yes")
+		done <- result{stderr, err}
+	}()
+	for _, rule := range rules {
+		<-rule.Reached()
+	}
+	s.put(stored{scope: "trusted", hash: "1", key: "good"})
+	s.service.Remove(shelfContainer, "team/v1/trusted/2")
+	for _, rule := range rules {
+		rule.Release()
+	}
+	got := <-done
+	if got.err == nil || !strings.Contains(got.err.Error(), "1 entry could not be deleted") || !strings.Contains(got.stderr, "trusted/1: has changed meanwhile") ||
+		!strings.Contains(got.stderr, "deleted 1 of 3 entries") || !strings.Contains(got.stderr, "1 was gone before") {
+		t.Errorf("got %v and %q, want that one has changed and one was gone", got.err, got.stderr)
+	}
+	if left := s.left(); !slices.Equal(left, []string{"team/v1/trusted/1"}) {
+		t.Errorf("got %q, want the new one", left)
+	}
+}
+
+// Ctrl-C ends it, and it says what it has done.
+func TestEvictInterrupted(t *testing.T) {
+	s := newShelf(t)
+	for i := range 100 {
+		s.put(stored{scope: "trusted", hash: fmt.Sprint(i)})
+	}
+	rule := s.service.AddFault(azuretest.Fault{Method: http.MethodDelete, Blob: "*/5?", Action: azuretest.Hold})
+	defer rule.Release()
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-rule.Reached()
+		cancel()
+	}()
+	var out, errOut output
+	err := run(ctx, []string{"evict", "--scope", "trusted", "--yes"}, world{stdout: &out, stderr: &errOut, getenv: s.env.get, ignore: ignoreNothing})
+	if err == nil || !strings.Contains(errOut.String(), "of ") || !strings.Contains(errOut.String(), "deleted ") {
+		t.Errorf("got %v and %q, want an error and what is done", err, errOut.String())
+	}
+	if left := len(s.left()); left < 10 || left == 100 && !strings.Contains(errOut.String(), "deleted 0 of") {
+		t.Errorf("got %d left and %q", left, errOut.String())
+	}
+}
+
+// All containers of the scopes are looked at; --container names one instead.
+func TestContainersOfScopes(t *testing.T) {
+	s := newShelf(t)
+	s.configure(map[string]any{"container": shelfContainer, "prefix": "team", "trust": map[string]any{
+		"containers": map[string]string{"trusted": trustedContainer},
+	}})
+	s.put(stored{scope: "trusted", hash: "1", container: trustedContainer})
+	s.put(stored{scope: "trusted", hash: "1"}) // planted where nobody looks for it
+	s.put(stored{scope: "pr-1", hash: "1"})
+	for _, args := range [][]string{{"ls"}, {"inspect", "1"}, {"inspect", "1", "--scope", "trusted", "--scope", "pr-1"}} {
+		if got := s.lines(args...); len(got) != 3 {
+			t.Errorf("%q: got %+v, want all three", args, got)
+		}
+	}
+	if got := s.lines("ls", "--container", trustedContainer); len(got) != 1 || !strings.Contains(got[0].URL, "/"+trustedContainer+"/") {
+		t.Errorf("got %+v, want the one of the container", got)
+	}
+	if _, stderr, err := s.run("evict", "--hash", "1", "--yes"); err != nil || !strings.Contains(stderr, "deleted 3 of 3") || len(s.left()) != 0 {
+		t.Errorf("got %q, %v and %q; want nothing left", stderr, err, s.left())
+	}
+}

@@ -1,0 +1,333 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+)
+
+func TestLs(t *testing.T) {
+	s := newShelf(t)
+	s.fill()
+	stdout, stderr, err := s.run("ls", "--scope", "trusted")
+	if err != nil {
+		t.Fatal(err, stderr)
+	}
+	want := fmt.Sprintf(`SCOPE         HASH                       SIZE  WRITTEN               SIGNATURE                   REPOSITORY  REF  COMMIT  RUN
+trusted       1                        0.0 KB  2024-11-01T00:00:00Z  valid:%[1]s      acme/shop  refs/heads/main  1234567890ab  https://github.com/acme/shop/actions/runs/17
+trusted       2                        0.0 KB  2024-11-10T00:00:00Z  invalid:%[2]s    acme/shop  refs/heads/main  1234567890ab  https://github.com/acme/shop/actions/runs/17
+trusted       3                        0.0 KB  2024-11-20T12:00:00Z  invalid:%[3]s    -  -  -  -
+trusted       4                        0.0 KB  2024-11-20T12:00:01Z  unsigned                    -  -  -  -
+trusted       5                        0.0 KB  TIME                  invalid:%[1]s    -  -  -  -
+`, s.id("good"), s.id("old"), s.id("foreign"))
+	lines := strings.Split(stdout, "\n")
+	lines[5] = regexp.MustCompile(`20\d\d-\S{14}Z`).ReplaceAllString(lines[5], "TIME                ")
+	if got := strings.Join(lines, "\n"); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	if want := `nx-azure-cache: 5 of 5 entries, 0.0 KB, in http://127\.0\.0\.1:\d+/devstoreaccount1/results/team; left out 2 blobs that no run has made\n`; !regexp.MustCompile("^" + want + "$").MatchString(stderr) {
+		t.Errorf("got %q, want %s", stderr, want)
+	}
+}
+
+func TestLsJSON(t *testing.T) {
+	s := newShelf(t)
+	s.fill()
+	byName := make(map[string]entryLine)
+	for _, line := range s.lines("ls") {
+		byName[line.Scope+"/"+line.Hash] = line
+	}
+	if len(byName) != 9 {
+		t.Errorf("got %d entries, want the 9 of this workspace", len(byName))
+	}
+	for name, want := range map[string]signature{
+		"trusted/1": {signatureValid, s.id("good"), ""},
+		"trusted/2": {signatureInvalid, s.id("old"), "is revoked"},
+		"trusted/3": {signatureInvalid, s.id("foreign"), "not one of azure.trust.publicKeys"},
+		"trusted/4": {signatureNone, "", ""},
+		"trusted/5": {signatureInvalid, s.id("good"), `about the hash "6", it has "5"`},
+		"pr-12/1":   {signatureNone, "", ""},
+	} {
+		got := byName[name]
+		if got.Signature.State != want.State || got.Signature.Key != want.Key || !strings.Contains(got.Signature.Problem, want.Problem) || got.Proven != (want.State == signatureValid) {
+			t.Errorf("%s: got %+v, want %+v", name, got, want)
+		}
+	}
+	got := byName["trusted/1"]
+	if !strings.HasSuffix(got.URL, "/results/team/v1/trusted/1") || got.Size != 1 || got.ETag == "" || got.Format != "1" || len(got.SHA256) != 64 ||
+		got.Code == nil || *got.Code != 0 || got.Provenance == nil || *got.Provenance != provenanceLine(mainRun) || !got.Modified.Equal(at("2024-11-01T00:00:00Z")) {
+		t.Errorf("got %+v, want all that is known", got)
+	}
+}
+
+// Filters that are given together must all hold.
+func TestFilters(t *testing.T) {
+	s := newShelf(t)
+	s.fill()
+	for text, want := range map[string][]string{
+		"--scope trusted":                {"1", "2", "3", "4", "5"},
+		"--scope pr-*":                   {"1", "7"},
+		"--scope pr-* --scope local":     {"1", "7", "9"},
+		"--scope branch-feature_2Flogin": {"8"},
+		"--scope pr-1":                   nil,
+		"--scope pr-1?":                  {"1", "7"},
+		"--hash 1":                       {"1", "1"},
+		"--hash 1 --hash 9":              {"1", "1", "9"},
+		"--hash 1 --scope trusted":       {"1"},
+		"--hash 1 --scope pr-*":          {"1"},
+		"--hash 1234":                    nil,
+		"--ref main":                     {"1", "2"},
+		"--ref refs/heads/main":          {"1", "2"},
+		"--ref feature/login":            {"8"},
+		"--ref login":                    nil,
+		"--ref refs/pull/12/merge":       {"1"},
+		"--run 17":                       {"1", "2"},
+		"--run 7":                        nil,
+		"--run https://github.com/acme/shop/actions/runs/17":  {"1", "2"},
+		"--run https://github.com/acme/shop/actions/runs/17/": {"1", "2"},
+		"--run 99":                                                   {"1"},
+		"--run 17 --ref feature/login":                               nil,
+		"--run 17 --after 2024-11-05":                                {"2"},
+		"--signer " + s.id("old"):                                    {"2"},
+		"--signer " + s.keys["good"].Public().String():               {"1", "5"},
+		"--signer unsigned":                                          {"1", "4", "7", "8", "9"},
+		"--signer unsigned --scope trusted":                          {"4"},
+		"--before 2024-11-10":                                        {"1"},
+		"--before 2024-11-10T00:00:01Z":                              {"1", "2"},
+		"--after 2024-11-20T12:00:00Z --before 2024-11-20T12:00:01Z": {"3"},
+		"--after 2024-11-20T13:00:01+01:00 --scope trusted":          {"4", "5"},
+		"--after 1h":                                                 {"1", "5", "7", "8", "9"},
+		"--before 1m":                                                {"1", "2", "3", "4"},
+	} {
+		if got := s.hashes(strings.Fields(text)...); !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+// A flag that is wrong, or that a script has left empty, must not mean all.
+func TestWrongFilters(t *testing.T) {
+	s := newShelf(t)
+	s.fill()
+	for text, want := range map[string]string{
+		"--hash a/b":                   "--hash: hash is",
+		"--hash=":                      "--hash: hash is",
+		"--scope=":                     `--scope is ""`,
+		"--scope [":                    `--scope is "["`,
+		"--scope pr/12":                `--scope is "pr/12"`,
+		"--signer main":                "--signer is neither",
+		"--signer=":                    "--signer is empty",
+		"--ref=":                       "--ref is empty",
+		"--run=":                       "--run is empty",
+		"--after=":                     "--after is empty",
+		"--before=":                    "--before is empty",
+		"--before yesterday":           `--before is "yesterday"; a time is such as`,
+		"--after 30":                   `--after is "30"`,
+		"--after 999999w":              `--after is "999999w"`,
+		"--after 1d --before 2d":       "no time is both after",
+		"--limit -1":                   "--limit is -1",
+		"--container A":                `--container is "A"`,
+		"--container=":                 `--container is ""`,
+		"--account-name acme":          connectionVariable + " names the account already",
+		"--endpoint https://a.b":       connectionVariable + " names the account already",
+		"--prefix ../x":                `--prefix is "../x"`,
+		"--scope trusted something":    "unknown command",
+		"--container results --frob x": "unknown flag",
+	} {
+		stdout, _, err := s.run(append([]string{"ls"}, strings.Fields(text)...)...)
+		if err == nil || !strings.Contains(err.Error(), want) || stdout != "" {
+			t.Errorf("%s: got %v and %q, want an error with %q", text, err, stdout, want)
+		}
+	}
+	if got := s.service.Requests(); len(got) != 0 {
+		t.Errorf("got %d requests, want none", len(got))
+	}
+}
+
+func TestLsLimit(t *testing.T) {
+	s := newShelf(t)
+	s.fill()
+	if got := s.hashes("--scope", "trusted", "--limit", "2"); !slices.Equal(got, []string{"1", "2"}) {
+		t.Errorf("got %q, want the first two", got)
+	}
+	if got := s.hashes("--limit", "0"); len(got) != 9 {
+		t.Errorf("got %q, want all", got)
+	}
+	stdout, stderr, err := s.run("ls", "--scope", "none")
+	if stdout != "" || err != nil || !strings.Contains(stderr, "0 of 0 entries, 0.0 KB") {
+		t.Errorf("got %q, %q and %v, want that there is nothing", stdout, stderr, err)
+	}
+}
+
+// What entries say of themselves, and their names, never reach a terminal as more
+// than text.
+func TestHostileTexts(t *testing.T) {
+	const bad = "\x1b]0;owned\x07\x1b[2K\r\n\u009b31m\u202etxt\x7f"
+	s := newShelf(t)
+	from := trust.Provenance{Repository: bad, Ref: bad, Commit: bad, Run: bad, Tool: bad}
+	s.put(stored{scope: "pr-" + strings.ReplaceAll(bad, "\n", ""), hash: "1", from: from})
+	s.put(stored{scope: "trusted", hash: "1", key: "foreign", from: from})
+	s.putBlob(shelfContainer, "team/v1/trusted/2", azuretest.Blob{Metadata: map[string][]string{
+		"Dsse": {`{"payloadType":"` + "\u009b\u202e" + `"}`}, "Sha256": {"\u009b\u202e"}, "Format": {"\u009b"},
+	}})
+	s.putBlob(shelfContainer, "team/v1/\x9b31m/3", azuretest.Blob{})
+	rights := azuretest.FullRights()
+	rights.Delete = false
+	s.service.Allow(azuretest.KeyOf(azuretest.Account), rights)
+	for _, args := range [][]string{
+		{"ls"}, {"ls", "--json"}, {"inspect", "1"}, {"inspect", "1", "--json", "--verify"}, {"inspect", "2", "--verify"},
+		{"inspect", "4", "--scope", bad}, {"evict", "--hash", "1"}, {"evict", "--hash", "1", "--yes"}, {"evict", "--scope", "*", "--yes"},
+		{"ls", "--prefix", bad}, {"ls", "--ref", bad}, {"ls", "--after", bad}, {"inspect", bad},
+	} {
+		stdout, stderr, err := s.run(args...)
+		text := stdout + stderr
+		if err != nil {
+			text += err.Error()
+		}
+		for _, r := range strings.ReplaceAll(text, "\n", "") {
+			if r < ' ' || r == 0x7F || r >= 0x80 && r < 0xA0 || r == 0x202E {
+				t.Errorf("%q: got %q, which does something to a terminal (%U)", args, text, r)
+				break
+			}
+		}
+		if strings.Contains(text, "\x9b") && !strings.Contains(text, "\u009b") {
+			t.Errorf("%q: got %q, with a byte that some terminals obey", args, text)
+		}
+	}
+	if got := s.hashes("--scope", "pr-*"); !slices.Equal(got, []string{"1"}) {
+		t.Errorf("got %q, want the entry of the odd name", got)
+	}
+}
+
+func TestPrintable(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                       "",
+		"plain ü 日本 \\ '\"":      "plain ü 日本 \\ '\"",
+		"a\x1b[31mb":             `a\x1b[31mb`,
+		"a\nb\tc\u0000":          `a\nb\tc\x00`,
+		"\u009b\u202e\u2028\x7f": `\u009b\u202e\u2028\x7f`,
+		"\x9b31m\xff":            "\uFFFD31m\uFFFD",
+		"\U000E0001":             `\U000e0001`,
+	} {
+		if got := printable(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+	var b strings.Builder
+	if err := writeJSON(&b, "\x1b\u009b\u202e\x7f\U000E0001ü"); err != nil || b.String() != `"\u001b\u009b\u202e\u007f\udb40\udc01ü"`+"\n" {
+		t.Errorf("got %s, %v; want escapes of JSON", b.String(), err)
+	}
+}
+
+// No secret is in what a command prints, also where all goes wrong.
+func TestNoSecretsInLists(t *testing.T) {
+	s := newShelf(t)
+	s.fill()
+	s.env[connectionVariable] = strings.Split(s.env[connectionVariable], "AccountName")[0] +
+		"BlobEndpoint=" + s.env[connectionVariable][strings.Index(s.env[connectionVariable], "http://"):] + ";SharedAccessSignature=sv=2025-11-05&sig=TOPSECRET"
+	run := func(args ...string) {
+		t.Helper()
+		stdout, stderr, err := s.run(args...)
+		if text := fmt.Sprint(stdout, stderr, err); strings.Contains(text, "TOPSECRET") || strings.Contains(text, "sig=") {
+			t.Errorf("%q: got %q", args, text)
+		}
+	}
+	all := func() {
+		t.Helper()
+		run("ls")
+		run("ls", "--json")
+		run("inspect", "1", "--json")
+		run("evict", "--hash", "1")
+		run("evict", "--hash", "1", "--yes")
+	}
+	all()
+	s.service.Allow(azuretest.SAS("TOPSECRET"), azuretest.Rights{List: true})
+	all()
+	s.service.Allow(azuretest.SAS("TOPSECRET"), azuretest.Rights{})
+	all()
+}
+
+// An identity that may only do what runs do hears what is missing.
+func TestListsWithoutRights(t *testing.T) {
+	s := newShelf(t)
+	s.fill()
+	s.service.Allow(azuretest.KeyOf(azuretest.Account), azuretest.Rights{Read: true, Create: true})
+	for _, args := range [][]string{{"ls"}, {"ls", "--scope", "trusted"}, {"inspect", "1"}, {"evict", "--scope", "pr-*"}, {"evict", "--scope", "pr-*", "--yes"}} {
+		stdout, _, err := s.run(args...)
+		if err == nil || !strings.Contains(err.Error(), "refused to list (403 AuthorizationPermissionMismatch)") || !strings.Contains(err.Error(), "(sp=rl)") || stdout != "" {
+			t.Errorf("%q: got %v and %q, want what is missing", args, err, stdout)
+		}
+	}
+	// Whoever names the scope needs no list.
+	if got := s.lines("inspect", "1", "--scope", "trusted", "--scope", "pr-12"); len(got) != 2 {
+		t.Errorf("got %+v, want both", got)
+	}
+}
+
+// A long list is read page by page, and nothing of it is kept.
+func TestLsOfManyEntries(t *testing.T) {
+	const entries = 100_000
+	s := newShelf(t)
+	claim := trust.Statement{Scope: "trusted", Provenance: mainRun}.Encode()
+	for i := range entries {
+		metadata := map[string][]string{"Format": {"1"}}
+		if i%1000 == 0 { // the race detector makes reading them slow
+			metadata["Statement"] = []string{claim}
+		}
+		if err := s.service.Put(shelfContainer, fmt.Sprintf("team/v1/trusted/%d", i), azuretest.Blob{Metadata: metadata}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	where, err := openShelf(s.settings())
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, most := inUse(), uint64(0)
+	seen := make([]bool, entries)
+	n := 0
+	for e, err := range where.walk(t.Context(), nil, nil, func() { t.Error("got a blob that is no entry") }) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		var i int
+		if _, err := fmt.Sscan(e.Hash, &i); err != nil || seen[i] {
+			t.Fatalf("got %q (%v) twice", e.Hash, err)
+		}
+		seen[i] = true
+		if n++; n%40_000 == 0 {
+			most = max(most, inUse())
+		}
+	}
+	if n != entries {
+		t.Errorf("got %d entries, want %d", n, entries)
+	}
+	// All of them would be 55 MiB, a page is 4.
+	if most > before+16<<20 {
+		t.Errorf("%d MiB were in use, %d before: want no more than some pages", most>>20, before>>20)
+	}
+}
+
+// inUse is how many bytes are in use when all garbage is gone.
+func inUse() uint64 {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
+}
+
+func (s *testShelf) settings() settings {
+	s.t.Helper()
+	var flags workspaceFlags
+	flags.isSet = func(string) bool { return false }
+	where, err := flags.read(world{getenv: s.env.get})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return where.settings
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+)
+
+// testShelf is a storage with entries, and a workspace whose cache is there.
+type testShelf struct {
+	t       *testing.T
+	service *azuretest.Service
+	env     env
+	keys    map[string]trust.PrivateKey // by what the tests call them
+}
+
+// The containers of a test shelf.
+const (
+	shelfContainer   = "results"
+	trustedContainer = "results-trusted"
+)
+
+// newShelf starts a storage. The workspace believes the key "good", has revoked
+// "old", and does not know "foreign".
+func newShelf(t *testing.T) *testShelf {
+	t.Helper()
+	s := &testShelf{t: t, keys: make(map[string]trust.PrivateKey)}
+	s.service = azuretest.New(azuretest.Options{Containers: []string{shelfContainer, trustedContainer}, Requests: 100_000})
+	server, err := s.service.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	for _, name := range []string{"good", "old", "foreign"} {
+		if s.keys[name], err = trust.GenerateKey(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.env = env{connectionVariable: s.service.ConnectionString(server.URL)}
+	s.configure(map[string]any{"container": shelfContainer, "prefix": "team", "trust": map[string]any{
+		"publicKeys":  []string{s.keys["good"].Public().String(), s.keys["old"].Public().String()},
+		"revokedKeys": []string{s.id("old")},
+	}})
+	return s
+}
+
+// id is that of a key.
+func (s *testShelf) id(key string) string { return s.keys[key].Public().ID() }
+
+// configure sets the block "azure" of nx.json.
+func (s *testShelf) configure(block map[string]any) {
+	s.t.Helper()
+	document, err := json.Marshal(map[string]any{"workspaceRoot": "/w", "ci": false, "config": block})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.env[workspaceVariable] = string(document)
+}
+
+// stored is an entry that a test puts.
+type stored struct {
+	scope, hash string
+	key         string // that signs, or ""
+	body        string // "": the hash
+	modified    time.Time
+	from        trust.Provenance
+	change      func(*trust.Statement) // of what is signed, or claimed
+	container   string
+}
+
+// put stores an entry as a run does, but for what the test changes.
+func (s *testShelf) put(it stored) {
+	s.t.Helper()
+	if it.body == "" {
+		it.body = it.hash
+	}
+	if it.container == "" {
+		it.container = shelfContainer
+	}
+	digest := sha256.Sum256([]byte(it.body))
+	statement := trust.Statement{
+		Hash: it.hash, Scope: trust.Scope(it.scope), Prefix: "team", SHA256: hex.EncodeToString(digest[:]),
+		Length: int64(len(it.body)), Format: 1, Provenance: it.from,
+	}
+	metadata := http.Header{"Format": {"1"}, "Length": {fmt.Sprint(len(it.body))}, "Sha256": {statement.SHA256}}
+	if it.change != nil {
+		it.change(&statement)
+	}
+	if it.key == "" {
+		metadata.Set("Statement", statement.Encode())
+	} else {
+		envelope, err := trust.NewSigner(s.keys[it.key]).Sign(statement)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		metadata.Set("Dsse", envelope)
+	}
+	s.putBlob(it.container, cache.Name("team", trust.Scope(it.scope), it.hash), azuretest.Blob{
+		Body: []byte(it.body), Metadata: metadata, Modified: it.modified,
+	})
+}
+
+func (s *testShelf) putBlob(container, name string, blob azuretest.Blob) {
+	s.t.Helper()
+	if err := s.service.Put(container, name, blob); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// run runs a command line.
+func (s *testShelf) run(args ...string) (stdout, stderr string, err error) {
+	s.t.Helper()
+	return runWith(s.t, s.env, args...)
+}
+
+// lines are what a command prints as JSON.
+func (s *testShelf) lines(args ...string) (lines []entryLine) {
+	s.t.Helper()
+	stdout, stderr, err := s.run(append(args, "--json")...)
+	if err != nil {
+		s.t.Fatalf("%q: %v, %s", args, err, stderr)
+	}
+	for text := range strings.Lines(stdout) {
+		var line entryLine
+		if err := json.Unmarshal([]byte(text), &line); err != nil {
+			s.t.Fatalf("%v in %s", err, text)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// hashes are those of the entries that ls lists.
+func (s *testShelf) hashes(args ...string) (hashes []string) {
+	s.t.Helper()
+	for _, line := range s.lines(append([]string{"ls"}, args...)...) {
+		hashes = append(hashes, line.Hash)
+	}
+	slices.Sort(hashes)
+	return hashes
+}
+
+// left are the names of all blobs.
+func (s *testShelf) left() []string {
+	return slices.Concat(s.service.Names(shelfContainer), s.service.Names(trustedContainer))
+}
+
+func at(text string) time.Time {
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+var (
+	mainRun = trust.Provenance{
+		Repository: "acme/shop", Ref: "refs/heads/main", Commit: "1234567890abcdef1234567890abcdef12345678",
+		Run: "https://github.com/acme/shop/actions/runs/17", Tool: "nx-azure-cache 1.0.0", Time: at("2024-11-22T18:00:00Z"),
+	}
+	pullRun = trust.Provenance{Repository: "acme/shop", Ref: "refs/pull/12/merge", Run: "https://dev.azure.com/acme/shop/_build/results?buildId=99"}
+)
+
+// fill puts one entry of each kind.
+func (s *testShelf) fill() {
+	s.put(stored{scope: "trusted", hash: "1", key: "good", from: mainRun, modified: at("2024-11-01T00:00:00Z")})
+	s.put(stored{scope: "trusted", hash: "2", key: "old", from: mainRun, modified: at("2024-11-10T00:00:00Z")})
+	s.put(stored{scope: "trusted", hash: "3", key: "foreign", modified: at("2024-11-20T12:00:00Z")})
+	s.put(stored{scope: "trusted", hash: "4", modified: at("2024-11-20T12:00:01Z")})
+	s.put(stored{scope: "trusted", hash: "5", key: "good", change: func(it *trust.Statement) { it.Hash = "6" }})
+	s.put(stored{scope: "pr-12", hash: "1", from: pullRun})
+	s.put(stored{scope: "pr-13", hash: "7"})
+	s.put(stored{scope: "branch-feature_2Flogin", hash: "8", from: trust.Provenance{Ref: "refs/heads/feature/login"}})
+	s.put(stored{scope: "local", hash: "9", body: strings.Repeat("x", 2_000_000)})
+	// None of these is an entry of this workspace.
+	for _, name := range []string{"team/v1/trusted/sub/1", "team/v1/1", "team/v1/trusted/%2e", "team/v2/trusted/1", "v1/trusted/1", "team2/v1/trusted/1"} {
+		s.putBlob(shelfContainer, name, azuretest.Blob{Body: []byte("x")})
+	}
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+)
+
+// readWith reads the workspace of a command line.
+func readWith(t *testing.T, environment env, args ...string) (workspace, string, error) {
+	t.Helper()
+	var stderr output
+	var flags workspaceFlags
+	command := newLs(world{})
+	command.ResetFlags()
+	flags.add(command)
+	if err := command.ParseFlags(args); err != nil {
+		t.Fatal(err)
+	}
+	where, err := flags.read(world{stderr: &stderr, getenv: environment.get})
+	return where, stderr.String(), err
+}
+
+func TestWorkspace(t *testing.T) {
+	const document = `{"workspaceRoot": "/w", "ci": true, "defaultBase": "trunk", "config": {
+		"container": "results", "accountName": "acme", "endpoint": "https://acme.example", "prefix": "team", "ciMode": "no-cache",
+		"trust": {"containers": {"trusted": "other"}}}}`
+	github := env{workspaceVariable: document, "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/trunk", "GITHUB_REF_PROTECTED": "true"}
+	where, stderr, err := readWith(t, github)
+	if err != nil || stderr != "" {
+		t.Fatal(err, stderr)
+	}
+	s := where.settings
+	if s.container != "results" || s.endpoint != "https://acme.example" || s.prefix != "team" || s.containerOf(trust.Trusted) != "other" {
+		t.Errorf("got %+v, want what nx.json says", s)
+	}
+	// That runs of Nx are to use no cache is no reason not to look at it.
+	if where.role.Scope != trust.Trusted || where.role.mode != cache.NoCache {
+		t.Errorf("got %+v, want a trusted run that uses no cache", where.role)
+	}
+	github[modeVariable] = "no-cache"
+	if where, _, err := readWith(t, github); err != nil || where.settings.container != "results" {
+		t.Errorf("got %+v, %v; want what nx.json says", where.settings, err)
+	}
+	delete(github, modeVariable)
+
+	where, _, err = readWith(t, github, "--container", "mine", "--account-name", "mine", "--prefix", "")
+	if s := where.settings; err != nil || s.container != "mine" || s.accountName != "mine" || s.endpoint != "" || s.prefix != "" || s.containerOf(trust.Trusted) != "mine" {
+		t.Errorf("got %+v, %v; want what the flags say", s, err)
+	}
+	where, _, err = readWith(t, github, "--endpoint", "https://mine.example")
+	if s := where.settings; err != nil || s.endpoint != "https://mine.example" || s.container != "results" {
+		t.Errorf("got %+v, %v; want the endpoint of the flag", s, err)
+	}
+}
+
+func TestWorkspaceWithoutNPM(t *testing.T) {
+	where, _, err := readWith(t, env{}, "--container", "results", "--account-name", "acme")
+	if s := where.settings; err != nil || s.container != "results" || s.accountName != "acme" || where.role.Scope != trust.Local {
+		t.Errorf("got %+v, %v; want what the flags say", s, err)
+	}
+	if where, _, err := readWith(t, env{connectionVariable: connectionString}, "--container", "results"); err != nil || where.settings.container != "results" {
+		t.Errorf("got %+v, %v; want the account of the variable", where.settings, err)
+	}
+	// A workspace whose nx.json is broken, or has no block.
+	for _, document := range []string{`{"problem": "nx.json cannot be read: x"}`, `{"config": null}`, `{}`} {
+		if _, _, err := readWith(t, env{workspaceVariable: document}, "--container", "results", "--account-name", "acme"); err != nil {
+			t.Errorf("%s: got %v, want what the flags say", document, err)
+		}
+	}
+}
+
+func TestWorkspaceMistakes(t *testing.T) {
+	block := func(text string) env { return env{workspaceVariable: `{"config": ` + text + `}`} }
+	for name, test := range map[string]struct {
+		environment env
+		args        string
+		want        string
+	}{
+		"nothing":               {env{}, "", `run this with npx in the workspace, or name the container with --container`},
+		"a workspace without":   {block("null"), "", `there is no block "azure"`},
+		"an nx.json with holes": {env{workspaceVariable: `{"problem": "nx.json cannot be read: it is odd"}`}, "", "nx.json cannot be read: it is odd"},
+		"no document":           {env{workspaceVariable: "x"}, "", workspaceVariable + " is not what the npm package writes"},
+		"no account":            {env{}, "--container results", "--account-name is missing (or --endpoint, or " + connectionVariable + ")"},
+		"only an account":       {env{}, "--account-name acme", `there is no block "azure"`},
+		"a block of a text":     {block(`"text"`), "", "must be an object"},
+		"a wrong block":         {block(`{"container": "A", "prefix": "/", "accountName": "acme"}`), "", `azure.container in nx.json is "A"`},
+		"a wrong account":       {env{}, "--container results --account-name A", `--account-name is "A"`},
+		"an endpoint in clear":  {env{}, "--container results --endpoint http://a.b", `--endpoint is "http://a.b"`},
+		"two accounts":          {env{connectionVariable: connectionString}, "--container results --account-name acme", "names the account already"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := readWith(t, test.environment, strings.Fields(test.args)...)
+			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %v, want one line with %q", err, test.want)
+			}
+		})
+	}
+	_, stderr, err := readWith(t, block(`{"container": "results", "accountName": "acme", "prefx": "a"}`))
+	if want := "nx-azure-cache: " + `"azure" in nx.json has an unknown key "prefx"`; err != nil || !strings.HasPrefix(stderr, want) {
+		t.Errorf("got %q, %v; want %q", stderr, err, want)
+	}
+}
+
+// Nx decides whether this is CI; who runs the binary without it gets the same.
+func TestIsCI(t *testing.T) {
+	for name, test := range map[string]struct {
+		environment env
+		want        bool
+	}{
+		"nothing":   {env{}, false},
+		"CI":        {env{"CI": "1"}, true},
+		"no CI":     {env{"CI": "false", "GITHUB_ACTIONS": "true"}, false},
+		"GitHub":    {env{"GITHUB_ACTIONS": "true"}, true},
+		"GitLab":    {env{"GITLAB_CI": "true"}, true},
+		"Jenkins":   {env{"JENKINS_URL": "https://ci.example"}, true},
+		"Azure":     {env{"TF_BUILD": "True"}, true},
+		"of others": {env{"GITHUB_ACTIONS": "false", "BUILDKITE": ""}, false},
+	} {
+		if got := isCI(test.environment.get); got != test.want {
+			t.Errorf("%s: got %t, want %t", name, got, test.want)
+		}
+	}
+}
