@@ -161,11 +161,11 @@ func TestEvictInterrupted(t *testing.T) {
 	}()
 	var out, errOut output
 	err := run(ctx, []string{"evict", "--scope", "trusted", "--yes"}, world{stdout: &out, stderr: &errOut, getenv: s.env.get, ignore: ignoreNothing})
-	if err == nil || !strings.Contains(errOut.String(), "of ") || !strings.Contains(errOut.String(), "deleted ") {
-		t.Errorf("got %v and %q, want an error and what is done", err, errOut.String())
-	}
-	if left := len(s.left()); left < 10 || left == 100 && !strings.Contains(errOut.String(), "deleted 0 of") {
-		t.Errorf("got %d left and %q", left, errOut.String())
+	var deleted int
+	_, scanned := fmt.Sscanf(errOut.String()[strings.LastIndex(errOut.String(), "deleted "):], "deleted %d of", &deleted)
+	// What was on its way may or may not be gone.
+	if left := len(s.left()); err == nil || scanned != nil || deleted < 46-atOnce || deleted > 100-left || left < 10 {
+		t.Errorf("got %v and %q with %d left, want an error and what is done", err, errOut.String(), left)
 	}
 }
 

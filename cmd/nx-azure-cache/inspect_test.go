@@ -114,6 +114,24 @@ func TestInspectVerify(t *testing.T) {
 	}
 }
 
+// What is replaced between two requests is not what was looked at.
+func TestInspectChanged(t *testing.T) {
+	s := newShelf(t)
+	s.put(stored{scope: "trusted", hash: "1", key: "good"})
+	rule := s.service.AddFault(azuretest.Fault{Method: "GET", Blob: "*/1", Times: 1, Action: azuretest.Hold})
+	go func() {
+		<-rule.Reached()
+		there, _ := s.service.Blob(shelfContainer, "team/v1/trusted/1")
+		if err := s.service.Put(shelfContainer, "team/v1/trusted/1", there); err != nil {
+			t.Error(err)
+		}
+		rule.Release()
+	}()
+	if stdout, _, err := s.run("inspect", "1", "--verify"); err == nil || !strings.Contains(stdout, "body        it is another one now") {
+		t.Errorf("got %v and %s, want that it is another one", err, stdout)
+	}
+}
+
 func TestInspectNothing(t *testing.T) {
 	s := newShelf(t)
 	s.fill()

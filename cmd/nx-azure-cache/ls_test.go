@@ -180,10 +180,12 @@ func TestHostileTexts(t *testing.T) {
 	rights := azuretest.FullRights()
 	rights.Delete = false
 	s.service.Allow(azuretest.KeyOf(azuretest.Account), rights)
+	s.service.AddFault(azuretest.Fault{Method: "HEAD", Blob: "*31m/3", Action: azuretest.Fail, Status: 400})
+	failing := []string{"inspect", "3"} // at a blob with such a name
 	for _, args := range [][]string{
 		{"ls"}, {"ls", "--json"}, {"inspect", "1"}, {"inspect", "1", "--json", "--verify"}, {"inspect", "2", "--verify"},
 		{"inspect", "4", "--scope", bad}, {"evict", "--hash", "1"}, {"evict", "--hash", "1", "--yes"}, {"evict", "--scope", "*", "--yes"},
-		{"ls", "--prefix", bad}, {"ls", "--ref", bad}, {"ls", "--after", bad}, {"inspect", bad},
+		failing, {"ls", "--prefix", bad}, {"ls", "--ref", bad}, {"ls", "--after", bad}, {"inspect", bad},
 	} {
 		stdout, stderr, err := s.run(args...)
 		text := stdout + stderr
