@@ -103,6 +103,9 @@ func TestManage(t *testing.T) {
 		if r.Path == "/devstoreaccount1/results" && !strings.Contains(r.Query, "comp=list") {
 			t.Errorf("got %s %s?%s, want lists only", r.Method, r.Path, r.Query)
 		}
+		if r.Method == http.MethodDelete && r.Header.Get("x-ms-delete-snapshots") != "include" {
+			t.Errorf("got a delete of %s that its snapshots would stop", r.Path)
+		}
 	}
 }
 
@@ -185,11 +188,21 @@ func TestListPages(t *testing.T) {
 		t.Errorf("got %d blobs with requests %v and %d at the end, want %d and one for each page", got, pages, len(service.Requests()), blobs)
 	}
 	service.TakeRequests()
-	for range c.List(t.Context(), "v1/") {
-		break
+	all := c.List(t.Context(), "v1/")
+	for range 2 { // it begins anew
+		first := true
+		for blob, err := range all {
+			if first && (err != nil || blob.Name != "v1/trusted/00000") {
+				t.Errorf("got %q, %v; want the first", blob.Name, err)
+			}
+			if !first {
+				break
+			}
+			first = false
+		}
 	}
-	if got := service.Requests(); len(got) != 1 {
-		t.Errorf("got %d requests for one blob, want 1", len(got))
+	if got := service.Requests(); len(got) != 2 {
+		t.Errorf("got %d requests for one page twice, want 2", len(got))
 	}
 }
 
