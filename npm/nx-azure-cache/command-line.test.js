@@ -37,19 +37,47 @@ function run(t, script, args = [], input = '') {
  * @param {string} [input]
  */
 function runBinary(t, binary, args = [], input = '') {
-  const cwd = temporaryFolder(t);
+  return runIn(temporaryFolder(t), binary, args, { input });
+}
+
+/**
+ * @param {string} cwd
+ * @param {string | undefined} binary
+ * @param {string[]} args
+ * @param {{ input?: string, file?: string, env?: NodeJS.ProcessEnv }} [options]
+ */
+function runIn(cwd, binary, args, { input = '', file = launcher, env } = {}) {
   const { status, signal, stdout, stderr } = spawnSync(
     process.execPath,
-    [launcher, ...args],
+    [file, ...args],
     {
       cwd,
-      env: environment(cwd, { NX_AZURE_CACHE_BINARY: binary }),
+      env: environment(cwd, { NX_AZURE_CACHE_BINARY: binary, ...env }),
       input,
       encoding: 'utf8',
       timeout: 30_000,
     },
   );
   return { status, signal, stdout, stderr };
+}
+
+/** Shows what it is told of the workspace. */
+const telling = 'printf "%s" "${NX_AZURE_CACHE_WORKSPACE-nothing}"; exit 7';
+
+/**
+ * A folder with an nx.json, and a binary that shows what it is told.
+ *
+ * @param {TestContext} t
+ * @param {Record<string, string>} files
+ */
+function workspace(t, files) {
+  const folder = temporaryFolder(t);
+  for (const [name, text] of Object.entries(files)) {
+    fs.writeFileSync(path.join(folder, name), text);
+  }
+  const binary = path.join(temporaryFolder(t), 'binary');
+  writeExecutable(binary, `#!/bin/sh\n${telling}\n`);
+  return { folder, binary };
 }
 
 describe('nx-azure-cache', () => {
@@ -112,5 +140,87 @@ describe('nx-azure-cache', () => {
     assert.ok(fs.statSync(launcher).mode & 0o100);
     const [first] = fs.readFileSync(launcher, 'utf8').split('\n');
     assert.equal(first, '#!/usr/bin/env node');
+  });
+});
+
+describe('nx-azure-cache in a workspace', () => {
+  const azure = { container: 'results', trust: { branches: ['main'] } };
+
+  for (const command of ['ls', 'inspect', 'evict', 'doctor', 'keys']) {
+    test(`tells ${command} of it, and passes its exit code`, (t) => {
+      const { folder, binary } = workspace(t, {
+        'nx.json': JSON.stringify({ azure, defaultBase: 'origin/trunk' }),
+      });
+      const { status, stdout, stderr } = runIn(folder, binary, [command, '1']);
+      assert.deepEqual(JSON.parse(stdout), {
+        workspaceRoot: folder,
+        ci: false,
+        config: azure,
+        defaultBase: 'origin/trunk',
+      });
+      assert.equal(stderr, '');
+      assert.equal(status, 7);
+    });
+  }
+
+  test('reads what nx.json extends, from a folder below, in CI', (t) => {
+    const { folder, binary } = workspace(t, {
+      'base.json': JSON.stringify({ azure, affected: { defaultBase: 'dev' } }),
+      'nx.json': JSON.stringify({ extends: './base.json' }),
+    });
+    const below = path.join(folder, 'below');
+    fs.mkdirSync(below);
+    const { stdout } = runIn(below, binary, ['ls'], {
+      env: { CI: 'true', NX_WORKSPACE_ROOT_PATH: undefined },
+    });
+    assert.deepEqual(JSON.parse(stdout), {
+      workspaceRoot: folder,
+      ci: true,
+      config: azure,
+      defaultBase: 'dev',
+    });
+  });
+
+  test('says what is wrong with nx.json; flags may do without it', (t) => {
+    for (const text of ['{ "azure": ', '{ "extends": "./nowhere.json" }']) {
+      const { folder, binary } = workspace(t, { 'nx.json': text });
+      const { status, stdout, stderr } = runIn(folder, binary, ['ls']);
+      const { problem, ...rest } = JSON.parse(stdout);
+      assert.match(problem, /^nx\.json cannot be read: [^\n]+$/);
+      assert.deepEqual(rest, {});
+      assert.equal(stderr, '');
+      assert.equal(status, 7);
+    }
+  });
+
+  test('is not looked at by the commands that need none', (t) => {
+    for (const args of [['version'], ['serve'], ['drain'], ['--help'], []]) {
+      const { folder, binary } = workspace(t, { 'nx.json': 'broken' });
+      const { stdout, stderr } = runIn(folder, binary, args);
+      assert.equal(stdout, 'nothing', `${args}`);
+      assert.equal(stderr, '');
+    }
+  });
+
+  test('may be missing', (t) => {
+    const { folder, binary } = workspace(t, {});
+    const { stdout, stderr } = runIn(folder, binary, ['ls']);
+    const told = { workspaceRoot: folder, ci: false };
+    assert.deepEqual(JSON.parse(stdout), told);
+    assert.equal(stderr, '');
+  });
+
+  test('may be missing with Nx itself', (t) => {
+    const { folder, binary } = workspace(t, {});
+    const copy = temporaryFolder(t);
+    for (const name of ['bin', 'binary.js', 'package.json', 'workspace.js']) {
+      fs.cpSync(path.join(shim, name), path.join(copy, name), {
+        recursive: true,
+      });
+    }
+    const file = path.join(copy, 'bin', 'nx-azure-cache.js');
+    const { stdout, stderr } = runIn(folder, binary, ['ls'], { file });
+    assert.equal(stdout, '{}');
+    assert.equal(stderr, '');
   });
 });
