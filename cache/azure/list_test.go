@@ -247,7 +247,8 @@ func TestListsThatAreNone(t *testing.T) {
 			"</EnumerationResults>",
 		"no time": root + "<Blobs><Blob><Properties><Last-Modified>soon</Last-Modified></Properties></Blob></Blobs>" +
 			"</EnumerationResults>",
-		"no name": root + `<Blobs><Blob><Name Encoded="true">%ZZ</Name></Blob></Blobs></EnumerationResults>`,
+		"a blob without name": root + "<Blobs><Blob><Name>a</Name></Blob><Blob></Blob></Blobs></EnumerationResults>",
+		"no name":             root + `<Blobs><Blob><Name Encoded="true">%ZZ</Name></Blob></Blobs></EnumerationResults>`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) })

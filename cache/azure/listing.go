@@ -65,12 +65,15 @@ func (p *pageParser) take() (err error) {
 	switch element := p.path[len(p.path)-1]; {
 	case len(p.path) == 2 && element == "NextMarker":
 		p.page.next = string(p.text)
+	case len(p.path) == 3 && p.name == "" && (element == "Blob" || element == "BlobPrefix"):
+		return errNoList
 	case len(p.path) == 3 && element == "Blob":
 		p.blob.Name = p.name
 		p.page.blobs = append(p.page.blobs, p.blob)
-		p.blob = Properties{}
+		p.blob, p.name = Properties{}, ""
 	case len(p.path) == 3 && element == "BlobPrefix":
 		p.page.folders = append(p.page.folders, p.name)
+		p.name = ""
 	case len(p.path) == 4 && element == "Name":
 		p.name, err = p.decodeName()
 	case len(p.path) == 5 && p.path[3] == "Properties":

@@ -27,9 +27,9 @@ type selectionFlags struct {
 
 // selectionHelp explains them.
 const selectionHelp = `
-Scopes are trusted, local, shared, pr-NUMBER, branch-NAME and tag-NAME, in whose
-names every byte but letters, digits, "." and "-" is "_" and two hexadecimal
-digits: feature/login is branch-feature_2Flogin. --scope takes patterns, too: "*"
+Scopes are trusted, local, shared, pr-NUMBER and branch-NAME, in whose names every
+byte but letters, digits, "." and "-" is "_" and two hexadecimal digits: feature/login
+is branch-feature_2Flogin. --scope takes patterns, too: "*"
 stands for any characters, "?" for one.
 
 --ref, --run and --signer are about what entries say of themselves. Where no
