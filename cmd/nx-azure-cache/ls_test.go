@@ -61,7 +61,7 @@ func TestLsJSON(t *testing.T) {
 	}
 	got := byName["trusted/1"]
 	if !strings.HasSuffix(got.URL, "/results/team/v1/trusted/1") || got.Size != 1 || got.ETag == "" || got.Format != "1" || len(got.SHA256) != 64 ||
-		got.Code == nil || *got.Code != 0 || got.Provenance == nil || *got.Provenance != provenanceLine(mainRun) || !got.Modified.Equal(at("2024-11-01T00:00:00Z")) {
+		got.Code == nil || *got.Code != 0 || got.Provenance == nil || *got.Provenance != provenanceLine(fromMain) || !got.Modified.Equal(at("2024-11-01T00:00:00Z")) {
 		t.Errorf("got %+v, want all that is known", got)
 	}
 }
@@ -276,7 +276,7 @@ func TestListsWithoutRights(t *testing.T) {
 func TestLsOfManyEntries(t *testing.T) {
 	const entries = 100_000
 	s := newShelf(t)
-	claim := trust.Statement{Scope: "trusted", Provenance: mainRun}.Encode()
+	claim := trust.Statement{Scope: "trusted", Provenance: fromMain}.Encode()
 	for i := range entries {
 		metadata := map[string][]string{"Format": {"1"}}
 		if i%1000 == 0 { // the race detector makes reading them slow

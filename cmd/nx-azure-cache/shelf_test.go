@@ -164,21 +164,21 @@ func at(text string) time.Time {
 }
 
 var (
-	mainRun = trust.Provenance{
+	fromMain = trust.Provenance{
 		Repository: "acme/shop", Ref: "refs/heads/main", Commit: "1234567890abcdef1234567890abcdef12345678",
 		Run: "https://github.com/acme/shop/actions/runs/17", Tool: "nx-azure-cache 1.0.0", Time: at("2024-11-22T18:00:00Z"),
 	}
-	pullRun = trust.Provenance{Repository: "acme/shop", Ref: "refs/pull/12/merge", Run: "https://dev.azure.com/acme/shop/_build/results?buildId=99"}
+	fromPull = trust.Provenance{Repository: "acme/shop", Ref: "refs/pull/12/merge", Run: "https://dev.azure.com/acme/shop/_build/results?buildId=99"}
 )
 
 // fill puts one entry of each kind.
 func (s *testShelf) fill() {
-	s.put(stored{scope: "trusted", hash: "1", key: "good", from: mainRun, modified: at("2024-11-01T00:00:00Z")})
-	s.put(stored{scope: "trusted", hash: "2", key: "old", from: mainRun, modified: at("2024-11-10T00:00:00Z")})
+	s.put(stored{scope: "trusted", hash: "1", key: "good", from: fromMain, modified: at("2024-11-01T00:00:00Z")})
+	s.put(stored{scope: "trusted", hash: "2", key: "old", from: fromMain, modified: at("2024-11-10T00:00:00Z")})
 	s.put(stored{scope: "trusted", hash: "3", key: "foreign", modified: at("2024-11-20T12:00:00Z")})
 	s.put(stored{scope: "trusted", hash: "4", modified: at("2024-11-20T12:00:01Z")})
 	s.put(stored{scope: "trusted", hash: "5", key: "good", change: func(it *trust.Statement) { it.Hash = "6" }})
-	s.put(stored{scope: "pr-12", hash: "1", from: pullRun})
+	s.put(stored{scope: "pr-12", hash: "1", from: fromPull})
 	s.put(stored{scope: "pr-13", hash: "7"})
 	s.put(stored{scope: "branch-feature_2Flogin", hash: "8", from: trust.Provenance{Ref: "refs/heads/feature/login"}})
 	s.put(stored{scope: "local", hash: "9", body: strings.Repeat("x", 2_000_000)})
