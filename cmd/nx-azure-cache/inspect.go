@@ -153,7 +153,7 @@ func writeInspected(out io.Writer, e *entry, body string, asJSON, more bool) err
 	b.WriteString(printable(line.URL) + "\n")
 	row := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(&b, "  %-11s %s\n", name, printable(value))
+			fmt.Fprintf(&b, "  %-12s %s\n", name, printable(value))
 		}
 	}
 	row("scope", line.Scope)

@@ -18,41 +18,41 @@ func TestInspect(t *testing.T) {
 		t.Fatal(err, stderr)
 	}
 	want := fmt.Sprintf(`http://HOST/devstoreaccount1/results/team/v1/pr-12/1
-  scope       pr-12
-  size        1 bytes
-  written     TIME
-  etag        "ETAG"
-  format      1
-  sha256      6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b
-  body        verified
-  signature   none
-  origin      claimed, not proven:
+  scope        pr-12
+  size         1 bytes
+  written      TIME
+  etag         "ETAG"
+  format       1
+  sha256       6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b
+  body         verified
+  signature    none
+  origin       claimed, not proven:
     repository acme/shop
-    ref       refs/pull/12/merge
-    run       https://dev.azure.com/acme/shop/_build/results?buildId=99
-    exit code 0
+    ref        refs/pull/12/merge
+    run        https://dev.azure.com/acme/shop/_build/results?buildId=99
+    exit code  0
 
 http://HOST/devstoreaccount1/results/team/v1/trusted/1
-  scope       trusted
-  size        1 bytes
-  written     2024-11-01T00:00:00Z
-  etag        "ETAG"
-  format      1
-  sha256      6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b
-  body        verified
-  signature   valid, by the key %s
-  origin      proven by the signature:
+  scope        trusted
+  size         1 bytes
+  written      2024-11-01T00:00:00Z
+  etag         "ETAG"
+  format       1
+  sha256       6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b
+  body         verified
+  signature    valid, by the key %s
+  origin       proven by the signature:
     repository acme/shop
-    ref       refs/heads/main
-    commit    1234567890abcdef1234567890abcdef12345678
-    run       https://github.com/acme/shop/actions/runs/17
-    tool      nx-azure-cache 1.0.0
-    time      2024-11-22T18:00:00Z
-    exit code 0
+    ref        refs/heads/main
+    commit     1234567890abcdef1234567890abcdef12345678
+    run        https://github.com/acme/shop/actions/runs/17
+    tool       nx-azure-cache 1.0.0
+    time       2024-11-22T18:00:00Z
+    exit code  0
 `, s.id("good"))
 	got := regexp.MustCompile(`127\.0\.0\.1:\d+`).ReplaceAllString(stdout, "HOST")
 	got = regexp.MustCompile(`0x8DE\w+`).ReplaceAllString(got, "ETAG")
-	got = regexp.MustCompile(`written     20(2[5-9]|[3-9]).*`).ReplaceAllString(got, "written     TIME")
+	got = regexp.MustCompile(`written      20(2[5-9]|[3-9]).*`).ReplaceAllString(got, "written      TIME")
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -66,14 +66,14 @@ func TestInspectSignatures(t *testing.T) {
 	s.putBlob(shelfContainer, "team/v1/trusted/12", azuretest.Blob{Metadata: map[string][]string{"Dsse": {"{"}, "Statement": {"e30="}}})
 	s.putBlob(shelfContainer, "team/v1/trusted/13", azuretest.Blob{})
 	for hash, want := range map[string]string{
-		"2":  "signature   invalid: it is signed with the key " + s.id("old") + ", which is revoked",
+		"2":  "signature    invalid: it is signed with the key " + s.id("old") + ", which is revoked",
 		"3":  "is not one of azure.trust.publicKeys",
-		"4":  "signature   none",
-		"5":  `signature   invalid: its signature is about the hash "6", it has "5"`,
-		"10": "signature   invalid: its signature is about the SHA-256",
-		"11": `signature   invalid: its signature is about the scope "pr-1", it has "trusted"`,
-		"12": "signature   invalid: its envelope cannot be read\n  origin      unknown",
-		"13": "format      missing\n  sha256      missing\n  signature   none\n  origin      unknown",
+		"4":  "signature    none",
+		"5":  `signature    invalid: its signature is about the hash "6", it has "5"`,
+		"10": "signature    invalid: its signature is about the SHA-256",
+		"11": `signature    invalid: its signature is about the scope "pr-1", it has "trusted"`,
+		"12": "signature    invalid: its envelope cannot be read\n  origin       unknown",
+		"13": "format       missing\n  sha256       missing\n  signature    none\n  origin       unknown",
 	} {
 		stdout, _, err := s.run("inspect", hash)
 		if err != nil || !strings.Contains(stdout, want) || strings.Contains(stdout, "proven by the signature") {
@@ -82,8 +82,8 @@ func TestInspectSignatures(t *testing.T) {
 	}
 	s.configure(map[string]any{"container": shelfContainer, "prefix": "team"})
 	for hash, want := range map[string]string{
-		"1":  "signature   unchecked: it names the key " + s.id("good"),
-		"12": "signature   unchecked: its envelope cannot be read",
+		"1":  "signature    unchecked: it names the key " + s.id("good"),
+		"12": "signature    unchecked: its envelope cannot be read",
 	} {
 		stdout, _, err := s.run("inspect", hash, "--scope", "trusted")
 		if err != nil || !strings.Contains(stdout, want) {
@@ -103,13 +103,13 @@ func TestInspectVerify(t *testing.T) {
 		t.Errorf("got %+v, want a signature that is valid as far as it goes", got)
 	}
 	stdout, _, err := s.run("inspect", "1", "--verify")
-	if err == nil || !strings.Contains(err.Error(), "1 body is not what it should be") || !strings.Contains(stdout, "body        its SHA-256 is d4735e3a") {
+	if err == nil || !strings.Contains(err.Error(), "1 body is not what it should be") || !strings.Contains(stdout, "body         its SHA-256 is d4735e3a") {
 		t.Errorf("got %v and %s, want that the body is another one", err, stdout)
 	}
 	s.put(stored{scope: "pr-1", hash: "2"})
 	rule := s.service.AddFault(azuretest.Fault{Method: "GET", Blob: "*/pr-1/2", Action: azuretest.Fail, Status: 404, Code: "BlobNotFound"})
 	defer rule.Remove()
-	if stdout, _, err := s.run("inspect", "2", "--verify"); err == nil || !strings.Contains(stdout, "body        it is gone") {
+	if stdout, _, err := s.run("inspect", "2", "--verify"); err == nil || !strings.Contains(stdout, "body         it is gone") {
 		t.Errorf("got %v and %s, want that it is gone", err, stdout)
 	}
 }
@@ -127,7 +127,7 @@ func TestInspectChanged(t *testing.T) {
 		}
 		rule.Release()
 	}()
-	if stdout, _, err := s.run("inspect", "1", "--verify"); err == nil || !strings.Contains(stdout, "body        it is another one now") {
+	if stdout, _, err := s.run("inspect", "1", "--verify"); err == nil || !strings.Contains(stdout, "body         it is another one now") {
 		t.Errorf("got %v and %s, want that it is another one", err, stdout)
 	}
 }

@@ -104,7 +104,11 @@ func ls(ctx context.Context, w world, options lsOptions) error {
 	if err != nil {
 		return err
 	}
-	tally.end("%s of %s, %s, in %s", thousands(tally.matched), entryCount(tally.seen), size(tally.bytes), shelf)
+	if options.limit > 0 && tally.matched == options.limit {
+		tally.end("the first %s, %s, in %s", entryCount(tally.matched), size(tally.bytes), shelf)
+	} else {
+		tally.end("%s of %s, %s, in %s", thousands(tally.matched), entryCount(tally.seen), size(tally.bytes), shelf)
+	}
 	return nil
 }
 

@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
@@ -156,6 +158,9 @@ func TestLsLimit(t *testing.T) {
 	if got := s.hashes("--scope", "trusted", "--limit", "2"); !slices.Equal(got, []string{"1", "2"}) {
 		t.Errorf("got %q, want the first two", got)
 	}
+	if _, stderr, err := s.run("ls", "--limit", "2"); err != nil || !strings.HasPrefix(stderr, "nx-azure-cache: the first 2 entries, ") {
+		t.Errorf("got %q, %v; want that there may be more", stderr, err)
+	}
 	if got := s.hashes("--limit", "0"); len(got) != 9 {
 		t.Errorf("got %q, want all", got)
 	}
@@ -224,6 +229,51 @@ func TestPrintable(t *testing.T) {
 	var b strings.Builder
 	if err := writeJSON(&b, "\x1b\u009b\u202e\x7f\U000E0001ü"); err != nil || b.String() != `"\u001b\u009b\u202e\u007f\udb40\udc01ü"`+"\n" {
 		t.Errorf("got %s, %v; want escapes of JSON", b.String(), err)
+	}
+}
+
+// A walk that takes long is told of on a terminal, and nowhere else.
+func TestTally(t *testing.T) {
+	for _, terminal := range []bool{false, true} {
+		var out strings.Builder
+		tally := newTally(&out)
+		tally.terminal, tally.next = terminal, time.Time{}
+		for i := range 1234 {
+			tally.see(&entry{Entry: cache.Entry{Size: 1000}}, i < 2)
+		}
+		tally.other()
+		tally.end("%s of %s, %s", thousands(tally.matched), entryCount(tally.seen), size(tally.bytes))
+		progress := "\rnx-azure-cache: 2 of 64 entries\x1b[K" + "\r\x1b[K" // the line changes five times a second
+		if !terminal {
+			progress = ""
+		}
+		if want := progress + "nx-azure-cache: 2 of 1,234 entries, 2.0 KB; left out 1 blob that no run has made\n"; out.String() != want {
+			t.Errorf("got %q, want %q", out.String(), want)
+		}
+	}
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
+		if got := thousands(n); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// What the commands say of themselves.
+func TestHelpOfLists(t *testing.T) {
+	for command, want := range map[string][]string{
+		"ls":      {"npx nx-azure-cache ls --scope trusted", "sp=rl", "2w: --before 30d", "No licence is needed"},
+		"inspect": {"npx nx-azure-cache inspect 3141", "exit code is 1", "No licence is needed"},
+		"evict":   {"npx nx-azure-cache evict --signer", "by its own clock", "sp=rld", "No licence is needed"},
+	} {
+		stdout, stderr, err := runWith(t, nil, command, "--help")
+		if err != nil || stderr != "" {
+			t.Errorf("%s: got %q and %v, want neither", command, stderr, err)
+		}
+		for _, text := range want {
+			if !strings.Contains(stdout, text) {
+				t.Errorf("%s: got %s\nwant %q in it", command, stdout, text)
+			}
+		}
 	}
 }
 
