@@ -42,6 +42,8 @@ const (
 	signatureNone      = "unsigned"
 )
 
+var signatureStates = []string{signatureValid, signatureInvalid, signatureUnchecked, signatureNone}
+
 // isProven reports whether somebody who holds a key says what the entry says.
 func (e *entry) isProven() bool { return e.signature.State == signatureValid }
 

@@ -41,13 +41,13 @@ func TestEvictRehearses(t *testing.T) {
 
 func TestEvict(t *testing.T) {
 	for text, gone := range map[string][]string{
-		"--hash 1":                          {"team/v1/pr-12/1", "team/v1/trusted/1"},
-		"--scope pr-*":                      {"team/v1/pr-12/1", "team/v1/pr-13/7"},
-		"--ref main --scope trusted":        {"team/v1/trusted/1", "team/v1/trusted/2"},
-		"--run 17 --before 2024-11-05":      {"team/v1/trusted/1"},
-		"--signer unsigned --scope trusted": {"team/v1/trusted/4"},
-		"--after 1h --scope trusted":        {"team/v1/trusted/5"},
-		"--scope none":                      nil,
+		"--hash 1":                             {"team/v1/pr-12/1", "team/v1/trusted/1"},
+		"--scope pr-*":                         {"team/v1/pr-12/1", "team/v1/pr-13/7"},
+		"--ref main --scope trusted":           {"team/v1/trusted/1", "team/v1/trusted/2"},
+		"--run 17 --before 2024-11-05":         {"team/v1/trusted/1"},
+		"--signature unsigned --scope trusted": {"team/v1/trusted/4"},
+		"--after 1h --scope trusted":           {"team/v1/trusted/5"},
+		"--scope none":                         nil,
 	} {
 		t.Run(text, func(t *testing.T) {
 			s := newShelf(t)

@@ -21,6 +21,7 @@ type selectionFlags struct {
 	hashes, scopes []string
 	ref, run       string
 	signer         string
+	signatures     []string
 	before, after  string
 	isSet          func(flag string) bool
 }
@@ -28,13 +29,14 @@ type selectionFlags struct {
 // selectionHelp explains them.
 const selectionHelp = `
 Scopes are trusted, local, shared, pr-NUMBER and branch-NAME, in whose names every
-byte but letters, digits, "." and "-" is "_" and two hexadecimal digits: feature/login
-is branch-feature_2Flogin. --scope takes patterns, too: "*"
-stands for any characters, "?" for one.
+byte but letters, digits, "." and "-" is "_" and two hexadecimal digits:
+feature/login is branch-feature_2Flogin. --scope takes patterns, too: "*" stands for
+any characters, "?" for one.
 
 --ref, --run and --signer are about what entries say of themselves. Where no
-signature proves it ("valid"), it is the word of whoever could write there: to find
-what an attacker has written, use --scope, --after and --before.
+signature proves it (--signature valid), it is the word of whoever could write
+there: to find what an attacker has written, use --signature, --scope, --after and
+--before. The states of signatures are explained by nx-azure-cache ls --help.
 
 --after and --before are about the time at which the storage last wrote the blob,
 by its own clock: not about the time that an entry claims. A time is such as
@@ -47,7 +49,8 @@ func (f *selectionFlags) add(command *cobra.Command) {
 	flags.StringArrayVar(&f.scopes, "scope", nil, `in this scope, or in all that a pattern such as "pr-*" matches; may be given several times`)
 	flags.StringVar(&f.ref, "ref", "", "stored by runs of this ref: refs/heads/main, or main")
 	flags.StringVar(&f.run, "run", "", "stored by this run of CI: its URL, or the number at the end of it")
-	flags.StringVar(&f.signer, "signer", "", `signed with this key (ID or public key), or "unsigned"`)
+	flags.StringVar(&f.signer, "signer", "", "signed with this key, by its ID or public key; whether the signature is valid or not")
+	flags.StringArrayVar(&f.signatures, "signature", nil, "with a signature that is valid, invalid, unchecked or unsigned; may be given several times")
 	flags.StringVar(&f.after, "after", "", "written at this time or later")
 	flags.StringVar(&f.before, "before", "", "written before this time")
 	f.isSet = flags.Changed
@@ -57,12 +60,13 @@ func (f *selectionFlags) add(command *cobra.Command) {
 type selection struct {
 	hashes, scopes []string
 	ref, run       string
-	signer         string // ID of a key, or signatureNone
+	signer         string   // ID of a key
+	signatures     []string // states; none stands for all
 	after, before  time.Time
 }
 
 // errNoSelection is returned where nothing says which entries are meant.
-var errNoSelection = errors.New("nothing says which entries: give at least one of --hash, --scope, --ref, --run, --signer, --before and --after")
+var errNoSelection = errors.New("nothing says which entries: give at least one of --hash, --scope, --ref, --run, --signer, --signature, --before and --after")
 
 func (f selectionFlags) parse(now time.Time) (s selection, err error) {
 	if err := f.checkEmpty(); err != nil {
@@ -82,6 +86,12 @@ func (f selectionFlags) parse(now time.Time) (s selection, err error) {
 	if s.signer, err = parseSigner(f.signer); err != nil {
 		return s, err
 	}
+	for _, state := range f.signatures {
+		if !slices.Contains(signatureStates, state) {
+			return s, fmt.Errorf("--signature is %q; allowed are %s", state, strings.Join(signatureStates, ", "))
+		}
+	}
+	s.signatures = f.signatures
 	if s.after, err = parseTime("--after", f.after, now); err != nil {
 		return s, err
 	}
@@ -107,18 +117,18 @@ func (f selectionFlags) checkEmpty() error {
 
 // isAll reports whether every entry is meant.
 func (s selection) isAll() bool {
-	return len(s.hashes)+len(s.scopes)+len(s.ref)+len(s.run)+len(s.signer) == 0 && s.after.IsZero() && s.before.IsZero()
+	return len(s.hashes)+len(s.scopes)+len(s.ref)+len(s.run)+len(s.signer)+len(s.signatures) == 0 && s.after.IsZero() && s.before.IsZero()
 }
 
 var keyIDs = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
 func parseSigner(text string) (string, error) {
-	if text == "" || text == signatureNone || keyIDs.MatchString(text) {
+	if text == "" || keyIDs.MatchString(text) {
 		return text, nil
 	}
 	key, err := trust.ParsePublicKey(text)
 	if err != nil {
-		return "", fmt.Errorf("--signer is neither the ID of a key (16 hexadecimal digits), nor a public key, nor %q", signatureNone)
+		return "", errors.New("--signer is neither the ID of a key (16 hexadecimal digits) nor a public key")
 	}
 	return key.ID(), nil
 }
@@ -151,9 +161,9 @@ func (s selection) matches(e *entry) bool {
 	switch {
 	case !s.after.IsZero() && e.modified.Before(s.after), !s.before.IsZero() && !e.modified.Before(s.before):
 		return false
-	case s.signer == signatureNone && e.IsSigned():
+	case s.signer != "" && s.signer != e.signature.Key:
 		return false
-	case s.signer != "" && s.signer != signatureNone && s.signer != e.signature.Key:
+	case len(s.signatures) > 0 && !slices.Contains(s.signatures, e.signature.State):
 		return false
 	case s.ref == "" && s.run == "":
 		return true
