@@ -125,7 +125,7 @@ type elements struct {
 	text    []byte // before the tag, if it closes
 	encoded bool   // the element has Encoded="true"
 
-	closed bool // the last of path ends with the next tag
+	isEmpty bool // the element that has begun ends without a tag of its own
 }
 
 // next goes on to the next tag of an element; one that is empty opens and closes.
@@ -137,8 +137,8 @@ func (e *elements) next() (more bool, err error) {
 			return false, nil // what follows the root does not matter
 		}
 	}
-	if e.closed {
-		e.closed, e.closes, e.text = false, true, e.text[:0]
+	if e.isEmpty {
+		e.isEmpty, e.closes, e.text = false, true, e.text[:0]
 		return true, nil
 	}
 	before, err := e.read('<')
@@ -180,7 +180,7 @@ func (e *elements) open(tag []byte) error {
 		e.known[known] = known
 	}
 	e.path = append(e.path, known)
-	e.closes, e.closed = false, isEmpty
+	e.closes, e.isEmpty = false, isEmpty
 	e.encoded = bytes.Contains(attributes, []byte(`Encoded="true"`))
 	return nil
 }

@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
 func TestEvictRehearses(t *testing.T) {
@@ -188,5 +192,61 @@ func TestContainersOfScopes(t *testing.T) {
 	}
 	if _, stderr, err := s.run("evict", "--hash", "1", "--yes"); err != nil || !strings.Contains(stderr, "deleted 3 of 3") || len(s.left()) != 0 {
 		t.Errorf("got %q, %v and %q; want nothing left", stderr, err, s.left())
+	}
+}
+
+// What is deleted while it is being listed does not make the list skip anything.
+func TestEvictPages(t *testing.T) {
+	const entries = 5100
+	s := newShelf(t)
+	for i := range entries {
+		s.putBlob(shelfContainer, fmt.Sprintf("team/v1/pr-%d/%d", i%7, i), azuretest.Blob{Body: []byte("x")})
+	}
+	s.put(stored{scope: "trusted", hash: "1"})
+	stdout, stderr, err := s.run("evict", "--before", "2099-01-01", "--signature", "unsigned", "--yes")
+	if err != nil || stdout != "" || !strings.Contains(stderr, "deleted 5,101 of 5,101 entries") || len(s.left()) != 0 {
+		t.Errorf("got %v, %q and %d left; want nothing left", err, stderr, len(s.left()))
+	}
+}
+
+// The same with a storage that is not of our own making, and its SAS.
+func TestListsAzurite(t *testing.T) {
+	connection, container := os.Getenv("NX_AZURE_CACHE_TEST_AZURITE"), os.Getenv("NX_AZURE_CACHE_TEST_CONTAINER")
+	if connection == "" || container == "" {
+		t.Skip("needs Azurite: `npm test` starts one and sets NX_AZURE_CACHE_TEST_AZURITE and NX_AZURE_CACHE_TEST_CONTAINER")
+	}
+	prefix := newCanary()
+	owner, err := azure.Open(azure.Options{Container: container, ConnectionString: azure.Secret(connection)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	statement := trust.Statement{Hash: "1", Provenance: fromPull}.Encode()
+	for _, name := range []string{"trusted/1", "pr-12/1", "pr-12/2", "pr-13/3"} {
+		metadata := cache.Metadata{"format": "1", "statement": statement}
+		if err := owner.Put(t.Context(), prefix+"/v1/"+name, strings.NewReader("content"), metadata); err != nil {
+			t.Fatal(err)
+		}
+	}
+	with := func(sp string, args ...string) (stdout, stderr string, err error) {
+		t.Helper()
+		return runWith(t, env{connectionVariable: containerSAS(t, connection, container, sp)}, append(args, "--container", container, "--prefix", prefix)...)
+	}
+	if stdout, _, err := with("rl", "ls", "--json"); err != nil || strings.Count(stdout, "\n") != 4 || strings.Count(stdout, `"ref":"refs/pull/12/merge"`) != 4 {
+		t.Errorf("ls: got %s, %v; want all four", stdout, err)
+	}
+	if stdout, _, err := with("r", "inspect", "1", "--scope", "pr-12"); err != nil || !strings.Contains(stdout, "/v1/pr-12/1\n") {
+		t.Errorf("inspect: got %s, %v; want the one", stdout, err)
+	}
+	if _, _, err := with("rc", "ls"); err == nil || !strings.Contains(err.Error(), "(sp=rl)") {
+		t.Errorf("ls with sp=rc: got %v, want what is missing", err)
+	}
+	if _, stderr, err := with("rl", "evict", "--scope", "pr-*", "--yes"); err == nil || strings.Count(stderr, "(sp=rd)") != 3 || !strings.Contains(stderr, "deleted 0 of 3") {
+		t.Errorf("evict with sp=rl: got %q, %v; want three refusals", stderr, err)
+	}
+	if _, stderr, err := with("rld", "evict", "--scope", "pr-*", "--yes"); err != nil || !strings.Contains(stderr, "deleted 3 of 3") {
+		t.Errorf("evict: got %q, %v; want three gone", stderr, err)
+	}
+	if stdout, _, err := with("rl", "inspect", "1"); err != nil || strings.Count(stdout, "http") != 2 || !strings.Contains(stdout, "/v1/trusted/1\n") {
+		t.Errorf("inspect: got %s, %v; want what is left", stdout, err)
 	}
 }

@@ -103,7 +103,7 @@ func inspect(ctx context.Context, w world, hash string, options inspectOptions) 
 	case found == 0:
 		return fmt.Errorf("there is no entry %s in any scope of %s", hash, shelf)
 	case wrong > 0:
-		return fmt.Errorf("%s of %s not what it should be", thousands(wrong), cmp.Or(map[int]string{1: "1 body is"}[found], thousands(found)+" bodies are"))
+		return fmt.Errorf("%s", countThousands(wrong, "body is not what it should be", "bodies are not what they should be"))
 	default:
 		return nil
 	}
