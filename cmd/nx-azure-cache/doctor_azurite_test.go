@@ -60,7 +60,7 @@ func TestDoctorAzurite(t *testing.T) {
 				t.Errorf("got %v, want %v (%s)\n%s", got, test.want, legend, e.text)
 			}
 			mayDelete := test.sp == "" || strings.Contains(test.sp, "d")
-			if mayCreate := strings.ContainsAny(test.sp, "cw"); (len(e.Leftovers) == 6) != (mayCreate && !mayDelete) {
+			if mayCreate := strings.ContainsAny(test.sp, "cw"); (len(e.Leftovers) == 5) != (mayCreate && !mayDelete) {
 				t.Errorf("got the leftovers %+v", e.Leftovers)
 			}
 		})
