@@ -13,16 +13,25 @@ const RefVariable = "NX_AZURE_CACHE_REF"
 
 // Detect finds out who a run is. ci is what Nx says of it; getenv is its
 // environment, in which the file may be named that describes an event of GitHub.
+//
+// Nx adds the variables of the workspace's .env files that are not set, and so does
+// a pull request. Hence a CI that is known is one whatever Nx says (CI=false in such
+// a file would make a pull request a developer), and the variables of a second one
+// do not help.
 func Detect(ci bool, branches Branches, getenv func(string) string) Run {
-	if !ci {
-		return Run{Scope: Local, Reason: "not in CI"}
-	}
+	var runs []Run
 	for _, known := range systems {
 		if known.here(getenv) {
 			b := known.read(getenv)
 			b.system = known.name
-			return b.run(branches)
+			runs = append(runs, b.run(branches))
 		}
+	}
+	switch {
+	case len(runs) > 0:
+		return agreed(runs)
+	case !ci:
+		return Run{Scope: Local, Reason: "not in CI"}
 	}
 	b := refBuild(getenv(RefVariable))
 	b.system = RefVariable
@@ -30,6 +39,20 @@ func Detect(ci bool, branches Branches, getenv func(string) string) Run {
 	if run.Scope == Untrusted {
 		run.Reason = "a CI that is not known, without a ref in " + RefVariable
 		run.Advice = "this CI is not known; set " + RefVariable + " to the ref of the run, such as refs/heads/main or refs/pull/12"
+	}
+	return run
+}
+
+// agreed is what all CIs that seem to be here say of a run, or that nobody knows who
+// it is.
+func agreed(runs []Run) Run {
+	run := runs[0]
+	for _, other := range runs[1:] {
+		if other.Scope != run.Scope {
+			run.Scope, run.Reason = Untrusted, run.Reason+"; but "+other.Reason
+			run.Advice = "there are variables of two CIs (" + run.Reason + "); unset those of the one that this is not"
+			return run
+		}
 	}
 	return run
 }

@@ -1,9 +1,11 @@
 package trust
 
 import (
+	"cmp"
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -41,15 +43,18 @@ func (e environment) getenv(t *testing.T) func(string) string {
 	return func(name string) string { return e.Env[name] }
 }
 
+func branchesOf(e environment) Branches {
+	if e.Branches == nil {
+		return DefaultBranches("")
+	}
+	return e.Branches
+}
+
 func TestEnvironments(t *testing.T) {
 	seen := make(map[Kind]int)
 	for _, e := range environments(t) {
 		t.Run(e.Name, func(t *testing.T) {
-			branches := e.Branches
-			if branches == nil {
-				branches = DefaultBranches("")
-			}
-			got := Detect(e.CI, branches, e.getenv(t))
+			got := Detect(e.CI, branchesOf(e), e.getenv(t))
 			if got.Scope != e.Expect.Scope {
 				t.Errorf("got %s (%s), want %s; see %s", got.Scope, got.Reason, e.Expect.Scope, e.Source)
 			}
@@ -66,11 +71,57 @@ func TestEnvironments(t *testing.T) {
 	}
 }
 
-// Whatever CI there is besides: who is not in CI is a developer.
 func TestNotInCI(t *testing.T) {
+	for _, env := range []map[string]string{{}, {"CI": "false"}, {RefVariable: "refs/heads/main"}, {"GITHUB_REF": "refs/heads/main"}} {
+		got := Detect(false, DefaultBranches(""), func(name string) string { return env[name] })
+		if got.Scope != Local || got.Reason != "not in CI" {
+			t.Errorf("%v: got %+v, want %s", env, got, Local)
+		}
+	}
+}
+
+// A pull request can add a .env file, from which Nx takes what is not set. CI is not
+// set in Azure Pipelines.
+func TestDotEnvMakesNoDeveloper(t *testing.T) {
 	for _, e := range environments(t) {
-		if got := Detect(false, DefaultBranches(""), e.getenv(t)); got.Scope != Local || got.Reason != "not in CI" {
-			t.Fatalf("%s: got %+v, want %s", e.Name, got, Local)
+		if e.Expect.Scope == Local || !e.CI {
+			continue
+		}
+		got := Detect(false, branchesOf(e), e.getenv(t))
+		isKnown := slices.ContainsFunc(systems, func(s system) bool { return s.here(e.getenv(t)) })
+		if isKnown && got.Scope != e.Expect.Scope {
+			t.Errorf("%s: got %s (%s) with CI=false, want %s", e.Name, got.Scope, got.Reason, e.Expect.Scope)
+		}
+	}
+}
+
+// Nor do the variables of another CI make another run of it: neither a trusted one
+// nor that of another pull request.
+func TestDotEnvAddsNoCI(t *testing.T) {
+	for _, added := range []map[string]string{
+		{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/main", "GITHUB_REF_PROTECTED": "true"},
+		{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/99/merge"},
+		{"TF_BUILD": "True", "BUILD_REASON": "IndividualCI", "BUILD_SOURCEBRANCH": "refs/heads/main"},
+		{"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main", "CI_COMMIT_REF_PROTECTED": "true"},
+		{"CIRCLECI": "true", "CIRCLE_BRANCH": "main"},
+		{"BUILDKITE": "true", "BUILDKITE_BRANCH": "main", "BUILDKITE_PULL_REQUEST": "false"},
+		{"BITBUCKET_BUILD_NUMBER": "1", "BITBUCKET_BRANCH": "main"},
+		{"JENKINS_URL": "http://ci/", "BRANCH_NAME": "main"},
+	} {
+		for _, e := range environments(t) {
+			real := e.getenv(t)
+			isHere := func(s system) bool { return s.here(real) }
+			isAdded := func(s system) bool { return s.here(func(name string) string { return added[name] }) }
+			if here := slices.IndexFunc(systems, isHere); here < 0 || here == slices.IndexFunc(systems, isAdded) {
+				continue
+			}
+			got := Detect(true, branchesOf(e), func(name string) string { return cmp.Or(real(name), added[name]) })
+			if got.Scope != e.Expect.Scope && got.Scope != Untrusted {
+				t.Errorf("%s with %v: got %s (%s), want %s or %s", e.Name, added, got.Scope, got.Reason, e.Expect.Scope, Untrusted)
+			}
+			if got.Scope != e.Expect.Scope && got.Advice == "" {
+				t.Errorf("%s with %v: there is no advice", e.Name, added)
+			}
 		}
 	}
 }

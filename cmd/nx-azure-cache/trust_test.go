@@ -113,7 +113,7 @@ func TestRoles(t *testing.T) {
 	}{
 		"main":                             {block: `{}`, env: mainRun, scope: "trusted", mode: cache.ReadWrite},
 		"a pull request":                   {block: `{}`, env: pullRun, scope: "pr-12", mode: cache.ReadWrite},
-		"a developer":                      {block: `{}`, env: mainRun, local: true, scope: "local", mode: cache.ReadWrite},
+		"a developer":                      {block: `{}`, env: env{}, local: true, scope: "local", mode: cache.ReadWrite},
 		"main that is not the base":        {block: `{}`, env: mainRun, defaultBase: "develop", scope: "branch-main", mode: cache.ReadWrite},
 		"main that is not among branches":  {block: `{"branches": ["x"]}`, env: mainRun, defaultBase: "main", scope: "branch-main", mode: cache.ReadWrite},
 		"no trusted branches":              {block: `{"branches": []}`, env: mainRun, scope: "branch-main", mode: cache.ReadWrite},
