@@ -113,6 +113,8 @@ func (b build) run(branches Branches) Run {
 		}
 	case b.foreign != "":
 		run.Reason = b.foreign
+	case b.tag != "": // some CIs have a branch, too
+		run.Scope, run.Reason = Tag(b.tag), event+" of the tag "+b.tag
 	case b.branch != "":
 		run.Scope, run.Reason = Branch(b.branch), event+" of "+b.branch
 		switch {
@@ -123,8 +125,6 @@ func (b build) run(branches Branches) Run {
 			run.Reason += ", which is not protected"
 			run.Advice = "the branch " + clean(b.branch) + " is among the trusted ones, but not protected: protect it"
 		}
-	case b.tag != "":
-		run.Scope, run.Reason = Tag(b.tag), event+" of the tag "+b.tag
 	default:
 		run.Reason = event + " of no branch, tag or pull request"
 	}

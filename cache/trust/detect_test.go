@@ -126,6 +126,28 @@ func TestDotEnvAddsNoCI(t *testing.T) {
 	}
 }
 
+// Some CIs leave variables of other kinds of runs unset, which a .env file can add.
+func TestDotEnvAddsNoBranch(t *testing.T) {
+	for name, test := range map[string]struct {
+		env  map[string]string
+		want Scope
+	}{
+		"Jenkins, freestyle":           {map[string]string{"JENKINS_URL": "http://ci/", "GIT_BRANCH": "origin/x", "BRANCH_NAME": "main"}, Untrusted},
+		"Jenkins, detached":            {map[string]string{"JENKINS_URL": "http://ci/", "GIT_BRANCH": "detached", "BRANCH_NAME": "main"}, Untrusted},
+		"Jenkins, multibranch":         {map[string]string{"JENKINS_URL": "http://ci/", "GIT_BRANCH": "main", "BRANCH_NAME": "main"}, Trusted},
+		"Jenkins, multibranch, origin": {map[string]string{"JENKINS_URL": "http://ci/", "GIT_BRANCH": "origin/main", "BRANCH_NAME": "main"}, Trusted},
+		"Jenkins, a branch origin/main": {map[string]string{"JENKINS_URL": "http://ci/", "GIT_BRANCH": "origin/main", "BRANCH_NAME": "origin/main"},
+			Branch("origin/main")},
+		"GitLab, a tag": {map[string]string{"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "push", "CI_COMMIT_TAG": "v1", "CI_COMMIT_BRANCH": "main",
+			"CI_DEFAULT_BRANCH": "main"}, Tag("v1")},
+		"Bitbucket, a tag": {map[string]string{"BITBUCKET_BUILD_NUMBER": "1", "BITBUCKET_TAG": "v1", "BITBUCKET_BRANCH": "main"}, Tag("v1")},
+	} {
+		if got := Detect(true, DefaultBranches(""), func(name string) string { return test.env[name] }); got.Scope != test.want {
+			t.Errorf("%s: got %s (%s), want %s", name, got.Scope, got.Reason, test.want)
+		}
+	}
+}
+
 func TestDefaultBranches(t *testing.T) {
 	for base, want := range map[string]string{
 		"": "main master", "main": "main", "develop": "develop", "origin/main": "main", "refs/heads/next": "next",

@@ -134,10 +134,14 @@ func jenkins(getenv func(string) string) build {
 			Run:        getenv("BUILD_URL"),
 		},
 	}
-	if b.tag != "" {
-		b.branch = "" // BRANCH_NAME is the tag's then
-	} else if branch := getenv("GIT_BRANCH"); b.branch == "" && branch != "detached" {
-		b.branch = strings.TrimPrefix(branch, "origin/")
+	branch := getenv("GIT_BRANCH")
+	name := strings.TrimPrefix(branch, "origin/")
+	switch {
+	case b.tag != "": // BRANCH_NAME is the tag's then
+	case b.branch == "" && branch != "detached":
+		b.branch = name
+	case branch != "" && b.branch != branch && b.branch != name:
+		b.foreign = "GIT_BRANCH is not BRANCH_NAME" // which a .env file can add
 	}
 	b.provenance.Ref = b.ref()
 	return b
@@ -165,9 +169,6 @@ func circleCI(getenv func(string) string) build {
 	if b.pull == "" && pulls != "" {
 		b.foreign = "a pull request without a number"
 	}
-	if b.tag != "" {
-		b.branch = ""
-	}
 	b.provenance.Ref = b.ref()
 	return b
 }
@@ -182,9 +183,6 @@ func buildkite(getenv func(string) string) build {
 			Commit:     getenv("BUILDKITE_COMMIT"),
 			Run:        getenv("BUILDKITE_BUILD_URL"),
 		},
-	}
-	if b.tag != "" {
-		b.branch = ""
 	}
 	switch pull := getenv("BUILDKITE_PULL_REQUEST"); {
 	case pull == "false":
