@@ -42,7 +42,8 @@ async function initGenerator(tree, options = {}, io = terminal()) {
   const text = tree.read('nx.json', 'utf8') ?? '{}\n';
   const file = nxJson.parse(text);
   const { azure: own, extends: base } = file;
-  const inherited = own || !base ? undefined : inheritedBlock(tree.root);
+  const whole = base ? extended(tree.root) : file;
+  const inherited = own ? undefined : whole.azure;
 
   const existing = own ?? inherited ?? {};
   const known = { ...existing, ...given };
@@ -51,7 +52,7 @@ async function initGenerator(tree, options = {}, io = terminal()) {
   const changed = changes(existing, wanted);
   const branch = hasBranches(existing)
     ? undefined
-    : trustedBranch(tree.root, file);
+    : trustedBranch(tree.root, whole);
   if (branch && !isObject(existing.trust)) {
     changed.trust = { branches: [branch] };
   }
@@ -86,14 +87,14 @@ function isObject(value) {
 }
 
 /**
- * What nx.json has from the file it extends. A block of its own replaces that one as a whole.
+ * nx.json with what it has from the file it extends. A block of its own replaces that one as a whole.
  *
  * @param {string} root
- * @returns {Block | undefined}
+ * @returns {ReturnType<typeof nxJson.parse>}
  */
-function inheritedBlock(root) {
+function extended(root) {
   const { readNxJson } = require('nx/src/config/nx-json');
-  return /** @type {{ azure?: Block }} */ (readNxJson(root)).azure;
+  return /** @type {ReturnType<typeof nxJson.parse>} */ (readNxJson(root));
 }
 
 /**

@@ -307,6 +307,17 @@ test('only the own nx.json is edited, and keeps what it inherits', async (t) => 
   );
 });
 
+test('a base may say which branch is trusted', async (t) => {
+  for (const own of [{}, { azure: { ...COMPLETE, ...MODES } }]) {
+    const tree = workspace(t, {
+      'nx.json': JSON.stringify({ extends: './base.json', ...own }),
+      'base.json': '{ "defaultBase": "develop" }',
+    });
+    const { text } = await init(tree, COMPLETE);
+    assert.deepEqual(azure(text).trust, { branches: ['develop'] });
+  }
+});
+
 test('a base without the block', async (t) => {
   const tree = workspace(t, {
     'nx.json': '{ "extends": "nx/presets/npm.json" }',
