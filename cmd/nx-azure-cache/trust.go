@@ -127,13 +127,16 @@ func (r trustReader) keys(t *trustSettings) {
 		}
 		t.keys = append(t.keys, key)
 	}
-	verifier, err := trust.NewVerifier(t.keys, r.texts("revokedKeys"))
-	if err != nil {
+	revoked := r.texts("revokedKeys")
+	verifier, err := trust.NewVerifier(t.keys, revoked)
+	switch {
+	case err != nil:
 		r.mistake("revokedKeys", "cannot be used: %w", err)
-		return
-	}
-	if len(t.keys) > 0 {
+	case len(t.keys) > 0:
 		t.verifier = verifier
+	case len(revoked) > 0:
+		// Who has moved his only key there does not mean that everything counts now.
+		r.mistake("publicKeys", "is missing beside azure.trust.revokedKeys: without a key whatever is in the cache would be believed; add the new one, or remove both")
 	}
 }
 

@@ -56,6 +56,8 @@ func TestTrustMistakes(t *testing.T) {
 		`{"publicKeys": ["` + goldenKey + `", "x"]}`:                          `azure.trust.publicKeys in nx.json cannot be used, number 2: it is not the base64 of a public key`,
 		`{"publicKeys": ["` + private + `"]}`:                                 `cannot be used, number 1: it is a private key`,
 		`{"revokedKeys": ["abc"]}`:                                            `azure.trust.revokedKeys in nx.json cannot be used`,
+		`{"revokedKeys": ["0123456789abcdef"]}`:                               `azure.trust.publicKeys in nx.json is missing beside azure.trust.revokedKeys`,
+		`{"publicKeys": [], "revokedKeys": ["` + goldenKey + `"]}`:            `azure.trust.publicKeys in nx.json is missing beside azure.trust.revokedKeys`,
 		`{"containers": []}`:                                                  `azure.trust.containers in nx.json must be an object`,
 		`{"containers": {"main": "x"}}`:                                       `has the key "main"; allowed are trusted, pr, branch, local`,
 		`{"containers": {"pr": 5}}`:                                           `must have a string at pr`,
