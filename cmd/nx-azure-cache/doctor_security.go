@@ -31,7 +31,7 @@ func newSubject(w world, source *workspaceFlags) (*subject, error) {
 	}
 	s := &subject{settings: workspace.settings, role: workspace.role, getenv: w.getenv, canary: newCanary(), silent: make(map[string]bool)}
 	s.identity = identify(s.settings.connectionString)
-	s.areas = areas(s.role.Scope, s.canary)
+	s.areas = areas(s.role.Run, s.canary)
 	var scopes []trust.Scope
 	for _, a := range s.areas {
 		scopes = append(scopes, a.scope)
@@ -50,12 +50,13 @@ type area struct {
 
 // areas are the scopes in which writes are tried. Those of others are of no real
 // pull request or branch, so that nobody reads what is written there.
-func areas(own trust.Scope, canary string) []area {
+func areas(run trust.Run, canary string) []area {
+	own := run.Scope
 	if own == trust.Shared {
 		return []area{{"shared", "the shared scope", trust.Shared, true}}
 	}
 	all := []area{{"trusted", "trusted", trust.Trusted, own == trust.Trusted}}
-	if own != trust.Trusted && own != trust.Untrusted {
+	if own != trust.Trusted && run.Writes() {
 		all = append(all, area{"own", string(own) + ", the run's own", own, true})
 	}
 	all = append(all,

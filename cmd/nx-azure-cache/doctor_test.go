@@ -31,6 +31,7 @@ var (
 	mainRun = env{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/main", "GITHUB_REF_PROTECTED": "true"}
 	pullRun = env{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/12/merge"}
 	noRun   = env{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "workflow_run", "GITHUB_REF": "refs/heads/main"}
+	tagRun  = env{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/tags/v1", "GITHUB_REF_PROTECTED": "true"}
 	devRun  = env{}
 )
 
@@ -147,6 +148,8 @@ func TestDoctorTable(t *testing.T) {
 		{"run that may be anybody's", noRun, everything,
 			"trusted=aXXX other-pull-request=xxx other-branch=xxx local=XXX signatures=m", exitExposed, 0},
 		{"run that may be anybody's, and may only read", noRun, azuretest.Rights{Read: true},
+			"trusted=annn other-pull-request=nnn other-branch=nnn local=nnn signatures=a", 0, 0},
+		{"tag that may only read", tagRun, azuretest.Rights{Read: true},
 			"trusted=annn other-pull-request=nnn other-branch=nnn local=nnn signatures=a", 0, 0},
 		{"developer that may do everything", devRun, everything,
 			"trusted=aXXX own=aaaa other-pull-request=xxx other-branch=xxx signatures=m", exitExposed, 0},
