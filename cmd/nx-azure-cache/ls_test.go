@@ -132,6 +132,7 @@ func TestWrongFilters(t *testing.T) {
 		"--signer=":                    "--signer is empty",
 		"--ref=":                       "--ref is empty",
 		"--run=":                       "--run is empty",
+		"--scope trusted --run /":      "--run is empty",
 		"--after=":                     "--after is empty",
 		"--before=":                    "--before is empty",
 		"--before yesterday":           `--before is "yesterday"; a time is such as`,

@@ -72,7 +72,7 @@ func (f selectionFlags) parse(now time.Time) (s selection, err error) {
 	if err := f.checkEmpty(); err != nil {
 		return s, err
 	}
-	s = selection{hashes: f.hashes, scopes: f.scopes, ref: f.ref, run: strings.TrimRight(f.run, "/")}
+	s = selection{hashes: f.hashes, scopes: f.scopes, ref: f.ref, run: f.runName()}
 	for _, hash := range s.hashes {
 		if err := cache.CheckHash(hash); err != nil {
 			return s, fmt.Errorf("--hash: %w", err)
@@ -104,10 +104,13 @@ func (f selectionFlags) parse(now time.Time) (s selection, err error) {
 	return s, nil
 }
 
+// runName is the run without the end that a URL may have.
+func (f selectionFlags) runName() string { return strings.TrimRight(f.run, "/") }
+
 // checkEmpty returns an error for a flag that is given without a value: --after
 // "$SINCE", where that is not set, would mean all times.
 func (f selectionFlags) checkEmpty() error {
-	for name, value := range map[string]string{"ref": f.ref, "run": f.run, "signer": f.signer, "before": f.before, "after": f.after} {
+	for name, value := range map[string]string{"ref": f.ref, "run": f.runName(), "signer": f.signer, "before": f.before, "after": f.after} {
 		if value == "" && f.isSet != nil && f.isSet(name) {
 			return fmt.Errorf("--%s is empty", name)
 		}
