@@ -186,7 +186,7 @@ func (c *Cache) restore(ctx context.Context, entry Entry, blob *Blob, cacheDirec
 	case errors.Is(err, archive.ErrRefused):
 		err = damaged("%w", err)
 	case err == nil && contents.Hash != entry.Hash:
-		err = damaged("it holds the result of %s", contents.Hash)
+		err = damaged("it holds the result of %.80q", contents.Hash)
 	case err == nil && signed != nil && contents.Code != signed.Code:
 		err = damaged("its signature is about the exit code %d, it has %d", signed.Code, contents.Code)
 	case err == nil:

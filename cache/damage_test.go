@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode"
 	"testing/iotest"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
@@ -47,6 +48,8 @@ func TestDamagedEntries(t *testing.T) {
 		{"a flipped bit in the middle", func(b, _ *cachetest.Blob) { b.Content[len(b.Content)/2] ^= 1 }, ""},
 		{"a flipped bit at the end", func(b, _ *cachetest.Blob) { b.Content[len(b.Content)-1] ^= 1 }, ""},
 		{"another SHA-256", func(b, _ *cachetest.Blob) { b.Metadata["sha256"] = strings.Repeat("0", 64) }, "its SHA-256 is"},
+		{"an SHA-256 for terminals", func(b, _ *cachetest.Blob) { b.Metadata["sha256"] = strings.Repeat("\x1b[2J", 16) }, "its SHA-256 is"},
+		{"a length for terminals", func(b, _ *cachetest.Blob) { b.Metadata["length"] = strings.Repeat("\u202e", 2000) }, "its metadata says"},
 		{"an SHA-256 that is none", func(b, _ *cachetest.Blob) { b.Metadata["sha256"] = "0" }, "no SHA-256"},
 		{"no SHA-256", func(b, _ *cachetest.Blob) { delete(b.Metadata, "sha256") }, "no SHA-256"},
 		{"another length", func(b, _ *cachetest.Blob) { b.Metadata["length"] = "1" }, `says "1"`},
@@ -59,7 +62,7 @@ func TestDamagedEntries(t *testing.T) {
 			b.Content = []byte("<html>sign in first</html>")
 			describe(b)
 		}, "refused"},
-		{"the result of another hash", func(b, other *cachetest.Blob) { *b = *other }, "it holds the result of 456"},
+		{"the result of another hash", func(b, other *cachetest.Blob) { *b = *other }, `it holds the result of "456"`},
 	} {
 		for _, there := range []string{"nothing", "a local folder"} {
 			t.Run(test.name+" over "+there, func(t *testing.T) {
@@ -76,6 +79,9 @@ func TestDamagedEntries(t *testing.T) {
 				hit, err := c.Retrieve(t.Context(), "123", dir)
 				if hit != nil || !errors.Is(err, cache.ErrDamaged) || !strings.Contains(err.Error(), test.want) {
 					t.Errorf("got %v, %v; want %v with %q", hit, err, cache.ErrDamaged, test.want)
+				}
+				if text := err.Error(); len(text) > 1000 || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+					t.Errorf("got %q, want what a terminal can show", text)
 				}
 				if got := tree(t, dir); !maps.Equal(got, before) {
 					t.Errorf("got %v, want %v", got, before)

@@ -35,11 +35,11 @@ type verifier struct {
 // newVerifier checks what can be known before the body is read.
 func newVerifier(blob *Blob, moved *atomic.Int64) (*verifier, error) {
 	if format := blob.Metadata[metaFormat]; format != strconv.Itoa(archive.Format) {
-		return nil, damaged("its metadata has the format %q, this version reads %d", format, archive.Format)
+		return nil, damaged("its metadata has the format %.80q, this version reads %d", format, archive.Format)
 	}
 	length, err := strconv.ParseInt(blob.Metadata[metaLength], 10, 64)
 	if err != nil || length != blob.Size {
-		return nil, damaged("it has %d bytes, its metadata says %q", blob.Size, blob.Metadata[metaLength])
+		return nil, damaged("it has %d bytes, its metadata says %.80q", blob.Size, blob.Metadata[metaLength])
 	}
 	want := blob.Metadata[metaSHA256]
 	if len(want) != hex.EncodedLen(sha256.Size) {
@@ -60,7 +60,7 @@ func (v *verifier) Read(p []byte) (int, error) {
 		return n, damaged("%d bytes are missing at its end", v.left)
 	}
 	if got := hex.EncodeToString(v.digest.Sum(nil)); got != v.want {
-		return n, damaged("its SHA-256 is %s, its metadata says %s", got, v.want)
+		return n, damaged("its SHA-256 is %s, its metadata says %q", got, v.want)
 	}
 	return n, io.EOF
 }
