@@ -287,12 +287,12 @@ func (u *unpacker) entry(header *tar.Header, tr *tar.Reader) error {
 	case tar.TypeSymlink:
 		target := strings.ReplaceAll(header.Linkname, `\`, "/")
 		if problem := checkLink(strings.TrimPrefix(name, outputsName+"/"), target); problem != "" {
-			return refused("link %s -> %s %s", name, target, problem)
+			return refused("link %q -> %q %s", name, target, problem)
 		}
 		u.late = append(u.late, late{name: name, target: target, attributes: attributes})
 		return nil
 	default:
-		return refused("%s is of type %q; only files, directories and links are allowed", name, header.Typeflag)
+		return refused("%q is of type %q; only files, directories and links are allowed", name, header.Typeflag)
 	}
 }
 

@@ -104,7 +104,7 @@ func (f *folder) symlink(target, name string, modTime time.Time) error {
 func (f *folder) setTime(name string, t time.Time) error {
 	ts, err := unix.TimeToTimespec(t)
 	if err != nil {
-		return refused("%s has the time %s", name, t)
+		return refused("%q has the time %s", name, t)
 	}
 	return pathError("utimensat", name, uninterrupted(func() error {
 		return unix.UtimesNanoAt(f.fd, name, []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW)
