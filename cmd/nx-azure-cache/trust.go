@@ -205,6 +205,9 @@ func (s settings) role(ci bool, defaultBase string, getenv func(string) string) 
 		r.Scope, r.Reason, r.Advice = trust.Shared, "azure.trust.isolation is "+isolateNothing, ""
 		r.warn(`azure.trust.isolation in nx.json is "%s": whoever may write to the cache, pull requests included, decides what all others restore (CVE-2025-36852)`, isolateNothing)
 	}
+	if r.Scope != trust.Trusted {
+		r.checkNoKey(getenv)
+	}
 	if s.mode != cache.ReadWrite {
 		return r
 	}
@@ -218,7 +221,9 @@ func (s settings) role(ci bool, defaultBase string, getenv func(string) string) 
 	default:
 		r.warn("the remote cache stores nothing in this run: %s (docs/security.md)", r.Advice)
 	}
-	r.chooseKey(s.trust, getenv)
+	if r.Scope == trust.Trusted {
+		r.chooseKey(s.trust, getenv)
+	}
 	return r
 }
 
@@ -226,17 +231,18 @@ func (r *role) warn(format string, args ...any) {
 	r.warnings = append(r.warnings, fmt.Sprintf(format, args...))
 }
 
-// chooseKey decides whether the run signs. What nobody would believe it does not
+// checkNoKey warns of a key where none belongs, whatever the run stores.
+func (r *role) checkNoKey(getenv func(string) string) {
+	if _, isSet, _ := trust.SigningKey(getenv); isSet && r.Scope != trust.Shared {
+		r.warn("%s is set in a run that is not trusted (%s): whatever it runs can sign for %s; give the key to jobs of trusted branches only",
+			trust.SigningKeyVariable, r.Reason, trust.Trusted)
+	}
+}
+
+// chooseKey decides whether a trusted run signs. What nobody would believe it does not
 // store.
 func (r *role) chooseKey(t trustSettings, getenv func(string) string) {
 	key, isSet, err := trust.SigningKey(getenv)
-	if r.Scope != trust.Trusted {
-		if isSet && r.Scope != trust.Shared {
-			r.warn("%s is set in a run that is not trusted (%s): whatever it runs can sign for %s; give the key to jobs of trusted branches only",
-				trust.SigningKeyVariable, r.Reason, trust.Trusted)
-		}
-		return
-	}
 	switch {
 	case err != nil:
 		r.mode = cache.ReadOnly
