@@ -3,6 +3,7 @@ package trust
 import (
 	"cmp"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -71,15 +72,18 @@ var systems = []system{
 	{"CircleCI", is("CIRCLECI", "true"), circleCI},
 	{"Buildkite", is("BUILDKITE", "true"), buildkite},
 	{"Bitbucket Pipelines", isSet("BITBUCKET_BUILD_NUMBER"), bitbucket},
-	{"Jenkins", isSet("JENKINS_URL"), jenkins},
+	// Developers set the first for Jenkins' command line, too.
+	{"Jenkins", isSet("JENKINS_URL", "BUILD_NUMBER"), jenkins},
 }
 
 func is(variable, value string) func(func(string) string) bool {
 	return func(getenv func(string) string) bool { return strings.EqualFold(getenv(variable), value) }
 }
 
-func isSet(variable string) func(func(string) string) bool {
-	return func(getenv func(string) string) bool { return getenv(variable) != "" }
+func isSet(variables ...string) func(func(string) string) bool {
+	return func(getenv func(string) string) bool {
+		return !slices.ContainsFunc(variables, func(variable string) bool { return getenv(variable) == "" })
+	}
 }
 
 // build is what a CI says of a run.

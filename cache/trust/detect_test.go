@@ -106,7 +106,7 @@ func TestDotEnvAddsNoCI(t *testing.T) {
 		{"CIRCLECI": "true", "CIRCLE_BRANCH": "main"},
 		{"BUILDKITE": "true", "BUILDKITE_BRANCH": "main", "BUILDKITE_PULL_REQUEST": "false"},
 		{"BITBUCKET_BUILD_NUMBER": "1", "BITBUCKET_BRANCH": "main"},
-		{"JENKINS_URL": "http://ci/", "BRANCH_NAME": "main"},
+		{"JENKINS_URL": "http://ci/", "BUILD_NUMBER": "1", "BRANCH_NAME": "main"},
 	} {
 		for _, e := range environments(t) {
 			real := e.getenv(t)
@@ -132,11 +132,11 @@ func TestDotEnvAddsNoBranch(t *testing.T) {
 		env  map[string]string
 		want Scope
 	}{
-		"Jenkins, freestyle":           {map[string]string{"JENKINS_URL": "http://ci/", "GIT_BRANCH": "origin/x", "BRANCH_NAME": "main"}, Untrusted},
-		"Jenkins, detached":            {map[string]string{"JENKINS_URL": "http://ci/", "GIT_BRANCH": "detached", "BRANCH_NAME": "main"}, Untrusted},
-		"Jenkins, multibranch":         {map[string]string{"JENKINS_URL": "http://ci/", "GIT_BRANCH": "main", "BRANCH_NAME": "main"}, Trusted},
-		"Jenkins, multibranch, origin": {map[string]string{"JENKINS_URL": "http://ci/", "GIT_BRANCH": "origin/main", "BRANCH_NAME": "main"}, Trusted},
-		"Jenkins, a branch origin/main": {map[string]string{"JENKINS_URL": "http://ci/", "GIT_BRANCH": "origin/main", "BRANCH_NAME": "origin/main"},
+		"Jenkins, freestyle":           {map[string]string{"JENKINS_URL": "http://ci/", "BUILD_NUMBER": "1", "GIT_BRANCH": "origin/x", "BRANCH_NAME": "main"}, Untrusted},
+		"Jenkins, detached":            {map[string]string{"JENKINS_URL": "http://ci/", "BUILD_NUMBER": "1", "GIT_BRANCH": "detached", "BRANCH_NAME": "main"}, Untrusted},
+		"Jenkins, multibranch":         {map[string]string{"JENKINS_URL": "http://ci/", "BUILD_NUMBER": "1", "GIT_BRANCH": "main", "BRANCH_NAME": "main"}, Trusted},
+		"Jenkins, multibranch, origin": {map[string]string{"JENKINS_URL": "http://ci/", "BUILD_NUMBER": "1", "GIT_BRANCH": "origin/main", "BRANCH_NAME": "main"}, Trusted},
+		"Jenkins, a branch origin/main": {map[string]string{"JENKINS_URL": "http://ci/", "BUILD_NUMBER": "1", "GIT_BRANCH": "origin/main", "BRANCH_NAME": "origin/main"},
 			Branch("origin/main")},
 		"GitLab, a tag": {map[string]string{"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "push", "CI_COMMIT_TAG": "v1", "CI_COMMIT_BRANCH": "main",
 			"CI_DEFAULT_BRANCH": "main"}, Tag("v1")},

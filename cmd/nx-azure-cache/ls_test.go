@@ -126,6 +126,7 @@ func TestWrongFilters(t *testing.T) {
 		"--scope=":                     `--scope is ""`,
 		"--scope [":                    `--scope is "["`,
 		"--scope pr/12":                `--scope is "pr/12"`,
+		"--scope ..":                   `--scope is ".."`,
 		"--signature=":                 `--signature is ""; allowed are valid, invalid, unchecked, unsigned`,
 		"--signer unsigned":            "--signer is neither",
 		"--signer main":                "--signer is neither",

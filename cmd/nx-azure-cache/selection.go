@@ -79,7 +79,9 @@ func (f selectionFlags) parse(now time.Time) (s selection, err error) {
 		}
 	}
 	for _, scope := range s.scopes {
-		if _, err := path.Match(scope, ""); err != nil || scope == "" || strings.Contains(scope, "/") {
+		// "." and ".." would be resolved in a URL.
+		isPath := strings.Contains(scope, "/") || scope == "." || scope == ".."
+		if _, err := path.Match(scope, ""); err != nil || scope == "" || isPath {
 			return s, fmt.Errorf("--scope is %q; it is such as trusted, pr-12 or \"pr-*\"", scope)
 		}
 	}
