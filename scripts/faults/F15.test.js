@@ -5,10 +5,9 @@
 // read.
 
 const assert = require('node:assert/strict');
-const fs = require('node:fs');
-const path = require('node:path');
-const { build, namesBelow, runNx } = require('../e2e/world');
+const { build, runNx } = require('../e2e/world');
 const { upload, uploads } = require('./archives');
+const { evilOf } = require('./evil');
 const {
   assertUndisturbed,
   fullTest,
@@ -16,24 +15,7 @@ const {
   startWorld,
 } = require('./world');
 
-/** @import { Machine } from '../lib/machine' */
-
 const hostile = uploads.filter((name) => name.startsWith('hostile-'));
-
-/**
- * Files that the hostile archives aim at: all are called evil.
- *
- * @param {Machine} machine
- */
-function evilOf({ home, workspace }) {
-  const found = ['/tmp/evil', '/evil'].filter((file) => fs.existsSync(file));
-  for (const folder of [path.dirname(home), home, workspace]) {
-    const isOurs = (/** @type {string} */ name) =>
-      path.basename(name) === 'evil' && !name.includes('node_modules');
-    found.push(...namesBelow(folder).filter(isOurs));
-  }
-  return found;
-}
 
 for (const name of hostile) {
   const runTest =

@@ -111,5 +111,8 @@ function zstd(content) {
   return Buffer.concat(parts);
 }
 
+exports.folder = folder;
 exports.upload = upload;
 exports.uploads = uploads;
+exports.withHash = withHash;
+exports.zstd = zstd;
