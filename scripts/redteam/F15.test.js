@@ -1,0 +1,127 @@
+'use strict';
+
+// Archives that want out of their folder, in the trusted scope and signed with
+// main's key, so that nothing but the reader stands in their way. For each there
+// is a project, so that two runs of Nx are enough for all of them.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { writeBlob } = require('../lib/azurite');
+const { run } = require('../lib/run');
+const e2e = require('../e2e/world');
+const { evilOf } = require('../faults/evil');
+const {
+  folder: uploadsFolder,
+  uploads,
+  withHash,
+  zstd,
+} = require('../faults/archives');
+const { bombs } = require('./bombs');
+const { statementOf } = require('./artifacts');
+const { sign } = require('./envelopes');
+const { push } = require('./runs');
+const { metadataOf } = require('./storage');
+const { redTest, startWorld } = require('./world');
+const { writeProjects } = require('./workspace');
+
+/** @import { Machine } from '../lib/machine' */
+/** @import { World } from './world' */
+
+/** An archive like the others, to which there is nothing to object. */
+const control = 'backslash';
+
+const tarOf = (/** @type {string} */ name) =>
+  path.join(uploadsFolder, `${name}.tar`);
+
+/** @type {Record<string, (hash: string) => Buffer>} */
+const archives = {};
+for (const name of uploads) {
+  if (name !== control && !name.startsWith('hostile-')) continue;
+  const tar = fs.readFileSync(tarOf(name));
+  archives[name] = (hash) => zstd(withHash(tar, hash));
+}
+Object.assign(archives, bombs);
+
+/** Why a reader must refuse what is not broken. @type {Record<string, string>} */
+const reasons = {
+  'bomb-a-file-of-a-terabyte': 'it unpacks to more bytes than allowed',
+  'bomb-an-extended-header-of-a-gigabyte': 'header field too long',
+  'bomb-a-gigabyte-after-its-end': 'data after the end of the tar',
+};
+assert.deepEqual(Object.keys(bombs).sort(), Object.keys(reasons).sort());
+
+const names = Object.keys(archives);
+const args = ['run-many', '--target=make'];
+
+redTest('F15_hostile_archives_signed_by_main', async (t) => {
+  await assertLeaves(t.name);
+  const world = await startWorld(t, { isSigned: true });
+  const make = (/** @type {string} */ name) => {
+    const machine = world.trustedMachine(name, push('main'));
+    writeProjects(machine, names);
+    return machine;
+  };
+  const first = make('first');
+  await e2e.runNx(first, args);
+  const run = first.lastRun();
+  await replaceAll(world, run);
+
+  const victim = make('victim');
+  const before = evilOf(victim);
+  const log = path.join(path.dirname(victim.home), 'log');
+  const env = { NX_AZURE_CACHE_LOG: 'debug', NX_AZURE_CACHE_LOG_FILE: log };
+  await e2e.runNx(victim, args, { env });
+  const messages = fs.readFileSync(log, 'utf8').split('\n');
+  const results = victim.lastRun();
+  for (const name of names) {
+    const { cacheStatus, hash } = results[`${name}:make`];
+    await t.test(name, () => {
+      if (name === control) {
+        assert.equal(cacheStatus, 'remote-cache-hit');
+        return;
+      }
+      assert.equal(cacheStatus, 'cache-miss');
+      const why = reasons[name] ?? 'artifact refused: ';
+      const isRefused = messages.some(
+        (text) => text.includes(`${hash}: `) && text.includes(why),
+      );
+      assert.ok(isRefused, messages.join('\n'));
+    });
+  }
+  assert.deepEqual(evilOf(victim), before);
+});
+
+/**
+ * Puts the archives where the results of a run are, signed.
+ *
+ * @param {World} world
+ * @param {ReturnType<Machine['lastRun']>} run
+ */
+async function replaceAll({ container, key }, run) {
+  for (const name of names) {
+    const { hash } = run[`${name}:make`];
+    const content = archives[name](hash);
+    const statement = { ...statementOf(content), hash };
+    const metadata = { ...metadataOf(content), dsse: sign(statement, key) };
+    const blob = `/account/${container}/v1/trusted/${hash}`;
+    await writeBlob(e2e.shared.azurite, blob, content, metadata);
+  }
+}
+
+/**
+ * Asserts that an archive of these does what it is meant to do to a reader that
+ * believes what it reads.
+ *
+ * @param {string} name of a folder
+ */
+async function assertLeaves(name) {
+  const folder = path.join(e2e.shared.folder, name);
+  const inner = path.join(folder, 'outputs-go-here');
+  fs.mkdirSync(inner, { recursive: true });
+  const archive = tarOf('hostile-a-name-that-leaves-far');
+  fs.mkdirSync(path.join(inner, 'x/y/outputs/a'), { recursive: true });
+  await run('tar', ['-xPf', archive, '-C', path.join(inner, 'x/y')]);
+  assert.ok(fs.existsSync(path.join(inner, 'evil')), 'nothing has left x/y');
+  fs.rmSync(folder, { recursive: true });
+}

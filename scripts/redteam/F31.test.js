@@ -1,0 +1,157 @@
+'use strict';
+
+// CVE-2025-36852 (CREEP): who is first to store under main's hash decides what
+// main ships. Every run here uses the credential that it has as our client uses
+// it; F32 is about those who write to the storage on their own.
+
+const assert = require('node:assert/strict');
+const { withLoop } = require('./loop');
+const runs = require('./runs');
+const { attack } = require('./world');
+const { patchTool, poison } = require('./workspace');
+
+/** @import { Machine } from '../lib/machine' */
+/** @import { Run } from './runs' */
+
+const { developer, pullRequest, push } = runs;
+
+/**
+ * Makes a test of an attack by a run that stores what it should not.
+ *
+ * @param {string} name
+ * @param {object} options
+ * @param {Run} options.by who does it
+ * @param {string[]} options.scopes in which that run may write
+ * @param {Run} [options.on] the victim
+ * @param {(machine: Machine) => void} [options.prepare] what it does to its tool
+ * @param {(machine: Machine, build: () => Promise<unknown>) => Promise<unknown>} [options.around]
+ * @param {boolean} [options.isFull]
+ */
+function creep(name, options) {
+  const { by, scopes, on = push('main'), isFull } = options;
+  const { prepare = patchTool, around = (_, build) => build() } = options;
+  attack(name, {
+    isFull,
+    async run(world) {
+      const attacker = world.machine('attacker', by);
+      prepare(attacker);
+      await around(attacker, () => world.build(attacker));
+      assert.deepEqual(
+        await world.scopes(),
+        world.isOpen ? ['shared'] : scopes,
+        'what the attacker has written',
+      );
+      return world.build(world.machine('victim', on));
+    },
+  });
+}
+
+creep('F31_a_patched_tool_of_a_pull_request', {
+  by: pullRequest(7),
+  scopes: ['pr-7'],
+});
+
+creep('F31_an_environment_variable_of_a_changed_workflow', {
+  by: pullRequest(7),
+  scopes: ['pr-7'],
+  prepare: ({ env }) => (env.COMPILER_BANNER = poison),
+  isFull: true,
+});
+
+creep('F31_a_background_loop_that_appends_to_dist', {
+  by: pullRequest(7),
+  scopes: ['pr-7'],
+  prepare: ({ env }) => (env.CHECK_TIME = '500'),
+  around: withLoop,
+});
+
+creep('F31_a_branch', {
+  by: push('feature', { isProtected: false }),
+  scopes: ['branch-feature'],
+  isFull: true,
+});
+
+creep('F31_a_branch_called_master_beside_main', {
+  by: push('master', { isProtected: false }),
+  scopes: ['branch-master'],
+});
+
+creep('F31_a_tag', {
+  by: runs.tag('v1.0.0'),
+  scopes: [],
+  isFull: true,
+});
+
+creep('F31_the_merge_queue', {
+  by: runs.mergeQueue,
+  scopes: [
+    'branch-gh-readonly-queue_2Fmain_2Fpr-7-3f786850e387550fdab836ed7e6dc881de23001b',
+  ],
+  isFull: true,
+});
+
+creep('F31_pull_request_target', {
+  by: runs.pullRequestTarget(7),
+  scopes: ['pr-7'],
+});
+
+creep('F31_workflow_run', { by: runs.workflowRun, scopes: [] });
+
+creep('F31_a_CI_that_is_not_known', {
+  by: runs.unknownCI,
+  scopes: [],
+  isFull: true,
+});
+
+creep('F31_a_developer_of_main', { by: developer, scopes: ['local'] });
+
+creep('F31_a_developer_of_a_pull_request', {
+  by: developer,
+  scopes: ['local'],
+  on: pullRequest(8),
+  isFull: true,
+});
+
+creep('F31_a_pull_request_of_another', {
+  by: pullRequest(7),
+  scopes: ['pr-7'],
+  on: pullRequest(8),
+});
+
+creep('F31_a_branch_of_another', {
+  by: push('feature', { isProtected: false }),
+  scopes: ['branch-feature'],
+  on: push('feature2', { isProtected: false }),
+  isFull: true,
+});
+
+creep('F31_a_pull_request_of_a_developer', {
+  by: pullRequest(7),
+  scopes: ['pr-7'],
+  on: developer,
+  isFull: true,
+});
+
+/** Which account it is stands in nx.json; who may use it is a secret. */
+const withoutSecrets = {
+  AZURE_STORAGE_CONNECTION_STRING: '',
+  AZURE_TOKEN_CREDENTIALS: 'dev',
+  HTTPS_PROXY: 'http://127.0.0.1:1', // nothing leaves this machine
+};
+
+attack('F31_a_fork_without_any_secret', {
+  async run(world) {
+    const attacker = world.machine('attacker', pullRequest(7), {
+      azure: { accountName: 'nxazurecachetest' },
+      env: world.isOpen ? {} : withoutSecrets,
+    });
+    patchTool(attacker);
+    const { lines } = await world.build(attacker);
+    if (!world.isOpen) {
+      assert.deepEqual(await world.scopes(), []);
+      assert.equal(lines.length, 1, lines.join('\n'));
+      assert.match(lines[0], /sign-in .* failed/);
+    }
+    return world.build(world.machine('main', push('main')));
+  },
+});

@@ -1,0 +1,90 @@
+'use strict';
+
+// A pull request that edits nx.json, or what it extends, which Nx does not hash.
+
+const assert = require('node:assert/strict');
+const { generateKey } = require('./envelopes');
+const { pullRequest, push } = require('./runs');
+const { attack } = require('./world');
+const { patchTool } = require('./workspace');
+
+/** @import { Run } from './runs' */
+/** @import { World } from './world' */
+
+const own = generateKey();
+
+/**
+ * Makes a test of settings that only the attacker has.
+ *
+ * @param {string} name
+ * @param {object} options
+ * @param {(world: World) => Record<string, unknown>} options.edit his settings
+ * @param {Run} options.by
+ * @param {string[]} options.scopes in which he has written
+ * @param {boolean} [options.isSigned] whether main has a key
+ * @param {RegExp} [options.line] that main sees
+ * @param {boolean} [options.isFull]
+ */
+function edited(name, { edit, by, scopes, isSigned, line, isFull }) {
+  attack(name, {
+    isSigned,
+    line,
+    isFull,
+    async run(world) {
+      const trust = world.isOpen ? world.trust : edit(world);
+      const attacker = world.machine('attacker', by, {
+        trust,
+        env: { NX_AZURE_CACHE_SIGNING_KEY: world.isOpen ? '' : own.pem },
+      });
+      patchTool(attacker);
+      await world.build(attacker);
+      const written = world.isOpen ? ['shared'] : scopes;
+      assert.deepEqual(await world.scopes(), written);
+      return world.build(world.trustedMachine('main', push('main')));
+    },
+  });
+}
+
+edited('F32_nx.json_with_isolation_none', {
+  edit: () => ({ isolation: 'none' }),
+  by: pullRequest(7),
+  scopes: ['shared'],
+});
+
+edited('F32_nx.json_with_all_branches_trusted', {
+  edit: () => ({ branches: ['**'] }),
+  by: push('feature', { isProtected: false }),
+  scopes: ['branch-feature'],
+  isFull: true,
+});
+
+edited('F32_nx.json_with_all_branches_trusted_for_a_pull_request', {
+  edit: () => ({ branches: ['**', 'refs/pull/**', '7'] }),
+  by: pullRequest(7),
+  scopes: ['pr-7'],
+  isFull: true,
+});
+
+edited('F32_nx.json_with_a_key_of_its_own', {
+  edit: () => ({ publicKeys: [own.publicKey] }),
+  by: pullRequest(7),
+  scopes: ['pr-7'],
+  isFull: true,
+});
+
+edited('F32_nx.json_with_a_key_of_its_own_on_a_protected_branch', {
+  edit: () => ({ branches: ['release'], publicKeys: [own.publicKey] }),
+  by: push('release'),
+  scopes: ['trusted'],
+  isSigned: true,
+  line: /not one of azure\.trust\.publicKeys/,
+});
+
+edited('F32_nx.json_with_containers_of_its_own', {
+  edit: ({ container }) => ({
+    containers: { pr: container, local: container },
+  }),
+  by: pullRequest(7),
+  scopes: ['pr-7'],
+  isFull: true,
+});

@@ -1,0 +1,224 @@
+'use strict';
+
+// Somebody holds a credential that may write everywhere, and puts an artifact of
+// his own where main looks for its. Each entry here is a right one but for one
+// thing: F32_a_replayed_signature shows that a right one is a hit.
+
+const assert = require('node:assert/strict');
+const { artifact, statementOf } = require('./artifacts');
+const { generateKey, sign, verify } = require('./envelopes');
+const { developer, push } = require('./runs');
+const { metadataOf } = require('./storage');
+const { assertHonest, assertSignedEntry, attack } = require('./world');
+const { hash, honest, poisoned } = require('./world');
+const { redTest, startWorld, succeeds } = require('./world');
+
+/** @import { Entry } from './storage' */
+/** @import { World } from './world' */
+
+const stranger = generateKey();
+const revoked = generateKey();
+
+/**
+ * @param {Buffer} content
+ * @param {string} dsse
+ * @returns {Entry}
+ */
+const entryOf = (content, dsse) => ({
+  content,
+  metadata: { ...metadataOf(content), dsse },
+});
+
+/**
+ * Plants an entry, and builds main.
+ *
+ * @param {World} world
+ * @param {Entry} entry
+ */
+async function plantAndBuild(world, entry) {
+  await world.plant(entry);
+  return world.build(world.trustedMachine('main', push('main')));
+}
+
+/**
+ * Makes a test of an entry that nobody must believe.
+ *
+ * @param {string} name
+ * @param {object} options
+ * @param {(content: Buffer, world: World) => Entry} options.forge of an artifact
+ * @param {RegExp} options.line what main says
+ * @param {Record<string, unknown>} [options.trust]
+ * @param {boolean} [options.isFull]
+ */
+function forgery(name, { forge, line, trust, isFull }) {
+  attack(name, {
+    isSigned: true,
+    isFull,
+    trust,
+    line,
+    run: async (world) => plantAndBuild(world, forge(await artifact(), world)),
+  });
+}
+
+forgery('F32_unsigned', {
+  forge: (content) => ({
+    content,
+    metadata: {
+      ...metadataOf(content),
+      statement: Buffer.from(JSON.stringify(statementOf(content))).toString(
+        'base64',
+      ),
+    },
+  }),
+  line: /it is not signed/,
+});
+
+forgery('F32_signed_with_another_key', {
+  forge: (content) => entryOf(content, sign(statementOf(content), stranger)),
+  line: /not one of azure\.trust\.publicKeys/,
+});
+
+forgery('F32_signed_with_another_key_under_the_name_of_the_right_one', {
+  forge: (content, { key }) =>
+    entryOf(content, sign(statementOf(content), stranger, key.id)),
+  line: /signature is wrong/,
+  isFull: true,
+});
+
+forgery('F32_signed_with_a_revoked_key', {
+  trust: { publicKeys: [revoked.publicKey], revokedKeys: [revoked.id] },
+  forge: (content) => entryOf(content, sign(statementOf(content), revoked)),
+  line: /revoked/,
+});
+
+/**
+ * Statements that the right key has signed, about something else.
+ *
+ * @type {Record<string, { change: object, line: RegExp }>}
+ */
+const changes = {
+  another_hash: { change: { hash: '1234567890' }, line: /about the hash/ },
+  another_scope: { change: { scope: 'pr-7' }, line: /about the scope/ },
+  another_prefix: { change: { prefix: 'other' }, line: /about the prefix/ },
+  another_length: { change: { length: 1 }, line: /about the length/ },
+  another_digest: { change: { sha256: '0'.repeat(64) }, line: /the SHA-256/ },
+  another_exit_code: { change: { code: 1 }, line: /about the exit code/ },
+  an_older_format: { change: { format: 0 }, line: /about the format/ },
+};
+
+for (const [name, { change, line }] of Object.entries(changes)) {
+  forgery(`F32_the_signature_of_${name}`, {
+    forge: (content, { key }) =>
+      entryOf(content, sign({ ...statementOf(content), ...change }, key)),
+    line,
+    isFull: name !== 'another_hash',
+  });
+}
+
+forgery('F32_a_changed_payload_under_a_right_signature', {
+  forge(content, { key }) {
+    const honestEnvelope = sign(statementOf(Buffer.from('honest')), key);
+    const payload = Buffer.from(JSON.stringify(statementOf(content)));
+    const envelope = {
+      ...JSON.parse(honestEnvelope),
+      payload: payload.toString('base64'),
+    };
+    return entryOf(content, JSON.stringify(envelope));
+  },
+  line: /signature is wrong/,
+  isFull: true,
+});
+
+forgery('F32_a_right_signature_of_another_type_of_statement', {
+  forge(content, { key }) {
+    const envelope = JSON.parse(sign(statementOf(content), key));
+    envelope.payloadType = 'application/vnd.in-toto+json';
+    return entryOf(content, JSON.stringify(envelope));
+  },
+  line: /of the type/,
+  isFull: true,
+});
+
+attack('F32_a_swapped_artifact_under_a_right_signature', {
+  isSigned: true,
+  line: /SHA-256/,
+  async run(world) {
+    const padding = '/'.repeat(poisoned.length - honest.length);
+    const right = await artifact({ content: honest + padding });
+    const content = await artifact();
+    assert.equal(content.length, right.length);
+    const { metadata } = entryOf(right, sign(statementOf(right), world.key));
+    // Without signatures nothing keeps the digest.
+    const planted = world.isOpen ? metadataOf(content) : metadata;
+    return plantAndBuild(world, { content, metadata: planted });
+  },
+});
+
+attack('F32_a_swapped_artifact_and_digest_under_the_signature_of_main', {
+  isSigned: true,
+  isFull: true,
+  line: /its signature is about/,
+  async run(world) {
+    await world.build(world.trustedMachine('first', push('main')));
+    const entry = await world.entry();
+    assert.ok(entry, 'main has stored nothing');
+    if (!world.isOpen) await assertSignedEntry(world);
+    const content = await artifact();
+    const metadata = { ...entry.metadata, ...metadataOf(content) };
+    return plantAndBuild(world, { content, metadata });
+  },
+});
+
+redTest('F32_a_replayed_signature_of_the_same_hash_is_believed', async (t) => {
+  // Main has once built and signed this: its tool was bad, and Nx does not hash
+  // the tool. Since then it has built again, and somebody puts the old one back.
+  // Nothing in the old one is wrong.
+  await succeeds(t, async (world) => plantAndBuild(world, await unsigned()));
+  const world = await startWorld(t, { isSigned: true });
+  const content = await artifact();
+  const old = entryOf(content, sign(statementOf(content), world.key));
+  assert.deepEqual(await plantAndBuild(world, old), {
+    content: poisoned,
+    status: 'remote-cache-hit',
+    lines: [],
+  });
+
+  // What is evicted is built again.
+  await evict(world);
+  const second = world.trustedMachine('second', push('main'));
+  assertHonest(await world.build(second));
+  await assertSignedEntry(world);
+
+  // He puts it back again: the key must go.
+  await world.plant(old);
+  const next = generateKey();
+  const third = world.machine('third', push('main'), {
+    trust: {
+      publicKeys: [world.key.publicKey, next.publicKey],
+      revokedKeys: [world.key.publicKey],
+    },
+    env: { NX_AZURE_CACHE_SIGNING_KEY: next.pem },
+  });
+  assertHonest(await world.build(third), /revoked/);
+  const replaced = await world.entry();
+  assert.equal(verify(replaced?.metadata.dsse ?? '', next).hash, hash);
+});
+
+async function unsigned() {
+  const content = await artifact();
+  return { content, metadata: metadataOf(content) };
+}
+
+/**
+ * Deletes what main finds, as an administrator does.
+ *
+ * @param {World} world
+ */
+async function evict(world) {
+  const command = ['nx-azure-cache', 'evict', '--scope', 'trusted'];
+  const { code, output } = await world
+    .machine('administrator', developer)
+    .run('npx', ['--no-install', ...command, '--hash', hash, '--yes']);
+  assert.equal(code, 0, output);
+  assert.equal(await world.entry(), undefined, output);
+}

@@ -1,0 +1,56 @@
+'use strict';
+
+// Artifacts that no run of Nx has made (cache/archive has the format).
+
+const { buffer } = require('node:stream/consumers');
+const tar = require('tar-stream');
+const { zstd } = require('../faults/archives');
+const { metadataOf } = require('./storage');
+const { output } = require('./workspace');
+const { hash, poisoned } = require('./world');
+
+/**
+ * An artifact of the task that is attacked.
+ *
+ * @param {{ content?: string }} [options] `content` of its output
+ * @returns {Promise<Buffer>}
+ */
+async function artifact({ content = poisoned } = {}) {
+  const pack = tar.pack();
+  const metadata = JSON.stringify({ format: 1, hash, code: 0 });
+  pack.entry({ name: 'metadata.json' }, metadata);
+  pack.entry({ name: 'terminalOutput' }, 'built\n');
+  for (const name of ['outputs', 'outputs/dist', 'outputs/dist/words']) {
+    pack.entry({ name: `${name}/`, type: 'directory', mode: 0o755 });
+  }
+  pack.entry({ name: `outputs/${output}`, mode: 0o644 }, content);
+  pack.finalize();
+  return zstd(await buffer(pack));
+}
+
+/**
+ * What the statement of an artifact in the trusted scope says if it is right.
+ *
+ * @param {Buffer} content
+ */
+function statementOf(content) {
+  const { length, sha256 } = metadataOf(content);
+  return {
+    hash,
+    scope: 'trusted',
+    prefix: '',
+    sha256,
+    length: Number(length),
+    code: 0,
+    format: 1,
+    provenance: {
+      repository: 'acme/shop',
+      ref: 'refs/heads/main',
+      tool: 'nx-azure-cache 1.0.0',
+      time: '2026-11-01T12:00:00Z',
+    },
+  };
+}
+
+exports.artifact = artifact;
+exports.statementOf = statementOf;

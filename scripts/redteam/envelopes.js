@@ -1,0 +1,87 @@
+'use strict';
+
+// Keys and envelopes as docs and specifications describe them, written a second
+// time: what the binary signs must verify here, and what is signed here there.
+
+const assert = require('node:assert/strict');
+const crypto = require('node:crypto');
+
+const payloadType = 'application/vnd.nx-azure-cache.artifact+json';
+
+/**
+ * @typedef {object} Key
+ * @property {string} id
+ * @property {string} publicKey as it stands in nx.json
+ * @property {string} pem the private key
+ */
+
+/** @returns {Key} */
+function generateKey() {
+  const { publicKey, privateKey } = crypto.generateKeyPairSync('ed25519');
+  const spki = publicKey.export({ type: 'spki', format: 'der' });
+  const digest = crypto.createHash('sha256').update(spki).digest('hex');
+  return {
+    id: digest.slice(0, 16),
+    publicKey: spki.toString('base64'),
+    pem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  };
+}
+
+/**
+ * What is signed (github.com/secure-systems-lab/dsse, protocol.md).
+ *
+ * @param {Buffer} payload
+ */
+function preAuthenticationEncoding(payload) {
+  const head = `DSSEv1 ${payloadType.length} ${payloadType} ${payload.length} `;
+  return Buffer.concat([Buffer.from(head), payload]);
+}
+
+/**
+ * @param {object} statement
+ * @param {Key} key
+ * @param {string} [keyid] that the envelope names
+ */
+function sign(statement, key, keyid = key.id) {
+  const payload = Buffer.from(JSON.stringify(statement));
+  const encoded = preAuthenticationEncoding(payload);
+  const sig = crypto.sign(null, encoded, key.pem).toString('base64');
+  return JSON.stringify({
+    payloadType,
+    payload: payload.toString('base64'),
+    signatures: [{ keyid, sig }],
+  });
+}
+
+/**
+ * The statement in an envelope that a key has signed; throws if it has not.
+ *
+ * @param {string} envelope
+ * @param {Key} key
+ */
+function verify(envelope, key) {
+  const { payloadType: type, payload, signatures } = JSON.parse(envelope);
+  assert.equal(type, payloadType);
+  assert.equal(signatures.length, 1);
+  const [{ keyid, sig }] = signatures;
+  assert.equal(keyid, key.id);
+  const bytes = Buffer.from(payload, 'base64');
+  const spki = Buffer.from(key.publicKey, 'base64');
+  const publicKey = crypto.createPublicKey({
+    key: spki,
+    format: 'der',
+    type: 'spki',
+  });
+  const isSigned = crypto.verify(
+    null,
+    preAuthenticationEncoding(bytes),
+    publicKey,
+    Buffer.from(sig, 'base64'),
+  );
+  assert.ok(isSigned, 'the signature is wrong');
+  return JSON.parse(bytes.toString('utf8'));
+}
+
+exports.generateKey = generateKey;
+exports.sign = sign;
+exports.verify = verify;

@@ -1,0 +1,48 @@
+'use strict';
+
+const { spawn } = require('node:child_process');
+const { once } = require('node:events');
+const { output, poison } = require('./workspace');
+
+/** @import { Machine } from '../lib/machine' */
+
+/** Appends to the output as soon as it is there, until nobody holds its stdin. */
+const loop = `
+const fs = require('node:fs');
+const [output, poison] = process.argv.slice(1);
+setInterval(() => {
+  let content;
+  try {
+    content = fs.readFileSync(output, 'utf8');
+  } catch {
+    return; // it is not there
+  }
+  if (content && !content.endsWith(poison)) fs.appendFileSync(output, poison);
+}, 1);
+process.stdin.on('end', () => process.exit()).resume();
+console.log('it loops');
+`;
+
+/**
+ * Builds while a process that the job has started before runs beside.
+ *
+ * @param {Machine} machine
+ * @param {() => Promise<unknown>} build
+ */
+async function withLoop({ workspace, env }, build) {
+  const child = spawn(process.execPath, ['-e', loop, output, poison], {
+    cwd: workspace,
+    env,
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const exited = once(child, 'exit');
+  try {
+    await once(child.stdout, 'data');
+    await build();
+  } finally {
+    child.stdin.end();
+    await exited;
+  }
+}
+
+exports.withLoop = withLoop;

@@ -1,0 +1,122 @@
+'use strict';
+
+// Who runs Nx: the variables of GitHub Actions as its runners set them
+// (docs.github.com/actions/reference/variables-reference), and of developers.
+
+const repository = 'acme/shop';
+const commit = '3f786850e387550fdab836ed7e6dc881de23001b';
+
+/**
+ * A run, as a machine is told of it.
+ *
+ * @typedef {object} Run
+ * @property {NodeJS.ProcessEnv} env
+ * @property {object} [event] what the file of GITHUB_EVENT_PATH holds
+ */
+
+/**
+ * @param {string} event
+ * @param {string} ref
+ * @param {{ env?: NodeJS.ProcessEnv, payload?: object }} [options]
+ * @returns {Run}
+ */
+function github(event, ref, { env = {}, payload = {} } = {}) {
+  const [, , ...name] = ref.split('/');
+  return {
+    env: {
+      CI: 'true',
+      GITHUB_ACTIONS: 'true',
+      GITHUB_ACTOR: 'somebody',
+      GITHUB_EVENT_NAME: event,
+      GITHUB_REF: ref,
+      GITHUB_REF_NAME: name.join('/'),
+      GITHUB_REF_PROTECTED: 'true',
+      GITHUB_REF_TYPE: 'branch',
+      GITHUB_REPOSITORY: repository,
+      GITHUB_RUN_ATTEMPT: '1',
+      GITHUB_RUN_ID: '1658821493',
+      GITHUB_SERVER_URL: 'https://github.com',
+      GITHUB_SHA: commit,
+      ...env,
+    },
+    event: {
+      repository: { full_name: repository, default_branch: 'main' },
+      ...payload,
+    },
+  };
+}
+
+/**
+ * A push to a branch.
+ *
+ * @param {string} branch
+ * @param {{ isProtected?: boolean }} [options]
+ */
+function push(branch, { isProtected = true } = {}) {
+  const env = { GITHUB_REF_PROTECTED: `${isProtected}` };
+  return github('push', `refs/heads/${branch}`, { env });
+}
+
+/** @param {number} number */
+const payloadOf = (number) => ({ number, pull_request: { number } });
+
+/**
+ * A pull request, whose workflow is its own.
+ *
+ * @param {number} number
+ */
+function pullRequest(number) {
+  return github('pull_request', `refs/pull/${number}/merge`, {
+    env: {
+      GITHUB_BASE_REF: 'main',
+      GITHUB_HEAD_REF: 'feature',
+      GITHUB_REF_PROTECTED: 'false',
+    },
+    payload: payloadOf(number),
+  });
+}
+
+/**
+ * A pull request that runs main's workflow with main's secrets, which checks
+ * out the code of the pull request.
+ *
+ * @param {number} number
+ */
+function pullRequestTarget(number) {
+  return github('pull_request_target', 'refs/heads/main', {
+    env: { GITHUB_BASE_REF: 'main', GITHUB_HEAD_REF: 'feature' },
+    payload: payloadOf(number),
+  });
+}
+
+/** What runs after a workflow of a pull request, with main's ref and secrets. */
+const workflowRun = github('workflow_run', 'refs/heads/main', {
+  payload: { workflow_run: { event: 'pull_request', head_branch: 'feature' } },
+});
+
+/** The merge queue, which runs the code of pull requests before it is merged. */
+const mergeQueue = github(
+  'merge_group',
+  `refs/heads/gh-readonly-queue/main/pr-7-${commit}`,
+);
+
+/** @param {string} name */
+function tag(name) {
+  const env = { GITHUB_REF_PROTECTED: 'false', GITHUB_REF_TYPE: 'tag' };
+  return github('push', `refs/tags/${name}`, { env });
+}
+
+/** @type {Run} */
+const unknownCI = { env: { CI: 'true', BRANCH: 'main' } };
+
+/** @type {Run} */
+const developer = { env: {} };
+
+exports.developer = developer;
+exports.mergeQueue = mergeQueue;
+exports.pullRequest = pullRequest;
+exports.pullRequestTarget = pullRequestTarget;
+exports.push = push;
+exports.tag = tag;
+exports.unknownCI = unknownCI;
+exports.workflowRun = workflowRun;

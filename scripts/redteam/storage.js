@@ -1,0 +1,105 @@
+'use strict';
+
+// What somebody can do with a credential of the storage, without our client.
+
+const { createHash } = require('node:crypto');
+
+/**
+ * @typedef {object} Entry
+ * @property {Buffer} content
+ * @property {Record<string, string>} metadata
+ */
+
+/**
+ * The connection string of somebody who has a SAS for a container.
+ *
+ * @param {string} azurite connection string
+ * @param {number} port of the endpoint
+ * @param {string} container
+ * @param {string} permissions
+ */
+function sasFor(azurite, port, container, permissions) {
+  const {
+    ContainerSASPermissions,
+    StorageSharedKeyCredential,
+    generateBlobSASQueryParameters,
+  } = require('@azure/storage-blob');
+  const [, account] = /AccountName=([^;]+)/.exec(azurite) ?? [];
+  const [, key] = /AccountKey=([^;]+)/.exec(azurite) ?? [];
+  const sas = generateBlobSASQueryParameters(
+    {
+      containerName: container,
+      permissions: ContainerSASPermissions.parse(permissions),
+      expiresOn: new Date(Date.now() + 3_600_000),
+    },
+    new StorageSharedKeyCredential(account, key),
+  );
+  return (
+    `BlobEndpoint=http://127.0.0.1:${port}/${account};` +
+    `SharedAccessSignature=${sas}`
+  );
+}
+
+/**
+ * @param {string} connectionString
+ * @param {string} container
+ * @param {string} name
+ */
+function clientOf(connectionString, container, name) {
+  const { BlobServiceClient } = require('@azure/storage-blob');
+  return BlobServiceClient.fromConnectionString(connectionString)
+    .getContainerClient(container)
+    .getBlockBlobClient(name);
+}
+
+/**
+ * @param {string} connectionString
+ * @param {string} container
+ * @param {string} name
+ * @returns {Promise<Entry | undefined>}
+ */
+async function readEntry(connectionString, container, name) {
+  const blob = clientOf(connectionString, container, name);
+  if (!(await blob.exists())) return undefined;
+  const { metadata = {} } = await blob.getProperties();
+  return { content: await blob.downloadToBuffer(), metadata };
+}
+
+/**
+ * Writes an entry; rejects with what the storage says.
+ *
+ * @param {string} connectionString
+ * @param {string} container
+ * @param {string} name
+ * @param {Entry} entry
+ * @param {{ isWriteOnce?: boolean }} [options] `isWriteOnce`: only if there is none
+ */
+async function writeEntry(
+  connectionString,
+  container,
+  name,
+  { content, metadata },
+  { isWriteOnce = false } = {},
+) {
+  const blob = clientOf(connectionString, container, name);
+  const conditions = isWriteOnce ? { ifNoneMatch: '*' } : {};
+  await blob.upload(content, content.length, { metadata, conditions });
+}
+
+/**
+ * The metadata of an entry that has no signature.
+ *
+ * @param {Buffer} content
+ */
+function metadataOf(content) {
+  return {
+    format: '1',
+    length: `${content.length}`,
+    sha256: createHash('sha256').update(content).digest('hex'),
+  };
+}
+
+exports.metadataOf = metadataOf;
+exports.readEntry = readEntry;
+exports.sasFor = sasFor;
+exports.writeEntry = writeEntry;

@@ -1,0 +1,122 @@
+'use strict';
+
+// What the workspace of the tests has in node_modules, of which Nx knows no more
+// than what the lockfile says: the tool that builds, and a preset with the
+// settings of the cache, which nx.json extends. So all runs of all tests have one
+// hash, whatever their settings and their tool.
+
+const fs = require('node:fs');
+const path = require('node:path');
+
+/** @import { Machine } from '../lib/machine' */
+
+/** The task that is attacked, and where its only file is in the workspace. */
+const task = 'words:build';
+const output = path.join('dist', 'words', 'index.js');
+
+/** What is in the file when somebody has got his way. */
+const poison = 'stealEverything();\n';
+
+const preset = path.join('node_modules', 'company-preset', 'nx.json');
+const tool = path.join('node_modules', 'company-compiler', 'index.js');
+
+const build = `'use strict';
+
+const fs = require('node:fs');
+const { compile } = require('company-compiler');
+
+fs.rmSync('dist/words', { recursive: true, force: true });
+fs.mkdirSync('dist/words', { recursive: true });
+fs.writeFileSync('${output}', compile('words/source.json'));
+// Compilers emit first and check types afterwards.
+setTimeout(() => console.log('built'), Number(process.env.CHECK_TIME ?? 0));
+`;
+
+/**
+ * What the tool makes of a project: the name of the target is of the
+ * environment, which Nx does not hash, either.
+ */
+const compile = `
+const fs = require('node:fs');
+exports.compile = (source) =>
+  'module.exports = ' + JSON.stringify(JSON.parse(fs.readFileSync(source, 'utf8'))) + ';\\n' +
+  (process.env.COMPILER_BANNER ?? '');
+`;
+
+/**
+ * Makes the workspace what it is in these tests.
+ *
+ * @param {Machine} machine
+ */
+function prepare(machine) {
+  write(machine, path.join('tools', 'build.js'), build);
+  write(machine, tool, compile);
+  setPreset(machine, {});
+}
+
+/**
+ * Sets the settings of the cache, and removes those in nx.json.
+ *
+ * @param {Machine} machine
+ * @param {Record<string, unknown>} azure
+ */
+function setPreset(machine, azure) {
+  const file = path.join(machine.workspace, 'nx.json');
+  const nxJson = JSON.parse(fs.readFileSync(file, 'utf8'));
+  delete nxJson.azure;
+  nxJson.extends = 'company-preset/nx.json';
+  fs.writeFileSync(file, JSON.stringify(nxJson, null, 2));
+  write(machine, preset, JSON.stringify({ azure }));
+}
+
+/**
+ * Changes the tool, so that it builds poison.
+ *
+ * @param {Machine} machine
+ */
+function patchTool(machine) {
+  const file = path.join(machine.workspace, tool);
+  const honest = fs.readFileSync(file, 'utf8');
+  const patched = honest.replace(`?? ''`, `?? ${JSON.stringify(poison)}`);
+  if (patched === honest) throw new Error('the tool is not as it was');
+  write(machine, tool, patched);
+}
+
+/**
+ * Adds projects with a task `make`.
+ *
+ * @param {Machine} machine
+ * @param {string[]} names
+ */
+function writeProjects(machine, names) {
+  const make = {
+    command: 'node -e "0"',
+    cache: true,
+    outputs: ['{workspaceRoot}/dist/{projectName}'],
+  };
+  for (const name of names) {
+    const project = { name, targets: { make } };
+    const file = path.join('projects', name, 'project.json');
+    write(machine, file, JSON.stringify(project));
+  }
+}
+
+/**
+ * @param {Machine} machine
+ * @param {string} name
+ * @param {string} content
+ */
+function write({ workspace }, name, content) {
+  const file = path.join(workspace, name);
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.rmSync(file, { force: true }); // other machines have it, too
+  fs.writeFileSync(file, content);
+}
+
+exports.output = output;
+exports.patchTool = patchTool;
+exports.poison = poison;
+exports.prepare = prepare;
+exports.setPreset = setPreset;
+exports.task = task;
+exports.writeProjects = writeProjects;
