@@ -57,11 +57,15 @@ const steps = {
     const rows = ['F01', 'F02_one', 'F04', 'F13', 'F25', 'F30', 'background'];
     await show('node', ['scripts/faults.js', '--quick', ...rows]);
   },
+
+  async redteam() {
+    await show('node', ['scripts/redteam.js', '--quick']);
+  },
 };
 
-/** Those with a real Nx need what scripts/e2e.js and scripts/faults.js set up. */
+/** Those with a real Nx need what scripts/e2e.js and its like set up. */
 const isNotE2e = (/** @type {string} */ file) =>
-  !/^(e2e|faults)[\\/]/.test(file);
+  !/^(e2e|faults|redteam)[\\/]/.test(file);
 
 /**
  * Without Azurite its tests are skipped, and look like tests that pass.
