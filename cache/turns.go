@@ -1,6 +1,9 @@
 package cache
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Nx 24 asks for a whole batch in one tick (302 projects: 302 retrieves), small
 // and large results mixed.
@@ -63,8 +66,13 @@ func (t *turn) restore(ctx context.Context, size int64) error {
 	return t.enter(ctx, t.restores)
 }
 
-// restart waits until another place may be asked for the result.
+// restart waits until the answer of another place may be used. Where the last one
+// was a miss the result is still requested: to queue up again, behind all others,
+// would leave the connection of each answer that is there without a reader.
 func (t *turn) restart(ctx context.Context) error {
+	if slices.Equal(t.held, []chan struct{}{t.requests}) {
+		return nil
+	}
 	t.end()
 	return t.enter(ctx, t.requests)
 }

@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
 // large is how large a stored entry is that may have to wait for others.
@@ -115,6 +119,46 @@ func TestSmallResultsPassLargeOnes(t *testing.T) {
 	}
 	close(h.released)
 	waiting.Wait()
+}
+
+// A result is requested until its last place has answered: no more of them have
+// answers that wait for their reader, each on a connection, than may be requested
+// at once.
+func TestAMissInOnePlaceKeepsItsTurn(t *testing.T) {
+	const atOnce, all = 64, 75
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int64
+		first, last := make(chan struct{}), make(chan struct{})
+		blobs := blobsFunc{get: func(_ context.Context, name string) (*cache.Blob, error) {
+			if strings.HasPrefix(name, "v1/local/") {
+				asked.Add(1)
+				<-last
+			} else {
+				<-first
+			}
+			return nil, cache.ErrNotFound
+		}}
+		c, dir := closing(t, cache.New(as(blobs, trust.Local))), cachetest.TempDir(t)
+		var waiting sync.WaitGroup
+		for i := range all {
+			waiting.Go(func() {
+				if _, err := c.Retrieve(t.Context(), fmt.Sprint(i), dir); !errors.Is(err, cache.ErrNotFound) {
+					t.Errorf("got %v, want a miss", err)
+				}
+			})
+		}
+		synctest.Wait() // the others wait for their turn
+		close(first)
+		synctest.Wait()
+		if got := asked.Load(); got != atOnce {
+			t.Errorf("got %d results requested at once, want %d", got, atOnce)
+		}
+		close(last)
+		waiting.Wait()
+		if got := asked.Load(); got != all {
+			t.Errorf("got %d results requested, want %d", got, all)
+		}
+	})
 }
 
 // A large result that waits for its turn leaves when it is cancelled, and takes
