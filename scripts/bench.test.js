@@ -59,6 +59,7 @@ function assertComplete(results) {
     'retrieve tiny': [...clients, 'cp -r', 'raw GET'],
     'store tiny account': ['ours', 'nx'],
     'retrieve tiny account': ['ours', 'nx'],
+    'miss 2 account': ['ours', 'two scopes'],
   });
   for (const { results: row } of Object.values(results)) {
     for (const { ms } of Object.values(row)) assert.ok(ms > 0);
@@ -68,7 +69,12 @@ function assertComplete(results) {
   assert.equal(ours.sent, ours.stored);
   assert.ok(ours.rssChild > 0 && ours.rssNode > 0 && ours.latency > 0);
   assert.equal(nx.requests, 2);
-  assert.equal(results['retrieve tiny'].results.ours.received, ours.stored);
+  const { ours: reader } = results['retrieve tiny'].results;
+  assert.equal(reader.received, ours.stored);
+  assert.equal(reader.requests, 2, 'it reads one scope');
+  const misses = results['miss 2 account'].results;
+  assert.equal(misses.ours.requests, 2);
+  assert.equal(misses['two scopes'].requests, 4);
 }
 
 /**

@@ -72,7 +72,7 @@ const limits = {
 
   async 'raw GET'({ hashes, folder, url }) {
     const file = path.join(folder, 'urls');
-    const blobs = `${url}/devstoreaccount1/${container}/v1/local`;
+    const blobs = `${url}/devstoreaccount1/${container}/v1/trusted`;
     fs.writeFileSync(file, hashes.map((hash) => `${blobs}/${hash}\n`).join(''));
     const { milliseconds, bytes, requests } = await tool([
       ...['raw-get', '--concurrency', String(concurrency()), file],

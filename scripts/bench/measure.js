@@ -16,10 +16,13 @@ const { prepareWholeRun } = require('./whole-run');
 /** @import { Workload } from './workloads' */
 /** @import { Place, World } from './world' */
 
-const clients = ['ours', 'nx', 'plain'];
+const clients = ['ours', 'two scopes', 'nx', 'plain'];
 
-/** What our client says while it waits at its end; no trouble. */
-const waiting = /^nx-azure-cache: storing \d.*$/gm;
+/**
+ * What our client says while it waits at its end, and in CI to sum up; no
+ * trouble.
+ */
+const reports = /^nx-azure-cache: (storing \d|\d+ hits?, ).*$/gm;
 
 /** @type {(contender: Contender) => contender is ClientName} */
 const isClient = /** @type {any} */ (
@@ -73,6 +76,7 @@ async function measureClient(world, row, client, { thorough = false }) {
     await quiet();
     return play(world, place, { client, action: row.action });
   }
+  if (row.action === 'miss') return measureMisses(world, place, client, row);
   const { workload, hashes } = await subject(world, row);
   const isStore = row.action === 'store';
   const work = isStore ? workload.cacheDirectory : world.newFolder();
@@ -82,6 +86,27 @@ async function measureClient(world, row, client, { thorough = false }) {
   const [sample, traffic] = await counted(place, () => play(world, place, job));
   if (isStore) verifyStored(traffic, hashes);
   else verifyRestored(workload, hashes, work, thorough);
+  return { ...sample, ...traffic };
+}
+
+/**
+ * @param {World} world
+ * @param {Place} place
+ * @param {ClientName} client
+ * @param {Row} row
+ */
+async function measureMisses(world, place, client, { action, copies = 1 }) {
+  const hashes = Array.from({ length: copies }, (_, i) => String(i));
+  await quiet();
+  const [sample, traffic] = await counted(place, () =>
+    play(world, place, { client, action, hashes }),
+  );
+  const expected = copies * (client === 'two scopes' ? 2 : 1);
+  if (traffic.requests !== expected) {
+    throw new Error(
+      `${client}: ${traffic.requests} requests, not ${expected}, for ${copies} misses`,
+    );
+  }
   return { ...sample, ...traffic };
 }
 
@@ -144,11 +169,11 @@ async function play(world, place, job) {
     ],
     {
       cwd: world.machine.workspace,
-      env: world.environment(place),
+      env: world.environment(place, job.client),
       timeout: 300_000,
     },
   );
-  const said = output.replace(stdout, '').replace(waiting, '').trim();
+  const said = output.replace(stdout, '').replace(reports, '').trim();
   if (said) throw new Error(`${job.client} says: ${said}`);
   return JSON.parse(stdout);
 }

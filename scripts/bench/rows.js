@@ -6,10 +6,11 @@
 
 /**
  * Who takes part. Clients of a remote cache: `ours`; `nx`, Nx's own HTTP
- * client; `plain`, a plugin in plain JavaScript. Limits: what the machine can
- * do at best.
+ * client; `plain`, a plugin in plain JavaScript. `ours` is a run of CI on main,
+ * which reads one scope; `two scopes` is ours as a developer's machine, which
+ * asks for each result in two. Limits: what the machine can do at best.
  *
- * @typedef {'ours' | 'nx' | 'plain'} ClientName
+ * @typedef {'ours' | 'two scopes' | 'nx' | 'plain'} ClientName
  * @typedef {'cp -r' | 'tar | zstd' | 'write' | 'raw GET'} LimitName
  * @typedef {ClientName | LimitName | 'local'} Contender
  */
@@ -17,7 +18,7 @@
 /**
  * @typedef {object} Row
  * @property {string} id names it for --only, and in the budgets
- * @property {'store' | 'retrieve' | 'open' | 'initialize' | 'run'} action
+ * @property {'store' | 'retrieve' | 'miss' | 'open' | 'initialize' | 'run'} action
  * @property {string} workload
  * @property {number} [copies] how many results at once; default: all
  * @property {Link | 'azurite'} link
@@ -92,6 +93,22 @@ const starts = [
   },
 ];
 
+/**
+ * Results that nobody has stored, all asked for at once.
+ *
+ * @param {number} copies
+ * @returns {Row}
+ */
+const misses = (copies) => ({
+  id: `miss ${copies} account`,
+  action: 'miss',
+  workload: '',
+  copies,
+  link: 'account',
+  contenders: ['ours', 'two scopes'],
+  title: `${copies} misses at once${linkTitles.account}`,
+});
+
 /** @type {Row} */
 const wholeRun = {
   id: 'run',
@@ -124,6 +141,7 @@ const full = [
   row('retrieve', 'W1', [...all, 'raw GET'], { ...one, ...far }),
   row('retrieve', 'W2', [...all, 'raw GET'], { ...one, ...far }),
   row('retrieve', 'W4', [...all, 'raw GET'], far),
+  misses(300),
   row('store', 'W1', ['ours', 'plain'], { ...one, ...azurite }),
   row('retrieve', 'W1', ['ours', 'plain'], { ...one, ...azurite }),
   wholeRun,
@@ -140,6 +158,7 @@ const quick = [
   row('retrieve', 'W2q', ['ours', 'nx', 'write'], eight),
   row('retrieve', 'W2q', ['ours', 'nx'], { ...one, ...far }),
   row('retrieve', 'W4', ['ours', 'nx', 'raw GET'], far),
+  misses(300),
 ];
 
 /** @type {Row[]} for the test that the bench works */
@@ -147,6 +166,7 @@ const tiny = [
   // First: nothing has started their storages yet.
   row('store', 'tiny', ['ours', 'nx'], far),
   row('retrieve', 'tiny', ['ours', 'nx'], far),
+  misses(2),
   ...starts,
   row('store', 'tiny', [...all, 'tar | zstd']),
   row('retrieve', 'tiny', [...all, 'cp -r', 'raw GET']),

@@ -14,8 +14,8 @@ const { cpuOf, peakMemoryOf, serverBelow } = require('./processes');
 
 /**
  * @typedef {object} Job
- * @property {'ours' | 'nx' | 'plain'} client
- * @property {'store' | 'retrieve' | 'open' | 'initialize'} action
+ * @property {'ours' | 'two scopes' | 'nx' | 'plain'} client
+ * @property {'store' | 'retrieve' | 'miss' | 'open' | 'initialize'} action
  * @property {string} workspace with node_modules as Nx sees them
  * @property {string} container
  * @property {string} cacheDirectory
@@ -46,9 +46,12 @@ function loadNx() {
   require(native);
 }
 
+const ours = () => fromWorkspace('@nx/powerpack-azure-cache').getRemoteCache();
+
 /** @type {Record<Job['client'], () => Promise<Cache>>} */
 const clients = {
-  ours: () => fromWorkspace('@nx/powerpack-azure-cache').getRemoteCache(),
+  ours,
+  'two scopes': ours, // its environment is another one
   async nx() {
     const { HttpRemoteCache } = require(native);
     return new HttpRemoteCache();
@@ -100,6 +103,19 @@ const actions = {
         if (result?.code !== 0 || result.terminalOutput !== 'done\n') {
           throw new Error(`not what was stored: ${JSON.stringify(result)}`);
         }
+      }
+      return {};
+    });
+  },
+
+  async miss() {
+    const cache = await open();
+    return measured(async () => {
+      const results = await Promise.all(
+        job.hashes.map((hash) => cache.retrieve(hash, job.cacheDirectory)),
+      );
+      if (!results.every((result) => result === null)) {
+        throw new Error('not a miss');
       }
       return {};
     });
@@ -185,7 +201,7 @@ async function timeOfInitialize() {
       processId: process.pid,
       workspaceRoot: job.workspace,
       nxVersion: '24.0.0',
-      ci: false,
+      ci: true,
       config: { container: job.container },
     },
   });

@@ -18,6 +18,7 @@ const { short } = require('./rows');
 /** @type {Record<Contender, string>} */
 const names = {
   ours: 'nx-azure-cache',
+  'two scopes': 'two scopes',
   nx: "Nx's client",
   plain: 'plain JS plugin',
   'cp -r': '`cp -r`',
@@ -29,6 +30,9 @@ const names = {
 
 /** @type {Contender[]} */
 const clients = ['ours', 'nx', 'plain'];
+
+/** @type {Contender[]} all that ask a storage for results */
+const withRequests = ['ours', 'two scopes', 'nx', 'plain'];
 
 /**
  * The times: ours, the others', the limits.
@@ -83,7 +87,7 @@ function costTable(rows) {
   return [
     [...header, 'peak memory of Node', 'of the child', 'CPU'],
     ...rows.flatMap(({ title, results }) =>
-      clients.flatMap((name) => {
+      withRequests.flatMap((name) => {
         const figures = results[name];
         if (figures?.requests === undefined) return [];
         return [[title, names[name], ...costs(figures)]];

@@ -13,6 +13,7 @@ const { Slices } = require('./sources');
 const { counted } = require('./traffic');
 const { sizeOf } = require('./trees');
 const { installPackage, linkNx } = require('./installed');
+const { onMain } = require('./world');
 
 /** @import { Contender } from './rows' */
 /** @import { Sample } from './statistics' */
@@ -70,10 +71,10 @@ class Run {
     this.#world = world;
     this.#who = who;
     this.#place = place;
-    this.#machine = new Machine(
-      world.newFolder(),
-      environmentOf(world, who, place),
-    );
+    this.#machine = new Machine(world.newFolder(), {
+      ...onMain,
+      ...environmentOf(world, who, place),
+    });
   }
 
   /** Builds for the first time: the tasks run, the results are stored. */

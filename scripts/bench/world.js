@@ -22,9 +22,13 @@ const { workload } = require('./workloads');
 /** The server that each client talks to. */
 const kinds = /** @type {const} */ ({
   ours: 'serve-blobs',
+  'two scopes': 'serve-blobs',
   nx: 'serve-http-cache',
   plain: 'serve-blobs',
 });
+
+/** A run of CI on the trusted branch: it reads and writes one scope. */
+const onMain = { CI: 'true', NX_AZURE_CACHE_REF: 'refs/heads/main' };
 
 /**
  * @typedef {object} Place a storage and what clients must know of it
@@ -117,11 +121,13 @@ class World {
    * The environment of a client.
    *
    * @param {Place} place
+   * @param {ClientName} client
    * @returns {NodeJS.ProcessEnv}
    */
-  environment({ connectionString, url = '' }) {
+  environment({ connectionString, url = '' }, client) {
     return {
       ...this.machine.env,
+      ...(client !== 'two scopes' && onMain),
       NX_WORKSPACE_ROOT_PATH: this.machine.workspace,
       NX_POWERPACK_LICENSE: this.licence,
       AZURE_STORAGE_CONNECTION_STRING: connectionString,
@@ -189,3 +195,4 @@ function removeResults(keep) {
 
 exports.World = World;
 exports.createWorld = createWorld;
+exports.onMain = onMain;

@@ -4,7 +4,7 @@
 
 const assert = require('node:assert/strict');
 const { build, runNx, tasks } = require('../e2e/world');
-const { answer, on, onFirst } = require('./faults');
+const { answer, on, onFirst, onReadOf } = require('./faults');
 const {
   assertUndisturbed,
   fullTest,
@@ -29,7 +29,7 @@ quickTest('F02_one_502_is_tried_again', async (t) => {
 
   const b = machine('b');
   let gets = 0;
-  recorder.fault = on('GET', (exchange) =>
+  recorder.fault = onReadOf('local', (exchange) =>
     ++gets === 1 ? badGateway(exchange) : exchange.pass(),
   );
   await assertUndisturbed(b, { line: null, status: 'remote-cache-hit' });
@@ -44,7 +44,7 @@ quickTest('F02_busy_for_a_second_is_waited_for', async (t) => {
     'x-ms-error-code': 'ServerBusy',
   });
   let gets = 0;
-  recorder.fault = on('GET', (exchange) =>
+  recorder.fault = onReadOf('local', (exchange) =>
     ++gets === 1 ? busy(exchange) : exchange.pass(),
   );
   await assertUndisturbed(b, { line: null, status: 'remote-cache-hit' });

@@ -6,7 +6,7 @@
 const assert = require('node:assert/strict');
 const { readBlob, removeBlob, writeBlob } = require('../lib/azurite');
 const { build, runNx, shared, tasks } = require('../e2e/world');
-const { cutAnswer, on } = require('./faults');
+const { cutAnswer, on, onReadOf } = require('./faults');
 const {
   assertUndisturbed,
   forgetResults,
@@ -22,7 +22,7 @@ quickTest('F16_blob_deleted_in_the_middle', async (t) => {
   const b = machine('b');
   /** @type {Set<string>} */
   const cut = new Set();
-  recorder.fault = on('GET', (exchange) => {
+  recorder.fault = onReadOf('local', (exchange) => {
     if (cut.has(exchange.path)) return exchange.pass();
     cut.add(exchange.path);
     return cutAnswer(300, () => removeBlob(shared.azurite, exchange.path))(
@@ -45,7 +45,7 @@ fullTest('F16_blob_replaced_in_the_middle', async (t) => {
   recorder.take();
   /** @type {Set<string>} */
   const cut = new Set();
-  recorder.fault = on('GET', (exchange) => {
+  recorder.fault = onReadOf('local', (exchange) => {
     if (cut.has(exchange.path)) return exchange.pass();
     cut.add(exchange.path);
     // Of the same length: a reader that goes on reads half of each.
@@ -60,6 +60,7 @@ fullTest('F16_blob_replaced_in_the_middle', async (t) => {
     return cutAnswer(300, replace)(exchange);
   });
   await assertUndisturbed(machine('b'));
+  assert.equal(cut.size, tasks.length);
 });
 
 fullTest('F16_outputs_that_are_there_stay', async (t) => {
@@ -77,7 +78,7 @@ fullTest('F16_a_download_that_breaks_off_once_goes_on', async (t) => {
   await runNx(machine('a'), build);
   /** @type {Set<string>} */
   const cut = new Set();
-  recorder.fault = on('GET', (exchange) => {
+  recorder.fault = onReadOf('local', (exchange) => {
     if (cut.has(exchange.path)) return exchange.pass();
     cut.add(exchange.path);
     return cutAnswer(300)(exchange);

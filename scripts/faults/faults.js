@@ -20,6 +20,20 @@ const on = (method, fault) => (exchange) =>
     : exchange.pass();
 
 /**
+ * Does something to the reads of a scope's entries; passes on other requests. A
+ * developer's machine, which the tests' are, reads `trusted` and `local` at once
+ * and writes `local`.
+ *
+ * @param {'trusted' | 'local'} scope
+ * @param {Fault} fault
+ * @returns {Fault}
+ */
+const onReadOf = (scope, fault) =>
+  on('GET', (exchange) =>
+    exchange.path.includes(`/v1/${scope}/`) ? fault(exchange) : exchange.pass(),
+  );
+
+/**
  * Does something to the first requests of a method; passes on later ones.
  *
  * @param {'GET' | 'PUT'} method
@@ -154,5 +168,6 @@ exports.gate = gate;
 exports.loseAnswer = loseAnswer;
 exports.on = on;
 exports.onFirst = onFirst;
+exports.onReadOf = onReadOf;
 exports.pass = pass;
 exports.silence = silence;
