@@ -67,8 +67,8 @@ const time = (row) => (/** @type {Results} */ results) =>
 
 /** The most memory our server had in any row, in MiB. */
 const memory = (/** @type {Results} */ results) => {
-  const peaks = Object.values(results).flatMap(
-    (row) => row.results.ours?.rssChild ?? [],
+  const peaks = Object.values(results).flatMap(({ results: row }) =>
+    [row.ours, row['two scopes']].flatMap((figures) => figures?.rssChild ?? []),
   );
   return peaks.length > 0 ? Math.max(...peaks) / 2 ** 20 : undefined;
 };
