@@ -118,7 +118,7 @@ func advice(operation string, code bloberror.Code) string {
 	case bloberror.AuthenticationFailed:
 		return "the key, the SAS or the token is wrong or has expired, or this machine's clock is"
 	case bloberror.AuthorizationFailure:
-		return "the account's network rules or its shared-key setting keep this machine out"
+		return "the account's network rules or its shared-key setting keep this machine out, or the SAS is one of another container"
 	default:
 		return "check the identity's data role on the container and the account's network rules"
 	}

@@ -114,10 +114,13 @@ class Run {
   failed(doing, err) {
     const kind = err.code === off ? unavailable : err.code;
     const hint = advice.get(err.code);
+    const what =
+      err.code === damaged
+        ? 'an entry of the remote cache was not used'
+        : `${doing} the remote cache failed, the tasks run without it`;
     notice(
       `call ${kind}`,
-      `${doing} the remote cache failed, the tasks run without it: ${err.message ?? err}` +
-        (hint ? ` (${hint})` : ''),
+      `${what}: ${err.message ?? err}` + (hint ? ` (${hint})` : ''),
       { instead: err.code === off },
     );
   }
