@@ -66,11 +66,7 @@ func evict(ctx context.Context, w world, options evictOptions) error {
 	if selected.isAll() {
 		return errNoSelection
 	}
-	where, err := options.workspace.read(w)
-	if err != nil {
-		return err
-	}
-	shelf, err := openShelf(where.settings)
+	shelf, err := options.workspace.openShelf(w)
 	if err != nil {
 		return err
 	}

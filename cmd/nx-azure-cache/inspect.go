@@ -72,11 +72,7 @@ func inspect(ctx context.Context, w world, hash string, options inspectOptions) 
 	if err != nil {
 		return err
 	}
-	where, err := options.workspace.read(w)
-	if err != nil {
-		return err
-	}
-	shelf, err := openShelf(where.settings)
+	shelf, err := options.workspace.openShelf(w)
 	if err != nil {
 		return err
 	}

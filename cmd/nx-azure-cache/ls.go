@@ -85,11 +85,7 @@ func ls(ctx context.Context, w world, options lsOptions) error {
 	if err != nil {
 		return err
 	}
-	where, err := options.workspace.read(w)
-	if err != nil {
-		return err
-	}
-	shelf, err := openShelf(where.settings)
+	shelf, err := options.workspace.openShelf(w)
 	if err != nil {
 		return err
 	}
