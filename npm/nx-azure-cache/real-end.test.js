@@ -163,11 +163,17 @@ describe('the end of a run', { concurrency: 2 }, () => {
       t,
       async ({ open, cacheDirectory }) =>
         (await open()).retrieve('1', cacheDirectory),
-      { ...options, env: { ...options.env, CI: 'true' } },
+      {
+        ...options,
+        env: {
+          ...options.env,
+          ...{ CI: 'true', NX_AZURE_CACHE_REF: 'refs/pull/7' },
+        },
+      },
     );
     assertOneLine(
       lines,
-      /^nx-azure-cache: 0 hits, 1 miss, 0 stored, .*, read-write, http:\/\/127\.0\.0\.1:\d+\/devstoreaccount1\/nx-cache$/,
+      /^nx-azure-cache: 0 hits, 1 miss, 0 stored, .*, read-write, scope pr-7 \(.*\), http:\/\/127\.0\.0\.1:\d+\/devstoreaccount1\/nx-cache$/,
     );
   });
 
