@@ -48,7 +48,7 @@ test('a server that is none fails every session', async () => {
   fs.writeFileSync(server, '#!/bin/sh\necho 1.2.3\n', { mode: 0o755 });
   const { code, output } = await fixtures('--server', server, 'initialize');
   assert.equal(code, 1);
-  assert.match(output, /initialize\.session:13: the stream ended \(.*1\.2\.3/);
+  assert.match(output, /initialize\.session:14: the stream ended \(.*1\.2\.3/);
   assert.match(output, /\n0 passed, 6 failed/);
 });
 
@@ -118,7 +118,7 @@ describe('a session fails', { concurrency: 4 }, () => {
     ],
     'by blobs': [
       '< 1 {...}\nexpect blobs none',
-      /x:7: .*got \["v1\/shared\/123/,
+      /x:7: .*got \["v1\/local\/123/,
     ],
     'by requests': [
       '< 1 {...}\nexpect requests GET 404',

@@ -176,7 +176,7 @@ class BlobServer {
   #perform({ method, url = '', headers }, body) {
     const path = url.split('?')[0];
     const blob = this.blobs.get(path);
-    if (method === 'GET') {
+    if (method === 'GET' || method === 'HEAD') {
       return blob ? read(blob, headers) : refusal(404, 'BlobNotFound');
     }
     if (method !== 'PUT') return refusal(405, 'UnsupportedHttpVerb');
