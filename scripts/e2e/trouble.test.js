@@ -81,7 +81,7 @@ test('damaged results are not used', async (t) => {
   recorder.take();
   await assertUndisturbed(
     machine('b'),
-    /the remote cache failed, .*the stored entry cannot be used/,
+    /an entry of the remote cache was not used: .*the stored entry cannot be used/,
   );
 });
 
