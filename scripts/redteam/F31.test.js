@@ -63,6 +63,7 @@ creep('F31_a_background_loop_that_appends_to_dist', {
   scopes: ['pr-7'],
   prepare: ({ env }) => (env.CHECK_TIME = '500'),
   around: withLoop,
+  isFull: true,
 });
 
 creep('F31_a_branch', {
@@ -74,6 +75,7 @@ creep('F31_a_branch', {
 creep('F31_a_branch_called_master_beside_main', {
   by: push('master', { isProtected: false }),
   scopes: ['branch-master'],
+  isFull: true,
 });
 
 creep('F31_a_tag', {
@@ -95,7 +97,11 @@ creep('F31_pull_request_target', {
   scopes: ['pr-7'],
 });
 
-creep('F31_workflow_run', { by: runs.workflowRun, scopes: [] });
+creep('F31_workflow_run', {
+  by: runs.workflowRun,
+  scopes: [],
+  isFull: true,
+});
 
 creep('F31_a_CI_that_is_not_known', {
   by: runs.unknownCI,
@@ -103,7 +109,11 @@ creep('F31_a_CI_that_is_not_known', {
   isFull: true,
 });
 
-creep('F31_a_developer_of_main', { by: developer, scopes: ['local'] });
+creep('F31_a_developer_of_main', {
+  by: developer,
+  scopes: ['local'],
+  isFull: true,
+});
 
 creep('F31_a_developer_of_a_pull_request', {
   by: developer,

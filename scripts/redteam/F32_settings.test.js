@@ -78,6 +78,7 @@ edited('F32_nx.json_with_a_key_of_its_own_on_a_protected_branch', {
   scopes: ['trusted'],
   isSigned: true,
   line: /not one of azure\.trust\.publicKeys/,
+  isFull: true,
 });
 
 edited('F32_nx.json_with_containers_of_its_own', {
