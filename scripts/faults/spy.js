@@ -93,7 +93,8 @@ function spyOn(machine, hooks) {
      */
     calls(method) {
       if (!fs.existsSync(file)) return [];
-      const lines = fs.readFileSync(file, 'utf8').trim().split('\n');
+      const lines = fs.readFileSync(file, 'utf8').split('\n');
+      lines.pop(); // empty, or one that is being written
       const calls = lines.map((line) => JSON.parse(line));
       return method ? calls.filter((call) => call.method === method) : calls;
     },
