@@ -23,6 +23,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 )
 
 // maxPutBlob is the largest body of one Put Blob, in bytes
@@ -32,8 +33,8 @@ const maxPutBlob = 5000 << 20
 // Container is a [cache.Blobs].
 type Container struct {
 	name    string
-	url     string    // without a query
-	clients sync.Pool // of *blockblob.Client, each for all blobs, see [naming]
+	url     string // without a query
+	clients clients
 	scrub   scrubber
 	// sibling opens another one with the same options. It is a function, so that no
 	// format verb shows those.
@@ -42,7 +43,6 @@ type Container struct {
 	ranges  Ranges
 	buffers *buffers
 
-	signIn    *tokenCache // nil where none is needed
 	transport policy.Transporter
 }
 
@@ -71,18 +71,19 @@ func Open(options Options) (*Container, error) {
 	}
 	c.sibling = func(name string) (*Container, error) {
 		options.Container = name
-		if c.signIn != nil {
-			options.Credential = c.signIn
-		}
+		options.tokens = c.clients.tokens
 		return Open(options)
 	}
 	sdk := &blockblob.ClientOptions{ClientOptions: clientOptions(options.Transport)}
 	sdk.PerCallPolicies = append(sdk.PerCallPolicies, naming{})
 	var err error
-	if options.ConnectionString != "" {
+	switch {
+	case options.ConnectionString != "":
 		err = c.useConnectionString(options.ConnectionString, sdk)
-	} else {
-		err = c.useCredential(options, sdk)
+	case options.SASURL != "":
+		err = c.useSAS(options.SASURL, sdk)
+	default:
+		err = c.useSignIn(options, sdk)
 	}
 	if err != nil {
 		return nil, err
@@ -104,7 +105,7 @@ func (c *Container) Sibling(name string) (*Container, error) {
 func (c *Container) useConnectionString(secret Secret, sdk *blockblob.ClientOptions) error {
 	text := expandDevelopment(secret.Reveal())
 	c.scrub = newScrubber(text)
-	first, err := c.makeClients(func() (*blockblob.Client, error) {
+	first, err := makes(&c.clients.own, func() (*blockblob.Client, error) {
 		return blockblob.NewClientFromConnectionString(text, c.name, anyName, sdk)
 	})
 	if err != nil {
@@ -117,51 +118,36 @@ func (c *Container) useConnectionString(secret Secret, sdk *blockblob.ClientOpti
 	return nil
 }
 
-// makeClients sets how clients are made, and makes the first. A request has one of
-// its own until it is answered: those of the SDK let a request wait for another's
-// sign-in, and do not end that when the first is cancelled.
-func (c *Container) makeClients(make func() (*blockblob.Client, error)) (*blockblob.Client, error) {
-	first, err := make()
+func (c *Container) useSAS(secret Secret, sdk *blockblob.ClientOptions) error {
+	parsed, err := ParseSASURL(secret)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("the SAS URL is not usable: %w", err)
 	}
-	c.clients.New = func() any {
-		client, err := make()
-		if err != nil {
-			panic(err) // the first was made in the same way
-		}
-		return client
-	}
-	c.clients.Put(first)
-	return first, nil
+	c.url, c.scrub = parsed.Endpoint+"/"+c.name, newScrubber("SharedAccessSignature="+parsed.token)
+	_, err = makes(&c.clients.own, func() (*blockblob.Client, error) {
+		return blockblob.NewClientWithNoCredential(c.url+"/"+anyName+"?"+parsed.token, sdk)
+	})
+	return err
 }
 
-func (c *Container) useCredential(options Options, sdk *blockblob.ClientOptions) error {
-	endpoint := strings.TrimRight(options.Endpoint, "/")
-	if endpoint == "" {
-		if err := CheckAccountName(options.AccountName); err != nil {
-			return fmt.Errorf("accountName: %w", err)
-		}
-		endpoint = "https://" + options.AccountName + ".blob.core.windows.net"
-	} else if err := CheckEndpoint(endpoint); err != nil {
-		return fmt.Errorf("endpoint: %w", err)
-	}
-	var err error
-	credential := options.Credential
-	if credential == nil {
-		if credential, err = DefaultCredential(sdk.Transport); err != nil {
-			return fmt.Errorf("sign-in: %w", err)
-		}
+func (c *Container) useSignIn(options Options, sdk *blockblob.ClientOptions) error {
+	endpoint, in, err := options.account()
+	if err != nil {
+		return err
 	}
 	c.url, c.scrub = endpoint+"/"+c.name, newScrubber("")
-	shared, ok := credential.(*tokenCache)
-	if !ok {
-		shared = newTokenCache(credential)
+	if c.clients.tokens, err = options.tokensFor(in, sdk.ClientOptions); err != nil {
+		return fmt.Errorf("sign-in: %w", err)
 	}
-	c.signIn = shared
-	// Each client keeps tokens of its own; one credential keeps them for all.
-	_, err = c.makeClients(func() (*blockblob.Client, error) {
-		return blockblob.NewClient(c.url+"/"+anyName, c.signIn, sdk)
+	// Each client keeps tokens of its own; these keep them for all.
+	_, err = makes(&c.clients.own, func() (*blockblob.Client, error) {
+		return blockblob.NewClient(c.url+"/"+anyName, c.clients.tokens, sdk)
+	})
+	if err != nil {
+		return err
+	}
+	_, err = makes(&c.clients.nobody, func() (*blockblob.Client, error) {
+		return blockblob.NewClientWithNoCredential(c.url+"/"+anyName, sdk)
 	})
 	return err
 }
@@ -200,13 +186,31 @@ func (c *Container) URL() string { return c.url }
 // told.
 func (c *Container) Warm(ctx context.Context) {
 	var both sync.WaitGroup
-	if c.signIn != nil {
-		both.Go(func() { _, _ = c.signIn.GetToken(ctx, storageToken) })
+	if c.clients.tokens != nil {
+		both.Go(func() { _, _ = c.clients.tokens.GetToken(ctx, signin.Storage) })
 	}
 	if transport, ok := c.transport.(*Transport); ok {
 		both.Go(func() { transport.warm(ctx, c.url) })
 	}
 	both.Wait()
+}
+
+// SignIn signs in, unless that is done, and tells how. Where a key or a SAS does
+// without, the report is empty. The error is a [*signin.Error], or that of ctx.
+func (c *Container) SignIn(ctx context.Context) (signin.Report, error) {
+	if c.clients.tokens == nil {
+		return signin.Report{}, nil
+	}
+	_, err := c.clients.tokens.GetToken(ctx, signin.Storage)
+	return c.clients.tokens.Report(), err
+}
+
+// principal is who sends the requests, as far as his token tells, or "".
+func (c *Container) principal() string {
+	if c.clients.tokens == nil {
+		return ""
+	}
+	return c.clients.tokens.Report().Principal
 }
 
 // Put implements [cache.Blobs] with one Put Blob of known length: an identity
@@ -249,8 +253,11 @@ func (c *Container) write(ctx context.Context, operation, name string, condition
 	if _, err := body.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("%s %s: %w", operation, name, err)
 	}
-	client := c.clients.Get().(*blockblob.Client)
-	defer c.clients.Put(client)
+	client, err := c.clients.lend(ctx, writes)
+	if err != nil {
+		return c.translate(ctx, operation, name, err)
+	}
+	defer client.end()
 	_, err = client.Upload(named(ctx, name), keepOpen{body}, &blockblob.UploadOptions{
 		Metadata:         pointers(metadata),
 		AccessConditions: &blob.AccessConditions{ModifiedAccessConditions: &condition},

@@ -36,9 +36,7 @@ var DefaultRanges = Ranges{First: 4 << 20, Part: 1 << 20, Ahead: 10, Buffers: 12
 // whose connection breaks or stalls is taken up again where it broke.
 func (c *Container) Get(ctx context.Context, name string) (*cache.Blob, error) {
 	own, cancel := context.WithCancelCause(named(ctx, name))
-	b := &remote{client: c.clients.Get().(*blockblob.Client)}
-	answer, err := b.begin(own, c.ranges.First)
-	c.clients.Put(b.client) // further requests wait for no sign-in
+	b, answer, err := c.begin(own)
 	if err != nil {
 		err = c.translate(own, "get", name, err)
 		cancel(nil)
@@ -47,6 +45,18 @@ func (c *Container) Get(ctx context.Context, name string) (*cache.Blob, error) {
 	first := &stream{ctx: own, blob: b, at: 0, end: answer.to, body: answer.Body}
 	d := &download{container: c, name: name, ctx: own, cancel: cancel, blob: b, current: first, next: answer.to}
 	return &cache.Blob{Body: d, Size: b.size, ETag: b.tag(), Metadata: metadataOf(answer.Metadata)}, nil
+}
+
+// begin sends the first request for a blob.
+func (c *Container) begin(ctx context.Context) (*remote, answer, error) {
+	client, err := c.clients.lend(ctx, reads)
+	if err != nil {
+		return nil, answer{}, err
+	}
+	defer client.end() // further requests wait for no sign-in
+	b := &remote{client: client.Client}
+	first, err := b.begin(ctx, c.ranges.First)
+	return b, first, err
 }
 
 func metadataOf(answer map[string]*string) cache.Metadata {

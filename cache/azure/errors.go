@@ -13,6 +13,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 )
 
 // translate turns an error of the SDK into one of package cache. Every error of
@@ -27,14 +28,25 @@ func (c *Container) translate(ctx context.Context, operation, name string, err e
 	if limit, ok := errors.AsType[*limitError](err); ok {
 		return fmt.Errorf("%s %s/%s: %w", operation, c.url, name, limit)
 	}
-	if failed, ok := errors.AsType[*signInError](err); ok {
-		return config("sign-in for %s failed: sign in (az login, a workload or managed identity, AZURE_CLIENT_ID with its secret) "+
-			"or set AZURE_STORAGE_CONNECTION_STRING: %s", c.url, c.scrub(failed.Error()))
+	if failed, ok := errors.AsType[*signin.Error](err); ok {
+		return c.notSignedIn(failed)
 	}
 	if response, ok := errors.AsType[*azcore.ResponseError](err); ok {
+		if nobody := c.clients.refusesNobody(response); nobody != nil {
+			return c.notSignedIn(nobody)
+		}
 		return c.translateResponse(operation, name, response)
 	}
 	return fmt.Errorf("%s %s/%s: %s", operation, c.url, name, c.scrub(cause(err).Error()))
+}
+
+// notSignedIn says why nobody is.
+func (c *Container) notSignedIn(failed *signin.Error) error {
+	if failed.Nobody() {
+		return config("nobody is signed in for %s: sign in (az login), or give this run an identity (docs/setup.md), or set AZURE_STORAGE_CONNECTION_STRING: %s",
+			c.url, c.scrub(failed.Error()))
+	}
+	return config("the sign-in for %s failed: %s; `npx nx-azure-cache doctor` shows all steps", c.url, c.scrub(failed.Error()))
 }
 
 // translateResponse decides on the status and x-ms-error-code only: bodies

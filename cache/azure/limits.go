@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 )
 
 // Limits are how long a request may wait for something to happen. None of them
@@ -42,7 +43,7 @@ var DefaultLimits = Limits{Connect: 5 * time.Second, FirstByte: 10 * time.Second
 // leaves out a body that breaks again before it has moved.
 func (l Limits) Silence() time.Duration {
 	const tries = maxRetries + 1
-	return signInLimit + tries*(l.Connect+l.FirstByte) + maxRetries*maxRetryDelay + 2*l.Stall
+	return signin.Limit + tries*(l.Connect+l.FirstByte) + maxRetries*maxRetryDelay + 2*l.Stall
 }
 
 // limitError says which of the limits is over.

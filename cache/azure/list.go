@@ -7,8 +7,6 @@ import (
 	"maps"
 	"net/url"
 	"strconv"
-
-	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 )
 
 // pageSize is the most that Azure gives at once: each page is paid for.
@@ -95,9 +93,12 @@ func (c *Container) page(ctx context.Context, query url.Values) (page, error) {
 }
 
 func (c *Container) readPage(ctx context.Context, query url.Values) (page, error) {
-	client := c.clients.Get().(*blockblob.Client)
+	client, err := c.clients.lend(ctx, reads)
+	if err != nil {
+		return page{}, err
+	}
 	answer, err := client.DownloadStream(asking(ctx, query), nil)
-	c.clients.Put(client)
+	client.end()
 	if err != nil {
 		return page{}, err
 	}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
-	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 )
@@ -30,8 +29,11 @@ type Properties struct {
 // Properties looks at the blob called name, or returns [cache.ErrNotFound]. It
 // needs the right to read it.
 func (c *Container) Properties(ctx context.Context, name string) (Properties, error) {
-	client := c.clients.Get().(*blockblob.Client)
-	defer c.clients.Put(client)
+	client, err := c.clients.lend(ctx, reads)
+	if err != nil {
+		return Properties{}, c.translate(ctx, "look at", name, err)
+	}
+	defer client.end()
 	answer, err := client.GetProperties(named(ctx, name), nil)
 	if err != nil {
 		return Properties{}, c.translate(ctx, "look at", name, err)
@@ -61,8 +63,11 @@ func (c *Container) Delete(ctx context.Context, name, etag string) error {
 			ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfMatch: &match},
 		}
 	}
-	client := c.clients.Get().(*blockblob.Client)
-	defer c.clients.Put(client)
+	client, err := c.clients.lend(ctx, writes)
+	if err != nil {
+		return c.translate(ctx, "delete", name, err)
+	}
+	defer client.end()
 	if _, err := client.Delete(named(ctx, name), options); err != nil {
 		return c.translate(ctx, "delete", name, err)
 	}

@@ -2,28 +2,39 @@ package azure
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"regexp"
+	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 )
 
 // Options say where a container is and how to sign in. The container's name
-// is required, and one of ConnectionString, AccountName and Endpoint.
+// is required, and one of ConnectionString, SASURL, AccountName and Endpoint. The
+// first of them that is set counts.
 type Options struct {
 	Container string
 
 	// ConnectionString, when set, decides account, endpoint and credential.
 	ConnectionString Secret
 
+	// SASURL, when set, decides account and credential, see [ParseSASURL].
+	SASURL Secret
+
 	AccountName string
 	// Endpoint is the whole blob endpoint, such as
 	// https://ACCOUNT.blob.core.usgovcloudapi.net; without it, the one of
-	// AccountName in the public cloud.
+	// AccountName in Cloud.
 	Endpoint string
-	// Credential signs in where there is no ConnectionString. Nil stands for
-	// [DefaultCredential].
+	// Cloud is a name of [signin.CloudNames]; "" stands for that of Endpoint.
+	Cloud string
+	// SignIn is a name of [signin.Names]; "" stands for the first source that works.
+	SignIn string
+	// Credential, when set, takes the place of SignIn.
 	Credential azcore.TokenCredential
 
 	// Limits of the requests; zero stands for [DefaultLimits].
@@ -32,6 +43,42 @@ type Options struct {
 	Ranges Ranges
 	// Transport sends the requests; nil stands for that of [NewTransport].
 	Transport policy.Transporter
+
+	tokens *signin.Tokens // of another container of the account
+}
+
+// account returns the blob endpoint, without a slash at its end, and the cloud
+// that it is in.
+func (o Options) account() (endpoint string, in signin.Cloud, err error) {
+	endpoint = strings.TrimRight(o.Endpoint, "/")
+	if in, err = signin.ParseCloud(o.Cloud); err != nil {
+		return "", in, fmt.Errorf("cloud: %w", err)
+	}
+	switch {
+	case endpoint == "":
+		if err := CheckAccountName(o.AccountName); err != nil {
+			return "", in, fmt.Errorf("accountName: %w", err)
+		}
+		return in.Endpoint(o.AccountName), in, nil
+	case o.Cloud == "":
+		in = signin.CloudOf(endpoint)
+	}
+	if err := CheckEndpoint(endpoint); err != nil {
+		return "", in, fmt.Errorf("endpoint: %w", err)
+	}
+	return endpoint, in, nil
+}
+
+// tokensFor returns who signs in.
+func (o Options) tokensFor(in signin.Cloud, client azcore.ClientOptions) (*signin.Tokens, error) {
+	switch {
+	case o.tokens != nil:
+		return o.tokens, nil
+	case o.Credential != nil:
+		return signin.Of("credential", o.Credential), nil
+	default:
+		return signin.New(signin.Options{Source: o.SignIn, Cloud: in, Client: client})
+	}
 }
 
 var (

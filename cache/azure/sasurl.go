@@ -1,0 +1,47 @@
+package azure
+
+import (
+	"errors"
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+)
+
+// SASURL is the URL of a container or an account with a SAS, in parts.
+type SASURL struct {
+	Endpoint  string // of the account's blob service, without a slash at its end
+	Container string // "" where the SAS is one of the account
+	token     string // the query
+}
+
+// ParseSASURL reads a URL such as https://ACCOUNT.blob.core.windows.net/CONTAINER?sv=…&sig=…,
+// as `az storage container generate-sas --full-uri` and the portal print it. The
+// error holds nothing of it.
+func ParseSASURL(secret Secret) (SASURL, error) {
+	const want = "it looks like https://ACCOUNT.blob.core.windows.net/CONTAINER?sv=…&sig=…"
+	u, err := url.Parse(strings.TrimSpace(secret.Reveal()))
+	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
+		return SASURL{}, errors.New("it is not a URL; " + want)
+	}
+	isLocal := u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
+	if u.Scheme != "https" && (u.Scheme != "http" || !isLocal) {
+		return SASURL{}, errors.New("it is not https, and a SAS must not go in clear text; " + want)
+	}
+	if !u.Query().Has("sig") {
+		return SASURL{}, errors.New("it has no signature (sig); " + want)
+	}
+	parts, err := blob.ParseURL(u.String())
+	if err != nil {
+		return SASURL{}, errors.New("it is not the URL of a container; " + want)
+	}
+	if parts.BlobName != "" {
+		return SASURL{}, errors.New("it is the URL of a blob; " + want)
+	}
+	endpoint := parts.Scheme + "://" + parts.Host
+	if account := parts.IPEndpointStyleInfo.AccountName; account != "" {
+		endpoint += "/" + account
+	}
+	return SASURL{Endpoint: endpoint, Container: parts.ContainerName, token: u.RawQuery}, nil
+}

@@ -1,0 +1,38 @@
+package signin
+
+import "regexp"
+
+// advice is what mends the answers of Entra ID that people meet
+// (learn.microsoft.com/entra/identity-platform/reference-error-codes).
+var advice = map[string]string{
+	"AADSTS50034":   "the user does not exist in this tenant: check AZURE_TENANT_ID",
+	"AADSTS50076":   "the tenant asks for a second factor: az login",
+	"AADSTS50079":   "the tenant asks for a second factor: az login",
+	"AADSTS50173":   "the sign-in was revoked: az login",
+	"AADSTS53003":   "a policy of conditional access keeps this machine out: ask the tenant's administrator",
+	"AADSTS65001":   "nobody has consented for this app: ask the tenant's administrator",
+	"AADSTS700016":  "there is no such app in this tenant: check AZURE_CLIENT_ID and AZURE_TENANT_ID",
+	"AADSTS70021":   "no federated credential of the app fits the assertion's issuer, subject and audience: az ad app federated-credential create",
+	"AADSTS700211":  "no federated credential of the app has this issuer: az ad app federated-credential create",
+	"AADSTS700212":  "no federated credential of the app has this audience: az ad app federated-credential create",
+	"AADSTS700213":  "no federated credential of the app has this subject: az ad app federated-credential create",
+	"AADSTS700024":  "the assertion has expired: let the cache ask for one by itself (docs/ci), or sign in again later in the job",
+	"AADSTS700027":  "the certificate of AZURE_CLIENT_CERTIFICATE_PATH is not one of this app",
+	"AADSTS700082":  "the sign-in has expired: az login",
+	"AADSTS70043":   "the sign-in has expired: az login",
+	"AADSTS7000215": "AZURE_CLIENT_SECRET is wrong: it takes the secret's value, not its ID",
+	"AADSTS7000222": "the secret in AZURE_CLIENT_SECRET has expired: make another, or use a federated identity",
+	"AADSTS90002":   "there is no such tenant: check AZURE_TENANT_ID, and azure.cloud in nx.json",
+	"AADSTS900382":  "the tenant is in another cloud: set azure.cloud in nx.json",
+	"AADSTS900383":  "the tenant is in another cloud: set azure.cloud in nx.json",
+}
+
+var codes = regexp.MustCompile(`AADSTS\d+`)
+
+// withAdvice adds what mends it to an error, where that is known.
+func withAdvice(detail string) string {
+	if mends := advice[codes.FindString(detail)]; mends != "" {
+		return detail + " (" + mends + ")"
+	}
+	return detail
+}

@@ -1,0 +1,171 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+)
+
+// source is one way to sign in.
+type source struct {
+	name  string
+	limit time.Duration // for one token
+	// open returns the credential. The error says why there is none: a
+	// [*missingError], or what is wrong with it.
+	open func(*Options) (azcore.TokenCredential, error)
+	// absent reports whether the error of the credential says that it is not set
+	// up after all; nil: never.
+	absent func(error) bool
+}
+
+// missingError says what of a source is not set up.
+type missingError struct {
+	what   string
+	partly bool // some of it is
+}
+
+func (e *missingError) Error() string { return e.what }
+
+func missing(format string, args ...any) error {
+	return &missingError{what: fmt.Sprintf(format, args...)}
+}
+
+func partly(format string, args ...any) error {
+	return &missingError{what: fmt.Sprintf(format, args...), partly: true}
+}
+
+// chain asks sources one after the other until one has a token, and stays with
+// that: a run that changes who it is half-way would write what it may not read.
+// Only one goroutine may ask at a time, see [Tokens].
+type chain struct {
+	name    string // of the source that was asked for, or ""
+	options Options
+	sources []source
+
+	used *settled
+
+	mu     sync.Mutex
+	report Report
+}
+
+// settled is the source that has given a token.
+type settled struct {
+	source
+	credential azcore.TokenCredential
+}
+
+// token gets one. The error is a [*Error].
+func (c *chain) token(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	if c.used != nil {
+		token, step := c.ask(ctx, *c.used, options)
+		if step.Outcome == Used {
+			return token, nil
+		}
+		return azcore.AccessToken{}, &Error{Named: c.name, Steps: []Step{step}}
+	}
+	begun := time.Now()
+	var steps []Step
+	for _, s := range c.sources {
+		token, step := c.try(ctx, s, options)
+		if ctx.Err() != nil {
+			break
+		}
+		steps = append(steps, step)
+		if step.Outcome == Used {
+			c.tell(Report{Source: s.name, Principal: step.Detail, Took: time.Since(begun), Steps: steps})
+			return token, nil
+		}
+	}
+	if ctx.Err() != nil && len(steps) < len(c.sources) {
+		steps = append(steps, Step{Source: c.sources[len(steps)].name, Outcome: Failed, Took: time.Since(begun),
+			Detail: fmt.Sprintf("no token within %s of the sign-in", totalLimit)})
+	}
+	c.tell(Report{Took: time.Since(begun), Steps: steps})
+	return azcore.AccessToken{}, &Error{Named: c.name, Steps: steps}
+}
+
+func (c *chain) tell(report Report) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.report = report
+}
+
+// told is what came of the last search.
+func (c *chain) told() Report {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.report
+}
+
+// try opens a source and asks it for a token.
+func (c *chain) try(ctx context.Context, s source, options policy.TokenRequestOptions) (azcore.AccessToken, Step) {
+	begun := time.Now()
+	credential, err := s.open(&c.options)
+	if err != nil {
+		step := Step{Source: s.name, Took: time.Since(begun), Outcome: Failed, Detail: oneLine(err.Error())}
+		if lacks, ok := errors.AsType[*missingError](err); ok {
+			step.Outcome, step.Partly = NotSetUp, lacks.partly
+		}
+		return azcore.AccessToken{}, step
+	}
+	it := settled{s, credential}
+	token, step := c.ask(ctx, it, options)
+	if step.Outcome == Used {
+		c.used = &it
+	}
+	return token, step
+}
+
+// ask asks an open source for a token, within its limit.
+func (c *chain) ask(ctx context.Context, s settled, options policy.TokenRequestOptions) (azcore.AccessToken, Step) {
+	begun := time.Now()
+	limited, cancel := context.WithTimeout(ctx, s.limit)
+	defer cancel()
+	token, err := s.credential.GetToken(limited, options)
+	step := Step{Source: s.name, Took: time.Since(begun), Outcome: Failed}
+	switch {
+	case err == nil:
+		step.Outcome, step.Detail = Used, principal(token.Token)
+	case limited.Err() != nil:
+		step.Detail = fmt.Sprintf("no token within %s", s.limit)
+	default:
+		step.Detail = oneLine(err.Error())
+		lacks, isMissing := errors.AsType[*missingError](err)
+		if isMissing || s.absent != nil && s.absent(err) {
+			step.Outcome, step.Partly = NotSetUp, isMissing && lacks.partly
+		}
+	}
+	return token, step
+}
+
+var (
+	// rules are the lines that azidentity draws between the parts of an error.
+	rules = regexp.MustCompile(`-{4,}`)
+	// links lead to a page that says no more than the text before it.
+	links = regexp.MustCompile(`\s*To troubleshoot, visit https://\S+`)
+	// ids are of no use but to a support engineer of Microsoft.
+	ids = regexp.MustCompile(`\s*(Trace ID|Correlation ID|Timestamp): [0-9A-Za-z:. -]+?(Z|[0-9a-f]{12})`)
+	// entra finds the sentence of Entra ID in the JSON of its answer.
+	entra = regexp.MustCompile(`AADSTS\d+: (?:[^"\\]|\\.)*`)
+)
+
+// oneLine is what a person needs of an error of azidentity, which is a page.
+func oneLine(text string) string {
+	if sentence := entra.FindString(text); sentence != "" {
+		text = strings.NewReplacer(`\r`, " ", `\n`, " ", `\"`, `"`).Replace(sentence)
+	}
+	text = ids.ReplaceAllString(links.ReplaceAllString(rules.ReplaceAllString(text, " "), ""), "")
+	text = strings.Join(strings.Fields(text), " ")
+	const enough = 600 // bytes
+	if len(text) > enough {
+		text = strings.ToValidUTF8(text[:enough], "") + "…"
+	}
+	return text
+}

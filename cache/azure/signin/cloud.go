@@ -1,0 +1,104 @@
+package signin
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+)
+
+// Cloud is one of Azure's clouds.
+type Cloud struct {
+	name   string
+	suffix string // of a storage account's blob endpoint
+	// audience of the assertions of another issuer, such as GitHub
+	// (learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations).
+	audience string
+	services cloud.Configuration
+}
+
+// clouds has the public one first.
+var clouds = []Cloud{
+	{"public", "blob.core.windows.net", "api://AzureADTokenExchange", cloud.AzurePublic},
+	{"usgovernment", "blob.core.usgovcloudapi.net", "api://AzureADTokenExchangeUSGov", cloud.AzureGovernment},
+	{"china", "blob.core.chinacloudapi.cn", "api://AzureADTokenExchangeChina", cloud.AzureChina},
+}
+
+// CloudNames returns the names that [ParseCloud] knows.
+func CloudNames() []string {
+	var names []string
+	for _, c := range clouds {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// ParseCloud returns the cloud of that name; "" is the public one.
+func ParseCloud(name string) (Cloud, error) {
+	if name == "" {
+		return clouds[0], nil
+	}
+	i := slices.IndexFunc(clouds, func(c Cloud) bool { return c.name == name })
+	if i < 0 {
+		return Cloud{}, fmt.Errorf("there is no cloud called %q; allowed are %s", name, strings.Join(CloudNames(), ", "))
+	}
+	return clouds[i], nil
+}
+
+// CloudOf returns the cloud that an endpoint is in: that of its suffix, else the
+// public one, whose identities custom domains use.
+func CloudOf(endpoint string) Cloud {
+	u, err := url.Parse(endpoint)
+	if err == nil {
+		for _, c := range clouds {
+			// Also ACCOUNT.privatelink.…, and ACCOUNT.z1.… of DNS zones.
+			_, service, _ := strings.Cut(c.suffix, ".")
+			if strings.HasSuffix(strings.ToLower(u.Hostname()), "."+service) {
+				return c
+			}
+		}
+	}
+	return clouds[0]
+}
+
+// String is the name of the cloud.
+func (c Cloud) String() string { return c.orPublic().name }
+
+// Endpoint is the blob endpoint of an account.
+func (c Cloud) Endpoint(account string) string {
+	return "https://" + account + "." + c.orPublic().suffix
+}
+
+func (c Cloud) orPublic() Cloud {
+	if c.name == "" {
+		return clouds[0]
+	}
+	return c
+}
+
+// configuration is what azidentity needs of a cloud. With AZURE_AUTHORITY_HOST
+// it is nothing: azidentity reads that where no cloud is given.
+func (c Cloud) configuration(getenv func(string) string) cloud.Configuration {
+	if getenv("AZURE_AUTHORITY_HOST") != "" {
+		return cloud.Configuration{}
+	}
+	return c.orPublic().services
+}
+
+// authorities are those that Microsoft runs for all.
+var authorities = []string{"login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net",
+	"login.microsoftonline.us", "login-us.microsoftonline.com", "login.chinacloudapi.cn", "login.partner.microsoftonline.cn"}
+
+// ownAuthority reports whether AZURE_AUTHORITY_HOST names an authority that only
+// its owner knows. The libraries ask login.microsoftonline.com about those, which
+// does not know them either, and cannot be reached from where they are used.
+func ownAuthority(getenv func(string) string) bool {
+	host := getenv("AZURE_AUTHORITY_HOST")
+	if host == "" {
+		return false
+	}
+	u, err := url.Parse(host)
+	return err == nil && !slices.Contains(authorities, strings.ToLower(u.Hostname()))
+}

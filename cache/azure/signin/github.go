@@ -1,0 +1,105 @@
+package signin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+)
+
+// The variables of a job of GitHub Actions that may ask for assertions
+// (docs.github.com/actions/reference/openid-connect-reference).
+const (
+	requestURL   = "ACTIONS_ID_TOKEN_REQUEST_URL"
+	requestToken = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
+)
+
+// openGitHubActions is the federated identity of a job. It asks GitHub for an
+// assertion each time it needs one: those of azure/login are good for some
+// minutes, and a job that builds for longer is signed out (Azure/login#180).
+func openGitHubActions(o *Options) (azcore.TokenCredential, error) {
+	switch gone := lacking(clientVariable, tenantVariable); {
+	case os.Getenv("GITHUB_ACTIONS") != "true" && set(requestURL) == "":
+		return nil, missing("this is no job of GitHub Actions")
+	case len(gone) == 2 && set(requestURL) == "":
+		return nil, missing("%s", isNotSet(gone))
+	case len(gone) > 0:
+		return nil, partly("%s", isNotSet(gone))
+	case len(lacking(requestURL, requestToken)) > 0:
+		return nil, partly("the job may not ask for a token: add `permissions: id-token: write` to it (jobs of a fork's pull request never may)")
+	}
+	ask := &assertions{
+		url:      set(requestURL),
+		audience: o.Cloud.orPublic().audience,
+		// Made when it is needed, so that the token of the job is nowhere else.
+		token:    func() string { return set(requestToken) },
+		pipeline: runtime.NewPipeline("nx-azure-cache", "", runtime.PipelineOptions{}, &o.Client),
+	}
+	return azidentity.NewClientAssertionCredential(set(tenantVariable), set(clientVariable), ask.get, &azidentity.ClientAssertionCredentialOptions{
+		ClientOptions:              o.Client,
+		AdditionallyAllowedTenants: additionalTenants(),
+		DisableInstanceDiscovery:   ownAuthority(os.Getenv),
+	})
+}
+
+// assertions are those of GitHub for a job.
+type assertions struct {
+	url, audience string
+	token         func() string
+	pipeline      runtime.Pipeline
+}
+
+// maxAssertion bounds an answer of GitHub, in bytes; one has some 2,000.
+const maxAssertion = 64 << 10
+
+func (a *assertions) get(ctx context.Context) (string, error) {
+	text, err := a.ask(ctx)
+	if err != nil {
+		return "", fmt.Errorf("GitHub gives no assertion: %w", err)
+	}
+	return text, nil
+}
+
+func (a *assertions) ask(ctx context.Context) (string, error) {
+	u, err := url.Parse(a.url)
+	if err != nil {
+		return "", errors.New(requestURL + " is not a URL")
+	}
+	query := u.Query()
+	query.Set("audience", a.audience)
+	u.RawQuery = query.Encode()
+	request, err := runtime.NewRequest(ctx, http.MethodGet, u.String())
+	if err != nil {
+		return "", errors.New(requestURL + " is not a URL that can be asked")
+	}
+	request.Raw().Header.Set("Authorization", "bearer "+a.token())
+	request.Raw().Header.Set("Accept", "application/json")
+	runtime.SkipBodyDownload(request)
+	response, err := a.pipeline.Do(request)
+	if err != nil {
+		if failed, ok := errors.AsType[*url.Error](err); ok {
+			err = failed.Err
+		}
+		return "", err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("%s answers %s", u.Host, response.Status)
+	}
+	var answer struct {
+		Value string `json:"value"`
+	}
+	// What is wrong with it is not told: it may be the assertion.
+	if json.NewDecoder(io.LimitReader(response.Body, maxAssertion)).Decode(&answer) != nil || answer.Value == "" {
+		return "", fmt.Errorf("the answer of %s holds none", u.Host)
+	}
+	return answer.Value, nil
+}

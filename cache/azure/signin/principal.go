@@ -1,0 +1,55 @@
+package signin
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// claims are what a token tells of whom it was given to
+// (learn.microsoft.com/entra/identity-platform/access-token-claims-reference).
+type claims struct {
+	jwt.RegisteredClaims
+	UPN       string `json:"upn"`
+	Unique    string `json:"unique_name"`
+	Preferred string `json:"preferred_username"`
+	AppID     string `json:"appid"`
+	AZP       string `json:"azp"`
+	ObjectID  string `json:"oid"`
+}
+
+// principal is whom a token was given to, for a line of text; "" where it does
+// not tell. It believes the token: who refuses it is the storage.
+func principal(token string) string {
+	var c claims
+	if _, _, err := jwt.NewParser().ParseUnverified(token, &c); err != nil {
+		return ""
+	}
+	app, object := printable(cmp.Or(c.AppID, c.AZP)), printable(c.ObjectID)
+	switch user := printable(cmp.Or(c.UPN, c.Preferred, c.Unique)); {
+	case user != "" && object != "":
+		return fmt.Sprintf("%s (object %s)", user, object)
+	case user != "":
+		return user
+	case app != "" && object != "":
+		return fmt.Sprintf("app %s (object %s)", app, object)
+	case app != "":
+		return "app " + app
+	case object != "":
+		return "object " + object
+	default:
+		return ""
+	}
+}
+
+// printable returns "" for a claim that a line cannot hold.
+func printable(claim string) string {
+	odd := func(r rune) bool { return !unicode.IsPrint(r) }
+	if len(claim) > 120 || strings.ContainsFunc(claim, odd) {
+		return ""
+	}
+	return claim
+}

@@ -1,0 +1,184 @@
+package signin
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+)
+
+const (
+	// serviceLimit is for a token that Entra ID gives for a secret or an
+	// assertion: two or three requests.
+	serviceLimit = 8 * time.Second
+	// toolLimit is for a token that another program gets. az takes 0.6 s at least.
+	toolLimit = 10 * time.Second
+)
+
+// sources are asked in this order. First what somebody has set up for this very
+// run, then the machine's identity, then who is signed in with a tool.
+var sources = []source{
+	{name: Environment, limit: serviceLimit, open: openEnvironment},
+	{name: WorkloadIdentity, limit: serviceLimit, open: openWorkloadIdentity},
+	{name: GitHubActions, limit: serviceLimit, open: openGitHubActions},
+	{name: AzurePipelines, limit: serviceLimit, open: openAzurePipelines},
+	{name: ManagedIdentity, limit: machineLimit, open: openManagedIdentity, absent: hasNoIdentity},
+	{name: AzureCLI, limit: toolLimit, open: openAzureCLI, absent: isSignedOut},
+	{name: AzureDeveloperCLI, limit: toolLimit, open: openAzureDeveloperCLI, absent: isSignedOut},
+	{name: AzurePowerShell, limit: toolLimit, open: openAzurePowerShell, absent: isSignedOut},
+}
+
+// The variables of several sources, as azidentity calls them.
+const (
+	tenantVariable = "AZURE_TENANT_ID"
+	clientVariable = "AZURE_CLIENT_ID"
+)
+
+// set returns the value of the first of these variables that has one.
+func set(names ...string) string {
+	for _, name := range names {
+		if value := strings.TrimSpace(os.Getenv(name)); value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// lacking names those of these variables that have no value.
+func lacking(names ...string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return set(name) != "" })
+}
+
+// allOrNone returns nil where all of these variables have a value; else an error
+// that names those that have none. Variables of several sources, which come
+// first, do not count as set up in part.
+func allOrNone(shared, own []string) error {
+	gone := lacking(slices.Concat(own, shared)...)
+	switch {
+	case len(gone) == 0:
+		return nil
+	case len(lacking(own...)) == len(own):
+		return missing("%s", isNotSet(own[:1]))
+	default:
+		return partly("%s", isNotSet(gone))
+	}
+}
+
+func isNotSet(names []string) string {
+	if len(names) == 1 {
+		return names[0] + " is not set"
+	}
+	return strings.Join(names, " and ") + " are not set"
+}
+
+// additionalTenants are those that azidentity lets a credential use beside its
+// own.
+func additionalTenants() []string {
+	if tenants := set("AZURE_ADDITIONALLY_ALLOWED_TENANTS"); tenants != "" {
+		return strings.Split(tenants, ";")
+	}
+	return nil
+}
+
+// openEnvironment is a service principal with a secret or a certificate, or a
+// user with a password.
+func openEnvironment(o *Options) (azcore.TokenCredential, error) {
+	const secret, certificate, user = "AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_USERNAME"
+	own := secret
+	switch {
+	case set(secret) != "":
+	case set(certificate) != "":
+		own = certificate
+	case set(user) != "":
+		own = "AZURE_PASSWORD"
+	}
+	if own == secret && set(secret) == "" {
+		return nil, missing("neither %s nor %s is set", secret, certificate)
+	}
+	if err := allOrNone([]string{tenantVariable, clientVariable}, []string{own}); err != nil {
+		return nil, err
+	}
+	return azidentity.NewEnvironmentCredential(&azidentity.EnvironmentCredentialOptions{
+		ClientOptions:            o.Client,
+		DisableInstanceDiscovery: ownAuthority(os.Getenv),
+	})
+}
+
+// openWorkloadIdentity is a token of Kubernetes, GitLab or another issuer, in a
+// file that its owner keeps fresh.
+func openWorkloadIdentity(o *Options) (azcore.TokenCredential, error) {
+	const file = "AZURE_FEDERATED_TOKEN_FILE"
+	if err := allOrNone([]string{tenantVariable, clientVariable}, []string{file}); err != nil {
+		return nil, err
+	}
+	return azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
+		ClientOptions:              o.Client,
+		AdditionallyAllowedTenants: additionalTenants(),
+		DisableInstanceDiscovery:   ownAuthority(os.Getenv),
+		TenantID:                   set(tenantVariable),
+		ClientID:                   set(clientVariable),
+		TokenFilePath:              set(file),
+	})
+}
+
+// openAzurePipelines is the workload identity of a service connection. The tasks
+// AzureCLI@2 and AzurePowerShell@5 set the variables AZURESUBSCRIPTION_…; a
+// pipeline has to hand on SYSTEM_ACCESSTOKEN by itself
+// (learn.microsoft.com/azure/devops/pipelines/build/variables#systemaccesstoken).
+func openAzurePipelines(o *Options) (azcore.TokenCredential, error) {
+	const (
+		uri, token, connection = "SYSTEM_OIDCREQUESTURI", "SYSTEM_ACCESSTOKEN", "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID"
+		tenant, client         = "AZURESUBSCRIPTION_TENANT_ID", "AZURESUBSCRIPTION_CLIENT_ID"
+	)
+	gone := lacking(token, connection)
+	if set(tenant, tenantVariable) == "" {
+		gone = append(gone, tenantVariable)
+	}
+	if set(client, clientVariable) == "" {
+		gone = append(gone, clientVariable)
+	}
+	switch {
+	case set(uri) == "":
+		return nil, missing("%s", isNotSet([]string{uri}))
+	case len(gone) > 0:
+		// Every job of Azure Pipelines has the URI; most want nothing of Azure.
+		return nil, &missingError{what: isNotSet(gone), partly: set(connection) != ""}
+	}
+	return azidentity.NewAzurePipelinesCredential(set(tenant, tenantVariable), set(client, clientVariable), set(connection), set(token),
+		&azidentity.AzurePipelinesCredentialOptions{
+			ClientOptions:              o.Client,
+			AdditionallyAllowedTenants: additionalTenants(),
+			DisableInstanceDiscovery:   ownAuthority(os.Getenv),
+		})
+}
+
+func openAzureCLI(*Options) (azcore.TokenCredential, error) {
+	return azidentity.NewAzureCLICredential(&azidentity.AzureCLICredentialOptions{AdditionallyAllowedTenants: additionalTenants()})
+}
+
+func openAzureDeveloperCLI(*Options) (azcore.TokenCredential, error) {
+	return azidentity.NewAzureDeveloperCLICredential(&azidentity.AzureDeveloperCLICredentialOptions{AdditionallyAllowedTenants: additionalTenants()})
+}
+
+func openAzurePowerShell(*Options) (azcore.TokenCredential, error) {
+	return azidentity.NewAzurePowerShellCredential(&azidentity.AzurePowerShellCredentialOptions{AdditionallyAllowedTenants: additionalTenants()})
+}
+
+// isSignedOut reports whether a tool is not there, or nobody is signed in with
+// it. What Entra ID has refused is a failure.
+func isSignedOut(err error) bool {
+	if _, failed := errors.AsType[*azidentity.AuthenticationFailedError](err); !failed {
+		return true // azidentity: "executable not found on path"
+	}
+	text := err.Error()
+	if strings.Contains(text, "AADSTS") {
+		return false
+	}
+	return slices.ContainsFunc([]string{"az login", "azd auth login", "Connect-AzAccount", "Az.Accounts"}, func(hint string) bool {
+		return strings.Contains(text, hint)
+	})
+}
