@@ -196,10 +196,10 @@ func TestWrongSettings(t *testing.T) {
 		"a prefix that goes up":      {"{" + good + `, "prefix": "../x"}`, false, nil, []string{`azure.prefix in nx.json|"../x"|letters, digits`}},
 		"a licence in the prefix":    {"{" + good + `, "prefix": "eyJhbGciOiJFZERTQSJ9.eyJleHAiOjF9.c2ln"}`, false, nil, []string{`azure.prefix in nx.json|licence|NX_POWERPACK_LICENSE`}},
 		"a prefix with a gap":        {"{" + good + `, "prefix": "a//b"}`, false, nil, []string{`azure.prefix in nx.json|"a//b"`}},
-		"an unknown localMode":       {"{" + good + `, "localMode": "on"}`, false, nil, []string{`azure.localMode in nx.json|"on"|read-write|read-only|read)|no-cache`}},
+		"an unknown localMode":       {"{" + good + `, "localMode": "on"}`, false, nil, []string{`azure.localMode in nx.json|"on"|read-write|read-only, read and no-cache`}},
 		"an unknown ciMode":          {"{" + good + `, "ciMode": "Read-Write"}`, true, nil, []string{`azure.ciMode in nx.json|"Read-Write"|read-write`}},
 		"an unknown mode in the variable": {"{" + good + "}", false, env{modeVariable: "readonly"},
-			[]string{`NX_POWERPACK_CACHE_MODE|"readonly"|read-write|read-only|read)|no-cache`}},
+			[]string{`NX_POWERPACK_CACHE_MODE|"readonly"|read-write|read-only, read and no-cache`}},
 		"a number for a text":             {`{"container": 1, "accountName": "nxcache"}`, false, nil, []string{"azure.container in nx.json|must be a string"}},
 		"null for a text":                 {`{"container": "artifacts", "accountName": null}`, false, nil, []string{"azure.accountName in nx.json|must be a string"}},
 		"an object for a text":            {"{" + good + `, "prefix": {"a": 1}}`, false, nil, []string{"azure.prefix in nx.json|must be a string"}},
@@ -273,7 +273,7 @@ func TestValuesJudgedByBothLanguages(t *testing.T) {
 }
 
 func TestUnknownKeys(t *testing.T) {
-	const all = "known keys are accountName, ciMode, container, endpoint, localMode, prefix, timeouts, trust"
+	const all = "known keys are accountName, ciMode, cloud, container, credential, endpoint, localMode, prefix, timeouts, trust"
 	for key, want := range map[string]string{
 		"contaner":    "did you mean container?",
 		"Container":   "did you mean container?",
@@ -288,6 +288,8 @@ func TestUnknownKeys(t *testing.T) {
 		"two\nlines":  all,
 		"trus":        "did you mean trust?",
 		"timeout":     "did you mean timeouts?",
+		"crendential": "did you mean credential?",
+		"clouds":      "did you mean cloud?",
 	} {
 		config, err := json.Marshal(map[string]any{"container": "artifacts", "accountName": "nxcache", key: map[string]any{"any": "thing"}})
 		if err != nil {
@@ -379,9 +381,9 @@ func TestSecretsInTheWrongPlace(t *testing.T) {
 		"a password":                  {"password=hunter2", "hunter2"},
 		"a licence":                   {token, token[:40]},
 	}
-	places := []string{"", "container", "accountName", "endpoint", "prefix", "localMode", "ciMode", "connectionString",
+	places := []string{"", "container", "accountName", "endpoint", "prefix", "credential", "cloud", "localMode", "ciMode", "connectionString",
 		"timeouts", "timeouts.drain", "timeouts.password",
-		modeVariable, connectionVariable, logVariable}
+		modeVariable, connectionVariable, sasVariable, credentialVariable, logVariable}
 	for name, secret := range secrets {
 		for _, place := range places {
 			t.Run(name+" in "+place, func(t *testing.T) {

@@ -80,7 +80,7 @@ func FuzzSettings(f *testing.F) {
 
 // goldenConfig has everything there is.
 const goldenConfig = `{"container": "artifacts", "accountName": "nxcache", "endpoint": "https://nxcache.blob.core.usgovcloudapi.net",
-	"prefix": "team/app", "localMode": "read-only", "ciMode": "read-write",
+	"prefix": "team/app", "credential": "", "cloud": "usgovernment", "localMode": "read-only", "ciMode": "read-write",
 	"timeouts": {"connect": "3s", "firstByte": "10s", "stall": "15s", "drain": "60s"},
 	"trust": {"branches": ["main", "release/*"], "isolation": "branch", "publicKeys": ["` + goldenKey + `"],
 		"revokedKeys": ["0123456789abcdef", "` + goldenKey + `"], "containers": {"trusted": "releases", "pr": "others"}}}`
@@ -104,6 +104,8 @@ func goldenConfigs(f *testing.F) []string {
 		`{"container": "artifacts", "accountName": "nxcache", "a\nb": 1, "timeouts": {"a\u2028b": 1, "drain": "0s"}}`,
 		`{"container": "artifacts", "accountName": "nxcache", "timeouts": null, "trust": null}`,
 		`{"container": "artifacts", "accountName": "nxcache", "trust": {"isolation": "none"}}`,
+		`{"container": "artifacts", "accountName": "nxcache", "credential": "workload-identity", "cloud": "china"}`,
+		`{"container": "artifacts", "credential": "connection-string", "cloud": "AzureChinaCloud"}`,
 		`{"container": "artifacts", "accountName": "nxcache", "trust": {"branches": [], "publicKeys": []}}`,
 		`{"container": "artifacts", "accountName": "nxcache", "trust": {"branch": ["main"], "branches": "main", "isolation": "non", "publicKeys": ["` +
 			accountKey + `"], "revokedKeys": [1], "containers": {"trusted": "X", "main": "x"}}}`,
@@ -220,6 +222,7 @@ func checkRight(t *testing.T, got settings, config string, ci bool, environment 
 	}
 	again, err := json.Marshal(map[string]any{
 		"container": got.container, "accountName": got.accountName, "endpoint": got.endpoint, "prefix": got.prefix,
+		"credential": got.credential, "cloud": got.cloud,
 		"localMode": got.mode, "ciMode": got.mode,
 		"timeouts": map[string]string{
 			"connect": got.limits.Connect.String(), "firstByte": got.limits.FirstByte.String(),
@@ -261,9 +264,9 @@ func unknownKeys(t *testing.T, config string) (n int) {
 	timeouts, _ := block["timeouts"].(map[string]any)
 	trusted, _ := block["trust"].(map[string]any)
 	for known, keys := range map[string]map[string]any{
-		" container accountName endpoint prefix localMode ciMode timeouts trust ": block,
-		" connect firstByte stall drain ":                                         timeouts,
-		" branches containers isolation publicKeys revokedKeys ":                  trusted,
+		" container accountName endpoint prefix credential cloud localMode ciMode timeouts trust ": block,
+		" connect firstByte stall drain ":                        timeouts,
+		" branches containers isolation publicKeys revokedKeys ": trusted,
 	} {
 		for key := range keys {
 			if strings.ContainsAny(key, " ") || !strings.Contains(known, fmt.Sprintf(" %s ", key)) {

@@ -21,6 +21,8 @@ const (
 	isolateNothing  = "none"
 )
 
+var isolations = []string{isolateBranches, isolateNothing}
+
 // trustSettings are the block "azure.trust".
 type trustSettings struct {
 	shared     bool           // there is one scope for all
@@ -41,12 +43,11 @@ func readTrust(value any, wrong mistakes) (t trustSettings, warnings []string) {
 		return t, nil
 	}
 	r := trustReader{block, wrong}
-	known := []string{"branches", "containers", "isolation", "publicKeys", "revokedKeys"}
-	for _, key := range slices.Sorted(maps.Keys(block)) {
-		if !slices.Contains(known, key) {
-			warnings = append(warnings, unknownKey(trustKey+"."+key, suggest(key, known)))
-		}
+	known := make(map[string]reader)
+	for _, key := range []string{"branches", "containers", "isolation", "publicKeys", "revokedKeys"} {
+		known[key] = later
 	}
+	warnings = readKeys(block, trustKey+".", known, wrong)
 	t.shared = r.isolation() == isolateNothing
 	t.branches = r.branches()
 	t.containers = r.containers()
@@ -59,6 +60,9 @@ func readTrust(value any, wrong mistakes) (t trustSettings, warnings []string) {
 	}
 	return t, warnings
 }
+
+// later reads nothing: the keys of the block depend on each other.
+func later(string, any, mistakes) []string { return nil }
 
 // trustReader reads the keys of the block. A wrong one counts as not set.
 type trustReader struct {
@@ -79,7 +83,7 @@ func (r trustReader) isolation() string {
 		case isolateBranches, isolateNothing:
 			return text
 		default:
-			r.mistake("isolation", "is %s; allowed are %s and %s", shown(text), isolateBranches, isolateNothing)
+			r.mistake("isolation", "%w", notOneOf(text, isolations))
 		}
 	default:
 		r.mistake("isolation", "must be a string")
@@ -154,7 +158,7 @@ func (r trustReader) containers() map[trust.Kind]string {
 		name, isText := block[kind].(string)
 		switch {
 		case !trust.IsKind(kind):
-			r.mistake("containers", "has the key %s; allowed are %s", shown(kind), join(trust.Kinds()))
+			r.mistake("containers", "has a wrong key, which %w", notOneOf(kind, trust.Kinds()))
 		case !isText:
 			r.mistake("containers", "must have a string at %s", kind)
 		default:
@@ -165,17 +169,6 @@ func (r trustReader) containers() map[trust.Kind]string {
 		}
 	}
 	return containers
-}
-
-func join(kinds []trust.Kind) string {
-	var b strings.Builder
-	for i, kind := range kinds {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(string(kind))
-	}
-	return b.String()
 }
 
 // container is the name of the container that holds a scope.

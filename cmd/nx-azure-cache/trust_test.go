@@ -59,7 +59,7 @@ func TestTrustMistakes(t *testing.T) {
 		`{"revokedKeys": ["0123456789abcdef"]}`:                               `azure.trust.publicKeys in nx.json is missing beside azure.trust.revokedKeys`,
 		`{"publicKeys": [], "revokedKeys": ["` + goldenKey + `"]}`:            `azure.trust.publicKeys in nx.json is missing beside azure.trust.revokedKeys`,
 		`{"containers": []}`:                                                  `azure.trust.containers in nx.json must be an object`,
-		`{"containers": {"main": "x"}}`:                                       `has the key "main"; allowed are trusted, pr, branch, local`,
+		`{"containers": {"main": "x"}}`:                                       `has a wrong key, which is "main"; allowed are trusted, pr, branch and local`,
 		`{"containers": {"pr": 5}}`:                                           `must have a string at pr`,
 		`{"containers": {"pr": "X"}}`:                                         `has a wrong name at pr, which is "X"; a container's name has`,
 		`{"isolation": "none", "publicKeys": ["` + goldenKey + `"]}`:          `azure.trust.publicKeys in nx.json has no effect`,
