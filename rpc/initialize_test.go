@@ -75,7 +75,7 @@ func TestWarmBeginsWhenInitializeIsAnswered(t *testing.T) {
 	began, ended := make(chan struct{}), make(chan struct{})
 	var answered atomic.Bool
 	its := rpc.Session{Cache: newCache(new(cachetest.Memory)), Mode: cache.ReadWrite, Drain: time.Minute}
-	its.Warm = func(ctx context.Context) {
+	its.Warm = func(ctx context.Context) []string {
 		if !answered.Load() {
 			t.Error("it begins before initialize is answered")
 		}
@@ -83,6 +83,7 @@ func TestWarmBeginsWhenInitializeIsAnswered(t *testing.T) {
 		<-ctx.Done()
 		time.Sleep(10 * time.Millisecond) // it is slow to end
 		close(ended)
+		return nil
 	}
 	c := startOn(t.Context(), t, session(its), func(stream io.ReadWriteCloser) io.ReadWriteCloser {
 		return writes{stream, func() { answered.Store(true) }}
@@ -120,12 +121,37 @@ func (w writes) Write(p []byte) (int, error) {
 
 func TestWarmOfASessionThatIsCutShort(t *testing.T) {
 	its := rpc.Session{Cache: newCache(new(cachetest.Memory)), Drain: time.Minute}
-	its.Warm = func(ctx context.Context) { <-ctx.Done() }
+	its.Warm = func(ctx context.Context) []string { <-ctx.Done(); return nil }
 	c := start(t, session(its))
 	c.dispatch(jsonrpc2.ID{Num: 1}, "initialize", initializeParams(t))
 	if err := c.end(); err != nil { // or this hangs
 		t.Error(err)
 	}
+}
+
+// What is learned while it prepares is told in its turn.
+func TestWarmTells(t *testing.T) {
+	its := rpc.Session{Cache: newCache(new(cachetest.Memory)), Mode: cache.ReadWrite, Drain: time.Minute}
+	told := make(chan struct{})
+	its.Warm = func(context.Context) []string {
+		defer close(told)
+		return []string{"signed in with b, because a failed"}
+	}
+	c := start(t, session(its))
+	c.initialize()
+	<-told
+	var summary cache.Summary
+	c.call("shutdown", nil, &summary)
+	if err := c.end(); err != nil {
+		t.Error(err)
+	}
+	const want = `log{"level":"warn","message":"signed in with b, because a failed"}`
+	for _, m := range parse(t, c.output.bytes()) {
+		if m.Method+string(m.Params) == want {
+			return
+		}
+	}
+	t.Errorf("got %s, want %s in it", c.output.bytes(), want)
 }
 
 func TestWarningsComeBeforeTheResult(t *testing.T) {

@@ -36,9 +36,7 @@ func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *In
 	if session.Warm != nil {
 		s.beside.Go(func() { s.warm(ctx, conn, session.Warm) })
 	}
-	for _, warning := range session.Warnings {
-		s.outbox.notify(ctx, conn, "log", LogParams{Level: "warn", Message: warning})
-	}
+	s.warn(ctx, conn, session.Warnings)
 	s.outbox.flush(conn) // they come before the result
 	result := InitializeResult{
 		ServerVersion: s.options.Version,
@@ -60,12 +58,19 @@ func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *In
 
 // warm prepares for the requests to come, until the client is gone. It begins
 // when initialize is answered, which ends ctx: the client waits for that.
-func (s *server) warm(ctx context.Context, conn *jsonrpc2.Conn, prepare func(context.Context)) {
+func (s *server) warm(ctx context.Context, conn *jsonrpc2.Conn, prepare func(context.Context) []string) {
 	<-ctx.Done()
 	session, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	s.beside.Go(func() { prepare(session) })
+	s.beside.Go(func() { s.warn(session, conn, prepare(session)) })
 	<-conn.DisconnectNotify()
+}
+
+// warn tells people something, a line each.
+func (s *server) warn(ctx context.Context, conn *jsonrpc2.Conn, lines []string) {
+	for _, line := range lines {
+		s.outbox.notify(ctx, conn, "log", LogParams{Level: "warn", Message: line})
+	}
 }
 
 // current returns the session that initialize has made, or nil.

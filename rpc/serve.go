@@ -34,8 +34,9 @@ type Session struct {
 	Silence     time.Duration // for which no byte may move while Cache is at work
 	Drain       time.Duration // for which entries are stored after the end
 	// Warm, when set, prepares for the first request to the storage. It is called
-	// once initialize is answered; ctx ends with the session.
-	Warm func(ctx context.Context)
+	// once initialize is answered; ctx ends with the session. What it returns is a
+	// line each, for people.
+	Warm func(ctx context.Context) []string
 }
 
 // patience is how long a client waits for a server that is silent. It is many

@@ -202,16 +202,19 @@ func (c *Container) SignIn(ctx context.Context) (signin.Report, error) {
 		return signin.Report{}, nil
 	}
 	_, err := c.clients.tokens.GetToken(ctx, signin.Storage)
-	return c.clients.tokens.Report(), err
+	return c.SignInReport(), err
+}
+
+// SignInReport is what is known of the sign-in so far.
+func (c *Container) SignInReport() signin.Report {
+	if c.clients.tokens == nil {
+		return signin.Report{}
+	}
+	return c.clients.tokens.Report()
 }
 
 // principal is who sends the requests, as far as his token tells, or "".
-func (c *Container) principal() string {
-	if c.clients.tokens == nil {
-		return ""
-	}
-	return c.clients.tokens.Report().Principal
-}
+func (c *Container) principal() string { return c.SignInReport().Principal }
 
 // Put implements [cache.Blobs] with one Put Blob of known length: an identity
 // that may create but not overwrite may do nothing else (Put Block needs

@@ -11,6 +11,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
@@ -25,7 +26,7 @@ const (
 // settings are the block "azure" of nx.json and the environment, put together.
 type settings struct {
 	mode        cache.Mode
-	container   string // "" where the SAS URL names it
+	container   string
 	accountName string
 	endpoint    string
 	prefix      string
@@ -59,7 +60,7 @@ func readSettings(config json.RawMessage, ci bool, getenv func(string) string) (
 		accountName: b.accountName,
 		endpoint:    b.endpoint,
 		prefix:      b.prefix,
-		cloud:       chooseCloud(b.cloud, wrong),
+		cloud:       chooseCloud(b.cloud, b.endpoint, wrong),
 		limits: azure.Limits{
 			Connect:   duration("connect", b.connect, azure.DefaultLimits.Connect, wrong),
 			FirstByte: duration("firstByte", b.firstByte, azure.DefaultLimits.FirstByte, wrong),
@@ -123,18 +124,15 @@ func chooseMode(b block, ci bool, override string, wrong mistakes) cache.Mode {
 // modes are all spellings of the modes.
 var modes = []cache.Mode{cache.ReadWrite, cache.ReadOnly, "read", cache.NoCache}
 
-// The clouds of Azure. Their names are those of the Azure CLI and of Terraform.
-const (
-	publicCloud = "public"
-	usCloud     = "usgovernment"
-	chinaCloud  = "china"
-)
-
-var clouds = []string{publicCloud, usCloud, chinaCloud}
-
-func chooseCloud(text string, wrong mistakes) string {
-	if text != "" && !slices.Contains(clouds, text) {
-		wrong.add(inKey("cloud"), notOneOf(text, clouds))
+// chooseCloud decides in which of Azure's clouds the account is. Their names are
+// those of Terraform. An endpoint tells it, too.
+func chooseCloud(text, endpoint string, wrong mistakes) string {
+	switch named := signin.CloudOf(endpoint).String(); {
+	case text == "":
+	case !slices.Contains(signin.CloudNames(), text):
+		wrong.add(inKey("cloud"), notOneOf(text, signin.CloudNames()))
+	case endpoint != "" && named != signin.CloudNames()[0] && named != text:
+		wrong.add(inKey("cloud"), fmt.Errorf("is %s, and the endpoint is in %s", text, named))
 	}
 	return text
 }
@@ -146,7 +144,7 @@ func (s settings) check(wrong mistakes) {
 	switch {
 	case s.container != "":
 		wrong.add(inKey("container"), explain(s.container, azure.CheckContainer))
-	case s.sasURL == "": // which may name it
+	case wrong[sasVariable] == nil: // which may name it
 		wrong.add(inKey("container"), errors.New("is missing: name a container that exists"))
 	}
 	switch {

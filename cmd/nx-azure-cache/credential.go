@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 )
 
 // The sign-ins that are named by what they are about.
@@ -13,22 +14,8 @@ const (
 	sasCredential        = "sas"
 )
 
-// credentials are the sign-ins, in the order in which ours looks for them; the
-// last is azidentity's own order.
-var credentials = []string{
-	connectionCredential,
-	sasCredential,
-	"environment",
-	"workload-identity",
-	"github-actions",
-	"azure-pipelines",
-	"managed-identity",
-	"azure-cli",
-	"azure-developer-cli",
-	"azure-powershell",
-	"anonymous",
-	"default",
-}
+// credentials are the sign-ins, in the order in which ours looks for them.
+var credentials = append([]string{connectionCredential, sasCredential}, signin.Names()...)
 
 // isStorageSecret reports whether a sign-in is a secret of the storage account,
 // which says by itself where that is.
@@ -57,6 +44,48 @@ func (s *settings) chooseCredential(inBlock string, variable func(string) string
 	case s.credential == connectionCredential, s.credential == "" && connection != "":
 		s.connectionString = azure.Secret(connection)
 	case s.credential == sasCredential, s.credential == "" && sas != "":
-		s.sasURL = azure.Secret(sas)
+		s.useSAS(azure.Secret(sas), wrong)
 	}
+}
+
+// useSAS takes the container's name from the SAS URL where that has one.
+func (s *settings) useSAS(secret azure.Secret, wrong mistakes) {
+	s.sasURL = secret
+	parsed, err := azure.ParseSASURL(secret)
+	switch {
+	case err != nil:
+		wrong.add(sasVariable, fmt.Errorf("is not usable: %w", err))
+	case parsed.Container == "":
+	case s.container == "":
+		s.container = parsed.Container
+	case s.container != parsed.Container:
+		wrong.add(sasVariable, fmt.Errorf("is for the container %s, and %s is %s", shown(parsed.Container), inKey("container"), shown(s.container)))
+	}
+}
+
+// signIn is the name of the source of a sign-in that is asked for, or "".
+func (s settings) signIn() string {
+	if isStorageSecret(s.credential) {
+		return ""
+	}
+	return s.credential
+}
+
+// failings says which sources of a sign-in have failed before another one worked:
+// somebody has set them up and believes that they are used. If none worked, that
+// is told where a request fails.
+func failings(r signin.Report) (lines []string) {
+	for _, step := range r.Steps {
+		if r.Source != "" && step.Outcome == signin.Failed {
+			lines = append(lines, fmt.Sprintf("signed in with %s%s, because %s failed: %s", r.Source, brackets(r.Principal), step.Source, step.Advised()))
+		}
+	}
+	return lines
+}
+
+func brackets(text string) string {
+	if text == "" {
+		return ""
+	}
+	return " (" + text + ")"
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"time"
@@ -86,7 +87,10 @@ func openCache(session *rpc.Session, s settings, r role) error {
 	session.Location = strings.TrimSuffix(own.URL()+"/"+s.prefix, "/")
 	session.Silence = s.limits.Silence()
 	session.Drain = s.drain
-	session.Warm = own.Warm
+	session.Warm = func(ctx context.Context) []string {
+		own.Warm(ctx)
+		return failings(own.SignInReport())
+	}
 	return nil
 }
 
@@ -96,6 +100,9 @@ func openContainers(s settings, scopes []trust.Scope) (map[string]*azure.Contain
 	first, err := azure.Open(azure.Options{
 		Container:        s.container,
 		ConnectionString: s.connectionString,
+		SASURL:           s.sasURL,
+		SignIn:           s.signIn(),
+		Cloud:            s.cloud,
 		AccountName:      s.accountName,
 		Endpoint:         s.endpoint,
 		Limits:           s.limits,

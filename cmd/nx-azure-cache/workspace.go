@@ -117,14 +117,14 @@ func (f *workspaceFlags) check(document workspaceDocument, getenv func(string) s
 			return fmt.Errorf("--%s %w", flag.name, err)
 		}
 	}
-	isConnected := strings.TrimSpace(getenv(connectionVariable)) != ""
+	secret := usedSecret(getenv)
 	namesAccount := f.isSet(accountNameFlag) || f.isSet(endpointFlag)
 	switch {
 	case !cache.ValidPrefix(f.prefix):
 		return fmt.Errorf("--%s is %s; allowed are segments of letters, digits, \".\", \"_\" and \"-\" with \"/\" between them", prefixFlag, shown(f.prefix))
-	case isConnected && namesAccount:
-		return fmt.Errorf("%s names the account already: unset it, or leave out --%s and --%s", connectionVariable, accountNameFlag, endpointFlag)
-	case document.hasConfig(), f.isSet(containerFlag) && (isConnected || namesAccount):
+	case secret != "" && namesAccount:
+		return fmt.Errorf("%s names the account already: unset it, or leave out --%s and --%s", secret, accountNameFlag, endpointFlag)
+	case document.hasConfig(), f.isSet(containerFlag) && (secret != "" || namesAccount):
 		return nil
 	case f.isSet(containerFlag):
 		return fmt.Errorf("--%s is missing (or --%s, or %s)", accountNameFlag, endpointFlag, connectionVariable)
@@ -133,6 +133,21 @@ func (f *workspaceFlags) check(document workspaceDocument, getenv func(string) s
 	default:
 		return fmt.Errorf(`there is no block "azure" of an nx.json: run this with npx in the workspace, or name the container with --%s and --%s`, containerFlag, accountNameFlag)
 	}
+}
+
+// usedSecret is the variable with a secret of a storage account, which says where
+// that is, if one will be used.
+func usedSecret(getenv func(string) string) string {
+	named := strings.TrimSpace(getenv(credentialVariable))
+	for _, it := range []struct{ variable, credential string }{
+		{connectionVariable, connectionCredential},
+		{sasVariable, sasCredential},
+	} {
+		if strings.TrimSpace(getenv(it.variable)) != "" && (named == "" || named == it.credential) {
+			return it.variable
+		}
+	}
+	return ""
 }
 
 func (d workspaceDocument) hasConfig() bool {

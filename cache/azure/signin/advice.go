@@ -28,11 +28,3 @@ var advice = map[string]string{
 }
 
 var codes = regexp.MustCompile(`AADSTS\d+`)
-
-// withAdvice adds what mends it to an error, where that is known.
-func withAdvice(detail string) string {
-	if mends := advice[codes.FindString(detail)]; mends != "" {
-		return detail + " (" + mends + ")"
-	}
-	return detail
-}

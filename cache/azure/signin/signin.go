@@ -123,6 +123,14 @@ type Step struct {
 	Partly bool
 }
 
+// Advised is Detail, with what mends it where that is known.
+func (s Step) Advised() string {
+	if mends := advice[codes.FindString(s.Detail)]; mends != "" {
+		return s.Detail + " (" + mends + ")"
+	}
+	return s.Detail
+}
+
 // Report is what is known of a sign-in.
 type Report struct {
 	Source    string        // that gave the token; "": none did
@@ -152,7 +160,7 @@ func (e *Error) Error() string {
 	for _, s := range e.Steps {
 		switch {
 		case s.Outcome == Failed:
-			told = append(told, s.Source+" failed: "+withAdvice(s.Detail))
+			told = append(told, s.Source+" failed: "+s.Advised())
 		case s.Partly || e.Named != "":
 			told = append(told, s.Source+" is not set up: "+s.Detail)
 		default:
