@@ -28,6 +28,7 @@ type client struct {
 	served chan error // what Serve returns, once
 	ended  chan struct{}
 	stored chan rpc.StoredParams
+	logged chan rpc.LogParams
 }
 
 // start serves options and ends with the test.
@@ -46,7 +47,7 @@ func startOn(ctx context.Context, t testing.TB, options rpc.Options, wrap func(i
 	ours, theirs := net.Pipe()
 	c := &client{
 		t: t, output: new(buffer), served: make(chan error, 1), ended: make(chan struct{}),
-		stored: make(chan rpc.StoredParams, 10_000),
+		stored: make(chan rpc.StoredParams, 10_000), logged: make(chan rpc.LogParams, 10_000),
 	}
 	go func() {
 		defer close(c.ended)
@@ -73,14 +74,19 @@ func startWith(t testing.TB, blobs cache.Blobs) *client {
 
 // Handle takes the server's notifications.
 func (c *client) Handle(_ context.Context, _ *jsonrpc2.Conn, req *jsonrpc2.Request) {
-	if req.Method != "stored" {
-		return
+	switch req.Method {
+	case "stored":
+		c.stored <- paramsOf[rpc.StoredParams](c.t, req)
+	case "log":
+		c.logged <- paramsOf[rpc.LogParams](c.t, req)
 	}
-	var params rpc.StoredParams
+}
+
+func paramsOf[T any](t testing.TB, req *jsonrpc2.Request) (params T) {
 	if err := json.Unmarshal(*req.Params, &params); err != nil {
-		c.t.Errorf("stored: got %s: %v", *req.Params, err)
+		t.Errorf("%s: got %s: %v", req.Method, *req.Params, err)
 	}
-	c.stored <- params
+	return params
 }
 
 func session(s rpc.Session) rpc.Options {

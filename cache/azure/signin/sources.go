@@ -1,7 +1,6 @@
 package signin
 
 import (
-	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -169,16 +168,14 @@ func openAzurePowerShell(*Options) (azcore.TokenCredential, error) {
 }
 
 // isSignedOut reports whether a tool is not there, or nobody is signed in with
-// it. What Entra ID has refused is a failure.
+// it. What Entra ID has refused is a failure. The errors of azidentity tell these
+// apart in their texts only.
 func isSignedOut(err error) bool {
-	if _, failed := errors.AsType[*azidentity.AuthenticationFailedError](err); !failed {
-		return true // azidentity: "executable not found on path"
-	}
 	text := err.Error()
 	if strings.Contains(text, "AADSTS") {
 		return false
 	}
-	return slices.ContainsFunc([]string{"az login", "azd auth login", "Connect-AzAccount", "Az.Accounts"}, func(hint string) bool {
+	return slices.ContainsFunc([]string{"executable not found", "az login", "azd auth login", "Connect-AzAccount", "Az.Accounts"}, func(hint string) bool {
 		return strings.Contains(text, hint)
 	})
 }

@@ -1,0 +1,484 @@
+package signin_test
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
+)
+
+const (
+	tenant = "11111111-2222-3333-4444-555555555555"
+	app    = "99999999-8888-7777-6666-555555555555"
+)
+
+// world is a machine without identities, and what it can reach.
+type world struct {
+	t         *testing.T
+	authority *azuretest.Authority
+	entra     *httptest.Server
+	tools     string // the only folder of PATH, beside those of the shell
+	metadata  http.HandlerFunc
+	machine   signin.Likelihood
+
+	mu   sync.Mutex
+	seen []string // host and path of every request
+}
+
+// newWorld sets the environment of the process.
+func newWorld(t *testing.T) *world {
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		for _, prefix := range []string{"AZURE", "ACTIONS_", "GITHUB_", "SYSTEM_", "IDENTITY_", "MSI_", "IMDS_"} {
+			if strings.HasPrefix(name, prefix) {
+				t.Setenv(name, "")
+			}
+		}
+	}
+	w := &world{t: t, authority: azuretest.NewAuthority(), tools: t.TempDir(), machine: signin.No}
+	w.entra = httptest.NewUnstartedServer(w.authority)
+	w.entra.Config.ErrorLog = log.New(io.Discard, "", 0)
+	w.entra.StartTLS()
+	t.Cleanup(w.entra.Close)
+	t.Setenv("AZURE_AUTHORITY_HOST", w.entra.URL+"/")
+	t.Setenv("PATH", w.tools+":/bin:/usr/bin")
+	return w
+}
+
+// Do implements [policy.Transporter]. The metadata address leads to a handler, or
+// nowhere.
+func (w *world) Do(r *http.Request) (*http.Response, error) {
+	w.mu.Lock()
+	w.seen = append(w.seen, r.URL.Host+r.URL.Path)
+	w.mu.Unlock()
+	if r.URL.Host != "169.254.169.254" {
+		return w.entra.Client().Do(r)
+	}
+	if w.metadata == nil { // packets are swallowed
+		<-r.Context().Done()
+		return nil, r.Context().Err()
+	}
+	answer := httptest.NewRecorder()
+	w.metadata(answer, r)
+	result := answer.Result()
+	result.Request = r
+	return result, nil
+}
+
+// has reports how many requests went to a place.
+func (w *world) has(place string) (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, it := range w.seen {
+		if strings.Contains(it, place) {
+			n++
+		}
+	}
+	return n
+}
+
+// tool puts a program on the path.
+func (w *world) tool(name, script string) {
+	w.t.Helper()
+	if err := os.WriteFile(filepath.Join(w.tools, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// az is an Azure CLI that somebody is signed in with.
+func (w *world) az() {
+	w.tool("az", `echo '{"accessToken":"`+userToken+`","expires_on":`+fmt.Sprint(time.Now().Add(time.Hour).Unix())+`}'`)
+}
+
+// userToken is a token of a person.
+var userToken = func() string {
+	text, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"upn": "anna@example.com", "oid": "a11a"}).SignedString([]byte("key"))
+	if err != nil {
+		panic(err)
+	}
+	return text
+}()
+
+func (w *world) set(variables map[string]string) {
+	for name, value := range variables {
+		w.t.Setenv(name, value)
+	}
+}
+
+// file writes a file and returns its path.
+func (w *world) file(name, content string) string {
+	w.t.Helper()
+	path := filepath.Join(w.t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	return path
+}
+
+// signIn signs in and returns how.
+func (w *world) signIn(source string) (signin.Report, error) {
+	w.t.Helper()
+	tokens := w.tokens(source)
+	_, err := tokens.GetToken(w.t.Context(), signin.Storage)
+	return tokens.Report(), err
+}
+
+func (w *world) tokens(source string) *signin.Tokens {
+	w.t.Helper()
+	tokens, err := signin.New(signin.Options{
+		Source: source,
+		Client: azcore.ClientOptions{Transport: w, Retry: policy.RetryOptions{MaxRetries: 1, RetryDelay: time.Millisecond}},
+		Machine: func() signin.Likelihood {
+			return w.machine
+		},
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return tokens
+}
+
+// github is GitHub's issuer of assertions, which numbers them.
+func (w *world) github() *httptest.Server {
+	var n int
+	server := httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "bearer job" || r.URL.Query().Get("audience") != "api://AzureADTokenExchange" || r.URL.Query().Get("v") != "1" {
+			http.Error(rw, "no", http.StatusForbidden)
+			return
+		}
+		n++
+		fmt.Fprintf(rw, `{"value":"assertion-%d"}`, n)
+	}))
+	w.t.Cleanup(server.Close)
+	return server
+}
+
+// metadataOf is the service of a virtual machine with an identity.
+func metadataOf(rw http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Metadata") != "true" {
+		rw.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	fmt.Fprintf(rw, `{"access_token":"machine","expires_in":"3600","expires_on":"%d","resource":"https://storage.azure.com","token_type":"Bearer"}`,
+		time.Now().Add(time.Hour).Unix())
+}
+
+// setUps make each source usable.
+var setUps = map[string]func(w *world){
+	signin.Environment: func(w *world) {
+		w.set(map[string]string{"AZURE_TENANT_ID": tenant, "AZURE_CLIENT_ID": app, "AZURE_CLIENT_SECRET": "s3cret"})
+	},
+	signin.WorkloadIdentity: func(w *world) {
+		w.set(map[string]string{"AZURE_TENANT_ID": tenant, "AZURE_CLIENT_ID": app, "AZURE_FEDERATED_TOKEN_FILE": w.file("token", "assertion")})
+	},
+	signin.GitHubActions: func(w *world) {
+		// One server for both, as the transport of the tests trusts one.
+		w.set(map[string]string{"AZURE_TENANT_ID": tenant, "AZURE_CLIENT_ID": app, "GITHUB_ACTIONS": "true",
+			"ACTIONS_ID_TOKEN_REQUEST_URL": w.github().URL + "/token?v=1", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "job"})
+	},
+	signin.AzurePipelines: func(w *world) {
+		server := httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") != "Bearer job" || r.URL.Query().Get("serviceConnectionId") != "connection" {
+				http.Error(rw, "no", http.StatusUnauthorized)
+				return
+			}
+			fmt.Fprint(rw, `{"oidcToken":"assertion"}`)
+		}))
+		w.t.Cleanup(server.Close)
+		w.set(map[string]string{"SYSTEM_OIDCREQUESTURI": server.URL, "SYSTEM_ACCESSTOKEN": "job", "AZURESUBSCRIPTION_TENANT_ID": tenant,
+			"AZURESUBSCRIPTION_CLIENT_ID": app, "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID": "connection"})
+	},
+	signin.ManagedIdentity: func(w *world) {
+		w.machine, w.metadata = signin.Yes, metadataOf
+		if os.Getenv("AZURE_CLIENT_ID") == "" { // the library keeps tokens by it for all tests
+			w.t.Setenv("AZURE_CLIENT_ID", "machine of "+w.t.Name())
+		}
+	},
+	signin.AzureCLI: func(w *world) { w.az() },
+	signin.AzureDeveloperCLI: func(w *world) {
+		w.tool("azd", `echo '{"token":"`+userToken+`","expiresOn":"2099-01-01T00:00:00Z"}'`)
+	},
+	signin.AzurePowerShell: func(w *world) {
+		w.tool("pwsh", `echo '{"Token":"`+userToken+`","ExpiresOn":4070908800}'`)
+	},
+}
+
+// inOrder are the sources that look at the machine.
+func inOrder() []string {
+	return slices.DeleteFunc(signin.Names(), func(name string) bool { return name == signin.Default || name == signin.Anonymous })
+}
+
+// F22: every source alone is found by the chain, and by its name; of two the
+// first in the order is used; and who names one does not get another.
+func TestF22_every_source(t *testing.T) {
+	order := inOrder()
+	if len(order) != len(setUps) {
+		t.Fatalf("there are %d sources and %d set-ups", len(order), len(setUps))
+	}
+	for i, first := range order {
+		t.Run(first, func(t *testing.T) {
+			w := newWorld(t)
+			setUps[first](w)
+			for _, source := range []string{"", first} {
+				r, err := w.signIn(source)
+				if err != nil || r.Source != first || r.Principal == "" && first != signin.ManagedIdentity {
+					t.Fatalf("with credential %q: got %+v, %v; want %s", source, r, err, first)
+				}
+			}
+			for _, second := range order[i+1:] {
+				setUps[second](w)
+			}
+			r, err := w.signIn("")
+			if err != nil || r.Source != first {
+				t.Errorf("with all that follow: got %s, %v; want %s", r.Source, err, first)
+			}
+			if last := order[len(order)-1]; first != last {
+				if r, err := w.signIn(last); err != nil || r.Source != last {
+					t.Errorf("with credential %q: got %s, %v", last, r.Source, err)
+				}
+			}
+		})
+	}
+}
+
+func TestEnvironmentWithACertificate(t *testing.T) {
+	w := newWorld(t)
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "app"}, NotAfter: time.Now().Add(time.Hour)}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := w.file("app.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))+
+		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})))
+	w.set(map[string]string{"AZURE_TENANT_ID": tenant, "AZURE_CLIENT_ID": app, "AZURE_CLIENT_CERTIFICATE_PATH": file})
+	r, err := w.signIn("")
+	if err != nil || r.Source != signin.Environment {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	t.Setenv("AZURE_CLIENT_CERTIFICATE_PATH", file+".gone")
+	r, err = w.signIn(signin.Environment)
+	if err == nil || !strings.Contains(err.Error(), "environment failed") || !strings.Contains(err.Error(), ".gone") {
+		t.Errorf("got %+v, %v; want the file that is not there", r, err)
+	}
+}
+
+// What is at the metadata address never ends or stalls the way to the Azure CLI.
+func TestMetadataAddressNeverEndsTheChain(t *testing.T) {
+	answers := func(status int, body string) http.HandlerFunc {
+		return func(rw http.ResponseWriter, _ *http.Request) {
+			rw.WriteHeader(status)
+			_, _ = io.WriteString(rw, body)
+		}
+	}
+	for name, metadata := range map[string]http.HandlerFunc{
+		"401 of a sandbox":     answers(401, ""),
+		"403 of Docker":        answers(403, "unreachable"),
+		"404 of another cloud": answers(404, "not found"),
+		"500":                  answers(500, ""),
+		"a page of a portal":   answers(200, "<html>Please sign in</html>"),
+		"a machine without":    answers(400, `{"error":"invalid_request","error_description":"Identity not found"}`),
+		"nobody, swallowed":    nil,
+		"a machine with nonsense": func(rw http.ResponseWriter, r *http.Request) {
+			answers(map[bool]int{true: 404, false: 400}[r.Header.Get("Metadata") == "true"], "")(rw, r)
+		},
+	} {
+		for _, client := range []string{"", "assigned to no machine"} {
+			t.Run(name+" "+client, func(t *testing.T) {
+				w := newWorld(t)
+				w.machine, w.metadata = signin.Yes, metadata
+				t.Setenv("AZURE_CLIENT_ID", client)
+				w.az()
+				begun := time.Now()
+				r, err := w.signIn("")
+				if err != nil || r.Source != signin.AzureCLI || r.Principal != "anna@example.com (object a11a)" {
+					t.Errorf("got %+v, %v; want the Azure CLI", r, err)
+				}
+				if took := time.Since(begun); took > 10*time.Second { // azidentity: 96 s
+					t.Errorf("took %s", took)
+				}
+			})
+		}
+	}
+}
+
+// Where the metadata address leads nowhere nobody waits for it: it is not asked
+// on a machine that is none of Azure, and last where that is not known.
+func TestMetadataAddressIsNotAsked(t *testing.T) {
+	for machine, want := range map[signin.Likelihood]int{signin.No: 0, signin.Unknown: 0, signin.Yes: 1} {
+		w := newWorld(t)
+		w.machine = machine
+		w.az()
+		if r, err := w.signIn(""); err != nil || r.Source != signin.AzureCLI {
+			t.Fatalf("got %+v, %v", r, err)
+		}
+		if got := w.has("169.254.169.254"); got != want {
+			t.Errorf("likelihood %d: got %d requests, want %d", machine, got, want)
+		}
+	}
+	w := newWorld(t)
+	setUps[signin.ManagedIdentity](w)
+	w.machine = signin.Unknown
+	if r, err := w.signIn(""); err != nil || r.Source != signin.ManagedIdentity {
+		t.Errorf("got %+v, %v; want the machine's identity where nothing else is left", r, err)
+	}
+}
+
+// The services of App Service, Cloud Shell and others are named by variables.
+func TestManagedIdentityOfAService(t *testing.T) {
+	w := newWorld(t)
+	service := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-IDENTITY-HEADER") != "header" || r.URL.Query().Get("client_id") != app {
+			http.Error(rw, "no", http.StatusForbidden)
+			return
+		}
+		metadataOf(rw, &http.Request{Header: http.Header{"Metadata": {"true"}}})
+	}))
+	t.Cleanup(service.Close)
+	w.set(map[string]string{"IDENTITY_ENDPOINT": service.URL, "IDENTITY_HEADER": "header", "AZURE_CLIENT_ID": app})
+	r, err := w.signIn("")
+	if err != nil || r.Source != signin.ManagedIdentity {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	if n := w.has("169.254.169.254"); n != 0 {
+		t.Errorf("got %d requests to the metadata address, want none", n)
+	}
+}
+
+// A refusal of Entra ID is told with what mends it, whether or not another
+// source works.
+func TestRefusalIsTold(t *testing.T) {
+	w := newWorld(t)
+	setUps[signin.Environment](w)
+	w.authority.Refuse("AADSTS7000215: Invalid client secret provided.")
+	_, err := w.signIn("")
+	const want = "environment failed: AADSTS7000215: Invalid client secret provided. (AZURE_CLIENT_SECRET is wrong: it takes the secret's value, not its ID); " +
+		"not set up: workload-identity, github-actions, azure-pipelines, managed-identity, azure-cli, azure-developer-cli, azure-powershell"
+	if err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	w.az()
+	r, err := w.signIn("")
+	if err != nil || r.Source != signin.AzureCLI || r.Steps[0].Outcome != signin.Failed || !strings.HasPrefix(r.Steps[0].Detail, "AADSTS7000215: ") {
+		t.Errorf("got %+v, %v; want the Azure CLI, and the refusal in the steps", r, err)
+	}
+}
+
+func TestNobody(t *testing.T) {
+	for _, test := range []struct {
+		name, want string
+		nobody     bool
+		set        func(w *world)
+	}{
+		{"a machine without anything", "not set up: environment, ", true, func(*world) {}},
+		{"az that nobody is signed in with", "azure-cli", true, func(w *world) {
+			w.tool("az", `echo "ERROR: Please run 'az login' to setup account." >&2; exit 1`)
+		}},
+		{"az whose sign-in has expired", "AADSTS700082: The refresh token has expired", false, func(w *world) {
+			w.tool("az", `echo "ERROR: AADSTS700082: The refresh token has expired. Run az login" >&2; exit 1`)
+		}},
+		{"half an environment", "environment is not set up: AZURE_TENANT_ID is not set", true, func(w *world) {
+			w.set(map[string]string{"AZURE_CLIENT_ID": app, "AZURE_CLIENT_SECRET": "s3cret"})
+		}},
+		{"a job of GitHub without the right", "permissions: id-token: write", true, func(w *world) {
+			w.set(map[string]string{"GITHUB_ACTIONS": "true", "AZURE_CLIENT_ID": app, "AZURE_TENANT_ID": tenant})
+		}},
+		{"a job of GitHub without an app", "github-actions is not set up: AZURE_CLIENT_ID and AZURE_TENANT_ID are not set", true, func(w *world) {
+			w.set(map[string]string{"GITHUB_ACTIONS": "true", "ACTIONS_ID_TOKEN_REQUEST_URL": "https://x", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "job"})
+		}},
+		{"a pipeline that keeps its token", "SYSTEM_ACCESSTOKEN is not set", true, func(w *world) {
+			w.set(map[string]string{"SYSTEM_OIDCREQUESTURI": "https://x", "AZURESUBSCRIPTION_TENANT_ID": tenant,
+				"AZURESUBSCRIPTION_CLIENT_ID": app, "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID": "connection"})
+		}},
+		{"a pipeline that wants nothing", "not set up: environment, workload-identity, github-actions, azure-pipelines,", true, func(w *world) {
+			w.set(map[string]string{"SYSTEM_OIDCREQUESTURI": "https://x"})
+		}},
+		{"GitHub that gives none", "github-actions failed: ", false, func(w *world) {
+			setUps[signin.GitHubActions](w)
+			w.t.Setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "another")
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t)
+			test.set(w)
+			_, err := w.signIn("")
+			failed, ok := errors.AsType[*signin.Error](err)
+			if !ok || !strings.Contains(err.Error(), test.want) || failed.Nobody() != test.nobody {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+			if err != nil && (strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "another")) {
+				t.Errorf("a secret in %v", err)
+			}
+		})
+	}
+}
+
+// F20: each token is asked for with an assertion of its own: those of GitHub are
+// good for some minutes.
+func TestF20_each_token_has_its_own_assertion(t *testing.T) {
+	w := newWorld(t)
+	setUps[signin.GitHubActions](w)
+	w.authority.Life = time.Second
+	tokens := w.tokens("")
+	for range 3 {
+		token, err := tokens.GetToken(t.Context(), signin.Storage)
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(time.Until(token.ExpiresOn)) // the clock of the libraries is the real one
+	}
+	var assertions []string
+	for _, form := range w.authority.Requests() {
+		assertions = append(assertions, form.Get("client_assertion"))
+	}
+	if want := []string{"assertion-1", "assertion-2", "assertion-3"}; !slices.Equal(assertions, want) {
+		t.Errorf("got %v, want %v", assertions, want)
+	}
+}
+
+// Whoever is given up is not waited for.
+func TestSignInThatIsCancelled(t *testing.T) {
+	w := newWorld(t)
+	w.tool("az", "exec sleep 60")
+	ctx, cancel := context.WithCancel(t.Context())
+	tokens := w.tokens("")
+	ended := make(chan error)
+	go func() {
+		_, err := tokens.GetToken(ctx, signin.Storage)
+		ended <- err
+	}()
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+}
