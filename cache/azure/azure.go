@@ -123,9 +123,9 @@ func (c *Container) useSAS(secret Secret, sdk *blockblob.ClientOptions) error {
 	if err != nil {
 		return fmt.Errorf("the SAS URL is not usable: %w", err)
 	}
-	c.url, c.scrub = parsed.Endpoint+"/"+c.name, newScrubber("SharedAccessSignature="+parsed.token)
+	c.url, c.scrub = parsed.Endpoint+"/"+c.name, newScrubber("SharedAccessSignature="+parsed.Token.Reveal())
 	_, err = makes(&c.clients.own, func() (*blockblob.Client, error) {
-		return blockblob.NewClientWithNoCredential(c.url+"/"+anyName+"?"+parsed.token, sdk)
+		return blockblob.NewClientWithNoCredential(c.url+"/"+anyName+"?"+parsed.Token.Reveal(), sdk)
 	})
 	return err
 }

@@ -13,7 +13,7 @@ import (
 type SASURL struct {
 	Endpoint  string // of the account's blob service, without a slash at its end
 	Container string // "" where the SAS is one of the account
-	token     string // the query
+	Token     Secret // the query
 }
 
 // ParseSASURL reads a URL such as https://ACCOUNT.blob.core.windows.net/CONTAINER?sv=…&sig=…,
@@ -43,5 +43,5 @@ func ParseSASURL(secret Secret) (SASURL, error) {
 	if account := parts.IPEndpointStyleInfo.AccountName; account != "" {
 		endpoint += "/" + account
 	}
-	return SASURL{Endpoint: endpoint, Container: parts.ContainerName, token: u.RawQuery}, nil
+	return SASURL{Endpoint: endpoint, Container: parts.ContainerName, Token: Secret(u.RawQuery)}, nil
 }
