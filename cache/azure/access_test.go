@@ -117,7 +117,9 @@ func TestAnonymousReadingThatIsRefused(t *testing.T) {
 
 // The same answers to somebody who is signed in are about his rights.
 func TestRefusalOfSomebody(t *testing.T) {
-	s := newTLSServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) { fail(w, http.StatusForbidden, "AuthorizationFailure") })
+	s := newTLSServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
+		fail(w, http.StatusForbidden, "AuthorizationFailure")
+	})
 	c := signedIn(t, s, lasting(1<<40))
 	if _, err := get(t, c, "a"); err == nil || strings.Contains(err.Error(), "nobody is signed in") {
 		t.Errorf("got %v, want a refusal", err)
