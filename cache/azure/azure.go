@@ -136,7 +136,7 @@ func (c *Container) useSignIn(options Options, sdk *blockblob.ClientOptions) err
 		return err
 	}
 	c.url, c.scrub = endpoint+"/"+c.name, newScrubber("")
-	if c.clients.tokens, err = options.tokensFor(in, sdk.ClientOptions); err != nil {
+	if c.clients.tokens, err = options.tokensFor(in, clientOptions(options.Transport)); err != nil {
 		return fmt.Errorf("sign-in: %w", err)
 	}
 	// Each client keeps tokens of its own; these keep them for all.

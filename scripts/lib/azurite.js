@@ -10,30 +10,50 @@ const key =
   'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 
 /**
- * Starts Azurite, the emulator of Azure Blob Storage, in memory.
+ * Starts Azurite, the emulator of Azure Blob Storage, in memory. With a
+ * certificate it speaks TLS, and takes tokens of Entra ID, too: any whose claims
+ * are right, for whatever they ask.
+ *
+ * @param {{ certificate?: import('./certificate').Certificate }} [options]
  */
-async function startAzurite() {
-  // azblob 1.8.3 sends an API version that Azurite 3.37 does not know yet.
-  const server = await startServer('Azurite', (port) => [
-    path.join(root, 'node_modules/azurite/dist/src/blob/main.js'),
-    '--inMemoryPersistence',
-    '--skipApiVersionCheck',
-    '--disableTelemetry',
-    '--silent',
-    ...['--blobHost', '127.0.0.1', '--blobPort', String(port)],
-  ]);
-  return { ...server, connectionString: connectionString(server.port) };
+async function startAzurite({ certificate } = {}) {
+  const secure = certificate && [
+    ...['--cert', certificate.cert, '--key', certificate.key],
+    ...['--oauth', 'basic'],
+  ];
+  const server = await startServer(
+    'Azurite',
+    // azblob 1.8.3 sends an API version that Azurite 3.37 does not know yet.
+    (port) => [
+      path.join(root, 'node_modules/azurite/dist/src/blob/main.js'),
+      '--inMemoryPersistence',
+      '--skipApiVersionCheck',
+      '--disableTelemetry',
+      '--silent',
+      ...['--blobHost', '127.0.0.1', '--blobPort', String(port)],
+      ...(secure ?? []),
+    ],
+    { isSecure: Boolean(certificate) },
+  );
+  const scheme = certificate ? 'https' : 'http';
+  return {
+    ...server,
+    /** The endpoint of its account. */
+    endpoint: `${scheme}://127.0.0.1:${server.port}/${account}`,
+    connectionString: connectionString(server.port, scheme),
+  };
 }
 
 /**
  * The connection string of an Azurite on a port of this machine.
  *
  * @param {number} port
+ * @param {string} [scheme]
  */
-function connectionString(port) {
+function connectionString(port, scheme = 'http') {
   return (
-    `DefaultEndpointsProtocol=http;AccountName=${account};AccountKey=${key};` +
-    `BlobEndpoint=http://127.0.0.1:${port}/${account};`
+    `DefaultEndpointsProtocol=${scheme};AccountName=${account};AccountKey=${key};` +
+    `BlobEndpoint=${scheme}://127.0.0.1:${port}/${account};`
   );
 }
 

@@ -80,5 +80,6 @@ function temporaryFolder(name) {
 }
 
 exports.atEnd = atEnd;
+exports.cleanUp = cleanUp;
 exports.runMain = runMain;
 exports.temporaryFolder = temporaryFolder;

@@ -112,7 +112,7 @@ class Machine {
  */
 function neutralEnvironment() {
   const telling =
-    /^(npm_|NX_|AZURE_|NODE_TEST_CONTEXT$|INIT_CWD$|CI$|TF_BUILD$|GITHUB_|BUILDKITE|CIRCLECI$|CIRRUS_CI$|TRAVIS$|bamboo|CODEBUILD_|GITLAB_|HEROKU_|BUILD_|TEAMCITY_|JENKINS_|HUDSON_)/i;
+    /^(npm_|NX_|AZURE|ACTIONS_|SYSTEM_|IDENTITY_|MSI_|IMDS_|NODE_TEST_CONTEXT$|INIT_CWD$|CI$|TF_BUILD$|GITHUB_|BUILDKITE|CIRCLECI$|CIRRUS_CI$|TRAVIS$|bamboo|CODEBUILD_|GITLAB_|HEROKU_|BUILD_|TEAMCITY_|JENKINS_|HUDSON_)/i;
   return Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !telling.test(name)),
   );

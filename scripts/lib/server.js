@@ -2,23 +2,24 @@
 
 const { spawn } = require('node:child_process');
 const net = require('node:net');
+const tls = require('node:tls');
 const { atEnd } = require('./cleanup');
 
 /**
- * Starts a server on 127.0.0.1 and resolves once it answers HTTP.
+ * Starts a server on 127.0.0.1 and resolves once it answers HTTP, or TLS.
  *
  * @param {string} name for messages
  * @param {(port: number) => string[]} args without a command: a script of
  *   Node's and its arguments
- * @param {{ command?: string, timeout?: number }} [options] timeout:
- *   milliseconds until it must answer
+ * @param {{ command?: string, timeout?: number, isSecure?: boolean }} [options]
+ *   timeout: milliseconds until it must answer; isSecure: TLS
  * @returns {Promise<{ port: number, pid: number, stop: () => Promise<void> }>} `stop` is
  *   called at the end; before, it may be called any number of times
  */
 async function startServer(
   name,
   args,
-  { command = process.execPath, timeout = 60_000 } = {},
+  { command = process.execPath, timeout = 60_000, isSecure = false } = {},
 ) {
   const port = await freePort();
   const child = spawn(command, args(port), {
@@ -40,7 +41,7 @@ async function startServer(
   atEnd(stop);
 
   const deadline = Date.now() + timeout;
-  while (!(await answers(port))) {
+  while (!(await (isSecure ? shakesHands : answers)(port))) {
     if (child.exitCode !== null || Date.now() > deadline) {
       throw new Error(`${name} does not start on port ${port}:\n${output}`);
     }
@@ -59,6 +60,26 @@ async function answers(port) {
   } catch {
     return false;
   }
+}
+
+/**
+ * @param {number} port
+ * @returns {Promise<boolean>}
+ */
+function shakesHands(port) {
+  return new Promise((resolve) => {
+    const socket = tls.connect({
+      ...{ host: '127.0.0.1', port, timeout: 2000 },
+      rejectUnauthorized: false, // it only has to be there
+    });
+    const end = (/** @type {boolean} */ result) => {
+      socket.destroy();
+      resolve(result);
+    };
+    socket.on('secureConnect', () => end(true));
+    socket.on('error', () => end(false));
+    socket.on('timeout', () => end(false));
+  });
 }
 
 /** @returns {Promise<number>} a port of 127.0.0.1 that nobody uses */

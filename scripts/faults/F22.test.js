@@ -1,0 +1,107 @@
+'use strict';
+
+// sccache#1118: accounts with shared keys disabled were unusable. Entra ID works
+// without any key, and no method shadows another. The sources one by one are in
+// cache/azure/signin/sources_test.go.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { tasks } = require('../e2e/world');
+const { startSignedIn, stubAzureCLI } = require('./identities');
+const { assertUndisturbed, fullTest, quickTest } = require('./world');
+
+/** @typedef {Awaited<ReturnType<typeof startSignedIn>>} World */
+
+/** A connection string of another account, as CI has them for other things. */
+const foreign =
+  'DefaultEndpointsProtocol=https;AccountName=another;AccountKey=bm90aGluZw==;EndpointSuffix=core.windows.net';
+
+/** @param {World} world */
+const secret = ({ authority }) => ({
+  ...authority.anApp(),
+  AZURE_CLIENT_SECRET: 'hush-hush',
+});
+
+/** @param {World} world @param {string} folder */
+function workloadIdentity({ authority }, folder) {
+  const file = path.join(folder, 'token');
+  fs.writeFileSync(file, 'an-assertion');
+  return { ...authority.anApp(), AZURE_FEDERATED_TOKEN_FILE: file };
+}
+
+/** @param {World} world @param {string} folder */
+const azureCLI = ({ authority }, folder) =>
+  stubAzureCLI(folder, authority.token({ upn: 'anna@example.com' })).env;
+
+/**
+ * @type {Record<string, { sign: (world: World, folder: string) => NodeJS.ProcessEnv, azure?: Record<string, unknown>, isQuick?: boolean }>}
+ */
+const cases = {
+  a_secret: { sign: secret },
+  a_workload_identity: { sign: workloadIdentity },
+  the_azure_cli: { sign: azureCLI },
+  the_azure_cli_beside_a_foreign_connection_string: {
+    sign: (world, folder) => ({
+      ...azureCLI(world, folder),
+      AZURE_STORAGE_CONNECTION_STRING: foreign,
+    }),
+    azure: { credential: 'azure-cli' },
+    isQuick: true,
+  },
+  the_azure_cli_by_variable: {
+    sign: (world, folder) => ({
+      ...secret(world),
+      ...azureCLI(world, folder),
+      NX_AZURE_CACHE_CREDENTIAL: 'azure-cli',
+    }),
+    azure: { credential: 'environment' },
+  },
+  the_chain_of_azidentity: {
+    sign: (world) => ({
+      ...secret(world),
+      AZURE_TOKEN_CREDENTIALS: 'EnvironmentCredential',
+    }),
+    azure: { credential: 'default' },
+  },
+};
+
+for (const [name, { sign, azure, isQuick }] of Object.entries(cases)) {
+  const runTest = isQuick ? quickTest : fullTest;
+  runTest(`F22_${name}_signs_in`, async (t) => {
+    const world = await startSignedIn(t);
+    const folder = fs.mkdtempSync(
+      path.join(process.env.E2E_FOLDER ?? '', 'f22'),
+    );
+    t.after(() => fs.rmSync(folder, { recursive: true }));
+    const env = sign(world, folder);
+    await assertUndisturbed(world.machine('a', env, azure), { line: null });
+    assert.equal(await world.stored(), tasks.length);
+    await assertUndisturbed(world.machine('b', env, azure), {
+      line: null,
+      status: 'remote-cache-hit',
+    });
+  });
+}
+
+quickTest('F22_a_refusal_of_entra_is_one_line', async (t) => {
+  const world = await startSignedIn(t);
+  world.authority.refusal = 'AADSTS7000215: Invalid client secret provided.';
+  const machine = world.machine('a', secret(world));
+  const lines = await assertUndisturbed(machine, {
+    line: /sign-in .* failed: environment failed: AADSTS7000215: .*AZURE_CLIENT_SECRET is wrong/,
+  });
+  assert.ok(!lines.join().includes('hush-hush'));
+});
+
+fullTest('F22_a_refused_secret_does_not_hide_the_azure_cli', async (t) => {
+  const world = await startSignedIn(t);
+  world.authority.refusal = 'AADSTS7000215: Invalid client secret provided.';
+  const folder = fs.mkdtempSync(path.join(process.env.E2E_FOLDER ?? '', 'f22'));
+  t.after(() => fs.rmSync(folder, { recursive: true }));
+  const env = { ...secret(world), ...azureCLI(world, folder) };
+  await assertUndisturbed(world.machine('a', env), {
+    line: /signed in with azure-cli \(anna@example\.com\), because environment failed: AADSTS7000215/,
+  });
+  assert.equal(await world.stored(), tasks.length);
+});

@@ -1,0 +1,145 @@
+'use strict';
+
+const { randomUUID } = require('node:crypto');
+const { once } = require('node:events');
+const fs = require('node:fs');
+const https = require('node:https');
+const path = require('node:path');
+const { after } = require('node:test');
+const { startAuthority } = require('../lib/authority');
+const { startAzurite } = require('../lib/azurite');
+const { cleanUp } = require('../lib/cleanup');
+const { createCertificate } = require('../lib/certificate');
+const { startWorld } = require('./world');
+
+/** @import { TestContext } from 'node:test' */
+/** @import { IncomingMessage } from 'node:http' */
+
+after(cleanUp);
+
+/** @type {Promise<Awaited<ReturnType<typeof startCloud>>> | undefined} */
+let cloud;
+
+/** An Azurite that takes tokens, and who gives them: one for all tests of a file. */
+async function startCloud() {
+  const certificate = await createCertificate();
+  const [azurite, authority] = await Promise.all([
+    startAzurite({ certificate }),
+    startAuthority(certificate),
+  ]);
+  return { certificate, azurite, authority };
+}
+
+/**
+ * Machines that have no connection string, and have to sign in to an Azurite with
+ * TLS.
+ *
+ * @param {TestContext} t
+ */
+async function startSignedIn(t) {
+  cloud ??= startCloud();
+  const { certificate, azurite, authority } = await cloud;
+  authority.life = 3600;
+  authority.refusal = '';
+  authority.requests.length = 0;
+  authority.assertions = 0;
+  const world = await startWorld(t);
+  const container = `signed-in-${randomUUID()}`;
+  const ask = (/** @type {string} */ method, /** @type {string} */ query) =>
+    send(
+      certificate.cert,
+      method,
+      `${azurite.endpoint}/${container}?${query}`,
+      {
+        authorization: `Bearer ${authority.token({})}`,
+        'x-ms-version': '2024-11-04',
+        'content-length': '0',
+      },
+    );
+  await ask('PUT', 'restype=container');
+  return {
+    authority,
+    azurite,
+
+    /**
+     * @param {string} name
+     * @param {NodeJS.ProcessEnv} env
+     * @param {Record<string, unknown>} [azure] added to the block of nx.json
+     */
+    machine: (name, env, azure = {}) =>
+      world.machine(name, {
+        azure: { container, endpoint: azurite.endpoint, ...azure },
+        env: {
+          AZURE_STORAGE_CONNECTION_STRING: '',
+          SSL_CERT_FILE: certificate.cert,
+          ...env,
+        },
+      }),
+
+    /** How many blobs are stored. */
+    async stored() {
+      const list = await ask('GET', 'restype=container&comp=list');
+      return list.split('<Blob>').length - 1;
+    },
+  };
+}
+
+/**
+ * Sends a request as an administrator would.
+ *
+ * @param {string} ca path
+ * @param {string} method
+ * @param {string} url
+ * @param {Record<string, string>} headers
+ */
+async function send(ca, method, url, headers) {
+  const request = https.request(url, {
+    ...{ method, headers },
+    ca: fs.readFileSync(ca),
+  });
+  request.end();
+  const [response] = /** @type {[IncomingMessage]} */ (
+    await once(request, 'response')
+  );
+  let body = '';
+  for await (const chunk of response) body += chunk;
+  if ((response.statusCode ?? 0) >= 300) {
+    throw new Error(`${method} ${url}: ${response.statusCode} ${body}`);
+  }
+  return body;
+}
+
+/**
+ * Puts an Azure CLI on a machine that somebody is signed in with, which counts
+ * how often it is asked.
+ *
+ * @param {string} folder
+ * @param {string} token
+ * @param {{ seconds?: number }} [options] that it takes
+ */
+function stubAzureCLI(folder, token, { seconds = 0 } = {}) {
+  const tools = path.join(folder, 'tools');
+  const calls = path.join(folder, 'calls');
+  fs.mkdirSync(tools, { recursive: true });
+  const expires = Math.floor(Date.now() / 1000) + 3600;
+  fs.writeFileSync(
+    path.join(tools, 'az'),
+    `#!/bin/sh
+echo "$@" >> '${calls}'
+sleep ${seconds}
+echo '{"accessToken":"${token}","expires_on":${expires}}'
+`,
+    { mode: 0o755 },
+  );
+  return {
+    env: { PATH: `${tools}:${process.env.PATH}` },
+    /** How often it was asked. */
+    calls: () =>
+      fs.existsSync(calls)
+        ? fs.readFileSync(calls, 'utf8').trim().split('\n').length
+        : 0,
+  };
+}
+
+exports.startSignedIn = startSignedIn;
+exports.stubAzureCLI = stubAzureCLI;

@@ -1,0 +1,35 @@
+'use strict';
+
+const path = require('node:path');
+const { temporaryFolder } = require('./cleanup');
+const { run } = require('./run');
+
+/**
+ * A certificate of a CA of its own, for servers on 127.0.0.1 and localhost.
+ *
+ * @typedef {object} Certificate
+ * @property {string} cert path of the certificate, which is its own CA: PEM
+ * @property {string} key path of its private key: PEM
+ */
+
+/**
+ * Makes one that nobody trusts. Go's own tool does it, so that no OpenSSL is
+ * needed.
+ *
+ * @returns {Promise<Certificate>}
+ */
+async function createCertificate() {
+  const folder = temporaryFolder('certificate');
+  const { stdout } = await run('go', ['env', 'GOROOT']);
+  const tool = path.join(stdout.trim(), 'src/crypto/tls/generate_cert.go');
+  const options = ['--ca', '--ecdsa-curve=P256', '--duration=24h'];
+  await run('go', ['run', tool, '--host=127.0.0.1,localhost', ...options], {
+    cwd: folder,
+  });
+  return {
+    cert: path.join(folder, 'cert.pem'),
+    key: path.join(folder, 'key.pem'),
+  };
+}
+
+exports.createCertificate = createCertificate;
