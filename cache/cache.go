@@ -32,12 +32,19 @@ type Options struct {
 	Reads  []Place
 	Writes Place // not used unless Mode is [ReadWrite]
 
+	// MaxSize is that of the largest archive that is stored or restored; 0 is any.
+	MaxSize Size
+
 	// Verifier, when set, decides which entries of the scope [trust.Trusted] are
 	// used.
 	Verifier *trust.Verifier
 	// Signer, when set, signs what is stored.
 	Signer     *trust.Signer
 	Provenance trust.Provenance // of what is stored; the time is added
+}
+
+func (o *Options) tooLarge(archive int64) bool {
+	return o.MaxSize > 0 && archive > int64(o.MaxSize)
 }
 
 // Place is where the entries of a scope are.
@@ -156,6 +163,9 @@ func (c *Cache) use(ctx context.Context, turn *turn, answer *answer, hash, cache
 	}
 	defer blob.Body.Close() // read to its end or given up: nothing is lost
 
+	if c.options.tooLarge(blob.Size) {
+		return nil, ErrNotFound
+	}
 	if err := turn.restore(ctx, blob.Size); err != nil {
 		return nil, err
 	}

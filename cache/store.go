@@ -202,7 +202,7 @@ func (c *Cache) send(u *upload, r *result) (int64, error) {
 	spool := newSpool(r.path + ".spool")
 	defer func() { _ = spool.close() }() // what matters of it has been sent by then
 
-	if err := c.packInTurn(u, spool, r); err != nil {
+	if err := c.packInTurn(u, limitedWriter{spool, &c.options}, r); err != nil {
 		return 0, err
 	}
 	if err := c.put(u, r.Task, spool); err != nil {
@@ -235,12 +235,12 @@ func (c *Cache) put(u *upload, task archive.Task, spool *spool) error {
 }
 
 // packInTurn packs a result when it is its turn.
-func (c *Cache) packInTurn(u *upload, spool *spool, r *result) error {
+func (c *Cache) packInTurn(u *upload, w io.Writer, r *result) error {
 	if err := enter(u.ctx, c.uploads.packs); err != nil {
 		return err
 	}
 	defer leave(c.uploads.packs) // also after a panic, which upload survives
-	return c.pack(cancelWriter{u.ctx, spool}, r)
+	return c.pack(cancelWriter{u.ctx, w}, r)
 }
 
 // pack writes the archive of a result.
@@ -261,6 +261,20 @@ func (c *Cache) pack(w io.Writer, r *result) error {
 		return err
 	}
 	return c.codec.Write(w, r.Task, f, info.Size(), r.dir, r.asOf)
+}
+
+// limitedWriter is a spool that takes no more than is to be stored: the rest would
+// cost time and disk for nothing.
+type limitedWriter struct {
+	*spool
+	options *Options
+}
+
+func (l limitedWriter) Write(p []byte) (int, error) {
+	if l.options.tooLarge(l.length + int64(len(p))) {
+		return 0, fmt.Errorf("%w: as an archive it is larger than %v, azure.maxArtifactSize", archive.ErrNotStorable, l.options.MaxSize)
+	}
+	return l.spool.Write(p)
 }
 
 // cancelWriter is a writer that fails once ctx has ended. It lives as long as

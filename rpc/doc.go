@@ -68,6 +68,8 @@
 //	                               a request waits
 //	    drain            number    milliseconds for which entries are stored after
 //	                               the end of stdin
+//	    tasks            boolean   retrieve and store must have task: which of them
+//	                               are cached depends on it
 //	    license {
 //	        status        string   valid, absent, malformed, unknown-issuer,
 //	                               wrong-feature, not-yet-valid, expired;
@@ -80,6 +82,7 @@
 //	retrieve {
 //	    hash             string    Nx's task hash
 //	    cacheDirectory   string    path
+//	    task?            object    see below
 //	} → null for a miss, or {
 //	    code             number    exit code
 //	    outputsPath      string    path of the restored outputs: <cacheDirectory>/<hash>
@@ -96,10 +99,22 @@
 //	    terminalOutputPath?  string    path of a file, on the file system of
 //	                                   cacheDirectory, that is the server's once
 //	                                   it has answered queued
+//	    task?            object    see below
 //	} → {
 //	    queued           boolean   the entry is accepted; false: it will not be stored
-//	    reason           string    why not
+//	    reason           string    why not; "" when queued, and for a task that the
+//	                               settings leave out, of which nobody needs to hear
 //	}
+//
+//	task {                         whose result it is, in Nx's words
+//	    project          string
+//	    target           string
+//	    configuration?   string
+//	}
+//
+// task is looked at where initialize has answered tasks, and must be there then.
+// For a task that the settings leave out retrieve answers null, and nothing is
+// asked of the storage.
 //
 // What changes after the answer in <cacheDirectory>/<hash> is noticed: such an
 // entry is not stored, never stored half.
@@ -151,7 +166,8 @@
 //	-32600  initialize came twice, or a request came after shutdown
 //	-32601  unknown method
 //	-32602  params missing or of the wrong shape; in retrieve and store also a
-//	        field nobody knows, which initialize ignores. shutdown ignores params
+//	        field nobody knows, which initialize ignores, and a task that is
+//	        missing. shutdown ignores params
 //	-32603  a bug of the server
 //	-32002  retrieve or store came before initialize was answered
 //	-32800  cancelled: by the client, or by the end of the session

@@ -45,6 +45,7 @@ type InitializeResult struct {
 	Session       string        `json:"session"`
 	Patience      int64         `json:"patience"` // milliseconds
 	Drain         int64         `json:"drain"`    // milliseconds
+	Tasks         bool          `json:"tasks"`    // retrieve and store must say which
 	License       LicenseResult `json:"license"`
 }
 
@@ -55,14 +56,29 @@ type LicenseResult struct {
 	ExpiresAt    string `json:"expiresAt"` // RFC 3339, or ""
 }
 
+// Task says whose result a hash stands for, in the words of Nx.
+type Task struct {
+	Project       string `json:"project"`
+	Target        string `json:"target"`
+	Configuration string `json:"configuration,omitempty"`
+}
+
+func (t *Task) check() error {
+	if t != nil && (t.Project == "" || t.Target == "") {
+		return errors.New("task must have a project and a target")
+	}
+	return nil
+}
+
 // RetrieveParams are the params of retrieve.
 type RetrieveParams struct {
 	Hash           string `json:"hash"`
 	CacheDirectory string `json:"cacheDirectory"`
+	Task           *Task  `json:"task,omitempty"`
 }
 
 func (p *RetrieveParams) check() error {
-	return errors.Join(cache.CheckHash(p.Hash), checkPath("cacheDirectory", p.CacheDirectory))
+	return errors.Join(cache.CheckHash(p.Hash), checkPath("cacheDirectory", p.CacheDirectory), p.Task.check())
 }
 
 // RetrieveResult is the result of retrieve for a hit.
@@ -81,10 +97,11 @@ type StoreParams struct {
 	Code               *int    `json:"code"` // a missing one must not pass for 0
 	TerminalOutput     *string `json:"terminalOutput,omitempty"`
 	TerminalOutputPath *string `json:"terminalOutputPath,omitempty"`
+	Task               *Task   `json:"task,omitempty"`
 }
 
 func (p *StoreParams) check() error {
-	errs := []error{cache.CheckHash(p.Hash), checkPath("cacheDirectory", p.CacheDirectory)}
+	errs := []error{cache.CheckHash(p.Hash), checkPath("cacheDirectory", p.CacheDirectory), p.Task.check()}
 	if p.Code == nil {
 		errs = append(errs, errors.New("code is missing"))
 	}

@@ -47,6 +47,7 @@ func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *In
 		ScopeReason:   session.ScopeReason,
 		Location:      session.Location,
 		Drain:         session.Drain.Milliseconds(),
+		Tasks:         session.Includes != nil,
 		License:       session.License,
 	}
 	if session.Cache != nil {
@@ -89,20 +90,38 @@ func (s *server) drainLimit() time.Duration {
 
 // cache returns the session's cache, if there is one to be used.
 func (s *server) cache() (*cache.Cache, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	session := s.current()
 	switch {
-	case s.session == nil:
+	case session == nil:
 		return nil, protocolError(CodeNotInitialized, "initialize has to come first")
-	case s.session.Cache == nil:
-		return nil, protocolError(CodeDisabled, "%s", s.session.Reason)
+	case session.Cache == nil:
+		return nil, protocolError(CodeDisabled, "%s", session.Reason)
 	}
-	return s.session.Cache, nil
+	return session.Cache, nil
+}
+
+// cacheOf returns the cache, or nil if it is not for this task.
+func (s *server) cacheOf(ctx context.Context, method, hash string, task *Task) (*cache.Cache, error) {
+	c, err := s.cache()
+	if err != nil {
+		return nil, err
+	}
+	includes := s.current().Includes
+	switch {
+	case includes == nil:
+		return c, nil
+	case task == nil: // what is left out may be secret: nobody guesses
+		return nil, protocolError(jsonrpc2.CodeInvalidParams, "params: task is missing")
+	case !includes(*task):
+		zerolog.Ctx(ctx).Debug().Str("hash", hash).Interface("task", task).Str("outcome", "left out").Msg(method)
+		return nil, nil
+	}
+	return c, nil
 }
 
 func (s *server) retrieve(ctx context.Context, _ *jsonrpc2.Conn, params *RetrieveParams) (any, error) {
-	c, err := s.cache()
-	if err != nil {
+	c, err := s.cacheOf(ctx, "retrieve", params.Hash, params.Task)
+	if c == nil || err != nil {
 		return nil, err
 	}
 	log := zerolog.Ctx(ctx).Debug().Str("hash", params.Hash)
@@ -126,9 +145,12 @@ func (s *server) retrieve(ctx context.Context, _ *jsonrpc2.Conn, params *Retriev
 }
 
 func (s *server) store(ctx context.Context, conn *jsonrpc2.Conn, params *StoreParams) (any, error) {
-	c, err := s.cache()
+	c, err := s.cacheOf(ctx, "store", params.Hash, params.Task)
 	if err != nil {
 		return nil, err
+	}
+	if c == nil {
+		return StoreResult{Queued: false, Reason: ""}, nil
 	}
 	var output cache.TerminalOutput
 	if params.TerminalOutputPath != nil {

@@ -30,9 +30,11 @@ type Session struct {
 	ScopeReason string
 	Location    string
 	License     LicenseResult
-	Warnings    []string      // a line each, for people
-	Silence     time.Duration // for which no byte may move while Cache is at work
-	Drain       time.Duration // for which entries are stored after the end
+	// Includes, when set, decides of which tasks results are stored and retrieved.
+	Includes func(Task) bool
+	Warnings []string      // a line each, for people
+	Silence  time.Duration // for which no byte may move while Cache is at work
+	Drain    time.Duration // for which entries are stored after the end
 	// Warm, when set, prepares for the first request to the storage. It is called
 	// once initialize is answered; ctx ends with the session. What it returns is a
 	// line each, for people.

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
 )
 
 // block is the block "azure" as it is written, white space around values
@@ -19,6 +22,8 @@ type block struct {
 	localMode, ciMode                        string
 	connect, firstByte, stall, drain         string // of timeouts
 	trust                                    trustSettings
+	maxArtifactSize                          cache.Size // 0 is a key that is not set
+	include, exclude                         []string
 }
 
 // reader reads the value that stands at a path in the block.
@@ -35,6 +40,9 @@ func (b *block) keys() map[string]reader {
 		"cloud":       text(&b.cloud),
 		"localMode":   text(&b.localMode),
 		"ciMode":      text(&b.ciMode),
+		"include":     texts(&b.include),
+		"exclude":     texts(&b.exclude),
+		maxSizeKey:    b.readMaxSize,
 		timeoutsKey:   b.readTimeouts,
 		trustKey: func(_ string, value any, wrong mistakes) (warnings []string) {
 			b.trust, warnings = readTrust(value, wrong)
@@ -43,8 +51,11 @@ func (b *block) keys() map[string]reader {
 	}
 }
 
-// timeoutsKey is the key of an object.
-const timeoutsKey = "timeouts"
+// The keys of values that are no texts.
+const (
+	timeoutsKey = "timeouts"
+	maxSizeKey  = "maxArtifactSize"
+)
 
 func (b *block) readTimeouts(path string, value any, wrong mistakes) (warnings []string) {
 	switch object := value.(type) {
@@ -58,6 +69,29 @@ func (b *block) readTimeouts(path string, value any, wrong mistakes) (warnings [
 		}, wrong)
 	default:
 		wrong.add(inKey(path), errors.New(`must be an object, such as { "drain": "60s" }`))
+	}
+	return nil
+}
+
+// readMaxSize reads a size, or a number of bytes.
+func (b *block) readMaxSize(path string, value any, wrong mistakes) []string {
+	seen, ok := "", false
+	switch value := value.(type) {
+	case string:
+		text := strings.TrimSpace(value)
+		if text == "" {
+			return nil
+		}
+		seen = shown(text)
+		b.maxArtifactSize, ok = cache.ParseSize(text)
+	case float64:
+		seen = strconv.FormatFloat(value, 'g', -1, 64)
+		b.maxArtifactSize, ok = cache.SizeOf(value), value >= 1 && value == math.Trunc(value)
+	default:
+		seen = "neither a text nor a number"
+	}
+	if !ok {
+		wrong.add(inKey(path), fmt.Errorf(`is %s; allowed are sizes such as "500MB" and "1.5GiB", with one of B, KB, MB, GB, KiB, MiB and GiB, and numbers of bytes`, seen))
 	}
 	return nil
 }
@@ -106,6 +140,28 @@ func text(field *string) reader {
 				shown(text), foreign, connectionVariable, sasVariable))
 		default:
 			*field = strings.TrimSpace(text)
+		}
+		return nil
+	}
+}
+
+// texts reads an array of strings. Empty ones are not set.
+func texts(field *[]string) reader {
+	return func(path string, value any, wrong mistakes) []string {
+		if value == nil { // null: not set
+			return nil
+		}
+		elements, isArray := value.([]any)
+		*field = []string{}
+		for _, element := range elements {
+			text, isText := element.(string)
+			isArray = isArray && isText
+			if text = strings.TrimSpace(text); text != "" {
+				*field = append(*field, text)
+			}
+		}
+		if !isArray {
+			wrong.add(inKey(path), errors.New("must be an array of strings"))
 		}
 		return nil
 	}

@@ -37,6 +37,8 @@ type settings struct {
 	connectionString azure.Secret
 	sasURL           azure.Secret
 	limits           azure.Limits
+	maxArtifactSize  cache.Size // never more than Azure takes
+	tasks            tasks
 	trust            trustSettings
 	drain            time.Duration // for which entries are stored after the end of a run
 }
@@ -66,11 +68,17 @@ func readSettings(config json.RawMessage, ci bool, getenv func(string) string) (
 			FirstByte: duration("firstByte", b.firstByte, azure.DefaultLimits.FirstByte, wrong),
 			Stall:     duration("stall", b.stall, azure.DefaultLimits.Stall, wrong),
 		},
+		maxArtifactSize: azure.MaxBlob,
+		tasks:           tasks{b.include, b.exclude},
+
 		trust: b.trust,
 		drain: duration("drain", b.drain, defaultDrain, wrong),
 	}
 	if s.mode == cache.NoCache {
 		return settings{mode: cache.NoCache}, nil, nil
+	}
+	if b.maxArtifactSize > 0 {
+		s.maxArtifactSize = min(s.maxArtifactSize, b.maxArtifactSize)
 	}
 	s.chooseCredential(b.credential, variable, wrong)
 	if wrong[inBlock] == nil {
@@ -160,6 +168,7 @@ func (s settings) check(wrong mistakes) {
 	default:
 		wrong.add(inKey("accountName"), fmt.Errorf("is missing: name the storage account, or set %s or %s", connectionVariable, sasVariable))
 	}
+	s.tasks.check(wrong)
 	if tokens.MatchString(s.prefix) { // whose characters are those of a prefix
 		wrong.add(inKey("prefix"), fmt.Errorf("is %s, which look like a licence; that belongs in %s", shown(s.prefix), license.Variable))
 	}

@@ -115,6 +115,9 @@ func TestSettings(t *testing.T) {
 			if err != nil || len(warnings) > 0 {
 				t.Fatalf("got the error %v and the warnings %q, want none", err, warnings)
 			}
+			if test.want.maxArtifactSize == 0 {
+				test.want.maxArtifactSize = azure.MaxBlob
+			}
 			if test.want.limits == (azure.Limits{}) {
 				test.want.limits, test.want.drain = azure.DefaultLimits, time.Minute
 			}
@@ -273,7 +276,7 @@ func TestValuesJudgedByBothLanguages(t *testing.T) {
 }
 
 func TestUnknownKeys(t *testing.T) {
-	const all = "known keys are accountName, ciMode, cloud, container, credential, endpoint, localMode, prefix, timeouts, trust"
+	const all = "known keys are accountName, ciMode, cloud, container, credential, endpoint, exclude, include, localMode, maxArtifactSize, prefix, timeouts, trust"
 	for key, want := range map[string]string{
 		"contaner":    "did you mean container?",
 		"Container":   "did you mean container?",

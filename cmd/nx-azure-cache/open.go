@@ -71,6 +71,7 @@ func openCache(session *rpc.Session, s settings, r role) error {
 	options := cache.Options{
 		Mode:       r.mode,
 		Prefix:     s.prefix,
+		MaxSize:    s.maxArtifactSize,
 		Writes:     place(r.Scope),
 		Verifier:   s.trust.verifier,
 		Signer:     r.signer,
@@ -85,6 +86,7 @@ func openCache(session *rpc.Session, s settings, r role) error {
 	session.Mode, session.Scope, session.ScopeReason = r.mode, string(r.Scope), r.Reason
 	session.Warnings = append(session.Warnings, r.warnings...)
 	session.Location = strings.TrimSuffix(own.URL()+"/"+s.prefix, "/")
+	session.Includes = s.tasks.filter()
 	session.Silence = s.limits.Silence()
 	session.Drain = s.drain
 	session.Warm = func(ctx context.Context) []string {
