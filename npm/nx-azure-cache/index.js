@@ -8,9 +8,11 @@ const { Client } = require('./client');
 const { beforeTheEnd, notice, write } = require('./notices');
 const { version } = require('./package.json');
 const { Run } = require('./run');
+const { learnTasks } = require('./tasks');
 const { readWorkspace } = require('./workspace');
 
 /** @import { RemoteCache, CachedResult } from './index' */
+/** @import { Task } from './tasks' */
 
 /** The version of the protocol in rpc/doc.go. */
 const protocolVersion = 1;
@@ -60,10 +62,11 @@ async function open() {
     const session = await client.call('initialize', params, startPatience);
     checkVersion(session.serverVersion);
     if (session.enabled) {
+      const taskOf = session.tasks ? listenToNx(params.nxVersion) : undefined;
       const started = new Run({ binary, client, session, ci: params.ci });
       run = started;
       beforeTheEnd((code) => started.end(code));
-      return remoteCache(client, session, started);
+      return remoteCache(client, session, started, taskOf);
     }
     if (session.mode !== 'no-cache') {
       notice('start', `the remote cache is off: ${session.reason}`);
@@ -98,6 +101,18 @@ function initializeParams() {
   };
 }
 
+/** @param {string} nxVersion */
+function listenToNx(nxVersion) {
+  try {
+    return learnTasks();
+  } catch (cause) {
+    throw new Error(
+      `azure.include and azure.exclude in nx.json need to know the task of a result, and Nx ${nxVersion} does not tell: ${message(cause).split('\n', 1)[0]}; remove both, or use an Nx from 20.0.6 to 24`,
+      { cause },
+    );
+  }
+}
+
 /** @param {string} serverVersion */
 function checkVersion(serverVersion) {
   if (serverVersion === version) return;
@@ -111,14 +126,18 @@ function checkVersion(serverVersion) {
  * @param {Client} client
  * @param {import('./run').Session} session
  * @param {Run} run
+ * @param {(hash: string) => Task | undefined} [taskOf] there if it depends on the
+ *   task whether its result is cached
  * @returns {RemoteCache}
  */
-function remoteCache(client, { mode, session, patience }, run) {
+function remoteCache(client, { mode, session, patience }, run, taskOf) {
   return {
     async retrieve(hash, cacheDirectory) {
       run.cacheDirectory = cacheDirectory;
+      const task = taskOf?.(hash);
+      if (taskOf && !task) return leftOut(hash, null);
       try {
-        const params = { hash, cacheDirectory };
+        const params = { hash, cacheDirectory, task };
         return await toNx(await client.call('retrieve', params, patience));
       } catch (err) {
         run.failed('reading from', err);
@@ -129,18 +148,20 @@ function remoteCache(client, { mode, session, patience }, run) {
     async store(hash, cacheDirectory, terminalOutput, code) {
       if (mode !== 'read-write' || client.ended) return false;
       run.cacheDirectory = cacheDirectory;
+      const task = taskOf?.(hash);
+      if (taskOf && !task) return leftOut(hash, false);
       try {
         const folder = path.join(cacheDirectory, '.nx-azure-cache', session);
         const { queued, reason } = await withOutput(
           folder,
           terminalOutput,
           (output) => {
-            const params = { hash, cacheDirectory, code, ...output };
+            const params = { hash, cacheDirectory, code, ...output, task };
             return client.call('store', params, patience);
           },
         );
         if (queued) run.accepted();
-        else run.refused(hash, reason);
+        else if (reason) run.refused(hash, reason);
         return queued;
       } catch (err) {
         run.failed('writing to', err);
@@ -148,6 +169,22 @@ function remoteCache(client, { mode, session, patience }, run) {
       }
     },
   };
+}
+
+/**
+ * What is left out of the remote cache may be secret: it is not for a result of
+ * which nobody knows whether it is.
+ *
+ * @template T
+ * @param {string} hash
+ * @param {T} answer for Nx
+ */
+function leftOut(hash, answer) {
+  notice(
+    'left out',
+    `the remote cache is not used for ${hash}: Nx has not said whose result that is, and azure.include or azure.exclude in nx.json depend on it`,
+  );
+  return answer;
 }
 
 /**

@@ -18,6 +18,7 @@ const { notice } = require('./notices');
  * @property {string} session name of the server's folder
  * @property {number} patience milliseconds that it may be silent
  * @property {number} drain milliseconds for which it stores after the end
+ * @property {boolean} tasks whether requests must have the task
  */
 
 /** Exit codes of a run that was ended by Ctrl-C, SIGTERM or SIGHUP. */

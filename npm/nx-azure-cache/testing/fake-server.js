@@ -63,6 +63,7 @@ class FakeServer {
       session: '4711-fake',
       patience: 30_000,
       drain: 60_000,
+      tasks: false,
       license: { status: 'valid', organization: 'Acme', expiresAt: '' },
       ...changes,
     };

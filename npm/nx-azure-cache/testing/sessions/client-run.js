@@ -217,6 +217,7 @@ class ClientRun {
         ...{ mode: 'read-write', scope: 'local', scopeReason: 'not in CI' },
         location: `${this.values.values.storage}/nx-cache`,
         ...{ session: 'session', patience: 91_000, drain: 60_000 },
+        tasks: false,
         license: { status: 'valid', organization: 'Acme', expiresAt: '' },
       },
       retrieve: { code: 0, outputsPath: '/', size: 0, terminalOutput: '' },
@@ -285,10 +286,10 @@ class ClientRun {
    *
    * @param {any} params
    */
-  #argumentsOf({ hash, cacheDirectory, code, ...output }) {
+  #argumentsOf({ hash, cacheDirectory, code, task, ...output }) {
     const { terminalOutput, terminalOutputPath } = output;
     return {
-      code,
+      ...{ code, task },
       hash: this.values.substitute(hash ?? ''),
       cacheDirectory: this.values.substitute(cacheDirectory ?? ''),
       terminalOutput:
@@ -362,12 +363,14 @@ function fileContent(value) {
 /**
  * Plays Nx. It runs in a process of its own; see `play`.
  *
- * @param {{ getRemoteCache: () => Promise<RemoteCache | null> }} client
+ * @param {{ getRemoteCache: () => Promise<RemoteCache | null>, shim: string }} client
  * @param {{ calls: Call[], done: string, report: string }} args `done` is a
  *   file that is there when the server has said everything, `report` one for
  *   what Nx gets: large results do not fit into a pipe
  */
-async function nx({ getRemoteCache }, { calls, done, report }) {
+async function nx({ getRemoteCache, shim }, { calls, done, report }) {
+  const { createRequire } = require('node:module');
+  const { DbCache } = createRequire(`${shim}/`)('nx/src/tasks-runner/cache');
   /** @type {Record<string, unknown>} */
   const results = {};
   /** @type {Record<string, Promise<void>>} */
@@ -380,8 +383,13 @@ async function nx({ getRemoteCache }, { calls, done, report }) {
       cache = await getRemoteCache();
       return cache ? 'on' : 'off';
     }
-    const { hash, cacheDirectory, terminalOutput, code } = params;
+    const { hash, cacheDirectory, terminalOutput, code, task } = params;
     if (!cache) return 'there is no cache';
+    if (task) {
+      // Nx looks for it locally, and finds nothing.
+      const local = { cache: { get: () => null } };
+      await DbCache.prototype.get.call(local, { hash, target: task });
+    }
     return method === 'retrieve'
       ? cache.retrieve(hash, cacheDirectory)
       : cache.store(hash, cacheDirectory, terminalOutput, code);

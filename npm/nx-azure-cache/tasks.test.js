@@ -1,0 +1,230 @@
+'use strict';
+
+// Of which task a hash is: from the cache of the real Nx, whose methods are
+// called as Nx calls them. How a whole run does it: scripts/e2e.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { describe, test } = require('node:test');
+const {
+  assertOneLine,
+  copyShim,
+  fakeServer,
+  installed,
+  play,
+  temporaryFolder,
+} = require('./testing/world');
+
+/** @import { TestContext } from 'node:test' */
+/** @import { FakeServer } from './testing/fake-server' */
+/** @import { Nx } from './testing/world' */
+
+/**
+ * A server that asks for tasks, and writes them down.
+ *
+ * @param {FakeServer} server
+ * @param {{ log: string, tasks: boolean }} args
+ */
+function listener(server, { log, tasks }) {
+  const { appendFileSync } = require('node:fs');
+  /** @type {(method: string, result: unknown) => void} */
+  const answer = (method, result) =>
+    server.on(method, ({ hash, task }, answer) => {
+      appendFileSync(log, `${JSON.stringify([method, hash, task])}\n`);
+      answer.result(result);
+    });
+  server.on('initialize', (_, answer) =>
+    answer.result(server.hello({ tasks })),
+  );
+  answer('retrieve', null);
+  answer('store', { queued: false, reason: '' });
+}
+
+/** @param {string} log of `listener` */
+const heard = (log) =>
+  fs.existsSync(log)
+    ? fs
+        .readFileSync(log, 'utf8')
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+    : [];
+
+/**
+ * What Nx does: its own cache is opened, and asked for tasks.
+ *
+ * @param {Nx} nx
+ */
+async function run({ getRemoteCache, shim, cacheDirectory }) {
+  const { createRequire } = require('node:module');
+  const { DbCache } = createRequire(`${shim}/`)('nx/src/tasks-runner/cache');
+  /** @param {string} id */
+  const task = (id) => {
+    const [project, target, configuration] = id.split(':');
+    return {
+      id,
+      hash: `hash-${id}`,
+      target: { project, target, configuration },
+    };
+  };
+  const open = async () => {
+    const cache = Object.create(DbCache.prototype);
+    cache.cache = {
+      cacheDirectory,
+      get: () => null,
+      getBatch: (/** @type {string[]} */ hashes) => hashes.map(() => null),
+      put: () => ({ expandedOutputs: [], files: [], outputsBelowALink: [] }),
+    };
+    cache.getRemoteCache = getRemoteCache;
+    await cache.init();
+    return cache;
+  };
+  const cache = await open();
+  await cache.get(task('a:build'));
+  await cache.getBatch([task('b:test'), task('@c/d:test:ci')]);
+  await cache.put(task('e:lint'), '', [], 0);
+  const { get } = DbCache.prototype;
+  const again = await open(); // as for a second run in this process
+  await again.get(task('f:build'));
+  return DbCache.prototype.get === get;
+}
+
+describe('tasks', { concurrency: 3 }, () => {
+  test('are told where it depends on them', async (t) => {
+    const log = path.join(temporaryFolder(t), 'log');
+    const binary = fakeServer(t, listener, { log, tasks: true });
+    const { report, lines } = await play(t, run, { binary });
+    assert.deepEqual(lines, []);
+    assert.equal(report, true, 'Nx is listened to twice');
+    assert.deepEqual(heard(log), [
+      ['retrieve', 'hash-a:build', { project: 'a', target: 'build' }],
+      ['retrieve', 'hash-b:test', { project: 'b', target: 'test' }],
+      [
+        'retrieve',
+        'hash-@c/d:test:ci',
+        { project: '@c/d', target: 'test', configuration: 'ci' },
+      ],
+      ['store', 'hash-e:lint', { project: 'e', target: 'lint' }],
+      ['retrieve', 'hash-f:build', { project: 'f', target: 'build' }],
+    ]);
+  });
+
+  test('are not asked for otherwise, and Nx is left alone', async (t) => {
+    const log = path.join(temporaryFolder(t), 'log');
+    const binary = fakeServer(t, listener, { log, tasks: false });
+    const { report } = await play(
+      t,
+      async ({ getRemoteCache, shim, cacheDirectory }) => {
+        const { createRequire } = require('node:module');
+        const { DbCache } = createRequire(`${shim}/`)(
+          'nx/src/tasks-runner/cache',
+        );
+        const { get } = DbCache.prototype;
+        const cache = await getRemoteCache();
+        await cache?.retrieve('123', cacheDirectory);
+        return DbCache.prototype.get === get;
+      },
+      { binary },
+    );
+    assert.equal(report, true);
+    assert.deepEqual(heard(log), [['retrieve', '123', null]]);
+  });
+
+  test('a result of which Nx has said nothing stays here', async (t) => {
+    const log = path.join(temporaryFolder(t), 'log');
+    const binary = fakeServer(t, listener, { log, tasks: true });
+    const { report, lines } = await play(
+      t,
+      async ({ open, shim, cacheDirectory }) => {
+        const cache = await open();
+        const { createRequire } = require('node:module');
+        const { DbCache } = createRequire(`${shim}/`)(
+          'nx/src/tasks-runner/cache',
+        );
+        const local = { cache: { get: () => null } };
+        // Whatever else an Nx of the future may ask for.
+        for (const task of [
+          undefined,
+          { hash: '123' },
+          { hash: '123', target: { project: 'a' } },
+          { hash: '', target: { project: 'a', target: 'b' } },
+        ]) {
+          await DbCache.prototype.get.call(local, task).catch(() => {});
+        }
+        return [
+          await cache.retrieve('123', cacheDirectory),
+          await cache.store('456', cacheDirectory, '', 0),
+        ];
+      },
+      { binary },
+    );
+    assert.deepEqual(report, [null, false]);
+    assert.deepEqual(heard(log), []);
+    assertOneLine(lines, 'not used for 123', 'azure.include or azure.exclude');
+  });
+
+  for (const [name, source, why] of /** @type {const} */ ([
+    [
+      'has no such module',
+      undefined,
+      "Cannot find module 'nx/src/tasks-runner/cache'",
+    ],
+    [
+      'has another class',
+      'exports.Cache = class {}',
+      'its DbCache has no method get',
+    ],
+    [
+      'has another method',
+      'exports.DbCache = class { get() {} fetch() {} }',
+      'its DbCache has no method put',
+    ],
+  ])) {
+    test(`an Nx that ${name} costs the cache and a line`, async (t) => {
+      const log = path.join(temporaryFolder(t), 'log');
+      const folder = copyShim(t, { ...installed, nx: fakeNx(t, source) });
+      const { report, lines } = await play(
+        t,
+        ({ getRemoteCache }) => getRemoteCache(),
+        { folder, binary: fakeServer(t, listener, { log, tasks: true }) },
+      );
+      assert.equal(report, null);
+      assertOneLine(
+        lines,
+        'the remote cache is off: azure.include and azure.exclude in nx.json',
+        `Nx 99.0.0 does not tell: ${why}; remove both`,
+      );
+      assert.deepEqual(heard(log), []);
+    });
+  }
+});
+
+/**
+ * An Nx whose cache is another one.
+ *
+ * @param {TestContext} t
+ * @param {string} [source] of its cache
+ */
+function fakeNx(t, source) {
+  const folder = temporaryFolder(t);
+  /** @type {(file: string, text: string) => void} */
+  const write = (file, text) => {
+    fs.mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
+    fs.writeFileSync(path.join(folder, file), text);
+  };
+  write('package.json', '{ "name": "nx", "version": "99.0.0" }');
+  for (const name of [
+    'utils/workspace-root',
+    'config/nx-json',
+    'utils/is-ci',
+  ]) {
+    const real = require.resolve(`nx/src/${name}`);
+    write(
+      `src/${name}.js`,
+      `module.exports = require(${JSON.stringify(real)});`,
+    );
+  }
+  if (source) write('src/tasks-runner/cache.js', source);
+  return folder;
+}
