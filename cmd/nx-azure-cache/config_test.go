@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -245,33 +244,6 @@ func TestWrongSettings(t *testing.T) {
 				t.Errorf("got\n\t%s\nwant one with each of\n\t%s", strings.Join(got, "\n\t"), strings.Join(test.want, "\n\t"))
 			}
 		})
-	}
-}
-
-// The generator init reads the same file: what it writes, a run takes.
-func TestValuesJudgedByBothLanguages(t *testing.T) {
-	data, err := os.ReadFile("../../testdata/config/values.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var values []struct {
-		Key, Value string
-		Valid      bool
-	}
-	if err := json.Unmarshal(data, &values); err != nil || len(values) == 0 {
-		t.Fatalf("got %d values, %v", len(values), err)
-	}
-	for _, value := range values {
-		keys := map[string]string{"container": "artifacts", "accountName": "nxcache"}
-		keys[value.Key] = value.Value
-		config, err := json.Marshal(keys)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, _, err = readSettings(config, value.Key == "ciMode", env{}.get)
-		if (err == nil) != value.Valid {
-			t.Errorf("%s %.40q: got %v, want valid: %t", value.Key, value.Value, err, value.Valid)
-		}
 	}
 }
 

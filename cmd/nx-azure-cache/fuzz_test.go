@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -91,14 +90,6 @@ const goldenKey = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE="
 // goldenConfigs returns blocks of which each has one of the values in testdata.
 func goldenConfigs(f *testing.F) []string {
 	f.Helper()
-	data, err := os.ReadFile("../../testdata/config/values.json")
-	if err != nil {
-		f.Fatal(err)
-	}
-	var values []struct{ Key, Value string }
-	if err := json.Unmarshal(data, &values); err != nil || len(values) == 0 {
-		f.Fatalf("got %d values, %v", len(values), err)
-	}
 	configs := []string{"", "null", "{}", "[]", goldenConfig,
 		`{"contaner": "artifacts", "timeout": {}, "timeouts": {"drain": 60, "conect": "1s", "stall": "0"}}`,
 		`{"container": "artifacts", "accountName": "nxcache", "a\nb": 1, "timeouts": {"a\u2028b": 1, "drain": "0s"}}`,
@@ -110,14 +101,8 @@ func goldenConfigs(f *testing.F) []string {
 		`{"container": "artifacts", "accountName": "nxcache", "trust": {"branch": ["main"], "branches": "main", "isolation": "non", "publicKeys": ["` +
 			accountKey + `"], "revokedKeys": [1], "containers": {"trusted": "X", "main": "x"}}}`,
 	}
-	for _, value := range values {
-		keys := map[string]string{"container": "artifacts", "accountName": "nxcache"}
-		keys[value.Key] = value.Value
-		config, err := json.Marshal(keys)
-		if err != nil {
-			f.Fatal(err)
-		}
-		configs = append(configs, string(config))
+	for _, value := range sharedValues(f) {
+		configs = append(configs, string(value.block(f)))
 	}
 	return configs
 }

@@ -44,7 +44,7 @@ func readTrust(value any, wrong mistakes) (t trustSettings, warnings []string) {
 	}
 	r := trustReader{block, wrong}
 	known := make(map[string]reader)
-	for _, key := range []string{"branches", "containers", "isolation", "publicKeys", "revokedKeys"} {
+	for _, key := range trustKeys {
 		known[key] = later
 	}
 	warnings = readKeys(block, trustKey+".", known, wrong)
@@ -60,6 +60,8 @@ func readTrust(value any, wrong mistakes) (t trustSettings, warnings []string) {
 	}
 	return t, warnings
 }
+
+var trustKeys = []string{"branches", "containers", "isolation", "publicKeys", "revokedKeys"}
 
 // later reads nothing: the keys of the block depend on each other.
 func later(string, any, mistakes) []string { return nil }

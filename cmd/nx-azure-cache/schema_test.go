@@ -1,0 +1,112 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+)
+
+// sharedValue is a value of a key, which may be one in an object ("a.b"), that this
+// reader, the JSON schema and the generator init must judge alike: what init
+// writes and an editor allows, a run takes.
+type sharedValue struct {
+	Key   string
+	Value any
+	Valid bool
+}
+
+func sharedValues(t testing.TB) (values []sharedValue) {
+	t.Helper()
+	data, err := os.ReadFile("../../testdata/config/values.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &values); err != nil || len(values) == 0 {
+		t.Fatalf("got %d values, %v", len(values), err)
+	}
+	return values
+}
+
+// block is a block "azure" with the value.
+func (v sharedValue) block(t testing.TB) json.RawMessage {
+	t.Helper()
+	block := map[string]any{"container": "artifacts", "accountName": "nxcache"}
+	if object, key, isInObject := strings.Cut(v.Key, "."); isInObject {
+		block[object] = map[string]any{key: v.Value}
+	} else {
+		block[v.Key] = v.Value
+	}
+	config, err := json.Marshal(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+func TestValuesJudgedByBothLanguages(t *testing.T) {
+	for _, value := range sharedValues(t) {
+		// A key that is not set is another matter.
+		environment := env{connectionVariable: connectionString}
+		if value.Key == "accountName" || value.Key == "endpoint" {
+			delete(environment, connectionVariable)
+		}
+		config := value.block(t)
+		_, warnings, err := readSettings(config, value.Key == "ciMode", environment.get)
+		if (err == nil) != value.Valid || len(warnings) > 0 {
+			t.Errorf("%s: got %v and %q, want valid: %t", config, err, warnings, value.Valid)
+		}
+	}
+}
+
+// The schema that editors use has the keys and names that are read here.
+func TestSchemaHasAllThereIs(t *testing.T) {
+	type schema struct {
+		Enum       []any
+		Properties map[string]json.RawMessage
+	}
+	data, err := os.ReadFile("../../npm/nx-azure-cache/schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var whole struct {
+		schema
+		Definitions map[string]schema
+	}
+	if err := json.Unmarshal(data, &whole); err != nil {
+		t.Fatal(err)
+	}
+	property := func(in schema, key string) (s schema) {
+		if err := json.Unmarshal(in.Properties[key], &s); err != nil {
+			t.Fatalf("%s: %v", key, err)
+		}
+		return s
+	}
+	timeouts, trusted := property(whole.schema, timeoutsKey), property(whole.schema, trustKey)
+	for what, test := range map[string]struct{ got, want []string }{
+		"keys":       {slices.Collect(maps.Keys(whole.Properties)), slices.Collect(maps.Keys(new(block).keys()))},
+		"timeouts":   {slices.Collect(maps.Keys(timeouts.Properties)), []string{"connect", "firstByte", "stall", "drain"}},
+		"trust":      {slices.Collect(maps.Keys(trusted.Properties)), trustKeys},
+		"containers": {slices.Collect(maps.Keys(property(trusted, "containers").Properties)), names(trust.Kinds())},
+		"isolation":  {textsIn(property(trusted, "isolation").Enum), append(slices.Clone(isolations), "")},
+		"credential": {textsIn(property(whole.schema, "credential").Enum), append(slices.Clone(credentials), "")},
+		"cloud":      {textsIn(property(whole.schema, "cloud").Enum), append(slices.Clone(signin.CloudNames()), "")},
+		"mode":       {textsIn(whole.Definitions["mode"].Enum), append(names(modes), "")},
+	} {
+		if !slices.Equal(slices.Sorted(slices.Values(test.got)), slices.Sorted(slices.Values(test.want))) {
+			t.Errorf("%s: the schema has %q, this reader %q", what, test.got, test.want)
+		}
+	}
+}
+
+func names[T ~string](all []T) (names []string) {
+	for _, name := range all {
+		names = append(names, string(name))
+	}
+	return names
+}
