@@ -10,43 +10,68 @@ import (
 	"github.com/spf13/cobra"
 )
 
-const doctorHelp = `Look for what is wrong with the remote cache of this workspace. Today it checks
-security, with or without --security.
+const doctorHelp = `Look for what is wrong with the remote cache of this workspace, and say how to
+mend it: in this order
 
-It takes the identity that a run here and now would have, finds out which scope
-such a run writes, and then tries what it must not be able to do: to create,
-overwrite and delete an entry in each scope. The entries it makes are called
+  package     which package Nx loads, and what is in its way
+  versions    Nx, Node.js, the package, the binary
+  config      nx.json and the variables; the mode and the scope of this run
+  licence     whether there is one that counts
+  sign-in     who asks, by which way in, and how long that takes
+  network     name, TLS, proxy, the clock
+  rights      whether the container exists, and what this run may do in its scope
+  round-trip  how fast an artifact is there and back
+  security    what must be forbidden to this run is tried
+
+Run it where it matters: on a developer's machine, in a job of a pull request, in
+one of the main branch. What an earlier check makes pointless is skipped, and no
+check takes longer than half a minute.
+
+What it tries in the storage it does with entries of its own, which are called
 canary-... and are no results of any task; they are removed again. Where the
-identity may create and not delete, one is left in each of these scopes, and the
-command that removes it is shown. Run it where it matters: in a job of a pull
-request, in one of the main branch, on a developer's machine.
+identity may create and not delete, one is left in each scope that it may write,
+and the command that removes it is shown. Rights and round-trip touch the scope of
+this run only; security tries to create, overwrite and delete in each of them.
+
+--security does that part only.
 
 What is found:
+  ok        fine
+  warning   not as it should be; the cache works without it
+  failed    the cache does not work because of it
+  skipped   pointless after what was found before
+  unknown   it could not be tried
+and in the part security:
   enforced  it is forbidden, and the storage refuses it
   exposed   it should be forbidden, and this run can do it
   allowed   this run can do it, and nobody else has to fear that
   missing   this run needs it, and does not have it
-  unknown   it could not be tried
 
 Exit codes:
-  0  this run can change nothing that others trust
-  1  a run that is not trusted can create, overwrite or delete in the scope trusted,
-     which all others read, or in local, which developers read; or it holds the
-     key that signs for trusted; or there are no scopes (azure.trust.isolation is
-     "none"). What is exposed between other runs is shown and is no failure: the
-     storage cannot tell two pull requests of a repository apart. A right that is
-     missing is none either.
-  2  it could not be tried: the settings are wrong, the storage did not answer
+  0  nothing has failed, and this run can change nothing that others trust
+  1  something has failed; or a run that is not trusted can create, overwrite or
+     delete in the scope trusted, which all others read, or in local, which
+     developers read; or it holds the key that signs for trusted; or there are no
+     scopes (azure.trust.isolation is "none"). What is exposed between other runs is
+     shown and is no failure: the storage cannot tell two pull requests of a
+     repository apart. A right that is missing fails in the part rights only
+  2  nothing has failed, but not everything could be tried; with --security also:
+     the settings are wrong
 
 --json prints one object on stdout:
   run         scope, reason, trusted (true or false), mode
   identity    kind (account-key, sas or entra), description, permissions (of a SAS)
   containers  name, url and scopes (the kinds of scopes that are in it)
   canary      the hash of the entries that were made
-  checks      id (such as trusted.create), check, scope, container, operation,
-              status (as above), seen, fix, fails (exit code 1 because of it)
+  roundTrip   readSeconds, writeSeconds (medians), downBytesPerSecond,
+              upBytesPerSecond; those that were measured
+  checks      part (as above), id (such as loaded or trusted.create), check, scope,
+              container, operation, status (as above), seen, fix, fails (exit code 1
+              because of it)
   leftovers   container, name, url and command (which removes it)
-  exitCode`
+  exitCode
+Where there is no binary for this machine the npm package prints checks and
+exitCode alone.`
 
 // exitCode ends the process, when all is said.
 type exitCode int
@@ -55,16 +80,21 @@ func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // The exit codes of doctor beside 0.
 const (
-	exitExposed exitCode = 1
+	exitFailed  exitCode = 1
 	exitUntried exitCode = 2
 )
 
+// doctorFlags are those of doctor itself.
+type doctorFlags struct {
+	security, json bool
+	workspaceFlags
+}
+
 func newDoctor(w world) *cobra.Command {
-	var asJSON bool
-	var source workspaceFlags
+	var flags doctorFlags
 	command := &cobra.Command{
 		Use:   "doctor [--security] [--json]",
-		Short: "Try what must be forbidden to this run",
+		Short: "Find out why the cache does not work, or who can do what he must not",
 		Long:  doctorHelp + "\n" + workspaceHelp,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -73,25 +103,23 @@ func newDoctor(w world) *cobra.Command {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 			defer stop()
 			context.AfterFunc(ctx, stop)
-			return doctor(ctx, w, &source, asJSON)
+			return doctor(ctx, w, &flags)
 		},
 	}
-	// Checks of other kinds will come; without a flag all are done.
-	command.Flags().Bool("security", false, "check who may write what (the only check today)")
-	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
-	source.add(command)
+	command.Flags().BoolVar(&flags.security, "security", false, "check only who may write what")
+	command.Flags().BoolVar(&flags.json, "json", false, "print one JSON object")
+	flags.add(command)
 	return command
 }
 
 // doctor examines, and prints what it has found.
-func doctor(ctx context.Context, w world, source *workspaceFlags, asJSON bool) error {
-	s, err := newSubject(w, source)
+func doctor(ctx context.Context, w world, flags *doctorFlags) error {
+	r, err := examination(ctx, w, flags)
 	if err != nil {
 		fmt.Fprintln(w.stderr, "nx-azure-cache doctor:", err)
 		return exitUntried
 	}
-	r := s.examine(ctx)
-	if asJSON {
+	if flags.json {
 		encoder := json.NewEncoder(w.stdout)
 		encoder.SetIndent("", "  ")
 		encoder.SetEscapeHTML(false)
@@ -105,71 +133,13 @@ func doctor(ctx context.Context, w world, source *workspaceFlags, asJSON bool) e
 	return err
 }
 
-// report is what doctor prints. Its JSON is described in doctorHelp.
-type report struct {
-	Run        runReport         `json:"run"`
-	Identity   identity          `json:"identity"`
-	Containers []containerReport `json:"containers"`
-	Canary     string            `json:"canary"`
-	Checks     []check           `json:"checks"`
-	Leftovers  []leftover        `json:"leftovers"`
-	ExitCode   exitCode          `json:"exitCode"`
-}
-
-type runReport struct {
-	Scope   string `json:"scope"`
-	Reason  string `json:"reason"`
-	Trusted bool   `json:"trusted"`
-	Mode    string `json:"mode"`
-}
-
-type containerReport struct {
-	Name   string   `json:"name"`
-	URL    string   `json:"url"`
-	Scopes []string `json:"scopes"` // their kinds
-}
-
-// check is one thing that was looked at.
-type check struct {
-	ID        string `json:"id"`
-	Check     string `json:"check"` // for people
-	Scope     string `json:"scope,omitempty"`
-	Container string `json:"container,omitempty"`
-	Operation string `json:"operation,omitempty"`
-	Status    status `json:"status"`
-	Seen      string `json:"seen"`
-	Fix       string `json:"fix,omitempty"`
-	Fails     bool   `json:"fails"` // it makes the exit code 1
-}
-
-// status is what a check has found, see doctorHelp.
-type status string
-
-const (
-	enforced status = "enforced"
-	exposed  status = "exposed"
-	allowed  status = "allowed"
-	missing  status = "missing"
-	unknown  status = "unknown"
-)
-
-// leftover is an entry that was made and could not be removed.
-type leftover struct {
-	Container string `json:"container"`
-	Name      string `json:"name"`
-	URL       string `json:"url"`
-	Command   string `json:"command"`
-}
-
-// conclude is the exit code that belongs to what was found.
-func (r *report) conclude() {
-	for _, c := range r.Checks {
-		switch {
-		case c.Fails:
-			r.ExitCode = exitExposed
-			return
-		case c.Status == unknown:
-			r.ExitCode = exitUntried
-		}
+func examination(ctx context.Context, w world, flags *doctorFlags) (report, error) {
+	if !flags.security {
+		return examineAll(ctx, w, &flags.workspaceFlags), nil
 	}
+	s, err := newSubject(w, &flags.workspaceFlags)
+	if err != nil {
+		return report{}, err
+	}
+	return s.examine(ctx), nil
 }

@@ -47,6 +47,7 @@ type attempt struct {
 	verdict verdict
 	seen    string // for people
 	lost    bool   // it may have been done: there was no answer that says otherwise
+	err     error  // why nothing was shown
 }
 
 // judge reads the answer of the storage. Refusals that are not about rights, such
@@ -59,7 +60,7 @@ func judge(err error, done string) attempt {
 		return attempt{verdict: refused, seen: "refused: " + printable(denied.Status)}
 	}
 	_, answered := errors.AsType[*cache.ConfigError](err)
-	return attempt{seen: printable(err.Error()), lost: !answered}
+	return attempt{seen: printable(err.Error()), lost: !answered, err: err}
 }
 
 // attempts are what was tried in one scope.

@@ -8,22 +8,31 @@ import (
 )
 
 // marks stand before what was found where a terminal shows it.
-var marks = map[status]string{enforced: "✓", allowed: "✓", exposed: "✗", missing: "✗", unknown: "?"}
+var marks = map[status]string{
+	ok: "✓", warning: "!", failed: "✗", skipped: "-", unknown: "?",
+	enforced: "✓", allowed: "✓", exposed: "✗", missing: "✗",
+}
 
 // print writes the report for people: a line for each check, and what to do below,
 // once for all that it mends.
 func (r *report) print(w io.Writer, isTerminal bool) error {
 	var b strings.Builder
-	r.head(&b)
+	isWhole := slices.ContainsFunc(r.Checks, func(c check) bool { return c.Part != partSecurity })
+	if !isWhole {
+		r.head(&b)
+	}
 	width := 0
 	for _, c := range r.Checks {
 		width = max(width, len(c.Check))
 	}
 	var fixes []string
+	var of part
 	for _, c := range r.Checks {
-		if isTerminal {
-			b.WriteString(marks[c.Status] + " ")
+		if isWhole && c.Part != of {
+			b.WriteString(unless(of == "", "\n") + titles[c.Part] + "\n")
+			of = c.Part
 		}
+		b.WriteString(unless(!isWhole, "  ") + unless(!isTerminal, marks[c.Status]+" "))
 		fmt.Fprintf(&b, "%-8s  %-*s  %s", c.Status, width, c.Check, c.Seen)
 		if c.Fix != "" {
 			if !slices.Contains(fixes, c.Fix) {
@@ -42,6 +51,14 @@ func (r *report) print(w io.Writer, isTerminal bool) error {
 	r.foot(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// unless returns text where something is not so.
+func unless(is bool, text string) string {
+	if is {
+		return ""
+	}
+	return text
 }
 
 func (r *report) head(b *strings.Builder) {
@@ -65,7 +82,7 @@ func (r *report) foot(b *strings.Builder) {
 		counts[c.Status]++
 	}
 	var found []string
-	for _, s := range []status{exposed, missing, unknown, enforced, allowed} {
+	for _, s := range []status{failed, exposed, missing, unknown, skipped, warning, ok, enforced, allowed} {
 		if counts[s] > 0 {
 			found = append(found, fmt.Sprintf("%d %s", counts[s], s))
 		}
@@ -74,12 +91,16 @@ func (r *report) foot(b *strings.Builder) {
 }
 
 func (r *report) conclusion() string {
+	first := slices.IndexFunc(r.Checks, func(c check) bool { return c.Status == failed })
 	switch {
-	case r.ExitCode == exitExposed:
+	case first >= 0:
+		c := r.Checks[first]
+		return fmt.Sprintf("The remote cache does not work here. Begin with: %s: %s", c.Check, c.Seen)
+	case r.ExitCode == exitFailed:
 		return "This run can change what others trust."
 	case r.ExitCode == exitUntried:
 		return "What this run can do is not known: not everything could be tried."
-	case r.Run.Trusted:
+	case r.Run != nil && r.Run.Trusted:
 		return "This run is trusted. Look at one of a pull request, too, and at a developer's machine."
 	default:
 		return "This run can change nothing that others trust."

@@ -21,6 +21,11 @@ type subject struct {
 	areas      []area
 	containers map[string]*azure.Container // by name
 	silent     map[string]bool             // those that do not say what the run may do
+
+	// What was tried, by the ID of the area: once, whatever asks for it.
+	reads  map[string]attempt
+	writes map[string]attempts
+	lost   []leftover // of what else was written
 }
 
 // newSubject finds out who the run is. It sends nothing.
@@ -29,13 +34,21 @@ func newSubject(w world, source *workspaceFlags) (*subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &subject{settings: workspace.settings, role: workspace.role, getenv: w.getenv, canary: newCanary(), silent: make(map[string]bool)}
+	return openSubject(workspace, w.getenv)
+}
+
+func openSubject(workspace workspace, getenv func(string) string) (*subject, error) {
+	s := &subject{
+		settings: workspace.settings, role: workspace.role, getenv: getenv, canary: newCanary(),
+		silent: make(map[string]bool), reads: make(map[string]attempt), writes: make(map[string]attempts),
+	}
 	s.identity = identify(s.settings.connectionString)
 	s.areas = areas(s.role.Run, s.canary)
 	var scopes []trust.Scope
 	for _, a := range s.areas {
 		scopes = append(scopes, a.scope)
 	}
+	var err error
 	s.containers, err = openContainers(s.settings, scopes)
 	return s, err
 }
@@ -68,8 +81,8 @@ func areas(run trust.Run, canary string) []area {
 	return all
 }
 
-// checks are all that is looked at, in the order in which it is shown.
-var checks = []func(context.Context, *subject, *report){
+// securityChecks are all that is looked at, in the order in which it is shown.
+var securityChecks = []func(context.Context, *subject, *report){
 	checkIdentity,
 	checkIsolation,
 	checkReads,
@@ -79,18 +92,36 @@ var checks = []func(context.Context, *subject, *report){
 }
 
 func (s *subject) examine(ctx context.Context) report {
-	r := report{
-		Run:        runReport{string(s.role.Scope), s.role.Reason, s.isTrusted(), string(s.role.mode)},
-		Identity:   s.identity,
-		Containers: s.containerReports(),
-		Canary:     s.canary,
-		Leftovers:  []leftover{}, // in JSON an empty array
-	}
-	for _, look := range checks {
-		look(ctx, s, &r)
-	}
+	r := report{Run: s.runReport(), Identity: &s.identity, Containers: s.containerReports(), Canary: s.canary}
+	s.examineInto(ctx, &r)
+	r.Leftovers = s.leftovers()
 	r.conclude()
 	return r
+}
+
+func (s *subject) examineInto(ctx context.Context, r *report) {
+	before := len(r.Checks)
+	for _, look := range securityChecks {
+		look(ctx, s, r)
+	}
+	for i := range r.Checks[before:] {
+		r.Checks[before+i].Part = partSecurity
+	}
+}
+
+func (s *subject) runReport() *runReport {
+	return &runReport{string(s.role.Scope), s.role.Reason, s.isTrusted(), string(s.role.mode)}
+}
+
+// leftovers are the entries that were made and could not be removed.
+func (s *subject) leftovers() []leftover {
+	all := []leftover{} // in JSON an empty array
+	for _, a := range s.areas {
+		if s.writes[a.id].left {
+			all = append(all, s.leftover(a))
+		}
+	}
+	return append(all, s.lost...)
 }
 
 func (s *subject) isTrusted() bool { return s.role.Scope == trust.Trusted }
@@ -149,23 +180,52 @@ func checkReads(ctx context.Context, s *subject, r *report) {
 		if !slices.Contains(s.role.Reads(), a.scope) {
 			continue
 		}
-		c, tried := s.checkOf(a, "read"), notTried
-		if s.answers(ctx, a) {
-			tried = tryRead(ctx, s.blobs(a), s.name(a))
-			s.silent[c.Container] = tried.verdict == untried
-		}
+		c, tried := s.checkOf(a, "read"), s.read(ctx, a)
 		c.Seen = tried.seen
 		switch tried.verdict {
 		case granted:
 			c.Status = allowed
 		case refused:
 			c.Status = missing
-			c.Fix = `give the identity the role "Nx cache read" on the container (data action blobs/read; a SAS: sp=r); ` + section(identitiesTitle)
+			c.Fix = readFix
 		default:
 			c.Status = unknown
 		}
 		r.Checks = append(r.Checks, c)
 	}
+}
+
+// readFix is what to do where a run may not read.
+var readFix = `give the identity the role "Nx cache read" on the container (data action blobs/read; a SAS: sp=r); ` + section(identitiesTitle)
+
+// read tries to read in a scope, unless that was tried before.
+func (s *subject) read(ctx context.Context, a area) attempt {
+	tried, isDone := s.reads[a.id]
+	if isDone {
+		return tried
+	}
+	if !s.answers(ctx, a) {
+		return notTried
+	}
+	tried = tryRead(ctx, s.blobs(a), s.name(a))
+	s.silent[s.settings.containerOf(a.scope)] = tried.verdict == untried
+	s.reads[a.id] = tried
+	return tried
+}
+
+// write tries to write in a scope, unless that was tried before.
+func (s *subject) write(ctx context.Context, a area) attempts {
+	tried, isDone := s.writes[a.id]
+	if isDone {
+		return tried
+	}
+	if !s.answers(ctx, a) {
+		return attempts{create: notTried, overwrite: notTried, remove: notTried}
+	}
+	tried = tryWrites(ctx, s.blobs(a), s.name(a))
+	s.silent[s.settings.containerOf(a.scope)] = tried.create.verdict == untried
+	s.writes[a.id] = tried
+	return tried
 }
 
 func (s *subject) checkOf(a area, operation string) check {
@@ -201,20 +261,13 @@ func (s *subject) answers(ctx context.Context, a area) bool {
 // checkWrites tries what must be forbidden.
 func checkWrites(ctx context.Context, s *subject, r *report) {
 	for _, a := range s.areas {
-		tried := attempts{create: notTried, overwrite: notTried, remove: notTried}
-		if s.answers(ctx, a) {
-			tried = tryWrites(ctx, s.blobs(a), s.name(a))
-			s.silent[s.settings.containerOf(a.scope)] = tried.create.verdict == untried
-		}
-		s.report(r, a, tried)
-		if tried.left {
-			r.Leftovers = append(r.Leftovers, s.leftover(a))
-		}
+		s.report(r, a, s.write(ctx, a))
 	}
 }
 
-func (s *subject) leftover(a area) leftover {
-	name := s.name(a)
+func (s *subject) leftover(a area) leftover { return s.leftoverOf(a, s.name(a)) }
+
+func (s *subject) leftoverOf(a area, name string) leftover {
 	url := s.blobs(a).URL() + "/" + name
 	return leftover{
 		Container: s.settings.containerOf(a.scope), Name: name, URL: url,
@@ -279,14 +332,24 @@ func (s *subject) weighRefused(c *check, a area) {
 	switch {
 	case c.Operation == create:
 		c.Status = missing
-		c.Fix = fmt.Sprintf(`give the identity the role "Nx cache add" for %s/* (data actions blobs/read and blobs/add/action; a SAS: sp=rc); %s`,
-			s.path(a.scope), section(identitiesTitle))
+		c.Fix = s.createFix(a)
 	case c.Operation == overwrite && s.isTrusted():
 		c.Status = missing
 		c.Seen += "; an entry that is damaged or was planted stays, and is a miss for ever"
-		c.Fix = fmt.Sprintf(`give the identity of trusted runs the role "Nx cache write" for %s/* (data action blobs/write; a SAS: sp=rcw), or remove such entries with nx-azure-cache evict; %s`,
-			s.path(a.scope), section("Repair"))
+		c.Fix = s.overwriteFix(a)
 	}
+}
+
+// createFix is what to do where a run may not store.
+func (s *subject) createFix(a area) string {
+	return fmt.Sprintf(`give the identity the role "Nx cache add" for %s/* (data actions blobs/read and blobs/add/action; a SAS: sp=rc); %s`,
+		s.path(a.scope), section(identitiesTitle))
+}
+
+// overwriteFix is what to do where a trusted run may not replace what is damaged.
+func (s *subject) overwriteFix(a area) string {
+	return fmt.Sprintf(`give the identity of trusted runs the role "Nx cache write" for %s/* (data action blobs/write; a SAS: sp=rcw), or remove such entries with nx-azure-cache evict; %s`,
+		s.path(a.scope), section("Repair"))
 }
 
 // separate says how a run is kept out of a scope.
@@ -385,3 +448,12 @@ func section(title string) string { return fmt.Sprintf("docs/security.md, %q", t
 // withoutKey is what to do about an account key.
 var withoutKey = "unset " + connectionVariable + ", sign in with an identity that has a role on the container, and disable the keys " +
 	"(az storage account update --name ACCOUNT --allow-shared-key-access false); " + section("Account keys and SAS")
+
+// examineSecurity tries what must be forbidden, as --security does.
+func examineSecurity(ctx context.Context, p *patient, r *report) {
+	if p.pointless != "" {
+		r.skip(partSecurity, p.pointless)
+	} else {
+		p.subject.examineInto(ctx, r)
+	}
+}

@@ -120,9 +120,9 @@ func TestDoctorTable(t *testing.T) {
 		left   int
 	}{
 		{"pull request that may do everything", pullRun, everything,
-			"trusted=aXXX own=aaaa other-pull-request=xxx other-branch=xxx local=XXX signatures=m", exitExposed, 0},
+			"trusted=aXXX own=aaaa other-pull-request=xxx other-branch=xxx local=XXX signatures=m", exitFailed, 0},
 		{"pull request that may create", pullRun, readAndCreate,
-			"trusted=aXnn own=aann other-pull-request=xnn other-branch=xnn local=Xnn signatures=m", exitExposed, 5},
+			"trusted=aXnn own=aann other-pull-request=xnn other-branch=xnn local=Xnn signatures=m", exitFailed, 5},
 		{"pull request that may only read", pullRun, azuretest.Rights{Read: true},
 			"trusted=annn own=amnn other-pull-request=nnn other-branch=nnn local=nnn signatures=a", 0, 0},
 		{"pull request that may write below pr-", pullRun, within(everything, "team/app/v1/pr-*"),
@@ -132,9 +132,9 @@ func TestDoctorTable(t *testing.T) {
 		{"pull request that may write everywhere but in trusted and local", pullRun, within(everything, "*/v1/pr-*", "*/v1/branch-*"),
 			"trusted=annn own=aaaa other-pull-request=xxx other-branch=xxx local=nnn signatures=a", 0, 0},
 		{"pull request that may create in local", pullRun, within(readAndCreate, "*/local/*", "*/pr-*"),
-			"trusted=annn own=aann other-pull-request=xnn other-branch=nnn local=Xnn signatures=a", exitExposed, 3},
+			"trusted=annn own=aann other-pull-request=xnn other-branch=nnn local=Xnn signatures=a", exitFailed, 3},
 		{"pull request that may delete in trusted", pullRun, within(azuretest.Rights{Read: true, Delete: true}, "team/app/v1/trusted/*"),
-			"trusted=annX own=amnn other-pull-request=nnn other-branch=nnn local=nnn signatures=m", exitExposed, 0},
+			"trusted=annX own=amnn other-pull-request=nnn other-branch=nnn local=nnn signatures=m", exitFailed, 0},
 		{"pull request that may not even read", pullRun, azuretest.Rights{},
 			"trusted=mnnn own=mmnn other-pull-request=nnn other-branch=nnn local=nnn signatures=a", 0, 0},
 		{"main that may do everything", mainRun, everything,
@@ -146,13 +146,13 @@ func TestDoctorTable(t *testing.T) {
 		{"main that may only read", mainRun, azuretest.Rights{Read: true},
 			"trusted=ammn other-pull-request=nnn other-branch=nnn local=nnn signatures=a", 0, 0},
 		{"run that may be anybody's", noRun, everything,
-			"trusted=aXXX other-pull-request=xxx other-branch=xxx local=XXX signatures=m", exitExposed, 0},
+			"trusted=aXXX other-pull-request=xxx other-branch=xxx local=XXX signatures=m", exitFailed, 0},
 		{"run that may be anybody's, and may only read", noRun, azuretest.Rights{Read: true},
 			"trusted=annn other-pull-request=nnn other-branch=nnn local=nnn signatures=a", 0, 0},
 		{"tag that may only read", tagRun, azuretest.Rights{Read: true},
 			"trusted=annn other-pull-request=nnn other-branch=nnn local=nnn signatures=a", 0, 0},
 		{"developer that may do everything", devRun, everything,
-			"trusted=aXXX own=aaaa other-pull-request=xxx other-branch=xxx signatures=m", exitExposed, 0},
+			"trusted=aXXX own=aaaa other-pull-request=xxx other-branch=xxx signatures=m", exitFailed, 0},
 		{"developer that may write below local", devRun, within(everything, "team/app/v1/local/*"),
 			"trusted=annn own=aaaa other-pull-request=nnn other-branch=nnn signatures=a", 0, 0},
 	} {
@@ -258,8 +258,8 @@ func TestDoctorLeftovers(t *testing.T) {
 	storage, connection := startStorage(t)
 	storage.service.Allow(azuretest.SAS("secret"), azuretest.Rights{Read: true, Create: true})
 	const config = `{"container": "artifacts", "trust": {"containers": {"pr": "nx-cache"}}}`
-	stdout, _, err := runWith(t, doctorEnv(t, pullRun, config, storage.sasConnection("secret", "rc")), "doctor")
-	if err != exitExposed || len(storage.service.Names("artifacts")) == 0 || len(storage.service.Names("nx-cache")) == 0 {
+	stdout, _, err := runWith(t, doctorEnv(t, pullRun, config, storage.sasConnection("secret", "rc")), "doctor", "--security")
+	if err != exitFailed || len(storage.service.Names("artifacts")) == 0 || len(storage.service.Names("nx-cache")) == 0 {
 		t.Fatalf("got %v and %s, want leftovers in both containers", err, stdout)
 	}
 	_, rest, _ := strings.Cut(stdout, "npx nx-azure-cache ")
@@ -279,7 +279,7 @@ func TestDoctorShowsNoControls(t *testing.T) {
 		w.WriteHeader(http.StatusForbidden)
 	}))
 	defer server.Close()
-	stdout, _, err := runWith(t, doctorEnv(t, pullRun, plainConfig, connectionStringFor(server.Listener.Addr().String())), "doctor")
+	stdout, _, err := runWith(t, doctorEnv(t, pullRun, plainConfig, connectionStringFor(server.Listener.Addr().String())), "doctor", "--security")
 	if err != exitUntried || !strings.Contains(stdout, "403 Odd") || strings.Contains(stdout, "\u009b") {
 		t.Errorf("got %q and %v, want no controls", stdout, err)
 	}
@@ -320,7 +320,7 @@ func TestDoctorWithoutIsolation(t *testing.T) {
 			storage, connection := startStorage(t)
 			storage.service.Allow(azuretest.KeyOf(storageAccount), test.rights)
 			e := examine(t, doctorEnv(t, mainRun, `{"container": "artifacts", "trust": {"isolation": "none"}}`, connection))
-			if got := e.table(); !maps.Equal(got, test.want) || e.ExitCode != exitExposed {
+			if got := e.table(); !maps.Equal(got, test.want) || e.ExitCode != exitFailed {
 				t.Errorf("got %v and %d, want %v (%s)", got, e.ExitCode, test.want, legend)
 			}
 			if !strings.Contains(e.text, "CVE-2025-36852") {
@@ -389,7 +389,7 @@ func TestDoctorSignatures(t *testing.T) {
 				t.Errorf("got %+v, want %s, fails %v: %s", c, test.signingKey, test.fails, test.seen)
 			}
 			if want := exitCode(0); test.fails {
-				want = exitExposed
+				want = exitFailed
 				if e.ExitCode != want {
 					t.Errorf("got the exit code %d, want %d", e.ExitCode, want)
 				}
@@ -414,7 +414,7 @@ func TestDoctorExposedWithSignatures(t *testing.T) {
 			t.Errorf("got %+v, want it exposed, and that signatures help", c)
 		}
 	}
-	if c := e.find(t, "signatures"); c.Status != enforced || !strings.Contains(c.Seen, key.Public().ID()) || e.ExitCode != exitExposed {
+	if c := e.find(t, "signatures"); c.Status != enforced || !strings.Contains(c.Seen, key.Public().ID()) || e.ExitCode != exitFailed {
 		t.Errorf("got %+v and the exit code %d", c, e.ExitCode)
 	}
 	if c := e.find(t, "local.create"); c.Status != exposed || strings.Contains(c.Seen, "signed") {
@@ -510,7 +510,7 @@ func TestDoctorLosesAnswers(t *testing.T) {
 		if c := e.find(t, "trusted.create"); c.Status != unknown {
 			t.Errorf("got %+v, want it %s", c, unknown)
 		}
-		if c := e.find(t, "trusted.delete"); c.Status != exposed || e.ExitCode != exitExposed {
+		if c := e.find(t, "trusted.delete"); c.Status != exposed || e.ExitCode != exitFailed {
 			t.Errorf("got %+v and the exit code %d, want it %s", c, e.ExitCode, exposed)
 		}
 		e.checkLeftovers(t, storage)
@@ -549,7 +549,7 @@ func TestDoctorInterrupted(t *testing.T) {
 	var out, errOut output
 	ended := make(chan error)
 	go func() {
-		ended <- run(ctx, []string{"doctor", "--json"}, world{
+		ended <- run(ctx, []string{"doctor", "--security", "--json"}, world{
 			stdout: &out, stderr: &errOut, getenv: environment.get, ignore: ignoreNothing,
 		})
 	}()
@@ -568,8 +568,8 @@ func TestDoctorInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.checkLeftovers(t, storage)
-	if len(e.Leftovers) > 0 || err != exitExposed { // trusted was tried before
-		t.Errorf("got the leftovers %+v and %v, want none and the exit code %d", e.Leftovers, err, exitExposed)
+	if len(e.Leftovers) > 0 || err != exitFailed { // trusted was tried before
+		t.Errorf("got the leftovers %+v and %v, want none and the exit code %d", e.Leftovers, err, exitFailed)
 	}
 	want := map[string]string{"identity": "x", "isolation": "n", "trusted": "aXXX", "own": "auua", "other-pull-request": "uuu", "other-branch": "uuu", "local": "uuu", "signatures": "m"}
 	if got := e.table(); !maps.Equal(got, want) {
@@ -614,7 +614,7 @@ func TestDoctorOutput(t *testing.T) {
 	}{
 		{"pull-request.json", pullRun, azuretest.Rights{Read: true, Create: true}, []string{"doctor", "--security", "--json"}},
 		{"pull-request.txt", pullRun, azuretest.Rights{Read: true, Create: true}, []string{"doctor", "--security"}},
-		{"main.txt", mainRun, azuretest.FullRights(), []string{"doctor"}},
+		{"main.txt", mainRun, azuretest.FullRights(), []string{"doctor", "--security"}},
 	} {
 		t.Run(test.file, func(t *testing.T) {
 			storage, _ := startStorage(t)
@@ -660,7 +660,7 @@ func TestShellWord(t *testing.T) {
 
 func TestDoctorHelp(t *testing.T) {
 	stdout, _, err := runWith(t, nil, "doctor", "--help")
-	for _, want := range []string{"Exit codes", "--json", "checks\nsecurity", string(enforced), string(exposed), string(allowed), string(missing), string(unknown)} {
+	for _, want := range []string{"Exit codes", "--json", "round-trip", string(enforced), string(exposed), string(allowed), string(missing), string(unknown)} {
 		if err != nil || !strings.Contains(stdout, want) {
 			t.Errorf("got %q and %v, want %q", stdout, err, want)
 		}
@@ -669,7 +669,7 @@ func TestDoctorHelp(t *testing.T) {
 
 // Wrong settings are told, and nothing is tried.
 func TestDoctorWrongSettings(t *testing.T) {
-	stdout, stderr, err := runWith(t, doctorEnv(t, pullRun, `{"container": "No"}`, "UseDevelopmentStorage=true"), "doctor", "--json")
+	stdout, stderr, err := runWith(t, doctorEnv(t, pullRun, `{"container": "No"}`, "UseDevelopmentStorage=true"), "doctor", "--security", "--json")
 	if stdout != "" || !strings.Contains(stderr, "azure.container") || err != exitUntried {
 		t.Errorf("got %q, %q and %v, want what is wrong and the exit code %d", stdout, stderr, err, exitUntried)
 	}

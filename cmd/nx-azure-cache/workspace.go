@@ -24,7 +24,10 @@ type workspaceDocument struct {
 	DefaultBase string          `json:"defaultBase"`
 	Config      json.RawMessage `json:"config"` // the block "azure" of nx.json
 	// Problem is why the rest is missing, where there is a workspace.
-	Problem string `json:"problem"`
+	Problem       string `json:"problem"`
+	WorkspaceRoot string `json:"workspaceRoot"`
+	// Launcher is for doctor; nil without the npm package.
+	Launcher *launcherDocument `json:"launcher"`
 }
 
 // workspace is where a command works, and who runs it.
@@ -65,24 +68,7 @@ func (f *workspaceFlags) add(command *cobra.Command) {
 
 // read finds out where a command works. It sends nothing over the network.
 func (f *workspaceFlags) read(w world) (workspace, error) {
-	document, err := readDocument(w.getenv)
-	if err != nil {
-		return workspace{}, err
-	}
-	if err := f.check(document, w.getenv); err != nil {
-		return workspace{}, err
-	}
-	config := f.apply(document)
-	s, warnings, err := readSettings(config, document.CI, w.getenv)
-	if s.mode == cache.NoCache { // which is about runs of Nx
-		s, warnings, err = readSettings(withoutModes(config), document.CI, func(name string) string {
-			if name == modeVariable {
-				return ""
-			}
-			return w.getenv(name)
-		})
-		s.mode = cache.NoCache
-	}
+	document, s, warnings, err := f.settings(w.getenv)
 	if err != nil {
 		return workspace{}, errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
@@ -90,6 +76,30 @@ func (f *workspaceFlags) read(w world) (workspace, error) {
 		fmt.Fprintln(w.stderr, "nx-azure-cache:", warning)
 	}
 	return workspace{s, s.role(document.CI, document.DefaultBase, w.getenv)}, nil
+}
+
+// settings reads nx.json, the flags and the environment. The error joins all
+// mistakes, with which the settings are what is right of them.
+func (f *workspaceFlags) settings(getenv func(string) string) (workspaceDocument, settings, []string, error) {
+	document, err := readDocument(getenv)
+	if err == nil {
+		err = f.check(document, getenv)
+	}
+	if err != nil {
+		return document, settings{}, nil, err
+	}
+	config := f.apply(document)
+	s, warnings, err := readSettings(config, document.CI, getenv)
+	if s.mode == cache.NoCache { // which is about runs of Nx
+		s, warnings, err = readSettings(withoutModes(config), document.CI, func(name string) string {
+			if name == modeVariable {
+				return ""
+			}
+			return getenv(name)
+		})
+		s.mode = cache.NoCache
+	}
+	return document, s, warnings, err
 }
 
 func readDocument(getenv func(string) string) (document workspaceDocument, err error) {
@@ -148,6 +158,14 @@ func usedSecret(getenv func(string) string) string {
 		}
 	}
 	return ""
+}
+
+// keys are those of the block "azure".
+func (d workspaceDocument) keys() (keys map[string]any) {
+	if json.Unmarshal(d.Config, &keys) != nil {
+		return nil // readSettings says so
+	}
+	return keys
 }
 
 func (d workspaceDocument) hasConfig() bool {

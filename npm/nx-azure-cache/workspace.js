@@ -34,5 +34,19 @@ function defaultBase({ defaultBase, affected }) {
   return typeof base === 'string' ? base : undefined;
 }
 
+/**
+ * Sets the variables of the files .env of the workspace, as Nx does before it runs
+ * anything: what is found must be what Nx finds.
+ */
+function loadEnvFiles() {
+  try {
+    const { workspaceRoot } = require('nx/src/utils/workspace-root');
+    require('nx/src/utils/dotenv').loadRootEnvFiles(workspaceRoot);
+  } catch {
+    // Without Nx there is nothing that it would set.
+  }
+}
+
 exports.defaultBase = defaultBase;
+exports.loadEnvFiles = loadEnvFiles;
 exports.readWorkspace = readWorkspace;

@@ -5,35 +5,49 @@
 
 const { spawnSync } = require('node:child_process');
 const { binaryPath } = require('../binary');
-const { readWorkspace } = require('../workspace');
+const { examine } = require('../doctor/examine');
+const print = require('../doctor/print');
+const { binaryRow } = require('../doctor/versions');
+const { version } = require('../package.json');
+const { loadEnvFiles, readWorkspace } = require('../workspace');
 
 /** The commands that work on the cache of the workspace they are run in. */
 const ofWorkspaces = ['doctor', 'evict', 'inspect', 'keys', 'ls'];
 
+const args = process.argv.slice(2);
+const isDoctor = args[0] === 'doctor' && !args.includes('--security');
+if (ofWorkspaces.includes(args[0])) loadEnvFiles();
+const checks = isDoctor ? examine() : [];
+
 try {
-  const args = process.argv.slice(2);
+  // The binary cleans up after Ctrl-C, which reaches it, too.
+  process.on('SIGINT', () => {});
   const { status, signal, error } = spawnSync(binaryPath(), args, {
     stdio: 'inherit',
-    env: { ...process.env, ...workspaceVariable(args) },
+    env: { ...process.env, ...workspaceVariable() },
   });
   if (error) throw error;
+  process.removeAllListeners('SIGINT');
   if (signal) process.kill(process.pid, signal);
   process.exitCode = status ?? 1;
 } catch (err) {
-  process.stderr.write(`nx-azure-cache: ${message(err)}\n`);
   process.exitCode = 1;
+  if (isDoctor) printAlone(message(err));
+  else process.stderr.write(`nx-azure-cache: ${message(err)}\n`);
 }
 
 /**
  * What the binary is told of the workspace. It does not read nx.json itself, which
  * may extend another file.
  *
- * @param {string[]} args
  * @returns {NodeJS.ProcessEnv}
  */
-function workspaceVariable([command]) {
-  if (!ofWorkspaces.includes(command)) return {};
-  return { NX_AZURE_CACHE_WORKSPACE: JSON.stringify(workspace()) };
+function workspaceVariable() {
+  if (!ofWorkspaces.includes(args[0])) return {};
+  const launcher = isDoctor ? { launcher: { version, checks } } : {};
+  return {
+    NX_AZURE_CACHE_WORKSPACE: JSON.stringify({ ...workspace(), ...launcher }),
+  };
 }
 
 /** The workspace, or why nothing is known of it: flags may name a container. */
@@ -45,6 +59,20 @@ function workspace() {
     const isWithoutNx = text.startsWith("Cannot find module 'nx/");
     return isWithoutNx ? {} : { problem: `nx.json cannot be read: ${text}` };
   }
+}
+
+/**
+ * What is known where the binary cannot be run.
+ *
+ * @param {string} why
+ */
+function printAlone(why) {
+  const rows = [...checks, ...binaryRow(checks, why)];
+  process.stdout.write(
+    args.includes('--json')
+      ? print.json(rows)
+      : print.text(rows, process.stdout.isTTY),
+  );
 }
 
 /** @param {unknown} err */

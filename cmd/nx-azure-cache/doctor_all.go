@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"time"
+)
+
+// patient is the workspace that is examined, and what is known of it so far.
+type patient struct {
+	getenv   func(string) string
+	now      time.Time
+	document workspaceDocument
+	settings settings
+	warnings []string // about the settings
+	wrong    error    // of the settings; joined
+	subject  *subject // nil where no container can be opened
+
+	// pointless is why nothing more is asked of the storage; "" while there is hope.
+	pointless string
+}
+
+// partLimit is how long a part may take: each of its requests has limits of its
+// own, of which many may follow each other.
+const partLimit = 30 * time.Second
+
+// parts are all that is looked at, in the order in which it is shown.
+var parts = []func(context.Context, *patient, *report){
+	examineLauncher,
+	examineConfig,
+	examineLicence,
+	examineRights,
+	examineRoundTrip,
+	examineSecurity,
+}
+
+// examineAll looks at everything.
+func examineAll(ctx context.Context, w world, flags *workspaceFlags) report {
+	p := newPatient(w, flags)
+	r := report{Containers: []containerReport{}, Leftovers: []leftover{}}
+	for _, look := range parts {
+		limited, cancel := context.WithTimeout(ctx, partLimit)
+		look(limited, p, &r)
+		cancel()
+	}
+	if p.subject != nil {
+		r.Leftovers = p.subject.leftovers()
+	}
+	r.conclude()
+	return r
+}
+
+func newPatient(w world, flags *workspaceFlags) *patient {
+	p := &patient{getenv: w.getenv, now: time.Now()}
+	p.document, p.settings, p.warnings, p.wrong = flags.settings(w.getenv)
+	if p.wrong != nil {
+		p.pointless = "not tried: the configuration is wrong"
+	}
+	s, err := openSubject(workspace{p.settings, p.settings.role(p.document.CI, p.document.DefaultBase, w.getenv)}, w.getenv)
+	switch {
+	case err == nil:
+		p.subject = s
+	case p.wrong == nil:
+		p.wrong = err
+		p.pointless = "not tried: the configuration is wrong"
+	}
+	return p
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+)
+
+// examineConfig shows what is wrong with nx.json and the variables, and what they
+// make of this run.
+func examineConfig(_ context.Context, p *patient, r *report) {
+	if p.document.Problem != "" {
+		r.add(partConfig, "nx-json", "nx.json", failed, p.document.Problem, "correct nx.json")
+	}
+	if p.wrong != nil {
+		for line := range strings.SplitSeq(p.wrong.Error(), "\n") {
+			r.add(partConfig, "setting", "settings", failed, line, "correct it; README.md, \"Configure\"")
+		}
+	}
+	for _, text := range p.warnings {
+		r.add(partConfig, "setting", "settings", warning, text, "")
+	}
+	if p.subject == nil {
+		return
+	}
+	r.Run, r.Identity, r.Containers, r.Canary = p.subject.runReport(), &p.subject.identity, p.subject.containerReports(), p.subject.canary
+	for _, c := range r.Containers {
+		r.add(partConfig, "container", "container", ok, fmt.Sprintf("%s (%s)", c.URL, strings.Join(c.Scopes, ", ")), "")
+	}
+	p.examineRun(r)
+}
+
+// examineRun shows what this run may do, and why.
+func (p *patient) examineRun(r *report) {
+	role := p.subject.role
+	r.add(partConfig, "scope", "scope of this run", ok, fmt.Sprintf("%s (%s)", role.Scope, role.Reason), "")
+	mode, place := p.settings.mode, p.modePlace()
+	switch {
+	case mode == cache.NoCache:
+		r.add(partConfig, "mode", "mode of this run", warning, fmt.Sprintf("%s, by %s: this run has no remote cache", mode, place), "remove it to have one")
+	case role.mode == mode:
+		r.add(partConfig, "mode", "mode of this run", ok, fmt.Sprintf("%s, by %s", mode, place), "")
+	default:
+		r.add(partConfig, "mode", "mode of this run", warning, fmt.Sprintf("%s, though %s says %s", role.mode, place, mode), "see the next lines")
+	}
+	for _, text := range role.warnings {
+		r.add(partConfig, "run", "this run", warning, text, "")
+	}
+}
+
+// modePlace is the key or variable that has set the mode.
+func (p *patient) modePlace() string {
+	key := "localMode"
+	if p.document.CI {
+		key = "ciMode"
+	}
+	_, isSet := p.document.keys()[key]
+	switch {
+	case strings.TrimSpace(p.getenv(modeVariable)) != "":
+		return modeVariable
+	case isSet:
+		return inKey(key)
+	default:
+		return "default"
+	}
+}

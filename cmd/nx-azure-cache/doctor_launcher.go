@@ -1,0 +1,35 @@
+package main
+
+import (
+	"context"
+	"fmt"
+)
+
+// launcherDocument is what the npm package tells of what only Node.js knows.
+type launcherDocument struct {
+	Version string  `json:"version"` // of the package
+	Checks  []check `json:"checks"`
+}
+
+const binaryCheck = "the binary"
+
+// examineLauncher shows what the npm package has found, and compares its version
+// with this one.
+func examineLauncher(_ context.Context, p *patient, r *report) {
+	launcher := p.document.Launcher
+	if launcher == nil {
+		r.skip(partPackage, "not known: run this with npx in the workspace (npx nx-azure-cache doctor)")
+		r.add(partVersions, "binary", binaryCheck, ok, version, "")
+		return
+	}
+	for _, c := range launcher.Checks {
+		r.add(c.Part, c.ID, c.Check, c.Status, c.Seen, c.Fix)
+	}
+	if launcher.Version == version {
+		r.add(partVersions, "binary", binaryCheck, ok, version, "")
+		return
+	}
+	r.add(partVersions, "binary", binaryCheck, failed,
+		fmt.Sprintf("%s, and the package nx-azure-cache is %s: no run uses the cache", version, launcher.Version),
+		"install again, so that the lockfile has one version of nx-azure-cache and @nx-azure-cache/*; unset NX_AZURE_CACHE_BINARY")
+}

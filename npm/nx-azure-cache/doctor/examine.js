@@ -1,0 +1,88 @@
+'use strict';
+
+// The part of `nx-azure-cache doctor` that only Node.js can do: what Nx will
+// load here. The binary does the rest, and prints all.
+
+const { findNx } = require('./packages');
+const { message, rowsOf } = require('./rows');
+const { examineSlot } = require('./slot');
+const { examineSwitches } = require('./switches');
+const { examineVersions } = require('./versions');
+
+/** @import { Row } from './rows' */
+/** @import { Workspace } from './slot' */
+
+/**
+ * Looks at a workspace. Loads Nx, and nothing else of the workspace but our own
+ * package.
+ *
+ * @param {string} [root] of the workspace
+ * @returns {Row[]}
+ */
+function examine(root = workspaceRoot()) {
+  /** @type {Workspace} */
+  let workspace;
+  try {
+    const nx = findNx(root);
+    const { detectPackageManager } = require('nx/src/utils/package-manager');
+    workspace = {
+      nx,
+      root,
+      cwd: process.cwd(),
+      nxJson: readNxJson(root),
+      env: process.env,
+      manager: detectPackageManager(root),
+    };
+  } catch {
+    const fix =
+      'run this in the workspace, with its packages installed (npm install)';
+    const { failed } = rowsOf('versions');
+    return [failed('nx', 'Nx', `there is none in ${root}`, fix)];
+  }
+  return [
+    ...whole('package', () => examineSwitches(workspace)),
+    ...whole('package', () => examineSlot(workspace)),
+    ...whole('versions', () => examineVersions(workspace)),
+  ];
+}
+
+/** The folder of the workspace, or where this runs. */
+function workspaceRoot() {
+  try {
+    return require('nx/src/utils/workspace-root').workspaceRoot;
+  } catch {
+    return process.cwd();
+  }
+}
+
+/**
+ * nx.json with what it extends; the binary says what is wrong with it.
+ *
+ * @param {string} root
+ */
+function readNxJson(root) {
+  try {
+    return require('nx/src/config/nx-json').readNxJson(root) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+/**
+ * The rows of a part, or one that says that there are none.
+ *
+ * @param {Row['part']} part
+ * @param {() => Row[]} look
+ */
+function whole(part, look) {
+  try {
+    return look();
+  } catch (err) {
+    const { unknown } = rowsOf(part);
+    return [
+      unknown(part, `the ${part}`, `cannot be examined: ${message(err)}`),
+    ];
+  }
+}
+
+exports.examine = examine;
