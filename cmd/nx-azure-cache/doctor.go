@@ -39,6 +39,7 @@ What is found:
   ok        fine
   warning   not as it should be; the cache works without it
   failed    the cache does not work because of it
+  none      not there, and need not be
   skipped   pointless after what was found before
   unknown   it could not be tried
 and in the part security:
@@ -63,6 +64,8 @@ Exit codes:
   identity    kind (account-key, sas or entra), description, permissions (of a SAS)
   containers  name, url and scopes (the kinds of scopes that are in it)
   canary      the hash of the entries that were made
+  signIn      source, principal, seconds, steps (each with source, outcome, seconds,
+              detail); left out where a key or a SAS does without
   roundTrip   readSeconds, writeSeconds (medians), downBytesPerSecond,
               upBytesPerSecond; those that were measured
   checks      part (as above), id (such as loaded or trusted.create), check, scope,

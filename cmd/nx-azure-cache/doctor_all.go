@@ -19,6 +19,13 @@ type patient struct {
 	pointless string
 }
 
+// giveUp says why nothing more is asked of the storage; the first reason stays.
+func (p *patient) giveUp(why string) {
+	if p.pointless == "" {
+		p.pointless = why
+	}
+}
+
 // partLimit is how long a part may take: each of its requests has limits of its
 // own, of which many may follow each other.
 const partLimit = 30 * time.Second
@@ -28,6 +35,7 @@ var parts = []func(context.Context, *patient, *report){
 	examineLauncher,
 	examineConfig,
 	examineLicence,
+	examineSignIn,
 	examineRights,
 	examineRoundTrip,
 	examineSecurity,
@@ -49,11 +57,16 @@ func examineAll(ctx context.Context, w world, flags *workspaceFlags) report {
 	return r
 }
 
+const configWrong = "not tried: the configuration is wrong"
+
 func newPatient(w world, flags *workspaceFlags) *patient {
 	p := &patient{getenv: w.getenv, now: time.Now()}
 	p.document, p.settings, p.warnings, p.wrong = flags.settings(w.getenv)
+	if p.document.Launcher != nil && !p.document.hasConfig() && p.document.Problem == "" && !flags.isSet(containerFlag) {
+		_, _, p.wrong = readSettings(nil, p.document.CI, w.getenv) // which says how to make one
+	}
 	if p.wrong != nil {
-		p.pointless = "not tried: the configuration is wrong"
+		p.giveUp(configWrong)
 	}
 	s, err := openSubject(workspace{p.settings, p.settings.role(p.document.CI, p.document.DefaultBase, w.getenv)}, w.getenv)
 	switch {
@@ -61,7 +74,7 @@ func newPatient(w world, flags *workspaceFlags) *patient {
 		p.subject = s
 	case p.wrong == nil:
 		p.wrong = err
-		p.pointless = "not tried: the configuration is wrong"
+		p.giveUp(configWrong)
 	}
 	return p
 }

@@ -4,8 +4,6 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 )
 
 // identity is what kind of credential a run has, without the credential.
@@ -29,21 +27,25 @@ var (
 )
 
 // identify tells what kind of credential there is.
-func identify(connection azure.Secret) identity {
-	if connection == "" {
+func identify(s settings) identity {
+	if s.sasURL != "" {
+		_, query, _ := strings.Cut(s.sasURL.Reveal(), "?")
+		return describeSAS(query, sasVariable)
+	}
+	if s.connectionString == "" {
 		return identity{Kind: identityEntra, Description: "an identity of Microsoft Entra ID"}
 	}
-	for part := range strings.SplitSeq(connection.Reveal(), ";") {
+	for part := range strings.SplitSeq(s.connectionString.Reveal(), ";") {
 		key, value, _ := strings.Cut(part, "=")
 		if strings.EqualFold(strings.TrimSpace(key), "SharedAccessSignature") {
-			return describeSAS(strings.TrimSpace(value))
+			return describeSAS(strings.TrimSpace(value), connectionVariable)
 		}
 	}
 	return identity{Kind: identityKey, Description: "the key of the storage account, in " + connectionVariable}
 }
 
-func describeSAS(token string) identity {
-	it := identity{Kind: identitySAS, Description: "a SAS, in " + connectionVariable}
+func describeSAS(token, variable string) identity {
+	it := identity{Kind: identitySAS, Description: "a SAS, in " + variable}
 	query, err := url.ParseQuery(strings.TrimPrefix(token, "?"))
 	if err != nil {
 		return it

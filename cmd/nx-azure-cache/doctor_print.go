@@ -9,7 +9,7 @@ import (
 
 // marks stand before what was found where a terminal shows it.
 var marks = map[status]string{
-	ok: "✓", warning: "!", failed: "✗", skipped: "-", unknown: "?",
+	ok: "✓", warning: "!", failed: "✗", skipped: "-", unknown: "?", none: "-",
 	enforced: "✓", allowed: "✓", exposed: "✗", missing: "✗",
 }
 

@@ -6,6 +6,7 @@ type report struct {
 	Identity   *identity         `json:"identity"`
 	Containers []containerReport `json:"containers"`
 	Canary     string            `json:"canary"`
+	SignIn     *signInReport     `json:"signIn,omitempty"`
 	RoundTrip  *roundTripReport  `json:"roundTrip,omitempty"`
 	Checks     []check           `json:"checks"`
 	Leftovers  []leftover        `json:"leftovers"`
@@ -77,6 +78,7 @@ const (
 	failed  status = "failed"
 	skipped status = "skipped"
 	unknown status = "unknown"
+	none    status = "none"
 
 	enforced status = "enforced"
 	exposed  status = "exposed"
@@ -101,7 +103,7 @@ func (r *report) add(of part, id, what string, found status, seen, fix string) {
 
 // skip says that a part was not looked at.
 func (r *report) skip(of part, why string) {
-	r.add(of, string(of), titles[of], skipped, why, "")
+	r.add(of, string(of), string(of), skipped, why, "")
 }
 
 // conclude is the exit code that belongs to what was found.

@@ -51,7 +51,7 @@ func (p *patient) examineRead(ctx context.Context, a area, r *report) bool {
 			found = failed
 		}
 		r.add(partRights, "container."+name, what, found, tried.seen, "")
-		p.pointless = fmt.Sprintf("not tried: the container %s cannot be used", name)
+		p.giveUp(fmt.Sprintf("not tried: the container %s cannot be used", name))
 		return false
 	}
 }

@@ -42,7 +42,7 @@ func openSubject(workspace workspace, getenv func(string) string) (*subject, err
 		settings: workspace.settings, role: workspace.role, getenv: getenv, canary: newCanary(),
 		silent: make(map[string]bool), reads: make(map[string]attempt), writes: make(map[string]attempts),
 	}
-	s.identity = identify(s.settings.connectionString)
+	s.identity = identify(s.settings)
 	s.areas = areas(s.role.Run, s.canary)
 	var scopes []trust.Scope
 	for _, a := range s.areas {
@@ -122,6 +122,11 @@ func (s *subject) leftovers() []leftover {
 		}
 	}
 	return append(all, s.lost...)
+}
+
+// anyContainer is one of the containers, which share the sign-in.
+func (s *subject) anyContainer() *azure.Container {
+	return s.containers[s.settings.containerOf(s.areas[0].scope)]
 }
 
 func (s *subject) isTrusted() bool { return s.role.Scope == trust.Trusted }

@@ -435,7 +435,7 @@ func TestDoctorIdentities(t *testing.T) {
 		"odd SAS":     {"BlobEndpoint=https://x; sharedaccesssignature = sp=TOPSECRET&se=TOPSECRET%00&sig=TOPSECRET", identity{Kind: identitySAS}},
 		"broken SAS":  {"BlobEndpoint=https://x;SharedAccessSignature=sp=%zz&sig=TOPSECRET", identity{Kind: identitySAS}},
 	} {
-		got := identify(azure.Secret(test.connection))
+		got := identify(settings{connectionString: azure.Secret(test.connection)})
 		if text := fmt.Sprintf("%+v", got); strings.Contains(text, "TOPSECRET") || strings.Contains(text, accountKey) {
 			t.Errorf("%s: got a secret in %s", name, text)
 		}

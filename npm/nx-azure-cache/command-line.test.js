@@ -152,12 +152,14 @@ describe('nx-azure-cache in a workspace', () => {
         'nx.json': JSON.stringify({ azure, defaultBase: 'origin/trunk' }),
       });
       const { status, stdout, stderr } = runIn(folder, binary, [command, '1']);
-      assert.deepEqual(JSON.parse(stdout), {
+      const { launcher, ...told } = JSON.parse(stdout);
+      assert.deepEqual(told, {
         workspaceRoot: folder,
         ci: false,
         config: azure,
         defaultBase: 'origin/trunk',
       });
+      assert.equal(launcher !== undefined, command === 'doctor');
       assert.equal(stderr, '');
       assert.equal(status, 7);
     });
@@ -213,11 +215,15 @@ describe('nx-azure-cache in a workspace', () => {
   test('may be missing with Nx itself', (t) => {
     const { folder, binary } = workspace(t, {});
     const copy = temporaryFolder(t);
-    for (const name of ['bin', 'binary.js', 'package.json', 'workspace.js']) {
+    for (const name of require('./package.json').files) {
       fs.cpSync(path.join(shim, name), path.join(copy, name), {
         recursive: true,
       });
     }
+    fs.copyFileSync(
+      path.join(shim, 'package.json'),
+      path.join(copy, 'package.json'),
+    );
     const file = path.join(copy, 'bin', 'nx-azure-cache.js');
     const { stdout, stderr } = runIn(folder, binary, ['ls'], { file });
     assert.equal(stdout, '{}');

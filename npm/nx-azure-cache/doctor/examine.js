@@ -24,14 +24,13 @@ function examine(root = workspaceRoot()) {
   let workspace;
   try {
     const nx = findNx(root);
-    const { detectPackageManager } = require('nx/src/utils/package-manager');
     workspace = {
       nx,
       root,
       cwd: process.cwd(),
       nxJson: readNxJson(root),
       env: process.env,
-      manager: detectPackageManager(root),
+      manager: packageManager(root),
     };
   } catch {
     const fix =
@@ -44,6 +43,19 @@ function examine(root = workspaceRoot()) {
     ...whole('package', () => examineSlot(workspace)),
     ...whole('versions', () => examineVersions(workspace)),
   ];
+}
+
+/**
+ * What installs packages here.
+ *
+ * @param {string} root
+ */
+function packageManager(root) {
+  try {
+    return require('nx/src/utils/package-manager').detectPackageManager(root);
+  } catch {
+    return 'npm'; // nx.json, which may name one, cannot be read
+  }
 }
 
 /** The folder of the workspace, or where this runs. */

@@ -1,0 +1,386 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/license"
+)
+
+// launched is what the npm package tells where all is well.
+var launched = &launcherDocument{
+	Version: version,
+	Checks: []check{
+		{Part: partPackage, ID: "nx-cloud", Check: "Nx Cloud", Status: ok, Seen: "not connected"},
+		{Part: partPackage, ID: "loaded", Check: "the package Nx loads", Status: ok, Seen: "nx-azure-cache 1.2.3"},
+		{Part: partVersions, ID: "nx", Check: "Nx", Status: ok, Seen: "24.0.6"},
+	},
+}
+
+// wholeEnv is the environment of a run that is examined as a whole.
+func wholeEnv(t *testing.T, run env, config, connection string) env {
+	t.Helper()
+	environment := doctorEnv(t, run, config, connection)
+	environment[license.Variable] = readToken(t, "valid.jwt")
+	return environment.tell(t, func(document map[string]any) { document["launcher"] = launched })
+}
+
+// tell changes what the npm package tells.
+func (e env) tell(t *testing.T, change func(map[string]any)) env {
+	t.Helper()
+	var document map[string]any
+	if err := json.Unmarshal([]byte(e[workspaceVariable]), &document); err != nil {
+		t.Fatal(err)
+	}
+	change(document)
+	text, err := json.Marshal(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := maps.Clone(e)
+	changed[workspaceVariable] = string(text)
+	return changed
+}
+
+// examineWhole runs doctor without --security.
+func examineWhole(t *testing.T, environment env, args ...string) examined {
+	t.Helper()
+	stdout, stderr, err := runWith(t, environment, append([]string{"doctor", "--json"}, args...)...)
+	it := examined{text: stdout, err: err}
+	if stderr != "" {
+		t.Errorf("got %q on stderr, want nothing", stderr)
+	}
+	if err := json.Unmarshal([]byte(stdout), &it.report); err != nil {
+		t.Fatalf("got %q: %v", stdout, err)
+	}
+	if code, _ := err.(exitCode); code != it.ExitCode || (err != nil) != (code != 0) {
+		t.Errorf("got the error %v, want the exit code %d", err, it.ExitCode)
+	}
+	return it
+}
+
+// statuses is what was found in a part, by ID.
+func (e examined) statuses(of part) map[string]status {
+	found := make(map[string]status)
+	for _, c := range e.Checks {
+		if c.Part == of {
+			found[c.ID] = c.Status
+		}
+	}
+	return found
+}
+
+// in returns the check with an ID in a part.
+func (e examined) in(t *testing.T, of part, id string) check {
+	t.Helper()
+	for _, c := range e.Checks {
+		if c.Part == of && c.ID == id {
+			return c
+		}
+	}
+	t.Fatalf("there is no %s in %s of %s", id, of, e.text)
+	return check{}
+}
+
+// mustBe fails unless a check has a status, and says something.
+func (c check) mustBe(t *testing.T, want status, says string) {
+	t.Helper()
+	if c.Status != want || !strings.Contains(c.Seen+"\n"+c.Fix, says) || c.Fails != (want == failed) {
+		t.Errorf("got %+v, want %s: %s", c, want, says)
+	}
+}
+
+func TestDoctorFindsAllWell(t *testing.T) {
+	for name, run := range map[string]env{"main": mainRun, "developer": devRun} {
+		t.Run(name, func(t *testing.T) {
+			storage, _ := startStorage(t)
+			rights := azuretest.FullRights()
+			if name == "developer" {
+				rights.WriteTo = []string{"*/local/*"}
+			}
+			storage.service.Allow(azuretest.SAS("secret"), rights)
+			e := examineWhole(t, wholeEnv(t, run, plainConfig, storage.sasConnection("secret", "rcwd")))
+			if e.ExitCode != 0 || len(e.Leftovers) > 0 || e.RoundTrip == nil || e.RoundTrip.UpBytesPerSecond <= 0 || e.RoundTrip.DownBytesPerSecond <= 0 ||
+				e.RoundTrip.ReadSeconds <= 0 || e.RoundTrip.WriteSeconds <= 0 {
+				t.Errorf("got %s, want all well", e.text)
+			}
+			for _, c := range e.Checks {
+				if c.Part != partSecurity && c.Status != ok {
+					t.Errorf("got %+v, want it %s", c, ok)
+				}
+			}
+			e.checkLeftovers(t, storage)
+			storage.checkOnlyCanaries(t)
+		})
+	}
+}
+
+// checkOnlyCanaries fails if anything but canaries was touched.
+func (s *storage) checkOnlyCanaries(t *testing.T) {
+	t.Helper()
+	for _, request := range s.takeRequests() {
+		if hash := request[strings.LastIndexByte(request, '/')+1:]; canaries.FindString(hash) != hash {
+			t.Errorf("got the request %s, want only those about canaries", request)
+		}
+	}
+}
+
+// What is wrong is told where it is wrong, and what depends on it is skipped.
+func TestDoctorFindsWhy(t *testing.T) {
+	skippedAll := []part{partRights, partRoundTrip, partSecurity}
+	for _, test := range []struct {
+		name    string
+		config  string
+		change  func(env)
+		part    part
+		id      string
+		says    string
+		skipped []part
+	}{
+		{"a wrong container", `{"container": "No"}`, nil, partConfig, "setting", "azure.container", append(skippedAll, partSignIn)},
+		{"a wrong prefix", `{"container": "artifacts", "prefix": "/a/"}`, nil, partConfig, "setting", "azure.prefix", skippedAll},
+		{"no block", `null`, nil, partConfig, "setting", "azure-cache:init", append(skippedAll, partSignIn)},
+		{"no container", `{"container": "nothing-here"}`, nil, partRights, "container.nothing-here", "az storage container create", skippedAll[1:]},
+		{"no licence", plainConfig, func(e env) { e[license.Variable] = "" }, partLicence, "licence", license.Variable, nil},
+		{"a wrong licence", plainConfig, func(e env) { e[license.Variable] = "rubbish" }, partLicence, "licence", "malformed", nil},
+		{"no sign-in", `{"container": "artifacts", "accountName": "nxcache", "credential": "environment"}`, func(e env) { e[connectionVariable] = "" },
+			partSignIn, "sign-in", "nobody is signed in", skippedAll},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, connection := startStorage(t)
+			environment := wholeEnv(t, mainRun, test.config, connection)
+			if test.change != nil {
+				test.change(environment)
+			}
+			e := examineWhole(t, environment)
+			e.in(t, test.part, test.id).mustBe(t, failed, test.says)
+			if e.ExitCode != exitFailed {
+				t.Errorf("got the exit code %d, want %d", e.ExitCode, exitFailed)
+			}
+			for _, of := range test.skipped {
+				if got := e.statuses(of); !maps.Equal(got, map[string]status{string(of): skipped}) {
+					t.Errorf("%s: got %v, want it skipped", of, got)
+				}
+			}
+			// The rest is told all the same.
+			for _, of := range []part{partPackage, partVersions, partConfig, partLicence} {
+				if len(e.statuses(of)) == 0 {
+					t.Errorf("got nothing of %s in %s", of, e.text)
+				}
+			}
+		})
+	}
+}
+
+// All mistakes are told at once, each in a row of its own.
+func TestDoctorTellsAllMistakes(t *testing.T) {
+	_, connection := startStorage(t)
+	e := examineWhole(t, wholeEnv(t, devRun, `{"container": "No", "prefix": "/", "localMode": "nothing", "prefxi": "a"}`, connection))
+	var told []string
+	for _, c := range e.Checks {
+		if c.Part == partConfig && c.Status == failed {
+			told = append(told, c.Seen)
+		}
+	}
+	if len(told) != 3 {
+		t.Errorf("got %q, want three mistakes", told)
+	}
+	if text := e.text; !strings.Contains(text, "did you mean prefix") {
+		t.Errorf("got %s, want the unknown key, too", text)
+	}
+}
+
+func TestDoctorRights(t *testing.T) {
+	const own = "*/v1/pr-12/*"
+	for _, test := range []struct {
+		name   string
+		run    env
+		config string
+		rights azuretest.Rights
+		want   string // statuses of read in trusted and own, create, overwrite, delete
+		code   exitCode
+	}{
+		{"pull request that may all in its own", pullRun, plainConfig, azuretest.Rights{Read: true, Create: true, Write: true, Delete: true, WriteTo: []string{own}}, "ok ok ok ok ok", 0},
+		{"pull request that may create in its own", pullRun, plainConfig, azuretest.Rights{Read: true, Create: true, WriteTo: []string{own}}, "ok ok ok ok ok", 0},
+		{"pull request that may only read", pullRun, plainConfig, azuretest.Rights{Read: true}, "ok ok failed ok ok", exitFailed},
+		{"pull request that may only read, and shall not store", pullRun, `{"container": "artifacts", "ciMode": "read-only"}`, azuretest.Rights{Read: true}, "ok ok ok ok ok", 0},
+		{"pull request that may not read", pullRun, plainConfig, azuretest.Rights{Create: true, WriteTo: []string{own}}, "failed failed ok ok ok", exitFailed},
+		{"main that may create", mainRun, plainConfig, azuretest.Rights{Read: true, Create: true, WriteTo: []string{"*/trusted/*"}}, "ok - ok warning ok", 0},
+		{"main that may write", mainRun, plainConfig, azuretest.Rights{Read: true, Write: true, WriteTo: []string{"*/trusted/*"}}, "ok - ok ok ok", 0},
+		{"run of nobody", noRun, plainConfig, azuretest.Rights{Read: true}, "ok - - - -", 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			storage, _ := startStorage(t)
+			storage.service.Allow(azuretest.SAS("secret"), test.rights)
+			e := examineWhole(t, wholeEnv(t, test.run, test.config, storage.sasConnection("secret", "rcwd")))
+			found := e.statuses(partRights)
+			var got []string
+			for _, id := range []string{"trusted.read", "own.read", "write.create", "write.overwrite", "write.delete"} {
+				if found[id] == "" {
+					found[id] = "-"
+				}
+				got = append(got, string(found[id]))
+			}
+			if strings.Join(got, " ") != test.want || e.ExitCode != test.code {
+				t.Errorf("got %q and %d, want %q and %d\n%s", got, e.ExitCode, test.want, test.code, e.text)
+			}
+			for _, c := range e.Checks {
+				if (c.Status == failed || c.Status == missing) && c.Fix == "" {
+					t.Errorf("got %+v without what to do", c)
+				}
+			}
+			e.checkLeftovers(t, storage)
+		})
+	}
+}
+
+// Where nothing can be removed nothing large is written, and reading is measured.
+func TestDoctorRoundTripOfWhoMayNotDelete(t *testing.T) {
+	storage, _ := startStorage(t)
+	storage.service.Allow(azuretest.SAS("secret"), azuretest.Rights{Read: true, Create: true, WriteTo: []string{"*/v1/pr-12/*"}})
+	e := examineWhole(t, wholeEnv(t, pullRun, plainConfig, storage.sasConnection("secret", "rc")))
+	if len(e.Leftovers) != 1 || e.RoundTrip.ReadSeconds <= 0 || e.RoundTrip.UpBytesPerSecond != 0 {
+		t.Errorf("got %+v and %+v, want one entry left over, and reading measured", e.Leftovers, e.RoundTrip)
+	}
+	e.in(t, partRoundTrip, "throughput").mustBe(t, skipped, "could not be removed")
+	e.checkLeftovers(t, storage)
+}
+
+// Nothing is tried twice: what part rights knows part security does not ask again.
+func TestDoctorTriesOnce(t *testing.T) {
+	storage, _ := startStorage(t)
+	storage.service.Allow(azuretest.SAS("secret"), azuretest.Rights{Read: true})
+	examineWhole(t, wholeEnv(t, pullRun, plainConfig, storage.sasConnection("secret", "r")))
+	seen := make(map[string]int)
+	for _, request := range storage.takeRequests() {
+		if strings.HasPrefix(request, "PUT ") {
+			seen[canaries.ReplaceAllString(request, "")]++
+		}
+	}
+	for request, n := range seen {
+		if n > 1 {
+			t.Errorf("got %s %d times, want it once", request, n)
+		}
+	}
+	if len(seen) != 5 {
+		t.Errorf("got %v, want a try in each scope", seen)
+	}
+}
+
+// Ctrl-C in the middle of the round trip leaves nothing behind.
+func TestDoctorInterruptedOnTheWay(t *testing.T) {
+	storage, connection := startStorage(t)
+	environment := wholeEnv(t, mainRun, plainConfig, connection)
+	ctx, interrupt := context.WithCancel(t.Context())
+	// The first GET is of the part rights, the second one of the round trip.
+	first := storage.service.AddFault(azuretest.Fault{Method: http.MethodGet, Times: 1, Action: azuretest.Hold})
+	second := storage.service.AddFault(azuretest.Fault{Method: http.MethodGet, Action: azuretest.Hold})
+	var out, errOut output
+	ended := make(chan error)
+	go func() {
+		ended <- run(ctx, []string{"doctor", "--json"}, world{stdout: &out, stderr: &errOut, getenv: environment.get, ignore: ignoreNothing})
+	}()
+	<-first.Reached()
+	first.Release()
+	<-second.Reached()
+	if got := storage.service.Names(testContainer); len(got) != roundTrips {
+		t.Errorf("got %q on the way, want %d entries", got, roundTrips)
+	}
+	interrupt()
+	err := <-ended
+	if got := storage.service.Names(testContainer); len(got) > 0 || err != exitUntried {
+		t.Errorf("got %q left and %v, want nothing left and the exit code %d\n%s", got, err, exitUntried, out.String())
+	}
+}
+
+// A no-cache run is told that it has none, and the rest is looked at.
+func TestDoctorModes(t *testing.T) {
+	storage, connection := startStorage(t)
+	environment := wholeEnv(t, mainRun, `{"container": "artifacts", "ciMode": "no-cache"}`, connection)
+	examineWhole(t, environment).in(t, partConfig, "mode").mustBe(t, warning, "azure.ciMode in nx.json")
+	environment[modeVariable] = "read-only"
+	e := examineWhole(t, environment)
+	e.in(t, partConfig, "mode").mustBe(t, ok, modeVariable)
+	if got := storage.service.Names(testContainer); len(got) > 0 {
+		t.Errorf("got %q, want nothing left", got)
+	}
+	environment = wholeEnv(t, noRun, plainConfig, connection)
+	examineWhole(t, environment).in(t, partConfig, "mode").mustBe(t, warning, "read-only, though default says read-write")
+}
+
+func TestDoctorOfAnotherVersion(t *testing.T) {
+	_, connection := startStorage(t)
+	environment := wholeEnv(t, mainRun, plainConfig, connection).tell(t, func(document map[string]any) {
+		document["launcher"] = launcherDocument{Version: "9.9.9"}
+	})
+	examineWhole(t, environment).in(t, partVersions, "binary").mustBe(t, failed, "9.9.9")
+	alone := environment.tell(t, func(document map[string]any) { delete(document, "launcher") })
+	examineWhole(t, alone).in(t, partPackage, "package").mustBe(t, skipped, "npx nx-azure-cache doctor")
+}
+
+// timings are the parts of the output that no run repeats.
+var timings = regexp.MustCompile(`\b\d+(\.\d+)?(µs|ms|s)\b|\d+\.\d+ MB/s`)
+
+// secretsEverywhere sets a secret in each variable that may hold one.
+func secretsEverywhere(t *testing.T, environment env) {
+	t.Helper()
+	key, err := trust.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	environment[trust.SigningKeyVariable] = string(key.PEM())
+	for _, name := range []string{
+		"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "SYSTEM_ACCESSTOKEN", "NX_CLOUD_ACCESS_TOKEN",
+		"NX_SELF_HOSTED_REMOTE_CACHE_ACCESS_TOKEN", "AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_HEADER", "MSI_SECRET", sasVariable,
+	} {
+		environment[name] = "https://TOPSECRET:TOPSECRET@127.0.0.1:1/?sig=TOPSECRET"
+	}
+	for name, value := range environment { // which the sign-in reads from the process
+		if strings.Contains(value, "TOPSECRET") && name != connectionVariable {
+			t.Setenv(name, value)
+		}
+	}
+}
+
+func TestDoctorWholeOutput(t *testing.T) {
+	secrets := regexp.MustCompile(`TOPSECRET|Eby8vdM02|PRIVATE KEY|` + accountKey)
+	for _, test := range []struct {
+		file   string
+		run    env
+		config string
+		sas    azuretest.Rights
+		args   []string
+	}{
+		{"whole.txt", mainRun, plainConfig, azuretest.FullRights(), nil},
+		{"whole-wrong.txt", mainRun, `{"container": "No", "prefix": "/", "endpoint": "?sig=TOPSECRET"}`, azuretest.FullRights(), nil},
+		{"whole-read-only.txt", pullRun, plainConfig, azuretest.Rights{Read: true}, nil},
+		{"whole-wrong.json", mainRun, `{"container": "nothing-here"}`, azuretest.FullRights(), []string{"--json"}},
+	} {
+		t.Run(test.file, func(t *testing.T) {
+			storage, _ := startStorage(t)
+			storage.service.Allow(azuretest.SAS("TOPSECRET"), test.sas)
+			environment := wholeEnv(t, test.run, test.config, storage.sasConnection("TOPSECRET", "rc"))
+			environment[trust.SigningKeyVariable] = ""
+			stdout, stderr, _ := runWith(t, environment, append([]string{"doctor"}, test.args...)...)
+			compare(t, test.file, timings.ReplaceAllString(stdout, "TIME"))
+			if secrets.MatchString(stdout + stderr) {
+				t.Errorf("got a secret in %s%s", stdout, stderr)
+			}
+			secretsEverywhere(t, environment)
+			if stdout, stderr, _ := runWith(t, environment, append([]string{"doctor"}, test.args...)...); secrets.MatchString(stdout + stderr) {
+				t.Errorf("got a secret in %s%s", stdout, stderr)
+			}
+			token := strings.Split(readToken(t, "valid.jwt"), ".")
+			if strings.Contains(stdout, token[2]) {
+				t.Errorf("got the licence in %s", stdout)
+			}
+		})
+	}
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
+)
+
+// slowSignIn is what a sign-in should not take: Nx waits for it.
+const slowSignIn = 5 * time.Second
+
+// signInReport is the sign-in for machines.
+type signInReport struct {
+	Source    string       `json:"source"`
+	Principal string       `json:"principal,omitempty"`
+	Seconds   float64      `json:"seconds"`
+	Steps     []signInStep `json:"steps"`
+}
+
+type signInStep struct {
+	Source  string         `json:"source"`
+	Outcome signin.Outcome `json:"outcome"`
+	Seconds float64        `json:"seconds"`
+	Detail  string         `json:"detail,omitempty"`
+}
+
+const signInFix = "az login on a machine of yours; in CI as docs/ci says; azure.credential in nx.json, or " + credentialVariable + ", names one way in"
+
+// examineSignIn signs in, and shows what each way in has come to.
+func examineSignIn(ctx context.Context, p *patient, r *report) {
+	const id, what = "sign-in", "sign-in"
+	if p.subject == nil {
+		r.skip(partSignIn, p.pointless)
+		return
+	}
+	s := p.subject
+	if s.identity.Kind != identityEntra {
+		r.add(partSignIn, id, what, ok, "none is needed: "+s.identity.Description, "")
+		return
+	}
+	report, err := s.anyContainer().SignIn(ctx)
+	r.SignIn = reportOf(report)
+	for _, step := range report.Steps {
+		r.addStep(step, report.Source != "")
+	}
+	refused, isRefused := errors.AsType[*signin.Error](err)
+	switch {
+	case err == nil && report.Took > slowSignIn:
+		r.add(partSignIn, id, what, warning, signedIn(report), fmt.Sprintf("name it, so that no other is tried: azure.credential in nx.json, or %s=%s", credentialVariable, report.Source))
+	case err == nil:
+		r.add(partSignIn, id, what, ok, signedIn(report), "")
+	case isRefused && refused.Nobody() && p.isPublic(ctx):
+		r.add(partSignIn, id, what, warning, "nobody is signed in: what is public is read, and nothing is stored", unlessNamed(refused.Named))
+	default:
+		r.add(partSignIn, id, what, failed, "nobody is signed in: "+err.Error(), signInFix)
+		p.giveUp("not tried: nobody is signed in")
+	}
+}
+
+func signedIn(report signin.Report) string {
+	return fmt.Sprintf("%s%s, in %s", report.Source, brackets(report.Principal), rounded(report.Took))
+}
+
+// unlessNamed is what to do about anonymous reading that nobody has asked for.
+func unlessNamed(named string) string { return unless(named == signin.Anonymous, signInFix) }
+
+// isPublic reports whether this run may read without signing in.
+func (p *patient) isPublic(ctx context.Context) bool {
+	for _, a := range p.subject.areas {
+		if p.subject.read(ctx, a).verdict == granted {
+			return true
+		}
+	}
+	return false
+}
+
+// addStep shows what came of one way in.
+func (r *report) addStep(step signin.Step, isSignedIn bool) {
+	found, seen := none, string(step.Outcome)
+	switch {
+	case step.Outcome == signin.Used:
+		found = ok
+	case step.Outcome == signin.Failed && isSignedIn, step.Partly:
+		found = warning
+	case step.Outcome == signin.Failed:
+		found = failed
+	}
+	seen += ", in " + rounded(step.Took)
+	if step.Detail != "" {
+		seen += ": " + step.Advised()
+	}
+	r.add(partSignIn, "sign-in."+step.Source, step.Source, found, seen, "")
+}
+
+func reportOf(report signin.Report) *signInReport {
+	it := &signInReport{Source: report.Source, Principal: report.Principal, Seconds: report.Took.Seconds(), Steps: []signInStep{}}
+	for _, step := range report.Steps {
+		it.Steps = append(it.Steps, signInStep{step.Source, step.Outcome, step.Took.Seconds(), printable(step.Advised())})
+	}
+	return it
+}

@@ -1,0 +1,28 @@
+'use strict';
+
+const { spawnSync } = require('node:child_process');
+const path = require('node:path');
+
+const launcher = path.join(__dirname, '..', '..', 'bin', 'nx-azure-cache.js');
+
+/**
+ * Runs `nx-azure-cache doctor` in the workspace. It changes nothing there.
+ *
+ * @param {import('nx/src/generators/tree').Tree} tree
+ * @param {import('./schema').DoctorGeneratorSchema} [options]
+ */
+function doctorGenerator(tree, { security = false } = {}) {
+  const flags = security ? ['--security'] : [];
+  const { status, signal, error } = spawnSync(
+    process.execPath,
+    [launcher, 'doctor', ...flags],
+    { cwd: tree.root, stdio: 'inherit' },
+  );
+  if (error) throw error;
+  if (signal) process.kill(process.pid, signal);
+  // Nx would report an error of its own below what doctor has said, and exits
+  // with 0 after a generator that returns.
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+module.exports = { doctorGenerator };

@@ -1,0 +1,3 @@
+export interface DoctorGeneratorSchema {
+  security?: boolean;
+}
