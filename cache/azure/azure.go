@@ -26,9 +26,9 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 )
 
-// MaxBlob is the largest body of one Put Blob, in bytes
+// maxPutBlob is the largest body of one Put Blob, in bytes
 // (learn.microsoft.com/rest/api/storageservices/put-blob, 5,000 MiB).
-const MaxBlob = 5000 << 20
+const maxPutBlob = 5000 << 20
 
 // Container is a [cache.Blobs].
 type Container struct {
@@ -136,6 +136,7 @@ func (c *Container) useSignIn(options Options, sdk *blockblob.ClientOptions) err
 		return err
 	}
 	c.url, c.scrub = endpoint+"/"+c.name, newScrubber("")
+	// Not sdk's options, whose policies name a blob.
 	if c.clients.tokens, err = options.tokensFor(in, clientOptions(options.Transport)); err != nil {
 		return fmt.Errorf("sign-in: %w", err)
 	}
@@ -250,8 +251,8 @@ func (c *Container) write(ctx context.Context, operation, name string, condition
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", operation, name, err)
 	}
-	if size > MaxBlob {
-		return fmt.Errorf("%s %s: %d bytes are more than the %d that Azure takes at once", operation, name, size, int64(MaxBlob))
+	if size > maxPutBlob {
+		return fmt.Errorf("%s %s: %d bytes are more than the %d that Azure takes at once", operation, name, size, int64(maxPutBlob))
 	}
 	if _, err := body.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("%s %s: %w", operation, name, err)
