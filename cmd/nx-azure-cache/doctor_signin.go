@@ -88,7 +88,9 @@ func (r *report) addStep(step signin.Step, isSignedIn bool) {
 	case step.Outcome == signin.Failed:
 		found = failed
 	}
-	seen += ", in " + rounded(step.Took)
+	if step.Took >= time.Millisecond {
+		seen += ", in " + rounded(step.Took)
+	}
 	if step.Detail != "" {
 		seen += ": " + step.Advised()
 	}
