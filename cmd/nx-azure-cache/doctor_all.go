@@ -17,6 +17,9 @@ type patient struct {
 
 	// pointless is why nothing more is asked of the storage; "" while there is hope.
 	pointless string
+	// isNobody says that nobody is signed in, and that what is public can be read.
+	// Azure lets nobody write.
+	isNobody bool
 }
 
 // giveUp says why nothing more is asked of the storage; the first reason stays.

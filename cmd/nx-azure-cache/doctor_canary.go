@@ -17,7 +17,9 @@ import (
 // of a task: Nx's hashes are decimal digits, in older versions letters and digits,
 // and have no hyphen; what a workspace makes with hashers of its own would have
 // to guess 128 random bits.
-func newCanary() string { return "canary-" + strings.ToLower(rand.Text()) }
+func newCanary() string { return canaryPrefix + strings.ToLower(rand.Text()) }
+
+const canaryPrefix = "canary-"
 
 // canaryBody is no archive, and comes without the metadata of an entry: whoever
 // reads it has a miss.

@@ -22,6 +22,10 @@ func examineRights(ctx context.Context, p *patient, r *report) {
 			return
 		}
 	}
+	if p.isNobody {
+		r.add(partRights, "write", "write", ok, nobodyWrites, "")
+		return
+	}
 	for _, a := range s.areas {
 		if a.own {
 			p.examineWrites(ctx, a, r)
@@ -30,6 +34,8 @@ func examineRights(ctx context.Context, p *patient, r *report) {
 	}
 	r.add(partRights, "write", "write", ok, "not needed: a run in the scope "+string(s.role.Scope)+" stores nothing", "")
 }
+
+const nobodyWrites = "not tried: nobody is signed in, who may write nowhere"
 
 // examineRead reports whether there is a point in going on.
 func (p *patient) examineRead(ctx context.Context, a area, r *report) bool {

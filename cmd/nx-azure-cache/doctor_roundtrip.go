@@ -42,7 +42,11 @@ func examineRoundTrip(ctx context.Context, p *patient, r *report) {
 	trip := &roundTrip{ctx: ctx, r: r}
 	r.RoundTrip = &trip.report
 	at := slices.IndexFunc(s.areas, func(a area) bool { return a.own })
-	if why := s.whyNoTrip(ctx, at); why != "" {
+	why := nobodyWrites
+	if !p.isNobody {
+		why = s.whyNoTrip(ctx, at)
+	}
+	if why != "" {
 		trip.readOnly(s, why)
 		return
 	}

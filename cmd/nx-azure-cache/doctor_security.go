@@ -456,9 +456,12 @@ var withoutKey = "unset " + connectionVariable + ", sign in with an identity tha
 
 // examineSecurity tries what must be forbidden, as --security does.
 func examineSecurity(ctx context.Context, p *patient, r *report) {
-	if p.pointless != "" {
+	switch {
+	case p.pointless != "":
 		r.skip(partSecurity, p.pointless)
-	} else {
+	case p.isNobody:
+		r.skip(partSecurity, nobodyWrites)
+	default:
 		p.subject.examineInto(ctx, r)
 	}
 }

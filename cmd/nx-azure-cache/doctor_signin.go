@@ -53,6 +53,7 @@ func examineSignIn(ctx context.Context, p *patient, r *report) {
 	case err == nil:
 		r.add(partSignIn, id, what, ok, signedIn(report), "")
 	case isRefused && refused.Nobody() && p.isPublic(ctx):
+		p.isNobody = true
 		r.add(partSignIn, id, what, warning, "nobody is signed in: what is public is read, and nothing is stored", unlessNamed(refused.Named))
 	default:
 		r.add(partSignIn, id, what, failed, "nobody is signed in: "+err.Error(), signInFix)

@@ -22,7 +22,7 @@ import (
 )
 
 // canaries are the hashes of the entries that are made.
-var canaries = regexp.MustCompile(`canary-[a-z2-7]{26}`)
+var canaries = regexp.MustCompile(canaryPrefix + `[a-z2-7]{26}`)
 
 var update = flag.Bool("update", false, "write the files that doctor's output is compared with")
 

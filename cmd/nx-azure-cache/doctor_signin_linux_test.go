@@ -1,0 +1,154 @@
+package main
+
+import (
+	"encoding/json"
+	"encoding/pem"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
+)
+
+// entra is Entra ID and a storage behind TLS of a CA of their own, which a process
+// takes from the variable SSL_CERT_FILE: it works on Linux.
+type entra struct {
+	authority *azuretest.Authority
+	service   *azuretest.Service
+	endpoint  string
+	env       env
+}
+
+func startEntra(t *testing.T) *entra {
+	t.Helper()
+	e := &entra{authority: azuretest.NewAuthority(), service: azuretest.New(azuretest.Options{Account: storageAccount, Containers: []string{testContainer}})}
+	authority, service := httptest.NewTLSServer(e.authority), httptest.NewTLSServer(e.service)
+	t.Cleanup(authority.Close)
+	t.Cleanup(service.Close)
+	e.endpoint = service.URL + "/" + storageAccount
+	roots := filepath.Join(t.TempDir(), "roots.pem")
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: service.Certificate().Raw})
+	if err := os.WriteFile(roots, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	e.env = env{
+		"SSL_CERT_FILE":        roots,
+		"AZURE_AUTHORITY_HOST": authority.URL,
+		"AZURE_TENANT_ID":      "11111111-1111-1111-1111-111111111111",
+		"AZURE_CLIENT_ID":      "22222222-2222-2222-2222-222222222222",
+		"AZURE_CLIENT_SECRET":  "TOPSECRET",
+	}
+	return e
+}
+
+// examine runs doctor as a process, whose sign-in reads its own environment.
+func (e *entra) examine(t *testing.T, block map[string]any) examined {
+	t.Helper()
+	block = maps.Clone(block)
+	block["container"], block["endpoint"] = testContainer, e.endpoint
+	config, err := json.Marshal(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	environment := wholeEnv(t, mainRun, string(config), "")
+	maps.Copy(environment, e.env)
+	p := startProcess(t, environment, "doctor", "--json")
+	stdout, err := io.ReadAll(p.stdout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	it := examined{text: string(stdout)}
+	code := p.exit()
+	if err := json.Unmarshal(stdout, &it.report); err != nil || exitCode(code) != it.ExitCode || p.stderr.String() != "" {
+		t.Fatalf("got %s, %q, %v and the exit code %d", stdout, p.stderr, err, code)
+	}
+	if strings.Contains(it.text, "TOPSECRET") || strings.Contains(it.text, "eyJ") {
+		t.Errorf("got a secret in %s", it.text)
+	}
+	return it
+}
+
+func TestDoctorSignsIn(t *testing.T) {
+	e := startEntra(t)
+	got := e.examine(t, map[string]any{})
+	if got.ExitCode != 0 || got.SignIn == nil || got.SignIn.Source != signin.Environment || got.SignIn.Seconds <= 0 {
+		t.Fatalf("got %s, want all well", got.text)
+	}
+	got.in(t, partSignIn, "sign-in").mustBe(t, ok, "22222222-2222-2222-2222-222222222222")
+	got.in(t, partSignIn, "sign-in.environment").mustBe(t, ok, "used")
+	got.in(t, partRights, "write.create").mustBe(t, ok, "created")
+	if n := len(e.authority.Requests()); n != 1 {
+		t.Errorf("got %d requests for a token, want one", n)
+	}
+}
+
+// What Entra ID says is told, with what mends it, and nothing is tried after it.
+func TestDoctorTellsWhatEntraSays(t *testing.T) {
+	e := startEntra(t)
+	e.authority.Refuse("AADSTS7000222: The provided client secret keys are expired.")
+	e.service.TakeRequests()
+	got := e.examine(t, map[string]any{"credential": "environment"})
+	got.in(t, partSignIn, "sign-in.environment").mustBe(t, failed, "AADSTS7000222")
+	got.in(t, partSignIn, "sign-in").mustBe(t, failed, "az login")
+	for _, of := range []part{partRights, partRoundTrip, partSecurity} {
+		got.in(t, of, string(of)).mustBe(t, skipped, "nobody is signed in")
+	}
+	// The network may be looked at; the container is not.
+	if requests := e.service.TakeRequests(); slices.ContainsFunc(requests, func(r azuretest.Request) bool { return strings.Contains(r.Path, canaryPrefix) }) {
+		t.Errorf("got the requests %v, want none for an entry", requests)
+	}
+	if len(got.SignIn.Steps) == 0 || got.SignIn.Source != "" {
+		t.Errorf("got %+v, want the steps, and no source", got.SignIn)
+	}
+}
+
+// A container that everybody may read is one of a cache that nobody signs in for.
+func TestDoctorOfAPublicContainer(t *testing.T) {
+	e := startEntra(t)
+	e.service.Allow(azuretest.Caller{}, azuretest.Rights{Read: true})
+	got := e.examine(t, map[string]any{"credential": "anonymous", "ciMode": "read-only"})
+	got.in(t, partSignIn, "sign-in").mustBe(t, warning, "what is public is read")
+	got.in(t, partRights, "trusted.read").mustBe(t, ok, "")
+	if got.ExitCode != 0 {
+		t.Errorf("got the exit code %d, want 0", got.ExitCode)
+	}
+
+	e.service.Allow(azuretest.Caller{}, azuretest.Rights{})
+	closed := e.examine(t, map[string]any{"credential": "anonymous"})
+	closed.in(t, partSignIn, "sign-in").mustBe(t, failed, "nobody is signed in")
+}
+
+// A second way in that works hides that the first has failed: somebody has set it
+// up.
+func TestDoctorTellsOfTheSourceThatFailed(t *testing.T) {
+	e := startEntra(t)
+	first := true
+	inner := e.authority
+	proxy := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost && first {
+			first = false
+			inner.Refuse("AADSTS700016: Application was not found.")
+			inner.ServeHTTP(w, r)
+			inner.Refuse("")
+			return
+		}
+		inner.ServeHTTP(w, r)
+	}))
+	t.Cleanup(proxy.Close)
+	e.env["AZURE_AUTHORITY_HOST"] = proxy.URL
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("an.assertion.of-this-pod"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	e.env["AZURE_FEDERATED_TOKEN_FILE"] = token
+	got := e.examine(t, map[string]any{})
+	got.in(t, partSignIn, "sign-in.environment").mustBe(t, warning, "AADSTS700016")
+	got.in(t, partSignIn, "sign-in").mustBe(t, ok, "workload-identity")
+}
