@@ -7,43 +7,17 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
-const prettier = require('prettier');
-const { root } = require('./lib/root');
+const { root } = require('../lib/root');
+const { blocks } = require('./pages');
 
 /** @param {string} name relative to the folder of the documents */
 const read = (name) => fs.readFileSync(path.join(root, 'docs', name), 'utf8');
 
-const pages = ['security.md', 'azure/README.md'];
 const bicep = read('azure/main.bicep');
 const terraform = read('azure/main.tf');
 const security = read('security.md');
 
-/**
- * The code in a page, without the fences around it.
- *
- * @param {string} page
- * @param {string} language
- */
-const blocks = (page, language) =>
-  [...page.matchAll(/^```(\w+)\n(.*?)^```$/gms)]
-    .filter(([, of]) => of === language)
-    .map(([, , code]) => code);
-
 describe('the code in the pages', () => {
-  for (const page of pages) {
-    test(`${page}: every block of JSON parses`, () => {
-      const found = blocks(read(page), 'json');
-      assert.ok(found.length > 0);
-      for (const block of found) JSON.parse(block);
-    });
-  }
-
-  test('every block of YAML parses', async () => {
-    const found = blocks(security, 'yaml');
-    assert.ok(found.length > 0);
-    for (const block of found) await prettier.format(block, { parser: 'yaml' });
-  });
-
   test('what is also a file is the same there', () => {
     const shown = blocks(security, 'json').map((block) => JSON.parse(block));
     for (const name of ['role-add.json', 'lifecycle.json']) {
@@ -60,31 +34,7 @@ describe('the code in the pages', () => {
   });
 });
 
-describe('links', () => {
-  const anchors = [...security.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
-    title
-      .toLowerCase()
-      .replaceAll(/[^\w -]/g, '')
-      .replaceAll(' ', '-'),
-  );
-
-  test('to sections of docs/security.md lead to one', () => {
-    const used = [
-      ...security.matchAll(/\]\(#([^)]*)\)/g),
-      ...read('azure/README.md').matchAll(/\]\(\.\.\/security\.md#([^)]*)\)/g),
-    ].map(([, anchor]) => anchor);
-    assert.ok(used.length > 0);
-    for (const anchor of used) assert.ok(anchors.includes(anchor), anchor);
-  });
-
-  test('to docs/azure lead to a file', () => {
-    const used = [...security.matchAll(/\]\((azure\/[^)]*)\)/g)];
-    assert.ok(used.length > 0);
-    for (const [, file] of used) {
-      assert.ok(fs.existsSync(path.join(root, 'docs', file)), file);
-    }
-  });
-
+describe('sections', () => {
   test('doctor --security names these sections', () => {
     for (const title of [
       'Scopes',

@@ -1,0 +1,51 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { describe, test } = require('node:test');
+const { root } = require('../lib/root');
+const { anchors, blocks, pages, read, withoutCode } = require('./pages');
+
+describe('links', () => {
+  for (const page of pages) {
+    test(`of ${page} lead to a file and a section`, () => {
+      const links = [...withoutCode(read(page)).matchAll(/\]\(([^)\s]+)\)/g)]
+        .map(([, target]) => target)
+        .filter((target) => !/^[a-z]+:/.test(target));
+      for (const target of links) {
+        const [file, anchor] = target.split('#');
+        const name = file
+          ? path.posix.join(path.posix.dirname(page), file)
+          : page;
+        assert.ok(fs.existsSync(path.join(root, name)), `${target}: no file`);
+        if (anchor !== undefined) {
+          assert.ok(anchors(read(name)).includes(anchor), `${target}: no title`);
+        }
+      }
+    });
+  }
+
+  test('are what is looked for', () => {
+    assert.ok(pages.includes('docs/ci/github-actions.md'));
+    const links = pages.flatMap((page) => [
+      ...withoutCode(read(page)).matchAll(/\]\([^)\s:]+#/g),
+    ]);
+    assert.ok(links.length > 20);
+  });
+
+  test('to every guide stand in the README', () => {
+    const readme = read('README.md');
+    for (const page of pages.filter((page) => /^docs\/[^/]+$/.test(page))) {
+      assert.ok(readme.includes(`](${page}`), page);
+    }
+  });
+});
+
+describe('blocks of JSON', () => {
+  for (const page of pages) {
+    const found = blocks(read(page), 'json');
+    if (found.length === 0) continue;
+    test(`of ${page} parse`, () => found.forEach((block) => JSON.parse(block)));
+  }
+});

@@ -1,0 +1,53 @@
+'use strict';
+
+// The documents, as the tests beside this file read them.
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { root } = require('../lib/root');
+
+/** All pages for people, relative to the repository. */
+const pages = [
+  'README.md',
+  'CONTRIBUTING.md',
+  ...fs
+    .readdirSync(path.join(root, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => path.posix.join('docs', ...name.split(path.sep)))
+    .sort(),
+];
+
+/** @param {string} name relative to the repository */
+const read = (name) => fs.readFileSync(path.join(root, name), 'utf8');
+
+/**
+ * The code in a text, without the fences around it and the indentation that a
+ * list gives it.
+ *
+ * @param {string} text
+ * @param {string} language
+ */
+const blocks = (text, language) =>
+  [...text.matchAll(/^( *)```(\w+)\n(.*?)^\1```$/gms)]
+    .filter(([, , of]) => of === language)
+    .map(([, indent, , code]) =>
+      code.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+    );
+
+/** @param {string} text */
+const withoutCode = (text) => text.replaceAll(/^( *)```.*?^\1```$/gms, '');
+
+/**
+ * What GitHub makes of the headings of a page.
+ *
+ * @param {string} text
+ */
+const anchors = (text) =>
+  [...withoutCode(text).matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\w -]/g, '')
+      .replaceAll(' ', '-'),
+  );
+
+module.exports = { anchors, blocks, pages, read, withoutCode };
