@@ -61,11 +61,14 @@ describe('GitHub Actions', () => {
     'actions/checkout@v4': 'ref fetch-depth persist-credentials',
     'actions/setup-node@v4':
       'node-version cache registry-url package-manager-cache',
+    'actions/setup-go@v5': 'go-version go-version-file',
     'azure/login@v2': 'client-id tenant-id allow-no-subscriptions environment',
   };
 
-  const all = ['ci/github-actions.md', 'publishing.md'].flatMap(documents);
-  const workflows = all.filter((document) => !Array.isArray(document));
+  const pages = documents('ci/github-actions.md');
+  const workflows = [...pages, ...documents('publishing.md')].filter(
+    (document) => 'jobs' in document,
+  );
 
   /** @param {any} permissions */
   const arePermissions = (permissions) => {
@@ -91,7 +94,7 @@ describe('GitHub Actions', () => {
 
   test('steps have the keys of steps, actions their inputs', () => {
     const steps = [
-      ...all.filter(Array.isArray).flat(),
+      ...pages.filter(Array.isArray).flat(),
       ...workflows.flatMap(({ jobs }) =>
         Object.values(jobs).flatMap((/** @type {any} */ job) => job.steps),
       ),
@@ -115,7 +118,10 @@ describe('GitHub Actions', () => {
       );
       assert.equal(job.permissions['id-token'], 'write');
       assert.equal(step.env.NX_AZURE_CACHE_CREDENTIAL, 'github-actions');
-      assert.match(step.env.AZURE_CLIENT_ID, /^\$\{\{ vars\.NX_CACHE_\w+ \}\}$/);
+      assert.match(
+        step.env.AZURE_CLIENT_ID,
+        /^\$\{\{ vars\.NX_CACHE_\w+ \}\}$/,
+      );
     }
   });
 
@@ -145,6 +151,7 @@ describe('Azure Pipelines', () => {
   };
 
   const all = documents('ci/azure-pipelines.md');
+  const lists = documents('publishing.md').filter(Array.isArray);
   const pipelines = all.filter((document) => 'jobs' in document);
   const isCondition = (/** @type {string} */ key) =>
     /^\$\{\{ (if .+|else) \}\}$/.test(key);
@@ -164,9 +171,12 @@ describe('Azure Pipelines', () => {
     });
 
   const jobs = flat(pipelines.flatMap(({ jobs }) => jobs));
-  const steps = [...jobs.map(({ item }) => item), ...all].flatMap(
-    ({ steps = [] }) => steps,
-  );
+  const steps = [
+    ...lists.flat(),
+    ...[...jobs.map(({ item }) => item), ...all].flatMap(
+      ({ steps = [] }) => steps,
+    ),
+  ];
 
   test('there is a pipeline with a job for main and one for others', () => {
     assert.equal(pipelines.length, 1);

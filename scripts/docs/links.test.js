@@ -20,7 +20,10 @@ describe('links', () => {
           : page;
         assert.ok(fs.existsSync(path.join(root, name)), `${target}: no file`);
         if (anchor !== undefined) {
-          assert.ok(anchors(read(name)).includes(anchor), `${target}: no title`);
+          assert.ok(
+            anchors(read(name)).includes(anchor),
+            `${target}: no title`,
+          );
         }
       }
     });

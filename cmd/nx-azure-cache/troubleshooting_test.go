@@ -1,0 +1,286 @@
+package main
+
+import (
+	"cmp"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Whoever has a line of ours looks for it in docs/troubleshooting.md. So what the
+// page quotes is what the source says, and what the source says to people is on the
+// page.
+
+// lines are the packages that make the lines that people see, and the files in
+// them that do not: commands, which explain themselves, and what goes to a log.
+var lines = map[string]*regexp.Regexp{
+	".":                        regexp.MustCompile(`^(doctor.*|drain|evict|inspect|keys|ls|main|selection|serve|show|version)\.go$`),
+	"../../cache":              nil,
+	"../../cache/archive":      nil,
+	"../../cache/azure":        nil,
+	"../../cache/azure/signin": nil,
+	"../../cache/trust":        nil,
+	"../../license":            regexp.MustCompile(`^issuers\.go$`),
+}
+
+// quoted is a text of ours in the page: in the first column of its tables.
+var (
+	firstColumn = regexp.MustCompile("(?m)^\\| (`.*?`) \\|")
+	quoted      = regexp.MustCompile("``.*?``|`[^`]*`")
+)
+
+const troubleshooting = "../../docs/troubleshooting.md"
+
+func quotes(t *testing.T) (all []string) {
+	page, err := os.ReadFile(troubleshooting)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, column := range firstColumn.FindAllSubmatch(page, -1) {
+		for _, quote := range quoted.FindAll(column[1], -1) {
+			all = append(all, plain(string(quote)))
+		}
+	}
+	if len(all) < 50 {
+		t.Fatalf("found %d quotes", len(all))
+	}
+	return all
+}
+
+// plain is a text without what Markdown cannot show in code, and with one space
+// between words.
+func plain(text string) string {
+	return strings.Join(strings.Fields(strings.ReplaceAll(text, "`", "")), " ")
+}
+
+func TestTroubleshootingQuotesTheSource(t *testing.T) {
+	source := strings.Join(append(goTexts(t), jsTexts(t)...), "\n")
+	for _, quote := range quotes(t) {
+		for part := range strings.SplitSeq(quote, "…") {
+			if part = strings.TrimSpace(part); !strings.Contains(source, part) {
+				t.Errorf("nothing prints %q, of %q", part, quote)
+			}
+		}
+	}
+}
+
+// goTexts are all texts in the Go source, constants put together.
+func goTexts(t *testing.T) (texts []string) {
+	err := filepath.WalkDir("../..", func(file string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == "testdata"):
+			return filepath.SkipDir
+		case strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go"):
+			walk(t, file, func(node ast.Node) {
+				if text, ok := constant(node); ok {
+					texts = append(texts, blank(text))
+				}
+			})
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return texts
+}
+
+func walk(t *testing.T, file string, visit func(ast.Node)) {
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(parsed, func(node ast.Node) bool {
+		if _, isImport := node.(*ast.ImportSpec); isImport {
+			return false
+		}
+		if node != nil {
+			visit(node)
+		}
+		return true
+	})
+}
+
+// constant puts a text together that is a literal, or several with "+" between.
+func constant(node ast.Node) (string, bool) {
+	switch node := node.(type) {
+	case *ast.BasicLit:
+		text, err := strconv.Unquote(node.Value)
+		return text, node.Kind == token.STRING && err == nil
+	case *ast.BinaryExpr:
+		left, isLeft := constant(node.X)
+		right, isRight := constant(node.Y)
+		return left + right, isLeft && isRight && node.Op == token.ADD
+	default:
+		return "", false
+	}
+}
+
+// verbs are the places of a text that something is put into.
+var verbs = regexp.MustCompile(`%[-+#.0-9]*[a-zA-Z]|\$\{(?:[^{}]|\{[^{}]*\})*\}`)
+
+// blank is a text of the source as the page quotes it.
+func blank(text string) string { return plain(verbs.ReplaceAllString(text, "…")) }
+
+const npmFolder = "../../npm/nx-azure-cache"
+
+// scripts are the files of the npm package.
+func scripts(t *testing.T, patterns ...string) (files []string) {
+	for _, pattern := range patterns {
+		found, err := filepath.Glob(filepath.Join(npmFolder, pattern))
+		if err != nil || len(found) == 0 {
+			t.Fatal(pattern, err)
+		}
+		files = append(files, found...)
+	}
+	return slices.DeleteFunc(files, func(file string) bool { return strings.HasSuffix(file, ".test.js") })
+}
+
+func jsTexts(t *testing.T) (texts []string) {
+	for _, file := range scripts(t, "*.js", "bin/*.js", "*/*.js", "generators/*/*.js") {
+		for _, text := range jsStrings(t, file) {
+			texts = append(texts, blank(text))
+		}
+	}
+	return texts
+}
+
+// jsTokens are what may hold quotes in JavaScript: comments, regular expressions,
+// and the three kinds of strings.
+var jsTokens = regexp.MustCompile(strings.Join([]string{
+	`//.*`,
+	`(?s:/\*.*?\*/)`,
+	`[(,=:\[!&|?{};]\s*/(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/`,
+	`'(?:[^'\\\n]|\\.)*'`,
+	`"(?:[^"\\\n]|\\.)*"`,
+	"`(?:[^`\\\\$]|\\\\.|\\$\\{(?:[^{}`]|`[^`]*`|\\{[^}]*\\})*\\}|\\$)*`",
+}, "|"))
+
+// sums are what stands between two strings that are put together.
+var sums = regexp.MustCompile(`^\s*\+\s*$`)
+
+// jsStrings are the strings in a script, those with "+" between put together.
+func jsStrings(t *testing.T, file string) (found []string) {
+	source, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, end := string(source), -1
+	for _, at := range jsTokens.FindAllStringIndex(text, -1) {
+		it := text[at[0]:at[1]]
+		if !strings.ContainsAny(it[:1], "'\"`") {
+			continue
+		}
+		it = strings.NewReplacer(`\'`, "'", `\"`, `"`).Replace(it[1 : len(it)-1])
+		if end >= 0 && sums.MatchString(text[end:at[0]]) {
+			found[len(found)-1] += it
+		} else {
+			found = append(found, it)
+		}
+		end = at[1]
+	}
+	return found
+}
+
+// unspoken are texts that are no line of their own, or that nobody sees.
+var unspoken = []string{
+	// Of flags and their help.
+	"the blob endpoint, instead of that of nx.json",
+	"the container of all scopes, instead of those of nx.json",
+	"the prefix, instead of that of nx.json",
+	"the storage account, instead of that of nx.json",
+	"The container is that of nx.json: run this with npx in the workspace. Elsewhere --container names it, with --account-name or --endpoint unless",
+	"is set. Who asks is whoever that variable or the sign-in of this machine (az login) says. No licence is needed.",
+	// Read, not written.
+	"2006-01-02 15:04 UTC",
+	"azd auth login",
+	`\s*(Trace ID|Correlation ID|Timestamp): [0-9A-Za-z:. -]+?(Z|[0-9a-f]{12})`,
+	`\s*To troubleshoot, visit https://\S+`,
+	// Of the library's callers: no request of ours gets them.
+	"read after Close",
+	"the request is over",
+	"Cannot find module 'nx/",
+	// Of the summary line.
+	"1 result …",
+	"… s waited",
+	// Around others.
+	"retrieve …: …",
+	"app … (object …)",
+	"… (object …)",
+}
+
+func TestTroubleshootingHasEveryLine(t *testing.T) {
+	page := strings.Join(quotes(t), "\n")
+	for folder, excluded := range lines {
+		files, err := filepath.Glob(filepath.Join(folder, "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatal(folder, err)
+		}
+		for _, file := range files {
+			if name := filepath.Base(file); strings.HasSuffix(name, "_test.go") || excluded != nil && excluded.MatchString(name) {
+				continue
+			}
+			isSaid(t, page, file, said(t, file))
+		}
+	}
+	for _, file := range scripts(t, "binary.js", "client.js", "drain.js", "index.js", "run.js", "workspace.js", "bin/*.js", "generators/*/*.js") {
+		if filepath.Base(file) == "generator.js" {
+			continue // which talks with whoever has started it
+		}
+		isSaid(t, page, file, sentences(jsStrings(t, file)))
+	}
+}
+
+func isSaid(t *testing.T, page, file string, texts []string) {
+	for _, text := range texts {
+		if !strings.Contains(page, longestPart(text)) && !slices.Contains(unspoken, text) {
+			t.Errorf("%s says %q, which docs/troubleshooting.md has not", file, text)
+		}
+	}
+}
+
+// sentences are texts of three words or more.
+func sentences(texts []string) (long []string) {
+	for _, text := range texts {
+		if text = blank(text); strings.Count(text, " ") >= 2 {
+			long = append(long, text)
+		}
+	}
+	return long
+}
+
+// said are the sentences in a file.
+func said(t *testing.T, file string) (texts []string) {
+	seen := make(map[ast.Node]bool)
+	walk(t, file, func(node ast.Node) {
+		if seen[node] {
+			return
+		}
+		text, ok := constant(node)
+		if !ok {
+			return
+		}
+		if sum, isSum := node.(*ast.BinaryExpr); isSum {
+			ast.Inspect(sum, func(part ast.Node) bool { seen[part] = true; return true })
+		}
+		texts = append(texts, text)
+	})
+	return sentences(texts)
+}
+
+// longestPart is the longest of a text that is always the same.
+func longestPart(text string) string {
+	parts := strings.Split(text, "…")
+	longest := slices.MaxFunc(parts, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
+	return strings.Trim(longest, " .,:;()")
+}
