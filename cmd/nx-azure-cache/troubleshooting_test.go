@@ -233,7 +233,7 @@ func TestTroubleshootingHasEveryLine(t *testing.T) {
 			isSaid(t, page, file, said(t, file))
 		}
 	}
-	for _, file := range scripts(t, "binary.js", "client.js", "drain.js", "index.js", "run.js", "workspace.js", "bin/*.js", "generators/*/*.js") {
+	for _, file := range scripts(t, "binary.js", "client.js", "drain.js", "index.js", "run.js", "tasks.js", "workspace.js", "bin/*.js", "generators/*/*.js") {
 		if filepath.Base(file) == "generator.js" {
 			continue // which talks with whoever has started it
 		}
