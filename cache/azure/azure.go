@@ -26,9 +26,9 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 )
 
-// maxPutBlob is the largest body of one Put Blob, in bytes
+// MaxBlob is the largest body of one Put Blob, in bytes
 // (learn.microsoft.com/rest/api/storageservices/put-blob, 5,000 MiB).
-const maxPutBlob = 5000 << 20
+const MaxBlob = 5000 << 20
 
 // Container is a [cache.Blobs].
 type Container struct {
@@ -251,8 +251,8 @@ func (c *Container) write(ctx context.Context, operation, name string, condition
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", operation, name, err)
 	}
-	if size > maxPutBlob {
-		return fmt.Errorf("%s %s: %d bytes are more than the %d that Azure takes at once", operation, name, size, int64(maxPutBlob))
+	if size > MaxBlob {
+		return fmt.Errorf("%s %s: %d bytes are more than the %d that Azure takes at once", operation, name, size, int64(MaxBlob))
 	}
 	if _, err := body.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("%s %s: %w", operation, name, err)
