@@ -3,16 +3,15 @@
 // azure-sdk-for-go#23533: the Azure CLI was called again and again, seconds each.
 
 const assert = require('node:assert/strict');
-const path = require('node:path');
 const { tasks } = require('../e2e/world');
-const { startSignedIn, stubAzureCLI } = require('./identities');
+const { sharedFolder, startSignedIn, stubAzureCLI } = require('./identities');
 const { assertUndisturbed, quickTest } = require('./world');
 
 quickTest('F21_the_azure_cli_is_asked_once_in_a_run', async (t) => {
   const world = await startSignedIn(t);
   const a = world.machine('a', {});
   const az = stubAzureCLI(
-    path.dirname(a.home) + '-az',
+    sharedFolder('az'),
     world.authority.token({ upn: 'anna@example.com' }),
     { seconds: 4 },
   );

@@ -8,7 +8,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { tasks } = require('../e2e/world');
-const { startSignedIn, stubAzureCLI } = require('./identities');
+const { sharedFolder, startSignedIn, stubAzureCLI } = require('./identities');
 const { assertUndisturbed, fullTest, quickTest } = require('./world');
 
 /** @typedef {Awaited<ReturnType<typeof startSignedIn>>} World */
@@ -70,10 +70,7 @@ for (const [name, { sign, azure, isQuick }] of Object.entries(cases)) {
   const runTest = isQuick ? quickTest : fullTest;
   runTest(`F22_${name}_signs_in`, async (t) => {
     const world = await startSignedIn(t);
-    const folder = fs.mkdtempSync(
-      path.join(process.env.E2E_FOLDER ?? '', 'f22'),
-    );
-    t.after(() => fs.rmSync(folder, { recursive: true }));
+    const folder = sharedFolder('f22');
     const env = sign(world, folder);
     await assertUndisturbed(world.machine('a', env, azure), { line: null });
     assert.equal(await world.stored(), tasks.length);
@@ -97,8 +94,7 @@ quickTest('F22_a_refusal_of_entra_is_one_line', async (t) => {
 fullTest('F22_a_refused_secret_does_not_hide_the_azure_cli', async (t) => {
   const world = await startSignedIn(t);
   world.authority.refusal = 'AADSTS7000215: Invalid client secret provided.';
-  const folder = fs.mkdtempSync(path.join(process.env.E2E_FOLDER ?? '', 'f22'));
-  t.after(() => fs.rmSync(folder, { recursive: true }));
+  const folder = sharedFolder('f22');
   const env = { ...secret(world), ...azureCLI(world, folder) };
   await assertUndisturbed(world.machine('a', env), {
     line: /signed in with azure-cli \(anna@example\.com\), because environment failed: AADSTS7000215/,

@@ -10,6 +10,7 @@ const { startAuthority } = require('../lib/authority');
 const { startAzurite } = require('../lib/azurite');
 const { cleanUp } = require('../lib/cleanup');
 const { createCertificate } = require('../lib/certificate');
+const { shared } = require('../e2e/world');
 const { startWorld } = require('./world');
 
 /** @import { TestContext } from 'node:test' */
@@ -20,9 +21,19 @@ after(cleanUp);
 /** @type {Promise<Awaited<ReturnType<typeof startCloud>>> | undefined} */
 let cloud;
 
+/**
+ * Makes a folder where no test looks for what is left behind. It is removed with
+ * what all tests share.
+ *
+ * @param {string} name
+ */
+function sharedFolder(name) {
+  return fs.mkdtempSync(path.join(shared.folder, `${name}-`));
+}
+
 /** An Azurite that takes tokens, and who gives them: one for all tests of a file. */
 async function startCloud() {
-  const certificate = await createCertificate();
+  const certificate = await createCertificate(sharedFolder('certificate'));
   const [azurite, authority] = await Promise.all([
     startAzurite({ certificate }),
     startAuthority(certificate),
@@ -141,5 +152,6 @@ echo '{"accessToken":"${token}","expires_on":${expires}}'
   };
 }
 
+exports.sharedFolder = sharedFolder;
 exports.startSignedIn = startSignedIn;
 exports.stubAzureCLI = stubAzureCLI;

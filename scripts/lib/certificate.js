@@ -16,10 +16,10 @@ const { run } = require('./run');
  * Makes one that nobody trusts. Go's own tool does it, so that no OpenSSL is
  * needed.
  *
+ * @param {string} [folder] where its files go
  * @returns {Promise<Certificate>}
  */
-async function createCertificate() {
-  const folder = temporaryFolder('certificate');
+async function createCertificate(folder = temporaryFolder('certificate')) {
   const { stdout } = await run('go', ['env', 'GOROOT']);
   const tool = path.join(stdout.trim(), 'src/crypto/tls/generate_cert.go');
   const options = ['--ca', '--ecdsa-curve=P256', '--duration=24h'];
