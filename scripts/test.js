@@ -52,6 +52,10 @@ const steps = {
     await show('node', ['scripts/e2e.js']);
   },
 
+  async matrix() {
+    await show('node', ['scripts/matrix.js', '--quick']);
+  },
+
   async faults() {
     // Of the quick ones those that nothing else here is like: CI has 15 minutes.
     const rows = ['F01', 'F04', 'F25', 'F30', 'background'];

@@ -10,11 +10,19 @@ const { startServer } = require('./server');
 /**
  * Starts Verdaccio, an npm registry, which holds our packages and passes on
  * all others from the registry of this machine.
+ *
+ * @param {{ kept?: string }} [options] a folder in which it finds, the next time,
+ *   what it has passed on
  */
-async function startVerdaccio() {
+async function startVerdaccio({ kept } = {}) {
   const folder = temporaryFolder('verdaccio');
   const config = path.join(folder, 'config.yaml');
   fs.writeFileSync(config, JSON.stringify(await configuration(folder)));
+  if (kept) {
+    fs.mkdirSync(kept, { recursive: true });
+    fs.mkdirSync(path.join(folder, 'storage'));
+    fs.symlinkSync(kept, path.join(folder, 'storage', 'passed-on'));
+  }
   const server = await startServer('Verdaccio', (port) => [
     path.join(root, 'node_modules/verdaccio/bin/verdaccio'),
     ...['--config', config, '--listen', `127.0.0.1:${port}`],
@@ -28,17 +36,13 @@ async function startVerdaccio() {
   return {
     ...server,
     url,
-    /** @param {string} folder of a package */
-    async publish(folder) {
-      const args = [
-        'publish',
-        folder,
-        '--registry',
-        url,
-        '--userconfig',
-        npmrc,
-      ];
-      await run('npm', args);
+    /**
+     * @param {string} folder of a package
+     * @param {string} [tag]
+     */
+    async publish(folder, tag = 'latest') {
+      const args = ['publish', folder, '--tag', tag];
+      await run('npm', [...args, '--registry', url, '--userconfig', npmrc]);
     },
   };
 }
@@ -70,7 +74,12 @@ async function configuration(folder) {
   return {
     storage: path.join(folder, 'storage'),
     uplinks: {
-      machine: { url: registry, ...(ca && { ca }), timeout: '60s' },
+      machine: {
+        url: registry,
+        ...(ca && { ca }),
+        timeout: '60s',
+        maxage: '1h',
+      },
     },
     packages: {
       // No proxy: what we publish here is never mixed with what others publish
@@ -82,7 +91,7 @@ async function configuration(folder) {
       '@nx/powerpack-*': nobody,
       '@nx/*-cache': nobody,
       '@nx/key': nobody,
-      '**': { access: '$all', proxy: 'machine' },
+      '**': { ...ours, proxy: 'machine', storage: 'passed-on' },
     },
     max_body_size: '100mb',
     log: { type: 'stdout', format: 'pretty', level: 'warn' },

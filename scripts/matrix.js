@@ -1,0 +1,141 @@
+'use strict';
+
+// npm run test:matrix [-- PATTERN …] [-- --quick] [-- --jobs N] [-- --keep]
+//
+// Every Nx × every package manager (docs/testing.md): a workspace installed as
+// their users do it, from the packages of this source in Verdaccio, and built on
+// two machines that share a container in Azurite. Runs all cells, or those whose
+// names contain a PATTERN (nx-24, pnpm, nx-20.0/bun); --quick those that npm test
+// runs. --keep leaves the folders of cells that fail.
+
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { parseArgs } = require('node:util');
+const { build } = require('./build');
+const { startAzurite } = require('./lib/azurite');
+const { atEnd, runMain, temporaryFolder } = require('./lib/cleanup');
+const { install } = require('./lib/install');
+const { developmentLicence } = require('./lib/licence');
+const { publishAll, startVerdaccio } = require('./lib/verdaccio');
+const { CellRun } = require('./matrix/cell');
+const { allCells, quick } = require('./matrix/cells');
+const { addMissingPlatforms } = require('./matrix/stand-ins');
+const { printTable } = require('./matrix/table');
+const { installTools, kept } = require('./matrix/tools');
+
+/** @import { Cell, Shared } from './matrix/cell' */
+/** @import { Result } from './matrix/table' */
+
+async function main() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      jobs: { type: 'string', default: '2' },
+      keep: { type: 'boolean', default: false },
+      quick: { type: 'boolean', default: false },
+    },
+  });
+  const jobs = Number(values.jobs);
+  if (!(jobs >= 1)) throw new Error(`--jobs ${values.jobs} is no number`);
+  const cells = chosen(positionals, values.quick);
+  await install();
+  const shared = await share(cells);
+  const results = await runCells(cells, shared, jobs, values.keep);
+  printTable(results, shared.tools.versions);
+  return results.every(({ error }) => !error) ? 0 : 1;
+}
+
+/**
+ * @param {string[]} patterns
+ * @param {boolean} isQuick
+ */
+function chosen(patterns, isQuick) {
+  const cells = allCells.filter(
+    ({ name }) =>
+      (!isQuick || quick.includes(name)) &&
+      (patterns.length === 0 || patterns.some((text) => name.includes(text))),
+  );
+  if (cells.length > 0) return cells;
+  const names = allCells.map(({ name }) => name).join(', ');
+  throw new Error(
+    `no cell is called ${patterns.join(', ')}; there are ${names}`,
+  );
+}
+
+/**
+ * Sets up what all cells share.
+ *
+ * @param {Cell[]} cells
+ * @returns {Promise<Omit<Shared, 'folder'>>}
+ */
+async function share(cells) {
+  // All platforms: Yarn wants to know of each before it installs one.
+  const packages = await build({ all: true, out: temporaryFolder('packages') });
+  const buns = cells.flatMap(({ bun }) => bun ?? []);
+  const [tools, azurite, verdaccio] = await Promise.all([
+    installTools(buns),
+    startAzurite(),
+    startVerdaccio({ kept: path.join(kept, 'registry') }),
+  ]);
+  await publishAll(verdaccio, packages);
+  for (const nx of new Set(cells.map(({ nx }) => nx))) {
+    await addMissingPlatforms(verdaccio, nx);
+  }
+  return {
+    packages,
+    registry: verdaccio.url,
+    azurite: azurite.connectionString,
+    licence: await developmentLicence(),
+    tools,
+  };
+}
+
+/**
+ * @param {Cell[]} cells
+ * @param {Omit<Shared, 'folder'>} shared
+ * @param {number} jobs how many at once
+ * @param {boolean} keep
+ * @returns {Promise<Result[]>}
+ */
+async function runCells(cells, shared, jobs, keep) {
+  // Its name is short: Nx has sockets below it.
+  const folder = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'nxm'));
+  if (!keep) atEnd(() => fs.rmSync(folder, { recursive: true, force: true }));
+  const waiting = [...cells];
+  /** @type {Result[]} */
+  const results = [];
+  const worker = async () => {
+    for (let cell = waiting.shift(); cell; cell = waiting.shift()) {
+      const own = path.join(folder, cell.name.replace('/', '-'));
+      const result = await runCell(cell, { ...shared, folder: own });
+      results.push(result);
+      if (keep && result.error) console.log(`Its folder is ${own}`);
+      else fs.rmSync(own, { recursive: true, force: true, maxRetries: 3 });
+    }
+  };
+  await Promise.all(Array.from({ length: jobs }, worker));
+  return cells.flatMap(
+    (cell) => results.find((result) => result.cell === cell) ?? [],
+  );
+}
+
+/**
+ * @param {Cell} cell
+ * @param {Shared} shared
+ * @returns {Promise<Result>}
+ */
+async function runCell(cell, shared) {
+  const started = performance.now();
+  const error = await new CellRun(cell, shared).run().then(
+    () => undefined,
+    (/** @type {Error} */ err) => err,
+  );
+  const took = performance.now() - started;
+  const seconds = (took / 1000).toFixed(0);
+  console.log(`${error ? '✗' : '✔'} ${cell.name} (${seconds} s)`);
+  if (error) console.log(error.message.trim().replace(/^/gm, '  │ '));
+  return { cell, took, error };
+}
+
+runMain(main);

@@ -1,0 +1,322 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const { createHash, randomUUID } = require('node:crypto');
+const fs = require('node:fs');
+const path = require('node:path');
+const { createContainer, listBlobs } = require('../lib/azurite');
+const { Machine, commit } = require('../lib/machine');
+const { root } = require('../lib/root');
+const { run } = require('../lib/run');
+const { readTree } = require('../lib/tree');
+const { alias, managers, specifier } = require('./managers');
+
+/** @import { Manager } from './managers' */
+/** @import { Tools } from './tools' */
+
+/**
+ * @typedef {object} Cell
+ * @property {string} name
+ * @property {string} nx its version
+ * @property {keyof typeof managers} manager
+ * @property {'nx add' | 'manager' | 'alias package'} way how the package gets into
+ *   the workspace: `nx add` with the alias; the manager's own command with it, and
+ *   then our generator; `nx add @nx/powerpack-azure-cache`, where a registry has it
+ * @property {string} [bun] another version of it
+ * @property {RegExp} [refused] what Nx says of such a workspace, whether our package
+ *   is there or not
+ */
+
+/**
+ * @typedef {object} Shared what all cells share
+ * @property {string} folder for machines
+ * @property {string} packages that were published
+ * @property {string} registry
+ * @property {string} azurite connection string
+ * @property {string} licence
+ * @property {Tools} tools
+ */
+
+/** A run of a CI that is told its ref: one of the trusted branch. */
+const onMain = { CI: 'true', NX_AZURE_CACHE_REF: 'refs/heads/main' };
+
+const buildTasks = ['run-many', '--target=build', '--output-style=static'];
+const tasks = ['colors:build', 'site:build', 'words:build'];
+
+/**
+ * A workspace with one version of Nx and one package manager, installed as its
+ * users do, and built on two machines.
+ */
+class CellRun {
+  /** @type {Manager} */
+  #manager;
+
+  /**
+   * @param {Cell} cell
+   * @param {Shared} shared
+   */
+  constructor(cell, shared) {
+    this.cell = cell;
+    this.shared = shared;
+    this.container = `matrix-${randomUUID()}`;
+    this.#manager = managers[cell.manager](shared.registry);
+  }
+
+  /** Rejects, with what was printed, when something is not as it must be. */
+  async run() {
+    const { azurite } = this.shared;
+    await createContainer(azurite, this.container);
+    const a = this.#machine('a');
+    await this.#createWorkspace(a);
+    if (this.cell.refused) return this.#assertRefused(a, this.cell.refused);
+    await this.#addPackage(a);
+    await this.#assertResolves(a);
+    await commit(a, 'use nx-azure-cache');
+    // As a clone: with Bun, Nx 20 remembers what was before the package came, and
+    // makes other hashes.
+    a.forget();
+
+    await this.#build(a, 'cache-miss', /: 0 hits, 3 misses, 3 stored,/);
+    const blobs = await listBlobs(azurite, this.container);
+    assert.equal(blobs.length, tasks.length);
+
+    const b = this.#machine('b');
+    await run('git', ['clone', '--quiet', a.workspace, b.workspace], {
+      env: b.env,
+    });
+    await this.#do(b, this.#manager.ci);
+    await this.#build(b, 'remote-cache-hit', /: 3 hits, 0 misses, 0 stored,/);
+    assert.deepEqual(
+      readTree(path.join(b.workspace, 'dist')),
+      readTree(path.join(a.workspace, 'dist')),
+    );
+    await this.#fail(b);
+    await this.#commandLine(b);
+  }
+
+  /** @param {string} name */
+  #machine(name) {
+    const { azurite, licence, tools } = this.shared;
+    const folder = path.join(this.shared.folder, name);
+    const temporary = path.join(folder, 't');
+    fs.mkdirSync(temporary, { recursive: true });
+    return new Machine(folder, {
+      ...tools.env(this.cell.bun),
+      TMPDIR: temporary,
+      AZURE_STORAGE_CONNECTION_STRING: azurite,
+      NX_POWERPACK_LICENSE: licence,
+      NX_VERBOSE_LOGGING: 'false',
+      BUILD_TIME: '0',
+    });
+  }
+
+  /**
+   * Runs a command that must succeed.
+   *
+   * @param {Machine} machine
+   * @param {string[]} command
+   */
+  async #do(machine, [program, ...args]) {
+    const result = await machine.run(program, args);
+    assert.equal(result.code, 0, told([program, ...args], result.output));
+    return result;
+  }
+
+  /**
+   * @param {Machine} machine
+   * @param {string[]} args
+   * @param {Parameters<Machine['run']>[2]} [options]
+   */
+  #nx(machine, args, options) {
+    const [program, ...rest] = [...this.#manager.exec, 'nx', ...args];
+    return machine.run(program, rest, options);
+  }
+
+  /** @param {Machine} machine */
+  async #createWorkspace(machine) {
+    const { workspace, env } = machine;
+    fs.cpSync(path.join(root, 'scripts', 'workspace'), workspace, {
+      recursive: true,
+    });
+    const ignored = 'node_modules\ndist\n.nx\n.yarn\n.pnp.*\n';
+    fs.rmSync(path.join(workspace, 'gitignore'));
+    fs.writeFileSync(path.join(workspace, '.gitignore'), ignored);
+    const { files } = this.#manager;
+    const manifest = {
+      name: 'workspace',
+      private: true,
+      devDependencies: { nx: this.cell.nx },
+    };
+    fs.writeFileSync(
+      path.join(workspace, 'package.json'),
+      JSON.stringify(manifest, null, 2),
+    );
+    for (const [name, content] of Object.entries(files)) {
+      fs.writeFileSync(path.join(workspace, name), content);
+    }
+    const options = { cwd: workspace, env };
+    await run('git', ['init', '--quiet', '--initial-branch=main'], options);
+    await this.#do(machine, this.#manager.install);
+  }
+
+  /** @param {Machine} machine */
+  async #addPackage(machine) {
+    const { add, exec, nxAddRefuses } = this.#manager;
+    if (this.cell.way === 'manager') {
+      if (nxAddRefuses) await this.#assertNxAddRefuses(machine, nxAddRefuses);
+      await this.#do(machine, add);
+    } else {
+      const what = this.cell.way === 'nx add' ? specifier : alias;
+      await this.#do(machine, [...exec, 'nx', 'add', what]);
+      // Our generator has run.
+      assert.ok(readNxJson(machine).azure, 'nx.json has no block "azure"');
+    }
+    const container = `--container=${this.container}`;
+    await this.#do(machine, [
+      ...[...exec, 'nx', 'generate', `${alias}:init`, container],
+    ]);
+    assert.equal(readNxJson(machine).azure?.container, this.container);
+  }
+
+  /**
+   * Asserts that `nx add` with the alias fails, and changes nothing.
+   *
+   * @param {Machine} machine
+   * @param {RegExp} why
+   */
+  async #assertNxAddRefuses(machine, why) {
+    const manifest = path.join(machine.workspace, 'package.json');
+    const before = fs.readFileSync(manifest, 'utf8');
+    const { code, output } = await this.#nx(machine, ['add', specifier]);
+    assert.notEqual(code, 0, output);
+    assert.match(output, why);
+    assert.equal(fs.readFileSync(manifest, 'utf8'), before);
+  }
+
+  /**
+   * Asserts that Nx does not run in such a workspace, which has not even heard of
+   * our package.
+   *
+   * @param {Machine} machine
+   * @param {RegExp} why
+   */
+  async #assertRefused(machine, why) {
+    const { code, output } = await this.#nx(machine, buildTasks);
+    assert.notEqual(code, 0, output);
+    assert.match(output, why);
+  }
+
+  /**
+   * Asserts that the package that was installed is the one that was built, and
+   * finds what it needs.
+   *
+   * @param {Machine} machine
+   */
+  async #assertResolves(machine) {
+    const { stdout } = await this.#do(machine, [
+      ...[...this.#manager.node, path.join(__dirname, 'look.js')],
+      machine.workspace,
+    ]);
+    const { packages } = this.shared;
+    const platform = `${process.platform}-${process.arch}`;
+    const binary = `@nx-azure-cache/${platform}/bin/nx-azure-cache`;
+    assert.deepEqual(JSON.parse(stdout), {
+      nx: this.cell.nx,
+      version: require('../../package.json').version,
+      index: sha256(path.join(packages, 'nx-azure-cache', 'index.js')),
+      missing: [],
+      otherNx: false,
+      binary: sha256(path.join(packages, binary)),
+      isExecutable: true,
+      isInArchive: false,
+    });
+  }
+
+  /**
+   * Builds, in CI.
+   *
+   * @param {Machine} machine
+   * @param {string} status of all tasks
+   * @param {RegExp} summary
+   */
+  async #build(machine, status, summary) {
+    const { code, stdout, output } = await this.#nx(machine, buildTasks, {
+      env: onMain,
+    });
+    const what = told(buildTasks, output);
+    assert.equal(code, 0, what);
+    assert.match(output, /built site|site:build/, what);
+    assert.deepEqual(statusOf(machine), same(status), what);
+    assert.ok(!/nx-azure-cache:/.test(stdout), `on stdout: ${what}`);
+    const ours = linesOfOurs(output);
+    assert.equal(ours.length, 1, what);
+    assert.match(ours[0], summary);
+    assert.deepEqual(fs.readdirSync(path.join(machine.workspace, 'dist')), [
+      ...['colors', 'site', 'words'],
+    ]);
+  }
+
+  /**
+   * A failed task ends the run with 1.
+   *
+   * @param {Machine} machine
+   */
+  async #fail(machine) {
+    const source = path.join(machine.workspace, 'words', 'source.json');
+    fs.writeFileSync(source, 'broken');
+    const args = ['run', 'words:build'];
+    const { code, output } = await this.#nx(machine, args, { env: onMain });
+    const what = told(args, output);
+    assert.equal(code, 1, what);
+    const ours = linesOfOurs(output);
+    assert.equal(ours.length, 1, what);
+    assert.match(ours[0], /: 0 hits, 1 miss, 0 stored,/);
+  }
+
+  /** @param {Machine} machine */
+  async #commandLine(machine) {
+    const { version } = require('../../package.json');
+    const { exec } = this.#manager;
+    const args = [...exec, 'nx-azure-cache', 'version'];
+    const { stdout } = await this.#do(machine, args);
+    assert.match(
+      stdout,
+      new RegExp(`^nx-azure-cache version ${version}$`, 'm'),
+    );
+  }
+}
+
+/**
+ * @param {readonly string[]} args
+ * @param {string} output
+ */
+const told = (args, output) => `${args.join(' ')}:\n${output.trim()}`;
+
+/** @param {string} output */
+const linesOfOurs = (output) =>
+  output.split('\n').filter((line) => line.startsWith('nx-azure-cache:'));
+
+/** @param {string} status */
+const same = (status) =>
+  Object.fromEntries(tasks.map((task) => [task, status]));
+
+/** @param {Machine} machine */
+function statusOf(machine) {
+  return Object.fromEntries(
+    Object.entries(machine.lastRun())
+      .map(([task, { cacheStatus }]) => [task, cacheStatus])
+      .sort(),
+  );
+}
+
+/** @param {Machine} machine */
+function readNxJson({ workspace }) {
+  return JSON.parse(fs.readFileSync(path.join(workspace, 'nx.json'), 'utf8'));
+}
+
+/** @param {string} file */
+function sha256(file) {
+  return createHash('sha256').update(fs.readFileSync(file)).digest('hex');
+}
+
+exports.CellRun = CellRun;

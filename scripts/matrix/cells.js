@@ -1,0 +1,100 @@
+'use strict';
+
+/** @import { Cell } from './cell' */
+
+/**
+ * The newest of each line. Of 20.0 the first that knows our name is 20.0.6; the
+ * lines before, and 20.0.5, ask for the packages of S3 and of a shared folder only.
+ */
+const nx = new Map([
+  ['20.0', '20.0.13'],
+  ['20.8', '20.8.4'],
+  ['21', '21.6.11'],
+  ['22', '22.7.12'],
+  ['23', '23.3.2'],
+  ['24', '24.0.6'],
+]);
+
+const add = 'nx add';
+const manager = 'manager';
+const aliasPackage = 'alias package';
+
+/** Bun's lockfile has another format since 1.2, and another since 1.4. */
+const oldBun = '1.1.45';
+const bunOfVersion1 = '1.3.9';
+
+/** What Nx says of a workspace with a lockfile of a later Bun, whatever it runs. */
+const lockfile = /Unsupported lockfile version 2\. Supported versions: 0, 1/;
+
+/**
+ * Each manager installs the package in each of the ways in at least one cell.
+ *
+ * @type {Cell[]}
+ */
+const allCells = [
+  cell('20.0', 'npm', add),
+  cell('20.0', 'pnpm', add),
+  cell('20.0', 'yarn-node-modules', manager),
+  cell('20.0', 'yarn-pnp', manager),
+  // It knows bun.lockb only, and takes the workspace for one of npm.
+  cell('20.0', 'bun', manager),
+  cell('20.0', 'bun-1.1', add, { bun: oldBun }),
+
+  cell('20.8', 'npm', add),
+  cell('20.8', 'pnpm', add),
+  cell('20.8', 'yarn-node-modules', manager),
+  cell('20.8', 'yarn-pnp', manager),
+  cell('20.8', 'bun', add),
+
+  cell('21', 'npm', add),
+  cell('21', 'pnpm', add),
+  cell('21', 'yarn-node-modules', manager),
+  cell('21', 'yarn-pnp', manager),
+  cell('21', 'bun', add, { refused: lockfile }),
+  cell('21', 'bun-1.3', add, { bun: bunOfVersion1 }),
+
+  cell('22', 'npm', manager),
+  cell('22', 'pnpm', manager),
+  cell('22', 'yarn-node-modules', manager),
+  cell('22', 'yarn-pnp', manager),
+  cell('22', 'bun', manager, { refused: lockfile }),
+  cell('22', 'bun-1.3', manager, { bun: bunOfVersion1 }),
+
+  cell('23', 'npm', aliasPackage),
+  cell('23', 'pnpm', aliasPackage),
+  cell('23', 'yarn-node-modules', aliasPackage),
+  cell('23', 'yarn-pnp', aliasPackage),
+  cell('23', 'bun', aliasPackage),
+
+  cell('24', 'npm', add),
+  cell('24', 'pnpm', add),
+  cell('24', 'yarn-node-modules', manager),
+  cell('24', 'yarn-pnp', manager),
+  cell('24', 'bun', add),
+];
+
+/**
+ * What npm test runs beside the end-to-end tests, which have Nx 24 with npm: the
+ * oldest Nx, each manager once, and Plug'n'Play with the newest.
+ */
+const quick = ['nx-20.0/npm', 'nx-22/pnpm', 'nx-24/bun', 'nx-24/yarn-pnp'];
+
+/**
+ * @param {string} line
+ * @param {string} name
+ * @param {Cell['way']} way
+ * @param {Partial<Cell>} [more]
+ * @returns {Cell}
+ */
+function cell(line, name, way, more) {
+  return {
+    name: `nx-${line}/${name}`,
+    nx: /** @type {string} */ (nx.get(line)),
+    manager: /** @type {Cell['manager']} */ (name.replace(/-\d.*/, '')),
+    way,
+    ...more,
+  };
+}
+
+exports.allCells = allCells;
+exports.quick = quick;

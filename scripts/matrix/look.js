@@ -1,0 +1,59 @@
+'use strict';
+
+// node look.js WORKSPACE: prints, as JSON, what a workspace finds of our package
+// and what our package finds. Run by the workspace's package manager, so that it
+// finds what Nx finds.
+
+const { createHash } = require('node:crypto');
+const fs = require('node:fs');
+const { createRequire } = require('node:module');
+const path = require('node:path');
+
+/** What the shim takes from Nx and from its one dependency. */
+const modules = [
+  'nx/package.json',
+  'nx/src/config/nx-json',
+  'nx/src/tasks-runner/cache',
+  'nx/src/utils/is-ci',
+  'nx/src/utils/workspace-root',
+  'vscode-jsonrpc/node',
+];
+
+const workspace = createRequire(path.join(process.argv[2], 'package.json'));
+const slot = createRequire(workspace.resolve('@nx/powerpack-azure-cache'));
+const ours =
+  slot('./package.json').name === 'nx-azure-cache'
+    ? slot
+    : createRequire(slot.resolve('nx-azure-cache')); // the alias package
+
+const nx = path.dirname(workspace.resolve('nx/package.json'));
+const binary = ours('./binary').binaryPath();
+
+console.log(
+  JSON.stringify({
+    nx: workspace('nx/package.json').version,
+    version: ours('./package.json').version,
+    index: sha256(ours.resolve('./index.js')),
+    missing: modules.filter((name) => !canLoad(name)),
+    // Two of Nx: the one we wrap would not be the one that runs.
+    otherNx: path.dirname(ours.resolve('nx/package.json')) !== nx,
+    binary: sha256(binary),
+    isExecutable: (fs.statSync(binary).mode & 0o111) === 0o111,
+    isInArchive: /\.zip[\\/]/.test(binary),
+  }),
+);
+
+/** @param {string} name */
+function canLoad(name) {
+  try {
+    ours(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** @param {string} file */
+function sha256(file) {
+  return createHash('sha256').update(fs.readFileSync(file)).digest('hex');
+}

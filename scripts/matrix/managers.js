@@ -1,0 +1,123 @@
+'use strict';
+
+/** The name under which Nx finds our package, and what installs it so. */
+const alias = '@nx/powerpack-azure-cache';
+const specifier = `${alias}@npm:nx-azure-cache`;
+
+/**
+ * How those who use a package manager do what is done here.
+ *
+ * @typedef {object} Manager
+ * @property {string} tool its program
+ * @property {Record<string, string>} files of the workspace, by name
+ * @property {string[]} install in a new workspace
+ * @property {string[]} ci in a clone: what the lockfile says and nothing else
+ * @property {string[]} add the alias, without `nx add`
+ * @property {string[]} exec runs a program of the workspace's packages
+ * @property {string[]} node runs a script that finds the workspace's packages
+ * @property {RegExp} [nxAddRefuses] what `nx add` with the alias says, where it cannot
+ *   work
+ */
+
+/** @typedef {(registry: string) => Manager} ManagerOf */
+
+const managers = {
+  /** @type {ManagerOf} */
+  npm: (registry) => ({
+    tool: 'npm',
+    files: {
+      '.npmrc': lines(
+        `registry=${registry}`,
+        'ignore-scripts=true',
+        'audit=false',
+        'fund=false',
+      ),
+    },
+    install: ['npm', 'install'],
+    // Not `npm ci`, see scripts/lib/install.js.
+    ci: ['npm', 'install'],
+    add: ['npm', 'install', '--save-dev', specifier],
+    exec: ['npx', '--no-install'],
+    node: ['node'],
+  }),
+
+  /** @type {ManagerOf} */
+  pnpm: (registry) => ({
+    tool: 'pnpm',
+    files: {
+      '.npmrc': lines(`registry=${registry}`),
+      'pnpm-workspace.yaml': lines(
+        'packages: []',
+        'ignoreScripts: true',
+        // What this run has published is a minute old.
+        'minimumReleaseAge: 0',
+      ),
+    },
+    install: ['pnpm', 'install'],
+    ci: ['pnpm', 'install', '--frozen-lockfile'],
+    add: ['pnpm', 'add', '--save-dev', '--workspace-root', specifier],
+    exec: ['pnpm', 'exec'],
+    node: ['node'],
+  }),
+
+  /** @type {ManagerOf} */
+  'yarn-node-modules': (registry) => yarn(registry, 'node-modules'),
+
+  /** @type {ManagerOf} */
+  'yarn-pnp': (registry) => yarn(registry, 'pnp'),
+
+  /** @type {ManagerOf} */
+  bun: (registry) => ({
+    tool: 'bun',
+    files: {
+      'bunfig.toml': lines(
+        '[install]',
+        `registry = "${registry}"`,
+        'ignoreScripts = true',
+      ),
+    },
+    install: ['bun', 'install'],
+    ci: ['bun', 'install', '--frozen-lockfile'],
+    add: ['bun', 'add', '--dev', specifier],
+    exec: ['bunx', '--no-install'],
+    node: ['node'],
+  }),
+};
+
+/**
+ * @param {string} registry
+ * @param {'node-modules' | 'pnp'} linker
+ * @returns {Manager}
+ */
+function yarn(registry, linker) {
+  return {
+    tool: 'yarn',
+    files: {
+      '.yarnrc.yml': lines(
+        `nodeLinker: ${linker}`,
+        `npmRegistryServer: "${registry}"`,
+        'unsafeHttpWhitelist: ["127.0.0.1"]',
+        'enableScripts: false',
+        // What this run has published is a minute old.
+        'npmMinimalAgeGate: 0',
+      ),
+      // Without one Yarn takes the folder for a part of what is above it.
+      'yarn.lock': '',
+    },
+    install: ['yarn', 'install'],
+    ci: ['yarn', 'install', '--immutable'],
+    // To Yarn an alias without a version is a tag; and `nx add` cannot split one
+    // with a version.
+    add: ['yarn', 'add', '--dev', `${specifier}@latest`],
+    exec: ['yarn'],
+    node: ['yarn', 'node'],
+    nxAddRefuses: /Registry failed to return tag "nx-azure-cache"/,
+  };
+}
+
+/** @param {string[]} text */
+const lines = (...text) => text.map((line) => `${line}\n`).join('');
+
+exports.alias = alias;
+exports.managers = managers;
+exports.specifier = specifier;
