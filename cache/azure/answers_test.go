@@ -162,14 +162,12 @@ func TestErrorTexts(t *testing.T) {
 		want   string // below the URL of the container
 	}{
 		{"no container", 404, "ContainerNotFound",
-			`container "results" does not exist (URL): create it, for example with ` +
-				"`az storage container create --name results`, or correct azure.container in nx.json"},
-		{"no role", 403, "AuthorizationPermissionMismatch",
-			"URL refused to get (403 AuthorizationPermissionMismatch): the identity needs a data role on the container, " +
-				"such as Storage Blob Data Contributor (Owner is not enough), or the SAS needs sp=rc"},
+			`container "results" does not exist (URL): create it with ` +
+				"`az storage container create --account-name account --name results --auth-mode login`, or correct azure.container in nx.json"},
 		{"a proxy refuses", 403, "",
-			"URL refused to get (403): check the identity's data role on the container and the account's network rules"},
-		{"a proxy fails", 400, "", "get URL/a/b: the answer was 400"},
+			"URL is not reached: something on the way answers in its place (403): a proxy, a firewall or a captive portal; " +
+				"let it allow 127.0.0.1, sign in to the network, or correct HTTPS_PROXY and NO_PROXY"},
+		{"a proxy fails", 400, "", "get URL/a/b: the answer was 400, and it is not Azure's: a proxy or gateway on the way has given it"},
 		{"Azure fails", 400, "InvalidUri", "get URL/a/b: the answer was 400 InvalidUri"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -58,7 +58,7 @@ func Open(options Options) (*Container, error) {
 		options.Limits = DefaultLimits
 	}
 	if options.Transport == nil {
-		options.Transport = NewTransport(options.Limits, nil)
+		options.Transport = NewTransport(options.Limits, options.Environment)
 	}
 	if options.Ranges == (Ranges{}) {
 		options.Ranges = DefaultRanges

@@ -51,7 +51,7 @@ func benchServer(b *testing.B, secure bool, content []byte) *azure.Container {
 		server.Start()
 		options.ConnectionString = azure.Secret(connectionString(server.URL))
 	}
-	client := azure.NewTransport(azure.DefaultLimits, roots)
+	client := azure.NewTransport(azure.DefaultLimits, azure.Environment{Roots: roots})
 	b.Cleanup(client.CloseIdleConnections)
 	options.Transport = client
 	container, err := azure.Open(options)

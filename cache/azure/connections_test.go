@@ -61,7 +61,7 @@ func (s *counted) connect(t *testing.T, signIn *credential) *azure.Container {
 	} else {
 		options.ConnectionString = azure.Secret(connectionString(s.URL))
 	}
-	client := azure.NewTransport(ample, roots)
+	client := azure.NewTransport(ample, azure.Environment{Roots: roots})
 	t.Cleanup(client.CloseIdleConnections)
 	options.Limits, options.Transport = ample, client
 	return open(t, options)

@@ -222,6 +222,10 @@ func (r *remote) begin(ctx context.Context, count int64) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if isPage(response.ContentType, response.RequestID) {
+		_ = response.Body.Close() // it is for people
+		return answer{}, &interceptedError{}
+	}
 	it, err := extentOf(&response)
 	if err == nil && it.from != 0 {
 		err = errOtherBytes

@@ -83,7 +83,7 @@ func newBlobServer(t *testing.T, content string, fault func(a *ask) bool) *serve
 // inRanges opens the container "results" of a server.
 func (s *server) inRanges(t *testing.T, ranges azure.Ranges, limits azure.Limits) *azure.Container {
 	t.Helper()
-	client := azure.NewTransport(limits, nil)
+	client := azure.NewTransport(limits, azure.Environment{})
 	t.Cleanup(client.CloseIdleConnections)
 	return open(t, azure.Options{
 		Container: "results", ConnectionString: azure.Secret(connectionString(s.URL)), Limits: limits, Transport: client, Ranges: ranges,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -27,6 +28,15 @@ func (c *Container) translate(ctx context.Context, operation, name string, err e
 	}
 	if limit, ok := errors.AsType[*limitError](err); ok {
 		return fmt.Errorf("%s %s/%s: %w", operation, c.url, name, limit)
+	}
+	if failed, ok := errors.AsType[*lastingError](err); ok {
+		return config("%s is out of reach: %s", c.url, c.scrub(failed.text))
+	}
+	if failed, ok := errors.AsType[*networkError](err); ok {
+		return fmt.Errorf("%s is out of reach: %s", c.url, c.scrub(failed.text))
+	}
+	if answer, ok := errors.AsType[*interceptedError](err); ok {
+		return config("%s", c.intercepted(answer))
 	}
 	if failed, ok := errors.AsType[*signin.Error](err); ok {
 		return c.notSignedIn(failed)
@@ -50,13 +60,19 @@ func (c *Container) notSignedIn(failed *signin.Error) error {
 }
 
 // translateResponse decides on the status and x-ms-error-code only: bodies
-// are other people's prose (nx#31134).
+// are other people's prose (nx#31134). They help to explain a refusal.
+//
+// What is a [cache.ConfigError], and so ends all reading or all writing of a run at
+// once, is what stays as it is until somebody changes a setting, a right or a
+// network: refusals of Azure, and all that answers in its place. A busy or broken
+// service is not, nor is a proxy's 5xx: those count for the breaker.
 func (c *Container) translateResponse(operation, name string, response *azcore.ResponseError) error {
-	code := bloberror.Code(response.ErrorCode)
+	code, ours := codeOf(response), isAzure(response.RawResponse)
 	switch {
 	case code == bloberror.ContainerNotFound || code == bloberror.ContainerBeingDeleted:
-		return config("container %q does not exist (%s): create it, for example with `az storage container create --name %s`, "+
-			"or correct azure.container in nx.json", c.name, c.url, c.name)
+		return config("%s", c.noContainer())
+	case code == publicAccessNotPermitted || code == accountRequiresHTTPS:
+		return config("%s", c.refused(operation, response))
 	case slices.Contains([]string{"get", "look at", "delete"}, operation) && response.StatusCode == http.StatusNotFound:
 		return cache.ErrNotFound
 	case operation == "delete" && response.StatusCode == http.StatusPreconditionFailed:
@@ -68,11 +84,19 @@ func (c *Container) translateResponse(operation, name string, response *azcore.R
 	case operation == "replace" && (taken(response.StatusCode, code) || response.StatusCode == http.StatusForbidden ||
 		response.StatusCode == http.StatusNotFound):
 		return cache.ErrExists
-	case response.StatusCode == http.StatusUnauthorized || response.StatusCode == http.StatusForbidden:
-		return config("%s refused to %s (%w): %s", c.url, operation, refusal(response), advice(operation, code))
+	case !ours && (response.StatusCode < 400 || isRefusal(response.StatusCode)):
+		return config("%s", c.intercepted(&interceptedError{response.RawResponse}))
+	case isRefusal(response.StatusCode):
+		return config("%s refused to %s (%w): %s", c.url, operation, refusalError(response), c.scrub(c.refused(operation, response)))
+	case !ours:
+		return fmt.Errorf("%s %s/%s: the answer was %s, and it is not Azure's: a proxy or gateway on the way has given it", operation, c.url, name, status(response))
 	default:
 		return fmt.Errorf("%s %s/%s: the answer was %s", operation, c.url, name, status(response))
 	}
+}
+
+func isRefusal(status int) bool {
+	return status == http.StatusUnauthorized || status == http.StatusForbidden
 }
 
 // taken reports whether the answer to a put says that there is such a blob.
@@ -92,14 +116,18 @@ func taken(status int, code bloberror.Code) bool {
 
 // status is such as "503 ServerBusy", or "503" where a proxy answered.
 func status(response *azcore.ResponseError) string {
-	return strings.TrimSpace(fmt.Sprintf("%d %s", response.StatusCode, response.ErrorCode))
+	return strings.TrimSpace(fmt.Sprintf("%d %s", response.StatusCode, codeOf(response)))
 }
 
-// rights say what an operation needs where it is not what a cache needs anyway.
-var rights = map[string]string{
-	"list":   "the identity needs the right to read all blobs of the container, such as the role Storage Blob Data Reader, or the SAS needs the permission l (sp=rl)",
-	"delete": "the identity needs the right to delete blobs (blobs/delete), such as the role Storage Blob Data Contributor, or the SAS needs the permission d (sp=rd)",
+// codeOf is the x-ms-error-code of an answer, which may come from anybody.
+func codeOf(response *azcore.ResponseError) bloberror.Code {
+	if !errorCodes.MatchString(response.ErrorCode) {
+		return ""
+	}
+	return bloberror.Code(response.ErrorCode)
 }
+
+var errorCodes = regexp.MustCompile(`^[A-Za-z0-9_]{1,60}$`)
 
 // NotPermittedError is wrapped by the errors that say that the storage knows who
 // asks, and that he has no right to do this. Other refusals are about the
@@ -108,31 +136,14 @@ type NotPermittedError struct{ Status string } // such as "403 AuthorizationPerm
 
 func (e *NotPermittedError) Error() string { return e.Status }
 
-// refusal is the status of a refusal as an error.
-func refusal(response *azcore.ResponseError) error {
-	switch code := bloberror.Code(response.ErrorCode); code {
+// refusalError is the status of a refusal as an error.
+func refusalError(response *azcore.ResponseError) error {
+	switch codeOf(response) {
 	case bloberror.AuthorizationPermissionMismatch, bloberror.InsufficientAccountPermissions,
 		bloberror.AuthorizationResourceTypeMismatch, bloberror.AuthorizationServiceMismatch:
 		return &NotPermittedError{status(response)}
 	default:
 		return errors.New(status(response))
-	}
-}
-
-// advice says what usually mends a refusal.
-func advice(operation string, code bloberror.Code) string {
-	switch code {
-	case bloberror.AuthorizationPermissionMismatch, bloberror.InsufficientAccountPermissions, bloberror.AuthorizationResourceTypeMismatch:
-		if advice := rights[operation]; advice != "" {
-			return advice
-		}
-		return "the identity needs a data role on the container, such as Storage Blob Data Contributor (Owner is not enough), or the SAS needs sp=rc"
-	case bloberror.AuthenticationFailed:
-		return "the key, the SAS or the token is wrong or has expired, or this machine's clock is"
-	case bloberror.AuthorizationFailure:
-		return "the account's network rules or its shared-key setting keep this machine out, or the SAS is one of another container"
-	default:
-		return "check the identity's data role on the container and the account's network rules"
 	}
 }
 

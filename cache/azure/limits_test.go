@@ -79,7 +79,7 @@ func listen(t *testing.T, serve func(w *wire, conn *net.TCPConn)) *wire {
 // container opens a container of the server within limits.
 func (w *wire) container(t *testing.T, limits azure.Limits) *azure.Container {
 	t.Helper()
-	client := azure.NewTransport(limits, nil)
+	client := azure.NewTransport(limits, azure.Environment{})
 	t.Cleanup(client.CloseIdleConnections)
 	return open(t, azure.Options{
 		Container: "results", ConnectionString: azure.Secret(connectionString("http://" + w.address)),
@@ -167,7 +167,7 @@ func TestLimitOfABody(t *testing.T) {
 // A server that speaks TCP, and then says nothing that belongs to TLS.
 func TestLimitOfTheHandshake(t *testing.T) {
 	w := listen(t, func(_ *wire, conn *net.TCPConn) { _, _ = io.Copy(io.Discard, conn) })
-	client := azure.NewTransport(short, nil)
+	client := azure.NewTransport(short, azure.Environment{})
 	c := open(t, azure.Options{
 		Container: "results", Endpoint: "https://" + w.address, Credential: lasting(time.Hour), Limits: short, Transport: client,
 	})
@@ -363,7 +363,7 @@ func repeats(t *testing.T) bool {
 			return
 		}
 	})
-	client := azure.NewTransport(ample, nil)
+	client := azure.NewTransport(ample, azure.Environment{})
 	defer client.CloseIdleConnections()
 	answer, err := client.Get("http://" + w.address)
 	if err != nil {
@@ -472,7 +472,7 @@ func TestLimitsLeaveNothingBehind(t *testing.T) {
 				w.WriteHeader(http.StatusCreated)
 			}
 		})
-		client := azure.NewTransport(short, nil)
+		client := azure.NewTransport(short, azure.Environment{})
 		defer client.CloseIdleConnections()
 		c := open(t, azure.Options{Container: "results", ConnectionString: azure.Secret(connectionString(good.URL)), Transport: client})
 		for range 20 {

@@ -103,5 +103,8 @@ func (c *Container) readPage(ctx context.Context, query url.Values) (page, error
 		return page{}, err
 	}
 	defer answer.Body.Close() // read to its end or given up: nothing is lost
+	if isPage(answer.ContentType, answer.RequestID) {
+		return page{}, &interceptedError{}
+	}
 	return parsePage(answer.Body)
 }

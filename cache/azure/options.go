@@ -41,8 +41,10 @@ type Options struct {
 	Limits Limits
 	// Ranges of the downloads; zero stands for [DefaultRanges].
 	Ranges Ranges
-	// Transport sends the requests; nil stands for that of [NewTransport].
-	Transport policy.Transporter
+	// Environment is the way to the servers, and Transport who sends the requests;
+	// nil stands for that of [NewTransport].
+	Environment Environment
+	Transport   policy.Transporter
 
 	tokens *signin.Tokens // of another container of the account
 }

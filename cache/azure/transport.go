@@ -1,9 +1,9 @@
 package azure
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"net"
 	"net/http"
 	"net/url"
@@ -28,55 +28,60 @@ const (
 // Transport is the connections of a process: one pool, kept alive.
 type Transport struct {
 	*http.Client
-	dialer *dialer
-	proxy  func(*http.Request) (*url.URL, error)
+	limits      Limits
+	environment Environment
+	dialer      *dialer
 }
 
-// NewTransport returns connections within limits. They honour HTTPS_PROXY and
-// NO_PROXY and trust roots; nil stands for those of the system.
+// NewTransport returns connections within limits, on the way that an environment
+// says.
 //
 // How many there are at once has no limit here: a body that waits for its reader
 // has one, and who has to wait for that could wait for ever. Nor are the buffers
 // larger than net/http's: what is read at once is larger anyway and goes around
 // them.
-func NewTransport(limits Limits, roots *x509.CertPool) *Transport {
+func NewTransport(limits Limits, environment Environment) *Transport {
 	// Further connections need a round trip less.
-	config := &tls.Config{RootCAs: roots, ClientSessionCache: tls.NewLRUClientSessionCache(0)}
+	config := &tls.Config{RootCAs: environment.Roots, ClientSessionCache: tls.NewLRUClientSessionCache(0)}
 	d := newDialer(limits.Connect, config)
 	next := &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
+		Proxy:               func(r *http.Request) (*url.URL, error) { return environment.proxyURL(r.URL), nil },
 		DialContext:         d.dial,
-		DialTLSContext:      d.dialTLS, // but for those through a proxy
+		DialTLSContext:      d.dialTLS, // to a proxy, where it is one with TLS
 		TLSClientConfig:     config,
 		TLSHandshakeTimeout: limits.Connect,
 		MaxIdleConns:        2 * maxIdle,
 		MaxIdleConnsPerHost: maxIdle,
 		IdleConnTimeout:     90 * time.Second,
 		DisableCompression:  true, // archives are compressed
+
+		OnProxyConnectResponse: refusedByProxy,
 	}
-	return &Transport{&http.Client{Transport: limited{limits, next}}, d, next.Proxy}
+	client := &http.Client{Transport: explained{environment, limited{limits, next}}}
+	return &Transport{client, limits, environment, d}
 }
 
-// warm opens a connection for the first request to a URL, unless a proxy does
-// that. It sends nothing on it.
+// warm opens a connection for the first request to a URL, and sends nothing on it.
+// It does not where that goes through a proxy: the connection to the service
+// begins with a request to the proxy, and one that waits for such a request is
+// soon answered with 408 (HAProxy's timeout http-request).
 func (t *Transport) warm(ctx context.Context, to string) {
 	u, err := url.Parse(to)
 	if err != nil {
 		return
 	}
-	if proxy, err := t.proxy(&http.Request{URL: u}); proxy != nil || err != nil {
-		return
+	if t.environment.proxyURL(u) == nil {
+		t.dialer.openSpare(ctx, target{u.Scheme == "https", "tcp", addressOf(u)})
 	}
-	secure, port := u.Scheme == "https", u.Port()
-	switch {
-	case port != "":
-	case secure:
-		port = "443"
-	default:
-		port = "80"
-	}
-	t.dialer.openSpare(ctx, target{secure, "tcp", net.JoinHostPort(u.Hostname(), port)})
 }
+
+// addressOf is the host and port that a URL leads to.
+func addressOf(u *url.URL) string {
+	return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), ports[u.Scheme]))
+}
+
+// ports are the usual ones of services and proxies.
+var ports = map[string]string{"http": "80", "https": "443", "socks5": "1080", "socks5h": "1080"}
 
 // clientOptions is what all clients of the SDK share. Retries live here and
 // nowhere else, but for the bodies of answers (see stream).

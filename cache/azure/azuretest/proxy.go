@@ -1,0 +1,142 @@
+package azuretest
+
+import (
+	"crypto/tls"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+)
+
+// Proxy is an HTTP proxy for tests: it connects (CONNECT) to where its table
+// leads, and to nothing else.
+type Proxy struct {
+	*httptest.Server
+
+	mu       sync.Mutex
+	user     string
+	password string
+	scheme   string // of its challenge
+	status   int    // its answer to all; 0: it connects
+	routes   map[string]string
+	asked    []string
+	open     []net.Conn
+	pumping  sync.WaitGroup
+}
+
+// NewProxy returns a proxy that is not started yet; see the methods of
+// [httptest.Server].
+func NewProxy() *Proxy {
+	p := &Proxy{routes: make(map[string]string), scheme: `Basic realm="proxy"`}
+	p.Server = httptest.NewUnstartedServer(http.HandlerFunc(p.serve))
+	p.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes fail in tests
+	p.TLS = &tls.Config{}
+	return p
+}
+
+// Route lets connections to address, such as "account.blob.example:443", lead to
+// another.
+func (p *Proxy) Route(address, to string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.routes[address] = to
+}
+
+// Want lets it ask for a user and a password.
+func (p *Proxy) Want(user, password string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.user, p.password = user, password
+}
+
+// Challenge is how it asks for them.
+func (p *Proxy) Challenge(scheme string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.scheme = scheme
+}
+
+// Refuse lets it answer with a status, and connect no more.
+func (p *Proxy) Refuse(status int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.status = status
+}
+
+// Asked are the addresses that it was asked to connect to, sorted, each once.
+func (p *Proxy) Asked() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	asked := slices.Sorted(slices.Values(p.asked))
+	return slices.Compact(asked)
+}
+
+// Stop closes it and all connections through it.
+func (p *Proxy) Stop() {
+	p.Close()
+	p.mu.Lock()
+	for _, conn := range p.open {
+		_ = conn.Close() // nobody waits for what is on it
+	}
+	p.mu.Unlock()
+	p.pumping.Wait()
+}
+
+func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
+	status, to := p.decide(r)
+	if status != http.StatusOK {
+		if status == http.StatusProxyAuthRequired {
+			w.Header().Set("Proxy-Authenticate", p.scheme)
+		}
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, "<html>The proxy says no.</html>") // a client that is gone wants none
+		return
+	}
+	server, err := net.Dial("tcp", to)
+	if err != nil {
+		w.WriteHeader(http.StatusBadGateway)
+		return
+	}
+	client, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		_ = server.Close() // nothing was sent on it
+		return
+	}
+	_, _ = io.WriteString(client, "HTTP/1.1 200 Connection established\r\n\r\n")
+	p.mu.Lock()
+	p.open = append(p.open, client, server)
+	p.mu.Unlock()
+	p.pumping.Go(func() { pump(server, buffered) })
+	p.pumping.Go(func() { pump(client, server) })
+}
+
+// pump copies until one side ends, and ends the other.
+func pump(to net.Conn, from io.Reader) {
+	_, _ = io.Copy(to, from)
+	_ = to.Close()
+}
+
+// decide returns the status of an answer, and where a connection is to lead.
+func (p *Proxy) decide(r *http.Request) (status int, to string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	user, password, _ := (&http.Request{Header: http.Header{"Authorization": r.Header["Proxy-Authorization"]}}).BasicAuth()
+	switch to := p.routes[r.Host]; {
+	case p.status != 0:
+		return p.status, ""
+	case user != p.user || password != p.password:
+		return http.StatusProxyAuthRequired, ""
+	case r.Method != http.MethodConnect:
+		return http.StatusMethodNotAllowed, ""
+	default:
+		p.asked = append(p.asked, r.Host)
+		if to == "" {
+			return http.StatusServiceUnavailable, ""
+		}
+		return http.StatusOK, to
+	}
+}

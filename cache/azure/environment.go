@@ -1,0 +1,221 @@
+package azure
+
+import (
+	"cmp"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/http/httpproxy"
+)
+
+// Environment is what the variables of a process say of its way to servers: the
+// proxies, and whom it trusts. Its zero value has no proxies and the roots of the
+// system.
+type Environment struct {
+	// Roots are whom it trusts; nil stands for those of the system.
+	Roots *x509.CertPool
+	// CAs are the files with roots that were added to those of the system.
+	CAs []CAFile
+
+	// proxy is a function, so that no format verb shows credentials.
+	proxy func(to *url.URL) *url.URL
+	// variables are those that name the proxies, by the scheme of a URL.
+	variables map[string]string
+}
+
+// CAFile is a file with the certificates of certificate authorities.
+type CAFile struct {
+	Variable     string // that names it
+	Path         string
+	Certificates int
+}
+
+// Proxy is a proxy as people may see it.
+type Proxy struct {
+	Address  string // such as http://proxy.example:3128, without credentials; "": none
+	Variable string // that names it
+}
+
+// String is such as "the proxy http://proxy.example:3128 (HTTPS_PROXY)".
+func (p Proxy) String() string { return fmt.Sprintf("the proxy %s (%s)", p.Address, p.Variable) }
+
+// ReadEnvironment reads the variables that tools of this kind know. The warnings,
+// a line each, are about what is ignored.
+func ReadEnvironment(getenv func(string) string) (Environment, []string) {
+	e := Environment{variables: make(map[string]string)}
+	warnings := e.readProxies(getenv)
+	return e, append(warnings, e.readCAs(getenv)...)
+}
+
+// firstSet is the first of these variables that is not blank, and its value.
+func firstSet(getenv func(string) string, names ...string) (name, value string) {
+	for _, name := range names {
+		if value := strings.TrimSpace(getenv(name)); value != "" {
+			return name, value
+		}
+	}
+	return "", ""
+}
+
+// readProxies reads the variables in net/http's order. Not
+// [http.ProxyFromEnvironment]: it passes over a proxy that is no URL in silence.
+func (e *Environment) readProxies(getenv func(string) string) (warnings []string) {
+	var config httpproxy.Config
+	_, config.NoProxy = firstSet(getenv, "NO_PROXY", "no_proxy")
+	for scheme, to := range map[string]*string{"https": &config.HTTPSProxy, "http": &config.HTTPProxy} {
+		lower := scheme + "_proxy"
+		name, value := firstSet(getenv, strings.ToUpper(lower), lower)
+		if name == "" {
+			continue
+		}
+		proxy, err := parseProxy(value)
+		if err != nil {
+			warnings = append(warnings, fmt.Sprintf("%s is %v: no proxy is used; it looks like http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, "+
+				"with special characters as %%XX", name, err))
+			continue
+		}
+		*to, e.variables[scheme] = proxy.String(), name
+	}
+	slices.Sort(warnings)
+	find := config.ProxyFunc()
+	e.proxy = func(to *url.URL) *url.URL {
+		proxy, _ := find(to) // fails for CGI programs only
+		return proxy
+	}
+	return warnings
+}
+
+// parseProxy reads the address of a proxy; without a scheme, it is HTTP. The
+// error holds nothing of it.
+func parseProxy(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme == "" || u.Host == "" {
+		u, err = url.Parse("http://" + text)
+	}
+	switch {
+	case err != nil || u.Hostname() == "":
+		return nil, errors.New("not the URL of a proxy")
+	case !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme):
+		return nil, errors.New("the URL of an unknown kind of proxy (there are http, https, socks5 and socks5h)")
+	}
+	return u, nil
+}
+
+// proxyURL is the proxy to a URL, with its credentials, or nil. What is on the
+// link itself is asked directly: the service of Azure's machines that gives
+// tokens (169.254.169.254) is another one behind a proxy, or none.
+func (e Environment) proxyURL(to *url.URL) *url.URL {
+	if e.proxy == nil || net.ParseIP(to.Hostname()).IsLinkLocalUnicast() {
+		return nil
+	}
+	return e.proxy(to)
+}
+
+// ProxyFor is the proxy to a URL, or the zero value.
+func (e Environment) ProxyFor(to *url.URL) Proxy {
+	proxy := e.proxyURL(to)
+	if proxy == nil {
+		return Proxy{}
+	}
+	return Proxy{Address: proxy.Scheme + "://" + proxy.Host, Variable: e.variables[to.Scheme]}
+}
+
+// readCAs adds the certificates that the variables of Node and OpenSSL name to
+// the roots of the system. Go reads those of OpenSSL itself, but not on Windows
+// and macOS; there, too, they add to the system's.
+func (e *Environment) readCAs(getenv func(string) string) (warnings []string) {
+	var files []CAFile
+	for _, variable := range []string{"NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"} {
+		if _, path := firstSet(getenv, variable); path != "" {
+			files = append(files, CAFile{Variable: variable, Path: path})
+		}
+	}
+	const folders = "SSL_CERT_DIR"
+	_, list := firstSet(getenv, folders)
+	for _, folder := range filepath.SplitList(list) {
+		files = append(files, CAFile{Variable: folders, Path: folder})
+	}
+	for _, file := range files {
+		certificates, err := certificatesIn(file)
+		if err != nil {
+			warnings = append(warnings, fmt.Sprintf("%s: no certificates are taken from %q: %v", file.Variable, file.Path, err))
+			continue
+		}
+		e.trust(certificates)
+		file.Certificates = len(certificates)
+		e.CAs = append(e.CAs, file)
+	}
+	return warnings
+}
+
+// trust adds certificates to the roots.
+func (e *Environment) trust(certificates []*x509.Certificate) {
+	if e.Roots == nil {
+		var err error
+		if e.Roots, err = x509.SystemCertPool(); err != nil { // a bare container image has none
+			e.Roots = x509.NewCertPool()
+		}
+	}
+	for _, certificate := range certificates {
+		e.Roots.AddCert(certificate)
+	}
+}
+
+// certificatesIn are those of a file, or of the files of a folder.
+func certificatesIn(file CAFile) ([]*x509.Certificate, error) {
+	if file.Variable != "SSL_CERT_DIR" {
+		return certificatesOf(file.Path)
+	}
+	entries, err := os.ReadDir(file.Path)
+	if err != nil {
+		return nil, bare(err)
+	}
+	var all []*x509.Certificate
+	for _, entry := range entries {
+		certificates, _ := certificatesOf(filepath.Join(file.Path, entry.Name())) // some are no certificates
+		all = append(all, certificates...)
+	}
+	if len(all) == 0 {
+		return nil, errors.New("it has no files with certificates in PEM")
+	}
+	return all, nil
+}
+
+func certificatesOf(path string) ([]*x509.Certificate, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, bare(err)
+	}
+	var certificates []*x509.Certificate
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		// Some bundles have one that Go does not take.
+		if certificate, err := x509.ParseCertificate(block.Bytes); err == nil {
+			certificates = append(certificates, certificate)
+		}
+	}
+	if len(certificates) == 0 {
+		return nil, errors.New("it has no certificate in PEM (-----BEGIN CERTIFICATE-----)")
+	}
+	return certificates, nil
+}
+
+// bare drops the path from err, which stands beside it.
+func bare(err error) error {
+	failed, _ := errors.AsType[*fs.PathError](err)
+	if failed == nil {
+		return err
+	}
+	return cmp.Or(failed.Err, err)
+}
