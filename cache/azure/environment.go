@@ -98,7 +98,7 @@ func (e *Environment) readProxies(getenv func(string) string) (warnings []string
 // error holds nothing of it.
 func parseProxy(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme == "" || u.Host == "" {
+	if !strings.Contains(text, "://") {
 		u, err = url.Parse("http://" + text)
 	}
 	switch {

@@ -67,7 +67,7 @@ func (c *Container) notSignedIn(failed *signin.Error) error {
 // network: refusals of Azure, and all that answers in its place. A busy or broken
 // service is not, nor is a proxy's 5xx: those count for the breaker.
 func (c *Container) translateResponse(operation, name string, response *azcore.ResponseError) error {
-	code, ours := codeOf(response), isAzure(response.RawResponse)
+	code, ours := codeOf(response), response.RawResponse != nil && isAzure(response.RawResponse.Header)
 	switch {
 	case code == bloberror.ContainerNotFound || code == bloberror.ContainerBeingDeleted:
 		return config("%s", c.noContainer())

@@ -8,8 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
@@ -178,29 +176,19 @@ func TestLimitOfTheHandshake(t *testing.T) {
 	}
 }
 
-const proxiedVariable = "NX_AZURE_CACHE_TEST_PROXIED"
-
-// Proxies are read from the environment once in a process: this runs in another.
 func TestLimitOfAProxy(t *testing.T) {
-	if os.Getenv(proxiedVariable) != "" {
-		c := open(t, azure.Options{
-			Container: "results", Endpoint: "https://account.blob.example", Credential: lasting(time.Hour), Limits: short,
-		})
-		_, err := get(t, c, "a")
-		checkLimit(t, err, "no connection", "connect")
-		return
-	}
 	w := listen(t, func(w *wire, conn *net.TCPConn) {
 		if request, _, err := w.request(conn); err != nil || request.Method != http.MethodConnect {
 			t.Errorf("got %v, %v; want a CONNECT", request, err)
 		}
 		_, _ = conn.Read(make([]byte, 1))
 	})
-	command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
-	command.Env = append(os.Environ(), proxiedVariable+"=1", "HTTPS_PROXY=http://"+w.address, "NO_PROXY=", "GORACE=atexit_sleep_ms=0")
-	if out, err := command.CombinedOutput(); err != nil {
-		t.Errorf("%v: %s", err, out)
-	}
+	c := open(t, azure.Options{
+		Container: "results", Endpoint: "https://account.blob.example", Credential: lasting(time.Hour), Limits: short,
+		Environment: environment(t, variables{"HTTPS_PROXY": "http://anna:s3cret@" + w.address}),
+	})
+	_, err := get(t, c, "a")
+	checkLimit(t, err, "no connection through the proxy http://"+w.address+" (HTTPS_PROXY)", "connect")
 	if got := w.requests.Load(); got != 1 {
 		t.Errorf("got %d requests to the proxy, want 1", got)
 	}

@@ -20,13 +20,10 @@ const (
 	publicAccessNotPermitted = "PublicAccessNotPermitted"
 )
 
-// isAzure reports whether Azure, or an emulator of it, has given an answer: all of
-// its answers have headers of their own.
-func isAzure(response *http.Response) bool {
-	if response == nil {
-		return false
-	}
-	for name := range response.Header {
+// isAzure reports whether Azure, or an emulator of it, has given an answer with
+// this header: all of its answers have some of its own.
+func isAzure(header http.Header) bool {
+	for name := range header {
 		if strings.HasPrefix(name, "X-Ms-") {
 			return true
 		}

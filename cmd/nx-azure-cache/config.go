@@ -37,7 +37,8 @@ type settings struct {
 	connectionString azure.Secret
 	sasURL           azure.Secret
 	limits           azure.Limits
-	maxArtifactSize  cache.Size // never more than Azure takes
+	environment      azure.Environment // proxies, and whom this machine trusts
+	maxArtifactSize  cache.Size        // never more than Azure takes
 	tasks            tasks
 	trust            trustSettings
 	drain            time.Duration // for which entries are stored after the end of a run
@@ -81,6 +82,8 @@ func readSettings(config json.RawMessage, ci bool, getenv func(string) string) (
 		s.maxArtifactSize = min(s.maxArtifactSize, b.maxArtifactSize)
 	}
 	s.chooseCredential(b.credential, variable, wrong)
+	environment, ignored := azure.ReadEnvironment(getenv)
+	s.environment, warnings = environment, append(warnings, ignored...)
 	if wrong[inBlock] == nil {
 		s.check(wrong)
 	}

@@ -108,6 +108,7 @@ func openContainers(s settings, scopes []trust.Scope) (map[string]*azure.Contain
 		AccountName:      s.accountName,
 		Endpoint:         s.endpoint,
 		Limits:           s.limits,
+		Environment:      s.environment,
 	})
 	if err != nil {
 		return nil, err
