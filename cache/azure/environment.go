@@ -80,7 +80,7 @@ func (e *Environment) readProxies(getenv func(string) string) (warnings []string
 		proxy, err := parseProxy(value)
 		if err != nil {
 			warnings = append(warnings, fmt.Sprintf("%s is %v: no proxy is used; it looks like http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, "+
-				"with special characters as %%XX", name, err))
+				"with special characters percent-encoded", name, err))
 			continue
 		}
 		*to, e.variables[scheme] = proxy.String(), name

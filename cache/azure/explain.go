@@ -106,9 +106,9 @@ func (e *connectRefusal) explain(proxy Proxy, to string, hasCredentials bool) er
 		return lasting(e, "%s wants a sign-in by %s (407), and only Basic is supported: set %s to a local proxy that does it (cntlm, px), or add %s to NO_PROXY",
 			proxy, strings.Join(e.schemes, ", "), proxy.Variable, hostOf(to))
 	case e.status == http.StatusProxyAuthRequired && hasCredentials:
-		return lasting(e, "%s refuses the user or password in %s (407): correct them, with special characters as %%XX", proxy, proxy.Variable)
+		return lasting(e, "%s refuses the user or password in %s (407): correct them, with special characters percent-encoded", proxy, proxy.Variable)
 	case e.status == http.StatusProxyAuthRequired:
-		return lasting(e, "%s wants a user and password (407): set %s=http://USER:PASSWORD@HOST:PORT, with special characters as %%XX", proxy, proxy.Variable)
+		return lasting(e, "%s wants a user and password (407): set %s=http://USER:PASSWORD@HOST:PORT, with special characters percent-encoded", proxy, proxy.Variable)
 	case e.status >= 500:
 		return passing(e, "%s cannot reach %s (%d): is its name right, and may the proxy go there? If the host is reached without a proxy (a private endpoint), add %s to NO_PROXY",
 			proxy, to, e.status, hostOf(to))

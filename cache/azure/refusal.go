@@ -215,7 +215,7 @@ func (r refusal) lacksPermission() string {
 	case "get", "look at", "list":
 		more = " (Storage Blob Data Reader is enough where it only reads)"
 	}
-	return fmt.Sprintf(`%s lacks a data role on the container %q (Owner and Contributor are none): `+
+	return fmt.Sprintf(`%s lacks a data role on the container %q (the roles Owner and Contributor include none): `+
 		"`az role assignment create --role %q --assignee %s --scope \"$(az storage account show --name %s --query id --output tsv)/blobServices/default/containers/%s\"`%s; "+
 		"it takes effect within ten minutes", r.who(), r.name, role, r.assignee(), r.account(), r.name, more)
 }

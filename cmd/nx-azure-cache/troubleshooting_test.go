@@ -213,7 +213,14 @@ var unspoken = []string{
 	// Of the summary line.
 	"1 result …",
 	"… s waited",
-	// Around others.
+	// Of doctor.
+	"…, certificate by …, good to …",
+	"… of Azure, request …",
+	// Around others, or in their place.
+	"the proxy answers",
+	"something else answers in the place of Azure",
+	"the account key",
+	"the token of",
 	"retrieve …: …",
 	"app … (object …)",
 	"… (object …)",
