@@ -26,10 +26,14 @@ type Environment struct {
 	// CAs are the files with roots that were added to those of the system.
 	CAs []CAFile
 
-	// proxy is a function, so that no format verb shows credentials.
-	proxy func(to *url.URL) *url.URL
-	// variables are those that name the proxies, by the scheme of a URL.
-	variables map[string]string
+	proxies map[string]setProxy // by the scheme of what is asked for
+	noProxy string
+}
+
+// setProxy is a proxy that a variable names.
+type setProxy struct {
+	variable string
+	url      Secret // it may hold a password
 }
 
 // CAFile is a file with the certificates of certificate authorities.
@@ -51,7 +55,7 @@ func (p Proxy) String() string { return fmt.Sprintf("the proxy %s (%s)", p.Addre
 // ReadEnvironment reads the variables that tools of this kind know. The warnings,
 // a line each, are about what is ignored.
 func ReadEnvironment(getenv func(string) string) (Environment, []string) {
-	e := Environment{variables: make(map[string]string)}
+	var e Environment
 	warnings := e.readProxies(getenv)
 	return e, append(warnings, e.readCAs(getenv)...)
 }
@@ -69,9 +73,7 @@ func firstSet(getenv func(string) string, names ...string) (name, value string) 
 // readProxies reads the variables in net/http's order. Not
 // [http.ProxyFromEnvironment]: it passes over a proxy that is no URL in silence.
 func (e *Environment) readProxies(getenv func(string) string) (warnings []string) {
-	var config httpproxy.Config
-	_, config.NoProxy = firstSet(getenv, "NO_PROXY", "no_proxy")
-	for scheme, to := range map[string]*string{"https": &config.HTTPSProxy, "http": &config.HTTPProxy} {
+	for _, scheme := range []string{"https", "http"} {
 		lower := scheme + "_proxy"
 		name, value := firstSet(getenv, strings.ToUpper(lower), lower)
 		if name == "" {
@@ -83,13 +85,11 @@ func (e *Environment) readProxies(getenv func(string) string) (warnings []string
 				"with special characters percent-encoded", name, err))
 			continue
 		}
-		*to, e.variables[scheme] = proxy.String(), name
-	}
-	slices.Sort(warnings)
-	find := config.ProxyFunc()
-	e.proxy = func(to *url.URL) *url.URL {
-		proxy, _ := find(to) // fails for CGI programs only
-		return proxy
+		if e.proxies == nil {
+			e.proxies = make(map[string]setProxy)
+			_, e.noProxy = firstSet(getenv, "NO_PROXY", "no_proxy")
+		}
+		e.proxies[scheme] = setProxy{name, Secret(proxy.String())}
 	}
 	return warnings
 }
@@ -110,15 +110,24 @@ func parseProxy(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// proxyURL is the proxy to a URL, with its credentials, or nil. What is on the
-// link itself is asked directly: the service of Azure's machines that gives
-// tokens (169.254.169.254) is another one behind a proxy, or none.
-func (e Environment) proxyURL(to *url.URL) *url.URL {
-	if e.proxy == nil || net.ParseIP(to.Hostname()).IsLinkLocalUnicast() {
-		return nil
+// proxyFunc returns what finds the proxy to a URL, with its credentials, or nil.
+// What is on the link itself is asked directly: the service of Azure's machines
+// that gives tokens (169.254.169.254) is another one behind a proxy, or none.
+func (e Environment) proxyFunc() func(to *url.URL) *url.URL {
+	find := (&httpproxy.Config{
+		HTTPSProxy: e.proxies["https"].url.Reveal(), HTTPProxy: e.proxies["http"].url.Reveal(), NoProxy: e.noProxy,
+	}).ProxyFunc()
+	return func(to *url.URL) *url.URL {
+		if net.ParseIP(to.Hostname()).IsLinkLocalUnicast() {
+			return nil
+		}
+		proxy, _ := find(to) // fails for CGI programs only
+		return proxy
 	}
-	return e.proxy(to)
 }
+
+// proxyURL is the proxy to a URL, with its credentials, or nil.
+func (e Environment) proxyURL(to *url.URL) *url.URL { return e.proxyFunc()(to) }
 
 // ProxyFor is the proxy to a URL, or the zero value.
 func (e Environment) ProxyFor(to *url.URL) Proxy {
@@ -126,7 +135,7 @@ func (e Environment) ProxyFor(to *url.URL) Proxy {
 	if proxy == nil {
 		return Proxy{}
 	}
-	return Proxy{Address: proxy.Scheme + "://" + proxy.Host, Variable: e.variables[to.Scheme]}
+	return Proxy{Address: proxy.Scheme + "://" + proxy.Host, Variable: e.proxies[to.Scheme].variable}
 }
 
 // readCAs adds the certificates that the variables of Node and OpenSSL name to

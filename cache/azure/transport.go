@@ -44,8 +44,9 @@ func NewTransport(limits Limits, environment Environment) *Transport {
 	// Further connections need a round trip less.
 	config := &tls.Config{RootCAs: environment.Roots, ClientSessionCache: tls.NewLRUClientSessionCache(0)}
 	d := newDialer(limits.Connect, config)
+	proxy := environment.proxyFunc()
 	next := &http.Transport{
-		Proxy:               func(r *http.Request) (*url.URL, error) { return environment.proxyURL(r.URL), nil },
+		Proxy:               func(r *http.Request) (*url.URL, error) { return proxy(r.URL), nil },
 		DialContext:         d.dial,
 		DialTLSContext:      d.dialTLS, // to a proxy, where it is one with TLS
 		TLSClientConfig:     config,
