@@ -207,9 +207,6 @@ func (r refusal) lacksPermission() string {
 	if r.by == bySAS {
 		return r.lacksLetters()
 	}
-	if r.by == byKey {
-		return fmt.Sprintf("the account %s does not allow this, whoever asks: is its endpoint the read-only one (-secondary), or a lock or policy on it?", r.account())
-	}
 	role, more := `Storage Blob Data Contributor`, ""
 	switch r.operation {
 	case "get", "look at", "list":

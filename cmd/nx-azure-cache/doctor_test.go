@@ -280,7 +280,7 @@ func TestDoctorShowsNoControls(t *testing.T) {
 	}))
 	defer server.Close()
 	stdout, _, err := runWith(t, doctorEnv(t, pullRun, plainConfig, connectionStringFor(server.Listener.Addr().String())), "doctor", "--security")
-	if err != exitUntried || !strings.Contains(stdout, "403 Odd") || strings.Contains(stdout, "\u009b") {
+	if err != exitUntried || !strings.Contains(stdout, "refused to get (403)") || strings.Contains(stdout, "\u009b") {
 		t.Errorf("got %q and %v, want no controls", stdout, err)
 	}
 }

@@ -105,7 +105,7 @@ func TestEvictRefused(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "50 entries could not be deleted") {
 		t.Errorf("got %v, want how many were refused", err)
 	}
-	if got := strings.Count(stderr, "nx-azure-cache: not deleted: http://127.0.0.1:"); got != shownRefusals || !strings.Contains(stderr, "(sp=rd)") {
+	if got := strings.Count(stderr, "nx-azure-cache: not deleted: http://127.0.0.1:"); got != shownRefusals || !strings.Contains(stderr, "lacks a data role") {
 		t.Errorf("got %q, want the first %d refusals and what is missing", stderr, shownRefusals)
 	}
 	if !strings.Contains(stderr, "deleted 50 of 100 entries") || len(s.left()) != 50 {
@@ -237,10 +237,10 @@ func TestListsAzurite(t *testing.T) {
 	if stdout, _, err := with("r", "inspect", "1", "--scope", "pr-12"); err != nil || !strings.Contains(stdout, "/v1/pr-12/1\n") {
 		t.Errorf("inspect: got %s, %v; want the one", stdout, err)
 	}
-	if _, _, err := with("rc", "ls"); err == nil || !strings.Contains(err.Error(), "(sp=rl)") {
+	if _, _, err := with("rc", "ls"); err == nil || !strings.Contains(err.Error(), `sp=rc and lacks "l"`) {
 		t.Errorf("ls with sp=rc: got %v, want what is missing", err)
 	}
-	if _, stderr, err := with("rl", "evict", "--scope", "pr-*", "--yes"); err == nil || strings.Count(stderr, "(sp=rd)") != 3 || !strings.Contains(stderr, "deleted 0 of 3") {
+	if _, stderr, err := with("rl", "evict", "--scope", "pr-*", "--yes"); err == nil || strings.Count(stderr, `sp=rl and lacks "d"`) != 3 || !strings.Contains(stderr, "deleted 0 of 3") {
 		t.Errorf("evict with sp=rl: got %q, %v; want three refusals", stderr, err)
 	}
 	if _, stderr, err := with("rld", "evict", "--scope", "pr-*", "--yes"); err != nil || !strings.Contains(stderr, "deleted 3 of 3") {

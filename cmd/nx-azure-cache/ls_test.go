@@ -319,7 +319,7 @@ func TestListsWithoutRights(t *testing.T) {
 	s.service.Allow(azuretest.KeyOf(azuretest.Account), azuretest.Rights{Read: true, Create: true})
 	for _, args := range [][]string{{"ls"}, {"ls", "--scope", "trusted"}, {"inspect", "1"}, {"evict", "--scope", "pr-*"}, {"evict", "--scope", "pr-*", "--yes"}} {
 		stdout, _, err := s.run(args...)
-		if err == nil || !strings.Contains(err.Error(), "refused to list (403 AuthorizationPermissionMismatch)") || !strings.Contains(err.Error(), "(sp=rl)") || stdout != "" {
+		if err == nil || !strings.Contains(err.Error(), "refused to list (403 AuthorizationPermissionMismatch)") || !strings.Contains(err.Error(), "lacks a data role") || stdout != "" {
 			t.Errorf("%q: got %v and %q, want what is missing", args, err, stdout)
 		}
 	}
