@@ -253,7 +253,7 @@ func (r refusal) makeSAS() string {
 	if needed := needs[r.operation]; needed != "" && !strings.ContainsAny(permissions, needed) {
 		permissions += needed[:1]
 	}
-	return fmt.Sprintf("make another with `az storage container generate-sas --account-name %s --name %s --permissions %s --https-only --expiry DATE --as-user --auth-mode login --full-uri`",
+	return fmt.Sprintf("make another with `az storage container generate-sas --account-name %s --name %s --permissions %s --https-only --expiry DATE --as-user --auth-mode login`, which prints what stands behind ? in its URL",
 		r.account(), r.name, permissions)
 }
 

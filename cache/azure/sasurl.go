@@ -17,7 +17,7 @@ type SASURL struct {
 }
 
 // ParseSASURL reads a URL such as https://ACCOUNT.blob.core.windows.net/CONTAINER?sv=…&sig=…,
-// as `az storage container generate-sas --full-uri` and the portal print it. The
+// as the portal prints it. The
 // error holds nothing of it.
 func ParseSASURL(secret Secret) (SASURL, error) {
 	const want = "it looks like https://ACCOUNT.blob.core.windows.net/CONTAINER?sv=…&sig=…"
