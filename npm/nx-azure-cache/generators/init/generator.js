@@ -1,36 +1,21 @@
 'use strict';
 
-const readline = require('node:readline/promises');
+const { detectPackageManager } = require('nx/src/utils/package-manager');
+const { askFor, terminal } = require('./ask');
 const { trustedBranch } = require('./branches');
 const nxJson = require('./nx-json');
-const {
-  DEFAULTS,
-  changes,
-  missingKeys,
-  problem,
-  readOptions,
-} = require('./settings');
+const { replacePackages } = require('./old-packages');
+const { migrateRunner } = require('./old-runner');
+const { warnings } = require('./others');
+const { DEFAULTS, changes, readOptions } = require('./settings');
+const { explain, missingKeys } = require('./sign-in');
 
+/** @typedef {import('./ask').Io} Io */
 /** @typedef {import('./settings').Block} Block */
-/** @typedef {import('./settings').Key} Key */
 
 /**
- * The world outside the workspace. `ask` is there only when somebody can answer.
- *
- * @typedef {object} Io
- * @property {NodeJS.ProcessEnv} env
- * @property {(line: string) => void} log
- * @property {(question: string) => Promise<string>} [ask]
- */
-
-/** @type {Partial<Record<Key, string>>} */
-const QUESTIONS = {
-  container: 'Blob container that holds the cache (empty: fill in later): ',
-  accountName: 'Storage account (empty: fill in later): ',
-};
-
-/**
- * Writes the azure block of nx.json. The callback, which Nx calls when the files are on the disk, says what is left to do.
+ * Writes the azure block of nx.json, and takes the place of older caches on Azure. What it takes over is told at once: a dry run
+ * shows it, too. The callback, which Nx calls when the files are on the disk, says what is left to do.
  *
  * @param {import('nx/src/generators/tree').Tree} tree
  * @param {import('./schema').InitGeneratorSchema} [options]
@@ -39,14 +24,15 @@ const QUESTIONS = {
  */
 async function initGenerator(tree, options = {}, io = terminal()) {
   const given = readOptions(options);
-  const text = tree.read('nx.json', 'utf8') ?? '{}\n';
-  const file = nxJson.parse(text);
+  const original = tree.read('nx.json', 'utf8') ?? '{}\n';
+  const file = nxJson.parse(original);
   const { azure: own, extends: base } = file;
   const whole = base ? extended(tree.root) : file;
   const inherited = own ? undefined : whole.azure;
+  const migration = migrateRunner(tree, original, whole, io.env);
 
   const existing = own ?? inherited ?? {};
-  const known = { ...existing, ...given };
+  const known = { ...migration.block, ...withoutEmpty(existing), ...given };
   const answers = await askFor(missingKeys(known, io.env), io);
   const wanted = { ...(inherited ? {} : DEFAULTS), ...known, ...answers };
   const changed = changes(existing, wanted);
@@ -56,17 +42,50 @@ async function initGenerator(tree, options = {}, io = terminal()) {
   if (branch && !isObject(existing.trust)) {
     changed.trust = { branches: [branch] };
   }
-  let edited = text;
+  let edited = migration.nxJson;
   if (Object.keys(changed).length > 0) {
-    edited = edit(text, own, { ...inherited, ...changed });
+    edited = edit(edited, own, { ...inherited, ...changed });
   }
   if (branch && isObject(own?.trust)) {
     edited = nxJson.set(edited, ['azure', 'trust', 'branches'], [branch]);
   }
-  if (edited !== text) tree.write('nx.json', edited);
+  if (edited !== original) tree.write('nx.json', edited);
 
-  const lines = report(tree, wanted, io.env, branch);
+  const packages = replacePackages(tree);
+  const told = [
+    ...packages,
+    ...migration.lines,
+    ...kept(migration.block, wanted),
+    ...warnings(tree, whole, io.env),
+  ];
+  told.forEach((line) => io.log(line));
+  const lines = report(tree, wanted, io.env, {
+    branch,
+    isInstalled: packages.length === 0,
+  });
   return () => lines.forEach((line) => io.log(line));
+}
+
+/**
+ * What the azure block has of an older cache.
+ *
+ * @param {Block} found
+ * @param {Block} wanted
+ */
+function kept(found, wanted) {
+  return Object.keys(found)
+    .filter((key) => wanted[key] === found[key])
+    .map(
+      (key) =>
+        `nx.json: azure.${key} is ${JSON.stringify(found[key])}, as before.`,
+    );
+}
+
+/** @param {Block} block */
+function withoutEmpty(block) {
+  return Object.fromEntries(
+    Object.entries(block).filter(([, value]) => value !== ''),
+  );
 }
 
 /**
@@ -112,58 +131,30 @@ function edit(text, own, entries) {
 }
 
 /**
- * @param {Key[]} keys
- * @param {Io} io
- * @returns {Promise<Block>}
+ * @typedef {object} Found
+ * @property {string} [branch] that was found
+ * @property {boolean} isInstalled whether package.json is as it was
  */
-async function askFor(keys, { ask, log }) {
-  /** @type {Block} */
-  const answers = {};
-  if (!ask) return answers;
-  for (const key of keys) {
-    const answer = await askOnce(key, ask, log);
-    if (answer) answers[key] = answer;
-  }
-  return answers;
-}
-
-/**
- * Asks until the answer is valid or empty.
- *
- * @param {Key} key
- * @param {(question: string) => Promise<string>} ask
- * @param {(line: string) => void} log
- */
-async function askOnce(key, ask, log) {
-  for (;;) {
-    const answer = (await ask(QUESTIONS[key] ?? `${key}: `)).trim();
-    const wrong = answer && problem(key, answer);
-    if (!wrong) return answer;
-    log(wrong);
-  }
-}
 
 /**
  * @param {import('nx/src/generators/tree').Tree} tree
  * @param {Block} block
  * @param {NodeJS.ProcessEnv} env
- * @param {string} [branch] that was found
+ * @param {Found} found
  * @returns {string[]}
  */
-function report(tree, block, env, branch) {
-  const steps = nextSteps(tree, block, env).map((step) => `- ${step}`);
+function report(tree, block, env, { branch, isInstalled }) {
+  const steps = nextSteps(tree, block, env, isInstalled);
   return [
-    ...(env.AZURE_STORAGE_CONNECTION_STRING
-      ? [
-          'The connection string in AZURE_STORAGE_CONNECTION_STRING will be used; it is not written to nx.json.',
-        ]
-      : []),
+    explain(block, env),
     ...(branch
       ? [
           `What CI stores on the branch ${branch} is for all; what it stores for pull requests and other branches, only for these (azure.trust.branches).`,
         ]
       : []),
-    ...(steps.length > 0 ? ['', 'Next steps:', ...steps] : []),
+    ...(steps.length > 0
+      ? ['', 'Next steps:', ...steps.map((step) => `- ${step}`)]
+      : []),
   ];
 }
 
@@ -171,10 +162,14 @@ function report(tree, block, env, branch) {
  * @param {import('nx/src/generators/tree').Tree} tree
  * @param {Block} block
  * @param {NodeJS.ProcessEnv} env
+ * @param {boolean} isInstalled
  * @returns {string[]}
  */
-function nextSteps(tree, block, env) {
+function nextSteps(tree, block, env, isInstalled) {
   const steps = [];
+  if (!isInstalled) {
+    steps.push(`Run ${detectPackageManager(tree.root)} install.`);
+  }
   const missing = missingKeys(block, env).map((key) => `"${key}"`);
   if (missing.length > 0) {
     steps.push(
@@ -187,41 +182,6 @@ function nextSteps(tree, block, env) {
     );
   }
   return steps;
-}
-
-/** @returns {Io} */
-function terminal() {
-  const { env } = process;
-  const log = (/** @type {string} */ line) => console.log(line);
-  return isInteractive(env) ? { env, log, ask } : { env, log };
-}
-
-/** @param {NodeJS.ProcessEnv} env */
-function isInteractive(env) {
-  const { isCI } = require('nx/src/utils/is-ci');
-  return (
-    process.stdin.isTTY &&
-    process.stdout.isTTY &&
-    env.NX_INTERACTIVE !== 'false' &&
-    !isCI()
-  );
-}
-
-/** @param {string} question */
-async function ask(question) {
-  const { stdin: input, stdout: output } = process;
-  // The terminal does the echo: under Nx 20, readline's own line editing shows the first answer twice.
-  const lines = readline.createInterface({ input, output, terminal: false });
-  // Ctrl+D only closes the interface: the question would stay open, and Node would exit with 0.
-  const closed = new AbortController();
-  lines.once('close', () => closed.abort());
-  try {
-    return await lines.question(question, { signal: closed.signal });
-  } catch (cause) {
-    throw new Error('cancelled: nx.json is unchanged', { cause });
-  } finally {
-    lines.close();
-  }
 }
 
 module.exports = { initGenerator };

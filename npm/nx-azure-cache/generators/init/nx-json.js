@@ -1,10 +1,14 @@
 'use strict';
 
-// The azure block inside nx.json, which is JSON with comments. Only the block is edited; every other byte stays.
+// What stands in nx.json and package.json, which may have comments. Only what is meant is edited; every other byte stays.
 
 const { createRequire } = require('node:module');
 
 /** @typedef {Record<string, unknown>} Block */
+
+/**
+ * @typedef {{ azure?: Block, extends?: string, tasksRunnerOptions?: Record<string, any>, nxCloudId?: unknown, nxCloudAccessToken?: unknown, neverConnectToCloud?: unknown } & import('../../workspace').NxJson} NxJson
+ */
 
 /**
  * Nx brings its parser along; we need none of our own.
@@ -17,17 +21,27 @@ function jsonc() {
 
 /**
  * @param {string} text
- * @returns {{ azure?: Block, extends?: string } & import('../../workspace').NxJson}
+ * @returns {NxJson}
  */
 function parse(text) {
+  const value = parseObject(text, 'nx.json');
+  if (value.azure !== undefined && !isObject(value.azure)) {
+    throw new Error('nx.json: "azure" must be an object');
+  }
+  return value;
+}
+
+/**
+ * @param {string} text
+ * @param {string} name of the file
+ * @returns {Record<string, any>}
+ */
+function parseObject(text, name) {
   /** @type {import('jsonc-parser').ParseError[]} */
   const errors = [];
   const value = jsonc().parse(text, errors, { allowTrailingComma: true });
   if (errors.length > 0 || !isObject(value)) {
-    throw new Error('nx.json: not a valid JSON object');
-  }
-  if (value.azure !== undefined && !isObject(value.azure)) {
-    throw new Error('nx.json: "azure" must be an object');
+    throw new Error(`${name}: not a valid JSON object`);
   }
   return value;
 }
@@ -64,6 +78,25 @@ function set(text, path, value) {
 }
 
 /**
+ * Removes a property, and the objects around it that are empty then.
+ *
+ * @param {string} text
+ * @param {string[]} path
+ * @returns {string}
+ */
+function remove(text, path) {
+  const { applyEdits, findNodeAtLocation, modify, parseTree } = jsonc();
+  const root = parseTree(text, [], { allowTrailingComma: true });
+  const rest = (/** @type {string[]} */ path) =>
+    root && findNodeAtLocation(root, path)?.children?.length;
+  let outer = path;
+  while (outer.length > 1 && rest(outer.slice(0, -1)) === 1) {
+    outer = outer.slice(0, -1);
+  }
+  return applyEdits(text, modify(text, outer, undefined, {}));
+}
+
+/**
  * A new last property. jsonc-parser's own `modify` reformats whole lines and puts the property between the one before and
  * that one's comment.
  *
@@ -97,4 +130,4 @@ function insertion(text, object, path, value) {
   return { offset: start, length: tail.length, content: content.join('') };
 }
 
-module.exports = { parse, set };
+module.exports = { isObject, parse, parseObject, remove, set };

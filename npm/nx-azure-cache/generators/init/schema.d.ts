@@ -5,6 +5,11 @@ export interface InitGeneratorSchema {
   accountName?: string;
   endpoint?: string;
   prefix?: string;
+  credential?: string;
+  cloud?: string;
   localMode?: Mode;
   ciMode?: Mode;
+  maxArtifactSize?: string;
+  include?: string[];
+  exclude?: string[];
 }

@@ -2,55 +2,40 @@
 
 // What the azure block of nx.json shall hold. Pure: no files, no terminal.
 
+const { allowed, isValid } = require('./check');
+
 /** @typedef {Record<string, unknown>} Block */
 /** @typedef {keyof import('./schema').InitGeneratorSchema} Key */
-
-const MODES = ['read-write', 'read-only', 'no-cache'];
-const MODE_RULE = {
-  allowed: `one of ${MODES.join(', ')}`,
-  test: (/** @type {string} */ value) => MODES.includes(value),
-};
 
 /**
  * In the order in which the keys are written.
  *
- * @type {Record<Key, { allowed: string, test: (value: string) => boolean }>}
+ * @type {Key[]}
  */
-const RULES = {
-  container: {
-    allowed:
-      '3 to 63 lowercase letters, digits and single hyphens, with a letter or digit at both ends',
-    test: (value) => /^(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*$/.test(value),
-  },
-  accountName: {
-    allowed: '3 to 24 lowercase letters and digits',
-    test: (value) => /^[a-z0-9]{3,24}$/.test(value),
-  },
-  endpoint: {
-    allowed:
-      'an https URL without user, query and fragment, such as https://nxcache.blob.core.windows.net',
-    test: (value) =>
-      /^https:\/\/[^\s/?#@][^\s?#@]*$/.test(value) && URL.canParse(value),
-  },
-  prefix: {
-    allowed:
-      'at most 512 letters, digits, ".", "_" and "-" in names separated by single slashes, no name beginning with "."',
-    test: (value) =>
-      value.length <= 512 && /^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/.test(value),
-  },
-  localMode: MODE_RULE,
-  ciMode: MODE_RULE,
-};
+const KEYS = [
+  'container',
+  'accountName',
+  'endpoint',
+  'prefix',
+  'credential',
+  'cloud',
+  'localMode',
+  'ciMode',
+  'maxArtifactSize',
+  'include',
+  'exclude',
+];
 
-const KEYS = /** @type {Key[]} */ (Object.keys(RULES));
 const DEFAULTS = { localMode: 'read-write', ciMode: 'read-write' };
 
 /**
  * The value as an error may show it. Connection strings, SAS and keys are long or have one of these characters.
  *
  * @param {unknown} value
+ * @returns {string}
  */
 function shown(value) {
+  if (Array.isArray(value)) return `[${value.map(shown).join(', ')}]`;
   if (typeof value !== 'string') return typeof value;
   return /^[^=;?&@%+]{0,63}$/.test(value)
     ? JSON.stringify(value)
@@ -65,49 +50,42 @@ function shown(value) {
  * @returns {string | null}
  */
 function problem(key, value) {
-  const { allowed, test } = RULES[key];
-  if (typeof value === 'string' && test(value)) return null;
-  return `${key} must be ${allowed}; got ${shown(value)}`;
+  if (isValid(key, value)) return null;
+  return `${key} must be ${allowed(key)}; got ${shown(value)}`;
 }
 
 /**
- * The options that were given, in nx.json's spelling.
+ * The options that were given, in nx.json's spelling. An empty one was not: a script hands on a variable that is not set.
  *
  * @param {import('./schema').InitGeneratorSchema} options
  * @returns {Block}
  */
 function readOptions(options) {
-  const given = KEYS.filter((key) => options[key] !== undefined).map((key) => {
-    const value = options[key];
-    return /** @type {const} */ ([
-      key,
-      value === 'read' && RULES[key] === MODE_RULE ? 'read-only' : value,
-    ]);
-  });
+  const given = KEYS.filter((key) => !isEmpty(options[key])).map(
+    (key) => /** @type {const} */ ([key, spelled(key, options[key])]),
+  );
   const problems = given.flatMap(([key, value]) => problem(key, value) ?? []);
   if (problems.length > 0) throw new Error(problems.join('\n'));
   return Object.fromEntries(given);
 }
 
+/** @param {unknown} value */
+const isEmpty = (value) =>
+  value === undefined ||
+  value === '' ||
+  (Array.isArray(value) && value.length === 0);
+
 /**
- * What the cache cannot do without and the block does not say.
- *
- * @param {Block} block
- * @param {NodeJS.ProcessEnv} env
- * @returns {Key[]}
+ * @param {Key} key
+ * @param {unknown} value
  */
-function missingKeys(block, env) {
-  /** @type {Key[]} */
-  const missing = [];
-  if (!block.container) missing.push('container');
-  if (
-    !block.accountName &&
-    !block.endpoint &&
-    !env.AZURE_STORAGE_CONNECTION_STRING
-  ) {
-    missing.push('accountName');
-  }
-  return missing;
+function spelled(key, value) {
+  if (value === 'read' && key.endsWith('Mode')) return 'read-only';
+  if (typeof value !== 'string') return value;
+  if (key === 'include' || key === 'exclude') return value.split(',');
+  // What the command line gives is a text.
+  if (key === 'maxArtifactSize' && /^\d+$/.test(value)) return Number(value);
+  return value;
 }
 
 /**
@@ -119,9 +97,11 @@ function missingKeys(block, env) {
  */
 function changes(block, wanted) {
   const keys = KEYS.filter(
-    (key) => wanted[key] !== undefined && wanted[key] !== block[key],
+    (key) =>
+      wanted[key] !== undefined &&
+      JSON.stringify(wanted[key]) !== JSON.stringify(block[key]),
   );
   return Object.fromEntries(keys.map((key) => [key, wanted[key]]));
 }
 
-module.exports = { DEFAULTS, changes, missingKeys, problem, readOptions };
+module.exports = { DEFAULTS, changes, problem, readOptions, shown };
