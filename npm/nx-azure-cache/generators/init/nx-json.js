@@ -85,15 +85,43 @@ function set(text, path, value) {
  * @returns {string}
  */
 function remove(text, path) {
-  const { applyEdits, findNodeAtLocation, modify, parseTree } = jsonc();
+  const { applyEdits, findNodeAtLocation, parseTree } = jsonc();
   const root = parseTree(text, [], { allowTrailingComma: true });
-  const rest = (/** @type {string[]} */ path) =>
-    root && findNodeAtLocation(root, path)?.children?.length;
+  const find = (/** @type {string[]} */ path) =>
+    root && findNodeAtLocation(root, path);
+  if (!find(path)) return text;
   let outer = path;
-  while (outer.length > 1 && rest(outer.slice(0, -1)) === 1) {
+  while (outer.length > 1 && find(outer.slice(0, -1))?.children?.length === 1) {
     outer = outer.slice(0, -1);
   }
-  return applyEdits(text, modify(text, outer, undefined, {}));
+  const property = find(outer)?.parent;
+  return property ? applyEdits(text, [removal(text, property)]) : text;
+}
+
+/**
+ * With a property goes the comma on one side, and what stands above it. jsonc-parser's own `modify` takes the line break before a first
+ * one along.
+ *
+ * @param {string} text
+ * @param {import('jsonc-parser').Node} property
+ * @returns {import('jsonc-parser').Edit}
+ */
+function removal(text, property) {
+  const all = property.parent?.children ?? [];
+  const end = property.offset + property.length;
+  const before = all[all.indexOf(property) - 1];
+  if (before) {
+    const offset = before.offset + before.length;
+    return { offset, length: end - offset, content: '' };
+  }
+  const { offset } = property;
+  const rest = text.slice(end);
+  const [comma] = /^\s*,?/.exec(jsonc().stripComments(rest, ' ')) ?? [''];
+  if (!comma.endsWith(','))
+    return { offset, length: end - offset, content: '' };
+  const [space] = /^\s*/.exec(rest.slice(comma.length)) ?? [''];
+  const length = end - offset + comma.length + space.length;
+  return { offset, length, content: '' };
 }
 
 /**

@@ -62,22 +62,18 @@ function migrateRunner(tree, text, whole, env) {
   );
   const { block, lines } = translate(options, env);
   let nxJson = text;
-  for (const [name, entry] of runners) {
-    const gone = OPTIONS.filter((key) => key in (entry.options ?? {}));
-    for (const key of gone) {
-      nxJson = json.remove(nxJson, [
-        'tasksRunnerOptions',
-        name,
-        'options',
-        key,
-      ]);
+  for (const [name, { options: its = {} }] of runners) {
+    const gone = Object.keys(its).filter((key) => OPTIONS.includes(key));
+    const isAll = gone.length === Object.keys(its).length;
+    const paths = isAll
+      ? [['options']]
+      : gone.map((option) => ['options', option]);
+    for (const path of [...paths, ['runner']]) {
+      nxJson = json.remove(nxJson, ['tasksRunnerOptions', name, ...path]);
     }
-    nxJson = json.remove(nxJson, ['tasksRunnerOptions', name, 'runner']);
+    const list = gone.length > 0 ? `, and none of ${gone.join(', ')}` : '';
     lines.unshift(
-      `nx.json: tasksRunnerOptions.${name} has no runner ${RUNNER} any more` +
-        (gone.length > 0
-          ? `, and none of its options ${gone.join(', ')}.`
-          : '.'),
+      `nx.json: tasksRunnerOptions.${name} has no runner ${RUNNER} any more${list}.`,
     );
   }
   if (runners.length === 0 && runnersOf(whole).length > 0) {
