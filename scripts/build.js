@@ -162,11 +162,16 @@ function buildAliasPackage(folder) {
     copy(`${source}/${file}`, path.join(target, file));
   }
   copy('LICENSE', path.join(target, 'LICENSE'));
+  // Editors find them by a path in node_modules.
+  const schemas = ['nx.schema.json', 'schema.json'];
+  for (const file of schemas) {
+    copy(`npm/nx-azure-cache/${file}`, path.join(target, file));
+  }
   writeJson(path.join(target, 'package.json'), {
     ...manifest,
     version,
     repository,
-    files: [...manifest.files, 'generators', 'generators.json'],
+    files: [...manifest.files, ...schemas, 'generators', 'generators.json'],
     dependencies: { 'nx-azure-cache': version },
   });
   buildAliasGenerators(target);

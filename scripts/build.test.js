@@ -178,6 +178,8 @@ test('the tarballs hold what is needed and no tests', async () => {
       'LICENSE',
       'README.md',
       'generators.json',
+      'nx.schema.json',
+      'schema.json',
       'generators/init/generator.js',
       'generators/init/schema.json',
     ]) {

@@ -127,6 +127,8 @@ func TestSettings(t *testing.T) {
 	}
 }
 
+// TestMode is F11: every spelling means what it says; see TestNearestValues for those
+// that mean nothing.
 func TestMode(t *testing.T) {
 	const both = `"localMode": "read-only", "ciMode": "read-write"`
 	for name, test := range map[string]struct {

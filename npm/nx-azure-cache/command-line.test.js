@@ -73,6 +73,7 @@ const telling = 'printf "%s" "${NX_AZURE_CACHE_WORKSPACE-nothing}"; exit 7';
 function workspace(t, files) {
   const folder = temporaryFolder(t);
   for (const [name, text] of Object.entries(files)) {
+    fs.mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
     fs.writeFileSync(path.join(folder, name), text);
   }
   const binary = path.join(temporaryFolder(t), 'binary');
@@ -181,6 +182,15 @@ describe('nx-azure-cache in a workspace', () => {
       config: azure,
       defaultBase: 'dev',
     });
+  });
+
+  test('reads what nx.json extends in a package', (t) => {
+    const { folder, binary } = workspace(t, {
+      'node_modules/preset/nx.json': JSON.stringify({ azure }),
+      'nx.json': JSON.stringify({ extends: 'preset/nx.json' }),
+    });
+    const { stdout } = runIn(folder, binary, ['ls']);
+    assert.deepEqual(JSON.parse(stdout).config, azure);
   });
 
   test('says what is wrong with nx.json; flags may do without it', (t) => {

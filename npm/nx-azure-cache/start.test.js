@@ -225,13 +225,28 @@ describe('start', { concurrency: 3 }, () => {
       await assertOff(t, { binary: fakeServer(t), nxJson }, 'missing.json');
     });
 
-    test('extends something that has the block', async (t) => {
+    for (const [name, spec, file] of [
+      ['a file', './base.json', 'base.json'],
+      ['a package', '@acme/preset/nx', 'node_modules/@acme/preset/nx.json'],
+    ]) {
+      test(`extends ${name} that has the block`, async (t) => {
+        const workspace = temporaryFolder(t);
+        const base = path.join(workspace, file);
+        fs.mkdirSync(path.dirname(base), { recursive: true });
+        fs.writeFileSync(base, '{"azure": {"container": "base"}}');
+        const nxJson = JSON.stringify({ extends: spec });
+        const { azure } = await sentConfig(t, { workspace, nxJson });
+        assert.deepEqual(azure, { container: 'base' });
+      });
+    }
+
+    test('has a block of its own, which replaces what it extends', async (t) => {
       const workspace = temporaryFolder(t);
       const base = path.join(workspace, 'base.json');
       fs.writeFileSync(base, '{"azure": {"container": "base"}}');
-      const nxJson = '{"extends": "./base.json"}';
+      const nxJson = '{"extends": "./base.json", "azure": {"prefix": "x"}}';
       const { azure } = await sentConfig(t, { workspace, nxJson });
-      assert.deepEqual(azure, { container: 'base' });
+      assert.deepEqual(azure, { prefix: 'x' });
     });
 
     for (const azure of ['null', '5', '"text"', '[1, {"a": null}]', 'false']) {

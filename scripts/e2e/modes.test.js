@@ -35,7 +35,7 @@ const readOnly = {
 };
 
 for (const [name, settings] of Object.entries(readOnly)) {
-  test(`${name} reads and sends no write`, async (t) => {
+  test(`F11: ${name} reads and sends no write`, async (t) => {
     const { machine, recorder } = await startWorld(t);
     const empty = machine('empty', settings);
     assert.deepEqual(await runNx(empty, build), []);

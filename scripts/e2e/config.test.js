@@ -1,0 +1,112 @@
+'use strict';
+
+// The block "azure": which tasks and sizes it lets out, where it may stand, and
+// who writes it.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { test } = require('node:test');
+const {
+  assertStatus,
+  build,
+  expectedOutputs,
+  onMain,
+  outputs,
+  runNx,
+  startWorld,
+  tasks,
+} = require('./world');
+
+/** @import { Machine } from '../lib/machine' */
+
+/** @param {Machine} machine */
+const nxJsonOf = (machine) => path.join(machine.workspace, 'nx.json');
+
+/** @param {Machine} machine */
+const readNxJson = (machine) =>
+  JSON.parse(fs.readFileSync(nxJsonOf(machine), 'utf8'));
+
+/**
+ * @param {string} file
+ * @param {object} value
+ */
+function writeJson(file, value) {
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(file, JSON.stringify(value, null, 2));
+}
+
+test('only the tasks that are included, and not excluded, leave the machine', async (t) => {
+  const { machine, recorder } = await startWorld(t, { isLinked: true });
+  const azure = { include: ['build'], exclude: ['words:*'] };
+  const a = machine('a', { azure, env: onMain });
+  const b = machine('b', { azure, env: onMain });
+
+  assert.deepEqual(await runNx(a, ['run-many', '-t', 'build,test']), []);
+  const two = (/** @type {string} */ text) => [text, text];
+  assert.deepEqual(recorder.take().sort(), [
+    ...two('GET 404'),
+    ...two('PUT 201'),
+  ]);
+
+  assert.deepEqual(await runNx(b, build), []);
+  assert.deepEqual(recorder.take(), two('GET 206'));
+  const status = Object.entries(b.lastRun()).map(
+    ([task, { cacheStatus }]) => `${task} ${cacheStatus}`,
+  );
+  assert.deepEqual(status.sort(), [
+    'colors:build remote-cache-hit',
+    'site:build remote-cache-hit',
+    'words:build cache-miss',
+  ]);
+  assert.deepEqual(outputs(b), expectedOutputs());
+});
+
+test('the block may be in a package that nx.json extends', async (t) => {
+  const { machine } = await startWorld(t, { isLinked: true });
+  const a = machine('a', { env: onMain });
+  const { azure, ...rest } = readNxJson(a);
+  const preset = path.join(a.workspace, 'node_modules', 'nx-preset');
+  writeJson(path.join(preset, 'nx.json'), { azure });
+  writeJson(nxJsonOf(a), { extends: 'nx-preset/nx.json', ...rest });
+
+  assert.deepEqual(await runNx(a, build), []);
+  const args = ['--no-install', 'nx-azure-cache', 'ls', '--json'];
+  const { code, output, stdout } = await a.run('npx', args);
+  assert.equal(code, 0, output);
+  assert.equal(stdout.trim().split('\n').length, tasks.length, output);
+});
+
+test('init takes over from nx-remotecache-azure; a dry run shows it and changes nothing', async (t) => {
+  const { container, machine } = await startWorld(t, { isLinked: true });
+  const a = machine('a', { env: onMain });
+  const { azure: _, ...nxJson } = readNxJson(a);
+  const options = { container, connectionString: 'AccountKey=aHVzaA==' };
+  const runner = { runner: 'nx-remotecache-azure', options };
+  const before = { ...nxJson, tasksRunnerOptions: { default: runner } };
+  writeJson(nxJsonOf(a), before);
+
+  const init = ['generate', '@nx/powerpack-azure-cache:init'];
+  const dry = await a.nx([...init, '--dry-run']);
+  assert.equal(dry.code, 0, dry.output);
+  assert.deepEqual(readNxJson(a), before);
+  const wet = await a.nx(init);
+  assert.equal(wet.code, 0, wet.output);
+  for (const { output } of [dry, wet]) {
+    for (const line of [
+      'nx.json: tasksRunnerOptions.default has no runner nx-remotecache-azure any more, and none of container, connectionString.',
+      'nx.json: the connection string is not kept; set AZURE_STORAGE_CONNECTION_STRING to it.',
+      `nx.json: azure.container is "${container}", as before.`,
+    ]) {
+      assert.ok(output.includes(line), output);
+    }
+    assert.ok(!output.includes('aHVzaA'), output);
+  }
+  assert.match(wet.output, /The connection string in AZURE_STORAGE_CONN/);
+  assert.doesNotMatch(fs.readFileSync(nxJsonOf(a), 'utf8'), /aHVzaA|Runner/);
+
+  assert.deepEqual(await runNx(a, build), []);
+  a.forget();
+  assert.deepEqual(await runNx(a, build), []);
+  assertStatus(a, 'remote-cache-hit');
+});
