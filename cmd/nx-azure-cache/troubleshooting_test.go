@@ -130,7 +130,11 @@ func constant(node ast.Node) (string, bool) {
 var verbs = regexp.MustCompile(`%[-+#.0-9]*[a-zA-Z]|\$\{(?:[^{}]|\{[^{}]*\})*\}`)
 
 // blank is a text of the source as the page quotes it.
-func blank(text string) string { return plain(verbs.ReplaceAllString(text, "…")) }
+func blank(text string) string {
+	const percent = "\x00"
+	text = verbs.ReplaceAllString(strings.ReplaceAll(text, "%%", percent), "…")
+	return plain(strings.ReplaceAll(text, percent, "%"))
+}
 
 const npmFolder = "../../npm/nx-azure-cache"
 
