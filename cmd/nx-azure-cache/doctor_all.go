@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -33,6 +34,8 @@ func (p *patient) giveUp(why string) {
 // own, of which many may follow each other.
 const partLimit = 30 * time.Second
 
+var errPartLimit = fmt.Errorf("not done within %s", partLimit)
+
 // parts are all that is looked at, in the order in which it is shown.
 var parts = []func(context.Context, *patient, *report){
 	examineLauncher,
@@ -49,7 +52,7 @@ func examineAll(ctx context.Context, w world, flags *workspaceFlags) report {
 	p := newPatient(w, flags)
 	r := report{Containers: []containerReport{}, Leftovers: []leftover{}}
 	for _, look := range parts {
-		limited, cancel := context.WithTimeout(ctx, partLimit)
+		limited, cancel := context.WithTimeoutCause(ctx, partLimit, errPartLimit)
 		look(limited, p, &r)
 		cancel()
 	}

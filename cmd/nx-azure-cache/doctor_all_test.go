@@ -384,3 +384,58 @@ func TestDoctorWholeOutput(t *testing.T) {
 		})
 	}
 }
+
+// A storage that takes connections and never answers costs a limit or two, not
+// one for each thing that could be tried.
+func TestDoctorOfAStorageThatIsSilent(t *testing.T) {
+	storage, connection := startStorage(t)
+	held := storage.service.AddFault(azuretest.Fault{Action: azuretest.Hold})
+	defer held.Release()
+	const config = `{"container": "artifacts", "timeouts": {"firstByte": "100ms"}}`
+	e := examineWhole(t, wholeEnv(t, mainRun, config, connection))
+	if e.ExitCode == 0 {
+		t.Errorf("got the exit code 0 of %s", e.text)
+	}
+	for _, of := range skippedWithoutStorage {
+		e.in(t, of, string(of)).mustBe(t, skipped, "not tried")
+	}
+	if got := storage.takeRequests(); len(got) > 2 {
+		t.Errorf("got the requests %q, want at most two", got)
+	}
+}
+
+// skippedWithoutStorage are the parts that need a storage which answers.
+var skippedWithoutStorage = []part{partRoundTrip, partSecurity}
+
+// On a slow line the large artifact is given up, removed, and told.
+func TestDoctorOnASlowLine(t *testing.T) {
+	storage, connection := startStorage(t)
+	environment := wholeEnv(t, mainRun, plainConfig, connection)
+	flags := &workspaceFlags{isSet: func(string) bool { return false }}
+	p := newPatient(world{getenv: environment.get}, flags)
+	ctx, end := context.WithCancelCause(t.Context())
+	p.subject.write(ctx, p.subject.areas[0])
+	p.subject.read(ctx, p.subject.areas[0])
+	// The PUT that holds comes after those of small entries.
+	var held []*azuretest.FaultRule
+	for range roundTrips + 1 {
+		held = append(held, storage.service.AddFault(azuretest.Fault{Method: http.MethodPut, Times: 1, Action: azuretest.Hold}))
+	}
+	var r report
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		examineRoundTrip(ctx, p, &r)
+	}()
+	for _, rule := range held[:roundTrips] {
+		<-rule.Reached()
+		rule.Release()
+	}
+	<-held[roundTrips].Reached()
+	end(errPartLimit)
+	<-done
+	examined{report: r}.in(t, partRoundTrip, "up").mustBe(t, warning, "azure.maxArtifactSize")
+	if got := storage.service.Names(testContainer); len(got) > 0 || len(p.subject.leftovers()) > 0 {
+		t.Errorf("got %q left, want nothing", got)
+	}
+}

@@ -87,3 +87,39 @@ func containerSAS(t *testing.T, connection, container, sp string) string {
 	query := url.Values{"sp": {sp}, "se": {expiry}, "sv": {version}, "sr": {"c"}, "sig": {base64.StdEncoding.EncodeToString(mac.Sum(nil))}}
 	return "BlobEndpoint=" + parts["BlobEndpoint"] + ";SharedAccessSignature=" + query.Encode()
 }
+
+// Doctor as a whole with what Azurite can tell apart.
+func TestDoctorWholeAzurite(t *testing.T) {
+	connection, container := os.Getenv("NX_AZURE_CACHE_TEST_AZURITE"), os.Getenv("NX_AZURE_CACHE_TEST_CONTAINER")
+	if connection == "" || container == "" {
+		t.Skip("needs Azurite: `npm test` starts one and sets NX_AZURE_CACHE_TEST_AZURITE and NX_AZURE_CACHE_TEST_CONTAINER")
+	}
+	config := fmt.Sprintf(`{"container": %q, "prefix": %q}`, container, newCanary())
+	for _, test := range []struct {
+		name, sp, config string
+		run              env
+		code             exitCode
+		part             part
+		id               string
+		want             status
+		says             string
+	}{
+		{"key", "", config, mainRun, 0, partRoundTrip, "down", ok, "MB/s"},
+		{"sp=r", "r", config, pullRun, exitFailed, partRights, "write.create", failed, "sp=rc"},
+		{"sp=rc", "rc", config, mainRun, 0, partRights, "write.overwrite", warning, "stays"},
+		{"sp=c", "c", config, mainRun, exitFailed, partRights, "trusted.read", failed, "sp=r"},
+		{"no container", "", `{"container": "nothing-here"}`, mainRun, exitFailed, partRights, "container.nothing-here", failed, "does not exist"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			it := connection
+			if test.sp != "" {
+				it = containerSAS(t, connection, container, test.sp)
+			}
+			e := examineWhole(t, wholeEnv(t, test.run, test.config, it))
+			e.in(t, test.part, test.id).mustBe(t, test.want, test.says)
+			if e.ExitCode != test.code {
+				t.Errorf("got the exit code %d, want %d\n%s", e.ExitCode, test.code, e.text)
+			}
+		})
+	}
+}

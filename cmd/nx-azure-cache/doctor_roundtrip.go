@@ -182,6 +182,11 @@ func (t *roundTrip) latency(id, what string, took []time.Duration, err error) fl
 
 // throughput reports how fast the artifact was, and returns bytes per second.
 func (t *roundTrip) throughput(id, what string, took []time.Duration, err error) float64 {
+	if errors.Is(context.Cause(t.ctx), errPartLimit) {
+		t.r.add(partRoundTrip, id, what, warning, fmt.Sprintf("%v: slower than %.1f MB/s", errPartLimit, artifactSize/partLimit.Seconds()/1e6),
+			"keep large results out of the remote cache: azure.maxArtifactSize in nx.json")
+		return 0
+	}
 	if err != nil {
 		t.r.add(partRoundTrip, id, what, unknown, err.Error(), "")
 		return 0
