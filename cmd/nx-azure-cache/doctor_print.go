@@ -5,11 +5,13 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
 )
 
 // marks stand before what was found where a terminal shows it.
 var marks = map[status]string{
-	ok: "✓", warning: "!", failed: "✗", skipped: "-", unknown: "?", none: "-",
+	ok: "✓", warning: "⚠", failed: "✗", skipped: "-", unknown: "?", none: "-",
 	enforced: "✓", allowed: "✓", exposed: "✗", missing: "✗",
 }
 
@@ -17,7 +19,7 @@ var marks = map[status]string{
 // once for all that it mends.
 func (r *report) print(w io.Writer, isTerminal bool) error {
 	var b strings.Builder
-	isWhole := slices.ContainsFunc(r.Checks, func(c check) bool { return c.Part != partSecurity })
+	isWhole := r.isWhole()
 	if !isWhole {
 		r.head(&b)
 	}
@@ -97,12 +99,29 @@ func (r *report) conclusion() string {
 		c := r.Checks[first]
 		return fmt.Sprintf("The remote cache does not work here. Begin with: %s: %s", c.Check, c.Seen)
 	case r.ExitCode == exitFailed:
-		return "This run can change what others trust."
+		return r.works() + "This run can change what others trust."
 	case r.ExitCode == exitUntried:
 		return "What this run can do is not known: not everything could be tried."
 	case r.Run != nil && r.Run.Trusted:
-		return "This run is trusted. Look at one of a pull request, too, and at a developer's machine."
+		return r.works() + "This run is trusted. Look at one of a pull request, too, and at a developer's machine."
 	default:
-		return "This run can change nothing that others trust."
+		return r.works() + "This run can change nothing that others trust."
 	}
+}
+
+// works says whether the cache does, where all of it was looked at.
+func (r *report) works() string {
+	switch {
+	case !r.isWhole() || slices.ContainsFunc(r.Checks, func(c check) bool { return c.Status == skipped && c.ID == string(c.Part) }):
+		return ""
+	case r.Run != nil && r.Run.Mode == string(cache.NoCache):
+		return "This run has no remote cache, as its mode is " + r.Run.Mode + ". "
+	default:
+		return "The remote cache works here. "
+	}
+}
+
+// isWhole reports whether more was looked at than security.
+func (r *report) isWhole() bool {
+	return slices.ContainsFunc(r.Checks, func(c check) bool { return c.Part != partSecurity })
 }

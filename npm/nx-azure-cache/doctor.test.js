@@ -1,7 +1,8 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { spawnSync } = require('node:child_process');
+const { spawn, spawnSync } = require('node:child_process');
+const { once } = require('node:events');
 const fs = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
@@ -301,6 +302,29 @@ describe('doctor finds what Nx loads', () => {
   });
 });
 
+test('doctor finds ours where Nx is installed without a package.json', (t) => {
+  const workspace = new Workspace(t, { shim: false });
+  const modules = path.join(workspace.root, '.nx', 'installation');
+  fs.mkdirSync(modules, { recursive: true });
+  fs.renameSync(workspace.modules, path.join(modules, 'node_modules'));
+  workspace.modules = path.join(modules, 'node_modules');
+  // Node.js looks for what Nx needs from where Nx really is.
+  fs.rmSync(path.join(workspace.modules, 'nx'));
+  const nx = path.join(workspace.modules, 'nx');
+  fs.mkdirSync(path.join(nx, 'src', 'tasks-runner'), { recursive: true });
+  fs.writeFileSync(
+    path.join(nx, 'package.json'),
+    JSON.stringify({ name: 'nx', version: '20.7.2' }),
+  );
+  fs.writeFileSync(path.join(nx, 'src/tasks-runner/cache.js'), oldSource);
+  const ours = path.join(workspace.modules, ourName);
+  fs.mkdirSync(path.dirname(ours), { recursive: true });
+  fs.symlinkSync(path.join(path.dirname(workspace.launcher), '..'), ours);
+  const rows = workspace.examine();
+  rows.assert('nx', 'ok', '20.7.2 (.nx/installation/node_modules/nx)');
+  rows.assert('loaded', 'ok', ourName);
+});
+
 describe('doctor finds what is in the way', () => {
   for (const name of before) {
     test(name, (t) => {
@@ -540,6 +564,40 @@ describe('doctor without a binary', () => {
     assert.equal(stdout, '');
     assert.match(stderr, /^nx-azure-cache: this is a source checkout/);
   });
+});
+
+test('Ctrl-C reaches the binary, which removes what it has made', async (t) => {
+  const workspace = new Workspace(t);
+  writeExecutable(
+    workspace.binary,
+    `#!${process.execPath}
+    process.on('SIGINT', () => setTimeout(() => {
+      console.log('removed');
+      process.exit(2);
+    }, 100));
+    setInterval(() => {}, 1000);
+    console.log('ready');`,
+  );
+  // A terminal sends it to all that run there.
+  const child = spawn(process.execPath, [workspace.launcher, 'doctor'], {
+    cwd: workspace.root,
+    env: environment(workspace.root, {
+      NX_AZURE_CACHE_BINARY: workspace.binary,
+    }),
+    detached: true,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const group = -(/** @type {number} */ (child.pid));
+  let stdout = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    stdout += text;
+    if (stdout === 'ready\n') process.kill(group, 'SIGINT');
+  });
+  const [code, signal] = await once(child, 'close');
+  assert.deepEqual(
+    { code, signal, stdout },
+    { code: 2, signal: null, stdout: 'ready\nremoved\n' },
+  );
 });
 
 test('an nx.json that cannot be read is told with the rest', (t) => {

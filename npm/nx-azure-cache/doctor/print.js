@@ -5,7 +5,7 @@
 
 /** @import { Row } from './rows' */
 
-const marks = { ok: '✓', warning: '!', failed: '✗', unknown: '?' };
+const marks = { ok: '✓', warning: '⚠', failed: '✗', unknown: '?' };
 
 /** What the parts are called. */
 const titles = {
