@@ -66,6 +66,9 @@ Exit codes:
   canary      the hash of the entries that were made
   signIn      source, principal, seconds, steps (each with source, outcome, seconds,
               detail); left out where a key or a SAS does without
+  network     host, proxy, addresses, private (true or false), issuer and expires (of
+              the certificate), skewSeconds (by which the clock here is behind),
+              steps (each with step, seconds, detail, error)
   roundTrip   readSeconds, writeSeconds (medians), downBytesPerSecond,
               upBytesPerSecond; those that were measured
   checks      part (as above), id (such as loaded or trusted.create), check, scope,

@@ -42,6 +42,7 @@ var parts = []func(context.Context, *patient, *report){
 	examineConfig,
 	examineLicence,
 	examineSignIn,
+	examineNetwork,
 	examineRights,
 	examineRoundTrip,
 	examineSecurity,

@@ -3,12 +3,16 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
@@ -122,10 +126,14 @@ func TestDoctorFindsAllWell(t *testing.T) {
 	}
 }
 
-// checkOnlyCanaries fails if anything but canaries was touched.
+// checkOnlyCanaries fails if anything but canaries was touched, and the network's
+// question for the container.
 func (s *storage) checkOnlyCanaries(t *testing.T) {
 	t.Helper()
 	for _, request := range s.takeRequests() {
+		if request == "HEAD /"+storageAccount+"/"+testContainer {
+			continue
+		}
 		if hash := request[strings.LastIndexByte(request, '/')+1:]; canaries.FindString(hash) != hash {
 			t.Errorf("got the request %s, want only those about canaries", request)
 		}
@@ -396,16 +404,86 @@ func TestDoctorOfAStorageThatIsSilent(t *testing.T) {
 	if e.ExitCode == 0 {
 		t.Errorf("got the exit code 0 of %s", e.text)
 	}
-	for _, of := range skippedWithoutStorage {
-		e.in(t, of, string(of)).mustBe(t, skipped, "not tried")
-	}
-	if got := storage.takeRequests(); len(got) > 2 {
-		t.Errorf("got the requests %q, want at most two", got)
+	e.in(t, partNetwork, azure.StepHTTP).mustBe(t, failed, "azure.timeouts.firstByte")
+	e.mustSkipStorage(t)
+	if got := storage.takeRequests(); len(got) > 1 {
+		t.Errorf("got the requests %q, want one", got)
 	}
 }
 
-// skippedWithoutStorage are the parts that need a storage which answers.
-var skippedWithoutStorage = []part{partRoundTrip, partSecurity}
+// mustSkipStorage fails unless all that needs a storage which answers was skipped.
+func (e examined) mustSkipStorage(t *testing.T) {
+	t.Helper()
+	for _, of := range []part{partRights, partRoundTrip, partSecurity} {
+		e.in(t, of, string(of)).mustBe(t, skipped, "not tried: the storage cannot be reached")
+	}
+}
+
+// A proxy that is not there, one that wants a password that nobody has, a page of a
+// hotel: the row says so, and nothing is tried after it.
+func TestDoctorOfTheNetwork(t *testing.T) {
+	service := azuretest.New(azuretest.Options{Account: storageAccount, Containers: []string{testContainer}})
+	page := func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>Welcome to our hotel") }
+	dated := func(at time.Duration) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Date", time.Now().Add(at).UTC().Format(http.TimeFormat))
+			service.ServeHTTP(w, r)
+		}
+	}
+	for _, test := range []struct {
+		name    string
+		handler http.HandlerFunc
+		id      string
+		want    status
+		says    string
+		reached bool
+	}{
+		{"a page", page, azure.StepHTTP, failed, "", false},
+		{"a good clock", service.ServeHTTP, "clock", ok, "as that of", true},
+		{"a clock that is late", dated(time.Hour), "clock", failed, "behind Azure's", true},
+		{"a clock that is early", dated(-time.Hour), "clock", failed, "ahead of Azure's", true},
+		{"a clock that is a little late", dated(90 * time.Second), "clock", ok, "no harm", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			server := httptest.NewServer(test.handler)
+			t.Cleanup(server.Close)
+			e := examineWhole(t, wholeEnv(t, mainRun, plainConfig, connectionStringFor(server.Listener.Addr().String())))
+			e.in(t, partNetwork, test.id).mustBe(t, test.want, test.says)
+			if test.reached {
+				e.in(t, partRights, "write.create").mustBe(t, ok, "created")
+			} else {
+				e.mustSkipStorage(t)
+			}
+			if e.Network == nil || len(e.Network.Steps) == 0 || (e.Network.SkewSeconds != nil) != test.reached {
+				t.Errorf("got %+v, want the steps", e.Network)
+			}
+		})
+	}
+	t.Run("a proxy", func(t *testing.T) {
+		environment := wholeEnv(t, mainRun, `{"container": "artifacts", "accountName": "nxcache"}`, "")
+		environment["HTTPS_PROXY"] = "http://me:TOPSECRET@127.0.0.1:1"
+		environment[sasVariable] = "https://nxcache.blob.core.windows.net/artifacts?sp=r&sig=TOPSECRET"
+		e := examineWhole(t, environment)
+		e.in(t, partNetwork, "proxies").mustBe(t, ok, "http://127.0.0.1:1, by HTTPS_PROXY")
+		e.in(t, partNetwork, azure.StepConnect).mustBe(t, failed, "HTTPS_PROXY")
+		e.mustSkipStorage(t)
+		if strings.Contains(e.text, "TOPSECRET") {
+			t.Errorf("got a secret in %s", e.text)
+		}
+	})
+}
+
+// What others have written may hold what a terminal would do.
+func TestDoctorWholeShowsNoControls(t *testing.T) {
+	_, connection := startStorage(t)
+	environment := wholeEnv(t, mainRun, plainConfig, connection).tell(t, func(document map[string]any) {
+		document["launcher"] = launcherDocument{Version: version, Checks: []check{{Part: partVersions, ID: "nx", Check: "Nx", Status: ok, Seen: "24\u009b31m", Fix: "x\x1b[2J"}}}
+	})
+	stdout, _, _ := runWith(t, environment, "doctor")
+	if !strings.Contains(stdout, "24") || strings.ContainsAny(stdout, "\u009b\x1b") {
+		t.Errorf("got %q, want no controls", stdout)
+	}
+}
 
 // On a slow line the large artifact is given up, removed, and told.
 func TestDoctorOnASlowLine(t *testing.T) {

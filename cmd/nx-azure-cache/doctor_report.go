@@ -7,6 +7,7 @@ type report struct {
 	Containers []containerReport `json:"containers"`
 	Canary     string            `json:"canary"`
 	SignIn     *signInReport     `json:"signIn,omitempty"`
+	Network    *networkReport    `json:"network,omitempty"`
 	RoundTrip  *roundTripReport  `json:"roundTrip,omitempty"`
 	Checks     []check           `json:"checks"`
 	Leftovers  []leftover        `json:"leftovers"`

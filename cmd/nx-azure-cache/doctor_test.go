@@ -47,6 +47,7 @@ func doctorEnv(t *testing.T, run env, config, connection string) env {
 	environment := maps.Clone(run)
 	environment["NX_AZURE_CACHE_WORKSPACE"] = string(workspace)
 	environment[connectionVariable] = connection
+	environment["HTTPS_PROXY"] = offline["HTTPS_PROXY"]
 	return environment
 }
 
@@ -584,6 +585,9 @@ var unstable = []struct {
 }{
 	{canaries, "canary-RANDOM"},
 	{regexp.MustCompile(`http://127\.0\.0\.1:\d+`), "http://HOST"},
+	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "HOST"},
+	{regexp.MustCompile(`request [0-9a-f-]{36}`), "request ID"},
+	{regexp.MustCompile(`(?i)("[a-z]*seconds"): -?[0-9.e-]+`), "$1: TIME"},
 }
 
 // compare compares text with a file in testdata.

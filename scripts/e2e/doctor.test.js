@@ -19,7 +19,7 @@ const ourName = '@nx/powerpack-azure-cache';
 
 /** The parts that doctor looks at, in its order. */
 const parts = [
-  ...['package', 'versions', 'config', 'licence', 'sign-in'],
+  ...['package', 'versions', 'config', 'licence', 'sign-in', 'network'],
   ...['rights', 'round-trip', 'security'],
 ];
 
