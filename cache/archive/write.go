@@ -116,11 +116,13 @@ func (p *packer) plain(name string, r io.Reader, size int64) error {
 	return nil
 }
 
-func (p *packer) visit(path string, entry fs.DirEntry, err error) error {
+func (p *packer) visit(path string, _ fs.DirEntry, err error) error {
 	if err != nil {
 		return err
 	}
-	info, err := entry.Info()
+	// Not entry.Info(): what a folder of Windows tells of its files can be old, and
+	// Wine's tells another identity than the file itself.
+	info, err := os.Lstat(path)
 	if err != nil {
 		return err
 	}

@@ -49,8 +49,6 @@ const managers = {
       'pnpm-workspace.yaml': lines(
         'packages: []',
         'ignoreScripts: true',
-        // What this run has published is a minute old.
-        'minimumReleaseAge: 0',
       ),
     },
     install: ['pnpm', 'install'],

@@ -1,0 +1,273 @@
+'use strict';
+
+// npm run test:wine
+//
+// Runs the Windows binary under Wine: the commands, and the server against
+// Azurite, which stores and restores results there and exchanges them with this
+// machine's binary. Installs Wine where it may (Debian, root); ends with 1, and
+// says so, where there is none. docs/testing.md says what this shows and what not.
+
+const assert = require('node:assert/strict');
+const { randomUUID } = require('node:crypto');
+const fs = require('node:fs');
+const path = require('node:path');
+const { Client } = require('../npm/nx-azure-cache/client');
+const { buildBinary, platforms, version } = require('./build');
+const { createContainer, listBlobs, startAzurite } = require('./lib/azurite');
+const { atEnd, runMain, temporaryFolder } = require('./lib/cleanup');
+const { install } = require('./lib/install');
+const { developmentLicence } = require('./lib/licence');
+const { attempt, run } = require('./lib/run');
+const { namesBelow } = require('./lib/tree');
+const { startWine } = require('./wine/wine');
+
+/** @typedef {{ name: string, program: string, path: (file: string) => string }} Machine */
+
+const container = 'nxcache';
+
+async function main() {
+  await install();
+  const folder = temporaryFolder('wine');
+  const wine = await startWine(path.join(folder, 'prefix'));
+  if (!wine) return 1;
+  console.log(`${wine.version}; ${wine.remark}`);
+  const [windows, linux] = await Promise.all([
+    buildFor(folder, 'win32'),
+    buildFor(folder, 'linux'),
+  ]);
+  const azurite = await startAzurite();
+  await createContainer(azurite.connectionString, container);
+  Object.assign(process.env, wine.env, {
+    AZURE_STORAGE_CONNECTION_STRING: azurite.connectionString,
+    NX_POWERPACK_LICENSE: await developmentLicence(),
+  });
+  /** @type {Machine} */
+  const there = {
+    name: 'Windows',
+    program: wine.wrap(windows),
+    path: (file) => `Z:${file.replaceAll('/', '\\')}`,
+  };
+  /** @type {Machine} */
+  const here = { name: 'Linux', program: linux, path: (file) => file };
+
+  await step('version', () => printsVersion(there));
+  await step('ends with its stdin', () => endsWithStdin(there));
+  for (const [from, to] of [
+    [there, there],
+    [there, here],
+    [here, there],
+  ]) {
+    await step(`${from.name} stores, ${to.name} restores`, () =>
+      exchange(from, to, path.join(folder, randomUUID())),
+    );
+  }
+  await step('what is not there is a miss', () => misses(there, folder));
+  await step('ls shows what is stored', () =>
+    lists(there, azurite.connectionString),
+  );
+  await step('doctor finds the same on both', () =>
+    doctor([there, here], folder),
+  );
+}
+
+/**
+ * @param {string} name
+ * @param {() => Promise<void>} check
+ */
+async function step(name, check) {
+  const started = performance.now();
+  await check().catch((err) => {
+    throw new Error(`✗ ${name}\n${err.message}`, { cause: err });
+  });
+  const took = (performance.now() - started).toFixed(0);
+  console.log(`✔ ${name} (${took} ms)`);
+}
+
+/**
+ * @param {string} folder
+ * @param {string} os
+ */
+async function buildFor(folder, os) {
+  const platform = platforms.find((it) => it.os === os && it.cpu === 'x64');
+  if (!platform) throw new Error(`npm/platforms.json has no ${os}-x64`);
+  const file = path.join(folder, `nx-azure-cache-${os}.exe`);
+  await buildBinary(file, platform);
+  return file;
+}
+
+/** @param {Machine} machine */
+async function printsVersion({ program }) {
+  const { stdout } = await run(program, ['version'], { timeout: 60_000 });
+  assert.equal(stdout.trim(), `nx-azure-cache version ${version}`);
+}
+
+/** @param {Machine} machine */
+async function endsWithStdin({ program }) {
+  const { output } = await run(program, ['serve'], {
+    input: '',
+    timeout: 60_000,
+  });
+  assert.equal(output, '');
+}
+
+/**
+ * A server and what it says.
+ *
+ * @param {Machine} machine
+ * @param {string} workspace
+ */
+async function open(machine, workspace) {
+  /** @type {Record<string, any>[]} */
+  const stored = [];
+  let text = '';
+  let ended = '';
+  const client = await Client.start(machine.program, ['serve'], {
+    onLog: ({ level, message }) => (text += `${level} ${message}\n`),
+    onStderr: (more) => (text += more),
+    onStored: (params) => stored.push(params),
+    onEnd: (why) => (ended = why),
+  });
+  atEnd(() => client.close());
+  const session = await client.call(
+    'initialize',
+    {
+      protocolVersion: 1,
+      clientVersion: version,
+      processId: process.pid,
+      workspaceRoot: machine.path(workspace),
+      nxVersion: '24.0.6',
+      ci: false,
+      config: { container },
+    },
+    20_000,
+  );
+  assert.equal(session.enabled, true, session.reason);
+  return {
+    stored,
+    said: () => text + ended,
+    call: (/** @type {string} */ method, /** @type {object} */ params) =>
+      client.call(method, params, 20_000),
+    close: () => client.close(),
+  };
+}
+
+/** The outputs of a task: names that Windows can have. */
+const outputs = {
+  'dist/site/index.html': '<p>ü</p>\n',
+  'dist/site/empty': '',
+  'dist/site/deep/er/and deeper.txt': 'x'.repeat(100_000),
+};
+
+/**
+ * One machine stores a result, another restores it.
+ *
+ * @param {Machine} from
+ * @param {Machine} to
+ * @param {string} folder
+ */
+async function exchange(from, to, folder) {
+  const hash = `${Date.now()}${Math.floor(Math.random() * 1e6)}`;
+  const terminalOutput = `built by ${from.name}\n`;
+  const [theirs, ours] = [path.join(folder, 'a'), path.join(folder, 'b')];
+  for (const [name, content] of Object.entries(outputs)) {
+    const file = path.join(theirs, hash, name);
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, content);
+  }
+  fs.mkdirSync(ours, { recursive: true });
+
+  const writer = await open(from, theirs);
+  const accepted = await writer.call('store', {
+    ...{ hash, cacheDirectory: from.path(theirs), code: 0, terminalOutput },
+  });
+  assert.deepEqual(accepted, { queued: true, reason: '' });
+  const { stored } = await writer.call('shutdown', {});
+  assert.equal(stored, 1, JSON.stringify(writer.stored));
+  writer.close();
+
+  const reader = await open(to, ours);
+  const cacheDirectory = to.path(ours);
+  const hit = await reader.call('retrieve', { hash, cacheDirectory });
+  assert.equal(hit?.terminalOutput, terminalOutput, reader.said());
+  assert.equal(hit.code, 0);
+  assert.equal(hit.outputsPath, to.path(path.join(ours, hash)));
+  await reader.call('shutdown', {});
+  reader.close();
+  assert.equal(reader.said(), '');
+  assert.deepEqual(contents(path.join(ours, hash)), outputs);
+}
+
+/** @param {string} folder */
+function contents(folder) {
+  const files = namesBelow(folder)
+    .map((name) => /** @type {const} */ ([name, path.join(folder, name)]))
+    .filter(([, file]) => fs.statSync(file).isFile())
+    .map(([name, file]) => [name, fs.readFileSync(file, 'utf8')]);
+  return Object.fromEntries(files);
+}
+
+/**
+ * @param {Machine} machine
+ * @param {string} folder
+ */
+async function misses(machine, folder) {
+  const session = await open(machine, folder);
+  const cacheDirectory = machine.path(folder);
+  const result = await session.call('retrieve', { hash: '1', cacheDirectory });
+  assert.equal(result, null);
+  session.close();
+}
+
+/**
+ * What the launcher of the npm package tells the binary.
+ *
+ * @param {Machine} machine
+ * @param {string} folder
+ */
+const workspaceOf = (machine, folder) => ({
+  NX_AZURE_CACHE_WORKSPACE: JSON.stringify({
+    workspaceRoot: machine.path(folder),
+    ci: false,
+    config: { container },
+  }),
+});
+
+/**
+ * @param {Machine} machine
+ * @param {string} connectionString
+ */
+async function lists(machine, connectionString) {
+  const blobs = await listBlobs(connectionString, container);
+  assert.equal(blobs.length, 3);
+  const { stdout } = await run(machine.program, ['ls'], {
+    env: { ...process.env, ...workspaceOf(machine, '/tmp') },
+    timeout: 60_000,
+  });
+  for (const { name } of blobs) {
+    const hash = /** @type {string} */ (name.split('/').at(-1));
+    assert.ok(stdout.includes(hash), stdout);
+  }
+}
+
+/**
+ * What doctor finds is the same, whatever runs it: with an account key this run
+ * can change what others trust, and it says so.
+ *
+ * @param {Machine[]} machines
+ * @param {string} folder
+ */
+async function doctor(machines, folder) {
+  const reports = [];
+  for (const machine of machines) {
+    const { code, output } = await attempt(machine.program, ['doctor'], {
+      env: { ...process.env, ...workspaceOf(machine, folder) },
+      timeout: 120_000,
+    });
+    assert.match(output, /^ +ok +reading a small entry/m);
+    // Times and rates are not.
+    reports.push({ code, output: output.replace(/[\d.]+ *(ms|MB\/s)/g, '…') });
+  }
+  assert.deepEqual(reports[0], reports[1]);
+}
+
+runMain(main);
