@@ -128,6 +128,17 @@ async function buildBinary(file, { goos, goarch }, issuers, source = root) {
   });
 }
 
+/**
+ * Copies all that a binary is made of.
+ *
+ * @param {string} to
+ */
+function copySource(to) {
+  for (const name of ['cache', 'cmd', 'license', 'rpc', 'go.mod', 'go.sum']) {
+    copy(name, path.join(to, name));
+  }
+}
+
 /** @param {string} folder */
 function buildMainPackage(folder) {
   const source = 'npm/nx-azure-cache';
@@ -227,5 +238,6 @@ if (require.main === module) runMain(main);
 
 exports.build = build;
 exports.buildBinary = buildBinary;
+exports.copySource = copySource;
 exports.platforms = platforms;
 exports.version = version;

@@ -46,10 +46,7 @@ const managers = {
     tool: 'pnpm',
     files: {
       '.npmrc': lines(`registry=${registry}`),
-      'pnpm-workspace.yaml': lines(
-        'packages: []',
-        'ignoreScripts: true',
-      ),
+      'pnpm-workspace.yaml': lines('packages: []', 'ignoreScripts: true'),
     },
     install: ['pnpm', 'install'],
     ci: ['pnpm', 'install', '--frozen-lockfile'],
