@@ -46,6 +46,13 @@ const grace = 200;
 const patienceSteps = 10;
 
 /**
+ * Turns of the event loop without a message after which nothing more comes from
+ * a child that has ended. The RPC library reads a message in one turn and hands
+ * it on in another.
+ */
+const lastTurns = 4;
+
+/**
  * A child process that speaks JSON-RPC on its stdio, and the calls to it.
  *
  * Every call is settled, whatever happens to the child. A pending call keeps
@@ -59,6 +66,7 @@ class Client {
   #connection;
   #listeners;
   #pending = 0;
+  #heard = 0;
   #busySince = 0;
   #waited = 0;
   #ended = false;
@@ -123,7 +131,14 @@ class Client {
     reader.partialMessageTimeout = 0;
     const writer = new rpc.StreamMessageWriter(child.stdin);
     trace(reader, writer);
-    this.#connection = rpc.createMessageConnection(reader, writer);
+    this.#connection = rpc.createMessageConnection(reader, writer, undefined, {
+      messageStrategy: {
+        handleMessage: (message, next) => {
+          this.#heard++;
+          next(message);
+        },
+      },
+    });
     this.#connection.onNotification('log', listeners.onLog);
     this.#connection.onNotification('stored', listeners.onStored);
     this.#connection.onError(([err]) => this.#stopSoon(err));
@@ -137,7 +152,7 @@ class Client {
       listeners.onStderr(text);
     });
     child.on('exit', () => this.#stopSoon());
-    child.on('close', () => this.#stop());
+    child.on('close', () => this.#stopWhenHeard());
   }
 
   /**
@@ -209,6 +224,22 @@ class Client {
     // After a busy event loop timers come before what the child has done
     // meanwhile; immediates come after it.
     setTimeout(() => setImmediate(() => this.#stop(why)), grace).unref();
+  }
+
+  /**
+   * Stops when all that the child wrote before its end is heard: an answer may
+   * say that a result was accepted.
+   */
+  #stopWhenHeard() {
+    let heard = this.#heard;
+    let quiet = 0;
+    const turn = () => {
+      quiet = this.#heard === heard ? quiet + 1 : 0;
+      heard = this.#heard;
+      if (quiet < lastTurns) setImmediate(turn);
+      else this.#stop();
+    };
+    turn();
   }
 
   /**

@@ -340,6 +340,43 @@ describe('talk', { concurrency: 3 }, () => {
     assert.deepEqual(lines, []);
   });
 
+  test('what the child said right before its end is heard', async (t) => {
+    const calls = 30;
+    const binary = fakeServer(
+      t,
+      (server, calls) => {
+        /** @type {(() => void)[]} */
+        const answers = [];
+        server.tellsStored = false;
+        server.on('store', (_, answer) => {
+          answers.push(() => answer.result({ queued: true, reason: '' }));
+          if (answers.length < calls) return;
+          for (const answer of answers) answer();
+          process.kill(process.pid, 'SIGKILL');
+        });
+        server.onDrain(() => server.drained({ ended: 'gone' }));
+      },
+      calls,
+    );
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory }, calls) => {
+        const { store } = await open();
+        const hashes = Array.from({ length: calls }, (_, i) => `h${i}`);
+        return Promise.all(
+          hashes.map((hash) => store(hash, cacheDirectory, '', 0)),
+        );
+      },
+      { binary, args: calls },
+    );
+    assert.deepEqual(report, Array(calls).fill(true));
+    // Who is told of the end first is a matter of chance.
+    assertOneLine(
+      lines,
+      /ended before its results were|30 results were not stored/,
+    );
+  });
+
   test('stdout is closed while the child lives on', async (t) => {
     const binary = fakeServer(t, (server) => {
       server.on('retrieve', () => {
