@@ -44,7 +44,7 @@ const steps = {
   async js() {
     const files = [...testFiles('npm'), ...testFiles('scripts', isNotE2e)];
     // Most of them wait for processes of their own.
-    await show('node', ['--test', '--test-concurrency=2', ...files]);
+    await show('node', ['--test', '--test-concurrency=4', ...files]);
   },
 
   async e2e() {
