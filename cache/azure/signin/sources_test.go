@@ -74,18 +74,27 @@ func (w *world) Do(r *http.Request) (*http.Response, error) {
 	w.mu.Lock()
 	w.seen = append(w.seen, r.URL.Host+r.URL.Path)
 	w.mu.Unlock()
-	if r.URL.Host != "169.254.169.254" {
+	switch {
+	case strings.HasPrefix(r.URL.Host, "login."): // a cloud's own
+		r.Host = r.URL.Host
+		return answerOf(w.authority, r), nil
+	case r.URL.Host != "169.254.169.254":
 		return w.entra.Client().Do(r)
-	}
-	if w.metadata == nil { // packets are swallowed
+	case w.metadata == nil: // packets are swallowed
 		<-r.Context().Done()
 		return nil, r.Context().Err()
+	default:
+		return answerOf(w.metadata, r), nil
 	}
-	answer := httptest.NewRecorder()
-	w.metadata(answer, r)
-	result := answer.Result()
-	result.Request = r
-	return result, nil
+}
+
+// answerOf is what a handler answers, without a server.
+func answerOf(handler http.Handler, r *http.Request) *http.Response {
+	recorder := httptest.NewRecorder()
+	handler.ServeHTTP(recorder, r)
+	answer := recorder.Result()
+	answer.Request = r
+	return answer
 }
 
 // has reports how many requests went to a place.
@@ -301,28 +310,40 @@ func TestMetadataAddressNeverEndsTheChain(t *testing.T) {
 			_, _ = io.WriteString(rw, body)
 		}
 	}
-	for name, metadata := range map[string]http.HandlerFunc{
-		"401 of a sandbox":     answers(401, ""),
-		"403 of Docker":        answers(403, "unreachable"),
-		"404 of another cloud": answers(404, "not found"),
-		"500":                  answers(500, ""),
-		"a page of a portal":   answers(200, "<html>Please sign in</html>"),
-		"a machine without":    answers(400, `{"error":"invalid_request","error_description":"Identity not found"}`),
-		"nobody, swallowed":    nil,
-		"a machine with nonsense": func(rw http.ResponseWriter, r *http.Request) {
+	const absent, failed = signin.NotSetUp, signin.Failed
+	for name, test := range map[string]struct {
+		metadata http.HandlerFunc
+		outcome  signin.Outcome
+		requests int
+	}{
+		"401 of a sandbox":     {answers(401, ""), absent, 1},
+		"403 of Docker":        {answers(403, "unreachable"), absent, 1},
+		"404 of another cloud": {answers(404, "not found"), absent, 1},
+		"500":                  {answers(500, ""), failed, 3}, // the token is asked for twice
+		"a page of a portal":   {answers(200, "<html>Please sign in</html>"), absent, 1},
+		"a machine without":    {answers(400, `{"error":"invalid_request","error_description":"Identity not found"}`), absent, 2},
+		"nobody, swallowed":    {nil, absent, 1},
+		"a machine with nonsense": {func(rw http.ResponseWriter, r *http.Request) {
 			answers(map[bool]int{true: 404, false: 400}[r.Header.Get("Metadata") == "true"], "")(rw, r)
-		},
+		}, failed, 2},
 	} {
 		for _, client := range []string{"", "assigned to no machine"} {
 			t.Run(name+" "+client, func(t *testing.T) {
 				w := newWorld(t)
-				w.machine, w.metadata = signin.Yes, metadata
+				w.machine, w.metadata = signin.Yes, test.metadata
 				t.Setenv("AZURE_CLIENT_ID", client)
 				w.az()
 				begun := time.Now()
 				r, err := w.signIn("")
 				if err != nil || r.Source != signin.AzureCLI || r.Principal != "anna@example.com (object a11a)" {
 					t.Errorf("got %+v, %v; want the Azure CLI", r, err)
+				}
+				i := slices.IndexFunc(r.Steps, func(s signin.Step) bool { return s.Source == signin.ManagedIdentity })
+				if i < 0 || r.Steps[i].Outcome != test.outcome {
+					t.Errorf("got %+v; want a machine's identity that is %s", r.Steps, test.outcome)
+				}
+				if got := w.has("169.254.169.254"); got != test.requests {
+					t.Errorf("got %d requests to the metadata address, want %d", got, test.requests)
 				}
 				if took := time.Since(begun); took > 10*time.Second { // azidentity: 96 s
 					t.Errorf("took %s", took)
@@ -351,6 +372,10 @@ func TestMetadataAddressIsNotAsked(t *testing.T) {
 	w.machine = signin.Unknown
 	if r, err := w.signIn(""); err != nil || r.Source != signin.ManagedIdentity {
 		t.Errorf("got %+v, %v; want the machine's identity where nothing else is left", r, err)
+	}
+	w.machine = signin.No
+	if r, err := w.signIn(signin.ManagedIdentity); err != nil || r.Source != signin.ManagedIdentity {
+		t.Errorf("got %+v, %v; want the machine's identity for who names it", r, err)
 	}
 }
 
