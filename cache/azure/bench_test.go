@@ -2,7 +2,6 @@ package azure_test
 
 import (
 	"bytes"
-	"crypto/x509"
 	"fmt"
 	"io"
 	"net/http"
@@ -41,17 +40,16 @@ func benchServer(b *testing.B, secure bool, content []byte) *azure.Container {
 	}))
 	b.Cleanup(server.Close)
 	options := azure.Options{Container: "results"}
-	var roots *x509.CertPool
+	trusts := variables{}
 	if secure {
 		server.StartTLS()
-		roots = x509.NewCertPool()
-		roots.AddCert(server.Certificate())
+		trusts["SSL_CERT_FILE"] = pemFile(b, b.TempDir(), server)
 		options.Endpoint, options.Credential = server.URL, lasting(1<<62)
 	} else {
 		server.Start()
 		options.ConnectionString = azure.Secret(connectionString(server.URL))
 	}
-	client := azure.NewTransport(azure.DefaultLimits, azure.Environment{Roots: roots})
+	client := azure.NewTransport(azure.DefaultLimits, environment(b, trusts))
 	b.Cleanup(client.CloseIdleConnections)
 	options.Transport = client
 	container, err := azure.Open(options)

@@ -3,7 +3,6 @@ package azure_test
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
@@ -51,15 +50,14 @@ func newCounted(t *testing.T, secure bool, hello func(), answer func(n int, w ht
 func (s *counted) connect(t *testing.T, signIn *credential) *azure.Container {
 	t.Helper()
 	options := azure.Options{Container: "results"}
-	var roots *x509.CertPool
+	trusts := variables{}
 	if s.TLS != nil {
-		roots = x509.NewCertPool()
-		roots.AddCert(s.Certificate())
+		trusts["SSL_CERT_FILE"] = pemFile(t, t.TempDir(), s)
 		options.Endpoint, options.Credential = s.URL, signIn
 	} else {
 		options.ConnectionString = azure.Secret(connectionString(s.URL))
 	}
-	client := azure.NewTransport(ample, azure.Environment{Roots: roots})
+	client := azure.NewTransport(ample, environment(t, trusts))
 	t.Cleanup(client.CloseIdleConnections)
 	options.Limits, options.Transport = ample, client
 	return open(t, options)

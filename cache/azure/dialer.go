@@ -16,13 +16,13 @@ const spareTime = 30 * time.Second
 type dialer struct {
 	net.Dialer
 	limit  time.Duration
-	config *tls.Config
+	config func() *tls.Config // slow when it is first called
 
 	mu    sync.Mutex
 	spare *spare
 }
 
-func newDialer(limit time.Duration, config *tls.Config) *dialer {
+func newDialer(limit time.Duration, config func() *tls.Config) *dialer {
 	return &dialer{
 		Dialer: net.Dialer{Timeout: limit, KeepAlive: 30 * time.Second, Control: limitNotSent},
 		limit:  limit,
@@ -54,13 +54,16 @@ func (d *dialer) connect(ctx context.Context, to target) (net.Conn, error) {
 }
 
 func (d *dialer) open(ctx context.Context, to target) (net.Conn, error) {
+	var config *tls.Config
+	if to.secure {
+		config = d.config().Clone()
+	}
 	ctx, cancel := context.WithTimeout(ctx, d.limit)
 	defer cancel()
 	conn, err := d.DialContext(ctx, to.network, to.address)
 	if err != nil || !to.secure {
 		return conn, err
 	}
-	config := d.config.Clone()
 	config.ServerName, _, _ = net.SplitHostPort(to.address) // somebody listens there: it is an address
 	secured := tls.Client(conn, config)
 	if err := secured.HandshakeContext(ctx); err != nil {

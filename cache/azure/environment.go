@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"net"
 	"net/url"
 	"os"
@@ -21,9 +22,7 @@ import (
 // proxies, and whom it trusts. Its zero value has no proxies and the roots of the
 // system.
 type Environment struct {
-	// Roots are whom it trusts; nil stands for those of the system.
-	Roots *x509.CertPool
-	// CAs are the files with roots that were added to those of the system.
+	// CAs are the files with roots that are added to those of the system.
 	CAs []CAFile
 
 	proxies map[string]setProxy // by the scheme of what is asked for
@@ -36,11 +35,20 @@ type setProxy struct {
 	url      Secret // it may hold a password
 }
 
-// CAFile is a file with the certificates of certificate authorities.
+// CAFile is a file, or a folder of files, with the certificates of certificate
+// authorities.
 type CAFile struct {
-	Variable     string // that names it
-	Path         string
-	Certificates int
+	Variable string // that names it
+	Path     string
+}
+
+// Certificates is how many it has.
+func (f CAFile) Certificates() int {
+	n := 0
+	for range f.certificates() {
+		n++
+	}
+	return n
 }
 
 // Proxy is a proxy as people may see it.
@@ -138,86 +146,98 @@ func (e Environment) ProxyFor(to *url.URL) Proxy {
 	return Proxy{Address: proxy.Scheme + "://" + proxy.Host, Variable: e.proxies[to.Scheme].variable}
 }
 
-// readCAs adds the certificates that the variables of Node and OpenSSL name to
-// the roots of the system. Go reads those of OpenSSL itself, but not on Windows
-// and macOS; there, too, they add to the system's.
+// readCAs finds the files that the variables of Node and OpenSSL name. It reads no
+// more of them than tells that there is a certificate: all of a system's take
+// longer than everything else at the start.
 func (e *Environment) readCAs(getenv func(string) string) (warnings []string) {
 	var files []CAFile
 	for _, variable := range []string{"NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"} {
 		if _, path := firstSet(getenv, variable); path != "" {
-			files = append(files, CAFile{Variable: variable, Path: path})
+			files = append(files, CAFile{variable, path})
 		}
 	}
-	const folders = "SSL_CERT_DIR"
-	_, list := firstSet(getenv, folders)
+	_, list := firstSet(getenv, caFolders)
 	for _, folder := range filepath.SplitList(list) {
-		files = append(files, CAFile{Variable: folders, Path: folder})
+		files = append(files, CAFile{caFolders, folder})
 	}
 	for _, file := range files {
-		certificates, err := certificatesIn(file)
-		if err != nil {
+		if err := file.check(); err != nil {
 			warnings = append(warnings, fmt.Sprintf("%s: no certificates are taken from %q: %v", file.Variable, file.Path, err))
 			continue
 		}
-		e.trust(certificates)
-		file.Certificates = len(certificates)
 		e.CAs = append(e.CAs, file)
 	}
 	return warnings
 }
 
-// trust adds certificates to the roots.
-func (e *Environment) trust(certificates []*x509.Certificate) {
-	if e.Roots == nil {
-		var err error
-		if e.Roots, err = x509.SystemCertPool(); err != nil { // a bare container image has none
-			e.Roots = x509.NewCertPool()
+// Roots reads whom it trusts; nil stands for those of the system, to which all
+// others are added. Go reads the variables of OpenSSL itself, but not on Windows and
+// macOS; and there is no place where it takes what they name beside the system's.
+func (e Environment) Roots() *x509.CertPool {
+	if len(e.CAs) == 0 {
+		return nil
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil { // a bare container image has none
+		roots = x509.NewCertPool()
+	}
+	for _, file := range e.CAs {
+		for certificate := range file.certificates() {
+			roots.AddCert(certificate)
 		}
 	}
-	for _, certificate := range certificates {
-		e.Roots.AddCert(certificate)
+	return roots
+}
+
+// caFolders is OpenSSL's variable for folders; the others name files.
+const caFolders = "SSL_CERT_DIR"
+
+// check returns why no certificate can be taken from the file.
+func (f CAFile) check() error {
+	for range f.certificates() {
+		return nil
+	}
+	if f.Variable == caFolders {
+		if _, err := os.ReadDir(f.Path); err != nil {
+			return bare(err)
+		}
+		return errors.New("it has no files with certificates in PEM")
+	}
+	if _, err := os.ReadFile(f.Path); err != nil {
+		return bare(err)
+	}
+	return errors.New("it has no certificate in PEM (-----BEGIN CERTIFICATE-----)")
+}
+
+// certificates reads those of the file, or of the files of the folder. What cannot
+// be read or is no certificate that Go takes is left out: some bundles and folders
+// have such.
+func (f CAFile) certificates() iter.Seq[*x509.Certificate] {
+	return func(yield func(*x509.Certificate) bool) {
+		for _, path := range f.paths() {
+			text, _ := os.ReadFile(path)
+			for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+				if block.Type != "CERTIFICATE" {
+					continue
+				}
+				if certificate, err := x509.ParseCertificate(block.Bytes); err == nil && !yield(certificate) {
+					return
+				}
+			}
+		}
 	}
 }
 
-// certificatesIn are those of a file, or of the files of a folder.
-func certificatesIn(file CAFile) ([]*x509.Certificate, error) {
-	if file.Variable != "SSL_CERT_DIR" {
-		return certificatesOf(file.Path)
+func (f CAFile) paths() []string {
+	if f.Variable != caFolders {
+		return []string{f.Path}
 	}
-	entries, err := os.ReadDir(file.Path)
-	if err != nil {
-		return nil, bare(err)
-	}
-	var all []*x509.Certificate
+	entries, _ := os.ReadDir(f.Path)
+	var paths []string
 	for _, entry := range entries {
-		certificates, _ := certificatesOf(filepath.Join(file.Path, entry.Name())) // some are no certificates
-		all = append(all, certificates...)
+		paths = append(paths, filepath.Join(f.Path, entry.Name()))
 	}
-	if len(all) == 0 {
-		return nil, errors.New("it has no files with certificates in PEM")
-	}
-	return all, nil
-}
-
-func certificatesOf(path string) ([]*x509.Certificate, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, bare(err)
-	}
-	var certificates []*x509.Certificate
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
-			continue
-		}
-		// Some bundles have one that Go does not take.
-		if certificate, err := x509.ParseCertificate(block.Bytes); err == nil {
-			certificates = append(certificates, certificate)
-		}
-	}
-	if len(certificates) == 0 {
-		return nil, errors.New("it has no certificate in PEM (-----BEGIN CERTIFICATE-----)")
-	}
-	return certificates, nil
+	return paths
 }
 
 // bare drops the path from err, which stands beside it.

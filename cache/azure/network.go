@@ -79,9 +79,10 @@ func (c *Container) Network(ctx context.Context) NetworkReport {
 	if err != nil {
 		return report // it is a URL
 	}
-	fresh := NewTransport(transport.limits, transport.environment)
+	fresh := transport.fresh()
 	fresh.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	defer fresh.CloseIdleConnections()
+	fresh.pool.open() // whom to trust is not part of what is measured
 	t.begin()
 	response, err := fresh.Do(request)
 	t.end(&report, response, err, c)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -31,35 +32,58 @@ type Transport struct {
 	limits      Limits
 	environment Environment
 	dialer      *dialer
+	pool        *lazy
 }
 
 // NewTransport returns connections within limits, on the way that an environment
-// says.
-//
-// How many there are at once has no limit here: a body that waits for its reader
-// has one, and who has to wait for that could wait for ever. Nor are the buffers
-// larger than net/http's: what is read at once is larger anyway and goes around
-// them.
+// says. Whom that trusts is read when the first is opened.
 func NewTransport(limits Limits, environment Environment) *Transport {
-	// Further connections need a round trip less.
-	config := &tls.Config{RootCAs: environment.Roots, ClientSessionCache: tls.NewLRUClientSessionCache(0)}
+	return newTransport(limits, environment, sync.OnceValue(func() *tls.Config {
+		// Further connections need a round trip less.
+		return &tls.Config{RootCAs: environment.Roots(), ClientSessionCache: tls.NewLRUClientSessionCache(0)}
+	}))
+}
+
+// newTransport has no limit for how many connections there are at once: a body
+// that waits for its reader has one, and who has to wait for that could wait for
+// ever. Nor are the buffers larger than net/http's: what is read at once is larger
+// anyway and goes around them.
+func newTransport(limits Limits, environment Environment, config func() *tls.Config) *Transport {
 	d := newDialer(limits.Connect, config)
 	proxy := environment.proxyFunc()
-	next := &http.Transport{
-		Proxy:               func(r *http.Request) (*url.URL, error) { return proxy(r.URL), nil },
-		DialContext:         d.dial,
-		DialTLSContext:      d.dialTLS, // to a proxy, where it is one with TLS
-		TLSClientConfig:     config,
-		TLSHandshakeTimeout: limits.Connect,
-		MaxIdleConns:        2 * maxIdle,
-		MaxIdleConnsPerHost: maxIdle,
-		IdleConnTimeout:     90 * time.Second,
-		DisableCompression:  true, // archives are compressed
+	pool := &lazy{sync.OnceValue(func() *http.Transport {
+		return &http.Transport{
+			Proxy:               func(r *http.Request) (*url.URL, error) { return proxy(r.URL), nil },
+			DialContext:         d.dial,
+			DialTLSContext:      d.dialTLS, // to a proxy, where it is one with TLS
+			TLSClientConfig:     config(),
+			TLSHandshakeTimeout: limits.Connect,
+			MaxIdleConns:        2 * maxIdle,
+			MaxIdleConnsPerHost: maxIdle,
+			IdleConnTimeout:     90 * time.Second,
+			DisableCompression:  true, // archives are compressed
 
-		OnProxyConnectResponse: refusedByProxy,
-	}
-	client := &http.Client{Transport: explained{environment, limited{limits, next}}}
-	return &Transport{client, limits, environment, d}
+			OnProxyConnectResponse: refusedByProxy,
+		}
+	})}
+	client := &http.Client{Transport: explained{environment, limited{limits, pool}}}
+	return &Transport{client, limits, environment, d, pool}
+}
+
+// fresh returns connections of its own, on the same way.
+func (t *Transport) fresh() *Transport {
+	return newTransport(t.limits, t.environment, t.dialer.config)
+}
+
+// CloseIdleConnections is [http.Transport.CloseIdleConnections].
+func (t *Transport) CloseIdleConnections() { t.pool.open().CloseIdleConnections() }
+
+// lazy is a pool of connections that is made with the first.
+type lazy struct{ open func() *http.Transport }
+
+// RoundTrip implements [http.RoundTripper].
+func (l *lazy) RoundTrip(request *http.Request) (*http.Response, error) {
+	return l.open().RoundTrip(request)
 }
 
 // warm opens a connection for the first request to a URL, and sends nothing on it.

@@ -52,7 +52,7 @@ func examineNetwork(ctx context.Context, p *patient, r *report) {
 	}
 	r.add(partNetwork, "proxies", "proxy", ok, proxy, "")
 	for _, ca := range n.CAs {
-		r.add(partNetwork, "ca", "more CAs", ok, fmt.Sprintf("%d in %s, by %s", ca.Certificates, ca.Path, ca.Variable), "")
+		r.add(partNetwork, "ca", "more CAs", ok, fmt.Sprintf("%d in %s, by %s", ca.Certificates(), ca.Path, ca.Variable), "")
 	}
 	for _, step := range n.Steps {
 		if !r.addNetworkStep(step, n.Private) {
