@@ -275,6 +275,9 @@ func (r refusal) isKeptOut() string {
 	others := ""
 	switch r.by {
 	case bySAS:
+		if trouble := r.sasOutOfTime(); trouble != "" {
+			return trouble
+		}
 		others = "; or the SAS is one of another container, or signed with a key that is disabled"
 	case byKey:
 		others = "; or the account's keys are disabled"
@@ -314,16 +317,24 @@ const (
 	tolerated = 5 * time.Minute
 )
 
+// sasOutOfTime says that a SAS is not good now, if so; else "".
+func (r refusal) sasOutOfTime() string {
+	now := time.Now().Add(r.behind) // by Azure's clock
+	if ends, ok := sasTime(r.sas.Get("se")); ok && now.After(ends) {
+		return fmt.Sprintf("the SAS expired at %s (se), %s ago: %s", day(ends), roughly(now.Sub(ends)), r.makeSAS())
+	}
+	if begins, ok := sasTime(r.sas.Get("st")); ok && now.Before(begins) {
+		return fmt.Sprintf("the SAS is good from %s on (st), in %s: wait, or make one without a start%s", day(begins), roughly(begins.Sub(now)), r.clock())
+	}
+	return ""
+}
+
 // notAuthenticated is about what the request was signed with.
 func (r refusal) notAuthenticated() string {
-	now := time.Now().Add(r.behind) // by Azure's clock
 	switch r.by {
 	case bySAS:
-		if ends, ok := sasTime(r.sas.Get("se")); ok && now.After(ends) {
-			return fmt.Sprintf("the SAS expired at %s (se), %s ago: %s", day(ends), roughly(now.Sub(ends)), r.makeSAS())
-		}
-		if begins, ok := sasTime(r.sas.Get("st")); ok && now.Before(begins) {
-			return fmt.Sprintf("the SAS is good from %s on (st), in %s: wait, or make one without a start%s", day(begins), roughly(begins.Sub(now)), r.clock())
+		if trouble := r.sasOutOfTime(); trouble != "" {
+			return trouble
 		}
 		if r.sas.Get("si") != "" {
 			return "the SAS is not good: its stored access policy (si) has ended or is gone, its text was changed, or the key that signed it was replaced: " + r.makeSAS()

@@ -1,11 +1,14 @@
 'use strict';
 
 const http = require('node:http');
+const https = require('node:https');
+const fs = require('node:fs');
 const { once } = require('node:events');
-const { connectionString } = require('../lib/azurite');
+const { connectionString, endpoint } = require('../lib/azurite');
 
 /** @import { AddressInfo } from 'node:net' */
 /** @import { IncomingMessage, ServerResponse } from 'node:http' */
+/** @import { Certificate } from '../lib/certificate' */
 
 /**
  * A request that a fault may do something to (scripts/faults/faults.js).
@@ -30,17 +33,24 @@ const { connectionString } = require('../lib/azurite');
  * does to them what its fault says.
  *
  * @param {string} azurite connection string
+ * @param {Certificate} [certificate] that Azurite has; the proxy has it, too
  */
-async function startRecorder(azurite) {
-  const target = /BlobEndpoint=http:\/\/([^:]+):(\d+)/.exec(azurite);
+async function startRecorder(azurite, certificate) {
+  const target = /BlobEndpoint=(https?):\/\/([^:]+):(\d+)/.exec(azurite);
   if (!target) throw new Error('the connection string has no BlobEndpoint');
-  const [, host, port] = target;
+  const [, scheme, host, port] = target;
+  const identity = certificate && {
+    cert: fs.readFileSync(certificate.cert),
+    key: fs.readFileSync(certificate.key),
+  };
+  const ca = identity?.cert;
 
   /** @type {{ method: string, path: string, status: number | string }[]} */
   const requests = [];
   /** @type {Record<string, number>} */
   const numbers = {};
-  const server = http.createServer((request, response) => {
+  /** @param {IncomingMessage} request @param {ServerResponse} response */
+  const serve = (request, response) => {
     const { method = '', url = '', headers } = request;
     response.on('error', () => {}); // the client has gone
     request.on('error', () => {});
@@ -48,8 +58,9 @@ async function startRecorder(azurite) {
       requests.push({ method, path: url, status });
     const ask = () =>
       new Promise((resolve) => {
-        const options = { host, port, method, path: url, headers };
-        const passedOn = http.request(options, (answer) => {
+        const options = { host, port, method, path: url, headers, ca };
+        const client = identity ? https : http;
+        const passedOn = client.request(options, (answer) => {
           record(answer.statusCode ?? 0);
           answer.on('error', () => response.destroy());
           resolve(answer);
@@ -70,13 +81,17 @@ async function startRecorder(azurite) {
       ...{ method, path: url, number, request, response },
       ...{ pass, ask, record },
     });
-  });
+  };
+  const server = identity
+    ? https.createServer(identity, serve)
+    : http.createServer(serve);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = /** @type {AddressInfo} */ (server.address());
   const recorder = {
     port: address.port,
-    connectionString: connectionString(address.port),
+    endpoint: endpoint(address.port, scheme),
+    connectionString: connectionString(address.port, scheme),
     server,
 
     /** @type {Fault} what is done to every request: nothing */

@@ -38,22 +38,6 @@ test('a container that is not there', async (t) => {
   assert.deepEqual(requests, new Set(['GET 404', 'PUT 404']));
 });
 
-test('nobody is signed in', async (t) => {
-  const { machine } = await startWorld(t);
-  const a = machine('a', {
-    azure: { accountName: 'nxazurecachetest' },
-    env: {
-      AZURE_STORAGE_CONNECTION_STRING: '',
-      AZURE_TOKEN_CREDENTIALS: 'dev',
-      HTTPS_PROXY: 'http://127.0.0.1:1', // nothing leaves this machine
-    },
-  });
-  await assertUndisturbed(
-    a,
-    /sign-in for https:\/\/nxazurecachetest\.blob\.core\.windows\.net\/e2e-.* failed: sign in/,
-  );
-});
-
 test('mistakes in nx.json are named, all at once', async (t) => {
   const { machine, recorder } = await startWorld(t);
   const azure = { container: 'Not_Valid', ciMode: 5, localMode: 'sometimes' };

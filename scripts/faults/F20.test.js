@@ -5,7 +5,7 @@
 
 const assert = require('node:assert/strict');
 const { tasks } = require('../e2e/world');
-const { startSignedIn } = require('./identities');
+const { pushToMain, startSignedIn } = require('./identities');
 const { assertUndisturbed, fullTest, quickTest } = require('./world');
 
 /** Seconds that tokens live, and that each of the tasks takes. */
@@ -20,11 +20,7 @@ for (const { name, runTest, life, taskTime } of jobs) {
     const { authority } = world;
     authority.life = life;
     const env = {
-      ...authority.githubJob(),
-      CI: 'true',
-      GITHUB_EVENT_NAME: 'push',
-      GITHUB_REF: 'refs/heads/main',
-      GITHUB_REF_PROTECTED: 'true',
+      ...pushToMain(authority),
       BUILD_TIME: String(taskTime * 1000),
     };
     await assertUndisturbed(world.machine('a', env), { line: null });

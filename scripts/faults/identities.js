@@ -10,6 +10,7 @@ const { startAuthority } = require('../lib/authority');
 const { startAzurite } = require('../lib/azurite');
 const { cleanUp } = require('../lib/cleanup');
 const { createCertificate } = require('../lib/certificate');
+const { startRecorder } = require('../e2e/recorder');
 const { shared } = require('../e2e/world');
 const { startWorld } = require('./world');
 
@@ -43,7 +44,7 @@ async function startCloud() {
 
 /**
  * Machines that have no connection string, and have to sign in to an Azurite with
- * TLS.
+ * TLS, before which is a proxy with TLS.
  *
  * @param {TestContext} t
  */
@@ -55,6 +56,8 @@ async function startSignedIn(t) {
   authority.requests.length = 0;
   authority.assertions = 0;
   const world = await startWorld(t);
+  const recorder = await startRecorder(azurite.connectionString, certificate);
+  t.after(() => recorder.stop());
   const container = `signed-in-${randomUUID()}`;
   const ask = (/** @type {string} */ method, /** @type {string} */ query) =>
     send(
@@ -70,7 +73,10 @@ async function startSignedIn(t) {
   await ask('PUT', 'restype=container');
   return {
     authority,
-    azurite,
+    certificate,
+    container,
+    /** The proxy before Azurite: with TLS, and faults. */
+    recorder,
 
     /**
      * @param {string} name
@@ -79,7 +85,7 @@ async function startSignedIn(t) {
      */
     machine: (name, env, azure = {}) =>
       world.machine(name, {
-        azure: { container, endpoint: azurite.endpoint, ...azure },
+        azure: { container, endpoint: recorder.endpoint, ...azure },
         env: {
           AZURE_STORAGE_CONNECTION_STRING: '',
           SSL_CERT_FILE: certificate.cert,
@@ -152,6 +158,20 @@ echo '{"accessToken":"${token}","expires_on":${expires}}'
   };
 }
 
+/**
+ * The variables of a job of GitHub Actions that may write what all read.
+ *
+ * @param {Awaited<ReturnType<typeof startAuthority>>} authority
+ */
+const pushToMain = (authority) => ({
+  ...authority.githubJob(),
+  CI: 'true',
+  GITHUB_EVENT_NAME: 'push',
+  GITHUB_REF: 'refs/heads/main',
+  GITHUB_REF_PROTECTED: 'true',
+});
+
+exports.pushToMain = pushToMain;
 exports.sharedFolder = sharedFolder;
 exports.startSignedIn = startSignedIn;
 exports.stubAzureCLI = stubAzureCLI;

@@ -25,6 +25,7 @@ async function startAuthority(certificate) {
   });
   const authority = {
     url: '',
+    port: 0,
     /** Seconds for which tokens are good. */
     life: 3600,
     /** An error such as 'AADSTS7000215: …' that is answered to all, or ''. */
@@ -62,6 +63,7 @@ async function startAuthority(certificate) {
     server.close();
   });
   const { port } = /** @type {AddressInfo} */ (server.address());
+  authority.port = port;
   authority.url = `https://127.0.0.1:${port}/`;
   return authority;
 }
@@ -76,7 +78,8 @@ const jobToken = 'the-token-of-the-job';
  */
 async function answer(authority, request, response) {
   const { pathname, searchParams } = new URL(request.url ?? '', authority.url);
-  const base = authority.url + pathname.split('/')[1];
+  // By the name that it was asked for, which may be one that a proxy leads here.
+  const base = `https://${request.headers.host}/${pathname.split('/')[1]}`;
   if (pathname.endsWith('/v2.0/.well-known/openid-configuration')) {
     send(response, 200, {
       issuer: `${base}/v2.0`,

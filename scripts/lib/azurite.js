@@ -38,8 +38,7 @@ async function startAzurite({ certificate } = {}) {
   const scheme = certificate ? 'https' : 'http';
   return {
     ...server,
-    /** The endpoint of its account. */
-    endpoint: `${scheme}://127.0.0.1:${server.port}/${account}`,
+    endpoint: endpoint(server.port, scheme),
     connectionString: connectionString(server.port, scheme),
   };
 }
@@ -53,8 +52,44 @@ async function startAzurite({ certificate } = {}) {
 function connectionString(port, scheme = 'http') {
   return (
     `DefaultEndpointsProtocol=${scheme};AccountName=${account};AccountKey=${key};` +
-    `BlobEndpoint=${scheme}://127.0.0.1:${port}/${account};`
+    `BlobEndpoint=${endpoint(port, scheme)};`
   );
+}
+
+/**
+ * The endpoint of the account of an Azurite on a port of this machine.
+ *
+ * @param {number} port
+ * @param {string} [scheme]
+ */
+const endpoint = (port, scheme = 'http') =>
+  `${scheme}://127.0.0.1:${port}/${account}`;
+
+/**
+ * A SAS of a container, without `?`.
+ *
+ * @param {string} container
+ * @param {string} permissions such as `rc`
+ * @param {Date} [expiresOn]
+ */
+function sharedAccessSignature(
+  container,
+  permissions,
+  expiresOn = new Date(Date.now() + 3600_000),
+) {
+  const {
+    ContainerSASPermissions,
+    StorageSharedKeyCredential,
+    generateBlobSASQueryParameters,
+  } = require('@azure/storage-blob');
+  return generateBlobSASQueryParameters(
+    {
+      containerName: container,
+      permissions: ContainerSASPermissions.parse(permissions),
+      expiresOn,
+    },
+    new StorageSharedKeyCredential(account, key),
+  ).toString();
 }
 
 /**
@@ -153,6 +188,8 @@ function service(connectionString) {
 
 exports.startAzurite = startAzurite;
 exports.connectionString = connectionString;
+exports.endpoint = endpoint;
+exports.sharedAccessSignature = sharedAccessSignature;
 exports.createContainer = createContainer;
 exports.listBlobs = listBlobs;
 exports.readBlob = readBlob;

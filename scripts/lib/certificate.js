@@ -4,8 +4,17 @@ const path = require('node:path');
 const { temporaryFolder } = require('./cleanup');
 const { run } = require('./run');
 
+/** Hosts of the internet, which only a proxy of a test leads anywhere. */
+const cloudHosts = {
+  /** The one that Azurite's account would have in Azure. */
+  storage: 'devstoreaccount1.blob.core.windows.net',
+  authority: 'login.example.com',
+  github: 'actions.example.com',
+};
+
 /**
- * A certificate of a CA of its own, for servers on 127.0.0.1 and localhost.
+ * A certificate of a CA of its own, for servers on 127.0.0.1 and localhost, and
+ * for those that stand for hosts of the internet.
  *
  * @typedef {object} Certificate
  * @property {string} cert path of the certificate, which is its own CA: PEM
@@ -23,7 +32,8 @@ async function createCertificate(folder = temporaryFolder('certificate')) {
   const { stdout } = await run('go', ['env', 'GOROOT']);
   const tool = path.join(stdout.trim(), 'src/crypto/tls/generate_cert.go');
   const options = ['--ca', '--ecdsa-curve=P256', '--duration=24h'];
-  await run('go', ['run', tool, '--host=127.0.0.1,localhost', ...options], {
+  const hosts = ['127.0.0.1', 'localhost', ...Object.values(cloudHosts)];
+  await run('go', ['run', tool, `--host=${hosts}`, ...options], {
     cwd: folder,
   });
   return {
@@ -32,4 +42,5 @@ async function createCertificate(folder = temporaryFolder('certificate')) {
   };
 }
 
+exports.cloudHosts = cloudHosts;
 exports.createCertificate = createCertificate;

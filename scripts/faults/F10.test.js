@@ -1,0 +1,93 @@
+'use strict';
+
+// nx#29228, #28776, #29734: nothing was cached in CI, and no message said why.
+
+const assert = require('node:assert/strict');
+const { sharedAccessSignature } = require('../lib/azurite');
+const { onMain } = require('../e2e/world');
+const { answer } = require('./faults');
+const {
+  pushToMain,
+  sharedFolder,
+  startSignedIn,
+  stubAzureCLI,
+} = require('./identities');
+const { assertUndisturbed, quickTest, startWorld } = require('./world');
+
+const app = '99999999-8888-7777-6666-555555555555';
+
+quickTest('F10_a_role_that_is_not_one_for_data', async (t) => {
+  const { authority, container, machine, recorder } = await startSignedIn(t);
+  recorder.fault = answer(403, {
+    'x-ms-request-id': '1',
+    'x-ms-error-code': 'AuthorizationPermissionMismatch',
+  });
+  const env = pushToMain(authority);
+  const [line] = await assertUndisturbed(machine('a', env));
+  for (const text of [
+    `/devstoreaccount1/${container} refused to`,
+    `app ${app} (object 0b1ec7) lacks a data role on the container "${container}"`,
+    'az role assignment create --role "Storage Blob Data Contributor" --assignee 0b1ec7',
+    'az storage account show --name devstoreaccount1',
+  ]) {
+    assert.ok(line.includes(text), `${text} is not in: ${line}`);
+  }
+});
+
+quickTest('F10_another_container', async (t) => {
+  const { machine } = await startWorld(t);
+  const a = machine('a', { azure: { container: 'not-there' }, env: onMain });
+  await assertUndisturbed(a, {
+    line: /container "not-there" does not exist .*az storage container create --account-name devstoreaccount1 --name not-there /,
+  });
+});
+
+quickTest('F10_a_token_that_has_expired', async (t) => {
+  const { authority, machine, recorder } = await startSignedIn(t);
+  // What Azure says; Azurite's answer has no detail.
+  const detail = 'Lifetime validation failed. The token is expired.';
+  recorder.fault = answer(
+    401,
+    {
+      'content-type': 'application/xml',
+      'x-ms-request-id': '1',
+      'x-ms-error-code': 'InvalidAuthenticationInfo',
+    },
+    `<Error><AuthenticationErrorDetail>${detail}</AuthenticationErrorDetail></Error>`,
+  );
+  const az = stubAzureCLI(
+    sharedFolder('f10'),
+    authority.token({ upn: 'anna@example.com' }),
+  );
+  await assertUndisturbed(machine('a', { ...onMain, ...az.env }), {
+    line: /401 InvalidAuthenticationInfo.* the token of anna@example\.com has expired: sign in again \(az login\)/,
+  });
+});
+
+quickTest('F10_a_SAS_that_has_expired', async (t) => {
+  const { container, machine, recorder } = await startWorld(t);
+  const sas = sharedAccessSignature(
+    container,
+    'rc',
+    new Date(Date.now() - 3 * 86400_000),
+  );
+  const env = {
+    ...onMain,
+    AZURE_STORAGE_CONNECTION_STRING: '',
+    NX_AZURE_CACHE_SAS_URL: `${recorder.endpoint}/${container}?${sas}`,
+  };
+  const [line] = await assertUndisturbed(machine('a', { env }), {
+    line: /the SAS expired at .* \(se\), 3 days ago: make another with `az storage container generate-sas --account-name devstoreaccount1 --name e2e-/,
+  });
+  const [, signature] = /sig=([^&]+)/.exec(sas) ?? [];
+  assert.ok(signature && !line.includes(signature));
+});
+
+quickTest('F10_nobody_is_signed_in', async (t) => {
+  const { container, machine } = await startSignedIn(t);
+  await assertUndisturbed(machine('a', onMain), {
+    line: new RegExp(
+      `nobody is signed in for \\S+/devstoreaccount1/${container}: sign in \\(az login\\), or give this run an identity`,
+    ),
+  });
+});

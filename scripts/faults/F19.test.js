@@ -1,0 +1,97 @@
+'use strict';
+
+// nx#32234: the CA of a company was not honoured.
+
+const assert = require('node:assert/strict');
+const { cloudHosts } = require('../lib/certificate');
+const { runNx, build, tasks, assertStatus } = require('../e2e/world');
+const { startConnectProxy } = require('./connect-proxy');
+const { pushToMain, startSignedIn } = require('./identities');
+const { assertUndisturbed, fullTest, quickTest } = require('./world');
+
+/** @typedef {Awaited<ReturnType<typeof startSignedIn>>} World */
+
+/** How the storage is reached with a key, and nobody's CA. @param {World} world */
+const withKey = ({ recorder }) => ({
+  AZURE_STORAGE_CONNECTION_STRING: recorder.connectionString,
+  SSL_CERT_FILE: '',
+});
+
+for (const variable of ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE']) {
+  fullTest(`F19_${variable}_is_honoured`, async (t) => {
+    const world = await startSignedIn(t);
+    const env = { ...withKey(world), [variable]: world.certificate.cert };
+    await assertUndisturbed(world.machine('a', env), { line: null });
+    await assertUndisturbed(world.machine('b', env), {
+      line: null,
+      status: 'remote-cache-hit',
+    });
+  });
+}
+
+quickTest('F19_a_CA_that_nobody_has_named', async (t) => {
+  const world = await startSignedIn(t);
+  await assertUndisturbed(world.machine('a', withKey(world)), {
+    line: /out of reach: TLS with 127\.0\.0\.1:\d+: its certificate is by "Acme Co", whom this machine does not trust; .*set NODE_EXTRA_CA_CERTS \(or SSL_CERT_FILE\)/,
+  });
+});
+
+/**
+ * A proxy before the hosts of a job of GitHub Actions, which looks into TLS.
+ *
+ * @param {import('node:test').TestContext} t
+ */
+async function behindAProxy(t) {
+  const world = await startSignedIn(t);
+  const { authority, certificate, recorder } = world;
+  const { storage, authority: login, github } = cloudHosts;
+  const proxy = await startConnectProxy(t, {
+    [storage]: recorder.port,
+    [login]: authority.port,
+    [github]: authority.port,
+  });
+  const env = {
+    ...pushToMain(authority),
+    AZURE_AUTHORITY_HOST: `https://${login}/`,
+    ACTIONS_ID_TOKEN_REQUEST_URL: `https://${github}/github?api-version=1`,
+    HTTPS_PROXY: proxy.urlWithPassword,
+    NODE_EXTRA_CA_CERTS: certificate.cert,
+    SSL_CERT_FILE: '',
+  };
+  // Only the name of the account is set, as in Azure.
+  const azure = { endpoint: undefined, accountName: 'devstoreaccount1' };
+  return {
+    ...world,
+    proxy,
+    machine: (
+      /** @type {string} */ name,
+      /** @type {NodeJS.ProcessEnv} */ more = {},
+    ) => world.machine(name, { ...env, ...more }, azure),
+  };
+}
+
+quickTest('F19_everything_goes_through_a_proxy_with_a_password', async (t) => {
+  const { machine, proxy, stored } = await behindAProxy(t);
+  const options = { moreSecrets: proxy.secrets };
+  assert.deepEqual(await runNx(machine('a'), build, options), []);
+  assert.equal(await stored(), tasks.length);
+  const b = machine('b');
+  assert.deepEqual(await runNx(b, build, options), []);
+  assertStatus(b, 'remote-cache-hit');
+  assert.deepEqual(
+    proxy.asked(),
+    Object.values(cloudHosts)
+      .map((host) => `${host}:443`)
+      .sort(),
+  );
+});
+
+fullTest('F19_a_proxy_that_refuses_the_password', async (t) => {
+  const { machine, proxy } = await behindAProxy(t);
+  const wrong = proxy.url.replace('//', '//anna:secret-and-wrong@');
+  const [line] = await assertUndisturbed(machine('a', { HTTPS_PROXY: wrong }), {
+    line: /the proxy http:\/\/127\.0\.0\.1:\d+ \(HTTPS_PROXY\) refuses the user or password in HTTPS_PROXY \(407\)/,
+  });
+  assert.ok(!line.includes('secret-and-wrong'));
+  assert.deepEqual(proxy.asked(), ['refused']);
+});

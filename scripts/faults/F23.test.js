@@ -1,0 +1,97 @@
+'use strict';
+
+// nx-remotecache-azure PR 1, PR 10: a SAS of few permissions was refused, because
+// the client listed blobs or created the container.
+
+const assert = require('node:assert/strict');
+const { sharedAccessSignature } = require('../lib/azurite');
+const { runNx } = require('../e2e/world');
+const {
+  assertUndisturbed,
+  fullTest,
+  quickTest,
+  startWorld,
+} = require('./world');
+
+/** @import { TestContext } from 'node:test' */
+
+/**
+ * Machines that have a SAS of a container, and the operations that they send.
+ *
+ * @param {TestContext} t
+ * @param {string} permissions
+ */
+async function startWithSAS(t, permissions) {
+  const world = await startWorld(t);
+  const { container, recorder } = world;
+  const sas = sharedAccessSignature(container, permissions);
+  /** @type {Set<string>} */
+  const operations = new Set();
+  recorder.fault = ({ method, path, pass }) => {
+    operations.add(operationOf(method, path));
+    pass();
+  };
+  const env = {
+    AZURE_STORAGE_CONNECTION_STRING: `BlobEndpoint=${recorder.endpoint};SharedAccessSignature=${sas}`,
+  };
+  return {
+    ...world,
+    machine: (/** @type {string} */ name) => world.machine(name, { env }),
+    /** A machine that may do everything. */
+    administrator: () => world.machine('administrator'),
+    /** What was sent since it was last called. */
+    operations() {
+      const sent = [...operations].sort();
+      operations.clear();
+      return sent;
+    },
+  };
+}
+
+/**
+ * An operation by Azure's name for it, if it is one on a blob as a whole.
+ *
+ * @param {string} method
+ * @param {string} path
+ */
+function operationOf(method, path) {
+  const { pathname, searchParams } = new URL(path, 'http://azurite');
+  const isBlob = pathname.split('/').length > 3; // /account/container/name
+  const isWhole = !searchParams.has('comp') && !searchParams.has('restype');
+  const name = { GET: 'Get Blob', PUT: 'Put Blob' }[method];
+  return isBlob && isWhole && name ? name : `${method} ${path}`;
+}
+
+for (const [permissions, runTest] of /** @type {const} */ ([
+  ['rc', quickTest],
+  ['rw', fullTest],
+])) {
+  runTest(`F23_sp=${permissions}_is_enough`, async (t) => {
+    const { machine, operations } = await startWithSAS(t, permissions);
+    await assertUndisturbed(machine('a'), { line: null });
+    assert.deepEqual(operations(), ['Get Blob', 'Put Blob']);
+    await assertUndisturbed(machine('b'), {
+      line: null,
+      status: 'remote-cache-hit',
+    });
+    assert.deepEqual(operations(), ['Get Blob']);
+  });
+}
+
+quickTest('F23_sp=r_reads_and_says_what_it_lacks', async (t) => {
+  const { administrator, container, machine, operations } = await startWithSAS(
+    t,
+    'r',
+  );
+  await runNx(administrator(), ['run', 'words:build']);
+  operations();
+  const a = machine('a');
+  await assertUndisturbed(a, {
+    status: null,
+    line: new RegExp(
+      `${container} refused to put \\(403 AuthorizationPermissionMismatch\\): the SAS has the permissions sp=r and lacks "c", with which to put: make another with .* --permissions rc `,
+    ),
+  });
+  assert.equal(a.lastRun()['words:build'].cacheStatus, 'remote-cache-hit');
+  assert.equal(a.lastRun()['colors:build'].cacheStatus, 'cache-miss');
+});

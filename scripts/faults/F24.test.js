@@ -1,0 +1,71 @@
+'use strict';
+
+// rushstack#3270: off the VPN, the build failed. All codes are in
+// cache/azure/refusal_test.go; here is what a run makes of a refusal.
+
+const assert = require('node:assert/strict');
+const { answer, on } = require('./faults');
+const {
+  assertUndisturbed,
+  fullTest,
+  quickTest,
+  startWorld,
+} = require('./world');
+
+/** @param {string} code */
+const codeOf = (code) => ({ 'x-ms-request-id': '1', 'x-ms-error-code': code });
+
+quickTest('F24_network_rules_that_keep_a_machine_out', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  recorder.fault = answer(403, codeOf('AuthorizationFailure'));
+  const a = machine('a');
+  await assertUndisturbed(a, {
+    line: /refused to get \(403 AuthorizationFailure\): the network rules of the account devstoreaccount1 keep this machine out .*`az storage account network-rule add --account-name devstoreaccount1 /,
+  });
+  assert.deepEqual([...new Set(recorder.take())].sort(), [
+    'GET 403',
+    'PUT 403',
+  ]);
+  // The cache of this machine goes on.
+  await assertUndisturbed(a, { line: null, status: 'local-cache-hit' });
+});
+
+/** @type {Record<string, { status: number, code: string, line: RegExp }>} */
+const cases = {
+  F24_401: {
+    status: 401,
+    code: 'InvalidAuthenticationInfo',
+    line: /refused to get \(401 InvalidAuthenticationInfo\): the AccountKey in AZURE_STORAGE_CONNECTION_STRING is not one of the account devstoreaccount1 /,
+  },
+  F24_403_without_a_code: {
+    status: 403,
+    code: '',
+    line: /refused to get \(403\): check the data role of the account key on the container, and the network rules/,
+  },
+  F24_409_of_a_public_container: {
+    status: 409,
+    code: 'PublicAccessNotPermitted',
+    line: /the account devstoreaccount1 allows no reading without a sign-in/,
+  },
+};
+
+for (const [name, { status, code, line }] of Object.entries(cases)) {
+  fullTest(name, async (t) => {
+    const { machine, recorder } = await startWorld(t);
+    recorder.fault = answer(status, codeOf(code));
+    const a = machine('a');
+    await assertUndisturbed(a, { line });
+    await assertUndisturbed(a, { line: null, status: 'local-cache-hit' });
+  });
+}
+
+fullTest('F24_a_right_that_is_taken_away_in_the_middle', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  recorder.fault = on(
+    'PUT',
+    answer(403, codeOf('AuthorizationPermissionMismatch')),
+  );
+  await assertUndisturbed(machine('a'), {
+    line: /refused to put \(403 AuthorizationPermissionMismatch\): the account key lacks /,
+  });
+});
