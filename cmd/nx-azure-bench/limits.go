@@ -46,6 +46,9 @@ func rawGet(ctx context.Context, urls []string, concurrency int) (figures, error
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableCompression = true
 	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = concurrency, concurrency
+	// A request that has opened a connection may get one that is free before that is
+	// open: without a limit there come to be more than there are requests at once.
+	transport.MaxConnsPerHost = concurrency
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
 
