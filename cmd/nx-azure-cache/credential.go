@@ -23,14 +23,19 @@ func isStorageSecret(credential string) bool {
 	return credential == connectionCredential || credential == sasCredential
 }
 
+// namedCredential is the sign-in that is asked for, and where; "" is ours.
+func namedCredential(inBlock string, variable func(string) string) (place, name string) {
+	if override := variable(credentialVariable); override != "" {
+		return credentialVariable, override
+	}
+	return inKey("credential"), inBlock
+}
+
 // chooseCredential decides who signs in. A connection string or SAS URL that is
 // set is one that somebody wants to be used, unless another sign-in is named.
 func (s *settings) chooseCredential(inBlock string, variable func(string) string, wrong mistakes) {
-	place := inKey("credential")
-	s.credential = inBlock
-	if override := variable(credentialVariable); override != "" {
-		place, s.credential = credentialVariable, override
-	}
+	var place string
+	place, s.credential = namedCredential(inBlock, variable)
 	if s.credential != "" && !slices.Contains(credentials, s.credential) {
 		wrong.add(place, notOneOf(s.credential, credentials))
 		s.credential = ""

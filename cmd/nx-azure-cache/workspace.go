@@ -127,7 +127,7 @@ func (f *workspaceFlags) check(document workspaceDocument, getenv func(string) s
 			return fmt.Errorf("--%s %w", flag.name, err)
 		}
 	}
-	secret := usedSecret(getenv)
+	secret := document.usedSecret(getenv)
 	namesAccount := f.isSet(accountNameFlag) || f.isSet(endpointFlag)
 	switch {
 	case !cache.ValidPrefix(f.prefix):
@@ -147,13 +147,18 @@ func (f *workspaceFlags) check(document workspaceDocument, getenv func(string) s
 
 // usedSecret is the variable with a secret of a storage account, which says where
 // that is, if one will be used.
-func usedSecret(getenv func(string) string) string {
-	named := strings.TrimSpace(getenv(credentialVariable))
+func (d workspaceDocument) usedSecret(getenv func(string) string) string {
+	variable := func(name string) string { return strings.TrimSpace(getenv(name)) }
+	b, _ := readBlock(d.Config, make(mistakes)) // readSettings says what is wrong with it
+	_, named := namedCredential(b.credential, variable)
+	if !slices.Contains(credentials, named) { // as above
+		named = ""
+	}
 	for _, it := range []struct{ variable, credential string }{
 		{connectionVariable, connectionCredential},
 		{sasVariable, sasCredential},
 	} {
-		if strings.TrimSpace(getenv(it.variable)) != "" && (named == "" || named == it.credential) {
+		if variable(it.variable) != "" && (named == "" || named == it.credential) {
 			return it.variable
 		}
 	}

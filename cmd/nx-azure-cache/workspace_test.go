@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -69,6 +70,41 @@ func TestWorkspaceWithoutNPM(t *testing.T) {
 		if _, _, err := readWith(t, env{workspaceVariable: document}, "--container", "results", "--account-name", "acme"); err != nil {
 			t.Errorf("%s: got %v, want what the flags say", document, err)
 		}
+	}
+}
+
+// A secret that nobody will use names no account, and one that will be does.
+func TestWorkspaceWithASecret(t *testing.T) {
+	const account = `"container": "results", "accountName": "acme"`
+	for name, test := range map[string]struct {
+		config string
+		more   env
+		used   bool // the secret
+	}{
+		"no credential":                      {account, nil, true},
+		"a blank credential":                 {account + `, "credential": " "`, nil, true},
+		"the secret by name":                 {account + `, "credential": "connection-string"`, nil, true},
+		"another credential":                 {account + `, "credential": "azure-cli"`, nil, false},
+		"another by variable":                {account, env{credentialVariable: "azure-cli"}, false},
+		"a variable that beats nx.json":      {account + `, "credential": "azure-cli"`, env{credentialVariable: " connection-string "}, true},
+		"the other secret, which is not set": {account + `, "credential": "sas"`, nil, false},
+		"the other secret":                   {account + `, "credential": "sas"`, env{sasVariable: "https://mine.blob.core.windows.net/results?sig=x"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			environment := env{connectionVariable: connectionString, workspaceVariable: `{"config": {` + test.config + `}}`}
+			maps.Copy(environment, test.more)
+			where, _, err := readWith(t, environment, "--account-name", "mine")
+			if isTwo := err != nil && strings.Contains(err.Error(), "names the account already"); isTwo != test.used {
+				t.Errorf("got %v, want two accounts: %t", err, test.used)
+			}
+			if s := where.settings; err == nil && (s.accountName != "mine" || s.connectionString != "" || s.sasURL != "") {
+				t.Errorf("got %+v, want the account of the flag", s)
+			}
+		})
+	}
+	unknown := env{connectionVariable: connectionString, credentialVariable: "magic"}
+	if _, _, err := readWith(t, unknown, "--container", "results"); err == nil || !strings.Contains(err.Error(), `NX_AZURE_CACHE_CREDENTIAL is "magic"`) {
+		t.Errorf("got %v, want what is wrong with the variable", err)
 	}
 }
 
