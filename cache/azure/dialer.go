@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -20,6 +21,7 @@ type dialer struct {
 
 	mu    sync.Mutex
 	spare *spare
+	peers map[string]netip.Addr // where the last connection to an address led to
 }
 
 func newDialer(limit time.Duration, config func() *tls.Config) *dialer {
@@ -61,6 +63,9 @@ func (d *dialer) open(ctx context.Context, to target) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.limit)
 	defer cancel()
 	conn, err := d.DialContext(ctx, to.network, to.address)
+	if err == nil {
+		d.reached(to.address, conn.RemoteAddr())
+	}
 	if err != nil || !to.secure {
 		return conn, err
 	}
@@ -71,6 +76,28 @@ func (d *dialer) open(ctx context.Context, to target) (net.Conn, error) {
 		return nil, err
 	}
 	return secured, nil
+}
+
+// reached notes where a connection leads to.
+func (d *dialer) reached(address string, remote net.Addr) {
+	at, err := netip.ParseAddrPort(remote.String())
+	if err != nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.peers == nil {
+		d.peers = make(map[string]netip.Addr)
+	}
+	d.peers[address] = at.Addr().Unmap()
+}
+
+// peer is where the last connection to an address led to; zero where there was
+// none, as behind a proxy.
+func (d *dialer) peer(address string) netip.Addr {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.peers[address]
 }
 
 // spare is a connection that is opened before it is needed.

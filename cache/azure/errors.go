@@ -86,7 +86,7 @@ func (c *Container) translateResponse(operation, name string, response *azcore.R
 		return cache.ErrExists
 	case !ours && (response.StatusCode < 400 || isRefusal(response.StatusCode)):
 		return config("%s", c.intercepted(&interceptedError{response.RawResponse}))
-	case isRefusal(response.StatusCode):
+	case isRefusal(response.StatusCode), code == bloberror.InvalidAuthenticationInfo: // which may be a 400
 		return config("%s refused to %s (%w): %s", c.url, operation, refusalError(response), c.scrub(c.refused(operation, response)))
 	case !ours:
 		return fmt.Errorf("%s %s/%s: the answer was %s, and it is not Azure's: a proxy or gateway on the way has given it", operation, c.url, name, status(response))

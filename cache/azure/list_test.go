@@ -126,8 +126,8 @@ func TestManageWithoutRights(t *testing.T) {
 	if err := put(t, c, "v1/trusted/1", "content"); err != nil {
 		t.Fatal(err)
 	}
-	const role = `the identity lacks a data role on the container "results"`
-	withoutRights(t, c, role, role)
+	const role = `the identity lacks a data role that may `
+	withoutRights(t, c, role+`list blobs in the container "results"`, role+`delete blobs in the container "results"`)
 }
 
 func TestAzuriteManageWithoutRights(t *testing.T) {

@@ -207,12 +207,18 @@ func (t *tracing) end(report *NetworkReport, response *http.Response, err error,
 	report.Steps, report.Addresses = t.done, t.addresses
 	report.Private = len(t.addresses) > 0
 	for _, address := range t.addresses {
-		report.Private = report.Private && (address.IsPrivate() || address.IsLoopback() || address.IsLinkLocalUnicast())
+		report.Private = report.Private && isPrivate(address)
 	}
 	if t.state != nil && len(t.state.PeerCertificates) > 0 {
 		leaf := t.state.PeerCertificates[0]
 		report.Issuer, report.Expires = printable(leaf.Issuer.String()), leaf.NotAfter
 	}
+}
+
+// isPrivate reports whether an address is one of a private network, as those of
+// private endpoints are.
+func isPrivate(address netip.Addr) bool {
+	return address.IsPrivate() || address.IsLoopback() || address.IsLinkLocalUnicast()
 }
 
 // next is the step that an error is about.

@@ -3,6 +3,7 @@ package azure
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
@@ -202,19 +203,22 @@ func (r refusal) who() string {
 	}
 }
 
+// verbs are what an operation does to blobs, in the words of roles.
+var verbs = map[string]string{"get": "read", "look at": "read", "list": "list", "put": "create", "replace": "overwrite", "delete": "delete"}
+
 // lacksPermission is about the role of an identity, or the letters of a SAS.
 func (r refusal) lacksPermission() string {
 	if r.by == bySAS {
 		return r.lacksLetters()
 	}
-	role, more := `Storage Blob Data Contributor`, ""
+	role, more := "Storage Blob Data Contributor", ""
 	switch r.operation {
 	case "get", "look at", "list":
 		more = " (Storage Blob Data Reader is enough where it only reads)"
 	}
-	return fmt.Sprintf(`%s lacks a data role on the container %q (the roles Owner and Contributor include none): `+
+	return fmt.Sprintf("%s lacks a data role that may %s blobs in the container %q (the roles Owner and Contributor include none): "+
 		"`az role assignment create --role %q --assignee %s --scope \"$(az storage account show --name %s --query id --output tsv)/blobServices/default/containers/%s\"`%s; "+
-		"it takes effect within ten minutes", r.who(), r.name, role, r.assignee(), r.account(), r.name, more)
+		"it takes effect within ten minutes", r.who(), verbs[r.operation], r.name, role, r.assignee(), r.account(), r.name, more)
 }
 
 var objectID = regexp.MustCompile(`\bobject ([0-9A-Za-z-]+)`)
@@ -282,8 +286,36 @@ func (r refusal) isKeptOut() string {
 	case byKey:
 		others = "; or the account's keys are disabled"
 	}
+	comes := "this machine's public address"
+	if proxy := r.proxy(); proxy.Address != "" {
+		comes = "the public address of " + proxy.String()
+		others = fmt.Sprintf("; or the account has a private endpoint: add %s to NO_PROXY", r.host()) + others
+	}
 	return fmt.Sprintf("the network rules of the account %s keep this machine out (use the VPN, a private endpoint or a runner inside, "+
-		"or `az storage account network-rule add --account-name %s --ip-address ADDRESS` with this machine's public address)%s", r.account(), r.account(), others)
+		"or `az storage account network-rule add --account-name %s --ip-address ADDRESS` with %s)%s%s",
+		r.account(), r.account(), comes, r.publicAddress(), others)
+}
+
+// publicAddress tells that requests go to the public address of the account, which
+// is wrong where that has a private endpoint.
+func (r refusal) publicAddress() string {
+	transport, ok := r.transport.(*Transport)
+	u, err := url.Parse(r.url)
+	if !ok || err != nil {
+		return ""
+	}
+	return publicHint(u.Hostname(), transport.dialer.peer(addressOf(u)))
+}
+
+// publicHint is what is to be done where a host leads to an address and has a
+// private endpoint; "" where that is it, or not known.
+func publicHint(host string, at netip.Addr) string {
+	_, zone, _ := strings.Cut(strings.Replace(host, ".privatelink.", ".", 1), ".")
+	if !at.IsValid() || isPrivate(at) || !strings.HasPrefix(zone, "blob.") {
+		return ""
+	}
+	return fmt.Sprintf("; this machine's DNS leads %s to the public address %s: if the account has a private endpoint, link the private DNS zone privatelink.%s to this machine's network",
+		host, at, zone)
 }
 
 var addresses = regexp.MustCompile(`^[0-9A-Fa-f:.]+(-[0-9A-Fa-f:.]+)?$`)

@@ -26,7 +26,7 @@ quickTest('F10_a_role_that_is_not_one_for_data', async (t) => {
   const [line] = await assertUndisturbed(machine('a', env));
   for (const text of [
     `/devstoreaccount1/${container} refused to`,
-    `app ${app} (object 0b1ec7) lacks a data role on the container "${container}"`,
+    `app ${app} (object 0b1ec7) lacks a data role that may read blobs in the container "${container}"`,
     'az role assignment create --role "Storage Blob Data Contributor" --assignee 0b1ec7',
     'az storage account show --name devstoreaccount1',
   ]) {

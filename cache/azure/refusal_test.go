@@ -1,0 +1,223 @@
+package azure_test
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+)
+
+// anna is the token of a person. Its signature fits nothing, which only the
+// storage would see.
+var anna = token(strings.Join([]string{
+	base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"ES256","typ":"JWT"}`)),
+	base64.RawURLEncoding.EncodeToString([]byte(`{"upn":"anna@example.com","oid":"0b1ec7"}`)),
+	"c2lnbmF0dXJl",
+}, "."))
+
+// signed is how a container is opened.
+type signed func(t *testing.T, s *server) *azure.Container
+
+func byKey(t *testing.T, s *server) *azure.Container { return s.container(t) }
+
+func byToken(t *testing.T, s *server) *azure.Container {
+	return open(t, azure.Options{Container: "results", Endpoint: s.URL + "/account", Credential: anna, Transport: s.Client()})
+}
+
+// sasOf opens it with a SAS that has more fields.
+func sasOf(fields string) signed {
+	return func(t *testing.T, s *server) *azure.Container {
+		return open(t, azure.Options{Container: "results", SASURL: azure.Secret(s.URL + "/account/results?sv=2024-11-04&" + fields + "&sig=" + url.QueryEscape(sasSignature))})
+	}
+}
+
+// at is a time of a SAS.
+func at(d time.Duration) string { return url.QueryEscape(time.Now().Add(d).UTC().Format(time.RFC3339)) }
+
+// refusing answers everything with a status, a code, more headers ("Name: value"),
+// and the detail of its body.
+func refusing(t *testing.T, status int, code, detail string, headers ...string) *server {
+	return newTLSOrPlain(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
+		for _, header := range headers {
+			name, value, _ := strings.Cut(header, ": ")
+			w.Header().Set(name, value)
+		}
+		w.Header().Set("X-Ms-Request-Id", "1")
+		w.Header().Set("X-Ms-Error-Code", code)
+		w.Header().Set("Content-Type", "application/xml")
+		w.WriteHeader(status)
+		_, _ = fmt.Fprintf(w, "<Error><Code>%s</Code><AuthenticationErrorDetail>%s</AuthenticationErrorDetail></Error>", code, detail)
+	})
+}
+
+func newTLSOrPlain(t *testing.T, answer func(n int, w http.ResponseWriter, r *http.Request)) *server {
+	if strings.Contains(t.Name(), "token") {
+		return newTLSServer(t, answer)
+	}
+	return newServer(t, answer)
+}
+
+const (
+	tenant    = "72f988bf-86f1-41af-91ab-2d7cd011db47"
+	challenge = "WWW-Authenticate: Bearer authorization_uri=https://login.microsoftonline.com/" + tenant + "/oauth2/authorize resource_id=https://storage.azure.com"
+)
+
+func clockOff(d time.Duration) string {
+	return "Date: " + time.Now().Add(d).UTC().Format(http.TimeFormat)
+}
+
+// rushstack#3270: each refusal is one line that names the case and what mends it.
+// The names with "token" are of servers with TLS.
+func TestF24EachRefusalSaysWhatMendsIt(t *testing.T) {
+	const (
+		get, put = "get", "put"
+		makeRC   = "make another with `az storage container generate-sas --account-name account --name results --permissions rc --https-only"
+	)
+	for _, test := range []struct {
+		name      string
+		by        signed
+		status    int
+		code      string
+		detail    string
+		header    string
+		operation string
+		want      []string
+	}{
+		{"role, token", byToken, 403, "AuthorizationPermissionMismatch", "", "", get, []string{
+			`refused to get (403 AuthorizationPermissionMismatch): anna@example.com (object 0b1ec7) lacks a data role that may read blobs in the container "results" (the roles Owner and Contributor include none): `,
+			"`az role assignment create --role \"Storage Blob Data Contributor\" --assignee 0b1ec7 --scope \"$(az storage account show --name account --query id --output tsv)/blobServices/default/containers/results\"`",
+			"Storage Blob Data Reader is enough"}},
+		{"role to write, token", byToken, 403, "AuthorizationPermissionMismatch", "", "", put, []string{"lacks a data role that may create blobs"}},
+		{"account, token", byToken, 403, "InsufficientAccountPermissions", "", "", put, []string{"lacks a data role that may create blobs"}},
+		{"role, key", byKey, 403, "AuthorizationPermissionMismatch", "", "", get, []string{"the account key lacks a data role", "--assignee OBJECT-ID"}},
+
+		{"letters", sasOf("sr=c&sp=r"), 403, "AuthorizationPermissionMismatch", "", "", put, []string{
+			`refused to put (403 AuthorizationPermissionMismatch): the SAS has the permissions sp=r and lacks "c", with which to put: ` + makeRC}},
+		{"letters to read", sasOf("sr=c&sp=cw"), 403, "AuthorizationPermissionMismatch", "", "", get, []string{`sp=cw and lacks "r", with which to get: ` + makeRC}},
+		{"stored policy", sasOf("sr=c&si=ci"), 403, "AuthorizationPermissionMismatch", "", "", put, []string{`stored access policy of the container, which lacks "c"`}},
+		{"one blob", sasOf("sr=b&sp=rc"), 403, "AuthorizationPermissionMismatch", "", "", put, []string{"the SAS is one of a single blob or folder (sr)"}},
+		{"role of who signed", sasOf("sr=c&sp=rc&skoid=1"), 403, "AuthorizationPermissionMismatch", "", "", put, []string{"who has signed it (skoid) lacks the data role"}},
+		{"letters are there", sasOf("sr=c&sp=rc"), 403, "AuthorizationPermissionMismatch", "", "", put, []string{"the account does not allow this all the same"}},
+		{"letters are a secret", sasOf("sr=c&sp=" + url.QueryEscape(sasSignature)), 403, "AuthorizationPermissionMismatch", "", "", put, []string{"sp= and lacks"}},
+		{"services", sasOf("ss=fq&srt=o&sp=rc"), 403, "AuthorizationServiceMismatch", "", "", get, []string{"for other services (ss=fq) and lacks b, for blobs"}},
+		{"resources", sasOf("ss=b&srt=s&sp=rc"), 403, "AuthorizationResourceTypeMismatch", "", "", get, []string{"for other resources (srt=s) and lacks o, for objects"}},
+		{"addresses", sasOf("sr=c&sp=rc&sip=10.0.0.1-10.0.0.9"), 403, "AuthorizationSourceIPMismatch", "", "", get, []string{"for the addresses 10.0.0.1-10.0.0.9 only (sip)"}},
+		{"address, key", byKey, 403, "AuthorizationSourceIPMismatch", "", "", get, []string{"from an address that is not allowed: the network rules of the account account"}},
+		{"protocol", sasOf("sr=c&sp=rc&spr=https"), 403, "AuthorizationProtocolMismatch", "", "", get, []string{"for https only (spr=https), and the endpoint is http://127.0.0.1"}},
+
+		{"expired SAS", sasOf("sr=c&sp=rc&se=" + at(-3*24*time.Hour)), 403, "AuthenticationFailed", "", "", get, []string{"the SAS expired at ", " (se), 3 days ago: " + makeRC}},
+		{"expired SAS by date", sasOf("sr=c&sp=rc&se=2020-01-01"), 403, "AuthenticationFailed", "", "", get, []string{"the SAS expired at 2020-01-01 00:00 UTC (se)"}},
+		{"expired SAS of another code", sasOf("sr=c&sp=rc&se=" + at(-3*time.Hour)), 403, "AuthorizationFailure", "", "", get, []string{"the SAS expired at ", " (se), 3 hours ago"}},
+		{"early SAS", sasOf("sr=c&sp=rc&st=" + at(45*time.Minute+30*time.Second) + "&se=" + at(time.Hour)), 403, "AuthenticationFailed", "", "", get, []string{"the SAS is good from ", " on (st), in 45 minutes: wait"}},
+		{"SAS and a wrong clock", sasOf("sr=c&sp=rc&st=" + at(-time.Minute)), 403, "AuthenticationFailed", "", clockOff(-2 * time.Hour), get, []string{
+			"the SAS is good from ", "this machine's clock is ", " ahead of Azure's: set it (`timedatectl set-ntp true`"}},
+		{"policy that is gone", sasOf("sr=c&si=ci"), 403, "AuthenticationFailed", "", "", get, []string{"its stored access policy (si) has ended or is gone"}},
+		{"signature", sasOf("sr=c&sp=rc&se=" + at(time.Hour)), 403, "AuthenticationFailed", "Signature did not match. " + sasSignature, "", get, []string{"the signature of the SAS does not fit"}},
+		{"key", byKey, 403, "AuthenticationFailed", "", "", get, []string{
+			"the AccountKey in AZURE_STORAGE_CONNECTION_STRING is not one of the account account (was it replaced?): `az storage account show-connection-string --name account`"}},
+		{"key and a wrong clock", byKey, 403, "AuthenticationFailed", "", clockOff(20*time.Minute + 30*time.Second), get, []string{
+			"the request was signed at a wrong time: this machine's clock is 20 minutes behind Azure's"}},
+		{"key that is switched off", byKey, 403, "KeyBasedAuthenticationNotPermitted", "", "", get, []string{
+			"the account account takes no shared keys", "unset AZURE_STORAGE_CONNECTION_STRING and NX_AZURE_CACHE_SAS_URL, set azure.accountName"}},
+
+		{"expired token", byToken, 401, "InvalidAuthenticationInfo", "Lifetime validation failed. The token is expired.", "", get, []string{
+			"refused to get (401 InvalidAuthenticationInfo): the token of anna@example.com (object 0b1ec7) has expired: sign in again (az login)"}},
+		{"audience, token", byToken, 401, "InvalidAuthenticationInfo", "Audience validation failed. Audience did not match.", challenge, get, []string{"is for another service or cloud: set azure.cloud"}},
+		{"issuer, token", byToken, 401, "InvalidAuthenticationInfo", "Issuer validation failed. Issuer did not match.", "", get, []string{"from another tenant than that of the account account: set AZURE_TENANT_ID"}},
+		{"tenant, token", byToken, 401, "InvalidAuthenticationInfo", "Issuer validation failed. Issuer did not match.", challenge, get, []string{
+			"the account account takes tokens of the tenant " + tenant, "set AZURE_TENANT_ID=" + tenant + ", or `az login --tenant " + tenant + "`"}},
+		{"token", byToken, 403, "AuthenticationFailed", "", "", get, []string{"does not take the token of anna@example.com (object 0b1ec7)", "azure.cloud"}},
+		{"token and a wrong clock", byToken, 401, "InvalidAuthenticationInfo", "Lifetime validation failed. The token is not valid yet.", clockOff(-3*time.Hour - time.Minute), get, []string{
+			"is not good at this time: this machine's clock is 3 hours ahead of Azure's"}},
+		{"400, token", byToken, 400, "InvalidAuthenticationInfo", "", "", get, []string{"refused to get (400 InvalidAuthenticationInfo): the account account does not take the token"}},
+
+		{"network rules, token", byToken, 403, "AuthorizationFailure", "", "", get, []string{
+			"the network rules of the account account keep this machine out (use the VPN, a private endpoint or a runner inside, or `az storage account network-rule add --account-name account --ip-address ADDRESS` with this machine's public address)"}},
+		{"network rules or the SAS", sasOf("sr=c&sp=rc"), 403, "AuthorizationFailure", "", "", get, []string{"keep this machine out", "; or the SAS is one of another container"}},
+		{"network rules or the keys", byKey, 403, "AuthorizationFailure", "", "", get, []string{"keep this machine out", "; or the account's keys are disabled"}},
+		{"disabled account, token", byToken, 403, "AccountIsDisabled", "", "", get, []string{"the account account is disabled"}},
+		{"https only", byKey, 400, "AccountRequiresHttps", "", "", get, []string{"takes https only", "DefaultEndpointsProtocol=https"}},
+		{"not public, token", byToken, 409, "PublicAccessNotPermitted", "", "", get, []string{"allows no reading without a sign-in"}},
+		{"no container, token", byToken, 404, "ContainerNotFound", "", "", get, []string{
+			`container "results" does not exist (`, "/account/results): create it with `az storage container create --account-name account --name results --auth-mode login`"}},
+		{"unknown, token", byToken, 403, "SomethingNew", "", "", get, []string{
+			"refused to get (403 SomethingNew): check the data role of anna@example.com (object 0b1ec7) on the container, and the network rules of the account; `npx nx-azure-cache doctor`"}},
+		{"unknown 401, token", byToken, 401, "SomethingNew", "", "", get, []string{"does not take the token of"}},
+		{"a code that is none, token", byToken, 403, "x y " + sasSignature, "", "", get, []string{"refused to get (403): check"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s := refusing(t, test.status, test.code, test.detail, test.header)
+			c := test.by(t, s)
+			_, err := readOrWrite(t, c, test.operation == put)
+			if outcomeOf(err) != configError {
+				t.Fatalf("got %v, want a %s", err, configError)
+			}
+			text := err.Error()
+			for _, want := range append(test.want, "127.0.0.1") {
+				if !strings.Contains(text, want) {
+					t.Errorf("got  %s\nwithout %s", text, want)
+				}
+			}
+			if strings.Contains(text, "\n") {
+				t.Errorf("got more than a line: %q", text)
+			}
+			checkSecrets(t, err)
+			if got := len(s.seen()); got > 2 { // a put looks whether the blob is there
+				t.Errorf("got %d requests: it was repeated", got)
+			}
+		})
+	}
+}
+
+// readOrWrite reads or writes.
+func readOrWrite(t *testing.T, c *azure.Container, write bool) (string, error) {
+	if write {
+		return "", put(t, c, "a", "content")
+	}
+	return get(t, c, "a")
+}
+
+// An account with a private endpoint has a public address, too, to which the DNS
+// of other networks leads.
+func TestF24PublicAddressOfAnAccountWithAPrivateEndpoint(t *testing.T) {
+	for _, test := range []struct{ host, address, want string }{
+		{"acc.blob.core.windows.net", "20.60.1.2", "acc.blob.core.windows.net to the public address 20.60.1.2: if the account has a private endpoint, link the private DNS zone privatelink.blob.core.windows.net to"},
+		{"acc.privatelink.blob.core.windows.net", "20.60.1.2", "the private DNS zone privatelink.blob.core.windows.net to"},
+		{"acc.blob.core.chinacloudapi.cn", "2603:1030::1", "the public address 2603:1030::1: if the account has a private endpoint, link the private DNS zone privatelink.blob.core.chinacloudapi.cn"},
+		{"acc.blob.core.windows.net", "10.1.2.3", ""},
+		{"acc.blob.core.windows.net", "fd00::1", ""},
+		{"cache.example.com", "20.60.1.2", ""},
+		{"20.60.1.2", "20.60.1.2", ""},
+		{"acc.blob.core.windows.net", "", ""},
+	} {
+		at, _ := netip.ParseAddr(test.address) // "" is not known
+		if got := azure.PublicHint(test.host, at); (test.want == "") != (got == "") || !strings.Contains(got, test.want) {
+			t.Errorf("%s at %s: got %q, want %q", test.host, test.address, got, test.want)
+		}
+	}
+}
+
+// Where a connection leads to is known afterwards.
+func TestPeer(t *testing.T) {
+	s := newServer(t, ok)
+	transport := azure.NewTransport(ample, azure.Environment{})
+	t.Cleanup(transport.CloseIdleConnections)
+	c := open(t, azure.Options{Container: "results", ConnectionString: azure.Secret(connectionString(s.URL)), Limits: ample, Transport: transport})
+	address := s.Listener.Addr().String()
+	if got := transport.Peer(address); got.IsValid() {
+		t.Errorf("got %s before there was a connection", got)
+	}
+	if _, err := get(t, c, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if got := transport.Peer(address); got.String() != "127.0.0.1" {
+		t.Errorf("got %s, want 127.0.0.1", got)
+	}
+}
