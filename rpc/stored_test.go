@@ -214,13 +214,16 @@ func TestShutdownWaitsForUploads(t *testing.T) {
 					t.Errorf("got %+v after %s, want %d stored after %s", summary, took, test.stored, test.after)
 				}
 				var notified int64
-				messages := parse(t, c.output.bytes())
-				for _, m := range messages {
+				var last message // but for the tick of the very moment at which waiting ends
+				for _, m := range parse(t, c.output.bytes()) {
 					if m.Method == "stored" {
 						notified++
 					}
+					if m.Method != "progress" {
+						last = m
+					}
 				}
-				if last := messages[len(messages)-1]; notified != test.stored || last.Result == nil {
+				if notified != test.stored || last.Result == nil {
 					t.Errorf("got %d notifications and %+v at last, want %d, then the answer", notified, last, test.stored)
 				}
 				c.Close()
