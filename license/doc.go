@@ -5,7 +5,8 @@
 //
 //	keys, err := license.Issuers()
 //	…
-//	licence := license.Check(license.Find(os.Getenv, workspaceRoot), keys, time.Now())
+//	use := license.Use{Now: time.Now(), NxMajor: license.NxMajor(nxVersion)}
+//	licence, _ := license.Choose(license.Find(os.Getenv, workspaceRoot), keys, use)
 //
 // What is wrong with a licence is a value, not an error: [License] has a
 // [Status] to branch on and a Reason to print. The package imports no other
@@ -35,6 +36,12 @@
 //	seats       how many people may use it, an integer; optional
 //	workspaces  in how many workspaces, an integer; optional
 //	iat         when it was issued; optional
+//	perpetualNxMajor
+//	            the last major version of Nx, an integer, with which the licence
+//	            counts even after exp; optional
+//	perpetualNxMajor
+//	            the last major version of Nx, an integer, with which the licence
+//	            counts even after exp; optional
 //
 // Times are seconds since 1970-01-01 UTC, until the year 9999; fractions of a
 // second are cut off. A reader accepts the licence up to five minutes before
@@ -45,15 +52,17 @@
 //
 // # Where it is found
 //
-// In the environment variable NX_POWERPACK_LICENSE, where surrounding white
-// space does not matter, or else in the file .nx/powerpack/license.ini of the
-// workspace. The file is UTF-8 text of at most 64 KiB that holds one token,
-// alone on a line or as
+// In the environment variable NX_POWERPACK_LICENSE and in the file
+// .nx/powerpack/license.ini of the workspace. Both may hold several: white space
+// separates those of the variable; each in the file has a line of its own, alone
+// or as
 //
 //	license = TOKEN
 //
-// Blank lines, comments that begin with # or ;, [section] headers and other
-// keys are ignored.
+// The file is UTF-8 text of at most 64 KiB. Blank lines, comments that begin with
+// # or ;, [section] headers and other keys are ignored. Of the licences that count
+// the one that lasts longest is used, so that a renewal can be added before the
+// old one ends.
 //
 // # The issuers
 //

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -19,68 +20,98 @@ const (
 	File     = ".nx/powerpack/license.ini"
 )
 
-// Find returns the token in [Variable], or else the one in [File] under
-// workspaceRoot. It always returns a Token for [Check], which then says what
-// was wrong with finding it. getenv is [os.Getenv] outside tests.
-func Find(getenv func(string) string, workspaceRoot string) Token {
-	// CI systems set the variable to nothing where its secret is out of reach,
-	// as in pull requests from forks: an empty one counts as unset.
-	if text := strings.TrimSpace(getenv(Variable)); text != "" {
-		return NewToken(text, Variable)
-	}
-	text, err := readFile(filepath.Join(workspaceRoot, filepath.FromSlash(File)))
-	if errors.Is(err, fs.ErrNotExist) {
-		return Token{refused: &refusal{Absent, fmt.Sprintf(
+// Find returns the tokens in [Variable] and those in [File] under workspaceRoot,
+// in this order, for [Choose]. It always returns one at least, which then says
+// what was wrong with finding any. getenv is [os.Getenv] outside tests.
+func Find(getenv func(string) string, workspaceRoot string) []Token {
+	tokens := append(Split(getenv(Variable), Variable), findFile(workspaceRoot)...)
+	if len(tokens) == 0 {
+		tokens = []Token{{refused: &refusal{Absent, fmt.Sprintf(
 			"no licence found: set %s (unset or empty now) or put it in %s (not in %s now)",
-			Variable, File, filepath.Clean(workspaceRoot))}}
+			Variable, File, filepath.Clean(workspaceRoot))}}}
 	}
-	token := Token{source: File}
-	if err != nil {
-		token.refused = token.refuse(Malformed, "cannot be read: %s", err)
-		return token
-	}
-	token.text = &text
-	return token
+	return tokens
 }
 
-func readFile(path string) (string, error) {
+// Split returns the tokens in a text, which white space separates; none in a blank
+// one: CI systems set the variable to nothing where its secret is out of reach, as
+// in pull requests from forks. The source is that of [NewToken].
+func Split(text, source string) []Token {
+	fields := strings.Fields(text)
+	isToken := func(field string) bool { return strings.Count(field, ".") == 2 }
+	switch {
+	case len(fields) == 0:
+		return nil
+	case slices.ContainsFunc(fields, func(field string) bool { return !isToken(field) }):
+		return []Token{NewToken(text, source)} // one that was broken into lines, more likely
+	default:
+		return number(fields, source)
+	}
+}
+
+// number makes tokens, and tells several in one place apart.
+func number(texts []string, source string) []Token {
+	var tokens []Token
+	for i, text := range texts {
+		place := source
+		if len(texts) > 1 {
+			place = fmt.Sprintf("%s (%d of %d)", source, i+1, len(texts))
+		}
+		tokens = append(tokens, NewToken(text, place))
+	}
+	return tokens
+}
+
+func findFile(workspaceRoot string) []Token {
+	texts, err := readFile(filepath.Join(workspaceRoot, filepath.FromSlash(File)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		token := Token{source: File}
+		token.refused = token.refuse(Malformed, "cannot be read: %s", err)
+		return []Token{token}
+	}
+	return number(texts, File)
+}
+
+func readFile(path string) ([]string, error) {
 	// Opening a named pipe waits for its writer, and with it the build.
 	info, err := os.Stat(path)
 	if err != nil {
-		return "", unreadable(err)
+		return nil, unreadable(err)
 	}
 	if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("%s is not a regular file; put a file with the licence there", path)
+		return nil, fmt.Errorf("%s is not a regular file; put a file with the licence there", path)
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return "", unreadable(err)
+		return nil, unreadable(err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
 	if err != nil {
-		return "", unreadable(err)
+		return nil, unreadable(err)
 	}
-	text, err := parseFile(data)
+	texts, err := parseFile(data)
 	if err != nil {
-		return "", fmt.Errorf("%s %w", path, err)
+		return nil, fmt.Errorf("%s %w", path, err)
 	}
-	return text, nil
+	return texts, nil
 }
 
 func unreadable(err error) error {
 	return fmt.Errorf("%w; make it readable for the user who runs Nx", err)
 }
 
-// parseFile returns the one token of a licence file. Its errors complete a
-// sentence about the file and quote nothing of it.
-func parseFile(data []byte) (string, error) {
+// parseFile returns the tokens of a licence file. Its errors complete a sentence
+// about the file and quote nothing of it.
+func parseFile(data []byte) ([]string, error) {
 	if len(data) > maxSize {
-		return "", fmt.Errorf("is larger than %d KiB; leave only the licence in it", maxSize>>10)
+		return nil, fmt.Errorf("is larger than %d KiB; leave only the licence in it", maxSize>>10)
 	}
-	// What "echo TOKEN > license.ini" writes in Windows PowerShell.
-	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
-		return "", errors.New("is UTF-16 text; save it as UTF-8")
+	if isUTF16(data) {
+		return nil, errors.New("is UTF-16 text; save it as UTF-8")
 	}
 	var tokens []string
 	for line := range strings.Lines(strings.TrimPrefix(string(data), "\ufeff")) {
@@ -88,15 +119,16 @@ func parseFile(data []byte) (string, error) {
 			tokens = append(tokens, token)
 		}
 	}
-	switch len(tokens) {
-	case 0:
-		return "", errors.New("holds no licence; write it as \"license = TOKEN\"")
-	case 1:
-		return tokens[0], nil
-	default:
-		// The one to take would be a guess: some people add below, some above.
-		return "", fmt.Errorf("holds %d licences; leave only one in it", len(tokens))
+	if len(tokens) == 0 {
+		return nil, errors.New("holds no licence; write it as \"license = TOKEN\"")
 	}
+	return tokens, nil
+}
+
+// isUTF16 reports whether data is what "echo TOKEN > license.ini" writes in Windows
+// PowerShell.
+func isUTF16(data []byte) bool {
+	return bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff"))
 }
 
 // parseLine returns the token in line, or "". A token has no "=" in it.

@@ -38,6 +38,9 @@ func TestFind(t *testing.T) {
 	issuer := newSigner("a", "A")
 	sign := func(org string) string { return issuer.sign(map[string]any{"org": org}) }
 	a, b := sign("a"), sign("b")
+	old := issuer.sign(map[string]any{"org": "old", "exp": unix("2026-05-01T00:00:00Z")})
+	later := issuer.sign(map[string]any{"org": "later", "nbf": unix("2026-07-01T00:00:00Z")})
+	renewal := issuer.sign(map[string]any{"org": "renewal", "exp": unix("2028-01-01T00:00:00Z")})
 	keys := keySet(t, issuer)
 	const file = ".nx/powerpack/license.ini"
 
@@ -55,8 +58,16 @@ func TestFind(t *testing.T) {
 		{name: "the variable only", env: a, status: license.Valid, source: "NX_POWERPACK_LICENSE", org: "a"},
 		{name: "the variable with white space around it", env: "\n " + a + " \r\n", status: license.Valid, source: "NX_POWERPACK_LICENSE", org: "a"},
 		{name: "the variable wins over the file", env: a, file: b, status: license.Valid, source: "NX_POWERPACK_LICENSE", org: "a"},
-		{name: "a wrong variable wins over a right file", env: "oops", file: b, status: license.Malformed, source: "NX_POWERPACK_LICENSE",
-			mentioned: "the licence in NX_POWERPACK_LICENSE is malformed: it has 1 part instead of the 3 of a JWT"},
+		{name: "a right file helps a wrong variable", env: "oops", file: b, status: license.Valid, source: file, org: "b"},
+		{name: "both are wrong", env: "oops", file: "a.b", status: license.Malformed, source: "NX_POWERPACK_LICENSE",
+			mentioned: "the licence in NX_POWERPACK_LICENSE is malformed: it has 1 part instead of the 3 of a JWT; copy it again, whole, as its issuer gave it to you; " +
+				"the licence in .nx/powerpack/license.ini is malformed: it has 2 parts"},
+		{name: "the variable is broken into lines", env: a[:50] + "\n" + a[50:], status: license.Malformed, source: "NX_POWERPACK_LICENSE",
+			mentioned: "it has white space or a line break inside"},
+		{name: "two in the variable", env: later + "\n" + a, status: license.Valid, source: "NX_POWERPACK_LICENSE (2 of 2)", org: "a"},
+		{name: "two in the variable, none of which counts", env: old + " " + later, status: license.Expired, source: "NX_POWERPACK_LICENSE (1 of 2)", org: "old",
+			mentioned: "the licence in NX_POWERPACK_LICENSE (1 of 2) expired on 2026-05-01 (31 days ago): ask A for a renewal; " +
+				"the licence in NX_POWERPACK_LICENSE (2 of 2) is valid from 2026-07-01"},
 		{name: "a blank variable counts as unset", env: " \n", file: b, status: license.Valid, source: file, org: "b"},
 		{name: "the file has the token alone", file: b, status: license.Valid, source: file, org: "b"},
 		{name: "the file has a key", file: "license = " + b + "\n", status: license.Valid, source: file, org: "b"},
@@ -69,7 +80,8 @@ func TestFind(t *testing.T) {
 			mentioned: "the licence in .nx/powerpack/license.ini cannot be read: ROOT/.nx/powerpack/license.ini holds no licence; write it as \"license = TOKEN\""},
 		{name: "the file has comments only", file: "# license = " + b, status: license.Malformed, source: file, mentioned: "holds no licence"},
 		{name: "the file has an empty key", file: "license =\n", status: license.Malformed, source: file, mentioned: "holds no licence"},
-		{name: "the file has two tokens", file: a + "\n" + b, status: license.Malformed, source: file, mentioned: "license.ini holds 2 licences; leave only one in it"},
+		{name: "the file has two tokens", file: a + "\n" + b, status: license.Valid, source: file + " (1 of 2)", org: "a"},
+		{name: "the file has a renewal", file: "license = " + b + "\nlicense = " + renewal + "\n", status: license.Valid, source: file + " (2 of 2)", org: "renewal"},
 		{name: "the file is UTF-16", file: "\xff\xfea\x00", status: license.Malformed, source: file, mentioned: "license.ini is UTF-16 text; save it as UTF-8"},
 		{name: "the file has 64 KiB", file: b + "\n" + strings.Repeat("#", 64<<10-len(b)-1), status: license.Valid, source: file, org: "b"},
 		{name: "the file has a byte more", file: b + "\n" + strings.Repeat("#", 64<<10-len(b)), status: license.Malformed, source: file,
@@ -81,13 +93,12 @@ func TestFind(t *testing.T) {
 			if tt.file != "" {
 				writeFile(t, root, tt.file)
 			}
-			token := license.Find(getenv(tt.env), root)
-			got := license.Check(token, keys, at("2026-06-01T00:00:00Z"))
+			got, _ := license.Choose(license.Find(getenv(tt.env), root), keys, license.Use{Now: at("2026-06-01T00:00:00Z")})
 			if got.Status != tt.status || got.Organization != tt.org {
 				t.Errorf("got %s for %q, want %s for %q: %s", got.Status, got.Organization, tt.status, tt.org, got.Reason)
 			}
-			if got.Source != tt.source || token.Source() != tt.source {
-				t.Errorf("got sources %q and %q, want %q", got.Source, token.Source(), tt.source)
+			if got.Source != tt.source {
+				t.Errorf("got the source %q, want %q", got.Source, tt.source)
 			}
 			mentioned := strings.ReplaceAll(tt.mentioned, "ROOT", filepath.ToSlash(root))
 			if reason := filepath.ToSlash(got.Reason); !strings.Contains(reason, mentioned) {
@@ -130,7 +141,7 @@ func TestFindTellsWhatIsInTheWay(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			root := t.TempDir()
 			tt.obstruct(t, root)
-			got := license.Check(license.Find(getenv(""), root), license.KeySet{}, at("2026-06-01T00:00:00Z"))
+			got, _ := license.Choose(license.Find(getenv(""), root), license.KeySet{}, license.Use{Now: at("2026-06-01T00:00:00Z")})
 			start := "the licence in .nx/powerpack/license.ini cannot be read: "
 			if got.Status != license.Malformed || !strings.HasPrefix(got.Reason, start) || !strings.Contains(got.Reason, tt.mentioned) {
 				t.Errorf("got %s, %q, want malformed with %q", got.Status, got.Reason, tt.mentioned)

@@ -137,7 +137,7 @@ func TestGoldenCases(t *testing.T) {
 			if !ok {
 				t.Fatalf("there is no %s", tt.Token)
 			}
-			got := license.Check(license.NewToken(text, tt.Token), keys, tt.Now)
+			got := license.Check(license.NewToken(text, tt.Token), keys, license.Use{Now: tt.Now})
 			if got.Status != tt.Status || got.Organization != tt.Organization || !got.ExpiresAt.Equal(tt.ExpiresAt) {
 				t.Errorf("got %s, %q, %s, want %s, %q, %s: %s", got.Status, got.Organization, got.ExpiresAt,
 					tt.Status, tt.Organization, tt.ExpiresAt, got.Reason)

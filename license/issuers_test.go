@@ -15,7 +15,7 @@ func TestIssuersOfASourceBuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	token := license.NewToken(development(t).sign(nil), "T")
-	got := license.Check(token, keys, at("2026-06-01T00:00:00Z"))
+	got := license.Check(token, keys, license.Use{Now: at("2026-06-01T00:00:00Z")})
 	if got.Status != license.Valid || got.Issuer != developmentIssuer {
 		t.Errorf("got %s of %s, %s, want a valid one of %s", got.Status, got.Issuer, got.Reason, developmentIssuer)
 	}

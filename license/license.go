@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -59,6 +60,28 @@ type License struct {
 	Features     []string
 	Seats        int // informational, as Workspaces is; 0 if the token does not say
 	Workspaces   int
+
+	// PerpetualNxMajor is the last major version of Nx with which it counts even
+	// after its end; 0: none. ForGood says that the Nx of the [Use] is covered so.
+	PerpetualNxMajor int
+	ForGood          bool
+}
+
+// Use is what a licence is wanted for.
+type Use struct {
+	Now     time.Time
+	NxMajor int // of the Nx that runs; 0: not known
+}
+
+// NxMajor returns the major version in one such as "24.0.6", or 0 where it has
+// none.
+func NxMajor(version string) int {
+	major, _, _ := strings.Cut(version, ".")
+	n, err := strconv.Atoi(major)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
 }
 
 // claims are the claims of a token as the package documentation lists them.
@@ -68,13 +91,16 @@ type claims struct {
 	Features     []string `json:"features"`
 	Seats        int      `json:"seats"`
 	Workspaces   int      `json:"workspaces"`
+
+	PerpetualNxMajor int `json:"perpetualNxMajor"`
 }
 
-// Check verifies token against keys, and its times against now.
-func Check(token Token, keys KeySet, now time.Time) License {
+// Check verifies token against keys, and judges it for a use.
+func Check(token Token, keys KeySet, use Use) License {
 	licence, refused := verify(token, keys)
 	if refused == nil {
-		refused = licence.judge(token, now)
+		licence.ForGood = use.NxMajor > 0 && use.NxMajor <= licence.PerpetualNxMajor
+		refused = licence.judge(token, use)
 	}
 	licence.Source = token.source
 	licence.Status = Valid
@@ -85,13 +111,13 @@ func Check(token Token, keys KeySet, now time.Time) License {
 }
 
 // ExpiresSoon returns a one-line warning if the licence is valid and expires
-// within 14 days of now.
+// within 14 days of now. One that counts with this Nx for good does not.
 func (l License) ExpiresSoon(now time.Time) (warning string, soon bool) {
-	if l.Status != Valid || now.Before(l.ExpiresAt.Add(-warnBefore)) {
+	if l.Status != Valid || l.ForGood || now.Before(l.ExpiresAt.Add(-warnBefore)) {
 		return "", false
 	}
 	return fmt.Sprintf("the licence in %s expires on %s (%s): ask %s for a renewal",
-		l.Source, l.ExpiresAt.Format(time.DateOnly), relative(l.ExpiresAt, now), l.Issuer), true
+		l.Source, l.ExpiresAt.Format(time.DateOnly), Relative(l.ExpiresAt, now), l.Issuer), true
 }
 
 // parser verifies signatures. The claims are judged here, because users need a
@@ -130,6 +156,8 @@ func verify(token Token, keys KeySet) (License, *refusal) {
 		Features:     c.Features,
 		Seats:        c.Seats,
 		Workspaces:   c.Workspaces,
+
+		PerpetualNxMajor: c.PerpetualNxMajor,
 	}, nil
 }
 
@@ -210,7 +238,8 @@ func (t Token) explain(err error, parsed *jwt.Token, issuer string) *refusal {
 }
 
 // judge refuses a licence that is signed but does not count now.
-func (l License) judge(token Token, now time.Time) *refusal {
+func (l License) judge(token Token, use Use) *refusal {
+	now := use.Now
 	if missing := l.missing(); len(missing) > 0 {
 		return token.malformed(askIssuer, "it has no usable %s", strings.Join(missing, ", "))
 	}
@@ -222,12 +251,25 @@ func (l License) judge(token Token, now time.Time) *refusal {
 		const minute = "2006-01-02 15:04 UTC"
 		return token.refuse(NotYetValid,
 			"is valid from %s (%s): use it then, or set the clock of this machine, which says %s",
-			l.NotBefore.Format(minute), relative(l.NotBefore, now), now.UTC().Format(minute))
-	case !now.Before(l.ExpiresAt): // RFC 7519, section 4.1.4
-		return token.refuse(Expired, "expired on %s (%s): ask %s for a renewal",
-			l.ExpiresAt.Format(time.DateOnly), relative(l.ExpiresAt, now), l.Issuer)
+			l.NotBefore.Format(minute), Relative(l.NotBefore, now), now.UTC().Format(minute))
+	case !now.Before(l.ExpiresAt) && !l.ForGood: // RFC 7519, section 4.1.4
+		return token.refuse(Expired, "expired on %s (%s)%s: ask %s for a renewal",
+			l.ExpiresAt.Format(time.DateOnly), Relative(l.ExpiresAt, now), l.beyond(use), l.Issuer)
 	}
 	return nil
+}
+
+// beyond says why a licence that counts with some versions of Nx for good does not
+// count with this one.
+func (l License) beyond(use Use) string {
+	switch {
+	case l.PerpetualNxMajor == 0:
+		return ""
+	case use.NxMajor == 0:
+		return fmt.Sprintf(" and covers Nx up to %d only, and nobody has said which Nx this is", l.PerpetualNxMajor)
+	default:
+		return fmt.Sprintf(" and covers Nx up to %d only, not Nx %d", l.PerpetualNxMajor, use.NxMajor)
+	}
 }
 
 // readable is a claim in a sentence: quoted if it is not made to be read, and
@@ -239,7 +281,7 @@ func readable(claim string) string {
 	return fmt.Sprintf("%.80s", claim)
 }
 
-// missing names the required claims that are not there or make no sense.
+// missing names the claims that are required and not there, or make no sense.
 func (l License) missing() []string {
 	var names []string
 	for _, claim := range []struct {
@@ -250,6 +292,7 @@ func (l License) missing() []string {
 		{"jti", l.ID != ""},
 		{"nbf", !l.NotBefore.IsZero()},
 		{"exp", !l.ExpiresAt.IsZero()},
+		{"perpetualNxMajor", l.PerpetualNxMajor >= 0},
 	} {
 		if !claim.ok {
 			names = append(names, claim.name)
@@ -268,9 +311,9 @@ func utc(date *jwt.NumericDate) time.Time {
 	return date.UTC()
 }
 
-// relative says how far away the day of t is, as people count days: by the
-// calendar, in UTC like the dates next to it.
-func relative(t, now time.Time) string {
+// Relative says how far away the day of t is, such as "in 3 days", as people count
+// days: by the calendar, in UTC like the dates next to it.
+func Relative(t, now time.Time) string {
 	const day = 24 * time.Hour
 	switch n := int(t.UTC().Truncate(day).Sub(now.UTC().Truncate(day)) / day); {
 	case n < 0:

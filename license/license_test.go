@@ -116,7 +116,7 @@ func unix(timestamp string) int64 { return at(timestamp).Unix() }
 
 func TestCheckReadsClaims(t *testing.T) {
 	issuer := newSigner("2026-a", "https://licences.example.com")
-	got := license.Check(license.NewToken(" "+issuer.sign(nil)+"\r\n", "a test"), keySet(t, issuer), at("2026-06-01T00:00:00Z"))
+	got := license.Check(license.NewToken(" "+issuer.sign(nil)+"\r\n", "a test"), keySet(t, issuer), license.Use{Now: at("2026-06-01T00:00:00Z")})
 	want := license.License{
 		Status:       license.Valid,
 		Source:       "a test",
@@ -236,7 +236,7 @@ func TestCheck(t *testing.T) {
 			if tt.now != "" {
 				now = at(tt.now)
 			}
-			got := license.Check(license.NewToken(tt.token, "T"), keys, now)
+			got := license.Check(license.NewToken(tt.token, "T"), keys, license.Use{Now: now})
 			reason := tt.reason
 			if reason != "" {
 				reason = "the licence in T " + reason
@@ -275,10 +275,10 @@ func respell(token string) string {
 
 func TestCheckWithoutTokenOrKeys(t *testing.T) {
 	now := at("2026-06-01T00:00:00Z")
-	if got := license.Check(license.Token{}, license.KeySet{}, now); got.Status != license.Absent || got.Reason != "no licence found" {
+	if got := license.Check(license.Token{}, license.KeySet{}, license.Use{Now: now}); got.Status != license.Absent || got.Reason != "no licence found" {
 		t.Errorf("the zero Token: got %s, %q", got.Status, got.Reason)
 	}
-	got := license.Check(license.NewToken(newSigner("a", "A").sign(nil), "T"), license.KeySet{}, now)
+	got := license.Check(license.NewToken(newSigner("a", "A").sign(nil), "T"), license.KeySet{}, license.Use{Now: now})
 	want := `the licence in T is signed with the unknown key "a" of "A": this build accepts licences of nobody; ask there for one`
 	if got.Status != license.UnknownIssuer || got.Reason != want {
 		t.Errorf("the zero KeySet: got %s, %q, want %q", got.Status, got.Reason, want)
@@ -287,7 +287,7 @@ func TestCheckWithoutTokenOrKeys(t *testing.T) {
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
 		many = append(many, newSigner(name, strings.ToUpper(name)))
 	}
-	got = license.Check(license.NewToken(newSigner("x", "X").sign(nil), "T"), keySet(t, many...), now)
+	got = license.Check(license.NewToken(newSigner("x", "X").sign(nil), "T"), keySet(t, many...), license.Use{Now: now})
 	if want := "this build accepts licences of A or B or C or 2 others; ask there for one"; !strings.Contains(got.Reason, want) {
 		t.Errorf("many issuers: got %q, want %q", got.Reason, want)
 	}
@@ -300,7 +300,7 @@ func TestRotation(t *testing.T) {
 	const issuer = "https://licences.example.com"
 	old, fresh := newSigner("2026", issuer), newSigner("2027", issuer)
 	check := func(s signer, keys license.KeySet) license.Status {
-		return license.Check(license.NewToken(s.sign(nil), "T"), keys, at("2026-06-01T00:00:00Z")).Status
+		return license.Check(license.NewToken(s.sign(nil), "T"), keys, license.Use{Now: at("2026-06-01T00:00:00Z")}).Status
 	}
 
 	both := keySet(t, old, fresh)
@@ -329,7 +329,7 @@ func TestExpiresSoon(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			now := at(tt.now)
-			licence := license.Check(license.NewToken(issuer.sign(nil), "T"), keys, now)
+			licence := license.Check(license.NewToken(issuer.sign(nil), "T"), keys, license.Use{Now: now})
 			warning, soon := licence.ExpiresSoon(now)
 			if warning != tt.warning || soon != (tt.warning != "") {
 				t.Errorf("got %q, %t, want %q", warning, soon, tt.warning)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
@@ -17,18 +16,23 @@ func examineLicence(_ context.Context, p *patient, r *report) {
 		r.add(partLicence, id, what, failed, err.Error(), "install nx-azure-cache again")
 		return
 	}
-	licence := license.Check(license.Find(p.getenv, p.document.WorkspaceRoot), keys, p.now)
+	use := license.Use{Now: p.now, NxMajor: license.NxMajor(p.document.NxVersion)}
+	licence, all := license.Choose(license.Find(p.getenv, p.document.WorkspaceRoot), keys, use)
 	if licence.Status != license.Valid {
 		r.add(partLicence, id, what, failed, fmt.Sprintf("%s: %s", licence.Status, licence.Reason), "nx g @nx/powerpack-azure-cache:activate KEY")
 		return
+	}
+	seen := fmt.Sprintf("valid, for %s until %s, in %s", licence.Organization, day(licence.ExpiresAt), licence.Source)
+	if licence.ForGood {
+		seen += fmt.Sprintf(", and for good with Nx up to %d", licence.PerpetualNxMajor)
+	}
+	if len(all) > 1 {
+		seen += fmt.Sprintf("; %d more are there (npx nx-azure-cache license status)", len(all)-1)
 	}
 	found := ok
 	text, soon := licence.ExpiresSoon(p.now)
 	if soon {
 		found = warning
-	} else {
-		text = ""
 	}
-	r.add(partLicence, id, what, found,
-		fmt.Sprintf("valid, for %s until %s, in %s", licence.Organization, licence.ExpiresAt.Format(time.DateOnly), licence.Source), text)
+	r.add(partLicence, id, what, found, seen, text)
 }

@@ -58,7 +58,7 @@ Nx starts this program by itself once the npm package is installed
 		// cobra's completion command would be one more thing to explain.
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	root.AddCommand(newServe(w), newDrain(w), newDoctor(w), newLs(w), newInspect(w), newEvict(w), newKeys(w), newVersion(w))
+	root.AddCommand(newServe(w), newDrain(w), newDoctor(w), newLs(w), newInspect(w), newEvict(w), newKeys(w), newLicense(w), newVersion(w))
 	root.SetArgs(args)
 	root.SetIn(w.stdin)
 	root.SetOut(w.stdout)

@@ -22,7 +22,7 @@ func open(params rpc.InitializeParams, getenv func(string) string, now time.Time
 		session.Reason = "the mode is no-cache"
 		return session
 	}
-	licence, err := checkLicence(&session, params.WorkspaceRoot, getenv, now)
+	licence, err := checkLicence(&session, params, getenv, now)
 	if err == nil && problem == nil {
 		problem = openCache(&session, settings, settings.role(params.CI, params.DefaultBase, getenv))
 	}
@@ -38,12 +38,13 @@ func open(params rpc.InitializeParams, getenv func(string) string, now time.Time
 
 // checkLicence notes in the session what is known of the licence. The error
 // says why it is not enough.
-func checkLicence(session *rpc.Session, workspaceRoot string, getenv func(string) string, now time.Time) (license.License, error) {
+func checkLicence(session *rpc.Session, params rpc.InitializeParams, getenv func(string) string, now time.Time) (license.License, error) {
 	keys, err := license.Issuers()
 	if err != nil {
 		return license.License{}, err
 	}
-	licence := license.Check(license.Find(getenv, workspaceRoot), keys, now)
+	use := license.Use{Now: now, NxMajor: license.NxMajor(params.NxVersion)}
+	licence, _ := license.Choose(license.Find(getenv, params.WorkspaceRoot), keys, use)
 	session.License = rpc.LicenseResult{Status: string(licence.Status), Organization: licence.Organization}
 	if !licence.ExpiresAt.IsZero() {
 		session.License.ExpiresAt = licence.ExpiresAt.Format(time.RFC3339)

@@ -22,7 +22,7 @@ import (
 // lines are the packages that make the lines that people see, and the files in
 // them that do not: commands, which explain themselves, and what goes to a log.
 var lines = map[string]*regexp.Regexp{
-	".":                        regexp.MustCompile(`^(doctor.*|drain|evict|inspect|keys|ls|main|selection|serve|show|version)\.go$`),
+	".":                        regexp.MustCompile(`^(doctor.*|drain|evict|inspect|keys|license.*|ls|main|selection|serve|show|version)\.go$`),
 	"../../cache":              nil,
 	"../../cache/archive":      nil,
 	"../../cache/azure":        nil,

@@ -26,6 +26,7 @@ type workspaceDocument struct {
 	// Problem is why the rest is missing, where there is a workspace.
 	Problem       string `json:"problem"`
 	WorkspaceRoot string `json:"workspaceRoot"`
+	NxVersion     string `json:"nxVersion"`
 	// Launcher is for doctor; nil without the npm package.
 	Launcher *launcherDocument `json:"launcher"`
 }

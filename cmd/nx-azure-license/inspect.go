@@ -41,7 +41,7 @@ is valid and 1 if it is not.`,
 				return err
 			}
 			now := time.Now()
-			licence := license.Check(license.NewToken(text, source), keys, now)
+			licence := license.Check(license.NewToken(text, source), keys, license.Use{Now: now})
 			if err := show(cmd.OutOrStdout(), text, licence, now); err != nil {
 				return err
 			}

@@ -25,6 +25,7 @@ type order struct {
 	features   []string
 	seats      int
 	workspaces int
+	perpetual  int // major version of Nx
 }
 
 func issueCommand() *cobra.Command {
@@ -38,6 +39,7 @@ Dates are days in UTC. A licence for the past or the future is made as asked for
 which is how tests get theirs, with a warning on stderr.`,
 		Example: `  nx-azure-license issue --key 2026-a.jwk.json --org "Example GmbH" --days 365
   nx-azure-license issue --key 2026-a.jwk.json --org "Example GmbH" --expires 2027-12-31 --seats 50 --workspaces 3
+  nx-azure-license issue --key 2026-a.jwk.json --org "Example GmbH" --days 365 --perpetual-nx-major 24
   NX_POWERPACK_LICENSE=$(nx-azure-license issue --key testdata/license/development.private.jwk.json --org me --days 1)`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -53,6 +55,7 @@ which is how tests get theirs, with a warning on stderr.`,
 	f.StringSliceVar(&o.features, "features", []string{license.Feature}, "comma-separated `LIST` of what it is for")
 	f.IntVar(&o.seats, "seats", 0, "`N` people may use it; nobody counts them")
 	f.IntVar(&o.workspaces, "workspaces", 0, "it is for `N` workspaces; nobody counts them")
+	f.IntVar(&o.perpetual, "perpetual-nx-major", 0, "with Nx up to major version `N` it counts for good, whatever its end")
 	f.StringVar(&o.id, "id", "", "`ID` of the licence (default random)")
 	cmd.MarkFlagsMutuallyExclusive("days", "expires")
 	require(cmd, "key", "org")
@@ -66,6 +69,8 @@ type claims struct {
 	Features     []string `json:"features"`
 	Seats        int      `json:"seats,omitempty"`
 	Workspaces   int      `json:"workspaces,omitempty"`
+
+	PerpetualNxMajor int `json:"perpetualNxMajor,omitempty"`
 }
 
 func issue(o order, now time.Time, stdout, stderr io.Writer) error {
@@ -100,8 +105,8 @@ func (o order) claims(now time.Time) (claims, error) {
 	if o.org == "" {
 		errs = append(errs, errors.New("--org is empty: name the organization that the licence is for"))
 	}
-	if o.seats < 0 || o.workspaces < 0 {
-		errs = append(errs, errors.New("--seats and --workspaces cannot be negative"))
+	if o.seats < 0 || o.workspaces < 0 || o.perpetual < 0 {
+		errs = append(errs, errors.New("--seats, --workspaces and --perpetual-nx-major cannot be negative"))
 	}
 	return claims{
 		RegisteredClaims: jwt.RegisteredClaims{
@@ -114,6 +119,8 @@ func (o order) claims(now time.Time) (claims, error) {
 		Features:     o.features,
 		Seats:        o.seats,
 		Workspaces:   o.workspaces,
+
+		PerpetualNxMajor: o.perpetual,
 	}, errors.Join(errs...)
 }
 
@@ -160,7 +167,7 @@ func proofread(text string, key privateKey, now time.Time, stderr io.Writer) err
 	if err != nil {
 		return err
 	}
-	checked := license.Check(license.NewToken(text, "stdout"), keys, now)
+	checked := license.Check(license.NewToken(text, "stdout"), keys, license.Use{Now: now})
 	switch checked.Status {
 	case license.Valid:
 		return nil

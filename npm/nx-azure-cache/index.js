@@ -96,7 +96,6 @@ function initializeParams() {
     protocolVersion,
     clientVersion: version,
     processId: process.pid,
-    nxVersion: require('nx/package.json').version,
     ...readWorkspace(),
   };
 }

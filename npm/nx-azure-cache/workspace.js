@@ -17,6 +17,7 @@ function readWorkspace() {
   const nxJson = /** @type {NxJson} */ (readNxJson(workspaceRoot));
   return {
     workspaceRoot,
+    nxVersion: /** @type {string} */ (require('nx/package.json').version),
     ci: Boolean(isCI()),
     config: nxJson.azure,
     defaultBase: defaultBase(nxJson),

@@ -12,7 +12,7 @@ const { version } = require('../package.json');
 const { loadEnvFiles, readWorkspace } = require('../workspace');
 
 /** The commands that work on the cache of the workspace they are run in. */
-const ofWorkspaces = ['doctor', 'evict', 'inspect', 'keys', 'ls'];
+const ofWorkspaces = ['doctor', 'evict', 'inspect', 'keys', 'license', 'ls'];
 
 const args = process.argv.slice(2);
 const isDoctor = args[0] === 'doctor' && !args.includes('--security');

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nx-azure-cache/nx-azure-cache/license"
+)
+
+func newLicense(w world) *cobra.Command {
+	command := &cobra.Command{
+		Use:   "license",
+		Short: "Show and activate licences",
+		Long: `Show and activate licences.
+
+A licence is in ` + license.Variable + `, as in CI, or in ` + license.File + `
+of the workspace. Both may hold several; of those that count the one that lasts
+longest is used. Nothing is sent over the network.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	command.AddCommand(newLicenseStatus(w), newLicenseActivate(w))
+	return command
+}
+
+// statusFlags are those of license status.
+type statusFlags struct{ json, stdin bool }
+
+func newLicenseStatus(w world) *cobra.Command {
+	var flags statusFlags
+	command := &cobra.Command{
+		Use:   "status [--stdin] [--json]",
+		Short: "Show which licences there are, and which is used",
+		Long: `Show which licences there are and which is used, but never a licence itself.
+
+Run it with npx in the workspace. The exit code is 0 if there is a licence that
+counts here and now, and 1 if there is none.
+
+--json prints one object on one line:
+  status     valid, absent, malformed, unknown-issuer, wrong-feature, not-yet-valid
+             or expired
+  reason     why no licence counts, and what to do; left out where one does
+  warning    that the one that is used expires within 14 days
+  nxMajor    the major version of Nx that licences are judged for; 0: not known
+  used       the index in licences of the one that is used; -1: none
+  licences   source (where it is), status, reason; and where its signature is good
+             organization, issuer, keyId, id, notBefore, expiresAt,
+             perpetualNxMajor (with Nx up to that it counts for good)`,
+		Example: `  npx nx-azure-cache license status
+  npx nx-azure-cache license status --stdin < licence.txt`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return showLicences(w, flags, time.Now()) },
+	}
+	command.Flags().BoolVar(&flags.stdin, "stdin", false, "look at the licences on stdin, and at no others")
+	command.Flags().BoolVar(&flags.json, "json", false, "print one JSON object")
+	return command
+}
+
+// maxLicences bounds, in bytes, what is read from stdin.
+const maxLicences = 1 << 20
+
+// showLicences prints what is known of the licences of a workspace.
+func showLicences(w world, flags statusFlags, now time.Time) error {
+	document, err := readDocument(w.getenv)
+	if err != nil {
+		return err
+	}
+	tokens := license.Find(w.getenv, document.WorkspaceRoot)
+	if flags.stdin {
+		text, err := io.ReadAll(io.LimitReader(w.stdin, maxLicences))
+		if err != nil {
+			return err
+		}
+		if tokens = license.Split(string(text), "stdin"); len(tokens) == 0 {
+			return fmt.Errorf("stdin is empty; it takes licences, with white space between them")
+		}
+	}
+	keys, err := license.Issuers()
+	if err != nil {
+		return err
+	}
+	use := license.Use{Now: now, NxMajor: license.NxMajor(document.NxVersion)}
+	s := licenceStatusOf(tokens, keys, use)
+	if flags.json {
+		err = writeJSON(w.stdout, s)
+	} else {
+		err = s.print(w.stdout, now)
+		if err == nil {
+			_, err = fmt.Fprintln(w.stdout, printable(s.conclusion(flags.stdin)))
+		}
+	}
+	if err == nil && s.Status != license.Valid {
+		err = exitFailed
+	}
+	return err
+}
+
+// licenceStatus is what license status prints, see its help.
+type licenceStatus struct {
+	Status   license.Status `json:"status"`
+	Reason   string         `json:"reason,omitempty"`
+	Warning  string         `json:"warning,omitempty"`
+	NxMajor  int            `json:"nxMajor"`
+	Used     int            `json:"used"`
+	Licences []licenceLine  `json:"licences"`
+}
+
+// licenceLine is a licence that was found.
+type licenceLine struct {
+	Source           string         `json:"source"`
+	Status           license.Status `json:"status"`
+	Reason           string         `json:"reason,omitempty"`
+	Organization     string         `json:"organization,omitempty"`
+	Issuer           string         `json:"issuer,omitempty"`
+	KeyID            string         `json:"keyId,omitempty"`
+	ID               string         `json:"id,omitempty"`
+	NotBefore        time.Time      `json:"notBefore,omitzero"`
+	ExpiresAt        time.Time      `json:"expiresAt,omitzero"`
+	PerpetualNxMajor int            `json:"perpetualNxMajor,omitempty"`
+}
+
+func licenceStatusOf(tokens []license.Token, keys license.KeySet, use license.Use) licenceStatus {
+	chosen, all := license.Choose(tokens, keys, use)
+	s := licenceStatus{Status: chosen.Status, Reason: chosen.Reason, NxMajor: use.NxMajor, Used: -1, Licences: []licenceLine{}}
+	s.Warning, _ = chosen.ExpiresSoon(use.Now)
+	for i, l := range all {
+		if l.Status == license.Absent {
+			continue // it stands for none
+		}
+		if s.Used < 0 && chosen.Status == license.Valid && l.Source == chosen.Source {
+			s.Used = i
+		}
+		s.Licences = append(s.Licences, licenceLine{
+			Source: l.Source, Status: l.Status, Reason: l.Reason,
+			Organization: l.Organization, Issuer: l.Issuer, KeyID: l.KeyID, ID: l.ID,
+			NotBefore: l.NotBefore, ExpiresAt: l.ExpiresAt, PerpetualNxMajor: l.PerpetualNxMajor,
+		})
+	}
+	return s
+}
+
+// print writes it for people: a block for each licence.
+func (s licenceStatus) print(out io.Writer, now time.Time) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for i, l := range s.Licences {
+		status := string(l.Status)
+		if i == s.Used {
+			status += ", used"
+		}
+		rows := [][2]string{{l.Source, status}}
+		if l.KeyID != "" { // somebody vouches for it
+			rows = append(rows, [2]string{"  organization", l.Organization}, [2]string{"  issuer", l.Issuer}, [2]string{"  id", l.ID},
+				[2]string{"  from", day(l.NotBefore)}, [2]string{"  until", fmt.Sprintf("%s (%s)", day(l.ExpiresAt), license.Relative(l.ExpiresAt, now))})
+		}
+		if l.Reason != "" {
+			rows = append(rows, [2]string{"  reason", l.Reason})
+		}
+		if l.PerpetualNxMajor > 0 {
+			rows = append(rows, [2]string{"  for good with", fmt.Sprintf("Nx up to %d", l.PerpetualNxMajor)})
+		}
+		for _, row := range rows {
+			fmt.Fprintf(table, "%s\t%s\n", printable(row[0]), printable(row[1]))
+		}
+		fmt.Fprintln(table)
+	}
+	return table.Flush()
+}
+
+// day is how the messages of package license write one, too.
+func day(t time.Time) string { return t.Format(time.DateOnly) }
+
+// conclusion is the last line. What is asked about on stdin is not in use.
+func (s licenceStatus) conclusion(asked bool) string {
+	switch {
+	case s.Status == license.Absent:
+		return "The remote cache is off: " + s.Reason + "."
+	case s.Status != license.Valid && asked:
+		return "No licence on stdin counts here and now."
+	case s.Status != license.Valid:
+		return "The remote cache is off: no licence counts here and now."
+	case asked:
+		return "A licence on stdin counts here and now."
+	case s.Warning != "":
+		return "The remote cache is licensed; but " + s.Warning + "."
+	default:
+		return "The remote cache is licensed for " + strings.TrimSpace(s.Licences[s.Used].Organization) + "."
+	}
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nx-azure-cache/nx-azure-cache/license"
+)
+
+func newLicenseActivate(w world) *cobra.Command {
+	var printOnly bool
+	command := &cobra.Command{
+		Use:   "activate [--print] LICENCE | -",
+		Short: "Put a licence into the workspace",
+		Long: `Put a licence into ` + license.File + ` of the workspace, if it counts, now or later.
+
+Licences in that file that still count stay, so that a renewal can be added before
+the old one ends; those that do not are removed. "-" stands for stdin. Commit the
+file if only those who may use the licence can read the repository. Otherwise keep
+it out of the repository, and give CI the licence as the secret
+` + license.Variable + `.
+
+The generator activate of the npm package does the same.`,
+		Example: `  npx nx-azure-cache license activate - < licence.txt`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			a, err := newActivation(w, args[0], time.Now())
+			if err != nil {
+				return err
+			}
+			if printOnly {
+				return a.print(w)
+			}
+			return a.write(w)
+		},
+	}
+	command.Flags().BoolVar(&printOnly, "print", false, "print what the file would be on stdout, and do not write it")
+	return command
+}
+
+// activation is a licence that is good enough to be put into a file.
+type activation struct {
+	file    string
+	licence license.License
+	content []byte
+	dropped []license.License
+}
+
+// newActivation checks a licence. The error says why it is not taken.
+func newActivation(w world, text string, now time.Time) (activation, error) {
+	document, err := readDocument(w.getenv)
+	switch {
+	case err != nil:
+		return activation{}, err
+	case document.Problem != "":
+		return activation{}, errors.New(document.Problem)
+	case document.WorkspaceRoot == "":
+		return activation{}, errors.New("there is no workspace of Nx here; run this with npx in one")
+	}
+	source := "the argument"
+	if text == "-" {
+		source = "stdin"
+		read, err := io.ReadAll(io.LimitReader(w.stdin, maxLicences))
+		if err != nil {
+			return activation{}, err
+		}
+		text = string(read)
+	}
+	keys, err := license.Issuers()
+	if err != nil {
+		return activation{}, err
+	}
+	use := license.Use{Now: now, NxMajor: license.NxMajor(document.NxVersion)}
+	a := activation{file: filepath.Join(document.WorkspaceRoot, filepath.FromSlash(license.File))}
+	a.licence = license.Check(license.NewToken(text, source), keys, use)
+	if a.licence.Status != license.Valid && a.licence.Status != license.NotYetValid {
+		return activation{}, fmt.Errorf("%s; nothing was changed", a.licence.Reason)
+	}
+	old, err := os.ReadFile(a.file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return activation{}, fmt.Errorf("%w; nothing was changed", err)
+	}
+	content, dropped, err := license.Edit(old, text, func(token license.Token) bool { return mayCount(license.Check(token, keys, use)) })
+	if err != nil {
+		return activation{}, fmt.Errorf("%s %w; move it away first: nothing was changed", a.file, err)
+	}
+	a.content = content
+	for _, token := range dropped {
+		a.dropped = append(a.dropped, license.Check(token, keys, use))
+	}
+	return a, nil
+}
+
+// mayCount reports whether a licence counts now, later or with another Nx.
+func mayCount(l license.License) bool {
+	return l.Status == license.Valid || l.Status == license.NotYetValid || l.Status == license.Expired && l.PerpetualNxMajor > 0
+}
+
+// print writes the content of the file to stdout, and the rest to stderr.
+func (a activation) print(w world) error {
+	_, err := w.stdout.Write(a.content)
+	return errors.Join(err, a.tell(w.stderr))
+}
+
+// write writes the file, all of it or nothing.
+func (a activation) write(w world) error {
+	if err := os.MkdirAll(filepath.Dir(a.file), 0o777); err != nil {
+		return err
+	}
+	temporary, err := os.CreateTemp(filepath.Dir(a.file), "license-*.ini")
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(temporary, bytes.NewReader(a.content))
+	err = errors.Join(err, temporary.Close())
+	if err == nil {
+		err = os.Rename(temporary.Name(), a.file)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(temporary.Name()))
+	}
+	return a.tell(w.stdout)
+}
+
+// tell says what was activated, and what was removed.
+func (a activation) tell(out io.Writer) error {
+	var b strings.Builder
+	for _, l := range a.dropped {
+		fmt.Fprintf(&b, "removed: %s\n", l.Reason)
+	}
+	fmt.Fprintf(&b, "activated: the licence for %s, from %s until %s", a.licence.Organization, day(a.licence.NotBefore), day(a.licence.ExpiresAt))
+	if major := a.licence.PerpetualNxMajor; major > 0 {
+		fmt.Fprintf(&b, ", and for good with Nx up to %d", major)
+	}
+	fmt.Fprintf(&b, ", in %s\n", license.File)
+	for line := range strings.Lines(b.String()) {
+		if _, err := fmt.Fprintln(out, printable(strings.TrimSuffix(line, "\n"))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
