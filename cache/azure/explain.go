@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -71,8 +72,19 @@ func (e explained) explain(to *url.URL, err error) error {
 		hasCredentials := proxy.Address != "" && e.environment.proxyURL(to).User != nil
 		return refused.explain(proxy, addressOf(to), hasCredentials)
 	}
-	if failed, ok := errors.AsType[*net.OpError](err); ok && (failed.Op == "proxyconnect" || failed.Op == "socks connect") {
+	switch failed, ok := errors.AsType[*net.OpError](err); {
+	case ok && failed.Op == "proxyconnect":
 		return explainProxy(proxy, err)
+	case ok && failed.Op == "socks connect":
+		return passing(err, "%s does not connect to %s (%s): correct the user and password in %s, let the proxy allow %s, or add that to NO_PROXY where it is reached directly",
+			proxy, addressOf(to), reason(err), proxy.Variable, to.Hostname())
+	case isBroken(err):
+		through := ""
+		if proxy.Address != "" {
+			through = " through " + proxy.String()
+		}
+		return passing(err, "the connection to %s%s is closed before there is an answer (%s): if it lasts, something between forbids it; check the network (VPN, firewall) and HTTPS_PROXY",
+			addressOf(to), through, reason(err))
 	}
 	return explainDirect(to, err)
 }
@@ -260,6 +272,13 @@ func reason(err error) string {
 		return oneLine(failed.Err.Error())
 	}
 	return oneLine(err.Error())
+}
+
+// isBroken reports whether a connection has ended from the other side, or on the
+// way.
+func isBroken(err error) bool {
+	failed, ok := errors.AsType[*net.OpError](err)
+	return ok && (failed.Op == "read" || failed.Op == "write") || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 func hostOf(address string) string {

@@ -37,6 +37,8 @@ func TestNetwork(t *testing.T) {
 	s := newTLSServer(t, ofAzure(0))
 	plainly := newServer(t, ofAzure(0))
 	stranger := newTLSServer(t, ok)
+	rude := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) { hangUp(t, w) })
+	portal := newTLSServer(t, func(_ int, w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) })
 	trusted := variables{"NODE_EXTRA_CA_CERTS": pemFile(t, t.TempDir(), s)}
 	proxy := func(prepare func(p *azuretest.Proxy)) variables {
 		p := newProxy(t, s)
@@ -57,6 +59,8 @@ func TestNetwork(t *testing.T) {
 		{"a proxy that refuses", "https://example.com", proxy(func(p *azuretest.Proxy) { p.Refuse(http.StatusForbidden) }), "connect proxy!", "refuses to connect to example.com:443 (403)"},
 		{"a proxy that is gone", "https://example.com", proxy(func(p *azuretest.Proxy) { p.Stop() }), "connect!", "is not reached (connection refused): correct HTTPS_PROXY"},
 		{"a proxy that answers in clear text", "http://example.com", proxy(func(p *azuretest.Proxy) { p.Refuse(http.StatusBadGateway) }), "connect proxy http!", "something on the way answers in its place (502)"},
+		{"a proxy that hangs up", "https://example.com", variables{"HTTPS_PROXY": withPassword(rude.URL)}, "connect proxy!", "through the proxy " + rude.URL + " (HTTPS_PROXY) is closed before there is an answer ("},
+		{"a captive portal", portal.URL, variables{"SSL_CERT_FILE": trusted["NODE_EXTRA_CA_CERTS"]}, "connect tls http!", "something on the way answers in its place (302)"},
 		{"an unknown CA", s.URL, nil, "connect tls!", "whom this machine does not trust"},
 		{"an unknown CA behind a proxy", "https://example.com", variables{"HTTPS_PROXY": proxy(none)["HTTPS_PROXY"]}, "connect proxy tls!", "whom this machine does not trust"},
 		{"no TLS", strings.Replace(plainly.URL, "http:", "https:", 1), nil, "connect tls!", "does not speak TLS"},
