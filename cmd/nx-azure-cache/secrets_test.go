@@ -1,0 +1,218 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+)
+
+// What nobody may read, in no line, log or report, whatever goes wrong. Each has
+// characters that a URL escapes.
+const (
+	secretOfProxy  = "Pr0xy/Pass+w0rd"
+	secretOfSAS    = "SasSig/Nature+Secret="
+	secretOfClient = "Client/Secret+Value"
+	secretKey      = "QWNjb3VudC9LZXk+U2VjcmV0Pz8/Pz8+Pj4+PDw8PDw8PDw8PA=="
+)
+
+// forms are all in which a secret may be written.
+func forms(t *testing.T) (all []string) {
+	for _, secret := range []string{secretOfProxy, secretOfSAS, secretOfClient, secretKey} {
+		escaped := url.QueryEscape(secret)
+		all = append(all, secret, strings.TrimRight(secret, "="), escaped, strings.ToLower(escaped), url.PathEscape(secret), url.QueryEscape(escaped))
+	}
+	licence := strings.Split(readToken(t, "valid.jwt"), ".")
+	return append(all, licence[2], "eyJhbGciOiJFUzI1NiI", // of tokens
+		base64.StdEncoding.EncodeToString([]byte("anna:"+secretOfProxy)))
+}
+
+// corporate is a storage and an Entra ID that are reached through a proxy only,
+// which wants a password and looks into TLS.
+type corporate struct {
+	proxy *azuretest.Proxy
+	env   env
+}
+
+// startCorporate starts it. What the storage and Entra ID answer is changed by
+// answer, if that is not nil.
+func startCorporate(t *testing.T, answer http.HandlerFunc) *corporate {
+	t.Helper()
+	service := azuretest.New(azuretest.Options{Account: storageAccount, Containers: []string{testContainer}})
+	var storage http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, "/"+storageAccount+"/") { // as an account's own host
+			r.URL.Path = "/" + storageAccount + r.URL.Path
+		}
+		service.ServeHTTP(w, r)
+	})
+	login := http.Handler(azuretest.NewAuthority())
+	if answer != nil {
+		storage, login = answer, answer
+	}
+	c := &corporate{proxy: azuretest.NewProxy()}
+	c.proxy.Start()
+	t.Cleanup(c.proxy.Stop)
+	c.proxy.Want("anna", secretOfProxy)
+	roots := filepath.Join(t.TempDir(), "roots.pem")
+	for host, handler := range map[string]http.Handler{"example.com": storage, "login.example.com": login} {
+		server := httptest.NewUnstartedServer(handler)
+		server.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes fail here
+		server.StartTLS()
+		t.Cleanup(server.Close)
+		c.proxy.Route(host+":443", server.Listener.Addr().String())
+		text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+		if err := os.WriteFile(roots, text, 0o600); err != nil { // the same of both
+			t.Fatal(err)
+		}
+	}
+	c.env = env{
+		"NODE_EXTRA_CA_CERTS": roots,
+		"HTTPS_PROXY":         strings.Replace(c.proxy.URL, "//", "//anna:"+url.QueryEscape(secretOfProxy)+"@", 1),
+	}
+	return c
+}
+
+// troubles are what goes wrong, or nothing; and what doctor says of it.
+var troubles = map[string]struct {
+	says   string
+	answer http.HandlerFunc
+	change func(*corporate)
+}{
+	"nothing":                   {says: "The remote cache works here."},
+	"the password of the proxy": {"refuses the user or password in HTTPS_PROXY (407)", nil, func(c *corporate) { c.proxy.Want("anna", "another") }},
+	"a proxy that forbids":      {"refuses to connect to example.com:443 (403)", nil, func(c *corporate) { c.proxy.Refuse(http.StatusForbidden) }},
+	"a proxy that is gone":      {"(HTTPS_PROXY) is not reached (", nil, func(c *corporate) { c.proxy.Stop() }},
+	"a proxy that is no URL": {"HTTPS_PROXY is not the URL of a proxy", nil, func(c *corporate) {
+		c.env["HTTPS_PROXY"] = strings.Replace(c.env["HTTPS_PROXY"], url.QueryEscape(secretOfProxy), secretOfProxy, 1)
+		c.env["HTTP_PROXY"] = "http://anna:" + secretOfProxy + "%zz@[::1"
+		c.env["NO_PROXY"] = "*"
+	}},
+	"a CA that is not trusted": {"whom this machine does not trust", nil, func(c *corporate) { delete(c.env, "NODE_EXTRA_CA_CERTS") }},
+	"a refusal":                {"", echo(http.StatusForbidden, "AuthenticationFailed"), nil},
+	"a page":                   {"something on the way answers in its place (403", echo(http.StatusForbidden, ""), nil},
+	"a redirect": {"something on the way answers in its place (307", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "https://elsewhere.example/?"+r.URL.RawQuery, http.StatusTemporaryRedirect)
+	}, nil},
+}
+
+// echo answers with all that it was asked, as the details of Azure's errors do.
+func echo(status int, code string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body) // as far as it comes
+		if code != "" {
+			w.Header().Set("X-Ms-Error-Code", code)
+			w.Header().Set("X-Ms-Request-Id", "1")
+		}
+		w.Header().Set("Content-Type", "application/xml")
+		w.WriteHeader(status)
+		_, _ = fmt.Fprintf(w, "<Error><Code>%s</Code><AuthenticationErrorDetail>%s %s %s %s</AuthenticationErrorDetail></Error>",
+			code, r.URL, r.Header, body, secretKey)
+	}
+}
+
+// heard notes what a stream is read to have.
+type heard struct {
+	io.ReadWriteCloser
+	text bytes.Buffer
+}
+
+func (h *heard) Read(p []byte) (int, error) {
+	n, err := h.ReadWriteCloser.Read(p)
+	h.text.Write(p[:n])
+	return n, err
+}
+
+// ofARun is all that a server says and logs in a run.
+func ofARun(t *testing.T, environment env, config string) string {
+	t.Helper()
+	ours, theirs := net.Pipe()
+	stream, logged := &heard{ReadWriteCloser: ours}, new(output)
+	environment = maps.Clone(environment)
+	environment[logVariable] = "debug"
+	served := make(chan error, 1)
+	go func() {
+		served <- run(t.Context(), []string{"serve"}, world{stdin: theirs, stdout: theirs, stderr: logged, getenv: environment.get, ignore: ignoreNothing})
+	}()
+	s := newSession(t, stream)
+	s.initialize(config)
+	for method, params := range map[string]any{
+		"retrieve": map[string]string{"hash": "1", "cacheDirectory": t.TempDir()},
+		"store":    newResult(t),
+	} {
+		_ = s.Call(t.Context(), method, params, nil) // its error is what is looked at
+	}
+	_ = s.Call(t.Context(), "drain", nil, nil)
+	s.Close()
+	err := <-served
+	if !strings.Contains(logged.String(), "initialize") || !strings.Contains(stream.text.String(), "serverVersion") {
+		t.Errorf("got %q and the log %q, want both", stream.text.String(), logged)
+	}
+	return fmt.Sprintln(stream.text.String(), logged, err)
+}
+
+func TestNoSecretIsSaid(t *testing.T) {
+	const entra = `{"container": "artifacts", "endpoint": "https://example.com/nxcache", "credential": "environment"}`
+	signIns := map[string]struct {
+		config string
+		env    env
+	}{
+		"a key":     {plainConfig, env{connectionVariable: "DefaultEndpointsProtocol=https;AccountName=nxcache;AccountKey=" + secretKey + ";BlobEndpoint=https://example.com/nxcache"}},
+		"a SAS":     {plainConfig, env{connectionVariable: "BlobEndpoint=https://example.com/nxcache;SharedAccessSignature=sv=2025-11-05&sr=c&sp=rc&se=2099-01-01T00:00:00Z&sig=" + url.QueryEscape(secretOfSAS)}},
+		"a SAS URL": {plainConfig, env{sasVariable: "https://example.com/artifacts?sv=2025-11-05&sr=c&sp=rc&se=2020-01-01&sig=" + url.QueryEscape(secretOfSAS)}},
+		"an app": {entra, env{
+			"AZURE_AUTHORITY_HOST": "https://login.example.com", "AZURE_TENANT_ID": "11111111-1111-1111-1111-111111111111",
+			"AZURE_CLIENT_ID": "22222222-2222-2222-2222-222222222222", "AZURE_CLIENT_SECRET": secretOfClient}},
+	}
+	secrets := forms(t)
+	for name, it := range signIns {
+		t.Run(name, func(t *testing.T) {
+			if name == "an app" {
+				for name, value := range it.env { // which the sign-in reads from the process
+					t.Setenv(name, value)
+				}
+			} else {
+				t.Parallel()
+			}
+			for name, trouble := range troubles {
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					c := startCorporate(t, trouble.answer)
+					if trouble.change != nil {
+						trouble.change(c)
+					}
+					environment := wholeEnv(t, devRun, it.config, "")
+					maps.Copy(environment, c.env)
+					maps.Copy(environment, it.env)
+					said := map[string]string{"a run": ofARun(t, environment, it.config)}
+					for _, args := range []string{"doctor", "doctor --json", "ls"} {
+						stdout, stderr, err := runWith(t, environment, strings.Fields(args)...)
+						said[args] = fmt.Sprintln(stdout, stderr, err)
+					}
+					for what, text := range said {
+						for _, secret := range secrets {
+							if strings.Contains(text, secret) {
+								t.Errorf("%s says %q in %s", what, secret, text)
+							}
+						}
+					}
+					if !strings.Contains(said["doctor"], trouble.says) {
+						t.Errorf("got %s, want %q", said["doctor"], trouble.says)
+					}
+				})
+			}
+		})
+	}
+}
