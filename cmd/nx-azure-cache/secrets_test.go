@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
@@ -126,12 +126,12 @@ func echo(status int, code string) http.HandlerFunc {
 // heard notes what a stream is read to have.
 type heard struct {
 	io.ReadWriteCloser
-	text bytes.Buffer
+	text output
 }
 
 func (h *heard) Read(p []byte) (int, error) {
 	n, err := h.ReadWriteCloser.Read(p)
-	h.text.Write(p[:n])
+	_, _ = h.text.Write(p[:n]) // to memory
 	return n, err
 }
 
@@ -148,12 +148,14 @@ func ofARun(t *testing.T, environment env, config string) string {
 	}()
 	s := newSession(t, stream)
 	s.initialize(config)
+	var both sync.WaitGroup // each has its retries
 	for method, params := range map[string]any{
 		"retrieve": map[string]string{"hash": "1", "cacheDirectory": t.TempDir()},
 		"store":    newResult(t),
 	} {
-		_ = s.Call(t.Context(), method, params, nil) // its error is what is looked at
+		both.Go(func() { _ = s.Call(t.Context(), method, params, nil) }) // its error is what is looked at
 	}
+	both.Wait()
 	_ = s.Call(t.Context(), "drain", nil, nil)
 	s.Close()
 	err := <-served
@@ -161,6 +163,26 @@ func ofARun(t *testing.T, environment env, config string) string {
 		t.Errorf("got %q and the log %q, want both", stream.text.String(), logged)
 	}
 	return fmt.Sprintln(stream.text.String(), logged, err)
+}
+
+// everything is all that is said in a run, and by the commands of people.
+func everything(t *testing.T, environment env, config string) map[string]string {
+	t.Helper()
+	said := make(map[string]string)
+	var commands sync.WaitGroup
+	var mu sync.Mutex
+	for _, args := range []string{"doctor", "doctor --json", "ls"} {
+		commands.Go(func() {
+			stdout, stderr, err := runWith(t, environment, strings.Fields(args)...)
+			mu.Lock()
+			defer mu.Unlock()
+			said[args] = fmt.Sprintln(stdout, stderr, err)
+		})
+	}
+	ofRun := ofARun(t, environment, config)
+	commands.Wait()
+	said["a run"] = ofRun
+	return said
 }
 
 func TestNoSecretIsSaid(t *testing.T) {
@@ -196,11 +218,7 @@ func TestNoSecretIsSaid(t *testing.T) {
 					environment := wholeEnv(t, devRun, it.config, "")
 					maps.Copy(environment, c.env)
 					maps.Copy(environment, it.env)
-					said := map[string]string{"a run": ofARun(t, environment, it.config)}
-					for _, args := range []string{"doctor", "doctor --json", "ls"} {
-						stdout, stderr, err := runWith(t, environment, strings.Fields(args)...)
-						said[args] = fmt.Sprintln(stdout, stderr, err)
-					}
+					said := everything(t, environment, it.config)
 					for what, text := range said {
 						for _, secret := range secrets {
 							if strings.Contains(text, secret) {
