@@ -1,0 +1,3 @@
+export interface ActivateGeneratorSchema {
+  key?: string;
+}
