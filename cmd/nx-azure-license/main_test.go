@@ -86,7 +86,7 @@ func TestCheckIssuers(t *testing.T) {
 func TestRoundTrip(t *testing.T) {
 	key, issuers := keygen(t, "2026-a", "https://licences.example.com")
 	token := mustExecute(t, "", "issue", "--key", key, "--org", "Müller & Söhne", "--id", "L-7",
-		"--days", "30", "--seats", "50", "--workspaces", "3", "--features", "other,self-hosted-cache")
+		"--days", "30", "--seats", "50", "--workspaces", "3", "--perpetual-nx-major", "24", "--features", "other,self-hosted-cache")
 	if strings.Count(token, "\n") != 1 || strings.Count(token, ".") != 2 {
 		t.Fatalf("got %q, want a token and nothing else", token)
 	}
@@ -98,6 +98,7 @@ func TestRoundTrip(t *testing.T) {
 		`(?m)^iss +https://licences\.example\.com$`,
 		`(?m)^org +Müller & Söhne$`,
 		`(?m)^jti +L-7$`,
+		`(?m)^perpetualNxMajor +24$`,
 		`(?m)^seats +50$`,
 		`(?m)^workspaces +3$`,
 		`(?m)^features +\["other","self-hosted-cache"\]$`,
@@ -245,7 +246,7 @@ func TestBadCommandLines(t *testing.T) {
 		{"a day that does not exist", issue("--not-before", "2027-02-30"), `--not-before "2027-02-30" is not a date`},
 		{"an end before the start", issue("--not-before", "2027-02-01", "--expires", "2027-01-31"), "--expires 2027-01-31 is before the licence starts, on 2027-02-01"},
 		{"an end after the year 9999", issue("--days", "9999999"), "has no usable exp"},
-		{"fewer than no seats", issue("--seats", "-1"), "--seats and --workspaces cannot be negative"},
+		{"fewer than no seats", issue("--seats", "-1"), "--seats, --workspaces and --perpetual-nx-major cannot be negative"},
 		{"two mistakes, of which both are told", issue("--org", "", "--days", "0"), "use --expires for one in the past\n--org is empty"},
 		{"nothing to inspect", []string{"inspect"}, "stdin is empty, want a licence"},
 		{"an empty argument to inspect", []string{"inspect", " "}, "the argument is empty, want a licence"},

@@ -178,7 +178,7 @@ function nextSteps(tree, block, env, isInstalled) {
   }
   if (!env.NX_POWERPACK_LICENSE && !tree.exists('.nx/powerpack/license.ini')) {
     steps.push(
-      'Set NX_POWERPACK_LICENSE to your licence, or save it as .nx/powerpack/license.ini, which does not belong in git: the cache is off without one.',
+      'Activate your licence, or set NX_POWERPACK_LICENSE to it: the cache is off without one. nx g @nx/powerpack-azure-cache:activate KEY',
     );
   }
   return steps;

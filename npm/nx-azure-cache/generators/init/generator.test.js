@@ -327,7 +327,7 @@ test('asks nothing without a terminal', (t) => {
       '',
       'Next steps:',
       '- Fill in "container" and "accountName" in the "azure" block of nx.json.',
-      '- Set NX_POWERPACK_LICENSE to your licence, or save it as .nx/powerpack/license.ini, which does not belong in git: the cache is off without one.',
+      '- Activate your licence, or set NX_POWERPACK_LICENSE to it: the cache is off without one. nx g @nx/powerpack-azure-cache:activate KEY',
     ),
   );
   const written = fs.readFileSync(path.join(root, 'nx.json'), 'utf8');
