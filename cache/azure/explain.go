@@ -63,8 +63,8 @@ func (e explained) RoundTrip(request *http.Request) (*http.Response, error) {
 func (e explained) explain(to *url.URL, err error) error {
 	proxy := e.environment.ProxyFor(to)
 	if limit, ok := errors.AsType[*limitError](err); ok {
-		if limit.key == "connect" && proxy.Address != "" {
-			return &limitError{limit.what + " through " + proxy.String(), limit.limit, limit.key}
+		if limit.key == "connect" {
+			return unconnected(*limit, proxy, to)
 		}
 		return err
 	}
@@ -87,6 +87,17 @@ func (e explained) explain(to *url.URL, err error) error {
 			addressOf(to), through, reason(err))
 	}
 	return explainDirect(to, err)
+}
+
+// unconnected says what to look at where packets are swallowed.
+func unconnected(limit limitError, proxy Proxy, to *url.URL) error {
+	if proxy.Address != "" {
+		limit.what += " through " + proxy.String()
+		limit.mend = fmt.Sprintf("check %s, and whether the proxy may go to %s", proxy.Variable, to.Hostname())
+	} else {
+		limit.mend = fmt.Sprintf("check whether the network lets this machine go to %s (VPN, firewall, private endpoint), and HTTPS_PROXY", addressOf(to))
+	}
+	return &limit
 }
 
 // connectRefusal is what a proxy answers instead of connecting.

@@ -28,9 +28,9 @@ type Limits struct {
 // are some 16 MB, which a slow line takes a while to send.
 func (l Limits) answer(withBody bool) *limitError {
 	if withBody {
-		return &limitError{"no answer", l.Stall + l.FirstByte, "firstByte"}
+		return &limitError{what: "no answer", limit: l.Stall + l.FirstByte, key: "firstByte"}
 	}
-	return &limitError{"no answer", l.FirstByte, "firstByte"}
+	return &limitError{what: "no answer", limit: l.FirstByte, key: "firstByte"}
 }
 
 // DefaultLimits are far above what Azure needs (connections take a few round
@@ -51,10 +51,15 @@ type limitError struct {
 	what  string
 	limit time.Duration
 	key   string // in nx.json
+	mend  string // what to look at, where that is known
 }
 
 func (e *limitError) Error() string {
-	return fmt.Sprintf("%s within %s (azure.timeouts.%s in nx.json)", e.what, e.limit, e.key)
+	text := fmt.Sprintf("%s within %s (azure.timeouts.%s in nx.json)", e.what, e.limit, e.key)
+	if e.mend == "" {
+		return text
+	}
+	return text + ": " + e.mend
 }
 
 func (e *limitError) Is(target error) bool { return target == cache.ErrTimeLimit }
@@ -72,8 +77,8 @@ type limited struct {
 func (l limited) RoundTrip(request *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(request.Context())
 	w := &watch{cancel: cancel}
-	connect := &limitError{"no connection", l.Connect, "connect"}
-	stall := &limitError{"no byte has moved", l.Stall, "stall"}
+	connect := &limitError{what: "no connection", limit: l.Connect, key: "connect"}
+	stall := &limitError{what: "no byte has moved", limit: l.Stall, key: "stall"}
 	withBody := request.Body != nil && request.Body != http.NoBody
 	answer := l.answer(withBody)
 

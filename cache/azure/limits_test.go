@@ -122,6 +122,14 @@ func checkLimit(t *testing.T, err error, what, key string) {
 	}
 }
 
+// checkSays checks what an error ends with.
+func checkSays(t *testing.T, err error, want string) {
+	t.Helper()
+	if !strings.HasSuffix(fmt.Sprint(err), want) {
+		t.Errorf("got %v, want %q at its end", err, want)
+	}
+}
+
 func TestLimits(t *testing.T) {
 	for name, test := range map[string]struct {
 		server    func(*wire, *net.TCPConn)
@@ -171,6 +179,7 @@ func TestLimitOfTheHandshake(t *testing.T) {
 	})
 	_, err := get(t, c, "a")
 	checkLimit(t, err, "no connection", "connect")
+	checkSays(t, err, "in nx.json): check whether the network lets this machine go to "+w.address+" (VPN, firewall, private endpoint), and HTTPS_PROXY")
 	if got := w.connects.Load(); got != 1 {
 		t.Errorf("got %d connections, want 1: a limit is not tried again", got)
 	}
@@ -189,6 +198,7 @@ func TestLimitOfAProxy(t *testing.T) {
 	})
 	_, err := get(t, c, "a")
 	checkLimit(t, err, "no connection through the proxy http://"+w.address+" (HTTPS_PROXY)", "connect")
+	checkSays(t, err, "in nx.json): check HTTPS_PROXY, and whether the proxy may go to account.blob.example")
 	if got := w.requests.Load(); got != 1 {
 		t.Errorf("got %d requests to the proxy, want 1", got)
 	}

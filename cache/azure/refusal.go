@@ -82,6 +82,10 @@ func (c *Container) host() string {
 	return u.Hostname()
 }
 
+// dnsZones are what may stand between an account's name and "blob"
+// (learn.microsoft.com/azure/storage/common/storage-account-overview#storage-account-endpoints).
+var dnsZones = regexp.MustCompile(`^(privatelink\.)?(z\d+\.)?`)
+
 // account is the name of the account, as far as the URL tells; else what a
 // command has in its place.
 func (c *Container) account() string {
@@ -91,9 +95,10 @@ func (c *Container) account() string {
 		return unknown
 	}
 	name, zone, _ := strings.Cut(u.Hostname(), ".")
+	zone = dnsZones.ReplaceAllString(zone, "")
 	path := strings.Split(strings.Trim(u.Path, "/"), "/")
 	switch {
-	case strings.HasPrefix(zone, "blob."), strings.HasPrefix(zone, "privatelink.blob."):
+	case strings.HasPrefix(zone, "blob."):
 		return strings.TrimSuffix(name, "-secondary")
 	case len(path) == 2: // http://127.0.0.1:10000/ACCOUNT/CONTAINER
 		return path[0]

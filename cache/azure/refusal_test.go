@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -203,6 +204,34 @@ func TestF24PublicAddressOfAnAccountWithAPrivateEndpoint(t *testing.T) {
 		}
 	}
 }
+
+// Commands name the account where the host tells it.
+func TestF24CommandsNameTheAccount(t *testing.T) {
+	for _, test := range []struct{ endpoint, account string }{
+		{"https://acc.blob.core.windows.net", "acc"},
+		{"https://acc.blob.core.usgovcloudapi.net", "acc"},
+		{"https://acc.privatelink.blob.core.windows.net", "acc"},
+		{"https://acc.z12.blob.storage.azure.net", "acc"},
+		{"https://acc-secondary.blob.core.windows.net", "acc"},
+		{"https://127.0.0.1:10000/acc", "acc"},
+		{"https://cache.example.com", "ACCOUNT"},
+	} {
+		answer := transport(func(r *http.Request) (*http.Response, error) {
+			w := httptest.NewRecorder()
+			fail(w, http.StatusNotFound, "ContainerNotFound")
+			return w.Result(), nil
+		})
+		c := open(t, azure.Options{Container: "results", Endpoint: test.endpoint, Credential: anna, Transport: answer})
+		if _, err := get(t, c, "a"); err == nil || !strings.Contains(err.Error(), "--account-name "+test.account+" ") {
+			t.Errorf("%s: got %v, want the account %s", test.endpoint, err, test.account)
+		}
+	}
+}
+
+// transport is what sends requests.
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) Do(r *http.Request) (*http.Response, error) { return f(r) }
 
 // Where a connection leads to is known afterwards.
 func TestPeer(t *testing.T) {
