@@ -104,9 +104,15 @@ async function buildPlatformPackage(folder, platform, issuers) {
  * @param {string} file
  * @param {Pick<Platform, 'goos' | 'goarch'>} platform
  * @param {string} [issuers] path of a JWKS
- * @param {string} [source] folder of the module
+ * @param {{ source?: string, env?: NodeJS.ProcessEnv }} [options] `source` is the
+ *   folder of the module
  */
-async function buildBinary(file, { goos, goarch }, issuers, source = root) {
+async function buildBinary(
+  file,
+  { goos, goarch },
+  issuers,
+  { source = root, env = process.env } = {},
+) {
   const flags = ['-s', '-w', '-buildid=', `-X main.version=${version}`];
   if (issuers !== undefined) {
     const jwks = fs.readFileSync(issuers).toString('base64');
@@ -117,7 +123,7 @@ async function buildBinary(file, { goos, goarch }, issuers, source = root) {
   await run('go', ['build', ...args, '-o', file, './cmd/nx-azure-cache'], {
     cwd: source,
     env: {
-      ...process.env,
+      ...env,
       CGO_ENABLED: '0',
       GOOS: goos,
       GOARCH: goarch,

@@ -20,6 +20,7 @@ const { developmentLicence } = require('./lib/licence');
 const { publishAll, startVerdaccio } = require('./lib/verdaccio');
 const { CellRun } = require('./matrix/cell');
 const { allCells, quick } = require('./matrix/cells');
+const { MissingRun } = require('./matrix/missing');
 const { addMissingPlatforms } = require('./matrix/stand-ins');
 const { printTable } = require('./matrix/table');
 const { installTools, kept } = require('./matrix/tools');
@@ -127,7 +128,8 @@ async function runCells(cells, shared, jobs, keep) {
  */
 async function runCell(cell, shared) {
   const started = performance.now();
-  const error = await new CellRun(cell, shared).run().then(
+  const Run = cell.loss ? MissingRun : CellRun;
+  const error = await new Run(cell, shared).run().then(
     () => undefined,
     (/** @type {Error} */ err) => err,
   );

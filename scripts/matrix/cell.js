@@ -23,6 +23,8 @@ const { alias, managers, specifier } = require('./managers');
  *   the workspace: `nx add` with the alias; the manager's own command with it, and
  *   then our generator; `nx add @nx/powerpack-azure-cache`, where a registry has it
  * @property {string} [bun] another version of it
+ * @property {Record<string, string>} [beside] packages that are added later
+ * @property {string} [loss] how the binary gets lost; see missing.js
  * @property {RegExp} [refused] what Nx says of such a workspace, whether our package
  *   is there or not
  */
@@ -49,7 +51,7 @@ const tasks = ['colors:build', 'site:build', 'words:build'];
  */
 class CellRun {
   /** @type {Manager} */
-  #manager;
+  manager;
 
   /**
    * @param {Cell} cell
@@ -59,43 +61,44 @@ class CellRun {
     this.cell = cell;
     this.shared = shared;
     this.container = `matrix-${randomUUID()}`;
-    this.#manager = managers[cell.manager](shared.registry);
+    this.manager = managers[cell.manager](shared.registry);
   }
 
   /** Rejects, with what was printed, when something is not as it must be. */
   async run() {
     const { azurite } = this.shared;
     await createContainer(azurite, this.container);
-    const a = this.#machine('a');
-    await this.#createWorkspace(a);
-    if (this.cell.refused) return this.#assertRefused(a, this.cell.refused);
-    await this.#addPackage(a);
-    await this.#assertResolves(a);
+    const a = this.machine('a');
+    await this.createWorkspace(a);
+    if (this.cell.refused) return this.assertRefused(a, this.cell.refused);
+    await this.addPackage(a);
+    if (this.cell.beside) await this.addBeside(a, this.cell.beside);
+    await this.assertResolves(a);
     await commit(a, 'use nx-azure-cache');
     // As a clone: with Bun, Nx 20 remembers what was before the package came, and
     // makes other hashes.
     a.forget();
 
-    await this.#build(a, 'cache-miss', /: 0 hits, 3 misses, 3 stored,/);
+    await this.build(a, 'cache-miss', /: 0 hits, 3 misses, 3 stored,/);
     const blobs = await listBlobs(azurite, this.container);
     assert.equal(blobs.length, tasks.length);
 
-    const b = this.#machine('b');
+    const b = this.machine('b');
     await run('git', ['clone', '--quiet', a.workspace, b.workspace], {
       env: b.env,
     });
-    await this.#do(b, this.#manager.ci);
-    await this.#build(b, 'remote-cache-hit', /: 3 hits, 0 misses, 0 stored,/);
+    await this.must(b, this.manager.ci);
+    await this.build(b, 'remote-cache-hit', /: 3 hits, 0 misses, 0 stored,/);
     assert.deepEqual(
       readTree(path.join(b.workspace, 'dist')),
       readTree(path.join(a.workspace, 'dist')),
     );
-    await this.#fail(b);
-    await this.#commandLine(b);
+    await this.fail(b);
+    await this.commandLine(b);
   }
 
   /** @param {string} name */
-  #machine(name) {
+  machine(name) {
     const { azurite, licence, tools } = this.shared;
     const folder = path.join(this.shared.folder, name);
     const temporary = path.join(folder, 't');
@@ -116,7 +119,7 @@ class CellRun {
    * @param {Machine} machine
    * @param {string[]} command
    */
-  async #do(machine, [program, ...args]) {
+  async must(machine, [program, ...args]) {
     const result = await machine.run(program, args);
     assert.equal(result.code, 0, told([program, ...args], result.output));
     return result;
@@ -127,13 +130,16 @@ class CellRun {
    * @param {string[]} args
    * @param {Parameters<Machine['run']>[2]} [options]
    */
-  #nx(machine, args, options) {
-    const [program, ...rest] = [...this.#manager.exec, 'nx', ...args];
+  nx(machine, args, options) {
+    const [program, ...rest] = [...this.manager.exec, 'nx', ...args];
     return machine.run(program, rest, options);
   }
 
-  /** @param {Machine} machine */
-  async #createWorkspace(machine) {
+  /**
+   * @param {Machine} machine
+   * @param {Record<string, string>} [packages] that it has beside Nx
+   */
+  async createWorkspace(machine, packages) {
     const { workspace, env } = machine;
     fs.cpSync(path.join(root, 'scripts', 'workspace'), workspace, {
       recursive: true,
@@ -141,11 +147,11 @@ class CellRun {
     const ignored = 'node_modules\ndist\n.nx\n.yarn\n.pnp.*\n';
     fs.rmSync(path.join(workspace, 'gitignore'));
     fs.writeFileSync(path.join(workspace, '.gitignore'), ignored);
-    const { files } = this.#manager;
+    const { files } = this.manager;
     const manifest = {
       name: 'workspace',
       private: true,
-      devDependencies: { nx: this.cell.nx },
+      devDependencies: { nx: this.cell.nx, ...packages },
     };
     fs.writeFileSync(
       path.join(workspace, 'package.json'),
@@ -156,26 +162,40 @@ class CellRun {
     }
     const options = { cwd: workspace, env };
     await run('git', ['init', '--quiet', '--initial-branch=main'], options);
-    await this.#do(machine, this.#manager.install);
+    await this.must(machine, this.manager.install);
   }
 
   /** @param {Machine} machine */
-  async #addPackage(machine) {
-    const { add, exec, nxAddRefuses } = this.#manager;
+  async addPackage(machine) {
+    const { add, exec, nxAddRefuses } = this.manager;
     if (this.cell.way === 'manager') {
-      if (nxAddRefuses) await this.#assertNxAddRefuses(machine, nxAddRefuses);
-      await this.#do(machine, add);
+      if (nxAddRefuses) await this.assertNxAddRefuses(machine, nxAddRefuses);
+      await this.must(machine, add);
     } else {
       const what = this.cell.way === 'nx add' ? specifier : alias;
-      await this.#do(machine, [...exec, 'nx', 'add', what]);
+      await this.must(machine, [...exec, 'nx', 'add', what]);
       // Our generator has run.
       assert.ok(readNxJson(machine).azure, 'nx.json has no block "azure"');
     }
     const container = `--container=${this.container}`;
-    await this.#do(machine, [
+    await this.must(machine, [
       ...[...exec, 'nx', 'generate', `${alias}:init`, container],
     ]);
     assert.equal(readNxJson(machine).azure?.container, this.container);
+  }
+
+  /**
+   * Adds packages that have nothing to do with ours.
+   *
+   * @param {Machine} machine
+   * @param {Record<string, string>} packages versions by name
+   */
+  async addBeside(machine, packages) {
+    const file = path.join(machine.workspace, 'package.json');
+    const manifest = JSON.parse(fs.readFileSync(file, 'utf8'));
+    Object.assign(manifest.devDependencies, packages);
+    fs.writeFileSync(file, JSON.stringify(manifest, null, 2));
+    await this.must(machine, this.manager.install);
   }
 
   /**
@@ -184,10 +204,10 @@ class CellRun {
    * @param {Machine} machine
    * @param {RegExp} why
    */
-  async #assertNxAddRefuses(machine, why) {
+  async assertNxAddRefuses(machine, why) {
     const manifest = path.join(machine.workspace, 'package.json');
     const before = fs.readFileSync(manifest, 'utf8');
-    const { code, output } = await this.#nx(machine, ['add', specifier]);
+    const { code, output } = await this.nx(machine, ['add', specifier]);
     assert.notEqual(code, 0, output);
     assert.match(output, why);
     assert.equal(fs.readFileSync(manifest, 'utf8'), before);
@@ -200,8 +220,8 @@ class CellRun {
    * @param {Machine} machine
    * @param {RegExp} why
    */
-  async #assertRefused(machine, why) {
-    const { code, output } = await this.#nx(machine, buildTasks);
+  async assertRefused(machine, why) {
+    const { code, output } = await this.nx(machine, buildTasks);
     assert.notEqual(code, 0, output);
     assert.match(output, why);
   }
@@ -212,12 +232,13 @@ class CellRun {
    *
    * @param {Machine} machine
    */
-  async #assertResolves(machine) {
-    const { stdout } = await this.#do(machine, [
-      ...[...this.#manager.node, path.join(__dirname, 'look.js')],
-      machine.workspace,
+  async assertResolves(machine) {
+    const { stdout } = await this.must(machine, [
+      ...[...this.manager.node, path.join(__dirname, 'look.js')],
+      ...[machine.workspace, ...Object.keys(this.cell.beside ?? {})],
     ]);
     const { packages } = this.shared;
+    const { dependencies } = require('../../npm/nx-azure-cache/package.json');
     const platform = `${process.platform}-${process.arch}`;
     const binary = `@nx-azure-cache/${platform}/bin/nx-azure-cache`;
     assert.deepEqual(JSON.parse(stdout), {
@@ -225,6 +246,8 @@ class CellRun {
       version: require('../../package.json').version,
       index: sha256(path.join(packages, 'nx-azure-cache', 'index.js')),
       missing: [],
+      rpc: dependencies['vscode-jsonrpc'],
+      beside: this.cell.beside ?? {},
       otherNx: false,
       binary: sha256(path.join(packages, binary)),
       isExecutable: true,
@@ -239,8 +262,8 @@ class CellRun {
    * @param {string} status of all tasks
    * @param {RegExp} summary
    */
-  async #build(machine, status, summary) {
-    const { code, stdout, output } = await this.#nx(machine, buildTasks, {
+  async build(machine, status, summary) {
+    const { code, stdout, output } = await this.nx(machine, buildTasks, {
       env: onMain,
     });
     const what = told(buildTasks, output);
@@ -261,11 +284,11 @@ class CellRun {
    *
    * @param {Machine} machine
    */
-  async #fail(machine) {
+  async fail(machine) {
     const source = path.join(machine.workspace, 'words', 'source.json');
     fs.writeFileSync(source, 'broken');
     const args = ['run', 'words:build'];
-    const { code, output } = await this.#nx(machine, args, { env: onMain });
+    const { code, output } = await this.nx(machine, args, { env: onMain });
     const what = told(args, output);
     assert.equal(code, 1, what);
     const ours = linesOfOurs(output);
@@ -274,11 +297,11 @@ class CellRun {
   }
 
   /** @param {Machine} machine */
-  async #commandLine(machine) {
+  async commandLine(machine) {
     const { version } = require('../../package.json');
-    const { exec } = this.#manager;
+    const { exec } = this.manager;
     const args = [...exec, 'nx-azure-cache', 'version'];
-    const { stdout } = await this.#do(machine, args);
+    const { stdout } = await this.must(machine, args);
     assert.match(
       stdout,
       new RegExp(`^nx-azure-cache version ${version}$`, 'm'),
@@ -320,3 +343,7 @@ function sha256(file) {
 }
 
 exports.CellRun = CellRun;
+exports.linesOfOurs = linesOfOurs;
+exports.onMain = onMain;
+exports.buildTasks = buildTasks;
+exports.told = told;

@@ -26,6 +26,15 @@ const bunOfVersion1 = '1.3.9';
 /** What Nx says of a workspace with a lockfile of a later Bun, whatever it runs. */
 const lockfile = /Unsupported lockfile version 2\. Supported versions: 0, 1/;
 
+/** Versions of long ago of what such caches are made of. */
+const beside = {
+  '@azure/identity': '3.4.2',
+  '@azure/storage-blob': '12.17.0',
+  'vscode-jsonrpc': '8.2.1',
+};
+
+const omitted = 'omit-optional';
+
 /**
  * Each manager installs the package in each of the ways in at least one cell.
  *
@@ -71,13 +80,41 @@ const allCells = [
   cell('24', 'yarn-node-modules', manager),
   cell('24', 'yarn-pnp', manager),
   cell('24', 'bun', add),
+
+  // nx#33682: caches died of an unrelated update. None of these is what ours has.
+  named('F12_conflicting_versions/npm', cell('24', 'npm', manager, { beside })),
+  named(
+    'F12_conflicting_versions/pnpm',
+    cell('24', 'pnpm', manager, { beside }),
+  ),
+  named(
+    'F12_conflicting_versions/yarn-pnp',
+    cell('24', 'yarn-pnp', manager, { beside }),
+  ),
+
+  named('F29_omit_optional/npm', cell('24', 'npm', manager, { loss: omitted })),
+  named(
+    'F29_omit_optional/pnpm',
+    cell('24', 'pnpm', manager, { loss: omitted }),
+  ),
+  named('F29_omit_optional/bun', cell('24', 'bun', manager, { loss: omitted })),
+  named(
+    'F29_lockfile_of_another_platform/npm',
+    cell('24', 'npm', manager, { loss: 'lockfile-of-another-platform' }),
+  ),
 ];
 
 /**
  * What npm test runs beside the end-to-end tests, which have Nx 24 with npm: the
  * oldest Nx, each manager once, and Plug'n'Play with the newest.
  */
-const quick = ['nx-20.0/npm', 'nx-22/pnpm', 'nx-24/bun', 'nx-24/yarn-pnp'];
+const quick = [
+  'nx-20.0/npm',
+  'nx-22/pnpm',
+  'nx-24/bun',
+  'nx-24/yarn-pnp',
+  'F29_omit_optional/pnpm',
+];
 
 /**
  * @param {string} line
@@ -94,6 +131,15 @@ function cell(line, name, way, more) {
     way,
     ...more,
   };
+}
+
+/**
+ * @param {string} name
+ * @param {Cell} cell
+ * @returns {Cell}
+ */
+function named(name, cell) {
+  return { ...cell, name };
 }
 
 exports.allCells = allCells;

@@ -1,7 +1,7 @@
 'use strict';
 
-// node look.js WORKSPACE: prints, as JSON, what a workspace finds of our package
-// and what our package finds. Run by the workspace's package manager, so that it
+// node look.js WORKSPACE [PACKAGE …]: prints, as JSON, what a workspace finds of our
+// package and of others, and what our package finds. Run by the workspace's package manager, so that it
 // finds what Nx finds.
 
 const { createHash } = require('node:crypto');
@@ -19,7 +19,8 @@ const modules = [
   'vscode-jsonrpc/node',
 ];
 
-const workspace = createRequire(path.join(process.argv[2], 'package.json'));
+const [folder, ...beside] = process.argv.slice(2);
+const workspace = createRequire(path.join(folder, 'package.json'));
 const slot = createRequire(workspace.resolve('@nx/powerpack-azure-cache'));
 const ours =
   slot('./package.json').name === 'nx-azure-cache'
@@ -34,6 +35,11 @@ console.log(
     nx: workspace('nx/package.json').version,
     version: ours('./package.json').version,
     index: sha256(ours.resolve('./index.js')),
+    // Ours, whatever the workspace has of it.
+    rpc: versionOf(ours, 'vscode-jsonrpc'),
+    beside: Object.fromEntries(
+      beside.map((name) => [name, versionOf(workspace, name)]),
+    ),
     missing: modules.filter((name) => !canLoad(name)),
     // Two of Nx: the one we wrap would not be the one that runs.
     otherNx: path.dirname(ours.resolve('nx/package.json')) !== nx,
@@ -51,6 +57,19 @@ function canLoad(name) {
   } catch {
     return false;
   }
+}
+
+/**
+ * The version of a package, some of which hide their package.json.
+ *
+ * @param {NodeJS.Require} require
+ * @param {string} name
+ */
+function versionOf(require, name) {
+  let below = path.dirname(require.resolve(name));
+  for (; !below.endsWith(path.normalize(name)); below = path.dirname(below));
+  const manifest = path.join(below, 'package.json');
+  return JSON.parse(fs.readFileSync(manifest, 'utf8')).version;
 }
 
 /** @param {string} file */

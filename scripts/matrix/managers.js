@@ -15,6 +15,7 @@ const specifier = `${alias}@npm:nx-azure-cache`;
  * @property {string[]} add the alias, without `nx add`
  * @property {string[]} exec runs a program of the workspace's packages
  * @property {string[]} node runs a script that finds the workspace's packages
+ * @property {string[]} omitOptional what leaves out optional packages, if anything does
  * @property {RegExp} [nxAddRefuses] what `nx add` with the alias says, where it cannot
  *   work
  */
@@ -38,6 +39,7 @@ const managers = {
     ci: ['npm', 'install'],
     add: ['npm', 'install', '--save-dev', specifier],
     exec: ['npx', '--no-install'],
+    omitOptional: ['--omit=optional'],
     node: ['node'],
   }),
 
@@ -52,6 +54,7 @@ const managers = {
     ci: ['pnpm', 'install', '--frozen-lockfile'],
     add: ['pnpm', 'add', '--save-dev', '--workspace-root', specifier],
     exec: ['pnpm', 'exec'],
+    omitOptional: ['--no-optional'],
     node: ['node'],
   }),
 
@@ -75,6 +78,7 @@ const managers = {
     ci: ['bun', 'install', '--frozen-lockfile'],
     add: ['bun', 'add', '--dev', specifier],
     exec: ['bunx', '--no-install'],
+    omitOptional: ['--omit=optional'],
     node: ['node'],
   }),
 };
@@ -105,6 +109,7 @@ function yarn(registry, linker) {
     // with a version.
     add: ['yarn', 'add', '--dev', `${specifier}@latest`],
     exec: ['yarn'],
+    omitOptional: [],
     node: ['yarn', 'node'],
     nxAddRefuses: /Registry failed to return tag "nx-azure-cache"/,
   };
