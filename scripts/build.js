@@ -104,15 +104,9 @@ async function buildPlatformPackage(folder, platform, issuers) {
  * @param {string} file
  * @param {Pick<Platform, 'goos' | 'goarch'>} platform
  * @param {string} [issuers] path of a JWKS
- * @param {{ source?: string, env?: NodeJS.ProcessEnv }} [options] `source` is the
- *   folder of the module
+ * @param {string} [source] folder of the module
  */
-async function buildBinary(
-  file,
-  { goos, goarch },
-  issuers,
-  { source = root, env = process.env } = {},
-) {
+async function buildBinary(file, { goos, goarch }, issuers, source = root) {
   const flags = ['-s', '-w', '-buildid=', `-X main.version=${version}`];
   if (issuers !== undefined) {
     const jwks = fs.readFileSync(issuers).toString('base64');
@@ -123,7 +117,7 @@ async function buildBinary(
   await run('go', ['build', ...args, '-o', file, './cmd/nx-azure-cache'], {
     cwd: source,
     env: {
-      ...env,
+      ...process.env,
       CGO_ENABLED: '0',
       GOOS: goos,
       GOARCH: goarch,

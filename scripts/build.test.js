@@ -81,7 +81,7 @@ test('the same source gives the same bytes, wherever it is', async () => {
   copySource(elsewhere);
   for (const platform of platforms) {
     const file = path.join(temporary, 'again');
-    await buildBinary(file, platform, undefined, { source: elsewhere });
+    await buildBinary(file, platform, undefined, elsewhere);
     const one = fs.readFileSync(binaryOf(platform));
     const other = fs.readFileSync(file);
     assert.ok(one.equals(other), `${nameOf(platform)} differs`);
