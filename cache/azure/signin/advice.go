@@ -2,7 +2,7 @@ package signin
 
 import "regexp"
 
-// advice is what mends the answers of Entra ID that people meet
+// advice is what mends the answers of Entra ID, and of tools, that people meet
 // (learn.microsoft.com/entra/identity-platform/reference-error-codes).
 var advice = map[string]string{
 	"AADSTS50034":   "the user does not exist in this tenant: check AZURE_TENANT_ID",
@@ -25,6 +25,11 @@ var advice = map[string]string{
 	"AADSTS90002":   "there is no such tenant: check AZURE_TENANT_ID, and azure.cloud in nx.json",
 	"AADSTS900382":  "the tenant is in another cloud: set azure.cloud in nx.json",
 	"AADSTS900383":  "the tenant is in another cloud: set azure.cloud in nx.json",
+	distrust:        "az does not read NODE_EXTRA_CA_CERTS: set REQUESTS_CA_BUNDLE to a PEM file of all certificate authorities that it is to trust",
 }
 
-var codes = regexp.MustCompile(`AADSTS\d+`)
+// distrust is what the Azure CLI, a program of Python's, says of a proxy that looks
+// into TLS (learn.microsoft.com/cli/azure/use-azure-cli-successfully-troubleshooting#work-behind-a-proxy).
+const distrust = "CERTIFICATE_VERIFY_FAILED"
+
+var codes = regexp.MustCompile(`AADSTS\d+|` + distrust)
