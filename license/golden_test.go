@@ -34,6 +34,7 @@ func tokens(t testing.TB) map[string]string {
 	return map[string]string{
 		"valid.jwt":              valid,
 		"expired.jwt":            issuer.sign(jwt.MapClaims{"nbf": unix("2024-01-01T00:00:00Z"), "exp": unix("2025-01-01T00:00:00Z")}),
+		"perpetual.jwt":          issuer.sign(jwt.MapClaims{"nbf": unix("2024-01-01T00:00:00Z"), "exp": unix("2025-01-01T00:00:00Z"), "perpetualNxMajor": 24}),
 		"not-yet-valid.jwt":      issuer.sign(with("nbf", unix("2125-01-01T00:00:00Z"))),
 		"wrong-feature.jwt":      issuer.sign(with("features", []string{"conformance"})),
 		"no-features.jwt":        issuer.sign(with("features", nil)),

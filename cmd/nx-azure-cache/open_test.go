@@ -109,9 +109,19 @@ func TestLicenceInTheWorkspace(t *testing.T) {
 	if got := open(rpc.InitializeParams{Config: json.RawMessage(goodConfig), CI: false, WorkspaceRoot: root}, env{}.get, during); got.Cache == nil {
 		t.Errorf("got %+v, want a cache", got)
 	}
-	wins := env{license.Variable: readToken(t, "expired.jwt")}
-	if got := open(rpc.InitializeParams{Config: json.RawMessage(goodConfig), CI: false, WorkspaceRoot: root}, wins.get, during); got.License.Status != "expired" {
-		t.Errorf("got %+v, want the licence in the variable to win", got.License)
+	beside := env{license.Variable: readToken(t, "expired.jwt")}
+	if got := open(rpc.InitializeParams{Config: json.RawMessage(goodConfig), CI: false, WorkspaceRoot: root}, beside.get, during); got.License.Status != "valid" {
+		t.Errorf("got %+v, want the licence that counts", got.License)
+	}
+}
+
+func TestLicenceForGood(t *testing.T) {
+	for version, want := range map[string]string{"20.0.6": "valid", "24.0.6": "valid", "25.0.0": "expired", "": "expired"} {
+		params := rpc.InitializeParams{Config: json.RawMessage(goodConfig), WorkspaceRoot: t.TempDir(), NxVersion: version}
+		got := open(params, env{license.Variable: readToken(t, "perpetual.jwt")}.get, during)
+		if got.License.Status != want || (got.Cache != nil) != (want == "valid") {
+			t.Errorf("Nx %q: got %+v, %s, want %s", version, got.License, got.Reason, want)
+		}
 	}
 }
 
