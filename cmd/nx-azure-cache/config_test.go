@@ -127,9 +127,9 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// TestMode is F11: every spelling means what it says; see TestNearestValues for those
-// that mean nothing.
-func TestMode(t *testing.T) {
+// F11: every spelling means what it says; see TestNearestValues for those that mean
+// nothing.
+func TestF11_every_spelling_of_a_mode(t *testing.T) {
 	const both = `"localMode": "read-only", "ciMode": "read-write"`
 	for name, test := range map[string]struct {
 		keys string
