@@ -32,7 +32,17 @@ type Environment struct {
 // setProxy is a proxy that a variable names.
 type setProxy struct {
 	variable string
-	url      Secret // it may hold a password
+	// url may hold a password. It is a function, so that no format verb shows it: of
+	// a field that is not exported they show a Secret, too.
+	url func() string
+}
+
+// reveal is the URL with its password, or "" where there is no proxy.
+func (p setProxy) reveal() string {
+	if p.url == nil {
+		return ""
+	}
+	return p.url()
 }
 
 // CAFile is a file, or a folder of files, with the certificates of certificate
@@ -97,7 +107,7 @@ func (e *Environment) readProxies(getenv func(string) string) (warnings []string
 			e.proxies = make(map[string]setProxy)
 			_, e.noProxy = firstSet(getenv, "NO_PROXY", "no_proxy")
 		}
-		e.proxies[scheme] = setProxy{name, Secret(proxy.String())}
+		e.proxies[scheme] = setProxy{name, proxy.String}
 	}
 	return warnings
 }
@@ -123,7 +133,7 @@ func parseProxy(text string) (*url.URL, error) {
 // that gives tokens (169.254.169.254) is another one behind a proxy, or none.
 func (e Environment) proxyFunc() func(to *url.URL) *url.URL {
 	find := (&httpproxy.Config{
-		HTTPSProxy: e.proxies["https"].url.Reveal(), HTTPProxy: e.proxies["http"].url.Reveal(), NoProxy: e.noProxy,
+		HTTPSProxy: e.proxies["https"].reveal(), HTTPProxy: e.proxies["http"].reveal(), NoProxy: e.noProxy,
 	}).ProxyFunc()
 	return func(to *url.URL) *url.URL {
 		if net.ParseIP(to.Hostname()).IsLinkLocalUnicast() {

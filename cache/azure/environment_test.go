@@ -134,6 +134,21 @@ func TestProxyThatIsNotForAHost(t *testing.T) {
 	}
 }
 
+// Who prints an environment, or what has one, while he looks for a bug prints no
+// password.
+func TestEnvironmentPrintsNoPassword(t *testing.T) {
+	e := environment(t, variables{"HTTPS_PROXY": withPassword("http://proxy:3128")})
+	transport := azure.NewTransport(ample, e)
+	c := open(t, azure.Options{Container: "results", AccountName: "acc", Environment: e, Transport: transport})
+	for _, value := range []any{e, &e, transport, azure.Options{Environment: e}, c} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
+			if got := fmt.Sprintf(verb, value); strings.Contains(got, "pr0xy") {
+				t.Errorf("%s: got %s, which has the password", verb, got)
+			}
+		}
+	}
+}
+
 func TestProxyThatIsWrong(t *testing.T) {
 	for _, value := range []string{"http://anna:s3cr#t@proxy:1", "http://anna:s3cr/t@proxy:1", "://s3cr", "ftp://anna:s3cr@proxy:1", "http://anna:s3cr@:1", "%zzs3cr"} {
 		_, warnings := azure.ReadEnvironment(variables{"https_proxy": value}.get)

@@ -44,6 +44,20 @@ type settings struct {
 	drain            time.Duration // for which entries are stored after the end of a run
 }
 
+// Format keeps the secrets out of every verb: of a field that is not exported package
+// fmt shows a Secret, too.
+func (s settings) Format(f fmt.State, verb rune) {
+	type shown settings // without this method
+	redacted := func(secret *azure.Secret) {
+		if *secret != "" {
+			*secret = azure.Secret(secret.String())
+		}
+	}
+	redacted(&s.connectionString)
+	redacted(&s.sasURL)
+	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), shown(s))
+}
+
 // defaultDrain is longer than what a run has left to store usually takes, and
 // short enough for somebody who looks at it.
 const defaultDrain = time.Minute

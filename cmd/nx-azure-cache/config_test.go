@@ -396,10 +396,16 @@ func TestSecretsInTheWrongPlace(t *testing.T) {
 
 // Also those who print settings while they look for a bug print no secret.
 func TestSettingsPrintNoSecret(t *testing.T) {
-	s := settings{connectionString: azure.Secret(connectionString)}
+	environment, _ := azure.ReadEnvironment(env{"HTTPS_PROXY": "http://anna:" + accountKey + "@proxy:3128"}.get)
+	s := settings{container: "results", connectionString: azure.Secret(connectionString), sasURL: azure.Secret(sasURL + accountKey), environment: environment}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
-		if got := fmt.Sprintf(verb, s.connectionString); strings.Contains(got, accountKey) {
-			t.Errorf("%s: got %s, which has the key", verb, got)
+		for _, value := range []any{s, &s, []settings{s}, s.connectionString, s.environment} {
+			if got := fmt.Sprintf(verb, value); strings.Contains(got, accountKey) {
+				t.Errorf("%s: got %s, which has the key", verb, got)
+			}
 		}
+	}
+	if got := fmt.Sprintf("%+v", s); !strings.Contains(got, "container:results") || !strings.Contains(got, "connectionString:REDACTED") {
+		t.Errorf("got %s, want the rest of the settings", got)
 	}
 }
