@@ -327,9 +327,12 @@ class CellRun {
  */
 const told = (args, output) => `${args.join(' ')}:\n${output.trim()}`;
 
-/** @param {string} output */
-const linesOfOurs = (output) =>
-  output.split('\n').filter((line) => line.startsWith('nx-azure-cache:'));
+/**
+ * Our lines. What Nx says of a failed command has no end of its line, now and then.
+ *
+ * @param {string} output
+ */
+const linesOfOurs = (output) => output.match(/nx-azure-cache: .*/g) ?? [];
 
 /** @param {string} status */
 const same = (status) =>
