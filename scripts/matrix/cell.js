@@ -332,7 +332,8 @@ const told = (args, output) => `${args.join(' ')}:\n${output.trim()}`;
  *
  * @param {string} output
  */
-const linesOfOurs = (output) => output.match(/nx-azure-cache: .*/g) ?? [];
+const linesOfOurs = (output) =>
+  [...output.matchAll(/nx-azure-cache: .*/g)].map(([line]) => line);
 
 /** @param {string} status */
 const same = (status) =>
