@@ -53,7 +53,7 @@ func github(getenv func(string) string) build {
 		b.pull = cmp.Or(payload.PullRequest.Number, payload.Number).String()
 	}
 	if isPull || !slices.Contains(githubEvents, event) {
-		b.foreign = event + ", which may run the code of a pull request"
+		b.foreign = cmp.Or(event, "an unknown event (GITHUB_EVENT_NAME is not set)") + ", which may run the code of a pull request"
 	}
 	// The queue's branches are GitHub's: nobody else can make one.
 	b.unprotected = getenv("GITHUB_REF_PROTECTED") != "true" && event != "merge_group"
