@@ -16,6 +16,9 @@ func examineConfig(_ context.Context, p *patient, r *report) {
 	}
 	if p.wrong != nil {
 		for line := range strings.SplitSeq(p.wrong.Error(), "\n") {
+			if line == p.document.Problem {
+				continue // it has a row
+			}
 			r.add(partConfig, "setting", "settings", failed, line, "correct it; README.md, \"Configure\"")
 		}
 	}

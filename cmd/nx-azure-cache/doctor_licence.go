@@ -27,7 +27,7 @@ func examineLicence(_ context.Context, p *patient, r *report) {
 		seen += fmt.Sprintf(", and for good with Nx up to %d", licence.PerpetualNxMajor)
 	}
 	if len(all) > 1 {
-		seen += fmt.Sprintf("; %d more are there (npx nx-azure-cache license status)", len(all)-1)
+		seen += fmt.Sprintf(", beside %d more (npx nx-azure-cache license status)", len(all)-1)
 	}
 	found := ok
 	text, soon := licence.ExpiresSoon(p.now)
