@@ -24,13 +24,20 @@ func Choose(tokens []Token, keys KeySet, use Use) (chosen License, all []License
 		}
 	}
 	if len(usable) > 0 { // the first of those that last equally long
-		return slices.MaxFunc(usable, func(a, b License) int { return cmp.Compare(a.lasts(), b.lasts()) }), all
+		chosen = slices.MaxFunc(usable, func(a, b License) int { return cmp.Compare(a.lasts(), b.lasts()) })
+		chosen.isRenewed = slices.ContainsFunc(all, func(other License) bool { return other.renews(chosen, use) })
+		return chosen, all
 	}
 	if len(all) > 0 {
 		chosen = all[0]
 	}
 	chosen.Reason = strings.Join(reasons, "; ")
 	return chosen, all
+}
+
+// renews reports whether a licence takes over when another ends, for a good while.
+func (l License) renews(other License, use Use) bool {
+	return l.Status == NotYetValid && !l.NotBefore.After(other.ExpiresAt) && l.ExpiresAt.After(use.Now.Add(warnBefore))
 }
 
 // lasts orders licences by how long they count.

@@ -22,6 +22,8 @@ func TestF27_the_true_reason(t *testing.T) {
 	}
 	first := year("first", "2026-01-01", "2027-01-01")
 	second := year("second", "2026-12-15", "2028-01-01")
+	next := year("next", "2027-01-01", "2028-01-01")
+	late := year("late", "2027-01-02", "2028-01-01")
 	perpetual := year("perpetual", "2026-01-01", "2027-01-01", 22)
 	stranger := newSigner("c", "https://c.example.com").sign(nil)
 	const variable, file = "NX_POWERPACK_LICENSE", ".nx/powerpack/license.ini"
@@ -39,6 +41,8 @@ func TestF27_the_true_reason(t *testing.T) {
 		{name: "in its last days", env: first, now: "2026-12-31", status: license.Valid, org: "first", soon: true},
 		{name: "after its last day", env: first, now: "2027-02-01", status: license.Expired, says: variable + " expired on 2027-01-01 (31 days ago): ask https://a.example.com"},
 		{name: "renewed before its end", env: first, file: first + "\n" + second, now: "2026-12-31", status: license.Valid, org: "second"},
+		{name: "renewed from its end", env: first, file: next, now: "2026-12-31", status: license.Valid, org: "first"},
+		{name: "renewed with a gap", env: first, file: late, now: "2026-12-31", status: license.Valid, org: "first", soon: true},
 		{name: "renewed, too early", file: first + "\n" + second, now: "2026-12-01", status: license.Valid, org: "first"},
 		{name: "renewed, in both places too late", env: first, file: second, now: "2028-06-01", status: license.Expired,
 			says: variable + " expired on 2027-01-01 (517 days ago): ask https://a.example.com for a renewal; the licence in " + file + " expired on 2028-01-01"},

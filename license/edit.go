@@ -9,28 +9,31 @@ import (
 // one, and without those that keep refuses; what else is in the file stays. dropped
 // are those, as they print. The error completes a sentence about the file.
 func Edit(data []byte, text string, keep func(Token) bool) (edited []byte, dropped []Token, err error) {
-	var tokens []Token
-	if strings.TrimSpace(string(data)) != "" {
-		texts, err := parseFile(data)
-		if err != nil && len(data) > maxSize || isUTF16(data) {
-			return nil, nil, err
-		}
-		tokens = number(texts, File)
+	if len(data) > maxSize || isUTF16(data) {
+		_, err := parseFile(data)
+		return nil, nil, err
 	}
+	old := linesOf(data)
+	var tokens []Token
+	for _, line := range old {
+		if line.token != "" {
+			tokens = append(tokens, NewToken(line.token, File))
+		}
+	}
+	number(tokens)
 	var b strings.Builder
 	text = strings.TrimSpace(text)
-	for line := range strings.Lines(string(data)) {
-		own := parseLine(strings.TrimPrefix(line, "\ufeff"))
-		if own == "" {
-			b.WriteString(line)
+	for _, line := range old {
+		if line.token == "" {
+			b.WriteString(line.text)
 			continue
 		}
 		token := tokens[0]
 		tokens = tokens[1:]
 		switch {
-		case own == text: // it becomes the last
+		case line.token == text: // it becomes the last
 		case keep(token):
-			b.WriteString(line)
+			b.WriteString(line.text)
 		default:
 			dropped = append(dropped, token)
 		}

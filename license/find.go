@@ -2,13 +2,14 @@ package license
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -38,28 +39,37 @@ func Find(getenv func(string) string, workspaceRoot string) []Token {
 // in pull requests from forks. The source is that of [NewToken].
 func Split(text, source string) []Token {
 	fields := strings.Fields(text)
-	isToken := func(field string) bool { return strings.Count(field, ".") == 2 }
-	switch {
-	case len(fields) == 0:
+	if len(fields) == 0 {
 		return nil
-	case slices.ContainsFunc(fields, func(field string) bool { return !isToken(field) }):
-		return []Token{NewToken(text, source)} // one that was broken into lines, more likely
-	default:
-		return number(fields, source)
 	}
+	var whole []Token
+	for _, field := range fields {
+		if isWhole(field) {
+			whole = append(whole, NewToken(field, source))
+		}
+	}
+	number(whole)
+	if len(whole) < len(fields) { // one that was broken into lines, most likely
+		return append([]Token{NewToken(text, source)}, whole...)
+	}
+	return whole
 }
 
-// number makes tokens, and tells several in one place apart.
-func number(texts []string, source string) []Token {
-	var tokens []Token
-	for i, text := range texts {
-		place := source
-		if len(texts) > 1 {
-			place = fmt.Sprintf("%s (%d of %d)", source, i+1, len(texts))
-		}
-		tokens = append(tokens, NewToken(text, place))
+// isWhole reports whether a text has the outline of a token: a JSON object in
+// base64url, something, a signature.
+func isWhole(text string) bool {
+	parts := strings.Split(text, ".")
+	return len(parts) == 3 && strings.HasPrefix(parts[0], "ey") && len(parts[2]) == base64.RawURLEncoding.EncodedLen(ed25519.SignatureSize)
+}
+
+// number tells several tokens of one place apart.
+func number(tokens []Token) {
+	if len(tokens) < 2 {
+		return
 	}
-	return tokens
+	for i := range tokens {
+		tokens[i].source += fmt.Sprintf(" (%d of %d)", i+1, len(tokens))
+	}
 }
 
 func findFile(workspaceRoot string) []Token {
@@ -72,7 +82,12 @@ func findFile(workspaceRoot string) []Token {
 		token.refused = token.refuse(Malformed, "cannot be read: %s", err)
 		return []Token{token}
 	}
-	return number(texts, File)
+	var tokens []Token
+	for _, text := range texts {
+		tokens = append(tokens, NewToken(text, File))
+	}
+	number(tokens)
+	return tokens
 }
 
 func readFile(path string) ([]string, error) {
@@ -114,15 +129,30 @@ func parseFile(data []byte) ([]string, error) {
 		return nil, errors.New("is UTF-16 text; save it as UTF-8")
 	}
 	var tokens []string
-	for line := range strings.Lines(strings.TrimPrefix(string(data), "\ufeff")) {
-		if token := parseLine(line); token != "" {
-			tokens = append(tokens, token)
+	for _, line := range linesOf(data) {
+		if line.token != "" {
+			tokens = append(tokens, line.token)
 		}
 	}
 	if len(tokens) == 0 {
 		return nil, errors.New("holds no licence; write it as \"license = TOKEN\"")
 	}
 	return tokens, nil
+}
+
+// line is one of a licence file.
+type line struct {
+	text  string // with its end
+	token string // "" in most
+}
+
+func linesOf(data []byte) []line {
+	var lines []line
+	for text := range strings.Lines(string(data)) {
+		// A byte order mark is where a file began that is now in another.
+		lines = append(lines, line{text, parseLine(strings.TrimPrefix(text, "\ufeff"))})
+	}
+	return lines
 }
 
 // isUTF16 reports whether data is what "echo TOKEN > license.ini" writes in Windows

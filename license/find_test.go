@@ -65,6 +65,9 @@ func TestFind(t *testing.T) {
 		{name: "the variable is broken into lines", env: a[:50] + "\n" + a[50:], status: license.Malformed, source: "NX_POWERPACK_LICENSE",
 			mentioned: "it has white space or a line break inside"},
 		{name: "two in the variable", env: later + "\n" + a, status: license.Valid, source: "NX_POWERPACK_LICENSE (2 of 2)", org: "a"},
+		{name: "one in the variable, and something else", env: a + "\nabc", status: license.Valid, source: "NX_POWERPACK_LICENSE", org: "a"},
+		{name: "the variable is broken in its signature", env: a[:len(a)-9] + "\n" + a[len(a)-9:], status: license.Malformed, source: "NX_POWERPACK_LICENSE",
+			mentioned: "it has white space or a line break inside"},
 		{name: "two in the variable, none of which counts", env: old + " " + later, status: license.Expired, source: "NX_POWERPACK_LICENSE (1 of 2)", org: "old",
 			mentioned: "the licence in NX_POWERPACK_LICENSE (1 of 2) expired on 2026-05-01 (31 days ago): ask A for a renewal; " +
 				"the licence in NX_POWERPACK_LICENSE (2 of 2) is valid from 2026-07-01"},

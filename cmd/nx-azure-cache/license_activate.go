@@ -100,9 +100,15 @@ func newActivation(w world, text string, now time.Time) (activation, error) {
 	return a, nil
 }
 
-// mayCount reports whether a licence counts now, later or with another Nx.
+// mayCount reports whether a licence counts now, later, with another Nx, or with
+// another release, which trusts other issuers.
 func mayCount(l license.License) bool {
-	return l.Status == license.Valid || l.Status == license.NotYetValid || l.Status == license.Expired && l.PerpetualNxMajor > 0
+	switch l.Status {
+	case license.Valid, license.NotYetValid, license.UnknownIssuer:
+		return true
+	default:
+		return l.Status == license.Expired && l.PerpetualNxMajor > 0
+	}
 }
 
 // print writes the content of the file to stdout, and the rest to stderr.
@@ -121,7 +127,8 @@ func (a activation) write(w world) error {
 		return err
 	}
 	_, err = io.Copy(temporary, bytes.NewReader(a.content))
-	err = errors.Join(err, temporary.Close())
+	// All who may use the workspace may: an image may build as another user.
+	err = errors.Join(err, temporary.Chmod(a.mode()), temporary.Close())
 	if err == nil {
 		err = os.Rename(temporary.Name(), a.file)
 	}
@@ -129,6 +136,14 @@ func (a activation) write(w world) error {
 		return errors.Join(err, os.Remove(temporary.Name()))
 	}
 	return a.tell(w.stdout)
+}
+
+// mode is that of the file as it is, else that of other files.
+func (a activation) mode() fs.FileMode {
+	if info, err := os.Stat(a.file); err == nil {
+		return info.Mode().Perm()
+	}
+	return 0o644
 }
 
 // tell says what was activated, and what was removed.

@@ -92,22 +92,24 @@ func TestLicenseStatus(t *testing.T) {
 
 func TestLicenseActivate(t *testing.T) {
 	valid, later, expired := readToken(t, "valid.jwt"), readToken(t, "not-yet-valid.jwt"), readToken(t, "expired.jwt")
+	stranger := readToken(t, "other-issuer.jwt")
 	for name, test := range map[string]struct {
 		file, key string
 		want      string // the file afterwards
 		says, err string
 	}{
-		"the first":                   {key: valid, want: "license = " + valid + "\n", says: "activated: the licence for Example GmbH, from 2026-01-01 until 2126-01-01, in .nx/powerpack/license.ini"},
-		"with white space around it":  {key: "\n" + valid + "\r\n", want: "license = " + valid + "\n", says: "activated: "},
-		"a renewal of an expired one": {file: expired + "\n", key: valid, want: "license = " + valid + "\n", says: "removed: the licence in .nx/powerpack/license.ini expired on 2025-01-01"},
-		"a renewal that begins later": {file: "# ours\nlicense = " + valid, key: later, want: "# ours\nlicense = " + valid + "\nlicense = " + later + "\n", says: "from 2125-01-01"},
-		"again":                       {file: "license = " + valid + "\n; it\n", key: valid, want: "; it\nlicense = " + valid + "\n", says: "activated: "},
-		"into a file of comments":     {file: "# put it here", key: valid, want: "# put it here\nlicense = " + valid + "\n", says: "activated: "},
-		"beside one that is broken":   {file: "license = a.b\n", key: valid, want: "license = " + valid + "\n", says: "removed: the licence in .nx/powerpack/license.ini is malformed"},
-		"one that has expired":        {file: "license = " + valid, key: expired, want: "license = " + valid, err: "the licence in stdin expired on 2025-01-01"},
-		"one of somebody else":        {key: readToken(t, "other-issuer.jwt"), err: "is signed with the unknown key"},
-		"no licence":                  {file: "license = " + valid, key: "hello", want: "license = " + valid, err: "is malformed"},
-		"into a file that is no text": {file: "\xff\xfea\x00", key: valid, want: "\xff\xfea\x00", err: "is UTF-16 text; save it as UTF-8; move it away first: nothing was changed"},
+		"the first":                     {key: valid, want: "license = " + valid + "\n", says: "activated: the licence for Example GmbH, from 2026-01-01 until 2126-01-01, in .nx/powerpack/license.ini"},
+		"with white space around it":    {key: "\n" + valid + "\r\n", want: "license = " + valid + "\n", says: "activated: "},
+		"a renewal of an expired one":   {file: expired + "\n", key: valid, want: "license = " + valid + "\n", says: "removed: the licence in .nx/powerpack/license.ini expired on 2025-01-01"},
+		"a renewal that begins later":   {file: "# ours\nlicense = " + valid, key: later, want: "# ours\nlicense = " + valid + "\nlicense = " + later + "\n", says: "from 2125-01-01"},
+		"again":                         {file: "license = " + valid + "\n; it\n", key: valid, want: "; it\nlicense = " + valid + "\n", says: "activated: "},
+		"into a file of comments":       {file: "# put it here", key: valid, want: "# put it here\nlicense = " + valid + "\n", says: "activated: "},
+		"beside one that is broken":     {file: "license = a.b\n", key: valid, want: "license = " + valid + "\n", says: "removed: the licence in .nx/powerpack/license.ini is malformed"},
+		"beside one of a newer release": {file: stranger + "\n", key: valid, want: stranger + "\nlicense = " + valid + "\n", says: "activated: "},
+		"one that has expired":          {file: "license = " + valid, key: expired, want: "license = " + valid, err: "the licence in stdin expired on 2025-01-01"},
+		"one of somebody else":          {key: readToken(t, "other-issuer.jwt"), err: "is signed with the unknown key"},
+		"no licence":                    {file: "license = " + valid, key: "hello", want: "license = " + valid, err: "is malformed"},
+		"into a file that is no text":   {file: "\xff\xfea\x00", key: valid, want: "\xff\xfea\x00", err: "is UTF-16 text; save it as UTF-8; move it away first: nothing was changed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root, environment := licensed(t, test.file)
@@ -131,6 +133,11 @@ func TestLicenseActivate(t *testing.T) {
 			}
 			if got := read(); got != test.want {
 				t.Errorf("got the file %q, want %q", got, test.want)
+			}
+			// licensed writes files that only their owner can read.
+			want := map[bool]os.FileMode{true: 0o644, false: 0o600}[test.file == ""]
+			if info, err := os.Stat(filepath.Join(root, filepath.FromSlash(license.File))); err == nil && info.Mode().Perm() != want {
+				t.Errorf("got a file of mode %o, want %o", info.Mode().Perm(), want)
 			}
 			if entries, _ := os.ReadDir(filepath.Join(root, ".nx", "powerpack")); len(entries) > 1 {
 				t.Errorf("left over: %v", entries)
