@@ -9,7 +9,7 @@ const { build } = require('./build');
 const { startAzurite, createContainer } = require('./lib/azurite');
 const { runMain } = require('./lib/cleanup');
 const { install } = require('./lib/install');
-const { run } = require('./lib/run');
+const { attempt, run } = require('./lib/run');
 const { testFiles } = require('./lib/test-files');
 
 const staticcheck = 'honnef.co/go/tools/cmd/staticcheck@v0.8.2';
@@ -67,6 +67,11 @@ const steps = {
   },
 };
 
+/**
+ * Steps that run at the same time: both wait for others more than they compute.
+ */
+const together = ['go', 'js'];
+
 /** Those with a real Nx need what scripts/e2e.js and its like set up. */
 const isNotE2e = (/** @type {string} */ file) =>
   !/^(e2e|faults|redteam)[\\/]/.test(file);
@@ -111,6 +116,32 @@ async function show(command, args, env = {}) {
   await run(command, args, { echo: true, env: { ...process.env, ...env } });
 }
 
+/**
+ * Runs steps at the same time, each in a process of its own. The first shows what it
+ * does; what the others print comes after it.
+ *
+ * @param {string[]} names
+ */
+async function runTogether(names) {
+  const results = await Promise.all(
+    names.map((name, i) =>
+      attempt(process.execPath, [__filename, name], { echo: i === 0 }),
+    ),
+  );
+  for (const { output } of results.slice(1)) process.stdout.write(output);
+  const failed = names.filter((_, i) => results[i].code !== 0);
+  if (failed.length > 0) throw new Error(`failed: ${failed.join(', ')}`);
+}
+
+/** @param {string} name */
+async function runStep(name) {
+  console.log(`\n● ${name}`);
+  const started = performance.now();
+  await steps[name]();
+  const seconds = (performance.now() - started) / 1000;
+  console.log(`✔ ${name} (${seconds.toFixed(0)} s)`);
+}
+
 async function main() {
   const names = process.argv.slice(2);
   const unknown = names.filter((name) => !(name in steps));
@@ -121,12 +152,11 @@ async function main() {
     );
   }
   await install();
-  for (const name of names.length > 0 ? names : Object.keys(steps)) {
-    console.log(`\n● ${name}`);
-    const started = performance.now();
-    await steps[name]();
-    const seconds = (performance.now() - started) / 1000;
-    console.log(`✔ ${name} (${seconds.toFixed(0)} s)`);
+  const chosen = names.length > 0 ? names : Object.keys(steps);
+  const isPair = together.every((name) => chosen.includes(name));
+  for (const name of chosen) {
+    if (!isPair || !together.includes(name)) await runStep(name);
+    else if (name === together[0]) await runTogether(together);
   }
 }
 

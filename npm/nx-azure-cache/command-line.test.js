@@ -145,9 +145,12 @@ describe('nx-azure-cache', () => {
 });
 
 describe('nx-azure-cache in a workspace', () => {
+  const nxVersion = require('nx/package.json').version;
   const azure = { container: 'results', trust: { branches: ['main'] } };
 
-  for (const command of ['ls', 'inspect', 'evict', 'doctor', 'keys']) {
+  for (const command of [
+    ...['ls', 'inspect', 'evict', 'doctor', 'keys', 'license'],
+  ]) {
     test(`tells ${command} of it, and passes its exit code`, (t) => {
       const { folder, binary } = workspace(t, {
         'nx.json': JSON.stringify({ azure, defaultBase: 'origin/trunk' }),
@@ -156,6 +159,7 @@ describe('nx-azure-cache in a workspace', () => {
       const { launcher, ...told } = JSON.parse(stdout);
       assert.deepEqual(told, {
         workspaceRoot: folder,
+        nxVersion,
         ci: false,
         config: azure,
         defaultBase: 'origin/trunk',
@@ -178,6 +182,7 @@ describe('nx-azure-cache in a workspace', () => {
     });
     assert.deepEqual(JSON.parse(stdout), {
       workspaceRoot: folder,
+      nxVersion,
       ci: true,
       config: azure,
       defaultBase: 'dev',
@@ -217,7 +222,7 @@ describe('nx-azure-cache in a workspace', () => {
   test('may be missing', (t) => {
     const { folder, binary } = workspace(t, {});
     const { stdout, stderr } = runIn(folder, binary, ['ls']);
-    const told = { workspaceRoot: folder, ci: false };
+    const told = { workspaceRoot: folder, nxVersion, ci: false };
     assert.deepEqual(JSON.parse(stdout), told);
     assert.equal(stderr, '');
   });
