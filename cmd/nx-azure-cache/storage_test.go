@@ -12,19 +12,34 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// Every spelling of read-only reads and sends no PUT (nx#31535, nx#31144).
-func TestModesOnTheWire(t *testing.T) {
+// Every spelling of read-only reads and sends no PUT (nx#31535), and what is not a
+// mode is named (nx#31144).
+func TestF11_every_spelling_on_the_wire(t *testing.T) {
 	storage, connection := startStorage(t)
-	environment := env{license.Variable: readToken(t, "valid.jwt"), connectionVariable: connection}
-	const config = `{"container": "artifacts", "prefix": "team/app", "localMode": "read-write"}`
 	const trusted, local = "/nxcache/artifacts/team/app/v1/trusted/1", "/nxcache/artifacts/team/app/v1/local/1"
+	start := func(t *testing.T, ci bool, mode, variable string) (*session, rpc.InitializeResult) {
+		t.Helper()
+		s, _ := serveWith(t, env{
+			license.Variable:   readToken(t, "valid.jwt"),
+			connectionVariable: connection,
+			modeVariable:       variable,
+			trust.RefVariable:  "refs/heads/main", // which counts in CI only
+		})
+		params := initializeParams(t.TempDir(), `{"container": "artifacts", "prefix": "team/app", `+mode+`}`)
+		params.CI = ci
+		var got rpc.InitializeResult
+		if err := s.Call(t.Context(), "initialize", params, &got); err != nil {
+			t.Fatal(err)
+		}
+		return s, got
+	}
 
-	s, _ := serveWith(t, environment)
-	s.initialize(config)
+	s, _ := start(t, true, `"ciMode": "read-write"`, "")
 	if hit := s.retrieve(t.TempDir()); hit != nil {
 		t.Errorf("got %+v of an empty storage, want a miss", hit)
 	}
@@ -34,23 +49,26 @@ func TestModesOnTheWire(t *testing.T) {
 	if got := <-s.stored; got.Outcome != cache.OutcomeStored {
 		t.Errorf("got %+v, want %q", got, cache.OutcomeStored)
 	}
-	if got, want := sorted(storage.takeRequests()), []string{"GET " + local, "GET " + trusted, "PUT " + local}; !slices.Equal(got, want) {
+	if got, want := sorted(storage.takeRequests()), []string{"GET " + trusted, "PUT " + trusted}; !slices.Equal(got, want) {
 		t.Errorf("got the requests %q, want %q", got, want)
 	}
 
-	for name, test := range map[string]struct{ config, variable string }{
-		"read-only":                 {`{"container": "artifacts", "prefix": "team/app", "localMode": "read-only"}`, ""},
-		"read":                      {`{"container": "artifacts", "prefix": "team/app", "localMode": "read"}`, ""},
-		"read-only in the variable": {config, "read-only"},
-		"read in the variable":      {config, "read"},
+	for name, test := range map[string]struct {
+		ci             bool
+		mode, variable string
+	}{
+		"localMode read-only":                {false, `"localMode": "read-only"`, ""},
+		"localMode read":                     {false, `"localMode": "read"`, ""},
+		"ciMode read-only":                   {true, `"ciMode": "read-only"`, ""},
+		"ciMode read":                        {true, `"ciMode": "read"`, ""},
+		"read-only in the variable":          {false, `"localMode": "read-write"`, "read-only"},
+		"read in the variable":               {false, `"localMode": "read-write"`, "read"},
+		"read-only in the variable in CI":    {true, `"ciMode": "read-write"`, "read-only"},
+		"read in the variable, not no-cache": {true, `"ciMode": "no-cache"`, "read"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, _ := serveWith(t, env{
-				license.Variable:   environment[license.Variable],
-				connectionVariable: connection,
-				modeVariable:       test.variable,
-			})
-			if got, _ := s.initialize(test.config); !got.Enabled || got.Mode != "read-only" {
+			s, got := start(t, test.ci, test.mode, test.variable)
+			if !got.Enabled || got.Mode != "read-only" {
 				t.Fatalf("got %+v, want a cache that is read-only", got)
 			}
 			if hit := s.retrieve(t.TempDir()); hit == nil || *hit.TerminalOutput != "done\n" {
@@ -59,8 +77,31 @@ func TestModesOnTheWire(t *testing.T) {
 			if got := s.store(t); got.Queued || !strings.Contains(got.Reason, "read-only") {
 				t.Errorf("got %+v, want nothing stored, and why", got)
 			}
-			if got, want := sorted(storage.takeRequests()), []string{"GET " + local, "GET " + trusted}; !slices.Equal(got, want) {
+			want := []string{"GET " + local, "GET " + trusted}
+			if test.ci {
+				want = want[1:]
+			}
+			if got := sorted(storage.takeRequests()); !slices.Equal(got, want) {
 				t.Errorf("got the requests %q, want %q", got, want)
+			}
+		})
+	}
+
+	for place, test := range map[string]struct {
+		ci             bool
+		mode, variable string
+	}{
+		"azure.localMode": {false, `"localMode": "readonly"`, ""},
+		"azure.ciMode":    {true, `"ciMode": "readonly"`, ""},
+		modeVariable:      {false, `"localMode": "read-only"`, "readonly"},
+	} {
+		t.Run("what is no mode in "+place, func(t *testing.T) {
+			_, got := start(t, test.ci, test.mode, test.variable)
+			if got.Enabled || !strings.HasPrefix(got.Reason, place+" ") || !strings.Contains(got.Reason, `is "readonly"; allowed are read-write, read-only, read and no-cache`) {
+				t.Errorf("got %+v, want no cache, and %s named as the reason", got, place)
+			}
+			if got := storage.takeRequests(); len(got) > 0 {
+				t.Errorf("got the requests %q, want none", got)
 			}
 		})
 	}
