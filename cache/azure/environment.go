@@ -122,6 +122,9 @@ func parseProxy(text string) (*url.URL, error) {
 	switch {
 	case err != nil || u.Hostname() == "":
 		return nil, errors.New("not the URL of a proxy")
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		// A password with one of / ? # in it ends the host there: user:12#34@proxy.
+		return nil, errors.New("the URL of a proxy with more behind it")
 	case !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme):
 		return nil, errors.New("the URL of an unknown kind of proxy (there are http, https, socks5 and socks5h)")
 	}

@@ -62,6 +62,8 @@ describe('GitHub Actions', () => {
     'actions/setup-node@v4':
       'node-version cache registry-url package-manager-cache',
     'actions/setup-go@v5': 'go-version go-version-file',
+    'actions/upload-artifact@v4': 'name path',
+    'actions/download-artifact@v4': 'name path',
     'azure/login@v2': 'client-id tenant-id allow-no-subscriptions environment',
   };
 

@@ -106,6 +106,9 @@ describe('publishing', { skip: process.platform === 'win32' }, () => {
     );
     assert.equal(status, 0);
     assert.equal(jobs.publish.permissions['id-token'], 'write');
+    // What the other job installs and runs must not publish.
+    assert.equal(jobs.build.permissions, undefined);
+    assert.equal(jobs.build.environment, undefined);
     const refused = ofPlatforms[2];
     assert.notEqual(publish(t, code, { refused }).status, 0);
   });

@@ -68,13 +68,14 @@ func (c *chain) token(ctx context.Context, options policy.TokenRequestOptions) (
 		if step.Outcome == Used {
 			return token, nil
 		}
+		step.Outcome = Failed // it was set up: who reads on as nobody would not be told
 		return azcore.AccessToken{}, &Error{Named: c.name, Steps: []Step{step}}
 	}
 	begun := time.Now()
 	var steps []Step
 	for _, s := range c.sources {
 		token, step := c.try(ctx, s, options)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil && step.Outcome != Used {
 			break
 		}
 		steps = append(steps, step)

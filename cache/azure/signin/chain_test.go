@@ -139,6 +139,32 @@ func TestChainStaysWithItsSource(t *testing.T) {
 	})
 }
 
+// Who has signed in and cannot any more is not nobody: requests would go on unsigned,
+// and nothing would be said.
+func TestSourceThatIsGoneHasFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		az := giving("az", time.Minute)
+		first := az.give
+		az.give = func(ctx context.Context, n int64) (azcore.AccessToken, error) {
+			if n > 1 {
+				return azcore.AccessToken{}, errors.New("please run az login")
+			}
+			return first(ctx, n)
+		}
+		gone := from("az", az)
+		gone.absent = isSignedOut
+		tokens := newTokens(&chain{sources: []source{gone}})
+		if _, err := tokens.GetToken(t.Context(), Storage); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		_, err := tokens.GetToken(t.Context(), Storage)
+		if failed, ok := errors.AsType[*Error](err); !ok || failed.Nobody() {
+			t.Errorf("got %v, want the failure of a source", err)
+		}
+	})
+}
+
 func TestTokensAreAskedForOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		it := giving("it", time.Hour)

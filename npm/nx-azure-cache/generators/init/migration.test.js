@@ -310,6 +310,11 @@ describe('nx-remotecache-azure', () => {
         { container: 'nxcache' },
         /azure.accountName is not set: .*AccountName=ACCOUNT;|AccountName=ACCOUNT;/,
       ],
+      [
+        { accountName: 'acc', container: 'nxcache', write: true, read: false },
+        { container: 'nxcache', accountName: 'acc' },
+        /there is no mode that only writes; it is read-write/,
+      ],
       [{}, {}, /Fill in "container" and "accountName"/],
     ])) {
       const tree = workspace(t, { 'nx.json': JSON.stringify(runner(options)) });
@@ -375,6 +380,7 @@ describe('nx-remotecache-azure', () => {
       'this environment, .github/workflows/ci.yml: NXCACHE_AZURE_CONNECTION_STRING is read no more; call it AZURE_STORAGE_CONNECTION_STRING.',
       'this environment, .env: NXCACHE_AZURE_ACCOUNT_NAME is read no more; azure.accountName in nx.json takes its place.',
       'azure-pipelines.yml: NX_CACHE_AZURE_CONTAINER is read no more; azure.container in nx.json takes its place.',
+      'this environment: NXCACHE_WRITE is read no more; where it is false NX_POWERPACK_CACHE_MODE takes its place: read-only, or no-cache.',
     ]) {
       assert.ok(output.split('\n').includes(line), `${line}\nin\n${output}`);
     }

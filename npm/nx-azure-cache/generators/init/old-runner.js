@@ -32,6 +32,17 @@ const VARIABLES = {
   AD_AUTH: 'it is not needed any more',
 };
 
+/** All its variables, with that advice. */
+const ADVICE = [
+  ...PREFIXES.flatMap((prefix) =>
+    Object.entries(VARIABLES).map(([name, advice]) => [prefix + name, advice]),
+  ),
+  ...['NXCACHE_READ', 'NXCACHE_WRITE'].map((name) => [
+    name,
+    'where it is false NX_POWERPACK_CACHE_MODE takes its place: read-only, or no-cache',
+  ]),
+];
+
 /** Files in which the variables of a workspace are set. */
 const FILES = [
   ...['.env', '.env.local', '.local.env', '.nx.env'],
@@ -109,18 +120,20 @@ function translate(options, env) {
   const sasUrl = value('sasUrl', 'SAS_URL');
   const url = value('azureUrl', 'URL')?.replace(/\/+$/, '');
   const accountName = value('accountName', 'ACCOUNT_NAME');
+  const { lines: modeLines, ...mode } = modes(options, env);
   /** @type {Partial<Record<Key, string | undefined>>} */
   const found = {
     container: containerOf(sasUrl) ?? value('container', 'CONTAINER'),
     accountName,
     endpoint:
       url === `https://${accountName}.blob.core.windows.net` ? undefined : url,
-    ...modes(options, env),
+    ...mode,
   };
   const isAccount = accountName && !problem('accountName', accountName);
   /** @type {Block} */
   const block = {};
   const lines = secrets(options, isAccount ? accountName : 'ACCOUNT');
+  lines.push(...modeLines);
   for (const [name, text] of Object.entries(found)) {
     const key = /** @type {Key} */ (name);
     const wrong = text && problem(key, text);
@@ -139,9 +152,14 @@ function modes(options, env) {
     const variable = env[`NXCACHE_${what.toUpperCase()}`];
     return variable ? variable !== 'false' : options[what] !== false;
   };
-  if (may('write')) return {};
+  if (may('write')) {
+    const lines = may('read')
+      ? []
+      : ['nx.json: there is no mode that only writes; it is read-write.'];
+    return { lines };
+  }
   const mode = may('read') ? 'read-only' : 'no-cache';
-  return { localMode: mode, ciMode: mode };
+  return { lines: [], localMode: mode, ciMode: mode };
 }
 
 /**
@@ -185,18 +203,15 @@ function renamed(tree, env) {
   const texts = [...FILES, ...files]
     .filter((file) => tree.isFile(file))
     .map((file) => ({ file, text: tree.read(file, 'utf8') ?? '' }));
-  return PREFIXES.flatMap((prefix) =>
-    Object.entries(VARIABLES).flatMap(([name, advice]) => {
-      const variable = prefix + name;
-      const places = texts
-        .filter(({ text }) => RegExp(`\\b${variable}\\b`).test(text))
-        .map(({ file }) => file);
-      if (env[variable]) places.unshift('this environment');
-      return places.length > 0
-        ? [`${places.join(', ')}: ${variable} is read no more; ${advice}.`]
-        : [];
-    }),
-  );
+  return ADVICE.flatMap(([variable, advice]) => {
+    const places = texts
+      .filter(({ text }) => RegExp(`\\b${variable}\\b`).test(text))
+      .map(({ file }) => file);
+    if (env[variable]) places.unshift('this environment');
+    return places.length > 0
+      ? [`${places.join(', ')}: ${variable} is read no more; ${advice}.`]
+      : [];
+  });
 }
 
 module.exports = { migrateRunner };
