@@ -145,7 +145,6 @@ creep('F31_a_pull_request_of_a_developer', {
 /** Which account it is stands in nx.json; who may use it is a secret. */
 const withoutSecrets = {
   AZURE_STORAGE_CONNECTION_STRING: '',
-  AZURE_TOKEN_CREDENTIALS: 'dev',
   HTTPS_PROXY: 'http://127.0.0.1:1', // nothing leaves this machine
 };
 
@@ -159,8 +158,8 @@ attack('F31_a_fork_without_any_secret', {
     const { lines } = await world.build(attacker);
     if (!world.isOpen) {
       assert.deepEqual(await world.scopes(), []);
-      assert.equal(lines.length, 1, lines.join('\n'));
-      assert.match(lines[0], /sign-in .* failed/);
+      // Reading, which needs no sign-in where all may, finds the proxy dead.
+      assert.match(lines.at(-1) ?? '', /nobody is signed in for/);
     }
     return world.build(world.machine('main', push('main')));
   },
