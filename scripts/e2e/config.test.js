@@ -37,7 +37,7 @@ function writeJson(file, value) {
 }
 
 test('only the tasks that are included, and not excluded, leave the machine', async (t) => {
-  const { machine, recorder } = await startWorld(t, { isLinked: true });
+  const { machine, recorder } = await startWorld(t);
   const azure = { include: ['build'], exclude: ['words:*'] };
   const a = machine('a', { azure, env: onMain });
   const b = machine('b', { azure, env: onMain });
@@ -63,7 +63,7 @@ test('only the tasks that are included, and not excluded, leave the machine', as
 });
 
 test('the block may be in a package that nx.json extends', async (t) => {
-  const { machine } = await startWorld(t, { isLinked: true });
+  const { machine } = await startWorld(t);
   const a = machine('a', { env: onMain });
   const { azure, ...rest } = readNxJson(a);
   const preset = path.join(a.workspace, 'node_modules', 'nx-preset');
@@ -78,7 +78,7 @@ test('the block may be in a package that nx.json extends', async (t) => {
 });
 
 test('init takes over from nx-remotecache-azure; a dry run shows it and changes nothing', async (t) => {
-  const { container, machine } = await startWorld(t, { isLinked: true });
+  const { container, machine } = await startWorld(t);
   const a = machine('a', { env: onMain });
   const { azure: _, ...nxJson } = readNxJson(a);
   const options = { container, connectionString: 'AccountKey=aHVzaA==' };

@@ -70,10 +70,7 @@ function installFake({ workspace }, name) {
 
 for (const install of ['alias', 'plain']) {
   test(`doctor finds all well, installed as ${install}`, async (t) => {
-    const { machine, recorder } = await startWorld(t, {
-      install,
-      isLinked: true,
-    });
+    const { machine, recorder } = await startWorld(t, { install });
     const a = machine('a', { env: onMain });
     const { code, stdout } = await doctor(a, '--json');
     /** @type {{ checks: Check[], exitCode: number, leftovers: object[] }} */
@@ -108,7 +105,7 @@ function isFine(status) {
 }
 
 test('doctor finds the package that Nx loads first, and does not run it', async (t) => {
-  const { machine } = await startWorld(t, { isLinked: true });
+  const { machine } = await startWorld(t);
   const a = machine('a', { env: onMain });
   const ran = installFake(a, '@nx/s3-cache');
   const { code, stdout } = await a.nx(['g', `${ourName}:doctor`]);
@@ -124,7 +121,7 @@ test('doctor finds the package that Nx loads first, and does not run it', async 
 });
 
 test('doctor finds that the binary is missing', async (t) => {
-  const { machine } = await startWorld(t, { isLinked: true });
+  const { machine } = await startWorld(t);
   const a = machine('a', { env: onMain });
   const platform = `@nx-azure-cache/${process.platform}-${process.arch}`;
   fs.rmSync(path.join(a.workspace, 'node_modules', platform), {
@@ -140,7 +137,7 @@ test('doctor finds that the binary is missing', async (t) => {
 });
 
 test('doctor finds what else keeps the cache off, all at once', async (t) => {
-  const { machine } = await startWorld(t, { isLinked: true });
+  const { machine } = await startWorld(t);
   const a = machine('a', {
     azure: { container: 'No', prefix: '/' },
     env: { ...onMain, NX_POWERPACK_LICENSE: '', NX_SKIP_REMOTE_CACHE: 'true' },

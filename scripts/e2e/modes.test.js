@@ -46,16 +46,6 @@ test('no-cache sends nothing and says nothing', async (t) => {
   assert.deepEqual(recorder.take(), []);
 });
 
-test('localMode does not matter in CI', async (t) => {
-  const { machine, recorder } = await startWorld(t);
-  const settings = { azure: { localMode: 'no-cache' }, env: onMain };
-  assert.deepEqual(await runNx(machine('a', settings), build), []);
-  assert.deepEqual(recorder.take(), [
-    ...repeat('GET 404'),
-    ...repeat('PUT 201'),
-  ]);
-});
-
 test('in CI, and with NX_VERBOSE_LOGGING, one line sums up a run', async (t) => {
   const { container, machine } = await startWorld(t);
   for (const [env, numbers, scope] of /** @type {const} */ ([

@@ -124,15 +124,3 @@ test('a failed task stays failed and is not shared', async (t) => {
     assert.deepEqual(recorder.take(), miss);
   }
 });
-
-for (const install of /** @type {const} */ (['alias', 'plain'])) {
-  test(`npx nx-azure-cache version (${install} install)`, async (t) => {
-    const { machine } = await startWorld(t, { install });
-    const { version } = require('../../package.json');
-    const result = await machine('a').run('npx', [
-      ...['--no-install', 'nx-azure-cache', 'version'],
-    ]);
-    assert.equal(result.stdout, `nx-azure-cache version ${version}\n`);
-    assert.equal(result.code, 0);
-  });
-}

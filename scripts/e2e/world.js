@@ -55,11 +55,9 @@ const secrets = [
  * which records what they send.
  *
  * @param {TestContext} t
- * @param {{ install?: string, isLinked?: boolean }} [options] with `isLinked`
- *   machines share the files in node_modules, which nobody may write to then,
- *   but only replace: it takes a tenth of the time
+ * @param {{ install?: string }} [options]
  */
-async function startWorld(t, { install = 'alias', isLinked = false } = {}) {
+async function startWorld(t, { install = 'alias' } = {}) {
   const container = `e2e-${randomUUID()}`;
   await createContainer(shared.azurite, container);
   const recorder = await startRecorder(shared.azurite);
@@ -84,7 +82,7 @@ async function startWorld(t, { install = 'alias', isLinked = false } = {}) {
         ...env,
       });
       const from = path.join(shared.folder, install, 'workspace');
-      copyWorkspace(from, machine.workspace, isLinked);
+      copyWorkspace(from, machine.workspace);
       configure(machine, { container, ...azure });
       return machine;
     },
@@ -92,18 +90,20 @@ async function startWorld(t, { install = 'alias', isLinked = false } = {}) {
 }
 
 /**
+ * All machines share the files in node_modules, which nobody may write to, but only
+ * replace: a copy of each takes ten times as long.
+ *
  * @param {string} from
  * @param {string} to
- * @param {boolean} isLinked
  */
-function copyWorkspace(from, to, isLinked) {
+function copyWorkspace(from, to) {
   const packages = path.join(from, 'node_modules');
   fs.cpSync(from, to, {
     recursive: true,
     verbatimSymlinks: true,
-    filter: (file) => !isLinked || file !== packages,
+    filter: (file) => file !== packages,
   });
-  if (isLinked) execFileSync('cp', ['-al', packages, to]);
+  execFileSync('cp', ['-al', packages, to]);
 }
 
 /**

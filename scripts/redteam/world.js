@@ -60,7 +60,7 @@ function redTest(name, run, { isFull = false } = {}) {
  *   public key to the settings, and its private key to trusted runs
  */
 async function startWorld(t, { trust = {}, isSigned = false }) {
-  const world = await faults.startWorld(t, { isLinked: true });
+  const world = await faults.startWorld(t);
   const { container, recorder } = world;
   const { azurite } = e2e.shared;
   const key = generateKey();
