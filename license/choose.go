@@ -1,43 +1,53 @@
 package license
 
 import (
-	"cmp"
 	"slices"
 	"strings"
+	"time"
 )
 
-// Choose checks tokens and returns the licence that is used: of those that count
-// the one that lasts longest, so that a renewal takes over from what it renews by
-// itself. all are the licences in the order of the tokens. Where none counts,
-// chosen has the status of the first, and the reasons of all.
-func Choose(tokens []Token, keys KeySet, use Use) (chosen License, all []License) {
-	var reasons []string
-	for _, token := range tokens {
-		licence := Check(token, keys, use)
-		all = append(all, licence)
-		reasons = append(reasons, licence.Reason)
-	}
-	var usable []License
-	for _, licence := range all {
-		if licence.Status == Valid {
-			usable = append(usable, licence)
-		}
-	}
-	if len(usable) > 0 { // the first of those that last equally long
-		chosen = slices.MaxFunc(usable, func(a, b License) int { return cmp.Compare(a.lasts(), b.lasts()) })
-		chosen.isRenewed = slices.ContainsFunc(all, func(other License) bool { return other.renews(chosen, use) })
-		return chosen, all
-	}
-	if len(all) > 0 {
-		chosen = all[0]
-	}
-	chosen.Reason = strings.Join(reasons, "; ")
-	return chosen, all
+// Choice is the licence that is used, of all that were found.
+type Choice struct {
+	// License is the one that is used. Where none counts it has the status of the
+	// first, and the reasons of all.
+	License
+	All  []License // in the order of the tokens
+	Used int       // the index in All; -1: none counts
 }
 
-// renews reports whether a licence takes over when another ends, for a good while.
-func (l License) renews(other License, use Use) bool {
-	return l.Status == NotYetValid && !l.NotBefore.After(other.ExpiresAt) && l.ExpiresAt.After(use.Now.Add(warnBefore))
+// Choose checks tokens. Of those that count the one that lasts longest is used, so
+// that a renewal takes over from what it renews by itself.
+func Choose(tokens []Token, keys KeySet, use Use) Choice {
+	c := Choice{Used: -1}
+	var reasons []string
+	for i, token := range tokens {
+		licence := Check(token, keys, use)
+		c.All = append(c.All, licence)
+		reasons = append(reasons, licence.Reason)
+		if licence.Status == Valid && (c.Used < 0 || licence.lasts() > c.All[c.Used].lasts()) {
+			c.Used = i
+		}
+	}
+	switch {
+	case c.Used >= 0:
+		c.License = c.All[c.Used]
+	case len(c.All) > 0:
+		c.License = c.All[0]
+		c.Reason = strings.Join(reasons, "; ")
+	}
+	return c
+}
+
+// ExpiresSoon is [License.ExpiresSoon], but for a licence whose renewal is there: it
+// begins before this one ends, and lasts for longer than the warning comes before.
+func (c Choice) ExpiresSoon(now time.Time) (warning string, soon bool) {
+	isRenewal := func(l License) bool {
+		return l.Status == NotYetValid && !l.NotBefore.After(c.ExpiresAt) && l.ExpiresAt.After(now.Add(warnBefore))
+	}
+	if slices.ContainsFunc(c.All, isRenewal) {
+		return "", false
+	}
+	return c.License.ExpiresSoon(now)
 }
 
 // lasts orders licences by how long they count.

@@ -6,7 +6,7 @@
 //	keys, err := license.Issuers()
 //	…
 //	use := license.Use{Now: time.Now(), NxMajor: license.NxMajor(nxVersion)}
-//	licence, _ := license.Choose(license.Find(os.Getenv, workspaceRoot), keys, use)
+//	licence := license.Choose(license.Find(os.Getenv, workspaceRoot), keys, use)
 //
 // What is wrong with a licence is a value, not an error: [License] has a
 // [Status] to branch on and a Reason to print. The package imports no other

@@ -1,26 +1,22 @@
 package license
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 )
 
-// Edit returns the content of a licence file with the token text added as the last
+// Edit returns what [File] of a workspace is to be: with the token text as the last
 // one, and without those that keep refuses; what else is in the file stays. dropped
-// are those, as they print. The error completes a sentence about the file.
-func Edit(data []byte, text string, keep func(Token) bool) (edited []byte, dropped []Token, err error) {
-	if len(data) > maxSize || isUTF16(data) {
-		_, err := parseFile(data)
+// are those, as they print. The error says why the file cannot be read; one that is
+// not there is an empty one.
+func Edit(workspaceRoot, text string, keep func(Token) bool) (edited []byte, dropped []Token, err error) {
+	old, err := readFile(workspaceRoot)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, err
 	}
-	old := linesOf(data)
-	var tokens []Token
-	for _, line := range old {
-		if line.token != "" {
-			tokens = append(tokens, NewToken(line.token, File))
-		}
-	}
-	number(tokens)
+	tokens := tokensIn(old)
 	var b strings.Builder
 	text = strings.TrimSpace(text)
 	for _, line := range old {

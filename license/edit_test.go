@@ -22,14 +22,20 @@ func TestEdit(t *testing.T) {
 		"the same":             {"NEW.b.c\n", "license = NEW.b.c\n", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, dropped, err := license.Edit([]byte(test.file), " NEW.b.c\n", keepGood)
+			root := t.TempDir()
+			if test.file != "" {
+				writeFile(t, root, test.file)
+			}
+			got, dropped, err := license.Edit(root, " NEW.b.c\n", keepGood)
 			if string(got) != test.want || len(dropped) != test.dropped || err != nil {
 				t.Errorf("got %q, %v, %v; want %q, %d dropped", got, dropped, err, test.want, test.dropped)
 			}
 		})
 	}
 	for name, file := range map[string]string{"UTF-16": "\xfe\xff", "too large": strings.Repeat("#", 65<<10)} {
-		if got, _, err := license.Edit([]byte(file), "NEW.b.c", keepGood); err == nil || got != nil {
+		root := t.TempDir()
+		writeFile(t, root, file)
+		if got, _, err := license.Edit(root, "NEW.b.c", keepGood); err == nil || got != nil {
 			t.Errorf("%s: got %q, want an error", name, got)
 		}
 	}

@@ -13,8 +13,7 @@ import (
 	"strings"
 )
 
-// Where licences are found: the variable wins over the file, which is relative
-// to the root of the workspace. The names are those that users of
+// Where licences are found; the file is relative to the root of the workspace. The names are those that users of
 // @nx/powerpack-azure-cache have in their CI already.
 const (
 	Variable = "NX_POWERPACK_LICENSE"
@@ -73,24 +72,31 @@ func number(tokens []Token) {
 }
 
 func findFile(workspaceRoot string) []Token {
-	texts, err := readFile(filepath.Join(workspaceRoot, filepath.FromSlash(File)))
+	lines, err := readFile(workspaceRoot)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
+	}
+	tokens := tokensIn(lines)
+	if err == nil && len(tokens) == 0 {
+		err = fmt.Errorf("%s holds no licence; write it as \"license = TOKEN\"", pathOf(workspaceRoot))
 	}
 	if err != nil {
 		token := Token{source: File}
 		token.refused = token.refuse(Malformed, "cannot be read: %s", err)
 		return []Token{token}
 	}
-	var tokens []Token
-	for _, text := range texts {
-		tokens = append(tokens, NewToken(text, File))
-	}
-	number(tokens)
 	return tokens
 }
 
-func readFile(path string) ([]string, error) {
+// pathOf is where [File] is in a workspace.
+func pathOf(workspaceRoot string) string {
+	return filepath.Join(workspaceRoot, filepath.FromSlash(File))
+}
+
+// readFile reads [File] of a workspace. The error, which quotes nothing of it, says
+// what is to be done, or is [fs.ErrNotExist].
+func readFile(workspaceRoot string) ([]line, error) {
+	path := pathOf(workspaceRoot)
 	// Opening a named pipe waits for its writer, and with it the build.
 	info, err := os.Stat(path)
 	if err != nil {
@@ -105,39 +111,19 @@ func readFile(path string) ([]string, error) {
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, unreadable(err)
+	case len(data) > maxSize:
+		return nil, fmt.Errorf("%s is larger than %d KiB; leave only the licence in it", path, maxSize>>10)
+	case isUTF16(data):
+		return nil, fmt.Errorf("%s is UTF-16 text; save it as UTF-8", path)
 	}
-	texts, err := parseFile(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s %w", path, err)
-	}
-	return texts, nil
+	return linesOf(data), nil
 }
 
 func unreadable(err error) error {
 	return fmt.Errorf("%w; make it readable for the user who runs Nx", err)
-}
-
-// parseFile returns the tokens of a licence file. Its errors complete a sentence
-// about the file and quote nothing of it.
-func parseFile(data []byte) ([]string, error) {
-	if len(data) > maxSize {
-		return nil, fmt.Errorf("is larger than %d KiB; leave only the licence in it", maxSize>>10)
-	}
-	if isUTF16(data) {
-		return nil, errors.New("is UTF-16 text; save it as UTF-8")
-	}
-	var tokens []string
-	for _, line := range linesOf(data) {
-		if line.token != "" {
-			tokens = append(tokens, line.token)
-		}
-	}
-	if len(tokens) == 0 {
-		return nil, errors.New("holds no licence; write it as \"license = TOKEN\"")
-	}
-	return tokens, nil
 }
 
 // line is one of a licence file.
@@ -153,6 +139,18 @@ func linesOf(data []byte) []line {
 		lines = append(lines, line{text, parseLine(strings.TrimPrefix(text, "\ufeff"))})
 	}
 	return lines
+}
+
+// tokensIn returns the tokens in the lines of a licence file.
+func tokensIn(lines []line) []Token {
+	var tokens []Token
+	for _, line := range lines {
+		if line.token != "" {
+			tokens = append(tokens, NewToken(line.token, File))
+		}
+	}
+	number(tokens)
+	return tokens
 }
 
 // isUTF16 reports whether data is what "echo TOKEN > license.ini" writes in Windows

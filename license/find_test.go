@@ -96,7 +96,7 @@ func TestFind(t *testing.T) {
 			if tt.file != "" {
 				writeFile(t, root, tt.file)
 			}
-			got, _ := license.Choose(license.Find(getenv(tt.env), root), keys, license.Use{Now: at("2026-06-01T00:00:00Z")})
+			got := license.Choose(license.Find(getenv(tt.env), root), keys, license.Use{Now: at("2026-06-01T00:00:00Z")})
 			if got.Status != tt.status || got.Organization != tt.org {
 				t.Errorf("got %s for %q, want %s for %q: %s", got.Status, got.Organization, tt.status, tt.org, got.Reason)
 			}
@@ -144,7 +144,7 @@ func TestFindTellsWhatIsInTheWay(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			root := t.TempDir()
 			tt.obstruct(t, root)
-			got, _ := license.Choose(license.Find(getenv(""), root), license.KeySet{}, license.Use{Now: at("2026-06-01T00:00:00Z")})
+			got := license.Choose(license.Find(getenv(""), root), license.KeySet{}, license.Use{Now: at("2026-06-01T00:00:00Z")})
 			start := "the licence in .nx/powerpack/license.ini cannot be read: "
 			if got.Status != license.Malformed || !strings.HasPrefix(got.Reason, start) || !strings.Contains(got.Reason, tt.mentioned) {
 				t.Errorf("got %s, %q, want malformed with %q", got.Status, got.Reason, tt.mentioned)

@@ -205,7 +205,7 @@ func FuzzFind(f *testing.F) {
 			t.Fatal(err)
 		}
 		found := license.Find(getenv(variable), root)
-		got, _ := license.Choose(found, keys, license.Use{Now: now})
+		got := license.Choose(found, keys, license.Use{Now: now}).License
 		// The path of the file is ours, and is told.
 		got.Reason = strings.ReplaceAll(got.Reason, path, "FILE")
 		checkDiscretion(t, content+"\n"+variable, got, fmt.Sprintf("%v %+v %#v", found, found, found))
@@ -213,7 +213,7 @@ func FuzzFind(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, content, variable string) {
 		got := check(t, content, variable)
-		alone, _ := license.Choose(license.Find(getenv(variable), empty), keys, license.Use{Now: now})
+		alone := license.Choose(license.Find(getenv(variable), empty), keys, license.Use{Now: now})
 		if alone.Status == license.Valid && got.Status != license.Valid {
 			t.Errorf("got %+v beside a file, %+v without", got, alone)
 		}

@@ -65,8 +65,6 @@ type License struct {
 	// after its end; 0: none. ForGood says that the Nx of the [Use] is covered so.
 	PerpetualNxMajor int
 	ForGood          bool
-
-	isRenewed bool // another one takes over at its end
 }
 
 // Use is what a licence is wanted for.
@@ -113,10 +111,9 @@ func Check(token Token, keys KeySet, use Use) License {
 }
 
 // ExpiresSoon returns a one-line warning if the licence is valid and expires
-// within 14 days of now. One that counts with this Nx for good does not, nor one of
-// which [Choose] has seen the renewal.
+// within 14 days of now. One that counts with this Nx for good does not.
 func (l License) ExpiresSoon(now time.Time) (warning string, soon bool) {
-	if l.Status != Valid || l.ForGood || l.isRenewed || now.Before(l.ExpiresAt.Add(-warnBefore)) {
+	if l.Status != Valid || l.ForGood || now.Before(l.ExpiresAt.Add(-warnBefore)) {
 		return "", false
 	}
 	return fmt.Sprintf("the licence in %s expires on %s (%s): ask %s for a renewal",

@@ -11,13 +11,11 @@ import (
 // cache is off; the rest can be looked at all the same.
 func examineLicence(_ context.Context, p *patient, r *report) {
 	const id, what = "licence", "licence"
-	keys, err := license.Issuers()
+	licence, err := chooseLicence(license.Find(p.getenv, p.document.WorkspaceRoot), p.document.NxVersion, p.now)
 	if err != nil {
 		r.add(partLicence, id, what, failed, err.Error(), "install nx-azure-cache again")
 		return
 	}
-	use := license.Use{Now: p.now, NxMajor: license.NxMajor(p.document.NxVersion)}
-	licence, all := license.Choose(license.Find(p.getenv, p.document.WorkspaceRoot), keys, use)
 	if licence.Status != license.Valid {
 		r.add(partLicence, id, what, failed, fmt.Sprintf("%s: %s", licence.Status, licence.Reason), "nx g @nx/powerpack-azure-cache:activate KEY")
 		return
@@ -26,8 +24,8 @@ func examineLicence(_ context.Context, p *patient, r *report) {
 	if licence.ForGood {
 		seen += fmt.Sprintf(", and for good with Nx up to %d", licence.PerpetualNxMajor)
 	}
-	if len(all) > 1 {
-		seen += fmt.Sprintf(", beside %d more (npx nx-azure-cache license status)", len(all)-1)
+	if others := len(licence.All) - 1; others > 0 {
+		seen += fmt.Sprintf(", beside %d more (npx nx-azure-cache license status)", others)
 	}
 	found := ok
 	text, soon := licence.ExpiresSoon(p.now)

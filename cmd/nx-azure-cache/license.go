@@ -1,9 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -61,31 +61,22 @@ counts here and now, and 1 if there is none.
 	return command
 }
 
-// maxLicences bounds, in bytes, what is read from stdin.
-const maxLicences = 1 << 20
-
 // showLicences prints what is known of the licences of a workspace.
 func showLicences(w world, flags statusFlags, now time.Time) error {
 	document, err := readDocument(w.getenv)
 	if err != nil {
 		return err
 	}
-	tokens := license.Find(w.getenv, document.WorkspaceRoot)
-	if flags.stdin {
-		text, err := io.ReadAll(io.LimitReader(w.stdin, maxLicences))
-		if err != nil {
-			return err
-		}
-		if tokens = license.Split(string(text), "stdin"); len(tokens) == 0 {
-			return fmt.Errorf("stdin is empty; it takes licences, with white space between them")
-		}
-	}
-	keys, err := license.Issuers()
+	tokens, err := tokensOf(w, flags, document)
 	if err != nil {
 		return err
 	}
-	use := license.Use{Now: now, NxMajor: license.NxMajor(document.NxVersion)}
-	s := licenceStatusOf(tokens, keys, use)
+	choice, err := chooseLicence(tokens, document.NxVersion, now)
+	if err != nil {
+		return err
+	}
+	s := licenceStatusOf(choice, now)
+	s.NxMajor = license.NxMajor(document.NxVersion)
 	if flags.json {
 		err = writeJSON(w.stdout, s)
 	} else {
@@ -98,6 +89,29 @@ func showLicences(w world, flags statusFlags, now time.Time) error {
 		err = exitFailed
 	}
 	return err
+}
+
+// tokensOf are the licences that are to be looked at.
+func tokensOf(w world, flags statusFlags, document workspaceDocument) ([]license.Token, error) {
+	if !flags.stdin {
+		return license.Find(w.getenv, document.WorkspaceRoot), nil
+	}
+	text, err := readLicences(w)
+	if err != nil {
+		return nil, err
+	}
+	tokens := license.Split(text, "stdin")
+	if len(tokens) == 0 {
+		return nil, errors.New("stdin is empty; it takes licences, with white space between them")
+	}
+	return tokens, nil
+}
+
+// readLicences reads stdin.
+func readLicences(w world) (string, error) {
+	const most = 1 << 20 // bytes
+	text, err := io.ReadAll(io.LimitReader(w.stdin, most))
+	return string(text), err
 }
 
 // licenceStatus is what license status prints, see its help.
@@ -124,16 +138,12 @@ type licenceLine struct {
 	PerpetualNxMajor int            `json:"perpetualNxMajor,omitempty"`
 }
 
-func licenceStatusOf(tokens []license.Token, keys license.KeySet, use license.Use) licenceStatus {
-	chosen, all := license.Choose(tokens, keys, use)
-	s := licenceStatus{Status: chosen.Status, Reason: chosen.Reason, NxMajor: use.NxMajor, Used: -1, Licences: []licenceLine{}}
-	s.Warning, _ = chosen.ExpiresSoon(use.Now)
-	for i, l := range all {
+func licenceStatusOf(choice license.Choice, now time.Time) licenceStatus {
+	s := licenceStatus{Status: choice.Status, Reason: choice.Reason, Used: choice.Used, Licences: []licenceLine{}}
+	s.Warning, _ = choice.ExpiresSoon(now)
+	for _, l := range choice.All {
 		if l.Status == license.Absent {
-			continue // it stands for none
-		}
-		if s.Used < 0 && chosen.Status == license.Valid && l.Source == chosen.Source {
-			s.Used = i
+			continue // it stands for none, and is alone
 		}
 		s.Licences = append(s.Licences, licenceLine{
 			Source: l.Source, Status: l.Status, Reason: l.Reason,
@@ -188,6 +198,6 @@ func (s licenceStatus) conclusion(asked bool) string {
 	case s.Warning != "":
 		return "The remote cache is licensed; but " + s.Warning + "."
 	default:
-		return "The remote cache is licensed for " + strings.TrimSpace(s.Licences[s.Used].Organization) + "."
+		return "The remote cache is licensed for " + s.Licences[s.Used].Organization + "."
 	}
 }

@@ -69,11 +69,9 @@ func newActivation(w world, text string, now time.Time) (activation, error) {
 	source := "the argument"
 	if text == "-" {
 		source = "stdin"
-		read, err := io.ReadAll(io.LimitReader(w.stdin, maxLicences))
-		if err != nil {
+		if text, err = readLicences(w); err != nil {
 			return activation{}, err
 		}
-		text = string(read)
 	}
 	keys, err := license.Issuers()
 	if err != nil {
@@ -85,13 +83,9 @@ func newActivation(w world, text string, now time.Time) (activation, error) {
 	if a.licence.Status != license.Valid && a.licence.Status != license.NotYetValid {
 		return activation{}, fmt.Errorf("%s; nothing was changed", a.licence.Reason)
 	}
-	old, err := os.ReadFile(a.file)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return activation{}, fmt.Errorf("%w; nothing was changed", err)
-	}
-	content, dropped, err := license.Edit(old, text, func(token license.Token) bool { return mayCount(license.Check(token, keys, use)) })
+	content, dropped, err := license.Edit(document.WorkspaceRoot, text, func(token license.Token) bool { return mayCount(license.Check(token, keys, use)) })
 	if err != nil {
-		return activation{}, fmt.Errorf("%s %w; move it away first: nothing was changed", a.file, err)
+		return activation{}, fmt.Errorf("%w; nothing was changed", err)
 	}
 	a.content = content
 	for _, token := range dropped {

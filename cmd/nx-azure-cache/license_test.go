@@ -52,6 +52,7 @@ func TestLicenseStatus(t *testing.T) {
 	}{
 		"none":                      {status: license.Absent, used: -1, says: "The remote cache is off: no licence found: set NX_POWERPACK_LICENSE"},
 		"in the variable":           {variable: valid, status: license.Valid, found: 1, says: "The remote cache is licensed for Example GmbH."},
+		"beside something else":     {variable: "abc\n" + valid, status: license.Valid, used: 1, found: 2, says: "NX_POWERPACK_LICENSE  valid, used\n"},
 		"in the file":               {file: "license = " + valid, status: license.Valid, found: 1, says: ".nx/powerpack/license.ini  valid, used\n"},
 		"expired beside a good one": {variable: expired, file: valid, status: license.Valid, used: 1, found: 2, says: "NX_POWERPACK_LICENSE  expired\n"},
 		"several, and none counts":  {file: expired + "\n" + stranger, status: license.Expired, used: -1, found: 2, says: "is signed with the unknown key"},
@@ -109,7 +110,7 @@ func TestLicenseActivate(t *testing.T) {
 		"one that has expired":          {file: "license = " + valid, key: expired, want: "license = " + valid, err: "the licence in stdin expired on 2025-01-01"},
 		"one of somebody else":          {key: readToken(t, "other-issuer.jwt"), err: "is signed with the unknown key"},
 		"no licence":                    {file: "license = " + valid, key: "hello", want: "license = " + valid, err: "is malformed"},
-		"into a file that is no text":   {file: "\xff\xfea\x00", key: valid, want: "\xff\xfea\x00", err: "is UTF-16 text; save it as UTF-8; move it away first: nothing was changed"},
+		"into a file that is no text":   {file: "\xff\xfea\x00", key: valid, want: "\xff\xfea\x00", err: "is UTF-16 text; save it as UTF-8; nothing was changed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root, environment := licensed(t, test.file)

@@ -38,13 +38,11 @@ func open(params rpc.InitializeParams, getenv func(string) string, now time.Time
 
 // checkLicence notes in the session what is known of the licence. The error
 // says why it is not enough.
-func checkLicence(session *rpc.Session, params rpc.InitializeParams, getenv func(string) string, now time.Time) (license.License, error) {
-	keys, err := license.Issuers()
+func checkLicence(session *rpc.Session, params rpc.InitializeParams, getenv func(string) string, now time.Time) (license.Choice, error) {
+	licence, err := chooseLicence(license.Find(getenv, params.WorkspaceRoot), params.NxVersion, now)
 	if err != nil {
-		return license.License{}, err
+		return licence, err
 	}
-	use := license.Use{Now: now, NxMajor: license.NxMajor(params.NxVersion)}
-	licence, _ := license.Choose(license.Find(getenv, params.WorkspaceRoot), keys, use)
 	session.License = rpc.LicenseResult{Status: string(licence.Status), Organization: licence.Organization}
 	if !licence.ExpiresAt.IsZero() {
 		session.License.ExpiresAt = licence.ExpiresAt.Format(time.RFC3339)
@@ -53,6 +51,15 @@ func checkLicence(session *rpc.Session, params rpc.InitializeParams, getenv func
 		return licence, errors.New(licence.Reason)
 	}
 	return licence, nil
+}
+
+// chooseLicence chooses by what this build trusts.
+func chooseLicence(tokens []license.Token, nxVersion string, now time.Time) (license.Choice, error) {
+	keys, err := license.Issuers()
+	if err != nil {
+		return license.Choice{}, err
+	}
+	return license.Choose(tokens, keys, license.Use{Now: now, NxMajor: license.NxMajor(nxVersion)}), nil
 }
 
 // openCache stacks what stands between a request and Azure: the one visible

@@ -38,6 +38,19 @@ func refusing(text string) *giver {
 	}}
 }
 
+// givingOnce gives one token, and then fails.
+func givingOnce(name string, life time.Duration, err error) *giver {
+	g := giving(name, life)
+	first := g.give
+	g.give = func(ctx context.Context, n int64) (azcore.AccessToken, error) {
+		if n > 1 {
+			return azcore.AccessToken{}, err
+		}
+		return first(ctx, n)
+	}
+	return g
+}
+
 // hanging gives nothing until it is given up.
 func hanging() *giver {
 	return &giver{give: func(ctx context.Context, _ int64) (azcore.AccessToken, error) {
@@ -115,14 +128,7 @@ func TestChain(t *testing.T) {
 // A run stays who it is: another identity may write what this one may not read.
 func TestChainStaysWithItsSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := giving("b", time.Minute)
-		first := b.give
-		b.give = func(ctx context.Context, n int64) (azcore.AccessToken, error) {
-			if n > 1 {
-				return azcore.AccessToken{}, errors.New("AADSTS700024: it has expired")
-			}
-			return first(ctx, n)
-		}
+		b := givingOnce("b", time.Minute, errors.New("AADSTS700024: it has expired"))
 		a, c := refusing("no"), giving("c", time.Hour)
 		tokens := newTokens(&chain{sources: []source{from("a", a), from("b", b), from("c", c)}})
 		for range 3 {
@@ -143,15 +149,7 @@ func TestChainStaysWithItsSource(t *testing.T) {
 // and nothing would be said.
 func TestSourceThatIsGoneHasFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		az := giving("az", time.Minute)
-		first := az.give
-		az.give = func(ctx context.Context, n int64) (azcore.AccessToken, error) {
-			if n > 1 {
-				return azcore.AccessToken{}, errors.New("please run az login")
-			}
-			return first(ctx, n)
-		}
-		gone := from("az", az)
+		gone := from("az", givingOnce("az", time.Minute, errors.New("please run az login")))
 		gone.absent = isSignedOut
 		tokens := newTokens(&chain{sources: []source{gone}})
 		if _, err := tokens.GetToken(t.Context(), Storage); err != nil {

@@ -240,3 +240,4 @@ exports.examineSlot = examineSlot;
 exports.isOurs = isOurs;
 exports.ourName = ourName;
 exports.shortened = shortened;
+exports.usualNames = usualNames;

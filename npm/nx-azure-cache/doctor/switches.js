@@ -189,3 +189,4 @@ function httpRows({ nx, env }) {
 }
 
 exports.examineSwitches = examineSwitches;
+exports.isCloudRunner = isCloudRunner;

@@ -4,6 +4,7 @@
 
 const { createRequire } = require('node:module');
 const path = require('node:path');
+const { usualNames } = require('../../doctor/slot');
 const { version } = require('../../package.json');
 const json = require('./nx-json');
 
@@ -18,14 +19,7 @@ const NAMES = ['@nx/azure-cache', ALIAS];
 const RUNNER = 'nx-remotecache-azure';
 
 /** What else Nx asks before this cache. */
-const OTHERS = [
-  '@nx/s3-cache',
-  '@nx/powerpack-s3-cache',
-  '@nx/shared-fs-cache',
-  '@nx/powerpack-shared-fs-cache',
-  '@nx/gcs-cache',
-  '@nx/powerpack-gcs-cache',
-];
+const OTHERS = usualNames.filter((name) => !name.endsWith('azure-cache'));
 
 /** What the licence of the older packages needed. */
 const KEYS = ['@nx/key', '@nx/powerpack-license'];

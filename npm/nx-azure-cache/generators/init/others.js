@@ -3,6 +3,7 @@
 // What else Nx may use as its remote cache, in the order in which it asks
 // (DbCache of nx/src/tasks-runner/cache, Nx 20.0.6 to 24.0.6). Named, not removed.
 
+const { isCloudRunner } = require('../../doctor/switches');
 const { others } = require('./old-packages');
 
 /** @import { NxJson } from './nx-json' */
@@ -55,7 +56,7 @@ function cloud(nxJson, env) {
     env.NX_CLOUD_ACCESS_TOKEN && 'NX_CLOUD_ACCESS_TOKEN',
     env.NX_CLOUD_AUTH_TOKEN && 'NX_CLOUD_AUTH_TOKEN',
     ...runners
-      .filter(([, entry]) => /(^|\/)nx-cloud$/.test(entry?.runner ?? ''))
+      .filter(([, entry]) => isCloudRunner(entry?.runner))
       .map(([name]) => `tasksRunnerOptions.${name} in nx.json`),
   ];
   return places.filter((place) => typeof place === 'string').slice(0, 1);
