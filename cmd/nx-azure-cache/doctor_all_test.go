@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
@@ -408,6 +409,40 @@ func TestDoctorOfAStorageThatIsSilent(t *testing.T) {
 	e.mustSkipStorage(t)
 	if got := storage.takeRequests(); len(got) > 1 {
 		t.Errorf("got the requests %q, want one", got)
+	}
+}
+
+// deletes is a storage that answers each Delete with the next of these.
+type deletes struct {
+	tryable
+	answers []error
+	asked   []string
+}
+
+func (d *deletes) Delete(_ context.Context, name, _ string) error {
+	d.asked = append(d.asked, name)
+	return d.answers[len(d.asked)-1]
+}
+
+func TestDoctorStopsCleaningWhereNobodyAnswers(t *testing.T) {
+	d := &deletes{answers: []error{nil, &azure.NotPermittedError{}, cache.ErrNotFound, context.DeadlineExceeded}}
+	left := tryDeletes(t.Context(), d, []string{"a", "b", "c", "d", "e", "f"})
+	if got, want := fmt.Sprint(left, d.asked), "[b d e f] [a b c d]"; got != want {
+		t.Errorf("got left and asked %s, want %s", got, want)
+	}
+}
+
+// What the npm package cannot read is told once, and nothing is tried.
+func TestDoctorOfAnNxJSONThatIsBroken(t *testing.T) {
+	const problem = "nx.json cannot be read: Unexpected token"
+	document, err := json.Marshal(workspaceDocument{Problem: problem})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := examineWhole(t, env{workspaceVariable: string(document), license.Variable: readToken(t, "valid.jwt")})
+	e.in(t, partConfig, "nx-json").mustBe(t, failed, problem)
+	if got := strings.Count(e.text, problem); got != 1 {
+		t.Errorf("it is told %d times, want once: %s", got, e.text)
 	}
 }
 

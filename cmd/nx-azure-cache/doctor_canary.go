@@ -123,6 +123,21 @@ func tryDelete(ctx context.Context, blobs tryable, name string) attempt {
 	return judge(err, "deleted")
 }
 
+// tryDeletes removes what has these names, and returns those of which it could not.
+// Where one is not answered no more are tried: each would take its whole limit.
+func tryDeletes(ctx context.Context, blobs tryable, names []string) (left []string) {
+	for i, name := range names {
+		switch tryDelete(ctx, blobs, name).verdict {
+		case granted:
+		case untried:
+			return append(left, names[i:]...)
+		default:
+			left = append(left, name)
+		}
+	}
+	return left
+}
+
 // tryRead asks for the canary before it is made.
 func tryRead(ctx context.Context, blobs tryable, name string) attempt {
 	blob, err := blobs.Get(ctx, name)

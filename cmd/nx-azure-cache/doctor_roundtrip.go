@@ -145,15 +145,7 @@ func (t *roundTrip) get(name string) error {
 
 // clean removes what was made, also after Ctrl-C, and returns what it could not.
 func (t *roundTrip) clean(s *subject, a area) (left []leftover) {
-	silent := false // each try would take its whole limit
-	for _, name := range t.made {
-		if !silent {
-			removed := tryDelete(t.ctx, t.blobs, name).verdict
-			if removed == granted {
-				continue
-			}
-			silent = removed == untried
-		}
+	for _, name := range tryDeletes(t.ctx, t.blobs, t.made) {
 		left = append(left, s.leftoverOf(a, name))
 	}
 	return left
