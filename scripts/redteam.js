@@ -6,7 +6,8 @@
 // package and binary, and Azurite (docs/testing.md). Each is shown to succeed
 // with isolation and signatures off before it is shown to fail. Runs all, or
 // those whose names begin with a PATTERN: F31, F32_unsigned, dotenv_. --quick leaves out
-// what is like another, and `npm test` does that.
+// what is like another, and `npm test` does that. --list prints the names and
+// runs nothing.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -18,6 +19,7 @@ const { Machine } = require('./lib/machine');
 const { attempt } = require('./lib/run');
 const { startShared } = require('./lib/shared');
 const { testFiles } = require('./lib/test-files');
+const { attackNames } = require('./redteam/names');
 const { output, prepare, task } = require('./redteam/workspace');
 
 const specifier = '@nx/powerpack-azure-cache@npm:nx-azure-cache';
@@ -25,8 +27,12 @@ const specifier = '@nx/powerpack-azure-cache@npm:nx-azure-cache';
 async function main() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { quick: { type: 'boolean' } },
+    options: { quick: { type: 'boolean' }, list: { type: 'boolean' } },
   });
+  if (values.list) {
+    console.log((await attackNames()).join('\n'));
+    return;
+  }
   if (process.platform !== 'linux') {
     console.log('The attacks look for processes in /proc: not run.');
     return;

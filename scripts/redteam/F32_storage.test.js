@@ -6,7 +6,8 @@ const assert = require('node:assert/strict');
 const { artifact } = require('./artifacts');
 const { developer, pullRequest, push, tag } = require('./runs');
 const { metadataOf } = require('./storage');
-const { attack, poisoned, redTest, startWorld } = require('./world');
+const { assertHonest, attack, poisoned } = require('./world');
+const { redTest, startWorld } = require('./world');
 const { patchTool } = require('./workspace');
 
 /** @import { Run } from './runs' */
@@ -90,28 +91,87 @@ attack('F32_a_release_of_a_tag_that_somebody_has_written_for', {
 });
 
 /**
- * What scopes alone do not stop, as docs/security.md says.
+ * What a credential that may write everywhere does to those who read a scope. Only
+ * entries of `trusted` are signed, so keys change nothing for the other scopes. See
+ * the table in docs/security.md.
  *
- * @type {Record<string, { scope: string, victim: Run }>}
+ * @type {Record<string, { scope: string, victim: Run, keys: ('with' | 'without')[] }>}
  */
 const believed = {
-  the_trusted_scope: { scope: 'trusted', victim: push('main') },
-  the_scope_of_developers: { scope: 'local', victim: developer },
+  the_trusted_scope: {
+    scope: 'trusted',
+    victim: push('main'),
+    keys: ['without'],
+  },
+  the_scope_of_developers: {
+    scope: 'local',
+    victim: developer,
+    keys: ['with', 'without'],
+  },
+  the_scope_of_another_pull_request: {
+    scope: 'pr-8',
+    victim: pullRequest(8),
+    keys: ['with', 'without'],
+  },
 };
 
-for (const [name, { scope, victim }] of Object.entries(believed)) {
+for (const [name, { scope, victim, keys }] of Object.entries(believed)) {
+  for (const key of keys) {
+    redTest(
+      `F32_a_SAS_that_may_write_${name}_is_enough_${key}_keys`,
+      async (t) => {
+        const world = await startWorld(t, { isSigned: key === 'with' });
+        world.scope = scope;
+        await writeDirectly(world, world.sas('rcw'));
+        const { content } = await world.build(world.machine('victim', victim));
+        assert.equal(content, poisoned);
+      },
+      { isFull: true },
+    );
+  }
+}
+
+redTest(
+  'F32_a_replaced_entry_is_believed_without_keys',
+  async (t) => {
+    const world = await startWorld(t, {});
+    await world.build(world.machine('first', push('main')));
+    assert.ok(await world.entry(), 'main has stored nothing');
+    await writeDirectly(world, world.sas('rcw'));
+    const { content } = await world.build(world.machine('next', push('main')));
+    assert.equal(content, poisoned);
+  },
+  { isFull: true },
+);
+
+for (const key of ['with', 'without']) {
   redTest(
-    `F32_a_SAS_that_may_write_${name}_is_enough_without_keys`,
+    `F32_a_deleted_entry_is_a_miss_${key}_keys`,
     async (t) => {
-      const world = await startWorld(t, {});
-      world.scope = scope;
-      await writeDirectly(world, world.sas('rcw'));
-      const { content } = await world.build(world.machine('victim', victim));
-      assert.equal(content, poisoned);
+      const world = await startWorld(t, { isSigned: key === 'with' });
+      await world.build(world.trustedMachine('first', push('main')));
+      await world.deleteEntry(world.sas('d'));
+      assert.equal(await world.entry(), undefined);
+      const next = world.trustedMachine('next', push('main'));
+      assertHonest(await world.build(next));
     },
     { isFull: true },
   );
 }
+
+redTest(
+  'F32_a_job_that_tells_our_client_that_it_is_main_is_believed_without_keys',
+  async (t) => {
+    const world = await startWorld(t, {});
+    const attacker = world.machine('attacker', push('main'));
+    patchTool(attacker);
+    await world.build(attacker);
+    assert.deepEqual(await world.scopes(), ['trusted']);
+    const victim = world.machine('victim', push('main'));
+    assert.equal((await world.build(victim)).content, poisoned);
+  },
+  { isFull: true },
+);
 
 attack('F32_a_job_that_tells_our_client_that_it_is_main', {
   isSigned: true,

@@ -87,6 +87,17 @@ async function writeEntry(
 }
 
 /**
+ * Deletes an entry; rejects with what the storage says.
+ *
+ * @param {string} connectionString
+ * @param {string} container
+ * @param {string} name
+ */
+async function deleteEntry(connectionString, container, name) {
+  await clientOf(connectionString, container, name).delete();
+}
+
+/**
  * The metadata of an entry that has no signature.
  *
  * @param {Buffer} content
@@ -99,6 +110,7 @@ function metadataOf(content) {
   };
 }
 
+exports.deleteEntry = deleteEntry;
 exports.metadataOf = metadataOf;
 exports.readEntry = readEntry;
 exports.sasFor = sasFor;

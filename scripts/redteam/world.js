@@ -8,7 +8,7 @@ const { createContainer, listBlobs } = require('../lib/azurite');
 const e2e = require('../e2e/world');
 const faults = require('../faults/world');
 const { generateKey, verify } = require('./envelopes');
-const { readEntry, sasFor, writeEntry } = require('./storage');
+const { deleteEntry, readEntry, sasFor, writeEntry } = require('./storage');
 const { output, poison, setPreset, task } = require('./workspace');
 
 /** @import { TestContext } from 'node:test' */
@@ -36,13 +36,18 @@ const poisoned = honest + poison;
  */
 
 /**
- * Makes a test, if it is asked for.
+ * Makes a test, if it is asked for; only notes its name while names are listed
+ * (names.js).
  *
  * @param {string} name
  * @param {(t: TestContext) => Promise<void>} run
  * @param {{ isFull?: boolean }} [options] whether it is left out of `npm test`
  */
 function redTest(name, run, { isFull = false } = {}) {
+  if (process.env.REDTEAM_LIST) {
+    fs.appendFileSync(process.env.REDTEAM_LIST, `${name}\n`);
+    return;
+  }
   const patterns = JSON.parse(process.env.REDTEAM_PATTERNS ?? '[]');
   const isMeant =
     patterns.length === 0 ||
@@ -154,6 +159,16 @@ async function startWorld(t, { trust = {}, isSigned = false }) {
     /** What main finds. @returns {Promise<Entry | undefined>} */
     entry() {
       return readEntry(azurite, container, `v1/${this.scope}/${hash}`);
+    },
+
+    /**
+     * Deletes what main finds.
+     *
+     * @param {string} connectionString of the attacker
+     */
+    async deleteEntry(connectionString) {
+      const name = `v1/${this.scope}/${hash}`;
+      await deleteEntry(connectionString, container, name);
     },
 
     /**
