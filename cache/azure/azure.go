@@ -112,15 +112,15 @@ func (c *Container) useConnectionString(secret Secret, sdk *blockblob.ClientOpti
 	if err != nil {
 		return fmt.Errorf("the connection string is not usable: %s", c.scrub(err.Error()))
 	}
-	c.url = containerURL(first.URL())
-	e, ok := parseEndpoint(strings.TrimSuffix(c.url, "/"+c.name))
+	at, ok := parseEndpoint(strings.TrimSuffix(containerURL(first.URL()), "/"+c.name))
 	switch {
 	case !ok:
 		return errors.New("the connection string is not usable: its AccountName or BlobEndpoint makes no URL of a storage account")
-	case !e.isSafe():
+	case !at.isSafe():
 		return errors.New("the connection string is not usable: its endpoint is http, and a key or SAS must not go in clear text: " +
 			"set DefaultEndpointsProtocol=https, or an https BlobEndpoint, in AZURE_STORAGE_CONNECTION_STRING")
 	}
+	c.url = at.String() + "/" + c.name
 	return nil
 }
 

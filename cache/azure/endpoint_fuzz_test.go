@@ -17,7 +17,8 @@ type dialled struct{ to *string }
 
 func (d dialled) Do(r *http.Request) (*http.Response, error) {
 	*d.to = r.URL.Scheme + "://" + r.URL.Host
-	return nil, http.ErrServerClosed
+	header := http.Header{"X-Ms-Error-Code": {"BlobNotFound"}}
+	return &http.Response{StatusCode: http.StatusNotFound, Body: http.NoBody, Header: header, Request: r}, nil
 }
 
 // The hosts that may get a token, written by other means than the code has.
