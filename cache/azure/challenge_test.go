@@ -124,7 +124,11 @@ func TestForeignChallengeDuringADownload(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = blob.Body.Close() }()
-	if _, err := get(t, c, "b"); err == nil {
+	other, err := c.Sibling("others") // whose clients have tokens of their own
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := get(t, other, "b"); err == nil {
 		t.Fatal("got a blob")
 	}
 	content, err := io.ReadAll(blob.Body)
