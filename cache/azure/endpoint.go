@@ -26,8 +26,10 @@ type endpoint struct {
 }
 
 const (
-	label   = `[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?`
+	label   = `[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?`
 	segment = `/[A-Za-z0-9._-]+`
+	// maxEndpoint, in bytes, is more than any has. Lines of ours name it.
+	maxEndpoint = 400
 )
 
 var (
@@ -41,7 +43,7 @@ var (
 // parseEndpoint returns false for what is no endpoint.
 func parseEndpoint(text string) (endpoint, bool) {
 	parts := endpoints.FindStringSubmatch(text)
-	if parts == nil || onlyDots.MatchString(parts[5]) {
+	if parts == nil || len(text) > maxEndpoint || onlyDots.MatchString(parts[5]) {
 		return endpoint{}, false
 	}
 	e := endpoint{scheme: strings.ToLower(parts[1]), host: strings.ToLower(cmp.Or(parts[2], parts[3])), port: parts[4], path: parts[5]}
@@ -58,7 +60,8 @@ func isHost(text string, inBrackets bool) bool {
 	case numericEnds.MatchString(text):
 		return err == nil && address.Is4()
 	default:
-		return len(text) <= 253
+		isLong := func(label string) bool { return len(label) > 63 }
+		return len(text) <= 253 && !slices.ContainsFunc(strings.Split(text, "."), isLong)
 	}
 }
 
@@ -165,5 +168,5 @@ func (t TrustedHosts) trust(e endpoint) (HostTrust, error) {
 	}
 	name := strings.TrimSuffix(strings.TrimPrefix(e.origin(), "https://"), ":443")
 	return "", fmt.Errorf("the endpoint's host %s is not one of Azure Storage, and a sign-in would send it a token that opens all your storage accounts: "+
-		"nothing is sent; correct azure.endpoint, or set the environment variable %s=%s if you trust this host", name, TrustedHostsVariable, name)
+		"nothing is sent; correct the endpoint, or set the environment variable %s=%s if you trust this host", name, TrustedHostsVariable, name)
 }

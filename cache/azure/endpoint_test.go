@@ -60,6 +60,8 @@ func TestEndpointsHoldNothingElse(t *testing.T) {
 		" " + account:                            false,
 		account + "\n":                           false,
 		"https://" + strings.Repeat("a.", 127) + "example": false,
+		"https://" + strings.Repeat("a", 64) + ".example":  false,
+		account + "/" + strings.Repeat("a", 400):           false,
 	} {
 		if err := azure.CheckEndpoint(endpoint); (err == nil) != isGood {
 			t.Errorf("%q: got %v, want good: %t", endpoint, err, isGood)

@@ -65,12 +65,12 @@ func TestRedirectsAreToldInALine(t *testing.T) {
 	for location, want := range map[string]string{
 		"http://portal.example:80/login?sig=hunter2#x": "to http://portal.example,",
 		"https://user:hunter2@portal.example:8443/":    "to https://portal.example:8443,",
-		"/login?hunter2":                               "to SELF,",
-		"//portal.example":                             "to http://portal.example,",
-		"https://a\u202eb.example/hunter2":             "elsewhere,",
-		"javascript:hunter2":                           "elsewhere,",
-		"https://%zz/hunter2":                          "elsewhere,",
-		"http://[fe80::1%25hunter2]/":                  "elsewhere,",
+		"/login?hunter2":                   "to SELF,",
+		"//portal.example":                 "to http://portal.example,",
+		"https://a\u202eb.example/hunter2": "elsewhere,",
+		"javascript:hunter2":               "elsewhere,",
+		"https://%zz/hunter2":              "elsewhere,",
+		"http://[fe80::1%25hunter2]/":      "elsewhere,",
 	} {
 		s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", location)

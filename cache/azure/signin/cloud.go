@@ -64,17 +64,12 @@ func CloudOf(endpoint string) Cloud {
 	return clouds[0]
 }
 
-// storageHosts are the hosts of blob services, as far as they stand before the suffix
-// of a cloud: ACCOUNT, ACCOUNT-secondary or another of its endpoints (-ipv6,
-// -internetrouting), and privatelink behind it.
-const storageHosts = `^[a-z0-9]{3,24}(-[a-z0-9]+)*(\.privatelink)?`
-
-var (
-	// zonedHosts are those of accounts with a DNS zone of their own
-	// (learn.microsoft.com/azure/storage/common/storage-account-overview#azure-dns-zone-endpoints-preview).
-	zonedHosts = regexp.MustCompile(storageHosts + `\.z[0-9]{1,2}(\.privatelink)?\.blob\.storage\.azure\.net$`)
-	cloudHosts = regexp.MustCompile(storageHosts + `\.(` + suffixes() + `)$`)
-)
+// storageHosts are the hosts of blob services: ACCOUNT, ACCOUNT-secondary or another of
+// its endpoints (-ipv6, -internetrouting), perhaps privatelink, and the suffix of a
+// cloud; or that of a DNS zone of its own
+// (learn.microsoft.com/azure/storage/common/storage-account-overview#azure-dns-zone-endpoints-preview).
+var storageHosts = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*(\.privatelink)?\.(` + suffixes() +
+	`|z[0-9][0-9]?(\.privatelink)?\.blob\.storage\.azure\.net)$`)
 
 // suffixes are those of all clouds, as alternatives of a pattern.
 func suffixes() string {
@@ -86,11 +81,9 @@ func suffixes() string {
 }
 
 // IsStorageHost reports whether a host, in lower case and without a port, is one of
-// Azure's blob services. Only those belong to Microsoft alone: who rents a machine of
-// Azure has a name below azure.com, too.
-func IsStorageHost(host string) bool {
-	return cloudHosts.MatchString(host) || zonedHosts.MatchString(host)
-}
+// Azure's blob services. Only those belong to Microsoft alone: anybody who rents a
+// machine of Azure has a name below azure.com.
+func IsStorageHost(host string) bool { return storageHosts.MatchString(host) }
 
 // String is the name of the cloud.
 func (c Cloud) String() string { return c.orPublic().name }
