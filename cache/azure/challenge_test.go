@@ -102,7 +102,7 @@ func TestForeignChallenge(t *testing.T) {
 	}
 }
 
-// Nor is what was begun before the challenge: the parts of a blob that nobody has read.
+// Nor is what was begun before the challenge: the parts of a blob that are not read yet.
 func TestForeignChallengeDuringADownload(t *testing.T) {
 	s := newTLSServer(t, func(n int, w http.ResponseWriter, r *http.Request) {
 		if n == 0 {

@@ -155,8 +155,8 @@ const (
 )
 
 // trust returns why the token of a sign-in may be sent to an endpoint. The error says
-// that it may not, and what allows it. A token is good for every storage account that
-// its owner may use, and so it is for whoever gets it.
+// that it may not, and what allows it. A token opens every storage account that its
+// owner may use, and the server that gets the token can use it as well.
 func (t TrustedHosts) trust(e endpoint) (HostTrust, error) {
 	switch {
 	case signin.IsStorageHost(e.host):

@@ -59,7 +59,7 @@ func (e explained) RoundTrip(request *http.Request) (*http.Response, error) {
 		return nil, e.explain(request.URL, err)
 	}
 	if location := response.Header.Get("Location"); location != "" && isRedirect(response.StatusCode) {
-		_ = response.Body.Close() // nobody reads it
+		_ = response.Body.Close() // it is for browsers
 		return nil, e.redirected(request.URL, response.StatusCode, location)
 	}
 	return response, nil

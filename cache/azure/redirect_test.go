@@ -61,7 +61,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 }
 
 // What a location holds is any text.
-func TestRedirectsAreToldInALine(t *testing.T) {
+func TestRedirectsAreReportedInALine(t *testing.T) {
 	for location, want := range map[string]string{
 		"http://portal.example:80/login?sig=hunter2#x": "to http://portal.example,",
 		"https://user:hunter2@portal.example:8443/":    "to https://portal.example:8443,",

@@ -71,8 +71,8 @@ func newTransport(limits Limits, environment Environment, config func() *tls.Con
 }
 
 // followNone is the CheckRedirect of a client: neither the storage nor a sign-in ever
-// redirects, and whoever does would get a token, or a SAS in Referer. It is there beside
-// the error of [explained], for answers that are passed on.
+// redirects, and a server that does would get a token, or a SAS in Referer. [explained]
+// makes an error of each first; this holds even if a response gets past it.
 func followNone(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // fresh returns connections of its own, on the same way.

@@ -107,8 +107,11 @@ func readSettings(config json.RawMessage, ci bool, getenv func(string) string) (
 }
 
 // readTrustedHosts reads which hosts outside Azure may get tokens. There is no such key
-// in nx.json, which is the word of a pull request.
+// in nx.json, which is the word of a pull request. Without a sign-in there is no token.
 func (s *settings) readTrustedHosts(text string, wrong mistakes) {
+	if s.connectionString != "" || s.sasURL != "" {
+		return
+	}
 	hosts, err := azure.ParseTrustedHosts(text)
 	if err != nil {
 		wrong.add(azure.TrustedHostsVariable, fmt.Errorf("is %s; %w", shown(text), err))

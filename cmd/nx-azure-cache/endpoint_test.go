@@ -23,7 +23,7 @@ func TestForeignEndpointOfCommands(t *testing.T) {
 	proxy := azuretest.NewProxy()
 	proxy.Start()
 	t.Cleanup(proxy.Stop)
-	t.Setenv("PATH", t.TempDir()) // nobody signs in
+	t.Setenv("PATH", t.TempDir()) // there is no az
 	for _, command := range []string{"ls", "inspect 1", "evict --hash 1", "doctor", "doctor --security"} {
 		for name, config := range map[string]string{
 			"in nx.json": foreignConfig,
@@ -51,6 +51,14 @@ func TestForeignEndpointOfCommands(t *testing.T) {
 	}
 	if asked := proxy.Asked(); len(asked) > 0 {
 		t.Errorf("asked for %v, want nothing", asked)
+	}
+}
+
+// Without a sign-in there is no token, and the variable does not matter.
+func TestTrustedHostsOfASecret(t *testing.T) {
+	environment := env{azure.TrustedHostsVariable: "*", connectionVariable: connectionString}
+	if _, _, err := readSettings([]byte(`{"container": "artifacts"}`), false, environment.get); err != nil {
+		t.Errorf("got %v, want nil", err)
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 var loud = env{"AZURE_SDK_GO_LOGGING": "all", "GODEBUG": "http2debug=2"}
 
 // talkative answers with all that it was asked, as details of Azure's errors do, and then
-// sends what nobody has asked for.
+// sends bytes that belong to no request.
 func talkative(t *testing.T) *httptest.Server {
 	t.Helper()
 	answer := echo(http.StatusForbidden, "AuthenticationFailed")

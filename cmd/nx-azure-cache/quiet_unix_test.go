@@ -10,7 +10,7 @@ import (
 )
 
 // Programs that this one starts would print, too.
-func TestChildrenAreNotToldToPrint(t *testing.T) {
+func TestChildrenDoNotGetTheVariable(t *testing.T) {
 	folder := t.TempDir()
 	told := filepath.Join(folder, "told")
 	script := "#!/bin/sh\nprintf '<%s>' \"$AZURE_SDK_GO_LOGGING\" > '" + told + "'\nexit 1\n"

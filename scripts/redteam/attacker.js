@@ -80,7 +80,7 @@ const redirect = (status, to) => (request, response) =>
 
 /**
  * Puts an Azure CLI on a machine that gives a token of whatever it is asked for, as
- * the real one does for whoever is signed in.
+ * the real one does for a person who is signed in.
  *
  * @param {string} folder
  */

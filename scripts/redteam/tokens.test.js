@@ -125,7 +125,7 @@ redTest('foreign_endpoint', async (t) => {
   assert.deepEqual(proxy.asked(), []);
   assert.deepEqual(azureCLI.given(), []);
 
-  // Whoever trusts the host says so outside the repository.
+  // A developer who trusts the host sets the variable outside the repository.
   await command(machine, ['ls'], { NX_AZURE_CACHE_TRUSTED_HOSTS: host });
   const [{ headers }] = attacker.take();
   assert.equal(headers.authorization, `Bearer token-of-${storage}`);
