@@ -135,7 +135,7 @@ func TestAccountOfACloud(t *testing.T) {
 		{azure.Options{AccountName: "acc"}, "https://acc.blob.core.windows.net/results", ""},
 		{azure.Options{AccountName: "acc", Cloud: "usgovernment"}, "https://acc.blob.core.usgovcloudapi.net/results", ""},
 		{azure.Options{AccountName: "acc", Cloud: "china"}, "https://acc.blob.core.chinacloudapi.cn/results", ""},
-		{azure.Options{AccountName: "acc", Endpoint: "https://cache.example.com/", Cloud: "china"}, "https://cache.example.com/results", ""},
+		{azure.Options{AccountName: "acc", Endpoint: "https://cache.example.com/", Cloud: "china", TrustedHosts: azure.TrustedHosts{"cache.example.com:443"}}, "https://cache.example.com/results", ""},
 		{azure.Options{AccountName: "acc", Cloud: "mars"}, "", "public, usgovernment, china"},
 		{azure.Options{AccountName: "acc", SignIn: "magic"}, "", "environment, workload-identity"},
 	} {

@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"strings"
 	"sync"
 
@@ -44,6 +43,8 @@ type Container struct {
 	buffers *buffers
 
 	transport policy.Transporter
+	// trust is why the host may get tokens; "" where none is sent.
+	trust HostTrust
 }
 
 var _ cache.Blobs = (*Container)(nil)
@@ -111,10 +112,15 @@ func (c *Container) useConnectionString(secret Secret, sdk *blockblob.ClientOpti
 	if err != nil {
 		return fmt.Errorf("the connection string is not usable: %s", c.scrub(err.Error()))
 	}
-	if !isPlain(first.URL()) {
+	at, ok := parseEndpoint(strings.TrimSuffix(containerURL(first.URL()), "/"+c.name))
+	switch {
+	case !ok:
 		return errors.New("the connection string is not usable: its AccountName or BlobEndpoint makes no URL of a storage account")
+	case !at.isSafe():
+		return errors.New("the connection string is not usable: its endpoint is http, and a key or SAS must not go in clear text: " +
+			"set DefaultEndpointsProtocol=https, or an https BlobEndpoint, in AZURE_STORAGE_CONNECTION_STRING")
 	}
-	c.url = containerURL(first.URL())
+	c.url = at.String() + "/" + c.name
 	return nil
 }
 
@@ -131,15 +137,21 @@ func (c *Container) useSAS(secret Secret, sdk *blockblob.ClientOptions) error {
 }
 
 func (c *Container) useSignIn(options Options, sdk *blockblob.ClientOptions) error {
-	endpoint, in, err := options.account()
+	at, in, err := options.account()
 	if err != nil {
 		return err
 	}
-	c.url, c.scrub = endpoint+"/"+c.name, newScrubber("")
+	if options.sendsTokens() {
+		if c.trust, err = options.TrustedHosts.trust(at); err != nil {
+			return err
+		}
+	}
+	c.url, c.scrub = at.String()+"/"+c.name, newScrubber("")
 	// Not sdk's options, whose policies name a blob.
 	if c.clients.tokens, err = options.tokensFor(in, clientOptions(options.Transport)); err != nil {
 		return fmt.Errorf("sign-in: %w", err)
 	}
+	sdk.PerRetryPolicies = append(sdk.PerRetryPolicies, tokenGuard{at.origin(), c.clients.tokens})
 	// Each client keeps tokens of its own; these keep them for all.
 	_, err = makes(&c.clients.own, func() (*blockblob.Client, error) {
 		return blockblob.NewClient(c.url+"/"+anyName, c.clients.tokens, sdk)
@@ -147,17 +159,10 @@ func (c *Container) useSignIn(options Options, sdk *blockblob.ClientOptions) err
 	if err != nil {
 		return err
 	}
-	_, err = makes(&c.clients.nobody, func() (*blockblob.Client, error) {
+	_, err = makes(&c.clients.nobody, func() (*blockblob.Client, error) { // its requests have no token to guard
 		return blockblob.NewClientWithNoCredential(c.url+"/"+anyName, sdk)
 	})
 	return err
-}
-
-// isPlain reports whether a blob's URL can be shown, but for the SAS behind it.
-func isPlain(blob string) bool {
-	u, err := url.Parse(blob)
-	odd := func(r rune) bool { return r <= ' ' || r > '~' }
-	return err == nil && u.Hostname() != "" && u.User == nil && u.Fragment == "" && !strings.ContainsFunc(u.Host+u.Path, odd)
 }
 
 // containerURL is the URL of the container of a blob, without a SAS.
@@ -180,6 +185,15 @@ func expandDevelopment(text string) string {
 
 // URL is where the container is, without any secret.
 func (c *Container) URL() string { return c.url }
+
+// TokenHost is the host that gets the token of a sign-in, with its port unless that is
+// the usual one, and why it may. Both are "" where no token is sent.
+func (c *Container) TokenHost() (string, HostTrust) {
+	if c.trust == "" {
+		return "", ""
+	}
+	return strings.TrimSuffix(c.address(), ":443"), c.trust
+}
 
 // Warm does before the first request what that one would have to do: it signs
 // in and opens a connection, which is kept for it for a while, at most until ctx

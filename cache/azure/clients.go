@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
@@ -80,6 +81,25 @@ func (c *clients) lend(ctx context.Context, what access) (lent, error) {
 		}
 	}
 	return lent{pool.Get().(*blockblob.Client), pool}, nil
+}
+
+// tokenGuard is the last policy before a request is sent. With it no mistake above, in
+// the SDK or here, sends a token to another server than the one that was agreed on, nor
+// anything to a server that has asked for a foreign token.
+type tokenGuard struct {
+	origin string // of the endpoint: its scheme, host and port
+	tokens *signin.Tokens
+}
+
+// Do implements [policy.Policy].
+func (g tokenGuard) Do(request *policy.Request) (*http.Response, error) {
+	if err := g.tokens.Refused(); err != nil {
+		return nil, err
+	}
+	if to := request.Raw().URL; to.Scheme+"://"+to.Host != g.origin {
+		return nil, &lastingError{networkError{text: "a request with a token was about to go to another host than its endpoint's: nothing is sent"}}
+	}
+	return request.Next()
 }
 
 // refusesNobody returns why nobody is signed in where that is what an answer is

@@ -38,6 +38,9 @@ func (c *Container) translate(ctx context.Context, operation, name string, err e
 	if answer, ok := errors.AsType[*interceptedError](err); ok {
 		return config("%s", c.intercepted(answer))
 	}
+	if refused, ok := errors.AsType[*signin.ForeignScopeError](err); ok {
+		return config("%s", c.foreign(refused))
+	}
 	if failed, ok := errors.AsType[*signin.Error](err); ok {
 		return c.notSignedIn(failed)
 	}
@@ -48,6 +51,16 @@ func (c *Container) translate(ctx context.Context, operation, name string, err e
 		return c.translateResponse(operation, name, response)
 	}
 	return fmt.Errorf("%s %s/%s: %s", operation, c.url, name, c.scrub(cause(err).Error()))
+}
+
+// foreign says that what answers asks for a token that opens something else.
+func (c *Container) foreign(refused *signin.ForeignScopeError) string {
+	what := "another service"
+	if scope := printable(refused.Scope); scope != "" {
+		what = fmt.Sprintf("another service (%q)", scope)
+	}
+	return c.scrub(fmt.Sprintf("%s is not Azure Storage: it asks for a token of %s, gets none, and nothing more is sent to it; "+
+		"check azure.endpoint in nx.json, and what stands between", c.url, what))
 }
 
 // notSignedIn says why nobody is.

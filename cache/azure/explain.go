@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -57,7 +58,33 @@ func (e explained) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, e.explain(request.URL, err)
 	}
+	if location := response.Header.Get("Location"); location != "" && isRedirect(response.StatusCode) {
+		_ = response.Body.Close() // it is for browsers
+		return nil, e.redirected(request.URL, response.StatusCode, location)
+	}
 	return response, nil
+}
+
+// isRedirect reports whether package http would follow a Location.
+func isRedirect(status int) bool {
+	return slices.Contains([]int{301, 302, 303, 307, 308}, status)
+}
+
+// redirected says that an answer leads elsewhere. The location may hold the secrets of
+// the request, and any text: only its host is shown.
+func (e explained) redirected(from *url.URL, status int, location string) error {
+	to := "elsewhere"
+	if u, err := from.Parse(location); err == nil {
+		if at, ok := parseEndpoint(u.Scheme + "://" + u.Host); ok {
+			to = "to " + at.scheme + "://" + strings.TrimSuffix(at.address(), ":"+ports[at.scheme])
+		}
+	}
+	through := ""
+	if proxy := e.environment.ProxyFor(from); proxy.Address != "" {
+		through = "; the requests go through " + proxy.String()
+	}
+	return lasting(nil, "%s answers with a redirect (%d) %s, which is not followed: a proxy, a firewall or a captive portal may answer in its place%s; "+
+		"let it allow %s, sign in to the network, or correct HTTPS_PROXY and NO_PROXY", addressOf(from), status, to, through, from.Hostname())
 }
 
 func (e explained) explain(to *url.URL, err error) error {

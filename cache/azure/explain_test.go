@@ -109,9 +109,9 @@ func checkLine(t *testing.T, err error, want string) {
 	checkSecrets(t, err)
 }
 
-// A storage without TLS is asked through the proxy of HTTP_PROXY, which answers in
-// its place.
-func TestF24ProxyBeforeAStorageWithoutTLS(t *testing.T) {
+// A sign-in without TLS, such as that of a web app, is asked through the proxy of
+// HTTP_PROXY, which answers in its place.
+func TestF24ProxyBeforeASignInWithoutTLS(t *testing.T) {
 	p := azuretest.NewProxy()
 	p.Start()
 	t.Cleanup(p.Stop)
@@ -119,20 +119,16 @@ func TestF24ProxyBeforeAStorageWithoutTLS(t *testing.T) {
 	e := environment(t, variables{"HTTP_PROXY": withPassword(p.URL)})
 	transport := azure.NewTransport(ample, e)
 	t.Cleanup(transport.CloseIdleConnections)
-	c := open(t, azure.Options{Container: "results", ConnectionString: azure.Secret(connectionString("http://example.com")), Transport: transport})
-	_, err := get(t, c, "a")
-	checkLine(t, err, "http://example.com/account/results is out of reach: the proxy "+p.URL+" (HTTP_PROXY) refuses the user or password in HTTP_PROXY (407)")
+	_, err := transport.Get("http://example.com/msi/token")
+	checkLine(t, errors.Unwrap(err), "the proxy "+p.URL+" (HTTP_PROXY) refuses the user or password in HTTP_PROXY (407)")
 }
 
 // What a connection finds that is not the storage.
 func TestF24SomethingElseIsThere(t *testing.T) {
 	answers := func(status int, headers map[string]string) *server {
-		return newTLSServer(t, func(_ int, w http.ResponseWriter, r *http.Request) {
+		return newTLSServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
 			for name, value := range headers {
 				w.Header().Set(name, value)
-			}
-			if r.URL.Path == "/login" {
-				status = http.StatusOK
 			}
 			w.WriteHeader(status)
 			_, _ = io.WriteString(w, "<html>No.</html>")
@@ -148,7 +144,11 @@ func TestF24SomethingElseIsThere(t *testing.T) {
 		{"a block page", "example.com", answers(403, map[string]string{"Server": "squid"}),
 			`https://example.com/results is not reached: something on the way answers in its place (403, Server: "squid"): a proxy, a firewall or a captive portal; ` +
 				"the requests go through the proxy PROXY (HTTPS_PROXY); let it allow example.com, sign in to the network, or correct HTTPS_PROXY and NO_PROXY", configError},
-		{"a captive portal", "example.com", answers(302, map[string]string{"Location": "/login", "Content-Type": "text/html; charset=utf-8"}),
+		{"a captive portal", "example.com", answers(302, map[string]string{"Location": "http://login.portal.example:80/?from=x#y"}),
+			"https://example.com/results is out of reach: example.com:443 answers with a redirect (302) to http://login.portal.example, which is not followed: " +
+				"a proxy, a firewall or a captive portal may answer in its place; the requests go through the proxy PROXY (HTTPS_PROXY); " +
+				"let it allow example.com, sign in to the network, or correct HTTPS_PROXY and NO_PROXY", configError},
+		{"a page of a portal", "example.com", answers(200, map[string]string{"Content-Type": "text/html; charset=utf-8"}),
 			"https://example.com/results is not reached: something on the way answers in its place (a page for people", configError},
 		{"no TLS", "example.com", plainly, "https://example.com/results is out of reach: TLS with example.com:443: what answers there does not speak TLS", configError},
 		{"another name", "cache.example.org", answers(200, nil),

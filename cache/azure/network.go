@@ -80,7 +80,6 @@ func (c *Container) Network(ctx context.Context) NetworkReport {
 		return report // it is a URL
 	}
 	fresh := transport.fresh()
-	fresh.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	defer fresh.CloseIdleConnections()
 	fresh.pool.open() // whom to trust is not part of what is measured
 	t.begin()
@@ -169,8 +168,6 @@ func (t *tracing) hooks() *httptrace.ClientTrace {
 			}
 			if t.secure {
 				t.step(StepTLS, t.tlsDetail())
-			} else if t.proxied {
-				t.step(StepProxy, "")
 			}
 			t.sent = true
 		},

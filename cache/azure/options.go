@@ -3,9 +3,7 @@ package azure
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"regexp"
-	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -36,6 +34,9 @@ type Options struct {
 	SignIn string
 	// Credential, when set, takes the place of SignIn.
 	Credential azcore.TokenCredential
+	// TrustedHosts are the hosts outside Azure that may get tokens. An endpoint is no
+	// consent: it may come from a checkout.
+	TrustedHosts TrustedHosts
 
 	// Limits of the requests; zero stands for [DefaultLimits].
 	Limits Limits
@@ -49,27 +50,30 @@ type Options struct {
 	tokens *signin.Tokens // of another container of the account
 }
 
-// account returns the blob endpoint, without a slash at its end, and the cloud
-// that it is in.
-func (o Options) account() (endpoint string, in signin.Cloud, err error) {
-	endpoint = strings.TrimRight(o.Endpoint, "/")
+// account returns the blob endpoint and the cloud that it is in.
+func (o Options) account() (at endpoint, in signin.Cloud, err error) {
 	if in, err = signin.ParseCloud(o.Cloud); err != nil {
-		return "", in, fmt.Errorf("cloud: %w", err)
+		return at, in, fmt.Errorf("cloud: %w", err)
 	}
-	switch {
-	case endpoint == "":
+	if o.Endpoint == "" {
 		if err := CheckAccountName(o.AccountName); err != nil {
-			return "", in, fmt.Errorf("accountName: %w", err)
+			return at, in, fmt.Errorf("accountName: %w", err)
 		}
-		return in.Endpoint(o.AccountName), in, nil
-	case o.Cloud == "":
-		in = signin.CloudOf(endpoint)
+		at, _ = parseEndpoint(in.Endpoint(o.AccountName))
+		return at, in, nil
 	}
-	if err := CheckEndpoint(endpoint); err != nil {
-		return "", in, fmt.Errorf("endpoint: %w", err)
+	if err := CheckEndpoint(o.Endpoint); err != nil {
+		return at, in, fmt.Errorf("endpoint: %w", err)
 	}
-	return endpoint, in, nil
+	at, _ = parseEndpoint(o.Endpoint)
+	if o.Cloud == "" {
+		in = signin.CloudOf(at.String())
+	}
+	return at, in, nil
 }
+
+// sendsTokens reports whether somebody may sign in.
+func (o Options) sendsTokens() bool { return o.Credential != nil || o.SignIn != signin.Anonymous }
 
 // tokensFor returns who signs in.
 func (o Options) tokensFor(in signin.Cloud, client azcore.ClientOptions) (*signin.Tokens, error) {
@@ -105,22 +109,6 @@ func CheckAccountName(name string) error {
 func CheckContainer(name string) error {
 	if len(name) < 3 || len(name) > 63 || !containerNames.MatchString(name) {
 		return errors.New("a container's name has 3 to 63 lower-case letters, digits and single hyphens")
-	}
-	return nil
-}
-
-// CheckEndpoint returns an error unless endpoint is the URL of a blob service.
-// A token is sent with every request, hence https.
-func CheckEndpoint(endpoint string) error {
-	const want = "an endpoint looks like https://ACCOUNT.blob.core.windows.net"
-	u, err := url.Parse(endpoint)
-	switch {
-	case err != nil || u.Hostname() == "":
-		return errors.New("it is not a URL; " + want)
-	case u.RawQuery != "" || u.ForceQuery || u.User != nil || u.Fragment != "":
-		return errors.New("it has more than a host and a path; " + want + ". A SAS belongs into AZURE_STORAGE_CONNECTION_STRING")
-	case u.Scheme != "https":
-		return errors.New("it is not https, and a token must not go in clear text; " + want)
 	}
 	return nil
 }

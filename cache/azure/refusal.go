@@ -82,6 +82,15 @@ func (c *Container) host() string {
 	return u.Hostname()
 }
 
+// address is the host and the port.
+func (c *Container) address() string {
+	u, err := url.Parse(c.url)
+	if err != nil {
+		return c.url
+	}
+	return addressOf(u)
+}
+
 // dnsZones are what may stand between an account's name and "blob"
 // (learn.microsoft.com/azure/storage/common/storage-account-overview#storage-account-endpoints).
 var dnsZones = regexp.MustCompile(`^(privatelink\.)?(z\d+\.)?`)

@@ -2,7 +2,6 @@ package azure
 
 import (
 	"errors"
-	"net"
 	"net/url"
 	"strings"
 
@@ -25,8 +24,11 @@ func ParseSASURL(secret Secret) (SASURL, error) {
 	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
 		return SASURL{}, errors.New("it is not a URL; " + want)
 	}
-	isLocal := u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
-	if u.Scheme != "https" && (u.Scheme != "http" || !isLocal) {
+	e, ok := parseEndpoint(u.Scheme + "://" + u.Host)
+	switch {
+	case !ok:
+		return SASURL{}, errors.New("it is not a URL; " + want)
+	case !e.isSafe():
 		return SASURL{}, errors.New("it is not https, and a SAS must not go in clear text; " + want)
 	}
 	if !u.Query().Has("sig") {
@@ -42,6 +44,9 @@ func ParseSASURL(secret Secret) (SASURL, error) {
 	endpoint := parts.Scheme + "://" + parts.Host
 	if account := parts.IPEndpointStyleInfo.AccountName; account != "" {
 		endpoint += "/" + account
+	}
+	if _, ok := parseEndpoint(endpoint); !ok || parts.ContainerName != "" && CheckContainer(parts.ContainerName) != nil {
+		return SASURL{}, errors.New("it is not the URL of a container; " + want)
 	}
 	return SASURL{Endpoint: endpoint, Container: parts.ContainerName, Token: Secret(u.RawQuery)}, nil
 }

@@ -66,9 +66,14 @@ func newTransport(limits Limits, environment Environment, config func() *tls.Con
 			OnProxyConnectResponse: refusedByProxy,
 		}
 	})}
-	client := &http.Client{Transport: explained{environment, limited{limits, pool}}}
+	client := &http.Client{Transport: explained{environment, limited{limits, pool}}, CheckRedirect: followNone}
 	return &Transport{client, limits, environment, d, pool}
 }
+
+// followNone is the CheckRedirect of a client: neither the storage nor a sign-in ever
+// redirects, and a server that does would get a token, or a SAS in Referer. [explained]
+// makes an error of each first; this holds even if a response gets past it.
+func followNone(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // fresh returns connections of its own, on the same way.
 func (t *Transport) fresh() *Transport {

@@ -38,7 +38,8 @@ type settings struct {
 	sasURL           azure.Secret
 	limits           azure.Limits
 	environment      azure.Environment // proxies, and whom this machine trusts
-	maxArtifactSize  cache.Size        // never more than Azure takes
+	trustedHosts     azure.TrustedHosts
+	maxArtifactSize  cache.Size // never more than Azure takes
 	tasks            tasks
 	trust            trustSettings
 	drain            time.Duration // for which entries are stored after the end of a run
@@ -98,10 +99,24 @@ func readSettings(config json.RawMessage, ci bool, getenv func(string) string) (
 	s.chooseCredential(b.credential, variable, wrong)
 	environment, ignored := azure.ReadEnvironment(getenv)
 	s.environment, warnings = environment, append(warnings, ignored...)
+	s.readTrustedHosts(variable(azure.TrustedHostsVariable), wrong)
 	if wrong[inBlock] == nil {
 		s.check(wrong)
 	}
 	return s, warnings, wrong.join()
+}
+
+// readTrustedHosts reads which hosts outside Azure may get tokens. There is no such key
+// in nx.json, which is the word of a pull request. Without a sign-in there is no token.
+func (s *settings) readTrustedHosts(text string, wrong mistakes) {
+	if s.connectionString != "" || s.sasURL != "" {
+		return
+	}
+	hosts, err := azure.ParseTrustedHosts(text)
+	if err != nil {
+		wrong.add(azure.TrustedHostsVariable, fmt.Errorf("is %s; %w", shown(text), err))
+	}
+	s.trustedHosts = hosts
 }
 
 // The shortest and the longest time limit. One of a few milliseconds is a unit

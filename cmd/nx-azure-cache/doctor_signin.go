@@ -41,6 +41,7 @@ func examineSignIn(ctx context.Context, p *patient, r *report) {
 		r.add(partSignIn, id, what, ok, "none is needed: "+s.identity.Description, "")
 		return
 	}
+	examineHost(s, r)
 	report, err := s.anyContainer().SignIn(ctx)
 	r.SignIn = reportOf(report)
 	for _, step := range report.Steps {
@@ -58,6 +59,13 @@ func examineSignIn(ctx context.Context, p *patient, r *report) {
 	default:
 		r.add(partSignIn, id, what, failed, "nobody is signed in: "+err.Error(), signInFix)
 		p.giveUp("not tried: nobody is signed in")
+	}
+}
+
+// examineHost shows which host gets the token of this run, and why it may.
+func examineHost(s *subject, r *report) {
+	if host, trust := s.anyContainer().TokenHost(); trust != "" {
+		r.add(partSignIn, "token-host", "host of the token", ok, fmt.Sprintf("%s, %s", host, trust), "")
 	}
 }
 

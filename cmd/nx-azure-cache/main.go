@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 )
 
 // version is set by the build (scripts/build.js) to that of the npm package.
@@ -28,6 +30,7 @@ type world struct {
 }
 
 func main() {
+	azure.Silence()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 

@@ -115,6 +115,7 @@ func openContainers(s settings, scopes []trust.Scope) (map[string]*azure.Contain
 		Cloud:            s.cloud,
 		AccountName:      s.accountName,
 		Endpoint:         s.endpoint,
+		TrustedHosts:     s.trustedHosts,
 		Limits:           s.limits,
 		Environment:      s.environment,
 	})

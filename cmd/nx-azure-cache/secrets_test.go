@@ -17,6 +17,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 )
 
@@ -79,8 +80,9 @@ func startCorporate(t *testing.T, answer http.HandlerFunc) *corporate {
 		}
 	}
 	c.env = env{
-		"NODE_EXTRA_CA_CERTS": roots,
-		"HTTPS_PROXY":         strings.Replace(c.proxy.URL, "//", "//anna:"+url.QueryEscape(secretOfProxy)+"@", 1),
+		azure.TrustedHostsVariable: "example.com",
+		"NODE_EXTRA_CA_CERTS":      roots,
+		"HTTPS_PROXY":              strings.Replace(c.proxy.URL, "//", "//anna:"+url.QueryEscape(secretOfProxy)+"@", 1),
 	}
 	return c
 }
@@ -103,7 +105,7 @@ var troubles = map[string]struct {
 	"a CA that is not trusted": {"whom this machine does not trust", nil, func(c *corporate) { delete(c.env, "NODE_EXTRA_CA_CERTS") }},
 	"a refusal":                {"", echo(http.StatusForbidden, "AuthenticationFailed"), nil},
 	"a page":                   {"something on the way answers in its place (403", echo(http.StatusForbidden, ""), nil},
-	"a redirect": {"something on the way answers in its place (307", func(w http.ResponseWriter, r *http.Request) {
+	"a redirect": {"answers with a redirect (307) to https://elsewhere.example, which is not followed", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "https://elsewhere.example/?"+r.URL.RawQuery, http.StatusTemporaryRedirect)
 	}, nil},
 }

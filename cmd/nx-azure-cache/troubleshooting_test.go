@@ -225,6 +225,9 @@ var unspoken = []string{
 	"something else answers in the place of Azure",
 	"the account key",
 	"the token of",
+	"of Azure Storage", // doctor: the host that gets it
+	"on this machine",
+	"host of the token",
 	"retrieve …: …",
 	"app … (object …)",
 	"… (object …)",

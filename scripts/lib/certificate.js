@@ -26,13 +26,18 @@ const cloudHosts = {
  * needed.
  *
  * @param {string} [folder] where its files go
+ * @param {string[]} [moreHosts]
  * @returns {Promise<Certificate>}
  */
-async function createCertificate(folder = temporaryFolder('certificate')) {
+async function createCertificate(
+  folder = temporaryFolder('certificate'),
+  moreHosts = [],
+) {
   const { stdout } = await run('go', ['env', 'GOROOT']);
   const tool = path.join(stdout.trim(), 'src/crypto/tls/generate_cert.go');
   const options = ['--ca', '--ecdsa-curve=P256', '--duration=24h'];
-  const hosts = ['127.0.0.1', 'localhost', ...Object.values(cloudHosts)];
+  const own = ['127.0.0.1', 'localhost', ...Object.values(cloudHosts)];
+  const hosts = [...own, ...moreHosts];
   await run('go', ['run', tool, `--host=${hosts}`, ...options], {
     cwd: folder,
   });

@@ -3,6 +3,7 @@ package signin
 import (
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -62,6 +63,27 @@ func CloudOf(endpoint string) Cloud {
 	}
 	return clouds[0]
 }
+
+// storageHosts are the hosts of blob services: ACCOUNT, ACCOUNT-secondary or another of
+// its endpoints (-ipv6, -internetrouting), perhaps privatelink, and the suffix of a
+// cloud; or that of a DNS zone of its own
+// (learn.microsoft.com/azure/storage/common/storage-account-overview#azure-dns-zone-endpoints-preview).
+var storageHosts = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*(\.privatelink)?\.(` + suffixes() +
+	`|z[0-9][0-9]?(\.privatelink)?\.blob\.storage\.azure\.net)$`)
+
+// suffixes are those of all clouds, as alternatives of a pattern.
+func suffixes() string {
+	var all []string
+	for _, c := range clouds {
+		all = append(all, regexp.QuoteMeta(c.suffix))
+	}
+	return strings.Join(all, "|")
+}
+
+// IsStorageHost reports whether a host, in lower case and without a port, is one of
+// Azure's blob services. Only those belong to Microsoft alone: anybody who rents a
+// machine of Azure has a name below azure.com.
+func IsStorageHost(host string) bool { return storageHosts.MatchString(host) }
 
 // String is the name of the cloud.
 func (c Cloud) String() string { return c.orPublic().name }

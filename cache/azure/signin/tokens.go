@@ -2,7 +2,9 @@ package signin
 
 import (
 	"context"
-	"slices"
+	"errors"
+	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -26,14 +28,24 @@ const (
 const Limit = totalLimit
 
 // Storage is what a token is asked for.
-var Storage = policy.TokenRequestOptions{Scopes: []string{"https://storage.azure.com/.default"}, EnableCAE: true}
+var Storage = policy.TokenRequestOptions{Scopes: []string{storageResource + defaultScope}, EnableCAE: true}
+
+const (
+	// storageResource is the same in all clouds
+	// (learn.microsoft.com/azure/storage/blobs/authorize-access-azure-active-directory).
+	storageResource = "https://storage.azure.com"
+	defaultScope    = "/.default"
+)
 
 // Tokens are those of one identity, which is asked once for all that wait. The
 // credentials of command line tools start a process for each token and keep none.
 type Tokens struct {
 	chain *chain
 	held  atomic.Pointer[held]
-	turn  chan struct{} // holds one value while somebody uses what follows
+	// foreign is set once somebody has asked for a token of another service. From then
+	// on no token is given: what answers is not Azure Storage.
+	foreign atomic.Pointer[ForeignScopeError]
+	turn    chan struct{} // holds one value while somebody uses what follows
 
 	failed error
 	until  time.Time // of the failure
@@ -41,18 +53,63 @@ type Tokens struct {
 
 // held is a token that was given.
 type held struct {
-	scopes []string
-	token  azcore.AccessToken
-	fresh  time.Time // until when it need not be replaced
+	token azcore.AccessToken
+	fresh time.Time // until when it need not be replaced
 }
 
 var _ azcore.TokenCredential = (*Tokens)(nil)
 
 func newTokens(c *chain) *Tokens { return &Tokens{chain: c, turn: make(chan struct{}, 1)} }
 
-// GetToken implements [azcore.TokenCredential]. The error is a [*Error], or that
-// of ctx.
+// ForeignScopeError says that a server has asked for a token of a service other than
+// Azure Storage.
+type ForeignScopeError struct{ Scope string } // as the server spells it: any text
+
+func (e *ForeignScopeError) Error() string {
+	return fmt.Sprintf("a token of %q is asked for, and only one of Azure Storage is given", e.Scope)
+}
+
+// NonRetriable tells azcore's retry policy that another try is in vain.
+func (*ForeignScopeError) NonRetriable() {}
+
+// isStorage reports whether a scope is that of Azure Storage, which is one for all
+// clouds. azblob makes a scope of what the server names in WWW-Authenticate, which may
+// end with a slash.
+func isStorage(scope string) bool {
+	resource, ok := strings.CutSuffix(scope, defaultScope)
+	return ok && strings.TrimRight(resource, "/") == storageResource
+}
+
+// storageOnly is what a token is asked for by. The scope and the tenant may be the word
+// of a server: the scope must be that of storage, and the tenant is always our own.
+func storageOnly(options policy.TokenRequestOptions) (policy.TokenRequestOptions, error) {
+	for _, scope := range options.Scopes {
+		if !isStorage(scope) {
+			return options, &ForeignScopeError{scope}
+		}
+	}
+	options.Scopes, options.TenantID = Storage.Scopes, ""
+	return options, nil
+}
+
+// Refused returns the [*ForeignScopeError] after which no token is given, or nil.
+func (t *Tokens) Refused() error {
+	if refused := t.foreign.Load(); refused != nil {
+		return refused
+	}
+	return nil
+}
+
+// GetToken implements [azcore.TokenCredential]. It gives tokens of Azure Storage only.
+// The error is a [*Error], a [*ForeignScopeError], or that of ctx.
 func (t *Tokens) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	options, err := storageOnly(options)
+	if refused, ok := errors.AsType[*ForeignScopeError](err); ok {
+		t.foreign.CompareAndSwap(nil, refused)
+	}
+	if err := t.Refused(); err != nil {
+		return azcore.AccessToken{}, err
+	}
 	if it := t.usable(options); it != nil && time.Now().Before(it.fresh) {
 		return it.token, nil
 	}
@@ -71,7 +128,7 @@ func (t *Tokens) GetToken(ctx context.Context, options policy.TokenRequestOption
 	if t.failed == nil || now.After(t.until) || options.Claims != "" {
 		token, err := t.ask(ctx, options)
 		if err == nil {
-			t.held.Store(&held{options.Scopes, token, now.Add(freshFor(token, now))})
+			t.held.Store(&held{token, now.Add(freshFor(token, now))})
 			return token, nil
 		}
 		if ctx.Err() != nil {
@@ -88,7 +145,7 @@ func (t *Tokens) GetToken(ctx context.Context, options policy.TokenRequestOption
 // challenge says that it is no longer good.
 func (t *Tokens) usable(options policy.TokenRequestOptions) *held {
 	it := t.held.Load()
-	if it == nil || options.Claims != "" || !slices.Equal(it.scopes, options.Scopes) || time.Now().After(it.token.ExpiresOn) {
+	if it == nil || options.Claims != "" || time.Now().After(it.token.ExpiresOn) {
 		return nil
 	}
 	return it

@@ -1,0 +1,176 @@
+package azure_test
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+)
+
+// asker is a credential that notes what it is asked for.
+type asker struct {
+	mu    sync.Mutex
+	asked []policy.TokenRequestOptions
+}
+
+func (a *asker) GetToken(_ context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.asked = append(a.asked, options)
+	return azcore.AccessToken{Token: fmt.Sprintf("token-%d", len(a.asked)), ExpiresOn: time.Now().Add(time.Hour)}, nil
+}
+
+const challengeOf = "Bearer authorization_uri=https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/oauth2/authorize resource_id="
+
+// challenging answers requests with a challenge, as many as there are.
+func challenging(challenges ...string) func(int, http.ResponseWriter, *http.Request) {
+	return func(n int, w http.ResponseWriter, _ *http.Request) {
+		if n >= len(challenges) {
+			w.WriteHeader(http.StatusCreated)
+			return
+		}
+		w.Header().Set("WWW-Authenticate", challenges[n])
+		fail(w, http.StatusUnauthorized, "NoAuthenticationInformation")
+	}
+}
+
+// What is not the storage gets the token of storage that it was sent, and after its
+// challenge nothing at all: no other token, no other request.
+func TestForeignChallenge(t *testing.T) {
+	for _, resource := range []string{
+		"https://management.azure.com", "https://vault.azure.net", "https://graph.microsoft.com/", "api://attacker", "https://storage.azure.com.evil.example",
+		"https://storage.azure.com:443", "\u202e",
+	} {
+		for name, first := range map[string]func(t *testing.T, c *azure.Container) error{
+			"get":    func(t *testing.T, c *azure.Container) error { _, err := get(t, c, "a"); return err },
+			"put":    func(t *testing.T, c *azure.Container) error { return put(t, c, "a", "content") },
+			"delete": func(t *testing.T, c *azure.Container) error { return c.Delete(t.Context(), "a", "") },
+			"look at": func(t *testing.T, c *azure.Container) error {
+				_, err := c.Properties(t.Context(), "a")
+				return err
+			},
+			"list": func(t *testing.T, c *azure.Container) error {
+				for _, err := range c.List(t.Context(), "") {
+					return err
+				}
+				return nil
+			},
+		} {
+			t.Run(name+" "+resource, func(t *testing.T) {
+				t.Parallel()
+				challenge := challengeOf + resource
+				s := newTLSServer(t, challenging(challenge, challenge, challenge))
+				signIn := new(asker)
+				c := signedIn(t, s, signIn)
+				other, err := c.Sibling("others")
+				if err != nil {
+					t.Fatal(err)
+				}
+				err = first(t, c)
+				want := fmt.Sprintf("%s/results is not Azure Storage: it asks for a token of another service (%q), gets none", s.URL, resource+"/.default")
+				if resource == "\u202e" {
+					want = s.URL + "/results is not Azure Storage: it asks for a token of another service, gets none"
+				}
+				checkLine(t, err, want)
+				if got := outcomeOf(err); got != configError {
+					t.Errorf("got %s, want %s: it ends all reading and writing", got, configError)
+				}
+				_, readErr := get(t, other, "b")
+				for _, err := range []error{readErr, put(t, c, "b", "content")} {
+					if err == nil || !strings.Contains(err.Error(), "is not Azure Storage: it asks for a token of another service") {
+						t.Errorf("then got %v, want the same", err)
+					}
+				}
+				if seen := s.seen(); len(seen) != 1 || seen[0].header.Get("Authorization") != "Bearer token-1" {
+					t.Errorf("sent %d requests, want one", len(seen))
+				}
+				if len(signIn.asked) != 1 || signIn.asked[0].Scopes[0] != "https://storage.azure.com/.default" {
+					t.Errorf("asked for %+v, want a token of storage", signIn.asked)
+				}
+			})
+		}
+	}
+}
+
+// Nor is what was begun before the challenge: the parts of a blob that are not read yet.
+func TestForeignChallengeDuringADownload(t *testing.T) {
+	s := newTLSServer(t, func(n int, w http.ResponseWriter, r *http.Request) {
+		if n == 0 {
+			w.Header().Set("ETag", blobTag)
+			w.Header().Set("Content-Range", "bytes 0-9/30")
+			w.WriteHeader(http.StatusPartialContent)
+			_, _ = io.WriteString(w, "0123456789")
+			return
+		}
+		w.Header().Set("WWW-Authenticate", challengeOf+"https://vault.azure.net")
+		fail(w, http.StatusUnauthorized, "NoAuthenticationInformation")
+	})
+	c := open(t, azure.Options{
+		Container: "results", Endpoint: s.URL, Credential: new(asker), Transport: s.Client(),
+		Ranges: azure.Ranges{First: 10, Part: 10, Ahead: 2, Buffers: 2},
+	})
+	blob, err := c.Get(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = blob.Body.Close() }()
+	other, err := c.Sibling("others") // whose clients have tokens of their own
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := get(t, other, "b"); err == nil {
+		t.Fatal("got a blob")
+	}
+	content, err := io.ReadAll(blob.Body)
+	if len(content) != 10 || err == nil || !strings.Contains(err.Error(), "is not Azure Storage") {
+		t.Errorf("got %d bytes, %v; want the first ten and why there are no more", len(content), err)
+	}
+	if got := len(s.seen()); got != 2 {
+		t.Errorf("sent %d requests, want two", got)
+	}
+}
+
+// Genuine challenges are answered as ever.
+func TestChallengeOfStorage(t *testing.T) {
+	claims := `{"access_token":{"nbf":{"essential":true,"value":"1700000000"}}}`
+	revoked := fmt.Sprintf(`Bearer authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", error="insufficient_claims", claims="%s"`,
+		base64.StdEncoding.EncodeToString([]byte(claims)))
+	for name, test := range map[string]struct {
+		challenges []string
+		asked      int // tokens
+		claims     string
+	}{
+		"as Azure writes it":      {[]string{challengeOf + "https://storage.azure.com"}, 1, ""},
+		"with a slash":            {[]string{challengeOf + "https://storage.azure.com/"}, 1, ""},
+		"of another tenant":       {[]string{strings.Replace(challengeOf, "1111", "9999", 1) + "https://storage.azure.com"}, 1, ""},
+		"of another sign-in":      {[]string{"Bearer authorization_uri=https://login.evil.example/t/oauth2/authorize resource_id=https://storage.azure.com"}, 1, ""},
+		"a token that is revoked": {[]string{revoked}, 2, claims},
+		"both":                    {[]string{challengeOf + "https://storage.azure.com", revoked}, 2, claims},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newTLSServer(t, challenging(test.challenges...))
+			signIn := new(asker)
+			if err := put(t, signedIn(t, s, signIn), "a", "content"); err != nil {
+				t.Fatal(err)
+			}
+			last := signIn.asked[len(signIn.asked)-1]
+			if len(signIn.asked) != test.asked || last.Claims != test.claims || last.TenantID != "" {
+				t.Errorf("asked for %+v, want %d tokens, the last one with the claims %q", signIn.asked, test.asked, test.claims)
+			}
+			seen := s.seen()
+			if got := seen[len(seen)-1].header.Get("Authorization"); got != fmt.Sprintf("Bearer token-%d", test.asked) {
+				t.Errorf("sent %q at last", got)
+			}
+		})
+	}
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/license"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
+)
+
+const foreignConfig = `{"container": "artifacts", "endpoint": "https://attacker.example", "credential": "azure-cli"}`
+
+// foreignLine is what is said about a host that would get a token.
+const foreignLine = "the endpoint's host attacker.example is not one of Azure Storage, and a sign-in would send it a token that opens all your storage accounts: " +
+	"nothing is sent; correct the endpoint, or set the environment variable NX_AZURE_CACHE_TRUSTED_HOSTS=attacker.example if you trust this host"
+
+// An endpoint is the word of a pull request, or of what somebody has pasted: no command
+// sends a token there, or anything else.
+func TestForeignEndpointOfCommands(t *testing.T) {
+	proxy := azuretest.NewProxy()
+	proxy.Start()
+	t.Cleanup(proxy.Stop)
+	t.Setenv("PATH", t.TempDir()) // there is no az
+	for _, command := range []string{"ls", "inspect 1", "evict --hash 1", "doctor", "doctor --security"} {
+		for name, config := range map[string]string{
+			"in nx.json": foreignConfig,
+			"in a flag":  `{"container": "artifacts", "accountName": "nxcache", "credential": "azure-cli"}`,
+		} {
+			t.Run(command+" "+name, func(t *testing.T) {
+				environment := doctorEnv(t, devRun, config, "")
+				environment["HTTPS_PROXY"] = proxy.URL
+				args := strings.Fields(command)
+				if name == "in a flag" {
+					args = append(args, "--endpoint", "https://attacker.example")
+				}
+				stdout, stderr, err := runWith(t, environment, args...)
+				if said := stdout + stderr + fmt.Sprint(err); err == nil || strings.Count(said, foreignLine) < 1 {
+					t.Errorf("got %s, want %q", said, foreignLine)
+				}
+			})
+		}
+	}
+	environment := doctorEnv(t, devRun, foreignConfig, "")
+	environment["HTTPS_PROXY"], environment[license.Variable] = proxy.URL, readToken(t, "valid.jwt")
+	session := open(rpc.InitializeParams{Config: []byte(foreignConfig), WorkspaceRoot: t.TempDir()}, environment.get, during)
+	if session.Cache != nil || session.Reason != foreignLine {
+		t.Errorf("serve got %+v, want %q", session, foreignLine)
+	}
+	if asked := proxy.Asked(); len(asked) > 0 {
+		t.Errorf("asked for %v, want nothing", asked)
+	}
+}
+
+// Without a sign-in there is no token, and the variable does not matter.
+func TestTrustedHostsOfASecret(t *testing.T) {
+	environment := env{azure.TrustedHostsVariable: "*", connectionVariable: connectionString}
+	if _, _, err := readSettings([]byte(`{"container": "artifacts"}`), false, environment.get); err != nil {
+		t.Errorf("got %v, want nil", err)
+	}
+}
+
+// doctor shows which host gets the token, and why it may.
+func TestDoctorShowsTheHostOfTheToken(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	for trusted, want := range map[string]string{
+		"attacker.example":            "attacker.example, trusted by NX_AZURE_CACHE_TRUSTED_HOSTS",
+		"a.example, attacker.example": "attacker.example, trusted by NX_AZURE_CACHE_TRUSTED_HOSTS",
+		"":                            foreignLine,
+		"*.example":                   `NX_AZURE_CACHE_TRUSTED_HOSTS is "*.example"; it takes names of hosts`,
+		"a.example?sig=hunter2":       "NX_AZURE_CACHE_TRUSTED_HOSTS is a text of 21 characters; it takes names of hosts",
+	} {
+		environment := doctorEnv(t, devRun, foreignConfig, "")
+		environment[azure.TrustedHostsVariable] = trusted
+		stdout, _, _ := runWith(t, environment, "doctor")
+		if !strings.Contains(stdout, want) || strings.Contains(stdout, "hunter2") {
+			t.Errorf("%q: got %s, want %q", trusted, stdout, want)
+		}
+	}
+}

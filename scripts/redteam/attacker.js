@@ -1,0 +1,114 @@
+'use strict';
+
+// Servers of an attacker, which record all that they get.
+
+const fs = require('node:fs');
+const http = require('node:http');
+const https = require('node:https');
+const { once } = require('node:events');
+const path = require('node:path');
+
+/** @import { TestContext } from 'node:test' */
+/** @import { AddressInfo } from 'node:net' */
+/** @import { RequestListener } from 'node:http' */
+/** @import { Certificate } from '../lib/certificate' */
+/** @typedef {Awaited<ReturnType<typeof startAttacker>>} Attacker */
+
+/**
+ * @param {TestContext} t
+ * @param {RequestListener} answer
+ * @param {Certificate} [certificate] without one the server speaks no TLS
+ */
+async function startAttacker(t, answer, certificate) {
+  /** @type {{ method?: string, url?: string, headers: http.IncomingHttpHeaders }[]} */
+  const got = [];
+  /** @type {RequestListener} */
+  const record = (request, response) => {
+    const { method, url, headers } = request;
+    got.push({ method, url, headers });
+    request.resume().on('end', () => answer(request, response));
+  };
+  const server = certificate
+    ? https.createServer(
+        {
+          cert: fs.readFileSync(certificate.cert),
+          key: fs.readFileSync(certificate.key),
+        },
+        record,
+      )
+    : http.createServer(record);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = /** @type {AddressInfo} */ (server.address());
+  return {
+    port,
+    url: `${certificate ? 'https' : 'http'}://127.0.0.1:${port}`,
+    /** The requests so far. */
+    got,
+    /** The requests since it was last called. */
+    take: () => got.splice(0),
+  };
+}
+
+/**
+ * Answers as a server that wants a token of another service.
+ *
+ * @param {string} resource
+ * @returns {RequestListener}
+ */
+const challenge = (resource) => (_, response) =>
+  response
+    .writeHead(401, {
+      'www-authenticate': `Bearer authorization_uri=https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/oauth2/authorize resource_id=${resource}`,
+      'x-ms-request-id': '1',
+    })
+    .end();
+
+/**
+ * Answers with a redirect to the same path of another server.
+ *
+ * @param {number} status
+ * @param {() => string} to
+ * @returns {RequestListener}
+ */
+const redirect = (status, to) => (request, response) =>
+  response.writeHead(status, { location: `${to()}${request.url}` }).end();
+
+/**
+ * Puts an Azure CLI on a machine that gives a token of whatever it is asked for, as
+ * the real one does for a person who is signed in.
+ *
+ * @param {string} folder
+ */
+function signIn(folder) {
+  const tools = path.join(folder, 'tools');
+  const calls = path.join(folder, 'resources');
+  fs.mkdirSync(tools, { recursive: true });
+  const expires = Math.floor(Date.now() / 1000) + 3600;
+  fs.writeFileSync(
+    path.join(tools, 'az'),
+    `#!/bin/sh
+for resource; do :; done
+echo "$resource" >> '${calls}'
+echo '{"accessToken":"token-of-'"$resource"'","expires_on":${expires}}'
+`,
+    { mode: 0o755 },
+  );
+  return {
+    env: { PATH: `${tools}:${process.env.PATH}` },
+    /** For which services tokens were given. */
+    given: () =>
+      fs.existsSync(calls)
+        ? [...new Set(fs.readFileSync(calls, 'utf8').trim().split('\n'))]
+        : [],
+  };
+}
+
+exports.challenge = challenge;
+exports.redirect = redirect;
+exports.signIn = signIn;
+exports.startAttacker = startAttacker;

@@ -1,0 +1,186 @@
+'use strict';
+
+// A pull request that names the server, and a server that wants more than it gets.
+
+const assert = require('node:assert/strict');
+const path = require('node:path');
+const { after } = require('node:test');
+const { cleanUp } = require('../lib/cleanup');
+const { createCertificate } = require('../lib/certificate');
+const { sharedAccessSignature } = require('../lib/azurite');
+const e2e = require('../e2e/world');
+const { startConnectProxy } = require('../faults/connect-proxy');
+const { challenge, redirect, signIn, startAttacker } = require('./attacker');
+const { developer } = require('./runs');
+const { assertHonest, redTest, startWorld } = require('./world');
+
+/** @import { TestContext } from 'node:test' */
+/** @import { Machine } from '../lib/machine' */
+
+after(cleanUp);
+
+const host = 'attacker.example';
+const storage = 'https://storage.azure.com';
+
+/**
+ * A developer who is signed in with the Azure CLI, and has checked out a pull request
+ * whose nx.json names an endpoint.
+ *
+ * @param {TestContext} t
+ * @param {string} endpoint
+ * @param {string} ca path
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+async function startVictim(t, endpoint, ca, env = {}) {
+  const world = await startWorld(t, {});
+  const folder = path.join(e2e.shared.folder, world.container);
+  const azureCLI = signIn(folder);
+  const machine = world.machine('victim', developer, {
+    azure: { endpoint, credential: 'azure-cli' },
+    env: {
+      AZURE_STORAGE_CONNECTION_STRING: '',
+      SSL_CERT_FILE: ca,
+      ...azureCLI.env,
+      ...env,
+    },
+  });
+  return { world, machine, azureCLI };
+}
+
+/**
+ * Runs a command of ours in the workspace.
+ *
+ * @param {Machine} machine
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+const command = (machine, args, env) =>
+  machine.run('npx', ['--no-install', 'nx-azure-cache', ...args], { env });
+
+redTest('foreign_challenge', async (t) => {
+  const resource = 'https://management.azure.com';
+  const certificate = await createCertificate();
+  const attacker = await startAttacker(t, challenge(resource), certificate);
+  const { world, machine, azureCLI } = await startVictim(
+    t,
+    `${attacker.url}/account`,
+    certificate.cert,
+  );
+  const line = `is not Azure Storage: it asks for a token of another service ("${resource}/.default"), gets none`;
+
+  /** Asserts that the server got what one of Azure would, and then nothing. */
+  const assertRefused = (/** @type {number} */ most) => {
+    const got = attacker
+      .take()
+      .filter(({ headers }) => headers.authorization !== undefined);
+    assert.ok(got.length >= 1 && got.length <= most, JSON.stringify(got));
+    for (const { headers } of got) {
+      assert.equal(headers.authorization, `Bearer token-of-${storage}`);
+    }
+    assert.deepEqual(azureCLI.given(), [storage]);
+  };
+
+  // It looks into two scopes at once, and stores nothing.
+  const outcome = await world.build(machine);
+  assertRefused(2);
+  assertHonest(outcome, /is not Azure Storage/);
+  for (const args of [['ls'], ['doctor']]) {
+    const { code, output } = await command(machine, args);
+    assert.equal(code, 1, output);
+    assert.ok(output.includes(line), output);
+    assertRefused(1);
+  }
+});
+
+redTest('foreign_endpoint', async (t) => {
+  const certificate = await createCertificate(undefined, [host]);
+  const attacker = await startAttacker(
+    t,
+    (_, response) => response.writeHead(404).end(),
+    certificate,
+  );
+  const proxy = await startConnectProxy(t, { [host]: attacker.port });
+  const { world, machine, azureCLI } = await startVictim(
+    t,
+    `https://${host}`,
+    certificate.cert,
+    { HTTPS_PROXY: proxy.urlWithPassword },
+  );
+  const line =
+    /the endpoint's host attacker\.example is not one of Azure Storage, .* set the environment variable NX_AZURE_CACHE_TRUSTED_HOSTS=attacker\.example/;
+
+  const outcome = await world.build(machine);
+  assert.deepEqual(attacker.got, []);
+  assertHonest(outcome, line);
+  for (const args of [
+    ['ls'],
+    ['doctor'],
+    ['ls', '--endpoint', `https://${host}`],
+  ]) {
+    const { code, output } = await command(machine, args);
+    assert.equal(code, 1, output);
+    assert.match(output, line);
+  }
+  assert.deepEqual(attacker.got, []);
+  assert.deepEqual(proxy.asked(), []);
+  assert.deepEqual(azureCLI.given(), []);
+
+  // A developer who trusts the host sets the variable outside the repository.
+  await command(machine, ['ls'], { NX_AZURE_CACHE_TRUSTED_HOSTS: host });
+  const [{ headers }] = attacker.take();
+  assert.equal(headers.authorization, `Bearer token-of-${storage}`);
+  const { output } = await command(machine, ['doctor'], {
+    NX_AZURE_CACHE_TRUSTED_HOSTS: host,
+  });
+  assert.match(
+    output,
+    /attacker\.example, trusted by NX_AZURE_CACHE_TRUSTED_HOSTS/,
+  );
+});
+
+const notFollowed = (/** @type {number} */ status) =>
+  new RegExp(
+    `answers with a redirect \\(${status}\\) to http://127\\.0\\.0\\.1:\\d+, which is not followed`,
+  );
+
+redTest('redirect_clear_text', async (t) => {
+  const certificate = await createCertificate();
+  const tapped = await startAttacker(t, (_, response) => response.end());
+  const server = await startAttacker(
+    t,
+    redirect(307, () => tapped.url),
+    certificate,
+  );
+  const { world, machine } = await startVictim(
+    t,
+    `${server.url}/account`,
+    certificate.cert,
+  );
+  const outcome = await world.build(machine);
+  assert.ok(server.got.length > 0);
+  assert.deepEqual(tapped.got, []);
+  assertHonest(outcome, notFollowed(307));
+});
+
+redTest(
+  'redirect_referer',
+  async (t) => {
+    const attacker = await startAttacker(t, (_, response) => response.end());
+    const server = await startAttacker(
+      t,
+      redirect(302, () => attacker.url),
+    );
+    const world = await startWorld(t, {});
+    const sas = sharedAccessSignature(world.container, 'rc');
+    const machine = world.machine('victim', developer, {
+      env: {
+        AZURE_STORAGE_CONNECTION_STRING: `BlobEndpoint=${server.url}/account;SharedAccessSignature=${sas}`,
+      },
+    });
+    const outcome = await world.build(machine);
+    assert.ok(server.got.length > 0);
+    assert.deepEqual(attacker.got, []);
+    assertHonest(outcome, notFollowed(302));
+  },
+  { isFull: true },
+);
