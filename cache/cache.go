@@ -191,8 +191,10 @@ func (c *Cache) restore(ctx context.Context, entry Entry, blob *Blob, cacheDirec
 	if err != nil {
 		return nil, err
 	}
-	contents, err := c.codec.Extract(body, filepath.Dir(path), filepath.Base(path), archive.Limits{})
+	contents, err := c.codec.Extract(body, filepath.Dir(path), filepath.Base(path), archive.LimitsOf(blob.Size))
 	switch {
+	case errors.Is(err, archive.ErrNoSpace):
+		err = fmt.Errorf("%w; free space on the file system of %s, or set cacheDirectory in nx.json to a folder on another", err, cacheDirectory)
 	case errors.Is(err, archive.ErrRefused):
 		err = damaged("%w", err)
 	case err == nil && contents.Hash != entry.Hash:

@@ -19,11 +19,6 @@ const MaxWindow = 2 << 20
 // [Codec.Extract] returns in memory; a longer one is left in a file.
 const InlineTerminalOutput = 256 << 10
 
-// maxName bounds the length of an entry's name and link target together, in
-// bytes, on average: [Codec.Extract] keeps them in memory, and zeros compress well
-// here too.
-const maxName = 128
-
 const (
 	metadataName = "metadata.json"
 	terminalName = "terminalOutput"
@@ -54,6 +49,10 @@ type metadata struct {
 	Format int `json:"format"`
 	Task
 }
+
+// ErrNoSpace is wrapped by the errors of [Codec.Extract] that say that the file
+// system has too little space for the archive, whatever is in it.
+var ErrNoSpace = errors.New("too little free space")
 
 func refused(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrRefused}, args...)...)

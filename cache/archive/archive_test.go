@@ -155,7 +155,18 @@ func tarOf(t testing.TB, entries []entry) []byte {
 	return b.Bytes()
 }
 
-func compress(t testing.TB, content []byte, options ...zstd.EOption) []byte {
+// compress compresses a tar into frames of the largest size.
+func compress(t testing.TB, content []byte, options ...zstd.EOption) (all []byte) {
+	t.Helper()
+	for part := range slices.Chunk(content, archive.MaxWindow) {
+		all = append(all, frame(t, part, options...)...)
+	}
+	return all
+}
+
+// frame compresses into one frame, which does not tell its size if it has several
+// blocks.
+func frame(t testing.TB, content []byte, options ...zstd.EOption) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	options = append([]zstd.EOption{zstd.WithWindowSize(archive.MaxWindow)}, options...)

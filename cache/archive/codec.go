@@ -63,6 +63,7 @@ func newEncoder(level zstd.EncoderLevel) *zstd.Encoder {
 func newDecoder() *zstd.Decoder {
 	decoder, err := zstd.NewReader(nil,
 		zstd.WithDecoderMaxWindow(MaxWindow),
+		zstd.WithDecoderMaxMemory(MaxWindow), // of a frame's content
 		zstd.WithDecoderConcurrency(1),
 		zstd.WithDecoderLowmem(true),
 	)

@@ -85,6 +85,7 @@ type compressor struct {
 	w       io.Writer
 	filling *frame
 	size    int64       // of the frames that were full
+	packed  int64       // bytes written to w
 	queue   chan *frame // to the writing goroutine; nil while there is none
 	ended   chan struct{}
 
@@ -169,6 +170,7 @@ func (c *compressor) write() {
 }
 
 func (c *compressor) put(f *frame) error {
+	c.packed += int64(len(f.packed))
 	_, err := c.w.Write(f.packed)
 	return err
 }

@@ -2,7 +2,6 @@ package archive
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"io"
 	"sync"
@@ -15,16 +14,22 @@ const (
 	// besides one for each archive.
 	maxAhead = 4
 
-	// chunkSize is that of the parts of a frame that is larger than ours, or does
-	// not tell its size.
-	chunkSize = 256 << 10
+	// minFrame is the size that each frame but the last must have, in bytes of the
+	// tar. It bounds what the frames themselves cost. Ours have [frameSize].
+	minFrame = 64 << 10
+
+	// blockOverhead is the number of bytes of the tar for which one block is
+	// allowed, beside moreBlocks for each frame. Ours have 128 KiB; other programs
+	// make smaller ones.
+	blockOverhead = 512
+	moreBlocks    = 16
 
 	// smallFrame is the size of a frame up to which another goroutine costs more
 	// than it saves, in bytes.
 	smallFrame = 16 << 10
 )
 
-// part is a part of an archive, a frame where they are like ours.
+// part is a frame of an archive.
 type part struct {
 	packed, plain []byte
 	err           error         // that comes after plain
@@ -90,12 +95,6 @@ func (p *plain) run(r *bufio.Reader) {
 			return
 		}
 		it.err = it.readFrame(r)
-		if errors.Is(it.err, errOtherFrame) {
-			begun := bytes.Clone(it.packed)
-			it.release()
-			p.stream(io.MultiReader(bytes.NewReader(begun), r))
-			return
-		}
 		p.parts <- it // there is room for all slots
 		if it.err != nil {
 			close(it.done)
@@ -126,37 +125,6 @@ func (p *part) survive() {
 	}
 }
 
-// stream decompresses r on this goroutine, whatever its frames are like.
-func (p *plain) stream(r io.Reader) {
-	decoder := p.codec.decoders.Get().(*zstd.Decoder)
-	defer p.codec.decoders.Put(decoder)
-	defer func() { _ = decoder.Reset(nil) }() // which keeps nothing of r
-
-	for err := decoder.Reset(r); err == nil; {
-		it, ok := p.begin()
-		if !ok {
-			return
-		}
-		it.readChunk(decoder)
-		err = it.err
-		close(it.done)
-		p.parts <- it
-	}
-}
-
-// readChunk reads the next chunk of a stream.
-func (p *part) readChunk(r io.Reader) {
-	defer p.survive()
-	p.plain = append(p.plain[:0], make([]byte, chunkSize)...)
-	var n int
-	n, p.err = r.Read(p.plain)
-	p.plain = p.plain[:n]
-}
-
-// errOtherFrame says that a frame is not like ours, which tell their size and
-// have at most that of a window. What was read of it is in packed.
-var errOtherFrame = errors.New("a frame of another writer")
-
 // readFrame reads the next frame of r. The error is [io.EOF] when there is none.
 // See RFC 8878, 3.1.1: a header, blocks with headers of three bytes, perhaps a
 // checksum.
@@ -167,28 +135,61 @@ func (p *part) readFrame(r *bufio.Reader) error {
 		return err
 	}
 	var header zstd.Header
-	if header.Decode(start) != nil || header.Skippable || !header.HasFCS ||
-		header.FrameContentSize > MaxWindow || header.DictionaryID != 0 {
-		return errOtherFrame
+	if err := header.Decode(start); err != nil {
+		return refused("a frame has no header of zstd: %v", err)
+	}
+	plainSize, err := checkFrame(&header)
+	if err != nil {
+		return err
 	}
 	if err := p.readMore(r, header.HeaderSize); err != nil {
 		return err
 	}
-	for last := false; !last; {
+	if err := p.readBlocks(r, plainSize); err != nil {
+		return err
+	}
+	if header.HasCheckSum {
+		return p.readMore(r, 4)
+	}
+	return nil
+}
+
+// checkFrame returns how much a frame unpacks to at most, in bytes.
+func checkFrame(header *zstd.Header) (plainSize int, err error) {
+	switch {
+	case header.Skippable:
+		return 0, refused("it has a frame to be skipped")
+	case header.DictionaryID != 0:
+		return 0, refused("a frame needs a dictionary")
+	case header.WindowSize > MaxWindow:
+		return 0, refused("a frame has a window of %d bytes, at most %d are allowed", header.WindowSize, MaxWindow)
+	case !header.HasFCS:
+		return MaxWindow, nil
+	case header.FrameContentSize > MaxWindow:
+		return 0, refused("a frame holds %d bytes, at most %d are allowed", header.FrameContentSize, MaxWindow)
+	case header.FrameContentSize == 0:
+		return 0, refused("a frame is empty")
+	}
+	return int(header.FrameContentSize), nil
+}
+
+// readBlocks reads the blocks of a frame. A block that would not shrink is stored
+// as it is, so together they are no longer than what they unpack to.
+func (p *part) readBlocks(r io.Reader, plainSize int) error {
+	blocks := moreBlocks + plainSize/blockOverhead
+	left := plainSize
+	for last := false; !last; blocks-- {
 		if err := p.readMore(r, 3); err != nil {
 			return err
 		}
 		var size int
 		last, size = parseBlock(p.packed[len(p.packed)-3:])
-		if size < 0 || len(p.packed)+size > MaxWindow+MaxWindow/16 {
-			return errOtherFrame
+		if left -= size; size < 0 || left < 0 || blocks == 0 {
+			return refused("a frame has more or other blocks than its size needs")
 		}
 		if err := p.readMore(r, size); err != nil {
 			return err
 		}
-	}
-	if header.HasCheckSum {
-		return p.readMore(r, 4)
 	}
 	return nil
 }
@@ -236,7 +237,9 @@ func (p *plain) Read(b []byte) (int, error) {
 
 // next goes on with the next part.
 func (p *plain) next() error {
+	isShort := false
 	if p.current != nil {
+		isShort = len(p.current.plain) < minFrame
 		p.current.release()
 		p.current = nil
 	}
@@ -246,6 +249,9 @@ func (p *plain) next() error {
 	}
 	<-it.done
 	p.current, p.read = it, 0
+	if isShort && it.err == nil {
+		return refused("a frame that is not the last holds less than %d bytes", minFrame)
+	}
 	return nil
 }
 

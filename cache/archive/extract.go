@@ -1,10 +1,10 @@
 package archive
 
 import (
-	"archive/tar"
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"io"
 	"io/fs"
@@ -15,17 +15,6 @@ import (
 	"strings"
 	"time"
 )
-
-// Limits bound what an archive may unpack to. The zero value stands for
-// [DefaultLimits].
-type Limits struct {
-	Entries int   // number of entries below outputs/
-	Bytes   int64 // sum of the sizes of all files, terminal output included
-}
-
-// DefaultLimits are far above real outputs and far below a full disk's worth
-// of zeros.
-var DefaultLimits = Limits{Entries: 500_000, Bytes: 64 << 30}
 
 // Contents is what [Codec.Extract] found besides the files.
 type Contents struct {
@@ -43,7 +32,8 @@ type Contents struct {
 // is no name yet nor anything that begins with it, and reads r to its end.
 //
 // An error that wraps [ErrRefused] says that the archive is not to be used;
-// others come from reading r or from the file system. After an error dir holds
+// one that wraps [ErrNoSpace] that there is no room for it; others come from
+// reading r or from the file system. After an error dir holds
 // parts, all of them writable: the caller removes name and [TerminalOutputOf] it.
 func (c *Codec) Extract(r io.Reader, dir, name string, limits Limits) (Contents, error) {
 	if limits == (Limits{}) {
@@ -56,15 +46,19 @@ func (c *Codec) Extract(r io.Reader, dir, name string, limits Limits) (Contents,
 	defer tree.close()
 
 	u := &unpacker{
-		codec: c, dir: dir, name: name, tree: tree, left: limits, names: maxName * limits.Entries,
+		codec: c, dir: dir, name: name, tree: tree, left: newBudget(limits),
 		seed: maphash.MakeSeed(), seen: make(map[uint64]byte),
 	}
-	if err := tree.finish(u.read(r)); err != nil {
-		return Contents{}, err
+	err = tree.finish(u.read(r))
+	if err == nil {
+		// Links, and what makes directories unwritable, come after the last byte
+		// of r was read: r may find only there that it was not what it should be.
+		err = u.finish()
 	}
-	// Links, and what makes directories unwritable, come after the last byte
-	// of r was read: r may find only there that it was not what it should be.
-	if err := u.finish(); err != nil {
+	if isFull(err) {
+		err = fmt.Errorf("%w: %w", ErrNoSpace, err)
+	}
+	if err != nil {
 		return Contents{}, err
 	}
 	return u.contents, nil
@@ -79,14 +73,12 @@ type unpacker struct {
 	dir      string
 	name     string // of what the archive calls outputs
 	tree     *tree
-	left     Limits
-	names    int // bytes left for names and link targets
+	left     budget
 	contents Contents
 
-	stream *bounded // what r unpacks to
-	seed   maphash.Seed
-	seen   map[uint64]byte // digest of a name → tar type
-	late   []late          // links and directories, in the order of the archive
+	seed maphash.Seed
+	seen map[uint64]byte // digest of a name → tar type
+	late []late          // links and directories, in the order of the archive
 }
 
 // late is what is done at the end: no write may meet a link, a directory's
@@ -100,8 +92,7 @@ type late struct {
 func (u *unpacker) read(r io.Reader) error {
 	source := &source{r: r}
 	plain := u.codec.decompress(source)
-	u.stream = &bounded{r: plain, left: headStart}
-	err := u.entries(tar.NewReader(u.stream))
+	err := u.entries(&tarReader{r: plain})
 	if err == nil {
 		// Its end is that of source, too.
 		var n int64
@@ -116,31 +107,6 @@ func (u *unpacker) read(r io.Reader) error {
 		return source.blame(err)
 	}
 	return nil
-}
-
-// What the stream may spend on what is neither an entry nor its content, such
-// as extended headers, which package tar reads on and on until an entry comes:
-// headStart once, enough for the largest headers of one entry, and perEntry for
-// each entry.
-const (
-	headStart = 4 << 20
-	perEntry  = 4 << 10
-)
-
-// bounded is the decompressed stream, which fails when it is longer than the
-// entries explain. [Limits] alone do not end it: they count entries.
-type bounded struct {
-	r    io.Reader
-	left int64
-}
-
-func (b *bounded) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		return 0, refused("it has more between its entries than they need")
-	}
-	n, err := b.r.Read(p[:min(int64(len(p)), b.left)])
-	b.left -= int64(n)
-	return n, err
 }
 
 // source remembers the error of the reader under the decompressor, so that a
@@ -164,7 +130,7 @@ func (s *source) blame(err error) error {
 	if s.err != nil {
 		return s.err
 	}
-	if _, ok := errors.AsType[*fs.PathError](err); ok || errors.Is(err, ErrRefused) {
+	if _, ok := errors.AsType[*fs.PathError](err); ok || errors.Is(err, ErrRefused) || errors.Is(err, ErrNoSpace) {
 		return err
 	}
 	if _, ok := errors.AsType[*os.LinkError](err); ok {
@@ -173,7 +139,7 @@ func (s *source) blame(err error) error {
 	return refused("%v", err)
 }
 
-func (u *unpacker) entries(tr *tar.Reader) error {
+func (u *unpacker) entries(tr *tarReader) error {
 	if err := u.metadata(tr); err != nil {
 		return err
 	}
@@ -181,14 +147,14 @@ func (u *unpacker) entries(tr *tar.Reader) error {
 		return err
 	}
 	for {
-		header, err := tr.Next()
+		header, err := tr.next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
 			return err
 		}
-		if err := u.entry(header, tr); err != nil {
+		if err := u.entry(&header, tr); err != nil {
 			return err
 		}
 	}
@@ -198,29 +164,30 @@ func (u *unpacker) entries(tr *tar.Reader) error {
 	return nil
 }
 
-// expect reads the header of the next entry, which must be a file called name.
-func expect(tr *tar.Reader, name string) (*tar.Header, error) {
-	header, err := tr.Next()
+// expect reads the header of the next entry, which must be a file called name, and
+// returns its size.
+func expect(tr *tarReader, name string) (size int64, err error) {
+	header, err := tr.next()
 	if errors.Is(err, io.EOF) {
-		return nil, refused("it ends before %s", name)
+		return 0, refused("it ends before %s", name)
 	}
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	if header.Name != name || header.Typeflag != tar.TypeReg {
-		return nil, refused("found %q where %s must be", header.Name, name)
+	if header.name != name || header.kind != typeFile {
+		return 0, refused("found %q where %s must be", header.name, name)
 	}
-	return header, nil
+	return header.size, nil
 }
 
-func (u *unpacker) metadata(tr *tar.Reader) error {
+func (u *unpacker) metadata(tr *tarReader) error {
 	const limit = 4 << 10
-	header, err := expect(tr, metadataName)
+	size, err := expect(tr, metadataName)
 	if err != nil {
 		return err
 	}
-	if header.Size > limit {
-		return refused("%s has %d bytes, at most %d are allowed", metadataName, header.Size, limit)
+	if size > limit {
+		return refused("%s has %d bytes, at most %d are allowed", metadataName, size, limit)
 	}
 	content, err := io.ReadAll(tr)
 	if err != nil {
@@ -237,17 +204,17 @@ func (u *unpacker) metadata(tr *tar.Reader) error {
 	return nil
 }
 
-func (u *unpacker) terminal(tr *tar.Reader) error {
-	header, err := expect(tr, terminalName)
+func (u *unpacker) terminal(tr *tarReader) error {
+	size, err := expect(tr, terminalName)
 	if err != nil {
 		return err
 	}
-	if err := u.take(header.Size); err != nil {
+	if err := u.take(size); err != nil {
 		return err
 	}
-	if header.Size > InlineTerminalOutput {
+	if size > InlineTerminalOutput {
 		u.contents.TerminalOutputFile = TerminalOutputOf(filepath.Join(u.dir, u.name))
-		return u.tree.create(TerminalOutputOf(u.name), tr, header.Size, attributes{0o600, time.Now()})
+		return u.tree.create(TerminalOutputOf(u.name), tr, size, attributes{0o600, time.Now()})
 	}
 	var b bytes.Buffer
 	_, err = b.ReadFrom(tr)
@@ -255,89 +222,80 @@ func (u *unpacker) terminal(tr *tar.Reader) error {
 	return err
 }
 
-// take subtracts size bytes from what is left of the limit.
+// take takes the bytes of a file from what is left of the limits.
 func (u *unpacker) take(size int64) error {
-	if size > u.left.Bytes {
-		return refused("it unpacks to more bytes than allowed")
+	if problem := u.left.content(size); problem != "" {
+		return refused("%s", problem)
 	}
-	u.left.Bytes -= size
-	u.stream.left += size
 	return nil
 }
 
-func (u *unpacker) entry(header *tar.Header, tr *tar.Reader) error {
-	name, err := u.place(header)
+func (u *unpacker) entry(h *header, content io.Reader) error {
+	name, err := u.place(h)
 	if err != nil {
 		return err
 	}
-	attributes := attributes{permissions(fs.FileMode(header.Mode)), header.ModTime}
-	switch header.Typeflag {
-	case tar.TypeDir:
+	attributes := attributes{h.mode, h.modTime}
+	switch h.kind {
+	case typeFolder:
 		if name == outputsName {
-			attributes.mode = 0o755 // it is the caller's: it gets what Nx would give it
+			attributes.mode = 0o777 // it is the caller's: it gets what Nx would give it
 		}
 		u.late = append(u.late, late{name: name, attributes: attributes})
 		return u.tree.mkdir(u.at(name), attributes.mode)
-	case tar.TypeReg:
-		if err := u.take(header.Size); err != nil {
+	case typeFile:
+		if err := u.take(h.size); err != nil {
 			return err
 		}
-		u.contents.Size += header.Size
-		return u.tree.create(u.at(name), tr, header.Size, attributes)
-	case tar.TypeSymlink:
-		target := strings.ReplaceAll(header.Linkname, `\`, "/")
+		u.contents.Size += h.size
+		return u.tree.create(u.at(name), content, h.size, attributes)
+	default:
+		target := strings.ReplaceAll(h.target, `\`, "/")
 		if problem := checkLink(strings.TrimPrefix(name, outputsName+"/"), target); problem != "" {
 			return refused("link %q -> %q %s", name, target, problem)
 		}
 		u.late = append(u.late, late{name: name, target: target, attributes: attributes})
 		return nil
-	default:
-		return refused("%q is of type %q; only files, directories and links are allowed", name, header.Typeflag)
 	}
 }
 
 // place returns the cleaned name of an entry and notes it, or says why there
 // can be no such entry.
-func (u *unpacker) place(header *tar.Header) (string, error) {
-	if u.left.Entries--; u.left.Entries < 0 {
-		return "", refused("it has more entries than allowed")
+func (u *unpacker) place(h *header) (string, error) {
+	if problem := u.left.entry(len(h.name) + len(h.target)); problem != "" {
+		return "", refused("%s", problem)
 	}
-	names := len(header.Name) + len(header.Linkname)
-	if u.names -= names; u.names < 0 {
-		return "", refused("its names are longer than allowed")
-	}
-	u.stream.left += perEntry + 2*int64(names) // which the headers may have twice
-	name := strings.ReplaceAll(header.Name, `\`, "/")
-	if header.Typeflag == tar.TypeDir {
+	name := strings.ReplaceAll(h.name, `\`, "/")
+	if h.kind == typeFolder {
 		name = strings.TrimSuffix(name, "/")
 	}
 	if fs.ValidPath(name) && !filepath.IsLocal(filepath.FromSlash(name)) {
-		return "", refused("this platform cannot hold the name %q", header.Name)
+		return "", refused("this platform cannot hold the name %q", h.name)
 	}
 	if !fs.ValidPath(name) {
-		return "", refused("%q is not a name inside the outputs", header.Name)
+		return "", refused("%q is not a name inside the outputs", h.name)
 	}
 	if name != outputsName && !strings.HasPrefix(name, outputsName+"/") {
-		return "", refused("%q is not below %s/", header.Name, outputsName)
+		return "", refused("%q is not below %s/", h.name, outputsName)
 	}
 	digest := maphash.String(u.seed, name)
 	if _, ok := u.seen[digest]; ok {
 		return "", refused("%q comes twice", name)
 	}
 	if name == outputsName {
-		if header.Typeflag != tar.TypeDir {
+		if h.kind != typeFolder {
 			return "", refused("%s is not a directory", outputsName)
 		}
 	} else if !u.isDirectory(path.Dir(name)) {
 		return "", refused("the directory of %q did not come before it", name)
 	}
-	u.seen[digest] = header.Typeflag
+	u.seen[digest] = h.kind
 	return name, nil
 }
 
 // isDirectory reports whether a directory called name has come.
 func (u *unpacker) isDirectory(name string) bool {
-	return u.seen[maphash.String(u.seed, name)] == tar.TypeDir
+	return u.seen[maphash.String(u.seed, name)] == typeFolder
 }
 
 // finish makes the links and gives directories their modes and times, the
@@ -359,7 +317,7 @@ func (u *unpacker) finish() error {
 			return err
 		}
 	}
-	return u.tree.root.limit(u.name, 0o755)
+	return nil
 }
 
 // at is where an entry is to be.

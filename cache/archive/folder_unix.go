@@ -49,11 +49,18 @@ func (f *folder) open(name string) (*folder, error) {
 
 func (f *folder) close() { _ = unix.Close(f.fd) } // a handle of a directory: nothing is lost
 
+// mkdir creates a directory. The system takes the umask from its mode, or applies
+// a default ACL, and lets it inherit setgid.
 func (f *folder) mkdir(name string, mode fs.FileMode) error {
-	return pathError("mkdirat", name, uninterrupted(func() error { return unix.Mkdirat(f.fd, name, uint32(mode)) }))
+	err := uninterrupted(func() error { return unix.Mkdirat(f.fd, name, uint32(mode)) })
+	if err == nil && mode&umask&ownerMode != 0 {
+		return f.setMode(name, mode)
+	}
+	return pathError("mkdirat", name, err)
 }
 
-// create creates a file with what write writes to it.
+// create creates a file with what write writes to it. The system treats its mode
+// as that of a directory.
 func (f *folder) create(name string, a attributes, write func(*file) error) error {
 	const flags = unix.O_CREAT | unix.O_EXCL | unix.O_WRONLY | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	fd, err := retry(func() (int, error) { return unix.Openat(f.fd, name, flags, uint32(a.mode)) })
@@ -61,8 +68,8 @@ func (f *folder) create(name string, a attributes, write func(*file) error) erro
 		return pathError("openat", name, err)
 	}
 	err = write(&file{fd, name})
-	if err == nil && a.mode&umask != 0 {
-		err = pathError("fchmod", name, uninterrupted(func() error { return unix.Fchmod(fd, uint32(a.mode)) }))
+	if err == nil && a.mode&umask&ownerMode != 0 {
+		err = pathError("fchmod", name, setOwnerMode(fd, a.mode))
 	}
 	// Not again when interrupted: it is closed whatever close says.
 	if closed := unix.Close(fd); closed != nil && closed != unix.EINTR {
@@ -111,14 +118,25 @@ func (f *folder) setTime(name string, t time.Time) error {
 	}))
 }
 
-// setMode sets the mode of a directory.
+// setMode sets the owner's part of a directory's mode.
 func (f *folder) setMode(name string, mode fs.FileMode) error {
-	it, err := f.open(name)
+	opened, err := f.open(name)
 	if err != nil {
 		return err
 	}
-	defer it.close()
-	return pathError("fchmod", name, uninterrupted(func() error { return unix.Fchmod(it.fd, uint32(mode)) }))
+	defer opened.close()
+	return pathError("fchmod", name, setOwnerMode(opened.fd, mode))
+}
+
+// setOwnerMode sets the owner's part of a mode and leaves the rest, also an
+// inherited setgid.
+func setOwnerMode(fd int, mode fs.FileMode) error {
+	var stat unix.Stat_t
+	if err := uninterrupted(func() error { return unix.Fstat(fd, &stat) }); err != nil {
+		return err
+	}
+	all := uint32(stat.Mode)&0o7777&^uint32(ownerMode) | uint32(mode&ownerMode)
+	return uninterrupted(func() error { return unix.Fchmod(fd, all) })
 }
 
 // retry does a system call again that was interrupted.

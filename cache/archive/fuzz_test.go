@@ -25,8 +25,13 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// fuzzLimits are small: what is extracted is looked at, too.
-var fuzzLimits = archive.Limits{Entries: 200, Bytes: 1 << 20}
+// fuzzLimits are the limits of an archive, but small: what is extracted is looked
+// at, too.
+func fuzzLimits(content []byte) archive.Limits {
+	const smaller = 64
+	bytes := archive.LimitsOf(int64(len(content))).Bytes / smaller
+	return archive.Limits{Entries: 200, Bytes: min(bytes, 4<<20)}
+}
 
 // maxAllocated bounds, in bytes, what one extraction allocates, freed or not.
 // Nearly all of it is the decompressor's window.
@@ -58,6 +63,12 @@ func FuzzArchive(f *testing.F) {
 	f.Add(compress(f, sound, zstd.WithEncoderCRC(false)))
 	f.Add(slices.Concat(compress(f, sound[:700]), compress(f, sound[700:])))
 	f.Add(archiveOf(f, with(file("outputs/a", strings.Repeat("\x00", 2<<20)))))
+	f.Add(compress(f, formOf(f, sparseVersions["1.0"])))
+	f.Add(zerosOf(f, 3))
+	f.Add(bytes.Repeat(emptyFrame, 100))
+	f.Add(append(compress(f, sound), emptySizedFrame...))
+	f.Add(append([]byte("\x50\x2a\x4d\x18\x05\x00\x00\x00words"), compress(f, sound)...))
+	f.Add(zeroFrame(f))
 	f.Fuzz(func(t *testing.T, content []byte) { checkExtract(t, newSandbox(t), content) })
 }
 
@@ -71,6 +82,9 @@ func FuzzTar(f *testing.F) {
 	}
 	for _, h := range hostiles() {
 		f.Add(tarOf(f, h.entries))
+	}
+	for _, form := range forms() {
+		f.Add(formOf(f, form.more))
 	}
 	f.Add(tarOf(f, with(folder("outputs/a/"), file("outputs/a/b", "x"), link("outputs/a/l", "../a/b"))))
 	compressor := newCompressor(f)
@@ -137,21 +151,22 @@ func checkExtract(t *testing.T, s sandbox, content []byte) {
 	t.Helper()
 	before := s.outside(t)
 	started := allocated()
+	limits := fuzzLimits(content)
 
-	contents, err := codec.Extract(bytes.NewReader(content), s.dir, "outputs", fuzzLimits)
+	contents, err := codec.Extract(bytes.NewReader(content), s.dir, "outputs", limits)
 
 	if n := allocated() - started; n > maxAllocated {
 		t.Errorf("allocated %d bytes, want at most %d", n, maxAllocated)
 	}
 	compare(t, s.outside(t), before)
 	s.clear(t)
-	checkKinds(t, s, err)
+	checkKinds(t, s, limits, err)
 	if err != nil {
 		checkError(t, s, contents, err)
 		return
 	}
-	if contents.Size > fuzzLimits.Bytes {
-		t.Errorf("got %d bytes, want at most %d", contents.Size, fuzzLimits.Bytes)
+	if contents.Size > limits.Bytes {
+		t.Errorf("got %d bytes, want at most %d", contents.Size, limits.Bytes)
 	}
 	checkInside(t, s.dir)
 	checkPacksAgain(t, s, contents)
@@ -168,7 +183,7 @@ func allocated() uint64 {
 
 // checkKinds fails where there is more below s.dir, or something else, than an
 // archive may put there.
-func checkKinds(t *testing.T, s sandbox, refused error) {
+func checkKinds(t *testing.T, s sandbox, limits archive.Limits, refused error) {
 	t.Helper()
 	var entries int
 	var size int64
@@ -203,8 +218,8 @@ func checkKinds(t *testing.T, s sandbox, refused error) {
 		t.Error(err)
 	}
 	// One more is the file of the terminal output.
-	if entries > fuzzLimits.Entries+1 || size > fuzzLimits.Bytes {
-		t.Errorf("got %d entries of %d bytes, want at most %+v", entries, size, fuzzLimits)
+	if entries > limits.Entries+1 || size > limits.Bytes {
+		t.Errorf("got %d entries of %d bytes, want at most %+v", entries, size, limits)
 	}
 }
 
@@ -408,15 +423,24 @@ func parents(name string) (parents []string) {
 	return parents
 }
 
+// mode is that of an entry, seldom one that archives do not have.
+func (s *script) mode() int64 {
+	b := int64(s.next())
+	if b == 255 {
+		return 0o4755
+	}
+	return b << 1 & 0o777
+}
+
 func (s *script) entry(kind int, name string) entry {
 	switch kind {
 	case 0, 1:
 		e := file(name, strings.Repeat("x", s.next()))
-		e.Mode = int64(s.next() << 4)
+		e.Mode = s.mode()
 		return e
 	case 2:
 		e := folder(name + "/")
-		e.Mode = int64(s.next() << 4)
+		e.Mode = s.mode()
 		e.ModTime = time.Unix(int64(s.next()-128)<<s.next(), 0)
 		return e
 	case 3:

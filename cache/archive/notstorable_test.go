@@ -47,6 +47,11 @@ func TestNotStorable(t *testing.T) {
 		{"a target with a backslash", links(node{name: "l", target: `a\b`}), "in its target"},
 		{"a name with a backslash", links(node{name: `a\b`}), "in its name"},
 		{"a folder's name with a backslash", links(node{name: `a\b/c`}), "in its name"},
+		{"a file of 17 GiB", func(t *testing.T, dir string) {
+			if err := sparse(dir, "zeros", 17<<30); err != nil {
+				t.Fatal(err)
+			}
+		}, "it unpacks to more bytes than allowed (17179.9 MB)"},
 		{"a FIFO", func(t *testing.T, dir string) {
 			if err := unix.Mkfifo(filepath.Join(dir, "fifo"), 0o600); err != nil {
 				t.Fatal(err)

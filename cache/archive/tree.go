@@ -15,6 +15,10 @@ const (
 	batchFiles = 64
 )
 
+// ownerMode is the part of a mode that is restored as it was stored. The rest is
+// what the umask of this process, or a default ACL of the folder, leaves of it.
+const ownerMode fs.FileMode = 0o700
+
 // attributes are what an entry keeps besides its name and content.
 type attributes struct {
 	mode    fs.FileMode
@@ -28,6 +32,7 @@ type tree struct {
 	current *directory    // in which something was created last
 	batch   *batch        // that is being filled, or nil
 	slots   chan struct{} // of all that write batches
+	space   *space
 	writers sync.WaitGroup
 
 	failed firstError // of a writer
@@ -41,7 +46,7 @@ func (c *Codec) newTree(path string) (*tree, error) {
 	}
 	top := &directory{name: ".", folder: root}
 	top.users.Add(2)
-	return &tree{root: top, current: top, slots: c.writers}, nil
+	return &tree{root: top, current: top, slots: c.writers, space: newSpace(root.free)}, nil
 }
 
 // close closes what is open. Nothing is written any more.
@@ -104,21 +109,27 @@ func (t *tree) enter(name string) (*directory, error) {
 
 // mkdir creates a directory, which stays writable.
 func (t *tree) mkdir(name string, mode fs.FileMode) error {
+	if err := t.space.take(0); err != nil {
+		return err
+	}
 	parent, err := t.enter(path.Dir(name))
 	if err != nil {
 		return err
 	}
-	return parent.mkdir(path.Base(name), mode|0o700)
+	return parent.mkdir(path.Base(name), mode|ownerMode)
 }
 
 // create creates a file of size bytes from r, now or before finish returns.
 func (t *tree) create(name string, r io.Reader, size int64, attributes attributes) error {
+	if err := t.space.take(size); err != nil {
+		return err
+	}
 	parent, err := t.enter(path.Dir(name))
 	if err != nil {
 		return err
 	}
 	if size > batchSize {
-		return t.createLarge(parent, path.Base(name), r, attributes)
+		return t.createLarge(parent, path.Base(name), r, size, attributes)
 	}
 	if t.batch != nil && (t.batch.used+int(size) > batchSize || len(t.batch.files) == batchFiles) {
 		if err := t.flush(); err != nil {
@@ -139,20 +150,19 @@ func (t *tree) create(name string, r io.Reader, size int64, attributes attribute
 }
 
 // createLarge writes a file while it is read.
-func (t *tree) createLarge(parent *directory, name string, r io.Reader, attributes attributes) error {
+func (t *tree) createLarge(parent *directory, name string, r io.Reader, size int64, attributes attributes) error {
 	buffer := batches.Get().(*batch)
 	defer batches.Put(buffer)
 	return parent.create(name, attributes, func(f *file) error {
-		_, err := io.CopyBuffer(onlyWriter{f}, onlyReader{r}, buffer.content[:])
+		w := &watchedWriter{w: f, space: t.space, left: size, until: measureEvery}
+		_, err := io.CopyBuffer(w, onlyReader{r}, buffer.content[:])
 		return err
 	})
 }
 
-// What hides the shortcuts of [io.CopyBuffer], which need buffers of their own.
-type (
-	onlyWriter struct{ io.Writer }
-	onlyReader struct{ io.Reader }
-)
+// onlyReader hides the shortcuts of [io.CopyBuffer], which need buffers of their
+// own.
+type onlyReader struct{ io.Reader }
 
 // flush has the batch written, by another goroutine, as soon as one may begin. The
 // error may be that of another batch.
@@ -200,6 +210,9 @@ func (t *tree) finish(givenUp error) error {
 
 // link creates a link.
 func (t *tree) link(name, target string, modTime time.Time) error {
+	if err := t.space.take(0); err != nil {
+		return err
+	}
 	parent, err := t.enter(path.Dir(name))
 	if err != nil {
 		return err
@@ -207,7 +220,8 @@ func (t *tree) link(name, target string, modTime time.Time) error {
 	return parent.symlink(target, path.Base(name), modTime)
 }
 
-// set gives a directory, in which nothing is created any more, its time and mode.
+// set gives a directory, in which nothing is created any more, its time and the
+// owner's part of its mode. The rest it has from mkdir.
 func (t *tree) set(name string, attributes attributes) error {
 	parent, err := t.enter(path.Dir(name))
 	if err != nil {
@@ -216,13 +230,8 @@ func (t *tree) set(name string, attributes attributes) error {
 	if err := parent.setTime(path.Base(name), attributes.modTime); err != nil {
 		return err
 	}
-	return parent.limit(path.Base(name), attributes.mode)
-}
-
-// limit gives a directory its mode, unless it was created with it.
-func (d *directory) limit(name string, mode fs.FileMode) error {
-	if mode&umask == 0 && mode&0o700 == 0o700 {
+	if attributes.mode&ownerMode == ownerMode {
 		return nil
 	}
-	return d.setMode(name, mode)
+	return parent.setMode(path.Base(name), attributes.mode)
 }

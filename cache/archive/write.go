@@ -25,12 +25,23 @@ import (
 // w before an error is not an archive.
 func (c *Codec) Write(w io.Writer, task Task, terminal io.Reader, size int64, dir string, asOf time.Time) error {
 	compressor := c.newCompressor(w)
-	p := &packer{out: compressor, dir: dir, asOf: asOf}
+	p := &packer{out: compressor, dir: dir, asOf: asOf, left: newBudget(DefaultLimits)}
 	err := p.pack(task, terminal, size)
 	if closed := compressor.close(err != nil); err == nil { // else at most the same error again
 		err = closed
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return checkExpansion(compressor.packed, p.left.used())
+}
+
+// checkExpansion returns an error for a result that readers would take for a bomb.
+func checkExpansion(packed, plain int64) error {
+	if plain > LimitsOf(packed).Bytes {
+		return notStorable("its %s shrink to %s, which no reader believes", megabytes(plain), megabytes(packed))
+	}
+	return nil
 }
 
 type packer struct {
@@ -38,6 +49,7 @@ type packer struct {
 	dir         string
 	asOf        time.Time
 	directories []string // that were packed
+	left        budget   // of what readers take
 }
 
 func (p *packer) pack(task Task, terminal io.Reader, size int64) error {
@@ -60,9 +72,20 @@ func (p *packer) pack(task Task, terminal io.Reader, size int64) error {
 	return tar.NewWriter(p.out).Close()
 }
 
+// entry writes the header of an entry below outputs/.
+func (p *packer) entry(header *tar.Header) error {
+	if problem := p.left.entry(len(header.Name) + len(header.Linkname)); problem != "" {
+		return notStorable("%s", problem)
+	}
+	return p.header(header)
+}
+
 // header writes the header of an entry. Its content goes to p.out: a tar.Writer
 // would copy it once more.
 func (p *packer) header(header *tar.Header) error {
+	if problem := p.left.content(header.Size); problem != "" {
+		return notStorable("%s", problem)
+	}
 	err := tar.NewWriter(p.out).WriteHeader(header)
 	// Such as a NUL or a value that PAX cannot hold.
 	if errors.Is(err, tar.ErrHeader) {
@@ -133,7 +156,7 @@ func (p *packer) visit(path string, _ fs.DirEntry, err error) error {
 		if !info.IsDir() {
 			return notStorable("%s is not a directory", path)
 		}
-		return p.header(&tar.Header{
+		return p.entry(&tar.Header{
 			Typeflag: tar.TypeDir, Name: outputsName + "/",
 			Mode: 0o755, ModTime: time.Unix(0, 0), Format: tar.FormatPAX,
 		})
@@ -181,7 +204,7 @@ func (p *packer) add(name, path string, info fs.FileInfo) error {
 	default:
 		return notStorable("%s is neither a file, a directory nor a link (%s)", name, info.Mode().Type())
 	}
-	return p.header(header)
+	return p.entry(header)
 }
 
 // file writes a regular file, and fails when the file changes meanwhile.
@@ -202,7 +225,7 @@ func (p *packer) file(name, path string, info fs.FileInfo, header *tar.Header) e
 	header.Typeflag = tar.TypeReg
 	header.Size = before.Size()
 	header.ModTime = before.ModTime()
-	if err := p.header(header); err != nil {
+	if err := p.entry(header); err != nil {
 		return err
 	}
 	if err := p.content(f, header.Size); errors.Is(err, io.ErrUnexpectedEOF) {

@@ -1,0 +1,159 @@
+//go:build unix
+
+package archive_test
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+)
+
+// A umask is the whole process's: what is restored under another one is restored
+// by a child, which finds the archive and the place for it here.
+const (
+	archiveVariable = "NX_AZURE_CACHE_TEST_ARCHIVE"
+	folderVariable  = "NX_AZURE_CACHE_TEST_FOLDER"
+)
+
+func TestExtractInAChild(t *testing.T) {
+	path := os.Getenv(archiveVariable)
+	if path == "" {
+		return // it is the parent
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustExtract(t, content, os.Getenv(folderVariable))
+}
+
+// extractUnder extracts into dir in a process with a umask.
+func extractUnder(t *testing.T, umask, dir string, content []byte) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "archive")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	child := exec.CommandContext(t.Context(), "sh", "-c", `umask "$1" && exec "$2" -test.run '^TestExtractInAChild$'`, "sh", umask, os.Args[0])
+	child.Env = append(os.Environ(), archiveVariable+"="+path, folderVariable+"="+dir)
+	if output, err := child.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+}
+
+// withMode is an entry of another mode.
+func withMode(mode int64, e entry) entry {
+	e.Mode = mode
+	return e
+}
+
+// manyModes are entries of each of the modes, each folder with a file in it.
+func manyModes(modes ...int64) (entries []entry) {
+	for _, mode := range modes {
+		name := fmt.Sprintf("outputs/%04o", mode)
+		entries = append(entries,
+			withMode(mode, folder(name+"/")),
+			withMode(mode, file(name+"/file", "x")),
+			withMode(mode, file(name+"/large", strings.Repeat("x", 1<<20))),
+			link(name+"/link", "file"))
+	}
+	return entries
+}
+
+func checkMode(t *testing.T, path string, want fs.FileMode) {
+	t.Helper()
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := info.Mode() &^ fs.ModeDir; got != want {
+		t.Errorf("%s: got %v, want %v", path, got, want)
+	}
+}
+
+// The umask of the process that restores decides what group and others may, the
+// stored mode what the owner may.
+func TestModesUnderAUmask(t *testing.T) {
+	content := archiveOf(t, with(manyModes(0o777, 0o775, 0o755, 0o664, 0o644, 0o600, 0o700, 0o555, 0o444, 0o400, 0o077, 0)...))
+	for _, test := range []struct {
+		umask string
+		root  fs.FileMode
+		modes map[fs.FileMode]fs.FileMode // stored → restored
+	}{
+		{"022", 0o755, map[fs.FileMode]fs.FileMode{
+			0o777: 0o755, 0o775: 0o755, 0o755: 0o755, 0o664: 0o644, 0o644: 0o644, 0o600: 0o600,
+			0o700: 0o700, 0o555: 0o555, 0o444: 0o444, 0o400: 0o400, 0o077: 0o055, 0: 0,
+		}},
+		{"002", 0o775, map[fs.FileMode]fs.FileMode{0o777: 0o775, 0o775: 0o775, 0o755: 0o755, 0o664: 0o664, 0o644: 0o644, 0o600: 0o600, 0o555: 0o555}},
+		{"077", 0o700, map[fs.FileMode]fs.FileMode{0o777: 0o700, 0o775: 0o700, 0o755: 0o700, 0o664: 0o600, 0o644: 0o600, 0o555: 0o500, 0o077: 0}},
+		{"027", 0o750, map[fs.FileMode]fs.FileMode{0o777: 0o750, 0o755: 0o750, 0o644: 0o640, 0o555: 0o550}},
+		{"000", 0o777, map[fs.FileMode]fs.FileMode{0o777: 0o777, 0o664: 0o664, 0o755: 0o755, 0o077: 0o077}},
+		{"0277", 0o700, map[fs.FileMode]fs.FileMode{0o777: 0o700, 0o644: 0o600, 0o555: 0o500}},
+	} {
+		t.Run(test.umask, func(t *testing.T) {
+			dir := cachetest.TempDir(t)
+			extractUnder(t, test.umask, dir, content)
+			checkMode(t, outputsOf(dir), test.root)
+			for stored, want := range test.modes {
+				path := filepath.Join(outputsOf(dir), fmt.Sprintf("%04o", stored))
+				checkMode(t, path, want)
+				if os.Geteuid() != 0 {
+					if err := os.Chmod(path, 0o700); err != nil {
+						t.Fatal(err)
+					}
+				}
+				checkMode(t, filepath.Join(path, "file"), want)
+				checkMode(t, filepath.Join(path, "large"), want)
+				if target, err := os.Readlink(filepath.Join(path, "link")); err != nil || target != "file" {
+					t.Errorf("got a link to %q, %v; want one to %q", target, err, "file")
+				}
+			}
+		})
+	}
+}
+
+// A folder whose group is inherited hands that on, to folders that are read-only,
+// too. Nothing of an archive does.
+func TestInheritedSetgid(t *testing.T) {
+	dir := cachetest.TempDir(t)
+	if err := os.Chmod(dir, 0o775|os.ModeSetgid); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "probe"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	probe, err := os.Stat(filepath.Join(dir, "probe"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inherited := probe.Mode() & os.ModeSetgid // not on macOS, where the group is
+	content := archiveOf(t, with(withMode(0o775, folder("outputs/a/")), withMode(0o555, folder("outputs/a/b/")), withMode(0o775, file("outputs/a/b/c", "x"))))
+	extractUnder(t, "002", dir, content)
+	for name, want := range map[string]fs.FileMode{
+		"outputs":       0o775 | inherited,
+		"outputs/a":     0o775 | inherited,
+		"outputs/a/b":   0o555 | inherited,
+		"outputs/a/b/c": 0o775,
+	} {
+		checkMode(t, filepath.Join(dir, name), want)
+	}
+}
+
+// What a process with the umask of most systems writes comes back as it was.
+func TestModesOfNxComeBack(t *testing.T) {
+	from, to := cachetest.TempDir(t), cachetest.TempDir(t)
+	plant(t, from, []node{{name: "a/", mode: 0o755}, {name: "a/b", mode: 0o644}, {name: "a/run", mode: 0o755}})
+	want := listing(t, from)
+	var b bytes.Buffer
+	b.Write(mustWrite(t, archive.Task{Hash: "123"}, "", from))
+	extractUnder(t, "022", to, b.Bytes())
+	compare(t, listing(t, outputsOf(to)), want)
+}

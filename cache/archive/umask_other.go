@@ -1,6 +1,0 @@
-//go:build !unix
-
-package archive
-
-// umask is what the system takes from the mode of a new file.
-const umask = 0

@@ -1,0 +1,73 @@
+'use strict';
+
+// Archives of some kilobytes that fill a disk. What is planted has the right
+// output, too: whoever takes it counts a hit.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { ratioBomb, sparseBomb } = require('./bombs');
+const { push } = require('./runs');
+const { metadataOf } = require('./storage');
+const {
+  assertHonest,
+  hash,
+  poisoned,
+  redTest,
+  startWorld,
+} = require('./world');
+const { output } = require('./workspace');
+
+/** More than anything in a workspace of these tests has, in bytes. */
+const large = 50 * 1024 * 1024;
+
+/**
+ * Makes a test of an archive that lies where main looks for the result.
+ *
+ * @param {string} name
+ * @param {typeof ratioBomb} make
+ * @param {RegExp} line that main sees
+ */
+function bombTest(name, make, line) {
+  redTest(name, async (t) => {
+    const world = await startWorld(t, {});
+    const content = make(hash, output, poisoned);
+    t.diagnostic(`${content.length} bytes are planted`);
+    await world.plant({ content, metadata: metadataOf(content) });
+    const victim = world.machine('victim', push('main'));
+    const outcome = await world.build(victim);
+    assert.deepEqual(largeFiles(victim.workspace), []);
+    assertHonest(outcome, line);
+    const entry = await world.entry();
+    assert.ok(
+      entry && !entry.content.equals(content),
+      'the bomb is still there',
+    );
+  });
+}
+
+/**
+ * The large files below a folder, but for installed packages.
+ *
+ * @param {string} folder
+ */
+function largeFiles(folder) {
+  return fs
+    .readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((file) => file.isFile())
+    .map((file) => path.join(file.parentPath, file.name))
+    .filter((file) => !file.includes(`${path.sep}node_modules${path.sep}`))
+    .filter((file) => fs.statSync(file).size > large);
+}
+
+bombTest(
+  'sparse_bomb',
+  sparseBomb,
+  /artifact refused: an extended header has the record "GNU\.sparse\.major"/,
+);
+
+bombTest(
+  'ratio_bomb',
+  ratioBomb,
+  /artifact refused: it unpacks to more bytes than allowed/,
+);
