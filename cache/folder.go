@@ -172,6 +172,9 @@ func openParent(cacheDirectory *directory, rule DirectoryRule) (*directory, erro
 		return nil, err
 	}
 	parent, err := cacheDirectory.open(scratchName)
+	if errors.Is(err, fs.ErrPermission) && isBeingMade(cacheDirectory) {
+		err = fs.ErrExist
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -180,6 +183,13 @@ func openParent(cacheDirectory *directory, rule DirectoryRule) (*directory, erro
 		return nil, err
 	}
 	return parent, nil
+}
+
+// isBeingMade reports whether another user has just made the parent, and will open
+// it to the group in a moment.
+func isBeingMade(cacheDirectory *directory) bool {
+	info, err := cacheDirectory.root.Lstat(scratchName)
+	return err == nil && info.Mode().Perm() == 0o700 && time.Since(info.ModTime()).Abs() < time.Second
 }
 
 // sweep removes the folders in parent whose processes have died. What is not

@@ -203,10 +203,14 @@ class Run {
    */
   #tellUnknown(folder, reason) {
     if (this.#waiting <= 0) return;
-    const cause =
-      reason ??
-      `the cache process cannot write to ${folder}; is the disk full?`;
-    notice('drain', `the results may not all be stored: ${cause}`);
+    if (reason) {
+      notice('drain', `the results may not all be stored: ${reason}`);
+      return;
+    }
+    notice(
+      'drain',
+      `the results may not all be stored: the cache process cannot write to ${folder}; is the disk full?`,
+    );
   }
 
   /** @param {DrainResult} result */
