@@ -97,14 +97,15 @@ func drain(ctx context.Context, folder string, limit time.Duration, progress *pr
 	defer server.Close()
 	for {
 		alive, err := server.Alive()
+		if err != nil {
+			result.Ended, result.Reason = endedUnknown, err.Error()
+			return result
+		}
 		// A process publishes its own ID, which the name of its folder has, too.
 		if state, err := rpc.ReadState(server.Root()); err == nil && state.ProcessID == server.ProcessID {
 			result.State = state
 		}
 		switch {
-		case err != nil:
-			result.Ended, result.Reason = endedUnknown, err.Error()
-			return result
 		case result.ProcessID != -1 && result.Waiting == 0:
 			result.Ended = endedStored
 			return result
