@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -35,6 +36,9 @@ type Options struct {
 	// MaxSize is that of the largest archive that is stored or restored; 0 is any.
 	MaxSize Size
 
+	// Directories says in which cache directories there is a cache.
+	Directories DirectoryRule
+
 	// Verifier, when set, decides which entries of the scope [trust.Trusted] are
 	// used.
 	Verifier *trust.Verifier
@@ -57,7 +61,7 @@ type Place struct {
 func New(options Options) *Cache {
 	return &Cache{
 		options: options,
-		scratch: newScratch(),
+		scratch: newScratch(options.Directories),
 		codec:   archive.NewCodec(),
 		turns:   newTurns(),
 		uploads: newUploads(),
@@ -68,8 +72,9 @@ func New(options Options) *Cache {
 // [Folder].
 func (c *Cache) Session() string { return c.scratch.session }
 
-// Folders are the folders in which this process has worked so far.
-func (c *Cache) Folders() []string { return c.scratch.paths() }
+// Folders are the folders in which this process works: nobody else may enter them.
+// [Cache.Close] closes them.
+func (c *Cache) Folders() []*os.Root { return c.scratch.roots() }
 
 // Close gives the entries that were accepted until ctx ends to be stored, gives
 // up the others, and removes what this process has left beside the results. No
@@ -102,8 +107,8 @@ type Hit struct {
 //
 // A terminal output that comes as a file is the caller's to remove. The error
 // is [ErrNotFound] for a miss, wraps [ErrDamaged] for an entry that is not to
-// be used, is a [*ConfigError] where the user must act, else one of the
-// storage or the file system.
+// be used, is a [*ConfigError] where the user must act, such as on a cache
+// directory that is not safe, else one of the storage or the file system.
 func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string) (*Hit, error) {
 	if c.options.Mode == NoCache {
 		return nil, ErrNotFound
@@ -116,9 +121,11 @@ func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string) (*Hit
 		return nil, err
 	}
 	defer turn.end()
-	// Also for a miss: what others have left is removed at the start of a run. An
-	// error shows when something is to be restored.
-	_, _ = c.scratch.open(cacheDirectory)
+	// Also for a miss: what others have left is removed at the start of a run.
+	// Other errors show when something is to be restored.
+	if _, err := c.scratch.open(cacheDirectory); isRefusal(err) {
+		return nil, err
+	}
 
 	hit, err := c.retrieve(ctx, turn, hash, cacheDirectory)
 	c.counters.retrieved(err)
@@ -187,11 +194,11 @@ func (c *Cache) restore(ctx context.Context, entry Entry, blob *Blob, cacheDirec
 	if err != nil {
 		return nil, err
 	}
-	path, err := c.scratch.fresh(cacheDirectory)
+	at, err := c.scratch.fresh(cacheDirectory)
 	if err != nil {
 		return nil, err
 	}
-	contents, err := c.codec.Extract(body, filepath.Dir(path), filepath.Base(path), archive.LimitsOf(blob.Size))
+	contents, err := c.codec.ExtractTo(body, at.handle, at.name, archive.LimitsOf(blob.Size))
 	switch {
 	case errors.Is(err, archive.ErrNoSpace):
 		err = fmt.Errorf("%w; free space on the file system of %s, or set cacheDirectory in nx.json to a folder on another", err, cacheDirectory)
@@ -202,23 +209,25 @@ func (c *Cache) restore(ctx context.Context, entry Entry, blob *Blob, cacheDirec
 	case err == nil && signed != nil && contents.Code != signed.Code:
 		err = damaged("its signature is about the exit code %d, it has %d", signed.Code, contents.Code)
 	case err == nil:
-		err = replace(ctx, path, filepath.Join(cacheDirectory, entry.Hash))
+		err = replace(ctx, at, entry.Hash)
 	}
+	output := spot{at.folder, archive.TerminalOutputOf(at.name)}
 	if err != nil {
-		discard(ctx, path)
-		discard(ctx, archive.TerminalOutputOf(path))
+		discard(ctx, at)
+		discard(ctx, output)
 		return nil, err
 	}
 	c.counters.bytesRead.Add(blob.Size)
-	return &Hit{
-		Code:        contents.Code,
-		OutputsPath: filepath.Join(cacheDirectory, entry.Hash),
-		Size:        contents.Size,
-		TerminalOutput: TerminalOutput{
-			Text: string(contents.TerminalOutput),
-			Path: contents.TerminalOutputFile,
-		},
-	}, nil
+	hit := &Hit{
+		Code:           contents.Code,
+		OutputsPath:    filepath.Join(cacheDirectory, entry.Hash),
+		Size:           contents.Size,
+		TerminalOutput: TerminalOutput{Text: string(contents.TerminalOutput)},
+	}
+	if contents.TerminalOutputFile != "" {
+		hit.TerminalOutput.Path = output.fullPath()
+	}
+	return hit, nil
 }
 
 // verify returns what is signed of an entry, or nil where it need not be.

@@ -155,13 +155,10 @@ func TestTerminalOutput(t *testing.T) {
 				dir := cachetest.TempDir(t)
 				outputs(t, dir, "123", map[string]string{"a": "1"})
 				given := cache.TerminalOutput{Text: text}
-				if from == "file" {
-					given = cache.TerminalOutput{Path: filepath.Join(dir, "output")}
-					if err := os.WriteFile(given.Path, []byte(text), 0o600); err != nil {
-						t.Fatal(err)
-					}
-				}
 				c := newCache(t, new(cachetest.Memory))
+				if from == "file" {
+					given = cache.TerminalOutput{Path: outputFile(t, c, dir, text)}
+				}
 				store(t, c, "123", dir, 0, given)
 				if from == "file" && exists(t, given.Path) {
 					t.Error("the file is still where the caller left it; it is the cache's")
@@ -203,7 +200,9 @@ func TestTerminalOutputFileThatIsMissing(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	outputs(t, dir, "123", map[string]string{"a": "1"})
 	blobs := new(cachetest.Memory)
-	_, _, err := cachetest.Store(t.Context(), newCache(t, blobs), "123", dir, 0, cache.TerminalOutput{Path: filepath.Join(dir, "missing")})
+	c := newCache(t, blobs)
+	missing := filepath.Join(cache.Folder(dir, c.Session()), "missing")
+	_, _, err := cachetest.Store(t.Context(), c, "123", dir, 0, cache.TerminalOutput{Path: missing})
 	if !errors.Is(err, os.ErrNotExist) || blobs.Puts() != 0 {
 		t.Errorf("got %v and %d puts, want %v and none", err, blobs.Puts(), os.ErrNotExist)
 	}

@@ -1,10 +1,15 @@
 package cache
 
 import (
+	"crypto/rand"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,134 +29,226 @@ const scratchName = ".nx-azure-cache"
 // what counts is a lock on the file that is there ([take]).
 const lockSuffix = ".lock"
 
+// sessionName is the form of the names that [newSession] makes. The sweep removes
+// nothing else.
+var sessionName = regexp.MustCompile(`^([1-9][0-9]{0,9})-[a-z2-7]{8}$`)
+
+// newSession returns the name of the folders of a process.
+func newSession() string { return fmt.Sprintf("%d-%s", os.Getpid(), strings.ToLower(rand.Text()[:8])) }
+
+// processOf returns the ID of the process that works in a folder, or 0 if the name
+// is not one of ours.
+func processOf(session string) int {
+	parts := sessionName.FindStringSubmatch(session)
+	if parts == nil {
+		return 0
+	}
+	id, _ := strconv.Atoi(parts[1]) // the form allows digits only
+	return id
+}
+
 // Folder is where the process called session works in a cache directory.
 func Folder(cacheDirectory, session string) string {
 	return filepath.Join(cacheDirectory, scratchName, session)
 }
 
-// onlyThere makes no lock's file that is not there.
-var onlyThere = flock.SetFlag(os.O_RDONLY)
-
-// Alive reports whether the process that works in a [Folder] has not ended, as
-// far as its lock tells.
-func Alive(folder string) bool {
-	lock := flock.New(folder+lockSuffix, onlyThere)
-	free, err := lock.TryRLock() // shared: others may ask, too
-	_ = lock.Close()
-	return !free && !errors.Is(err, fs.ErrNotExist)
-}
-
-// take takes the lock of a folder. The error is [fs.ErrExist] if somebody else
-// has it, or [fs.ErrNotExist] if it was removed meanwhile.
-func take(folder string, options ...flock.Option) (*flock.Flock, error) {
-	lock := flock.New(folder+lockSuffix, options...)
-	locked, err := lock.TryLock()
-	switch {
-	case err != nil:
-	case !locked:
-		err = fs.ErrExist
-	default:
-		err = checkPlace(lock)
-	}
-	if err != nil {
-		_ = lock.Close()
-		return nil, err
-	}
-	return lock, nil
-}
-
-// checkPlace returns an error unless the file that is locked is the one that is
-// there: whoever had the lock before may have removed it.
-func checkPlace(lock *flock.Flock) error {
-	held, err := lock.Stat()
-	if err != nil {
-		return err
-	}
-	there, err := os.Lstat(lock.Path())
-	if err != nil {
-		return err
-	}
-	if !os.SameFile(held, there) {
-		return fs.ErrNotExist
-	}
-	return nil
+// folder is the folder of this process in a cache directory. All three
+// directories were checked after they were opened, and stay open: results go
+// where they should, whatever somebody puts at their paths later.
+type folder struct {
+	*directory
+	path           string // as the client spells it
+	session        string
+	cacheDirectory *directory
+	parent         *directory   // scratchName
+	lock           *flock.Flock // nil where locks cannot be had
 }
 
 // makeFolder makes a folder that is locked from its beginning. The lock is nil
 // where locks cannot be had (some network file systems): what nobody can lock
 // nobody sweeps.
-func makeFolder(folder string) (lock *flock.Flock, err error) {
+func makeFolder(cacheDirectory, session string, rule DirectoryRule) (f *folder, err error) {
 	// Whoever leaves last removes the parent, and who sweeps takes the locks of
 	// folders that are not there: perhaps just now.
 	for range 100 {
-		lock, err = tryMakeFolder(folder)
-		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
+		f, err = tryMakeFolder(cacheDirectory, session, rule)
+		if !isPassing(err) {
 			break
 		}
 		time.Sleep(time.Millisecond)
 	}
-	return lock, err
+	return f, err
 }
 
-func tryMakeFolder(folder string) (*flock.Flock, error) {
-	if err := os.MkdirAll(filepath.Dir(folder), 0o755); err != nil {
+// isPassing reports whether an error may come from a process that leaves. On
+// Windows a directory that was removed while it was open refuses all access until
+// it is closed.
+func isPassing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) ||
+		runtime.GOOS == "windows" && errors.Is(err, fs.ErrPermission)
+}
+
+func tryMakeFolder(cacheDirectory, session string, rule DirectoryRule) (*folder, error) {
+	f := &folder{path: Folder(cacheDirectory, session), session: session}
+	if err := f.open(cacheDirectory, rule); err != nil {
+		release(f.lock)
+		f.close()
 		return nil, err
 	}
-	lock, err := take(folder)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
+	return f, nil
+}
+
+// open opens everything, and makes what is missing.
+func (f *folder) open(cacheDirectory string, rule DirectoryRule) (err error) {
+	if f.cacheDirectory, err = openCacheDirectory(cacheDirectory, rule); err != nil {
+		return err
+	}
+	if f.parent, err = openParent(f.cacheDirectory, rule); err != nil {
+		return err
+	}
+	if f.lock, err = take(f.parent, f.session, true); isPassing(err) || isRefusal(err) {
+		return err
+	}
+	// The folder may be there: a process removed its lock only, or the client
+	// was faster.
+	if err := f.parent.root.Mkdir(f.session, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if f.directory, err = f.parent.openPrivate(f.session); err != nil || f.lock == nil {
+		return err
+	}
+	return checkPlace(f.parent, f.lock)
+}
+
+// close closes the directories.
+func (f *folder) close() {
+	for _, d := range []*directory{f.directory, f.parent, f.cacheDirectory} {
+		if d != nil {
+			d.close()
+		}
+	}
+}
+
+// isThere reports whether the folder is still at its path.
+func (f *folder) isThere() bool {
+	info, err := os.Lstat(f.path)
+	return err == nil && os.SameFile(info, f.info)
+}
+
+// remove removes the folder, and the parent if it is the last one there.
+func (f *folder) remove() {
+	f.directory.empty()
+	f.directory.close()
+	removeFolder(f.parent, f.session, f.lock)
+	f.parent.close()
+	// Fails while others are at work in the parent, as it should.
+	_ = f.cacheDirectory.removeDirectory(scratchName)
+	f.cacheDirectory.close()
+}
+
+// openCacheDirectory opens Nx's cache directory, and makes it if it is missing. It
+// may be a link, which Nx follows as well.
+func openCacheDirectory(path string, rule DirectoryRule) (*directory, error) {
+	// The mode that Nx 24 uses: under umask 0 it does not become everybody's.
+	if err := os.MkdirAll(path, 0o775); err != nil {
 		return nil, err
 	}
-	err = os.Mkdir(folder, 0o755)
-	if errors.Is(err, fs.ErrExist) { // left by somebody who removed its lock only
-		err = nil
+	d, err := openDirectory(path)
+	if err != nil {
+		return nil, err
 	}
-	if err == nil && lock != nil {
-		err = checkPlace(lock)
+	if err := rule.check(path, d.info); err != nil {
+		d.close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// openParent opens the folder that holds those of all processes, and makes it if
+// it is missing.
+func openParent(cacheDirectory *directory, rule DirectoryRule) (*directory, error) {
+	err := cacheDirectory.root.Mkdir(scratchName, 0o700)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	parent, err := cacheDirectory.open(scratchName)
+	if errors.Is(err, fs.ErrPermission) && isBeingMade(cacheDirectory) {
+		err = fs.ErrExist
 	}
 	if err != nil {
-		release(lock)
 		return nil, err
 	}
-	return lock, nil
+	if err := rule.checkParent(parent, cacheDirectory); err != nil {
+		parent.close()
+		return nil, err
+	}
+	return parent, nil
 }
 
-// sweep removes the folders in parent whose processes have died.
-func sweep(parent string) {
-	entries, err := os.ReadDir(parent)
-	if err != nil {
-		return
-	}
-	locked := make(map[string]bool) // whether a folder's lock was there
-	for _, entry := range entries {
-		name, isLock := strings.CutSuffix(entry.Name(), lockSuffix)
-		folder := filepath.Join(parent, name)
-		locked[folder] = locked[folder] || isLock
-	}
-	for folder, locked := range locked {
-		var options []flock.Option
-		if locked { // if it is not any more, its process has just left
-			options = append(options, onlyThere)
+// isBeingMade reports whether another user has just made the parent, and will open
+// it to the group in a moment.
+func isBeingMade(cacheDirectory *directory) bool {
+	info, err := cacheDirectory.root.Lstat(scratchName)
+	return err == nil && info.Mode().Perm() == 0o700 && time.Since(info.ModTime()).Abs() < time.Second
+}
+
+// sweep removes the folders in parent whose processes have died. What is not
+// exactly as processes of this user make it stays.
+func sweep(parent *directory) {
+	for session, hasLock := range leftovers(parent) {
+		// If the lock is not there any more, its process has just left.
+		lock, err := take(parent, session, !hasLock)
+		if err != nil {
+			continue
 		}
-		if lock, err := take(folder, options...); err == nil {
-			removeFolder(folder, lock)
+		d, err := parent.openPrivate(session)
+		if err == nil {
+			d.empty()
+			d.close()
+		}
+		if err == nil || errors.Is(err, fs.ErrNotExist) {
+			removeFolder(parent, session, lock)
+		} else {
+			release(lock)
 		}
 	}
 }
 
-// removeFolder removes a folder and its lock, which the caller holds, or nil.
-func removeFolder(folder string, lock *flock.Flock) {
-	_ = removeTree(folder) // what is left costs space, and the next process tries again
-	path := folder + lockSuffix
-	err := os.Remove(path)
+// leftovers are the sessions that have a folder or a lock in parent, and whether
+// they have a lock.
+func leftovers(parent *directory) map[string]bool {
+	sessions, others := make(map[string]bool), make(map[string]bool)
+	for _, name := range parent.names() {
+		session, isLock := strings.CutSuffix(name, lockSuffix)
+		if processOf(session) == 0 {
+			continue
+		}
+		info, err := parent.root.Lstat(name)
+		isOurs := err == nil && checkOwner(name, info) == nil
+		if isLock {
+			isOurs = isOurs && info.Mode().IsRegular() && info.Size() == 0
+		} else {
+			isOurs = isOurs && info.IsDir()
+		}
+		others[session] = others[session] || !isOurs
+		sessions[session] = sessions[session] || isLock
+	}
+	for session, isOther := range others {
+		if isOther {
+			delete(sessions, session)
+		}
+	}
+	return sessions
+}
+
+// removeFolder removes a folder that is empty, and its lock, which the caller
+// holds, or nil. What is left costs space, and the next process tries again.
+func removeFolder(parent *directory, session string, lock *flock.Flock) {
+	_ = parent.removeDirectory(session)
+	name := session + lockSuffix
+	err := parent.root.Remove(name)
 	release(lock)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		_ = os.Remove(path) // where an open file cannot be removed
-	}
-}
-
-// release gives a lock back. Nil is one that could not be had.
-func release(lock *flock.Flock) {
-	if lock != nil {
-		_ = lock.Close() // there is nothing in its file
+		_ = parent.root.Remove(name) // where an open file cannot be removed
 	}
 }

@@ -44,6 +44,19 @@ func outputs(t testing.TB, cacheDirectory, hash string, files map[string]string)
 	}
 }
 
+// outputFile writes a terminal output where a client does: in the cache's folder.
+func outputFile(t *testing.T, c *cache.Cache, cacheDirectory, text string) string {
+	t.Helper()
+	path := filepath.Join(cache.Folder(cacheDirectory, c.Session()), "output")
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // tree is what is below dir: modes, contents and targets. The folders in which
 // caches work must be empty and do not count.
 func tree(t *testing.T, dir string) map[string]string {

@@ -1,92 +1,128 @@
 package cache
 
 import (
-	"crypto/rand"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
-
-	"github.com/gofrs/flock"
 )
 
 // scratch is the folders of this process, one in each cache directory it was
 // asked to work in.
 type scratch struct {
 	session string
+	rule    DirectoryRule
 	sweeps  sync.WaitGroup
-	given   atomic.Int64 // fresh paths
+	given   atomic.Int64 // spots
 
 	mu      sync.Mutex
-	folders map[string]*flock.Flock // their locks; nil where none can be had
+	folders map[string]known // by cache directory
 }
 
-// newSession returns the name of the folders of a process.
-func newSession() string { return fmt.Sprintf("%d-%s", os.Getpid(), strings.ToLower(rand.Text()[:8])) }
-
-func newScratch() *scratch {
-	return &scratch{session: newSession(), folders: make(map[string]*flock.Flock)}
+// known is what is known of a cache directory: the folder there, or why there is
+// none for the rest of this process.
+type known struct {
+	*folder
+	refusal error
 }
 
-// fresh returns a path in the folder of this process, at which there is nothing,
-// nor at one that adds something to it. The caller removes what it puts there.
-func (s *scratch) fresh(cacheDirectory string) (string, error) {
+func newScratch(rule DirectoryRule) *scratch {
+	return &scratch{session: newSession(), rule: rule, folders: make(map[string]known)}
+}
+
+// spot is a name in the folder of this process at which there is nothing, nor at
+// one that adds something to it.
+type spot struct {
+	*folder
+	name string
+}
+
+// with is the spot whose name adds a suffix.
+func (s spot) with(suffix string) spot { return spot{s.folder, s.name + suffix} }
+
+// fullPath is the spot's path, as the client spells it.
+func (s spot) fullPath() string { return filepath.Join(s.path, s.name) }
+
+// create creates a file that was not there.
+func (s spot) create() (*os.File, error) {
+	return s.root.OpenFile(s.name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+}
+
+// write creates a file with a text.
+func (s spot) write(text string) error {
+	f, err := s.create()
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, s.root.Remove(s.name))
+	}
+	return nil
+}
+
+// fresh returns a spot. The caller removes what it puts there.
+func (s *scratch) fresh(cacheDirectory string) (spot, error) {
 	for range 3 {
-		folder, err := s.open(cacheDirectory)
+		f, err := s.open(cacheDirectory)
 		if err != nil {
-			return "", err
+			return spot{}, err
 		}
-		if _, err := os.Lstat(folder); !errors.Is(err, fs.ErrNotExist) {
-			return filepath.Join(folder, strconv.FormatInt(s.given.Add(1), 10)), err
+		if f.isThere() {
+			return spot{f, strconv.FormatInt(s.given.Add(1), 10)}, nil
 		}
 		// Somebody has emptied the cache directory (`nx reset`), lock and all.
-		s.forget(folder)
+		s.forget(cacheDirectory, f)
 	}
-	return "", &fs.PathError{Op: "make", Path: Folder(cacheDirectory, s.session), Err: fs.ErrNotExist}
+	return spot{}, &fs.PathError{Op: "make", Path: Folder(cacheDirectory, s.session), Err: fs.ErrNotExist}
 }
 
 // open makes the folder of this process in a cache directory, the first time
-// also removing what processes that have died have left there.
-func (s *scratch) open(cacheDirectory string) (string, error) {
-	folder := Folder(cacheDirectory, s.session)
+// also removing what processes that have died have left there. The error is a
+// [*ConfigError] if there is no cache in this cache directory.
+func (s *scratch) open(cacheDirectory string) (*folder, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, ok := s.folders[folder]; ok {
-		return folder, nil
+	if known, ok := s.folders[cacheDirectory]; ok {
+		return known.folder, known.refusal
 	}
-	lock, err := makeFolder(folder)
+	f, err := makeFolder(cacheDirectory, s.session, s.rule)
+	if isRefusal(err) {
+		s.folders[cacheDirectory] = known{refusal: err}
+	}
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	s.folders[folder] = lock
-	s.sweeps.Go(func() { sweep(filepath.Dir(folder)) })
-	return folder, nil
+	s.folders[cacheDirectory] = known{folder: f}
+	s.sweeps.Go(func() { sweep(f.parent) })
+	return f, nil
 }
 
-// paths are the folders of this process.
-func (s *scratch) paths() []string {
+// roots are the folders of this process, which may be closed meanwhile.
+func (s *scratch) roots() []*os.Root {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	paths := make([]string, 0, len(s.folders))
-	for folder := range s.folders {
-		paths = append(paths, folder)
+	roots := make([]*os.Root, 0, len(s.folders))
+	for _, known := range s.folders {
+		if known.folder != nil {
+			roots = append(roots, known.root)
+		}
 	}
-	return paths
+	return roots
 }
 
-// forget lets the next call of open make a folder again that is gone. Somebody
-// else who has missed it may have done so already.
-func (s *scratch) forget(folder string) {
+// forget lets the next call of open make a folder again that is gone. Another
+// goroutine that has missed it may have done so already. Results may still be at
+// work in it: it is closed when none is.
+func (s *scratch) forget(cacheDirectory string, f *folder) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, err := os.Lstat(folder); errors.Is(err, fs.ErrNotExist) {
-		release(s.folders[folder])
-		delete(s.folders, folder)
+	if s.folders[cacheDirectory].folder == f {
+		release(f.lock)
+		delete(s.folders, cacheDirectory)
 	}
 }
 
@@ -94,13 +130,11 @@ func (s *scratch) forget(folder string) {
 func (s *scratch) remove() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for folder, lock := range s.folders {
-		removeFolder(folder, lock)
-	}
 	s.sweeps.Wait()
-	for folder := range s.folders {
-		// Fails while others are at work in the parent, as it should.
-		_ = os.Remove(filepath.Dir(folder))
+	for _, known := range s.folders {
+		if known.folder != nil {
+			known.folder.remove()
+		}
 	}
 	clear(s.folders)
 }

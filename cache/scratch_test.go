@@ -119,14 +119,12 @@ func TestLeftovers(t *testing.T) {
 		t.Fatalf("alive: %t; want a folder without its process", cache.Alive(folder))
 	}
 	scratch := filepath.Dir(folder)
-	for _, name := range []string{"1-folderonly/with/something", "2-file"} {
-		path := filepath.Join(scratch, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, nil, 0o444); err != nil {
-			t.Fatal(err)
-		}
+	path := filepath.Join(scratch, "1-abcdefgh", "with", "something")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, nil, 0o444); err != nil {
+		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(scratch, "3-lockonly.lock"), nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -17,15 +17,16 @@ const spoolMemory = 1 << 20
 // spool holds an archive between packing and sending: a Put Blob needs its
 // length and digest first. It is a Writer, then a ReadSeeker.
 type spool struct {
-	path   string // of the file, when one is needed
+	fresh  func() (spot, error) // where the file is made, when one is needed
 	memory bytes.Buffer
 	file   *os.File
+	spot   spot // of the file
 	length int64
 	digest hash.Hash
 }
 
-func newSpool(path string) *spool {
-	return &spool{path: path, digest: sha256.New()}
+func newSpool(fresh func() (spot, error)) *spool {
+	return &spool{fresh: fresh, digest: sha256.New()}
 }
 
 func (s *spool) Write(p []byte) (int, error) {
@@ -42,13 +43,14 @@ func (s *spool) Write(p []byte) (int, error) {
 	return s.memory.Write(p)
 }
 
-func (s *spool) toFile() error {
-	f, err := os.OpenFile(s.path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-	if err != nil {
+func (s *spool) toFile() (err error) {
+	if s.spot, err = s.fresh(); err != nil {
 		return err
 	}
-	s.file = f
-	_, err = s.memory.WriteTo(f)
+	if s.file, err = s.spot.create(); err != nil {
+		return err
+	}
+	_, err = s.memory.WriteTo(s.file)
 	s.memory = bytes.Buffer{}
 	return err
 }
@@ -70,5 +72,5 @@ func (s *spool) close() error {
 	if s.file == nil {
 		return nil
 	}
-	return errors.Join(s.file.Close(), os.Remove(s.path))
+	return errors.Join(s.file.Close(), s.spot.root.Remove(s.spot.name))
 }

@@ -43,16 +43,18 @@ type Stored struct {
 // result is the result of a task that was accepted.
 type result struct {
 	archive.Task
-	dir    string // <cacheDirectory>/<hash>
-	output TerminalOutput
+	dir    string    // <cacheDirectory>/<hash>
+	text   string    // of the terminal output, unless that waits at
+	output *spot     // as a file
 	asOf   time.Time // of the file system's clock: what changes later does not count
-	path   string    // fresh, for what waits with it
+
+	cacheDirectory string
 }
 
 // Store accepts the result of hash, which Nx has written to
 // <cacheDirectory>/<hash>, and returns; done is called once, on another
-// goroutine, when it is stored or is not. A terminal output that is a file is
-// this process's from then on.
+// goroutine, when it is stored or is not. A terminal output that is a file must be
+// in this process's [Folder], and is this process's from then on.
 //
 // A reason or an error says why a result is not accepted.
 func (c *Cache) Store(ctx context.Context, hash, cacheDirectory string, code int, output TerminalOutput, done func(Stored)) (reason string, err error) {
@@ -66,8 +68,8 @@ func (c *Cache) Store(ctx context.Context, hash, cacheDirectory string, code int
 	if !ok {
 		return fmt.Sprintf("cannot be stored: %d others are waiting for it", maxWaiting), nil
 	}
-	r := &result{Task: archive.Task{Hash: hash, Code: code}, dir: filepath.Join(cacheDirectory, hash), output: output}
-	reason, err = c.accept(r, cacheDirectory)
+	r := &result{Task: archive.Task{Hash: hash, Code: code}, dir: filepath.Join(cacheDirectory, hash), cacheDirectory: cacheDirectory}
+	reason, err = c.accept(r, output)
 	if reason != "" || err != nil {
 		u.end(func() {})
 		return reason, err
@@ -85,46 +87,60 @@ func (c *Cache) Store(ctx context.Context, hash, cacheDirectory string, code int
 const inlineText = 4 << 10
 
 // accept prepares a result to wait for its upload.
-func (c *Cache) accept(r *result, cacheDirectory string) (reason string, err error) {
+func (c *Cache) accept(r *result, output TerminalOutput) (reason string, err error) {
 	if _, err := os.Lstat(r.dir); errors.Is(err, fs.ErrNotExist) {
 		c.counters.skipped.Add(1)
 		return "cannot be stored: there is no " + r.dir, nil
 	}
-	if r.path, err = c.scratch.fresh(cacheDirectory); err == nil {
-		err = r.settle()
+	at, err := c.scratch.fresh(r.cacheDirectory)
+	if err == nil {
+		err = r.settle(at, output)
 	}
 	if err != nil {
 		c.counters.failed.Add(1)
-		return "", fmt.Errorf("store %s: %w", r.Hash, err)
 	}
-	return "", nil
+	if err != nil && !isRefusal(err) { // which is not about this result
+		err = fmt.Errorf("store %s: %w", r.Hash, err)
+	}
+	return "", err
 }
 
 // settle notes the time, and takes over a terminal output that is long.
-func (r *result) settle() (err error) {
-	if r.asOf, err = now(r.path + ".now"); err != nil {
+func (r *result) settle(at spot, output TerminalOutput) (err error) {
+	if r.asOf, err = now(at.with(".now")); err != nil {
 		return err
 	}
-	waiting := r.path + ".terminalOutput"
+	waiting := at.with(".terminalOutput")
 	switch {
-	case r.output.Path != "":
-		// A folder would be moved, too, and removed with all that is in it.
-		if info, err := os.Lstat(r.output.Path); err != nil {
-			return err
-		} else if !info.Mode().IsRegular() {
-			return fmt.Errorf("%s is not a file", r.output.Path)
-		}
-		if err := os.Rename(r.output.Path, waiting); err != nil {
+	case output.Path != "":
+		if err := takeOver(output.Path, waiting); err != nil {
 			return err
 		}
-		r.output = TerminalOutput{Path: waiting}
-	case len(r.output.Text) > inlineText:
-		if err := os.WriteFile(waiting, []byte(r.output.Text), 0o600); err != nil {
-			return errors.Join(err, os.Remove(waiting))
+		r.output = &waiting
+	case len(output.Text) > inlineText:
+		if err := waiting.write(output.Text); err != nil {
+			return err
 		}
-		r.output = TerminalOutput{Path: waiting}
+		r.output = &waiting
+	default:
+		r.text = output.Text
 	}
 	return nil
+}
+
+// takeOver renames the file that the client has written in this process's folder.
+func takeOver(path string, to spot) error {
+	folder, name := filepath.Split(path)
+	if filepath.Clean(folder) != filepath.Clean(to.path) {
+		return fmt.Errorf("the terminal output %s is not in %s", path, to.path)
+	}
+	// A folder would be moved, too, and removed with all that is in it.
+	if info, err := to.root.Lstat(name); err != nil {
+		return err
+	} else if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a file", path)
+	}
+	return to.root.Rename(name, to.name)
 }
 
 // maxTick is the longest tick of a file system's clock that is waited for: that
@@ -133,18 +149,18 @@ const maxTick = 20 * time.Millisecond
 
 // now returns the time of the clock of a file system, and waits until a change in
 // it is stamped later. What Nx has written before has no later stamp than that;
-// what anybody changes from now on does. It makes and removes a file at a path.
+// what anybody changes from now on does. It makes and removes a file at a spot.
 //
 // Linux before 6.13 stamps with a clock that ticks every 1 to 10 ms. Since then
 // nothing is waited for: after a stamp was looked at, the next one is finer, and
 // those that follow, of whatever file, are not before it
 // (docs.kernel.org/filesystems/multigrain-ts.html).
-func now(path string) (asOf time.Time, err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+func now(at spot) (asOf time.Time, err error) {
+	f, err := at.create()
 	if err != nil {
 		return time.Time{}, err
 	}
-	defer func() { err = errors.Join(err, f.Close(), os.Remove(path)) }()
+	defer func() { err = errors.Join(err, f.Close(), at.root.Remove(at.name)) }()
 	info, err := f.Stat()
 	if err != nil {
 		return time.Time{}, err
@@ -166,8 +182,8 @@ func now(path string) (asOf time.Time, err error) {
 // the others go on.
 func (c *Cache) upload(u *upload, r *result) (stored Stored) {
 	defer func() {
-		if r.output.Path != "" {
-			discard(u.ctx, r.output.Path)
+		if r.output != nil {
+			discard(u.ctx, *r.output)
 		}
 	}()
 	defer func() {
@@ -199,7 +215,7 @@ func (c *Cache) upload(u *upload, r *result) (stored Stored) {
 
 // send packs a result and sends it, and returns the number of bytes sent.
 func (c *Cache) send(u *upload, r *result) (int64, error) {
-	spool := newSpool(r.path + ".spool")
+	spool := newSpool(func() (spot, error) { return c.scratch.fresh(r.cacheDirectory) })
 	defer func() { _ = spool.close() }() // what matters of it has been sent by then
 
 	if err := c.packInTurn(u, limitedWriter{spool, &c.options}, r); err != nil {
@@ -245,10 +261,10 @@ func (c *Cache) packInTurn(u *upload, w io.Writer, r *result) error {
 
 // pack writes the archive of a result.
 func (c *Cache) pack(w io.Writer, r *result) error {
-	if r.output.Path == "" {
-		return c.codec.Write(w, r.Task, strings.NewReader(r.output.Text), int64(len(r.output.Text)), r.dir, r.asOf)
+	if r.output == nil {
+		return c.codec.Write(w, r.Task, strings.NewReader(r.text), int64(len(r.text)), r.dir, r.asOf)
 	}
-	f, err := os.Open(r.output.Path)
+	f, err := r.output.root.Open(r.output.name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: %w", archive.ErrChanged, err)
 	}

@@ -137,11 +137,8 @@ func TestTerminalOutputOfARefusedResult(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := cachetest.TempDir(t)
 			outputs(t, dir, "123", map[string]string{"a": "1"})
-			path := filepath.Join(dir, "output")
-			if err := os.WriteFile(path, []byte("text"), 0o600); err != nil {
-				t.Fatal(err)
-			}
 			c := closing(t, cache.New(cachetest.Shared(new(cachetest.Memory), test.mode)))
+			path := outputFile(t, c, dir, "text")
 			_, reason, err := cachetest.Store(t.Context(), c, test.hash, dir, 0, cache.TerminalOutput{Path: path})
 			if reason == "" && err == nil {
 				t.Error("it was accepted")

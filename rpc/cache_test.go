@@ -51,11 +51,13 @@ func TestRoundTrip(t *testing.T) {
 }
 
 func testRoundTrip(t *testing.T, output string, asFile bool) {
-	c := startWith(t, new(cachetest.Memory))
+	its := newCache(new(cachetest.Memory))
+	c := start(t, session(rpc.Session{Cache: its, Mode: cache.ReadWrite}))
+	c.initialize()
 	stored := newResult(t, "123", "hello")
 	params := storeParams("123", stored).with("code", 7).with("terminalOutput", output)
 	if asFile {
-		path := filepath.Join(stored, "output")
+		path := filepath.Join(cache.Folder(stored, its.Session()), "output")
 		write(t, path, output)
 		params = params.with("terminalOutput", missing).with("terminalOutputPath", path)
 		defer func() {

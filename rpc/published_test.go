@@ -17,7 +17,7 @@ func TestStateIsPublishedBeforeTheAnswer(t *testing.T) {
 	dir := newResult(t, "1", "hello")
 	state := func() rpc.State {
 		t.Helper()
-		state, err := rpc.ReadState(cache.Folder(dir, its.Session()))
+		state, err := readState(t, cache.Folder(dir, its.Session()))
 		if err != nil {
 			t.Fatal(err)
 		}

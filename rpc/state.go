@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
@@ -30,13 +30,21 @@ const (
 	// maxTroubles of maxReason bytes are written at once.
 	maxTroubles = 5
 	maxReason   = 500
+	// maxWritten is what becomes of them: JSON writes three for each that is not
+	// UTF-8.
+	maxWritten = 3 * (maxReason + 1)
 )
 
+// maxState is more than the bytes of any state that a server writes: reasons are
+// the most of it, and JSON spells a byte with six at most.
+const maxState = 64 << 10
+
 // ReadState returns what the server that works in a folder has published. An
-// error may be that it was just doing so.
-func ReadState(folder string) (State, error) {
+// error may be that it was just doing so. The folder must be this user's alone
+// (see [cache.Visit]), and what it holds is checked all the same.
+func ReadState(folder *os.Root) (State, error) {
 	var state State
-	content, err := os.ReadFile(filepath.Join(folder, stateName))
+	content, err := readState(folder)
 	if err != nil {
 		return state, err
 	}
@@ -46,7 +54,45 @@ func ReadState(folder string) (State, error) {
 	if string(sum) != checksum(text) {
 		return state, errors.New("the state is being written")
 	}
-	return state, json.Unmarshal(text, &state)
+	if err := json.Unmarshal(text, &state); err != nil {
+		return State{}, err
+	}
+	if !state.isPossible() {
+		return State{}, errors.New("no server writes such a state")
+	}
+	return state, nil
+}
+
+func readState(folder *os.Root) ([]byte, error) {
+	// Opening what is no file may wait for ever.
+	if info, err := folder.Lstat(stateName); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() {
+		return nil, errors.New("the state is not a file")
+	}
+	f, err := folder.Open(stateName)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // opened for reading: nothing is lost
+	content, err := io.ReadAll(io.LimitReader(f, maxState+1))
+	if err == nil && len(content) > maxState {
+		err = errors.New("no server writes so large a state")
+	}
+	return content, err
+}
+
+// isPossible reports whether a server may have written a state.
+func (s *State) isPossible() bool {
+	if s.ProcessID <= 0 || s.Waiting < 0 || s.Bytes < 0 || len(s.Troubles) > maxTroubles {
+		return false
+	}
+	for _, trouble := range s.Troubles {
+		if !trouble.isTrouble() || len(trouble.Reason) > maxWritten || cache.CheckHash(trouble.Hash) != nil {
+			return false
+		}
+	}
+	return true
 }
 
 func checksum(text []byte) string { return fmt.Sprintf("%08x", crc32.ChecksumIEEE(text)) }
@@ -75,8 +121,8 @@ func (p *page) fill(state State) error {
 }
 
 // write replaces the state in a folder.
-func (p *page) write(folder string) error {
-	f, err := os.OpenFile(filepath.Join(folder, stateName), os.O_WRONLY|os.O_CREATE, 0o600)
+func (p *page) write(folder *os.Root) error {
+	f, err := folder.OpenFile(stateName, os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}

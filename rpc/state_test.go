@@ -15,6 +15,16 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
+func readState(t *testing.T, folder string) (rpc.State, error) {
+	t.Helper()
+	v, err := cache.Visit(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	return rpc.ReadState(v.Root())
+}
+
 // onlyState is what the only server in a cache directory has published.
 func onlyState(t *testing.T, cacheDirectory string) rpc.State {
 	t.Helper()
@@ -23,7 +33,7 @@ func onlyState(t *testing.T, cacheDirectory string) rpc.State {
 		t.Fatalf("got the states %v, %v; want one", states, err)
 	}
 	for {
-		state, err := rpc.ReadState(filepath.Dir(states[0]))
+		state, err := readState(t, filepath.Dir(states[0]))
 		if err == nil {
 			return state
 		}
@@ -129,7 +139,7 @@ func TestStateThatIsReadWhileItIsWritten(t *testing.T) {
 		accepted++
 		for {
 			states, _ := filepath.Glob(filepath.Join(dir, ".nx-azure-cache", "*")) // the pattern is good
-			state, err := rpc.ReadState(states[0])
+			state, err := readState(t, states[0])
 			if err != nil && err.Error() != beingWritten {
 				t.Fatal(err)
 			}

@@ -36,6 +36,17 @@ type Contents struct {
 // reading r or from the file system. After an error dir holds
 // parts, all of them writable: the caller removes name and [TerminalOutputOf] it.
 func (c *Codec) Extract(r io.Reader, dir, name string, limits Limits) (Contents, error) {
+	open, err := os.Open(dir)
+	if err != nil {
+		return Contents{}, err
+	}
+	defer open.Close() // a handle of a directory: nothing is lost
+	return c.ExtractTo(r, open, name, limits)
+}
+
+// ExtractTo is [Codec.Extract] to a directory that is open: it does not matter
+// what is at its path meanwhile.
+func (c *Codec) ExtractTo(r io.Reader, dir *os.File, name string, limits Limits) (Contents, error) {
 	if limits == (Limits{}) {
 		limits = DefaultLimits
 	}
@@ -46,7 +57,7 @@ func (c *Codec) Extract(r io.Reader, dir, name string, limits Limits) (Contents,
 	defer tree.close()
 
 	u := &unpacker{
-		codec: c, dir: dir, name: name, tree: tree, left: newBudget(limits),
+		codec: c, dir: dir.Name(), name: name, tree: tree, left: newBudget(limits),
 		seed: maphash.MakeSeed(), seen: make(map[uint64]byte),
 	}
 	err = tree.finish(u.read(r))

@@ -14,9 +14,10 @@ import (
 // component.
 type folder struct{ root *os.Root }
 
-// openFolder opens the directory at a path that the caller trusts.
-func openFolder(path string) (*folder, error) {
-	root, err := os.OpenRoot(path)
+// folderOf opens a directory again that the caller has opened, by its path: there
+// is no other way to an os.Root.
+func folderOf(dir *os.File) (*folder, error) {
+	root, err := os.OpenRoot(dir.Name())
 	if err != nil {
 		return nil, err
 	}

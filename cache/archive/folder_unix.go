@@ -20,11 +20,20 @@ type folder struct{ fd int }
 
 const openFolderFlags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
 
-// openFolder opens the directory at a path that the caller trusts.
-func openFolder(path string) (*folder, error) {
-	fd, err := retry(func() (int, error) { return unix.Open(path, openFolderFlags, 0) })
+// folderOf returns a directory that the caller has opened, with a descriptor of its
+// own.
+func folderOf(dir *os.File) (*folder, error) {
+	handle, err := dir.SyscallConn()
 	if err != nil {
-		return nil, pathError("open", path, err)
+		return nil, err
+	}
+	var fd int
+	var failed error
+	err = handle.Control(func(from uintptr) {
+		fd, failed = retry(func() (int, error) { return unix.FcntlInt(from, unix.F_DUPFD_CLOEXEC, 0) })
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return nil, pathError("dup", dir.Name(), err)
 	}
 	return &folder{fd}, nil
 }

@@ -3,6 +3,7 @@ package archive
 import (
 	"io"
 	"io/fs"
+	"os"
 	"path"
 	"sync"
 	"sync/atomic"
@@ -38,9 +39,9 @@ type tree struct {
 	failed firstError // of a writer
 }
 
-// newTree opens the directory at path, in which the tree is to be.
-func (c *Codec) newTree(path string) (*tree, error) {
-	root, err := openFolder(path)
+// newTree makes a tree in a directory that is open, and stays so.
+func (c *Codec) newTree(dir *os.File) (*tree, error) {
+	root, err := folderOf(dir)
 	if err != nil {
 		return nil, err
 	}

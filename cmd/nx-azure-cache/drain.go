@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"time"
@@ -21,6 +23,8 @@ import (
 type drainResult struct {
 	// Ended is why there is no more to wait for: see the constants.
 	Ended string `json:"ended"`
+	// Reason says why nothing is known, where it is not the server's silence.
+	Reason string `json:"reason,omitempty"`
 	rpc.State
 }
 
@@ -29,7 +33,7 @@ const (
 	endedGone        = "gone"        // the server has ended before
 	endedLimit       = "limit"       // the time is over, the server is told to end
 	endedInterrupted = "interrupted" // by Ctrl-C; the server goes on
-	endedUnknown     = "unknown"     // the server publishes nothing; it goes on
+	endedUnknown     = "unknown"     // the server publishes nothing that counts; it goes on
 )
 
 const (
@@ -81,9 +85,24 @@ func drain(ctx context.Context, folder string, limit time.Duration, progress *pr
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	result := drainResult{State: rpc.State{ProcessID: -1}}
+	server, err := cache.Visit(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		result.Ended = endedGone
+		return result
+	}
+	if err != nil {
+		result.Ended, result.Reason = endedUnknown, err.Error()
+		return result
+	}
+	defer server.Close()
 	for {
-		alive := cache.Alive(folder)
-		if state, err := rpc.ReadState(folder); err == nil {
+		alive, err := server.Alive()
+		if err != nil {
+			result.Ended, result.Reason = endedUnknown, err.Error()
+			return result
+		}
+		// A process publishes its own ID, which the name of its folder has, too.
+		if state, err := rpc.ReadState(server.Root()); err == nil && state.ProcessID == server.ProcessID {
 			result.State = state
 		}
 		switch {
@@ -105,7 +124,7 @@ func drain(ctx context.Context, folder string, limit time.Duration, progress *pr
 			return result
 		case <-over:
 			result.Ended = endedLimit
-			end(folder, result.ProcessID)
+			end(server, result.ProcessID)
 			return result
 		case <-ctx.Done():
 			result.Ended = endedInterrupted
@@ -114,20 +133,32 @@ func drain(ctx context.Context, folder string, limit time.Duration, progress *pr
 	}
 }
 
-// end ends the server that works in folder. Its lock says that the process is
-// still the one that published its ID.
-func end(folder string, processID int) {
-	server, err := os.FindProcess(processID)
-	if err != nil || processID <= 0 {
+// end ends the server that has published its ID. Its lock says that it is still
+// that process. A process of another user is never ended.
+func end(server *cache.Visitor, processID int) {
+	if processID <= 0 {
 		return
 	}
-	_ = askToEnd(server)
-	for deadline := time.Now().Add(endWithin); cache.Alive(folder); time.Sleep(pollEvery) {
+	process, err := os.FindProcess(processID)
+	if err != nil {
+		return
+	}
+	// First the process, then whose it is: the ID may be another's meanwhile.
+	if !isAlive(server) || !isOwn(processID) {
+		return
+	}
+	_ = askToEnd(process)
+	for deadline := time.Now().Add(endWithin); isAlive(server); time.Sleep(pollEvery) {
 		if time.Now().After(deadline) {
-			_ = server.Kill()
+			_ = process.Kill()
 			return
 		}
 	}
+}
+
+func isAlive(server *cache.Visitor) bool {
+	alive, err := server.Alive()
+	return alive && err == nil
 }
 
 // progress tells what is left: on a terminal in a line that changes, elsewhere

@@ -28,13 +28,18 @@ func (r *fixtureRun) store(hash, code, output string, tree []fixtureEntry) error
 	if err != nil {
 		return err
 	}
-	params := rpc.StoreParams{Hash: hash, CacheDirectory: dir, Code: &exitCode, TerminalOutput: &output}
-	if len(output) > archive.InlineTerminalOutput {
-		file := filepath.Join(dir, "output")
-		if err := os.WriteFile(file, []byte(output), 0o600); err != nil {
-			return err
+	params := func(session string) (any, error) {
+		params := rpc.StoreParams{Hash: hash, CacheDirectory: dir, Code: &exitCode, TerminalOutput: &output}
+		if len(output) <= archive.InlineTerminalOutput {
+			return params, nil
 		}
+		folder, err := sessionFolder(dir, session)
+		if err != nil {
+			return nil, err
+		}
+		file := filepath.Join(folder, "output")
 		params.TerminalOutput, params.TerminalOutputPath = nil, &file
+		return params, os.WriteFile(file, []byte(output), 0o600)
 	}
 	var result rpc.StoreResult
 	err = r.ask("store", params, &result, func() error {
@@ -56,7 +61,8 @@ func (r *fixtureRun) store(hash, code, output string, tree []fixtureEntry) error
 func (r *fixtureRun) expectStored(hash, code, output string, tree []fixtureEntry) error {
 	dir := cachetest.TempDir(r.t)
 	var result *rpc.RetrieveResult
-	return r.ask("retrieve", rpc.RetrieveParams{Hash: hash, CacheDirectory: dir}, &result, func() error {
+	params := func(string) (any, error) { return rpc.RetrieveParams{Hash: hash, CacheDirectory: dir}, nil }
+	return r.ask("retrieve", params, &result, func() error {
 		if result == nil {
 			return fmt.Errorf("the container has no result %s", hash)
 		}
@@ -79,17 +85,25 @@ func (r *fixtureRun) checkResult(result *rpc.RetrieveResult, code, output string
 }
 
 // ask sends one request to a server that runs for it alone, calls check when it
-// is answered, and waits until all that follows from it is done.
-func (r *fixtureRun) ask(method string, params, result any, check func() error) error {
+// is answered, and waits until all that follows from it is done. The params may
+// depend on the server's session.
+func (r *fixtureRun) ask(method string, params func(session string) (any, error), result any, check func() error) error {
 	c := startFixtureClient(r.t.Context(), env{
 		license.Variable:   readToken(r.t, "valid.jwt"),
 		connectionVariable: r.folder("connectionString"),
 	})
+	hello := func(string) (any, error) { return r.hello(), nil }
+	nothing := func(string) (any, error) { return nil, nil }
+	session := ""
 	for id, request := range []struct {
 		method string
-		params any
-	}{{"initialize", r.hello()}, {method, params}, {"shutdown", nil}} {
-		data, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": id, "method": request.method, "params": request.params})
+		params func(session string) (any, error)
+	}{{"initialize", hello}, {method, params}, {"shutdown", nothing}} {
+		params, err := request.params(session)
+		if err != nil {
+			return err
+		}
+		data, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": id, "method": request.method, "params": params})
 		if err != nil {
 			return err
 		}
@@ -101,6 +115,7 @@ func (r *fixtureRun) ask(method string, params, result any, check func() error) 
 			return err
 		}
 		if request.method != method {
+			session = sessionIn(got)
 			continue
 		}
 		if data, err = json.Marshal(got["result"]); err != nil {

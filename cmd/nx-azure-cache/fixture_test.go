@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
@@ -99,9 +100,20 @@ func newFixtureRun(t testing.TB) *fixtureRun {
 
 func (r *fixtureRun) folder(name string) string { return r.values[name].(string) }
 
-// newFile makes a file for the message that is being made.
+// sessionFolder makes the folder of a server, as clients do that are faster.
+func sessionFolder(cacheDirectory, session string) (string, error) {
+	folder := cache.Folder(cacheDirectory, session)
+	return folder, os.MkdirAll(folder, 0o700)
+}
+
+// newFile makes a file for the message that is being made, where the server takes it.
 func (r *fixtureRun) newFile(content string) (string, error) {
-	f, err := os.CreateTemp(r.folder("cacheDirectory"), ".nx-azure-cache-")
+	session, _ := r.values["session"].(string) // there is none before initialize is answered
+	folder, err := sessionFolder(r.folder("cacheDirectory"), session)
+	if err != nil {
+		return "", err
+	}
+	f, err := os.CreateTemp(folder, "output-")
 	if err != nil {
 		return "", err
 	}
@@ -247,6 +259,13 @@ func (r *fixtureRun) hello() map[string]any {
 	}
 }
 
+// sessionIn is the session that an answer to initialize names, or "".
+func sessionIn(answer map[string]any) string {
+	result, _ := answer["result"].(map[string]any)
+	session, _ := result["session"].(string)
+	return session
+}
+
 func (r *fixtureRun) receive(s fixtureStep) error {
 	c := r.client(s.client)
 	switch s.message.kind {
@@ -262,6 +281,9 @@ func (r *fixtureRun) receive(s fixtureStep) error {
 	got, err := c.take(r.placeholders, want)
 	if err != nil {
 		return err
+	}
+	if session := sessionIn(got); session != "" {
+		r.values["session"] = session
 	}
 	// The files of a request that was not accepted are the client's.
 	result, _ := got["result"].(map[string]any)

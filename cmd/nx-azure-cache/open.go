@@ -24,7 +24,7 @@ func open(params rpc.InitializeParams, getenv func(string) string, now time.Time
 	}
 	licence, err := checkLicence(&session, params, getenv, now)
 	if err == nil && problem == nil {
-		problem = openCache(&session, settings, settings.role(params.CI, params.DefaultBase, getenv))
+		problem = openCache(&session, settings, settings.role(params.CI, params.DefaultBase, getenv), directoryRule(params, getenv))
 	}
 	if err := errors.Join(err, problem); err != nil {
 		session.Reason = strings.ReplaceAll(err.Error(), "\n", "; ")
@@ -62,9 +62,16 @@ func chooseLicence(tokens []license.Token, nxVersion string, now time.Time) (lic
 	return license.Choose(tokens, keys, license.Use{Now: now, NxMajor: license.NxMajor(nxVersion)}), nil
 }
 
+// insecureVariable is Nx's: it allows directories that other users may change.
+const insecureVariable = "NX_ALLOW_INSECURE_DIRECTORIES"
+
+func directoryRule(params rpc.InitializeParams, getenv func(string) string) cache.DirectoryRule {
+	return cache.DirectoryRule{Workspace: params.WorkspaceRoot, AllowInsecure: getenv(insecureVariable) == "true"}
+}
+
 // openCache stacks what stands between a request and Azure: the one visible
 // place where that is decided.
-func openCache(session *rpc.Session, s settings, r role) error {
+func openCache(session *rpc.Session, s settings, r role, directories cache.DirectoryRule) error {
 	containers, err := openContainers(s, append(r.Reads(), r.Scope))
 	if err != nil {
 		return err
@@ -77,13 +84,14 @@ func openCache(session *rpc.Session, s settings, r role) error {
 		return cache.Place{Scope: scope, Blobs: breakers[containers[s.containerOf(scope)]]}
 	}
 	options := cache.Options{
-		Mode:       r.mode,
-		Prefix:     s.prefix,
-		MaxSize:    s.maxArtifactSize,
-		Writes:     place(r.Scope),
-		Verifier:   s.trust.verifier,
-		Signer:     r.signer,
-		Provenance: r.Provenance,
+		Mode:        r.mode,
+		Prefix:      s.prefix,
+		MaxSize:     s.maxArtifactSize,
+		Directories: directories,
+		Writes:      place(r.Scope),
+		Verifier:    s.trust.verifier,
+		Signer:      r.signer,
+		Provenance:  r.Provenance,
 	}
 	for _, scope := range r.Reads() {
 		options.Reads = append(options.Reads, place(scope))

@@ -24,6 +24,7 @@ const { spawnSync } = require('node:child_process');
  *
  * @typedef {object} DrainResult
  * @property {'stored' | 'gone' | 'limit' | 'interrupted' | 'unknown'} ended
+ * @property {string} [reason] why it is unknown
  * @property {number} waiting entries that are not stored
  * @property {Summary} summary
  * @property {StoredParams[] | null} troubles
@@ -65,9 +66,10 @@ function drain(binary, folder, limit) {
 function read(text) {
   try {
     const result = JSON.parse(text);
-    const { ended, waiting, summary, troubles } = result;
+    const { ended, reason, waiting, summary, troubles } = result;
     const isResult =
       typeof ended === 'string' &&
+      ['undefined', 'string'].includes(typeof reason) &&
       typeof waiting === 'number' &&
       typeof summary?.hits === 'number' &&
       (troubles === null || Array.isArray(troubles));

@@ -26,6 +26,9 @@ const startPatience = 10_000;
 
 const nonsense = 'the cache process has given an answer of another shape';
 
+/** The error code of rpc/doc.go for what the user must change. */
+const misconfigured = 2;
+
 /** Bytes of terminal output above which it travels as a file; see rpc/doc.go. */
 const inlineTerminalOutput = 256 * 1024;
 
@@ -130,6 +133,8 @@ function checkVersion(serverVersion) {
  * @returns {RemoteCache}
  */
 function remoteCache(client, { mode, session, patience }, run, taskOf) {
+  const folderIn = (/** @type {string} */ cacheDirectory) =>
+    path.join(cacheDirectory, '.nx-azure-cache', session);
   return {
     async retrieve(hash, cacheDirectory) {
       run.cacheDirectory = cacheDirectory;
@@ -137,7 +142,8 @@ function remoteCache(client, { mode, session, patience }, run, taskOf) {
       if (taskOf && !task) return leftOut(hash, null);
       try {
         const params = { hash, cacheDirectory, task };
-        return await toNx(await client.call('retrieve', params, patience));
+        const hit = await client.call('retrieve', params, patience);
+        return await toNx(hit, folderIn(cacheDirectory));
       } catch (err) {
         run.failed('reading from', err);
         return null;
@@ -150,9 +156,8 @@ function remoteCache(client, { mode, session, patience }, run, taskOf) {
       const task = taskOf?.(hash);
       if (taskOf && !task) return leftOut(hash, false);
       try {
-        const folder = path.join(cacheDirectory, '.nx-azure-cache', session);
         const { queued, reason } = await withOutput(
-          folder,
+          folderIn(cacheDirectory),
           terminalOutput,
           (output) => {
             const params = { hash, cacheDirectory, code, ...output, task };
@@ -191,14 +196,22 @@ function leftOut(hash, answer) {
  * no number or has more than 16 bits, or whose `terminalOutput` is null.
  *
  * @param {any} hit the result as it is in rpc/doc.go
+ * @param {string} folder of the server
  * @returns {Promise<CachedResult | null>}
  */
-async function toNx(hit) {
+async function toNx(hit, folder) {
   if (hit === null) return null;
   if (typeof hit !== 'object') throw new Error(nonsense);
   const { code, outputsPath, size, terminalOutputPath } = hit;
   let { terminalOutput } = hit;
   if (terminalOutputPath !== undefined) {
+    // It is read and removed: nothing else may be.
+    if (
+      path.dirname(path.resolve(String(terminalOutputPath))) !==
+      path.resolve(folder)
+    ) {
+      throw new Error(nonsense);
+    }
     try {
       terminalOutput = await fs.readFile(terminalOutputPath, 'utf8');
     } finally {
@@ -246,8 +259,8 @@ async function withOutput(folder, terminalOutput, use) {
 }
 
 /**
- * Writes a file and its folder, which somebody may be removing: `nx reset`, or
- * another process that leaves its own folder.
+ * Writes a new file in a server's folder, which another process may be removing:
+ * `nx reset`, or a server that leaves its own folder beside it.
  *
  * @param {string} file
  * @param {string} text
@@ -255,16 +268,50 @@ async function withOutput(folder, terminalOutput, use) {
 async function writeAside(file, text) {
   for (let tries = 10; ; tries--) {
     try {
-      await fs.mkdir(path.dirname(file), { recursive: true });
-      // It may hold what nobody else may read.
-      return await fs.writeFile(file, text, { mode: 0o600 });
+      await makeFolder(path.dirname(path.dirname(file)));
+      await makeFolder(path.dirname(file), { isPrivate: true });
+      // wx follows no link. The text may be for this user's eyes only.
+      return await fs.writeFile(file, text, { flag: 'wx', mode: 0o600 });
     } catch (err) {
       const { code } = /** @type {NodeJS.ErrnoException} */ (err);
-      // Node says ENOTDIR when what it has just found is gone.
-      const isGone = code === 'ENOENT' || code === 'ENOTDIR';
-      if (!isGone || tries === 1) throw err;
+      if (code !== 'ENOENT' || tries === 1) throw err;
     }
   }
+}
+
+/**
+ * Makes a folder if it is not there. Throws if what is there is no real folder:
+ * Node's `recursive` would follow a link, to wherever a repository points it. The
+ * server gives the folder the mode it is to have.
+ *
+ * @param {string} folder
+ * @param {{ isPrivate?: boolean }} [options] `isPrivate`: it must be this user's
+ */
+async function makeFolder(folder, { isPrivate = false } = {}) {
+  await fs.mkdir(folder, { mode: 0o700 }).catch((err) => {
+    if (err.code !== 'EEXIST') throw err;
+  });
+  const info = await fs.lstat(folder);
+  if (!info.isDirectory()) {
+    const kind = info.isSymbolicLink() ? 'a symbolic link' : 'not a directory';
+    throw refusal(
+      `${folder} is ${kind}, and the remote cache follows no link and replaces no file there (does the repository commit it?): delete it`,
+    );
+  }
+  if (isPrivate && process.geteuid && info.uid !== process.geteuid()) {
+    throw refusal(
+      `${folder} belongs to the user ${info.uid} (did another user of this machine make it first?): delete it, or set cacheDirectory in nx.json to a directory of your own`,
+    );
+  }
+}
+
+/**
+ * An error of the kind that the server's are for which the user must act.
+ *
+ * @param {string} text
+ */
+function refusal(text) {
+  return Object.assign(new Error(text), { code: misconfigured });
 }
 
 /** @param {string} file */

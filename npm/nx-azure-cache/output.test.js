@@ -51,7 +51,8 @@ function keeper(t) {
           answer.result({ ...hit, terminalOutput: text });
           return;
         }
-        const aside = path.join(cacheDirectory, '.nx-azure-cache');
+        const { session } = server.hello();
+        const aside = path.join(cacheDirectory, '.nx-azure-cache', session);
         fs.mkdirSync(aside, { recursive: true });
         const file = path.join(aside, `${hash}.terminalOutput`);
         fs.writeFileSync(file, text);

@@ -177,7 +177,9 @@ class Run {
     const folder = path.join(this.cacheDirectory, '.nx-azure-cache', session);
     try {
       const result = drain(this.#binary, folder, limit);
-      if (result.ended === 'unknown') return this.#tellUnknown(folder);
+      if (result.ended === 'unknown') {
+        return this.#tellUnknown(folder, result.reason);
+      }
       for (const trouble of result.troubles ?? []) this.#tell(trouble);
       if (isLeft) this.#tellRest(result);
       return isLeft || result.ended === 'stored' ? result : undefined;
@@ -196,10 +198,15 @@ class Run {
    * The server tells nothing of what is left; it goes on by itself.
    *
    * @param {string} folder
+   * @param {string} [reason] why what it says is not believed
    * @returns {undefined}
    */
-  #tellUnknown(folder) {
+  #tellUnknown(folder, reason) {
     if (this.#waiting <= 0) return;
+    if (reason) {
+      notice('drain', `the results may not all be stored: ${reason}`);
+      return;
+    }
     notice(
       'drain',
       `the results may not all be stored: the cache process cannot write to ${folder}; is the disk full?`,

@@ -19,6 +19,9 @@ const { Values, repeat, show } = require('./values');
 /** @import { RemoteCache } from '../../index' */
 /** @import { Session, Step } from './parse' */
 
+/** What the server calls its folder. */
+const serverSession = 'session';
+
 /**
  * A call of Nx. It is made when those before it are settled that the session
  * has answered by then.
@@ -51,7 +54,7 @@ class ClientRun {
     fs.mkdirSync(cacheDirectory, { recursive: true });
     const account = 'https://nxcache.blob.core.windows.net';
     this.values = new Values({
-      ...{ workspaceRoot, cacheDirectory, version },
+      ...{ workspaceRoot, cacheDirectory, version, session: serverSession },
       otherCacheDirectory: temporaryFolder(t),
       storage: account,
       connectionString: `BlobEndpoint=${account}`,
@@ -216,7 +219,7 @@ class ClientRun {
         ...{ serverVersion: version, enabled: true, reason: '' },
         ...{ mode: 'read-write', scope: 'local', scopeReason: 'not in CI' },
         location: `${this.values.values.storage}/nx-cache`,
-        ...{ session: 'session', patience: 91_000, drain: 60_000 },
+        ...{ session: serverSession, patience: 91_000, drain: 60_000 },
         tasks: false,
         license: { status: 'valid', organization: 'Acme', expiresAt: '' },
       },

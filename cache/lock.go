@@ -1,0 +1,88 @@
+package cache
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/gofrs/flock"
+)
+
+// take takes the lock of a session in parent; mayMake says whether to make its
+// file. The error is [fs.ErrExist] if another process has the lock, or
+// [fs.ErrNotExist] if the file was removed meanwhile.
+func take(parent *directory, session string, mayMake bool) (*flock.Flock, error) {
+	if mayMake {
+		// O_EXCL follows no link.
+		f, err := parent.root.OpenFile(session+lockSuffix, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+		if err == nil {
+			_ = f.Close() // there is nothing in it
+		} else if !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+	}
+	lock, err := lockOf(parent, session)
+	if err != nil {
+		return nil, err
+	}
+	locked, err := lock.TryLock()
+	switch {
+	case err != nil:
+	case !locked:
+		err = fs.ErrExist
+	default:
+		err = checkPlace(parent, lock)
+	}
+	if err != nil {
+		_ = lock.Close()
+		return nil, err
+	}
+	return lock, nil
+}
+
+// lockOf returns the lock of a session, which is not taken yet. Its file must be
+// there. Package flock opens it by its path: [checkPlace] tells what was opened.
+func lockOf(parent *directory, session string) (*flock.Flock, error) {
+	name := session + lockSuffix
+	path := parent.join(name)
+	info, err := parent.root.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkLock(path, info); err != nil {
+		return nil, err
+	}
+	return flock.New(path, flock.SetFlag(os.O_RDONLY|noFollow)), nil
+}
+
+func checkLock(path string, info fs.FileInfo) error {
+	if !info.Mode().IsRegular() {
+		return wrongType(path, "a file", info)
+	}
+	return checkOwner(path, info)
+}
+
+// checkPlace returns an error unless the file that is locked is the one that is
+// there: whoever had the lock before may have removed it.
+func checkPlace(parent *directory, lock *flock.Flock) error {
+	held, err := lock.Stat()
+	if err != nil {
+		return err
+	}
+	there, err := parent.root.Lstat(filepath.Base(lock.Path()))
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(held, there) {
+		return fs.ErrNotExist
+	}
+	return checkLock(lock.Path(), held)
+}
+
+// release gives a lock back. Nil is one that could not be had.
+func release(lock *flock.Flock) {
+	if lock != nil {
+		_ = lock.Close() // there is nothing in its file
+	}
+}

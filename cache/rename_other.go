@@ -1,0 +1,11 @@
+//go:build !unix
+
+package cache
+
+import "os"
+
+// rename renames a name in one open directory to a name in another. Without
+// descriptors it takes their paths.
+func rename(from *directory, name string, to *directory, newName string) error {
+	return os.Rename(from.join(name), to.join(newName))
+}

@@ -1,0 +1,146 @@
+//go:build unix
+
+package cache
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// hasOwners reports whether files have owners and modes that count.
+const hasOwners = true
+
+// noFollow makes opening fail at a link.
+const noFollow = unix.O_NOFOLLOW
+
+func ownerOf(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }
+
+func groupOf(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Gid) }
+
+// check returns an error unless the cache directory at path, which is open, is
+// safe.
+func (r DirectoryRule) check(path string, opened fs.FileInfo) error {
+	reason := r.reasonAgainst(path, opened)
+	if reason == "" || r.AllowInsecure {
+		return nil
+	}
+	return refuse("the cache directory %s is not safe: %s; set cacheDirectory in nx.json (or NX_CACHE_DIRECTORY) to a directory of your own, or NX_ALLOW_INSECURE_DIRECTORIES=true to use it anyway", path, reason)
+}
+
+// reasonAgainst follows ensureTrustedConfiguredDir in Nx 24's
+// utils/cache-directory.js. The path as it is written shows links that others may
+// replace, the path without links shows where they lead.
+func (r DirectoryRule) reasonAgainst(path string, opened fs.FileInfo) string {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err.Error()
+	}
+	for _, pair := range [][2]string{{path, r.Workspace}, {real, realPath(r.Workspace)}} {
+		if reason := r.reasonOnTheWay(pair[0], pair[1]); reason != "" {
+			return reason
+		}
+	}
+	if info, err := os.Lstat(real); err != nil || !os.SameFile(info, opened) {
+		return real + " was replaced while it was opened"
+	}
+	return ""
+}
+
+// reasonOnTheWay looks at every level from the directory up to the workspace or
+// the root of the file system. Inside the workspace all is trusted.
+func (r DirectoryRule) reasonOnTheWay(directory, workspace string) string {
+	if isWithin(directory, workspace) {
+		return ""
+	}
+	for path := directory; path != workspace; path = filepath.Dir(path) {
+		if reason := r.reasonAt(path, path == directory); reason != "" {
+			return reason
+		}
+		if filepath.Dir(path) == path {
+			break
+		}
+	}
+	return ""
+}
+
+func (r DirectoryRule) reasonAt(path string, isCacheDirectory bool) string {
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil:
+		return ""
+	case !r.trusts(ownerOf(info)):
+		return fmt.Sprintf("%s belongs to the user %d", path, ownerOf(info))
+	case !info.IsDir() || info.Mode().Perm()&0o002 == 0:
+		return ""
+	case isCacheDirectory:
+		return path + " is writable by all users"
+	case info.Mode()&fs.ModeSticky == 0:
+		return path + " is writable by all users and not sticky"
+	}
+	return ""
+}
+
+// trusts reports whether a user may replace what is in the cache directory: this
+// one, root, and the owner of the workspace, who could change its code as well.
+func (r DirectoryRule) trusts(user int) bool {
+	if user == os.Geteuid() || user == 0 {
+		return true
+	}
+	info, err := os.Stat(r.Workspace)
+	return err == nil && user == ownerOf(info)
+}
+
+func isWithin(path, folder string) bool {
+	rel, err := filepath.Rel(folder, path)
+	return err == nil && folder != "" && !strings.HasPrefix(rel, "..")
+}
+
+// realPath is a path without links, as far as it can be found out.
+func realPath(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
+}
+
+// checkParent returns an error if somebody who is not trusted has made the folder
+// that holds those of all processes.
+//
+// A group may share a cache directory on purpose: then the first of its users
+// makes the parent, and each makes folders of their own in it. So the parent
+// grants what the cache directory grants. It is sticky, so that no user can remove
+// what belongs to another one. The owner of the parent still can, which costs
+// results and gains nothing: folders are used through handles.
+func (r DirectoryRule) checkParent(parent, cacheDirectory *directory) error {
+	owner, mode := ownerOf(parent.info), cacheDirectory.info.Mode()
+	isShared := mode.Perm()&0o022 == 0o020 || r.AllowInsecure
+	switch {
+	case owner == os.Geteuid():
+		parent.grantLike(cacheDirectory)
+	case !isShared && !r.trusts(owner):
+		return foreign(cacheDirectory.join(scratchName), parent.info)
+	}
+	return nil
+}
+
+// grantLike gives a directory of this user the grants of another. Where the file
+// system refuses, others cannot share it, and no more.
+func (d *directory) grantLike(other *directory) {
+	mode := other.info.Mode().Perm() | 0o700
+	if group := groupOf(other.info); group != groupOf(d.info) && d.handle.Chown(-1, group) != nil {
+		mode &^= 0o070 // it is another group
+	}
+	if mode&0o022 != 0 {
+		mode |= fs.ModeSticky
+	}
+	const kept = fs.ModePerm | fs.ModeSticky
+	if d.info.Mode()&kept != mode {
+		_ = d.handle.Chmod(mode | other.info.Mode()&fs.ModeSetgid)
+	}
+}

@@ -1,0 +1,85 @@
+package cache
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Visitor looks at the folder of another process of this user.
+type Visitor struct {
+	// ProcessID is that of the process, by the name of its folder.
+	ProcessID int
+
+	session        string
+	parent, folder *directory
+}
+
+// Visit opens a [Folder]. It must be a real directory of this user, so that
+// nobody else has written what is in it. The error is [fs.ErrNotExist] if there is
+// none, or a [*ConfigError] if it is not to be believed. The caller closes the
+// visitor.
+func Visit(path string) (*Visitor, error) {
+	parentPath, session := filepath.Split(filepath.Clean(path))
+	parentPath = filepath.Clean(parentPath)
+	cacheDirectory, err := openDirectory(filepath.Dir(parentPath))
+	if err != nil {
+		return nil, err
+	}
+	defer cacheDirectory.close()
+	parent, err := cacheDirectory.open(filepath.Base(parentPath))
+	if err != nil {
+		return nil, err
+	}
+	v := &Visitor{ProcessID: processOf(session), session: session, parent: parent}
+	v.folder, err = parent.openPrivate(session)
+	if err == nil && v.ProcessID == 0 {
+		err = refuse("%s is not the folder of a cache process", path)
+	}
+	if err != nil {
+		v.Close()
+		return nil, err
+	}
+	return v, nil
+}
+
+// Root is the folder. [Visitor.Close] closes it.
+func (v *Visitor) Root() *os.Root { return v.folder.root }
+
+// Close closes what is open.
+func (v *Visitor) Close() {
+	v.parent.close()
+	if v.folder != nil {
+		v.folder.close()
+	}
+}
+
+// Alive reports whether the process has not ended, as far as its lock tells. The
+// error is a [*ConfigError] if another user has made the lock.
+func (v *Visitor) Alive() (bool, error) {
+	lock, err := lockOf(v.parent, v.session)
+	free := false
+	if err == nil {
+		defer release(lock)
+		free, err = lock.TryRLock() // shared: others may ask, too
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case isRefusal(err):
+		return false, err
+	}
+	return !free, nil // where locks cannot be had, nothing says that it has ended
+}
+
+// Alive reports whether the process that works in a [Folder] has not ended.
+func Alive(folder string) bool {
+	v, err := Visit(folder)
+	if err != nil {
+		return false
+	}
+	defer v.Close()
+	alive, _ := v.Alive() // false if the lock is not this user's
+	return alive
+}

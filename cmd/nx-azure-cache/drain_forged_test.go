@@ -1,0 +1,184 @@
+//go:build unix
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/gofrs/flock"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+)
+
+// strangerID is another user's.
+const strangerID = 54321
+
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		return
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatal("CI must run these tests as root: they need another user")
+	}
+	t.Skip("needs root: another user")
+}
+
+// startBystander starts a process that has nothing to do with a cache, as a user.
+// It must be alive at the end of the test.
+func startBystander(t *testing.T, user int) *exec.Cmd {
+	t.Helper()
+	sleep, err := exec.LookPath("sleep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := exec.Command(sleep, "600")
+	p.Dir = "/"
+	if user != os.Geteuid() {
+		p.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(user), Gid: uint32(user)}}
+	}
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- p.Wait() }()
+	t.Cleanup(func() {
+		_ = p.Process.Kill()
+		if err := <-ended; err == nil || err.Error() != "signal: killed" {
+			t.Errorf("a bystander ended with %v before the test", err)
+		}
+	})
+	return p
+}
+
+// signed is a state as servers write it.
+func signed(text string) string {
+	return fmt.Sprintf("%08x %s", crc32.ChecksumIEEE([]byte(text)), text)
+}
+
+func stateOf(processID, waiting any) string {
+	return signed(fmt.Sprintf(`{"processId":%v,"waiting":%v,"bytes":1,"summary":{},"troubles":null}`, processID, waiting))
+}
+
+// forge makes a folder with a state as a server has them, and holds its lock.
+func forge(t *testing.T, session, state string) (folder string) {
+	t.Helper()
+	folder = cache.Folder(t.TempDir(), session)
+	err := errors.Join(os.MkdirAll(folder, 0o700), os.WriteFile(filepath.Join(folder, "state"), []byte(state), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock := flock.New(folder + ".lock")
+	if ok, err := lock.TryLock(); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	t.Cleanup(func() { _ = lock.Close() })
+	return folder
+}
+
+// checkUnknown fails unless drain believes nothing.
+func checkUnknown(t *testing.T, folder, reason string) {
+	t.Helper()
+	got, stderr := drainIt(t, folder, "100ms")
+	isSilent := got.Ended == "limit" && reason == "" // which ends nothing without an ID
+	if (got.Ended != "unknown" && !isSilent) || got.ProcessID != -1 || got.Waiting != 0 || stderr != "" || !strings.Contains(got.Reason, reason) {
+		t.Errorf("got %+v and %q, want it unknown: %s", got, stderr, reason)
+	}
+}
+
+// A state that no server of this user has written is not believed, and nobody is
+// ended.
+func TestDrainOfAForgedState(t *testing.T) {
+	bystander := startBystander(t, os.Geteuid()).Process.Pid
+	own := fmt.Sprintf("%d-abcdefgh", os.Getpid()) // alive, and never ended: this process
+	states := map[string]string{
+		"of another process":      stateOf(bystander, 1),
+		"of all processes":        stateOf(-1, 1),
+		"of the group":            stateOf(0, 1),
+		"of an ID that overflows": stateOf("18446744073709551617", 1),
+		"of a fraction":           stateOf("1.5", 1),
+		"that waits for less":     stateOf(os.Getpid(), -1),
+		"with many troubles":      signed(fmt.Sprintf(`{"processId":%d,"troubles":[{},{},{},{},{},{}]}`, os.Getpid())),
+		"with a long trouble":     signed(fmt.Sprintf(`{"processId":%d,"troubles":[{"hash":"1","outcome":"failed","reason":"%s"}]}`, os.Getpid(), strings.Repeat("x", 5000))),
+		"with no hash":            signed(fmt.Sprintf(`{"processId":%d,"troubles":[{"hash":"../x","outcome":"failed","reason":"x"}]}`, os.Getpid())),
+		"that is large":           stateOf(os.Getpid(), 0) + strings.Repeat(" ", 64<<10),
+		"without its sum":         "00000000 {}",
+		"that is empty":           "",
+	}
+	for name, state := range states {
+		t.Run(name, func(t *testing.T) { checkUnknown(t, forge(t, own, state), "") })
+	}
+	t.Run("that is a link", func(t *testing.T) {
+		folder := forge(t, own, "")
+		elsewhere := filepath.Join(t.TempDir(), "state")
+		err := errors.Join(os.WriteFile(elsewhere, []byte(stateOf(os.Getpid(), 0)), 0o600), os.Remove(filepath.Join(folder, "state")), os.Symlink(elsewhere, filepath.Join(folder, "state")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkUnknown(t, folder, "")
+	})
+	t.Run("that is a pipe", func(t *testing.T) {
+		folder := forge(t, own, "")
+		if err := errors.Join(os.Remove(filepath.Join(folder, "state")), syscall.Mkfifo(filepath.Join(folder, "state"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		checkUnknown(t, folder, "")
+	})
+}
+
+// A folder that this user's server has not made says nothing.
+func TestDrainOfAForgedFolder(t *testing.T) {
+	bystander := startBystander(t, os.Geteuid()).Process.Pid
+	session := fmt.Sprintf("%d-abcdefgh", bystander)
+	state := stateOf(bystander, 1)
+	t.Run("behind a link", func(t *testing.T) {
+		folder := forge(t, session, state)
+		parent := filepath.Dir(folder)
+		if err := errors.Join(os.Rename(parent, parent+".real"), os.Symlink(parent+".real", parent)); err != nil {
+			t.Fatal(err)
+		}
+		checkUnknown(t, folder, parent+" is a symbolic link")
+	})
+	t.Run("that is a link", func(t *testing.T) {
+		folder := forge(t, session, state)
+		if err := errors.Join(os.Rename(folder, folder+".real"), os.Symlink(folder+".real", folder)); err != nil {
+			t.Fatal(err)
+		}
+		checkUnknown(t, folder, folder+" is a symbolic link")
+	})
+	t.Run("that is not called as ours", func(t *testing.T) {
+		folder := forge(t, "session", state)
+		checkUnknown(t, folder, folder+" is not the folder of a cache process")
+	})
+	for name, suffix := range map[string]string{"that is another's": "", "with another's lock": ".lock"} {
+		t.Run(name, func(t *testing.T) {
+			needRoot(t)
+			folder := forge(t, session, state)
+			if err := os.Chown(folder+suffix, strangerID, strangerID); err != nil {
+				t.Fatal(err)
+			}
+			checkUnknown(t, folder, folder+suffix+" belongs to the user 54321")
+		})
+	}
+}
+
+// Also root ends no process of another user.
+func TestDrainEndsItsOwnProcessesOnly(t *testing.T) {
+	if !isOwn(os.Getpid()) || isOwn(1<<30) {
+		t.Errorf("got %t for this process, %t for none", isOwn(os.Getpid()), isOwn(1<<30))
+	}
+	needRoot(t)
+	bystander := startBystander(t, strangerID).Process.Pid
+	folder := forge(t, fmt.Sprintf("%d-abcdefgh", bystander), stateOf(bystander, 1))
+	if got, _ := drainIt(t, folder, "100ms"); got.Ended != "limit" || got.ProcessID != bystander {
+		t.Errorf("got %+v, want the limit", got)
+	}
+}
