@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -225,7 +226,10 @@ func (b *build) hearJenkinsBranch(name, git voice) {
 	case b.tag != "": // BRANCH_NAME is the tag's then
 	case name.isSet():
 		b.branchIs(name, name.value)
-		if git.isSet() && git.value != name.value && short != name.value {
+		switch {
+		case git.value == name.value && short != git.value:
+			b.contradict(name.String()+" and so is GIT_BRANCH, which may be a branch of that name, or "+strconv.Quote(short)+" of the remote origin", renameIt)
+		case git.isSet() && git.value != name.value && short != name.value:
 			b.disagree(name, git)
 		}
 	case git.value != "detached":
@@ -271,7 +275,7 @@ func (b *build) hearCirclePulls(getenv func(string) string) {
 	number, _, _ := strings.Cut(rest, "/")
 	switch {
 	case isPull && b.pull == "":
-		b.contradict(b.branchVoice.String()+" as of a fork's pull request, but "+fork.String(), "rename a branch of the repository that has such a name")
+		b.contradict(b.branchVoice.String()+" as of a fork's pull request, but "+fork.String(), renameIt)
 	case isPull:
 		b.pullIs(b.branchVoice, number)
 	case fork.isSet():

@@ -54,8 +54,11 @@ func (b *build) pullIsNoTag() {
 	}
 }
 
-// unsetIt is what cures most contradictions.
-const unsetIt = "unset or correct the variable that the CI did not set"
+// What cures contradictions: most of them come from a variable, some from a name.
+const (
+	unsetIt  = "unset or correct the variable that the CI did not set"
+	renameIt = "rename a branch of the repository that has such a name"
+)
 
 // disagree notes that two voices contradict each other.
 func (b *build) disagree(one, other voice) {
