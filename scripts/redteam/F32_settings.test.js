@@ -1,6 +1,7 @@
 'use strict';
 
-// A pull request that edits nx.json, or what it extends, which Nx does not hash.
+// A pull request that edits nx.json. Nx does not hash it here, see workspace.js: what
+// holds here holds where it does.
 
 const assert = require('node:assert/strict');
 const { generateKey } = require('./envelopes');
