@@ -49,7 +49,7 @@ function extendedKeys(own, nxJson) {
   if (defaultBase(own) === undefined && defaultBase(nxJson) !== undefined) {
     keys.push('defaultBase');
   }
-  return keys;
+  return keys.length > 0 ? keys : undefined;
 }
 
 /**
