@@ -5,7 +5,7 @@
 
 const assert = require('node:assert/strict');
 const runs = require('./runs');
-const { attack } = require('./world');
+const { assertHonest, attack } = require('./world');
 const { patchTool } = require('./workspace');
 
 /** @import { Run } from './runs' */
@@ -33,18 +33,28 @@ function extendsFile(name, { on, trust, says, isFull }) {
       });
       patchTool(attacker);
       const { lines } = await world.build(attacker);
+      const written = await world.scopes();
+      const main = world.machine('main', on('main'), {
+        isExtended: !world.isOpen,
+      });
+      const outcome = await world.build(main);
       if (!world.isOpen) {
-        assert.equal(lines.length, 1, lines.join('\n'));
-        assert.match(lines[0], says);
-        assert.deepEqual(await world.scopes(), ['branch-feature']);
+        assertHonest(outcome);
+        assertOne(lines, says);
+        assert.deepEqual(written, ['branch-feature']);
       }
-      return world.build(
-        world.machine('main', on('main'), {
-          isExtended: !world.isOpen,
-        }),
-      );
+      return outcome;
     },
   });
+}
+
+/**
+ * @param {string[]} lines
+ * @param {RegExp} says
+ */
+function assertOne(lines, says) {
+  assert.equal(lines.length, 1, lines.join('\n'));
+  assert.match(lines[0], says);
 }
 
 const branchesIgnored =
@@ -101,15 +111,17 @@ attack('pull_99', {
     const attacker = world.machine('attacker', circleCI('pull/99'));
     patchTool(attacker);
     const { lines } = await world.build(attacker);
+    const written = await world.scopes();
+    const victim = circleCI('pull/99', { fork: 99 });
+    const outcome = await world.build(world.machine('victim', victim));
     if (!world.isOpen) {
-      assert.equal(lines.length, 1, lines.join('\n'));
-      assert.match(
-        lines[0],
+      assertHonest(outcome);
+      assertOne(
+        lines,
         /CIRCLE_BRANCH is "pull\/99" as of a fork's pull request, but CIRCLE_PR_NUMBER is not set/,
       );
-      assert.deepEqual(await world.scopes(), []);
+      assert.deepEqual(written, []);
     }
-    const victim = circleCI('pull/99', { fork: 99 });
-    return world.build(world.machine('pull-request', victim));
+    return outcome;
   },
 });
