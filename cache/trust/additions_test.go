@@ -30,22 +30,35 @@ var attacks = []string{
 	"pull/99", "PR-99", "origin/main", "origin/pr/99/merge", "https://github.com/acme/shop/pull/99", "main", "true", "\x1b[2J\u202e",
 }
 
-// dictionary maps the variables of the recorded environments to their values there.
+// dictionary maps the variables that Detect reads to their values in the recorded
+// environments.
 func dictionary(all []environment) map[string][]string {
 	values := make(map[string][]string)
-	for _, name := range jenkinsPulls {
-		values[name] = []string{"12"}
-	}
 	for _, e := range all {
-		for name, value := range e.Env {
-			if !slices.Contains(values[name], value) {
-				values[name] = append(values[name], value)
-			}
-		}
+		Detect(e.CI, branchesOf(e), func(name string) string {
+			values[name] = nil
+			return e.Env[name]
+		})
 	}
 	// A file whose name an attacker chooses is Detect's to read: no test does that.
 	delete(values, "GITHUB_EVENT_PATH")
+	for _, e := range all {
+		for name, value := range e.Env {
+			if known, isRead := values[name]; isRead && !slices.Contains(known, value) {
+				values[name] = append(known, value)
+			}
+		}
+	}
+	maps.DeleteFunc(values, func(name string, _ []string) bool { return slices.Contains(provenance, name) })
 	return values
+}
+
+// provenance are variables that say where an entry comes from, and nothing else.
+var provenance = []string{
+	"BITBUCKET_COMMIT", "BITBUCKET_REPO_FULL_NAME", "BUILDKITE_BUILD_URL", "BUILDKITE_COMMIT", "BUILDKITE_REPO", "BUILD_BUILDID", "BUILD_REPOSITORY_NAME",
+	"BUILD_SOURCEVERSION", "BUILD_URL", "CIRCLE_BUILD_URL", "CIRCLE_PROJECT_REPONAME", "CIRCLE_PROJECT_USERNAME", "CIRCLE_SHA1", "CI_COMMIT_SHA",
+	"CI_JOB_URL", "CI_PIPELINE_URL", "CI_PROJECT_PATH", "GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_SERVER_URL", "GITHUB_SHA", "GIT_COMMIT", "GIT_URL",
+	"SYSTEM_COLLECTIONURI", "SYSTEM_TEAMPROJECT",
 }
 
 // withEvents gives the environments their files.
