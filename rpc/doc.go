@@ -61,7 +61,7 @@
 //	    reason           string    why not, for people; "" when enabled
 //	    mode             string    read-write, read-only or no-cache; "" when not known
 //	    scope            string    who this run writes as: trusted, local, pr-N,
-//	                               branch-NAME, shared; tag-NAME, protected-NAME and
+//	                               branch-NAME, shared; tag-NAME, readonly-NAME and
 //	                               untrusted, which write nothing; "" when not enabled
 //	    scopeReason      string    why, for people; "" when not enabled
 //	    location         string    URL of the container and prefix; "" when not enabled

@@ -173,17 +173,18 @@ func (b build) decideBranch(run *Run, branches Branches) {
 	case isListed && (isFenced || b.protection == notTold):
 		run.Scope = Trusted
 	case isListed:
-		run.Scope, run.Reason = Branch(b.branch), ", which is not protected"
+		// It is meant to ship, and anyone could have filled the scope of its name.
+		run.Scope, run.Reason = ReadOnly(b.branch), ", which is not protected"
 		run.Advice = "the branch " + b.branch + " is among the trusted ones, but not protected: protect it"
 	case b.isQueue:
 		// No branch can have a colon in its name: none that a user pushes shares this.
 		run.Scope = Branch("queue:" + b.branch)
 	case isFenced:
-		run.Scope, run.Reason = Protected(b.branch), ", which is protected and not among the trusted branches"
+		run.Scope, run.Reason = ReadOnly(b.branch), ", which is protected and not among the trusted branches"
 		run.Advice = "the branch " + b.branch + " is protected, or the default one, but not among the trusted ones: " +
 			"add it to azure.trust.branches in nx.json, if only reviewed code reaches it"
 	case b.ships != "":
-		run.Scope, run.Reason = Protected(b.branch), ", which may ship: "+b.ships
+		run.Scope, run.Reason = ReadOnly(b.branch), ", which may ship: "+b.ships
 	default:
 		run.Scope = Branch(b.branch)
 	}

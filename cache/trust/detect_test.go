@@ -68,7 +68,7 @@ func TestEnvironments(t *testing.T) {
 			seen[got.Scope.Kind()]++
 		})
 	}
-	for _, kind := range append(Kinds(), KindTag, KindProtected, Kind(Untrusted)) {
+	for _, kind := range append(Kinds(), KindTag, KindReadOnly, Kind(Untrusted)) {
 		if seen[kind] == 0 {
 			t.Errorf("no environment has the scope %s", kind)
 		}

@@ -25,15 +25,15 @@ const (
 )
 
 // Kind is what scopes of the same beginning have in common. Each scope but those
-// of pull requests, branches, protected branches and tags is the only one of its kind.
+// of pull requests, branches and tags is the only one of its kind.
 type Kind string
 
 // The kinds of scopes of which there are many.
 const (
 	KindPullRequest Kind = "pr"
 	KindBranch      Kind = "branch"
-	KindTag         Kind = "tag"       // no run writes it
-	KindProtected   Kind = "protected" // no run writes it
+	KindTag         Kind = "tag"      // no run writes it
+	KindReadOnly    Kind = "readonly" // no run writes it
 )
 
 // Kinds are the kinds of scopes that runs write where they are isolated.
@@ -52,11 +52,11 @@ func Branch(name string) Scope { return KindBranch.of(name) }
 // writes or reads it. Such a run reads what is trusted.
 func Tag(name string) Scope { return KindTag.of(name) }
 
-// Protected is the scope of a branch that may ship and is not trusted: protected, the
-// default one, or deployed. Anyone who could push the branch before it was protected
-// could have filled a scope of its name. So no run writes or reads this scope: such a
-// run reads what is trusted.
-func Protected(name string) Scope { return KindProtected.of(name) }
+// ReadOnly is the scope of a branch that may ship and is not trusted: protected, the
+// default one, listed but not protected, or deployed. Anyone who could push the branch
+// before could have filled a scope of its name. So no run writes or reads this scope:
+// such a run reads what is trusted.
+func ReadOnly(name string) Scope { return KindReadOnly.of(name) }
 
 func (k Kind) of(name string) Scope { return Scope(string(k) + "-" + escape(name)) }
 
@@ -80,7 +80,7 @@ func (s Scope) reads() []Scope {
 
 // isWritten reports whether runs of this scope write it.
 func (s Scope) isWritten() bool {
-	return s != Untrusted && s.Kind() != KindTag && s.Kind() != KindProtected
+	return s != Untrusted && s.Kind() != KindTag && s.Kind() != KindReadOnly
 }
 
 // maxEscaped is the length of the longest name that stands in a scope as it is

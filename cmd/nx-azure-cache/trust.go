@@ -209,11 +209,7 @@ func (s settings) role(ci bool, base defaultBase, getenv func(string) string) ro
 	if !r.Writes() {
 		r.mode = cache.ReadOnly
 	}
-	switch {
-	case r.Advice == "":
-	case r.Writes():
-		r.warn("what this run stores is for runs of its branch only: %s (docs/security.md)", r.Advice)
-	default:
+	if r.Advice != "" {
 		r.warn("the remote cache stores nothing in this run: %s (docs/security.md)", r.Advice)
 	}
 	if r.Scope == trust.Trusted {

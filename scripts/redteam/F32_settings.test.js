@@ -55,7 +55,7 @@ edited('F32_nx.json_with_isolation_none', {
 edited('F32_nx.json_with_all_branches_trusted', {
   edit: () => ({ branches: ['**'] }),
   by: push('feature', { isProtected: false }),
-  scopes: ['branch-feature'],
+  scopes: [],
   isFull: true,
 });
 
