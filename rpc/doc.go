@@ -52,14 +52,17 @@
 //	    ci               boolean   what Nx's isCI says
 //	    config?          object    block "azure" of nx.json, as it is written there
 //	    defaultBase?     string    of nx.json, as it is written there
+//	    extended?        array     which of azure and defaultBase come from a file
+//	                               that nx.json extends; not all of such a block
+//	                               counts
 //	} → {
 //	    serverVersion    string    differs from clientVersion after a broken install
 //	    enabled          boolean   false: retrieve and store are refused
 //	    reason           string    why not, for people; "" when enabled
 //	    mode             string    read-write, read-only or no-cache; "" when not known
 //	    scope            string    who this run writes as: trusted, local, pr-N,
-//	                               branch-NAME, tag-NAME, shared; untrusted, which
-//	                               writes nothing; "" when not enabled
+//	                               branch-NAME, shared; tag-NAME, readonly-NAME and
+//	                               untrusted, which write nothing; "" when not enabled
 //	    scopeReason      string    why, for people; "" when not enabled
 //	    location         string    URL of the container and prefix; "" when not enabled
 //	    session          string    name of the folder in which the server works:

@@ -1,6 +1,7 @@
 package rpc_test
 
 import (
+	"encoding/json"
 	"reflect"
 	"regexp"
 	"slices"
@@ -53,7 +54,7 @@ func TestFieldsAreDocumented(t *testing.T) {
 
 // documentedFields returns the fields in a block, each with its type.
 func documentedFields(block, indent string) (fields []string) {
-	field := regexp.MustCompile(`(?m)^//\t` + indent + `(\w+\??) +(string|number|boolean|object|\{)`)
+	field := regexp.MustCompile(`(?m)^//\t` + indent + `(\w+\??) +(string|number|boolean|object|array|\{)`)
 	for _, match := range field.FindAllStringSubmatch(block, -1) {
 		fields = append(fields, match[1]+" "+strings.Replace(match[2], "{", "object", 1))
 	}
@@ -82,7 +83,12 @@ func kindOf(typ reflect.Type) string {
 		return "boolean"
 	case reflect.Int, reflect.Int64:
 		return "number"
-	default: // also json.RawMessage, which holds one here
+	case reflect.Slice:
+		if typ == reflect.TypeFor[json.RawMessage]() {
+			return "object" // which it holds here
+		}
+		return "array"
+	default:
 		return "object"
 	}
 }

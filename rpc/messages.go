@@ -24,6 +24,9 @@ type InitializeParams struct {
 	CI              bool            `json:"ci"`
 	Config          json.RawMessage `json:"config,omitempty"`      // block "azure" of nx.json
 	DefaultBase     string          `json:"defaultBase,omitempty"` // of nx.json
+	// Extended are the keys of nx.json, azure and defaultBase, whose values come from a
+	// file that it extends.
+	Extended []string `json:"extended,omitempty"`
 }
 
 func (p *InitializeParams) check() error {

@@ -2,27 +2,33 @@ package trust
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
 )
 
-// defaultBranches are trusted where neither trust.branches nor defaultBase of
-// nx.json says which are.
+// defaultBranches are trusted where nothing says which are: neither nx.json nor the CI.
 var defaultBranches = []string{"main", "master"}
 
-// Branches are names of trusted branches, or patterns for them: "*" stands for any
-// characters of a segment, "**" for any segments.
-type Branches []string
+// Branches says which branches are trusted.
+type Branches struct {
+	// patterns are those of azure.trust.branches: "*" stands for any characters of a
+	// segment, "**" for any segments. nil where that key is not set.
+	patterns []string
+	// base is the defaultBase of nx.json, or "". It counts without patterns only.
+	base string
+}
 
-// DefaultBranches are those of a workspace that names none. defaultBase is that
+// ListedBranches are those that match one of the patterns of azure.trust.branches.
+func ListedBranches(patterns ...string) Branches {
+	return Branches{patterns: append([]string{}, patterns...)}
+}
+
+// DefaultBranches are those of a workspace that lists none. defaultBase is that
 // of nx.json, or "".
 func DefaultBranches(defaultBase string) Branches {
-	base := strings.TrimPrefix(strings.TrimPrefix(defaultBase, "refs/heads/"), "origin/")
-	if base == "" {
-		return defaultBranches
-	}
-	return Branches{base}
+	return Branches{base: strings.TrimPrefix(strings.TrimPrefix(defaultBase, "refs/heads/"), "origin/")}
 }
 
 // CheckBranch returns an error unless pattern can be one of [Branches].
@@ -33,11 +39,20 @@ func CheckBranch(pattern string) error {
 	return nil
 }
 
-func (b Branches) match(name string) bool {
-	for _, pattern := range b {
-		if pattern == name || doublestar.MatchUnvalidated(pattern, name) {
-			return true
-		}
+// match reports whether a branch is among the trusted ones. defaultBranch returns the
+// default branch of the repository, or "" where the CI does not tell. Where nothing is
+// listed no other branch is trusted, and nx.json's defaultBase may exclude it, too.
+func (b Branches) match(name string, defaultBranch func() string) bool {
+	if b.patterns != nil {
+		return slices.ContainsFunc(b.patterns, func(pattern string) bool {
+			return pattern == name || doublestar.MatchUnvalidated(pattern, name)
+		})
 	}
-	return false
+	if only := defaultBranch(); only != "" {
+		return name == only && (b.base == "" || b.base == only)
+	}
+	if b.base != "" {
+		return name == b.base
+	}
+	return slices.Contains(defaultBranches, name)
 }

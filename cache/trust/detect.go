@@ -8,23 +8,26 @@ import (
 	"unicode"
 )
 
-// RefVariable tells a CI that is not known the ref of the run. The others know
-// better.
+// RefVariable holds the ref of the run where the CI is not known. Elsewhere it must
+// agree with what the CI says.
 const RefVariable = "NX_AZURE_CACHE_REF"
 
 // Detect finds out who a run is. ci is what Nx says of it; getenv is its
 // environment, in which the file may be named that describes an event of GitHub.
 //
-// Nx adds the variables of the workspace's .env files that are not set, and so does
-// a pull request. Hence a CI that is known is one whatever Nx says (CI=false in such
-// a file would make a pull request a developer), and the variables of a second one
-// do not help.
+// Nx adds the variables of the workspace's .env files that are not set, or empty, and
+// so does a pull request. Hence a CI that is known is one whatever Nx says (CI=false in
+// such a file would make a pull request a developer), and variables that contradict
+// each other make the run Untrusted. What Detect cannot notice is a variable that a CI
+// leaves out and that contradicts nothing, such as those of a CI that is not there.
 func Detect(ci bool, branches Branches, getenv func(string) string) Run {
+	ref := voiceOf(getenv, RefVariable)
 	var runs []Run
 	for _, known := range systems {
 		if known.here(getenv) {
 			b := known.read(getenv)
 			b.system = known.name
+			b.hear(ref)
 			runs = append(runs, b.run(branches))
 		}
 	}
@@ -34,10 +37,10 @@ func Detect(ci bool, branches Branches, getenv func(string) string) Run {
 	case !ci:
 		return Run{Scope: Local, Reason: "not in CI"}
 	}
-	b := refBuild(getenv(RefVariable))
+	b := refBuild(ref)
 	b.system = RefVariable
 	run := b.run(branches)
-	if run.Scope == Untrusted {
+	if run.Scope == Untrusted && b.contradiction == "" {
 		run.Reason = "a CI that is not known, without a ref in " + RefVariable
 		run.Advice = "this CI is not known; set " + RefVariable + " to the ref of the run, such as refs/heads/main or refs/pull/12"
 	}
@@ -58,7 +61,7 @@ func agreed(runs []Run) Run {
 	return run
 }
 
-// system is a CI that is known.
+// system is a CI that is known. read hears all its variables.
 type system struct {
 	name string
 	here func(getenv func(string) string) bool
@@ -92,82 +95,99 @@ type build struct {
 	event  string // what has started it, for people
 	// foreign, when set, is why the run may be about code that is not its ref's.
 	foreign string
-	pull    string // number of the pull request that it is about
-	branch  string // that it is about, if it is not a pull request's
-	tag     string
-	// unprotected reports whether the CI knows of protection, and does not say that
-	// the branch is protected: then whoever may write to the repository may write to
-	// it, or make one of that name.
-	unprotected bool
-	// defaultBranch is the name of the one branch that nobody can make anew.
+	// contradiction, when set, is what variables say that cannot be true together.
+	contradiction string
+	cure          string // of it
+
+	pull   string // number of the pull request that it is about
+	branch string // that it is about, if it is not a pull request's
+	tag    string
+	// The variables that say so.
+	pullVoice, branchVoice, tagVoice voice
+
+	protection protection
+	// defaultBranch returns the name of the default branch, the one that cannot be
+	// created anew; nil and "" where the CI does not tell.
 	defaultBranch func() string
-	provenance    Provenance
+	// isQueue reports that the branch is the CI's own: no user can push to it.
+	isQueue bool
+	// ships, when set, is why the run of a branch may publish what it builds.
+	ships      string
+	provenance Provenance
+}
+
+// protection is what a CI tells of who may push to a branch.
+type protection int
+
+const (
+	notTold protection = iota
+	// isOpen: anyone with write access to the repository may push to the branch, or
+	// create one of that name.
+	isOpen
+	isProtected
+)
+
+// protectedIf is the protection of a CI that tells it.
+func protectedIf(yes bool) protection {
+	if yes {
+		return isProtected
+	}
+	return isOpen
 }
 
 // run decides. What is not known to be trusted is not.
 func (b build) run(branches Branches) Run {
 	run := Run{Scope: Untrusted, Provenance: b.provenance.clean()}
 	event := cmp.Or(b.event, "run")
-	switch {
-	case b.pull != "":
-		run.Scope = PullRequest(b.pull)
-		run.Reason = "pull request " + b.pull
-		if b.event != "" {
-			run.Reason = event + " " + b.pull
-		}
+	switch kind, name, _ := b.subject(); {
+	case b.contradiction != "":
+		run.Reason = "variables contradict each other: " + b.contradiction
+		run.Advice = "the CI's variables contradict each other (" + b.contradiction + "); " + b.cure
+	case kind == KindPullRequest:
+		run.Scope = PullRequest(name)
+		run.Reason = cmp.Or(b.event, "pull request") + " " + name
 	case b.foreign != "":
 		run.Reason = b.foreign
-	case b.tag != "": // some CIs have a branch, too
-		run.Scope, run.Reason = Tag(b.tag), event+" of the tag "+b.tag
-	case b.branch != "":
-		run.Scope, run.Reason = Branch(b.branch), event+" of "+b.branch
-		switch {
-		case !branches.match(b.branch):
-		case b.isFenced():
-			run.Scope = Trusted
-		default:
-			run.Reason += ", which is not protected"
-			run.Advice = "the branch " + clean(b.branch) + " is among the trusted ones, but not protected: protect it"
-		}
+	case kind == KindTag:
+		run.Scope, run.Reason = Tag(name), event+" of the tag "+name
+	case kind == KindBranch:
+		b.decideBranch(&run, branches)
+		run.Reason = event + " of " + name + run.Reason
 	default:
 		run.Reason = event + " of no branch, tag or pull request"
 	}
-	run.Reason = clean(b.system + ": " + run.Reason)
+	run.Reason, run.Advice = clean(b.system+": "+run.Reason), clean(run.Advice)
 	return run
 }
 
-// isFenced reports whether the branch is the one that is meant by its name. The
-// name is not enough: who may write to a repository may make a branch that matches
-// a pattern, or one called master beside main, and change nx.json on it.
-func (b build) isFenced() bool {
-	return !b.unprotected || b.defaultBranch != nil && b.defaultBranch() == b.branch
-}
-
-// refBuild reads a full ref as git and most CIs write it.
-func refBuild(ref string) build {
-	b := build{provenance: Provenance{Ref: ref}}
-	for _, pull := range []string{"refs/pull/", "refs/merge-requests/", "refs/pull-requests/"} {
-		if rest, ok := strings.CutPrefix(ref, pull); ok {
-			b.pull, _, _ = strings.Cut(rest, "/")
-			return b
-		}
+// decideBranch decides about the run of a branch. Its name is not enough: who may
+// write to a repository may make a branch that matches a pattern, or one called master
+// beside main, and change nx.json on it.
+func (b build) decideBranch(run *Run, branches Branches) {
+	defaultBranch := func() string { return "" }
+	if b.defaultBranch != nil {
+		defaultBranch = b.defaultBranch
 	}
-	if branch, ok := strings.CutPrefix(ref, "refs/heads/"); ok {
-		b.branch = branch
-	} else if tag, ok := strings.CutPrefix(ref, "refs/tags/"); ok {
-		b.tag = tag
+	isFenced := b.protection == isProtected || b.isQueue || b.branch == defaultBranch()
+	switch isListed := branches.match(b.branch, defaultBranch); {
+	case isListed && (isFenced || b.protection == notTold):
+		run.Scope = Trusted
+	case isListed:
+		// It is meant to ship, and anyone could have filled the scope of its name.
+		run.Scope, run.Reason = ReadOnly(b.branch), ", which is not protected"
+		run.Advice = "the branch " + b.branch + " is among the trusted ones, but not protected: protect it"
+	case b.isQueue:
+		// No branch can have a colon in its name: none that a user pushes shares this.
+		run.Scope = Branch("queue:" + b.branch)
+	case isFenced:
+		run.Scope, run.Reason = ReadOnly(b.branch), ", which is protected and not among the trusted branches"
+		run.Advice = "the branch " + b.branch + " is protected, or the default one, but not among the trusted ones: " +
+			"add it to azure.trust.branches in nx.json, if only reviewed code reaches it"
+	case b.ships != "":
+		run.Scope, run.Reason = ReadOnly(b.branch), ", which may ship: "+b.ships
+	default:
+		run.Scope = Branch(b.branch)
 	}
-	return b
-}
-
-// first is the first variable that is set to something.
-func first(getenv func(string) string, variables ...string) string {
-	for _, variable := range variables {
-		if value := getenv(variable); value != "" {
-			return value
-		}
-	}
-	return ""
 }
 
 // ref is the full ref of a build whose CI gives the names only.

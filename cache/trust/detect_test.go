@@ -14,10 +14,14 @@ import (
 type environment struct {
 	Name, Source string
 	CI           bool
-	Branches     Branches
-	Env          map[string]string
-	EventFile    json.RawMessage // of GITHUB_EVENT_PATH
-	Expect       struct{ Scope Scope }
+	DefaultBase  string
+	Branches     []string
+	// Open are variables that this run does not set, and whose addition Detect cannot
+	// notice.
+	Open      []string
+	Env       map[string]string
+	EventFile json.RawMessage // of GITHUB_EVENT_PATH
+	Expect    struct{ Scope Scope }
 }
 
 func environments(t testing.TB) (all []environment) {
@@ -45,9 +49,9 @@ func (e environment) getenv(t *testing.T) func(string) string {
 
 func branchesOf(e environment) Branches {
 	if e.Branches == nil {
-		return DefaultBranches("")
+		return DefaultBranches(e.DefaultBase)
 	}
-	return e.Branches
+	return ListedBranches(e.Branches...)
 }
 
 func TestEnvironments(t *testing.T) {
@@ -64,7 +68,7 @@ func TestEnvironments(t *testing.T) {
 			seen[got.Scope.Kind()]++
 		})
 	}
-	for _, kind := range append(Kinds(), KindTag, Kind(Untrusted)) {
+	for _, kind := range append(Kinds(), KindTag, KindReadOnly, Kind(Untrusted)) {
 		if seen[kind] == 0 {
 			t.Errorf("no environment has the scope %s", kind)
 		}
@@ -136,8 +140,7 @@ func TestDotEnvAddsNoBranch(t *testing.T) {
 		"Jenkins, detached":            {map[string]string{"JENKINS_URL": "http://ci/", "BUILD_NUMBER": "1", "GIT_BRANCH": "detached", "BRANCH_NAME": "main"}, Untrusted},
 		"Jenkins, multibranch":         {map[string]string{"JENKINS_URL": "http://ci/", "BUILD_NUMBER": "1", "GIT_BRANCH": "main", "BRANCH_NAME": "main"}, Trusted},
 		"Jenkins, multibranch, origin": {map[string]string{"JENKINS_URL": "http://ci/", "BUILD_NUMBER": "1", "GIT_BRANCH": "origin/main", "BRANCH_NAME": "main"}, Trusted},
-		"Jenkins, a branch origin/main": {map[string]string{"JENKINS_URL": "http://ci/", "BUILD_NUMBER": "1", "GIT_BRANCH": "origin/main", "BRANCH_NAME": "origin/main"},
-			Branch("origin/main")},
+		"Jenkins, freestyle, main":     {map[string]string{"JENKINS_URL": "http://ci/", "BUILD_NUMBER": "1", "GIT_BRANCH": "origin/main", "BRANCH_NAME": "origin/main"}, Untrusted},
 		"GitLab, a tag": {map[string]string{"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "push", "CI_COMMIT_TAG": "v1", "CI_COMMIT_BRANCH": "main",
 			"CI_DEFAULT_BRANCH": "main"}, Tag("v1")},
 		"Bitbucket, a tag": {map[string]string{"BITBUCKET_BUILD_NUMBER": "1", "BITBUCKET_TAG": "v1", "BITBUCKET_BRANCH": "main"}, Tag("v1")},
@@ -149,16 +152,24 @@ func TestDotEnvAddsNoBranch(t *testing.T) {
 }
 
 func TestDefaultBranches(t *testing.T) {
-	for base, want := range map[string]string{
-		"": "main master", "main": "main", "develop": "develop", "origin/main": "main", "refs/heads/next": "next",
+	for _, test := range []struct{ base, tells, want string }{
+		{"", "", "main master"}, {"main", "", "main"}, {"develop", "", "develop"}, {"origin/main", "", "main"}, {"refs/heads/next", "", "next"},
+		{"", "main", "main"}, {"", "trunk", "trunk"}, {"main", "main", "main"}, {"develop", "main", ""}, {"main", "develop", ""},
 	} {
-		if got := strings.Join(DefaultBranches(base), " "); got != want {
-			t.Errorf("%q: got %s, want %s", base, got, want)
+		var got []string
+		for _, name := range []string{"develop", "main", "master", "next", "trunk"} {
+			if DefaultBranches(test.base).match(name, func() string { return test.tells }) {
+				got = append(got, name)
+			}
+		}
+		if strings.Join(got, " ") != test.want {
+			t.Errorf("%+v: got %v", test, got)
 		}
 	}
 }
 
-func TestBranches(t *testing.T) {
+func TestListedBranches(t *testing.T) {
+	isTold := func() string { return "other" } // the list says it, not the CI
 	for _, test := range []struct {
 		pattern, name string
 		want          bool
@@ -168,9 +179,12 @@ func TestBranches(t *testing.T) {
 		{"release/*", "release", false}, {"*", "main", true}, {"*", "a/b", false}, {"**", "a/b", true},
 		{"{main,next}", "next", true}, {"v[0-9]", "v1", true}, {"v[0-9]", "vx", false}, {"a{b", "a{b", true},
 	} {
-		if got := (Branches{"other", test.pattern}).match(test.name); got != test.want {
+		if got := ListedBranches("another", test.pattern).match(test.name, isTold); got != test.want {
 			t.Errorf("%s matches %s: %v", test.pattern, test.name, got)
 		}
+	}
+	if ListedBranches().match("other", isTold) {
+		t.Error("an empty list trusts a branch")
 	}
 	for _, pattern := range []string{"", "[", "a{b"} {
 		if CheckBranch(pattern) == nil {
@@ -195,7 +209,7 @@ func FuzzDetect(f *testing.F) {
 			t.Skip("not an environment")
 		}
 		delete(env, "GITHUB_EVENT_PATH") // reads files
-		got := Detect(true, Branches{"main"}, func(name string) string { return env[name] })
+		got := Detect(true, ListedBranches("main"), func(name string) string { return env[name] })
 		if got.Scope == Local || got.Scope == Shared {
 			t.Errorf("got %+v", got)
 		}

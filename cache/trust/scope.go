@@ -32,7 +32,8 @@ type Kind string
 const (
 	KindPullRequest Kind = "pr"
 	KindBranch      Kind = "branch"
-	KindTag         Kind = "tag" // is written by nobody
+	KindTag         Kind = "tag"      // no run writes it
+	KindReadOnly    Kind = "readonly" // no run writes it
 )
 
 // Kinds are the kinds of scopes that runs write where they are isolated.
@@ -50,6 +51,12 @@ func Branch(name string) Scope { return KindBranch.of(name) }
 // for pull requests could fill the scope of the next tag beforehand: so nobody
 // writes or reads it. Such a run reads what is trusted.
 func Tag(name string) Scope { return KindTag.of(name) }
+
+// ReadOnly is the scope of a branch that may ship and is not trusted: protected, the
+// default one, listed but not protected, or deployed. Anyone who could push the branch
+// before could have filled a scope of its name. So no run writes or reads this scope:
+// such a run reads what is trusted.
+func ReadOnly(name string) Scope { return KindReadOnly.of(name) }
 
 func (k Kind) of(name string) Scope { return Scope(string(k) + "-" + escape(name)) }
 
@@ -72,7 +79,9 @@ func (s Scope) reads() []Scope {
 }
 
 // isWritten reports whether runs of this scope write it.
-func (s Scope) isWritten() bool { return s != Untrusted && s.Kind() != KindTag }
+func (s Scope) isWritten() bool {
+	return s != Untrusted && s.Kind() != KindTag && s.Kind() != KindReadOnly
+}
 
 // maxEscaped is the length of the longest name that stands in a scope as it is
 // escaped, in bytes. A blob's name has at most 1,024.

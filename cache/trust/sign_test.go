@@ -149,7 +149,7 @@ func TestRevokedKeysThatAreNone(t *testing.T) {
 func TestLongProvenance(t *testing.T) {
 	run := build{system: "CI", branch: strings.Repeat("ä\n", 5000), provenance: Provenance{
 		Repository: strings.Repeat("r", 5000), Ref: strings.Repeat("ä\n", 5000), Commit: strings.Repeat("c", 5000), Run: strings.Repeat("\x1b[2J", 5000),
-	}}.run(nil)
+	}}.run(ListedBranches())
 	s := statement
 	s.Prefix, s.Provenance = strings.Repeat("p", 512), run.Provenance
 	s.Scope, s.Hash = run.Scope, strings.Repeat("1", 128)

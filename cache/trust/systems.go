@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // What each CI says of a run. The variables are those of its documentation;
@@ -44,20 +46,30 @@ func readGitHubEvent(path string) (event githubEvent) {
 }
 
 func github(getenv func(string) string) build {
-	event := getenv("GITHUB_EVENT_NAME")
-	b := refBuild(getenv("GITHUB_REF"))
-	b.event = event
-	isPull := strings.HasPrefix(event, "pull_request")
-	if isPull && b.pull == "" { // pull_request_target has the ref of the base
-		payload := readGitHubEvent(getenv("GITHUB_EVENT_PATH"))
-		b.pull = cmp.Or(payload.PullRequest.Number, payload.Number).String()
+	event := voiceOf(getenv, "GITHUB_EVENT_NAME")
+	payload := sync.OnceValue(func() githubEvent { return readGitHubEvent(getenv("GITHUB_EVENT_PATH")) })
+	b := refBuild(voiceOf(getenv, "GITHUB_REF"))
+	b.event = event.value
+	isPull := strings.HasPrefix(b.event, "pull_request")
+	if isPull { // pull_request_target has the ref of the base
+		for _, number := range []json.Number{payload().PullRequest.Number, payload().Number} {
+			b.pullIs(voice{"the number in the file of GITHUB_EVENT_PATH", number.String()}, number.String())
+		}
 	}
-	if isPull || !slices.Contains(githubEvents, event) {
-		b.foreign = cmp.Or(event, "an unknown event (GITHUB_EVENT_NAME is not set)") + ", which may run the code of a pull request"
+	if isPull || !slices.Contains(githubEvents, b.event) {
+		b.foreign = cmp.Or(b.event, "an unknown event (GITHUB_EVENT_NAME is not set)") + ", which may run the code of a pull request"
 	}
-	// The queue's branches are GitHub's: nobody else can make one.
-	b.unprotected = getenv("GITHUB_REF_PROTECTED") != "true" && event != "merge_group"
-	b.defaultBranch = func() string { return readGitHubEvent(getenv("GITHUB_EVENT_PATH")).Repository.DefaultBranch }
+	for _, variable := range []string{"GITHUB_HEAD_REF", "GITHUB_BASE_REF"} {
+		if ref := voiceOf(getenv, variable); ref.isSet() && !isPull {
+			b.disagree(event, ref)
+		}
+	}
+	b.protection = protectedIf(getenv("GITHUB_REF_PROTECTED") == "true")
+	b.isQueue = b.event == "merge_group"
+	if b.event == "release" {
+		b.ships = "the event is release"
+	}
+	b.defaultBranch = func() string { return payload().Repository.DefaultBranch }
 	b.provenance.Repository = getenv("GITHUB_REPOSITORY")
 	b.provenance.Commit = getenv("GITHUB_SHA")
 	if run := getenv("GITHUB_RUN_ID"); run != "" {
@@ -72,12 +84,27 @@ var azureReasons = []string{"IndividualCI", "BatchedCI", "Manual", "Schedule"}
 
 func azurePipelines(getenv func(string) string) build {
 	reason := getenv("BUILD_REASON")
-	b := refBuild(getenv("BUILD_SOURCEBRANCH"))
+	ref := voiceOf(getenv, "BUILD_SOURCEBRANCH")
+	b := refBuild(ref)
 	b.event = reason
-	// Of a pull request in GitHub the ID is a number of Azure's.
-	b.pull = cmp.Or(getenv("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER"), b.pull, getenv("SYSTEM_PULLREQUEST_PULLREQUESTID"))
+	number, id := voiceOf(getenv, "SYSTEM_PULLREQUEST_PULLREQUESTNUMBER"), voiceOf(getenv, "SYSTEM_PULLREQUEST_PULLREQUESTID")
+	for _, pull := range []voice{number, id} {
+		isNumber := pull == number || getenv("BUILD_REPOSITORY_PROVIDER") == "TfsGit" // elsewhere the ID is Azure's own
+		switch {
+		case b.pull == "" && pull.isSet():
+			b.disagree(pull, ref)
+		case isNumber:
+			b.pullIs(pull, pull.value)
+		}
+	}
 	if !slices.Contains(azureReasons, reason) {
 		b.foreign = reason + ", which may run the code of a pull request"
+	}
+	if getenv("RELEASE_RELEASEID") != "" {
+		b.foreign = "a classic release, which may build what it has downloaded"
+	}
+	if name := getenv("ENVIRONMENT_NAME"); name != "" && getenv("ENVIRONMENT_ID") != "" {
+		b.ships = "the job deploys to " + name
 	}
 	b.provenance.Repository = getenv("BUILD_REPOSITORY_NAME")
 	b.provenance.Commit = getenv("BUILD_SOURCEVERSION")
@@ -91,28 +118,55 @@ func azurePipelines(getenv func(string) string) build {
 // the code of CI_COMMIT_BRANCH or CI_COMMIT_TAG.
 var gitlabSources = []string{"push", "web", "webide", "schedule", "api", "trigger", "pipeline", "parent_pipeline", "chat"}
 
+// gitlabTiers are the values of CI_ENVIRONMENT_TIER of jobs that ship.
+var gitlabTiers = []string{"production", "staging"}
+
 func gitlab(getenv func(string) string) build {
-	source := getenv("CI_PIPELINE_SOURCE")
 	b := build{
-		event: source,
-		pull:  first(getenv, "CI_MERGE_REQUEST_IID", "CI_EXTERNAL_PULL_REQUEST_IID"),
-		// Not CI_COMMIT_REF_NAME: of a merge request that is the source branch, which
-		// in a fork may be called main.
-		branch:        getenv("CI_COMMIT_BRANCH"),
-		tag:           getenv("CI_COMMIT_TAG"),
-		unprotected:   getenv("CI_COMMIT_REF_PROTECTED") != "true",
+		event:         getenv("CI_PIPELINE_SOURCE"),
+		protection:    protectedIf(getenv("CI_COMMIT_REF_PROTECTED") == "true"),
 		defaultBranch: func() string { return getenv("CI_DEFAULT_BRANCH") },
 		provenance: Provenance{
 			Repository: getenv("CI_PROJECT_PATH"),
 			Commit:     getenv("CI_COMMIT_SHA"),
-			Run:        first(getenv, "CI_PIPELINE_URL", "CI_JOB_URL"),
+			Run:        cmp.Or(getenv("CI_PIPELINE_URL"), getenv("CI_JOB_URL")),
 		},
 	}
-	if !slices.Contains(gitlabSources, source) {
-		b.foreign = source + ", which may run the code of a merge request"
+	b.hearGitLab(getenv)
+	if !slices.Contains(gitlabSources, b.event) {
+		b.foreign = b.event + ", which may run the code of a merge request"
+	}
+	if tier := getenv("CI_ENVIRONMENT_TIER"); slices.Contains(gitlabTiers, tier) {
+		b.ships = "the job deploys to " + tier
 	}
 	b.provenance.Ref = b.ref()
 	return b
+}
+
+// hearGitLab finds out what a pipeline is about. CI_COMMIT_REF_NAME alone does not say
+// it: of a merge request that is the source branch, which in a fork may be called main.
+func (b *build) hearGitLab(getenv func(string) string) {
+	name := voiceOf(getenv, "CI_COMMIT_REF_NAME")
+	branch, tag := voiceOf(getenv, "CI_COMMIT_BRANCH"), voiceOf(getenv, "CI_COMMIT_TAG")
+	b.branchIs(branch, branch.value)
+	b.tagIs(tag, tag.value)
+	for _, ref := range []voice{branch, tag} {
+		if ref.isSet() && name.isSet() && ref.value != name.value {
+			b.disagree(ref, name)
+		}
+	}
+	iid, path := voiceOf(getenv, "CI_MERGE_REQUEST_IID"), voiceOf(getenv, "CI_MERGE_REQUEST_REF_PATH")
+	external := voiceOf(getenv, "CI_EXTERNAL_PULL_REQUEST_IID")
+	b.pullIs(iid, iid.value)
+	b.pullIs(path, refBuild(path).pull)
+	b.pullIs(external, external.value)
+	b.pullIsNoTag()
+	if (iid.isSet() || path.isSet()) && branch.isSet() { // there is none of a merge request
+		b.disagree(b.pullVoice, branch)
+	}
+	if external.isSet() && b.event != "external_pull_request_event" {
+		b.disagree(external, voice{"CI_PIPELINE_SOURCE", b.event})
+	}
 }
 
 // jenkinsPulls are the variables with the number of a pull request: of multibranch
@@ -125,72 +179,135 @@ var jenkinsPulls = []string{
 
 func jenkins(getenv func(string) string) build {
 	b := build{
-		pull:   first(getenv, jenkinsPulls...),
-		branch: getenv("BRANCH_NAME"),
-		tag:    getenv("TAG_NAME"),
 		provenance: Provenance{
 			Repository: withoutUser(getenv("GIT_URL")),
 			Commit:     getenv("GIT_COMMIT"),
 			Run:        getenv("BUILD_URL"),
 		},
 	}
-	branch := getenv("GIT_BRANCH")
-	name := strings.TrimPrefix(branch, "origin/")
-	switch {
-	case b.tag != "": // BRANCH_NAME is the tag's then
-	case b.branch == "" && branch != "detached":
-		b.branch = name
-	case branch != "" && b.branch != branch && b.branch != name:
-		b.foreign = "GIT_BRANCH is not BRANCH_NAME" // which a .env file can add
+	name, git, tag := voiceOf(getenv, "BRANCH_NAME"), voiceOf(getenv, "GIT_BRANCH"), voiceOf(getenv, "TAG_NAME")
+	for _, variable := range jenkinsPulls {
+		b.pullIs(voiceOf(getenv, variable), getenv(variable))
+	}
+	b.tagIs(tag, tag.value)
+	b.pullIsNoTag()
+	if b.pull != "" {
+		b.hearJenkinsPull(name, git)
+	} else {
+		b.hearJenkinsBranch(name, git)
 	}
 	b.provenance.Ref = b.ref()
 	return b
 }
 
+// jenkinsPullRefs are values of GIT_BRANCH that name a pull request.
+var jenkinsPullRefs = regexp.MustCompile(`^(?:origin/)?pr/([^/]+)/(?:merge|head)$`)
+
+// hearJenkinsPull compares the number of a pull request with names of branches. A
+// multibranch project calls its branch PR-12, MR-12 or, of other plugins, something
+// else with the number in it.
+func (b *build) hearJenkinsPull(name, git voice) {
+	holdsNumber := slices.Contains(strings.FieldsFunc(name.value, func(r rune) bool { return r < '0' || r > '9' }), b.pull)
+	isDifferent := git.isSet() && git.value != "detached" && strings.TrimPrefix(git.value, "origin/") != name.value
+	switch ref := jenkinsPullRefs.FindStringSubmatch(git.value); {
+	case name.isSet() && !holdsNumber, !name.isSet() && b.pullVoice.variable == jenkinsPulls[0]:
+		b.disagree(b.pullVoice, name)
+	case name.isSet() && isDifferent:
+		b.disagree(name, git)
+	case ref != nil:
+		b.pullIs(git, ref[1])
+	}
+}
+
+// hearJenkinsBranch finds out the branch of a run that is no pull request's.
+func (b *build) hearJenkinsBranch(name, git voice) {
+	short := strings.TrimPrefix(git.value, "origin/")
+	switch {
+	case b.tag != "": // BRANCH_NAME is the tag's then
+	case name.isSet():
+		b.branchIs(name, name.value)
+		switch {
+		case git.value == name.value && short != git.value:
+			b.contradict(name.String()+" and so is GIT_BRANCH, which may be a branch of that name, or "+strconv.Quote(short)+" of the remote origin", renameIt)
+		case git.isSet() && git.value != name.value && short != name.value:
+			b.disagree(name, git)
+		}
+	case git.value != "detached":
+		b.branchIs(git, short)
+	}
+}
+
 func circleCI(getenv func(string) string) build {
 	b := build{
-		branch: getenv("CIRCLE_BRANCH"),
-		tag:    getenv("CIRCLE_TAG"),
-		pull:   getenv("CIRCLE_PR_NUMBER"),
 		provenance: Provenance{
 			Repository: strings.Trim(getenv("CIRCLE_PROJECT_USERNAME")+"/"+getenv("CIRCLE_PROJECT_REPONAME"), "/"),
 			Commit:     getenv("CIRCLE_SHA1"),
 			Run:        getenv("CIRCLE_BUILD_URL"),
 		},
 	}
-	// Also of a branch of the repository itself, from which there is one.
-	pulls := first(getenv, "CIRCLE_PULL_REQUEST", "CIRCLE_PULL_REQUESTS")
-	pull, _, _ := strings.Cut(pulls, ",")
-	pull = pull[strings.LastIndexByte(pull, '/')+1:]
-	if fork, ok := strings.CutPrefix(b.branch, "pull/"); ok {
-		pull, _, _ = strings.Cut(fork, "/")
-	}
-	b.pull = cmp.Or(b.pull, pull)
-	if b.pull == "" && pulls != "" {
-		b.foreign = "a pull request without a number"
-	}
+	branch, tag := voiceOf(getenv, "CIRCLE_BRANCH"), voiceOf(getenv, "CIRCLE_TAG")
+	b.branchIs(branch, branch.value)
+	b.tagIs(tag, tag.value)
+	b.hearCirclePulls(getenv)
+	b.pullIsNoTag()
 	b.provenance.Ref = b.ref()
 	return b
 }
 
+// hearCirclePulls finds out the pull request of a run. One of a fork has a number and
+// the branch pull/N; a branch of the repository has the addresses of those from it.
+func (b *build) hearCirclePulls(getenv func(string) string) {
+	fork, address := voiceOf(getenv, "CIRCLE_PR_NUMBER"), voiceOf(getenv, "CIRCLE_PULL_REQUEST")
+	addresses := voiceOf(getenv, "CIRCLE_PULL_REQUESTS")
+	b.pullIs(fork, fork.value)
+	b.pullIs(address, lastSegment(address.value))
+	var all []string
+	for address := range strings.SplitSeq(addresses.value, ",") {
+		all = append(all, lastSegment(address))
+	}
+	switch {
+	case b.pull == "":
+		b.pullIs(addresses, all[0])
+	case addresses.isSet() && !slices.Contains(all, b.pull):
+		b.disagree(b.pullVoice, addresses)
+	}
+	rest, isPull := strings.CutPrefix(b.branch, "pull/")
+	number, _, _ := strings.Cut(rest, "/")
+	switch {
+	case isPull && b.pull == "":
+		b.contradict(b.branchVoice.String()+" as of a fork's pull request, but "+fork.String(), renameIt)
+	case isPull:
+		b.pullIs(b.branchVoice, number)
+	case fork.isSet():
+		b.disagree(fork, b.branchVoice)
+	}
+}
+
+func lastSegment(address string) string {
+	address = strings.TrimSpace(address)
+	return address[strings.LastIndexByte(address, '/')+1:]
+}
+
 func buildkite(getenv func(string) string) build {
 	b := build{
-		event:  getenv("BUILDKITE_SOURCE"),
-		branch: getenv("BUILDKITE_BRANCH"),
-		tag:    getenv("BUILDKITE_TAG"),
+		event: getenv("BUILDKITE_SOURCE"),
 		provenance: Provenance{
 			Repository: withoutUser(getenv("BUILDKITE_REPO")),
 			Commit:     getenv("BUILDKITE_COMMIT"),
 			Run:        getenv("BUILDKITE_BUILD_URL"),
 		},
 	}
-	switch pull := getenv("BUILDKITE_PULL_REQUEST"); {
-	case pull == "false":
-	case isNumber(pull):
-		b.pull = pull
-	default:
+	branch, tag := voiceOf(getenv, "BUILDKITE_BRANCH"), voiceOf(getenv, "BUILDKITE_TAG")
+	b.branchIs(branch, branch.value)
+	b.tagIs(tag, tag.value)
+	switch pull := voiceOf(getenv, "BUILDKITE_PULL_REQUEST"); pull.value {
+	case "false":
+	case "":
 		b.foreign = "it does not say whether this is a pull request"
+	default:
+		b.pullIs(pull, pull.value)
 	}
+	b.pullIsNoTag()
 	// Who triggers it names branch and commit, and may be a pull request's build.
 	if b.event == "trigger_job" {
 		b.foreign = "trigger_job, which may run the code of a pull request"
@@ -200,23 +317,25 @@ func buildkite(getenv func(string) string) build {
 }
 
 func bitbucket(getenv func(string) string) build {
-	b := build{
-		pull:   getenv("BITBUCKET_PR_ID"), // BITBUCKET_BRANCH is the source branch then
-		branch: getenv("BITBUCKET_BRANCH"),
-		tag:    getenv("BITBUCKET_TAG"),
-		provenance: Provenance{
-			Repository: getenv("BITBUCKET_REPO_FULL_NAME"),
-			Commit:     getenv("BITBUCKET_COMMIT"),
-		},
+	b := build{provenance: Provenance{
+		Repository: getenv("BITBUCKET_REPO_FULL_NAME"),
+		Commit:     getenv("BITBUCKET_COMMIT"),
+	}}
+	branch, tag := voiceOf(getenv, "BITBUCKET_BRANCH"), voiceOf(getenv, "BITBUCKET_TAG")
+	b.branchIs(branch, branch.value) // of a pull request the source branch
+	b.tagIs(tag, tag.value)
+	pull, target := voiceOf(getenv, "BITBUCKET_PR_ID"), voiceOf(getenv, "BITBUCKET_PR_DESTINATION_BRANCH")
+	b.pullIs(pull, pull.value)
+	b.pullIsNoTag()
+	if target.isSet() && !pull.isSet() {
+		b.disagree(target, pull)
+	}
+	if environment := getenv("BITBUCKET_DEPLOYMENT_ENVIRONMENT"); environment != "" {
+		b.ships = "the step deploys to " + environment
 	}
 	b.provenance.Ref = b.ref()
 	if number := getenv("BITBUCKET_BUILD_NUMBER"); number != "" && b.provenance.Repository != "" {
 		b.provenance.Run = "https://bitbucket.org/" + b.provenance.Repository + "/pipelines/results/" + number
 	}
 	return b
-}
-
-func isNumber(text string) bool {
-	_, err := strconv.ParseUint(text, 10, 64)
-	return err == nil
 }

@@ -75,7 +75,7 @@ func newPatient(w world, flags *workspaceFlags) *patient {
 	if p.wrong != nil {
 		p.giveUp(configWrong)
 	}
-	s, err := openSubject(workspace{p.settings, p.settings.role(p.document.CI, p.document.DefaultBase, w.getenv)}, w.getenv)
+	s, err := openSubject(workspace{p.settings, p.settings.role(p.document.CI, p.document.defaultBase(), w.getenv)}, w.getenv)
 	switch {
 	case err == nil:
 		p.subject = s

@@ -16,15 +16,18 @@ import (
 // open finds out whether a run has a cache, and makes it. Whatever is missing
 // or wrong is the session's reason; it sends nothing over the network.
 func open(params rpc.InitializeParams, getenv func(string) string, now time.Time) rpc.Session {
-	settings, warnings, problem := readSettings(params.Config, params.CI, getenv)
-	session := rpc.Session{Mode: settings.mode, Warnings: warnings}
+	config, ignored := withoutExtended(params.Config, params.Extended)
+	settings, warnings, problem := readSettings(config, params.CI, getenv)
+	session := rpc.Session{Mode: settings.mode, Warnings: append(ignored, warnings...)}
 	if settings.mode == cache.NoCache {
+		session.Warnings = nil // they are about a cache in use
 		session.Reason = "the mode is no-cache"
 		return session
 	}
 	licence, err := checkLicence(&session, params, getenv, now)
 	if err == nil && problem == nil {
-		problem = openCache(&session, settings, settings.role(params.CI, params.DefaultBase, getenv), directoryRule(params, getenv))
+		r := settings.role(params.CI, readDefaultBase(params.DefaultBase, params.Extended), getenv)
+		problem = openCache(&session, settings, r, directoryRule(params, getenv))
 	}
 	if err := errors.Join(err, problem); err != nil {
 		session.Reason = strings.ReplaceAll(err.Error(), "\n", "; ")

@@ -25,8 +25,8 @@ var isolations = []string{isolateBranches, isolateNothing}
 
 // trustSettings are the block "azure.trust".
 type trustSettings struct {
-	shared     bool           // there is one scope for all
-	branches   trust.Branches // nil: those that nx.json's defaultBase implies
+	shared     bool     // there is one scope for all
+	branches   []string // patterns; nil: those that nx.json's defaultBase implies
 	keys       []trust.PublicKey
 	verifier   *trust.Verifier       // nil: signatures are not asked for
 	containers map[trust.Kind]string // of scopes that are not in azure.container
@@ -113,7 +113,7 @@ func (r trustReader) texts(key string) (texts []string) {
 	return texts
 }
 
-func (r trustReader) branches() (branches trust.Branches) {
+func (r trustReader) branches() []string {
 	texts := r.texts("branches")
 	for i, text := range texts {
 		if err := trust.CheckBranch(text); err != nil {
@@ -190,12 +190,12 @@ type role struct {
 }
 
 // role finds out who the run is. What it may do is at most what the mode allows.
-func (s settings) role(ci bool, defaultBase string, getenv func(string) string) role {
-	branches := s.trust.branches
-	if branches == nil {
-		branches = trust.DefaultBranches(defaultBase)
+func (s settings) role(ci bool, base defaultBase, getenv func(string) string) role {
+	r := role{mode: s.mode}
+	r.Run = trust.Detect(ci, s.branches(base.own()), getenv)
+	if base.isExtended && trust.Detect(ci, s.branches(base.name), getenv).Scope != r.Scope {
+		r.warn("%s", base.ignored())
 	}
-	r := role{Run: trust.Detect(ci, branches, getenv), mode: s.mode}
 	if s.trust.shared {
 		r.Scope, r.Reason, r.Advice = trust.Shared, "azure.trust.isolation is "+isolateNothing, ""
 		r.warn(`azure.trust.isolation in nx.json is "%s": whoever may write to the cache, pull requests included, decides what all others restore (CVE-2025-36852)`, isolateNothing)
@@ -209,17 +209,21 @@ func (s settings) role(ci bool, defaultBase string, getenv func(string) string) 
 	if !r.Writes() {
 		r.mode = cache.ReadOnly
 	}
-	switch {
-	case r.Advice == "":
-	case r.Writes():
-		r.warn("what this run stores is for runs of its branch only: %s (docs/security.md)", r.Advice)
-	default:
+	if r.Advice != "" {
 		r.warn("the remote cache stores nothing in this run: %s (docs/security.md)", r.Advice)
 	}
 	if r.Scope == trust.Trusted {
 		r.chooseKey(s.trust, getenv)
 	}
 	return r
+}
+
+// branches are those that are trusted.
+func (s settings) branches(defaultBase string) trust.Branches {
+	if s.trust.branches != nil {
+		return trust.ListedBranches(s.trust.branches...)
+	}
+	return trust.DefaultBranches(defaultBase)
 }
 
 func (r *role) warn(format string, args ...any) {

@@ -23,6 +23,9 @@ type workspaceDocument struct {
 	CI          bool            `json:"ci"`
 	DefaultBase string          `json:"defaultBase"`
 	Config      json.RawMessage `json:"config"` // the block "azure" of nx.json
+	// Extended are the keys of nx.json, azure and defaultBase, whose values come from a
+	// file that it extends.
+	Extended []string `json:"extended"`
 	// Problem is why the rest is missing, where there is a workspace.
 	Problem       string `json:"problem"`
 	WorkspaceRoot string `json:"workspaceRoot"`
@@ -76,7 +79,7 @@ func (f *workspaceFlags) read(w world) (workspace, error) {
 	for _, warning := range warnings {
 		fmt.Fprintln(w.stderr, "nx-azure-cache:", warning)
 	}
-	return workspace{s, s.role(document.CI, document.DefaultBase, w.getenv)}, nil
+	return workspace{s, s.role(document.CI, document.defaultBase(), w.getenv)}, nil
 }
 
 // settings reads nx.json, the flags and the environment. The error joins all
@@ -89,6 +92,8 @@ func (f *workspaceFlags) settings(getenv func(string) string) (workspaceDocument
 	if err != nil {
 		return document, settings{}, nil, err
 	}
+	var ignored []string
+	document.Config, ignored = withoutExtended(document.Config, document.Extended)
 	config := f.apply(document)
 	s, warnings, err := readSettings(config, document.CI, getenv)
 	if s.mode == cache.NoCache { // which is about runs of Nx
@@ -100,7 +105,11 @@ func (f *workspaceFlags) settings(getenv func(string) string) (workspaceDocument
 		})
 		s.mode = cache.NoCache
 	}
-	return document, s, warnings, err
+	return document, s, append(ignored, warnings...), err
+}
+
+func (d workspaceDocument) defaultBase() defaultBase {
+	return readDefaultBase(d.DefaultBase, d.Extended)
 }
 
 func readDocument(getenv func(string) string) (document workspaceDocument, err error) {

@@ -186,6 +186,7 @@ describe('nx-azure-cache in a workspace', () => {
       ci: true,
       config: azure,
       defaultBase: 'dev',
+      extended: ['azure', 'defaultBase'],
     });
   });
 

@@ -359,6 +359,38 @@ describe('start', { concurrency: 3 }, () => {
       assert.equal(sent.defaultBase, defaultBase);
     });
   }
+
+  for (const [own, other, extended, base] of /** @type {const} */ ([
+    ['{}', '{"azure": {}}', ['azure'], undefined],
+    ['{"azure": {}}', '{"azure": {}}', [], undefined],
+    ['{"azure": null}', '{"azure": {}}', [], undefined],
+    ['{}', '{"defaultBase": "a"}', ['defaultBase'], 'a'],
+    ['{}', '{"affected": {"defaultBase": "a"}}', ['defaultBase'], 'a'],
+    [
+      '{"defaultBase": "b"}',
+      '{"azure": 5, "defaultBase": "a"}',
+      ['azure'],
+      'b',
+    ],
+    // Nx prefers the other file's key here. What nx.json itself names counts.
+    ['{"affected": {"defaultBase": "b"}}', '{"defaultBase": "a"}', [], 'b'],
+    ['{"affected": 5}', '{"affected": {"defaultBase": "a"}}', [], undefined],
+    ['{"defaultBase": 5}', '{"affected": {"defaultBase": "a"}}', [], undefined],
+    ['{"__proto__": {"azure": {}}}', '{"azure": {}}', ['azure'], undefined],
+    ['{}', '{}', [], undefined],
+    ['{}', '[{"azure": {}}]', [], undefined],
+  ])) {
+    test(`of ${own}, which extends ${other}, ${extended} is said`, async (t) => {
+      const workspace = temporaryFolder(t);
+      fs.writeFileSync(path.join(workspace, 'base.json'), other);
+      // Comments and trailing commas, as Nx reads them.
+      const comma = own === '{}' ? '' : ',';
+      const nxJson = `// as it is\n${own.slice(0, -1)}${comma} "extends": "./base.json",}`;
+      const sent = await sentParams(t, { workspace, nxJson });
+      assert.deepEqual(sent.extended ?? [], extended);
+      assert.equal(sent.defaultBase, base);
+    });
+  }
 });
 
 /**

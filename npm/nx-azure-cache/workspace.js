@@ -1,5 +1,8 @@
 'use strict';
 
+const fs = require('node:fs');
+const path = require('node:path');
+
 /**
  * What of nx.json matters here.
  *
@@ -14,14 +17,39 @@ function readWorkspace() {
   const { workspaceRoot } = require('nx/src/utils/workspace-root');
   const { readNxJson } = require('nx/src/config/nx-json');
   const { isCI } = require('nx/src/utils/is-ci');
+  const { readJsonFile } = require('nx/src/utils/fileutils');
   const nxJson = /** @type {NxJson} */ (readNxJson(workspaceRoot));
+  const file = path.join(workspaceRoot, 'nx.json');
+  const own = /** @type {NxJson} */ (
+    fs.existsSync(file) ? readJsonFile(file) : nxJson
+  );
   return {
     workspaceRoot,
     nxVersion: /** @type {string} */ (require('nx/package.json').version),
     ci: Boolean(isCI()),
     config: nxJson.azure,
-    defaultBase: defaultBase(nxJson),
+    // Nx merges the keys of the two files; what nx.json itself names counts.
+    defaultBase: defaultBase(own) ?? defaultBase(nxJson),
+    extended: extendedKeys(own, nxJson),
   };
+}
+
+/**
+ * Which of the keys `azure` and `defaultBase` come from a file that nx.json extends.
+ * Nx hashes nx.json with every task, but not that file.
+ *
+ * @param {NxJson} own nx.json as it is written
+ * @param {NxJson} nxJson with the keys of the other file
+ */
+function extendedKeys(own, nxJson) {
+  const keys = [];
+  if (nxJson.azure !== undefined && !Object.hasOwn(own, 'azure')) {
+    keys.push('azure');
+  }
+  if (defaultBase(own) === undefined && defaultBase(nxJson) !== undefined) {
+    keys.push('defaultBase');
+  }
+  return keys.length > 0 ? keys : undefined;
 }
 
 /**

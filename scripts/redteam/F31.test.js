@@ -87,7 +87,7 @@ creep('F31_a_tag', {
 creep('F31_the_merge_queue', {
   by: runs.mergeQueue,
   scopes: [
-    'branch-gh-readonly-queue_2Fmain_2Fpr-7-3f786850e387550fdab836ed7e6dc881de23001b',
+    'branch-queue_3Agh-readonly-queue_2Fmain_2Fpr-7-3f786850e387550fdab836ed7e6dc881de23001b',
   ],
   isFull: true,
 });

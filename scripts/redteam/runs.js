@@ -106,12 +106,79 @@ function tag(name) {
   return github('push', `refs/tags/${name}`, { env });
 }
 
+/**
+ * A run of CircleCI, which does not tell what is protected.
+ *
+ * @param {string} branch
+ * @param {{ fork?: number }} [options] the number of a pull request of a fork
+ * @returns {Run}
+ */
+function circleCI(branch, { fork } = {}) {
+  const pull = fork && {
+    CIRCLE_PR_NUMBER: `${fork}`,
+    CIRCLE_PR_REPONAME: 'shop',
+    CIRCLE_PR_USERNAME: 'mallory',
+    CIRCLE_PULL_REQUEST: `https://github.com/${repository}/pull/${fork}`,
+  };
+  return {
+    env: {
+      CI: 'true',
+      CIRCLECI: 'true',
+      CIRCLE_BRANCH: branch,
+      CIRCLE_PROJECT_REPONAME: 'shop',
+      CIRCLE_PROJECT_USERNAME: 'acme',
+      CIRCLE_SHA1: commit,
+      ...pull,
+    },
+  };
+}
+
+/**
+ * A run of Azure Pipelines on a branch.
+ *
+ * @param {string} branch
+ * @returns {Run}
+ */
+function azurePipelines(branch) {
+  return {
+    env: {
+      TF_BUILD: 'True',
+      BUILD_REASON: 'IndividualCI',
+      BUILD_REPOSITORY_PROVIDER: 'TfsGit',
+      BUILD_SOURCEBRANCH: `refs/heads/${branch}`,
+      BUILD_SOURCEVERSION: commit,
+    },
+  };
+}
+
+/**
+ * A run of Buildkite on a branch.
+ *
+ * @param {string} branch
+ * @returns {Run}
+ */
+function buildkite(branch) {
+  return {
+    env: {
+      CI: 'true',
+      BUILDKITE: 'true',
+      BUILDKITE_BRANCH: branch,
+      BUILDKITE_COMMIT: commit,
+      BUILDKITE_PULL_REQUEST: 'false',
+      BUILDKITE_SOURCE: 'webhook',
+    },
+  };
+}
+
 /** @type {Run} */
 const unknownCI = { env: { CI: 'true', BRANCH: 'main' } };
 
 /** @type {Run} */
 const developer = { env: {} };
 
+exports.azurePipelines = azurePipelines;
+exports.buildkite = buildkite;
+exports.circleCI = circleCI;
 exports.developer = developer;
 exports.mergeQueue = mergeQueue;
 exports.pullRequest = pullRequest;

@@ -1,9 +1,9 @@
 'use strict';
 
 // What the workspace of the tests has in node_modules, of which Nx knows no more
-// than what the lockfile says: the tool that builds, and a preset with the
-// settings of the cache, which nx.json extends. So all runs of all tests have one
-// hash, whatever their settings and their tool.
+// than what the lockfile says: the tool that builds, and a preset that nx.json may
+// extend. Nx is also told to ignore nx.json, which it hashes otherwise. So all runs
+// of all tests have one hash, whatever their settings and their tool.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -51,22 +51,25 @@ exports.compile = (source) =>
 function prepare(machine) {
   write(machine, path.join('tools', 'build.js'), build);
   write(machine, tool, compile);
-  setPreset(machine, {});
+  write(machine, '.nxignore', 'nx.json\n');
+  setAzure(machine, {});
 }
 
 /**
- * Sets the settings of the cache, and removes those in nx.json.
+ * Sets the settings of the cache, in nx.json or in the preset that it extends.
  *
  * @param {Machine} machine
  * @param {Record<string, unknown>} azure
+ * @param {{ isExtended?: boolean }} [options]
  */
-function setPreset(machine, azure) {
+function setAzure(machine, azure, { isExtended = false } = {}) {
   const file = path.join(machine.workspace, 'nx.json');
   const nxJson = JSON.parse(fs.readFileSync(file, 'utf8'));
   delete nxJson.azure;
-  nxJson.extends = 'company-preset/nx.json';
-  fs.writeFileSync(file, JSON.stringify(nxJson, null, 2));
-  write(machine, preset, JSON.stringify({ azure }));
+  delete nxJson.extends;
+  const keys = isExtended ? { extends: 'company-preset/nx.json' } : { azure };
+  write(machine, 'nx.json', JSON.stringify({ ...nxJson, ...keys }, null, 2));
+  write(machine, preset, JSON.stringify(isExtended ? { azure } : {}));
 }
 
 /**
@@ -117,6 +120,6 @@ exports.output = output;
 exports.patchTool = patchTool;
 exports.poison = poison;
 exports.prepare = prepare;
-exports.setPreset = setPreset;
+exports.setAzure = setAzure;
 exports.task = task;
 exports.writeProjects = writeProjects;

@@ -9,7 +9,7 @@ const e2e = require('../e2e/world');
 const faults = require('../faults/world');
 const { generateKey, verify } = require('./envelopes');
 const { deleteEntry, readEntry, sasFor, writeEntry } = require('./storage');
-const { output, poison, setPreset, task } = require('./workspace');
+const { output, poison, setAzure, task } = require('./workspace');
 
 /** @import { TestContext } from 'node:test' */
 /** @import { Machine } from '../lib/machine' */
@@ -103,15 +103,20 @@ async function startWorld(t, { trust = {}, isSigned = false }) {
      *
      * @param {string} name
      * @param {Run} run what the CI says to it
-     * @param {{ trust?: Trust, azure?: Record<string, unknown>, env?: NodeJS.ProcessEnv }} [options]
-     *   `trust` replaces the settings, `azure` and `env` are added
+     * @param {object} [options]
+     * @param {Trust} [options.trust] replaces the settings
+     * @param {Record<string, unknown>} [options.azure] is added to the block azure
+     * @param {NodeJS.ProcessEnv} [options.env] is added to the environment
+     * @param {boolean} [options.isExtended] whether a file that nx.json extends has
+     *   the settings
      */
-    machine(name, run, { trust = settings, azure = {}, env = {} } = {}) {
+    machine(name, run, options = {}) {
+      const { trust = settings, azure = {}, env = {}, isExtended } = options;
       const machine = world.machine(name, { env: { ...run.env, ...env } });
       if (run.event) {
         machine.env.GITHUB_EVENT_PATH = eventFile(folder, name, run);
       }
-      setPreset(machine, { container, ...azure, trust });
+      setAzure(machine, { container, ...azure, trust }, { isExtended });
       // npx takes as long again as Nx.
       const nx = path.join(machine.workspace, 'node_modules', '.bin', 'nx');
       machine.nx = (args, options) => machine.run(nx, args, options);

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/license"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
+)
+
+// circleRun is a run of a CI that does not tell what is protected.
+func circleRun(branch string) env {
+	return env{"CIRCLECI": "true", "CIRCLE_BRANCH": branch}
+}
+
+// A pull request can change a file that nx.json extends, and keep the hashes of main.
+func TestExtended(t *testing.T) {
+	both := []string{azureKey, defaultBaseKey}
+	ignored := func(key string) string {
+		return "azure.trust." + key + " is ignored: it comes from a file that nx.json extends, which no task's hash covers"
+	}
+	const ignoredBase = "for the trusted branches defaultBase is ignored"
+	for name, test := range map[string]struct {
+		block, defaultBase string
+		extended           []string
+		run                env
+		scope              string
+		warnings           []string
+	}{
+		"branches":                         {`{"branches": ["**"]}`, "", both, circleRun("feature"), "branch-feature", []string{ignored("branches")}},
+		"branches of nx.json itself":       {`{"branches": ["**"]}`, "", []string{defaultBaseKey}, circleRun("feature"), "trusted", nil},
+		"no branches":                      {`{"branches": null}`, "", both, circleRun("main"), "trusted", nil},
+		"branches that narrow":             {`{"branches": ["trunk"]}`, "", both, circleRun("main"), "trusted", []string{ignored("branches")}},
+		"branches of a wrong type":         {`{"branches": 5}`, "", both, circleRun("main"), "trusted", []string{ignored("branches")}},
+		"isolation":                        {`{"isolation": "none"}`, "", both, circleRun("feature"), "branch-feature", []string{ignored("isolation")}},
+		"isolation of nx.json itself":      {`{"isolation": "none"}`, "", nil, circleRun("feature"), "shared", []string{"CVE-2025-36852"}},
+		"isolation as it is anyway":        {`{"isolation": " branch "}`, "", both, circleRun("feature"), "branch-feature", nil},
+		"isolation that is empty":          {`{"isolation": ""}`, "", both, circleRun("feature"), "branch-feature", nil},
+		"both":                             {`{"isolation": "none", "branches": ["**"]}`, "", both, circleRun("feature"), "branch-feature", []string{ignored("branches"), ignored("isolation")}},
+		"defaultBase":                      {`{}`, "feature", both, circleRun("feature"), "branch-feature", []string{ignoredBase}},
+		"defaultBase of nx.json itself":    {`{}`, "feature", []string{azureKey}, circleRun("feature"), "trusted", nil},
+		"defaultBase that narrows":         {`{}`, "trunk", both, circleRun("main"), "trusted", []string{ignoredBase}},
+		"defaultBase, another branch":      {`{}`, "trunk", both, circleRun("feature"), "branch-feature", nil},
+		"defaultBase as it is anyway":      {`{}`, "main", both, circleRun("main"), "trusted", nil},
+		"defaultBase beside branches":      {`{"branches": ["main"]}`, "feature", []string{defaultBaseKey}, circleRun("feature"), "branch-feature", nil},
+		"containers":                       {`{"containers": {"branch": "other"}}`, "", both, circleRun("feature"), "branch-feature", nil},
+		"a key that is not known anywhere": {`{}`, "", []string{"plugins"}, circleRun("feature"), "branch-feature", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			environment := with(test.run, env{license.Variable: readToken(t, "valid.jwt")})
+			params := rpc.InitializeParams{Config: trustConfig(test.block), CI: true, DefaultBase: test.defaultBase, Extended: test.extended, WorkspaceRoot: t.TempDir()}
+			session := open(params, environment.get, during)
+			checkWarnings(t, session.Warnings, test.warnings)
+			if session.Scope != test.scope {
+				t.Errorf("got the scope %q (%s), want %s", session.Scope, session.ScopeReason, test.scope)
+			}
+			document := workspaceDocument{CI: true, DefaultBase: test.defaultBase, Extended: test.extended, Config: params.Config}
+			checkCommand(t, document, environment, test.scope, test.warnings)
+		})
+	}
+}
+
+// checkCommand checks that people's commands find the same.
+func checkCommand(t *testing.T, document workspaceDocument, environment env, scope string, warnings []string) {
+	text, err := json.Marshal(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := workspaceFlags{isSet: func(string) bool { return false }}
+	environment = maps.Clone(environment)
+	environment[workspaceVariable] = string(text)
+	document, s, got, err := f.settings(environment.get)
+	if err != nil {
+		t.Fatal(err)
+	}
+	role := s.role(document.CI, document.defaultBase(), environment.get)
+	if string(role.Scope) != scope {
+		t.Errorf("got the scope %s, want %s", role.Scope, scope)
+	}
+	checkWarnings(t, append(got, role.warnings...), warnings)
+}
+
+func checkWarnings(t *testing.T, got, want []string) {
+	if len(got) != len(want) {
+		t.Fatalf("got the warnings %q, want %q", got, want)
+	}
+	for i, part := range want {
+		if !strings.Contains(got[i], part) {
+			t.Errorf("got the warning %q, want %q", got[i], part)
+		}
+		checkLine(t, got[i])
+	}
+}
+
+// The keys with which an entry is verified decide nothing about what a run writes.
+func TestExtendedKeysCount(t *testing.T) {
+	key := newSigningKey(t)
+	block := `{"publicKeys": ["` + key.Public().String() + `"], "branches": ["**"]}`
+	config, _ := withoutExtended(trustConfig(block), []string{azureKey})
+	s, _, err := readSettings(config, true, env{}.get)
+	if err != nil || s.trust.verifier == nil || s.trust.branches != nil || !s.trust.verifier.Believes(key.Public()) {
+		t.Errorf("got %+v, %v", s.trust, err)
+	}
+	for _, config := range []string{"", "null", "5", `"azure"`, "[]", "{}", `{"trust": 5}`, `{"trust": null}`} {
+		if got, warnings := withoutExtended(json.RawMessage(config), []string{azureKey}); string(got) != config || warnings != nil {
+			t.Errorf("%s: got %s, %q", config, got, warnings)
+		}
+	}
+}

@@ -1,0 +1,127 @@
+'use strict';
+
+// Runs that pass for those of another branch or pull request: by a file that nx.json
+// extends, by a name that was free, by a branch that is called like a pull request.
+
+const assert = require('node:assert/strict');
+const runs = require('./runs');
+const { assertHonest, attack } = require('./world');
+const { patchTool } = require('./workspace');
+
+/** @import { Run } from './runs' */
+
+const { azurePipelines, buildkite, circleCI, push } = runs;
+
+/**
+ * Makes a test of an attacker who leaves nx.json as it is, so that his tasks have
+ * main's hashes, and changes the file that it extends.
+ *
+ * @param {string} name
+ * @param {object} options
+ * @param {(branch: string) => Run} options.on the CI
+ * @param {Record<string, unknown>} options.trust in the attacker's file
+ * @param {RegExp} options.says what the attacker's run says
+ * @param {boolean} [options.isFull]
+ */
+function extendsFile(name, { on, trust, says, isFull }) {
+  attack(name, {
+    isFull,
+    async run(world) {
+      const attacker = world.machine('attacker', on('feature'), {
+        trust: world.isOpen ? world.trust : trust,
+        isExtended: !world.isOpen,
+      });
+      patchTool(attacker);
+      const { lines } = await world.build(attacker);
+      const written = await world.scopes();
+      const main = world.machine('main', on('main'), {
+        isExtended: !world.isOpen,
+      });
+      const outcome = await world.build(main);
+      if (!world.isOpen) {
+        assertHonest(outcome);
+        assertOne(lines, says);
+        assert.deepEqual(written, ['branch-feature']);
+      }
+      return outcome;
+    },
+  });
+}
+
+/**
+ * @param {string[]} lines
+ * @param {RegExp} says
+ */
+function assertOne(lines, says) {
+  assert.equal(lines.length, 1, lines.join('\n'));
+  assert.match(lines[0], says);
+}
+
+const branchesIgnored =
+  /azure\.trust\.branches is ignored: .*, which no task's hash covers; put the whole block azure, with azure\.trust, into nx\.json itself$/;
+
+extendsFile('extends_branches', {
+  on: circleCI,
+  trust: { branches: ['**'] },
+  says: branchesIgnored,
+});
+
+extendsFile('extends_branches_on_azure_pipelines', {
+  on: azurePipelines,
+  trust: { branches: ['**'] },
+  says: branchesIgnored,
+  isFull: true,
+});
+
+extendsFile('extends_branches_on_buildkite', {
+  on: buildkite,
+  trust: { branches: ['**'] },
+  says: branchesIgnored,
+  isFull: true,
+});
+
+// Without isolation main would not read what the attacker writes, which is in the
+// scope `shared`; whoever has the same file would.
+extendsFile('extends_isolation', {
+  on: circleCI,
+  trust: { isolation: 'none' },
+  says: /azure\.trust\.isolation is ignored: /,
+  isFull: true,
+});
+
+attack('branch_recreated', {
+  // The branch exists again, and is protected now, but not listed.
+  line: /the branch release\/2\.0 is protected, or the default one, but not among the trusted ones/,
+  async run(world) {
+    const attacker = world.machine(
+      'attacker',
+      push('release/2.0', { isProtected: false }),
+    );
+    patchTool(attacker);
+    await world.build(attacker);
+    if (!world.isOpen) {
+      assert.deepEqual(await world.scopes(), ['branch-release_2F2.0']);
+    }
+    return world.build(world.machine('release', push('release/2.0')));
+  },
+});
+
+attack('pull_99', {
+  async run(world) {
+    const attacker = world.machine('attacker', circleCI('pull/99'));
+    patchTool(attacker);
+    const { lines } = await world.build(attacker);
+    const written = await world.scopes();
+    const victim = circleCI('pull/99', { fork: 99 });
+    const outcome = await world.build(world.machine('victim', victim));
+    if (!world.isOpen) {
+      assertHonest(outcome);
+      assertOne(
+        lines,
+        /CIRCLE_BRANCH is "pull\/99" as of a fork's pull request, but CIRCLE_PR_NUMBER is not set/,
+      );
+      assert.deepEqual(written, []);
+    }
+    return outcome;
+  },
+});
