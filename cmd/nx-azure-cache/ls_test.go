@@ -200,10 +200,7 @@ func TestHostileTexts(t *testing.T) {
 		failing, {"ls", "--prefix", bad}, {"ls", "--ref", bad}, {"ls", "--after", bad}, {"inspect", bad},
 	} {
 		stdout, stderr, err := s.run(args...)
-		text := stdout + stderr
-		if err != nil {
-			text += err.Error()
-		}
+		text := stdout + stderr + reported(err)
 		for _, r := range strings.ReplaceAll(text, "\n", "") {
 			if r < ' ' || r == 0x7F || r >= 0x80 && r < 0xA0 || r == 0x202E {
 				t.Errorf("%q: got %q, which does something to a terminal (%U)", args, text, r)
@@ -216,26 +213,6 @@ func TestHostileTexts(t *testing.T) {
 	}
 	if got := s.hashes("--scope", "pr-*"); !slices.Equal(got, []string{"1"}) {
 		t.Errorf("got %q, want the entry of the odd name", got)
-	}
-}
-
-func TestPrintable(t *testing.T) {
-	for text, want := range map[string]string{
-		"":                       "",
-		"plain ü 日本 \\ '\"":      "plain ü 日本 \\ '\"",
-		"a\x1b[31mb":             `a\x1b[31mb`,
-		"a\nb\tc\u0000":          `a\nb\tc\x00`,
-		"\u009b\u202e\u2028\x7f": `\u009b\u202e\u2028\x7f`,
-		"\x9b31m\xff":            "\uFFFD31m\uFFFD",
-		"\U000E0001":             `\U000e0001`,
-	} {
-		if got := printable(text); got != want {
-			t.Errorf("%q: got %q, want %q", text, got, want)
-		}
-	}
-	var b strings.Builder
-	if err := writeJSON(&b, "\x1b\u009b\u202e\x7f\U000E0001ü"); err != nil || b.String() != `"\u001b\u009b\u202e\u007f\udb40\udc01ü"`+"\n" {
-		t.Errorf("got %s, %v; want escapes of JSON", b.String(), err)
 	}
 }
 
