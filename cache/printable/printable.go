@@ -3,7 +3,7 @@
 // the only ones of this module that do so:
 //
 //   - [String] for a value, [Line] for a message, [Short] for what may be long;
-//   - [Command] for a command that people paste into a shell.
+//   - [Command] and [Word] for what people paste into a shell.
 //
 // npm/nx-azure-cache/printable.js does the same in JavaScript. The tests of both read
 // testdata/printable.

@@ -5,7 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"unicode"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 // RefVariable tells a CI that is not known the ref of the run. The others know
@@ -127,12 +128,12 @@ func (b build) run(branches Branches) Run {
 			run.Scope = Trusted
 		default:
 			run.Reason += ", which is not protected"
-			run.Advice = "the branch " + clean(b.branch) + " is among the trusted ones, but not protected: protect it"
+			run.Advice = "the branch " + printable.String(b.branch) + " is among the trusted ones, but not protected: protect it"
 		}
 	default:
 		run.Reason = event + " of no branch, tag or pull request"
 	}
-	run.Reason = clean(b.system + ": " + run.Reason)
+	run.Reason = printable.String(b.system + ": " + run.Reason)
 	return run
 }
 
@@ -196,14 +197,4 @@ func withoutUser(repository string) string {
 	}
 	u.User = nil
 	return u.String()
-}
-
-// clean drops what must not reach a terminal or a log.
-func clean(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, text)
 }
