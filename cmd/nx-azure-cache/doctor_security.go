@@ -274,9 +274,14 @@ func checkWrites(ctx context.Context, s *subject, r *report) {
 func (s *subject) leftover(a area) leftover { return s.leftoverOf(a, s.name(a)) }
 
 func (s *subject) leftoverOf(a area, name string) leftover {
-	url := s.blobs(a).URL() + "/" + name
+	return newLeftover(s.settings.containerOf(a.scope), name, s.blobs(a).URL())
+}
+
+// newLeftover is the entry with a name in a container, which is at a URL.
+func newLeftover(container, name, containerURL string) leftover {
+	url := containerURL + "/" + name
 	command, _ := printable.Command("az storage blob delete --auth-mode login --blob-url %s", url)
-	return leftover{Container: s.settings.containerOf(a.scope), Name: name, URL: url, Command: command}
+	return leftover{Container: container, Name: name, URL: url, Command: command}
 }
 
 // report adds what was tried in a scope.

@@ -105,9 +105,14 @@ func mayCount(l license.License) bool {
 	}
 }
 
-// print writes the content of the file to stdout, and the rest to stderr.
+// print writes the content of the file to stdout, and the rest to stderr. A pipe gets
+// every byte of the file, comments included: it becomes the file.
 func (a activation) print(w world) error {
-	_, err := w.stdout.Write(a.content)
+	out := io.Writer(w.stdout)
+	if !isTerminal(out) {
+		out = terminal.Raw(out)
+	}
+	_, err := out.Write(a.content)
 	return errors.Join(err, a.tell(w.stderr))
 }
 

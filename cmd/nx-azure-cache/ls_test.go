@@ -177,45 +177,6 @@ func TestLsLimit(t *testing.T) {
 	}
 }
 
-// What entries say of themselves, and their names, never reach a terminal as more
-// than text.
-func TestHostileTexts(t *testing.T) {
-	const bad = "\x1b]0;owned\x07\x1b[2K\r\n\u009b31m\u202etxt\x7f"
-	s := newShelf(t)
-	from := trust.Provenance{Repository: bad, Ref: bad, Commit: bad, Run: bad, Tool: bad}
-	s.put(stored{scope: "pr-" + strings.ReplaceAll(bad, "\n", ""), hash: "1", from: from})
-	s.put(stored{scope: "trusted", hash: "1", key: "foreign", from: from})
-	s.putBlob(shelfContainer, "team/v1/trusted/2", azuretest.Blob{Metadata: map[string][]string{
-		"Dsse": {`{"payloadType":"` + "\u009b\u202e" + `"}`}, "Sha256": {"\u009b\u202e"}, "Format": {"\u009b"},
-	}})
-	s.putBlob(shelfContainer, "team/v1/\x9b31m/3", azuretest.Blob{})
-	rights := azuretest.FullRights()
-	rights.Delete = false
-	s.service.Allow(azuretest.KeyOf(azuretest.Account), rights)
-	s.service.AddFault(azuretest.Fault{Method: "HEAD", Blob: "*31m/3", Action: azuretest.Fail, Status: 400})
-	failing := []string{"inspect", "3"} // at a blob with such a name
-	for _, args := range [][]string{
-		{"ls"}, {"ls", "--json"}, {"inspect", "1"}, {"inspect", "1", "--json", "--verify"}, {"inspect", "2", "--verify"},
-		{"inspect", "4", "--scope", bad}, {"evict", "--hash", "1"}, {"evict", "--hash", "1", "--yes"}, {"evict", "--scope", "*", "--yes"},
-		failing, {"ls", "--prefix", bad}, {"ls", "--ref", bad}, {"ls", "--after", bad}, {"inspect", bad},
-	} {
-		stdout, stderr, err := s.run(args...)
-		text := stdout + stderr + reported(err)
-		for _, r := range strings.ReplaceAll(text, "\n", "") {
-			if r < ' ' || r == 0x7F || r >= 0x80 && r < 0xA0 || r == 0x202E {
-				t.Errorf("%q: got %q, which does something to a terminal (%U)", args, text, r)
-				break
-			}
-		}
-		if strings.Contains(text, "\x9b") && !strings.Contains(text, "\u009b") {
-			t.Errorf("%q: got %q, with a byte that some terminals obey", args, text)
-		}
-	}
-	if got := s.hashes("--scope", "pr-*"); !slices.Equal(got, []string{"1"}) {
-		t.Errorf("got %q, want the entry of the odd name", got)
-	}
-}
-
 // A walk that takes long is told of on a terminal, and nowhere else.
 func TestTally(t *testing.T) {
 	for _, terminal := range []bool{false, true} {
