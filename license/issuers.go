@@ -10,7 +10,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 // developmentIssuers is what a source build trusts.
@@ -130,7 +131,7 @@ func (j jwk) key() (key, error) {
 		return key{}, errors.New("it has no kid")
 	case j.Issuer == "":
 		return key{}, errors.New("it has no iss, which binds it to its issuer")
-	case len(j.Issuer) > maxIssuer || strings.ContainsFunc(j.Issuer, func(r rune) bool { return !unicode.IsPrint(r) }):
+	case len(j.Issuer) > maxIssuer || !printable.Is(j.Issuer):
 		// Those who need another licence are told to ask there.
 		return key{}, fmt.Errorf("its iss is %.80q, want at most %d bytes that can be shown on a line", j.Issuer, maxIssuer)
 	}

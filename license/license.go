@@ -11,9 +11,10 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 // Feature is the feature that a licence must include.
@@ -237,6 +238,9 @@ func (t Token) explain(err error, parsed *jwt.Token, issuer string) *refusal {
 	return t.malformed(copyAgain, "not all of its parts are the JSON of a licence")
 }
 
+// maxShown is how much of a claim a reason shows, in bytes.
+const maxShown = 80
+
 // judge refuses a licence that is signed but does not count now.
 func (l License) judge(token Token, use Use) *refusal {
 	now := use.Now
@@ -246,7 +250,7 @@ func (l License) judge(token Token, use Use) *refusal {
 	switch {
 	case !slices.Contains(l.Features, Feature):
 		return token.refuse(WrongFeature, "is for %s, not for %s: ask %s for one that includes it",
-			cmp.Or(readable(strings.Join(l.Features, ", ")), "no feature"), Feature, l.Issuer)
+			cmp.Or(printable.Short(strings.Join(l.Features, ", "), maxShown), "no feature"), Feature, l.Issuer)
 	case now.Before(l.NotBefore.Add(-nbfLeeway)):
 		const minute = "2006-01-02 15:04 UTC"
 		return token.refuse(NotYetValid,
@@ -270,15 +274,6 @@ func (l License) beyond(use Use) string {
 	default:
 		return fmt.Sprintf(" and covers Nx up to %d only, not Nx %d", l.PerpetualNxMajor, use.NxMajor)
 	}
-}
-
-// readable is a claim in a sentence: quoted if it is not made to be read, and
-// clipped, because reasons are one line each.
-func readable(claim string) string {
-	if strings.ContainsFunc(claim, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return fmt.Sprintf("%.80q", claim)
-	}
-	return fmt.Sprintf("%.80s", claim)
 }
 
 // missing names the claims that are required and not there, or make no sense.

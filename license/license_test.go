@@ -215,9 +215,9 @@ func TestCheck(t *testing.T) {
 		{name: "other features", token: issuer.sign(jwt.MapClaims{"features": []string{"conformance", "owners"}}), status: license.WrongFeature,
 			reason: "is for conformance, owners, not for self-hosted-cache: ask https://a.example.com for one that includes it"},
 		{name: "features that are not made to be read", token: issuer.sign(jwt.MapClaims{"features": []string{"a\nb", "\x1b[2J"}}), status: license.WrongFeature,
-			reason: `is for "a\nb, \x1b[2J", not for self-hosted-cache: ask https://a.example.com for one that includes it`},
+			reason: `is for a\nb, \x1b[2J, not for self-hosted-cache: ask https://a.example.com for one that includes it`},
 		{name: "more features than a line can hold", token: issuer.sign(jwt.MapClaims{"features": []string{strings.Repeat("x", 99)}}), status: license.WrongFeature,
-			reason: "is for " + strings.Repeat("x", 80) + ", not for self-hosted-cache: ask https://a.example.com for one that includes it"},
+			reason: "is for " + strings.Repeat("x", 77) + "…, not for self-hosted-cache: ask https://a.example.com for one that includes it"},
 
 		{name: "five minutes early", token: good, now: "2025-12-31T23:55:00Z", status: license.Valid},
 		{name: "five minutes and a second early", token: good, now: "2025-12-31T23:54:59Z", status: license.NotYetValid,

@@ -180,6 +180,10 @@
 //	     4  off: the reason of initialize; or the storage has failed so often that
 //	        the server asks it no more in this session
 //
+// What is for people is one line: reason, scopeReason, location, organization and
+// every message. Controls and characters that cannot be seen are escaped in it, as
+// package printable does. A client that shows it does not rely on that.
+//
 // None of them says anything about the task: a client treats each as a miss,
 // or as a result that was not stored. A message never holds a secret.
 package rpc

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/sourcegraph/jsonrpc2"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 // The error codes beside those of JSON-RPC; doc.go says what each means.
@@ -38,12 +38,9 @@ func wireError(err error) *jsonrpc2.Error {
 	case errors.Is(err, context.Canceled):
 		code = CodeCancelled
 	}
-	return &jsonrpc2.Error{Code: code, Message: oneLine(err)}
+	return &jsonrpc2.Error{Code: code, Message: printable.Line(err.Error())}
 }
 
 func protocolError(code int64, format string, args ...any) *jsonrpc2.Error {
-	return &jsonrpc2.Error{Code: code, Message: fmt.Sprintf(format, args...)}
+	return &jsonrpc2.Error{Code: code, Message: printable.Line(fmt.Sprintf(format, args...))}
 }
-
-// oneLine puts the lines of joined errors on one.
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

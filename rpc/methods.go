@@ -10,6 +10,7 @@ import (
 	"github.com/sourcegraph/jsonrpc2"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *InitializeParams) (any, error) {
@@ -41,15 +42,16 @@ func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *In
 	result := InitializeResult{
 		ServerVersion: s.options.Version,
 		Enabled:       session.Cache != nil,
-		Reason:        session.Reason,
+		Reason:        printable.Line(session.Reason),
 		Mode:          session.Mode,
 		Scope:         session.Scope,
-		ScopeReason:   session.ScopeReason,
-		Location:      session.Location,
+		ScopeReason:   printable.Line(session.ScopeReason),
+		Location:      printable.String(session.Location),
 		Drain:         session.Drain.Milliseconds(),
 		Tasks:         session.Includes != nil,
 		License:       session.License,
 	}
+	result.License.Organization = printable.String(session.License.Organization)
 	if session.Cache != nil {
 		result.Session = session.Cache.Session()
 		result.Patience = patience.Milliseconds()
@@ -70,7 +72,7 @@ func (s *server) warm(ctx context.Context, conn *jsonrpc2.Conn, prepare func(con
 // warn tells people something, a line each.
 func (s *server) warn(ctx context.Context, conn *jsonrpc2.Conn, lines []string) {
 	for _, line := range lines {
-		s.outbox.notify(ctx, conn, "log", LogParams{Level: "warn", Message: line})
+		s.outbox.notify(ctx, conn, "log", LogParams{Level: "warn", Message: printable.Line(line)})
 	}
 }
 
@@ -169,7 +171,7 @@ func (s *server) store(ctx context.Context, conn *jsonrpc2.Conn, params *StorePa
 		return nil, err
 	}
 	s.publish(ctx, c)
-	return StoreResult{Queued: reason == "", Reason: reason}, nil
+	return StoreResult{Queued: reason == "", Reason: printable.Line(reason)}, nil
 }
 
 // count counts the entries of which nobody knows yet what became.

@@ -184,7 +184,7 @@ func handle[T any, P interface {
 			}
 		}
 		if err := p.check(); err != nil {
-			return nil, protocolError(jsonrpc2.CodeInvalidParams, "params: %s", oneLine(err))
+			return nil, protocolError(jsonrpc2.CodeInvalidParams, "params: %v", err)
 		}
 		return f(ctx, conn, p)
 	}

@@ -8,9 +8,9 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 // State is what a server publishes in its folder (see [cache.Folder]), always
@@ -157,8 +157,6 @@ func addTrouble(troubles []StoredParams, it StoredParams) []StoredParams {
 			return troubles
 		}
 	}
-	if len(it.Reason) > maxReason {
-		it.Reason = strings.ToValidUTF8(it.Reason[:maxReason], "") + "…"
-	}
+	it.Reason = printable.Short(it.Reason, maxReason)
 	return append(troubles, it)
 }

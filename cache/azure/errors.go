@@ -15,6 +15,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 // translate turns an error of the SDK into one of package cache. Every error of
@@ -56,8 +57,8 @@ func (c *Container) translate(ctx context.Context, operation, name string, err e
 // foreign says that what answers asks for a token that opens something else.
 func (c *Container) foreign(refused *signin.ForeignScopeError) string {
 	what := "another service"
-	if scope := printable(refused.Scope); scope != "" {
-		what = fmt.Sprintf("another service (%q)", scope)
+	if refused.Scope != "" {
+		what = fmt.Sprintf(`another service ("%s")`, printable.Short(refused.Scope, maxForeign))
 	}
 	return c.scrub(fmt.Sprintf("%s is not Azure Storage: it asks for a token of %s, gets none, and nothing more is sent to it; "+
 		"check azure.endpoint in nx.json, and what stands between", c.url, what))

@@ -14,7 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
-	"unicode"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 // networkError says on one line why a request has not got through, and what mends
@@ -143,7 +144,7 @@ func refusedByProxy(_ context.Context, _ *url.URL, _ *http.Request, answer *http
 	refusal := &connectRefusal{status: answer.StatusCode}
 	for _, challenge := range answer.Header.Values("Proxy-Authenticate") {
 		scheme, _, _ := strings.Cut(strings.TrimSpace(challenge), " ")
-		if scheme = printable(scheme); scheme != "" {
+		if scheme = printable.Short(scheme, maxForeign); scheme != "" {
 			refusal.schemes = append(refusal.schemes, scheme)
 		}
 	}
@@ -255,7 +256,7 @@ func certificateTrouble(host string, err *tls.CertificateVerificationError) stri
 		return fmt.Sprintf("its certificate is by %s, whom this machine does not trust; where a proxy or firewall looks into TLS, "+
 			"set NODE_EXTRA_CA_CERTS (or SSL_CERT_FILE) to the PEM file of its certificate authority", issuer)
 	}
-	return fmt.Sprintf("its certificate, by %s, is not good: %s", issuer, oneLine(invalid.Error()))
+	return fmt.Sprintf("its certificate, by %s, is not good: %s", issuer, printable.Line(invalid.Error()))
 }
 
 func day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
@@ -266,10 +267,10 @@ func issuerOf(c *x509.Certificate) string {
 	if name == "" && len(c.Issuer.Organization) > 0 {
 		name = c.Issuer.Organization[0]
 	}
-	if name = printable(name); name == "" {
+	if name == "" {
 		return "somebody without a name"
 	}
-	return fmt.Sprintf("%q", name)
+	return fmt.Sprintf("%.120q", name)
 }
 
 // namesOf are the first names that a certificate is for.
@@ -277,7 +278,7 @@ func namesOf(c *x509.Certificate) string {
 	const enough = 3
 	var names []string
 	for _, name := range c.DNSNames {
-		if name = printable(name); name != "" && len(names) < enough {
+		if name = printable.Short(name, maxForeign); name != "" && len(names) < enough {
 			names = append(names, name)
 		}
 	}
@@ -299,7 +300,7 @@ func isPlainAnswer(err error) bool {
 }
 
 // oneWordOf is what a failure of DNS is, without the addresses.
-func oneWordOf(err *net.DNSError) string { return oneLine(err.Err) }
+func oneWordOf(err *net.DNSError) string { return printable.Line(err.Err) }
 
 // reason is the reason of the system why there is no connection.
 func reason(err error) string {
@@ -307,9 +308,9 @@ func reason(err error) string {
 		return number.Error()
 	}
 	if failed, ok := errors.AsType[*net.OpError](err); ok && failed.Err != nil {
-		return oneLine(failed.Err.Error())
+		return printable.Line(failed.Err.Error())
 	}
-	return oneLine(err.Error())
+	return printable.Line(err.Error())
 }
 
 // isBroken reports whether a connection has ended from the other side, or on the
@@ -335,13 +336,5 @@ func hasFold(list []string, text string) bool {
 	return false
 }
 
-// printable returns "" for a text of a stranger that a line cannot hold.
-func printable(text string) string {
-	odd := func(r rune) bool { return !unicode.IsPrint(r) }
-	if len(text) > 120 || strings.ContainsFunc(text, odd) {
-		return ""
-	}
-	return text
-}
-
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+// maxForeign is how much of a name is shown that a server says of itself, in bytes.
+const maxForeign = 120

@@ -211,18 +211,19 @@ func TestF24NetworkErrors(t *testing.T) {
 		{"no such host", "https://login.example.com/", dial(gone), "login.example.com does not exist (DNS): check azure.endpoint in nx.json, the connection string and AZURE_AUTHORITY_HOST", true},
 		{"no answer of DNS", account, dial(&net.DNSError{Err: "i/o timeout", Name: "x", IsTimeout: true}), "acc.blob.core.windows.net is not found (DNS: i/o timeout): check this machine's network", false},
 		{"no connection", account, dial(syscall.EHOSTUNREACH), "no connection to acc.blob.core.windows.net:443 (no route to host): check the network (VPN, firewall, private endpoint) and HTTPS_PROXY", false},
-		{"another reason", account, dial(errors.New("an odd\nreason")), "no connection to acc.blob.core.windows.net:443 (an odd reason): ", false},
+		{"another reason", account, dial(errors.New("an odd\nreason")), "no connection to acc.blob.core.windows.net:443 (an odd; reason): ", false},
 		{"an unknown CA", account, unverified(x509.UnknownAuthorityError{}), `TLS with acc.blob.core.windows.net:443: its certificate is by "Corporate Root", whom this machine does not trust; ` +
 			"where a proxy or firewall looks into TLS, set NODE_EXTRA_CA_CERTS (or SSL_CERT_FILE) to the PEM file of its certificate authority", true},
 		{"the verifier of another system", account, unverified(errors.New("x509: “x” certificate is not trusted")), `TLS with acc.blob.core.windows.net:443: its certificate is by "Corporate Root", whom this machine does not trust`, true},
-		{"a CA without a name", account, &tls.CertificateVerificationError{UnverifiedCertificates: []*x509.Certificate{&odd}, Err: x509.UnknownAuthorityError{}}, "TLS with acc.blob.core.windows.net:443: its certificate is by somebody without a name, whom", true},
+		{"a CA with an odd name", account, &tls.CertificateVerificationError{UnverifiedCertificates: []*x509.Certificate{&odd}, Err: x509.UnknownAuthorityError{}}, `TLS with acc.blob.core.windows.net:443: its certificate is by "two\nlines", whom`, true},
+		{"a CA without a name", account, &tls.CertificateVerificationError{UnverifiedCertificates: []*x509.Certificate{{}}, Err: x509.UnknownAuthorityError{}}, "TLS with acc.blob.core.windows.net:443: its certificate is by somebody without a name, whom", true},
 		{"a CA of a company", account, &tls.CertificateVerificationError{UnverifiedCertificates: []*x509.Certificate{&ofCompany}, Err: x509.UnknownAuthorityError{}}, `TLS with acc.blob.core.windows.net:443: its certificate is by "Company", whom`, true},
 		{"nothing known of the CA", account, &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, "TLS with acc.blob.core.windows.net:443: its certificate is by somebody, whom", true},
 		{"a certificate that has ended", account, unverified(x509.CertificateInvalidError{Cert: certificate, Reason: x509.Expired}), `TLS with acc.blob.core.windows.net:443: its certificate, by "Corporate Root", ` +
 			"is good from 2020-01-01 00:00 UTC to 2021-01-01 00:00 UTC, and this machine's clock says ", true},
 		{"another fault of a certificate", account, unverified(x509.CertificateInvalidError{Cert: certificate, Reason: x509.NotAuthorizedToSign}), `TLS with acc.blob.core.windows.net:443: its certificate, by "Corporate Root", is not good: x509: certificate is not authorized to sign`, true},
 		{"a certificate for names", "https://10.0.0.4/results", unverified(x509.HostnameError{Certificate: certificate, Host: "10.0.0.4"}), "TLS with 10.0.0.4:443: " +
-			"its certificate is for *.blob.core.windows.net, *.z1.blob.storage.azure.net, c.d: it is not good for an address; set azure.endpoint to the account's name", true},
+			"its certificate is for *.blob.core.windows.net, *.z1.blob.storage.azure.net, a\\nb: it is not good for an address; set azure.endpoint to the account's name", true},
 		{"a certificate for nobody", account, unverified(x509.HostnameError{Certificate: &x509.Certificate{}, Host: "acc"}), "TLS with acc.blob.core.windows.net:443: its certificate is for nobody, and not for acc.blob.core.windows.net: something between", true},
 		{"a firewall", account, &net.OpError{Op: "remote error", Err: tls.AlertError(40)}, "TLS with acc.blob.core.windows.net:443: the server ends it (tls: handshake failure): something between may forbid it", false},
 		{"no such proxy", "https://proxied.example/", throughProxy(dial(gone)), "the host of the proxy http://proxy.example:3128 (HTTPS_PROXY) does not exist (DNS): correct HTTPS_PROXY", true},

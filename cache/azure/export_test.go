@@ -37,3 +37,6 @@ func (t *Transport) Peer(address string) netip.Addr { return t.dialer.peer(addre
 func Explain(e Environment, to *url.URL, err error) error {
 	return explained{environment: e}.explain(to, err)
 }
+
+// AccountAt is how commands name the account of a container.
+func AccountAt(url string) string { return (&Container{url: url}).account() }

@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 // The names of the steps of a [NetworkReport], in their order.
@@ -194,7 +196,7 @@ func (t *tracing) end(report *NetworkReport, response *http.Response, err error,
 		t.step(StepHTTP, response.Status)
 		t.done[len(t.done)-1].Err = errors.New(c.intercepted(&interceptedError{response}))
 	default:
-		t.step(StepHTTP, fmt.Sprintf("%d of Azure, request %s", response.StatusCode, printable(response.Header.Get("X-Ms-Request-Id"))))
+		t.step(StepHTTP, fmt.Sprintf("%d of Azure, request %s", response.StatusCode, printable.Short(response.Header.Get("X-Ms-Request-Id"), maxForeign)))
 		report.Answered = true
 		report.Skew, _ = skewOf(response.Header, time.Now())
 	}
@@ -208,7 +210,7 @@ func (t *tracing) end(report *NetworkReport, response *http.Response, err error,
 	}
 	if t.state != nil && len(t.state.PeerCertificates) > 0 {
 		leaf := t.state.PeerCertificates[0]
-		report.Issuer, report.Expires = printable(leaf.Issuer.String()), leaf.NotAfter
+		report.Issuer, report.Expires = printable.Short(leaf.Issuer.String(), maxForeign), leaf.NotAfter
 	}
 }
 

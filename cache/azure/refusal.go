@@ -12,6 +12,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 // The codes that package bloberror lacks.
@@ -51,8 +53,8 @@ func (c *Container) intercepted(answer *interceptedError) string {
 			what = fmt.Sprint(response.StatusCode)
 		}
 		for _, header := range []string{"Server", "Via"} {
-			if name := printable(response.Header.Get(header)); name != "" && who == "" {
-				who = fmt.Sprintf(", %s: %q", header, name)
+			if name := response.Header.Get(header); name != "" && who == "" {
+				who = fmt.Sprintf(", %s: %.120q", header, name)
 			}
 		}
 	}
@@ -108,18 +110,30 @@ func (c *Container) account() string {
 	path := strings.Split(strings.Trim(u.Path, "/"), "/")
 	switch {
 	case strings.HasPrefix(zone, "blob."):
-		return strings.TrimSuffix(name, "-secondary")
+		name = strings.TrimSuffix(name, "-secondary")
 	case len(path) == 2: // http://127.0.0.1:10000/ACCOUNT/CONTAINER
-		return path[0]
+		name = path[0]
 	default:
 		return unknown
 	}
+	if CheckAccountName(name) != nil { // the endpoint may be anybody's
+		return unknown
+	}
+	return name
+}
+
+// pasted is a value in a command for people to paste.
+func pasted(value string) string {
+	if word, ok := printable.Word(value); ok {
+		return word
+	}
+	return "VALUE"
 }
 
 // noContainer says what mends that the container does not exist.
 func (c *Container) noContainer() string {
 	return fmt.Sprintf("container %q does not exist (%s): create it with `az storage container create --account-name %s --name %s --auth-mode login`, "+
-		"or correct azure.container in nx.json", c.name, c.url, c.account(), c.name)
+		"or correct azure.container in nx.json", c.name, c.url, pasted(c.account()), pasted(c.name))
 }
 
 // refusal is what is known of a request that was refused.
@@ -231,11 +245,11 @@ func (r refusal) lacksPermission() string {
 		more = " (Storage Blob Data Reader is enough where it only reads)"
 	}
 	return fmt.Sprintf("%s lacks a data role that may %s blobs in the container %q (the roles Owner and Contributor include none): "+
-		"`az role assignment create --role %q --assignee %s --scope \"$(az storage account show --name %s --query id --output tsv)/blobServices/default/containers/%s\"`%s; "+
-		"it takes effect within ten minutes", r.who(), verbs[r.operation], r.name, role, r.assignee(), r.account(), r.name, more)
+		"`az role assignment create --role %q --assignee %s --scope \"$(az storage account show --name %s --query id --output tsv)\"/blobServices/default/containers/%s`%s; "+
+		"it takes effect within ten minutes", r.who(), verbs[r.operation], r.name, role, pasted(r.assignee()), pasted(r.account()), pasted(r.name), more)
 }
 
-var objectID = regexp.MustCompile(`\bobject ([0-9A-Za-z-]+)`)
+var objectID = regexp.MustCompile(`\bobject ([0-9A-Za-z][0-9A-Za-z-]*)`)
 
 // assignee is who a role is to be given to, in a command.
 func (r refusal) assignee() string {
@@ -272,7 +286,7 @@ func (r refusal) makeSAS() string {
 		permissions += needed[:1]
 	}
 	return fmt.Sprintf("make another with `az storage container generate-sas --account-name %s --name %s --permissions %s --https-only --expiry DATE --as-user --auth-mode login`, which prints what stands behind ? in its URL",
-		r.account(), r.name, permissions)
+		pasted(r.account()), pasted(r.name), permissions)
 }
 
 func (r refusal) lacksService() string {
@@ -307,7 +321,7 @@ func (r refusal) isKeptOut() string {
 	}
 	return fmt.Sprintf("the network rules of the account %s keep this machine out (use the VPN, a private endpoint or a runner inside, "+
 		"or `az storage account network-rule add --account-name %s --ip-address ADDRESS` with %s)%s%s",
-		r.account(), r.account(), comes, r.publicAddress(), others)
+		r.account(), pasted(r.account()), comes, r.publicAddress(), others)
 }
 
 // publicAddress tells that requests go to the public address of the account, which
@@ -391,7 +405,7 @@ func (r refusal) notAuthenticated() string {
 			return "the request was signed at a wrong time" + r.clock()
 		}
 		return fmt.Sprintf("the AccountKey in AZURE_STORAGE_CONNECTION_STRING is not one of the account %s (was it replaced?): "+
-			"`az storage account show-connection-string --name %s`", r.account(), r.account())
+			"`az storage account show-connection-string --name %s`", r.account(), pasted(r.account()))
 	case byToken:
 		return r.tokenRefused()
 	default:
@@ -428,7 +442,7 @@ func (r refusal) tokenRefused() string {
 	case word == "lifetime" || word == "expired":
 		return fmt.Sprintf("the token of %s has expired: sign in again (az login)", r.who())
 	case tenant != "":
-		return fmt.Sprintf("the account %s takes tokens of the tenant %s, and not that of %s: set AZURE_TENANT_ID=%s, or `az login --tenant %s`", r.account(), tenant, r.who(), tenant, tenant)
+		return fmt.Sprintf("the account %s takes tokens of the tenant %s, and not that of %s: set AZURE_TENANT_ID=%s, or `az login --tenant %s`", r.account(), tenant, r.who(), pasted(tenant), pasted(tenant))
 	default:
 		return fmt.Sprintf("the account %s does not take the token of %s: is it in the same tenant and cloud (AZURE_TENANT_ID, azure.cloud in nx.json)?", r.account(), r.who())
 	}

@@ -92,7 +92,7 @@ func TestF24EachRefusalSaysWhatMendsIt(t *testing.T) {
 	}{
 		{"role, token", byToken, 403, "AuthorizationPermissionMismatch", "", "", get, []string{
 			`refused to get (403 AuthorizationPermissionMismatch): anna@example.com (object 0b1ec7) lacks a data role that may read blobs in the container "results" (the roles Owner and Contributor include none): `,
-			"`az role assignment create --role \"Storage Blob Data Contributor\" --assignee 0b1ec7 --scope \"$(az storage account show --name account --query id --output tsv)/blobServices/default/containers/results\"`",
+			"`az role assignment create --role \"Storage Blob Data Contributor\" --assignee 0b1ec7 --scope \"$(az storage account show --name account --query id --output tsv)\"/blobServices/default/containers/results`",
 			"Storage Blob Data Reader is enough"}},
 		{"role to write, token", byToken, 403, "AuthorizationPermissionMismatch", "", "", put, []string{"lacks a data role that may create blobs"}},
 		{"account, token", byToken, 403, "InsufficientAccountPermissions", "", "", put, []string{"lacks a data role that may create blobs"}},
@@ -224,6 +224,18 @@ func TestF24CommandsNameTheAccount(t *testing.T) {
 		c := open(t, azure.Options{Container: "results", Endpoint: test.endpoint, Credential: anna, Transport: answer})
 		if _, err := get(t, c, "a"); err == nil || !strings.Contains(err.Error(), "--account-name "+test.account+" ") {
 			t.Errorf("%s: got %v, want the account %s", test.endpoint, err, test.account)
+		}
+	}
+}
+
+// Commands name nothing else in its place: people paste them.
+func TestCommandsNameNothingElse(t *testing.T) {
+	for _, endpoint := range []string{
+		"https://$(touch+x).blob.core.windows.net", "https://`touch`.blob.core.windows.net", "https://127.0.0.1:10000/$(touch%20x)",
+		"https://127.0.0.1:10000/-rf", "https://127.0.0.1:10000/a;b", "https://127.0.0.1:10000/%C2%9B31m",
+	} {
+		if got := azure.AccountAt(endpoint + "/results"); got != "ACCOUNT" {
+			t.Errorf("%s: got %q, want ACCOUNT", endpoint, got)
 		}
 	}
 }

@@ -5,7 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"unicode"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 // RefVariable holds the ref of the run where the CI is not known. Elsewhere it must
@@ -156,7 +157,7 @@ func (b build) run(branches Branches) Run {
 	default:
 		run.Reason = event + " of no branch, tag or pull request"
 	}
-	run.Reason, run.Advice = clean(b.system+": "+run.Reason), clean(run.Advice)
+	run.Reason, run.Advice = printable.String(b.system+": "+run.Reason), printable.String(run.Advice)
 	return run
 }
 
@@ -216,14 +217,4 @@ func withoutUser(repository string) string {
 	}
 	u.User = nil
 	return u.String()
-}
-
-// clean drops what must not reach a terminal or a log.
-func clean(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, text)
 }

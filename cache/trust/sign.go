@@ -9,6 +9,8 @@ import (
 	"fmt"
 
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 // payloadType says in an envelope what is signed.
@@ -107,7 +109,7 @@ func Read(envelope string) (Opened, error) {
 		return Opened{}, errors.New("its envelope holds no base64")
 	}
 	statement, err := parseStatement(payload)
-	return Opened{statement, clean(fmt.Sprintf("%.16s", e.Signatures[0].KeyID))}, err
+	return Opened{statement, printable.String(fmt.Sprintf("%.16s", e.Signatures[0].KeyID))}, err
 }
 
 // Verify opens an envelope, if a key that counts has signed it. The error says

@@ -6,7 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
-	"unicode/utf8"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 // Statement is what a run says about an entry that it stores. Signed, it binds
@@ -38,14 +39,11 @@ type Provenance struct {
 // metadata of a blob have at most 8 KiB.
 const maxProvenance = 256
 
-// clean drops from a provenance what is too long, or must not reach a terminal.
+// clean escapes in a provenance what must not reach a terminal, and cuts what is too
+// long.
 func (p Provenance) clean() Provenance {
 	for _, text := range []*string{&p.Repository, &p.Ref, &p.Commit, &p.Run, &p.Tool} {
-		*text = clean(*text)
-		for len(*text) > maxProvenance {
-			_, last := utf8.DecodeLastRuneInString(*text)
-			*text = (*text)[:len(*text)-last]
-		}
+		*text = printable.Short(*text, maxProvenance)
 	}
 	return p
 }

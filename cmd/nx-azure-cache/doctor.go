@@ -2,12 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/signal"
 
 	"github.com/spf13/cobra"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
 const doctorHelp = `Look for what is wrong with the remote cache of this workspace, and say how to
@@ -122,14 +123,11 @@ func newDoctor(w world) *cobra.Command {
 func doctor(ctx context.Context, w world, flags *doctorFlags) error {
 	r, err := examination(ctx, w, flags)
 	if err != nil {
-		fmt.Fprintln(w.stderr, "nx-azure-cache doctor:", err)
+		_ = terminal.Printf(w.stderr, "nx-azure-cache doctor: %v", err)
 		return exitUntried
 	}
 	if flags.json {
-		encoder := json.NewEncoder(w.stdout)
-		encoder.SetIndent("", "  ")
-		encoder.SetEscapeHTML(false)
-		err = encoder.Encode(r)
+		err = terminal.JSON(w.stdout, r, "  ")
 	} else {
 		err = r.print(w.stdout, isTerminal(w.stdout))
 	}

@@ -59,10 +59,10 @@ func judge(err error, done string) attempt {
 		return attempt{verdict: granted, seen: done}
 	}
 	if denied, ok := errors.AsType[*azure.NotPermittedError](err); ok {
-		return attempt{verdict: refused, seen: "refused: " + printable(denied.Status)}
+		return attempt{verdict: refused, seen: "refused: " + denied.Status}
 	}
 	_, answered := errors.AsType[*cache.ConfigError](err)
-	return attempt{seen: printable(err.Error()), lost: !answered, err: err}
+	return attempt{seen: err.Error(), lost: !answered, err: err}
 }
 
 // attempts are what was tried in one scope.

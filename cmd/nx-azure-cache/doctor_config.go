@@ -14,13 +14,11 @@ func examineConfig(_ context.Context, p *patient, r *report) {
 	if p.document.Problem != "" {
 		r.add(partConfig, "nx-json", "nx.json", failed, p.document.Problem, "correct nx.json")
 	}
-	if p.wrong != nil {
-		for line := range strings.SplitSeq(p.wrong.Error(), "\n") {
-			if line == p.document.Problem {
-				continue // it has a row
-			}
-			r.add(partConfig, "setting", "settings", failed, line, "correct it; README.md, \"Configure\"")
+	for _, mistake := range joined(p.wrong) {
+		if mistake.Error() == p.document.Problem {
+			continue // it has a row
 		}
+		r.add(partConfig, "setting", "settings", failed, mistake.Error(), "correct it; README.md, \"Configure\"")
 	}
 	for _, text := range p.warnings {
 		r.add(partConfig, "setting", "settings", warning, text, "")
@@ -33,6 +31,19 @@ func examineConfig(_ context.Context, p *patient, r *report) {
 		r.add(partConfig, "container", "container", ok, fmt.Sprintf("%s (%s)", c.URL, strings.Join(c.Scopes, ", ")), "")
 	}
 	p.examineRun(r)
+}
+
+// joined returns the errors that errors.Join has joined. It does not look for line
+// ends: a value may have one.
+func joined(err error) []error {
+	switch all := err.(type) {
+	case nil:
+		return nil
+	case interface{ Unwrap() []error }:
+		return all.Unwrap()
+	default:
+		return []error{err}
+	}
 }
 
 // examineRun shows what this run may do, and why.

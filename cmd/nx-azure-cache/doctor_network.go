@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 // networkReport is the way to the storage for machines.
@@ -113,7 +114,7 @@ func networkReportOf(n azure.NetworkReport) *networkReport {
 	for _, step := range n.Steps {
 		told := networkStep{Step: step.Name, Seconds: step.Took.Seconds(), Detail: step.Detail}
 		if step.Err != nil {
-			told.Error = printable(step.Err.Error())
+			told.Error = printable.Line(step.Err.Error())
 		}
 		it.Steps = append(it.Steps, told)
 	}

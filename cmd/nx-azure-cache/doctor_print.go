@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
 // marks stand before what was found where a terminal shows it.
@@ -18,10 +19,10 @@ var marks = map[status]string{
 // print writes the report for people: a line for each check, and what to do below,
 // once for all that it mends.
 func (r *report) print(w io.Writer, isTerminal bool) error {
-	var b strings.Builder
+	var lines terminal.Lines
 	isWhole := r.isWhole()
 	if !isWhole {
-		r.head(&b)
+		r.head(&lines)
 	}
 	width := 0
 	for _, c := range r.Checks {
@@ -31,27 +32,30 @@ func (r *report) print(w io.Writer, isTerminal bool) error {
 	var of part
 	for _, c := range r.Checks {
 		if isWhole && c.Part != of {
-			b.WriteString(unless(of == "", "\n") + titles[c.Part] + "\n")
+			if of != "" {
+				lines.Printf("")
+			}
+			lines.Printf("%s", titles[c.Part])
 			of = c.Part
 		}
-		b.WriteString(unless(!isWhole, "  ") + unless(!isTerminal, marks[c.Status]+" "))
-		fmt.Fprintf(&b, "%-8s  %-*s  %s", c.Status, width, c.Check, c.Seen)
+		note := ""
 		if c.Fix != "" {
 			if !slices.Contains(fixes, c.Fix) {
 				fixes = append(fixes, c.Fix)
 			}
-			fmt.Fprintf(&b, " [%d]", slices.Index(fixes, c.Fix)+1)
+			note = fmt.Sprintf(" [%d]", slices.Index(fixes, c.Fix)+1)
 		}
-		b.WriteString("\n")
+		lines.Printf("%s%s%-8s  %-*s  %s%s", unless(!isWhole, "  "), unless(!isTerminal, marks[c.Status]+" "), c.Status, width, c.Check, c.Seen, note)
 	}
 	if len(fixes) > 0 {
-		b.WriteString("\nwhat to do:\n")
+		lines.Printf("")
+		lines.Printf("what to do:")
 	}
 	for i, fix := range fixes {
-		fmt.Fprintf(&b, "  [%d] %s\n", i+1, fix)
+		lines.Printf("  [%d] %s", i+1, fix)
 	}
-	r.foot(&b)
-	_, err := io.WriteString(w, b.String())
+	r.foot(&lines)
+	_, err := lines.WriteTo(w)
 	return err
 }
 
@@ -63,21 +67,18 @@ func unless(is bool, text string) string {
 	return text
 }
 
-func (r *report) head(b *strings.Builder) {
-	fmt.Fprintf(b, "scope      %s (%s)\n", r.Run.Scope, r.Run.Reason)
-	fmt.Fprintf(b, "identity   %s\n", r.Identity.Description)
+func (r *report) head(lines *terminal.Lines) {
+	lines.Printf("scope      %s (%s)", r.Run.Scope, r.Run.Reason)
+	lines.Printf("identity   %s", r.Identity.Description)
 	for _, c := range r.Containers {
-		fmt.Fprintf(b, "container  %s (%s)\n", c.URL, strings.Join(c.Scopes, ", "))
+		lines.Printf("container  %s (%s)", c.URL, strings.Join(c.Scopes, ", "))
 	}
-	b.WriteString("\n")
+	lines.Printf("")
 }
 
-func (r *report) foot(b *strings.Builder) {
+func (r *report) foot(lines *terminal.Lines) {
 	if len(r.Leftovers) > 0 {
-		fmt.Fprintf(b, "\nleft over, as it could not be deleted here. Whoever may delete it does so with\n  npx nx-azure-cache evict --hash %s --yes\nor with\n", r.Canary)
-		for _, l := range r.Leftovers {
-			fmt.Fprintf(b, "  %s\n", l.Command)
-		}
+		r.footLeftovers(lines)
 	}
 	counts := make(map[status]int)
 	for _, c := range r.Checks {
@@ -89,7 +90,22 @@ func (r *report) foot(b *strings.Builder) {
 			found = append(found, fmt.Sprintf("%d %s", counts[s], s))
 		}
 	}
-	fmt.Fprintf(b, "\n%s. %s\n", strings.Join(found, ", "), r.conclusion())
+	lines.Printf("")
+	lines.Printf("%s. %s", strings.Join(found, ", "), r.conclusion())
+}
+
+func (r *report) footLeftovers(lines *terminal.Lines) {
+	lines.Printf("")
+	lines.Printf("left over, as it could not be deleted here. Whoever may delete it does so with")
+	lines.Printf("  npx nx-azure-cache evict --hash %s --yes", r.Canary)
+	lines.Printf("or with")
+	for _, l := range r.Leftovers {
+		if l.Command == "" {
+			lines.Printf("  (no command: its URL cannot be pasted into a shell) %s", l.URL)
+		} else {
+			lines.Printf("  %s", l.Command)
+		}
+	}
 }
 
 func (r *report) conclusion() string {

@@ -1,5 +1,7 @@
 package main
 
+import "github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+
 // report is what doctor prints. Its JSON is described in doctorHelp.
 type report struct {
 	Run        *runReport        `json:"run"`
@@ -92,13 +94,13 @@ type leftover struct {
 	Container string `json:"container"`
 	Name      string `json:"name"`
 	URL       string `json:"url"`
-	Command   string `json:"command"`
+	Command   string `json:"command"` // "" where no shell takes the URL
 }
 
 // add adds what was looked at.
 func (r *report) add(of part, id, what string, found status, seen, fix string) {
 	r.Checks = append(r.Checks, check{
-		Part: of, ID: id, Check: what, Status: found, Seen: printable(seen), Fix: printable(fix), Fails: found == failed,
+		Part: of, ID: id, Check: what, Status: found, Seen: seen, Fix: fix, Fails: found == failed,
 	})
 }
 
@@ -107,8 +109,14 @@ func (r *report) skip(of part, why string) {
 	r.add(of, string(of), string(of), skipped, why, "")
 }
 
-// conclude is the exit code that belongs to what was found.
+// conclude makes safe what people read, and finds the exit code that belongs to what
+// was found.
 func (r *report) conclude() {
+	for i := range r.Checks {
+		for _, text := range []*string{&r.Checks[i].Check, &r.Checks[i].Seen, &r.Checks[i].Fix} {
+			*text = printable.Line(*text)
+		}
+	}
 	for _, c := range r.Checks {
 		switch {
 		case c.Fails:

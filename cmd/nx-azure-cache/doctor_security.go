@@ -8,6 +8,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
@@ -273,23 +274,15 @@ func checkWrites(ctx context.Context, s *subject, r *report) {
 func (s *subject) leftover(a area) leftover { return s.leftoverOf(a, s.name(a)) }
 
 func (s *subject) leftoverOf(a area, name string) leftover {
-	url := s.blobs(a).URL() + "/" + name
-	return leftover{
-		Container: s.settings.containerOf(a.scope), Name: name, URL: url,
-		Command: "az storage blob delete --auth-mode login --blob-url " + shellWord(url),
-	}
+	return newLeftover(s.settings.containerOf(a.scope), name, s.blobs(a).URL())
 }
 
-// shellWord quotes what a shell would read as more than a word: an endpoint comes
-// from nx.json, which a pull request can change.
-func shellWord(text string) string {
-	if !strings.ContainsFunc(text, func(r rune) bool { return !strings.ContainsRune(shellPlain, r) }) {
-		return text
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+// newLeftover is the entry with a name in a container, which is at a URL.
+func newLeftover(container, name, containerURL string) leftover {
+	url := containerURL + "/" + name
+	command, _ := printable.Command("az storage blob delete --auth-mode login --blob-url %s", url)
+	return leftover{Container: container, Name: name, URL: url, Command: command}
 }
-
-const shellPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._:/"
 
 // report adds what was tried in a scope.
 func (s *subject) report(r *report, a area, tried attempts) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 // slowSignIn is what a sign-in should not take: Nx waits for it.
@@ -109,7 +110,7 @@ func (r *report) addStep(step signin.Step, isSignedIn bool) {
 func reportOf(report signin.Report) *signInReport {
 	it := &signInReport{Source: report.Source, Principal: report.Principal, Seconds: report.Took.Seconds(), Steps: []signInStep{}}
 	for _, step := range report.Steps {
-		it.Steps = append(it.Steps, signInStep{step.Source, step.Outcome, step.Took.Seconds(), printable(step.Advised())})
+		it.Steps = append(it.Steps, signInStep{step.Source, step.Outcome, step.Took.Seconds(), printable.Line(step.Advised())})
 	}
 	return it
 }

@@ -650,18 +650,6 @@ func TestDoctorOutput(t *testing.T) {
 	})
 }
 
-func TestShellWord(t *testing.T) {
-	for text, want := range map[string]string{
-		"https://nxcache.blob.core.windows.net/a-b/v1/trusted/canary": "https://nxcache.blob.core.windows.net/a-b/v1/trusted/canary",
-		"https://x/$(rm)":   "'https://x/$(rm)'",
-		"https://x/`rm` 'a": `'https://x/` + "`rm`" + ` '\''a'`,
-	} {
-		if got := shellWord(text); got != want {
-			t.Errorf("got %s, want %s", got, want)
-		}
-	}
-}
-
 func TestDoctorHelp(t *testing.T) {
 	stdout, _, err := runWith(t, nil, "doctor", "--help")
 	for _, want := range []string{"Exit codes", "--json", "round-trip", string(enforced), string(exposed), string(allowed), string(missing), string(unknown)} {

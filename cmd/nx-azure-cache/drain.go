@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
@@ -66,10 +66,10 @@ left is shown on stderr, the result printed as JSON on stdout.`,
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 			defer stop()
 			// A stderr that is full must not hold up who keeps the limit.
-			stderr := diode.NewWriter(console{w.stderr}, logLines, 0, nil)
+			stderr := diode.NewWriter(console{terminal.Raw(w.stderr)}, logLines, 0, nil)
 			result := drain(ctx, folder, limit, newProgress(stderr, isTerminal(w.stderr), limit))
 			_ = closeWithin(stderr, quiet)
-			return json.NewEncoder(w.stdout).Encode(result)
+			return terminal.JSON(w.stdout, result, "")
 		},
 	}
 	command.Flags().StringVar(&folder, "folder", "", "the server's folder")
@@ -176,7 +176,7 @@ func newProgress(out io.Writer, terminal bool, limit time.Duration) *progress {
 }
 
 func isTerminal(out io.Writer) bool {
-	file, ok := out.(*os.File)
+	file, ok := terminal.Raw(out).(*os.File)
 	return ok && isatty.IsTerminal(file.Fd())
 }
 

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal returns both ends of a pseudo-terminal.
-func terminal(t *testing.T) (ours, theirs *os.File) {
+// pseudoTerminal returns both ends of a pseudo-terminal.
+func pseudoTerminal(t *testing.T) (ours, theirs *os.File) {
 	t.Helper()
 	ours, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -36,7 +36,7 @@ func terminal(t *testing.T) (ours, theirs *os.File) {
 // On a terminal one line changes, and is gone at the end.
 func TestDrainOnATerminal(t *testing.T) {
 	s := startStoring(t, nil)
-	ours, theirs := terminal(t)
+	ours, theirs := pseudoTerminal(t)
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
 const evictHelp = `Delete entries of the remote cache. Without --yes it deletes nothing, and says
@@ -178,7 +179,7 @@ func (v *evictor) delete(ctx context.Context, e *entry) {
 	default:
 		if v.refused++; v.refused <= shownRefusals {
 			v.tally.clear()
-			fmt.Fprintf(v.stderr, "nx-azure-cache: not deleted: %s: %s\n", printable(e.url()), printable(err.Error()))
+			_ = terminal.Printf(v.stderr, "nx-azure-cache: not deleted: %s: %v", e.url(), err)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
 const inspectHelp = `Show all entries of a task hash: in every scope, in every container of
@@ -140,16 +141,16 @@ func writeInspected(out io.Writer, e *entry, body string, asJSON, more bool) err
 	line := e.line()
 	if asJSON {
 		line.Body = body
-		return writeJSON(out, line)
+		return terminal.JSON(out, line, "")
 	}
-	var b strings.Builder
+	var lines terminal.Lines
 	if more {
-		b.WriteString("\n")
+		lines.Printf("")
 	}
-	b.WriteString(printable(line.URL) + "\n")
+	lines.Printf("%s", line.URL)
 	row := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(&b, "  %-12s %s\n", name, printable(value))
+			lines.Printf("  %-12s %s", name, value)
 		}
 	}
 	row("scope", line.Scope)
@@ -163,7 +164,7 @@ func writeInspected(out io.Writer, e *entry, body string, asJSON, more bool) err
 	switch {
 	case line.Provenance == nil:
 		row("origin", "unknown")
-		_, err := io.WriteString(out, b.String())
+		_, err := lines.WriteTo(out)
 		return err
 	case line.Proven:
 		row("origin", "proven by the signature:")
@@ -180,7 +181,7 @@ func writeInspected(out io.Writer, e *entry, body string, asJSON, more bool) err
 		row("  time", from.Time.UTC().Format(time.RFC3339))
 	}
 	row("  exit code", strconv.Itoa(*line.Code))
-	_, err := io.WriteString(out, b.String())
+	_, err := lines.WriteTo(out)
 	return err
 }
 

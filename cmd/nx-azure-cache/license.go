@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
@@ -78,11 +80,11 @@ func showLicences(w world, flags statusFlags, now time.Time) error {
 	s := licenceStatusOf(choice, now)
 	s.NxMajor = license.NxMajor(document.NxVersion)
 	if flags.json {
-		err = writeJSON(w.stdout, s)
+		err = terminal.JSON(w.stdout, s, "")
 	} else {
 		err = s.print(w.stdout, now)
 		if err == nil {
-			_, err = fmt.Fprintln(w.stdout, printable(s.conclusion(flags.stdin)))
+			err = terminal.Printf(w.stdout, "%s", s.conclusion(flags.stdin))
 		}
 	}
 	if err == nil && s.Status != license.Valid {
@@ -174,7 +176,7 @@ func (s licenceStatus) print(out io.Writer, now time.Time) error {
 			rows = append(rows, [2]string{"  for good with", fmt.Sprintf("Nx up to %d", l.PerpetualNxMajor)})
 		}
 		for _, row := range rows {
-			fmt.Fprintf(table, "%s\t%s\n", printable(row[0]), printable(row[1]))
+			fmt.Fprintf(table, "%s\t%s\n", printable.String(row[0]), printable.String(row[1]))
 		}
 		fmt.Fprintln(table)
 	}

@@ -8,11 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
@@ -105,9 +105,14 @@ func mayCount(l license.License) bool {
 	}
 }
 
-// print writes the content of the file to stdout, and the rest to stderr.
+// print writes the content of the file to stdout, and the rest to stderr. A pipe gets
+// every byte of the file, comments included: it becomes the file.
 func (a activation) print(w world) error {
-	_, err := w.stdout.Write(a.content)
+	out := io.Writer(w.stdout)
+	if !isTerminal(out) {
+		out = terminal.Raw(out)
+	}
+	_, err := out.Write(a.content)
 	return errors.Join(err, a.tell(w.stderr))
 }
 
@@ -142,19 +147,16 @@ func (a activation) mode() fs.FileMode {
 
 // tell says what was activated, and what was removed.
 func (a activation) tell(out io.Writer) error {
-	var b strings.Builder
+	var lines terminal.Lines
 	for _, l := range a.dropped {
-		fmt.Fprintf(&b, "removed: %s\n", l.Reason)
+		lines.Printf("removed: %s", l.Reason)
 	}
-	fmt.Fprintf(&b, "activated: the licence for %s, from %s until %s", a.licence.Organization, day(a.licence.NotBefore), day(a.licence.ExpiresAt))
+	forGood := ""
 	if major := a.licence.PerpetualNxMajor; major > 0 {
-		fmt.Fprintf(&b, ", and for good with Nx up to %d", major)
+		forGood = fmt.Sprintf(", and for good with Nx up to %d", major)
 	}
-	fmt.Fprintf(&b, ", in %s\n", license.File)
-	for line := range strings.Lines(b.String()) {
-		if _, err := fmt.Fprintln(out, printable(strings.TrimSuffix(line, "\n"))); err != nil {
-			return err
-		}
-	}
-	return nil
+	lines.Printf("activated: the licence for %s, from %s until %s%s, in %s",
+		a.licence.Organization, day(a.licence.NotBefore), day(a.licence.ExpiresAt), forGood, license.File)
+	_, err := lines.WriteTo(out)
+	return err
 }

@@ -12,6 +12,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
 const lsHelp = `List the entries of the remote cache: one line each, with the scope, the task
@@ -66,15 +69,11 @@ func newLs(w world) *cobra.Command {
 	return command
 }
 
-// interruptible runs a command of people until Ctrl-C. What it says of the storage
-// is printable.
+// interruptible runs a command of people until Ctrl-C.
 func interruptible(cmd *cobra.Command, run func(context.Context) error) error {
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 	defer stop()
-	if err := run(ctx); err != nil {
-		return cleanError{err}
-	}
-	return nil
+	return run(ctx)
 }
 
 func ls(ctx context.Context, w world, options lsOptions) error {
@@ -139,7 +138,7 @@ const lsColumns = "%-12s  %-20s  %9s  %-20s  %-26s  %s\n"
 
 func writeEntry(out io.Writer, e *entry, asJSON, first bool) error {
 	if asJSON {
-		return writeJSON(out, e.line())
+		return terminal.JSON(out, e.line(), "")
 	}
 	if first {
 		if _, err := fmt.Fprintf(out, lsColumns, "SCOPE", "HASH", "SIZE", "WRITTEN", "SIGNATURE", "REPOSITORY  REF  COMMIT  RUN"); err != nil {
@@ -155,7 +154,7 @@ func writeEntry(out io.Writer, e *entry, asJSON, first bool) error {
 	for _, text := range []string{from.Repository, from.Ref, fmt.Sprintf("%.12s", from.Commit), from.Run} {
 		origin = append(origin, cmp.Or(text, "-"))
 	}
-	_, err := fmt.Fprintf(out, lsColumns, printable(string(e.Scope)), e.Hash, size(e.Size), e.modified.UTC().Format(time.RFC3339),
-		printable(proof), printable(strings.Join(origin, "  ")))
+	_, err := fmt.Fprintf(out, lsColumns, printable.String(string(e.Scope)), e.Hash, size(e.Size), e.modified.UTC().Format(time.RFC3339),
+		printable.String(proof), printable.String(strings.Join(origin, "  ")))
 	return err
 }

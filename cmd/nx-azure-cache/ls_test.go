@@ -177,68 +177,6 @@ func TestLsLimit(t *testing.T) {
 	}
 }
 
-// What entries say of themselves, and their names, never reach a terminal as more
-// than text.
-func TestHostileTexts(t *testing.T) {
-	const bad = "\x1b]0;owned\x07\x1b[2K\r\n\u009b31m\u202etxt\x7f"
-	s := newShelf(t)
-	from := trust.Provenance{Repository: bad, Ref: bad, Commit: bad, Run: bad, Tool: bad}
-	s.put(stored{scope: "pr-" + strings.ReplaceAll(bad, "\n", ""), hash: "1", from: from})
-	s.put(stored{scope: "trusted", hash: "1", key: "foreign", from: from})
-	s.putBlob(shelfContainer, "team/v1/trusted/2", azuretest.Blob{Metadata: map[string][]string{
-		"Dsse": {`{"payloadType":"` + "\u009b\u202e" + `"}`}, "Sha256": {"\u009b\u202e"}, "Format": {"\u009b"},
-	}})
-	s.putBlob(shelfContainer, "team/v1/\x9b31m/3", azuretest.Blob{})
-	rights := azuretest.FullRights()
-	rights.Delete = false
-	s.service.Allow(azuretest.KeyOf(azuretest.Account), rights)
-	s.service.AddFault(azuretest.Fault{Method: "HEAD", Blob: "*31m/3", Action: azuretest.Fail, Status: 400})
-	failing := []string{"inspect", "3"} // at a blob with such a name
-	for _, args := range [][]string{
-		{"ls"}, {"ls", "--json"}, {"inspect", "1"}, {"inspect", "1", "--json", "--verify"}, {"inspect", "2", "--verify"},
-		{"inspect", "4", "--scope", bad}, {"evict", "--hash", "1"}, {"evict", "--hash", "1", "--yes"}, {"evict", "--scope", "*", "--yes"},
-		failing, {"ls", "--prefix", bad}, {"ls", "--ref", bad}, {"ls", "--after", bad}, {"inspect", bad},
-	} {
-		stdout, stderr, err := s.run(args...)
-		text := stdout + stderr
-		if err != nil {
-			text += err.Error()
-		}
-		for _, r := range strings.ReplaceAll(text, "\n", "") {
-			if r < ' ' || r == 0x7F || r >= 0x80 && r < 0xA0 || r == 0x202E {
-				t.Errorf("%q: got %q, which does something to a terminal (%U)", args, text, r)
-				break
-			}
-		}
-		if strings.Contains(text, "\x9b") && !strings.Contains(text, "\u009b") {
-			t.Errorf("%q: got %q, with a byte that some terminals obey", args, text)
-		}
-	}
-	if got := s.hashes("--scope", "pr-*"); !slices.Equal(got, []string{"1"}) {
-		t.Errorf("got %q, want the entry of the odd name", got)
-	}
-}
-
-func TestPrintable(t *testing.T) {
-	for text, want := range map[string]string{
-		"":                       "",
-		"plain ü 日本 \\ '\"":      "plain ü 日本 \\ '\"",
-		"a\x1b[31mb":             `a\x1b[31mb`,
-		"a\nb\tc\u0000":          `a\nb\tc\x00`,
-		"\u009b\u202e\u2028\x7f": `\u009b\u202e\u2028\x7f`,
-		"\x9b31m\xff":            "\uFFFD31m\uFFFD",
-		"\U000E0001":             `\U000e0001`,
-	} {
-		if got := printable(text); got != want {
-			t.Errorf("%q: got %q, want %q", text, got, want)
-		}
-	}
-	var b strings.Builder
-	if err := writeJSON(&b, "\x1b\u009b\u202e\x7f\U000E0001ü"); err != nil || b.String() != `"\u001b\u009b\u202e\u007f\udb40\udc01ü"`+"\n" {
-		t.Errorf("got %s, %v; want escapes of JSON", b.String(), err)
-	}
-}
-
 // A walk that takes long is told of on a terminal, and nowhere else.
 func TestTally(t *testing.T) {
 	for _, terminal := range []bool{false, true} {

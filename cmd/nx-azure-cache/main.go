@@ -6,7 +6,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -15,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
 // version is set by the build (scripts/build.js) to that of the npm package.
@@ -35,18 +35,27 @@ func main() {
 	defer stop()
 
 	w := world{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, ignore: signal.Ignore}
-	err := run(ctx, os.Args[1:], w)
-	if code, ok := errors.AsType[exitCode](err); ok {
+	if code := exitCodeOf(run(ctx, os.Args[1:], w), w.stderr); code != 0 {
 		os.Exit(int(code))
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "nx-azure-cache:", err)
-		os.Exit(1)
 	}
 }
 
-// run is the command line.
+// exitCodeOf is the exit code of a command that has ended with an error, which it
+// reports unless the command has done so.
+func exitCodeOf(err error, stderr io.Writer) exitCode {
+	if code, ok := errors.AsType[exitCode](err); ok || err == nil {
+		return code
+	}
+	_ = terminal.Printf(stderr, "nx-azure-cache: %v", err)
+	return exitFailed
+}
+
+// run is the command line. All that commands write for people is made safe for a
+// terminal here, whatever they forget; stdout of serve is for the npm package.
 func run(ctx context.Context, args []string, w world) error {
+	process := w
+	w.stdout, w.stderr = terminal.NewWriter(w.stdout), terminal.NewWriter(w.stderr)
+	process.stderr = w.stderr
 	root := &cobra.Command{
 		Use:   "nx-azure-cache",
 		Short: "Remote cache for Nx on Azure Blob Storage",
@@ -61,7 +70,7 @@ Nx starts this program by itself once the npm package is installed
 		// cobra's completion command would be one more thing to explain.
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	root.AddCommand(newServe(w), newDrain(w), newDoctor(w), newLs(w), newInspect(w), newEvict(w), newKeys(w), newLicense(w), newVersion(w))
+	root.AddCommand(newServe(process), newDrain(w), newDoctor(w), newLs(w), newInspect(w), newEvict(w), newKeys(w), newLicense(w), newVersion(w))
 	root.SetArgs(args)
 	root.SetIn(w.stdin)
 	root.SetOut(w.stdout)

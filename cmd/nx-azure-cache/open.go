@@ -8,6 +8,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
@@ -30,7 +31,7 @@ func open(params rpc.InitializeParams, getenv func(string) string, now time.Time
 		problem = openCache(&session, settings, r, directoryRule(params, getenv))
 	}
 	if err := errors.Join(err, problem); err != nil {
-		session.Reason = strings.ReplaceAll(err.Error(), "\n", "; ")
+		session.Reason = printable.Line(err.Error())
 		return session
 	}
 	if warning, soon := licence.ExpiresSoon(now); soon {

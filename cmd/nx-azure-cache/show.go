@@ -1,67 +1,14 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
-
-// printable returns a text that a terminal only shows: names of blobs and what
-// entries say of themselves are written by whoever may write to the storage.
-func printable(text string) string {
-	text = strings.ToValidUTF8(text, "\uFFFD") // a terminal may take bytes for controls
-	if !strings.ContainsFunc(text, isHostile) {
-		return text
-	}
-	var b strings.Builder
-	for _, r := range text {
-		if isHostile(r) {
-			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-// isHostile reports whether a character does something: controls, those that turn
-// the direction of text around, line ends.
-func isHostile(r rune) bool { return !unicode.IsPrint(r) }
-
-// cleanError is an error whose text is printable.
-type cleanError struct{ error }
-
-func (e cleanError) Error() string { return printable(e.error.Error()) }
-func (e cleanError) Unwrap() error { return e.error }
-
-// writeJSON writes a value as one line. What JSON allows and a terminal does not is
-// escaped.
-func writeJSON(out io.Writer, value any) error {
-	text, err := json.Marshal(value)
-	if err != nil {
-		return err
-	}
-	var b strings.Builder
-	for _, r := range string(text) {
-		switch {
-		case !isHostile(r):
-			b.WriteRune(r)
-		case r > 0xFFFF:
-			r -= 0x10000
-			fmt.Fprintf(&b, `\u%04x\u%04x`, 0xD800+r>>10, 0xDC00+r&0x3FF)
-		default:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		}
-	}
-	_, err = fmt.Fprintln(out, b.String())
-	return err
-}
 
 // entryLine is an entry as JSON.
 type entryLine struct {
@@ -114,6 +61,7 @@ func (e *entry) provenance() trust.Provenance {
 // in one that stays.
 type tally struct {
 	out      io.Writer
+	live     io.Writer // out, for the line that changes
 	terminal bool
 	next     time.Time // at which the line may change
 	shown    bool
@@ -127,7 +75,7 @@ type tally struct {
 const tallyEvery = 200 * time.Millisecond
 
 func newTally(out io.Writer) *tally {
-	return &tally{out: out, terminal: isTerminal(out), next: time.Now().Add(quiet)}
+	return &tally{out: out, live: terminal.Raw(out), terminal: isTerminal(out), next: time.Now().Add(quiet)}
 }
 
 func (t *tally) see(e *entry, matches bool) {
@@ -138,7 +86,7 @@ func (t *tally) see(e *entry, matches bool) {
 	}
 	if t.terminal && t.seen%64 == 0 && time.Now().After(t.next) {
 		t.next, t.shown = time.Now().Add(tallyEvery), true
-		fmt.Fprintf(t.out, "\rnx-azure-cache: %s of %s\x1b[K", thousands(t.matched), entryCount(t.seen))
+		fmt.Fprintf(t.live, "\rnx-azure-cache: %s of %s\x1b[K", thousands(t.matched), entryCount(t.seen))
 	}
 }
 
@@ -148,7 +96,7 @@ func (t *tally) other() { t.others++ }
 func (t *tally) clear() {
 	if t.shown {
 		t.shown = false
-		fmt.Fprint(t.out, "\r\x1b[K")
+		fmt.Fprint(t.live, "\r\x1b[K")
 	}
 }
 
@@ -159,7 +107,7 @@ func (t *tally) end(format string, args ...any) {
 	if t.others > 0 {
 		text += fmt.Sprintf("; left out %s that no run has made", countThousands(t.others, "blob", "blobs"))
 	}
-	fmt.Fprintln(t.out, "nx-azure-cache:", text)
+	_ = terminal.Printf(t.out, "nx-azure-cache: %s", text)
 }
 
 // thousands is such as 1,234,567.

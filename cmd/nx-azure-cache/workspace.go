@@ -12,6 +12,8 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
 // workspaceVariable is how the npm package hands on what Nx knows of the
@@ -74,10 +76,10 @@ func (f *workspaceFlags) add(command *cobra.Command) {
 func (f *workspaceFlags) read(w world) (workspace, error) {
 	document, s, warnings, err := f.settings(w.getenv)
 	if err != nil {
-		return workspace{}, errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
+		return workspace{}, errors.New(printable.Line(err.Error()))
 	}
 	for _, warning := range warnings {
-		fmt.Fprintln(w.stderr, "nx-azure-cache:", warning)
+		_ = terminal.Printf(w.stderr, "nx-azure-cache: %s", warning)
 	}
 	return workspace{s, s.role(document.CI, document.defaultBase(), w.getenv)}, nil
 }

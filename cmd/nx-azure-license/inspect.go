@@ -11,11 +11,11 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/spf13/cobra"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
@@ -94,7 +94,7 @@ func show(w io.Writer, text string, licence license.License, now time.Time) erro
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "status\t%s\n", licence.Status)
 	if licence.Reason != "" {
-		fmt.Fprintf(table, "reason\t%s\n", licence.Reason)
+		fmt.Fprintf(table, "reason\t%s\n", shown(licence.Reason))
 	}
 	if warning, soon := licence.ExpiresSoon(now); soon {
 		fmt.Fprintf(table, "warning\t%s\n", warning)
@@ -107,9 +107,9 @@ func show(w io.Writer, text string, licence license.License, now time.Time) erro
 	if licence.KeyID == "" {
 		fmt.Fprintln(table, "verified\tno: anybody could have written the following")
 	}
-	fmt.Fprintf(table, "kid\t%s\n", printable(token.Header["kid"]))
+	fmt.Fprintf(table, "kid\t%s\n", shown(token.Header["kid"]))
 	for _, name := range slices.Sorted(maps.Keys(claims)) {
-		fmt.Fprintf(table, "%s\t%s%s\n", printable(name), printable(claims[name]), day(claims, name))
+		fmt.Fprintf(table, "%s\t%s%s\n", shown(name), shown(claims[name]), day(claims, name))
 	}
 	return table.Flush()
 }
@@ -127,9 +127,9 @@ func day(claims jwt.MapClaims, name string) string {
 	return time.Unix(seconds, 0).UTC().Format(" (2006-01-02 15:04:05 UTC)")
 }
 
-// printable returns v without what could give orders to a terminal: nobody
-// vouches for the claims of a licence that is not verified.
-func printable(v any) string {
+// shown is a claim as a terminal only shows it: nobody vouches for the claims of a
+// licence that is not verified.
+func shown(v any) string {
 	text, ok := v.(string)
 	if !ok {
 		data, err := json.Marshal(v)
@@ -138,10 +138,5 @@ func printable(v any) string {
 		}
 		text = string(data)
 	}
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return '?'
-	}, text)
+	return printable.String(text)
 }

@@ -11,11 +11,13 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 func main() {
 	if err := run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "nx-azure-license:", err)
+		fmt.Fprintln(os.Stderr, "nx-azure-license:", printable.Line(err.Error()))
 		os.Exit(1)
 	}
 }

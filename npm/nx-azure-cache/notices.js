@@ -1,6 +1,7 @@
 'use strict';
 
 const fs = require('node:fs');
+const { printableLine, printableLines } = require('./printable');
 
 /**
  * What the user is told once the run is over: one line per kind of trouble.
@@ -41,10 +42,7 @@ function listen() {
 function notice(kind, text, { instead = false } = {}) {
   listen();
   if (notices.has(kind) && !instead) return;
-  notices.set(
-    kind,
-    `nx-azure-cache: ${text}`.replace(/[\s\p{Cc}]+/gu, ' ').trim(),
-  );
+  notices.set(kind, printableLine(`nx-azure-cache: ${text}`));
 }
 
 /**
@@ -66,13 +64,14 @@ const pause = 10;
 
 /**
  * Writes text to stderr at once, past Nx, which may have replaced
- * process.stderr.write. A stderr that is closed or stays full is nobody who
+ * process.stderr.write. Whoever has made the text, a terminal only shows it: a child's
+ * log comes this way, too. A stderr that is closed or stays full is nobody who
  * could be told.
  *
  * @param {string} text
  */
 function write(text) {
-  const bytes = Buffer.from(text);
+  const bytes = Buffer.from(printableLines(text));
   for (let written = 0; written < bytes.length;) {
     try {
       doNotBlock();

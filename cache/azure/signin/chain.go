@@ -11,6 +11,8 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 // source is one way to sign in.
@@ -163,10 +165,6 @@ func oneLine(text string) string {
 		text = strings.NewReplacer(`\r`, " ", `\n`, " ", `\"`, `"`).Replace(sentence)
 	}
 	text = ids.ReplaceAllString(links.ReplaceAllString(rules.ReplaceAllString(text, " "), ""), "")
-	text = strings.Join(strings.Fields(text), " ")
 	const enough = 600 // bytes
-	if len(text) > enough {
-		text = strings.ToValidUTF8(text[:enough], "") + "…"
-	}
-	return text
+	return printable.Short(strings.Join(strings.Fields(text), " "), enough)
 }

@@ -3,10 +3,10 @@ package signin
 import (
 	"cmp"
 	"fmt"
-	"strings"
-	"unicode"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 // claims are what a token tells of whom it was given to
@@ -28,8 +28,9 @@ func principal(token string) string {
 	if _, _, err := jwt.NewParser().ParseUnverified(token, &c); err != nil {
 		return ""
 	}
-	app, object := printable(cmp.Or(c.AppID, c.AZP)), printable(c.ObjectID)
-	switch user := printable(cmp.Or(c.UPN, c.Preferred, c.Unique)); {
+	shown := func(claims ...string) string { return printable.Short(cmp.Or(claims...), maxClaim) }
+	app, object := shown(c.AppID, c.AZP), shown(c.ObjectID)
+	switch user := shown(c.UPN, c.Preferred, c.Unique); {
 	case user != "" && object != "":
 		return fmt.Sprintf("%s (object %s)", user, object)
 	case user != "":
@@ -45,11 +46,5 @@ func principal(token string) string {
 	}
 }
 
-// printable returns "" for a claim that a line cannot hold.
-func printable(claim string) string {
-	odd := func(r rune) bool { return !unicode.IsPrint(r) }
-	if len(claim) > 120 || strings.ContainsFunc(claim, odd) {
-		return ""
-	}
-	return claim
-}
+// maxClaim is how much of a claim is shown, in bytes.
+const maxClaim = 120

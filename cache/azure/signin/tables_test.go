@@ -121,7 +121,7 @@ func TestPrincipal(t *testing.T) {
 		{jwt.MapClaims{"appid": "2", "oid": "1"}, "app 2 (object 1)"},
 		{jwt.MapClaims{"azp": "2"}, "app 2"},
 		{jwt.MapClaims{"oid": "1"}, "object 1"},
-		{jwt.MapClaims{"upn": "anna\nnx-azure-cache: all is well"}, ""},
+		{jwt.MapClaims{"upn": "anna\nnx-azure-cache: all is well"}, `anna\nnx-azure-cache: all is well`},
 		{jwt.MapClaims{"upn": 7}, ""},
 		{jwt.MapClaims{}, ""},
 	} {

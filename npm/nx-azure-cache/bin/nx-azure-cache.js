@@ -9,6 +9,7 @@ const { examine } = require('../doctor/examine');
 const print = require('../doctor/print');
 const { binaryRow } = require('../doctor/versions');
 const { version } = require('../package.json');
+const { printableLine } = require('../printable');
 const { loadEnvFiles, readWorkspace } = require('../workspace');
 
 /** The commands that work on the cache of the workspace they are run in. */
@@ -33,7 +34,10 @@ try {
 } catch (err) {
   process.exitCode = 1;
   if (isDoctor) printAlone(message(err));
-  else process.stderr.write(`nx-azure-cache: ${message(err)}\n`);
+  else
+    process.stderr.write(
+      printableLine(`nx-azure-cache: ${message(err)}`) + '\n',
+    );
 }
 
 /**

@@ -3,7 +3,7 @@
 // The part of `nx-azure-cache doctor` that only Node.js can do: what Nx will
 // load here. The binary does the rest, and prints all.
 
-const { findNx } = require('./packages');
+const { findNx, packageManager } = require('./packages');
 const { message, rowsOf } = require('./rows');
 const { examineSlot } = require('./slot');
 const { examineSwitches } = require('./switches');
@@ -43,19 +43,6 @@ function examine(root = workspaceRoot()) {
     ...whole('package', () => examineSlot(workspace)),
     ...whole('versions', () => examineVersions(workspace)),
   ];
-}
-
-/**
- * What installs packages here.
- *
- * @param {string} root
- */
-function packageManager(root) {
-  try {
-    return require('nx/src/utils/package-manager').detectPackageManager(root);
-  } catch {
-    return 'npm'; // nx.json, which may name one, cannot be read
-  }
 }
 
 /** The folder of the workspace, or where this runs. */

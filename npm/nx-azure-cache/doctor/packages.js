@@ -93,6 +93,26 @@ function readManifest(file) {
   }
 }
 
+/** What may install packages. */
+const managers = ['npm', 'pnpm', 'yarn', 'bun'];
+
+/**
+ * What installs packages here. It stands in commands that people paste, and nx.json
+ * may name anything.
+ *
+ * @param {string} root
+ * @returns {string}
+ */
+function packageManager(root) {
+  try {
+    const { detectPackageManager } = require('nx/src/utils/package-manager');
+    const found = detectPackageManager(root);
+    return managers.includes(found) ? found : 'npm';
+  } catch {
+    return 'npm'; // nx.json, which may name one, cannot be read
+  }
+}
+
 /** @typedef {ReturnType<typeof findNx>} Nx */
 
 /**
@@ -137,3 +157,4 @@ function findNx(root) {
 exports.findNx = findNx;
 exports.findPackage = findPackage;
 exports.packageAround = packageAround;
+exports.packageManager = packageManager;

@@ -3,6 +3,8 @@
 // What `doctor` prints where the binary cannot: the rows of this side alone, as
 // the binary would print them.
 
+const { printable, printableJson } = require('../printable');
+
 /** @import { Row } from './rows' */
 
 const marks = { ok: '✓', warning: '⚠', failed: '✗', unknown: '?' };
@@ -14,10 +16,11 @@ const titles = {
 };
 
 /**
- * @param {Row[]} rows
+ * @param {Row[]} found
  * @param {boolean} isTerminal
  */
-function text(rows, isTerminal) {
+function text(found, isTerminal) {
+  const rows = found.map(shown);
   const width = Math.max(...rows.map(({ check }) => check.length));
   const fixes = [...new Set(rows.flatMap(({ fix }) => fix ?? []))];
   const lines = Object.entries(titles).flatMap(([part, title]) => [
@@ -44,7 +47,23 @@ function json(rows) {
     ...row,
     fails: row.status === 'failed',
   }));
-  return `${JSON.stringify({ checks, exitCode: 1 }, null, 2)}\n`;
+  return `${printableJson({ checks, exitCode: 1 }, 2)}\n`;
+}
+
+/**
+ * A row as a terminal only shows it. Names, versions and folders of packages are the
+ * checkout's word.
+ *
+ * @param {Row} row
+ * @returns {Row}
+ */
+function shown({ fix, ...row }) {
+  return {
+    ...row,
+    check: printable(row.check),
+    seen: printable(row.seen),
+    ...(fix && { fix: printable(fix) }),
+  };
 }
 
 exports.json = json;

@@ -4,6 +4,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { command } = require('../printable');
 const { findPackage } = require('./packages');
 const { message, rowsOf } = require('./rows');
 
@@ -227,7 +228,8 @@ function addition(manager) {
  * @param {string} name
  */
 function removal(manager, name) {
-  return `${manager} ${manager === 'npm' ? 'uninstall' : 'remove'} ${name}`;
+  const verb = manager === 'npm' ? 'uninstall' : 'remove';
+  return command('%s %s %s', manager, verb, name) ?? `remove ${name}`;
 }
 
 /** @param {string} manager */

@@ -2,6 +2,7 @@
 
 const { spawnSync } = require('node:child_process');
 const path = require('node:path');
+const { printable, printableLine } = require('../../printable');
 
 const launcher = path.join(__dirname, '..', '..', 'bin', 'nx-azure-cache.js');
 
@@ -36,9 +37,9 @@ function activateGenerator(tree, { key = '' } = {}, log = console.log) {
   );
   if (error) throw error;
   const said = stderr.trim();
-  if (status !== 0) throw new Error(spoken(said));
+  if (status !== 0) throw new Error(printableLine(spoken(said)));
   tree.write(file, stdout);
-  for (const line of [...said.split('\n'), ...advice]) log(line);
+  for (const line of [...said.split('\n'), ...advice]) log(printable(line));
 }
 
 /**

@@ -1,6 +1,7 @@
 'use strict';
 
 const readline = require('node:readline/promises');
+const { printable } = require('../../printable');
 const { problem } = require('./settings');
 
 /** @typedef {import('./settings').Block} Block */
@@ -56,7 +57,7 @@ async function askOnce(key, ask, log) {
 /** @returns {Io} */
 function terminal() {
   const { env } = process;
-  const log = (/** @type {string} */ line) => console.log(line);
+  const log = (/** @type {string} */ line) => console.log(printable(line));
   return isInteractive(env) ? { env, log, ask } : { env, log };
 }
 

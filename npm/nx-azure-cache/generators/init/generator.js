@@ -1,6 +1,6 @@
 'use strict';
 
-const { detectPackageManager } = require('nx/src/utils/package-manager');
+const { packageManager } = require('../../doctor/packages');
 const { askFor, terminal } = require('./ask');
 const { trustedBranch } = require('./branches');
 const nxJson = require('./nx-json');
@@ -168,7 +168,7 @@ function report(tree, block, env, { branch, isInstalled }) {
 function nextSteps(tree, block, env, isInstalled) {
   const steps = [];
   if (!isInstalled) {
-    steps.push(`Run ${detectPackageManager(tree.root)} install.`);
+    steps.push(`Run ${packageManager(tree.root)} install.`);
   }
   const missing = missingKeys(block, env).map((key) => `"${key}"`);
   if (missing.length > 0) {

@@ -2,6 +2,7 @@
 
 // What the azure block of nx.json shall hold. Pure: no files, no terminal.
 
+const { printable } = require('../../printable');
 const { allowed, isValid } = require('./check');
 
 /** @typedef {Record<string, unknown>} Block */
@@ -38,7 +39,7 @@ function shown(value) {
   if (Array.isArray(value)) return `[${value.map(shown).join(', ')}]`;
   if (typeof value !== 'string') return typeof value;
   return /^[^=;?&@%+]{0,63}$/.test(value)
-    ? JSON.stringify(value)
+    ? printable(JSON.stringify(value))
     : `a value of ${value.length} characters, not shown because it may hold a secret`;
 }
 

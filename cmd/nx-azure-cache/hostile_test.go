@@ -1,0 +1,315 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/license"
+)
+
+// bad is what a checkout, the storage or a CI may say: it acts on a terminal, begins a
+// line that looks like one of ours, and runs a command where a shell reads it.
+const bad = "a\x1b]0;x\x07\x1b[2K\r\nnx-azure-cache: forged\n\u009b31m\u202etxt\u2066\u200b\u2028\x7f$(touch x)"
+
+// shortBad is short enough, and has none of the characters, for which a setting is not
+// shown.
+const shortBad = "\x1b[2K\nnx-azure-cache: forged\n\u009b\u202e\u200b$(touch x)"
+
+// reported is what the process writes to stderr for the error of a command.
+func reported(err error) string {
+	var stderr strings.Builder
+	exitCodeOf(err, &stderr)
+	return stderr.String()
+}
+
+var forged = regexp.MustCompile(`(?m)^\s*nx-azure-cache: forged`)
+
+// checkShown fails unless a terminal only shows text.
+func checkShown(t *testing.T, text string) {
+	t.Helper()
+	if !utf8.ValidString(text) {
+		t.Errorf("got %q, with bytes that some terminals obey", text)
+	}
+	acts := func(r rune) bool {
+		return r != '\n' && r != '\t' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
+	}
+	if at := strings.IndexFunc(text, acts); at >= 0 {
+		t.Errorf("got %q, which acts on a terminal: %+q", text, []rune(text[at:])[0])
+	}
+	if forged.MatchString(text) {
+		t.Errorf("got %q, with a line that is not ours", text)
+	}
+}
+
+// peopleRead are the fields of our JSON that are for people, who may see them raw.
+var peopleRead = []string{"seen", "fix", "check", "message", "reason", "scopeReason", "location", "organization"}
+
+// checkJSON fails unless a terminal only shows what is for people in a JSON text.
+func checkJSON(t *testing.T, text string) {
+	t.Helper()
+	var value any
+	if err := json.Unmarshal([]byte(text), &value); err != nil {
+		t.Fatalf("got %q: %v", text, err)
+	}
+	var walk func(any)
+	walk = func(value any) {
+		switch value := value.(type) {
+		case map[string]any:
+			for key, member := range value {
+				if said, ok := member.(string); ok && slices.Contains(peopleRead, key) {
+					checkShown(t, said)
+					if strings.ContainsAny(said, "\n\t") {
+						t.Errorf("%s is %q, want one line", key, said)
+					}
+				}
+				walk(member)
+			}
+		case []any:
+			for _, item := range value {
+				walk(item)
+			}
+		}
+	}
+	walk(value)
+}
+
+// hostileConfigs are blocks in which one string or key is what nobody would write.
+func hostileConfigs(t *testing.T) map[string]string {
+	t.Helper()
+	var golden map[string]any
+	if err := json.Unmarshal([]byte(goldenConfig), &golden); err != nil {
+		t.Fatal(err)
+	}
+	delete(golden["trust"].(map[string]any), "isolation")
+	configs := make(map[string]string)
+	note := func(name string) {
+		text, err := json.Marshal(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		configs[name] = string(text)
+	}
+	var vary func(path string, value any, set func(any))
+	vary = func(path string, value any, set func(any)) {
+		switch value := value.(type) {
+		case map[string]any:
+			for _, key := range slices.Sorted(maps.Keys(value)) {
+				vary(path+"."+key, value[key], func(other any) { value[key] = other })
+			}
+			value[shortBad] = "x"
+			note(path + ", a key")
+			delete(value, shortBad)
+		case []any:
+			for i := range value {
+				vary(fmt.Sprint(path, i), value[i], func(other any) { value[i] = other })
+			}
+		case string:
+			for _, other := range []string{bad, shortBad} {
+				set(other)
+				note(fmt.Sprintf("%s, %d bytes", path, len(other)))
+			}
+			set(value)
+		}
+	}
+	vary("azure", golden, nil)
+	for _, path := range []string{"$(touch x)`touch x`\u009b31m\u202e\u200b'", "%C2%9B31m%0Aforged"} {
+		text, err := json.Marshal(map[string]string{"container": "artifacts", "endpoint": "https://127.0.0.1:1/" + path, "credential": "anonymous"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		configs[fmt.Sprintf("endpoint %+q", path)] = string(text)
+	}
+	return configs
+}
+
+// checkCommands runs what people run, and a run of Nx.
+func checkCommands(t *testing.T, environment env, config string) {
+	t.Helper()
+	for _, command := range []string{
+		"doctor", "doctor --json", "doctor --security", "ls", "inspect 1", "evict --hash 1", "evict --hash 1 --yes", "license status", "keys show",
+	} {
+		stdout, stderr, err := runWith(t, environment, strings.Fields(command)...)
+		checkShown(t, stdout+stderr+reported(err))
+		if strings.HasSuffix(command, "--json") {
+			checkJSON(t, stdout)
+		}
+	}
+	said := ofARun(t, environment, config)
+	messages := regexp.MustCompile(`Content-Length: \d+\r\n\r\n`).Split(said, -1)
+	last := len(messages) - 1
+	end := strings.LastIndex(messages[last], "}") // what follows is the log
+	if log := strings.IndexByte(messages[last], '\n'); log > 0 {
+		end = strings.LastIndex(messages[last][:log], "}")
+	}
+	checkShown(t, messages[last][end+1:])
+	messages[last] = messages[last][:end+1]
+	for _, message := range messages[1:] {
+		checkJSON(t, message)
+	}
+}
+
+func TestHostileCheckout(t *testing.T) {
+	for name, config := range hostileConfigs(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, connection := startStorage(t)
+			if strings.HasPrefix(name, "endpoint") {
+				connection = ""
+			}
+			checkCommands(t, wholeEnv(t, mainRun, config, connection), config)
+		})
+	}
+}
+
+// What the npm package says of the checkout.
+func TestHostileDocument(t *testing.T) {
+	row := check{Part: partPackage, ID: bad, Check: bad, Status: failed, Seen: bad, Fix: bad}
+	for name, changes := range map[string]map[string]any{
+		"what the package found": {"launcher": launcherDocument{Version: bad, Checks: []check{row}}},
+		"problem":                {"problem": bad, "config": nil},
+		"default base":           {"defaultBase": bad},
+		"version of Nx":          {"nxVersion": bad},
+		"root":                   {"workspaceRoot": "/" + bad},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, connection := startStorage(t)
+			environment := wholeEnv(t, mainRun, plainConfig, connection)
+			checkCommands(t, environment.tell(t, func(document map[string]any) { maps.Copy(document, changes) }), plainConfig)
+		})
+	}
+}
+
+// What the variables say, which name branches of others and what is in a checkout.
+func TestHostileVariables(t *testing.T) {
+	for name, changes := range map[string]env{
+		"branch":          {"GITHUB_REF": "refs/heads/" + bad},
+		"tag":             {"GITHUB_REF": "refs/tags/" + bad},
+		"pull request":    {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/" + bad},
+		"event":           {"GITHUB_EVENT_NAME": bad},
+		"another CI":      {"GITHUB_ACTIONS": "", "CI": "true", "NX_AZURE_CACHE_REF": "refs/heads/" + bad},
+		"provenance":      {"GITHUB_REPOSITORY": bad, "GITHUB_SHA": bad, "GITHUB_RUN_ID": bad},
+		"mode":            {modeVariable: shortBad},
+		"credential":      {credentialVariable: shortBad},
+		"log":             {logFileVariable: "/nowhere/" + shortBad},
+		"SAS":             {connectionVariable: "", sasVariable: "https://127.0.0.1:1/" + bad},
+		"connection":      {connectionVariable: "BlobEndpoint=https://" + bad},
+		"proxy":           {"HTTPS_PROXY": "http://" + bad},
+		"certificates":    {"NODE_EXTRA_CA_CERTS": "/nowhere/" + bad},
+		"signing key":     {trust.SigningKeyVariable: bad},
+		"licence":         {license.Variable: bad},
+		"another licence": {license.Variable: readToken(t, "wrong-feature.jwt")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, connection := startStorage(t)
+			environment := wholeEnv(t, mainRun, plainConfig, connection)
+			maps.Copy(environment, changes)
+			checkCommands(t, environment, plainConfig)
+		})
+	}
+}
+
+// What entries say of themselves, and their names.
+func TestHostileStorage(t *testing.T) {
+	s := newShelf(t)
+	from := trust.Provenance{Repository: bad, Ref: bad, Commit: bad, Run: bad, Tool: bad}
+	s.put(stored{scope: "pr-" + strings.ReplaceAll(bad, "\n", ""), hash: "1", from: from})
+	s.put(stored{scope: "trusted", hash: "1", key: "foreign", from: from})
+	s.putBlob(shelfContainer, "team/v1/trusted/2", azuretest.Blob{Metadata: map[string][]string{
+		"Dsse": {`{"payloadType":"` + "\u009b\u202e" + `"}`}, "Sha256": {"\u009b\u202e"}, "Format": {"\u009b"},
+	}})
+	s.putBlob(shelfContainer, "team/v1/\x9b31m/3", azuretest.Blob{})
+	rights := azuretest.FullRights()
+	rights.Delete = false
+	s.service.Allow(azuretest.KeyOf(azuretest.Account), rights)
+	s.service.AddFault(azuretest.Fault{Method: "HEAD", Blob: "*31m/3", Action: azuretest.Fail, Status: 400})
+	failing := []string{"inspect", "3"} // at a blob with such a name
+	for _, args := range [][]string{
+		{"ls"}, {"ls", "--json"}, {"inspect", "1"}, {"inspect", "1", "--json", "--verify"}, {"inspect", "2", "--verify"},
+		{"inspect", "4", "--scope", bad}, {"evict", "--hash", "1"}, {"evict", "--hash", "1", "--yes"}, {"evict", "--scope", "*", "--yes"},
+		failing, {"ls", "--prefix", bad}, {"ls", "--ref", bad}, {"ls", "--after", bad}, {"inspect", bad}, {bad}, {"ls", "--" + bad},
+		{"keys", "show", "/nowhere/" + bad}, {"keys", "generate", "--out", "/nowhere/" + bad}, {"license", "activate", bad},
+	} {
+		stdout, stderr, err := s.run(args...)
+		checkShown(t, stdout+stderr+reported(err))
+	}
+	if got := s.hashes("--scope", "pr-*"); !slices.Equal(got, []string{"1"}) {
+		t.Errorf("got %q, want the entry of the odd name", got)
+	}
+}
+
+// A command that doctor shows can be pasted: it does what is meant, and nothing else.
+// Where that cannot be, there is none.
+func TestDoctorCommandsCanBePasted(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Log("there is no sh")
+		return
+	}
+	for value, isOffered := range map[string]bool{
+		"plain": true, "$(touch x)": true, "`touch x`": true, "';touch x;'": true, `";touch x;"`: true, "a;touch x": true, "!touch": true, "-rf": true,
+		"a b": true, "a\ntouch x": false, "\u009b31m": false, "\u202etxt": false, "$(touch x)&touch x": false,
+	} {
+		t.Run(fmt.Sprintf("%+q", value), func(t *testing.T) {
+			const canary = "canary-abc"
+			r := report{Run: &runReport{}, Identity: &identity{}, Canary: canary, Checks: []check{{Part: partSecurity, Status: exposed}}}
+			r.Leftovers = []leftover{newLeftover("results", "v1/"+canary, "https://h/"+value)}
+			var out strings.Builder
+			if err := r.print(&out, false); err != nil {
+				t.Fatal(err)
+			}
+			checkShown(t, out.String())
+			_, rest, _ := strings.Cut(out.String(), "Whoever may delete it does so with\n")
+			lines := strings.Split(rest, "\n")
+			if ran := paste(t, lines[0]); !slices.Equal(ran, []string{"npx", "nx-azure-cache", "evict", "--hash", canary, "--yes"}) {
+				t.Errorf("%s ran %q", lines[0], ran)
+			}
+			var want []string
+			if isOffered {
+				want = []string{"az", "storage", "blob", "delete", "--auth-mode", "login", "--blob-url", "https://h/" + value + "/v1/" + canary}
+			}
+			if ran := paste(t, lines[2]); !slices.Equal(ran, want) {
+				t.Errorf("%s ran %q, want %q", lines[2], ran, want)
+			}
+		})
+	}
+}
+
+// paste runs a line in a shell, and returns the program and the arguments that it has
+// run, of those that we suggest. Nothing else may happen.
+func paste(t *testing.T, line string) (ran []string) {
+	t.Helper()
+	folder, bin := t.TempDir(), t.TempDir()
+	for _, name := range []string{"az", "npx"} {
+		stub := "#!/bin/sh\nprintf '%s\\0' " + name + " \"$@\" > \"$RECORD\"\n"
+		if err := os.WriteFile(filepath.Join(bin, name), []byte(stub), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	record := filepath.Join(bin, "record")
+	shell := exec.CommandContext(t.Context(), "sh", "-c", line)
+	shell.Dir = folder
+	shell.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "RECORD="+record)
+	_ = shell.Run() // a line that is no command is an error of the shell
+	if made, err := os.ReadDir(folder); err != nil || len(made) > 0 {
+		t.Errorf("%s made %v (%v), want nothing", line, made, err)
+	}
+	recorded, err := os.ReadFile(record)
+	if err != nil {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(string(recorded), "\x00"), "\x00")
+}

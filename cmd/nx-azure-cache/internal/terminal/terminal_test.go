@@ -1,0 +1,72 @@
+package terminal_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
+)
+
+const bad = "a\n\x1b[2K\r\t\u009b31m\u202etxt\x7f\U000E0001"
+
+func TestLinesStayLines(t *testing.T) {
+	var out strings.Builder
+	if err := terminal.Printf(&out, "wrong: %v", errors.Join(errors.New("one"), errors.New("two\u009b"))); err != nil {
+		t.Fatal(err)
+	}
+	var lines terminal.Lines
+	lines.Printf("  %-5s|", "x")
+	lines.Printf("%s", bad)
+	if _, err := lines.WriteTo(&out); err != nil {
+		t.Fatal(err)
+	}
+	if want := `wrong: one; two\u009b` + "\n  x    |\n" + `a\n\x1b[2K\r\t\u009b31m\u202etxt\x7f\U000e0001` + "\n"; out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
+func TestJSON(t *testing.T) {
+	value := map[string]string{"key": bad + "ü<&>", "other\u202e": ""}
+	for indent, want := range map[string]string{
+		"":   `{"key":"a\n\u001b[2K\r\t\u009b31m\u202etxt\u007f\udb40\udc01ü<&>","other\u202e":""}` + "\n",
+		"  ": "{\n  " + `"key": "a\n\u001b[2K\r\t\u009b31m\u202etxt\u007f\udb40\udc01ü<&>",` + "\n  " + `"other\u202e": ""` + "\n}\n",
+	} {
+		var out strings.Builder
+		if err := terminal.JSON(&out, value, indent); err != nil || out.String() != want {
+			t.Errorf("got %s (%v), want %s", out.String(), err, want)
+		}
+		var again map[string]string
+		if err := json.Unmarshal([]byte(out.String()), &again); err != nil || fmt.Sprint(again) != fmt.Sprint(value) {
+			t.Errorf("got %q (%v), want what was written", again, err)
+		}
+	}
+}
+
+func TestWriter(t *testing.T) {
+	const text = "ü\t日本\n" + bad + "\x9b31m\xe2\x80 end 😀\n"
+	const want = "ü\t日本\na\n" + `\x1b[2K\r` + "\t" + `\u009b31m\u202etxt\x7f\U000e0001` + "\uFFFD31m\uFFFD\uFFFD end 😀\n"
+	for size := 1; size <= len(text); size++ {
+		var out strings.Builder
+		w := terminal.NewWriter(&out)
+		for rest := text; rest != ""; {
+			n := min(size, len(rest))
+			if written, err := w.Write([]byte(rest[:n])); written != n || err != nil {
+				t.Fatalf("got %d and %v, want %d", written, err, n)
+			}
+			rest = rest[n:]
+		}
+		if out.String() != want {
+			t.Errorf("in pieces of %d: got %q, want %q", size, out.String(), want)
+		}
+	}
+	if raw := terminal.Raw(terminal.NewWriter(os.Stderr)); raw != os.Stderr {
+		t.Errorf("got %v, want stderr", raw)
+	}
+	if raw := terminal.Raw(os.Stderr); raw != os.Stderr {
+		t.Errorf("got %v, want stderr", raw)
+	}
+}
