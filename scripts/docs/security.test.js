@@ -8,6 +8,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
 const { root } = require('../lib/root');
+const { attackNames } = require('../redteam/names');
 const { blocks } = require('./pages');
 
 /** @param {string} name relative to the folder of the documents */
@@ -48,6 +49,60 @@ describe('sections', () => {
     }
   });
 });
+
+describe('attacks and defences', () => {
+  const [, section] = security.split('## Attacks and defences\n');
+  const rows = section
+    .split('\n## ')[0]
+    .split('\n')
+    .filter((line) => /^\| (?!attack)/.test(line))
+    .map((line) => line.split('|').slice(1, -1));
+
+  /** @param {string} cell @returns {string[]} names of tests, such as `pull_99` */
+  const testsIn = (cell) =>
+    Array.from(
+      cell.matchAll(/`(Test\w+|[A-Za-z]\w*_[\w.]+)`/g),
+      ([, name]) => name,
+    ).filter((name) => !name.startsWith('NX_'));
+
+  test('each cell names the test that shows it', () => {
+    assert.ok(rows.length > 25, `there are only ${rows.length} rows`);
+    for (const [attack, ...cells] of rows) {
+      // In a table with one result its test has a column of its own.
+      const shown = cells.length === 2 ? cells.slice(1) : cells;
+      for (const cell of shown) {
+        assert.ok(testsIn(cell).length > 0, `${attack}: ${cell}`);
+      }
+    }
+  });
+
+  test('each test that is named exists', async () => {
+    const known = new Set([...(await attackNames()), ...goTests()]);
+    for (const [attack, ...cells] of rows) {
+      for (const name of cells.flatMap(testsIn)) {
+        assert.ok(known.has(name), `${attack}: there is no test ${name}`);
+      }
+    }
+  });
+});
+
+/** The names of all Go tests. */
+function goTests() {
+  const folders = ['cache', 'cmd', 'license', 'rpc'];
+  return folders
+    .flatMap((folder) =>
+      fs
+        .readdirSync(path.join(root, folder), {
+          recursive: true,
+          encoding: 'utf8',
+        })
+        .filter((file) => file.endsWith('_test.go'))
+        .map((file) => fs.readFileSync(path.join(root, folder, file), 'utf8')),
+    )
+    .flatMap((source) =>
+      Array.from(source.matchAll(/^func (Test\w+)\(/gm), ([, name]) => name),
+    );
+}
 
 const blobs = 'Microsoft.Storage/storageAccounts/blobServices/containers/blobs';
 

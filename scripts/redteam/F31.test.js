@@ -7,7 +7,7 @@
 const assert = require('node:assert/strict');
 const { withLoop } = require('./loop');
 const runs = require('./runs');
-const { attack } = require('./world');
+const { attack, poisoned, redTest, startWorld } = require('./world');
 const { patchTool, poison } = require('./workspace');
 
 /** @import { Machine } from '../lib/machine' */
@@ -141,6 +141,20 @@ creep('F31_a_pull_request_of_a_developer', {
   on: developer,
   isFull: true,
 });
+
+// What no scope and no identity stops, as docs/security.md says.
+redTest(
+  'F31_a_bad_tool_on_main_is_believed',
+  async (t) => {
+    const world = await startWorld(t, {});
+    const first = world.machine('first', push('main'));
+    patchTool(first);
+    await world.build(first);
+    const next = world.machine('next', push('main'));
+    assert.equal((await world.build(next)).content, poisoned);
+  },
+  { isFull: true },
+);
 
 /** Which account it is stands in nx.json; who may use it is a secret. */
 const withoutSecrets = {
