@@ -55,7 +55,11 @@ async function startVictim(t, endpoint, ca, env = {}) {
  * @param {NodeJS.ProcessEnv} [env]
  */
 const command = (machine, args, env) =>
-  machine.run('npx', ['--no-install', 'nx-azure-cache', ...args], { env });
+  machine.run(
+    path.join(machine.workspace, 'node_modules', '.bin', 'nx-azure-cache'),
+    args,
+    { env },
+  );
 
 redTest('foreign_challenge', async (t) => {
   const resource = 'https://management.azure.com';
