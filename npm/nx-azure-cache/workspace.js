@@ -6,11 +6,15 @@
  * @typedef {{ azure?: unknown, defaultBase?: unknown, affected?: { defaultBase?: unknown } }} NxJson
  */
 
+/** @import { Environment } from './environment' */
+
 /**
  * What Nx knows of the workspace that the process works in, and of the machine.
  * These modules are where they are in Nx 20.0.6 to 24.0.6.
+ *
+ * @param {Environment} environment
  */
-function readWorkspace() {
+function readWorkspace(environment) {
   const { workspaceRoot } = require('nx/src/utils/workspace-root');
   const { readNxJson } = require('nx/src/config/nx-json');
   const { isCI } = require('nx/src/utils/is-ci');
@@ -18,7 +22,8 @@ function readWorkspace() {
   return {
     workspaceRoot,
     nxVersion: /** @type {string} */ (require('nx/package.json').version),
-    ci: Boolean(isCI()),
+    ci: environment.during(() => Boolean(isCI())),
+    claims: environment.sent(),
     config: nxJson.azure,
     defaultBase: defaultBase(nxJson),
   };
@@ -33,6 +38,15 @@ function readWorkspace() {
 function defaultBase({ defaultBase, affected }) {
   const base = defaultBase ?? affected?.defaultBase;
   return typeof base === 'string' ? base : undefined;
+}
+
+/** The folder of the workspace, or where this runs. */
+function workspaceRoot() {
+  try {
+    return require('nx/src/utils/workspace-root').workspaceRoot;
+  } catch {
+    return process.cwd();
+  }
 }
 
 /**
@@ -51,3 +65,4 @@ function loadEnvFiles() {
 exports.defaultBase = defaultBase;
 exports.loadEnvFiles = loadEnvFiles;
 exports.readWorkspace = readWorkspace;
+exports.workspaceRoot = workspaceRoot;

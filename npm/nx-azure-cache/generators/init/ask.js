@@ -1,6 +1,8 @@
 'use strict';
 
 const readline = require('node:readline/promises');
+const { readEnvironment } = require('../../environment');
+const { workspaceRoot } = require('../../workspace');
 const { problem } = require('./settings');
 
 /** @typedef {import('./settings').Block} Block */
@@ -55,7 +57,7 @@ async function askOnce(key, ask, log) {
 
 /** @returns {Io} */
 function terminal() {
-  const { env } = process;
+  const env = readEnvironment(workspaceRoot()).seenByRuns();
   const log = (/** @type {string} */ line) => console.log(line);
   return isInteractive(env) ? { env, log, ask } : { env, log };
 }
