@@ -24,6 +24,7 @@ func TestFieldsAreDocumented(t *testing.T) {
 		"initialize":        {[]string{"\tinitialize {"}, indent, reflect.TypeFor[rpc.InitializeParams]()},
 		"initialize result": {[]string{"\tinitialize {", "\t} → {"}, indent, reflect.TypeFor[rpc.InitializeResult]()},
 		"licence":           {[]string{"\tinitialize {", "\t    license {"}, indent + indent, reflect.TypeFor[rpc.LicenseResult]()},
+		"claim":             {[]string{"\tclaim {                        a variable that the checkout has set"}, indent, reflect.TypeFor[rpc.Claim]()},
 		"retrieve":          {[]string{"\tretrieve {"}, indent, reflect.TypeFor[rpc.RetrieveParams]()},
 		"retrieve result":   {[]string{"\tretrieve {", "\t} → null for a miss, or {"}, indent, reflect.TypeFor[rpc.RetrieveResult]()},
 		"store":             {[]string{"\tstore {"}, indent, reflect.TypeFor[rpc.StoreParams]()},
@@ -53,7 +54,7 @@ func TestFieldsAreDocumented(t *testing.T) {
 
 // documentedFields returns the fields in a block, each with its type.
 func documentedFields(block, indent string) (fields []string) {
-	field := regexp.MustCompile(`(?m)^//\t` + indent + `(\w+\??) +(string|number|boolean|object|\{)`)
+	field := regexp.MustCompile(`(?m)^//\t` + indent + `(\w+\??) +(string|number|boolean|object|array|\{)`)
 	for _, match := range field.FindAllStringSubmatch(block, -1) {
 		fields = append(fields, match[1]+" "+strings.Replace(match[2], "{", "object", 1))
 	}
@@ -82,7 +83,12 @@ func kindOf(typ reflect.Type) string {
 		return "boolean"
 	case reflect.Int, reflect.Int64:
 		return "number"
-	default: // also json.RawMessage, which holds one here
+	case reflect.Slice:
+		if typ.Elem().Kind() == reflect.Struct {
+			return "array"
+		}
+		return "object" // json.RawMessage
+	default:
 		return "object"
 	}
 }

@@ -16,16 +16,22 @@ import (
 // open finds out whether a run has a cache, and makes it. Whatever is missing
 // or wrong is the session's reason; it sends nothing over the network.
 func open(params rpc.InitializeParams, getenv func(string) string, now time.Time) rpc.Session {
+	claims := newClaims(params.Claims)
+	getenv = claims.over(getenv)
 	settings, warnings, problem := readSettings(params.Config, params.CI, getenv)
+	settings.claims = claims
 	session := rpc.Session{Mode: settings.mode, Warnings: warnings}
 	if settings.mode == cache.NoCache {
 		session.Reason = "the mode is no-cache"
 		return session
 	}
 	licence, err := checkLicence(&session, params, getenv, now)
+	var blamed []rpc.Claim
 	if err == nil && problem == nil {
-		problem = openCache(&session, settings, settings.role(params.CI, params.DefaultBase, getenv))
+		role := settings.role(params.CI, params.DefaultBase, getenv)
+		problem, blamed = openCache(&session, settings, role), role.blamed
 	}
+	session.Warnings = append(session.Warnings, claims.warnings(settings.mode, blamed)...)
 	if err := errors.Join(err, problem); err != nil {
 		session.Reason = strings.ReplaceAll(err.Error(), "\n", "; ")
 		return session
@@ -71,7 +77,7 @@ func openCache(session *rpc.Session, s settings, r role) error {
 	}
 	breakers := make(map[*azure.Container]cache.Blobs)
 	for _, container := range containers {
-		breakers[container] = cache.NewBreaker(container)
+		breakers[container] = s.claims.explain(cache.NewBreaker(container))
 	}
 	place := func(scope trust.Scope) cache.Place {
 		return cache.Place{Scope: scope, Blobs: breakers[containers[s.containerOf(scope)]]}

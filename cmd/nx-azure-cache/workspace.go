@@ -12,6 +12,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
 // workspaceVariable is how the npm package hands on what Nx knows of the
@@ -27,6 +28,8 @@ type workspaceDocument struct {
 	Problem       string `json:"problem"`
 	WorkspaceRoot string `json:"workspaceRoot"`
 	NxVersion     string `json:"nxVersion"`
+	// Claims are variables that the checkout has set.
+	Claims []rpc.Claim `json:"claims"`
 	// Launcher is for doctor; nil without the npm package.
 	Launcher *launcherDocument `json:"launcher"`
 }
@@ -73,21 +76,24 @@ func (f *workspaceFlags) read(w world) (workspace, error) {
 	if err != nil {
 		return workspace{}, errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
-	for _, warning := range warnings {
+	role := s.role(document.CI, document.DefaultBase, s.claims.over(w.getenv))
+	for _, warning := range append(warnings, s.claims.warnings(s.mode, nil)...) {
 		fmt.Fprintln(w.stderr, "nx-azure-cache:", warning)
 	}
-	return workspace{s, s.role(document.CI, document.DefaultBase, w.getenv)}, nil
+	return workspace{s, role}, nil
 }
 
 // settings reads nx.json, the flags and the environment. The error joins all
 // mistakes, with which the settings are what is right of them.
 func (f *workspaceFlags) settings(getenv func(string) string) (workspaceDocument, settings, []string, error) {
 	document, err := readDocument(getenv)
+	claims := newClaims(document.Claims)
+	getenv = claims.over(getenv)
 	if err == nil {
 		err = f.check(document, getenv)
 	}
 	if err != nil {
-		return document, settings{}, nil, err
+		return document, settings{claims: claims}, nil, err
 	}
 	config := f.apply(document)
 	s, warnings, err := readSettings(config, document.CI, getenv)
@@ -100,6 +106,7 @@ func (f *workspaceFlags) settings(getenv func(string) string) (workspaceDocument
 		})
 		s.mode = cache.NoCache
 	}
+	s.claims = claims
 	return document, s, warnings, err
 }
 
