@@ -86,18 +86,13 @@ const eventVariable = "GITHUB_EVENT_PATH"
 // untrusted; blamed are those that do.
 func (c claims) detect(ci bool, branches trust.Branches, getenv func(string) string) (run trust.Run, blamed []rpc.Claim) {
 	run = trust.Detect(ci, branches, getenv)
-	seen, asked := c.scope(ci, branches, getenv, "")
+	without := func(omitted ...string) (trust.Scope, []string) { return c.scope(ci, branches, getenv, omitted) }
+	seen, asked := without()
 	if seen == run.Scope {
 		return run, nil
 	}
-	for _, name := range asked {
-		if scope, _ := c.scope(ci, branches, getenv, name); scope == run.Scope {
-			asked = []string{name}
-			break
-		}
-	}
-	for _, name := range asked {
-		blamed = append(blamed, c[name])
+	for _, key := range culprits(run.Scope, asked, without) {
+		blamed = append(blamed, c[key])
 	}
 	what := named(blamed)
 	run.Reason += "; but " + what + " would make it " + string(seen)
@@ -106,13 +101,29 @@ func (c claims) detect(ci bool, branches trust.Branches, getenv func(string) str
 	return run, blamed
 }
 
-// scope is that of a run with all claims but one, as Nx sees it; asked are the keys
+// culprits are the keys of the claims without which the scope is the real one: one
+// that is enough by itself, or else all that matter. asked are those that do at first.
+func culprits(real trust.Scope, asked []string, without func(omitted ...string) (trust.Scope, []string)) (all []string) {
+	for _, key := range asked {
+		if scope, _ := without(key); scope == real {
+			return []string{key}
+		}
+	}
+	// Without them others may be asked for. Once none is, the scope is the real one.
+	for len(asked) > 0 {
+		all = append(all, asked...)
+		_, asked = without(all...)
+	}
+	return all
+}
+
+// scope is that of a run with all claims but some, as Nx sees it; asked are the keys
 // of the claims that matter to it, in the order in which they were asked for.
-func (c claims) scope(ci bool, branches trust.Branches, getenv func(string) string, omitted string) (scope trust.Scope, asked []string) {
+func (c claims) scope(ci bool, branches trust.Branches, getenv func(string) string, omitted []string) (scope trust.Scope, asked []string) {
 	seen := func(name string) string {
 		key, value := variableKey(name), getenv(name)
 		claim, isClaim := c[key]
-		if value != "" || !isClaim || key == omitted || name == eventVariable {
+		if value != "" || !isClaim || slices.Contains(omitted, key) || name == eventVariable {
 			return value
 		}
 		if !slices.Contains(asked, key) {
