@@ -118,7 +118,8 @@ class Environment {
  * what such a file can have set did not come from outside.
  *
  * @param {string} root of the workspace
- * @param {NodeJS.ProcessEnv} [initial] with which this process was started
+ * @param {NodeJS.ProcessEnv | null} [initial] with which this process was started;
+ *   null: not known
  */
 function readEnvironment(root, initial = initialVariables()) {
   const given = caseless(initial ?? Object.assign(empty(), process.env));
@@ -137,20 +138,20 @@ function readEnvironment(root, initial = initialVariables()) {
 }
 
 /**
- * The variables with which this process was started; undefined where the system
- * does not tell. Only Linux does: there the kernel shows the memory that execve
+ * The variables with which this process was started; null where the system does not
+ * tell. Only Linux does: there the kernel shows the memory that execve
  * has filled, which later changes of variables do not touch.
  *
  * @param {string} [file]
- * @returns {NodeJS.ProcessEnv | undefined}
+ * @returns {NodeJS.ProcessEnv | null}
  */
 function initialVariables(file = '/proc/self/environ') {
-  if (process.platform !== 'linux') return undefined;
+  if (process.platform !== 'linux') return null;
   let text;
   try {
     text = fs.readFileSync(file, 'utf8');
   } catch {
-    return undefined;
+    return null;
   }
   const variables = empty();
   for (const line of text.split('\0')) {
