@@ -339,3 +339,59 @@ func FuzzClaims(f *testing.F) {
 		}
 	})
 }
+
+// documentWith is what the npm package hands to a command of a workspace.
+func documentWith(t *testing.T, list []rpc.Claim) string {
+	t.Helper()
+	text, err := json.Marshal(workspaceDocument{Config: json.RawMessage(goodConfig), WorkspaceRoot: t.TempDir(), Claims: list})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestClaimsInCommands(t *testing.T) {
+	const ignored = "nx-azure-cache: NX_AZURE_CACHE_SAS_URL of .env is ignored: a checkout could set it. Set it in the environment of the CI job instead\n"
+	sas := rpc.Claim{Name: sasVariable, Value: "https://evil.example/?sig=hunter2", File: ".env"}
+	connection := rpc.Claim{Name: connectionVariable, Value: connectionString, File: ".env"}
+	where, stderr, err := readWith(t, env{workspaceVariable: documentWith(t, []rpc.Claim{sas, connection})})
+	if err != nil || stderr != ignored || where.settings.sasURL != "" || where.settings.connectionString != connectionString {
+		t.Errorf("got %+v, %q, %v, want the connection string and the line", where.settings, stderr, err)
+	}
+	where, _, err = readWith(t, env{workspaceVariable: documentWith(t, dotenv(attacks["GitHub's four variables"]))})
+	if err != nil || where.role.Scope != trust.Untrusted {
+		t.Errorf("got %+v, %v, want it untrusted", where.role, err)
+	}
+
+	licence := rpc.Claim{Name: license.Variable, Value: readToken(t, "valid.jwt"), File: ".env"}
+	stdout, stderr, err := runWith(t, env{workspaceVariable: documentWith(t, []rpc.Claim{sas, licence})}, "license", "status")
+	if err != nil || stderr != ignored || !strings.Contains(stdout, "Example GmbH") {
+		t.Errorf("license status: got %q, %q, %v", stdout, stderr, err)
+	}
+	key := rpc.Claim{Name: trust.SigningKeyVariable, Value: string(newSigningKey(t).PEM()), File: ".env"}
+	stdout, stderr, err = runWith(t, env{workspaceVariable: documentWith(t, []rpc.Claim{key})}, "keys", "show")
+	if err == nil || stdout != "" || !strings.Contains(stderr, "NX_AZURE_CACHE_SIGNING_KEY of .env is ignored") {
+		t.Errorf("keys show: got %q, %q, %v", stdout, stderr, err)
+	}
+}
+
+// doctor names what is ignored, and shows no value.
+func TestDoctorShowsClaims(t *testing.T) {
+	list := dotenv(with(attacks["GitHub's four variables"], env{sasVariable: "hunter2", "AZURE_CLIENT_ID": "hunter2", "HTTPS_PROXY": "http://x:hunter2@x", "DATABASE_URL": "hunter2"}))
+	p := newPatient(world{getenv: env{workspaceVariable: documentWith(t, list)}.get}, new(workspaceFlags{isSet: func(string) bool { return false }}))
+	var r report
+	examineConfig(t.Context(), p, &r)
+	text := fmt.Sprintf("%+v", r)
+	for _, want := range []string{
+		"NX_AZURE_CACHE_SAS_URL of .env is ignored: a checkout could set it.",
+		"AZURE_CLIENT_ID of .env and HTTPS_PROXY of .env are ignored: a checkout could set them; the cache does without",
+		"GITHUB_ACTIONS of .env would change its scope from local to trusted",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("doctor does not say %q:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "hunter2") || strings.Contains(text, "DATABASE_URL") {
+		t.Errorf("doctor says too much:\n%s", text)
+	}
+}
