@@ -55,6 +55,7 @@
 //	    extended?        array     which of azure and defaultBase come from a file
 //	                               that nx.json extends; not all of such a block
 //	                               counts
+//	    claims?          array     of claim, see below
 //	} → {
 //	    serverVersion    string    differs from clientVersion after a broken install
 //	    enabled          boolean   false: retrieve and store are refused
@@ -81,6 +82,19 @@
 //	        expiresAt     string   RFC 3339, or ""
 //	    }
 //	}
+//
+//	claim {                        a variable that the checkout has set
+//	    name             string
+//	    value            string
+//	    file             string    the .env file that sets it, by name; "": code that
+//	                               runs in the client's process
+//	    isEmpty?         boolean   the environment has the variable, and it is empty
+//	}
+//
+// The client starts the server with the environment that came from outside. A
+// variable that a .env file of the checkout has added, or filled where it was
+// empty, is a claim instead, and ci is what isCI says without them. The server
+// decides which of them count. No log and no trace holds the value of a claim.
 //
 //	retrieve {
 //	    hash             string    Nx's task hash

@@ -27,6 +27,22 @@ type InitializeParams struct {
 	// Extended are the keys of nx.json, azure and defaultBase, whose values come from a
 	// file that it extends.
 	Extended []string `json:"extended,omitempty"`
+	Claims   []Claim  `json:"claims,omitempty"`
+}
+
+// Claim is a variable that the client has, but that did not come from outside: a
+// .env file of the checkout sets it.
+type Claim struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	File  string `json:"file"` // such as ".env"; "": code of the workspace
+	// IsEmpty reports whether the server's own environment has it, empty.
+	IsEmpty bool `json:"isEmpty,omitempty"`
+}
+
+// Format keeps the value out of every verb: it may be a secret.
+func (c Claim) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "%q of %q", c.Name, c.File)
 }
 
 func (p *InitializeParams) check() error {

@@ -222,8 +222,8 @@ test('a release build trusts its issuers and not the development issuer', async 
  * @param {string} licence
  */
 async function licenceStatus(file, licence) {
-  process.env.NX_POWERPACK_LICENSE = licence;
-  const client = await Client.start(file, ['serve'], {
+  const env = { ...process.env, NX_POWERPACK_LICENSE: licence };
+  const client = await Client.start(file, ['serve'], env, {
     onLog: () => {},
     onStored: () => {},
     onStderr: () => {},

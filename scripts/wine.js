@@ -121,7 +121,7 @@ async function open(machine, workspace) {
   const stored = [];
   let text = '';
   let ended = '';
-  const client = await Client.start(machine.program, ['serve'], {
+  const client = await Client.start(machine.program, ['serve'], process.env, {
     onLog: ({ level, message }) => (text += `${level} ${message}\n`),
     onStderr: (more) => (text += more),
     onStored: (params) => stored.push(params),

@@ -43,6 +43,7 @@ type settings struct {
 	tasks            tasks
 	trust            trustSettings
 	drain            time.Duration // for which entries are stored after the end of a run
+	claims           claims        // variables of .env files, which the settings do without
 }
 
 // Format keeps the secrets out of every verb: of a field that is not exported package
@@ -56,6 +57,7 @@ func (s settings) Format(f fmt.State, verb rune) {
 	}
 	redacted(&s.connectionString)
 	redacted(&s.sasURL)
+	s.claims = nil // of a map's values package fmt calls no methods here
 	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), shown(s))
 }
 

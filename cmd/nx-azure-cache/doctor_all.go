@@ -67,15 +67,16 @@ func examineAll(ctx context.Context, w world, flags *workspaceFlags) report {
 const configWrong = "not tried: the configuration is wrong"
 
 func newPatient(w world, flags *workspaceFlags) *patient {
-	p := &patient{getenv: w.getenv, now: time.Now()}
+	p := &patient{now: time.Now()}
 	p.document, p.settings, p.warnings, p.wrong = flags.settings(w.getenv)
+	p.getenv = p.settings.claims.over(w.getenv)
 	if p.document.Launcher != nil && !p.document.hasConfig() && p.document.Problem == "" && !flags.isSet(containerFlag) {
-		_, _, p.wrong = readSettings(nil, p.document.CI, w.getenv) // which says how to make one
+		_, _, p.wrong = readSettings(nil, p.document.CI, p.getenv) // which says how to make one
 	}
 	if p.wrong != nil {
 		p.giveUp(configWrong)
 	}
-	s, err := openSubject(workspace{p.settings, p.settings.role(p.document.CI, p.document.defaultBase(), w.getenv)}, w.getenv)
+	s, err := openSubject(workspace{p.settings, p.settings.role(p.document.CI, p.document.defaultBase(), p.getenv)}, p.getenv)
 	switch {
 	case err == nil:
 		p.subject = s

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
 // examineConfig shows what is wrong with nx.json and the variables, and what they
@@ -23,6 +24,7 @@ func examineConfig(_ context.Context, p *patient, r *report) {
 	for _, text := range p.warnings {
 		r.add(partConfig, "setting", "settings", warning, text, "")
 	}
+	p.examineClaims(r)
 	if p.subject == nil {
 		return
 	}
@@ -43,6 +45,21 @@ func joined(err error) []error {
 		return all.Unwrap()
 	default:
 		return []error{err}
+	}
+}
+
+// examineClaims shows which variables of .env files do not count; never their values.
+func (p *patient) examineClaims(r *report) {
+	const id, what = "dotenv", ".env files"
+	var blamed []rpc.Claim
+	if p.subject != nil {
+		blamed = p.subject.role.blamed // has a row of its own
+	}
+	for _, line := range p.settings.claims.warnings(p.settings.mode, blamed) {
+		r.add(partConfig, id, what, warning, line, "")
+	}
+	if others := p.settings.claims.explaining(); len(others) > 0 {
+		r.add(partConfig, id, what, ok, notFrom(others)+"; the cache does without", "")
 	}
 }
 

@@ -101,6 +101,9 @@ func keyToShow(w world, args []string) (trust.PublicKey, error) {
 	if len(args) == 0 {
 		key, ok, err := trust.SigningKey(w.getenv)
 		if err == nil && !ok {
+			if document, err := readDocument(w.getenv); err == nil {
+				newClaims(document.Claims).warn(w) // which may say why
+			}
 			err = fmt.Errorf("which key? Name a file, or set %s", trust.SigningKeyVariable)
 		}
 		if err != nil {

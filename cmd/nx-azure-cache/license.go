@@ -69,7 +69,9 @@ func showLicences(w world, flags statusFlags, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	tokens, err := tokensOf(w, flags, document)
+	claims := newClaims(document.Claims)
+	claims.warn(w)
+	tokens, err := tokensOf(w, flags, document.WorkspaceRoot, claims)
 	if err != nil {
 		return err
 	}
@@ -94,9 +96,9 @@ func showLicences(w world, flags statusFlags, now time.Time) error {
 }
 
 // tokensOf are the licences that are to be looked at.
-func tokensOf(w world, flags statusFlags, document workspaceDocument) ([]license.Token, error) {
+func tokensOf(w world, flags statusFlags, workspaceRoot string, claims claims) ([]license.Token, error) {
 	if !flags.stdin {
-		return license.Find(w.getenv, document.WorkspaceRoot), nil
+		return license.Find(claims.over(w.getenv), workspaceRoot), nil
 	}
 	text, err := readLicences(w)
 	if err != nil {

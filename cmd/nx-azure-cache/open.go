@@ -17,8 +17,11 @@ import (
 // open finds out whether a run has a cache, and makes it. Whatever is missing
 // or wrong is the session's reason; it sends nothing over the network.
 func open(params rpc.InitializeParams, getenv func(string) string, now time.Time) rpc.Session {
+	claims := newClaims(params.Claims)
+	getenv = claims.over(getenv)
 	config, ignored := withoutExtended(params.Config, params.Extended)
 	settings, warnings, problem := readSettings(config, params.CI, getenv)
+	settings.claims = claims
 	session := rpc.Session{Mode: settings.mode, Warnings: append(ignored, warnings...)}
 	if settings.mode == cache.NoCache {
 		session.Warnings = nil // they are about a cache in use
@@ -26,10 +29,12 @@ func open(params rpc.InitializeParams, getenv func(string) string, now time.Time
 		return session
 	}
 	licence, err := checkLicence(&session, params, getenv, now)
+	var blamed []rpc.Claim
 	if err == nil && problem == nil {
-		r := settings.role(params.CI, readDefaultBase(params.DefaultBase, params.Extended), getenv)
-		problem = openCache(&session, settings, r, directoryRule(params, getenv))
+		role := settings.role(params.CI, readDefaultBase(params.DefaultBase, params.Extended), getenv)
+		problem, blamed = openCache(&session, settings, role, directoryRule(params, getenv)), role.blamed
 	}
+	session.Warnings = append(session.Warnings, claims.warnings(settings.mode, blamed)...)
 	if err := errors.Join(err, problem); err != nil {
 		session.Reason = printable.Line(err.Error())
 		return session
@@ -82,7 +87,7 @@ func openCache(session *rpc.Session, s settings, r role, directories cache.Direc
 	}
 	breakers := make(map[*azure.Container]cache.Blobs)
 	for _, container := range containers {
-		breakers[container] = cache.NewBreaker(container)
+		breakers[container] = s.claims.explain(cache.NewBreaker(container))
 	}
 	place := func(scope trust.Scope) cache.Place {
 		return cache.Place{Scope: scope, Blobs: breakers[containers[s.containerOf(scope)]]}

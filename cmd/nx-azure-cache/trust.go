@@ -10,6 +10,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
 // trustKey is the key of an object in the block "azure".
@@ -187,23 +188,28 @@ type role struct {
 	mode     cache.Mode
 	signer   *trust.Signer // nil: nothing is signed
 	warnings []string
+	blamed   []rpc.Claim // that would make it another run
 }
 
 // role finds out who the run is. What it may do is at most what the mode allows.
 func (s settings) role(ci bool, base defaultBase, getenv func(string) string) role {
 	r := role{mode: s.mode}
-	r.Run = trust.Detect(ci, s.branches(base.own()), getenv)
-	if base.isExtended && trust.Detect(ci, s.branches(base.name), getenv).Scope != r.Scope {
+	branches := s.branches(base.own())
+	r.Run, r.blamed = s.claims.detect(ci, branches, getenv)
+	if base.isExtended && trust.Detect(ci, s.branches(base.name), getenv).Scope != trust.Detect(ci, branches, getenv).Scope {
 		r.warn("%s", base.ignored())
 	}
 	if s.trust.shared {
-		r.Scope, r.Reason, r.Advice = trust.Shared, "azure.trust.isolation is "+isolateNothing, ""
+		r.Scope, r.Reason, r.Advice, r.blamed = trust.Shared, "azure.trust.isolation is "+isolateNothing, "", nil
 		r.warn(`azure.trust.isolation in nx.json is "%s": whoever may write to the cache, pull requests included, decides what all others restore (CVE-2025-36852)`, isolateNothing)
 	}
 	if r.Scope != trust.Trusted {
 		r.checkNoKey(getenv)
 	}
 	if s.mode != cache.ReadWrite {
+		if len(r.blamed) > 0 {
+			r.warn("the remote cache reads trusted results only in this run: %s (docs/security.md)", r.Advice)
+		}
 		return r
 	}
 	if !r.Writes() {

@@ -14,6 +14,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
 // workspaceVariable is how the npm package hands on what Nx knows of the
@@ -32,6 +33,8 @@ type workspaceDocument struct {
 	Problem       string `json:"problem"`
 	WorkspaceRoot string `json:"workspaceRoot"`
 	NxVersion     string `json:"nxVersion"`
+	// Claims are variables that the checkout has set.
+	Claims []rpc.Claim `json:"claims"`
 	// Launcher is for doctor; nil without the npm package.
 	Launcher *launcherDocument `json:"launcher"`
 }
@@ -78,21 +81,24 @@ func (f *workspaceFlags) read(w world) (workspace, error) {
 	if err != nil {
 		return workspace{}, errors.New(printable.Line(err.Error()))
 	}
-	for _, warning := range warnings {
+	role := s.role(document.CI, document.defaultBase(), s.claims.over(w.getenv))
+	for _, warning := range append(warnings, s.claims.warnings(s.mode, nil)...) {
 		_ = terminal.Printf(w.stderr, "nx-azure-cache: %s", warning)
 	}
-	return workspace{s, s.role(document.CI, document.defaultBase(), w.getenv)}, nil
+	return workspace{s, role}, nil
 }
 
 // settings reads nx.json, the flags and the environment. The error joins all
 // mistakes, with which the settings are what is right of them.
 func (f *workspaceFlags) settings(getenv func(string) string) (workspaceDocument, settings, []string, error) {
 	document, err := readDocument(getenv)
+	claims := newClaims(document.Claims)
+	getenv = claims.over(getenv)
 	if err == nil {
 		err = f.check(document, getenv)
 	}
 	if err != nil {
-		return document, settings{}, nil, err
+		return document, settings{claims: claims}, nil, err
 	}
 	var ignored []string
 	document.Config, ignored = withoutExtended(document.Config, document.Extended)
@@ -107,6 +113,7 @@ func (f *workspaceFlags) settings(getenv func(string) string) (workspaceDocument
 		})
 		s.mode = cache.NoCache
 	}
+	s.claims = claims
 	return document, s, append(ignored, warnings...), err
 }
 

@@ -17,14 +17,11 @@ const platformPackages =
  * The path of the binary `nx-azure-cache` for this machine. Throws an error
  * that says what to do when there is none.
  *
- * @param {{ env?: NodeJS.ProcessEnv, platform?: string, arch?: string }} [machine]
+ * @param {{ env: NodeJS.ProcessEnv, platform?: string, arch?: string }} machine
+ *   `env` without what .env files add
  * @returns {string}
  */
-function binaryPath({
-  env = process.env,
-  platform = process.platform,
-  arch = process.arch,
-} = {}) {
+function binaryPath({ env, platform = process.platform, arch = process.arch }) {
   if (env.NX_AZURE_CACHE_BINARY) return env.NX_AZURE_CACHE_BINARY;
 
   const name = `@nx-azure-cache/${platform}-${arch}`;

@@ -91,14 +91,16 @@ class Client {
    *
    * @param {string} file the executable
    * @param {string[]} args
+   * @param {NodeJS.ProcessEnv} env all that it gets
    * @param {Listeners} listeners
    */
-  static async start(file, args, listeners) {
+  static async start(file, args, env, listeners) {
     let child;
     try {
       child = spawn(file, args, {
         // Not inherited: Nx may be drawing a full-screen UI on stderr.
         stdio: 'pipe',
+        env,
         windowsHide: true,
         // Elsewhere a child outlives Node anyway; there Node's end would be its
         // end, before it has stored what is left and cleaned up.
@@ -109,14 +111,15 @@ class Client {
       const { message } = /** @type {Error} */ (cause);
       throw new Error(`cannot run ${file}: ${message}`, { cause });
     }
-    return new Client(child, listeners);
+    return new Client(child, env, listeners);
   }
 
   /**
    * @param {ChildProcessWithoutNullStreams} child that has just been started
+   * @param {NodeJS.ProcessEnv} env its environment
    * @param {Listeners} listeners
    */
-  constructor(child, listeners) {
+  constructor(child, env, listeners) {
     this.#child = child;
     this.#listeners = listeners;
     for (const handle of [child, child.stdin, child.stdout, child.stderr]) {
@@ -130,7 +133,7 @@ class Client {
     // Its timer would hold the event loop for ever after half a message.
     reader.partialMessageTimeout = 0;
     const writer = new rpc.StreamMessageWriter(child.stdin);
-    trace(reader, writer);
+    trace(reader, writer, env);
     this.#connection = rpc.createMessageConnection(reader, writer, undefined, {
       messageStrategy: {
         handleMessage: (message, next) => {

@@ -228,6 +228,30 @@ describe('nx-azure-cache in a workspace', () => {
     assert.equal(stderr, '');
   });
 
+  test('takes nothing of its own from .env, and hands it on as claims', (t) => {
+    const script = path.join(temporaryFolder(t), 'script');
+    writeExecutable(script, '#!/bin/sh\necho EXECUTED\n');
+    const { folder, binary } = workspace(t, {
+      'nx.json': JSON.stringify({ azure }),
+      '.env': `NX_AZURE_CACHE_BINARY=${script}\nNX_AZURE_CACHE_WORKSPACE=x\nCI=true\nAZURE_CLIENT_ID=x\n`,
+    });
+    for (const command of ['ls', 'doctor', 'license']) {
+      const own = runIn(folder, undefined, [command]);
+      assert.doesNotMatch(own.stdout, /EXECUTED/);
+      assert.match(own.stdout + own.stderr, /this is a source checkout/);
+
+      const { stdout } = runIn(folder, binary, [command]);
+      const { ci, config, claims } = JSON.parse(stdout);
+      assert.deepEqual({ ci, config }, { ci: false, config: azure });
+      assert.deepEqual(
+        claims.map((/** @type {{ name: string }} */ { name }) => name).sort(),
+        ['AZURE_CLIENT_ID', 'CI', 'NX_AZURE_CACHE_WORKSPACE'],
+      );
+    }
+    writeExecutable(binary, '#!/bin/sh\necho "${AZURE_CLIENT_ID-none}"\n');
+    assert.equal(runIn(folder, binary, ['ls']).stdout, 'none\n');
+  });
+
   test('may be missing with Nx itself', (t) => {
     const { folder, binary } = workspace(t, {});
     const copy = temporaryFolder(t);

@@ -38,17 +38,19 @@ const grace = 10_000;
  * has stored what it has accepted. Throws when the waiting itself fails.
  *
  * @param {string} binary
+ * @param {NodeJS.ProcessEnv} env all that it gets
  * @param {string} folder
  * @param {number} limit milliseconds
  * @returns {DrainResult}
  */
-function drain(binary, folder, limit) {
+function drain(binary, env, folder, limit) {
   const { stdout, error, status, signal } = spawnSync(
     binary,
     ['drain', '--folder', folder, '--limit', `${limit}ms`],
     {
       // Its progress goes to the terminal, which is free by now.
       stdio: ['ignore', 'pipe', 'inherit'],
+      env,
       timeout: limit + grace,
       killSignal: 'SIGKILL',
       windowsHide: true,

@@ -5,11 +5,12 @@ const fs = require('node:fs/promises');
 const path = require('node:path');
 const { binaryPath } = require('./binary');
 const { Client } = require('./client');
+const { readEnvironment } = require('./environment');
 const { beforeTheEnd, notice, write } = require('./notices');
 const { version } = require('./package.json');
 const { Run } = require('./run');
 const { learnTasks } = require('./tasks');
-const { readWorkspace } = require('./workspace');
+const { readWorkspace, workspaceRoot } = require('./workspace');
 
 /** @import { RemoteCache, CachedResult } from './index' */
 /** @import { Task } from './tasks' */
@@ -49,24 +50,27 @@ async function getRemoteCache() {
 
 /** @returns {Promise<RemoteCache | null>} */
 async function open() {
-  const binary = binaryPath();
+  const environment = readEnvironment(workspaceRoot());
+  const env = environment.variables;
+  const binary = binaryPath({ env });
   /** @type {Run | undefined} */
   let run;
-  const client = await Client.start(binary, ['serve'], {
+  const client = await Client.start(binary, ['serve'], env, {
     onLog: ({ level, message }) => {
       if (level !== 'debug') notice(message, message);
     },
-    onStderr: showLog,
+    onStderr: (text) => showLog(text, env),
     onStored: (params) => run?.stored(params),
     onEnd: (why) => run?.lost(why),
   });
   try {
-    const params = initializeParams();
+    const params = initializeParams(environment);
     const session = await client.call('initialize', params, startPatience);
     checkVersion(session.serverVersion);
     if (session.enabled) {
       const taskOf = session.tasks ? listenToNx(params.nxVersion) : undefined;
-      const started = new Run({ binary, client, session, ci: params.ci });
+      const { ci } = params;
+      const started = new Run({ binary, env, client, session, ci });
       run = started;
       beforeTheEnd((code) => started.end(code));
       return remoteCache(client, session, started, taskOf);
@@ -88,18 +92,19 @@ async function open() {
  * does.
  *
  * @param {string} text
+ * @param {NodeJS.ProcessEnv} env without what .env files add
  */
-function showLog(text) {
-  const { NX_AZURE_CACHE_LOG, NX_TUI } = process.env;
-  if (NX_AZURE_CACHE_LOG && NX_TUI !== 'true') write(text);
+function showLog(text, { NX_AZURE_CACHE_LOG }) {
+  if (NX_AZURE_CACHE_LOG && process.env.NX_TUI !== 'true') write(text);
 }
 
-function initializeParams() {
+/** @param {import('./environment').Environment} environment */
+function initializeParams(environment) {
   return {
     protocolVersion,
     clientVersion: version,
     processId: process.pid,
-    ...readWorkspace(),
+    ...readWorkspace(environment),
   };
 }
 

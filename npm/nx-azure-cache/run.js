@@ -54,15 +54,18 @@ class Run {
   /** Why the server has ended before its time, if it has. */
   #why = '';
   #binary;
+  #env;
   #client;
   #session;
   #verbose;
 
   /**
-   * @param {{ binary: string, client: Client, session: Session, ci: boolean }} started
+   * @param {{ binary: string, env: NodeJS.ProcessEnv, client: Client, session: Session, ci: boolean }} started
+   *   `env` is all that processes of the binary get
    */
-  constructor({ binary, client, session, ci }) {
+  constructor({ binary, env, client, session, ci }) {
     this.#binary = binary;
+    this.#env = env;
     this.#client = client;
     this.#session = session;
     this.#verbose = ci || process.env.NX_VERBOSE_LOGGING === 'true';
@@ -176,7 +179,7 @@ class Run {
     const limit = isLeft ? most : Math.min(most, summaryLimit);
     const folder = path.join(this.cacheDirectory, '.nx-azure-cache', session);
     try {
-      const result = drain(this.#binary, folder, limit);
+      const result = drain(this.#binary, this.#env, folder, limit);
       if (result.ended === 'unknown') {
         return this.#tellUnknown(folder, result.reason);
       }

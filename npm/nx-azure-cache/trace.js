@@ -21,9 +21,10 @@ const longest = 63;
  *
  * @param {MessageReader} reader
  * @param {MessageWriter} writer
+ * @param {NodeJS.ProcessEnv} env without what .env files add
  */
-function trace(reader, writer) {
-  const file = process.env.NX_AZURE_CACHE_TRACE;
+function trace(reader, writer, env) {
+  const file = env.NX_AZURE_CACHE_TRACE;
   if (!file) return;
   const note = (
     /** @type {'>' | '<'} */ direction,
@@ -51,15 +52,28 @@ function trace(reader, writer) {
 }
 
 /**
- * A message without what may be a secret: only the block of nx.json can hold
- * one, which somebody put into the wrong place.
+ * A message without what may be a secret: the values of variables, and what
+ * somebody put into the wrong place of the block of nx.json.
  *
  * @param {any} message
  */
 function clean(message) {
-  const config = message.params?.config;
-  if (config === undefined) return message;
-  return { ...message, params: { ...message.params, config: hide(config) } };
+  const { config, claims } = message.params ?? {};
+  const params = {
+    ...message.params,
+    ...(config !== undefined && { config: hide(config) }),
+    ...(Array.isArray(claims) && { claims: claims.map(withoutValue) }),
+  };
+  return message.params ? { ...message, params } : message;
+}
+
+/**
+ * All of it, however short: a password may be a word.
+ *
+ * @param {import('./environment').Claim} claim
+ */
+function withoutValue(claim) {
+  return { ...claim, value: `a value of ${claim.value.length} characters` };
 }
 
 /**

@@ -9,11 +9,15 @@ const path = require('node:path');
  * @typedef {{ azure?: unknown, defaultBase?: unknown, affected?: { defaultBase?: unknown } }} NxJson
  */
 
+/** @import { Environment } from './environment' */
+
 /**
  * What Nx knows of the workspace that the process works in, and of the machine.
  * These modules are where they are in Nx 20.0.6 to 24.0.6.
+ *
+ * @param {Environment} environment
  */
-function readWorkspace() {
+function readWorkspace(environment) {
   const { workspaceRoot } = require('nx/src/utils/workspace-root');
   const { readNxJson } = require('nx/src/config/nx-json');
   const { isCI } = require('nx/src/utils/is-ci');
@@ -26,7 +30,8 @@ function readWorkspace() {
   return {
     workspaceRoot,
     nxVersion: /** @type {string} */ (require('nx/package.json').version),
-    ci: Boolean(isCI()),
+    ci: environment.during(() => Boolean(isCI())),
+    claims: environment.sent(),
     config: nxJson.azure,
     // Nx merges the keys of the two files; what nx.json itself names counts.
     defaultBase: defaultBase(own) ?? defaultBase(nxJson),
@@ -63,6 +68,15 @@ function defaultBase({ defaultBase, affected }) {
   return typeof base === 'string' ? base : undefined;
 }
 
+/** The folder of the workspace, or where this runs. */
+function workspaceRoot() {
+  try {
+    return require('nx/src/utils/workspace-root').workspaceRoot;
+  } catch {
+    return process.cwd();
+  }
+}
+
 /**
  * Sets the variables of the files .env of the workspace, as Nx does before it runs
  * anything: what is found must be what Nx finds.
@@ -79,3 +93,4 @@ function loadEnvFiles() {
 exports.defaultBase = defaultBase;
 exports.loadEnvFiles = loadEnvFiles;
 exports.readWorkspace = readWorkspace;
+exports.workspaceRoot = workspaceRoot;

@@ -3,14 +3,18 @@
 
 // The command line of the binary: `npx nx-azure-cache ls`.
 
+// First of all: what is required next may load .env files of the checkout.
+const initial = Object.assign(Object.create(null), process.env);
+
 const { spawnSync } = require('node:child_process');
 const { binaryPath } = require('../binary');
 const { examine } = require('../doctor/examine');
 const print = require('../doctor/print');
 const { binaryRow } = require('../doctor/versions');
+const { readEnvironment } = require('../environment');
 const { version } = require('../package.json');
 const { printableLine } = require('../printable');
-const { loadEnvFiles, readWorkspace } = require('../workspace');
+const { loadEnvFiles, readWorkspace, workspaceRoot } = require('../workspace');
 
 /** The commands that work on the cache of the workspace they are run in. */
 const ofWorkspaces = ['doctor', 'evict', 'inspect', 'keys', 'license', 'ls'];
@@ -18,14 +22,16 @@ const ofWorkspaces = ['doctor', 'evict', 'inspect', 'keys', 'license', 'ls'];
 const args = process.argv.slice(2);
 const isDoctor = args[0] === 'doctor' && !args.includes('--security');
 if (ofWorkspaces.includes(args[0])) loadEnvFiles();
-const checks = isDoctor ? examine() : [];
+const environment = readEnvironment(workspaceRoot(), initial);
+const env = environment.variables;
+const checks = isDoctor ? examine(environment) : [];
 
 try {
   // The binary cleans up after Ctrl-C, which reaches it, too.
   process.on('SIGINT', () => {});
-  const { status, signal, error } = spawnSync(binaryPath(), args, {
+  const { status, signal, error } = spawnSync(binaryPath({ env }), args, {
     stdio: 'inherit',
-    env: { ...process.env, ...workspaceVariable() },
+    env: { ...env, ...workspaceVariable() },
   });
   if (error) throw error;
   process.removeAllListeners('SIGINT');
@@ -57,11 +63,13 @@ function workspaceVariable() {
 /** The workspace, or why nothing is known of it: flags may name a container. */
 function workspace() {
   try {
-    return readWorkspace();
+    return readWorkspace(environment);
   } catch (err) {
     const text = message(err);
     const isWithoutNx = text.startsWith("Cannot find module 'nx/");
-    return isWithoutNx ? {} : { problem: `nx.json cannot be read: ${text}` };
+    if (isWithoutNx) return {};
+    const problem = `nx.json cannot be read: ${text}`;
+    return { problem, claims: environment.sent() };
   }
 }
 

@@ -3,12 +3,14 @@
 // The part of `nx-azure-cache doctor` that only Node.js can do: what Nx will
 // load here. The binary does the rest, and prints all.
 
+const { workspaceRoot } = require('../workspace');
 const { findNx, packageManager } = require('./packages');
 const { message, rowsOf } = require('./rows');
 const { examineSlot } = require('./slot');
 const { examineSwitches } = require('./switches');
 const { examineVersions } = require('./versions');
 
+/** @import { Environment } from '../environment' */
 /** @import { Row } from './rows' */
 /** @import { Workspace } from './slot' */
 
@@ -16,10 +18,11 @@ const { examineVersions } = require('./versions');
  * Looks at a workspace. Loads Nx, and nothing else of the workspace but our own
  * package.
  *
+ * @param {Environment} environment
  * @param {string} [root] of the workspace
  * @returns {Row[]}
  */
-function examine(root = workspaceRoot()) {
+function examine({ variables }, root = workspaceRoot()) {
   /** @type {Workspace} */
   let workspace;
   try {
@@ -30,6 +33,7 @@ function examine(root = workspaceRoot()) {
       cwd: process.cwd(),
       nxJson: readNxJson(root),
       env: process.env,
+      variables,
       manager: packageManager(root),
     };
   } catch {
@@ -43,15 +47,6 @@ function examine(root = workspaceRoot()) {
     ...whole('package', () => examineSlot(workspace)),
     ...whole('versions', () => examineVersions(workspace)),
   ];
-}
-
-/** The folder of the workspace, or where this runs. */
-function workspaceRoot() {
-  try {
-    return require('nx/src/utils/workspace-root').workspaceRoot;
-  } catch {
-    return process.cwd();
-  }
 }
 
 /**

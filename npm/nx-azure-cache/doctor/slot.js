@@ -19,7 +19,8 @@ const { message, rowsOf } = require('./rows');
  * @property {string} cwd
  * @property {Nx} nx
  * @property {NxJson} nxJson
- * @property {NodeJS.ProcessEnv} env
+ * @property {NodeJS.ProcessEnv} env as Nx sees it, with its .env files
+ * @property {NodeJS.ProcessEnv} variables what came from outside
  * @property {string} manager of packages
  */
 

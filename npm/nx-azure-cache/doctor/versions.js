@@ -111,17 +111,17 @@ function madeOf({ name, folder }) {
  * @param {Workspace} workspace
  * @returns {Row[]}
  */
-function platformRows({ env, root, manager }) {
+function platformRows({ variables, root, manager }) {
   const id = 'platform-package';
   const check = `the binary for ${process.platform}-${process.arch}`;
-  const file = env.NX_AZURE_CACHE_BINARY;
+  const file = variables.NX_AZURE_CACHE_BINARY;
   if (file) {
     const seen = `${file}, of NX_AZURE_CACHE_BINARY`;
     const fix = 'unset it, unless you develop nx-azure-cache';
     return [warning(id, check, seen, fix)];
   }
   try {
-    const found = packageAround(path.dirname(binaryPath({ env })));
+    const found = packageAround(path.dirname(binaryPath({ env: variables })));
     const seen = `${found.name} ${found.version} (${shortened(found.folder, root)})`;
     if (found.version === manifest.version) return [ok(id, check, seen)];
     const wrong = `${seen}, and the package is ${manifest.version}`;

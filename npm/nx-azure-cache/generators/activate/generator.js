@@ -2,6 +2,7 @@
 
 const { spawnSync } = require('node:child_process');
 const path = require('node:path');
+const { readEnvironment } = require('../../environment');
 const { printable, printableLine } = require('../../printable');
 
 const launcher = path.join(__dirname, '..', '..', 'bin', 'nx-azure-cache.js');
@@ -21,9 +22,14 @@ const advice = [
  *
  * @param {import('nx/src/generators/tree').Tree} tree
  * @param {import('./schema').ActivateGeneratorSchema} [options]
- * @param {(line: string) => void} [log]
+ * @param {{ log?: (line: string) => void, env?: NodeJS.ProcessEnv }} [io] `env` is
+ *   all that the command gets
  */
-function activateGenerator(tree, { key = '' } = {}, log = console.log) {
+function activateGenerator(
+  tree,
+  { key = '' } = {},
+  { log = console.log, env = readEnvironment(tree.root).variables } = {},
+) {
   if (key.trim() === '') {
     throw new Error(
       'Which licence? nx g @nx/powerpack-azure-cache:activate KEY, where KEY is what its issuer gave you.',
@@ -33,7 +39,7 @@ function activateGenerator(tree, { key = '' } = {}, log = console.log) {
   const { status, stdout, stderr, error } = spawnSync(
     process.execPath,
     [launcher, 'license', 'activate', '--print', '-'],
-    { cwd: tree.root, input: key, encoding: 'utf8' },
+    { cwd: tree.root, env, input: key, encoding: 'utf8' },
   );
   if (error) throw error;
   const said = stderr.trim();

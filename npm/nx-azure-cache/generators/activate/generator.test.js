@@ -21,17 +21,14 @@ const licence = (name) =>
     .trim();
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'azure-activate-'));
+const binary = path.join(folder, 'binary');
+const env = { ...process.env, NX_AZURE_CACHE_BINARY: binary };
 before(() => {
-  const binary = path.join(folder, 'binary');
   execFileSync('go', ['build', '-o', binary, './cmd/nx-azure-cache'], {
     cwd: root,
   });
-  process.env.NX_AZURE_CACHE_BINARY = binary;
 });
-after(() => {
-  delete process.env.NX_AZURE_CACHE_BINARY;
-  fs.rmSync(folder, { recursive: true });
-});
+after(() => fs.rmSync(folder, { recursive: true }));
 
 /**
  * @param {ReturnType<typeof workspace>} tree
@@ -40,7 +37,7 @@ after(() => {
 function activate(tree, key) {
   /** @type {string[]} */
   const lines = [];
-  activateGenerator(tree, { key }, (line) => lines.push(line));
+  activateGenerator(tree, { key }, { log: (line) => lines.push(line), env });
   return lines;
 }
 

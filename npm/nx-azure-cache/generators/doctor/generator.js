@@ -2,6 +2,7 @@
 
 const { spawnSync } = require('node:child_process');
 const path = require('node:path');
+const { readEnvironment } = require('../../environment');
 
 const launcher = path.join(__dirname, '..', '..', 'bin', 'nx-azure-cache.js');
 
@@ -13,10 +14,11 @@ const launcher = path.join(__dirname, '..', '..', 'bin', 'nx-azure-cache.js');
  */
 function doctorGenerator(tree, { security = false } = {}) {
   const flags = security ? ['--security'] : [];
+  const { variables: env } = readEnvironment(tree.root);
   const { status, signal, error } = spawnSync(
     process.execPath,
     [launcher, 'doctor', ...flags],
-    { cwd: tree.root, stdio: 'inherit' },
+    { cwd: tree.root, env, stdio: 'inherit' },
   );
   if (error) throw error;
   if (signal) process.kill(process.pid, signal);

@@ -1,7 +1,9 @@
 'use strict';
 
 const readline = require('node:readline/promises');
+const { readEnvironment } = require('../../environment');
 const { printable } = require('../../printable');
+const { workspaceRoot } = require('../../workspace');
 const { problem } = require('./settings');
 
 /** @typedef {import('./settings').Block} Block */
@@ -56,7 +58,7 @@ async function askOnce(key, ask, log) {
 
 /** @returns {Io} */
 function terminal() {
-  const { env } = process;
+  const env = readEnvironment(workspaceRoot()).seenByRuns();
   const log = (/** @type {string} */ line) => console.log(printable(line));
   return isInteractive(env) ? { env, log, ask } : { env, log };
 }

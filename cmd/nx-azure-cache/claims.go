@@ -1,0 +1,274 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/license"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
+)
+
+// claims are the variables that the checkout has set, in its .env files, by name.
+// The environment of this process does not have them.
+type claims map[string]rpc.Claim
+
+// Variables and files have such names; others are of no interest, and may hold what
+// a terminal must not show.
+var claimName = regexp.MustCompile(`^[\w.-]{1,100}$`)
+
+func newClaims(list []rpc.Claim) claims {
+	c := make(claims)
+	for _, claim := range list {
+		if !claimName.MatchString(claim.File) && claim.File != "" {
+			claim.File = "a .env file"
+		}
+		if claimName.MatchString(claim.Name) {
+			c[variableKey(claim.Name)] = claim
+		}
+	}
+	return c
+}
+
+// variableKey is the same for all spellings of a variable's name.
+func variableKey(name string) string {
+	if runtime.GOOS == "windows" {
+		return strings.ToUpper(name)
+	}
+	return name
+}
+
+// countedClaims are the variables that may be set in a .env file. All others count
+// as absent there: a pull request can add such a file, so it must not choose who a
+// run is, where tokens go, or what is executed.
+var countedClaims = map[string]func(value string) bool{
+	// It has a host and a secret of its own; and the cache that this one replaces
+	// read it there.
+	connectionVariable: func(string) bool { return true },
+	// Its signature says what it is worth.
+	license.Variable: func(string) bool { return true },
+	// It may lower what a run does, not raise it.
+	modeVariable: func(value string) bool { return strings.TrimSpace(value) != string(cache.ReadWrite) },
+}
+
+// counts reports whether a claim is as good as a variable. A variable that is set
+// and empty is how CI withholds a secret: a file does not fill it.
+func (c claims) counts(claim rpc.Claim) bool {
+	may := countedClaims[variableKey(claim.Name)]
+	return may != nil && may(claim.Value) && !claim.IsEmpty
+}
+
+// over adds the claims that count to an environment.
+func (c claims) over(getenv func(string) string) func(string) string {
+	return func(name string) string {
+		value := getenv(name)
+		if claim := c[variableKey(name)]; value == "" && c.counts(claim) {
+			return claim.Value
+		}
+		return value
+	}
+}
+
+// eventVariable names a file. A claim must not choose which file is opened: it may
+// be stdin.
+const eventVariable = "GITHUB_EVENT_PATH"
+
+// detect finds out who a run is. Where the claims would change that, the run is
+// untrusted; blamed are those that do.
+func (c claims) detect(ci bool, branches trust.Branches, getenv func(string) string) (run trust.Run, blamed []rpc.Claim) {
+	run = trust.Detect(ci, branches, getenv)
+	without := func(omitted ...string) (trust.Scope, []string) { return c.scope(ci, branches, getenv, omitted) }
+	seen, asked := without()
+	if seen == run.Scope {
+		return run, nil
+	}
+	for _, key := range culprits(run.Scope, asked, without) {
+		blamed = append(blamed, c[key])
+	}
+	what := named(blamed)
+	run.Reason += "; but " + what + " would make it " + string(seen)
+	run.Advice = fmt.Sprintf("%s would change its scope from %s to %s, and a checkout could set that; remove it from the file, or set it in the environment of the CI job", what, run.Scope, seen)
+	run.Scope = trust.Untrusted
+	return run, blamed
+}
+
+// culprits are the keys of the claims without which the scope is the real one: one
+// that is enough by itself, or else all that matter. asked are those that do at first.
+func culprits(real trust.Scope, asked []string, without func(omitted ...string) (trust.Scope, []string)) (all []string) {
+	for _, key := range asked {
+		if scope, _ := without(key); scope == real {
+			return []string{key}
+		}
+	}
+	// Without them others may be asked for. Once none is, the scope is the real one.
+	for len(asked) > 0 {
+		all = append(all, asked...)
+		_, asked = without(all...)
+	}
+	return all
+}
+
+// scope is that of a run with all claims but some, as Nx sees it; asked are the keys
+// of the claims that matter to it, in the order in which they were asked for.
+func (c claims) scope(ci bool, branches trust.Branches, getenv func(string) string, omitted []string) (scope trust.Scope, asked []string) {
+	seen := func(name string) string {
+		key, value := variableKey(name), getenv(name)
+		claim, isClaim := c[key]
+		if value != "" || !isClaim || slices.Contains(omitted, key) || name == eventVariable {
+			return value
+		}
+		if !slices.Contains(asked, key) {
+			asked = append(asked, key)
+		}
+		return claim.Value
+	}
+	// Versions of Nx know different CIs: only what the claims change matters.
+	if isIt := isCI(seen); isIt != isCI(getenv) {
+		ci = isIt
+	}
+	return trust.Detect(ci, branches, seen).Scope, asked
+}
+
+// ownPrefix begins the names of our own variables.
+const ownPrefix = "NX_AZURE_CACHE_"
+
+// ignored are the claims that do not count although they are meant for us. What is
+// blamed already is left out. Nothing is ignored that would change nothing: the mode
+// that the settings have.
+func (c claims) ignored(mode cache.Mode, blamed []rpc.Claim) (all []rpc.Claim) {
+	for _, key := range slices.Sorted(maps.Keys(c)) {
+		claim := c[key]
+		isOurs := strings.HasPrefix(key, ownPrefix) || countedClaims[key] != nil
+		isSame := key == modeVariable && strings.TrimSpace(claim.Value) == string(mode)
+		if isOurs && !c.counts(claim) && !isSame && !slices.Contains(blamed, claim) {
+			all = append(all, claim)
+		}
+	}
+	return all
+}
+
+// warnings says which claims are ignored, and why.
+func (c claims) warnings(mode cache.Mode, blamed []rpc.Claim) (lines []string) {
+	var empty, others []rpc.Claim
+	for _, claim := range c.ignored(mode, blamed) {
+		if claim.IsEmpty {
+			empty = append(empty, claim)
+		} else {
+			others = append(others, claim)
+		}
+	}
+	if len(others) > 0 {
+		lines = append(lines, notFrom(others)+". "+instead(others))
+	}
+	if len(empty) > 0 {
+		lines = append(lines, fmt.Sprintf("%s %s ignored: in the environment it is set and empty, which a .env file does not change. Give it a value there, or unset it", named(empty), verb(empty)))
+	}
+	return lines
+}
+
+// warn prints which claims are ignored by a command that needs no settings.
+func (c claims) warn(w world) {
+	for _, line := range c.warnings(cache.ReadWrite, nil) {
+		fmt.Fprintln(w.stderr, "nx-azure-cache:", line)
+	}
+}
+
+// notFrom is such as "HTTPS_PROXY of .env is ignored: a checkout could set it".
+func notFrom(list []rpc.Claim) string {
+	return fmt.Sprintf("%s %s ignored: a checkout could set %s", named(list), verb(list), pronoun(list))
+}
+
+func instead(list []rpc.Claim) string {
+	return fmt.Sprintf("Set %s in the environment of the CI job instead", pronoun(list))
+}
+
+func verb(list []rpc.Claim) string {
+	if len(list) == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+func pronoun(list []rpc.Claim) string {
+	if len(list) == 1 {
+		return "it"
+	}
+	return "them"
+}
+
+// named is such as "CI of .env and BUILD_ID of .env.local".
+func named(list []rpc.Claim) string {
+	var names []string
+	for _, claim := range list {
+		name := claim.Name + " of " + claim.File
+		if claim.File == "" {
+			name = claim.Name + " (set inside Nx)"
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, " and ")
+}
+
+// azureVariables are read by the SDK and by az, with those of the CIs that give them
+// tokens.
+var azureVariables = regexp.MustCompile(`^(AZURE_|IDENTITY_|MSI_|IMDS_|ARM_|ACTIONS_ID_TOKEN_|SYSTEM_ACCESSTOKEN$|SYSTEM_OIDC)`)
+
+// explaining are the claims whose absence could explain why a request fails: an
+// application has such variables for its own use, too.
+func (c claims) explaining() (all []rpc.Claim) {
+	network := make(map[string]bool)
+	_, _ = azure.ReadEnvironment(func(name string) string {
+		network[variableKey(name)] = true
+		return ""
+	})
+	for _, key := range slices.Sorted(maps.Keys(c)) {
+		if (azureVariables.MatchString(key) || network[key]) && !c.counts(c[key]) && countedClaims[key] == nil {
+			all = append(all, c[key])
+		}
+	}
+	return all
+}
+
+// explain adds to the errors of blobs which claims are ignored, if that could be why.
+func (c claims) explain(blobs cache.Blobs) cache.Blobs {
+	if list := c.explaining(); len(list) > 0 {
+		return explainedBlobs{blobs, notFrom(list) + "; if it is needed, set it in the environment"}
+	}
+	return blobs
+}
+
+// explainedBlobs adds a hint to errors.
+type explainedBlobs struct {
+	blobs cache.Blobs
+	hint  string
+}
+
+func (e explainedBlobs) Get(ctx context.Context, name string) (*cache.Blob, error) {
+	blob, err := e.blobs.Get(ctx, name)
+	return blob, e.explained(err)
+}
+
+func (e explainedBlobs) Put(ctx context.Context, name string, body io.ReadSeeker, metadata cache.Metadata) error {
+	return e.explained(e.blobs.Put(ctx, name, body, metadata))
+}
+
+func (e explainedBlobs) Replace(ctx context.Context, name, etag string, body io.ReadSeeker, metadata cache.Metadata) error {
+	return e.explained(e.blobs.Replace(ctx, name, etag, body, metadata))
+}
+
+func (e explainedBlobs) explained(err error) error {
+	isAnswer := err == nil || errors.Is(err, cache.ErrNotFound) || errors.Is(err, cache.ErrExists) || errors.Is(err, context.Canceled)
+	if isAnswer {
+		return err
+	}
+	return fmt.Errorf("%w (%s)", err, e.hint)
+}

@@ -1,0 +1,306 @@
+'use strict';
+
+const fs = require('node:fs');
+const path = require('node:path');
+
+/**
+ * A variable that this process has, but that did not come from outside: Nx loads
+ * the .env files of the checkout into its environment.
+ *
+ * @typedef {object} Claim
+ * @property {string} name
+ * @property {string} value
+ * @property {string} file that sets it, such as `.env`; '' if code in this
+ *   process did
+ * @property {true} [isEmpty] the environment has the variable, and it is empty
+ */
+
+/**
+ * The files that Nx loads, the first one wins (nx/src/utils/dotenv, the same from
+ * Nx 20.0.6 to 24.0.6).
+ */
+const filesOfNx = ['.local.env', '.env.local', '.env'];
+
+/** Names of files that Nx loads for a task, Bun for itself and Yarn for a script. */
+const fileName = /^\.env(\..+)?$|^\..+\.env$/;
+
+/**
+ * Variables of processes that tools have started which load .env files: Nx itself,
+ * and Bun.
+ */
+const isOfTool = (/** @type {NodeJS.ProcessEnv} */ env) =>
+  Boolean(env.NX_CLI_SET || env.NX_TASK_TARGET_PROJECT) ||
+  /^bun\//.test(env.npm_config_user_agent ?? '') ||
+  /\bbunx?(\.exe)?$/.test(env.npm_execpath ?? '');
+
+/** By which Bun is recognised, so that a file must not change it. */
+const marks = ['npm_config_user_agent', 'npm_execpath'];
+
+/** The most that claims may take together, in characters. */
+const maxClaims = 16 * 1024;
+
+/**
+ * The environment of this process, without what the checkout has added to it.
+ */
+class Environment {
+  /** What came from outside: all that our own processes get. */
+  variables;
+  /** @type {Claim[]} */
+  claims;
+
+  /**
+   * @param {NodeJS.ProcessEnv} variables
+   * @param {EnvFile[]} files
+   */
+  constructor(variables, files) {
+    this.variables = variables;
+    this.claims = Object.keys(process.env)
+      .filter((name) => process.env[name] && !variables[name])
+      .map((name) => ({
+        name,
+        value: /** @type {string} */ (process.env[name]),
+        file: files.find(({ names }) => names.has(keyOf(name)))?.name ?? '',
+        ...(variables[name] === '' && { isEmpty: true }),
+      }));
+  }
+
+  /**
+   * Calls a function that reads `process.env`, such as one of Nx, and shows it
+   * what came from outside.
+   *
+   * @template T
+   * @param {() => T} read must be synchronous
+   */
+  during(read) {
+    const { env } = process;
+    try {
+      process.env = this.variables;
+      return read();
+    } finally {
+      process.env = env;
+    }
+  }
+
+  /**
+   * What Nx sees, but for our own variables: a run ignores those of .env files.
+   *
+   * @returns {NodeJS.ProcessEnv}
+   */
+  seenByRuns() {
+    const env = Object.assign(empty(), process.env);
+    for (const { name } of this.claims) {
+      if (/^NX_AZURE_CACHE_/i.test(name)) delete env[name];
+    }
+    return env;
+  }
+
+  /**
+   * The claims as they are sent. The shortest come first, and what is too much is
+   * left out: a document in a variable may have 32,767 characters on Windows.
+   *
+   * @returns {Claim[] | undefined} undefined: there are none
+   */
+  sent() {
+    if (this.claims.length === 0) return undefined;
+    let room = maxClaims;
+    const bySize = (/** @type {Claim} */ { name, value }) =>
+      name.length + value.length;
+    return this.claims
+      .toSorted((a, b) => bySize(a) - bySize(b))
+      .filter((claim) => (room -= bySize(claim)) >= 0);
+  }
+}
+
+/**
+ * Finds out which variables came from outside. Where the system keeps the
+ * environment with which a process was started, these are the ones in it. Where it
+ * does not, or that environment was made by a tool that loads .env files itself,
+ * what such a file can have set did not come from outside.
+ *
+ * @param {string} root of the workspace
+ * @param {NodeJS.ProcessEnv | null} [initial] with which this process was started;
+ *   null: not known
+ */
+function readEnvironment(root, initial = initialVariables()) {
+  const given = caseless(initial ?? Object.assign(empty(), process.env));
+  const ofNx = filesOfNx.map((name) => path.join(root, name));
+  let files = readFiles(ofNx);
+  const isMade =
+    isOfTool(given) ||
+    files.some(({ names }) => marks.some((mark) => names.has(keyOf(mark))));
+  if (isMade) files = readFiles([...new Set([...ofNx, ...allFiles(root)])]);
+  if (!initial || isMade) {
+    for (const [name, value = ''] of Object.entries(given)) {
+      if (files.some((file) => file.maySet(name, value))) delete given[name];
+    }
+  }
+  return new Environment(given, files);
+}
+
+/**
+ * The variables with which this process was started; null where the system does not
+ * tell. Only Linux does: there the kernel shows the memory that execve
+ * has filled, which later changes of variables do not touch.
+ *
+ * @param {string} [file]
+ * @returns {NodeJS.ProcessEnv | null}
+ */
+function initialVariables(file = '/proc/self/environ') {
+  if (process.platform !== 'linux') return null;
+  let text;
+  try {
+    text = fs.readFileSync(file, 'utf8');
+  } catch {
+    return null;
+  }
+  const variables = empty();
+  for (const line of text.split('\0')) {
+    const end = line.indexOf('=', 1);
+    // getenv finds the first of two of a name.
+    if (end > 0) variables[line.slice(0, end)] ??= line.slice(end + 1);
+  }
+  return variables;
+}
+
+/**
+ * An environment in which there is nothing, nor what all objects have.
+ *
+ * @returns {NodeJS.ProcessEnv}
+ */
+function empty() {
+  return Object.create(null);
+}
+
+/**
+ * Variables whose names have no case on Windows, as in process.env there.
+ *
+ * @param {NodeJS.ProcessEnv} variables
+ * @returns {NodeJS.ProcessEnv}
+ */
+function caseless(variables) {
+  if (process.platform !== 'win32') return variables;
+  const upper = empty();
+  for (const name in variables) upper[keyOf(name)] = variables[name];
+  return new Proxy(upper, {
+    get: (target, name) => target[keyOf(String(name))],
+    deleteProperty: (target, name) => delete target[keyOf(String(name))],
+  });
+}
+
+/** @param {string} name of a variable */
+function keyOf(name) {
+  return process.platform === 'win32' ? name.toUpperCase() : name;
+}
+
+/**
+ * A .env file. What it sets is not computed, as the tools that load it differ, and a
+ * file can refer to variables that have changed since. Instead: what it can have
+ * set, whatever loads it.
+ */
+class EnvFile {
+  /** Its variables, and all else that looks like one. */
+  names;
+  /** @type {string} */
+  name;
+  #text;
+  /** Whether each value in it stands there as it is. */
+  #isLiteral;
+
+  /**
+   * @param {string} name
+   * @param {string} text
+   */
+  constructor(name, text) {
+    this.name = name;
+    this.#text = text.replace(/\r\n?/g, '\n');
+    this.#isLiteral = !/[$\\]/.test(text);
+    this.names = new Set(
+      Array.from(text.matchAll(/([\w.-]+)\s*[=:]/g), ([, key]) => keyOf(key)),
+    );
+  }
+
+  /**
+   * Whether it can have set a variable to a value.
+   *
+   * @param {string} name
+   * @param {string} value
+   */
+  maySet(name, value) {
+    const isValue = !this.#isLiteral || this.#text.includes(value);
+    return value !== '' && this.names.has(keyOf(name)) && isValue;
+  }
+}
+
+/**
+ * Reads the files that are there.
+ *
+ * @param {string[]} paths
+ * @returns {EnvFile[]}
+ */
+function readFiles(paths) {
+  return paths.flatMap((file) => {
+    if (!fs.existsSync(file)) return [];
+    return [...tried(() => readFile(file)), ...tried(() => readVault(file))];
+  });
+}
+
+/**
+ * What cannot be read or decrypted, Nx cannot load either.
+ *
+ * @param {() => EnvFile[]} read
+ */
+function tried(read) {
+  try {
+    return read();
+  } catch {
+    return [];
+  }
+}
+
+/**
+ * @param {string} file
+ * @returns {EnvFile[]}
+ */
+function readFile(file) {
+  return [new EnvFile(path.basename(file), fs.readFileSync(file, 'utf8'))];
+}
+
+/**
+ * What dotenv loads instead of a file where DOTENV_KEY is set.
+ *
+ * @param {string} file
+ * @returns {EnvFile[]}
+ */
+function readVault(file) {
+  const vault = `${file}.vault`;
+  if (!process.env.DOTENV_KEY || !fs.existsSync(vault)) return [];
+  const nx = path.dirname(require.resolve('nx/package.json'));
+  const dotenv = require(require.resolve('dotenv', { paths: [nx] }));
+  const parsed = Object.keys(dotenv._parseVault({ path: vault }));
+  // Its values may refer to others.
+  const text = parsed.map((name) => `${name}=$`).join('\n');
+  return [new EnvFile(path.basename(vault), text)];
+}
+
+/**
+ * The .env files of any tool, in the folder of the workspace and in that in which
+ * this process runs, such as that of a project.
+ *
+ * @param {string} root
+ */
+function allFiles(root) {
+  return [root, process.cwd()].flatMap((folder) => {
+    try {
+      return fs
+        .readdirSync(folder)
+        .filter((name) => fileName.test(name))
+        .map((name) => path.join(folder, name));
+    } catch {
+      return [];
+    }
+  });
+}
+
+exports.Environment = Environment;
+exports.initialVariables = initialVariables;
+exports.readEnvironment = readEnvironment;

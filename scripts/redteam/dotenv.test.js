@@ -1,0 +1,310 @@
+'use strict';
+
+// A .env file of a pull request, which Nx loads before the cache: it must not say
+// who a run is, nor what is executed, nor where requests go. The attacker here runs
+// no code in the job but the tasks of the workspace, and writes only by way of our
+// client.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const net = require('node:net');
+const path = require('node:path');
+const tls = require('node:tls');
+const e2e = require('../e2e/world');
+const { shortTimeouts } = require('../faults/world');
+const runs = require('./runs');
+const { honest, redTest, startWorld } = require('./world');
+const { output, patchTool, task } = require('./workspace');
+
+/** @import { Machine } from '../lib/machine' */
+/** @import { Run } from './runs' */
+
+const { developer, push, unknownCI } = runs;
+
+/** What GitHub Actions sets in a run of main. */
+const github = {
+  GITHUB_ACTIONS: 'true',
+  GITHUB_EVENT_NAME: 'push',
+  GITHUB_REF: 'refs/heads/main',
+  GITHUB_REF_PROTECTED: 'true',
+};
+
+/**
+ * @param {Record<string, string>} env
+ * @returns {Run}
+ */
+const ci = (env) => ({ env });
+
+/**
+ * Adds a .env file to a machine's workspace.
+ *
+ * @param {Machine} machine
+ * @param {Record<string, string>} variables
+ */
+function addEnvFile(machine, variables) {
+  const lines = Object.entries(variables).map(
+    ([name, value]) => `${name}=${value}\n`,
+  );
+  fs.writeFileSync(path.join(machine.workspace, '.env'), lines.join(''));
+}
+
+/**
+ * Builds on a machine, and says what our lines were and what was built. Not
+ * world.build: that knows a CI by CI=true alone.
+ *
+ * @param {Machine} machine
+ */
+async function build(machine) {
+  const { code, output: text } = await machine.nx(['run', task]);
+  assert.equal(code, 0, text);
+  const lines = text
+    .split('\n')
+    .filter((line) => line.startsWith('nx-azure-cache:'))
+    .filter((line) => !e2e.summary.test(line));
+  const content = fs.readFileSync(path.join(machine.workspace, output), 'utf8');
+  return { lines, content, status: machine.lastRun()[task].cacheStatus };
+}
+
+/**
+ * Makes a test of runs of an attacker, whose .env file says that they are another
+ * run. They must store nothing, and say why in one line; the victim must build what
+ * it would have without a cache.
+ *
+ * @param {string} name
+ * @param {object} attack
+ * @param {Run | Run[]} attack.by who does it, as the CI really says
+ * @param {Record<string, string>} attack.file what the .env file says
+ * @param {Run} [attack.on] the victim
+ * @param {string} attack.from the scope of the attacker
+ * @param {string} attack.to the one that the file would make of it
+ * @param {string} [attack.blamed] the variable that the line names
+ * @param {boolean} [attack.isFull]
+ */
+function dotenv(name, attack) {
+  const { by, file, on = push('main'), from, to, isFull = true } = attack;
+  const blamed = attack.blamed ?? Object.keys(file)[0];
+  redTest(
+    name,
+    async (t) => {
+      const world = await startWorld(t, {});
+      for (const [i, run] of [by].flat().entries()) {
+        const attacker = world.machine(`attacker-${i}`, run);
+        patchTool(attacker);
+        addEnvFile(attacker, file);
+        const { lines, content } = await build(attacker);
+        assert.notEqual(content, honest, 'the tool is patched');
+        assert.deepEqual(
+          await world.scopes(),
+          [],
+          'what the attacker has written',
+        );
+        assert.equal(lines.length, 1, lines.join('\n'));
+        assert.ok(
+          lines[0].startsWith(
+            `nx-azure-cache: the remote cache stores nothing in this run: ${blamed} of .env would change its scope from ${from} to ${to}`,
+          ),
+          lines[0],
+        );
+      }
+      const { content, status } = await build(world.machine('victim', on));
+      assert.equal(content, honest, 'the victim has what the attacker wanted');
+      assert.equal(status, 'cache-miss');
+    },
+    { isFull },
+  );
+}
+
+dotenv('dotenv_unknown_ci', {
+  by: unknownCI,
+  file: github,
+  from: 'untrusted',
+  to: 'trusted',
+  isFull: false,
+});
+
+dotenv('dotenv_ci_false', {
+  by: [
+    ci({ CODEBUILD_BUILD_ID: 'shop:1', NX_AZURE_CACHE_REF: 'refs/pull/7' }),
+    ci({ TEAMCITY_VERSION: '2026.1', NX_AZURE_CACHE_REF: 'refs/pull/7' }),
+  ],
+  file: { CI: 'false' },
+  on: developer,
+  from: 'pr-7',
+  to: 'local',
+  isFull: false,
+});
+
+dotenv('dotenv_empty_variable', {
+  by: ci({ CI: 'true', NX_AZURE_CACHE_REF: '' }),
+  file: { NX_AZURE_CACHE_REF: 'refs/heads/main' },
+  from: 'untrusted',
+  to: 'trusted',
+  isFull: false,
+});
+
+dotenv('dotenv_developer', {
+  by: developer,
+  file: github,
+  from: 'local',
+  to: 'trusted',
+});
+
+const jenkins = { CI: 'true', JENKINS_URL: 'http://ci/', BUILD_NUMBER: '1' };
+
+dotenv('dotenv_jenkins_branch', {
+  by: ci(jenkins),
+  file: { BRANCH_NAME: 'main' },
+  from: 'untrusted',
+  to: 'trusted',
+});
+
+dotenv('dotenv_jenkins_change', {
+  by: ci({ ...jenkins, BRANCH_NAME: 'feature', GIT_BRANCH: 'origin/feature' }),
+  file: { CHANGE_ID: '99' },
+  on: ci({ ...jenkins, BRANCH_NAME: 'PR-99', CHANGE_ID: '99' }),
+  from: 'branch-feature',
+  to: 'pr-99',
+});
+
+const azure = { CI: 'true', TF_BUILD: 'True', BUILD_REASON: 'PullRequest' };
+
+/** @param {number} number of a pull request */
+const azurePull = (number) => ({
+  ...azure,
+  BUILD_SOURCEBRANCH: `refs/pull/${number}/merge`,
+  SYSTEM_PULLREQUEST_PULLREQUESTID: `${number}`,
+});
+
+dotenv('dotenv_azure_pipelines', {
+  by: ci(azurePull(7)),
+  file: { SYSTEM_PULLREQUEST_PULLREQUESTNUMBER: '99' },
+  on: ci(azurePull(99)),
+  from: 'pr-7',
+  to: '', // that, or none where the sources of a number must agree
+});
+
+const circleci = { CI: 'true', CIRCLECI: 'true' };
+
+dotenv('dotenv_circleci', {
+  by: ci({ ...circleci, CIRCLE_BRANCH: 'feature' }),
+  file: { CIRCLE_PR_NUMBER: '99' },
+  on: ci({ ...circleci, CIRCLE_BRANCH: 'pull/99', CIRCLE_PR_NUMBER: '99' }),
+  from: 'branch-feature',
+  to: '',
+});
+
+const gitlab = { CI: 'true', GITLAB_CI: 'true' };
+
+dotenv('dotenv_gitlab', {
+  by: ci({
+    ...gitlab,
+    CI_PIPELINE_SOURCE: 'push',
+    CI_COMMIT_BRANCH: 'feature',
+  }),
+  file: { CI_MERGE_REQUEST_IID: '99' },
+  on: ci({
+    ...gitlab,
+    CI_PIPELINE_SOURCE: 'merge_request_event',
+    CI_MERGE_REQUEST_IID: '99',
+  }),
+  from: 'branch-feature',
+  to: '',
+});
+
+const bitbucket = { CI: 'true', BITBUCKET_BUILD_NUMBER: '1' };
+
+dotenv('dotenv_bitbucket', {
+  by: ci({ ...bitbucket, BITBUCKET_BRANCH: 'feature' }),
+  file: { BITBUCKET_PR_ID: '99' },
+  on: ci({
+    ...bitbucket,
+    BITBUCKET_BRANCH: 'feature',
+    BITBUCKET_PR_ID: '99',
+  }),
+  from: 'branch-feature',
+  to: '',
+});
+
+/**
+ * Runs our command on a machine.
+ *
+ * @param {Machine} machine
+ * @param {...string} args
+ */
+function command(machine, ...args) {
+  const file = path.join(
+    ...[machine.workspace, 'node_modules', '.bin', 'nx-azure-cache'],
+  );
+  return machine.run(file, args);
+}
+
+// A file of the checkout is a program. No task has to run for that: a developer who
+// looks at a pull request with `ls` or `doctor` is enough.
+redTest('dotenv_binary', async (t) => {
+  const world = await startWorld(t, {});
+  const machine = world.machine('victim', developer);
+  const proof = path.join(machine.workspace, 'executed');
+  fs.writeFileSync(
+    path.join(machine.workspace, 'tools', 'x.sh'),
+    `#!/bin/sh\necho "$@" >> '${proof}'\n`,
+    { mode: 0o755 },
+  );
+  addEnvFile(machine, { NX_AZURE_CACHE_BINARY: './tools/x.sh' });
+  const ignored =
+    /^nx-azure-cache: NX_AZURE_CACHE_BINARY of \.env is ignored: a checkout could set it/m;
+  for (const args of [['license', 'status'], ['ls'], ['doctor']]) {
+    const { output: text } = await command(machine, ...args);
+    assert.ok(!fs.existsSync(proof), `${args.join(' ')} has executed it`);
+    assert.match(text, /NX_AZURE_CACHE_BINARY of \.env is ignored/, args[0]);
+  }
+  const { lines } = await build(machine);
+  assert.ok(!fs.existsSync(proof), 'the run has executed it');
+  assert.match(lines.join('\n'), ignored);
+  assert.equal(lines.length, 1);
+});
+
+// All requests, with their tokens, would go to the attacker's proxy, whose
+// certificate the client would believe.
+redTest(
+  'dotenv_proxy',
+  async (t) => {
+    const world = await startWorld(t, {});
+    let connections = 0;
+    const proxy = net.createServer((socket) => {
+      connections++;
+      socket.destroy();
+    });
+    await new Promise((resolve) =>
+      proxy.listen(0, '127.0.0.1', () => resolve(null)),
+    );
+    t.after(() => proxy.close());
+    const { port } = /** @type {net.AddressInfo} */ (proxy.address());
+    const machine = world.machine('victim', developer, {
+      azure: { accountName: 'nxcache', timeouts: shortTimeouts },
+      env: {
+        AZURE_STORAGE_CONNECTION_STRING: '',
+        NX_AZURE_CACHE_SAS_URL:
+          'https://nxcache.blob.core.windows.net/?sv=2025-07-05&sp=rc&sig=c2VjcmV0',
+      },
+    });
+    fs.writeFileSync(
+      path.join(machine.workspace, 'ca.pem'),
+      tls.rootCertificates[0],
+    );
+    addEnvFile(machine, {
+      HTTPS_PROXY: `http://127.0.0.1:${port}`,
+      NODE_EXTRA_CA_CERTS: path.join(machine.workspace, 'ca.pem'),
+    });
+    const { lines, content } = await build(machine);
+    assert.equal(content, honest);
+    assert.equal(connections, 0, 'the proxy was asked');
+    assert.match(
+      lines.join('\n'),
+      /HTTPS_PROXY of \.env and NODE_EXTRA_CA_CERTS of \.env are ignored/,
+    );
+    const { output: text } = await command(machine, 'doctor');
+    assert.equal(connections, 0, 'doctor has asked the proxy');
+    assert.doesNotMatch(text, /more CAs/);
+  },
+  { isFull: true },
+);
