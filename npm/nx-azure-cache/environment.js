@@ -21,7 +21,10 @@ const path = require('node:path');
  */
 const filesOfNx = ['.local.env', '.env.local', '.env'];
 
-/** Names of files that Nx loads for a task, Bun for itself and Yarn for a script. */
+/** Yarn adds the variables of this file to the environment of all that it starts. */
+const fileOfYarn = '.env.yarn';
+
+/** Names of files that Nx loads for a task, and Bun for itself. */
 const fileName = /^\.env(\..+)?$|^\..+\.env$/;
 
 /**
@@ -123,15 +126,19 @@ class Environment {
  */
 function readEnvironment(root, initial = initialVariables()) {
   const given = caseless(initial ?? Object.assign(empty(), process.env));
-  const ofNx = filesOfNx.map((name) => path.join(root, name));
-  let files = readFiles(ofNx);
+  const usual = [...filesOfNx, fileOfYarn].map((name) => path.join(root, name));
+  let files = readFiles(usual);
   const isMade =
     isOfTool(given) ||
     files.some(({ names }) => marks.some((mark) => names.has(keyOf(mark))));
-  if (isMade) files = readFiles([...new Set([...ofNx, ...allFiles(root)])]);
-  if (!initial || isMade) {
+  if (isMade) files = readFiles([...new Set([...usual, ...allFiles(root)])]);
+  const suspects =
+    !initial || isMade
+      ? files
+      : files.filter(({ name }) => name === fileOfYarn);
+  if (suspects.length > 0) {
     for (const [name, value = ''] of Object.entries(given)) {
-      if (files.some((file) => file.maySet(name, value))) delete given[name];
+      if (suspects.some((file) => file.maySet(name, value))) delete given[name];
     }
   }
   return new Environment(given, files);

@@ -142,6 +142,18 @@ describe(
       });
     }
 
+    test('Yarn may have got it from a file of its own', (t) => {
+      const { variables, claims } = look(
+        t,
+        { '.env.yarn': 'CI=false\n', '.env': 'REAL=outside\n' },
+        { CI: 'false', REAL: 'outside' },
+      );
+      assert.deepEqual(claims, [
+        { name: 'CI', value: 'false', file: '.env.yarn' },
+      ]);
+      assert.equal(variables.REAL, 'outside');
+    });
+
     test('a file cannot hide Bun', (t) => {
       const { claims } = look(
         t,

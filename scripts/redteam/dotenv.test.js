@@ -283,6 +283,10 @@ redTest(
       azure: { accountName: 'nxcache', timeouts: shortTimeouts },
       env: {
         AZURE_STORAGE_CONNECTION_STRING: '',
+        // Of where the tests run.
+        NODE_EXTRA_CA_CERTS: undefined,
+        HTTPS_PROXY: undefined,
+        https_proxy: undefined,
         NX_AZURE_CACHE_SAS_URL:
           'https://nxcache.blob.core.windows.net/?sv=2025-07-05&sp=rc&sig=c2VjcmV0',
       },
@@ -304,7 +308,7 @@ redTest(
     );
     const { output: text } = await command(machine, 'doctor');
     assert.equal(connections, 0, 'doctor has asked the proxy');
-    assert.doesNotMatch(text, /more CAs/);
+    assert.doesNotMatch(text, /ca\.pem/);
   },
   { isFull: true },
 );

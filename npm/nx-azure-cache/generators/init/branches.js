@@ -1,6 +1,7 @@
 'use strict';
 
 const { spawnSync } = require('node:child_process');
+const { readEnvironment } = require('../../environment');
 const { defaultBase } = require('../../workspace');
 
 /** @import { NxJson } from '../../workspace' */
@@ -26,6 +27,7 @@ function defaultBranch(root) {
     ['symbolic-ref', '--short', 'refs/remotes/origin/HEAD'],
     {
       ...{ cwd: root, encoding: 'utf8', timeout: 10_000, windowsHide: true },
+      env: readEnvironment(root).variables, // a .env file may say what git runs
       stdio: ['ignore', 'pipe', 'ignore'],
     },
   );
