@@ -89,5 +89,6 @@ describe('variables', () => {
 const internal = [
   'NX_AZURE_CACHE_TEST_AZURITE',
   'NX_AZURE_CACHE_TEST_CONTAINER',
+  'NX_AZURE_CACHE_TEST_SMALL_DISK',
   'NX_AZURE_CACHE_WORKSPACE',
 ];
