@@ -137,7 +137,7 @@ describe('start', { concurrency: 3 }, () => {
         ),
       ),
     );
-    await assertOff(t, { binary }, 'off: first second');
+    await assertOff(t, { binary }, 'off: first; second');
   });
 
   test('mode no-cache is what the user wants: no line', async (t) => {
@@ -185,7 +185,7 @@ describe('start', { concurrency: 3 }, () => {
         answer.error(-32602, 'params: no\nsuch field'),
       ),
     );
-    await assertOff(t, { binary }, 'off: params: no such field');
+    await assertOff(t, { binary }, 'off: params: no; such field');
   });
 
   for (const result of ['null', '5', '"yes"', '[]', '{}']) {

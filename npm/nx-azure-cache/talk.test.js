@@ -68,9 +68,9 @@ describe('talk', { concurrency: 3 }, () => {
       assertOneLine(
         lines,
         code === 3
-          ? /^nx-azure-cache: an entry .* was not used: bad luck 1 \(.*\)$/
-          : /^nx-azure-cache: reading from .* without it: bad luck 1( \(.*\))?$/,
-        advice.get(code) ?? /bad luck 1$/,
+          ? /^nx-azure-cache: an entry .* was not used: bad; luck 1 \(.*\)$/
+          : /^nx-azure-cache: reading from .* without it: bad; luck 1( \(.*\))?$/,
+        advice.get(code) ?? /bad; luck 1$/,
       );
     });
   }
@@ -446,7 +446,7 @@ describe('talk', { concurrency: 3 }, () => {
     assert.deepEqual(report, [null, true]);
     assert.deepEqual(lines, [
       'nx-azure-cache: before',
-      'nx-azure-cache: warn two',
+      'nx-azure-cache: warn; two',
       'nx-azure-cache: error',
     ]);
   });
