@@ -113,9 +113,9 @@
 //	    cacheDirectory   string    path
 //	    code             number
 //	    terminalOutput?      string
-//	    terminalOutputPath?  string    path of a file, on the file system of
-//	                                   cacheDirectory, that is the server's once
-//	                                   it has answered queued
+//	    terminalOutputPath?  string    path of a file in the server's folder
+//	                                   (session of initialize) that is the
+//	                                   server's once it has answered queued
 //	    task?            object    see below
 //	} → {
 //	    queued           boolean   the entry is accepted; false: it will not be stored
@@ -128,6 +128,11 @@
 //	    target           string
 //	    configuration?   string
 //	}
+//
+// The server makes its folder in a cache directory with the first request for it. A
+// client that is faster makes it itself: no component below cacheDirectory may be
+// a link, and the folder must be its user's alone (mode 0700). Where the cache
+// directory is not safe from other users, retrieve and store answer misconfigured.
 //
 // task is looked at where initialize has answered tasks, and must be there then.
 // For a task that the settings leave out retrieve answers null, and nothing is

@@ -75,6 +75,7 @@ async function startWorld(t, { trust = {}, isSigned = false }) {
 
   return {
     container,
+    recorder,
     key,
     /** Whether everybody shares everything, and nothing is signed. */
     isOpen,
