@@ -87,32 +87,69 @@ const eventVariable = "GITHUB_EVENT_PATH"
 func (c claims) detect(ci bool, branches trust.Branches, getenv func(string) string) (run trust.Run, blamed []rpc.Claim) {
 	run = trust.Detect(ci, branches, getenv)
 	without := func(omitted ...string) (trust.Scope, []string) { return c.scope(ci, branches, getenv, omitted) }
-	seen, asked := without()
-	if seen == run.Scope {
+	other, culprits := otherScope(run.Scope, without)
+	if len(culprits) == 0 {
 		return run, nil
 	}
-	for _, key := range culprits(run.Scope, asked, without) {
+	for _, key := range culprits {
 		blamed = append(blamed, c[key])
 	}
 	what := named(blamed)
-	run.Reason += "; but " + what + " would make it " + string(seen)
-	run.Advice = fmt.Sprintf("%s would change its scope from %s to %s, and a checkout could set that; remove it from the file, or set it in the environment of the CI job", what, run.Scope, seen)
+	run.Reason += "; but " + what + " would make it " + string(other)
+	run.Advice = fmt.Sprintf("%s would change its scope from %s to %s, and a checkout could set that; remove it from the file, or set it in the environment of the CI job", what, run.Scope, other)
 	run.Scope = trust.Untrusted
 	return run, blamed
 }
 
-// culprits are the keys of the claims without which the scope is the real one: one
-// that is enough by itself, or else all that matter. asked are those that do at first.
-func culprits(real trust.Scope, asked []string, without func(omitted ...string) (trust.Scope, []string)) (all []string) {
-	for _, key := range asked {
+// maxMattering is how many claims may matter to a scope. Each set of them is tried.
+const maxMattering = 6
+
+// otherScope looks for a set of claims with which a run has not its real scope, and
+// names the culprits; there are none where all sets agree. Some systems do not tell
+// whether a claim came from outside as well, so a file could hide a variable. Hence
+// neither none nor all of the claims need be the truth.
+func otherScope(real trust.Scope, without func(omitted ...string) (trust.Scope, []string)) (other trust.Scope, culprits []string) {
+	all, mattering := without()
+	if all != real {
+		return all, culpritsOf(real, mattering, without)
+	}
+	// A claim that joins later was in all sets before.
+	for set := 1; set < 1<<len(mattering); set++ {
+		var omitted []string
+		for i, key := range mattering {
+			if set&(1<<i) != 0 {
+				omitted = append(omitted, key)
+			}
+		}
+		scope, asked := without(omitted...)
+		for _, key := range asked {
+			if !slices.Contains(mattering, key) {
+				mattering = append(mattering, key)
+			}
+		}
+		if len(mattering) > maxMattering {
+			return trust.Untrusted, mattering
+		}
+		if scope != real {
+			return scope, mattering
+		}
+	}
+	return real, nil
+}
+
+// culpritsOf are the keys of the claims without which the scope is the real one: one
+// that is enough by itself, or else all that matter. mattering are those that do at
+// first.
+func culpritsOf(real trust.Scope, mattering []string, without func(omitted ...string) (trust.Scope, []string)) (all []string) {
+	for _, key := range mattering {
 		if scope, _ := without(key); scope == real {
 			return []string{key}
 		}
 	}
-	// Without them others may be asked for. Once none is, the scope is the real one.
-	for len(asked) > 0 {
-		all = append(all, asked...)
-		_, asked = without(all...)
+	// Without them others may matter. Once none does, the scope is the real one.
+	for len(mattering) > 0 {
+		all = append(all, mattering...)
+		_, mattering = without(all...)
 	}
 	return all
 }
@@ -220,7 +257,7 @@ func named(list []rpc.Claim) string {
 
 // azureVariables are read by the SDK and by az, with those of the CIs that give them
 // tokens.
-var azureVariables = regexp.MustCompile(`^(AZURE_|IDENTITY_|MSI_|IMDS_|ARM_|ACTIONS_ID_TOKEN_|SYSTEM_ACCESSTOKEN$|SYSTEM_OIDC)`)
+var azureVariables = regexp.MustCompile(`^(AZURE_|IDENTITY_|MSI_|IMDS_|ACTIONS_ID_TOKEN_|SYSTEM_ACCESSTOKEN$|SYSTEM_OIDC)`)
 
 // explaining are the claims whose absence could explain why a request fails: an
 // application has such variables for its own use, too.
@@ -241,7 +278,7 @@ func (c claims) explaining() (all []rpc.Claim) {
 // explain adds to the errors of blobs which claims are ignored, if that could be why.
 func (c claims) explain(blobs cache.Blobs) cache.Blobs {
 	if list := c.explaining(); len(list) > 0 {
-		return explainedBlobs{blobs, notFrom(list) + "; if it is needed, set it in the environment"}
+		return explainedBlobs{blobs, notFrom(list) + fmt.Sprintf("; if the cache needs %s, set %s in the environment", pronoun(list), pronoun(list))}
 	}
 	return blobs
 }

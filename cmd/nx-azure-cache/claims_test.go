@@ -191,6 +191,30 @@ func TestWhatIsBlamed(t *testing.T) {
 	}
 }
 
+// Where the system does not tell what came from outside, a file can name a variable of
+// the CI, so that it counts as absent. With another variable the run may look like
+// another one both with and without the claims.
+func TestHiddenVariables(t *testing.T) {
+	all := env{"CODEBUILD_BUILD_ID": "shop:1", trust.RefVariable: "refs/pull/7"}
+	hidden := env{"CI": "false", "CODEBUILD_BUILD_ID": "shop:1"}
+	real := env{trust.RefVariable: all[trust.RefVariable]}
+	with, without := trust.Detect(false, nil, with(all, hidden).get), trust.Detect(false, nil, real.get)
+	if with.Scope != trust.Local || without.Scope != trust.Local {
+		t.Fatalf("got %s and %s: the test does not bite", with.Scope, without.Scope)
+	}
+	run, blamed := newClaims(dotenv(hidden)).detect(false, nil, real.get)
+	if run.Scope != trust.Untrusted || len(blamed) != 2 {
+		t.Errorf("got %s, blaming %v", run.Scope, blamed)
+	}
+	many := env{}
+	for _, name := range []string{"TF_BUILD", "GITLAB_CI", "CIRCLECI", "BUILDKITE", "JENKINS_URL", "GITHUB_SHA", "GITHUB_REPOSITORY"} {
+		many[name] = "x"
+	}
+	if run, blamed := newClaims(dotenv(many)).detect(true, trust.Branches{"main"}, mainRun.get); run.Scope != trust.Untrusted || len(blamed) <= maxMattering {
+		t.Errorf("many: got %s, blaming %v", run.Scope, blamed)
+	}
+}
+
 // A claim must not make this process open a file.
 func TestNoClaimNamesAFile(t *testing.T) {
 	event := filepath.Join(t.TempDir(), "event.json")
@@ -275,13 +299,34 @@ func TestClaimsExplainFailures(t *testing.T) {
 	}
 	failing := errors.New("nobody is signed in")
 	err := explainedBlobs{memory, blobs.(explainedBlobs).hint}.explained(&cache.ConfigError{Err: failing})
-	const want = "nobody is signed in (AZURE_CLIENT_ID of .env and NODE_EXTRA_CA_CERTS of .env and https_proxy of .env are ignored: a checkout could set them; if it is needed, set it in the environment)"
+	const want = "nobody is signed in (AZURE_CLIENT_ID of .env and NODE_EXTRA_CA_CERTS of .env and https_proxy of .env are ignored: a checkout could set them; if the cache needs them, set them in the environment)"
 	if _, isConfig := errors.AsType[*cache.ConfigError](err); err == nil || err.Error() != want || !isConfig {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
 	if _, isExplained := newClaims(dotenv(env{"DATABASE_URL": "x"})).explain(memory).(explainedBlobs); isExplained {
 		t.Error("a database explains why requests fail")
 	}
+}
+
+// claimsOf is what the npm package makes of a run with a .env file, of lines NAME=VALUE.
+// Where the system does not tell what came from outside (isKnown), each variable that
+// the file names is a claim.
+func claimsOf(run recordedRun, file string, isKnown bool) (list []rpc.Claim, real env, ci bool) {
+	real, ci = maps.Clone(run.Env), run.CI
+	for line := range strings.Lines(file) {
+		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
+		if !isKnown {
+			delete(real, name)
+		}
+		value = cmp.Or(run.Env[name], value) // a file does not replace
+		if value != "" && real[name] == "" && name != license.Variable {
+			list = append(list, rpc.Claim{Name: name, Value: value, File: ".env"})
+		}
+	}
+	if !isKnown {
+		ci = isCI(real.get)
+	}
+	return list, real, ci
 }
 
 // FuzzClaims: whatever .env files add to whatever environment, no run writes or is
@@ -295,33 +340,29 @@ func FuzzClaims(f *testing.F) {
 			lines = append(lines, name+"="+value)
 		}
 		for i := 0; i < len(runs); i += 7 { // TestClaimsRaiseNothing has all
-			f.Add(uint(i), strings.Join(lines, "\n"))
+			f.Add(uint(i), strings.Join(lines, "\n"), true)
+			f.Add(uint(i), strings.Join(append(lines, slices.Sorted(maps.Keys(runs[i].Env))...), "=x\n"), false)
 		}
 	}
 	for mode := range map[string]bool{"read-write": true, "no-cache": true, "read": true} {
-		f.Add(uint(0), modeVariable+"="+mode)
+		f.Add(uint(0), modeVariable+"="+mode, true)
 	}
 	root := f.TempDir()
-	f.Fuzz(func(t *testing.T, index uint, text string) {
+	f.Fuzz(func(t *testing.T, index uint, text string, isKnown bool) {
 		run := runs[index%uint(len(runs))]
-		var list []rpc.Claim
-		for line := range strings.Lines(text) {
-			name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
-			// A claim is of a variable that has no value.
-			if value != "" && run.Env[name] == "" && name != license.Variable {
-				list = append(list, rpc.Claim{Name: name, Value: value, File: ".env"})
-			}
-		}
+		list, real, ci := claimsOf(run, text, isKnown)
 		branches, _ := json.Marshal(run.branches())
 		params := rpc.InitializeParams{
 			Config:        json.RawMessage(`{"container": "artifacts", "accountName": "nxcache", "trust": {"branches": ` + string(branches) + `}}`),
 			CI:            run.CI,
 			WorkspaceRoot: root,
 		}
-		real := with(run.Env, env{license.Variable: licence})
-		without := open(params, real.get, during)
-		params.Claims = list
-		got := open(params, real.get, during)
+		if !isKnown {
+			params.CI = isCI(run.Env.get)
+		}
+		without := open(params, with(run.Env, env{license.Variable: licence}).get, during)
+		params.Claims, params.CI = list, ci
+		got := open(params, with(real, env{license.Variable: licence}).get, during)
 		if got.Cache == nil {
 			return // switched off, or a wrong connection string
 		}

@@ -28,18 +28,20 @@ const fileOfYarn = '.env.yarn';
 const fileName = /^\.env(\..+)?$|^\..+\.env$/;
 
 /**
- * Variables of processes that tools have started which load .env files: Nx itself,
- * and Bun.
+ * Whether a tool has started this process that adds variables of further files: Nx
+ * as a task, or Bun.
+ *
+ * @param {NodeJS.ProcessEnv} env
  */
-const isOfTool = (/** @type {NodeJS.ProcessEnv} */ env) =>
-  Boolean(env.NX_CLI_SET || env.NX_TASK_TARGET_PROJECT) ||
+const isOfTool = (env) =>
+  Boolean(env.NX_TASK_TARGET_PROJECT) ||
   /^bun\//.test(env.npm_config_user_agent ?? '') ||
   /\bbunx?(\.exe)?$/.test(env.npm_execpath ?? '');
 
 /** By which Bun is recognised, so that a file must not change it. */
 const marks = ['npm_config_user_agent', 'npm_execpath'];
 
-/** The most that claims may take together, in characters. */
+/** The most that claims may take together, in characters of JSON. */
 const maxClaims = 16 * 1024;
 
 /**
@@ -106,11 +108,11 @@ class Environment {
   sent() {
     if (this.claims.length === 0) return undefined;
     let room = maxClaims;
-    const bySize = (/** @type {Claim} */ { name, value }) =>
-      name.length + value.length;
     return this.claims
-      .toSorted((a, b) => bySize(a) - bySize(b))
-      .filter((claim) => (room -= bySize(claim)) >= 0);
+      .map((claim) => ({ claim, size: JSON.stringify(claim).length }))
+      .sort((a, b) => a.size - b.size)
+      .filter(({ size }) => (room -= size) >= 0)
+      .map(({ claim }) => claim);
   }
 }
 
@@ -132,8 +134,9 @@ function readEnvironment(root, initial = initialVariables()) {
     isOfTool(given) ||
     files.some(({ names }) => marks.some((mark) => names.has(keyOf(mark))));
   if (isMade) files = readFiles([...new Set([...usual, ...allFiles(root)])]);
+  const isChildOfNx = initial?.NX_CLI_SET; // which Nx sets in its own process, too
   const suspects =
-    !initial || isMade
+    !initial || isMade || isChildOfNx
       ? files
       : files.filter(({ name }) => name === fileOfYarn);
   if (suspects.length > 0) {
@@ -146,8 +149,8 @@ function readEnvironment(root, initial = initialVariables()) {
 
 /**
  * The variables with which this process was started; null where the system does not
- * tell. Only Linux does: there the kernel shows the memory that execve
- * has filled, which later changes of variables do not touch.
+ * tell. Only Linux does: there the kernel shows the memory that execve has filled,
+ * which later changes of variables do not touch.
  *
  * @param {string} [file]
  * @returns {NodeJS.ProcessEnv | null}

@@ -117,7 +117,6 @@ describe(
 
     for (const [what, mark] of Object.entries({
       'Nx in a task of Nx': { NX_TASK_TARGET_PROJECT: 'app' },
-      'a child of Nx': { NX_CLI_SET: 'true' },
       'a script of Bun': { npm_config_user_agent: 'bun/1.1.0 npm/? node/v22' },
       'Bun by its path': { npm_execpath: '/home/me/.bun/bin/bun' },
     })) {
@@ -141,6 +140,15 @@ describe(
         assert.equal(variables.KEPT, 'outside');
       });
     }
+
+    test('a child of Nx may have got it from a file that Nx loads', (t) => {
+      const { claims } = look(
+        t,
+        { '.env': 'CI=false\n', '.env.build': 'BUILD=file\n' },
+        { CI: 'false', BUILD: 'file', NX_CLI_SET: 'true' },
+      );
+      assert.deepEqual(named(claims), ['CI']);
+    });
 
     test('Yarn may have got it from a file of its own', (t) => {
       const { variables, claims } = look(
@@ -177,7 +185,7 @@ describe('where the system does not know it', () => {
         '.env.build': 'KEPT=6\n',
       },
       { REAL: 'outside', KEPT: '6' },
-      { isKnown },
+      { isKnown, then: `process.env.NX_CLI_SET = 'true'` }, // as Nx does
     );
     assert.deepEqual(named(claims), ['A', 'B', 'C', 'D', 'E']);
     assert.deepEqual(
