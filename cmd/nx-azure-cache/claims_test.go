@@ -198,11 +198,11 @@ func TestHiddenVariables(t *testing.T) {
 	all := env{"CODEBUILD_BUILD_ID": "shop:1", trust.RefVariable: "refs/pull/7"}
 	hidden := env{"CI": "false", "CODEBUILD_BUILD_ID": "shop:1"}
 	real := env{trust.RefVariable: all[trust.RefVariable]}
-	with, without := trust.Detect(false, nil, with(all, hidden).get), trust.Detect(false, nil, real.get)
+	with, without := trust.Detect(false, trust.DefaultBranches(""), with(all, hidden).get), trust.Detect(false, trust.DefaultBranches(""), real.get)
 	if with.Scope != trust.Local || without.Scope != trust.Local {
 		t.Fatalf("got %s and %s: the test does not bite", with.Scope, without.Scope)
 	}
-	run, blamed := newClaims(dotenv(hidden)).detect(false, nil, real.get)
+	run, blamed := newClaims(dotenv(hidden)).detect(false, trust.DefaultBranches(""), real.get)
 	if run.Scope != trust.Untrusted || len(blamed) != 2 {
 		t.Errorf("got %s, blaming %v", run.Scope, blamed)
 	}
@@ -210,7 +210,7 @@ func TestHiddenVariables(t *testing.T) {
 	for _, name := range []string{"TF_BUILD", "GITLAB_CI", "CIRCLECI", "BUILDKITE", "JENKINS_URL", "GITHUB_SHA", "GITHUB_REPOSITORY"} {
 		many[name] = "x"
 	}
-	if run, blamed := newClaims(dotenv(many)).detect(true, trust.Branches{"main"}, mainRun.get); run.Scope != trust.Untrusted || len(blamed) <= maxMattering {
+	if run, blamed := newClaims(dotenv(many)).detect(true, trust.ListedBranches("main"), mainRun.get); run.Scope != trust.Untrusted || len(blamed) <= maxMattering {
 		t.Errorf("many: got %s, blaming %v", run.Scope, blamed)
 	}
 }

@@ -218,6 +218,7 @@ function fakeNx(t, source) {
     'utils/workspace-root',
     'config/nx-json',
     'utils/is-ci',
+    'utils/fileutils',
   ]) {
     const real = require.resolve(`nx/src/${name}`);
     write(
