@@ -182,7 +182,12 @@ describe('lifetime', { concurrency: 3 }, () => {
             onStderr: noop,
             onEnd: noop,
           };
-          const client = await Client.start(binary, [delay], listeners);
+          const client = await Client.start(
+            binary,
+            [delay],
+            process.env,
+            listeners,
+          );
           try {
             // The fake answers until it dies.
             for (;;) await client.call('retrieve', { text }, 30_000);
@@ -340,7 +345,7 @@ describe('lifetime', { concurrency: 3 }, () => {
           onStderr: noop,
           onEnd: noop,
         };
-        const client = await Client.start(binary, [], listeners);
+        const client = await Client.start(binary, [], process.env, listeners);
         const settled = await Promise.allSettled([
           client.call('retrieve', {}, 500),
           client.call('store', { text: 'x'.repeat(2 ** 22) }, 500),
@@ -374,7 +379,7 @@ describe('lifetime', { concurrency: 3 }, () => {
           onStderr: noop,
           onEnd: noop,
         };
-        const client = await Client.start(binary, [], listeners);
+        const client = await Client.start(binary, [], process.env, listeners);
         await client.call('retrieve', {}, 10_000);
         const calls = Array.from({ length: 8 }, () =>
           client.call('retrieve', {}, 2_000),
