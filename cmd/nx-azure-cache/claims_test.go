@@ -329,9 +329,9 @@ func claimsOf(run recordedRun, file string, isKnown bool) (list []rpc.Claim, rea
 	return list, real, ci
 }
 
-// FuzzClaims: whatever .env files add to whatever environment, no run writes or is
+// FuzzDotenv: whatever .env files add to whatever environment, no run writes or is
 // read by more.
-func FuzzClaims(f *testing.F) {
+func FuzzDotenv(f *testing.F) {
 	runs := recordedRuns(f)
 	licence := readToken(f, "valid.jwt")
 	for _, attack := range attacks {
