@@ -225,6 +225,14 @@ describe('what drain says', { concurrency: 3 }, () => {
       { ended: 'limit', waiting: 1 },
       /: 1 result was not stored within 60 s/,
     ],
+    unknown: [
+      { ended: 'unknown', waiting: 0 },
+      /: the results may not all be stored: the cache process cannot write to .*; is the disk full\?$/,
+    ],
+    'unknown with a reason': [
+      { ended: 'unknown', waiting: 0, reason: 'FOLDER is a symbolic link' },
+      /: the results may not all be stored: FOLDER is a symbolic link$/,
+    ],
     interrupted: [
       { ended: 'interrupted', waiting: 2 },
       /: 2 results are still being stored, for at most 60 s$/,

@@ -246,6 +246,58 @@ describe('terminal output', { concurrency: 3 }, () => {
     assert.deepEqual(report, ['.nx-azure-cache/other/file']);
   });
 
+  for (const [what, name] of Object.entries({
+    'of all servers': '.nx-azure-cache',
+    'of the server': '.nx-azure-cache/4711-fake',
+  })) {
+    test(`a folder ${what} that is a link is not followed`, async (t) => {
+      const elsewhere = temporaryFolder(t);
+      const { report, lines } = await play(
+        t,
+        async ({ open, cacheDirectory }, [elsewhere, name]) => {
+          const fs = require('node:fs');
+          const link = `${cacheDirectory}/${name}`;
+          fs.mkdirSync(require('node:path').dirname(link), { recursive: true });
+          fs.symlinkSync(elsewhere, link);
+          const cache = await open();
+          return [
+            await cache.store('h', cacheDirectory, 'x'.repeat(300_000), 0),
+            await cache.store('h', cacheDirectory, 'x'.repeat(300_000), 0),
+          ];
+        },
+        { binary: fakeServer(t), args: [elsewhere, name] },
+      );
+      assert.deepEqual(report, [false, false]);
+      assert.deepEqual(fs.readdirSync(elsewhere), []);
+      assertOneLine(lines, `${name} is a symbolic link`, 'delete it');
+    });
+  }
+
+  test('a file outside the folder of the server is not read, nor removed', async (t) => {
+    const file = path.join(temporaryFolder(t), 'precious');
+    fs.writeFileSync(file, 'precious');
+    const binary = fakeServer(
+      t,
+      (server, terminalOutputPath) =>
+        server.on('retrieve', (_, answer) =>
+          answer.result({
+            ...{ code: 0, outputsPath: '/x', size: 1 },
+            terminalOutputPath,
+          }),
+        ),
+      file,
+    );
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) =>
+        (await open()).retrieve('h', cacheDirectory),
+      { binary },
+    );
+    assert.equal(report, null);
+    assert.equal(fs.readFileSync(file, 'utf8'), 'precious');
+    assertOneLine(lines, 'reading from the remote cache failed');
+  });
+
   test('no file can be written: the result is not stored', async (t) => {
     const { report, lines } = await play(
       t,

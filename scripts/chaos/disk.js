@@ -90,11 +90,11 @@ function bytesOnDisk(folder) {
  * Leaves in a cache directory what processes leave there that were killed.
  *
  * @param {string} cacheDirectory
- * @param {string} session
+ * @param {number} processID of the process that was killed
  */
-function plantLeftovers(cacheDirectory, session) {
+function plantLeftovers(cacheDirectory, processID) {
   const parent = path.join(cacheDirectory, aside);
-  const folder = path.join(parent, session);
+  const folder = path.join(parent, `${processID}-leftover`);
   fs.mkdirSync(path.join(folder, 'outputs/dist/read-only'), {
     recursive: true,
   });
@@ -104,7 +104,7 @@ function plantLeftovers(cacheDirectory, session) {
   fs.chmodSync(path.join(folder, 'outputs/dist/read-only'), 0o555);
   fs.writeFileSync(`${folder}.lock`, '');
   // Killed between making the one and the other.
-  fs.writeFileSync(`${folder}-2.lock`, '');
+  fs.writeFileSync(path.join(parent, `${processID}-lockonly.lock`), '');
 }
 
 /**

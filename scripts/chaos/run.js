@@ -266,7 +266,7 @@ class Run {
       if (kind === 'small') await disk.shrink(expected.bytes + room);
     }
     for (const { kind, room } of mine) {
-      if (kind === 'leftovers') plantLeftovers(machine.cache, `1-${room}`);
+      if (kind === 'leftovers') plantLeftovers(machine.cache, 1 + room);
     }
     const meddling = mine
       .filter(({ kind }) => kind === 'meddler')
