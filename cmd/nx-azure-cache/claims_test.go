@@ -351,16 +351,20 @@ func FuzzDotenv(f *testing.F) {
 	f.Fuzz(func(t *testing.T, index uint, text string, isKnown bool) {
 		run := runs[index%uint(len(runs))]
 		list, real, ci := claimsOf(run, text, isKnown)
-		branches, _ := json.Marshal(run.branches())
+		branches, _ := json.Marshal(run.Branches) // null is not set
 		params := rpc.InitializeParams{
 			Config:        json.RawMessage(`{"container": "artifacts", "accountName": "nxcache", "trust": {"branches": ` + string(branches) + `}}`),
 			CI:            run.CI,
+			DefaultBase:   run.DefaultBase,
 			WorkspaceRoot: root,
 		}
 		if !isKnown {
 			params.CI = isCI(run.Env.get)
 		}
 		without := open(params, with(run.Env, env{license.Variable: licence}).get, during)
+		if without.Cache == nil {
+			t.Fatal(without.Reason)
+		}
 		params.Claims, params.CI = list, ci
 		got := open(params, with(real, env{license.Variable: licence}).get, during)
 		if got.Cache == nil {
