@@ -206,7 +206,7 @@ async function timeOfInitialize() {
     },
   });
   const started = performance.now();
-  const child = spawn(binaryPath(), ['serve'], {
+  const child = spawn(binaryPath({ env: process.env }), ['serve'], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   child.stdin.write(
