@@ -4,6 +4,8 @@ package archive
 
 import (
 	"errors"
+	"math"
+	"math/bits"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,7 +17,21 @@ func (f *folder) free() (free, total int64, ok bool) {
 	if err := uninterrupted(func() error { return unix.Fstatfs(f.fd, &stat) }); err != nil || stat.Blocks == 0 {
 		return 0, 0, false
 	}
-	return int64(stat.Bavail) * int64(stat.Bsize), int64(stat.Blocks) * int64(stat.Bsize), true
+	free, total = spaceOf(&stat)
+	return free, total, true
+}
+
+// spaceOf are the free and all bytes. Some file systems of clouds claim more bytes
+// than there are numbers.
+func spaceOf(stat *unix.Statfs_t) (free, total int64) {
+	bytes := func(blocks uint64) int64 {
+		high, low := bits.Mul64(blocks, uint64(blockSizeOf(stat)))
+		if high > 0 {
+			return math.MaxInt64
+		}
+		return int64(min(low, math.MaxInt64))
+	}
+	return bytes(uint64(stat.Bavail)), bytes(uint64(stat.Blocks))
 }
 
 // isFull reports whether an error says that the file system, or the user's share

@@ -79,16 +79,27 @@ func (c claims) over(getenv func(string) string) func(string) string {
 }
 
 // eventVariable names a file. A claim must not choose which file is opened: it may
-// be stdin.
+// be stdin. So what a run with that file would be is not known.
 const eventVariable = "GITHUB_EVENT_PATH"
 
 // detect finds out who a run is. Where the claims would change that, the run is
 // untrusted; blamed are those that do.
 func (c claims) detect(ci bool, branches trust.Branches, getenv func(string) string) (run trust.Run, blamed []rpc.Claim) {
-	run = trust.Detect(ci, branches, getenv)
+	isEventHidden := false
+	run = trust.Detect(ci, branches, func(name string) string {
+		value := getenv(name)
+		_, isClaim := c[variableKey(name)]
+		isEventHidden = isEventHidden || name == eventVariable && value == "" && isClaim
+		return value
+	})
 	without := func(omitted ...string) (trust.Scope, []string) { return c.scope(ci, branches, getenv, omitted) }
 	other, culprits := otherScope(run.Scope, without)
-	if len(culprits) == 0 {
+	switch {
+	case len(culprits) > 0:
+	case isEventHidden && run.Writes():
+		// The file may say that another branch is the default one.
+		other, culprits = trust.Untrusted, []string{eventVariable}
+	default:
 		return run, nil
 	}
 	for _, key := range culprits {

@@ -231,6 +231,29 @@ func TestNoClaimNamesAFile(t *testing.T) {
 	}
 }
 
+// Where a file can hide a variable of the CI, it can hide the event, and with it which
+// branch is the default one.
+func TestHiddenEvent(t *testing.T) {
+	event := filepath.Join(t.TempDir(), "event.json")
+	if err := os.WriteFile(event, []byte(`{"repository": {"default_branch": "main"}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	hidden := env{eventVariable: event}
+	master := with(mainRun, env{"GITHUB_REF": "refs/heads/master", "GITHUB_REF_PROTECTED": "true"})
+	if run := trust.Detect(true, trust.DefaultBranches(""), with(master, hidden).get); run.Scope != "readonly-master" {
+		t.Fatalf("got %s with the event", run.Scope)
+	}
+	run, blamed := newClaims(dotenv(hidden)).detect(true, trust.DefaultBranches(""), master.get)
+	if run.Scope != trust.Untrusted || len(blamed) != 1 || blamed[0].Name != eventVariable {
+		t.Errorf("got %s, blaming %v", run.Scope, blamed)
+	}
+	// A branch that is protected and listed is trusted whatever the event says.
+	run, blamed = newClaims(dotenv(hidden)).detect(true, trust.ListedBranches("master"), master.get)
+	if run.Scope != trust.Trusted || len(blamed) > 0 {
+		t.Errorf("listed: got %s, blaming %v", run.Scope, blamed)
+	}
+}
+
 // A run in which a claim would change who it is writes nothing, reads what is
 // trusted, and says so in one line.
 func TestRunOfTwoScopes(t *testing.T) {

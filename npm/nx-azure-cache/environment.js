@@ -41,7 +41,7 @@ const isOfTool = (env) =>
 /** By which Bun is recognised, so that a file must not change it. */
 const marks = ['npm_config_user_agent', 'npm_execpath'];
 
-/** The most that claims may take together, in characters of JSON. */
+/** The most that claims may take together in a variable, in characters of JSON. */
 const maxClaims = 16 * 1024;
 
 /**
@@ -100,16 +100,27 @@ class Environment {
   }
 
   /**
-   * The claims as they are sent. The shortest come first, and what is too much is
-   * left out: a document in a variable may have 32,767 characters on Windows.
+   * The claims as a run sends them: all. A file can hide a variable of the CI, so
+   * that only its claim shows what it is. With a limit other claims of that file
+   * could drive this one out.
    *
    * @returns {Claim[] | undefined} undefined: there are none
    */
   sent() {
-    if (this.claims.length === 0) return undefined;
+    return this.claims.length > 0 ? this.claims : undefined;
+  }
+
+  /**
+   * The claims as a variable of a command holds them. The shortest come first, and
+   * what is too much is left out: a variable may have 32,767 characters on Windows.
+   * A command stores no results, so nothing depends on a claim that is missing.
+   *
+   * @returns {Claim[] | undefined} undefined: there are none
+   */
+  sentInVariable() {
     let room = maxClaims;
-    return this.claims
-      .map((claim) => ({ claim, size: JSON.stringify(claim).length }))
+    return this.sent()
+      ?.map((claim) => ({ claim, size: JSON.stringify(claim).length }))
       .sort((a, b) => a.size - b.size)
       .filter(({ size }) => (room -= size) >= 0)
       .map(({ claim }) => claim);

@@ -278,7 +278,7 @@ test('Nx is shown what came from outside, and then all again', () => {
   assert.equal(process.env, before);
 });
 
-test('what is sent has a limit, and long values are left out first', (t) => {
+test('what a variable holds has a limit, and long values are left out first', (t) => {
   const { claims } = look(
     t,
     { '.env': `CI=false\nLONG=${'x'.repeat(20_000)}\nREF=main\n` },
@@ -287,9 +287,11 @@ test('what is sent has a limit, and long values are left out first', (t) => {
   assert.deepEqual(named(claims), ['CI', 'LONG', 'REF']);
   const environment = readEnvironment('/nowhere', {});
   environment.claims = claims;
-  assert.deepEqual(named(environment.sent() ?? []), ['CI', 'REF']);
+  assert.deepEqual(named(environment.sentInVariable() ?? []), ['CI', 'REF']);
+  assert.deepEqual(named(environment.sent() ?? []), ['CI', 'LONG', 'REF']);
   environment.claims = [];
   assert.equal(environment.sent(), undefined);
+  assert.equal(environment.sentInVariable(), undefined);
 });
 
 /**
@@ -356,6 +358,23 @@ test('CI=false of a .env file makes no developer', async (t) => {
   });
   assert.equal(params.ci, true);
 });
+
+// A claim that is not sent counts as absent, and a file can hide what is real.
+test(
+  'many claims hide no other',
+  { skip: !isLinux && 'it reads what only Linux tells' },
+  async (t) => {
+    const many = Array.from({ length: 600 }, (_, i) => `V${i}=1\n`).join('');
+    const { params } = await runWith(
+      t,
+      `${many}npm_execpath=x\nCI=true\nCIRCLE_PULL_REQUEST=x/12\n`,
+      { CI: 'true', CIRCLE_PULL_REQUEST: 'x/12' },
+    );
+    const names = named(params.claims);
+    assert.ok(names.includes('CI') && names.includes('CIRCLE_PULL_REQUEST'));
+    assert.equal(names.length, 600 + 3);
+  },
+);
 
 test('no trace has the value of a claim', async (t) => {
   const trace = path.join(temporaryFolder(t), 'trace');

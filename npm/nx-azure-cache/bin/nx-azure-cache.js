@@ -62,14 +62,15 @@ function workspaceVariable() {
 
 /** The workspace, or why nothing is known of it: flags may name a container. */
 function workspace() {
+  const claims = environment.sentInVariable();
   try {
-    return readWorkspace(environment);
+    return { ...readWorkspace(environment), claims };
   } catch (err) {
     const text = message(err);
     const isWithoutNx = text.startsWith("Cannot find module 'nx/");
     if (isWithoutNx) return {};
     const problem = `nx.json cannot be read: ${text}`;
-    return { problem, claims: environment.sent() };
+    return { problem, claims };
   }
 }
 
