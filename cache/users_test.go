@@ -258,7 +258,7 @@ func TestMember(t *testing.T) {
 	checkResult(t, dir, hash)
 	outputs(t, dir, hash+"0", map[string]string{"a": "1"})
 	store(t, c, hash+"0", dir, 0, cache.TerminalOutput{Text: strings.Repeat("x", 10_000)})
-	if !cache.Alive(cache.Folder(dir, c.Session())) {
+	if !isAlive(cache.Folder(dir, c.Session())) {
 		t.Error("the process is taken for dead")
 	}
 	fmt.Println("session", c.Session())
@@ -403,7 +403,7 @@ func TestVisitOfWhatIsNotOurs(t *testing.T) {
 			if _, ok := errors.AsType[*cache.ConfigError](err); !ok {
 				t.Errorf("got %v, want a refusal", err)
 			}
-			if cache.Alive(cache.Folder(dir, session)) {
+			if isAlive(cache.Folder(dir, session)) {
 				t.Error("it is taken for alive")
 			}
 		})
