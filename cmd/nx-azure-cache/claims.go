@@ -207,7 +207,7 @@ func (c claims) warnings(mode cache.Mode, blamed []rpc.Claim) (lines []string) {
 		lines = append(lines, notFrom(others)+". "+instead(others))
 	}
 	if len(empty) > 0 {
-		lines = append(lines, fmt.Sprintf("%s %s ignored: in the environment it is set and empty, which a .env file does not change. Give it a value there, or unset it", named(empty), verb(empty)))
+		lines = append(lines, fmt.Sprintf("%s %s ignored: the environment sets %s to an empty value, which a .env file cannot fill. Set a value there, or unset %s", named(empty), verb(empty), pronoun(empty), pronoun(empty)))
 	}
 	return lines
 }
