@@ -95,7 +95,7 @@ func (d *directory) makePrivate(path string) error {
 	if !hasOwners || d.info.Mode().Perm()&0o077 == 0 {
 		return nil
 	}
-	// A mount that keeps no modes reports success: its options say who may enter.
+	// A mount that keeps no modes reports success: its options decide who has access.
 	if err := d.handle.Chmod(0o700); err != nil {
 		return refuse("other users may enter %s, and its mode cannot be changed (%w): delete it, or set cacheDirectory in nx.json to a directory of your own", path, err)
 	}

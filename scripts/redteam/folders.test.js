@@ -1,7 +1,7 @@
 'use strict';
 
-// Folders in Nx's cache directory that somebody else has made: a repository, or
-// another user of the machine.
+// Folders in Nx's cache directory that a repository or another user of the machine
+// has made.
 
 const assert = require('node:assert/strict');
 const { spawn, spawnSync } = require('node:child_process');
@@ -91,7 +91,7 @@ redTest(
 function isRoot() {
   if (process.getuid?.() === 0) return true;
   assert.ok(!process.env.CI, 'run as root: this needs two users');
-  console.log('Not root: nobody here can be two users.');
+  console.log('Not root: this test needs two users, and is skipped.');
   return false;
 }
 
