@@ -16,9 +16,14 @@ const { readTree } = require('../lib/tree');
 const { artifact } = require('./artifacts');
 const { push } = require('./runs');
 const { metadataOf } = require('./storage');
-const { output } = require('./workspace');
-const { assertHonest, honest, poisoned } = require('./world');
-const { redTest, startWorld } = require('./world');
+const { output, program } = require('./workspace');
+const {
+  assertHonest,
+  honest,
+  poisoned,
+  redTest,
+  startWorld,
+} = require('./world');
 
 /** @import { TestContext } from 'node:test' */
 /** @import { Machine } from '../lib/machine' */
@@ -239,7 +244,7 @@ function handOver(machine) {
   giveAway(machine.home);
   giveAway(machine.workspace);
   const user = [`--reuid=${victimID}`, `--regid=${victimID}`, '--clear-groups'];
-  const nx = path.join(machine.workspace, 'node_modules', '.bin', 'nx');
+  const nx = program(machine, 'nx');
   machine.nx = (args, options) =>
     machine.run('setpriv', [...user, nx, ...args], options);
 }
