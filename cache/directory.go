@@ -113,7 +113,8 @@ func (d *directory) names() []string {
 	return names
 }
 
-// empty removes what is in the directory. What cannot be removed costs space.
+// empty removes what is in the directory. Files that cannot be removed only cost
+// space.
 func (d *directory) empty() {
 	for _, name := range d.names() {
 		_ = d.removeAll(name)

@@ -192,8 +192,8 @@ func isBeingMade(cacheDirectory *directory) bool {
 	return err == nil && info.Mode().Perm() == 0o700 && time.Since(info.ModTime()).Abs() < time.Second
 }
 
-// sweep removes the folders in parent whose processes have died. What is not
-// exactly as processes of this user make it stays.
+// sweep removes the folders in parent whose processes have died. It keeps everything
+// that is not exactly as processes of this user make it.
 func sweep(parent *directory) {
 	for session, hasLock := range leftovers(parent) {
 		// If the lock is not there any more, its process has just left.
@@ -242,7 +242,7 @@ func leftovers(parent *directory) map[string]bool {
 }
 
 // removeFolder removes a folder that is empty, and its lock, which the caller
-// holds, or nil. What is left costs space, and the next process tries again.
+// holds, or nil. Files that stay only cost space, and the next process tries again.
 func removeFolder(parent *directory, session string, lock *flock.Flock) {
 	_ = parent.removeDirectory(session)
 	name := session + lockSuffix
