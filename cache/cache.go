@@ -72,7 +72,7 @@ func New(options Options) *Cache {
 // [Folder].
 func (c *Cache) Session() string { return c.scratch.session }
 
-// Folders are the folders in which this process works: nobody else may enter them.
+// Folders are the folders in which this process works. No other user may enter them.
 // [Cache.Close] closes them.
 func (c *Cache) Folders() []*os.Root { return c.scratch.roots() }
 

@@ -95,7 +95,7 @@ func (d *directory) makePrivate(path string) error {
 	if !hasOwners || d.info.Mode().Perm()&0o077 == 0 {
 		return nil
 	}
-	// A mount that keeps no modes reports success: its options say who may enter.
+	// A mount that keeps no modes reports success: its options decide who has access.
 	if err := d.handle.Chmod(0o700); err != nil {
 		return refuse("other users may enter %s, and its mode cannot be changed (%w): delete it, or set cacheDirectory in nx.json to a directory of your own", path, err)
 	}
@@ -113,7 +113,8 @@ func (d *directory) names() []string {
 	return names
 }
 
-// empty removes what is in the directory. What cannot be removed costs space.
+// empty removes what is in the directory. Files that cannot be removed only cost
+// space.
 func (d *directory) empty() {
 	for _, name := range d.names() {
 		_ = d.removeAll(name)

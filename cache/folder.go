@@ -25,8 +25,8 @@ const scratchName = ".nx-azure-cache"
 // lockSuffix ends the name of the lock of a process's folder. The lock lies
 // beside the folder, so that it is there before and after it.
 //
-// Whoever holds the lock may make and remove the folder, and the lock's own file:
-// what counts is a lock on the file that is there ([take]).
+// The process that holds the lock may make and remove the folder, and the lock's own
+// file: what counts is a lock on the file that is there ([take]).
 const lockSuffix = ".lock"
 
 // sessionName is the form of the names that [newSession] makes. The sweep removes
@@ -54,7 +54,7 @@ func Folder(cacheDirectory, session string) string {
 
 // folder is the folder of this process in a cache directory. All three
 // directories were checked after they were opened, and stay open: results go
-// where they should, whatever somebody puts at their paths later.
+// where they should, whatever other users put at their paths later.
 type folder struct {
 	*directory
 	path           string // as the client spells it
@@ -65,11 +65,11 @@ type folder struct {
 }
 
 // makeFolder makes a folder that is locked from its beginning. The lock is nil
-// where locks cannot be had (some network file systems): what nobody can lock
-// nobody sweeps.
+// where locks cannot be had (some network file systems). The sweep skips a folder
+// that it cannot lock.
 func makeFolder(cacheDirectory, session string, rule DirectoryRule) (f *folder, err error) {
-	// Whoever leaves last removes the parent, and who sweeps takes the locks of
-	// folders that are not there: perhaps just now.
+	// Other processes may be at work just now: the last one to leave removes the
+	// parent, and a sweep takes the locks of folders that are not there.
 	for range 100 {
 		f, err = tryMakeFolder(cacheDirectory, session, rule)
 		if !isPassing(err) {
@@ -192,8 +192,8 @@ func isBeingMade(cacheDirectory *directory) bool {
 	return err == nil && info.Mode().Perm() == 0o700 && time.Since(info.ModTime()).Abs() < time.Second
 }
 
-// sweep removes the folders in parent whose processes have died. What is not
-// exactly as processes of this user make it stays.
+// sweep removes the folders in parent whose processes have died. It keeps everything
+// that is not exactly as processes of this user make it.
 func sweep(parent *directory) {
 	for session, hasLock := range leftovers(parent) {
 		// If the lock is not there any more, its process has just left.
@@ -242,7 +242,7 @@ func leftovers(parent *directory) map[string]bool {
 }
 
 // removeFolder removes a folder that is empty, and its lock, which the caller
-// holds, or nil. What is left costs space, and the next process tries again.
+// holds, or nil. Files that stay only cost space, and the next process tries again.
 func removeFolder(parent *directory, session string, lock *flock.Flock) {
 	_ = parent.removeDirectory(session)
 	name := session + lockSuffix

@@ -183,3 +183,15 @@ func (b blobsFunc) Put(ctx context.Context, name string, body io.ReadSeeker, met
 	}
 	return b.put(ctx, name, body, metadata)
 }
+
+// isAlive reports whether the process that works in a [cache.Folder] has not ended. It
+// is false where the folder or its lock is another user's.
+func isAlive(folder string) bool {
+	v, err := cache.Visit(folder)
+	if err != nil {
+		return false
+	}
+	defer v.Close()
+	alive, err := v.Alive()
+	return alive && err == nil
+}

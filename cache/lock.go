@@ -64,7 +64,7 @@ func checkLock(path string, info fs.FileInfo) error {
 }
 
 // checkPlace returns an error unless the file that is locked is the one that is
-// there: whoever had the lock before may have removed it.
+// there: the process that had the lock before may have removed it.
 func checkPlace(parent *directory, lock *flock.Flock) error {
 	held, err := lock.Stat()
 	if err != nil {

@@ -1,7 +1,7 @@
 package cache
 
 // DirectoryRule says which cache directories are safe. It is Nx 24's rule, for
-// every version of Nx: another user who may replace what is in the cache directory
+// every version of Nx: another user who can replace files in the cache directory
 // runs code as this user. Windows has no such owners and modes, and no such rule.
 type DirectoryRule struct {
 	// Workspace is the root of the workspace. What is in it is trusted as it is,

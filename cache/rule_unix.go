@@ -109,8 +109,8 @@ func realPath(path string) string {
 	return path
 }
 
-// checkParent returns an error if somebody who is not trusted has made the folder
-// that holds those of all processes.
+// checkParent returns an error if a user who is not trusted has made the folder that
+// holds those of all processes.
 //
 // A group may share a cache directory on purpose: then the first of its users
 // makes the parent, and each makes folders of their own in it. So the parent

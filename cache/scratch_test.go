@@ -86,7 +86,7 @@ func TestFolderOfAProcess(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	h := startHolder(t, dir)
 	folder := cache.Folder(dir, h.session)
-	if !cache.Alive(folder) {
+	if !isAlive(folder) {
 		t.Error("the process is taken for dead")
 	}
 	var all sync.WaitGroup
@@ -94,15 +94,15 @@ func TestFolderOfAProcess(t *testing.T) {
 		all.Go(func() { visit(t, dir) })
 	}
 	all.Wait()
-	if !cache.Alive(folder) || !exists(t, folder, "half", "unpacked") {
+	if !isAlive(folder) || !exists(t, folder, "half", "unpacked") {
 		t.Error("others have removed the folder of a process that lives")
 	}
 
 	if err := h.end(); err != nil {
 		t.Error(err)
 	}
-	if cache.Alive(folder) || exists(t, dir, ".nx-azure-cache") {
-		t.Errorf("alive: %t; want nothing left by a process that has ended", cache.Alive(folder))
+	if isAlive(folder) || exists(t, dir, ".nx-azure-cache") {
+		t.Errorf("alive: %t; want nothing left by a process that has ended", isAlive(folder))
 	}
 }
 
@@ -115,8 +115,8 @@ func TestLeftovers(t *testing.T) {
 	}
 	_ = killed.Wait() // by a signal
 	folder := cache.Folder(dir, killed.session)
-	if cache.Alive(folder) || !exists(t, folder, "half") {
-		t.Fatalf("alive: %t; want a folder without its process", cache.Alive(folder))
+	if isAlive(folder) || !exists(t, folder, "half") {
+		t.Fatalf("alive: %t; want a folder without its process", isAlive(folder))
 	}
 	scratch := filepath.Dir(folder)
 	path := filepath.Join(scratch, "1-abcdefgh", "with", "something")
@@ -154,7 +154,7 @@ func TestFolderThatIsRemoved(t *testing.T) {
 					t.Fatal(err)
 				}
 				checkResult(t, dir, "123")
-				if !cache.Alive(cache.Folder(dir, c.Session())) {
+				if !isAlive(cache.Folder(dir, c.Session())) {
 					t.Error("the process is taken for dead")
 				}
 				if err := os.RemoveAll(filepath.Join(dir, gone)); err != nil {
@@ -189,8 +189,8 @@ func TestManyThatComeAndGo(t *testing.T) {
 					t.Error(err)
 				}
 				folder := cache.Folder(dir, c.Session())
-				if !cache.Alive(folder) || !exists(t, folder) {
-					t.Errorf("alive: %t, there: %t; want a folder that lives", cache.Alive(folder), exists(t, folder))
+				if !isAlive(folder) || !exists(t, folder) {
+					t.Errorf("alive: %t, there: %t; want a folder that lives", isAlive(folder), exists(t, folder))
 				}
 				c.Close(t.Context())
 				if exists(t, folder) || exists(t, folder+".lock") {

@@ -149,7 +149,7 @@ const maxTick = 20 * time.Millisecond
 
 // now returns the time of the clock of a file system, and waits until a change in
 // it is stamped later. What Nx has written before has no later stamp than that;
-// what anybody changes from now on does. It makes and removes a file at a spot.
+// whatever changes from now on does. It makes and removes a file at a spot.
 //
 // Linux before 6.13 stamps with a clock that ticks every 1 to 10 ms. Since then
 // nothing is waited for: after a stamp was looked at, the next one is finer, and

@@ -20,18 +20,6 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// needRoot skips what no other user can set up. CI runs as root.
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatal("CI must run these tests as root: they need files of several users")
-	}
-	t.Skip("needs root: files of several users")
-}
-
 // directories makes nested directories, and returns the path of the innermost.
 // Each element is NAME:OWNER:MODE.
 func directories(t *testing.T, top string, levels ...string) string {
@@ -57,7 +45,7 @@ func directories(t *testing.T, top string, levels ...string) string {
 
 // Nx 24's rule, level by level.
 func TestCacheDirectoriesThatAreNotSafe(t *testing.T) {
-	needRoot(t)
+	cachetest.NeedRoot(t)
 	for name, test := range map[string]struct {
 		levels    []string // to the cache directory
 		workspace []string // beside them
@@ -120,7 +108,7 @@ func TestCacheDirectoriesThatAreNotSafe(t *testing.T) {
 
 // A link of another user can be led elsewhere at any time.
 func TestCacheDirectoryBehindALinkOfAnother(t *testing.T) {
-	needRoot(t)
+	cachetest.NeedRoot(t)
 	top := cachetest.TempDir(t)
 	dir := directories(t, top, "cache:0:755")
 	link := filepath.Join(top, "link")
@@ -137,7 +125,7 @@ func TestCacheDirectoryBehindALinkOfAnother(t *testing.T) {
 // What another user has made first is not used, nor removed, even if this user is
 // root.
 func TestNamesOfOursThatAreAnothers(t *testing.T) {
-	needRoot(t)
+	cachetest.NeedRoot(t)
 	for name, at := range map[string]func(session string) string{
 		"the parent": func(string) string { return "" },
 		"the folder": func(session string) string { return session },
@@ -164,7 +152,7 @@ func TestNamesOfOursThatAreAnothers(t *testing.T) {
 }
 
 func TestSweepThatMeetsFoldersOfOthers(t *testing.T) {
-	needRoot(t)
+	cachetest.NeedRoot(t)
 	dir := cachetest.TempDir(t)
 	parent := filepath.Join(dir, ".nx-azure-cache")
 	for _, name := range []string{"1-abcdefgh/a", "2-abcdefgh/a", "3-abcdefgh/a"} {
@@ -258,7 +246,7 @@ func TestMember(t *testing.T) {
 	checkResult(t, dir, hash)
 	outputs(t, dir, hash+"0", map[string]string{"a": "1"})
 	store(t, c, hash+"0", dir, 0, cache.TerminalOutput{Text: strings.Repeat("x", 10_000)})
-	if !cache.Alive(cache.Folder(dir, c.Session())) {
+	if !isAlive(cache.Folder(dir, c.Session())) {
 		t.Error("the process is taken for dead")
 	}
 	fmt.Println("session", c.Session())
@@ -269,7 +257,7 @@ func TestMember(t *testing.T) {
 // Users of a group share a cache directory on purpose: each works there, while
 // others do, after others were killed, and leaves the folders of others alone.
 func TestGroupThatSharesACacheDirectory(t *testing.T) {
-	needRoot(t)
+	cachetest.NeedRoot(t)
 	const anna, ben = 54301, 54302
 	for name, mode := range map[string]uint32{"setgid": 0o2775, "without setgid": 0o775} {
 		t.Run(name, func(t *testing.T) {
@@ -389,7 +377,7 @@ func TestVisitOfWhatIsNotOurs(t *testing.T) {
 		},
 		"the folder is a file": func(t *testing.T, dir string) { writeFile(t, cache.Folder(dir, session), "") },
 		"the folder is another's": func(t *testing.T, dir string) {
-			needRoot(t)
+			cachetest.NeedRoot(t)
 			writeFile(t, cache.Folder(dir, session+"/state"), "")
 			if err := os.Chown(cache.Folder(dir, session), strangerID, -1); err != nil {
 				t.Fatal(err)
@@ -403,7 +391,7 @@ func TestVisitOfWhatIsNotOurs(t *testing.T) {
 			if _, ok := errors.AsType[*cache.ConfigError](err); !ok {
 				t.Errorf("got %v, want a refusal", err)
 			}
-			if cache.Alive(cache.Folder(dir, session)) {
+			if isAlive(cache.Folder(dir, session)) {
 				t.Error("it is taken for alive")
 			}
 		})
@@ -421,7 +409,7 @@ func TestLockThatIsNotOurs(t *testing.T) {
 		"a link":      func(t *testing.T, path string) { symlink(t, "target", path) },
 		"a directory": func(t *testing.T, path string) { writeFile(t, path+"/a", "") },
 		"another's": func(t *testing.T, path string) {
-			needRoot(t)
+			cachetest.NeedRoot(t)
 			writeFile(t, path, "")
 			if err := os.Chown(path, strangerID, -1); err != nil {
 				t.Fatal(err)

@@ -16,8 +16,8 @@ type Visitor struct {
 	parent, folder *directory
 }
 
-// Visit opens a [Folder]. It must be a real directory of this user, so that
-// nobody else has written what is in it. The error is [fs.ErrNotExist] if there is
+// Visit opens a [Folder]. It must be a real directory of this user, so that no other
+// user has written in it. The error is [fs.ErrNotExist] if there is
 // none, or a [*ConfigError] if it is not to be believed. The caller closes the
 // visitor.
 func Visit(path string) (*Visitor, error) {
@@ -71,15 +71,4 @@ func (v *Visitor) Alive() (bool, error) {
 		return false, err
 	}
 	return !free, nil // where locks cannot be had, nothing says that it has ended
-}
-
-// Alive reports whether the process that works in a [Folder] has not ended.
-func Alive(folder string) bool {
-	v, err := Visit(folder)
-	if err != nil {
-		return false
-	}
-	defer v.Close()
-	alive, _ := v.Alive() // false if the lock is not this user's
-	return alive
 }

@@ -39,7 +39,7 @@ func TestFullDisk(t *testing.T) {
 			{"more files than it holds", with(files...), "no space left on device", 0},
 			{"more folders than it holds", with(folders...), "no space left on device", 0},
 			{"more links than it holds", with(links...), "no space left on device", 0},
-			{"a file that is larger than it", with(file("outputs/a", strings.Repeat(noise, 17))), "the result needs 17.8 MB more, and 8.", 0},
+			{"a file that is larger than it", with(file("outputs/a", strings.Repeat(noise, 17))), "the result needs 17.8 MB more; 8.", 0},
 		} {
 			t.Run(test.name, func(t *testing.T) {
 				at := filepath.Join(dir, "at")

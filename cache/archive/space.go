@@ -52,7 +52,7 @@ func (s *space) need(size int64) error {
 	}
 	reserve := min(maxReserve, total/20)
 	if size > free-reserve {
-		return fmt.Errorf("%w: the result needs %s more, and %s are free, of which %s stay free for other programs",
+		return fmt.Errorf("%w: the result needs %s more; %s are free, and %s must stay free for other programs",
 			ErrNoSpace, megabytes(size), megabytes(free), megabytes(reserve))
 	}
 	s.left = min(measureEvery, free-reserve-size)

@@ -39,7 +39,7 @@ func (c *Codec) Write(w io.Writer, task Task, terminal io.Reader, size int64, di
 // checkExpansion returns an error for a result that readers would take for a bomb.
 func checkExpansion(packed, plain int64) error {
 	if plain > LimitsOf(packed).Bytes {
-		return notStorable("its %s shrink to %s, which no reader believes", megabytes(plain), megabytes(packed))
+		return notStorable("its %s shrink to %s, which readers reject as a bomb; leave the task out with azure.exclude in nx.json", megabytes(plain), megabytes(packed))
 	}
 	return nil
 }

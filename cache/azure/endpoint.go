@@ -21,7 +21,7 @@ import (
 type endpoint struct {
 	scheme string // http or https
 	host   string // a name or an address in lower case; IPv6 without brackets
-	port   string // "" stands for the one of the scheme
+	port   string // "": the default of the scheme
 	path   string // such as /devstoreaccount1, or ""
 }
 
@@ -40,7 +40,7 @@ var (
 	onlyDots    = regexp.MustCompile(`/\.+(/|$)`)
 )
 
-// parseEndpoint returns false for what is no endpoint.
+// parseEndpoint returns false for a string that is not an endpoint.
 func parseEndpoint(text string) (endpoint, bool) {
 	parts := endpoints.FindStringSubmatch(text)
 	if parts == nil || len(text) > maxEndpoint || onlyDots.MatchString(parts[5]) {
@@ -50,8 +50,8 @@ func parseEndpoint(text string) (endpoint, bool) {
 	return e, isHost(e.host, parts[3] != "") && (e.port == "" || isPort(e.port))
 }
 
-// isHost reports whether a text in the grammar of [endpoints] is a host. What looks
-// like an address must be one.
+// isHost reports whether a string in the grammar of [endpoints] is a host. A string
+// that looks like an address must be one.
 func isHost(text string, inBrackets bool) bool {
 	address, err := netip.ParseAddr(text)
 	switch {

@@ -61,7 +61,7 @@ func (c *Container) foreign(refused *signin.ForeignScopeError) string {
 		what = fmt.Sprintf(`another service ("%s")`, printable.Short(refused.Scope, maxForeign))
 	}
 	return c.scrub(fmt.Sprintf("%s is not Azure Storage: it asks for a token of %s, gets none, and nothing more is sent to it; "+
-		"check azure.endpoint in nx.json, and what stands between", c.url, what))
+		"check azure.endpoint in nx.json, and any proxy on the way", c.url, what))
 }
 
 // notSignedIn says why nobody is.

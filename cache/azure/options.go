@@ -72,7 +72,7 @@ func (o Options) account() (at endpoint, in signin.Cloud, err error) {
 	return at, in, nil
 }
 
-// sendsTokens reports whether somebody may sign in.
+// sendsTokens reports whether requests may carry the token of a sign-in.
 func (o Options) sendsTokens() bool { return o.Credential != nil || o.SignIn != signin.Anonymous }
 
 // tokensFor returns who signs in.

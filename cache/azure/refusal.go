@@ -116,7 +116,7 @@ func (c *Container) account() string {
 	default:
 		return unknown
 	}
-	if CheckAccountName(name) != nil { // the endpoint may be anybody's
+	if CheckAccountName(name) != nil { // the endpoint may be of any server
 		return unknown
 	}
 	return name

@@ -13,14 +13,15 @@ import (
 // agree with what the CI says.
 const RefVariable = "NX_AZURE_CACHE_REF"
 
-// Detect finds out who a run is. ci is what Nx says of it; getenv is its
-// environment, in which the file may be named that describes an event of GitHub.
+// Detect finds out who a run is. ci is what Nx says of it; getenv is its environment,
+// which may name the file that describes an event of GitHub.
 //
-// Nx adds the variables of the workspace's .env files that are not set, or empty, and
-// so does a pull request. Hence a CI that is known is one whatever Nx says (CI=false in
-// such a file would make a pull request a developer), and variables that contradict
-// each other make the run Untrusted. What Detect cannot notice is a variable that a CI
-// leaves out and that contradicts nothing, such as those of a CI that is not there.
+// The caller keeps the variables of the checkout's .env files out of getenv. Detect is
+// the second line of defence, for variables that a checkout sets in other ways, such as
+// a package script. A known CI counts whatever ci says, since CI=false would make a
+// pull request a developer. Variables that contradict each other make the run
+// Untrusted. Detect cannot notice a variable that the CI leaves out and that
+// contradicts nothing, such as those of a CI that is not there.
 func Detect(ci bool, branches Branches, getenv func(string) string) Run {
 	ref := voiceOf(getenv, RefVariable)
 	var runs []Run
@@ -117,7 +118,7 @@ type build struct {
 	provenance Provenance
 }
 
-// protection is what a CI tells of who may push to a branch.
+// protection is what a CI reports about push access to a branch.
 type protection int
 
 const (
@@ -161,9 +162,9 @@ func (b build) run(branches Branches) Run {
 	return run
 }
 
-// decideBranch decides about the run of a branch. Its name is not enough: who may
-// write to a repository may make a branch that matches a pattern, or one called master
-// beside main, and change nx.json on it.
+// decideBranch decides about the run of a branch. Its name is not enough: anyone with
+// push access can make a branch that matches a pattern, or one called master beside
+// main, and change nx.json on it.
 func (b build) decideBranch(run *Run, branches Branches) {
 	defaultBranch := func() string { return "" }
 	if b.defaultBranch != nil {

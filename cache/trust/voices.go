@@ -87,8 +87,8 @@ func (b *build) subject() (kind Kind, name string, by voice) {
 	}
 }
 
-// hear compares what the CI says with a ref that somebody has set beside it. That can
-// make nothing more of a run.
+// hear compares what the CI says with a ref that was set beside it. That ref can only
+// make a run Untrusted.
 func (b *build) hear(ref voice) {
 	kind, name, by := b.subject()
 	if !ref.isSet() || kind == "" {

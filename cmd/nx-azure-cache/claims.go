@@ -18,12 +18,12 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// claims are the variables that the checkout has set, in its .env files, by name.
-// The environment of this process does not have them.
+// claims are the variables that the .env files of the checkout set, by name. The
+// environment of this process does not have them.
 type claims map[string]rpc.Claim
 
-// Variables and files have such names; others are of no interest, and may hold what
-// a terminal must not show.
+// claimName matches the names of variables and files. Other names may hold what a
+// terminal must not show.
 var claimName = regexp.MustCompile(`^[\w.-]{1,100}$`)
 
 func newClaims(list []rpc.Claim) claims {
@@ -51,10 +51,10 @@ func variableKey(name string) string {
 // as absent there: a pull request can add such a file, so it must not choose who a
 // run is, where tokens go, or what is executed.
 var countedClaims = map[string]func(value string) bool{
-	// It has a host and a secret of its own; and the cache that this one replaces
-	// read it there.
+	// It brings its own host and secret, and the cache that this one replaces read it
+	// from .env files.
 	connectionVariable: func(string) bool { return true },
-	// Its signature says what it is worth.
+	// Its signature proves it.
 	license.Variable: func(string) bool { return true },
 	// It may lower what a run does, not raise it.
 	modeVariable: func(value string) bool { return strings.TrimSpace(value) != string(cache.ReadWrite) },
@@ -82,8 +82,8 @@ func (c claims) over(getenv func(string) string) func(string) string {
 // be stdin. So what a run with that file would be is not known.
 const eventVariable = "GITHUB_EVENT_PATH"
 
-// detect finds out who a run is. Where the claims would change that, the run is
-// untrusted; blamed are those that do.
+// detect finds out who a run is. A run whose scope the claims would change is
+// untrusted; blamed lists the claims that would change it.
 func (c claims) detect(ci bool, branches trust.Branches, getenv func(string) string) (run trust.Run, blamed []rpc.Claim) {
 	isEventHidden := false
 	run = trust.Detect(ci, branches, func(name string) string {
@@ -115,10 +115,10 @@ func (c claims) detect(ci bool, branches trust.Branches, getenv func(string) str
 // maxMattering is how many claims may matter to a scope. Each set of them is tried.
 const maxMattering = 6
 
-// otherScope looks for a set of claims with which a run has not its real scope, and
-// names the culprits; there are none where all sets agree. Some systems do not tell
-// whether a claim came from outside as well, so a file could hide a variable. Hence
-// neither none nor all of the claims need be the truth.
+// otherScope looks for a set of claims that gives a run another scope than its real
+// one, and names the culprits. There are none if all sets agree. It tries all sets,
+// because some systems do not tell whether a claim came from outside as well: any of
+// the claims may be true.
 func otherScope(real trust.Scope, without func(omitted ...string) (trust.Scope, []string)) (other trust.Scope, culprits []string) {
 	all, mattering := without()
 	if all != real {
@@ -148,9 +148,9 @@ func otherScope(real trust.Scope, without func(omitted ...string) (trust.Scope, 
 	return real, nil
 }
 
-// culpritsOf are the keys of the claims without which the scope is the real one: one
-// that is enough by itself, or else all that matter. mattering are those that do at
-// first.
+// culpritsOf returns the keys of the claims without which the scope is the real one:
+// a single key if that is enough, else all that matter. mattering lists those that
+// matter at first.
 func culpritsOf(real trust.Scope, mattering []string, without func(omitted ...string) (trust.Scope, []string)) (all []string) {
 	for _, key := range mattering {
 		if scope, _ := without(key); scope == real {
@@ -165,8 +165,8 @@ func culpritsOf(real trust.Scope, mattering []string, without func(omitted ...st
 	return all
 }
 
-// scope is that of a run with all claims but some, as Nx sees it; asked are the keys
-// of the claims that matter to it, in the order in which they were asked for.
+// scope returns the scope of a run with all claims but the omitted ones, as Nx sees it.
+// asked lists the keys of the claims that matter to it, in the order of the look-ups.
 func (c claims) scope(ci bool, branches trust.Branches, getenv func(string) string, omitted []string) (scope trust.Scope, asked []string) {
 	seen := func(name string) string {
 		key, value := variableKey(name), getenv(name)
@@ -180,8 +180,8 @@ func (c claims) scope(ci bool, branches trust.Branches, getenv func(string) stri
 		return claim.Value
 	}
 	// Versions of Nx know different CIs: only what the claims change matters.
-	if isIt := isCI(seen); isIt != isCI(getenv) {
-		ci = isIt
+	if seenCI := isCI(seen); seenCI != isCI(getenv) {
+		ci = seenCI
 	}
 	return trust.Detect(ci, branches, seen).Scope, asked
 }
@@ -189,9 +189,8 @@ func (c claims) scope(ci bool, branches trust.Branches, getenv func(string) stri
 // ownPrefix begins the names of our own variables.
 const ownPrefix = "NX_AZURE_CACHE_"
 
-// ignored are the claims that do not count although they are meant for us. What is
-// blamed already is left out. Nothing is ignored that would change nothing: the mode
-// that the settings have.
+// ignored returns the claims that are meant for us and do not count. It leaves out
+// those that are blamed already, and a mode that the settings have anyway.
 func (c claims) ignored(mode cache.Mode, blamed []rpc.Claim) (all []rpc.Claim) {
 	for _, key := range slices.Sorted(maps.Keys(c)) {
 		claim := c[key]
@@ -204,7 +203,7 @@ func (c claims) ignored(mode cache.Mode, blamed []rpc.Claim) (all []rpc.Claim) {
 	return all
 }
 
-// warnings says which claims are ignored, and why.
+// warnings returns a line about the claims that are ignored, for each reason.
 func (c claims) warnings(mode cache.Mode, blamed []rpc.Claim) (lines []string) {
 	var empty, others []rpc.Claim
 	for _, claim := range c.ignored(mode, blamed) {
@@ -218,7 +217,7 @@ func (c claims) warnings(mode cache.Mode, blamed []rpc.Claim) (lines []string) {
 		lines = append(lines, notFrom(others)+". "+instead(others))
 	}
 	if len(empty) > 0 {
-		lines = append(lines, fmt.Sprintf("%s %s ignored: in the environment it is set and empty, which a .env file does not change. Give it a value there, or unset it", named(empty), verb(empty)))
+		lines = append(lines, fmt.Sprintf("%s %s ignored: the environment sets %s to an empty value, which a .env file cannot fill. Set a value there, or unset %s", named(empty), verb(empty), pronoun(empty), pronoun(empty)))
 	}
 	return lines
 }

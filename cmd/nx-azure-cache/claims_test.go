@@ -292,7 +292,7 @@ func TestWhatIsSaidOfClaims(t *testing.T) {
 		"a higher mode": {dotenv(env{modeVariable: "read-write"}), cache.ReadOnly,
 			"NX_POWERPACK_CACHE_MODE of .env is ignored: a checkout could set it. Set it in the environment of the CI job instead"},
 		"what is empty": {[]rpc.Claim{{Name: connectionVariable, Value: "x", File: ".env", IsEmpty: true}}, cache.ReadWrite,
-			"AZURE_STORAGE_CONNECTION_STRING of .env is ignored: in the environment it is set and empty, which a .env file does not change. Give it a value there, or unset it"},
+			"AZURE_STORAGE_CONNECTION_STRING of .env is ignored: the environment sets it to an empty value, which a .env file cannot fill. Set a value there, or unset it"},
 		"names of no variable":  {[]rpc.Claim{{Name: "NX_AZURE_CACHE_\x1b[31m", Value: "x", File: ".env"}}, cache.ReadWrite, ""},
 		"a file with any name":  {[]rpc.Claim{{Name: "NX_AZURE_CACHE_X", Value: "x", File: ".env.\x1b[31m"}}, cache.ReadWrite, "NX_AZURE_CACHE_X of a .env file is ignored: a checkout could set it. Set it in the environment of the CI job instead"},
 		"an application's Nx":   {dotenv(env{"NX_CLI_SET": "true"}), cache.ReadWrite, ""},

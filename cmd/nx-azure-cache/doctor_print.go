@@ -96,7 +96,7 @@ func (r *report) foot(lines *terminal.Lines) {
 
 func (r *report) footLeftovers(lines *terminal.Lines) {
 	lines.Printf("")
-	lines.Printf("left over, as it could not be deleted here. Whoever may delete it does so with")
+	lines.Printf("left over: this identity could not delete it. Someone with delete permission can run")
 	lines.Printf("  npx nx-azure-cache evict --hash %s --yes", r.Canary)
 	lines.Printf("or with")
 	for _, l := range r.Leftovers {

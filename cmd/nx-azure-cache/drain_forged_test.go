@@ -16,21 +16,11 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
 // strangerID is another user's.
 const strangerID = 54321
-
-func needRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatal("CI must run these tests as root: they need another user")
-	}
-	t.Skip("needs root: another user")
-}
 
 // startBystander starts a process that has nothing to do with a cache, as a user.
 // It must be alive at the end of the test.
@@ -160,7 +150,7 @@ func TestDrainOfAForgedFolder(t *testing.T) {
 	})
 	for name, suffix := range map[string]string{"that is another's": "", "with another's lock": ".lock"} {
 		t.Run(name, func(t *testing.T) {
-			needRoot(t)
+			cachetest.NeedRoot(t)
 			folder := forge(t, session, state)
 			if err := os.Chown(folder+suffix, strangerID, strangerID); err != nil {
 				t.Fatal(err)
@@ -175,7 +165,7 @@ func TestDrainEndsItsOwnProcessesOnly(t *testing.T) {
 	if !isOwn(os.Getpid()) || isOwn(1<<30) {
 		t.Errorf("got %t for this process, %t for none", isOwn(os.Getpid()), isOwn(1<<30))
 	}
-	needRoot(t)
+	cachetest.NeedRoot(t)
 	bystander := startBystander(t, strangerID).Process.Pid
 	folder := forge(t, fmt.Sprintf("%d-abcdefgh", bystander), stateOf(bystander, 1))
 	if got, _ := drainIt(t, folder, "100ms"); got.Ended != "limit" || got.ProcessID != bystander {

@@ -186,7 +186,12 @@ func TestDrainOfAServerThatHangs(t *testing.T) {
 	if code := s.exit(); code != -1 {
 		t.Errorf("got the exit code %d, want a signal", code)
 	}
-	if cache.Alive(s.folder) {
+	server, err := cache.Visit(s.folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	if isAlive(server) {
 		t.Error("its lock is held")
 	}
 	visited := closingCache(t)

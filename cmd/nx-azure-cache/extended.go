@@ -8,8 +8,8 @@ import (
 )
 
 // nx.json is part of every task's hash. A file that it extends is not: a pull request
-// can change that file and still have the hashes of main. So what decides in which
-// scope a run writes counts only from nx.json itself.
+// can change that file and still have the hashes of main. So the keys that decide the
+// scope of a run count only from nx.json itself.
 
 // The keys of nx.json that may come from a file that it extends. Nx takes each of them
 // whole from one of the two files.
@@ -18,13 +18,13 @@ const (
 	defaultBaseKey = "defaultBase"
 )
 
-// withoutExtended removes what decides the scope from the block "azure" if that comes
-// from a file that nx.json extends. extended are the keys of nx.json that do. Each key
-// that would have had an effect costs a warning.
+// withoutExtended removes the keys that decide the scope from the block "azure" if the
+// block comes from a file that nx.json extends. extended lists the keys of nx.json that
+// come from there. Each key that would have had an effect gets a warning.
 func withoutExtended(config json.RawMessage, extended []string) (json.RawMessage, []string) {
 	var block map[string]any
 	if !slices.Contains(extended, azureKey) || json.Unmarshal(config, &block) != nil {
-		return config, nil // readBlock says what is wrong with it
+		return config, nil // readBlock reports what is wrong with it
 	}
 	trust, isObject := block[trustKey].(map[string]any)
 	if !isObject {

@@ -272,7 +272,7 @@ func TestDoctorCommandsCanBePasted(t *testing.T) {
 				t.Fatal(err)
 			}
 			checkShown(t, out.String())
-			_, rest, _ := strings.Cut(out.String(), "Whoever may delete it does so with\n")
+			_, rest, _ := strings.Cut(out.String(), "Someone with delete permission can run\n")
 			lines := strings.Split(rest, "\n")
 			if ran := paste(t, lines[0]); !slices.Equal(ran, []string{"npx", "nx-azure-cache", "evict", "--hash", canary, "--yes"}) {
 				t.Errorf("%s ran %q", lines[0], ran)

@@ -127,8 +127,8 @@ func day(claims jwt.MapClaims, name string) string {
 	return time.Unix(seconds, 0).UTC().Format(" (2006-01-02 15:04:05 UTC)")
 }
 
-// shown is a claim as a terminal only shows it: nobody vouches for the claims of a
-// licence that is not verified.
+// shown is a claim that is safe on a terminal. The claims of a licence that is not
+// verified may hold anything.
 func shown(v any) string {
 	text, ok := v.(string)
 	if !ok {

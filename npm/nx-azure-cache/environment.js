@@ -28,8 +28,8 @@ const fileOfYarn = '.env.yarn';
 const fileName = /^\.env(\..+)?$|^\..+\.env$/;
 
 /**
- * Whether a tool has started this process that adds variables of further files: Nx
- * as a task, or Bun.
+ * Whether the tool that started this process adds variables of further files: Nx does
+ * for a task, and so does Bun.
  *
  * @param {NodeJS.ProcessEnv} env
  */
@@ -38,7 +38,7 @@ const isOfTool = (env) =>
   /^bun\//.test(env.npm_config_user_agent ?? '') ||
   /\bbunx?(\.exe)?$/.test(env.npm_execpath ?? '');
 
-/** By which Bun is recognised, so that a file must not change it. */
+/** The variables that reveal Bun. A file must not change them. */
 const marks = ['npm_config_user_agent', 'npm_execpath'];
 
 /** The most that claims may take together in a variable, in characters of JSON. */
@@ -70,8 +70,8 @@ class Environment {
   }
 
   /**
-   * Calls a function that reads `process.env`, such as one of Nx, and shows it
-   * what came from outside.
+   * Calls a function that reads `process.env`, such as one of Nx, with the variables
+   * that came from outside.
    *
    * @template T
    * @param {() => T} read must be synchronous
@@ -128,10 +128,10 @@ class Environment {
 }
 
 /**
- * Finds out which variables came from outside. Where the system keeps the
- * environment with which a process was started, these are the ones in it. Where it
- * does not, or that environment was made by a tool that loads .env files itself,
- * what such a file can have set did not come from outside.
+ * Finds out which variables came from outside. On Linux these are the variables with
+ * which this process was started. Other systems do not keep them, and some tools load
+ * .env files before they start this process. There, a variable that such a file can
+ * have set counts as not from outside.
  *
  * @param {string} root of the workspace
  * @param {NodeJS.ProcessEnv | null} [initial] with which this process was started;
@@ -184,7 +184,7 @@ function initialVariables(file = '/proc/self/environ') {
 }
 
 /**
- * An environment in which there is nothing, nor what all objects have.
+ * An empty environment, without a prototype.
  *
  * @returns {NodeJS.ProcessEnv}
  */
@@ -214,9 +214,9 @@ function keyOf(name) {
 }
 
 /**
- * A .env file. What it sets is not computed, as the tools that load it differ, and a
- * file can refer to variables that have changed since. Instead: what it can have
- * set, whatever loads it.
+ * A .env file. The tools that load it differ, and it can refer to variables that have
+ * changed since, so the values that it sets are not known. This class reports the
+ * values that it can have set, with any tool.
  */
 class EnvFile {
   /** Its variables, and all else that looks like one. */

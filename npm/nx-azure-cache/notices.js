@@ -64,9 +64,8 @@ const pause = 10;
 
 /**
  * Writes text to stderr at once, past Nx, which may have replaced
- * process.stderr.write. Whoever has made the text, a terminal only shows it: a child's
- * log comes this way, too. A stderr that is closed or stays full is nobody who
- * could be told.
+ * process.stderr.write. Controls are escaped in all of it, as the text may be a
+ * child's log. A stderr that is closed or stays full loses the text.
  *
  * @param {string} text
  */

@@ -69,6 +69,32 @@ function keeper(t) {
   };
 }
 
+/**
+ * Retrieves from a server that answers with a terminal output at a path.
+ *
+ * @param {TestContext} t
+ * @param {unknown} output the path
+ */
+function retrieveOutput(t, output) {
+  const binary = fakeServer(
+    t,
+    (server, terminalOutputPath) =>
+      server.on('retrieve', (_, answer) =>
+        answer.result({
+          ...{ code: 0, outputsPath: '/x', size: 1 },
+          terminalOutputPath,
+        }),
+      ),
+    output,
+  );
+  return play(
+    t,
+    async ({ open, cacheDirectory }) =>
+      (await open()).retrieve('h', cacheDirectory),
+    { binary },
+  );
+}
+
 describe('terminal output', { concurrency: 3 }, () => {
   /** @type {Record<string, [text: string, times: number, end: string]>} */
   const texts = {
@@ -276,23 +302,7 @@ describe('terminal output', { concurrency: 3 }, () => {
   test('a file outside the folder of the server is not read, nor removed', async (t) => {
     const file = path.join(temporaryFolder(t), 'precious');
     fs.writeFileSync(file, 'precious');
-    const binary = fakeServer(
-      t,
-      (server, terminalOutputPath) =>
-        server.on('retrieve', (_, answer) =>
-          answer.result({
-            ...{ code: 0, outputsPath: '/x', size: 1 },
-            terminalOutputPath,
-          }),
-        ),
-      file,
-    );
-    const { report, lines } = await play(
-      t,
-      async ({ open, cacheDirectory }) =>
-        (await open()).retrieve('h', cacheDirectory),
-      { binary },
-    );
+    const { report, lines } = await retrieveOutput(t, file);
     assert.equal(report, null);
     assert.equal(fs.readFileSync(file, 'utf8'), 'precious');
     assertOneLine(lines, 'reading from the remote cache failed');
@@ -322,23 +332,7 @@ describe('terminal output', { concurrency: 3 }, () => {
     'no path': 5,
   })) {
     test(`${what} as terminal output is a miss`, async (t) => {
-      const binary = fakeServer(
-        t,
-        (server, terminalOutputPath) =>
-          server.on('retrieve', (_, answer) =>
-            answer.result({
-              ...{ code: 0, outputsPath: '/x', size: 1 },
-              terminalOutputPath,
-            }),
-          ),
-        output,
-      );
-      const { report, lines } = await play(
-        t,
-        async ({ open, cacheDirectory }) =>
-          (await open()).retrieve('h', cacheDirectory),
-        { binary },
-      );
+      const { report, lines } = await retrieveOutput(t, output);
       assert.equal(report, null);
       assertOneLine(lines, 'reading from the remote cache failed');
     });

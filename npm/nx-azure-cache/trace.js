@@ -52,8 +52,8 @@ function trace(reader, writer, env) {
 }
 
 /**
- * A message without what may be a secret: the values of variables, and what
- * somebody put into the wrong place of the block of nx.json.
+ * A message without what may be a secret: the values of variables, and a secret that
+ * was put into the wrong place of the block of nx.json.
  *
  * @param {any} message
  */

@@ -1,7 +1,7 @@
 'use strict';
 
-// Archives of some kilobytes that fill a disk. What is planted has the right
-// output, too: whoever takes it counts a hit.
+// Archives of some kilobytes that fill a disk. They hold the right output, too: a
+// reader that accepts one reports a hit.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');

@@ -81,7 +81,7 @@ extendsFile('extends_branches_on_buildkite', {
 });
 
 // Without isolation main would not read what the attacker writes, which is in the
-// scope `shared`; whoever has the same file would.
+// scope `shared`; a run with the same file would.
 extendsFile('extends_isolation', {
   on: circleCI,
   trust: { isolation: 'none' },

@@ -14,7 +14,7 @@ const e2e = require('../e2e/world');
 const { shortTimeouts } = require('../faults/world');
 const runs = require('./runs');
 const { honest, redTest, startWorld } = require('./world');
-const { output, patchTool, task } = require('./workspace');
+const { output, patchTool, runCommand, task } = require('./workspace');
 
 /** @import { Machine } from '../lib/machine' */
 /** @import { Run } from './runs' */
@@ -225,19 +225,6 @@ dotenv('dotenv_bitbucket', {
   to: '',
 });
 
-/**
- * Runs our command on a machine.
- *
- * @param {Machine} machine
- * @param {...string} args
- */
-function command(machine, ...args) {
-  const file = path.join(
-    ...[machine.workspace, 'node_modules', '.bin', 'nx-azure-cache'],
-  );
-  return machine.run(file, args);
-}
-
 // A file of the checkout is a program. No task has to run for that: a developer who
 // looks at a pull request with `ls` or `doctor` is enough.
 redTest('dotenv_binary', async (t) => {
@@ -253,7 +240,7 @@ redTest('dotenv_binary', async (t) => {
   const ignored =
     /^nx-azure-cache: NX_AZURE_CACHE_BINARY of \.env is ignored: a checkout could set it/m;
   for (const args of [['license', 'status'], ['ls'], ['doctor']]) {
-    const { output: text } = await command(machine, ...args);
+    const { output: text } = await runCommand(machine, args);
     assert.ok(!fs.existsSync(proof), `${args.join(' ')} has executed it`);
     assert.match(text, /NX_AZURE_CACHE_BINARY of \.env is ignored/, args[0]);
   }
@@ -306,7 +293,7 @@ redTest(
       lines.join('\n'),
       /HTTPS_PROXY of \.env and NODE_EXTRA_CA_CERTS of \.env are ignored/,
     );
-    const { output: text } = await command(machine, 'doctor');
+    const { output: text } = await runCommand(machine, ['doctor']);
     assert.equal(connections, 0, 'doctor has asked the proxy');
     assert.doesNotMatch(text, /ca\.pem/);
   },

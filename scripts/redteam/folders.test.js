@@ -1,7 +1,7 @@
 'use strict';
 
-// Folders in Nx's cache directory that somebody else has made: a repository, or
-// another user of the machine.
+// Folders in Nx's cache directory that a repository or another user of the machine
+// has made.
 
 const assert = require('node:assert/strict');
 const { spawn, spawnSync } = require('node:child_process');
@@ -16,9 +16,14 @@ const { readTree } = require('../lib/tree');
 const { artifact } = require('./artifacts');
 const { push } = require('./runs');
 const { metadataOf } = require('./storage');
-const { output } = require('./workspace');
-const { assertHonest, honest, poisoned } = require('./world');
-const { redTest, startWorld } = require('./world');
+const { output, program } = require('./workspace');
+const {
+  assertHonest,
+  honest,
+  poisoned,
+  redTest,
+  startWorld,
+} = require('./world');
 
 /** @import { TestContext } from 'node:test' */
 /** @import { Machine } from '../lib/machine' */
@@ -91,7 +96,7 @@ redTest(
 function isRoot() {
   if (process.getuid?.() === 0) return true;
   assert.ok(!process.env.CI, 'run as root: this needs two users');
-  console.log('Not root: nobody here can be two users.');
+  console.log('Not root: this test needs two users, and is skipped.');
   return false;
 }
 
@@ -239,7 +244,7 @@ function handOver(machine) {
   giveAway(machine.home);
   giveAway(machine.workspace);
   const user = [`--reuid=${victimID}`, `--regid=${victimID}`, '--clear-groups'];
-  const nx = path.join(machine.workspace, 'node_modules', '.bin', 'nx');
+  const nx = program(machine, 'nx');
   machine.nx = (args, options) =>
     machine.run('setpriv', [...user, nx, ...args], options);
 }

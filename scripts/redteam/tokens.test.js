@@ -12,10 +12,10 @@ const e2e = require('../e2e/world');
 const { startConnectProxy } = require('../faults/connect-proxy');
 const { challenge, redirect, signIn, startAttacker } = require('./attacker');
 const { developer } = require('./runs');
+const { runCommand } = require('./workspace');
 const { assertHonest, redTest, startWorld } = require('./world');
 
 /** @import { TestContext } from 'node:test' */
-/** @import { Machine } from '../lib/machine' */
 
 after(cleanUp);
 
@@ -47,20 +47,6 @@ async function startVictim(t, endpoint, ca, env = {}) {
   return { world, machine, azureCLI };
 }
 
-/**
- * Runs a command of ours in the workspace.
- *
- * @param {Machine} machine
- * @param {string[]} args
- * @param {NodeJS.ProcessEnv} [env]
- */
-const command = (machine, args, env) =>
-  machine.run(
-    path.join(machine.workspace, 'node_modules', '.bin', 'nx-azure-cache'),
-    args,
-    { env },
-  );
-
 redTest('foreign_challenge', async (t) => {
   const resource = 'https://management.azure.com';
   const certificate = await createCertificate();
@@ -89,7 +75,7 @@ redTest('foreign_challenge', async (t) => {
   assertRefused(2);
   assertHonest(outcome, /is not Azure Storage/);
   for (const args of [['ls'], ['doctor']]) {
-    const { code, output } = await command(machine, args);
+    const { code, output } = await runCommand(machine, args);
     assert.equal(code, 1, output);
     assert.ok(output.includes(line), output);
     assertRefused(1);
@@ -121,7 +107,7 @@ redTest('foreign_endpoint', async (t) => {
     ['doctor'],
     ['ls', '--endpoint', `https://${host}`],
   ]) {
-    const { code, output } = await command(machine, args);
+    const { code, output } = await runCommand(machine, args);
     assert.equal(code, 1, output);
     assert.match(output, line);
   }
@@ -130,10 +116,10 @@ redTest('foreign_endpoint', async (t) => {
   assert.deepEqual(azureCLI.given(), []);
 
   // A developer who trusts the host sets the variable outside the repository.
-  await command(machine, ['ls'], { NX_AZURE_CACHE_TRUSTED_HOSTS: host });
+  await runCommand(machine, ['ls'], { NX_AZURE_CACHE_TRUSTED_HOSTS: host });
   const [{ headers }] = attacker.take();
   assert.equal(headers.authorization, `Bearer token-of-${storage}`);
-  const { output } = await command(machine, ['doctor'], {
+  const { output } = await runCommand(machine, ['doctor'], {
     NX_AZURE_CACHE_TRUSTED_HOSTS: host,
   });
   assert.match(

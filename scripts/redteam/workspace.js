@@ -105,6 +105,27 @@ function writeProjects(machine, names) {
 }
 
 /**
+ * The path of a program that a package has installed. npx takes as long again as Nx.
+ *
+ * @param {Machine} machine
+ * @param {string} name
+ */
+function program({ workspace }, name) {
+  return path.join(workspace, 'node_modules', '.bin', name);
+}
+
+/**
+ * Runs a command of ours in the workspace.
+ *
+ * @param {Machine} machine
+ * @param {string[]} args
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+function runCommand(machine, args, env) {
+  return machine.run(program(machine, 'nx-azure-cache'), args, { env });
+}
+
+/**
  * @param {Machine} machine
  * @param {string} name
  * @param {string} content
@@ -120,6 +141,8 @@ exports.output = output;
 exports.patchTool = patchTool;
 exports.poison = poison;
 exports.prepare = prepare;
+exports.program = program;
+exports.runCommand = runCommand;
 exports.setAzure = setAzure;
 exports.task = task;
 exports.writeProjects = writeProjects;

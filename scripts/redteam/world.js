@@ -9,7 +9,7 @@ const e2e = require('../e2e/world');
 const faults = require('../faults/world');
 const { generateKey, verify } = require('./envelopes');
 const { deleteEntry, readEntry, sasFor, writeEntry } = require('./storage');
-const { output, poison, setAzure, task } = require('./workspace');
+const { output, poison, program, setAzure, task } = require('./workspace');
 
 /** @import { TestContext } from 'node:test' */
 /** @import { Machine } from '../lib/machine' */
@@ -118,8 +118,7 @@ async function startWorld(t, { trust = {}, isSigned = false }) {
         machine.env.GITHUB_EVENT_PATH = eventFile(folder, name, run);
       }
       setAzure(machine, { container, ...azure, trust }, { isExtended });
-      // npx takes as long again as Nx.
-      const nx = path.join(machine.workspace, 'node_modules', '.bin', 'nx');
+      const nx = program(machine, 'nx');
       machine.nx = (args, options) => machine.run(nx, args, options);
       return machine;
     },

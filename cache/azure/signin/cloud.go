@@ -81,7 +81,7 @@ func suffixes() string {
 }
 
 // IsStorageHost reports whether a host, in lower case and without a port, is one of
-// Azure's blob services. Only those belong to Microsoft alone: anybody who rents a
+// Azure's blob services. Only those belong to Microsoft alone: anyone who rents a
 // machine of Azure has a name below azure.com.
 func IsStorageHost(host string) bool { return storageHosts.MatchString(host) }
 

@@ -42,10 +42,10 @@ const (
 type Tokens struct {
 	chain *chain
 	held  atomic.Pointer[held]
-	// foreign is set once somebody has asked for a token of another service. From then
-	// on no token is given: what answers is not Azure Storage.
+	// foreign is set once a server has asked for a token of another service. From then
+	// on no token is given: that server is not Azure Storage.
 	foreign atomic.Pointer[ForeignScopeError]
-	turn    chan struct{} // holds one value while somebody uses what follows
+	turn    chan struct{} // holds one value while a goroutine uses the fields below
 
 	failed error
 	until  time.Time // of the failure
@@ -66,7 +66,7 @@ func newTokens(c *chain) *Tokens { return &Tokens{chain: c, turn: make(chan stru
 type ForeignScopeError struct{ Scope string } // as the server spells it: any text
 
 func (e *ForeignScopeError) Error() string {
-	return fmt.Sprintf("a token of %q is asked for, and only one of Azure Storage is given", e.Scope)
+	return fmt.Sprintf("a server asked for a token of %q and got none: tokens are for Azure Storage only", e.Scope)
 }
 
 // NonRetriable tells azcore's retry policy that another try is in vain.
