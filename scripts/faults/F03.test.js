@@ -75,7 +75,7 @@ fullTest('F03_Azurite_stopped_while_it_is_asked', async (t) => {
   });
   const run = assertUndisturbed(a, { line: /remote cache/ });
   // Its tasks take a second: between the reads and the writes.
-  const { serverOf } = require('./processes');
+  const { serverOf } = require('../lib/processes');
   await serverOf(a);
   await new Promise((resolve) => setTimeout(resolve, 500));
   await azurite.stop();

@@ -7,7 +7,7 @@ const { connectionString } = require('../lib/azurite');
 const { build, runNx } = require('../e2e/world');
 const { drip, gate, on, silence } = require('./faults');
 const { startDeafServer } = require('./many');
-const { serverOf, signal } = require('./processes');
+const { serverOf, signal } = require('../lib/processes');
 const {
   assertUndisturbed,
   buildLargeFile,

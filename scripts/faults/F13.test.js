@@ -10,7 +10,7 @@ const { listBlobs } = require('../lib/azurite');
 const { build, runNx, shared } = require('../e2e/world');
 const { gate, on } = require('./faults');
 const { outputsOfMany, writeMany } = require('./many');
-const { until } = require('./processes');
+const { until } = require('../lib/processes');
 const { spyOn } = require('./spy');
 const {
   assertUndisturbed,

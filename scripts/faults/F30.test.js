@@ -13,7 +13,7 @@ const {
   processesOf,
   serverOf,
   signal,
-} = require('./processes');
+} = require('../lib/processes');
 const { splitScreen, startOnTerminal } = require('./terminal');
 const {
   assertNothingLeft,

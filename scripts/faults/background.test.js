@@ -8,7 +8,7 @@ const path = require('node:path');
 const { listBlobs } = require('../lib/azurite');
 const { shared, tasks } = require('../e2e/world');
 const { on } = require('./faults');
-const { until } = require('./processes');
+const { until } = require('../lib/processes');
 const { spyOn } = require('./spy');
 const {
   assertUndisturbed,

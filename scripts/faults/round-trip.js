@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { listBlobs } = require('../lib/azurite');
 const { shared } = require('../e2e/world');
-const { watchMemory } = require('./processes');
+const { watchMemory } = require('../lib/processes');
 const {
   assertUndisturbed,
   setBuild,

@@ -7,7 +7,7 @@ const path = require('node:path');
 const { test } = require('node:test');
 const { listBlobs, removeBlob } = require('../lib/azurite');
 const e2e = require('../e2e/world');
-const { assertNoProcess } = require('./processes');
+const { assertNoProcess } = require('../lib/processes');
 const { Toxiproxy } = require('./toxiproxy');
 
 /** @import { TestContext } from 'node:test' */

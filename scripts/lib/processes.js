@@ -7,7 +7,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
 
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from './machine' */
 /** @typedef {{ pid: number, command: string, isServer: boolean }} Process */
 
 /**
