@@ -6,6 +6,7 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
+const { namesBelow } = require('../lib/tree');
 const { ratioBomb, sparseBomb } = require('./bombs');
 const { push } = require('./runs');
 const { metadataOf } = require('./storage');
@@ -52,12 +53,9 @@ function bombTest(name, make, line) {
  * @param {string} folder
  */
 function largeFiles(folder) {
-  return fs
-    .readdirSync(folder, { withFileTypes: true, recursive: true })
-    .filter((file) => file.isFile())
-    .map((file) => path.join(file.parentPath, file.name))
-    .filter((file) => !file.includes(`${path.sep}node_modules${path.sep}`))
-    .filter((file) => fs.statSync(file).size > large);
+  return namesBelow(folder)
+    .filter((name) => !name.split(path.sep).includes('node_modules'))
+    .filter((name) => fs.lstatSync(path.join(folder, name)).size > large);
 }
 
 bombTest(

@@ -6,6 +6,7 @@ const path = require('node:path');
 const { test } = require('node:test');
 const { createContainer, listBlobs } = require('../lib/azurite');
 const e2e = require('../e2e/world');
+const { assertNoProcess } = require('../lib/processes');
 const faults = require('../faults/world');
 const { generateKey, verify } = require('./envelopes');
 const { deleteEntry, readEntry, sasFor, writeEntry } = require('./storage');
@@ -135,7 +136,7 @@ async function startWorld(t, { trust = {}, isSigned = false }) {
     },
 
     /**
-     * Builds on a machine.
+     * Builds on a machine, and waits until its server has removed its folder.
      *
      * @param {Machine} machine
      * @returns {Promise<Outcome>}
@@ -144,6 +145,7 @@ async function startWorld(t, { trust = {}, isSigned = false }) {
       const lines = await e2e.runNx(machine, ['run', task], {
         moreSecrets: [key.pem.split('\n')[1]],
       });
+      await assertNoProcess(machine);
       for (const line of lines) t.diagnostic(line);
       const run = machine.lastRun()[task];
       assert.equal(run.hash, hash, 'the hash is not that of main');

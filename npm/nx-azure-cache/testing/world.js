@@ -151,8 +151,8 @@ function copyShim(t, modules, manifest = {}) {
 }
 
 /**
- * The files anywhere in a folder. Which folders there are does not matter: the
- * server removes its own at its end.
+ * The files anywhere in a folder. Which folders there are does not matter, nor that
+ * the server removes its own meanwhile: readdirSync's `recursive` would fail.
  *
  * @param {string} folder
  * @returns {string[]} relative paths
@@ -160,9 +160,21 @@ function copyShim(t, modules, manifest = {}) {
 function filesIn(folder) {
   const { readdirSync } = require('node:fs');
   const { join, relative } = require('node:path');
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => relative(folder, join(entry.parentPath, entry.name)));
+  const found = [];
+  const folders = [folder];
+  for (let at; (at = folders.pop());) {
+    try {
+      for (const entry of readdirSync(at, { withFileTypes: true })) {
+        const file = join(at, entry.name);
+        if (entry.isDirectory()) folders.push(file);
+        else found.push(relative(folder, file));
+      }
+    } catch (err) {
+      const isGone = /** @type {any} */ (err).code === 'ENOENT';
+      if (!isGone || at === folder) throw err;
+    }
+  }
+  return found;
 }
 
 /**
