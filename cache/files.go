@@ -18,7 +18,9 @@ func discard(ctx context.Context, s spot) {
 }
 
 // replace renames what is at a spot to the name hash in the cache directory,
-// whatever stands there. What is a link there is renamed itself.
+// whatever stands there. What is a link there is renamed itself. Where the system can
+// exchange two names, there is a result at every moment: another process of Nx may
+// be reading it.
 func replace(ctx context.Context, from spot, hash string) error {
 	var err error
 	// Another process may restore the same result at the same time: both
@@ -27,25 +29,29 @@ func replace(ctx context.Context, from spot, hash string) error {
 		if err = rename(from.directory, from.name, from.cacheDirectory, hash); err == nil {
 			return nil
 		}
+		if swapped := moveFrom(from.cacheDirectory, hash, from, exchange); swapped == nil {
+			discard(ctx, from)
+			return nil
+		}
 		old := from.with(fmt.Sprintf(".old-%d", try))
 		defer discard(ctx, old)
-		if moved := moveAway(hash, old); moved != nil && !errors.Is(moved, fs.ErrNotExist) {
+		if moved := moveFrom(from.cacheDirectory, hash, old, rename); moved != nil && !errors.Is(moved, fs.ErrNotExist) {
 			return errors.Join(err, moved)
 		}
 	}
 	return err
 }
 
-// moveAway renames a name in the cache directory, also where it is read-only: a
-// directory that may not be written may not change its parent either.
-func moveAway(hash string, to spot) error {
-	from := to.cacheDirectory
-	err := rename(from, hash, to.directory, to.name)
+// moveFrom moves a name in the cache directory to a spot, also where it is
+// read-only: a directory that may not be written may not change its parent either.
+func moveFrom(cacheDirectory *directory, hash string, to spot, move func(from *directory, name string, to *directory, newName string) error) error {
+	err := move(cacheDirectory, hash, to.directory, to.name)
 	if !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	if info, statErr := from.root.Lstat(hash); statErr == nil && info.IsDir() && from.root.Chmod(hash, 0o700) == nil {
-		err = rename(from, hash, to.directory, to.name)
+	root := cacheDirectory.root
+	if info, statErr := root.Lstat(hash); statErr == nil && info.IsDir() && root.Chmod(hash, 0o700) == nil {
+		err = move(cacheDirectory, hash, to.directory, to.name)
 	}
 	return err
 }

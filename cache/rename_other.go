@@ -2,10 +2,16 @@
 
 package cache
 
-import "os"
+import (
+	"errors"
+	"os"
+)
 
 // rename renames a name in one open directory to a name in another. Without
 // descriptors it takes their paths.
 func rename(from *directory, name string, to *directory, newName string) error {
 	return os.Rename(from.join(name), to.join(newName))
 }
+
+// exchange is for systems that can exchange two names at once.
+func exchange(*directory, string, *directory, string) error { return errors.ErrUnsupported }

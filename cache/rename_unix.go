@@ -12,14 +12,25 @@ import (
 // rename renames a name in one open directory to a name in another. It follows no
 // link.
 func rename(from *directory, name string, to *directory, newName string) error {
+	return renameWith(unix.Renameat, "renameat", from, name, to, newName)
+}
+
+// exchange exchanges two names, both of which must be there, at once. It follows no
+// link. The error is [errors.ErrUnsupported] where the system or the file system
+// cannot.
+func exchange(from *directory, name string, to *directory, newName string) error {
+	return renameWith(swap, "exchange", from, name, to, newName)
+}
+
+func renameWith(call func(from int, name string, to int, newName string) error, op string, from *directory, name string, to *directory, newName string) error {
 	var renamed error
 	err := withHandles(from.handle, to.handle, func(from, to int) {
 		for renamed = unix.EINTR; renamed == unix.EINTR; {
-			renamed = unix.Renameat(from, name, to, newName)
+			renamed = call(from, name, to, newName)
 		}
 	})
 	if err = errors.Join(err, renamed); err != nil {
-		return &os.LinkError{Op: "renameat", Old: from.join(name), New: to.join(newName), Err: err}
+		return &os.LinkError{Op: op, Old: from.join(name), New: to.join(newName), Err: err}
 	}
 	return nil
 }
