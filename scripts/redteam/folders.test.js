@@ -12,6 +12,7 @@ const { buffer } = require('node:stream/consumers');
 const zlib = require('node:zlib');
 const e2e = require('../e2e/world');
 const { onReadOf } = require('../faults/faults');
+const { assertNoProcess } = require('../lib/processes');
 const { readTree } = require('../lib/tree');
 const { artifact } = require('./artifacts');
 const { push } = require('./runs');
@@ -245,8 +246,15 @@ function handOver(machine) {
   giveAway(machine.workspace);
   const user = [`--reuid=${victimID}`, `--regid=${victimID}`, '--clear-groups'];
   const nx = program(machine, 'nx');
-  machine.nx = (args, options) =>
-    machine.run('setpriv', [...user, nx, ...args], options);
+  machine.nx = async (args, options) => {
+    const result = await machine.run(
+      'setpriv',
+      [...user, nx, ...args],
+      options,
+    );
+    await assertNoProcess(machine);
+    return result;
+  };
 }
 
 /** @param {string} file */

@@ -120,7 +120,12 @@ async function startWorld(t, { trust = {}, isSigned = false }) {
       }
       setAzure(machine, { container, ...azure, trust }, { isExtended });
       const nx = program(machine, 'nx');
-      machine.nx = (args, options) => machine.run(nx, args, options);
+      machine.nx = async (args, options) => {
+        const result = await machine.run(nx, args, options);
+        // The server may end after Nx, and removes its folder.
+        await assertNoProcess(machine);
+        return result;
+      };
       return machine;
     },
 
@@ -136,7 +141,7 @@ async function startWorld(t, { trust = {}, isSigned = false }) {
     },
 
     /**
-     * Builds on a machine, and waits until its server has removed its folder.
+     * Builds on a machine.
      *
      * @param {Machine} machine
      * @returns {Promise<Outcome>}
@@ -145,7 +150,6 @@ async function startWorld(t, { trust = {}, isSigned = false }) {
       const lines = await e2e.runNx(machine, ['run', task], {
         moreSecrets: [key.pem.split('\n')[1]],
       });
-      await assertNoProcess(machine);
       for (const line of lines) t.diagnostic(line);
       const run = machine.lastRun()[task];
       assert.equal(run.hash, hash, 'the hash is not that of main');
