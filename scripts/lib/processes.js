@@ -71,6 +71,18 @@ async function assertNoProcess(machine, limit = 5_000) {
 }
 
 /**
+ * Waits until no server of a machine is left: one may end after Nx, and removes its
+ * folder then. What else runs there may go on.
+ *
+ * @param {Machine} machine
+ */
+async function serversGone(machine) {
+  const hasServer = () => processesOf(machine).some(({ isServer }) => isServer);
+  if (await until(() => !hasServer(), 10_000)) return;
+  throw new Error(`a server is left in ${machine.workspace}`);
+}
+
+/**
  * Sends a signal to a process, unless it has ended.
  *
  * @param {number} pid
@@ -132,6 +144,7 @@ function watchMemory(machine) {
 exports.assertNoProcess = assertNoProcess;
 exports.processesOf = processesOf;
 exports.serverOf = serverOf;
+exports.serversGone = serversGone;
 exports.signal = signal;
 exports.until = until;
 exports.watchMemory = watchMemory;

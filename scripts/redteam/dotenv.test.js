@@ -163,7 +163,7 @@ dotenv('dotenv_jenkins_change', {
   file: { CHANGE_ID: '99' },
   on: ci({ ...jenkins, BRANCH_NAME: 'PR-99', CHANGE_ID: '99' }),
   from: 'branch-feature',
-  to: 'pr-99',
+  to: 'untrusted', // a job of a change is of no branch as well
 });
 
 const azure = { CI: 'true', TF_BUILD: 'True', BUILD_REASON: 'PullRequest' };

@@ -12,7 +12,7 @@ const { buffer } = require('node:stream/consumers');
 const zlib = require('node:zlib');
 const e2e = require('../e2e/world');
 const { onReadOf } = require('../faults/faults');
-const { assertNoProcess } = require('../lib/processes');
+const { serversGone } = require('../lib/processes');
 const { readTree } = require('../lib/tree');
 const { artifact } = require('./artifacts');
 const { push } = require('./runs');
@@ -252,7 +252,7 @@ function handOver(machine) {
       [...user, nx, ...args],
       options,
     );
-    await assertNoProcess(machine);
+    await serversGone(machine);
     return result;
   };
 }

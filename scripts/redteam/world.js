@@ -6,7 +6,7 @@ const path = require('node:path');
 const { test } = require('node:test');
 const { createContainer, listBlobs } = require('../lib/azurite');
 const e2e = require('../e2e/world');
-const { assertNoProcess } = require('../lib/processes');
+const { serversGone } = require('../lib/processes');
 const faults = require('../faults/world');
 const { generateKey, verify } = require('./envelopes');
 const { deleteEntry, readEntry, sasFor, writeEntry } = require('./storage');
@@ -122,8 +122,7 @@ async function startWorld(t, { trust = {}, isSigned = false }) {
       const nx = program(machine, 'nx');
       machine.nx = async (args, options) => {
         const result = await machine.run(nx, args, options);
-        // The server may end after Nx, and removes its folder.
-        await assertNoProcess(machine);
+        await serversGone(machine);
         return result;
       };
       return machine;
