@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -72,58 +69,6 @@ func TestManyRetrievesOfOneHash(t *testing.T) {
 			}
 			checkNothingAside(t, dir)
 		})
-	}
-}
-
-// Another process of Nx may read a result while it is restored again: it finds one
-// at every moment.
-func TestResultIsThereWhileItIsRestoredAgain(t *testing.T) {
-	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
-		t.Skip("this system cannot exchange two names at once")
-	}
-	for _, mode := range []fs.FileMode{0o755, 0o555} {
-		t.Run("mode "+mode.String(), func(t *testing.T) {
-			dir := cachetest.TempDir(t)
-			c := newCache(t, stored(t, "123"))
-			restore := func() {
-				if _, err := c.Retrieve(t.Context(), "123", dir); err != nil {
-					t.Error(err)
-				}
-			}
-			restore()
-			ended := make(chan struct{})
-			go func() {
-				defer close(ended)
-				for range 300 {
-					if err := os.Chmod(filepath.Join(dir, "123"), mode); err != nil {
-						t.Error(err)
-					}
-					restore()
-				}
-			}()
-			isMissing := func() bool {
-				_, err := os.Lstat(filepath.Join(dir, "123", "a"))
-				return err != nil
-			}
-			looks, missing := lookUntil(ended, isMissing)
-			if looks == 0 || missing > 0 {
-				t.Errorf("it was missing in %d of %d looks", missing, looks)
-			}
-		})
-	}
-}
-
-// lookUntil looks again and again until the end, and counts.
-func lookUntil(ended <-chan struct{}, isMissing func() bool) (looks, missing int) {
-	for ; ; looks++ {
-		select {
-		case <-ended:
-			return looks, missing
-		default:
-		}
-		if isMissing() {
-			missing++
-		}
 	}
 }
 

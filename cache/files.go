@@ -29,29 +29,30 @@ func replace(ctx context.Context, from spot, hash string) error {
 		if err = rename(from.directory, from.name, from.cacheDirectory, hash); err == nil {
 			return nil
 		}
-		if swapped := moveFrom(from.cacheDirectory, hash, from, exchange); swapped == nil {
+		if swapped := moveAway(hash, from, exchange); swapped == nil {
 			discard(ctx, from)
 			return nil
 		}
 		old := from.with(fmt.Sprintf(".old-%d", try))
 		defer discard(ctx, old)
-		if moved := moveFrom(from.cacheDirectory, hash, old, rename); moved != nil && !errors.Is(moved, fs.ErrNotExist) {
+		if moved := moveAway(hash, old, rename); moved != nil && !errors.Is(moved, fs.ErrNotExist) {
 			return errors.Join(err, moved)
 		}
 	}
 	return err
 }
 
-// moveFrom moves a name in the cache directory to a spot, also where it is
-// read-only: a directory that may not be written may not change its parent either.
-func moveFrom(cacheDirectory *directory, hash string, to spot, move func(from *directory, name string, to *directory, newName string) error) error {
-	err := move(cacheDirectory, hash, to.directory, to.name)
+// moveAway moves a name in the cache directory to a spot, by [rename] or [exchange],
+// also where it is read-only: a directory that may not be written may not change its
+// parent either.
+func moveAway(hash string, to spot, move func(from *directory, name string, to *directory, newName string) error) error {
+	from := to.cacheDirectory
+	err := move(from, hash, to.directory, to.name)
 	if !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	root := cacheDirectory.root
-	if info, statErr := root.Lstat(hash); statErr == nil && info.IsDir() && root.Chmod(hash, 0o700) == nil {
-		err = move(cacheDirectory, hash, to.directory, to.name)
+	if info, statErr := from.root.Lstat(hash); statErr == nil && info.IsDir() && from.root.Chmod(hash, 0o700) == nil {
+		err = move(from, hash, to.directory, to.name)
 	}
 	return err
 }
