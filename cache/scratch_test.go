@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
@@ -53,6 +54,25 @@ func startHolder(t *testing.T, cacheDirectory string) *holder {
 		_ = h.Wait()
 	})
 	return h
+}
+
+// startSweptHolder starts a holder, and waits until it has swept the cache directory:
+// it takes no lock of those that come later.
+func startSweptHolder(t *testing.T, cacheDirectory string) *holder {
+	t.Helper()
+	leftover := cache.Folder(cacheDirectory, "1-leftover")
+	if err := os.MkdirAll(leftover, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	h := startHolder(t, cacheDirectory)
+	for range 1_000 {
+		if !exists(t, leftover) && !exists(t, leftover+".lock") {
+			return h
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("the sweep has not ended")
+	return nil
 }
 
 // TestHolder is what startHolder starts.
@@ -109,7 +129,8 @@ func TestFolderOfAProcess(t *testing.T) {
 // What a process leaves that is killed, the next one removes.
 func TestLeftovers(t *testing.T) {
 	dir := cachetest.TempDir(t)
-	killed, living := startHolder(t, dir), startHolder(t, dir)
+	living := startSweptHolder(t, dir)
+	killed := startHolder(t, dir)
 	if err := killed.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
