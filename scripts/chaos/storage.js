@@ -106,10 +106,15 @@ class Storage {
    * @param {string} container
    */
   async #exchange(container) {
-    const clients = await this.#someBlobs(container, 1);
+    const clients = [];
     /** @type {Blob[]} */
     const blobs = [];
-    for (const client of clients) blobs.push(await load(client));
+    for (const client of await this.#someBlobs(container, 1)) {
+      const blob = await load(client);
+      if (!blob) continue;
+      clients.push(client);
+      blobs.push(blob);
+    }
     for (const [i, client] of clients.entries()) {
       await rewrite(client, () => blobs[(i + 1) % blobs.length]);
     }
@@ -168,21 +173,23 @@ async function blobNames(client) {
   try {
     for await (const { name } of client.listBlobsFlat()) names.push(name);
   } catch (err) {
-    // Another fault has removed the container.
-    if (/** @type {{ statusCode?: number }} */ (err).statusCode !== 404) {
-      throw err;
-    }
+    if (!isGone(err)) throw err;
   }
   return names.sort();
 }
 
 /**
  * @param {BlockBlobClient} client
- * @returns {Promise<Blob>}
+ * @returns {Promise<Blob | undefined>} undefined: it is gone
  */
 async function load(client) {
-  const { metadata = {} } = await client.getProperties();
-  return { content: await client.downloadToBuffer(), metadata };
+  try {
+    const { metadata = {} } = await client.getProperties();
+    return { content: await client.downloadToBuffer(), metadata };
+  } catch (err) {
+    if (isGone(err)) return undefined;
+    throw err;
+  }
 }
 
 /**
@@ -190,8 +197,23 @@ async function load(client) {
  * @param {(blob: Blob) => Blob} change
  */
 async function rewrite(client, change) {
-  const { content, metadata } = change(await load(client));
-  await client.upload(content, content.length, { metadata });
+  const blob = await load(client);
+  if (!blob) return;
+  const { content, metadata } = change(blob);
+  try {
+    await client.upload(content, content.length, { metadata });
+  } catch (err) {
+    if (!isGone(err)) throw err;
+  }
+}
+
+/**
+ * Whether another fault has removed the blob or the container meanwhile.
+ *
+ * @param {unknown} err
+ */
+function isGone(err) {
+  return /** @type {{ statusCode?: number }} */ (err).statusCode === 404;
 }
 
 exports.Storage = Storage;
