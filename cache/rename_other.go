@@ -13,5 +13,5 @@ func rename(from *directory, name string, to *directory, newName string) error {
 	return os.Rename(from.join(name), to.join(newName))
 }
 
-// exchange is for systems that can exchange two names at once.
+// exchange fails: there is no such step here.
 func exchange(*directory, string, *directory, string) error { return errors.ErrUnsupported }

@@ -15,11 +15,10 @@ func rename(from *directory, name string, to *directory, newName string) error {
 	return renameWith(unix.Renameat, "renameat", from, name, to, newName)
 }
 
-// exchange exchanges two names, both of which must be there, at once. It follows no
-// link. The error is [errors.ErrUnsupported] where the system or the file system
-// cannot.
+// exchange swaps two names in one step. Both must be there. It follows no link. It
+// fails where the system or the file system has no such step.
 func exchange(from *directory, name string, to *directory, newName string) error {
-	return renameWith(swap, "exchange", from, name, to, newName)
+	return renameWith(exchangeAt, "exchange", from, name, to, newName)
 }
 
 func renameWith(call func(from int, name string, to int, newName string) error, op string, from *directory, name string, to *directory, newName string) error {

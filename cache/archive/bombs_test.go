@@ -61,8 +61,8 @@ func record(key, value string) string {
 	return fmt.Sprintf("%d %s=%s\n", length, key, value)
 }
 
-// sparseMap is the map of a sparse file of which nothing is stored, as the versions
-// 0.0, 0.1 and 1.0 of GNU's format have it in records.
+// sparseVersions are the headers of a sparse file without stored data, by the version
+// of GNU's format.
 var sparseVersions = map[string][]byte{
 	"0.0": extended(record("GNU.sparse.size", "314572800"), record("GNU.sparse.numblocks", "1"), record("GNU.sparse.offset", "0"), record("GNU.sparse.numbytes", "1")),
 	"0.1": extended(record("GNU.sparse.size", "314572800"), record("GNU.sparse.numblocks", "1"), record("GNU.sparse.map", "0,1")),
@@ -80,8 +80,7 @@ func oldSparse(magic string) []byte {
 	})
 }
 
-// forms are tars that other programs write, or nobody, and that archives do not
-// have.
+// forms are tars in forms that our writer never uses. Some programs write some of them.
 func forms() map[string]struct {
 	more []byte // behind the folder outputs/
 	want string

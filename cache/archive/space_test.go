@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// disk is a file system, of which others use what it tells.
+// disk is a file system that reports these sizes, in bytes.
 type disk struct {
 	free, total int64
 	unknown     bool

@@ -108,9 +108,9 @@ func (e environment) canNotice(name string) bool {
 	}
 }
 
-// checkAdditions checks that a run has no more rights than before with variables that
-// its CI does not set: it has the same scope, or one that no run writes, of which
-// nothing but trusted is read.
+// checkAdditions checks that variables which the CI does not set give a run no more
+// rights. The run keeps its scope, or gets one that it cannot write. In the second
+// case it reads the trusted scope only.
 func checkAdditions(t *testing.T, e environment, additions []addition) {
 	added := make(map[string]string)
 	for _, a := range additions {

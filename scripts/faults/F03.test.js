@@ -94,7 +94,7 @@ function withoutAddress(connectionString) {
     .replace('Protocol=http;', 'Protocol=https;');
 }
 
-const unknownHost = /storage\.invalid.*(no such host|lookup|out of reach)/;
+const unknownHost = /storage\.invalid (does not exist|is not found) \(DNS/;
 
 /** @type {Record<string, { prepare: (world: World, t: import('node:test').TestContext) => Storage | Promise<Storage>, line: RegExp | null }>} */
 const storages = {

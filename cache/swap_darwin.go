@@ -1,8 +1,0 @@
-package cache
-
-import "golang.org/x/sys/unix"
-
-// swap is renameatx_np(2) with RENAME_SWAP.
-func swap(from int, name string, to int, newName string) error {
-	return unix.RenameatxNp(from, name, to, newName, unix.RENAME_SWAP)
-}

@@ -1,8 +1,0 @@
-package cache
-
-import "golang.org/x/sys/unix"
-
-// swap is renameat2(2) with RENAME_EXCHANGE.
-func swap(from int, name string, to int, newName string) error {
-	return unix.Renameat2(from, name, to, newName, unix.RENAME_EXCHANGE)
-}
