@@ -23,9 +23,8 @@ const { startToxiproxy } = require('./faults/toxiproxy');
 
 const specifier = '@nx/powerpack-azure-cache@npm:nx-azure-cache';
 
-/** The Nx of today, and the oldest that we support in full. */
+/** The Nx of today. Tests install others when they need them. */
 const installs = { alias: { specifier } };
-const olderInstalls = { nx20: { specifier, nx: '20.8.4' } };
 
 async function main() {
   const { values, positionals } = parseArgs({
@@ -44,7 +43,7 @@ async function main() {
     rows.some((row) => path.basename(file).startsWith(row));
   const files = testFiles('scripts/faults', isMeant);
   const [shared, toxiproxy] = await Promise.all([
-    startShared('faults', { ...installs, ...(!values.quick && olderInstalls) }),
+    startShared('faults', installs),
     startToxiproxy(),
   ]);
   const { code } = await attempt(

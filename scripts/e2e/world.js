@@ -17,6 +17,7 @@ const { startRecorder } = require('./recorder');
 const shared = {
   folder: variable('E2E_FOLDER'),
   azurite: variable('E2E_AZURITE'),
+  registry: variable('E2E_REGISTRY'),
 };
 
 /**

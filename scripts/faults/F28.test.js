@@ -11,12 +11,12 @@ const { serverOf, signal } = require('../lib/processes');
 const { spyOn } = require('./spy');
 const { assertUndisturbed, fullTest, startWorld } = require('./world');
 
-for (const [name, install] of /** @type {const} */ ([
-  ['Nx_24', 'alias'],
-  ['Nx_20.8', 'nx20'],
+for (const [name, nx] of /** @type {const} */ ([
+  ['Nx_24', undefined],
+  ['Nx_20.8', '20.8.4'],
 ])) {
   fullTest(`F28_contract_of_${name}`, async (t) => {
-    const { machine } = await startWorld(t, { install });
+    const { machine } = await startWorld(t, { nx });
     const a = machine('a');
     const first = spyOn(a);
     await assertUndisturbed(a, { line: null });
@@ -61,13 +61,13 @@ for (const [name, install] of /** @type {const} */ ([
   });
 
   fullTest(`F28_${name}_with_a_dead_storage`, async (t) => {
-    const { machine, recorder } = await startWorld(t, { install });
+    const { machine, recorder } = await startWorld(t, { nx });
     recorder.fault = on('all', answer(500));
     await assertUndisturbed(machine('a'), { line: /remote cache/ });
   });
 
   fullTest(`F28_${name}_with_a_child_that_is_killed`, async (t) => {
-    const { machine, recorder } = await startWorld(t, { install });
+    const { machine, recorder } = await startWorld(t, { nx });
     const a = machine('a');
     const gets = gate();
     recorder.fault = on('GET', gets.fault);
@@ -81,7 +81,7 @@ for (const [name, install] of /** @type {const} */ ([
   });
 
   fullTest(`F28_${name}_with_a_failing_task`, async (t) => {
-    const { machine } = await startWorld(t, { install });
+    const { machine } = await startWorld(t, { nx });
     const a = machine('a');
     require('node:fs').writeFileSync(
       path.join(a.workspace, 'words', 'source.json'),

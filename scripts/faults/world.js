@@ -6,12 +6,13 @@ const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
 const { listBlobs, removeBlob } = require('../lib/azurite');
+const { Machine } = require('../lib/machine');
+const { installedWorkspace } = require('../lib/shared');
 const e2e = require('../e2e/world');
-const { assertNoProcess } = require('../lib/processes');
+const { assertNoProcess, until } = require('../lib/processes');
 const { Toxiproxy } = require('./toxiproxy');
 
 /** @import { TestContext } from 'node:test' */
-/** @import { Machine } from '../lib/machine' */
 /** @typedef {Awaited<ReturnType<typeof startWorld>>} World */
 
 /** Whether this is `npm run test:faults` and not the quick selection. */
@@ -55,10 +56,11 @@ const shortTimeouts = {
  * sets (`recorder.fault`, see faults.js), and machines that use it.
  *
  * @param {TestContext} t
- * @param {Parameters<typeof e2e.startWorld>[1]} [options]
+ * @param {{ nx?: string }} [options] `nx`: another version than the newest
  */
-async function startWorld(t, options) {
-  const world = await e2e.startWorld(t, options);
+async function startWorld(t, { nx } = {}) {
+  const install = nx ? await installNx(nx) : undefined;
+  const world = await e2e.startWorld(t, { install });
   return {
     ...world,
     /**
@@ -91,6 +93,31 @@ async function startWorld(t, options) {
       return toxiproxy;
     },
   };
+}
+
+/**
+ * Installs a workspace with another version of Nx, once for the tests of all
+ * processes. Returns its name for `startWorld` of scripts/e2e/world.js.
+ *
+ * @param {string} nx version
+ */
+async function installNx(nx) {
+  const name = `nx-${nx}`;
+  const folder = path.join(e2e.shared.folder, name);
+  const ready = path.join(folder, 'ready');
+  try {
+    fs.mkdirSync(folder);
+  } catch {
+    if (await until(() => fs.existsSync(ready), 180_000)) return name;
+    throw new Error(`another process has not installed Nx ${nx} in ${folder}`);
+  }
+  const machine = new Machine(folder);
+  await installedWorkspace(machine, e2e.shared.registry, {
+    specifier: '@nx/powerpack-azure-cache@npm:nx-azure-cache',
+    nx,
+  });
+  fs.writeFileSync(ready, '');
+  return name;
 }
 
 /**

@@ -36,7 +36,11 @@ async function startShared(name, installs) {
   const [first] = Object.keys(installs);
   const expected = path.join(folder, 'expected');
   await buildWithoutCache(path.join(folder, first), expected);
-  return { E2E_FOLDER: folder, E2E_AZURITE: azurite.connectionString };
+  return {
+    E2E_FOLDER: folder,
+    E2E_AZURITE: azurite.connectionString,
+    E2E_REGISTRY: verdaccio.url,
+  };
 }
 
 /**

@@ -11,6 +11,7 @@ const { testFiles } = require('../lib/test-files');
 const placeholders = {
   E2E_FOLDER: root,
   E2E_AZURITE: 'AccountName=none;AccountKey=none',
+  E2E_REGISTRY: 'http://127.0.0.1:0',
   REDTEAM_TARGET: '{"hash":"0","honest":""}',
 };
 
