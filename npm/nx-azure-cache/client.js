@@ -56,8 +56,8 @@ const lastTurns = 4;
  * A child process that speaks JSON-RPC on its stdio, and the calls to it.
  *
  * Every call is settled, whatever happens to the child. A pending call keeps
- * Node's event loop alive; an idle child does not. A child that has ended is
- * not started again: one process, one chance.
+ * Node's event loop alive; an idle child does not. A client does not start its
+ * child again. A cache that Nx opens later may get another client (servers.js).
  */
 class Client {
   /** @type {ChildProcessWithoutNullStreams} */

@@ -17,7 +17,8 @@ export interface CachedResult {
 export interface RemoteCache {
   /**
    * Restores the result of `hash` to `<cacheDirectory>/<hash>`, verified and
-   * complete, or resolves to null. Never rejects.
+   * complete, or resolves to null. A miss is remembered for 30 s, or until a
+   * result of `hash` is stored. Never rejects.
    */
   retrieve(hash: string, cacheDirectory: string): Promise<CachedResult | null>;
 
@@ -37,6 +38,7 @@ export interface RemoteCache {
 /**
  * The remote cache of the workspace that Nx runs in, or null when there is
  * none to use; then a line on stderr says why at the end of the run. Called by
- * Nx, once per run. Never rejects.
+ * Nx, once per run of tasks. All caches of one configuration in a process share a
+ * server. Never rejects.
  */
 export function getRemoteCache(): Promise<RemoteCache | null>;

@@ -4,38 +4,35 @@ const { randomUUID } = require('node:crypto');
 const fs = require('node:fs/promises');
 const path = require('node:path');
 const { binaryPath } = require('./binary');
-const { Client } = require('./client');
 const { readEnvironment } = require('./environment');
-const { beforeTheEnd, notice, write } = require('./notices');
-const { version } = require('./package.json');
-const { Run } = require('./run');
-const { learnTasks } = require('./tasks');
-const { readWorkspace, workspaceRoot } = require('./workspace');
+const { notice } = require('./notices');
+const {
+  configurationOf,
+  initialize,
+  initializeParams,
+  spawnServer,
+} = require('./server');
+const { Servers } = require('./servers');
+const { workspaceRoot } = require('./workspace');
 
 /** @import { RemoteCache, CachedResult } from './index' */
-/** @import { Task } from './tasks' */
-
-/** The version of the protocol in rpc/doc.go. */
-const protocolVersion = 1;
-
-/**
- * Milliseconds until a child that does not answer is given up. It answers in
- * about 10 ms; a virus scanner that sees the binary for the first time may
- * take seconds.
- */
-const startPatience = 10_000;
+/** @import { Server } from './server' */
 
 const nonsense = 'the cache process has given an answer of another shape';
 
-/** The error code of rpc/doc.go for what the user must change. */
+/** Error codes of rpc/doc.go: what the user must change; an entry not to be used. */
 const misconfigured = 2;
+const damaged = 3;
 
 /** Bytes of terminal output above which it travels as a file; see rpc/doc.go. */
 const inlineTerminalOutput = 256 * 1024;
 
+/** @type {Servers<Server>} */
+const servers = new Servers();
+
 /**
- * What Nx calls, once per run. Resolves to null when there is no cache to use,
- * with a line that says why. Never rejects: that would end the run.
+ * What Nx calls, once per run of tasks. Resolves to null when there is no cache to
+ * use, with a line that says why. Never rejects: that would end the run.
  *
  * @returns {Promise<RemoteCache | null>}
  */
@@ -53,91 +50,28 @@ async function open() {
   const environment = readEnvironment(workspaceRoot());
   const env = environment.variables;
   const binary = binaryPath({ env });
-  /** @type {Run | undefined} */
-  let run;
-  const client = await Client.start(binary, ['serve'], env, {
-    onLog: ({ level, message }) => {
-      if (level !== 'debug') notice(message, message);
-    },
-    onStderr: (text) => showLog(text, env),
-    onStored: (params) => run?.stored(params),
-    onEnd: (why) => run?.lost(why),
-  });
+  // The first one starts while this process finds out what to send it.
+  const first = servers.isEmpty ? spawnServer(binary, env) : undefined;
+  let params;
   try {
-    const params = initializeParams(environment);
-    const session = await client.call('initialize', params, startPatience);
-    checkVersion(session.serverVersion);
-    if (session.enabled) {
-      const taskOf = session.tasks ? listenToNx(params.nxVersion) : undefined;
-      const { ci } = params;
-      const started = new Run({ binary, env, client, session, ci });
-      run = started;
-      beforeTheEnd((code) => started.end(code));
-      return remoteCache(client, session, started, taskOf);
-    }
-    if (session.mode !== 'no-cache') {
-      notice('start', `the remote cache is off: ${session.reason}`);
-    }
+    params = initializeParams(environment);
   } catch (err) {
-    client.close();
+    (await first?.client)?.close();
     throw err;
   }
-  client.close();
-  return null;
-}
-
-/**
- * Shows the log of the child if the user has asked for it: the rest shows in the
- * reason of an end. Nx's TUI leaves no place for it; NX_AZURE_CACHE_LOG_FILE
- * does.
- *
- * @param {string} text
- * @param {NodeJS.ProcessEnv} env without what .env files add
- */
-function showLog(text, { NX_AZURE_CACHE_LOG }) {
-  if (NX_AZURE_CACHE_LOG && process.env.NX_TUI !== 'true') write(text);
-}
-
-/** @param {import('./environment').Environment} environment */
-function initializeParams(environment) {
-  return {
-    protocolVersion,
-    clientVersion: version,
-    processId: process.pid,
-    ...readWorkspace(environment),
-  };
-}
-
-/** @param {string} nxVersion */
-function listenToNx(nxVersion) {
-  try {
-    return learnTasks();
-  } catch (cause) {
-    throw new Error(
-      `azure.include and azure.exclude in nx.json need to know the task of a result, and Nx ${nxVersion} does not tell: ${message(cause).split('\n', 1)[0]}; remove both, or use an Nx from 20.0.6 to 24`,
-      { cause },
-    );
-  }
-}
-
-/** @param {string} serverVersion */
-function checkVersion(serverVersion) {
-  if (serverVersion === version) return;
-  throw new Error(
-    `the package nx-azure-cache is ${version}, its binary is ${serverVersion}: ` +
-      'install again, so that the lockfile has one version of nx-azure-cache and @nx-azure-cache/*',
+  const server = await servers.open(configurationOf(binary, env, params), () =>
+    initialize(first ?? spawnServer(binary, env), params),
   );
+  // Of a lost one a line says why.
+  return server && !server.isLost ? remoteCache(server) : null;
 }
 
 /**
- * @param {Client} client
- * @param {import('./run').Session} session
- * @param {Run} run
- * @param {(hash: string) => Task | undefined} [taskOf] there if it depends on the
- *   task whether its result is cached
+ * @param {Server} server
  * @returns {RemoteCache}
  */
-function remoteCache(client, { mode, session, patience }, run, taskOf) {
+function remoteCache({ client, session: hello, run, lookups, taskOf }) {
+  const { mode, session, patience } = hello;
   const folderIn = (/** @type {string} */ cacheDirectory) =>
     path.join(cacheDirectory, '.nx-azure-cache', session);
   return {
@@ -145,17 +79,21 @@ function remoteCache(client, { mode, session, patience }, run, taskOf) {
       run.cacheDirectory = cacheDirectory;
       const task = taskOf?.(hash);
       if (taskOf && !task) return leftOut(hash, null);
-      try {
-        const params = { hash, cacheDirectory, task };
-        const hit = await client.call('retrieve', params, patience);
-        return await toNx(hit, folderIn(cacheDirectory));
-      } catch (err) {
-        run.failed('reading from', err);
-        return null;
-      }
+      return lookups.retrieve(hash, cacheDirectory, async () => {
+        try {
+          const params = { hash, cacheDirectory, task };
+          const hit = await client.call('retrieve', params, patience);
+          return await toNx(hit, folderIn(cacheDirectory));
+        } catch (err) {
+          run.failed('reading from', err);
+          // Asking again would download it again.
+          return isDamaged(err) ? null : undefined;
+        }
+      });
     },
 
     async store(hash, cacheDirectory, terminalOutput, code) {
+      lookups.forget(hash);
       if (mode !== 'read-write' || client.ended) return false;
       run.cacheDirectory = cacheDirectory;
       const task = taskOf?.(hash);
@@ -231,7 +169,8 @@ async function toNx(hit, folder) {
     throw new Error(nonsense);
   }
   if ((code << 16) >> 16 !== code) {
-    throw new Error(`a result has the exit code ${code}, which Nx cannot hold`);
+    const text = `a result has the exit code ${code}, which Nx cannot hold`;
+    throw Object.assign(new Error(text), { code: damaged });
   }
   return { code, terminalOutput, outputsPath, size };
 }
@@ -317,6 +256,11 @@ async function makeFolder(folder, { isPrivate = false } = {}) {
  */
 function refusal(text) {
   return Object.assign(new Error(text), { code: misconfigured });
+}
+
+/** @param {unknown} err */
+function isDamaged(err) {
+  return /** @type {{ code?: unknown }} */ (err).code === damaged;
 }
 
 /** @param {string} file */

@@ -1,0 +1,153 @@
+'use strict';
+
+const { Client } = require('./client');
+const { Lookups } = require('./lookups');
+const { beforeTheEnd, notice, write } = require('./notices');
+const { version } = require('./package.json');
+const { Run } = require('./run');
+const { learnTasks } = require('./tasks');
+const { readWorkspace } = require('./workspace');
+
+/** @import { Task } from './tasks' */
+
+/** The version of the protocol in rpc/doc.go. */
+const protocolVersion = 1;
+
+/**
+ * Milliseconds until a child that does not answer is given up. It answers in
+ * about 10 ms; a virus scanner that sees the binary for the first time may
+ * take seconds.
+ */
+const startPatience = 10_000;
+
+/**
+ * A server, and what this process knows of it.
+ *
+ * @typedef {object} Server
+ * @property {Client} client
+ * @property {import('./run').Session} session
+ * @property {Run} run
+ * @property {Lookups} lookups
+ * @property {(hash: string) => Task | undefined} [taskOf] there if it depends on
+ *   the task whether its result is cached
+ * @property {boolean} isLost
+ */
+
+/**
+ * All that a server depends on. Variables have no order.
+ *
+ * @param {string} binary
+ * @param {NodeJS.ProcessEnv} env
+ * @param {ReturnType<typeof initializeParams>} params
+ */
+function configurationOf(binary, env, { claims = [], ...params }) {
+  const names = claims.map((claim) => JSON.stringify(claim)).sort();
+  return [binary, Object.entries(env).sort(), names, params];
+}
+
+/**
+ * @param {string} binary
+ * @param {NodeJS.ProcessEnv} env all that it gets
+ */
+function spawnServer(binary, env) {
+  const lookups = new Lookups();
+  /** @type {{ run?: Run }} `run` is there once it is enabled */
+  const state = {};
+  const client = Client.start(binary, ['serve'], env, {
+    onLog: ({ level, message }) => {
+      if (level !== 'debug') notice(message, message);
+    },
+    onStderr: (text) => showLog(text, env),
+    onStored: (params) => {
+      lookups.forget(params.hash);
+      state.run?.stored(params);
+    },
+    onEnd: (why) => state.run?.lost(why),
+  });
+  return { binary, env, client, lookups, state };
+}
+
+/**
+ * Resolves to null, and lets the server end, if there is no cache to use.
+ *
+ * @param {ReturnType<typeof spawnServer>} spawned
+ * @param {ReturnType<typeof initializeParams>} params
+ * @returns {Promise<Server | null>}
+ */
+async function initialize({ binary, env, lookups, state, ...spawned }, params) {
+  const client = await spawned.client;
+  try {
+    const session = await client.call('initialize', params, startPatience);
+    checkVersion(session.serverVersion);
+    if (session.enabled) {
+      const taskOf = session.tasks ? listenToNx(params.nxVersion) : undefined;
+      const { ci } = params;
+      const run = new Run({ binary, env, client, session, ci });
+      state.run = run;
+      beforeTheEnd((code) => run.end(code));
+      return {
+        ...{ client, session, run, lookups, taskOf },
+        get isLost() {
+          return client.ended;
+        },
+      };
+    }
+    if (session.mode !== 'no-cache') {
+      notice('start', `the remote cache is off: ${session.reason}`);
+    }
+  } catch (err) {
+    client.close();
+    throw err;
+  }
+  client.close();
+  return null;
+}
+
+/**
+ * Shows the log of the child if the user has asked for it: the rest shows in the
+ * reason of an end. Nx's TUI leaves no place for it; NX_AZURE_CACHE_LOG_FILE
+ * does.
+ *
+ * @param {string} text
+ * @param {NodeJS.ProcessEnv} env without what .env files add
+ */
+function showLog(text, { NX_AZURE_CACHE_LOG }) {
+  if (NX_AZURE_CACHE_LOG && process.env.NX_TUI !== 'true') write(text);
+}
+
+/** @param {import('./environment').Environment} environment */
+function initializeParams(environment) {
+  return {
+    protocolVersion,
+    clientVersion: version,
+    processId: process.pid,
+    ...readWorkspace(environment),
+  };
+}
+
+/** @param {string} nxVersion */
+function listenToNx(nxVersion) {
+  try {
+    return learnTasks();
+  } catch (cause) {
+    const [why] = /** @type {Error} */ (cause).message.split('\n', 1);
+    throw new Error(
+      `azure.include and azure.exclude in nx.json need to know the task of a result, and Nx ${nxVersion} does not tell: ${why}; remove both, or use an Nx from 20.0.6 to 24`,
+      { cause },
+    );
+  }
+}
+
+/** @param {string} serverVersion */
+function checkVersion(serverVersion) {
+  if (serverVersion === version) return;
+  throw new Error(
+    `the package nx-azure-cache is ${version}, its binary is ${serverVersion}: ` +
+      'install again, so that the lockfile has one version of nx-azure-cache and @nx-azure-cache/*',
+  );
+}
+
+exports.configurationOf = configurationOf;
+exports.initialize = initialize;
+exports.initializeParams = initializeParams;
+exports.spawnServer = spawnServer;
