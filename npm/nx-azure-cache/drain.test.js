@@ -146,30 +146,40 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
     assert.deepEqual(drains(binary), []);
   });
 
-  test('of two caches are waited for, one after the other', async (t) => {
-    const binary = fakeServer(t, (server) => {
-      server.tellsStored = false;
-      server.on('initialize', (_, answer) =>
-        answer.result(server.hello({ session: `${process.pid}` })),
+  for (const [what, isChanged, servers] of /** @type {const} */ ([
+    ['two configurations are waited for, one after the other', true, 2],
+    ['two caches of one configuration are waited for together', false, 1],
+  ])) {
+    test(`of ${what}`, async (t) => {
+      const binary = fakeServer(t, (server) => {
+        server.tellsStored = false;
+        server.on('initialize', (_, answer) =>
+          answer.result(server.hello({ session: `${process.pid}` })),
+        );
+      });
+      const { report, lines } = await play(
+        t,
+        async ({ getRemoteCache, cacheDirectory }, isChanged) => {
+          const answers = [];
+          for (let i = 0; i < 2; i++) {
+            if (isChanged) {
+              const nxJson = JSON.stringify({ azure: { prefix: `p${i}` } });
+              require('node:fs').writeFileSync('nx.json', nxJson);
+            }
+            const cache = await getRemoteCache();
+            answers.push(await cache?.store('h', cacheDirectory, '', 0));
+          }
+          return answers;
+        },
+        { binary, args: isChanged, env: { CI: 'true' } },
       );
+      assert.deepEqual(report, [true, true]);
+      assert.equal(drains(binary).length, servers);
+      assert.equal(new Set(drains(binary)).size, servers);
+      assert.equal(lines.length, servers);
+      for (const line of lines) assert.match(line, /: 0 hits, /);
     });
-    const { report, lines } = await play(
-      t,
-      async ({ getRemoteCache, cacheDirectory }) => {
-        const answers = [];
-        for (let i = 0; i < 2; i++) {
-          const cache = await getRemoteCache();
-          answers.push(await cache?.store('h', cacheDirectory, '', 0));
-        }
-        return answers;
-      },
-      { binary, env: { CI: 'true' } },
-    );
-    assert.deepEqual(report, [true, true]);
-    assert.equal(new Set(drains(binary)).size, 2);
-    assert.equal(lines.length, 2);
-    for (const line of lines) assert.match(line, /: 0 hits, /);
-  });
+  }
 
   for (const code of [130, 143, 129]) {
     test(`after exit ${code} nobody waits; the child goes on`, async (t) => {

@@ -76,13 +76,15 @@ function remoteCache({ client, session: hello, run, lookups, taskOf }) {
     path.join(cacheDirectory, '.nx-azure-cache', session);
   return {
     async retrieve(hash, cacheDirectory) {
-      run.cacheDirectory = cacheDirectory;
+      run.cacheDirectory ||= cacheDirectory;
       const task = taskOf?.(hash);
       if (taskOf && !task) return leftOut(hash, null);
       return lookups.retrieve(hash, cacheDirectory, async () => {
         try {
           const params = { hash, cacheDirectory, task };
           const hit = await client.call('retrieve', params, patience);
+          // Now the server has a folder there, in which `run` may look.
+          run.cacheDirectory = cacheDirectory;
           return await toNx(hit, folderIn(cacheDirectory));
         } catch (err) {
           run.failed('reading from', err);
@@ -95,7 +97,7 @@ function remoteCache({ client, session: hello, run, lookups, taskOf }) {
     async store(hash, cacheDirectory, terminalOutput, code) {
       lookups.forget(hash);
       if (mode !== 'read-write' || client.ended) return false;
-      run.cacheDirectory = cacheDirectory;
+      run.cacheDirectory ||= cacheDirectory;
       const task = taskOf?.(hash);
       if (taskOf && !task) return leftOut(hash, false);
       try {
@@ -107,8 +109,10 @@ function remoteCache({ client, session: hello, run, lookups, taskOf }) {
             return client.call('store', params, patience);
           },
         );
-        if (queued) run.accepted();
-        else if (reason) run.refused(hash, reason);
+        if (queued) {
+          run.cacheDirectory = cacheDirectory;
+          run.accepted();
+        } else if (reason) run.refused(hash, reason);
         return queued;
       } catch (err) {
         run.failed('writing to', err);
