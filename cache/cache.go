@@ -128,7 +128,7 @@ func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string) (*Hit
 	}
 
 	hit, err := c.retrieve(ctx, turn, hash, cacheDirectory)
-	c.counters.retrieved(err)
+	c.counters.retrieved(hash, err)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, fmt.Errorf("retrieve %s: %w", hash, err)
 	}

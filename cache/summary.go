@@ -2,10 +2,14 @@ package cache
 
 import (
 	"errors"
+	"hash/maphash"
+	"sync"
 	"sync/atomic"
 )
 
 // Summary counts what a cache has done. Bytes are those of archives, as sent.
+// Misses, damaged entries and reads that failed count once per hash: some versions
+// of Nx ask for the same result again and again.
 type Summary struct {
 	Hits         int64 `json:"hits"`
 	Misses       int64 `json:"misses"`
@@ -13,7 +17,7 @@ type Summary struct {
 	Stored       int64 `json:"stored"`
 	Existing     int64 `json:"existing"` // results that somebody stored before
 	Skipped      int64 `json:"skipped"`  // results that cannot be stored, or changed meanwhile
-	Failed       int64 `json:"failed"`   // requests that ended in an error
+	Failed       int64 `json:"failed"`   // requests that ended in another error
 	BytesRead    int64 `json:"bytesRead"`
 	BytesWritten int64 `json:"bytesWritten"`
 }
@@ -23,6 +27,7 @@ type counters struct {
 	stored, existing, skipped, failed atomic.Int64
 	bytesRead, bytesWritten           atomic.Int64
 	moved                             atomic.Int64
+	seen                              distinct
 }
 
 // Moved is the number of bytes that have come or gone, whatever became of them.
@@ -39,17 +44,58 @@ func (c *Cache) Summary() Summary {
 	}
 }
 
-func (n *counters) retrieved(err error) {
+// retrieved counts what a request for a hash has come to.
+func (n *counters) retrieved(hash string, err error) {
+	counter := &n.failed
 	switch {
 	case err == nil:
 		n.hits.Add(1)
+		return
 	case errors.Is(err, ErrNotFound):
-		n.misses.Add(1)
+		counter = &n.misses
 	case errors.Is(err, ErrDamaged):
-		n.damaged.Add(1)
-	default:
-		n.failed.Add(1)
+		counter = &n.damaged
 	}
+	if n.seen.add(retrieval{hash, counter}) {
+		counter.Add(1)
+	}
+}
+
+// maxDistinct is how many retrievals are told apart; they take some 4 MB. All
+// later ones count, however often they come.
+const maxDistinct = 100_000
+
+// retrieval is a hash and the counter of its outcome.
+type retrieval struct {
+	hash    string
+	counter *atomic.Int64
+}
+
+// distinct tells new retrievals from repeated ones. It keeps a checksum of each,
+// which is shorter than a hash of Nx. Two of 100,000 have the same one with a
+// probability of 1 to 4 billion.
+type distinct struct {
+	mu   sync.Mutex
+	seen map[uint64]struct{}
+}
+
+var seed = maphash.MakeSeed()
+
+// add reports whether a retrieval is a new one.
+func (d *distinct) add(r retrieval) bool {
+	sum := maphash.Comparable(seed, r)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, ok := d.seen[sum]; ok {
+		return false
+	}
+	if d.seen == nil {
+		d.seen = make(map[uint64]struct{})
+	}
+	if len(d.seen) < maxDistinct {
+		d.seen[sum] = struct{}{}
+	}
+	return true
 }
 
 func (n *counters) wrote(done Stored) {

@@ -20,7 +20,7 @@ func TestSummary(t *testing.T) {
 		t.Errorf("got %+v before anything was done", got)
 	}
 
-	for _, hash := range []string{"1", "1", "2", "404", "405", "406"} {
+	for _, hash := range []string{"1", "1", "2", "404", "405", "406", "405", "2", "404"} {
 		_, err := c.Retrieve(t.Context(), hash, dir)
 		if err != nil && !errors.Is(err, cache.ErrNotFound) && !errors.Is(err, cache.ErrDamaged) {
 			t.Error(err)
@@ -50,10 +50,33 @@ func TestSummary(t *testing.T) {
 	}
 
 	broken := newCache(t, failing{errors.New("no route to host")})
-	_, _ = broken.Retrieve(t.Context(), "1", dir) // that they fail is the point
+	for range 3 {
+		_, _ = broken.Retrieve(t.Context(), "1", dir) // that they fail is the point
+	}
 	_, _, _ = cachetest.Store(t.Context(), broken, "1", dir, 0, cache.TerminalOutput{})
 	if got := broken.Summary(); got != (cache.Summary{Failed: 2}) {
 		t.Errorf("got %+v, want 2 failed", got)
+	}
+}
+
+// A result that comes later does not take back a miss.
+func TestSummaryOfAHashThatIsStoredLater(t *testing.T) {
+	dir := cachetest.TempDir(t)
+	blobs := stored(t, "1")
+	c := newCache(t, blobs)
+	retrieve := func(hash string) {
+		if _, err := c.Retrieve(t.Context(), hash, dir); err != nil && !errors.Is(err, cache.ErrNotFound) {
+			t.Error(err)
+		}
+	}
+	retrieve("2")
+	outputs(t, dir, "2", map[string]string{"a": "2"})
+	if _, _, err := cachetest.Store(t.Context(), c, "2", dir, 0, cache.TerminalOutput{}); err != nil {
+		t.Fatal(err)
+	}
+	retrieve("2")
+	if got := c.Summary(); got.Misses != 1 || got.Hits != 1 {
+		t.Errorf("got %d misses and %d hits, want 1 of each", got.Misses, got.Hits)
 	}
 }
 

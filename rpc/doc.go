@@ -134,6 +134,10 @@
 // a link, and the folder must be its user's alone (mode 0700). Where the cache
 // directory is not safe from other users, retrieve and store answer misconfigured.
 //
+// A client need not repeat a retrieve that had a miss or found a damaged entry,
+// until it stores the hash: Nx 22.7 and 23.0 ask at every scheduling step. It should
+// ask again after some time, as another machine may have stored the entry.
+//
 // task is looked at where initialize has answered tasks, and must be there then.
 // For a task that the settings leave out retrieve answers null, and nothing is
 // asked of the storage.
@@ -143,12 +147,14 @@
 //
 //	shutdown {} → {
 //	    hits             number
-//	    misses           number
-//	    damaged          number    entries that were there and not to be used
+//	    misses           number    hashes without an entry; each counts once
+//	    damaged          number    entries that were there and not to be used; the
+//	                               entry of a hash counts once
 //	    stored           number
 //	    existing         number    results that somebody stored before
 //	    skipped          number    results that cannot be stored
-//	    failed           number    requests that ended in another error
+//	    failed           number    requests that ended in another error; a
+//	                               retrieve counts once for each hash
 //	    bytesRead        number    of archives, as they were sent
 //	    bytesWritten     number
 //	}
