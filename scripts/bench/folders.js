@@ -13,6 +13,8 @@ const cache = path.join(root, 'node_modules', '.cache', 'bench');
 exports.folders = {
   packages: path.join(cache, 'npm'),
   tool: path.join(cache, 'nx-azure-bench'),
+  /** Other versions of Nx. */
+  nx: path.join(cache, 'nx'),
   workloads: path.join(cache, 'workloads'),
   results: path.join(cache, 'results'),
   /** What runs have found that is not to be published. */

@@ -3,6 +3,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { root } = require('../lib/root');
+const { run } = require('../lib/run');
 const { folders } = require('./folders');
 const { container } = require('./servers');
 
@@ -10,8 +11,9 @@ const { container } = require('./servers');
  * Makes a workspace with the package, as `nx add` leaves it.
  *
  * @param {string} workspace
+ * @param {string} [nx] where another version of Nx is
  */
-function installPackage(workspace) {
+function installPackage(workspace, nx) {
   const modules = path.join(workspace, 'node_modules');
   const alias = path.join(modules, '@nx', 'powerpack-azure-cache');
   fs.cpSync(path.join(folders.packages, 'nx-azure-cache'), alias, {
@@ -23,7 +25,7 @@ function installPackage(workspace) {
     path.join(modules, platform),
     { recursive: true },
   );
-  linkNx(workspace);
+  linkNx(workspace, nx);
   fs.symlinkSync(
     path.join(root, 'node_modules', 'vscode-jsonrpc'),
     path.join(modules, 'vscode-jsonrpc'),
@@ -38,15 +40,37 @@ function installPackage(workspace) {
  * Makes a workspace in which Nx is installed.
  *
  * @param {string} workspace
+ * @param {string} [nx] where another version of it is
  */
-function linkNx(workspace) {
+function linkNx(workspace, nx = path.join(root, 'node_modules', 'nx')) {
   const modules = path.join(workspace, 'node_modules');
   fs.mkdirSync(modules, { recursive: true });
-  fs.symlinkSync(
-    path.join(root, 'node_modules', 'nx'),
-    path.join(modules, 'nx'),
-  );
+  fs.symlinkSync(nx, path.join(modules, 'nx'));
 }
 
+/**
+ * Installs a version of Nx, unless an earlier run has.
+ *
+ * @param {string} version
+ * @returns {Promise<string>} where it is
+ */
+async function installNx(version) {
+  const folder = path.join(folders.nx, version);
+  const nx = path.join(folder, 'node_modules', 'nx');
+  if (!fs.existsSync(path.join(folder, 'ready'))) {
+    fs.mkdirSync(folder, { recursive: true });
+    const manifest = { private: true, dependencies: { nx: version } };
+    fs.writeFileSync(
+      path.join(folder, 'package.json'),
+      JSON.stringify(manifest),
+    );
+    const options = ['--ignore-scripts', '--no-audit', '--no-fund'];
+    await run('npm', ['install', ...options], { cwd: folder });
+    fs.writeFileSync(path.join(folder, 'ready'), '');
+  }
+  return nx;
+}
+
+exports.installNx = installNx;
 exports.installPackage = installPackage;
 exports.linkNx = linkNx;

@@ -39,7 +39,7 @@ const isClient = /** @type {any} */ (
  *   byte, not only its size
  */
 async function prepare(world, row) {
-  if (row.action === 'run') return prepareWholeRun(world);
+  if (row.action === 'run') return prepareWholeRun(world, row);
   for (const client of row.contenders.filter(isClient)) {
     await world.place(client, row); // starts it
   }

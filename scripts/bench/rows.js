@@ -8,11 +8,12 @@
  * Who takes part. Clients of a remote cache: `ours`; `nx`, Nx's own HTTP
  * client; `plain`, a plugin in plain JavaScript. `ours` is a run of CI on main,
  * which reads one scope; `two scopes` is ours as a developer's machine, which
- * asks for each result in two. Limits: what the machine can do at best.
+ * asks for each result in two. Limits: what the machine can do at best. Of whole
+ * runs: `local`, with a local cache only, and `none`, without results anywhere.
  *
  * @typedef {'ours' | 'two scopes' | 'nx' | 'plain'} ClientName
  * @typedef {'cp -r' | 'tar | zstd' | 'write' | 'raw GET'} LimitName
- * @typedef {ClientName | LimitName | 'local'} Contender
+ * @typedef {ClientName | LimitName | 'local' | 'none'} Contender
  */
 
 /**
@@ -23,7 +24,15 @@
  * @property {number} [copies] how many results at once; default: all
  * @property {Link | 'azurite'} link
  * @property {Contender[]} contenders
+ * @property {WholeRun} [run] of the action `run`
  * @property {string} title
+ */
+
+/**
+ * @typedef {object} WholeRun
+ * @property {number} tasks
+ * @property {boolean} isMiss whether the tasks run, as nothing is stored
+ * @property {string} [nx] another version of Nx
  */
 
 /** @type {ClientName[]} */
@@ -116,7 +125,23 @@ const wholeRun = {
   workload: 'W6',
   link: 'loopback',
   contenders: ['ours', 'nx', 'local'],
+  run: { tasks: 300, isMiss: false },
   title: 'whole `nx run-many`, 300 tasks',
+};
+
+/**
+ * Nx 22.7 asks for each pending task at each scheduling step.
+ *
+ * @type {Row}
+ */
+const repeatedMisses = {
+  id: 'run misses account',
+  action: 'run',
+  workload: 'W7',
+  link: 'account',
+  contenders: ['ours', 'nx', 'none'],
+  run: { tasks: 60, isMiss: true, nx: '22.7.12' },
+  title: `whole \`nx run-many\` of Nx 22, 60 misses${linkTitles.account}`,
 };
 
 /** @type {Row[]} */
@@ -145,6 +170,7 @@ const full = [
   row('store', 'W1', ['ours', 'plain'], { ...one, ...azurite }),
   row('retrieve', 'W1', ['ours', 'plain'], { ...one, ...azurite }),
   wholeRun,
+  repeatedMisses,
 ];
 
 /** @type {Row[]} for daily use: about a minute */

@@ -26,6 +26,7 @@ const names = {
   write: 'plain writing',
   'raw GET': 'raw GETs',
   local: 'all local',
+  none: 'no remote cache',
 };
 
 /** @type {Contender[]} */

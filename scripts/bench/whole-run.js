@@ -1,7 +1,7 @@
 'use strict';
 
-// W6: a whole run of Nx over many tasks, each of whose results is somewhere:
-// in a remote cache, or on this machine.
+// W6 and W7: a whole run of Nx over many tasks. Of W6 each result is somewhere: in
+// a remote cache, or on this machine. Of W7 none is stored, and the tasks run.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -12,29 +12,35 @@ const { peakMemoryOf, serverBelow } = require('./processes');
 const { Slices } = require('./sources');
 const { counted } = require('./traffic');
 const { sizeOf } = require('./trees');
-const { installPackage, linkNx } = require('./installed');
+const { installNx, installPackage, linkNx } = require('./installed');
+const { Storage } = require('./servers');
 const { onMain } = require('./world');
 
-/** @import { Contender } from './rows' */
+/** @import { Contender, Row, WholeRun } from './rows' */
 /** @import { Sample } from './statistics' */
 /** @import { Place, World } from './world' */
 
-/** @typedef {'ours' | 'nx' | 'local'} Who */
+/** @typedef {'ours' | 'nx' | 'local' | 'none'} Who */
 
-const tasks = 300;
+/** @typedef {WholeRun & { who: Who, nxFolder?: string }} Plan */
 
 /**
  * Makes a machine for each contender and has everything built and stored there.
  *
  * @param {World} world
+ * @param {Row} row
  * @returns {Promise<(contender: Contender) => Promise<Sample>>} measures a run
  */
-async function prepareWholeRun(world) {
+async function prepareWholeRun(world, { run, contenders }) {
+  if (!run) throw new Error('the row does not say which run');
+  const nxFolder = run.nx ? await installNx(run.nx) : undefined;
   /** @type {Partial<Record<Contender, Run>>} */
   const runs = {};
-  for (const who of /** @type {Who[]} */ (['ours', 'nx', 'local'])) {
-    const place = await world.storage(who === 'nx' ? 'nx' : 'ours', 'read');
-    runs[who] = await Run.prepare(world, who, place);
+  for (const who of /** @type {Who[]} */ (contenders)) {
+    // What others read is not to be forgotten.
+    const purpose = run.isMiss ? 'write' : 'read';
+    const place = await world.storage(who === 'nx' ? 'nx' : 'ours', purpose);
+    runs[who] = await Run.prepare(world, { ...run, who, nxFolder }, place);
   }
   return (contender) => {
     const run = runs[contender];
@@ -46,17 +52,17 @@ async function prepareWholeRun(world) {
 /** A machine on which a workspace is built again and again. */
 class Run {
   #world;
-  #who;
+  #plan;
   #place;
   #machine;
 
   /**
    * @param {World} world
-   * @param {Who} who
+   * @param {Plan} plan
    * @param {Place} place
    */
-  static async prepare(world, who, place) {
-    const run = new Run(world, who, place);
+  static async prepare(world, plan, place) {
+    const run = new Run(world, plan, place);
     await run.#build();
     run.#verify('cache-miss');
     return run;
@@ -64,26 +70,27 @@ class Run {
 
   /**
    * @param {World} world
-   * @param {Who} who
+   * @param {Plan} plan
    * @param {Place} place
    */
-  constructor(world, who, place) {
+  constructor(world, plan, place) {
     this.#world = world;
-    this.#who = who;
+    this.#plan = plan;
     this.#place = place;
     this.#machine = new Machine(world.newFolder(), {
       ...onMain,
-      ...environmentOf(world, who, place),
+      ...environmentOf(world, plan.who, place),
     });
   }
 
   /** Builds for the first time: the tasks run, the results are stored. */
   async #build() {
     const { workspace } = this.#machine;
+    const { who, nxFolder, tasks } = this.#plan;
     fs.mkdirSync(workspace);
-    if (this.#who === 'nx') linkNx(workspace);
-    else installPackage(workspace);
-    writeWorkspace(workspace);
+    if (who === 'nx') linkNx(workspace, nxFolder);
+    else installPackage(workspace, nxFolder);
+    writeWorkspace(workspace, tasks);
     const options = { cwd: workspace, env: this.#machine.env };
     await run('git', ['init', '--quiet', '--initial-branch=main'], options);
     await commit(this.#machine, 'many projects');
@@ -93,13 +100,17 @@ class Run {
   /** @returns {Promise<Sample>} */
   async measure() {
     this.#forget();
+    const { who, isMiss } = this.#plan;
+    if (isMiss && this.#place instanceof Storage) await this.#place.reset();
     await run('sync', []);
     const [sample, { requests, received }] = await counted(this.#place, () =>
       this.#nx(),
     );
-    const isLocal = this.#who === 'local';
-    this.#verify(isLocal ? 'local-cache-hit' : 'remote-cache-hit');
-    return isLocal ? sample : { ...sample, requests, received };
+    const isLocal = who === 'local';
+    const hit = isLocal ? 'local-cache-hit' : 'remote-cache-hit';
+    this.#verify(isMiss ? 'cache-miss' : hit);
+    const isRemote = who === 'ours' || who === 'nx';
+    return isRemote ? { ...sample, requests, received } : sample;
   }
 
   /**
@@ -111,7 +122,7 @@ class Run {
     const { home, workspace } = this.#machine;
     const aside = this.#world.newFolder();
     const forgotten = ['dist', '.nx'].map((name) => path.join(workspace, name));
-    if (this.#who !== 'local') forgotten.push(path.join(home, '.nx'));
+    if (this.#plan.who !== 'local') forgotten.push(path.join(home, '.nx'));
     for (const [i, folder] of forgotten.entries()) {
       if (!fs.existsSync(folder)) continue;
       fs.renameSync(folder, path.join(aside, String(i)));
@@ -141,10 +152,10 @@ class Run {
     const statuses = Object.values(this.#machine.lastRun()).map(
       ({ cacheStatus }) => cacheStatus,
     );
-    assert.equal(statuses.length, tasks);
+    assert.equal(statuses.length, this.#plan.tasks);
     assert.deepEqual([...new Set(statuses)], [status]);
     const { files } = sizeOf(path.join(this.#machine.workspace, 'dist'));
-    assert.equal(files, 3 * tasks);
+    assert.equal(files, 3 * this.#plan.tasks);
   }
 }
 
@@ -155,7 +166,8 @@ class Run {
  * @returns {NodeJS.ProcessEnv}
  */
 function environmentOf(world, who, { connectionString, url }) {
-  if (who === 'local') return { NX_SKIP_REMOTE_CACHE: 'true' };
+  if (who === 'local' || who === 'none')
+    return { NX_SKIP_REMOTE_CACHE: 'true' };
   if (who === 'nx') return { NX_SELF_HOSTED_REMOTE_CACHE_SERVER: url };
   return {
     NX_POWERPACK_LICENSE: world.licence,
@@ -167,8 +179,9 @@ function environmentOf(world, who, { connectionString, url }) {
  * Projects whose build copies three files, 20 KB.
  *
  * @param {string} workspace
+ * @param {number} tasks
  */
-function writeWorkspace(workspace) {
+function writeWorkspace(workspace, tasks) {
   const nxJson = path.join(workspace, 'nx.json');
   const existing = fs.existsSync(nxJson)
     ? JSON.parse(fs.readFileSync(nxJson, 'utf8'))

@@ -23,8 +23,10 @@ const textOf = (i) => `the text of project ${i}\n`;
  *
  * @param {Machine} machine
  * @param {number} count
+ * @param {(i: number) => number[]} [dependenciesOf] which projects a project waits
+ *   for: none
  */
-function writeMany({ workspace }, count) {
+function writeMany({ workspace }, count, dependenciesOf = () => []) {
   for (const name of ['colors', 'site', 'words']) {
     fs.rmSync(path.join(workspace, name), { recursive: true });
   }
@@ -35,7 +37,11 @@ function writeMany({ workspace }, count) {
     const command = `mkdir -p dist/p${i} && cp many/p${i}/text dist/p${i}/text && chmod 644 dist/p${i}/text`;
     fs.writeFileSync(
       path.join(folder, 'project.json'),
-      JSON.stringify({ name: `p${i}`, targets: { build: { command } } }),
+      JSON.stringify({
+        name: `p${i}`,
+        implicitDependencies: dependenciesOf(i).map((other) => `p${other}`),
+        targets: { build: { command } },
+      }),
     );
   }
 }

@@ -62,7 +62,7 @@ class MissingRun extends CellRun {
     this.lose = lose;
   }
 
-  async run() {
+  async steps() {
     await createContainer(this.shared.azurite, this.container);
     const a = this.machine('a');
     await this.createWorkspace(a, { [nxBinary]: this.cell.nx });

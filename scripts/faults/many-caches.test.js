@@ -1,0 +1,114 @@
+'use strict';
+
+// Commands that run tasks many times in one process open a cache each time. With
+// a server for each, `nx release publish` of 12 groups had 12 at once.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { onMain, summary } = require('../e2e/world');
+const { spyOn } = require('./spy');
+const { assertNothingLeft, fullTest, startWorld } = require('./world');
+
+/** @import { Machine } from '../lib/machine' */
+
+const groups = 12;
+
+/**
+ * A workspace of release groups with one project each, whose publishing is a
+ * task that is cached.
+ *
+ * @param {Machine} machine
+ */
+function writeGroups({ workspace }) {
+  for (const name of ['colors', 'site', 'words']) {
+    fs.rmSync(path.join(workspace, name), { recursive: true });
+  }
+  const names = Array.from({ length: groups }, (_, i) => `p${i}`);
+  for (const name of names) {
+    const folder = path.join(workspace, 'many', name);
+    fs.mkdirSync(folder, { recursive: true });
+    fs.writeFileSync(
+      path.join(folder, 'package.json'),
+      JSON.stringify({ name, version: '1.0.0' }),
+    );
+    const publish = {
+      command: `mkdir -p dist/${name} && echo published > dist/${name}/receipt`,
+      cache: true,
+      outputs: ['{workspaceRoot}/dist/{projectName}'],
+    };
+    fs.writeFileSync(
+      path.join(folder, 'project.json'),
+      JSON.stringify({ name, targets: { 'nx-release-publish': publish } }),
+    );
+  }
+  const file = path.join(workspace, 'nx.json');
+  const nxJson = JSON.parse(fs.readFileSync(file, 'utf8'));
+  // Nx wants one, which publishing does not use.
+  fs.writeFileSync(
+    path.join(workspace, 'tools', 'version-actions.js'),
+    `const { VersionActions } = require('nx/release');
+    exports.default = class extends VersionActions {
+      validManifestFilenames = null;
+    };`,
+  );
+  nxJson.release = {
+    version: { versionActions: './tools/version-actions.js' },
+    groups: Object.fromEntries(
+      names.map((name) => [`group-${name}`, { projects: [name] }]),
+    ),
+  };
+  fs.writeFileSync(file, JSON.stringify(nxJson));
+}
+
+/**
+ * How many servers a machine has had: each is initialized once.
+ *
+ * @param {string} trace
+ */
+const serversIn = (trace) =>
+  fs
+    .readFileSync(trace, 'utf8')
+    .split('\n')
+    .filter((line) => line && JSON.parse(line).message.method === 'initialize')
+    .length;
+
+/**
+ * @param {Machine} machine
+ * @param {(result: Awaited<ReturnType<Machine['run']>>) => unknown} look
+ * @param {() => ReturnType<Machine['run']>} run
+ */
+async function assertOneServer(machine, run, look) {
+  const trace = path.join(path.dirname(machine.home), 'home', 'trace');
+  machine.env.NX_AZURE_CACHE_TRACE = trace;
+  fs.rmSync(trace, { force: true });
+  const spy = spyOn(machine);
+  const before = spy.calls('getRemoteCache').length;
+  const result = await run();
+  assert.equal(result.code, 0, result.output);
+  assert.equal(spy.calls('getRemoteCache').length - before, groups);
+  assert.equal(serversIn(trace), 1);
+  const ours = result.output.match(/^nx-azure-cache: .*$/gm) ?? [];
+  assert.equal(ours.length, 1, result.output);
+  assert.match(ours[0], summary);
+  look({ ...result, output: ours[0] });
+  await assertNothingLeft(machine);
+}
+
+fullTest('many-caches_nx_release_publish', async (t) => {
+  const { machine } = await startWorld(t);
+  for (const [name, expected] of /** @type {const} */ ([
+    ['a', /: 0 hits, 12 misses, 12 stored, /],
+    ['b', /: 12 hits, 0 misses, 0 stored, /],
+  ])) {
+    const m = machine(name);
+    writeGroups(m);
+    await assertOneServer(
+      m,
+      () => m.nx(['release', 'publish'], { env: onMain }),
+      ({ output }) => assert.match(output, expected),
+    );
+    const folders = fs.readdirSync(path.join(m.workspace, 'dist'));
+    assert.equal(folders.length, groups);
+  }
+});

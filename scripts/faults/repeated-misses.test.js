@@ -1,0 +1,72 @@
+'use strict';
+
+// Nx 22.7 and 23.0 ask for each pending task at each scheduling step (nx#35632,
+// nx#36301): 60 tasks made 966 calls, each of which was a request.
+
+const assert = require('node:assert/strict');
+const { build, onMain, outputs, summary } = require('../e2e/world');
+const { answer, on } = require('./faults');
+const { outputsOfMany, writeMany } = require('./many');
+const { spyOn } = require('./spy');
+const { fullTest, startWorld } = require('./world');
+
+/** @import { Machine } from '../lib/machine' */
+
+const projects = 60;
+
+/** The last twenty wait for others. @param {number} i */
+const dependenciesOf = (i) => (i < 40 ? [] : [i - 40, i - 20]);
+
+/**
+ * Builds in CI, where each result is asked for in one scope.
+ *
+ * @param {Machine} machine
+ * @returns {Promise<{ line: string, lives: number }>} the summary, and how often a
+ *   miss may have been asked for: it is remembered for 30 s
+ */
+async function run(machine) {
+  writeMany(machine, projects, dependenciesOf);
+  const { code, output, took } = await machine.nx(build, { env: onMain });
+  assert.equal(code, 0, output);
+  assert.deepEqual(outputs(machine), outputsOfMany(projects));
+  const ours = output.match(/^nx-azure-cache: .*$/gm) ?? [];
+  assert.equal(ours.length, 1, output);
+  return { line: ours[0], lives: 1 + Math.floor(took / 30_000) };
+}
+
+for (const [name, nx, isRepeating] of /** @type {const} */ ([
+  ['Nx_22', '22.7.12', true],
+  ['Nx_23.0', '23.0.2', true],
+  ['Nx_24', undefined, false],
+])) {
+  fullTest(`repeated-misses_${name}`, async (t) => {
+    const { machine, recorder } = await startWorld(t, { nx });
+    const a = machine('a');
+    const spy = spyOn(a);
+    const first = await run(a);
+    const calls = spy.calls('retrieve').length;
+    const gets = recorder.take().filter((text) => text.startsWith('GET'));
+    t.diagnostic(`${calls} calls, ${gets.length} requests`);
+    if (isRepeating) assert.ok(calls > 3 * projects, 'this Nx repeats nothing');
+    assert.ok(gets.length >= projects);
+    assert.ok(gets.length <= projects * first.lives, `${gets.length} requests`);
+    assert.match(first.line, summary);
+    assert.match(first.line, /: 0 hits, 60 misses, 60 stored, [^a-z]* MB read/);
+
+    const second = await run(machine('b'));
+    assert.match(second.line, /: 60 hits, 0 misses, 0 stored, /);
+    assert.equal(recorder.take().length, projects);
+  });
+}
+
+fullTest('repeated-misses_with_a_storage_that_fails_Nx_22', async (t) => {
+  const { machine, recorder } = await startWorld(t, { nx: '22.7.12' });
+  recorder.fault = on('GET', answer(500));
+  const a = machine('a');
+  writeMany(a, projects, dependenciesOf);
+  const { code, output } = await a.nx(build, { env: onMain });
+  assert.equal(code, 0, output);
+  const [, failed] = /, (\d+) failed,/.exec(output) ?? [];
+  // Reads count once for each hash; nothing is stored then.
+  assert.ok(Number(failed) <= 2 * projects, output);
+});
