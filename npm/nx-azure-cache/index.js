@@ -6,9 +6,10 @@ const path = require('node:path');
 const { binaryPath } = require('./binary');
 const { Client } = require('./client');
 const { readEnvironment } = require('./environment');
-const { beforeTheEnd, notice, write } = require('./notices');
+const { beforeTheEnd, hushInTask, notice, write } = require('./notices');
 const { version } = require('./package.json');
 const { Run } = require('./run');
+const { watchSignals } = require('./signals');
 const { learnTasks } = require('./tasks');
 const { readWorkspace, workspaceRoot } = require('./workspace');
 
@@ -52,6 +53,7 @@ async function getRemoteCache() {
 async function open() {
   const environment = readEnvironment(workspaceRoot());
   const env = environment.variables;
+  hushInTask(env);
   const binary = binaryPath({ env });
   /** @type {Run | undefined} */
   let run;
@@ -61,7 +63,7 @@ async function open() {
     },
     onStderr: (text) => showLog(text, env),
     onStored: (params) => run?.stored(params),
-    onEnd: (why) => run?.lost(why),
+    onEnd: (why, wasAsked) => run?.lost(why, wasAsked),
   });
   try {
     const params = initializeParams(environment);
@@ -72,7 +74,8 @@ async function open() {
       const { ci } = params;
       const started = new Run({ binary, env, client, session, ci });
       run = started;
-      beforeTheEnd((code) => started.end(code));
+      watchSignals();
+      beforeTheEnd(() => started.end());
       return remoteCache(client, session, started, taskOf);
     }
     if (session.mode !== 'no-cache') {
