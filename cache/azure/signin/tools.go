@@ -64,7 +64,7 @@ func (c *toolCredential) run(ctx context.Context, command string) ([]byte, error
 	}
 	said := strings.Trim(stderr.String(), "\r\n")
 	exit, isExit := errors.AsType[*exec.ExitError](err)
-	if isExit && exit.ExitCode() == 127 || strings.Contains(said, "' is not recognized") {
+	if isExit && exit.ExitCode() == 127 || strings.Contains(said, unknownToCmd) {
 		return nil, c.failure("executable not found on path")
 	}
 	if c.explain != nil {
@@ -132,7 +132,7 @@ func newAzureCLI() *toolCredential {
 			if claims != "" {
 				return "", errors.New(cliName + ": Azure CLI requires multifactor authentication or additional claims. Run this command then retry the operation: az login --claims-challenge " + encoded(claims))
 			}
-			return "az account get-access-token -o json --resource " + storageResource, nil
+			return cliCommand, nil
 		},
 		token: func(stdout []byte) (azcore.AccessToken, error) {
 			var it struct {
@@ -159,7 +159,7 @@ func newAzureDeveloperCLI() *toolCredential {
 	return &toolCredential{
 		name: azdName,
 		command: func(claims string) (string, error) {
-			command := "azd auth token -o json --no-prompt --scope " + storageResource + defaultScope
+			command := azdCommand
 			if claims != "" {
 				command += " --claims " + encoded(claims)
 			}
@@ -207,10 +207,42 @@ func explainAzd(stderr string) string {
 	if fallback != "" {
 		return fallback
 	}
-	if strings.Contains(stderr, "unknown flag: --claims") {
+	if strings.Contains(stderr, unknownToAzd) {
 		return "Azure Developer CLI requires multifactor authentication or additional claims, however the installed version doesn't support this. Upgrade to version 1.18.1 or later"
 	}
 	return stderr
+}
+
+func newAzurePowerShell() *toolCredential {
+	return &toolCredential{
+		name: powerShellName,
+		command: func(claims string) (string, error) {
+			if claims != "" {
+				return "", errors.New(powerShellName + ": Azure PowerShell requires multifactor authentication or additional claims. Run this command then retry the operation: Connect-AzAccount -ClaimsChallenge '" + encoded(claims) + "'")
+			}
+			return powerShellCommand(), nil
+		},
+		token: func(stdout []byte) (azcore.AccessToken, error) {
+			var it struct {
+				Token     string `json:"Token"`
+				ExpiresOn int64  `json:"ExpiresOn"`
+			}
+			if err := json.Unmarshal(stdout, &it); err != nil {
+				return azcore.AccessToken{}, err
+			}
+			return azcore.AccessToken{Token: it.Token, ExpiresOn: time.Unix(it.ExpiresOn, 0).UTC()}, nil
+		},
+		explain: func(stderr string) string {
+			switch {
+			case strings.Contains(stderr, unknownModule):
+				return unknownModule
+			case strings.Contains(stderr, noPowerShellUser):
+				return `Please run "Connect-AzAccount" to set up an account`
+			default:
+				return stderr
+			}
+		},
+	}
 }
 
 func encoded(claims string) string { return base64.StdEncoding.EncodeToString([]byte(claims)) }

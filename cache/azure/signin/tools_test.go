@@ -149,15 +149,31 @@ func TestToolThatSendsStatistics(t *testing.T) {
 		t.Error("it was ended")
 	}
 	group, _ := syscall.Getpgid(id)
+	// It is the only one: the process that watched for the tool has ended, too.
+	for deadline := time.Now().Add(2 * time.Second); len(membersOf(t, group)) > 1; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("its group has the processes %v", membersOf(t, group))
+		}
+	}
 	if err := syscall.Kill(id, syscall.SIGKILL); err != nil {
 		t.Error(err)
 	}
-	// The process that watched it has ended, too.
-	for deadline := time.Now().Add(2 * time.Second); syscall.Kill(-group, 0) == nil; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("its group has processes")
+}
+
+// membersOf returns the processes of a group that run.
+func membersOf(t *testing.T, group int) (ids []int) {
+	t.Helper()
+	said, err := exec.CommandContext(t.Context(), "ps", "-A", "-o", "pid=,pgid=").Output()
+	if err != nil {
+		t.Skip(err)
+	}
+	for line := range strings.Lines(string(said)) {
+		var id, of int
+		if _, err := fmt.Sscan(line, &id, &of); err == nil && of == group && runs(id) {
+			ids = append(ids, id)
 		}
 	}
+	return ids
 }
 
 const askVariable = "SIGNIN_TEST_ASK"
