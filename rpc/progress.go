@@ -69,7 +69,8 @@ func (s *server) isStoring() bool {
 func (s *server) publish(ctx context.Context, c *cache.Cache) {
 	s.publishing.Lock() // so that no older state replaces a newer one
 	defer s.publishing.Unlock()
-	state := State{ProcessID: os.Getpid()}
+	s.beat++
+	state := State{ProcessID: os.Getpid(), Beat: s.beat}
 	// First: an entry of which it is known what became has been summed up before.
 	s.mu.Lock()
 	state.Waiting, state.Troubles = s.waiting, slices.Clone(s.troubles)

@@ -35,7 +35,8 @@ type server struct {
 	troubles     []StoredParams
 
 	publishing sync.Mutex
-	page       page // of whoever is publishing
+	page       page   // of whoever is publishing
+	beat       uint64 // of whoever is publishing: see [State]
 }
 
 // Handle implements [jsonrpc2.Handler]. It runs each request on its own

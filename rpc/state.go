@@ -18,6 +18,7 @@ import (
 // `nx-azure-cache drain`.
 type State struct {
 	ProcessID int           `json:"processId"`
+	Beat      uint64        `json:"beat"`    // times that it was published: it changes while the server works
 	Waiting   int           `json:"waiting"` // entries that are not stored yet
 	Bytes     int64         `json:"bytes"`   // to send, as far as they are packed
 	Summary   cache.Summary `json:"summary"`

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"os/signal"
+	"runtime"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -25,6 +26,8 @@ type drainResult struct {
 	Ended string `json:"ended"`
 	// Reason says why nothing is known, where it is not the server's silence.
 	Reason string `json:"reason,omitempty"`
+	// IsLeft is set where the server was ended, and still runs.
+	IsLeft bool `json:"isLeft,omitempty"`
 	rpc.State
 }
 
@@ -32,6 +35,7 @@ const (
 	endedStored      = "stored"      // nothing is left
 	endedGone        = "gone"        // the server has ended before
 	endedLimit       = "limit"       // the time is over, the server is told to end
+	endedSilent      = "silent"      // the server has stopped responding, and was ended
 	endedInterrupted = "interrupted" // by Ctrl-C; the server goes on
 	endedUnknown     = "unknown"     // the server publishes nothing that counts; it goes on
 )
@@ -46,44 +50,82 @@ const (
 	stateWithin = 2 * time.Second
 	// endWithin is how long a server that is told to end may take to clean up.
 	endWithin = 3 * time.Second
+	// killWithin is how long the system may take to end a process that is killed.
+	killWithin = time.Second
+	// silenceAtLimit is the silence after which the server, and not the limit, is to
+	// blame for what is not stored. It is many times what rpc publishes a state in.
+	silenceAtLimit = time.Second
+	// defaultSilence is that of the sessions of rpc.
+	defaultSilence = 15 * time.Second
 )
+
+// limits of a wait.
+type limits struct {
+	all     time.Duration
+	silence time.Duration // of the server, after which it does not respond any more
+}
 
 func newDrain(w world) *cobra.Command {
 	var folder string
-	var limit time.Duration
+	var most limits
 	command := &cobra.Command{
-		Use:   "drain --folder FOLDER [--limit TIME]",
+		Use:   "drain --folder FOLDER [--limit TIME] [--silence TIME]",
 		Short: "Wait until a server has stored what it has accepted",
 		Long: `Wait until a server has stored what it has accepted. The npm package runs this at
 the end of a run of Nx, when it cannot talk to the server any more; there is no
 need to run it by hand.
 
 FOLDER is <cacheDirectory>/.nx-azure-cache/<session>, in which the server
-publishes its state. When the time is over, the server is told to end. What is
-left is shown on stderr, the result printed as JSON on stdout.`,
+publishes its state. When the time is over, or the server has published nothing for
+the time of --silence, it is told to end, and killed if it does not. What is left is
+shown on stderr, the result printed as JSON on stdout.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 			defer stop()
 			// A stderr that is full must not hold up who keeps the limit.
 			stderr := diode.NewWriter(console{terminal.Raw(w.stderr)}, logLines, 0, nil)
-			result := drain(ctx, folder, limit, newProgress(stderr, isTerminal(w.stderr), limit))
+			ctx, release := untilOrphaned(ctx)
+			defer release()
+			result := drain(ctx, folder, most, newProgress(stderr, isTerminal(w.stderr), most.all))
 			_ = closeWithin(stderr, quiet)
+			if errors.Is(context.Cause(ctx), errOrphaned) {
+				return nil // it was ended by a signal, and wants to hear nothing
+			}
 			return terminal.JSON(w.stdout, result, "")
 		},
 	}
 	command.Flags().StringVar(&folder, "folder", "", "the server's folder")
-	command.Flags().DurationVar(&limit, "limit", defaultDrain, "how long to wait at most")
+	command.Flags().DurationVar(&most.all, "limit", defaultDrain, "how long to wait at most")
+	command.Flags().DurationVar(&most.silence, "silence", defaultSilence, "how long the server may publish nothing")
 	_ = command.MarkFlagRequired("folder") // it exists
 	return command
 }
 
+// errOrphaned says that the process that waits for drain is gone.
+var errOrphaned = errors.New("the parent is gone")
+
+// untilOrphaned returns a context that ends with the parent of this process, as far as
+// the system tells: Windows does not.
+func untilOrphaned(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	if runtime.GOOS != "windows" {
+		parent := os.Getppid()
+		go func() {
+			for ctx.Err() == nil {
+				time.Sleep(pollEvery)
+				if os.Getppid() != parent {
+					cancel(errOrphaned)
+				}
+			}
+		}()
+	}
+	return ctx, func() { cancel(nil) }
+}
+
 // drain waits for the server that works in folder.
-func drain(ctx context.Context, folder string, limit time.Duration, progress *progress) drainResult {
+func drain(ctx context.Context, folder string, most limits, progress *progress) drainResult {
 	defer progress.clear()
-	over, noState := time.After(limit), time.After(stateWithin)
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
 	result := drainResult{State: rpc.State{ProcessID: -1}}
 	server, err := cache.Visit(folder)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -95,65 +137,115 @@ func drain(ctx context.Context, folder string, limit time.Duration, progress *pr
 		return result
 	}
 	defer server.Close()
-	for {
-		alive, err := server.Alive()
-		if err != nil {
-			result.Ended, result.Reason = endedUnknown, err.Error()
-			return result
-		}
-		// A process publishes its own ID, which the name of its folder has, too.
-		if state, err := rpc.ReadState(server.Root()); err == nil && state.ProcessID == server.ProcessID {
-			result.State = state
-		}
-		switch {
-		case result.ProcessID != -1 && result.Waiting == 0:
-			result.Ended = endedStored
-			return result
-		case !alive:
-			result.Ended = endedGone
-			return result
+	wait := newWait(most)
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for result.look(server); result.Ended == ""; result.look(server) {
+		if result.Ended = wait.end(&result.State); result.Ended != "" {
+			break
 		}
 		if result.ProcessID != -1 {
-			noState = nil // never comes
 			progress.show(result.State)
 		}
 		select {
 		case <-tick.C:
-		case <-noState:
-			result.Ended = endedUnknown
-			return result
-		case <-over:
-			result.Ended = endedLimit
-			end(server, result.ProcessID)
-			return result
 		case <-ctx.Done():
 			result.Ended = endedInterrupted
 			return result
 		}
 	}
+	if result.Ended == endedLimit || result.Ended == endedSilent {
+		result.IsLeft = !end(server, result.ProcessID)
+	}
+	return result
 }
 
-// end ends the server that has published its ID. Its lock says that it is still
-// that process. A process of another user is never ended.
-func end(server *cache.Visitor, processID int) {
-	if processID <= 0 {
+// look reads what the server has published. It sets Ended where nothing is left to
+// wait for.
+func (r *drainResult) look(server *cache.Visitor) {
+	alive, err := server.Alive()
+	if err != nil {
+		r.Ended, r.Reason = endedUnknown, err.Error()
 		return
+	}
+	// A process publishes its own ID, which the name of its folder has, too.
+	if state, err := rpc.ReadState(server.Root()); err == nil && state.ProcessID == server.ProcessID {
+		r.State = state
+	}
+	switch {
+	case r.ProcessID != -1 && r.Waiting == 0:
+		r.Ended = endedStored
+	case !alive:
+		r.Ended = endedGone
+	}
+}
+
+// maxStep is the most that one step of a wait counts. A longer one says that this
+// process was stopped, and the server perhaps with it.
+const maxStep = time.Second
+
+// wait is how long a wait has lasted, in time in which this process ran.
+type wait struct {
+	limits
+	now   func() time.Time
+	last  time.Time
+	ran   time.Duration
+	beat  uint64        // of the last state
+	heard time.Duration // when that was new
+}
+
+func newWait(most limits) *wait { return &wait{limits: most, now: time.Now, last: time.Now()} }
+
+// end returns why the wait is over, or "" while it is not.
+func (w *wait) end(state *rpc.State) string {
+	now := w.now()
+	w.ran += min(now.Sub(w.last), maxStep)
+	w.last = now
+	if state.ProcessID != -1 && state.Beat != w.beat {
+		w.beat, w.heard = state.Beat, w.ran
+	}
+	silence := w.ran - w.heard
+	switch {
+	case w.ran >= w.all && (state.ProcessID == -1 || silence < silenceAtLimit):
+		return endedLimit
+	case state.ProcessID == -1 && w.ran >= stateWithin:
+		return endedUnknown
+	case state.ProcessID != -1 && (w.ran >= w.all || silence >= w.silence):
+		return endedSilent
+	default:
+		return ""
+	}
+}
+
+// end ends the server that has published its ID, and reports whether it is gone. Its
+// lock says that it is still that process. A process of another user is never ended.
+func end(server *cache.Visitor, processID int) bool {
+	if processID <= 0 {
+		return !isAlive(server)
 	}
 	process, err := os.FindProcess(processID)
 	if err != nil {
-		return
+		return !isAlive(server)
 	}
 	// First the process, then whose it is: the ID may be another's meanwhile.
 	if !isAlive(server) || !isOwn(processID) {
-		return
+		return !isAlive(server)
 	}
 	_ = askToEnd(process)
-	for deadline := time.Now().Add(endWithin); isAlive(server); time.Sleep(pollEvery) {
+	if isGoneWithin(server, endWithin) {
+		return true
+	}
+	_ = process.Kill()
+	return isGoneWithin(server, killWithin)
+}
+
+func isGoneWithin(server *cache.Visitor, limit time.Duration) bool {
+	for deadline := time.Now().Add(limit); isAlive(server); time.Sleep(pollEvery) {
 		if time.Now().After(deadline) {
-			_ = process.Kill()
-			return
+			return false
 		}
 	}
+	return true
 }
 
 func isAlive(server *cache.Visitor) bool {
@@ -186,7 +278,7 @@ func (p *progress) show(state rpc.State) {
 	}
 	p.shown = true
 	text := fmt.Sprintf("nx-azure-cache: storing %s, %s to send, %s left", count(state.Waiting, "result"),
-		size(state.Bytes), (p.limit - time.Since(p.started)).Round(time.Second))
+		size(state.Bytes), max(p.limit-time.Since(p.started), 0).Round(time.Second))
 	if p.terminal {
 		fmt.Fprintf(p.out, "\r%s\x1b[K", text)
 	} else {

@@ -20,13 +20,14 @@ import (
 // page.
 
 // lines are the packages that make the lines that people see, and the files in
-// them that do not: commands, which explain themselves, and what goes to a log.
+// them that do not: commands, which explain themselves, and what goes to a log or to
+// another program.
 var lines = map[string]*regexp.Regexp{
 	".":                        regexp.MustCompile(`^(doctor.*|drain|evict|inspect|keys|license.*|ls|main|selection|serve|show|version)\.go$`),
 	"../../cache":              nil,
 	"../../cache/archive":      nil,
 	"../../cache/azure":        nil,
-	"../../cache/azure/signin": nil,
+	"../../cache/azure/signin": regexp.MustCompile(`^tools_.*\.go$`), // what tools are asked
 	"../../cache/trust":        nil,
 	"../../license":            regexp.MustCompile(`^issuers\.go$`),
 }

@@ -29,8 +29,9 @@ const { trace } = require('./trace');
  * @property {(params: LogParams) => void} onLog
  * @property {(params: StoredParams) => void} onStored
  * @property {(text: string) => void} onStderr
- * @property {(why: string) => void} onEnd called once when the child has ended,
- *   or was given up, before `close`
+ * @property {(why: string, wasAsked: boolean) => void} onEnd called once when the
+ *   child has ended, or was given up, before `close`. `wasAsked`: something else has
+ *   asked it to end
  */
 
 /**
@@ -196,6 +197,15 @@ class Client {
     return this.#waited;
   }
 
+  /**
+   * Lets a child go on that was stopped (SIGSTOP): only then it notices that its
+   * stdin ends, and does not stay for ever. Does nothing to one that runs.
+   */
+  wake() {
+    const hasIt = process.platform !== 'win32';
+    if (hasIt && !this.#ended) this.#child.kill('SIGCONT');
+  }
+
   /** Lets the child end: it does so when its stdin ends. */
   close() {
     this.#ended = true;
@@ -255,11 +265,21 @@ class Client {
     this.#ended = true;
     const epitaph = this.#epitaph(why);
     this.#setEnd(epitaph);
-    this.#listeners.onEnd(epitaph);
+    this.#listeners.onEnd(epitaph, this.#wasAsked);
     // The RPC library leaves pending calls unsettled until it is disposed
     // (vscode-languageserver-node#1621).
     this.#connection.dispose();
     this.#child.kill('SIGKILL');
+  }
+
+  /**
+   * Whether the child has ended as asked, by something else than this process. The
+   * server handles SIGTERM, and ends with exit code 0 then.
+   */
+  get #wasAsked() {
+    const { exitCode, signalCode } = this.#child;
+    const gentle = ['SIGTERM', 'SIGINT', 'SIGHUP'];
+    return exitCode === 0 || gentle.includes(String(signalCode));
   }
 
   /** @param {unknown} why */
@@ -271,7 +291,9 @@ class Client {
     }
     const how = signalCode
       ? `was ended by ${signalCode}`
-      : `ended with exit code ${exitCode}`;
+      : exitCode === 0
+        ? 'was ended by SIGTERM'
+        : `ended with exit code ${exitCode}`;
     const said = this.#stderr.split('\n').find((line) => line.trim() !== '');
     return `the cache process ${how}${said ? `: ${said.trim()}` : ''}`;
   }

@@ -1,6 +1,7 @@
 'use strict';
 
 const { spawnSync } = require('node:child_process');
+const { isHushed } = require('./notices');
 
 /**
  * What a cache process has done: Summary in cache/summary.go.
@@ -23,8 +24,10 @@ const { spawnSync } = require('node:child_process');
  * What `nx-azure-cache drain` prints: drainResult in cmd/nx-azure-cache.
  *
  * @typedef {object} DrainResult
- * @property {'stored' | 'gone' | 'limit' | 'interrupted' | 'unknown'} ended
+ * @property {'stored' | 'gone' | 'limit' | 'silent' | 'interrupted' | 'unknown'} ended
  * @property {string} [reason] why it is unknown
+ * @property {number} [processId] of the cache process
+ * @property {boolean} [isLeft] whether it still runs although it was ended
  * @property {number} waiting entries that are not stored
  * @property {Summary} summary
  * @property {StoredParams[] | null} troubles
@@ -33,32 +36,57 @@ const { spawnSync } = require('node:child_process');
 /** Milliseconds that ending a server takes beside the limit. */
 const grace = 10_000;
 
+/** Milliseconds by which a timer is late at most, unless this process was stopped. */
+const late = 2_000;
+
 /**
- * Waits, without the event loop, until the cache process that works in a folder
- * has stored what it has accepted. Throws when the waiting itself fails.
+ * @typedef {object} DrainOptions
+ * @property {string} folder in which the cache process works
+ * @property {number} limit milliseconds for which it is waited for
+ * @property {number} silence milliseconds for which it may show no sign of life
+ */
+
+/**
+ * Waits, without the event loop, until a cache process has stored what it has
+ * accepted. Throws when the waiting itself fails.
  *
  * @param {string} binary
  * @param {NodeJS.ProcessEnv} env all that it gets
- * @param {string} folder
- * @param {number} limit milliseconds
+ * @param {DrainOptions} options
  * @returns {DrainResult}
  */
-function drain(binary, env, folder, limit) {
-  const { stdout, error, status, signal } = spawnSync(
-    binary,
-    ['drain', '--folder', folder, '--limit', `${limit}ms`],
-    {
-      // Its progress goes to the terminal, which is free by now.
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env,
-      timeout: limit + grace,
-      killSignal: 'SIGKILL',
-      windowsHide: true,
-    },
-  );
+function drain(binary, env, options) {
+  let ended = run(binary, env, options);
+  // The machine was stopped, and both processes with it: the time did not count.
+  if (ended.wasStopped) ended = run(binary, env, options);
+  const { stdout, error, status, signal } = ended;
   if (error) throw error;
   if (status !== 0) throw new Error(`drain ended with ${signal ?? status}`);
   return read(stdout.toString());
+}
+
+/**
+ * @param {string} binary
+ * @param {NodeJS.ProcessEnv} env
+ * @param {DrainOptions} options
+ */
+function run(binary, env, { folder, limit, silence }) {
+  const args = ['drain', '--folder', folder];
+  args.push('--limit', `${limit}ms`, '--silence', `${silence}ms`);
+  const timeout = limit + grace;
+  const started = performance.now();
+  const ended = spawnSync(binary, args, {
+    // Its progress goes to the terminal, which is free by now.
+    stdio: ['ignore', 'pipe', isHushed() ? 'ignore' : 'inherit'],
+    env,
+    timeout,
+    killSignal: 'SIGKILL',
+    windowsHide: true,
+  });
+  const error = /** @type {NodeJS.ErrnoException | undefined} */ (ended.error);
+  const took = performance.now() - started;
+  const wasStopped = error?.code === 'ETIMEDOUT' && took > timeout + late;
+  return { ...ended, wasStopped };
 }
 
 /**

@@ -5,7 +5,7 @@ const fs = require('node:fs/promises');
 const path = require('node:path');
 const { binaryPath } = require('./binary');
 const { readEnvironment } = require('./environment');
-const { notice } = require('./notices');
+const { hushInTask, notice } = require('./notices');
 const {
   configurationOf,
   initialize,
@@ -49,6 +49,7 @@ async function getRemoteCache() {
 async function open() {
   const environment = readEnvironment(workspaceRoot());
   const env = environment.variables;
+  hushInTask(env);
   const binary = binaryPath({ env });
   // The first one starts while this process finds out what to send it.
   const first = servers.isEmpty ? spawnServer(binary, env) : undefined;

@@ -12,10 +12,44 @@ const { printableLine, printableLines } = require('./printable');
  */
 const notices = new Map();
 
-/** @type {((code: number) => void)[]} what is done before the lines are written */
+/** @type {(() => void)[]} what is done before the lines are written */
 const lastTasks = [];
 
 let listening = false;
+
+/**
+ * Variables that Nx sets for a task, one of them at least: for a task (20.0 to 24), for
+ * one in a forked process (22), for a batch (23, 24).
+ */
+const taskVariables = [
+  'NX_TASK_HASH',
+  'NX_TASK_TARGET_PROJECT',
+  'NX_FORKED_TASK_EXECUTOR',
+  'NX_INVOCATION_ROOT_PID',
+  'NX_INVOCATION_ANCESTOR_PIDS',
+];
+
+/** @type {{ file: string } | undefined} where text goes instead of stderr, if anywhere */
+let hushed;
+
+/**
+ * Writes nothing to stderr from now on if Nx started this process as a task. Nx stores
+ * what a task prints, and prints it again wherever it finds the result in a cache: an
+ * error of today would come out of the cache of healthy machines. Where Nx does not
+ * store it, as for a task without cache, no variable says so. Text goes to the file of
+ * NX_AZURE_CACHE_LOG_FILE, if there is one.
+ *
+ * @param {NodeJS.ProcessEnv} env what came from outside
+ */
+function hushInTask(env) {
+  if (!taskVariables.some((name) => env[name])) return;
+  hushed = { file: env.NX_AZURE_CACHE_LOG_FILE?.trim() ?? '' };
+}
+
+/** Whether nothing may be written to stderr. */
+function isHushed() {
+  return hushed !== undefined;
+}
 
 /**
  * The one exit listener: there only what is synchronous still happens. It is the
@@ -25,8 +59,8 @@ let listening = false;
 function listen() {
   if (listening) return;
   listening = true;
-  process.prependOnceListener('exit', (code) => {
-    for (const task of lastTasks) task(code);
+  process.prependOnceListener('exit', () => {
+    for (const task of lastTasks) task();
     write([...notices.values()].map((line) => `${line}\n`).join(''));
   });
 }
@@ -46,10 +80,19 @@ function notice(kind, text, { instead = false } = {}) {
 }
 
 /**
+ * Takes back what the user would be told.
+ *
+ * @param {string} kind
+ */
+function withdraw(kind) {
+  notices.delete(kind);
+}
+
+/**
  * Registers what is to be done when the process exits, before the lines are
  * written. It must not throw: that would change the exit code.
  *
- * @param {(code: number) => void} task takes the exit code
+ * @param {() => void} task
  */
 function beforeTheEnd(task) {
   lastTasks.push(task);
@@ -64,13 +107,30 @@ const pause = 10;
 
 /**
  * Writes text to stderr at once, past Nx, which may have replaced
- * process.stderr.write. Controls are escaped in all of it, as the text may be a
+ * process.stderr.write; or, in a task, to the file of the log. Controls are escaped in all of it, as the text may be a
  * child's log. A stderr that is closed or stays full loses the text.
  *
  * @param {string} text
  */
 function write(text) {
   const bytes = Buffer.from(printableLines(text));
+  if (hushed) append(bytes, hushed.file);
+  else writeToStderr(bytes);
+}
+
+/**
+ * @param {Buffer} bytes
+ * @param {string} file '': nowhere
+ */
+function append(bytes, file) {
+  if (!file || bytes.length === 0) return;
+  try {
+    fs.appendFileSync(file, bytes, { mode: 0o600 });
+  } catch {} // the server has said so, as a warning
+}
+
+/** @param {Buffer} bytes */
+function writeToStderr(bytes) {
   for (let written = 0; written < bytes.length;) {
     try {
       doNotBlock();
@@ -104,5 +164,8 @@ function sleep(milliseconds) {
 }
 
 exports.beforeTheEnd = beforeTheEnd;
+exports.hushInTask = hushInTask;
+exports.isHushed = isHushed;
 exports.notice = notice;
+exports.withdraw = withdraw;
 exports.write = write;

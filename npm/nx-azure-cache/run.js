@@ -2,7 +2,8 @@
 
 const path = require('node:path');
 const { drain } = require('./drain');
-const { notice } = require('./notices');
+const { notice, withdraw } = require('./notices');
+const { endAtSignals, isInterrupted } = require('./signals');
 
 /** @import { Client, StoredParams } from './client' */
 /** @import { DrainResult, Summary } from './drain' */
@@ -20,9 +21,6 @@ const { notice } = require('./notices');
  * @property {number} drain milliseconds for which it stores after the end
  * @property {boolean} tasks whether requests must have the task
  */
-
-/** Exit codes of a run that was ended by Ctrl-C, SIGTERM or SIGHUP. */
-const interrupted = [130, 143, 129];
 
 /** Milliseconds that a summary may cost where nothing is left to be stored. */
 const summaryLimit = 1_000;
@@ -53,6 +51,8 @@ class Run {
   #waiting = 0;
   /** Why the server has ended before its time, if it has. */
   #why = '';
+  /** Whether something else than this process has asked it to. */
+  #wasAsked = false;
   #binary;
   #env;
   #client;
@@ -75,7 +75,7 @@ class Run {
   accepted() {
     this.#waiting++;
     // The answer and the end of the server may come in either order.
-    if (this.#why) this.lost(this.#why);
+    if (this.#why) this.lost(this.#why, this.#wasAsked);
   }
 
   /**
@@ -133,29 +133,53 @@ class Run {
    * The server has ended before its time.
    *
    * @param {string} why
+   * @param {boolean} wasAsked by something else than this process
    */
-  lost(why) {
+  lost(why, wasAsked) {
     this.#why = why;
+    this.#wasAsked = wasAsked;
     const results =
       this.#waiting > 0
         ? `; ${count(this.#waiting, 'was', 'were')} not stored`
         : '';
+    const hint = wasAsked ? '' : `; ${report}`;
     notice(
       'call undefined',
-      `the remote cache failed, the tasks run without it: ${why}${results}; ${report}`,
+      `the remote cache failed, the tasks run without it: ${why}${results}${hint}`,
       { instead: this.#waiting > 0 },
     );
   }
 
   /**
    * The process of Nx exits. Waits for what is not stored yet: when it is gone,
-   * a machine of CI may be, too. After Ctrl-C nobody waits; the server goes on
-   * by itself for as long as it may.
-   *
-   * @param {number} code exit code
+   * a machine of CI may be, too. After a signal such as that of Ctrl-C it does not
+   * wait; the server goes on by itself for as long as it may. A person who leaves
+   * the TUI sends no signal: that looks like any other end, and Ctrl-C ends the wait.
    */
-  end(code) {
-    if (this.#client.ended || interrupted.includes(code)) return;
+  end() {
+    if (isInterrupted()) this.#tellCancelled();
+    else if (!this.#client.ended) this.#finish();
+    this.#client.wake();
+  }
+
+  /**
+   * A signal that reaches all processes of a run ends the server, too. That is no
+   * failure.
+   */
+  #tellCancelled() {
+    if (!this.#wasAsked) return;
+    if (this.#waiting <= 0) {
+      withdraw('call undefined');
+      return;
+    }
+    notice(
+      'call undefined',
+      `the run was cancelled: ${count(this.#waiting, 'was', 'were')} not stored`,
+      { instead: true },
+    );
+  }
+
+  #finish() {
     if (this.#waiting <= 0 && !this.#verbose) return;
     const started = performance.now();
     const result = this.#drain();
@@ -175,11 +199,14 @@ class Run {
       return { ended: 'stored', waiting: 0, summary: nothing, troubles: [] };
     }
     const isLeft = this.#waiting > 0;
-    const { session, drain: most } = this.#session;
+    if (isLeft) endAtSignals();
+    const { session, drain: most, patience } = this.#session;
     const limit = isLeft ? most : Math.min(most, summaryLimit);
     const folder = path.join(this.cacheDirectory, '.nx-azure-cache', session);
     try {
-      const result = drain(this.#binary, this.#env, folder, limit);
+      const result = drain(this.#binary, this.#env, {
+        ...{ folder, limit, silence: patience },
+      });
       if (result.ended === 'unknown') {
         return this.#tellUnknown(folder, result.reason);
       }
@@ -217,13 +244,19 @@ class Run {
   }
 
   /** @param {DrainResult} result */
-  #tellRest({ ended, waiting }) {
+  #tellRest({ ended, waiting, processId, isLeft }) {
     const seconds = this.#session.drain / 1000;
+    const left = isLeft ? `; it does not end: kill process ${processId}` : '';
     if (ended === 'limit') {
       notice(
         'drain',
         `${count(waiting, 'was', 'were')} not stored within ${seconds} s after the run; ` +
-          'to wait longer raise azure.timeouts.drain in nx.json',
+          `to wait longer raise azure.timeouts.drain in nx.json${left}`,
+      );
+    } else if (ended === 'silent') {
+      notice(
+        'drain',
+        `${count(waiting, 'was', 'were')} not stored: the cache process has stopped responding (was it suspended, or does its disk hang?)${left || ` and was ended; ${report}`}`,
       );
     } else if (ended === 'interrupted') {
       notice(

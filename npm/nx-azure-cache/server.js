@@ -5,6 +5,7 @@ const { Lookups } = require('./lookups');
 const { beforeTheEnd, notice, write } = require('./notices');
 const { version } = require('./package.json');
 const { Run } = require('./run');
+const { watchSignals } = require('./signals');
 const { learnTasks } = require('./tasks');
 const { readWorkspace } = require('./workspace');
 
@@ -62,7 +63,7 @@ function spawnServer(binary, env) {
       lookups.forget(params.hash);
       state.run?.stored(params);
     },
-    onEnd: (why) => state.run?.lost(why),
+    onEnd: (why, wasAsked) => state.run?.lost(why, wasAsked),
   });
   return { binary, env, client, lookups, state };
 }
@@ -84,7 +85,8 @@ async function initialize({ binary, env, lookups, state, ...spawned }, params) {
       const { ci } = params;
       const run = new Run({ binary, env, client, session, ci });
       state.run = run;
-      beforeTheEnd((code) => run.end(code));
+      watchSignals();
+      beforeTheEnd(() => run.end());
       return {
         ...{ client, session, run, lookups, taskOf },
         get isLost() {

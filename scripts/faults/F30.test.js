@@ -10,7 +10,8 @@ const { build, runNx, shared } = require('../e2e/world');
 const { gate, on } = require('./faults');
 const {
   assertNoProcess,
-  processesOf,
+  groupOf,
+  nxOf,
   serverOf,
   signal,
 } = require('../lib/processes');
@@ -27,25 +28,6 @@ const {
 
 /** What the server may take after the drain limit of `shortTimeouts`. */
 const limit = 2_000 + 6_000;
-
-/**
- * Nx's own process.
- *
- * @param {Machine} machine
- */
-function nxOf(machine) {
-  const found = processesOf(machine).find(({ command }) =>
-    /^\S*node \S*\/(\.bin\/nx|nx\.js) /.test(command),
-  );
-  assert.ok(found, 'Nx does not run');
-  return found.pid;
-}
-
-/** @param {number} pid */
-function groupOf(pid) {
-  const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
-  return Number(stat.slice(stat.lastIndexOf(')')).split(' ')[3]);
-}
 
 /** @type {Record<string, { end: (machine: Machine) => void, isQuick?: boolean }>} */
 const ends = {

@@ -55,6 +55,42 @@ async function serverOf(machine, limit = 30_000) {
 }
 
 /**
+ * Nx's own process.
+ *
+ * @param {Machine} machine
+ */
+function nxOf(machine) {
+  const found = processesOf(machine).find(({ command }) =>
+    /^\S*node \S*\/(\.bin\/nx|nx\.js) /.test(command),
+  );
+  if (!found) throw new Error('Nx does not run');
+  return found.pid;
+}
+
+/**
+ * The process group of a process.
+ *
+ * @param {number} pid
+ */
+function groupOf(pid) {
+  const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return Number(stat.slice(stat.lastIndexOf(')')).split(' ')[3]);
+}
+
+/**
+ * Waits until the exit listener of Nx waits for the results that are not stored.
+ *
+ * @param {Machine} machine
+ */
+async function draining(machine) {
+  const isDrain = () =>
+    processesOf(machine).some(({ command }) =>
+      / drain --folder /.test(command),
+    );
+  if (!(await until(isDrain, 30_000))) throw new Error('nothing is waited for');
+}
+
+/**
  * Asserts that no process of a machine is left, or none within a time.
  *
  * @param {Machine} machine
@@ -142,6 +178,9 @@ function watchMemory(machine) {
 }
 
 exports.assertNoProcess = assertNoProcess;
+exports.draining = draining;
+exports.groupOf = groupOf;
+exports.nxOf = nxOf;
 exports.processesOf = processesOf;
 exports.serverOf = serverOf;
 exports.serversGone = serversGone;

@@ -155,17 +155,13 @@ func openAzurePipelines(o *Options) (azcore.TokenCredential, error) {
 		})
 }
 
-func openAzureCLI(*Options) (azcore.TokenCredential, error) {
-	return azidentity.NewAzureCLICredential(&azidentity.AzureCLICredentialOptions{AdditionallyAllowedTenants: additionalTenants()})
-}
+func openAzureCLI(*Options) (azcore.TokenCredential, error) { return newAzureCLI(), nil }
 
 func openAzureDeveloperCLI(*Options) (azcore.TokenCredential, error) {
-	return azidentity.NewAzureDeveloperCLICredential(&azidentity.AzureDeveloperCLICredentialOptions{AdditionallyAllowedTenants: additionalTenants()})
+	return newAzureDeveloperCLI(), nil
 }
 
-func openAzurePowerShell(*Options) (azcore.TokenCredential, error) {
-	return azidentity.NewAzurePowerShellCredential(&azidentity.AzurePowerShellCredentialOptions{AdditionallyAllowedTenants: additionalTenants()})
-}
+func openAzurePowerShell(*Options) (azcore.TokenCredential, error) { return newAzurePowerShell(), nil }
 
 // isSignedOut reports whether a tool is not there, or nobody is signed in with
 // it. What Entra ID has refused is a failure. The errors of azidentity tell these

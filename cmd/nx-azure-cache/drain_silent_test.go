@@ -1,0 +1,183 @@
+//go:build unix
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
+)
+
+// drainWith runs drain, in this process, with a limit for silence.
+func drainWith(t *testing.T, folder, limit, silence string) drainResult {
+	t.Helper()
+	stdout, _, err := runWith(t, nil, "drain", "--folder", folder, "--limit", limit, "--silence", silence)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var result drainResult
+	if err := json.Unmarshal([]byte(stdout), &result); err != nil {
+		t.Fatalf("got %q: %v", stdout, err)
+	}
+	return result
+}
+
+// A server that is stopped does not cost the whole limit, and the limit is not to
+// blame.
+func TestDrainOfAServerThatIsStopped(t *testing.T) {
+	t.Parallel()
+	s := startStoring(t, nil)
+	if err := s.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now()
+	got := drainWith(t, s.folder, "1m", "500ms")
+	if got.Ended != "silent" || got.Waiting != 1 || got.IsLeft || got.ProcessID != s.Process.Pid {
+		t.Errorf("got %+v, want it silent and gone, and what is left", got)
+	}
+	if took := time.Since(begun); took > 10*time.Second {
+		t.Errorf("took %s", took)
+	}
+	if code := s.exit(); code != -1 {
+		t.Errorf("got the exit code %d, want a signal", code)
+	}
+}
+
+// The limit is not to blame either where it is shorter than the silence.
+func TestDrainOfAServerThatIsStoppedForLessThanTheSilence(t *testing.T) {
+	t.Parallel()
+	s := startStoring(t, nil)
+	if err := s.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if got := drainWith(t, s.folder, "1500ms", "1m"); got.Ended != "silent" || got.IsLeft {
+		t.Errorf("got %+v, want it silent and gone", got)
+	}
+	s.exit()
+}
+
+// A server whose upload waits for the storage publishes its state all the same.
+func TestDrainOfASlowServerIsNotSilent(t *testing.T) {
+	t.Parallel()
+	s := startStoring(t, nil)
+	if got := drainWith(t, s.folder, "1500ms", "700ms"); got.Ended != "limit" || got.IsLeft {
+		t.Errorf("got %+v, want the limit", got)
+	}
+	s.checkGone(t, 0)
+}
+
+// A wait counts the time in which it runs: a machine that sleeps ends none.
+func TestWait(t *testing.T) {
+	most := limits{all: time.Minute, silence: 10 * time.Second}
+	type step struct {
+		after time.Duration
+		beat  uint64 // 0: there is no state
+		want  string
+	}
+	steps := func(n int, s step) []step {
+		all := make([]step, n)
+		for i := range all {
+			all[i] = s
+		}
+		return all
+	}
+	beating := func(n int, every time.Duration) (all []step) {
+		for i := range n {
+			all = append(all, step{after: every, beat: uint64(i + 1)})
+		}
+		return all
+	}
+	for name, all := range map[string][]step{
+		"a server that works":               append(beating(59, time.Second), step{time.Second, 60, endedLimit}),
+		"no state":                          append(steps(1, step{time.Second, 0, ""}), step{time.Second, 0, endedUnknown}),
+		"silence from the beginning":        append(steps(10, step{time.Second, 1, ""}), step{time.Second, 1, endedSilent}),
+		"silence after work":                append(beating(5, time.Second), append(steps(9, step{time.Second, 5, ""}), step{time.Second, 5, endedSilent})...),
+		"silence at the limit":              append(beating(57, time.Second), step{time.Second, 57, ""}, step{time.Second, 57, ""}, step{time.Second, 57, endedSilent}),
+		"a machine that sleeps":             append(steps(5, step{time.Hour, 3, ""}), beating(10, time.Hour)...),
+		"a machine that sleeps all along":   append(beating(59, time.Hour), step{time.Hour, 60, endedLimit}),
+		"a server that sleeps and wakes up": append(steps(9, step{time.Second, 7, ""}), append(steps(9, step{time.Second, 8, ""}), beating(5, time.Second)...)...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWait(most)
+			now := w.last
+			w.now = func() time.Time { return now }
+			for i, step := range all {
+				now = now.Add(step.after)
+				state := rpc.State{ProcessID: 4711, Beat: step.beat}
+				if step.beat == 0 {
+					state.ProcessID = -1
+				}
+				if got := w.end(&state); got != step.want {
+					t.Fatalf("step %d: got %q, want %q", i, got, step.want)
+				}
+			}
+		})
+	}
+	w := newWait(limits{})
+	if got := w.end(&rpc.State{ProcessID: 4711, Beat: 1}); got != endedLimit {
+		t.Errorf("no time: got %q, want the limit", got)
+	}
+}
+
+// What waits for drain is Nx's process. When a signal ends that, drain ends, and says
+// nothing; the server goes on.
+func TestDrainWhoseParentIsGone(t *testing.T) {
+	t.Parallel()
+	s := startStoring(t, nil)
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The shell tells its child's process ID, and waits.
+	parent := exec.CommandContext(t.Context(), "/bin/sh", "-c", `"$@" & echo $!; wait`, "sh",
+		executable, "drain", "--folder", s.folder, "--limit", "1m")
+	parent.Env = []string{processVariable + "=1", "GORACE=atexit_sleep_ms=0"}
+	said := new(output)
+	parent.Stderr = said
+	stdout, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var child int
+	if _, err := fmt.Fscan(stdout, &child); err != nil {
+		t.Fatal(err)
+	}
+	for said.String() == "" { // it has begun to wait
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err := parent.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan string)
+	go func() {
+		rest, _ := io.ReadAll(stdout) // until drain has closed it, too
+		ended <- string(rest)
+	}()
+	select {
+	case rest := <-ended:
+		if rest != "" || strings.Count(said.String(), "\n") != 1 {
+			t.Errorf("got %q and %q, want nothing but progress", rest, said)
+		}
+	case <-time.After(5 * time.Second):
+		_ = syscall.Kill(child, syscall.SIGKILL)
+		t.Error("drain does not end")
+	}
+	_ = parent.Wait() // ended by the signal
+	s.storage.release()
+	if got := <-s.session.stored; got.Outcome != "stored" {
+		t.Errorf("got %+v, want it stored", got)
+	}
+	s.Close()
+	s.checkGone(t, 0)
+}

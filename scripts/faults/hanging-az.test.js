@@ -1,0 +1,48 @@
+'use strict';
+
+// An Azure CLI that hangs is gone after the run, with all that it has started.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { build, runNx } = require('../e2e/world');
+const { processesOf, serverOf, signal, until } = require('../lib/processes');
+const { sharedFolder, startSignedIn } = require('./identities');
+const { assertNothingLeft, assertUndisturbed, fullTest } = require('./world');
+
+/** @import { Machine } from '../lib/machine' */
+
+/** The environment of a machine whose `az` hangs, with children that hang, too. */
+function hangingAzureCLI() {
+  const tools = sharedFolder('az');
+  fs.writeFileSync(
+    path.join(tools, 'az'),
+    '#!/bin/sh\n(sleep 600 & wait) &\nsleep 600\n',
+    { mode: 0o755 },
+  );
+  return { PATH: `${tools}:${process.env.PATH}` };
+}
+
+/** @param {Machine} machine */
+const sleeping = (machine) =>
+  processesOf(machine).filter(({ command }) => command === 'sleep 600');
+
+fullTest('hanging-az_is_gone_after_the_run', async (t) => {
+  const world = await startSignedIn(t);
+  const a = world.machine('a', hangingAzureCLI());
+  await assertUndisturbed(a, { line: /azure-cli failed: no token within 10s/ });
+  await assertNothingLeft(a, 500);
+});
+
+for (const name of /** @type {const} */ (['SIGTERM', 'SIGKILL'])) {
+  fullTest(`hanging-az_of_a_server_that_gets_${name}`, async (t) => {
+    const world = await startSignedIn(t);
+    const a = world.machine('a', hangingAzureCLI());
+    const run = runNx(a, build);
+    const server = await serverOf(a);
+    assert.ok(await until(() => sleeping(a).length === 2, 10_000));
+    signal(server, name);
+    assert.ok(await until(() => sleeping(a).length === 0, 1_000));
+    await run;
+  });
+}

@@ -1,0 +1,92 @@
+'use strict';
+
+// A signal ends a run as it would without a cache, also while the run waits for its
+// results at its end.
+
+const assert = require('node:assert/strict');
+const { listBlobs } = require('../lib/azurite');
+const { build, onMain, shared } = require('../e2e/world');
+const { gate, on } = require('./faults');
+const { draining, groupOf, nxOf, signal } = require('../lib/processes');
+const { assertNothingLeft, fullTest, startWorld } = require('./world');
+
+const versions = ['20.8.4', '21.2.4', '22.7.12', '23.1.3', '23.3.2', '24.0.6'];
+
+/** @param {string} output */
+const ours = (output) =>
+  output.split('\n').filter((line) => line.startsWith('nx-azure-cache:'));
+
+/**
+ * A run whose uploads are held.
+ *
+ * @param {import('node:test').TestContext} t
+ * @param {string} nx
+ * @param {{ uploads: number, time: string }} options `uploads` that are held at
+ *   least, `time` that a task takes
+ */
+async function start(t, nx, { uploads, time }) {
+  const { container, machine, recorder } = await startWorld(t, { nx });
+  const azure = { timeouts: { firstByte: '60s' } };
+  const a = machine('a', { azure, env: { ...onMain, BUILD_TIME: time } });
+  const puts = gate(uploads);
+  recorder.fault = on('PUT', puts.fault);
+  const run = a.nx(build);
+  await puts.arrived;
+  return { a, container, puts, run };
+}
+
+for (const nx of versions) {
+  for (const name of /** @type {const} */ (['SIGTERM', 'SIGHUP'])) {
+    fullTest(
+      `interrupted-run_${name}_of_Nx_alone_at_its_end_${nx}`,
+      async (t) => {
+        const world = await start(t, nx, { uploads: 3, time: '0' });
+        await draining(world.a);
+        const since = performance.now();
+        const pid = nxOf(world.a);
+        signal(pid, name);
+        const { output } = await world.run;
+        assert.ok(performance.now() - since < 3_000, 'it ends at once');
+        assert.ok(!output.includes('report it'), output);
+        world.puts.open();
+        // The server goes on by itself.
+        const stored = () => listBlobs(shared.azurite, world.container);
+        let blobs = await stored();
+        for (let i = 0; i < 50 && blobs.length < 3; i++) {
+          await new Promise((resolve) => setTimeout(resolve, 100));
+          blobs = await stored();
+        }
+        assert.equal(blobs.length, 3);
+        await assertNothingLeft(world.a);
+      },
+    );
+  }
+
+  fullTest(`interrupted-run_SIGTERM_of_all_${nx}`, async (t) => {
+    // words and colors are done, and site takes 3 s more.
+    const { a, puts, run } = await start(t, nx, { uploads: 2, time: '3000' });
+    signal(-groupOf(nxOf(a)), 'SIGTERM');
+    const { output } = await run;
+    const lines = ours(output);
+    assert.ok(lines.length <= 1, output);
+    const plain =
+      /^nx-azure-cache: the run was cancelled: 2 results were not stored$/;
+    if (lines.length > 0) assert.match(lines[0], plain);
+    puts.open();
+    await assertNothingLeft(a);
+  });
+
+  fullTest(`interrupted-run_Ctrl-C_${nx}`, async (t) => {
+    const world = await start(t, nx, { uploads: 2, time: '3000' });
+    const { a, container, puts, run } = world;
+    const since = performance.now();
+    signal(-groupOf(nxOf(a)), 'SIGINT');
+    const { output } = await run;
+    assert.ok(performance.now() - since < 5_000, 'it waits for nothing');
+    assert.deepEqual(ours(output), []);
+    puts.open();
+    await assertNothingLeft(a);
+    const blobs = await listBlobs(shared.azurite, container);
+    assert.equal(blobs.length, 2);
+  });
+}

@@ -1,0 +1,82 @@
+'use strict';
+
+// A cached task that runs Nx: what its run has to say of the cache must not come out of
+// the cache later.
+
+const assert = require('node:assert/strict');
+const { assertStatus, onMain, summary } = require('../e2e/world');
+const { answer, pass } = require('./faults');
+const {
+  assertNothingLeft,
+  fullTest,
+  setBuild,
+  startWorld,
+} = require('./world');
+
+/** @import { Machine } from '../lib/machine' */
+
+const versions = ['20.8.4', '22.7.12', '24.0.6'];
+
+const args = ['run', 'words:build'];
+
+/**
+ * Lets the build of words run that of colors with an Nx of its own.
+ *
+ * @param {Machine} machine
+ */
+function nest(machine) {
+  setBuild(
+    machine,
+    `fs.writeFileSync(path.join(dist, 'index.js'), project);
+    if (project === 'words') {
+      require('node:child_process').execSync(
+        'npx --no-install nx run colors:build',
+        { stdio: 'inherit' },
+      );
+    }`,
+  );
+}
+
+/** @param {string} output */
+const ours = (output) =>
+  output.split('\n').filter((line) => line.includes('nx-azure-cache:'));
+
+for (const nx of versions) {
+  fullTest(`nested-run_of_a_bad_day_${nx}`, async (t) => {
+    const { machine, recorder } = await startWorld(t, { nx });
+    const a = machine('a', { azure: { timeouts: { drain: '2s' } } });
+    nest(a);
+    recorder.fault = answer(503);
+    const bad = await a.nx(args);
+    assert.equal(bad.code, 0, bad.output);
+    assert.equal(
+      ours(bad.output).length,
+      1,
+      'only what is wrong with this run',
+    );
+    recorder.fault = pass;
+    const good = await a.nx(args);
+    assert.equal(good.code, 0, good.output);
+    assertStatus(a, 'local-cache-hit', ['words:build']);
+    assert.match(good.output, /nx run colors:build/, 'the output of the task');
+    assert.deepEqual(ours(good.output), []);
+    await assertNothingLeft(a);
+  });
+
+  fullTest(`nested-run_in_CI_${nx}`, async (t) => {
+    const { machine } = await startWorld(t, { nx });
+    const a = machine('a', { env: onMain });
+    nest(a);
+    const built = await a.nx(args);
+    assert.equal(built.code, 0, built.output);
+    const b = machine('b', { env: onMain });
+    nest(b);
+    const fetched = await b.nx(args);
+    assert.equal(fetched.code, 0, fetched.output);
+    assertStatus(b, 'remote-cache-hit', ['words:build']);
+    for (const { output } of [built, fetched]) {
+      assert.equal(ours(output).length, 1, output);
+      assert.match(ours(output)[0], summary);
+    }
+  });
+}

@@ -1,0 +1,67 @@
+'use strict';
+
+// Nx 21 to 23 end with exit code 130, as after Ctrl-C, when a task fails and another
+// one is skipped. What such a run has built is stored all the same.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { setTimeout: sleep } = require('node:timers/promises');
+const { listBlobs } = require('../lib/azurite');
+const { build, onMain, shared, summary } = require('../e2e/world');
+const { on } = require('./faults');
+const {
+  assertNothingLeft,
+  fullTest,
+  setBuild,
+  startWorld,
+} = require('./world');
+
+/** @import { Machine } from '../lib/machine' */
+
+/** The exit codes with `--nxBail`, and without, are the same. */
+const versions = {
+  '20.8.4': 1,
+  '21.2.4': 130,
+  '22.7.12': 130,
+  '23.1.3': 130,
+  '23.3.2': 130,
+  '24.0.6': 1,
+};
+
+/**
+ * Lets words be built at once, and colors fail a second later: site is skipped.
+ *
+ * @param {Machine} machine
+ */
+function failColors(machine) {
+  setBuild(
+    machine,
+    `fs.writeFileSync(path.join(dist, 'index.js'), project);
+    if (project === 'colors') setTimeout(() => process.exit(1), 1_000);`,
+  );
+}
+
+for (const [nx, code] of Object.entries(versions)) {
+  for (const args of [build, [...build, '--nxBail']]) {
+    const bail = args.includes('--nxBail') ? '_nxBail' : '';
+    fullTest(`red-run_stores_what_it_built_${nx}${bail}`, async (t) => {
+      const { container, machine, recorder } = await startWorld(t, { nx });
+      const a = machine('a', { env: onMain });
+      failColors(a);
+      recorder.fault = on('PUT', async ({ pass }) => {
+        await sleep(1_500); // the run is over by then
+        pass();
+      });
+      const run = await a.nx(args);
+      assert.equal(run.code, code, run.output);
+      const blobs = await listBlobs(shared.azurite, container);
+      assert.equal(blobs.length, 1, run.output);
+      const lines = run.output.split('\n').filter((line) => summary.test(line));
+      assert.equal(lines.length, 1, run.output);
+      assert.match(lines[0], /, 1 stored, /);
+      assert.ok(fs.existsSync(path.join(a.workspace, 'dist', 'words')));
+      await assertNothingLeft(a);
+    });
+  }
+}

@@ -1,0 +1,74 @@
+'use strict';
+
+// After the event loop of Nx has ended, a server that has stopped costs little time,
+// is named as the reason, and is gone.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { build } = require('../e2e/world');
+const { gate, on } = require('./faults');
+const {
+  assertNoProcess,
+  draining,
+  serverOf,
+  signal,
+  until,
+} = require('../lib/processes');
+const {
+  assertNothingLeft,
+  assertUndisturbed,
+  fullTest,
+  setBuild,
+  startWorld,
+} = require('./world');
+
+fullTest('silent-server_stops_in_its_last_upload', async (t) => {
+  const { machine, recorder } = await startWorld(t);
+  const a = machine('a');
+  const puts = gate(3);
+  recorder.fault = on('PUT', puts.fault);
+  const run = a.nx(build);
+  await puts.arrived;
+  await draining(a);
+  const since = performance.now();
+  signal(await serverOf(a), 'SIGSTOP');
+  const { code, output } = await run;
+  assert.ok(
+    performance.now() - since < 30_000,
+    'not for the drain limit of 60 s',
+  );
+  assert.equal(code, 0, output);
+  assert.match(
+    output,
+    /nx-azure-cache: 3 results were not stored: the cache process has stopped responding .* and was ended/,
+  );
+  assert.ok(!output.includes('azure.timeouts.drain'), output);
+  await assertNoProcess(a, 500);
+  puts.open();
+  await assertUndisturbed(a, { line: null, status: 'local-cache-hit' });
+  await assertNothingLeft(a);
+});
+
+fullTest('silent-server_stops_while_it_is_idle', async (t) => {
+  const { machine } = await startWorld(t);
+  const a = machine('a', { azure: { localMode: 'read-only' } });
+  const go = path.join(a.home, 'go');
+  setBuild(
+    a,
+    `const wait = setInterval(() => {
+      if (fs.existsSync(${JSON.stringify(go)})) clearInterval(wait);
+    }, 20);
+    fs.writeFileSync(path.join(dist, 'index.js'), project);`,
+  );
+  const run = a.nx(['run', 'words:build']);
+  const isBuilding = () =>
+    fs.existsSync(path.join(a.workspace, 'dist', 'words', 'index.js'));
+  assert.ok(await until(isBuilding, 60_000));
+  signal(await serverOf(a), 'SIGSTOP');
+  fs.writeFileSync(go, '');
+  const { code, output } = await run;
+  assert.equal(code, 0, output);
+  assert.ok(!output.includes('nx-azure-cache:'), output);
+  await assertNoProcess(a, 3_000);
+});
