@@ -12,6 +12,7 @@ const { spawnSync } = require('node:child_process');
  * @property {number} stored
  * @property {number} existing
  * @property {number} skipped
+ * @property {number} evicted
  * @property {number} failed
  * @property {number} bytesRead
  * @property {number} bytesWritten

@@ -8,7 +8,9 @@ const { Client } = require('./client');
 const { readEnvironment } = require('./environment');
 const { beforeTheEnd, notice, write } = require('./notices');
 const { version } = require('./package.json');
+const { finish, followTasks } = require('./pending');
 const { Run } = require('./run');
+const { takeSnapshot } = require('./snapshot');
 const { learnTasks } = require('./tasks');
 const { readWorkspace, workspaceRoot } = require('./workspace');
 
@@ -140,6 +142,8 @@ function checkVersion(serverVersion) {
 function remoteCache(client, { mode, session, patience }, run, taskOf) {
   const folderIn = (/** @type {string} */ cacheDirectory) =>
     path.join(cacheDirectory, '.nx-azure-cache', session);
+  followTasks(folderIn);
+  const root = workspaceRoot();
   return {
     async retrieve(hash, cacheDirectory) {
       run.cacheDirectory = cacheDirectory;
@@ -156,7 +160,11 @@ function remoteCache(client, { mode, session, patience }, run, taskOf) {
     },
 
     async store(hash, cacheDirectory, terminalOutput, code) {
+      // Nothing is awaited before this: what counts is the result as Nx has left it.
+      const outputs = finish(hash);
       if (mode !== 'read-write' || client.ended) return false;
+      const declared = { workspaceRoot: root, outputs };
+      const snapshot = takeSnapshot(hash, cacheDirectory, declared);
       run.cacheDirectory = cacheDirectory;
       const task = taskOf?.(hash);
       if (taskOf && !task) return leftOut(hash, false);
@@ -165,7 +173,8 @@ function remoteCache(client, { mode, session, patience }, run, taskOf) {
           folderIn(cacheDirectory),
           terminalOutput,
           (output) => {
-            const params = { hash, cacheDirectory, code, ...output, task };
+            const result = { hash, cacheDirectory, code, ...output };
+            const params = { ...result, task, snapshot };
             return client.call('store', params, patience);
           },
         );
