@@ -20,7 +20,7 @@ type Cache struct {
 	codec    *archive.Codec
 	turns    *turns
 	uploads  *uploads
-	damage   sync.Map // ETags of entries that are not to be used, by name
+	found    sync.Map // entries that may be replaced ([replaceable]), by name
 	counters counters
 }
 
@@ -32,6 +32,9 @@ type Options struct {
 	// hash the one of the earlier place counts.
 	Reads  []Place
 	Writes Place // not used unless Mode is [ReadWrite]
+
+	// CacheFailures allows entries of tasks that have failed.
+	CacheFailures bool
 
 	// MaxSize is that of the largest archive that is stored or restored; 0 is any.
 	MaxSize Size
@@ -80,6 +83,7 @@ func (c *Cache) Folders() []*os.Root { return c.scratch.roots() }
 // up the others, and removes what this process has left beside the results. No
 // other method may be called meanwhile or later.
 func (c *Cache) Close(ctx context.Context) {
+	c.scratch.endRun()
 	if c.Drain(ctx) != nil {
 		c.uploads.giveUp()
 	}
@@ -178,8 +182,14 @@ func (c *Cache) use(ctx context.Context, turn *turn, answer *answer, hash, cache
 	}
 	entry := Entry{c.options.Prefix, answer.place.Scope, hash, blob.Size, blob.Metadata}
 	hit, err := c.restore(ctx, entry, blob, cacheDirectory)
-	if errors.Is(err, ErrDamaged) && blob.ETag != "" {
-		c.damage.Store(Name(entry.Prefix, entry.Scope, hash), blob.ETag)
+	switch {
+	case errors.Is(err, ErrDamaged):
+		c.mayReplace(entry, replaceable{etag: blob.ETag})
+	case errors.Is(err, errFailure), err == nil && hit.Code != 0:
+		c.mayReplace(entry, replaceable{etag: blob.ETag, isFailure: true})
+	}
+	if errors.Is(err, errFailure) {
+		return nil, ErrNotFound
 	}
 	return hit, err
 }
@@ -208,6 +218,8 @@ func (c *Cache) restore(ctx context.Context, entry Entry, blob *Blob, cacheDirec
 		err = damaged("it holds the result of %.80q", contents.Hash)
 	case err == nil && signed != nil && contents.Code != signed.Code:
 		err = damaged("its signature is about the exit code %d, it has %d", signed.Code, contents.Code)
+	case err == nil && contents.Code != 0 && !c.options.CacheFailures:
+		err = errFailure
 	case err == nil:
 		err = replace(ctx, at, entry.Hash)
 	}

@@ -101,6 +101,17 @@ func (s *scratch) open(cacheDirectory string) (*folder, error) {
 	return f, nil
 }
 
+// endRun says to other processes that the run makes no results any more.
+func (s *scratch) endRun() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, known := range s.folders {
+		if known.folder != nil {
+			_ = known.root.Remove(pendingName) // which may not be there
+		}
+	}
+}
+
 // roots are the folders of this process, which may be closed meanwhile.
 func (s *scratch) roots() []*os.Root {
 	s.mu.Lock()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
@@ -24,7 +23,8 @@ type Outcome string
 const (
 	OutcomeStored  Outcome = "stored"
 	OutcomeExists  Outcome = "exists"  // somebody stored it before
-	OutcomeChanged Outcome = "changed" // or was removed meanwhile
+	OutcomeChanged Outcome = "changed" // it was changed meanwhile
+	OutcomeEvicted Outcome = "evicted" // it was removed meanwhile, by Nx's limit of its cache
 	OutcomeRefused Outcome = "refused" // it holds what cannot be stored
 	OutcomeFailed  Outcome = "failed"
 )
@@ -46,29 +46,46 @@ type result struct {
 	dir    string    // <cacheDirectory>/<hash>
 	text   string    // of the terminal output, unless that waits at
 	output *spot     // as a file
+	seen   Snapshot  // when Nx handed it over
 	asOf   time.Time // of the file system's clock: what changes later does not count
+	at     *folder   // of this process
 
 	cacheDirectory string
 }
 
-// Store accepts the result of hash, which Nx has written to
-// <cacheDirectory>/<hash>, and returns; done is called once, on another
-// goroutine, when it is stored or is not. A terminal output that is a file must be
-// in this process's [Folder], and is this process's from then on.
-//
-// A reason or an error says why a result is not accepted.
+// ErrLeftOut is wrapped by the reasons for which a result is not stored that ask
+// nothing of anyone.
+var ErrLeftOut = errors.New("left out")
+
+// Store is [Cache.StoreAsOf] of what is there now.
 func (c *Cache) Store(ctx context.Context, hash, cacheDirectory string, code int, output TerminalOutput, done func(Stored)) (reason string, err error) {
+	seen := TakeSnapshot(filepath.Join(cacheDirectory, hash))
+	return c.StoreAsOf(ctx, seen, hash, cacheDirectory, code, output, done)
+}
+
+// StoreAsOf accepts the result of hash, which Nx has written to
+// <cacheDirectory>/<hash>, as it was seen when Nx handed it over, and returns; done is
+// called once, on another goroutine, when it is stored or is not. A terminal output
+// that is a file must be in this process's [Folder], and is this process's from then on.
+//
+// A reason or an error says why a result is not accepted. The error wraps
+// [ErrLeftOut] where that is as it should be: the task has failed, or another run of Nx
+// is making the same result here.
+func (c *Cache) StoreAsOf(ctx context.Context, seen Snapshot, hash, cacheDirectory string, code int, output TerminalOutput, done func(Stored)) (reason string, err error) {
 	if c.options.Mode != ReadWrite {
 		return "the mode is " + string(c.options.Mode), nil
 	}
 	if err := CheckHash(hash); err != nil {
 		return "", err
 	}
+	if code != 0 && !c.options.CacheFailures {
+		return "", fmt.Errorf("%w: the exit code is %d", ErrLeftOut, code)
+	}
 	u, ok := c.uploads.begin(ctx)
 	if !ok {
 		return fmt.Sprintf("cannot be stored: %d others are waiting for it", maxWaiting), nil
 	}
-	r := &result{Task: archive.Task{Hash: hash, Code: code}, dir: filepath.Join(cacheDirectory, hash), cacheDirectory: cacheDirectory}
+	r := &result{Task: archive.Task{Hash: hash, Code: code}, dir: filepath.Join(cacheDirectory, hash), seen: seen, cacheDirectory: cacheDirectory}
 	reason, err = c.accept(r, output)
 	if reason != "" || err != nil {
 		u.end(func() {})
@@ -88,28 +105,32 @@ const inlineText = 4 << 10
 
 // accept prepares a result to wait for its upload.
 func (c *Cache) accept(r *result, output TerminalOutput) (reason string, err error) {
-	if _, err := os.Lstat(r.dir); errors.Is(err, fs.ErrNotExist) {
-		c.counters.skipped.Add(1)
-		return "cannot be stored: there is no " + r.dir, nil
-	}
 	at, err := c.scratch.fresh(r.cacheDirectory)
 	if err == nil {
+		reason, err = r.checkWhole(at.folder)
+	}
+	if err == nil && reason == "" {
 		err = r.settle(at, output)
 	}
-	if err != nil {
+	switch {
+	case reason != "" || errors.Is(err, ErrLeftOut):
+		c.counters.skipped.Add(1)
+	case err != nil:
 		c.counters.failed.Add(1)
+		if !isRefusal(err) { // which is not about this result
+			err = fmt.Errorf("store %s: %w", r.Hash, err)
+		}
 	}
-	if err != nil && !isRefusal(err) { // which is not about this result
-		err = fmt.Errorf("store %s: %w", r.Hash, err)
-	}
-	return "", err
+	return reason, err
 }
 
 // settle notes the time, and takes over a terminal output that is long.
 func (r *result) settle(at spot, output TerminalOutput) (err error) {
-	if r.asOf, err = now(at.with(".now")); err != nil {
+	clock, err := readClock(at.with(".now"))
+	if err != nil {
 		return err
 	}
+	r.asOf, r.at = clock.asOf(r.seen), at.folder
 	waiting := at.with(".terminalOutput")
 	switch {
 	case output.Path != "":
@@ -143,41 +164,6 @@ func takeOver(path string, to spot) error {
 	return to.root.Rename(name, to.name)
 }
 
-// maxTick is the longest tick of a file system's clock that is waited for: that
-// of Windows.
-const maxTick = 20 * time.Millisecond
-
-// now returns the time of the clock of a file system, and waits until a change in
-// it is stamped later. What Nx has written before has no later stamp than that;
-// whatever changes from now on does. It makes and removes a file at a spot.
-//
-// Linux before 6.13 stamps with a clock that ticks every 1 to 10 ms. Since then
-// nothing is waited for: after a stamp was looked at, the next one is finer, and
-// those that follow, of whatever file, are not before it
-// (docs.kernel.org/filesystems/multigrain-ts.html).
-func now(at spot) (asOf time.Time, err error) {
-	f, err := at.create()
-	if err != nil {
-		return time.Time{}, err
-	}
-	defer func() { err = errors.Join(err, f.Close(), at.root.Remove(at.name)) }()
-	info, err := f.Stat()
-	if err != nil {
-		return time.Time{}, err
-	}
-	asOf = info.ModTime()
-	for end := time.Now().Add(maxTick); time.Now().Before(end); time.Sleep(maxTick / 40) {
-		if _, err := f.Write([]byte{'\n'}); err != nil {
-			return time.Time{}, err
-		}
-		info, err := f.Stat()
-		if err != nil || info.ModTime().After(asOf) {
-			return asOf, err
-		}
-	}
-	return asOf, nil
-}
-
 // upload stores a result when it is its turn. A panic is that result's error:
 // the others go on.
 func (c *Cache) upload(u *upload, r *result) (stored Stored) {
@@ -203,6 +189,8 @@ func (c *Cache) upload(u *upload, r *result) (stored Stored) {
 		stored.Outcome = OutcomeStored
 	case errors.Is(err, ErrExists):
 		stored.Outcome = OutcomeExists
+	case r.isEvicted(err):
+		stored.Outcome, stored.Err = OutcomeEvicted, err
 	case errors.Is(err, archive.ErrChanged):
 		stored.Outcome, stored.Err = OutcomeChanged, err
 	case errors.Is(err, archive.ErrNotStorable):
@@ -219,6 +207,9 @@ func (c *Cache) send(u *upload, r *result) (int64, error) {
 	defer func() { _ = spool.close() }() // what matters of it has been sent by then
 
 	if err := c.packInTurn(u, limitedWriter{spool, &c.options}, r); err != nil {
+		return 0, err
+	}
+	if err := r.seen.check(r.dir); err != nil {
 		return 0, err
 	}
 	if err := c.put(u, r.Task, spool); err != nil {
@@ -240,14 +231,9 @@ func (c *Cache) put(u *upload, task archive.Task, spool *spool) error {
 	if err != nil {
 		return err
 	}
-	name := Name(c.options.Prefix, place.Scope, task.Hash)
 	body := &meter{ReadSeeker: spool.body(), length: spool.length, left: &u.left, moved: &c.counters.moved}
 	u.left.Store(spool.length)
-	// What this process has found damaged it replaces, if it may.
-	if etag, ok := c.damage.LoadAndDelete(name); ok {
-		return place.Blobs.Replace(u.ctx, name, etag.(string), body, metadata)
-	}
-	return place.Blobs.Put(u.ctx, name, body, metadata)
+	return c.write(u, statement, body, metadata)
 }
 
 // packInTurn packs a result when it is its turn.
@@ -256,6 +242,9 @@ func (c *Cache) packInTurn(u *upload, w io.Writer, r *result) error {
 		return err
 	}
 	defer leave(c.uploads.packs) // also after a panic, which upload survives
+	if err := r.seen.check(r.dir); err != nil {
+		return err
+	}
 	return c.pack(cancelWriter{u.ctx, w}, r)
 }
 

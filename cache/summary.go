@@ -17,6 +17,7 @@ type Summary struct {
 	Stored       int64 `json:"stored"`
 	Existing     int64 `json:"existing"` // results that somebody stored before
 	Skipped      int64 `json:"skipped"`  // results that cannot be stored, or changed meanwhile
+	Evicted      int64 `json:"evicted"`  // results that Nx removed before they were stored
 	Failed       int64 `json:"failed"`   // requests that ended in another error
 	BytesRead    int64 `json:"bytesRead"`
 	BytesWritten int64 `json:"bytesWritten"`
@@ -25,6 +26,7 @@ type Summary struct {
 type counters struct {
 	hits, misses, damaged             atomic.Int64
 	stored, existing, skipped, failed atomic.Int64
+	evicted                           atomic.Int64
 	bytesRead, bytesWritten           atomic.Int64
 	moved                             atomic.Int64
 	seen                              distinct
@@ -39,6 +41,7 @@ func (c *Cache) Summary() Summary {
 	return Summary{
 		Hits: n.hits.Load(), Misses: n.misses.Load(), Damaged: n.damaged.Load(),
 		Stored: n.stored.Load(), Existing: n.existing.Load(), Skipped: n.skipped.Load(),
+		Evicted:   n.evicted.Load(),
 		Failed:    n.failed.Load(),
 		BytesRead: n.bytesRead.Load(), BytesWritten: n.bytesWritten.Load(),
 	}
@@ -107,6 +110,8 @@ func (n *counters) wrote(done Stored) {
 		n.existing.Add(1)
 	case OutcomeChanged, OutcomeRefused:
 		n.skipped.Add(1)
+	case OutcomeEvicted:
+		n.evicted.Add(1)
 	case OutcomeFailed:
 		n.failed.Add(1)
 	}

@@ -82,8 +82,8 @@ func TestSummaryOfAHashThatIsStoredLater(t *testing.T) {
 
 // The names are part of the wire.
 func TestSummaryAsJSON(t *testing.T) {
-	got, err := json.Marshal(cache.Summary{Hits: 1, Misses: 2, Damaged: 3, Stored: 4, Existing: 5, Skipped: 6, Failed: 7, BytesRead: 8, BytesWritten: 9})
-	want := `{"hits":1,"misses":2,"damaged":3,"stored":4,"existing":5,"skipped":6,"failed":7,"bytesRead":8,"bytesWritten":9}`
+	got, err := json.Marshal(cache.Summary{Hits: 1, Misses: 2, Damaged: 3, Stored: 4, Existing: 5, Skipped: 6, Evicted: 10, Failed: 7, BytesRead: 8, BytesWritten: 9})
+	want := `{"hits":1,"misses":2,"damaged":3,"stored":4,"existing":5,"skipped":6,"evicted":10,"failed":7,"bytesRead":8,"bytesWritten":9}`
 	if err != nil || string(got) != want {
 		t.Errorf("got %s, %v; want %s", got, err, want)
 	}

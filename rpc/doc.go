@@ -117,10 +117,21 @@
 //	                                   (session of initialize) that is the
 //	                                   server's once it has answered queued
 //	    task?            object    see below
+//	    snapshot?        object    see below
 //	} → {
 //	    queued           boolean   the entry is accepted; false: it will not be stored
-//	    reason           string    why not; "" when queued, and for a task that the
-//	                               settings leave out, of which nobody needs to hear
+//	    reason           string    why not; "" when queued, and where no one needs to
+//	                               hear of it: the settings leave the task out, it has
+//	                               failed, or another run of Nx here makes the result
+//	}
+//
+//	snapshot {                     of <cacheDirectory>/<hash>, when Nx called store
+//	    time             number    milliseconds since 1970, of this machine's clock
+//	    changed?         string    its change time in nanoseconds since 1970; on Windows
+//	                               its last write. Missing: there was no folder
+//	    inode?           string    its inode; missing on Windows
+//	    lacking?         string    an output that the task declares, and that was in the
+//	                               workspace and not in the folder
 //	}
 //
 //	task {                         whose result it is, in Nx's words
@@ -142,8 +153,15 @@
 // For a task that the settings leave out retrieve answers null, and nothing is
 // asked of the storage.
 //
-// What changes after the answer in <cacheDirectory>/<hash> is noticed: such an
-// entry is not stored, never stored half.
+// A second run of Nx in a workspace removes <cacheDirectory>/<hash> and fills it again.
+// The client takes the snapshot in the moment in which Nx calls store, before anything
+// else. The server stores what was there at that moment: what has changed since then is
+// noticed, and such an entry is not stored, never stored half. Without a snapshot that
+// moment is the one in which the request arrives.
+//
+// The client appends to the file "pending" in the server's folder "+HASH" and a line feed
+// before a task begins, and "-HASH" when Nx calls store. Other servers read it: a result
+// is not stored while another run in this cache directory is making it, too.
 //
 //	shutdown {} → {
 //	    hits             number
@@ -153,6 +171,7 @@
 //	    stored           number
 //	    existing         number    results that somebody stored before
 //	    skipped          number    results that cannot be stored
+//	    evicted          number    results that Nx removed before they were stored
 //	    failed           number    requests that ended in another error; a
 //	                               retrieve counts once for each hash
 //	    bytesRead        number    of archives, as they were sent
@@ -169,9 +188,9 @@
 //	    hash             string
 //	    bytes            number    of the archive; 0 unless outcome is stored
 //	    outcome          string    stored; exists: somebody stored it before;
-//	                               changed: its outputs were changed or removed
-//	                               meanwhile; refused: they hold what cannot be
-//	                               stored; failed
+//	                               changed: its outputs were changed meanwhile;
+//	                               evicted: Nx removed them, whose cache has a limit;
+//	                               refused: they hold what cannot be stored; failed
 //	    reason           string    for people; "" for stored and exists
 //	    code?            number    of the error, when failed; see Errors
 //	}

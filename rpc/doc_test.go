@@ -30,6 +30,7 @@ func TestFieldsAreDocumented(t *testing.T) {
 		"retrieve result":   {[]string{"\tretrieve {", "\t} → null for a miss, or {"}, indent, reflect.TypeFor[rpc.RetrieveResult]()},
 		"store":             {[]string{"\tstore {"}, indent, reflect.TypeFor[rpc.StoreParams]()},
 		"store result":      {[]string{"\tstore {", "\t} → {"}, indent, reflect.TypeFor[rpc.StoreResult]()},
+		"snapshot":          {[]string{"\tsnapshot {                     of <cacheDirectory>/<hash>, when Nx called store"}, indent, reflect.TypeFor[rpc.Snapshot]()},
 		"task":              {[]string{"\ttask {                         whose result it is, in Nx's words"}, indent, reflect.TypeFor[rpc.Task]()},
 		"shutdown result":   {[]string{"\tshutdown {} → {"}, indent, reflect.TypeFor[cache.Summary]()},
 		"stored":            {[]string{"\tstored {                       once for each entry that was accepted"}, indent, reflect.TypeFor[rpc.StoredParams]()},

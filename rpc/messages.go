@@ -111,16 +111,17 @@ type RetrieveResult struct {
 
 // StoreParams are the params of store.
 type StoreParams struct {
-	Hash               string  `json:"hash"`
-	CacheDirectory     string  `json:"cacheDirectory"`
-	Code               *int    `json:"code"` // a missing one must not pass for 0
-	TerminalOutput     *string `json:"terminalOutput,omitempty"`
-	TerminalOutputPath *string `json:"terminalOutputPath,omitempty"`
-	Task               *Task   `json:"task,omitempty"`
+	Hash               string    `json:"hash"`
+	CacheDirectory     string    `json:"cacheDirectory"`
+	Code               *int      `json:"code"` // a missing one must not pass for 0
+	TerminalOutput     *string   `json:"terminalOutput,omitempty"`
+	TerminalOutputPath *string   `json:"terminalOutputPath,omitempty"`
+	Task               *Task     `json:"task,omitempty"`
+	Snapshot           *Snapshot `json:"snapshot,omitempty"`
 }
 
 func (p *StoreParams) check() error {
-	errs := []error{cache.CheckHash(p.Hash), checkPath("cacheDirectory", p.CacheDirectory), p.Task.check()}
+	errs := []error{cache.CheckHash(p.Hash), checkPath("cacheDirectory", p.CacheDirectory), p.Task.check(), p.Snapshot.check()}
 	if p.Code == nil {
 		errs = append(errs, errors.New("code is missing"))
 	}

@@ -161,11 +161,16 @@ func (s *server) store(ctx context.Context, conn *jsonrpc2.Conn, params *StorePa
 		output.Text = *params.TerminalOutput
 	}
 	s.count(+1)
-	reason, err := c.Store(ctx, params.Hash, params.CacheDirectory, *params.Code, output, func(stored cache.Stored) {
+	reason, err := c.StoreAsOf(ctx, params.seen(), params.Hash, params.CacheDirectory, *params.Code, output, func(stored cache.Stored) {
 		s.stored(ctx, conn, c, storedParams(stored))
 	})
 	if reason != "" || err != nil {
 		s.count(-1)
+	}
+	if errors.Is(err, cache.ErrLeftOut) {
+		zerolog.Ctx(ctx).Debug().Str("hash", params.Hash).Err(err).Msg("store")
+		s.publish(ctx, c)
+		return StoreResult{Queued: false, Reason: ""}, nil
 	}
 	if err != nil {
 		return nil, err

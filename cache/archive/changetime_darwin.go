@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// changeTime is when an entry was last changed in any way. Unlike its
+// ChangeTime is when an entry was last changed in any way. Unlike its
 // modification time nobody can set it.
-func changeTime(info fs.FileInfo) time.Time {
+func ChangeTime(info fs.FileInfo) time.Time {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		return time.Unix(stat.Ctimespec.Unix())
 	}

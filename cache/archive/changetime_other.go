@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// changeTime is when an entry was last changed, as far as the platform tells:
+// ChangeTime is when an entry was last changed, as far as the platform tells:
 // on Windows its last write, which for a directory is the last change of what
 // it holds.
-func changeTime(info fs.FileInfo) time.Time { return info.ModTime() }
+func ChangeTime(info fs.FileInfo) time.Time { return info.ModTime() }

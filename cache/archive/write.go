@@ -121,7 +121,7 @@ func (p *packer) checkDirectories() error {
 
 // isNewer reports whether an entry was changed after asOf.
 func (p *packer) isNewer(info fs.FileInfo) bool {
-	return !p.asOf.IsZero() && changeTime(info).After(p.asOf)
+	return !p.asOf.IsZero() && ChangeTime(info).After(p.asOf)
 }
 
 // plain adds one of the two entries that stand before the outputs.

@@ -24,6 +24,7 @@ type block struct {
 	trust                                    trustSettings
 	maxArtifactSize                          cache.Size // 0 is a key that is not set
 	include, exclude                         []string
+	cacheFailures                            bool
 }
 
 // reader reads the value that stands at a path in the block.
@@ -42,6 +43,7 @@ func (b *block) keys() map[string]reader {
 		"ciMode":      text(&b.ciMode),
 		"include":     texts(&b.include),
 		"exclude":     texts(&b.exclude),
+		failuresKey:   boolean(&b.cacheFailures),
 		maxSizeKey:    b.readMaxSize,
 		timeoutsKey:   b.readTimeouts,
 		trustKey: func(_ string, value any, wrong mistakes) (warnings []string) {
@@ -55,6 +57,7 @@ func (b *block) keys() map[string]reader {
 const (
 	timeoutsKey = "timeouts"
 	maxSizeKey  = "maxArtifactSize"
+	failuresKey = "cacheFailures"
 )
 
 func (b *block) readTimeouts(path string, value any, wrong mistakes) (warnings []string) {
@@ -141,6 +144,18 @@ func text(field *string) reader {
 		default:
 			*field = strings.TrimSpace(text)
 		}
+		return nil
+	}
+}
+
+// boolean reads true or false, and nothing that is meant to be one of them.
+func boolean(field *bool) reader {
+	return func(path string, value any, wrong mistakes) []string {
+		isTrue, isBoolean := value.(bool)
+		if !isBoolean {
+			wrong.add(inKey(path), errors.New("must be true or false, without quotes"))
+		}
+		*field = isTrue
 		return nil
 	}
 }

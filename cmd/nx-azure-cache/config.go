@@ -40,6 +40,7 @@ type settings struct {
 	environment      azure.Environment // proxies, and whom this machine trusts
 	trustedHosts     azure.TrustedHosts
 	maxArtifactSize  cache.Size // never more than Azure takes
+	cacheFailures    bool
 	tasks            tasks
 	trust            trustSettings
 	drain            time.Duration // for which entries are stored after the end of a run
@@ -87,6 +88,7 @@ func readSettings(config json.RawMessage, ci bool, getenv func(string) string) (
 			Stall:     duration("stall", b.stall, azure.DefaultLimits.Stall, wrong),
 		},
 		maxArtifactSize: azure.MaxBlob,
+		cacheFailures:   b.cacheFailures,
 		tasks:           tasks{b.include, b.exclude},
 
 		trust: b.trust,

@@ -250,7 +250,7 @@ func TestWrongSettings(t *testing.T) {
 }
 
 func TestUnknownKeys(t *testing.T) {
-	const all = "known keys are accountName, ciMode, cloud, container, credential, endpoint, exclude, include, localMode, maxArtifactSize, prefix, timeouts, trust"
+	const all = "known keys are accountName, cacheFailures, ciMode, cloud, container, credential, endpoint, exclude, include, localMode, maxArtifactSize, prefix, timeouts, trust"
 	for key, want := range map[string]string{
 		"contaner":    "did you mean container?",
 		"Container":   "did you mean container?",

@@ -92,7 +92,11 @@ func (r *fixtureRun) ask(method string, params func(session string) (any, error)
 		license.Variable:   readToken(r.t, "valid.jwt"),
 		connectionVariable: r.folder("connectionString"),
 	})
-	hello := func(string) (any, error) { return r.hello(), nil }
+	hello := func(string) (any, error) {
+		hello := r.hello()
+		hello["config"] = map[string]any{"container": fixtureContainer, "cacheFailures": true}
+		return hello, nil
+	}
 	nothing := func(string) (any, error) { return nil, nil }
 	session := ""
 	for id, request := range []struct {

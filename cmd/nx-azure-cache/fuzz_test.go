@@ -79,7 +79,7 @@ func FuzzSettings(f *testing.F) {
 
 // goldenConfig has everything there is.
 const goldenConfig = `{"container": "artifacts", "accountName": "nxcache", "endpoint": "https://nxcache.blob.core.usgovcloudapi.net",
-	"prefix": "team/app", "credential": "", "maxArtifactSize": "1.5GiB", "include": ["build", "@acme/*:*"], "exclude": ["e2e-*"], "cloud": "usgovernment", "localMode": "read-only", "ciMode": "read-write",
+	"prefix": "team/app", "credential": "", "maxArtifactSize": "1.5GiB", "cacheFailures": true, "include": ["build", "@acme/*:*"], "exclude": ["e2e-*"], "cloud": "usgovernment", "localMode": "read-only", "ciMode": "read-write",
 	"timeouts": {"connect": "3s", "firstByte": "10s", "stall": "15s", "drain": "60s"},
 	"trust": {"branches": ["main", "release/*"], "isolation": "branch", "publicKeys": ["` + goldenKey + `"],
 		"revokedKeys": ["0123456789abcdef", "` + goldenKey + `"], "containers": {"trusted": "releases", "pr": "others"}}}`
@@ -214,7 +214,7 @@ func checkRight(t *testing.T, got settings, config string, ci bool, environment 
 			"stall": got.limits.Stall.String(), "drain": got.drain.String(),
 		},
 		"trust":           trustBlock(got.trust),
-		"maxArtifactSize": got.maxArtifactSize, "include": got.tasks.include, "exclude": got.tasks.exclude,
+		"maxArtifactSize": got.maxArtifactSize, "cacheFailures": got.cacheFailures, "include": got.tasks.include, "exclude": got.tasks.exclude,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -250,7 +250,7 @@ func unknownKeys(t *testing.T, config string) (n int) {
 	timeouts, _ := block["timeouts"].(map[string]any)
 	trusted, _ := block["trust"].(map[string]any)
 	for known, keys := range map[string]map[string]any{
-		" container accountName endpoint prefix credential cloud localMode ciMode timeouts trust maxArtifactSize include exclude ": block,
+		" container accountName endpoint prefix credential cloud localMode ciMode timeouts trust maxArtifactSize cacheFailures include exclude ": block,
 		" connect firstByte stall drain ":                        timeouts,
 		" branches containers isolation publicKeys revokedKeys ": trusted,
 	} {

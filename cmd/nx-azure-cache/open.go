@@ -93,14 +93,15 @@ func openCache(session *rpc.Session, s settings, r role, directories cache.Direc
 		return cache.Place{Scope: scope, Blobs: breakers[containers[s.containerOf(scope)]]}
 	}
 	options := cache.Options{
-		Mode:        r.mode,
-		Prefix:      s.prefix,
-		MaxSize:     s.maxArtifactSize,
-		Directories: directories,
-		Writes:      place(r.Scope),
-		Verifier:    s.trust.verifier,
-		Signer:      r.signer,
-		Provenance:  r.Provenance,
+		Mode:          r.mode,
+		Prefix:        s.prefix,
+		MaxSize:       s.maxArtifactSize,
+		CacheFailures: s.cacheFailures,
+		Directories:   directories,
+		Writes:        place(r.Scope),
+		Verifier:      s.trust.verifier,
+		Signer:        r.signer,
+		Provenance:    r.Provenance,
 	}
 	for _, scope := range r.Reads() {
 		options.Reads = append(options.Reads, place(scope))

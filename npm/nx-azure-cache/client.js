@@ -19,7 +19,7 @@ const { trace } = require('./trace');
  * @typedef {object} StoredParams
  * @property {string} hash
  * @property {number} bytes
- * @property {'stored' | 'exists' | 'changed' | 'refused' | 'failed'} outcome
+ * @property {'stored' | 'exists' | 'changed' | 'evicted' | 'refused' | 'failed'} outcome
  * @property {string} reason
  * @property {number} [code]
  */

@@ -13,6 +13,7 @@ const { isHushed } = require('./notices');
  * @property {number} stored
  * @property {number} existing
  * @property {number} skipped
+ * @property {number} evicted
  * @property {number} failed
  * @property {number} bytesRead
  * @property {number} bytesWritten

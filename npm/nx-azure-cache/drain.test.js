@@ -423,7 +423,13 @@ describe('the summary', { concurrency: 3 }, () => {
     waiting: 9,
     summary: {
       ...{ hits: 1, misses: 2, stored: 3, existing: 4, damaged: 5 },
-      ...{ skipped: 6, failed: 7, bytesRead: 1_234_567, bytesWritten: 9 },
+      ...{
+        skipped: 6,
+        evicted: 10,
+        failed: 7,
+        bytesRead: 1_234_567,
+        bytesWritten: 9,
+      },
     },
   };
 
@@ -470,7 +476,7 @@ describe('the summary', { concurrency: 3 }, () => {
     assert.match(lines[0], /: 9 results were not stored within 60 s/);
     assert.match(
       lines[1],
-      /: 1 hit, 2 misses, 3 stored, 4 existing, 5 damaged, 6 not storable, 7 failed, 9 unfinished, 1\.2 MB read, 0\.0 MB written, \d+\.\d s waited, read-write, scope local \(not in CI\), https:/,
+      /: 1 hit, 2 misses, 3 stored, 4 existing, 5 damaged, 6 not storable, 10 evicted, 7 failed, 9 unfinished, 1\.2 MB read, 0\.0 MB written, \d+\.\d s waited, read-write, scope local \(not in CI\), https:/,
     );
   });
 

@@ -6,6 +6,7 @@ const path = require('node:path');
 const { binaryPath } = require('./binary');
 const { readEnvironment } = require('./environment');
 const { hushInTask, notice } = require('./notices');
+const { finish, followTasks } = require('./pending');
 const {
   configurationOf,
   initialize,
@@ -13,6 +14,7 @@ const {
   spawnServer,
 } = require('./server');
 const { Servers } = require('./servers');
+const { takeSnapshot } = require('./snapshot');
 const { workspaceRoot } = require('./workspace');
 
 /** @import { RemoteCache, CachedResult } from './index' */
@@ -75,6 +77,8 @@ function remoteCache({ client, session: hello, run, lookups, taskOf }) {
   const { mode, session, patience } = hello;
   const folderIn = (/** @type {string} */ cacheDirectory) =>
     path.join(cacheDirectory, '.nx-azure-cache', session);
+  followTasks(folderIn);
+  const root = workspaceRoot();
   return {
     async retrieve(hash, cacheDirectory) {
       run.cacheDirectory ||= cacheDirectory;
@@ -96,8 +100,12 @@ function remoteCache({ client, session: hello, run, lookups, taskOf }) {
     },
 
     async store(hash, cacheDirectory, terminalOutput, code) {
+      // Nothing is awaited before this: what counts is the result as Nx has left it.
+      const outputs = finish(hash);
       lookups.forget(hash);
       if (mode !== 'read-write' || client.ended) return false;
+      const declared = { workspaceRoot: root, outputs };
+      const snapshot = takeSnapshot(hash, cacheDirectory, declared);
       run.cacheDirectory ||= cacheDirectory;
       const task = taskOf?.(hash);
       if (taskOf && !task) return leftOut(hash, false);
@@ -106,7 +114,8 @@ function remoteCache({ client, session: hello, run, lookups, taskOf }) {
           folderIn(cacheDirectory),
           terminalOutput,
           (output) => {
-            const params = { hash, cacheDirectory, code, ...output, task };
+            const result = { hash, cacheDirectory, code, ...output };
+            const params = { ...result, task, snapshot };
             return client.call('store', params, patience);
           },
         );

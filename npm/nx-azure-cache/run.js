@@ -49,6 +49,8 @@ class Run {
   cacheDirectory = '';
   /** Results that were accepted and of which nothing was told yet. */
   #waiting = 0;
+  /** Results that Nx removed before they were stored. */
+  #evicted = 0;
   /** Why the server has ended before its time, if it has. */
   #why = '';
   /** Whether something else than this process has asked it to. */
@@ -91,6 +93,7 @@ class Run {
   /** @param {StoredParams} params */
   #tell({ hash, outcome, reason, code }) {
     if (outcome === 'refused') this.refused(hash, reason);
+    if (outcome === 'evicted') this.#tellEvicted(this.#evicted + 1);
     // What was given up at the end is told there.
     if (outcome === 'failed' && code !== cancelled) {
       this.failed('writing to', { code, message: reason });
@@ -106,6 +109,22 @@ class Run {
    */
   refused(hash, reason) {
     notice('not stored', `the result ${hash} ${reason}`);
+  }
+
+  /**
+   * Nx keeps its cache below a limit and removes what was used least, also what waits
+   * to be stored.
+   *
+   * @param {number} results
+   */
+  #tellEvicted(results) {
+    if (!(results > this.#evicted)) return;
+    this.#evicted = results;
+    notice(
+      'evicted',
+      `${count(results, 'was', 'were')} not stored: Nx has removed the outputs from its own cache first; raise maxCacheSize in nx.json (default: a tenth of the disk)`,
+      { instead: true },
+    );
   }
 
   /**
@@ -211,6 +230,7 @@ class Run {
         return this.#tellUnknown(folder, result.reason);
       }
       for (const trouble of result.troubles ?? []) this.#tell(trouble);
+      this.#tellEvicted(result.summary.evicted);
       if (isLeft) this.#tellRest(result);
       return isLeft || result.ended === 'stored' ? result : undefined;
     } catch (err) {
@@ -280,6 +300,7 @@ const nothing = {
   stored: 0,
   existing: 0,
   skipped: 0,
+  evicted: 0,
   failed: 0,
   bytesRead: 0,
   bytesWritten: 0,
@@ -299,6 +320,7 @@ function summaryLine({ summary, waiting }, session, waited) {
     ['existing', summary.existing],
     ['damaged', summary.damaged],
     ['not storable', summary.skipped],
+    ['evicted', summary.evicted],
     ['failed', summary.failed],
     ['unfinished', waiting],
   ])

@@ -17,6 +17,7 @@ const nothing = {
   stored: 0,
   existing: 0,
   skipped: 0,
+  evicted: 0,
   failed: 0,
   bytesRead: 0,
   bytesWritten: 0,

@@ -131,6 +131,7 @@ class ClientRun {
     const socket = await connected;
     this.#conversation = new Conversation(socket, socket);
     this.#conversation.isWanted = (request) => this.#isWanted(request);
+    this.#conversation.ignored = this.#namesSnapshots() ? [] : ['snapshot'];
     const client = fs.readFileSync(`${this.relay}.client`, 'utf8');
     this.values.values.pid = Number(client);
     for (const step of this.session.steps) {
@@ -143,6 +144,13 @@ class ClientRun {
       }
     }
     await this.#arrived();
+  }
+
+  /** Whether the session looks at what is told of a result's folder. */
+  #namesSnapshots() {
+    return this.session.steps.some(
+      ({ message }) => message?.value?.params?.snapshot !== undefined,
+    );
   }
 
   /**

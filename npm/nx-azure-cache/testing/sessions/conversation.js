@@ -24,6 +24,9 @@ class Conversation {
   #ended;
   #kept = '';
   #changed = () => {};
+  /** @type {string[]} params that are not looked at */
+  ignored = [];
+
   /**
    * Whether some line wants a request. One that no line wants ends the waiting
    * for another.
@@ -66,14 +69,20 @@ class Conversation {
       if (header && this.#input.length < end) return;
       try {
         if (!header) throw new Error('this is no header');
-        this.#pool.push(
-          JSON.parse(this.#input.toString('utf8', line + 3, end)),
-        );
+        const text = this.#input.toString('utf8', line + 3, end);
+        this.#pool.push(this.#parse(text));
       } catch (err) {
         this.#ended = `${err}: ${show(this.#input.toString())}`;
       }
       this.#input = this.#input.subarray(end);
     }
+  }
+
+  /** @param {string} text of a message */
+  #parse(text) {
+    const message = JSON.parse(text);
+    for (const name of this.ignored) delete message?.params?.[name];
+    return message;
   }
 
   /**

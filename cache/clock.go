@@ -1,0 +1,102 @@
+package cache
+
+import (
+	"errors"
+	"runtime"
+	"time"
+)
+
+// maxTick is the longest tick of a file system's clock that is waited for: that
+// of Windows.
+const maxTick = 20 * time.Millisecond
+
+// clock is what was seen of the clock of a file system.
+type clock struct {
+	// now is a time of it at which everything that happened before has its stamp, and
+	// after which everything that happens from now on will be stamped.
+	now time.Time
+	// ahead is the most by which it may be ahead of this machine's clock; !isCompared
+	// where that could not be found out.
+	ahead      time.Duration
+	isCompared bool
+}
+
+// readClock reads the clock of a file system, and waits until a change in it is
+// stamped later. What Nx has written before has no later stamp than that; whatever
+// changes from now on does. It makes and removes a file at a spot.
+//
+// Linux before 6.13 stamps with a clock that ticks every 1 to 10 ms. Since then
+// nothing is waited for: after a stamp was looked at, the next one is finer, and
+// those that follow, of whatever file, are not before it
+// (docs.kernel.org/filesystems/multigrain-ts.html).
+func readClock(at spot) (c clock, err error) {
+	f, err := at.create()
+	if err != nil {
+		return c, err
+	}
+	defer func() { err = errors.Join(err, f.Close(), at.root.Remove(at.name)) }()
+	return watchClock(time.Now, time.Sleep, func() (time.Time, error) {
+		if _, err := f.Write([]byte{'\n'}); err != nil {
+			return time.Time{}, err
+		}
+		info, err := f.Stat()
+		if err != nil {
+			return time.Time{}, err
+		}
+		return info.ModTime(), nil
+	})
+}
+
+// watchClock looks at stamps until they move on.
+func watchClock(now func() time.Time, sleep func(time.Duration), stamp func() (time.Time, error)) (c clock, err error) {
+	before := now()
+	if c.now, err = stamp(); err != nil {
+		return c, err
+	}
+	for end := before.Add(maxTick); now().Before(end); sleep(maxTick / 40) {
+		looked := now()
+		stamped, err := stamp()
+		if err != nil {
+			return c, err
+		}
+		if stamped.After(c.now) {
+			// At the look before this one the file system's clock was before this stamp,
+			// and this machine's at least at the time that was read before it.
+			c.ahead, c.isCompared = wall(stamped).Sub(wall(before)), true
+			return c, nil
+		}
+		before = looked
+	}
+	return c, nil
+}
+
+// wall is a time without its monotonic reading, which no other process has.
+func wall(t time.Time) time.Time { return t.Round(0) }
+
+// callTick is by how much the time of a call, as a client reads it, may be before the
+// call: JavaScript counts whole milliseconds, and on Windows the clocks of programs
+// tick, too.
+func callTick() time.Duration {
+	if runtime.GOOS == "windows" {
+		return 50 * time.Millisecond
+	}
+	return time.Millisecond
+}
+
+// asOf is the time, of the file system's clock, up to which a result may have changed
+// that was handed over at a snapshot. It is never before the stamp of what Nx wrote
+// before it called, also where the clock ticks or is another machine's, as on a
+// network file system. It is as early as that allows: some milliseconds after the call.
+func (c clock) asOf(s Snapshot) time.Time {
+	if !c.isCompared || s.Time.IsZero() {
+		return c.now
+	}
+	called := wall(s.Time).Add(callTick() + c.ahead)
+	if called.Before(s.Changed) {
+		called = s.Changed // which was there then
+	}
+	if called.After(c.now) {
+		return c.now
+	}
+	return called
+}

@@ -1,0 +1,81 @@
+package cache
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// simulation is a machine and the file system that it works on: its clock ticks, and may
+// be another machine's.
+type simulation struct {
+	now                 time.Time
+	tick, ahead, access time.Duration
+	random              *rand.Rand
+}
+
+func (s *simulation) pass(most time.Duration) {
+	s.now = s.now.Add(time.Duration(s.random.Int64N(int64(most) + 1)))
+}
+
+func (s *simulation) stamp() time.Time { return s.now.Add(s.ahead).Truncate(s.tick) }
+
+// read watches the clock of the file system.
+func (s *simulation) read(t *testing.T) clock {
+	t.Helper()
+	c, err := watchClock(
+		func() time.Time { return s.now },
+		func(d time.Duration) { s.now = s.now.Add(d); s.pass(s.access) },
+		func() (time.Time, error) {
+			s.pass(s.access)
+			stamp := s.stamp()
+			s.pass(s.access)
+			return stamp, nil
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// What Nx wrote before it called is never taken for a change, and what changes some
+// milliseconds later always is, whatever the clocks are like.
+func TestAsOf(t *testing.T) {
+	for _, tick := range []time.Duration{1, time.Microsecond, time.Millisecond, 4 * time.Millisecond, 10 * time.Millisecond, 15_625 * time.Microsecond} {
+		for _, ahead := range []time.Duration{0, 3 * time.Millisecond, -3 * time.Millisecond, time.Hour, -time.Hour} {
+			for _, access := range []time.Duration{time.Microsecond, 100 * time.Microsecond, 2 * time.Millisecond} {
+				for seed := range uint64(200) {
+					s := &simulation{time.Unix(1_790_000_000, 0), tick, ahead, access, rand.New(rand.NewPCG(seed, 0))}
+					s.pass(time.Second)
+					written := s.stamp() // the last of Nx
+					s.pass(time.Millisecond)
+					called := s.now
+					seen := Snapshot{Time: called.Truncate(time.Millisecond), IsThere: true, Changed: written}
+					s.pass(50 * time.Millisecond)
+					accepted := s.now
+					c := s.read(t)
+					asOf := c.asOf(seen)
+					if written.After(asOf) {
+						t.Fatalf("tick %v, ahead %v, access %v, seed %d: a whole result of %v counts as changed after %v", tick, ahead, access, seed, written, asOf)
+					}
+					if asOf.After(c.now) {
+						t.Fatalf("tick %v, ahead %v, access %v, seed %d: %v is after the acceptance", tick, ahead, access, seed, asOf)
+					}
+					noticed := called.Add(callTick() + 2*tick + 5*access + maxTick/20)
+					if s.now = noticed; noticed.Before(accepted) && !s.stamp().After(asOf) {
+						t.Fatalf("tick %v, ahead %v, access %v, seed %d: a change %v after the call is not noticed", tick, ahead, access, seed, noticed.Sub(called))
+					}
+				}
+			}
+		}
+	}
+}
+
+// A clock that does not move, as FAT's with its two seconds, says nothing about the call.
+func TestAsOfAClockThatStandsStill(t *testing.T) {
+	s := &simulation{time.Unix(1_790_000_000, 0), 2 * time.Second, 0, time.Millisecond, rand.New(rand.NewPCG(1, 0))}
+	c := s.read(t)
+	if seen := (Snapshot{Time: s.now.Add(-time.Second), IsThere: true}); c.isCompared || !c.asOf(seen).Equal(c.now) {
+		t.Errorf("got %v of %+v, want its time", c.asOf(seen), c)
+	}
+}

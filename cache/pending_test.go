@@ -1,0 +1,118 @@
+package cache_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+)
+
+// A result is not stored while another run in the same cache directory is making it.
+func TestResultThatAnotherRunIsMaking(t *testing.T) {
+	for name, test := range map[string]struct {
+		notes   string
+		isOwn   bool // of the run that stores
+		isEnded bool // the other run
+		isMade  bool // by the other run
+	}{
+		"nothing is said":                {"", false, false, false},
+		"it begins":                      {"+123\n", false, false, true},
+		"it begins, among others":        {"+1\n+123\n-1\n+2\n", false, false, true},
+		"it has it":                      {"+123\n-123\n", false, false, false},
+		"it has it, and begins again":    {"+123\n-123\n+123\n", false, false, true},
+		"it makes others":                {"+1234\n+0123\n+12\n", false, false, false},
+		"it is this run":                 {"+123\n", true, false, false},
+		"it is over":                     {"+123\n", false, true, false},
+		"a line is written just now":     {"+123\n-12", false, false, true},
+		"a line is not whole yet":        {"+12", false, false, false},
+		"somebody has written something": {"\x00\n\n123\n", false, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, blobs := cachetest.TempDir(t), new(cachetest.Memory)
+			other := cache.New(cachetest.Shared(blobs, cache.ReadWrite))
+			c := newCache(t, blobs)
+			for _, its := range []*cache.Cache{other, c} { // which makes their folders
+				if _, err := its.Retrieve(t.Context(), "1", dir); !errors.Is(err, cache.ErrNotFound) {
+					t.Fatal(err)
+				}
+			}
+			writes := other
+			if test.isOwn {
+				writes = c
+			}
+			if err := os.WriteFile(filepath.Join(cache.Folder(dir, writes.Session()), "pending"), []byte(test.notes), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if test.isEnded {
+				other.Close(context.Background())
+			} else {
+				t.Cleanup(func() { other.Close(context.Background()) })
+			}
+			handOver(t, dir, "123")
+			stored, reason, err := cachetest.Store(t.Context(), c, "123", dir, 0, cache.TerminalOutput{})
+			if errors.Is(err, cache.ErrLeftOut) != test.isMade || reason != "" {
+				t.Errorf("got %q, %v; want it left out: %t", reason, err, test.isMade)
+			}
+			if !test.isMade && stored.Outcome != cache.OutcomeStored {
+				t.Errorf("got %+v, want it stored", stored)
+			}
+		})
+	}
+}
+
+// A run that is over makes nothing, also while it still stores what it has made.
+func TestNothingIsPendingAfterTheRun(t *testing.T) {
+	dir, blobs := cachetest.TempDir(t), newGatedPuts()
+	other := cache.New(cachetest.Shared(blobs, cache.ReadWrite))
+	outputs(t, dir, "1", map[string]string{"a": "1"})
+	accept(t, other, "1", dir, cache.TerminalOutput{})
+	<-blobs.arrived
+	notes := filepath.Join(cache.Folder(dir, other.Session()), "pending")
+	if err := os.WriteFile(notes, []byte("+123\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan struct{})
+	go func() { other.Close(context.Background()); close(closed) }()
+	for exists(t, notes) {
+		select {
+		case <-closed:
+			t.Fatal("it does not wait for what it stores")
+		default:
+		}
+	}
+	c := newCache(t, new(cachetest.Memory))
+	handOver(t, dir, "123")
+	store(t, c, "123", dir, 0, cache.TerminalOutput{})
+	close(blobs.gate)
+	<-closed
+}
+
+// What is no file of another run is not looked at, and delays nothing.
+func TestOddPending(t *testing.T) {
+	for name, plant := range map[string]func(path string) error{
+		"a folder": func(path string) error { return os.Mkdir(path, 0o700) },
+		"a link":   func(path string) error { return os.Symlink("elsewhere", path) },
+		"a FIFO":   fifo,
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, blobs := cachetest.TempDir(t), new(cachetest.Memory)
+			other, c := newCache(t, blobs), newCache(t, blobs)
+			_, _ = other.Retrieve(t.Context(), "1", dir)
+			folder := cache.Folder(dir, other.Session())
+			if err := os.WriteFile(filepath.Join(folder, "elsewhere"), []byte("+123\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := plant(filepath.Join(folder, "pending")); errors.Is(err, errors.ErrUnsupported) {
+				t.Skip(err)
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			handOver(t, dir, "123")
+			store(t, c, "123", dir, 0, cache.TerminalOutput{})
+		})
+	}
+}

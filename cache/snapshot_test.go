@@ -1,0 +1,171 @@
+package cache_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+)
+
+// handOver writes a result, as Nx does before it calls store, and takes the snapshot of
+// that moment.
+func handOver(t *testing.T, cacheDirectory, hash string) cache.Snapshot {
+	t.Helper()
+	outputs(t, cacheDirectory, hash, map[string]string{"dist/a": "a", "dist/lib/b": "b"})
+	return cache.TakeSnapshot(filepath.Join(cacheDirectory, hash))
+}
+
+// otherRuns are what a second run of Nx does to the folder of a result, when it is stopped
+// in the middle: Nx removes the folder, makes it again and copies the outputs.
+var otherRuns = map[string]func(dir string) error{
+	"made again, empty": func(dir string) error { return errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o755)) },
+	"made again, half": func(dir string) error {
+		return errors.Join(os.RemoveAll(dir), os.MkdirAll(filepath.Join(dir, "dist"), 0o755),
+			os.WriteFile(filepath.Join(dir, "dist", "a"), []byte("a"), 0o644))
+	},
+	"emptied":               func(dir string) error { return os.RemoveAll(filepath.Join(dir, "dist")) },
+	"a file deep down gone": func(dir string) error { return os.Remove(filepath.Join(dir, "dist", "lib", "b")) },
+	"a file written anew": func(dir string) error {
+		return os.WriteFile(filepath.Join(dir, "dist", "lib", "b"), nil, 0o644)
+	},
+}
+
+// later is when a change is stamped later than the call even by the slowest clock.
+const later = 60 * time.Millisecond
+
+func TestChangesBetweenTheCallAndTheAcceptance(t *testing.T) {
+	for name, change := range otherRuns {
+		t.Run(name, func(t *testing.T) {
+			dir, blobs := cachetest.TempDir(t), new(cachetest.Memory)
+			c := newCache(t, blobs)
+			seen := handOver(t, dir, "123")
+			time.Sleep(later)
+			if err := change(filepath.Join(dir, "123")); err != nil {
+				t.Fatal(err)
+			}
+			done := make(chan cache.Stored, 1)
+			reason, err := c.StoreAsOf(t.Context(), seen, "123", dir, 0, cache.TerminalOutput{}, func(s cache.Stored) { done <- s })
+			if reason == "" && err == nil {
+				if stored := <-done; stored.Outcome != cache.OutcomeChanged {
+					t.Errorf("got %+v, want it noticed", stored)
+				}
+			} else if !errors.Is(err, cache.ErrLeftOut) {
+				t.Errorf("got %q, %v; want it left out", reason, err)
+			}
+			if got := blobs.Names(); len(got) > 0 {
+				t.Errorf("stored %v", got)
+			}
+		})
+	}
+}
+
+func TestChangesBetweenTheAcceptanceAndPacking(t *testing.T) {
+	for name, change := range otherRuns {
+		t.Run(name, func(t *testing.T) {
+			dir, blobs := cachetest.TempDir(t), newGatedPuts()
+			c := newCache(t, blobs)
+			var first []<-chan cache.Stored
+			for _, hash := range []string{"1", "2", "3", "4"} { // they keep all turns
+				outputs(t, dir, hash, map[string]string{"a": "1"})
+				first = append(first, accept(t, c, hash, dir, cache.TerminalOutput{}))
+				<-blobs.arrived
+			}
+			handOver(t, dir, "123")
+			done := accept(t, c, "123", dir, cache.TerminalOutput{})
+			if err := change(filepath.Join(dir, "123")); err != nil {
+				t.Fatal(err)
+			}
+			close(blobs.gate)
+			if stored := <-done; stored.Outcome != cache.OutcomeChanged {
+				t.Errorf("got %+v, want it noticed", stored)
+			}
+			for _, done := range first {
+				<-done
+			}
+		})
+	}
+}
+
+// What is whole is stored, however soon it is handed over after Nx has written it.
+func TestWholeResultsAreStored(t *testing.T) {
+	dir := cachetest.TempDir(t)
+	c := newCache(t, new(cachetest.Memory))
+	for i := range 100 {
+		hash := string(rune('a'+i%26)) + string(rune('a'+i/26))
+		seen := handOver(t, dir, hash)
+		if i%2 == 1 {
+			time.Sleep(time.Duration(i%7) * time.Millisecond)
+		}
+		done := make(chan cache.Stored, 1)
+		reason, err := c.StoreAsOf(t.Context(), seen, hash, dir, 0, cache.TerminalOutput{}, func(s cache.Stored) { done <- s })
+		if reason != "" || err != nil {
+			t.Fatalf("got %q, %v", reason, err)
+		}
+		if stored := <-done; stored.Outcome != cache.OutcomeStored {
+			t.Fatalf("got %+v, want it stored", stored)
+		}
+	}
+}
+
+func TestSnapshotOfNoFolder(t *testing.T) {
+	dir, blobs := cachetest.TempDir(t), new(cachetest.Memory)
+	c := newCache(t, blobs)
+	seen := cache.TakeSnapshot(filepath.Join(dir, "123"))
+	outputs(t, dir, "123", map[string]string{"a": "of another run"})
+	reason, err := c.StoreAsOf(t.Context(), seen, "123", dir, 0, cache.TerminalOutput{}, nil)
+	if reason != "" || !errors.Is(err, cache.ErrLeftOut) || len(blobs.Names()) > 0 {
+		t.Errorf("got %q, %v, %v; want it left out", reason, err, blobs.Names())
+	}
+}
+
+func TestResultThatLacksAnOutput(t *testing.T) {
+	dir, blobs := cachetest.TempDir(t), new(cachetest.Memory)
+	c := newCache(t, blobs)
+	seen := handOver(t, dir, "123")
+	seen.Lacking = "dist/c"
+	reason, err := c.StoreAsOf(t.Context(), seen, "123", dir, 0, cache.TerminalOutput{}, nil)
+	want := "is incomplete: the workspace has its output dist/c, " + filepath.Join(dir, "123") + " has not (does another run of Nx build it here?)"
+	if reason != want || err != nil || len(blobs.Names()) > 0 {
+		t.Errorf("got %q, %v, %v; want %q", reason, err, blobs.Names(), want)
+	}
+	if got := c.Summary(); got.Skipped != 1 {
+		t.Errorf("got %+v, want it counted", got)
+	}
+}
+
+// Nx's maxCacheSize removes results that wait; `nx reset` removes all there is.
+func TestResultsThatAreRemovedWhileTheyWait(t *testing.T) {
+	for name, test := range map[string]struct {
+		remove func(dir string) error
+		want   cache.Outcome
+	}{
+		"evicted": {func(dir string) error { return os.RemoveAll(filepath.Join(dir, "123")) }, cache.OutcomeEvicted},
+		"reset":   {os.RemoveAll, cache.OutcomeChanged},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, blobs := cachetest.TempDir(t), newGatedPuts()
+			c := newCache(t, blobs)
+			for _, hash := range []string{"1", "2", "3", "4"} {
+				outputs(t, dir, hash, map[string]string{"a": "1"})
+				accept(t, c, hash, dir, cache.TerminalOutput{})
+				<-blobs.arrived
+			}
+			handOver(t, dir, "123")
+			done := accept(t, c, "123", dir, cache.TerminalOutput{})
+			if err := test.remove(dir); err != nil {
+				t.Fatal(err)
+			}
+			close(blobs.gate)
+			if stored := <-done; stored.Outcome != test.want {
+				t.Errorf("got %+v, want %q", stored, test.want)
+			}
+			if got := c.Summary().Evicted == 1; got != (test.want == cache.OutcomeEvicted) {
+				t.Errorf("got %+v", c.Summary())
+			}
+		})
+	}
+}

@@ -1,0 +1,234 @@
+'use strict';
+
+// Several runs of Nx in one workspace at once. Nx's `put` removes <cacheDirectory>/<hash>,
+// makes it again and copies the outputs: another run may do that between our `store` and
+// the moment in which the result is packed, and a task that begins deletes what another run
+// has built. What reaches other machines must be whole.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { listBlobs } = require('../lib/azurite');
+const { processesOf, signal, until } = require('../lib/processes');
+const { outputs, runNx, shared } = require('../e2e/world');
+const {
+  assertUndisturbed,
+  filesOfOurs,
+  forgetResults,
+  fullTest,
+  setBuild,
+  startWorld,
+  withoutCache,
+} = require('./world');
+
+/** @import { Machine } from '../lib/machine' */
+/** @typedef {Awaited<ReturnType<typeof startWorld>>} World */
+
+const args = ['run', 'words:build'];
+
+/** So many files that Nx needs some time to copy them. */
+const manyFiles = `
+  for (let i = 0; i < 3000; i++) {
+    const folder = path.join(dist, String(i % 30));
+    fs.mkdirSync(folder, { recursive: true });
+    fs.writeFileSync(path.join(folder, i + '.txt'), 'file ' + i);
+  }`;
+
+/** Waits, after the build, until the file RELEASE is there; NAME says that it waits. */
+const gated = `${manyFiles}
+  const { BUILT, RELEASE } = process.env;
+  if (BUILT) fs.writeFileSync(BUILT, '');
+  while (RELEASE && !fs.existsSync(RELEASE)) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+  }`;
+
+/**
+ * Starts a run whose task waits for `release`.
+ *
+ * @param {Machine} machine
+ * @param {string} name
+ */
+function startRun(machine, name) {
+  const before = new Set(processesOf(machine).map(({ pid }) => pid));
+  const [BUILT, RELEASE] = ['built', 'release'].map((word) =>
+    path.join(path.dirname(machine.home), `${name}.${word}`),
+  );
+  const ended = machine.nx(args, { env: { BUILT, RELEASE } });
+  const started = () =>
+    processesOf(machine).filter(({ pid }) => !before.has(pid));
+  return {
+    ended,
+    async built() {
+      assert.ok(await until(() => fs.existsSync(BUILT), 60_000), name);
+    },
+    release: () => fs.writeFileSync(RELEASE, ''),
+    /** The processes that this run has started so far. */
+    processes: started,
+  };
+}
+
+/**
+ * Waits, without a pause, until a condition holds.
+ *
+ * @param {() => boolean} condition
+ */
+function spin(condition) {
+  const deadline = Date.now() + 60_000;
+  while (!condition()) {
+    assert.ok(Date.now() < deadline, 'it does not come');
+  }
+}
+
+/** @param {string} file */
+const inode = (file) => fs.statSync(file, { throwIfNoEntry: false })?.ino;
+
+/** @param {string} folder */
+const countFiles = (folder) =>
+  fs.existsSync(folder)
+    ? fs.readdirSync(folder, { recursive: true, withFileTypes: true }).length
+    : 0;
+
+/**
+ * Asserts that another machine gets the whole result, or none.
+ *
+ * @param {World} world
+ * @param {string} name
+ * @param {Record<string, string>} honest outputs
+ * @param {string} script
+ */
+async function assertWholeElsewhere(world, name, honest, script) {
+  const machine = world.machine(name);
+  setBuild(machine, script);
+  await runNx(machine, args);
+  assert.deepEqual(outputs(machine), honest);
+  return machine.lastRun()['words:build'].cacheStatus;
+}
+
+fullTest('two-runs_the_other_one_is_stopped_while_it_copies', async (t) => {
+  const world = await startWorld(t);
+  const prepare = (/** @type {Machine} */ m) => setBuild(m, gated);
+  const honest = await withoutCache(world, prepare, args);
+  const a = world.machine('a');
+  prepare(a);
+
+  const first = startRun(a, 'first');
+  await first.built();
+  const server = first.processes().find(({ isServer }) => isServer);
+  assert.ok(server);
+  const second = startRun(a, 'second');
+  await second.built();
+  const others = second.processes().filter(({ isServer }) => !isServer);
+
+  // What Nx hands over in the first run is whole; its server does not see that yet.
+  signal(server.pid, 'SIGSTOP');
+  first.release();
+  const cacheDirectory = () => a.cacheDirectory() ?? cacheOf(a);
+  const whole = countFiles(path.join(a.workspace, 'dist', 'words')) + 2;
+  const folder = await until(() => resultIn(cacheDirectory()), 30_000);
+  assert.ok(await until(() => countFiles(folder) === whole, 30_000));
+  const made = inode(folder);
+  await until(() => false, 300); // Nx calls store
+
+  // The second run makes the folder again, and is stopped in the middle.
+  second.release();
+  spin(() => {
+    const now = inode(folder);
+    return now !== made && now !== undefined;
+  });
+  for (const { pid } of others) signal(pid, 'SIGSTOP');
+  assert.ok(countFiles(folder) < whole, 'it was stopped too late');
+  signal(server.pid, 'SIGCONT');
+  await first.ended;
+  const early = await listBlobs(shared.azurite, world.container);
+  assert.deepEqual(early, [], 'half of a result was stored');
+
+  for (const { pid } of others) signal(pid, 'SIGCONT');
+  await second.ended;
+  const status = await assertWholeElsewhere(world, 'b', honest, gated);
+  assert.equal(status, 'remote-cache-hit', 'the second run has stored it');
+});
+
+/** @param {Machine} machine */
+function cacheOf({ home, workspace }) {
+  const shared = path.join(home, '.nx');
+  const [name] = fs.existsSync(shared) ? fs.readdirSync(shared) : [];
+  return name
+    ? path.join(shared, name, 'cache')
+    : path.join(workspace, '.nx', 'cache');
+}
+
+/**
+ * The folder of the only result in a cache directory.
+ *
+ * @param {string} cacheDirectory
+ */
+function resultIn(cacheDirectory) {
+  const names = fs.existsSync(cacheDirectory)
+    ? fs.readdirSync(cacheDirectory).filter((name) => /^\d{10,}$/.test(name))
+    : [];
+  return names.length === 1 ? path.join(cacheDirectory, names[0]) : '';
+}
+
+/** Deletes what was built before, as many tasks do, and is slow. */
+const slowBuild = `
+  for (let i = 0; i < 200; i++) {
+    fs.writeFileSync(path.join(dist, i + '.txt'), project + ' ' + i);
+    if (i % 20 === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+  }`;
+
+/** What is there before each phase, by name. */
+const states = {
+  empty: (/** @type {Machine} */ a, /** @type {World} */ world) => {
+    a.forget();
+    return world.empty();
+  },
+  half: async (/** @type {Machine} */ a, /** @type {World} */ world) => {
+    a.forget();
+    await world.empty();
+    await a.nx(args);
+    fs.rmSync(path.join(a.workspace, 'dist'), { recursive: true, force: true });
+  },
+  full: async (/** @type {Machine} */ a, /** @type {World} */ world) => {
+    a.forget();
+    await a.nx(['run-many', '--target=build']);
+    forgetResults(a);
+    await world.empty();
+  },
+};
+
+for (const [state, prepare] of Object.entries(states)) {
+  fullTest(`two-runs_four_at_once_with_a_${state}_cache`, async (t) => {
+    const world = await startWorld(t);
+    const build = ['run-many', '--target=build'];
+    const honest = await withoutCache(world, (m) => setBuild(m, slowBuild));
+    const [a, b] = ['a', 'b'].map((name) => world.machine(name));
+    for (const machine of [a, b]) setBuild(machine, slowBuild);
+    let hits = 0;
+    for (let phase = 1; phase <= 8; phase++) {
+      await prepare(a, world);
+      // Of such a run Nx itself may fail; what it stores is what matters.
+      const runs = [0, 1, 2, 3].map(async (i) => {
+        await until(() => false, i * 150 * (phase % 3));
+        return a.nx(build);
+      });
+      await Promise.all(runs);
+      assert.deepEqual(filesOfOurs(a), []);
+      b.forget();
+      await runNx(b, build);
+      assert.deepEqual(outputs(b), honest, `phase ${phase}`);
+      hits += Object.values(b.lastRun()).filter(
+        ({ cacheStatus }) => cacheStatus === 'remote-cache-hit',
+      ).length;
+    }
+    t.diagnostic(`${hits} of 24 results came from the remote cache`);
+    assert.ok(hits >= 12, 'what is whole is stored by one of the runs');
+  });
+}
+
+fullTest('two-runs_one_after_the_other_store_all', async (t) => {
+  const { container, machine } = await startWorld(t);
+  const a = machine('a');
+  await assertUndisturbed(a, { line: null });
+  const blobs = await listBlobs(shared.azurite, container);
+  assert.equal(blobs.length, 3);
+});
