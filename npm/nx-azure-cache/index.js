@@ -273,7 +273,7 @@ async function withOutput(folder, terminalOutput, use) {
 async function writeAside(file, text) {
   for (let tries = 10; ; tries--) {
     try {
-      await makeFolder(path.dirname(path.dirname(file)));
+      await makeFolder(path.dirname(path.dirname(file)), { isShared: true });
       await makeFolder(path.dirname(file), { isPrivate: true });
       // wx follows no link. The text may be for this user's eyes only.
       return await fs.writeFile(file, text, { flag: 'wx', mode: 0o600 });
@@ -290,10 +290,19 @@ async function writeAside(file, text) {
  * server gives the folder the mode it is to have.
  *
  * @param {string} folder
- * @param {{ isPrivate?: boolean }} [options] `isPrivate`: it must be this user's
+ * @param {{ isPrivate?: boolean, isShared?: boolean }} [options] `isPrivate`: it must
+ *   be this user's; `isShared`: who may use the folder around it may use it, too
  */
-async function makeFolder(folder, { isPrivate = false } = {}) {
-  await fs.mkdir(folder, { mode: 0o700 }).catch((err) => {
+async function makeFolder(
+  folder,
+  { isPrivate = false, isShared = false } = {},
+) {
+  const parent = path.dirname(folder);
+  const mode = isShared
+    ? ((await fs.stat(parent)).mode & 0o775) | 0o700
+    : 0o700;
+  await fs.mkdir(folder, { mode }).catch(async (err) => {
+    if (err.code === 'EACCES') throw await notWritable(parent);
     if (err.code !== 'EEXIST') throw err;
   });
   const info = await fs.lstat(folder);
@@ -308,6 +317,15 @@ async function makeFolder(folder, { isPrivate = false } = {}) {
       `${folder} belongs to the user ${info.uid} (did another user of this machine make it first?): delete it, or set cacheDirectory in nx.json to a directory of your own`,
     );
   }
+}
+
+/** @param {string} folder in which this user may make nothing */
+async function notWritable(folder) {
+  const { uid, mode } = await fs.stat(folder);
+  const octal = (mode & 0o777).toString(8).padStart(3, '0');
+  return refusal(
+    `this user may not write to ${folder}, which belongs to the user ${uid} and has the mode ${octal} (did Nx run with sudo?): delete it as that user, or set cacheDirectory in nx.json to a directory of your own`,
+  );
 }
 
 /**
