@@ -56,8 +56,9 @@ type result struct {
 // goroutine, when it is stored or is not. A terminal output that is a file must be
 // in this process's [Folder], and is this process's from then on.
 //
-// A reason or an error says why a result is not accepted.
-func (c *Cache) Store(ctx context.Context, hash, cacheDirectory string, code int, output TerminalOutput, done func(Stored)) (reason string, err error) {
+// A reason or an error says why a result is not accepted. The outputs are as for
+// [Cache.Retrieve].
+func (c *Cache) Store(ctx context.Context, hash, cacheDirectory string, code int, output TerminalOutput, done func(Stored), outputs ...string) (reason string, err error) {
 	if c.options.Mode != ReadWrite {
 		return "the mode is " + string(c.options.Mode), nil
 	}
@@ -68,7 +69,7 @@ func (c *Cache) Store(ctx context.Context, hash, cacheDirectory string, code int
 	if !ok {
 		return fmt.Sprintf("cannot be stored: %d others are waiting for it", maxWaiting), nil
 	}
-	r := &result{Task: archive.Task{Hash: hash, Code: code}, dir: filepath.Join(cacheDirectory, hash), cacheDirectory: cacheDirectory}
+	r := &result{Task: archive.Task{Hash: hash, Code: code, Outputs: archive.NewOutputs(outputs)}, dir: filepath.Join(cacheDirectory, hash), cacheDirectory: cacheDirectory}
 	reason, err = c.accept(r, output)
 	if reason != "" || err != nil {
 		u.end(func() {})

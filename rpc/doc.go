@@ -100,6 +100,7 @@
 //	    hash             string    Nx's task hash
 //	    cacheDirectory   string    path
 //	    task?            object    see below
+//	    outputs?         array     see below
 //	} → null for a miss, or {
 //	    code             number    exit code
 //	    outputsPath      string    path of the restored outputs: <cacheDirectory>/<hash>
@@ -117,6 +118,7 @@
 //	                                   (session of initialize) that is the
 //	                                   server's once it has answered queued
 //	    task?            object    see below
+//	    outputs?         array     see below
 //	} → {
 //	    queued           boolean   the entry is accepted; false: it will not be stored
 //	    reason           string    why not; "" when queued, and for a task that the
@@ -137,6 +139,10 @@
 // task is looked at where initialize has answered tasks, and must be there then.
 // For a task that the settings leave out retrieve answers null, and nothing is
 // asked of the storage.
+//
+// outputs are strings: those that the task declares, relative to the workspace. A client sends
+// them if its Nx refuses a result with a link that leaves the output it is in, as Nx 24
+// does. Such a result is not stored, and is a miss.
 //
 // What changes after the answer in <cacheDirectory>/<hash> is noticed: such an
 // entry is not stored, never stored half.

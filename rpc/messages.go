@@ -91,9 +91,10 @@ func (t *Task) check() error {
 
 // RetrieveParams are the params of retrieve.
 type RetrieveParams struct {
-	Hash           string `json:"hash"`
-	CacheDirectory string `json:"cacheDirectory"`
-	Task           *Task  `json:"task,omitempty"`
+	Hash           string   `json:"hash"`
+	CacheDirectory string   `json:"cacheDirectory"`
+	Task           *Task    `json:"task,omitempty"`
+	Outputs        []string `json:"outputs,omitempty"`
 }
 
 func (p *RetrieveParams) check() error {
@@ -111,12 +112,13 @@ type RetrieveResult struct {
 
 // StoreParams are the params of store.
 type StoreParams struct {
-	Hash               string  `json:"hash"`
-	CacheDirectory     string  `json:"cacheDirectory"`
-	Code               *int    `json:"code"` // a missing one must not pass for 0
-	TerminalOutput     *string `json:"terminalOutput,omitempty"`
-	TerminalOutputPath *string `json:"terminalOutputPath,omitempty"`
-	Task               *Task   `json:"task,omitempty"`
+	Hash               string   `json:"hash"`
+	CacheDirectory     string   `json:"cacheDirectory"`
+	Code               *int     `json:"code"` // a missing one must not pass for 0
+	TerminalOutput     *string  `json:"terminalOutput,omitempty"`
+	TerminalOutputPath *string  `json:"terminalOutputPath,omitempty"`
+	Task               *Task    `json:"task,omitempty"`
+	Outputs            []string `json:"outputs,omitempty"`
 }
 
 func (p *StoreParams) check() error {

@@ -75,6 +75,9 @@
 //     than 128 bytes for each entry allowed;
 //   - anything after the end of the tar.
 //
+// A sound archive with a link that [Limits.Outputs] do not allow is not restored either
+// ([ErrLinks]); see [Outputs].
+//
 // It refuses a file at its header, before it writes anything of it. [LimitsOf] says
 // how many bytes an archive may unpack to: that depends on its own size. Write keeps
 // to the same limits, so what it stores can be restored.

@@ -47,8 +47,8 @@ func (c *Codec) Extract(r io.Reader, dir, name string, limits Limits) (Contents,
 // ExtractTo is [Codec.Extract] to a directory that is open: it does not matter
 // what is at its path meanwhile.
 func (c *Codec) ExtractTo(r io.Reader, dir *os.File, name string, limits Limits) (Contents, error) {
-	if limits == (Limits{}) {
-		limits = DefaultLimits
+	if limits.Entries == 0 && limits.Bytes == 0 {
+		limits.Entries, limits.Bytes = DefaultLimits.Entries, DefaultLimits.Bytes
 	}
 	tree, err := c.newTree(dir)
 	if err != nil {
@@ -141,7 +141,7 @@ func (s *source) blame(err error) error {
 	if s.err != nil {
 		return s.err
 	}
-	if _, ok := errors.AsType[*fs.PathError](err); ok || errors.Is(err, ErrRefused) || errors.Is(err, ErrNoSpace) {
+	if _, ok := errors.AsType[*fs.PathError](err); ok || errors.Is(err, ErrRefused) || errors.Is(err, ErrNoSpace) || errors.Is(err, ErrLinks) {
 		return err
 	}
 	if _, ok := errors.AsType[*os.LinkError](err); ok {
@@ -192,13 +192,12 @@ func expect(tr *tarReader, name string) (size int64, err error) {
 }
 
 func (u *unpacker) metadata(tr *tarReader) error {
-	const limit = 4 << 10
 	size, err := expect(tr, metadataName)
 	if err != nil {
 		return err
 	}
-	if size > limit {
-		return refused("%s has %d bytes, at most %d are allowed", metadataName, size, limit)
+	if size > maxMetadata {
+		return refused("%s has %d bytes, at most %d are allowed", metadataName, size, maxMetadata)
 	}
 	content, err := io.ReadAll(tr)
 	if err != nil {
@@ -258,8 +257,12 @@ func (u *unpacker) entry(h *header, content io.Reader) error {
 		return u.tree.create(u.at(name), content, h.size, attributes{h.mode, h.modTime})
 	default:
 		target := strings.ReplaceAll(h.target, `\`, "/")
-		if problem := checkLink(strings.TrimPrefix(name, outputsName+"/"), target); problem != "" {
+		below := strings.TrimPrefix(name, outputsName+"/")
+		if problem := checkLink(below, target); problem != "" {
 			return refused("link %q -> %q %s", name, target, problem)
+		}
+		if problem := u.left.limits.Outputs.checkLink(below, target); problem != "" {
+			return fmt.Errorf("%w: %q -> %q %s", ErrLinks, below, target, problem)
 		}
 		u.late = append(u.late, late{name: name, target: target, modTime: h.modTime})
 		return nil

@@ -9,11 +9,11 @@ const { readEnvironment } = require('./environment');
 const { beforeTheEnd, notice, write } = require('./notices');
 const { version } = require('./package.json');
 const { Run } = require('./run');
-const { learnTasks } = require('./tasks');
+const { learnTasks, refusesLinks } = require('./tasks');
 const { readWorkspace, workspaceRoot } = require('./workspace');
 
 /** @import { RemoteCache, CachedResult } from './index' */
-/** @import { Task } from './tasks' */
+/** @import { Known } from './tasks' */
 
 /** The version of the protocol in rpc/doc.go. */
 const protocolVersion = 1;
@@ -68,12 +68,12 @@ async function open() {
     const session = await client.call('initialize', params, startPatience);
     checkVersion(session.serverVersion);
     if (session.enabled) {
-      const taskOf = session.tasks ? listenToNx(params.nxVersion) : undefined;
+      const aboutTask = listenToNx(session, params.nxVersion);
       const { ci } = params;
       const started = new Run({ binary, env, client, session, ci });
       run = started;
       beforeTheEnd((code) => started.end(code));
-      return remoteCache(client, session, started, taskOf);
+      return remoteCache(client, session, started, aboutTask);
     }
     if (session.mode !== 'no-cache') {
       notice('start', `the remote cache is off: ${session.reason}`);
@@ -108,11 +108,27 @@ function initializeParams(environment) {
   };
 }
 
-/** @param {string} nxVersion */
-function listenToNx(nxVersion) {
+/**
+ * Returns what is sent of the task of a hash. Throws if the server needs to know the
+ * task and Nx does not tell.
+ *
+ * @param {import('./run').Session} session
+ * @param {string} nxVersion
+ * @returns {(hash: string) => Partial<Known> | undefined}
+ */
+function listenToNx(session, nxVersion) {
+  const withOutputs = refusesLinks(nxVersion);
+  if (!session.tasks && !withOutputs) return () => ({});
   try {
-    return learnTasks();
+    const knownOf = learnTasks();
+    return (hash) => {
+      const { task, outputs } = knownOf(hash) ?? {};
+      const about = withOutputs && outputs ? { outputs } : {};
+      if (!session.tasks) return about;
+      return task && { task, ...about };
+    };
   } catch (cause) {
+    if (!session.tasks) return () => ({});
     throw new Error(
       `azure.include and azure.exclude in nx.json need to know the task of a result, and Nx ${nxVersion} does not tell: ${message(cause).split('\n', 1)[0]}; remove both, or use an Nx from 20.0.6 to 24`,
       { cause },
@@ -133,20 +149,19 @@ function checkVersion(serverVersion) {
  * @param {Client} client
  * @param {import('./run').Session} session
  * @param {Run} run
- * @param {(hash: string) => Task | undefined} [taskOf] there if it depends on the
- *   task whether its result is cached
+ * @param {(hash: string) => Partial<Known> | undefined} aboutTask of `listenToNx`
  * @returns {RemoteCache}
  */
-function remoteCache(client, { mode, session, patience }, run, taskOf) {
+function remoteCache(client, { mode, session, patience }, run, aboutTask) {
   const folderIn = (/** @type {string} */ cacheDirectory) =>
     path.join(cacheDirectory, '.nx-azure-cache', session);
   return {
     async retrieve(hash, cacheDirectory) {
       run.cacheDirectory = cacheDirectory;
-      const task = taskOf?.(hash);
-      if (taskOf && !task) return leftOut(hash, null);
+      const about = aboutTask(hash);
+      if (!about) return leftOut(hash, null);
       try {
-        const params = { hash, cacheDirectory, task };
+        const params = { hash, cacheDirectory, ...about };
         const hit = await client.call('retrieve', params, patience);
         return await toNx(hit, folderIn(cacheDirectory));
       } catch (err) {
@@ -158,14 +173,14 @@ function remoteCache(client, { mode, session, patience }, run, taskOf) {
     async store(hash, cacheDirectory, terminalOutput, code) {
       if (mode !== 'read-write' || client.ended) return false;
       run.cacheDirectory = cacheDirectory;
-      const task = taskOf?.(hash);
-      if (taskOf && !task) return leftOut(hash, false);
+      const about = aboutTask(hash);
+      if (!about) return leftOut(hash, false);
       try {
         const { queued, reason } = await withOutput(
           folderIn(cacheDirectory),
           terminalOutput,
           (output) => {
-            const params = { hash, cacheDirectory, code, ...output, task };
+            const params = { hash, cacheDirectory, code, ...output, ...about };
             return client.call('store', params, patience);
           },
         );

@@ -15,7 +15,7 @@ const {
   shared,
   tasks,
 } = require('../e2e/world');
-const { processesOf, until } = require('../lib/processes');
+const { processesOf, signal, until } = require('../lib/processes');
 const { gate, on, pass } = require('./faults');
 const { fullTest, startWorld } = require('./world');
 
@@ -142,7 +142,9 @@ for (const nx of ['22.7.12', undefined]) {
     assert.deepEqual(await runNx(runs, build), []);
     assertHits(runs);
 
-    for (const { pid } of processesOf(a)) process.kill(pid, 'SIGKILL');
+    // The server first: it would see the end of Nx, and clean up.
+    const byServer = processesOf(a).sort((x, y) => +y.isServer - +x.isServer);
+    for (const { pid } of byServer) signal(pid, 'SIGKILL');
     await killed;
     held.open();
     assert.equal(foldersIn(cacheDirectory).length, 1, 'what anna has left');
