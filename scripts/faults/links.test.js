@@ -44,12 +44,6 @@ const kinds = {
     outputs: ['between-matches/*'],
     stored: 'all',
   },
-  'without-a-match': {
-    from: 'a/l',
-    to: '../b/f',
-    outputs: ['without-a-match', '!without-a-match/c'],
-    stored: 'all',
-  },
   'to-the-output': { from: 'l', to: '.', stored: 'before 24' },
   'up-to-the-output': { from: 'a/l', to: '..', stored: 'before 24' },
   'out-and-back': { from: 'l', to: '../out-and-back/a/f', stored: 'before 24' },
@@ -81,6 +75,11 @@ const kinds = {
   'into-node_modules': {
     from: 'l',
     to: '../../node_modules/nx',
+    stored: 'before 24',
+  },
+  'out-of-the-workspace': {
+    from: 'l',
+    to: '../../../x',
     stored: 'none',
   },
   absolute: { from: 'l', to: '/etc/hostname', stored: 'none' },
@@ -109,7 +108,7 @@ function writeKinds({ workspace }) {
     const build = {
       command: `node tools/link.js dist/${name} ${from} ${to}`,
       outputs: outputs.map((output) =>
-        output.replace(/^(!?)/, '$1{workspaceRoot}/dist/'),
+        output.replace(/^/, '{workspaceRoot}/dist/'),
       ),
     };
     fs.writeFileSync(
