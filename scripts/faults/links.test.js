@@ -85,8 +85,23 @@ const kinds = {
   absolute: { from: 'l', to: '/etc/hostname', stored: 'none' },
 };
 
-/** @param {Machine} machine */
-function writeKinds({ workspace }) {
+/**
+ * The kinds for a version of Nx. Before 22 Nx itself fails to put links into its cache
+ * that a glob of files has found.
+ *
+ * @param {string} [nx]
+ */
+const kindsFor = (nx) =>
+  Object.entries(kinds).filter(
+    ([, { outputs = [] }]) =>
+      !nx?.startsWith('20.') || !outputs.some((output) => /\/\*/.test(output)),
+  );
+
+/**
+ * @param {Machine} machine
+ * @param {string} [nx]
+ */
+function writeKinds({ workspace }, nx) {
   for (const name of ['colors', 'site', 'words']) {
     fs.rmSync(path.join(workspace, name), { recursive: true });
   }
@@ -102,7 +117,7 @@ function writeKinds({ workspace }) {
     fs.symlinkSync('a', dist + '/link-to-a');
     fs.symlinkSync(to, dist + '/' + from);`,
   );
-  for (const [name, { from, to, outputs = [name] }] of Object.entries(kinds)) {
+  for (const [name, { from, to, outputs = [name] }] of kindsFor(nx)) {
     const folder = path.join(workspace, 'many', name);
     fs.mkdirSync(folder, { recursive: true });
     const build = {
@@ -128,7 +143,7 @@ for (const [version, nx] of /** @type {const} */ ([
     const args = ['run-many', '--target=build', '--parallel=3'];
     const [a, b] = ['a', 'b'].map((name) => {
       const one = machine(name);
-      writeKinds(one);
+      writeKinds(one, nx);
       return one;
     });
     const lines = await runNx(a, args);
@@ -142,15 +157,15 @@ for (const [version, nx] of /** @type {const} */ ([
     assert.doesNotMatch(output, /Ignoring the remote cache result/);
     const last = b.lastRun();
     const isOld = nx !== undefined;
-    for (const [name, { stored }] of Object.entries(kinds)) {
+    for (const [name, { stored }] of kindsFor(nx)) {
       const isStored = stored === 'all' || (stored === 'before 24' && isOld);
       const { cacheStatus } = last[`${name}:build`];
       const expected = isStored ? 'remote-cache-hit' : 'cache-miss';
       assert.equal(cacheStatus, expected, name);
     }
     const refused = /the result \d+ cannot be stored: link \S+ -> \S+ /;
-    assert.equal(lines.filter((line) => refused.test(line)).length, 1);
-    assert.ok(lines.length === 1, lines.join('\n'));
+    assert.equal(lines.length, 1, lines.join('\n'));
+    assert.match(lines[0], refused);
     assert.match(output, refused);
 
     fs.rmSync(path.join(b.workspace, 'dist'), { recursive: true });
