@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"sync"
 
+	"github.com/rs/zerolog"
+
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
@@ -113,7 +115,10 @@ type Hit struct {
 // is [ErrNotFound] for a miss, wraps [ErrDamaged] for an entry that is not to
 // be used, is a [*ConfigError] where the user must act, such as on a cache
 // directory that is not safe, else one of the storage or the file system.
-func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string) (*Hit, error) {
+//
+// The outputs are those that the task declares, for an Nx that refuses results with
+// links that leave theirs ([archive.Outputs]): such a result is a miss.
+func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string, outputs ...string) (*Hit, error) {
 	if c.options.Mode == NoCache {
 		return nil, ErrNotFound
 	}
@@ -131,7 +136,7 @@ func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string) (*Hit
 		return nil, err
 	}
 
-	hit, err := c.retrieve(ctx, turn, hash, cacheDirectory)
+	hit, err := c.retrieve(ctx, turn, hash, cacheDirectory, archive.NewOutputs(outputs))
 	c.counters.retrieved(hash, err)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, fmt.Errorf("retrieve %s: %w", hash, err)
@@ -141,7 +146,7 @@ func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string) (*Hit
 
 // retrieve restores the result of the first place that has one to be used. The
 // error is that of the first place that has a problem.
-func (c *Cache) retrieve(ctx context.Context, turn *turn, hash, cacheDirectory string) (*Hit, error) {
+func (c *Cache) retrieve(ctx context.Context, turn *turn, hash, cacheDirectory string, outputs archive.Outputs) (*Hit, error) {
 	answers := c.ask(ctx, hash)
 	defer func() {
 		for _, answer := range answers {
@@ -150,7 +155,7 @@ func (c *Cache) retrieve(ctx context.Context, turn *turn, hash, cacheDirectory s
 	}()
 	problem := ErrNotFound
 	for i, answer := range answers {
-		hit, err := c.use(ctx, turn, answer, hash, cacheDirectory)
+		hit, err := c.use(ctx, turn, answer, hash, cacheDirectory, outputs)
 		if err == nil {
 			return hit, nil
 		}
@@ -167,7 +172,7 @@ func (c *Cache) retrieve(ctx context.Context, turn *turn, hash, cacheDirectory s
 }
 
 // use restores the result that a place has answered with.
-func (c *Cache) use(ctx context.Context, turn *turn, answer *answer, hash, cacheDirectory string) (*Hit, error) {
+func (c *Cache) use(ctx context.Context, turn *turn, answer *answer, hash, cacheDirectory string, outputs archive.Outputs) (*Hit, error) {
 	blob, err := answer.take()
 	if err != nil {
 		return nil, err
@@ -181,7 +186,7 @@ func (c *Cache) use(ctx context.Context, turn *turn, answer *answer, hash, cache
 		return nil, err
 	}
 	entry := Entry{c.options.Prefix, answer.place.Scope, hash, blob.Size, blob.Metadata}
-	hit, err := c.restore(ctx, entry, blob, cacheDirectory)
+	hit, err := c.restore(ctx, entry, blob, cacheDirectory, outputs)
 	switch {
 	case errors.Is(err, ErrDamaged):
 		c.mayReplace(entry, replaceable{etag: blob.ETag})
@@ -195,7 +200,7 @@ func (c *Cache) use(ctx context.Context, turn *turn, answer *answer, hash, cache
 }
 
 // restore restores a result from the blob that should hold it.
-func (c *Cache) restore(ctx context.Context, entry Entry, blob *Blob, cacheDirectory string) (*Hit, error) {
+func (c *Cache) restore(ctx context.Context, entry Entry, blob *Blob, cacheDirectory string, outputs archive.Outputs) (*Hit, error) {
 	signed, err := c.verify(entry)
 	if err != nil {
 		return nil, err
@@ -208,8 +213,13 @@ func (c *Cache) restore(ctx context.Context, entry Entry, blob *Blob, cacheDirec
 	if err != nil {
 		return nil, err
 	}
-	contents, err := c.codec.ExtractTo(body, at.handle, at.name, archive.LimitsOf(blob.Size))
+	limits := archive.LimitsOf(blob.Size)
+	limits.Outputs = outputs
+	contents, err := c.codec.ExtractTo(body, at.handle, at.name, limits)
 	switch {
+	case errors.Is(err, archive.ErrLinks):
+		zerolog.Ctx(ctx).Debug().Str("hash", entry.Hash).Err(err).Msg("not restored")
+		err = ErrNotFound
 	case errors.Is(err, archive.ErrNoSpace):
 		err = fmt.Errorf("%w; free space on the file system of %s, or set cacheDirectory in nx.json to a folder on another", err, cacheDirectory)
 	case errors.Is(err, archive.ErrRefused):

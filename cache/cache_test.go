@@ -244,16 +244,21 @@ func TestRetrieveReplacesWhatIsThere(t *testing.T) {
 	}
 }
 
-// A task's outputs may be read-only; so may be what is aside.
+// A task's outputs may be read-only; so may be what is there. What is restored is not,
+// as when Nx copies it.
 func TestReadOnlyOutputs(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	outputs(t, dir, "123", map[string]string{"a/b/c": "1"})
-	for _, name := range []string{"a/b", "a"} {
-		if err := os.Chmod(filepath.Join(dir, "123", name), 0o555); err != nil {
-			t.Fatal(err)
+	want := tree(t, filepath.Join(dir, "123"))
+	makeReadOnly := func(dir string) {
+		t.Helper()
+		for _, name := range []string{"a/b", "a"} {
+			if err := os.Chmod(filepath.Join(dir, "123", name), 0o555); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	want := tree(t, filepath.Join(dir, "123"))
+	makeReadOnly(dir)
 	c := newCache(t, new(cachetest.Memory))
 	store(t, c, "123", dir, 0, cache.TerminalOutput{})
 	for range 2 { // to nowhere, then over itself
@@ -265,6 +270,7 @@ func TestReadOnlyOutputs(t *testing.T) {
 			t.Errorf("got %v, want %v", got, want)
 		}
 		checkNothingAside(t, other)
+		makeReadOnly(other)
 	}
 }
 

@@ -175,6 +175,18 @@ func foreign(path string, info fs.FileInfo) error {
 	return refuse("%s belongs to the user %d (did another user of this machine make it first?): delete it, or set cacheDirectory in nx.json to a directory of your own", path, ownerOf(info))
 }
 
+// explain is [explainPermission] for something that was to be made in the directory.
+func (d *directory) explain(err error) error { return explainPermission(err, d.root.Name(), d.info) }
+
+// explainPermission returns a refusal, with advice, for an error that says that this
+// user may not use a directory.
+func explainPermission(err error, path string, info fs.FileInfo) error {
+	if !hasOwners || !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return refuse("this user may not write to %s, which belongs to the user %d and has the mode %03o (did Nx run with sudo?): delete it as that user, or set cacheDirectory in nx.json to a directory of your own", path, ownerOf(info), info.Mode().Perm())
+}
+
 func wrongType(path, want string, info fs.FileInfo) error {
 	kind := "not " + want
 	if info.Mode()&fs.ModeSymlink != 0 {

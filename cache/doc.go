@@ -3,7 +3,8 @@
 // [Cache] keeps one result as one blob in [Blobs]: an archive (package archive)
 // with its length and SHA-256 in the blob's metadata, so that a reader knows
 // them before the body. A result is restored beside its place, verified, and
-// only then renamed to <cacheDirectory>/<hash>, where Nx looks for it.
+// only then renamed to <cacheDirectory>/<hash>, where Nx looks for it. Where a file
+// system refuses the rename, what is there is removed first, or the result is copied.
 //
 // # The blob
 //

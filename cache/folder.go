@@ -77,13 +77,23 @@ func makeFolder(cacheDirectory, session string, rule DirectoryRule) (f *folder, 
 		}
 		time.Sleep(time.Millisecond)
 	}
+	if last, ok := errors.AsType[beingMade](err); ok {
+		err = last.error
+	}
 	return f, err
 }
+
+// beingMade is the error of a folder that another user has just made, perhaps to open it
+// in a moment.
+type beingMade struct{ error }
 
 // isPassing reports whether an error may come from a process that leaves. On
 // Windows a directory that was removed while it was open refuses all access until
 // it is closed.
 func isPassing(err error) bool {
+	if _, ok := errors.AsType[beingMade](err); ok {
+		return true
+	}
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) ||
 		runtime.GOOS == "windows" && errors.Is(err, fs.ErrPermission)
 }
@@ -112,7 +122,7 @@ func (f *folder) open(cacheDirectory string, rule DirectoryRule) (err error) {
 	// The folder may be there: a process removed its lock only, or the client
 	// was faster.
 	if err := f.parent.root.Mkdir(f.session, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
+		return f.parent.explain(err)
 	}
 	if f.directory, err = f.parent.openPrivate(f.session); err != nil || f.lock == nil {
 		return err
@@ -167,16 +177,15 @@ func openCacheDirectory(path string, rule DirectoryRule) (*directory, error) {
 // openParent opens the folder that holds those of all processes, and makes it if
 // it is missing.
 func openParent(cacheDirectory *directory, rule DirectoryRule) (*directory, error) {
-	err := cacheDirectory.root.Mkdir(scratchName, 0o700)
+	// Its mode is right from the beginning, as far as the umask allows: if this process is
+	// killed before checkParent, other users of the cache directory can still use it.
+	err := cacheDirectory.root.Mkdir(scratchName, cacheDirectory.info.Mode().Perm()&0o775|0o700)
 	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, err
+		return nil, cacheDirectory.explain(err)
 	}
 	parent, err := cacheDirectory.open(scratchName)
-	if errors.Is(err, fs.ErrPermission) && isBeingMade(cacheDirectory) {
-		err = fs.ErrExist
-	}
 	if err != nil {
-		return nil, err
+		return nil, explainParent(cacheDirectory, err)
 	}
 	if err := rule.checkParent(parent, cacheDirectory); err != nil {
 		parent.close()
@@ -185,11 +194,18 @@ func openParent(cacheDirectory *directory, rule DirectoryRule) (*directory, erro
 	return parent, nil
 }
 
-// isBeingMade reports whether another user has just made the parent, and will open
-// it to the group in a moment.
-func isBeingMade(cacheDirectory *directory) bool {
-	info, err := cacheDirectory.root.Lstat(scratchName)
-	return err == nil && info.Mode().Perm() == 0o700 && time.Since(info.ModTime()).Abs() < time.Second
+// explainParent adds advice to an error of opening the parent. Under the umask 077
+// another user who has just made it will open it to the group in a moment.
+func explainParent(cacheDirectory *directory, err error) error {
+	info, statErr := cacheDirectory.root.Lstat(scratchName)
+	if statErr != nil || !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	err = explainPermission(err, cacheDirectory.join(scratchName), info)
+	if info.Mode().Perm() == 0o700 && time.Since(info.ModTime()).Abs() < time.Second {
+		return beingMade{err}
+	}
+	return err
 }
 
 // sweep removes the folders in parent whose processes have died. It keeps everything

@@ -34,6 +34,22 @@ func renameWith(call func(from int, name string, to int, newName string) error, 
 	return nil
 }
 
+// isUnmovable reports whether a rename failed for a reason that does not hold for the
+// content of a directory: it is in a lower layer of overlayfs or on another file
+// system (EXDEV), it is a mount point (EBUSY), or the file system cannot do this rename.
+func isUnmovable(err error) bool {
+	for _, reason := range []error{unix.EXDEV, unix.EBUSY, unix.EINVAL, unix.ENOSYS, unix.ENOTSUP} {
+		if errors.Is(err, reason) {
+			return true
+		}
+	}
+	return false
+}
+
+// isHeld reports whether another program holds what was to be renamed, which only
+// Windows minds.
+func isHeld(error) bool { return false }
+
 // withHandles calls use with the descriptors of two files, which stay open
 // meanwhile.
 func withHandles(a, b *os.File, use func(a, b int)) error {

@@ -58,9 +58,9 @@ type result struct {
 var ErrLeftOut = errors.New("left out")
 
 // Store is [Cache.StoreAsOf] of what is there now.
-func (c *Cache) Store(ctx context.Context, hash, cacheDirectory string, code int, output TerminalOutput, done func(Stored)) (reason string, err error) {
+func (c *Cache) Store(ctx context.Context, hash, cacheDirectory string, code int, output TerminalOutput, done func(Stored), outputs ...string) (reason string, err error) {
 	seen := TakeSnapshot(filepath.Join(cacheDirectory, hash))
-	return c.StoreAsOf(ctx, seen, hash, cacheDirectory, code, output, done)
+	return c.StoreAsOf(ctx, seen, hash, cacheDirectory, code, output, done, outputs...)
 }
 
 // StoreAsOf accepts the result of hash, which Nx has written to
@@ -70,8 +70,8 @@ func (c *Cache) Store(ctx context.Context, hash, cacheDirectory string, code int
 //
 // A reason or an error says why a result is not accepted. The error wraps
 // [ErrLeftOut] where that is as it should be: the task has failed, or another run of Nx
-// is making the same result here.
-func (c *Cache) StoreAsOf(ctx context.Context, seen Snapshot, hash, cacheDirectory string, code int, output TerminalOutput, done func(Stored)) (reason string, err error) {
+// is making the same result here. The outputs are as for [Cache.Retrieve].
+func (c *Cache) StoreAsOf(ctx context.Context, seen Snapshot, hash, cacheDirectory string, code int, output TerminalOutput, done func(Stored), outputs ...string) (reason string, err error) {
 	if c.options.Mode != ReadWrite {
 		return "the mode is " + string(c.options.Mode), nil
 	}
@@ -85,7 +85,10 @@ func (c *Cache) StoreAsOf(ctx context.Context, seen Snapshot, hash, cacheDirecto
 	if !ok {
 		return fmt.Sprintf("cannot be stored: %d others are waiting for it", maxWaiting), nil
 	}
-	r := &result{Task: archive.Task{Hash: hash, Code: code}, dir: filepath.Join(cacheDirectory, hash), seen: seen, cacheDirectory: cacheDirectory}
+	r := &result{
+		Task: archive.Task{Hash: hash, Code: code, Outputs: archive.NewOutputs(outputs)},
+		dir:  filepath.Join(cacheDirectory, hash), seen: seen, cacheDirectory: cacheDirectory,
+	}
 	reason, err = c.accept(r, output)
 	if reason != "" || err != nil {
 		u.end(func() {})

@@ -151,6 +151,41 @@ func TestNamesOfOursThatAreAnothers(t *testing.T) {
 	}
 }
 
+// What root has left, as after `sudo nx build` that was killed, is named with advice.
+func TestFoldersOfRootThatThisUserMayNotWrite(t *testing.T) {
+	cachetest.NeedRoot(t)
+	for name, test := range map[string]struct {
+		owner int // of the cache directory
+		mode  os.FileMode
+		path  string
+	}{
+		"the parent":                   {anna, 0o755, "cache/.nx-azure-cache"},
+		"the parent, which is private": {anna, 0o700, "cache/.nx-azure-cache"},
+		"the parent in a group's":      {0, 0o755, "cache/.nx-azure-cache"},
+		"the cache directory":          {0, 0, "cache"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			top, binary := sharedFolder(t)
+			dir := filepath.Join(top, "cache")
+			err := errors.Join(os.Mkdir(dir, 0o755), os.Chown(dir, test.owner, sharedGroup))
+			if test.mode != 0 {
+				parent := filepath.Join(dir, ".nx-azure-cache")
+				err = errors.Join(err, os.Chmod(dir, 0o775), os.Mkdir(parent, 0o700), os.Chmod(parent, test.mode))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := startMember(t, binary, dir, anna, "1")
+			line, _ := m.out.ReadString('\n')
+			for _, part := range []string{"this user may not write to " + filepath.Join(top, test.path) + ", which belongs to the user 0 and has the mode ", "delete it as that user", "set cacheDirectory in nx.json"} {
+				if !strings.Contains(line, part) {
+					t.Errorf("got %q, want %q in it", line, part)
+				}
+			}
+		})
+	}
+}
+
 func TestSweepThatMeetsFoldersOfOthers(t *testing.T) {
 	cachetest.NeedRoot(t)
 	dir := cachetest.TempDir(t)
@@ -176,7 +211,29 @@ func TestSweepThatMeetsFoldersOfOthers(t *testing.T) {
 const (
 	memberVariable = "NX_AZURE_CACHE_TEST_MEMBER"
 	sharedGroup    = 54300
+	anna, ben      = 54301, 54302
 )
+
+// sharedFolder makes a folder that all users may enter, with a copy of the test binary
+// that they may run.
+func sharedFolder(t *testing.T) (top, binary string) {
+	t.Helper()
+	top, err := os.MkdirTemp("/tmp", "nx-azure-cache-users-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(top) })
+	binary = filepath.Join(top, "test")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(self)
+	if err = errors.Join(err, os.Chmod(top, 0o755), os.WriteFile(binary, content, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	return top, binary
+}
 
 // member is a process of another user, who shares a cache directory.
 type member struct {
@@ -244,8 +301,9 @@ func TestMember(t *testing.T) {
 		t.FailNow()
 	}
 	checkResult(t, dir, hash)
-	outputs(t, dir, hash+"0", map[string]string{"a": "1"})
-	store(t, c, hash+"0", dir, 0, cache.TerminalOutput{Text: strings.Repeat("x", 10_000)})
+	own := fmt.Sprint(hash, "0", os.Getpid())
+	outputs(t, dir, own, map[string]string{"a": "1"})
+	store(t, c, own, dir, 0, cache.TerminalOutput{Text: strings.Repeat("x", 10_000)})
 	if !isAlive(cache.Folder(dir, c.Session())) {
 		t.Error("the process is taken for dead")
 	}
@@ -255,40 +313,32 @@ func TestMember(t *testing.T) {
 }
 
 // Users of a group share a cache directory on purpose: each works there, while
-// others do, after others were killed, and leaves the folders of others alone.
+// others do, after others were killed, and leaves the folders of others alone. Each
+// replaces and removes what another one has restored.
 func TestGroupThatSharesACacheDirectory(t *testing.T) {
 	cachetest.NeedRoot(t)
-	const anna, ben = 54301, 54302
 	for name, mode := range map[string]uint32{"setgid": 0o2775, "without setgid": 0o775} {
 		t.Run(name, func(t *testing.T) {
-			top, err := os.MkdirTemp("/tmp", "nx-azure-cache-users-")
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = os.RemoveAll(top) })
+			top, binary := sharedFolder(t)
 			dir := filepath.Join(top, "cache")
-			binary := filepath.Join(top, "test")
-			self, err := os.Executable()
-			if err != nil {
-				t.Fatal(err)
-			}
-			content, err := os.ReadFile(self)
-			if err != nil {
-				t.Fatal(err)
-			}
-			err = errors.Join(os.Chmod(top, 0o755), os.WriteFile(binary, content, 0o755), os.Mkdir(dir, 0o755), os.Chown(dir, 0, sharedGroup), syscall.Chmod(dir, mode))
-			if err != nil {
+			if err := errors.Join(os.Mkdir(dir, 0o755), os.Chown(dir, 0, sharedGroup), syscall.Chmod(dir, mode)); err != nil {
 				t.Fatal(err)
 			}
 
-			killed, living := startMember(t, binary, dir, anna, "1"), startMember(t, binary, dir, ben, "2")
+			hashFor := func(user uint32) string {
+				if mode&0o2000 != 0 {
+					return "1"
+				}
+				return fmt.Sprint(user) // what one has made is not the group's, as with Nx alone
+			}
+			killed, living := startMember(t, binary, dir, anna, hashFor(anna)), startMember(t, binary, dir, ben, hashFor(ben))
 			killedFolder, livingFolder := cache.Folder(dir, killed.answer(t)), cache.Folder(dir, living.answer(t))
 			if err := killed.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
 			_ = killed.Wait() // by a signal
-			for i, user := range []uint32{ben, ben, anna} {
-				m := startMember(t, binary, dir, user, fmt.Sprint(3+i))
+			for _, user := range []uint32{ben, ben, anna} {
+				m := startMember(t, binary, dir, user, hashFor(user))
 				folder := cache.Folder(dir, m.answer(t))
 				if info, err := os.Lstat(folder); err != nil || info.Mode().Perm() != 0o700 {
 					t.Errorf("got %v, %v; want a folder for its user only", info.Mode(), err)

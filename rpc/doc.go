@@ -100,6 +100,7 @@
 //	    hash             string    Nx's task hash
 //	    cacheDirectory   string    path
 //	    task?            object    see below
+//	    outputs?         array     see below
 //	} → null for a miss, or {
 //	    code             number    exit code
 //	    outputsPath      string    path of the restored outputs: <cacheDirectory>/<hash>
@@ -118,6 +119,7 @@
 //	                                   server's once it has answered queued
 //	    task?            object    see below
 //	    snapshot?        object    see below
+//	    outputs?         array     see below
 //	} → {
 //	    queued           boolean   the entry is accepted; false: it will not be stored
 //	    reason           string    why not; "" when queued, and where no one needs to
@@ -152,6 +154,10 @@
 // task is looked at where initialize has answered tasks, and must be there then.
 // For a task that the settings leave out retrieve answers null, and nothing is
 // asked of the storage.
+//
+// outputs are strings: those that the task declares, relative to the workspace. A client
+// sends them if its Nx refuses a result with a link that leaves the output it is in, as Nx
+// 24 does. Such a result is not stored, and is a miss.
 //
 // A second run of Nx in a workspace removes <cacheDirectory>/<hash> and fills it again.
 // The client takes the snapshot in the moment in which Nx calls store, before anything

@@ -91,9 +91,10 @@ func (t *Task) check() error {
 
 // RetrieveParams are the params of retrieve.
 type RetrieveParams struct {
-	Hash           string `json:"hash"`
-	CacheDirectory string `json:"cacheDirectory"`
-	Task           *Task  `json:"task,omitempty"`
+	Hash           string   `json:"hash"`
+	CacheDirectory string   `json:"cacheDirectory"`
+	Task           *Task    `json:"task,omitempty"`
+	Outputs        []string `json:"outputs,omitempty"`
 }
 
 func (p *RetrieveParams) check() error {
@@ -118,6 +119,7 @@ type StoreParams struct {
 	TerminalOutputPath *string   `json:"terminalOutputPath,omitempty"`
 	Task               *Task     `json:"task,omitempty"`
 	Snapshot           *Snapshot `json:"snapshot,omitempty"`
+	Outputs            []string  `json:"outputs,omitempty"`
 }
 
 func (p *StoreParams) check() error {

@@ -127,7 +127,7 @@ func (s *server) retrieve(ctx context.Context, _ *jsonrpc2.Conn, params *Retriev
 		return nil, err
 	}
 	log := zerolog.Ctx(ctx).Debug().Str("hash", params.Hash)
-	hit, err := c.Retrieve(ctx, params.Hash, params.CacheDirectory)
+	hit, err := c.Retrieve(ctx, params.Hash, params.CacheDirectory, params.Outputs...)
 	s.publish(ctx, c)
 	if errors.Is(err, cache.ErrNotFound) {
 		log.Str("outcome", "miss").Msg("retrieve")
@@ -163,7 +163,7 @@ func (s *server) store(ctx context.Context, conn *jsonrpc2.Conn, params *StorePa
 	s.count(+1)
 	reason, err := c.StoreAsOf(ctx, params.seen(), params.Hash, params.CacheDirectory, *params.Code, output, func(stored cache.Stored) {
 		s.stored(ctx, conn, c, storedParams(stored))
-	})
+	}, params.Outputs...)
 	if reason != "" || err != nil {
 		s.count(-1)
 	}

@@ -42,6 +42,9 @@ var ErrRefused = errors.New("artifact refused")
 type Task struct {
 	Hash string `json:"hash"` // Nx's task hash
 	Code int    `json:"code"` // exit code
+
+	// Outputs, which no archive holds, decide which links [Codec.Write] stores.
+	Outputs Outputs `json:"-"`
 }
 
 // metadata is the content of the first entry.
@@ -53,6 +56,10 @@ type metadata struct {
 // ErrNoSpace is wrapped by the errors of [Codec.Extract] that say that the file
 // system has too little space for the archive, whatever is in it.
 var ErrNoSpace = errors.New("too little free space")
+
+// ErrLinks is wrapped by the error of [Codec.Extract] that says that a sound archive has
+// a link which [Limits.Outputs] do not allow.
+var ErrLinks = errors.New("artifact has a link that Nx refuses")
 
 func refused(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrRefused}, args...)...)

@@ -25,6 +25,7 @@ const (
 // Codec writes and reads archives, several at once. It keeps the memory that
 // this takes for the next ones, and bounds it.
 type Codec struct {
+	limits         Limits // of what it writes
 	compressors    chan struct{}
 	inWork         chan struct{}
 	ahead          chan struct{}
@@ -34,8 +35,13 @@ type Codec struct {
 }
 
 // NewCodec returns a codec. A process needs one.
-func NewCodec() *Codec {
+func NewCodec() *Codec { return NewCodecWith(DefaultLimits) }
+
+// NewCodecWith returns a codec that writes nothing beyond limits. Smaller ones than
+// [DefaultLimits] are for tests.
+func NewCodecWith(limits Limits) *Codec {
 	return &Codec{
+		limits:      limits,
 		compressors: make(chan struct{}, min(maxCompressors, runtime.GOMAXPROCS(0))),
 		inWork:      make(chan struct{}, maxInWork),
 		ahead:       make(chan struct{}, maxAhead),

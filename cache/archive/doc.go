@@ -49,11 +49,12 @@
 //
 // # Modes
 //
-// A reader gives files and directories the permissions of the owner as they were
-// stored. Its own umask, or a default ACL of the directory, limits those of group and
-// others: what was stored as 0777 becomes 0755 under the umask 022. outputs itself
-// becomes what the umask leaves of 0777. Directories keep a setgid bit that they
-// inherit.
+// A reader gives a file the permissions of the owner as they were stored. Its own
+// umask, or a default ACL of the directory, limits those of group and others: what was
+// stored as 0777 becomes 0755 under the umask 022. A directory becomes what the umask
+// or the ACL leaves of 0777, whatever was stored, and keeps a setgid bit that it
+// inherits: Nx creates directories so when it copies a result. With fewer permissions
+// other users of a shared cache directory could not move or remove it.
 //
 // # What a reader refuses
 //
@@ -73,6 +74,9 @@
 //   - more entries or bytes than [Limits] allow, or names and link targets of more
 //     than 128 bytes for each entry allowed;
 //   - anything after the end of the tar.
+//
+// A sound archive with a link that [Limits.Outputs] do not allow is not restored either
+// ([ErrLinks]); see [Outputs].
 //
 // It refuses a file at its header, before it writes anything of it. [LimitsOf] says
 // how many bytes an archive may unpack to: that depends on its own size. Write keeps

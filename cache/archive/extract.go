@@ -47,8 +47,8 @@ func (c *Codec) Extract(r io.Reader, dir, name string, limits Limits) (Contents,
 // ExtractTo is [Codec.Extract] to a directory that is open: it does not matter
 // what is at its path meanwhile.
 func (c *Codec) ExtractTo(r io.Reader, dir *os.File, name string, limits Limits) (Contents, error) {
-	if limits == (Limits{}) {
-		limits = DefaultLimits
+	if limits.Entries == 0 && limits.Bytes == 0 {
+		limits.Entries, limits.Bytes = DefaultLimits.Entries, DefaultLimits.Bytes
 	}
 	tree, err := c.newTree(dir)
 	if err != nil {
@@ -62,8 +62,8 @@ func (c *Codec) ExtractTo(r io.Reader, dir *os.File, name string, limits Limits)
 	}
 	err = tree.finish(u.read(r))
 	if err == nil {
-		// Links, and what makes directories unwritable, come after the last byte
-		// of r was read: r may find only there that it was not what it should be.
+		// Links come after the last byte of r was read: r may find only there that it
+		// was not what it should be.
 		err = u.finish()
 	}
 	if isFull(err) {
@@ -92,12 +92,12 @@ type unpacker struct {
 	late []late          // links and directories, in the order of the archive
 }
 
-// late is what is done at the end: no write may meet a link, a directory's
-// mode could forbid, and its time would be changed by, creating what is in it.
+// late is what is done at the end: no write may meet a link, and a directory's time
+// would be changed by creating what is in it.
 type late struct {
-	name   string
-	target string // of a link, else ""
-	attributes
+	name    string
+	target  string // of a link, else ""
+	modTime time.Time
 }
 
 func (u *unpacker) read(r io.Reader) error {
@@ -141,7 +141,7 @@ func (s *source) blame(err error) error {
 	if s.err != nil {
 		return s.err
 	}
-	if _, ok := errors.AsType[*fs.PathError](err); ok || errors.Is(err, ErrRefused) || errors.Is(err, ErrNoSpace) {
+	if _, ok := errors.AsType[*fs.PathError](err); ok || errors.Is(err, ErrRefused) || errors.Is(err, ErrNoSpace) || errors.Is(err, ErrLinks) {
 		return err
 	}
 	if _, ok := errors.AsType[*os.LinkError](err); ok {
@@ -192,13 +192,12 @@ func expect(tr *tarReader, name string) (size int64, err error) {
 }
 
 func (u *unpacker) metadata(tr *tarReader) error {
-	const limit = 4 << 10
 	size, err := expect(tr, metadataName)
 	if err != nil {
 		return err
 	}
-	if size > limit {
-		return refused("%s has %d bytes, at most %d are allowed", metadataName, size, limit)
+	if size > maxMetadata {
+		return refused("%s has %d bytes, at most %d are allowed", metadataName, size, maxMetadata)
 	}
 	content, err := io.ReadAll(tr)
 	if err != nil {
@@ -246,26 +245,26 @@ func (u *unpacker) entry(h *header, content io.Reader) error {
 	if err != nil {
 		return err
 	}
-	attributes := attributes{h.mode, h.modTime}
 	switch h.kind {
 	case typeFolder:
-		if name == outputsName {
-			attributes.mode = 0o777 // it is the caller's: it gets what Nx would give it
-		}
-		u.late = append(u.late, late{name: name, attributes: attributes})
-		return u.tree.mkdir(u.at(name), attributes.mode)
+		u.late = append(u.late, late{name: name, modTime: h.modTime})
+		return u.tree.mkdir(u.at(name))
 	case typeFile:
 		if err := u.take(h.size); err != nil {
 			return err
 		}
 		u.contents.Size += h.size
-		return u.tree.create(u.at(name), content, h.size, attributes)
+		return u.tree.create(u.at(name), content, h.size, attributes{h.mode, h.modTime})
 	default:
 		target := strings.ReplaceAll(h.target, `\`, "/")
-		if problem := checkLink(strings.TrimPrefix(name, outputsName+"/"), target); problem != "" {
+		below := strings.TrimPrefix(name, outputsName+"/")
+		if problem := checkLink(below, target); problem != "" {
 			return refused("link %q -> %q %s", name, target, problem)
 		}
-		u.late = append(u.late, late{name: name, target: target, attributes: attributes})
+		if problem := u.left.limits.Outputs.checkLink(below, target); problem != "" {
+			return fmt.Errorf("%w: %q -> %q %s", ErrLinks, below, target, problem)
+		}
+		u.late = append(u.late, late{name: name, target: target, modTime: h.modTime})
 		return nil
 	}
 }
@@ -309,8 +308,7 @@ func (u *unpacker) isDirectory(name string) bool {
 	return u.seen[maphash.String(u.seed, name)] == typeFolder
 }
 
-// finish makes the links and gives directories their modes and times, the
-// innermost first.
+// finish makes the links and gives directories their times, the innermost first.
 func (u *unpacker) finish() error {
 	for _, l := range u.late {
 		if l.target == "" {
@@ -324,7 +322,7 @@ func (u *unpacker) finish() error {
 		if l.target != "" || l.name == outputsName {
 			continue
 		}
-		if err := u.tree.set(u.at(l.name), l.attributes); err != nil {
+		if err := u.tree.setTime(u.at(l.name), l.modTime); err != nil {
 			return err
 		}
 	}

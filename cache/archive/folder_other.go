@@ -59,6 +59,3 @@ func (f *folder) symlink(target, name string, _ time.Time) error {
 }
 
 func (f *folder) setTime(name string, t time.Time) error { return f.root.Chtimes(name, t, t) }
-
-// setMode sets the mode of a directory.
-func (f *folder) setMode(name string, mode fs.FileMode) error { return f.root.Chmod(name, mode) }

@@ -9,17 +9,7 @@ import (
 	"time"
 )
 
-const (
-	blockSize = 512
-
-	// maxExtended bounds an extended header, in bytes. The longest name and the
-	// longest target of Windows, of 32,767 characters each, need 192 KiB.
-	maxExtended = 256 << 10
-
-	// maxNumber bounds the text of a number or a time in an extended header, in
-	// bytes.
-	maxNumber = 32
-)
+const blockSize = 512
 
 // The types of entries.
 const (

@@ -2,11 +2,44 @@ package archive
 
 import "fmt"
 
-// Limits bound what an archive may hold. Write stores nothing that is beyond the
-// limits by default, and [Codec.Extract] restores nothing that is.
+// One table for writers and readers: what one stores, the other restores.
+//
+//	limit                          value              where both look at it
+//	entries below outputs/         [Limits.Entries]   budget.entry
+//	bytes of their names, targets  128 per entry      budget.entry
+//	bytes of the files and what    [Limits.Bytes]     budget.content
+//	the task printed
+//	bytes for the packed ones      [LimitsOf]         [Codec.Write] at the end
+//	bytes of an extended header    maxExtended        packer.header, readExtended
+//	digits of a number, a time     maxNumber          no writer reaches it
+//	bytes of metadata.json         maxMetadata        packer.pack, unpacker.metadata
+//	where a link leads             checkLink          and [Outputs]
+//	frames, windows, blocks        [MaxWindow]        the compressor makes no other
+//
+// Names, depth and targets have no limits of their own: what one file system holds, the
+// path of another may be too long for, which is an error of the file system. Before
+// anything is sent, a writer says [ErrNotStorable] of what is beyond the limits.
+const (
+	// maxExtended bounds an extended header, in bytes. The longest name and the
+	// longest target of Windows, of 32,767 characters each, need 192 KiB.
+	maxExtended = 256 << 10
+
+	// maxNumber bounds the text of a number or a time in an extended header, in
+	// bytes.
+	maxNumber = 32
+
+	// maxMetadata bounds metadata.json, in bytes.
+	maxMetadata = 4 << 10
+)
+
+// Limits bound what an archive may hold. [Codec.Write] stores nothing that is beyond
+// those of its codec, and [Codec.Extract] restores nothing that is.
 type Limits struct {
 	Entries int   // number of entries below outputs/
 	Bytes   int64 // sum of the sizes of all files, terminal output included
+
+	// Outputs, when set, limit where links lead; see [ErrLinks].
+	Outputs Outputs
 }
 
 // DefaultLimits are far above real outputs. Azure takes 5,000 MiB at once: what
@@ -35,8 +68,9 @@ const (
 
 // LimitsOf are the limits of an archive of so many packed bytes: the limits by
 // default, or less where Write would have made more of it.
-func LimitsOf(packed int64) Limits {
-	limits := DefaultLimits
+func LimitsOf(packed int64) Limits { return DefaultLimits.of(packed) }
+
+func (limits Limits) of(packed int64) Limits {
 	if packed < limits.Bytes/maxExpansion { // else the product is larger, or overflows
 		limits.Bytes = min(limits.Bytes, freeExpansion+maxExpansion*packed)
 	}

@@ -103,7 +103,7 @@ func TestExpansionThatIsStored(t *testing.T) {
 		{5000 << 20, DefaultLimits.Bytes + 1, ErrNotStorable},
 		{1<<63 - 1, DefaultLimits.Bytes, nil},
 	} {
-		if err := checkExpansion(test.packed, test.plain); !errors.Is(err, test.want) {
+		if err := checkExpansion(LimitsOf(test.packed), test.packed, test.plain); !errors.Is(err, test.want) {
 			t.Errorf("%d bytes of %d: got %v, want %v", test.packed, test.plain, err, test.want)
 		}
 	}

@@ -16,11 +16,16 @@ const (
 	batchFiles = 64
 )
 
-// ownerMode is the part of a mode that is restored as it was stored. The rest is
-// what the umask of this process, or a default ACL of the folder, leaves of it.
+// ownerMode is the part of a file's mode that is restored as it was stored. The rest
+// is what the umask of this process, or a default ACL of the folder, leaves of it.
 const ownerMode fs.FileMode = 0o700
 
-// attributes are what an entry keeps besides its name and content.
+// folderMode is the mode with which all directories are created, whatever was stored.
+// Nx creates its own so when it copies a result, and other users of a shared cache
+// directory need the rest: moving or removing a directory takes write access to it.
+const folderMode fs.FileMode = 0o777
+
+// attributes are what a file keeps besides its name and content.
 type attributes struct {
 	mode    fs.FileMode
 	modTime time.Time
@@ -108,8 +113,8 @@ func (t *tree) enter(name string) (*directory, error) {
 	return t.current, nil
 }
 
-// mkdir creates a directory, which stays writable.
-func (t *tree) mkdir(name string, mode fs.FileMode) error {
+// mkdir creates a directory.
+func (t *tree) mkdir(name string) error {
 	if err := t.space.take(0); err != nil {
 		return err
 	}
@@ -117,7 +122,7 @@ func (t *tree) mkdir(name string, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	return parent.mkdir(path.Base(name), mode|ownerMode)
+	return parent.mkdir(path.Base(name), folderMode)
 }
 
 // create creates a file of size bytes from r, now or before finish returns.
@@ -221,18 +226,11 @@ func (t *tree) link(name, target string, modTime time.Time) error {
 	return parent.symlink(target, path.Base(name), modTime)
 }
 
-// set gives a directory, in which nothing is created any more, its time and the
-// owner's part of its mode. The rest it has from mkdir.
-func (t *tree) set(name string, attributes attributes) error {
+// setTime gives a directory, in which nothing is created any more, its time.
+func (t *tree) setTime(name string, modTime time.Time) error {
 	parent, err := t.enter(path.Dir(name))
 	if err != nil {
 		return err
 	}
-	if err := parent.setTime(path.Base(name), attributes.modTime); err != nil {
-		return err
-	}
-	if attributes.mode&ownerMode == ownerMode {
-		return nil
-	}
-	return parent.setMode(path.Base(name), attributes.mode)
+	return parent.setTime(path.Base(name), modTime)
 }

@@ -25,7 +25,7 @@ import (
 // w before an error is not an archive.
 func (c *Codec) Write(w io.Writer, task Task, terminal io.Reader, size int64, dir string, asOf time.Time) error {
 	compressor := c.newCompressor(w)
-	p := &packer{out: compressor, dir: dir, asOf: asOf, left: newBudget(DefaultLimits)}
+	p := &packer{out: compressor, dir: dir, asOf: asOf, left: newBudget(c.limits), outputs: task.Outputs}
 	err := p.pack(task, terminal, size)
 	if closed := compressor.close(err != nil); err == nil { // else at most the same error again
 		err = closed
@@ -33,12 +33,12 @@ func (c *Codec) Write(w io.Writer, task Task, terminal io.Reader, size int64, di
 	if err != nil {
 		return err
 	}
-	return checkExpansion(compressor.packed, p.left.used())
+	return checkExpansion(c.limits.of(compressor.packed), compressor.packed, p.left.used())
 }
 
 // checkExpansion returns an error for a result that readers would take for a bomb.
-func checkExpansion(packed, plain int64) error {
-	if plain > LimitsOf(packed).Bytes {
+func checkExpansion(limits Limits, packed, plain int64) error {
+	if plain > limits.Bytes {
 		return notStorable("its %s shrink to %s, which readers reject as a bomb; leave the task out with azure.exclude in nx.json", megabytes(plain), megabytes(packed))
 	}
 	return nil
@@ -50,12 +50,16 @@ type packer struct {
 	asOf        time.Time
 	directories []string // that were packed
 	left        budget   // of what readers take
+	outputs     Outputs
 }
 
 func (p *packer) pack(task Task, terminal io.Reader, size int64) error {
 	head, err := json.Marshal(metadata{Format: Format, Task: task})
 	if err != nil {
 		return err
+	}
+	if len(head) > maxMetadata {
+		return notStorable("its %s has %d bytes, at most %d are allowed", metadataName, len(head), maxMetadata)
 	}
 	if err := p.plain(metadataName, strings.NewReader(string(head)), int64(len(head))); err != nil {
 		return err
@@ -85,6 +89,11 @@ func (p *packer) entry(header *tar.Header) error {
 func (p *packer) header(header *tar.Header) error {
 	if problem := p.left.content(header.Size); problem != "" {
 		return notStorable("%s", problem)
+	}
+	// More than the records of an extended header can have, besides these two.
+	const others = 256
+	if n := len(header.Name) + len(header.Linkname) + others; n > maxExtended {
+		return notStorable("%.80s… and its target have %d bytes, at most %d are allowed", header.Name, n, maxExtended)
 	}
 	err := tar.NewWriter(p.out).WriteHeader(header)
 	// Such as a NUL or a value that PAX cannot hold.
@@ -199,6 +208,9 @@ func (p *packer) add(name, path string, info fs.FileInfo) error {
 			return notStorable(`link %s -> %s has a "\" in its target`, name, target)
 		}
 		if problem := checkLink(name, header.Linkname); problem != "" {
+			return notStorable("link %s -> %s %s", name, target, problem)
+		}
+		if problem := p.outputs.checkLink(name, header.Linkname); problem != "" {
 			return notStorable("link %s -> %s %s", name, target, problem)
 		}
 	default:

@@ -73,7 +73,7 @@ async function open() {
  * @param {Server} server
  * @returns {RemoteCache}
  */
-function remoteCache({ client, session: hello, run, lookups, taskOf }) {
+function remoteCache({ client, session: hello, run, lookups, aboutTask }) {
   const { mode, session, patience } = hello;
   const folderIn = (/** @type {string} */ cacheDirectory) =>
     path.join(cacheDirectory, '.nx-azure-cache', session);
@@ -82,11 +82,11 @@ function remoteCache({ client, session: hello, run, lookups, taskOf }) {
   return {
     async retrieve(hash, cacheDirectory) {
       run.cacheDirectory ||= cacheDirectory;
-      const task = taskOf?.(hash);
-      if (taskOf && !task) return leftOut(hash, null);
+      const about = aboutTask(hash);
+      if (!about) return leftOut(hash, null);
       return lookups.retrieve(hash, cacheDirectory, async () => {
         try {
-          const params = { hash, cacheDirectory, task };
+          const params = { hash, cacheDirectory, ...about };
           const hit = await client.call('retrieve', params, patience);
           // Now the server has a folder there, in which `run` may look.
           run.cacheDirectory = cacheDirectory;
@@ -107,15 +107,15 @@ function remoteCache({ client, session: hello, run, lookups, taskOf }) {
       const declared = { workspaceRoot: root, outputs };
       const snapshot = takeSnapshot(hash, cacheDirectory, declared);
       run.cacheDirectory ||= cacheDirectory;
-      const task = taskOf?.(hash);
-      if (taskOf && !task) return leftOut(hash, false);
+      const about = aboutTask(hash);
+      if (!about) return leftOut(hash, false);
       try {
         const { queued, reason } = await withOutput(
           folderIn(cacheDirectory),
           terminalOutput,
           (output) => {
             const result = { hash, cacheDirectory, code, ...output };
-            const params = { ...result, task, snapshot };
+            const params = { ...result, ...about, snapshot };
             return client.call('store', params, patience);
           },
         );
@@ -226,7 +226,7 @@ async function withOutput(folder, terminalOutput, use) {
 async function writeAside(file, text) {
   for (let tries = 10; ; tries--) {
     try {
-      await makeFolder(path.dirname(path.dirname(file)));
+      await makeFolder(path.dirname(path.dirname(file)), { isShared: true });
       await makeFolder(path.dirname(file), { isPrivate: true });
       // wx follows no link. The text may be for this user's eyes only.
       return await fs.writeFile(file, text, { flag: 'wx', mode: 0o600 });
@@ -243,10 +243,19 @@ async function writeAside(file, text) {
  * server gives the folder the mode it is to have.
  *
  * @param {string} folder
- * @param {{ isPrivate?: boolean }} [options] `isPrivate`: it must be this user's
+ * @param {{ isPrivate?: boolean, isShared?: boolean }} [options] `isPrivate`: it must
+ *   be this user's; `isShared`: who may use the folder around it may use it, too
  */
-async function makeFolder(folder, { isPrivate = false } = {}) {
-  await fs.mkdir(folder, { mode: 0o700 }).catch((err) => {
+async function makeFolder(
+  folder,
+  { isPrivate = false, isShared = false } = {},
+) {
+  const parent = path.dirname(folder);
+  const mode = isShared
+    ? ((await fs.stat(parent)).mode & 0o775) | 0o700
+    : 0o700;
+  await fs.mkdir(folder, { mode }).catch(async (err) => {
+    if (err.code === 'EACCES') throw await notWritable(parent);
     if (err.code !== 'EEXIST') throw err;
   });
   const info = await fs.lstat(folder);
@@ -261,6 +270,15 @@ async function makeFolder(folder, { isPrivate = false } = {}) {
       `${folder} belongs to the user ${info.uid} (did another user of this machine make it first?): delete it, or set cacheDirectory in nx.json to a directory of your own`,
     );
   }
+}
+
+/** @param {string} folder in which this user may make nothing */
+async function notWritable(folder) {
+  const { uid, mode } = await fs.stat(folder);
+  const octal = (mode & 0o777).toString(8).padStart(3, '0');
+  return refusal(
+    `this user may not write to ${folder}, which belongs to the user ${uid} and has the mode ${octal} (did Nx run with sudo?): delete it as that user, or set cacheDirectory in nx.json to a directory of your own`,
+  );
 }
 
 /**

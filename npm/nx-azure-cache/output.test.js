@@ -299,6 +299,67 @@ describe('terminal output', { concurrency: 3 }, () => {
     });
   }
 
+  test('who may use the cache directory may use the folder of all servers', async (t) => {
+    const { report } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const fs = require('node:fs');
+        process.umask(0o002);
+        /** @type {Record<string, string[]>} */
+        const modes = {};
+        for (const mode of [0o755, 0o775, 0o777, 0o700]) {
+          const shared = `${cacheDirectory}/${mode}`;
+          fs.mkdirSync(shared);
+          fs.chmodSync(shared, mode);
+          const cache = await open();
+          await cache.store('h', shared, 'x'.repeat(300_000), 0);
+          modes[mode.toString(8)] = ['', '/4711-fake'].map((name) =>
+            (
+              fs.statSync(`${shared}/.nx-azure-cache${name}`).mode & 0o777
+            ).toString(8),
+          );
+        }
+        return modes;
+      },
+      { binary: fakeServer(t) },
+    );
+    // All users is more than a group: the server decides about that.
+    assert.deepEqual(report, {
+      700: ['700', '700'],
+      755: ['755', '700'],
+      775: ['775', '700'],
+      777: ['775', '700'],
+    });
+  });
+
+  test('a cache directory that this user may not write', async (t) => {
+    if (process.geteuid?.() === 0) return t.skip('root writes everywhere');
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const fs = require('node:fs');
+        const cache = await open();
+        fs.chmodSync(cacheDirectory, 0o555);
+        const stored = await cache.store(
+          'h',
+          cacheDirectory,
+          'x'.repeat(300_000),
+          0,
+        );
+        fs.chmodSync(cacheDirectory, 0o755);
+        return stored;
+      },
+      { binary: fakeServer(t) },
+    );
+    assert.equal(report, false);
+    assertOneLine(
+      lines,
+      'this user may not write to ',
+      `which belongs to the user ${process.geteuid?.()} and has the mode 555`,
+      'set cacheDirectory in nx.json',
+    );
+  });
+
   test('a file outside the folder of the server is not read, nor removed', async (t) => {
     const file = path.join(temporaryFolder(t), 'precious');
     fs.writeFileSync(file, 'precious');

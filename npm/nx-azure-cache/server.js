@@ -6,10 +6,10 @@ const { beforeTheEnd, notice, write } = require('./notices');
 const { version } = require('./package.json');
 const { Run } = require('./run');
 const { watchSignals } = require('./signals');
-const { learnTasks } = require('./tasks');
+const { learnTasks, refusesLinks } = require('./tasks');
 const { readWorkspace } = require('./workspace');
 
-/** @import { Task } from './tasks' */
+/** @import { Known } from './tasks' */
 
 /** The version of the protocol in rpc/doc.go. */
 const protocolVersion = 1;
@@ -29,8 +29,7 @@ const startPatience = 10_000;
  * @property {import('./run').Session} session
  * @property {Run} run
  * @property {Lookups} lookups
- * @property {(hash: string) => Task | undefined} [taskOf] there if it depends on
- *   the task whether its result is cached
+ * @property {(hash: string) => Partial<Known> | undefined} aboutTask of `listenToNx`
  * @property {boolean} isLost
  */
 
@@ -81,14 +80,14 @@ async function initialize({ binary, env, lookups, state, ...spawned }, params) {
     const session = await client.call('initialize', params, startPatience);
     checkVersion(session.serverVersion);
     if (session.enabled) {
-      const taskOf = session.tasks ? listenToNx(params.nxVersion) : undefined;
+      const aboutTask = listenToNx(session, params.nxVersion);
       const { ci } = params;
       const run = new Run({ binary, env, client, session, ci });
       state.run = run;
       watchSignals();
       beforeTheEnd(() => run.end());
       return {
-        ...{ client, session, run, lookups, taskOf },
+        ...{ client, session, run, lookups, aboutTask },
         get isLost() {
           return client.ended;
         },
@@ -127,11 +126,27 @@ function initializeParams(environment) {
   };
 }
 
-/** @param {string} nxVersion */
-function listenToNx(nxVersion) {
+/**
+ * Returns what is sent of the task of a hash. Throws if the server needs to know the
+ * task and Nx does not tell.
+ *
+ * @param {import('./run').Session} session
+ * @param {string} nxVersion
+ * @returns {(hash: string) => Partial<Known> | undefined}
+ */
+function listenToNx(session, nxVersion) {
+  const withOutputs = refusesLinks(nxVersion);
+  if (!session.tasks && !withOutputs) return () => ({});
   try {
-    return learnTasks();
+    const knownOf = learnTasks();
+    return (hash) => {
+      const { task, outputs } = knownOf(hash) ?? {};
+      const about = withOutputs && outputs ? { outputs } : {};
+      if (!session.tasks) return about;
+      return task && { task, ...about };
+    };
   } catch (cause) {
+    if (!session.tasks) return () => ({});
     const [why] = /** @type {Error} */ (cause).message.split('\n', 1);
     throw new Error(
       `azure.include and azure.exclude in nx.json need to know the task of a result, and Nx ${nxVersion} does not tell: ${why}; remove both, or use an Nx from 20.0.6 to 24`,

@@ -13,7 +13,7 @@
 
 /**
  * @typedef {{ project: string, target: string, configuration?: string }} Task
- *   as it is in rpc/doc.go
+ * @typedef {{ task: Task, outputs?: string[] }} Known as they are in rpc/doc.go
  */
 
 /** Where a prototype that is listened to keeps what it has heard. */
@@ -23,7 +23,7 @@ const heard = Symbol.for('nx-azure-cache.tasks');
  * Listens to Nx from now on, and returns what tells of which task a hash is.
  * Throws where this Nx cannot be listened to.
  *
- * @returns {(hash: string) => Task | undefined}
+ * @returns {(hash: string) => Known | undefined}
  */
 function learnTasks() {
   /** @type {any} */
@@ -38,7 +38,7 @@ function learnTasks() {
 
 /** @param {any} prototype */
 function listen(prototype) {
-  /** @type {Map<string, Task>} */
+  /** @type {Map<string, Known>} */
   const tasks = new Map();
   for (const method of ['get', 'getBatch', 'put']) {
     const original = prototype[method];
@@ -53,17 +53,28 @@ function listen(prototype) {
 }
 
 /**
- * @param {Map<string, Task>} tasks
+ * @param {Map<string, Known>} tasks
  * @param {any} task of Nx
  */
 function note(tasks, task) {
   const { project, target, configuration } = task?.target ?? {};
   if (task?.hash && project && target) {
     tasks.set(task.hash, {
-      ...{ project, target },
-      ...(configuration && { configuration }),
+      task: { project, target, ...(configuration && { configuration }) },
+      outputs: Array.isArray(task.outputs) ? task.outputs : undefined,
     });
   }
 }
 
+/**
+ * Whether an Nx refuses a result with a link that leaves the output it is in: 24 does,
+ * 23.3.2 does not.
+ *
+ * @param {string} nxVersion
+ */
+function refusesLinks(nxVersion) {
+  return parseInt(nxVersion) >= 24;
+}
+
+exports.refusesLinks = refusesLinks;
 exports.learnTasks = learnTasks;

@@ -30,8 +30,9 @@ function listener(server, { log, tasks }) {
   const { appendFileSync } = require('node:fs');
   /** @type {(method: string, result: unknown) => void} */
   const answer = (method, result) =>
-    server.on(method, ({ hash, task }, answer) => {
-      appendFileSync(log, `${JSON.stringify([method, hash, task])}\n`);
+    server.on(method, ({ hash, task, outputs }, answer) => {
+      const entry = [method, hash, task, outputs];
+      appendFileSync(log, `${JSON.stringify(entry)}\n`);
       answer.result(result);
     });
   server.on('initialize', (_, answer) =>
@@ -66,6 +67,7 @@ async function run({ getRemoteCache, shim, cacheDirectory }) {
       id,
       hash: `hash-${id}`,
       target: { project, target, configuration },
+      outputs: [`dist/${project}`],
     };
   };
   const open = async () => {
@@ -97,21 +99,46 @@ describe('tasks', { concurrency: 3 }, () => {
     const { report, lines } = await play(t, run, { binary });
     assert.deepEqual(lines, []);
     assert.equal(report, true, 'Nx is listened to twice');
+    const ci = { project: '@c/d', target: 'test', configuration: 'ci' };
     assert.deepEqual(heard(log), [
-      ['retrieve', 'hash-a:build', { project: 'a', target: 'build' }],
-      ['retrieve', 'hash-b:test', { project: 'b', target: 'test' }],
       [
         'retrieve',
-        'hash-@c/d:test:ci',
-        { project: '@c/d', target: 'test', configuration: 'ci' },
+        'hash-a:build',
+        { project: 'a', target: 'build' },
+        ['dist/a'],
       ],
-      ['store', 'hash-e:lint', { project: 'e', target: 'lint' }],
-      ['retrieve', 'hash-f:build', { project: 'f', target: 'build' }],
+      ['retrieve', 'hash-b:test', { project: 'b', target: 'test' }, ['dist/b']],
+      ['retrieve', 'hash-@c/d:test:ci', ci, ['dist/@c/d']],
+      ['store', 'hash-e:lint', { project: 'e', target: 'lint' }, ['dist/e']],
+      [
+        'retrieve',
+        'hash-f:build',
+        { project: 'f', target: 'build' },
+        ['dist/f'],
+      ],
     ]);
   });
 
-  test('are not asked for otherwise, and Nx is left alone', async (t) => {
+  test('are not asked for otherwise; outputs are for an Nx that refuses links', async (t) => {
     const log = path.join(temporaryFolder(t), 'log');
+    const binary = fakeServer(t, listener, { log, tasks: false });
+    const { lines } = await play(t, run, { binary });
+    assert.deepEqual(lines, []);
+    assert.deepEqual(heard(log), [
+      ['retrieve', 'hash-a:build', null, ['dist/a']],
+      ['retrieve', 'hash-b:test', null, ['dist/b']],
+      ['retrieve', 'hash-@c/d:test:ci', null, ['dist/@c/d']],
+      ['store', 'hash-e:lint', null, ['dist/e']],
+      ['retrieve', 'hash-f:build', null, ['dist/f']],
+    ]);
+  });
+
+  test('an Nx that takes any link is left alone', async (t) => {
+    const log = path.join(temporaryFolder(t), 'log');
+    const folder = copyShim(t, {
+      ...installed,
+      nx: fakeNx(t, 'exports.DbCache = class { get() {} put() {} }', '23.3.2'),
+    });
     const binary = fakeServer(t, listener, { log, tasks: false });
     const { report } = await play(
       t,
@@ -125,10 +152,25 @@ describe('tasks', { concurrency: 3 }, () => {
         await cache?.retrieve('123', cacheDirectory);
         return DbCache.prototype.get === get;
       },
-      { binary },
+      { folder, binary },
     );
     assert.equal(report, true);
-    assert.deepEqual(heard(log), [['retrieve', '123', null]]);
+    assert.deepEqual(heard(log), [['retrieve', '123', null, null]]);
+  });
+
+  test('an Nx 24 that cannot be listened to has a cache', async (t) => {
+    const log = path.join(temporaryFolder(t), 'log');
+    const folder = copyShim(t, { ...installed, nx: fakeNx(t) });
+    const binary = fakeServer(t, listener, { log, tasks: false });
+    const { lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        await (await open()).retrieve('123', cacheDirectory);
+      },
+      { folder, binary },
+    );
+    assert.deepEqual(lines, []);
+    assert.deepEqual(heard(log), [['retrieve', '123', null, null]]);
   });
 
   test('a result of which Nx has said nothing stays here', async (t) => {
@@ -205,15 +247,16 @@ describe('tasks', { concurrency: 3 }, () => {
  *
  * @param {TestContext} t
  * @param {string} [source] of its cache
+ * @param {string} [version]
  */
-function fakeNx(t, source) {
+function fakeNx(t, source, version = '99.0.0') {
   const folder = temporaryFolder(t);
   /** @type {(file: string, text: string) => void} */
   const write = (file, text) => {
     fs.mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
     fs.writeFileSync(path.join(folder, file), text);
   };
-  write('package.json', '{ "name": "nx", "version": "99.0.0" }');
+  write('package.json', JSON.stringify({ name: 'nx', version }));
   for (const name of [
     'utils/workspace-root',
     'config/nx-json',

@@ -1,0 +1,97 @@
+package cache
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+)
+
+// copyDirectory copies a directory, which this process has made, to a name at which
+// there is nothing, or an empty directory. It follows no link. Links get the time
+// of the copy: [os.Root] cannot give them another.
+func copyDirectory(from *directory, name string, to *directory, newName string) error {
+	var directories []string // whose times are set when nothing is made in them any more
+	err := fs.WalkDir(from.root.FS(), name, func(source string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		target := path.Join(newName, source[len(name):])
+		switch {
+		case source == name:
+			err = to.makeEmpty(newName)
+		case entry.IsDir():
+			err = to.root.Mkdir(filepath.FromSlash(target), 0o777)
+		case entry.Type() == fs.ModeSymlink:
+			return copyLink(from.root, filepath.FromSlash(source), to.root, filepath.FromSlash(target))
+		default:
+			return copyFile(from.root, filepath.FromSlash(source), to.root, filepath.FromSlash(target))
+		}
+		directories = append(directories, source)
+		return err
+	})
+	for _, source := range directories {
+		if err != nil {
+			return err
+		}
+		err = copyTime(from.root, filepath.FromSlash(source), to.root, filepath.FromSlash(path.Join(newName, source[len(name):])))
+	}
+	return err
+}
+
+// makeEmpty makes a directory, or takes one that is there if it is real and empty, such
+// as a mount point.
+func (d *directory) makeEmpty(name string) error {
+	err := d.root.Mkdir(name, 0o777)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	there, opened := d.open(name)
+	if opened != nil {
+		return opened
+	}
+	defer there.close()
+	if len(there.names()) > 0 {
+		return err
+	}
+	return nil
+}
+
+func copyLink(from *os.Root, source string, to *os.Root, target string) error {
+	link, err := from.Readlink(source)
+	if err != nil {
+		return err
+	}
+	return to.Symlink(link, target)
+}
+
+func copyFile(from *os.Root, source string, to *os.Root, target string) error {
+	in, err := from.Open(source)
+	if err != nil {
+		return err
+	}
+	defer in.Close() // opened for reading: nothing is lost
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	out, err := to.OpenFile(target, os.O_CREATE|os.O_EXCL|os.O_WRONLY, info.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	if err = errors.Join(err, out.Close()); err != nil {
+		return err
+	}
+	return to.Chtimes(target, info.ModTime(), info.ModTime())
+}
+
+func copyTime(from *os.Root, source string, to *os.Root, target string) error {
+	info, err := from.Lstat(source)
+	if err != nil {
+		return err
+	}
+	return to.Chtimes(target, info.ModTime(), info.ModTime())
+}

@@ -1,0 +1,196 @@
+'use strict';
+
+// Users of a group share Nx's cache directory on purpose, each with a checkout of
+// their own: the cache must not make the run of another user fail.
+
+const assert = require('node:assert/strict');
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const {
+  assertStatus,
+  build,
+  namesBelow,
+  runNx,
+  shared,
+  tasks,
+} = require('../e2e/world');
+const { processesOf, signal, until } = require('../lib/processes');
+const { gate, on, pass } = require('./faults');
+const { fullTest, startWorld } = require('./world');
+
+/** @import { TestContext } from 'node:test' */
+/** @import { Machine } from '../lib/machine' */
+
+const group = 54300;
+const [anna, ben] = [54301, 54302];
+
+/**
+ * Makes the cache directory of the group, and a function that makes machines of
+ * its users.
+ *
+ * @param {TestContext} t
+ * @param {{ nx?: string }} options
+ */
+async function startGroup(t, options) {
+  const world = await startWorld(t, options);
+  const folder = path.join(shared.folder, world.container);
+  const cacheDirectory = path.join(folder, 'cache');
+  fs.mkdirSync(cacheDirectory, { recursive: true });
+  fs.chownSync(cacheDirectory, 0, group);
+  fs.chmodSync(cacheDirectory, 0o2775);
+  for (const name of [shared.folder, folder]) fs.chmodSync(name, 0o711);
+  return {
+    ...world,
+    cacheDirectory,
+    /**
+     * @param {string} name
+     * @param {number} user
+     */
+    machineOf(name, user) {
+      const machine = world.machine(name, {
+        env: {
+          NX_CACHE_DIRECTORY: cacheDirectory,
+          NX_ALLOW_INSECURE_DIRECTORIES: 'true', // Nx 24 wants it for a group
+          TMPDIR: path.join(folder, `tmp-${user}`),
+        },
+      });
+      fs.mkdirSync(machine.env.TMPDIR ?? '', { recursive: true });
+      giveTo(user, machine.env.TMPDIR ?? '', path.join(folder, name));
+      machine.nx = (args, options) =>
+        machine.run(
+          'setpriv',
+          [
+            ...asUser(user),
+            'sh',
+            '-c',
+            'umask 002; exec npx --no-install nx "$@"',
+            'sh',
+            ...args,
+          ],
+          options,
+        );
+      machine.cacheDirectory = () => cacheDirectory;
+      return machine;
+    },
+  };
+}
+
+/** @param {number} user */
+const asUser = (user) => [
+  `--reuid=${user}`,
+  `--regid=${user}`,
+  `--groups=${group}`,
+];
+
+/**
+ * Makes a user the owner of folders, without the files of node_modules: all
+ * machines share these.
+ *
+ * @param {number} user
+ * @param {...string} folders
+ */
+function giveTo(user, ...folders) {
+  const find = [...folders, '-path', '*/node_modules/*', '-prune', '-o'];
+  const chown = ['-exec', 'chown', '-h', `${user}:${user}`, '{}', '+'];
+  execFileSync('find', [...find, ...chown]);
+}
+
+for (const nx of ['22.7.12', undefined]) {
+  const version = nx ?? 'newest';
+
+  fullTest(
+    `another-user_removes_what_one_has_restored_${version}`,
+    async (t) => {
+      const { cacheDirectory, machine, machineOf } = await startGroup(t, {
+        nx,
+      });
+      await runNx(machine('first'), build); // under the umask 022
+      const a = machineOf('anna', anna);
+      assert.deepEqual(await runNx(a, build), []);
+      assertHits(a);
+      assertFoldersOfGroup(cacheDirectory);
+      // Nx replaces what anna has restored, as it does when its outputs are new.
+      const b = machineOf('ben', ben);
+      await runNx(b, build, { env: { NX_SKIP_REMOTE_CACHE: 'true' } });
+      // And so do we.
+      for (const [name, user] of /** @type {const} */ ([
+        ['anna-2', anna],
+        ['ben-2', ben],
+      ])) {
+        const next = machineOf(name, user);
+        assert.deepEqual(await runNx(next, build), []);
+        assertHits(next);
+        await assertNoFolder(cacheDirectory);
+      }
+    },
+  );
+
+  fullTest(`another-user_runs_or_was_killed_${version}`, async (t) => {
+    const { cacheDirectory, machine, machineOf, recorder } = await startGroup(
+      t,
+      { nx },
+    );
+    await runNx(machine('first'), build);
+    const held = gate(tasks.length);
+    recorder.fault = on('GET', held.fault);
+    const a = machineOf('anna', anna);
+    const killed = a.nx(build);
+    await held.arrived;
+    recorder.fault = pass;
+    const runs = machineOf('ben', ben);
+    assert.deepEqual(await runNx(runs, build), []);
+    assertHits(runs);
+
+    // The server first: it would see the end of Nx, and clean up.
+    const byServer = processesOf(a).sort((x, y) => +y.isServer - +x.isServer);
+    for (const { pid } of byServer) signal(pid, 'SIGKILL');
+    await killed;
+    held.open();
+    assert.equal(foldersIn(cacheDirectory).length, 1, 'what anna has left');
+    const later = machineOf('ben-2', ben);
+    assert.deepEqual(await runNx(later, build), []);
+    assertHits(later);
+    const again = machineOf('anna-2', anna);
+    assert.deepEqual(await runNx(again, build), []);
+    assertHits(again);
+    await assertNoFolder(cacheDirectory);
+  });
+}
+
+/** @param {Machine} machine */
+function assertHits(machine) {
+  assertStatus(machine, 'remote-cache-hit');
+}
+
+/**
+ * Asserts that all members of the group may change what is restored.
+ *
+ * @param {string} cacheDirectory
+ */
+function assertFoldersOfGroup(cacheDirectory) {
+  const modes = namesBelow(cacheDirectory)
+    .filter((name) => /^\d{15,}(\/|$)/.test(name))
+    .map((name) => fs.lstatSync(path.join(cacheDirectory, name)))
+    .filter((stat) => stat.isDirectory())
+    .map(({ mode, gid }) => `${(mode & 0o7777).toString(8)} ${gid}`);
+  assert.ok(modes.length > tasks.length);
+  assert.deepEqual([...new Set(modes)], [`2775 ${group}`]);
+}
+
+/** @param {string} cacheDirectory */
+function foldersIn(cacheDirectory) {
+  const parent = path.join(cacheDirectory, '.nx-azure-cache');
+  if (!fs.existsSync(parent)) return [];
+  return fs.readdirSync(parent).filter((name) => !name.endsWith('.lock'));
+}
+
+/**
+ * Asserts that nothing of ours is left, not even what another user has restored.
+ *
+ * @param {string} cacheDirectory
+ */
+async function assertNoFolder(cacheDirectory) {
+  await until(() => foldersIn(cacheDirectory).length === 0, 5_000);
+  assert.deepEqual(foldersIn(cacheDirectory), []);
+}
