@@ -19,12 +19,13 @@ const module_ = 'github.com/nx-azure-cache/nx-azure-cache';
  */
 const allowed = {
   'cache/archive': [],
+  'cache/awake': [],
   'cache/printable': [],
   'cache/trust': [],
   cache: ['cache/archive', 'cache/trust'],
-  'cache/azure': ['cache', 'cache/azure/signin'],
+  'cache/azure': ['cache', 'cache/awake', 'cache/azure/signin'],
   'cache/azure/azuretest': [],
-  'cache/azure/signin': [],
+  'cache/azure/signin': ['cache/awake'],
   'cache/cachetest': ['cache', 'cache/trust'],
   license: [],
   rpc: ['cache'],
