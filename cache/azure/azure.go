@@ -41,6 +41,7 @@ type Container struct {
 
 	ranges  Ranges
 	buffers *buffers
+	stalls  *stalls
 
 	transport policy.Transporter
 	// trust is why the host may get tokens; "" where none is sent.
@@ -68,6 +69,7 @@ func Open(options Options) (*Container, error) {
 		name:      options.Container,
 		ranges:    options.Ranges,
 		buffers:   &buffers{size: options.Ranges.Part, max: options.Ranges.Buffers},
+		stalls:    newStalls(options.Limits.Stall),
 		transport: options.Transport,
 	}
 	c.sibling = func(name string) (*Container, error) {
@@ -99,7 +101,7 @@ func (c *Container) Sibling(name string) (*Container, error) {
 	if err != nil {
 		return nil, err
 	}
-	other.buffers = c.buffers
+	other.buffers, other.stalls = c.buffers, c.stalls
 	return other, nil
 }
 

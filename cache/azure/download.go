@@ -33,16 +33,22 @@ var DefaultRanges = Ranges{First: 4 << 20, Part: 1 << 20, Ahead: 10, Buffers: 12
 // Get implements [cache.Blobs]. The first request asks for the beginning of the
 // blob, and its answer tells how long it is; whatever is left is asked for in
 // parts, if the blob is still the same, once the body is being read. A part
-// whose connection breaks or stalls is taken up again where it broke.
+// whose connection breaks or stalls is taken up again where it broke. It returns when
+// the first byte of the body is there.
 func (c *Container) Get(ctx context.Context, name string) (*cache.Blob, error) {
 	own, cancel := context.WithCancelCause(named(ctx, name))
-	b, answer, err := c.begin(own)
+	first := &stream{ctx: own, stalls: c.stalls}
+	b, answer, err := c.begin(first.cancellable())
+	if err == nil {
+		first.blob, first.end, first.body = b, answer.to, answer.Body
+		err = first.peek()
+	}
 	if err != nil {
 		err = c.translate(own, "get", name, err)
+		_ = first.Close() // nobody reads it
 		cancel(nil)
 		return nil, err
 	}
-	first := &stream{ctx: own, blob: b, at: 0, end: answer.to, body: answer.Body}
 	d := &download{container: c, name: name, ctx: own, cancel: cancel, blob: b, current: first, next: answer.to}
 	return &cache.Blob{Body: d, Size: b.size, ETag: b.tag(), Metadata: metadataOf(answer.Metadata)}, nil
 }
@@ -143,7 +149,7 @@ func (d *download) held() int {
 func (d *download) stream() *stream {
 	from := d.next
 	d.next = min(from+d.container.ranges.Part, d.blob.size)
-	return &stream{ctx: d.ctx, blob: d.blob, at: from, end: d.next}
+	return &stream{ctx: d.ctx, blob: d.blob, stalls: d.container.stalls, at: from, end: d.next}
 }
 
 // advance goes on to the next part.
