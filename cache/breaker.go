@@ -50,10 +50,12 @@ func NewBreaker(blobs Blobs) *Breaker {
 func isCancelled(err error) bool { return errors.Is(err, context.Canceled) }
 
 // isFailure reports whether an error says that the storage cannot be used. That
-// a blob is not there, or is there, is an answer.
+// a blob is not there, or is there, or is in some state, is an answer.
 func isFailure(err error) bool {
 	_, config := errors.AsType[*ConfigError](err)
-	return err != nil && !config && !isCancelled(err) && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrExists)
+	_, unreadable := errors.AsType[*UnreadableError](err)
+	isAnswer := unreadable || errors.Is(err, ErrNotFound) || errors.Is(err, ErrExists)
+	return err != nil && !config && !isCancelled(err) && !isAnswer
 }
 
 func (b *Breaker) readyToTrip(counts gobreaker.Counts) bool {

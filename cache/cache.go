@@ -106,8 +106,8 @@ type Hit struct {
 // and verified or not at all.
 //
 // A terminal output that comes as a file is the caller's to remove. The error
-// is [ErrNotFound] for a miss, wraps [ErrDamaged] for an entry that is not to
-// be used, is a [*ConfigError] where the user must act, such as on a cache
+// is [ErrNotFound] for a miss, an [*UnreadableError] for one that people should know
+// of, wraps [ErrDamaged] for an entry that is not to be used, is a [*ConfigError] where the user must act, such as on a cache
 // directory that is not safe, else one of the storage or the file system.
 func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string) (*Hit, error) {
 	if c.options.Mode == NoCache {

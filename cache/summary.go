@@ -40,10 +40,10 @@ func (c *Cache) Summary() Summary {
 }
 
 func (n *counters) retrieved(err error) {
-	switch {
+	switch _, unreadable := errors.AsType[*UnreadableError](err); {
 	case err == nil:
 		n.hits.Add(1)
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, ErrNotFound), unreadable:
 		n.misses.Add(1)
 	case errors.Is(err, ErrDamaged):
 		n.damaged.Add(1)

@@ -138,6 +138,9 @@
 // For a task that the settings leave out retrieve answers null, and nothing is
 // asked of the storage.
 //
+// An entry that the storage has and cannot give, such as one in its archive tier, is a
+// miss, too. The first of a session is a warning in the notification log.
+//
 // What changes after the answer in <cacheDirectory>/<hash> is noticed: such an
 // entry is not stored, never stored half.
 //
