@@ -33,6 +33,10 @@ type Blob struct {
 	Size     int64 // bytes in Body
 	ETag     string
 	Metadata Metadata
+	// Doubt, when set, says why the bytes or the metadata may not be those that the
+	// storage has: something on the way may have changed them. Then what is wrong with
+	// them says nothing of the stored blob.
+	Doubt error
 }
 
 // Metadata is what a blob says of itself, sent with the same request as its body.

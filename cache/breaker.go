@@ -130,6 +130,9 @@ func (w *watchedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// reject implements [rejecter].
+func (w *watchedBody) reject(err error) { w.once.Do(func() { w.done(err) }) }
+
 func (w *watchedBody) Close() error {
 	w.once.Do(func() { w.done(nil) })
 	return w.ReadCloser.Close()

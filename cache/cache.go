@@ -170,6 +170,9 @@ func (c *Cache) use(ctx context.Context, turn *turn, answer *answer, hash, cache
 	}
 	defer blob.Body.Close() // read to its end or given up: nothing is lost
 
+	if blob.Size < 0 { // something on the way has taken it away
+		blob.Size = blob.Metadata.length()
+	}
 	if c.options.tooLarge(blob.Size) {
 		return nil, ErrNotFound
 	}
@@ -178,6 +181,9 @@ func (c *Cache) use(ctx context.Context, turn *turn, answer *answer, hash, cache
 	}
 	entry := Entry{c.options.Prefix, answer.place.Scope, hash, blob.Size, blob.Metadata}
 	hit, err := c.restore(ctx, entry, blob, cacheDirectory)
+	if errors.Is(err, ErrDamaged) && blob.Doubt != nil {
+		return nil, blob.reject(err)
+	}
 	if errors.Is(err, ErrDamaged) && blob.ETag != "" {
 		c.damage.Store(Name(entry.Prefix, entry.Scope, hash), blob.ETag)
 	}

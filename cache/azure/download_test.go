@@ -381,7 +381,7 @@ func TestPartThatCannotBeHad(t *testing.T) {
 		want   outcome
 		text   string
 	}{
-		"another blob is there now": {refuse(412, "ConditionNotMet"), plain, "412 ConditionNotMet"},
+		"another blob is there now": {refuse(412, "ConditionNotMet"), notFound, ""},
 		"the blob is gone":          {refuse(404, "BlobNotFound"), notFound, ""},
 		"the rights are gone":       {refuse(403, "AuthenticationFailed"), configError, "403"},
 		"the container is gone":     {refuse(404, "ContainerNotFound"), configError, "does not exist"},

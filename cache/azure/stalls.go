@@ -81,9 +81,6 @@ func (s *stalls) over() *limitError {
 	return &limitError{what: "stalled connections have cost too much time: no byte has moved", limit: s.limit, key: "stall"}
 }
 
-// errOvertaken ends a request whose rival has moved first.
-var errOvertaken = errors.New("another connection was faster")
-
 // rival asks for what a quiet body should bring, again and again until something moves.
 type rival struct {
 	stalls   *stalls
@@ -138,7 +135,7 @@ func (r *rival) try(ctx, asking context.Context) (again bool) {
 		if _, err = io.ReadFull(body, r.first[:]); err == nil && unlink() {
 			r.lasted += min(time.Since(begun), r.stalls.quiet())
 			r.body, r.end = body, end
-			r.overtake(errOvertaken)
+			r.overtake(nil)
 			return false
 		}
 		_ = body.Close() // nobody wants it
