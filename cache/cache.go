@@ -63,7 +63,7 @@ func New(options Options) *Cache {
 		options: options,
 		scratch: newScratch(options.Directories),
 		codec:   archive.NewCodec(),
-		turns:   newTurns(),
+		turns:   newTurns(len(options.Reads)),
 		uploads: newUploads(),
 	}
 }

@@ -92,6 +92,8 @@ func (c *Cache) accept(r *result, output TerminalOutput) (reason string, err err
 		c.counters.skipped.Add(1)
 		return "cannot be stored: there is no " + r.dir, nil
 	}
+	c.uploads.accepts <- struct{}{} // for milliseconds
+	defer leave(c.uploads.accepts)
 	at, err := c.scratch.fresh(r.cacheDirectory)
 	if err == nil {
 		err = r.settle(at, output)

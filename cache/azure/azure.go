@@ -23,6 +23,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/descriptors"
 )
 
 // MaxBlob is the largest body of one Put Blob, in bytes
@@ -68,7 +69,7 @@ func Open(options Options) (*Container, error) {
 	c := &Container{
 		name:      options.Container,
 		ranges:    options.Ranges,
-		buffers:   &buffers{size: options.Ranges.Part, max: options.Ranges.Buffers},
+		buffers:   &buffers{size: options.Ranges.Part, max: descriptors.Share(16, options.Ranges.Buffers)},
 		stalls:    newStalls(options.Limits.Stall),
 		transport: options.Transport,
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/descriptors"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
@@ -29,6 +30,9 @@ func (c *Container) translate(ctx context.Context, operation, name string, err e
 	}
 	if limit, ok := errors.AsType[*limitError](err); ok {
 		return fmt.Errorf("%s %s/%s: %w", operation, c.url, name, limit)
+	}
+	if missing := descriptors.Missing(err); missing != nil {
+		return fmt.Errorf("no connection to %s: %w: raise the limit of open files (ulimit -n), or run fewer tasks at once (--parallel)", c.url, missing)
 	}
 	if failed, ok := errors.AsType[*lastingError](err); ok {
 		return config("%s is out of reach: %s", c.url, c.scrub(failed.text))

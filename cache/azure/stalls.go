@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/awake"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/descriptors"
 )
 
 const (
@@ -37,7 +38,7 @@ type stalls struct {
 }
 
 func newStalls(limit time.Duration) *stalls {
-	return &stalls{limit: limit, rivals: make(chan struct{}, maxRivals)}
+	return &stalls{limit: limit, rivals: make(chan struct{}, descriptors.Share(32, maxRivals))}
 }
 
 // quiet is how long a body may bring no byte before another connection is tried, or,
