@@ -91,14 +91,26 @@ func WithTimeout(ctx context.Context, d time.Duration) (context.Context, context
 		return 0
 	})
 	timer.Reset(d)
-	return limited{inner}, func() {
+	l := limited{inner, make(chan struct{})}
+	context.AfterFunc(inner, func() { close(l.done) })
+	return l, func() {
 		timer.Stop()
 		cancel(context.Canceled)
 	}
 }
 
-// limited is a context whose error is its cause, where that is its own limit.
-type limited struct{ context.Context }
+// limited is a context whose error is its cause, where that is its own limit. It has a
+// channel of its own: those that are derived from it would take over the error of the
+// inner one else.
+type limited struct {
+	context.Context
+	done chan struct{}
+}
+
+func (l limited) Done() <-chan struct{} { return l.done }
+
+// AfterFunc spares package context a goroutine for each context that is derived.
+func (l limited) AfterFunc(f func()) (stop func() bool) { return context.AfterFunc(l.Context, f) }
 
 func (l limited) Err() error {
 	err := l.Context.Err()

@@ -102,8 +102,8 @@ func TestWithTimeout(t *testing.T) {
 		child, cancelChild := context.WithCancel(ctx)
 		defer cancelChild()
 		<-child.Done()
-		if took := time.Since(begin); took != time.Second || !errors.Is(ctx.Err(), context.DeadlineExceeded) || context.Cause(child) != context.DeadlineExceeded {
-			t.Errorf("got %v, %v after %s", ctx.Err(), context.Cause(child), took)
+		if took := time.Since(begin); took != time.Second || !errors.Is(ctx.Err(), context.DeadlineExceeded) || !errors.Is(child.Err(), context.DeadlineExceeded) || context.Cause(child) != context.DeadlineExceeded {
+			t.Errorf("got %v, %v, %v after %s", ctx.Err(), child.Err(), context.Cause(child), took)
 		}
 		ended, cancel := WithTimeout(t.Context(), time.Second)
 		cancel()

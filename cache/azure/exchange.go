@@ -81,12 +81,11 @@ func (e *exchange) diedUnseen(ctx context.Context) bool {
 // answer is the limit for the answer on a connection.
 func (e *exchange) answer(request *http.Request, conn httptrace.GotConnInfo) *limitError {
 	limit := e.Limits.answer(hasBody(request))
-	since, isSpare := e.dialer.openedAhead(conn.Conn)
-	e.kept.Store(conn.Reused || isSpare)
-	idle := conn.IdleTime
-	if !conn.Reused && isSpare {
-		idle = since
+	idle, isKept := conn.IdleTime, conn.Reused
+	if since, isSpare := e.dialer.openedAhead(conn.Conn); !isKept && isSpare && since >= e.FirstByte {
+		idle, isKept = since, true
 	}
+	e.kept.Store(isKept)
 	if e.doubts && idle >= e.FirstByte/idlePart && request.ContentLength <= notSent {
 		return &limitError{what: limit.what, limit: e.FirstByte / earlyPart, key: limit.key}
 	}

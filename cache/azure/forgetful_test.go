@@ -182,7 +182,7 @@ func TestSpareConnectionThatWasForgotten(t *testing.T) {
 	c := open(t, azure.Options{Container: "results", ConnectionString: azure.Secret(connectionString("http://" + n.address)), Limits: ample, Transport: client})
 	c.Warm(t.Context())
 	eventually(t, "a connection", func() bool { return n.opened.Load() == 1 })
-	time.Sleep(ample.FirstByte / 8)
+	time.Sleep(ample.FirstByte + ample.FirstByte/10)
 	n.forget(false)
 	begin := time.Now()
 	if _, err := get(t, c, "a"); err != nil {
