@@ -11,8 +11,8 @@ import (
 // Implementations are safe for concurrent use and stop early when ctx ends.
 // Package cachetest has the suite that each of them passes.
 type Blobs interface {
-	// Get opens the blob called name, or returns [ErrNotFound]. The caller
-	// closes its body.
+	// Get opens the blob called name, or returns [ErrNotFound] or an
+	// [*UnreadableError]. The caller closes its body.
 	Get(ctx context.Context, name string) (*Blob, error)
 
 	// Put creates the blob called name from the whole of body, starting at its
@@ -33,6 +33,10 @@ type Blob struct {
 	Size     int64 // bytes in Body
 	ETag     string
 	Metadata Metadata
+	// Doubt, when set, says why the bytes or the metadata may not be those that the
+	// storage has: something on the way may have changed them. Then what is wrong with
+	// them says nothing of the stored blob.
+	Doubt error
 }
 
 // Metadata is what a blob says of itself, sent with the same request as its body.
@@ -60,3 +64,11 @@ type ConfigError struct{ Err error }
 
 func (e *ConfigError) Error() string { return e.Err.Error() }
 func (e *ConfigError) Unwrap() error { return e.Err }
+
+// UnreadableError says that there is such a blob, and that its state forbids to read it:
+// it is archived, for example. It is a miss, and says nothing of other blobs. Its text
+// says what to do.
+type UnreadableError struct{ Err error }
+
+func (e *UnreadableError) Error() string { return e.Err.Error() }
+func (e *UnreadableError) Unwrap() error { return e.Err }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/sony/gobreaker/v2"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/descriptors"
 )
 
 // maxFailures is how many requests in a row may fail before no more are sent.
@@ -50,10 +52,13 @@ func NewBreaker(blobs Blobs) *Breaker {
 func isCancelled(err error) bool { return errors.Is(err, context.Canceled) }
 
 // isFailure reports whether an error says that the storage cannot be used. That
-// a blob is not there, or is there, is an answer.
+// a blob is not there, or is there, or is in some state, is an answer. That this
+// machine can open no more files is not the storage's fault.
 func isFailure(err error) bool {
 	_, config := errors.AsType[*ConfigError](err)
-	return err != nil && !config && !isCancelled(err) && !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrExists)
+	_, unreadable := errors.AsType[*UnreadableError](err)
+	isAnswer := unreadable || errors.Is(err, ErrNotFound) || errors.Is(err, ErrExists)
+	return err != nil && !config && !isCancelled(err) && !isAnswer && descriptors.Missing(err) == nil
 }
 
 func (b *Breaker) readyToTrip(counts gobreaker.Counts) bool {
@@ -127,6 +132,9 @@ func (w *watchedBody) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// reject implements [rejecter].
+func (w *watchedBody) reject(err error) { w.once.Do(func() { w.done(err) }) }
 
 func (w *watchedBody) Close() error {
 	w.once.Do(func() { w.done(nil) })

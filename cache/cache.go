@@ -68,7 +68,7 @@ func New(options Options) *Cache {
 		options: options,
 		scratch: newScratch(options.Directories),
 		codec:   archive.NewCodec(),
-		turns:   newTurns(),
+		turns:   newTurns(len(options.Reads)),
 		uploads: newUploads(),
 	}
 }
@@ -112,9 +112,10 @@ type Hit struct {
 // and verified or not at all.
 //
 // A terminal output that comes as a file is the caller's to remove. The error
-// is [ErrNotFound] for a miss, wraps [ErrDamaged] for an entry that is not to
-// be used, is a [*ConfigError] where the user must act, such as on a cache
-// directory that is not safe, else one of the storage or the file system.
+// is [ErrNotFound] for a miss, an [*UnreadableError] for one that people should know
+// of, wraps [ErrDamaged] for an entry that is not to be used, is a [*ConfigError] where
+// the user must act, such as on a cache directory that is not safe, else one of the
+// storage or the file system.
 //
 // The outputs are those that the task declares, for an Nx that refuses results with
 // links that leave theirs ([archive.Outputs]): such a result is a miss.
@@ -179,6 +180,9 @@ func (c *Cache) use(ctx context.Context, turn *turn, answer *answer, hash, cache
 	}
 	defer blob.Body.Close() // read to its end or given up: nothing is lost
 
+	if blob.Size < 0 { // something on the way has taken it away
+		blob.Size = blob.Metadata.length()
+	}
 	if c.options.tooLarge(blob.Size) {
 		return nil, ErrNotFound
 	}
@@ -188,6 +192,8 @@ func (c *Cache) use(ctx context.Context, turn *turn, answer *answer, hash, cache
 	entry := Entry{c.options.Prefix, answer.place.Scope, hash, blob.Size, blob.Metadata}
 	hit, err := c.restore(ctx, entry, blob, cacheDirectory, outputs)
 	switch {
+	case errors.Is(err, ErrDamaged) && blob.Doubt != nil:
+		return nil, blob.reject(err)
 	case errors.Is(err, ErrDamaged):
 		c.mayReplace(entry, replaceable{etag: blob.ETag})
 	case errors.Is(err, errFailure), err == nil && hit.Code != 0:

@@ -108,6 +108,8 @@ const inlineText = 4 << 10
 
 // accept prepares a result to wait for its upload.
 func (c *Cache) accept(r *result, output TerminalOutput) (reason string, err error) {
+	c.uploads.accepts <- struct{}{} // for milliseconds
+	defer leave(c.uploads.accepts)
 	at, err := c.scratch.fresh(r.cacheDirectory)
 	if err == nil {
 		reason, err = r.checkWhole(at.folder)

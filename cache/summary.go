@@ -50,11 +50,11 @@ func (c *Cache) Summary() Summary {
 // retrieved counts what a request for a hash has come to.
 func (n *counters) retrieved(hash string, err error) {
 	counter := &n.failed
-	switch {
+	switch _, unreadable := errors.AsType[*UnreadableError](err); {
 	case err == nil:
 		n.hits.Add(1)
 		return
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, ErrNotFound), unreadable:
 		counter = &n.misses
 	case errors.Is(err, ErrDamaged):
 		counter = &n.damaged

@@ -3,6 +3,8 @@ package cache
 import (
 	"context"
 	"slices"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/descriptors"
 )
 
 // Nx 24 asks for a whole batch in one tick (302 projects: 302 retrieves), small
@@ -25,15 +27,26 @@ const (
 	largeResult = 1 << 20
 )
 
+// Where the process may open few files there are fewer of each. A result that is
+// requested has a connection to each place; one that is restored has folders open.
+const (
+	requestsShare = 4 // a quarter of what may be open, for all places
+	parkedShare   = 24
+	restoresShare = 32
+	largeShare    = 64
+)
+
 // turns gives every retrieve its turn: to be requested, then to be restored.
 type turns struct{ requests, parked, large, restores chan struct{} }
 
-func newTurns() *turns {
+// newTurns makes those for so many places that are asked for each result.
+func newTurns(places int) *turns {
+	slots := func(share, most int) chan struct{} { return make(chan struct{}, descriptors.Share(share, most)) }
 	return &turns{
-		requests: make(chan struct{}, maxRequests),
-		parked:   make(chan struct{}, maxParked),
-		large:    make(chan struct{}, maxLarge),
-		restores: make(chan struct{}, maxRestores),
+		requests: slots(requestsShare*max(1, places), maxRequests),
+		parked:   slots(parkedShare*max(1, places), maxParked),
+		large:    slots(largeShare, maxLarge),
+		restores: slots(restoresShare, maxRestores),
 	}
 }
 

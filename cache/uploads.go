@@ -6,6 +6,8 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/descriptors"
 )
 
 const (
@@ -14,6 +16,8 @@ const (
 	// maxPacks is how many of them are packed, which takes up to 40 MiB. A large
 	// one is compressed on several cores as it is.
 	maxPacks = 1
+	// maxAccepts is how many are accepted at once: each has a file for a moment.
+	maxAccepts = 64
 	// maxWaiting is how many results may wait for it or be in work. Each costs a
 	// few kilobytes.
 	maxWaiting = 4096
@@ -28,6 +32,7 @@ type uploads struct {
 	cancel  context.CancelCauseFunc
 	slots   chan struct{}
 	packs   chan struct{}
+	accepts chan struct{}
 	running sync.WaitGroup
 
 	mu      sync.Mutex
@@ -47,6 +52,7 @@ func newUploads() *uploads {
 	u := &uploads{
 		slots:   make(chan struct{}, maxUploads),
 		packs:   make(chan struct{}, maxPacks),
+		accepts: make(chan struct{}, descriptors.Share(16, maxAccepts)),
 		waiting: make(map[*upload]struct{}),
 		idle:    make(chan struct{}),
 	}

@@ -8,6 +8,7 @@ import (
 	"hash"
 	"io"
 	"strconv"
+	"strings"
 	"sync/atomic"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
@@ -37,8 +38,8 @@ func newVerifier(blob *Blob, moved *atomic.Int64) (*verifier, error) {
 	if format := blob.Metadata[metaFormat]; format != strconv.Itoa(archive.Format) {
 		return nil, damaged("its metadata has the format %.80q, this version reads %d", format, archive.Format)
 	}
-	length, err := strconv.ParseInt(blob.Metadata[metaLength], 10, 64)
-	if err != nil || length != blob.Size {
+	length := blob.Metadata.length()
+	if length < 0 || length != blob.Size {
 		return nil, damaged("it has %d bytes, its metadata says %.80q", blob.Size, blob.Metadata[metaLength])
 	}
 	want := blob.Metadata[metaSHA256]
@@ -46,6 +47,15 @@ func newVerifier(blob *Blob, moved *atomic.Int64) (*verifier, error) {
 		return nil, damaged("its metadata has no SHA-256")
 	}
 	return &verifier{body: blob.Body, left: length, digest: sha256.New(), want: want, moved: moved}, nil
+}
+
+// length is the length of the body, or -1.
+func (m Metadata) length() int64 {
+	length, err := strconv.ParseInt(m[metaLength], 10, 64)
+	if err != nil || length < 0 {
+		return -1
+	}
+	return length
 }
 
 func (v *verifier) Read(p []byte) (int, error) {
@@ -63,4 +73,18 @@ func (v *verifier) Read(p []byte) (int, error) {
 		return n, damaged("its SHA-256 is %s, its metadata says %q", got, v.want)
 	}
 	return n, io.EOF
+}
+
+// rejecter is a body that wants to hear that it is not what was asked for.
+type rejecter interface{ reject(error) }
+
+// reject returns why a blob is not used of which nobody knows whether it is damaged. It
+// counts as a failure of the storage: what stands between may change all of them.
+func (b *Blob) reject(problem error) error {
+	err := fmt.Errorf("%w; as it came it is not what was stored (%s), and the stored entry stays as it is: let the proxy pass on the responses of the storage unchanged, or add its host to NO_PROXY",
+		b.Doubt, strings.TrimPrefix(problem.Error(), ErrDamaged.Error()+": "))
+	if body, ok := b.Body.(rejecter); ok {
+		body.reject(err)
+	}
+	return err
 }

@@ -155,6 +155,9 @@
 // For a task that the settings leave out retrieve answers null, and nothing is
 // asked of the storage.
 //
+// An entry that the storage has and cannot give, such as one in its archive tier, is a
+// miss, too. The first of a session is a warning in the notification log.
+//
 // outputs are strings: those that the task declares, relative to the workspace. A client
 // sends them if its Nx refuses a result with a link that leaves the output it is in, as Nx
 // 24 does. Such a result is not stored, and is a miss.

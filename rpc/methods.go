@@ -121,7 +121,7 @@ func (s *server) cacheOf(ctx context.Context, method, hash string, task *Task) (
 	return c, nil
 }
 
-func (s *server) retrieve(ctx context.Context, _ *jsonrpc2.Conn, params *RetrieveParams) (any, error) {
+func (s *server) retrieve(ctx context.Context, conn *jsonrpc2.Conn, params *RetrieveParams) (any, error) {
 	c, err := s.cacheOf(ctx, "retrieve", params.Hash, params.Task)
 	if c == nil || err != nil {
 		return nil, err
@@ -131,6 +131,11 @@ func (s *server) retrieve(ctx context.Context, _ *jsonrpc2.Conn, params *Retriev
 	s.publish(ctx, c)
 	if errors.Is(err, cache.ErrNotFound) {
 		log.Str("outcome", "miss").Msg("retrieve")
+		return nil, nil
+	}
+	if unreadable, ok := errors.AsType[*cache.UnreadableError](err); ok {
+		log.Str("outcome", "unreadable").Msg("retrieve")
+		s.unreadable.Do(func() { s.warn(ctx, conn, []string{unreadable.Error()}) })
 		return nil, nil
 	}
 	if err != nil {

@@ -27,8 +27,8 @@ func (s *server) tick(ctx context.Context, conn *jsonrpc2.Conn, c *cache.Cache) 
 	defer publish.Stop()
 	defer progress.Stop()
 	silence := s.current().Silence
-	var told [2]int64 // bytes and answers
-	moved := time.Now()
+	var told [2]int64       // bytes and answers
+	var still time.Duration // in steps: one that comes late counts as one, as in package awake
 	for {
 		select {
 		case <-publish.C:
@@ -38,9 +38,11 @@ func (s *server) tick(ctx context.Context, conn *jsonrpc2.Conn, c *cache.Cache) 
 		case <-progress.C:
 			busy, now := s.isBusy(), [2]int64{c.Moved(), s.answered.Load()}
 			if now != told || !busy {
-				told, moved = now, time.Now()
+				told, still = now, 0
+			} else {
+				still += progressEvery
 			}
-			if busy && time.Since(moved) <= silence {
+			if busy && still <= silence {
 				s.outbox.notify(ctx, conn, "progress", ProgressParams{Bytes: c.Moved()})
 			}
 		case <-conn.DisconnectNotify():

@@ -34,6 +34,8 @@ type server struct {
 	waiting      int      // entries of which nobody knows yet what became
 	troubles     []StoredParams
 
+	unreadable sync.Once // to say so
+
 	publishing sync.Mutex
 	page       page   // of whoever is publishing
 	beat       uint64 // of whoever is publishing: see [State]

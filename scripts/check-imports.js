@@ -18,13 +18,20 @@ const module_ = 'github.com/nx-azure-cache/nx-azure-cache';
  * @type {Record<string, string[]>}
  */
 const allowed = {
-  'cache/archive': [],
+  'cache/archive': ['cache/descriptors'],
+  'cache/awake': [],
+  'cache/descriptors': [],
   'cache/printable': [],
   'cache/trust': [],
-  cache: ['cache/archive', 'cache/trust'],
-  'cache/azure': ['cache', 'cache/azure/signin'],
+  cache: ['cache/archive', 'cache/descriptors', 'cache/trust'],
+  'cache/azure': [
+    'cache',
+    'cache/awake',
+    'cache/azure/signin',
+    'cache/descriptors',
+  ],
   'cache/azure/azuretest': [],
-  'cache/azure/signin': [],
+  'cache/azure/signin': ['cache/awake'],
   'cache/cachetest': ['cache', 'cache/trust'],
   license: [],
   rpc: ['cache'],

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/descriptors"
 )
 
 const (
@@ -15,6 +17,9 @@ const (
 	batchSize  = 512 << 10
 	batchFiles = 64
 )
+
+// batchFolders is in how many folders the files of a batch are, at most: each is open.
+var batchFolders = sync.OnceValue(func() int { return descriptors.Share(32, batchFiles) })
 
 // ownerMode is the part of a file's mode that is restored as it was stored. The rest
 // is what the umask of this process, or a default ACL of the folder, leaves of it.
@@ -79,6 +84,17 @@ type batch struct {
 	content [batchSize]byte
 	used    int
 	files   []small
+	folders int // that are open for them
+}
+
+// isFull reports whether a file in a folder does not fit in any more.
+func (b *batch) isFull(in *directory, size int) bool {
+	return b.used+size > batchSize || len(b.files) == batchFiles || b.folders == batchFolders() && b.isElsewhere(in)
+}
+
+// isElsewhere reports whether a folder is not that of the last file.
+func (b *batch) isElsewhere(in *directory) bool {
+	return len(b.files) == 0 || b.files[len(b.files)-1].directory != in
 }
 
 type small struct {
@@ -137,7 +153,7 @@ func (t *tree) create(name string, r io.Reader, size int64, attributes attribute
 	if size > batchSize {
 		return t.createLarge(parent, path.Base(name), r, size, attributes)
 	}
-	if t.batch != nil && (t.batch.used+int(size) > batchSize || len(t.batch.files) == batchFiles) {
+	if t.batch != nil && t.batch.isFull(parent, int(size)) {
 		if err := t.flush(); err != nil {
 			return err
 		}
@@ -150,6 +166,9 @@ func (t *tree) create(name string, r io.Reader, size int64, attributes attribute
 		return err
 	}
 	t.batch.used += int(size)
+	if t.batch.isElsewhere(parent) {
+		t.batch.folders++
+	}
 	parent.users.Add(1)
 	t.batch.files = append(t.batch.files, small{parent, path.Base(name), content, attributes})
 	return nil
@@ -197,7 +216,7 @@ func (t *tree) write(b *batch) {
 		}
 	}
 	clear(b.files)
-	b.used, b.files = 0, b.files[:0]
+	b.used, b.files, b.folders = 0, b.files[:0], 0
 	batches.Put(b)
 }
 

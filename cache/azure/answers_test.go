@@ -20,14 +20,18 @@ const (
 	notFound    outcome = "cache.ErrNotFound"
 	exists      outcome = "cache.ErrExists"
 	configError outcome = "*cache.ConfigError"
+	unreadable  outcome = "*cache.UnreadableError"
 	plain       outcome = "another error"
 )
 
 func outcomeOf(err error) outcome {
 	_, isConfig := errors.AsType[*cache.ConfigError](err)
+	_, isUnreadable := errors.AsType[*cache.UnreadableError](err)
 	switch {
 	case err == nil:
 		return success
+	case isUnreadable:
+		return unreadable
 	case isConfig:
 		return configError
 	case errors.Is(err, cache.ErrNotFound):
@@ -64,13 +68,18 @@ func TestAnswers(t *testing.T) {
 		{404, none, notFound, plain, exists, false},
 		{404, "ContainerNotFound", configError, configError, configError, false},
 		{404, "ContainerBeingDeleted", configError, configError, configError, false},
-		{409, "BlobAlreadyExists", plain, exists, exists, false},
-		{409, "BlobImmutableDueToPolicy", plain, exists, exists, false},
-		{409, "BlobArchived", plain, plain, plain, false},
-		{409, "LeaseIdMissing", plain, plain, plain, false},
+		{409, "BlobAlreadyExists", unreadable, exists, exists, false},
+		{409, "BlobImmutableDueToPolicy", unreadable, exists, exists, false},
+		{409, "BlobArchived", unreadable, exists, exists, false},
+		{409, "BlobBeingRehydrated", unreadable, exists, exists, false},
+		{409, "ConflictThatIsNew", unreadable, exists, exists, false},
+		{409, "AccountBeingCreated", configError, configError, configError, false},
+		{409, "LeaseIdMissing", unreadable, exists, exists, false},
+		{412, "LeaseIdMissing", unreadable, exists, exists, false},
+		{409, "PendingCopyOperation", unreadable, exists, exists, false},
 		{409, "ContainerBeingDeleted", configError, configError, configError, false},
 		{409, none, plain, plain, plain, false},
-		{412, "ConditionNotMet", plain, exists, exists, false},
+		{412, "ConditionNotMet", notFound, exists, exists, false},
 		{412, none, plain, exists, exists, false},
 		{416, "InvalidRange", plain, plain, plain, false},
 		{429, none, plain, plain, plain, true},

@@ -23,6 +23,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/descriptors"
 )
 
 // MaxBlob is the largest body of one Put Blob, in bytes
@@ -41,6 +42,7 @@ type Container struct {
 
 	ranges  Ranges
 	buffers *buffers
+	stalls  *stalls
 
 	transport policy.Transporter
 	// trust is why the host may get tokens; "" where none is sent.
@@ -67,7 +69,8 @@ func Open(options Options) (*Container, error) {
 	c := &Container{
 		name:      options.Container,
 		ranges:    options.Ranges,
-		buffers:   &buffers{size: options.Ranges.Part, max: options.Ranges.Buffers},
+		buffers:   &buffers{size: options.Ranges.Part, max: descriptors.Share(16, options.Ranges.Buffers)},
+		stalls:    newStalls(options.Limits.Stall),
 		transport: options.Transport,
 	}
 	c.sibling = func(name string) (*Container, error) {
@@ -99,7 +102,7 @@ func (c *Container) Sibling(name string) (*Container, error) {
 	if err != nil {
 		return nil, err
 	}
-	other.buffers = c.buffers
+	other.buffers, other.stalls = c.buffers, c.stalls
 	return other, nil
 }
 

@@ -168,3 +168,40 @@ func TestServiceIsBusy(t *testing.T) {
 		t.Errorf("got %+v, want one put after two refusals", got)
 	}
 }
+
+// An archived blob is a miss, and its name is taken, for a new result and for one that is
+// to replace it; it can be looked at, listed and deleted.
+func TestArchivedBlob(t *testing.T) {
+	service, connectionString := startService(t)
+	c := openService(t, connectionString)
+	if err := put(t, c, "a", "content"); err != nil {
+		t.Fatal(err)
+	}
+	blob, err := c.Get(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = blob.Body.Close()
+	service.Archive("results", "a")
+	if _, err := get(t, c, "a"); outcomeOf(err) != unreadable {
+		t.Errorf("got %v, want %s", err, unreadable)
+	}
+	if err := put(t, c, "a", "content"); !errors.Is(err, cache.ErrExists) {
+		t.Errorf("got %v, want %v", err, cache.ErrExists)
+	}
+	if err := c.Replace(t.Context(), "a", blob.ETag, strings.NewReader("x"), nil); !errors.Is(err, cache.ErrExists) {
+		t.Errorf("got %v, want %v", err, cache.ErrExists)
+	}
+	properties, err := c.Properties(t.Context(), "a")
+	if err != nil || properties.Tier != azure.TierArchive {
+		t.Errorf("got %v, %v; want the tier %s", properties, err, azure.TierArchive)
+	}
+	for listed, err := range c.List(t.Context(), "") {
+		if err != nil || listed.Tier != azure.TierArchive {
+			t.Errorf("got %v, %v; want the tier %s", listed, err, azure.TierArchive)
+		}
+	}
+	if err := c.Delete(t.Context(), "a", properties.ETag); err != nil {
+		t.Error(err)
+	}
+}

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/awake"
 )
 
 // sender has the body of a request, of which one is sent at a time: the
@@ -83,16 +85,19 @@ type receiving struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	stall  *limitError
-	timer  *time.Timer // while it is read
-	sent   *sender     // what it answers
+	timer  *awake.Timer // while it is read
+	sent   *sender      // what it answers
+}
+
+func newReceiving(body io.ReadCloser, ctx context.Context, cancel context.CancelCauseFunc, stall *limitError, sent *sender) *receiving {
+	return &receiving{ReadCloser: body, ctx: ctx, cancel: cancel, stall: stall, sent: sent, timer: awake.NewTimer(func() time.Duration {
+		cancel(stall)
+		return 0
+	})}
 }
 
 func (r *receiving) Read(p []byte) (int, error) {
-	if r.timer == nil {
-		r.timer = time.AfterFunc(r.stall.limit, func() { r.cancel(r.stall) })
-	} else {
-		r.timer.Reset(r.stall.limit)
-	}
+	r.timer.Reset(r.stall.limit)
 	n, err := r.ReadCloser.Read(p)
 	r.timer.Stop()
 	if err != nil && err != io.EOF {

@@ -3,15 +3,22 @@ package azure
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/awake"
 )
 
 // spareTime is how long a connection that was opened in advance is kept for the
 // first request. Azure closes it after some minutes.
 const spareTime = 30 * time.Second
+
+// notSent is how many bytes the system takes before it has sent those before
+// them, where it can be asked for that.
+const notSent = 256 << 10
 
 // dialer opens connections, of which one may be open before it is needed.
 type dialer struct {
@@ -21,6 +28,7 @@ type dialer struct {
 
 	mu    sync.Mutex
 	spare *spare
+	taken *spare                // the one that was taken last
 	peers map[string]netip.Addr // where the last connection to an address led to
 }
 
@@ -60,9 +68,9 @@ func (d *dialer) open(ctx context.Context, to target) (net.Conn, error) {
 	if to.secure {
 		config = d.config().Clone()
 	}
-	ctx, cancel := context.WithTimeout(ctx, d.limit)
+	ctx, cancel := awake.WithTimeout(ctx, d.limit)
 	defer cancel()
-	conn, err := d.DialContext(ctx, to.network, to.address)
+	conn, err := d.reach(ctx, to)
 	if err == nil {
 		d.reached(to.address, conn.RemoteAddr())
 	}
@@ -76,6 +84,19 @@ func (d *dialer) open(ctx context.Context, to target) (net.Conn, error) {
 		return nil, err
 	}
 	return secured, nil
+}
+
+// reach opens a TCP connection. The deadline of [net.Dialer] divides the time among the
+// addresses of a host; where it passed while this process did not run, it dials again.
+func (d *dialer) reach(ctx context.Context, to target) (net.Conn, error) {
+	for {
+		begun := time.Now()
+		conn, err := d.DialContext(ctx, to.network, to.address)
+		failed, ok := errors.AsType[net.Error](err)
+		if !ok || !failed.Timeout() || ctx.Err() != nil || time.Since(begun) < d.limit {
+			return conn, err
+		}
+	}
 }
 
 // reached notes where a connection leads to.
@@ -105,6 +126,7 @@ type spare struct {
 	target
 	opened chan struct{} // closed when it is, or cannot be
 	conn   net.Conn      // nil: it cannot be
+	since  time.Time     // when it was opened
 }
 
 // openSpare opens a connection for whoever wants one next. It is closed when
@@ -126,7 +148,7 @@ func (d *dialer) openSpare(ctx context.Context, to target) {
 		d.dropSpare(s)
 		return
 	}
-	s.conn = conn
+	s.conn, s.since = conn, time.Now().Round(0) // a sleep counts
 	close(s.opened)
 	kept, cancel := context.WithTimeout(ctx, spareTime)
 	context.AfterFunc(kept, func() {
@@ -143,7 +165,7 @@ func (d *dialer) takeSpare(to target) net.Conn {
 	s := d.spare
 	taken := s != nil && s.target == to
 	if taken {
-		d.spare = nil
+		d.spare, d.taken = nil, s
 	}
 	d.mu.Unlock()
 	if !taken {
@@ -151,6 +173,23 @@ func (d *dialer) takeSpare(to target) net.Conn {
 	}
 	<-s.opened
 	return s.conn
+}
+
+// openedAhead reports whether a connection was the spare one, and how long ago it was
+// opened.
+func (d *dialer) openedAhead(conn net.Conn) (time.Duration, bool) {
+	d.mu.Lock()
+	s := d.taken
+	d.mu.Unlock()
+	if s == nil {
+		return 0, false
+	}
+	select {
+	case <-s.opened:
+		return time.Since(s.since), s.conn != nil && s.conn == conn
+	default: // then this connection is another one
+		return 0, false
+	}
 }
 
 // dropSpare closes a connection that nobody has wanted.

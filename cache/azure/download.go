@@ -33,18 +33,24 @@ var DefaultRanges = Ranges{First: 4 << 20, Part: 1 << 20, Ahead: 10, Buffers: 12
 // Get implements [cache.Blobs]. The first request asks for the beginning of the
 // blob, and its answer tells how long it is; whatever is left is asked for in
 // parts, if the blob is still the same, once the body is being read. A part
-// whose connection breaks or stalls is taken up again where it broke.
+// whose connection breaks or stalls is taken up again where it broke. It returns when
+// the first byte of the body is there.
 func (c *Container) Get(ctx context.Context, name string) (*cache.Blob, error) {
 	own, cancel := context.WithCancelCause(named(ctx, name))
-	b, answer, err := c.begin(own)
+	first := &stream{ctx: own, stalls: c.stalls}
+	b, answer, err := c.begin(first.cancellable())
+	if err == nil {
+		first.blob, first.end, first.body = b, answer.to, answer.Body
+		err = first.peek()
+	}
 	if err != nil {
 		err = c.translate(own, "get", name, err)
+		_ = first.Close() // nobody reads it
 		cancel(nil)
 		return nil, err
 	}
-	first := &stream{ctx: own, blob: b, at: 0, end: answer.to, body: answer.Body}
 	d := &download{container: c, name: name, ctx: own, cancel: cancel, blob: b, current: first, next: answer.to}
-	return &cache.Blob{Body: d, Size: b.size, ETag: b.tag(), Metadata: metadataOf(answer.Metadata)}, nil
+	return &cache.Blob{Body: d, Size: b.size, ETag: b.tag(), Doubt: b.doubt, Metadata: metadataOf(answer.Metadata)}, nil
 }
 
 // begin sends the first request for a blob.
@@ -143,7 +149,7 @@ func (d *download) held() int {
 func (d *download) stream() *stream {
 	from := d.next
 	d.next = min(from+d.container.ranges.Part, d.blob.size)
-	return &stream{ctx: d.ctx, blob: d.blob, at: from, end: d.next}
+	return &stream{ctx: d.ctx, blob: d.blob, stalls: d.container.stalls, at: from, end: d.next}
 }
 
 // advance goes on to the next part.
@@ -197,6 +203,8 @@ type remote struct {
 	client *blockblob.Client
 	etag   *azcore.ETag
 	size   int64 // -1 where the storage does not tell
+	// doubt is why the bytes may not be those of the storage.
+	doubt error
 }
 
 func (r *remote) tag() string {
@@ -215,9 +223,11 @@ type answer struct {
 // begin asks for the first bytes of the blob, of which nothing is known. Who
 // ignores that only some are wanted gives all of them, which is fine, too.
 func (r *remote) begin(ctx context.Context, count int64) (answer, error) {
-	response, err := r.client.DownloadStream(ctx, &blob.DownloadStreamOptions{Range: blob.HTTPRange{Count: count}})
+	response, raw, err := r.download(ctx, &blob.DownloadStreamOptions{Range: blob.HTTPRange{Count: count}})
+	ranged := true
 	if refused, ok := errors.AsType[*azcore.ResponseError](err); ok && refused.StatusCode == http.StatusRequestedRangeNotSatisfiable {
-		response, err = r.client.DownloadStream(ctx, nil) // an empty blob has no bytes to ask for
+		response, raw, err = r.download(ctx, nil) // an empty blob has no bytes to ask for
+		ranged = false
 	}
 	if err != nil {
 		return answer{}, err
@@ -226,20 +236,17 @@ func (r *remote) begin(ctx context.Context, count int64) (answer, error) {
 		_ = response.Body.Close() // it is for people
 		return answer{}, &interceptedError{}
 	}
-	it, err := extentOf(&response)
+	it, err := extentOf(&response, raw)
 	if err == nil && it.from != 0 {
 		err = errOtherBytes
 	}
 	if err != nil {
 		_ = response.Body.Close() // nobody wants it
-		return answer{}, err
+		return answer{}, doubted(err, raw)
 	}
-	r.etag, r.size = response.ETag, it.size
+	r.etag, r.size, r.doubt = strong(response.ETag), it.size, changedOnTheWay(raw, ranged)
 	return answer{response, it.to}, nil
 }
-
-// errOtherBytes says that an answer has not what was asked for.
-var errOtherBytes = errors.New("the answer has other bytes than those that were asked for")
 
 // open asks for the bytes of the blob from one position to another.
 func (r *remote) open(ctx context.Context, from, to int64) (io.ReadCloser, error) {
@@ -249,17 +256,17 @@ func (r *remote) open(ctx context.Context, from, to int64) (io.ReadCloser, error
 			ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfMatch: r.etag},
 		}
 	}
-	response, err := r.client.DownloadStream(ctx, options)
+	response, raw, err := r.download(ctx, options)
 	if err != nil {
 		return nil, err
 	}
-	it, err := extentOf(&response)
-	if err == nil && (it.from != from || it.size != r.size || response.ETag != nil && r.etag != nil && *response.ETag != *r.etag) {
+	it, err := extentOf(&response, raw)
+	if etag := strong(response.ETag); err == nil && (it.from != from || it.size != r.size || etag != nil && r.etag != nil && *etag != *r.etag) {
 		err = errOtherBytes
 	}
 	if err != nil {
 		_ = response.Body.Close() // nobody wants it
-		return nil, err
+		return nil, doubted(err, raw)
 	}
 	return response.Body, nil
 }
@@ -268,10 +275,13 @@ func (r *remote) open(ctx context.Context, from, to int64) (io.ReadCloser, error
 // without its length, to and size are -1.
 type extent struct{ from, to, size int64 }
 
-func extentOf(response *blob.DownloadStreamResponse) (extent, error) {
+func extentOf(response *blob.DownloadStreamResponse, raw *http.Response) (extent, error) {
 	length := int64(-1)
 	if response.ContentLength != nil {
 		length = *response.ContentLength
+	}
+	if response.ContentRange == nil && raw != nil && raw.StatusCode == http.StatusPartialContent { // of several parts
+		return extent{}, errOtherBytes
 	}
 	if response.ContentRange == nil { // 200
 		return extent{0, length, length}, nil

@@ -273,40 +273,66 @@ func TestPartThatBreaksEachTime(t *testing.T) {
 	}
 }
 
+// flush sends what is written so far.
+func (a *ask) flush() { _ = http.NewResponseController(a.w).Flush() } // the client may have gone
+
 // stall sends some bytes of what was asked for and then nothing, until the
 // client goes.
 func (a *ask) stall(content string, bytes int) {
 	a.begin(len(content))
 	_, _ = io.WriteString(a.w, content[a.from:a.from+bytes])
-	_ = http.NewResponseController(a.w).Flush()
+	a.flush()
 	<-a.r.Context().Done()
 }
 
+// What is quiet is asked for on another connection, from where it stopped.
 func TestPartThatStalls(t *testing.T) {
 	content := random(25000)
 	for _, part := range []int{0, 1300} {
 		for _, stalls := range []int{1, 2} {
 			t.Run(fmt.Sprintf("%d times at %d", stalls, part), func(t *testing.T) {
 				t.Parallel()
+				var stalled atomic.Int64
 				s := newBlobServer(t, content, func(a *ask) bool {
 					if a.from < part || a.from >= part+100*stalls {
 						return false
 					}
+					stalled.Add(1)
 					a.stall(content, 100)
 					return true
 				})
-				got, err := get(t, s.inRanges(t, small, short), "a")
-				if stalls == 1 && (err != nil || got != content) {
+				begin := time.Now()
+				got, err := get(t, s.inRanges(t, small, ample), "a")
+				if err != nil || got != content {
 					t.Errorf("got %d bytes, %v; want the %d", len(got), err, len(content))
 				}
-				if stalls == 2 {
-					checkLimit(t, err, "no byte has moved", "stall")
-					if got != content[:part+200] {
-						t.Errorf("got %d bytes before the error, want %d", len(got), part+200)
-					}
+				if took := time.Since(begin); took > ample.Stall || stalled.Load() != int64(stalls) {
+					t.Errorf("got %d stalls in %s, want %d in less than a limit", stalled.Load(), took, stalls)
 				}
 			})
 		}
+	}
+}
+
+// A connection that brings some bytes and stalls, each time, uses up the limit.
+func TestPartThatStallsEachTime(t *testing.T) {
+	content := random(25000)
+	for _, part := range []int{0, 1300} {
+		t.Run(fmt.Sprint("at ", part), func(t *testing.T) {
+			t.Parallel()
+			s := newBlobServer(t, content, func(a *ask) bool {
+				if a.from < part || a.from >= part+300 {
+					return false
+				}
+				a.stall(content, 10)
+				return true
+			})
+			got, err := get(t, s.inRanges(t, small, short), "a")
+			checkLimit(t, err, "no byte has moved", "stall")
+			if got != content[:len(got)] || len(got) < part || len(got) >= part+300 {
+				t.Errorf("got %d bytes, want those before the stalls", len(got))
+			}
+		})
 	}
 }
 
@@ -355,7 +381,7 @@ func TestPartThatCannotBeHad(t *testing.T) {
 		want   outcome
 		text   string
 	}{
-		"another blob is there now": {refuse(412, "ConditionNotMet"), plain, "412 ConditionNotMet"},
+		"another blob is there now": {refuse(412, "ConditionNotMet"), notFound, ""},
 		"the blob is gone":          {refuse(404, "BlobNotFound"), notFound, ""},
 		"the rights are gone":       {refuse(403, "AuthenticationFailed"), configError, "403"},
 		"the container is gone":     {refuse(404, "ContainerNotFound"), configError, "does not exist"},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/descriptors"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
@@ -29,6 +30,9 @@ func (c *Container) translate(ctx context.Context, operation, name string, err e
 	}
 	if limit, ok := errors.AsType[*limitError](err); ok {
 		return fmt.Errorf("%s %s/%s: %w", operation, c.url, name, limit)
+	}
+	if missing := descriptors.Missing(err); missing != nil {
+		return fmt.Errorf("no connection to %s: %w: raise the limit of open files (ulimit -n), or run fewer tasks at once (--parallel)", c.url, missing)
 	}
 	if failed, ok := errors.AsType[*lastingError](err); ok {
 		return config("%s is out of reach: %s", c.url, c.scrub(failed.text))
@@ -82,6 +86,7 @@ func (c *Container) notSignedIn(failed *signin.Error) error {
 // service is not, nor is a proxy's 5xx: those count for the breaker.
 func (c *Container) translateResponse(operation, name string, response *azcore.ResponseError) error {
 	code, ours := codeOf(response), response.RawResponse != nil && isAzure(response.RawResponse.Header)
+	state := c.ofState(operation, name, response)
 	switch {
 	case code == bloberror.ContainerNotFound || code == bloberror.ContainerBeingDeleted:
 		return config("%s", c.noContainer())
@@ -91,16 +96,16 @@ func (c *Container) translateResponse(operation, name string, response *azcore.R
 		return cache.ErrNotFound
 	case operation == "delete" && response.StatusCode == http.StatusPreconditionFailed:
 		return ErrChanged
-	case operation == "put" && taken(response.StatusCode, code):
+	// Also for a proxy's 412, and for whoever may only create blobs and must leave a
+	// damaged one as it is.
+	case operation == "put" && response.StatusCode == http.StatusPreconditionFailed,
+		operation == "replace" && slices.Contains([]int{http.StatusPreconditionFailed, http.StatusForbidden, http.StatusNotFound}, response.StatusCode):
 		return cache.ErrExists
-	// It is another one now, or gone; or whoever may only create blobs must leave
-	// a damaged one as it is.
-	case operation == "replace" && (taken(response.StatusCode, code) || response.StatusCode == http.StatusForbidden ||
-		response.StatusCode == http.StatusNotFound):
-		return cache.ErrExists
+	case state != nil:
+		return state
 	case !ours && (response.StatusCode < 400 || isRefusal(response.StatusCode)):
 		return config("%s", c.intercepted(&interceptedError{response.RawResponse}))
-	case isRefusal(response.StatusCode), code == bloberror.InvalidAuthenticationInfo: // which may be a 400
+	case isRefusal(response.StatusCode), meaningOf(response) == aboutAccess: // which may be a 400 or a 409
 		return config("%s refused to %s (%w): %s", c.url, operation, refusalError(response), c.scrub(c.refused(operation, response)))
 	case !ours:
 		return fmt.Errorf("%s %s/%s: the answer was %s, and it is not Azure's: a proxy or gateway on the way has given it", operation, c.url, name, status(response))
@@ -111,21 +116,6 @@ func (c *Container) translateResponse(operation, name string, response *azcore.R
 
 func isRefusal(status int) bool {
 	return status == http.StatusUnauthorized || status == http.StatusForbidden
-}
-
-// taken reports whether the answer to a put says that there is such a blob.
-func taken(status int, code bloberror.Code) bool {
-	switch code {
-	case bloberror.BlobAlreadyExists, bloberror.BlobImmutableDueToPolicy:
-		return true
-	// What a create-only identity gets where 409 stands for others; also for its
-	// own first try whose answer got lost (azure-cli#19203). It is missing in
-	// package bloberror.
-	case "UnauthorizedBlobOverwrite":
-		return true
-	default:
-		return status == http.StatusPreconditionFailed
-	}
 }
 
 // status is such as "503 ServerBusy", or "503" where a proxy answered.

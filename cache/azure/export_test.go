@@ -8,6 +8,8 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 )
 
 // SendAstray sends a request of a container to another URL, past the guard of its
@@ -40,3 +42,22 @@ func Explain(e Environment, to *url.URL, err error) error {
 
 // AccountAt is how commands name the account of a container.
 func AccountAt(url string) string { return (&Container{url: url}).account() }
+
+var meaningNames = map[meaning]string{aboutBlob: "blob", aboutAccess: "access", aboutService: "service", aboutRequest: "request"}
+
+// MeaningOf is that of a code in the table; "" where it has none.
+func MeaningOf(code string) string {
+	if it, ok := meanings[bloberror.Code(code)]; ok {
+		return meaningNames[it]
+	}
+	return ""
+}
+
+// Meanings are those of all codes.
+func Meanings() map[string]string {
+	all := make(map[string]string)
+	for code, it := range meanings {
+		all[string(code)] = meaningNames[it]
+	}
+	return all
+}

@@ -5,18 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
-	"net/http/httptrace"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/awake"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 )
 
 // Limits are how long a request may wait for something to happen. None of them
-// limits how long a transfer takes that moves.
+// limits how long a transfer takes that moves, and only time counts in which this
+// process ran (package awake).
 type Limits struct {
 	Connect   time.Duration // for a connection: name, TCP, proxy and TLS
 	FirstByte time.Duration // from the end of a request to the beginning of its answer
@@ -43,7 +44,8 @@ var DefaultLimits = Limits{Connect: 5 * time.Second, FirstByte: 10 * time.Second
 // leaves out a body that breaks again before it has moved.
 func (l Limits) Silence() time.Duration {
 	const tries = maxRetries + 1
-	return signin.Limit + tries*(l.Connect+l.FirstByte) + maxRetries*maxRetryDelay + 2*l.Stall
+	const again = 1 // on a fresh connection, see [limited]
+	return signin.Limit + (tries+again)*(l.Connect+l.FirstByte) + maxRetries*maxRetryDelay + 2*l.Stall
 }
 
 // limitError says which of the limits is over.
@@ -67,47 +69,6 @@ func (e *limitError) Is(target error) bool { return target == cache.ErrTimeLimit
 // NonRetriable tells azcore's retry policy that the time for this is up.
 func (*limitError) NonRetriable() {}
 
-// limited keeps the limits of requests.
-type limited struct {
-	Limits
-	next http.RoundTripper
-}
-
-// RoundTrip implements [http.RoundTripper].
-func (l limited) RoundTrip(request *http.Request) (*http.Response, error) {
-	ctx, cancel := context.WithCancelCause(request.Context())
-	w := &watch{cancel: cancel}
-	connect := &limitError{what: "no connection", limit: l.Connect, key: "connect"}
-	stall := &limitError{what: "no byte has moved", limit: l.Stall, key: "stall"}
-	withBody := request.Body != nil && request.Body != http.NoBody
-	answer := l.answer(withBody)
-
-	trace := &httptrace.ClientTrace{
-		// Once for each try of the transport's own, see [sender].
-		GetConn: func(string) { w.expect(connect) },
-		GotConn: func(httptrace.GotConnInfo) { w.expect(answer) },
-	}
-	if withBody {
-		trace.WroteRequest = func(httptrace.WroteRequestInfo) { w.expect(answer) }
-	}
-	traced := request.WithContext(httptrace.WithClientTrace(ctx, trace))
-	sent := new(sender)
-	if withBody {
-		sent.wrap(traced, func() { w.expect(stall) })
-	}
-	w.expect(connect)
-	response, err := l.next.RoundTrip(traced)
-	w.stop()
-	if err != nil {
-		sent.stop()
-		err = overLimit(ctx, err, connect)
-		cancel(nil)
-		return nil, err
-	}
-	response.Body = &receiving{ReadCloser: response.Body, ctx: ctx, cancel: cancel, stall: stall, sent: sent}
-	return response, nil
-}
-
 // overLimit returns the limit that err is about, or err itself. The transport
 // has a time limit of its own for connections, which may be first.
 func overLimit(ctx context.Context, err error, connect *limitError) error {
@@ -124,13 +85,20 @@ func overLimit(ctx context.Context, err error, connect *limitError) error {
 // watch ends a request for which nothing happens. It watches until the answer
 // begins.
 type watch struct {
-	cancel context.CancelCauseFunc
+	limit atomic.Pointer[limitError] // of what comes next
+	timer *awake.Timer
 
 	mu    sync.Mutex
-	limit *limitError // what comes next
-	end   time.Time   // of its time
-	timer *time.Timer
 	ended bool
+}
+
+func newWatch(cancel context.CancelCauseFunc) *watch {
+	w := new(watch)
+	w.timer = awake.NewTimer(func() time.Duration {
+		cancel(w.limit.Load())
+		return 0
+	})
+	return w
 }
 
 // expect gives what comes next its time. The transport may tell of the end of a
@@ -138,23 +106,9 @@ type watch struct {
 func (w *watch) expect(limit *limitError) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.ended {
-		return
-	}
-	w.limit, w.end = limit, time.Now().Add(limit.limit)
-	if w.timer == nil {
-		w.timer = time.AfterFunc(limit.limit, w.over)
-	} else {
-		w.timer.Reset(limit.limit) // there is a part of a body every few microseconds
-	}
-}
-
-// over ends the request, unless something has happened in the very last moment.
-func (w *watch) over() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.ended && !time.Now().Before(w.end) {
-		w.cancel(w.limit)
+	if !w.ended {
+		w.limit.Store(limit)
+		w.timer.Reset(limit.limit)
 	}
 }
 

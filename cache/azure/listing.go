@@ -105,6 +105,8 @@ func (p *pageParser) property(element string) (err error) {
 		p.blob.Size, err = strconv.ParseInt(string(p.text), 10, 64)
 	case "Last-Modified":
 		p.blob.Modified, err = http.ParseTime(string(p.text))
+	case "AccessTier":
+		p.blob.Tier = string(p.text)
 	case "Etag":
 		// Azure has its quotes in headers only.
 		p.blob.ETag = `"` + strings.Trim(string(p.text), `"`) + `"`

@@ -24,7 +24,13 @@ type Properties struct {
 	ETag     string
 	Modified time.Time // by the storage's clock, in seconds
 	Metadata cache.Metadata
+	// Tier is the access tier, such as Hot; "" where the storage does not tell. What is
+	// in the tier Archive cannot be read.
+	Tier string
 }
+
+// TierArchive is the [Properties.Tier] of what cannot be read.
+const TierArchive = string(blob.AccessTierArchive)
 
 // Properties looks at the blob called name, or returns [cache.ErrNotFound]. It
 // needs the right to read it.
@@ -47,6 +53,9 @@ func (c *Container) Properties(ctx context.Context, name string) (Properties, er
 	}
 	if answer.LastModified != nil {
 		p.Modified = *answer.LastModified
+	}
+	if answer.AccessTier != nil {
+		p.Tier = *answer.AccessTier
 	}
 	return p, nil
 }

@@ -8,10 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// notSent is how many bytes the system takes before it has sent those before
-// them.
-const notSent = 256 << 10
-
 // limitNotSent keeps what is taken close to what is sent. The system buffers some
 // megabytes, and wakes who writes when a third of them is gone: on a slow line
 // that is longer than a limit, while all that time bytes have moved.

@@ -16,13 +16,6 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-// The codes that package bloberror lacks.
-const (
-	accountRequiresHTTPS     = "AccountRequiresHttps"
-	keysNotPermitted         = "KeyBasedAuthenticationNotPermitted"
-	publicAccessNotPermitted = "PublicAccessNotPermitted"
-)
-
 // isAzure reports whether Azure, or an emulator of it, has given an answer with
 // this header: all of its answers have some of its own.
 func isAzure(header http.Header) bool {

@@ -209,7 +209,7 @@ func TestBodyThatCannotBeTakenUp(t *testing.T) {
 		code   string
 		want   outcome
 	}{
-		{"another blob is there now", 412, "ConditionNotMet", plain},
+		{"another blob is there now", 412, "ConditionNotMet", notFound},
 		{"the blob is gone", 404, "BlobNotFound", notFound},
 		{"the rights are gone", 403, "AuthenticationFailed", configError},
 		{"the server is gone", 500, "InternalError", plain},

@@ -24,6 +24,12 @@ const (
 	// maxIdle is how many connections are kept for later: as many as there are
 	// requests at once, which are those of package cache and the parts of Ranges.
 	maxIdle = 128
+	// idleTime is how long a connection is kept that is not used. NATs and firewalls
+	// forget those that are silent, some after half a minute, and say nothing.
+	idleTime = 25 * time.Second
+	// handshakes is how many times the limit for a connection a proxy may take for
+	// its TLS when nobody waits any more: who does keeps the limit itself.
+	handshakes = 4
 )
 
 // Transport is the connections of a process: one pool, kept alive.
@@ -57,16 +63,16 @@ func newTransport(limits Limits, environment Environment, config func() *tls.Con
 			DialContext:         d.dial,
 			DialTLSContext:      d.dialTLS, // to a proxy, where it is one with TLS
 			TLSClientConfig:     config(),
-			TLSHandshakeTimeout: limits.Connect,
+			TLSHandshakeTimeout: handshakes * limits.Connect,
 			MaxIdleConns:        2 * maxIdle,
 			MaxIdleConnsPerHost: maxIdle,
-			IdleConnTimeout:     90 * time.Second,
+			IdleConnTimeout:     idleTime,
 			DisableCompression:  true, // archives are compressed
 
 			OnProxyConnectResponse: refusedByProxy,
 		}
 	})}
-	client := &http.Client{Transport: explained{environment, limited{limits, pool}}, CheckRedirect: followNone}
+	client := &http.Client{Transport: explained{environment, limited{limits, pool, d}}, CheckRedirect: followNone}
 	return &Transport{client, limits, environment, d, pool}
 }
 

@@ -313,7 +313,8 @@ func (e explainedBlobs) Replace(ctx context.Context, name, etag string, body io.
 }
 
 func (e explainedBlobs) explained(err error) error {
-	isAnswer := err == nil || errors.Is(err, cache.ErrNotFound) || errors.Is(err, cache.ErrExists) || errors.Is(err, context.Canceled)
+	_, unreadable := errors.AsType[*cache.UnreadableError](err)
+	isAnswer := err == nil || unreadable || errors.Is(err, cache.ErrNotFound) || errors.Is(err, cache.ErrExists) || errors.Is(err, context.Canceled)
 	if isAnswer {
 		return err
 	}

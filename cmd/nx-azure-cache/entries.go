@@ -22,6 +22,7 @@ type entry struct {
 	name      string // of the blob
 	etag      string
 	modified  time.Time // by the storage's clock
+	tier      string    // of access, see [azure.Properties]
 
 	signature signature
 	statement *trust.Statement // what it says of itself; nil where that cannot be read
@@ -46,6 +47,9 @@ var signatureStates = []string{signatureValid, signatureInvalid, signatureUnchec
 
 // isProven reports whether somebody who holds a key says what the entry says.
 func (e *entry) isProven() bool { return e.signature.State == signatureValid }
+
+// isArchived reports whether the storage has it and cannot give it.
+func (e *entry) isArchived() bool { return e.tier == azure.TierArchive }
 
 func (e *entry) url() string { return e.container.URL() + "/" + e.name }
 
@@ -217,7 +221,7 @@ func (s *shelf) entry(container *azure.Container, blob azure.Properties) (*entry
 	}
 	e := &entry{
 		Entry:     cache.Entry{Prefix: s.settings.prefix, Scope: scope, Hash: hash, Size: blob.Size, Metadata: blob.Metadata},
-		container: container, name: blob.Name, etag: blob.ETag, modified: blob.Modified,
+		container: container, name: blob.Name, etag: blob.ETag, modified: blob.Modified, tier: blob.Tier,
 	}
 	e.judge(s.settings.trust.verifier)
 	return e, true

@@ -157,6 +157,9 @@ func writeInspected(out io.Writer, e *entry, body string, asJSON, more bool) err
 	row("size", fmt.Sprintf("%s bytes", thousands(int(line.Size))))
 	row("written", line.Modified.Format(time.RFC3339))
 	row("etag", line.ETag)
+	if line.Archived {
+		row("tier", "Archive: it cannot be read, and counts as a miss")
+	}
 	row("format", cmp.Or(line.Format, "missing"))
 	row("sha256", cmp.Or(line.SHA256, "missing"))
 	row("body", body)

@@ -149,6 +149,9 @@ func writeEntry(out io.Writer, e *entry, asJSON, first bool) error {
 	if e.signature.Key != "" {
 		proof += ":" + e.signature.Key
 	}
+	if e.isArchived() {
+		proof += " (archived)"
+	}
 	from := e.provenance()
 	var origin []string
 	for _, text := range []string{from.Repository, from.Ref, fmt.Sprintf("%.12s", from.Commit), from.Run} {

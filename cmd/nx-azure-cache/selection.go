@@ -23,6 +23,7 @@ type selectionFlags struct {
 	signer         string
 	signatures     []string
 	before, after  string
+	archived       bool
 	isSet          func(flag string) bool
 }
 
@@ -41,7 +42,10 @@ there: to find what an attacker has written, use --signature, --scope, --after a
 --after and --before are about the time at which the storage last wrote the blob,
 by its own clock: not about the time that an entry claims. A time is such as
 2026-11-22T18:30:00Z, 2026-11-22 (midnight UTC), or an age such as 90m, 12h, 30d,
-2w: --before 30d means older than 30 days.`
+2w: --before 30d means older than 30 days.
+
+--archived means those that a lifecycle rule has moved to the archive tier: they count
+as misses, and as long as they are there their results cannot be stored again.`
 
 func (f *selectionFlags) add(command *cobra.Command) {
 	flags := command.Flags()
@@ -53,6 +57,7 @@ func (f *selectionFlags) add(command *cobra.Command) {
 	flags.StringArrayVar(&f.signatures, "signature", nil, "with a signature that is valid, invalid, unchecked or unsigned; may be given several times")
 	flags.StringVar(&f.after, "after", "", "written at this time or later")
 	flags.StringVar(&f.before, "before", "", "written before this time")
+	flags.BoolVar(&f.archived, "archived", false, "in the storage's archive tier, where no run can read it")
 	f.isSet = flags.Changed
 }
 
@@ -63,16 +68,17 @@ type selection struct {
 	signer         string   // ID of a key
 	signatures     []string // states; none stands for all
 	after, before  time.Time
+	archived       bool // only those
 }
 
 // errNoSelection is returned where nothing says which entries are meant.
-var errNoSelection = errors.New("nothing says which entries: give at least one of --hash, --scope, --ref, --run, --signer, --signature, --before and --after")
+var errNoSelection = errors.New("nothing says which entries: give at least one of --hash, --scope, --ref, --run, --signer, --signature, --before, --after and --archived")
 
 func (f selectionFlags) parse(now time.Time) (s selection, err error) {
 	if err := f.checkEmpty(); err != nil {
 		return s, err
 	}
-	s = selection{hashes: f.hashes, scopes: f.scopes, ref: f.ref, run: f.runName()}
+	s = selection{hashes: f.hashes, scopes: f.scopes, ref: f.ref, run: f.runName(), archived: f.archived}
 	for _, hash := range s.hashes {
 		if err := cache.CheckHash(hash); err != nil {
 			return s, fmt.Errorf("--hash: %w", err)
@@ -122,7 +128,7 @@ func (f selectionFlags) checkEmpty() error {
 
 // isAll reports whether every entry is meant.
 func (s selection) isAll() bool {
-	return len(s.hashes)+len(s.scopes)+len(s.ref)+len(s.run)+len(s.signer)+len(s.signatures) == 0 && s.after.IsZero() && s.before.IsZero()
+	return !s.archived && len(s.hashes)+len(s.scopes)+len(s.ref)+len(s.run)+len(s.signer)+len(s.signatures) == 0 && s.after.IsZero() && s.before.IsZero()
 }
 
 var keyIDs = regexp.MustCompile(`^[0-9a-f]{16}$`)
@@ -165,6 +171,8 @@ func parseTime(flag, text string, now time.Time) (time.Time, error) {
 func (s selection) matches(e *entry) bool {
 	switch {
 	case !s.after.IsZero() && e.modified.Before(s.after), !s.before.IsZero() && !e.modified.Before(s.before):
+		return false
+	case s.archived && !e.isArchived():
 		return false
 	case s.signer != "" && s.signer != e.signature.Key:
 		return false

@@ -18,6 +18,7 @@ type entryLine struct {
 	Size      int64     `json:"size"`
 	Modified  time.Time `json:"modified"`
 	ETag      string    `json:"etag"`
+	Archived  bool      `json:"archived,omitempty"` // it cannot be read
 	Format    string    `json:"format,omitempty"`
 	SHA256    string    `json:"sha256,omitempty"`
 	Signature signature `json:"signature"`
@@ -40,7 +41,7 @@ type provenanceLine struct {
 
 func (e *entry) line() entryLine {
 	line := entryLine{
-		URL: e.url(), Scope: string(e.Scope), Hash: e.Hash, Size: e.Size, Modified: e.modified.UTC(), ETag: e.etag,
+		URL: e.url(), Scope: string(e.Scope), Hash: e.Hash, Size: e.Size, Modified: e.modified.UTC(), ETag: e.etag, Archived: e.isArchived(),
 		Format: e.Format(), SHA256: e.SHA256(), Signature: e.signature, Proven: e.isProven(),
 	}
 	if e.statement != nil {

@@ -27,6 +27,7 @@ var (
 	notImplemented    = failure(http.StatusNotImplemented, "NotImplemented")
 	containerNotFound = failure(http.StatusNotFound, "ContainerNotFound")
 	blobNotFound      = failure(http.StatusNotFound, "BlobNotFound")
+	blobArchived      = failure(http.StatusConflict, "BlobArchived")
 	conditionNotMet   = failure(http.StatusPreconditionFailed, "ConditionNotMet")
 	notPermitted      = failure(http.StatusForbidden, "AuthorizationPermissionMismatch")
 )
@@ -37,6 +38,7 @@ func invalidHeader() answer { return failure(http.StatusBadRequest, "InvalidHead
 var messages = map[string]string{
 	"AuthorizationPermissionMismatch": "This request is not authorized to perform this operation using this permission.",
 	"BlobAlreadyExists":               "The specified blob already exists.",
+	"BlobArchived":                    "This operation is not permitted on an archived blob.",
 	"BlobNotFound":                    "The specified blob does not exist.",
 	"ConditionNotMet":                 "The condition specified using HTTP conditional header(s) is not met.",
 	"ContainerAlreadyExists":          "The specified container already exists.",

@@ -41,6 +41,7 @@ type blob struct {
 	created  time.Time   //
 	header   http.Header // what is sent with it beside common; shared by all answers
 	metadata []string    // the names of its headers of metadata, sorted
+	archived bool        // see [Service.Archive]
 }
 
 // block is a part of a blob; all that Put Blob has put is one without an ID.
@@ -233,6 +234,9 @@ func (c *call) getBlob() answer {
 	if b == nil {
 		return blobNotFound
 	}
+	if b.archived && c.r.Method == http.MethodGet {
+		return blobArchived
+	}
 	return c.content(b)
 }
 
@@ -337,6 +341,9 @@ func (c *call) commit(b *blob, refuse func(exists bool) (answer, bool)) answer {
 	}
 	if refusal, refused := refuseChange(c.r.Header, before); refused {
 		return refusal
+	}
+	if before != nil && before.archived {
+		return blobArchived
 	}
 	s.put(container, c.name, b)
 	return created(http.Header{"Etag": b.header["Etag"], "Last-Modified": b.header["Last-Modified"]}, true)

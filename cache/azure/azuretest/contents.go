@@ -2,6 +2,7 @@ package azuretest
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -51,6 +52,22 @@ func (s *Service) Blob(container, name string) (b Blob, ok bool) {
 		b.Metadata[header[len(metadataPrefix):]] = slices.Clone(stored.header[header])
 	}
 	return b, true
+}
+
+// Archive moves a blob to the archive tier, if it is there: its properties can be read and
+// it can be deleted, and nothing else
+// (learn.microsoft.com/azure/storage/blobs/access-tiers-overview#archive-access-tier).
+func (s *Service) Archive(container, name string) {
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
+	there := s.store.containers[container]
+	if there == nil || there.blobs[name] == nil {
+		return
+	}
+	moved := *there.blobs[name]
+	moved.archived, moved.header = true, maps.Clone(moved.header)
+	moved.header["X-Ms-Access-Tier"] = []string{"Archive"}
+	there.blobs[name] = &moved
 }
 
 // Remove removes a blob, if it is there.

@@ -164,7 +164,11 @@ func (p page) writeBlob(b *bytes.Buffer, name string, there *blob) {
 		writeElement(b, property, there.header.Get(property))
 	}
 	writeElement(b, "Content-MD5", there.header.Get("Content-Md5"))
-	b.WriteString("<BlobType>BlockBlob</BlobType><AccessTier>Hot</AccessTier><AccessTierInferred>true</AccessTierInferred>" +
+	tier := "<AccessTier>Hot</AccessTier><AccessTierInferred>true</AccessTierInferred>"
+	if there.archived {
+		tier = "<AccessTier>Archive</AccessTier>"
+	}
+	b.WriteString("<BlobType>BlockBlob</BlobType>" + tier +
 		"<LeaseStatus>unlocked</LeaseStatus><LeaseState>available</LeaseState><ServerEncrypted>true</ServerEncrypted></Properties>")
 	if p.metadata {
 		b.WriteString("<Metadata>")

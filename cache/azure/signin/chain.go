@@ -12,6 +12,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/awake"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
@@ -129,7 +130,7 @@ func (c *chain) try(ctx context.Context, s source, options policy.TokenRequestOp
 // ask asks an open source for a token, within its limit.
 func (c *chain) ask(ctx context.Context, s settled, options policy.TokenRequestOptions) (azcore.AccessToken, Step) {
 	begun := time.Now()
-	limited, cancel := context.WithTimeout(ctx, s.limit)
+	limited, cancel := awake.WithTimeout(ctx, s.limit)
 	defer cancel()
 	token, err := s.credential.GetToken(limited, options)
 	step := Step{Source: s.name, Took: time.Since(begun), Outcome: Failed}

@@ -16,6 +16,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/managedidentity"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/awake"
 )
 
 const (
@@ -137,7 +139,7 @@ func (p *probed) GetToken(ctx context.Context, options policy.TokenRequestOption
 // refuses a request without the header Metadata, with 400; those answer 401, 403,
 // 404 or a page.
 func (p *probed) probe(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	ctx, cancel := awake.WithTimeout(ctx, probeLimit)
 	defer cancel()
 	ctx = policy.WithRetryOptions(ctx, policy.RetryOptions{MaxRetries: -1})
 	request, err := runtime.NewRequest(ctx, http.MethodGet, metadata)

@@ -11,6 +11,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/rs/zerolog"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/awake"
 )
 
 const (
@@ -173,7 +175,7 @@ func (t *Tokens) enter(ctx context.Context, options policy.TokenRequestOptions) 
 
 // ask asks the chain, and keeps why it failed.
 func (t *Tokens) ask(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
-	limited, cancel := context.WithTimeout(ctx, totalLimit)
+	limited, cancel := awake.WithTimeout(ctx, totalLimit)
 	defer cancel()
 	token, err := t.chain.token(limited, options)
 	if ctx.Err() != nil {

@@ -1,0 +1,108 @@
+package azure_test
+
+import (
+	"go/ast"
+	"go/parser"
+	gotoken "go/token"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+)
+
+// A code that comes with a new version of the SDK must be given a meaning.
+func TestEveryCodeOfTheSDKHasAMeaning(t *testing.T) {
+	t.Parallel()
+	const bloberror = "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
+	folder, err := exec.CommandContext(t.Context(), "go", "list", "-f", "{{.Dir}}", bloberror).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(folder)), "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	codes := 0
+	for _, file := range files {
+		parsed, err := parser.ParseFile(gotoken.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(node ast.Node) bool {
+			constant, ok := node.(*ast.ValueSpec)
+			if !ok || len(constant.Values) != 1 {
+				return true
+			}
+			if kind, ok := constant.Type.(*ast.Ident); !ok || kind.Name != "Code" {
+				return true
+			}
+			code, err := strconv.Unquote(constant.Values[0].(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			codes++
+			if azure.MeaningOf(code) == "" {
+				t.Errorf("%s has no meaning: add it to the table in codes.go", code)
+			}
+			return true
+		})
+	}
+	if codes < 100 {
+		t.Errorf("found %d codes in %s", codes, folder)
+	}
+}
+
+// statuses are those that a code of a meaning comes with.
+var statuses = map[string][]int{
+	"blob": {http.StatusConflict, http.StatusPreconditionFailed}, "access": {http.StatusForbidden}, "service": {http.StatusServiceUnavailable},
+	"request": {http.StatusBadRequest},
+}
+
+// What is about one blob neither ends the cache nor counts; what is about the account ends
+// it at once; the rest counts.
+func TestCodesByTheirMeaning(t *testing.T) {
+	for code, meaning := range azure.Meanings() {
+		for _, status := range statuses[meaning] {
+			t.Run(code, func(t *testing.T) {
+				t.Parallel()
+				s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
+					w.Header().Set("x-ms-retry-after-ms", "1")
+					fail(w, status, code)
+				})
+				breaker := cache.NewBreaker(s.container(t))
+				var gets, puts []outcome
+				for range 6 {
+					_, err := get(t, breaker, "a")
+					gets = append(gets, outcomeOf(err))
+					puts = append(puts, outcomeOf(put(t, breaker, "a", "x")))
+				}
+				get, put := gets[5], puts[5]
+				isMiss := get == unreadable || get == notFound
+				switch {
+				case meaning == "blob" && (!isMiss || put != exists):
+					t.Errorf("got %s and %s, want a miss and %s", get, put, exists)
+				case meaning == "access" && (gets[0] != configError || get != configError || put != configError):
+					t.Errorf("got %s, %s and %s, want %s", gets[0], get, put, configError)
+				case (meaning == "service" || meaning == "request") && (gets[0] != plain || get != plain || put != plain):
+					t.Errorf("got %s, %s and %s, want %s", gets[0], get, put, plain)
+				}
+			})
+		}
+	}
+}
+
+// What people read about an archived entry names the rule and the command.
+func TestArchivedEntryIsExplained(t *testing.T) {
+	s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) { fail(w, http.StatusConflict, "BlobArchived") })
+	_, err := get(t, s.container(t), "a/b")
+	want := "entries in the archive tier cannot be read (409 BlobArchived: " + s.URL + "/account/results/a/b): they count as misses, and their results are not stored again; " +
+		"a lifecycle rule of the storage account has moved them: let it delete them instead, and remove those that are archived with `npx nx-azure-cache evict --archived`"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v\nwant %s", err, want)
+	}
+}

@@ -1,0 +1,57 @@
+'use strict';
+
+// A laptop that sleeps, a virtual machine that is paused: nothing on it runs, and all
+// clocks go on.
+
+const assert = require('node:assert/strict');
+const { setTimeout: sleep } = require('node:timers/promises');
+const { processesOf, serverOf, signal } = require('../lib/processes');
+const { gate, on, pass } = require('./faults');
+const { expectedOfMany, filled, remoteHits } = require('./hits');
+const {
+  assertUndisturbed,
+  fullTest,
+  shortTimeouts,
+  startWorld,
+} = require('./world');
+
+/** @import { Machine } from '../lib/machine' */
+
+const tasks = 20;
+
+/**
+ * Stops all processes of a machine for a while.
+ *
+ * @param {Machine} machine
+ * @param {number} milliseconds
+ */
+async function freeze(machine, milliseconds) {
+  const stopped = processesOf(machine).map(({ pid }) => pid);
+  for (const pid of stopped) signal(pid, 'SIGSTOP');
+  await sleep(milliseconds);
+  for (const pid of stopped) signal(pid, 'SIGCONT');
+}
+
+for (const method of /** @type {const} */ (['GET', 'PUT'])) {
+  fullTest(`frozen-machine_during_a_${method}_loses_nothing`, async (t) => {
+    const world = await startWorld(t);
+    const azure = { timeouts: { ...shortTimeouts, drain: '20s' } };
+    const count = method === 'GET' ? tasks : 1;
+    const machine = await filled(world, count, { azure });
+    if (method === 'PUT') await world.empty();
+    const requests = gate();
+    world.recorder.fault = on(method, requests.fault);
+    const run = assertUndisturbed(machine, expectedOfMany(count, null));
+    await requests.arrived;
+    await serverOf(machine);
+    const frozen = freeze(machine, 6000);
+    world.recorder.fault = pass;
+    // The answers come while nobody can read them.
+    await sleep(500);
+    requests.open();
+    await frozen;
+    await run;
+    if (method === 'GET') assert.equal(remoteHits(machine), tasks);
+    else assert.ok(world.recorder.take().includes('PUT 201'));
+  });
+}

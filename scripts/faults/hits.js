@@ -1,0 +1,54 @@
+'use strict';
+
+// Runs of many tasks that a filled cache should give hits.
+
+const { build, onMain, runNx } = require('../e2e/world');
+const { outputsOfMany, writeMany } = require('./many');
+
+/** @import { Machine } from '../lib/machine' */
+/** @import { World } from './world' */
+
+/**
+ * Stores the results of `count` tasks, and makes another machine that has none.
+ * Both are CI of the main branch: one request for each result.
+ *
+ * @param {World} world
+ * @param {number} count
+ * @param {Parameters<World['machine']>[1]} [options] of the other machine
+ * @returns {Promise<Machine>}
+ */
+async function filled(world, count, options = {}) {
+  const first = world.machine('first', { env: onMain });
+  writeMany(first, count);
+  await runNx(first, build);
+  const second = world.machine('second', {
+    ...options,
+    env: { ...onMain, ...options.env },
+  });
+  writeMany(second, count);
+  return second;
+}
+
+/**
+ * How many tasks of a machine's last run were remote hits.
+ *
+ * @param {Machine} machine
+ */
+const remoteHits = (machine) =>
+  Object.values(machine.lastRun()).filter(
+    ({ cacheStatus }) => cacheStatus === 'remote-cache-hit',
+  ).length;
+
+/**
+ * What `assertUndisturbed` expects of such a run.
+ *
+ * @param {number} count
+ * @param {RegExp | null} line
+ */
+const expectedOfMany = (count, line) => ({
+  ...{ line, status: null, outputs: outputsOfMany(count) },
+});
+
+exports.expectedOfMany = expectedOfMany;
+exports.filled = filled;
+exports.remoteHits = remoteHits;
