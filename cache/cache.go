@@ -108,7 +108,8 @@ type Hit struct {
 // A terminal output that comes as a file is the caller's to remove. The error
 // is [ErrNotFound] for a miss, wraps [ErrDamaged] for an entry that is not to
 // be used, is a [*ConfigError] where the user must act, such as on a cache
-// directory that is not safe, else one of the storage or the file system.
+// directory that is not safe, is a [*FileError] for one of the file system, else one
+// of the storage.
 func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string) (*Hit, error) {
 	if c.options.Mode == NoCache {
 		return nil, ErrNotFound
@@ -200,8 +201,6 @@ func (c *Cache) restore(ctx context.Context, entry Entry, blob *Blob, cacheDirec
 	}
 	contents, err := c.codec.ExtractTo(body, at.handle, at.name, archive.LimitsOf(blob.Size))
 	switch {
-	case errors.Is(err, archive.ErrNoSpace):
-		err = fmt.Errorf("%w; free space on the file system of %s, or set cacheDirectory in nx.json to a folder on another", err, cacheDirectory)
 	case errors.Is(err, archive.ErrRefused):
 		err = damaged("%w", err)
 	case err == nil && contents.Hash != entry.Hash:
@@ -215,7 +214,7 @@ func (c *Cache) restore(ctx context.Context, entry Entry, blob *Blob, cacheDirec
 	if err != nil {
 		discard(ctx, at)
 		discard(ctx, output)
-		return nil, err
+		return nil, fileError(cacheDirectory, err)
 	}
 	c.counters.bytesRead.Add(blob.Size)
 	hit := &Hit{

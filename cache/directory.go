@@ -163,7 +163,7 @@ func checkOwner(path string, info fs.FileInfo) error {
 
 // refuse is an error that turns the cache off for a cache directory.
 func refuse(format string, args ...any) error {
-	return &ConfigError{fmt.Errorf(format, args...)}
+	return &ConfigError{&FileError{Err: fmt.Errorf(format, args...)}}
 }
 
 func isRefusal(err error) bool {

@@ -17,6 +17,7 @@ const (
 	CodeMisconfigured = 2
 	CodeDamaged       = 3
 	CodeDisabled      = 4
+	CodeFileSystem    = 5
 
 	CodeNotInitialized = -32002 // of the Language Server Protocol, like the next
 	CodeCancelled      = -32800
@@ -29,6 +30,10 @@ func wireError(err error) *jsonrpc2.Error {
 	}
 	code := int64(CodeUnavailable)
 	switch _, config := errors.AsType[*cache.ConfigError](err); {
+	case cache.IsFileError(err): // also where the user must act: what failed is the kind
+		code = CodeFileSystem
+	case errors.Is(err, cache.ErrPanic):
+		code = jsonrpc2.CodeInternalError
 	case config:
 		code = CodeMisconfigured
 	case errors.Is(err, cache.ErrDamaged):

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -56,6 +57,11 @@ func TestCodes(t *testing.T) {
 			c := start(t, session(rpc.Session{Reason: "no licence found"}))
 			c.initialize()
 			return c.fail("retrieve", retrieveParams("1", t.TempDir()))
+		},
+		5: func(t *testing.T) *jsonrpc2.Error {
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, ".nx-azure-cache"), "a file")
+			return startWith(t, new(cachetest.Memory)).fail("retrieve", retrieveParams("1", dir))
 		},
 	}
 	for code, provoke := range provoke {

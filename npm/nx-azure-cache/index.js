@@ -6,9 +6,12 @@ const path = require('node:path');
 const { binaryPath } = require('./binary');
 const { Client } = require('./client');
 const { readEnvironment } = require('./environment');
+const { fileError, refusal } = require('./file-error');
 const { beforeTheEnd, notice, write } = require('./notices');
 const { version } = require('./package.json');
+const { reasonOf } = require('./reason');
 const { Run } = require('./run');
+const { checkSession, nonsense } = require('./session');
 const { learnTasks } = require('./tasks');
 const { readWorkspace, workspaceRoot } = require('./workspace');
 
@@ -25,10 +28,8 @@ const protocolVersion = 1;
  */
 const startPatience = 10_000;
 
-const nonsense = 'the cache process has given an answer of another shape';
-
-/** The error code of rpc/doc.go for what the user must change. */
-const misconfigured = 2;
+/** The error code of rpc/doc.go for an entry that is not to be used. */
+const damaged = 3;
 
 /** Bytes of terminal output above which it travels as a file; see rpc/doc.go. */
 const inlineTerminalOutput = 256 * 1024;
@@ -43,7 +44,7 @@ async function getRemoteCache() {
   try {
     return await open();
   } catch (err) {
-    notice('start', `the remote cache is off: ${message(err)}`);
+    notice('start', `the remote cache is off: ${reasonOf(err)}`);
     return null;
   }
 }
@@ -57,7 +58,8 @@ async function open() {
   let run;
   const client = await Client.start(binary, ['serve'], env, {
     onLog: ({ level, message }) => {
-      if (level !== 'debug') notice(message, message);
+      const isLine = level !== 'debug' && typeof message === 'string';
+      if (isLine && message.trim() !== '') notice(message, message);
     },
     onStderr: (text) => showLog(text, env),
     onStored: (params) => run?.stored(params),
@@ -66,7 +68,7 @@ async function open() {
   try {
     const params = initializeParams(environment);
     const session = await client.call('initialize', params, startPatience);
-    checkVersion(session.serverVersion);
+    checkSession(session);
     if (session.enabled) {
       const taskOf = session.tasks ? listenToNx(params.nxVersion) : undefined;
       const { ci } = params;
@@ -76,7 +78,7 @@ async function open() {
       return remoteCache(client, session, started, taskOf);
     }
     if (session.mode !== 'no-cache') {
-      notice('start', `the remote cache is off: ${session.reason}`);
+      notice('start', `the remote cache is off: ${reasonOf(session.reason)}`);
     }
   } catch (err) {
     client.close();
@@ -114,19 +116,10 @@ function listenToNx(nxVersion) {
     return learnTasks();
   } catch (cause) {
     throw new Error(
-      `azure.include and azure.exclude in nx.json need to know the task of a result, and Nx ${nxVersion} does not tell: ${message(cause).split('\n', 1)[0]}; remove both, or use an Nx from 20.0.6 to 24`,
+      `azure.include and azure.exclude in nx.json need to know the task of a result, and Nx ${nxVersion} does not tell: ${reasonOf(cause).split('\n', 1)[0]}; remove both, or use an Nx from 20.0.6 to 24`,
       { cause },
     );
   }
-}
-
-/** @param {string} serverVersion */
-function checkVersion(serverVersion) {
-  if (serverVersion === version) return;
-  throw new Error(
-    `the package nx-azure-cache is ${version}, its binary is ${serverVersion}: ` +
-      'install again, so that the lockfile has one version of nx-azure-cache and @nx-azure-cache/*',
-  );
 }
 
 /**
@@ -161,7 +154,7 @@ function remoteCache(client, { mode, session, patience }, run, taskOf) {
       const task = taskOf?.(hash);
       if (taskOf && !task) return leftOut(hash, false);
       try {
-        const { queued, reason } = await withOutput(
+        const answer = await withOutput(
           folderIn(cacheDirectory),
           terminalOutput,
           (output) => {
@@ -169,6 +162,8 @@ function remoteCache(client, { mode, session, patience }, run, taskOf) {
             return client.call('store', params, patience);
           },
         );
+        if (typeof answer?.queued !== 'boolean') throw new Error(nonsense);
+        const { queued, reason } = answer;
         if (queued) run.accepted();
         else if (reason) run.refused(hash, reason);
         return queued;
@@ -218,7 +213,11 @@ async function toNx(hit, folder) {
       throw new Error(nonsense);
     }
     try {
-      terminalOutput = await fs.readFile(terminalOutputPath, 'utf8');
+      terminalOutput = await fs
+        .readFile(terminalOutputPath, 'utf8')
+        .catch((err) => {
+          throw fileError(folder, err);
+        });
     } finally {
       await remove(terminalOutputPath);
     }
@@ -231,7 +230,8 @@ async function toNx(hit, folder) {
     throw new Error(nonsense);
   }
   if ((code << 16) >> 16 !== code) {
-    throw new Error(`a result has the exit code ${code}, which Nx cannot hold`);
+    const problem = `a result has the exit code ${code}, which Nx cannot hold`;
+    throw Object.assign(new Error(problem), { code: damaged });
   }
   return { code, terminalOutput, outputsPath, size };
 }
@@ -279,7 +279,9 @@ async function writeAside(file, text) {
       return await fs.writeFile(file, text, { flag: 'wx', mode: 0o600 });
     } catch (err) {
       const { code } = /** @type {NodeJS.ErrnoException} */ (err);
-      if (code !== 'ENOENT' || tries === 1) throw err;
+      if (code !== 'ENOENT' || tries === 1) {
+        throw fileError(path.dirname(path.dirname(path.dirname(file))), err);
+      }
     }
   }
 }
@@ -310,15 +312,6 @@ async function makeFolder(folder, { isPrivate = false } = {}) {
   }
 }
 
-/**
- * An error of the kind that the server's are for which the user must act.
- *
- * @param {string} text
- */
-function refusal(text) {
-  return Object.assign(new Error(text), { code: misconfigured });
-}
-
 /** @param {string} file */
 async function exists(file) {
   return fs.access(file).then(
@@ -334,11 +327,6 @@ async function exists(file) {
  */
 async function remove(file) {
   await fs.rm(file, { force: true }).catch(() => {});
-}
-
-/** @param {unknown} err */
-function message(err) {
-  return err instanceof Error ? err.message : String(err);
 }
 
 exports.getRemoteCache = getRemoteCache;
