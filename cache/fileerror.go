@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 // FileError is an error of this machine's file system, where results lie and this
@@ -21,7 +22,7 @@ func (e *FileError) Error() string {
 	if e.fix == "" {
 		return e.Err.Error()
 	}
-	return e.Err.Error() + "; " + e.fix
+	return shorten(e.Err.Error(), maxFileText) + "; " + e.fix
 }
 
 func (e *FileError) Unwrap() error { return e.Err }
@@ -29,6 +30,22 @@ func (e *FileError) Unwrap() error { return e.Err }
 // NonRetriable tells azcore's retry policy that sending again is in vain: a body
 // could not be read.
 func (*FileError) NonRetriable() {}
+
+const (
+	// maxPath is how much of a path a message shows, in bytes.
+	maxPath = 240
+	// maxFileText is how much of what the system says, which has paths in it.
+	maxFileText = 400
+)
+
+// shorten is [printable.Short] of what is too long, and nothing of what is not: who
+// shows it makes it printable.
+func shorten(text string, max int) string {
+	if len(text) <= max {
+		return text
+	}
+	return printable.Short(text, max)
+}
 
 // IsFileError reports whether an error is one of the file system.
 func IsFileError(err error) bool {
@@ -67,6 +84,7 @@ const tooManyFix = "this process or machine has too many files open: raise the l
 // fixOf says what fixes an error of a file system. npm/nx-azure-cache/file-error.js
 // says the same; the tests of both read testdata/file-errors.json.
 func fixOf(directory string, err error) string {
+	directory = shorten(directory, maxPath)
 	switch {
 	case errors.Is(err, archive.ErrNoSpace), isOneOf(err, errnos.noSpace):
 		return fmt.Sprintf("free space on the file system of %s, or set NX_CACHE_DIRECTORY to a directory on another", directory)

@@ -91,7 +91,7 @@ const inlineText = 4 << 10
 func (c *Cache) accept(r *result, output TerminalOutput) (reason string, err error) {
 	if _, err := os.Lstat(r.dir); errors.Is(err, fs.ErrNotExist) {
 		c.counters.skipped.Add(1)
-		return "cannot be stored: there is no " + r.dir, nil
+		return "cannot be stored: there is no " + shorten(r.dir, maxPath), nil
 	}
 	at, err := c.scratch.fresh(r.cacheDirectory)
 	if err == nil {

@@ -23,6 +23,13 @@ const (
 	CodeCancelled      = -32800
 )
 
+const (
+	// maxShown is how much of a client's string a message shows, in bytes.
+	maxShown = 160
+	// maxLine bounds a message, whatever is in it.
+	maxLine = 4000
+)
+
 // wireError is the only place where a Go error becomes a protocol error.
 func wireError(err error) *jsonrpc2.Error {
 	if e, ok := errors.AsType[*jsonrpc2.Error](err); ok {
@@ -43,9 +50,9 @@ func wireError(err error) *jsonrpc2.Error {
 	case errors.Is(err, context.Canceled):
 		code = CodeCancelled
 	}
-	return &jsonrpc2.Error{Code: code, Message: printable.Line(err.Error())}
+	return &jsonrpc2.Error{Code: code, Message: printable.Short(printable.Line(err.Error()), maxLine)}
 }
 
 func protocolError(code int64, format string, args ...any) *jsonrpc2.Error {
-	return &jsonrpc2.Error{Code: code, Message: printable.Line(fmt.Sprintf(format, args...))}
+	return &jsonrpc2.Error{Code: code, Message: printable.Short(printable.Line(fmt.Sprintf(format, args...)), maxLine)}
 }

@@ -93,6 +93,8 @@ func (c *Container) translateResponse(operation, name string, response *azcore.R
 		return config("%s", c.noContainer())
 	case code == publicAccessNotPermitted || code == accountRequiresHTTPS:
 		return config("%s", c.refused(operation, response))
+	case isUnknownVersion(response):
+		return config("%s", c.unknownVersion(response))
 	case slices.Contains([]string{"get", "look at", "delete"}, operation) && response.StatusCode == http.StatusNotFound:
 		return cache.ErrNotFound
 	case operation == "delete" && response.StatusCode == http.StatusPreconditionFailed:
