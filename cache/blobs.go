@@ -53,6 +53,9 @@ var (
 	// as long as the configuration allows.
 	ErrTimeLimit = errors.New("time limit")
 
+	// ErrPanic is wrapped by the errors that are bugs of this process.
+	ErrPanic = errors.New("panicked")
+
 	// ErrOff is wrapped by the errors of a [Breaker] that asks no more.
 	ErrOff = errors.New("off for the rest of this run")
 )

@@ -49,7 +49,7 @@ func NewBreaker(blobs Blobs) *Breaker {
 }
 
 // isCancelled reports whether an error says nothing about the storage.
-func isCancelled(err error) bool { return errors.Is(err, context.Canceled) }
+func isCancelled(err error) bool { return errors.Is(err, context.Canceled) || IsFileError(err) }
 
 // isFailure reports whether an error says that the storage cannot be used. That
 // a blob is not there, or is there, or is in some state, is an answer. That this

@@ -114,8 +114,8 @@ type Hit struct {
 // A terminal output that comes as a file is the caller's to remove. The error
 // is [ErrNotFound] for a miss, an [*UnreadableError] for one that people should know
 // of, wraps [ErrDamaged] for an entry that is not to be used, is a [*ConfigError] where
-// the user must act, such as on a cache directory that is not safe, else one of the
-// storage or the file system.
+// the user must act, such as on a cache directory that is not safe, is a [*FileError] for
+// one of the file system, else one of the storage.
 //
 // The outputs are those that the task declares, for an Nx that refuses results with
 // links that leave theirs ([archive.Outputs]): such a result is a miss.
@@ -226,8 +226,6 @@ func (c *Cache) restore(ctx context.Context, entry Entry, blob *Blob, cacheDirec
 	case errors.Is(err, archive.ErrLinks):
 		zerolog.Ctx(ctx).Debug().Str("hash", entry.Hash).Err(err).Msg("not restored")
 		err = ErrNotFound
-	case errors.Is(err, archive.ErrNoSpace):
-		err = fmt.Errorf("%w; free space on the file system of %s, or set cacheDirectory in nx.json to a folder on another", err, cacheDirectory)
 	case errors.Is(err, archive.ErrRefused):
 		err = damaged("%w", err)
 	case err == nil && contents.Hash != entry.Hash:
@@ -243,7 +241,7 @@ func (c *Cache) restore(ctx context.Context, entry Entry, blob *Blob, cacheDirec
 	if err != nil {
 		discard(ctx, at)
 		discard(ctx, output)
-		return nil, err
+		return nil, fileError(cacheDirectory, err)
 	}
 	c.counters.bytesRead.Add(blob.Size)
 	hit := &Hit{

@@ -163,7 +163,12 @@ func checkOwner(path string, info fs.FileInfo) error {
 
 // refuse is an error that turns the cache off for a cache directory.
 func refuse(format string, args ...any) error {
-	return &ConfigError{fmt.Errorf(format, args...)}
+	for i, arg := range args {
+		if text, ok := arg.(string); ok {
+			args[i] = shorten(text, maxPath)
+		}
+	}
+	return &ConfigError{&FileError{Err: fmt.Errorf(format, args...)}}
 }
 
 func isRefusal(err error) bool {

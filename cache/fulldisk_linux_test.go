@@ -42,6 +42,9 @@ func TestRetrieveOnAFullDisk(t *testing.T) {
 			if want := "free space on the file system of " + dir; !strings.Contains(fmt.Sprint(err), want) {
 				t.Errorf("%s: got %v, want it to have %q", hash, err, want)
 			}
+			if !cache.IsFileError(err) {
+				t.Errorf("%s: got %v, want an error of files", hash, err)
+			}
 			if exists(t, dir, hash) {
 				t.Errorf("%s is there", hash)
 			}
@@ -54,4 +57,28 @@ func TestRetrieveOnAFullDisk(t *testing.T) {
 			t.Errorf("got %+v, want 3 that failed", got)
 		}
 	})
+}
+
+// A full disk is the same trouble for writing: a terminal output and an archive that
+// wait for their upload need room, too.
+func TestStoreOnAFullDisk(t *testing.T) {
+	cachetest.OnSmallDisk(t, func(t *testing.T, disk string) {
+		dir := filepath.Join(disk, "cache")
+		outputs(t, dir, "1", map[string]string{"a": cachetest.Noise(1, 5<<20)})
+		blobs := new(cachetest.Memory)
+		c := newCache(t, cache.NewBreaker(blobs))
+		checkFull(t, "the archive", dir, storeFails(t, c, "1", dir, cache.TerminalOutput{}))
+		checkFull(t, "the terminal output", dir, storeFails(t, c, "1", dir, cache.TerminalOutput{Text: cachetest.Noise(2, 6<<20)}))
+		if names := blobs.Names(); len(names) > 0 {
+			t.Errorf("got %v, want nothing stored", names)
+		}
+	})
+}
+
+func checkFull(t *testing.T, what, dir string, err error) {
+	t.Helper()
+	want := "free space on the file system of " + dir
+	if !cache.IsFileError(err) || !strings.Contains(fmt.Sprint(err), want) {
+		t.Errorf("%s: got %v, want an error of files that has %q", what, err, want)
+	}
 }

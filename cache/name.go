@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
@@ -13,10 +14,13 @@ import (
 // letters. Nothing else may become part of a path or of a blob's name.
 var hashes = regexp.MustCompile(`^[0-9A-Za-z_-]{1,128}$`)
 
+// maxShown is how much of a foreign string a message shows, in bytes.
+const maxShown = 160
+
 // CheckHash returns an error unless hash can be a task hash of Nx.
 func CheckHash(hash string) error {
 	if !hashes.MatchString(hash) {
-		return fmt.Errorf("hash is %q; allowed are 1 to 128 letters, digits, _ and -", hash)
+		return fmt.Errorf("hash is %q; allowed are 1 to 128 letters, digits, _ and -", printable.Short(hash, maxShown))
 	}
 	return nil
 }

@@ -77,7 +77,7 @@ func (s *scratch) fresh(cacheDirectory string) (spot, error) {
 		// Somebody has emptied the cache directory (`nx reset`), lock and all.
 		s.forget(cacheDirectory, f)
 	}
-	return spot{}, &fs.PathError{Op: "make", Path: Folder(cacheDirectory, s.session), Err: fs.ErrNotExist}
+	return spot{}, fileError(cacheDirectory, &fs.PathError{Op: "make", Path: Folder(cacheDirectory, s.session), Err: fs.ErrNotExist})
 }
 
 // open makes the folder of this process in a cache directory, the first time
@@ -90,6 +90,7 @@ func (s *scratch) open(cacheDirectory string) (*folder, error) {
 		return known.folder, known.refusal
 	}
 	f, err := makeFolder(cacheDirectory, s.session, s.rule)
+	err = fileError(cacheDirectory, err)
 	if isRefusal(err) {
 		s.folders[cacheDirectory] = known{refusal: err}
 	}

@@ -61,7 +61,26 @@ func (s *spool) body() io.ReadSeeker {
 	if s.file == nil {
 		return bytes.NewReader(s.memory.Bytes())
 	}
-	return s.file
+	return spooled{s.file, s.spot.cacheDirectory.root.Name()}
+}
+
+// spooled is a file that is sent. That it cannot be read is no error of the storage.
+type spooled struct {
+	*os.File
+	directory string
+}
+
+func (s spooled) Read(p []byte) (int, error) {
+	n, err := s.File.Read(p)
+	if err != io.EOF {
+		err = fileError(s.directory, err)
+	}
+	return n, err
+}
+
+func (s spooled) Seek(offset int64, whence int) (int64, error) {
+	at, err := s.File.Seek(offset, whence)
+	return at, fileError(s.directory, err)
 }
 
 // sha256 is the digest of what was written, in hexadecimal.

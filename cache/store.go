@@ -36,7 +36,8 @@ type Stored struct {
 	Outcome Outcome
 	// Err says why the result was not stored. It is a [*ConfigError] where the
 	// user must act, wraps [archive.ErrNotStorable] or [archive.ErrChanged] where
-	// the result is the reason, else it is one of the storage or the file system.
+	// the result is the reason, is a [*FileError] where the file system is, or wraps
+	// [ErrPanic]; else it is one of the storage.
 	Err error
 }
 
@@ -115,7 +116,7 @@ func (c *Cache) accept(r *result, output TerminalOutput) (reason string, err err
 		reason, err = r.checkWhole(at.folder)
 	}
 	if err == nil && reason == "" {
-		err = r.settle(at, output)
+		err = fileError(r.cacheDirectory, r.settle(at, output))
 	}
 	switch {
 	case reason != "" || errors.Is(err, ErrLeftOut):
@@ -158,15 +159,20 @@ func (r *result) settle(at spot, output TerminalOutput) (err error) {
 func takeOver(path string, to spot) error {
 	folder, name := filepath.Split(path)
 	if filepath.Clean(folder) != filepath.Clean(to.path) {
-		return fmt.Errorf("the terminal output %s is not in %s", path, to.path)
+		return misfit("the terminal output %s is not in %s", path, to.path)
 	}
 	// A folder would be moved, too, and removed with all that is in it.
 	if info, err := to.root.Lstat(name); err != nil {
 		return err
 	} else if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is not a file", path)
+		return misfit("%s is not a file", path)
 	}
 	return to.root.Rename(name, to.name)
+}
+
+// misfit is an error of a client that does not do what package rpc says.
+func misfit(format string, args ...any) error {
+	return &FileError{fmt.Errorf(format, args...), "install nx-azure-cache again, so that package and binary are of one version"}
 }
 
 // upload stores a result when it is its turn. A panic is that result's error:
@@ -180,7 +186,7 @@ func (c *Cache) upload(u *upload, r *result) (stored Stored) {
 	defer func() {
 		if p := recover(); p != nil {
 			zerolog.Ctx(u.ctx).Error().Interface("panic", p).Bytes("stack", debug.Stack()).Msg("upload panicked")
-			stored = Stored{Hash: r.Hash, Outcome: OutcomeFailed, Err: fmt.Errorf("store %s panicked: %v", r.Hash, p)}
+			stored = Stored{Hash: r.Hash, Outcome: OutcomeFailed, Err: fmt.Errorf("store %s %w: %v", r.Hash, ErrPanic, p)}
 		}
 	}()
 	stored.Hash = r.Hash
@@ -212,7 +218,7 @@ func (c *Cache) send(u *upload, r *result) (int64, error) {
 	defer func() { _ = spool.close() }() // what matters of it has been sent by then
 
 	if err := c.packInTurn(u, limitedWriter{spool, &c.options}, r); err != nil {
-		return 0, err
+		return 0, fileError(r.cacheDirectory, err)
 	}
 	if err := r.seen.check(r.dir); err != nil {
 		return 0, err

@@ -23,6 +23,12 @@ func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrDamaged}, args...)...)
 }
 
+// bodyError is an error of the body of a blob: of the storage, or of what it sent.
+// What else goes wrong while a result is restored is an error of files.
+type bodyError struct{ error }
+
+func (e *bodyError) Unwrap() error { return e.error }
+
 // verifier passes on a body of known length and digest. Where the body ends it
 // returns [io.EOF] only if both are right, else an error that wraps [ErrDamaged].
 type verifier struct {
@@ -63,8 +69,11 @@ func (v *verifier) Read(p []byte) (int, error) {
 	v.left -= int64(n)
 	v.moved.Add(int64(n))
 	v.digest.Write(p[:n]) // never fails
-	if err != io.EOF {
-		return n, err
+	if err != nil && err != io.EOF {
+		return n, &bodyError{err}
+	}
+	if err == nil {
+		return n, nil
 	}
 	if v.left != 0 {
 		return n, damaged("%d bytes are missing at its end", v.left)

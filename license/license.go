@@ -117,8 +117,12 @@ func (l License) ExpiresSoon(now time.Time) (warning string, soon bool) {
 	if l.Status != Valid || l.ForGood || now.Before(l.ExpiresAt.Add(-warnBefore)) {
 		return "", false
 	}
+	away := Relative(l.ExpiresAt, now)
+	if l.ExpiresAt.Sub(now) < 48*time.Hour {
+		away += clock(now)
+	}
 	return fmt.Sprintf("the licence in %s expires on %s (%s): ask %s for a renewal",
-		l.Source, l.ExpiresAt.Format(time.DateOnly), Relative(l.ExpiresAt, now), l.Issuer), true
+		l.Source, l.ExpiresAt.Format(minute), away, l.Issuer), true
 }
 
 // parser verifies signatures. The claims are judged here, because users need a
@@ -252,13 +256,12 @@ func (l License) judge(token Token, use Use) *refusal {
 		return token.refuse(WrongFeature, "is for %s, not for %s: ask %s for one that includes it",
 			cmp.Or(printable.Short(strings.Join(l.Features, ", "), maxShown), "no feature"), Feature, l.Issuer)
 	case now.Before(l.NotBefore.Add(-nbfLeeway)):
-		const minute = "2006-01-02 15:04 UTC"
 		return token.refuse(NotYetValid,
 			"is valid from %s (%s): use it then, or set the clock of this machine, which says %s",
 			l.NotBefore.Format(minute), Relative(l.NotBefore, now), now.UTC().Format(minute))
 	case !now.Before(l.ExpiresAt) && !l.ForGood: // RFC 7519, section 4.1.4
-		return token.refuse(Expired, "expired on %s (%s)%s: ask %s for a renewal",
-			l.ExpiresAt.Format(time.DateOnly), Relative(l.ExpiresAt, now), l.beyond(use), l.Issuer)
+		return token.refuse(Expired, "expired on %s (%s%s)%s: ask %s for a renewal",
+			l.ExpiresAt.Format(minute), Relative(l.ExpiresAt, now), clock(now), l.beyond(use), l.Issuer)
 	}
 	return nil
 }
@@ -304,6 +307,15 @@ func utc(date *jwt.NumericDate) time.Time {
 		return time.Time{}
 	}
 	return date.UTC()
+}
+
+// minute is how a moment is shown, in UTC.
+const minute = "2006-01-02 15:04 UTC"
+
+// clock says what time it is here: a wrong clock is a common cause, and only a person
+// can see that it is wrong.
+func clock(now time.Time) string {
+	return "; this machine's clock says " + now.UTC().Format(minute)
 }
 
 // Relative says how far away the day of t is, such as "in 3 days", as people count

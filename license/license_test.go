@@ -226,9 +226,9 @@ func TestCheck(t *testing.T) {
 			reason: "is valid from 2026-01-01 00:00 UTC (in 20454 days): use it then, or set the clock of this machine, which says 1970-01-01 00:00 UTC"},
 		{name: "the last second", token: good, now: "2026-12-31T23:59:59Z", status: license.Valid},
 		{name: "the first second after", token: good, now: "2027-01-01T00:00:00Z", status: license.Expired,
-			reason: "expired on 2027-01-01 (today): ask https://a.example.com for a renewal"},
+			reason: "expired on 2027-01-01 00:00 UTC (today; this machine's clock says 2027-01-01 00:00 UTC): ask https://a.example.com for a renewal"},
 		{name: "a month after", token: good, now: "2027-02-04T23:00:00-05:00", status: license.Expired,
-			reason: "expired on 2027-01-01 (35 days ago): ask https://a.example.com for a renewal"},
+			reason: "expired on 2027-01-01 00:00 UTC (35 days ago; this machine's clock says 2027-02-05 04:00 UTC): ask https://a.example.com for a renewal"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -322,8 +322,8 @@ func TestExpiresSoon(t *testing.T) {
 		name, now, warning string
 	}{
 		{"a second more than 14 days", "2026-12-17T23:59:59Z", ""},
-		{"14 days", "2026-12-18T00:00:00Z", "the licence in T expires on 2027-01-01 (in 14 days): ask https://a.example.com for a renewal"},
-		{"the last second", "2026-12-31T23:59:59Z", "the licence in T expires on 2027-01-01 (in 1 day): ask https://a.example.com for a renewal"},
+		{"14 days", "2026-12-18T00:00:00Z", "the licence in T expires on 2027-01-01 00:00 UTC (in 14 days): ask https://a.example.com for a renewal"},
+		{"the last second", "2026-12-31T23:59:59Z", "the licence in T expires on 2027-01-01 00:00 UTC (in 1 day; this machine's clock says 2026-12-31 23:59 UTC): ask https://a.example.com for a renewal"},
 		{"expired", "2027-01-01T00:00:00Z", ""},
 	}
 	for _, tt := range tests {

@@ -145,7 +145,7 @@
 // The server makes its folder in a cache directory with the first request for it. A
 // client that is faster makes it itself: no component below cacheDirectory may be
 // a link, and the folder must be its user's alone (mode 0700). Where the cache
-// directory is not safe from other users, retrieve and store answer misconfigured.
+// directory is not safe from other users, retrieve and store answer with the error 5.
 //
 // A client need not repeat a retrieve that had a miss or found a damaged entry,
 // until it stores the hash: Nx 22.7 and 23.0 ask at every scheduling step. It should
@@ -227,11 +227,20 @@
 //	-32603  a bug of the server
 //	-32002  retrieve or store came before initialize was answered
 //	-32800  cancelled: by the client, or by the end of the session
-//	     1  unavailable: the storage or the file system failed
-//	     2  misconfigured: the user must act; the message says how
+//	     1  unavailable: the storage failed, or the network before it
+//	     2  misconfigured: the user must change a setting, a right or a network
+//	        before the storage can be used; the message says how
 //	     3  damaged: the stored entry is not to be used
 //	     4  off: the reason of initialize; or the storage has failed so often that
 //	        the server asks it no more in this session
+//	     5  file system: that of the client's machine failed, or the cache directory
+//	        or the server's folder in it is not usable; the message says what to do
+//
+// The codes name what failed, not who notices it: reading, writing, and what becomes
+// of an entry later have the same ones, and a client that cannot use the server's
+// folder itself reports 5. So a client can show one line for each kind of trouble. 1,
+// 2 and 4 are one kind, the storage, of which 2 says the most and 4 more than 1: a
+// server that refuses a request often resets the connections beside it.
 //
 // What is for people is one line: reason, scopeReason, location, organization and
 // every message. Controls and characters that cannot be seen are escaped in it, as

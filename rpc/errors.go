@@ -17,9 +17,17 @@ const (
 	CodeMisconfigured = 2
 	CodeDamaged       = 3
 	CodeDisabled      = 4
+	CodeFileSystem    = 5
 
 	CodeNotInitialized = -32002 // of the Language Server Protocol, like the next
 	CodeCancelled      = -32800
+)
+
+const (
+	// maxShown is how much of a client's string a message shows, in bytes.
+	maxShown = 160
+	// maxLine bounds a message, whatever is in it.
+	maxLine = 4000
 )
 
 // wireError is the only place where a Go error becomes a protocol error.
@@ -29,6 +37,10 @@ func wireError(err error) *jsonrpc2.Error {
 	}
 	code := int64(CodeUnavailable)
 	switch _, config := errors.AsType[*cache.ConfigError](err); {
+	case cache.IsFileError(err): // also where the user must act: what failed is the kind
+		code = CodeFileSystem
+	case errors.Is(err, cache.ErrPanic):
+		code = jsonrpc2.CodeInternalError
 	case config:
 		code = CodeMisconfigured
 	case errors.Is(err, cache.ErrDamaged):
@@ -38,9 +50,9 @@ func wireError(err error) *jsonrpc2.Error {
 	case errors.Is(err, context.Canceled):
 		code = CodeCancelled
 	}
-	return &jsonrpc2.Error{Code: code, Message: printable.Line(err.Error())}
+	return &jsonrpc2.Error{Code: code, Message: printable.Short(printable.Line(err.Error()), maxLine)}
 }
 
 func protocolError(code int64, format string, args ...any) *jsonrpc2.Error {
-	return &jsonrpc2.Error{Code: code, Message: printable.Line(fmt.Sprintf(format, args...))}
+	return &jsonrpc2.Error{Code: code, Message: printable.Short(printable.Line(fmt.Sprintf(format, args...)), maxLine)}
 }

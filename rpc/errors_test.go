@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -56,6 +57,11 @@ func TestCodes(t *testing.T) {
 			c := start(t, session(rpc.Session{Reason: "no licence found"}))
 			c.initialize()
 			return c.fail("retrieve", retrieveParams("1", t.TempDir()))
+		},
+		5: func(t *testing.T) *jsonrpc2.Error {
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, ".nx-azure-cache"), "a file")
+			return startWith(t, new(cachetest.Memory)).fail("retrieve", retrieveParams("1", dir))
 		},
 	}
 	for code, provoke := range provoke {
@@ -182,5 +188,41 @@ func TestPanicIsOneRequestsError(t *testing.T) {
 	}
 	if text := string(log.bytes()); !strings.Contains(text, `"level":"error"`) || !strings.Contains(text, "errors_test.go") {
 		t.Errorf("got the log %q, want an error with its stack", text)
+	}
+}
+
+// A string of a client is shown in part: no message is longer than a line that a
+// person reads.
+func TestLongParams(t *testing.T) {
+	dir := t.TempDir()
+	for name, long := range map[string]string{"plain": strings.Repeat("x", 10_000), "to be escaped": strings.Repeat("\u202e", 10_000)} {
+		retrieve, store, task := retrieveParams("1", dir), storeParams("1", dir), object{"project": "p", "target": "t"}
+		for _, test := range []struct {
+			method string
+			params any
+		}{
+			{long, nil},
+			{"initialize", initializeParams(t).with("workspaceRoot", long)},
+			{"retrieve", retrieve.with("hash", long)},
+			{"retrieve", retrieve.with("cacheDirectory", long)},
+			{"store", store.with("cacheDirectory", "/"+long)},
+			{"retrieve", retrieve.with(long, 1)},
+			{"retrieve", retrieve.with("task", object{long: 1})},
+			{"retrieve", retrieve.with("hash", long).with("cacheDirectory", long)},
+			{"store", store.with("hash", long)},
+			{"store", store.with("terminalOutput", missing).with("terminalOutputPath", long)},
+			{"store", store.with("hash", long).with("cacheDirectory", long).with("terminalOutput", missing).with("terminalOutputPath", long)},
+			{"store", store.with("code", long)},
+			{"store", store.with("task", task.with("configuration", object{long: long}))},
+		} {
+			c := start(t, session(rpc.Session{Cache: newCache(new(cachetest.Memory))}))
+			if test.method != "initialize" {
+				c.initialize()
+			}
+			got := c.fail(test.method, test.params)
+			if len(got.Message) > 1000 || got.Message == "" {
+				t.Errorf("%s: %.20s with %.60v: got %d bytes: %.200s", name, test.method, test.params, len(got.Message), got.Message)
+			}
+		}
 	}
 }

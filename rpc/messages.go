@@ -9,6 +9,7 @@ import (
 	"github.com/sourcegraph/jsonrpc2"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 // ProtocolVersion is the version of the protocol that doc.go describes.
@@ -170,7 +171,7 @@ type cancelParams struct {
 
 func checkPath(name, path string) error {
 	if !filepath.IsAbs(path) {
-		return fmt.Errorf("%s is %q; it must be an absolute path", name, path)
+		return fmt.Errorf("%s is %q; it must be an absolute path", name, printable.Short(path, maxShown))
 	}
 	return nil
 }

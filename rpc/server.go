@@ -12,6 +12,8 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/sourcegraph/jsonrpc2"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 // A method takes the params of a request and returns its result.
@@ -150,12 +152,12 @@ func (s *server) call(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc2.Re
 	defer func() {
 		if p := recover(); p != nil {
 			zerolog.Ctx(ctx).Error().Interface("panic", p).Bytes("stack", debug.Stack()).Msg("handler panicked")
-			err = protocolError(jsonrpc2.CodeInternalError, "%s panicked: %v", req.Method, p)
+			err = protocolError(jsonrpc2.CodeInternalError, "%s panicked: %v", printable.Short(req.Method, maxShown), p)
 		}
 	}()
 	m, ok := s.methods[req.Method]
 	if !ok {
-		return nil, protocolError(jsonrpc2.CodeMethodNotFound, "there is no method %q", req.Method)
+		return nil, protocolError(jsonrpc2.CodeMethodNotFound, "there is no method %q", printable.Short(req.Method, maxShown))
 	}
 	var params json.RawMessage
 	if req.Params != nil {
@@ -183,7 +185,7 @@ func handle[T any, P interface {
 				decoder.DisallowUnknownFields()
 			}
 			if err := decoder.Decode(p); err != nil {
-				return nil, protocolError(jsonrpc2.CodeInvalidParams, "params: %v", err)
+				return nil, protocolError(jsonrpc2.CodeInvalidParams, "params: %s", printable.Short(err.Error(), 2*maxShown))
 			}
 		}
 		if err := p.check(); err != nil {

@@ -47,7 +47,7 @@ func TestStored(t *testing.T) {
 		"failed, because of settings":   {blobs: puts(&cache.ConfigError{Err: errors.New("create it")}), outcome: cache.OutcomeFailed, code: 2, reason: "create it"},
 		"failed, nothing is asked more": {blobs: puts(fmt.Errorf("%w: 503", cache.ErrOff)), outcome: cache.OutcomeFailed, code: 4, reason: "off for the rest of this run: 503"},
 		"failed, cancelled":             {blobs: puts(context.Canceled), outcome: cache.OutcomeFailed, code: -32800, reason: "canceled"},
-		"failed, a bug":                 {blobs: func(*cachetest.Memory) cache.Blobs { return nil }, outcome: cache.OutcomeFailed, code: 1, reason: "panicked"},
+		"failed, a bug":                 {blobs: func(*cachetest.Memory) cache.Blobs { return nil }, outcome: cache.OutcomeFailed, code: -32603, reason: "panicked"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := new(cachetest.Memory)

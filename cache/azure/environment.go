@@ -16,6 +16,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/http/httpproxy"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 // Environment is what the variables of a process say of its way to servers: the
@@ -175,7 +177,7 @@ func (e *Environment) readCAs(getenv func(string) string) (warnings []string) {
 	}
 	for _, file := range files {
 		if err := file.check(); err != nil {
-			warnings = append(warnings, fmt.Sprintf("%s: no certificates are taken from %q: %v", file.Variable, file.Path, err))
+			warnings = append(warnings, fmt.Sprintf("%s: no certificates are taken from %q: %v", file.Variable, printable.Short(file.Path, 2*maxForeign), err))
 			continue
 		}
 		e.CAs = append(e.CAs, file)

@@ -28,6 +28,9 @@ func (c *Container) translate(ctx context.Context, operation, name string, err e
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s %s: %w", operation, name, context.Cause(ctx))
 	}
+	if failed, ok := errors.AsType[*cache.FileError](err); ok { // of the body, or of a connection
+		return fmt.Errorf("%s %s: %w", operation, name, failed)
+	}
 	if limit, ok := errors.AsType[*limitError](err); ok {
 		return fmt.Errorf("%s %s/%s: %w", operation, c.url, name, limit)
 	}
@@ -38,6 +41,9 @@ func (c *Container) translate(ctx context.Context, operation, name string, err e
 		return config("%s is out of reach: %s", c.url, c.scrub(failed.text))
 	}
 	if failed, ok := errors.AsType[*networkError](err); ok {
+		if errors.Is(failed, errTooManyFiles) {
+			return fmt.Errorf("%s %s: %w", operation, name, cache.NewTooManyFiles(failed))
+		}
 		return fmt.Errorf("%s is out of reach: %s", c.url, c.scrub(failed.text))
 	}
 	if answer, ok := errors.AsType[*interceptedError](err); ok {
@@ -92,6 +98,8 @@ func (c *Container) translateResponse(operation, name string, response *azcore.R
 		return config("%s", c.noContainer())
 	case code == publicAccessNotPermitted || code == accountRequiresHTTPS:
 		return config("%s", c.refused(operation, response))
+	case isUnknownVersion(response):
+		return config("%s", c.unknownVersion(response))
 	case slices.Contains([]string{"get", "look at", "delete"}, operation) && response.StatusCode == http.StatusNotFound:
 		return cache.ErrNotFound
 	case operation == "delete" && response.StatusCode == http.StatusPreconditionFailed:

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
@@ -90,6 +91,9 @@ func (e explained) redirected(from *url.URL, status int, location string) error 
 
 func (e explained) explain(to *url.URL, err error) error {
 	proxy := e.environment.ProxyFor(to)
+	if isOneTooMany(err) {
+		return passing(errTooManyFiles, "no connection to %s (%v)", addressOf(to), errTooManyFiles)
+	}
 	if limit, ok := errors.AsType[*limitError](err); ok {
 		if limit.key == "connect" {
 			return unconnected(*limit, proxy, to)
@@ -210,6 +214,17 @@ func explainDirect(to *url.URL, err error) error {
 		return passing(err, "no connection to %s (%s): check the network (VPN, firewall, private endpoint) and HTTPS_PROXY", addressOf(to), reason(err))
 	}
 	return err
+}
+
+// errTooManyFiles is what a [networkError] is about that is none of the network. In a
+// moment there may be a file to spare: it is retried.
+var errTooManyFiles = errors.New("too many open files")
+
+// isOneTooMany reports whether there is no connection because this process may open
+// no more files. An error of DNS has that only in its text.
+func isOneTooMany(err error) bool {
+	dns, isDNS := errors.AsType[*net.DNSError](err)
+	return cache.TooManyFiles(err) || isDNS && strings.Contains(dns.Err, syscall.EMFILE.Error())
 }
 
 // misnamed says what mends a host that does not exist.

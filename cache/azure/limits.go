@@ -29,7 +29,7 @@ type Limits struct {
 // are some 16 MB, which a slow line takes a while to send.
 func (l Limits) answer(withBody bool) *limitError {
 	if withBody {
-		return &limitError{what: "no answer", limit: l.Stall + l.FirstByte, key: "firstByte"}
+		return &limitError{what: "no answer", limit: l.Stall + l.FirstByte, key: "stall + azure.timeouts.firstByte"}
 	}
 	return &limitError{what: "no answer", limit: l.FirstByte, key: "firstByte"}
 }

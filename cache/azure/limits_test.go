@@ -138,7 +138,7 @@ func TestLimits(t *testing.T) {
 	}{
 		"no answer to a get":              {silent(""), 0, "no answer", "firstByte"},
 		"half of the header of an answer": {silent("HTTP/1.1 200 OK\r\nContent-Le"), 0, "no answer", "firstByte"},
-		"no answer to a put":              {silent(""), 1000, "no answer", "firstByte"},
+		"no answer to a put":              {silent(""), 1000, "no answer", "stall + azure.timeouts.firstByte"},
 		"nobody reads the body of a put":  {silent(""), 64 << 20, "no byte has moved", "stall"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -152,6 +152,13 @@ func TestLimits(t *testing.T) {
 				_, err = get(t, c, "a")
 			}
 			checkLimit(t, err, test.what, test.key)
+			limit := short.Stall
+			if strings.Contains(test.key, "+") {
+				limit += short.FirstByte
+			}
+			if want := fmt.Sprintf("within %s (azure.timeouts.%s in nx.json)", limit, test.key); !strings.Contains(fmt.Sprint(err), want) {
+				t.Errorf("got %v, want %q: the sum of what it names", err, want)
+			}
 			if got := w.requests.Load(); got != 1 {
 				t.Errorf("got %d requests, want 1: a limit is not tried again", got)
 			}

@@ -3,12 +3,13 @@ package azure
 import (
 	"fmt"
 	"io"
-	"net/url"
 	"regexp"
 	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-const redacted = "REDACTED"
+const redacted = printable.Redacted
 
 // Secret is a text that no format verb prints.
 type Secret string
@@ -23,9 +24,6 @@ func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // Reveal returns the text itself.
 func (s Secret) Reveal() string { return string(s) }
-
-// signatures finds what makes a SAS secret, wherever it stands.
-var signatures = regexp.MustCompile(`(?i)(\bsig=)[^&;\s"']+`)
 
 // rules are the lines that azidentity draws between the parts of an error.
 var rules = regexp.MustCompile(`-{4,}`)
@@ -42,15 +40,12 @@ func newScrubber(connectionString string) scrubber {
 		switch strings.ToLower(strings.TrimSpace(key)) {
 		case "accountkey", "sharedaccesssignature":
 			if value = strings.TrimSpace(value); value != "" {
-				secrets = append(secrets, value, url.QueryEscape(value))
+				secrets = append(secrets, value)
 			}
 		}
 	}
 	return func(text string) string {
-		for _, secret := range secrets {
-			text = strings.ReplaceAll(text, secret, redacted)
-		}
-		text = signatures.ReplaceAllString(text, "${1}"+redacted)
+		text = printable.Scrub(text, secrets...)
 		return strings.Join(strings.Fields(rules.ReplaceAllString(text, "")), " ")
 	}
 }

@@ -277,13 +277,22 @@ func (p *progress) show(state rpc.State) {
 		return
 	}
 	p.shown = true
-	text := fmt.Sprintf("nx-azure-cache: storing %s, %s to send, %s left", count(state.Waiting, "result"),
-		size(state.Bytes), max(p.limit-time.Since(p.started), 0).Round(time.Second))
+	text := fmt.Sprintf("nx-azure-cache: storing %s%s, %s left", count(state.Waiting, "result"),
+		onTheWay(state.Bytes), max(p.limit-time.Since(p.started), 0).Round(time.Second))
 	if p.terminal {
 		fmt.Fprintf(p.out, "\r%s\x1b[K", text)
 	} else {
 		fmt.Fprintln(p.out, text)
 	}
+}
+
+// onTheWay says how much is being sent. The results that are not packed yet have no
+// size, so that it is never all of them.
+func onTheWay(bytes int64) string {
+	if bytes <= 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %s on the way", size(bytes))
 }
 
 // clear removes the line that changes.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -247,10 +248,32 @@ func TestDrainThatIsInterrupted(t *testing.T) {
 func TestDrainTellsOnce(t *testing.T) {
 	s := startStoring(t, nil)
 	_, stderr := drainIt(t, s.folder, "2500ms")
-	if want := regexp.MustCompile(`^nx-azure-cache: storing 1 result, \d+\.\d KB to send, 1s left\n$|^nx-azure-cache: storing 1 result, \d+\.\d KB to send, 2s left\n$`); !want.MatchString(stderr) {
+	if want := regexp.MustCompile(`^nx-azure-cache: storing 1 result, \d+\.\d KB on the way, [12]s left\n$`); !want.MatchString(stderr) {
 		t.Errorf("got %q, want %s", stderr, want)
 	}
 	s.checkGone(t, 0)
+}
+
+// What is not packed yet has no size: the line says nothing of bytes then.
+func TestProgressOfResultsThatAreNotPacked(t *testing.T) {
+	for _, test := range []struct {
+		waiting int
+		bytes   int64
+		want    string
+	}{
+		{110, 0, "nx-azure-cache: storing 110 results, 1m0s left\n"},
+		{110, -1, "nx-azure-cache: storing 110 results, 1m0s left\n"},
+		{110, 1_250_000, "nx-azure-cache: storing 110 results, 1.2 MB on the way, 1m0s left\n"},
+		{1, 2_000, "nx-azure-cache: storing 1 result, 2.0 KB on the way, 1m0s left\n"},
+	} {
+		var out bytes.Buffer
+		p := newProgress(&out, false, time.Minute+quiet)
+		p.started = time.Now().Add(-quiet)
+		p.show(rpc.State{Waiting: test.waiting, Bytes: test.bytes})
+		if got := out.String(); got != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
+		}
+	}
 }
 
 func TestDrainHelp(t *testing.T) {

@@ -170,9 +170,9 @@ func TestIssueWarns(t *testing.T) {
 		warning string
 	}{
 		{"of a licence in the past", []string{"--not-before", "2024-01-01", "--expires", "2024-01-31"},
-			`expired on 2024-01-31 (`},
+			`expired on 2024-01-31 23:59 UTC (`},
 		{"of a licence in the past, in days", []string{"--not-before", "2024-01-01", "--days", "31"},
-			`expired on 2024-02-01 (`},
+			`expired on 2024-02-01 00:00 UTC (`},
 		{"of a licence in the future", []string{"--not-before", "2999-01-01"},
 			`is valid from 2999-01-01 00:00 UTC (`},
 		{"of a licence for something else", []string{"--features", "conformance"},
@@ -272,7 +272,7 @@ func TestInspectTellsWhatIsWrong(t *testing.T) {
 		file, status string
 		lines        []string // patterns of what else is shown
 	}{
-		{"expired.jwt", "expired", []string{`reason +the licence in stdin expired on 2025-01-01 \(.*`, `org +Example GmbH`}},
+		{"expired.jwt", "expired", []string{`reason +the licence in stdin expired on 2025-01-01 00:00 UTC \(.*`, `org +Example GmbH`}},
 		{"other-issuer.jwt", "unknown-issuer", []string{`reason +the licence in stdin is signed with the unknown key .*`,
 			`verified +no: anybody could have written the following`, `kid +other`, `org +Example GmbH`}},
 		{"tampered-payload.jwt", "unknown-issuer", []string{`verified +no: .*`, `org +Thieves Ltd`}},

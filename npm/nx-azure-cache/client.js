@@ -2,6 +2,7 @@
 
 const { spawn } = require('node:child_process');
 const { once } = require('node:events');
+const { reasonOf } = require('./reason');
 const { trace } = require('./trace');
 
 /** @import { ChildProcessWithoutNullStreams } from 'node:child_process' */
@@ -109,8 +110,7 @@ class Client {
       });
       await once(child, 'spawn');
     } catch (cause) {
-      const { message } = /** @type {Error} */ (cause);
-      throw new Error(`cannot run ${file}: ${message}`, { cause });
+      throw new Error(`cannot run ${file}: ${reasonOf(cause)}`, { cause });
     }
     return new Client(child, env, listeners);
   }
@@ -286,8 +286,7 @@ class Client {
   #epitaph(why) {
     const { exitCode, signalCode } = this.#child;
     if (exitCode === null && signalCode === null) {
-      const reason = why instanceof Error ? why.message : why;
-      return `the cache process was given up: ${reason}`;
+      return `the cache process was given up: ${reasonOf(why)}`;
     }
     const how = signalCode
       ? `was ended by ${signalCode}`

@@ -264,7 +264,7 @@ describe('what drain says', { concurrency: 3 }, () => {
         told: { ...failed, reason: 'told', code: 1 },
         troubles: [
           { ...failed, reason: 'again', code: 1 },
-          { ...failed, reason: 'no rights', code: 2 },
+          { ...failed, reason: 'no space', code: 5 },
           { ...failed, reason: 'the end', code: -32800 },
           { ...refused, reason: 'cannot be stored: dist/socket is a socket' },
           { ...refused, reason: 'cannot be stored: another' },
@@ -283,7 +283,7 @@ describe('what drain says', { concurrency: 3 }, () => {
     );
     assert.equal(lines.length, 4, lines.join('\n'));
     assert.match(lines[0], /writing to .* without it: told \(if it lasts/);
-    assert.match(lines[1], /writing to .* without it: no rights$/);
+    assert.match(lines[1], /writing to .* without it: no space$/);
     assert.match(
       lines[2],
       /: the result h9 cannot be stored: dist\/socket is a socket$/,

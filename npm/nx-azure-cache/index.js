@@ -5,8 +5,10 @@ const fs = require('node:fs/promises');
 const path = require('node:path');
 const { binaryPath } = require('./binary');
 const { readEnvironment } = require('./environment');
+const { fileError, refusal } = require('./file-error');
 const { hushInTask, notice } = require('./notices');
 const { finish, followTasks } = require('./pending');
+const { reasonOf } = require('./reason');
 const {
   configurationOf,
   initialize,
@@ -14,16 +16,14 @@ const {
   spawnServer,
 } = require('./server');
 const { Servers } = require('./servers');
+const { nonsense } = require('./session');
 const { takeSnapshot } = require('./snapshot');
 const { workspaceRoot } = require('./workspace');
 
 /** @import { RemoteCache, CachedResult } from './index' */
 /** @import { Server } from './server' */
 
-const nonsense = 'the cache process has given an answer of another shape';
-
-/** Error codes of rpc/doc.go: what the user must change; an entry not to be used. */
-const misconfigured = 2;
+/** The error code of rpc/doc.go for an entry that is not to be used. */
 const damaged = 3;
 
 /** Bytes of terminal output above which it travels as a file; see rpc/doc.go. */
@@ -42,7 +42,7 @@ async function getRemoteCache() {
   try {
     return await open();
   } catch (err) {
-    notice('start', `the remote cache is off: ${message(err)}`);
+    notice('start', `the remote cache is off: ${reasonOf(err)}`);
     return null;
   }
 }
@@ -110,7 +110,7 @@ function remoteCache({ client, session: hello, run, lookups, aboutTask }) {
       const about = aboutTask(hash);
       if (!about) return leftOut(hash, false);
       try {
-        const { queued, reason } = await withOutput(
+        const answer = await withOutput(
           folderIn(cacheDirectory),
           terminalOutput,
           (output) => {
@@ -119,6 +119,8 @@ function remoteCache({ client, session: hello, run, lookups, aboutTask }) {
             return client.call('store', params, patience);
           },
         );
+        if (typeof answer?.queued !== 'boolean') throw new Error(nonsense);
+        const { queued, reason } = answer;
         if (queued) {
           run.cacheDirectory = cacheDirectory;
           run.accepted();
@@ -170,7 +172,11 @@ async function toNx(hit, folder) {
       throw new Error(nonsense);
     }
     try {
-      terminalOutput = await fs.readFile(terminalOutputPath, 'utf8');
+      terminalOutput = await fs
+        .readFile(terminalOutputPath, 'utf8')
+        .catch((err) => {
+          throw fileError(folder, err);
+        });
     } finally {
       await remove(terminalOutputPath);
     }
@@ -183,8 +189,8 @@ async function toNx(hit, folder) {
     throw new Error(nonsense);
   }
   if ((code << 16) >> 16 !== code) {
-    const text = `a result has the exit code ${code}, which Nx cannot hold`;
-    throw Object.assign(new Error(text), { code: damaged });
+    const problem = `a result has the exit code ${code}, which Nx cannot hold`;
+    throw Object.assign(new Error(problem), { code: damaged });
   }
   return { code, terminalOutput, outputsPath, size };
 }
@@ -232,7 +238,9 @@ async function writeAside(file, text) {
       return await fs.writeFile(file, text, { flag: 'wx', mode: 0o600 });
     } catch (err) {
       const { code } = /** @type {NodeJS.ErrnoException} */ (err);
-      if (code !== 'ENOENT' || tries === 1) throw err;
+      if (code !== 'ENOENT' || tries === 1) {
+        throw fileError(path.dirname(path.dirname(path.dirname(file))), err);
+      }
     }
   }
 }
@@ -281,15 +289,6 @@ async function notWritable(folder) {
   );
 }
 
-/**
- * An error of the kind that the server's are for which the user must act.
- *
- * @param {string} text
- */
-function refusal(text) {
-  return Object.assign(new Error(text), { code: misconfigured });
-}
-
 /** @param {unknown} err */
 function isDamaged(err) {
   return /** @type {{ code?: unknown }} */ (err).code === damaged;
@@ -310,11 +309,6 @@ async function exists(file) {
  */
 async function remove(file) {
   await fs.rm(file, { force: true }).catch(() => {});
-}
-
-/** @param {unknown} err */
-function message(err) {
-  return err instanceof Error ? err.message : String(err);
 }
 
 exports.getRemoteCache = getRemoteCache;

@@ -4,16 +4,33 @@ const fs = require('node:fs');
 const { printableLine, printableLines } = require('./printable');
 
 /**
- * What the user is told once the run is over: one line per kind of trouble.
+ * What the user reads once the run is over: one line per kind of trouble.
  * Until then Nx may own the terminal (its TUI swallows what is written to
  * process.stderr, and a line written past it lands in the picture).
  *
- * @type {Map<string, string>}
+ * @type {Map<string, { line: string, rank: number }>}
  */
 const notices = new Map();
 
 /** @type {(() => void)[]} what is done before the lines are written */
 const lastTasks = [];
+
+/**
+ * The kinds of trouble with requests: what failed, not who notices it. Reading and
+ * writing, the server, this process and `drain` share them.
+ */
+const kinds = {
+  /** The storage, the network before it, or the settings and rights to use it. */
+  storage: 'storage',
+  /** This machine's file system, and the folder of the server. */
+  files: 'files',
+  /** The server, or what it sends. */
+  process: 'process',
+  /** An entry that is damaged or not to be trusted. */
+  entry: 'entry',
+  /** A request that no Nx makes. */
+  request: 'request',
+};
 
 let listening = false;
 
@@ -61,22 +78,23 @@ function listen() {
   listening = true;
   process.prependOnceListener('exit', () => {
     for (const task of lastTasks) task();
-    write([...notices.values()].map((line) => `${line}\n`).join(''));
+    write([...notices.values()].map(({ line }) => `${line}\n`).join(''));
   });
 }
 
 /**
  * Tells the user one thing, once the run is over.
  *
- * @param {string} kind what the line is about. Of the lines of a kind the first
- *   one counts
+ * @param {string} kind what the line is about; see `kinds`
  * @param {string} text one line, without a secret, that says what to do
- * @param {{ instead?: boolean }} [options] `instead`: this one counts
+ * @param {{ rank?: number }} [options] `rank`: of the lines of a kind the first one
+ *   of the highest rank is written
  */
-function notice(kind, text, { instead = false } = {}) {
+function notice(kind, text, { rank = 0 } = {}) {
   listen();
-  if (notices.has(kind) && !instead) return;
-  notices.set(kind, printableLine(`nx-azure-cache: ${text}`));
+  const before = notices.get(kind);
+  if (before && before.rank >= rank) return;
+  notices.set(kind, { line: printableLine(`nx-azure-cache: ${text}`), rank });
 }
 
 /**
@@ -163,6 +181,7 @@ function sleep(milliseconds) {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
 
+exports.kinds = kinds;
 exports.beforeTheEnd = beforeTheEnd;
 exports.hushInTask = hushInTask;
 exports.isHushed = isHushed;

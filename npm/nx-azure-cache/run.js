@@ -2,7 +2,9 @@
 
 const path = require('node:path');
 const { drain } = require('./drain');
-const { notice, withdraw } = require('./notices');
+const { fileSystem } = require('./file-error');
+const { kinds, notice, withdraw } = require('./notices');
+const { reasonOf } = require('./reason');
 const { endAtSignals, isInterrupted } = require('./signals');
 
 /** @import { Client, StoredParams } from './client' */
@@ -27,19 +29,41 @@ const summaryLimit = 1_000;
 
 /** Error codes of rpc/doc.go. */
 const unavailable = 1;
+const misconfigured = 2;
 const damaged = 3;
 const off = 4;
+const invalidParams = -32602;
 const cancelled = -32800;
 
-/** What to do about each of them, where the message does not say it. */
-const advice = new Map([
-  [unavailable, 'if it lasts, check the network, HTTPS_PROXY and the account'],
-  [off, 'if it lasts, check the network, HTTPS_PROXY and the account'],
-  [damaged, 'its task has run, and replaces it if this identity may'],
-]);
-
+const network = 'if it lasts, check the network, HTTPS_PROXY and the account';
 const report =
   'if it happens again, report it with a log (NX_AZURE_CACHE_LOG=debug, NX_AZURE_CACHE_LOG_FILE=PATH)';
+
+/**
+ * What each of them is about, the rank of its line, and what to do where the message
+ * does not say it. A refusal explains the broken connections beside it: a server that
+ * refuses a body often resets the connection. That the storage is off says more than
+ * the failures before.
+ *
+ * @type {Map<unknown, { kind: string, rank?: number, hint?: string }>}
+ */
+const troubles = new Map([
+  [unavailable, { kind: kinds.storage, hint: network }],
+  [off, { kind: kinds.storage, rank: 1, hint: network }],
+  [misconfigured, { kind: kinds.storage, rank: 2 }],
+  [
+    damaged,
+    {
+      kind: kinds.entry,
+      hint: 'its task has run, and replaces it if this identity may',
+    },
+  ],
+  [fileSystem, { kind: kinds.files }],
+  [invalidParams, { kind: kinds.request }],
+]);
+
+/** All others are bugs. */
+const bug = { kind: kinds.process, hint: report };
 
 /**
  * One run of Nx: what is on its way, what went wrong, and how it ends.
@@ -108,7 +132,7 @@ class Run {
    * @param {string} reason
    */
   refused(hash, reason) {
-    notice('not stored', `the result ${hash} ${reason}`);
+    notice('not stored', `the result ${reasonOf(hash)} ${reasonOf(reason)}`);
   }
 
   /**
@@ -123,29 +147,26 @@ class Run {
     notice(
       'evicted',
       `${count(results, 'was', 'were')} not stored: Nx has removed the outputs from its own cache first; raise maxCacheSize in nx.json (default: a tenth of the disk)`,
-      { instead: true },
+      { rank: results },
     );
   }
 
   /**
-   * A request failed. One line per kind of trouble; that the server asks the
-   * storage no more says all that its failures before have said.
+   * A request failed. One line per kind of trouble.
    *
    * @param {string} doing
    * @param {any} err with the error's code of rpc/doc.go, if it has one
    */
   failed(doing, err) {
-    const kind = err.code === off ? unavailable : err.code;
-    const hint = advice.get(err.code);
+    const code = err?.code;
+    const { kind, rank, hint } = { rank: 0, ...(troubles.get(code) ?? bug) };
     const what =
-      err.code === damaged
+      code === damaged
         ? 'an entry of the remote cache was not used'
         : `${doing} the remote cache failed, the tasks run without it`;
-    notice(
-      `call ${kind}`,
-      `${what}: ${err.message ?? err}` + (hint ? ` (${hint})` : ''),
-      { instead: err.code === off },
-    );
+    notice(kind, `${what}: ${reasonOf(err)}` + (hint ? ` (${hint})` : ''), {
+      rank,
+    });
   }
 
   /**
@@ -163,9 +184,9 @@ class Run {
         : '';
     const hint = wasAsked ? '' : `; ${report}`;
     notice(
-      'call undefined',
+      kinds.process,
       `the remote cache failed, the tasks run without it: ${why}${results}${hint}`,
-      { instead: this.#waiting > 0 },
+      { rank: Math.max(this.#waiting, 0) },
     );
   }
 
@@ -188,13 +209,13 @@ class Run {
   #tellCancelled() {
     if (!this.#wasAsked) return;
     if (this.#waiting <= 0) {
-      withdraw('call undefined');
+      withdraw(kinds.process);
       return;
     }
     notice(
-      'call undefined',
+      kinds.process,
       `the run was cancelled: ${count(this.#waiting, 'was', 'were')} not stored`,
-      { instead: true },
+      { rank: Infinity },
     );
   }
 
@@ -235,10 +256,9 @@ class Run {
       return isLeft || result.ended === 'stored' ? result : undefined;
     } catch (err) {
       if (!isLeft) return undefined; // only the summary is missing
-      const { message } = /** @type {Error} */ (err);
       notice(
-        'drain',
-        `the results may not all be stored: ${message}; ${report}`,
+        kinds.process,
+        `the results may not all be stored: ${reasonOf(err)}; ${report}`,
       );
       return undefined;
     }
@@ -254,11 +274,11 @@ class Run {
   #tellUnknown(folder, reason) {
     if (this.#waiting <= 0) return;
     if (reason) {
-      notice('drain', `the results may not all be stored: ${reason}`);
+      notice(kinds.files, `the results may not all be stored: ${reason}`);
       return;
     }
     notice(
-      'drain',
+      kinds.files,
       `the results may not all be stored: the cache process cannot write to ${folder}; is the disk full?`,
     );
   }
@@ -285,7 +305,7 @@ class Run {
       );
     } else if (ended === 'gone') {
       notice(
-        'drain',
+        kinds.process,
         `the cache process has ended before its results were stored; ${report}`,
       );
     }

@@ -4,7 +4,9 @@ const { Client } = require('./client');
 const { Lookups } = require('./lookups');
 const { beforeTheEnd, notice, write } = require('./notices');
 const { version } = require('./package.json');
+const { reasonOf } = require('./reason');
 const { Run } = require('./run');
+const { checkSession } = require('./session');
 const { watchSignals } = require('./signals');
 const { learnTasks, refusesLinks } = require('./tasks');
 const { readWorkspace } = require('./workspace');
@@ -55,7 +57,8 @@ function spawnServer(binary, env) {
   const state = {};
   const client = Client.start(binary, ['serve'], env, {
     onLog: ({ level, message }) => {
-      if (level !== 'debug') notice(message, message);
+      const isLine = level !== 'debug' && typeof message === 'string';
+      if (isLine && message.trim() !== '') notice(message, message);
     },
     onStderr: (text) => showLog(text, env),
     onStored: (params) => {
@@ -78,7 +81,7 @@ async function initialize({ binary, env, lookups, state, ...spawned }, params) {
   const client = await spawned.client;
   try {
     const session = await client.call('initialize', params, startPatience);
-    checkVersion(session.serverVersion);
+    checkSession(session);
     if (session.enabled) {
       const aboutTask = listenToNx(session, params.nxVersion);
       const { ci } = params;
@@ -94,7 +97,7 @@ async function initialize({ binary, env, lookups, state, ...spawned }, params) {
       };
     }
     if (session.mode !== 'no-cache') {
-      notice('start', `the remote cache is off: ${session.reason}`);
+      notice('start', `the remote cache is off: ${reasonOf(session.reason)}`);
     }
   } catch (err) {
     client.close();
@@ -147,21 +150,12 @@ function listenToNx(session, nxVersion) {
     };
   } catch (cause) {
     if (!session.tasks) return () => ({});
-    const [why] = /** @type {Error} */ (cause).message.split('\n', 1);
+    const [why] = reasonOf(cause).split('\n', 1);
     throw new Error(
       `azure.include and azure.exclude in nx.json need to know the task of a result, and Nx ${nxVersion} does not tell: ${why}; remove both, or use an Nx from 20.0.6 to 24`,
       { cause },
     );
   }
-}
-
-/** @param {string} serverVersion */
-function checkVersion(serverVersion) {
-  if (serverVersion === version) return;
-  throw new Error(
-    `the package nx-azure-cache is ${version}, its binary is ${serverVersion}: ` +
-      'install again, so that the lockfile has one version of nx-azure-cache and @nx-azure-cache/*',
-  );
 }
 
 exports.configurationOf = configurationOf;

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -160,11 +161,27 @@ var (
 	entra = regexp.MustCompile(`AADSTS\d+: (?:[^"\\]|\\.)*`)
 )
 
-// oneLine is what a person needs of an error of azidentity, which is a page.
+// secretVariables hold what no line shows, also where a server or a program repeats it.
+var secretVariables = []string{
+	"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "AZURE_PASSWORD",
+	"SYSTEM_ACCESSTOKEN", requestToken, "IDENTITY_HEADER", "MSI_SECRET",
+}
+
+func secrets() (values []string) {
+	for _, name := range secretVariables {
+		values = append(values, os.Getenv(name))
+	}
+	return values
+}
+
+// oneLine is what a person needs of an error of azidentity, which is a page. It is the
+// only way for strings of Entra ID, of the services of machines and of tools into a
+// line.
 func oneLine(text string) string {
 	if sentence := entra.FindString(text); sentence != "" {
 		text = strings.NewReplacer(`\r`, " ", `\n`, " ", `\"`, `"`).Replace(sentence)
 	}
+	text = printable.Scrub(text, secrets()...)
 	text = ids.ReplaceAllString(links.ReplaceAllString(rules.ReplaceAllString(text, " "), ""), "")
 	const enough = 600 // bytes
 	return printable.Short(strings.Join(strings.Fields(text), " "), enough)

@@ -9,6 +9,7 @@
 package signin
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -74,7 +75,7 @@ func New(options Options) (*Tokens, error) {
 			DisableInstanceDiscovery: ownAuthority(os.Getenv),
 		})
 		if err != nil {
-			return nil, err
+			return nil, errors.New(oneLine(err.Error()))
 		}
 		return newTokens(&chain{name: Default, sources: []source{{
 			name: Default, limit: totalLimit,

@@ -14,6 +14,7 @@ const { binaryRow } = require('../doctor/versions');
 const { readEnvironment } = require('../environment');
 const { version } = require('../package.json');
 const { printableLine } = require('../printable');
+const { reasonOf } = require('../reason');
 const { loadEnvFiles, readWorkspace, workspaceRoot } = require('../workspace');
 
 /** The commands that work on the cache of the workspace they are run in. */
@@ -90,5 +91,5 @@ function printAlone(why) {
 
 /** @param {unknown} err */
 function message(err) {
-  return err instanceof Error ? err.message.split('\n', 1)[0] : String(err);
+  return reasonOf(err).split('\n', 1)[0];
 }

@@ -1,5 +1,7 @@
 'use strict';
 
+const { reasonOf } = require('../reason');
+
 /**
  * One thing that was looked at, as `doctor --json` prints it.
  *
@@ -45,7 +47,7 @@ function rowsOf(part) {
  * @param {unknown} err
  */
 function message(err) {
-  return err instanceof Error ? err.message.split('\n', 1)[0] : String(err);
+  return reasonOf(err).split('\n', 1)[0];
 }
 
 exports.message = message;

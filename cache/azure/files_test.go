@@ -1,0 +1,86 @@
+package azure_test
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+)
+
+// brokenBody is a body whose second half cannot be read.
+type brokenBody struct {
+	io.Reader
+	size int64
+}
+
+func (b *brokenBody) Seek(_ int64, whence int) (int64, error) {
+	if whence == io.SeekEnd {
+		return b.size, nil
+	}
+	b.Reader = io.MultiReader(strings.NewReader("half"), iotest.ErrReader(&cache.FileError{Err: &fs.PathError{Op: "read", Path: "5", Err: syscall.EIO}}))
+	return 0, nil
+}
+
+// A body that cannot be read is no trouble of the storage, and is not sent again.
+func TestBodyThatCannotBeRead(t *testing.T) {
+	service, text := startService(t)
+	err := openService(t, text).Put(t.Context(), "a", &brokenBody{size: 8}, nil)
+	if !cache.IsFileError(err) || !errors.Is(err, syscall.EIO) {
+		t.Errorf("got %v, want the error of the file", err)
+	}
+	if got := len(service.Requests()); got > 1 {
+		t.Errorf("got %d requests, want one at most", got)
+	}
+}
+
+// failingTransport is what the transport says where there is no connection.
+type failingTransport struct {
+	err   error
+	tries int
+}
+
+func (f *failingTransport) Do(r *http.Request) (*http.Response, error) {
+	f.tries++
+	return nil, azure.Explain(azure.Environment{}, r.URL, f.err)
+}
+
+// A connection that would be one file too many is trouble of this machine. What a
+// refused connection says stays trouble of the network.
+func TestConnectionThatIsOneFileTooMany(t *testing.T) {
+	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
+	for name, test := range map[string]struct {
+		err    error
+		isFile bool
+		says   string
+	}{
+		"a socket":  {dial(os.NewSyscallError("socket", syscall.EMFILE)), true, "ulimit -n"},
+		"all files": {dial(os.NewSyscallError("socket", syscall.ENFILE)), true, "ulimit -n"},
+		"of DNS":    {dial(&net.DNSError{Err: "dial udp 10.0.0.1:53: socket: too many open files", Name: "acc"}), true, "ulimit -n"},
+		"forbidden": {dial(os.NewSyscallError("connect", syscall.EACCES)), false, "check the network"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			transport := &failingTransport{err: test.err}
+			c := open(t, azure.Options{Container: "results", Endpoint: "https://acc.blob.core.windows.net", Credential: lasting(time.Hour), Transport: transport})
+			_, err := c.Get(t.Context(), "a")
+			if cache.IsFileError(err) != test.isFile || err == nil || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("got %v, want %q, of files: %t", err, test.says, test.isFile)
+			}
+			if test.isFile && strings.Contains(err.Error(), "network") {
+				t.Errorf("got %v, want nothing of the network", err)
+			}
+			if transport.tries < 2 {
+				t.Error("it is not tried again")
+			}
+		})
+	}
+}

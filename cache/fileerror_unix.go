@@ -1,0 +1,18 @@
+//go:build !windows
+
+package cache
+
+import (
+	"io/fs"
+	"syscall"
+)
+
+var errnos = fileErrnos{
+	noSpace:     []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG},
+	readOnly:    []error{syscall.EROFS},
+	denied:      []error{fs.ErrPermission}, // EACCES and EPERM
+	tooMany:     []error{syscall.EMFILE, syscall.ENFILE},
+	crossDevice: []error{syscall.EXDEV},
+	gone:        []error{fs.ErrNotExist, syscall.ESTALE},
+	broken:      []error{syscall.EIO, syscall.ENXIO, syscall.ENODEV},
+}

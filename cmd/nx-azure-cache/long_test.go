@@ -1,0 +1,85 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/license"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
+)
+
+// A value of the checkout or the environment is shown in part, if at all: no line is
+// longer than a person reads.
+func TestLongSettings(t *testing.T) {
+	const enough = 1000 // bytes
+	licence := readToken(t, "valid.jwt")
+	long := map[string]string{
+		"plain":         strings.Repeat("x", 10_000),
+		"to be escaped": strings.Repeat("\u202e", 10_000),
+		"a URL":         "https://acc.blob.core.windows.net/" + strings.Repeat("y", 10_000) + "?sp=r",
+		"a URL's host":  "https://" + strings.Repeat("h.", 5_000) + "example",
+		"a connection":  "DefaultEndpointsProtocol=https;AccountName=" + strings.Repeat("a", 10_000) + ";AccountKey=" + strings.Repeat("k", 88),
+		"spaces":        strings.Repeat(" x", 5_000),
+	}
+	variables := []string{connectionVariable, sasVariable, credentialVariable, modeVariable, "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE",
+		"NX_AZURE_CACHE_SIGNING_KEY", "NX_AZURE_CACHE_REF", "NX_AZURE_CACHE_TRUSTED_HOSTS", "AZURE_AUTHORITY_HOST", "AZURE_TOKEN_CREDENTIALS", "AZURE_TENANT_ID", license.Variable, "GITHUB_REF", "GITHUB_HEAD_REF"}
+	keys := append(slices.Sorted(maps.Keys(schemaKeys(t))), "unknown", strings.Repeat("k", 10_000))
+	check := func(what string, config map[string]any, e env, claims ...rpc.Claim) {
+		t.Helper()
+		text, err := json.Marshal(config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		params := rpc.InitializeParams{WorkspaceRoot: t.TempDir(), NxVersion: "24.0.6", CI: true, Config: text, Claims: claims}
+		session := open(params, e.get, time.Now())
+		if session.Cache != nil {
+			defer session.Cache.Close(t.Context())
+		}
+		for _, line := range append(session.Warnings, session.Reason, session.ScopeReason) {
+			if len(line) > enough {
+				t.Errorf("%s: got a line of %d bytes: %.300s", what, len(line), line)
+			}
+		}
+	}
+	with := func(config map[string]any) map[string]any {
+		all := map[string]any{"container": "results", "accountName": "account"}
+		maps.Copy(all, config)
+		return all
+	}
+	for name, value := range long {
+		for _, key := range keys {
+			for kind, config := range map[string]any{"text": value, "list": []any{value}, "object": map[string]any{value: value},
+				"objects": map[string]any{"connect": value, "publicKeys": []any{value}, "branches": []any{value}, "trusted": value, "isolation": value}} {
+				check(fmt.Sprintf("%.20s is %s as %s", key, name, kind), with(map[string]any{key: config}), env{license.Variable: licence})
+			}
+		}
+		for _, variable := range variables {
+			e := env{license.Variable: licence, "GITHUB_ACTIONS": "true"}
+			e[variable] = value
+			check(variable+" is "+name, with(nil), e)
+			check(variable+" of .env is "+name, with(nil), env{license.Variable: licence}, rpc.Claim{Name: variable, Value: value, File: value})
+		}
+	}
+}
+
+// schemaKeys are the keys of the block azure, by npm/nx-azure-cache/schema.json.
+func schemaKeys(t *testing.T) map[string]any {
+	text, err := os.ReadFile(filepath.Join(npmFolder, "schema.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var schema struct {
+		Properties map[string]any
+	}
+	if err := json.Unmarshal(text, &schema); err != nil || len(schema.Properties) < 5 {
+		t.Fatal(err, schema)
+	}
+	return schema.Properties
+}

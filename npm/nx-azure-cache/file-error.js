@@ -1,0 +1,83 @@
+'use strict';
+
+/** The error code of rpc/doc.go for what the file system refuses. */
+const fileSystem = 5;
+
+/** @type {[string[], (directory: string) => string][]} errors of a system, and what fixes them */
+const fixes = [
+  [
+    ['ENOSPC', 'EDQUOT', 'EFBIG'],
+    (directory) =>
+      `free space on the file system of ${directory}, or set NX_CACHE_DIRECTORY to a directory on another`,
+  ],
+  [
+    ['EROFS'],
+    (directory) =>
+      `the file system of ${directory} is read-only: mount it writable, or set NX_CACHE_DIRECTORY to a directory on another`,
+  ],
+  [
+    ['EACCES', 'EPERM', 'EBUSY'],
+    (directory) =>
+      `another user (sudo, a container) may own ${directory} or a file in it: make the user of this run the owner (chown -R), or set NX_CACHE_DIRECTORY to a directory of your own`,
+  ],
+  [
+    ['EMFILE', 'ENFILE'],
+    () =>
+      'this process or machine has too many files open: raise the limit (`ulimit -n 4096` in the shell that starts Nx), or run fewer tasks at once (--parallel)',
+  ],
+  [
+    ['EXDEV'],
+    (directory) =>
+      `${directory} lies on more than one file system (a mount, or a layer of a container's image): set NX_CACHE_DIRECTORY to a directory on one`,
+  ],
+  [
+    ['ENOENT', 'ESTALE'],
+    (directory) =>
+      `another process has removed files in ${directory} (\`nx reset\`, a cleaner of temporary files): run Nx again, and stop that process if this recurs`,
+  ],
+  [
+    ['EIO', 'ENXIO', 'ENODEV'],
+    (directory) =>
+      `the disk or network drive of ${directory} reports errors: look at the log of the system (\`dmesg\`), or set NX_CACHE_DIRECTORY to a directory on another`,
+  ],
+];
+
+/**
+ * What fixes an error of a file system. cache/fileerror.go says the same; the tests
+ * of both read testdata/file-errors.json.
+ *
+ * @param {string} directory
+ * @param {string | undefined} code such as ENOSPC
+ */
+function fixOf(directory, code) {
+  const found = fixes.find(([codes]) => codes.includes(code ?? ''));
+  if (found) return found[1](directory);
+  return `check the file system of ${directory}, or set NX_CACHE_DIRECTORY to a directory on another`;
+}
+
+/**
+ * An error of the kind that the server's are about files.
+ *
+ * @param {string} text
+ */
+function refusal(text) {
+  return Object.assign(new Error(text), { code: fileSystem });
+}
+
+/**
+ * What Node says of a file below a directory, as an error of that kind. One that is
+ * of it already stays as it is.
+ *
+ * @param {string} directory
+ * @param {unknown} err
+ */
+function fileError(directory, err) {
+  const { code, message } = /** @type {NodeJS.ErrnoException} */ (err);
+  if (/** @type {unknown} */ (code) === fileSystem) return err;
+  return refusal(`${message}; ${fixOf(directory, code)}`);
+}
+
+exports.fileError = fileError;
+exports.fileSystem = fileSystem;
+exports.fixOf = fixOf;
+exports.refusal = refusal;
