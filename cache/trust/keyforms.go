@@ -7,7 +7,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache/pasted"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/unwrap"
 )
 
 // A key reaches a job in many forms: CIs join its lines, mask single lines only, or
@@ -18,14 +18,14 @@ import (
 //   - the base64 of DER, which is what PEM has between its first and its last line;
 //   - DER itself, in a file.
 //
-// base64 may be that of URLs, and its padding may be missing. What [pasted.Value]
+// base64 may be that of URLs, and its padding may be missing. What [unwrap.Value]
 // removes may be around each of them.
 
 var errNoKeyForm = errors.New("neither PEM nor base64")
 
 // pemBlock finds PEM, whatever has become of its line breaks. A key may stand behind
 // other blocks, such as certificates.
-var pemBlock = regexp.MustCompile(`(?s)-----BEGIN [A-Z0-9 ]*KEY-----(.*?)-----END [A-Z0-9 ]*KEY-----`)
+var pemBlock = regexp.MustCompile(`(?s)-----BEGIN[A-Z0-9\s]+KEY-----(.*?)-----END[A-Z0-9\s]+KEY-----`)
 
 // escapes are the line breaks of JSON, also of JSON within JSON.
 var escapes = regexp.MustCompile(`\\+[rnt]`)
@@ -39,13 +39,13 @@ func decode(text string) ([]byte, error) {
 	if isDER(text) {
 		return []byte(text), nil
 	}
-	return unwrap(pasted.File([]byte(text)), maxLayers)
+	return decodeLayers(unwrap.File([]byte(text)), maxLayers)
 }
 
-// unwrap removes PEM, or up to so many layers of base64. What does not decode any
+// decodeLayers removes PEM, or up to so many layers of base64. What does not decode any
 // further is the key.
-func unwrap(text string, layers int) ([]byte, error) {
-	text = escapes.ReplaceAllString(pasted.Value(text, SigningKeyVariable), "\n")
+func decodeLayers(text string, layers int) ([]byte, error) {
+	text = escapes.ReplaceAllString(unwrap.Value(text, SigningKeyVariable), "\n")
 	if block := pemBlock.FindStringSubmatch(text); block != nil {
 		return decodeBase64(block[1])
 	}
@@ -53,7 +53,7 @@ func unwrap(text string, layers int) ([]byte, error) {
 	if err != nil || !isText(der) || layers == 1 {
 		return der, err
 	}
-	if inner, err := unwrap(string(der), layers-1); err == nil {
+	if inner, err := decodeLayers(string(der), layers-1); err == nil {
 		return inner, nil
 	}
 	return der, nil

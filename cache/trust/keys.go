@@ -14,7 +14,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache/pasted"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/unwrap"
 )
 
 // SigningKeyVariable holds the private key of trusted runs in one of the forms that
@@ -119,7 +119,7 @@ const maxKeyFile = 16 << 10
 // SigningKey is the private key of [SigningKeyVariable]; ok is false where that is
 // not set. The error does not repeat the value.
 func SigningKey(getenv func(string) string) (key PrivateKey, ok bool, err error) {
-	value := pasted.Value(getenv(SigningKeyVariable), SigningKeyVariable)
+	value := unwrap.Value(getenv(SigningKeyVariable), SigningKeyVariable)
 	if value == "" {
 		return PrivateKey{}, false, nil
 	}
