@@ -2,7 +2,7 @@
 
 // Checks that imports go one way (design: cmd → rpc → cache → cache/archive and
 // cache/trust; cmd → cache/azure → cache; license stands alone; all may use
-// cache/pasted and cache/printable, which import nothing) and that the Azure SDK has one
+// cache/unwrap and cache/printable, which import nothing) and that the Azure SDK has one
 // importer. Run by `npm test`; alone: node
 // scripts/check-imports.js
 
@@ -19,9 +19,9 @@ const module_ = 'github.com/nx-azure-cache/nx-azure-cache';
  */
 const allowed = {
   'cache/archive': [],
-  'cache/pasted': [],
   'cache/printable': [],
   'cache/trust': [],
+  'cache/unwrap': [],
   cache: ['cache/archive', 'cache/trust'],
   'cache/azure': ['cache', 'cache/azure/signin'],
   'cache/azure/azuretest': [],
@@ -48,7 +48,7 @@ const allowed = {
  * it, and there is one function that makes them safe to show. Whatever reads a value
  * that people have pasted accepts the same forms.
  */
-const everywhere = ['cache/pasted', 'cache/printable'];
+const everywhere = ['cache/printable', 'cache/unwrap'];
 
 /** Modules that few may import, and why. */
 const soleImporters = [

@@ -1,8 +1,8 @@
-// Package pasted removes what a value picks up between the place where people copy it
+// Package unwrap removes what a value picks up between the place where people copy it
 // and the variable or file that holds it: quotes that a tool keeps, the name in front of
 // it, a byte order mark, the line end of Windows. It imports nothing, and every package
 // that reads such a value uses it, so that all accept the same forms.
-package pasted
+package unwrap
 
 import (
 	"strings"

@@ -1,9 +1,9 @@
-package pasted_test
+package unwrap_test
 
 import (
 	"testing"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache/pasted"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/unwrap"
 )
 
 func TestValue(t *testing.T) {
@@ -24,7 +24,7 @@ func TestValue(t *testing.T) {
 		"all at once":                   "\ufeffexport NAME=\"\ufeff" + value + "\"\r\n",
 		"another name":                  `OTHER=` + value,
 	} {
-		if got := pasted.Value(text, "NAME", "OTHER"); got != value {
+		if got := unwrap.Value(text, "NAME", "OTHER"); got != value {
 			t.Errorf("%s: %q became %q", name, text, got)
 		}
 	}
@@ -33,7 +33,7 @@ func TestValue(t *testing.T) {
 // What belongs to the value stays.
 func TestValueStays(t *testing.T) {
 	for _, text := range []string{"", `"`, `'a"`, `"a`, `a"`, `"a" and "b"`, "NAME", "NAMES=a", "export OTHER=a", "a NAME=b", "=NAME="} {
-		if got := pasted.Value(text, "NAME"); got != text {
+		if got := unwrap.Value(text, "NAME"); got != text {
 			t.Errorf("%q became %q", text, got)
 		}
 	}
@@ -47,7 +47,7 @@ func TestFile(t *testing.T) {
 		"ké":      "\xff\xfek\x00\xe9\x00",
 		"kéy":     "\xfe\xff\x00k\x00\xe9\x00y",
 	} {
-		if got := pasted.File([]byte(data)); got != want {
+		if got := unwrap.File([]byte(data)); got != want {
 			t.Errorf("%q is %q; want %q", data, got, want)
 		}
 	}
@@ -57,7 +57,7 @@ func FuzzValue(f *testing.F) {
 	f.Add("\ufeffexport NAME=\"a\"\r\n")
 	f.Add("''\"''\"")
 	f.Fuzz(func(t *testing.T, text string) {
-		once := pasted.Value(text, "NAME")
+		once := unwrap.Value(text, "NAME")
 		if len(once) > len(text) {
 			t.Errorf("%q grew to %q", text, once)
 		}
