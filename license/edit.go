@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/unwrap"
 )
 
 // Edit returns what [File] of a workspace is to be: with the token text as the last
@@ -18,7 +20,7 @@ func Edit(workspaceRoot, text string, keep func(Token) bool) (edited []byte, dro
 	}
 	tokens := tokensIn(old)
 	var b strings.Builder
-	text = strings.TrimSpace(text)
+	text = unwrap.Value(text, names...)
 	for _, line := range old {
 		if line.token == "" {
 			b.WriteString(line.text)

@@ -10,7 +10,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/unwrap"
 )
 
 // Where licences are found; the file is relative to the root of the workspace. The names are those that users of
@@ -37,13 +40,13 @@ func Find(getenv func(string) string, workspaceRoot string) []Token {
 // one: CI systems set the variable to nothing where its secret is out of reach, as
 // in pull requests from forks. The source is that of [NewToken].
 func Split(text, source string) []Token {
-	fields := strings.Fields(text)
+	fields := strings.Fields(unwrap.Value(text, names...))
 	if len(fields) == 0 {
 		return nil
 	}
 	var whole []Token
 	for _, field := range fields {
-		if isWhole(field) {
+		if field = unwrap.Value(field, names...); isWhole(field) {
 			whole = append(whole, NewToken(field, source))
 		}
 	}
@@ -169,8 +172,8 @@ func parseLine(line string) string {
 	switch {
 	case !found:
 		return line
-	case strings.TrimSpace(name) == "license":
-		return strings.TrimSpace(value)
+	case slices.Contains(names, strings.TrimSpace(strings.TrimPrefix(name, "export "))):
+		return unwrap.Value(value)
 	default:
 		return ""
 	}

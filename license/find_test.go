@@ -1,6 +1,7 @@
 package license_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -150,5 +151,25 @@ func TestFindTellsWhatIsInTheWay(t *testing.T) {
 				t.Errorf("got %s, %q, want malformed with %q", got.Status, got.Reason, tt.mentioned)
 			}
 		})
+	}
+}
+
+// A licence counts in every form in which a paste leaves it, in the variable and the file.
+func TestLicencesAsTheyArrive(t *testing.T) {
+	issuer := newSigner("a", "A")
+	token := issuer.sign(map[string]any{"org": "acme"})
+	for _, form := range []string{
+		"%s", "\ufeff%s", "%s\r\n", `"%s"`, "'%s'\n", "NX_POWERPACK_LICENSE=%s", `NX_POWERPACK_LICENSE = "%s"`,
+		"export NX_POWERPACK_LICENSE='%s'\r\n", "\ufeffNX_POWERPACK_LICENSE=%s", "license = %s", `license = "%s"`,
+	} {
+		text, root := fmt.Sprintf(form, token), t.TempDir()
+		inVariable := license.Find(getenv(text), t.TempDir())
+		writeFile(t, root, text)
+		for place, tokens := range map[string][]license.Token{"variable": inVariable, "file": license.Find(getenv(""), root)} {
+			choice := license.Choose(tokens, keySet(t, issuer), license.Use{Now: at("2026-06-01T00:00:00Z")})
+			if len(tokens) != 1 || choice.Status != license.Valid || choice.Organization != "acme" {
+				t.Errorf("%q in the %s: %s", form, place, choice.Reason)
+			}
+		}
 	}
 }

@@ -2,7 +2,8 @@ package license
 
 import (
 	"fmt"
-	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/unwrap"
 )
 
 // maxSize bounds, in bytes, a token and the file it is read from.
@@ -19,10 +20,13 @@ type Token struct {
 	refused *refusal // why text is nil
 }
 
-// NewToken returns a token that was not found by [Find]. The source completes
-// the sentence "the licence in …".
+// names may stand in front of a token that was copied as a line of a file.
+var names = []string{Variable, "license"}
+
+// NewToken returns a token that was not found by [Find], without what a paste leaves
+// around it. The source completes the sentence "the licence in …".
 func NewToken(text, source string) Token {
-	text = strings.TrimSpace(text)
+	text = unwrap.Value(text, names...)
 	return Token{text: &text, source: source}
 }
 

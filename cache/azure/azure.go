@@ -9,6 +9,7 @@
 package azure
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,10 +33,12 @@ const MaxBlob = 5000 << 20
 
 // Container is a [cache.Blobs].
 type Container struct {
-	name    string
-	url     string // without a query
-	clients clients
-	scrub   scrubber
+	name string
+	// variable is the one that holds the connection string.
+	variable string
+	url      string // without a query
+	clients  clients
+	scrub    scrubber
 	// sibling opens another one with the same options. It is a function, so that no
 	// format verb shows those.
 	sibling func(name string) (*Container, error)
@@ -68,6 +71,7 @@ func Open(options Options) (*Container, error) {
 	}
 	c := &Container{
 		name:      options.Container,
+		variable:  cmp.Or(options.ConnectionVariable, "AZURE_STORAGE_CONNECTION_STRING"),
 		ranges:    options.Ranges,
 		buffers:   &buffers{size: options.Ranges.Part, max: descriptors.Share(16, options.Ranges.Buffers)},
 		stalls:    newStalls(options.Limits.Stall),
@@ -107,24 +111,23 @@ func (c *Container) Sibling(name string) (*Container, error) {
 }
 
 func (c *Container) useConnectionString(secret Secret, sdk *blockblob.ClientOptions) error {
-	text := expandDevelopment(secret.Reveal())
-	c.scrub = newScrubber(text)
-	first, err := makes(&c.clients.own, func() (*blockblob.Client, error) {
-		return blockblob.NewClientFromConnectionString(text, c.name, anyName, sdk)
-	})
+	parsed, err := ParseConnectionString(secret)
 	if err != nil {
-		return fmt.Errorf("the connection string is not usable: %s", c.scrub(err.Error()))
+		return fmt.Errorf("the connection string in %s is not usable: %w", c.variable, err)
 	}
-	at, ok := parseEndpoint(strings.TrimSuffix(containerURL(first.URL()), "/"+c.name))
-	switch {
-	case !ok:
-		return errors.New("the connection string is not usable: its AccountName or BlobEndpoint makes no URL of a storage account")
-	case !at.isSafe():
-		return errors.New("the connection string is not usable: its endpoint is http, and a key or SAS must not go in clear text: " +
-			"set DefaultEndpointsProtocol=https, or an https BlobEndpoint, in AZURE_STORAGE_CONNECTION_STRING")
+	c.url = parsed.Endpoint + "/" + c.name
+	if parsed.SAS != "" {
+		return c.sendSAS(parsed.SAS, sdk)
 	}
-	c.url = at.String() + "/" + c.name
-	return nil
+	c.scrub = newScrubber(parsed.Key)
+	key, err := blob.NewSharedKeyCredential(parsed.Account, parsed.Key.Reveal())
+	if err != nil {
+		return fmt.Errorf("the connection string in %s is not usable: %s", c.variable, c.scrub(err.Error()))
+	}
+	_, err = makes(&c.clients.own, func() (*blockblob.Client, error) {
+		return blockblob.NewClientWithSharedKeyCredential(c.url+"/"+anyName, key, sdk)
+	})
+	return err
 }
 
 func (c *Container) useSAS(secret Secret, sdk *blockblob.ClientOptions) error {
@@ -132,11 +135,20 @@ func (c *Container) useSAS(secret Secret, sdk *blockblob.ClientOptions) error {
 	if err != nil {
 		return fmt.Errorf("the SAS URL is not usable: %w", err)
 	}
-	c.url, c.scrub = parsed.Endpoint+"/"+c.name, newScrubber("SharedAccessSignature="+parsed.Token.Reveal())
-	_, err = makes(&c.clients.own, func() (*blockblob.Client, error) {
-		return blockblob.NewClientWithNoCredential(c.url+"/"+anyName+"?"+parsed.Token.Reveal(), sdk)
+	c.url = parsed.Endpoint + "/" + c.name
+	return c.sendSAS(parsed.Token, sdk)
+}
+
+// sendSAS adds a SAS to each request.
+func (c *Container) sendSAS(token Secret, sdk *blockblob.ClientOptions) error {
+	c.scrub = newScrubber(token)
+	_, err := makes(&c.clients.own, func() (*blockblob.Client, error) {
+		return blockblob.NewClientWithNoCredential(c.url+"/"+anyName+"?"+token.Reveal(), sdk)
 	})
-	return err
+	if err != nil {
+		return errors.New(c.scrub(err.Error()))
+	}
+	return nil
 }
 
 func (c *Container) useSignIn(options Options, sdk *blockblob.ClientOptions) error {
@@ -149,7 +161,7 @@ func (c *Container) useSignIn(options Options, sdk *blockblob.ClientOptions) err
 			return err
 		}
 	}
-	c.url, c.scrub = at.String()+"/"+c.name, newScrubber("")
+	c.url, c.scrub = at.String()+"/"+c.name, newScrubber()
 	// Not sdk's options, whose policies name a blob.
 	if c.clients.tokens, err = options.tokensFor(in, clientOptions(options.Transport)); err != nil {
 		return fmt.Errorf("sign-in: %w", err)
@@ -166,24 +178,6 @@ func (c *Container) useSignIn(options Options, sdk *blockblob.ClientOptions) err
 		return blockblob.NewClientWithNoCredential(c.url+"/"+anyName, sdk)
 	})
 	return err
-}
-
-// containerURL is the URL of the container of a blob, without a SAS.
-func containerURL(blob string) string {
-	blob, _, _ = strings.Cut(blob, "?")
-	return blob[:strings.LastIndexByte(blob, '/')]
-}
-
-// expandDevelopment replaces the emulator's short form, which the SDK for Go
-// does not know, by its published account and key
-// (learn.microsoft.com/azure/storage/common/storage-connect-azurite).
-func expandDevelopment(text string) string {
-	if strings.TrimRight(strings.TrimSpace(text), ";") != "UseDevelopmentStorage=true" {
-		return strings.TrimSpace(text)
-	}
-	return "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;" +
-		"AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;" +
-		"BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1"
 }
 
 // URL is where the container is, without any secret.

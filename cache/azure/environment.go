@@ -27,6 +27,8 @@ type Environment struct {
 	// CAs are the files with roots that are added to those of the system.
 	CAs []CAFile
 
+	// every is the proxy to all servers, also to those of this machine. It wins.
+	every   setProxy
 	proxies map[string]setProxy // by the scheme of what is asked for
 	noProxy string
 }
@@ -140,7 +142,11 @@ func (e Environment) proxyFunc() func(to *url.URL) *url.URL {
 	find := (&httpproxy.Config{
 		HTTPSProxy: e.proxies["https"].reveal(), HTTPProxy: e.proxies["http"].reveal(), NoProxy: e.noProxy,
 	}).ProxyFunc()
+	every, _ := url.Parse(e.every.reveal())
 	return func(to *url.URL) *url.URL {
+		if e.every.url != nil {
+			return every
+		}
 		if net.ParseIP(to.Hostname()).IsLinkLocalUnicast() {
 			return nil
 		}
@@ -158,7 +164,17 @@ func (e Environment) ProxyFor(to *url.URL) Proxy {
 	if proxy == nil {
 		return Proxy{}
 	}
-	return Proxy{Address: proxy.Scheme + "://" + proxy.Host, Variable: e.proxies[to.Scheme].variable}
+	variable := cmp.Or(e.every.variable, e.proxies[to.Scheme].variable)
+	return Proxy{Address: proxy.Scheme + "://" + proxy.Host, Variable: variable}
+}
+
+// Through is the environment with the proxy that a connection string names, in a
+// variable. That proxy leads to the emulator, which is on this machine or beyond it.
+func (e Environment) Through(proxy Secret, variable string) Environment {
+	if u, err := parseProxy(proxy.Reveal()); err == nil && proxy != "" {
+		e.every = setProxy{variable, u.String}
+	}
+	return e
 }
 
 // readCAs finds the files that the variables of Node and OpenSSL name. It reads no

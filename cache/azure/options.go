@@ -19,6 +19,9 @@ type Options struct {
 
 	// ConnectionString, when set, decides account, endpoint and credential.
 	ConnectionString Secret
+	// ConnectionVariable is the variable that holds it, for errors; "" is
+	// AZURE_STORAGE_CONNECTION_STRING.
+	ConnectionVariable string
 
 	// SASURL, when set, decides account and credential, see [ParseSASURL].
 	SASURL Secret

@@ -156,7 +156,7 @@ func TestOpen(t *testing.T) {
 		{
 			name:    "a key that is not base64",
 			options: azure.Options{Container: "results", ConnectionString: "AccountName=account;AccountKey=not*base64"},
-			err:     "the connection string is not usable",
+			err:     "the connection string in AZURE_STORAGE_CONNECTION_STRING is not usable",
 		},
 		{
 			name:    "a connection string without a key",
@@ -171,12 +171,12 @@ func TestOpen(t *testing.T) {
 		{
 			name:    "a connection string that is none",
 			options: azure.Options{Container: "results", ConnectionString: "hunter2"},
-			err:     "the connection string is not usable",
+			err:     "the connection string in AZURE_STORAGE_CONNECTION_STRING is not usable",
 		},
 		{
 			name:    "a connection string of blanks",
 			options: azure.Options{Container: "results", ConnectionString: " \n"},
-			err:     "the connection string is not usable",
+			err:     "the connection string in AZURE_STORAGE_CONNECTION_STRING is not usable",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -397,8 +397,8 @@ func (r refusal) notAuthenticated() string {
 		if r.isTimed && r.behind.Abs() > tolerated {
 			return "the request was signed at a wrong time" + r.clock()
 		}
-		return fmt.Sprintf("the AccountKey in AZURE_STORAGE_CONNECTION_STRING is not one of the account %s (was it replaced?): "+
-			"`az storage account show-connection-string --name %s`", r.account(), pasted(r.account()))
+		return fmt.Sprintf("the AccountKey in %s is not one of the account %s (was it replaced?): "+
+			"`az storage account show-connection-string --name %s`", r.variable, r.account(), pasted(r.account()))
 	case byToken:
 		return r.tokenRefused()
 	default:

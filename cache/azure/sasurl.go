@@ -3,9 +3,10 @@ package azure
 import (
 	"errors"
 	"net/url"
-	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/unwrap"
 )
 
 // SASURL is the URL of a container or an account with a SAS, in parts.
@@ -16,11 +17,11 @@ type SASURL struct {
 }
 
 // ParseSASURL reads a URL such as https://ACCOUNT.blob.core.windows.net/CONTAINER?sv=…&sig=…,
-// as the portal prints it. The
-// error holds nothing of it.
-func ParseSASURL(secret Secret) (SASURL, error) {
+// as the portal prints it, perhaps behind the name of its variable. The error holds
+// nothing of it.
+func ParseSASURL(secret Secret, names ...string) (SASURL, error) {
 	const want = "it looks like https://ACCOUNT.blob.core.windows.net/CONTAINER?sv=…&sig=…"
-	u, err := url.Parse(strings.TrimSpace(secret.Reveal()))
+	u, err := url.Parse(unwrap.Value(secret.Reveal(), names...))
 	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
 		return SASURL{}, errors.New("it is not a URL; " + want)
 	}

@@ -32,16 +32,12 @@ var rules = regexp.MustCompile(`-{4,}`)
 // that no format verb shows those it knows.
 type scrubber func(text string) string
 
-// newScrubber returns a scrubber for the key and the SAS in a connection string.
-func newScrubber(connectionString string) scrubber {
+// newScrubber returns a scrubber that knows these secrets.
+func newScrubber(known ...Secret) scrubber {
 	var secrets []string
-	for part := range strings.SplitSeq(connectionString, ";") {
-		key, value, _ := strings.Cut(part, "=")
-		switch strings.ToLower(strings.TrimSpace(key)) {
-		case "accountkey", "sharedaccesssignature":
-			if value = strings.TrimSpace(value); value != "" {
-				secrets = append(secrets, value)
-			}
+	for _, secret := range known {
+		if text := secret.Reveal(); text != "" {
+			secrets = append(secrets, text)
 		}
 	}
 	return func(text string) string {

@@ -11,13 +11,15 @@ import (
 // defaultBranches are trusted where nothing says which are: neither nx.json nor the CI.
 var defaultBranches = []string{"main", "master"}
 
-// Branches says which branches are trusted.
+// Branches says which branches of which repositories are trusted.
 type Branches struct {
 	// patterns are those of azure.trust.branches: "*" stands for any characters of a
 	// segment, "**" for any segments. nil where that key is not set.
 	patterns []string
 	// base is the defaultBase of nx.json, or "". It counts without patterns only.
 	base string
+	// repositories are those of azure.trust.repositories; nil where that key is not set.
+	repositories []string
 }
 
 // ListedBranches are those that match one of the patterns of azure.trust.branches.

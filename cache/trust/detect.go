@@ -115,6 +115,7 @@ type build struct {
 	isQueue bool
 	// ships, when set, is why the run of a branch may publish what it builds.
 	ships      string
+	repository repository
 	provenance Provenance
 }
 
@@ -158,8 +159,25 @@ func (b build) run(branches Branches) Run {
 	default:
 		run.Reason = event + " of no branch, tag or pull request"
 	}
+	if run.Scope.isWritten() {
+		b.decideRepository(&run, branches)
+	}
 	run.Reason, run.Advice = printable.String(b.system+": "+run.Reason), printable.String(run.Advice)
 	return run
+}
+
+// decideRepository makes the run of a repository that is not trusted one that writes
+// nothing.
+func (b build) decideRepository(run *Run, branches Branches) {
+	reason, advice := branches.outside(b.repository)
+	if reason == "" {
+		return
+	}
+	name := b.branch
+	if b.pull != "" {
+		name = "pull/" + b.pull
+	}
+	run.Scope, run.Reason, run.Advice = ReadOnly(name), run.Reason+", "+reason, advice
 }
 
 // decideBranch decides about the run of a branch. Its name is not enough: anyone with

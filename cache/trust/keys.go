@@ -13,10 +13,12 @@ import (
 	"os"
 	"regexp"
 	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/unwrap"
 )
 
-// SigningKeyVariable holds the private key of trusted runs: PEM, its base64 in
-// one line, or the path of a file with either.
+// SigningKeyVariable holds the private key of trusted runs in one of the forms that
+// [decode] reads, or the path of a file with one of them.
 const SigningKeyVariable = "NX_AZURE_CACHE_SIGNING_KEY"
 
 // PublicKey is an Ed25519 key that verifies.
@@ -69,8 +71,8 @@ func (k PublicKey) ID() string {
 
 var keyIDs = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
-// ParsePublicKey reads a public key as it stands in nx.json, or as PEM. The error
-// does not repeat the text: it may be the wrong key of the two.
+// ParsePublicKey reads a public key as it stands in nx.json, or in another of the forms
+// that [decode] reads. The error does not repeat the text: it may be the private key.
 func ParsePublicKey(text string) (PublicKey, error) {
 	der, err := decode(text)
 	if err != nil {
@@ -90,8 +92,8 @@ func ParsePublicKey(text string) (PublicKey, error) {
 	return PublicKey{public}, nil
 }
 
-// ParsePrivateKey reads a private key: PEM (PKCS #8), or its base64 without the
-// lines around it. The error does not repeat the text.
+// ParsePrivateKey reads a private key (PKCS #8) in one of the forms that [decode] reads.
+// The error does not repeat the text.
 func ParsePrivateKey(text string) (PrivateKey, error) {
 	der, err := decode(text)
 	if err != nil {
@@ -111,32 +113,18 @@ func ParsePrivateKey(text string) (PrivateKey, error) {
 	return privateKey(private), nil
 }
 
-// decode is the contents of PEM, also of one whose lines were joined by "\n", as
-// some CIs do, or of base64.
-func decode(text string) ([]byte, error) {
-	text = strings.ReplaceAll(strings.TrimSpace(text), `\n`, "\n")
-	if strings.HasPrefix(text, "-----BEGIN ") {
-		block, _ := pem.Decode([]byte(text))
-		if block == nil {
-			return nil, errors.New("broken PEM")
-		}
-		return block.Bytes, nil
-	}
-	return base64.StdEncoding.DecodeString(text)
-}
-
 // maxKeyFile is how much is read of a file with a key, in bytes.
 const maxKeyFile = 16 << 10
 
 // SigningKey is the private key of [SigningKeyVariable]; ok is false where that is
 // not set. The error does not repeat the value.
 func SigningKey(getenv func(string) string) (key PrivateKey, ok bool, err error) {
-	value := strings.TrimSpace(getenv(SigningKeyVariable))
+	value := unwrap.Value(getenv(SigningKeyVariable), SigningKeyVariable)
 	if value == "" {
 		return PrivateKey{}, false, nil
 	}
 	key, err = ParsePrivateKey(value)
-	if err != nil && !strings.HasPrefix(value, "-----BEGIN ") {
+	if err != nil && !strings.Contains(value, "-----BEGIN ") {
 		key, err = keyInFile(value, err)
 	}
 	if err != nil {
@@ -153,7 +141,7 @@ func keyInFile(value string, notKey error) (PrivateKey, error) {
 	if err == nil {
 		return ParsePrivateKey(text)
 	}
-	if _, err := decode(value); err == nil && !strings.HasPrefix(value, "/") {
+	if der, err := decode(value); err == nil && strings.HasPrefix(string(der), derStart) {
 		return PrivateKey{}, notKey
 	}
 	return PrivateKey{}, errors.New("it is neither a private key nor the path of a file that can be read")

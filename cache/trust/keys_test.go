@@ -98,7 +98,7 @@ func TestSigningKey(t *testing.T) {
 func TestPublicKeysThatAreNone(t *testing.T) {
 	for value, want := range map[string]string{
 		"":                "not a public key",
-		"x y":             "not the base64",
+		"x?y":             "not the base64",
 		"aGVsbG8=":        "not a public key",
 		opensslPrivate:    "is a private key, which everybody can read here",
 		opensslPublic[1:]: "not",

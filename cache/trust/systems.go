@@ -32,6 +32,8 @@ type githubEvent struct {
 	} `json:"pull_request"`
 	Repository struct {
 		DefaultBranch string `json:"default_branch"`
+		FullName      string `json:"full_name"`
+		Fork          bool   `json:"fork"`
 	} `json:"repository"`
 }
 
@@ -71,6 +73,16 @@ func github(getenv func(string) string) build {
 	}
 	b.defaultBranch = func() string { return payload().Repository.DefaultBranch }
 	b.provenance.Repository = getenv("GITHUB_REPOSITORY")
+	b.repository = repository{
+		variable: "GITHUB_REPOSITORY",
+		names:    func() []string { return []string{getenv("GITHUB_REPOSITORY"), payload().Repository.FullName} },
+		fork: func() string {
+			if payload().Repository.Fork {
+				return "repository.fork in the file of GITHUB_EVENT_PATH"
+			}
+			return ""
+		},
+	}
 	b.provenance.Commit = getenv("GITHUB_SHA")
 	if run := getenv("GITHUB_RUN_ID"); run != "" {
 		b.provenance.Run = getenv("GITHUB_SERVER_URL") + "/" + getenv("GITHUB_REPOSITORY") + "/actions/runs/" + run
@@ -106,7 +118,14 @@ func azurePipelines(getenv func(string) string) build {
 	if name := getenv("ENVIRONMENT_NAME"); name != "" && getenv("ENVIRONMENT_ID") != "" {
 		b.ships = "the job deploys to " + name
 	}
+	if fork := voiceOf(getenv, "SYSTEM_PULLREQUEST_ISFORK"); strings.EqualFold(fork.value, "true") && b.pull == "" {
+		b.disagree(fork, ref)
+	}
 	b.provenance.Repository = getenv("BUILD_REPOSITORY_NAME")
+	b.repository = named("BUILD_REPOSITORY_NAME", b.provenance.Repository)
+	if project := getenv("SYSTEM_TEAMPROJECT"); getenv("BUILD_REPOSITORY_PROVIDER") == "TfsGit" && b.provenance.Repository != "" {
+		b.repository = named("BUILD_REPOSITORY_NAME", project+"/"+b.provenance.Repository)
+	}
 	b.provenance.Commit = getenv("BUILD_SOURCEVERSION")
 	if id := getenv("BUILD_BUILDID"); id != "" {
 		b.provenance.Run = getenv("SYSTEM_COLLECTIONURI") + getenv("SYSTEM_TEAMPROJECT") + "/_build/results?buildId=" + id
@@ -126,6 +145,7 @@ func gitlab(getenv func(string) string) build {
 		event:         getenv("CI_PIPELINE_SOURCE"),
 		protection:    protectedIf(getenv("CI_COMMIT_REF_PROTECTED") == "true"),
 		defaultBranch: func() string { return getenv("CI_DEFAULT_BRANCH") },
+		repository:    named("CI_PROJECT_PATH", getenv("CI_PROJECT_PATH")),
 		provenance: Provenance{
 			Repository: getenv("CI_PROJECT_PATH"),
 			Commit:     getenv("CI_COMMIT_SHA"),
@@ -179,6 +199,7 @@ var jenkinsPulls = []string{
 
 func jenkins(getenv func(string) string) build {
 	b := build{
+		repository: named("GIT_URL", pathOfURL(getenv("GIT_URL"))),
 		provenance: Provenance{
 			Repository: withoutUser(getenv("GIT_URL")),
 			Commit:     getenv("GIT_COMMIT"),
@@ -245,6 +266,7 @@ func circleCI(getenv func(string) string) build {
 			Run:        getenv("CIRCLE_BUILD_URL"),
 		},
 	}
+	b.repository = named("CIRCLE_PROJECT_REPONAME", b.provenance.Repository)
 	branch, tag := voiceOf(getenv, "CIRCLE_BRANCH"), voiceOf(getenv, "CIRCLE_TAG")
 	b.branchIs(branch, branch.value)
 	b.tagIs(tag, tag.value)
@@ -290,7 +312,8 @@ func lastSegment(address string) string {
 
 func buildkite(getenv func(string) string) build {
 	b := build{
-		event: getenv("BUILDKITE_SOURCE"),
+		event:      getenv("BUILDKITE_SOURCE"),
+		repository: named("BUILDKITE_REPO", pathOfURL(getenv("BUILDKITE_REPO"))),
 		provenance: Provenance{
 			Repository: withoutUser(getenv("BUILDKITE_REPO")),
 			Commit:     getenv("BUILDKITE_COMMIT"),
@@ -321,6 +344,7 @@ func bitbucket(getenv func(string) string) build {
 		Repository: getenv("BITBUCKET_REPO_FULL_NAME"),
 		Commit:     getenv("BITBUCKET_COMMIT"),
 	}}
+	b.repository = named("BITBUCKET_REPO_FULL_NAME", b.provenance.Repository)
 	branch, tag := voiceOf(getenv, "BITBUCKET_BRANCH"), voiceOf(getenv, "BITBUCKET_TAG")
 	b.branchIs(branch, branch.value) // of a pull request the source branch
 	b.tagIs(tag, tag.value)

@@ -53,7 +53,8 @@ func variableKey(name string) string {
 var countedClaims = map[string]func(value string) bool{
 	// It brings its own host and secret, and the cache that this one replaces read it
 	// from .env files.
-	connectionVariable: func(string) bool { return true },
+	connectionVariable:    func(string) bool { return true },
+	ownConnectionVariable: func(string) bool { return true },
 	// Its signature proves it.
 	license.Variable: func(string) bool { return true },
 	// It may lower what a run does, not raise it.
@@ -285,12 +286,14 @@ func (c claims) explaining() (all []rpc.Claim) {
 	return all
 }
 
-// explain adds to the errors of blobs which claims are ignored, if that could be why.
-func (c claims) explain(blobs cache.Blobs) cache.Blobs {
-	if list := c.explaining(); len(list) > 0 {
-		return explainedBlobs{blobs, notFrom(list) + fmt.Sprintf("; if the cache needs %s, set %s in the environment", pronoun(list), pronoun(list))}
+// explain adds to the errors of blobs where the account comes from, and which claims are
+// ignored, if that could be why.
+func (s settings) explain(blobs cache.Blobs) cache.Blobs {
+	hint := "the account is that of " + s.accountFrom()
+	if list := s.claims.explaining(); len(list) > 0 {
+		hint += "; " + notFrom(list) + fmt.Sprintf("; if the cache needs %s, set %s in the environment", pronoun(list), pronoun(list))
 	}
-	return blobs
+	return explainedBlobs{blobs, hint}
 }
 
 // explainedBlobs adds a hint to errors.

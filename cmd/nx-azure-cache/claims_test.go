@@ -36,14 +36,14 @@ func openWith(t testing.TB, config string, real env, ci bool, list []rpc.Claim) 
 
 func TestWhichClaimsCount(t *testing.T) {
 	claimed := env{
-		connectionVariable: connectionString, license.Variable: "a licence", modeVariable: "read-only",
+		connectionVariable: connectionString, ownConnectionVariable: connectionString, license.Variable: "a licence", modeVariable: "read-only",
 		sasVariable: "x", credentialVariable: "azure-cli", trust.SigningKeyVariable: "x", trust.RefVariable: "refs/heads/main", workspaceVariable: "{}",
 		logVariable: "debug", logFileVariable: "/x", "HTTPS_PROXY": "http://x", "SSL_CERT_FILE": "/x", "AZURE_CLIENT_ID": "x", "PATH": "/x", "GOMEMLIMIT": "1",
 	}
 	getenv := newClaims(dotenv(claimed)).over(env{}.get)
 	for name, value := range claimed {
 		want := ""
-		if slices.Contains([]string{connectionVariable, license.Variable, modeVariable}, name) {
+		if slices.Contains([]string{connectionVariable, ownConnectionVariable, license.Variable, modeVariable}, name) {
 			want = value
 		}
 		if got := getenv(name); got != want {
@@ -316,18 +316,20 @@ func TestWhatIsSaidOfClaims(t *testing.T) {
 func TestClaimsExplainFailures(t *testing.T) {
 	list := newClaims(dotenv(env{"AZURE_CLIENT_ID": "secret-id", "https_proxy": "x", "NODE_EXTRA_CA_CERTS": "x", "DATABASE_URL": "x", connectionVariable: "x"}))
 	memory := new(cachetest.Memory)
-	blobs := list.explain(memory)
+	s := settings{accountName: "acme", claims: list}
+	blobs := s.explain(memory)
 	if _, err := blobs.Get(t.Context(), "x"); !errors.Is(err, cache.ErrNotFound) || strings.Contains(err.Error(), "AZURE") {
 		t.Errorf("got %v, want it as it is", err)
 	}
 	failing := errors.New("nobody is signed in")
 	err := explainedBlobs{memory, blobs.(explainedBlobs).hint}.explained(&cache.ConfigError{Err: failing})
-	const want = "nobody is signed in (AZURE_CLIENT_ID of .env and NODE_EXTRA_CA_CERTS of .env and https_proxy of .env are ignored: a checkout could set them; if the cache needs them, set them in the environment)"
+	const want = "nobody is signed in (the account is that of azure.accountName in nx.json; AZURE_CLIENT_ID of .env and NODE_EXTRA_CA_CERTS of .env and https_proxy of .env are ignored: a checkout could set them; if the cache needs them, set them in the environment)"
 	if _, isConfig := errors.AsType[*cache.ConfigError](err); err == nil || err.Error() != want || !isConfig {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
-	if _, isExplained := newClaims(dotenv(env{"DATABASE_URL": "x"})).explain(memory).(explainedBlobs); isExplained {
-		t.Error("a database explains why requests fail")
+	s.claims = newClaims(dotenv(env{"DATABASE_URL": "x"}))
+	if hint := s.explain(memory).(explainedBlobs).hint; hint != "the account is that of azure.accountName in nx.json" {
+		t.Errorf("a database explains why requests fail: %s", hint)
 	}
 }
 
@@ -424,7 +426,9 @@ func TestClaimsInCommands(t *testing.T) {
 	sas := rpc.Claim{Name: sasVariable, Value: "https://evil.example/?sig=hunter2", File: ".env"}
 	connection := rpc.Claim{Name: connectionVariable, Value: connectionString, File: ".env"}
 	where, stderr, err := readWith(t, env{workspaceVariable: documentWith(t, []rpc.Claim{sas, connection})})
-	if err != nil || stderr != ignored || where.settings.sasURL != "" || where.settings.connectionString != connectionString {
+	const used = "nx-azure-cache: AZURE_STORAGE_CONNECTION_STRING of .env decides the account and the sign-in of the remote cache, not azure.accountName in nx.json. " +
+		"If it is your application's, set azure.credential in nx.json to the sign-in of the cache. If it is the cache's, call it NX_AZURE_CACHE_CONNECTION_STRING\n"
+	if err != nil || stderr != used+ignored || where.settings.sasURL != "" || where.settings.connectionString != connectionString {
 		t.Errorf("got %+v, %q, %v, want the connection string and the line", where.settings, stderr, err)
 	}
 	where, _, err = readWith(t, env{workspaceVariable: documentWith(t, dotenv(attacks["GitHub's four variables"]))})

@@ -13,14 +13,18 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
 // The variables that stand beside the block "azure" of nx.json and beat it.
 const (
-	connectionVariable = "AZURE_STORAGE_CONNECTION_STRING"
-	sasVariable        = "NX_AZURE_CACHE_SAS_URL"
-	credentialVariable = "NX_AZURE_CACHE_CREDENTIAL"
-	modeVariable       = "NX_POWERPACK_CACHE_MODE"
+	// ownConnectionVariable is for workspaces whose application has a connection string
+	// of its own in the other one, and is read first.
+	ownConnectionVariable = "NX_AZURE_CACHE_CONNECTION_STRING"
+	connectionVariable    = "AZURE_STORAGE_CONNECTION_STRING"
+	sasVariable           = "NX_AZURE_CACHE_SAS_URL"
+	credentialVariable    = "NX_AZURE_CACHE_CREDENTIAL"
+	modeVariable          = "NX_POWERPACK_CACHE_MODE"
 )
 
 // settings are the block "azure" of nx.json and the environment, put together.
@@ -36,15 +40,19 @@ type settings struct {
 	// At most one of them is set: the one that is used.
 	connectionString azure.Secret
 	sasURL           azure.Secret
-	limits           azure.Limits
-	environment      azure.Environment // proxies, and whom this machine trusts
-	trustedHosts     azure.TrustedHosts
-	maxArtifactSize  cache.Size // never more than Azure takes
-	cacheFailures    bool
-	tasks            tasks
-	trust            trustSettings
-	drain            time.Duration // for which entries are stored after the end of a run
-	claims           claims        // variables of .env files, which the settings do without
+	// connectionFrom is the variable that holds the connection string, and fromFile the
+	// claim of a .env file that it is.
+	connectionFrom  string
+	fromFile        *rpc.Claim
+	limits          azure.Limits
+	environment     azure.Environment // proxies, and whom this machine trusts
+	trustedHosts    azure.TrustedHosts
+	maxArtifactSize cache.Size // never more than Azure takes
+	cacheFailures   bool
+	tasks           tasks
+	trust           trustSettings
+	drain           time.Duration // for which entries are stored after the end of a run
+	claims          claims        // variables of .env files, which the settings do without
 }
 
 // Format keeps the secrets out of every verb: of a field that is not exported package
@@ -58,7 +66,7 @@ func (s settings) Format(f fmt.State, verb rune) {
 	}
 	redacted(&s.connectionString)
 	redacted(&s.sasURL)
-	s.claims = nil // of a map's values package fmt calls no methods here
+	s.claims, s.fromFile = nil, nil // of these package fmt calls no methods here
 	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), shown(s))
 }
 
@@ -100,9 +108,9 @@ func readSettings(config json.RawMessage, ci bool, getenv func(string) string) (
 	if b.maxArtifactSize > 0 {
 		s.maxArtifactSize = min(s.maxArtifactSize, b.maxArtifactSize)
 	}
-	s.chooseCredential(b.credential, variable, wrong)
 	environment, ignored := azure.ReadEnvironment(getenv)
 	s.environment, warnings = environment, append(warnings, ignored...)
+	warnings = append(warnings, s.chooseCredential(b.credential, variable, wrong)...)
 	s.readTrustedHosts(variable(azure.TrustedHostsVariable), wrong)
 	if wrong[inBlock] == nil {
 		s.check(wrong)

@@ -49,18 +49,18 @@ func TestSettings(t *testing.T) {
 		"a connection string instead of an account (nx#30018)": {
 			config: `{"container": "artifacts"}`,
 			env:    env{connectionVariable: connectionString},
-			want:   settings{mode: cache.ReadWrite, container: "artifacts", connectionString: connectionString},
+			want:   settings{mode: cache.ReadWrite, container: "artifacts", connectionString: connectionString, connectionFrom: connectionVariable},
 		},
 		"a connection string with white space around it": {
 			config: `{"container": "artifacts"}`,
 			env:    env{connectionVariable: "\n " + connectionString + "\r\n"},
-			want:   settings{mode: cache.ReadWrite, container: "artifacts", connectionString: connectionString},
+			want:   settings{mode: cache.ReadWrite, container: "artifacts", connectionString: connectionString, connectionFrom: connectionVariable},
 		},
 		"an endpoint that a connection string replaces": {
 			config: `{"container": "artifacts", "accountName": "${ACCOUNT}", "endpoint": "${ENDPOINT}"}`,
 			env:    env{connectionVariable: connectionString},
 			want: settings{mode: cache.ReadWrite, container: "artifacts", accountName: "${ACCOUNT}", endpoint: "${ENDPOINT}",
-				connectionString: connectionString},
+				connectionString: connectionString, connectionFrom: connectionVariable},
 		},
 		"an account that an endpoint replaces": {
 			config: `{"container": "artifacts", "accountName": "${ACCOUNT}", "endpoint": "https://10.0.0.4"}`,

@@ -6,6 +6,8 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/unwrap"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
 // The sign-ins that are named by what they are about.
@@ -33,30 +35,109 @@ func namedCredential(inBlock string, variable func(string) string) (place, name 
 
 // chooseCredential decides who signs in. A connection string or SAS URL that is
 // set is one that somebody wants to be used, unless another sign-in is named.
-func (s *settings) chooseCredential(inBlock string, variable func(string) string, wrong mistakes) {
+func (s *settings) chooseCredential(inBlock string, variable func(string) string, wrong mistakes) (warnings []string) {
 	var place string
 	place, s.credential = namedCredential(inBlock, variable)
 	if s.credential != "" && !slices.Contains(credentials, s.credential) {
 		wrong.add(place, notOneOf(s.credential, credentials))
 		s.credential = ""
 	}
-	connection, sas := variable(connectionVariable), variable(sasVariable)
+	from, connection := firstConnection(variable)
+	sas := unwrap.Value(variable(sasVariable), sasVariable)
 	switch {
 	case s.credential == connectionCredential && connection == "":
-		wrong.add(connectionVariable, fmt.Errorf("is not set, and %s is %s", place, s.credential))
+		wrong.add(connectionVariable, fmt.Errorf("is not set, nor is %s, and %s is %s", ownConnectionVariable, place, s.credential))
 	case s.credential == sasCredential && sas == "":
 		wrong.add(sasVariable, fmt.Errorf("is not set, and %s is %s", place, s.credential))
 	case s.credential == connectionCredential, s.credential == "" && connection != "":
-		s.connectionString = azure.Secret(connection)
+		return s.useConnectionString(from, azure.Secret(connection), wrong)
 	case s.credential == sasCredential, s.credential == "" && sas != "":
 		s.useSAS(azure.Secret(sas), wrong)
+	}
+	return nil
+}
+
+// connectionVariables are those of connection strings. The first that is set counts.
+var connectionVariables = []string{ownConnectionVariable, connectionVariable}
+
+// firstConnection is the connection string that counts, without what a paste leaves
+// around it, and its variable.
+func firstConnection(variable func(string) string) (from, text string) {
+	for _, name := range connectionVariables {
+		if text := unwrap.Value(variable(name), connectionVariables...); text != "" {
+			return name, text
+		}
+	}
+	return "", ""
+}
+
+// useConnectionString takes account and credential from a connection string. The
+// warnings name what is odd about it and do not show it.
+func (s *settings) useConnectionString(from string, secret azure.Secret, wrong mistakes) (warnings []string) {
+	s.connectionString, s.connectionFrom = secret, from
+	parsed, err := azure.ParseConnectionString(secret)
+	if err != nil {
+		wrong.add(from, fmt.Errorf("is not a usable connection string: %w", err))
+		return nil
+	}
+	s.environment = s.environment.Through(parsed.Proxy, from)
+	for _, odd := range parsed.Odd {
+		warnings = append(warnings, fmt.Sprintf("%s is used as it is, but it is odd: %s; copy it again, whole", from, odd))
+	}
+	return warnings
+}
+
+// setClaims notes the variables of .env files, and whether one of them is the connection
+// string that is used. The warning says so of the variable that applications share:
+// the checkout's .env file is often theirs. getenv is without the claims.
+func (s *settings) setClaims(c claims, getenv func(string) string) (warnings []string) {
+	s.claims = c
+	claim, isClaim := c[variableKey(s.connectionFrom)]
+	if s.connectionFrom == "" || !isClaim || getenv(s.connectionFrom) != "" {
+		return nil
+	}
+	s.fromFile = &claim
+	if s.connectionFrom != connectionVariable {
+		return nil
+	}
+	over := ""
+	if place := s.placeOfAccount(); place != "" {
+		over = ", not " + place
+	}
+	return []string{fmt.Sprintf("%s decides the account and the sign-in of the remote cache%s. If it is your application's, set azure.credential in nx.json "+
+		"to the sign-in of the cache. If it is the cache's, call it %s", named([]rpc.Claim{claim}), over, ownConnectionVariable)}
+}
+
+// placeOfAccount is the key of nx.json that names the account, or "".
+func (s settings) placeOfAccount() string {
+	switch {
+	case s.endpoint != "":
+		return inKey("endpoint")
+	case s.accountName != "":
+		return inKey("accountName")
+	default:
+		return ""
+	}
+}
+
+// accountFrom says where the account comes from.
+func (s settings) accountFrom() string {
+	switch {
+	case s.fromFile != nil:
+		return named([]rpc.Claim{*s.fromFile})
+	case s.connectionString != "":
+		return s.connectionFrom
+	case s.sasURL != "":
+		return sasVariable
+	default:
+		return s.placeOfAccount()
 	}
 }
 
 // useSAS takes the container's name from the SAS URL where that has one.
 func (s *settings) useSAS(secret azure.Secret, wrong mistakes) {
 	s.sasURL = secret
-	parsed, err := azure.ParseSASURL(secret)
+	parsed, err := azure.ParseSASURL(secret, sasVariable)
 	switch {
 	case err != nil:
 		wrong.add(sasVariable, fmt.Errorf("is not usable: %w", err))

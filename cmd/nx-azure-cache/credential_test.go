@@ -48,7 +48,7 @@ func TestCredential(t *testing.T) {
 		"with an endpoint":             {`"container": "artifacts", "endpoint": "https://10.0.0.4", "credential": "azure-cli"`, nil, want{credential: "azure-cli"}},
 
 		"one without its variable": {account + `, "credential": "connection-string"`, env{sasVariable: sasURL},
-			want{credential: "connection-string", mistakesInOrder: "AZURE_STORAGE_CONNECTION_STRING is not set, and azure.credential in nx.json is connection-string"}},
+			want{credential: "connection-string", mistakesInOrder: "AZURE_STORAGE_CONNECTION_STRING is not set, nor is NX_AZURE_CACHE_CONNECTION_STRING, and azure.credential in nx.json is connection-string"}},
 		"another without its variable": {`"container": "artifacts"`, env{credentialVariable: "sas", connectionVariable: connectionString},
 			want{credential: "sas", mistakesInOrder: "NX_AZURE_CACHE_SAS_URL is not set, and NX_AZURE_CACHE_CREDENTIAL is sas"}},
 		"one that does not name the account": {`"container": "artifacts", "credential": "managed-identity"`, env{connectionVariable: connectionString},

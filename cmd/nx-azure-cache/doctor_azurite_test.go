@@ -25,7 +25,7 @@ func TestDoctorAzurite(t *testing.T) {
 		t.Fatal(err)
 	}
 	nothing := map[string]string{
-		"identity": "a", "isolation": "n", "signatures": "a", "trusted": "annn", "own": "amnn",
+		"identity": "a", "isolation": "n", "repositories": "a", "signatures": "a", "trusted": "annn", "own": "amnn",
 		"other-pull-request": "nnn", "other-branch": "nnn", "local": "nnn",
 	}
 	// with is what is found where create, overwrite and delete are these.

@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 )
 
 // identity is what kind of credential a run has, without the credential.
@@ -35,13 +37,11 @@ func identify(s settings) identity {
 	if s.connectionString == "" {
 		return identity{Kind: identityEntra, Description: "an identity of Microsoft Entra ID"}
 	}
-	for part := range strings.SplitSeq(s.connectionString.Reveal(), ";") {
-		key, value, _ := strings.Cut(part, "=")
-		if strings.EqualFold(strings.TrimSpace(key), "SharedAccessSignature") {
-			return describeSAS(strings.TrimSpace(value), connectionVariable)
-		}
+	parsed, _ := azure.ParseConnectionString(s.connectionString) // what is wrong with it has a row
+	if parsed.SAS != "" {
+		return describeSAS(parsed.SAS.Reveal(), s.accountFrom())
 	}
-	return identity{Kind: identityKey, Description: "the key of the storage account, in " + connectionVariable}
+	return identity{Kind: identityKey, Description: "the key of the storage account, in " + s.accountFrom()}
 }
 
 func describeSAS(token, variable string) identity {

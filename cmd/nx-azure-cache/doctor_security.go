@@ -86,6 +86,7 @@ func areas(run trust.Run, canary string) []area {
 var securityChecks = []func(context.Context, *subject, *report){
 	checkIdentity,
 	checkIsolation,
+	checkRepositories,
 	checkReads,
 	checkWrites,
 	checkSignatures,
@@ -176,6 +177,21 @@ func checkIsolation(_ context.Context, s *subject, r *report) {
 		c.Status, c.Fails = exposed, true
 		c.Seen = `azure.trust.isolation is "none": whoever may write decides what all others restore (CVE-2025-36852)`
 		c.Fix = `remove azure.trust.isolation from nx.json, or set it to "branch"; ` + section("Scopes")
+	}
+	r.Checks = append(r.Checks, c)
+}
+
+// checkRepositories shows in which repositories runs count as trusted. nx.json cannot keep
+// a fork from writing, so this is never a failure.
+func checkRepositories(_ context.Context, s *subject, r *report) {
+	if s.settings.trust.shared {
+		return
+	}
+	c := check{ID: "repositories", Check: "repositories", Status: allowed}
+	c.Seen = "runs of any repository that its CI does not report to be a fork may count as trusted"
+	if names := s.settings.trust.repositories; names != nil {
+		c.Status = enforced
+		c.Seen = fmt.Sprintf("only runs of these repositories count as trusted: %s", printable.String(strings.Join(names, ", ")))
 	}
 	r.Checks = append(r.Checks, c)
 }

@@ -175,6 +175,10 @@ func TestDoctorTable(t *testing.T) {
 				got := e.table()
 				delete(got, "identity")
 				delete(got, "isolation")
+				if got["repositories"] != "a" {
+					t.Errorf("got %q for repositories", got["repositories"])
+				}
+				delete(got, "repositories")
 				if !maps.Equal(got, want) {
 					t.Errorf("got %v, want %v (%s)\n%s", got, want, legend, e.text)
 				}
@@ -576,7 +580,7 @@ func TestDoctorInterrupted(t *testing.T) {
 	if len(e.Leftovers) > 0 || err != exitFailed { // trusted was tried before
 		t.Errorf("got the leftovers %+v and %v, want none and the exit code %d", e.Leftovers, err, exitFailed)
 	}
-	want := map[string]string{"identity": "x", "isolation": "n", "trusted": "aXXX", "own": "auua", "other-pull-request": "uuu", "other-branch": "uuu", "local": "uuu", "signatures": "m"}
+	want := map[string]string{"identity": "x", "isolation": "n", "repositories": "a", "trusted": "aXXX", "own": "auua", "other-pull-request": "uuu", "other-branch": "uuu", "local": "uuu", "signatures": "m"}
 	if got := e.table(); !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v (%s)", got, want, legend)
 	}

@@ -31,7 +31,7 @@ func withoutExtended(config json.RawMessage, extended []string) (json.RawMessage
 		return config, nil
 	}
 	var warnings []string
-	for _, key := range []string{"branches", "isolation"} {
+	for _, key := range []string{"branches", "repositories", "isolation"} {
 		if hasEffect(trust[key]) {
 			warnings = append(warnings, fmt.Sprintf("azure.%s.%s %s; put the whole block azure, with azure.trust, into nx.json itself", trustKey, key, isIgnored))
 		}
@@ -42,8 +42,8 @@ func withoutExtended(config json.RawMessage, extended []string) (json.RawMessage
 
 const isIgnored = "is ignored: it comes from a file that nx.json extends, which no task's hash covers"
 
-// hasEffect reports whether a value of azure.trust.branches or azure.trust.isolation
-// is another than the default.
+// hasEffect reports whether a value of azure.trust.branches, repositories or isolation is
+// another than the default.
 func hasEffect(value any) bool {
 	text, isText := value.(string)
 	text = strings.TrimSpace(text)

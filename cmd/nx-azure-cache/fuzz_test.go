@@ -81,7 +81,7 @@ func FuzzSettings(f *testing.F) {
 const goldenConfig = `{"container": "artifacts", "accountName": "nxcache", "endpoint": "https://nxcache.blob.core.usgovcloudapi.net",
 	"prefix": "team/app", "credential": "", "maxArtifactSize": "1.5GiB", "cacheFailures": true, "include": ["build", "@acme/*:*"], "exclude": ["e2e-*"], "cloud": "usgovernment", "localMode": "read-only", "ciMode": "read-write",
 	"timeouts": {"connect": "3s", "firstByte": "10s", "stall": "15s", "drain": "60s"},
-	"trust": {"branches": ["main", "release/*"], "isolation": "branch", "publicKeys": ["` + goldenKey + `"],
+	"trust": {"branches": ["main", "release/*"], "repositories": ["acme/shop"], "isolation": "branch", "publicKeys": ["` + goldenKey + `"],
 		"revokedKeys": ["0123456789abcdef", "` + goldenKey + `"], "containers": {"trusted": "releases", "pr": "others"}}}`
 
 // goldenKey is a public key.
@@ -228,7 +228,7 @@ func checkRight(t *testing.T, got settings, config string, ci bool, environment 
 
 // trustBlock is what is written of the settings in "azure.trust".
 func trustBlock(t trustSettings) map[string]any {
-	block := map[string]any{"isolation": "branch", "containers": t.containers, "branches": t.branches}
+	block := map[string]any{"isolation": "branch", "containers": t.containers, "branches": t.branches, "repositories": t.repositories}
 	if t.shared {
 		block = map[string]any{"isolation": "none"}
 	}
@@ -251,8 +251,8 @@ func unknownKeys(t *testing.T, config string) (n int) {
 	trusted, _ := block["trust"].(map[string]any)
 	for known, keys := range map[string]map[string]any{
 		" container accountName endpoint prefix credential cloud localMode ciMode timeouts trust maxArtifactSize cacheFailures include exclude ": block,
-		" connect firstByte stall drain ":                        timeouts,
-		" branches containers isolation publicKeys revokedKeys ": trusted,
+		" connect firstByte stall drain ":                                     timeouts,
+		" branches containers isolation publicKeys repositories revokedKeys ": trusted,
 	} {
 		for key := range keys {
 			if strings.ContainsAny(key, " ") || !strings.Contains(known, fmt.Sprintf(" %s ", key)) {

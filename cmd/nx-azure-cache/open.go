@@ -17,12 +17,12 @@ import (
 // open finds out whether a run has a cache, and makes it. Whatever is missing
 // or wrong is the session's reason; it sends nothing over the network.
 func open(params rpc.InitializeParams, getenv func(string) string, now time.Time) rpc.Session {
-	claims := newClaims(params.Claims)
+	claims, given := newClaims(params.Claims), getenv
 	getenv = claims.over(getenv)
 	config, ignored := withoutExtended(params.Config, params.Extended)
 	settings, warnings, problem := readSettings(config, params.CI, getenv)
-	settings.claims = claims
-	session := rpc.Session{Mode: settings.mode, Warnings: append(ignored, warnings...)}
+	warnings = append(ignored, append(warnings, settings.setClaims(claims, given)...)...)
+	session := rpc.Session{Mode: settings.mode, Warnings: warnings}
 	if settings.mode == cache.NoCache {
 		session.Warnings = nil // they are about a cache in use
 		session.Reason = "the mode is no-cache"
@@ -87,7 +87,7 @@ func openCache(session *rpc.Session, s settings, r role, directories cache.Direc
 	}
 	breakers := make(map[*azure.Container]cache.Blobs)
 	for _, container := range containers {
-		breakers[container] = s.claims.explain(cache.NewBreaker(container))
+		breakers[container] = s.explain(cache.NewBreaker(container))
 	}
 	place := func(scope trust.Scope) cache.Place {
 		return cache.Place{Scope: scope, Blobs: breakers[containers[s.containerOf(scope)]]}
@@ -126,16 +126,17 @@ func openCache(session *rpc.Session, s settings, r role, directories cache.Direc
 // can be shared: the sign-in, the connections, the memory.
 func openContainers(s settings, scopes []trust.Scope) (map[string]*azure.Container, error) {
 	first, err := azure.Open(azure.Options{
-		Container:        s.container,
-		ConnectionString: s.connectionString,
-		SASURL:           s.sasURL,
-		SignIn:           s.signIn(),
-		Cloud:            s.cloud,
-		AccountName:      s.accountName,
-		Endpoint:         s.endpoint,
-		TrustedHosts:     s.trustedHosts,
-		Limits:           s.limits,
-		Environment:      s.environment,
+		Container:          s.container,
+		ConnectionString:   s.connectionString,
+		ConnectionVariable: s.connectionFrom,
+		SASURL:             s.sasURL,
+		SignIn:             s.signIn(),
+		Cloud:              s.cloud,
+		AccountName:        s.accountName,
+		Endpoint:           s.endpoint,
+		TrustedHosts:       s.trustedHosts,
+		Limits:             s.limits,
+		Environment:        s.environment,
 	})
 	if err != nil {
 		return nil, err

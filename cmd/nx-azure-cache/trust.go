@@ -26,11 +26,13 @@ var isolations = []string{isolateBranches, isolateNothing}
 
 // trustSettings are the block "azure.trust".
 type trustSettings struct {
-	shared     bool     // there is one scope for all
-	branches   []string // patterns; nil: those that nx.json's defaultBase implies
-	keys       []trust.PublicKey
-	verifier   *trust.Verifier       // nil: signatures are not asked for
-	containers map[trust.Kind]string // of scopes that are not in azure.container
+	shared   bool     // there is one scope for all
+	branches []string // patterns; nil: those that nx.json's defaultBase implies
+	// repositories are the trusted ones; nil: all that are not known to be forks.
+	repositories []string
+	keys         []trust.PublicKey
+	verifier     *trust.Verifier       // nil: signatures are not asked for
+	containers   map[trust.Kind]string // of scopes that are not in azure.container
 }
 
 // readTrust reads the block "azure.trust".
@@ -50,19 +52,20 @@ func readTrust(value any, wrong mistakes) (t trustSettings, warnings []string) {
 	}
 	warnings = readKeys(block, trustKey+".", known, wrong)
 	t.shared = r.isolation() == isolateNothing
-	t.branches = r.branches()
+	t.branches = r.names("branches", trust.CheckBranch)
+	t.repositories = r.names("repositories", trust.CheckRepository)
 	t.containers = r.containers()
 	r.keys(&t)
 	if t.shared && t.verifier != nil {
 		wrong.add(inKey("trust.publicKeys"), fmt.Errorf(`has no effect where azure.trust.isolation is "%s": only the trusted scope is signed; remove one of them`, isolateNothing))
 	}
-	if t.shared && len(t.branches)+len(t.containers) > 0 {
-		warnings = append(warnings, fmt.Sprintf(`azure.trust.branches and azure.trust.containers in nx.json have no effect where azure.trust.isolation is "%s"`, isolateNothing))
+	if t.shared && len(t.branches)+len(t.repositories)+len(t.containers) > 0 {
+		warnings = append(warnings, fmt.Sprintf(`azure.trust.branches, azure.trust.repositories and azure.trust.containers in nx.json have no effect where azure.trust.isolation is "%s"`, isolateNothing))
 	}
 	return t, warnings
 }
 
-var trustKeys = []string{"branches", "containers", "isolation", "publicKeys", "revokedKeys"}
+var trustKeys = []string{"branches", "containers", "isolation", "publicKeys", "repositories", "revokedKeys"}
 
 // later reads nothing: the keys of the block depend on each other.
 func later(string, any, mistakes) []string { return nil }
@@ -114,11 +117,12 @@ func (r trustReader) texts(key string) (texts []string) {
 	return texts
 }
 
-func (r trustReader) branches() []string {
-	texts := r.texts("branches")
+// names reads an array of names that follow a rule.
+func (r trustReader) names(key string, check func(string) error) []string {
+	texts := r.texts(key)
 	for i, text := range texts {
-		if err := trust.CheckBranch(text); err != nil {
-			r.mistake("branches", "has %s at %d; %w", shown(text), i+1, err)
+		if err := check(text); err != nil {
+			r.mistake(key, "has %s at %d; %w", shown(text), i+1, err)
 			return nil
 		}
 	}
@@ -226,10 +230,14 @@ func (s settings) role(ci bool, base defaultBase, getenv func(string) string) ro
 
 // branches are those that are trusted.
 func (s settings) branches(defaultBase string) trust.Branches {
+	branches := trust.DefaultBranches(defaultBase)
 	if s.trust.branches != nil {
-		return trust.ListedBranches(s.trust.branches...)
+		branches = trust.ListedBranches(s.trust.branches...)
 	}
-	return trust.DefaultBranches(defaultBase)
+	if s.trust.repositories != nil {
+		branches = branches.OfRepositories(s.trust.repositories...)
+	}
+	return branches
 }
 
 func (r *role) warn(format string, args ...any) {

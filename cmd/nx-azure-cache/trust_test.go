@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/json"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -46,13 +48,15 @@ func TestTrustSettings(t *testing.T) {
 func TestTrustMistakes(t *testing.T) {
 	private := strings.Split(string(newSigningKey(t).PEM()), "\n")[1]
 	for block, want := range map[string]string{
-		`5`:                           `azure.trust in nx.json must be an object`,
-		`{"isolation": "off"}`:        `azure.trust.isolation in nx.json is "off"; allowed are branch and none`,
-		`{"isolation": true}`:         `azure.trust.isolation in nx.json must be a string`,
-		`{"branches": "main"}`:        `azure.trust.branches in nx.json must be an array of strings`,
-		`{"branches": ["main", 5]}`:   `azure.trust.branches in nx.json must be an array of strings`,
-		`{"branches": ["main", "["]}`: `azure.trust.branches in nx.json has "[" at 2; a branch is a name or a pattern`,
-		`{"publicKeys": "x"}`:         `azure.trust.publicKeys in nx.json must be an array of strings`,
+		`5`: `azure.trust in nx.json must be an object`,
+		`{"repositories": ["acme/shop", "https://github.com/acme/shop"]}`:     `azure.trust.repositories in nx.json has "https://github.com/acme/shop" at 2; a repository is OWNER/NAME as the CI reports it, without a host and without patterns, such as acme/shop`,
+		`{"repositories": "acme/shop"}`:                                       `azure.trust.repositories in nx.json must be an array of strings`,
+		`{"isolation": "off"}`:                                                `azure.trust.isolation in nx.json is "off"; allowed are branch and none`,
+		`{"isolation": true}`:                                                 `azure.trust.isolation in nx.json must be a string`,
+		`{"branches": "main"}`:                                                `azure.trust.branches in nx.json must be an array of strings`,
+		`{"branches": ["main", 5]}`:                                           `azure.trust.branches in nx.json must be an array of strings`,
+		`{"branches": ["main", "["]}`:                                         `azure.trust.branches in nx.json has "[" at 2; a branch is a name or a pattern`,
+		`{"publicKeys": "x"}`:                                                 `azure.trust.publicKeys in nx.json must be an array of strings`,
 		`{"publicKeys": ["` + goldenKey + `", "x"]}`:                          `azure.trust.publicKeys in nx.json cannot be used, number 2: it is not the base64 of a public key`,
 		`{"publicKeys": ["` + private + `"]}`:                                 `cannot be used, number 1: it is a private key`,
 		`{"revokedKeys": ["abc"]}`:                                            `azure.trust.revokedKeys in nx.json cannot be used`,
@@ -74,7 +78,7 @@ func TestTrustMistakes(t *testing.T) {
 	}
 	for block, want := range map[string]string{
 		`{"branch": ["main"]}`:                        `unknown key "trust.branch", which is ignored; did you mean branches?`,
-		`{"isolation": "none", "branches": ["main"]}`: `azure.trust.branches and azure.trust.containers in nx.json have no effect`,
+		`{"isolation": "none", "branches": ["main"]}`: `azure.trust.branches, azure.trust.repositories and azure.trust.containers in nx.json have no effect`,
 	} {
 		_, warnings, err := readSettings(trustConfig(block), true, env{}.get)
 		if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], want) {
@@ -104,6 +108,11 @@ func TestRoles(t *testing.T) {
 	key, other := newSigningKey(t), newSigningKey(t)
 	keys := `{"publicKeys": ["` + key.Public().String() + `"]}`
 	secret := func(key trust.PrivateKey) env { return env{trust.SigningKeyVariable: string(key.PEM())} }
+	event := filepath.Join(t.TempDir(), "event.json")
+	if err := os.WriteFile(event, []byte(`{"repository": {"default_branch": "main", "full_name": "mallory/shop", "fork": true}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fork := env{eventVariable: event, "GITHUB_REPOSITORY": "mallory/shop"}
 	for name, test := range map[string]struct {
 		block       string
 		env         env
@@ -118,6 +127,13 @@ func TestRoles(t *testing.T) {
 		"a developer":                                     {block: `{}`, env: env{}, local: true, scope: "local", mode: cache.ReadWrite},
 		"main that is not the base":                       {block: `{}`, env: mainRun, defaultBase: "develop", scope: "readonly-main", mode: cache.ReadOnly, warning: "the branch main is protected, or the default one"},
 		"main that is not among branches":                 {block: `{"branches": ["x"]}`, env: mainRun, defaultBase: "main", scope: "readonly-main", mode: cache.ReadOnly, warning: "add it to azure.trust.branches"},
+		"main of another repository":                      {block: `{"repositories": ["acme/other"]}`, env: with(mainRun, env{"GITHUB_REPOSITORY": "acme/shop"}), scope: "readonly-main", mode: cache.ReadOnly, warning: "the repository acme/shop is not among azure.trust.repositories in nx.json"},
+		"main of a listed repository":                     {block: `{"repositories": ["Acme/Shop"]}`, env: with(mainRun, env{"GITHUB_REPOSITORY": "acme/shop"}), scope: "trusted", mode: cache.ReadWrite},
+		"main of a fork":                                  {block: `{}`, env: with(mainRun, fork), scope: "readonly-main", mode: cache.ReadOnly, warning: "the repository mallory/shop is a fork (repository.fork in the file of GITHUB_EVENT_PATH)"},
+		"main of a fork that is listed":                   {block: `{"repositories": ["mallory/shop"]}`, env: with(mainRun, fork), scope: "trusted", mode: cache.ReadWrite},
+		"a schedule of a fork":                            {block: `{}`, env: with(mainRun, fork, env{"GITHUB_EVENT_NAME": "schedule"}), scope: "readonly-main", mode: cache.ReadOnly, warning: "is a fork"},
+		"a pull request within a fork":                    {block: `{}`, env: with(pullRun, fork), scope: "readonly-pull_2F12", mode: cache.ReadOnly, warning: "is a fork"},
+		"no isolation in a fork":                          {block: `{"isolation": "none"}`, env: with(mainRun, fork), scope: "shared", mode: cache.ReadWrite, warning: "CVE-2025-36852"},
 		"no trusted branches":                             {block: `{"branches": []}`, env: mainRun, scope: "readonly-main", mode: cache.ReadOnly, warning: "add it to azure.trust.branches"},
 		"an unknown CI":                                   {block: `{}`, env: env{}, scope: "untrusted", mode: cache.ReadOnly, warning: "set NX_AZURE_CACHE_REF"},
 		"an unknown CI that tells":                        {block: `{}`, env: env{trust.RefVariable: "refs/heads/main"}, scope: "trusted", mode: cache.ReadWrite},

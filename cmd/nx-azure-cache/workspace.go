@@ -92,7 +92,7 @@ func (f *workspaceFlags) read(w world) (workspace, error) {
 // mistakes, with which the settings are what is right of them.
 func (f *workspaceFlags) settings(getenv func(string) string) (workspaceDocument, settings, []string, error) {
 	document, err := readDocument(getenv)
-	claims := newClaims(document.Claims)
+	claims, given := newClaims(document.Claims), getenv
 	getenv = claims.over(getenv)
 	if err == nil {
 		err = f.check(document, getenv)
@@ -113,7 +113,7 @@ func (f *workspaceFlags) settings(getenv func(string) string) (workspaceDocument
 		})
 		s.mode = cache.NoCache
 	}
-	s.claims = claims
+	warnings = append(warnings, s.setClaims(claims, given)...)
 	return document, s, append(ignored, warnings...), err
 }
 
@@ -174,6 +174,7 @@ func (d workspaceDocument) usedSecret(getenv func(string) string) string {
 		named = ""
 	}
 	for _, it := range []struct{ variable, credential string }{
+		{ownConnectionVariable, connectionCredential},
 		{connectionVariable, connectionCredential},
 		{sasVariable, sasCredential},
 	} {

@@ -87,14 +87,17 @@ class Environment {
   }
 
   /**
-   * What Nx sees, but for our own variables: a run ignores those of .env files.
+   * What Nx sees, but for our own variables: a run ignores those of .env files, except
+   * the connection string.
    *
    * @returns {NodeJS.ProcessEnv}
    */
   seenByRuns() {
     const env = Object.assign(empty(), process.env);
     for (const { name } of this.claims) {
-      if (/^NX_AZURE_CACHE_/i.test(name)) delete env[name];
+      if (/^NX_AZURE_CACHE_(?!CONNECTION_STRING$)/i.test(name)) {
+        delete env[name];
+      }
     }
     return env;
   }

@@ -6,14 +6,27 @@
 /** @typedef {import('./settings').Key} Key */
 
 const CONNECTION = 'AZURE_STORAGE_CONNECTION_STRING';
+const OWN_CONNECTION = 'NX_AZURE_CACHE_CONNECTION_STRING';
 const SAS = 'NX_AZURE_CACHE_SAS_URL';
 const CREDENTIAL = 'NX_AZURE_CACHE_CREDENTIAL';
 
-/** The secrets of a storage account. */
+/** The secrets of a storage account, with their variables: the first that is set counts. */
 const SECRETS = new Map([
-  ['connection-string', { name: 'connection string', variable: CONNECTION }],
-  ['sas', { name: 'SAS URL', variable: SAS }],
+  [
+    'connection-string',
+    { name: 'connection string', variables: [OWN_CONNECTION, CONNECTION] },
+  ],
+  ['sas', { name: 'SAS URL', variables: [SAS] }],
 ]);
+
+/**
+ * The variable that holds a secret.
+ *
+ * @param {string[]} variables
+ * @param {NodeJS.ProcessEnv} env
+ */
+const firstSet = (variables, env) =>
+  variables.find((variable) => env[variable]?.trim());
 
 /**
  * The sign-in that is named, or the secret that is set; undefined: the first
@@ -26,8 +39,9 @@ const SECRETS = new Map([
 function chosen({ credential }, env) {
   const named = env[CREDENTIAL]?.trim() || credential;
   if (typeof named === 'string' && named.trim()) return named.trim();
-  if (env[CONNECTION]?.trim()) return 'connection-string';
-  if (env[SAS]?.trim()) return 'sas';
+  for (const [credential, { variables }] of SECRETS) {
+    if (firstSet(variables, env)) return credential;
+  }
   return undefined;
 }
 
@@ -83,10 +97,11 @@ function explain(block, env) {
   const by = env[CREDENTIAL]?.trim() ? CREDENTIAL : 'azure.credential';
   const secret = SECRETS.get(source);
   if (!secret) return `The sign-in ${source} will be used (${by}).`;
-  const { name, variable } = secret;
-  return env[variable]?.trim()
+  const { name, variables } = secret;
+  const variable = firstSet(variables, env);
+  return variable
     ? `The ${name} in ${variable} will be used; it is not written to nx.json.`
-    : `${by} asks for a ${name}: set ${variable}, which is not set here.`;
+    : `${by} asks for a ${name}: set ${variables.at(-1)}, which is not set here.`;
 }
 
 module.exports = { CONNECTION, SAS, containerOf, explain, missingKeys };

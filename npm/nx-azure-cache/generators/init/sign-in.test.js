@@ -30,6 +30,29 @@ test('a connection string replaces the account and is not written', async (t) =>
   );
 });
 
+test('the connection string of the cache comes first, also in a .env file', async (t) => {
+  const ours = { NX_AZURE_CACHE_CONNECTION_STRING: CONNECTION };
+  const theirs = { AZURE_STORAGE_CONNECTION_STRING: CONNECTION };
+  for (const env of [ours, { ...ours, ...theirs }]) {
+    const { output } = await init(
+      workspace(t, {}),
+      { container: 'nxcache' },
+      { env: { ...LICENSED, ...env } },
+    );
+    assert.equal(
+      output,
+      'The connection string in NX_AZURE_CACHE_CONNECTION_STRING will be used; it is not written to nx.json.',
+    );
+  }
+  const before = { ...process.env };
+  t.after(() => (process.env = before));
+  process.env = { ...before, ...ours, NX_AZURE_CACHE_SAS_URL: 'x' };
+  const { Environment } = require('../../environment');
+  const seen = new Environment(before, []).seenByRuns();
+  assert.equal(seen.NX_AZURE_CACHE_CONNECTION_STRING, CONNECTION);
+  assert.equal(seen.NX_AZURE_CACHE_SAS_URL, undefined);
+});
+
 test('an empty connection string counts for nothing', async (t) => {
   const env = { ...LICENSED, AZURE_STORAGE_CONNECTION_STRING: '' };
   const options = { container: 'nxcache' };

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
+)
+
+// Two connection strings of accounts that are nowhere, and what names them.
+const (
+	applications = "DefaultEndpointsProtocol=https;AccountName=application;AccountKey=" + accountKey + ";EndpointSuffix=core.windows.net"
+	caches       = "DefaultEndpointsProtocol=https;AccountName=cache;AccountKey=" + accountKey + ";EndpointSuffix=core.windows.net"
+)
+
+// Which connection string counts, where it comes from, and what a line says of it.
+func TestWhichConnectionStringCounts(t *testing.T) {
+	const account = `{"container": "artifacts", "accountName": "acme"%s}`
+	of := func(file, name, value string) rpc.Claim { return rpc.Claim{Name: name, Value: value, File: file} }
+	const application = "AZURE_STORAGE_CONNECTION_STRING of .env decides the account and the sign-in of the remote cache"
+	for name, test := range map[string]struct {
+		more   string
+		real   env
+		claims []rpc.Claim
+
+		account, from string // "": that of nx.json
+		line          string // a part of the only warning
+	}{
+		"none": {from: "azure.accountName in nx.json"},
+		"the application's, in the environment": {real: env{connectionVariable: applications},
+			account: "application", from: "AZURE_STORAGE_CONNECTION_STRING"},
+		"the application's, in a file": {claims: []rpc.Claim{of(".env", connectionVariable, applications)},
+			account: "application", from: "AZURE_STORAGE_CONNECTION_STRING of .env", line: application + ", not azure.accountName in nx.json. If"},
+		"the application's, set inside Nx": {claims: []rpc.Claim{of("", connectionVariable, applications)},
+			account: "application", from: "AZURE_STORAGE_CONNECTION_STRING (set inside Nx)", line: "AZURE_STORAGE_CONNECTION_STRING (set inside Nx) decides"},
+		"the application's, withheld": {claims: []rpc.Claim{{Name: connectionVariable, Value: applications, File: ".env", IsEmpty: true}},
+			from: "azure.accountName in nx.json", line: "AZURE_STORAGE_CONNECTION_STRING of .env is ignored: the environment sets it to an empty value"},
+		"the application's, and a sign-in that is named": {more: `, "credential": "azure-cli"`, claims: []rpc.Claim{of(".env", connectionVariable, applications)},
+			from: "azure.accountName in nx.json"},
+		"ours, in the environment, beside the application's": {real: env{ownConnectionVariable: caches}, claims: []rpc.Claim{of(".env", connectionVariable, applications)},
+			account: "cache", from: "NX_AZURE_CACHE_CONNECTION_STRING"},
+		"both in the environment": {real: env{ownConnectionVariable: caches, connectionVariable: applications},
+			account: "cache", from: "NX_AZURE_CACHE_CONNECTION_STRING"},
+		"both in files": {claims: []rpc.Claim{of(".env.local", ownConnectionVariable, caches), of(".env", connectionVariable, applications)},
+			account: "cache", from: "NX_AZURE_CACHE_CONNECTION_STRING of .env.local"},
+		"ours is blank": {real: env{ownConnectionVariable: " \n", connectionVariable: applications},
+			account: "application", from: "AZURE_STORAGE_CONNECTION_STRING"},
+		"beside a SAS URL": {real: env{ownConnectionVariable: caches, sasVariable: "https://other.blob.core.windows.net/artifacts?sig=a"},
+			account: "cache", from: "NX_AZURE_CACHE_CONNECTION_STRING"},
+		"a SAS URL": {real: env{sasVariable: "https://other.blob.core.windows.net/artifacts?sig=a"},
+			account: "other", from: "NX_AZURE_CACHE_SAS_URL"},
+		"named": {more: `, "credential": "connection-string"`, real: env{ownConnectionVariable: caches, sasVariable: "https://other.blob.core.windows.net/artifacts?sig=a"},
+			account: "cache", from: "NX_AZURE_CACHE_CONNECTION_STRING"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			session := openWith(t, fmt.Sprintf(account, test.more), test.real, false, test.claims)
+			if session.Cache == nil {
+				t.Fatal(session.Reason)
+			}
+			want := test.account
+			if want == "" {
+				want = "acme"
+			}
+			if session.Location != "https://"+want+".blob.core.windows.net/artifacts" {
+				t.Errorf("got %s, want the account %s", session.Location, want)
+			}
+			if got := strings.Join(session.Warnings, "|"); !strings.HasPrefix(got, test.line) && !strings.Contains(got, test.line) || test.line == "" && got != "" || strings.Contains(got, "|") {
+				t.Errorf("got the warnings %q, want %q", got, test.line)
+			}
+			claims := newClaims(test.claims)
+			s, _, err := readSettings(json.RawMessage(fmt.Sprintf(account, test.more)), false, claims.over(test.real.get))
+			s.setClaims(claims, test.real.get)
+			if err != nil || s.accountFrom() != test.from {
+				t.Errorf("got %q, %v, want %q", s.accountFrom(), err, test.from)
+			}
+		})
+	}
+}
+
+// An error of the storage says where the account comes from, whatever happens.
+func TestFailuresNameTheAccountsSource(t *testing.T) {
+	claim := rpc.Claim{Name: connectionVariable, Value: deadPort(t), File: ".env"}
+	session := openWith(t, `{"container": "artifacts", "accountName": "acme"}`, nil, false, []rpc.Claim{claim})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	_, err := session.Cache.Retrieve(ctx, "123", t.TempDir())
+	if err == nil || !strings.Contains(err.Error(), "(the account is that of AZURE_STORAGE_CONNECTION_STRING of .env)") {
+		t.Errorf("got %v, want where the account comes from", err)
+	}
+}
+
+// The forms of a paste are the same in both variables, and what is wrong or odd names its
+// variable and is not shown.
+func TestConnectionStringsAsTheyArrive(t *testing.T) {
+	const config = `{"container": "artifacts"}`
+	for _, variable := range connectionVariables {
+		for _, form := range []string{"%s", "\ufeff%s\r\n", "\"%s\"", "'%s;'", variable + "=%s", "export AZURE_STORAGE_CONNECTION_STRING=\"%s\""} {
+			s, warnings, err := readSettings(json.RawMessage(config), false, env{variable: fmt.Sprintf(form, caches)}.get)
+			parsed, _ := azure.ParseConnectionString(s.connectionString)
+			if err != nil || len(warnings) > 0 || parsed.Account != "cache" || parsed.Key != accountKey || s.connectionFrom != variable {
+				t.Errorf("%s, %s: %q, %v", variable, form, warnings, err)
+			}
+		}
+		_, warnings, err := readSettings(json.RawMessage(config), false, env{variable: strings.Replace(caches, "AccountKey=", "AccountKey=!", 1)}.get)
+		if want := variable + " is used as it is, but it is odd: its AccountKey has characters"; err != nil || len(warnings) != 1 || !strings.HasPrefix(warnings[0], want) {
+			t.Errorf("got %q, %v, want %q", warnings, err, want)
+		}
+		_, _, err = readSettings(json.RawMessage(config), false, env{variable: "AccountName=cache;AccountKey=***"}.get)
+		if want := variable + " is not a usable connection string: its AccountKey is not base64"; err == nil || err.Error() != want {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	for _, form := range []string{"%s", "\ufeff%s", `"%s"`, sasVariable + "=%s", sasVariable + "='%s'\r\n"} {
+		text := fmt.Sprintf(form, "https://other.blob.core.windows.net/artifacts?sig=a%2Fb%3D")
+		s, _, err := readSettings(json.RawMessage(`{}`), false, env{sasVariable: text}.get)
+		if err != nil || s.container != "artifacts" || s.sasURL != "https://other.blob.core.windows.net/artifacts?sig=a%2Fb%3D" {
+			t.Errorf("%s: %v", form, err)
+		}
+	}
+}
+
+// The emulator's proxy is used, though the emulator seems to be on this machine.
+func TestEmulatorBehindProxy(t *testing.T) {
+	s, _, err := readSettings(json.RawMessage(`{"container": "artifacts"}`), false,
+		env{connectionVariable: "UseDevelopmentStorage=true;DevelopmentStorageProxyUri=http://user:hunter2@proxy.example:3128"}.get)
+	at := &url.URL{Scheme: "http", Host: "127.0.0.1:10000"}
+	if proxy := s.environment.ProxyFor(at).String(); err != nil || proxy != "the proxy http://proxy.example:3128 (AZURE_STORAGE_CONNECTION_STRING)" {
+		t.Errorf("got %s, %v", proxy, err)
+	}
+	if text := fmt.Sprintf("%v %+v", s, s.environment); strings.Contains(text, "hunter2") {
+		t.Errorf("%s shows a password", text)
+	}
+}
