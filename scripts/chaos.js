@@ -23,6 +23,8 @@ each run with one that had no cache.
   --seed S   any text; everything follows from it (default: a new one)
   --only K   only run number K of them, to reproduce it
   --jobs N   how many runs at once (default 1)
+  --scenario NAME
+             the same scenario in every run: one of scripts/chaos/scenarios.js
   --keep     keep the folders of all runs, not only of those that failed
   --template FOLDER
              a workspace with Nx and our packages (default: made from this
@@ -31,7 +33,7 @@ each run with one that had no cache.
 The same seed gives the same workspaces, faults and moments. Where a moment is
 a time, what it meets depends on how fast the machine is.
 
-Needs Linux, and, for the fault of a small disk, the right to mount one.
+Needs Linux; for small disks, layers of an image and other users also root.
 `;
 
 /** @typedef {import('./chaos/run').World} World */
@@ -44,6 +46,7 @@ Needs Linux, and, for the fault of a small disk, the right to mount one.
  * @property {boolean} keep
  * @property {string} template
  * @property {string} licence
+ * @property {string} [scenario]
  * @property {(line: string) => void} [print]
  */
 
@@ -56,6 +59,7 @@ async function main() {
       jobs: { type: 'string', default: '1' },
       keep: { type: 'boolean', default: false },
       template: { type: 'string' },
+      scenario: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -66,7 +70,7 @@ async function main() {
   if (process.platform !== 'linux') {
     throw new Error('chaos finds processes in /proc: run it on Linux');
   }
-  const { seed, keep } = values;
+  const { seed, keep, scenario } = values;
   const jobs = wholeNumber('jobs', values.jobs);
   const runs = wholeNumber('runs', values.runs);
   const numbers =
@@ -79,7 +83,9 @@ async function main() {
   const licence = fs
     .readFileSync(path.join(root, 'testdata/license/valid.jwt'), 'utf8')
     .trim();
-  const failed = await chaos({ seed, numbers, jobs, keep, template, licence });
+  const failed = await chaos({
+    ...{ seed, numbers, jobs, keep, template, licence, scenario },
+  });
   return failed > 0 ? 1 : 0;
 }
 
@@ -121,20 +127,19 @@ async function chaos({
   keep,
   template,
   licence,
+  scenario,
   print = console.log,
 }) {
   // Loaded here: what they need is installed by now.
-  const { canMount } = require('./chaos/disk');
   const { drawPlan } = require('./chaos/plan');
   const { Run } = require('./chaos/run');
   const { Storage } = require('./chaos/storage');
   const { header, row } = require('./chaos/table');
 
-  const able = { tmpfs: await canMount() };
-  if (!able.tmpfs) {
-    print('No small disks: only root may mount them. Leftovers come instead.');
-  }
+  const wanted = knownScenario(scenario);
   const folder = temporaryFolder('chaos');
+  fs.chmodSync(folder, 0o755); // for the other users
+  const able = await abilities(folder, print);
   const started = Date.now();
   const waiting = [...numbers];
   let failed = 0;
@@ -152,7 +157,7 @@ async function chaos({
   const job = async () => {
     const storage = await Storage.start();
     for (let number; (number = waiting.shift()) !== undefined;) {
-      const plan = drawPlan(`${seed}/${number}`, able);
+      const plan = drawPlan(`${seed}/${number}`, able, wanted);
       const runFolder = path.join(folder, `chaos-run-${number}`);
       fs.mkdirSync(runFolder);
       const world = { template, storage, licence };
@@ -165,7 +170,8 @@ async function chaos({
       print(row(number, plan, run, (Date.now() - began) / 1000));
       hits += run.hits;
       if (run.failures.length > 0) failed++;
-      finish(run, plan, { seed, number, runFolder, keep, print });
+      const again = `--seed ${seed} --only ${number}${scenario ? ` --scenario '${scenario}'` : ''}`;
+      finish(run, plan, { again, runFolder, keep, print });
     }
     await storage.stop();
   };
@@ -183,22 +189,60 @@ async function chaos({
 }
 
 /**
+ * What this machine can do. What it cannot is left out, with a line.
+ *
+ * @param {string} folder of all runs
+ * @param {(line: string) => void} print
+ * @returns {Promise<import('./chaos/scenarios').Able>}
+ */
+async function abilities(folder, print) {
+  const { canMount, canOverlay } = require('./chaos/disk');
+  const { canBecome } = require('./chaos/users');
+  const able = {
+    tmpfs: await canMount(),
+    overlay: await canOverlay(),
+    users: await canBecome(folder),
+  };
+  if (!able.tmpfs) {
+    print('No small disks: only root may mount them. Leftovers come instead.');
+  }
+  if (!able.overlay) {
+    print('No layers of an image: only root may mount an overlay.');
+  }
+  if (!able.users) {
+    print(
+      'No other users: only root may start their runs, and they must get at the folder for temporary files.',
+    );
+  }
+  return able;
+}
+
+/** @param {string | undefined} name */
+function knownScenario(name) {
+  const { scenarioNames } = require('./chaos/scenarios');
+  const found = scenarioNames.find((known) => known === name);
+  if (name !== undefined && !found) {
+    throw new Error(
+      `there is no scenario ${name}; there are ${scenarioNames.join(', ')}`,
+    );
+  }
+  return found;
+}
+
+/**
  * Removes the folder of a run, or keeps it with its log.
  *
  * @param {import('./chaos/run').Run} run
  * @param {import('./chaos/plan').Plan} plan
- * @param {{ seed: string, number: number, runFolder: string, keep: boolean, print: (line: string) => void }} options
+ * @param {{ again: string, runFolder: string, keep: boolean, print: (line: string) => void }} options
  */
-function finish(run, plan, { seed, number, runFolder, keep, print }) {
+function finish(run, plan, { again, runFolder, keep, print }) {
   const isFailed = run.failures.length > 0;
   if (!isFailed && !keep) {
     fs.rmSync(runFolder, { recursive: true, force: true, maxRetries: 3 });
     return;
   }
-  const name = `nx-azure-cache-chaos-${seed}-${number}`.replace(
-    /[^\w.-]/g,
-    '_',
-  );
+  const name = `nx-azure-cache-chaos-${plan.seed}`.replace(/[^\w.-]/g, '_');
   const kept = path.join(os.tmpdir(), name);
   fs.rmSync(kept, { recursive: true, force: true });
   fs.renameSync(runFolder, kept);
@@ -211,7 +255,9 @@ function finish(run, plan, { seed, number, runFolder, keep, print }) {
   for (const text of run.failures) print(`    ✗ ${text}`);
   print(`    kept: ${kept}`);
   if (isFailed) {
-    print(`    again: npm run chaos -- --seed ${seed} --only ${number}`);
+    const { projects: _, ...rest } = plan;
+    print(`    plan: ${JSON.stringify(rest)}`);
+    print(`    again: npm run chaos -- ${again}`);
   }
 }
 

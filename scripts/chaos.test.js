@@ -2,13 +2,21 @@
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
-const { faults } = require('./chaos/http-faults');
+const { allowance } = require('./chaos/allowance');
+const { checkVoice } = require('./chaos/check');
+const { httpFault } = require('./chaos/faults');
+const { archivedAs, faults } = require('./chaos/http-faults');
 const { drawPlan } = require('./chaos/plan');
 const { Random } = require('./chaos/random');
+const { scenarioNames } = require('./chaos/scenarios');
+const { wrongEntries } = require('./chaos/together');
 
-const able = { tmpfs: true };
+const able = { tmpfs: true, overlay: true, users: true };
 const plans = Array.from({ length: 300 }, (_, i) =>
   drawPlan(`test/${i}`, able),
+);
+const allFaults = plans.flatMap(({ rounds }) =>
+  rounds.flatMap((round) => round.faults),
 );
 
 test('the same seed gives the same plan, another seed another', () => {
@@ -17,19 +25,30 @@ test('the same seed gives the same plan, another seed another', () => {
   assert.equal(new Set(texts).size, texts.length);
 });
 
-test('a run can be reproduced where no small disk can be mounted', () => {
+test('a run can be reproduced without the rights of root', () => {
+  const unable = { tmpfs: false, overlay: false, users: false };
   for (const plan of plans) {
-    const without = drawPlan(plan.seed, { tmpfs: false });
-    const text = JSON.stringify(plan).replaceAll('"small"', '"leftovers"');
-    assert.equal(JSON.stringify(without), text);
+    const text = JSON.stringify(plan)
+      .replaceAll(/"(small|layer)"/g, '"leftovers"')
+      .replace('"users":true', '"users":false');
+    assert.equal(JSON.stringify(drawPlan(plan.seed, unable)), text);
+  }
+});
+
+test('every scenario is drawn, and one that is wanted', () => {
+  const drawn = new Set(plans.map(({ scenario }) => scenario));
+  assert.deepEqual([...drawn].sort(), [...scenarioNames].sort());
+  for (const name of scenarioNames) {
+    assert.equal(drawPlan('test/7', able, name).scenario, name);
   }
 });
 
 test('every fault is drawn', () => {
   const drawn = new Set(
-    plans
-      .flatMap(({ rounds }) => rounds.flatMap((round) => round.faults))
-      .map((fault) => (fault.on === 'process' ? fault.process : fault.kind)),
+    allFaults.map((fault) => {
+      if (fault.on === 'process') return fault.process;
+      return fault.on === 'order' ? 'order' : fault.kind;
+    }),
   );
   const wanted = Object.keys(faults).filter((kind) => kind !== 'none');
   const others = [
@@ -37,6 +56,9 @@ test('every fault is drawn', () => {
     'drain',
     'nx',
     'group',
+    'machine',
+    'order',
+    'layer',
     'small',
     'meddler',
     'freeze',
@@ -60,6 +82,88 @@ test('every machine that met faults has an undisturbed round after them', () => 
     }
     assert.equal(rounds.at(-1)?.kind, 'proof');
   }
+});
+
+test('a machine that sleeps wakes up', () => {
+  const signals = allFaults.filter((fault) => fault.on === 'process');
+  const sleeps = signals.filter(
+    ({ process, signal }) => process === 'machine' && signal === 'SIGSTOP',
+  );
+  assert.ok(sleeps.length > 0);
+  for (const { resume = Infinity } of sleeps) assert.ok(resume < 10_000);
+});
+
+test('what a fault must not disturb is checked in a quiet round', () => {
+  /** @type {(name: string) => string[]} */
+  const kinds = (name) =>
+    plans
+      .filter(({ scenario }) => scenario === name)
+      .flatMap(({ rounds }) => rounds.filter(({ faults }) => faults.length > 0))
+      .map(({ kind }) => kind);
+  for (const name of ['frozen', 'idle connections', 'layers']) {
+    const found = kinds(name);
+    assert.ok(found.length > 0, name);
+    for (const kind of found) assert.match(kind, /^(calm|proof)$/, name);
+  }
+});
+
+test('half of all names are archived, always the same', () => {
+  const names = Array.from({ length: 400 }, (_, i) => `${i * 7919}`);
+  const found = names.filter((name) => archivedAs(name));
+  assert.ok(found.length > 150 && found.length < 250, `${found.length}`);
+  assert.deepEqual(
+    ['0', '7919', '15838', '23757'].map((name) => archivedAs(name)),
+    ['BlobArchived', undefined, 'BlobArchived', 'BlobArchived'],
+  );
+});
+
+test('a run has more time where a fault makes it slow', () => {
+  const [plan] = plans;
+  const [quiet] = drawPlan('test/1', able, 'calm').rounds;
+  const usual = allowance({ ...quiet, faults: [] }, plan);
+  const of = (/** @type {import('./chaos/faults').Fault} */ fault) =>
+    allowance({ ...quiet, faults: [fault] }, plan);
+  assert.ok(usual <= 20_000, `${usual}`);
+  assert.equal(of(httpFault('stall answer', {})), usual);
+  assert.ok(of(httpFault('slow', { count: 2 })) === usual + 6000);
+});
+
+test('a line is one of trouble, or there is none', () => {
+  const secrets = ['secret'];
+  const line = 'nx-azure-cache: the remote cache failed\n';
+  const result = { code: 0, took: 1, stdout: '', output: line };
+  assert.deepEqual(checkVoice(result, { secrets, most: 1 }), []);
+  assert.equal(checkVoice(result, { secrets, most: 0 }).length, 2);
+  const leaked = { ...result, output: `${line} secret` };
+  assert.deepEqual(checkVoice(leaked, { secrets, most: 1 }), [
+    'a secret in the output',
+  ]);
+});
+
+test('a wrong entry is ours if Nx handed over what was complete', () => {
+  const right = { dist: '40755', 'dist/x': '100644 5 abc' };
+  const seen = { dist: '40755', 'dist/x': '100644 5' };
+  const complete = { hash: '1', before: seen, after: seen };
+  const torn = { ...complete, after: { dist: '40755' } };
+  /** @type {(notes: import('./chaos/witness').Note[], entry?: Record<string, string>) => string} */
+  const judge = (notes, entry = { dist: '40755' }) => {
+    const machine = /** @type {any} */ ({
+      umask: 0o022,
+      lastRun: () => ({
+        p: { hash: '1', code: 0, cacheStatus: 'remote-cache-hit' },
+      }),
+      result: () => ({ entry, text: 'built' }),
+    });
+    const results = { 1: { entry: right, text: 'built' } };
+    const expected = /** @type {any} */ ({ results });
+    const { ours, ofNx } = wrongEntries(machine, expected, notes);
+    return `${ours.length} ${ofNx.length}`;
+  };
+  assert.equal(judge([complete]), '1 0');
+  assert.equal(judge([complete, torn]), '0 1');
+  assert.equal(judge([]), '1 0');
+  assert.equal(judge([torn], {}), '1 0', 'an empty entry shows what it is');
+  assert.equal(judge([torn], right), '0 0');
 });
 
 test('numbers keep to their bounds, and follow from the seed', () => {

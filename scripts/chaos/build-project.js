@@ -5,8 +5,9 @@
 // the digests of what it depends on, so a wrong result of one task shows in
 // those after it, too.
 
-const { createCipheriv, createHash } = require('node:crypto');
+const { createCipheriv, createHash, randomUUID } = require('node:crypto');
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 
 /** @import { Output } from './plan' */
@@ -43,8 +44,29 @@ function bytes(name, size, style) {
  */
 function write(file, content, mode) {
   fs.mkdirSync(path.dirname(file), { recursive: true });
-  fs.writeFileSync(file, content);
-  fs.chmodSync(file, mode); // whatever the umask says
+  const written = plan.atomic ? scratchName() : file;
+  fs.writeFileSync(written, content);
+  fs.chmodSync(written, mode); // whatever the umask says
+  if (plan.atomic) replace(written, file);
+}
+
+const scratchName = () => path.join(os.tmpdir(), `build-${randomUUID()}`);
+
+/**
+ * Puts a file in its place, whatever others do to the folder.
+ *
+ * @param {string} written
+ * @param {string} file
+ */
+function replace(written, file) {
+  for (let tries = 10; ; tries--) {
+    try {
+      fs.mkdirSync(path.dirname(file), { recursive: true });
+      return fs.renameSync(written, file);
+    } catch (err) {
+      if (tries === 0) throw err;
+    }
+  }
 }
 
 /** @param {Output} output */
@@ -65,7 +87,10 @@ function make(output) {
     }
     case 'link': {
       fs.mkdirSync(path.dirname(target), { recursive: true });
-      return fs.symlinkSync(output.target, target);
+      if (!plan.atomic) return fs.symlinkSync(output.target, target);
+      const written = scratchName();
+      fs.symlinkSync(output.target, written);
+      return replace(written, target);
     }
     case 'folder': {
       fs.mkdirSync(target, { recursive: true });
@@ -77,8 +102,10 @@ function make(output) {
 /** @param {string} name of a project */
 const digestFile = (name) => path.join('dist', name, 'digest.txt');
 
-fs.rmSync(dist, { recursive: true, force: true });
-fs.rmSync(generated, { recursive: true, force: true });
+if (!plan.atomic) {
+  fs.rmSync(dist, { recursive: true, force: true });
+  fs.rmSync(generated, { recursive: true, force: true });
+}
 plan.outputs.forEach(make);
 if (plan.generates) {
   write(path.join(generated, 'api.ts'), bytes('api', 999, 'text'), 0o600);
@@ -91,5 +118,5 @@ write(digestFile(project), `${digest.digest('hex')}\n`, 0o644);
 
 process.stdout.write(bytes('output', plan.printed, 'text'));
 console.log(`built ${project}`);
-process.exitCode = plan.code;
+process.exitCode = plan.flaky && process.env.CHAOS_FLAKY ? 1 : plan.code;
 setTimeout(() => {}, plan.milliseconds);

@@ -35,10 +35,32 @@ function mountArguments(folder, bytes) {
   return ['-t', 'tmpfs', '-o', `size=${bytes}`, 'nx-azure-cache', folder];
 }
 
-/** A disk that is mounted where Nx keeps its cache, and can be made small. */
+/** Whether this user may mount an overlay. */
+async function canOverlay() {
+  const folder = fs.mkdtempSync(
+    path.join(os.tmpdir(), 'nx-azure-cache-mount-'),
+  );
+  const disk = new Disk(path.join(folder, 'cache'));
+  try {
+    fs.mkdirSync(path.join(folder, 'cache'));
+    await disk.layer();
+    return true;
+  } catch {
+    return false;
+  } finally {
+    await disk.unmount();
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/**
+ * A disk that is mounted where Nx keeps its cache, and can be made small, or what
+ * is there becomes a layer below it.
+ */
 class Disk {
   #folder;
   #mounted = false;
+  #isLayered = false;
 
   /** @param {string} folder */
   constructor(folder) {
@@ -58,7 +80,28 @@ class Disk {
 
   /** Makes it as large as it need be. */
   async grow() {
-    if (this.#mounted) await this.#resize(1 << 30);
+    if (this.#mounted && !this.#isLayered) await this.#resize(1 << 30);
+  }
+
+  /**
+   * Makes what is in the folder the lower layer of an overlay, where no folder can be
+   * renamed: so are the folders of a container's image.
+   */
+  async layer() {
+    if (this.#mounted) return;
+    const layers = fs.mkdtempSync(`${this.#folder}-layers-`);
+    const [lower, upper, work] = ['lower', 'upper', 'work'].map((name) =>
+      path.join(layers, name),
+    );
+    fs.renameSync(this.#folder, lower);
+    for (const folder of [this.#folder, upper, work]) fs.mkdirSync(folder);
+    const options = `lowerdir=${lower},upperdir=${upper},workdir=${work},redirect_dir=off`;
+    await run('mount', [
+      ...['-t', 'overlay', '-o', options, 'nx-azure-cache'],
+      this.#folder,
+    ]);
+    this.#mounted = true;
+    this.#isLayered = true;
   }
 
   async unmount() {
@@ -167,5 +210,6 @@ exports.Disk = Disk;
 exports.aside = aside;
 exports.bytesOnDisk = bytesOnDisk;
 exports.canMount = canMount;
+exports.canOverlay = canOverlay;
 exports.meddle = meddle;
 exports.plantLeftovers = plantLeftovers;

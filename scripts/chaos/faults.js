@@ -3,6 +3,8 @@
 // What can go wrong, and how it is drawn. http-faults.js, process-faults.js,
 // storage.js and disk.js do it.
 
+const { answers } = require('./answers');
+
 /** @import { Random } from './random' */
 /** @import { MachineName } from './plan' */
 
@@ -26,8 +28,9 @@
  *
  * @typedef {object} SignalFault
  * @property {'process'} on
- * @property {'serve' | 'drain' | 'nx' | 'group'} process `serve` and `drain` are
- *   ours; `group` is what Ctrl-C reaches: Nx and all that shares its terminal
+ * @property {'serve' | 'drain' | 'nx' | 'group' | 'machine'} process `serve` and `drain`
+ *   are ours; `group` is what Ctrl-C reaches: Nx and all that shares its terminal;
+ *   `machine` is every process there, as when a laptop sleeps or loses its power
  * @property {NodeJS.Signals} signal
  * @property {MachineName} machine
  * @property {{ event: 'nx' | 'serve' | 'drain', milliseconds: number } | { event: 'request', number: number }} when
@@ -51,12 +54,23 @@
  *
  * @typedef {object} DiskFault
  * @property {'disk'} on
- * @property {'small' | 'leftovers' | 'meddler'} kind
+ * @property {'small' | 'leftovers' | 'meddler' | 'layer'} kind `layer`: what is there
+ *   now becomes a lower layer of an overlay
  * @property {MachineName} machine
  * @property {number} room bytes that a small disk has beyond what Nx needs
  */
 
-/** @typedef {HttpFault | SignalFault | StorageFault | DiskFault} Fault */
+/**
+ * Runs in one workspace that meet in the worst order; interleave.js does it.
+ *
+ * @typedef {object} OrderFault
+ * @property {'order'} on
+ * @property {MachineName} machine
+ * @property {string} seed
+ * @property {number} share of the moments at which something stands still
+ */
+
+/** @typedef {HttpFault | SignalFault | StorageFault | DiskFault | OrderFault} Fault */
 
 /**
  * What a round is that faults are drawn for.
@@ -121,6 +135,10 @@ function drawHttpFault(random, requests) {
     'flip upload': 5,
     'no metadata': 4,
     'wrong metadata': 5,
+    archived: 3,
+    reencode: 3,
+    'no length': 3,
+    'forget idle': 4,
   });
   return {
     on: 'http',
@@ -143,76 +161,27 @@ function drawHttpFault(random, requests) {
 function drawSlowness(random) {
   const milliseconds = random.int(200, 600);
   if (random.chance(0.5)) return [];
-  /** @type {HttpFault} */
-  const delay = {
+  return [httpFault('delay', { method: 'PUT', milliseconds })];
+}
+
+/**
+ * A fault of all requests, or of those that are named.
+ *
+ * @param {string} kind
+ * @param {Partial<HttpFault>} more
+ * @returns {HttpFault}
+ */
+function httpFault(kind, more) {
+  return {
     on: 'http',
-    kind: 'delay',
-    method: 'PUT',
+    kind,
+    method: undefined,
     first: 1,
     count: toEnd,
     at: 0,
-    milliseconds,
+    milliseconds: 0,
     answer: '',
-  };
-  return [delay];
-}
-
-/**
- * Answers that Azure, or something before it, gives.
- *
- * @type {Record<string, { status: number, headers?: Record<string, string>, body?: string }>}
- */
-const answers = {
-  500: azure(500, 'InternalError'),
-  502: html(502, 'Bad Gateway'),
-  503: azure(503, 'ServerBusy'),
-  '503 retry-after': azure(503, 'ServerBusy', { 'retry-after': '1' }),
-  '503 retry-after-ms': azure(503, 'ServerBusy', {
-    'x-ms-retry-after-ms': '300',
-  }),
-  '429 retry-after': azure(429, 'TooManyRequests', { 'retry-after': '1' }),
-  '429 long': azure(429, 'TooManyRequests', { 'retry-after': '3600' }),
-  '408 html': html(408, 'Request Timeout'),
-  403: azure(403, 'AuthenticationFailed'),
-  '403 network': azure(403, 'AuthorizationFailure'),
-  '403 html': html(403, 'Forbidden'),
-  401: azure(401, 'NoAuthenticationInformation'),
-  '404 html': html(404, 'Not Found'),
-  '404 empty': { status: 404 },
-  409: azure(409, 'BlobAlreadyExists'),
-  412: azure(412, 'ConditionNotMet'),
-  400: azure(400, 'InvalidHeaderValue'),
-  '200 html': html(200, 'Please sign in'), // a hotel's network
-  302: { status: 302, headers: { location: 'http://127.0.0.1:9/' } },
-  204: { status: 204 },
-};
-
-/**
- * @param {number} status
- * @param {string} code
- * @param {Record<string, string>} [headers]
- */
-function azure(status, code, headers = {}) {
-  return {
-    status,
-    headers: {
-      'content-type': 'application/xml',
-      'x-ms-error-code': code,
-      ...headers,
-    },
-    body: `<?xml version="1.0" encoding="utf-8"?><Error><Code>${code}</Code><Message>${code}</Message></Error>`,
-  };
-}
-
-/**
- * @param {number} status
- * @param {string} title
- */
-function html(status, title) {
-  return {
-    status,
-    headers: { 'content-type': 'text/html' },
-    body: `<html><head><title>${title}</title></head><body>${title}</body></html>`,
+    ...more,
   };
 }
 
@@ -226,12 +195,19 @@ const forGood = 600_000;
  * @returns {SignalFault}
  */
 function drawSignal(random, requests, machine) {
-  const process = random.weighted({ serve: 50, drain: 12, nx: 22, group: 16 });
+  const process = random.weighted({
+    serve: 50,
+    drain: 12,
+    nx: 22,
+    group: 16,
+    machine: 10,
+  });
   const signals = {
     serve: { SIGKILL: 40, SIGTERM: 20, SIGSTOP: 30, SIGINT: 5, SIGHUP: 5 },
     drain: { SIGKILL: 40, SIGTERM: 20, SIGSTOP: 30, SIGINT: 10, SIGHUP: 0 },
     nx: { SIGKILL: 60, SIGTERM: 25, SIGSTOP: 0, SIGINT: 15, SIGHUP: 0 },
     group: { SIGKILL: 15, SIGTERM: 15, SIGSTOP: 0, SIGINT: 50, SIGHUP: 20 },
+    machine: { SIGKILL: 30, SIGTERM: 0, SIGSTOP: 70, SIGINT: 0, SIGHUP: 0 },
   };
   const milliseconds = random.magnitude(1, 1200);
   const event =
@@ -261,7 +237,11 @@ function drawSignal(random, requests, machine) {
             milliseconds: event === 'nx' ? 500 + milliseconds : milliseconds,
           },
     ...(signal === 'SIGSTOP' && {
-      resume: random.pick([200, 2500, 2500, 4000, forGood]),
+      resume: random.pick(
+        process === 'machine'
+          ? [200, 2500, 6500] // a run that sleeps for good does not end
+          : [200, 2500, 2500, 4000, forGood],
+      ),
     }),
   };
 }
@@ -289,30 +269,36 @@ function drawStorageFault(random, requests) {
   };
 }
 
+/** What others, or a fault of the past, may have done to the stored blobs. */
+const damages = [
+  'flip blobs',
+  'truncate blobs',
+  'empty blobs',
+  'junk blobs',
+  'exchange blobs',
+  'delete blobs',
+  'strip metadata',
+  'change metadata',
+];
+
 /**
- * What somebody, or a fault of the past, did to the stored blobs.
- *
  * @param {Random} random
  * @returns {StorageFault[]}
  */
 function drawDamage(random) {
-  return Array.from({ length: random.int(1, 2) }, () => ({
-    on: 'storage',
-    kind: random.pick([
-      'flip blobs',
-      'truncate blobs',
-      'empty blobs',
-      'junk blobs',
-      'exchange blobs',
-      'delete blobs',
-      'strip metadata',
-      'change metadata',
-    ]),
-    at: 0,
-    milliseconds: 0,
-    share: random.pick([0.2, 0.5, 1]),
-    place: random.next(),
-  }));
+  return Array.from({ length: random.int(1, 2) }, () =>
+    damage(random.pick(damages), random.pick([0.2, 0.5, 1]), random.next()),
+  );
+}
+
+/**
+ * @param {string} kind
+ * @param {number} share
+ * @param {number} [place]
+ * @returns {StorageFault}
+ */
+function damage(kind, share, place = 0) {
+  return { on: 'storage', kind, at: 0, milliseconds: 0, share, place };
 }
 
 /**
@@ -356,13 +342,16 @@ function describe(fault) {
     }
     case 'storage':
       return `${fault.kind}${fault.at > 0 ? ` #${fault.at}` : ''}`;
+    case 'order':
+      return 'worst order';
     case 'disk':
       return `${fault.kind}${fault.kind === 'small' ? ' disk' : ''}`;
   }
 }
 
-exports.answers = answers;
+exports.damage = damage;
 exports.describe = describe;
 exports.drawDamage = drawDamage;
 exports.drawFaults = drawFaults;
 exports.drawSlowness = drawSlowness;
+exports.httpFault = httpFault;

@@ -3,9 +3,11 @@
 const { pipeline } = require('node:stream/promises');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { once } = require('node:events');
-const { answers } = require('./faults');
+const { createHash } = require('node:crypto');
+const { gzipSync } = require('node:zlib');
+const { answers, azure } = require('./answers');
 
-/** @import { Exchange } from './proxy' */
+/** @import { Answer, Exchange } from './proxy' */
 /** @import { HttpFault } from './faults' */
 
 /** @typedef {(exchange: Exchange, fault: HttpFault) => Promise<void>} DoFault */
@@ -99,7 +101,71 @@ const faults = {
   'no metadata': changeMetadata(() => undefined),
 
   'wrong metadata': changeMetadata((value) => `${value}0`),
+
+  async archived(exchange) {
+    const answer = await exchange.ask(await exchange.body());
+    const { url = '' } = exchange.request;
+    const code = archivedAs(url.split('?')[0].split('/').at(-1) ?? '');
+    if (!code || !isRead(exchange, answer)) return exchange.answer(answer);
+    const { status, headers = {}, body = '' } = azure(409, code);
+    exchange.answer({ status, headers, body: Buffer.from(body) });
+  },
+
+  reencode: transform(({ 'content-length': _, etag, ...rest }, body) => ({
+    headers: { ...rest, etag: `W/${etag}`, 'content-encoding': 'gzip' },
+    body: gzipSync(body),
+  })),
+
+  'no length': transform(({ 'content-length': _, ...rest }, body) => ({
+    headers: rest,
+    body,
+  })),
+
+  async 'forget idle'(exchange, { milliseconds }) {
+    if (exchange.idle > milliseconds) await exchange.stall();
+    else await passOn(exchange);
+  },
 };
+
+/**
+ * The error with which an entry is refused that a rule has archived, for half of all
+ * names.
+ *
+ * @param {string} name
+ */
+function archivedAs(name) {
+  const [byte] = createHash('sha256').update(name).digest();
+  if (byte % 2 === 0) return undefined;
+  return byte < 64 ? 'BlobBeingRehydrated' : 'BlobArchived';
+}
+
+/**
+ * What a proxy makes of the answer to a read.
+ *
+ * @param {(headers: Exchange['request']['headers'], body: Buffer) => Pick<Answer, 'headers' | 'body'>} change
+ * @returns {DoFault}
+ */
+function transform(change) {
+  return async (exchange) => {
+    const answer = await exchange.ask(await exchange.body());
+    const { headers, body } = answer;
+    exchange.answer(
+      isRead(exchange, answer)
+        ? { ...answer, ...change(headers, body) }
+        : answer,
+    );
+  };
+}
+
+/**
+ * Whether an answer is a blob, or a part of one.
+ *
+ * @param {Exchange} exchange
+ * @param {Answer} answer
+ */
+function isRead({ request }, { status }) {
+  return request.method === 'GET' && (status === 200 || status === 206);
+}
 
 /** @type {(exchange: Exchange) => Promise<void>} */
 async function passOn(exchange) {
@@ -198,6 +264,7 @@ function flip(body, at) {
   return copy;
 }
 
+exports.archivedAs = archivedAs;
 exports.faults = faults;
 exports.flip = flip;
 exports.place = place;

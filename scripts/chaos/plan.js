@@ -3,10 +3,11 @@
 // Everything that a run of chaos does follows from its plan, and the plan from
 // its seed.
 
-const { drawDamage, drawFaults, drawSlowness } = require('./faults');
 const { Random } = require('./random');
+const { drawScenario, weights } = require('./scenarios');
 
 /** @import { Fault } from './faults' */
+/** @import { Able, ScenarioName } from './scenarios' */
 
 /**
  * What a task writes below dist/<project>.
@@ -32,43 +33,80 @@ const { Random } = require('./random');
  * @property {number} milliseconds that the task takes beside its work
  * @property {number} code exit code
  * @property {boolean} storable whether its result can be in the cache
+ * @property {boolean} [atomic] whether it replaces files whole, as others may read
+ *   them at the same time
+ * @property {boolean} [flaky] whether it fails where CHAOS_FLAKY is set
  */
 
 /** @typedef {'a' | 'b'} MachineName */
+
+/**
+ * What a round must come to beside what is always true; must.js checks it.
+ *
+ * @typedef {'hit what is not archived' | 'name the archive' | 'keep entries' | 'store or say'} Must
+ */
 
 /**
  * Nx runs on one machine, or on two at once.
  *
  * @typedef {object} Round
  * @property {MachineName[]} machines
- * @property {'faults' | 'calm' | 'clean' | 'proof'} kind `calm` fills the
- *   cache before the faults, perhaps slowly; `clean` is the next one after them, which
- *   must put everything right; in `proof` everything must be in the cache
+ * @property {'faults' | 'calm' | 'clean' | 'proof' | 'together' | 'failing'} kind `calm`
+ *   fills the cache, perhaps slowly, and `proof` finds everything in it: both without a
+ *   line, whatever their faults; `clean` puts everything right; in `together` several
+ *   runs share a workspace; in `failing` a flaky task fails
  * @property {boolean} stale whether outputs of an older build lie in the workspace
  * @property {Fault[]} damage done before the round to what is stored
  * @property {Fault[]} faults
+ * @property {number[]} [starts] milliseconds after which each of several runs starts
+ * @property {NodeJS.ProcessEnv} [env] added
+ * @property {boolean} [keepsCache] whether Nx's cache directory is as it was before
+ * @property {boolean} [othersMayStay] whether another user's process may have left a
+ *   folder
+ * @property {Must[]} [must]
  */
 
 /**
  * @typedef {object} Plan
  * @property {string} seed
+ * @property {ScenarioName} scenario
  * @property {Project[]} projects
  * @property {number} parallel tasks at once
  * @property {NodeJS.ProcessEnv} env
+ * @property {Record<string, string>} [timeouts] of azure.timeouts, beside the usual ones
+ * @property {boolean} shared whether the machines have one cache directory
+ * @property {boolean} users whether they have users of their own
  * @property {Round[]} rounds
  */
 
 /**
  * @param {string} seed
- * @param {{ tmpfs: boolean }} able what this machine can do
+ * @param {Able} able what this machine can do
+ * @param {ScenarioName} [wanted] instead of one that is drawn
  * @returns {Plan}
  */
-function drawPlan(seed, able) {
+function drawPlan(seed, able, wanted) {
   const random = new Random(seed);
-  const projects = drawProjects(random.fork('projects'));
+  const all = drawProjects(random.fork('projects'));
   const rest = random.fork('run');
+  const drawn = random.fork('scenario').weighted(weights);
+  const scenario = wanted ?? drawn;
+  const {
+    rounds,
+    env,
+    simple = false,
+    atomic = false,
+    flaky = false,
+    shared = false,
+    timeouts,
+  } = drawScenario(random.fork('rounds'), all.length, able, scenario);
+  const projects = atomic ? all.slice(0, 5) : all; // several runs take their time
+  if (simple) projects.forEach(simplify);
+  if (atomic) projects.forEach((project) => (project.atomic = true));
+  if (flaky) rest.fork('flaky').pick(projects).flaky = true;
   return {
     seed,
+    scenario,
     projects,
     parallel: rest.int(1, 6),
     env: {
@@ -80,10 +118,23 @@ function drawPlan(seed, able) {
         { NX_AZURE_CACHE_LOG: 'debug' },
       ]),
       // Two processes less, and half the time.
-      ...(rest.chance(0.8) && { NX_ISOLATE_PLUGINS: 'false' }),
+      ...(rest.chance(0.9) && { NX_ISOLATE_PLUGINS: 'false' }),
+      ...env,
     },
-    rounds: drawRounds(random.fork('rounds'), projects.length, able),
+    ...(timeouts && { timeouts }),
+    shared,
+    users: shared && able.users,
+    rounds,
   };
+}
+
+/** @param {Project} project becomes one that succeeds and is stored */
+function simplify(project) {
+  project.code = 0;
+  project.storable = true;
+  project.outputs = project.outputs.filter(
+    (output) => !(output.kind === 'link' && output.path === 'up'),
+  );
 }
 
 /**
@@ -178,60 +229,6 @@ function drawLinks(random) {
     { kind: 'link', path: 'itself', target: 'itself' },
   ];
   return links.filter(() => random.chance(0.5));
-}
-
-/**
- * @param {Random} random
- * @param {number} tasks
- * @param {{ tmpfs: boolean }} able
- * @returns {Round[]}
- */
-function drawRounds(random, tasks, able) {
-  const shape = random.weighted({
-    calm: 8,
-    write: 20,
-    read: 26,
-    both: 22,
-    'at once': 16,
-    damage: 10,
-  });
-  const used = random.pick(/** @type {const} */ (['a', 'b']));
-  const other = used === 'a' ? 'b' : 'a';
-
-  /** @type {(kind: Round['kind'], ...machines: MachineName[]) => Round} */
-  const round = (kind, ...machines) => {
-    const stale = random.chance(0.3);
-    const empty =
-      shape === 'write' || (shape === 'both' && machines[0] === other);
-    /** @type {Partial<Record<Round['kind'], () => Fault[]>>} */
-    const draw = {
-      faults: () => drawFaults(random, { tasks, machines, empty, ...able }),
-      calm: () => drawSlowness(random),
-    };
-    const faults = draw[kind]?.() ?? [];
-    return { machines, kind, stale, damage: [], faults };
-  };
-  /** @type {() => Round} */
-  const afterDamage = () => {
-    const kind = random.chance(0.5) ? 'faults' : 'clean';
-    return { ...round(kind, used), damage: drawDamage(random) };
-  };
-  /** @type {Record<typeof shape, () => Round[]>} */
-  const shapes = {
-    calm: () => [round('calm', other)],
-    write: () => [round('faults', used)],
-    read: () => [round('calm', other), round('faults', used)],
-    both: () => [round('faults', other), round('faults', used)],
-    'at once': () => [round('faults', 'a', 'b')],
-    damage: () => [round('calm', other), afterDamage()],
-  };
-  const rounds = shapes[shape]();
-  // Every machine that met faults gets an undisturbed round at its end, in
-  // which it must clean up what was left there.
-  if (shape !== 'calm') rounds.push(round('clean', used));
-  const bothMet = shape === 'both' || shape === 'at once';
-  rounds.push(round('proof', bothMet ? other : used));
-  return rounds;
 }
 
 exports.drawPlan = drawPlan;

@@ -2,7 +2,7 @@
 
 const { once } = require('node:events');
 const { setTimeout: sleep } = require('node:timers/promises');
-const { send, waitFor } = require('./processes');
+const { processesOf, send, waitFor } = require('./processes');
 
 /** @import { SignalFault } from './faults' */
 /** @import { ProxyThread } from './proxy-thread' */
@@ -25,6 +25,7 @@ const { send, waitFor } = require('./processes');
  */
 async function signalAtMoment(fault, scene) {
   await moment(fault.when, scene);
+  if (fault.process === 'machine') return signalAll(fault, scene);
   const pid = await target(fault.process, scene);
   if (pid === undefined || !send(pid, fault.signal)) return false;
   if (fault.resume !== undefined) {
@@ -32,6 +33,29 @@ async function signalAtMoment(fault, scene) {
     send(pid, 'SIGCONT');
   }
   return true;
+}
+
+/**
+ * Sends a signal to every process of a machine, also to those that others start
+ * meanwhile.
+ *
+ * @param {SignalFault} fault
+ * @param {Scene} scene
+ */
+async function signalAll({ signal, resume }, { machine, over }) {
+  /** @type {Set<number>} */
+  const met = new Set();
+  for (let isNew = !over.aborted; isNew;) {
+    const pids = processesOf(machine).map(({ pid }) => pid);
+    const found = pids.filter((pid) => !met.has(pid) && send(pid, signal));
+    found.forEach((pid) => met.add(pid));
+    isNew = found.length > 0;
+  }
+  if (resume !== undefined) {
+    await sleep(resume); // nothing that stands still ends
+    for (const pid of met) send(pid, 'SIGCONT');
+  }
+  return met.size > 0;
 }
 
 /**
@@ -48,7 +72,7 @@ async function moment(when, { machine, proxy, over }) {
 }
 
 /**
- * @param {SignalFault['process']} process
+ * @param {Exclude<SignalFault['process'], 'machine'>} process
  * @param {Scene} scene
  */
 async function target(process, { nx, machine, over }) {

@@ -26,6 +26,8 @@ class FaultProxy extends EventEmitter {
   /** @type {AbortController} aborted when the round is over */
   #round = new AbortController();
   #port = 0;
+  /** @type {WeakMap<object, number>} when a connection was last used */
+  #used = new WeakMap();
   /** The port of Azurite, which may change. */
   target = 0;
 
@@ -82,7 +84,11 @@ class FaultProxy extends EventEmitter {
     const path = request.url?.split('?')[0];
     const what = fault ? ` ⚡ ${describe(fault)}` : '';
     this.emit('request', number, `#${number} ${request.method} ${path}${what}`);
+    const { socket } = request;
+    const idle = Date.now() - (this.#used.get(socket) ?? Date.now());
+    response.once('close', () => this.#used.set(socket, Date.now()));
     const exchange = new Exchange(this, request, response, {
+      idle,
       round: this.#round.signal,
       pass: { agent: this.#agent, port: this.target },
     });
@@ -103,6 +109,8 @@ class Exchange {
   response;
   /** @type {AbortSignal} aborted when the round is over */
   round;
+  /** Milliseconds for which nothing came on its connection. */
+  idle;
   /** @type {{ agent: http.Agent, port: number }} */
   #pass;
 
@@ -110,13 +118,14 @@ class Exchange {
    * @param {FaultProxy} proxy
    * @param {IncomingMessage} request
    * @param {ServerResponse} response
-   * @param {{ round: AbortSignal, pass: { agent: http.Agent, port: number } }} options
+   * @param {{ round: AbortSignal, idle: number, pass: { agent: http.Agent, port: number } }} options
    */
-  constructor(proxy, request, response, { round, pass }) {
+  constructor(proxy, request, response, { round, idle, pass }) {
     this.proxy = proxy;
     this.request = request;
     this.response = response;
     this.round = round;
+    this.idle = idle;
     this.#pass = pass;
   }
 

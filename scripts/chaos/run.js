@@ -5,40 +5,28 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const {
-  checkAllHits,
-  checkClean,
-  checkResults,
-  checkSurroundings,
-  checkVoice,
-  count,
-  expectedOf,
-} = require('./check');
-const { Disk, meddle, plantLeftovers } = require('./disk');
+const { setTimeout: sleep } = require('node:timers/promises');
+const { checkSurroundings, expectedOf } = require('./check');
+const { Disk } = require('./disk');
 const { describe } = require('./faults');
+const { interleave } = require('./interleave');
+const { checkMusts } = require('./must');
 const { signalAtMoment } = require('./process-faults');
-const { processesOf, send, waitUntilGone } = require('./processes');
 const { ProxyThread } = require('./proxy-thread');
-const { ChaosMachine, drain } = require('./workspace');
+const { plantStale, prepareDisk } = require('./station');
+const { makeShared, users } = require('./users');
+const { checkEnd, checkRound, checkRun, patience } = require('./verdict');
+const { readNotes } = require('./witness');
+const { ChaosMachine } = require('./workspace');
 
-/** @import { Fault, StorageFault } from './faults' */
-/** @import { MachineName, Plan, Project, Round } from './plan' */
+/** @import { SignalFault, StorageFault } from './faults' */
+/** @import { MachineName, Plan, Round } from './plan' */
 /** @import { Expected } from './check' */
+/** @import { Station } from './station' */
 /** @import { Storage } from './storage' */
+/** @import { Context } from './verdict' */
+/** @import { User } from './users' */
 /** @import { Result } from '../lib/run' */
-
-/** Milliseconds after which Nx is said to hang. */
-const patience = 150_000;
-
-/**
- * Milliseconds that a run may take longer than three times as long as without
- * a cache: a process that is given up, time limits one after the other,
- * retries, the drain, and whatever else this machine has to do.
- */
-const cost = 40_000;
-
-/** The same for the end of our processes after that of Nx, beside the drain. */
-const slack = 8000;
 
 /**
  * What runs need and share.
@@ -68,6 +56,8 @@ class Run {
   failures = [];
   hits = 0;
   misses = 0;
+  /** Whether a race of Nx itself has ended the run: what comes after is not checked. */
+  isCutShort = false;
 
   /**
    * @param {Plan} plan
@@ -101,7 +91,8 @@ class Run {
       for (const [i, round] of this.#plan.rounds.entries()) {
         this.#note(`\n=== round ${i + 1}: ${describeRound(round)}`);
         await this.#round(round);
-        if (this.failures.length > 0) break; // the rest would only follow from it
+        // The rest would only follow from it.
+        if (this.failures.length > 0 || this.isCutShort) break;
       }
     } finally {
       await this.#proxy.stop();
@@ -113,7 +104,7 @@ class Run {
 
   async #withoutCache() {
     const env = { NX_SKIP_REMOTE_CACHE: 'true' };
-    const machine = await this.#machine('without', env);
+    const machine = await this.#machine('without', { env });
     const result = await machine.build(this.#options());
     this.#note('=== without a cache', result.output);
     return expectedOf(machine, result);
@@ -121,18 +112,37 @@ class Run {
 
   /**
    * @param {string} name
-   * @param {NodeJS.ProcessEnv} [env]
+   * @param {{ env?: NodeJS.ProcessEnv }} [options]
    */
-  async #machine(name, env) {
-    const machine = new ChaosMachine(path.join(this.#folder, name), {
-      AZURE_STORAGE_CONNECTION_STRING: this.#proxy.connectionString,
-      NX_POWERPACK_LICENSE: this.#world.licence,
-      ...this.#plan.env,
-      ...env,
-    });
+  async #machine(name, { env } = {}) {
     const { template } = this.#world;
+    const user = this.#plan.users ? users[name === 'b' ? 'b' : 'a'] : undefined;
+    const machine = new ChaosMachine(
+      path.join(this.#folder, name),
+      {
+        AZURE_STORAGE_CONNECTION_STRING: this.#proxy.connectionString,
+        NX_POWERPACK_LICENSE: this.#world.licence,
+        ...this.#plan.env,
+        ...env,
+      },
+      { shared: this.#sharedCache(name, user), user },
+    );
     await machine.create(this.#plan, { template, container: this.#container });
     return machine;
+  }
+
+  /**
+   * The cache directory that machines share; the one without a cache has its own.
+   *
+   * @param {string} name of a machine
+   * @param {User} [owner]
+   */
+  #sharedCache(name, owner) {
+    if (!this.#plan.shared) return undefined;
+    const of = name === 'without' ? name : 'both';
+    const folder = path.join(this.#folder, `cache-${of}`);
+    if (!fs.existsSync(folder)) makeShared(folder, owner);
+    return folder;
   }
 
   #options() {
@@ -167,6 +177,7 @@ class Run {
     const http = round.faults.filter((fault) => fault.on === 'http');
     await proxy.begin(http);
 
+    const before = await this.#entries(round);
     const over = new AbortController();
     const scenery = round.faults
       .filter((fault) => fault.on === 'storage')
@@ -175,7 +186,7 @@ class Run {
       );
     await Promise.all(
       round.machines.map(async (name) =>
-        this.#nx(round, name, await this.#station(name)),
+        this.#nx(round, name, await this.#station(name), before),
       ),
     );
     over.abort();
@@ -185,37 +196,92 @@ class Run {
   }
 
   /**
-   * One run of Nx in a round.
+   * What is stored, if it must be known in a round.
+   *
+   * @param {Round} round
+   */
+  async #entries({ must }) {
+    return must ? this.#world.storage.etags(this.#container) : {};
+  }
+
+  /**
+   * The runs of Nx on one machine in a round, and what must be true after them.
    *
    * @param {Round} round
    * @param {MachineName} name
    * @param {Station} station
+   * @param {Record<string, string>} before what was stored
    */
-  async #nx(round, name, station) {
+  async #nx(round, name, station, before) {
     const { machine } = station;
     const expected = /** @type {Expected} */ (this.#expected);
-    machine.forget();
+    machine.forget({ keepsCache: round.keepsCache });
     if (round.stale) plantStale(machine, this.#plan.projects, expected);
     const over = new AbortController();
-    const { meddling } = await this.#prepareDisk(
-      round,
-      name,
-      station,
+    const { meddling } = await prepareDisk(
+      ...[round, name, station],
+      expected,
       over.signal,
     );
 
-    const started = Date.now();
-    /** @type {Promise<{ fault: Fault, met: boolean }>[]} */
+    const orders = round.faults
+      .filter((fault) => fault.on === 'order')
+      .map((fault) => interleave(machine, fault, over.signal));
+    const { starts = [0] } = round;
+    const runs = await Promise.all(
+      starts.map(async (milliseconds, i) => {
+        await sleep(milliseconds);
+        const faults = i === 0 ? round.faults : [];
+        return this.#run(machine, name, { ...round, faults });
+      }),
+    );
+    over.abort();
+    await Promise.all([meddling, ...orders]);
+    const met = runs.flatMap(({ met }) => met);
+    const isEnded = met.some(ends);
+    const context = this.#context();
+    const wrong = await checkEnd(machine, isEnded);
+    for (const { result } of runs) {
+      wrong.push(...checkRun(round, result, context));
+    }
+    wrong.push(...checkSurroundings(machine, station.before));
+    if (!isEnded) {
+      const [{ result }] = runs;
+      const verdict = checkRound(round, machine, result, context);
+      wrong.push(...verdict.wrong);
+      wrong.push(...(await this.#checkMusts(round, station, result, before)));
+      this.hits += verdict.counts.hits;
+      this.misses += verdict.counts.misses;
+      this.isCutShort = verdict.races.length > 0;
+      this.#note(...verdict.races.map((what) => `race of Nx: ${what}`));
+    }
+    const where = `machine ${name}, ${round.kind}`;
+    for (const text of wrong) this.failures.push(`${where}: ${text}`);
+    this.#note(...wrong);
+    await station.disk.grow();
+  }
+
+  /**
+   * One run of Nx, with the signals that it gets.
+   *
+   * @param {ChaosMachine} machine
+   * @param {MachineName} name
+   * @param {Round} round
+   */
+  async #run(machine, name, { faults, env }) {
+    const over = new AbortController();
+    /** @type {Promise<{ fault: SignalFault, isMet: boolean }>[]} */
     let signals = [];
     const result = await machine.build({
       ...this.#options(),
+      env,
       onSpawn: (nx) => {
-        signals = round.faults
+        signals = faults
           .filter((fault) => fault.on === 'process')
           .filter((fault) => fault.machine === name)
           .map(async (fault) => ({
             fault,
-            met: await signalAtMoment(fault, {
+            isMet: await signalAtMoment(fault, {
               nx,
               machine: machine.folder,
               proxy: this.#proxy,
@@ -225,101 +291,40 @@ class Run {
       },
     });
     over.abort();
-    const sent = (await Promise.all(signals)).filter(({ met }) => met);
-    await meddling;
-    this.#note(`--- machine ${name}: exit code ${result.code}`, result.output);
-    for (const { fault } of sent) this.#note(`sent: ${describe(fault)}`);
-
-    const ended = sent.some(
-      ({ fault }) =>
-        fault.on === 'process' && ['nx', 'group'].includes(fault.process),
+    const sent = (await Promise.all(signals)).filter(({ isMet }) => isMet);
+    const met = sent.map(({ fault }) => fault);
+    const { code, took, output } = result;
+    this.#note(
+      `--- machine ${name}: exit code ${code}, ${took | 0} ms`,
+      output,
     );
-    const wrong = [
-      ...(await this.#checkEnd(machine, result, ended)),
-      ...checkVoice(result, {
-        secrets: [this.#world.licence, keyOf(this.#proxy.connectionString)],
-        quiet: ['calm', 'proof'].includes(round.kind),
-      }),
-      ...checkSurroundings(machine, station.before),
-      ...(ended ? [] : this.#checkResults(round, station, result)),
-    ];
-    const where = `machine ${name}, ${round.kind}`;
-    for (const text of wrong) this.failures.push(`${where}: ${text}`);
-    this.#note(`took ${Date.now() - started} ms`, ...wrong);
-    await station.disk.grow();
+    for (const fault of met) this.#note(`sent: ${describe(fault)}`);
+    return { result, met };
   }
 
-  /**
-   * @param {Round} round
-   * @param {MachineName} name
-   * @param {Station} station
-   * @param {AbortSignal} over
-   * @returns {Promise<{ meddling: Promise<unknown> }>} until nobody meddles any more
-   */
-  async #prepareDisk(round, name, { machine, disk }, over) {
+  /** @returns {Context} */
+  #context() {
     const expected = /** @type {Expected} */ (this.#expected);
-    const mine = round.faults
-      .filter((fault) => fault.on === 'disk')
-      .filter(({ machine }) => machine === name);
-    // First: what is mounted hides what was there.
-    for (const { kind, room } of mine) {
-      if (kind === 'small') await disk.shrink(expected.bytes + room);
-    }
-    for (const { kind, room } of mine) {
-      if (kind === 'leftovers') plantLeftovers(machine.cache, 1 + room);
-    }
-    const meddling = mine
-      .filter(({ kind }) => kind === 'meddler')
-      .map(() => meddle(machine.cache, over));
-    return { meddling: Promise.all(meddling) };
-  }
-
-  /**
-   * Nx has ended in time, and so have our processes.
-   *
-   * @param {ChaosMachine} machine
-   * @param {Result} result
-   * @param {boolean} ended whether Nx was told to
-   */
-  async #checkEnd({ folder }, { took }, ended) {
-    const wrong = [];
-    const { took: without } = /** @type {Expected} */ (this.#expected);
-    if (took >= patience) wrong.push('Nx hangs');
-    else if (took > 3 * without + cost) {
-      wrong.push(`took ${took | 0} ms, ${without | 0} ms without a cache`);
-    }
-    const left = await waitUntilGone(
-      folder,
-      drain + slack,
-      ({ kind }) => !ended || kind !== 'other',
+    const notes = [...this.#stations.values()].flatMap(({ machine }) =>
+      readNotes(machine.stores),
     );
-    for (const { pid, command } of left) wrong.push(`left: ${pid} ${command}`);
-    // The tasks of an Nx that was killed are no business of ours.
-    for (const { pid } of processesOf(folder)) send(pid, 'SIGKILL');
-    await waitUntilGone(folder, slack);
-    return wrong;
+    const { licence } = this.#world;
+    const secrets = [licence, keyOf(this.#proxy.connectionString)];
+    return { plan: this.#plan, expected, secrets, notes };
   }
 
   /**
    * @param {Round} round
    * @param {Station} station
    * @param {Result} result
+   * @param {Record<string, string>} before
    */
-  #checkResults({ kind, faults }, { machine }, result) {
-    const expected = /** @type {Expected} */ (this.#expected);
-    const isFull = faults.some(
-      (fault) => fault.on === 'disk' && fault.kind === 'small',
-    );
-    const wrong = checkResults(machine, result, expected, { isFull });
-    if (!machine.hasRun()) return wrong;
+  async #checkMusts(round, { machine }, result, before) {
+    if (!round.must || !machine.hasRun()) return [];
+    const after = await this.#entries(round);
     const tasks = machine.lastRun();
-    const { hits, misses } = count(tasks);
-    this.hits += hits;
-    this.misses += misses;
-    this.#note(`${hits} hits, ${misses} misses`);
-    if (kind === 'proof') wrong.push(...checkAllHits(tasks, this.#plan));
-    if (kind !== 'faults') wrong.push(...checkClean(machine));
-    return wrong;
+    const plan = this.#plan;
+    return checkMusts(round.must, { plan, result, tasks, before, after });
   }
 
   /** @param {string[]} lines */
@@ -329,30 +334,13 @@ class Run {
 }
 
 /**
- * A machine of a run, and what belongs to it.
+ * Whether a signal is one to end Nx.
  *
- * @typedef {object} Station
- * @property {ChaosMachine} machine
- * @property {Disk} disk
- * @property {ReturnType<ChaosMachine['surroundings']>} before
+ * @param {SignalFault} fault
  */
-
-/**
- * Puts outputs of an older build into the workspace, of projects that write
- * theirs anew.
- *
- * @param {ChaosMachine} machine
- * @param {Project[]} projects
- * @param {Expected} expected
- */
-function plantStale({ workspace }, projects, { tasks }) {
-  for (const { name } of projects) {
-    if (tasks[`${name}:build`]?.code !== 0) continue;
-    const dist = path.join(workspace, 'dist', name);
-    fs.mkdirSync(path.join(dist, 'old'), { recursive: true });
-    fs.writeFileSync(path.join(dist, 'old', 'file.js'), 'old\n');
-    fs.writeFileSync(path.join(dist, 'digest.txt'), 'old\n');
-  }
+function ends({ process, signal }) {
+  const isOfNx = ['nx', 'group', 'machine'].includes(process);
+  return isOfNx && signal !== 'SIGSTOP';
 }
 
 /** @param {string} connectionString */

@@ -55,6 +55,21 @@ class Storage {
   }
 
   /**
+   * The ETags of what is stored, by name.
+   *
+   * @param {string} container
+   */
+  async etags(container) {
+    /** @type {Record<string, string>} */
+    const etags = {};
+    const blobs = this.#container(container).listBlobsFlat();
+    for await (const { name, properties } of blobs) {
+      etags[name] = properties.etag;
+    }
+    return etags;
+  }
+
+  /**
    * Does a fault when its request has come, unless the round is over before.
    *
    * @param {StorageFault} fault

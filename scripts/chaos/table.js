@@ -4,7 +4,7 @@ const { describe } = require('./faults');
 
 /** @import { Plan } from './plan' */
 
-const widths = [5, 18, 16, 14, 8, 7];
+const widths = [5, 16, 13, 12, 7, 8, 17];
 
 function header() {
   return line(
@@ -14,6 +14,7 @@ function header() {
     'hits/misses',
     'result',
     'seconds',
+    'scenario',
     'faults',
   );
 }
@@ -21,20 +22,27 @@ function header() {
 /**
  * @param {number} number
  * @param {Plan} plan
- * @param {{ hits: number, misses: number, failures: string[] }} run
+ * @param {{ hits: number, misses: number, failures: string[], isCutShort: boolean }} run
  * @param {number} seconds
  */
-function row(number, { seed, projects, rounds }, run, seconds) {
+function row(number, { seed, scenario, projects, rounds }, run, seconds) {
   const faults = rounds.flatMap(({ damage, faults }) => [...damage, ...faults]);
   return line(
     String(number),
     seed,
     `${projects.length} projects`,
     `${run.hits}/${run.misses}`,
-    run.failures.length > 0 ? 'FAILED' : 'ok',
+    resultOf(run),
     seconds.toFixed(1),
+    scenario,
     faults.map(describe).join(', ') || 'none',
   );
+}
+
+/** @param {{ failures: string[], isCutShort: boolean }} run */
+function resultOf({ failures, isCutShort }) {
+  if (failures.length > 0) return 'FAILED';
+  return isCutShort ? 'Nx race' : 'ok';
 }
 
 /** @param {string[]} cells */

@@ -6,9 +6,12 @@ const { Machine } = require('../lib/machine');
 const { attempt, run } = require('../lib/run');
 const { namesBelow, readTree } = require('../lib/tree');
 const { aside } = require('./disk');
+const { asMember, give, umask } = require('./users');
+const witness = require('./witness');
 const { variable } = require('./processes');
 
 /** @import { Plan } from './plan' */
+/** @import { User } from './users' */
 
 /** Milliseconds for which uploads go on after the end of a run. */
 const drain = 5000;
@@ -32,23 +35,63 @@ class ChaosMachine extends Machine {
   /** @type {string[]} */
   #projects = [];
 
+  #shared;
+  #user;
+
   /**
    * @param {string} folder
    * @param {NodeJS.ProcessEnv} env
+   * @param {{ shared?: string, user?: User }} [options] `shared`: a cache directory
+   *   for several machines; `user`: who runs Nx
    */
-  constructor(folder, env) {
+  constructor(folder, env, { shared, user } = {}) {
     super(folder, {
       ...env,
       TMPDIR: path.join(folder, 'tmp'),
       [variable]: folder,
+      ...(shared && {
+        NX_CACHE_DIRECTORY: shared,
+        // Nx 24 takes no directory that a group may write.
+        NX_ALLOW_INSECURE_DIRECTORIES: 'true',
+      }),
     });
     this.folder = folder;
+    this.#shared = shared;
+    this.#user = user;
     fs.mkdirSync(path.join(folder, 'tmp'));
   }
 
   /** Where Nx keeps results; HOME is below /tmp, where Nx does not trust it. */
   get cache() {
-    return path.join(this.workspace, '.nx', 'cache');
+    return this.#shared ?? path.join(this.workspace, '.nx', 'cache');
+  }
+
+  /** What runs here may not give to others. */
+  get umask() {
+    return this.#shared ? umask : process.umask();
+  }
+
+  /** Where the witness notes what Nx stores. */
+  get stores() {
+    return path.join(this.workspace, '.nx', 'stores.jsonl');
+  }
+
+  cacheDirectory() {
+    return this.hasRun() ? this.cache : undefined;
+  }
+
+  /**
+   * A result as Nx keeps it; parts are missing where the disk is full.
+   *
+   * @param {string} hash
+   */
+  result(hash) {
+    const text = path.join(this.cache, 'terminalOutputs', hash);
+    const entry = path.join(this.cache, hash);
+    return {
+      text: fs.existsSync(text) ? fs.readFileSync(text, 'utf8') : undefined,
+      entry: list(entry).length > 0 ? readTree(entry) : undefined,
+    };
   }
 
   /** The folder in which our processes work. */
@@ -62,7 +105,7 @@ class ChaosMachine extends Machine {
    * @param {Plan} plan
    * @param {{ template: string, container: string }} options
    */
-  async create({ projects }, { template, container }) {
+  async create({ projects, timeouts, rounds }, { template, container }) {
     const { workspace, env } = this;
     this.#projects = projects.map(({ name }) => name);
     fs.mkdirSync(workspace);
@@ -82,7 +125,7 @@ class ChaosMachine extends Machine {
       path.join(__dirname, 'build-project.js'),
       path.join(workspace, 'tools/build.js'),
     );
-    writeJson(path.join(workspace, 'nx.json'), nxJson(container));
+    writeJson(path.join(workspace, 'nx.json'), nxJson(container, timeouts));
     for (const project of projects) {
       const folder = path.join(workspace, project.name);
       fs.mkdirSync(folder);
@@ -93,26 +136,40 @@ class ChaosMachine extends Machine {
       cwd: workspace,
       env,
     });
+    if (rounds.some(({ kind }) => kind === 'together')) {
+      witness.install(path.join(workspace, 'node_modules'));
+      fs.mkdirSync(path.dirname(this.stores));
+      env[witness.variable] = this.stores;
+    }
+    if (this.#user) give(this.folder, this.#user);
   }
 
   /**
    * Runs all tasks; resolves also when they fail.
    *
-   * @param {{ parallel: number, timeout: number, onSpawn?: (pid: number) => void }} options
+   * @param {{ parallel: number, timeout: number, env?: NodeJS.ProcessEnv, onSpawn?: (pid: number) => void }} options
    */
-  build({ parallel, timeout, onSpawn }) {
+  build({ parallel, timeout, env, onSpawn }) {
     const nx = path.join(this.workspace, 'node_modules', '.bin', 'nx');
-    return attempt(
-      nx,
-      ['run-many', '--target=build', `--parallel=${parallel}`],
-      { cwd: this.workspace, env: this.env, timeout, onSpawn },
-    );
+    const run = [nx, 'run-many', '--target=build', `--parallel=${parallel}`];
+    const [command, ...args] = this.#shared ? asMember(run, this.#user) : run;
+    return attempt(command, args, {
+      cwd: this.workspace,
+      env: { ...this.env, ...env },
+      timeout,
+      onSpawn,
+    });
   }
 
-  /** Removes all that Nx has kept and built, but not what we have left behind. */
-  forget() {
+  /**
+   * Removes all that Nx has kept and built, but not what we have left behind.
+   *
+   * @param {{ keepsCache?: boolean }} [options] `keepsCache`: the results, too
+   */
+  forget({ keepsCache = false } = {}) {
     for (const name of list(this.cache)) {
-      if (name !== aside) remove(path.join(this.cache, name));
+      const stays = name === aside || (keepsCache && name !== 'run.json');
+      if (!stays) remove(path.join(this.cache, name));
     }
     remove(path.join(this.workspace, '.nx', 'workspace-data'));
     remove(path.join(this.workspace, 'dist'));
@@ -143,14 +200,29 @@ class ChaosMachine extends Machine {
     };
   }
 
+  /**
+   * Whether anything in a folder belongs to who runs Nx here.
+   *
+   * @param {string} folder
+   */
+  ownsIn(folder) {
+    const uid = this.#user?.uid ?? process.getuid?.();
+    return list(folder).some(
+      (name) => fs.lstatSync(path.join(folder, name)).uid === uid,
+    );
+  }
+
   /** Files of ours among the temporary ones. */
   temporary() {
     return list(path.join(this.folder, 'tmp'));
   }
 }
 
-/** @param {string} container */
-function nxJson(container) {
+/**
+ * @param {string} container
+ * @param {Plan['timeouts']} more
+ */
+function nxJson(container, more) {
   return {
     analytics: false,
     neverConnectToCloud: true,
@@ -168,7 +240,7 @@ function nxJson(container) {
     namedInputs: {
       default: ['{projectRoot}/*.json', '{workspaceRoot}/tools/**/*'],
     },
-    azure: { container, timeouts },
+    azure: { container, timeouts: { ...timeouts, ...more } },
   };
 }
 

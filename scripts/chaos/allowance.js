@@ -1,0 +1,47 @@
+'use strict';
+
+// How long a run of Nx may take.
+
+/** @import { HttpFault } from './faults' */
+/** @import { Plan, Round } from './plan' */
+
+/**
+ * Milliseconds that any run may take longer than three times as long as without a
+ * cache: a time limit, the drain, and whatever else this machine has to do.
+ */
+const usual = 20_000;
+
+/** A child that stands still is given up after 15 s, and its drain 10 s after its limit. */
+const stopped = 25_000;
+
+/**
+ * Milliseconds that a run of a round may take longer than three times as long as
+ * without a cache.
+ *
+ * @param {Round} round
+ * @param {Plan} plan
+ */
+function allowance({ faults, starts = [0] }, { projects }) {
+  let most = usual + 5000 * (starts.length - 1);
+  for (const fault of faults) {
+    if (fault.on === 'process' && fault.signal === 'SIGSTOP') {
+      most += fault.process === 'machine' ? (fault.resume ?? 0) : stopped;
+    }
+    if (fault.on === 'http') {
+      most += slowness(fault) * Math.min(fault.count, 2 * projects.length);
+    }
+  }
+  return most;
+}
+
+/**
+ * Milliseconds that a fault makes a request slower without being one.
+ *
+ * @param {HttpFault} fault
+ */
+function slowness({ kind, milliseconds }) {
+  if (kind === 'delay') return milliseconds;
+  return kind === 'slow' ? 3000 : 0;
+}
+
+exports.allowance = allowance;
