@@ -8,7 +8,8 @@
 // its class DbCache asks us, its `init` loads us, and TaskOrchestrator.init waits
 // for that before it runs a task. All tasks go through the methods below: `get`
 // and `put` are there in all of them, `getBatch` since 22. A task has `hash` by
-// then, and `target` with what its id is made of. The cache of files that Nx 20
+// then, `target` with what its id is made of, and `outputs`, by which Nx 24 decides
+// which links of a result it takes: archive.Outputs has the rule. The cache of files that Nx 20
 // and 21 have besides asks no plugin.
 
 /**
