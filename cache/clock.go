@@ -15,8 +15,8 @@ type clock struct {
 	// now is a time of it at which everything that happened before has its stamp, and
 	// after which everything that happens from now on will be stamped.
 	now time.Time
-	// ahead is the most by which it may be ahead of this machine's clock; !isCompared
-	// where that could not be found out.
+	// ahead is the most by which it may be ahead of this machine's clock, but for one tick;
+	// !isCompared where that could not be found out.
 	ahead      time.Duration
 	isCompared bool
 }
@@ -60,8 +60,8 @@ func watchClock(now func() time.Time, sleep func(time.Duration), stamp func() (t
 			return c, err
 		}
 		if stamped.After(c.now) {
-			// At the look before this one the file system's clock was before this stamp,
-			// and this machine's at least at the time that was read before it.
+			// At the look before this one the file system's clock was before this stamp, or
+			// in its tick, and this machine's at least at the time that was read before it.
 			c.ahead, c.isCompared = wall(stamped).Sub(wall(before)), true
 			return c, nil
 		}
@@ -73,25 +73,26 @@ func watchClock(now func() time.Time, sleep func(time.Duration), stamp func() (t
 // wall is a time without its monotonic reading, which no other process has.
 func wall(t time.Time) time.Time { return t.Round(0) }
 
-// callTick is by how much the time of a call, as a client reads it, may be before the
-// call: JavaScript counts whole milliseconds, and on Windows the clocks of programs
-// tick, too.
-func callTick() time.Duration {
+// callSlack is by how much the stamps of what was there at a call may be after its time:
+// JavaScript counts whole milliseconds, and a tick of at most 10 ms that comes late on a
+// busy machine makes the file system's clock seem to be behind. On Windows the clocks of
+// programs tick, too.
+func callSlack() time.Duration {
 	if runtime.GOOS == "windows" {
 		return 50 * time.Millisecond
 	}
-	return time.Millisecond
+	return 11 * time.Millisecond
 }
 
 // asOf is the time, of the file system's clock, up to which a result may have changed
 // that was handed over at a snapshot. It is never before the stamp of what Nx wrote
 // before it called, also where the clock ticks or is another machine's, as on a
-// network file system. It is as early as that allows: some milliseconds after the call.
+// network file system. It is as early as that allows: 11 ms after the call, and some more.
 func (c clock) asOf(s Snapshot) time.Time {
 	if !c.isCompared || s.Time.IsZero() {
 		return c.now
 	}
-	called := wall(s.Time).Add(callTick() + c.ahead)
+	called := wall(s.Time).Add(callSlack() + c.ahead)
 	if called.Before(s.Changed) {
 		called = s.Changed // which was there then
 	}

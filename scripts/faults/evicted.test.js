@@ -1,0 +1,58 @@
+'use strict';
+
+// maxCacheSize makes Nx remove results that wait for their upload.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { setTimeout: sleep } = require('node:timers/promises');
+const { listBlobs } = require('../lib/azurite');
+const { shared } = require('../e2e/world');
+const { on } = require('./faults');
+const { assertUndisturbed, fullTest, startWorld } = require('./world');
+
+const projects = Array.from({ length: 14 }, (_, i) => `p${i}`);
+
+fullTest('evicted_results_are_counted_in_one_line', async (t) => {
+  const { container, machine, recorder } = await startWorld(t);
+  recorder.fault = on('PUT', async ({ pass }) => {
+    await sleep(1_500);
+    pass();
+  });
+  const a = machine('a');
+  const nxJson = path.join(a.workspace, 'nx.json');
+  const settings = JSON.parse(fs.readFileSync(nxJson, 'utf8'));
+  settings.maxCacheSize = '2MB';
+  fs.writeFileSync(nxJson, JSON.stringify(settings));
+  for (const project of projects) addProject(a.workspace, project);
+
+  /** @type {Record<string, string> | undefined} */
+  let outputs;
+  const lines = await assertUndisturbed(a, {
+    args: ['run-many', '--target=build', `--projects=${projects}`],
+    line: /results? (was|were) not stored: Nx has removed the outputs from its own cache first; raise maxCacheSize in nx\.json/,
+    status: null,
+    get outputs() {
+      const { outputs: read } = require('../e2e/world');
+      return (outputs ??= read(a));
+    },
+  });
+  const [, count] = /(\d+) results? w/.exec(lines.at(-1) ?? '') ?? [];
+  const blobs = await listBlobs(shared.azurite, container);
+  t.diagnostic(`${blobs.length} stored, ${count} evicted`);
+  assert.equal(blobs.length + Number(count), projects.length);
+  assert.equal(Object.keys(outputs ?? {}).length > projects.length, true);
+});
+
+/**
+ * @param {string} workspace
+ * @param {string} name of a project whose build makes 600 KB
+ */
+function addProject(workspace, name) {
+  fs.mkdirSync(path.join(workspace, name));
+  const command = `node -e "const fs=require('fs');fs.mkdirSync('dist/${name}',{recursive:true});fs.writeFileSync('dist/${name}/a',require('crypto').randomBytes(600000))"`;
+  fs.writeFileSync(
+    path.join(workspace, name, 'project.json'),
+    JSON.stringify({ name, targets: { build: { command } } }),
+  );
+}

@@ -1,0 +1,43 @@
+'use strict';
+
+// With NX_CACHE_FAILURES=true Nx hands over results of failed tasks, too. A flaky failure
+// must not stay in the remote cache.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { listBlobs } = require('../lib/azurite');
+const { runNx, shared } = require('../e2e/world');
+const { fullTest, setBuild, startWorld } = require('./world');
+
+const args = ['run', 'words:build'];
+const failures = { NX_CACHE_FAILURES: 'true' };
+
+/** Fails where FLAKY says so, which is no input of the task. */
+const flaky = `
+  fs.writeFileSync(path.join(dist, 'a.txt'), 'a');
+  if (process.env.FLAKY) process.exit(1);
+  fs.writeFileSync(path.join(dist, 'b.txt'), 'b');`;
+
+for (const isAllowed of [false, true]) {
+  const name = isAllowed ? 'are_replaced_where_allowed' : 'stay_out';
+  fullTest(`failures_${name}`, async (t) => {
+    const { container, machine } = await startWorld(t);
+    const azure = isAllowed ? { cacheFailures: true } : {};
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => machine(name, { azure }));
+    for (const its of [a, b, c]) setBuild(its, flaky);
+    const stored = async () =>
+      (await listBlobs(shared.azurite, container)).length;
+
+    await runNx(a, args, { env: { ...failures, FLAKY: '1' }, code: 1 });
+    assert.equal(await stored(), isAllowed ? 1 : 0);
+    await runNx(b, args); // as most machines are
+    assert.equal(b.lastRun()['words:build'].cacheStatus, 'cache-miss');
+    assert.equal(await stored(), 1);
+    await runNx(c, args, { env: failures });
+    const { cacheStatus, code } = c.lastRun()['words:build'];
+    assert.equal(cacheStatus, 'remote-cache-hit', 'the success');
+    assert.equal(code, 0);
+    assert.ok(fs.existsSync(path.join(c.workspace, 'dist/words/b.txt')));
+  });
+}
