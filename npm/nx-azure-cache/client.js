@@ -291,7 +291,7 @@ class Client {
     const how = signalCode
       ? `was ended by ${signalCode}`
       : exitCode === 0
-        ? 'was ended by SIGTERM'
+        ? 'ended with exit code 0, as after SIGTERM'
         : `ended with exit code ${exitCode}`;
     const said = this.#stderr.split('\n').find((line) => line.trim() !== '');
     return `the cache process ${how}${said ? `: ${said.trim()}` : ''}`;

@@ -34,7 +34,8 @@ const (
 
 // The other values that name a source.
 const (
-	// Default is azidentity's own chain, for who relies on AZURE_TOKEN_CREDENTIALS.
+	// Default is azidentity's own chain, for who relies on AZURE_TOKEN_CREDENTIALS. A
+	// tool that hangs there outlives the process: see [toolCredential].
 	Default = "default"
 	// Anonymous is nobody, who may read what is public.
 	Anonymous = "anonymous"
