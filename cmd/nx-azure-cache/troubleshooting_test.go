@@ -250,7 +250,7 @@ func TestTroubleshootingHasEveryLine(t *testing.T) {
 			isSaid(t, page, file, said(t, file))
 		}
 	}
-	for _, file := range scripts(t, "binary.js", "client.js", "drain.js", "index.js", "run.js", "tasks.js", "workspace.js", "bin/*.js", "generators/*/*.js") {
+	for _, file := range scripts(t, "binary.js", "client.js", "drain.js", "file-error.js", "index.js", "reason.js", "run.js", "session.js", "tasks.js", "workspace.js", "bin/*.js", "generators/*/*.js") {
 		if talks.MatchString(filepath.Base(file)) {
 			continue
 		}
