@@ -30,7 +30,7 @@ func isUnknownVersion(response *azcore.ResponseError) bool {
 
 // unknownVersion says what fixes that.
 func (c *Container) unknownVersion(response *azcore.ResponseError) string {
-	version := "of this package"
+	version := "of today"
 	if request := response.RawResponse.Request; request != nil {
 		for name, values := range request.Header { // the SDK spells it in lower case
 			if strings.EqualFold(name, versionHeader) && len(values) == 1 {
