@@ -13,7 +13,15 @@ if (command === 'drain') {
   // What the real one prints when nothing is left to wait for.
   const summary = Object.fromEntries(
     [
-      ...['hits', 'misses', 'damaged', 'stored', 'existing', 'skipped', 'evicted'],
+      ...[
+        'hits',
+        'misses',
+        'damaged',
+        'stored',
+        'existing',
+        'skipped',
+        'evicted',
+      ],
       ...['failed', 'bytesRead', 'bytesWritten'],
     ].map((name) => [name, 0]),
   );
