@@ -474,7 +474,10 @@ describe('the summary', { concurrency: 3 }, () => {
       ...{ binary, args: 1, env: { CI: 'true' } },
     });
     assert.equal(lines.length, 3);
-    assert.match(lines[0], /: 10 results were not stored: Nx has removed/);
+    assert.match(
+      lines[0],
+      /: 10 results were not stored: their outputs were removed/,
+    );
     assert.match(lines[1], /: 9 results were not stored within 60 s/);
     assert.match(
       lines[2],
