@@ -33,6 +33,21 @@
 // counts ([Options]). An entry that is not to be used is a miss, and is replaced by
 // a run that writes its scope and has the right to.
 //
+// # What is stored is what Nx handed over
+//
+// A second run of Nx in a workspace removes the folder of a result and makes it again, and
+// its tasks delete what the first one has built. So a result is stored only if
+//
+//   - its folder is, before and after packing, the one of the [Snapshot] that was taken
+//     when Nx called, by change time and inode, and nothing in it has changed since then,
+//     but for some milliseconds after the call;
+//   - it has every output that the task declares without a pattern and that exists;
+//   - no other run in this cache directory was making the same result then (pending.go
+//     says how that is seen, and what is not).
+//
+// What a task that has failed has made is neither stored nor used unless [Options] allow
+// it, and a success replaces it.
+//
 // # Data flow
 //
 //	retrieve  Blobs.Get of each scope → signature right? → count and hash → unzstd → untar to a path aside

@@ -472,10 +472,14 @@ describe('the summary', { concurrency: 3 }, () => {
     const { lines } = await play(t, store, {
       ...{ binary, args: 1, env: { CI: 'true' } },
     });
-    assert.equal(lines.length, 2);
-    assert.match(lines[0], /: 9 results were not stored within 60 s/);
+    assert.equal(lines.length, 3);
     assert.match(
-      lines[1],
+      lines[0],
+      /: 10 results were not stored: their outputs were removed/,
+    );
+    assert.match(lines[1], /: 9 results were not stored within 60 s/);
+    assert.match(
+      lines[2],
       /: 1 hit, 2 misses, 3 stored, 4 existing, 5 damaged, 6 not storable, 10 evicted, 7 failed, 9 unfinished, 1\.2 MB read, 0\.0 MB written, \d+\.\d s waited, read-write, scope local \(not in CI\), https:/,
     );
   });

@@ -146,7 +146,7 @@ class Run {
     this.#evicted = results;
     notice(
       'evicted',
-      `${count(results, 'was', 'were')} not stored: Nx has removed the outputs from its own cache first; raise maxCacheSize in nx.json (default: a tenth of the disk)`,
+      `${count(results, 'was', 'were')} not stored: their outputs were removed from Nx's cache first; if it is full, raise maxCacheSize in nx.json (default: a tenth of the disk)`,
       { rank: results },
     );
   }
