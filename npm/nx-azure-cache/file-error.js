@@ -33,12 +33,14 @@ const fixes = [
   [
     ['ENOENT', 'ESTALE'],
     (directory) =>
-      `another process has removed files in ${directory} (\`nx reset\`, a cleaner of temporary files): run Nx again, and stop that process if this recurs`,
+      `another process has removed files in ${directory} (` +
+      '`nx reset`, a cleaner of temporary files): run Nx again, and stop that process if this recurs',
   ],
   [
     ['EIO', 'ENXIO', 'ENODEV'],
     (directory) =>
-      `the disk or network drive of ${directory} reports errors: look at the log of the system (\`dmesg\`), or set NX_CACHE_DIRECTORY to a directory on another`,
+      `the disk or network drive of ${directory} reports errors: ` +
+      'look at the log of the system (`dmesg`), or set NX_CACHE_DIRECTORY to a directory on another',
   ],
 ];
 
