@@ -36,6 +36,9 @@ a time, what it meets depends on how fast the machine is.
 Needs Linux; for small disks, layers of an image and other users also root.
 `;
 
+/** How many failures of a run are printed. */
+const shown = 12;
+
 /** @typedef {import('./chaos/run').World} World */
 
 /**
@@ -252,7 +255,9 @@ function finish(run, plan, { again, runFolder, keep, print }) {
   }
   fs.writeFileSync(path.join(kept, 'plan.json'), JSON.stringify(plan, null, 2));
   fs.writeFileSync(path.join(kept, 'log.txt'), `${run.log.join('\n')}\n`);
-  for (const text of run.failures) print(`    ✗ ${text}`);
+  for (const text of run.failures.slice(0, shown)) print(`    ✗ ${text}`);
+  const more = run.failures.length - shown;
+  if (more > 0) print(`    ✗ and ${more} more, in log.txt`);
   print(`    kept: ${kept}`);
   if (isFailed) {
     const { projects: _, ...rest } = plan;

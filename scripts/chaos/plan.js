@@ -60,6 +60,7 @@ const { drawScenario, weights } = require('./scenarios');
  * @property {Fault[]} faults
  * @property {number[]} [starts] milliseconds after which each of several runs starts
  * @property {NodeJS.ProcessEnv} [env] added
+ * @property {number} [umask] of the runs, where machines share a cache directory
  * @property {boolean} [keepsCache] whether Nx's cache directory is as it was before
  * @property {boolean} [othersMayStay] whether another user's process may have left a
  *   folder

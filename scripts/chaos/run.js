@@ -14,7 +14,7 @@ const { checkMusts } = require('./must');
 const { signalAtMoment } = require('./process-faults');
 const { ProxyThread } = require('./proxy-thread');
 const { plantStale, prepareDisk } = require('./station');
-const { makeShared, users } = require('./users');
+const { makeShared, umask, users } = require('./users');
 const { checkEnd, checkRound, checkRun, patience } = require('./verdict');
 const { readNotes } = require('./witness');
 const { ChaosMachine } = require('./workspace');
@@ -216,6 +216,7 @@ class Run {
     const { machine } = station;
     const expected = /** @type {Expected} */ (this.#expected);
     machine.forget({ keepsCache: round.keepsCache });
+    if (this.#plan.shared) machine.umask = round.umask ?? umask;
     if (round.stale) plantStale(machine, this.#plan.projects, expected);
     const over = new AbortController();
     const { meddling } = await prepareDisk(

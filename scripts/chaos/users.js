@@ -24,11 +24,12 @@ const users = {
  * A command as another user and with another umask.
  *
  * @param {string[]} command
+ * @param {number} mask
  * @param {User} [user] none: this one
  * @returns {string[]}
  */
-function asMember(command, user) {
-  const shell = ['sh', '-c', `umask 00${umask.toString(8)}; exec "$0" "$@"`];
+function asMember(command, mask, user) {
+  const shell = ['sh', '-c', `umask 0${mask.toString(8)}; exec "$0" "$@"`];
   return user
     ? [...become(user), ...shell, ...command]
     : [...shell, ...command];

@@ -37,6 +37,8 @@ class ChaosMachine extends Machine {
 
   #shared;
   #user;
+  /** What runs here may not give to others. */
+  umask = process.umask();
 
   /**
    * @param {string} folder
@@ -57,6 +59,7 @@ class ChaosMachine extends Machine {
     });
     this.folder = folder;
     this.#shared = shared;
+    if (shared) this.umask = umask;
     this.#user = user;
     fs.mkdirSync(path.join(folder, 'tmp'));
   }
@@ -64,11 +67,6 @@ class ChaosMachine extends Machine {
   /** Where Nx keeps results; HOME is below /tmp, where Nx does not trust it. */
   get cache() {
     return this.#shared ?? path.join(this.workspace, '.nx', 'cache');
-  }
-
-  /** What runs here may not give to others. */
-  get umask() {
-    return this.#shared ? umask : process.umask();
   }
 
   /** Where the witness notes what Nx stores. */
@@ -152,7 +150,9 @@ class ChaosMachine extends Machine {
   build({ parallel, timeout, env, onSpawn }) {
     const nx = path.join(this.workspace, 'node_modules', '.bin', 'nx');
     const run = [nx, 'run-many', '--target=build', `--parallel=${parallel}`];
-    const [command, ...args] = this.#shared ? asMember(run, this.#user) : run;
+    const [command, ...args] = this.#shared
+      ? asMember(run, this.umask, this.#user)
+      : run;
     return attempt(command, args, {
       cwd: this.workspace,
       env: { ...this.env, ...env },
