@@ -1,0 +1,517 @@
+'use strict';
+
+// Every command and value in the pages that can run is run here. What cannot is in the
+// tables `elsewhere` and `output` with the reason: a block or command that is in neither
+// fails this test.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { spawn } = require('node:child_process');
+const { after, before, describe, test } = require('node:test');
+const yaml = require('yaml');
+const { temporaryFolder } = require('../lib/cleanup');
+const { root } = require('../lib/root');
+const { run } = require('../lib/run');
+const { pages, read, withoutCode } = require('./pages');
+
+const all = [
+  ...pages,
+  'npm/powerpack-azure-cache/README.md',
+  'scripts/workspace/README.md',
+  'testdata/license/README.md',
+  'testdata/rpc/README.md',
+];
+
+/** Programs whose commands cannot run here, and why. */
+const elsewhere = {
+  az: 'needs an account of Azure; scripts/docs/security.test.js checks its roles and conditions',
+  gh: 'needs a repository on GitHub',
+  terraform: 'needs an account of Azure; main.tf is in security.test.js',
+  git: 'changes the repository',
+  'npx tsc': '`npm test -- lint` runs it',
+  'npx prettier': 'the same',
+  'npm install': 'needs the published package; scripts/e2e installs it',
+  'npm uninstall': 'the same',
+  'npm view': 'the same',
+  'npm login': 'needs a registry',
+  'npm publish':
+    'needs a registry; scripts/docs/publishing.test.js runs it on Verdaccio',
+  'npm audit': 'needs the published package',
+  'npm init': 'the same',
+  'npx nx':
+    'needs a workspace with Nx; scripts/e2e runs nx add, run-many and reset',
+};
+
+/** What a shell has itself, and what every system has. */
+const ofShell =
+  /^(for|do|done|case|esac|break|if|then|fi|export|cd|sed|echo|printf|node|cat|curl|base64|mktemp|[A-Z_]+=|\S+\)|\{|\}|$)/;
+
+/** Languages of blocks that are not run: a test that reads them. */
+const readElsewhere = {
+  groovy: 'scripts/docs/ci.test.js reads the Jenkinsfile',
+  ini: 'is a file of npm; publishing.test.js writes one',
+  text: 'is what a command prints, or a condition of a role: security.test.js',
+  '': 'is a diagram, a listing of folders, a session (testdata/rpc) or a line of output',
+};
+
+/** Blocks of JSON that are no nx.json: files beside the pages. */
+const filesOfJson = { Name: 'role-add.json', rules: 'lifecycle.json' };
+
+/** @typedef {{ page: string, language: string, code: string }} Block */
+
+/** @type {Block[]} */
+const blocks = all.flatMap((page) =>
+  [...read(page).matchAll(/^( *)```([\w-]*)\n(.*?)^\1```$/gms)].map(
+    ([, indent, language, code]) => ({
+      page,
+      language,
+      code: code.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
+    }),
+  ),
+);
+
+/** Commands in lines of prose. */
+const inline = all.flatMap((page) =>
+  [...withoutCode(read(page)).matchAll(/`([^`\n]+)`/g)]
+    .map(([, code]) => ({ page, code }))
+    .filter(({ code }) =>
+      /^(npx |nx-azure-cache [a-z]|openssl |npm (run|test)|go run |keys |license )/.test(
+        code,
+      ),
+    ),
+);
+
+/**
+ * The simple commands of a script, without comments, line breaks and documents, and those
+ * in `$(…)`.
+ *
+ * @param {string} script
+ */
+function commandsOf(script) {
+  /** @type {string[]} */
+  const inner = [];
+  const outer = script
+    .replaceAll(/<<'(\w+)'\n.*?^\1$/gms, '')
+    .replaceAll(/\\\n\s*/g, ' ')
+    .replaceAll(/(^|\s)#.*$/gm, '')
+    .replaceAll(/\$\(([a-z][^()]*(?:\([^()]*\)[^()]*)*)\)/g, (_, command) => {
+      inner.push(command);
+      return 'X';
+    });
+  return [outer, ...inner]
+    .flatMap((text) => text.split(/\n|&&|\|\||;(?=\s)| \| /))
+    .map((command) => command.trim().replace(/^(do|then)\s+|^\S+\)\s+/, ''))
+    .filter((command) => /\w/.test(command));
+}
+
+/** @type {{ page: string, command: string }[]} */
+const commands = [
+  ...blocks
+    .filter(({ language }) => language === 'sh')
+    .flatMap(({ page, code }) =>
+      commandsOf(code).map((command) => ({ page, command })),
+    ),
+  ...inline.flatMap(({ page, code }) =>
+    commandsOf(code).map((command) => ({ page, command })),
+  ),
+];
+
+/** @type {string} */
+let folder;
+/** @type {string} */
+let binary;
+/** @type {string} */
+let issuer;
+
+before(async () => {
+  folder = temporaryFolder('docs');
+  binary = path.join(folder, 'nx-azure-cache');
+  issuer = path.join(folder, 'nx-azure-license');
+  await run('go', [
+    ...['build', '-o', folder],
+    ...['./cmd/nx-azure-cache', './cmd/nx-azure-license'],
+  ]);
+});
+after(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+const words = (/** @type {string} */ command) =>
+  [...command.matchAll(/"([^"]*)"|'([^']*)'|([^\s"']+)/g)].map(
+    ([, double, single, plain]) => double ?? single ?? plain,
+  );
+
+describe('blocks', () => {
+  test('are run, read or in a table', () => {
+    for (const { page, language, code } of blocks) {
+      const isKnown =
+        ['sh', 'json', 'yaml'].includes(language) || language in readElsewhere;
+      assert.ok(isKnown, `${page}: a block of ${language}:\n${code}`);
+    }
+    const used = new Set(blocks.map(({ language }) => language));
+    for (const language of Object.keys(readElsewhere)) {
+      assert.ok(used.has(language), `there is no block of "${language}"`);
+    }
+  });
+
+  test('of shell are correct for a shell', async () => {
+    const scripts = blocks.filter(({ language }) => language === 'sh');
+    assert.ok(scripts.length > 40);
+    await Promise.all(
+      scripts.map(({ code }, i) => {
+        const file = path.join(folder, `${i}.sh`);
+        fs.writeFileSync(file, code);
+        return run('bash', ['-n', file]);
+      }),
+    );
+  });
+
+  test('of YAML are correct', () => {
+    for (const { page, code } of blocks.filter(
+      ({ language }) => language === 'yaml',
+    )) {
+      const { errors, warnings } = yaml.parseDocument(code);
+      assert.deepEqual([...errors, ...warnings], [], page);
+    }
+  });
+});
+
+describe('commands', () => {
+  test('all have a program that is run here or in the table', () => {
+    const unknown = [];
+    for (const { page, command } of commands) {
+      const [program, second] = words(
+        command.replace(/^([A-Z_]+=\S*\s+)+/, ''),
+      );
+      const isKnown =
+        ofShell.test(command) ||
+        program in elsewhere ||
+        `${program} ${second}` in elsewhere ||
+        /^(npx )?nx-azure-cache |^(keys|license) |^openssl |^npm (run|test)|^go run |^npx nx-azure-cache/.test(
+          command,
+        ) ||
+        /^npx nx /.test(command.replace(/^([A-Z_]+=\S*\s+)+/, ''));
+      if (!isKnown) unknown.push(`${page}: ${command}`);
+    }
+    assert.deepEqual(unknown, []);
+  });
+
+  test('the table has no program that no page uses', () => {
+    const text = commands.map(({ command }) => command).join('\n');
+    for (const program of Object.keys(elsewhere)) {
+      if (program === 'git') continue;
+      assert.match(text, new RegExp(`(^|\\s|\\()${program} `, 'm'), program);
+    }
+  });
+
+  test('npm run names a script of package.json', () => {
+    const { scripts } = JSON.parse(read('package.json'));
+    const used = commands.flatMap(({ command }) =>
+      [...command.matchAll(/^npm (?:run ([\w:-]+)|(test))/g)].map(
+        ([, name, test]) => name ?? test,
+      ),
+    );
+    assert.ok(used.length > 30);
+    for (const name of used) assert.ok(name in scripts, `npm run ${name}`);
+  });
+
+  test('generators and their options exist', () => {
+    const { generators } = JSON.parse(
+      read('npm/nx-azure-cache/generators.json'),
+    );
+    let count = 0;
+    for (const { page, command } of commands) {
+      const [, name, rest] =
+        /^npx nx (?:g|generate) @nx\/powerpack-azure-cache:(\w+)(.*)/.exec(
+          command,
+        ) ?? [];
+      if (!name) continue;
+      count++;
+      assert.ok(name in generators, `${page}: ${command}`);
+      const { properties } = JSON.parse(
+        read(path.join('npm/nx-azure-cache', generators[name].schema)),
+      );
+      for (const [, option] of rest.matchAll(/--(\w+)/g)) {
+        assert.ok(option in properties, `${page}: ${command}: ${option}`);
+      }
+    }
+    assert.ok(count > 3);
+  });
+
+  test('commands and flags of nx-azure-cache exist', async () => {
+    /** @type {Map<string, Promise<string>>} */
+    const helps = new Map();
+    const help = (/** @type {string[]} */ names) => {
+      const key = names.join(' ');
+      const found =
+        helps.get(key) ??
+        run(binary, [...names, '--help']).then(({ stdout }) => stdout);
+      helps.set(key, found);
+      return found;
+    };
+    let count = 0;
+    for (const { page, command } of commands) {
+      const line = command.replace(/^npx nx-azure-cache|^nx-azure-cache/, '');
+      const isOurs =
+        line !== command ||
+        /^(keys|license) (generate|show|status|activate)\b/.test(command);
+      if (!isOurs || /^[:/]/.test(line)) continue;
+      count++;
+      const [name, second] = words(line);
+      if (!name || name === '…') continue;
+      assert.match(
+        await help([]),
+        new RegExp(`^  ${name} `, 'm'),
+        `${page}: ${command}`,
+      );
+      const parts = [name];
+      if (['keys', 'license'].includes(name) && second) {
+        assert.match(
+          await help([name]),
+          new RegExp(`^  ${second} `, 'm'),
+          `${page}: ${command}`,
+        );
+        parts.push(second);
+      }
+      for (const [, flag] of line.matchAll(/\s\[?--([a-z-]+)/g)) {
+        assert.match(
+          await help(parts),
+          new RegExp(`--${flag}\\b`),
+          `${page}: ${command}`,
+        );
+      }
+    }
+    assert.ok(count > 40, `${count}`);
+  });
+});
+
+/** The environment without what would tell something about this machine. */
+const env = { PATH: process.env.PATH, HOME: process.env.HOME };
+
+describe('keys', () => {
+  test('openssl and keys generate make keys that keys show and a run read', async () => {
+    const cwd = folder;
+    // The block of docs/security.md, as it is.
+    const block = blocks.find(({ code }) => code.startsWith('openssl genpkey'));
+    assert.ok(block);
+    const { stdout } = await run('bash', ['-ec', block.code], { cwd });
+    const publicKey = stdout.replaceAll('\n', '');
+    await run(binary, ['keys', 'generate', '--out', 'key.pem'], { cwd });
+
+    const forms = new Set(
+      commands
+        .map(({ command }) => command)
+        .filter((command) => command.startsWith('openssl base64')),
+    );
+    assert.ok(forms.size >= 2, [...forms].join());
+    for (const command of [
+      ...forms,
+      'cat nx-cache.pem',
+      'printf nx-cache.pem',
+    ]) {
+      const key = (await run('bash', ['-ec', command], { cwd })).stdout;
+      const shown = await run(binary, ['keys', 'show'], {
+        cwd,
+        env: { ...env, NX_AZURE_CACHE_SIGNING_KEY: key },
+      });
+      assert.match(
+        shown.stdout,
+        /^key ID {6}[0-9a-f]{16}\npublic key {2}\S+\n$/,
+      );
+      if (command.includes('nx-cache.pem')) {
+        assert.ok(shown.stdout.includes(publicKey), command);
+      }
+      const [secret] = key.split('\n').filter((line) => /^M/.test(line));
+      if (secret) assert.ok(!shown.stdout.includes(secret));
+    }
+    const { stdout: ofFile } = await run(
+      binary,
+      ['keys', 'show', 'nx-cache.pem'],
+      { cwd },
+    );
+    assert.ok(ofFile.includes(publicKey));
+  });
+
+  test('the certificate is converted as the page says', async () => {
+    const cwd = folder;
+    const found = commands.filter(({ command }) =>
+      command.startsWith('openssl x509'),
+    );
+    assert.equal(found.length, 1);
+    await run(
+      'openssl',
+      [
+        ...[
+          'req',
+          '-x509',
+          '-newkey',
+          'ed25519',
+          '-nodes',
+          '-subj',
+          '/CN=test',
+        ],
+        ...['-keyout', 'ca.key', '-outform', 'der', '-out', 'ca.cer'],
+      ],
+      { cwd },
+    );
+    await run('bash', ['-ec', found[0].command], { cwd });
+    assert.match(
+      fs.readFileSync(path.join(cwd, 'ca.pem'), 'utf8'),
+      /BEGIN CERT/,
+    );
+  });
+
+  test('every openssl command is one of these', () => {
+    for (const { page, command } of commands) {
+      if (!command.startsWith('openssl ')) continue;
+      assert.match(command, /^openssl (base64|genpkey|pkey|x509) /, page);
+    }
+  });
+});
+
+describe('licences', () => {
+  test('the commands of the issuer run, in the order of the page', async () => {
+    const used = blocks
+      .filter(({ language }) => language === 'sh')
+      .flatMap(({ code }) => code.split('\n'))
+      .filter((line) => line.startsWith('go run ./cmd/nx-azure-license'));
+    assert.ok(used.length >= 4, used.join('\n'));
+    const cwd = path.join(folder, 'licences');
+    fs.mkdirSync(cwd);
+    fs.cpSync(
+      path.join(root, 'testdata/license'),
+      path.join(cwd, 'testdata/license'),
+      { recursive: true },
+    );
+    const order = [
+      / keygen /,
+      / issue --key 2026/,
+      / issue --key testdata/,
+      / inspect /,
+    ];
+    for (const which of order) {
+      const line = used.find((line) => which.test(line));
+      assert.ok(line, `${which}`);
+      const { stdout } = await run(
+        'bash',
+        ['-ec', line.replace('go run ./cmd/nx-azure-license', issuer)],
+        { cwd },
+      );
+      if (/ issue /.test(line)) {
+        assert.match(stdout, /^ey\S+\n$/);
+        if (line.includes('2026-a')) {
+          fs.writeFileSync(path.join(cwd, 'licence.txt'), stdout);
+        }
+      }
+    }
+    for (const line of used) {
+      assert.ok(
+        order.some((which) => which.test(line)),
+        line,
+      );
+    }
+  });
+});
+
+describe('values of nx.json', () => {
+  const values = blocks
+    .filter(({ language }) => language === 'json')
+    .map(({ page, code }) => ({ page, value: JSON.parse(code) }));
+
+  test('are read without a mistake and without a warning', async () => {
+    const azure = values.filter(({ value }) => 'azure' in value);
+    assert.ok(azure.length >= 12);
+    const { developmentLicence } = require('../lib/licence');
+    const licence = await developmentLicence();
+    const { stdout } = await run(binary, ['keys', 'show', 'nx-cache.pem'], {
+      cwd: folder,
+    });
+    const [key] = /MCow\S+/.exec(stdout) ?? [];
+    for (const { page, value } of azure) {
+      // The pages cut keys short.
+      if (value.azure.trust?.publicKeys) value.azure.trust.publicKeys = [key];
+      const config = {
+        container: 'nxcache',
+        accountName: 'acme',
+        ...value.azure,
+      };
+      const { enabled, reason, warnings } = await initialize(config, licence);
+      assert.equal(
+        enabled,
+        true,
+        `${page}: ${JSON.stringify(config)}: ${reason}`,
+      );
+      assert.deepEqual(warnings, [], page);
+    }
+    const wrong = await initialize(
+      { container: 'A', accountNme: 'acme' },
+      licence,
+    );
+    assert.equal(wrong.enabled, false);
+  });
+
+  test('or are files beside the pages', () => {
+    for (const { page, value } of values) {
+      if ('azure' in value) continue;
+      const [, file] =
+        Object.entries(filesOfJson).find(([key]) => key in value) ?? [];
+      assert.ok(file, `${page}: ${JSON.stringify(value).slice(0, 80)}`);
+      assert.deepEqual(JSON.parse(read(`docs/azure/${file}`)), value);
+    }
+  });
+});
+
+/**
+ * What the server answers to a block "azure" of nx.json. It sends nothing to the storage.
+ *
+ * @param {object} config
+ * @param {string} licence
+ * @returns {Promise<{ enabled: boolean, reason?: string, warnings: string[] }>}
+ */
+function initialize(config, licence) {
+  const params = {
+    protocolVersion: 1,
+    clientVersion: 'test',
+    workspaceRoot: folder,
+    nxVersion: '24.0.6',
+    ci: false,
+    config,
+  };
+  const child = spawn(binary, ['serve'], {
+    env: {
+      ...env,
+      NX_POWERPACK_LICENSE: licence,
+      NX_AZURE_CACHE_CREDENTIAL: 'anonymous',
+      HTTPS_PROXY: 'http://127.0.0.1:9', // nothing leaves this machine
+    },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const body = JSON.stringify({
+    ...{ jsonrpc: '2.0', id: 1, method: 'initialize', params },
+  });
+  child.stdin.write(
+    `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+  return new Promise((resolve, reject) => {
+    let text = '';
+    /** @type {string[]} */
+    const warnings = [];
+    child.on('error', reject);
+    child.stdout.on('data', (chunk) => {
+      text += chunk;
+      for (
+        let match;
+        (match = /^Content-Length: (\d+)\r\n\r\n/.exec(text)) &&
+        text.length >= match[0].length + Number(match[1]);
+      ) {
+        const end = match[0].length + Number(match[1]);
+        const message = JSON.parse(text.slice(match[0].length, end));
+        text = text.slice(end);
+        if (message.method === 'log') warnings.push(message.params.message);
+        if (message.id !== 1) continue;
+        child.stdin.end();
+        if (message.error) reject(new Error(message.error.message));
+        else resolve({ ...message.result, warnings });
+      }
+    });
+  });
+}
