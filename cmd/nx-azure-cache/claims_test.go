@@ -247,9 +247,9 @@ func TestHiddenEvent(t *testing.T) {
 	if run.Scope != trust.Untrusted || len(blamed) != 1 || blamed[0].Name != eventVariable {
 		t.Errorf("got %s, blaming %v", run.Scope, blamed)
 	}
-	// A branch that is protected and listed is trusted whatever the event says.
+	// Nor is a branch that is listed: only the event says whether this is a fork.
 	run, blamed = newClaims(dotenv(hidden)).detect(true, trust.ListedBranches("master"), master.get)
-	if run.Scope != trust.Trusted || len(blamed) > 0 {
+	if run.Scope != trust.Untrusted || len(blamed) != 1 || blamed[0].Name != eventVariable {
 		t.Errorf("listed: got %s, blaming %v", run.Scope, blamed)
 	}
 }
