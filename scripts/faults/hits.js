@@ -14,11 +14,12 @@ const { outputsOfMany, writeMany } = require('./many');
  *
  * @param {World} world
  * @param {number} count
- * @param {Parameters<World['machine']>[1]} [options] of the other machine
+ * @param {Parameters<World['machine']>[1]} [options] of both but for `env`: Nx hashes
+ *   nx.json with every task
  * @returns {Promise<Machine>}
  */
 async function filled(world, count, options = {}) {
-  const first = world.machine('first', { env: onMain });
+  const first = world.machine('first', { ...options, env: onMain });
   writeMany(first, count);
   await runNx(first, build);
   const second = world.machine('second', {

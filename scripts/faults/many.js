@@ -28,7 +28,7 @@ const textOf = (i) => `the text of project ${i}\n`;
  */
 function writeMany({ workspace }, count, dependenciesOf = () => []) {
   for (const name of ['colors', 'site', 'words']) {
-    fs.rmSync(path.join(workspace, name), { recursive: true });
+    fs.rmSync(path.join(workspace, name), { recursive: true, force: true });
   }
   for (let i = 0; i < count; i++) {
     const folder = path.join(workspace, 'many', `p${i}`);
