@@ -98,7 +98,7 @@ func (c claims) detect(ci bool, branches trust.Branches, getenv func(string) str
 	switch {
 	case len(culprits) > 0:
 	case isEventHidden && run.Writes():
-		// The file may say that another branch is the default one.
+		// The file may say that this is a fork, or that another branch is the default one.
 		other, culprits = trust.Untrusted, []string{eventVariable}
 	default:
 		return run, nil

@@ -247,7 +247,7 @@ func TestHiddenEvent(t *testing.T) {
 	if run.Scope != trust.Untrusted || len(blamed) != 1 || blamed[0].Name != eventVariable {
 		t.Errorf("got %s, blaming %v", run.Scope, blamed)
 	}
-	// Nor is a branch that is listed: only the event says whether this is a fork.
+	// The event may say that this is a fork, so that it matters for listed branches, too.
 	run, blamed = newClaims(dotenv(hidden)).detect(true, trust.ListedBranches("master"), master.get)
 	if run.Scope != trust.Untrusted || len(blamed) != 1 || blamed[0].Name != eventVariable {
 		t.Errorf("listed: got %s, blaming %v", run.Scope, blamed)
