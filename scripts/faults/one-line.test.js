@@ -74,6 +74,19 @@ fullTest('one-line_folder_that_is_not_usable', async (t) => {
   );
 });
 
+/**
+ * Nx evicts what is more than a tenth of the disk, unless nx.json says otherwise.
+ *
+ * @param {Machine} machine
+ * @param {string} script
+ */
+function prepare(machine, script) {
+  const file = path.join(machine.workspace, 'nx.json');
+  const nxJson = JSON.parse(fs.readFileSync(file, 'utf8'));
+  fs.writeFileSync(file, JSON.stringify({ ...nxJson, maxCacheSize: '1GB' }));
+  setBuild(machine, script);
+}
+
 fullTest('one-line_full_disk', async (t) => {
   if (!(await canMount())) {
     t.skip('only root may mount a small disk');
@@ -86,17 +99,20 @@ fullTest('one-line_full_disk', async (t) => {
       const megabytes = project === 'colors' ? Number(process.env.MEGABYTES) : 0;
       const bytes = crypto.randomBytes(megabytes * 1024 * 1024 + 1);
       fs.writeFileSync(path.join(dist, 'a'), bytes);`;
-  const first = world.machine('a', { env: { MEGABYTES: '12' } });
-  setBuild(first, script);
+  const first = world.machine('a', { env: { MEGABYTES: '40' } });
+  prepare(first, script);
   await e2e.runNx(first, e2e.build);
-  const second = world.machine('b', { env: { MEGABYTES: '6' } });
-  setBuild(second, script);
+  const second = world.machine('b', { env: { MEGABYTES: '20' } });
+  prepare(second, script);
   const small = path.join(second.workspace, 'results');
   fs.mkdirSync(small);
-  const size = 'size=10m';
+  const size = 'size=30m';
   execFileSync('mount', ['-t', 'tmpfs', '-o', size, 'none', small]);
-  t.after(() => execFileSync('umount', [small]));
-  await assertSaysOnce(second, /free space on the file system of .*results/, {
-    NX_CACHE_DIRECTORY: small,
-  });
+  try {
+    await assertSaysOnce(second, /free space on the file system of .*results/, {
+      NX_CACHE_DIRECTORY: small,
+    });
+  } finally {
+    execFileSync('umount', ['-l', small]);
+  }
 });
