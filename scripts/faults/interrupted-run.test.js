@@ -46,7 +46,9 @@ for (const nx of versions) {
         const pid = nxOf(world.a);
         signal(pid, name);
         const { output } = await world.run;
-        assert.ok(performance.now() - since < 3_000, 'it ends at once');
+        // The wait would last 60 s.
+        const took = performance.now() - since;
+        assert.ok(took < 10_000, `it ends at once, and not in ${took} ms`);
         assert.ok(!output.includes('report it'), output);
         world.puts.open();
         // The server goes on by itself.
@@ -82,7 +84,8 @@ for (const nx of versions) {
     const since = performance.now();
     signal(-groupOf(nxOf(a)), 'SIGINT');
     const { output } = await run;
-    assert.ok(performance.now() - since < 5_000, 'it waits for nothing');
+    const took = performance.now() - since;
+    assert.ok(took < 10_000, `it waits for nothing, and not for ${took} ms`);
     assert.deepEqual(ours(output), []);
     puts.open();
     await assertNothingLeft(a);
