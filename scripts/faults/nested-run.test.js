@@ -4,6 +4,7 @@
 // the cache later.
 
 const assert = require('node:assert/strict');
+const { stripVTControlCharacters } = require('node:util');
 const { assertStatus, onMain, summary } = require('../e2e/world');
 const { answer, pass } = require('./faults');
 const {
@@ -58,7 +59,8 @@ for (const nx of versions) {
     const good = await a.nx(args);
     assert.equal(good.code, 0, good.output);
     assertStatus(a, 'local-cache-hit', ['words:build']);
-    assert.match(good.output, /nx run colors:build/, 'the output of the task');
+    const text = stripVTControlCharacters(good.output);
+    assert.match(text, /nx run colors:build/, 'the output of the task');
     assert.deepEqual(ours(good.output), []);
     await assertNothingLeft(a);
   });

