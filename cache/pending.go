@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"os"
 	"path"
 	"strings"
 )
@@ -17,7 +18,11 @@ import (
 // incomplete, and nothing in it shows that. So a result is not stored while another run
 // here is making it, too. The last of them stores it.
 //
-// What is not seen: runs without this cache (NX_SKIP_REMOTE_CACHE, --skip-nx-cache), of
+// A run that ends in the middle of a task, by Ctrl-C perhaps, or whose task fails, may have
+// deleted what another one does not build again. So at its end its process appends "~HASH\n"
+// to the files of all others: what they have begun before that is not stored either.
+//
+// What is not seen: processes of this cache that are killed, runs without this cache (NX_SKIP_REMOTE_CACHE, --skip-nx-cache), of
 // other users, in batches of Nx, and on file systems without locks; runs of the same task
 // with another hash; and what Nx restores from its local cache meanwhile.
 const pendingName = "pending"
@@ -26,18 +31,42 @@ const pendingName = "pending"
 const maxPending = 16 << 20
 
 // isMadeByAnother reports whether another run that is at work in the cache directory
-// is making the result of a hash.
+// is making the result of a hash, or has ended in the middle of it meanwhile.
 func (f *folder) isMadeByAnother(hash string) bool {
-	for _, name := range f.parent.names() {
-		session, isLock := strings.CutSuffix(name, lockSuffix)
-		if !isLock || session == f.session || processOf(session) == 0 {
-			continue
-		}
-		if isAlive(f.parent, session) && isPending(f.parent, session, hash) {
+	for _, session := range f.others() {
+		if isPending(f.parent, session, hash) && isAlive(f.parent, session) {
 			return true
 		}
 	}
-	return false
+	own, err := readPending(f.parent, f.session) // last: see endRun
+	return err == nil && own.last('~', hash) > own.last('+', hash) && own.last('+', hash) >= 0
+}
+
+// others are the other sessions in the cache directory, alive or not.
+func (f *folder) others() (sessions []string) {
+	for _, name := range f.parent.names() {
+		session, isLock := strings.CutSuffix(name, lockSuffix)
+		if isLock && session != f.session && processOf(session) != 0 {
+			sessions = append(sessions, session)
+		}
+	}
+	return sessions
+}
+
+// endRun says to other processes that the run makes no results any more, and which it
+// has not finished. They hear that before its notes are gone: there is no moment in
+// which nothing is known of it.
+func (f *folder) endRun() {
+	own, err := readPending(f.parent, f.session)
+	if err != nil {
+		return // there are no notes
+	}
+	if left := own.unfinished(); left != "" {
+		for _, session := range f.others() {
+			appendPending(f.parent, session, left)
+		}
+	}
+	_ = f.root.Remove(pendingName)
 }
 
 // isAlive reports whether a process has the lock of a session. It shares the lock for
@@ -54,16 +83,57 @@ func isAlive(parent *directory, session string) bool {
 
 // isPending reports whether the file of a session says that it is making a result.
 func isPending(parent *directory, session, hash string) bool {
-	content, err := readPending(parent, session)
-	if err != nil {
-		return false
-	}
-	content = append([]byte("\n"), content...)
-	last := func(sign string) int { return bytes.LastIndex(content, []byte("\n"+sign+hash+"\n")) }
-	return last("+") > last("-")
+	notes, err := readPending(parent, session)
+	return err == nil && notes.last('+', hash) > notes.last('-', hash)
 }
 
-func readPending(parent *directory, session string) ([]byte, error) {
+// notes are what is in such a file, behind a line feed.
+type notes []byte
+
+// last is where a hash was noted last with a sign, or -1.
+func (n notes) last(sign byte, hash string) int {
+	return bytes.LastIndex(n, []byte("\n"+string(sign)+hash+"\n"))
+}
+
+// unfinished are the notes for others about the tasks of which Nx has no result.
+func (n notes) unfinished() string {
+	begun := make(map[string]bool)
+	for line := range strings.Lines(string(n)) {
+		note, isWhole := strings.CutSuffix(line, "\n")
+		if isWhole && note != "" && CheckHash(note[1:]) == nil && note[0] != '~' {
+			begun[note[1:]] = note[0] == '+'
+		}
+	}
+	var left strings.Builder
+	for hash, isLeft := range begun {
+		if isLeft {
+			left.WriteString("~" + hash + "\n")
+		}
+	}
+	return left.String()
+}
+
+func readPending(parent *directory, session string) (notes, error) {
+	f, err := openPending(parent, session, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // opened for reading: nothing is lost
+	content, err := io.ReadAll(io.LimitReader(f, maxPending))
+	return append(notes("\n"), content...), err
+}
+
+// appendPending adds notes to the file of a session, if there is one.
+func appendPending(parent *directory, session, notes string) {
+	f, err := openPending(parent, session, os.O_APPEND|os.O_WRONLY)
+	if err != nil {
+		return
+	}
+	_, _ = f.WriteString(notes) // what cannot be written is not seen
+	_ = f.Close()
+}
+
+func openPending(parent *directory, session string, flags int) (*os.File, error) {
 	name := path.Join(session, pendingName)
 	// Opening what is no file may wait for ever.
 	if info, err := parent.root.Lstat(name); err != nil {
@@ -71,10 +141,5 @@ func readPending(parent *directory, session string) ([]byte, error) {
 	} else if !info.Mode().IsRegular() {
 		return nil, errors.New("it is not a file")
 	}
-	f, err := parent.root.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() // opened for reading: nothing is lost
-	return io.ReadAll(io.LimitReader(f, maxPending))
+	return parent.root.OpenFile(name, flags, 0)
 }

@@ -91,6 +91,49 @@ func TestNothingIsPendingAfterTheRun(t *testing.T) {
 	<-closed
 }
 
+// A run that ends in the middle of a task may have deleted what another one has built.
+func TestResultThatAnotherRunHasDisturbed(t *testing.T) {
+	for name, test := range map[string]struct {
+		notes, before, after string // of the other run; of the run that stores, before and after its end
+		isMade               bool
+	}{
+		"it was interrupted":           {"+123\n", "+123\n", "-123\n", true},
+		"in the middle of others":      {"+1\n+123\n-1\n", "+9\n+123\n", "-9\n-123\n", true},
+		"just before this one stores":  {"+123\n", "+123\n-123\n", "", true},
+		"it has it":                    {"+123\n-123\n", "+123\n", "-123\n", false},
+		"it made others":               {"+1234\n", "+123\n", "-123\n", false},
+		"this one begins after it":     {"+123\n", "+9\n", "+123\n-123\n", false},
+		"this one begins once more":    {"+123\n", "+123\n", "-123\n+123\n-123\n", false},
+		"it was disturbed, not broken": {"+123\n~123\n-123\n", "+123\n", "-123\n", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, blobs := cachetest.TempDir(t), new(cachetest.Memory)
+			other, c := cache.New(cachetest.Shared(blobs, cache.ReadWrite)), newCache(t, blobs)
+			note := func(its *cache.Cache, notes string) {
+				f, err := os.OpenFile(filepath.Join(cache.Folder(dir, its.Session()), "pending"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+				if err == nil {
+					_, err = f.WriteString(notes)
+				}
+				if err = errors.Join(err, f.Close()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, its := range []*cache.Cache{other, c} { // which makes their folders
+				_, _ = its.Retrieve(t.Context(), "1", dir)
+			}
+			note(other, test.notes)
+			note(c, test.before)
+			other.Close(context.Background())
+			note(c, test.after)
+			handOver(t, dir, "123")
+			_, reason, err := cachetest.Store(t.Context(), c, "123", dir, 0, cache.TerminalOutput{})
+			if errors.Is(err, cache.ErrLeftOut) != test.isMade || reason != "" {
+				t.Errorf("got %q, %v; want it left out: %t", reason, err, test.isMade)
+			}
+		})
+	}
+}
+
 // What is no file of another run is not looked at, and delays nothing.
 func TestOddPending(t *testing.T) {
 	for name, plant := range map[string]func(path string) error{

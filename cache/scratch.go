@@ -102,13 +102,13 @@ func (s *scratch) open(cacheDirectory string) (*folder, error) {
 	return f, nil
 }
 
-// endRun says to other processes that the run makes no results any more.
+// endRun is [folder.endRun] in all cache directories.
 func (s *scratch) endRun() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, known := range s.folders {
 		if known.folder != nil {
-			_ = known.root.Remove(pendingName) // which may not be there
+			known.endRun()
 		}
 	}
 }
