@@ -42,8 +42,8 @@
 //     when Nx called, by change time and inode, and nothing in it has changed since then,
 //     but for some milliseconds after the call;
 //   - it has every output that the task declares without a pattern and that exists;
-//   - no other run in this cache directory was making the same result then (pending.go
-//     says how that is seen, and what is not).
+//   - no other run in this cache directory was making the same result then, or has begun
+//     and not finished it meanwhile (pending.go says how that is seen, and what is not).
 //
 // What a task that has failed has made is neither stored nor used unless [Options] allow
 // it, and a success replaces it.

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -62,6 +63,7 @@ type folder struct {
 	cacheDirectory *directory
 	parent         *directory   // scratchName
 	lock           *flock.Flock // nil where locks cannot be had
+	swept          atomic.Bool  // what was left here before
 }
 
 // makeFolder makes a folder that is locked from its beginning. The lock is nil
@@ -208,9 +210,10 @@ func explainParent(cacheDirectory *directory, err error) error {
 	return err
 }
 
-// sweep removes the folders in parent whose processes have died. It keeps everything
+// sweep removes the folders in the parent whose processes have died. It keeps everything
 // that is not exactly as processes of this user make it.
-func sweep(parent *directory) {
+func (f *folder) sweep() {
+	parent := f.parent
 	for session, hasLock := range leftovers(parent) {
 		// If the lock is not there any more, its process has just left.
 		lock, err := take(parent, session, !hasLock)
@@ -219,6 +222,7 @@ func sweep(parent *directory) {
 		}
 		d, err := parent.openPrivate(session)
 		if err == nil {
+			f.passOn(session)
 			d.empty()
 			d.close()
 		}

@@ -20,9 +20,10 @@ import (
 //
 // A run that ends in the middle of a task, by Ctrl-C perhaps, or whose task fails, may have
 // deleted what another one does not build again. So at its end its process appends "~HASH\n"
-// to the files of all others: what they have begun before that is not stored either.
+// to the files of all others: what they have begun before that is not stored either. For
+// a process that was killed, the one that removes its folder does so.
 //
-// What is not seen: processes of this cache that are killed, runs without this cache (NX_SKIP_REMOTE_CACHE, --skip-nx-cache), of
+// What is not seen: runs without this cache (NX_SKIP_REMOTE_CACHE, --skip-nx-cache), of
 // other users, in batches of Nx, and on file systems without locks; runs of the same task
 // with another hash; and what Nx restores from its local cache meanwhile.
 const pendingName = "pending"
@@ -34,7 +35,11 @@ const maxPending = 16 << 20
 // is making the result of a hash, or has ended in the middle of it meanwhile.
 func (f *folder) isMadeByAnother(hash string) bool {
 	for _, session := range f.others() {
-		if isPending(f.parent, session, hash) && isAlive(f.parent, session) {
+		if !isPending(f.parent, session, hash) {
+			continue
+		}
+		// What has died before this run began has been swept.
+		if alive, err := isAlive(f.parent, session); err == nil && (alive || f.swept.Load()) {
 			return true
 		}
 	}
@@ -57,28 +62,37 @@ func (f *folder) others() (sessions []string) {
 // has not finished. They hear that before its notes are gone: there is no moment in
 // which nothing is known of it.
 func (f *folder) endRun() {
-	own, err := readPending(f.parent, f.session)
+	f.passOn(f.session)
+	_ = f.root.Remove(pendingName) // which may not be there
+}
+
+// passOn tells other processes what a session has not finished.
+func (f *folder) passOn(session string) {
+	notes, err := readPending(f.parent, session)
 	if err != nil {
-		return // there are no notes
+		return // there are none
 	}
-	if left := own.unfinished(); left != "" {
-		for _, session := range f.others() {
-			appendPending(f.parent, session, left)
+	left := notes.unfinished()
+	if left == "" {
+		return
+	}
+	for _, other := range f.others() {
+		if other != session {
+			appendPending(f.parent, other, left)
 		}
 	}
-	_ = f.root.Remove(pendingName)
 }
 
 // isAlive reports whether a process has the lock of a session. It shares the lock for
 // a moment if none has: several may look at once.
-func isAlive(parent *directory, session string) bool {
+func isAlive(parent *directory, session string) (bool, error) {
 	lock, err := lockOf(parent, session)
 	if err != nil {
-		return false
+		return false, err
 	}
 	defer release(lock)
 	locked, err := lock.TryRLock()
-	return err == nil && !locked
+	return !locked, err
 }
 
 // isPending reports whether the file of a session says that it is making a result.

@@ -109,27 +109,63 @@ func TestResultThatAnotherRunHasDisturbed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir, blobs := cachetest.TempDir(t), new(cachetest.Memory)
 			other, c := cache.New(cachetest.Shared(blobs, cache.ReadWrite)), newCache(t, blobs)
-			note := func(its *cache.Cache, notes string) {
-				f, err := os.OpenFile(filepath.Join(cache.Folder(dir, its.Session()), "pending"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-				if err == nil {
-					_, err = f.WriteString(notes)
-				}
-				if err = errors.Join(err, f.Close()); err != nil {
-					t.Fatal(err)
-				}
-			}
 			for _, its := range []*cache.Cache{other, c} { // which makes their folders
 				_, _ = its.Retrieve(t.Context(), "1", dir)
 			}
-			note(other, test.notes)
-			note(c, test.before)
+			note(t, dir, other.Session(), test.notes)
+			note(t, dir, c.Session(), test.before)
 			other.Close(context.Background())
-			note(c, test.after)
+			note(t, dir, c.Session(), test.after)
 			handOver(t, dir, "123")
 			_, reason, err := cachetest.Store(t.Context(), c, "123", dir, 0, cache.TerminalOutput{})
 			if errors.Is(err, cache.ErrLeftOut) != test.isMade || reason != "" {
 				t.Errorf("got %q, %v; want it left out: %t", reason, err, test.isMade)
 			}
+		})
+	}
+}
+
+// note adds to what a session makes.
+func note(t *testing.T, dir, session, notes string) {
+	t.Helper()
+	f, err := os.OpenFile(filepath.Join(cache.Folder(dir, session), "pending"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = f.WriteString(notes)
+	if err = errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A process that is killed passes nothing on. Its notes stay until its folder is removed.
+func TestResultThatAKilledRunHasDisturbed(t *testing.T) {
+	for name, isSwept := range map[string]bool{"its folder is there": false, "a third process has removed it": true} {
+		t.Run(name, func(t *testing.T) {
+			dir, blobs := cachetest.TempDir(t), new(cachetest.Memory)
+			c := newCache(t, blobs)
+			_, _ = c.Retrieve(t.Context(), "1", dir) // which makes its folder
+			killed := startSweptHolder(t, dir)
+			for _, session := range []string{killed.session, c.Session()} {
+				note(t, dir, session, "+123\n+4\n-4\n")
+			}
+			_ = killed.Process.Kill()
+			_ = killed.Wait() // by a signal
+			if isSwept {
+				visit(t, dir)
+			}
+			note(t, dir, c.Session(), "-123\n")
+			for hash, isMade := range map[string]bool{"123": true, "4": false} {
+				handOver(t, dir, hash)
+				_, reason, err := cachetest.Store(t.Context(), c, hash, dir, 0, cache.TerminalOutput{})
+				if errors.Is(err, cache.ErrLeftOut) != isMade || reason != "" {
+					t.Errorf("%s: got %q, %v; want it left out: %t", hash, reason, err, isMade)
+				}
+			}
+			later := newCache(t, blobs)
+			visit(t, dir)
+			handOver(t, dir, "123")
+			store(t, later, "123", dir, 0, cache.TerminalOutput{})
 		})
 	}
 }

@@ -98,7 +98,7 @@ func (s *scratch) open(cacheDirectory string) (*folder, error) {
 		return nil, err
 	}
 	s.folders[cacheDirectory] = known{folder: f}
-	s.sweeps.Go(func() { sweep(f.parent) })
+	s.sweeps.Go(func() { f.sweep(); f.swept.Store(true) })
 	return f, nil
 }
 

@@ -170,7 +170,9 @@
 //
 // The client appends to the file "pending" in the server's folder "+HASH" and a line feed
 // before a task begins, and "-HASH" when Nx calls store. Other servers read it: a result
-// is not stored while another run in this cache directory is making it, too.
+// is not stored while another run in this cache directory is making it, too. A server
+// whose run ends in the middle of a task appends "~HASH" to the files of the others: what
+// they have begun before that is not stored either.
 //
 //	shutdown {} → {
 //	    hits             number
