@@ -3,10 +3,19 @@
 /** The signals with which a person, a shell or a CI ends a run. */
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
-let isWatching = false;
+/** @type {any} */
+const thisProcess = process;
 
-/** Whether one of them has come. */
-let hasCome = false;
+/**
+ * What all copies of this module in a process share: two that watch would each answer
+ * the listener of the other with one of theirs, without end.
+ *
+ * @type {{ isWatching: boolean, hasCome: boolean }}
+ */
+const state = (thisProcess[Symbol.for('nx-azure-cache.signals')] ??= {
+  isWatching: false,
+  hasCome: false,
+});
 
 /**
  * Notes the signals that this process gets from now on. The exit code does not
@@ -17,8 +26,8 @@ let hasCome = false;
  * and gone before the others are: some of them count how many there are.
  */
 function watchSignals() {
-  if (isWatching) return;
-  isWatching = true;
+  if (state.isWatching) return;
+  state.isWatching = true;
   // One of ours for each signal must not be the one too many for Node's warning.
   const most = process.getMaxListeners();
   if (most > 0) process.setMaxListeners(most + 1);
@@ -37,7 +46,7 @@ function watchSignals() {
 /** @param {string | symbol} name of an event */
 function watch(name) {
   const isSignal = signals.includes(String(name));
-  if (!isSignal || hasCome || isWatched(name)) return;
+  if (!isSignal || state.hasCome || isWatched(name)) return;
   process.prependOnceListener(/** @type {any} */ (name), noteSignal);
 }
 
@@ -47,12 +56,12 @@ function isWatched(name) {
 }
 
 function noteSignal() {
-  hasCome = true;
+  state.hasCome = true;
 }
 
 /** Whether this run was interrupted. */
 function isInterrupted() {
-  return hasCome;
+  return state.hasCome;
 }
 
 /**

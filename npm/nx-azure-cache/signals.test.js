@@ -252,6 +252,23 @@ describe('what a signal does stays', { concurrency: 3 }, () => {
     }
   }
 
+  // Nx looks for a cache under two names, and each may be a copy of this package.
+  test('a second copy of the module listens no second time', async (t) => {
+    const binary = fakeServer(t, silent);
+    const signals = JSON.stringify(require.resolve('./signals'));
+    const { run, ended, said } = await start(t, binary, {
+      after: `
+        delete require.cache[${signals}];
+        require(${signals}).watchSignals();
+        const listener = () => {};
+        process.on('SIGTERM', listener);
+        process.removeListener('SIGTERM', listener);`,
+    });
+    run.kill('SIGTERM');
+    assert.deepEqual(await ended, [null, 'SIGTERM']);
+    assert.equal(said(), '');
+  });
+
   test('no warning of too many listeners comes early', async (t) => {
     const binary = fakeServer(t, silent);
     const { run, ended, said } = await start(t, binary, {
