@@ -172,7 +172,8 @@
 // before a task begins, and "-HASH" when Nx calls store. Other servers read it: a result
 // is not stored while another run in this cache directory is making it, too. A server
 // whose run ends in the middle of a task appends "~HASH" to the files of the others: what
-// they have begun before that is not stored either.
+// they have begun before that is not stored either. A client whose task has failed does
+// so, too, and then appends "-HASH" to its own.
 //
 //	shutdown {} → {
 //	    hits             number

@@ -13,8 +13,17 @@ const { plainOutputs } = require('./snapshot');
 /** Where a prototype that is followed keeps that. */
 const followed = Symbol.for('nx-azure-cache.pending');
 
-/** @type {Map<string, string>} files in which tasks are noted, by hash */
+/** @type {Map<string, { file: string, task: any }>} tasks that are noted in files, by hash */
 const noted = new Map();
+
+/**
+ * Milliseconds after its end in which Nx may still hand over a task's result: some
+ * versions ask the daemon first.
+ */
+const handOver = 10_000;
+
+/** @type {NodeJS.Timeout | undefined} runs while tasks are noted */
+let watch;
 
 /** @type {Map<string, string[]>} outputs that tasks declare, by hash */
 const declared = new Map();
@@ -38,7 +47,7 @@ function followTasks(newest) {
   prototype[followed] = true;
   before(prototype, 'temporaryOutputPath', (cache, [task]) => {
     if (task?.cache && !task.continuous) {
-      begin(task.hash, cache.cache.cacheDirectory);
+      begin(task, cache.cache.cacheDirectory);
     }
   });
   before(prototype, 'put', (_, [task, , outputs]) => {
@@ -78,13 +87,50 @@ function before(prototype, method, action) {
 /**
  * A task begins.
  *
- * @param {string} hash
+ * @param {any} task of Nx
  * @param {string} cacheDirectory
  */
-function begin(hash, cacheDirectory) {
+function begin(task, cacheDirectory) {
   const file = path.join(folderIn(cacheDirectory), 'pending');
-  append(file, `+${hash}\n`);
-  noted.set(hash, file);
+  append(file, `+${task.hash}\n`);
+  noted.set(task.hash, { file, task });
+  watch ??= setInterval(dropFailed, 1_000).unref();
+}
+
+/**
+ * Of a task that has failed Nx says nothing to its cache. A run may go on for hours after
+ * that, and must not keep others from storing what they begin later. What they have begun
+ * before may have been disturbed.
+ */
+function dropFailed() {
+  for (const [hash, { file, task }] of noted) {
+    if (!(Date.now() - task.endTime > handOver)) continue;
+    noted.delete(hash);
+    try {
+      passOn(file, hash);
+      append(file, `-${hash}\n`);
+    } catch {} // the folder is gone
+  }
+  if (noted.size > 0) return;
+  clearInterval(watch);
+  watch = undefined;
+}
+
+/**
+ * Notes in the files of all other runs that a task has not been finished, see
+ * cache/pending.go.
+ *
+ * @param {string} file of this run
+ * @param {string} hash
+ */
+function passOn(file, hash) {
+  const sessions = path.dirname(path.dirname(file));
+  for (const session of fs.readdirSync(sessions)) {
+    const other = path.join(sessions, session, 'pending');
+    try {
+      if (other !== file) append(other, `~${hash}\n`, { isThere: true });
+    } catch {} // it has noted nothing, or is another user's
+  }
 }
 
 /**
@@ -96,7 +142,7 @@ function begin(hash, cacheDirectory) {
 function finish(hash) {
   const outputs = declared.get(hash);
   declared.delete(hash);
-  const file = noted.get(hash);
+  const file = noted.get(hash)?.file;
   noted.delete(hash);
   try {
     if (file) append(file, `-${hash}\n`);
@@ -110,10 +156,13 @@ function finish(hash) {
  *
  * @param {string} file
  * @param {string} text
+ * @param {{ isThere?: boolean }} [options] `isThere`: the file is not made
  */
-function append(file, text) {
-  const { O_APPEND, O_CREAT, O_NOFOLLOW = 0, O_WRONLY } = fs.constants;
-  const flags = O_APPEND | O_CREAT | O_NOFOLLOW | O_WRONLY;
+function append(file, text, { isThere = false } = {}) {
+  const { O_APPEND, O_CREAT, O_WRONLY } = fs.constants;
+  const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants; // not on Windows
+  const make = isThere ? 0 : O_CREAT;
+  const flags = O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_WRONLY | make;
   const handle = fs.openSync(file, flags, 0o600);
   try {
     fs.writeSync(handle, text);
@@ -122,5 +171,6 @@ function append(file, text) {
   }
 }
 
+exports.dropFailed = dropFailed;
 exports.finish = finish;
 exports.followTasks = followTasks;

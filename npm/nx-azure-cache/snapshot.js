@@ -51,10 +51,14 @@ function takeSnapshot(hash, cacheDirectory, { workspaceRoot, outputs = [] }) {
  */
 function isLacking(output, folder, workspaceRoot) {
   const quiet = { throwIfNoEntry: false };
-  return (
-    fs.lstatSync(path.join(folder, output), quiet) === undefined &&
-    fs.statSync(path.join(workspaceRoot, output), quiet) !== undefined
-  );
+  try {
+    return (
+      fs.lstatSync(path.join(folder, output), quiet) === undefined &&
+      fs.statSync(path.join(workspaceRoot, output), quiet) !== undefined
+    );
+  } catch {
+    return false; // such as one below a file, or a link in a circle: Nx copies none
+  }
 }
 
 /**

@@ -6,6 +6,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
+const { dropFailed, finish, followTasks } = require('./pending');
 const { plainOutputs, takeSnapshot } = require('./snapshot');
 const { fakeServer, play, temporaryFolder } = require('./testing/world');
 
@@ -108,6 +109,37 @@ describe('tasks of this run', () => {
   }
 });
 
+test('a task that has failed is not noted for ever', (t) => {
+  const cacheDirectory = temporaryFolder(t);
+  const scratch = path.join(cacheDirectory, '.nx-azure-cache');
+  const notes = (/** @type {string} */ session) =>
+    path.join(scratch, session, 'pending');
+  for (const session of ['1-aaaaaaaa', '2-bbbbbbbb', '3-cccccccc']) {
+    fs.mkdirSync(path.join(scratch, session), { recursive: true });
+  }
+  fs.writeFileSync(notes('2-bbbbbbbb'), '+1\n');
+  fs.writeFileSync(path.join(scratch, '2-bbbbbbbb.lock'), '');
+  const { DbCache } = require('nx/src/tasks-runner/cache');
+  followTasks((directory) =>
+    path.join(directory, '.nx-azure-cache', '1-aaaaaaaa'),
+  );
+  const nx = Object.create(DbCache.prototype);
+  nx.cache = { cacheDirectory, getTaskOutputsPath: () => 'path' };
+  const tasks = ['1', '2', '3'].map((hash) => ({ hash, cache: true }));
+  for (const task of tasks) nx.temporaryOutputPath(task);
+  const read = (/** @type {string} */ session) =>
+    fs.readFileSync(notes(session), 'utf8');
+  Object.assign(tasks[0], { endTime: Date.now() - 20_000 });
+  Object.assign(tasks[1], { endTime: Date.now() }); // Nx may have its result soon
+  dropFailed();
+  assert.equal(read('1-aaaaaaaa'), '+1\n+2\n+3\n-1\n');
+  assert.equal(read('2-bbbbbbbb'), '+1\n~1\n');
+  assert.equal(fs.existsSync(notes('3-cccccccc')), false);
+  for (const { hash } of tasks) finish(hash);
+  dropFailed();
+  assert.equal(read('1-aaaaaaaa'), '+1\n+2\n+3\n-1\n-2\n-3\n');
+});
+
 test('an output that only the workspace has', (t) => {
   const [workspaceRoot, cacheDirectory] = [1, 2].map(() => temporaryFolder(t));
   const make = (/** @type {string[]} */ ...parts) =>
@@ -120,6 +152,10 @@ test('an output that only the workspace has', (t) => {
   assert.equal(lacking('dist/a'), undefined);
   assert.equal(lacking('dist/a', 'dist/b'), 'dist/b');
   assert.equal(lacking('dist/c'), undefined, 'it was not built');
+  fs.writeFileSync(path.join(workspaceRoot, 'file'), '');
+  const odd = { workspaceRoot, outputs: ['file/x', 'file/', 'dist/b'] };
+  const seen = takeSnapshot('1', cacheDirectory, odd);
+  assert.equal(seen?.lacking, 'dist/b', 'also behind what cannot be looked at');
   assert.equal(lacking(), undefined);
   const none = takeSnapshot('2', cacheDirectory, { workspaceRoot });
   assert.deepEqual(Object.keys(none ?? {}), ['time']);
