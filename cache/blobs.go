@@ -37,6 +37,17 @@ type Blob struct {
 	// storage has: something on the way may have changed them. Then what is wrong with
 	// them says nothing of the stored blob.
 	Doubt error
+	// LaterDoubt, when set, is asked for the same once the body has been read: it may come
+	// with several responses.
+	LaterDoubt func() error
+}
+
+// doubt is the first of them.
+func (b *Blob) doubt() error {
+	if b.Doubt == nil && b.LaterDoubt != nil {
+		return b.LaterDoubt()
+	}
+	return b.Doubt
 }
 
 // Metadata is what a blob says of itself, sent with the same request as its body.

@@ -192,7 +192,7 @@ func (c *Cache) use(ctx context.Context, turn *turn, answer *answer, hash, cache
 	entry := Entry{c.options.Prefix, answer.place.Scope, hash, blob.Size, blob.Metadata}
 	hit, err := c.restore(ctx, entry, blob, cacheDirectory, outputs)
 	switch {
-	case errors.Is(err, ErrDamaged) && blob.Doubt != nil:
+	case errors.Is(err, ErrDamaged) && blob.doubt() != nil:
 		return nil, blob.reject(err)
 	case errors.Is(err, ErrDamaged):
 		c.mayReplace(entry, replaceable{etag: blob.ETag})

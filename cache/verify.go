@@ -91,7 +91,7 @@ type rejecter interface{ reject(error) }
 // counts as a failure of the storage: what stands between may change all of them.
 func (b *Blob) reject(problem error) error {
 	err := fmt.Errorf("%w; as it came it is not what was stored (%s), and the stored entry stays as it is: let the proxy pass on the responses of the storage unchanged, or add its host to NO_PROXY",
-		b.Doubt, strings.TrimPrefix(problem.Error(), ErrDamaged.Error()+": "))
+		b.doubt(), strings.TrimPrefix(problem.Error(), ErrDamaged.Error()+": "))
 	if body, ok := b.Body.(rejecter); ok {
 		body.reject(err)
 	}

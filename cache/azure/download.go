@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
@@ -50,7 +51,7 @@ func (c *Container) Get(ctx context.Context, name string) (*cache.Blob, error) {
 		return nil, err
 	}
 	d := &download{container: c, name: name, ctx: own, cancel: cancel, blob: b, current: first, next: answer.to}
-	return &cache.Blob{Body: d, Size: b.size, ETag: b.tag(), Doubt: b.doubt, Metadata: metadataOf(answer.Metadata)}, nil
+	return &cache.Blob{Body: d, Size: b.size, ETag: b.tag(), Doubt: b.doubt, LaterDoubt: b.laterDoubt, Metadata: metadataOf(answer.Metadata)}, nil
 }
 
 // begin sends the first request for a blob.
@@ -203,8 +204,18 @@ type remote struct {
 	client *blockblob.Client
 	etag   *azcore.ETag
 	size   int64 // -1 where the storage does not tell
-	// doubt is why the bytes may not be those of the storage.
-	doubt error
+	// doubt is why the bytes may not be those of the storage; of those that are asked for
+	// later doubtLater says so.
+	doubt      error
+	doubtLater atomic.Pointer[error]
+}
+
+// laterDoubt is why the bytes that the first answer has not may not be the storage's.
+func (r *remote) laterDoubt() error {
+	if doubt := r.doubtLater.Load(); doubt != nil {
+		return *doubt
+	}
+	return nil
 }
 
 func (r *remote) tag() string {
@@ -267,6 +278,9 @@ func (r *remote) open(ctx context.Context, from, to int64) (io.ReadCloser, error
 	if err != nil {
 		_ = response.Body.Close() // nobody wants it
 		return nil, doubted(err, raw)
+	}
+	if doubt := changedOnTheWay(raw, true); doubt != nil {
+		r.doubtLater.Store(&doubt)
 	}
 	return response.Body, nil
 }

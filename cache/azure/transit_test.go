@@ -175,6 +175,49 @@ func TestProxyThatChangesResponses(t *testing.T) {
 	}
 }
 
+// A proxy may change only some of the responses that a large blob takes: one of two does,
+// or it leaves alone what is large.
+func TestProxyThatChangesSomeResponses(t *testing.T) {
+	for name, change := range map[string]func(*http.Response) error{
+		"compressed": func(r *http.Response) error {
+			r.Header.Set("Content-Encoding", "gzip")
+			return replaceBody(r, gzipped)
+		},
+		"decompressed, or so": func(r *http.Response) error { return replaceBody(r, bytes.ToUpper) },
+		"only its header":     func(r *http.Response) error { r.Header.Set("Content-Encoding", "gzip"); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			service, direct := startService(t)
+			origin := strings.TrimSuffix(direct[strings.Index(direct, "http://"):], "/"+azuretest.Account)
+			const hash = "123"
+			runOf(t, openService(t, direct)).store(t, hash, cache.OutcomeStored)
+			before, _ := service.Blob("results", "v1/shared/"+hash)
+			through := changing(t, direct, origin, func(r *http.Response) error {
+				if strings.HasPrefix(r.Header.Get("Content-Range"), "bytes 0-") {
+					return nil
+				}
+				return change(r)
+			})
+			ranges := azure.Ranges{First: 50, Part: 60, Ahead: 4, Buffers: 6}
+			r := runOf(t, cache.NewBreaker(open(t, azure.Options{Container: "results", ConnectionString: azure.Secret(through), Ranges: ranges})))
+			_, err := r.cache.Retrieve(t.Context(), hash, r.directory)
+			if name == "only its header" {
+				if err != nil {
+					t.Errorf("got %v, want a hit", err)
+				}
+				return
+			}
+			if err == nil || errors.Is(err, cache.ErrDamaged) || errors.Is(err, cache.ErrNotFound) {
+				t.Errorf("got %v, want an error that is no damage", err)
+			}
+			r.store(t, hash, cache.OutcomeExists)
+			if after, _ := service.Blob("results", "v1/shared/"+hash); after.ETag != before.ETag {
+				t.Error("the stored entry was replaced")
+			}
+		})
+	}
+}
+
 // The ranges of a large blob are those of the storage's ETag, which a proxy has weakened.
 func TestWeakETagOfALargeBlob(t *testing.T) {
 	_, direct := startService(t)
