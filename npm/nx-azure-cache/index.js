@@ -101,7 +101,7 @@ function remoteCache({ client, session: hello, run, lookups, aboutTask }) {
 
     async store(hash, cacheDirectory, terminalOutput, code) {
       // Nothing is awaited before this: what counts is the result as Nx has left it.
-      const outputs = finish(hash);
+      const outputs = finish(hash, code);
       lookups.forget(hash);
       if (mode !== 'read-write' || client.ended) return false;
       const declared = { workspaceRoot: root, outputs };

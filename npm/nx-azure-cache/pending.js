@@ -138,14 +138,18 @@ function passOn(file, hash) {
  * to be looked for.
  *
  * @param {string} hash
+ * @param {number} code of its exit. With NX_CACHE_FAILURES=true there are results of
+ *   tasks that have failed
  */
-function finish(hash) {
+function finish(hash, code) {
   const outputs = declared.get(hash);
   declared.delete(hash);
   const file = noted.get(hash)?.file;
   noted.delete(hash);
+  if (!file) return outputs;
   try {
-    if (file) append(file, `-${hash}\n`);
+    if (code !== 0) passOn(file, hash);
+    append(file, `-${hash}\n`);
   } catch {} // the folder is gone
   return outputs;
 }

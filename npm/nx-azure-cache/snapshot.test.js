@@ -117,7 +117,7 @@ test('a task that has failed is not noted for ever', (t) => {
   for (const session of ['1-aaaaaaaa', '2-bbbbbbbb', '3-cccccccc']) {
     fs.mkdirSync(path.join(scratch, session), { recursive: true });
   }
-  fs.writeFileSync(notes('2-bbbbbbbb'), '+1\n');
+  fs.writeFileSync(notes('2-bbbbbbbb'), '+1\n+3\n');
   fs.writeFileSync(path.join(scratch, '2-bbbbbbbb.lock'), '');
   const { DbCache } = require('nx/src/tasks-runner/cache');
   followTasks((directory) =>
@@ -133,9 +133,11 @@ test('a task that has failed is not noted for ever', (t) => {
   Object.assign(tasks[1], { endTime: Date.now() }); // Nx may have its result soon
   dropFailed();
   assert.equal(read('1-aaaaaaaa'), '+1\n+2\n+3\n-1\n');
-  assert.equal(read('2-bbbbbbbb'), '+1\n~1\n');
+  assert.equal(read('2-bbbbbbbb'), '+1\n+3\n~1\n');
   assert.equal(fs.existsSync(notes('3-cccccccc')), false);
-  for (const { hash } of tasks) finish(hash);
+  finish('2', 0);
+  finish('3', 1); // a failure that is cached
+  assert.equal(read('2-bbbbbbbb'), '+1\n+3\n~1\n~3\n');
   dropFailed();
   assert.equal(read('1-aaaaaaaa'), '+1\n+2\n+3\n-1\n-2\n-3\n');
 });
