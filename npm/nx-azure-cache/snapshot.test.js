@@ -125,6 +125,18 @@ test('an output that only the workspace has', (t) => {
   assert.deepEqual(Object.keys(none ?? {}), ['time']);
 });
 
+test('an inode is unsigned, although Node reads it as signed', (t) => {
+  if (isWindows) return t.skip('it is not said there');
+  const inode = 2n ** 63n + 42n; // as ZFS, NFS and network file systems have them
+  const cacheDirectory = temporaryFolder(t);
+  fs.mkdirSync(path.join(cacheDirectory, '1'));
+  const info = fs.lstatSync(cacheDirectory, { bigint: true });
+  info.ino = BigInt.asIntN(64, inode);
+  t.mock.method(fs, 'lstatSync', () => info);
+  const snapshot = takeSnapshot('1', cacheDirectory, { workspaceRoot: '' });
+  assert.equal(snapshot?.inode, String(inode));
+});
+
 test('outputs of which Nx copies each', () => {
   /** @type {[unknown, string[]][]} */
   const cases = [
