@@ -7,7 +7,6 @@ const { binaryPath } = require('./binary');
 const { readEnvironment } = require('./environment');
 const { fileError, refusal } = require('./file-error');
 const { hushInTask, notice } = require('./notices');
-const { finish, followTasks } = require('./pending');
 const { reasonOf } = require('./reason');
 const {
   configurationOf,
@@ -73,11 +72,12 @@ async function open() {
  * @param {Server} server
  * @returns {RemoteCache}
  */
-function remoteCache({ client, session: hello, run, lookups, aboutTask }) {
+function remoteCache(server) {
+  const { client, session: hello, run, lookups, tasks, aboutTask } = server;
   const { mode, session, patience } = hello;
   const folderIn = (/** @type {string} */ cacheDirectory) =>
     path.join(cacheDirectory, '.nx-azure-cache', session);
-  followTasks(folderIn);
+  tasks.folderIn = folderIn;
   const root = workspaceRoot();
   return {
     async retrieve(hash, cacheDirectory) {
@@ -101,7 +101,7 @@ function remoteCache({ client, session: hello, run, lookups, aboutTask }) {
 
     async store(hash, cacheDirectory, terminalOutput, code) {
       // Nothing is awaited before this: what counts is the result as Nx has left it.
-      const outputs = finish(hash);
+      const outputs = tasks.finish(hash);
       lookups.forget(hash);
       if (mode !== 'read-write' || client.ended) return false;
       const declared = { workspaceRoot: root, outputs };

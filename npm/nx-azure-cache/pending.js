@@ -1,107 +1,32 @@
 'use strict';
 
-// The tasks that this run makes now, for other runs in the workspace: see
-// cache/pending.go. Nx names a task to its own cache before it runs it
-// (`temporaryOutputPath`) and when it has its result (`put`), which is listened to as in
-// tasks.js: read in the sources of Nx 20.0.6, 22.7.12 and 24.0.6. Where that fails,
-// nothing is noted, and nothing else changes.
+// The file in which this run notes the tasks that it makes now, for other runs in the
+// workspace: see cache/pending.go.
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { plainOutputs } = require('./snapshot');
-
-/** Where a prototype that is followed keeps that. */
-const followed = Symbol.for('nx-azure-cache.pending');
-
-/** @type {Map<string, string>} files in which tasks are noted, by hash */
-const noted = new Map();
-
-/** @type {Map<string, string[]>} outputs that tasks declare, by hash */
-const declared = new Map();
 
 /**
- * The folder of the server that has started last.
+ * Notes that a task begins. Throws if that cannot be noted.
  *
- * @type {(cacheDirectory: string) => string}
- */
-let folderIn;
-
-/**
- * Follows which tasks Nx runs from now on.
- *
- * @param {typeof folderIn} newest
- */
-function followTasks(newest) {
-  folderIn = newest;
-  const prototype = loadedCache()?.prototype;
-  if (!prototype || prototype[followed]) return;
-  prototype[followed] = true;
-  before(prototype, 'temporaryOutputPath', (cache, [task]) => {
-    if (task?.cache && !task.continuous) {
-      begin(task.hash, cache.cache.cacheDirectory);
-    }
-  });
-  before(prototype, 'put', (_, [task, , outputs]) => {
-    if (task?.hash) declared.set(task.hash, plainOutputs(outputs));
-  });
-}
-
-/** Nx's DbCache, which has called us: it is not loaded only for this. */
-function loadedCache() {
-  try {
-    const file = require.resolve('nx/src/tasks-runner/cache');
-    return require.cache[file]?.exports.DbCache;
-  } catch {
-    return undefined;
-  }
-}
-
-/**
- * Lets a method do something else first.
- *
- * @param {any} prototype
- * @param {string} method
- * @param {(object: any, args: any[]) => void} action
- */
-function before(prototype, method, action) {
-  const original = prototype[method];
-  if (typeof original !== 'function') return;
-  /** @type {(this: unknown, ...args: unknown[]) => unknown} */
-  prototype[method] = function (...args) {
-    try {
-      action(this, args);
-    } catch {} // Nx goes on as without it
-    return original.apply(this, args);
-  };
-}
-
-/**
- * A task begins.
- *
+ * @param {string} folder of the server
  * @param {string} hash
- * @param {string} cacheDirectory
+ * @returns {string} the file, for `noteEnd`
  */
-function begin(hash, cacheDirectory) {
-  const file = path.join(folderIn(cacheDirectory), 'pending');
+function noteBegin(folder, hash) {
+  const file = path.join(folder, 'pending');
   append(file, `+${hash}\n`);
-  noted.set(hash, file);
+  return file;
 }
 
 /**
- * Nx has the result of a task. Returns the outputs that it declares, as far as they are
- * to be looked for.
- *
+ * @param {string} file
  * @param {string} hash
  */
-function finish(hash) {
-  const outputs = declared.get(hash);
-  declared.delete(hash);
-  const file = noted.get(hash);
-  noted.delete(hash);
+function noteEnd(file, hash) {
   try {
-    if (file) append(file, `-${hash}\n`);
-  } catch {} // the folder is gone
-  return outputs;
+    append(file, `-${hash}\n`);
+  } catch {} // the folder is gone, and what was noted with it
 }
 
 /**
@@ -122,5 +47,5 @@ function append(file, text) {
   }
 }
 
-exports.finish = finish;
-exports.followTasks = followTasks;
+exports.noteBegin = noteBegin;
+exports.noteEnd = noteEnd;
