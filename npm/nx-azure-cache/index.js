@@ -79,6 +79,17 @@ function remoteCache(server) {
     path.join(cacheDirectory, '.nx-azure-cache', session);
   tasks.folderIn = folderIn;
   const root = workspaceRoot();
+  const send = async (/** @type {object} */ params) => {
+    run.sending();
+    let isAccepted = false;
+    try {
+      const answer = await client.call('store', params, patience);
+      isAccepted = answer?.queued === true;
+      return answer;
+    } finally {
+      run.answered(isAccepted);
+    }
+  };
   return {
     async retrieve(hash, cacheDirectory) {
       run.cacheDirectory ||= cacheDirectory;
@@ -116,15 +127,13 @@ function remoteCache(server) {
           (output) => {
             const result = { hash, cacheDirectory, code, ...output };
             const params = { ...result, ...about, snapshot };
-            return client.call('store', params, patience);
+            return send(params);
           },
         );
         if (typeof answer?.queued !== 'boolean') throw new Error(nonsense);
         const { queued, reason } = answer;
-        if (queued) {
-          run.cacheDirectory = cacheDirectory;
-          run.accepted();
-        } else if (reason) run.refused(hash, reason);
+        if (queued) run.cacheDirectory = cacheDirectory;
+        else if (reason) run.refused(hash, reason);
         return queued;
       } catch (err) {
         run.failed('writing to', err);

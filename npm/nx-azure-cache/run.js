@@ -73,6 +73,8 @@ class Run {
   cacheDirectory = '';
   /** Results that were accepted and of which nothing was told yet. */
   #waiting = 0;
+  /** Requests to store a result that have no answer yet. */
+  #unanswered = 0;
   /** Results that Nx removed before they were stored. */
   #evicted = 0;
   /** Why the server has ended before its time, if it has. */
@@ -97,8 +99,22 @@ class Run {
     this.#verbose = ci || process.env.NX_VERBOSE_LOGGING === 'true';
   }
 
-  /** A result was accepted. */
-  accepted() {
+  /** A request to store a result is sent. The process may exit before its answer. */
+  sending() {
+    this.#unanswered++;
+  }
+
+  /**
+   * A request of `sending` has an answer, or will have none.
+   *
+   * @param {boolean} isAccepted
+   */
+  answered(isAccepted) {
+    this.#unanswered--;
+    if (isAccepted) this.#accepted();
+  }
+
+  #accepted() {
     this.#waiting++;
     // The answer and the end of the server may come in either order.
     if (this.#why) this.lost(this.#why, this.#wasAsked);
@@ -219,8 +235,13 @@ class Run {
     );
   }
 
+  /** Whether results may be left to be stored, accepted in an answer not yet read. */
+  get #isLeft() {
+    return this.#waiting + this.#unanswered > 0;
+  }
+
   #finish() {
-    if (this.#waiting <= 0 && !this.#verbose) return;
+    if (!this.#isLeft && !this.#verbose) return;
     const started = performance.now();
     const result = this.#drain();
     const waited = this.#client.waited + performance.now() - started;
@@ -238,14 +259,16 @@ class Run {
     if (!this.cacheDirectory) {
       return { ended: 'stored', waiting: 0, summary: nothing, troubles: [] };
     }
-    const isLeft = this.#waiting > 0;
+    const isLeft = this.#isLeft;
     if (isLeft) endAtSignals();
     const { session, drain: most, patience } = this.#session;
     const limit = isLeft ? most : Math.min(most, summaryLimit);
     const folder = path.join(this.cacheDirectory, '.nx-azure-cache', session);
     try {
       const result = drain(this.#binary, this.#env, {
-        ...{ folder, limit, silence: patience },
+        folder,
+        limit,
+        silence: patience,
       });
       if (result.ended === 'unknown') {
         return this.#tellUnknown(folder, result.reason);
@@ -303,7 +326,7 @@ class Run {
         'drain',
         `${count(waiting, 'is', 'are')} still being stored, for at most ${seconds} s`,
       );
-    } else if (ended === 'gone') {
+    } else if (ended === 'gone' && this.#waiting > 0) {
       notice(
         kinds.process,
         `the cache process has ended before its results were stored; ${report}`,
