@@ -1,14 +1,14 @@
 'use strict';
 
 const path = require('node:path');
-const { drain } = require('./drain');
+const { drain, nothing } = require('./drain');
 const { fileSystem } = require('./file-error');
 const { kinds, notice, withdraw } = require('./notices');
 const { reasonOf } = require('./reason');
 const { endAtSignals, isInterrupted } = require('./signals');
 
 /** @import { Client, StoredParams } from './client' */
-/** @import { DrainResult, Summary } from './drain' */
+/** @import { DrainResult } from './drain' */
 
 /**
  * What the server has said of itself: InitializeResult in rpc/doc.go.
@@ -97,6 +97,11 @@ class Run {
     this.#client = client;
     this.#session = session;
     this.#verbose = ci || process.env.NX_VERBOSE_LOGGING === 'true';
+  }
+
+  /** Of the line that says that the server is lost. */
+  get #topic() {
+    return `lost ${this.#session.session}`;
   }
 
   /** A request to store a result is sent. The process may exit before its answer. */
@@ -202,7 +207,7 @@ class Run {
     notice(
       kinds.process,
       `the remote cache failed, the tasks run without it: ${why}${results}${hint}`,
-      { rank: Math.max(this.#waiting, 0) },
+      { rank: Math.max(this.#waiting, 0), topic: this.#topic },
     );
   }
 
@@ -225,7 +230,7 @@ class Run {
   #tellCancelled() {
     if (!this.#wasAsked) return;
     if (this.#waiting <= 0) {
-      withdraw(kinds.process);
+      withdraw(kinds.process, this.#topic);
       return;
     }
     notice(
@@ -334,20 +339,6 @@ class Run {
     }
   }
 }
-
-/** @type {Summary} */
-const nothing = {
-  hits: 0,
-  misses: 0,
-  damaged: 0,
-  stored: 0,
-  existing: 0,
-  skipped: 0,
-  evicted: 0,
-  failed: 0,
-  bytesRead: 0,
-  bytesWritten: 0,
-};
 
 /**
  * One line for logs of CI.
