@@ -169,8 +169,9 @@
 // moment is the one in which the request arrives.
 //
 // The client appends to the file "pending" in the server's folder "+HASH" and a line feed
-// before a task begins, and "-HASH" when Nx calls store. Other servers read it: a result
-// is not stored while another run in this cache directory is making it, too.
+// before a task begins, and "-HASH" when it ends: when Nx calls store, or when the task
+// has failed. Other servers read it: a result is not stored while another run in this
+// cache directory is making it, too.
 //
 //	shutdown {} → {
 //	    hits             number

@@ -108,6 +108,44 @@ describe('tasks of this run', () => {
   }
 });
 
+/**
+ * What Nx does with a task that fails: without NX_CACHE_FAILURES it never calls `put`.
+ *
+ * @param {Nx} nx
+ */
+async function fail({ getRemoteCache, shim, cacheDirectory }) {
+  const fs = require('node:fs');
+  const path = require('node:path');
+  const { createRequire } = require('node:module');
+  const require_ = createRequire(`${shim}/`);
+  const { DbCache } = require_('nx/src/tasks-runner/cache');
+  const { CompositeLifeCycle } = require_('nx/src/tasks-runner/life-cycle');
+  const cache = Object.create(DbCache.prototype);
+  cache.cache = { cacheDirectory, getTaskOutputsPath: () => 'path' };
+  await getRemoteCache();
+  const session = path.join(cacheDirectory, '.nx-azure-cache', '4711-fake');
+  fs.mkdirSync(session, { recursive: true, mode: 0o700 });
+  const task = { id: 'a:build', hash: '123', cache: true };
+  cache.temporaryOutputPath(task);
+  cache.temporaryOutputPath(task); // as Nx 24 does to write what the task has printed
+  /** @type {string[]} */
+  const ended = [];
+  const lifeCycle = new CompositeLifeCycle([
+    { endTasks: (/** @type {any[]} */ [{ task }]) => ended.push(task.hash) },
+  ]);
+  const failure = { task, status: 'failure', code: 1, terminalOutput: '' };
+  await lifeCycle.endTasks([failure], { groupId: 0 });
+  const notes = fs.readFileSync(path.join(session, 'pending'), 'utf8');
+  return { ended, notes };
+}
+
+test('a task that fails is over, too', async (t) => {
+  const { report, lines } = await play(t, fail, { binary: fakeServer(t) });
+  assert.deepEqual(report.ended, ['123'], 'Nx gets what it has asked for');
+  assert.equal(report.notes, '+123\n-123\n');
+  assert.deepEqual(lines, []);
+});
+
 test('an output that only the workspace has', (t) => {
   const [workspaceRoot, cacheDirectory] = [1, 2].map(() => temporaryFolder(t));
   const make = (/** @type {string[]} */ ...parts) =>

@@ -13,6 +13,11 @@
 // - `put`, with the result of a task, before Nx stores it. Without NX_CACHE_FAILURES it
 //   is called for successes only.
 //
+// CompositeLifeCycle in `nx/src/tasks-runner/life-cycle` is the other class: its
+// `endTasks` is called for each task that has run, after `put`, whatever became of it.
+// The executors that call `runTasks` of Nx's init-tasks-runner themselves have another
+// life cycle until 20: their failed tasks look as if they ran until the run ends.
+//
 // A task has `hash` by then, `target` with what its id is made of, and `outputs`, by
 // which Nx 24 decides which links of a result it takes: archive.Outputs has the rule. The
 // cache of files that Nx 20 and 21 have besides asks no plugin.
@@ -72,7 +77,7 @@ class NxTasks {
   }
 
   /**
-   * Nx has the result of a task. Returns the outputs that its
+   * The run is over with a task, whatever became of it. Returns the outputs that its
    * result should have, as far as they are to be looked for.
    *
    * @param {string} hash
@@ -103,7 +108,7 @@ class NxTasks {
   begin(task, cacheDirectory) {
     if (!task?.hash || !task.cache || task.continuous || !this.folderIn) return;
     const record = this.#record(task.hash);
-    record.pending = noteBegin(this.folderIn(cacheDirectory), task.hash);
+    record.pending ??= noteBegin(this.folderIn(cacheDirectory), task.hash);
   }
 
   /**
@@ -156,7 +161,20 @@ function listen(prototype) {
     tasks.begin(task, cache.cacheDirectory),
   );
   before(prototype, 'put', (_, [task, , outputs]) => tasks.put(task, outputs));
+  before(lifeCycle(), 'endTasks', (_, [results]) => {
+    for (const { task } of results) tasks.finish(task?.hash);
+  });
   return tasks;
+}
+
+/** Where it is missing, a failed task looks as if it ran until the run ends. */
+function lifeCycle() {
+  try {
+    const { CompositeLifeCycle } = require('nx/src/tasks-runner/life-cycle');
+    return CompositeLifeCycle?.prototype;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
