@@ -37,6 +37,17 @@ const startPatience = 10_000;
  */
 
 /**
+ * Whether a server may depend on a variable. Nx sets many of its own ones in this
+ * process, and others for each run of tasks, such as NX_STREAM_OUTPUT. Of those with
+ * Nx's prefix the binary reads the ones that are named here.
+ *
+ * @param {string} name
+ */
+const isRead = (name) =>
+  !/^NX_/i.test(name) ||
+  /^NX_(AZURE_CACHE_|POWERPACK_|ALLOW_INSECURE_DIRECTORIES$)/i.test(name);
+
+/**
  * All that a server depends on. Variables have no order.
  *
  * @param {string} binary
@@ -44,8 +55,10 @@ const startPatience = 10_000;
  * @param {ReturnType<typeof initializeParams>} params
  */
 function configurationOf(binary, env, { claims = [], ...params }) {
-  const names = claims.map((claim) => JSON.stringify(claim)).sort();
-  return [binary, Object.entries(env).sort(), names, params];
+  const variables = Object.entries(env).filter(([name]) => isRead(name));
+  const read = claims.filter(({ name }) => isRead(name));
+  const texts = read.map((claim) => JSON.stringify(claim));
+  return [binary, variables.sort(), texts.sort(), params];
 }
 
 /**
