@@ -154,7 +154,7 @@ function remoteCache(server) {
 function leftOut(hash, answer) {
   notice(
     'left out',
-    `the remote cache is not used for ${hash}: Nx has not said whose result that is, and azure.include or azure.exclude in nx.json depend on it`,
+    `the remote cache is not used for ${reasonOf(hash)}: Nx has not said whose result that is, and azure.include or azure.exclude in nx.json depend on it`,
   );
   return answer;
 }

@@ -207,6 +207,19 @@ describe('tasks', { concurrency: 3 }, () => {
     assertOneLine(lines, 'not used for 123', 'azure.include or azure.exclude');
   });
 
+  test('the line about it does not show a long hash whole', async (t) => {
+    const log = path.join(temporaryFolder(t), 'log');
+    const binary = fakeServer(t, listener, { log, tasks: true });
+    const { lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) =>
+        (await open()).retrieve('1'.repeat(100_000), cacheDirectory),
+      { binary },
+    );
+    assertOneLine(lines, 'not used for 111', 'azure.include or azure.exclude');
+    assert.ok(lines[0].length < 3_000, `${lines[0].length} characters`);
+  });
+
   for (const [name, source, why] of /** @type {const} */ ([
     [
       'has no such module',
