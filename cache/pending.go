@@ -10,13 +10,15 @@ import (
 )
 
 // pendingName is the file in a process's folder in which its client notes the tasks that
-// it runs: "+HASH\n" before a task begins, "-HASH\n" when Nx has its result. Other
-// processes in the same cache directory read it.
+// it runs: "+HASH\n" before a task begins, "-HASH\n" when it ends, with a result or
+// without. Other processes in the same cache directory read it.
 //
 // Two runs of one task in one workspace disturb each other: a task that begins may delete
 // what the other has just built, while Nx copies it. What Nx then hands over is
 // incomplete, and nothing in it shows that. So a result is not stored while another run
-// here is making it, too. The last of them stores it.
+// here is making it, too. The last of them that succeeds stores it, if its mode lets it
+// write. If a run fails after the others have ended, none of them stores the result: the
+// next run that makes it does.
 //
 // A run that ends in the middle of a task, by Ctrl-C perhaps, or whose task fails, may have
 // deleted what another one does not build again. So at its end its process appends "~HASH\n"

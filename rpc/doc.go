@@ -169,11 +169,11 @@
 // moment is the one in which the request arrives.
 //
 // The client appends to the file "pending" in the server's folder "+HASH" and a line feed
-// before a task begins, and "-HASH" when Nx calls store. Other servers read it: a result
-// is not stored while another run in this cache directory is making it, too. A server
-// whose run ends in the middle of a task appends "~HASH" to the files of the others: what
-// they have begun before that is not stored either. A client whose task has failed does
-// so, too, and then appends "-HASH" to its own.
+// before a task begins, and "-HASH" when it ends: when Nx calls store, or when the task
+// has failed. Other servers read it: a result is not stored while another run in this
+// cache directory is making it, too. A server whose run ends in the middle of a task
+// appends "~HASH" to the files of the others: what they have begun before that is not
+// stored either. A client whose task has failed does so, too, before its "-HASH".
 //
 //	shutdown {} → {
 //	    hits             number

@@ -34,6 +34,24 @@ const { isHushed } = require('./notices');
  * @property {StoredParams[] | null} troubles
  */
 
+/**
+ * Of a process that was asked for nothing.
+ *
+ * @type {Summary}
+ */
+const nothing = {
+  hits: 0,
+  misses: 0,
+  damaged: 0,
+  stored: 0,
+  existing: 0,
+  skipped: 0,
+  evicted: 0,
+  failed: 0,
+  bytesRead: 0,
+  bytesWritten: 0,
+};
+
 /** Milliseconds that ending a server takes beside the limit. */
 const grace = 10_000;
 
@@ -110,3 +128,4 @@ function read(text) {
 }
 
 exports.drain = drain;
+exports.nothing = nothing;

@@ -125,6 +125,50 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
     });
   }
 
+  for (const CI of ['true', 'false']) {
+    test(`a request without an answer is waited for, CI=${CI}`, async (t) => {
+      const left = { ended: 'limit', waiting: 1, processId: 1 };
+      const binary = fakeServer(
+        t,
+        (server, left) => {
+          server.on('store', () => {});
+          server.onDrain(() => server.drained(left));
+        },
+        left,
+      );
+      const { lines, cacheDirectory } = await play(
+        t,
+        async ({ open, cacheDirectory }) => {
+          const cache = await open();
+          void cache.store('h', cacheDirectory, '', 0); // as with --nxBail
+        },
+        { binary, env: { CI }, exit: 1 },
+      );
+      assert.deepEqual(drains(binary), [asked(cacheDirectory)]);
+      const [line, summary] = lines;
+      assert.match(line, /: 1 result was not stored within 60 s after the run/);
+      if (CI === 'true') assert.match(summary, /, 1 unfinished, /);
+      else assert.equal(summary, undefined);
+    });
+  }
+
+  test('of a server that is gone before it has accepted anything is no line', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      server.on('store', () => {});
+      server.onDrain(() => server.drained({ ended: 'gone' }));
+    });
+    const { lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const cache = await open();
+        void cache.store('h', cacheDirectory, '', 0);
+      },
+      { binary, exit: 1 },
+    );
+    assert.deepEqual(lines, []);
+    assert.equal(drains(binary).length, 1);
+  });
+
   test('a result that was not accepted is not waited for', async (t) => {
     const binary = fakeServer(t, (server) => {
       let seen = 0;
@@ -574,9 +618,11 @@ describe('the summary', { concurrency: 3 }, () => {
       const client = { ended: true, waited: 0, wake: () => {} };
       const session = { session: 's', patience: 1, drain: 1 };
       const run = new Run({ binary: '/nowhere', client, session, ci: true });
+      run.sending();
+      run.sending();
       run.lost('it is gone');
-      run.accepted();
-      run.accepted();
+      run.answered(true);
+      run.answered(true);
       run.end(0);
     });
     assertOneLine(lines, 'it is gone; 2 results were not stored; ');

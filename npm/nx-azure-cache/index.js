@@ -7,7 +7,6 @@ const { binaryPath } = require('./binary');
 const { readEnvironment } = require('./environment');
 const { fileError, refusal } = require('./file-error');
 const { hushInTask, notice } = require('./notices');
-const { finish, followTasks } = require('./pending');
 const { reasonOf } = require('./reason');
 const {
   configurationOf,
@@ -73,12 +72,24 @@ async function open() {
  * @param {Server} server
  * @returns {RemoteCache}
  */
-function remoteCache({ client, session: hello, run, lookups, aboutTask }) {
+function remoteCache(server) {
+  const { client, session: hello, run, lookups, tasks, aboutTask } = server;
   const { mode, session, patience } = hello;
   const folderIn = (/** @type {string} */ cacheDirectory) =>
     path.join(cacheDirectory, '.nx-azure-cache', session);
-  followTasks(folderIn);
+  tasks.folderIn = folderIn;
   const root = workspaceRoot();
+  const send = async (/** @type {object} */ params) => {
+    run.sending();
+    let isAccepted = false;
+    try {
+      const answer = await client.call('store', params, patience);
+      isAccepted = answer?.queued === true;
+      return answer;
+    } finally {
+      run.answered(isAccepted);
+    }
+  };
   return {
     async retrieve(hash, cacheDirectory) {
       run.cacheDirectory ||= cacheDirectory;
@@ -101,7 +112,7 @@ function remoteCache({ client, session: hello, run, lookups, aboutTask }) {
 
     async store(hash, cacheDirectory, terminalOutput, code) {
       // Nothing is awaited before this: what counts is the result as Nx has left it.
-      const outputs = finish(hash, code);
+      const outputs = tasks.finish(hash, code !== 0);
       lookups.forget(hash);
       if (mode !== 'read-write' || client.ended) return false;
       const declared = { workspaceRoot: root, outputs };
@@ -116,15 +127,13 @@ function remoteCache({ client, session: hello, run, lookups, aboutTask }) {
           (output) => {
             const result = { hash, cacheDirectory, code, ...output };
             const params = { ...result, ...about, snapshot };
-            return client.call('store', params, patience);
+            return send(params);
           },
         );
         if (typeof answer?.queued !== 'boolean') throw new Error(nonsense);
         const { queued, reason } = answer;
-        if (queued) {
-          run.cacheDirectory = cacheDirectory;
-          run.accepted();
-        } else if (reason) run.refused(hash, reason);
+        if (queued) run.cacheDirectory = cacheDirectory;
+        else if (reason) run.refused(hash, reason);
         return queued;
       } catch (err) {
         run.failed('writing to', err);
@@ -145,7 +154,7 @@ function remoteCache({ client, session: hello, run, lookups, aboutTask }) {
 function leftOut(hash, answer) {
   notice(
     'left out',
-    `the remote cache is not used for ${hash}: Nx has not said whose result that is, and azure.include or azure.exclude in nx.json depend on it`,
+    `the remote cache is not used for ${reasonOf(hash)}: Nx has not said whose result that is, and azure.include or azure.exclude in nx.json depend on it`,
   );
   return answer;
 }

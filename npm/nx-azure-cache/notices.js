@@ -8,7 +8,10 @@ const { printableLine, printableLines } = require('./printable');
  * Until then Nx may own the terminal (its TUI swallows what is written to
  * process.stderr, and a line written past it lands in the picture).
  *
- * @type {Map<string, { line: string, rank: number }>}
+ * @typedef {{ line: string, rank: number, topic: string }} Notice
+ *
+ * @type {Map<string, Notice[]>} by kind: the last is written, the others if those after
+ *   it are withdrawn
  */
 const notices = new Map();
 
@@ -78,7 +81,8 @@ function listen() {
   listening = true;
   process.prependOnceListener('exit', () => {
     for (const task of lastTasks) task();
-    write([...notices.values()].map(({ line }) => `${line}\n`).join(''));
+    const last = [...notices.values()].flatMap((those) => those.slice(-1));
+    write(last.map(({ line }) => `${line}\n`).join(''));
   });
 }
 
@@ -87,23 +91,31 @@ function listen() {
  *
  * @param {string} kind what the line is about; see `kinds`
  * @param {string} text one line, without a secret, that says what to do
- * @param {{ rank?: number }} [options] `rank`: of the lines of a kind the first one
- *   of the highest rank is written
+ * @param {{ rank?: number, topic?: string }} [options] `rank`: of the lines of a kind the
+ *   first one of the highest rank is written; `topic`: for `withdraw`
  */
-function notice(kind, text, { rank = 0 } = {}) {
+function notice(kind, text, { rank = 0, topic = '' } = {}) {
   listen();
-  const before = notices.get(kind);
-  if (before && before.rank >= rank) return;
-  notices.set(kind, { line: printableLine(`nx-azure-cache: ${text}`), rank });
+  const before = notices.get(kind) ?? [];
+  if (before.some((other) => other.rank >= rank)) return;
+  const line = printableLine(`nx-azure-cache: ${text}`);
+  const others = before.filter((other) => other.topic !== topic);
+  notices.set(kind, [...others, { line, rank, topic }]);
 }
 
 /**
- * Takes back what the user would be told.
+ * Takes back what the user would be told of a topic. Another line of the kind that it has
+ * replaced is written instead.
  *
  * @param {string} kind
+ * @param {string} topic
  */
-function withdraw(kind) {
-  notices.delete(kind);
+function withdraw(kind, topic) {
+  const those = notices.get(kind) ?? [];
+  notices.set(
+    kind,
+    those.filter((other) => other.topic !== topic),
+  );
 }
 
 /**

@@ -18,7 +18,7 @@ const {
 /** @import { StdioOptions } from 'node:child_process' */
 
 /**
- * Runs a script that calls notice(kind, text).
+ * Runs a script that calls notice(kind, text) and withdraw(kind, topic).
  *
  * @param {string} script
  * @param {StdioOptions} [stdio]
@@ -27,7 +27,7 @@ async function run(script, stdio = 'pipe') {
   const notices = JSON.stringify(path.join(shim, 'notices.js'));
   const child = spawn(
     process.execPath,
-    ['-e', `const { notice } = require(${notices}); ${script}`],
+    ['-e', `const { notice, withdraw } = require(${notices}); ${script}`],
     { stdio, timeout: 30_000 },
   );
   let stdout = '';
@@ -42,6 +42,22 @@ describe('notices', { concurrency: 2 }, () => {
   test('without any, nothing is written', async () => {
     const result = await run('');
     assert.deepEqual(result, { code: 0, signal: null, stdout: '', stderr: '' });
+  });
+
+  test('of a topic are taken back, and show what they have hidden', async () => {
+    const { stderr } = await run(`
+      notice('a', 'a bug');
+      notice('a', 'it is lost', { rank: 1, topic: 'lost' });
+      notice('a', 'it is lost with two', { rank: 2, topic: 'lost' });
+      notice('b', 'other');
+      notice('b', 'of another topic', { rank: 1, topic: 'x' });
+      notice('c', 'is lost', { topic: 'lost' });
+      for (const kind of ['a', 'b', 'c', 'd']) withdraw(kind, 'lost');
+    `);
+    assert.equal(
+      stderr,
+      'nx-azure-cache: a bug\nnx-azure-cache: of another topic\n',
+    );
   });
 
   test('the first of each kind, in their order, at the end', async () => {

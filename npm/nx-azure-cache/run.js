@@ -1,14 +1,14 @@
 'use strict';
 
 const path = require('node:path');
-const { drain } = require('./drain');
+const { drain, nothing } = require('./drain');
 const { fileSystem } = require('./file-error');
 const { kinds, notice, withdraw } = require('./notices');
 const { reasonOf } = require('./reason');
 const { endAtSignals, isInterrupted } = require('./signals');
 
 /** @import { Client, StoredParams } from './client' */
-/** @import { DrainResult, Summary } from './drain' */
+/** @import { DrainResult } from './drain' */
 
 /**
  * What the server has said of itself: InitializeResult in rpc/doc.go.
@@ -73,6 +73,8 @@ class Run {
   cacheDirectory = '';
   /** Results that were accepted and of which nothing was told yet. */
   #waiting = 0;
+  /** Requests to store a result that have no answer yet. */
+  #unanswered = 0;
   /** Results that Nx removed before they were stored. */
   #evicted = 0;
   /** Why the server has ended before its time, if it has. */
@@ -97,8 +99,27 @@ class Run {
     this.#verbose = ci || process.env.NX_VERBOSE_LOGGING === 'true';
   }
 
-  /** A result was accepted. */
-  accepted() {
+  /** Of the line that says that the server is lost. */
+  get #topic() {
+    return `lost ${this.#session.session}`;
+  }
+
+  /** A request to store a result is sent. The process may exit before its answer. */
+  sending() {
+    this.#unanswered++;
+  }
+
+  /**
+   * A request of `sending` has an answer, or will have none.
+   *
+   * @param {boolean} isAccepted
+   */
+  answered(isAccepted) {
+    this.#unanswered--;
+    if (isAccepted) this.#accepted();
+  }
+
+  #accepted() {
     this.#waiting++;
     // The answer and the end of the server may come in either order.
     if (this.#why) this.lost(this.#why, this.#wasAsked);
@@ -186,7 +207,7 @@ class Run {
     notice(
       kinds.process,
       `the remote cache failed, the tasks run without it: ${why}${results}${hint}`,
-      { rank: Math.max(this.#waiting, 0) },
+      { rank: Math.max(this.#waiting, 0), topic: this.#topic },
     );
   }
 
@@ -209,7 +230,7 @@ class Run {
   #tellCancelled() {
     if (!this.#wasAsked) return;
     if (this.#waiting <= 0) {
-      withdraw(kinds.process);
+      withdraw(kinds.process, this.#topic);
       return;
     }
     notice(
@@ -219,8 +240,13 @@ class Run {
     );
   }
 
+  /** Whether results may be left to be stored, accepted in an answer not yet read. */
+  get #isLeft() {
+    return this.#waiting + this.#unanswered > 0;
+  }
+
   #finish() {
-    if (this.#waiting <= 0 && !this.#verbose) return;
+    if (!this.#isLeft && !this.#verbose) return;
     const started = performance.now();
     const result = this.#drain();
     const waited = this.#client.waited + performance.now() - started;
@@ -238,14 +264,16 @@ class Run {
     if (!this.cacheDirectory) {
       return { ended: 'stored', waiting: 0, summary: nothing, troubles: [] };
     }
-    const isLeft = this.#waiting > 0;
+    const isLeft = this.#isLeft;
     if (isLeft) endAtSignals();
     const { session, drain: most, patience } = this.#session;
     const limit = isLeft ? most : Math.min(most, summaryLimit);
     const folder = path.join(this.cacheDirectory, '.nx-azure-cache', session);
     try {
       const result = drain(this.#binary, this.#env, {
-        ...{ folder, limit, silence: patience },
+        folder,
+        limit,
+        silence: patience,
       });
       if (result.ended === 'unknown') {
         return this.#tellUnknown(folder, result.reason);
@@ -303,7 +331,7 @@ class Run {
         'drain',
         `${count(waiting, 'is', 'are')} still being stored, for at most ${seconds} s`,
       );
-    } else if (ended === 'gone') {
+    } else if (ended === 'gone' && this.#waiting > 0) {
       notice(
         kinds.process,
         `the cache process has ended before its results were stored; ${report}`,
@@ -311,20 +339,6 @@ class Run {
     }
   }
 }
-
-/** @type {Summary} */
-const nothing = {
-  hits: 0,
-  misses: 0,
-  damaged: 0,
-  stored: 0,
-  existing: 0,
-  skipped: 0,
-  evicted: 0,
-  failed: 0,
-  bytesRead: 0,
-  bytesWritten: 0,
-};
 
 /**
  * One line for logs of CI.

@@ -8,7 +8,7 @@ const { reasonOf } = require('./reason');
 const { Run } = require('./run');
 const { checkSession } = require('./session');
 const { watchSignals } = require('./signals');
-const { learnTasks, refusesLinks } = require('./tasks');
+const { NxTasks, listenToNx, refusesLinks } = require('./tasks');
 const { readWorkspace } = require('./workspace');
 
 /** @import { Known } from './tasks' */
@@ -31,9 +31,21 @@ const startPatience = 10_000;
  * @property {import('./run').Session} session
  * @property {Run} run
  * @property {Lookups} lookups
- * @property {(hash: string) => Partial<Known> | undefined} aboutTask of `listenToNx`
+ * @property {NxTasks} tasks
+ * @property {ReturnType<typeof aboutTasks>} aboutTask
  * @property {boolean} isLost
  */
+
+/**
+ * Whether a server may depend on a variable. Nx sets many of its own ones in this
+ * process, and others for each run of tasks, such as NX_STREAM_OUTPUT. Of those with
+ * Nx's prefix the binary reads the ones that are named here.
+ *
+ * @param {string} name
+ */
+const isRead = (name) =>
+  !/^NX_/i.test(name) ||
+  /^NX_(AZURE_CACHE_|POWERPACK_|ALLOW_INSECURE_DIRECTORIES$)/i.test(name);
 
 /**
  * All that a server depends on. Variables have no order.
@@ -43,8 +55,10 @@ const startPatience = 10_000;
  * @param {ReturnType<typeof initializeParams>} params
  */
 function configurationOf(binary, env, { claims = [], ...params }) {
-  const names = claims.map((claim) => JSON.stringify(claim)).sort();
-  return [binary, Object.entries(env).sort(), names, params];
+  const variables = Object.entries(env).filter(([name]) => isRead(name));
+  const read = claims.filter(({ name }) => isRead(name));
+  const texts = read.map((claim) => JSON.stringify(claim));
+  return [binary, variables.sort(), texts.sort(), params];
 }
 
 /**
@@ -83,14 +97,15 @@ async function initialize({ binary, env, lookups, state, ...spawned }, params) {
     const session = await client.call('initialize', params, startPatience);
     checkSession(session);
     if (session.enabled) {
-      const aboutTask = listenToNx(session, params.nxVersion);
-      const { ci } = params;
+      const { ci, nxVersion } = params;
+      const tasks = heardTasks(session, nxVersion);
+      const aboutTask = aboutTasks(tasks, session, nxVersion);
       const run = new Run({ binary, env, client, session, ci });
       state.run = run;
       watchSignals();
       beforeTheEnd(() => run.end());
       return {
-        ...{ client, session, run, lookups, aboutTask },
+        ...{ client, session, run, lookups, tasks, aboutTask },
         get isLost() {
           return client.ended;
         },
@@ -130,32 +145,41 @@ function initializeParams(environment) {
 }
 
 /**
- * Returns what is sent of the task of a hash. Throws if the server needs to know the
- * task and Nx does not tell.
+ * What Nx says of its tasks. Throws if the server needs that and Nx does not say it.
  *
  * @param {import('./run').Session} session
  * @param {string} nxVersion
- * @returns {(hash: string) => Partial<Known> | undefined}
  */
-function listenToNx(session, nxVersion) {
-  const withOutputs = refusesLinks(nxVersion);
-  if (!session.tasks && !withOutputs) return () => ({});
+function heardTasks(session, nxVersion) {
   try {
-    const knownOf = learnTasks();
-    return (hash) => {
-      const { task, outputs } = knownOf(hash) ?? {};
-      const about = withOutputs && outputs ? { outputs } : {};
-      if (!session.tasks) return about;
-      return task && { task, ...about };
-    };
+    return listenToNx();
   } catch (cause) {
-    if (!session.tasks) return () => ({});
+    if (!session.tasks) return new NxTasks();
     const [why] = reasonOf(cause).split('\n', 1);
     throw new Error(
       `azure.include and azure.exclude in nx.json need to know the task of a result, and Nx ${nxVersion} does not tell: ${why}; remove both, or use an Nx from 20.0.6 to 24`,
       { cause },
     );
   }
+}
+
+/**
+ * Returns what is sent of the task of a hash: only what the server needs. It is
+ * undefined for a hash of which Nx has not said what the server must have.
+ *
+ * @param {NxTasks} tasks
+ * @param {import('./run').Session} session
+ * @param {string} nxVersion
+ * @returns {(hash: string) => Known | undefined}
+ */
+function aboutTasks(tasks, session, nxVersion) {
+  const withOutputs = refusesLinks(nxVersion);
+  return (hash) => {
+    const { task, outputs } = tasks.about(hash);
+    const about = withOutputs && outputs ? { outputs } : {};
+    if (!session.tasks) return about;
+    return task && { task, ...about };
+  };
 }
 
 exports.configurationOf = configurationOf;

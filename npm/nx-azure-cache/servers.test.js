@@ -4,9 +4,12 @@
 // in one process: they share a server.
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
 const { describe, test } = require('node:test');
+const { configurationOf } = require('./server');
 const { Servers } = require('./servers');
-const { fakeServer, pids, play } = require('./testing/world');
+const { fakeServer, pids, play, shim } = require('./testing/world');
 
 /** Servers, and how often each configuration was started. */
 function counted() {
@@ -97,6 +100,64 @@ describe('servers', () => {
     assert.equal(starts(), 1);
   });
 });
+
+describe('a configuration', () => {
+  /** @type {any} */
+  const params = { workspaceRoot: '/w' };
+  const key = (/** @type {NodeJS.ProcessEnv} */ env, more = {}) =>
+    JSON.stringify(configurationOf('/b', env, { ...params, ...more }));
+  const claim = (/** @type {string} */ name) => ({
+    claims: [{ name, value: 'x', file: '' }],
+  });
+
+  // As they are in the environment that is given where the system does not say with
+  // which variables this process was started, and in claims where it does.
+  for (const name of [
+    'NX_STREAM_OUTPUT',
+    'NX_PREFIX_OUTPUT',
+    'NX_LOAD_DOT_ENV_FILES',
+    'NX_TUI',
+    'NX_DRY_RUN',
+    'NX_VERBOSE_LOGGING',
+  ]) {
+    test(`is the same whether Nx has set ${name}`, () => {
+      assert.equal(key({ CI: '1', [name]: 'x' }), key({ CI: '1' }));
+      assert.equal(key({}, claim(name)), key({}, { claims: [] }));
+    });
+  }
+
+  test('is another one for each variable that the binary reads', () => {
+    const names = variablesOfNx();
+    assert.ok(names.includes('NX_ALLOW_INSECURE_DIRECTORIES'));
+    assert.ok(names.includes('NX_POWERPACK_LICENSE'));
+    for (const name of ['PATH', 'GITHUB_REF', ...names]) {
+      assert.notEqual(key({ [name]: 'x' }), key({}), name);
+      assert.notEqual(key({}, claim(name)), key({}, { claims: [] }), name);
+    }
+  });
+
+  test('has no order of variables', () => {
+    assert.equal(key({ A: '1', B: '2' }), key({ B: '2', A: '1' }));
+  });
+});
+
+/** The variables with the prefix of Nx that stand in Go, as values of their own. */
+function variablesOfNx() {
+  const found = new Set();
+  for (const folder of ['cache', 'cmd/nx-azure-cache', 'license', 'rpc']) {
+    const at = path.join(shim, '..', '..', folder);
+    const names = fs.readdirSync(at, { recursive: true, encoding: 'utf8' });
+    for (const name of names) {
+      if (!/(?<!_test)\.go$/.test(name) || /(azure|cache)test/.test(name))
+        continue;
+      const text = fs.readFileSync(path.join(at, name), 'utf8');
+      for (const [, variable] of text.matchAll(/"(NX_[A-Z_]+[A-Z])"/g)) {
+        found.add(variable);
+      }
+    }
+  }
+  return [...found];
+}
 
 describe('caches of one process', { concurrency: 3 }, () => {
   for (const [how, isConcurrent] of /** @type {const} */ ([
@@ -208,6 +269,21 @@ describe('caches of one process', { concurrency: 3 }, () => {
       assert.deepEqual(report, [1, 2]);
     });
   }
+
+  test('what Nx sets itself for a run of tasks is no other server', async (t) => {
+    const binary = fakeServer(t);
+    await play(
+      t,
+      async ({ open }) => {
+        await open();
+        process.env.NX_STREAM_OUTPUT = 'true';
+        process.env.NX_LOAD_DOT_ENV_FILES = 'true';
+        await open();
+      },
+      { binary },
+    );
+    assert.equal(pids(binary).length, 1);
+  });
 
   test('a cache after a lost child has a new one, once', async (t) => {
     const binary = fakeServer(t, (server) =>

@@ -174,6 +174,22 @@ describe('a run that a signal interrupts', { concurrency: 3 }, () => {
     assert.equal(said(), '');
   });
 
+  test('an error before it has its line all the same', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      server.tellsStored = false;
+      process.on('SIGTERM', () => process.exit());
+      server.on('retrieve', (_, answer) => answer.error(-32603, 'a bug'));
+    });
+    const { run, ended, said } = await start(t, binary, {
+      before: `process.on('SIGTERM', () => setTimeout(() => process.exit(143), 800));`,
+      after: `await cache.retrieve('h', process.cwd());`,
+      results: 0,
+    });
+    process.kill(-Number(run.pid), 'SIGTERM');
+    assert.deepEqual(await ended, [143, null]);
+    assertOneLine(said().split('\n').slice(0, -1), 'failed', ': a bug (');
+  });
+
   test('a server that crashed before says so all the same', async (t) => {
     const binary = fakeServer(t, (server) => {
       server.tellsStored = false;

@@ -34,11 +34,20 @@ function takeSnapshot(hash, cacheDirectory, { workspaceRoot, outputs = [] }) {
     const identity =
       process.platform === 'win32'
         ? { changed: String(info.mtimeNs) }
-        : { changed: String(info.ctimeNs), inode: String(info.ino) };
+        : { changed: String(info.ctimeNs), inode: unsigned(info.ino) };
     return { time, ...identity, ...(lacking && { lacking }) };
   } catch {
     return undefined;
   }
+}
+
+/**
+ * A number of 64 bits as Go has it: Node reads an inode as a signed one.
+ *
+ * @param {bigint} number
+ */
+function unsigned(number) {
+  return String(BigInt.asUintN(64, number));
 }
 
 /**

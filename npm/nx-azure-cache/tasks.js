@@ -1,70 +1,201 @@
 'use strict';
 
-// Nx gives a remote cache hashes; of which task one is, it says to its own cache
-// only, which asks the remote one. So that is listened to.
+// Nx gives a remote cache hashes. Which task has a hash, what it declares, and when it
+// begins and ends, Nx says only to its own classes. So this listens to them.
 //
 // Read in the sources of Nx 20.0.6, 20.8.4, 21.6.11, 22.7.12, 23.3.2 and 24.0.6:
-// `nx/src/tasks-runner/cache` resolves (by the `exports` of package.json since 22),
-// its class DbCache asks us, its `init` loads us, and TaskOrchestrator.init waits
-// for that before it runs a task. All tasks go through the methods below: `get`
-// and `put` are there in all of them, `getBatch` since 22. A task has `hash` by
-// then, `target` with what its id is made of, and `outputs`, by which Nx 24 decides
-// which links of a result it takes: archive.Outputs has the rule. The cache of files that Nx 20
-// and 21 have besides asks no plugin.
+// `nx/src/tasks-runner/cache` resolves (by the `exports` of package.json since 22), its
+// class DbCache asks us, its `init` loads us, and TaskOrchestrator.init waits for that
+// before it runs a task. All tasks go through these methods of it:
+//
+// - `get` and, since 22, `getBatch`, before Nx asks us for a result.
+// - `temporaryOutputPath`, before a task runs. 24 calls it again after some failures.
+// - `put`, with the result of a task, before Nx stores it. Without NX_CACHE_FAILURES it
+//   is called for successes only.
+//
+// CompositeLifeCycle in `nx/src/tasks-runner/life-cycle` is the other class: its
+// `endTasks` is called for each task that has run, after `put`, whatever became of it.
+// The executors that call `runTasks` of Nx's init-tasks-runner themselves have another
+// life cycle until 20: their failed tasks look as if they ran until the run ends.
+//
+// A task has `hash` by then, `target` with what its id is made of, and `outputs`, by
+// which Nx 24 decides which links of a result it takes: archive.Outputs has the rule. The
+// cache of files that Nx 20 and 21 have besides asks no plugin.
+
+const { noteBegin, noteEnd } = require('./pending');
+const { plainOutputs } = require('./snapshot');
 
 /**
  * @typedef {{ project: string, target: string, configuration?: string }} Task
- * @typedef {{ task: Task, outputs?: string[] }} Known as they are in rpc/doc.go
+ * @typedef {{ task?: Task, outputs?: string[] }} Known as they are in rpc/doc.go
  */
-
-/** Where a prototype that is listened to keeps what it has heard. */
-const heard = Symbol.for('nx-azure-cache.tasks');
 
 /**
- * Listens to Nx from now on, and returns what tells of which task a hash is.
- * Throws where this Nx cannot be listened to.
+ * What is known of a hash.
  *
- * @returns {(hash: string) => Known | undefined}
+ * @typedef {object} OwnRecord
+ * @property {string[]} [declared] the outputs that Nx has been about to store, as far as
+ *   they can be looked for
+ * @property {string} [pending] the file in which it is noted that the task runs
+ *
+ * @typedef {Known & OwnRecord} Record
  */
-function learnTasks() {
+
+/** Where the prototype of DbCache keeps what is known: a process may have two shims. */
+const kept = Symbol.for('nx-azure-cache.nx-tasks');
+
+/**
+ * Hashes that are remembered; the oldest are forgotten. Nx names a hash again before
+ * each request, so this is only more than the tasks that it names in one step.
+ */
+const mostHashes = 100_000;
+
+/** What Nx has said of its tasks. */
+class NxTasks {
+  /** @type {Map<string, Record>} the oldest is first */
+  #records = new Map();
+
+  /**
+   * The folder of the server that has started last. Tasks are noted in it.
+   *
+   * @type {((cacheDirectory: string) => string) | undefined}
+   */
+  folderIn;
+
+  /** How many hashes are remembered. */
+  get size() {
+    return this.#records.size;
+  }
+
+  /**
+   * @param {string} hash
+   * @returns {Known} empty where Nx has said nothing
+   */
+  about(hash) {
+    const { task, outputs } = this.#records.get(hash) ?? {};
+    return { task, outputs };
+  }
+
+  /**
+   * The run is over with a task, whatever became of it. Returns the outputs that its
+   * result should have, as far as they are to be looked for.
+   *
+   * @param {string} hash
+   * @param {boolean} hasFailed
+   */
+  finish(hash, hasFailed) {
+    const record = this.#records.get(hash);
+    if (!record) return undefined;
+    const { declared, pending } = record;
+    delete record.declared;
+    delete record.pending;
+    if (pending) noteEnd(pending, hash, hasFailed);
+    return declared;
+  }
+
+  /** @param {any} task of Nx */
+  name(task) {
+    const { project, target, configuration } = task?.target ?? {};
+    if (!task?.hash || !project || !target) return;
+    const record = this.#record(task.hash);
+    record.task = { project, target, ...(configuration && { configuration }) };
+    record.outputs = Array.isArray(task.outputs) ? task.outputs : undefined;
+  }
+
+  /**
+   * @param {any} task of Nx
+   * @param {string} cacheDirectory
+   */
+  begin(task, cacheDirectory) {
+    if (!task?.hash || !task.cache || task.continuous || !this.folderIn) return;
+    const record = this.#record(task.hash);
+    record.pending ??= noteBegin(this.folderIn(cacheDirectory), task.hash);
+  }
+
+  /**
+   * @param {any} task of Nx
+   * @param {unknown} outputs
+   */
+  put(task, outputs) {
+    this.name(task);
+    if (task?.hash) this.#record(task.hash).declared = plainOutputs(outputs);
+  }
+
+  /** @param {string} hash */
+  #record(hash) {
+    const record = this.#records.get(hash) ?? {};
+    this.#records.delete(hash);
+    this.#records.set(hash, record);
+    if (this.#records.size > mostHashes) {
+      const [oldest] = this.#records.keys();
+      this.#records.delete(oldest);
+    }
+    return record;
+  }
+}
+
+/**
+ * Listens to Nx from now on, and returns what it says. Throws where this Nx cannot be
+ * listened to.
+ *
+ * @returns {NxTasks}
+ */
+function listenToNx() {
   /** @type {any} */
   const prototype = require('nx/src/tasks-runner/cache').DbCache?.prototype;
   for (const method of ['get', 'put']) {
     if (typeof prototype?.[method] === 'function') continue;
     throw new Error(`its DbCache has no method ${method}`);
   }
-  prototype[heard] ??= listen(prototype);
-  return (hash) => prototype[heard].get(hash);
+  prototype[kept] ??= listen(prototype);
+  return prototype[kept];
 }
 
-/** @param {any} prototype */
+/** @param {any} prototype of DbCache */
 function listen(prototype) {
-  /** @type {Map<string, Known>} */
-  const tasks = new Map();
-  for (const method of ['get', 'getBatch', 'put']) {
-    const original = prototype[method];
-    if (typeof original !== 'function') continue;
-    /** @type {(this: unknown, ...args: unknown[]) => unknown} */
-    prototype[method] = function (...args) {
-      for (const task of [args[0]].flat()) note(tasks, task);
-      return original.apply(this, args);
-    };
-  }
+  const tasks = new NxTasks();
+  before(prototype, 'get', (_, [task]) => tasks.name(task));
+  before(prototype, 'getBatch', (_, [all]) => {
+    for (const task of all) tasks.name(task);
+  });
+  before(prototype, 'temporaryOutputPath', ({ cache }, [task]) =>
+    tasks.begin(task, cache.cacheDirectory),
+  );
+  before(prototype, 'put', (_, [task, , outputs]) => tasks.put(task, outputs));
+  before(lifeCycle(), 'endTasks', (_, [results]) => {
+    // Of those that have not failed the result has come before.
+    for (const { task } of results) tasks.finish(task?.hash, true);
+  });
   return tasks;
 }
 
-/**
- * @param {Map<string, Known>} tasks
- * @param {any} task of Nx
- */
-function note(tasks, task) {
-  const { project, target, configuration } = task?.target ?? {};
-  if (task?.hash && project && target) {
-    tasks.set(task.hash, {
-      task: { project, target, ...(configuration && { configuration }) },
-      outputs: Array.isArray(task.outputs) ? task.outputs : undefined,
-    });
+/** Where it is missing, a failed task looks as if it ran until the run ends. */
+function lifeCycle() {
+  try {
+    const { CompositeLifeCycle } = require('nx/src/tasks-runner/life-cycle');
+    return CompositeLifeCycle?.prototype;
+  } catch {
+    return undefined;
   }
+}
+
+/**
+ * Lets a method, if there is one, do something else first.
+ *
+ * @param {any} prototype
+ * @param {string} method
+ * @param {(object: any, args: any[]) => void} action
+ */
+function before(prototype, method, action) {
+  const original = prototype?.[method];
+  if (typeof original !== 'function') return;
+  /** @type {(this: unknown, ...args: unknown[]) => unknown} */
+  prototype[method] = function (...args) {
+    try {
+      action(this, args);
+    } catch {} // Nx goes on as without it
+    return original.apply(this, args);
+  };
 }
 
 /**
@@ -77,5 +208,6 @@ function refusesLinks(nxVersion) {
   return parseInt(nxVersion) >= 24;
 }
 
+exports.NxTasks = NxTasks;
+exports.listenToNx = listenToNx;
 exports.refusesLinks = refusesLinks;
-exports.learnTasks = learnTasks;

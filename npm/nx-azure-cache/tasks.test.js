@@ -7,6 +7,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
+const { NxTasks } = require('./tasks');
 const {
   assertOneLine,
   copyShim,
@@ -133,28 +134,28 @@ describe('tasks', { concurrency: 3 }, () => {
     ]);
   });
 
-  test('an Nx that takes any link is left alone', async (t) => {
+  test('an Nx that takes any link has its outputs for itself', async (t) => {
     const log = path.join(temporaryFolder(t), 'log');
     const folder = copyShim(t, {
       ...installed,
       nx: fakeNx(t, 'exports.DbCache = class { get() {} put() {} }', '23.3.2'),
     });
     const binary = fakeServer(t, listener, { log, tasks: false });
-    const { report } = await play(
+    const { lines } = await play(
       t,
-      async ({ getRemoteCache, shim, cacheDirectory }) => {
+      async ({ open, shim, cacheDirectory }) => {
         const { createRequire } = require('node:module');
         const { DbCache } = createRequire(`${shim}/`)(
           'nx/src/tasks-runner/cache',
         );
-        const { get } = DbCache.prototype;
-        const cache = await getRemoteCache();
-        await cache?.retrieve('123', cacheDirectory);
-        return DbCache.prototype.get === get;
+        const cache = await open();
+        const target = { project: 'a', target: 'build' };
+        new DbCache().get({ hash: '123', target, outputs: ['dist'] });
+        await cache.retrieve('123', cacheDirectory);
       },
       { folder, binary },
     );
-    assert.equal(report, true);
+    assert.deepEqual(lines, []);
     assert.deepEqual(heard(log), [['retrieve', '123', null, null]]);
   });
 
@@ -206,6 +207,19 @@ describe('tasks', { concurrency: 3 }, () => {
     assertOneLine(lines, 'not used for 123', 'azure.include or azure.exclude');
   });
 
+  test('the line about it does not show a long hash whole', async (t) => {
+    const log = path.join(temporaryFolder(t), 'log');
+    const binary = fakeServer(t, listener, { log, tasks: true });
+    const { lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) =>
+        (await open()).retrieve('1'.repeat(100_000), cacheDirectory),
+      { binary },
+    );
+    assertOneLine(lines, 'not used for 111', 'azure.include or azure.exclude');
+    assert.ok(lines[0].length < 3_000, `${lines[0].length} characters`);
+  });
+
   for (const [name, source, why] of /** @type {const} */ ([
     [
       'has no such module',
@@ -240,6 +254,23 @@ describe('tasks', { concurrency: 3 }, () => {
       assert.deepEqual(heard(log), []);
     });
   }
+});
+
+test('a bounded number of hashes is remembered, the newest', () => {
+  const tasks = new NxTasks();
+  const target = { project: 'a', target: 'build' };
+  const first = { hash: 'first', target };
+  const second = { hash: 'second', target };
+  tasks.name(first);
+  tasks.name(second);
+  for (let i = 0; i < 150_000; i++) {
+    if (i % 50_000 === 0) tasks.name(first);
+    tasks.name({ hash: String(i), target });
+  }
+  assert.equal(tasks.size, 100_000);
+  assert.deepEqual(tasks.about('first').task, target);
+  assert.deepEqual(tasks.about('149999').task, target);
+  assert.equal(tasks.about('second').task, undefined);
 });
 
 /**

@@ -180,6 +180,50 @@ function resultIn(cacheDirectory) {
   return names.length === 1 ? path.join(cacheDirectory, names[0]) : '';
 }
 
+/** `words` fails in a run with FAILS, whose other tasks wait until RELEASE is there. */
+const halfFailing = `
+  fs.writeFileSync(path.join(dist, 'a.txt'), 'a');
+  const { FAILS, RELEASE } = process.env;
+  if (FAILS && project === 'words') process.exit(1);
+  while (FAILS && !fs.existsSync(RELEASE)) {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+  }`;
+
+for (const nx of ['20.8.4', '22.7.12', undefined]) {
+  const version = nx ?? require('nx/package.json').version;
+  fullTest(`two-runs_a_task_that_failed_is_over_${version}`, async (t) => {
+    const world = await startWorld(t, { nx });
+    const a = world.machine('a');
+    setBuild(a, halfFailing);
+    const RELEASE = path.join(path.dirname(a.home), 'release');
+    const both = ['run-many', '--target=build', '--projects=words,colors'];
+    const first = a.nx(both, { env: { FAILS: '1', RELEASE } });
+    const notes = () => pendingOf(a.cacheDirectory() ?? cacheOf(a));
+    await until(() => notes().split('+').length > 2, 60_000);
+    await until(() => /^-/m.test(notes()), 10_000); // else the rest shows it
+    await runNx(a, args);
+    const stored = await listBlobs(shared.azurite, world.container);
+    fs.writeFileSync(RELEASE, '');
+    assert.notEqual((await first).code, 0);
+    assert.equal(stored.length, 1, 'the run in which it succeeds stores it');
+  });
+}
+
+/**
+ * What the runs in a cache directory have noted of their tasks.
+ *
+ * @param {string} cacheDirectory
+ */
+function pendingOf(cacheDirectory) {
+  const ours = path.join(cacheDirectory, '.nx-azure-cache');
+  const names = fs.existsSync(ours) ? fs.readdirSync(ours) : [];
+  const files = names.map((name) => path.join(ours, name, 'pending'));
+  return files
+    .filter((file) => fs.existsSync(file))
+    .map((file) => fs.readFileSync(file, 'utf8'))
+    .join('');
+}
+
 /** Deletes what was built before, as many tasks do, and is slow. */
 const slowBuild = `
   for (let i = 0; i < 200; i++) {

@@ -101,7 +101,7 @@ function explain(block, env) {
   const variable = firstSet(variables, env);
   return variable
     ? `The ${name} in ${variable} will be used; it is not written to nx.json.`
-    : `${by} asks for a ${name}: set ${variables.at(-1)}, which is not set here.`;
+    : `${by} asks for a ${name}: set ${variables[0]}, which is not set here.`;
 }
 
 module.exports = { CONNECTION, SAS, containerOf, explain, missingKeys };

@@ -122,6 +122,11 @@ test('F09: whatever signs in by itself replaces the account, and is named', asyn
       undefined,
       'NX_AZURE_CACHE_CREDENTIAL asks for a SAS URL: set NX_AZURE_CACHE_SAS_URL, which is not set here.',
     ],
+    [
+      { NX_AZURE_CACHE_CREDENTIAL: 'connection-string' },
+      undefined,
+      'NX_AZURE_CACHE_CREDENTIAL asks for a connection string: set NX_AZURE_CACHE_CONNECTION_STRING, which is not set here.',
+    ],
   ])) {
     const { text, asked, output } = await init(
       workspace(t, { 'nx.json': '{}' }),
