@@ -11,7 +11,6 @@ import (
 
 	"github.com/sony/gobreaker/v2"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache/descriptors"
 )
 
 // maxFailures is how many requests in a row may fail before no more are sent.
@@ -52,13 +51,12 @@ func NewBreaker(blobs Blobs) *Breaker {
 func isCancelled(err error) bool { return errors.Is(err, context.Canceled) || IsFileError(err) }
 
 // isFailure reports whether an error says that the storage cannot be used. That
-// a blob is not there, or is there, or is in some state, is an answer. That this
-// machine can open no more files is not the storage's fault.
+// a blob is not there, or is there, or is in some state, is an answer.
 func isFailure(err error) bool {
 	_, config := errors.AsType[*ConfigError](err)
 	_, unreadable := errors.AsType[*UnreadableError](err)
 	isAnswer := unreadable || errors.Is(err, ErrNotFound) || errors.Is(err, ErrExists)
-	return err != nil && !config && !isCancelled(err) && !isAnswer && descriptors.Missing(err) == nil
+	return err != nil && !config && !isCancelled(err) && !isAnswer
 }
 
 func (b *Breaker) readyToTrip(counts gobreaker.Counts) bool {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/descriptors"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
@@ -60,7 +61,7 @@ func fileError(directory string, err error) error {
 	if err == nil || IsFileError(err) || isRefusal(err) {
 		return err
 	}
-	for _, other := range []error{archive.ErrNotStorable, archive.ErrChanged, ErrDamaged, context.Canceled} {
+	for _, other := range []error{archive.ErrNotStorable, archive.ErrChanged, ErrDamaged, ErrNotFound, errFailure, context.Canceled} {
 		if errors.Is(err, other) {
 			return err
 		}
@@ -73,7 +74,7 @@ func fileError(directory string, err error) error {
 
 // TooManyFiles reports whether an error says that no more files may be open. For the
 // system a connection is one, too.
-func TooManyFiles(err error) bool { return isOneOf(err, errnos.tooMany) }
+func TooManyFiles(err error) bool { return descriptors.Missing(err) != nil }
 
 // NewTooManyFiles makes a [FileError] of an error of a connection that would have been
 // one file too many.

@@ -135,6 +135,9 @@ func readPending(parent *directory, session string) (notes, error) {
 		return nil, err
 	}
 	defer f.Close() // opened for reading: nothing is lost
+	if info, err := f.Stat(); err == nil && info.Size() > maxPending {
+		_, _ = f.Seek(-maxPending, io.SeekEnd) // else the oldest notes are read
+	}
 	content, err := io.ReadAll(io.LimitReader(f, maxPending))
 	return append(notes("\n"), content...), err
 }

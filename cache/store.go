@@ -221,7 +221,7 @@ func (c *Cache) send(u *upload, r *result) (int64, error) {
 		return 0, fileError(r.cacheDirectory, err)
 	}
 	if err := r.seen.check(r.dir); err != nil {
-		return 0, err
+		return 0, fileError(r.cacheDirectory, err)
 	}
 	if err := c.put(u, r.Task, spool); err != nil {
 		return 0, err

@@ -72,7 +72,7 @@ func TestAnswers(t *testing.T) {
 		{409, "BlobImmutableDueToPolicy", unreadable, exists, exists, false},
 		{409, "BlobArchived", unreadable, exists, exists, false},
 		{409, "BlobBeingRehydrated", unreadable, exists, exists, false},
-		{409, "ConflictThatIsNew", unreadable, exists, exists, false},
+		{409, "ConflictThatIsNew", unreadable, plain, plain, false},
 		{409, "AccountBeingCreated", configError, configError, configError, false},
 		{409, "LeaseIdMissing", unreadable, exists, exists, false},
 		{412, "LeaseIdMissing", unreadable, exists, exists, false},

@@ -182,6 +182,9 @@ func (c *Container) ofState(operation, name string, response *azcore.ResponseErr
 	code := codeOf(response)
 	switch {
 	case slices.Contains([]string{"put", "replace"}, operation):
+		if _, isKnown := meanings[code]; !isKnown {
+			return nil // a name that is taken has a code of its own
+		}
 		return cache.ErrExists
 	case operation != "get" || response.StatusCode == http.StatusForbidden:
 		return nil

@@ -35,7 +35,7 @@ func (c *Container) translate(ctx context.Context, operation, name string, err e
 		return fmt.Errorf("%s %s/%s: %w", operation, c.url, name, limit)
 	}
 	if missing := descriptors.Missing(err); missing != nil {
-		return fmt.Errorf("no connection to %s: %w: raise the limit of open files (ulimit -n), or run fewer tasks at once (--parallel)", c.url, missing)
+		return fmt.Errorf("%s %s: %w", operation, name, cache.NewTooManyFiles(missing))
 	}
 	if failed, ok := errors.AsType[*lastingError](err); ok {
 		return config("%s is out of reach: %s", c.url, c.scrub(failed.text))

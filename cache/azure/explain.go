@@ -224,7 +224,7 @@ var errTooManyFiles = errors.New("too many open files")
 // no more files. An error of DNS has that only in its text.
 func isOneTooMany(err error) bool {
 	dns, isDNS := errors.AsType[*net.DNSError](err)
-	return cache.TooManyFiles(err) || isDNS && strings.Contains(dns.Err, syscall.EMFILE.Error())
+	return cache.TooManyFiles(err) || isDNS && (strings.Contains(dns.Err, syscall.EMFILE.Error()) || strings.Contains(dns.Err, syscall.ENFILE.Error()))
 }
 
 // misnamed says what mends a host that does not exist.

@@ -317,7 +317,7 @@ func (e explainedBlobs) Replace(ctx context.Context, name, etag string, body io.
 
 func (e explainedBlobs) explained(err error) error {
 	_, unreadable := errors.AsType[*cache.UnreadableError](err)
-	isAnswer := err == nil || unreadable || errors.Is(err, cache.ErrNotFound) || errors.Is(err, cache.ErrExists) || errors.Is(err, context.Canceled)
+	isAnswer := err == nil || unreadable || cache.IsFileError(err) || errors.Is(err, cache.ErrNotFound) || errors.Is(err, cache.ErrExists) || errors.Is(err, context.Canceled)
 	if isAnswer {
 		return err
 	}

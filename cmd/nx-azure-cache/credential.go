@@ -88,8 +88,9 @@ func (s *settings) useConnectionString(from string, secret azure.Secret, wrong m
 }
 
 // setClaims notes the variables of .env files, and whether one of them is the connection
-// string that is used. The warning says so of the variable that applications share:
-// the checkout's .env file is often theirs. getenv is without the claims.
+// string that is used. The warning says so of the variable that applications share: the
+// checkout's .env file is often theirs. It also says so of a string that beats one of the
+// environment. getenv is without the claims.
 func (s *settings) setClaims(c claims, getenv func(string) string) (warnings []string) {
 	s.claims = c
 	claim, isClaim := c[variableKey(s.connectionFrom)]
@@ -97,15 +98,29 @@ func (s *settings) setClaims(c claims, getenv func(string) string) (warnings []s
 		return nil
 	}
 	s.fromFile = &claim
-	if s.connectionFrom != connectionVariable {
-		return nil
-	}
 	over := ""
-	if place := s.placeOfAccount(); place != "" {
+	if place := s.beatenAccount(getenv); place != "" {
 		over = ", not " + place
+	}
+	if s.connectionFrom == ownConnectionVariable {
+		if getenv(connectionVariable) == "" && getenv(sasVariable) == "" {
+			return nil
+		}
+		return []string{fmt.Sprintf("%s decides the account and the sign-in of the remote cache%s. If that is wrong, remove it from the file", named([]rpc.Claim{claim}), over)}
 	}
 	return []string{fmt.Sprintf("%s decides the account and the sign-in of the remote cache%s. If it is your application's, set azure.credential in nx.json "+
 		"to the sign-in of the cache. If it is the cache's, call it %s", named([]rpc.Claim{claim}), over, ownConnectionVariable)}
+}
+
+// beatenAccount is what a connection string of a .env file takes the place of: a secret
+// of the environment, or the key of nx.json that names the account; "" is neither.
+func (s settings) beatenAccount(getenv func(string) string) string {
+	for _, name := range []string{connectionVariable, sasVariable} {
+		if getenv(name) != "" {
+			return name + " in the environment"
+		}
+	}
+	return s.placeOfAccount()
 }
 
 // placeOfAccount is the key of nx.json that names the account, or "".

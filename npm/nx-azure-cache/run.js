@@ -353,7 +353,7 @@ function summaryLine({ summary, waiting }, session, waited) {
   const rare = /** @type {const} */ ([
     ['existing', summary.existing],
     ['damaged', summary.damaged],
-    ['not storable', summary.skipped],
+    ['skipped', summary.skipped],
     ['evicted', summary.evicted],
     ['failed', summary.failed],
     ['unfinished', waiting],
