@@ -286,7 +286,7 @@ class Client {
   #epitaph(why) {
     const { exitCode, signalCode } = this.#child;
     if (exitCode === null && signalCode === null) {
-      return `the cache process was given up: ${reasonOf(why)}`;
+      return `the cache process was stopped: ${reasonOf(why)}`;
     }
     const how = signalCode
       ? `was ended by ${signalCode}`

@@ -124,7 +124,7 @@ function read(text) {
       (troubles === null || Array.isArray(troubles));
     if (isResult) return result;
   } catch {} // said below
-  throw new Error(`drain has said ${JSON.stringify(text.slice(0, 100))}`);
+  throw new Error(`drain printed ${JSON.stringify(text.slice(0, 100))}`);
 }
 
 exports.drain = drain;

@@ -357,7 +357,7 @@ describe('lifetime', { concurrency: 3 }, () => {
       { args: binary, binary },
     );
     const silent =
-      'the cache process was given up: it has not answered for 0.5 s';
+      'the cache process was stopped: it has not answered for 0.5 s';
     assert.deepEqual(report, [silent, silent]);
   });
 

@@ -101,7 +101,7 @@ describe('one line', { concurrency: 3 }, () => {
     ],
     'a reset, then off': [
       { read: reset, stored: off, drained: troubled(reset) },
-      /writing to .*off for the rest of this run \(if it lasts/,
+      /writing to .*off for the rest of this run \(if this persists/,
     ],
     'a full disk': [
       { read: full, write: full, drained: troubled(full) },
@@ -151,14 +151,14 @@ describe('one line', { concurrency: 3 }, () => {
     );
   });
 
-  test('an answer of another shape, and a drain that says nonsense', async (t) => {
+  test('an unexpected response, and a drain that says nonsense', async (t) => {
     const binary = fakeServer(t, (server) => {
       server.tellsStored = false;
       server.on('retrieve', (_, answer) => answer.result(5));
       server.onDrain(() => server.write('nonsense'));
     });
     const { lines } = await play(t, retrieveAndStore, { binary });
-    assertOneLine(lines, 'another shape', 'report it with a log');
+    assertOneLine(lines, 'an unexpected response', 'report it with a log');
   });
 
   for (const answer of [null, 5, {}, { queued: 'yes' }]) {
@@ -171,7 +171,7 @@ describe('one line', { concurrency: 3 }, () => {
       );
       const { report, lines } = await play(t, retrieveAndStore, { binary });
       assert.deepEqual(report, [null, false, false]);
-      assertOneLine(lines, 'another shape', 'report it with a log');
+      assertOneLine(lines, 'an unexpected response', 'report it with a log');
     });
   }
 

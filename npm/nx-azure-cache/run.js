@@ -35,7 +35,8 @@ const off = 4;
 const invalidParams = -32602;
 const cancelled = -32800;
 
-const network = 'if it lasts, check the network, HTTPS_PROXY and the account';
+const network =
+  'if this persists, check the network, HTTPS_PROXY and the account';
 const report =
   'if it happens again, report it with a log (NX_AZURE_CACHE_LOG=debug, NX_AZURE_CACHE_LOG_FILE=PATH)';
 

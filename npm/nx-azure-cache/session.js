@@ -3,7 +3,7 @@
 const { version } = require('./package.json');
 const { reasonOf } = require('./reason');
 
-const nonsense = 'the cache process has given an answer of another shape';
+const nonsense = 'the cache process sent an unexpected response';
 
 const reinstall =
   'install again, so that the lockfile has one version of nx-azure-cache and @nx-azure-cache/*';

@@ -31,7 +31,10 @@ describe('talk', { concurrency: 3 }, () => {
     / \(if it happens again, report it with a log \(NX_AZURE_CACHE_LOG=debug, NX_AZURE_CACHE_LOG_FILE=PATH\)\)$/;
   /** @type {Map<number, RegExp>} what to do, where the message does not say it */
   const advice = new Map([
-    [1, / \(if it lasts, check the network, HTTPS_PROXY and the account\)$/],
+    [
+      1,
+      / \(if this persists, check the network, HTTPS_PROXY and the account\)$/,
+    ],
     [2, /bad; luck 1$/],
     [3, / \(its task has run, and replaces it if this identity may\)$/],
     [5, /bad; luck 1$/],
@@ -103,7 +106,7 @@ describe('talk', { concurrency: 3 }, () => {
     assert.deepEqual(report, Array(6).fill(null));
     assertOneLine(
       lines,
-      /without it: it is off \(if it lasts, check the network, HTTPS_PROXY and the account\)$/,
+      /without it: it is off \(if this persists, check the network, HTTPS_PROXY and the account\)$/,
     );
   });
 
@@ -264,7 +267,7 @@ describe('talk', { concurrency: 3 }, () => {
       );
       const { report, lines } = await play(t, retrieveAndStore, { binary });
       assert.deepEqual(report, nothing);
-      assertOneLine(lines, 'the cache process was given up: ');
+      assertOneLine(lines, 'the cache process was stopped: ');
     });
   }
 
@@ -274,7 +277,7 @@ describe('talk', { concurrency: 3 }, () => {
     );
     const { report, lines } = await play(t, retrieveAndStore, { binary });
     assert.deepEqual(report, nothing);
-    assertOneLine(lines, 'the cache process was given up: ');
+    assertOneLine(lines, 'the cache process was stopped: ');
   });
 
   test('messages that mean nothing are ignored', async (t) => {
@@ -391,10 +394,7 @@ describe('talk', { concurrency: 3 }, () => {
     });
     const { report, lines, took } = await play(t, retrieveAndStore, { binary });
     assert.deepEqual(report, nothing);
-    assertOneLine(
-      lines,
-      'the cache process was given up: it has closed a pipe',
-    );
+    assertOneLine(lines, 'the cache process was stopped: it has closed a pipe');
     assert.ok(took < 5_000);
   });
 
@@ -408,7 +408,7 @@ describe('talk', { concurrency: 3 }, () => {
       { binary },
     );
     assert.equal(report, null);
-    assertOneLine(lines, 'the cache process was given up: ');
+    assertOneLine(lines, 'the cache process was stopped: ');
     assert.ok(took < 5_000);
   });
 

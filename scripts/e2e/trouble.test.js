@@ -89,7 +89,7 @@ const children = [
   {
     name: 'never answers',
     script: '#!/bin/sh\nexec sleep 60\n',
-    line: /the remote cache is off: .* given up: it has not answered for 10 s/,
+    line: /the remote cache is off: .* was stopped: it has not answered for 10 s/,
   },
   {
     name: 'is of another version',
