@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/sony/gobreaker/v2"
-
 )
 
 // maxFailures is how many requests in a row may fail before no more are sent.

@@ -115,7 +115,7 @@ func (e explained) explain(to *url.URL, err error) error {
 		if proxy.Address != "" {
 			through = " through " + proxy.String()
 		}
-		return passing(err, "the connection to %s%s is closed before there is an answer (%s): if it lasts, something between forbids it; check the network (VPN, firewall) and HTTPS_PROXY",
+		return passing(err, "the connection to %s%s was closed before a response (%s): if this persists, a firewall or proxy may be blocking it; check the network (VPN, firewall) and HTTPS_PROXY",
 			addressOf(to), through, reason(err))
 	}
 	return explainDirect(to, err)

@@ -230,8 +230,8 @@ func TestF24NetworkErrors(t *testing.T) {
 		{"no answer of DNS for the proxy", "https://proxied.example/", throughProxy(dial(&net.DNSError{Err: "server misbehaving"})), "the host of the proxy http://proxy.example:3128 (HTTPS_PROXY) is not found (DNS: server misbehaving): correct HTTPS_PROXY", false},
 		{"a SOCKS proxy that refuses", "https://proxied.example/", &net.OpError{Op: "socks connect", Net: "tcp", Err: errors.New("username/password authentication failed")},
 			"the proxy http://proxy.example:3128 (HTTPS_PROXY) does not connect to proxied.example:443 (username/password authentication failed): correct the user and password in HTTPS_PROXY, let the proxy allow proxied.example", false},
-		{"a firewall that resets", account, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}, "the connection to acc.blob.core.windows.net:443 is closed before there is an answer (connection reset by peer): if it lasts, something between forbids it; check the network", false},
-		{"a proxy that hangs up", "https://proxied.example/", io.EOF, "the connection to proxied.example:443 through the proxy http://proxy.example:3128 (HTTPS_PROXY) is closed before there is an answer (EOF): ", false},
+		{"a firewall that resets", account, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}, "the connection to acc.blob.core.windows.net:443 was closed before a response (connection reset by peer): if this persists, a firewall or proxy may be blocking it; check the network", false},
+		{"a proxy that hangs up", "https://proxied.example/", io.EOF, "the connection to proxied.example:443 through the proxy http://proxy.example:3128 (HTTPS_PROXY) was closed before a response (EOF): ", false},
 		{"another error", account, errors.New("odd"), "odd", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {

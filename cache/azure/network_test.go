@@ -58,7 +58,7 @@ func TestNetwork(t *testing.T) {
 		{"a proxy that wants more", "https://example.com", proxy(func(p *azuretest.Proxy) { p.Want("anna", "another") }), "connect proxy!", "refuses the user or password in HTTPS_PROXY (407)"},
 		{"a proxy that refuses", "https://example.com", proxy(func(p *azuretest.Proxy) { p.Refuse(http.StatusForbidden) }), "connect proxy!", "refuses to connect to example.com:443 (403)"},
 		{"a proxy that is gone", "https://example.com", proxy(func(p *azuretest.Proxy) { p.Stop() }), "connect!", "is not reached (connection refused): correct HTTPS_PROXY"},
-		{"a proxy that hangs up", "https://example.com", variables{"HTTPS_PROXY": withPassword(rude.URL)}, "connect proxy!", "through the proxy " + rude.URL + " (HTTPS_PROXY) is closed before there is an answer ("},
+		{"a proxy that hangs up", "https://example.com", variables{"HTTPS_PROXY": withPassword(rude.URL)}, "connect proxy!", "through the proxy " + rude.URL + " (HTTPS_PROXY) was closed before a response ("},
 		{"a captive portal", portal.URL, variables{"SSL_CERT_FILE": trusted["NODE_EXTRA_CA_CERTS"]}, "connect tls http!", "answers with a redirect (302) to "},
 		{"an unknown CA", s.URL, nil, "connect tls!", "whom this machine does not trust"},
 		{"an unknown CA behind a proxy", "https://example.com", variables{"HTTPS_PROXY": proxy(none)["HTTPS_PROXY"]}, "connect proxy tls!", "whom this machine does not trust"},
