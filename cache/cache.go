@@ -193,7 +193,7 @@ func (c *Cache) use(ctx context.Context, turn *turn, answer *answer, hash, cache
 	hit, err := c.restore(ctx, entry, blob, cacheDirectory, outputs)
 	switch {
 	case errors.Is(err, ErrDamaged) && blob.doubt() != nil:
-		return nil, blob.reject(err)
+		return nil, blob.reject()
 	case errors.Is(err, ErrDamaged):
 		c.mayReplace(entry, replaceable{etag: blob.ETag})
 	case errors.Is(err, errFailure), err == nil && hit.Code != 0:

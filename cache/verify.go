@@ -8,7 +8,6 @@ import (
 	"hash"
 	"io"
 	"strconv"
-	"strings"
 	"sync/atomic"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
@@ -87,11 +86,11 @@ func (v *verifier) Read(p []byte) (int, error) {
 // rejecter is a body that wants to hear that it is not what was asked for.
 type rejecter interface{ reject(error) }
 
-// reject returns why a blob is not used of which nobody knows whether it is damaged. It
-// counts as a failure of the storage: what stands between may change all of them.
-func (b *Blob) reject(problem error) error {
-	err := fmt.Errorf("%w; as it came it is not what was stored (%s), and the stored entry stays as it is: let the proxy pass on the responses of the storage unchanged, or add its host to NO_PROXY",
-		b.doubt(), strings.TrimPrefix(problem.Error(), ErrDamaged.Error()+": "))
+// reject returns why a blob is not used that may be damaged or not. It counts as a failure
+// of the storage: what changes one response may change all of them. What is wrong with
+// the content says nothing about the entry, so it is left out.
+func (b *Blob) reject() error {
+	err := fmt.Errorf("%w; as it came it is not what was stored, and the stored entry stays as it is: let the proxy pass on the responses of the storage unchanged, or add its host to NO_PROXY", b.doubt())
 	if body, ok := b.Body.(rejecter); ok {
 		body.reject(err)
 	}
