@@ -59,8 +59,6 @@ func (r *result) checkWhole(at *folder) (reason string, err error) {
 	switch {
 	case at.isMadeByAnother(r.Hash):
 		return "", fmt.Errorf("%w: another run of Nx is making it here, too", ErrLeftOut)
-	case !r.seen.IsThere && errors.Is(changed, fs.ErrNotExist):
-		return "cannot be stored: there is no " + r.dir, nil
 	case r.seen.Lacking != "":
 		return fmt.Sprintf("is incomplete: the workspace has its output %s, %s has not (does another run of Nx build it here?)", r.seen.Lacking, r.dir), nil
 	case errors.Is(changed, archive.ErrChanged) && !errors.Is(changed, errEvicted):
