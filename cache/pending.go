@@ -23,11 +23,12 @@ import (
 // A run that ends in the middle of a task, by Ctrl-C perhaps, or whose task fails, may have
 // deleted what another one does not build again. So at its end its process appends "~HASH\n"
 // to the files of all others: what they have begun before that is not stored either. For
-// a process that was killed, the one that removes its folder does so.
+// a process that was killed, the one that removes its folder does so. A client appends it,
+// too, before Nx restores a result to the workspace, which deletes what is there.
 //
 // What is not seen: runs without this cache (NX_SKIP_REMOTE_CACHE, --skip-nx-cache), of
 // other users, in batches of Nx, and on file systems without locks; runs of the same task
-// with another hash; and what Nx restores from its local cache meanwhile.
+// with another hash.
 const pendingName = "pending"
 
 // maxPending is more than a run writes: 20,000 tasks need a megabyte.

@@ -173,7 +173,8 @@
 // has failed. Other servers read it: a result is not stored while another run in this
 // cache directory is making it, too. A server whose run ends in the middle of a task
 // appends "~HASH" to the files of the others: what they have begun before that is not
-// stored either. A client whose task has failed does so, too, before its "-HASH".
+// stored either. A client does so, too, when its task has failed, and before Nx restores
+// the result to the workspace.
 //
 //	shutdown {} → {
 //	    hits             number

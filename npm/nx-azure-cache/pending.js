@@ -35,7 +35,20 @@ function noteEnd(file, hash, hasFailed) {
 }
 
 /**
- * Notes in the files of all other runs that a task has not been finished, see
+ * Notes that Nx restores a result to the workspace now: what another run builds there for
+ * the same task is disturbed.
+ *
+ * @param {string} folder of the server
+ * @param {string} hash
+ */
+function noteRestore(folder, hash) {
+  try {
+    passOn(path.join(folder, 'pending'), hash);
+  } catch {} // there is no folder yet, and no other run
+}
+
+/**
+ * Notes in the files of all other runs that they may be disturbed, see
  * cache/pending.go.
  *
  * @param {string} file of this run
@@ -74,3 +87,4 @@ function append(file, text, { isThere = false } = {}) {
 
 exports.noteBegin = noteBegin;
 exports.noteEnd = noteEnd;
+exports.noteRestore = noteRestore;

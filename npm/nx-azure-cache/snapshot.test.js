@@ -155,6 +155,36 @@ test('a task that fails is over, too', async (t) => {
   assert.deepEqual(lines, []);
 });
 
+/**
+ * What Nx does with a hit, of its own cache and of ours.
+ *
+ * @param {Nx} nx
+ */
+async function restore({ getRemoteCache, shim, cacheDirectory }) {
+  const fs = require('node:fs');
+  const path = require('node:path');
+  const { createRequire } = require('node:module');
+  const { DbCache } = createRequire(`${shim}/`)('nx/src/tasks-runner/cache');
+  const cache = Object.create(DbCache.prototype);
+  const nothing = async () => {};
+  cache.cache = {
+    ...{ cacheDirectory, copyFilesFromCache: nothing },
+    applyRemoteCacheResults: nothing,
+  };
+  await getRemoteCache();
+  const other = path.join(cacheDirectory, '.nx-azure-cache', '1-aaaaaaaa');
+  fs.mkdirSync(other, { recursive: true });
+  fs.writeFileSync(path.join(other, 'pending'), '');
+  await cache.copyFilesFromCache('1', {}, []);
+  await cache.applyRemoteCacheResults({ hash: '2' }, { terminalOutput: '' });
+  return fs.readFileSync(path.join(other, 'pending'), 'utf8');
+}
+
+test('what is restored to the workspace disturbs other runs', async (t) => {
+  const { report } = await play(t, restore, { binary: fakeServer(t) });
+  assert.equal(report, '~1\n~2\n');
+});
+
 test('an output that only the workspace has', (t) => {
   const [workspaceRoot, cacheDirectory] = [1, 2].map(() => temporaryFolder(t));
   const make = (/** @type {string[]} */ ...parts) =>

@@ -10,6 +10,8 @@
 //
 // - `get` and, since 22, `getBatch`, before Nx asks us for a result.
 // - `temporaryOutputPath`, before a task runs. 24 calls it again after some failures.
+// - `copyFilesFromCache`, and for results of ours `applyRemoteCacheResults`, before a result
+//   is restored to the workspace.
 // - `put`, with the result of a task, before Nx stores it. Without NX_CACHE_FAILURES it
 //   is called for successes only.
 //
@@ -22,7 +24,7 @@
 // which Nx 24 decides which links of a result it takes: archive.Outputs has the rule. The
 // cache of files that Nx 20 and 21 have besides asks no plugin.
 
-const { noteBegin, noteEnd } = require('./pending');
+const { noteBegin, noteEnd, noteRestore } = require('./pending');
 const { plainOutputs } = require('./snapshot');
 
 /**
@@ -113,6 +115,14 @@ class NxTasks {
   }
 
   /**
+   * @param {string} hash
+   * @param {string} cacheDirectory
+   */
+  restore(hash, cacheDirectory) {
+    if (this.folderIn) noteRestore(this.folderIn(cacheDirectory), hash);
+  }
+
+  /**
    * @param {any} task of Nx
    * @param {unknown} outputs
    */
@@ -161,6 +171,12 @@ function listen(prototype) {
   before(prototype, 'temporaryOutputPath', ({ cache }, [task]) =>
     tasks.begin(task, cache.cacheDirectory),
   );
+  for (const method of ['copyFilesFromCache', 'applyRemoteCacheResults']) {
+    // The first argument is a hash, or in some versions the task.
+    before(prototype, method, ({ cache }, [of]) =>
+      tasks.restore(of?.hash ?? of, cache.cacheDirectory),
+    );
+  }
   before(prototype, 'put', (_, [task, , outputs]) => tasks.put(task, outputs));
   before(lifeCycle(), 'endTasks', (_, [results]) => {
     // Of those that have not failed the result has come before.
