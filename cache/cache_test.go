@@ -299,9 +299,9 @@ func TestOutcomes(t *testing.T) {
 	if stored.Outcome != cache.OutcomeRefused || !strings.Contains(stored.Err.Error(), "link -> /etc/passwd") || err != nil {
 		t.Errorf("got %+v, %v; want %q with the link", stored, err, cache.OutcomeRefused)
 	}
-	_, reason, err = cachetest.Store(t.Context(), c, "404", dir, 0, cache.TerminalOutput{})
-	if !strings.Contains(reason, filepath.Join(dir, "404")) || err != nil {
-		t.Errorf("no outputs: got %q, %v; want a reason with the path", reason, err)
+	stored, _, err = cachetest.Store(t.Context(), c, "404", dir, 0, cache.TerminalOutput{})
+	if stored.Outcome != cache.OutcomeEvicted || !strings.Contains(stored.Err.Error(), filepath.Join(dir, "404")) || err != nil {
+		t.Errorf("no outputs: got %+v, %v; want %q with the path", stored, err, cache.OutcomeEvicted)
 	}
 	if got := blobs.Puts(); got != puts {
 		t.Errorf("got %d puts for what cannot be stored, want none", got-puts)

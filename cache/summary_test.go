@@ -42,7 +42,7 @@ func TestSummary(t *testing.T) {
 	one, _ := blobs.Blob(blobName("1"))
 	three, _ := blobs.Blob(blobName("3"))
 	want := cache.Summary{
-		Hits: 2, Misses: 3, Damaged: 1, Stored: 1, Existing: 1, Skipped: 2,
+		Hits: 2, Misses: 3, Damaged: 1, Stored: 1, Existing: 1, Skipped: 1, Evicted: 1,
 		BytesRead: 2 * int64(len(one.Content)), BytesWritten: int64(len(three.Content)),
 	}
 	if got := c.Summary(); got != want {

@@ -98,6 +98,19 @@ async function buildPlatformPackage(folder, platform, issuers) {
 }
 
 /**
+ * Packages that run at start or at a sign-in only. Without inlining they take 60 KB less
+ * of the 5 MB that a platform's package may have.
+ */
+const coldPackages = [
+  'encoding/xml',
+  'github.com/Azure/azure-sdk-for-go/sdk/azidentity/...',
+  'github.com/AzureAD/...',
+  'github.com/golang-jwt/...',
+  'github.com/spf13/...',
+  'golang.org/x/crypto/ssh/...',
+];
+
+/**
  * Builds the binary: static, without paths or build IDs, so that the same
  * source gives the same bytes anywhere.
  *
@@ -114,6 +127,7 @@ async function buildBinary(file, { goos, goarch }, issuers, source = root) {
     flags.push(`-X ${variable}=${jwks}`);
   }
   const args = ['-trimpath', '-buildvcs=false', '-ldflags', flags.join(' ')];
+  args.push(...coldPackages.map((name) => `-gcflags=${name}=-l`));
   await run('go', ['build', ...args, '-o', file, './cmd/nx-azure-cache'], {
     cwd: source,
     env: {

@@ -69,6 +69,7 @@ func TestTimerThatIsStopped(t *testing.T) {
 		time.Sleep(999 * time.Millisecond)
 		timer.Stop()
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if calls != 0 {
 			t.Errorf("got %d calls, want none", calls)
 		}
@@ -88,6 +89,7 @@ func TestTimerThatGoesOn(t *testing.T) {
 		})
 		timer.Reset(time.Second)
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if len(calls) != 2 || calls[0] != time.Second || calls[1] != 3*time.Second {
 			t.Errorf("got calls after %v, want them after 1 s and 3 s", calls)
 		}
