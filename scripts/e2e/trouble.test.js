@@ -109,7 +109,12 @@ const children = [
  * @param {{ serverVersion: string }} result
  */
 function server(result) {
-  const answer = { enabled: true, reason: '', mode: 'read-write', ...result };
+  const answer = {
+    ...{ enabled: true, reason: '', mode: 'read-write', tasks: false },
+    ...{ scope: 'local', scopeReason: '', location: 'https://a.example/c' },
+    ...{ session: '1-aaaaaaaa', patience: 10_000, drain: 1_000 },
+    ...result,
+  };
   return `#!/usr/bin/env node
     process.stdin.once('data', () => {
       const body = JSON.stringify({ jsonrpc: '2.0', id: 0, result: ${JSON.stringify(answer)} });
