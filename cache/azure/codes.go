@@ -31,7 +31,7 @@ const (
 	// aboutBlob: there is such a blob, and its state forbids this, or it has changed.
 	// That is a miss, or a name that is taken, and says nothing of others.
 	aboutBlob
-	// aboutAccess: the account, the container or the identity, until somebody changes it.
+	// aboutAccess: the account, the container or the identity, until a person changes it.
 	aboutAccess
 	// aboutService: a busy or broken service. They count for the breaker.
 	aboutService

@@ -46,7 +46,7 @@ func (c *Container) Get(ctx context.Context, name string) (*cache.Blob, error) {
 	}
 	if err != nil {
 		err = c.translate(own, "get", name, err)
-		_ = first.Close() // nobody reads it
+		_ = first.Close() // it is not read
 		cancel(nil)
 		return nil, err
 	}
@@ -252,7 +252,7 @@ func (r *remote) begin(ctx context.Context, count int64) (answer, error) {
 		err = errOtherBytes
 	}
 	if err != nil {
-		_ = response.Body.Close() // nobody wants it
+		_ = response.Body.Close() // it is not needed
 		return answer{}, doubted(err, raw)
 	}
 	r.etag, r.size, r.doubt = strong(response.ETag), it.size, changedOnTheWay(raw, ranged)
@@ -276,7 +276,7 @@ func (r *remote) open(ctx context.Context, from, to int64) (io.ReadCloser, error
 		err = errOtherBytes
 	}
 	if err != nil {
-		_ = response.Body.Close() // nobody wants it
+		_ = response.Body.Close() // it is not needed
 		return nil, doubted(err, raw)
 	}
 	if doubt := changedOnTheWay(raw, true); doubt != nil {

@@ -104,7 +104,7 @@ func (c *Container) translateResponse(operation, name string, response *azcore.R
 		return cache.ErrNotFound
 	case operation == "delete" && response.StatusCode == http.StatusPreconditionFailed:
 		return ErrChanged
-	// Also for a proxy's 412, and for whoever may only create blobs and must leave a
+	// Also for a proxy's 412, and for an identity that may only create blobs and must leave a
 	// damaged one as it is.
 	case operation == "put" && response.StatusCode == http.StatusPreconditionFailed,
 		operation == "replace" && slices.Contains([]int{http.StatusPreconditionFailed, http.StatusForbidden, http.StatusNotFound}, response.StatusCode):

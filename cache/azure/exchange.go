@@ -11,7 +11,7 @@ import (
 //
 // A connection that was kept may have died unseen: a NAT or a firewall has forgotten
 // it, or this machine has slept. A request that was sent on such a one, and got not a
-// byte of an answer, is sent once more, on a fresh one, before anybody hears of it;
+// byte of an answer, is sent once more, on a fresh one, before it counts as a failure;
 // all others that are idle are closed. A write may have arrived the first time: then
 // the second one finds that its blob exists.
 type limited struct {
@@ -44,7 +44,7 @@ func (l limited) RoundTrip(request *http.Request) (*http.Response, error) {
 	return second.send(again)
 }
 
-// rewound is a request as it is to be sent again. Nobody reads its first body any more.
+// rewound is a request as it is to be sent again. Its first body is not read any more.
 func rewound(request *http.Request) (*http.Request, error) {
 	if !hasBody(request) {
 		return request, nil

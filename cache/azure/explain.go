@@ -55,7 +55,7 @@ func (e explained) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := e.next.RoundTrip(request)
 	if err == nil && response.StatusCode == http.StatusProxyAuthRequired { // to a request that goes through it in clear text
 		err = refusedByProxy(request.Context(), nil, request, response)
-		_ = response.Body.Close() // nobody reads it
+		_ = response.Body.Close() // it is not read
 	}
 	if err != nil {
 		return nil, e.explain(request.URL, err)

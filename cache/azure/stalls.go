@@ -139,7 +139,7 @@ func (r *rival) try(ctx, asking context.Context) (again bool) {
 			r.overtake(nil)
 			return false
 		}
-		_ = body.Close() // nobody wants it
+		_ = body.Close() // it is not needed
 	}
 	if errors.Is(err, errOtherBytes) { // a storage that gives no parts
 		return false
@@ -158,7 +158,7 @@ func (r *rival) stop() {
 // drop ends the use of its body, if there is one.
 func (r *rival) drop() {
 	if r.body != nil {
-		_ = r.body.Close() // nobody wants it
+		_ = r.body.Close() // it is not needed
 		r.end(nil)
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 )
 
-// toolCredential is whoever is signed in with a command line tool. It runs the
+// toolCredential signs in as the user of a command line tool. It runs the
 // commands of azidentity v1.15.0 and reads their output in the same way. azidentity
 // ends only the shell of a tool that hangs: the tool and its children outlive the
 // process. A [toolProcess] ends all of them.
