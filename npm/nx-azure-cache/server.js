@@ -152,7 +152,7 @@ function initializeParams(environment) {
  */
 function heardTasks(session, nxVersion) {
   try {
-    return listenToNx();
+    return listenToNx({ isNeeded: session.tasks });
   } catch (cause) {
     if (!session.tasks) return new NxTasks();
     const [why] = reasonOf(cause).split('\n', 1);

@@ -174,6 +174,23 @@ describe('tasks', { concurrency: 3 }, () => {
     assert.deepEqual(heard(log), [['retrieve', '123', null, null]]);
   });
 
+  test("a program that has not loaded Nx's cache does not wait for it", async (t) => {
+    const log = path.join(temporaryFolder(t), 'log');
+    const binary = fakeServer(t, listener, { log, tasks: false });
+    const { report } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        await (await open()).retrieve('123', cacheDirectory);
+        const { sep } = require('node:path');
+        const part = ['', 'tasks-runner', ''].join(sep);
+        return Object.keys(require.cache).filter((file) => file.includes(part));
+      },
+      { binary },
+    );
+    assert.deepEqual(report, []);
+    assert.deepEqual(heard(log), [['retrieve', '123', null, null]]);
+  });
+
   test('a result of which Nx has said nothing stays here', async (t) => {
     const log = path.join(temporaryFolder(t), 'log');
     const binary = fakeServer(t, listener, { log, tasks: true });
