@@ -79,6 +79,17 @@ func TestStoredFailureIsReplaced(t *testing.T) {
 	stays(t, blobs, 0)
 }
 
+// Where no failures are stored, what is there already costs no request to look at it.
+func TestExistingResultIsNotLookedAt(t *testing.T) {
+	blobs := failed(t)
+	if got := attempt(t, withoutFailures(t, blobs), cachetest.TempDir(t), 0); got != cache.OutcomeExists {
+		t.Errorf("got %q", got)
+	}
+	if got := blobs.Gets(); got != 0 {
+		t.Errorf("got %d reads, want none", got)
+	}
+}
+
 func TestFailuresThatAreAllowed(t *testing.T) {
 	t.Run("a failure is a hit, which a success replaces", func(t *testing.T) {
 		dir, blobs := cachetest.TempDir(t), failed(t)

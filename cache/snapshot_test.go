@@ -137,18 +137,23 @@ func TestResultThatLacksAnOutput(t *testing.T) {
 	}
 }
 
-// Nx's maxCacheSize removes results that wait; `nx reset` removes all there is.
+// Nx's maxCacheSize removes results that wait; `nx reset` removes all there is. Another
+// run that makes the same result removes it, too, and puts another in its place.
 func TestResultsThatAreRemovedWhileTheyWait(t *testing.T) {
 	for name, test := range map[string]struct {
 		remove func(dir string) error
+		others string // notes of another run
 		want   cache.Outcome
 	}{
-		"evicted": {func(dir string) error { return os.RemoveAll(filepath.Join(dir, "123")) }, cache.OutcomeEvicted},
-		"reset":   {os.RemoveAll, cache.OutcomeChanged},
+		"evicted":                            {evict, "", cache.OutcomeEvicted},
+		"evicted, another makes another one": {evict, "+1234\n", cache.OutcomeEvicted},
+		"another run makes it":               {evict, "+123\n", cache.OutcomeChanged},
+		"reset":                              {os.RemoveAll, "", cache.OutcomeChanged},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, blobs := cachetest.TempDir(t), newGatedPuts()
-			c := newCache(t, blobs)
+			c, other := newCache(t, blobs), newCache(t, new(cachetest.Memory))
+			_, _ = other.Retrieve(t.Context(), "0", dir) // which makes its folder
 			for _, hash := range []string{"1", "2", "3", "4"} {
 				outputs(t, dir, hash, map[string]string{"a": "1"})
 				accept(t, c, hash, dir, cache.TerminalOutput{})
@@ -156,6 +161,7 @@ func TestResultsThatAreRemovedWhileTheyWait(t *testing.T) {
 			}
 			handOver(t, dir, "123")
 			done := accept(t, c, "123", dir, cache.TerminalOutput{})
+			note(t, dir, other.Session(), test.others)
 			if err := test.remove(dir); err != nil {
 				t.Fatal(err)
 			}
@@ -169,3 +175,6 @@ func TestResultsThatAreRemovedWhileTheyWait(t *testing.T) {
 		})
 	}
 }
+
+// evict removes the result 123, as Nx does.
+func evict(dir string) error { return os.RemoveAll(filepath.Join(dir, "123")) }
