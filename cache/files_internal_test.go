@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -70,6 +71,32 @@ func TestReplaceThatIsNotPermitted(t *testing.T) {
 	}
 	if b, err := os.ReadFile(filepath.Join(dir, "123", "old")); err != nil || string(b) != "old" {
 		t.Errorf("got %q, %v; want what was there", b, err)
+	}
+}
+
+// A copy that breaks leaves no part of a result, and takes nothing for its own.
+func TestCopyThatBreaks(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a socket in a folder breaks it, which is a file there")
+	}
+	f := openFolder(t)
+	at := makeResult(t, f)
+	t.Chdir(at.fullPath()) // the path of a socket may not be long
+	socket, err := net.Listen("unix", "zzz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	refused := func(*directory, string, *directory, string) error { return syscall.EXDEV }
+	if err := (mover{refused, refused}).replace(t.Context(), at, "123"); err == nil {
+		t.Error("a socket was copied")
+	}
+	if _, err := f.cacheDirectory.root.Lstat("123"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v; want nothing at the place of the result", err)
+	}
+	putThere(t, f.cacheDirectory.root.Name(), "a result")
+	if err := f.cacheDirectory.makeEmpty("123"); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("got %v of a directory that is not empty, want %v", err, fs.ErrExist)
 	}
 }
 
