@@ -7,27 +7,37 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diskspace"
 )
 
 // copyDirectory copies a directory, which this process has made, to a name at which
 // there is nothing, or an empty directory. It follows no link. Links get the time
 // of the copy: [os.Root] cannot give them another.
 func copyDirectory(from *directory, name string, to *directory, newName string) error {
+	if err := to.makeEmpty(newName); err != nil {
+		return err
+	}
+	top, err := to.root.Open(newName) // perhaps the root of another file system
+	if err != nil {
+		return err
+	}
+	defer top.Close() // opened for reading: nothing is lost
+	space := diskspace.Of(top, 0)
 	var directories []string // whose times are set when nothing is made in them any more
-	err := fs.WalkDir(from.root.FS(), name, func(source string, entry fs.DirEntry, err error) error {
+	err = fs.WalkDir(from.root.FS(), name, func(source string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		target := path.Join(newName, source[len(name):])
 		switch {
-		case source == name:
-			err = to.makeEmpty(newName)
+		case source == name: // made above
 		case entry.IsDir():
 			err = to.root.Mkdir(filepath.FromSlash(target), 0o777)
 		case entry.Type() == fs.ModeSymlink:
 			return copyLink(from.root, filepath.FromSlash(source), to.root, filepath.FromSlash(target))
 		default:
-			return copyFile(from.root, filepath.FromSlash(source), to.root, filepath.FromSlash(target))
+			return copyFile(from.root, filepath.FromSlash(source), to.root, filepath.FromSlash(target), space)
 		}
 		directories = append(directories, source)
 		return err
@@ -67,7 +77,7 @@ func copyLink(from *os.Root, source string, to *os.Root, target string) error {
 	return to.Symlink(link, target)
 }
 
-func copyFile(from *os.Root, source string, to *os.Root, target string) error {
+func copyFile(from *os.Root, source string, to *os.Root, target string, space *diskspace.Space) error {
 	in, err := from.Open(source)
 	if err != nil {
 		return err
@@ -75,6 +85,9 @@ func copyFile(from *os.Root, source string, to *os.Root, target string) error {
 	defer in.Close() // opened for reading: nothing is lost
 	info, err := in.Stat()
 	if err != nil {
+		return err
+	}
+	if err := space.Take(info.Size()); err != nil {
 		return err
 	}
 	out, err := to.OpenFile(target, os.O_CREATE|os.O_EXCL|os.O_WRONLY, info.Mode().Perm())

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
@@ -60,14 +61,19 @@ func TestRetrieveOnAFullDisk(t *testing.T) {
 }
 
 // A full disk is the same trouble for writing: a terminal output and an archive that
-// wait for their upload need room, too.
+// wait for their upload need room, too. The archive leaves some to Nx, whose run would
+// fail on a full disk.
 func TestStoreOnAFullDisk(t *testing.T) {
 	cachetest.OnSmallDisk(t, func(t *testing.T, disk string) {
 		dir := filepath.Join(disk, "cache")
 		outputs(t, dir, "1", map[string]string{"a": cachetest.Noise(1, 5<<20)})
 		blobs := new(cachetest.Memory)
 		c := newCache(t, cache.NewBreaker(blobs))
-		checkFull(t, "the archive", dir, storeFails(t, c, "1", dir, cache.TerminalOutput{}))
+		err := storeFails(t, c, "1", dir, cache.TerminalOutput{})
+		checkFull(t, "the archive", dir, err)
+		if !errors.Is(err, archive.ErrNoSpace) {
+			t.Errorf("the archive: got %v, want %v", err, archive.ErrNoSpace)
+		}
 		checkFull(t, "the terminal output", dir, storeFails(t, c, "1", dir, cache.TerminalOutput{Text: cachetest.Noise(2, 6<<20)}))
 		if names := blobs.Names(); len(names) > 0 {
 			t.Errorf("got %v, want nothing stored", names)

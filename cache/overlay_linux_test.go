@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
@@ -109,6 +110,23 @@ func TestResultThatIsAMountPoint(t *testing.T) {
 		if exists(t, dir, "123", "old") {
 			t.Error("what was there is in the result")
 		}
+	}
+	checkNothingAside(t, dir)
+}
+
+// A copy leaves some space free where it is made, as everything that is restored.
+func TestMountPointThatIsTooSmall(t *testing.T) {
+	from, dir, blobs := cachetest.TempDir(t), cachetest.TempDir(t), new(cachetest.Memory)
+	outputs(t, from, "123", map[string]string{"a": cachetest.Noise(1, 1_010_000)})
+	store(t, newCache(t, blobs), "123", from, 0, cache.TerminalOutput{})
+	outputs(t, dir, "123", map[string]string{"old": ""})
+	if err := syscall.Mount("none", filepath.Join(dir, "123"), "tmpfs", 0, "size=1m"); err != nil {
+		skipOrFail(t, err)
+	}
+	t.Cleanup(func() { unmount(t, filepath.Join(dir, "123")) })
+	hit, err := newCache(t, blobs).Retrieve(t.Context(), "123", dir)
+	if hit != nil || !errors.Is(err, archive.ErrNoSpace) {
+		t.Errorf("got %+v, %v; want %v", hit, err, archive.ErrNoSpace)
 	}
 	checkNothingAside(t, dir)
 }

@@ -8,6 +8,8 @@ import (
 	"hash"
 	"io"
 	"os"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diskspace"
 )
 
 // spoolMemory is the number of bytes that a spool keeps in memory before it
@@ -20,7 +22,8 @@ type spool struct {
 	fresh  func() (spot, error) // where the file is made, when one is needed
 	memory bytes.Buffer
 	file   *os.File
-	spot   spot // of the file
+	spot   spot             // of the file
+	space  *diskspace.Space // for the file
 	length int64
 	digest hash.Hash
 }
@@ -38,9 +41,18 @@ func (s *spool) Write(p []byte) (int, error) {
 		}
 	}
 	if s.file != nil {
-		return s.file.Write(p)
+		return s.toDisk(p)
 	}
 	return s.memory.Write(p)
+}
+
+// toDisk writes to the file. No task has asked for it: it may not take the last space
+// from Nx, which is writing the next results there.
+func (s *spool) toDisk(p []byte) (int, error) {
+	if err := s.space.Take(int64(len(p))); err != nil {
+		return 0, err
+	}
+	return s.file.Write(p)
 }
 
 func (s *spool) toFile() (err error) {
@@ -50,7 +62,8 @@ func (s *spool) toFile() (err error) {
 	if s.file, err = s.spot.create(); err != nil {
 		return err
 	}
-	_, err = s.memory.WriteTo(s.file)
+	s.space = diskspace.Of(s.file, 0)
+	_, err = s.toDisk(s.memory.Bytes())
 	s.memory = bytes.Buffer{}
 	return err
 }

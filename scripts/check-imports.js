@@ -18,13 +18,19 @@ const module_ = 'github.com/nx-azure-cache/nx-azure-cache';
  * @type {Record<string, string[]>}
  */
 const allowed = {
-  'cache/archive': ['cache/descriptors'],
+  'cache/archive': ['cache/descriptors', 'cache/diskspace'],
   'cache/awake': [],
   'cache/descriptors': [],
+  'cache/diskspace': [],
   'cache/printable': [],
   'cache/trust': [],
   'cache/unwrap': [],
-  cache: ['cache/archive', 'cache/descriptors', 'cache/trust'],
+  cache: [
+    'cache/archive',
+    'cache/descriptors',
+    'cache/diskspace',
+    'cache/trust',
+  ],
   'cache/azure': [
     'cache',
     'cache/awake',

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diskspace"
 )
 
 // Format is the version of the format this package writes, and the only one
@@ -55,7 +57,7 @@ type metadata struct {
 
 // ErrNoSpace is wrapped by the errors of [Codec.Extract] that say that the file
 // system has too little space for the archive, whatever is in it.
-var ErrNoSpace = errors.New("too little free space")
+var ErrNoSpace = diskspace.ErrTooLittle
 
 // ErrLinks is wrapped by the error of [Codec.Extract] that says that a sound archive has
 // a link which [Limits.Outputs] do not allow.

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diskspace"
 )
 
 // Contents is what [Codec.Extract] found besides the files.
@@ -66,7 +68,7 @@ func (c *Codec) ExtractTo(r io.Reader, dir *os.File, name string, limits Limits)
 		// was not what it should be.
 		err = u.finish()
 	}
-	if isFull(err) {
+	if diskspace.IsFull(err) {
 		err = fmt.Errorf("%w: %w", ErrNoSpace, err)
 	}
 	if err != nil {

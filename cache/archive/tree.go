@@ -10,12 +10,22 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/descriptors"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diskspace"
 )
 
 const (
 	// Files are written in batches of so many bytes or files, larger ones alone.
 	batchSize  = 512 << 10
 	batchFiles = 64
+)
+
+const (
+	// unmeasured is how much of an archive is restored before the free space is looked
+	// at, in bytes. The task itself would write as much.
+	unmeasured = 16 << 20
+
+	// entrySpace is the space of an entry besides its content, in bytes.
+	entrySpace = 4 << 10
 )
 
 // batchFolders is in how many folders the files of a batch are, at most: each is open.
@@ -43,7 +53,7 @@ type tree struct {
 	current *directory    // in which something was created last
 	batch   *batch        // that is being filled, or nil
 	slots   chan struct{} // of all that write batches
-	space   *space
+	space   *diskspace.Space
 	writers sync.WaitGroup
 
 	failed firstError // of a writer
@@ -57,7 +67,7 @@ func (c *Codec) newTree(dir *os.File) (*tree, error) {
 	}
 	top := &directory{name: ".", folder: root}
 	top.users.Add(2)
-	return &tree{root: top, current: top, slots: c.writers, space: newSpace(root.free)}, nil
+	return &tree{root: top, current: top, slots: c.writers, space: diskspace.Of(dir, unmeasured)}, nil
 }
 
 // close closes what is open. Nothing is written any more.
@@ -131,7 +141,7 @@ func (t *tree) enter(name string) (*directory, error) {
 
 // mkdir creates a directory.
 func (t *tree) mkdir(name string) error {
-	if err := t.space.take(0); err != nil {
+	if err := t.space.Take(entrySpace); err != nil {
 		return err
 	}
 	parent, err := t.enter(path.Dir(name))
@@ -143,7 +153,7 @@ func (t *tree) mkdir(name string) error {
 
 // create creates a file of size bytes from r, now or before finish returns.
 func (t *tree) create(name string, r io.Reader, size int64, attributes attributes) error {
-	if err := t.space.take(size); err != nil {
+	if err := t.space.Take(size + entrySpace); err != nil {
 		return err
 	}
 	parent, err := t.enter(path.Dir(name))
@@ -179,8 +189,7 @@ func (t *tree) createLarge(parent *directory, name string, r io.Reader, size int
 	buffer := batches.Get().(*batch)
 	defer batches.Put(buffer)
 	return parent.create(name, attributes, func(f *file) error {
-		w := &watchedWriter{w: f, space: t.space, left: size, until: measureEvery}
-		_, err := io.CopyBuffer(w, onlyReader{r}, buffer.content[:])
+		_, err := io.CopyBuffer(t.space.Writer(f, size), onlyReader{r}, buffer.content[:])
 		return err
 	})
 }
@@ -235,7 +244,7 @@ func (t *tree) finish(givenUp error) error {
 
 // link creates a link.
 func (t *tree) link(name, target string, modTime time.Time) error {
-	if err := t.space.take(0); err != nil {
+	if err := t.space.Take(entrySpace); err != nil {
 		return err
 	}
 	parent, err := t.enter(path.Dir(name))

@@ -1,20 +1,31 @@
 //go:build linux || darwin
 
-package archive
+package diskspace
 
 import (
 	"errors"
 	"math"
 	"math/bits"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
 
-// free returns the bytes that this user may still write, and all bytes of the file
+// measure returns the bytes that this user may still write, and all bytes of the file
 // system. It reports false where the file system does not say.
-func (f *folder) free() (free, total int64, ok bool) {
+func measure(f *os.File) (free, total int64, ok bool) {
+	handle, err := f.SyscallConn()
+	if err != nil {
+		return 0, 0, false
+	}
 	var stat unix.Statfs_t
-	if err := uninterrupted(func() error { return unix.Fstatfs(f.fd, &stat) }); err != nil || stat.Blocks == 0 {
+	var failed error
+	err = handle.Control(func(fd uintptr) {
+		for failed = unix.EINTR; failed == unix.EINTR; {
+			failed = unix.Fstatfs(int(fd), &stat)
+		}
+	})
+	if errors.Join(err, failed) != nil || stat.Blocks == 0 {
 		return 0, 0, false
 	}
 	free, total = spaceOf(&stat)
@@ -34,6 +45,6 @@ func spaceOf(stat *unix.Statfs_t) (free, total int64) {
 	return bytes(uint64(stat.Bavail)), bytes(uint64(stat.Blocks))
 }
 
-// isFull reports whether an error says that the file system, or the user's share
+// IsFull reports whether an error says that the file system, or the user's share
 // of it, is full.
-func isFull(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
+func IsFull(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }

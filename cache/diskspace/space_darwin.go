@@ -1,4 +1,4 @@
-package archive
+package diskspace
 
 import "golang.org/x/sys/unix"
 

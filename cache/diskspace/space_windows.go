@@ -1,0 +1,40 @@
+package diskspace
+
+import (
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/windows"
+)
+
+// measure returns the bytes that this user may still write, and all bytes of the file
+// system. It reports false where the file system does not say. Windows measures where a
+// directory is, so that of a file is asked for.
+func measure(f *os.File) (free, total int64, ok bool) {
+	path, err := windows.UTF16PtrFromString(directoryOf(f))
+	if err != nil {
+		return 0, 0, false
+	}
+	var available, all uint64
+	if err := windows.GetDiskFreeSpaceEx(path, &available, &all, nil); err != nil || all == 0 {
+		return 0, 0, false
+	}
+	return int64(min(available, math.MaxInt64)), int64(min(all, math.MaxInt64)), true
+}
+
+// directoryOf is the path of a directory, or of the directory of a file.
+func directoryOf(f *os.File) string {
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return f.Name()
+	}
+	return filepath.Dir(f.Name())
+}
+
+// IsFull reports whether an error says that the file system, or the user's share
+// of it, is full.
+func IsFull(err error) bool {
+	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL) ||
+		errors.Is(err, windows.ERROR_DISK_QUOTA_EXCEEDED)
+}
