@@ -28,7 +28,7 @@ const timeouts = {
 };
 
 /** What Nx and git keep, and packages: no part of what a run builds. */
-const kept = ['.git', '.nx', 'node_modules'];
+const kept = ['.git', '.nx', '.nx-native', 'node_modules'];
 
 /** A machine of a run with the workspace of its plan. */
 class ChaosMachine extends Machine {
