@@ -28,7 +28,7 @@ const timeouts = {
 };
 
 /** What Nx and git keep, and packages: no part of what a run builds. */
-const kept = ['.git', '.nx', '.nx-native', 'node_modules'];
+const kept = ['.git', '.nx', 'node_modules'];
 
 /** A machine of a run with the workspace of its plan. */
 class ChaosMachine extends Machine {
@@ -195,7 +195,9 @@ class ChaosMachine extends Machine {
   surroundings() {
     const modules = path.join(this.workspace, 'node_modules');
     return {
-      machine: readTree(this.folder, { without: ['workspace', 'tmp'] }),
+      machine: readTree(this.folder, {
+        without: ['workspace', 'tmp', 'nx-native'],
+      }),
       packages: sizes(modules),
     };
   }

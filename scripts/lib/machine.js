@@ -26,8 +26,8 @@ class Machine {
       USERPROFILE: this.home,
       NX_DAEMON: 'false',
       NX_NO_CLOUD: 'true',
-      // Else each workspace leaves a copy of Nx's binary, 13 MB, in /tmp/.nx.
-      NX_NATIVE_FILE_CACHE_DIRECTORY: path.join(this.home, '.nx-native'),
+      // Else each workspace leaves a copy of Nx's binary, 13 to 28 MB, in /tmp/.nx.
+      NX_NATIVE_FILE_CACHE_DIRECTORY: path.join(folder, 'nx-native'),
       ...env,
     };
   }
