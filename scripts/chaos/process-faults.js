@@ -5,7 +5,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
 const { processesOf, send, waitFor } = require('./processes');
 
 /** @import { SignalFault } from './faults' */
-/** @import { ProxyThread } from './proxy-thread' */
+/** @import { ProxyProcess } from './proxy-process' */
 
 /**
  * Where a signal goes.
@@ -13,7 +13,7 @@ const { processesOf, send, waitFor } = require('./processes');
  * @typedef {object} Scene
  * @property {number} nx process ID; Nx is the leader of its group
  * @property {string} machine value of the variable of processes.js
- * @property {ProxyThread} proxy
+ * @property {ProxyProcess} proxy
  * @property {AbortSignal} over aborted when Nx has ended
  */
 
@@ -86,7 +86,7 @@ async function target(process, { nx, machine, over }) {
 /**
  * Waits for a request of a round, or for the end of the round.
  *
- * @param {ProxyThread} proxy
+ * @param {ProxyProcess} proxy
  * @param {number} number
  * @param {AbortSignal} over
  */

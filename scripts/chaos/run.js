@@ -12,7 +12,7 @@ const { describe } = require('./faults');
 const { interleave } = require('./interleave');
 const { checkMusts } = require('./must');
 const { signalAtMoment } = require('./process-faults');
-const { ProxyThread } = require('./proxy-thread');
+const { ProxyProcess } = require('./proxy-process');
 const { plantStale, prepareDisk } = require('./station');
 const { makeShared, umask, users } = require('./users');
 const { checkEnd, checkRound, checkRun, patience } = require('./verdict');
@@ -44,7 +44,7 @@ class Run {
   #world;
   #folder;
   #container;
-  /** @type {ProxyThread} */
+  /** @type {ProxyProcess} */
   #proxy;
   /** @type {Map<MachineName, Station>} */
   #stations = new Map();
@@ -65,7 +65,7 @@ class Run {
    * @param {string} folder of this run
    */
   static async start(plan, world, folder) {
-    const proxy = await ProxyThread.start(world.storage.port);
+    const proxy = await ProxyProcess.start(world.storage.port);
     return new Run(plan, world, folder, proxy);
   }
 
@@ -73,7 +73,7 @@ class Run {
    * @param {Plan} plan
    * @param {World} world
    * @param {string} folder
-   * @param {ProxyThread} proxy
+   * @param {ProxyProcess} proxy
    */
   constructor(plan, world, folder, proxy) {
     this.#plan = plan;

@@ -8,7 +8,7 @@ const { reached } = require('./process-faults');
 
 /** @import { BlockBlobClient, ContainerClient } from '@azure/storage-blob' */
 /** @import { StorageFault } from './faults' */
-/** @import { ProxyThread } from './proxy-thread' */
+/** @import { ProxyProcess } from './proxy-process' */
 
 /** @typedef {{ content: Buffer, metadata: Record<string, string> }} Blob */
 
@@ -73,7 +73,7 @@ class Storage {
    * Does a fault when its request has come, unless the round is over before.
    *
    * @param {StorageFault} fault
-   * @param {{ container: string, proxy: ProxyThread, over: AbortSignal }} scene
+   * @param {{ container: string, proxy: ProxyProcess, over: AbortSignal }} scene
    */
   async doAtMoment(fault, { container, proxy, over }) {
     await reached(proxy, fault.at, over);

@@ -1,25 +1,26 @@
 'use strict';
 
-// The fault proxy in a thread of its own: what the run does beside it (trees to
-// read, folders to remove) must not make it slow.
+// The fault proxy in a process of its own: what the run does beside it (trees to
+// read, folders to remove) must not make it slow. It is no thread: Node 20 does not
+// always come to the end of one that has reset connections.
 
+const { fork } = require('node:child_process');
 const { EventEmitter, once } = require('node:events');
-const { Worker, isMainThread, parentPort } = require('node:worker_threads');
 const { connectionString } = require('../lib/azurite');
 const { FaultProxy } = require('./proxy');
 
-/** @import { MessagePort } from 'node:worker_threads' */
+/** @import { ChildProcess } from 'node:child_process' */
 /** @import { HttpFault } from './faults' */
 
 /**
- * What the thread is told: `begin` a round, be `calm`, pass requests on to a
+ * What the process is told: `begin` a round, be `calm`, pass requests on to a
  * `target` port. Each is answered when it is done.
  *
  * @typedef {{ do: 'begin', faults: HttpFault[] } | { do: 'calm' } | { do: 'target', port: number }} Command
  */
 
 /**
- * What the thread tells: the proxy's port at first, the number of each request,
+ * What the process tells: the proxy's port at first, the number of each request,
  * that a command is done.
  *
  * @typedef {{ tell: 'port', port: number } | { tell: 'request', number: number, line: string } | { tell: 'done' }} Told
@@ -31,32 +32,33 @@ const { FaultProxy } = require('./proxy');
  *
  * @extends {EventEmitter<{ request: [number], done: [] }>}
  */
-class ProxyThread extends EventEmitter {
-  /** @type {Worker} */
-  #worker;
+class ProxyProcess extends EventEmitter {
+  /** @type {ChildProcess} */
+  #child;
   #port;
   /** @type {string[]} what was asked and done */
   log = [];
 
   /** @param {number} target the port of Azurite */
   static async start(target) {
-    const worker = new Worker(__filename);
-    const [{ port }] = await once(worker, 'message');
-    const thread = new ProxyThread(worker, port);
-    await thread.target(target);
-    return thread;
+    const child = fork(__filename, { detached: true });
+    const [{ port }] = await once(child, 'message');
+    const proxy = new ProxyProcess(child, port);
+    await proxy.target(target);
+    return proxy;
   }
 
   /**
-   * @param {Worker} worker
+   * @param {ChildProcess} child
    * @param {number} port
    */
-  constructor(worker, port) {
+  constructor(child, port) {
     super();
     this.setMaxListeners(0);
-    this.#worker = worker;
+    this.#child = child;
     this.#port = port;
-    worker.on('message', (/** @type {Told} */ told) => {
+    child.on('message', (message) => {
+      const told = /** @type {Told} */ (message);
       if (told.tell === 'done') this.emit('done');
       if (told.tell !== 'request') return;
       this.log.push(told.line);
@@ -88,33 +90,37 @@ class ProxyThread extends EventEmitter {
   }
 
   async stop() {
-    await this.#worker.terminate();
+    const ended = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await ended;
   }
 
   /** @param {Command} command */
   async #command(command) {
     const done = once(this, 'done');
-    this.#worker.postMessage(command);
+    this.#child.send(command);
     await done;
   }
 }
 
-/** @param {MessagePort} port to the run */
-async function runThread(port) {
-  const tell = (/** @type {Told} */ told) => port.postMessage(told);
+/** What the process does, until the run is gone. */
+async function serve() {
+  const tell = (/** @type {Told} */ told) => process.send?.(told);
   const proxy = new FaultProxy();
   proxy.on('request', (number, line) =>
     tell({ tell: 'request', number, line }),
   );
-  port.on('message', async (/** @type {Command} */ command) => {
+  process.on('message', async (message) => {
+    const command = /** @type {Command} */ (message);
     if (command.do === 'begin') await proxy.begin(command.faults);
     if (command.do === 'calm') await proxy.calm();
     if (command.do === 'target') proxy.target = command.port;
     tell({ tell: 'done' });
   });
+  process.on('disconnect', () => process.exit());
   tell({ tell: 'port', port: await proxy.start() });
 }
 
-if (!isMainThread && parentPort) runThread(parentPort);
+if (require.main === module) serve();
 
-exports.ProxyThread = ProxyThread;
+exports.ProxyProcess = ProxyProcess;
