@@ -7,6 +7,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/descriptors"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diskspace"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
@@ -87,7 +88,7 @@ const tooManyFix = "this process or machine has too many files open: raise the l
 func fixOf(directory string, err error) string {
 	directory = shorten(directory, maxPath)
 	switch {
-	case errors.Is(err, archive.ErrNoSpace), isOneOf(err, errnos.noSpace):
+	case errors.Is(err, archive.ErrNoSpace), diskspace.IsFull(err):
 		return fmt.Sprintf("free space on the file system of %s, or set NX_CACHE_DIRECTORY to a directory on another", directory)
 	case isOneOf(err, errnos.readOnly):
 		return fmt.Sprintf("the file system of %s is read-only: mount it writable, or set NX_CACHE_DIRECTORY to a directory on another", directory)
@@ -117,5 +118,5 @@ func isOneOf(err error, numbers []error) bool {
 
 // fileErrnos are the errors of a system, by what fixes them.
 type fileErrnos struct {
-	noSpace, readOnly, denied, tooMany, crossDevice, gone, broken []error
+	readOnly, denied, tooMany, crossDevice, gone, broken []error
 }

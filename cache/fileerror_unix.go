@@ -8,7 +8,6 @@ import (
 )
 
 var errnos = fileErrnos{
-	noSpace:     []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG},
 	readOnly:    []error{syscall.EROFS},
 	denied:      []error{fs.ErrPermission}, // EACCES and EPERM
 	tooMany:     []error{syscall.EMFILE, syscall.ENFILE},

@@ -7,7 +7,6 @@ import (
 )
 
 var errnos = fileErrnos{
-	noSpace:     []error{windows.ERROR_DISK_FULL, windows.ERROR_HANDLE_DISK_FULL, windows.ERROR_DISK_QUOTA_EXCEEDED},
 	readOnly:    []error{windows.ERROR_WRITE_PROTECT},
 	denied:      []error{fs.ErrPermission, windows.ERROR_SHARING_VIOLATION, windows.ERROR_LOCK_VIOLATION},
 	tooMany:     []error{windows.ERROR_TOO_MANY_OPEN_FILES, windows.ERROR_NO_SYSTEM_RESOURCES},

@@ -46,5 +46,7 @@ func spaceOf(stat *unix.Statfs_t) (free, total int64) {
 }
 
 // IsFull reports whether an error says that the file system, or the user's share
-// of it, is full.
-func IsFull(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) }
+// of it, is full, or that a file may not be so large (`ulimit -f`).
+func IsFull(err error) bool {
+	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EFBIG)
+}

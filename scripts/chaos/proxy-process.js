@@ -13,14 +13,14 @@ const { FaultProxy } = require('./proxy');
 /** @import { HttpFault } from './faults' */
 
 /**
- * What the process is told: `begin` a round, be `calm`, pass requests on to a
+ * Commands to the process: `begin` a round, be `calm`, pass requests on to a
  * `target` port. Each is answered when it is done.
  *
  * @typedef {{ do: 'begin', faults: HttpFault[] } | { do: 'calm' } | { do: 'target', port: number }} Command
  */
 
 /**
- * What the process tells: the proxy's port at first, the number of each request,
+ * Messages from the process: the proxy's port at first, the number of each request,
  * that a command is done.
  *
  * @typedef {{ tell: 'port', port: number } | { tell: 'request', number: number, line: string } | { tell: 'done' }} Told
