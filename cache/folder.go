@@ -62,13 +62,12 @@ type folder struct {
 	session        string
 	cacheDirectory *directory
 	parent         *directory   // scratchName
-	lock           *flock.Flock // nil where locks cannot be had
+	lock           *flock.Flock // nil where the file system has none
 	swept          atomic.Bool  // what was left here before
 }
 
-// makeFolder makes a folder that is locked from its beginning. The lock is nil
-// where locks cannot be had (some network file systems). The sweep skips a folder
-// that it cannot lock.
+// makeFolder makes a folder that is locked from its beginning, except where the file
+// system has no locks ([errNoLocks]). The sweep skips a folder that it cannot lock.
 func makeFolder(cacheDirectory, session string, rule DirectoryRule) (f *folder, err error) {
 	// Other processes may be at work just now: the last one to leave removes the
 	// parent, and a sweep takes the locks of folders that are not there.
@@ -85,8 +84,8 @@ func makeFolder(cacheDirectory, session string, rule DirectoryRule) (f *folder, 
 	return f, err
 }
 
-// beingMade is the error of a folder that another user has just made, perhaps to open it
-// in a moment.
+// beingMade is the error of a parent that another user has just made, perhaps to open it
+// to the group in a moment.
 type beingMade struct{ error }
 
 // isPassing reports whether an error may come from a process that leaves. On
@@ -118,13 +117,14 @@ func (f *folder) open(cacheDirectory string, rule DirectoryRule) (err error) {
 	if f.parent, err = openParent(f.cacheDirectory, rule); err != nil {
 		return err
 	}
-	if f.lock, err = take(f.parent, f.session, true); isPassing(err) || isRefusal(err) {
-		return err
+	f.lock, err = take(f.parent, f.session, true)
+	if err != nil && !errors.Is(err, errNoLocks) {
+		return explainParent(f.cacheDirectory, err)
 	}
 	// The folder may be there: a process removed its lock only, or the client
 	// was faster.
 	if err := f.parent.root.Mkdir(f.session, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return f.parent.explain(err)
+		return explainParent(f.cacheDirectory, err)
 	}
 	if f.directory, err = f.parent.openPrivate(f.session); err != nil || f.lock == nil {
 		return err
@@ -196,15 +196,16 @@ func openParent(cacheDirectory *directory, rule DirectoryRule) (*directory, erro
 	return parent, nil
 }
 
-// explainParent adds advice to an error of opening the parent. Under the umask 077
-// another user who has just made it will open it to the group in a moment.
+// explainParent adds advice to an error of the parent. Another user who has just made
+// it may open it to the group in a moment ([DirectoryRule.checkParent]): by now, its mode
+// and group may be right already.
 func explainParent(cacheDirectory *directory, err error) error {
 	info, statErr := cacheDirectory.root.Lstat(scratchName)
 	if statErr != nil || !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
 	err = explainPermission(err, cacheDirectory.join(scratchName), info)
-	if info.Mode().Perm() == 0o700 && time.Since(info.ModTime()).Abs() < time.Second {
+	if time.Since(info.ModTime()).Abs() < time.Second {
 		return beingMade{err}
 	}
 	return err

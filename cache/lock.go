@@ -2,6 +2,7 @@ package cache
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -9,9 +10,14 @@ import (
 	"github.com/gofrs/flock"
 )
 
+// errNoLocks is in the error of a lock that the file system does not have, as some network
+// file systems.
+var errNoLocks = errors.New("the file system has no locks")
+
 // take takes the lock of a session in parent; mayMake says whether to make its
 // file. The error is [fs.ErrExist] if another process has the lock, or
-// [fs.ErrNotExist] if the file was removed meanwhile.
+// [fs.ErrNotExist] if the file was removed meanwhile. It holds [errNoLocks] only if the
+// file is there and can be opened: what cannot be made now is no reason to do without.
 func take(parent *directory, session string, mayMake bool) (*flock.Flock, error) {
 	if mayMake {
 		// O_EXCL follows no link.
@@ -27,8 +33,11 @@ func take(parent *directory, session string, mayMake bool) (*flock.Flock, error)
 		return nil, err
 	}
 	locked, err := lock.TryLock()
+	_, isOfFile := errors.AsType[*fs.PathError](err)
 	switch {
+	case isOfFile:
 	case err != nil:
+		err = fmt.Errorf("%w: %w", errNoLocks, err)
 	case !locked:
 		err = fs.ErrExist
 	default:

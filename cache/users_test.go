@@ -13,8 +13,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
@@ -215,7 +217,7 @@ const (
 )
 
 // sharedFolder makes a folder that all users may enter, with a copy of the test binary
-// that they may run.
+// that they may run, and their temporary files.
 func sharedFolder(t *testing.T) (top, binary string) {
 	t.Helper()
 	top, err := os.MkdirTemp("/tmp", "nx-azure-cache-users-")
@@ -229,7 +231,8 @@ func sharedFolder(t *testing.T) (top, binary string) {
 		t.Fatal(err)
 	}
 	content, err := os.ReadFile(self)
-	if err = errors.Join(err, os.Chmod(top, 0o755), os.WriteFile(binary, content, 0o755)); err != nil {
+	temporary := filepath.Join(top, "tmp")
+	if err = errors.Join(err, os.Chmod(top, 0o755), os.WriteFile(binary, content, 0o755), os.Mkdir(temporary, 0o700), os.Chmod(temporary, 0o777|fs.ModeSticky)); err != nil {
 		t.Fatal(err)
 	}
 	return top, binary
@@ -247,7 +250,7 @@ type member struct {
 func startMember(t *testing.T, binary, cacheDirectory string, user uint32, hash string) *member {
 	t.Helper()
 	m := &member{Cmd: exec.CommandContext(t.Context(), binary, "-test.run=^TestMember$")}
-	m.Env = []string{memberVariable + "=" + cacheDirectory, "HASH=" + hash, "TMPDIR=/tmp"}
+	m.Env = []string{memberVariable + "=" + cacheDirectory, "HASH=" + hash, "TMPDIR=" + filepath.Join(filepath.Dir(binary), "tmp")}
 	m.Dir, m.Stderr = "/", os.Stderr
 	m.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user, Groups: []uint32{sharedGroup}}}
 	stdin, err := m.StdinPipe()
@@ -361,6 +364,37 @@ func TestGroupThatSharesACacheDirectory(t *testing.T) {
 				t.Error("the last one has left something")
 			}
 		})
+	}
+}
+
+// Between making the parent and opening it to the group its user may be interrupted.
+// Others wait for a moment, and never work in a folder without a lock, which would be
+// taken for that of a dead process.
+func TestParentThatIsOpenedToTheGroupMeanwhile(t *testing.T) {
+	cachetest.NeedRoot(t)
+	top, binary := sharedFolder(t)
+	dir := filepath.Join(top, "cache")
+	parent := filepath.Join(dir, ".nx-azure-cache")
+	if err := errors.Join(os.Mkdir(dir, 0o755), os.Chown(dir, 0, sharedGroup), os.Chmod(dir, 0o775), os.Mkdir(parent, 0o755), os.Chown(parent, anna, sharedGroup)); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	var closing sync.WaitGroup
+	closing.Go(func() {
+		for {
+			select {
+			case <-ended:
+				return
+			default:
+				now := time.Now()
+				_ = errors.Join(os.Chmod(parent, 0o755), os.Chmod(parent, 0o775|fs.ModeSticky), os.Chtimes(parent, now, now))
+			}
+		}
+	})
+	defer closing.Wait()
+	defer close(ended)
+	for i := range 10 {
+		startMember(t, binary, dir, ben, fmt.Sprint(i)).answer(t)
 	}
 }
 
