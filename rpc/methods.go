@@ -169,15 +169,14 @@ func (s *server) store(ctx context.Context, conn *jsonrpc2.Conn, params *StorePa
 	reason, err := c.StoreAsOf(ctx, params.seen(), params.Hash, params.CacheDirectory, *params.Code, output, func(stored cache.Stored) {
 		s.stored(ctx, conn, c, storedParams(stored))
 	}, params.Outputs...)
+	isLeftOut := errors.Is(err, cache.ErrLeftOut)
 	if reason != "" || err != nil {
 		s.count(-1)
 	}
-	if errors.Is(err, cache.ErrLeftOut) {
-		zerolog.Ctx(ctx).Debug().Str("hash", params.Hash).Err(err).Msg("store")
-		s.publish(ctx, c)
-		return StoreResult{Queued: false, Reason: ""}, nil
+	if reason != "" || isLeftOut {
+		zerolog.Ctx(ctx).Debug().Str("hash", params.Hash).Str("reason", reason).Err(err).Msg("store")
 	}
-	if err != nil {
+	if err != nil && !isLeftOut {
 		return nil, err
 	}
 	s.publish(ctx, c)

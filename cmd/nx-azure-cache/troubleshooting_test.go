@@ -214,6 +214,7 @@ var unspoken = []string{
 	// Of the library's callers: no request of ours gets them.
 	"read after Close",
 	"the request is over",
+	"the file system has no locks", // goes on without
 	"Cannot find module 'nx/",
 	// Of the log: nothing is wrong.
 	"its task has failed",

@@ -11,6 +11,12 @@ const path = require('node:path');
 const { listBlobs } = require('../lib/azurite');
 const { processesOf, signal, until } = require('../lib/processes');
 const { outputs, runNx, shared } = require('../e2e/world');
+const {
+  assertAccounted,
+  countsByHash,
+  hooks,
+  takeLines,
+} = require('./handed-over');
 const { spyOn } = require('./spy');
 const {
   assertUndisturbed,
@@ -254,38 +260,6 @@ const states = {
 /** The files of a result of `slowBuild`. */
 const wholeResult = 200;
 
-const hooks = {
-  /**
-   * Notes, before anything else happens, how many files Nx hands over.
-   *
-   * @param {string} hash
-   * @param {string} cacheDirectory
-   */
-  beforeStore(hash, cacheDirectory) {
-    const { existsSync, readdirSync, appendFileSync } = require('node:fs');
-    const folder = `${cacheDirectory}/${hash}`;
-    const names = existsSync(folder)
-      ? readdirSync(folder, { recursive: true })
-      : [];
-    const files = names.filter((name) => String(name).endsWith('.txt')).length;
-    appendFileSync(`${process.env.HOME}/handed-over`, `${hash} ${files}\n`);
-  },
-};
-
-/**
- * How many files Nx has handed over, for each of its calls.
- *
- * @param {Machine} machine
- * @param {string} hash
- */
-function handedOver({ home }, hash) {
-  const lines = fs.readFileSync(path.join(home, 'handed-over'), 'utf8');
-  return lines
-    .split('\n')
-    .filter((line) => line.startsWith(`${hash} `))
-    .map((line) => Number(line.split(' ')[1]));
-}
-
 /**
  * The tasks whose outputs differ.
  *
@@ -312,23 +286,29 @@ for (const [state, prepare] of Object.entries(states)) {
     const [a, b] = ['a', 'b'].map((name) => world.machine(name));
     for (const machine of [a, b]) setBuild(machine, slowBuild);
     spyOn(a, hooks);
+    const calls = path.join(a.home, 'handed-over');
+    const log = path.join(path.dirname(a.home), 'log');
+    const env = { NX_AZURE_CACHE_LOG: 'debug', NX_AZURE_CACHE_LOG_FILE: log };
     let hits = 0;
     let races = 0;
     for (let phase = 1; phase <= 8; phase++) {
       await prepare(a, world);
+      fs.rmSync(calls, { force: true });
       // Of such a run Nx itself may fail; what it stores is what matters.
       const runs = [0, 1, 2, 3].map(async (i) => {
         await until(() => false, i * 150 * (phase % 3));
-        return a.nx(build);
+        return a.nx(build, { env });
       });
       await Promise.all(runs);
       assert.deepEqual(filesOfOurs(a), []);
+      const told = takeLines(log);
+      const handedOver = countsByHash(takeLines(calls));
       b.forget();
       await runNx(b, build);
       const wrong = wrongTasks(outputs(b), honest);
       for (const task of wrong) {
         const { hash } = b.lastRun()[`${task}:build`];
-        const counts = handedOver(a, hash);
+        const counts = handedOver.get(hash) ?? [];
         const what = `phase ${phase}: the result of ${task} is wrong; files when Nx called: ${counts}`;
         assert.ok(
           counts.some((files) => files < wholeResult),
@@ -337,14 +317,16 @@ for (const [state, prepare] of Object.entries(states)) {
         t.diagnostic(what);
         races++;
       }
-      hits += Object.values(b.lastRun()).filter(
-        ({ cacheStatus }) => cacheStatus === 'remote-cache-hit',
-      ).length;
+      for (const result of Object.values(b.lastRun())) {
+        const { length } = handedOver.get(result.hash) ?? [];
+        assertAccounted(result, length, told);
+        hits += Number(result.cacheStatus === 'remote-cache-hit');
+      }
     }
     t.diagnostic(`${races} results were incomplete when Nx called`);
     t.diagnostic(`${hits} of 24 results came from the remote cache`);
-    // Some may be left out: a run that restores a result disturbs those that build it.
-    assert.ok(hits >= 6, `only ${hits} of 24 results are stored`);
+    // Many are left out: a run that restores a result disturbs those that build it.
+    assert.ok(hits > 0, 'none of 24 results is stored');
   });
 }
 
