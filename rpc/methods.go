@@ -169,18 +169,18 @@ func (s *server) store(ctx context.Context, conn *jsonrpc2.Conn, params *StorePa
 	reason, err := c.StoreAsOf(ctx, params.seen(), params.Hash, params.CacheDirectory, *params.Code, output, func(stored cache.Stored) {
 		s.stored(ctx, conn, c, storedParams(stored))
 	}, params.Outputs...)
-	isLeftOut := errors.Is(err, cache.ErrLeftOut)
-	if reason != "" || err != nil {
+	isQueued := reason == "" && err == nil
+	if !isQueued {
 		s.count(-1)
 	}
-	if reason != "" || isLeftOut {
-		zerolog.Ctx(ctx).Debug().Str("hash", params.Hash).Str("reason", reason).Err(err).Msg("store")
-	}
-	if err != nil && !isLeftOut {
+	if err != nil && !errors.Is(err, cache.ErrLeftOut) {
 		return nil, err
 	}
+	if !isQueued {
+		zerolog.Ctx(ctx).Debug().Str("hash", params.Hash).Str("reason", reason).Err(err).Msg("store")
+	}
 	s.publish(ctx, c)
-	return StoreResult{Queued: reason == "", Reason: printable.Line(reason)}, nil
+	return StoreResult{Queued: isQueued, Reason: printable.Line(reason)}, nil
 }
 
 // count counts the entries of which nobody knows yet what became.
