@@ -77,7 +77,8 @@ const isNotE2e = (/** @type {string} */ file) =>
   !/^(e2e|faults|redteam)[\\/]/.test(file);
 
 /**
- * Without Azurite its tests are skipped, and look like tests that pass.
+ * Without Azurite its tests are skipped, and look like tests that pass. With -race, as
+ * in the step go: nothing is compiled again.
  *
  * @param {NodeJS.ProcessEnv} env
  */
@@ -87,7 +88,7 @@ async function notSkipped(env) {
     ['-run', '/^Azurite$', './cache/azure/azuretest'],
     ['-run', 'Azurite', './cmd/nx-azure-cache'],
   ]) {
-    const { stdout } = await run('go', ['test', '-v', ...args], {
+    const { stdout } = await run('go', ['test', '-race', '-v', ...args], {
       env: { ...process.env, ...env },
     });
     if (/^\s*--- SKIP/m.test(stdout) || !/^\s*--- PASS/m.test(stdout)) {
