@@ -1,0 +1,237 @@
+//go:build unix
+
+package cache_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+)
+
+const (
+	memberVariable = "NX_AZURE_CACHE_TEST_MEMBER"
+	sharedGroup    = 54300
+	anna, ben      = 54301, 54302
+)
+
+// sharedFolder makes a folder that all users may enter, with a copy of the test binary
+// that they may run, and their temporary files.
+func sharedFolder(t *testing.T) (top, binary string) {
+	t.Helper()
+	top, err := os.MkdirTemp("/tmp", "nx-azure-cache-users-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(top) })
+	binary = filepath.Join(top, "test")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(self)
+	temporary := filepath.Join(top, "tmp")
+	if err = errors.Join(err, os.Chmod(top, 0o755), os.WriteFile(binary, content, 0o755), os.Mkdir(temporary, 0o700), os.Chmod(temporary, 0o777|fs.ModeSticky)); err != nil {
+		t.Fatal(err)
+	}
+	return top, binary
+}
+
+// member is a process of another user, who shares a cache directory.
+type member struct {
+	*exec.Cmd
+	out   *bufio.Reader
+	stdin io.Closer
+}
+
+// startMember starts the test binary, a copy that all users may run, as a user of
+// the shared group, with the umask 002.
+func startMember(t *testing.T, binary, cacheDirectory string, user uint32, hash string) *member {
+	t.Helper()
+	m := &member{Cmd: exec.CommandContext(t.Context(), binary, "-test.run=^TestMember$")}
+	m.Env = []string{memberVariable + "=" + cacheDirectory, "HASH=" + hash, "TMPDIR=" + filepath.Join(filepath.Dir(binary), "tmp")}
+	m.Dir, m.Stderr = "/", os.Stderr
+	m.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user, Groups: []uint32{sharedGroup}}}
+	stdin, err := m.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := m.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.stdin, m.out = stdin, bufio.NewReader(stdout)
+	if err := m.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = m.Process.Kill() // when the test has failed
+		_ = m.Wait()
+	})
+	return m
+}
+
+// answer is the session of the process, once it has used the cache directory.
+func (m *member) answer(t *testing.T) string {
+	t.Helper()
+	line, err := m.out.ReadString('\n')
+	session, ok := strings.CutPrefix(line, "session ")
+	if err != nil || !ok {
+		t.Fatal(line, err)
+	}
+	return strings.TrimSpace(session)
+}
+
+func (m *member) end(t *testing.T) {
+	t.Helper()
+	_ = m.stdin.Close() // it waits for nothing else
+	if err := m.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestMember is what startMember starts.
+func TestMember(t *testing.T) {
+	dir, hash := os.Getenv(memberVariable), os.Getenv("HASH")
+	if dir == "" {
+		t.Skip("is run by other tests")
+	}
+	syscall.Umask(0o002)
+	c := newCache(t, stored(t, hash))
+	if _, err := c.Retrieve(t.Context(), hash, dir); err != nil {
+		fmt.Println(err)
+		t.FailNow()
+	}
+	checkResult(t, dir, hash)
+	own := fmt.Sprint(hash, "0", os.Getpid())
+	outputs(t, dir, own, map[string]string{"a": "1"})
+	store(t, c, own, dir, 0, cache.TerminalOutput{Text: strings.Repeat("x", 10_000)})
+	if !isAlive(cache.Folder(dir, c.Session())) {
+		t.Error("the process is taken for dead")
+	}
+	fmt.Println("session", c.Session())
+	_, _ = os.Stdin.Read(make([]byte, 1)) // until its end
+	c.Close(t.Context())
+}
+
+// Users of a group share a cache directory on purpose: each works there, while
+// others do, after others were killed, and leaves the folders of others alone. Each
+// replaces and removes what another one has restored.
+func TestGroupThatSharesACacheDirectory(t *testing.T) {
+	cachetest.NeedRoot(t)
+	for name, mode := range map[string]uint32{"setgid": 0o2775, "without setgid": 0o775} {
+		t.Run(name, func(t *testing.T) {
+			top, binary := sharedFolder(t)
+			dir := filepath.Join(top, "cache")
+			if err := errors.Join(os.Mkdir(dir, 0o755), os.Chown(dir, 0, sharedGroup), syscall.Chmod(dir, mode)); err != nil {
+				t.Fatal(err)
+			}
+
+			hashFor := func(user uint32) string {
+				if mode&0o2000 != 0 {
+					return "1"
+				}
+				return fmt.Sprint(user) // what one has made is not the group's, as with Nx alone
+			}
+			killed, living := startMember(t, binary, dir, anna, hashFor(anna)), startMember(t, binary, dir, ben, hashFor(ben))
+			killedFolder, livingFolder := cache.Folder(dir, killed.answer(t)), cache.Folder(dir, living.answer(t))
+			if err := killed.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			_ = killed.Wait() // by a signal
+			for _, user := range []uint32{ben, ben, anna} {
+				m := startMember(t, binary, dir, user, hashFor(user))
+				folder := cache.Folder(dir, m.answer(t))
+				if info, err := os.Lstat(folder); err != nil || info.Mode().Perm() != 0o700 {
+					t.Errorf("got %v, %v; want a folder for its user only", info.Mode(), err)
+				}
+				m.end(t)
+				if exists(t, folder) || !exists(t, livingFolder) {
+					t.Error("its folder is left, or that of another is gone")
+				}
+				// Only its own user removes what a process has left.
+				if exists(t, killedFolder) != (user == ben) {
+					t.Errorf("after user %d: exists: %t", user, exists(t, killedFolder))
+				}
+			}
+			parent, err := os.Lstat(filepath.Dir(livingFolder))
+			if err != nil || parent.Mode().Perm() != 0o775 || parent.Mode()&fs.ModeSticky == 0 || parent.Sys().(*syscall.Stat_t).Gid != sharedGroup {
+				t.Errorf("got %v of the group %d, %v; want 1775 of the shared group", parent.Mode(), parent.Sys().(*syscall.Stat_t).Gid, err)
+			}
+			living.end(t)
+			if exists(t, dir, ".nx-azure-cache") {
+				t.Error("the last one has left something")
+			}
+		})
+	}
+}
+
+// Between making the parent and opening it to the group its user may be interrupted.
+// Others wait for a moment, and never work in a folder without a lock, which would be
+// taken for that of a dead process.
+func TestParentThatIsOpenedToTheGroupMeanwhile(t *testing.T) {
+	cachetest.NeedRoot(t)
+	top, binary := sharedFolder(t)
+	dir := filepath.Join(top, "cache")
+	parent := filepath.Join(dir, ".nx-azure-cache")
+	if err := errors.Join(os.Mkdir(dir, 0o755), os.Chown(dir, 0, sharedGroup), os.Chmod(dir, 0o775), os.Mkdir(parent, 0o755), os.Chown(parent, anna, sharedGroup)); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	var closing sync.WaitGroup
+	closing.Go(func() {
+		for {
+			select {
+			case <-ended:
+				return
+			default:
+				now := time.Now()
+				_ = errors.Join(os.Chmod(parent, 0o755), os.Chmod(parent, 0o775|fs.ModeSticky), os.Chtimes(parent, now, now))
+			}
+		}
+	})
+	defer closing.Wait()
+	defer close(ended)
+	for i := range 10 {
+		startMember(t, binary, dir, ben, fmt.Sprint(i)).answer(t)
+	}
+}
+
+// The grant of a cache directory is not handed to another group.
+func TestParentOfAnotherGroup(t *testing.T) {
+	for name, test := range map[string]struct{ mode, want fs.FileMode }{
+		"for one user":  {0o700, 0o700},
+		"as usual":      {0o755, 0o755},
+		"for a group":   {0o775, 0o775 | fs.ModeSticky},
+		"all may write": {0o777, 0o777 | fs.ModeSticky}, // in a workspace
+	} {
+		t.Run(name, func(t *testing.T) {
+			workspace := cachetest.TempDir(t)
+			dir := filepath.Join(workspace, "cache")
+			if err := errors.Join(os.Mkdir(dir, 0o700), os.Chmod(dir, test.mode)); err != nil {
+				t.Fatal(err)
+			}
+			options := cachetest.Shared(stored(t, "123"), cache.ReadWrite)
+			options.Directories.Workspace = workspace
+			c := closing(t, cache.New(options))
+			if errs := use(t, c, dir); len(errs) > 0 {
+				t.Error(errs)
+			}
+			if info, err := os.Lstat(filepath.Join(dir, ".nx-azure-cache")); err != nil || info.Mode() != test.want|fs.ModeDir {
+				t.Errorf("got %v, %v; want %v", info.Mode(), err, test.want)
+			}
+		})
+	}
+}

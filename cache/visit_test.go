@@ -1,0 +1,106 @@
+//go:build unix
+
+package cache_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+)
+
+func TestVisit(t *testing.T) {
+	dir := cachetest.TempDir(t)
+	c := newCache(t, stored(t, "123"))
+	_, _ = c.Retrieve(t.Context(), "404", dir) // makes its folder
+	folder := cache.Folder(dir, c.Session())
+	v, err := cache.Visit(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	if alive, err := v.Alive(); v.ProcessID != os.Getpid() || !alive || err != nil {
+		t.Errorf("got %d, %t, %v; want this process, alive", v.ProcessID, alive, err)
+	}
+	c.Close(t.Context())
+	if alive, err := v.Alive(); alive || err != nil {
+		t.Errorf("got %t, %v; want it dead", alive, err)
+	}
+	if _, err := cache.Visit(folder); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want %v", err, fs.ErrNotExist)
+	}
+}
+
+// A folder that this user's processes have not made says nothing.
+func TestVisitOfWhatIsNotOurs(t *testing.T) {
+	const session = "1-abcdefgh"
+	for name, make := range map[string]func(t *testing.T, dir string){
+		"the parent is a link": func(t *testing.T, dir string) {
+			writeFile(t, filepath.Join(dir, "other", session, "state"), "")
+			symlink(t, "other", filepath.Join(dir, ".nx-azure-cache"))
+		},
+		"the folder is a link": func(t *testing.T, dir string) {
+			writeFile(t, cache.Folder(dir, "other/state"), "")
+			symlink(t, "other", cache.Folder(dir, session))
+		},
+		"the folder is a file": func(t *testing.T, dir string) { writeFile(t, cache.Folder(dir, session), "") },
+		"the folder is another's": func(t *testing.T, dir string) {
+			cachetest.NeedRoot(t)
+			writeFile(t, cache.Folder(dir, session+"/state"), "")
+			if err := os.Chown(cache.Folder(dir, session), strangerID, -1); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := cachetest.TempDir(t)
+			make(t, dir)
+			_, err := cache.Visit(cache.Folder(dir, session))
+			if _, ok := errors.AsType[*cache.ConfigError](err); !ok {
+				t.Errorf("got %v, want a refusal", err)
+			}
+			if isAlive(cache.Folder(dir, session)) {
+				t.Error("it is taken for alive")
+			}
+		})
+	}
+	dir := cachetest.TempDir(t)
+	writeFile(t, cache.Folder(dir, "other/state"), "")
+	if _, err := cache.Visit(cache.Folder(dir, "other")); err == nil {
+		t.Error("a folder that is not called as ours is believed")
+	}
+}
+
+// Only this user's lock says that a process lives.
+func TestLockThatIsNotOurs(t *testing.T) {
+	for name, make := range map[string]func(t *testing.T, path string){
+		"a link":      func(t *testing.T, path string) { symlink(t, "target", path) },
+		"a directory": func(t *testing.T, path string) { writeFile(t, path+"/a", "") },
+		"another's": func(t *testing.T, path string) {
+			cachetest.NeedRoot(t)
+			writeFile(t, path, "")
+			if err := os.Chown(path, strangerID, -1); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder := cache.Folder(cachetest.TempDir(t), "1-abcdefgh")
+			writeFile(t, filepath.Join(folder, "state"), "")
+			writeFile(t, filepath.Join(filepath.Dir(folder), "target"), "")
+			make(t, folder+".lock")
+			v, err := cache.Visit(folder)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer v.Close()
+			if alive, err := v.Alive(); alive || err == nil {
+				t.Errorf("got %t, %v; want a refusal", alive, err)
+			}
+		})
+	}
+}
