@@ -69,8 +69,8 @@ type folder struct {
 // makeFolder makes a folder that is locked from its beginning, except where the file
 // system has no locks ([errNoLocks]). The sweep skips a folder that it cannot lock.
 func makeFolder(cacheDirectory, session string, rule DirectoryRule) (f *folder, err error) {
-	// Other processes may be at work just now: the last one to leave removes the
-	// parent, and a sweep takes the locks of folders that are not there.
+	// Other processes may be at work just now: the first one makes the parent, the last
+	// one to leave removes it, and a sweep takes the locks of folders that are not there.
 	for range 100 {
 		f, err = tryMakeFolder(cacheDirectory, session, rule)
 		if !isPassing(err) {
@@ -88,9 +88,9 @@ func makeFolder(cacheDirectory, session string, rule DirectoryRule) (f *folder, 
 // to the group in a moment.
 type beingMade struct{ error }
 
-// isPassing reports whether an error may come from a process that leaves. On
-// Windows a directory that was removed while it was open refuses all access until
-// it is closed.
+// isPassing reports whether an error may be gone in a moment: a process leaves, or the
+// first one of another user begins. On Windows a directory that was removed while it was
+// open refuses all access until it is closed.
 func isPassing(err error) bool {
 	if _, ok := errors.AsType[beingMade](err); ok {
 		return true

@@ -56,12 +56,18 @@ type member struct {
 	stdin io.Closer
 }
 
-// startMember starts the test binary, a copy that all users may run, as a user of
-// the shared group, with the umask 002.
+// startMember starts [TestMember] as a user of the shared group.
 func startMember(t *testing.T, binary, cacheDirectory string, user uint32, hash string) *member {
 	t.Helper()
-	m := &member{Cmd: exec.CommandContext(t.Context(), binary, "-test.run=^TestMember$")}
-	m.Env = []string{memberVariable + "=" + cacheDirectory, "HASH=" + hash, "TMPDIR=" + filepath.Join(filepath.Dir(binary), "tmp")}
+	return startAs(t, user, binary, "TestMember", cacheDirectory, "HASH="+hash)
+}
+
+// startAs starts a test of the test binary, a copy that all users may run, as a user of
+// the shared group.
+func startAs(t *testing.T, user uint32, binary, test, cacheDirectory string, env ...string) *member {
+	t.Helper()
+	m := &member{Cmd: exec.CommandContext(t.Context(), binary, "-test.run=^"+test+"$")}
+	m.Env = append(env, memberVariable+"="+cacheDirectory, "TMPDIR="+filepath.Join(filepath.Dir(binary), "tmp"))
 	m.Dir, m.Stderr = "/", os.Stderr
 	m.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user, Groups: []uint32{sharedGroup}}}
 	stdin, err := m.StdinPipe()
@@ -102,7 +108,7 @@ func (m *member) end(t *testing.T) {
 	}
 }
 
-// TestMember is what startMember starts.
+// TestMember is what startMember starts, with the umask 002.
 func TestMember(t *testing.T) {
 	dir, hash := os.Getenv(memberVariable), os.Getenv("HASH")
 	if dir == "" {
@@ -186,7 +192,8 @@ func TestParentThatIsOpenedToTheGroupMeanwhile(t *testing.T) {
 	top, binary := sharedFolder(t)
 	dir := filepath.Join(top, "cache")
 	parent := filepath.Join(dir, ".nx-azure-cache")
-	if err := errors.Join(os.Mkdir(dir, 0o755), os.Chown(dir, 0, sharedGroup), os.Chmod(dir, 0o775), os.Mkdir(parent, 0o755), os.Chown(parent, anna, sharedGroup)); err != nil {
+	writeFile(t, filepath.Join(parent, "kept"), "") // so that nobody removes it
+	if err := errors.Join(os.Chown(dir, 0, sharedGroup), os.Chmod(dir, 0o775), os.Chown(parent, anna, sharedGroup)); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan struct{})
@@ -198,14 +205,35 @@ func TestParentThatIsOpenedToTheGroupMeanwhile(t *testing.T) {
 				return
 			default:
 				now := time.Now()
-				_ = errors.Join(os.Chmod(parent, 0o755), os.Chmod(parent, 0o775|fs.ModeSticky), os.Chtimes(parent, now, now))
+				_ = errors.Join(os.Chtimes(parent, now, now), os.Chmod(parent, 0o755), os.Chmod(parent, 0o775|fs.ModeSticky))
+				time.Sleep(50 * time.Microsecond) // else it is interrupted while the parent is closed
 			}
 		}
 	})
 	defer closing.Wait()
 	defer close(ended)
-	for i := range 10 {
-		startMember(t, binary, dir, ben, fmt.Sprint(i)).answer(t)
+	m := startAs(t, ben, binary, "TestMemberThatBeginsAgain", dir)
+	if output, err := io.ReadAll(m.out); err != nil || !strings.HasPrefix(string(output), "PASS") {
+		t.Errorf("got %s%v", output, err)
+	}
+	m.end(t)
+}
+
+// TestMemberThatBeginsAgain is what the test above starts.
+func TestMemberThatBeginsAgain(t *testing.T) {
+	dir := os.Getenv(memberVariable)
+	if dir == "" {
+		t.Skip("is run by other tests")
+	}
+	for range 3000 {
+		c := newCache(t, new(cachetest.Memory))
+		if _, err := c.Retrieve(t.Context(), "404", dir); !errors.Is(err, cache.ErrNotFound) {
+			t.Fatal(err)
+		}
+		if !isAlive(cache.Folder(dir, c.Session())) {
+			t.Fatal("the process is taken for dead")
+		}
+		c.Close(t.Context())
 	}
 }
 

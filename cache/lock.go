@@ -33,9 +33,9 @@ func take(parent *directory, session string, mayMake bool) (*flock.Flock, error)
 		return nil, err
 	}
 	locked, err := lock.TryLock()
-	_, isOfFile := errors.AsType[*fs.PathError](err)
+	_, isNotOpen := errors.AsType[*fs.PathError](err)
 	switch {
-	case isOfFile:
+	case isNotOpen:
 	case err != nil:
 		err = fmt.Errorf("%w: %w", errNoLocks, err)
 	case !locked:

@@ -41,6 +41,7 @@ class ProxyProcess extends EventEmitter {
 
   /** @param {number} target the port of Azurite */
   static async start(target) {
+    // Ctrl-C is for the run, which needs the proxy to clean up.
     const child = fork(__filename, { detached: true });
     const [{ port }] = await once(child, 'message');
     const proxy = new ProxyProcess(child, port);
