@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,8 +69,9 @@ type limits struct {
 func newDrain(w world) *cobra.Command {
 	var folder string
 	var most limits
+	var parent int
 	command := &cobra.Command{
-		Use:   "drain --folder FOLDER [--limit TIME] [--silence TIME]",
+		Use:   "drain --folder FOLDER [--limit TIME] [--silence TIME] [--parent ID]",
 		Short: "Wait until a server has stored what it has accepted",
 		Long: `Wait until a server has stored what it has accepted. The npm package runs this at
 the end of a run of Nx, when it cannot talk to the server any more; there is no
@@ -78,14 +80,16 @@ need to run it by hand.
 FOLDER is <cacheDirectory>/.nx-azure-cache/<session>, in which the server
 publishes its state. When the time is over, or the server has published nothing for
 the time of --silence, it is told to end, and killed if it does not. What is left is
-shown on stderr, the result printed as JSON on stdout.`,
+shown on stderr, the result printed as JSON on stdout. When the process that has
+started this one is gone, it ends and prints nothing; --parent says which that is, in
+case it is gone already.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 			defer stop()
 			// A stderr that is full must not hold up who keeps the limit.
 			stderr := diode.NewWriter(console{terminal.Raw(w.stderr)}, logLines, 0, nil)
-			ctx, release := untilOrphaned(ctx)
+			ctx, release := untilOrphaned(ctx, cmp.Or(parent, os.Getppid()))
 			defer release()
 			result := drain(ctx, folder, most, newProgress(stderr, isTerminal(w.stderr), most.all))
 			_ = closeWithin(stderr, quiet)
@@ -98,6 +102,7 @@ shown on stderr, the result printed as JSON on stdout.`,
 	command.Flags().StringVar(&folder, "folder", "", "the server's folder")
 	command.Flags().DurationVar(&most.all, "limit", defaultDrain, "how long to wait at most")
 	command.Flags().DurationVar(&most.silence, "silence", defaultSilence, "how long the server may publish nothing")
+	command.Flags().IntVar(&parent, "parent", 0, "the process ID of who waits for this one (default: of who has started it)")
 	_ = command.MarkFlagRequired("folder") // it exists
 	return command
 }
@@ -105,15 +110,13 @@ shown on stderr, the result printed as JSON on stdout.`,
 // errOrphaned says that the process that waits for drain is gone.
 var errOrphaned = errors.New("the parent is gone")
 
-// untilOrphaned returns a context that ends with the parent of this process, as far as
-// the system tells: Windows does not.
-func untilOrphaned(ctx context.Context) (context.Context, func()) {
+// untilOrphaned returns a context that ends when parent is not the parent of this process
+// any more, as far as the system tells: Windows does not.
+func untilOrphaned(ctx context.Context, parent int) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	if runtime.GOOS != "windows" {
-		parent := os.Getppid()
 		go func() {
-			for ctx.Err() == nil {
-				time.Sleep(pollEvery)
+			for ; ctx.Err() == nil; time.Sleep(pollEvery) {
 				if os.Getppid() != parent {
 					cancel(errOrphaned)
 				}

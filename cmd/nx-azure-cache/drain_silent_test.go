@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -125,6 +126,26 @@ func TestWait(t *testing.T) {
 	if got := w.end(&rpc.State{ProcessID: 4711, Beat: 1}); got != endedLimit {
 		t.Errorf("no time: got %q, want the limit", got)
 	}
+}
+
+// A signal may end Nx's process before drain looks who its parent is.
+func TestDrainWhoseParentWasGone(t *testing.T) {
+	t.Parallel()
+	s := startStoring(t, nil)
+	gone := exec.CommandContext(t.Context(), "/bin/true")
+	if err := gone.Run(); err != nil {
+		t.Fatal(err)
+	}
+	stdout, _, err := runWith(t, nil, "drain", "--folder", s.folder, "--limit", "5s", "--parent", strconv.Itoa(gone.Process.Pid))
+	if stdout != "" || err != nil {
+		t.Fatalf("got %q, %v; want nothing", stdout, err)
+	}
+	s.storage.release()
+	if got := <-s.session.stored; got.Outcome != "stored" {
+		t.Errorf("got %+v, want it stored", got)
+	}
+	s.Close()
+	s.checkGone(t, 0)
 }
 
 // What waits for drain is Nx's process. When a signal ends that, drain ends, and says

@@ -279,7 +279,7 @@ func TestProgressOfResultsThatAreNotPacked(t *testing.T) {
 
 func TestDrainHelp(t *testing.T) {
 	stdout, stderr, err := runWith(t, nil, "drain", "--help")
-	for _, want := range []string{"--folder", "--limit", "1m0s", "--silence", "15s", "<cacheDirectory>/.nx-azure-cache/<session>", "JSON"} {
+	for _, want := range []string{"--folder", "--limit", "1m0s", "--silence", "15s", "--parent", "<cacheDirectory>/.nx-azure-cache/<session>", "JSON"} {
 		if !strings.Contains(stdout, want) || stderr != "" || err != nil {
 			t.Errorf("got %q, %q and %v, want %q", stdout, stderr, err, want)
 		}

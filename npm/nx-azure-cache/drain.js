@@ -92,6 +92,8 @@ function drain(binary, env, options) {
 function run(binary, env, { folder, limit, silence }) {
   const args = ['drain', '--folder', folder];
   args.push('--limit', `${limit}ms`, '--silence', `${silence}ms`);
+  // A signal may end this process before that one looks who its parent is.
+  args.push('--parent', `${process.pid}`);
   const timeout = limit + grace;
   const started = performance.now();
   const ended = spawnSync(binary, args, {

@@ -51,7 +51,7 @@ function silentWith(server, result) {
 
 /** @param {string} cacheDirectory */
 const asked = (cacheDirectory, limit = '60000ms') =>
-  `--folder ${path.join(cacheDirectory, '.nx-azure-cache', '4711-fake')} --limit ${limit} --silence 30000ms`;
+  `--folder ${path.join(cacheDirectory, '.nx-azure-cache', '4711-fake')} --limit ${limit} --silence 30000ms --parent PPID`;
 
 describe('results that are not stored at the end', { concurrency: 3 }, () => {
   // Of a signal Nx makes 130, 143 and 129; Nx 21 to 23 make 130 of a failure, too.
@@ -90,7 +90,7 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
     });
     const { cacheDirectory } = await play(t, store, { binary, args: 1 });
     assert.deepEqual(drains(binary), [
-      `--folder ${cacheDirectory}/.nx-azure-cache/1-x --limit 0ms --silence 30000ms`,
+      `--folder ${cacheDirectory}/.nx-azure-cache/1-x --limit 0ms --silence 30000ms --parent PPID`,
     ]);
   });
 

@@ -354,7 +354,7 @@ describe('caches of one process', { concurrency: 3 }, () => {
     );
     const { drains } = require('./testing/world');
     assert.deepEqual(drains(binary), [
-      `--folder ${report}/.nx-azure-cache/4711-fake --limit 60000ms --silence 30000ms`,
+      `--folder ${report}/.nx-azure-cache/4711-fake --limit 60000ms --silence 30000ms --parent PPID`,
     ]);
   });
 });

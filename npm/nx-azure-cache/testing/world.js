@@ -59,7 +59,9 @@ function fakeServer(t, script = () => {}, args) {
       const { appendFileSync } = require('node:fs');
       appendFileSync(__filename + '.pids', process.pid + ' ');
       if (process.argv[2] === 'drain') {
-        appendFileSync(__filename + '.drains', process.argv.slice(3).join(' ') + '\\n');
+        const args = process.argv.slice(3).join(' ');
+        const parent = new RegExp('--parent ' + process.ppid + '$');
+        appendFileSync(__filename + '.drains', args.replace(parent, '--parent PPID') + '\\n');
       }
       const { FakeServer } = require(${JSON.stringify(path.join(__dirname, 'fake-server'))});
       const server = new FakeServer();
@@ -81,7 +83,8 @@ function pids(binary) {
 
 /**
  * @param {string} binary one of `fakeServer`
- * @returns {string[]} the arguments with which it was run as `drain`
+ * @returns {string[]} the arguments with which it was run as `drain`; PPID stands for the
+ *   process that has started it
  */
 function drains(binary) {
   const file = `${binary}.drains`;
