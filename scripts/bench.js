@@ -20,8 +20,8 @@ const { buildTool } = require('./bench/servers');
 const { measureSizes } = require('./bench/sizes');
 const tables = require('./bench/tables');
 const { createWorld } = require('./bench/world');
-const { runMain } = require('./lib/cleanup');
-const { install } = require('./lib/install');
+const { runMain } = require('./kit/cleanup');
+const { install } = require('./kit/install');
 
 /** @import { Results } from './bench/budgets' */
 /** @import { Row } from './bench/rows' */

@@ -11,7 +11,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
 const { folders } = require('./bench/folders');
-const { attempt } = require('./lib/run');
+const { attempt } = require('./kit/run');
 
 /**
  * @param {string[]} args

@@ -10,9 +10,9 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
-const { runMain } = require('./lib/cleanup');
-const { root } = require('./lib/root');
-const { run } = require('./lib/run');
+const { runMain } = require('./kit/cleanup');
+const { root } = require('./kit/root');
+const { run } = require('./kit/run');
 
 /** @typedef {{ os: string, cpu: string, goos: string, goarch: string }} Platform */
 /** @typedef {{ all?: boolean, issuers?: string, out?: string }} Options */

@@ -13,9 +13,9 @@ const {
   platforms,
   version,
 } = require('./build');
-const { readExecutable } = require('./lib/executable');
-const { root } = require('./lib/root');
-const { run } = require('./lib/run');
+const { readExecutable } = require('./kit/executable');
+const { root } = require('./kit/root');
+const { run } = require('./kit/run');
 
 const temporary = fs.mkdtempSync(
   path.join(os.tmpdir(), 'nx-azure-cache-build-'),

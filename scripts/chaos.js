@@ -7,12 +7,12 @@ const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 const { build } = require('./build');
-const { runMain, temporaryFolder } = require('./lib/cleanup');
-const { install } = require('./lib/install');
-const { Machine } = require('./lib/machine');
-const { root } = require('./lib/root');
-const { installedWorkspace } = require('./lib/shared');
-const { publishAll, startVerdaccio } = require('./lib/verdaccio');
+const { runMain, temporaryFolder } = require('./kit/cleanup');
+const { install } = require('./kit/install');
+const { Machine } = require('./kit/machine');
+const { root } = require('./kit/root');
+const { installedWorkspace } = require('./kit/shared');
+const { publishAll, startVerdaccio } = require('./kit/verdaccio');
 
 const help = `npm run chaos [-- OPTIONS]
 

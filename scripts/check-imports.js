@@ -6,8 +6,8 @@
 // importer. Run by `npm test`; alone: node
 // scripts/check-imports.js
 
-const { runMain } = require('./lib/cleanup');
-const { run } = require('./lib/run');
+const { runMain } = require('./kit/cleanup');
+const { run } = require('./kit/run');
 
 const module_ = 'github.com/nx-azure-cache/nx-azure-cache';
 

@@ -8,7 +8,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
-const { root } = require('./lib/root');
+const { root } = require('./kit/root');
 
 const file = path.join(root, 'cache/azure/testdata/connection-strings.json');
 const sdk = path.join(

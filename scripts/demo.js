@@ -6,17 +6,17 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { build } = require('./build');
-const { startAzurite, createContainer, listBlobs } = require('./lib/azurite');
-const { runMain, temporaryFolder } = require('./lib/cleanup');
-const { install } = require('./lib/install');
-const { developmentLicence } = require('./lib/licence');
+const { startAzurite, createContainer, listBlobs } = require('./kit/azurite');
+const { runMain, temporaryFolder } = require('./kit/cleanup');
+const { install } = require('./kit/install');
+const { developmentLicence } = require('./kit/licence');
 const {
   Machine,
   createWorkspace,
   cloneWorkspace,
   commit,
-} = require('./lib/machine');
-const { publishAll, startVerdaccio } = require('./lib/verdaccio');
+} = require('./kit/machine');
+const { publishAll, startVerdaccio } = require('./kit/verdaccio');
 
 const container = 'nxcache';
 const command = ['run-many', '--targets=build,test'];

@@ -9,7 +9,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
-const { root } = require('./lib/root');
+const { root } = require('./kit/root');
 
 /** @import { TestContext } from 'node:test' */
 

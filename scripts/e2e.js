@@ -7,11 +7,11 @@
 // Sets up what all of them share and hands it to the tests of scripts/e2e in
 // variables (see scripts/e2e/world.js).
 
-const { runMain } = require('./lib/cleanup');
-const { install } = require('./lib/install');
-const { attempt } = require('./lib/run');
-const { startShared } = require('./lib/shared');
-const { testFiles } = require('./lib/test-files');
+const { runMain } = require('./kit/cleanup');
+const { install } = require('./kit/install');
+const { attempt } = require('./kit/run');
+const { startShared } = require('./kit/shared');
+const { testFiles } = require('./kit/test-files');
 
 /** How a user gets the package; both must work (design §3). */
 const installs = {

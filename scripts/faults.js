@@ -14,11 +14,11 @@ const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 const { build } = require('./build');
-const { atEnd, runMain } = require('./lib/cleanup');
-const { install } = require('./lib/install');
-const { attempt } = require('./lib/run');
-const { startShared } = require('./lib/shared');
-const { testFiles } = require('./lib/test-files');
+const { atEnd, runMain } = require('./kit/cleanup');
+const { install } = require('./kit/install');
+const { attempt } = require('./kit/run');
+const { startShared } = require('./kit/shared');
+const { testFiles } = require('./kit/test-files');
 const { startToxiproxy } = require('./faults/toxiproxy');
 
 const specifier = '@nx/powerpack-azure-cache@npm:nx-azure-cache';

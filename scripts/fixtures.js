@@ -14,9 +14,9 @@ const path = require('node:path');
 const { parseArgs } = require('node:util');
 const { buildBinary, platforms } = require('./build');
 const { runAgainstServer } = require('./fixtures/server-run');
-const { runMain, temporaryFolder } = require('./lib/cleanup');
-const { install } = require('./lib/install');
-const { run } = require('./lib/run');
+const { runMain, temporaryFolder } = require('./kit/cleanup');
+const { install } = require('./kit/install');
+const { run } = require('./kit/run');
 const {
   loadSessions,
 } = require('../npm/nx-azure-cache/testing/sessions/parse');

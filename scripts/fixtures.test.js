@@ -9,8 +9,8 @@ const { buildBinary, platforms } = require('./build');
 const { sessionOf } = require('./fixtures/session-of');
 const { runAgainstServer } = require('./fixtures/server-run');
 const { readTree, shorter } = require('./fixtures/tree-of');
-const { root } = require('./lib/root');
-const { attempt } = require('./lib/run');
+const { root } = require('./kit/root');
+const { attempt } = require('./kit/run');
 const {
   loadSessions,
   parseSession,

@@ -10,8 +10,8 @@
 
 const os = require('node:os');
 const { parseArgs } = require('node:util');
-const { runMain, temporaryFolder } = require('./lib/cleanup');
-const { attempt, run } = require('./lib/run');
+const { runMain, temporaryFolder } = require('./kit/cleanup');
+const { attempt, run } = require('./kit/run');
 
 /** @typedef {{ pkg: string, name: string }} Target */
 

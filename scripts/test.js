@@ -6,11 +6,11 @@
 // that works alone, too; this installs what they need and starts Azurite.
 
 const { build } = require('./build');
-const { startAzurite, createContainer } = require('./lib/azurite');
-const { runMain } = require('./lib/cleanup');
-const { install } = require('./lib/install');
-const { attempt, run } = require('./lib/run');
-const { testFiles } = require('./lib/test-files');
+const { startAzurite, createContainer } = require('./kit/azurite');
+const { runMain } = require('./kit/cleanup');
+const { install } = require('./kit/install');
+const { attempt, run } = require('./kit/run');
+const { testFiles } = require('./kit/test-files');
 
 const staticcheck = 'honnef.co/go/tools/cmd/staticcheck@v0.8.2';
 

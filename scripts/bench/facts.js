@@ -3,8 +3,8 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { root } = require('../lib/root');
-const { run } = require('../lib/run');
+const { root } = require('../kit/root');
+const { run } = require('../kit/run');
 
 /**
  * The machine and the versions that figures belong to. They are worth little

@@ -1,7 +1,7 @@
 'use strict';
 
 const path = require('node:path');
-const { root } = require('../lib/root');
+const { root } = require('../kit/root');
 
 /**
  * Where the bench keeps its things: what it builds, the workloads, and what

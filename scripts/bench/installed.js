@@ -2,8 +2,8 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { root } = require('../lib/root');
-const { run } = require('../lib/run');
+const { root } = require('../kit/root');
+const { run } = require('../kit/run');
 const { folders } = require('./folders');
 const { container } = require('./servers');
 

@@ -4,8 +4,8 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { root } = require('../lib/root');
-const { run } = require('../lib/run');
+const { root } = require('../kit/root');
+const { run } = require('../kit/run');
 const { container } = require('./servers');
 const { folders } = require('./folders');
 

@@ -4,7 +4,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { run } = require('../lib/run');
+const { run } = require('../kit/run');
 const { limits } = require('./limits');
 const { container, Storage } = require('./servers');
 const { counted } = require('./traffic');

@@ -2,7 +2,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { root } = require('../lib/root');
+const { root } = require('../kit/root');
 const { chart } = require('./chart');
 const { folders } = require('./folders');
 const tables = require('./tables');

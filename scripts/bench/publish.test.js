@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
-const { root } = require('../lib/root');
+const { root } = require('../kit/root');
 const { withParts } = require('./publish');
 
 const text = 'a\n<!-- bench:x -->\nold\n<!-- /bench:x -->\nb\n';

@@ -3,9 +3,9 @@
 // The storages under the bench: cmd/nx-azure-bench, in memory on this machine,
 // and Azurite.
 
-const { connectionString, startAzurite } = require('../lib/azurite');
-const { run } = require('../lib/run');
-const { startServer } = require('../lib/server');
+const { connectionString, startAzurite } = require('../kit/azurite');
+const { run } = require('../kit/run');
+const { startServer } = require('../kit/server');
 const { folders } = require('./folders');
 
 /**

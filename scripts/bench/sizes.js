@@ -7,7 +7,7 @@ const path = require('node:path');
 const { PassThrough } = require('node:stream');
 const { pipeline } = require('node:stream/promises');
 const { createGzip } = require('node:zlib');
-const { run } = require('../lib/run');
+const { run } = require('../kit/run');
 const { folders } = require('./folders');
 const { pack } = require('./plain-plugin');
 

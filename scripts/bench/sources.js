@@ -4,7 +4,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { root } = require('../lib/root');
+const { root } = require('../kit/root');
 
 /** Source files are neither empty nor bundles. */
 const isSourceSize = (/** @type {number} */ size) =>

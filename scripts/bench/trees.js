@@ -3,7 +3,7 @@
 const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
-const { readTree } = require('../lib/tree');
+const { readTree } = require('../kit/tree');
 
 /** @typedef {{ files: number, bytes: number }} Size */
 

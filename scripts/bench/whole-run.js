@@ -6,8 +6,8 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { commit, Machine } = require('../lib/machine');
-const { run } = require('../lib/run');
+const { commit, Machine } = require('../kit/machine');
+const { run } = require('../kit/run');
 const { peakMemoryOf, serverBelow } = require('./processes');
 const { Slices } = require('./sources');
 const { counted } = require('./traffic');

@@ -6,8 +6,8 @@
 const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
-const { root } = require('../lib/root');
-const { run } = require('../lib/run');
+const { root } = require('../kit/root');
+const { run } = require('../kit/run');
 const { Keystream, mixed } = require('./content');
 const { Slices, sourceFiles } = require('./sources');
 const { digestOf, sizeOf } = require('./trees');

@@ -5,11 +5,11 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { createContainer } = require('../lib/azurite');
-const { atEnd } = require('../lib/cleanup');
-const { developmentLicence } = require('../lib/licence');
-const { Machine } = require('../lib/machine');
-const { attempt } = require('../lib/run');
+const { createContainer } = require('../kit/azurite');
+const { atEnd } = require('../kit/cleanup');
+const { developmentLicence } = require('../kit/licence');
+const { Machine } = require('../kit/machine');
+const { attempt } = require('../kit/run');
 const { folders } = require('./folders');
 const { installPackage } = require('./installed');
 const { container, startAzurite, startStorage } = require('./servers');

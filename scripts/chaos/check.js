@@ -10,7 +10,7 @@ const { list } = require('./workspace');
 
 /** @import { Plan } from './plan' */
 /** @import { ChaosMachine } from './workspace' */
-/** @import { Result } from '../lib/run' */
+/** @import { Result } from '../kit/run' */
 
 /** @typedef {Record<string, string>} Tree */
 /** @typedef {ReturnType<ChaosMachine['lastRun']>} Tasks */

@@ -4,9 +4,9 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
-const { atEnd } = require('../lib/cleanup');
-const { attempt, run } = require('../lib/run');
-const { namesBelow } = require('../lib/tree');
+const { atEnd } = require('../kit/cleanup');
+const { attempt, run } = require('../kit/run');
+const { namesBelow } = require('../kit/tree');
 
 /** The folder of ours in Nx's cache directory. */
 const aside = '.nx-azure-cache';

@@ -7,7 +7,7 @@ const { checkHits, ourLines } = require('./check');
 
 /** @import { Must, Plan } from './plan' */
 /** @import { Tasks } from './check' */
-/** @import { Result } from '../lib/run' */
+/** @import { Result } from '../kit/run' */
 
 /**
  * @typedef {object} Outcome

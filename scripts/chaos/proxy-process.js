@@ -6,7 +6,7 @@
 
 const { fork } = require('node:child_process');
 const { EventEmitter, once } = require('node:events');
-const { connectionString } = require('../lib/azurite');
+const { connectionString } = require('../kit/azurite');
 const { FaultProxy } = require('./proxy');
 
 /** @import { ChildProcess } from 'node:child_process' */

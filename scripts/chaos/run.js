@@ -26,7 +26,7 @@ const { ChaosMachine } = require('./workspace');
 /** @import { Storage } from './storage' */
 /** @import { Context } from './verdict' */
 /** @import { User } from './users' */
-/** @import { Result } from '../lib/run' */
+/** @import { Result } from '../kit/run' */
 
 /**
  * What runs need and share.

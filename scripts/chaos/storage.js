@@ -1,7 +1,7 @@
 'use strict';
 
 const { setTimeout: sleep } = require('node:timers/promises');
-const { startAzurite } = require('../lib/azurite');
+const { startAzurite } = require('../kit/azurite');
 const { flip, place } = require('./http-faults');
 const { send } = require('./processes');
 const { reached } = require('./process-faults');

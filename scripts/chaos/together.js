@@ -9,7 +9,7 @@ const { restored } = require('./check');
 /** @import { Expected } from './check' */
 /** @import { Note } from './witness' */
 /** @import { ChaosMachine } from './workspace' */
-/** @import { Result } from '../lib/run' */
+/** @import { Result } from '../kit/run' */
 
 /** How Nx and its tasks fail where another run replaces files under them. */
 const ownRace = /ENOENT|ENOTEMPTY|EEXIST|Io error|No such file|os error \d+/;

@@ -4,7 +4,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { attempt } = require('../lib/run');
+const { attempt } = require('../kit/run');
 
 /** The group of both users. None of the numbers need be known to the system. */
 const group = 64_000;

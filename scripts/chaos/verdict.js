@@ -18,7 +18,7 @@ const { drain } = require('./workspace');
 /** @import { Plan, Round } from './plan' */
 /** @import { Note } from './witness' */
 /** @import { ChaosMachine } from './workspace' */
-/** @import { Result } from '../lib/run' */
+/** @import { Result } from '../kit/run' */
 
 /** Milliseconds after which Nx is said to hang. */
 const patience = 150_000;

@@ -2,9 +2,9 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { Machine } = require('../lib/machine');
-const { attempt, run } = require('../lib/run');
-const { namesBelow, readTree } = require('../lib/tree');
+const { Machine } = require('../kit/machine');
+const { attempt, run } = require('../kit/run');
+const { namesBelow, readTree } = require('../kit/tree');
 const { aside } = require('./disk');
 const { asMember, give, umask } = require('./users');
 const witness = require('./witness');

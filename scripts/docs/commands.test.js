@@ -10,9 +10,9 @@ const path = require('node:path');
 const { spawn } = require('node:child_process');
 const { after, before, describe, test } = require('node:test');
 const yaml = require('yaml');
-const { temporaryFolder } = require('../lib/cleanup');
-const { root } = require('../lib/root');
-const { run } = require('../lib/run');
+const { temporaryFolder } = require('../kit/cleanup');
+const { root } = require('../kit/root');
+const { run } = require('../kit/run');
 const { pages, read, withoutCode } = require('./pages');
 
 const all = [
@@ -420,7 +420,7 @@ describe('values of nx.json', () => {
   test('are read without a mistake and without a warning', async () => {
     const azure = values.filter(({ value }) => 'azure' in value);
     assert.ok(azure.length >= 12);
-    const { developmentLicence } = require('../lib/licence');
+    const { developmentLicence } = require('../kit/licence');
     const licence = await developmentLicence();
     const { stdout } = await run(binary, ['keys', 'show', 'nx-cache.pem'], {
       cwd: folder,

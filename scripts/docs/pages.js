@@ -4,7 +4,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { root } = require('../lib/root');
+const { root } = require('../kit/root');
 
 /** All pages for people, relative to the repository. */
 const pages = [

@@ -7,7 +7,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
-const { root } = require('../lib/root');
+const { root } = require('../kit/root');
 const { attackNames } = require('../redteam/names');
 const { blocks } = require('./pages');
 

@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
-const { root } = require('../lib/root');
+const { root } = require('../kit/root');
 const { pages, read } = require('./pages');
 
 /** Those that others read, or that the pages define themselves. */

@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const path = require('node:path');
 const { test } = require('node:test');
-const { attempt } = require('../lib/run');
+const { attempt } = require('../kit/run');
 const { shared } = require('./world');
 
 // Small workspaces; a child that stops, an upload that is reset and blobs that are

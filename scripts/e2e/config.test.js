@@ -18,7 +18,7 @@ const {
   tasks,
 } = require('./world');
 
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 
 /** @param {Machine} machine */
 const nxJsonOf = (machine) => path.join(machine.workspace, 'nx.json');

@@ -13,7 +13,7 @@ const {
   startWorld,
 } = require('./world');
 
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 
 const ourName = '@nx/powerpack-azure-cache';
 

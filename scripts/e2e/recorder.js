@@ -4,11 +4,11 @@ const http = require('node:http');
 const https = require('node:https');
 const fs = require('node:fs');
 const { once } = require('node:events');
-const { connectionString, endpoint } = require('../lib/azurite');
+const { connectionString, endpoint } = require('../kit/azurite');
 
 /** @import { AddressInfo } from 'node:net' */
 /** @import { IncomingMessage, ServerResponse } from 'node:http' */
-/** @import { Certificate } from '../lib/certificate' */
+/** @import { Certificate } from '../kit/certificate' */
 
 /**
  * A request that a fault may do something to (scripts/faults/faults.js).

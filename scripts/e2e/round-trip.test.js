@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
-const { serversGone } = require('../lib/processes');
+const { serversGone } = require('../kit/processes');
 const {
   assertStatus,
   build,
@@ -108,7 +108,7 @@ test('terminal output of any size comes back exactly', async (t) => {
 /**
  * What Nx has kept of a task's output.
  *
- * @param {import('../lib/machine').Machine} machine
+ * @param {import('../kit/machine').Machine} machine
  * @param {string} hash
  */
 function terminalOutput(machine, hash) {

@@ -7,8 +7,8 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
-const { connectionString, rewriteBlobs } = require('../lib/azurite');
-const { freePort } = require('../lib/server');
+const { connectionString, rewriteBlobs } = require('../kit/azurite');
+const { freePort } = require('../kit/server');
 const {
   assertUndisturbed,
   build,

@@ -5,10 +5,10 @@ const { execFileSync } = require('node:child_process');
 const { randomUUID } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
-const { createContainer } = require('../lib/azurite');
-const { Machine } = require('../lib/machine');
-const { root } = require('../lib/root');
-const { namesBelow, readTree } = require('../lib/tree');
+const { createContainer } = require('../kit/azurite');
+const { Machine } = require('../kit/machine');
+const { root } = require('../kit/root');
+const { namesBelow, readTree } = require('../kit/tree');
 const { startRecorder } = require('./recorder');
 
 /** @import { TestContext } from 'node:test' */

@@ -6,7 +6,7 @@
 const assert = require('node:assert/strict');
 const { tasks } = require('../e2e/world');
 const { gate, on } = require('./faults');
-const { serverOf, signal } = require('../lib/processes');
+const { serverOf, signal } = require('../kit/processes');
 const {
   assertUndisturbed,
   fullTest,

@@ -3,9 +3,9 @@
 // nx#36036: refused connections under a burst of parallel tasks broke tasks.
 
 const assert = require('node:assert/strict');
-const { connectionString, startAzurite } = require('../lib/azurite');
-const { createContainer } = require('../lib/azurite');
-const { freePort } = require('../lib/server');
+const { connectionString, startAzurite } = require('../kit/azurite');
+const { createContainer } = require('../kit/azurite');
+const { freePort } = require('../kit/server');
 const { build, onMain, tasks } = require('../e2e/world');
 const { silence } = require('./faults');
 const { outputsOfMany, startDeafServer, writeMany } = require('./many');
@@ -75,7 +75,7 @@ fullTest('F03_Azurite_stopped_while_it_is_asked', async (t) => {
   });
   const run = assertUndisturbed(a, { line: /remote cache/ });
   // Its tasks take a second: between the reads and the writes.
-  const { serverOf } = require('../lib/processes');
+  const { serverOf } = require('../kit/processes');
   await serverOf(a);
   await new Promise((resolve) => setTimeout(resolve, 500));
   await azurite.stop();

@@ -3,11 +3,11 @@
 // nx#36640, #36651: a green summary, and then the run hangs for ever.
 
 const assert = require('node:assert/strict');
-const { connectionString } = require('../lib/azurite');
+const { connectionString } = require('../kit/azurite');
 const { build, runNx } = require('../e2e/world');
 const { drip, gate, on, silence } = require('./faults');
 const { startDeafServer } = require('./many');
-const { serverOf, signal } = require('../lib/processes');
+const { serverOf, signal } = require('../kit/processes');
 const {
   assertUndisturbed,
   buildLargeFile,
@@ -19,7 +19,7 @@ const {
   withoutCache,
 } = require('./world');
 
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 
 const short = { azure: { timeouts: shortTimeouts } };
 

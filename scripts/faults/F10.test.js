@@ -3,7 +3,7 @@
 // nx#29228, #28776, #29734: nothing was cached in CI, and no message said why.
 
 const assert = require('node:assert/strict');
-const { sharedAccessSignature } = require('../lib/azurite');
+const { sharedAccessSignature } = require('../kit/azurite');
 const { onMain } = require('../e2e/world');
 const { answer } = require('./faults');
 const {

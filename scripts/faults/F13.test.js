@@ -6,11 +6,11 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { listBlobs } = require('../lib/azurite');
+const { listBlobs } = require('../kit/azurite');
 const { build, runNx, shared } = require('../e2e/world');
 const { gate, on } = require('./faults');
 const { outputsOfMany, writeMany } = require('./many');
-const { until } = require('../lib/processes');
+const { until } = require('../kit/processes');
 const { spyOn } = require('./spy');
 const {
   assertUndisturbed,

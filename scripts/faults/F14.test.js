@@ -5,7 +5,7 @@
 
 const assert = require('node:assert/strict');
 const path = require('node:path');
-const { listBlobs } = require('../lib/azurite');
+const { listBlobs } = require('../kit/azurite');
 const { readTree, shared } = require('../e2e/world');
 const {
   assertUndisturbed,

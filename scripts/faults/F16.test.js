@@ -4,7 +4,7 @@
 // removed.
 
 const assert = require('node:assert/strict');
-const { readBlob, removeBlob, writeBlob } = require('../lib/azurite');
+const { readBlob, removeBlob, writeBlob } = require('../kit/azurite');
 const { build, runNx, shared, tasks } = require('../e2e/world');
 const { cutAnswer, on, onReadOf } = require('./faults');
 const {

@@ -7,8 +7,8 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { listBlobs } = require('../lib/azurite');
-const { run } = require('../lib/run');
+const { listBlobs } = require('../kit/azurite');
+const { run } = require('../kit/run');
 const { build, readTree, runNx, shared } = require('../e2e/world');
 const { upload } = require('./archives');
 const {

@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
-const { serverOf, signal } = require('../lib/processes');
+const { serverOf, signal } = require('../kit/processes');
 const {
   assertUndisturbed,
   forgetResults,

@@ -3,7 +3,7 @@
 // nx#32234: the CA of a company was not honoured.
 
 const assert = require('node:assert/strict');
-const { cloudHosts } = require('../lib/certificate');
+const { cloudHosts } = require('../kit/certificate');
 const { runNx, build, tasks, assertStatus } = require('../e2e/world');
 const { startConnectProxy } = require('./connect-proxy');
 const { pushToMain, startSignedIn } = require('./identities');

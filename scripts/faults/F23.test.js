@@ -4,7 +4,7 @@
 // the client listed blobs or created the container.
 
 const assert = require('node:assert/strict');
-const { sharedAccessSignature } = require('../lib/azurite');
+const { sharedAccessSignature } = require('../kit/azurite');
 const { runNx } = require('../e2e/world');
 const {
   assertUndisturbed,

@@ -4,7 +4,7 @@
 // later writers found something there.
 
 const assert = require('node:assert/strict');
-const { rewriteBlobs } = require('../lib/azurite');
+const { rewriteBlobs } = require('../kit/azurite');
 const { build, runNx, shared, tasks } = require('../e2e/world');
 const {
   assertUndisturbed,

@@ -16,7 +16,7 @@ const {
   startWorld,
 } = require('./world');
 
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 
 /** What goes wrong while the screen is there. */
 const trouble = on('all', answer(500));

@@ -7,7 +7,7 @@ const assert = require('node:assert/strict');
 const path = require('node:path');
 const { build, tasks } = require('../e2e/world');
 const { answer, gate, on } = require('./faults');
-const { serverOf, signal } = require('../lib/processes');
+const { serverOf, signal } = require('../kit/processes');
 const { spyOn } = require('./spy');
 const { assertUndisturbed, fullTest, startWorld } = require('./world');
 

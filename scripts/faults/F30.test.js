@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const { setTimeout: sleep } = require('node:timers/promises');
-const { listBlobs } = require('../lib/azurite');
+const { listBlobs } = require('../kit/azurite');
 const { build, runNx, shared } = require('../e2e/world');
 const { gate, on } = require('./faults');
 const {
@@ -14,7 +14,7 @@ const {
   nxOf,
   serverOf,
   signal,
-} = require('../lib/processes');
+} = require('../kit/processes');
 const { splitScreen, startOnTerminal } = require('./terminal');
 const {
   assertNothingLeft,
@@ -24,7 +24,7 @@ const {
   startWorld,
 } = require('./world');
 
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 
 /** What the server may take after the drain limit of `shortTimeouts`. */
 const limit = 2_000 + 6_000;

@@ -15,12 +15,12 @@ const {
   shared,
   tasks,
 } = require('../e2e/world');
-const { processesOf, signal, until } = require('../lib/processes');
+const { processesOf, signal, until } = require('../kit/processes');
 const { gate, on, pass } = require('./faults');
 const { fullTest, startWorld } = require('./world');
 
 /** @import { TestContext } from 'node:test' */
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 
 const group = 54300;
 const [anna, ben] = [54301, 54302];

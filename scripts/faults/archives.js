@@ -6,8 +6,8 @@ const assert = require('node:assert/strict');
 const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
-const { listBlobs, writeBlob } = require('../lib/azurite');
-const { root } = require('../lib/root');
+const { listBlobs, writeBlob } = require('../kit/azurite');
+const { root } = require('../kit/root');
 const { shared } = require('../e2e/world');
 
 const folder = path.join(root, 'testdata', 'archives', 'uploads');

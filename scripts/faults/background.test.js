@@ -5,10 +5,10 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { listBlobs } = require('../lib/azurite');
+const { listBlobs } = require('../kit/azurite');
 const { shared, tasks } = require('../e2e/world');
 const { on } = require('./faults');
-const { until } = require('../lib/processes');
+const { until } = require('../kit/processes');
 const { spyOn } = require('./spy');
 const {
   assertUndisturbed,

@@ -2,9 +2,9 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { namesBelow } = require('../lib/tree');
+const { namesBelow } = require('../kit/tree');
 
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 
 /**
  * Files that the hostile archives aim at: all are called evil.

@@ -6,7 +6,7 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { listBlobs } = require('../lib/azurite');
+const { listBlobs } = require('../kit/azurite');
 const { runNx, shared } = require('../e2e/world');
 const { fullTest, setBuild, startWorld } = require('./world');
 

@@ -6,7 +6,7 @@
 const assert = require('node:assert/strict');
 const net = require('node:net');
 const { once } = require('node:events');
-const { connectionString } = require('../lib/azurite');
+const { connectionString } = require('../kit/azurite');
 const { assertUndisturbed, fullTest, startWorld } = require('./world');
 
 /** @import { TestContext } from 'node:test' */

@@ -5,7 +5,7 @@
 
 const assert = require('node:assert/strict');
 const { setTimeout: sleep } = require('node:timers/promises');
-const { processesOf, serverOf, signal } = require('../lib/processes');
+const { processesOf, serverOf, signal } = require('../kit/processes');
 const { gate, on, pass } = require('./faults');
 const { expectedOfMany, filled, remoteHits } = require('./hits');
 const {
@@ -15,7 +15,7 @@ const {
   startWorld,
 } = require('./world');
 
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 
 const tasks = 20;
 

@@ -6,11 +6,11 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { build, runNx } = require('../e2e/world');
-const { processesOf, serverOf, signal, until } = require('../lib/processes');
+const { processesOf, serverOf, signal, until } = require('../kit/processes');
 const { sharedFolder, startSignedIn } = require('./identities');
 const { assertNothingLeft, assertUndisturbed, fullTest } = require('./world');
 
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 
 /** The environment of a machine whose `az` hangs, with children that hang, too. */
 function hangingAzureCLI() {

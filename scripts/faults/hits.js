@@ -5,7 +5,7 @@
 const { build, onMain, runNx } = require('../e2e/world');
 const { outputsOfMany, writeMany } = require('./many');
 
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 /** @import { World } from './world' */
 
 /**

@@ -4,10 +4,10 @@
 // results at its end.
 
 const assert = require('node:assert/strict');
-const { listBlobs } = require('../lib/azurite');
+const { listBlobs } = require('../kit/azurite');
 const { build, onMain, shared } = require('../e2e/world');
 const { gate, on } = require('./faults');
-const { draining, groupOf, nxOf, signal } = require('../lib/processes');
+const { draining, groupOf, nxOf, signal } = require('../kit/processes');
 const { assertNothingLeft, fullTest, startWorld } = require('./world');
 
 const versions = ['20.8.4', '21.2.4', '22.7.12', '23.1.3', '23.3.2', '24.0.6'];

@@ -11,7 +11,7 @@ const path = require('node:path');
 const { outputs, runNx } = require('../e2e/world');
 const { fullTest, startWorld } = require('./world');
 
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 
 /**
  * @typedef {object} Kind

@@ -10,7 +10,7 @@ const { onMain, summary } = require('../e2e/world');
 const { spyOn } = require('./spy');
 const { assertNothingLeft, fullTest, startWorld } = require('./world');
 
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 
 const groups = 12;
 

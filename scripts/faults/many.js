@@ -12,7 +12,7 @@ const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
 
 /** @import { TestContext } from 'node:test' */
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 
 /** @param {number} i */
 const textOf = (i) => `the text of project ${i}\n`;

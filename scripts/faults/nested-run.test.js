@@ -14,7 +14,7 @@ const {
   startWorld,
 } = require('./world');
 
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 
 const versions = ['20.8.4', '22.7.12', '24.0.6'];
 

@@ -17,7 +17,7 @@ const {
   startWorld,
 } = require('./world');
 
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 
 /**
  * Runs Nx, and asserts that one line of ours says something.

@@ -7,7 +7,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
-const { listBlobs } = require('../lib/azurite');
+const { listBlobs } = require('../kit/azurite');
 const { build, onMain, shared, summary } = require('../e2e/world');
 const { on } = require('./faults');
 const {
@@ -17,7 +17,7 @@ const {
   startWorld,
 } = require('./world');
 
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 
 /** The exit codes with `--nxBail`, and without, are the same. */
 const versions = {

@@ -10,7 +10,7 @@ const { outputsOfMany, writeMany } = require('./many');
 const { spyOn } = require('./spy');
 const { fullTest, startWorld } = require('./world');
 
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 
 const projects = 60;
 

@@ -1,9 +1,9 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { listBlobs } = require('../lib/azurite');
+const { listBlobs } = require('../kit/azurite');
 const { shared } = require('../e2e/world');
-const { watchMemory } = require('../lib/processes');
+const { watchMemory } = require('../kit/processes');
 const {
   assertUndisturbed,
   setBuild,

@@ -14,7 +14,7 @@ const {
   serverOf,
   signal,
   until,
-} = require('../lib/processes');
+} = require('../kit/processes');
 const {
   assertUndisturbed,
   forgetResults,

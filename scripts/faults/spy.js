@@ -69,7 +69,7 @@ function hooks() {
 /**
  * Writes down what Nx calls on a machine from now on.
  *
- * @param {import('../lib/machine').Machine} machine
+ * @param {import('../kit/machine').Machine} machine
  * @param {{ beforeStore?: Hook, afterStore?: Hook }} [hooks] what happens before
  *   and after each call of `store`; they run in Nx's process, so they see
  *   nothing of the test

@@ -8,10 +8,10 @@ const fs = require('node:fs');
 const http = require('node:http');
 const path = require('node:path');
 const { text } = require('node:stream/consumers');
-const { connectionString } = require('../lib/azurite');
-const { root } = require('../lib/root');
-const { run } = require('../lib/run');
-const { freePort, startServer } = require('../lib/server');
+const { connectionString } = require('../kit/azurite');
+const { root } = require('../kit/root');
+const { run } = require('../kit/run');
+const { freePort, startServer } = require('../kit/server');
 
 const version = 'v2.5.0';
 

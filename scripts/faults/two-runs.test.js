@@ -8,8 +8,8 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { listBlobs } = require('../lib/azurite');
-const { processesOf, signal, until } = require('../lib/processes');
+const { listBlobs } = require('../kit/azurite');
+const { processesOf, signal, until } = require('../kit/processes');
 const { outputs, runNx, shared } = require('../e2e/world');
 const {
   countsByHash,
@@ -28,7 +28,7 @@ const {
   withoutCache,
 } = require('./world');
 
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 /** @typedef {Awaited<ReturnType<typeof startWorld>>} World */
 
 const args = ['run', 'words:build'];

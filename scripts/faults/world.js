@@ -5,11 +5,11 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
-const { listBlobs, removeBlob } = require('../lib/azurite');
-const { Machine } = require('../lib/machine');
-const { installedWorkspace } = require('../lib/shared');
+const { listBlobs, removeBlob } = require('../kit/azurite');
+const { Machine } = require('../kit/machine');
+const { installedWorkspace } = require('../kit/shared');
 const e2e = require('../e2e/world');
-const { assertNoProcess, until } = require('../lib/processes');
+const { assertNoProcess, until } = require('../kit/processes');
 const { Toxiproxy } = require('./toxiproxy');
 
 /** @import { TestContext } from 'node:test' */

@@ -4,11 +4,11 @@ const assert = require('node:assert/strict');
 const { createHash, randomUUID } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
-const { createContainer, listBlobs } = require('../lib/azurite');
-const { Machine, commit } = require('../lib/machine');
-const { root } = require('../lib/root');
-const { run } = require('../lib/run');
-const { readTree } = require('../lib/tree');
+const { createContainer, listBlobs } = require('../kit/azurite');
+const { Machine, commit } = require('../kit/machine');
+const { root } = require('../kit/root');
+const { run } = require('../kit/run');
+const { readTree } = require('../kit/tree');
 const { startRecorder } = require('../e2e/recorder');
 const { alias, managers, specifier } = require('./managers');
 

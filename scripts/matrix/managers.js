@@ -35,7 +35,7 @@ const managers = {
       ),
     },
     install: ['npm', 'install'],
-    // Not `npm ci`, see scripts/lib/install.js.
+    // Not `npm ci`, see scripts/kit/install.js.
     ci: ['npm', 'install'],
     add: ['npm', 'install', '--save-dev', specifier],
     exec: ['npx', '--no-install'],

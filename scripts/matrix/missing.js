@@ -6,10 +6,10 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { createContainer } = require('../lib/azurite');
+const { createContainer } = require('../kit/azurite');
 const { CellRun, buildTasks, linesOfOurs, onMain, told } = require('./cell');
 
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 /** @import { Cell, Shared } from './cell' */
 
 const platform = `${process.platform}-${process.arch}`;

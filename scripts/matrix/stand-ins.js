@@ -2,9 +2,9 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { temporaryFolder } = require('../lib/cleanup');
+const { temporaryFolder } = require('../kit/cleanup');
 
-/** @typedef {Awaited<ReturnType<typeof import('../lib/verdaccio').startVerdaccio>>} Verdaccio */
+/** @typedef {Awaited<ReturnType<typeof import('../kit/verdaccio').startVerdaccio>>} Verdaccio */
 
 /**
  * Publishes an empty package for each platform's binary of Nx that the registry

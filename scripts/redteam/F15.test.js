@@ -7,8 +7,8 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { writeBlob } = require('../lib/azurite');
-const { run } = require('../lib/run');
+const { writeBlob } = require('../kit/azurite');
+const { run } = require('../kit/run');
 const e2e = require('../e2e/world');
 const { evilOf } = require('../faults/evil');
 const {
@@ -25,7 +25,7 @@ const { metadataOf } = require('./storage');
 const { redTest, startWorld } = require('./world');
 const { writeProjects } = require('./workspace');
 
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 /** @import { World } from './world' */
 
 /** An archive like the others, to which there is nothing to object. */

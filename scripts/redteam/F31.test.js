@@ -10,7 +10,7 @@ const runs = require('./runs');
 const { attack, poisoned, redTest, startWorld } = require('./world');
 const { patchTool, poison } = require('./workspace');
 
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 /** @import { Run } from './runs' */
 
 const { developer, pullRequest, push } = runs;

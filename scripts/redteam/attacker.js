@@ -11,7 +11,7 @@ const path = require('node:path');
 /** @import { TestContext } from 'node:test' */
 /** @import { AddressInfo } from 'node:net' */
 /** @import { RequestListener } from 'node:http' */
-/** @import { Certificate } from '../lib/certificate' */
+/** @import { Certificate } from '../kit/certificate' */
 /** @typedef {Awaited<ReturnType<typeof startAttacker>>} Attacker */
 
 /**

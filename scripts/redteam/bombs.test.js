@@ -6,7 +6,7 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { namesBelow } = require('../lib/tree');
+const { namesBelow } = require('../kit/tree');
 const { ratioBomb, sparseBomb } = require('./bombs');
 const { push } = require('./runs');
 const { metadataOf } = require('./storage');

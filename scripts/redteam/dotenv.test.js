@@ -16,7 +16,7 @@ const runs = require('./runs');
 const { honest, redTest, startWorld } = require('./world');
 const { output, patchTool, runCommand, task } = require('./workspace');
 
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 /** @import { Run } from './runs' */
 
 const { developer, push, unknownCI } = runs;

@@ -12,8 +12,8 @@ const { buffer } = require('node:stream/consumers');
 const zlib = require('node:zlib');
 const e2e = require('../e2e/world');
 const { onReadOf } = require('../faults/faults');
-const { serversGone } = require('../lib/processes');
-const { readTree } = require('../lib/tree');
+const { serversGone } = require('../kit/processes');
+const { readTree } = require('../kit/tree');
 const { artifact } = require('./artifacts');
 const { push } = require('./runs');
 const { metadataOf } = require('./storage');
@@ -27,7 +27,7 @@ const {
 } = require('./world');
 
 /** @import { TestContext } from 'node:test' */
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 
 redTest('symlinked_folder', async (t) => {
   const world = await startWorld(t, {});

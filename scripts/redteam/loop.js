@@ -4,7 +4,7 @@ const { spawn } = require('node:child_process');
 const { once } = require('node:events');
 const { output, poison } = require('./workspace');
 
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 
 /** Appends to the output as soon as it is there, until nobody holds its stdin. */
 const loop = `

@@ -3,9 +3,9 @@
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { root } = require('../lib/root');
-const { run } = require('../lib/run');
-const { testFiles } = require('../lib/test-files');
+const { root } = require('../kit/root');
+const { run } = require('../kit/run');
+const { testFiles } = require('../kit/test-files');
 
 /** What the test files demand of scripts/redteam.js when they are loaded. */
 const placeholders = {

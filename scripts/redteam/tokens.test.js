@@ -5,9 +5,9 @@
 const assert = require('node:assert/strict');
 const path = require('node:path');
 const { after } = require('node:test');
-const { cleanUp } = require('../lib/cleanup');
-const { createCertificate } = require('../lib/certificate');
-const { sharedAccessSignature } = require('../lib/azurite');
+const { cleanUp } = require('../kit/cleanup');
+const { createCertificate } = require('../kit/certificate');
+const { sharedAccessSignature } = require('../kit/azurite');
 const e2e = require('../e2e/world');
 const { startConnectProxy } = require('../faults/connect-proxy');
 const { challenge, redirect, signIn, startAttacker } = require('./attacker');

@@ -8,7 +8,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 
 /** The task that is attacked, and where its only file is in the workspace. */
 const task = 'words:build';

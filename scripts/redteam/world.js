@@ -4,16 +4,16 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
-const { createContainer, listBlobs } = require('../lib/azurite');
+const { createContainer, listBlobs } = require('../kit/azurite');
 const e2e = require('../e2e/world');
-const { serversGone } = require('../lib/processes');
+const { serversGone } = require('../kit/processes');
 const faults = require('../faults/world');
 const { generateKey, verify } = require('./envelopes');
 const { deleteEntry, readEntry, sasFor, writeEntry } = require('./storage');
 const { output, poison, program, setAzure, task } = require('./workspace');
 
 /** @import { TestContext } from 'node:test' */
-/** @import { Machine } from '../lib/machine' */
+/** @import { Machine } from '../kit/machine' */
 /** @import { Run } from './runs' */
 /** @import { Entry } from './storage' */
 /** @typedef {Awaited<ReturnType<typeof startWorld>>} World */

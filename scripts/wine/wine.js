@@ -2,8 +2,8 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { atEnd } = require('../lib/cleanup');
-const { attempt, run } = require('../lib/run');
+const { atEnd } = require('../kit/cleanup');
+const { attempt, run } = require('../kit/run');
 
 /** Debian's packages: Wine, and a linker that makes DLLs. */
 const packages = ['wine', 'wine64', 'binutils-mingw-w64-x86-64'];

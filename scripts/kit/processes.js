@@ -1,6 +1,6 @@
 'use strict';
 
-// The processes of a machine (scripts/lib/machine.js): those whose HOME is its
+// The processes of a machine (scripts/kit/machine.js): those whose HOME is its
 // home, so whatever Nx has started, however it was orphaned. Linux only.
 
 const fs = require('node:fs');
