@@ -18,9 +18,11 @@ Beside what is served there are, without latency and counted nowhere:
   POST /-/reset       forgets what is stored, and the stats
   POST /-/settings    {"latency": "20ms", "rate": 60000000}: changes these, or one of them`
 
-// controlled adds the control paths to a server. What they answer is JSON.
-func controlled(network *azuretest.Network, server served) http.Handler {
+// controlled adds the control paths to a server; more adds those that only this one has.
+// They respond with JSON.
+func controlled(network *azuretest.Network, server served, more func(*http.ServeMux)) http.Handler {
 	control := http.NewServeMux()
+	more(control)
 	control.HandleFunc("GET /-/stats", func(w http.ResponseWriter, _ *http.Request) { reply(w, server.Stats()) })
 	control.HandleFunc("GET /-/wait", func(w http.ResponseWriter, r *http.Request) {
 		puts, err := strconv.ParseInt(r.URL.Query().Get("puts"), 10, 64)
@@ -91,10 +93,8 @@ func (d duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Durat
 func change(network *azuretest.Network, r *http.Request) (settings, error) {
 	latency, rate := duration(network.Latency()), network.Rate()
 	now := settings{&latency, &rate}
-	decoder := json.NewDecoder(r.Body)
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&now); err != nil {
-		return settings{}, fmt.Errorf("the settings are not as wanted: %w", err)
+	if err := decode(r, &now); err != nil {
+		return settings{}, err
 	}
 	if now.Latency == nil || now.Rate == nil {
 		return settings{}, fmt.Errorf("a setting is null")

@@ -1,6 +1,7 @@
-// Nx-azure-bench is what the benchmark (scripts/bench.js) measures with: the
-// servers that the caches of both sides talk to, and the limits that they are
-// compared with. It is never shipped.
+// Nx-azure-bench has the servers and the limits of the benchmark (scripts/bench.js). Its
+// command serve-blobs is also the storage of the RPC sessions and of the shim's tests
+// (scripts/kit/storage.js): package azuretest with control paths over HTTP. It knows nothing
+// of the cache, and it is never shipped.
 package main
 
 import (
@@ -19,13 +20,13 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+	if err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "nx-azure-bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	root := &cobra.Command{
 		Use:               "nx-azure-bench",
 		Short:             "Servers and limits for the benchmark of nx-azure-cache",
@@ -35,6 +36,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	root.AddCommand(serveBlobsCommand(), serveHTTPCacheCommand(), rawGetCommand(), tarZstdCommand(), writeCommand())
 	root.SetArgs(args)
+	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	return root.ExecuteContext(ctx)

@@ -39,7 +39,7 @@ func serve(t *testing.T, args ...string) string {
 	read, write := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		err := run(ctx, args, write, io.Discard)
+		err := run(ctx, args, strings.NewReader(""), write, io.Discard)
 		_ = write.CloseWithError(cmp.Or(err, io.EOF))
 		done <- err
 	}()
@@ -60,7 +60,7 @@ func serve(t *testing.T, args ...string) string {
 func measure(t *testing.T, args ...string) figures {
 	t.Helper()
 	var stdout bytes.Buffer
-	if err := run(t.Context(), args, &stdout, io.Discard); err != nil {
+	if err := run(t.Context(), args, strings.NewReader(""), &stdout, io.Discard); err != nil {
 		t.Fatalf("%s: %v", args[0], err)
 	}
 	var got figures
@@ -260,7 +260,7 @@ func TestRawGet(t *testing.T) {
 	if err := os.WriteFile(file, []byte(server+"/v1/cache/missing\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := run(t.Context(), []string{"raw-get", file}, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "404") {
+	if err := run(t.Context(), []string{"raw-get", file}, strings.NewReader(""), io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "404") {
 		t.Errorf("got %v, want an error that says what was answered", err)
 	}
 }
@@ -307,7 +307,7 @@ func TestTarZstd(t *testing.T) {
 	if !maps.Equal(found, want) {
 		t.Errorf("got the files %q, want those of the folder", slices.Collect(maps.Keys(found)))
 	}
-	if err := run(t.Context(), []string{"tar-zstd", "--out", out, dir}, io.Discard, io.Discard); !errors.Is(err, os.ErrExist) {
+	if err := run(t.Context(), []string{"tar-zstd", "--out", out, dir}, strings.NewReader(""), io.Discard, io.Discard); !errors.Is(err, os.ErrExist) {
 		t.Errorf("got %v of a file that is there, want %v", err, os.ErrExist)
 	}
 }
@@ -330,7 +330,7 @@ func TestWrite(t *testing.T) {
 			}
 		}
 	}
-	if err := run(t.Context(), []string{"write", "--out", out, "--from", from}, io.Discard, io.Discard); !errors.Is(err, os.ErrExist) {
+	if err := run(t.Context(), []string{"write", "--out", out, "--from", from}, strings.NewReader(""), io.Discard, io.Discard); !errors.Is(err, os.ErrExist) {
 		t.Errorf("got %v of a file that is there, want %v", err, os.ErrExist)
 	}
 }
@@ -348,7 +348,7 @@ func TestUsage(t *testing.T) {
 		"a folder that is none":  {"tar-zstd", "--out", filepath.Join(t.TempDir(), "x"), filepath.Join(t.TempDir(), "missing")},
 		"a rate that is no rate": {"serve-blobs", "--port", "0", "--rate", "fast"},
 	} {
-		if err := run(t.Context(), args, io.Discard, io.Discard); err == nil {
+		if err := run(t.Context(), args, strings.NewReader(""), io.Discard, io.Discard); err == nil {
 			t.Errorf("%s: got no error", name)
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -16,12 +17,14 @@ type serving struct {
 	port    int
 	latency time.Duration
 	rate    int64
+	stdin   bool
 }
 
 func (s *serving) addTo(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&s.port, "port", 0, "port of 127.0.0.1 to listen on; 0 is any that is free")
 	cmd.Flags().DurationVar(&s.latency, "latency", 0, "what is added to each request before its answer begins, such as 20ms")
 	cmd.Flags().Int64Var(&s.rate, "rate", 0, "bytes a second of each connection, in each direction; 0 is no limit")
+	cmd.Flags().BoolVar(&s.stdin, "stdin", false, "end when stdin ends, and so with the process that holds its other end")
 	require(cmd, "port")
 }
 
@@ -33,12 +36,12 @@ type served interface {
 	WaitForPuts(ctx context.Context, n int64) error
 }
 
-// serve serves until the command's context ends.
-func (s *serving) serve(cmd *cobra.Command, network *azuretest.Network, handler served) error {
+// serve serves until the command's context ends. more adds control paths.
+func (s *serving) serve(cmd *cobra.Command, network *azuretest.Network, handler served, more func(*http.ServeMux)) error {
 	if err := configure(network, s.latency, s.rate); err != nil {
 		return err
 	}
-	server, err := azuretest.Start(s.port, network, controlled(network, handler))
+	server, err := azuretest.Start(s.port, network, controlled(network, handler, more))
 	if err != nil {
 		return err
 	}
@@ -46,7 +49,17 @@ func (s *serving) serve(cmd *cobra.Command, network *azuretest.Network, handler 
 	if _, err := fmt.Fprintln(cmd.OutOrStdout(), "listening on "+server.URL); err != nil {
 		return err
 	}
-	<-cmd.Context().Done()
+	ended := make(chan struct{})
+	if s.stdin {
+		go func() {
+			defer close(ended)
+			_, _ = io.Copy(io.Discard, cmd.InOrStdin()) // an error ends it, too
+		}()
+	}
+	select {
+	case <-cmd.Context().Done():
+	case <-ended:
+	}
 	return nil
 }
 
@@ -63,21 +76,24 @@ func configure(network *azuretest.Network, latency time.Duration, rate int64) er
 func serveBlobsCommand() *cobra.Command {
 	var s serving
 	var containers []string
+	var requests int
 	cmd := &cobra.Command{
 		Use:   "serve-blobs --port N",
 		Short: "Serve blobs from memory, until SIGTERM",
 		Long: `Serve blobs from memory, until SIGTERM.
 
 It is the blob service of the account devstoreaccount1, and takes any signature.
-` + controlHelp,
+` + controlHelp + "\n" + blobControlHelp,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			service := azuretest.New(azuretest.Options{Containers: containers})
-			return s.serve(cmd, &service.Network, service)
+			service := azuretest.New(azuretest.Options{Containers: containers, Requests: requests})
+			control := &blobControl{service: service}
+			return s.serve(cmd, &service.Network, service, control.addTo)
 		},
 	}
 	s.addTo(cmd)
 	cmd.Flags().StringSliceVar(&containers, "container", nil, "container that exists; more than one can be given, and clients can create others")
+	cmd.Flags().IntVar(&requests, "requests", 0, "how many requests to remember for /-/requests")
 	return cmd
 }
 
@@ -92,7 +108,7 @@ func serveHTTPCacheCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			server := new(httpCache)
-			return s.serve(cmd, &server.Network, server)
+			return s.serve(cmd, &server.Network, server, func(*http.ServeMux) {})
 		},
 	}
 	s.addTo(cmd)

@@ -23,7 +23,7 @@ const (
 	Reset Action = "reset"
 	// Lose does what is asked for, and resets the connection instead of an answer.
 	Lose Action = "lose"
-	// Hold answers as usual, once it is released.
+	// Hold answers as usual, once it is released or For is over.
 	Hold Action = "hold"
 	// ResetBody resets the connection after so many bytes of the body, that of
 	// the request where it has one. Fewer may arrive: a reset overtakes them.
@@ -49,6 +49,8 @@ type Fault struct {
 	Status     int
 	Code       string
 	RetryAfter time.Duration
+	// For is how long Hold holds a request that is not released; 0 stands for ever.
+	For time.Duration
 	// After is how many bytes pass first. Bodies no longer than that are whole.
 	After int64
 }
@@ -162,8 +164,14 @@ func like(pattern, text string) bool {
 
 // wait holds a request. It reports false where the client goes first.
 func (f *FaultRule) wait(ctx context.Context) bool {
+	var over <-chan time.Time // nil: never
+	if f.For > 0 {
+		over = time.After(f.For)
+	}
 	select {
 	case <-f.released:
+		return true
+	case <-over:
 		return true
 	case <-ctx.Done():
 		return false

@@ -202,6 +202,17 @@ func TestHold(t *testing.T) {
 	}
 }
 
+func TestHoldForATime(t *testing.T) {
+	const pause = 50 * time.Millisecond
+	service, on := start(t, azuretest.Options{})
+	service.AddFault(azuretest.Fault{Method: http.MethodPut, Action: azuretest.Hold, For: pause})
+	begin := time.Now()
+	on.do(t, http.MethodPut, "a", "", nil, "content").check(t, "put", "201")
+	if took := time.Since(begin); took < pause {
+		t.Errorf("the response came after %s, want it after %s", took, pause)
+	}
+}
+
 // Who goes away while he is held has not asked for anything.
 func TestHoldOfAClientThatGoes(t *testing.T) {
 	service, _ := start(t, azuretest.Options{})
