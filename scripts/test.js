@@ -25,6 +25,7 @@ const steps = {
       await show('go', ['vet', './...'], { GOOS });
     }
     await show('node', ['scripts/check-imports.js']);
+    await show('node', ['scripts/check-words.js', '--source']);
     await show('npx', ['prettier', '--check', '.']);
     await show('npx', ['tsc', '--project', 'tsconfig.json']);
   },
