@@ -13,15 +13,13 @@ const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 const { buildBinary, platforms } = require('./build');
-const { runAgainstServer } = require('./fixtures/server-run');
+const { runAgainstServer } = require('./kit/sessions/server-run');
 const { runMain, temporaryFolder } = require('./kit/cleanup');
 const { install } = require('./kit/install');
 const { run } = require('./kit/run');
-const {
-  loadSessions,
-} = require('../npm/nx-azure-cache/testing/sessions/parse');
+const { loadSessions } = require('./kit/sessions/parse');
 
-/** @import { Session } from '../npm/nx-azure-cache/testing/sessions/parse' */
+/** @import { Session } from './kit/sessions/parse' */
 
 async function main() {
   const { values, positionals } = parseArgs({
@@ -33,7 +31,7 @@ async function main() {
     if (values.server !== undefined || positionals.length > 0) {
       throw new Error('--record FILE stands alone');
     }
-    const { record } = require('./fixtures/record');
+    const { record } = require('./kit/sessions/record');
     return record(values.record);
   }
   // Before the building: a mistake in a session should show at once.

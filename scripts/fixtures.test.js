@@ -6,17 +6,14 @@ const os = require('node:os');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { buildBinary, platforms } = require('./build');
-const { sessionOf } = require('./fixtures/session-of');
-const { runAgainstServer } = require('./fixtures/server-run');
-const { readTree, shorter } = require('./fixtures/tree-of');
+const { sessionOf } = require('./kit/sessions/recorded-session');
+const { runAgainstServer } = require('./kit/sessions/server-run');
+const { readTree, shorter } = require('./kit/sessions/recorded-tree');
 const { root } = require('./kit/root');
 const { attempt } = require('./kit/run');
-const {
-  loadSessions,
-  parseSession,
-} = require('../npm/nx-azure-cache/testing/sessions/parse');
+const { loadSessions, parseSession } = require('./kit/sessions/parse');
 
-/** @import { Recorded } from './fixtures/session-of' */
+/** @import { Recorded } from './kit/sessions/recorded-session' */
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nx-azure-cache-test-'));
 const binary = path.join(folder, 'nx-azure-cache');

@@ -4,8 +4,11 @@
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
-const { runAgainstClient } = require('./testing/sessions/client-run');
-const { loadSessions, parseSession } = require('./testing/sessions/parse');
+const { runAgainstClient } = require('../../scripts/kit/sessions/client-run');
+const {
+  loadSessions,
+  parseSession,
+} = require('../../scripts/kit/sessions/parse');
 
 const sessions = loadSessions().filter(({ audience }) => audience !== 'server');
 if (sessions.length === 0) throw new Error('there is no session for a client');

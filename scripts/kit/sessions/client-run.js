@@ -9,14 +9,18 @@ const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
-const { play, temporaryFolder, writeExecutable } = require('../world');
-const { version } = require('../../package.json');
+const {
+  play,
+  temporaryFolder,
+  writeExecutable,
+} = require('../../../npm/nx-azure-cache/testing/world');
+const { version } = require('../../../npm/nx-azure-cache/package.json');
 const { Conversation, frame, limit } = require('./conversation');
 const { Values, repeat, show } = require('./values');
 
 /** @import { TestContext } from 'node:test' */
 /** @import { AddressInfo, Socket } from 'node:net' */
-/** @import { RemoteCache } from '../../index' */
+/** @import { RemoteCache } from '../../../npm/nx-azure-cache/index' */
 /** @import { Session, Step } from './parse' */
 
 /** What the server calls its folder. */

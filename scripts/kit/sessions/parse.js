@@ -39,7 +39,7 @@ const path = require('node:path');
 const rest = '...';
 
 /** Where the sessions are. */
-const folder = path.join(__dirname, '../../../../testdata/rpc');
+const folder = path.join(__dirname, '../../../testdata/rpc');
 
 /**
  * Reads the sessions of a folder whose names hold one of the patterns. None,

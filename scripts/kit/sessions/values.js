@@ -9,7 +9,7 @@ const { rest } = require('./parse');
 
 /** @import { Entry } from './parse' */
 
-const licences = path.join(__dirname, '../../../../testdata/license');
+const licences = path.join(__dirname, '../../../testdata/license');
 const whole =
   /^\$\{(any|string|number|contains|matches|file|pid)(?: ([^}]*))?\}$/;
 
