@@ -83,7 +83,7 @@ func NewTooManyFiles(err error) *FileError { return &FileError{err, tooManyFix} 
 
 const tooManyFix = "this process or machine has too many files open: raise the limit (`ulimit -n 4096` in the shell that starts Nx), or run fewer tasks at once (--parallel)"
 
-// fixOf says what fixes an error of a file system. npm/nx-azure-cache/file-error.js
+// fixOf says what fixes an error of a file system. npm/nx-azure-cache/lib/file-error.js
 // says the same; the tests of both read testdata/file-errors.json.
 func fixOf(directory string, err error) string {
 	directory = shorten(directory, maxPath)

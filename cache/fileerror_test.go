@@ -23,7 +23,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// Each error of a system has its advice. npm/nx-azure-cache/file-error.test.js reads
+// Each error of a system has its advice. npm/nx-azure-cache/test/file-error.test.js reads
 // the same table.
 func TestFileErrorSaysWhatToDo(t *testing.T) {
 	text, err := os.ReadFile("../testdata/file-errors.json")

@@ -21,9 +21,6 @@ const { run } = require('./kit/run');
 const platforms = readJson('npm/platforms.json');
 const { version, license, repository, engines } = readJson('package.json');
 
-/** Tests live beside what they test and are not shipped. */
-const isShipped = (/** @type {string} */ file) => !file.endsWith('.test.js');
-
 /**
  * @param {Options} [options] `out` is relative to the repository; what is in it
  *   is removed
@@ -222,7 +219,7 @@ function buildAliasGenerators(target) {
  * @param {string} to
  */
 function copy(from, to) {
-  fs.cpSync(path.join(root, from), to, { recursive: true, filter: isShipped });
+  fs.cpSync(path.join(root, from), to, { recursive: true });
 }
 
 /** @param {string} file relative to the repository */

@@ -5,7 +5,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { after, before, test } = require('node:test');
-const { Client } = require('../npm/nx-azure-cache/client');
+const { Client } = require('../npm/nx-azure-cache/lib/client');
 const {
   build,
   buildBinary,
@@ -145,9 +145,18 @@ test('the tarball of a platform keeps its binary executable, in 5 MB', async () 
   assert.ok(size <= 5e6, `${size} bytes`);
 });
 
+/** The files and folders that npm publishes of a package. */
+const isShipped =
+  /^(LICENSE|README\.md|package\.json|index\.(js|d\.ts)|bin\.js|generators\.json|(nx\.)?schema\.json|bin\/[^/]+\.js|lib\/.+\.js|generators\/(activate|doctor|init)\/[^/]+\.(js|json|d\.ts))$/;
+
 test('the tarballs hold what is needed and no tests', async () => {
   for (const [name, needed] of Object.entries({
-    'nx-azure-cache': ['index.js', 'index.d.ts', 'bin/nx-azure-cache.js'],
+    'nx-azure-cache': [
+      'index.js',
+      'index.d.ts',
+      'bin/nx-azure-cache.js',
+      'lib/client.js',
+    ],
     '@nx/powerpack-azure-cache': ['index.js', 'index.d.ts', 'bin.js'],
   })) {
     const { files } = await pack(name);
@@ -166,6 +175,9 @@ test('the tarballs hold what is needed and no tests', async () => {
     }
     const tests = paths.filter((file) => file.includes('test'));
     assert.deepEqual(tests, [], name);
+    // Test helpers need not have "test" in their names.
+    const strange = paths.filter((file) => !isShipped.test(file));
+    assert.deepEqual(strange, [], name);
   }
 });
 

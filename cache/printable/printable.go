@@ -5,7 +5,7 @@
 //   - [String] for a value, [Line] for a message, [Short] for what may be long;
 //   - [Command] and [Word] for what people paste into a shell.
 //
-// npm/nx-azure-cache/printable.js does the same in JavaScript. The tests of both read
+// npm/nx-azure-cache/lib/printable.js does the same in JavaScript. The tests of both read
 // testdata/printable.
 package printable
 

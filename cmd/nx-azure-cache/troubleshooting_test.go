@@ -152,7 +152,7 @@ func scripts(t *testing.T, patterns ...string) (files []string) {
 }
 
 func jsTexts(t *testing.T) (texts []string) {
-	for _, file := range scripts(t, "schema.json", "*.js", "bin/*.js", "*/*.js", "generators/*/*.js") {
+	for _, file := range scripts(t, "schema.json", "*.js", "bin/*.js", "lib/*.js", "lib/*/*.js", "generators/*/*.js") {
 		for _, text := range jsStrings(t, file) {
 			texts = append(texts, blank(text))
 		}
@@ -258,7 +258,7 @@ func TestTroubleshootingHasEveryLine(t *testing.T) {
 			isSaid(t, page, file, said(t, file))
 		}
 	}
-	for _, file := range scripts(t, "binary.js", "client.js", "drain.js", "file-error.js", "index.js", "pending.js", "reason.js", "run.js", "server.js", "session.js", "snapshot.js", "tasks.js", "workspace.js", "bin/*.js", "generators/*/*.js") {
+	for _, file := range scripts(t, "lib/binary.js", "lib/client.js", "lib/drain.js", "lib/file-error.js", "index.js", "lib/pending.js", "lib/reason.js", "lib/run.js", "lib/server.js", "lib/session.js", "lib/snapshot.js", "lib/tasks.js", "lib/workspace.js", "bin/*.js", "generators/*/*.js") {
 		if talks.MatchString(filepath.Base(file)) {
 			continue
 		}

@@ -3,24 +3,24 @@
 const { randomUUID } = require('node:crypto');
 const fs = require('node:fs/promises');
 const path = require('node:path');
-const { binaryPath } = require('./binary');
-const { readEnvironment } = require('./environment');
-const { fileError, refusal } = require('./file-error');
-const { hushInTask, notice } = require('./notices');
-const { reasonOf } = require('./reason');
+const { binaryPath } = require('./lib/binary');
+const { readEnvironment } = require('./lib/environment');
+const { fileError, refusal } = require('./lib/file-error');
+const { hushInTask, notice } = require('./lib/notices');
+const { reasonOf } = require('./lib/reason');
 const {
   configurationOf,
   initialize,
   initializeParams,
   spawnServer,
-} = require('./server');
-const { Servers } = require('./servers');
-const { nonsense } = require('./session');
-const { takeSnapshot } = require('./snapshot');
-const { workspaceRoot } = require('./workspace');
+} = require('./lib/server');
+const { Servers } = require('./lib/servers');
+const { nonsense } = require('./lib/session');
+const { takeSnapshot } = require('./lib/snapshot');
+const { workspaceRoot } = require('./lib/workspace');
 
 /** @import { RemoteCache, CachedResult } from './index' */
-/** @import { Server } from './server' */
+/** @import { Server } from './lib/server' */
 
 /** The error code of rpc/doc.go for an entry that is not to be used. */
 const damaged = 3;

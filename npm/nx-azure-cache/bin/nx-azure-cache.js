@@ -7,15 +7,19 @@
 const initial = Object.assign(Object.create(null), process.env);
 
 const { spawnSync } = require('node:child_process');
-const { binaryPath } = require('../binary');
-const { examine } = require('../doctor/examine');
-const print = require('../doctor/print');
-const { binaryRow } = require('../doctor/versions');
-const { readEnvironment } = require('../environment');
+const { binaryPath } = require('../lib/binary');
+const { examine } = require('../lib/doctor/examine');
+const print = require('../lib/doctor/print');
+const { binaryRow } = require('../lib/doctor/versions');
+const { readEnvironment } = require('../lib/environment');
 const { version } = require('../package.json');
-const { printableLine } = require('../printable');
-const { reasonOf } = require('../reason');
-const { loadEnvFiles, readWorkspace, workspaceRoot } = require('../workspace');
+const { printableLine } = require('../lib/printable');
+const { reasonOf } = require('../lib/reason');
+const {
+  loadEnvFiles,
+  readWorkspace,
+  workspaceRoot,
+} = require('../lib/workspace');
 
 /** The commands that work on the cache of the workspace they are run in. */
 const ofWorkspaces = ['doctor', 'evict', 'inspect', 'keys', 'license', 'ls'];

@@ -2,8 +2,8 @@
 
 const { spawnSync } = require('node:child_process');
 const path = require('node:path');
-const { readEnvironment } = require('../../environment');
-const { printable, printableLine } = require('../../printable');
+const { readEnvironment } = require('../../lib/environment');
+const { printable, printableLine } = require('../../lib/printable');
 
 const launcher = path.join(__dirname, '..', '..', 'bin', 'nx-azure-cache.js');
 

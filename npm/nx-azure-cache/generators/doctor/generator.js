@@ -2,7 +2,7 @@
 
 const { spawnSync } = require('node:child_process');
 const path = require('node:path');
-const { readEnvironment } = require('../../environment');
+const { readEnvironment } = require('../../lib/environment');
 
 const launcher = path.join(__dirname, '..', '..', 'bin', 'nx-azure-cache.js');
 

@@ -1,9 +1,9 @@
 'use strict';
 
 const readline = require('node:readline/promises');
-const { readEnvironment } = require('../../environment');
-const { printable } = require('../../printable');
-const { workspaceRoot } = require('../../workspace');
+const { readEnvironment } = require('../../lib/environment');
+const { printable } = require('../../lib/printable');
+const { workspaceRoot } = require('../../lib/workspace');
 const { problem } = require('./settings');
 
 /** @typedef {import('./settings').Block} Block */

@@ -1,10 +1,10 @@
 'use strict';
 
 const { spawnSync } = require('node:child_process');
-const { readEnvironment } = require('../../environment');
-const { defaultBase } = require('../../workspace');
+const { readEnvironment } = require('../../lib/environment');
+const { defaultBase } = require('../../lib/workspace');
 
-/** @import { NxJson } from '../../workspace' */
+/** @import { NxJson } from '../../lib/workspace' */
 
 /**
  * The branch that the workspace is built from: nx.json's `defaultBase`, or else

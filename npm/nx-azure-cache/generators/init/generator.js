@@ -1,6 +1,6 @@
 'use strict';
 
-const { packageManager } = require('../../doctor/packages');
+const { packageManager } = require('../../lib/doctor/packages');
 const { askFor, terminal } = require('./ask');
 const { trustedBranch } = require('./branches');
 const nxJson = require('./nx-json');

@@ -2,7 +2,7 @@
 
 // What the azure block of nx.json shall hold. Pure: no files, no terminal.
 
-const { printable } = require('../../printable');
+const { printable } = require('../../lib/printable');
 const { allowed, isValid } = require('./check');
 
 /** @typedef {Record<string, unknown>} Block */

@@ -1,0 +1,59 @@
+'use strict';
+
+const manifest = require('../package.json');
+
+/**
+ * The packages of the platforms there is a binary for, all of this package's
+ * version: `@nx-azure-cache/linux-x64` and so on. Only the built package has
+ * them (scripts/build.js writes them from npm/platforms.json).
+ *
+ * @type {Record<string, string>}
+ */
+const platformPackages =
+  /** @type {{ optionalDependencies?: Record<string, string> }} */ (manifest)
+    .optionalDependencies ?? {};
+
+/**
+ * The path of the binary `nx-azure-cache` for this machine. Throws an error
+ * that says what to do when there is none.
+ *
+ * @param {{ env: NodeJS.ProcessEnv, platform?: string, arch?: string }} machine
+ *   `env` without what .env files add
+ * @returns {string}
+ */
+function binaryPath({ env, platform = process.platform, arch = process.arch }) {
+  if (env.NX_AZURE_CACHE_BINARY) return env.NX_AZURE_CACHE_BINARY;
+
+  const name = `@nx-azure-cache/${platform}-${arch}`;
+  if (!(name in platformPackages)) {
+    throw new Error(unsupported(platform, arch));
+  }
+  const file = platform === 'win32' ? 'nx-azure-cache.exe' : 'nx-azure-cache';
+  try {
+    return require.resolve(`${name}/bin/${file}`);
+  } catch (cause) {
+    // --omit=optional, a lockfile or node_modules from another platform
+    // (npm/cli#4828), a private registry that lacks the package.
+    throw new Error(
+      `the package ${name} is not installed. Install again on this platform, ` +
+        'without --omit=optional; if that does not help, remove node_modules ' +
+        'and the entries of @nx-azure-cache from the lockfile first',
+      { cause },
+    );
+  }
+}
+
+/**
+ * @param {string} platform
+ * @param {string} arch
+ */
+function unsupported(platform, arch) {
+  const names = Object.keys(platformPackages);
+  if (names.length === 0) {
+    return 'this is a source checkout: set NX_AZURE_CACHE_BINARY to what `go build ./cmd/nx-azure-cache` makes';
+  }
+  const supported = names.map((name) => name.split('/')[1]).join(', ');
+  return `there is no binary for ${platform}-${arch}; supported are ${supported}`;
+}
+
+exports.binaryPath = binaryPath;

@@ -1,0 +1,150 @@
+'use strict';
+
+// The versions of what works together.
+
+const path = require('node:path');
+const { binaryPath } = require('../binary');
+const manifest = require('../../package.json');
+const { findPackage, packageAround } = require('./packages');
+const { message, rowsOf } = require('./rows');
+const { again, isOurs, ourName, shortened } = require('./slot');
+
+/** @import { Package } from './packages' */
+/** @import { Workspace } from './slot' */
+/** @import { Row } from './rows' */
+
+const { ok, warning, failed } = rowsOf('versions');
+
+/** The oldest Nx that has the slot, and the last major that was tried. */
+const oldestNx = [20, 0, 6];
+const newestNx = 24;
+const oldestNode = 20;
+
+/**
+ * @param {Workspace} workspace
+ * @returns {Row[]}
+ */
+function examineVersions(workspace) {
+  return [
+    nxRow(workspace),
+    nodeRow(),
+    packageRow(workspace),
+    ...platformRows(workspace),
+  ];
+}
+
+/**
+ * @param {Workspace} workspace
+ * @returns {Row}
+ */
+function nxRow({ nx, root }) {
+  const seen = `${nx.version} (${shortened(nx.folder, root)})`;
+  const [major, minor, patch] = nx.version.split('.').map(Number.parseFloat);
+  const [oldMajor, oldMinor, oldPatch] = oldestNx;
+  const isOld =
+    major < oldMajor ||
+    (major === oldMajor && minor === oldMinor && patch < oldPatch);
+  if (isOld) {
+    const fix = 'npx nx migrate 20 (or later)';
+    return failed('nx', 'Nx', `${seen}: ${oldestNx.join('.')} is needed`, fix);
+  }
+  if (major > newestNx) {
+    const tried = `${seen}: this version was tried with Nx ${oldMajor} to ${newestNx}`;
+    return warning('nx', 'Nx', tried, 'look for a newer nx-azure-cache');
+  }
+  return ok('nx', 'Nx', seen);
+}
+
+/** @returns {Row} */
+function nodeRow() {
+  const { version } = process;
+  if (Number.parseInt(version.slice(1), 10) >= oldestNode) {
+    return ok('node', 'Node.js', version);
+  }
+  const seen = `${version}: ${oldestNode} or later is needed`;
+  return failed('node', 'Node.js', seen, `install Node.js ${oldestNode}`);
+}
+
+/**
+ * The package of this command, and the one that Nx loads.
+ *
+ * @param {Workspace} workspace
+ * @returns {Row}
+ */
+function packageRow({ root, cwd, nx, manager }) {
+  const id = 'npm-package';
+  const check = 'nx-azure-cache';
+  const { version } = manifest;
+  const own = `${version} (${shortened(path.join(__dirname, '..', '..'), root)})`;
+  const loaded = findPackage(ourName, [cwd, root, nx.folder]);
+  if (!loaded || !isOurs(loaded)) return ok(id, check, own);
+  if (loaded.version !== version) {
+    const seen = `${own}, and ${ourName} is ${loaded.version}`;
+    return failed(id, check, seen, same(manager));
+  }
+  const made = madeOf(loaded);
+  if (made && made !== version) {
+    const seen = `${own}, and ${ourName} uses ${made}`;
+    return failed(id, check, seen, same(manager));
+  }
+  return ok(id, check, own);
+}
+
+/** @param {string} manager */
+function same(manager) {
+  return `install ${ourName} and nx-azure-cache in one version (${manager} install), and run this in the workspace`;
+}
+
+/**
+ * The version of what the package for private registries re-exports.
+ *
+ * @param {Package} loaded
+ */
+function madeOf({ name, folder }) {
+  if (name === 'nx-azure-cache') return undefined;
+  return findPackage('nx-azure-cache', [folder])?.version;
+}
+
+/**
+ * The package with the binary of this platform.
+ *
+ * @param {Workspace} workspace
+ * @returns {Row[]}
+ */
+function platformRows({ variables, root, manager }) {
+  const id = 'platform-package';
+  const check = `the binary for ${process.platform}-${process.arch}`;
+  const file = variables.NX_AZURE_CACHE_BINARY;
+  if (file) {
+    const seen = `${file}, of NX_AZURE_CACHE_BINARY`;
+    const fix = 'unset it, unless you develop nx-azure-cache';
+    return [warning(id, check, seen, fix)];
+  }
+  try {
+    const found = packageAround(path.dirname(binaryPath({ env: variables })));
+    const seen = `${found.name} ${found.version} (${shortened(found.folder, root)})`;
+    if (found.version === manifest.version) return [ok(id, check, seen)];
+    const wrong = `${seen}, and the package is ${manifest.version}`;
+    return [failed(id, check, wrong, again(manager))];
+  } catch (err) {
+    return [failed(id, check, message(err), again(manager))];
+  }
+}
+
+/**
+ * The row of a binary that is there and cannot be run, unless another says already
+ * that there is none.
+ *
+ * @param {Row[]} rows
+ * @param {string} why
+ * @returns {Row[]}
+ */
+function binaryRow(rows, why) {
+  if (rows.some(({ seen }) => seen === why)) return [];
+  const fix =
+    'make it executable, allow it in the virus scanner, or install again';
+  return [failed('binary', 'the binary', `cannot be run: ${why}`, fix)];
+}
+
+exports.binaryRow = binaryRow;
+exports.examineVersions = examineVersions;

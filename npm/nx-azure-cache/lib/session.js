@@ -1,0 +1,43 @@
+'use strict';
+
+const { version } = require('../package.json');
+const { reasonOf } = require('./reason');
+
+const nonsense = 'the cache process sent an unexpected response';
+
+const reinstall =
+  'install again, so that the lockfile has one version of nx-azure-cache and @nx-azure-cache/*';
+
+/**
+ * What of an answer to initialize is used, and its type. All of it ends up in lines,
+ * paths or timers.
+ */
+const sessionTypes = {
+  ...{ enabled: 'boolean', mode: 'string', reason: 'string', tasks: 'boolean' },
+  ...{ scope: 'string', scopeReason: 'string', location: 'string' },
+  ...{ session: 'string', drain: 'number' },
+};
+
+/**
+ * Throws unless the answer to initialize is that of a server of this version.
+ *
+ * @param {any} session
+ */
+function checkSession(session) {
+  const serverVersion = session?.serverVersion;
+  if (typeof serverVersion === 'string' && serverVersion !== version) {
+    throw new Error(
+      `the package nx-azure-cache is ${version}, its binary is ${reasonOf(serverVersion)}: ${reinstall}`,
+    );
+  }
+  const isWhole = Object.entries(sessionTypes).every(
+    ([name, type]) => typeof session?.[name] === type,
+  );
+  const isPatient = !session?.enabled || session.patience > 0;
+  if (!serverVersion || !isWhole || !isPatient) {
+    throw new Error(`${nonsense}: ${reinstall}`);
+  }
+}
+
+exports.checkSession = checkSession;
+exports.nonsense = nonsense;

@@ -1,0 +1,89 @@
+'use strict';
+
+// Not shipped: the build leaves *.test.js out of the package.
+
+const assert = require('node:assert/strict');
+const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { before, after, test } = require('node:test');
+const { workspace } = require('./init-world');
+const { activateGenerator } = require('../generators/activate/generator');
+
+const root = path.join(__dirname, '..', '..', '..');
+const file = '.nx/powerpack/license.ini';
+
+/** @param {string} name */
+const licence = (name) =>
+  fs
+    .readFileSync(path.join(root, 'testdata', 'license', `${name}.jwt`), 'utf8')
+    .trim();
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'azure-activate-'));
+const binary = path.join(folder, 'binary');
+const env = { ...process.env, NX_AZURE_CACHE_BINARY: binary };
+before(() => {
+  execFileSync('go', ['build', '-o', binary, './cmd/nx-azure-cache'], {
+    cwd: root,
+  });
+});
+after(() => fs.rmSync(folder, { recursive: true }));
+
+/**
+ * @param {ReturnType<typeof workspace>} tree
+ * @param {string} [key]
+ */
+function activate(tree, key) {
+  /** @type {string[]} */
+  const lines = [];
+  activateGenerator(tree, { key }, { log: (line) => lines.push(line), env });
+  return lines;
+}
+
+test('a licence is put into the tree, and what to do with it is said', (t) => {
+  const tree = workspace(t, { 'nx.json': '{}' });
+  const lines = activate(tree, `${licence('valid')}\n`);
+  assert.equal(tree.read(file, 'utf8'), `license = ${licence('valid')}\n`);
+  assert.match(lines[0], /^activated: the licence for Example GmbH, .*2126/);
+  assert.match(lines.join('\n'), /Commit .*\n.*NX_POWERPACK_LICENSE/);
+  assert.ok(!lines.join('\n').includes(licence('valid')));
+  assert.ok(!fs.existsSync(path.join(tree.root, file)), 'a dry run writes it');
+});
+
+test('a renewal takes the place of what has expired', (t) => {
+  const tree = workspace(t, {
+    'nx.json': '{}',
+    [file]: `# ours\nlicense = ${licence('expired')}\n`,
+  });
+  const [removed] = activate(tree, licence('valid'));
+  assert.equal(
+    tree.read(file, 'utf8'),
+    `# ours\nlicense = ${licence('valid')}\n`,
+  );
+  assert.match(removed, /^removed: the licence in .* expired on 2025-01-01/);
+});
+
+test('what is no licence changes nothing, and is not repeated', (t) => {
+  const tree = workspace(t, {
+    'nx.json': '{}',
+    [file]: `license = ${licence('valid')}\n`,
+  });
+  for (const [key, why] of /** @type {const} */ ([
+    [licence('expired'), /^this licence expired on 2025-01-01/],
+    [licence('other-issuer'), /unknown key/],
+    ['s3cret', /malformed.*; nothing was changed$/],
+    [' ', /^Which licence\? nx g /],
+    [undefined, /^Which licence\? nx g /],
+  ])) {
+    assert.throws(
+      () => activate(tree, key),
+      (/** @type {Error} */ { message }) => {
+        assert.match(message, why);
+        assert.ok(!key?.trim() || !message.includes(key));
+        return true;
+      },
+    );
+  }
+  assert.deepEqual(tree.listChanges(), []);
+});

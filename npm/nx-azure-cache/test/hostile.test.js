@@ -1,0 +1,246 @@
+'use strict';
+
+// What a checkout, a server or a child process says never reaches a terminal as more
+// than text, and starts no line that looks like one of ours.
+
+const assert = require('node:assert/strict');
+const { spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const path = require('node:path');
+const { describe, test } = require('node:test');
+const {
+  copyShim,
+  environment,
+  fakeServer,
+  installed,
+  play,
+  shim,
+  temporaryFolder,
+  writeExecutable,
+} = require('./world');
+
+/** @import { TestContext } from 'node:test' */
+
+const bad =
+  'a\u202e\u001b]0;x\u0007\u001b[2K\r\n' +
+  'nx-azure-cache: forged\n' +
+  '\u009b31m\u202etxt\u2066\u200b\u2028\u007f\ud800$(touch x)';
+
+/** What acts on a terminal or cannot be seen, but line ends and tabs. */
+const acting = /(?![\n\t])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
+
+/**
+ * @param {string} text
+ * @param {string} [known] that must be in it, or it shows nothing
+ */
+function assertShown(text, known = 'touch x') {
+  assert.ok(text.includes(known), `${known} is not in ${text}`);
+  assert.doesNotMatch(text, acting);
+  assert.doesNotMatch(text, /^\s*nx-azure-cache: forged/m);
+}
+
+/**
+ * A workspace whose packages and nx.json hold what nothing should.
+ *
+ * @param {TestContext} t
+ */
+function checkout(t) {
+  const root = temporaryFolder(t);
+  /** @param {string} name */
+  const write = (name, /** @type {unknown} */ value) => {
+    const file = path.join(root, name);
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    fs.writeFileSync(file, text);
+  };
+  write('nx.json', {
+    cli: { packageManager: bad },
+    defaultBase: bad,
+    tasksRunnerOptions: {
+      default: { runner: 'nx-remotecache-azure', options: { azureUrl: bad } },
+      [bad]: { runner: bad, options: {} },
+    },
+  });
+  write('package.json', {
+    devDependencies: { '@nx/azure-cache': bad, 'nx-remotecache-azure': bad },
+  });
+  const main = 'main.js';
+  for (const name of ['@nx/s3-cache', '@nx/powerpack-azure-cache']) {
+    write(`node_modules/${name}/package.json`, {
+      ...{ name: `${name}${bad}`, version: bad, main },
+      dependencies: name.endsWith('azure-cache') && { 'nx-azure-cache': bad },
+    });
+    write(`node_modules/${name}/${main}`, `throw new Error('${'no'}')`);
+  }
+  return { root, write };
+}
+
+/**
+ * @param {string} root
+ * @param {string[]} command
+ * @param {NodeJS.ProcessEnv} [env]
+ */
+function run(root, command, env = {}) {
+  const { stdout, stderr } = spawnSync(process.execPath, command, {
+    cwd: root,
+    env: environment(root, env),
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  return stdout + stderr;
+}
+
+describe('doctor without a binary', () => {
+  for (const nx of ['of the makers of Nx', 'of the checkout']) {
+    for (const flags of [[], ['--json']]) {
+      test(`an Nx ${nx} ${flags}`, (t) => {
+        const { root, write } = checkout(t);
+        if (nx === 'of the checkout') {
+          write('node_modules/nx/package.json', { name: 'nx', version: bad });
+          write(
+            'node_modules/nx/src/tasks-runner/cache.js',
+            "'@nx/s3-cache' '@nx/powerpack-azure-cache'",
+          );
+        } else {
+          fs.symlinkSync(installed.nx, path.join(root, 'node_modules', 'nx'));
+        }
+        const copy = copyShim(t, installed);
+        const launcher = path.join(copy, 'bin', 'nx-azure-cache.js');
+        const text = run(root, [launcher, 'doctor', ...flags]);
+        assertShown(text);
+        if (flags.length > 0) JSON.parse(text);
+        // A manager of packages that nobody knows stands in no command.
+        assert.match(text, /npm uninstall @nx\/s3-cache/);
+      });
+    }
+  }
+
+  test('the binary that cannot be run', (t) => {
+    const root = temporaryFolder(t);
+    const launcher = path.join(shim, 'bin', 'nx-azure-cache.js');
+    const env = { NX_AZURE_CACHE_BINARY: `/nowhere/${bad}` };
+    for (const command of ['ls', 'doctor']) {
+      assertShown(run(root, [launcher, command], env), '/nowhere/a');
+    }
+  });
+});
+
+describe('a server', () => {
+  test('that says it of all', async (t) => {
+    const binary = fakeServer(
+      t,
+      (server, bad) => {
+        server.tellsStored = false;
+        server.on('initialize', (_, answer) => {
+          server.notify('log', { level: 'warn', message: bad });
+          const changes = { scope: bad, scopeReason: bad, location: bad };
+          answer.result(server.hello({ ...changes, mode: 'read-write' }));
+        });
+        server.on('retrieve', (_, answer) => answer.error(2, bad));
+        server.on('store', ({ hash }, answer) => {
+          if (hash === 'refused') answer.result({ queued: false, reason: bad });
+          else answer.result({ queued: true, reason: '' });
+        });
+        const trouble = { hash: bad, bytes: 0, outcome: 'failed', reason: bad };
+        server.onDrain(() =>
+          server.drained({ troubles: [{ ...trouble, code: 5 }] }),
+        );
+      },
+      bad,
+    );
+    const { stderr } = await play(
+      t,
+      async ({ open, cacheDirectory }, bad) => {
+        const cache = await open();
+        await cache.retrieve(bad, cacheDirectory);
+        await cache.store('refused', cacheDirectory, bad, 0);
+        await cache.store(bad, cacheDirectory, bad, 0);
+      },
+      { binary, args: bad, env: { CI: 'true' }, exit: 0 },
+    );
+    assertShown(stderr, 'scope a');
+    assert.equal(stderr.match(/^nx-azure-cache: /gm)?.length, 5);
+  });
+
+  test('that is off', async (t) => {
+    const binary = fakeServer(
+      t,
+      (server, bad) =>
+        server.on('initialize', (_, answer) =>
+          answer.result(server.hello({ enabled: false, reason: bad })),
+        ),
+      bad,
+    );
+    const nx = /** @type {Parameters<typeof play>[1]} */ (
+      async ({ getRemoteCache }) => getRemoteCache()
+    );
+    const { stderr } = await play(t, nx, { binary });
+    assertShown(stderr);
+  });
+
+  for (const NX_AZURE_CACHE_LOG of [undefined, 'debug']) {
+    test(`that ends, with the log ${NX_AZURE_CACHE_LOG}`, async (t) => {
+      const binary = fakeServer(
+        t,
+        (server, bad) =>
+          server.on('retrieve', () =>
+            process.stderr.write(bad, () => process.exit(3)),
+          ),
+        bad.replaceAll('\nnx-azure-cache: forged', ''), // a log has many lines
+      );
+      const { stderr } = await play(
+        t,
+        async ({ open, cacheDirectory }) =>
+          (await open()).retrieve('h', cacheDirectory),
+        { binary, env: { NX_AZURE_CACHE_LOG } },
+      );
+      assertShown(stderr, 'exit code 3');
+    });
+  }
+});
+
+describe('generators', () => {
+  /**
+   * Runs a generator as Nx does, with console.log.
+   *
+   * @param {string} root
+   * @param {'init' | 'activate'} name
+   * @param {object} options
+   * @param {NodeJS.ProcessEnv} [env]
+   */
+  const generate = (root, name, options, env) =>
+    run(
+      root,
+      [
+        '-e',
+        `const { FsTree } = require('nx/src/generators/tree');
+        const { ${name}Generator } = require(${JSON.stringify(path.join(shim, 'generators', name, 'generator.js'))});
+        (async () => {
+          const done = await ${name}Generator(new FsTree(${JSON.stringify(root)}, false), ${JSON.stringify(options)});
+          done?.();
+        })().catch((err) => console.error(err.message));`,
+      ],
+      { NODE_PATH: path.dirname(installed.nx), ...env },
+    );
+
+  test('init', (t) => {
+    const { root } = checkout(t);
+    const text = generate(root, 'init', {});
+    assertShown(text);
+    assert.match(text, /Run npm install\./);
+    const container = '\u009b31m\u202e$(touch x)';
+    assertShown(generate(root, 'init', { container }));
+  });
+
+  test('activate', (t) => {
+    for (const code of [0, 1]) {
+      const binary = path.join(temporaryFolder(t), 'binary');
+      const said = path.join(path.dirname(binary), 'said');
+      fs.writeFileSync(said, bad.split('\n').at(-1) ?? '');
+      writeExecutable(binary, `#!/bin/sh\ncat '${said}' >&2; exit ${code}\n`);
+      const root = temporaryFolder(t);
+      const env = { NX_AZURE_CACHE_BINARY: binary };
+      assertShown(generate(root, 'activate', { key: 'k' }, env));
+    }
+  });
+});

@@ -1,0 +1,224 @@
+'use strict';
+
+// What the options may be.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { test } = require('node:test');
+const {
+  COMPLETE,
+  CONNECTION,
+  MODES,
+  azure,
+  init,
+  workspace,
+} = require('./init-world');
+const { initGenerator } = require('../generators/init/generator');
+
+/** @typedef {import('../generators/init/schema').InitGeneratorSchema} Options */
+
+const folder = path.join(__dirname, '..', 'generators', 'init');
+const schema = readJson('../generators/init/schema.json');
+
+/** @param {string} name */
+function readJson(name) {
+  return JSON.parse(fs.readFileSync(path.join(__dirname, name), 'utf8'));
+}
+
+test('valid values', async (t) => {
+  /** @type {Record<string, string[]>} */
+  const table = {
+    container: ['abc', 'a1b', '123', 'nx-cache-2', 'a'.repeat(63)],
+    accountName: ['abc', '123', 'a'.repeat(24)],
+    endpoint: [
+      'https://acc.blob.core.windows.net',
+      'https://acc.blob.core.windows.net/',
+      'https://127.0.0.1:10000/devstoreaccount1',
+    ],
+    prefix: ['a', 'team-a/shop_1/v1.2'],
+    credential: ['azure-cli', 'connection-string', 'default'],
+    cloud: ['public', 'usgovernment', 'china'],
+    localMode: ['read-write', 'read-only', 'read', 'no-cache'],
+    ciMode: ['read-write', 'read-only', 'read', 'no-cache'],
+    maxArtifactSize: ['500MB', '1.5 GiB', '1B'],
+    include: [],
+    exclude: [],
+  };
+  assert.deepEqual(Object.keys(table), Object.keys(schema.properties));
+  for (const [key, values] of Object.entries(table)) {
+    for (const value of values) {
+      const { text } = await init(workspace(t, {}), { [key]: value });
+      const expected =
+        value === 'read' && key !== 'prefix' ? 'read-only' : value;
+      assert.equal(azure(text)[key], expected);
+    }
+  }
+});
+
+test('what the command line gives is written as nx.json has it', async (t) => {
+  for (const [options, want] of /** @type {[object, object][]} */ ([
+    [{ maxArtifactSize: '500000000' }, { maxArtifactSize: 500_000_000 }],
+    [{ include: ['build', 'shop:*'] }, { include: ['build', 'shop:*'] }],
+    [{ exclude: 'build,e2e-*' }, { exclude: ['build', 'e2e-*'] }],
+  ])) {
+    const { text } = await init(workspace(t, {}), options);
+    assert.deepEqual(azure(text), { ...want, ...MODES });
+  }
+});
+
+test('an empty option is one that is not given', async (t) => {
+  const empty = Object.fromEntries(
+    Object.keys(schema.properties).map((key) => [key, '']),
+  );
+  const tree = workspace(t, {
+    'nx.json': JSON.stringify({ azure: { ...COMPLETE, ...MODES } }),
+  });
+  await init(tree, { ...empty, include: [], exclude: [] });
+  assert.deepEqual(tree.listChanges(), []);
+});
+
+test('invalid values are named, with what is allowed, and nothing is written', async (t) => {
+  /** @type {Record<string, unknown[]>} */
+  const table = {
+    container: [
+      'ab',
+      'a'.repeat(64),
+      'Nx',
+      'a--b',
+      '-ab',
+      'ab-',
+      'a_b',
+      '$root',
+      '$web',
+      'abc\n',
+      7,
+      null,
+    ],
+    accountName: [
+      'ab',
+      'a'.repeat(25),
+      'Acc',
+      'my-acc',
+      'acc.blob.core.windows.net',
+      true,
+    ],
+    endpoint: [
+      'acc',
+      'http://acc.blob.core.windows.net',
+      'https://',
+      'https:///x',
+      'https://a b',
+      'https://[',
+      'https://acc.example/#x',
+      'https://user:word@acc.example',
+      'https://acc.example/?',
+    ],
+    prefix: ['/', '/a', 'a/', 'a//b', '.', '..', 'a/../b', 'a b', 'ä', 'a\\b'],
+    credential: ['cli', 'msi', 'Azure-CLI', 7],
+    cloud: ['germany', 'AzureChinaCloud'],
+    maxArtifactSize: ['0', '1TB', '500mb', -1, true],
+    include: ['!build', ['{a,b}'], 7],
+    exclude: [['build', 'a b']],
+    localMode: ['write', 'READ', 'readonly', false],
+    ciMode: ['write', 'off', 'none'],
+  };
+  for (const [key, values] of Object.entries(table)) {
+    for (const value of values) {
+      const tree = workspace(t, {});
+      await assert.rejects(
+        init(tree, /** @type {Options} */ ({ [key]: value })),
+        new RegExp(`^Error: ${key} must be .+; got ["a-z[]`),
+        `${key}: ${value}`,
+      );
+      assert.deepEqual(tree.listChanges(), []);
+    }
+  }
+});
+
+test('a value is judged as the binary judges it', async (t) => {
+  /** @type {{ key: string, value: any, valid: boolean }[]} */
+  const values = readJson('../../../testdata/config/values.json');
+  assert.ok(values.length > 0);
+  for (const { key, value, valid } of values) {
+    // An option is a text; and what is empty is not given.
+    const isText = typeof value === 'string' && !/^\d*$/.test(value);
+    const isList = key === 'include' || key === 'exclude';
+    if (!isText || isList || !(key in schema.properties)) continue;
+    const judged = init(workspace(t, {}), { [key]: value });
+    const what = `${key} ${value}`;
+    if (valid) await judged.catch((err) => assert.fail(`${what}: ${err}`));
+    else await assert.rejects(judged, { message: RegExp(key) }, what);
+  }
+});
+
+test('all invalid values are reported together', async (t) => {
+  await assert.rejects(
+    init(workspace(t, {}), { container: 'A', prefix: '/' }),
+    /^Error: container must be .*; got "A"\nprefix must be .*; got "\/"$/,
+  );
+});
+
+test('a secret is neither written nor echoed, whatever it is given as', async (t) => {
+  const secrets = [
+    CONNECTION,
+    'https://acc.blob.core.windows.net/?sv=2024-11-04&sp=rw&sig=aHVzaC1odXNo%3D',
+    'https://user:aHVzaC1odXNo@acc.blob.core.windows.net',
+    '?sig=aHVzaC1odXNo',
+    'AccountKey=aHVz',
+    'aHVzaC1odXNo'.repeat(7) + '==',
+    'aHVzaC1odXNo'.repeat(7),
+  ];
+  const keys = Object.keys(schema.properties);
+  for (const key of keys) {
+    for (const secret of secrets) {
+      // Any name is a valid prefix, and tasks have names of all kinds.
+      if (key === 'prefix' && /^\w+$/.test(secret)) continue;
+      const isList = key === 'include' || key === 'exclude';
+      if (isList && !/[=?&;]/.test(secret)) continue;
+      const tree = workspace(t, {});
+      await assert.rejects(init(tree, { [key]: secret }), (error) => {
+        assert.ok(error instanceof Error);
+        assert.match(
+          error.message,
+          /not shown because it may hold a secret]?$/,
+        );
+        assert.doesNotMatch(error.stack ?? '', /aHVz/);
+        return true;
+      });
+      assert.deepEqual(tree.listChanges(), []);
+    }
+  }
+});
+
+test('schema.json and schema.d.ts name the same options', () => {
+  const types = fs.readFileSync(path.join(folder, 'schema.d.ts'), 'utf8');
+  const body = types.slice(types.indexOf('interface'));
+  const keys = Array.from(body.matchAll(/^ {2}(\w+)\?: /gm), ([, key]) => key);
+  assert.deepEqual(keys, Object.keys(schema.properties));
+
+  const modes = Array.from(
+    types.split(';')[0].matchAll(/'([a-z-]+)'/g),
+    ([, mode]) => mode,
+  );
+  // The block's schema also has what is not set.
+  const { properties: keys_, definitions } = require('../schema.json');
+  for (const key of /** @type {const} */ (['credential', 'cloud'])) {
+    const names = keys_[key].enum.filter((name) => name !== '');
+    assert.deepEqual(names, schema.properties[key].enum);
+  }
+  assert.deepEqual(
+    modes,
+    definitions.mode.enum.filter((name) => name !== ''),
+  );
+  assert.deepEqual(modes, schema.properties.localMode.enum);
+  assert.deepEqual(modes, schema.properties.ciMode.enum);
+});
+
+test('generators.json names what is there', () => {
+  const root = path.join(__dirname, '..');
+  const { init } = readJson('../generators.json').generators;
+  const [file, name] = init.factory.split('#');
+  assert.equal(require(path.join(root, file))[name], initGenerator);
+  assert.equal(path.join(root, init.schema), path.join(folder, 'schema.json'));
+});

@@ -1,0 +1,393 @@
+'use strict';
+
+// Every call is settled, whatever happens to the child; a pending call holds
+// Node's event loop, an idle child does not (F01, F30).
+
+const assert = require('node:assert/strict');
+const { describe, test } = require('node:test');
+const { assertOneLine, fakeServer, pids, play } = require('./world');
+
+describe('lifetime', { concurrency: 3 }, () => {
+  for (const [how, says] of /** @type {const} */ ([
+    ['exit code', /ended with exit code 7/],
+    ['SIGKILL', /was ended by SIGKILL/],
+  ])) {
+    for (const calls of [1, 300]) {
+      test(`the child dies (${how}) with ${calls} calls pending`, async (t) => {
+        const binary = fakeServer(
+          t,
+          (server, { how, calls }) => {
+            let seen = 0;
+            const die = () => {
+              if (++seen < calls) return;
+              if (how === 'SIGKILL') process.kill(process.pid, 'SIGKILL');
+              process.exit(7);
+            };
+            server.on('retrieve', die);
+            server.on('store', die);
+          },
+          { how, calls },
+        );
+        const { report, lines } = await play(
+          t,
+          async ({ open, cacheDirectory }, calls) => {
+            const cache = await open();
+            const answers = await Promise.all(
+              Array.from({ length: calls }, (_, i) =>
+                i % 2
+                  ? cache.store(`h${i}`, cacheDirectory, 'text', 0)
+                  : cache.retrieve(`h${i}`, cacheDirectory),
+              ),
+            );
+            return answers;
+          },
+          { binary, args: calls },
+        );
+        assert.equal(report.length, calls);
+        report.forEach((answer, i) =>
+          assert.equal(answer, i % 2 ? false : null),
+        );
+        assertOneLine(lines, says);
+      });
+    }
+  }
+
+  test('the child dies before initialize, with a last word', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      process.stderr.write('\n  panic: out of cheese  \ngoroutine 1\n');
+      process.exitCode = 2;
+      server.on('initialize', () => process.exit());
+    });
+    const { report, lines } = await play(
+      t,
+      ({ getRemoteCache }) => getRemoteCache(),
+      { binary },
+    );
+    assert.equal(report, null);
+    assertOneLine(lines, 'ended with exit code 2: panic: out of cheese');
+    assert.doesNotMatch(lines[0], /goroutine/);
+  });
+
+  test('the first line of a long last word is the one that counts', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      server.on('initialize', () => {
+        const trace = 'goroutine 1 [running]\n'.repeat(10_000);
+        process.stderr.write(`panic: out of cheese\n${trace}`, () =>
+          process.exit(2),
+        );
+      });
+    });
+    const { lines } = await play(t, ({ getRemoteCache }) => getRemoteCache(), {
+      binary,
+    });
+    assertOneLine(lines, 'panic: out of cheese');
+  });
+
+  test('the child dies between two calls, unnoticed until the next', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      server.on('retrieve', (_, answer) => {
+        answer.result(null);
+        process.exit(3);
+      });
+    });
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const { setTimeout: sleep } = require('node:timers/promises');
+        const cache = await open();
+        const answers = [];
+        // At the moment the child dies, and long after.
+        for (const pause of [0, 1, 10, 30, 100, 400]) {
+          answers.push(await cache.retrieve('h', cacheDirectory));
+          answers.push(await cache.store('h', cacheDirectory, 'text', 0));
+          await sleep(pause);
+        }
+        return answers;
+      },
+      { binary },
+    );
+    assert.deepEqual(
+      report,
+      Array.from({ length: 12 }, (_, i) => (i % 2 ? false : null)),
+    );
+    assertOneLine(lines, 'ended with exit code 3');
+  });
+
+  test('the child dies, and a process of its own holds the pipes', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      const { spawn } = require('node:child_process');
+      server.on('retrieve', (_, answer) => {
+        spawn('sleep', ['15'], { stdio: 'inherit' });
+        answer.result(null);
+        process.exit(3);
+      });
+    });
+    const { report, lines, took } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        // To call at the moment between 'exit' and 'close', when the handle of
+        // the child holds nothing any more.
+        const { prototype } = /** @type {any} */ (
+          require('node:child_process').ChildProcess
+        );
+        const { emit } = prototype;
+        const exited = new Promise((resolve) => {
+          const hold = setInterval(() => {}, 1_000);
+          /** @param {...unknown} args */
+          prototype.emit = function (...args) {
+            if (args[0] === 'exit') {
+              clearInterval(hold);
+              setImmediate(resolve, undefined);
+            }
+            return emit.apply(this, args);
+          };
+        });
+        const cache = await open();
+        const first = await cache.retrieve('h', cacheDirectory);
+        await exited;
+        return [
+          first,
+          await cache.retrieve('h', cacheDirectory),
+          await cache.store('h', cacheDirectory, 'text', 0),
+        ];
+      },
+      { binary },
+    );
+    assert.deepEqual(report, [null, null, false]);
+    assertOneLine(lines, 'ended with exit code 3');
+    assert.ok(took < 10_000, 'it is not waited for the pipes');
+  });
+
+  test('the child dies at any time, with requests of any size', async (t) => {
+    const binary = fakeServer(t, () => {
+      setTimeout(() => process.exit(1), Number(process.argv[2]));
+    });
+    const { report } = await play(
+      t,
+      async ({ shim }, binary) => {
+        const { Client } = require(`${shim}/lib/client.js`);
+        let seed = 42;
+        /** @param {number} below */
+        const random = (below) => {
+          seed = (seed * 1103515245 + 12345) % 2 ** 31;
+          return (seed / 2 ** 31) * below;
+        };
+        const once = async () => {
+          const delay = String(Math.round(random(100)));
+          const text = 'x'.repeat(random(4 * 2 ** 20));
+          const noop = () => {};
+          const listeners = {
+            onLog: noop,
+            onStored: noop,
+            onStderr: noop,
+            onEnd: noop,
+          };
+          const client = await Client.start(
+            binary,
+            [delay],
+            process.env,
+            listeners,
+          );
+          try {
+            // The fake answers until it dies.
+            for (;;) await client.call('retrieve', { text }, 30_000);
+          } catch (err) {
+            return /** @type {Error} */ (err).message;
+          }
+        };
+        const messages = [];
+        for (let i = 0; i < 15; i++) {
+          messages.push(...(await Promise.all([once(), once(), once()])));
+        }
+        return messages;
+      },
+      { args: binary },
+    );
+    assert.deepEqual(
+      report,
+      Array(45).fill('the cache process ended with exit code 1'),
+    );
+    assert.equal(pids(binary).length, 45);
+  });
+
+  test('errors of handles are no uncaught errors', async (t) => {
+    const { report } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const { prototype } = /** @type {any} */ (
+          require('node:child_process').ChildProcess
+        );
+        const { emit } = prototype;
+        /** @type {any} */
+        let child;
+        /** @param {...unknown} args */
+        prototype.emit = function (...args) {
+          child = this;
+          return emit.apply(this, args);
+        };
+        const cache = await open();
+        const answers = [];
+        for (const broken of [child, child.stderr, child.stdin, child.stdout]) {
+          broken.emit('error', new Error('broken'));
+          answers.push(await cache.retrieve('h', cacheDirectory));
+        }
+        return answers;
+      },
+      { binary: fakeServer(t) },
+    );
+    assert.deepEqual(report, [null, null, null, null]);
+  });
+
+  test('an idle child does not hold the event loop', async (t) => {
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const cache = await open();
+        return [
+          await cache.retrieve('h', cacheDirectory),
+          await cache.store('h', cacheDirectory, 'text', 0),
+        ];
+      },
+      { binary: fakeServer(t) },
+    );
+    assert.deepEqual(report, [null, true]);
+    assert.deepEqual(lines, []);
+  });
+
+  test('a child that was never used does not either', async (t) => {
+    const { lines } = await play(t, async ({ open }) => void (await open()), {
+      binary: fakeServer(t),
+    });
+    assert.deepEqual(lines, []);
+  });
+
+  for (const method of ['retrieve', 'store']) {
+    test(`a pending ${method} holds the event loop`, async (t) => {
+      const binary = fakeServer(t, (server) => {
+        const result = { queued: true, reason: '' };
+        server.on('store', (_, answer) =>
+          setTimeout(() => answer.result(result), 1_500),
+        );
+        server.on('retrieve', (_, answer) =>
+          setTimeout(() => answer.result(null), 1_500),
+        );
+      });
+      const { report, lines, took } = await play(
+        t,
+        async ({ open, cacheDirectory }, method) => {
+          const cache = await open();
+          return method === 'store'
+            ? cache.store('h', cacheDirectory, 'text', 0)
+            : cache.retrieve('h', cacheDirectory);
+        },
+        { binary, args: method },
+      );
+      assert.equal(report, method === 'store' ? true : null);
+      assert.deepEqual(lines, []);
+      assert.ok(took >= 1_500);
+    });
+  }
+
+  test('some answers are missing when the child dies', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      let seen = 0;
+      server.on('store', (_, answer) => {
+        if (++seen % 2) answer.result({ queued: true, reason: '' });
+        if (seen === 20) setTimeout(() => process.exit(1), 1_000);
+      });
+    });
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const cache = await open();
+        return Promise.all(
+          Array.from({ length: 20 }, (_, i) =>
+            cache.store(`h${i}`, cacheDirectory, '', 0),
+          ),
+        );
+      },
+      { binary },
+    );
+    assert.deepEqual(
+      report,
+      Array.from({ length: 20 }, (_, i) => i % 2 === 0),
+    );
+    assertOneLine(lines, 'ended with exit code 1');
+  });
+
+  test('the child dies in the middle of an answer', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      server.on('retrieve', () => {
+        server.write('Content-Length: 1000\r\n\r\n{"jsonrpc"');
+        setTimeout(() => process.exit(1), 100);
+      });
+    });
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) =>
+        (await open()).retrieve('h', cacheDirectory),
+      { binary },
+    );
+    assert.equal(report, null);
+    assertOneLine(lines, 'ended with exit code 1');
+  });
+
+  test('a child that says nothing is given up, and killed', async (t) => {
+    const binary = fakeServer(t, (server) => server.hang());
+    const { report } = await play(
+      t,
+      async ({ shim }, binary) => {
+        const { Client } = require(`${shim}/lib/client.js`);
+        const noop = () => {};
+        const listeners = {
+          onLog: noop,
+          onStored: noop,
+          onStderr: noop,
+          onEnd: noop,
+        };
+        const client = await Client.start(binary, [], process.env, listeners);
+        const settled = await Promise.allSettled([
+          client.call('retrieve', {}, 500),
+          client.call('store', { text: 'x'.repeat(2 ** 22) }, 500),
+        ]);
+        return settled.map(
+          (it) => it.status === 'rejected' && it.reason.message,
+        );
+      },
+      { args: binary, binary },
+    );
+    const silent =
+      'the cache process was stopped: it has not answered for 0.5 s';
+    assert.deepEqual(report, [silent, silent]);
+  });
+
+  test('a slow child is not given up while it answers', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      let seen = 0;
+      server.on('retrieve', (_, answer) =>
+        setTimeout(() => answer.result(null), ++seen * 400),
+      );
+    });
+    const { report } = await play(
+      t,
+      async ({ shim }, binary) => {
+        const { Client } = require(`${shim}/lib/client.js`);
+        const noop = () => {};
+        const listeners = {
+          onLog: noop,
+          onStored: noop,
+          onStderr: noop,
+          onEnd: noop,
+        };
+        const client = await Client.start(binary, [], process.env, listeners);
+        await client.call('retrieve', {}, 10_000);
+        const calls = Array.from({ length: 8 }, () =>
+          client.call('retrieve', {}, 2_000),
+        );
+        return Promise.all(calls);
+      },
+      { args: binary, binary },
+    );
+    assert.deepEqual(report, Array(8).fill(null));
+  });
+});

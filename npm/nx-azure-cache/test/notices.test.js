@@ -1,0 +1,209 @@
+'use strict';
+
+// Lines for the user come once the run is over, whatever its end.
+
+const assert = require('node:assert/strict');
+const { spawn } = require('node:child_process');
+const { once } = require('node:events');
+const path = require('node:path');
+const { describe, test } = require('node:test');
+const {
+  assertOneLine,
+  fakeServer,
+  play,
+  shim,
+  temporaryFolder,
+} = require('./world');
+
+/** @import { StdioOptions } from 'node:child_process' */
+
+/**
+ * Runs a script that calls notice(kind, text) and withdraw(kind, topic).
+ *
+ * @param {string} script
+ * @param {StdioOptions} [stdio]
+ */
+async function run(script, stdio = 'pipe') {
+  const notices = JSON.stringify(path.join(shim, 'lib', 'notices.js'));
+  const child = spawn(
+    process.execPath,
+    ['-e', `const { notice, withdraw } = require(${notices}); ${script}`],
+    { stdio, timeout: 30_000 },
+  );
+  let stdout = '';
+  let stderr = '';
+  child.stdout?.setEncoding('utf8').on('data', (text) => (stdout += text));
+  child.stderr?.setEncoding('utf8').on('data', (text) => (stderr += text));
+  const [code, signal] = await once(child, 'close');
+  return { code, signal, stdout, stderr };
+}
+
+describe('notices', { concurrency: 2 }, () => {
+  test('without any, nothing is written', async () => {
+    const result = await run('');
+    assert.deepEqual(result, { code: 0, signal: null, stdout: '', stderr: '' });
+  });
+
+  test('of a topic are taken back, and show what they have hidden', async () => {
+    const { stderr } = await run(`
+      notice('a', 'a bug');
+      notice('a', 'it is lost', { rank: 1, topic: 'lost' });
+      notice('a', 'it is lost with two', { rank: 2, topic: 'lost' });
+      notice('b', 'other');
+      notice('b', 'of another topic', { rank: 1, topic: 'x' });
+      notice('c', 'is lost', { topic: 'lost' });
+      for (const kind of ['a', 'b', 'c', 'd']) withdraw(kind, 'lost');
+    `);
+    assert.equal(
+      stderr,
+      'nx-azure-cache: a bug\nnx-azure-cache: of another topic\n',
+    );
+  });
+
+  test('the first of each kind, in their order, at the end', async () => {
+    const { stdout, stderr } = await run(`
+      notice('a', 'one');
+      notice('b', 'two');
+      notice('a', 'three');
+      notice('c', 'two');
+      process.stderr.write('the run\\n');
+    `);
+    assert.equal(stdout, '');
+    assert.equal(
+      stderr,
+      'the run\n' +
+        ['one', 'two', 'two'].map((it) => `nx-azure-cache: ${it}\n`).join(''),
+    );
+  });
+
+  test('each is one line', async () => {
+    const { stderr } = await run(
+      "notice('a', 'one\\n\\ttwo\\r\\nthree\\u2028four\\n')",
+    );
+    assert.equal(stderr, 'nx-azure-cache: one; two; three\\u2028four\n');
+  });
+
+  test('nobody can write to the terminal with one', async () => {
+    const { stderr } = await run(
+      "notice('a', 'one\\u001b[2Jtwo\\u0007\\u009b31mthree\\u202e\\0\\b')",
+    );
+    assert.equal(
+      stderr,
+      'nx-azure-cache: one\\x1b[2Jtwo\\a\\u009b31mthree\\u202e\\x00\\b\n',
+    );
+  });
+
+  for (const code of [0, 3]) {
+    test(`process.exit(${code}) still tells, and stays`, async () => {
+      const result = await run(
+        `notice('a', 'one'); process.exitCode = 9; process.exit(${code});`,
+      );
+      assert.equal(result.code, code);
+      assert.equal(result.stderr, 'nx-azure-cache: one\n');
+    });
+  }
+
+  test('process.exitCode stays', async () => {
+    const result = await run("notice('a', 'one'); process.exitCode = 3;");
+    assert.equal(result.code, 3);
+    assert.equal(result.stderr, 'nx-azure-cache: one\n');
+  });
+
+  test('an uncaught error does not hide it', async () => {
+    const result = await run("notice('a', 'one'); throw new Error('no');");
+    assert.equal(result.code, 1);
+    assert.match(result.stderr, /^nx-azure-cache: one$/m);
+    assert.match(result.stderr, /^Error: no$/m);
+  });
+
+  test('who replaces process.stderr.write does not swallow it', async () => {
+    // As Nx does while its TUI is on.
+    const result = await run(
+      "process.stderr.write = () => true; notice('a', 'one');",
+    );
+    assert.equal(result.stderr, 'nx-azure-cache: one\n');
+  });
+
+  test('stderr that nobody reads any more', async () => {
+    const notices = JSON.stringify(path.join(shim, 'lib', 'notices.js'));
+    const child = spawn(
+      process.execPath,
+      [
+        '-e',
+        `const { notice } = require(${notices});
+        notice('a', 'one');
+        process.stdin.on('end', () => process.exit(3)).resume();`,
+      ],
+      { stdio: 'pipe', timeout: 30_000 },
+    );
+    child.stderr.destroy();
+    await once(child.stderr, 'close');
+    child.stdin.end();
+    const [code, signal] = await once(child, 'exit');
+    assert.deepEqual([code, signal], [3, null]);
+  });
+
+  test('stderr that is closed', async () => {
+    const { code, signal, stdout } = await run(`
+      notice('a', 'one');
+      require('node:fs').closeSync(2);
+      process.exit(3);
+    `);
+    assert.deepEqual([code, signal, stdout], [3, null, '']);
+  });
+
+  test('a run that fails for other reasons keeps its code', async (t) => {
+    const binary = fakeServer(t, (server) =>
+      server.on('retrieve', () => process.exit(1)),
+    );
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) =>
+        (await open()).retrieve('h', cacheDirectory),
+      { binary, exit: 3 },
+    );
+    assert.equal(report, null);
+    assertOneLine(lines, 'ended with exit code 1');
+  });
+
+  test('nothing is written while the run goes on', async (t) => {
+    const { report, lines } = await play(
+      t,
+      async ({ getRemoteCache }) => {
+        /** @type {string[]} */
+        const written = [];
+        const fs = require('node:fs');
+        const { writeSync } = fs;
+        fs.writeSync = /** @type {any} */ (
+          (/** @type {any[]} */ ...args) => {
+            written.push('writeSync');
+            return Reflect.apply(writeSync, fs, args);
+          }
+        );
+        const write = process.stderr.write;
+        process.stderr.write = () => Boolean(written.push('stderr'));
+        await getRemoteCache();
+        const before = [...written];
+        process.stderr.write = write;
+        fs.writeSync = writeSync;
+        return before;
+      },
+      { workspace: temporaryFolder(t) },
+    );
+    assert.deepEqual(report, []);
+    assertOneLine(lines);
+  });
+
+  test('a run that ends while the child is asked leaves none', async (t) => {
+    const binary = fakeServer(t, (server) => server.on('retrieve', () => {}));
+    const { lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        void (await open()).retrieve('h', cacheDirectory);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      },
+      { binary, exit: 3 },
+    );
+    assert.deepEqual(lines, []);
+  });
+});

@@ -1,0 +1,236 @@
+'use strict';
+
+// One kind of trouble is one line: reading, writing, a result that was accepted,
+// this process and `drain` notice the same.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { describe, test } = require('node:test');
+const { assertOneLine, fakeServer, play, temporaryFolder } = require('./world');
+
+/** @import { Nx } from './world' */
+
+/**
+ * @typedef {object} Said what the server says where; undefined: nothing is wrong
+ * @property {[number, string]} [read]
+ * @property {[number, string]} [write]
+ * @property {[number, string]} [stored]
+ * @property {{ [more: string]: unknown }} [drained]
+ */
+
+/** A result is read, and two of them are written, of which one waits at the end. */
+async function retrieveAndStore(/** @type {Nx} */ { open, cacheDirectory }) {
+  const cache = await open();
+  const answers = [
+    await cache.retrieve('h1', cacheDirectory),
+    await cache.store('h2', cacheDirectory, 'text', 0),
+  ];
+  await cache.retrieve('h3', cacheDirectory); // what came before is read
+  answers.push(await cache.store('waits', cacheDirectory, 'text', 0));
+  return answers;
+}
+
+/** A server that says what a test wants. */
+const saying = (
+  /** @type {import('./fake-server').FakeServer} */ server,
+  /** @type {Said} */ { read, write, stored, drained },
+) => {
+  server.tellsStored = false;
+  server.on('retrieve', ({ hash }, answer) => {
+    if (read && hash !== 'h3') answer.error(...read);
+    else answer.result(null);
+  });
+  server.on('store', ({ hash }, answer) => {
+    if (write && hash !== 'waits') return answer.error(...write);
+    answer.result({ queued: true, reason: '' });
+    if (hash === 'waits') return undefined;
+    const failed = stored && {
+      outcome: 'failed',
+      code: stored[0],
+      reason: stored[1],
+    };
+    return server.stored(hash, failed);
+  });
+  server.onDrain(() => server.drained(drained));
+};
+
+/** @type {[number, string]} */
+const refused = [2, '403 AuthorizationPermissionMismatch: give it the role'];
+/** @type {[number, string]} */
+const reset = [1, 'connection reset by peer'];
+/** @type {[number, string]} */
+const off = [4, 'off for the rest of this run'];
+/** @type {[number, string]} */
+const noContainer = [2, 'container "ressults" does not exist'];
+/** @type {[number, string]} */
+const full = [5, 'no space left on device; free space'];
+/** @type {[number, string]} */
+const unusable = [5, '/x/.nx-azure-cache is a symbolic link: delete it'];
+/** @type {[number, string]} */
+const panicked = [-32603, 'retrieve panicked: oops'];
+
+/** @param {[number, string]} trouble */
+const troubled = ([code, reason]) => ({
+  troubles: [{ hash: 'waits', bytes: 0, outcome: 'failed', reason, code }],
+});
+
+describe('one line', { concurrency: 3 }, () => {
+  /** @type {Record<string, [Said, RegExp]>} */
+  const combinations = {
+    'a container that is not there': [
+      { read: noContainer, write: noContainer, drained: troubled(noContainer) },
+      /reading from .*does not exist$/,
+    ],
+    '403 for reading, a reset for writing': [
+      { read: refused, write: reset, drained: troubled(reset) },
+      /reading from .*give it the role$/,
+    ],
+    'a reset for reading, 403 later': [
+      { read: reset, stored: refused, drained: troubled(reset) },
+      /writing to .*give it the role$/,
+    ],
+    'a reset, 403, and off': [
+      { read: reset, write: refused, drained: troubled(off) },
+      /writing to .*give it the role$/,
+    ],
+    'a reset, then off': [
+      { read: reset, stored: off, drained: troubled(reset) },
+      /writing to .*off for the rest of this run \(if this persists/,
+    ],
+    'a full disk': [
+      { read: full, write: full, drained: troubled(full) },
+      /reading from .*free space$/,
+    ],
+    'a full disk, on which the server has no state': [
+      { stored: full, drained: { ended: 'unknown' } },
+      /writing to .*free space$/,
+    ],
+    'our folder is not usable': [
+      {
+        read: unusable,
+        write: unusable,
+        drained: { ended: 'unknown', reason: 'is not a directory' },
+      },
+      /reading from .*: delete it$/,
+    ],
+    'a bug, and the end of the server': [
+      { read: panicked, drained: { ended: 'gone', waiting: 1 } },
+      /reading from .*oops \(if it happens again, report it/,
+    ],
+    'only drain says that the server is gone': [
+      { drained: { ended: 'gone', waiting: 1 } },
+      /has ended before its results were stored; if it happens again, report it/,
+    ],
+  };
+  for (const [name, [said, want]] of Object.entries(combinations)) {
+    test(name, async (t) => {
+      const binary = fakeServer(t, saying, said);
+      const { lines } = await play(t, retrieveAndStore, { binary, args: said });
+      assertOneLine(lines, want);
+    });
+  }
+
+  test('trouble of each kind has a line of its own', async (t) => {
+    const said = { read: refused, write: full, stored: reset };
+    const binary = fakeServer(t, saying, {
+      ...said,
+      drained: { ended: 'gone', waiting: 1 },
+    });
+    const { lines } = await play(t, retrieveAndStore, { binary });
+    assert.deepEqual(
+      lines.map(
+        (line) => /403|no space|report it/.exec(line)?.[0] ?? `other: ${line}`,
+      ),
+      ['403', 'no space', 'report it'],
+    );
+  });
+
+  test('an unexpected response, and a drain that says nonsense', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      server.tellsStored = false;
+      server.on('retrieve', (_, answer) => answer.result(5));
+      server.onDrain(() => server.write('nonsense'));
+    });
+    const { lines } = await play(t, retrieveAndStore, { binary });
+    assertOneLine(lines, 'an unexpected response', 'report it with a log');
+  });
+
+  for (const answer of [null, 5, {}, { queued: 'yes' }]) {
+    test(`${JSON.stringify(answer)} as an answer to store`, async (t) => {
+      const binary = fakeServer(
+        t,
+        (server, answer) =>
+          server.on('store', (_, { result }) => result(answer)),
+        answer,
+      );
+      const { report, lines } = await play(t, retrieveAndStore, { binary });
+      assert.deepEqual(report, [null, false, false]);
+      assertOneLine(lines, 'an unexpected response', 'report it with a log');
+    });
+  }
+
+  test('an exit code that Nx cannot hold is about the entry', async (t) => {
+    const binary = fakeServer(t, (server) =>
+      server.on('retrieve', ({ hash }, answer) => {
+        if (hash === 'h1') return answer.error(3, 'it is cut short');
+        const hit = { outputsPath: '/x', size: 1, terminalOutput: '' };
+        return answer.result({ ...hit, code: 70_000 });
+      }),
+    );
+    const { lines } = await play(t, retrieveAndStore, { binary });
+    assertOneLine(lines, 'an entry of the remote cache was not used');
+  });
+
+  // The server and this process find the same folder.
+  /** @type {Record<string, [(cacheDirectory: string, elsewhere: string) => void, RegExp]>} */
+  const folders = {
+    'a link': [
+      (cacheDirectory, elsewhere) =>
+        fs.symlinkSync(elsewhere, path.join(cacheDirectory, '.nx-azure-cache')),
+      /is a symbolic link, and the remote cache follows no link/,
+    ],
+    'a file': [
+      (cacheDirectory) =>
+        fs.writeFileSync(path.join(cacheDirectory, '.nx-azure-cache'), ''),
+      /is not a directory, and the remote cache follows no link/,
+    ],
+    'below a file': [
+      (cacheDirectory) => {
+        fs.rmSync(cacheDirectory, { recursive: true });
+        fs.writeFileSync(cacheDirectory, '');
+      },
+      /ENOTDIR.*check the file system of .*cache, or set NX_CACHE_DIRECTORY/,
+    ],
+  };
+  for (const [name, [make, want]] of Object.entries(folders)) {
+    test(`our folder is ${name}, for a large output and the server`, async (t) => {
+      const binary = fakeServer(t, (server) => {
+        server.on('retrieve', (_, answer) => answer.error(5, 'so is it here'));
+        server.on('store', (_, answer) => answer.error(5, 'so is it here'));
+        server.onDrain(() =>
+          server.drained({ ended: 'unknown', reason: 'so is it here' }),
+        );
+      });
+      const workspace = temporaryFolder(t);
+      const cacheDirectory = path.join(workspace, '.nx', 'cache');
+      fs.mkdirSync(cacheDirectory, { recursive: true });
+      make(cacheDirectory, temporaryFolder(t));
+      const { report, lines } = await play(
+        t,
+        async ({ open }, cacheDirectory) => {
+          const cache = await open();
+          const large = 'x'.repeat(300_000);
+          return [
+            await cache.store('h', cacheDirectory, large, 0),
+            await cache.retrieve('h', cacheDirectory),
+            await cache.store('h', cacheDirectory, '', 0),
+          ];
+        },
+        { binary, args: cacheDirectory, workspace: temporaryFolder(t) },
+      );
+      assert.deepEqual(report, [false, null, false]);
+      assertOneLine(lines, want);
+    });
+  }
+});

@@ -1,0 +1,414 @@
+'use strict';
+
+// Terminal output above 262,144 bytes travels as a file; nobody else sees that.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { describe, test } = require('node:test');
+const { assertOneLine, fakeServer, play, temporaryFolder } = require('./world');
+
+/** @import { TestContext } from 'node:test' */
+
+/** @typedef {{ how: 'text' | 'file', bytes: number, mode?: number }} Travelled */
+
+/**
+ * A server that keeps what it is told to store in a folder, and sends it back
+ * in the form in which it came. It notes how that was.
+ *
+ * @param {TestContext} t
+ */
+function keeper(t) {
+  const folder = temporaryFolder(t);
+  const binary = fakeServer(
+    t,
+    (server, folder) => {
+      const fs = require('node:fs');
+      const path = require('node:path');
+      server.on('store', (params, answer) => {
+        const { hash, terminalOutput, terminalOutputPath: file } = params;
+        const how = file === undefined ? 'text' : 'file';
+        const mode = file && fs.statSync(file).mode & 0o777;
+        const text = terminalOutput ?? server.take(file);
+        fs.writeFileSync(path.join(folder, hash), text);
+        const bytes = Buffer.byteLength(text);
+        fs.writeFileSync(
+          path.join(folder, `${hash}.json`),
+          JSON.stringify({ how, bytes, mode }),
+        );
+        answer.result({ queued: true, reason: '' });
+      });
+      server.on('retrieve', ({ hash, cacheDirectory }, answer) => {
+        const text = fs.readFileSync(path.join(folder, hash), 'utf8');
+        const outputsPath = path.join(cacheDirectory, hash);
+        const hit = { code: 0, outputsPath, size: 1 };
+        if (Buffer.byteLength(text) <= 262_144) {
+          answer.result({ ...hit, terminalOutput: text });
+          return;
+        }
+        const { session } = server.hello();
+        const aside = path.join(cacheDirectory, '.nx-azure-cache', session);
+        fs.mkdirSync(aside, { recursive: true });
+        const file = path.join(aside, `${hash}.terminalOutput`);
+        fs.writeFileSync(file, text);
+        answer.result({ ...hit, terminalOutputPath: file });
+      });
+    },
+    folder,
+  );
+  return {
+    binary,
+    /** @returns {Travelled} */
+    travelled: (/** @type {string} */ hash) =>
+      JSON.parse(fs.readFileSync(path.join(folder, `${hash}.json`), 'utf8')),
+  };
+}
+
+/**
+ * Retrieves from a server that answers with a terminal output at a path.
+ *
+ * @param {TestContext} t
+ * @param {unknown} output the path
+ */
+function retrieveOutput(t, output) {
+  const binary = fakeServer(
+    t,
+    (server, terminalOutputPath) =>
+      server.on('retrieve', (_, answer) =>
+        answer.result({
+          ...{ code: 0, outputsPath: '/x', size: 1 },
+          terminalOutputPath,
+        }),
+      ),
+    output,
+  );
+  return play(
+    t,
+    async ({ open, cacheDirectory }) =>
+      (await open()).retrieve('h', cacheDirectory),
+    { binary },
+  );
+}
+
+describe('terminal output', { concurrency: 3 }, () => {
+  /** @type {Record<string, [text: string, times: number, end: string]>} */
+  const texts = {
+    'no bytes': ['', 0, ''],
+    '1 byte': ['x', 1, ''],
+    '262,143 bytes': ['x', 262_143, ''],
+    '262,144 bytes': ['x', 262_144, ''],
+    '262,145 bytes': ['x', 262_145, ''],
+    '262,144 bytes, fewer characters': ['x', 262_141, '€'],
+    '262,145 bytes, fewer characters': ['x', 262_142, '€'],
+    '262,144 bytes of emoji': ['😀', 65_536, ''],
+    '262,148 bytes of emoji': ['😀', 65_537, ''],
+    '5 MB of every kind': ['ü€😀\r\n\u001b[31m\0"\\', 300_000, '\uFEFF'],
+    'a byte order mark first': ['\uFEFFx', 200_000, ''],
+    'a lone surrogate': ['x', 10, '\uD800'],
+    'a lone surrogate in a file': ['x', 300_000, '\uD800'],
+  };
+  for (const [what, parts] of Object.entries(texts)) {
+    test(`${what} come back as they were`, async (t) => {
+      const { binary, travelled } = keeper(t);
+      const { report, lines } = await play(
+        t,
+        async ({ open, cacheDirectory, filesIn }, [text, times, end]) => {
+          const terminalOutput = text.repeat(times) + end;
+          const cache = await open();
+          const stored = await cache.store(
+            'h',
+            cacheDirectory,
+            terminalOutput,
+            0,
+          );
+          const left = filesIn(cacheDirectory);
+          const hit = await cache.retrieve('h', cacheDirectory);
+          left.push(...filesIn(cacheDirectory));
+          const same =
+            hit?.terminalOutput === Buffer.from(terminalOutput).toString();
+          const { outputsPath, ...others } = hit ?? {};
+          return {
+            ...{ stored, same, left, keys: Object.keys(others) },
+            isBesides: outputsPath === `${cacheDirectory}/h`,
+          };
+        },
+        { binary, args: parts },
+      );
+      assert.deepEqual(report, {
+        stored: true,
+        same: true,
+        left: [],
+        keys: ['code', 'terminalOutput', 'size'],
+        isBesides: true,
+      });
+      assert.deepEqual(lines, []);
+      const bytes = Buffer.byteLength(parts[0].repeat(parts[1]) + parts[2]);
+      const { how, ...others } = travelled('h');
+      assert.equal(others.bytes, bytes);
+      assert.equal(how, bytes > 262_144 ? 'file' : 'text');
+      // It may hold what nobody else may read.
+      if (how === 'file') assert.equal(others.mode, 0o600);
+    });
+  }
+
+  test('many at once leave nothing, whoever removes the folder', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      const fs = require('node:fs');
+      const path = require('node:path');
+      let seen = 0;
+      server.on('store', ({ terminalOutputPath }, answer) => {
+        const text = server.take(terminalOutputPath);
+        // As servers do when they leave the folder, and `nx reset` does; about
+        // when the next text is written, and less often than that is tried.
+        const folder = path.dirname(terminalOutputPath);
+        setTimeout(() => {
+          try {
+            fs.rmdirSync(folder);
+            fs.rmdirSync(path.dirname(folder));
+          } catch {} // others are in it
+        }, seen++ % 3);
+        answer.result({ queued: text?.length === 300_000, reason: '' });
+      });
+    });
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory, filesIn }) => {
+        const cache = await open();
+        const text = 'x'.repeat(300_000);
+        const answers = new Set();
+        for (let round = 0; round < 60; round++) {
+          const stored = Array.from({ length: 3 }, (_, i) =>
+            cache.store(`h${i}`, cacheDirectory, text, 0),
+          );
+          for (const answer of await Promise.all(stored)) answers.add(answer);
+        }
+        return { answers: [...answers], left: filesIn(cacheDirectory) };
+      },
+      { binary },
+    );
+    assert.deepEqual(report, { answers: [true], left: [] });
+    assert.deepEqual(lines, []);
+  });
+
+  test('a text that somebody removes is written once more', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      const fs = require('node:fs');
+      const path = require('node:path');
+      let seen = 0;
+      server.on('store', ({ hash, terminalOutputPath }, answer) => {
+        if (seen++ % 2 === 0 || hash === 'always') {
+          fs.rmSync(path.dirname(terminalOutputPath), { recursive: true });
+          answer.error(1, `no such file ${hash}`);
+          return;
+        }
+        const text = server.take(terminalOutputPath);
+        answer.result({ queued: text?.length === 300_000, reason: '' });
+      });
+    });
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory, filesIn }) => {
+        const cache = await open();
+        const text = 'x'.repeat(300_000);
+        return {
+          answers: [
+            await cache.store('once', cacheDirectory, text, 0),
+            await cache.store('always', cacheDirectory, text, 0),
+          ],
+          left: filesIn(cacheDirectory),
+        };
+      },
+      { binary },
+    );
+    assert.deepEqual(report, { answers: [true, false], left: [] });
+    assertOneLine(lines, 'no such file always');
+  });
+
+  test('a large text leaves nothing when the server dies', async (t) => {
+    const binary = fakeServer(t, (server) =>
+      server.on('store', () => process.exit(1)),
+    );
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory, filesIn }) => {
+        const cache = await open();
+        const text = 'x'.repeat(300_000);
+        return {
+          answers: [
+            await cache.store('h', cacheDirectory, text, 0),
+            await cache.store('h', cacheDirectory, text, 0),
+          ],
+          left: filesIn(cacheDirectory),
+        };
+      },
+      { binary },
+    );
+    assert.deepEqual(report, { answers: [false, false], left: [] });
+    assertOneLine(lines, 'ended with exit code 1');
+  });
+
+  test('the folder of others stays', async (t) => {
+    const { binary } = keeper(t);
+    const { report } = await play(
+      t,
+      async ({ open, cacheDirectory, filesIn }) => {
+        const fs = require('node:fs');
+        const aside = `${cacheDirectory}/.nx-azure-cache`;
+        fs.mkdirSync(`${aside}/other`, { recursive: true });
+        fs.writeFileSync(`${aside}/other/file`, '');
+        const cache = await open();
+        const text = 'x'.repeat(300_000);
+        await cache.store('h', cacheDirectory, text, 0);
+        await cache.retrieve('h', cacheDirectory);
+        return filesIn(cacheDirectory);
+      },
+      { binary },
+    );
+    assert.deepEqual(report, ['.nx-azure-cache/other/file']);
+  });
+
+  for (const [what, name] of Object.entries({
+    'of all servers': '.nx-azure-cache',
+    'of the server': '.nx-azure-cache/4711-fake',
+  })) {
+    test(`a folder ${what} that is a link is not followed`, async (t) => {
+      const elsewhere = temporaryFolder(t);
+      const { report, lines } = await play(
+        t,
+        async ({ open, cacheDirectory }, [elsewhere, name]) => {
+          const fs = require('node:fs');
+          const link = `${cacheDirectory}/${name}`;
+          fs.mkdirSync(require('node:path').dirname(link), { recursive: true });
+          fs.symlinkSync(elsewhere, link);
+          const cache = await open();
+          return [
+            await cache.store('h', cacheDirectory, 'x'.repeat(300_000), 0),
+            await cache.store('h', cacheDirectory, 'x'.repeat(300_000), 0),
+          ];
+        },
+        { binary: fakeServer(t), args: [elsewhere, name] },
+      );
+      assert.deepEqual(report, [false, false]);
+      assert.deepEqual(fs.readdirSync(elsewhere), []);
+      assertOneLine(lines, `${name} is a symbolic link`, 'delete it');
+    });
+  }
+
+  test('who may use the cache directory may use the folder of all servers', async (t) => {
+    const { report } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const fs = require('node:fs');
+        process.umask(0o002);
+        /** @type {Record<string, string[]>} */
+        const modes = {};
+        for (const mode of [0o755, 0o775, 0o777, 0o700]) {
+          const shared = `${cacheDirectory}/${mode}`;
+          fs.mkdirSync(shared);
+          fs.chmodSync(shared, mode);
+          const cache = await open();
+          await cache.store('h', shared, 'x'.repeat(300_000), 0);
+          modes[mode.toString(8)] = ['', '/4711-fake'].map((name) =>
+            (
+              fs.statSync(`${shared}/.nx-azure-cache${name}`).mode & 0o777
+            ).toString(8),
+          );
+        }
+        return modes;
+      },
+      { binary: fakeServer(t) },
+    );
+    // All users is more than a group: the server decides about that.
+    assert.deepEqual(report, {
+      700: ['700', '700'],
+      755: ['755', '700'],
+      775: ['775', '700'],
+      777: ['775', '700'],
+    });
+  });
+
+  test('a cache directory that this user may not write', async (t) => {
+    if (process.geteuid?.() === 0) return t.skip('root writes everywhere');
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const fs = require('node:fs');
+        const cache = await open();
+        fs.chmodSync(cacheDirectory, 0o555);
+        const stored = await cache.store(
+          'h',
+          cacheDirectory,
+          'x'.repeat(300_000),
+          0,
+        );
+        fs.chmodSync(cacheDirectory, 0o755);
+        return stored;
+      },
+      { binary: fakeServer(t) },
+    );
+    assert.equal(report, false);
+    assertOneLine(
+      lines,
+      'this user may not write to ',
+      `which belongs to the user ${process.geteuid?.()} and has the mode 555`,
+      'set cacheDirectory in nx.json',
+    );
+  });
+
+  test('a file outside the folder of the server is not read, nor removed', async (t) => {
+    const file = path.join(temporaryFolder(t), 'precious');
+    fs.writeFileSync(file, 'precious');
+    const { report, lines } = await retrieveOutput(t, file);
+    assert.equal(report, null);
+    assert.equal(fs.readFileSync(file, 'utf8'), 'precious');
+    assertOneLine(lines, 'reading from the remote cache failed');
+  });
+
+  test('no file can be written: the result is not stored', async (t) => {
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const file = `${cacheDirectory}/file`;
+        require('node:fs').writeFileSync(file, '');
+        const cache = await open();
+        return [
+          await cache.store('h', file, 'x'.repeat(300_000), 0),
+          await cache.store('h', file, 'short', 0),
+        ];
+      },
+      { binary: fakeServer(t) },
+    );
+    assert.deepEqual(report, [false, true]);
+    assertOneLine(lines, 'writing to the remote cache failed', 'ENOTDIR');
+  });
+
+  for (const [what, output] of Object.entries({
+    'a file that has vanished': '/nowhere/text',
+    'a folder': '/',
+    'no path': 5,
+  })) {
+    test(`${what} as terminal output is a miss`, async (t) => {
+      const { report, lines } = await retrieveOutput(t, output);
+      assert.equal(report, null);
+      assertOneLine(lines, 'reading from the remote cache failed');
+    });
+  }
+
+  for (const text of [undefined, null, 5]) {
+    test(`${text} instead of a text does not hurt`, async (t) => {
+      const { report, lines } = await play(
+        t,
+        async ({ open, cacheDirectory }, text) =>
+          (await open()).store(
+            'h',
+            cacheDirectory,
+            /** @type {any} */ (text),
+            0,
+          ),
+        { binary: fakeServer(t), args: text },
+      );
+      assert.equal(report, false);
+      assertOneLine(lines);
+    });
+  }
+});

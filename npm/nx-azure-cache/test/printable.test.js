@@ -1,0 +1,51 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { test } = require('node:test');
+const {
+  command,
+  printable,
+  printableJson,
+  printableLine,
+  printableLines,
+} = require('../lib/printable');
+
+const table = path.join(__dirname, '../../../testdata/printable/cases.json');
+const { strings, commands } = JSON.parse(fs.readFileSync(table, 'utf8'));
+
+test('the table that Go reads, too, has something in it', () => {
+  assert.ok(strings.length > 20);
+  assert.ok(commands.length > 20);
+});
+
+for (const { text, string, line = string } of strings) {
+  test(`${JSON.stringify(text)} is made ${string}`, () => {
+    assert.equal(printable(text), string);
+    assert.equal(printableLine(text), line);
+    assert.equal(printable(string), string);
+  });
+}
+
+for (const { template, values, command: want } of commands) {
+  test(`${template} of ${JSON.stringify(values)} is ${want}`, () => {
+    assert.equal(command(template, ...values), want ?? undefined);
+  });
+}
+
+test('a log keeps its lines', () => {
+  assert.equal(
+    printableLines('one\n\ttwo\x1b[2J\n\u202ethree\n'),
+    'one\n\ttwo\\x1b[2J\n\\u202ethree\n',
+  );
+});
+
+test('JSON stays what it is', () => {
+  const value = { a: 'one\n\x1b\u009b\u202e\u{e0001}\ud800ü', 'b\u200b': [1] };
+  for (const indent of [undefined, 2]) {
+    const text = printableJson(value, indent);
+    assert.deepEqual(JSON.parse(text), value);
+    assert.equal(printableLines(text), text);
+  }
+});

@@ -1,0 +1,320 @@
+'use strict';
+
+// How a run with the real binary ends while results are on their way.
+
+const assert = require('node:assert/strict');
+const { execFileSync, spawn } = require('node:child_process');
+const { once } = require('node:events');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { after, before, describe, test } = require('node:test');
+const { setTimeout: sleep } = require('node:timers/promises');
+const { startBlobServer } = require('../testing/blob-server');
+const {
+  assertGone,
+  assertOneLine,
+  environment,
+  pids,
+  play,
+  root,
+  shim,
+  temporaryFolder,
+  writeExecutable,
+} = require('./world');
+
+/** @import { TestContext } from 'node:test' */
+/** @import { Nx } from './world' */
+
+const licence = fs.readFileSync(
+  path.join(root, 'testdata/license/valid.jwt'),
+  'utf8',
+);
+
+/** The folder of the real binary. */
+const home = fs.mkdtempSync(path.join(os.tmpdir(), 'nx-azure-cache-real-'));
+const real = path.join(home, 'nx-azure-cache');
+
+before(() => {
+  execFileSync('go', ['build', '-o', real, './cmd/nx-azure-cache'], {
+    cwd: root,
+    env: { ...process.env, CGO_ENABLED: '0' },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+});
+after(() => fs.rmSync(home, { recursive: true, force: true }));
+
+/**
+ * A storage that takes its time, and how a run finds it.
+ *
+ * @param {TestContext} t
+ * @param {number} putTakes milliseconds
+ * @param {object} [timeouts] of nx.json
+ */
+async function world(t, putTakes, timeouts) {
+  const storage = await startBlobServer(t, { putTakes });
+  const binary = path.join(temporaryFolder(t), 'binary');
+  // Notes its process, so that it can be seen that it is gone in the end.
+  writeExecutable(
+    binary,
+    `#!/bin/sh\nprintf "$$ " >>"$0.pids"\nexec '${real}' "$@"\n`,
+  );
+  const options = {
+    binary,
+    env: {
+      AZURE_STORAGE_CONNECTION_STRING: storage.connectionString,
+      NX_POWERPACK_LICENSE: licence,
+    },
+    nxJson: JSON.stringify({ azure: { container: 'nx-cache', timeouts } }),
+  };
+  return { storage, binary, options };
+}
+
+/**
+ * Stores some results, each under its own hash.
+ *
+ * @param {Nx} nx
+ * @param {number[]} hashes
+ */
+async function store({ open, cacheDirectory }, hashes) {
+  const fs = require('node:fs');
+  const cache = await open();
+  return Promise.all(
+    hashes.map((hash) => {
+      fs.mkdirSync(`${cacheDirectory}/${hash}`, { recursive: true });
+      fs.writeFileSync(`${cacheDirectory}/${hash}/a.js`, `content ${hash}\n`);
+      return cache.store(`${hash}`, cacheDirectory, 'x'.repeat(300_000), 0);
+    }),
+  );
+}
+
+const three = [1, 2, 3];
+/** What a process does that goes on. */
+const stay = 'setInterval(() => {}, 1_000);';
+const allTrue = [true, true, true];
+
+/**
+ * Runs `store` in a process group of its own.
+ *
+ * @param {TestContext} t
+ * @param {Awaited<ReturnType<typeof world>>} world
+ * @param {string} first what the process does at its start
+ * @param {string} last what it does once all is accepted
+ */
+async function start(t, { options: { binary, env, nxJson } }, first, last) {
+  const workspace = temporaryFolder(t);
+  const cacheDirectory = path.join(workspace, '.nx', 'cache');
+  fs.mkdirSync(cacheDirectory, { recursive: true });
+  fs.writeFileSync(path.join(workspace, 'nx.json'), nxJson);
+  const main = path.join(workspace, 'nx.js');
+  fs.writeFileSync(
+    main,
+    `${first}
+    const { getRemoteCache } = require(${JSON.stringify(shim)});
+    const cacheDirectory = ${JSON.stringify(cacheDirectory)};
+    (${store})({ open: getRemoteCache, cacheDirectory }, [1, 2, 3]).then(() => {
+      require('node:fs').writeSync(1, 'accepted');
+      ${last}
+    });`,
+  );
+  const run = spawn(process.execPath, [main], {
+    cwd: workspace,
+    detached: true,
+    env: environment(workspace, { ...env, NX_AZURE_CACHE_BINARY: binary }),
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 60_000,
+    killSignal: 'SIGKILL',
+  });
+  let stderr = '';
+  run.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
+  await once(run.stdout, 'data');
+  const ended = once(run, 'exit');
+  return { run, ended, cacheDirectory, said: () => stderr };
+}
+
+/**
+ * Asserts that all processes are gone, and nothing but results is left.
+ *
+ * @param {string} binary
+ * @param {string} cacheDirectory
+ */
+async function assertClean(binary, cacheDirectory) {
+  for (const pid of pids(binary)) await assertGone(pid);
+  assert.deepEqual(fs.readdirSync(cacheDirectory), ['1', '2', '3']);
+}
+
+describe('the end of a run', { concurrency: 2 }, () => {
+  for (const exit of [0, 3]) {
+    test(`waits for its results; exit ${exit}`, async (t) => {
+      const it = await world(t, 1_500);
+      const last = `process.exitCode = ${exit};`;
+      const { ended, cacheDirectory, said } = await start(t, it, '', last);
+      assert.deepEqual(await ended, [exit, null]);
+      assert.equal(it.storage.blobs.size, 3, 'it has not waited');
+      // The one line of drain, where it is no terminal.
+      if (said()) assert.match(said(), /^nx-azure-cache: storing .* left\n$/);
+      await assertClean(it.binary, cacheDirectory);
+    });
+  }
+
+  test('is told in one line in CI', async (t) => {
+    const { options } = await world(t, 0);
+    const { lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) =>
+        (await open()).retrieve('1', cacheDirectory),
+      {
+        ...options,
+        env: {
+          ...options.env,
+          ...{ CI: 'true', NX_AZURE_CACHE_REF: 'refs/pull/7' },
+        },
+      },
+    );
+    assertOneLine(
+      lines,
+      /^nx-azure-cache: 0 hits, 1 miss, 0 stored, .*, read-write, scope pr-7 \(.*\), http:\/\/127\.0\.0\.1:\d+\/devstoreaccount1\/nx-cache$/,
+    );
+  });
+
+  test('by kill -9: the server finishes, and is gone', async (t) => {
+    const it = await world(t, 2_000);
+    const { run, ended, cacheDirectory } = await start(t, it, '', stay);
+    run.kill('SIGKILL');
+    await ended;
+    assert.equal(it.storage.blobs.size, 0, 'it was too fast');
+    await assertClean(it.binary, cacheDirectory);
+    assert.equal(it.storage.blobs.size, 3);
+  });
+
+  test('by Ctrl-C, which the whole group gets: the same', async (t) => {
+    const it = await world(t, 2_000);
+    const { run, ended, cacheDirectory, said } = await start(
+      t,
+      it,
+      "process.on('SIGINT', () => process.exit(130));",
+      stay,
+    );
+    process.kill(-Number(run.pid), 'SIGINT');
+    assert.deepEqual(await ended, [130, null]);
+    assert.equal(it.storage.blobs.size, 0, 'it has waited');
+    await assertClean(it.binary, cacheDirectory);
+    assert.equal(it.storage.blobs.size, 3);
+    assert.equal(said(), '');
+  });
+
+  for (const [signal, code] of /** @type {const} */ ([
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ])) {
+    test(`by ${signal}: the same`, async (t) => {
+      const it = await world(t, 2_000);
+      const { run, ended, cacheDirectory } = await start(
+        t,
+        it,
+        `process.on('${signal}', () => process.exit(${code}));`,
+        stay,
+      );
+      run.kill(signal);
+      assert.deepEqual(await ended, [code, null]);
+      assert.equal(it.storage.blobs.size, 0, 'it has waited');
+      await assertClean(it.binary, cacheDirectory);
+      assert.equal(it.storage.blobs.size, 3);
+    });
+  }
+
+  test('by Ctrl-C while it waits: it waits no more', async (t) => {
+    const it = await world(t, 8_000);
+    const { run, ended, cacheDirectory, said } = await start(
+      t,
+      it,
+      "process.on('SIGINT', () => {});",
+      'process.exit(3);',
+    );
+    await sleep(2_500);
+    process.kill(-Number(run.pid), 'SIGINT');
+    assert.deepEqual(await ended, [3, null]);
+    assert.equal(it.storage.blobs.size, 0, 'it has waited');
+    assert.match(said(), /3 results are still being stored, for at most 60 s/);
+    await assertClean(it.binary, cacheDirectory);
+    assert.equal(it.storage.blobs.size, 3);
+  });
+
+  for (const drain of ['0s', '500ms']) {
+    test(`waits no longer than ${drain}, if the user wants that`, async (t) => {
+      const { storage, binary, options } = await world(t, 20_000, { drain });
+      const { report, lines, cacheDirectory } = await play(t, store, {
+        ...{ ...options, exit: 3, args: three },
+      });
+      assert.deepEqual(report, allTrue);
+      assertOneLine(lines, '3 results were not stored within ', 'drain');
+      assert.equal(storage.blobs.size, 0);
+      await assertClean(binary, cacheDirectory);
+    });
+  }
+
+  test('of two at once in one cache directory', async (t) => {
+    const { storage, binary, options } = await world(t, 300);
+    const workspace = temporaryFolder(t);
+    const run = () =>
+      play(t, store, { ...{ ...options, workspace, args: three, exit: 0 } });
+    const both = await Promise.all([run(), run()]);
+    for (const { report, lines } of both) {
+      assert.deepEqual(lines, []);
+      assert.deepEqual(report, allTrue);
+    }
+    assert.equal(storage.blobs.size, 3);
+    await assertClean(binary, both[0].cacheDirectory);
+  });
+
+  test('leftovers of a server that was killed go with the next', async (t) => {
+    const { storage, binary, options } = await world(t, 4_000);
+    const workspace = temporaryFolder(t);
+    const killed = await play(
+      t,
+      /** @type {(nx: Nx, binary: string) => Promise<unknown>} */ (
+        /** @type {unknown} */ (
+          `async (nx, binary) => {
+          await (${store})(nx, [1, 2, 3]);
+          const pid = require('node:fs').readFileSync(binary + '.pids', 'utf8');
+          process.kill(Number(pid), 'SIGKILL');
+          // It has been noticed when a call fails.
+          await new Promise((resolve) => setTimeout(resolve, 1_000));
+          return (await nx.filesIn(nx.cacheDirectory)).length;
+        }`
+        )
+      ),
+      { ...options, workspace, args: binary },
+    );
+    assert.ok(Number(killed.report) > 3, 'it has left nothing');
+    assertOneLine(killed.lines, 'SIGKILL', '3 results were not stored');
+    assert.equal(storage.blobs.size, 0);
+
+    const next = await play(
+      t,
+      async ({ open, cacheDirectory }) =>
+        (await open()).retrieve('9', cacheDirectory),
+      { ...options, workspace },
+    );
+    assert.deepEqual(next.lines, []);
+    await assertClean(binary, next.cacheDirectory);
+  });
+
+  test('a result that cannot be stored is named, with its file', async (t) => {
+    const { options } = await world(t, 0);
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const cache = await open();
+        require('node:fs').mkdirSync(`${cacheDirectory}/1`);
+        require('node:child_process').execFileSync('mkfifo', [
+          `${cacheDirectory}/1/pipe`,
+        ]);
+        return cache.store('1', cacheDirectory, '', 0);
+      },
+      { ...options, exit: 0 },
+    );
+    assert.equal(report, true);
+    assertOneLine(lines, 'the result 1 ', 'pipe');
+  });
+});

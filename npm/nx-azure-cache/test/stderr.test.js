@@ -1,0 +1,142 @@
+'use strict';
+
+// Whatever becomes of stderr: nothing throws, the exit code stays, and the run
+// ends in bounded time.
+
+const assert = require('node:assert/strict');
+const { describe, test } = require('node:test');
+const { assertOneLine, drains, fakeServer, play } = require('./world');
+
+/** @import { FakeServer } from './fake-server' */
+/** @import { Nx } from './world' */
+
+/** @param {Nx} nx */
+async function retrieveAndStore({ open, cacheDirectory }) {
+  const cache = await open();
+  return [
+    await cache.retrieve('h', cacheDirectory),
+    await cache.store('h', cacheDirectory, 'text', 0),
+  ];
+}
+
+/**
+ * A server with much to say: lines, a log, and at last a summary.
+ *
+ * @param {FakeServer} server
+ */
+function loud(server) {
+  server.tellsStored = false;
+  server.on('retrieve', async (_, answer) => {
+    for (let i = 0; i < 20; i++) {
+      const message = `${i} ${'much '.repeat(50_000)}`;
+      server.notify('log', { level: 'warn', message });
+      process.stderr.write(message); // its log
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    answer.result(null);
+  });
+}
+
+describe('stderr', { concurrency: 3 }, () => {
+  for (const stderr of /** @type {const} */ (['closed', 'unread'])) {
+    for (const look of [false, true]) {
+      for (const NX_AZURE_CACHE_LOG of [undefined, 'debug']) {
+        const how = [
+          stderr,
+          look ? 'Nx has used it' : 'nobody has used it',
+          `NX_AZURE_CACHE_LOG=${NX_AZURE_CACHE_LOG}`,
+        ].join(', ');
+        test(how, async (t) => {
+          const binary = fakeServer(t, loud);
+          const { report, took } = await play(
+            t,
+            /** @type {(nx: Nx, look: boolean) => Promise<unknown>} */ (
+              /** @type {unknown} */ (
+                `(nx, look) => {
+                if (look) void process.stderr;
+                return (${retrieveAndStore})(nx);
+              }`
+              )
+            ),
+            {
+              ...{ binary, args: look, exit: 3, stderr },
+              env: { CI: 'true', NX_AZURE_CACHE_LOG },
+            },
+          );
+          assert.deepEqual(report, [null, true]);
+          assert.equal(drains(binary).length, 1);
+          // A second for all that is full, not one for each line.
+          assert.ok(took < 20_000, `it took ${took} ms`);
+        });
+      }
+    }
+  }
+
+  test('that is not there', async (t) => {
+    const { report, stderr } = await play(t, retrieveAndStore, {
+      ...{ binary: fakeServer(t, loud), exit: 3, stderr: 'none' },
+      env: { CI: 'true', NX_AZURE_CACHE_LOG: 'debug' },
+    });
+    assert.deepEqual(report, [null, true]);
+    assert.equal(stderr, '');
+  });
+
+  test('that Nx has replaced: all lines come past it', async (t) => {
+    const binary = fakeServer(t, (server) =>
+      server.on('retrieve', (_, answer) => answer.error(2, 'no rights')),
+    );
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const swallow = () => true;
+        process.stdout.write = swallow;
+        process.stderr.write = swallow;
+        console.error = () => {
+          throw new Error('console.error was called');
+        };
+        return (await open()).retrieve('h', cacheDirectory);
+      },
+      { binary, exit: 1, env: { NX_VERBOSE_LOGGING: 'true' } },
+    );
+    assert.equal(report, null);
+    assert.equal(lines.length, 2);
+    assert.match(lines[0], /without it: no rights$/);
+    assert.match(lines[1], /0 hits/);
+  });
+
+  test('that Nx has replaced with what throws', async (t) => {
+    const binary = fakeServer(t, (server) =>
+      server.on('retrieve', (_, answer) => {
+        process.stderr.write('log\n', () => answer.error(2, 'no rights'));
+      }),
+    );
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const stream = new Proxy(process.stderr, {
+          get() {
+            throw new Error('do not touch');
+          },
+        });
+        Object.defineProperty(process, 'stderr', { value: stream });
+        return (await open()).retrieve('h', cacheDirectory);
+      },
+      { binary, exit: 3 },
+    );
+    assert.equal(report, null);
+    assertOneLine(lines, 'no rights');
+  });
+
+  test('of the child stays out of the picture of the TUI', async (t) => {
+    const { report, stderr } = await play(t, retrieveAndStore, {
+      binary: fakeServer(t, (server) =>
+        server.on('retrieve', (_, answer) => {
+          process.stderr.write('log\n', () => answer.result(null));
+        }),
+      ),
+      env: { NX_AZURE_CACHE_LOG: 'debug', NX_TUI: 'true' },
+    });
+    assert.deepEqual(report, [null, true]);
+    assert.equal(stderr, '');
+  });
+});

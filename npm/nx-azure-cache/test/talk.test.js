@@ -1,0 +1,472 @@
+'use strict';
+
+// Whatever the server says: a miss, and one line per kind of trouble.
+
+const assert = require('node:assert/strict');
+const path = require('node:path');
+const { describe, test } = require('node:test');
+const {
+  assertOneLine,
+  fakeServer,
+  play,
+  temporaryFolder,
+  writeExecutable,
+} = require('./world');
+
+/** @import { Nx } from './world' */
+
+/** @param {Nx} nx */
+async function retrieveAndStore({ open, cacheDirectory }) {
+  const cache = await open();
+  return [
+    await cache.retrieve('h', cacheDirectory),
+    await cache.store('h', cacheDirectory, 'text', 0),
+  ];
+}
+
+const nothing = [null, false];
+
+describe('talk', { concurrency: 3 }, () => {
+  const bug =
+    / \(if it happens again, report it with a log \(NX_AZURE_CACHE_LOG=debug, NX_AZURE_CACHE_LOG_FILE=PATH\)\)$/;
+  /** @type {Map<number, RegExp>} what to do, where the message does not say it */
+  const advice = new Map([
+    [
+      1,
+      / \(if this persists, check the network, HTTPS_PROXY and the account\)$/,
+    ],
+    [2, /bad; luck 1$/],
+    [3, / \(its task has run, and replaces it if this identity may\)$/],
+    [5, /bad; luck 1$/],
+    [-32602, /bad; luck 1$/],
+  ]);
+  for (const code of [
+    -32600, -32601, -32602, -32603, -32002, -32800, 1, 2, 3, 5, 12345,
+  ]) {
+    test(`the error ${code} is a miss, and one line`, async (t) => {
+      const binary = fakeServer(
+        t,
+        (server, code) => {
+          let seen = 0;
+          server.on('retrieve', (_, answer) =>
+            answer.error(code, `bad\n\tluck ${++seen}`),
+          );
+          server.on('store', (_, answer) =>
+            answer.error(code, `bad\n\tluck ${++seen}`),
+          );
+        },
+        code,
+      );
+      const { report, lines } = await play(
+        t,
+        async ({ open, cacheDirectory }) => {
+          const cache = await open();
+          const answers = [];
+          for (let i = 0; i < 3; i++) {
+            answers.push(
+              await cache.retrieve('h', cacheDirectory),
+              await cache.store('h', cacheDirectory, 'text', 0),
+            );
+          }
+          return answers;
+        },
+        { binary },
+      );
+      assert.deepEqual(report, [...nothing, ...nothing, ...nothing]);
+      assertOneLine(
+        lines,
+        code === 3
+          ? /^nx-azure-cache: an entry .* was not used: bad; luck 1 \(.*\)$/
+          : /^nx-azure-cache: reading from .* without it: bad; luck 1( \(.*\))?$/,
+        advice.get(code) ?? bug,
+      );
+    });
+  }
+
+  test('that the storage is asked no more says it all', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      const codes = [1, 1, 4, 1];
+      server.on('retrieve', (_, answer) => {
+        const code = codes.shift() ?? 4;
+        answer.error(code, code === 4 ? 'it is off' : 'bad luck');
+      });
+    });
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const cache = await open();
+        const answers = [];
+        for (let i = 0; i < 6; i++) {
+          answers.push(await cache.retrieve('h', cacheDirectory));
+        }
+        return answers;
+      },
+      { binary },
+    );
+    assert.deepEqual(report, Array(6).fill(null));
+    assertOneLine(
+      lines,
+      /without it: it is off \(if this persists, check the network, HTTPS_PROXY and the account\)$/,
+    );
+  });
+
+  test('each kind of error has a line', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      const codes = [1, 2, 1, 3, 2, -32603, 5, -32602];
+      let seen = 0;
+      server.on('store', (_, answer) => {
+        answer.error(codes[seen], `number ${seen}`);
+        seen++;
+      });
+    });
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const cache = await open();
+        const answers = [];
+        for (let i = 0; i < 8; i++) {
+          answers.push(await cache.store('h', cacheDirectory, 'text', 0));
+        }
+        return answers;
+      },
+      { binary },
+    );
+    assert.deepEqual(report, Array(8).fill(false));
+    assert.deepEqual(
+      lines.map((line) => /number (\d)/.exec(line)?.[1]),
+      ['1', '3', '5', '6', '7'],
+    );
+  });
+
+  test('errors and the end of the server are kinds of their own', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      server.on('retrieve', (_, answer) => answer.error(1, 'bad luck'));
+      server.on('store', () => process.exit(1));
+    });
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const cache = await open();
+        return [
+          await cache.retrieve('h', cacheDirectory),
+          await cache.store('h', cacheDirectory, 'text', 0),
+          await cache.retrieve('h', cacheDirectory),
+        ];
+      },
+      { binary },
+    );
+    assert.deepEqual(report, [null, false, null]);
+    assert.equal(lines.length, 2);
+    assert.match(lines[0], /bad luck \(/);
+    assert.match(lines[1], /ended with exit code 1; .*report it/);
+  });
+
+  test('a result that cannot be stored costs a line', async (t) => {
+    const binary = fakeServer(t, (server) =>
+      server.on('store', (_, answer) =>
+        answer.result({ queued: false, reason: 'cannot be stored: a socket' }),
+      ),
+    );
+    const { report, lines } = await play(t, retrieveAndStore, { binary });
+    assert.deepEqual(report, nothing);
+    assertOneLine(lines, 'the result h cannot be stored: a socket');
+  });
+
+  test('in the mode read-only nothing is sent to be stored', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      server.on('initialize', (_, answer) =>
+        answer.result(server.hello({ mode: 'read-only' })),
+      );
+      server.on('store', (_, answer) => answer.error(1, 'store was called'));
+    });
+    const { report, lines } = await play(t, retrieveAndStore, { binary });
+    assert.deepEqual(report, nothing);
+    assert.deepEqual(lines, []);
+  });
+
+  // Nx crashes on a hit without these.
+  for (const hit of [
+    '5',
+    'true',
+    '"hit"',
+    '[]',
+    '{}',
+    '{"outputsPath": "/x", "size": 1, "terminalOutput": ""}',
+    '{"code": "0", "outputsPath": "/x", "size": 1, "terminalOutput": ""}',
+    '{"code": null, "outputsPath": "/x", "size": 1, "terminalOutput": ""}',
+    '{"code": 0, "size": 1, "terminalOutput": ""}',
+    '{"code": 0, "outputsPath": null, "size": 1, "terminalOutput": ""}',
+    '{"code": 0, "outputsPath": "/x", "size": 1, "terminalOutput": null}',
+    '{"code": 0, "outputsPath": "/x", "size": 1}',
+  ]) {
+    test(`${hit} is no hit`, async (t) => {
+      const binary = fakeServer(
+        t,
+        (server, hit) =>
+          server.on('retrieve', (_, answer) => answer.result(hit)),
+        JSON.parse(hit),
+      );
+      const { report, lines } = await play(
+        t,
+        async ({ open, cacheDirectory }) =>
+          (await open()).retrieve('h', cacheDirectory),
+        { binary },
+      );
+      assert.equal(report, null);
+      assertOneLine(lines);
+    });
+  }
+
+  for (const [what, junk] of Object.entries({
+    'a line of text': 'hello\n',
+    'a header without a length': 'Content-Type: text\r\n\r\n',
+    'a length that is none': 'Content-Length: many\r\n\r\n',
+    'a message that is not JSON': 'Content-Length: 5\r\n\r\nhello',
+    'half a message': 'Content-Length: 500\r\n\r\n{"jsonrpc":',
+  })) {
+    test(`${what} on stdout, then an answer`, async (t) => {
+      const binary = fakeServer(
+        t,
+        (server, junk) => {
+          server.on('retrieve', (_, answer) => {
+            server.write(junk);
+            answer.result(null);
+            // Half a message is waited for, until the child ends.
+            if (junk.includes('500')) setTimeout(() => process.exit(1), 100);
+          });
+        },
+        junk,
+      );
+      const { report, lines } = await play(
+        t,
+        async ({ open, cacheDirectory }) => {
+          const cache = await open();
+          const first = await cache.retrieve('h', cacheDirectory);
+          await new Promise((resolve) => setTimeout(resolve, 500));
+          return [first, await cache.store('h', cacheDirectory, 'text', 0)];
+        },
+        { binary },
+      );
+      assert.deepEqual(report, nothing);
+      assertOneLine(lines, 'the cache process ');
+    });
+  }
+
+  // After other junk, like half a message, a message may still come.
+  for (const [what, junk] of Object.entries({
+    'a header without a length': 'Content-Type: text\r\n\r\n',
+    'a header without a colon': 'hello\r\n\r\n',
+    'a length that is none': 'Content-Length: many\r\n\r\n',
+    'a message that is not JSON': 'Content-Length: 5\r\n\r\nhello',
+  })) {
+    test(`${what} on stdout, instead of an answer`, async (t) => {
+      const binary = fakeServer(
+        t,
+        (server, junk) => server.on('retrieve', () => server.write(junk)),
+        junk,
+      );
+      const { report, lines } = await play(t, retrieveAndStore, { binary });
+      assert.deepEqual(report, nothing);
+      assertOneLine(lines, 'the cache process was stopped: ');
+    });
+  }
+
+  test('an answer that is none ends the session', async (t) => {
+    const binary = fakeServer(t, (server) =>
+      server.on('retrieve', () => server.send({ jsonrpc: '2.0', id: 1 })),
+    );
+    const { report, lines } = await play(t, retrieveAndStore, { binary });
+    assert.deepEqual(report, nothing);
+    assertOneLine(lines, 'the cache process was stopped: ');
+  });
+
+  test('messages that mean nothing are ignored', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      server.on('retrieve', (_, answer) => {
+        server.send({ jsonrpc: '2.0', id: 4711, result: 'to nobody' });
+        server.send({ jsonrpc: '2.0', method: 'unknown', params: [1, 2] });
+        server.send({ jsonrpc: '2.0', id: 'x', method: 'unknown' });
+        server.send({ jsonrpc: '2.0', method: 'log' });
+        server.send({ jsonrpc: '2.0', method: '$/cancelRequest', params: {} });
+        answer.result(null);
+      });
+    });
+    const { report, lines } = await play(t, retrieveAndStore, { binary });
+    assert.deepEqual(report, [null, true]);
+    assert.deepEqual(lines, []);
+  });
+
+  test('many messages at once, in pieces of any size', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      /** @type {string[]} */
+      const hashes = [];
+      server.on('retrieve', ({ hash }, answer) => {
+        hashes.push(hash);
+        if (hashes.length < 100) return;
+        const text = hashes
+          .map((hash, id) => ({
+            code: 0,
+            outputsPath: '/x',
+            size: id,
+            terminalOutput: `ü€😀 ${hash}`,
+          }))
+          .map((result, i) =>
+            server.frame({ jsonrpc: '2.0', id: i + 1, result }),
+          )
+          .reverse()
+          .join('');
+        const bytes = Buffer.from(text);
+        let at = 0;
+        const write = () => {
+          const size = 1 + ((at * 7919) % 997);
+          const end = Math.min(at + size, bytes.length);
+          process.stdout.write(bytes.subarray(at, end));
+          at = end;
+          if (at < bytes.length) setImmediate(write);
+        };
+        write();
+        void answer;
+      });
+    });
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const cache = await open();
+        const hits = await Promise.all(
+          Array.from({ length: 100 }, (_, i) =>
+            cache.retrieve(`h${i}`, cacheDirectory),
+          ),
+        );
+        return hits.map((hit) => hit?.terminalOutput);
+      },
+      { binary },
+    );
+    assert.deepEqual(
+      report,
+      Array.from({ length: 100 }, (_, i) => `ü€😀 h${i}`),
+    );
+    assert.deepEqual(lines, []);
+  });
+
+  test('what the child said right before its end is heard', async (t) => {
+    const calls = 30;
+    const binary = fakeServer(
+      t,
+      (server, calls) => {
+        /** @type {(() => void)[]} */
+        const answers = [];
+        server.tellsStored = false;
+        server.on('store', (_, answer) => {
+          answers.push(() => answer.result({ queued: true, reason: '' }));
+          if (answers.length < calls) return;
+          for (const answer of answers) answer();
+          process.kill(process.pid, 'SIGKILL');
+        });
+        server.onDrain(() => server.drained({ ended: 'gone' }));
+      },
+      calls,
+    );
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory }, calls) => {
+        const { store } = await open();
+        const hashes = Array.from({ length: calls }, (_, i) => `h${i}`);
+        return Promise.all(
+          hashes.map((hash) => store(hash, cacheDirectory, '', 0)),
+        );
+      },
+      { binary, args: calls },
+    );
+    assert.deepEqual(report, Array(calls).fill(true));
+    // Who is told of the end first is a matter of chance.
+    assertOneLine(
+      lines,
+      /ended before its results were|30 results were not stored/,
+    );
+  });
+
+  test('stdout is closed while the child lives on', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      server.on('retrieve', () => {
+        server.hang();
+        require('node:fs').closeSync(1);
+      });
+    });
+    const { report, lines, took } = await play(t, retrieveAndStore, { binary });
+    assert.deepEqual(report, nothing);
+    assertOneLine(lines, 'the cache process was stopped: it has closed a pipe');
+    assert.ok(took < 5_000);
+  });
+
+  test('stdin is closed while the child lives on', async (t) => {
+    // Node aborts when its own stdin is closed.
+    const binary = path.join(temporaryFolder(t), 'binary');
+    writeExecutable(binary, '#!/bin/sh\necho $$ >$0.pids\nexec sleep 60 <&-\n');
+    const { report, lines, took } = await play(
+      t,
+      ({ getRemoteCache }) => getRemoteCache(),
+      { binary },
+    );
+    assert.equal(report, null);
+    assertOneLine(lines, 'the cache process was stopped: ');
+    assert.ok(took < 5_000);
+  });
+
+  for (const log of [undefined, 'debug']) {
+    test(`stderr is ${log ? 'shown' : 'swallowed'} when NX_AZURE_CACHE_LOG is ${log}`, async (t) => {
+      const binary = fakeServer(t, (server) => {
+        server.on('retrieve', (_, answer) => {
+          process.stderr.write('nöise\n'.repeat(100_000), () =>
+            answer.result(null),
+          );
+        });
+      });
+      const env = { NX_AZURE_CACHE_LOG: log };
+      const { report, stderr } = await play(t, retrieveAndStore, {
+        binary,
+        env,
+      });
+      assert.deepEqual(report, [null, true]);
+      assert.ok(stderr === (log ? 'nöise\n'.repeat(100_000) : ''));
+    });
+  }
+
+  test('what the server logs from warn on is a line each', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      /** @param {string} level @param {string} message */
+      const log = (level, message) => server.notify('log', { level, message });
+      server.on('initialize', (_, answer) => {
+        log('warn', 'before');
+        answer.result(server.hello());
+      });
+      server.on('retrieve', (_, answer) => {
+        log('debug', 'quiet');
+        log('warn', 'warn\r\n  two');
+        log('error', 'error');
+        log('warn', 'warn\r\n  two');
+        answer.result(null);
+      });
+    });
+    const { report, lines } = await play(t, retrieveAndStore, { binary });
+    assert.deepEqual(report, [null, true]);
+    assert.deepEqual(lines, [
+      'nx-azure-cache: before',
+      'nx-azure-cache: warn; two',
+      'nx-azure-cache: error',
+    ]);
+  });
+
+  test('a log without a text does not hurt', async (t) => {
+    const binary = fakeServer(t, (server) =>
+      server.on('retrieve', (_, answer) => {
+        server.notify('log', { level: 'warn' });
+        server.notify('log', { level: 'warn', message: 5 });
+        server.notify('log', { level: 'warn', message: null });
+        answer.result(null);
+      }),
+    );
+    const { report, lines } = await play(t, retrieveAndStore, { binary });
+    assert.deepEqual(report, [null, true]);
+    assert.deepEqual(lines, []);
+  });
+});

@@ -1,0 +1,322 @@
+'use strict';
+
+// Of which task a hash is: from the cache of the real Nx, whose methods are
+// called as Nx calls them. How a whole run does it: scripts/e2e.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { describe, test } = require('node:test');
+const { NxTasks } = require('../lib/tasks');
+const {
+  assertOneLine,
+  copyShim,
+  fakeServer,
+  installed,
+  play,
+  temporaryFolder,
+} = require('./world');
+
+/** @import { TestContext } from 'node:test' */
+/** @import { FakeServer } from './fake-server' */
+/** @import { Nx } from './world' */
+
+/**
+ * A server that asks for tasks, and writes them down.
+ *
+ * @param {FakeServer} server
+ * @param {{ log: string, tasks: boolean }} args
+ */
+function listener(server, { log, tasks }) {
+  const { appendFileSync } = require('node:fs');
+  /** @type {(method: string, result: unknown) => void} */
+  const answer = (method, result) =>
+    server.on(method, ({ hash, task, outputs }, answer) => {
+      const entry = [method, hash, task, outputs];
+      appendFileSync(log, `${JSON.stringify(entry)}\n`);
+      answer.result(result);
+    });
+  server.on('initialize', (_, answer) =>
+    answer.result(server.hello({ tasks })),
+  );
+  answer('retrieve', null);
+  answer('store', { queued: false, reason: '' });
+}
+
+/** @param {string} log of `listener` */
+const heard = (log) =>
+  fs.existsSync(log)
+    ? fs
+        .readFileSync(log, 'utf8')
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+    : [];
+
+/**
+ * What Nx does: its own cache is opened, and asked for tasks.
+ *
+ * @param {Nx} nx
+ */
+async function run({ getRemoteCache, shim, cacheDirectory }) {
+  const { createRequire } = require('node:module');
+  const { DbCache } = createRequire(`${shim}/`)('nx/src/tasks-runner/cache');
+  /** @param {string} id */
+  const task = (id) => {
+    const [project, target, configuration] = id.split(':');
+    return {
+      id,
+      hash: `hash-${id}`,
+      target: { project, target, configuration },
+      outputs: [`dist/${project}`],
+    };
+  };
+  const open = async () => {
+    const cache = Object.create(DbCache.prototype);
+    cache.cache = {
+      cacheDirectory,
+      get: () => null,
+      getBatch: (/** @type {string[]} */ hashes) => hashes.map(() => null),
+      put: () => ({ expandedOutputs: [], files: [], outputsBelowALink: [] }),
+    };
+    cache.getRemoteCache = getRemoteCache;
+    await cache.init();
+    return cache;
+  };
+  const cache = await open();
+  await cache.get(task('a:build'));
+  await cache.getBatch([task('b:test'), task('@c/d:test:ci')]);
+  await cache.put(task('e:lint'), '', [], 0);
+  const { get } = DbCache.prototype;
+  const again = await open(); // as for a second run in this process
+  await again.get(task('f:build'));
+  return DbCache.prototype.get === get;
+}
+
+describe('tasks', { concurrency: 3 }, () => {
+  test('are told where it depends on them', async (t) => {
+    const log = path.join(temporaryFolder(t), 'log');
+    const binary = fakeServer(t, listener, { log, tasks: true });
+    const { report, lines } = await play(t, run, { binary });
+    assert.deepEqual(lines, []);
+    assert.equal(report, true, 'Nx is listened to twice');
+    const ci = { project: '@c/d', target: 'test', configuration: 'ci' };
+    assert.deepEqual(heard(log), [
+      [
+        'retrieve',
+        'hash-a:build',
+        { project: 'a', target: 'build' },
+        ['dist/a'],
+      ],
+      ['retrieve', 'hash-b:test', { project: 'b', target: 'test' }, ['dist/b']],
+      ['retrieve', 'hash-@c/d:test:ci', ci, ['dist/@c/d']],
+      ['store', 'hash-e:lint', { project: 'e', target: 'lint' }, ['dist/e']],
+      [
+        'retrieve',
+        'hash-f:build',
+        { project: 'f', target: 'build' },
+        ['dist/f'],
+      ],
+    ]);
+  });
+
+  test('are not asked for otherwise; outputs are for an Nx that refuses links', async (t) => {
+    const log = path.join(temporaryFolder(t), 'log');
+    const binary = fakeServer(t, listener, { log, tasks: false });
+    const { lines } = await play(t, run, { binary });
+    assert.deepEqual(lines, []);
+    assert.deepEqual(heard(log), [
+      ['retrieve', 'hash-a:build', null, ['dist/a']],
+      ['retrieve', 'hash-b:test', null, ['dist/b']],
+      ['retrieve', 'hash-@c/d:test:ci', null, ['dist/@c/d']],
+      ['store', 'hash-e:lint', null, ['dist/e']],
+      ['retrieve', 'hash-f:build', null, ['dist/f']],
+    ]);
+  });
+
+  test('an Nx that takes any link has its outputs for itself', async (t) => {
+    const log = path.join(temporaryFolder(t), 'log');
+    const folder = copyShim(t, {
+      ...installed,
+      nx: fakeNx(t, 'exports.DbCache = class { get() {} put() {} }', '23.3.2'),
+    });
+    const binary = fakeServer(t, listener, { log, tasks: false });
+    const { lines } = await play(
+      t,
+      async ({ open, shim, cacheDirectory }) => {
+        const { createRequire } = require('node:module');
+        const { DbCache } = createRequire(`${shim}/`)(
+          'nx/src/tasks-runner/cache',
+        );
+        const cache = await open();
+        const target = { project: 'a', target: 'build' };
+        new DbCache().get({ hash: '123', target, outputs: ['dist'] });
+        await cache.retrieve('123', cacheDirectory);
+      },
+      { folder, binary },
+    );
+    assert.deepEqual(lines, []);
+    assert.deepEqual(heard(log), [['retrieve', '123', null, null]]);
+  });
+
+  test('an Nx 24 that cannot be listened to has a cache', async (t) => {
+    const log = path.join(temporaryFolder(t), 'log');
+    const folder = copyShim(t, { ...installed, nx: fakeNx(t) });
+    const binary = fakeServer(t, listener, { log, tasks: false });
+    const { lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        await (await open()).retrieve('123', cacheDirectory);
+      },
+      { folder, binary },
+    );
+    assert.deepEqual(lines, []);
+    assert.deepEqual(heard(log), [['retrieve', '123', null, null]]);
+  });
+
+  test("a program that has not loaded Nx's cache does not wait for it", async (t) => {
+    const log = path.join(temporaryFolder(t), 'log');
+    const binary = fakeServer(t, listener, { log, tasks: false });
+    const { report } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        await (await open()).retrieve('123', cacheDirectory);
+        const { sep } = require('node:path');
+        const part = ['', 'tasks-runner', ''].join(sep);
+        return Object.keys(require.cache).filter((file) => file.includes(part));
+      },
+      { binary },
+    );
+    assert.deepEqual(report, []);
+    assert.deepEqual(heard(log), [['retrieve', '123', null, null]]);
+  });
+
+  test('a result of which Nx has said nothing stays here', async (t) => {
+    const log = path.join(temporaryFolder(t), 'log');
+    const binary = fakeServer(t, listener, { log, tasks: true });
+    const { report, lines } = await play(
+      t,
+      async ({ open, shim, cacheDirectory }) => {
+        const cache = await open();
+        const { createRequire } = require('node:module');
+        const { DbCache } = createRequire(`${shim}/`)(
+          'nx/src/tasks-runner/cache',
+        );
+        const local = { cache: { get: () => null } };
+        // Whatever else an Nx of the future may ask for.
+        for (const task of [
+          undefined,
+          { hash: '123' },
+          { hash: '123', target: { project: 'a' } },
+          { hash: '', target: { project: 'a', target: 'b' } },
+        ]) {
+          await DbCache.prototype.get.call(local, task).catch(() => {});
+        }
+        return [
+          await cache.retrieve('123', cacheDirectory),
+          await cache.store('456', cacheDirectory, '', 0),
+        ];
+      },
+      { binary },
+    );
+    assert.deepEqual(report, [null, false]);
+    assert.deepEqual(heard(log), []);
+    assertOneLine(lines, 'not used for 123', 'azure.include or azure.exclude');
+  });
+
+  test('the line about it does not show a long hash whole', async (t) => {
+    const log = path.join(temporaryFolder(t), 'log');
+    const binary = fakeServer(t, listener, { log, tasks: true });
+    const { lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) =>
+        (await open()).retrieve('1'.repeat(100_000), cacheDirectory),
+      { binary },
+    );
+    assertOneLine(lines, 'not used for 111', 'azure.include or azure.exclude');
+    assert.ok(lines[0].length < 3_000, `${lines[0].length} characters`);
+  });
+
+  for (const [name, source, why] of /** @type {const} */ ([
+    [
+      'has no such module',
+      undefined,
+      "Cannot find module 'nx/src/tasks-runner/cache'",
+    ],
+    [
+      'has another class',
+      'exports.Cache = class {}',
+      'its DbCache has no method get',
+    ],
+    [
+      'has another method',
+      'exports.DbCache = class { get() {} fetch() {} }',
+      'its DbCache has no method put',
+    ],
+  ])) {
+    test(`an Nx that ${name} costs the cache and a line`, async (t) => {
+      const log = path.join(temporaryFolder(t), 'log');
+      const folder = copyShim(t, { ...installed, nx: fakeNx(t, source) });
+      const { report, lines } = await play(
+        t,
+        ({ getRemoteCache }) => getRemoteCache(),
+        { folder, binary: fakeServer(t, listener, { log, tasks: true }) },
+      );
+      assert.equal(report, null);
+      assertOneLine(
+        lines,
+        'the remote cache is off: azure.include and azure.exclude in nx.json',
+        `Nx 99.0.0 does not tell: ${why}; remove both`,
+      );
+      assert.deepEqual(heard(log), []);
+    });
+  }
+});
+
+test('a bounded number of hashes is remembered, the newest', () => {
+  const tasks = new NxTasks();
+  const target = { project: 'a', target: 'build' };
+  const first = { hash: 'first', target };
+  const second = { hash: 'second', target };
+  tasks.name(first);
+  tasks.name(second);
+  for (let i = 0; i < 150_000; i++) {
+    if (i % 50_000 === 0) tasks.name(first);
+    tasks.name({ hash: String(i), target });
+  }
+  assert.equal(tasks.size, 100_000);
+  assert.deepEqual(tasks.about('first').task, target);
+  assert.deepEqual(tasks.about('149999').task, target);
+  assert.equal(tasks.about('second').task, undefined);
+});
+
+/**
+ * An Nx whose cache is another one.
+ *
+ * @param {TestContext} t
+ * @param {string} [source] of its cache
+ * @param {string} [version]
+ */
+function fakeNx(t, source, version = '99.0.0') {
+  const folder = temporaryFolder(t);
+  /** @type {(file: string, text: string) => void} */
+  const write = (file, text) => {
+    fs.mkdirSync(path.dirname(path.join(folder, file)), { recursive: true });
+    fs.writeFileSync(path.join(folder, file), text);
+  };
+  write('package.json', JSON.stringify({ name: 'nx', version }));
+  for (const name of [
+    'utils/workspace-root',
+    'config/nx-json',
+    'utils/is-ci',
+    'utils/fileutils',
+  ]) {
+    const real = require.resolve(`nx/src/${name}`);
+    write(
+      `src/${name}.js`,
+      `module.exports = require(${JSON.stringify(real)});`,
+    );
+  }
+  if (source) write('src/tasks-runner/cache.js', source);
+  return folder;
+}
