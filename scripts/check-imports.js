@@ -33,12 +33,28 @@ const allowed = {
   ],
   'cache/azure': [
     'cache',
-    'cache/awake',
+    'cache/azure/download',
+    'cache/azure/endpoint',
+    'cache/azure/explain',
     'cache/azure/signin',
-    'cache/descriptors',
+    'cache/azure/transport',
   ],
   'cache/azure/azuretest': [],
+  'cache/azure/download': [
+    'cache/awake',
+    'cache/azure/transport',
+    'cache/descriptors',
+  ],
+  'cache/azure/endpoint': ['cache/azure/signin'],
+  'cache/azure/explain': [
+    'cache',
+    'cache/azure/endpoint',
+    'cache/azure/signin',
+    'cache/azure/transport',
+    'cache/descriptors',
+  ],
   'cache/azure/signin': ['cache/awake'],
+  'cache/azure/transport': ['cache', 'cache/awake', 'cache/azure/endpoint'],
   'cache/cachetest': ['cache', 'cache/trust'],
   license: [],
   rpc: ['cache'],
@@ -46,7 +62,10 @@ const allowed = {
   'cmd/nx-azure-cache': [
     'cache',
     'cache/azure',
+    'cache/azure/endpoint',
+    'cache/azure/explain',
     'cache/azure/signin',
+    'cache/azure/transport',
     'cache/trust',
     'cmd/nx-azure-cache/internal/terminal',
     'license',
@@ -67,7 +86,7 @@ const everywhere = ['cache/printable', 'cache/unwrap'];
 const soleImporters = [
   {
     prefix: 'github.com/Azure/',
-    importers: ['cache/azure', 'cache/azure/signin'],
+    importers: ['cache/azure', 'cache/azure/explain', 'cache/azure/signin'],
     reason: 'nothing above it knows the Azure SDK',
   },
   {

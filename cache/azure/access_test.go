@@ -10,6 +10,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 )
 
@@ -30,7 +31,7 @@ func TestSASURL(t *testing.T) {
 		{"?" + sas, "", "", "not a URL"},
 		{"https://%zz/?" + sas, "", "", "not a URL"},
 	} {
-		got, err := azure.ParseSASURL(azure.Secret(test.url))
+		got, err := endpoint.ParseSASURL(endpoint.Secret(test.url))
 		switch {
 		case test.wrong != "":
 			if err == nil || !strings.Contains(err.Error(), test.wrong) || strings.Contains(err.Error(), "c2VjcmV0") {
@@ -48,7 +49,7 @@ func TestSASURL(t *testing.T) {
 func TestSASURLIsSent(t *testing.T) {
 	s := newServer(t, ok)
 	const sas = "sig=c2VjcmV0%3D&sp=rc&sv=2024-11-04" // in the order in which the SDK sends it
-	c := open(t, azure.Options{Container: "results", SASURL: azure.Secret(s.URL + "/account/results?" + sas), AccountName: "another"})
+	c := open(t, azure.Options{Container: "results", SASURL: endpoint.Secret(s.URL + "/account/results?" + sas), AccountName: "another"})
 	if _, err := get(t, c, "v1/shared/1"); err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +136,7 @@ func TestAccountOfACloud(t *testing.T) {
 		{azure.Options{AccountName: "acc"}, "https://acc.blob.core.windows.net/results", ""},
 		{azure.Options{AccountName: "acc", Cloud: "usgovernment"}, "https://acc.blob.core.usgovcloudapi.net/results", ""},
 		{azure.Options{AccountName: "acc", Cloud: "china"}, "https://acc.blob.core.chinacloudapi.cn/results", ""},
-		{azure.Options{AccountName: "acc", Endpoint: "https://cache.example.com/", Cloud: "china", TrustedHosts: azure.TrustedHosts{"cache.example.com:443"}}, "https://cache.example.com/results", ""},
+		{azure.Options{AccountName: "acc", Endpoint: "https://cache.example.com/", Cloud: "china", TrustedHosts: endpoint.TrustedHosts{"cache.example.com:443"}}, "https://cache.example.com/results", ""},
 		{azure.Options{AccountName: "acc", Cloud: "mars"}, "", "public, usgovernment, china"},
 		{azure.Options{AccountName: "acc", SignIn: "magic"}, "", "environment, workload-identity"},
 	} {

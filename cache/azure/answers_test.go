@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
 )
 
 // outcome is what the layers above see of an answer.
@@ -205,7 +205,7 @@ func TestNotPermitted(t *testing.T) {
 	} {
 		s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) { fail(w, http.StatusForbidden, code) })
 		err := put(t, s.container(t), "a", "content")
-		refused, got := errors.AsType[*azure.NotPermittedError](err)
+		refused, got := errors.AsType[*explain.NotPermittedError](err)
 		if got != want || got && refused.Status != "403 "+code || outcomeOf(err) != configError {
 			t.Errorf("%s: got %v, %v; want %v", code, err, got, want)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
@@ -33,12 +34,12 @@ func startService(t *testing.T) (*azuretest.Service, string) {
 
 func openService(t *testing.T, connectionString string) *azure.Container {
 	t.Helper()
-	return open(t, azure.Options{Container: "results", ConnectionString: azure.Secret(connectionString)})
+	return open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(connectionString)})
 }
 
 // sasFor returns a connection string with a SAS that the service knows by sig.
-func sasFor(connectionString, sig string) azure.Secret {
-	return azure.Secret("BlobEndpoint=" + settings(connectionString)["BlobEndpoint"] +
+func sasFor(connectionString, sig string) endpoint.Secret {
+	return endpoint.Secret("BlobEndpoint=" + settings(connectionString)["BlobEndpoint"] +
 		";SharedAccessSignature=sv=2025-11-05&sr=c&sp=rc&se=2099-01-01T00:00:00Z&sig=" + sig)
 }
 
@@ -57,7 +58,7 @@ func TestServiceOverASlowNetwork(t *testing.T) {
 
 func TestServiceWithoutTheContainer(t *testing.T) {
 	_, text := startService(t)
-	c := open(t, azure.Options{Container: "missing", ConnectionString: azure.Secret(text)})
+	c := open(t, azure.Options{Container: "missing", ConnectionString: endpoint.Secret(text)})
 	for name, err := range map[string]error{
 		"get": func() error { _, err := get(t, c, "a"); return err }(),
 		"put": put(t, c, "a", "content"),

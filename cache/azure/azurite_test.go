@@ -14,6 +14,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
@@ -45,7 +46,7 @@ func settings(connectionString string) map[string]string {
 
 // withSAS returns the connection string of a SAS for a container with the
 // permissions sp.
-func withSAS(t *testing.T, connectionString, container, sp string) azure.Secret {
+func withSAS(t *testing.T, connectionString, container, sp string) endpoint.Secret {
 	t.Helper()
 	parts := settings(connectionString)
 	key, err := blob.NewSharedKeyCredential(parts["AccountName"], parts["AccountKey"])
@@ -61,14 +62,14 @@ func withSAS(t *testing.T, connectionString, container, sp string) azure.Secret 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return azure.Secret(fmt.Sprintf("BlobEndpoint=%s;SharedAccessSignature=%s", parts["BlobEndpoint"], query.Encode()))
+	return endpoint.Secret(fmt.Sprintf("BlobEndpoint=%s;SharedAccessSignature=%s", parts["BlobEndpoint"], query.Encode()))
 }
 
 func TestAzurite(t *testing.T) {
 	text, container := azurite(t)
 	t.Run("account key", func(t *testing.T) {
 		cachetest.TestBlobs(t, func(t *testing.T) cache.Blobs {
-			return open(t, azure.Options{Container: container, ConnectionString: azure.Secret(text)})
+			return open(t, azure.Options{Container: container, ConnectionString: endpoint.Secret(text)})
 		})
 	})
 	// A SAS that may write gets the same answers as a key.
@@ -81,7 +82,7 @@ func TestAzurite(t *testing.T) {
 
 func TestAzuriteRanges(t *testing.T) {
 	text, container := azurite(t)
-	c := open(t, azure.Options{Container: container, ConnectionString: azure.Secret(text), Ranges: small})
+	c := open(t, azure.Options{Container: container, ConnectionString: endpoint.Secret(text), Ranges: small})
 	for _, size := range []int{0, 1, 1000, 1001, 25000} {
 		name, content := fresh(), random(size)
 		if err := put(t, c, name, content); err != nil {
@@ -96,7 +97,7 @@ func TestAzuriteRanges(t *testing.T) {
 func TestAzuriteMissingContainer(t *testing.T) {
 	text, _ := azurite(t)
 	missing := fresh()
-	c := open(t, azure.Options{Container: missing, ConnectionString: azure.Secret(text)})
+	c := open(t, azure.Options{Container: missing, ConnectionString: endpoint.Secret(text)})
 
 	_, err := get(t, c, "a")
 	if got := outcomeOf(err); got != configError || !strings.Contains(err.Error(), `"`+missing+`"`) {
@@ -111,7 +112,7 @@ func TestAzuriteMissingContainer(t *testing.T) {
 func TestAzuriteWrongKey(t *testing.T) {
 	text, container := azurite(t)
 	wrong := strings.Replace(text, settings(text)["AccountKey"], accountKey, 1)
-	c := open(t, azure.Options{Container: container, ConnectionString: azure.Secret(wrong)})
+	c := open(t, azure.Options{Container: container, ConnectionString: endpoint.Secret(wrong)})
 	if _, err := get(t, c, "a"); outcomeOf(err) != configError || !strings.Contains(err.Error(), "AuthenticationFailed") && !strings.Contains(err.Error(), "AuthorizationFailure") {
 		t.Errorf("got %v, want a %s that says why", err, configError)
 	}
@@ -148,7 +149,7 @@ func TestAzuriteLeastPrivilege(t *testing.T) {
 	})
 
 	t.Run("sp=r reads only", func(t *testing.T) {
-		writer := open(t, azure.Options{Container: container, ConnectionString: azure.Secret(text)})
+		writer := open(t, azure.Options{Container: container, ConnectionString: endpoint.Secret(text)})
 		c := open(t, azure.Options{Container: container, ConnectionString: withSAS(t, text, container, "r")})
 		name := fresh()
 		if err := put(t, writer, name, "content"); err != nil {

@@ -13,6 +13,8 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
 // benchSize is that of a large artifact.
@@ -47,9 +49,9 @@ func benchServer(b *testing.B, secure bool, content []byte) *azure.Container {
 		options.Endpoint, options.Credential = server.URL, lasting(1<<62)
 	} else {
 		server.Start()
-		options.ConnectionString = azure.Secret(connectionString(server.URL))
+		options.ConnectionString = endpoint.Secret(connectionString(server.URL))
 	}
-	client := azure.NewTransport(azure.DefaultLimits, environment(b, trusts))
+	client := transport.New(transport.DefaultLimits, environment(b, trusts))
 	b.Cleanup(client.CloseIdleConnections)
 	options.Transport = client
 	container, err := azure.Open(options)

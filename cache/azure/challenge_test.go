@@ -15,6 +15,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/download"
 )
 
 // asker is a credential that notes what it is asked for.
@@ -114,7 +115,7 @@ func TestForeignChallengeDuringADownload(t *testing.T) {
 	})
 	c := open(t, azure.Options{
 		Container: "results", Endpoint: s.URL, Credential: new(asker), Transport: s.Client(),
-		Ranges: azure.Ranges{First: 10, Part: 10, Ahead: 2, Buffers: 2},
+		Ranges: download.Ranges{First: 10, Part: 10, Ahead: 2, Buffers: 2},
 	})
 	blob, err := c.Get(t.Context(), "a")
 	if err != nil {

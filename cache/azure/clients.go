@@ -7,11 +7,11 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
 // clients are those of the SDK for a container, each for all blobs (see
@@ -97,19 +97,7 @@ func (g tokenGuard) Do(request *policy.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if to := request.Raw().URL; to.Scheme+"://"+to.Host != g.origin {
-		return nil, &lastingError{networkError{text: "a request with a token was about to go to another host than its endpoint's, and was not sent: this is a bug, please report it"}}
+		return nil, transport.Permanent(nil, "a request with a token was about to go to another host than its endpoint's, and was not sent: this is a bug, please report it")
 	}
 	return request.Next()
-}
-
-// refusesNobody returns why nobody is signed in where that is what an answer is
-// about: the container is not public.
-func (c *clients) refusesNobody(response *azcore.ResponseError) *signin.Error {
-	switch {
-	case response.StatusCode == http.StatusUnauthorized, response.StatusCode == http.StatusForbidden:
-	case response.ErrorCode == "PublicAccessNotPermitted", response.ErrorCode == "ResourceNotFound":
-	default:
-		return nil
-	}
-	return c.unsigned.Load()
 }

@@ -11,15 +11,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
+
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
 )
 
 // A code that comes with a new version of the SDK must be given a meaning.
 func TestEveryCodeOfTheSDKHasAMeaning(t *testing.T) {
 	t.Parallel()
-	const bloberror = "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
-	folder, err := exec.CommandContext(t.Context(), "go", "list", "-f", "{{.Dir}}", bloberror).Output()
+	const importPath = "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
+	folder, err := exec.CommandContext(t.Context(), "go", "list", "-f", "{{.Dir}}", importPath).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +48,8 @@ func TestEveryCodeOfTheSDKHasAMeaning(t *testing.T) {
 				t.Fatal(err)
 			}
 			codes++
-			if azure.MeaningOf(code) == "" {
+			_, isKnown := explain.Meanings[bloberror.Code(code)]
+			if !isKnown {
 				t.Errorf("%s has no meaning: add it to the table in codes.go", code)
 			}
 			return true
@@ -58,21 +61,21 @@ func TestEveryCodeOfTheSDKHasAMeaning(t *testing.T) {
 }
 
 // statuses are those that a code of a meaning comes with.
-var statuses = map[string][]int{
-	"blob": {http.StatusConflict, http.StatusPreconditionFailed}, "access": {http.StatusForbidden}, "service": {http.StatusServiceUnavailable},
-	"request": {http.StatusBadRequest},
+var statuses = map[explain.Meaning][]int{
+	explain.AboutBlob: {http.StatusConflict, http.StatusPreconditionFailed}, explain.AboutAccess: {http.StatusForbidden}, explain.AboutService: {http.StatusServiceUnavailable},
+	explain.AboutRequest: {http.StatusBadRequest},
 }
 
 // What is about one blob neither ends the cache nor counts; what is about the account ends
 // it at once; the rest counts.
 func TestCodesByTheirMeaning(t *testing.T) {
-	for code, meaning := range azure.Meanings() {
+	for code, meaning := range explain.Meanings {
 		for _, status := range statuses[meaning] {
-			t.Run(code, func(t *testing.T) {
+			t.Run(string(code), func(t *testing.T) {
 				t.Parallel()
 				s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
 					w.Header().Set("x-ms-retry-after-ms", "1")
-					fail(w, status, code)
+					fail(w, status, string(code))
 				})
 				breaker := cache.NewBreaker(s.container(t))
 				var gets, puts []outcome
@@ -84,11 +87,11 @@ func TestCodesByTheirMeaning(t *testing.T) {
 				get, put := gets[5], puts[5]
 				isMiss := get == unreadable || get == notFound
 				switch {
-				case meaning == "blob" && (!isMiss || put != exists):
+				case meaning == explain.AboutBlob && (!isMiss || put != exists):
 					t.Errorf("got %s and %s, want a miss and %s", get, put, exists)
-				case meaning == "access" && (gets[0] != configError || get != configError || put != configError):
+				case meaning == explain.AboutAccess && (gets[0] != configError || get != configError || put != configError):
 					t.Errorf("got %s, %s and %s, want %s", gets[0], get, put, configError)
-				case (meaning == "service" || meaning == "request") && (gets[0] != plain || get != plain || put != plain):
+				case (meaning == explain.AboutService || meaning == explain.AboutRequest) && (gets[0] != plain || get != plain || put != plain):
 					t.Errorf("got %s, %s and %s, want %s", gets[0], get, put, plain)
 				}
 			})

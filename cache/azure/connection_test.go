@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
 // ofSDK is what the SDK for JavaScript makes of a connection string
@@ -35,7 +36,7 @@ func readConnectionStrings(t testing.TB) (rows []struct {
 	return rows
 }
 
-func partsOf(c azure.ConnectionString) ofSDK {
+func partsOf(c endpoint.ConnectionString) ofSDK {
 	return ofSDK{c.Endpoint, c.Account, c.Key.Reveal(), c.SAS.Reveal(), strings.TrimSuffix(c.Proxy.Reveal(), "/")}
 }
 
@@ -59,11 +60,11 @@ func TestConnectionStringsOfTheSDK(t *testing.T) {
 				continue
 			}
 			text := fmt.Sprintf(form, row.Text)
-			got, err := azure.ParseConnectionString(azure.Secret(text), name)
+			got, err := endpoint.ParseConnectionString(endpoint.Secret(text), name)
 			if err != nil || partsOf(got) != *row.SDK {
 				t.Errorf("%q:\n got %+v, %v\nwant %+v", text, partsOf(got), err, *row.SDK)
 			}
-			if _, err := azure.Open(azure.Options{Container: "results", ConnectionString: azure.Secret(strings.TrimPrefix(row.Text, "\ufeff"))}); err != nil {
+			if _, err := azure.Open(azure.Options{Container: "results", ConnectionString: endpoint.Secret(strings.TrimPrefix(row.Text, "\ufeff"))}); err != nil {
 				t.Errorf("%q: %v", row.Text, err)
 			}
 		}
@@ -75,7 +76,7 @@ func TestConnectionStringsOfTheSDK(t *testing.T) {
 
 // Some that the SDK for JavaScript refuses are clear enough.
 func TestConnectionStringsBeyondTheSDK(t *testing.T) {
-	key := azure.Secret(accountKey)
+	key := endpoint.Secret(accountKey)
 	const public = "https://acme.blob.core.windows.net"
 	for text, want := range map[string]ofSDK{
 		"AccountName=acme;AccountKey=" + accountKey:                                                                 {public, "acme", accountKey, "", ""},
@@ -87,7 +88,7 @@ func TestConnectionStringsBeyondTheSDK(t *testing.T) {
 		"DevelopmentStorageProxyUri=http://p:1;UseDevelopmentStorage=true":                                          {"http://127.0.0.1:10000/devstoreaccount1", "devstoreaccount1", emulatorKey, "", "http://p:1"},
 		"\"DefaultEndpointsProtocol=https;AccountName=acme;EndpointSuffix=x.example;AccountKey=" + accountKey + `"`: {"https://acme.blob.x.example", "acme", accountKey, "", ""},
 	} {
-		got, err := azure.ParseConnectionString(azure.Secret(text))
+		got, err := endpoint.ParseConnectionString(endpoint.Secret(text))
 		if err != nil || partsOf(got) != want || len(got.Odd) > 0 {
 			t.Errorf("%q:\n got %+v, %v, %q\nwant %+v", text, partsOf(got), err, got.Odd, want)
 		}
@@ -107,7 +108,7 @@ func TestOddConnectionStrings(t *testing.T) {
 		head + "?" + accountKey:                         "its AccountKey has characters that base64 does not have, which are ignored",
 		head + accountKey[:20] + "\n" + accountKey[20:]: "its AccountKey has a line break in it, behind which all is ignored",
 	} {
-		got, err := azure.ParseConnectionString(azure.Secret(text))
+		got, err := endpoint.ParseConnectionString(endpoint.Secret(text))
 		if odd := strings.Join(got.Odd, "|"); err != nil || odd != want {
 			t.Errorf("%q: got %q, %v, want %q", text, odd, err, want)
 		}
@@ -124,7 +125,7 @@ func TestOddConnectionStrings(t *testing.T) {
 		"UseDevelopmentStorage=true;DevelopmentStorageProxyUri=gopher://hunter2":    "its DevelopmentStorageProxyUri is the URL of an unknown kind of proxy",
 		"BlobEndpoint=acme.blob.core.windows.net;SharedAccessSignature=sig=hunter2": "its AccountName or BlobEndpoint makes no URL",
 	} {
-		_, err := azure.ParseConnectionString(azure.Secret(text))
+		_, err := endpoint.ParseConnectionString(endpoint.Secret(text))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), accountKey[:20]) {
 			t.Errorf("%q: got %v, want %q", text, err, want)
 		}
@@ -137,9 +138,9 @@ func FuzzConnectionStringOfSDK(f *testing.F) {
 		f.Add(row.Text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		got, err := azure.ParseConnectionString(azure.Secret(text))
+		got, err := endpoint.ParseConnectionString(endpoint.Secret(text))
 		if err == nil {
-			if _, err := azure.Open(azure.Options{Container: "results", ConnectionString: azure.Secret(text)}); err != nil {
+			if _, err := azure.Open(azure.Options{Container: "results", ConnectionString: endpoint.Secret(text)}); err != nil {
 				t.Errorf("%q: Open: %v", text, err)
 			}
 		}
@@ -222,17 +223,17 @@ func TestConnectionStringsAreSent(t *testing.T) {
 		}
 		var sent http.Header
 		var to string
-		c, err := azure.Open(azure.Options{Container: "results", ConnectionString: azure.Secret(row.Text), Transport: sentTo{&to, &sent}})
+		c, err := azure.Open(azure.Options{Container: "results", ConnectionString: endpoint.Secret(row.Text), Transport: sentTo{&to, &sent}})
 		if err != nil {
 			t.Errorf("%q: %v", row.Text, err)
 			continue
 		}
 		_, _ = get(t, c, "a") // it is not sent
-		endpoint, text, _ := strings.Cut(to, "?")
+		at, text, _ := strings.Cut(to, "?")
 		query, queryErr := url.ParseQuery(text) // which the SDK for Go puts in order
 		want, wantErr := url.ParseQuery(row.SDK.SAS)
 		isSigned := strings.HasPrefix(sent.Get("Authorization"), "SharedKey "+row.SDK.Account+":")
-		if endpoint != row.SDK.Endpoint+"/results/a" || queryErr != nil || wantErr != nil || !maps.EqualFunc(query, want, slices.Equal) || isSigned != (row.SDK.Key != "") {
+		if at != row.SDK.Endpoint+"/results/a" || queryErr != nil || wantErr != nil || !maps.EqualFunc(query, want, slices.Equal) || isSigned != (row.SDK.Key != "") {
 			t.Errorf("%q: sent to %s, signed: %v", row.Text, to, isSigned)
 		}
 	}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
 // counted is a server that counts connections.
@@ -55,9 +57,9 @@ func (s *counted) connect(t *testing.T, signIn *credential) *azure.Container {
 		trusts["SSL_CERT_FILE"] = pemFile(t, t.TempDir(), s)
 		options.Endpoint, options.Credential = s.URL, signIn
 	} else {
-		options.ConnectionString = azure.Secret(connectionString(s.URL))
+		options.ConnectionString = endpoint.Secret(connectionString(s.URL))
 	}
-	client := azure.NewTransport(ample, environment(t, trusts))
+	client := transport.New(ample, environment(t, trusts))
 	t.Cleanup(client.CloseIdleConnections)
 	options.Limits, options.Transport = ample, client
 	return open(t, options)
@@ -131,7 +133,7 @@ func TestWarmConnectionThatNobodyWants(t *testing.T) {
 // The first request tells what is wrong, as if nobody had tried before.
 func TestWarmThatFails(t *testing.T) {
 	leavesNothing(t, func(t *testing.T) {
-		c := open(t, azure.Options{Container: "results", ConnectionString: azure.Secret(connectionString(closedPort(t)))})
+		c := open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(connectionString(closedPort(t)))})
 		c.Warm(t.Context())
 		if err := put(t, c, "a", "content"); outcomeOf(err) != plain {
 			t.Errorf("got %v, want an error", err)

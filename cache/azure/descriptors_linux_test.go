@@ -13,6 +13,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
@@ -35,7 +36,7 @@ func TestFewDescriptors(t *testing.T) {
 		return
 	}
 	service, connectionString := startService(t)
-	storing := runOf(t, open(t, azure.Options{Container: "results", ConnectionString: azure.Secret(connectionString)}))
+	storing := runOf(t, open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(connectionString)}))
 	for i := range fewResults {
 		for j := range foldersOfFew {
 			folder := filepath.Join(storing.directory, fmt.Sprint(i), fmt.Sprint("folder-", j))
@@ -68,7 +69,7 @@ func TestFewDescriptors(t *testing.T) {
 
 // retrieveWithFew is the child: what a developer's machine does, which asks two scopes.
 func retrieveWithFew(t *testing.T, storage, directory string) {
-	blobs := cache.NewBreaker(open(t, azure.Options{Container: "results", ConnectionString: azure.Secret(storage)}))
+	blobs := cache.NewBreaker(open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(storage)}))
 	options := cachetest.Shared(blobs, cache.ReadWrite)
 	options.Reads = append([]cache.Place{{Blobs: blobs, Scope: trust.Trusted}}, options.Reads...)
 	c := cache.New(options)

@@ -16,10 +16,13 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/download"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
 // small are ranges that make many parts of little.
-var small = azure.Ranges{First: 1000, Part: 300, Ahead: 4, Buffers: 6}
+var small = download.Ranges{First: 1000, Part: 300, Ahead: 4, Buffers: 6}
 
 const blobTag = `"0x8D"`
 
@@ -81,12 +84,12 @@ func newBlobServer(t *testing.T, content string, fault func(a *ask) bool) *serve
 }
 
 // inRanges opens the container "results" of a server.
-func (s *server) inRanges(t *testing.T, ranges azure.Ranges, limits azure.Limits) *azure.Container {
+func (s *server) inRanges(t *testing.T, ranges download.Ranges, limits transport.Limits) *azure.Container {
 	t.Helper()
-	client := azure.NewTransport(limits, azure.Environment{})
+	client := transport.New(limits, transport.Environment{})
 	t.Cleanup(client.CloseIdleConnections)
 	return open(t, azure.Options{
-		Container: "results", ConnectionString: azure.Secret(connectionString(s.URL)), Limits: limits, Transport: client, Ranges: ranges,
+		Container: "results", ConnectionString: endpoint.Secret(connectionString(s.URL)), Limits: limits, Transport: client, Ranges: ranges,
 	})
 }
 
@@ -98,7 +101,7 @@ func random(size int) string {
 }
 
 // countParts is how many requests a blob takes.
-func countParts(size int, ranges azure.Ranges) int {
+func countParts(size int, ranges download.Ranges) int {
 	return 1 + max(0, (size-int(ranges.First)+int(ranges.Part)-1)/int(ranges.Part))
 }
 
@@ -489,7 +492,7 @@ func finish(t *testing.T, body io.ReadCloser, want string) {
 // and nobody waits for a buffer, whoever is read first.
 func TestDownloadsShareTheBuffers(t *testing.T) {
 	const count = 8
-	ranges := azure.Ranges{First: 64 << 10, Part: 64 << 10, Ahead: 6, Buffers: 8}
+	ranges := download.Ranges{First: 64 << 10, Part: 64 << 10, Ahead: 6, Buffers: 8}
 	content := random(40 * 64 << 10)
 	for name, read := range map[string]func(t *testing.T, bodies []io.ReadCloser){
 		"one after the other": func(t *testing.T, bodies []io.ReadCloser) {
@@ -566,7 +569,7 @@ func TestBuffersAreShared(t *testing.T) {
 		}
 		return false
 	})
-	c := s.inRanges(t, azure.Ranges{First: 1000, Part: 300, Ahead: 6, Buffers: 6}, ample)
+	c := s.inRanges(t, download.Ranges{First: 1000, Part: 300, Ahead: 6, Buffers: 6}, ample)
 	bodies := openAll(t, c, 2) // the first one takes all
 	for range 20 {
 		for _, body := range bodies {
@@ -622,7 +625,7 @@ func TestCloseWaitsForWhoFillsBuffers(t *testing.T) {
 	s := newBlobServer(t, content, nil)
 	var began, ended atomic.Int64
 	c := open(t, azure.Options{
-		Container: "results", ConnectionString: azure.Secret(connectionString(s.URL)), Ranges: small,
+		Container: "results", ConnectionString: endpoint.Secret(connectionString(s.URL)), Ranges: small,
 		Transport: transporter(func(r *http.Request) (*http.Response, error) {
 			if r.Header.Get("If-Match") == "" {
 				return s.Client().Do(r)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
 // dialled is a transport that notes where requests would go.
@@ -32,7 +33,7 @@ func isLocal(host string) bool { return host == "localhost" || net.ParseIP(host)
 // Of any endpoint that is taken, the host is one of those that may get a token, as
 // net/url reads it and as requests are sent; and its URL can be shown and pasted.
 func FuzzEndpoint(f *testing.F) {
-	for _, endpoint := range []string{
+	for _, at := range []string{
 		"https://account.blob.core.windows.net", "https://account.privatelink.blob.core.usgovcloudapi.net/", "https://a1b.z42.blob.storage.azure.net",
 		"https://127.0.0.1:10000/devstoreaccount1", "https://[::1]:8443/account", "https://[::ffff:127.0.0.1]", "https://localhost", "https://attacker.example",
 		"https://account.blob.core.windows.net.attacker.example", "https://account.blob.core.windows.net@attacker.example",
@@ -41,32 +42,32 @@ func FuzzEndpoint(f *testing.F) {
 		"https://account.blob.core.windows.net/a\u202eb", "https://account.blob.core.windows。net", "http://127.0.0.1:10000/devstoreaccount1",
 		"https://trusted.example:8443/a/b", "HTTPS://ACCOUNT.BLOB.CORE.WINDOWS.NET:443/..", "https://account.blob.core.windows.net?sig=hunter2hunter2hunter2",
 	} {
-		f.Add(endpoint, "trusted.example:8443, [fd00::1]")
-		f.Add(endpoint, strings.TrimPrefix(endpoint, "https://"))
+		f.Add(at, "trusted.example:8443, [fd00::1]")
+		f.Add(at, strings.TrimPrefix(at, "https://"))
 	}
-	f.Fuzz(func(t *testing.T, endpoint, trusted string) {
-		hosts, err := azure.ParseTrustedHosts(trusted)
+	f.Fuzz(func(t *testing.T, text, trusted string) {
+		hosts, err := endpoint.ParseTrustedHosts(trusted)
 		if err != nil {
 			hosts = nil
 		}
 		to := ""
 		c, err := azure.Open(azure.Options{
-			Container: "results", Endpoint: endpoint, Credential: lasting(time.Hour), TrustedHosts: hosts, Transport: dialled{&to},
+			Container: "results", Endpoint: text, Credential: lasting(time.Hour), TrustedHosts: hosts, Transport: dialled{&to},
 		})
-		if checked := azure.CheckEndpoint(endpoint); err != nil {
+		if checked := endpoint.Check(text); err != nil {
 			if said := err.Error() + " " + errorText(checked); len(said) > 2000 || strings.ContainsFunc(said, isOdd) {
-				t.Errorf("%q: got %q, which is no line", endpoint, said)
+				t.Errorf("%q: got %q, which is no line", text, said)
 			}
 			return
 		}
-		parsed, err := url.Parse(endpoint)
+		parsed, err := url.Parse(text)
 		if err != nil {
-			t.Fatalf("%q: took what is no URL", endpoint)
+			t.Fatalf("%q: took what is no URL", text)
 		}
 		_, _ = get(t, c, "a") // it is not sent
 		at, err := url.Parse(to)
 		if err != nil || at.Scheme != "https" || !strings.EqualFold(at.Host, parsed.Host) || parsed.User != nil {
-			t.Fatalf("%q: sent to %q, %v", endpoint, to, err)
+			t.Fatalf("%q: sent to %q, %v", text, to, err)
 		}
 		host, port := strings.ToLower(parsed.Hostname()), parsed.Port()
 		if port == "" {
@@ -77,10 +78,10 @@ func FuzzEndpoint(f *testing.F) {
 			isNamed = isNamed || entry == net.JoinHostPort(host, port)
 		}
 		if !azureHosts.MatchString(host) && !isLocal(host) && !isNamed {
-			t.Errorf("%q: a token for %s, with %q", endpoint, host, hosts)
+			t.Errorf("%q: a token for %s, with %q", text, host, hosts)
 		}
 		if !shownURLs.MatchString(c.URL()) {
-			t.Errorf("%q: shows %q", endpoint, c.URL())
+			t.Errorf("%q: shows %q", text, c.URL())
 		}
 	})
 }
@@ -115,7 +116,7 @@ func FuzzConnectionString(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		text = strings.NewReplacer("KEY", key, "SAS", sas).Replace(text)
-		for _, options := range []azure.Options{{ConnectionString: azure.Secret(text)}, {SASURL: azure.Secret(text)}} {
+		for _, options := range []azure.Options{{ConnectionString: endpoint.Secret(text)}, {SASURL: endpoint.Secret(text)}} {
 			to := ""
 			options.Container, options.Transport = "results", dialled{&to}
 			c, err := azure.Open(options)

@@ -5,7 +5,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +13,8 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/download"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
 // variables are those of a process.
@@ -22,9 +23,9 @@ type variables map[string]string
 func (v variables) get(name string) string { return v[name] }
 
 // environment reads variables, of which nothing is ignored.
-func environment(t testing.TB, v variables) azure.Environment {
+func environment(t testing.TB, v variables) transport.Environment {
 	t.Helper()
-	e, warnings := azure.ReadEnvironment(v.get)
+	e, warnings := transport.ReadEnvironment(v.get)
 	if len(warnings) > 0 {
 		t.Errorf("got the warnings %q", warnings)
 	}
@@ -57,11 +58,11 @@ func newProxy(t *testing.T, s *server) *azuretest.Proxy {
 
 // via opens the container "results" of https://example.com on the way of an
 // environment.
-func via(t *testing.T, e azure.Environment, signIn *credential) *azure.Container {
+func via(t *testing.T, e transport.Environment, signIn *credential) *azure.Container {
 	t.Helper()
-	transport := azure.NewTransport(ample, e)
-	t.Cleanup(transport.CloseIdleConnections)
-	return open(t, azure.Options{Container: "results", Endpoint: "https://example.com", Credential: signIn, Limits: ample, Transport: transport})
+	sender := transport.New(ample, e)
+	t.Cleanup(sender.CloseIdleConnections)
+	return open(t, azure.Options{Container: "results", Endpoint: "https://example.com", Credential: signIn, Limits: ample, Transport: sender})
 }
 
 func TestProxy(t *testing.T) {
@@ -105,55 +106,17 @@ func TestProxy(t *testing.T) {
 	}
 }
 
-func TestProxyThatIsNotForAHost(t *testing.T) {
-	for _, test := range []struct {
-		name, to string
-		v        variables
-		want     bool
-	}{
-		{"NO_PROXY", "https://account.blob.core.windows.net/", variables{"HTTPS_PROXY": "proxy:1", "NO_PROXY": ".blob.core.windows.net"}, false},
-		{"no_proxy", "https://account.blob.core.windows.net/", variables{"HTTPS_PROXY": "proxy:1", "no_proxy": "*"}, false},
-		{"a network of NO_PROXY", "https://10.1.2.3/", variables{"HTTPS_PROXY": "proxy:1", "NO_PROXY": "10.0.0.0/8"}, false},
-		{"another host of NO_PROXY", "https://login.microsoftonline.com/", variables{"HTTPS_PROXY": "proxy:1", "NO_PROXY": ".blob.core.windows.net"}, true},
-		{"this machine", "https://127.0.0.1:10000/", variables{"HTTPS_PROXY": "proxy:1"}, false},
-		{"managed identity", "http://169.254.169.254/metadata/identity/oauth2/token", variables{"HTTP_PROXY": "proxy:1"}, false},
-		{"managed identity of App Service", "http://169.254.255.2:8081/msi/token", variables{"HTTP_PROXY": "proxy:1"}, false},
-		{"HTTPS_PROXY and http", "http://account.example/", variables{"HTTPS_PROXY": "proxy:1"}, false},
-		{"http_proxy and http", "http://account.example/", variables{"http_proxy": "proxy:1"}, true},
-		{"nothing", "https://account.example/", variables{}, false},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			to, err := url.Parse(test.to)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := environment(t, test.v).ProxyFor(to); (got.Address == "http://proxy:1") != test.want {
-				t.Errorf("got %v, want a proxy: %v", got, test.want)
-			}
-		})
-	}
-}
-
 // Who prints an environment, or what has one, while he looks for a bug prints no
 // password.
 func TestEnvironmentPrintsNoPassword(t *testing.T) {
 	e := environment(t, variables{"HTTPS_PROXY": withPassword("http://proxy:3128")})
-	transport := azure.NewTransport(ample, e)
-	c := open(t, azure.Options{Container: "results", AccountName: "acc", Environment: e, Transport: transport})
-	for _, value := range []any{e, &e, transport, azure.Options{Environment: e}, c} {
+	sender := transport.New(ample, e)
+	c := open(t, azure.Options{Container: "results", AccountName: "acc", Environment: e, Transport: sender})
+	for _, value := range []any{e, &e, sender, azure.Options{Environment: e}, c} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
 			if got := fmt.Sprintf(verb, value); strings.Contains(got, "pr0xy") {
 				t.Errorf("%s: got %s, which has the password", verb, got)
 			}
-		}
-	}
-}
-
-func TestProxyThatIsWrong(t *testing.T) {
-	for _, value := range []string{"http://anna:s3cr#t@proxy:1", "http://s3cr:12#34@proxy:1", "http://s3cr:9/abc@proxy:1", "s3cr:123?4@proxy:1", "http://anna:s3cr/t@proxy:1", "://s3cr", "ftp://anna:s3cr@proxy:1", "http://anna:s3cr@:1", "%zzs3cr"} {
-		_, warnings := azure.ReadEnvironment(variables{"https_proxy": value}.get)
-		if len(warnings) != 1 || !strings.HasPrefix(warnings[0], "https_proxy is ") || strings.Contains(warnings[0], "s3cr") {
-			t.Errorf("%s: got the warnings %q, want one that names the variable and no secret", value, warnings)
 		}
 	}
 }
@@ -187,16 +150,16 @@ func TestCertificateAuthorities(t *testing.T) {
 		{"one good and one bad", variables{"NODE_EXTRA_CA_CERTS": ca, "SSL_CERT_FILE": "/gone"}, true, "SSL_CERT_FILE: "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			e, warnings := azure.ReadEnvironment(test.v.get)
+			e, warnings := transport.ReadEnvironment(test.v.get)
 			if (test.warning == "") != (len(warnings) == 0) || len(warnings) > 1 || test.warning != "" && !strings.Contains(warnings[0], test.warning) {
 				t.Errorf("got the warnings %q, want %q", warnings, test.warning)
 			}
 			if got := len(e.CAs) == 1 && e.CAs[0].Certificates() == 1; got != test.trusted {
 				t.Errorf("got the files %+v", e.CAs)
 			}
-			transport := azure.NewTransport(ample, e)
-			defer transport.CloseIdleConnections()
-			response, err := transport.Get(s.URL)
+			sender := transport.New(ample, e)
+			defer sender.CloseIdleConnections()
+			response, err := sender.Get(s.URL)
 			if err == nil {
 				_ = response.Body.Close() // it is empty
 			}
@@ -260,11 +223,11 @@ func TestPartsThroughAProxy(t *testing.T) {
 	s.StartTLS()
 	p := newProxy(t, s)
 	e := environment(t, variables{"HTTPS_PROXY": p.URL, "SSL_CERT_FILE": pemFile(t, t.TempDir(), s)})
-	transport := azure.NewTransport(ample, e)
-	t.Cleanup(transport.CloseIdleConnections)
+	sender := transport.New(ample, e)
+	t.Cleanup(sender.CloseIdleConnections)
 	c := open(t, azure.Options{
-		Container: "results", Endpoint: "https://example.com/account", Credential: lasting(time.Hour), Limits: ample, Transport: transport,
-		Ranges: azure.Ranges{First: 1000, Part: 1000, Ahead: 4, Buffers: 4},
+		Container: "results", Endpoint: "https://example.com/account", Credential: lasting(time.Hour), Limits: ample, Transport: sender,
+		Ranges: download.Ranges{First: 1000, Part: 1000, Ahead: 4, Buffers: 4},
 	})
 	content := strings.Repeat("0123456789", 1000)
 	if err := put(t, c, "a", content); err != nil {

@@ -3,22 +3,18 @@ package azure_test
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
 // proxyPassword is one that no line may hold.
@@ -117,9 +113,9 @@ func TestF24ProxyBeforeASignInWithoutTLS(t *testing.T) {
 	t.Cleanup(p.Stop)
 	p.Want("anna", "another")
 	e := environment(t, variables{"HTTP_PROXY": withPassword(p.URL)})
-	transport := azure.NewTransport(ample, e)
-	t.Cleanup(transport.CloseIdleConnections)
-	_, err := transport.Get("http://example.com/msi/token")
+	sender := transport.New(ample, e)
+	t.Cleanup(sender.CloseIdleConnections)
+	_, err := sender.Get("http://example.com/msi/token")
 	checkLine(t, errors.Unwrap(err), "the proxy "+p.URL+" (HTTP_PROXY) refuses the user or password in HTTP_PROXY (407)")
 }
 
@@ -166,89 +162,14 @@ func TestF24SomethingElseIsThere(t *testing.T) {
 			if test.s != plainly {
 				v["NODE_EXTRA_CA_CERTS"] = pemFile(t, t.TempDir(), test.s)
 			}
-			transport := azure.NewTransport(ample, environment(t, v))
-			t.Cleanup(transport.CloseIdleConnections)
-			c := open(t, azure.Options{Container: "results", Endpoint: "https://" + test.host, Credential: lasting(time.Hour), Transport: transport})
+			sender := transport.New(ample, environment(t, v))
+			t.Cleanup(sender.CloseIdleConnections)
+			c := open(t, azure.Options{Container: "results", Endpoint: "https://" + test.host, Credential: lasting(time.Hour), Transport: sender})
 			_, err := get(t, c, "a")
 			if got := outcomeOf(err); got != test.outcome {
 				t.Errorf("got %s, want %s", got, test.outcome)
 			}
 			checkLine(t, err, strings.Replace(test.want, "PROXY", p.URL, 1))
-		})
-	}
-}
-
-// What cannot be had from a server on this machine.
-func TestF24NetworkErrors(t *testing.T) {
-	certificate := &x509.Certificate{
-		Issuer:    pkix.Name{CommonName: "Corporate Root"},
-		NotBefore: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2021, 1, 1, 0, 0, 0, 0, time.UTC),
-		DNSNames: []string{"*.blob.core.windows.net", "*.z1.blob.storage.azure.net", "a\nb", "c.d", "e.f"},
-	}
-	unverified := func(err error) error {
-		return &tls.CertificateVerificationError{UnverifiedCertificates: []*x509.Certificate{certificate}, Err: err}
-	}
-	odd := *certificate
-	odd.Issuer = pkix.Name{CommonName: "two\nlines"}
-	ofCompany := odd
-	ofCompany.Issuer = pkix.Name{Organization: []string{"Company"}}
-	gone := &net.DNSError{Err: "no such host", Name: "x", Server: "10.0.0.1:53", IsNotFound: true}
-	dial := func(err error) error {
-		return &net.OpError{Op: "dial", Net: "tcp", Addr: net.TCPAddrFromAddrPort(netip.MustParseAddrPort("10.0.0.1:443")), Err: err}
-	}
-	throughProxy := func(err error) error { return &net.OpError{Op: "proxyconnect", Net: "tcp", Err: err} }
-	const account = "https://acc.blob.core.windows.net/results"
-	for _, test := range []struct {
-		name, to string
-		err      error
-		want     string
-		lasts    bool
-	}{
-		{"no such account", account, dial(gone), `acc.blob.core.windows.net does not exist (DNS): the account's name "acc" is misspelt (azure.accountName in nx.json, or the connection string), ` +
-			"or it has a private endpoint only and this machine's DNS does not know the zone privatelink.blob.core.windows.net", true},
-		{"no private zone", "https://acc.privatelink.blob.core.windows.net/results", dial(gone), "acc.privatelink.blob.core.windows.net does not exist (DNS): " +
-			"this machine's DNS does not know the private zone privatelink.blob.core.windows.net; name the account as acc.blob.core.windows.net, and link the zone", true},
-		{"no such host", "https://login.example.com/", dial(gone), "login.example.com does not exist (DNS): check azure.endpoint in nx.json, the connection string and AZURE_AUTHORITY_HOST", true},
-		{"no answer of DNS", account, dial(&net.DNSError{Err: "i/o timeout", Name: "x", IsTimeout: true}), "acc.blob.core.windows.net is not found (DNS: i/o timeout): check this machine's network", false},
-		{"no connection", account, dial(syscall.EHOSTUNREACH), "no connection to acc.blob.core.windows.net:443 (no route to host): check the network (VPN, firewall, private endpoint) and HTTPS_PROXY", false},
-		{"another reason", account, dial(errors.New("an odd\nreason")), "no connection to acc.blob.core.windows.net:443 (an odd; reason): ", false},
-		{"an unknown CA", account, unverified(x509.UnknownAuthorityError{}), `TLS with acc.blob.core.windows.net:443: its certificate is by "Corporate Root", whom this machine does not trust; ` +
-			"where a proxy or firewall looks into TLS, set NODE_EXTRA_CA_CERTS (or SSL_CERT_FILE) to the PEM file of its certificate authority", true},
-		{"the verifier of another system", account, unverified(errors.New("x509: “x” certificate is not trusted")), `TLS with acc.blob.core.windows.net:443: its certificate is by "Corporate Root", whom this machine does not trust`, true},
-		{"a CA with an odd name", account, &tls.CertificateVerificationError{UnverifiedCertificates: []*x509.Certificate{&odd}, Err: x509.UnknownAuthorityError{}}, `TLS with acc.blob.core.windows.net:443: its certificate is by "two\nlines", whom`, true},
-		{"a CA without a name", account, &tls.CertificateVerificationError{UnverifiedCertificates: []*x509.Certificate{{}}, Err: x509.UnknownAuthorityError{}}, "TLS with acc.blob.core.windows.net:443: its certificate is by somebody without a name, whom", true},
-		{"a CA of a company", account, &tls.CertificateVerificationError{UnverifiedCertificates: []*x509.Certificate{&ofCompany}, Err: x509.UnknownAuthorityError{}}, `TLS with acc.blob.core.windows.net:443: its certificate is by "Company", whom`, true},
-		{"nothing known of the CA", account, &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, "TLS with acc.blob.core.windows.net:443: its certificate is by somebody, whom", true},
-		{"a certificate that has ended", account, unverified(x509.CertificateInvalidError{Cert: certificate, Reason: x509.Expired}), `TLS with acc.blob.core.windows.net:443: its certificate, by "Corporate Root", ` +
-			"is good from 2020-01-01 00:00 UTC to 2021-01-01 00:00 UTC, and this machine's clock says ", true},
-		{"another fault of a certificate", account, unverified(x509.CertificateInvalidError{Cert: certificate, Reason: x509.NotAuthorizedToSign}), `TLS with acc.blob.core.windows.net:443: its certificate, by "Corporate Root", is not good: x509: certificate is not authorized to sign`, true},
-		{"a certificate for names", "https://10.0.0.4/results", unverified(x509.HostnameError{Certificate: certificate, Host: "10.0.0.4"}), "TLS with 10.0.0.4:443: " +
-			"its certificate is for *.blob.core.windows.net, *.z1.blob.storage.azure.net, a\\nb: it is not good for an address; set azure.endpoint to the account's name", true},
-		{"a certificate for nobody", account, unverified(x509.HostnameError{Certificate: &x509.Certificate{}, Host: "acc"}), "TLS with acc.blob.core.windows.net:443: its certificate is for nobody, and not for acc.blob.core.windows.net: something between", true},
-		{"a firewall", account, &net.OpError{Op: "remote error", Err: tls.AlertError(40)}, "TLS with acc.blob.core.windows.net:443: the server ends it (tls: handshake failure): something between may forbid it", false},
-		{"no such proxy", "https://proxied.example/", throughProxy(dial(gone)), "the host of the proxy http://proxy.example:3128 (HTTPS_PROXY) does not exist (DNS): correct HTTPS_PROXY", true},
-		{"no answer of DNS for the proxy", "https://proxied.example/", throughProxy(dial(&net.DNSError{Err: "server misbehaving"})), "the host of the proxy http://proxy.example:3128 (HTTPS_PROXY) is not found (DNS: server misbehaving): correct HTTPS_PROXY", false},
-		{"a SOCKS proxy that refuses", "https://proxied.example/", &net.OpError{Op: "socks connect", Net: "tcp", Err: errors.New("username/password authentication failed")},
-			"the proxy http://proxy.example:3128 (HTTPS_PROXY) does not connect to proxied.example:443 (username/password authentication failed): correct the user and password in HTTPS_PROXY, let the proxy allow proxied.example", false},
-		{"a firewall that resets", account, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}, "the connection to acc.blob.core.windows.net:443 was closed before a response (connection reset by peer): if this persists, a firewall or proxy may be blocking it; check the network", false},
-		{"a proxy that hangs up", "https://proxied.example/", io.EOF, "the connection to proxied.example:443 through the proxy http://proxy.example:3128 (HTTPS_PROXY) was closed before a response (EOF): ", false},
-		{"another error", account, errors.New("odd"), "odd", false},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			to, err := url.Parse(test.to)
-			if err != nil {
-				t.Fatal(err)
-			}
-			e := environment(t, variables{"HTTPS_PROXY": withPassword("http://proxy.example:3128"), "NO_PROXY": ".windows.net,10.0.0.0/8"})
-			got := azure.Explain(e, to, test.err)
-			checkLine(t, got, test.want)
-			_, lasts := errors.AsType[interface {
-				error
-				NonRetriable()
-			}](got)
-			if lasts != test.lasts || !errors.Is(got, test.err) {
-				t.Errorf("got %#v, want that it lasts: %t, and its cause", got, test.lasts)
-			}
 		})
 	}
 }
@@ -259,9 +180,9 @@ func TestSettingsThatAreWrongCostOneTry(t *testing.T) {
 	s := newUnstarted(t, ok)
 	s.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { handshakes++; return nil, nil }}
 	s.StartTLS()
-	transport := azure.NewTransport(ample, azure.Environment{}) // which does not trust it
-	t.Cleanup(transport.CloseIdleConnections)
-	c := open(t, azure.Options{Container: "results", Endpoint: s.URL, Credential: lasting(time.Hour), Transport: transport})
+	sender := transport.New(ample, transport.Environment{}) // which does not trust it
+	t.Cleanup(sender.CloseIdleConnections)
+	c := open(t, azure.Options{Container: "results", Endpoint: s.URL, Credential: lasting(time.Hour), Transport: sender})
 	_, err := c.Get(context.WithoutCancel(t.Context()), "a")
 	checkLine(t, err, s.URL+"/results is out of reach: TLS with ")
 	s.Close() // ends the goroutines that count

@@ -15,6 +15,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
 // brokenBody is a body whose second half cannot be read.
@@ -51,7 +52,7 @@ type failingTransport struct {
 
 func (f *failingTransport) Do(r *http.Request) (*http.Response, error) {
 	f.tries++
-	return nil, azure.Explain(azure.Environment{}, r.URL, f.err)
+	return nil, transport.Environment{}.Explain(r.URL, f.err)
 }
 
 // A connection that would be one file too many is trouble of this machine. What a
@@ -69,8 +70,8 @@ func TestConnectionThatIsOneFileTooMany(t *testing.T) {
 		"forbidden": {dial(os.NewSyscallError("connect", syscall.EACCES)), false, "check the network"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			transport := &failingTransport{err: test.err}
-			c := open(t, azure.Options{Container: "results", Endpoint: "https://acc.blob.core.windows.net", Credential: lasting(time.Hour), Transport: transport})
+			sender := &failingTransport{err: test.err}
+			c := open(t, azure.Options{Container: "results", Endpoint: "https://acc.blob.core.windows.net", Credential: lasting(time.Hour), Transport: sender})
 			_, err := c.Get(t.Context(), "a")
 			if cache.IsFileError(err) != test.isFile || err == nil || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("got %v, want %q, of files: %t", err, test.says, test.isFile)
@@ -78,7 +79,7 @@ func TestConnectionThatIsOneFileTooMany(t *testing.T) {
 			if test.isFile && strings.Contains(err.Error(), "network") {
 				t.Errorf("got %v, want nothing of the network", err)
 			}
-			if transport.tries < 2 {
+			if sender.tries < 2 {
 				t.Error("it is not tried again")
 			}
 		})

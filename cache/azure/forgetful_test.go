@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/download"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
 // nat is a TCP proxy that forgets connections.
@@ -128,9 +131,9 @@ func TestConnectionsThatWereForgotten(t *testing.T) {
 				}
 			})
 			n := newNAT(t, s.Listener.Addr().String())
-			client := azure.NewTransport(ample, azure.Environment{})
+			client := transport.New(ample, transport.Environment{})
 			t.Cleanup(client.CloseIdleConnections)
-			c := open(t, azure.Options{Container: "results", ConnectionString: azure.Secret(connectionString("http://" + n.address)), Limits: ample, Transport: client})
+			c := open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(connectionString("http://" + n.address)), Limits: ample, Transport: client})
 			round := func(puts bool) {
 				var all sync.WaitGroup
 				for i := range kept {
@@ -177,9 +180,9 @@ func TestFreshConnectionIsNotDoubted(t *testing.T) {
 func TestSpareConnectionThatWasForgotten(t *testing.T) {
 	s := newServer(t, ok)
 	n := newNAT(t, s.Listener.Addr().String())
-	client := azure.NewTransport(ample, azure.Environment{})
+	client := transport.New(ample, transport.Environment{})
 	t.Cleanup(client.CloseIdleConnections)
-	c := open(t, azure.Options{Container: "results", ConnectionString: azure.Secret(connectionString("http://" + n.address)), Limits: ample, Transport: client})
+	c := open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(connectionString("http://" + n.address)), Limits: ample, Transport: client})
 	c.Warm(t.Context())
 	eventually(t, "a connection", func() bool { return n.opened.Load() == 1 })
 	time.Sleep(ample.FirstByte + ample.FirstByte/10)
@@ -206,7 +209,7 @@ func TestSlowServerHasItsTime(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, "content")
 	})
-	c := s.inRanges(t, azure.DefaultRanges, ample)
+	c := s.inRanges(t, download.DefaultRanges, ample)
 	for range 2 {
 		if content, err := get(t, c, "a"); err != nil || content != "content" {
 			t.Errorf("got %q, %v", content, err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
 // A listener whose queue is full answers no SYN, like a firewall that drops them.
@@ -39,7 +40,7 @@ func TestLimitOfTheConnection(t *testing.T) {
 		}
 	}
 
-	c := open(t, azure.Options{Container: "results", ConnectionString: azure.Secret(connectionString("http://" + address)), Limits: short})
+	c := open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(connectionString("http://" + address)), Limits: short})
 	begin := time.Now()
 	_, err = get(t, c, "a")
 	checkLimit(t, err, "no connection", "connect")

@@ -17,6 +17,8 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
 // short are limits that tests wait for, ample those that must not be over: what
@@ -26,7 +28,9 @@ var (
 	ample = limits(2 * time.Second)
 )
 
-func limits(d time.Duration) azure.Limits { return azure.Limits{Connect: d, FirstByte: d, Stall: d} }
+func limits(d time.Duration) transport.Limits {
+	return transport.Limits{Connect: d, FirstByte: d, Stall: d}
+}
 
 const step = 10 * time.Millisecond
 
@@ -75,12 +79,12 @@ func listen(t *testing.T, serve func(w *wire, conn *net.TCPConn)) *wire {
 }
 
 // container opens a container of the server within limits.
-func (w *wire) container(t *testing.T, limits azure.Limits) *azure.Container {
+func (w *wire) container(t *testing.T, limits transport.Limits) *azure.Container {
 	t.Helper()
-	client := azure.NewTransport(limits, azure.Environment{})
+	client := transport.New(limits, transport.Environment{})
 	t.Cleanup(client.CloseIdleConnections)
 	return open(t, azure.Options{
-		Container: "results", ConnectionString: azure.Secret(connectionString("http://" + w.address)),
+		Container: "results", ConnectionString: endpoint.Secret(connectionString("http://" + w.address)),
 		Limits: limits, Transport: client,
 	})
 }
@@ -180,7 +184,7 @@ func TestLimitOfABody(t *testing.T) {
 // A server that speaks TCP, and then says nothing that belongs to TLS.
 func TestLimitOfTheHandshake(t *testing.T) {
 	w := listen(t, func(_ *wire, conn *net.TCPConn) { _, _ = io.Copy(io.Discard, conn) })
-	client := azure.NewTransport(short, azure.Environment{})
+	client := transport.New(short, transport.Environment{})
 	c := open(t, azure.Options{
 		Container: "results", Endpoint: "https://" + w.address, Credential: lasting(time.Hour), Limits: short, Transport: client,
 	})
@@ -278,7 +282,7 @@ func TestReaderThatTakesItsTime(t *testing.T) {
 	s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, strings.Repeat("x", 10<<20))
 	})
-	c := open(t, azure.Options{Container: "results", ConnectionString: azure.Secret(connectionString(s.URL)), Limits: limits(time.Second)})
+	c := open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(connectionString(s.URL)), Limits: limits(time.Second)})
 	blob, err := c.Get(t.Context(), "a")
 	if err != nil {
 		t.Fatal(err)
@@ -368,7 +372,7 @@ func repeats(t *testing.T) bool {
 			return
 		}
 	})
-	client := azure.NewTransport(ample, azure.Environment{})
+	client := transport.New(ample, transport.Environment{})
 	defer client.CloseIdleConnections()
 	answer, err := client.Get("http://" + w.address)
 	if err != nil {
@@ -477,9 +481,9 @@ func TestLimitsLeaveNothingBehind(t *testing.T) {
 				w.WriteHeader(http.StatusCreated)
 			}
 		})
-		client := azure.NewTransport(short, azure.Environment{})
+		client := transport.New(short, transport.Environment{})
 		defer client.CloseIdleConnections()
-		c := open(t, azure.Options{Container: "results", ConnectionString: azure.Secret(connectionString(good.URL)), Transport: client})
+		c := open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(connectionString(good.URL)), Transport: client})
 		for range 20 {
 			if _, err := get(t, c, "a"); err != nil {
 				t.Error(err)

@@ -7,6 +7,9 @@ import (
 	"maps"
 	"net/url"
 	"strconv"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
 // pageSize is the most that Azure gives at once: each page is paid for.
@@ -70,7 +73,7 @@ func (c *Container) pages(ctx context.Context, query url.Values) iter.Seq2[page,
 		for {
 			it, err := c.page(ctx, query)
 			if err != nil {
-				yield(page{}, c.translate(ctx, "list", query.Get("prefix"), err))
+				yield(page{}, c.explain.Error(ctx, "list", query.Get("prefix"), err))
 				return
 			}
 			if !yield(it, nil) || it.next == "" {
@@ -85,8 +88,8 @@ func (c *Container) pages(ctx context.Context, query url.Values) iter.Seq2[page,
 func (c *Container) page(ctx context.Context, query url.Values) (page, error) {
 	for failures := 0; ; failures++ {
 		it, err := c.readPage(ctx, query)
-		_, isLimit := errors.AsType[*limitError](err)
-		if !errors.Is(err, errBroken) || isLimit || ctx.Err() != nil || failures == maxRetries {
+		_, isLimit := errors.AsType[*transport.LimitError](err)
+		if !errors.Is(err, errBroken) || isLimit || ctx.Err() != nil || failures == transport.MaxRetries {
 			return it, err
 		}
 	}
@@ -103,8 +106,8 @@ func (c *Container) readPage(ctx context.Context, query url.Values) (page, error
 		return page{}, err
 	}
 	defer answer.Body.Close() // read to its end or given up: nothing is lost
-	if isPage(answer.ContentType, answer.RequestID) {
-		return page{}, &interceptedError{}
+	if explain.IsPage(answer.ContentType, answer.RequestID) {
+		return page{}, &explain.InterceptedError{}
 	}
 	return parsePage(answer.Body)
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
 var namespaces = regexp.MustCompile(`</?[^\s<>]*:|xmlns`)
@@ -37,7 +38,7 @@ func FuzzList(f *testing.F) {
 	f.Add([]byte("<html></html>"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		c := open(t, azure.Options{
-			Container: "results", ConnectionString: azure.Secret(connectionString("http://127.0.0.1:1")), Transport: answering{body},
+			Container: "results", ConnectionString: endpoint.Secret(connectionString("http://127.0.0.1:1")), Transport: answering{body},
 		})
 		var got []string
 		for blob, err := range c.List(t.Context(), "v1/") {

@@ -16,6 +16,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
 // listed are the blobs below a prefix, until the first error.
@@ -112,7 +113,7 @@ func TestManage(t *testing.T) {
 func TestAzuriteManage(t *testing.T) {
 	text, container := azurite(t)
 	t.Run("account key", func(t *testing.T) {
-		manage(t, open(t, azure.Options{Container: container, ConnectionString: azure.Secret(text)}))
+		manage(t, open(t, azure.Options{Container: container, ConnectionString: endpoint.Secret(text)}))
 	})
 	t.Run("SAS with sp=rcdl", func(t *testing.T) {
 		manage(t, open(t, azure.Options{Container: container, ConnectionString: withSAS(t, text, container, "rcdl")}))
@@ -156,7 +157,7 @@ func withoutRights(t *testing.T, c *azure.Container, list, remove string) {
 
 func TestManageWithoutTheContainer(t *testing.T) {
 	_, text := startService(t)
-	c := open(t, azure.Options{Container: "missing", ConnectionString: azure.Secret(text)})
+	c := open(t, azure.Options{Container: "missing", ConnectionString: endpoint.Secret(text)})
 	_, listing := listed(t.Context(), c, "")
 	_, looking := c.Properties(t.Context(), "a")
 	for what, err := range map[string]error{"list": listing, "look at": looking, "delete": c.Delete(t.Context(), "a", "")} {
@@ -255,7 +256,7 @@ func TestListsThatAreNone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) })
 			text := "BlobEndpoint=" + s.URL + ";SharedAccessSignature=sv=2025-11-05&sig=TOPSECRET"
-			c := open(t, azure.Options{Container: "results", ConnectionString: azure.Secret(text)})
+			c := open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(text)})
 			blobs, err := listed(t.Context(), c, "v1/")
 			want, says := plain, "not a list of blobs"
 			if strings.HasPrefix(name, "HTML") {

@@ -2,20 +2,20 @@ package azure
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
 )
 
 // What people do with a cache, and a cache itself never does.
 
 // ErrChanged says that a blob is no longer the one that was asked for: it is
 // another one now, or gone.
-var ErrChanged = errors.New("has changed meanwhile")
+var ErrChanged = explain.ErrChanged
 
 // Properties are what the storage tells of a blob without its body.
 type Properties struct {
@@ -37,12 +37,12 @@ const TierArchive = string(blob.AccessTierArchive)
 func (c *Container) Properties(ctx context.Context, name string) (Properties, error) {
 	client, err := c.clients.lend(ctx, reads)
 	if err != nil {
-		return Properties{}, c.translate(ctx, "look at", name, err)
+		return Properties{}, c.explain.Error(ctx, "look at", name, err)
 	}
 	defer client.end()
 	answer, err := client.GetProperties(named(ctx, name), nil)
 	if err != nil {
-		return Properties{}, c.translate(ctx, "look at", name, err)
+		return Properties{}, c.explain.Error(ctx, "look at", name, err)
 	}
 	p := Properties{Name: name, Metadata: metadataOf(answer.Metadata)}
 	if answer.ContentLength != nil {
@@ -74,11 +74,11 @@ func (c *Container) Delete(ctx context.Context, name, etag string) error {
 	}
 	client, err := c.clients.lend(ctx, writes)
 	if err != nil {
-		return c.translate(ctx, "delete", name, err)
+		return c.explain.Error(ctx, "delete", name, err)
 	}
 	defer client.end()
 	if _, err := client.Delete(named(ctx, name), options); err != nil {
-		return c.translate(ctx, "delete", name, err)
+		return c.explain.Error(ctx, "delete", name, err)
 	}
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
 // stepsOf are the names of the steps of a report; that of one that has failed has
@@ -71,7 +73,7 @@ func TestNetwork(t *testing.T) {
 			e := environment(t, test.v)
 			options := azure.Options{Container: "results", Endpoint: test.endpoint, Credential: lasting(time.Hour), Limits: ample, Environment: e}
 			if strings.HasPrefix(test.endpoint, "http:") {
-				options = azure.Options{Container: "results", ConnectionString: azure.Secret(connectionString(test.endpoint)), Limits: ample, Environment: e}
+				options = azure.Options{Container: "results", ConnectionString: endpoint.Secret(connectionString(test.endpoint)), Limits: ample, Environment: e}
 			}
 			r := open(t, options).Network(t.Context())
 			if got := stepsOf(r); got != test.steps {
@@ -101,7 +103,7 @@ func TestNetworkTellsWhatItFound(t *testing.T) {
 	e := environment(t, variables{"https_proxy": p.URL, "SSL_CERT_FILE": pemFile(t, t.TempDir(), s)})
 	c := open(t, azure.Options{Container: "results", Endpoint: "https://example.com", Credential: lasting(time.Hour), Limits: ample, Environment: e})
 	r := c.Network(t.Context())
-	if r.Host != "example.com:443" || r.Proxy != (azure.Proxy{Address: p.URL, Variable: "https_proxy"}) || len(r.CAs) != 1 ||
+	if r.Host != "example.com:443" || r.Proxy != (transport.Proxy{Address: p.URL, Variable: "https_proxy"}) || len(r.CAs) != 1 ||
 		!r.Private || fmt.Sprint(r.Addresses) != "[127.0.0.1]" {
 		t.Errorf("got %+v, want the way", r)
 	}

@@ -1,14 +1,15 @@
 package azure
 
 import (
-	"errors"
 	"fmt"
-	"regexp"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/download"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
 // Options say where a container is and how to sign in. The container's name
@@ -18,13 +19,13 @@ type Options struct {
 	Container string
 
 	// ConnectionString, when set, decides account, endpoint and credential.
-	ConnectionString Secret
+	ConnectionString endpoint.Secret
 	// ConnectionVariable is the variable that holds it, for errors; "" is
 	// AZURE_STORAGE_CONNECTION_STRING.
 	ConnectionVariable string
 
-	// SASURL, when set, decides account and credential, see [ParseSASURL].
-	SASURL Secret
+	// SASURL, when set, decides account and credential, see [endpoint.ParseSASURL].
+	SASURL endpoint.Secret
 
 	AccountName string
 	// Endpoint is the whole blob endpoint, such as
@@ -39,36 +40,36 @@ type Options struct {
 	Credential azcore.TokenCredential
 	// TrustedHosts are the hosts outside Azure that may get tokens. An endpoint is no
 	// consent: it may come from a checkout.
-	TrustedHosts TrustedHosts
+	TrustedHosts endpoint.TrustedHosts
 
-	// Limits of the requests; zero stands for [DefaultLimits].
-	Limits Limits
-	// Ranges of the downloads; zero stands for [DefaultRanges].
-	Ranges Ranges
+	// Limits of the requests; zero stands for [transport.DefaultLimits].
+	Limits transport.Limits
+	// Ranges of the downloads; zero stands for [download.DefaultRanges].
+	Ranges download.Ranges
 	// Environment is the way to the servers, and Transport who sends the requests;
-	// nil stands for that of [NewTransport].
-	Environment Environment
+	// nil stands for that of [transport.New].
+	Environment transport.Environment
 	Transport   policy.Transporter
 
 	tokens *signin.Tokens // of another container of the account
 }
 
 // account returns the blob endpoint and the cloud that it is in.
-func (o Options) account() (at endpoint, in signin.Cloud, err error) {
+func (o Options) account() (at endpoint.URL, in signin.Cloud, err error) {
 	if in, err = signin.ParseCloud(o.Cloud); err != nil {
 		return at, in, fmt.Errorf("cloud: %w", err)
 	}
 	if o.Endpoint == "" {
-		if err := CheckAccountName(o.AccountName); err != nil {
+		if err := endpoint.CheckAccountName(o.AccountName); err != nil {
 			return at, in, fmt.Errorf("accountName: %w", err)
 		}
-		at, _ = parseEndpoint(in.Endpoint(o.AccountName))
+		at, _ = endpoint.Parse(in.Endpoint(o.AccountName))
 		return at, in, nil
 	}
-	if err := CheckEndpoint(o.Endpoint); err != nil {
+	if err := endpoint.Check(o.Endpoint); err != nil {
 		return at, in, fmt.Errorf("endpoint: %w", err)
 	}
-	at, _ = parseEndpoint(o.Endpoint)
+	at, _ = endpoint.Parse(o.Endpoint)
 	if o.Cloud == "" {
 		in = signin.CloudOf(at.String())
 	}
@@ -88,30 +89,4 @@ func (o Options) tokensFor(in signin.Cloud, client azcore.ClientOptions) (*signi
 	default:
 		return signin.New(signin.Options{Source: o.SignIn, Cloud: in, Client: client})
 	}
-}
-
-var (
-	// learn.microsoft.com/azure/storage/common/storage-account-overview
-	accountNames = regexp.MustCompile(`^[a-z0-9]{3,24}$`)
-	// learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
-	containerNames = regexp.MustCompile(`^[a-z0-9](-?[a-z0-9])+$`)
-)
-
-// The Check functions return the rule that a setting breaks, without the value:
-// it may be a secret in the wrong place, and who shows it decides how.
-
-// CheckAccountName returns an error unless name can be that of a storage account.
-func CheckAccountName(name string) error {
-	if !accountNames.MatchString(name) {
-		return errors.New("an account's name has 3 to 24 lower-case letters and digits")
-	}
-	return nil
-}
-
-// CheckContainer returns an error unless name can be that of a container.
-func CheckContainer(name string) error {
-	if len(name) < 3 || len(name) > 63 || !containerNames.MatchString(name) {
-		return errors.New("a container's name has 3 to 63 lower-case letters, digits and single hyphens")
-	}
-	return nil
 }

@@ -6,94 +6,8 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
-
-func TestCheckContainer(t *testing.T) {
-	for _, test := range []struct {
-		name  string
-		valid bool
-	}{
-		{"abc", true},
-		{"nx-cache", true},
-		{"0-1-2", true},
-		{strings.Repeat("a", 63), true},
-		{"", false},
-		{"ab", false},
-		{strings.Repeat("a", 64), false},
-		{"Cache", false},
-		{"-abc", false},
-		{"abc-", false},
-		{"a--b", false},
-		{"a_b", false},
-		{"a.b", false},
-		{"a/b", false},
-		{"abc\n", false},
-		{"äbc", false},
-		{"$web", false},
-	} {
-		if err := azure.CheckContainer(test.name); (err == nil) != test.valid {
-			t.Errorf("%q: got %v, want valid: %t", test.name, err, test.valid)
-		}
-	}
-}
-
-func TestCheckAccountName(t *testing.T) {
-	for _, test := range []struct {
-		name  string
-		valid bool
-	}{
-		{"abc", true},
-		{"account123", true},
-		{strings.Repeat("a", 24), true},
-		{"", false},
-		{"ab", false},
-		{strings.Repeat("a", 25), false},
-		{"my-account", false},
-		{"Account", false},
-		{"account.blob.core.windows.net", false},
-		{"evil.example/", false},
-	} {
-		if err := azure.CheckAccountName(test.name); (err == nil) != test.valid {
-			t.Errorf("%q: got %v, want valid: %t", test.name, err, test.valid)
-		}
-	}
-}
-
-func TestCheckEndpoint(t *testing.T) {
-	for _, test := range []struct {
-		endpoint string
-		want     string // part of the error, or "" if it is valid
-	}{
-		{"https://account.blob.core.windows.net", ""},
-		{"https://account.blob.core.usgovcloudapi.net/", ""},
-		{"https://127.0.0.1:10000/devstoreaccount1", ""},
-		{"", "is not a URL"},
-		{"account.blob.core.windows.net", "is not a URL"},
-		{"https://", "is not a URL"},
-		{"https://:443", "is not a URL"},
-		{"https://a b", "is not a URL"},
-		{"https://%zz", "is not a URL"},
-		{"http://account.blob.core.windows.net", "is not https"}, // a token would go in clear text
-		{"ftp://account.blob.core.windows.net", "an endpoint looks like"},
-		{"https://account.blob.core.windows.net?sp=rc&sig=secret", "AZURE_STORAGE_CONNECTION_STRING"},
-		{"https://account.blob.core.windows.net?", "more than a host and a path"},
-		{"https://user:secret@account.blob.core.windows.net", "more than a host and a path"},
-		{"https://account.blob.core.windows.net#secret", "more than a host and a path"},
-	} {
-		err := azure.CheckEndpoint(test.endpoint)
-		if test.want == "" {
-			if err != nil {
-				t.Errorf("%q: got %v, want nil", test.endpoint, err)
-			}
-			continue
-		}
-		if err == nil || !strings.Contains(err.Error(), test.want) {
-			t.Errorf("%q: got %v, want an error with %q", test.endpoint, err, test.want)
-		} else if strings.Contains(err.Error(), "secret") {
-			t.Errorf("%q: got %v, which tells the secret", test.endpoint, err)
-		}
-	}
-}
 
 func TestOpen(t *testing.T) {
 	signIn := lasting(time.Hour)
@@ -115,12 +29,12 @@ func TestOpen(t *testing.T) {
 		},
 		{
 			name:    "a connection string with a key",
-			options: azure.Options{Container: "results", ConnectionString: azure.Secret("DefaultEndpointsProtocol=https;AccountName=account;AccountKey=" + accountKey + ";EndpointSuffix=core.windows.net")},
+			options: azure.Options{Container: "results", ConnectionString: endpoint.Secret("DefaultEndpointsProtocol=https;AccountName=account;AccountKey=" + accountKey + ";EndpointSuffix=core.windows.net")},
 			url:     "https://account.blob.core.windows.net/results",
 		},
 		{
 			name:    "a connection string of the portal with a line break and a semicolon at its end",
-			options: azure.Options{Container: "results", ConnectionString: azure.Secret("AccountName=account;AccountKey=" + accountKey + ";EndpointSuffix=core.chinacloudapi.cn;\n")},
+			options: azure.Options{Container: "results", ConnectionString: endpoint.Secret("AccountName=account;AccountKey=" + accountKey + ";EndpointSuffix=core.chinacloudapi.cn;\n")},
 			url:     "https://account.blob.core.chinacloudapi.cn/results",
 		},
 		{
@@ -165,7 +79,7 @@ func TestOpen(t *testing.T) {
 		},
 		{
 			name:    "a connection string without an account",
-			options: azure.Options{Container: "results", ConnectionString: azure.Secret("AccountKey=" + accountKey)},
+			options: azure.Options{Container: "results", ConnectionString: endpoint.Secret("AccountKey=" + accountKey)},
 			err:     "AccountName or BlobEndpoint",
 		},
 		{

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
 // sasSignature is one that differs in each of its escaped forms.
@@ -19,8 +20,8 @@ const sasSignature = "TOP/secret+signature=="
 
 var sasQuery = "sv=2024-11-04&sp=rc&se=2030-01-01T00%3A00%3A00Z&sr=c&sig=" + url.QueryEscape(sasSignature)
 
-func sasString(endpoint string) azure.Secret {
-	return azure.Secret("BlobEndpoint=" + endpoint + "/account;SharedAccessSignature=" + sasQuery)
+func sasString(at string) endpoint.Secret {
+	return endpoint.Secret("BlobEndpoint=" + at + "/account;SharedAccessSignature=" + sasQuery)
 }
 
 // secrets are the texts that nobody may print.
@@ -128,9 +129,9 @@ func TestNoErrorTellsASecret(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			endpoint := test.endpoint(t)
+			at := test.endpoint(t)
 			var wg sync.WaitGroup // each of them fails slowly, after retries
-			for _, text := range []azure.Secret{azure.Secret(connectionString(endpoint)), sasString(endpoint)} {
+			for _, text := range []endpoint.Secret{endpoint.Secret(connectionString(at)), sasString(at)} {
 				c, err := azure.Open(azure.Options{Container: "results", ConnectionString: text})
 				if err != nil {
 					checkSecrets(t, err)
@@ -181,7 +182,7 @@ func TestNoBadConnectionStringIsTold(t *testing.T) {
 		{"a name in lower case", "accountname=account;accountkey=" + accountKey},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c, err := azure.Open(azure.Options{Container: "results", ConnectionString: azure.Secret(test.text)})
+			c, err := azure.Open(azure.Options{Container: "results", ConnectionString: endpoint.Secret(test.text)})
 			if err == nil { // some are wrong only when used
 				checkSecrets(t, c)
 				checkSecrets(t, c.URL())
@@ -216,7 +217,7 @@ func TestNoMisplacedSecretIsTold(t *testing.T) {
 }
 
 func TestSecret(t *testing.T) {
-	secret := azure.Secret(accountKey)
+	secret := endpoint.Secret(accountKey)
 	if got := secret.Reveal(); got != accountKey {
 		t.Errorf("got %q, want the secret itself", got)
 	}
@@ -227,9 +228,9 @@ func TestSecret(t *testing.T) {
 	for _, value := range []any{
 		secret,
 		&secret,
-		[]azure.Secret{secret},
-		map[string]azure.Secret{"key": secret},
-		azure.Options{Container: "results", ConnectionString: azure.Secret(connectionString("http://127.0.0.1"))},
+		[]endpoint.Secret{secret},
+		map[string]endpoint.Secret{"key": secret},
+		azure.Options{Container: "results", ConnectionString: endpoint.Secret(connectionString("http://127.0.0.1"))},
 		&azure.Options{Container: "results", ConnectionString: sasString("http://127.0.0.1")},
 	} {
 		checkSecrets(t, value)

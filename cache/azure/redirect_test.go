@@ -9,6 +9,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
 // redirecting answers with a redirect, as no storage does. Header X-Ms-… is of Azure.
@@ -33,8 +34,8 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 			for _, options := range []azure.Options{
 				{Endpoint: secure.URL, Credential: lasting(time.Hour)},
 				{ConnectionString: sasString(plainly.URL)},
-				{SASURL: azure.Secret(secure.URL + "/account/results?" + sasQuery)},
-				{ConnectionString: azure.Secret(connectionString(plainly.URL))},
+				{SASURL: endpoint.Secret(secure.URL + "/account/results?" + sasQuery)},
+				{ConnectionString: endpoint.Secret(connectionString(plainly.URL))},
 			} {
 				options.Container, options.Limits, options.Environment = "results", ample, e
 				c := open(t, options)

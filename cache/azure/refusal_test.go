@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
 // anna is the token of a person. Its signature fits nothing, which only the
@@ -34,7 +35,7 @@ func byToken(t *testing.T, s *server) *azure.Container {
 // sasOf opens it with a SAS that has more fields.
 func sasOf(fields string) signed {
 	return func(t *testing.T, s *server) *azure.Container {
-		return open(t, azure.Options{Container: "results", SASURL: azure.Secret(s.URL + "/account/results?sv=2024-11-04&" + fields + "&sig=" + url.QueryEscape(sasSignature))})
+		return open(t, azure.Options{Container: "results", SASURL: endpoint.Secret(s.URL + "/account/results?sv=2024-11-04&" + fields + "&sig=" + url.QueryEscape(sasSignature))})
 	}
 }
 
@@ -185,26 +186,6 @@ func readOrWrite(t *testing.T, c *azure.Container, write bool) (string, error) {
 	return get(t, c, "a")
 }
 
-// An account with a private endpoint has a public address, too, to which the DNS
-// of other networks leads.
-func TestF24PublicAddressOfAnAccountWithAPrivateEndpoint(t *testing.T) {
-	for _, test := range []struct{ host, address, want string }{
-		{"acc.blob.core.windows.net", "20.60.1.2", "acc.blob.core.windows.net to the public address 20.60.1.2: if the account has a private endpoint, link the private DNS zone privatelink.blob.core.windows.net to"},
-		{"acc.privatelink.blob.core.windows.net", "20.60.1.2", "the private DNS zone privatelink.blob.core.windows.net to"},
-		{"acc.blob.core.chinacloudapi.cn", "2603:1030::1", "the public address 2603:1030::1: if the account has a private endpoint, link the private DNS zone privatelink.blob.core.chinacloudapi.cn"},
-		{"acc.blob.core.windows.net", "10.1.2.3", ""},
-		{"acc.blob.core.windows.net", "fd00::1", ""},
-		{"cache.example.com", "20.60.1.2", ""},
-		{"20.60.1.2", "20.60.1.2", ""},
-		{"acc.blob.core.windows.net", "", ""},
-	} {
-		at, _ := netip.ParseAddr(test.address) // "" is not known
-		if got := azure.PublicHint(test.host, at); (test.want == "") != (got == "") || !strings.Contains(got, test.want) {
-			t.Errorf("%s at %s: got %q, want %q", test.host, test.address, got, test.want)
-		}
-	}
-}
-
 // Commands name the account where the host tells it.
 func TestF24CommandsNameTheAccount(t *testing.T) {
 	for _, test := range []struct{ endpoint, account string }{
@@ -216,7 +197,7 @@ func TestF24CommandsNameTheAccount(t *testing.T) {
 		{"https://127.0.0.1:10000/acc", "acc"},
 		{"https://cache.example.com", "ACCOUNT"},
 	} {
-		answer := transport(func(r *http.Request) (*http.Response, error) {
+		answer := transporter(func(r *http.Request) (*http.Response, error) {
 			w := httptest.NewRecorder()
 			fail(w, http.StatusNotFound, "ContainerNotFound")
 			return w.Result(), nil
@@ -228,37 +209,20 @@ func TestF24CommandsNameTheAccount(t *testing.T) {
 	}
 }
 
-// Commands name nothing else in its place: people paste them.
-func TestCommandsNameNothingElse(t *testing.T) {
-	for _, endpoint := range []string{
-		"https://$(touch+x).blob.core.windows.net", "https://`touch`.blob.core.windows.net", "https://127.0.0.1:10000/$(touch%20x)",
-		"https://127.0.0.1:10000/-rf", "https://127.0.0.1:10000/a;b", "https://127.0.0.1:10000/%C2%9B31m",
-	} {
-		if got := azure.AccountAt(endpoint + "/results"); got != "ACCOUNT" {
-			t.Errorf("%s: got %q, want ACCOUNT", endpoint, got)
-		}
-	}
-}
-
-// transport is what sends requests.
-type transport func(*http.Request) (*http.Response, error)
-
-func (f transport) Do(r *http.Request) (*http.Response, error) { return f(r) }
-
 // Where a connection leads to is known afterwards.
 func TestPeer(t *testing.T) {
 	s := newServer(t, ok)
-	transport := azure.NewTransport(ample, azure.Environment{})
-	t.Cleanup(transport.CloseIdleConnections)
-	c := open(t, azure.Options{Container: "results", ConnectionString: azure.Secret(connectionString(s.URL)), Limits: ample, Transport: transport})
+	sender := transport.New(ample, transport.Environment{})
+	t.Cleanup(sender.CloseIdleConnections)
+	c := open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(connectionString(s.URL)), Limits: ample, Transport: sender})
 	address := s.Listener.Addr().String()
-	if got := transport.Peer(address); got.IsValid() {
+	if got := sender.Peer(address); got.IsValid() {
 		t.Errorf("got %s before there was a connection", got)
 	}
 	if _, err := get(t, c, "a"); err != nil {
 		t.Fatal(err)
 	}
-	if got := transport.Peer(address); got.String() != "127.0.0.1" {
+	if got := sender.Peer(address); got.String() != "127.0.0.1" {
 		t.Errorf("got %s, want 127.0.0.1", got)
 	}
 }

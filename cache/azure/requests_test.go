@@ -13,6 +13,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
 func replaceURL(text, url string) string { return strings.ReplaceAll(text, "URL", url) }
@@ -254,7 +255,7 @@ func closedPort(t *testing.T) string {
 }
 
 func TestRefusedConnection(t *testing.T) {
-	c := open(t, azure.Options{Container: "results", ConnectionString: azure.Secret(connectionString(closedPort(t)))})
+	c := open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(connectionString(closedPort(t)))})
 	begin := time.Now()
 	_, err := get(t, c, "a")
 	if got := outcomeOf(err); got != plain {
@@ -287,7 +288,7 @@ func (f transporter) Do(r *http.Request) (*http.Response, error) { return f(r) }
 func TestTimeoutOfTheConnection(t *testing.T) {
 	c := open(t, azure.Options{
 		Container:        "results",
-		ConnectionString: azure.Secret(connectionString("http://127.0.0.1:1")),
+		ConnectionString: endpoint.Secret(connectionString("http://127.0.0.1:1")),
 		Transport:        transporter(func(*http.Request) (*http.Response, error) { return nil, timeout{} }),
 	})
 	_, err := get(t, c, "a")

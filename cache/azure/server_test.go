@@ -14,6 +14,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
 // tries is how often a request is sent that fails for good: once, and two retries.
@@ -88,7 +89,7 @@ func connectionString(endpoint string) string {
 func open(t *testing.T, options azure.Options) *azure.Container {
 	t.Helper()
 	if u, err := url.Parse(options.Endpoint); err == nil && options.TrustedHosts == nil {
-		options.TrustedHosts, _ = azure.ParseTrustedHosts(u.Host) // Open says what is wrong with it
+		options.TrustedHosts, _ = endpoint.ParseTrustedHosts(u.Host) // Open says what is wrong with it
 	}
 	c, err := azure.Open(options)
 	if err != nil {
@@ -100,7 +101,7 @@ func open(t *testing.T, options azure.Options) *azure.Container {
 // container opens the container "results" of a server with the account's key.
 func (s *server) container(t *testing.T) *azure.Container {
 	t.Helper()
-	return open(t, azure.Options{Container: "results", ConnectionString: azure.Secret(connectionString(s.URL))})
+	return open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(connectionString(s.URL))})
 }
 
 // fail answers as Azure does: the code in a header and in a body.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/download"
 )
 
 // tasks of a run, of which so many are read at once.
@@ -86,7 +86,7 @@ func TestStallsDoNotAddUp(t *testing.T) {
 				a.stall(content, min(test.after, a.to-a.from))
 				return true
 			})
-			ranges := azure.Ranges{First: 4 << 20, Part: 1 << 20, Ahead: 10, Buffers: 12}
+			ranges := download.Ranges{First: 4 << 20, Part: 1 << 20, Ahead: 10, Buffers: 12}
 			breaker := cache.NewBreaker(s.inRanges(t, ranges, within))
 			begin := time.Now()
 			hits := 0
@@ -130,7 +130,7 @@ func TestQuietBodyThatGoesOn(t *testing.T) {
 		_, _ = io.WriteString(a.w, content[1000:])
 		return true
 	})
-	got, err := get(t, s.inRanges(t, azure.DefaultRanges, ample), "a")
+	got, err := get(t, s.inRanges(t, download.DefaultRanges, ample), "a")
 	if err != nil || got != content {
 		t.Errorf("got %d bytes, %v; want the %d", len(got), err, len(content))
 	}

@@ -2,7 +2,6 @@ package azure
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -11,6 +10,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
@@ -41,20 +42,20 @@ func changedOnTheWay(response *http.Response, ranged bool) error {
 	var why string
 	switch encoding := header.Get("Content-Encoding"); {
 	case encoding != "" && !strings.EqualFold(encoding, "identity"):
-		why = "Content-Encoding: " + printable.Short(encoding, maxForeign)
+		why = "Content-Encoding: " + printable.Short(encoding, transport.MaxForeign)
 	case response.ContentLength < 0:
 		why = "it has no Content-Length"
 	case strings.HasPrefix(header.Get("ETag"), "W/"):
 		why = "its ETag is weak"
 	case ranged && response.StatusCode == http.StatusOK:
 		why = "it has not the range that was asked for"
-	case !isAzure(header):
+	case !explain.IsAzure(header):
 		why = "it has no headers of Azure's"
 	default:
 		return nil
 	}
 	if by := header.Get("Via"); by != "" {
-		why += ", Via: " + printable.Short(by, maxForeign)
+		why += ", Via: " + printable.Short(by, transport.MaxForeign)
 	}
 	return fmt.Errorf("a proxy or gateway on the way has changed the response (%s)", why)
 }
@@ -75,6 +76,3 @@ func strong(etag *azcore.ETag) *azcore.ETag {
 	it := azcore.ETag(strings.TrimPrefix(string(*etag), "W/"))
 	return &it
 }
-
-// errOtherBytes says that an answer has not what was asked for.
-var errOtherBytes = errors.New("the answer has other bytes than those that were asked for")

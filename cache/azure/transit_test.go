@@ -21,6 +21,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/download"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
@@ -144,11 +146,11 @@ func TestProxyThatChangesResponses(t *testing.T) {
 			service, direct := startService(t)
 			origin := strings.TrimSuffix(direct[strings.Index(direct, "http://"):], "/"+azuretest.Account)
 			const hash = "123"
-			stored := runOf(t, open(t, azure.Options{Container: "results", ConnectionString: azure.Secret(direct)}))
+			stored := runOf(t, open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(direct)}))
 			stored.store(t, hash, cache.OutcomeStored)
 			before, _ := service.Blob("results", "v1/shared/"+hash)
 
-			breaker := cache.NewBreaker(open(t, azure.Options{Container: "results", ConnectionString: azure.Secret(changing(t, direct, origin, test.change))}))
+			breaker := cache.NewBreaker(open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(changing(t, direct, origin, test.change))}))
 			r := runOf(t, breaker)
 			_, err := r.cache.Retrieve(t.Context(), hash, r.directory)
 			if test.want == "" {
@@ -198,8 +200,8 @@ func TestProxyThatChangesSomeResponses(t *testing.T) {
 				}
 				return change(r)
 			})
-			ranges := azure.Ranges{First: 50, Part: 60, Ahead: 4, Buffers: 6}
-			r := runOf(t, cache.NewBreaker(open(t, azure.Options{Container: "results", ConnectionString: azure.Secret(through), Ranges: ranges})))
+			ranges := download.Ranges{First: 50, Part: 60, Ahead: 4, Buffers: 6}
+			r := runOf(t, cache.NewBreaker(open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(through), Ranges: ranges})))
 			_, err := r.cache.Retrieve(t.Context(), hash, r.directory)
 			if name == "only its header" {
 				if err != nil {
@@ -227,7 +229,7 @@ func TestWeakETagOfALargeBlob(t *testing.T) {
 		t.Fatal(err)
 	}
 	through := changing(t, direct, origin, func(r *http.Response) error { weaken(r); return nil })
-	got, err := get(t, open(t, azure.Options{Container: "results", ConnectionString: azure.Secret(through), Ranges: small}), "a")
+	got, err := get(t, open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(through), Ranges: small}), "a")
 	if err != nil || got != content {
 		t.Errorf("got %d bytes, %v; want the %d", len(got), err, len(content))
 	}

@@ -205,8 +205,8 @@ const inBlock = `"azure" in nx.json`
 
 func inKey(key string) string { return "azure." + key + " in nx.json" }
 
-// explain adds a wrong value to the rule that it breaks.
-func explain(value string, check func(string) error) error {
+// checkValue adds a wrong value to the rule that it breaks.
+func checkValue(value string, check func(string) error) error {
 	if err := check(value); err != nil {
 		return fmt.Errorf("is %s; %w", shown(value), err)
 	}

@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
@@ -274,7 +274,7 @@ var azureVariables = regexp.MustCompile(`^(AZURE_|IDENTITY_|MSI_|IMDS_|ACTIONS_I
 // application has such variables for its own use, too.
 func (c claims) explaining() (all []rpc.Claim) {
 	network := make(map[string]bool)
-	_, _ = azure.ReadEnvironment(func(name string) string {
+	_, _ = transport.ReadEnvironment(func(name string) string {
 		network[variableKey(name)] = true
 		return ""
 	})

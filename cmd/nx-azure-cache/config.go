@@ -11,7 +11,9 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
@@ -38,15 +40,15 @@ type settings struct {
 	credential string
 	cloud      string // "" is what the endpoint implies, else public
 	// At most one of them is set: the one that is used.
-	connectionString azure.Secret
-	sasURL           azure.Secret
+	connectionString endpoint.Secret
+	sasURL           endpoint.Secret
 	// connectionFrom is the variable that holds the connection string, and fromFile the
 	// claim of a .env file that it is.
 	connectionFrom  string
 	fromFile        *rpc.Claim
-	limits          azure.Limits
-	environment     azure.Environment // proxies, and whom this machine trusts
-	trustedHosts    azure.TrustedHosts
+	limits          transport.Limits
+	environment     transport.Environment // proxies, and whom this machine trusts
+	trustedHosts    endpoint.TrustedHosts
 	maxArtifactSize cache.Size // never more than Azure takes
 	cacheFailures   bool
 	tasks           tasks
@@ -59,9 +61,9 @@ type settings struct {
 // fmt shows a Secret, too.
 func (s settings) Format(f fmt.State, verb rune) {
 	type shown settings // without this method
-	redacted := func(secret *azure.Secret) {
+	redacted := func(secret *endpoint.Secret) {
 		if *secret != "" {
-			*secret = azure.Secret(secret.String())
+			*secret = endpoint.Secret(secret.String())
 		}
 	}
 	redacted(&s.connectionString)
@@ -90,10 +92,10 @@ func readSettings(config json.RawMessage, ci bool, getenv func(string) string) (
 		endpoint:    b.endpoint,
 		prefix:      b.prefix,
 		cloud:       chooseCloud(b.cloud, b.endpoint, wrong),
-		limits: azure.Limits{
-			Connect:   duration("connect", b.connect, azure.DefaultLimits.Connect, wrong),
-			FirstByte: duration("firstByte", b.firstByte, azure.DefaultLimits.FirstByte, wrong),
-			Stall:     duration("stall", b.stall, azure.DefaultLimits.Stall, wrong),
+		limits: transport.Limits{
+			Connect:   duration("connect", b.connect, transport.DefaultLimits.Connect, wrong),
+			FirstByte: duration("firstByte", b.firstByte, transport.DefaultLimits.FirstByte, wrong),
+			Stall:     duration("stall", b.stall, transport.DefaultLimits.Stall, wrong),
 		},
 		maxArtifactSize: azure.MaxBlob,
 		cacheFailures:   b.cacheFailures,
@@ -108,10 +110,10 @@ func readSettings(config json.RawMessage, ci bool, getenv func(string) string) (
 	if b.maxArtifactSize > 0 {
 		s.maxArtifactSize = min(s.maxArtifactSize, b.maxArtifactSize)
 	}
-	environment, ignored := azure.ReadEnvironment(getenv)
+	environment, ignored := transport.ReadEnvironment(getenv)
 	s.environment, warnings = environment, append(warnings, ignored...)
 	warnings = append(warnings, s.chooseCredential(b.credential, variable, wrong)...)
-	s.readTrustedHosts(variable(azure.TrustedHostsVariable), wrong)
+	s.readTrustedHosts(variable(endpoint.TrustedHostsVariable), wrong)
 	if wrong[inBlock] == nil {
 		s.check(wrong)
 	}
@@ -124,9 +126,9 @@ func (s *settings) readTrustedHosts(text string, wrong mistakes) {
 	if s.connectionString != "" || s.sasURL != "" {
 		return
 	}
-	hosts, err := azure.ParseTrustedHosts(text)
+	hosts, err := endpoint.ParseTrustedHosts(text)
 	if err != nil {
-		wrong.add(azure.TrustedHostsVariable, fmt.Errorf("is %s; %w", shown(text), err))
+		wrong.add(endpoint.TrustedHostsVariable, fmt.Errorf("is %s; %w", shown(text), err))
 	}
 	s.trustedHosts = hosts
 }
@@ -195,16 +197,16 @@ func chooseCloud(text, endpoint string, wrong mistakes) string {
 func (s settings) check(wrong mistakes) {
 	switch {
 	case s.container != "":
-		wrong.add(inKey("container"), explain(s.container, azure.CheckContainer))
+		wrong.add(inKey("container"), checkValue(s.container, endpoint.CheckContainer))
 	case wrong[sasVariable] == nil: // which may name it
 		wrong.add(inKey("container"), errors.New("is missing: name a container that exists"))
 	}
 	switch {
 	case s.connectionString != "" || s.sasURL != "":
 	case s.endpoint != "":
-		wrong.add(inKey("endpoint"), explain(s.endpoint, azure.CheckEndpoint))
+		wrong.add(inKey("endpoint"), checkValue(s.endpoint, endpoint.Check))
 	case s.accountName != "":
-		wrong.add(inKey("accountName"), explain(s.accountName, azure.CheckAccountName))
+		wrong.add(inKey("accountName"), checkValue(s.accountName, endpoint.CheckAccountName))
 	case wrong[inKey("endpoint")] != nil: // it is meant to be used
 	case isStorageSecret(s.credential): // whose variable is missing, and says so
 	case s.credential != "":

@@ -11,6 +11,8 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
@@ -80,20 +82,20 @@ func TestSettings(t *testing.T) {
 			config: `{"container": "artifacts", "accountName": "nxcache",
 				"timeouts": {"connect": "1.5s", "firstByte": "250ms", "stall": " 2m30s ", "drain": "10m"}}`,
 			want: settings{mode: cache.ReadWrite, container: "artifacts", accountName: "nxcache",
-				limits: azure.Limits{Connect: 1500 * time.Millisecond, FirstByte: 250 * time.Millisecond, Stall: 150 * time.Second},
+				limits: transport.Limits{Connect: 1500 * time.Millisecond, FirstByte: 250 * time.Millisecond, Stall: 150 * time.Second},
 				drain:  10 * time.Minute},
 		},
 		"the shortest time limits": {
 			config: `{"container": "artifacts", "accountName": "nxcache",
 				"timeouts": {"connect": "100ms", "firstByte": "0.1s", "stall": "100000us", "drain": "0"}}`,
 			want: settings{mode: cache.ReadWrite, container: "artifacts", accountName: "nxcache",
-				limits: azure.Limits{Connect: 100 * time.Millisecond, FirstByte: 100 * time.Millisecond, Stall: 100 * time.Millisecond},
+				limits: transport.Limits{Connect: 100 * time.Millisecond, FirstByte: 100 * time.Millisecond, Stall: 100 * time.Millisecond},
 				drain:  0},
 		},
 		"some time limits": {
 			config: `{"container": "artifacts", "accountName": "nxcache", "timeouts": {"connect": "", "stall": "1m", "drain": "0s"}}`,
 			want: settings{mode: cache.ReadWrite, container: "artifacts", accountName: "nxcache",
-				limits: azure.Limits{Connect: 5 * time.Second, FirstByte: 10 * time.Second, Stall: time.Minute},
+				limits: transport.Limits{Connect: 5 * time.Second, FirstByte: 10 * time.Second, Stall: time.Minute},
 				drain:  0},
 		},
 		"no time limits": {
@@ -117,8 +119,8 @@ func TestSettings(t *testing.T) {
 			if test.want.maxArtifactSize == 0 {
 				test.want.maxArtifactSize = azure.MaxBlob
 			}
-			if test.want.limits == (azure.Limits{}) {
-				test.want.limits, test.want.drain = azure.DefaultLimits, time.Minute
+			if test.want.limits == (transport.Limits{}) {
+				test.want.limits, test.want.drain = transport.DefaultLimits, time.Minute
 			}
 			if !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got %+v, want %+v", got, test.want)
@@ -396,8 +398,8 @@ func TestSecretsInTheWrongPlace(t *testing.T) {
 
 // Also those who print settings while they look for a bug print no secret.
 func TestSettingsPrintNoSecret(t *testing.T) {
-	environment, _ := azure.ReadEnvironment(env{"HTTPS_PROXY": "http://anna:" + accountKey + "@proxy:3128"}.get)
-	s := settings{container: "results", connectionString: azure.Secret(connectionString), sasURL: azure.Secret(sasURL + accountKey), environment: environment}
+	environment, _ := transport.ReadEnvironment(env{"HTTPS_PROXY": "http://anna:" + accountKey + "@proxy:3128"}.get)
+	s := settings{container: "results", connectionString: endpoint.Secret(connectionString), sasURL: endpoint.Secret(sasURL + accountKey), environment: environment}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
 		for _, value := range []any{s, &s, []settings{s}, s.connectionString, s.environment} {
 			if got := fmt.Sprintf(verb, value); strings.Contains(got, accountKey) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
@@ -104,7 +104,7 @@ func TestConnectionStringsAsTheyArrive(t *testing.T) {
 	for _, variable := range connectionVariables {
 		for _, form := range []string{"%s", "\ufeff%s\r\n", "\"%s\"", "'%s;'", variable + "=%s", "export AZURE_STORAGE_CONNECTION_STRING=\"%s\""} {
 			s, warnings, err := readSettings(json.RawMessage(config), false, env{variable: fmt.Sprintf(form, caches)}.get)
-			parsed, _ := azure.ParseConnectionString(s.connectionString)
+			parsed, _ := endpoint.ParseConnectionString(s.connectionString)
 			if err != nil || len(warnings) > 0 || parsed.Account != "cache" || parsed.Key != accountKey || s.connectionFrom != variable {
 				t.Errorf("%s, %s: %q, %v", variable, form, warnings, err)
 			}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/unwrap"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
@@ -50,9 +50,9 @@ func (s *settings) chooseCredential(inBlock string, variable func(string) string
 	case s.credential == sasCredential && sas == "":
 		wrong.add(sasVariable, fmt.Errorf("is not set, and %s is %s", place, s.credential))
 	case s.credential == connectionCredential, s.credential == "" && connection != "":
-		return s.useConnectionString(from, azure.Secret(connection), wrong)
+		return s.useConnectionString(from, endpoint.Secret(connection), wrong)
 	case s.credential == sasCredential, s.credential == "" && sas != "":
-		s.useSAS(azure.Secret(sas), wrong)
+		s.useSAS(endpoint.Secret(sas), wrong)
 	}
 	return nil
 }
@@ -73,9 +73,9 @@ func firstConnection(variable func(string) string) (from, text string) {
 
 // useConnectionString takes account and credential from a connection string. The
 // warnings name what is odd about it and do not show it.
-func (s *settings) useConnectionString(from string, secret azure.Secret, wrong mistakes) (warnings []string) {
+func (s *settings) useConnectionString(from string, secret endpoint.Secret, wrong mistakes) (warnings []string) {
 	s.connectionString, s.connectionFrom = secret, from
-	parsed, err := azure.ParseConnectionString(secret)
+	parsed, err := endpoint.ParseConnectionString(secret)
 	if err != nil {
 		wrong.add(from, fmt.Errorf("is not a usable connection string: %w", err))
 		return nil
@@ -150,9 +150,9 @@ func (s settings) accountFrom() string {
 }
 
 // useSAS takes the container's name from the SAS URL where that has one.
-func (s *settings) useSAS(secret azure.Secret, wrong mistakes) {
+func (s *settings) useSAS(secret endpoint.Secret, wrong mistakes) {
 	s.sasURL = secret
-	parsed, err := azure.ParseSASURL(secret, sasVariable)
+	parsed, err := endpoint.ParseSASURL(secret, sasVariable)
 	switch {
 	case err != nil:
 		wrong.add(sasVariable, fmt.Errorf("is not usable: %w", err))

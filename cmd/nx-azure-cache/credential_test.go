@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
 // A SAS URL, and what of it is secret.
@@ -19,7 +19,7 @@ const (
 func TestCredential(t *testing.T) {
 	type want struct {
 		credential      string
-		connection, sas azure.Secret
+		connection, sas endpoint.Secret
 		mistakesInOrder string // each begins so, with "|" between them
 	}
 	account := `"container": "artifacts", "accountName": "nxcache"`

@@ -13,8 +13,9 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
@@ -405,7 +406,7 @@ func TestDoctorOfAStorageThatIsSilent(t *testing.T) {
 	if e.ExitCode == 0 {
 		t.Errorf("got the exit code 0 of %s", e.text)
 	}
-	e.in(t, partNetwork, azure.StepHTTP).mustBe(t, failed, "azure.timeouts.firstByte")
+	e.in(t, partNetwork, transport.StepHTTP).mustBe(t, failed, "azure.timeouts.firstByte")
 	e.mustSkipStorage(t)
 	if got := storage.takeRequests(); len(got) > 1 {
 		t.Errorf("got the requests %q, want one", got)
@@ -425,7 +426,7 @@ func (d *deletes) Delete(_ context.Context, name, _ string) error {
 }
 
 func TestDoctorStopsCleaningWhereNobodyAnswers(t *testing.T) {
-	d := &deletes{answers: []error{nil, &azure.NotPermittedError{}, cache.ErrNotFound, context.DeadlineExceeded}}
+	d := &deletes{answers: []error{nil, &explain.NotPermittedError{}, cache.ErrNotFound, context.DeadlineExceeded}}
 	left := tryDeletes(t.Context(), d, []string{"a", "b", "c", "d", "e", "f"})
 	if got, want := fmt.Sprint(left, d.asked), "[b d e f] [a b c d]"; got != want {
 		t.Errorf("got left and asked %s, want %s", got, want)
@@ -473,7 +474,7 @@ func TestDoctorOfTheNetwork(t *testing.T) {
 		says    string
 		reached bool
 	}{
-		{"a page", page, azure.StepHTTP, failed, "", false},
+		{"a page", page, transport.StepHTTP, failed, "", false},
 		{"a good clock", service.ServeHTTP, "clock", ok, "as that of", true},
 		{"a clock that is late", dated(time.Hour), "clock", failed, "behind Azure's", true},
 		{"a clock that is early", dated(-time.Hour), "clock", failed, "ahead of Azure's", true},
@@ -500,7 +501,7 @@ func TestDoctorOfTheNetwork(t *testing.T) {
 		environment[sasVariable] = "https://nxcache.blob.core.windows.net/artifacts?sp=r&sig=TOPSECRET"
 		e := examineWhole(t, environment)
 		e.in(t, partNetwork, "proxies").mustBe(t, ok, "http://127.0.0.1:1, by HTTPS_PROXY")
-		e.in(t, partNetwork, azure.StepConnect).mustBe(t, failed, "HTTPS_PROXY")
+		e.in(t, partNetwork, transport.StepConnect).mustBe(t, failed, "HTTPS_PROXY")
 		e.mustSkipStorage(t)
 		if strings.Contains(e.text, "TOPSECRET") {
 			t.Errorf("got a secret in %s", e.text)

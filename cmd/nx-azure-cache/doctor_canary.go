@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
 )
 
 // newCanary returns the hash of the entries that are made. It has the characters
@@ -58,7 +58,7 @@ func judge(err error, done string) attempt {
 	if err == nil {
 		return attempt{verdict: granted, seen: done}
 	}
-	if denied, ok := errors.AsType[*azure.NotPermittedError](err); ok {
+	if denied, ok := errors.AsType[*explain.NotPermittedError](err); ok {
 		return attempt{verdict: refused, seen: "refused: " + denied.Status}
 	}
 	_, answered := errors.AsType[*cache.ConfigError](err)

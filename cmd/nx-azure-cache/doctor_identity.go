@@ -5,7 +5,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
 // identity is what kind of credential a run has, without the credential.
@@ -37,7 +37,7 @@ func identify(s settings) identity {
 	if s.connectionString == "" {
 		return identity{Kind: identityEntra, Description: "an identity of Microsoft Entra ID"}
 	}
-	parsed, _ := azure.ParseConnectionString(s.connectionString) // what is wrong with it has a row
+	parsed, _ := endpoint.ParseConnectionString(s.connectionString) // what is wrong with it has a row
 	if parsed.SAS != "" {
 		return describeSAS(parsed.SAS.Reveal(), s.accountFrom())
 	}

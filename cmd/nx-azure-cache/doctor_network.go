@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
@@ -31,11 +32,11 @@ type networkStep struct {
 
 // stepNames are what the steps on the way are called where people read.
 var stepNames = map[string]string{
-	azure.StepDNS:     "name",
-	azure.StepConnect: "connection",
-	azure.StepProxy:   "through the proxy",
-	azure.StepTLS:     "TLS",
-	azure.StepHTTP:    "answer",
+	transport.StepDNS:     "name",
+	transport.StepConnect: "connection",
+	transport.StepProxy:   "through the proxy",
+	transport.StepTLS:     "TLS",
+	transport.StepHTTP:    "answer",
 }
 
 // examineNetwork looks at each step on the way to the storage, and at the clock. It
@@ -64,7 +65,7 @@ func examineNetwork(ctx context.Context, p *patient, r *report) {
 }
 
 // addNetworkStep reports whether a step has worked.
-func (r *report) addNetworkStep(step azure.NetworkStep, isPrivate bool) bool {
+func (r *report) addNetworkStep(step transport.Step, isPrivate bool) bool {
 	name := stepNames[step.Name]
 	if step.Err != nil {
 		r.add(partNetwork, step.Name, name, failed, step.Err.Error(), "")
@@ -74,7 +75,7 @@ func (r *report) addNetworkStep(step azure.NetworkStep, isPrivate bool) bool {
 	if step.Detail != "" {
 		seen = step.Detail + ", " + seen
 	}
-	if step.Name == azure.StepDNS && isPrivate {
+	if step.Name == transport.StepDNS && isPrivate {
 		seen += ": private, as a private endpoint's"
 	}
 	r.add(partNetwork, step.Name, name, ok, seen, "")

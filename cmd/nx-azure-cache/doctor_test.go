@@ -16,8 +16,8 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
@@ -440,7 +440,7 @@ func TestDoctorIdentities(t *testing.T) {
 		"odd SAS":     {"BlobEndpoint=https://x; sharedaccesssignature = sp=TOPSECRET&se=TOPSECRET%00&sig=TOPSECRET", identity{Kind: identitySAS}},
 		"broken SAS":  {"BlobEndpoint=https://x;SharedAccessSignature=sp=%zz&sig=TOPSECRET", identity{Kind: identitySAS}},
 	} {
-		got := identify(settings{connectionString: azure.Secret(test.connection)})
+		got := identify(settings{connectionString: endpoint.Secret(test.connection)})
 		if text := fmt.Sprintf("%+v", got); strings.Contains(text, "TOPSECRET") || strings.Contains(text, accountKey) {
 			t.Errorf("%s: got a secret in %s", name, text)
 		}

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
@@ -56,7 +56,7 @@ func TestForeignEndpointOfCommands(t *testing.T) {
 
 // Without a sign-in there is no token, and the variable does not matter.
 func TestTrustedHostsOfASecret(t *testing.T) {
-	environment := env{azure.TrustedHostsVariable: "*", connectionVariable: connectionString}
+	environment := env{endpoint.TrustedHostsVariable: "*", connectionVariable: connectionString}
 	if _, _, err := readSettings([]byte(`{"container": "artifacts"}`), false, environment.get); err != nil {
 		t.Errorf("got %v, want nil", err)
 	}
@@ -73,7 +73,7 @@ func TestDoctorShowsTheHostOfTheToken(t *testing.T) {
 		"a.example?sig=hunter2":       "NX_AZURE_CACHE_TRUSTED_HOSTS is a text of 21 characters; it takes names of hosts",
 	} {
 		environment := doctorEnv(t, devRun, foreignConfig, "")
-		environment[azure.TrustedHostsVariable] = trusted
+		environment[endpoint.TrustedHostsVariable] = trusted
 		stdout, _, _ := runWith(t, environment, "doctor")
 		if !strings.Contains(stdout, want) || strings.Contains(stdout, "hunter2") {
 			t.Errorf("%q: got %s, want %q", trusted, stdout, want)

@@ -13,6 +13,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
@@ -216,7 +217,7 @@ func TestListsAzurite(t *testing.T) {
 		t.Skip("needs Azurite: `npm test` starts one and sets NX_AZURE_CACHE_TEST_AZURITE and NX_AZURE_CACHE_TEST_CONTAINER")
 	}
 	prefix := newCanary()
-	owner, err := azure.Open(azure.Options{Container: container, ConnectionString: azure.Secret(connection)})
+	owner, err := azure.Open(azure.Options{Container: container, ConnectionString: endpoint.Secret(connection)})
 	if err != nil {
 		t.Fatal(err)
 	}

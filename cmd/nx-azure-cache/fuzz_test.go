@@ -13,7 +13,7 @@ import (
 	"unicode"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
@@ -195,7 +195,7 @@ func textsIn(value any) (texts []string) {
 // the same from a block that is made of them.
 func checkRight(t *testing.T, got settings, config string, ci bool, environment env) {
 	t.Helper()
-	if azure.CheckContainer(got.container) != nil || !cache.ValidPrefix(got.prefix) {
+	if endpoint.CheckContainer(got.container) != nil || !cache.ValidPrefix(got.prefix) {
 		t.Errorf("took the container %q and the prefix %q", got.container, got.prefix)
 	}
 	for name, d := range map[string]time.Duration{

@@ -113,7 +113,7 @@ func openCache(session *rpc.Session, s settings, r role, directories cache.Direc
 	session.Warnings = append(session.Warnings, r.warnings...)
 	session.Location = strings.TrimSuffix(own.URL()+"/"+s.prefix, "/")
 	session.Includes = s.tasks.filter()
-	session.Silence = s.limits.Silence()
+	session.Silence = azure.IdleTimeout(s.limits)
 	session.Drain = s.drain
 	session.Warm = func(ctx context.Context) []string {
 		own.Warm(ctx)

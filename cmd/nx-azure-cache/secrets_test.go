@@ -17,8 +17,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
 // What nobody may read, in no line, log or report, whatever goes wrong. Each has
@@ -80,9 +80,9 @@ func startCorporate(t *testing.T, answer http.HandlerFunc) *corporate {
 		}
 	}
 	c.env = env{
-		azure.TrustedHostsVariable: "example.com",
-		"NODE_EXTRA_CA_CERTS":      roots,
-		"HTTPS_PROXY":              strings.Replace(c.proxy.URL, "//", "//anna:"+url.QueryEscape(secretOfProxy)+"@", 1),
+		endpoint.TrustedHostsVariable: "example.com",
+		"NODE_EXTRA_CA_CERTS":         roots,
+		"HTTPS_PROXY":                 strings.Replace(c.proxy.URL, "//", "//anna:"+url.QueryEscape(secretOfProxy)+"@", 1),
 	}
 	return c
 }

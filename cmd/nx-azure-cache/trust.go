@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
@@ -169,7 +169,7 @@ func (r trustReader) containers() map[trust.Kind]string {
 		case !isText:
 			r.mistake("containers", "must have a string at %s", kind)
 		default:
-			if err := explain(strings.TrimSpace(name), azure.CheckContainer); err != nil {
+			if err := checkValue(strings.TrimSpace(name), endpoint.CheckContainer); err != nil {
 				r.mistake("containers", "has a wrong name at %s, which %w", kind, err)
 			}
 			containers[trust.Kind(kind)] = strings.TrimSpace(name)

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
@@ -138,11 +138,11 @@ func (f *workspaceFlags) check(document workspaceDocument, getenv func(string) s
 		name, value string
 		check       func(string) error
 	}{
-		{containerFlag, f.container, azure.CheckContainer},
-		{accountNameFlag, f.accountName, azure.CheckAccountName},
-		{endpointFlag, f.endpoint, azure.CheckEndpoint},
+		{containerFlag, f.container, endpoint.CheckContainer},
+		{accountNameFlag, f.accountName, endpoint.CheckAccountName},
+		{endpointFlag, f.endpoint, endpoint.Check},
 	} {
-		if err := explain(flag.value, flag.check); err != nil && f.isSet(flag.name) {
+		if err := checkValue(flag.value, flag.check); err != nil && f.isSet(flag.name) {
 			return fmt.Errorf("--%s %w", flag.name, err)
 		}
 	}

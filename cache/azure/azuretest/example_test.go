@@ -24,7 +24,7 @@ func Example() {
 	})
 	defer stall.Release()
 
-	// azure.Open(azure.Options{Container: "results", ConnectionString: azure.Secret(service.ConnectionString(server.URL))})
+	// azure.Open(azure.Options{Container: "results", ConnectionString: endpoint.Secret(service.ConnectionString(server.URL))})
 	fmt.Println(len(service.Requests()), service.Names("results"))
 	// Output: 0 [v1/shared/123]
 }

@@ -1,0 +1,27 @@
+package endpoint
+
+import (
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// ParseProxy reads the address of a proxy; without a scheme, it is HTTP. The
+// error holds nothing of it.
+func ParseProxy(text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if !strings.Contains(text, "://") {
+		u, err = url.Parse("http://" + text)
+	}
+	switch {
+	case err != nil || u.Hostname() == "":
+		return nil, errors.New("not the URL of a proxy")
+	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
+		// A password with one of / ? # in it ends the host there: user:12#34@proxy.
+		return nil, errors.New("the URL of a proxy with more behind it")
+	case !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme):
+		return nil, errors.New("the URL of an unknown kind of proxy (there are http, https, socks5 and socks5h)")
+	}
+	return u, nil
+}

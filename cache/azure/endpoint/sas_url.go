@@ -1,0 +1,53 @@
+package endpoint
+
+import (
+	"errors"
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/unwrap"
+)
+
+// SASURL is the URL of a container or an account with a SAS, in parts.
+type SASURL struct {
+	Endpoint  string // of the account's blob service, without a slash at its end
+	Container string // "" where the SAS is one of the account
+	Token     Secret // the query
+}
+
+// ParseSASURL reads a URL such as https://ACCOUNT.blob.core.windows.net/CONTAINER?sv=…&sig=…,
+// as the portal prints it, perhaps behind the name of its variable. The error holds
+// nothing of it.
+func ParseSASURL(secret Secret, names ...string) (SASURL, error) {
+	const want = "it looks like https://ACCOUNT.blob.core.windows.net/CONTAINER?sv=…&sig=…"
+	u, err := url.Parse(unwrap.Value(secret.Reveal(), names...))
+	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
+		return SASURL{}, errors.New("it is not a URL; " + want)
+	}
+	e, ok := Parse(u.Scheme + "://" + u.Host)
+	switch {
+	case !ok:
+		return SASURL{}, errors.New("it is not a URL; " + want)
+	case !e.IsSafe():
+		return SASURL{}, errors.New("it is not https, and a SAS must not go in clear text; " + want)
+	}
+	if !u.Query().Has("sig") {
+		return SASURL{}, errors.New("it has no signature (sig); " + want)
+	}
+	endpoint, path := u.Scheme+"://"+u.Host, strings.TrimPrefix(u.Path, "/")
+	if net.ParseIP(u.Hostname()) != nil { // of an emulator: the account is the first part of the path
+		var account string
+		if account, path, _ = strings.Cut(path, "/"); account != "" {
+			endpoint += "/" + account
+		}
+	}
+	container, blob, _ := strings.Cut(path, "/")
+	if blob != "" {
+		return SASURL{}, errors.New("it is the URL of a blob; " + want)
+	}
+	if _, ok := Parse(endpoint); !ok || container != "" && CheckContainer(container) != nil {
+		return SASURL{}, errors.New("it is not the URL of a container; " + want)
+	}
+	return SASURL{Endpoint: endpoint, Container: container, Token: Secret(u.RawQuery)}, nil
+}

@@ -1,0 +1,44 @@
+package explain
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+)
+
+// ofState translates an answer that is about the state of one blob; nil where it is not.
+// An operation that people ask for gets the status itself.
+func (c *Container) ofState(operation, name string, response *azcore.ResponseError) error {
+	if meaningOf(response) != AboutBlob || response.StatusCode == http.StatusNotFound {
+		return nil
+	}
+	code := codeOf(response)
+	switch {
+	case slices.Contains([]string{"put", "replace"}, operation):
+		if _, isKnown := Meanings[code]; !isKnown {
+			return nil // a name that is taken has a code of its own
+		}
+		return cache.ErrExists
+	case operation != "get" || response.StatusCode == http.StatusForbidden:
+		return nil
+	case code == bloberror.ConditionNotMet || code == blobModifiedWhileReading: // another one has replaced it
+		return cache.ErrNotFound
+	case code == bloberror.BlobArchived || code == bloberror.BlobBeingRehydrated:
+		return unreadable("entries in the archive tier cannot be read (%s: %s/%s): they count as misses, and their results are not stored again; "+
+			"a lifecycle rule of the storage account has moved them: let it delete them instead, and remove those that are archived with `npx nx-azure-cache evict --archived`",
+			status(response), c.URL, printable.Line(name))
+	default:
+		return unreadable("the state of a blob forbids to read it (%s: %s/%s): such entries count as misses; `npx nx-azure-cache evict --hash HASH` removes one",
+			status(response), c.URL, printable.Line(name))
+	}
+}
+
+func unreadable(format string, args ...any) error {
+	return &cache.UnreadableError{Err: fmt.Errorf(format, args...)}
+}

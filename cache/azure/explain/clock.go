@@ -1,0 +1,54 @@
+package explain
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+)
+
+const (
+	// MaxSkew is by how much a clock may differ from Azure's: a request that is
+	// signed with a key is refused after 15 minutes, tokens after 5.
+	MaxSkew = 5 * time.Minute
+)
+
+// clock says by how much this machine's clock is wrong, where it is, and what
+// mends that.
+func (r refusal) clock() string {
+	if !r.isTimed || r.behind.Abs() <= MaxSkew {
+		return ""
+	}
+	return ": " + Clock(r.behind)
+}
+
+// Clock names a difference of the clocks.
+func Clock(behind time.Duration) string {
+	side := "behind"
+	if behind < 0 {
+		side = "ahead of"
+	}
+	return fmt.Sprintf("this machine's clock is %s %s Azure's: set it (`timedatectl set-ntp true`, on Windows `w32tm /resync`)", roughly(behind.Abs()), side)
+}
+
+// SkewOf is by how much now is behind the time of an answer.
+func SkewOf(header http.Header, now time.Time) (time.Duration, bool) {
+	date, err := http.ParseTime(header.Get("Date"))
+	if err != nil {
+		return 0, false
+	}
+	return date.Sub(now), true
+}
+
+// roughly is a time for people: minutes, hours or days.
+func roughly(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d seconds", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d minutes", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d hours", int(d.Hours()))
+	default:
+		return fmt.Sprintf("%d days", int(d.Hours()/24))
+	}
+}

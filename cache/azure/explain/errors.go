@@ -1,0 +1,189 @@
+package explain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/descriptors"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+)
+
+// Error turns an error of the SDK into one of package cache. Every error of
+// a request goes through it: nothing above knows a status code, and no error
+// holds a secret.
+func (c *Container) Error(ctx context.Context, operation, name string, err error) error {
+	// Not errors.Is(err, context.DeadlineExceeded): the time limits of a dial or
+	// an answer say that of themselves.
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s %s: %w", operation, name, context.Cause(ctx))
+	}
+	if failed, ok := errors.AsType[*cache.FileError](err); ok { // of the body, or of a connection
+		return fmt.Errorf("%s %s: %w", operation, name, failed)
+	}
+	if limit, ok := errors.AsType[*transport.LimitError](err); ok {
+		return fmt.Errorf("%s %s/%s: %w", operation, c.URL, name, limit)
+	}
+	if missing := descriptors.Missing(err); missing != nil {
+		return fmt.Errorf("%s %s: %w", operation, name, cache.NewTooManyFiles(missing))
+	}
+	if failed, ok := errors.AsType[*transport.PermanentError](err); ok {
+		return config("%s is out of reach: %s", c.URL, c.Scrub(failed.Error()))
+	}
+	if failed, ok := errors.AsType[*transport.NetworkError](err); ok {
+		if errors.Is(failed, transport.ErrTooManyFiles) {
+			return fmt.Errorf("%s %s: %w", operation, name, cache.NewTooManyFiles(failed))
+		}
+		return fmt.Errorf("%s is out of reach: %s", c.URL, c.Scrub(failed.Error()))
+	}
+	if answer, ok := errors.AsType[*InterceptedError](err); ok {
+		return config("%s", c.Intercepted(answer))
+	}
+	if refused, ok := errors.AsType[*signin.ForeignScopeError](err); ok {
+		return config("%s", c.foreign(refused))
+	}
+	if failed, ok := errors.AsType[*signin.Error](err); ok {
+		return c.notSignedIn(failed)
+	}
+	if response, ok := errors.AsType[*azcore.ResponseError](err); ok {
+		if nobody := c.refusesNobody(response); nobody != nil {
+			return c.notSignedIn(nobody)
+		}
+		return c.translateResponse(operation, name, response)
+	}
+	return fmt.Errorf("%s %s/%s: %s", operation, c.URL, name, c.Scrub(Cause(err).Error()))
+}
+
+// refusesNobody returns why nobody is signed in where that is what an answer is
+// about: the container is not public.
+func (c *Container) refusesNobody(response *azcore.ResponseError) *signin.Error {
+	switch {
+	case response.StatusCode == http.StatusUnauthorized, response.StatusCode == http.StatusForbidden:
+	case response.ErrorCode == "PublicAccessNotPermitted", response.ErrorCode == "ResourceNotFound":
+	default:
+		return nil
+	}
+	return c.Unsigned()
+}
+
+// foreign says that what answers asks for a token that opens something else.
+func (c *Container) foreign(refused *signin.ForeignScopeError) string {
+	what := "another service"
+	if refused.Scope != "" {
+		what = fmt.Sprintf(`another service ("%s")`, printable.Short(refused.Scope, transport.MaxForeign))
+	}
+	return c.Scrub(fmt.Sprintf("%s is not Azure Storage: it asks for a token of %s, gets none, and nothing more is sent to it; "+
+		"check azure.endpoint in nx.json, and any proxy on the way", c.URL, what))
+}
+
+// notSignedIn says why nobody is.
+func (c *Container) notSignedIn(failed *signin.Error) error {
+	if failed.Nobody() {
+		return config("nobody is signed in for %s: sign in (az login), or give this run an identity (docs/setup.md), or set AZURE_STORAGE_CONNECTION_STRING: %s",
+			c.URL, c.Scrub(failed.Error()))
+	}
+	return config("the sign-in for %s failed: %s; `npx nx-azure-cache doctor` shows all steps", c.URL, c.Scrub(failed.Error()))
+}
+
+// translateResponse decides on the status and x-ms-error-code only: bodies
+// are other people's prose (nx#31134). They help to explain a refusal.
+//
+// What is a [cache.ConfigError], and so ends all reading or all writing of a run at
+// once, is what stays as it is until somebody changes a setting, a right or a
+// network: refusals of Azure, and all that answers in its place. A busy or broken
+// service is not, nor is a proxy's 5xx: those count for the breaker.
+func (c *Container) translateResponse(operation, name string, response *azcore.ResponseError) error {
+	code, ours := codeOf(response), response.RawResponse != nil && IsAzure(response.RawResponse.Header)
+	state := c.ofState(operation, name, response)
+	switch {
+	case code == bloberror.ContainerNotFound || code == bloberror.ContainerBeingDeleted:
+		return config("%s", c.noContainer())
+	case code == publicAccessNotPermitted || code == accountRequiresHTTPS:
+		return config("%s", c.refused(operation, response))
+	case isUnknownVersion(response):
+		return config("%s", c.unknownVersion(response))
+	case slices.Contains([]string{"get", "look at", "delete"}, operation) && response.StatusCode == http.StatusNotFound:
+		return cache.ErrNotFound
+	case operation == "delete" && response.StatusCode == http.StatusPreconditionFailed:
+		return ErrChanged
+	// Also for a proxy's 412, and for an identity that may only create blobs and must leave a
+	// damaged one as it is.
+	case operation == "put" && response.StatusCode == http.StatusPreconditionFailed,
+		operation == "replace" && slices.Contains([]int{http.StatusPreconditionFailed, http.StatusForbidden, http.StatusNotFound}, response.StatusCode):
+		return cache.ErrExists
+	case state != nil:
+		return state
+	case !ours && (response.StatusCode < 400 || isRefusal(response.StatusCode)):
+		return config("%s", c.Intercepted(&InterceptedError{response.RawResponse}))
+	case isRefusal(response.StatusCode), meaningOf(response) == AboutAccess: // which may be a 400 or a 409
+		return config("%s refused to %s (%w): %s", c.URL, operation, refusalError(response), c.Scrub(c.refused(operation, response)))
+	case !ours:
+		return fmt.Errorf("%s %s/%s: the answer was %s, and it is not Azure's: a proxy or gateway on the way has given it", operation, c.URL, name, status(response))
+	default:
+		return fmt.Errorf("%s %s/%s: the answer was %s", operation, c.URL, name, status(response))
+	}
+}
+
+func isRefusal(status int) bool {
+	return status == http.StatusUnauthorized || status == http.StatusForbidden
+}
+
+// status is such as "503 ServerBusy", or "503" where a proxy answered.
+func status(response *azcore.ResponseError) string {
+	return strings.TrimSpace(fmt.Sprintf("%d %s", response.StatusCode, codeOf(response)))
+}
+
+// codeOf is the x-ms-error-code of an answer, which may come from anybody.
+func codeOf(response *azcore.ResponseError) bloberror.Code {
+	if !errorCodes.MatchString(response.ErrorCode) {
+		return ""
+	}
+	return bloberror.Code(response.ErrorCode)
+}
+
+var errorCodes = regexp.MustCompile(`^[A-Za-z0-9_]{1,60}$`)
+
+// NotPermittedError is wrapped by the errors that say that the storage knows who
+// asks, and that he has no right to do this. Other refusals are about the
+// credential itself or the network, and say nothing of rights.
+type NotPermittedError struct{ Status string } // such as "403 AuthorizationPermissionMismatch"
+
+func (e *NotPermittedError) Error() string { return e.Status }
+
+// refusalError is the status of a refusal as an error.
+func refusalError(response *azcore.ResponseError) error {
+	switch codeOf(response) {
+	case bloberror.AuthorizationPermissionMismatch, bloberror.InsufficientAccountPermissions,
+		bloberror.AuthorizationResourceTypeMismatch, bloberror.AuthorizationServiceMismatch:
+		return &NotPermittedError{status(response)}
+	default:
+		return errors.New(status(response))
+	}
+}
+
+// ErrChanged says that a blob is no longer the one that was asked for: it is another one
+// now, or gone.
+var ErrChanged = errors.New("has changed meanwhile")
+
+func config(format string, args ...any) error {
+	return &cache.ConfigError{Err: fmt.Errorf(format, args...)}
+}
+
+// Cause drops the URL from err: a SAS is its query string.
+func Cause(err error) error {
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		return failed.Err
+	}
+	return err
+}

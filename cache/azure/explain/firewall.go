@@ -1,0 +1,55 @@
+package explain
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
+)
+
+// isKeptOut is about the network rules, for the most part; the code has other
+// causes, too.
+func (r refusal) isKeptOut() string {
+	others := ""
+	switch r.by {
+	case bySAS:
+		if trouble := r.sasOutOfTime(); trouble != "" {
+			return trouble
+		}
+		others = "; or the SAS is one of another container, or signed with a key that is disabled"
+	case byKey:
+		others = "; or the account's keys are disabled"
+	}
+	comes := "this machine's public address"
+	if proxy := r.proxy(); proxy.Address != "" {
+		comes = "the public address of " + proxy.String()
+		others = fmt.Sprintf("; or the account has a private endpoint: add %s to NO_PROXY", r.host()) + others
+	}
+	return fmt.Sprintf("the network rules of the account %s keep this machine out (use the VPN, a private endpoint or a runner inside, "+
+		"or `az storage account network-rule add --account-name %s --ip-address ADDRESS` with %s)%s%s",
+		r.account(), pasted(r.account()), comes, r.publicAddress(), others)
+}
+
+// publicAddress tells that requests go to the public address of the account, which
+// is wrong where that has a private endpoint.
+func (r refusal) publicAddress() string {
+	u, err := url.Parse(r.URL)
+	if r.Transport == nil || err != nil {
+		return ""
+	}
+	return publicHint(u.Hostname(), r.Transport.Peer(endpoint.AddressOf(u)))
+}
+
+// publicHint is what is to be done where a host leads to an address and has a
+// private endpoint; "" where that is it, or not known.
+func publicHint(host string, at netip.Addr) string {
+	_, zone, _ := strings.Cut(strings.Replace(host, ".privatelink.", ".", 1), ".")
+	if !at.IsValid() || transport.IsPrivate(at) || !strings.HasPrefix(zone, "blob.") {
+		return ""
+	}
+	return fmt.Sprintf("; this machine's DNS leads %s to the public address %s: if the account has a private endpoint, link the private DNS zone privatelink.%s to this machine's network",
+		host, at, zone)
+}

@@ -1,0 +1,34 @@
+package explain
+
+import (
+	"fmt"
+	"regexp"
+)
+
+// verbs are what an operation does to blobs, in the words of roles.
+var verbs = map[string]string{"get": "read", "look at": "read", "list": "list", "put": "create", "replace": "overwrite", "delete": "delete"}
+
+// lacksPermission is about the role of an identity, or the letters of a SAS.
+func (r refusal) lacksPermission() string {
+	if r.by == bySAS {
+		return r.lacksLetters()
+	}
+	role, more := "Storage Blob Data Contributor", ""
+	switch r.operation {
+	case "get", "look at", "list":
+		more = " (Storage Blob Data Reader is enough where it only reads)"
+	}
+	return fmt.Sprintf("%s lacks a data role that may %s blobs in the container %q (the roles Owner and Contributor include none): "+
+		"`az role assignment create --role %q --assignee %s --scope \"$(az storage account show --name %s --query id --output tsv)\"/blobServices/default/containers/%s`%s; "+
+		"it takes effect within ten minutes", r.who(), verbs[r.operation], r.Name, role, pasted(r.assignee()), pasted(r.account()), pasted(r.Name), more)
+}
+
+var objectID = regexp.MustCompile(`\bobject ([0-9A-Za-z][0-9A-Za-z-]*)`)
+
+// assignee is who a role is to be given to, in a command.
+func (r refusal) assignee() string {
+	if found := objectID.FindStringSubmatch(r.Principal()); found != nil {
+		return found[1]
+	}
+	return "OBJECT-ID"
+}

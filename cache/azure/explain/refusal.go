@@ -1,0 +1,141 @@
+package explain
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+)
+
+// pasted is a value in a command for people to paste.
+func pasted(value string) string {
+	if word, ok := printable.Word(value); ok {
+		return word
+	}
+	return "VALUE"
+}
+
+// refusal is what is known of a request that was refused.
+type refusal struct {
+	*Container
+	operation string
+	response  *azcore.ResponseError
+	by        signer
+	sas       url.Values
+	// behind is by how much the clock of this machine is behind that of Azure.
+	behind  time.Duration
+	isTimed bool // behind is known
+}
+
+// signer is what a request was signed with.
+type signer int
+
+const (
+	byNobody signer = iota
+	byKey
+	bySAS
+	byToken
+)
+
+// refused says why a request was refused and what mends that, as far as can be
+// told from the answer's code, the request, and the clocks.
+func (c *Container) refused(operation string, response *azcore.ResponseError) string {
+	r := refusal{Container: c, operation: operation, response: response}
+	if raw := response.RawResponse; raw != nil {
+		r.behind, r.isTimed = SkewOf(raw.Header, time.Now())
+		if raw.Request != nil {
+			r.by, r.sas = signerOf(raw.Request)
+		}
+	}
+	if explain := explanations[codeOf(response)]; explain != nil {
+		return explain(r)
+	}
+	if response.StatusCode == http.StatusUnauthorized {
+		return r.notAuthenticated()
+	}
+	return "check the data role of " + r.who() + " on the container, and the network rules of the account; `npx nx-azure-cache doctor` tries each"
+}
+
+var explanations = map[bloberror.Code]func(refusal) string{
+	bloberror.AuthorizationPermissionMismatch:   refusal.lacksPermission,
+	bloberror.InsufficientAccountPermissions:    refusal.lacksPermission,
+	bloberror.AuthorizationServiceMismatch:      refusal.lacksService,
+	bloberror.AuthorizationResourceTypeMismatch: refusal.lacksResourceType,
+	bloberror.AuthorizationFailure:              refusal.isKeptOut,
+	bloberror.AuthorizationSourceIPMismatch:     refusal.hasOtherAddress,
+	bloberror.AuthorizationProtocolMismatch:     refusal.hasOtherProtocol,
+	bloberror.AuthenticationFailed:              refusal.notAuthenticated,
+	bloberror.InvalidAuthenticationInfo:         refusal.notAuthenticated,
+	bloberror.NoAuthenticationInformation:       refusal.notAuthenticated,
+	bloberror.AccountIsDisabled: func(r refusal) string {
+		return fmt.Sprintf("the account %s is disabled, as is its subscription perhaps: see its state and its bills in the Azure portal", r.account())
+	},
+	keysNotPermitted: func(r refusal) string {
+		return fmt.Sprintf("the account %s takes no shared keys, nor a SAS that was signed with one: unset AZURE_STORAGE_CONNECTION_STRING and NX_AZURE_CACHE_SAS_URL, "+
+			"set azure.accountName in nx.json, and sign in (az login, or an identity of CI; docs/setup.md)", r.account())
+	},
+	publicAccessNotPermitted: func(r refusal) string {
+		return fmt.Sprintf("the account %s allows no reading without a sign-in (%s): sign in (az login, or an identity of CI; docs/setup.md)", r.account(), r.URL)
+	},
+	accountRequiresHTTPS: func(r refusal) string {
+		return fmt.Sprintf("the account %s takes https only (%s): let the connection string have DefaultEndpointsProtocol=https", r.account(), r.URL)
+	},
+}
+
+func signerOf(request *http.Request) (signer, url.Values) {
+	if query := request.URL.Query(); query.Has("sig") {
+		return bySAS, query
+	}
+	switch scheme, _, _ := strings.Cut(request.Header.Get("Authorization"), " "); scheme {
+	case "Bearer":
+		return byToken, nil
+	case "SharedKey", "SharedKeyLite":
+		return byKey, nil
+	default:
+		return byNobody, nil
+	}
+}
+
+// who has sent the request.
+func (r refusal) who() string {
+	switch principal := r.Principal(); {
+	case r.by == byKey:
+		return "the account key"
+	case r.by == bySAS:
+		return "the SAS"
+	case principal != "":
+		return principal
+	default:
+		return "the identity"
+	}
+}
+
+// notAuthenticated is about what the request was signed with.
+func (r refusal) notAuthenticated() string {
+	switch r.by {
+	case bySAS:
+		if trouble := r.sasOutOfTime(); trouble != "" {
+			return trouble
+		}
+		if r.sas.Get("si") != "" {
+			return "the SAS is not good: its stored access policy (si) has ended or is gone, its text was changed, or the key that signed it was replaced: " + r.makeSAS()
+		}
+		return "the signature of the SAS does not fit: its text was cut or changed (a % that a shell or a pipeline took away?), or the key that signed it was replaced: " + r.makeSAS()
+	case byKey:
+		if r.isTimed && r.behind.Abs() > MaxSkew {
+			return "the request was signed at a wrong time" + r.clock()
+		}
+		return fmt.Sprintf("the AccountKey in %s is not one of the account %s (was it replaced?): "+
+			"`az storage account show-connection-string --name %s`", r.Variable, r.account(), pasted(r.account()))
+	case byToken:
+		return r.tokenRefused()
+	default:
+		return fmt.Sprintf("nobody is signed in for it: sign in (az login, or an identity of CI; docs/setup.md)%s", r.clock())
+	}
+}

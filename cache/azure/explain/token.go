@@ -1,0 +1,44 @@
+package explain
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+)
+
+// details are the words of Azure in its answer to a token.
+var details = regexp.MustCompile(`(?i)<AuthenticationErrorDetail>[^<]*\b(audience|issuer|lifetime|expired)\b`)
+
+// tenants finds the tenant of the account in WWW-Authenticate.
+var tenants = regexp.MustCompile(`authorization_uri="?https://[^/"\s]+/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/`)
+
+func (r refusal) tokenRefused() string {
+	if r.isTimed && r.behind.Abs() > MaxSkew {
+		return "the token of " + r.who() + " is not good at this time" + r.clock()
+	}
+	var word, tenant string
+	if raw := r.response.RawResponse; raw != nil {
+		if body, err := runtime.Payload(raw); err == nil {
+			if found := details.FindSubmatch(body); found != nil {
+				word = strings.ToLower(string(found[1]))
+			}
+		}
+		if found := tenants.FindStringSubmatch(raw.Header.Get("WWW-Authenticate")); found != nil {
+			tenant = found[1]
+		}
+	}
+	switch {
+	case word == "audience":
+		return fmt.Sprintf("the token of %s is for another service or cloud: set azure.cloud in nx.json to the cloud of the account %s", r.who(), r.account())
+	case word == "issuer" && tenant == "":
+		return fmt.Sprintf("the token of %s is from another tenant than that of the account %s: set AZURE_TENANT_ID, or `az login --tenant TENANT`", r.who(), r.account())
+	case word == "lifetime" || word == "expired":
+		return fmt.Sprintf("the token of %s has expired: sign in again (az login)", r.who())
+	case tenant != "":
+		return fmt.Sprintf("the account %s takes tokens of the tenant %s, and not that of %s: set AZURE_TENANT_ID=%s, or `az login --tenant %s`", r.account(), tenant, r.who(), pasted(tenant), pasted(tenant))
+	default:
+		return fmt.Sprintf("the account %s does not take the token of %s: is it in the same tenant and cloud (AZURE_TENANT_ID, azure.cloud in nx.json)?", r.account(), r.who())
+	}
+}

@@ -1,0 +1,174 @@
+package azure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/download"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
+)
+
+// Get implements [cache.Blobs]. The first request asks for the beginning of the
+// blob, and its answer tells how long it is; whatever is left is asked for in
+// parts, if the blob is still the same, once the body is being read. A part
+// whose connection breaks or stalls is taken up again where it broke. It returns when
+// the first byte of the body is there.
+func (c *Container) Get(ctx context.Context, name string) (*cache.Blob, error) {
+	var b *remote
+	var response answer
+	begin := func(ctx context.Context) (first download.First, err error) {
+		b, response, err = c.begin(ctx)
+		if err != nil {
+			return first, err
+		}
+		return download.First{Source: b, Body: response.Body, To: response.to, Size: b.size}, nil
+	}
+	body, err := c.downloads.Open(named(ctx, name), begin, func(ctx context.Context, err error) error {
+		return c.explain.Error(ctx, "get", name, err)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &cache.Blob{Body: body, Size: b.size, ETag: b.tag(), Doubt: b.doubt, LaterDoubt: b.laterDoubt, Metadata: metadataOf(response.Metadata)}, nil
+}
+
+// begin sends the first request for a blob.
+func (c *Container) begin(ctx context.Context) (*remote, answer, error) {
+	client, err := c.clients.lend(ctx, reads)
+	if err != nil {
+		return nil, answer{}, err
+	}
+	defer client.end() // further requests wait for no sign-in
+	b := &remote{client: client.Client}
+	first, err := b.begin(ctx, c.downloads.First())
+	return b, first, err
+}
+
+func metadataOf(answer map[string]*string) cache.Metadata {
+	metadata := make(cache.Metadata, len(answer))
+	for key, value := range answer {
+		if value != nil {
+			metadata[strings.ToLower(key)] = *value
+		}
+	}
+	return metadata
+}
+
+// remote is a blob, of which ranges can be had.
+type remote struct {
+	client *blockblob.Client
+	etag   *azcore.ETag
+	size   int64 // -1 where the storage does not tell
+	// doubt is why the bytes may not be those of the storage; of those that are asked for
+	// later doubtLater says so.
+	doubt      error
+	doubtLater atomic.Pointer[error]
+}
+
+// laterDoubt is why the bytes that the first answer has not may not be the storage's.
+func (r *remote) laterDoubt() error {
+	if doubt := r.doubtLater.Load(); doubt != nil {
+		return *doubt
+	}
+	return nil
+}
+
+func (r *remote) tag() string {
+	if r.etag == nil {
+		return ""
+	}
+	return string(*r.etag)
+}
+
+// answer has the bytes of a blob before to; -1: all.
+type answer struct {
+	blob.DownloadStreamResponse
+	to int64
+}
+
+// begin asks for the first bytes of the blob, of which nothing is known. Who
+// ignores that only some are wanted gives all of them, which is fine, too.
+func (r *remote) begin(ctx context.Context, count int64) (answer, error) {
+	response, raw, err := r.download(ctx, &blob.DownloadStreamOptions{Range: blob.HTTPRange{Count: count}})
+	ranged := true
+	if refused, ok := errors.AsType[*azcore.ResponseError](err); ok && refused.StatusCode == http.StatusRequestedRangeNotSatisfiable {
+		response, raw, err = r.download(ctx, nil) // an empty blob has no bytes to ask for
+		ranged = false
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	if explain.IsPage(response.ContentType, response.RequestID) {
+		_ = response.Body.Close() // it is for people
+		return answer{}, &explain.InterceptedError{}
+	}
+	it, err := extentOf(&response, raw)
+	if err == nil && it.from != 0 {
+		err = download.ErrOtherBytes
+	}
+	if err != nil {
+		_ = response.Body.Close() // it is not needed
+		return answer{}, doubted(err, raw)
+	}
+	r.etag, r.size, r.doubt = strong(response.ETag), it.size, changedOnTheWay(raw, ranged)
+	return answer{response, it.to}, nil
+}
+
+// Open asks for the bytes of the blob from one position to another.
+func (r *remote) Open(ctx context.Context, from, to int64) (io.ReadCloser, error) {
+	options := &blob.DownloadStreamOptions{Range: blob.HTTPRange{Offset: from, Count: to - from}}
+	if r.etag != nil {
+		options.AccessConditions = &blob.AccessConditions{
+			ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfMatch: r.etag},
+		}
+	}
+	response, raw, err := r.download(ctx, options)
+	if err != nil {
+		return nil, err
+	}
+	it, err := extentOf(&response, raw)
+	if etag := strong(response.ETag); err == nil && (it.from != from || it.size != r.size || etag != nil && r.etag != nil && *etag != *r.etag) {
+		err = download.ErrOtherBytes
+	}
+	if err != nil {
+		_ = response.Body.Close() // it is not needed
+		return nil, doubted(err, raw)
+	}
+	if doubt := changedOnTheWay(raw, true); doubt != nil {
+		r.doubtLater.Store(&doubt)
+	}
+	return response.Body, nil
+}
+
+// extent says which bytes an answer has, of how many. Where a whole blob comes
+// without its length, to and size are -1.
+type extent struct{ from, to, size int64 }
+
+func extentOf(response *blob.DownloadStreamResponse, raw *http.Response) (extent, error) {
+	length := int64(-1)
+	if response.ContentLength != nil {
+		length = *response.ContentLength
+	}
+	if response.ContentRange == nil && raw != nil && raw.StatusCode == http.StatusPartialContent { // of several parts
+		return extent{}, download.ErrOtherBytes
+	}
+	if response.ContentRange == nil { // 200
+		return extent{0, length, length}, nil
+	}
+	var from, last, size int64
+	n, err := fmt.Sscanf(*response.ContentRange, "bytes %d-%d/%d", &from, &last, &size)
+	if n != 3 || err != nil || from < 0 || last < from || size <= last || length >= 0 && length != last+1-from {
+		return extent{}, download.ErrOtherBytes
+	}
+	return extent{from, last + 1, size}, nil
+}

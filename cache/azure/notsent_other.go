@@ -1,8 +1,0 @@
-//go:build !linux && !darwin
-
-package azure
-
-import "syscall"
-
-// limitNotSent does nothing where the system buffers little by itself.
-func limitNotSent(_, _ string, _ syscall.RawConn) error { return nil }

@@ -1,0 +1,83 @@
+package azure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
+)
+
+// Put implements [cache.Blobs] with one Put Blob of known length: an identity
+// that may create but not overwrite may do nothing else (Put Block needs
+// blobs/write). Not UploadFile or UploadBuffer, which lose the condition above
+// 256 MiB and overwrite (azblob 1.8.3).
+func (c *Container) Put(ctx context.Context, name string, body io.ReadSeeker, metadata cache.Metadata) error {
+	anyETag := azcore.ETagAny
+	err := c.write(ctx, "put", name, blob.ModifiedAccessConditions{IfNoneMatch: &anyETag}, body, metadata)
+	if _, refused := errors.AsType[*explain.NotPermittedError](err); refused && c.exists(ctx, name) {
+		return cache.ErrExists
+	}
+	return err
+}
+
+// exists reports whether a blob is there that must not be written. The service may
+// look at rights before it looks at the condition: then an identity that may only
+// create is told that it may not do this, not that there is such a blob. (For a SAS
+// it does so, azure-cli#19203; for roles the documentation says neither.)
+func (c *Container) exists(ctx context.Context, name string) bool {
+	_, err := c.Properties(ctx, name)
+	return err == nil
+}
+
+// Replace implements [cache.Blobs] with one Put Blob, If-Match. It needs
+// blobs/write.
+func (c *Container) Replace(ctx context.Context, name, etag string, body io.ReadSeeker, metadata cache.Metadata) error {
+	match := azcore.ETag(etag)
+	return c.write(ctx, "replace", name, blob.ModifiedAccessConditions{IfMatch: &match}, body, metadata)
+}
+
+func (c *Container) write(ctx context.Context, operation, name string, condition blob.ModifiedAccessConditions, body io.ReadSeeker, metadata cache.Metadata) error {
+	size, err := body.Seek(0, io.SeekEnd)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", operation, name, err)
+	}
+	if size > MaxBlob {
+		return fmt.Errorf("%s %s: %d bytes are more than the %d that Azure takes at once", operation, name, size, int64(MaxBlob))
+	}
+	if _, err := body.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("%s %s: %w", operation, name, err)
+	}
+	client, err := c.clients.lend(ctx, writes)
+	if err != nil {
+		return c.explain.Error(ctx, operation, name, err)
+	}
+	defer client.end()
+	_, err = client.Upload(named(ctx, name), keepOpen{body}, &blockblob.UploadOptions{
+		Metadata:         pointers(metadata),
+		AccessConditions: &blob.AccessConditions{ModifiedAccessConditions: &condition},
+	})
+	if err != nil {
+		return c.explain.Error(ctx, operation, name, err)
+	}
+	return nil
+}
+
+// keepOpen hides a body's Close from the SDK, which calls it between tries.
+type keepOpen struct{ io.ReadSeeker }
+
+func (keepOpen) Close() error { return nil }
+
+func pointers(metadata cache.Metadata) map[string]*string {
+	m := make(map[string]*string, len(metadata))
+	for key, value := range metadata {
+		m[key] = &value
+	}
+	return m
+}

@@ -1,0 +1,206 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/awake"
+)
+
+// spareTime is how long a connection that was opened in advance is kept for the
+// first request. Azure closes it after some minutes.
+const spareTime = 30 * time.Second
+
+// notSent is how many bytes the system takes before it has sent those before
+// them, where it can be asked for that.
+const notSent = 256 << 10
+
+// dialer opens connections, of which one may be open before it is needed.
+type dialer struct {
+	net.Dialer
+	limit  time.Duration
+	config func() *tls.Config // slow when it is first called
+
+	mu    sync.Mutex
+	spare *spare
+	taken *spare                // the one that was taken last
+	peers map[string]netip.Addr // where the last connection to an address led to
+}
+
+func newDialer(limit time.Duration, config func() *tls.Config) *dialer {
+	return &dialer{
+		Dialer: net.Dialer{Timeout: limit, KeepAlive: 30 * time.Second, Control: limitNotSent},
+		limit:  limit,
+		config: config,
+	}
+}
+
+// target is where a connection leads to.
+type target struct {
+	secure  bool // TLS
+	network string
+	address string
+}
+
+// dial is the DialContext of a transport, dialTLS its DialTLSContext.
+func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	return d.connect(ctx, target{false, network, address})
+}
+
+func (d *dialer) dialTLS(ctx context.Context, network, address string) (net.Conn, error) {
+	return d.connect(ctx, target{true, network, address})
+}
+
+func (d *dialer) connect(ctx context.Context, to target) (net.Conn, error) {
+	if conn := d.takeSpare(to); conn != nil {
+		return conn, nil
+	}
+	return d.open(ctx, to)
+}
+
+func (d *dialer) open(ctx context.Context, to target) (net.Conn, error) {
+	var config *tls.Config
+	if to.secure {
+		config = d.config().Clone()
+	}
+	ctx, cancel := awake.WithTimeout(ctx, d.limit)
+	defer cancel()
+	conn, err := d.reach(ctx, to)
+	if err == nil {
+		d.reached(to.address, conn.RemoteAddr())
+	}
+	if err != nil || !to.secure {
+		return conn, err
+	}
+	config.ServerName, _, _ = net.SplitHostPort(to.address) // somebody listens there: it is an address
+	secured := tls.Client(conn, config)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		_ = conn.Close() // nothing was sent on it
+		return nil, err
+	}
+	return secured, nil
+}
+
+// reach opens a TCP connection. The deadline of [net.Dialer] divides the time among the
+// addresses of a host; where it passed while this process did not run, it dials again.
+func (d *dialer) reach(ctx context.Context, to target) (net.Conn, error) {
+	for {
+		begun := time.Now()
+		conn, err := d.DialContext(ctx, to.network, to.address)
+		failed, ok := errors.AsType[net.Error](err)
+		if !ok || !failed.Timeout() || ctx.Err() != nil || time.Since(begun) < d.limit {
+			return conn, err
+		}
+	}
+}
+
+// reached notes where a connection leads to.
+func (d *dialer) reached(address string, remote net.Addr) {
+	at, err := netip.ParseAddrPort(remote.String())
+	if err != nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.peers == nil {
+		d.peers = make(map[string]netip.Addr)
+	}
+	d.peers[address] = at.Addr().Unmap()
+}
+
+// peer is where the last connection to an address led to; zero where there was
+// none, as behind a proxy.
+func (d *dialer) peer(address string) netip.Addr {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.peers[address]
+}
+
+// spare is a connection that is opened before it is needed.
+type spare struct {
+	target
+	opened chan struct{} // closed when it is, or cannot be
+	conn   net.Conn      // nil: it cannot be
+	since  time.Time     // when it was opened
+}
+
+// openSpare opens a connection for whoever wants one next. It is closed when
+// nobody does until ctx ends, or for too long.
+func (d *dialer) openSpare(ctx context.Context, to target) {
+	s := &spare{target: to, opened: make(chan struct{})}
+	d.mu.Lock()
+	there := d.spare != nil
+	if !there {
+		d.spare = s
+	}
+	d.mu.Unlock()
+	if there {
+		return
+	}
+	conn, err := d.open(ctx, to)
+	if err != nil {
+		close(s.opened)
+		d.dropSpare(s)
+		return
+	}
+	s.conn, s.since = conn, time.Now().Round(0) // a sleep counts
+	close(s.opened)
+	kept, cancel := context.WithTimeout(ctx, spareTime)
+	context.AfterFunc(kept, func() {
+		cancel()
+		d.dropSpare(s)
+	})
+}
+
+// takeSpare returns the spare connection if there is one to where it should
+// lead, or nil. It may have to wait until that is open, which no context ends:
+// the transport makes nobody wait who has given up.
+func (d *dialer) takeSpare(to target) net.Conn {
+	d.mu.Lock()
+	s := d.spare
+	taken := s != nil && s.target == to
+	if taken {
+		d.spare, d.taken = nil, s
+	}
+	d.mu.Unlock()
+	if !taken {
+		return nil
+	}
+	<-s.opened
+	return s.conn
+}
+
+// openedAhead reports whether a connection was the spare one, and how long ago it was
+// opened.
+func (d *dialer) openedAhead(conn net.Conn) (time.Duration, bool) {
+	d.mu.Lock()
+	s := d.taken
+	d.mu.Unlock()
+	if s == nil {
+		return 0, false
+	}
+	select {
+	case <-s.opened:
+		return time.Since(s.since), s.conn != nil && s.conn == conn
+	default: // then this connection is another one
+		return 0, false
+	}
+}
+
+// dropSpare closes a connection that nobody has wanted.
+func (d *dialer) dropSpare(s *spare) {
+	d.mu.Lock()
+	wanted := d.spare != s
+	if !wanted {
+		d.spare = nil
+	}
+	d.mu.Unlock()
+	if !wanted && s.conn != nil {
+		_ = s.conn.Close() // nothing was sent on it
+	}
+}

@@ -1,0 +1,358 @@
+package transport
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+)
+
+// NetworkError says on one line why a request has not got through, and what mends
+// it. It is the same text for the storage and for a sign-in.
+type NetworkError struct {
+	text string
+	err  error
+}
+
+func (e *NetworkError) Error() string { return e.text }
+func (e *NetworkError) Unwrap() error { return e.err }
+
+// PermanentError is a [NetworkError] that repeating cannot mend: what was found is
+// somebody's decision or setting. All others may be a bad moment.
+type PermanentError struct{ NetworkError }
+
+// NonRetriable tells azcore's retry policy that another try is in vain.
+func (*PermanentError) NonRetriable() {}
+
+func passing(err error, format string, args ...any) error {
+	return &NetworkError{fmt.Sprintf(format, args...), err}
+}
+
+func Permanent(err error, format string, args ...any) error {
+	return &PermanentError{NetworkError{fmt.Sprintf(format, args...), err}}
+}
+
+// explained gives the errors of a transport texts that people can act on.
+type explained struct {
+	environment Environment
+	next        http.RoundTripper
+}
+
+// RoundTrip implements [http.RoundTripper].
+func (e explained) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := e.next.RoundTrip(request)
+	if err == nil && response.StatusCode == http.StatusProxyAuthRequired { // to a request that goes through it in clear text
+		err = refusedByProxy(request.Context(), nil, request, response)
+		_ = response.Body.Close() // it is not read
+	}
+	if err != nil {
+		return nil, e.environment.Explain(request.URL, err)
+	}
+	if location := response.Header.Get("Location"); location != "" && isRedirect(response.StatusCode) {
+		_ = response.Body.Close() // it is for browsers
+		return nil, e.redirected(request.URL, response.StatusCode, location)
+	}
+	return response, nil
+}
+
+// isRedirect reports whether package http would follow a Location.
+func isRedirect(status int) bool {
+	return slices.Contains([]int{301, 302, 303, 307, 308}, status)
+}
+
+// redirected says that an answer leads elsewhere. The location may hold the secrets of
+// the request, and any text: only its host is shown.
+func (e explained) redirected(from *url.URL, status int, location string) error {
+	to := "elsewhere"
+	if u, err := from.Parse(location); err == nil {
+		if at, ok := endpoint.Parse(u.Scheme + "://" + u.Host); ok {
+			to = "to " + at.Scheme + "://" + strings.TrimSuffix(at.Address(), ":"+endpoint.DefaultPort(at.Scheme))
+		}
+	}
+	through := ""
+	if proxy := e.environment.ProxyFor(from); proxy.Address != "" {
+		through = "; the requests go through " + proxy.String()
+	}
+	return Permanent(nil, "%s answers with a redirect (%d) %s, which is not followed: a proxy, a firewall or a captive portal may answer in its place%s; "+
+		"let it allow %s, sign in to the network, or correct HTTPS_PROXY and NO_PROXY", endpoint.AddressOf(from), status, to, through, from.Hostname())
+}
+
+// Explain is what a request to a URL fails with where err is why.
+func (e Environment) Explain(to *url.URL, err error) error {
+	proxy := e.ProxyFor(to)
+	if isOneTooMany(err) {
+		return passing(ErrTooManyFiles, "no connection to %s (%v)", endpoint.AddressOf(to), ErrTooManyFiles)
+	}
+	if limit, ok := errors.AsType[*LimitError](err); ok {
+		if limit.Key == "connect" {
+			return unconnected(*limit, proxy, to)
+		}
+		return err
+	}
+	if refused, ok := errors.AsType[*connectRefusal](err); ok {
+		hasCredentials := proxy.Address != "" && e.proxyURL(to).User != nil
+		return refused.explain(proxy, endpoint.AddressOf(to), hasCredentials)
+	}
+	switch failed, ok := errors.AsType[*net.OpError](err); {
+	case ok && failed.Op == "proxyconnect":
+		return explainProxy(proxy, err)
+	case ok && failed.Op == "socks connect":
+		return passing(err, "%s does not connect to %s (%s): correct the user and password in %s, let the proxy allow %s, or add that to NO_PROXY where it is reached directly",
+			proxy, endpoint.AddressOf(to), reason(err), proxy.Variable, to.Hostname())
+	case isBroken(err):
+		through := ""
+		if proxy.Address != "" {
+			through = " through " + proxy.String()
+		}
+		return passing(err, "the connection to %s%s was closed before a response (%s): if this persists, a firewall or proxy may be blocking it; check the network (VPN, firewall) and HTTPS_PROXY",
+			endpoint.AddressOf(to), through, reason(err))
+	}
+	return explainDirect(to, err)
+}
+
+// unconnected says what to look at where packets are swallowed.
+func unconnected(limit LimitError, proxy Proxy, to *url.URL) error {
+	if proxy.Address != "" {
+		limit.What += " through " + proxy.String()
+		limit.Mend = fmt.Sprintf("check %s, and whether the proxy may go to %s", proxy.Variable, to.Hostname())
+	} else {
+		limit.Mend = fmt.Sprintf("check whether the network lets this machine go to %s (VPN, firewall, private endpoint), and HTTPS_PROXY", endpoint.AddressOf(to))
+	}
+	return &limit
+}
+
+// connectRefusal is what a proxy answers instead of connecting.
+type connectRefusal struct {
+	status  int
+	schemes []string // of Proxy-Authenticate
+}
+
+func (e *connectRefusal) Error() string { return fmt.Sprint("the proxy answers ", e.status) }
+
+// refusedByProxy is the OnProxyConnectResponse of a transport.
+func refusedByProxy(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+	if answer.StatusCode == http.StatusOK {
+		return nil
+	}
+	refusal := &connectRefusal{status: answer.StatusCode}
+	for _, challenge := range answer.Header.Values("Proxy-Authenticate") {
+		scheme, _, _ := strings.Cut(strings.TrimSpace(challenge), " ")
+		if scheme = printable.Short(scheme, MaxForeign); scheme != "" {
+			refusal.schemes = append(refusal.schemes, scheme)
+		}
+	}
+	return refusal
+}
+
+func (e *connectRefusal) explain(proxy Proxy, to string, hasCredentials bool) error {
+	switch {
+	case e.status == http.StatusProxyAuthRequired && len(e.schemes) > 0 && !hasFold(e.schemes, "Basic"):
+		return Permanent(e, "%s wants a sign-in by %s (407), and only Basic is supported: set %s to a local proxy that does it (cntlm, px), or add %s to NO_PROXY",
+			proxy, strings.Join(e.schemes, ", "), proxy.Variable, hostOf(to))
+	case e.status == http.StatusProxyAuthRequired && hasCredentials:
+		return Permanent(e, "%s refuses the user or password in %s (407): correct them, with special characters percent-encoded", proxy, proxy.Variable)
+	case e.status == http.StatusProxyAuthRequired:
+		return Permanent(e, "%s wants a user and password (407): set %s=http://USER:PASSWORD@HOST:PORT, with special characters percent-encoded", proxy, proxy.Variable)
+	case e.status >= 500:
+		return passing(e, "%s cannot reach %s (%d): is its name right, and may the proxy go there? If the host is reached without a proxy (a private endpoint), add %s to NO_PROXY",
+			proxy, to, e.status, hostOf(to))
+	default:
+		return Permanent(e, "%s refuses to connect to %s (%d): let the proxy allow %s, or add that to NO_PROXY where it is reached directly",
+			proxy, to, e.status, hostOf(to))
+	}
+}
+
+// explainProxy explains why a proxy itself is not reached.
+func explainProxy(proxy Proxy, err error) error {
+	const mend = "correct %s, or unset it where no proxy is needed"
+	if isPlainAnswer(err) {
+		return Permanent(err, "%s does not speak TLS: let %s begin with http://, which is about the way to the proxy only", proxy, proxy.Variable)
+	}
+	if failed, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return Permanent(err, "%s: %s", proxy, certificateTrouble(hostOf(strings.TrimPrefix(proxy.Address, "https://")), failed))
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		if dns.IsNotFound {
+			return Permanent(err, "the host of %s does not exist (DNS): "+mend, proxy, proxy.Variable)
+		}
+		return passing(err, "the host of %s is not found (DNS: %s): "+mend, proxy, oneWordOf(dns), proxy.Variable)
+	}
+	return passing(err, "%s is not reached (%s): "+mend, proxy, reason(err), proxy.Variable)
+}
+
+// explainDirect explains what lies between this machine, or a proxy that has
+// connected, and a server.
+func explainDirect(to *url.URL, err error) error {
+	host := to.Hostname()
+	if failed, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return Permanent(err, "TLS with %s: %s", endpoint.AddressOf(to), certificateTrouble(host, failed))
+	}
+	if isPlainAnswer(err) {
+		return Permanent(err, "TLS with %s: what answers there does not speak TLS: check azure.endpoint in nx.json, and what stands between", endpoint.AddressOf(to))
+	}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		if dns.IsNotFound {
+			return Permanent(err, "%s does not exist (DNS): %s", host, misnamed(host))
+		}
+		return passing(err, "%s is not found (DNS: %s): check this machine's network and its DNS server", host, oneWordOf(dns))
+	}
+	if alert, ok := errors.AsType[tls.AlertError](err); ok {
+		return passing(err, "TLS with %s: the server ends it (%v): something between may forbid it", endpoint.AddressOf(to), alert)
+	}
+	if failed, ok := errors.AsType[*net.OpError](err); ok && failed.Op == "dial" {
+		return passing(err, "no connection to %s (%s): check the network (VPN, firewall, private endpoint) and HTTPS_PROXY", endpoint.AddressOf(to), reason(err))
+	}
+	return err
+}
+
+// ErrTooManyFiles is what a [NetworkError] is about that is none of the network. In a
+// moment there may be a file to spare: it is retried.
+var ErrTooManyFiles = errors.New("too many open files")
+
+// isOneTooMany reports whether there is no connection because this process may open
+// no more files. An error of DNS has that only in its text.
+func isOneTooMany(err error) bool {
+	dns, isDNS := errors.AsType[*net.DNSError](err)
+	return cache.TooManyFiles(err) || isDNS && (strings.Contains(dns.Err, syscall.EMFILE.Error()) || strings.Contains(dns.Err, syscall.ENFILE.Error()))
+}
+
+// misnamed says what mends a host that does not exist.
+func misnamed(host string) string {
+	account, zone, _ := strings.Cut(host, ".")
+	switch {
+	case strings.HasPrefix(zone, "privatelink."):
+		return fmt.Sprintf("this machine's DNS does not know the private zone %s; name the account as %s.%s, and link the zone to this machine's network",
+			zone, account, strings.TrimPrefix(zone, "privatelink."))
+	case strings.HasPrefix(zone, "blob."):
+		return fmt.Sprintf("the account's name %q is misspelt (azure.accountName in nx.json, or the connection string), "+
+			"or it has a private endpoint only and this machine's DNS does not know the zone privatelink.%s", account, zone)
+	default:
+		return "check azure.endpoint in nx.json, the connection string and AZURE_AUTHORITY_HOST, whichever names it, and this machine's DNS"
+	}
+}
+
+// certificateTrouble says why a certificate is not good for a host, and what
+// mends that.
+func certificateTrouble(host string, err *tls.CertificateVerificationError) string {
+	issuer := "somebody"
+	if len(err.UnverifiedCertificates) > 0 {
+		issuer = issuerOf(err.UnverifiedCertificates[0])
+	}
+	if wrong, ok := errors.AsType[x509.HostnameError](err); ok {
+		names := namesOf(wrong.Certificate)
+		switch {
+		case strings.Contains(host, ".privatelink."):
+			return fmt.Sprintf("its certificate is for %s: name the account as %s, which the private DNS zone leads to the same private endpoint",
+				names, strings.Replace(host, ".privatelink.", ".", 1))
+		case net.ParseIP(host) != nil:
+			return fmt.Sprintf("its certificate is for %s: it is not good for an address; set azure.endpoint to the account's name, https://ACCOUNT.blob.core.windows.net, "+
+				"which the zone privatelink.blob.core.windows.net leads to a private endpoint", names)
+		default:
+			return fmt.Sprintf("its certificate is for %s, and not for %s: something between answers in its place, or azure.endpoint in nx.json is another name of the host", names, host)
+		}
+	}
+	invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](err)
+	if isInvalid && invalid.Reason == x509.Expired {
+		return fmt.Sprintf("its certificate, by %s, is good from %s to %s, and this machine's clock says %s: correct the clock, or renew the certificate",
+			issuer, Day(invalid.Cert.NotBefore), Day(invalid.Cert.NotAfter), Day(time.Now()))
+	}
+	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown || !isInvalid {
+		return fmt.Sprintf("its certificate is by %s, whom this machine does not trust; where a proxy or firewall looks into TLS, "+
+			"set NODE_EXTRA_CA_CERTS (or SSL_CERT_FILE) to the PEM file of its certificate authority", issuer)
+	}
+	return fmt.Sprintf("its certificate, by %s, is not good: %s", issuer, printable.Line(invalid.Error()))
+}
+
+// Day is a time for people.
+func Day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
+// issuerOf names who has issued a certificate.
+func issuerOf(c *x509.Certificate) string {
+	name := c.Issuer.CommonName
+	if name == "" && len(c.Issuer.Organization) > 0 {
+		name = c.Issuer.Organization[0]
+	}
+	if name == "" {
+		return "somebody without a name"
+	}
+	return fmt.Sprintf("%.120q", name)
+}
+
+// namesOf are the first names that a certificate is for.
+func namesOf(c *x509.Certificate) string {
+	const enough = 3
+	var names []string
+	for _, name := range c.DNSNames {
+		if name = printable.Short(name, MaxForeign); name != "" && len(names) < enough {
+			names = append(names, name)
+		}
+	}
+	for _, ip := range c.IPAddresses {
+		if len(names) < enough {
+			names = append(names, ip.String())
+		}
+	}
+	if len(names) == 0 {
+		return "nobody"
+	}
+	return strings.Join(names, ", ")
+}
+
+// isPlainAnswer reports whether something without TLS has answered to TLS.
+func isPlainAnswer(err error) bool {
+	_, ok := errors.AsType[tls.RecordHeaderError](err)
+	return ok
+}
+
+// oneWordOf is what a failure of DNS is, without the addresses.
+func oneWordOf(err *net.DNSError) string { return printable.Line(err.Err) }
+
+// reason is the reason of the system why there is no connection.
+func reason(err error) string {
+	if number, ok := errors.AsType[syscall.Errno](err); ok {
+		return number.Error()
+	}
+	if failed, ok := errors.AsType[*net.OpError](err); ok && failed.Err != nil {
+		return printable.Line(failed.Err.Error())
+	}
+	return printable.Line(err.Error())
+}
+
+// isBroken reports whether a connection has ended from the other side, or on the
+// way.
+func isBroken(err error) bool {
+	failed, ok := errors.AsType[*net.OpError](err)
+	return ok && (failed.Op == "read" || failed.Op == "write") || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+func hostOf(address string) string {
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		return host
+	}
+	return address
+}
+
+func hasFold(list []string, text string) bool {
+	for _, one := range list {
+		if strings.EqualFold(one, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// MaxForeign is how much of a name is shown that a server says of itself, in bytes.
+const MaxForeign = 120

@@ -1,0 +1,176 @@
+package transport
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+// The names of the steps of a [Trace], in their order.
+const (
+	StepDNS     = "dns"     // the host's addresses; behind a proxy, the proxy's
+	StepConnect = "connect" // the first of them that takes a connection
+	StepProxy   = "proxy"   // which connects to the host
+	StepTLS     = "tls"     // with the host
+	StepHTTP    = "http"    // a request, and who answers it
+)
+
+// Step is what came of a step.
+type Step struct {
+	Name   string
+	Took   time.Duration
+	Detail string // what was found, on one line
+	Err    error  // why it failed and what mends that, on one line; the last step has it, if any
+}
+
+// Trace is what a request has met on its way.
+type Trace struct {
+	Steps     []Step       // the last one is that of the response, or the one that failed
+	Addresses []netip.Addr // of the first hop: the host, or the proxy
+	// State is that of TLS with the host, or nil.
+	State *tls.ConnectionState
+}
+
+// Trace sends a request on a connection of its own, and returns what it has met. The
+// caller closes the response.
+func (t *Transport) Trace(request *http.Request) (*http.Response, Trace, error) {
+	n := &trace{secure: request.URL.Scheme == "https", proxied: t.environment.ProxyFor(request.URL).Address != ""}
+	fresh := newTransport(t.limits, t.environment, t.dialer.config)
+	defer fresh.CloseIdleConnections()
+	fresh.pool.open() // whom to trust is not part of what is measured
+	n.last = time.Now()
+	response, err := fresh.Do(request.WithContext(httptrace.WithClientTrace(request.Context(), n.hooks())))
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err != nil {
+		n.step(n.next(err), "")
+	} else {
+		n.step(StepHTTP, response.Status)
+	}
+	return response, Trace{slices.Clone(n.done), n.addresses, n.state}, err
+}
+
+// trace notes the steps of a request. Its hooks are called by several
+// goroutines.
+type trace struct {
+	secure, proxied bool
+
+	mu        sync.Mutex
+	done      []Step
+	last      time.Time // when the last step ended
+	addresses []netip.Addr
+	state     *tls.ConnectionState
+	sent      bool // the request
+}
+
+// step notes that a step has ended well. The caller holds the lock.
+func (t *trace) step(name, detail string) {
+	now := time.Now()
+	t.done = append(t.done, Step{Name: name, Took: now.Sub(t.last), Detail: detail})
+	t.last = now
+}
+
+func (t *trace) has(name string) bool {
+	for _, step := range t.done {
+		if step.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *trace) hooks() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		DNSDone: func(info httptrace.DNSDoneInfo) {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			if info.Err != nil || t.has(StepDNS) {
+				return
+			}
+			for _, ip := range info.Addrs {
+				if address, ok := netip.AddrFromSlice(ip.IP); ok {
+					t.addresses = append(t.addresses, address.Unmap())
+				}
+			}
+			t.step(StepDNS, fmt.Sprint(t.addresses))
+		},
+		ConnectDone: func(_, address string, err error) {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			if err != nil || t.has(StepConnect) { // it tries several addresses at once
+				return
+			}
+			if at, err := netip.ParseAddrPort(address); err == nil && len(t.addresses) == 0 {
+				t.addresses = []netip.Addr{at.Addr().Unmap()} // there was no name to look up
+			}
+			t.step(StepConnect, address)
+		},
+		TLSHandshakeStart: func() {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			if t.proxied && t.has(StepConnect) && !t.has(StepProxy) {
+				t.step(StepProxy, "")
+			}
+		},
+		TLSHandshakeDone: func(state tls.ConnectionState, err error) {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			if err == nil {
+				t.state = &state
+			}
+		},
+		GotConn: func(info httptrace.GotConnInfo) {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			if conn, ok := info.Conn.(*tls.Conn); ok && t.state == nil {
+				state := conn.ConnectionState()
+				t.state = &state
+			}
+			if t.secure {
+				t.step(StepTLS, t.tlsDetail())
+			}
+			t.sent = true
+		},
+	}
+}
+
+func (t *trace) tlsDetail() string {
+	if t.state == nil || len(t.state.PeerCertificates) == 0 {
+		return ""
+	}
+	leaf := t.state.PeerCertificates[0]
+	return fmt.Sprintf("%s, certificate by %s, good to %s", tls.VersionName(t.state.Version), issuerOf(leaf), Day(leaf.NotAfter))
+}
+
+// IsPrivate reports whether an address is one of a private network, as those of
+// private endpoints are.
+func IsPrivate(address netip.Addr) bool {
+	return address.IsPrivate() || address.IsLoopback() || address.IsLinkLocalUnicast()
+}
+
+// next is the step that an error is about.
+func (t *trace) next(err error) string {
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		return StepDNS
+	}
+	if _, ok := errors.AsType[*connectRefusal](err); ok {
+		return StepProxy
+	}
+	switch {
+	case !t.has(StepConnect):
+		return StepConnect
+	case t.proxied && !t.has(StepProxy):
+		return StepProxy
+	case t.secure && !t.sent:
+		return StepTLS
+	default:
+		return StepHTTP
+	}
+}
