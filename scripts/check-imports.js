@@ -39,7 +39,8 @@ const allowed = {
     'cache/azure/signin',
     'cache/azure/transport',
   ],
-  'cache/azure/azuretest': [],
+  'cache/azure/azuretest': ['cache/azure/azuretest/faults'],
+  'cache/azure/azuretest/faults': [],
   'cache/azure/download': [
     'cache/awake',
     'cache/azure/transport',
@@ -71,7 +72,10 @@ const allowed = {
     'license',
     'rpc',
   ],
-  'cmd/nx-azure-bench': ['cache/azure/azuretest'],
+  'cmd/nx-azure-bench': [
+    'cache/azure/azuretest',
+    'cache/azure/azuretest/faults',
+  ],
   'cmd/nx-azure-license': ['license'],
 };
 
@@ -119,6 +123,7 @@ function problems(pkg) {
       name,
       'cache',
       'cache/azure/azuretest',
+      'cache/azure/azuretest/faults',
       'cache/cachetest',
       'cache/trust',
     ]),

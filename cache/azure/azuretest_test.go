@@ -15,6 +15,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
@@ -145,7 +146,7 @@ func TestServicePathCondition(t *testing.T) {
 // The first try has stored the blob, but nobody heard of it.
 func TestServiceLosesAnAnswer(t *testing.T) {
 	service, text := startService(t)
-	service.AddFault(azuretest.Fault{Method: http.MethodPut, Times: 1, Action: azuretest.Lose})
+	service.AddFault(faults.Fault{Method: http.MethodPut, Times: 1, Action: faults.Lose})
 	c := openService(t, text)
 	if err := put(t, c, "a", "content"); !errors.Is(err, cache.ErrExists) {
 		t.Errorf("got %v, want %v", err, cache.ErrExists)
@@ -153,7 +154,7 @@ func TestServiceLosesAnAnswer(t *testing.T) {
 	if got, err := get(t, c, "a"); err != nil || got != "content" {
 		t.Errorf("got %q, %v; want %q", got, err, "content")
 	}
-	if got := service.Requests(); len(got) != 3 || got[0].Fault != azuretest.Lose || got[1].Status != http.StatusConflict {
+	if got := service.Requests(); len(got) != 3 || got[0].Fault != faults.Lose || got[1].Status != http.StatusConflict {
 		t.Errorf("got %+v, want a put whose answer was lost, one that came too late, and a get", got)
 	}
 }
@@ -161,7 +162,7 @@ func TestServiceLosesAnAnswer(t *testing.T) {
 func TestServiceIsBusy(t *testing.T) {
 	t.Parallel()
 	service, text := startService(t)
-	service.AddFault(azuretest.Fault{Times: 2, Action: azuretest.Fail, Status: http.StatusServiceUnavailable, Code: "ServerBusy"})
+	service.AddFault(faults.Fault{Times: 2, Action: faults.Fail, Status: http.StatusServiceUnavailable, Code: "ServerBusy"})
 	if err := put(t, openService(t, text), "a", "content"); err != nil {
 		t.Errorf("got %v, want success at the third try", err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/download"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
@@ -45,9 +46,9 @@ func pemFile(t testing.TB, folder string, s interface{ Certificate() *x509.Certi
 
 // newProxy starts a proxy before a TLS server, which it knows as example.com: the
 // certificate of such servers is for that.
-func newProxy(t *testing.T, s *server) *azuretest.Proxy {
+func newProxy(t *testing.T, s *server) *faults.Proxy {
 	t.Helper()
-	p := azuretest.NewProxy()
+	p := faults.NewProxy()
 	p.Start()
 	t.Cleanup(p.Stop)
 	if s != nil {
@@ -69,7 +70,7 @@ func TestProxy(t *testing.T) {
 	s := newTLSServer(t, ok)
 	p := newProxy(t, s)
 	open := strings.TrimPrefix(p.URL, "http://")
-	secured := azuretest.NewProxy()
+	secured := faults.NewProxy()
 	secured.StartTLS()
 	t.Cleanup(secured.Stop)
 	secured.Route("example.com:443", s.Listener.Addr().String())
@@ -99,7 +100,7 @@ func TestProxy(t *testing.T) {
 			}
 		})
 	}
-	for _, p := range []*azuretest.Proxy{p, secured, closed} {
+	for _, p := range []*faults.Proxy{p, secured, closed} {
 		if got := fmt.Sprint(p.Asked()); got != "[example.com:443]" {
 			t.Errorf("the proxy was asked for %s", got)
 		}

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
@@ -29,10 +29,10 @@ func withPassword(proxy string) string {
 func TestF24ProxySaysWhatMendsIt(t *testing.T) {
 	s := newTLSServer(t, ok)
 	ca := pemFile(t, t.TempDir(), s)
-	type setUp func(t *testing.T, p *azuretest.Proxy)
-	wants := func(t *testing.T, p *azuretest.Proxy) { p.Start(); p.Want("anna", "another") }
+	type setUp func(t *testing.T, p *faults.Proxy)
+	wants := func(t *testing.T, p *faults.Proxy) { p.Start(); p.Want("anna", "another") }
 	refuses := func(status int) setUp {
-		return func(_ *testing.T, p *azuretest.Proxy) { p.Start(); p.Refuse(status) }
+		return func(_ *testing.T, p *faults.Proxy) { p.Start(); p.Refuse(status) }
 	}
 	for _, test := range []struct {
 		name     string
@@ -46,26 +46,26 @@ func TestF24ProxySaysWhatMendsIt(t *testing.T) {
 			"PROXY (HTTPS_PROXY) wants a user and password (407): set HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT, with special characters percent-encoded", configError},
 		{"a wrong password", wants, "https_proxy", nil,
 			"PROXY (https_proxy) refuses the user or password in https_proxy (407): correct them", configError},
-		{"a sign-in by others", func(_ *testing.T, p *azuretest.Proxy) { p.Start(); p.Want("a", "b"); p.Challenge("NTLM") }, "HTTPS_PROXY", nil,
+		{"a sign-in by others", func(_ *testing.T, p *faults.Proxy) { p.Start(); p.Want("a", "b"); p.Challenge("NTLM") }, "HTTPS_PROXY", nil,
 			"PROXY (HTTPS_PROXY) wants a sign-in by NTLM (407), and only Basic is supported: set HTTPS_PROXY to a local proxy that does it (cntlm, px), or add example.com to NO_PROXY", configError},
 		{"forbidden", refuses(http.StatusForbidden), "HTTPS_PROXY", nil,
 			"PROXY (HTTPS_PROXY) refuses to connect to example.com:443 (403): let the proxy allow example.com, or add that to NO_PROXY", configError},
 		{"not reached by the proxy", refuses(http.StatusBadGateway), "HTTPS_PROXY", nil,
 			"PROXY (HTTPS_PROXY) cannot reach example.com:443 (502): is its name right, and may the proxy go there?", plain},
-		{"closed", func(_ *testing.T, p *azuretest.Proxy) { p.Start(); p.Stop() }, "HTTPS_PROXY", nil,
+		{"closed", func(_ *testing.T, p *faults.Proxy) { p.Start(); p.Stop() }, "HTTPS_PROXY", nil,
 			"PROXY (HTTPS_PROXY) is not reached (connection refused): correct HTTPS_PROXY, or unset it where no proxy is needed", plain},
-		{"closed, of SOCKS", func(_ *testing.T, p *azuretest.Proxy) { p.Start(); p.Stop() }, "HTTPS_PROXY",
+		{"closed, of SOCKS", func(_ *testing.T, p *faults.Proxy) { p.Start(); p.Stop() }, "HTTPS_PROXY",
 			func(u string) string { return withPassword(strings.Replace(u, "http:", "socks5:", 1)) },
 			"PROXY (HTTPS_PROXY) is not reached (connection refused): correct HTTPS_PROXY", plain},
-		{"no TLS", func(_ *testing.T, p *azuretest.Proxy) { p.Start() }, "HTTPS_PROXY",
+		{"no TLS", func(_ *testing.T, p *faults.Proxy) { p.Start() }, "HTTPS_PROXY",
 			func(u string) string { return withPassword(strings.Replace(u, "http:", "https:", 1)) },
 			"PROXY (HTTPS_PROXY) does not speak TLS: let HTTPS_PROXY begin with http://, which is about the way to the proxy only", configError},
-		{"an unknown CA", func(_ *testing.T, p *azuretest.Proxy) { p.StartTLS() }, "HTTPS_PROXY", nil,
+		{"an unknown CA", func(_ *testing.T, p *faults.Proxy) { p.StartTLS() }, "HTTPS_PROXY", nil,
 			`PROXY (HTTPS_PROXY): its certificate is by "Acme Co", whom this machine does not trust`, configError},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			p := azuretest.NewProxy()
+			p := faults.NewProxy()
 			t.Cleanup(p.Stop)
 			test.proxy(t, p)
 			value := withPassword
@@ -108,7 +108,7 @@ func checkLine(t *testing.T, err error, want string) {
 // A sign-in without TLS, such as that of a web app, is asked through the proxy of
 // HTTP_PROXY, which answers in its place.
 func TestF24ProxyBeforeASignInWithoutTLS(t *testing.T) {
-	p := azuretest.NewProxy()
+	p := faults.NewProxy()
 	p.Start()
 	t.Cleanup(p.Stop)
 	p.Want("anna", "another")

@@ -1,7 +1,6 @@
 package azure_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +9,6 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,86 +30,6 @@ func limits(d time.Duration) transport.Limits {
 }
 
 const step = 10 * time.Millisecond
-
-// wire is a server that a test speaks for, byte by byte.
-type wire struct {
-	address  string
-	connects atomic.Int64
-	requests atomic.Int64 // that were read
-	bodies   chan string  // of puts that were answered
-}
-
-// listen starts a server. Its connections end with the test.
-func listen(t *testing.T, serve func(w *wire, conn *net.TCPConn)) *wire {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &wire{address: listener.Addr().String(), bodies: make(chan string, 1)}
-	var all sync.WaitGroup
-	var mu sync.Mutex
-	var conns []net.Conn
-	all.Go(func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			mu.Lock()
-			conns = append(conns, conn)
-			mu.Unlock()
-			w.connects.Add(1)
-			all.Go(func() { serve(w, conn.(*net.TCPConn)) })
-		}
-	})
-	t.Cleanup(func() {
-		_ = listener.Close()
-		mu.Lock()
-		for _, conn := range conns {
-			_ = conn.Close()
-		}
-		mu.Unlock()
-		all.Wait()
-	})
-	return w
-}
-
-// container opens a container of the server within limits.
-func (w *wire) container(t *testing.T, limits transport.Limits) *azure.Container {
-	t.Helper()
-	client := transport.New(limits, transport.Environment{})
-	t.Cleanup(client.CloseIdleConnections)
-	return open(t, azure.Options{
-		Container: "results", ConnectionString: endpoint.Secret(connectionString("http://" + w.address)),
-		Limits: limits, Transport: client,
-	})
-}
-
-// request reads the header of a request and returns what its body is read from.
-func (w *wire) request(conn net.Conn) (*http.Request, *bufio.Reader, error) {
-	in := bufio.NewReaderSize(conn, 64<<10)
-	request, err := http.ReadRequest(in)
-	if err == nil {
-		w.requests.Add(1)
-	}
-	return request, in, err
-}
-
-// silent reads a request's header, sends a text and then nothing more.
-func silent(text string) func(*wire, *net.TCPConn) {
-	return func(w *wire, conn *net.TCPConn) {
-		request, _, err := w.request(conn)
-		if err != nil {
-			return
-		}
-		if request.ContentLength > 0 && request.ContentLength < 1<<20 {
-			_, _ = io.Copy(io.Discard, request.Body)
-		}
-		_, _ = io.WriteString(conn, text)
-		_, _ = conn.Read(make([]byte, 1)) // until the other side closes
-	}
-}
 
 func checkLimit(t *testing.T, err error, what, key string) {
 	t.Helper()
@@ -215,26 +132,6 @@ func TestLimitOfAProxy(t *testing.T) {
 	}
 }
 
-// takeSlowly reads the body of a request, a piece at each step, and answers it.
-func (w *wire) takeSlowly(conn *net.TCPConn, request *http.Request) {
-	body := make([]byte, request.ContentLength)
-	for rest := body; len(rest) > 0; {
-		time.Sleep(step)
-		piece := rest[:min(64<<10, len(rest))]
-		if _, err := io.ReadFull(request.Body, piece); err != nil {
-			return
-		}
-		rest = rest[len(piece):]
-	}
-	w.bodies <- string(body)
-	respond(conn, "201 Created")
-}
-
-// respond answers a request with a status and no body.
-func respond(conn net.Conn, status string, headers ...string) {
-	_, _ = io.WriteString(conn, "HTTP/1.1 "+status+"\r\nContent-Length: 0\r\n"+strings.Join(append(headers, ""), "\r\n")+"\r\n")
-}
-
 // What moves takes as long as it takes: far longer than each limit.
 func TestSlowTransfers(t *testing.T) {
 	long := 2 * ample.Stall
@@ -295,182 +192,6 @@ func TestReaderThatTakesItsTime(t *testing.T) {
 	time.Sleep(2 * time.Second)
 	if n, err := io.Copy(io.Discard, blob.Body); err != nil || n != 10<<20-1000 {
 		t.Errorf("got %d more bytes, %v", n, err)
-	}
-}
-
-// An answer that comes before the body is sent ends the sending, of which the
-// next try must get nothing; and no limit is over later.
-func TestAnswerBeforeTheBodyIsSent(t *testing.T) {
-	content := strings.Repeat("0123456789abcdef", 2<<20)
-	w := listen(t, func(w *wire, conn *net.TCPConn) {
-		request, _, err := w.request(conn)
-		if err != nil {
-			return
-		}
-		if w.requests.Load() < 3 {
-			respond(conn, "503 Busy", "Retry-After-Ms: 1") // and the sender goes on for a while
-			_, _ = io.CopyN(io.Discard, request.Body, 10<<20)
-			return
-		}
-		body, _ := io.ReadAll(request.Body) // what is missing is seen
-		w.bodies <- string(body)
-		respond(conn, "201 Created")
-	})
-	if err := put(t, w.container(t, ample), "a", content); err != nil {
-		t.Fatal(err)
-	}
-	if got := <-w.bodies; got != content || w.requests.Load() != 3 {
-		t.Errorf("got %d bytes of %d in %d requests, want the third one whole", len(got), len(content), w.requests.Load())
-	}
-}
-
-func TestRefusalBeforeTheBodyIsSent(t *testing.T) {
-	w := listen(t, func(w *wire, conn *net.TCPConn) {
-		if _, _, err := w.request(conn); err == nil {
-			respond(conn, "403 Forbidden", "x-ms-error-code: AuthorizationFailure")
-			_, _ = conn.Read(make([]byte, 1))
-			time.Sleep(2 * short.Stall)
-		}
-	})
-	err := put(t, w.container(t, short), "a", strings.Repeat("x", 64<<20))
-	if got := outcomeOf(err); got != configError || w.requests.Load() != 1 {
-		t.Errorf("got %s (%v) and %d requests, want %s and 1", got, err, w.requests.Load(), configError)
-	}
-}
-
-// The transport itself repeats a request that it sent on a connection which the
-// server was closing. The limits hold for that one as for the first.
-func TestRequestThatTheTransportRepeats(t *testing.T) {
-	for range 20 {
-		if repeats(t) {
-			return
-		}
-	}
-	t.Error("the transport has repeated no request: nothing was tested")
-}
-
-// repeats reports whether the transport has repeated the request.
-func repeats(t *testing.T) bool {
-	content := strings.Repeat("0123456789abcdef", 450<<12)
-	closed := make(chan struct{})
-	w := listen(t, func(w *wire, conn *net.TCPConn) {
-		for {
-			request, _, err := w.request(conn)
-			switch {
-			case err != nil:
-				return
-			case w.requests.Load() == 1:
-				respond(conn, "200 OK") // and the connection is kept
-				continue
-			case w.requests.Load() == 2:
-				_, _ = io.CopyN(io.Discard, request.Body, 1000)
-				_ = conn.Close()
-				close(closed)
-				return
-			}
-			w.takeSlowly(conn, request)
-			return
-		}
-	})
-	client := transport.New(ample, transport.Environment{})
-	defer client.CloseIdleConnections()
-	answer, err := client.Get("http://" + w.address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = answer.Body.Close()
-
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://"+w.address, strings.NewReader(content))
-	if err != nil {
-		t.Fatal(err)
-	}
-	// What the server has not read when it closes would be a reset.
-	request.Body = io.NopCloser(io.MultiReader(strings.NewReader(content[:1000]), waiting{closed}))
-	request.Header.Set("Idempotency-Key", "1") // net/http repeats a PUT with it
-	if answer, err = client.Do(request); err != nil && w.requests.Load() < 3 {
-		return false // the end of the body was seen before that of the connection
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = answer.Body.Close()
-	if got := <-w.bodies; got != content {
-		t.Errorf("got %d bytes of %d", len(got), len(content))
-	}
-	return true
-}
-
-// waiting is a body that ends after a channel is closed.
-type waiting struct{ until <-chan struct{} }
-
-func (w waiting) Read([]byte) (int, error) {
-	<-w.until
-	time.Sleep(5 * step)
-	return 0, io.EOF
-}
-
-func TestResetsAreTriedAgain(t *testing.T) {
-	for name, request := range map[string]func(*testing.T, cache.Blobs) error{
-		"get": func(t *testing.T, blobs cache.Blobs) error { _, err := get(t, blobs, "a"); return err },
-		"put": func(t *testing.T, blobs cache.Blobs) error { return put(t, blobs, "a", "content") },
-	} {
-		for resets, want := range map[int64]outcome{1: success, 2: success, 3: plain} {
-			t.Run(fmt.Sprint(name, " after ", resets), func(t *testing.T) {
-				t.Parallel()
-				w := listen(t, func(w *wire, conn *net.TCPConn) {
-					r, _, err := w.request(conn)
-					if err != nil {
-						return
-					}
-					_, _ = io.Copy(io.Discard, r.Body)
-					if w.requests.Load() > resets {
-						respond(conn, map[string]string{"GET": "200 OK", "PUT": "201 Created"}[r.Method], "ETag: \"1\"")
-						return
-					}
-					_ = conn.SetLinger(0) // a reset
-					_ = conn.Close()
-				})
-				err := request(t, w.container(t, short))
-				if got := outcomeOf(err); got != want || w.requests.Load() != min(resets+1, tries) {
-					t.Errorf("got %s (%v) and %d requests, want %s and %d", got, err, w.requests.Load(), want, min(resets+1, tries))
-				}
-				if errors.Is(err, cache.ErrTimeLimit) {
-					t.Errorf("got %v, which is no limit", err)
-				}
-			})
-		}
-	}
-}
-
-// A server that asks for more patience than there is has refused.
-func TestRetryAfter(t *testing.T) {
-	for _, test := range []struct {
-		header, value string
-		requests      int
-		atLeast       time.Duration
-	}{
-		{"Retry-After", "1", 2, time.Second},
-		{"x-ms-retry-after-ms", "900", 2, 900 * time.Millisecond},
-		{"Retry-After", "3", 2, 3 * time.Second},
-		{"Retry-After", "4", 1, 0},
-		{"Retry-After", "3600", 1, 0},
-		{"x-ms-retry-after-ms", "3001", 1, 0},
-	} {
-		t.Run(test.header+" "+test.value, func(t *testing.T) {
-			t.Parallel()
-			s := newServer(t, func(n int, w http.ResponseWriter, _ *http.Request) {
-				if n == 0 {
-					w.Header().Set(test.header, test.value)
-					fail(w, http.StatusServiceUnavailable, "ServerBusy")
-				}
-			})
-			begin := time.Now()
-			_, err := get(t, s.container(t), "a")
-			took := time.Since(begin)
-			if (err == nil) != (test.requests > 1) || len(s.seen()) != test.requests || took < test.atLeast {
-				t.Errorf("got %v after %s and %d requests, want %d requests in %s or more", err, took, len(s.seen()), test.requests, test.atLeast)
-			}
-		})
 	}
 }
 

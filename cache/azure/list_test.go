@@ -16,6 +16,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
@@ -222,7 +223,7 @@ func TestListBreaksOff(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		service.AddFault(azuretest.Fault{Method: http.MethodGet, Times: test.times, Action: azuretest.EndBody, After: 3000})
+		service.AddFault(faults.Fault{Method: http.MethodGet, Times: test.times, Action: faults.EndBody, After: 3000})
 		got, err := listed(t.Context(), openService(t, text), "")
 		if outcomeOf(err) != test.want || test.want == success && len(got) != 10 || test.want != success && len(got) != 0 {
 			t.Errorf("%d times: got %d blobs, %v; want %s", test.times, len(got), err, test.want)

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
@@ -42,13 +42,13 @@ func TestNetwork(t *testing.T) {
 	rude := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) { hangUp(t, w) })
 	portal := newTLSServer(t, func(_ int, w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) })
 	trusted := variables{"NODE_EXTRA_CA_CERTS": pemFile(t, t.TempDir(), s)}
-	proxy := func(prepare func(p *azuretest.Proxy)) variables {
+	proxy := func(prepare func(p *faults.Proxy)) variables {
 		p := newProxy(t, s)
 		p.Want("anna", proxyPassword)
 		prepare(p)
 		return variables{"HTTPS_PROXY": withPassword(p.URL), "HTTP_PROXY": withPassword(p.URL), "SSL_CERT_FILE": trusted["NODE_EXTRA_CA_CERTS"]}
 	}
-	none := func(*azuretest.Proxy) {}
+	none := func(*faults.Proxy) {}
 	for _, test := range []struct {
 		name, endpoint string
 		v              variables
@@ -57,9 +57,9 @@ func TestNetwork(t *testing.T) {
 		{"direct", s.URL, trusted, "connect tls http", ""},
 		{"by name", strings.Replace(plainly.URL, "127.0.0.1", "localhost", 1), nil, "dns connect http", ""},
 		{"through a proxy", "https://example.com", proxy(none), "connect proxy tls http", ""},
-		{"a proxy that wants more", "https://example.com", proxy(func(p *azuretest.Proxy) { p.Want("anna", "another") }), "connect proxy!", "refuses the user or password in HTTPS_PROXY (407)"},
-		{"a proxy that refuses", "https://example.com", proxy(func(p *azuretest.Proxy) { p.Refuse(http.StatusForbidden) }), "connect proxy!", "refuses to connect to example.com:443 (403)"},
-		{"a proxy that is gone", "https://example.com", proxy(func(p *azuretest.Proxy) { p.Stop() }), "connect!", "is not reached (connection refused): correct HTTPS_PROXY"},
+		{"a proxy that wants more", "https://example.com", proxy(func(p *faults.Proxy) { p.Want("anna", "another") }), "connect proxy!", "refuses the user or password in HTTPS_PROXY (407)"},
+		{"a proxy that refuses", "https://example.com", proxy(func(p *faults.Proxy) { p.Refuse(http.StatusForbidden) }), "connect proxy!", "refuses to connect to example.com:443 (403)"},
+		{"a proxy that is gone", "https://example.com", proxy(func(p *faults.Proxy) { p.Stop() }), "connect!", "is not reached (connection refused): correct HTTPS_PROXY"},
 		{"a proxy that hangs up", "https://example.com", variables{"HTTPS_PROXY": withPassword(rude.URL)}, "connect proxy!", "through the proxy " + rude.URL + " (HTTPS_PROXY) was closed before a response ("},
 		{"a captive portal", portal.URL, variables{"SSL_CERT_FILE": trusted["NODE_EXTRA_CA_CERTS"]}, "connect tls http!", "answers with a redirect (302) to "},
 		{"an unknown CA", s.URL, nil, "connect tls!", "whom this machine does not trust"},

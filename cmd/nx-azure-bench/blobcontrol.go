@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 )
 
 const blobControlHelp = `
@@ -21,7 +22,7 @@ serve-blobs has more of them, for tests. Blobs are read and changed without a re
   DELETE /-/blobs/CONTAINER/NAME
   POST   /-/requests                returns the requests since the last call, at most --requests of them:
                                     [{"method": "GET", "path": "…", "status": 200, "fault": ""}]
-  POST   /-/faults                  adds a fault (azuretest.Fault) and returns {"id": 1}
+  POST   /-/faults                  adds a fault (faults.Fault) and returns {"id": 1}
   POST   /-/faults/ID/remove        ends a fault; requests that it holds stay held
   POST   /-/faults/ID/restore       puts a removed fault in force again
   POST   /-/faults/ID/release       ends a fault and answers the requests that it holds
@@ -32,7 +33,7 @@ type blobControl struct {
 	service *azuretest.Service
 
 	mu     sync.Mutex
-	faults []*azuretest.FaultRule // their IDs are their positions + 1
+	faults []*faults.Rule // their IDs are their positions + 1
 }
 
 // addTo adds the paths to those that every server has.
@@ -49,9 +50,9 @@ func (b *blobControl) addTo(control *http.ServeMux) {
 		},
 		"POST /-/requests":            b.takeRequests,
 		"POST /-/faults":              b.addFault,
-		"POST /-/faults/{id}/remove":  b.onFault((*azuretest.FaultRule).Remove),
-		"POST /-/faults/{id}/restore": b.onFault((*azuretest.FaultRule).Restore),
-		"POST /-/faults/{id}/release": b.onFault((*azuretest.FaultRule).Release),
+		"POST /-/faults/{id}/remove":  b.onFault((*faults.Rule).Remove),
+		"POST /-/faults/{id}/restore": b.onFault((*faults.Rule).Restore),
+		"POST /-/faults/{id}/release": b.onFault((*faults.Rule).Release),
 		"GET /-/faults/{id}/reached":  b.reached,
 	} {
 		control.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
@@ -102,10 +103,10 @@ func (b *blobControl) putBlob(r *http.Request) (any, error) {
 
 // notedRequest is a request in JSON.
 type notedRequest struct {
-	Method string           `json:"method"`
-	Path   string           `json:"path"`
-	Status int              `json:"status"` // 0: it got no response, or not yet
-	Fault  azuretest.Action `json:"fault"`
+	Method string        `json:"method"`
+	Path   string        `json:"path"`
+	Status int           `json:"status"` // 0: it got no response, or not yet
+	Fault  faults.Action `json:"fault"`
 }
 
 func (b *blobControl) takeRequests(*http.Request) (any, error) {
@@ -117,7 +118,7 @@ func (b *blobControl) takeRequests(*http.Request) (any, error) {
 }
 
 func (b *blobControl) addFault(r *http.Request) (any, error) {
-	var fault azuretest.Fault
+	var fault faults.Fault
 	if err := decode(r, &fault); err != nil {
 		return nil, err
 	}
@@ -128,7 +129,7 @@ func (b *blobControl) addFault(r *http.Request) (any, error) {
 }
 
 // fault is the one whose ID is in the path.
-func (b *blobControl) fault(r *http.Request) (*azuretest.FaultRule, error) {
+func (b *blobControl) fault(r *http.Request) (*faults.Rule, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	id, err := strconv.Atoi(r.PathValue("id"))
@@ -138,7 +139,7 @@ func (b *blobControl) fault(r *http.Request) (*azuretest.FaultRule, error) {
 	return b.faults[id-1], nil
 }
 
-func (b *blobControl) onFault(change func(*azuretest.FaultRule)) func(*http.Request) (any, error) {
+func (b *blobControl) onFault(change func(*faults.Rule)) func(*http.Request) (any, error) {
 	return func(r *http.Request) (any, error) {
 		rule, err := b.fault(r)
 		if err == nil {

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 )
 
 const controlHelp = `
@@ -20,7 +20,7 @@ Beside what is served there are, without latency and counted nowhere:
 
 // controlled adds the control paths to a server; more adds those that only this one has.
 // They respond with JSON.
-func controlled(network *azuretest.Network, server served, more func(*http.ServeMux)) http.Handler {
+func controlled(network *faults.Network, server served, more func(*http.ServeMux)) http.Handler {
 	control := http.NewServeMux()
 	more(control)
 	control.HandleFunc("GET /-/stats", func(w http.ResponseWriter, _ *http.Request) { reply(w, server.Stats()) })
@@ -90,7 +90,7 @@ func (d *duration) UnmarshalJSON(data []byte) error {
 func (d duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
 
 // change changes the network as a request asks, and returns what holds now.
-func change(network *azuretest.Network, r *http.Request) (settings, error) {
+func change(network *faults.Network, r *http.Request) (settings, error) {
 	latency, rate := duration(network.Latency()), network.Rate()
 	now := settings{&latency, &rate}
 	if err := decode(r, &now); err != nil {

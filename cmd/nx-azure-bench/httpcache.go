@@ -8,12 +8,13 @@ import (
 	"sync"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 )
 
 // httpCache is the server of Nx's HTTP cache client
 // (nx.dev/recipes/running-tasks/self-hosted-caching). It takes any token.
 type httpCache struct {
-	azuretest.Network
+	faults.Network
 	azuretest.Traffic
 
 	mu        sync.RWMutex

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 )
 
 // serving has the flags of the commands that serve.
@@ -37,7 +38,7 @@ type served interface {
 }
 
 // serve serves until the command's context ends. more adds control paths.
-func (s *serving) serve(cmd *cobra.Command, network *azuretest.Network, handler served, more func(*http.ServeMux)) error {
+func (s *serving) serve(cmd *cobra.Command, network *faults.Network, handler served, more func(*http.ServeMux)) error {
 	if err := configure(network, s.latency, s.rate); err != nil {
 		return err
 	}
@@ -64,7 +65,7 @@ func (s *serving) serve(cmd *cobra.Command, network *azuretest.Network, handler 
 }
 
 // configure sets the network, or says what it cannot be.
-func configure(network *azuretest.Network, latency time.Duration, rate int64) error {
+func configure(network *faults.Network, latency time.Duration, rate int64) error {
 	if latency < 0 || rate < 0 {
 		return fmt.Errorf("latency %s, rate %d: neither can be less than 0", latency, rate)
 	}

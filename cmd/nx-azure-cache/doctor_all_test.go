@@ -14,6 +14,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
@@ -290,8 +291,8 @@ func TestDoctorInterruptedOnTheWay(t *testing.T) {
 	environment := wholeEnv(t, mainRun, plainConfig, connection)
 	ctx, interrupt := context.WithCancel(t.Context())
 	// The first GET is of the part rights, the second one of the round trip.
-	first := storage.service.AddFault(azuretest.Fault{Method: http.MethodGet, Times: 1, Action: azuretest.Hold})
-	second := storage.service.AddFault(azuretest.Fault{Method: http.MethodGet, Action: azuretest.Hold})
+	first := storage.service.AddFault(faults.Fault{Method: http.MethodGet, Times: 1, Action: faults.Hold})
+	second := storage.service.AddFault(faults.Fault{Method: http.MethodGet, Action: faults.Hold})
 	var out, errOut output
 	ended := make(chan error)
 	go func() {
@@ -399,7 +400,7 @@ func TestDoctorWholeOutput(t *testing.T) {
 // one for each thing that could be tried.
 func TestDoctorOfAStorageThatIsSilent(t *testing.T) {
 	storage, connection := startStorage(t)
-	held := storage.service.AddFault(azuretest.Fault{Action: azuretest.Hold})
+	held := storage.service.AddFault(faults.Fault{Action: faults.Hold})
 	defer held.Release()
 	const config = `{"container": "artifacts", "timeouts": {"firstByte": "100ms"}}`
 	e := examineWhole(t, wholeEnv(t, mainRun, config, connection))
@@ -531,9 +532,9 @@ func TestDoctorOnASlowLine(t *testing.T) {
 	p.subject.write(ctx, p.subject.areas[0])
 	p.subject.read(ctx, p.subject.areas[0])
 	// The PUT that holds comes after those of small entries.
-	var held []*azuretest.FaultRule
+	var held []*faults.Rule
 	for range roundTrips + 1 {
-		held = append(held, storage.service.AddFault(azuretest.Fault{Method: http.MethodPut, Times: 1, Action: azuretest.Hold}))
+		held = append(held, storage.service.AddFault(faults.Fault{Method: http.MethodPut, Times: 1, Action: faults.Hold}))
 	}
 	var r report
 	done := make(chan struct{})

@@ -17,6 +17,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
@@ -475,14 +476,14 @@ func TestDoctorIdentities(t *testing.T) {
 // concluded from its silence.
 func TestDoctorUntried(t *testing.T) {
 	for name, test := range map[string]struct {
-		fault  azuretest.Fault
+		fault  faults.Fault
 		config string
 		most   int // requests
 	}{
-		"busy":            {azuretest.Fault{Action: azuretest.Fail, Status: http.StatusInternalServerError, Code: "InternalError"}, plainConfig, 3},
-		"wrong key":       {azuretest.Fault{Action: azuretest.Fail, Status: http.StatusForbidden, Code: "AuthenticationFailed"}, plainConfig, 1},
-		"network's rules": {azuretest.Fault{Action: azuretest.Fail, Status: http.StatusForbidden, Code: "AuthorizationFailure"}, plainConfig, 1},
-		"no container":    {azuretest.Fault{Method: "NONE", Action: azuretest.Reset}, `{"container": "nothing-here"}`, 1},
+		"busy":            {faults.Fault{Action: faults.Fail, Status: http.StatusInternalServerError, Code: "InternalError"}, plainConfig, 3},
+		"wrong key":       {faults.Fault{Action: faults.Fail, Status: http.StatusForbidden, Code: "AuthenticationFailed"}, plainConfig, 1},
+		"network's rules": {faults.Fault{Action: faults.Fail, Status: http.StatusForbidden, Code: "AuthorizationFailure"}, plainConfig, 1},
+		"no container":    {faults.Fault{Method: "NONE", Action: faults.Reset}, `{"container": "nothing-here"}`, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			storage, connection := startStorage(t)
@@ -514,7 +515,7 @@ const triesOfLost = 4
 func TestDoctorLosesAnswers(t *testing.T) {
 	t.Run("of all that is created", func(t *testing.T) {
 		storage, connection := startStorage(t)
-		storage.service.AddFault(azuretest.Fault{Method: http.MethodPut, Times: triesOfLost, Action: azuretest.Lose})
+		storage.service.AddFault(faults.Fault{Method: http.MethodPut, Times: triesOfLost, Action: faults.Lose})
 		e := examine(t, doctorEnv(t, pullRun, plainConfig, connection))
 		if c := e.find(t, "trusted.create"); c.Status != unknown {
 			t.Errorf("got %+v, want it %s", c, unknown)
@@ -529,7 +530,7 @@ func TestDoctorLosesAnswers(t *testing.T) {
 	})
 	t.Run("of one", func(t *testing.T) {
 		storage, connection := startStorage(t)
-		storage.service.AddFault(azuretest.Fault{Method: http.MethodPut, Times: 1, Action: azuretest.Lose})
+		storage.service.AddFault(faults.Fault{Method: http.MethodPut, Times: 1, Action: faults.Lose})
 		e := examine(t, doctorEnv(t, pullRun, plainConfig, connection))
 		if c := e.find(t, "trusted.create"); c.Status != exposed {
 			t.Errorf("got %+v, want it %s", c, exposed)
@@ -538,8 +539,8 @@ func TestDoctorLosesAnswers(t *testing.T) {
 	})
 	t.Run("of what is removed, too", func(t *testing.T) {
 		storage, connection := startStorage(t)
-		storage.service.AddFault(azuretest.Fault{Method: http.MethodPut, Times: triesOfLost, Action: azuretest.Lose})
-		storage.service.AddFault(azuretest.Fault{Method: http.MethodDelete, Action: azuretest.Reset})
+		storage.service.AddFault(faults.Fault{Method: http.MethodPut, Times: triesOfLost, Action: faults.Lose})
+		storage.service.AddFault(faults.Fault{Method: http.MethodDelete, Action: faults.Reset})
 		examine(t, doctorEnv(t, pullRun, plainConfig, connection)).checkLeftovers(t, storage)
 		if got := storage.service.Names(testContainer); len(got) != 1 {
 			t.Errorf("got %q left, want one", got)
@@ -551,8 +552,8 @@ func TestDoctorLosesAnswers(t *testing.T) {
 func TestDoctorInterrupted(t *testing.T) {
 	storage, connection := startStorage(t)
 	const config = `{"container": "artifacts", "prefix": "team/app", "trust": {"containers": {"pr": "nx-cache"}}}`
-	held := storage.service.AddFault(azuretest.Fault{Method: http.MethodPut, Blob: "*/pr-12/*", Action: azuretest.Hold})
-	inDelete := storage.service.AddFault(azuretest.Fault{Method: http.MethodDelete, Blob: "*/pr-12/*", Action: azuretest.Hold})
+	held := storage.service.AddFault(faults.Fault{Method: http.MethodPut, Blob: "*/pr-12/*", Action: faults.Hold})
+	inDelete := storage.service.AddFault(faults.Fault{Method: http.MethodDelete, Blob: "*/pr-12/*", Action: faults.Hold})
 	environment := doctorEnv(t, pullRun, config, connection)
 	ctx, interrupt := context.WithCancel(t.Context())
 	var out, errOut output

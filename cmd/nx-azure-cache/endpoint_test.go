@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
@@ -20,7 +20,7 @@ const foreignLine = "the endpoint's host attacker.example is not one of Azure St
 // An endpoint is the word of a pull request, or of what somebody has pasted: no command
 // sends a token there, or anything else.
 func TestForeignEndpointOfCommands(t *testing.T) {
-	proxy := azuretest.NewProxy()
+	proxy := faults.NewProxy()
 	proxy.Start()
 	t.Cleanup(proxy.Stop)
 	t.Setenv("PATH", t.TempDir()) // there is no az

@@ -13,6 +13,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
@@ -120,9 +121,9 @@ func TestEvictChanged(t *testing.T) {
 	for _, hash := range []string{"1", "2", "3"} {
 		s.put(stored{scope: "trusted", hash: hash})
 	}
-	var rules []*azuretest.FaultRule
+	var rules []*faults.Rule
 	for _, name := range []string{"team/v1/trusted/1", "team/v1/trusted/2"} {
-		rules = append(rules, s.service.AddFault(azuretest.Fault{Method: http.MethodDelete, Blob: name, Times: 1, Action: azuretest.Hold}))
+		rules = append(rules, s.service.AddFault(faults.Fault{Method: http.MethodDelete, Blob: name, Times: 1, Action: faults.Hold}))
 	}
 	type result struct {
 		stderr string
@@ -157,7 +158,7 @@ func TestEvictInterrupted(t *testing.T) {
 	for i := range 100 {
 		s.put(stored{scope: "trusted", hash: fmt.Sprint(i)})
 	}
-	rule := s.service.AddFault(azuretest.Fault{Method: http.MethodDelete, Blob: "*/5?", Action: azuretest.Hold})
+	rule := s.service.AddFault(faults.Fault{Method: http.MethodDelete, Blob: "*/5?", Action: faults.Hold})
 	defer rule.Release()
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 )
 
 // storage is a Blob service as the sessions speak of it: a method is answered
@@ -26,9 +27,9 @@ type storage struct {
 	held    map[string]<-chan struct{} // by method: one value for each request that is held
 
 	mu      sync.Mutex
-	rules   map[string]*azuretest.FaultRule // in force, by method
-	holds   []*azuretest.FaultRule          // that may hold requests
-	earlier []storageRequest                // taken from the service
+	rules   map[string]*faults.Rule // in force, by method
+	holds   []*faults.Rule          // that may hold requests
+	earlier []storageRequest        // taken from the service
 }
 
 // The account and the containers of a storage.
@@ -55,7 +56,7 @@ func startStorage(t testing.TB) (*storage, string) {
 	s := &storage{
 		service: azuretest.New(azuretest.Options{Account: storageAccount, Containers: []string{testContainer, fixtureContainer}, Requests: 10_000}),
 		held:    map[string]<-chan struct{}{http.MethodGet: make(chan struct{}), http.MethodPut: make(chan struct{})},
-		rules:   make(map[string]*azuretest.FaultRule),
+		rules:   make(map[string]*faults.Rule),
 	}
 	var err error
 	if s.server, err = s.service.Start(); err != nil {
@@ -92,7 +93,7 @@ func (s *storage) take() []storageRequest {
 // answerTo is how a request was answered; "" where the client has broken off.
 func answerTo(request azuretest.Request) string {
 	switch {
-	case request.Fault == azuretest.Reset || request.Fault == azuretest.Hold:
+	case request.Fault == faults.Reset || request.Fault == faults.Hold:
 		return string(request.Fault)
 	case request.Status == http.StatusPartialContent:
 		// Whether a body comes whole or in ranges is not what sessions are about.
@@ -115,12 +116,12 @@ func (s *storage) behave(method string, rule *storageRule) {
 	if rule == nil {
 		return
 	}
-	fault := azuretest.Fault{Method: method, Times: max(rule.left, 0), Action: azuretest.Action(rule.answer)}
+	fault := faults.Fault{Method: method, Times: max(rule.left, 0), Action: faults.Action(rule.answer)}
 	if status, err := strconv.Atoi(rule.answer); err == nil {
-		fault.Action, fault.Status, fault.Code = azuretest.Fail, status, rule.code
+		fault.Action, fault.Status, fault.Code = faults.Fail, status, rule.code
 	}
 	s.rules[method] = s.service.AddFault(fault)
-	if fault.Action == azuretest.Hold {
+	if fault.Action == faults.Hold {
 		s.holds = append(s.holds, s.rules[method])
 		s.held[method] = s.rules[method].Reached()
 	}

@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
@@ -236,7 +237,7 @@ func TestHostileStorage(t *testing.T) {
 	rights := azuretest.FullRights()
 	rights.Delete = false
 	s.service.Allow(azuretest.KeyOf(azuretest.Account), rights)
-	s.service.AddFault(azuretest.Fault{Method: "HEAD", Blob: "*31m/3", Action: azuretest.Fail, Status: 400})
+	s.service.AddFault(faults.Fault{Method: "HEAD", Blob: "*31m/3", Action: faults.Fail, Status: 400})
 	failing := []string{"inspect", "3"} // at a blob with such a name
 	for _, args := range [][]string{
 		{"ls"}, {"ls", "--json"}, {"inspect", "1"}, {"inspect", "1", "--json", "--verify"}, {"inspect", "2", "--verify"},

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
@@ -107,7 +108,7 @@ func TestInspectVerify(t *testing.T) {
 		t.Errorf("got %v and %s, want that the body is another one", err, stdout)
 	}
 	s.put(stored{scope: "pr-1", hash: "2"})
-	rule := s.service.AddFault(azuretest.Fault{Method: "GET", Blob: "*/pr-1/2", Action: azuretest.Fail, Status: 404, Code: "BlobNotFound"})
+	rule := s.service.AddFault(faults.Fault{Method: "GET", Blob: "*/pr-1/2", Action: faults.Fail, Status: 404, Code: "BlobNotFound"})
 	defer rule.Remove()
 	if stdout, _, err := s.run("inspect", "2", "--verify"); err == nil || !strings.Contains(stdout, "body         it is gone") {
 		t.Errorf("got %v and %s, want that it is gone", err, stdout)
@@ -118,7 +119,7 @@ func TestInspectVerify(t *testing.T) {
 func TestInspectChanged(t *testing.T) {
 	s := newShelf(t)
 	s.put(stored{scope: "trusted", hash: "1", key: "good"})
-	rule := s.service.AddFault(azuretest.Fault{Method: "GET", Blob: "*/1", Times: 1, Action: azuretest.Hold})
+	rule := s.service.AddFault(faults.Fault{Method: "GET", Blob: "*/1", Times: 1, Action: faults.Hold})
 	go func() {
 		<-rule.Reached()
 		there, _ := s.service.Blob(shelfContainer, "team/v1/trusted/1")

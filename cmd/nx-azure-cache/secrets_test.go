@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
@@ -44,7 +45,7 @@ func forms(t *testing.T) (all []string) {
 // corporate is a storage and an Entra ID that are reached through a proxy only,
 // which wants a password and looks into TLS.
 type corporate struct {
-	proxy *azuretest.Proxy
+	proxy *faults.Proxy
 	env   env
 }
 
@@ -63,7 +64,7 @@ func startCorporate(t *testing.T, answer http.HandlerFunc) *corporate {
 	if answer != nil {
 		storage, login = answer, answer
 	}
-	c := &corporate{proxy: azuretest.NewProxy()}
+	c := &corporate{proxy: faults.NewProxy()}
 	c.proxy.Start()
 	t.Cleanup(c.proxy.Stop)
 	c.proxy.Want("anna", secretOfProxy)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 )
 
 // A service on which the third part of a download stalls, once.
@@ -18,9 +19,9 @@ func Example() {
 	if err := service.Put("results", "v1/shared/123", azuretest.Blob{Body: make([]byte, 12<<20)}); err != nil {
 		panic(err)
 	}
-	stall := service.AddFault(azuretest.Fault{
+	stall := service.AddFault(faults.Fault{
 		Method: http.MethodGet, Blob: "v1/shared/*", Range: "bytes=8388608-*", Times: 1,
-		Action: azuretest.StallBody, After: 1000,
+		Action: faults.StallBody, After: 1000,
 	})
 	defer stall.Release()
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 )
 
 // try sends a request of which something may fail.
@@ -39,9 +40,9 @@ func isReset(err error) bool {
 func TestFail(t *testing.T) {
 	service, on := start(t, azuretest.Options{})
 	on.must(t, http.MethodPut, "a", "", nil, "content")
-	service.AddFault(azuretest.Fault{
+	service.AddFault(faults.Fault{
 		Method: http.MethodGet, Blob: "a*", Times: 2,
-		Action: azuretest.Fail, Status: http.StatusServiceUnavailable, Code: "ServerBusy", RetryAfter: 1500 * time.Millisecond,
+		Action: faults.Fail, Status: http.StatusServiceUnavailable, Code: "ServerBusy", RetryAfter: 1500 * time.Millisecond,
 	})
 	on.do(t, http.MethodHead, "a", "", nil, "").check(t, "another method", "200")
 	on.do(t, http.MethodGet, "b", "", nil, "").check(t, "another blob", "404 BlobNotFound")
@@ -54,7 +55,7 @@ func TestFail(t *testing.T) {
 	}
 	on.do(t, http.MethodGet, "a", "", nil, "").check(t, "get, after its times", "200")
 
-	fault := service.AddFault(azuretest.Fault{Method: http.MethodPut, Action: azuretest.Fail, Status: http.StatusBadGateway})
+	fault := service.AddFault(faults.Fault{Method: http.MethodPut, Action: faults.Fail, Status: http.StatusBadGateway})
 	for range 3 {
 		got := on.do(t, http.MethodPut, "a", "", nil, "changed")
 		got.check(t, "as from a proxy", "502")
@@ -72,7 +73,7 @@ func TestFail(t *testing.T) {
 // A fault that is set aside comes back as it was.
 func TestRestore(t *testing.T) {
 	service, on := start(t, azuretest.Options{})
-	fault := service.AddFault(azuretest.Fault{Times: 2, Action: azuretest.Fail, Status: http.StatusInternalServerError})
+	fault := service.AddFault(faults.Fault{Times: 2, Action: faults.Fail, Status: http.StatusInternalServerError})
 	fault.Restore() // it is in force already
 	get := func(want string) { on.do(t, http.MethodGet, "a", "", nil, "").check(t, "get", want) }
 	get("500")
@@ -88,7 +89,7 @@ func TestRestore(t *testing.T) {
 func TestFaultsOfRanges(t *testing.T) {
 	service, on := start(t, azuretest.Options{})
 	on.must(t, http.MethodPut, "a", "", nil, "0123456789")
-	service.AddFault(azuretest.Fault{Range: "bytes=4-*", Times: 1, Action: azuretest.Fail, Status: http.StatusInternalServerError})
+	service.AddFault(faults.Fault{Range: "bytes=4-*", Times: 1, Action: faults.Fail, Status: http.StatusInternalServerError})
 	on.do(t, http.MethodGet, "a", "", header{"x-ms-range": "bytes=0-3"}, "").check(t, "another", "206")
 	on.do(t, http.MethodGet, "a", "", header{"x-ms-range": "bytes=4-7"}, "").check(t, "the range", "500")
 	on.do(t, http.MethodGet, "a", "", header{"x-ms-range": "bytes=4-7"}, "").check(t, "again", "206")
@@ -96,12 +97,12 @@ func TestFaultsOfRanges(t *testing.T) {
 
 func TestResetAndLose(t *testing.T) {
 	for _, test := range []struct {
-		action azuretest.Action
+		action faults.Action
 		stored bool
-	}{{azuretest.Reset, false}, {azuretest.Lose, true}} {
+	}{{faults.Reset, false}, {faults.Lose, true}} {
 		t.Run(string(test.action), func(t *testing.T) {
 			service, on := start(t, azuretest.Options{})
-			service.AddFault(azuretest.Fault{Action: test.action, Times: 1})
+			service.AddFault(faults.Fault{Action: test.action, Times: 1})
 			if _, err := on.try(t.Context(), t, http.MethodPut, "a", "content"); !isReset(err) {
 				t.Errorf("got %v, want a reset", err)
 			}
@@ -122,7 +123,7 @@ func TestResetOverTLS(t *testing.T) {
 	server := httptest.NewTLSServer(service)
 	defer server.Close()
 	url := server.URL + "/" + azuretest.Account + "/results/a"
-	service.AddFault(azuretest.Fault{Action: azuretest.Reset})
+	service.AddFault(faults.Fault{Action: faults.Reset})
 	for range 3 {
 		answer, err := server.Client().Get(url)
 		if err == nil {
@@ -137,12 +138,12 @@ func TestResetOverTLS(t *testing.T) {
 func TestBrokenBodies(t *testing.T) {
 	const size, after = 3 << 20, 1 << 20
 	content := strings.Repeat("x", size)
-	for _, action := range []azuretest.Action{azuretest.ResetBody, azuretest.EndBody} {
+	for _, action := range []faults.Action{faults.ResetBody, faults.EndBody} {
 		t.Run(string(action), func(t *testing.T) {
 			service, on := start(t, azuretest.Options{})
 			on.must(t, http.MethodPut, "a", "", nil, content)
 			on.must(t, http.MethodPut, "short", "", nil, content[:after])
-			service.AddFault(azuretest.Fault{Action: action, After: after})
+			service.AddFault(faults.Fault{Action: action, After: after})
 			for _, method := range []string{http.MethodGet, http.MethodHead} {
 				on.do(t, method, "short", "", nil, "").check(t, method+" of a short one", "200")
 			}
@@ -156,10 +157,10 @@ func TestBrokenBodies(t *testing.T) {
 			if answer.ContentLength != size || n > after {
 				t.Errorf("got %d of %d bytes, want no more than %d of %d", n, answer.ContentLength, after, size)
 			}
-			if action == azuretest.ResetBody && !isReset(err) {
+			if action == faults.ResetBody && !isReset(err) {
 				t.Errorf("got %v, want a reset", err)
 			}
-			if action == azuretest.EndBody && (!errors.Is(err, io.ErrUnexpectedEOF) || n != after) {
+			if action == faults.EndBody && (!errors.Is(err, io.ErrUnexpectedEOF) || n != after) {
 				t.Errorf("got %d bytes and %v, want %d and %v", n, err, after, io.ErrUnexpectedEOF)
 			}
 
@@ -175,7 +176,7 @@ func TestBrokenBodies(t *testing.T) {
 
 func TestHold(t *testing.T) {
 	service, on := start(t, azuretest.Options{})
-	fault := service.AddFault(azuretest.Fault{Method: http.MethodPut, Action: azuretest.Hold})
+	fault := service.AddFault(faults.Fault{Method: http.MethodPut, Action: faults.Hold})
 	done := make(chan response, 2)
 	for range cap(done) {
 		go func() { done <- on.do(t, http.MethodPut, fresh(), "", nil, "content") }()
@@ -196,7 +197,7 @@ func TestHold(t *testing.T) {
 	}
 	on.do(t, http.MethodPut, fresh(), "", nil, "content").check(t, "after the release", "201")
 	for _, request := range service.Requests()[:2] {
-		if request.Fault != azuretest.Hold || request.Status != http.StatusCreated {
+		if request.Fault != faults.Hold || request.Status != http.StatusCreated {
 			t.Errorf("got %+v, want one that was held and answered", request)
 		}
 	}
@@ -205,7 +206,7 @@ func TestHold(t *testing.T) {
 func TestHoldForATime(t *testing.T) {
 	const pause = 50 * time.Millisecond
 	service, on := start(t, azuretest.Options{})
-	service.AddFault(azuretest.Fault{Method: http.MethodPut, Action: azuretest.Hold, For: pause})
+	service.AddFault(faults.Fault{Method: http.MethodPut, Action: faults.Hold, For: pause})
 	begin := time.Now()
 	on.do(t, http.MethodPut, "a", "", nil, "content").check(t, "put", "201")
 	if took := time.Since(begin); took < pause {
@@ -216,7 +217,7 @@ func TestHoldForATime(t *testing.T) {
 // Who goes away while he is held has not asked for anything.
 func TestHoldOfAClientThatGoes(t *testing.T) {
 	service, _ := start(t, azuretest.Options{})
-	fault := service.AddFault(azuretest.Fault{Action: azuretest.Hold})
+	fault := service.AddFault(faults.Fault{Action: faults.Hold})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		<-fault.Reached()
@@ -234,7 +235,7 @@ func TestStall(t *testing.T) {
 	const after = 1000
 	service, on := start(t, azuretest.Options{})
 	on.must(t, http.MethodPut, "a", "", nil, strings.Repeat("x", 10_000))
-	fault := service.AddFault(azuretest.Fault{Action: azuretest.StallBody, After: after})
+	fault := service.AddFault(faults.Fault{Action: faults.StallBody, After: after})
 	answer, err := on.try(t.Context(), t, http.MethodGet, "a", "")
 	if err != nil {
 		t.Fatal(err)

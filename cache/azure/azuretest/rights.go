@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 )
 
 // Caller is who sends a request, told by what it signs with; no signature is
@@ -92,7 +94,7 @@ func (c *call) rights() Rights {
 
 // mayWriteTo reports whether a blob may be written, as far as its name goes.
 func (r Rights) mayWriteTo(name string) bool {
-	return r.WriteTo == nil || slices.ContainsFunc(r.WriteTo, func(pattern string) bool { return like(pattern, name) })
+	return r.WriteTo == nil || slices.ContainsFunc(r.WriteTo, func(pattern string) bool { return faults.Like(pattern, name) })
 }
 
 // refuseWrite refuses a Put Blob, unless the caller may do it.

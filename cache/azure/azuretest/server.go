@@ -6,6 +6,8 @@ import (
 	"log"
 	"net"
 	"net/http"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 )
 
 // Server serves HTTP on 127.0.0.1.
@@ -17,7 +19,7 @@ type Server struct {
 
 // Start serves handler on a port of 127.0.0.1, over the network; 0 stands for
 // any port.
-func Start(port int, network *Network, handler http.Handler) (*Server, error) {
+func Start(port int, network *faults.Network, handler http.Handler) (*Server, error) {
 	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
 		return nil, err

@@ -7,9 +7,10 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 )
 
 // Options of a [Service].
@@ -27,13 +28,13 @@ const Account = "devstoreaccount1"
 
 // Service is a Blob service, an [http.Handler].
 type Service struct {
-	Network
+	faults.Network
 	Traffic
 	account  string
 	store    store
 	requests requestLog
 	rights   rights
-	faults   faults
+	faults   faults.Rules
 	throttle throttle
 	ids      atomic.Uint64
 }
@@ -97,16 +98,16 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	known := c.locate()
 	c.note = s.requests.add(r)
-	rule := s.faults.match(c)
+	rule := s.faults.Match(r.Method, c.name, rangeOf(r.Header))
 	s.requests.fault(c.note, rule)
 	if rule != nil && c.breakUpload(rule) || !c.receive() || !s.Delay(r.Context()) {
 		return
 	}
-	if rule != nil && rule.Action == Reset {
+	if rule != nil && rule.Action == faults.Reset {
 		c.reset()
 		return
 	}
-	if rule != nil && rule.Action == Hold && !rule.wait(r.Context()) {
+	if rule != nil && rule.Action == faults.Hold && !rule.Wait(r.Context()) {
 		return
 	}
 	a := c.decide(rule, known)
@@ -174,9 +175,9 @@ func (c *call) receive() bool {
 }
 
 // decide is the answer, of a fault or of the service.
-func (c *call) decide(rule *FaultRule, known bool) answer {
+func (c *call) decide(rule *faults.Rule, known bool) answer {
 	switch {
-	case rule != nil && rule.Action == Fail:
+	case rule != nil && rule.Action == faults.Fail:
 		a := failure(rule.Status, rule.Code)
 		a.header = retryAfter(rule.RetryAfter)
 		return a
@@ -190,12 +191,12 @@ func (c *call) decide(rule *FaultRule, known bool) answer {
 }
 
 // deliver sends an answer, or as much of it as a fault lets through.
-func (c *call) deliver(a answer, rule *FaultRule) (sent int64) {
+func (c *call) deliver(a answer, rule *faults.Rule) (sent int64) {
 	switch {
-	case rule != nil && rule.Action == Lose:
+	case rule != nil && rule.Action == faults.Lose:
 		c.reset()
 		return 0
-	case rule == nil || !rule.breaksBody() || a.length <= rule.After || c.r.Method == http.MethodHead:
+	case rule == nil || !rule.BreaksBody() || a.length <= rule.After || c.r.Method == http.MethodHead:
 		return c.send(a, math.MaxInt64)
 	}
 	sent = c.send(a, rule.After)
@@ -272,76 +273,3 @@ func (c *call) onBlob() answer {
 		return failure(http.StatusMethodNotAllowed, "UnsupportedHttpVerb")
 	}
 }
-
-// requestLog remembers requests.
-type requestLog struct {
-	keep int
-	mu   sync.Mutex
-	list []*Request
-}
-
-// Request is a request that the service has got.
-type Request struct {
-	Method string
-	Path   string // of the URL, decoded
-	Query  string // as it was sent
-	Range  string // x-ms-range, or else Range
-	Header http.Header
-	Status int    // 0: it got no answer, or not yet
-	Fault  Action // what was done instead, if anything
-}
-
-func (l *requestLog) add(r *http.Request) *Request {
-	if l.keep == 0 {
-		return nil
-	}
-	note := &Request{Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Range: rangeOf(r.Header), Header: r.Header}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if len(l.list) >= 2*l.keep {
-		l.list = append([]*Request(nil), l.list[l.keep:]...)
-	}
-	l.list = append(l.list, note)
-	return note
-}
-
-func (l *requestLog) fault(note *Request, rule *FaultRule) {
-	if note != nil && rule != nil {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		note.Fault = rule.Action
-	}
-}
-
-func (l *requestLog) answered(note *Request, status int) {
-	if note != nil {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		note.Status = status
-	}
-}
-
-func (l *requestLog) copies() (requests []Request) {
-	for _, note := range l.list {
-		requests = append(requests, *note)
-	}
-	return requests
-}
-
-func (l *requestLog) take() []Request {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	requests := l.copies()
-	l.list = nil
-	return requests
-}
-
-// Requests are the last requests, in the order in which they came.
-func (s *Service) Requests() []Request {
-	s.requests.mu.Lock()
-	defer s.requests.mu.Unlock()
-	return s.requests.copies()
-}
-
-// TakeRequests returns the last requests and forgets them.
-func (s *Service) TakeRequests() []Request { return s.requests.take() }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 )
 
 func TestStats(t *testing.T) {
@@ -147,7 +148,7 @@ func TestClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	on := target{account: server.URL + "/" + azuretest.Account, container: "results"}
-	fault := service.AddFault(azuretest.Fault{Action: azuretest.Hold})
+	fault := service.AddFault(faults.Fault{Action: faults.Hold})
 	done := make(chan error)
 	go func() {
 		_, err := on.try(t.Context(), t, http.MethodGet, "a", "")

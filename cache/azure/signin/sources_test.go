@@ -9,24 +9,17 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
-	"log"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/golang-jwt/jwt/v5"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 )
 
@@ -34,93 +27,6 @@ const (
 	tenant = "11111111-2222-3333-4444-555555555555"
 	app    = "99999999-8888-7777-6666-555555555555"
 )
-
-// world is a machine without identities, and what it can reach.
-type world struct {
-	t         *testing.T
-	authority *azuretest.Authority
-	entra     *httptest.Server
-	tools     string // the only folder of PATH, beside those of the shell
-	metadata  http.HandlerFunc
-	machine   signin.Likelihood
-
-	mu   sync.Mutex
-	seen []string // host and path of every request
-}
-
-// newWorld sets the environment of the process.
-func newWorld(t *testing.T) *world {
-	for _, variable := range os.Environ() {
-		name, _, _ := strings.Cut(variable, "=")
-		for _, prefix := range []string{"AZURE", "ACTIONS_", "GITHUB_", "SYSTEM_", "IDENTITY_", "MSI_", "IMDS_"} {
-			if strings.HasPrefix(name, prefix) {
-				t.Setenv(name, "")
-			}
-		}
-	}
-	w := &world{t: t, authority: azuretest.NewAuthority(), tools: t.TempDir(), machine: signin.No}
-	w.entra = httptest.NewUnstartedServer(w.authority)
-	w.entra.Config.ErrorLog = log.New(io.Discard, "", 0)
-	w.entra.StartTLS()
-	t.Cleanup(w.entra.Close)
-	t.Setenv("AZURE_AUTHORITY_HOST", w.entra.URL+"/")
-	t.Setenv("PATH", w.tools+":/bin:/usr/bin")
-	return w
-}
-
-// Do implements [policy.Transporter]. The metadata address leads to a handler, or
-// nowhere.
-func (w *world) Do(r *http.Request) (*http.Response, error) {
-	w.mu.Lock()
-	w.seen = append(w.seen, r.URL.Host+r.URL.Path)
-	w.mu.Unlock()
-	switch {
-	case strings.HasPrefix(r.URL.Host, "login."): // a cloud's own
-		r.Host = r.URL.Host
-		return answerOf(w.authority, r), nil
-	case r.URL.Host != "169.254.169.254":
-		return w.entra.Client().Do(r)
-	case w.metadata == nil: // packets are swallowed
-		<-r.Context().Done()
-		return nil, r.Context().Err()
-	default:
-		return answerOf(w.metadata, r), nil
-	}
-}
-
-// answerOf is what a handler answers, without a server.
-func answerOf(handler http.Handler, r *http.Request) *http.Response {
-	recorder := httptest.NewRecorder()
-	handler.ServeHTTP(recorder, r)
-	answer := recorder.Result()
-	answer.Request = r
-	return answer
-}
-
-// has reports how many requests went to a place.
-func (w *world) has(place string) (n int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, it := range w.seen {
-		if strings.Contains(it, place) {
-			n++
-		}
-	}
-	return n
-}
-
-// tool puts a program on the path.
-func (w *world) tool(name, script string) {
-	w.t.Helper()
-	if err := os.WriteFile(filepath.Join(w.tools, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-// az is an Azure CLI that somebody is signed in with.
-func (w *world) az() {
-	w.tool("az", `echo '{"accessToken":"`+userToken+`","expires_on":`+fmt.Sprint(time.Now().Add(time.Hour).Unix())+`}'`)
-}
 
 // userToken is a token of a person.
 var userToken = func() string {
@@ -130,70 +36,6 @@ var userToken = func() string {
 	}
 	return text
 }()
-
-func (w *world) set(variables map[string]string) {
-	for name, value := range variables {
-		w.t.Setenv(name, value)
-	}
-}
-
-// file writes a file and returns its path.
-func (w *world) file(name, content string) string {
-	w.t.Helper()
-	path := filepath.Join(w.t.TempDir(), name)
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		w.t.Fatal(err)
-	}
-	return path
-}
-
-// signIn signs in and returns how.
-func (w *world) signIn(source string) (signin.Report, error) {
-	w.t.Helper()
-	tokens := w.tokens(source)
-	_, err := tokens.GetToken(w.t.Context(), signin.Storage)
-	return tokens.Report(), err
-}
-
-func (w *world) tokens(source string) *signin.Tokens {
-	w.t.Helper()
-	tokens, err := signin.New(signin.Options{
-		Source: source,
-		Client: azcore.ClientOptions{Transport: w, Retry: policy.RetryOptions{MaxRetries: 1, RetryDelay: time.Millisecond}},
-		Machine: func() signin.Likelihood {
-			return w.machine
-		},
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return tokens
-}
-
-// github is GitHub's issuer of assertions, which numbers them.
-func (w *world) github() *httptest.Server {
-	var n int
-	server := httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "bearer job" || r.URL.Query().Get("audience") != "api://AzureADTokenExchange" || r.URL.Query().Get("v") != "1" {
-			http.Error(rw, "no", http.StatusForbidden)
-			return
-		}
-		n++
-		fmt.Fprintf(rw, `{"value":"assertion-%d"}`, n)
-	}))
-	w.t.Cleanup(server.Close)
-	return server
-}
-
-// metadataOf is the service of a virtual machine with an identity.
-func metadataOf(rw http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("Metadata") != "true" {
-		rw.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	fmt.Fprintf(rw, `{"access_token":"machine","expires_in":"3600","expires_on":"%d","resource":"https://storage.azure.com","token_type":"Bearer"}`,
-		time.Now().Add(time.Hour).Unix())
-}
 
 // setUps make each source usable.
 var setUps = map[string]func(w *world){

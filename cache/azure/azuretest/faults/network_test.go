@@ -1,4 +1,4 @@
-package azuretest_test
+package faults_test
 
 import (
 	"errors"
@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 )
 
 // pipe is a listener that accepts one end of a pipe, once.
@@ -21,7 +22,7 @@ func (p pipe) Accept() (net.Conn, error) { return p.Conn, nil }
 func (p pipe) Addr() net.Addr            { return p.LocalAddr() }
 
 // connect returns both ends of a connection over a network.
-func connect(t *testing.T, network *azuretest.Network) (client, server net.Conn) {
+func connect(t *testing.T, network *faults.Network) (client, server net.Conn) {
 	t.Helper()
 	client, inner := net.Pipe()
 	server, err := network.Listen(pipe{inner}).Accept()
@@ -57,7 +58,7 @@ func TestRate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				network := new(azuretest.Network)
+				network := new(faults.Network)
 				network.SetRate(10 * megabyte)
 				client, server := connect(t, network)
 				from, to := direction(client, server)
@@ -88,7 +89,7 @@ func TestRate(t *testing.T) {
 // What is a little late, as what sleeps always is, is made up for.
 func TestRateAfterSmallDelays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := new(azuretest.Network)
+		network := new(faults.Network)
 		network.SetRate(megabyte)
 		client, server := connect(t, network)
 		go func() { _, _ = server.Write(make([]byte, megabyte)) }()
@@ -113,7 +114,7 @@ func TestRateAfterSmallDelays(t *testing.T) {
 // A client that is slow for long does not get all at once later.
 func TestRateAfterALongDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := new(azuretest.Network)
+		network := new(faults.Network)
 		network.SetRate(megabyte)
 		client, server := connect(t, network)
 		done := make(chan error)
@@ -144,7 +145,7 @@ func TestRateAfterALongDelay(t *testing.T) {
 // A connection that was idle has saved nothing up, and a change holds at once.
 func TestRateAfterAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := new(azuretest.Network)
+		network := new(faults.Network)
 		network.SetRate(megabyte)
 		client, server := connect(t, network)
 		go func() { _, _ = io.Copy(io.Discard, client) }()
@@ -172,7 +173,7 @@ func TestRateAfterAPause(t *testing.T) {
 // Each connection has the rate for itself.
 func TestRateOfTwoConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		network := new(azuretest.Network)
+		network := new(faults.Network)
 		network.SetRate(megabyte)
 		begin := time.Now()
 		done := make(chan time.Duration, 2)

@@ -1,4 +1,4 @@
-package azuretest
+package faults
 
 import (
 	"crypto/tls"

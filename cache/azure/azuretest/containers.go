@@ -1,0 +1,31 @@
+package azuretest
+
+import "net/http"
+
+func (c *call) createContainer() answer {
+	if !c.rights().Manage {
+		return notPermitted
+	}
+	if !c.service.CreateContainer(c.container) {
+		return failure(http.StatusConflict, "ContainerAlreadyExists")
+	}
+	a := c.containerProperties()
+	a.status = http.StatusCreated
+	return a
+}
+
+func (c *call) containerProperties() answer {
+	if !c.rights().Manage {
+		return notPermitted
+	}
+	s := &c.service.store
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	there := s.containers[c.container]
+	if there == nil {
+		return containerNotFound
+	}
+	return answer{status: http.StatusOK, header: http.Header{
+		"Etag": {there.etag}, "Last-Modified": {there.made.UTC().Format(http.TimeFormat)},
+	}}
+}

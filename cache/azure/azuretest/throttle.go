@@ -1,0 +1,50 @@
+package azuretest
+
+import (
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// throttle lets so many requests a second through.
+type throttle struct {
+	mu         sync.Mutex
+	perSecond  int // 0: no limit
+	retryAfter time.Duration
+	second     time.Time // when the current one began
+	count      int       // in it
+}
+
+// Throttle answers 503 ServerBusy to all but the first requests of each second.
+// 0 stands for no limit. Azure sends no Retry-After, and with 0 it is not sent.
+func (s *Service) Throttle(perSecond int, retryAfter time.Duration) {
+	s.throttle.mu.Lock()
+	defer s.throttle.mu.Unlock()
+	s.throttle.perSecond, s.throttle.retryAfter, s.throttle.count = perSecond, retryAfter, 0
+}
+
+func (t *throttle) refuse(now time.Time) (answer, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.perSecond == 0 {
+		return answer{}, false
+	}
+	if now.Sub(t.second) >= time.Second {
+		t.second, t.count = now, 0
+	}
+	if t.count++; t.count <= t.perSecond {
+		return answer{}, false
+	}
+	busy := failure(http.StatusServiceUnavailable, "ServerBusy")
+	busy.header = retryAfter(t.retryAfter)
+	return busy, true
+}
+
+// retryAfter is the header, in seconds, and never less than is meant.
+func retryAfter(d time.Duration) http.Header {
+	if d <= 0 {
+		return nil
+	}
+	return http.Header{"Retry-After": {strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)}}
+}
