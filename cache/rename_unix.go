@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/eintr"
 )
 
 // rename renames a name in one open directory to a name in another. It follows no
@@ -24,9 +26,7 @@ func exchange(from *directory, name string, to *directory, newName string) error
 func renameWith(call func(from int, name string, to int, newName string) error, op string, from *directory, name string, to *directory, newName string) error {
 	var renamed error
 	err := withHandles(from.handle, to.handle, func(from, to int) {
-		for renamed = unix.EINTR; renamed == unix.EINTR; {
-			renamed = call(from, name, to, newName)
-		}
+		renamed = eintr.Retry(func() error { return call(from, name, to, newName) })
 	})
 	if err = errors.Join(err, renamed); err != nil {
 		return &os.LinkError{Op: op, Old: from.join(name), New: to.join(newName), Err: err}

@@ -18,10 +18,18 @@ const module_ = 'github.com/nx-azure-cache/nx-azure-cache';
  * @type {Record<string, string[]>}
  */
 const allowed = {
-  'cache/archive': ['cache/descriptors', 'cache/diskspace'],
+  // What an archive is; frames and files know nothing of tars.
+  'cache/archive': [
+    'cache/archive/frames',
+    'cache/archive/tree',
+    'cache/diskspace',
+  ],
+  'cache/archive/frames': [],
+  'cache/archive/tree': ['cache/descriptors', 'cache/diskspace', 'cache/eintr'],
   'cache/awake': [],
   'cache/descriptors': [],
-  'cache/diskspace': [],
+  'cache/diskspace': ['cache/eintr'],
+  'cache/eintr': [],
   'cache/printable': [],
   'cache/trust': [],
   'cache/unwrap': [],
@@ -29,6 +37,7 @@ const allowed = {
     'cache/archive',
     'cache/descriptors',
     'cache/diskspace',
+    'cache/eintr',
     'cache/trust',
   ],
   'cache/azure': [

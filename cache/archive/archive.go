@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/archive/frames"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diskspace"
 )
 
@@ -15,7 +16,7 @@ const Format = 1
 
 // MaxWindow is the largest zstd window, in bytes, that a reader accepts: it
 // bounds the memory an archive can ask for.
-const MaxWindow = 2 << 20
+const MaxWindow = frames.Size
 
 // InlineTerminalOutput is the number of bytes of terminal output that
 // [Codec.Extract] returns in memory; a longer one is left in a file.

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/archive/tree"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diskspace"
 )
 
@@ -52,21 +53,24 @@ func (c *Codec) ExtractTo(r io.Reader, dir *os.File, name string, limits Limits)
 	if limits.Entries == 0 && limits.Bytes == 0 {
 		limits.Entries, limits.Bytes = DefaultLimits.Entries, DefaultLimits.Bytes
 	}
-	tree, err := c.newTree(dir)
+	out, err := tree.New(dir, c.writers)
 	if err != nil {
 		return Contents{}, err
 	}
-	defer tree.close()
+	defer out.Close()
 
 	u := &unpacker{
-		codec: c, dir: dir.Name(), name: name, tree: tree, left: newBudget(limits),
+		codec: c, dir: dir.Name(), name: name, tree: out, left: newBudget(limits),
 		seed: maphash.MakeSeed(), seen: make(map[uint64]byte),
 	}
-	err = tree.finish(u.read(r))
+	err = out.Finish(u.read(r))
 	if err == nil {
 		// Links come after the last byte of r was read: r may find only there that it
 		// was not what it should be.
 		err = u.finish()
+	}
+	if _, ok := errors.AsType[*tree.TimeError](err); ok {
+		err = refused("%w", err)
 	}
 	if diskspace.IsFull(err) {
 		err = fmt.Errorf("%w: %w", ErrNoSpace, err)
@@ -85,7 +89,7 @@ type unpacker struct {
 	codec    *Codec
 	dir      string
 	name     string // of what the archive calls outputs
-	tree     *tree
+	tree     *tree.Tree
 	left     budget
 	contents Contents
 
@@ -104,7 +108,7 @@ type late struct {
 
 func (u *unpacker) read(r io.Reader) error {
 	source := &source{r: r}
-	plain := u.codec.decompress(source)
+	plain := u.codec.frames.NewReader(source)
 	err := u.entries(&tarReader{r: plain})
 	if err == nil {
 		// Its end is that of source, too.
@@ -115,7 +119,7 @@ func (u *unpacker) read(r io.Reader) error {
 			err = nil
 		}
 	}
-	plain.close()
+	plain.Close()
 	if err != nil {
 		return source.blame(err)
 	}
@@ -226,7 +230,7 @@ func (u *unpacker) terminal(tr *tarReader) error {
 	}
 	if size > InlineTerminalOutput {
 		u.contents.TerminalOutputFile = TerminalOutputOf(filepath.Join(u.dir, u.name))
-		return u.tree.create(TerminalOutputOf(u.name), tr, size, attributes{0o600, time.Now()})
+		return u.tree.Create(TerminalOutputOf(u.name), tr, size, tree.Attributes{Mode: 0o600, ModTime: time.Now()})
 	}
 	var b bytes.Buffer
 	_, err = b.ReadFrom(tr)
@@ -250,13 +254,13 @@ func (u *unpacker) entry(h *header, content io.Reader) error {
 	switch h.kind {
 	case typeFolder:
 		u.late = append(u.late, late{name: name, modTime: h.modTime})
-		return u.tree.mkdir(u.at(name))
+		return u.tree.Mkdir(u.at(name))
 	case typeFile:
 		if err := u.take(h.size); err != nil {
 			return err
 		}
 		u.contents.Size += h.size
-		return u.tree.create(u.at(name), content, h.size, attributes{h.mode, h.modTime})
+		return u.tree.Create(u.at(name), content, h.size, tree.Attributes{Mode: h.mode, ModTime: h.modTime})
 	default:
 		target := strings.ReplaceAll(h.target, `\`, "/")
 		below := strings.TrimPrefix(name, outputsName+"/")
@@ -316,7 +320,7 @@ func (u *unpacker) finish() error {
 		if l.target == "" {
 			continue
 		}
-		if err := u.tree.link(u.at(l.name), l.target, l.modTime); err != nil {
+		if err := u.tree.Link(u.at(l.name), l.target, l.modTime); err != nil {
 			return err
 		}
 	}
@@ -324,7 +328,7 @@ func (u *unpacker) finish() error {
 		if l.target != "" || l.name == outputsName {
 			continue
 		}
-		if err := u.tree.setTime(u.at(l.name), l.modTime); err != nil {
+		if err := u.tree.SetTime(u.at(l.name), l.modTime); err != nil {
 			return err
 		}
 	}

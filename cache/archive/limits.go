@@ -1,6 +1,10 @@
 package archive
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/archive/frames"
+)
 
 // One table for writers and readers: what one stores, the other restores.
 //
@@ -58,11 +62,11 @@ var DefaultLimits = Limits{Entries: 500_000, Bytes: 16 << 30}
 //	20,000 empty files         162-fold, with their headers
 //	20,000 links               153-fold, with their headers
 //
-// The first 32 MiB (thoroughSize) shrink 28,728-fold at most, which is what the
+// The first 32 MiB ([frames.ThoroughSize]) shrink 28,728-fold at most, which is what the
 // format allows: 4 bytes for 128 KiB. What comes after them shrinks 5,041-fold at
 // most. The bounds are twice those bytes, and one and a half times that factor.
 const (
-	freeExpansion = 2 * thoroughSize
+	freeExpansion = 2 * frames.ThoroughSize
 	maxExpansion  = 7_500
 )
 

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/archive/frames"
 )
 
 // Write writes the archive of a task to w: its exit code, what it printed
@@ -24,16 +26,16 @@ import (
 // was read; every other error is one of reading or writing. What was written to
 // w before an error is not an archive.
 func (c *Codec) Write(w io.Writer, task Task, terminal io.Reader, size int64, dir string, asOf time.Time) error {
-	compressor := c.newCompressor(w)
-	p := &packer{out: compressor, dir: dir, asOf: asOf, left: newBudget(c.limits), outputs: task.Outputs}
+	out := c.frames.NewWriter(w)
+	p := &packer{out: out, dir: dir, asOf: asOf, left: newBudget(c.limits), outputs: task.Outputs}
 	err := p.pack(task, terminal, size)
-	if closed := compressor.close(err != nil); err == nil { // else at most the same error again
+	if closed := out.Close(err != nil); err == nil { // else at most the same error again
 		err = closed
 	}
 	if err != nil {
 		return err
 	}
-	return checkExpansion(c.limits.of(compressor.packed), compressor.packed, p.left.used())
+	return checkExpansion(c.limits.of(out.Written()), out.Written(), p.left.used())
 }
 
 // checkExpansion returns an error for a result that readers would take for a bomb.
@@ -45,7 +47,7 @@ func checkExpansion(limits Limits, packed, plain int64) error {
 }
 
 type packer struct {
-	out         *compressor
+	out         *frames.Writer
 	dir         string
 	asOf        time.Time
 	directories []string // that were packed
@@ -106,7 +108,7 @@ func (p *packer) header(header *tar.Header) error {
 // content writes the content that belongs to a header, of size bytes.
 func (p *packer) content(r io.Reader, size int64) error {
 	const block = 512
-	if err := p.out.copyFrom(r, size); err != nil {
+	if err := p.out.CopyFrom(r, size); err != nil {
 		return err
 	}
 	_, err := p.out.Write(make([]byte, (block-size%block)%block))

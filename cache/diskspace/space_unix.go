@@ -9,6 +9,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/eintr"
 )
 
 // measure returns the bytes that this user may still write, and all bytes of the file
@@ -21,9 +23,7 @@ func measure(f *os.File) (free, total int64, ok bool) {
 	var stat unix.Statfs_t
 	var failed error
 	err = handle.Control(func(fd uintptr) {
-		for failed = unix.EINTR; failed == unix.EINTR; {
-			failed = unix.Fstatfs(int(fd), &stat)
-		}
+		failed = eintr.Retry(func() error { return unix.Fstatfs(int(fd), &stat) })
 	})
 	if errors.Join(err, failed) != nil || stat.Blocks == 0 {
 		return 0, 0, false

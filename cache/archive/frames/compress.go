@@ -1,23 +1,19 @@
-package archive
+package frames
 
 import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/klauspost/compress/zstd"
 )
 
 const (
-	// frameSize is how many bytes of a tar make one zstd frame. Frames are
-	// compressed at the same time, on one core each. Larger ones find more to
-	// refer to, and need as much more memory on both sides.
-	frameSize = MaxWindow
-
-	// thoroughSize is how many bytes of a tar are compressed with more effort, if
+	// ThoroughSize is how many bytes of a tar are compressed with more effort, if
 	// they look like text. Up to there it costs milliseconds and saves a sixth of
 	// the bytes; behind it, it would cost seconds.
-	thoroughSize = 32 << 20
+	ThoroughSize = 32 << 20
 
 	// sampleSize is how many bytes of a frame tell whether it looks like text:
 	// whether they shrink to less than two fifths.
@@ -39,7 +35,7 @@ func (c *Codec) pack(f *frame, offset int64) {
 	defer func() { <-c.compressors }()
 
 	encoders := &c.fast
-	if offset < thoroughSize && c.isText(f) {
+	if offset < ThoroughSize && c.isText(f) {
 		encoders = &c.thorough
 	}
 	f.encode(encoders, f.plain)
@@ -63,9 +59,9 @@ func (f *frame) encode(encoders *sync.Pool, plain []byte) {
 
 // room returns where the next bytes of a frame go, at most n.
 func (f *frame) room(n int) []byte {
-	n = min(n, frameSize-len(f.plain))
+	n = min(n, Size-len(f.plain))
 	if all := len(f.plain) + n; all > cap(f.plain) && all > sampleSize {
-		f.plain = slices.Grow(f.plain, frameSize-len(f.plain))
+		f.plain = slices.Grow(f.plain, Size-len(f.plain))
 	} else {
 		f.plain = slices.Grow(f.plain, n)
 	}
@@ -77,10 +73,10 @@ func (f *frame) release() {
 	frames.Put(f)
 }
 
-// compressor compresses what is written to it into frames, several at once, and
+// Writer compresses what is written to it into frames, several at once, and
 // writes these to w in their order, from another goroutine when there is more
 // than one. The same bytes always give the same frames.
-type compressor struct {
+type Writer struct {
 	codec   *Codec
 	w       io.Writer
 	filling *frame
@@ -89,15 +85,16 @@ type compressor struct {
 	queue   chan *frame // to the writing goroutine; nil while there is none
 	ended   chan struct{}
 
-	failed firstError // of w
+	failed atomic.Pointer[error] // of w
 }
 
-func (c *Codec) newCompressor(w io.Writer) *compressor {
-	return &compressor{codec: c, w: w, filling: frames.Get().(*frame)}
+// NewWriter returns a writer that compresses to w.
+func (c *Codec) NewWriter(w io.Writer) *Writer {
+	return &Writer{codec: c, w: w, filling: frames.Get().(*frame)}
 }
 
 // Write implements [io.Writer]. The error is one of a frame before.
-func (c *compressor) Write(p []byte) (n int, err error) {
+func (c *Writer) Write(p []byte) (n int, err error) {
 	for n < len(p) && err == nil {
 		m := copy(c.filling.room(len(p)-n), p[n:])
 		n += m
@@ -106,11 +103,11 @@ func (c *compressor) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-// copyFrom reads size bytes, straight to where they are compressed, or returns
+// CopyFrom reads size bytes, straight to where they are compressed, or returns
 // [io.ErrUnexpectedEOF].
-func (c *compressor) copyFrom(r io.Reader, size int64) error {
+func (c *Writer) CopyFrom(r io.Reader, size int64) error {
 	for size > 0 {
-		n, err := r.Read(c.filling.room(int(min(size, frameSize))))
+		n, err := r.Read(c.filling.room(int(min(size, Size))))
 		size -= int64(n)
 		if err := c.added(n); err != nil {
 			return err
@@ -126,21 +123,25 @@ func (c *compressor) copyFrom(r io.Reader, size int64) error {
 }
 
 // added notes n bytes that were put in the room of the frame.
-func (c *compressor) added(n int) error {
+func (c *Writer) added(n int) error {
 	c.filling.plain = c.filling.plain[:len(c.filling.plain)+n]
-	if len(c.filling.plain) < frameSize {
+	if len(c.filling.plain) < Size {
 		return nil
 	}
-	if err := c.failed.get(); err != nil {
-		return err
+	if failed := c.failed.Load(); failed != nil {
+		return *failed
 	}
 	c.begin(c.filling)
 	c.filling = frames.Get().(*frame)
 	return nil
 }
 
+// Written is the number of bytes that were written to w. It is for a writer that is
+// closed.
+func (c *Writer) Written() int64 { return c.packed }
+
 // begin has a full frame compressed and written.
-func (c *compressor) begin(f *frame) {
+func (c *Writer) begin(f *frame) {
 	if c.queue == nil {
 		c.queue, c.ended = make(chan *frame, maxInWork), make(chan struct{})
 		go c.write()
@@ -157,32 +158,37 @@ func (c *compressor) begin(f *frame) {
 }
 
 // write writes the frames in their order.
-func (c *compressor) write() {
+func (c *Writer) write() {
 	defer close(c.ended)
 	for f := range c.queue {
 		<-f.done
-		if c.failed.get() == nil {
-			c.failed.set(c.put(f))
+		if c.failed.Load() == nil {
+			if err := c.put(f); err != nil {
+				c.failed.Store(&err)
+			}
 		}
 		f.release()
 		<-c.codec.inWork
 	}
 }
 
-func (c *compressor) put(f *frame) error {
+func (c *Writer) put(f *frame) error {
 	c.packed += int64(len(f.packed))
 	_, err := c.w.Write(f.packed)
 	return err
 }
 
-// close writes what is left, unless the archive was given up, and waits until
+// Close writes what is left, unless the archive was given up, and waits until
 // nothing is in work any more.
-func (c *compressor) close(givenUp bool) error {
+func (c *Writer) Close(givenUp bool) error {
 	if c.queue != nil {
 		close(c.queue)
 		<-c.ended
 	}
-	err := c.failed.get()
+	var err error
+	if failed := c.failed.Load(); failed != nil {
+		err = *failed
+	}
 	if !givenUp && err == nil && len(c.filling.plain) > 0 {
 		c.codec.pack(c.filling, c.size)
 		err = c.put(c.filling)

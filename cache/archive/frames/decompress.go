@@ -1,4 +1,4 @@
-package archive
+package frames
 
 import (
 	"bufio"
@@ -15,7 +15,7 @@ const (
 	maxAhead = 4
 
 	// minFrame is the size that each frame but the last must have, in bytes of the
-	// tar. It bounds what the frames themselves cost. Ours have [frameSize].
+	// tar. It bounds what the frames themselves cost. Ours have [Size].
 	minFrame = 64 << 10
 
 	// blockOverhead is the number of bytes of the tar for which one block is
@@ -39,10 +39,10 @@ type part struct {
 
 var parts = sync.Pool{New: func() any { return new(part) }}
 
-// plain is what an archive decompresses to. It is received, verified and
+// Reader is what an archive decompresses to. It is received, verified and
 // decompressed by other goroutines while files are written: frames several at
 // once.
-type plain struct {
+type Reader struct {
 	codec *Codec
 	parts chan *part
 	own   chan struct{} // the slot of this archive
@@ -52,9 +52,9 @@ type plain struct {
 	read    int   // bytes of it
 }
 
-// decompress begins to read r. The caller calls close before it uses r otherwise.
-func (c *Codec) decompress(r io.Reader) *plain {
-	p := &plain{
+// NewReader begins to read r. The caller calls Close before it uses r otherwise.
+func (c *Codec) NewReader(r io.Reader) *Reader {
+	p := &Reader{
 		codec: c,
 		parts: make(chan *part, maxAhead+1),
 		own:   make(chan struct{}, 1),
@@ -65,7 +65,7 @@ func (c *Codec) decompress(r io.Reader) *plain {
 }
 
 // begin takes a slot for a part. It reports false when there is nobody to read it.
-func (p *plain) begin() (*part, bool) {
+func (p *Reader) begin() (*part, bool) {
 	it := parts.Get().(*part)
 	it.done, it.err = make(chan struct{}), nil
 	select {
@@ -87,7 +87,7 @@ func (p *part) release() {
 }
 
 // run reads r to its end, or until nobody reads what it becomes.
-func (p *plain) run(r *bufio.Reader) {
+func (p *Reader) run(r *bufio.Reader) {
 	defer close(p.parts)
 	for {
 		it, ok := p.begin()
@@ -121,7 +121,7 @@ func (c *Codec) unpack(it *part) {
 // end the process, and other results with it.
 func (p *part) survive() {
 	if reason := recover(); reason != nil {
-		p.plain, p.err = nil, refused("decompressing it panicked: %v", reason)
+		p.plain, p.err = nil, malformed("decompressing it panicked: %v", reason)
 	}
 }
 
@@ -136,7 +136,7 @@ func (p *part) readFrame(r *bufio.Reader) error {
 	}
 	var header zstd.Header
 	if err := header.Decode(start); err != nil {
-		return refused("a frame has no header of zstd: %v", err)
+		return malformed("a frame has no header of zstd: %v", err)
 	}
 	plainSize, err := checkFrame(&header)
 	if err != nil {
@@ -158,17 +158,17 @@ func (p *part) readFrame(r *bufio.Reader) error {
 func checkFrame(header *zstd.Header) (plainSize int, err error) {
 	switch {
 	case header.Skippable:
-		return 0, refused("it has a frame to be skipped")
+		return 0, malformed("it has a frame to be skipped")
 	case header.DictionaryID != 0:
-		return 0, refused("a frame needs a dictionary")
-	case header.WindowSize > MaxWindow:
-		return 0, refused("a frame has a window of %d bytes, at most %d are allowed", header.WindowSize, MaxWindow)
+		return 0, malformed("a frame needs a dictionary")
+	case header.WindowSize > Size:
+		return 0, malformed("a frame has a window of %d bytes, at most %d are allowed", header.WindowSize, Size)
 	case !header.HasFCS:
-		return MaxWindow, nil
-	case header.FrameContentSize > MaxWindow:
-		return 0, refused("a frame holds %d bytes, at most %d are allowed", header.FrameContentSize, MaxWindow)
+		return Size, nil
+	case header.FrameContentSize > Size:
+		return 0, malformed("a frame holds %d bytes, at most %d are allowed", header.FrameContentSize, Size)
 	case header.FrameContentSize == 0:
-		return 0, refused("a frame is empty")
+		return 0, malformed("a frame is empty")
 	}
 	return int(header.FrameContentSize), nil
 }
@@ -185,7 +185,7 @@ func (p *part) readBlocks(r io.Reader, plainSize int) error {
 		var size int
 		last, size = parseBlock(p.packed[len(p.packed)-3:])
 		if left -= size; size < 0 || left < 0 || blocks == 0 {
-			return refused("a frame has more or other blocks than its size needs")
+			return malformed("a frame has more or other blocks than its size needs")
 		}
 		if err := p.readMore(r, size); err != nil {
 			return err
@@ -221,7 +221,7 @@ func (p *part) readMore(r io.Reader, n int) error {
 }
 
 // Read implements [io.Reader].
-func (p *plain) Read(b []byte) (int, error) {
+func (p *Reader) Read(b []byte) (int, error) {
 	for p.current == nil || p.read == len(p.current.plain) {
 		if p.current != nil && p.current.err != nil {
 			return 0, p.current.err
@@ -236,7 +236,7 @@ func (p *plain) Read(b []byte) (int, error) {
 }
 
 // next goes on with the next part.
-func (p *plain) next() error {
+func (p *Reader) next() error {
 	isShort := false
 	if p.current != nil {
 		isShort = len(p.current.plain) < minFrame
@@ -250,13 +250,13 @@ func (p *plain) next() error {
 	<-it.done
 	p.current, p.read = it, 0
 	if isShort && it.err == nil {
-		return refused("a frame that is not the last holds less than %d bytes", minFrame)
+		return malformed("a frame that is not the last holds less than %d bytes", minFrame)
 	}
 	return nil
 }
 
-// close returns when nothing is read or decompressed any more.
-func (p *plain) close() {
+// Close returns when nothing is read or decompressed any more.
+func (p *Reader) Close() {
 	close(p.stop)
 	if p.current != nil {
 		p.current.release()

@@ -1,6 +1,6 @@
 //go:build unix
 
-package archive
+package tree
 
 import (
 	"errors"
@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/eintr"
 )
 
 // folder is an open directory, in which entries are created by names of one
@@ -30,7 +32,7 @@ func folderOf(dir *os.File) (*folder, error) {
 	var fd int
 	var failed error
 	err = handle.Control(func(from uintptr) {
-		fd, failed = retry(func() (int, error) { return unix.FcntlInt(from, unix.F_DUPFD_CLOEXEC, 0) })
+		fd, failed = eintr.RetryValue(func() (int, error) { return unix.FcntlInt(from, unix.F_DUPFD_CLOEXEC, 0) })
 	})
 	if err = errors.Join(err, failed); err != nil {
 		return nil, pathError("dup", dir.Name(), err)
@@ -42,7 +44,7 @@ func folderOf(dir *os.File) (*folder, error) {
 func (f *folder) open(name string) (*folder, error) {
 	at := f
 	for component := range strings.SplitSeq(filepath.FromSlash(name), "/") {
-		fd, err := retry(func() (int, error) {
+		fd, err := eintr.RetryValue(func() (int, error) {
 			return unix.Openat(at.fd, component, openFolderFlags|unix.O_NOFOLLOW, 0)
 		})
 		if at != f {
@@ -61,7 +63,7 @@ func (f *folder) close() { _ = unix.Close(f.fd) } // a handle of a directory: no
 // mkdir creates a directory. The system takes the umask from its mode, or applies
 // a default ACL, and lets it inherit setgid.
 func (f *folder) mkdir(name string, mode fs.FileMode) error {
-	err := uninterrupted(func() error { return unix.Mkdirat(f.fd, name, uint32(mode)) })
+	err := eintr.Retry(func() error { return unix.Mkdirat(f.fd, name, uint32(mode)) })
 	if err == nil && mode&umask&ownerMode != 0 {
 		return f.setMode(name, mode)
 	}
@@ -70,15 +72,15 @@ func (f *folder) mkdir(name string, mode fs.FileMode) error {
 
 // create creates a file with what write writes to it. The system treats its mode
 // as that of a directory.
-func (f *folder) create(name string, a attributes, write func(*file) error) error {
+func (f *folder) create(name string, a Attributes, write func(*file) error) error {
 	const flags = unix.O_CREAT | unix.O_EXCL | unix.O_WRONLY | unix.O_NOFOLLOW | unix.O_CLOEXEC
-	fd, err := retry(func() (int, error) { return unix.Openat(f.fd, name, flags, uint32(a.mode)) })
+	fd, err := eintr.RetryValue(func() (int, error) { return unix.Openat(f.fd, name, flags, uint32(a.Mode)) })
 	if err != nil {
 		return pathError("openat", name, err)
 	}
 	err = write(&file{fd, name})
-	if err == nil && a.mode&umask&ownerMode != 0 {
-		err = pathError("fchmod", name, setOwnerMode(fd, a.mode))
+	if err == nil && a.Mode&umask&ownerMode != 0 {
+		err = pathError("fchmod", name, setOwnerMode(fd, a.Mode))
 	}
 	// Not again when interrupted: it is closed whatever close says.
 	if closed := unix.Close(fd); closed != nil && closed != unix.EINTR {
@@ -87,7 +89,7 @@ func (f *folder) create(name string, a attributes, write func(*file) error) erro
 	if err != nil {
 		return err
 	}
-	return f.setTime(name, a.modTime)
+	return f.setTime(name, a.ModTime)
 }
 
 // file is one that is being written.
@@ -99,7 +101,7 @@ type file struct {
 // Write implements [io.Writer].
 func (f *file) Write(p []byte) (written int, err error) {
 	for written < len(p) {
-		n, err := retry(func() (int, error) { return unix.Write(f.fd, p[written:]) })
+		n, err := eintr.RetryValue(func() (int, error) { return unix.Write(f.fd, p[written:]) })
 		if err != nil {
 			return written, pathError("write", f.name, err)
 		}
@@ -110,7 +112,7 @@ func (f *file) Write(p []byte) (written int, err error) {
 
 // symlink creates a link.
 func (f *folder) symlink(target, name string, modTime time.Time) error {
-	if err := uninterrupted(func() error { return unix.Symlinkat(target, f.fd, name) }); err != nil {
+	if err := eintr.Retry(func() error { return unix.Symlinkat(target, f.fd, name) }); err != nil {
 		return &os.LinkError{Op: "symlinkat", Old: target, New: name, Err: err}
 	}
 	return f.setTime(name, modTime)
@@ -120,9 +122,9 @@ func (f *folder) symlink(target, name string, modTime time.Time) error {
 func (f *folder) setTime(name string, t time.Time) error {
 	ts, err := unix.TimeToTimespec(t)
 	if err != nil {
-		return refused("%q has the time %s", name, t)
+		return &TimeError{name, t}
 	}
-	return pathError("utimensat", name, uninterrupted(func() error {
+	return pathError("utimensat", name, eintr.Retry(func() error {
 		return unix.UtimesNanoAt(f.fd, name, []unix.Timespec{ts, ts}, unix.AT_SYMLINK_NOFOLLOW)
 	}))
 }
@@ -141,26 +143,11 @@ func (f *folder) setMode(name string, mode fs.FileMode) error {
 // inherited setgid.
 func setOwnerMode(fd int, mode fs.FileMode) error {
 	var stat unix.Stat_t
-	if err := uninterrupted(func() error { return unix.Fstat(fd, &stat) }); err != nil {
+	if err := eintr.Retry(func() error { return unix.Fstat(fd, &stat) }); err != nil {
 		return err
 	}
 	all := uint32(stat.Mode)&0o7777&^uint32(ownerMode) | uint32(mode&ownerMode)
-	return uninterrupted(func() error { return unix.Fchmod(fd, all) })
-}
-
-// retry does a system call again that was interrupted.
-func retry(call func() (int, error)) (int, error) {
-	for {
-		n, err := call()
-		if err != unix.EINTR {
-			return n, err
-		}
-	}
-}
-
-func uninterrupted(call func() error) error {
-	_, err := retry(func() (int, error) { return 0, call() })
-	return err
+	return eintr.Retry(func() error { return unix.Fchmod(fd, all) })
 }
 
 func pathError(op, path string, err error) error {

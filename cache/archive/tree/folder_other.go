@@ -1,6 +1,6 @@
 //go:build !unix
 
-package archive
+package tree
 
 import (
 	"errors"
@@ -41,15 +41,15 @@ func (f *folder) mkdir(name string, mode fs.FileMode) error { return f.root.Mkdi
 type file = os.File
 
 // create creates a file with what write writes to it.
-func (f *folder) create(name string, a attributes, write func(*file) error) error {
-	it, err := f.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, a.mode)
+func (f *folder) create(name string, a Attributes, write func(*file) error) error {
+	it, err := f.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, a.Mode)
 	if err != nil {
 		return err
 	}
 	if err := errors.Join(write(it), it.Close()); err != nil {
 		return err
 	}
-	return f.setTime(name, a.modTime)
+	return f.setTime(name, a.ModTime)
 }
 
 // symlink creates a link. Windows gives it the time it was made, and os.Root can

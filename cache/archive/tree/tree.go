@@ -1,10 +1,16 @@
-package archive
+// Package tree creates files, directories and links below a directory that is held
+// open: small files in batches, on other goroutines, within the free space of the file
+// system. It follows no link and replaces nothing. It must not know where names and
+// contents come from, nor which of them are allowed: package archive checks that.
+package tree
 
 import (
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +24,27 @@ const (
 	batchSize  = 512 << 10
 	batchFiles = 64
 )
+
+// maxWriters is how many batches of files are written at once. What
+// creating a file costs is the kernel's work, and more than two cores compete
+// for the same locks: with four, 300 small results take twice as long (ext4).
+const maxWriters = 2
+
+// Writers bounds how many batches of files several trees write at once.
+type Writers struct{ slots chan struct{} }
+
+// NewWriters returns writers. A process needs one.
+func NewWriters() Writers {
+	return Writers{make(chan struct{}, min(maxWriters, runtime.GOMAXPROCS(0)))}
+}
+
+// TimeError says that the system cannot give a file a time.
+type TimeError struct {
+	Name string
+	Time time.Time
+}
+
+func (e *TimeError) Error() string { return fmt.Sprintf("%q has the time %s", e.Name, e.Time) }
 
 const (
 	// unmeasured is how much of an archive is restored before the free space is looked
@@ -40,15 +67,15 @@ const ownerMode fs.FileMode = 0o700
 // directory need the rest: moving or removing a directory takes write access to it.
 const folderMode fs.FileMode = 0o777
 
-// attributes are what a file keeps besides its name and content.
-type attributes struct {
-	mode    fs.FileMode
-	modTime time.Time
+// Attributes are what a file keeps besides its name and content.
+type Attributes struct {
+	Mode    fs.FileMode
+	ModTime time.Time
 }
 
-// tree creates entries below a root. Each is created by its name alone in its
+// Tree creates entries below a root. Each is created by its name alone in its
 // directory, which stays open meanwhile.
-type tree struct {
+type Tree struct {
 	root    *directory
 	current *directory    // in which something was created last
 	batch   *batch        // that is being filled, or nil
@@ -59,19 +86,19 @@ type tree struct {
 	failed firstError // of a writer
 }
 
-// newTree makes a tree in a directory that is open, and stays so.
-func (c *Codec) newTree(dir *os.File) (*tree, error) {
+// New makes a tree in a directory that is open, and stays so.
+func New(dir *os.File, writers Writers) (*Tree, error) {
 	root, err := folderOf(dir)
 	if err != nil {
 		return nil, err
 	}
 	top := &directory{name: ".", folder: root}
 	top.users.Add(2)
-	return &tree{root: top, current: top, slots: c.writers, space: diskspace.Of(dir, unmeasured)}, nil
+	return &Tree{root: top, current: top, slots: writers.slots, space: diskspace.Of(dir, unmeasured)}, nil
 }
 
-// close closes what is open. Nothing is written any more.
-func (t *tree) close() {
+// Close closes what is open. Nothing is written any more.
+func (t *Tree) Close() {
 	t.current.release()
 	t.root.release()
 }
@@ -111,14 +138,14 @@ type small struct {
 	directory *directory
 	name      string
 	content   []byte
-	attributes
+	Attributes
 }
 
 var batches = sync.Pool{New: func() any { return new(batch) }}
 
 // enter opens the directory called name, which is there. The caller does not
 // release it.
-func (t *tree) enter(name string) (*directory, error) {
+func (t *Tree) enter(name string) (*directory, error) {
 	if t.current.name == name {
 		return t.current, nil
 	}
@@ -139,8 +166,8 @@ func (t *tree) enter(name string) (*directory, error) {
 	return t.current, nil
 }
 
-// mkdir creates a directory.
-func (t *tree) mkdir(name string) error {
+// Mkdir creates a directory.
+func (t *Tree) Mkdir(name string) error {
 	if err := t.space.Take(entrySpace); err != nil {
 		return err
 	}
@@ -151,8 +178,8 @@ func (t *tree) mkdir(name string) error {
 	return parent.mkdir(path.Base(name), folderMode)
 }
 
-// create creates a file of size bytes from r, now or before finish returns.
-func (t *tree) create(name string, r io.Reader, size int64, attributes attributes) error {
+// Create creates a file of size bytes from r, now or before Finish returns.
+func (t *Tree) Create(name string, r io.Reader, size int64, attributes Attributes) error {
 	if err := t.space.Take(size + entrySpace); err != nil {
 		return err
 	}
@@ -185,7 +212,7 @@ func (t *tree) create(name string, r io.Reader, size int64, attributes attribute
 }
 
 // createLarge writes a file while it is read.
-func (t *tree) createLarge(parent *directory, name string, r io.Reader, size int64, attributes attributes) error {
+func (t *Tree) createLarge(parent *directory, name string, r io.Reader, size int64, attributes Attributes) error {
 	buffer := batches.Get().(*batch)
 	defer batches.Put(buffer)
 	return parent.create(name, attributes, func(f *file) error {
@@ -200,7 +227,7 @@ type onlyReader struct{ io.Reader }
 
 // flush has the batch written, by another goroutine, as soon as one may begin. The
 // error may be that of another batch.
-func (t *tree) flush() error {
+func (t *Tree) flush() error {
 	b := t.batch
 	t.batch = nil
 	t.slots <- struct{}{}
@@ -209,12 +236,12 @@ func (t *tree) flush() error {
 }
 
 // write writes a batch, and gives back the slot of whoever does it.
-func (t *tree) write(b *batch) {
+func (t *Tree) write(b *batch) {
 	defer func() { <-t.slots }()
 	for _, f := range b.files {
 		err := t.failed.get()
 		if err == nil {
-			err = f.directory.create(f.name, f.attributes, func(file *file) error {
+			err = f.directory.create(f.name, f.Attributes, func(file *file) error {
 				_, err := file.Write(f.content)
 				return err
 			})
@@ -229,9 +256,9 @@ func (t *tree) write(b *batch) {
 	batches.Put(b)
 }
 
-// finish returns when all files are written, or, if they are not to be, when
+// Finish returns when all files are written, or, if they are not to be, when
 // nothing is being written any more.
-func (t *tree) finish(givenUp error) error {
+func (t *Tree) Finish(givenUp error) error {
 	t.failed.set(givenUp)
 	if t.batch != nil {
 		t.slots <- struct{}{}
@@ -242,8 +269,8 @@ func (t *tree) finish(givenUp error) error {
 	return t.failed.get()
 }
 
-// link creates a link.
-func (t *tree) link(name, target string, modTime time.Time) error {
+// Link creates a link.
+func (t *Tree) Link(name, target string, modTime time.Time) error {
 	if err := t.space.Take(entrySpace); err != nil {
 		return err
 	}
@@ -254,8 +281,8 @@ func (t *tree) link(name, target string, modTime time.Time) error {
 	return parent.symlink(target, path.Base(name), modTime)
 }
 
-// setTime gives a directory, in which nothing is created any more, its time.
-func (t *tree) setTime(name string, modTime time.Time) error {
+// SetTime gives a directory, in which nothing is created any more, its time.
+func (t *Tree) SetTime(name string, modTime time.Time) error {
 	parent, err := t.enter(path.Dir(name))
 	if err != nil {
 		return err
