@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/sony/gobreaker/v2"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 )
 
 // maxFailures is how many requests in a row may fail before no more are sent.
@@ -47,7 +49,7 @@ func NewBreaker(blobs Blobs) *Breaker {
 }
 
 // isCancelled reports whether an error says nothing about the storage.
-func isCancelled(err error) bool { return errors.Is(err, context.Canceled) || IsFileError(err) }
+func isCancelled(err error) bool { return errors.Is(err, context.Canceled) || fileerror.Is(err) }
 
 // isFailure reports whether an error says that the storage cannot be used. That
 // a blob is not there, or is there, or is in some state, is an answer.

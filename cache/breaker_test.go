@@ -15,6 +15,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 )
 
 // enough failures in a row are enough for a breaker.
@@ -104,7 +105,7 @@ func TestBreaker(t *testing.T) {
 		"misses in the body":        {[]step{{"get", 3 * enough, nil, cache.ErrNotFound}}, open, open},
 		"taken names":               {[]step{{"put", 3 * enough, cache.ErrExists, nil}, {"replace", 3 * enough, cache.ErrExists, nil}}, open, open},
 		"unreadable blobs":          {[]step{{"get", 3 * enough, &cache.UnreadableError{Err: errors.New("409 BlobArchived")}, nil}}, open, open},
-		"no more files may be open": {[]step{{"get", 3 * enough, fmt.Errorf("get: %w", cache.NewTooManyFiles(syscall.EMFILE)), nil}, {"put", 3 * enough, cache.NewTooManyFiles(syscall.ENFILE), nil}}, open, open},
+		"no more files may be open": {[]step{{"get", 3 * enough, fmt.Errorf("get: %w", fileerror.NewTooMany(syscall.EMFILE)), nil}, {"put", 3 * enough, fileerror.NewTooMany(syscall.ENFILE), nil}}, open, open},
 		"cancellations":             {[]step{{"get", 3 * enough, context.Canceled, nil}, {"put", 3 * enough, fmt.Errorf("put: %w", context.Canceled), nil}}, open, open},
 		"cancellations in bodies":   {[]step{{"get", 3 * enough, nil, context.Canceled}}, open, open},
 		"a cancellation in between": {[]step{{"get", enough - 1, errReset, nil}, {"get", 1, context.Canceled, nil}, {"get", 1, errReset, nil}}, off, off},

@@ -11,6 +11,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
@@ -18,7 +21,7 @@ import (
 // use. [Cache.Close] ends its use.
 type Cache struct {
 	options  Options
-	scratch  *scratch
+	folders  *scratch.Folders
 	codec    *archive.Codec
 	turns    *turns
 	uploads  *uploads
@@ -42,7 +45,7 @@ type Options struct {
 	MaxSize Size
 
 	// Directories says in which cache directories there is a cache.
-	Directories DirectoryRule
+	Directories scratch.Rule
 
 	// Verifier, when set, decides which entries of the scope [trust.Trusted] are
 	// used.
@@ -66,7 +69,7 @@ type Place struct {
 func New(options Options) *Cache {
 	return &Cache{
 		options: options,
-		scratch: newScratch(options.Directories),
+		folders: scratch.New(options.Directories),
 		codec:   archive.NewCodec(),
 		turns:   newTurns(len(options.Reads)),
 		uploads: newUploads(),
@@ -74,23 +77,23 @@ func New(options Options) *Cache {
 }
 
 // Session is the name of this process's folder in each cache directory, see
-// [Folder].
-func (c *Cache) Session() string { return c.scratch.session }
+// [scratch.FolderPath].
+func (c *Cache) Session() string { return c.folders.Session }
 
 // Folders are the folders in which this process works. No other user may enter them.
 // [Cache.Close] closes them.
-func (c *Cache) Folders() []*os.Root { return c.scratch.roots() }
+func (c *Cache) Folders() []*os.Root { return c.folders.Roots() }
 
 // Close gives the entries that were accepted until ctx ends to be stored, gives
 // up the others, and removes what this process has left beside the results. No
 // other method may be called meanwhile or later.
 func (c *Cache) Close(ctx context.Context) {
-	c.scratch.endRun()
+	c.folders.EndRun()
 	if c.Drain(ctx) != nil {
 		c.uploads.giveUp()
 	}
 	c.uploads.running.Wait()
-	c.scratch.remove()
+	c.folders.Remove()
 }
 
 // TerminalOutput is what a task printed: Text, or when that would be longer
@@ -114,8 +117,8 @@ type Hit struct {
 // A terminal output that comes as a file is the caller's to remove. The error
 // is [ErrNotFound] for a miss, an [*UnreadableError] for one that people should know
 // of, wraps [ErrDamaged] for an entry that is not to be used, is a [*ConfigError] where
-// the user must act, such as on a cache directory that is not safe, is a [*FileError] for
-// one of the file system, else one of the storage.
+// the user must act, is a [*fileerror.Error] for
+// one of the file system, such as of a cache directory that is not safe, else one of the storage.
 //
 // The outputs are those that the task declares, for an Nx that refuses results with
 // links that leave theirs ([archive.Outputs]): such a result is a miss.
@@ -123,7 +126,7 @@ func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string, outpu
 	if c.options.Mode == NoCache {
 		return nil, ErrNotFound
 	}
-	if err := CheckHash(hash); err != nil {
+	if err := taskhash.Check(hash); err != nil {
 		return nil, err
 	}
 	turn, err := c.turns.begin(ctx)
@@ -133,7 +136,7 @@ func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string, outpu
 	defer turn.end()
 	// Also for a miss: what others have left is removed at the start of a run.
 	// Other errors show when something is to be restored.
-	if _, err := c.scratch.open(cacheDirectory); isRefusal(err) {
+	if _, err := c.folders.Open(cacheDirectory); fileerror.IsRefusal(err) {
 		return nil, err
 	}
 
@@ -215,13 +218,13 @@ func (c *Cache) restore(ctx context.Context, entry Entry, blob *Blob, cacheDirec
 	if err != nil {
 		return nil, err
 	}
-	at, err := c.scratch.fresh(cacheDirectory)
+	at, err := c.folders.NewPath(cacheDirectory)
 	if err != nil {
 		return nil, err
 	}
 	limits := archive.LimitsOf(blob.Size)
 	limits.Outputs = outputs
-	contents, err := c.codec.ExtractTo(body, at.handle, at.name, limits)
+	contents, err := c.codec.ExtractTo(body, at.Handle, at.Name, limits)
 	switch {
 	case errors.Is(err, archive.ErrLinks):
 		zerolog.Ctx(ctx).Debug().Str("hash", entry.Hash).Err(err).Msg("not restored")
@@ -235,12 +238,12 @@ func (c *Cache) restore(ctx context.Context, entry Entry, blob *Blob, cacheDirec
 	case err == nil && contents.Code != 0 && !c.options.CacheFailures:
 		err = errFailure
 	case err == nil:
-		err = replace(ctx, at, entry.Hash)
+		err = at.MoveToResult(ctx, entry.Hash)
 	}
-	output := spot{at.folder, archive.TerminalOutputOf(at.name)}
+	output := scratch.Path{Folder: at.Folder, Name: archive.TerminalOutputOf(at.Name)}
 	if err != nil {
-		discard(ctx, at)
-		discard(ctx, output)
+		at.Discard(ctx)
+		output.Discard(ctx)
 		return nil, fileError(cacheDirectory, err)
 	}
 	c.counters.bytesRead.Add(blob.Size)
@@ -251,7 +254,7 @@ func (c *Cache) restore(ctx context.Context, entry Entry, blob *Blob, cacheDirec
 		TerminalOutput: TerminalOutput{Text: string(contents.TerminalOutput)},
 	}
 	if contents.TerminalOutputFile != "" {
-		hit.TerminalOutput.Path = output.fullPath()
+		hit.TerminalOutput.Path = output.Full()
 	}
 	return hit, nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
@@ -201,7 +202,7 @@ func TestTerminalOutputFileThatIsMissing(t *testing.T) {
 	outputs(t, dir, "123", map[string]string{"a": "1"})
 	blobs := new(cachetest.Memory)
 	c := newCache(t, blobs)
-	missing := filepath.Join(cache.Folder(dir, c.Session()), "missing")
+	missing := filepath.Join(scratch.FolderPath(dir, c.Session()), "missing")
 	_, _, err := cachetest.Store(t.Context(), c, "123", dir, 0, cache.TerminalOutput{Path: missing})
 	if !errors.Is(err, os.ErrNotExist) || blobs.Puts() != 0 {
 		t.Errorf("got %v and %d puts, want %v and none", err, blobs.Puts(), os.ErrNotExist)

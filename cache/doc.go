@@ -38,7 +38,7 @@
 // A second run of Nx in a workspace removes the folder of a result and makes it again, and
 // its tasks delete what the first one has built. So a result is stored only if
 //
-//   - its folder is, before and after packing, the one of the [Snapshot] that was taken
+//   - its folder is, before and after packing, the one of the [snapshot.Snapshot] that was taken
 //     when Nx called, by change time and inode, and nothing in it has changed since then,
 //     but for some milliseconds after the call;
 //   - it has every output that the task declares without a pattern and that exists;

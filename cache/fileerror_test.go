@@ -4,7 +4,6 @@ package cache_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,45 +15,11 @@ import (
 	"syscall"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 )
-
-// Each error of a system has its advice. npm/nx-azure-cache/test/file-error.test.js reads
-// the same table.
-func TestFileErrorSaysWhatToDo(t *testing.T) {
-	text, err := os.ReadFile("../testdata/file-errors.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var rows []struct {
-		Errnos []string
-		Fix    string
-	}
-	if err := json.Unmarshal(text, &rows); err != nil || len(rows) < 8 {
-		t.Fatal(err, rows)
-	}
-	numbers := make(map[string]syscall.Errno)
-	for number := syscall.Errno(1); number < 200; number++ {
-		numbers[unix.ErrnoName(number)] = number
-	}
-	for _, row := range rows {
-		for _, name := range row.Errnos {
-			number, ok := numbers[name]
-			if !ok {
-				t.Fatalf("there is no %s", name)
-			}
-			err := cache.FileErrorOf("DIR", fmt.Errorf("store 1: %w", &fs.PathError{Op: "openat", Path: "x", Err: number}))
-			want := "store 1: openat x: " + number.Error() + "; " + row.Fix
-			if err.Error() != want || !cache.IsFileError(err) {
-				t.Errorf("%s: got  %v\nwant %s", name, err, want)
-			}
-		}
-	}
-}
 
 // What is of another kind stays so.
 func TestFileErrorIsOfFiles(t *testing.T) {
@@ -66,7 +31,7 @@ func TestFileErrorIsOfFiles(t *testing.T) {
 		fmt.Errorf("%w: cut short", cache.ErrDamaged),
 		&cache.ConfigError{Err: errors.New("create it")},
 	} {
-		if got := cache.FileErrorOf("DIR", err); cache.IsFileError(got) || !errors.Is(got, err) {
+		if got := cache.FileErrorOf("DIR", err); fileerror.Is(got) || !errors.Is(got, err) {
 			t.Errorf("got %v of %v", got, err)
 		}
 	}
@@ -134,7 +99,7 @@ func TestErrorsOfTheStorageAreNotOfFiles(t *testing.T) {
 				} else {
 					_, got = c.Retrieve(t.Context(), "1", t.TempDir())
 				}
-				if got == nil || cache.IsFileError(got) || !errors.Is(got, number) {
+				if got == nil || fileerror.Is(got) || !errors.Is(got, number) {
 					t.Errorf("%s: got %v of %v", name, got, err)
 				}
 			}
@@ -184,7 +149,7 @@ func TestObstaclesAreOfFiles(t *testing.T) {
 			c := newCache(t, cache.NewBreaker(stored))
 			for range 6 { // more than a breaker takes
 				_, reading := c.Retrieve(t.Context(), "1", dir)
-				if !cache.IsFileError(reading) || !strings.Contains(fmt.Sprint(reading), obstacle.says) {
+				if !fileerror.Is(reading) || !strings.Contains(fmt.Sprint(reading), obstacle.says) {
 					t.Errorf("reading: got %v, want an error of files that has %q", reading, obstacle.says)
 				}
 			}
@@ -192,7 +157,7 @@ func TestObstaclesAreOfFiles(t *testing.T) {
 				return // there is no result to store
 			}
 			_, writing := c.Store(t.Context(), "2", dir, 0, cache.TerminalOutput{}, func(cache.Stored) {})
-			if !cache.IsFileError(writing) || !strings.Contains(fmt.Sprint(writing), obstacle.says) {
+			if !fileerror.Is(writing) || !strings.Contains(fmt.Sprint(writing), obstacle.says) {
 				t.Errorf("writing: got %v, want an error of files that has %q", writing, obstacle.says)
 			}
 			other := t.TempDir()
@@ -208,7 +173,7 @@ func TestBreakerSkipsErrorsOfFiles(t *testing.T) {
 	memory := new(cachetest.Memory)
 	b := cache.NewBreaker(failingBlobs{Blobs: memory, put: cache.FileErrorOf("DIR", syscall.EIO)})
 	for range 20 {
-		if err := b.Put(t.Context(), "x", strings.NewReader(""), nil); !cache.IsFileError(err) {
+		if err := b.Put(t.Context(), "x", strings.NewReader(""), nil); !fileerror.Is(err) {
 			t.Fatalf("got %v, want the error of the file", err)
 		}
 	}

@@ -16,6 +16,8 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 )
 
 // precious is a folder outside the cache directory with files that must stay,
@@ -78,7 +80,7 @@ func checkRefused(t *testing.T, c *cache.Cache, dir string, parts ...string) {
 		t.Errorf("got the errors %v, want six", errs)
 	}
 	for _, err := range errs {
-		if _, ok := errors.AsType[*cache.ConfigError](err); !ok || err.Error() != errs[0].Error() {
+		if !fileerror.IsRefusal(err) || err.Error() != errs[0].Error() {
 			t.Errorf("got %v, want the same refusal of each", err)
 		}
 		for _, part := range parts {
@@ -119,28 +121,32 @@ func TestNamesOfOursThatAreTaken(t *testing.T) {
 			".nx-azure-cache", " is not a directory",
 		},
 		"the folder is a link": {
-			func(t *testing.T, dir, session, precious string) { symlink(t, precious, cache.Folder(dir, session)) },
+			func(t *testing.T, dir, session, precious string) {
+				symlink(t, precious, scratch.FolderPath(dir, session))
+			},
 			".nx-azure-cache/SESSION", " is a symbolic link",
 		},
 		"the folder is a link inside": {
 			func(t *testing.T, dir, session, _ string) {
-				writeFile(t, cache.Folder(dir, "other/a"), "precious")
-				symlink(t, "other", cache.Folder(dir, session))
+				writeFile(t, scratch.FolderPath(dir, "other/a"), "precious")
+				symlink(t, "other", scratch.FolderPath(dir, session))
 			},
 			".nx-azure-cache/SESSION", " is a symbolic link",
 		},
 		"the folder is a file": {
-			func(t *testing.T, dir, session, _ string) { writeFile(t, cache.Folder(dir, session), "") },
+			func(t *testing.T, dir, session, _ string) { writeFile(t, scratch.FolderPath(dir, session), "") },
 			".nx-azure-cache/SESSION", " is not a directory",
 		},
 		"the lock is a link": {
 			func(t *testing.T, dir, session, precious string) {
-				symlink(t, filepath.Join(precious, "thesis"), cache.Folder(dir, session+".lock"))
+				symlink(t, filepath.Join(precious, "thesis"), scratch.FolderPath(dir, session+".lock"))
 			},
 			".nx-azure-cache/SESSION.lock", " is a symbolic link",
 		},
 		"the lock is a directory": {
-			func(t *testing.T, dir, session, _ string) { writeFile(t, cache.Folder(dir, session+".lock/a"), "") },
+			func(t *testing.T, dir, session, _ string) {
+				writeFile(t, scratch.FolderPath(dir, session+".lock/a"), "")
+			},
 			".nx-azure-cache/SESSION.lock", " is not a file",
 		},
 	} {
@@ -285,7 +291,7 @@ func TestFolderThatIsSwapped(t *testing.T) {
 		}
 		return blob, err
 	}}, cache.ReadWrite)))
-	folder = cache.Folder(dir, c.Session())
+	folder = scratch.FolderPath(dir, c.Session())
 	if _, err := c.Retrieve(t.Context(), "123", dir); err != nil {
 		t.Error(err)
 	}
@@ -323,7 +329,7 @@ func TestTerminalOutputElsewhere(t *testing.T) {
 	outputs(t, dir, "123", map[string]string{"a": "1"})
 	precious, check := precious(t)
 	c := newCache(t, new(cachetest.Memory))
-	folder := cache.Folder(dir, c.Session())
+	folder := scratch.FolderPath(dir, c.Session())
 	symlink(t, filepath.Join(precious, "thesis"), filepath.Join(folder, "link"))
 	writeFile(t, filepath.Join(folder, "directory", "a"), "")
 	for _, path := range []string{
@@ -348,14 +354,14 @@ func TestTerminalOutputElsewhere(t *testing.T) {
 func TestModesOfFolders(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	c := newCache(t, stored(t, "123"))
-	if err := os.MkdirAll(cache.Folder(dir, c.Session()), 0o755); err != nil { // by a client of before
+	if err := os.MkdirAll(scratch.FolderPath(dir, c.Session()), 0o755); err != nil { // by a client of before
 		t.Fatal(err)
 	}
 	if errs := use(t, c, dir); len(errs) > 0 {
 		t.Error(errs)
 	}
 	for name, want := range map[string]fs.FileMode{"": fs.ModeDir | 0o700, ".lock": 0o600} {
-		if info, err := os.Lstat(cache.Folder(dir, c.Session()) + name); err != nil || info.Mode() != want {
+		if info, err := os.Lstat(scratch.FolderPath(dir, c.Session()) + name); err != nil || info.Mode() != want {
 			t.Errorf("%q: got %v, %v; want %v", name, info.Mode(), err, want)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 )
 
 // A result for which this machine has no room is neither a hit nor damaged, and
@@ -43,7 +44,7 @@ func TestRetrieveOnAFullDisk(t *testing.T) {
 			if want := "free space on the file system of " + dir; !strings.Contains(fmt.Sprint(err), want) {
 				t.Errorf("%s: got %v, want it to have %q", hash, err, want)
 			}
-			if !cache.IsFileError(err) {
+			if !fileerror.Is(err) {
 				t.Errorf("%s: got %v, want an error of files", hash, err)
 			}
 			if exists(t, dir, hash) {
@@ -84,7 +85,7 @@ func TestStoreOnAFullDisk(t *testing.T) {
 func checkFull(t *testing.T, what, dir string, err error) {
 	t.Helper()
 	want := "free space on the file system of " + dir
-	if !cache.IsFileError(err) || !strings.Contains(fmt.Sprint(err), want) {
+	if !fileerror.Is(err) || !strings.Contains(fmt.Sprint(err), want) {
 		t.Errorf("%s: got %v, want an error of files that has %q", what, err, want)
 	}
 }

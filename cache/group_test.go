@@ -19,6 +19,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 )
 
 const (
@@ -124,7 +125,7 @@ func TestMember(t *testing.T) {
 	own := fmt.Sprint(hash, "0", os.Getpid())
 	outputs(t, dir, own, map[string]string{"a": "1"})
 	store(t, c, own, dir, 0, cache.TerminalOutput{Text: strings.Repeat("x", 10_000)})
-	if !isAlive(cache.Folder(dir, c.Session())) {
+	if !isAlive(scratch.FolderPath(dir, c.Session())) {
 		t.Error("the process is taken for dead")
 	}
 	fmt.Println("session", c.Session())
@@ -152,14 +153,14 @@ func TestGroupThatSharesACacheDirectory(t *testing.T) {
 				return fmt.Sprint(user) // what one has made is not the group's, as with Nx alone
 			}
 			killed, living := startMember(t, binary, dir, anna, hashFor(anna)), startMember(t, binary, dir, ben, hashFor(ben))
-			killedFolder, livingFolder := cache.Folder(dir, killed.answer(t)), cache.Folder(dir, living.answer(t))
+			killedFolder, livingFolder := scratch.FolderPath(dir, killed.answer(t)), scratch.FolderPath(dir, living.answer(t))
 			if err := killed.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
 			_ = killed.Wait() // by a signal
 			for _, user := range []uint32{ben, ben, anna} {
 				m := startMember(t, binary, dir, user, hashFor(user))
-				folder := cache.Folder(dir, m.answer(t))
+				folder := scratch.FolderPath(dir, m.answer(t))
 				if info, err := os.Lstat(folder); err != nil || info.Mode().Perm() != 0o700 {
 					t.Errorf("got %v, %v; want a folder for its user only", info.Mode(), err)
 				}
@@ -230,7 +231,7 @@ func TestMemberThatBeginsAgain(t *testing.T) {
 		if _, err := c.Retrieve(t.Context(), "404", dir); !errors.Is(err, cache.ErrNotFound) {
 			t.Fatal(err)
 		}
-		if !isAlive(cache.Folder(dir, c.Session())) {
+		if !isAlive(scratch.FolderPath(dir, c.Session())) {
 			t.Fatal("the process is taken for dead")
 		}
 		c.Close(t.Context())

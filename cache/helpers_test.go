@@ -14,6 +14,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 )
 
 // blobName is the name of a result's blob in the place of [cachetest.Shared].
@@ -47,7 +48,7 @@ func outputs(t testing.TB, cacheDirectory, hash string, files map[string]string)
 // outputFile writes a terminal output where a client does: in the cache's folder.
 func outputFile(t *testing.T, c *cache.Cache, cacheDirectory, text string) string {
 	t.Helper()
-	path := filepath.Join(cache.Folder(cacheDirectory, c.Session()), "output")
+	path := filepath.Join(scratch.FolderPath(cacheDirectory, c.Session()), "output")
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +188,7 @@ func (b blobsFunc) Put(ctx context.Context, name string, body io.ReadSeeker, met
 // isAlive reports whether the process that works in a [cache.Folder] has not ended. It
 // is false where the folder or its lock is another user's.
 func isAlive(folder string) bool {
-	v, err := cache.Visit(folder)
+	v, err := scratch.Visit(folder)
 	if err != nil {
 		return false
 	}

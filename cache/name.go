@@ -1,29 +1,13 @@
 package cache
 
 import (
-	"fmt"
 	"path"
 	"regexp"
 	"strings"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
-
-// hashes are what Nx's hashers make: decimal digits, in older versions with
-// letters. Nothing else may become part of a path or of a blob's name.
-var hashes = regexp.MustCompile(`^[0-9A-Za-z_-]{1,128}$`)
-
-// maxShown is how much of a foreign string a message shows, in bytes.
-const maxShown = 160
-
-// CheckHash returns an error unless hash can be a task hash of Nx.
-func CheckHash(hash string) error {
-	if !hashes.MatchString(hash) {
-		return fmt.Errorf("hash is %q; allowed are 1 to 128 letters, digits, _ and -", printable.Short(hash, maxShown))
-	}
-	return nil
-}
 
 // prefixes exclude "." and ".." as segments, which URLs resolve.
 var prefixes = regexp.MustCompile(`^[0-9A-Za-z_-][0-9A-Za-z._-]*(/[0-9A-Za-z_-][0-9A-Za-z._-]*)*$`)
@@ -52,5 +36,5 @@ func ParseName(prefix, name string) (scope trust.Scope, hash string, ok bool) {
 		return "", "", false
 	}
 	text, hash, ok := strings.Cut(rest, "/")
-	return trust.Scope(text), hash, ok && text != "" && CheckHash(hash) == nil
+	return trust.Scope(text), hash, ok && text != "" && taskhash.Check(hash) == nil
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 )
 
 func TestCheckHash(t *testing.T) {
@@ -33,7 +34,7 @@ func TestCheckHash(t *testing.T) {
 		{"a%2Fb", false},
 		{"é", false},
 	} {
-		if err := cache.CheckHash(test.hash); (err == nil) != test.valid {
+		if err := taskhash.Check(test.hash); (err == nil) != test.valid {
 			t.Errorf("%.40q: got %v, want valid: %t", test.hash, err, test.valid)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 )
 
 // A result is not stored while another run in the same cache directory is making it.
@@ -44,7 +45,7 @@ func TestResultThatAnotherRunIsMaking(t *testing.T) {
 			if test.isOwn {
 				writes = c
 			}
-			if err := os.WriteFile(filepath.Join(cache.Folder(dir, writes.Session()), "pending"), []byte(test.notes), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(scratch.FolderPath(dir, writes.Session()), "pending"), []byte(test.notes), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			if test.isEnded {
@@ -71,7 +72,7 @@ func TestNothingIsPendingAfterTheRun(t *testing.T) {
 	outputs(t, dir, "1", map[string]string{"a": "1"})
 	accept(t, other, "1", dir, cache.TerminalOutput{})
 	<-blobs.arrived
-	notes := filepath.Join(cache.Folder(dir, other.Session()), "pending")
+	notes := filepath.Join(scratch.FolderPath(dir, other.Session()), "pending")
 	if err := os.WriteFile(notes, []byte("+123\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +129,7 @@ func TestResultThatAnotherRunHasDisturbed(t *testing.T) {
 // note adds to what a session makes.
 func note(t *testing.T, dir, session, notes string) {
 	t.Helper()
-	f, err := os.OpenFile(filepath.Join(cache.Folder(dir, session), "pending"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(filepath.Join(scratch.FolderPath(dir, session), "pending"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +182,7 @@ func TestOddPending(t *testing.T) {
 			dir, blobs := cachetest.TempDir(t), new(cachetest.Memory)
 			other, c := newCache(t, blobs), newCache(t, blobs)
 			_, _ = other.Retrieve(t.Context(), "1", dir)
-			folder := cache.Folder(dir, other.Session())
+			folder := scratch.FolderPath(dir, other.Session())
 			if err := os.WriteFile(filepath.Join(folder, "elsewhere"), []byte("+123\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}

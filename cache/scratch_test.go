@@ -13,6 +13,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 )
 
 const holderVariable = "NX_AZURE_CACHE_TEST_HOLDER"
@@ -60,7 +61,7 @@ func startHolder(t *testing.T, cacheDirectory string) *holder {
 // it takes no lock of those that come later.
 func startSweptHolder(t *testing.T, cacheDirectory string) *holder {
 	t.Helper()
-	leftover := cache.Folder(cacheDirectory, "1-leftover")
+	leftover := scratch.FolderPath(cacheDirectory, "1-leftover")
 	if err := os.MkdirAll(leftover, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +84,7 @@ func TestHolder(t *testing.T) {
 	}
 	c := cache.New(cachetest.Shared(new(cachetest.Memory), cache.ReadWrite))
 	_, _ = c.Retrieve(t.Context(), "123", dir) // a miss, that makes its folder
-	if err := os.MkdirAll(filepath.Join(cache.Folder(dir, c.Session()), "half", "unpacked"), 0o555); err != nil {
+	if err := os.MkdirAll(filepath.Join(scratch.FolderPath(dir, c.Session()), "half", "unpacked"), 0o555); err != nil {
 		t.Fatal(err)
 	}
 	fmt.Println(c.Session())
@@ -105,7 +106,7 @@ func visit(t *testing.T, dir string) {
 func TestFolderOfAProcess(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	h := startHolder(t, dir)
-	folder := cache.Folder(dir, h.session)
+	folder := scratch.FolderPath(dir, h.session)
 	if !isAlive(folder) {
 		t.Error("the process is taken for dead")
 	}
@@ -135,7 +136,7 @@ func TestLeftovers(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = killed.Wait() // by a signal
-	folder := cache.Folder(dir, killed.session)
+	folder := scratch.FolderPath(dir, killed.session)
 	if isAlive(folder) || !exists(t, folder, "half") {
 		t.Fatalf("alive: %t; want a folder without its process", isAlive(folder))
 	}
@@ -175,7 +176,7 @@ func TestFolderThatIsRemoved(t *testing.T) {
 					t.Fatal(err)
 				}
 				checkResult(t, dir, "123")
-				if !isAlive(cache.Folder(dir, c.Session())) {
+				if !isAlive(scratch.FolderPath(dir, c.Session())) {
 					t.Error("the process is taken for dead")
 				}
 				if err := os.RemoveAll(filepath.Join(dir, gone)); err != nil {
@@ -185,7 +186,7 @@ func TestFolderThatIsRemoved(t *testing.T) {
 			outputs(t, dir, "124", map[string]string{"a": "1"})
 			store(t, c, "124", dir, 0, cache.TerminalOutput{Text: strings.Repeat("x", 10_000)})
 			visit(t, dir) // sweeps: the folder made again has its lock
-			if !exists(t, cache.Folder(dir, c.Session())) {
+			if !exists(t, scratch.FolderPath(dir, c.Session())) {
 				t.Error("another has removed the folder of a process that lives")
 			}
 			c.Close(t.Context())
@@ -209,7 +210,7 @@ func TestManyThatComeAndGo(t *testing.T) {
 				if _, err := c.Retrieve(t.Context(), "123", dir); err != nil {
 					t.Error(err)
 				}
-				folder := cache.Folder(dir, c.Session())
+				folder := scratch.FolderPath(dir, c.Session())
 				if !isAlive(folder) || !exists(t, folder) {
 					t.Errorf("alive: %t, there: %t; want a folder that lives", isAlive(folder), exists(t, folder))
 				}

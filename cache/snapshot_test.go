@@ -9,14 +9,15 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/snapshot"
 )
 
 // handOver writes a result, as Nx does before it calls store, and takes the snapshot of
 // that moment.
-func handOver(t *testing.T, cacheDirectory, hash string) cache.Snapshot {
+func handOver(t *testing.T, cacheDirectory, hash string) snapshot.Snapshot {
 	t.Helper()
 	outputs(t, cacheDirectory, hash, map[string]string{"dist/a": "a", "dist/lib/b": "b"})
-	return cache.TakeSnapshot(filepath.Join(cacheDirectory, hash))
+	return snapshot.Take(filepath.Join(cacheDirectory, hash))
 }
 
 // otherRuns are what a second run of Nx does to the folder of a result, when it is stopped
@@ -114,7 +115,7 @@ func TestWholeResultsAreStored(t *testing.T) {
 func TestSnapshotOfNoFolder(t *testing.T) {
 	dir, blobs := cachetest.TempDir(t), new(cachetest.Memory)
 	c := newCache(t, blobs)
-	seen := cache.TakeSnapshot(filepath.Join(dir, "123"))
+	seen := snapshot.Take(filepath.Join(dir, "123"))
 	outputs(t, dir, "123", map[string]string{"a": "of another run"})
 	reason, err := c.StoreAsOf(t.Context(), seen, "123", dir, 0, cache.TerminalOutput{}, nil)
 	if reason != "" || !errors.Is(err, cache.ErrLeftOut) || len(blobs.Names()) > 0 {

@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diskspace"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 )
 
 // spoolMemory is the number of bytes that a spool keeps in memory before it
@@ -19,16 +20,16 @@ const spoolMemory = 1 << 20
 // spool holds an archive between packing and sending: a Put Blob needs its
 // length and digest first. It is a Writer, then a ReadSeeker.
 type spool struct {
-	fresh  func() (spot, error) // where the file is made, when one is needed
+	fresh  func() (scratch.Path, error) // where the file is made, when one is needed
 	memory bytes.Buffer
 	file   *os.File
-	spot   spot             // of the file
+	path   scratch.Path     // of the file
 	space  *diskspace.Space // for the file
 	length int64
 	digest hash.Hash
 }
 
-func newSpool(fresh func() (spot, error)) *spool {
+func newSpool(fresh func() (scratch.Path, error)) *spool {
 	return &spool{fresh: fresh, digest: sha256.New()}
 }
 
@@ -56,10 +57,10 @@ func (s *spool) toDisk(p []byte) (int, error) {
 }
 
 func (s *spool) toFile() (err error) {
-	if s.spot, err = s.fresh(); err != nil {
+	if s.path, err = s.fresh(); err != nil {
 		return err
 	}
-	if s.file, err = s.spot.create(); err != nil {
+	if s.file, err = s.path.Create(); err != nil {
 		return err
 	}
 	s.space = diskspace.Of(s.file, 0)
@@ -74,7 +75,7 @@ func (s *spool) body() io.ReadSeeker {
 	if s.file == nil {
 		return bytes.NewReader(s.memory.Bytes())
 	}
-	return spooled{s.file, s.spot.cacheDirectory.root.Name()}
+	return spooled{s.file, s.path.CacheDirectory()}
 }
 
 // spooled is a file that is sent. That it cannot be read is no error of the storage.
@@ -104,5 +105,5 @@ func (s *spool) close() error {
 	if s.file == nil {
 		return nil
 	}
-	return errors.Join(s.file.Close(), s.spot.root.Remove(s.spot.name))
+	return errors.Join(s.file.Close(), s.path.Remove())
 }

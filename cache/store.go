@@ -14,6 +14,10 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/snapshot"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
@@ -36,7 +40,7 @@ type Stored struct {
 	Outcome Outcome
 	// Err says why the result was not stored. It is a [*ConfigError] where the
 	// user must act, wraps [archive.ErrNotStorable] or [archive.ErrChanged] where
-	// the result is the reason, is a [*FileError] where the file system is, or wraps
+	// the result is the reason, is a [*fileerror.Error] where the file system is, or wraps
 	// [ErrPanic]; else it is one of the storage.
 	Err error
 }
@@ -44,12 +48,12 @@ type Stored struct {
 // result is the result of a task that was accepted.
 type result struct {
 	archive.Task
-	dir    string    // <cacheDirectory>/<hash>
-	text   string    // of the terminal output, unless that waits at
-	output *spot     // as a file
-	seen   Snapshot  // when Nx handed it over
-	asOf   time.Time // of the file system's clock: what changes later does not count
-	at     *folder   // of this process
+	dir    string            // <cacheDirectory>/<hash>
+	text   string            // of the terminal output, unless that waits at
+	output *scratch.Path     // as a file
+	seen   snapshot.Snapshot // when Nx handed it over
+	asOf   time.Time         // of the file system's clock: what changes later does not count
+	at     *scratch.Folder   // of this process
 
 	cacheDirectory string
 }
@@ -60,23 +64,23 @@ var ErrLeftOut = errors.New("left out")
 
 // Store is [Cache.StoreAsOf] of what is there now.
 func (c *Cache) Store(ctx context.Context, hash, cacheDirectory string, code int, output TerminalOutput, done func(Stored), outputs ...string) (reason string, err error) {
-	seen := TakeSnapshot(filepath.Join(cacheDirectory, hash))
+	seen := snapshot.Take(filepath.Join(cacheDirectory, hash))
 	return c.StoreAsOf(ctx, seen, hash, cacheDirectory, code, output, done, outputs...)
 }
 
 // StoreAsOf accepts the result of hash, which Nx has written to
 // <cacheDirectory>/<hash>, as it was seen when Nx handed it over, and returns; done is
 // called once, on another goroutine, when it is stored or is not. A terminal output
-// that is a file must be in this process's [Folder], and is this process's from then on.
+// that is a file must be in this process's [scratch.FolderPath], and is this process's from then on.
 //
 // A reason or an error says why a result is not accepted. The error wraps
 // [ErrLeftOut] where that is as it should be: the task has failed, or another run of Nx
 // is making the same result here. The outputs are as for [Cache.Retrieve].
-func (c *Cache) StoreAsOf(ctx context.Context, seen Snapshot, hash, cacheDirectory string, code int, output TerminalOutput, done func(Stored), outputs ...string) (reason string, err error) {
+func (c *Cache) StoreAsOf(ctx context.Context, seen snapshot.Snapshot, hash, cacheDirectory string, code int, output TerminalOutput, done func(Stored), outputs ...string) (reason string, err error) {
 	if c.options.Mode != ReadWrite {
 		return "the mode is " + string(c.options.Mode), nil
 	}
-	if err := CheckHash(hash); err != nil {
+	if err := taskhash.Check(hash); err != nil {
 		return "", err
 	}
 	if code != 0 && !c.options.CacheFailures {
@@ -111,9 +115,9 @@ const inlineText = 4 << 10
 func (c *Cache) accept(r *result, output TerminalOutput) (reason string, err error) {
 	c.uploads.accepts <- struct{}{} // for milliseconds
 	defer leave(c.uploads.accepts)
-	at, err := c.scratch.fresh(r.cacheDirectory)
+	at, err := c.folders.NewPath(r.cacheDirectory)
 	if err == nil {
-		reason, err = r.checkWhole(at.folder)
+		reason, err = r.checkWhole(at.Folder)
 	}
 	if err == nil && reason == "" {
 		err = fileError(r.cacheDirectory, r.settle(at, output))
@@ -123,7 +127,7 @@ func (c *Cache) accept(r *result, output TerminalOutput) (reason string, err err
 		c.counters.skipped.Add(1)
 	case err != nil:
 		c.counters.failed.Add(1)
-		if !isRefusal(err) { // which is not about this result
+		if !fileerror.IsRefusal(err) { // which is not about this result
 			err = fmt.Errorf("store %s: %w", r.Hash, err)
 		}
 	}
@@ -131,21 +135,21 @@ func (c *Cache) accept(r *result, output TerminalOutput) (reason string, err err
 }
 
 // settle notes the time, and takes over a terminal output that is long.
-func (r *result) settle(at spot, output TerminalOutput) (err error) {
-	clock, err := readClock(at.with(".now"))
+func (r *result) settle(at scratch.Path, output TerminalOutput) (err error) {
+	clock, err := readClock(at.With(".now"))
 	if err != nil {
 		return err
 	}
-	r.asOf, r.at = clock.asOf(r.seen), at.folder
-	waiting := at.with(".terminalOutput")
+	r.asOf, r.at = clock.AsOf(r.seen), at.Folder
+	waiting := at.With(".terminalOutput")
 	switch {
 	case output.Path != "":
-		if err := takeOver(output.Path, waiting); err != nil {
+		if err := waiting.TakeOver(output.Path); err != nil {
 			return err
 		}
 		r.output = &waiting
 	case len(output.Text) > inlineText:
-		if err := waiting.write(output.Text); err != nil {
+		if err := waiting.Write(output.Text); err != nil {
 			return err
 		}
 		r.output = &waiting
@@ -155,24 +159,14 @@ func (r *result) settle(at spot, output TerminalOutput) (err error) {
 	return nil
 }
 
-// takeOver renames the file that the client has written in this process's folder.
-func takeOver(path string, to spot) error {
-	folder, name := filepath.Split(path)
-	if filepath.Clean(folder) != filepath.Clean(to.path) {
-		return misfit("the terminal output %s is not in %s", path, to.path)
+// readClock reads the clock of the file system that a path is on.
+func readClock(at scratch.Path) (clock snapshot.Clock, err error) {
+	f, err := at.Create()
+	if err != nil {
+		return clock, err
 	}
-	// A folder would be moved, too, and removed with all that is in it.
-	if info, err := to.root.Lstat(name); err != nil {
-		return err
-	} else if !info.Mode().IsRegular() {
-		return misfit("%s is not a file", path)
-	}
-	return to.root.Rename(name, to.name)
-}
-
-// misfit is an error of a client that does not do what package rpc says.
-func misfit(format string, args ...any) error {
-	return &FileError{fmt.Errorf(format, args...), "install nx-azure-cache again, so that package and binary are of one version"}
+	defer func() { err = errors.Join(err, f.Close(), at.Remove()) }()
+	return snapshot.ReadClock(f)
 }
 
 // upload stores a result when it is its turn. A panic is that result's error:
@@ -180,7 +174,7 @@ func misfit(format string, args ...any) error {
 func (c *Cache) upload(u *upload, r *result) (stored Stored) {
 	defer func() {
 		if r.output != nil {
-			discard(u.ctx, *r.output)
+			r.output.Discard(u.ctx)
 		}
 	}()
 	defer func() {
@@ -214,13 +208,13 @@ func (c *Cache) upload(u *upload, r *result) (stored Stored) {
 
 // send packs a result and sends it, and returns the number of bytes sent.
 func (c *Cache) send(u *upload, r *result) (int64, error) {
-	spool := newSpool(func() (spot, error) { return c.scratch.fresh(r.cacheDirectory) })
+	spool := newSpool(func() (scratch.Path, error) { return c.folders.NewPath(r.cacheDirectory) })
 	defer func() { _ = spool.close() }() // what matters of it has been sent by then
 
 	if err := c.packInTurn(u, limitedWriter{spool, &c.options}, r); err != nil {
 		return 0, fileError(r.cacheDirectory, err)
 	}
-	if err := r.seen.check(r.dir); err != nil {
+	if err := r.seen.Check(r.dir); err != nil {
 		return 0, fileError(r.cacheDirectory, err)
 	}
 	if err := c.put(u, r.Task, spool); err != nil {
@@ -253,7 +247,7 @@ func (c *Cache) packInTurn(u *upload, w io.Writer, r *result) error {
 		return err
 	}
 	defer leave(c.uploads.packs) // also after a panic, which upload survives
-	if err := r.seen.check(r.dir); err != nil {
+	if err := r.seen.Check(r.dir); err != nil {
 		return err
 	}
 	return c.pack(cancelWriter{u.ctx, w}, r)
@@ -264,7 +258,7 @@ func (c *Cache) pack(w io.Writer, r *result) error {
 	if r.output == nil {
 		return c.codec.Write(w, r.Task, strings.NewReader(r.text), int64(len(r.text)), r.dir, r.asOf)
 	}
-	f, err := r.output.root.Open(r.output.name)
+	f, err := r.output.Open()
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: %w", archive.ErrChanged, err)
 	}

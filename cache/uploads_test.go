@@ -18,6 +18,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 )
 
 // accept stores a result and returns before it is stored.
@@ -99,7 +100,7 @@ func TestTerminalOutputThatWaits(t *testing.T) {
 			c := newCache(t, blobs)
 			done := accept(t, c, "123", dir, cache.TerminalOutput{Text: text})
 			<-blobs.arrived
-			files, err := filepath.Glob(filepath.Join(cache.Folder(dir, c.Session()), "*.terminalOutput"))
+			files, err := filepath.Glob(filepath.Join(scratch.FolderPath(dir, c.Session()), "*.terminalOutput"))
 			if err != nil || (len(files) == 1) != test.asFile {
 				t.Errorf("got the files %v, %v; want one: %t", files, err, test.asFile)
 			}

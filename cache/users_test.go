@@ -13,6 +13,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 )
 
 // directories makes nested directories, and returns the path of the innermost.
@@ -129,7 +130,7 @@ func TestNamesOfOursThatAreAnothers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := cachetest.TempDir(t)
 			c := newCache(t, stored(t, "123"))
-			path := cache.Folder(dir, at(c.Session()))
+			path := scratch.FolderPath(dir, at(c.Session()))
 			if strings.HasSuffix(path, ".lock") {
 				writeFile(t, path, "")
 			} else if err := os.MkdirAll(path, 0o777); err != nil {

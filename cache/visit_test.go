@@ -9,16 +9,17 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 )
 
 func TestVisit(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	c := newCache(t, stored(t, "123"))
 	_, _ = c.Retrieve(t.Context(), "404", dir) // makes its folder
-	folder := cache.Folder(dir, c.Session())
-	v, err := cache.Visit(folder)
+	folder := scratch.FolderPath(dir, c.Session())
+	v, err := scratch.Visit(folder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +31,7 @@ func TestVisit(t *testing.T) {
 	if alive, err := v.Alive(); alive || err != nil {
 		t.Errorf("got %t, %v; want it dead", alive, err)
 	}
-	if _, err := cache.Visit(folder); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := scratch.Visit(folder); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v, want %v", err, fs.ErrNotExist)
 	}
 }
@@ -44,14 +45,14 @@ func TestVisitOfWhatIsNotOurs(t *testing.T) {
 			symlink(t, "other", filepath.Join(dir, ".nx-azure-cache"))
 		},
 		"the folder is a link": func(t *testing.T, dir string) {
-			writeFile(t, cache.Folder(dir, "other/state"), "")
-			symlink(t, "other", cache.Folder(dir, session))
+			writeFile(t, scratch.FolderPath(dir, "other/state"), "")
+			symlink(t, "other", scratch.FolderPath(dir, session))
 		},
-		"the folder is a file": func(t *testing.T, dir string) { writeFile(t, cache.Folder(dir, session), "") },
+		"the folder is a file": func(t *testing.T, dir string) { writeFile(t, scratch.FolderPath(dir, session), "") },
 		"the folder is another's": func(t *testing.T, dir string) {
 			cachetest.NeedRoot(t)
-			writeFile(t, cache.Folder(dir, session+"/state"), "")
-			if err := os.Chown(cache.Folder(dir, session), strangerID, -1); err != nil {
+			writeFile(t, scratch.FolderPath(dir, session+"/state"), "")
+			if err := os.Chown(scratch.FolderPath(dir, session), strangerID, -1); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -59,18 +60,18 @@ func TestVisitOfWhatIsNotOurs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := cachetest.TempDir(t)
 			make(t, dir)
-			_, err := cache.Visit(cache.Folder(dir, session))
-			if _, ok := errors.AsType[*cache.ConfigError](err); !ok {
+			_, err := scratch.Visit(scratch.FolderPath(dir, session))
+			if !fileerror.IsRefusal(err) {
 				t.Errorf("got %v, want a refusal", err)
 			}
-			if isAlive(cache.Folder(dir, session)) {
+			if isAlive(scratch.FolderPath(dir, session)) {
 				t.Error("it is taken for alive")
 			}
 		})
 	}
 	dir := cachetest.TempDir(t)
-	writeFile(t, cache.Folder(dir, "other/state"), "")
-	if _, err := cache.Visit(cache.Folder(dir, "other")); err == nil {
+	writeFile(t, scratch.FolderPath(dir, "other/state"), "")
+	if _, err := scratch.Visit(scratch.FolderPath(dir, "other")); err == nil {
 		t.Error("a folder that is not called as ours is believed")
 	}
 }
@@ -89,11 +90,11 @@ func TestLockThatIsNotOurs(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			folder := cache.Folder(cachetest.TempDir(t), "1-abcdefgh")
+			folder := scratch.FolderPath(cachetest.TempDir(t), "1-abcdefgh")
 			writeFile(t, filepath.Join(folder, "state"), "")
 			writeFile(t, filepath.Join(filepath.Dir(folder), "target"), "")
 			make(t, folder+".lock")
-			v, err := cache.Visit(folder)
+			v, err := scratch.Visit(folder)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
@@ -57,7 +58,7 @@ func testRoundTrip(t *testing.T, output string, asFile bool) {
 	stored := newResult(t, "123", "hello")
 	params := storeParams("123", stored).with("code", 7).with("terminalOutput", output)
 	if asFile {
-		path := filepath.Join(cache.Folder(stored, its.Session()), "output")
+		path := filepath.Join(scratch.FolderPath(stored, its.Session()), "output")
 		write(t, path, output)
 		params = params.with("terminalOutput", missing).with("terminalOutputPath", path)
 		defer func() {

@@ -8,6 +8,7 @@ import (
 	"github.com/sourcegraph/jsonrpc2"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
@@ -37,7 +38,7 @@ func wireError(err error) *jsonrpc2.Error {
 	}
 	code := int64(CodeUnavailable)
 	switch _, config := errors.AsType[*cache.ConfigError](err); {
-	case cache.IsFileError(err): // also where the user must act: what failed is the kind
+	case fileerror.Is(err): // also where the user must act: what failed is the kind
 		code = CodeFileSystem
 	case errors.Is(err, cache.ErrPanic):
 		code = jsonrpc2.CodeInternalError

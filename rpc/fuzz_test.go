@@ -23,6 +23,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
@@ -124,7 +125,7 @@ func FuzzSession(f *testing.F) {
 		checkDiscretion(t, s, stream.String())
 		g.check(t, before)
 		for _, name := range blobs.Names() {
-			if hash, ok := strings.CutPrefix(name, "v1/shared/"); !ok || cache.CheckHash(hash) != nil || strings.Contains(hash, "/") {
+			if hash, ok := strings.CutPrefix(name, "v1/shared/"); !ok || taskhash.Check(hash) != nil || strings.Contains(hash, "/") {
 				t.Errorf("a result was stored as %s", name)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 )
 
 // ProtocolVersion is the version of the protocol that doc.go describes.
@@ -99,7 +100,7 @@ type RetrieveParams struct {
 }
 
 func (p *RetrieveParams) check() error {
-	return errors.Join(cache.CheckHash(p.Hash), checkPath("cacheDirectory", p.CacheDirectory), p.Task.check())
+	return errors.Join(taskhash.Check(p.Hash), checkPath("cacheDirectory", p.CacheDirectory), p.Task.check())
 }
 
 // RetrieveResult is the result of retrieve for a hit.
@@ -124,7 +125,7 @@ type StoreParams struct {
 }
 
 func (p *StoreParams) check() error {
-	errs := []error{cache.CheckHash(p.Hash), checkPath("cacheDirectory", p.CacheDirectory), p.Task.check(), p.Snapshot.check()}
+	errs := []error{taskhash.Check(p.Hash), checkPath("cacheDirectory", p.CacheDirectory), p.Task.check(), p.Snapshot.check()}
 	if p.Code == nil {
 		errs = append(errs, errors.New("code is missing"))
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
@@ -17,7 +18,7 @@ func TestStateIsPublishedBeforeTheAnswer(t *testing.T) {
 	dir := newResult(t, "1", "hello")
 	state := func() rpc.State {
 		t.Helper()
-		state, err := readState(t, cache.Folder(dir, its.Session()))
+		state, err := readState(t, scratch.FolderPath(dir, its.Session()))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/snapshot"
 )
 
 // Snapshot is what the client saw of a result's folder at the moment in which Nx handed
@@ -24,11 +24,11 @@ func (s *Snapshot) check() error {
 }
 
 // read returns what the cache knows it by. Numbers of 64 bits travel as strings.
-func (s *Snapshot) read() (seen cache.Snapshot, err error) {
+func (s *Snapshot) read() (seen snapshot.Snapshot, err error) {
 	if s == nil {
 		return seen, nil
 	}
-	seen = cache.Snapshot{Time: time.UnixMilli(s.Time), Lacking: s.Lacking}
+	seen = snapshot.Snapshot{Time: time.UnixMilli(s.Time), Lacking: s.Lacking}
 	if s.Changed != "" {
 		nanoseconds, err := strconv.ParseInt(s.Changed, 10, 64)
 		if err != nil {
@@ -45,9 +45,9 @@ func (s *Snapshot) read() (seen cache.Snapshot, err error) {
 }
 
 // seen is the snapshot of the params, or one that is taken now.
-func (p *StoreParams) seen() cache.Snapshot {
+func (p *StoreParams) seen() snapshot.Snapshot {
 	if p.Snapshot == nil {
-		return cache.TakeSnapshot(filepath.Join(p.CacheDirectory, p.Hash))
+		return snapshot.Take(filepath.Join(p.CacheDirectory, p.Hash))
 	}
 	seen, _ := p.Snapshot.read() // check has looked at it
 	return seen

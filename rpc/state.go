@@ -11,9 +11,10 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 )
 
-// State is what a server publishes in its folder (see [cache.Folder]), always
+// State is what a server publishes in its folder (see [scratch.FolderPath]), always
 // up to date, for whoever waits for it while the client cannot:
 // `nx-azure-cache drain`.
 type State struct {
@@ -42,7 +43,7 @@ const maxState = 64 << 10
 
 // ReadState returns what the server that works in a folder has published. An
 // error may be that it was just doing so. The folder must be this user's alone
-// (see [cache.Visit]), and what it holds is checked all the same.
+// (see [scratch.Visit]), and what it holds is checked all the same.
 func ReadState(folder *os.Root) (State, error) {
 	var state State
 	content, err := readState(folder)
@@ -89,7 +90,7 @@ func (s *State) isPossible() bool {
 		return false
 	}
 	for _, trouble := range s.Troubles {
-		if !trouble.isTrouble() || len(trouble.Reason) > maxWritten || cache.CheckHash(trouble.Hash) != nil {
+		if !trouble.isTrouble() || len(trouble.Reason) > maxWritten || taskhash.Check(trouble.Hash) != nil {
 			return false
 		}
 	}

@@ -12,12 +12,13 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
 func readState(t *testing.T, folder string) (rpc.State, error) {
 	t.Helper()
-	v, err := cache.Visit(folder)
+	v, err := scratch.Visit(folder)
 	if err != nil {
 		t.Fatal(err)
 	}

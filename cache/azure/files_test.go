@@ -13,9 +13,9 @@ import (
 	"testing/iotest"
 	"time"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 )
 
 // brokenBody is a body whose second half cannot be read.
@@ -28,7 +28,7 @@ func (b *brokenBody) Seek(_ int64, whence int) (int64, error) {
 	if whence == io.SeekEnd {
 		return b.size, nil
 	}
-	b.Reader = io.MultiReader(strings.NewReader("half"), iotest.ErrReader(&cache.FileError{Err: &fs.PathError{Op: "read", Path: "5", Err: syscall.EIO}}))
+	b.Reader = io.MultiReader(strings.NewReader("half"), iotest.ErrReader(&fileerror.Error{Err: &fs.PathError{Op: "read", Path: "5", Err: syscall.EIO}}))
 	return 0, nil
 }
 
@@ -36,7 +36,7 @@ func (b *brokenBody) Seek(_ int64, whence int) (int64, error) {
 func TestBodyThatCannotBeRead(t *testing.T) {
 	service, text := startService(t)
 	err := openService(t, text).Put(t.Context(), "a", &brokenBody{size: 8}, nil)
-	if !cache.IsFileError(err) || !errors.Is(err, syscall.EIO) {
+	if !fileerror.Is(err) || !errors.Is(err, syscall.EIO) {
 		t.Errorf("got %v, want the error of the file", err)
 	}
 	if got := len(service.Requests()); got > 1 {
@@ -73,7 +73,7 @@ func TestConnectionThatIsOneFileTooMany(t *testing.T) {
 			sender := &failingTransport{err: test.err}
 			c := open(t, azure.Options{Container: "results", Endpoint: "https://acc.blob.core.windows.net", Credential: lasting(time.Hour), Transport: sender})
 			_, err := c.Get(t.Context(), "a")
-			if cache.IsFileError(err) != test.isFile || err == nil || !strings.Contains(err.Error(), test.says) {
+			if fileerror.Is(err) != test.isFile || err == nil || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("got %v, want %q, of files: %t", err, test.says, test.isFile)
 			}
 			if test.isFile && strings.Contains(err.Error(), "network") {

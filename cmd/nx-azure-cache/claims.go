@@ -13,6 +13,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
@@ -317,7 +318,7 @@ func (e explainedBlobs) Replace(ctx context.Context, name, etag string, body io.
 
 func (e explainedBlobs) explained(err error) error {
 	_, unreadable := errors.AsType[*cache.UnreadableError](err)
-	isAnswer := err == nil || unreadable || cache.IsFileError(err) || errors.Is(err, cache.ErrNotFound) || errors.Is(err, cache.ErrExists) || errors.Is(err, context.Canceled)
+	isAnswer := err == nil || unreadable || fileerror.Is(err) || errors.Is(err, cache.ErrNotFound) || errors.Is(err, cache.ErrExists) || errors.Is(err, context.Canceled)
 	if isAnswer {
 		return err
 	}

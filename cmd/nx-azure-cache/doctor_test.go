@@ -15,10 +15,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
@@ -242,7 +242,7 @@ func TestDoctorTouchesNothing(t *testing.T) {
 	if got := storage.service.Names(testContainer); !slices.Equal(got, before) {
 		t.Errorf("got %q, want %q", got, before)
 	}
-	if canaries.FindString(e.Canary) != e.Canary || cache.CheckHash(e.Canary) != nil {
+	if canaries.FindString(e.Canary) != e.Canary || taskhash.Check(e.Canary) != nil {
 		t.Errorf("got the canary %q, want 128 random bits as a hash", e.Canary)
 	}
 	requests := storage.takeRequests()

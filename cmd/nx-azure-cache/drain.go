@@ -16,7 +16,7 @@ import (
 	"github.com/rs/zerolog/diode"
 	"github.com/spf13/cobra"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
@@ -130,7 +130,7 @@ func untilOrphaned(ctx context.Context, parent int) (context.Context, func()) {
 func drain(ctx context.Context, folder string, most limits, progress *progress) drainResult {
 	defer progress.clear()
 	result := drainResult{State: rpc.State{ProcessID: -1}}
-	server, err := cache.Visit(folder)
+	server, err := scratch.Visit(folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		result.Ended = endedGone
 		return result
@@ -165,7 +165,7 @@ func drain(ctx context.Context, folder string, most limits, progress *progress) 
 
 // look reads what the server has published. It sets Ended where nothing is left to
 // wait for.
-func (r *drainResult) look(server *cache.Visitor) {
+func (r *drainResult) look(server *scratch.Visitor) {
 	alive, err := server.Alive()
 	if err != nil {
 		r.Ended, r.Reason = endedUnknown, err.Error()
@@ -222,7 +222,7 @@ func (w *wait) end(state *rpc.State) string {
 
 // end ends the server that has published its ID, and reports whether it is gone. Its
 // lock says that it is still that process. A process of another user is never ended.
-func end(server *cache.Visitor, processID int) bool {
+func end(server *scratch.Visitor, processID int) bool {
 	if processID <= 0 {
 		return !isAlive(server)
 	}
@@ -242,7 +242,7 @@ func end(server *cache.Visitor, processID int) bool {
 	return isGoneWithin(server, killWithin)
 }
 
-func isGoneWithin(server *cache.Visitor, limit time.Duration) bool {
+func isGoneWithin(server *scratch.Visitor, limit time.Duration) bool {
 	for deadline := time.Now().Add(limit); isAlive(server); time.Sleep(pollEvery) {
 		if time.Now().After(deadline) {
 			return false
@@ -251,7 +251,7 @@ func isGoneWithin(server *cache.Visitor, limit time.Duration) bool {
 	return true
 }
 
-func isAlive(server *cache.Visitor) bool {
+func isAlive(server *scratch.Visitor) bool {
 	alive, err := server.Alive()
 	return alive && err == nil
 }

@@ -15,8 +15,8 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 )
 
 // strangerID is another user's.
@@ -61,7 +61,7 @@ func stateOf(processID, waiting any) string {
 // forge makes a folder with a state as a server has them, and holds its lock.
 func forge(t *testing.T, session, state string) (folder string) {
 	t.Helper()
-	folder = cache.Folder(t.TempDir(), session)
+	folder = scratch.FolderPath(t.TempDir(), session)
 	err := errors.Join(os.MkdirAll(folder, 0o700), os.WriteFile(filepath.Join(folder, "state"), []byte(state), 0o600))
 	if err != nil {
 		t.Fatal(err)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
@@ -52,7 +53,7 @@ func startStoring(t *testing.T, more env) *storing {
 	}
 	<-s.storage.held[http.MethodPut]
 	s.dir = result.CacheDirectory
-	s.folder = cache.Folder(s.dir, initialized.Session)
+	s.folder = scratch.FolderPath(s.dir, initialized.Session)
 	return s
 }
 
@@ -161,7 +162,7 @@ func TestDrainWithoutAState(t *testing.T) {
 	c, dir := closingCache(t), t.TempDir()
 	defer c.Close(t.Context())
 	_, _ = c.Retrieve(t.Context(), "404", dir) // makes its folder
-	if got, stderr := drainIt(t, cache.Folder(dir, c.Session()), "1m"); got.Ended != "unknown" || got.ProcessID != -1 || stderr != "" {
+	if got, stderr := drainIt(t, scratch.FolderPath(dir, c.Session()), "1m"); got.Ended != "unknown" || got.ProcessID != -1 || stderr != "" {
 		t.Errorf("got %+v and %q, want it unknown", got, stderr)
 	}
 }
@@ -187,7 +188,7 @@ func TestDrainOfAServerThatHangs(t *testing.T) {
 	if code := s.exit(); code != -1 {
 		t.Errorf("got the exit code %d, want a signal", code)
 	}
-	server, err := cache.Visit(s.folder)
+	server, err := scratch.Visit(s.folder)
 	if err != nil {
 		t.Fatal(err)
 	}

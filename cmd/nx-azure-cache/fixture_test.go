@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
@@ -102,7 +102,7 @@ func (r *fixtureRun) folder(name string) string { return r.values[name].(string)
 
 // sessionFolder makes the folder of a server, as clients do that are faster.
 func sessionFolder(cacheDirectory, session string) (string, error) {
-	folder := cache.Folder(cacheDirectory, session)
+	folder := scratch.FolderPath(cacheDirectory, session)
 	return folder, os.MkdirAll(folder, 0o700)
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
@@ -74,13 +75,13 @@ func chooseLicence(tokens []license.Token, nxVersion string, now time.Time) (lic
 // insecureVariable is Nx's: it allows directories that other users may change.
 const insecureVariable = "NX_ALLOW_INSECURE_DIRECTORIES"
 
-func directoryRule(params rpc.InitializeParams, getenv func(string) string) cache.DirectoryRule {
-	return cache.DirectoryRule{Workspace: params.WorkspaceRoot, AllowInsecure: getenv(insecureVariable) == "true"}
+func directoryRule(params rpc.InitializeParams, getenv func(string) string) scratch.Rule {
+	return scratch.Rule{Workspace: params.WorkspaceRoot, AllowInsecure: getenv(insecureVariable) == "true"}
 }
 
 // openCache stacks what stands between a request and Azure: the one visible
 // place where that is decided.
-func openCache(session *rpc.Session, s settings, r role, directories cache.DirectoryRule) error {
+func openCache(session *rpc.Session, s settings, r role, directories scratch.Rule) error {
 	containers, err := openContainers(s, append(r.Reads(), r.Scope))
 	if err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
@@ -80,7 +80,7 @@ func (f selectionFlags) parse(now time.Time) (s selection, err error) {
 	}
 	s = selection{hashes: f.hashes, scopes: f.scopes, ref: f.ref, run: f.runName(), archived: f.archived}
 	for _, hash := range s.hashes {
-		if err := cache.CheckHash(hash); err != nil {
+		if err := taskhash.Check(hash); err != nil {
 			return s, fmt.Errorf("--hash: %w", err)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/descriptors"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
@@ -29,21 +30,21 @@ func (c *Container) Error(ctx context.Context, operation, name string, err error
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s %s: %w", operation, name, context.Cause(ctx))
 	}
-	if failed, ok := errors.AsType[*cache.FileError](err); ok { // of the body, or of a connection
+	if failed, ok := errors.AsType[*fileerror.Error](err); ok { // of the body, or of a connection
 		return fmt.Errorf("%s %s: %w", operation, name, failed)
 	}
 	if limit, ok := errors.AsType[*transport.LimitError](err); ok {
 		return fmt.Errorf("%s %s/%s: %w", operation, c.URL, name, limit)
 	}
 	if missing := descriptors.Missing(err); missing != nil {
-		return fmt.Errorf("%s %s: %w", operation, name, cache.NewTooManyFiles(missing))
+		return fmt.Errorf("%s %s: %w", operation, name, fileerror.NewTooMany(missing))
 	}
 	if failed, ok := errors.AsType[*transport.PermanentError](err); ok {
 		return config("%s is out of reach: %s", c.URL, c.Scrub(failed.Error()))
 	}
 	if failed, ok := errors.AsType[*transport.NetworkError](err); ok {
 		if errors.Is(failed, transport.ErrTooManyFiles) {
-			return fmt.Errorf("%s %s: %w", operation, name, cache.NewTooManyFiles(failed))
+			return fmt.Errorf("%s %s: %w", operation, name, fileerror.NewTooMany(failed))
 		}
 		return fmt.Errorf("%s is out of reach: %s", c.URL, c.Scrub(failed.Error()))
 	}

@@ -15,8 +15,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
@@ -226,7 +226,7 @@ var ErrTooManyFiles = errors.New("too many open files")
 // no more files. An error of DNS has that only in its text.
 func isOneTooMany(err error) bool {
 	dns, isDNS := errors.AsType[*net.DNSError](err)
-	return cache.TooManyFiles(err) || isDNS && (strings.Contains(dns.Err, syscall.EMFILE.Error()) || strings.Contains(dns.Err, syscall.ENFILE.Error()))
+	return fileerror.IsTooMany(err) || isDNS && (strings.Contains(dns.Err, syscall.EMFILE.Error()) || strings.Contains(dns.Err, syscall.ENFILE.Error()))
 }
 
 // misnamed says what mends a host that does not exist.

@@ -45,7 +45,7 @@ const fixes = [
 ];
 
 /**
- * What fixes an error of a file system. cache/fileerror.go says the same; the tests
+ * What fixes an error of a file system. cache/fileerror/fileerror.go says the same; the tests
  * of both read testdata/file-errors.json.
  *
  * @param {string} directory

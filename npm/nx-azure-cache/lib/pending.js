@@ -1,7 +1,7 @@
 'use strict';
 
 // The file in which this run notes the tasks that it makes now, for other runs in the
-// workspace: see cache/pending.go.
+// workspace: see cache/scratch/pending.go.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -49,7 +49,7 @@ function noteRestore(folder, hash) {
 
 /**
  * Notes in the files of all other runs that they may be disturbed, see
- * cache/pending.go.
+ * cache/scratch/pending.go.
  *
  * @param {string} file of this run
  * @param {string} hash

@@ -1,4 +1,4 @@
-package cache
+package scratch
 
 import (
 	"errors"
@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"github.com/gofrs/flock"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/directory"
 )
 
 // errNoLocks is in the error of a lock that the file system does not have, as some network
@@ -18,10 +20,10 @@ var errNoLocks = errors.New("the file system has no locks")
 // file. The error is [fs.ErrExist] if another process has the lock, or
 // [fs.ErrNotExist] if the file was removed meanwhile. It holds [errNoLocks] only if the
 // file is there and can be opened: what cannot be made now is no reason to do without.
-func take(parent *directory, session string, mayMake bool) (*flock.Flock, error) {
+func take(parent *directory.Dir, session string, mayMake bool) (*flock.Flock, error) {
 	if mayMake {
 		// O_EXCL follows no link.
-		f, err := parent.root.OpenFile(session+lockSuffix, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+		f, err := parent.Root.OpenFile(session+lockSuffix, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 		if err == nil {
 			_ = f.Close() // there is nothing in it
 		} else if !errors.Is(err, fs.ErrExist) {
@@ -52,34 +54,34 @@ func take(parent *directory, session string, mayMake bool) (*flock.Flock, error)
 
 // lockOf returns the lock of a session, which is not taken yet. Its file must be
 // there. Package flock opens it by its path: [checkPlace] tells what was opened.
-func lockOf(parent *directory, session string) (*flock.Flock, error) {
+func lockOf(parent *directory.Dir, session string) (*flock.Flock, error) {
 	name := session + lockSuffix
-	path := parent.join(name)
-	info, err := parent.root.Lstat(name)
+	path := parent.Join(name)
+	info, err := parent.Root.Lstat(name)
 	if err != nil {
 		return nil, err
 	}
 	if err := checkLock(path, info); err != nil {
 		return nil, err
 	}
-	return flock.New(path, flock.SetFlag(os.O_RDONLY|noFollow)), nil
+	return flock.New(path, flock.SetFlag(os.O_RDONLY|directory.NoFollow)), nil
 }
 
 func checkLock(path string, info fs.FileInfo) error {
 	if !info.Mode().IsRegular() {
-		return wrongType(path, "a file", info)
+		return directory.WrongType(path, "a file", info)
 	}
-	return checkOwner(path, info)
+	return directory.CheckOwner(path, info)
 }
 
 // checkPlace returns an error unless the file that is locked is the one that is
 // there: the process that had the lock before may have removed it.
-func checkPlace(parent *directory, lock *flock.Flock) error {
+func checkPlace(parent *directory.Dir, lock *flock.Flock) error {
 	held, err := lock.Stat()
 	if err != nil {
 		return err
 	}
-	there, err := parent.root.Lstat(filepath.Base(lock.Path()))
+	there, err := parent.Root.Lstat(filepath.Base(lock.Path()))
 	if err != nil {
 		return err
 	}

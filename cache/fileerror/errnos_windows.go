@@ -1,4 +1,4 @@
-package cache
+package fileerror
 
 import (
 	"io/fs"
@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-var errnos = fileErrnos{
+var errnos = systemErrnos{
 	readOnly:    []error{windows.ERROR_WRITE_PROTECT},
 	denied:      []error{fs.ErrPermission, windows.ERROR_SHARING_VIOLATION, windows.ERROR_LOCK_VIOLATION},
 	tooMany:     []error{windows.ERROR_TOO_MANY_OPEN_FILES, windows.ERROR_NO_SYSTEM_RESOURCES},

@@ -1,4 +1,4 @@
-package cache
+package directory
 
 import "golang.org/x/sys/unix"
 

@@ -1,6 +1,6 @@
 //go:build unix
 
-package cache
+package scratch
 
 import (
 	"fmt"
@@ -8,35 +8,25 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
-	"golang.org/x/sys/unix"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/directory"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 )
-
-// hasOwners reports whether files have owners and modes that count.
-const hasOwners = true
-
-// noFollow makes opening fail at a link.
-const noFollow = unix.O_NOFOLLOW
-
-func ownerOf(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }
-
-func groupOf(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Gid) }
 
 // check returns an error unless the cache directory at path, which is open, is
 // safe.
-func (r DirectoryRule) check(path string, opened fs.FileInfo) error {
+func (r Rule) check(path string, opened fs.FileInfo) error {
 	reason := r.reasonAgainst(path, opened)
 	if reason == "" || r.AllowInsecure {
 		return nil
 	}
-	return refuse("the cache directory %s is not safe: %s; set cacheDirectory in nx.json (or NX_CACHE_DIRECTORY) to a directory of your own, or NX_ALLOW_INSECURE_DIRECTORIES=true to use it anyway", path, reason)
+	return fileerror.Refuse("the cache directory %s is not safe: %s; set cacheDirectory in nx.json (or NX_CACHE_DIRECTORY) to a directory of your own, or NX_ALLOW_INSECURE_DIRECTORIES=true to use it anyway", path, reason)
 }
 
 // reasonAgainst follows ensureTrustedConfiguredDir in Nx 24's
 // utils/cache-directory.js. The path as it is written shows links that others may
 // replace, the path without links shows where they lead.
-func (r DirectoryRule) reasonAgainst(path string, opened fs.FileInfo) string {
+func (r Rule) reasonAgainst(path string, opened fs.FileInfo) string {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return err.Error()
@@ -54,7 +44,7 @@ func (r DirectoryRule) reasonAgainst(path string, opened fs.FileInfo) string {
 
 // reasonOnTheWay looks at every level from the directory up to the workspace or
 // the root of the file system. Inside the workspace all is trusted.
-func (r DirectoryRule) reasonOnTheWay(directory, workspace string) string {
+func (r Rule) reasonOnTheWay(directory, workspace string) string {
 	if isWithin(directory, workspace) {
 		return ""
 	}
@@ -69,13 +59,13 @@ func (r DirectoryRule) reasonOnTheWay(directory, workspace string) string {
 	return ""
 }
 
-func (r DirectoryRule) reasonAt(path string, isCacheDirectory bool) string {
+func (r Rule) reasonAt(path string, isCacheDirectory bool) string {
 	info, err := os.Lstat(path)
 	switch {
 	case err != nil:
 		return ""
-	case !r.trusts(ownerOf(info)):
-		return fmt.Sprintf("%s belongs to the user %d", path, ownerOf(info))
+	case !r.trusts(directory.OwnerOf(info)):
+		return fmt.Sprintf("%s belongs to the user %d", path, directory.OwnerOf(info))
 	case !info.IsDir() || info.Mode().Perm()&0o002 == 0:
 		return ""
 	case isCacheDirectory:
@@ -88,12 +78,12 @@ func (r DirectoryRule) reasonAt(path string, isCacheDirectory bool) string {
 
 // trusts reports whether a user may replace what is in the cache directory: this
 // one, root, and the owner of the workspace, who could change its code as well.
-func (r DirectoryRule) trusts(user int) bool {
+func (r Rule) trusts(user int) bool {
 	if user == os.Geteuid() || user == 0 {
 		return true
 	}
 	info, err := os.Stat(r.Workspace)
-	return err == nil && user == ownerOf(info)
+	return err == nil && user == directory.OwnerOf(info)
 }
 
 func isWithin(path, folder string) bool {
@@ -117,30 +107,30 @@ func realPath(path string) string {
 // grants what the cache directory grants. It is sticky, so that no user can remove
 // what belongs to another one. The owner of the parent still can, which costs
 // results and gains nothing: folders are used through handles.
-func (r DirectoryRule) checkParent(parent, cacheDirectory *directory) error {
-	owner, mode := ownerOf(parent.info), cacheDirectory.info.Mode()
+func (r Rule) checkParent(parent, cacheDirectory *directory.Dir) error {
+	owner, mode := directory.OwnerOf(parent.Info), cacheDirectory.Info.Mode()
 	isShared := mode.Perm()&0o022 == 0o020 || r.AllowInsecure
 	switch {
 	case owner == os.Geteuid():
-		parent.grantLike(cacheDirectory)
+		grantLike(parent, cacheDirectory)
 	case !isShared && !r.trusts(owner):
-		return foreign(cacheDirectory.join(scratchName), parent.info)
+		return directory.Foreign(cacheDirectory.Join(scratchName), parent.Info)
 	}
 	return nil
 }
 
 // grantLike gives a directory of this user the grants of another. Where the file
 // system refuses, others cannot share it, and no more.
-func (d *directory) grantLike(other *directory) {
-	mode := other.info.Mode().Perm() | 0o700
-	if group := groupOf(other.info); group != groupOf(d.info) && d.handle.Chown(-1, group) != nil {
+func grantLike(d, other *directory.Dir) {
+	mode := other.Info.Mode().Perm() | 0o700
+	if group := directory.GroupOf(other.Info); group != directory.GroupOf(d.Info) && d.Handle.Chown(-1, group) != nil {
 		mode &^= 0o070 // it is another group
 	}
 	if mode&0o022 != 0 {
 		mode |= fs.ModeSticky
 	}
 	const kept = fs.ModePerm | fs.ModeSticky
-	if d.info.Mode()&kept != mode {
-		_ = d.handle.Chmod(mode | other.info.Mode()&fs.ModeSetgid)
+	if d.Info.Mode()&kept != mode {
+		_ = d.Handle.Chmod(mode | other.Info.Mode()&fs.ModeSetgid)
 	}
 }

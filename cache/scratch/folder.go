@@ -1,4 +1,8 @@
-package cache
+// Package scratch is the folders in which processes work inside Nx's cache directory, each
+// in one of its own: who may use a cache directory, which process is alive, what a dead one
+// has left, which results another run is making just now. It knows locks, owners and
+// names; it must not know archives, the storage, nor what is done in a folder.
+package scratch
 
 import (
 	"crypto/rand"
@@ -15,6 +19,8 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/directory"
 )
 
 // scratchName is the folder in Nx's cache directory in which processes work,
@@ -48,27 +54,27 @@ func processOf(session string) int {
 	return id
 }
 
-// Folder is where the process called session works in a cache directory.
-func Folder(cacheDirectory, session string) string {
+// FolderPath is where the process called session works in a cache directory.
+func FolderPath(cacheDirectory, session string) string {
 	return filepath.Join(cacheDirectory, scratchName, session)
 }
 
-// folder is the folder of this process in a cache directory. All three
+// Folder is the folder of this process in a cache directory. All three
 // directories were checked after they were opened, and stay open: results go
 // where they should, whatever other users put at their paths later.
-type folder struct {
-	*directory
+type Folder struct {
+	*directory.Dir
 	path           string // as the client spells it
 	session        string
-	cacheDirectory *directory
-	parent         *directory   // scratchName
-	lock           *flock.Flock // nil where the file system has none
-	swept          atomic.Bool  // what was left here before
+	cacheDirectory *directory.Dir
+	parent         *directory.Dir // scratchName
+	lock           *flock.Flock   // nil where the file system has none
+	swept          atomic.Bool    // what was left here before
 }
 
 // makeFolder makes a folder that is locked from its beginning, except where the file
 // system has no locks ([errNoLocks]). The sweep skips a folder that it cannot lock.
-func makeFolder(cacheDirectory, session string, rule DirectoryRule) (f *folder, err error) {
+func makeFolder(cacheDirectory, session string, rule Rule) (f *Folder, err error) {
 	// Other processes may be at work just now: the first one makes the parent, the last
 	// one to leave removes it, and a sweep takes the locks of folders that are not there.
 	for range 100 {
@@ -99,8 +105,8 @@ func isPassing(err error) bool {
 		runtime.GOOS == "windows" && errors.Is(err, fs.ErrPermission)
 }
 
-func tryMakeFolder(cacheDirectory, session string, rule DirectoryRule) (*folder, error) {
-	f := &folder{path: Folder(cacheDirectory, session), session: session}
+func tryMakeFolder(cacheDirectory, session string, rule Rule) (*Folder, error) {
+	f := &Folder{path: FolderPath(cacheDirectory, session), session: session}
 	if err := f.open(cacheDirectory, rule); err != nil {
 		release(f.lock)
 		f.close()
@@ -110,7 +116,7 @@ func tryMakeFolder(cacheDirectory, session string, rule DirectoryRule) (*folder,
 }
 
 // open opens everything, and makes what is missing.
-func (f *folder) open(cacheDirectory string, rule DirectoryRule) (err error) {
+func (f *Folder) open(cacheDirectory string, rule Rule) (err error) {
 	if f.cacheDirectory, err = openCacheDirectory(cacheDirectory, rule); err != nil {
 		return err
 	}
@@ -123,54 +129,57 @@ func (f *folder) open(cacheDirectory string, rule DirectoryRule) (err error) {
 	}
 	// The folder may be there: a process removed its lock only, or the client
 	// was faster.
-	if err := f.parent.root.Mkdir(f.session, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := f.parent.Root.Mkdir(f.session, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return explainParent(f.cacheDirectory, err)
 	}
-	if f.directory, err = f.parent.openPrivate(f.session); err != nil || f.lock == nil {
+	if f.Dir, err = f.parent.OpenPrivate(f.session); err != nil || f.lock == nil {
 		return err
 	}
 	return checkPlace(f.parent, f.lock)
 }
 
 // close closes the directories.
-func (f *folder) close() {
-	for _, d := range []*directory{f.directory, f.parent, f.cacheDirectory} {
+func (f *Folder) close() {
+	for _, d := range []*directory.Dir{f.Dir, f.parent, f.cacheDirectory} {
 		if d != nil {
-			d.close()
+			d.Close()
 		}
 	}
 }
 
-// isThere reports whether the folder is still at its path.
-func (f *folder) isThere() bool {
+// CacheDirectory is the path of the cache directory that the folder is in.
+func (f *Folder) CacheDirectory() string { return f.cacheDirectory.Root.Name() }
+
+// IsThere reports whether the folder is still at its path.
+func (f *Folder) IsThere() bool {
 	info, err := os.Lstat(f.path)
-	return err == nil && os.SameFile(info, f.info)
+	return err == nil && os.SameFile(info, f.Info)
 }
 
 // remove removes the folder, and the parent if it is the last one there.
-func (f *folder) remove() {
-	f.directory.empty()
-	f.directory.close()
+func (f *Folder) remove() {
+	f.Dir.Empty()
+	f.Dir.Close()
 	removeFolder(f.parent, f.session, f.lock)
-	f.parent.close()
+	f.parent.Close()
 	// Fails while others are at work in the parent, as it should.
-	_ = f.cacheDirectory.removeDirectory(scratchName)
-	f.cacheDirectory.close()
+	_ = f.cacheDirectory.RemoveDirectory(scratchName)
+	f.cacheDirectory.Close()
 }
 
 // openCacheDirectory opens Nx's cache directory, and makes it if it is missing. It
 // may be a link, which Nx follows as well.
-func openCacheDirectory(path string, rule DirectoryRule) (*directory, error) {
+func openCacheDirectory(path string, rule Rule) (*directory.Dir, error) {
 	// The mode that Nx 24 uses: under umask 0 it does not become everybody's.
 	if err := os.MkdirAll(path, 0o775); err != nil {
 		return nil, err
 	}
-	d, err := openDirectory(path)
+	d, err := directory.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := rule.check(path, d.info); err != nil {
-		d.close()
+	if err := rule.check(path, d.Info); err != nil {
+		d.Close()
 		return nil, err
 	}
 	return d, nil
@@ -178,33 +187,33 @@ func openCacheDirectory(path string, rule DirectoryRule) (*directory, error) {
 
 // openParent opens the folder that holds those of all processes, and makes it if
 // it is missing.
-func openParent(cacheDirectory *directory, rule DirectoryRule) (*directory, error) {
+func openParent(cacheDirectory *directory.Dir, rule Rule) (*directory.Dir, error) {
 	// Its mode is right from the beginning, as far as the umask allows: if this process is
 	// killed before checkParent, other users of the cache directory can still use it.
-	err := cacheDirectory.root.Mkdir(scratchName, cacheDirectory.info.Mode().Perm()&0o775|0o700)
+	err := cacheDirectory.Root.Mkdir(scratchName, cacheDirectory.Info.Mode().Perm()&0o775|0o700)
 	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, cacheDirectory.explain(err)
+		return nil, cacheDirectory.Explain(err)
 	}
-	parent, err := cacheDirectory.open(scratchName)
+	parent, err := cacheDirectory.Open(scratchName)
 	if err != nil {
 		return nil, explainParent(cacheDirectory, err)
 	}
 	if err := rule.checkParent(parent, cacheDirectory); err != nil {
-		parent.close()
+		parent.Close()
 		return nil, err
 	}
 	return parent, nil
 }
 
 // explainParent adds advice to an error of the parent. Another user who has just made
-// it may open it to the group in a moment ([DirectoryRule.checkParent]): by now, its mode
+// it may open it to the group in a moment ([Rule.checkParent]): by now, its mode
 // and group may be right already.
-func explainParent(cacheDirectory *directory, err error) error {
-	info, statErr := cacheDirectory.root.Lstat(scratchName)
+func explainParent(cacheDirectory *directory.Dir, err error) error {
+	info, statErr := cacheDirectory.Root.Lstat(scratchName)
 	if statErr != nil || !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	err = explainPermission(err, cacheDirectory.join(scratchName), info)
+	err = directory.ExplainPermission(err, cacheDirectory.Join(scratchName), info)
 	if time.Since(info.ModTime()).Abs() < time.Second {
 		return beingMade{err}
 	}
@@ -213,7 +222,7 @@ func explainParent(cacheDirectory *directory, err error) error {
 
 // sweep removes the folders in the parent whose processes have died. It keeps everything
 // that is not exactly as processes of this user make it.
-func (f *folder) sweep() {
+func (f *Folder) sweep() {
 	parent := f.parent
 	for session, hasLock := range leftovers(parent) {
 		// If the lock is not there any more, its process has just left.
@@ -221,11 +230,11 @@ func (f *folder) sweep() {
 		if err != nil {
 			continue
 		}
-		d, err := parent.openPrivate(session)
+		d, err := parent.OpenPrivate(session)
 		if err == nil {
 			f.passOn(session)
-			d.empty()
-			d.close()
+			d.Empty()
+			d.Close()
 		}
 		if err == nil || errors.Is(err, fs.ErrNotExist) {
 			removeFolder(parent, session, lock)
@@ -237,15 +246,15 @@ func (f *folder) sweep() {
 
 // leftovers are the sessions that have a folder or a lock in parent, and whether
 // they have a lock.
-func leftovers(parent *directory) map[string]bool {
+func leftovers(parent *directory.Dir) map[string]bool {
 	sessions, others := make(map[string]bool), make(map[string]bool)
-	for _, name := range parent.names() {
+	for _, name := range parent.Names() {
 		session, isLock := strings.CutSuffix(name, lockSuffix)
 		if processOf(session) == 0 {
 			continue
 		}
-		info, err := parent.root.Lstat(name)
-		isOurs := err == nil && checkOwner(name, info) == nil
+		info, err := parent.Root.Lstat(name)
+		isOurs := err == nil && directory.CheckOwner(name, info) == nil
 		if isLock {
 			isOurs = isOurs && info.Mode().IsRegular() && info.Size() == 0
 		} else {
@@ -264,12 +273,12 @@ func leftovers(parent *directory) map[string]bool {
 
 // removeFolder removes a folder that is empty, and its lock, which the caller
 // holds, or nil. Files that stay only cost space, and the next process tries again.
-func removeFolder(parent *directory, session string, lock *flock.Flock) {
-	_ = parent.removeDirectory(session)
+func removeFolder(parent *directory.Dir, session string, lock *flock.Flock) {
+	_ = parent.RemoveDirectory(session)
 	name := session + lockSuffix
-	err := parent.root.Remove(name)
+	err := parent.Root.Remove(name)
 	release(lock)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		_ = parent.root.Remove(name) // where an open file cannot be removed
+		_ = parent.Root.Remove(name) // where an open file cannot be removed
 	}
 }

@@ -1,4 +1,4 @@
-package cache
+package scratch
 
 import (
 	"bytes"
@@ -7,6 +7,9 @@ import (
 	"os"
 	"path"
 	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/directory"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 )
 
 // pendingName is the file in a process's folder in which its client notes the tasks that
@@ -34,9 +37,9 @@ const pendingName = "pending"
 // maxPending is more than a run writes: 20,000 tasks need a megabyte.
 const maxPending = 16 << 20
 
-// isMadeByAnother reports whether another run that is at work in the cache directory
+// IsMadeByAnother reports whether another run that is at work in the cache directory
 // is making the result of a hash, or has ended in the middle of it meanwhile.
-func (f *folder) isMadeByAnother(hash string) bool {
+func (f *Folder) IsMadeByAnother(hash string) bool {
 	for _, session := range f.others() {
 		if !isPending(f.parent, session, hash) {
 			continue
@@ -51,8 +54,8 @@ func (f *folder) isMadeByAnother(hash string) bool {
 }
 
 // others are the other sessions in the cache directory, alive or not.
-func (f *folder) others() (sessions []string) {
-	for _, name := range f.parent.names() {
+func (f *Folder) others() (sessions []string) {
+	for _, name := range f.parent.Names() {
 		session, isLock := strings.CutSuffix(name, lockSuffix)
 		if isLock && session != f.session && processOf(session) != 0 {
 			sessions = append(sessions, session)
@@ -64,13 +67,13 @@ func (f *folder) others() (sessions []string) {
 // endRun says to other processes that the run makes no results any more, and which it
 // has not finished. They hear that before its notes are gone: there is no moment in
 // which nothing is known of it.
-func (f *folder) endRun() {
+func (f *Folder) endRun() {
 	f.passOn(f.session)
-	_ = f.root.Remove(pendingName) // which may not be there
+	_ = f.Root.Remove(pendingName) // which may not be there
 }
 
 // passOn tells other processes what a session has not finished.
-func (f *folder) passOn(session string) {
+func (f *Folder) passOn(session string) {
 	notes, err := readPending(f.parent, session)
 	if err != nil {
 		return // there are none
@@ -88,7 +91,7 @@ func (f *folder) passOn(session string) {
 
 // isAlive reports whether a process has the lock of a session. It shares the lock for
 // a moment if none has: several may look at once.
-func isAlive(parent *directory, session string) (bool, error) {
+func isAlive(parent *directory.Dir, session string) (bool, error) {
 	lock, err := lockOf(parent, session)
 	if err != nil {
 		return false, err
@@ -99,7 +102,7 @@ func isAlive(parent *directory, session string) (bool, error) {
 }
 
 // isPending reports whether the file of a session says that it is making a result.
-func isPending(parent *directory, session, hash string) bool {
+func isPending(parent *directory.Dir, session, hash string) bool {
 	notes, err := readPending(parent, session)
 	return err == nil && notes.last('+', hash) > notes.last('-', hash)
 }
@@ -117,7 +120,7 @@ func (n notes) unfinished() string {
 	begun := make(map[string]bool)
 	for line := range strings.Lines(string(n)) {
 		note, isWhole := strings.CutSuffix(line, "\n")
-		if isWhole && note != "" && CheckHash(note[1:]) == nil && note[0] != '~' {
+		if isWhole && note != "" && taskhash.Check(note[1:]) == nil && note[0] != '~' {
 			begun[note[1:]] = note[0] == '+'
 		}
 	}
@@ -130,7 +133,7 @@ func (n notes) unfinished() string {
 	return left.String()
 }
 
-func readPending(parent *directory, session string) (notes, error) {
+func readPending(parent *directory.Dir, session string) (notes, error) {
 	f, err := openPending(parent, session, os.O_RDONLY)
 	if err != nil {
 		return nil, err
@@ -144,7 +147,7 @@ func readPending(parent *directory, session string) (notes, error) {
 }
 
 // appendPending adds notes to the file of a session, if there is one.
-func appendPending(parent *directory, session, notes string) {
+func appendPending(parent *directory.Dir, session, notes string) {
 	f, err := openPending(parent, session, os.O_APPEND|os.O_WRONLY)
 	if err != nil {
 		return
@@ -153,13 +156,13 @@ func appendPending(parent *directory, session, notes string) {
 	_ = f.Close()
 }
 
-func openPending(parent *directory, session string, flags int) (*os.File, error) {
+func openPending(parent *directory.Dir, session string, flags int) (*os.File, error) {
 	name := path.Join(session, pendingName)
 	// Opening what is no file may wait for ever.
-	if info, err := parent.root.Lstat(name); err != nil {
+	if info, err := parent.Root.Lstat(name); err != nil {
 		return nil, err
 	} else if !info.Mode().IsRegular() {
 		return nil, errors.New("it is not a file")
 	}
-	return parent.root.OpenFile(name, flags, 0)
+	return parent.Root.OpenFile(name, flags, 0)
 }

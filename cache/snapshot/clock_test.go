@@ -1,4 +1,4 @@
-package cache
+package snapshot
 
 import (
 	"math/rand/v2"
@@ -29,7 +29,7 @@ func (s *simulation) stamp() time.Time {
 }
 
 // read watches the clock of the file system.
-func (s *simulation) read(t *testing.T) clock {
+func (s *simulation) read(t *testing.T) Clock {
 	t.Helper()
 	c, err := watchClock(
 		func() time.Time { return s.now },
@@ -62,11 +62,11 @@ func TestAsOf(t *testing.T) {
 					s.pass(50 * time.Millisecond)
 					accepted := s.now
 					c := s.read(t)
-					asOf := c.asOf(seen)
+					asOf := c.AsOf(seen)
 					if written.After(asOf) {
 						t.Fatalf("tick %v, ahead %v, access %v, seed %d: a whole result of %v counts as changed after %v", tick, ahead, access, seed, written, asOf)
 					}
-					if asOf.After(c.now) {
+					if asOf.After(c.Now) {
 						t.Fatalf("tick %v, ahead %v, access %v, seed %d: %v is after the acceptance", tick, ahead, access, seed, asOf)
 					}
 					noticed := called.Add(callSlack() + 4*tick + 5*access + maxTick/20)
@@ -83,7 +83,7 @@ func TestAsOf(t *testing.T) {
 func TestAsOfAClockThatStandsStill(t *testing.T) {
 	s := &simulation{now: time.Unix(1_790_000_000, 0), tick: 2 * time.Second, access: time.Millisecond, random: rand.New(rand.NewPCG(1, 0))}
 	c := s.read(t)
-	if seen := (Snapshot{Time: s.now.Add(-time.Second), IsThere: true}); c.isCompared || !c.asOf(seen).Equal(c.now) {
-		t.Errorf("got %v of %+v, want its time", c.asOf(seen), c)
+	if seen := (Snapshot{Time: s.now.Add(-time.Second), IsThere: true}); c.isCompared || !c.AsOf(seen).Equal(c.Now) {
+		t.Errorf("got %v of %+v, want its time", c.AsOf(seen), c)
 	}
 }

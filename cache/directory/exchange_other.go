@@ -1,6 +1,6 @@
 //go:build unix && !linux && !darwin
 
-package cache
+package directory
 
 import "errors"
 

@@ -1,13 +1,13 @@
 //go:build !windows
 
-package cache
+package fileerror
 
 import (
 	"io/fs"
 	"syscall"
 )
 
-var errnos = fileErrnos{
+var errnos = systemErrnos{
 	readOnly:    []error{syscall.EROFS},
 	denied:      []error{fs.ErrPermission}, // EACCES and EPERM
 	tooMany:     []error{syscall.EMFILE, syscall.ENFILE},

@@ -1,4 +1,4 @@
-package cache
+package scratch
 
 import (
 	"errors"
@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/directory"
 )
 
 // A rename that is refused, for whatever reason, leaves the result at its place, and
@@ -33,20 +35,20 @@ func TestReplaceWhereRenamesAreRefused(t *testing.T) {
 				t.Run(fmt.Sprint(reason, " ", name, ", ", there), func(t *testing.T) {
 					f := openFolder(t)
 					refuse := func(real move) move {
-						return func(from *directory, name string, to *directory, newName string) error {
+						return func(from *directory.Dir, name string, to *directory.Dir, newName string) error {
 							if isRefused(name, newName) {
 								return &os.LinkError{Op: "rename", Old: name, New: newName, Err: reason}
 							}
 							return real(from, name, to, newName)
 						}
 					}
-					outside := putThere(t, f.cacheDirectory.root.Name(), there)
+					outside := putThere(t, f.cacheDirectory.Root.Name(), there)
 					at := makeResult(t, f)
-					if err := (mover{refuse(rename), refuse(exchange)}).replace(t.Context(), at, "123"); err != nil {
+					if err := (mover{refuse(directory.Rename), refuse(directory.Exchange)}).replace(t.Context(), at, "123"); err != nil {
 						t.Fatal(err)
 					}
-					checkMadeResult(t, filepath.Join(f.cacheDirectory.root.Name(), "123"))
-					if names := f.names(); len(names) > 0 {
+					checkMadeResult(t, filepath.Join(f.cacheDirectory.Root.Name(), "123"))
+					if names := f.Names(); len(names) > 0 {
 						t.Errorf("%v is left", names)
 					}
 					if b, err := os.ReadFile(outside); err != nil || string(b) != "precious" {
@@ -61,9 +63,9 @@ func TestReplaceWhereRenamesAreRefused(t *testing.T) {
 // What may not be moved, since it belongs to another user, is not taken apart.
 func TestReplaceThatIsNotPermitted(t *testing.T) {
 	f := openFolder(t)
-	dir := f.cacheDirectory.root.Name()
+	dir := f.cacheDirectory.Root.Name()
 	putThere(t, dir, "a result")
-	denied := func(*directory, string, *directory, string) error {
+	denied := func(*directory.Dir, string, *directory.Dir, string) error {
 		return &os.LinkError{Op: "rename", Err: syscall.EACCES}
 	}
 	if err := (mover{denied, denied}).replace(t.Context(), makeResult(t, f), "123"); !errors.Is(err, fs.ErrPermission) {
@@ -81,29 +83,29 @@ func TestCopyThatBreaks(t *testing.T) {
 	}
 	f := openFolder(t)
 	at := makeResult(t, f)
-	t.Chdir(at.fullPath()) // the path of a socket may not be long
+	t.Chdir(at.Full()) // the path of a socket may not be long
 	socket, err := net.Listen("unix", "zzz")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer socket.Close()
-	refused := func(*directory, string, *directory, string) error { return syscall.EXDEV }
+	refused := func(*directory.Dir, string, *directory.Dir, string) error { return syscall.EXDEV }
 	if err := (mover{refused, refused}).replace(t.Context(), at, "123"); err == nil {
 		t.Error("a socket was copied")
 	}
-	if _, err := f.cacheDirectory.root.Lstat("123"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := f.cacheDirectory.Root.Lstat("123"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v; want nothing at the place of the result", err)
 	}
-	putThere(t, f.cacheDirectory.root.Name(), "a result")
-	if err := f.cacheDirectory.makeEmpty("123"); !errors.Is(err, fs.ErrExist) {
+	putThere(t, f.cacheDirectory.Root.Name(), "a result")
+	if err := f.cacheDirectory.MakeEmpty("123"); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("got %v of a directory that is not empty, want %v", err, fs.ErrExist)
 	}
 }
 
-func openFolder(t *testing.T) *folder {
+func openFolder(t *testing.T) *Folder {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "cache")
-	f, err := makeFolder(dir, newSession(), DirectoryRule{AllowInsecure: true})
+	f, err := makeFolder(dir, newSession(), Rule{AllowInsecure: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,10 +142,10 @@ func putThere(t *testing.T, dir, kind string) (outside string) {
 var madeTime = time.Unix(1e9, 123_456_700)
 
 // makeResult makes a result with entries of each kind, in a folder.
-func makeResult(t *testing.T, f *folder) spot {
+func makeResult(t *testing.T, f *Folder) Path {
 	t.Helper()
-	at := spot{f, "1"}
-	dir := filepath.Join(f.root.Name(), "1")
+	at := Path{f, "1"}
+	dir := filepath.Join(f.Root.Name(), "1")
 	err := errors.Join(
 		os.MkdirAll(filepath.Join(dir, "sub", "empty"), 0o777),
 		os.WriteFile(filepath.Join(dir, "run"), []byte("x"), 0o755),

@@ -1,6 +1,6 @@
 //go:build unix
 
-package cache
+package directory
 
 import (
 	"errors"
@@ -11,33 +11,33 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/eintr"
 )
 
-// rename renames a name in one open directory to a name in another. It follows no
+// Rename renames a name in one open directory to a name in another. It follows no
 // link.
-func rename(from *directory, name string, to *directory, newName string) error {
+func Rename(from *Dir, name string, to *Dir, newName string) error {
 	return renameWith(unix.Renameat, "renameat", from, name, to, newName)
 }
 
-// exchange swaps two names in one step. Both must be there. It follows no link. It
+// Exchange swaps two names in one step. Both must be there. It follows no link. It
 // fails where the system or the file system has no such step.
-func exchange(from *directory, name string, to *directory, newName string) error {
+func Exchange(from *Dir, name string, to *Dir, newName string) error {
 	return renameWith(exchangeAt, "exchange", from, name, to, newName)
 }
 
-func renameWith(call func(from int, name string, to int, newName string) error, op string, from *directory, name string, to *directory, newName string) error {
+func renameWith(call func(from int, name string, to int, newName string) error, op string, from *Dir, name string, to *Dir, newName string) error {
 	var renamed error
-	err := withHandles(from.handle, to.handle, func(from, to int) {
+	err := withHandles(from.Handle, to.Handle, func(from, to int) {
 		renamed = eintr.Retry(func() error { return call(from, name, to, newName) })
 	})
 	if err = errors.Join(err, renamed); err != nil {
-		return &os.LinkError{Op: op, Old: from.join(name), New: to.join(newName), Err: err}
+		return &os.LinkError{Op: op, Old: from.Join(name), New: to.Join(newName), Err: err}
 	}
 	return nil
 }
 
-// isUnmovable reports whether a rename failed for a reason that does not hold for the
+// IsUnmovable reports whether a rename failed for a reason that does not hold for the
 // content of a directory: it is in a lower layer of overlayfs or on another file
 // system (EXDEV), it is a mount point (EBUSY), or the file system cannot do this rename.
-func isUnmovable(err error) bool {
+func IsUnmovable(err error) bool {
 	for _, reason := range []error{unix.EXDEV, unix.EBUSY, unix.EINVAL, unix.ENOSYS, unix.ENOTSUP} {
 		if errors.Is(err, reason) {
 			return true
@@ -46,9 +46,9 @@ func isUnmovable(err error) bool {
 	return false
 }
 
-// isHeld reports whether another program holds what was to be renamed, which only
+// IsHeld reports whether another program holds what was to be renamed, which only
 // Windows minds.
-func isHeld(error) bool { return false }
+func IsHeld(error) bool { return false }
 
 // withHandles calls use with the descriptors of two files, which stay open
 // meanwhile.

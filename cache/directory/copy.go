@@ -1,4 +1,4 @@
-package cache
+package directory
 
 import (
 	"errors"
@@ -11,21 +11,21 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diskspace"
 )
 
-// copyDirectory copies a directory, which this process has made, to a name at which
+// Copy copies a directory, which this process has made, to a name at which
 // there is nothing, or an empty directory. It follows no link. Links get the time
 // of the copy: [os.Root] cannot give them another.
-func copyDirectory(from *directory, name string, to *directory, newName string) error {
-	if err := to.makeEmpty(newName); err != nil {
+func Copy(from *Dir, name string, to *Dir, newName string) error {
+	if err := to.MakeEmpty(newName); err != nil {
 		return err
 	}
-	top, err := to.root.Open(newName) // perhaps the root of another file system
+	top, err := to.Root.Open(newName) // perhaps the root of another file system
 	if err != nil {
 		return err
 	}
 	defer top.Close() // opened for reading: nothing is lost
 	space := diskspace.Of(top, 0)
 	var directories []string // whose times are set when nothing is made in them any more
-	err = fs.WalkDir(from.root.FS(), name, func(source string, entry fs.DirEntry, err error) error {
+	err = fs.WalkDir(from.Root.FS(), name, func(source string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -33,11 +33,11 @@ func copyDirectory(from *directory, name string, to *directory, newName string) 
 		switch {
 		case source == name: // made above
 		case entry.IsDir():
-			err = to.root.Mkdir(filepath.FromSlash(target), 0o777)
+			err = to.Root.Mkdir(filepath.FromSlash(target), 0o777)
 		case entry.Type() == fs.ModeSymlink:
-			return copyLink(from.root, filepath.FromSlash(source), to.root, filepath.FromSlash(target))
+			return copyLink(from.Root, filepath.FromSlash(source), to.Root, filepath.FromSlash(target))
 		default:
-			return copyFile(from.root, filepath.FromSlash(source), to.root, filepath.FromSlash(target), space)
+			return copyFile(from.Root, filepath.FromSlash(source), to.Root, filepath.FromSlash(target), space)
 		}
 		directories = append(directories, source)
 		return err
@@ -46,24 +46,24 @@ func copyDirectory(from *directory, name string, to *directory, newName string) 
 		if err != nil {
 			return err
 		}
-		err = copyTime(from.root, filepath.FromSlash(source), to.root, filepath.FromSlash(path.Join(newName, source[len(name):])))
+		err = copyTime(from.Root, filepath.FromSlash(source), to.Root, filepath.FromSlash(path.Join(newName, source[len(name):])))
 	}
 	return err
 }
 
-// makeEmpty makes a directory, or takes one that is there if it is real and empty, such
+// MakeEmpty makes a directory, or takes one that is there if it is real and empty, such
 // as a mount point.
-func (d *directory) makeEmpty(name string) error {
-	err := d.root.Mkdir(name, 0o777)
+func (d *Dir) MakeEmpty(name string) error {
+	err := d.Root.Mkdir(name, 0o777)
 	if !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	there, opened := d.open(name)
+	there, opened := d.Open(name)
 	if opened != nil {
 		return opened
 	}
-	defer there.close()
-	if len(there.names()) > 0 {
+	defer there.Close()
+	if len(there.Names()) > 0 {
 		return err
 	}
 	return nil

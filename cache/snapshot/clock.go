@@ -1,7 +1,7 @@
-package cache
+package snapshot
 
 import (
-	"errors"
+	"os"
 	"runtime"
 	"time"
 )
@@ -10,31 +10,26 @@ import (
 // of Windows.
 const maxTick = 20 * time.Millisecond
 
-// clock is what was seen of the clock of a file system.
-type clock struct {
-	// now is a time of it at which everything that happened before has its stamp, and
+// Clock is what was seen of the clock of a file system.
+type Clock struct {
+	// Now is a time of it at which everything that happened before has its stamp, and
 	// after which everything that happens from now on will be stamped.
-	now time.Time
+	Now time.Time
 	// ahead is the most by which it may be ahead of this machine's clock, but for one tick;
 	// !isCompared where that could not be found out.
 	ahead      time.Duration
 	isCompared bool
 }
 
-// readClock reads the clock of a file system, and waits until a change in it is
+// ReadClock reads the clock of a file system, and waits until a change in it is
 // stamped later. What Nx has written before has no later stamp than that; whatever
-// changes from now on does. It makes and removes a file at a spot.
+// changes from now on does. It writes to a file, which is empty.
 //
 // Linux before 6.13 stamps with a clock that ticks every 1 to 10 ms. Since then
 // nothing is waited for: after a stamp was looked at, the next one is finer, and
 // those that follow, of whatever file, are not before it
 // (docs.kernel.org/filesystems/multigrain-ts.html).
-func readClock(at spot) (c clock, err error) {
-	f, err := at.create()
-	if err != nil {
-		return c, err
-	}
-	defer func() { err = errors.Join(err, f.Close(), at.root.Remove(at.name)) }()
+func ReadClock(f *os.File) (Clock, error) {
 	return watchClock(time.Now, time.Sleep, func() (time.Time, error) {
 		if _, err := f.Write([]byte{'\n'}); err != nil {
 			return time.Time{}, err
@@ -48,9 +43,9 @@ func readClock(at spot) (c clock, err error) {
 }
 
 // watchClock looks at stamps until they move on.
-func watchClock(now func() time.Time, sleep func(time.Duration), stamp func() (time.Time, error)) (c clock, err error) {
+func watchClock(now func() time.Time, sleep func(time.Duration), stamp func() (time.Time, error)) (c Clock, err error) {
 	before := now()
-	if c.now, err = stamp(); err != nil {
+	if c.Now, err = stamp(); err != nil {
 		return c, err
 	}
 	for end := before.Add(maxTick); now().Before(end); sleep(maxTick / 40) {
@@ -59,7 +54,7 @@ func watchClock(now func() time.Time, sleep func(time.Duration), stamp func() (t
 		if err != nil {
 			return c, err
 		}
-		if stamped.After(c.now) {
+		if stamped.After(c.Now) {
 			// At the look before this one the file system's clock was before this stamp, or
 			// in its tick, and this machine's at least at the time that was read before it.
 			c.ahead, c.isCompared = wall(stamped).Sub(wall(before)), true
@@ -84,20 +79,20 @@ func callSlack() time.Duration {
 	return 11 * time.Millisecond
 }
 
-// asOf is the time, of the file system's clock, up to which a result may have changed
+// AsOf is the time, of the file system's clock, up to which a result may have changed
 // that was handed over at a snapshot. It is never before the stamp of what Nx wrote
 // before it called, also where the clock ticks or is another machine's, as on a
 // network file system. It is as early as that allows: 11 ms after the call, and some more.
-func (c clock) asOf(s Snapshot) time.Time {
+func (c Clock) AsOf(s Snapshot) time.Time {
 	if !c.isCompared || s.Time.IsZero() {
-		return c.now
+		return c.Now
 	}
 	called := wall(s.Time).Add(callSlack() + c.ahead)
 	if called.Before(s.Changed) {
 		called = s.Changed // which was there then
 	}
-	if called.After(c.now) {
-		return c.now
+	if called.After(c.Now) {
+		return c.Now
 	}
 	return called
 }

@@ -1,0 +1,193 @@
+// Package directory holds directories open, so that what is done in them happens there,
+// whatever other users of the machine put at their paths meanwhile. It follows no link
+// below a directory. It knows owners, modes, renames and copies; it must not know what is
+// in a directory, nor which ones the cache uses.
+package directory
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
+)
+
+// Dir is a directory that is open. Names are of one component.
+type Dir struct {
+	Root *os.Root
+	// Handle is the same directory: os.Root has no renaming from one directory to
+	// another.
+	Handle *os.File
+	Info   fs.FileInfo
+}
+
+// Open opens the directory at a path, links followed.
+func Open(path string) (*Dir, error) {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, err
+	}
+	return newDirectory(root)
+}
+
+// newDirectory takes over root, and closes it if there is an error.
+func newDirectory(root *os.Root) (*Dir, error) {
+	handle, err := root.Open(".")
+	if err != nil {
+		_ = root.Close() // a handle of a directory: nothing is lost
+		return nil, err
+	}
+	d := &Dir{Root: root, Handle: handle}
+	if d.Info, err = handle.Stat(); err != nil {
+		d.Close()
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *Dir) Close() { // handles of a directory: nothing is lost
+	_ = d.Handle.Close()
+	_ = d.Root.Close()
+}
+
+// Join is the path of a name, for messages and clients.
+func (d *Dir) Join(name string) string { return filepath.Join(d.Root.Name(), name) }
+
+// Open opens the directory called name. It refuses a link: os.Root follows those
+// that stay inside.
+func (d *Dir) Open(name string) (*Dir, error) {
+	found, err := d.Root.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !found.IsDir() {
+		return nil, WrongType(d.Join(name), "a directory", found)
+	}
+	root, err := d.Root.OpenRoot(name)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := newDirectory(root)
+	if err != nil {
+		return nil, err
+	}
+	if !os.SameFile(found, opened.Info) {
+		opened.Close()
+		return nil, fileerror.Refuse("%s was replaced while it was opened (by another user of this machine?): set cacheDirectory in nx.json to a directory of your own", d.Join(name))
+	}
+	return opened, nil
+}
+
+// OpenPrivate opens the directory called name, which must be this user's, and
+// which no other user may enter.
+func (d *Dir) OpenPrivate(name string) (*Dir, error) {
+	opened, err := d.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := opened.makePrivate(d.Join(name)); err != nil {
+		opened.Close()
+		return nil, err
+	}
+	return opened, nil
+}
+
+func (d *Dir) makePrivate(path string) error {
+	if err := CheckOwner(path, d.Info); err != nil {
+		return err
+	}
+	if !HasOwners || d.Info.Mode().Perm()&0o077 == 0 {
+		return nil
+	}
+	// A mount that keeps no modes reports success: its options decide who has access.
+	if err := d.Handle.Chmod(0o700); err != nil {
+		return fileerror.Refuse("other users may enter %s, and its mode cannot be changed (%w): delete it, or set cacheDirectory in nx.json to a directory of your own", path, err)
+	}
+	return nil
+}
+
+// Names are the names in the directory, as far as they can be read.
+func (d *Dir) Names() []string {
+	f, err := d.Root.Open(".") // d.Handle remembers how far it was read
+	if err != nil {
+		return nil
+	}
+	defer f.Close() // a handle of a directory: nothing is lost
+	names, _ := f.Readdirnames(-1)
+	return names
+}
+
+// Empty removes what is in the directory. Files that cannot be removed only cost
+// space.
+func (d *Dir) Empty() {
+	for _, name := range d.Names() {
+		_ = d.RemoveAll(name)
+	}
+}
+
+// RemoveAll removes what is called name, and what is below it, also where
+// directories are read-only, as those of a task's outputs may be. It follows no
+// link.
+func (d *Dir) RemoveAll(name string) error {
+	if err := d.Root.RemoveAll(name); err == nil {
+		return nil
+	}
+	if info, err := d.Root.Lstat(name); err != nil || !info.IsDir() {
+		return d.Root.RemoveAll(name)
+	}
+	// An entry that cannot be read or changed shows in the RemoveAll below.
+	_ = fs.WalkDir(d.Root.FS(), name, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() {
+			_ = d.Root.Chmod(filepath.FromSlash(path), 0o700)
+		}
+		return nil
+	})
+	return d.Root.RemoveAll(name)
+}
+
+// RemoveDirectory removes an empty directory, and nothing else.
+func (d *Dir) RemoveDirectory(name string) error {
+	info, err := d.Root.Lstat(name)
+	if err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return WrongType(d.Join(name), "a directory", info)
+	}
+	return d.Root.Remove(name)
+}
+
+// CheckOwner returns an error unless something is this user's.
+func CheckOwner(path string, info fs.FileInfo) error {
+	if HasOwners && OwnerOf(info) != os.Geteuid() {
+		return Foreign(path, info)
+	}
+	return nil
+}
+
+// Foreign is the refusal of what belongs to another user.
+func Foreign(path string, info fs.FileInfo) error {
+	return fileerror.Refuse("%s belongs to the user %d (did another user of this machine make it first?): delete it, or set cacheDirectory in nx.json to a directory of your own", path, OwnerOf(info))
+}
+
+// Explain is [ExplainPermission] for something that was to be made in the directory.
+func (d *Dir) Explain(err error) error { return ExplainPermission(err, d.Root.Name(), d.Info) }
+
+// ExplainPermission returns a refusal, with advice, for an error that says that this
+// user may not use a directory.
+func ExplainPermission(err error, path string, info fs.FileInfo) error {
+	if !HasOwners || !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return fileerror.Refuse("this user may not write to %s, which belongs to the user %d and has the mode %03o (did Nx run with sudo?): delete it as that user, or set cacheDirectory in nx.json to a directory of your own", path, OwnerOf(info), info.Mode().Perm())
+}
+
+// WrongType is the refusal of what is not of the type that is wanted.
+func WrongType(path, want string, info fs.FileInfo) error {
+	kind := "not " + want
+	if info.Mode()&fs.ModeSymlink != 0 {
+		kind = "a symbolic link"
+	}
+	return fileerror.Refuse("%s is %s, and the remote cache follows no link and replaces no file there (does the repository commit it?): delete it", path, kind)
+}

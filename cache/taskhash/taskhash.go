@@ -1,0 +1,26 @@
+// Package taskhash says what a task hash of Nx looks like. Nothing else may become part
+// of a path, of a blob's name or of a line that another process reads. It knows nothing
+// of these.
+package taskhash
+
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+)
+
+// hashes are what Nx's hashers make: decimal digits, in older versions with
+// letters.
+var hashes = regexp.MustCompile(`^[0-9A-Za-z_-]{1,128}$`)
+
+// maxShown is how much of a foreign string a message shows, in bytes.
+const maxShown = 160
+
+// Check returns an error unless hash can be a task hash of Nx.
+func Check(hash string) error {
+	if !hashes.MatchString(hash) {
+		return fmt.Errorf("hash is %q; allowed are 1 to 128 letters, digits, _ and -", printable.Short(hash, maxShown))
+	}
+	return nil
+}
