@@ -8,6 +8,13 @@ const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const yaml = require('yaml');
 const { blocks, read } = require('./pages');
+const {
+  areStrings,
+  hasKeysOfSteps,
+  hasKeysOfWorkflows,
+  hasOnly,
+  stepsOf,
+} = require('./workflows');
 
 /** @typedef {Record<string, any>} Mapping */
 
@@ -27,92 +34,23 @@ function documents(name) {
   });
 }
 
-/**
- * @param {Mapping} mapping
- * @param {string} words the keys there are
- * @param {string} where
- */
-function hasOnly(mapping, words, where) {
-  const known = words.split(' ');
-  for (const key of Object.keys(mapping)) {
-    assert.ok(known.includes(key), `${where}: ${key}`);
-  }
-}
-
-/** Variables of a step; GitHub, Azure Pipelines and GitLab want texts. */
-const areTexts = (/** @type {Mapping} */ env, /** @type {string} */ where) => {
-  for (const [name, value] of Object.entries(env)) {
-    assert.equal(typeof value, 'string', `${where}: ${name}`);
-  }
-};
-
 describe('GitHub Actions', () => {
-  // docs.github.com/actions/reference/workflows-and-actions/workflow-syntax
-  const ofWorkflows =
-    'name run-name on permissions env defaults concurrency jobs';
-  const ofJobs =
-    'name permissions needs if runs-on environment concurrency outputs env defaults steps timeout-minutes strategy continue-on-error container services uses with secrets';
-  const ofSteps =
-    'id if name uses run working-directory shell with env continue-on-error timeout-minutes';
-  const ofPermissions =
-    'actions attestations checks contents deployments id-token issues packages pages pull-requests security-events statuses';
-  /** @type {Record<string, string>} their action.yml */
-  const inputs = {
-    'actions/checkout@v4': 'ref fetch-depth persist-credentials',
-    'actions/setup-node@v4':
-      'node-version cache registry-url package-manager-cache',
-    'actions/setup-go@v5': 'go-version go-version-file',
-    'actions/upload-artifact@v4': 'name path',
-    'actions/download-artifact@v4': 'name path',
-    'azure/login@v2': 'client-id tenant-id allow-no-subscriptions environment',
-  };
-
   const pages = documents('ci/github-actions.md');
-  const workflows = [...pages, ...documents('publishing.md')].filter(
-    (document) => 'jobs' in document,
-  );
+  const workflows = pages.filter((document) => 'jobs' in document);
 
-  /** @param {any} permissions */
-  const arePermissions = (permissions) => {
-    hasOnly(permissions ?? {}, ofPermissions, 'permissions');
-    for (const level of Object.values(permissions ?? {})) {
-      assert.match(level, /^(read|write|none)$/);
-    }
-  };
+  test('there is a workflow', () => assert.equal(workflows.length, 1));
 
-  test('there are workflows', () => assert.equal(workflows.length, 2));
-
-  test('jobs have the keys of jobs', () => {
-    for (const workflow of workflows) {
-      // YAML 1.2 leaves `on` a word.
-      hasOnly(workflow, ofWorkflows, 'workflow');
-      arePermissions(workflow.permissions);
-      for (const [name, job] of Object.entries(workflow.jobs)) {
-        hasOnly(job, ofJobs, name);
-        arePermissions(job.permissions);
-      }
-    }
-  });
+  test('jobs have the keys of jobs', () =>
+    workflows.forEach(hasKeysOfWorkflows));
 
   test('steps have the keys of steps, actions their inputs', () => {
-    const steps = [
-      ...pages.filter(Array.isArray).flat(),
-      ...workflows.flatMap(({ jobs }) =>
-        Object.values(jobs).flatMap((/** @type {any} */ job) => job.steps),
-      ),
-    ];
-    for (const step of steps) {
-      hasOnly(step, ofSteps, JSON.stringify(step));
-      assert.equal('uses' in step, !('run' in step), JSON.stringify(step));
-      if (step.uses) {
-        assert.ok(inputs[step.uses], step.uses);
-        hasOnly(step.with ?? {}, inputs[step.uses], step.uses);
-      }
-      areTexts(step.env ?? {}, JSON.stringify(step));
+    const steps = pages.filter(Array.isArray).flat();
+    for (const step of [...steps, ...workflows.flatMap(stepsOf)]) {
+      hasKeysOfSteps(step);
     }
   });
 
-  test('every job that runs Nx may ask for a token, as somebody', () => {
+  test('every job that runs Nx may ask for a token, with an identity', () => {
     const { jobs } = workflows[0];
     for (const job of Object.values(jobs)) {
       const step = job.steps.find((/** @type {any} */ { run }) =>
@@ -198,7 +136,7 @@ describe('Azure Pipelines', () => {
         assert.ok(inputs[step.task], step.task);
         hasOnly(step.inputs, inputs[step.task], step.task);
       }
-      areTexts(step.env ?? {}, JSON.stringify(step));
+      areStrings(step.env ?? {}, JSON.stringify(step));
     }
   });
 
@@ -241,7 +179,7 @@ describe('GitLab', () => {
     assert.ok(jobs.length >= 4);
     for (const [name, job] of jobs) {
       hasOnly(job, ofJobs, name);
-      areTexts(job.variables ?? {}, name);
+      areStrings(job.variables ?? {}, name);
       for (const token of Object.values(job.id_tokens ?? {})) {
         hasOnly(/** @type {Mapping} */ (token), 'aud', name);
       }

@@ -1,10 +1,11 @@
 'use strict';
 
-// The commands that docs/publishing.md tells people to paste, with an npm that
-// only takes notes.
+// The commands that docs/publishing.md tells people to paste, and those of
+// .github/workflows/release.yml, with an npm and a gh that only take notes.
 
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
+const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
@@ -19,9 +20,9 @@ const page = read('docs/publishing.md');
 const commands = blocks(page, 'sh').find((code) =>
   code.includes('npm publish'),
 );
-const workflow = blocks(page, 'yaml').find((code) => code.includes('jobs:'));
-const { jobs } = yaml.parse(workflow ?? '');
-const step = jobs.publish.steps.at(-1);
+const { jobs } = yaml.parse(read('.github/workflows/release.yml'));
+const publishing = jobs.publish.steps.at(-1);
+const releasing = jobs['github-release'].steps.at(-1);
 
 const ofPlatforms = platforms
   .map(({ os, cpu }) => `@nx-azure-cache/${os}-${cpu}`)
@@ -73,6 +74,80 @@ esac
   return { status, published: published.filter(Boolean) };
 }
 
+/** The files that `npm run release:files` makes, with nothing but names in them. */
+const tarballs = [
+  'nx-azure-cache-1.2.3.tgz',
+  ...platforms.map(({ os, cpu }) => `nx-azure-cache-${os}-${cpu}-1.2.3.tgz`),
+  'nx-powerpack-azure-cache-1.2.3.tgz',
+].sort();
+
+/**
+ * Runs a step of release.yml in a folder with the files of a release.
+ *
+ * @param {TestContext} t
+ * @param {{ run: string, 'working-directory': string, shell: string }} step
+ * @param {{ there?: string[], refused?: string, tag?: string, damaged?: boolean }} [options]
+ *   packages or releases that exist, and one file that npm refuses
+ */
+function runStep(
+  t,
+  step,
+  { there = [], refused = '', tag = 'v1.2.3', damaged = false } = {},
+) {
+  const version = tag.slice(1);
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'publishing-'));
+  t.after(() => fs.rmSync(folder, { recursive: true }));
+  const release = path.join(folder, 'release');
+  fs.mkdirSync(path.join(folder, 'package'));
+  fs.mkdirSync(release);
+  const sums = tarballs.map((each) => {
+    const file = each.replace('1.2.3', version);
+    const name = file
+      .replace(`-${version}.tgz`, '')
+      .replace(/^nx-azure-cache-/, '@nx-azure-cache/');
+    const manifest = path.join(folder, 'package/package.json');
+    fs.writeFileSync(manifest, JSON.stringify({ name }));
+    const tarball = path.join(release, file);
+    spawnSync('tar', ['-czf', tarball, '-C', folder, 'package']);
+    const digest = createHash('sha256').update(fs.readFileSync(tarball));
+    return `${digest.digest('hex')}  ${file}\n`;
+  });
+  fs.writeFileSync(path.join(release, 'SHA256SUMS'), sums.join(''));
+  if (damaged) fs.appendFileSync(path.join(release, tarballs[0]), 'x');
+  const known = there.map((name) => `${name}@${version}`).join(' ');
+  const notes = path.join(folder, 'notes');
+  fs.writeFileSync(notes, '');
+  fs.mkdirSync(path.join(folder, 'bin'));
+  /** @type {Record<string, string>} */
+  const programs = {
+    npm: `case "$1" in
+  view) case " ${known} " in *" $2 "*) exit 0 ;; *) exit 1 ;; esac ;;
+  publish) [ "$2" = "./${refused}" ] && exit 1; echo "$@" >> "${notes}" ;;
+esac`,
+    gh: `case "$2" in
+  view) ${there.includes(tag) ? 'exit 0' : 'exit 1'} ;;
+  create) echo "$@" >> "${notes}" ;;
+esac`,
+  };
+  for (const [name, code] of Object.entries(programs)) {
+    const file = path.join(folder, 'bin', name);
+    fs.writeFileSync(file, `#!/bin/sh\n${code}\n`, { mode: 0o755 });
+  }
+  assert.equal(step.shell, 'bash');
+  // What GitHub runs for `shell: bash`.
+  const flags = ['--noprofile', '--norc', '-eo', 'pipefail', '-c', step.run];
+  const { status } = spawnSync('bash', flags, {
+    cwd: path.join(folder, step['working-directory']),
+    env: {
+      ...process.env,
+      GITHUB_REF_NAME: tag,
+      PATH: `${path.join(folder, 'bin')}${path.delimiter}${process.env.PATH}`,
+    },
+  });
+  const lines = fs.readFileSync(notes, 'utf8').trim().split('\n');
+  return { status, lines: lines.filter(Boolean) };
+}
+
 describe('publishing', { skip: process.platform === 'win32' }, () => {
   const main = 'publish ./nx-azure-cache';
   const alias = 'publish ./@nx/powerpack-azure-cache';
@@ -96,21 +171,62 @@ describe('publishing', { skip: process.platform === 'win32' }, () => {
     assert.deepEqual(published, first.slice(0, 2));
   });
 
+  const flags = '--access public --provenance --tag latest';
+  const ofWorkflow = [
+    ...ofPlatforms.map(
+      (name) => `${name.slice(1).replace('/', '-')}-1.2.3.tgz`,
+    ),
+    'nx-azure-cache-1.2.3.tgz',
+  ];
+
   test('the workflow publishes what npmjs.com takes, with provenance', (t) => {
-    const code = `cd ${step['working-directory']}\n${step.run}`;
-    const { status, published } = publish(t, code);
-    const flags = '--access public --provenance';
+    const { status, lines } = runStep(t, publishing);
     assert.deepEqual(
-      published,
-      [...first, main].map((line) => `${line} ${flags}`),
+      lines,
+      ofWorkflow.map((file) => `publish ./${file} ${flags}`),
     );
     assert.equal(status, 0);
     assert.equal(jobs.publish.permissions['id-token'], 'write');
     // What the other job installs and runs must not publish.
-    assert.equal(jobs.build.permissions, undefined);
+    assert.equal(jobs.build.permissions['id-token'], undefined);
     assert.equal(jobs.build.environment, undefined);
-    const refused = ofPlatforms[2];
-    assert.notEqual(publish(t, code, { refused }).status, 0);
+  });
+
+  test('the workflow skips what is published, and stops at an error', (t) => {
+    const there = [ofPlatforms[0], 'nx-azure-cache'];
+    const { status, lines } = runStep(t, publishing, { there });
+    assert.equal(status, 0);
+    assert.equal(lines.length, ofWorkflow.length - there.length);
+    const refused = ofWorkflow[2];
+    const stopped = runStep(t, publishing, { refused });
+    assert.notEqual(stopped.status, 0);
+    assert.equal(stopped.lines.length, 2);
+  });
+
+  test('the workflow publishes nothing that differs from its checksum', (t) => {
+    const { status, lines } = runStep(t, publishing, { damaged: true });
+    assert.notEqual(status, 0);
+    assert.deepEqual(lines, []);
+  });
+
+  test('a version with a hyphen is not the latest', (t) => {
+    const tag = 'v1.2.3-rc.1';
+    const { lines } = runStep(t, publishing, { tag });
+    assert.equal(lines.length, ofWorkflow.length);
+    for (const line of lines) assert.match(line, /rc\.1\.tgz .* --tag next$/);
+    const [line] = runStep(t, releasing, { tag }).lines;
+    assert.match(line, /--prerelease=true/);
+  });
+
+  test('the release on GitHub has all files, and is made once', (t) => {
+    const { status, lines } = runStep(t, releasing);
+    assert.equal(status, 0);
+    const files = tarballs.map((name) => `./${name}`).join(' ');
+    assert.deepEqual(lines, [
+      `release create v1.2.3 --verify-tag --title v1.2.3 --prerelease=false --notes-file notes.md ${files} sbom.cdx.json SHA256SUMS`,
+    ]);
+    const again = runStep(t, releasing, { there: ['v1.2.3'] });
+    assert.deepEqual(again, { status: 0, lines: [] });
   });
 
   test('every platform is checked afterwards', () => {

@@ -1,0 +1,420 @@
+'use strict';
+
+// The files for GitHub and for contributors: there is no GitHub here, so this is what can
+// be known of them offline.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { describe, test } = require('node:test');
+const yaml = require('yaml');
+const { root } = require('../lib/root');
+const { run } = require('../lib/run');
+const { parseChangelog } = require('../release/changelog');
+const { blocks, pages, read } = require('./pages');
+const {
+  hasKeysOfSteps,
+  hasKeysOfWorkflows,
+  hasOnly,
+  stepsOf,
+} = require('./workflows');
+
+/** @typedef {Record<string, any>} Mapping */
+
+const { engines, repository, scripts, version } = JSON.parse(
+  read('package.json'),
+);
+const address = repository.url.replace(/^git\+|\.git$/g, '');
+
+/**
+ * @param {string} file relative to the repository
+ * @returns {Mapping}
+ */
+function parse(file) {
+  const document = yaml.parseDocument(read(file));
+  assert.deepEqual([...document.errors, ...document.warnings], [], file);
+  return document.toJS();
+}
+
+/** @param {string} folder relative to the repository */
+const filesIn = (folder) =>
+  fs.readdirSync(path.join(root, folder)).map((name) => `${folder}/${name}`);
+
+describe('workflows', () => {
+  const files = filesIn('.github/workflows');
+  const workflows = files.map((file) => ({ file, workflow: parse(file) }));
+  const steps = workflows.flatMap(({ workflow }) => stepsOf(workflow));
+
+  /** `  uses: owner/name@commit # v1.2.3` */
+  const pin = /^\s*(?:- )?uses: (\S+)@([0-9a-f]{40}) # v(\d+)\.\d+\.\d+$/;
+  const pins = files
+    .flatMap((file) => read(file).split('\n'))
+    .filter((line) => line.includes('uses:'));
+
+  test('are two', () =>
+    assert.deepEqual(files.map((file) => path.basename(file)).sort(), [
+      'ci.yml',
+      'release.yml',
+    ]));
+
+  test('actions are pinned to a commit, with its version, and the same everywhere', () => {
+    assert.ok(pins.length > 8);
+    /** @type {Record<string, string>} */
+    const seen = {};
+    for (const line of pins) {
+      const [, name, commit] = pin.exec(line) ?? [];
+      assert.ok(name, line);
+      assert.equal((seen[name] ??= commit), commit, name);
+    }
+  });
+
+  test('jobs, steps and actions have only keys and inputs that exist', () => {
+    const majors = Object.fromEntries(
+      pins.map((line) => {
+        const [, name, commit, major] = pin.exec(line) ?? [];
+        return [`${name}@${commit}`, `${name}@v${major}`];
+      }),
+    );
+    for (const { workflow } of workflows) hasKeysOfWorkflows(workflow);
+    for (const step of steps) hasKeysOfSteps(step, (uses) => majors[uses]);
+  });
+
+  test('jobs have the rights they need and no others', () => {
+    const rights = workflows.map(({ workflow: { permissions, jobs } }) => [
+      permissions,
+      ...Object.values(jobs).map(({ permissions }) => permissions),
+    ]);
+    const inherited = undefined;
+    assert.deepEqual(Object.fromEntries(files.map((f, i) => [f, rights[i]])), {
+      '.github/workflows/ci.yml': [{ contents: 'read' }, inherited, inherited],
+      '.github/workflows/release.yml': [
+        {},
+        { contents: 'read' }, // build
+        { 'id-token': 'write' }, // publish
+        { contents: 'write' }, // github-release
+      ],
+    });
+  });
+
+  test('no checkout leaves its token, and every job has a time limit', () => {
+    for (const { uses, with: inputs } of steps) {
+      if (!/^actions\/checkout@/.test(uses)) continue;
+      assert.equal(inputs['persist-credentials'], false);
+    }
+    for (const { workflow } of workflows) {
+      for (const job of Object.values(workflow.jobs)) {
+        assert.ok(job['timeout-minutes'] <= 60);
+      }
+    }
+  });
+
+  test('commands hold no expressions, which could inject code', () => {
+    for (const { run } of steps) assert.doesNotMatch(run ?? '', /\$\{\{/);
+  });
+
+  test('scripts and their options exist', () => {
+    const commands = steps.map(({ run }) => run ?? '').join('\n');
+    const used = [...commands.matchAll(/\bnpm (?:run ([\w:-]+)|(test))/g)];
+    assert.ok(used.length >= 5);
+    for (const [, name, test] of used) assert.ok((name ?? test) in scripts);
+    const options = [...commands.matchAll(/npm run ([\w:-]+) -- (--.*)/g)];
+    assert.equal(options.length, 3);
+    for (const [, name, line] of options) {
+      const [, file] = /^node (\S+)$/.exec(scripts[name]) ?? [];
+      for (const [, option] of line.matchAll(/--([a-z]+)/g)) {
+        assert.match(read(file), new RegExp(`\\b${option}: \\{ type: '`));
+      }
+    }
+    for (const [file] of commands.matchAll(/\bscripts\/\S+/g)) {
+      assert.ok(fs.existsSync(path.join(root, file)), file);
+    }
+  });
+
+  test('ci.yml tests three systems, the oldest Node and the newest', async () => {
+    const { jobs } = parse('.github/workflows/ci.yml');
+    const oldest = engines.node.replace('>=', '');
+    for (const job of Object.values(jobs)) {
+      assert.deepEqual(job.strategy.matrix.node, [oldest, 'latest']);
+    }
+    assert.deepEqual(jobs.test.steps.at(-1), { run: 'npm test' });
+    assert.deepEqual(jobs.platforms.strategy.matrix.os, [
+      'macos-latest',
+      'windows-latest',
+    ]);
+    const commands = jobs.platforms.steps
+      .map((/** @type {Mapping} */ { run }) => run)
+      .filter(Boolean);
+    assert.deepEqual(commands.slice(1, -1), ['npm run build', 'go test ./...']);
+    // The last one runs the tests of the shim, wherever they are.
+    const list = commands.at(-1).split(' | ')[0];
+    const { stdout } = await run('bash', ['-c', list]);
+    const found = stdout.trim().split('\n');
+    assert.ok(found.length > 20, stdout);
+    assert.ok(found.every((file) => file.startsWith('npm/')));
+  });
+
+  test('release.yml checks the tag before it builds, and tests before it publishes', () => {
+    const { jobs } = parse('.github/workflows/release.yml');
+    const commands = jobs.build.steps
+      .map((/** @type {Mapping} */ { run }) => run)
+      .filter(Boolean);
+    assert.deepEqual(commands, [
+      'npm run release:files -- --check "$GITHUB_REF_NAME"',
+      'npm test',
+      'printf %s "$NX_LICENCE_ISSUERS" > issuers.json',
+      'npm run build -- --all --issuers issuers.json',
+      'npm run release:files -- --tag "$GITHUB_REF_NAME"',
+    ]);
+    assert.equal(jobs.build.environment, undefined);
+    assert.equal(jobs.publish.needs, 'build');
+    assert.equal(jobs.publish.environment, 'release');
+    assert.equal(jobs['github-release'].needs, 'publish');
+  });
+
+  test('actionlint finds nothing, here and in the guide', async () => {
+    const folder = fs.mkdtempSync(
+      path.join(require('node:os').tmpdir(), 'al-'),
+    );
+    try {
+      const guide = path.join(folder, 'guide.yml');
+      const [workflow] = blocks(read('docs/ci/github-actions.md'), 'yaml');
+      fs.writeFileSync(guide, workflow);
+      await run('go', [
+        ...['run', 'github.com/rhysd/actionlint/cmd/actionlint@v1.7.12'],
+        // Its helpers are on some machines only.
+        ...['-shellcheck=', '-pyflakes=', ...files, guide],
+      ]);
+    } finally {
+      fs.rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+describe('dependabot.yml', () => {
+  // docs.github.com/code-security/dependabot/working-with-dependabot/dependabot-options-reference
+  const { version, updates, ...rest } = parse('.github/dependabot.yml');
+
+  test('has the keys of its format', () => {
+    assert.equal(version, 2);
+    assert.deepEqual(rest, {});
+    for (const update of updates) {
+      hasOnly(
+        update,
+        'package-ecosystem directory schedule cooldown groups ignore open-pull-requests-limit',
+        update['package-ecosystem'],
+      );
+      assert.match(update.schedule.interval, /^(daily|weekly|monthly)$/);
+      hasOnly(update.cooldown, 'default-days', 'cooldown');
+      for (const group of Object.values(update.groups)) {
+        hasOnly(group, 'patterns exclude-patterns dependency-type', 'group');
+      }
+    }
+  });
+
+  test('covers Go, npm and the actions', () => {
+    const files = {
+      gomod: 'go.mod',
+      npm: 'package-lock.json',
+      'github-actions': '.github/workflows',
+    };
+    assert.deepEqual(
+      updates.map((/** @type {Mapping} */ each) => each['package-ecosystem']),
+      Object.keys(files),
+    );
+    for (const [i, file] of Object.values(files).entries()) {
+      const { directory } = updates[i];
+      assert.ok(fs.existsSync(path.join(root, directory, file)), file);
+    }
+  });
+});
+
+describe('issue forms', () => {
+  // docs.github.com/communities/using-templates-to-encourage-useful-issues-and-pull-requests/syntax-for-githubs-form-schema
+  const folder = '.github/ISSUE_TEMPLATE';
+  const forms = ['bug', 'feature'].map((name) =>
+    parse(`${folder}/${name}.yml`),
+  );
+  /** @type {Record<string, string[]>} the attributes of each type: all, and the required */
+  const attributes = {
+    markdown: ['value', 'value'],
+    textarea: ['label description placeholder value render', 'label'],
+    input: ['label description placeholder value', 'label'],
+    dropdown: ['label description multiple options default', 'label options'],
+    checkboxes: ['label description options', 'label options'],
+  };
+  const fieldsOf = (/** @type {Mapping} */ { body }) =>
+    body.filter((/** @type {Mapping} */ { type }) => type !== 'markdown');
+
+  test('have the keys of forms', () => {
+    assert.equal(filesIn(folder).length, forms.length + 1);
+    for (const form of forms) {
+      hasOnly(
+        form,
+        'name description title labels assignees type body',
+        form.name,
+      );
+      assert.ok(form.name && form.description);
+      for (const { type, attributes: found, ...rest } of form.body) {
+        assert.ok(type in attributes, type);
+        const [all, required] = attributes[type];
+        hasOnly(found, all, type);
+        for (const key of required.split(' ')) assert.ok(found[key], key);
+        hasOnly(rest, type === 'markdown' ? '' : 'id validations', type);
+        hasOnly(rest.validations ?? {}, 'required', type);
+        for (const option of found.options ?? []) {
+          // GitHub refuses the booleans that YAML makes of Yes and No elsewhere.
+          assert.equal(typeof option, 'string');
+        }
+      }
+    }
+  });
+
+  test('have names and labels once', () => {
+    for (const form of forms) {
+      for (const key of ['id', 'label']) {
+        const values = fieldsOf(form).map((/** @type {Mapping} */ each) =>
+          key === 'id' ? each.id : each.attributes.label,
+        );
+        assert.equal(new Set(values).size, values.length, form.name);
+        for (const value of values) assert.ok(value);
+      }
+    }
+  });
+
+  test('a bug names doctor --json, the version of Nx and the CI', () => {
+    const required = fieldsOf(forms[0]).filter(
+      (/** @type {Mapping} */ { validations }) => validations?.required,
+    );
+    const text = JSON.stringify(required);
+    for (const part of [
+      'npx nx-azure-cache doctor --json',
+      'npx nx --version',
+      'GitHub Actions',
+    ]) {
+      assert.ok(text.includes(part), part);
+    }
+  });
+
+  test('config.yml sends vulnerabilities to a private report, as SECURITY.md does', () => {
+    const config = parse(`${folder}/config.yml`);
+    hasOnly(config, 'blank_issues_enabled contact_links', 'config.yml');
+    assert.equal(config.blank_issues_enabled, false);
+    for (const link of config.contact_links) {
+      assert.deepEqual(Object.keys(link), ['name', 'url', 'about']);
+    }
+    const report = `${address}/security/advisories/new`;
+    assert.equal(config.contact_links[0].url, report);
+    assert.ok(read('SECURITY.md').includes(`(${report})`));
+    assert.match(read('SECURITY.md'), /\(docs\/security\.md#the-claim\)/);
+  });
+
+  test('addresses in this repository lead to a file', () => {
+    const files = [
+      ...filesIn(folder),
+      ...filesIn('.github/workflows'),
+      ...pages,
+    ];
+    const links = files.flatMap((file) => [
+      ...read(file).matchAll(
+        new RegExp(`${address}/blob/main/([\\w./-]+)`, 'g'),
+      ),
+    ]);
+    assert.ok(links.length >= 2);
+    for (const [, file] of links) {
+      assert.ok(fs.existsSync(path.join(root, file)), file);
+    }
+  });
+});
+
+describe('CHANGELOG.md', () => {
+  const { releases, links } = parseChangelog(read('CHANGELOG.md'));
+  const [unreleased, ...versions] = releases;
+
+  test('has a section for what is not released, and one for this version', () => {
+    assert.equal(unreleased.version, 'Unreleased');
+    assert.equal(versions[0].version, version);
+  });
+
+  test('goes from the newest version to the oldest; only the newest lacks a date', () => {
+    for (const [i, { version, date }] of versions.entries()) {
+      if (i === 0) continue;
+      assert.ok(date, version);
+      assert.ok(date <= (versions[i - 1].date || '9999'), version);
+      const order = versions[i - 1].version.localeCompare(version, 'en', {
+        numeric: true,
+      });
+      assert.ok(order > 0, version);
+    }
+    for (const { date } of versions.filter(({ date }) => date)) {
+      assert.equal(new Date(date).toISOString().slice(0, 10), date);
+    }
+  });
+
+  test('says what changed, in the groups of the format', () => {
+    const known = 'Added Changed Deprecated Removed Fixed Security'.split(' ');
+    for (const { version, notes } of versions) {
+      const groups = Array.from(
+        notes.matchAll(/^### (.*)$/gm),
+        ([, name]) => name,
+      );
+      assert.ok(groups.length > 0, version);
+      for (const group of groups) assert.ok(known.includes(group), group);
+    }
+  });
+
+  test('links each version', () => {
+    assert.deepEqual(
+      Object.keys(links),
+      releases.map(({ version }) => version),
+    );
+    assert.equal(links.Unreleased, `${address}/compare/v${version}...HEAD`);
+    const [{ version: first }] = versions.slice(-1);
+    assert.equal(links[first], `${address}/releases/tag/v${first}`);
+  });
+});
+
+describe('.editorconfig', () => {
+  test('says what Prettier and gofmt do', () => {
+    const text = read('.editorconfig');
+    const [, general, go] = text.split(/^\[.*\]$/m);
+    const settings = (/** @type {string} */ section) =>
+      Object.fromEntries(
+        [...section.matchAll(/^(\w+) = (.*)$/gm)].map(([, key, value]) => [
+          key,
+          value,
+        ]),
+      );
+    assert.match(text, /^root = true$/m);
+    assert.deepEqual(settings(general), {
+      charset: 'utf-8',
+      end_of_line: 'lf',
+      insert_final_newline: 'true',
+      trim_trailing_whitespace: 'true',
+      indent_style: 'space',
+      indent_size: '2', // Prettier's default: .prettierrc.json has no tabWidth
+    });
+    assert.ok(!('tabWidth' in JSON.parse(read('.prettierrc.json'))));
+    assert.deepEqual(settings(go), { indent_style: 'tab' });
+  });
+
+  test('holds for every file', async () => {
+    const { stdout } = await run('git', ['ls-files', '--eol']);
+    const files = stdout
+      .split('\n')
+      .map((line) => /^i\/(\S+)\s+\S+\s+attr\/.*\t(.*)$/.exec(line))
+      .filter((match) => match !== null)
+      .filter(([, , file]) => !file.startsWith('testdata/'));
+    assert.ok(files.length > 300);
+    for (const [, ends, file] of files) {
+      if (ends === '-text') continue; // a picture
+      assert.match(ends, /^(lf|none)$/, file);
+      if (!fs.existsSync(path.join(root, file))) continue;
+      const text = read(file);
+      assert.ok(
+        text === '' || text.endsWith('\n'),
+        `${file}: no final newline`,
+      );
+      assert.doesNotMatch(text, /[ \t]$/m, `${file}: trailing whitespace`);
+    }
+  });
+});
