@@ -13,9 +13,9 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 const { platforms, version } = require('./build');
-const { runMain } = require('./lib/cleanup');
-const { root } = require('./lib/root');
-const { run } = require('./lib/run');
+const { runMain } = require('./kit/cleanup');
+const { root } = require('./kit/root');
+const { run } = require('./kit/run');
 const { notesForTag } = require('./release/changelog');
 const { createSbom } = require('./release/sbom');
 

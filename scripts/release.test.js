@@ -6,8 +6,8 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { build, platforms, version } = require('./build');
-const { cleanUp, temporaryFolder } = require('./lib/cleanup');
-const { run } = require('./lib/run');
+const { cleanUp, temporaryFolder } = require('./kit/cleanup');
+const { run } = require('./kit/run');
 const { makeReleaseFiles } = require('./release');
 const { notesForTag, parseChangelog } = require('./release/changelog');
 

@@ -368,14 +368,14 @@ describe('keys', () => {
   });
 });
 
-describe('licences', () => {
+describe('licenses', () => {
   test('the commands of the issuer run, in the order of the page', async () => {
     const used = blocks
       .filter(({ language }) => language === 'sh')
       .flatMap(({ code }) => code.split('\n'))
       .filter((line) => line.startsWith('go run ./cmd/nx-azure-license'));
     assert.ok(used.length >= 4, used.join('\n'));
-    const cwd = path.join(folder, 'licences');
+    const cwd = path.join(folder, 'licenses');
     fs.mkdirSync(cwd);
     fs.cpSync(
       path.join(root, 'testdata/license'),
@@ -399,7 +399,7 @@ describe('licences', () => {
       if (/ issue /.test(line)) {
         assert.match(stdout, /^ey\S+\n$/);
         if (line.includes('2026-a')) {
-          fs.writeFileSync(path.join(cwd, 'licence.txt'), stdout);
+          fs.writeFileSync(path.join(cwd, 'license.txt'), stdout);
         }
       }
     }

@@ -8,8 +8,8 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
 const yaml = require('yaml');
-const { root } = require('../lib/root');
-const { run } = require('../lib/run');
+const { root } = require('../kit/root');
+const { run } = require('../kit/run');
 const { parseChangelog } = require('../release/changelog');
 const { blocks, pages, read } = require('./pages');
 const {
@@ -161,7 +161,7 @@ describe('workflows', () => {
     assert.deepEqual(commands, [
       'npm run release:files -- --check "$GITHUB_REF_NAME"',
       'npm test',
-      'printf %s "$NX_LICENCE_ISSUERS" > issuers.json',
+      'printf %s "$NX_LICENSE_ISSUERS" > issuers.json',
       'npm run build -- --all --issuers issuers.json',
       'npm run release:files -- --tag "$GITHUB_REF_NAME"',
     ]);

@@ -6,7 +6,7 @@
 const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
-const { run } = require('../lib/run');
+const { run } = require('../kit/run');
 
 /**
  * @typedef {object} Component
