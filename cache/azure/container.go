@@ -73,14 +73,14 @@ func Open(options Options) (*Container, error) {
 	}
 	c.explain.Transport, _ = options.Transport.(*transport.Transport)
 	c.explain.Principal = func() string { return c.SignInReport().Principal }
-	c.explain.Unsigned = func() *signin.Error { return c.clients.unsigned.Load() }
+	c.explain.AnonymousReason = func() *signin.Error { return c.clients.anonymousReason.Load() }
 	c.sibling = func(name string) (*Container, error) {
 		options.Container = name
 		options.tokens = c.clients.tokens
 		return Open(options)
 	}
 	sdk := &blockblob.ClientOptions{ClientOptions: clientOptions(options.Transport)}
-	sdk.PerCallPolicies = append(sdk.PerCallPolicies, naming{})
+	sdk.PerCallPolicies = append(sdk.PerCallPolicies, blobNamePolicy{})
 	var err error
 	switch {
 	case options.ConnectionString != "":
@@ -121,8 +121,8 @@ func (c *Container) useConnectionString(secret endpoint.Secret, sdk *blockblob.C
 	if err != nil {
 		return fmt.Errorf("the connection string in %s is not usable: %s", c.explain.Variable, c.explain.Scrub(err.Error()))
 	}
-	_, err = makes(&c.clients.own, func() (*blockblob.Client, error) {
-		return blockblob.NewClientWithSharedKeyCredential(c.explain.URL+"/"+anyName, key, sdk)
+	_, err = initPool(&c.clients.own, func() (*blockblob.Client, error) {
+		return blockblob.NewClientWithSharedKeyCredential(c.explain.URL+"/"+placeholderName, key, sdk)
 	})
 	return err
 }
@@ -139,8 +139,8 @@ func (c *Container) useSAS(secret endpoint.Secret, sdk *blockblob.ClientOptions)
 // sendSAS adds a SAS to each request.
 func (c *Container) sendSAS(token endpoint.Secret, sdk *blockblob.ClientOptions) error {
 	c.explain.Scrub = endpoint.NewScrubber(token)
-	_, err := makes(&c.clients.own, func() (*blockblob.Client, error) {
-		return blockblob.NewClientWithNoCredential(c.explain.URL+"/"+anyName+"?"+token.Reveal(), sdk)
+	_, err := initPool(&c.clients.own, func() (*blockblob.Client, error) {
+		return blockblob.NewClientWithNoCredential(c.explain.URL+"/"+placeholderName+"?"+token.Reveal(), sdk)
 	})
 	if err != nil {
 		return errors.New(c.explain.Scrub(err.Error()))
@@ -165,14 +165,14 @@ func (c *Container) useSignIn(options Options, sdk *blockblob.ClientOptions) err
 	}
 	sdk.PerRetryPolicies = append(sdk.PerRetryPolicies, tokenGuard{at.Origin(), c.clients.tokens})
 	// Each client keeps tokens of its own; these keep them for all.
-	_, err = makes(&c.clients.own, func() (*blockblob.Client, error) {
-		return blockblob.NewClient(c.explain.URL+"/"+anyName, c.clients.tokens, sdk)
+	_, err = initPool(&c.clients.own, func() (*blockblob.Client, error) {
+		return blockblob.NewClient(c.explain.URL+"/"+placeholderName, c.clients.tokens, sdk)
 	})
 	if err != nil {
 		return err
 	}
-	_, err = makes(&c.clients.nobody, func() (*blockblob.Client, error) { // its requests have no token to guard
-		return blockblob.NewClientWithNoCredential(c.explain.URL+"/"+anyName, sdk)
+	_, err = initPool(&c.clients.anonymous, func() (*blockblob.Client, error) { // its requests have no token to guard
+		return blockblob.NewClientWithNoCredential(c.explain.URL+"/"+placeholderName, sdk)
 	})
 	return err
 }

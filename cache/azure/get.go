@@ -24,7 +24,7 @@ import (
 // whose connection breaks or stalls is taken up again where it broke. It returns when
 // the first byte of the body is there.
 func (c *Container) Get(ctx context.Context, name string) (*cache.Blob, error) {
-	var b *remote
+	var b *remoteBlob
 	var response answer
 	begin := func(ctx context.Context) (first download.First, err error) {
 		b, response, err = c.begin(ctx)
@@ -33,7 +33,7 @@ func (c *Container) Get(ctx context.Context, name string) (*cache.Blob, error) {
 		}
 		return download.First{Source: b, Body: response.Body, To: response.to, Size: b.size}, nil
 	}
-	body, err := c.downloads.Open(named(ctx, name), begin, func(ctx context.Context, err error) error {
+	body, err := c.downloads.Open(withBlobName(ctx, name), begin, func(ctx context.Context, err error) error {
 		return c.explain.Error(ctx, "get", name, err)
 	})
 	if err != nil {
@@ -43,13 +43,13 @@ func (c *Container) Get(ctx context.Context, name string) (*cache.Blob, error) {
 }
 
 // begin sends the first request for a blob.
-func (c *Container) begin(ctx context.Context) (*remote, answer, error) {
-	client, err := c.clients.lend(ctx, reads)
+func (c *Container) begin(ctx context.Context) (*remoteBlob, answer, error) {
+	client, err := c.clients.acquire(ctx, reads)
 	if err != nil {
 		return nil, answer{}, err
 	}
-	defer client.end() // further requests wait for no sign-in
-	b := &remote{client: client.Client}
+	defer client.release() // further requests wait for no sign-in
+	b := &remoteBlob{client: client.Client}
 	first, err := b.begin(ctx, c.downloads.First())
 	return b, first, err
 }
@@ -64,8 +64,8 @@ func metadataOf(answer map[string]*string) cache.Metadata {
 	return metadata
 }
 
-// remote is a blob, of which ranges can be had.
-type remote struct {
+// remoteBlob is a blob, of which ranges can be had.
+type remoteBlob struct {
 	client *blockblob.Client
 	etag   *azcore.ETag
 	size   int64 // -1 where the storage does not tell
@@ -76,14 +76,14 @@ type remote struct {
 }
 
 // laterDoubt is why the bytes that the first answer has not may not be the storage's.
-func (r *remote) laterDoubt() error {
+func (r *remoteBlob) laterDoubt() error {
 	if doubt := r.doubtLater.Load(); doubt != nil {
 		return *doubt
 	}
 	return nil
 }
 
-func (r *remote) tag() string {
+func (r *remoteBlob) tag() string {
 	if r.etag == nil {
 		return ""
 	}
@@ -98,7 +98,7 @@ type answer struct {
 
 // begin asks for the first bytes of the blob, of which nothing is known. Who
 // ignores that only some are wanted gives all of them, which is fine, too.
-func (r *remote) begin(ctx context.Context, count int64) (answer, error) {
+func (r *remoteBlob) begin(ctx context.Context, count int64) (answer, error) {
 	response, raw, err := r.download(ctx, &blob.DownloadStreamOptions{Range: blob.HTTPRange{Count: count}})
 	ranged := true
 	if refused, ok := errors.AsType[*azcore.ResponseError](err); ok && refused.StatusCode == http.StatusRequestedRangeNotSatisfiable {
@@ -108,7 +108,7 @@ func (r *remote) begin(ctx context.Context, count int64) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if explain.IsPage(response.ContentType, response.RequestID) {
+	if explain.IsHTML(response.ContentType, response.RequestID) {
 		_ = response.Body.Close() // it is for people
 		return answer{}, &explain.InterceptedError{}
 	}
@@ -118,14 +118,14 @@ func (r *remote) begin(ctx context.Context, count int64) (answer, error) {
 	}
 	if err != nil {
 		_ = response.Body.Close() // it is not needed
-		return answer{}, doubted(err, raw)
+		return answer{}, withDoubt(err, raw)
 	}
-	r.etag, r.size, r.doubt = strong(response.ETag), it.size, changedOnTheWay(raw, ranged)
+	r.etag, r.size, r.doubt = strongETag(response.ETag), it.size, proxyDoubt(raw, ranged)
 	return answer{response, it.to}, nil
 }
 
 // Open asks for the bytes of the blob from one position to another.
-func (r *remote) Open(ctx context.Context, from, to int64) (io.ReadCloser, error) {
+func (r *remoteBlob) Open(ctx context.Context, from, to int64) (io.ReadCloser, error) {
 	options := &blob.DownloadStreamOptions{Range: blob.HTTPRange{Offset: from, Count: to - from}}
 	if r.etag != nil {
 		options.AccessConditions = &blob.AccessConditions{
@@ -137,14 +137,14 @@ func (r *remote) Open(ctx context.Context, from, to int64) (io.ReadCloser, error
 		return nil, err
 	}
 	it, err := extentOf(&response, raw)
-	if etag := strong(response.ETag); err == nil && (it.from != from || it.size != r.size || etag != nil && r.etag != nil && *etag != *r.etag) {
+	if etag := strongETag(response.ETag); err == nil && (it.from != from || it.size != r.size || etag != nil && r.etag != nil && *etag != *r.etag) {
 		err = download.ErrOtherBytes
 	}
 	if err != nil {
 		_ = response.Body.Close() // it is not needed
-		return nil, doubted(err, raw)
+		return nil, withDoubt(err, raw)
 	}
-	if doubt := changedOnTheWay(raw, true); doubt != nil {
+	if doubt := proxyDoubt(raw, true); doubt != nil {
 		r.doubtLater.Store(&doubt)
 	}
 	return response.Body, nil

@@ -89,24 +89,24 @@ func (c *Container) page(ctx context.Context, query url.Values) (page, error) {
 	for failures := 0; ; failures++ {
 		it, err := c.readPage(ctx, query)
 		_, isLimit := errors.AsType[*transport.LimitError](err)
-		if !errors.Is(err, errBroken) || isLimit || ctx.Err() != nil || failures == transport.MaxRetries {
+		if !errors.Is(err, errListBroken) || isLimit || ctx.Err() != nil || failures == transport.MaxRetries {
 			return it, err
 		}
 	}
 }
 
 func (c *Container) readPage(ctx context.Context, query url.Values) (page, error) {
-	client, err := c.clients.lend(ctx, reads)
+	client, err := c.clients.acquire(ctx, reads)
 	if err != nil {
 		return page{}, err
 	}
-	answer, err := client.DownloadStream(asking(ctx, query), nil)
-	client.end()
+	answer, err := client.DownloadStream(withContainerQuery(ctx, query), nil)
+	client.release()
 	if err != nil {
 		return page{}, err
 	}
 	defer answer.Body.Close() // read to its end or given up: nothing is lost
-	if explain.IsPage(answer.ContentType, answer.RequestID) {
+	if explain.IsHTML(answer.ContentType, answer.RequestID) {
 		return page{}, &explain.InterceptedError{}
 	}
 	return parsePage(answer.Body)

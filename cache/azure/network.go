@@ -44,7 +44,7 @@ func (r NetworkReport) SkewAdvice() string {
 	if !r.Answered || r.Skew.Abs() <= MaxSkew {
 		return ""
 	}
-	return explain.Clock(r.Skew)
+	return explain.ClockProblem(r.Skew)
 }
 
 // Network finds out how requests get to the storage. It sends one, without a
@@ -65,11 +65,11 @@ func (c *Container) Network(ctx context.Context) NetworkReport {
 	last := &trace.Steps[len(trace.Steps)-1]
 	switch {
 	case err != nil:
-		last.Err = errors.New(c.explain.Scrub(explain.Cause(err).Error()))
+		last.Err = errors.New(c.explain.Scrub(explain.WithoutURL(err).Error()))
 	case !explain.IsAzure(response.Header):
 		last.Err = errors.New(c.explain.Intercepted(&explain.InterceptedError{Response: response}))
 	default:
-		last.Detail = fmt.Sprintf("%d of Azure, request %s", response.StatusCode, printable.Short(response.Header.Get("X-Ms-Request-Id"), transport.MaxForeign))
+		last.Detail = fmt.Sprintf("%d of Azure, request %s", response.StatusCode, printable.Short(response.Header.Get("X-Ms-Request-Id"), transport.MaxShown))
 		report.Answered = true
 		report.Skew, _ = explain.SkewOf(response.Header, time.Now())
 	}
@@ -83,7 +83,7 @@ func (c *Container) Network(ctx context.Context) NetworkReport {
 	}
 	if state := trace.State; state != nil && len(state.PeerCertificates) > 0 {
 		leaf := state.PeerCertificates[0]
-		report.Issuer, report.Expires = printable.Short(leaf.Issuer.String(), transport.MaxForeign), leaf.NotAfter
+		report.Issuer, report.Expires = printable.Short(leaf.Issuer.String(), transport.MaxShown), leaf.NotAfter
 	}
 	return report
 }

@@ -54,12 +54,12 @@ func (c *Container) write(ctx context.Context, operation, name string, condition
 	if _, err := body.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("%s %s: %w", operation, name, err)
 	}
-	client, err := c.clients.lend(ctx, writes)
+	client, err := c.clients.acquire(ctx, writes)
 	if err != nil {
 		return c.explain.Error(ctx, operation, name, err)
 	}
-	defer client.end()
-	_, err = client.Upload(named(ctx, name), keepOpen{body}, &blockblob.UploadOptions{
+	defer client.release()
+	_, err = client.Upload(withBlobName(ctx, name), keepOpen{body}, &blockblob.UploadOptions{
 		Metadata:         pointers(metadata),
 		AccessConditions: &blob.AccessConditions{ModifiedAccessConditions: &condition},
 	})

@@ -80,7 +80,7 @@ func (s *settings) useConnectionString(from string, secret endpoint.Secret, wron
 		wrong.add(from, fmt.Errorf("is not a usable connection string: %w", err))
 		return nil
 	}
-	s.environment = s.environment.Through(parsed.Proxy, from)
+	s.environment = s.environment.WithEmulatorProxy(parsed.Proxy, from)
 	for _, odd := range parsed.Odd {
 		warnings = append(warnings, fmt.Sprintf("%s is used as it is, but it is odd: %s; copy it again, whole", from, odd))
 	}
@@ -178,7 +178,7 @@ func (s settings) signIn() string {
 func failings(r signin.Report) (lines []string) {
 	for _, step := range r.Steps {
 		if r.Source != "" && step.Outcome == signin.Failed {
-			lines = append(lines, fmt.Sprintf("signed in with %s%s, because %s failed: %s", r.Source, brackets(r.Principal), step.Source, step.Advised()))
+			lines = append(lines, fmt.Sprintf("signed in with %s%s, because %s failed: %s", r.Source, brackets(r.Principal), step.Source, step.WithAdvice()))
 		}
 	}
 	return lines

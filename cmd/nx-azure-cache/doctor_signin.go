@@ -54,7 +54,7 @@ func examineSignIn(ctx context.Context, p *patient, r *report) {
 		r.add(partSignIn, id, what, warning, signedIn(report), fmt.Sprintf("name it, so that no other is tried: azure.credential in nx.json, or %s=%s", credentialVariable, report.Source))
 	case err == nil:
 		r.add(partSignIn, id, what, ok, signedIn(report), "")
-	case isRefused && refused.Nobody() && p.isPublic(ctx):
+	case isRefused && refused.NoneSetUp() && p.isPublic(ctx):
 		p.isNobody = true
 		r.add(partSignIn, id, what, warning, "nobody is signed in: what is public is read, and nothing is stored", unlessNamed(refused.Named))
 	default:
@@ -102,7 +102,7 @@ func (r *report) addStep(step signin.Step, isSignedIn bool) {
 		seen += ", in " + rounded(step.Took)
 	}
 	if step.Detail != "" {
-		seen += ": " + step.Advised()
+		seen += ": " + step.WithAdvice()
 	}
 	r.add(partSignIn, "sign-in."+step.Source, step.Source, found, seen, "")
 }
@@ -110,7 +110,7 @@ func (r *report) addStep(step signin.Step, isSignedIn bool) {
 func reportOf(report signin.Report) *signInReport {
 	it := &signInReport{Source: report.Source, Principal: report.Principal, Seconds: report.Took.Seconds(), Steps: []signInStep{}}
 	for _, step := range report.Steps {
-		it.Steps = append(it.Steps, signInStep{step.Source, step.Outcome, step.Took.Seconds(), printable.Line(step.Advised())})
+		it.Steps = append(it.Steps, signInStep{step.Source, step.Outcome, step.Took.Seconds(), printable.Line(step.WithAdvice())})
 	}
 	return it
 }

@@ -30,7 +30,7 @@ type world struct {
 }
 
 func main() {
-	azure.Silence()
+	azure.SilenceLibraries()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 

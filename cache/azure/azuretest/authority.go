@@ -61,19 +61,19 @@ func (a *Authority) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	base := "https://" + r.Host + "/" + tenant
 	switch {
 	case rest == "v2.0/.well-known/openid-configuration":
-		answerJSON(w, http.StatusOK, map[string]any{
+		writeJSON(w, http.StatusOK, map[string]any{
 			"issuer":                 base + "/v2.0",
 			"authorization_endpoint": base + "/oauth2/v2.0/authorize",
 			"token_endpoint":         base + "/oauth2/v2.0/token",
 		})
 	case rest == "oauth2/v2.0/token" && r.Method == http.MethodPost:
-		a.giveToken(w, r, tenant)
+		a.issueToken(w, r, tenant)
 	default:
 		http.NotFound(w, r)
 	}
 }
 
-func (a *Authority) giveToken(w http.ResponseWriter, r *http.Request, tenant string) {
+func (a *Authority) issueToken(w http.ResponseWriter, r *http.Request, tenant string) {
 	if err := r.ParseForm(); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -83,7 +83,7 @@ func (a *Authority) giveToken(w http.ResponseWriter, r *http.Request, tenant str
 	refusal := a.refusal
 	a.mu.Unlock()
 	if refusal != "" {
-		answerJSON(w, http.StatusUnauthorized, map[string]any{
+		writeJSON(w, http.StatusUnauthorized, map[string]any{
 			"error": "invalid_client", "error_description": refusal + " Trace ID: 11111111-2222-3333-4444-555555555555 Correlation ID: " +
 				"66666666-7777-8888-9999-000000000000 Timestamp: 2026-11-23 01:02:03Z",
 		})
@@ -93,7 +93,7 @@ func (a *Authority) giveToken(w http.ResponseWriter, r *http.Request, tenant str
 	if life == 0 {
 		life = time.Hour
 	}
-	answerJSON(w, http.StatusOK, map[string]any{
+	writeJSON(w, http.StatusOK, map[string]any{
 		"token_type": "Bearer", "expires_in": int(life.Seconds()), "access_token": a.token(tenant, r.PostForm.Get("client_id"), life),
 	})
 }
@@ -113,7 +113,7 @@ func (a *Authority) token(tenant, app string, life time.Duration) string {
 	return text
 }
 
-func answerJSON(w http.ResponseWriter, status int, value any) {
+func writeJSON(w http.ResponseWriter, status int, value any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_ = json.NewEncoder(w).Encode(value) // a client that is gone wants none

@@ -10,7 +10,7 @@ import (
 )
 
 // refuseBlocks refuses who may not write; to create is not enough.
-func (c *call) refuseBlocks(bool) (answer, bool) {
+func (c *call) refuseBlocks(bool) (response, bool) {
 	rights := c.rights()
 	return notPermitted, !rights.Write || !rights.mayWriteTo(c.name)
 }
@@ -18,7 +18,7 @@ func (c *call) refuseBlocks(bool) (answer, bool) {
 // maxBlockID is the longest ID of a block, decoded.
 const maxBlockID = 64
 
-func (c *call) putBlock() answer {
+func (c *call) putBlock() response {
 	id := c.query.Get("blockid")
 	raw, err := base64.StdEncoding.DecodeString(id)
 	switch {
@@ -63,7 +63,7 @@ type blockList struct {
 	} `xml:",any"`
 }
 
-func (c *call) putBlockList() answer {
+func (c *call) putBlockList() response {
 	if refusal, refused := c.refuseDigest(false); refused {
 		return refusal
 	}
@@ -72,7 +72,7 @@ func (c *call) putBlockList() answer {
 		return failure(http.StatusBadRequest, "InvalidXmlDocument")
 	}
 	b := newBlob(c.r.Header, nil)
-	return c.commit(b, func(exists bool) (answer, bool) {
+	return c.commit(b, func(exists bool) (response, bool) {
 		if refusal, refused := c.refuseBlocks(exists); refused {
 			return refusal, true
 		}

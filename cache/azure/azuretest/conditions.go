@@ -61,7 +61,7 @@ func (c conditions) unmodified(b *blob) bool {
 
 // refuseRead refuses to read a blob whose conditions do not hold; b is what is
 // there, or nil.
-func refuseRead(h http.Header, b *blob) (refusal answer, refused bool) {
+func refuseRead(h http.Header, b *blob) (refusal response, refused bool) {
 	c := conditionsOf(h)
 	switch {
 	case slices.Equal(c.noneMatch, anyETag): // to read what is not there
@@ -75,13 +75,13 @@ func refuseRead(h http.Header, b *blob) (refusal answer, refused bool) {
 		refusal.header = http.Header{"Etag": b.header["Etag"], "Last-Modified": b.header["Last-Modified"]}
 		return refusal, true
 	default:
-		return answer{}, false
+		return response{}, false
 	}
 }
 
 // refuseChange refuses to write or delete a blob whose conditions do not hold; b
 // is what is there, or nil.
-func refuseChange(h http.Header, b *blob) (refusal answer, refused bool) {
+func refuseChange(h http.Header, b *blob) (refusal response, refused bool) {
 	c := conditionsOf(h)
 	switch {
 	case b == nil:

@@ -2,7 +2,7 @@ package azuretest
 
 import "net/http"
 
-func (c *call) createContainer() answer {
+func (c *call) createContainer() response {
 	if !c.rights().Manage {
 		return notPermitted
 	}
@@ -14,7 +14,7 @@ func (c *call) createContainer() answer {
 	return a
 }
 
-func (c *call) containerProperties() answer {
+func (c *call) containerProperties() response {
 	if !c.rights().Manage {
 		return notPermitted
 	}
@@ -25,7 +25,7 @@ func (c *call) containerProperties() answer {
 	if there == nil {
 		return containerNotFound
 	}
-	return answer{status: http.StatusOK, header: http.Header{
+	return response{status: http.StatusOK, header: http.Header{
 		"Etag": {there.etag}, "Last-Modified": {there.made.UTC().Format(http.TimeFormat)},
 	}}
 }

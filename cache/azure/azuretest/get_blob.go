@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-func (c *call) getBlob() answer {
+func (c *call) getBlob() response {
 	if !c.rights().Read {
 		return notPermitted
 	}
@@ -35,10 +35,10 @@ func (c *call) getBlob() answer {
 }
 
 // content is a blob, or the range of it that is asked for.
-func (c *call) content(b *blob) answer {
+func (c *call) content(b *blob) response {
 	asked := rangeOf(c.r.Header)
 	if asked == "" || c.r.Method == http.MethodHead { // Get Blob Properties knows no ranges
-		return answer{status: http.StatusOK, header: b.header, extra: common, body: b.body(0, b.size), length: b.size}
+		return response{status: http.StatusOK, header: b.header, extra: common, body: b.body(0, b.size), length: b.size}
 	}
 	from, to, ok := parseRange(asked)
 	switch {
@@ -51,7 +51,7 @@ func (c *call) content(b *blob) answer {
 	}
 	to = min(to, b.size-1)
 	length := to - from + 1
-	a := answer{status: http.StatusPartialContent, header: b.header, extra: maps.Clone(common), body: b.body(from, length), length: length}
+	a := response{status: http.StatusPartialContent, header: b.header, extra: maps.Clone(common), body: b.body(from, length), length: length}
 	a.extra["Content-Range"] = []string{fmt.Sprintf("bytes %d-%d/%d", from, to, b.size)}
 	if whole, ok := b.header["Content-Md5"]; ok { // that of the range would have this name
 		a.extra["Content-Md5"] = nil
@@ -64,7 +64,7 @@ func (c *call) content(b *blob) answer {
 const maxRangeDigest = 4 << 20
 
 // withDigest adds the MD5 of a range where it is asked for.
-func (c *call) withDigest(a answer) answer {
+func (c *call) withDigest(a response) response {
 	if !strings.EqualFold(c.r.Header.Get("x-ms-range-get-content-md5"), "true") {
 		return a
 	}

@@ -30,7 +30,7 @@ type page struct {
 var unsupportedParameters = []string{"endbefore", "showonly", "startfrom"}
 
 // parsePage reads the query of a list.
-func parsePage(query url.Values) (p page, refusal answer, ok bool) {
+func parsePage(query url.Values) (p page, refusal response, ok bool) {
 	p = page{prefix: query.Get("prefix"), delimiter: query.Get("delimiter"), limit: maxResults, asked: query.Get("maxresults")}
 	invalid := failure(http.StatusBadRequest, "OutOfRangeQueryParameterValue")
 	for name := range query {
@@ -62,13 +62,13 @@ func parsePage(query url.Values) (p page, refusal answer, ok bool) {
 		}
 		p.marker = string(name)
 	}
-	return p, answer{}, true
+	return p, response{}, true
 }
 
 // markerPrefix makes a marker look as little like a name as Azure's.
 const markerPrefix = "2!"
 
-func (c *call) list() answer {
+func (c *call) list() response {
 	if !c.rights().List {
 		return notPermitted
 	}
@@ -84,7 +84,7 @@ func (c *call) list() answer {
 		return containerNotFound
 	}
 	body := p.write(container, c.container, "http://"+c.r.Host+"/"+c.service.account+"/", c.query.Get("marker"))
-	return answer{
+	return response{
 		status: http.StatusOK, body: [][]byte{body}, length: int64(len(body)),
 		header: http.Header{"Content-Type": {"application/xml"}},
 	}

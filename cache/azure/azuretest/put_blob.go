@@ -8,7 +8,7 @@ import (
 	"net/http"
 )
 
-func (c *call) putBlob() answer {
+func (c *call) putBlob() response {
 	if kind := c.r.Header.Get("x-ms-blob-type"); kind == "" {
 		return failure(http.StatusBadRequest, "MissingRequiredHeader")
 	} else if kind != "BlockBlob" {
@@ -28,7 +28,7 @@ func (c *call) putBlob() answer {
 }
 
 // commit stores a blob unless it is refused, or its conditions do not hold.
-func (c *call) commit(b *blob, refuse func(exists bool) (answer, bool)) answer {
+func (c *call) commit(b *blob, refuse func(exists bool) (response, bool)) response {
 	s := &c.service.store
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,9 +49,9 @@ func (c *call) commit(b *blob, refuse func(exists bool) (answer, bool)) answer {
 	return created(http.Header{"Etag": b.header["Etag"], "Last-Modified": b.header["Last-Modified"]}, true)
 }
 
-func created(header http.Header, stored bool) answer {
+func created(header http.Header, stored bool) response {
 	header["X-Ms-Request-Server-Encrypted"] = []string{"true"}
-	return answer{status: http.StatusCreated, header: header, stored: stored}
+	return response{status: http.StatusCreated, header: header, stored: stored}
 }
 
 // Azure's polynomial (azcore calls it shared.CRC64Polynomial).
@@ -59,7 +59,7 @@ var crcTable = crc64.MakeTable(0x9A6C9329AC4BC9B5)
 
 // refuseDigest refuses a body that is not what its digests say. That of the blob
 // is checked where the body is the blob.
-func (c *call) refuseDigest(isBlob bool) (answer, bool) {
+func (c *call) refuseDigest(isBlob bool) (response, bool) {
 	names := []string{"Content-Md5"}
 	if isBlob {
 		names = append(names, "X-Ms-Blob-Content-Md5")
@@ -77,10 +77,10 @@ func (c *call) refuseDigest(isBlob bool) (answer, bool) {
 			return failure(http.StatusBadRequest, "Crc64Mismatch"), true
 		}
 	}
-	return answer{}, false
+	return response{}, false
 }
 
-func (c *call) deleteBlob() answer {
+func (c *call) deleteBlob() response {
 	rights := c.rights()
 	if !rights.Delete || !rights.mayWriteTo(c.name) {
 		return notPermitted
@@ -99,5 +99,5 @@ func (c *call) deleteBlob() answer {
 		return refusal
 	}
 	container.remove(c.name)
-	return answer{status: http.StatusAccepted, header: http.Header{"X-Ms-Delete-Type-Permanent": {"true"}}}
+	return response{status: http.StatusAccepted, header: http.Header{"X-Ms-Delete-Type-Permanent": {"true"}}}
 }

@@ -47,7 +47,7 @@ func (l *requestLog) fault(note *Request, rule *faults.Rule) {
 	}
 }
 
-func (l *requestLog) answered(note *Request, status int) {
+func (l *requestLog) responded(note *Request, status int) {
 	if note != nil {
 		l.mu.Lock()
 		defer l.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// answer is what a request is answered with.
-type answer struct {
+// response is what a request is answered with.
+type response struct {
 	status int
 	code   string      // of an error
 	header http.Header // added to those of every answer; may be shared
@@ -20,7 +20,7 @@ type answer struct {
 	stored bool        // the request has written a blob
 }
 
-func failure(status int, code string) answer { return answer{status: status, code: code} }
+func failure(status int, code string) response { return response{status: status, code: code} }
 
 // The failures that more than one operation has.
 var (
@@ -32,7 +32,7 @@ var (
 	notPermitted      = failure(http.StatusForbidden, "AuthorizationPermissionMismatch")
 )
 
-func invalidHeader() answer { return failure(http.StatusBadRequest, "InvalidHeaderValue") }
+func invalidHeader() response { return failure(http.StatusBadRequest, "InvalidHeaderValue") }
 
 // messages are Azure's for the codes that people meet; the others get their code.
 var messages = map[string]string{
@@ -72,7 +72,7 @@ func errorBody(code, requestID string) []byte {
 const defaultVersion = "2026-06-06"
 
 // begin writes status and headers of an answer.
-func (c *call) begin(a *answer) {
+func (c *call) begin(a *response) {
 	h := c.w.Header()
 	maps.Copy(h, a.header)
 	maps.Copy(h, a.extra)
@@ -103,7 +103,7 @@ var serverHeader = []string{"Windows-Azure-Blob/1.0 azuretest"}
 
 // send writes an answer and returns how much of its body went out. Of a body
 // longer than limit only that much does.
-func (c *call) send(a answer, limit int64) (sent int64) {
+func (c *call) send(a response, limit int64) (sent int64) {
 	c.begin(&a)
 	if c.r.Method == http.MethodHead {
 		return 0

@@ -98,13 +98,13 @@ func (r Rights) mayWriteTo(name string) bool {
 }
 
 // refuseWrite refuses a Put Blob, unless the caller may do it.
-func (c *call) refuseWrite(exists bool) (refusal answer, refused bool) {
+func (c *call) refuseWrite(exists bool) (refusal response, refused bool) {
 	rights := c.rights()
 	switch {
 	case !rights.mayWriteTo(c.name), !rights.Write && !rights.Create:
 		return notPermitted, true
 	case rights.Write || !exists:
-		return answer{}, false
+		return response{}, false
 	case c.caller.kind == bySAS:
 		return failure(http.StatusForbidden, "UnauthorizedBlobOverwrite"), true
 	default:

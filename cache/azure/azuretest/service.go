@@ -111,13 +111,13 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a := c.decide(rule, known)
-	s.requests.answered(c.note, a.status)
+	s.requests.responded(c.note, a.status)
 	sent := c.deliver(a, rule)
 	s.Count(r, c.kind(a), int64(len(c.body)), sent)
 }
 
 // kind is what the request was, once it is answered.
-func (c *call) kind(a answer) Kind {
+func (c *call) kind(a response) Kind {
 	switch {
 	case a.stored:
 		return Put
@@ -175,7 +175,7 @@ func (c *call) receive() bool {
 }
 
 // decide is the answer, of a fault or of the service.
-func (c *call) decide(rule *faults.Rule, known bool) answer {
+func (c *call) decide(rule *faults.Rule, known bool) response {
 	switch {
 	case rule != nil && rule.Action == faults.Fail:
 		a := failure(rule.Status, rule.Code)
@@ -187,11 +187,11 @@ func (c *call) decide(rule *faults.Rule, known bool) answer {
 	if a, busy := c.service.throttle.refuse(time.Now()); busy {
 		return a
 	}
-	return c.answer()
+	return c.response()
 }
 
 // deliver sends an answer, or as much of it as a fault lets through.
-func (c *call) deliver(a answer, rule *faults.Rule) (sent int64) {
+func (c *call) deliver(a response, rule *faults.Rule) (sent int64) {
 	switch {
 	case rule != nil && rule.Action == faults.Lose:
 		c.reset()
@@ -206,7 +206,7 @@ func (c *call) deliver(a answer, rule *faults.Rule) (sent int64) {
 }
 
 // answer does what the request asks for.
-func (c *call) answer() answer {
+func (c *call) response() response {
 	if length := c.r.ContentLength; length < 0 && c.r.Method == http.MethodPut {
 		return failure(http.StatusLengthRequired, "MissingContentLengthHeader")
 	} else if length > maxPutBlob {
@@ -234,7 +234,7 @@ var unsupported = []string{
 	"x-ms-legal-hold", "x-ms-structured-body", "x-ms-tags",
 }
 
-func (c *call) onContainer() answer {
+func (c *call) onContainer() response {
 	comp := c.query.Get("comp")
 	switch {
 	case c.query.Get("restype") != "container":
@@ -252,7 +252,7 @@ func (c *call) onContainer() answer {
 	}
 }
 
-func (c *call) onBlob() answer {
+func (c *call) onBlob() response {
 	comp := c.query.Get("comp")
 	switch {
 	case c.query.Has("snapshot") || c.query.Has("versionid"):

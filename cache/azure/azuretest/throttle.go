@@ -24,17 +24,17 @@ func (s *Service) Throttle(perSecond int, retryAfter time.Duration) {
 	s.throttle.perSecond, s.throttle.retryAfter, s.throttle.count = perSecond, retryAfter, 0
 }
 
-func (t *throttle) refuse(now time.Time) (answer, bool) {
+func (t *throttle) refuse(now time.Time) (response, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.perSecond == 0 {
-		return answer{}, false
+		return response{}, false
 	}
 	if now.Sub(t.second) >= time.Second {
 		t.second, t.count = now, 0
 	}
 	if t.count++; t.count <= t.perSecond {
-		return answer{}, false
+		return response{}, false
 	}
 	busy := failure(http.StatusServiceUnavailable, "ServerBusy")
 	busy.header = retryAfter(t.retryAfter)

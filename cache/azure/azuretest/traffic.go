@@ -8,7 +8,7 @@ import (
 
 // Stats are figures of a server since its start or the last reset.
 type Stats struct {
-	Gets        int64 `json:"gets"`        // answered reads of blobs, whether there was one or not
+	Gets        int64 `json:"gets"`        // responded reads of blobs, whether there was one or not
 	Puts        int64 `json:"puts"`        // blobs that were written
 	Heads       int64 `json:"heads"`       // of blobs or containers
 	Others      int64 `json:"others"`      // all else, such as writes that were refused, blocks and lists

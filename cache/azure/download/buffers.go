@@ -2,9 +2,9 @@ package download
 
 import "sync"
 
-// buffers are those of the downloads of a process, made when they are needed and
-// kept. Nobody waits for one: a download that gets none reads its next part from
-// the connection.
+// buffers are shared by all downloads of an account. They are allocated on demand and
+// kept. Acquiring never blocks: a download that gets no buffer reads its next part
+// straight from the connection.
 type buffers struct {
 	size int64 // of each
 	max  int
@@ -12,10 +12,10 @@ type buffers struct {
 	mu        sync.Mutex
 	free      [][]byte
 	made      int
-	downloads int
+	downloads int // that share the buffers
 }
 
-// join and leave say how many downloads share the buffers.
+// join adds a download to those that share the buffers.
 func (b *buffers) join() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -28,9 +28,9 @@ func (b *buffers) leave() {
 	b.downloads--
 }
 
-// take returns a buffer for a download that holds some, or nil if it has its
-// share or none is free.
-func (b *buffers) take(held int) []byte {
+// acquire returns a buffer for a download that already holds some. It returns nil if the
+// download has its share or no buffer is free.
+func (b *buffers) acquire(held int) []byte {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	share := (b.max + b.downloads - 1) / b.downloads
@@ -50,7 +50,7 @@ func (b *buffers) take(held int) []byte {
 	}
 }
 
-func (b *buffers) give(buffer []byte) {
+func (b *buffers) release(buffer []byte) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.free = append(b.free, buffer)

@@ -1,10 +1,9 @@
-// Package download reads one blob as many ranges: several at once where the blob is
-// large, into buffers that all downloads share. A range whose connection breaks is
-// retried where it broke (retry.go); a range that stalls is requested on a second
-// connection as well (hedge.go).
+// Package download reads one blob as many ranges: several at once if the blob is large,
+// into buffers that all downloads share. If the connection of a range breaks, the range
+// is retried from where it broke (retry.go). If a range stalls, the rest of it is
+// requested on a second connection as well (hedge.go).
 //
-// It requests ranges through a [Source], and knows neither the Azure SDK nor
-// credentials.
+// It requests ranges through a [Source], and knows neither the Azure SDK nor credentials.
 package download
 
 import (
@@ -17,102 +16,100 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/descriptors"
 )
 
-// Ranges say how blobs are downloaded: with one request as far as they are
-// small, with several at once where they are not.
+// Ranges configure downloads: small blobs take one request, large ones several at once.
 type Ranges struct {
-	First   int64 // bytes that the first request asks for
-	Part    int64 // bytes that each further one asks for
-	Ahead   int   // parts of one download that are asked for before they are read
-	Buffers int   // parts that wait in memory, of all downloads of a container
+	First   int64 // bytes of the first request
+	Part    int64 // bytes of each further request
+	Ahead   int   // parts that one download requests before they are read
+	Buffers int   // parts in memory, of all downloads of an account
 }
 
-// DefaultRanges ask for 4 MiB at first, which one connection to Azure (60 MB/s,
-// 20 ms) gives in some 90 ms: few artifacts are larger. The buffers are an eighth
-// of what the process may use, and as many connections as one download needs.
+// DefaultRanges request 4 MiB first, which one connection to Azure (60 MB/s, 20 ms)
+// delivers in about 90 ms: few artifacts are larger. The buffers take an eighth of the
+// memory that the process may use, and one download needs as many connections.
 var DefaultRanges = Ranges{First: 4 << 20, Part: 1 << 20, Ahead: 10, Buffers: 12}
 
-// Source is a blob whose ranges can be asked for.
+// Source is a blob that serves ranges.
 type Source interface {
-	// Open asks for the bytes from one position to another. It returns [ErrOtherBytes]
-	// where it gets others.
+	// Open requests the bytes from one position to another. If the response has other
+	// bytes, the error wraps [ErrOtherBytes].
 	Open(ctx context.Context, from, to int64) (io.ReadCloser, error)
 }
 
-// ErrOtherBytes says that an answer has not what was asked for.
+// ErrOtherBytes reports a response whose range is not the requested one.
 var ErrOtherBytes = errors.New("the answer has other bytes than those that were asked for")
 
-// First is the beginning of a blob, and how to get the rest.
+// First is the beginning of a blob, and the source of the rest.
 type First struct {
 	Source Source
 	Body   io.ReadCloser
-	To     int64 // where the body ends; -1 where nobody knows it
-	Size   int64 // of the blob; -1 where the storage does not tell
+	To     int64 // where the body ends; -1 if unknown
+	Size   int64 // of the blob; -1 if unknown
 }
 
-// Downloads are those of an account: they share the buffers, and the time that may be
-// lost with stalls.
+// Downloads are those of one account. They share the buffers and the time that stalls may
+// cost.
 type Downloads struct {
 	ranges  Ranges
 	buffers *buffers
-	stalls  *stalls
+	budget  *stallBudget
 }
 
-// New returns downloads of these ranges, of which all stalls together cost no more than
-// a limit.
+// New returns downloads whose stalls together cost no more than one limit.
 func New(ranges Ranges, stall time.Duration) *Downloads {
 	return &Downloads{
 		ranges:  ranges,
 		buffers: &buffers{size: ranges.Part, max: descriptors.Share(16, ranges.Buffers)},
-		stalls:  newStalls(stall),
+		budget:  newStallBudget(stall),
 	}
 }
 
 // First is how many bytes the first request should ask for.
 func (d *Downloads) First() int64 { return d.ranges.First }
 
-// Open begins a download, and returns when the first byte of the body is there. The first
-// request is begin's; translate is for each error of this and further ones.
+// Open starts a download with the request that begin sends, and returns when the first
+// byte of the body has arrived. Every error, of this and of further requests, goes
+// through translate.
 func (d *Downloads) Open(ctx context.Context, begin func(context.Context) (First, error), translate func(context.Context, error) error) (io.ReadCloser, error) {
 	own, cancel := context.WithCancelCause(ctx)
-	s := &stream{ctx: own, stalls: d.stalls}
-	first, err := begin(s.cancellable())
+	r := &rangeReader{ctx: own, budget: d.budget}
+	first, err := begin(r.cancellable())
 	if err == nil {
-		s.source, s.end, s.body = first.Source, first.To, first.Body
-		err = s.peek()
+		r.source, r.end, r.body = first.Source, first.To, first.Body
+		err = r.peek()
 	}
 	if err != nil {
 		err = translate(own, err)
-		_ = s.Close() // it is not read
+		_ = r.Close() // it is not read
 		cancel(nil)
 		return nil, err
 	}
-	return &download{Downloads: d, translate: translate, ctx: own, cancel: cancel, source: first.Source, size: first.Size, current: s, next: first.To}, nil
+	return &reader{Downloads: d, translate: translate, ctx: own, cancel: cancel, source: first.Source, size: first.Size, current: r, next: first.To}, nil
 }
 
-// download is the body of a blob. It reads the blob's parts one after the other:
-// those that are in a buffer or on their way there, and where there was no
-// buffer the next one straight from its connection.
-type download struct {
+// reader is the body of a blob. It reads the parts in order: from their buffers or, if
+// there was no buffer for a part, straight from its connection.
+type reader struct {
 	*Downloads
 	translate func(context.Context, error) error
-	ctx       context.Context // that of the request, which the body is part of; ends with Close
+	ctx       context.Context // of all requests; ends with Close
 	cancel    context.CancelCauseFunc
 	source    Source
 	size      int64
 	fetching  sync.WaitGroup
 
 	mu      sync.Mutex
-	joined  bool // it has a share of the buffers
+	joined  bool // it shares the buffers
 	current io.ReadCloser
 	ahead   []*part // that follow the current one
-	next    int64   // where those begin that nobody has asked for
+	next    int64   // where the parts begin that are not yet requested
 	err     error   // of all further reads
 }
 
 var errClosed = errors.New("read after Close")
 
 // Read implements [io.Reader].
-func (d *download) Read(p []byte) (int, error) {
+func (d *reader) Read(p []byte) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(p) == 0 {
@@ -134,63 +131,63 @@ func (d *download) Read(p []byte) (int, error) {
 	return 0, d.err
 }
 
-// prefetch asks for parts as far as there are buffers for them.
-func (d *download) prefetch() {
+// prefetch requests parts while there are buffers for them.
+func (d *reader) prefetch() {
 	for d.next < d.size && len(d.ahead) < d.ranges.Ahead {
 		if !d.joined {
 			d.buffers.join()
 			d.joined = true
 		}
-		buffer := d.buffers.take(d.held())
+		buffer := d.buffers.acquire(d.held())
 		if buffer == nil {
 			return
 		}
 		p := newPart(buffer)
 		d.ahead = append(d.ahead, p)
-		s := d.stream()
-		d.fetching.Go(func() { p.fetch(s) })
+		r := d.nextRange()
+		d.fetching.Go(func() { p.fetch(r) })
 	}
 }
 
-// held is how many buffers it has.
-func (d *download) held() int {
+// held is how many buffers it holds.
+func (d *reader) held() int {
 	if _, ok := d.current.(*part); ok {
 		return len(d.ahead) + 1
 	}
 	return len(d.ahead)
 }
 
-// stream is the next part that nobody has asked for.
-func (d *download) stream() *stream {
+// nextRange is the next part that is not yet requested.
+func (d *reader) nextRange() *rangeReader {
 	from := d.next
 	d.next = min(from+d.ranges.Part, d.size)
-	return &stream{ctx: d.ctx, source: d.source, stalls: d.stalls, at: from, end: d.next}
+	return &rangeReader{ctx: d.ctx, source: d.source, budget: d.budget, at: from, end: d.next}
 }
 
-// advance goes on to the next part.
-func (d *download) advance() {
+// advance moves on to the next part.
+func (d *reader) advance() {
 	d.release(d.current)
 	switch {
 	case len(d.ahead) > 0:
 		d.current = d.ahead[0]
 		d.ahead = append(d.ahead[:0], d.ahead[1:]...)
 	case d.next < d.size:
-		d.current = d.stream()
+		d.current = d.nextRange()
 	default:
 		d.current, d.err = nil, io.EOF
 	}
 }
 
-// release gives back what a part holds.
-func (d *download) release(it io.ReadCloser) {
-	_ = it.Close() // read to its end or given up: nothing is lost
-	if p, ok := it.(*part); ok {
-		d.buffers.give(p.buffer)
+// release closes a range and returns its buffer.
+func (d *reader) release(body io.ReadCloser) {
+	_ = body.Close() // read to its end, or no longer needed: nothing is lost
+	if p, ok := body.(*part); ok {
+		d.buffers.release(p.buffer)
 	}
 }
 
-// Close gives up what is not read, also while somebody reads it.
-func (d *download) Close() error {
+// Close cancels all requests. It may be called during a Read.
+func (d *reader) Close() error {
 	d.cancel(errClosed)
 	d.mu.Lock()
 	defer d.mu.Unlock()

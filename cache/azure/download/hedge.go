@@ -9,30 +9,30 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/awake"
 )
 
-// rival asks for what a quiet body should bring, again and again until something moves.
-type rival struct {
-	stalls   *stalls
-	ask      func(context.Context) (io.ReadCloser, error)
-	overtake context.CancelCauseFunc // ends the other's waiting
+// hedge requests the rest of a quiet range on another connection, again and again, until
+// either connection delivers a byte.
+type hedge struct {
+	budget         *stallBudget
+	open           func(context.Context) (io.ReadCloser, error)
+	cancelOriginal context.CancelCauseFunc // ends the wait for the quiet body
 
 	cancel context.CancelFunc
-	done   chan struct{} // closed when it has won or ended
-	lasted time.Duration // since the body was last heard of
+	done   chan struct{} // closed once it has won or stopped
+	waited time.Duration // since the quiet body's last byte
 
-	body  io.ReadCloser           // nil: it has not won
-	end   context.CancelCauseFunc // of the body's request
-	first [1]byte                 // of the body
+	body       io.ReadCloser           // nil unless it has won
+	cancelBody context.CancelCauseFunc // of the body's request
+	first      [1]byte                 // of the body
 }
 
-// start begins to ask.
-func (r *rival) start(ctx context.Context) {
-	asking, cancel := context.WithCancel(ctx)
-	r.cancel, r.done, r.lasted = cancel, make(chan struct{}), r.stalls.quiet()
+func (h *hedge) start(ctx context.Context) {
+	hedging, cancel := context.WithCancel(ctx)
+	h.cancel, h.done, h.waited = cancel, make(chan struct{}), h.budget.quietLimit()
 	go func() {
-		defer close(r.done)
-		for r.enter(asking) {
-			again := r.try(ctx, asking)
-			<-r.stalls.rivals
+		defer close(h.done)
+		for h.acquireSlot(hedging) {
+			again := h.try(ctx, hedging)
+			<-h.budget.hedgeSlots
 			if !again {
 				return
 			}
@@ -40,52 +40,51 @@ func (r *rival) start(ctx context.Context) {
 	}()
 }
 
-// enter waits until there may be one more such request.
-func (r *rival) enter(asking context.Context) bool {
+func (h *hedge) acquireSlot(hedging context.Context) bool {
 	select {
-	case r.stalls.rivals <- struct{}{}:
+	case h.budget.hedgeSlots <- struct{}{}:
 		return true
-	case <-asking.Done():
+	case <-hedging.Done():
 		return false
 	}
 }
 
-// try asks once, and reports whether to ask again. It takes as long as a body may be
-// quiet, unless it wins.
-func (r *rival) try(ctx, asking context.Context) (again bool) {
+// try sends one request, and reports whether to send another. Unless it wins, it takes
+// as long as a body may be quiet.
+func (h *hedge) try(ctx, hedging context.Context) (again bool) {
 	begun := time.Now()
-	trying, end := context.WithCancelCause(ctx)
-	until, over := awake.WithTimeout(asking, r.stalls.quiet())
-	defer over()
-	unlink := context.AfterFunc(until, func() { end(nil) })
-	body, err := r.ask(trying)
+	trying, cancelTry := context.WithCancelCause(ctx)
+	deadline, release := awake.WithTimeout(hedging, h.budget.quietLimit())
+	defer release()
+	unlink := context.AfterFunc(deadline, func() { cancelTry(nil) })
+	body, err := h.open(trying)
 	if err == nil {
-		if _, err = io.ReadFull(body, r.first[:]); err == nil && unlink() {
-			r.lasted += min(time.Since(begun), r.stalls.quiet())
-			r.body, r.end = body, end
-			r.overtake(nil)
+		if _, err = io.ReadFull(body, h.first[:]); err == nil && unlink() {
+			h.waited += min(time.Since(begun), h.budget.quietLimit())
+			h.body, h.cancelBody = body, cancelTry
+			h.cancelOriginal(nil)
 			return false
 		}
 		_ = body.Close() // it is not needed
 	}
-	if errors.Is(err, ErrOtherBytes) { // a storage that gives no parts
+	if errors.Is(err, ErrOtherBytes) { // the storage ignores ranges
 		return false
 	}
-	<-until.Done()
-	r.lasted += r.stalls.quiet()
-	return asking.Err() == nil
+	<-deadline.Done()
+	h.waited += h.budget.quietLimit()
+	return hedging.Err() == nil
 }
 
-// stop returns when it asks no more.
-func (r *rival) stop() {
-	r.cancel()
-	<-r.done
+// stop returns when no request is under way.
+func (h *hedge) stop() {
+	h.cancel()
+	<-h.done
 }
 
-// drop ends the use of its body, if there is one.
-func (r *rival) drop() {
-	if r.body != nil {
-		_ = r.body.Close() // it is not needed
-		r.end(nil)
+// discard closes its body, if there is one.
+func (h *hedge) discard() {
+	if h.body != nil {
+		_ = h.body.Close() // it is not needed
+		h.cancelBody(nil)
 	}
 }

@@ -5,12 +5,12 @@ import "sync"
 // part is a range of a blob on its way into a buffer.
 type part struct {
 	buffer []byte
-	read   int // of it; the reader's own
+	read   int // used by the reader only
 
 	mu     sync.Mutex
 	more   sync.Cond
 	filled int
-	err    error // that follows; nil while it is being filled
+	err    error // after the filled bytes; nil while the buffer is being filled
 }
 
 func newPart(buffer []byte) *part {
@@ -20,11 +20,11 @@ func newPart(buffer []byte) *part {
 }
 
 // fetch fills the buffer.
-func (p *part) fetch(s *stream) {
-	defer s.Close() // read to its end or given up: nothing is lost
+func (p *part) fetch(r *rangeReader) {
+	defer r.Close() // read to its end or failed: nothing is lost
 	for filled, err := 0, error(nil); err == nil; {
 		var n int
-		n, err = s.Read(p.buffer[filled:])
+		n, err = r.Read(p.buffer[filled:])
 		filled += n
 		p.mu.Lock()
 		p.filled, p.err = filled, err
@@ -33,21 +33,21 @@ func (p *part) fetch(s *stream) {
 	}
 }
 
-// Read returns what is there, and waits where nothing is.
+// Read returns the bytes that have arrived, and waits if there are none.
 func (p *part) Read(b []byte) (int, error) {
 	p.mu.Lock()
 	for p.read == p.filled && p.err == nil {
 		p.more.Wait()
 	}
-	there, err := p.buffer[p.read:p.filled], p.err
+	arrived, err := p.buffer[p.read:p.filled], p.err
 	p.mu.Unlock()
-	if len(there) == 0 {
+	if len(arrived) == 0 {
 		return 0, err
 	}
-	n := copy(b, there)
+	n := copy(b, arrived)
 	p.read += n
 	return n, nil
 }
 
-// Close does nothing: who has its buffer knows when it is free.
+// Close does nothing: the owner of the buffer knows when it is free.
 func (p *part) Close() error { return nil }

@@ -10,51 +10,51 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
-// maxResumptions is how often a part is taken up again in all. A connection that
-// gains a few bytes each time gains nothing.
-const maxResumptions = 8
+// maxRetriesOfRange is how often one range is retried in all, even if each retry
+// delivers a few bytes.
+const maxRetriesOfRange = 8
 
-// stream is a range of a blob, read from a connection. When that breaks it asks
-// again for what is missing. While it is quiet it asks for that on another connection
-// at the same time: this one may be bad, or the network is dead.
-type stream struct {
+// rangeReader reads one range of a blob. If the connection breaks, it requests what is
+// missing again. If the connection is quiet, it requests the same on a second one (see
+// [hedge]): the first may be bad, or the network is dead.
+type rangeReader struct {
 	ctx     context.Context
 	source  Source
-	stalls  *stalls
-	at, end int64         // what is still to be read; end is -1 where nobody knows it
-	body    io.ReadCloser // nil until it is asked for
+	budget  *stallBudget
+	at, end int64         // what is still to be read; end is -1 if unknown
+	body    io.ReadCloser // nil until it is requested
 
-	resumptions int
-	idle        int   // of them, since a byte has come
-	broken      error // the last one
+	retries                int
+	retriesWithoutProgress int   // since the last byte
+	lastErr                error // that was retried
 
-	quiet    *awake.Timer // runs while it is read
-	rival    *rival       // since it has been quiet
-	overtake context.CancelCauseFunc
-	ahead    []byte // what has come of the body in advance
+	quietTimer *awake.Timer // runs during a read of the body
+	hedge      *hedge       // nil unless the body is quiet
+	cancelBody context.CancelCauseFunc
+	peeked     []byte // bytes that were read ahead of the body
 }
 
 // Read implements [io.Reader].
-func (s *stream) Read(p []byte) (int, error) {
-	for s.at != s.end {
-		if s.body == nil {
-			if err := s.open(); err != nil {
+func (r *rangeReader) Read(p []byte) (int, error) {
+	for r.at != r.end {
+		if r.body == nil {
+			if err := r.open(); err != nil {
 				return 0, err
 			}
 		}
-		if s.end >= 0 {
-			p = p[:min(int64(len(p)), s.end-s.at)]
+		if r.end >= 0 {
+			p = p[:min(int64(len(p)), r.end-r.at)]
 		}
-		n, err := s.read(p)
-		s.at += int64(n)
+		n, err := r.read(p)
+		r.at += int64(n)
 		if n > 0 {
-			s.idle = 0
+			r.retriesWithoutProgress = 0
 		}
-		if err == io.EOF && s.end < 0 {
-			s.end = s.at
+		if err == io.EOF && r.end < 0 {
+			r.end = r.at
 		}
-		if err != nil && s.at != s.end {
-			err = s.resume(err)
+		if err != nil && r.at != r.end {
+			err = r.retry(err)
 		}
 		if n > 0 || err != nil && err != io.EOF {
 			return n, err
@@ -63,123 +63,122 @@ func (s *stream) Read(p []byte) (int, error) {
 	return 0, io.EOF
 }
 
-// peek waits for the first byte. Who answers with a header and then says no more is
-// found out here, where many are waited for at once, and not when it is their turn.
-func (s *stream) peek() error {
-	if s.at == s.end {
+// peek waits for the first byte. A server that sends a header and then goes silent is
+// found here, while many downloads wait at once, and not when it is their turn.
+func (r *rangeReader) peek() error {
+	if r.at == r.end {
 		return nil
 	}
 	first := make([]byte, 1)
-	n, err := s.Read(first)
-	s.at -= int64(n)
-	s.ahead = first[:n]
+	n, err := r.Read(first)
+	r.at -= int64(n)
+	r.peeked = first[:n]
 	if err == io.EOF {
 		return nil
 	}
 	return err
 }
 
-// open asks for what is missing.
-func (s *stream) open() error {
-	body, err := s.source.Open(s.cancellable(), s.at, s.end)
-	if errors.Is(err, ErrOtherBytes) && s.broken != nil {
-		return s.broken // a storage that gives no parts
+// open requests what is missing.
+func (r *rangeReader) open() error {
+	body, err := r.source.Open(r.cancellable(), r.at, r.end)
+	if errors.Is(err, ErrOtherBytes) && r.lastErr != nil {
+		return r.lastErr // the storage ignores ranges
 	}
-	s.body = body
+	r.body = body
 	return err
 }
 
-// cancellable is the context of a request whose body may be overtaken.
-func (s *stream) cancellable() context.Context {
-	ctx, cancel := context.WithCancelCause(s.ctx)
-	s.overtake = cancel
+// cancellable returns a context for a request, which cancelBody ends.
+func (r *rangeReader) cancellable() context.Context {
+	ctx, cancel := context.WithCancelCause(r.ctx)
+	r.cancelBody = cancel
 	return ctx
 }
 
-// read reads from the body, or what comes first of it and its rival.
-func (s *stream) read(p []byte) (int, error) {
-	if len(s.ahead) > 0 {
-		n := copy(p, s.ahead)
-		s.ahead = s.ahead[n:]
+// read reads from the body, or from its hedge if that is faster.
+func (r *rangeReader) read(p []byte) (int, error) {
+	if len(r.peeked) > 0 {
+		n := copy(p, r.peeked)
+		r.peeked = r.peeked[n:]
 		return n, nil
 	}
-	if s.quiet == nil {
-		s.quiet = awake.NewTimer(s.isQuiet)
+	if r.quietTimer == nil {
+		r.quietTimer = awake.NewTimer(r.startHedge)
 	}
-	s.quiet.Reset(s.stalls.quiet())
-	n, err := s.body.Read(p)
-	s.quiet.Stop()
-	if s.rival != nil {
-		n, err = s.decide(n, err)
+	r.quietTimer.Reset(r.budget.quietLimit())
+	n, err := r.body.Read(p)
+	r.quietTimer.Stop()
+	if r.hedge != nil {
+		n, err = r.settle(n, err)
 	}
 	if _, isLimit := errors.AsType[*transport.LimitError](err); isLimit {
-		s.stalls.spend()
+		r.budget.exhaust()
 	}
 	return n, err
 }
 
-// isQuiet asks for the same on another connection, if that can be. The reader waits
-// meanwhile.
-func (s *stream) isQuiet() time.Duration {
-	at, end := s.at, s.end
+// startHedge runs when the body is quiet, while its reader waits.
+func (r *rangeReader) startHedge() time.Duration {
+	at, end := r.at, r.end
 	switch {
-	case s.stalls.spent():
-		s.overtake(s.stalls.over())
+	case r.budget.exhausted():
+		r.cancelBody(r.budget.err())
 	case end >= 0:
-		s.rival = &rival{
-			stalls:   s.stalls,
-			ask:      func(ctx context.Context) (io.ReadCloser, error) { return s.source.Open(ctx, at, end) },
-			overtake: s.overtake,
+		r.hedge = &hedge{
+			budget:         r.budget,
+			open:           func(ctx context.Context) (io.ReadCloser, error) { return r.source.Open(ctx, at, end) },
+			cancelOriginal: r.cancelBody,
 		}
-		s.rival.start(s.ctx)
+		r.hedge.start(r.ctx)
 	}
 	return 0
 }
 
-// decide goes on with the body that has moved, if any. Where its own limit has ended
-// this one, a rival had time enough, too: then it is the network.
-func (s *stream) decide(n int, err error) (int, error) {
-	r := s.rival
-	s.rival = nil
-	r.stop()
-	if n > 0 || err == nil || r.body == nil {
-		r.drop()
+// settle goes on with the body that delivered a byte first. If the stall limit ended the
+// original, the hedge had time enough, too: then the network is to blame.
+func (r *rangeReader) settle(n int, err error) (int, error) {
+	h := r.hedge
+	r.hedge = nil
+	h.stop()
+	if n > 0 || err == nil || h.body == nil {
+		h.discard()
 		return n, err
 	}
-	if !s.stalls.count(r.lasted) {
-		r.drop()
-		return 0, s.stalls.over()
+	if !r.budget.spend(h.waited) {
+		h.discard()
+		return 0, r.budget.err()
 	}
-	_ = s.Close() // it was overtaken
-	s.body, s.overtake, s.ahead = r.body, r.end, r.first[:]
+	_ = r.Close() // the hedge was faster
+	r.body, r.cancelBody, r.peeked = h.body, h.cancelBody, h.first[:]
 	return 0, nil
 }
 
-// resume prepares to ask again for what is missing, or returns why not.
-func (s *stream) resume(err error) error {
+// retry prepares another request for what is missing, or returns why there is none.
+func (r *rangeReader) retry(err error) error {
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
-	_ = s.Close() // it is broken
-	_, stalls := errors.AsType[*transport.LimitError](err)
-	s.resumptions++
-	s.idle++
-	if s.ctx.Err() != nil || s.end < 0 || s.idle > transport.MaxRetries || s.resumptions > maxResumptions || stalls {
+	_ = r.Close() // it is broken
+	_, isLimit := errors.AsType[*transport.LimitError](err)
+	r.retries++
+	r.retriesWithoutProgress++
+	if r.ctx.Err() != nil || r.end < 0 || r.retriesWithoutProgress > transport.MaxRetries || r.retries > maxRetriesOfRange || isLimit {
 		return err
 	}
-	s.broken = err
+	r.lastErr = err
 	return nil
 }
 
-// Close ends the connection's use.
-func (s *stream) Close() error {
-	if s.overtake != nil {
-		defer s.overtake(nil)
+// Close releases the connection.
+func (r *rangeReader) Close() error {
+	if r.cancelBody != nil {
+		defer r.cancelBody(nil)
 	}
-	if s.body == nil {
+	if r.body == nil {
 		return nil
 	}
-	err := s.body.Close()
-	s.body, s.ahead = nil, nil
+	err := r.body.Close()
+	r.body, r.peeked = nil, nil
 	return err
 }

@@ -14,7 +14,7 @@ import (
 
 // ofState translates an answer that is about the state of one blob; nil where it is not.
 // An operation that people ask for gets the status itself.
-func (c *Container) ofState(operation, name string, response *azcore.ResponseError) error {
+func (c *Container) blobState(operation, name string, response *azcore.ResponseError) error {
 	if meaningOf(response) != AboutBlob || response.StatusCode == http.StatusNotFound {
 		return nil
 	}

@@ -15,19 +15,19 @@ const (
 // clock says by how much this machine's clock is wrong, where it is, and what
 // mends that.
 func (r refusal) clock() string {
-	if !r.isTimed || r.behind.Abs() <= MaxSkew {
+	if !r.isSkewKnown || r.skew.Abs() <= MaxSkew {
 		return ""
 	}
-	return ": " + Clock(r.behind)
+	return ": " + ClockProblem(r.skew)
 }
 
-// Clock names a difference of the clocks.
-func Clock(behind time.Duration) string {
+// ClockProblem names a difference of the clocks.
+func ClockProblem(skew time.Duration) string {
 	side := "behind"
-	if behind < 0 {
+	if skew < 0 {
 		side = "ahead of"
 	}
-	return fmt.Sprintf("this machine's clock is %s %s Azure's: set it (`timedatectl set-ntp true`, on Windows `w32tm /resync`)", roughly(behind.Abs()), side)
+	return fmt.Sprintf("this machine's clock is %s %s Azure's: set it (`timedatectl set-ntp true`, on Windows `w32tm /resync`)", roughDuration(skew.Abs()), side)
 }
 
 // SkewOf is by how much now is behind the time of an answer.
@@ -39,8 +39,8 @@ func SkewOf(header http.Header, now time.Time) (time.Duration, bool) {
 	return date.Sub(now), true
 }
 
-// roughly is a time for people: minutes, hours or days.
-func roughly(d time.Duration) string {
+// roughDuration is a time for people: minutes, hours or days.
+func roughDuration(d time.Duration) string {
 	switch {
 	case d < 2*time.Minute:
 		return fmt.Sprintf("%d seconds", int(d.Seconds()))

@@ -28,8 +28,8 @@ type Container struct {
 	Transport *transport.Transport
 	// Principal is who sends the requests, as far as his token tells, or "".
 	Principal func() string
-	// Unsigned is why requests are those of nobody, while they are.
-	Unsigned func() *signin.Error
+	// AnonymousReason is why requests are those of nobody, while they are.
+	AnonymousReason func() *signin.Error
 }
 
 // proxy is the one that requests go through, or the zero value.
@@ -87,8 +87,8 @@ func (c *Container) account() string {
 	return name
 }
 
-// noContainer says what mends that the container does not exist.
-func (c *Container) noContainer() string {
+// containerNotFound says what mends that the container does not exist.
+func (c *Container) containerNotFound() string {
 	return fmt.Sprintf("container %q does not exist (%s): create it with `az storage container create --account-name %s --name %s --auth-mode login`, "+
-		"or correct azure.container in nx.json", c.Name, c.URL, pasted(c.account()), pasted(c.Name))
+		"or correct azure.container in nx.json", c.Name, c.URL, shellWord(c.account()), shellWord(c.Name))
 }

@@ -40,7 +40,7 @@ func (c *Container) Error(ctx context.Context, operation, name string, err error
 		return fmt.Errorf("%s %s: %w", operation, name, fileerror.NewTooMany(missing))
 	}
 	if failed, ok := errors.AsType[*transport.PermanentError](err); ok {
-		return config("%s is out of reach: %s", c.URL, c.Scrub(failed.Error()))
+		return configError("%s is out of reach: %s", c.URL, c.Scrub(failed.Error()))
 	}
 	if failed, ok := errors.AsType[*transport.NetworkError](err); ok {
 		if errors.Is(failed, transport.ErrTooManyFiles) {
@@ -49,40 +49,40 @@ func (c *Container) Error(ctx context.Context, operation, name string, err error
 		return fmt.Errorf("%s is out of reach: %s", c.URL, c.Scrub(failed.Error()))
 	}
 	if answer, ok := errors.AsType[*InterceptedError](err); ok {
-		return config("%s", c.Intercepted(answer))
+		return configError("%s", c.Intercepted(answer))
 	}
 	if refused, ok := errors.AsType[*signin.ForeignScopeError](err); ok {
-		return config("%s", c.foreign(refused))
+		return configError("%s", c.foreignScope(refused))
 	}
 	if failed, ok := errors.AsType[*signin.Error](err); ok {
 		return c.notSignedIn(failed)
 	}
 	if response, ok := errors.AsType[*azcore.ResponseError](err); ok {
-		if nobody := c.refusesNobody(response); nobody != nil {
+		if nobody := c.refusesAnonymous(response); nobody != nil {
 			return c.notSignedIn(nobody)
 		}
 		return c.translateResponse(operation, name, response)
 	}
-	return fmt.Errorf("%s %s/%s: %s", operation, c.URL, name, c.Scrub(Cause(err).Error()))
+	return fmt.Errorf("%s %s/%s: %s", operation, c.URL, name, c.Scrub(WithoutURL(err).Error()))
 }
 
-// refusesNobody returns why nobody is signed in where that is what an answer is
+// refusesAnonymous returns why nobody is signed in where that is what an answer is
 // about: the container is not public.
-func (c *Container) refusesNobody(response *azcore.ResponseError) *signin.Error {
+func (c *Container) refusesAnonymous(response *azcore.ResponseError) *signin.Error {
 	switch {
 	case response.StatusCode == http.StatusUnauthorized, response.StatusCode == http.StatusForbidden:
 	case response.ErrorCode == "PublicAccessNotPermitted", response.ErrorCode == "ResourceNotFound":
 	default:
 		return nil
 	}
-	return c.Unsigned()
+	return c.AnonymousReason()
 }
 
-// foreign says that what answers asks for a token that opens something else.
-func (c *Container) foreign(refused *signin.ForeignScopeError) string {
+// foreignScope says that what answers asks for a token that opens something else.
+func (c *Container) foreignScope(refused *signin.ForeignScopeError) string {
 	what := "another service"
 	if refused.Scope != "" {
-		what = fmt.Sprintf(`another service ("%s")`, printable.Short(refused.Scope, transport.MaxForeign))
+		what = fmt.Sprintf(`another service ("%s")`, printable.Short(refused.Scope, transport.MaxShown))
 	}
 	return c.Scrub(fmt.Sprintf("%s is not Azure Storage: it asks for a token of %s, gets none, and nothing more is sent to it; "+
 		"check azure.endpoint in nx.json, and any proxy on the way", c.URL, what))
@@ -90,11 +90,11 @@ func (c *Container) foreign(refused *signin.ForeignScopeError) string {
 
 // notSignedIn says why nobody is.
 func (c *Container) notSignedIn(failed *signin.Error) error {
-	if failed.Nobody() {
-		return config("nobody is signed in for %s: sign in (az login), or give this run an identity (docs/setup.md), or set AZURE_STORAGE_CONNECTION_STRING: %s",
+	if failed.NoneSetUp() {
+		return configError("nobody is signed in for %s: sign in (az login), or give this run an identity (docs/setup.md), or set AZURE_STORAGE_CONNECTION_STRING: %s",
 			c.URL, c.Scrub(failed.Error()))
 	}
-	return config("the sign-in for %s failed: %s; `npx nx-azure-cache doctor` shows all steps", c.URL, c.Scrub(failed.Error()))
+	return configError("the sign-in for %s failed: %s; `npx nx-azure-cache doctor` shows all steps", c.URL, c.Scrub(failed.Error()))
 }
 
 // translateResponse decides on the status and x-ms-error-code only: bodies
@@ -106,14 +106,14 @@ func (c *Container) notSignedIn(failed *signin.Error) error {
 // service is not, nor is a proxy's 5xx: those count for the breaker.
 func (c *Container) translateResponse(operation, name string, response *azcore.ResponseError) error {
 	code, ours := codeOf(response), response.RawResponse != nil && IsAzure(response.RawResponse.Header)
-	state := c.ofState(operation, name, response)
+	state := c.blobState(operation, name, response)
 	switch {
 	case code == bloberror.ContainerNotFound || code == bloberror.ContainerBeingDeleted:
-		return config("%s", c.noContainer())
+		return configError("%s", c.containerNotFound())
 	case code == publicAccessNotPermitted || code == accountRequiresHTTPS:
-		return config("%s", c.refused(operation, response))
+		return configError("%s", c.refused(operation, response))
 	case isUnknownVersion(response):
-		return config("%s", c.unknownVersion(response))
+		return configError("%s", c.unknownVersion(response))
 	case slices.Contains([]string{"get", "look at", "delete"}, operation) && response.StatusCode == http.StatusNotFound:
 		return cache.ErrNotFound
 	case operation == "delete" && response.StatusCode == http.StatusPreconditionFailed:
@@ -126,9 +126,9 @@ func (c *Container) translateResponse(operation, name string, response *azcore.R
 	case state != nil:
 		return state
 	case !ours && (response.StatusCode < 400 || isRefusal(response.StatusCode)):
-		return config("%s", c.Intercepted(&InterceptedError{response.RawResponse}))
+		return configError("%s", c.Intercepted(&InterceptedError{response.RawResponse}))
 	case isRefusal(response.StatusCode), meaningOf(response) == AboutAccess: // which may be a 400 or a 409
-		return config("%s refused to %s (%w): %s", c.URL, operation, refusalError(response), c.Scrub(c.refused(operation, response)))
+		return configError("%s refused to %s (%w): %s", c.URL, operation, refusalError(response), c.Scrub(c.refused(operation, response)))
 	case !ours:
 		return fmt.Errorf("%s %s/%s: the answer was %s, and it is not Azure's: a proxy or gateway on the way has given it", operation, c.URL, name, status(response))
 	default:
@@ -177,12 +177,12 @@ func refusalError(response *azcore.ResponseError) error {
 // now, or gone.
 var ErrChanged = errors.New("has changed meanwhile")
 
-func config(format string, args ...any) error {
+func configError(format string, args ...any) error {
 	return &cache.ConfigError{Err: fmt.Errorf(format, args...)}
 }
 
-// Cause drops the URL from err: a SAS is its query string.
-func Cause(err error) error {
+// WithoutURL drops the URL from err: a SAS is its query string.
+func WithoutURL(err error) error {
 	if failed, ok := errors.AsType[*url.Error](err); ok {
 		return failed.Err
 	}

@@ -10,14 +10,14 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
-// isKeptOut is about the network rules, for the most part; the code has other
+// blockedByNetwork is about the network rules, for the most part; the code has other
 // causes, too.
-func (r refusal) isKeptOut() string {
+func (r refusal) blockedByNetwork() string {
 	others := ""
 	switch r.by {
 	case bySAS:
-		if trouble := r.sasOutOfTime(); trouble != "" {
-			return trouble
+		if problem := r.sasOutsideValidity(); problem != "" {
+			return problem
 		}
 		others = "; or the SAS is one of another container, or signed with a key that is disabled"
 	case byKey:
@@ -30,7 +30,7 @@ func (r refusal) isKeptOut() string {
 	}
 	return fmt.Sprintf("the network rules of the account %s keep this machine out (use the VPN, a private endpoint or a runner inside, "+
 		"or `az storage account network-rule add --account-name %s --ip-address ADDRESS` with %s)%s%s",
-		r.account(), pasted(r.account()), comes, r.publicAddress(), others)
+		r.account(), shellWord(r.account()), comes, r.publicAddress(), others)
 }
 
 // publicAddress tells that requests go to the public address of the account, which

@@ -22,22 +22,22 @@ type InterceptedError struct{ Response *http.Response }
 
 func (e *InterceptedError) Error() string { return "something else answers in the place of Azure" }
 
-// IsPage reports whether an answer that looks like success is a page for people:
+// IsHTML reports whether an answer that looks like success is a page for people:
 // that of a captive portal or a firewall.
-func IsPage(contentType *string, requestID *string) bool {
+func IsHTML(contentType *string, requestID *string) bool {
 	return requestID == nil && contentType != nil && strings.HasPrefix(strings.ToLower(*contentType), "text/html")
 }
 
 // Intercepted says who may have answered, as far as can be told.
 func (c *Container) Intercepted(answer *InterceptedError) string {
-	what, who := "a page for people", ""
+	what, server := "a page for people", ""
 	if response := answer.Response; response != nil {
 		if response.StatusCode != http.StatusOK {
 			what = fmt.Sprint(response.StatusCode)
 		}
 		for _, header := range []string{"Server", "Via"} {
-			if name := response.Header.Get(header); name != "" && who == "" {
-				who = fmt.Sprintf(", %s: %.120q", header, name)
+			if name := response.Header.Get(header); name != "" && server == "" {
+				server = fmt.Sprintf(", %s: %.120q", header, name)
 			}
 		}
 	}
@@ -46,5 +46,5 @@ func (c *Container) Intercepted(answer *InterceptedError) string {
 		through = "; the requests go through " + proxy.String()
 	}
 	return c.Scrub(fmt.Sprintf("%s is not reached: something on the way answers in its place (%s%s): a proxy, a firewall or a captive portal%s; "+
-		"let it allow %s, sign in to the network, or correct HTTPS_PROXY and NO_PROXY", c.URL, what, who, through, c.host()))
+		"let it allow %s, sign in to the network, or correct HTTPS_PROXY and NO_PROXY", c.URL, what, server, through, c.host()))
 }

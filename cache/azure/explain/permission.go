@@ -8,10 +8,10 @@ import (
 // verbs are what an operation does to blobs, in the words of roles.
 var verbs = map[string]string{"get": "read", "look at": "read", "list": "list", "put": "create", "replace": "overwrite", "delete": "delete"}
 
-// lacksPermission is about the role of an identity, or the letters of a SAS.
-func (r refusal) lacksPermission() string {
+// roleLacksPermission is about the role of an identity, or the letters of a SAS.
+func (r refusal) roleLacksPermission() string {
 	if r.by == bySAS {
-		return r.lacksLetters()
+		return r.sasLacksPermission()
 	}
 	role, more := "Storage Blob Data Contributor", ""
 	switch r.operation {
@@ -20,7 +20,7 @@ func (r refusal) lacksPermission() string {
 	}
 	return fmt.Sprintf("%s lacks a data role that may %s blobs in the container %q (the roles Owner and Contributor include none): "+
 		"`az role assignment create --role %q --assignee %s --scope \"$(az storage account show --name %s --query id --output tsv)\"/blobServices/default/containers/%s`%s; "+
-		"it takes effect within ten minutes", r.who(), verbs[r.operation], r.Name, role, pasted(r.assignee()), pasted(r.account()), pasted(r.Name), more)
+		"it takes effect within ten minutes", r.signedBy(), verbs[r.operation], r.Name, role, shellWord(r.assignee()), shellWord(r.account()), shellWord(r.Name), more)
 }
 
 var objectID = regexp.MustCompile(`\bobject ([0-9A-Za-z][0-9A-Za-z-]*)`)

@@ -13,8 +13,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-// pasted is a value in a command for people to paste.
-func pasted(value string) string {
+// shellWord is a value in a command for people to paste.
+func shellWord(value string) string {
 	if word, ok := printable.Word(value); ok {
 		return word
 	}
@@ -28,16 +28,16 @@ type refusal struct {
 	response  *azcore.ResponseError
 	by        signer
 	sas       url.Values
-	// behind is by how much the clock of this machine is behind that of Azure.
-	behind  time.Duration
-	isTimed bool // behind is known
+	// skew is by how much the clock of this machine is behind that of Azure.
+	skew        time.Duration
+	isSkewKnown bool // skew is known
 }
 
 // signer is what a request was signed with.
 type signer int
 
 const (
-	byNobody signer = iota
+	byAnonymous signer = iota
 	byKey
 	bySAS
 	byToken
@@ -48,7 +48,7 @@ const (
 func (c *Container) refused(operation string, response *azcore.ResponseError) string {
 	r := refusal{Container: c, operation: operation, response: response}
 	if raw := response.RawResponse; raw != nil {
-		r.behind, r.isTimed = SkewOf(raw.Header, time.Now())
+		r.skew, r.isSkewKnown = SkewOf(raw.Header, time.Now())
 		if raw.Request != nil {
 			r.by, r.sas = signerOf(raw.Request)
 		}
@@ -59,17 +59,17 @@ func (c *Container) refused(operation string, response *azcore.ResponseError) st
 	if response.StatusCode == http.StatusUnauthorized {
 		return r.notAuthenticated()
 	}
-	return "check the data role of " + r.who() + " on the container, and the network rules of the account; `npx nx-azure-cache doctor` tries each"
+	return "check the data role of " + r.signedBy() + " on the container, and the network rules of the account; `npx nx-azure-cache doctor` tries each"
 }
 
 var explanations = map[bloberror.Code]func(refusal) string{
-	bloberror.AuthorizationPermissionMismatch:   refusal.lacksPermission,
-	bloberror.InsufficientAccountPermissions:    refusal.lacksPermission,
-	bloberror.AuthorizationServiceMismatch:      refusal.lacksService,
-	bloberror.AuthorizationResourceTypeMismatch: refusal.lacksResourceType,
-	bloberror.AuthorizationFailure:              refusal.isKeptOut,
-	bloberror.AuthorizationSourceIPMismatch:     refusal.hasOtherAddress,
-	bloberror.AuthorizationProtocolMismatch:     refusal.hasOtherProtocol,
+	bloberror.AuthorizationPermissionMismatch:   refusal.roleLacksPermission,
+	bloberror.InsufficientAccountPermissions:    refusal.roleLacksPermission,
+	bloberror.AuthorizationServiceMismatch:      refusal.sasLacksService,
+	bloberror.AuthorizationResourceTypeMismatch: refusal.sasLacksResourceType,
+	bloberror.AuthorizationFailure:              refusal.blockedByNetwork,
+	bloberror.AuthorizationSourceIPMismatch:     refusal.addressNotAllowed,
+	bloberror.AuthorizationProtocolMismatch:     refusal.sasNeedsHTTPS,
 	bloberror.AuthenticationFailed:              refusal.notAuthenticated,
 	bloberror.InvalidAuthenticationInfo:         refusal.notAuthenticated,
 	bloberror.NoAuthenticationInformation:       refusal.notAuthenticated,
@@ -98,12 +98,12 @@ func signerOf(request *http.Request) (signer, url.Values) {
 	case "SharedKey", "SharedKeyLite":
 		return byKey, nil
 	default:
-		return byNobody, nil
+		return byAnonymous, nil
 	}
 }
 
-// who has sent the request.
-func (r refusal) who() string {
+// signedBy has sent the request.
+func (r refusal) signedBy() string {
 	switch principal := r.Principal(); {
 	case r.by == byKey:
 		return "the account key"
@@ -120,19 +120,19 @@ func (r refusal) who() string {
 func (r refusal) notAuthenticated() string {
 	switch r.by {
 	case bySAS:
-		if trouble := r.sasOutOfTime(); trouble != "" {
-			return trouble
+		if problem := r.sasOutsideValidity(); problem != "" {
+			return problem
 		}
 		if r.sas.Get("si") != "" {
-			return "the SAS is not good: its stored access policy (si) has ended or is gone, its text was changed, or the key that signed it was replaced: " + r.makeSAS()
+			return "the SAS is not good: its stored access policy (si) has ended or is gone, its text was changed, or the key that signed it was replaced: " + r.sasCommand()
 		}
-		return "the signature of the SAS does not fit: its text was cut or changed (a % that a shell or a pipeline took away?), or the key that signed it was replaced: " + r.makeSAS()
+		return "the signature of the SAS does not fit: its text was cut or changed (a % that a shell or a pipeline took away?), or the key that signed it was replaced: " + r.sasCommand()
 	case byKey:
-		if r.isTimed && r.behind.Abs() > MaxSkew {
+		if r.isSkewKnown && r.skew.Abs() > MaxSkew {
 			return "the request was signed at a wrong time" + r.clock()
 		}
 		return fmt.Sprintf("the AccountKey in %s is not one of the account %s (was it replaced?): "+
-			"`az storage account show-connection-string --name %s`", r.Variable, r.account(), pasted(r.account()))
+			"`az storage account show-connection-string --name %s`", r.Variable, r.account(), shellWord(r.account()))
 	case byToken:
 		return r.tokenRefused()
 	default:

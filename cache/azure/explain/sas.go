@@ -9,58 +9,58 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
-// needs are the permissions of a SAS of which an operation needs one.
-var needs = map[string]string{"get": "r", "look at": "r", "put": "cw", "replace": "w", "list": "l", "delete": "d"}
+// sasPermissions are the permissions of a SAS of which an operation needs one.
+var sasPermissions = map[string]string{"get": "r", "look at": "r", "put": "cw", "replace": "w", "list": "l", "delete": "d"}
 
-// lacksLetters is about sp of a SAS.
-func (r refusal) lacksLetters() string {
-	allowed, needed := letters(r.sas.Get("sp")), needs[r.operation]
+// sasLacksPermission is about sp of a SAS.
+func (r refusal) sasLacksPermission() string {
+	allowed, needed := sasField(r.sas.Get("sp")), sasPermissions[r.operation]
 	switch {
 	case allowed == "" && r.sas.Get("si") != "":
-		return fmt.Sprintf("the SAS takes its permissions from a stored access policy of the container, which lacks %q: add it there, or %s", needed[:1], r.makeSAS())
+		return fmt.Sprintf("the SAS takes its permissions from a stored access policy of the container, which lacks %q: add it there, or %s", needed[:1], r.sasCommand())
 	case !strings.ContainsAny(allowed, needed):
-		return fmt.Sprintf("the SAS has the permissions sp=%s and lacks %q, with which to %s: %s", allowed, needed[:1], r.operation, r.makeSAS())
+		return fmt.Sprintf("the SAS has the permissions sp=%s and lacks %q, with which to %s: %s", allowed, needed[:1], r.operation, r.sasCommand())
 	case r.sas.Get("sr") == "b" || r.sas.Get("sr") == "d":
-		return "the SAS is one of a single blob or folder (sr), and a cache needs one of a container: " + r.makeSAS()
+		return "the SAS is one of a single blob or folder (sr), and a cache needs one of a container: " + r.sasCommand()
 	case r.sas.Get("skoid") != "":
-		return "the SAS has the permission, but who has signed it (skoid) lacks the data role: give it Storage Blob Data Contributor on the container, or " + r.makeSAS()
+		return "the SAS has the permission, but who has signed it (skoid) lacks the data role: give it Storage Blob Data Contributor on the container, or " + r.sasCommand()
 	default:
-		return "the SAS has the permission, and the account does not allow this all the same: " + r.makeSAS()
+		return "the SAS has the permission, and the account does not allow this all the same: " + r.sasCommand()
 	}
 }
 
-// makeSAS is how to get a SAS that is good.
-func (r refusal) makeSAS() string {
+// sasCommand is how to get a SAS that is good.
+func (r refusal) sasCommand() string {
 	permissions := "rc" // what a cache needs
-	if needed := needs[r.operation]; needed != "" && !strings.ContainsAny(permissions, needed) {
+	if needed := sasPermissions[r.operation]; needed != "" && !strings.ContainsAny(permissions, needed) {
 		permissions += needed[:1]
 	}
 	return fmt.Sprintf("make another with `az storage container generate-sas --account-name %s --name %s --permissions %s --https-only --expiry DATE --as-user --auth-mode login`, which prints what stands behind ? in its URL",
-		pasted(r.account()), pasted(r.Name), permissions)
+		shellWord(r.account()), shellWord(r.Name), permissions)
 }
 
-func (r refusal) lacksService() string {
-	return fmt.Sprintf("the SAS is one of the account for other services (ss=%s) and lacks b, for blobs: %s", letters(r.sas.Get("ss")), r.makeSAS())
+func (r refusal) sasLacksService() string {
+	return fmt.Sprintf("the SAS is one of the account for other services (ss=%s) and lacks b, for blobs: %s", sasField(r.sas.Get("ss")), r.sasCommand())
 }
 
-func (r refusal) lacksResourceType() string {
+func (r refusal) sasLacksResourceType() string {
 	needed := "o, for objects"
 	if r.operation == "list" {
 		needed = "c, for containers"
 	}
-	return fmt.Sprintf("the SAS is one of the account for other resources (srt=%s) and lacks %s: %s", letters(r.sas.Get("srt")), needed, r.makeSAS())
+	return fmt.Sprintf("the SAS is one of the account for other resources (srt=%s) and lacks %s: %s", sasField(r.sas.Get("srt")), needed, r.sasCommand())
 }
 
 var addresses = regexp.MustCompile(`^[0-9A-Fa-f:.]+(-[0-9A-Fa-f:.]+)?$`)
 
-func (r refusal) hasOtherAddress() string {
+func (r refusal) addressNotAllowed() string {
 	if sip := r.sas.Get("sip"); addresses.MatchString(sip) {
-		return fmt.Sprintf("the SAS is for the addresses %s only (sip), and this machine comes from another: use it there, or %s", sip, r.makeSAS())
+		return fmt.Sprintf("the SAS is for the addresses %s only (sip), and this machine comes from another: use it there, or %s", sip, r.sasCommand())
 	}
-	return "this machine comes from an address that is not allowed: " + r.isKeptOut()
+	return "this machine comes from an address that is not allowed: " + r.blockedByNetwork()
 }
 
-func (r refusal) hasOtherProtocol() string {
+func (r refusal) sasNeedsHTTPS() string {
 	return fmt.Sprintf("the SAS is for https only (spr=https), and the endpoint is %s: set an https endpoint", r.URL)
 }
 
@@ -76,21 +76,21 @@ func sasTime(text string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// sasOutOfTime says that a SAS is not good now, if so; else "".
-func (r refusal) sasOutOfTime() string {
-	now := time.Now().Add(r.behind) // by Azure's clock
+// sasOutsideValidity says that a SAS is not good now, if so; else "".
+func (r refusal) sasOutsideValidity() string {
+	now := time.Now().Add(r.skew) // by Azure's clock
 	if ends, ok := sasTime(r.sas.Get("se")); ok && now.After(ends) {
-		return fmt.Sprintf("the SAS expired at %s (se), %s ago: %s", transport.Day(ends), roughly(now.Sub(ends)), r.makeSAS())
+		return fmt.Sprintf("the SAS expired at %s (se), %s ago: %s", transport.FormatTime(ends), roughDuration(now.Sub(ends)), r.sasCommand())
 	}
 	if begins, ok := sasTime(r.sas.Get("st")); ok && now.Before(begins) {
-		return fmt.Sprintf("the SAS is good from %s on (st), in %s: wait, or make one without a start%s", transport.Day(begins), roughly(begins.Sub(now)), r.clock())
+		return fmt.Sprintf("the SAS is good from %s on (st), in %s: wait, or make one without a start%s", transport.FormatTime(begins), roughDuration(begins.Sub(now)), r.clock())
 	}
 	return ""
 }
 
-// letters are those of a field of a SAS, which somebody may have put a secret
+// sasField are those of a field of a SAS, which somebody may have put a secret
 // into.
-func letters(field string) string {
+func sasField(field string) string {
 	notLetter := func(r rune) bool { return r < 'a' || r > 'z' }
 	if len(field) > 20 || strings.ContainsFunc(field, notLetter) {
 		return ""

@@ -15,8 +15,8 @@ var details = regexp.MustCompile(`(?i)<AuthenticationErrorDetail>[^<]*\b(audienc
 var tenants = regexp.MustCompile(`authorization_uri="?https://[^/"\s]+/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/`)
 
 func (r refusal) tokenRefused() string {
-	if r.isTimed && r.behind.Abs() > MaxSkew {
-		return "the token of " + r.who() + " is not good at this time" + r.clock()
+	if r.isSkewKnown && r.skew.Abs() > MaxSkew {
+		return "the token of " + r.signedBy() + " is not good at this time" + r.clock()
 	}
 	var word, tenant string
 	if raw := r.response.RawResponse; raw != nil {
@@ -31,14 +31,14 @@ func (r refusal) tokenRefused() string {
 	}
 	switch {
 	case word == "audience":
-		return fmt.Sprintf("the token of %s is for another service or cloud: set azure.cloud in nx.json to the cloud of the account %s", r.who(), r.account())
+		return fmt.Sprintf("the token of %s is for another service or cloud: set azure.cloud in nx.json to the cloud of the account %s", r.signedBy(), r.account())
 	case word == "issuer" && tenant == "":
-		return fmt.Sprintf("the token of %s is from another tenant than that of the account %s: set AZURE_TENANT_ID, or `az login --tenant TENANT`", r.who(), r.account())
+		return fmt.Sprintf("the token of %s is from another tenant than that of the account %s: set AZURE_TENANT_ID, or `az login --tenant TENANT`", r.signedBy(), r.account())
 	case word == "lifetime" || word == "expired":
-		return fmt.Sprintf("the token of %s has expired: sign in again (az login)", r.who())
+		return fmt.Sprintf("the token of %s has expired: sign in again (az login)", r.signedBy())
 	case tenant != "":
-		return fmt.Sprintf("the account %s takes tokens of the tenant %s, and not that of %s: set AZURE_TENANT_ID=%s, or `az login --tenant %s`", r.account(), tenant, r.who(), pasted(tenant), pasted(tenant))
+		return fmt.Sprintf("the account %s takes tokens of the tenant %s, and not that of %s: set AZURE_TENANT_ID=%s, or `az login --tenant %s`", r.account(), tenant, r.signedBy(), shellWord(tenant), shellWord(tenant))
 	default:
-		return fmt.Sprintf("the account %s does not take the token of %s: is it in the same tenant and cloud (AZURE_TENANT_ID, azure.cloud in nx.json)?", r.account(), r.who())
+		return fmt.Sprintf("the account %s does not take the token of %s: is it in the same tenant and cloud (AZURE_TENANT_ID, azure.cloud in nx.json)?", r.account(), r.signedBy())
 	}
 }

@@ -53,14 +53,14 @@ type chain struct {
 	options Options
 	sources []source
 
-	used *settled
+	used *chosenSource
 
 	mu     sync.Mutex
 	report Report
 }
 
-// settled is the source that has given a token.
-type settled struct {
+// chosenSource is the source that has given a token.
+type chosenSource struct {
 	source
 	credential azcore.TokenCredential
 }
@@ -84,7 +84,7 @@ func (c *chain) token(ctx context.Context, options policy.TokenRequestOptions) (
 		}
 		steps = append(steps, step)
 		if step.Outcome == Used {
-			c.tell(Report{Source: s.name, Principal: step.Detail, Took: time.Since(begun), Steps: steps})
+			c.setReport(Report{Source: s.name, Principal: step.Detail, Took: time.Since(begun), Steps: steps})
 			return token, nil
 		}
 	}
@@ -92,18 +92,18 @@ func (c *chain) token(ctx context.Context, options policy.TokenRequestOptions) (
 		steps = append(steps, Step{Source: c.sources[len(steps)].name, Outcome: Failed, Took: time.Since(begun),
 			Detail: fmt.Sprintf("no token within %s of the sign-in", totalLimit)})
 	}
-	c.tell(Report{Took: time.Since(begun), Steps: steps})
+	c.setReport(Report{Took: time.Since(begun), Steps: steps})
 	return azcore.AccessToken{}, &Error{Named: c.name, Steps: steps}
 }
 
-func (c *chain) tell(report Report) {
+func (c *chain) setReport(report Report) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.report = report
 }
 
-// told is what came of the last search.
-func (c *chain) told() Report {
+// lastReport is what came of the last search.
+func (c *chain) lastReport() Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.report
@@ -120,7 +120,7 @@ func (c *chain) try(ctx context.Context, s source, options policy.TokenRequestOp
 		}
 		return azcore.AccessToken{}, step
 	}
-	it := settled{s, credential}
+	it := chosenSource{s, credential}
 	token, step := c.ask(ctx, it, options)
 	if step.Outcome == Used {
 		c.used = &it
@@ -129,7 +129,7 @@ func (c *chain) try(ctx context.Context, s source, options policy.TokenRequestOp
 }
 
 // ask asks an open source for a token, within its limit.
-func (c *chain) ask(ctx context.Context, s settled, options policy.TokenRequestOptions) (azcore.AccessToken, Step) {
+func (c *chain) ask(ctx context.Context, s chosenSource, options policy.TokenRequestOptions) (azcore.AccessToken, Step) {
 	begun := time.Now()
 	limited, cancel := awake.WithTimeout(ctx, s.limit)
 	defer cancel()

@@ -117,8 +117,8 @@ func TestChain(t *testing.T) {
 					return
 				}
 				failed, ok := errors.AsType[*Error](err)
-				if !ok || !strings.Contains(err.Error(), test.err) || failed.Nobody() != test.nobody {
-					t.Errorf("got %v (nobody: %v), want %q (nobody: %v)", err, failed.Nobody(), test.err, test.nobody)
+				if !ok || !strings.Contains(err.Error(), test.err) || failed.NoneSetUp() != test.nobody {
+					t.Errorf("got %v (nobody: %v), want %q (nobody: %v)", err, failed.NoneSetUp(), test.err, test.nobody)
 				}
 			})
 		})
@@ -157,7 +157,7 @@ func TestSourceThatIsGoneHasFailed(t *testing.T) {
 		}
 		time.Sleep(2 * time.Minute)
 		_, err := tokens.GetToken(t.Context(), Storage)
-		if failed, ok := errors.AsType[*Error](err); !ok || failed.Nobody() {
+		if failed, ok := errors.AsType[*Error](err); !ok || failed.NoneSetUp() {
 			t.Errorf("got %v, want the failure of a source", err)
 		}
 	})

@@ -26,14 +26,14 @@ const (
 // assertion each time it needs one: those of azure/login are good for some
 // minutes, and a job that builds for longer is signed out (Azure/login#180).
 func openGitHubActions(o *Options) (azcore.TokenCredential, error) {
-	switch gone := lacking(clientVariable, tenantVariable); {
+	switch gone := unsetOf(clientVariable, tenantVariable); {
 	case os.Getenv("GITHUB_ACTIONS") != "true" && set(requestURL) == "":
 		return nil, missing("this is no job of GitHub Actions")
 	case len(gone) == 2 && set(requestURL) == "":
-		return nil, missing("%s", isNotSet(gone))
+		return nil, missing("%s", notSet(gone))
 	case len(gone) > 0:
-		return nil, partly("%s", isNotSet(gone))
-	case len(lacking(requestURL, requestToken)) > 0:
+		return nil, partly("%s", notSet(gone))
+	case len(unsetOf(requestURL, requestToken)) > 0:
 		return nil, partly("the job may not ask for a token: add `permissions: id-token: write` to it (jobs of a fork's pull request never may)")
 	}
 	ask := &assertions{

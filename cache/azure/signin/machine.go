@@ -45,17 +45,17 @@ const (
 // Azure. cloud-init finds Azure by it.
 const azureChassis = "7783-7084-3265-9085-8269-3286-77"
 
-func thisMachine() Likelihood {
-	return machineOf(goruntime.GOOS, os.ReadFile, func(folder string) bool {
+func detectMachine() Likelihood {
+	return machineFrom(goruntime.GOOS, os.ReadFile, func(folder string) bool {
 		_, err := os.Stat(folder)
 		return err == nil
 	})
 }
 
-// machineOf finds out whether the metadata address leads anywhere, without asking
+// machineFrom finds out whether the metadata address leads anywhere, without asking
 // it: where nobody listens there, that costs as long as one is ready to wait.
 // Containers see the chassis of their host.
-func machineOf(goos string, readFile func(string) ([]byte, error), exists func(string) bool) Likelihood {
+func machineFrom(goos string, readFile func(string) ([]byte, error), exists func(string) bool) Likelihood {
 	switch goos {
 	case "linux":
 		tag, err := readFile("/sys/class/dmi/id/chassis_asset_tag")

@@ -67,7 +67,7 @@ type Options struct {
 func New(options Options) (*Tokens, error) {
 	options.Client.Cloud = options.Cloud.configuration(os.Getenv)
 	if options.Machine == nil {
-		options.Machine = thisMachine
+		options.Machine = detectMachine
 	}
 	switch options.Source {
 	case Default:
@@ -125,8 +125,8 @@ type Step struct {
 	Partly bool
 }
 
-// Advised is Detail, with what mends it where that is known.
-func (s Step) Advised() string {
+// WithAdvice is Detail, with what mends it where that is known.
+func (s Step) WithAdvice() string {
 	if mends := advice[codes.FindString(s.Detail)]; mends != "" {
 		return s.Detail + " (" + mends + ")"
 	}
@@ -149,31 +149,30 @@ type Error struct {
 	Steps []Step
 }
 
-// Nobody reports whether no source is set up, so that there is nobody to sign
-// in.
-func (e *Error) Nobody() bool {
+// NoneSetUp reports whether no source is set up, so that requests can only be anonymous.
+func (e *Error) NoneSetUp() bool {
 	return !slices.ContainsFunc(e.Steps, func(s Step) bool { return s.Outcome == Failed })
 }
 
 // Error tells what failed, with what mends it; then what is set up in part. The
 // sources that are not set up at all are only named.
 func (e *Error) Error() string {
-	var told, absent []string
+	var parts, absent []string
 	for _, s := range e.Steps {
 		switch {
 		case s.Outcome == Failed:
-			told = append(told, s.Source+" failed: "+s.Advised())
+			parts = append(parts, s.Source+" failed: "+s.WithAdvice())
 		case s.Partly || e.Named != "":
-			told = append(told, s.Source+" is not set up: "+s.Detail)
+			parts = append(parts, s.Source+" is not set up: "+s.Detail)
 		default:
 			absent = append(absent, s.Source)
 		}
 	}
 	if len(absent) > 0 {
-		told = append(told, "not set up: "+strings.Join(absent, ", "))
+		parts = append(parts, "not set up: "+strings.Join(absent, ", "))
 	}
 	if e.Named == Anonymous {
-		told = append(told, "azure.credential is anonymous, which reads public containers only")
+		parts = append(parts, "azure.credential is anonymous, which reads public containers only")
 	}
-	return strings.Join(told, "; ")
+	return strings.Join(parts, "; ")
 }

@@ -47,27 +47,27 @@ func set(names ...string) string {
 	return ""
 }
 
-// lacking names those of these variables that have no value.
-func lacking(names ...string) []string {
+// unsetOf names those of these variables that have no value.
+func unsetOf(names ...string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return set(name) != "" })
 }
 
-// allOrNone returns nil where all of these variables have a value; else an error
+// requireAll returns nil where all of these variables have a value; else an error
 // that names those that have none. Variables of several sources, which come
 // first, do not count as set up in part.
-func allOrNone(shared, own []string) error {
-	gone := lacking(slices.Concat(own, shared)...)
+func requireAll(shared, own []string) error {
+	gone := unsetOf(slices.Concat(own, shared)...)
 	switch {
 	case len(gone) == 0:
 		return nil
-	case len(lacking(own...)) == len(own):
-		return missing("%s", isNotSet(own[:1]))
+	case len(unsetOf(own...)) == len(own):
+		return missing("%s", notSet(own[:1]))
 	default:
-		return partly("%s", isNotSet(gone))
+		return partly("%s", notSet(gone))
 	}
 }
 
-func isNotSet(names []string) string {
+func notSet(names []string) string {
 	if len(names) == 1 {
 		return names[0] + " is not set"
 	}
@@ -98,7 +98,7 @@ func openEnvironment(o *Options) (azcore.TokenCredential, error) {
 	if own == secret && set(secret) == "" {
 		return nil, missing("neither %s nor %s is set", secret, certificate)
 	}
-	if err := allOrNone([]string{tenantVariable, clientVariable}, []string{own}); err != nil {
+	if err := requireAll([]string{tenantVariable, clientVariable}, []string{own}); err != nil {
 		return nil, err
 	}
 	return azidentity.NewEnvironmentCredential(&azidentity.EnvironmentCredentialOptions{
@@ -111,7 +111,7 @@ func openEnvironment(o *Options) (azcore.TokenCredential, error) {
 // file that its owner keeps fresh.
 func openWorkloadIdentity(o *Options) (azcore.TokenCredential, error) {
 	const file = "AZURE_FEDERATED_TOKEN_FILE"
-	if err := allOrNone([]string{tenantVariable, clientVariable}, []string{file}); err != nil {
+	if err := requireAll([]string{tenantVariable, clientVariable}, []string{file}); err != nil {
 		return nil, err
 	}
 	return azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
@@ -133,7 +133,7 @@ func openAzurePipelines(o *Options) (azcore.TokenCredential, error) {
 		uri, token, connection = "SYSTEM_OIDCREQUESTURI", "SYSTEM_ACCESSTOKEN", "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID"
 		tenant, client         = "AZURESUBSCRIPTION_TENANT_ID", "AZURESUBSCRIPTION_CLIENT_ID"
 	)
-	gone := lacking(token, connection)
+	gone := unsetOf(token, connection)
 	if set(tenant, tenantVariable) == "" {
 		gone = append(gone, tenantVariable)
 	}
@@ -142,10 +142,10 @@ func openAzurePipelines(o *Options) (azcore.TokenCredential, error) {
 	}
 	switch {
 	case set(uri) == "":
-		return nil, missing("%s", isNotSet([]string{uri}))
+		return nil, missing("%s", notSet([]string{uri}))
 	case len(gone) > 0:
 		// Every job of Azure Pipelines has the URI; most want nothing of Azure.
-		return nil, &missingError{what: isNotSet(gone), partly: set(connection) != ""}
+		return nil, &missingError{what: notSet(gone), partly: set(connection) != ""}
 	}
 	return azidentity.NewAzurePipelinesCredential(set(tenant, tenantVariable), set(client, clientVariable), set(connection), set(token),
 		&azidentity.AzurePipelinesCredentialOptions{

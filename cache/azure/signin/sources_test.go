@@ -216,7 +216,7 @@ func TestNobody(t *testing.T) {
 			test.set(w)
 			_, err := w.signIn("")
 			failed, ok := errors.AsType[*signin.Error](err)
-			if !ok || !strings.Contains(err.Error(), test.want) || failed.Nobody() != test.nobody {
+			if !ok || !strings.Contains(err.Error(), test.want) || failed.NoneSetUp() != test.nobody {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 			if err != nil && (strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "another")) {

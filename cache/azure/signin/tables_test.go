@@ -29,7 +29,7 @@ func TestMachineOf(t *testing.T) {
 		{"Windows", "windows", nil, folder(false), Unknown},
 		{"a Mac", "darwin", nil, nil, No},
 	} {
-		if got := machineOf(test.goos, test.readFile, test.exists); got != test.want {
+		if got := machineFrom(test.goos, test.readFile, test.exists); got != test.want {
 			t.Errorf("%s: got %d, want %d", test.name, got, test.want)
 		}
 	}
@@ -146,7 +146,7 @@ func TestAdviceIsForCodesOfEntra(t *testing.T) {
 	}
 	for _, code := range slices.Sorted(maps.Keys(advice)) {
 		step := Step{Detail: code + ": no."}
-		if got := step.Advised(); got != code+": no. ("+advice[code]+")" {
+		if got := step.WithAdvice(); got != code+": no. ("+advice[code]+")" {
 			t.Errorf("got %q for %s", got, code)
 		}
 	}

@@ -47,7 +47,7 @@ type Tokens struct {
 	// foreign is set once a server has asked for a token of another service. From then
 	// on no token is given: that server is not Azure Storage.
 	foreign atomic.Pointer[ForeignScopeError]
-	turn    chan struct{} // holds one value while a goroutine uses the fields below
+	slot    chan struct{} // holds one value while a goroutine uses the fields below
 
 	failed error
 	until  time.Time // of the failure
@@ -61,7 +61,7 @@ type held struct {
 
 var _ azcore.TokenCredential = (*Tokens)(nil)
 
-func newTokens(c *chain) *Tokens { return &Tokens{chain: c, turn: make(chan struct{}, 1)} }
+func newTokens(c *chain) *Tokens { return &Tokens{chain: c, slot: make(chan struct{}, 1)} }
 
 // ForeignScopeError says that a server has asked for a token of a service other than
 // Azure Storage.
@@ -121,7 +121,7 @@ func (t *Tokens) GetToken(ctx context.Context, options policy.TokenRequestOption
 		}
 		return azcore.AccessToken{}, ctx.Err()
 	}
-	defer func() { <-t.turn }()
+	defer func() { <-t.slot }()
 
 	it, now := t.usable(options), time.Now()
 	if it != nil && now.Before(it.fresh) {
@@ -158,7 +158,7 @@ func (t *Tokens) usable(options policy.TokenRequestOptions) *held {
 // be cancelled.
 func (t *Tokens) enter(ctx context.Context, options policy.TokenRequestOptions) bool {
 	select {
-	case t.turn <- struct{}{}:
+	case t.slot <- struct{}{}:
 		return true
 	default:
 	}
@@ -166,7 +166,7 @@ func (t *Tokens) enter(ctx context.Context, options policy.TokenRequestOptions) 
 		return false
 	}
 	select {
-	case t.turn <- struct{}{}:
+	case t.slot <- struct{}{}:
 		return true
 	case <-ctx.Done():
 		return false
@@ -213,4 +213,4 @@ func (t *Tokens) log(ctx context.Context) {
 }
 
 // Report is what is known of the sign-in so far.
-func (t *Tokens) Report() Report { return t.chain.told() }
+func (t *Tokens) Report() Report { return t.chain.lastReport() }

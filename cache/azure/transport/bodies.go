@@ -11,18 +11,18 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/awake"
 )
 
-// sender has the body of a request, of which one is sent at a time: the
+// requestBodies has the body of a request, of which one is sent at a time: the
 // transport opens another one when the connection it had kept was dead, and the
 // next try of the SDK reads the same from its beginning. Whoever is sent before
 // may still be being read then.
-type sender struct {
-	moves   func() // called whenever a part is on its way
-	current *sending
+type requestBodies struct {
+	onProgress func() // called whenever a part is on its way
+	current    *requestBody
 }
 
 // wrap takes over the body of a request.
-func (s *sender) wrap(request *http.Request, moves func()) {
-	s.moves = moves
+func (s *requestBodies) wrap(request *http.Request, onProgress func()) {
+	s.onProgress = onProgress
 	request.Body = s.send(request.Body)
 	open := request.GetBody
 	if open == nil {
@@ -38,23 +38,23 @@ func (s *sender) wrap(request *http.Request, moves func()) {
 	}
 }
 
-func (s *sender) send(body io.ReadCloser) io.ReadCloser {
-	s.current = &sending{ReadCloser: body, moves: s.moves}
+func (s *requestBodies) send(body io.ReadCloser) io.ReadCloser {
+	s.current = &requestBody{ReadCloser: body, onProgress: s.onProgress}
 	return s.current
 }
 
 // stop returns when nobody reads the body any more.
-func (s *sender) stop() {
+func (s *requestBodies) stop() {
 	if s.current != nil {
 		s.current.stop()
 	}
 }
 
-// sending is a body of a request: whenever the transport wants more of it, what
+// requestBody is a body of a request: whenever the transport wants more of it, what
 // it had before is on its way.
-type sending struct {
+type requestBody struct {
 	io.ReadCloser
-	moves func()
+	onProgress func()
 
 	mu      sync.Mutex
 	stopped bool
@@ -62,41 +62,41 @@ type sending struct {
 
 var errStopped = errors.New("the request is over")
 
-func (s *sending) Read(p []byte) (int, error) {
+func (s *requestBody) Read(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
 		return 0, errStopped
 	}
-	s.moves()
+	s.onProgress()
 	return s.ReadCloser.Read(p)
 }
 
-func (s *sending) stop() {
+func (s *requestBody) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopped = true
 }
 
-// receiving is a body of an answer. Its reader may take its time; the sender may
+// responseBody is a body of an answer. Its reader may take its time; the sender may
 // not.
-type receiving struct {
+type responseBody struct {
 	io.ReadCloser
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	stall  *LimitError
-	timer  *awake.Timer // while it is read
-	sent   *sender      // what it answers
+	timer  *awake.Timer   // while it is read
+	sent   *requestBodies // what it answers
 }
 
-func newReceiving(body io.ReadCloser, ctx context.Context, cancel context.CancelCauseFunc, stall *LimitError, sent *sender) *receiving {
-	return &receiving{ReadCloser: body, ctx: ctx, cancel: cancel, stall: stall, sent: sent, timer: awake.NewTimer(func() time.Duration {
+func newResponseBody(body io.ReadCloser, ctx context.Context, cancel context.CancelCauseFunc, stall *LimitError, sent *requestBodies) *responseBody {
+	return &responseBody{ReadCloser: body, ctx: ctx, cancel: cancel, stall: stall, sent: sent, timer: awake.NewTimer(func() time.Duration {
 		cancel(stall)
 		return 0
 	})}
 }
 
-func (r *receiving) Read(p []byte) (int, error) {
+func (r *responseBody) Read(p []byte) (int, error) {
 	r.timer.Reset(r.stall.Limit)
 	n, err := r.ReadCloser.Read(p)
 	r.timer.Stop()
@@ -108,7 +108,7 @@ func (r *receiving) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (r *receiving) Close() error {
+func (r *responseBody) Close() error {
 	err := r.ReadCloser.Close()
 	r.cancel(nil)
 	r.sent.stop()

@@ -46,7 +46,7 @@ func (e *Environment) readCAs(getenv func(string) string) (warnings []string) {
 	}
 	for _, file := range files {
 		if err := file.check(); err != nil {
-			warnings = append(warnings, fmt.Sprintf("%s: no certificates are taken from %q: %v", file.Variable, printable.Short(file.Path, 2*MaxForeign), err))
+			warnings = append(warnings, fmt.Sprintf("%s: no certificates are taken from %q: %v", file.Variable, printable.Short(file.Path, 2*MaxShown), err))
 			continue
 		}
 		e.CAs = append(e.CAs, file)
@@ -83,12 +83,12 @@ func (f CAFile) check() error {
 	}
 	if f.Variable == caFolders {
 		if _, err := os.ReadDir(f.Path); err != nil {
-			return bare(err)
+			return withoutPath(err)
 		}
 		return errors.New("it has no files with certificates in PEM")
 	}
 	if _, err := os.ReadFile(f.Path); err != nil {
-		return bare(err)
+		return withoutPath(err)
 	}
 	return errors.New("it has no certificate in PEM (-----BEGIN CERTIFICATE-----)")
 }
@@ -124,8 +124,8 @@ func (f CAFile) paths() []string {
 	return paths
 }
 
-// bare drops the path from err, which stands beside it.
-func bare(err error) error {
+// withoutPath drops the path from err, which stands beside it.
+func withoutPath(err error) error {
 	failed, _ := errors.AsType[*fs.PathError](err)
 	if failed == nil {
 		return err

@@ -16,9 +16,9 @@ import (
 // first request. Azure closes it after some minutes.
 const spareTime = 30 * time.Second
 
-// notSent is how many bytes the system takes before it has sent those before
+// maxUnsent is how many bytes the system takes before it has sent those before
 // them, where it can be asked for that.
-const notSent = 256 << 10
+const maxUnsent = 256 << 10
 
 // dialer opens connections, of which one may be open before it is needed.
 type dialer struct {
@@ -34,7 +34,7 @@ type dialer struct {
 
 func newDialer(limit time.Duration, config func() *tls.Config) *dialer {
 	return &dialer{
-		Dialer: net.Dialer{Timeout: limit, KeepAlive: 30 * time.Second, Control: limitNotSent},
+		Dialer: net.Dialer{Timeout: limit, KeepAlive: 30 * time.Second, Control: limitUnsent},
 		limit:  limit,
 		config: config,
 	}
@@ -70,9 +70,9 @@ func (d *dialer) open(ctx context.Context, to target) (net.Conn, error) {
 	}
 	ctx, cancel := awake.WithTimeout(ctx, d.limit)
 	defer cancel()
-	conn, err := d.reach(ctx, to)
+	conn, err := d.dialTCP(ctx, to)
 	if err == nil {
-		d.reached(to.address, conn.RemoteAddr())
+		d.notePeer(to.address, conn.RemoteAddr())
 	}
 	if err != nil || !to.secure {
 		return conn, err
@@ -86,9 +86,9 @@ func (d *dialer) open(ctx context.Context, to target) (net.Conn, error) {
 	return secured, nil
 }
 
-// reach opens a TCP connection. The deadline of [net.Dialer] divides the time among the
+// dialTCP opens a TCP connection. The deadline of [net.Dialer] divides the time among the
 // addresses of a host; where it passed while this process did not run, it dials again.
-func (d *dialer) reach(ctx context.Context, to target) (net.Conn, error) {
+func (d *dialer) dialTCP(ctx context.Context, to target) (net.Conn, error) {
 	for {
 		begun := time.Now()
 		conn, err := d.DialContext(ctx, to.network, to.address)
@@ -99,8 +99,8 @@ func (d *dialer) reach(ctx context.Context, to target) (net.Conn, error) {
 	}
 }
 
-// reached notes where a connection leads to.
-func (d *dialer) reached(address string, remote net.Addr) {
+// notePeer notes where a connection leads to.
+func (d *dialer) notePeer(address string, remote net.Addr) {
 	at, err := netip.ParseAddrPort(remote.String())
 	if err != nil {
 		return
@@ -175,9 +175,9 @@ func (d *dialer) takeSpare(to target) net.Conn {
 	return s.conn
 }
 
-// openedAhead reports whether a connection was the spare one, and how long ago it was
+// spareAge reports whether a connection was the spare one, and how long ago it was
 // opened.
-func (d *dialer) openedAhead(conn net.Conn) (time.Duration, bool) {
+func (d *dialer) spareAge(conn net.Conn) (time.Duration, bool) {
 	d.mu.Lock()
 	s := d.taken
 	d.mu.Unlock()

@@ -19,14 +19,14 @@ type Environment struct {
 	// CAs are the files with roots that are added to those of the system.
 	CAs []CAFile
 
-	// every is the proxy to all servers, also to those of this machine. It wins.
-	every   setProxy
-	proxies map[string]setProxy // by the scheme of what is asked for
-	noProxy string
+	// emulator is the proxy to all servers, also to those of this machine. It wins.
+	emulator proxySetting
+	proxies  map[string]proxySetting // by the scheme of what is asked for
+	noProxy  string
 }
 
-// setProxy is a proxy that a variable names.
-type setProxy struct {
+// proxySetting is a proxy that a variable names.
+type proxySetting struct {
 	variable string
 	// url may hold a password. It is a function, so that no format verb shows it: of
 	// a field that is not exported they show a endpoint.Secret, too.
@@ -34,7 +34,7 @@ type setProxy struct {
 }
 
 // reveal is the URL with its password, or "" where there is no proxy.
-func (p setProxy) reveal() string {
+func (p proxySetting) reveal() string {
 	if p.url == nil {
 		return ""
 	}
@@ -84,10 +84,10 @@ func (e *Environment) readProxies(getenv func(string) string) (warnings []string
 			continue
 		}
 		if e.proxies == nil {
-			e.proxies = make(map[string]setProxy)
+			e.proxies = make(map[string]proxySetting)
 			_, e.noProxy = firstSet(getenv, "NO_PROXY", "no_proxy")
 		}
-		e.proxies[scheme] = setProxy{name, proxy.String}
+		e.proxies[scheme] = proxySetting{name, proxy.String}
 	}
 	return warnings
 }
@@ -99,10 +99,10 @@ func (e Environment) proxyFunc() func(to *url.URL) *url.URL {
 	find := (&httpproxy.Config{
 		HTTPSProxy: e.proxies["https"].reveal(), HTTPProxy: e.proxies["http"].reveal(), NoProxy: e.noProxy,
 	}).ProxyFunc()
-	every, _ := url.Parse(e.every.reveal())
+	emulator, _ := url.Parse(e.emulator.reveal())
 	return func(to *url.URL) *url.URL {
-		if e.every.url != nil {
-			return every
+		if e.emulator.url != nil {
+			return emulator
 		}
 		if net.ParseIP(to.Hostname()).IsLinkLocalUnicast() {
 			return nil
@@ -121,15 +121,15 @@ func (e Environment) ProxyFor(to *url.URL) Proxy {
 	if proxy == nil {
 		return Proxy{}
 	}
-	variable := cmp.Or(e.every.variable, e.proxies[to.Scheme].variable)
+	variable := cmp.Or(e.emulator.variable, e.proxies[to.Scheme].variable)
 	return Proxy{Address: proxy.Scheme + "://" + proxy.Host, Variable: variable}
 }
 
-// Through is the environment with the proxy that a connection string names, in a
+// WithEmulatorProxy is the environment with the proxy that a connection string names, in a
 // variable. That proxy leads to the emulator, which is on this machine or beyond it.
-func (e Environment) Through(proxy endpoint.Secret, variable string) Environment {
+func (e Environment) WithEmulatorProxy(proxy endpoint.Secret, variable string) Environment {
 	if u, err := endpoint.ParseProxy(proxy.Reveal()); err == nil && proxy != "" {
-		e.every = setProxy{variable, u.String}
+		e.emulator = proxySetting{variable, u.String}
 	}
 	return e
 }

@@ -7,16 +7,16 @@ import (
 	"sync/atomic"
 )
 
-// limited keeps the limits of requests.
+// limitingTransport keeps the limits of requests.
 //
 // A connection that was kept may have died unseen: a NAT or a firewall has forgotten
 // it, or this machine has slept. A request that was sent on such a one, and got not a
 // byte of an answer, is sent once more, on a fresh one, before it counts as a failure;
 // all others that are idle are closed. A write may have arrived the first time: then
 // the second one finds that its blob exists.
-type limited struct {
+type limitingTransport struct {
 	Limits
-	pool   *lazy
+	pool   *lazyPool
 	dialer *dialer
 }
 
@@ -29,23 +29,23 @@ const (
 )
 
 // RoundTrip implements [http.RoundTripper].
-func (l limited) RoundTrip(request *http.Request) (*http.Response, error) {
-	first := exchange{limited: l, doubts: true}
+func (l limitingTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+	first := exchange{limitingTransport: l, doubtsIdle: true}
 	response, err := first.send(request)
 	if err == nil || !first.diedUnseen(request.Context()) {
 		return response, err
 	}
-	again, err2 := rewound(request)
+	again, err2 := rewind(request)
 	if err2 != nil {
 		return nil, err
 	}
 	l.pool.open().CloseIdleConnections()
-	second := exchange{limited: l}
+	second := exchange{limitingTransport: l}
 	return second.send(again)
 }
 
-// rewound is a request as it is to be sent again. Its first body is not read any more.
-func rewound(request *http.Request) (*http.Request, error) {
+// rewind is a request as it is to be sent again. Its first body is not read any more.
+func rewind(request *http.Request) (*http.Request, error) {
 	if !hasBody(request) {
 		return request, nil
 	}
@@ -65,8 +65,8 @@ func hasBody(request *http.Request) bool { return request.Body != nil && request
 
 // exchange is one request and the beginning of its answer.
 type exchange struct {
-	limited
-	doubts bool // connections that were idle
+	limitingTransport
+	doubtsIdle bool // connections that were idle
 
 	kept     atomic.Bool // the connection was open before
 	answered atomic.Bool // with a byte at least
@@ -82,11 +82,11 @@ func (e *exchange) diedUnseen(ctx context.Context) bool {
 func (e *exchange) answer(request *http.Request, conn httptrace.GotConnInfo) *LimitError {
 	limit := e.Limits.answer(hasBody(request))
 	idle, isKept := conn.IdleTime, conn.Reused
-	if since, isSpare := e.dialer.openedAhead(conn.Conn); !isKept && isSpare && since >= e.FirstByte {
+	if since, isSpare := e.dialer.spareAge(conn.Conn); !isKept && isSpare && since >= e.FirstByte {
 		idle, isKept = since, true
 	}
 	e.kept.Store(isKept)
-	if e.doubts && idle >= e.FirstByte/idlePart && request.ContentLength <= notSent {
+	if e.doubtsIdle && idle >= e.FirstByte/idlePart && request.ContentLength <= maxUnsent {
 		return &LimitError{What: limit.What, Limit: e.FirstByte / earlyPart, Key: limit.Key}
 	}
 	return limit
@@ -94,13 +94,13 @@ func (e *exchange) answer(request *http.Request, conn httptrace.GotConnInfo) *Li
 
 func (e *exchange) send(request *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(request.Context())
-	w := newWatch(cancel)
+	w := newWatchdog(cancel)
 	connect := &LimitError{What: "no connection", Limit: e.Connect, Key: "connect"}
 	stall := &LimitError{What: "no byte has moved", Limit: e.Stall, Key: "stall"}
 	var answer atomic.Pointer[LimitError] // the transport sends and receives on other goroutines
 
-	trace := &httptrace.ClientTrace{
-		// Once for each try of the transport's own, see [sender].
+	stepRecorder := &httptrace.ClientTrace{
+		// Once for each try of the transport's own, see [requestBodies].
 		GetConn: func(string) { w.expect(connect) },
 		GotConn: func(conn httptrace.GotConnInfo) {
 			answer.Store(e.answer(request, conn))
@@ -108,10 +108,10 @@ func (e *exchange) send(request *http.Request) (*http.Response, error) {
 		},
 		GotFirstResponseByte: func() { e.answered.Store(true) },
 	}
-	sent := new(sender)
-	traced := request.WithContext(httptrace.WithClientTrace(ctx, trace))
+	sent := new(requestBodies)
+	traced := request.WithContext(httptrace.WithClientTrace(ctx, stepRecorder))
 	if hasBody(request) {
-		trace.WroteRequest = func(httptrace.WroteRequestInfo) { w.expect(answer.Load()) }
+		stepRecorder.WroteRequest = func(httptrace.WroteRequestInfo) { w.expect(answer.Load()) }
 		sent.wrap(traced, func() { w.expect(stall) })
 	}
 	w.expect(connect)
@@ -119,10 +119,10 @@ func (e *exchange) send(request *http.Request) (*http.Response, error) {
 	w.stop()
 	if err != nil {
 		sent.stop()
-		err = overLimit(ctx, err, connect)
+		err = limitBehind(ctx, err, connect)
 		cancel(nil)
 		return nil, err
 	}
-	response.Body = newReceiving(response.Body, ctx, cancel, stall, sent)
+	response.Body = newResponseBody(response.Body, ctx, cancel, stall, sent)
 	return response, nil
 }

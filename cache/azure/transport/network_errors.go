@@ -37,7 +37,7 @@ type PermanentError struct{ NetworkError }
 // NonRetriable tells azcore's retry policy that another try is in vain.
 func (*PermanentError) NonRetriable() {}
 
-func passing(err error, format string, args ...any) error {
+func transient(err error, format string, args ...any) error {
 	return &NetworkError{fmt.Sprintf(format, args...), err}
 }
 
@@ -45,17 +45,17 @@ func Permanent(err error, format string, args ...any) error {
 	return &PermanentError{NetworkError{fmt.Sprintf(format, args...), err}}
 }
 
-// explained gives the errors of a transport texts that people can act on.
-type explained struct {
+// explainingTransport gives the errors of a transport texts that people can act on.
+type explainingTransport struct {
 	environment Environment
 	next        http.RoundTripper
 }
 
 // RoundTrip implements [http.RoundTripper].
-func (e explained) RoundTrip(request *http.Request) (*http.Response, error) {
+func (e explainingTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := e.next.RoundTrip(request)
 	if err == nil && response.StatusCode == http.StatusProxyAuthRequired { // to a request that goes through it in clear text
-		err = refusedByProxy(request.Context(), nil, request, response)
+		err = checkConnectResponse(request.Context(), nil, request, response)
 		_ = response.Body.Close() // it is not read
 	}
 	if err != nil {
@@ -75,7 +75,7 @@ func isRedirect(status int) bool {
 
 // redirected says that an answer leads elsewhere. The location may hold the secrets of
 // the request, and any text: only its host is shown.
-func (e explained) redirected(from *url.URL, status int, location string) error {
+func (e explainingTransport) redirected(from *url.URL, status int, location string) error {
 	to := "elsewhere"
 	if u, err := from.Parse(location); err == nil {
 		if at, ok := endpoint.Parse(u.Scheme + "://" + u.Host); ok {
@@ -93,12 +93,12 @@ func (e explained) redirected(from *url.URL, status int, location string) error 
 // Explain is what a request to a URL fails with where err is why.
 func (e Environment) Explain(to *url.URL, err error) error {
 	proxy := e.ProxyFor(to)
-	if isOneTooMany(err) {
-		return passing(ErrTooManyFiles, "no connection to %s (%v)", endpoint.AddressOf(to), ErrTooManyFiles)
+	if isTooManyFiles(err) {
+		return transient(ErrTooManyFiles, "no connection to %s (%v)", endpoint.AddressOf(to), ErrTooManyFiles)
 	}
 	if limit, ok := errors.AsType[*LimitError](err); ok {
 		if limit.Key == "connect" {
-			return unconnected(*limit, proxy, to)
+			return connectTimeout(*limit, proxy, to)
 		}
 		return err
 	}
@@ -110,26 +110,26 @@ func (e Environment) Explain(to *url.URL, err error) error {
 	case ok && failed.Op == "proxyconnect":
 		return explainProxy(proxy, err)
 	case ok && failed.Op == "socks connect":
-		return passing(err, "%s does not connect to %s (%s): correct the user and password in %s, let the proxy allow %s, or add that to NO_PROXY where it is reached directly",
+		return transient(err, "%s does not connect to %s (%s): correct the user and password in %s, let the proxy allow %s, or add that to NO_PROXY where it is reached directly",
 			proxy, endpoint.AddressOf(to), reason(err), proxy.Variable, to.Hostname())
 	case isBroken(err):
 		through := ""
 		if proxy.Address != "" {
 			through = " through " + proxy.String()
 		}
-		return passing(err, "the connection to %s%s was closed before a response (%s): if this persists, a firewall or proxy may be blocking it; check the network (VPN, firewall) and HTTPS_PROXY",
+		return transient(err, "the connection to %s%s was closed before a response (%s): if this persists, a firewall or proxy may be blocking it; check the network (VPN, firewall) and HTTPS_PROXY",
 			endpoint.AddressOf(to), through, reason(err))
 	}
 	return explainDirect(to, err)
 }
 
-// unconnected says what to look at where packets are swallowed.
-func unconnected(limit LimitError, proxy Proxy, to *url.URL) error {
+// connectTimeout says what to look at where packets are swallowed.
+func connectTimeout(limit LimitError, proxy Proxy, to *url.URL) error {
 	if proxy.Address != "" {
 		limit.What += " through " + proxy.String()
-		limit.Mend = fmt.Sprintf("check %s, and whether the proxy may go to %s", proxy.Variable, to.Hostname())
+		limit.Hint = fmt.Sprintf("check %s, and whether the proxy may go to %s", proxy.Variable, to.Hostname())
 	} else {
-		limit.Mend = fmt.Sprintf("check whether the network lets this machine go to %s (VPN, firewall, private endpoint), and HTTPS_PROXY", endpoint.AddressOf(to))
+		limit.Hint = fmt.Sprintf("check whether the network lets this machine go to %s (VPN, firewall, private endpoint), and HTTPS_PROXY", endpoint.AddressOf(to))
 	}
 	return &limit
 }
@@ -142,15 +142,15 @@ type connectRefusal struct {
 
 func (e *connectRefusal) Error() string { return fmt.Sprint("the proxy answers ", e.status) }
 
-// refusedByProxy is the OnProxyConnectResponse of a transport.
-func refusedByProxy(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+// checkConnectResponse is the OnProxyConnectResponse of a transport.
+func checkConnectResponse(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
 	if answer.StatusCode == http.StatusOK {
 		return nil
 	}
 	refusal := &connectRefusal{status: answer.StatusCode}
 	for _, challenge := range answer.Header.Values("Proxy-Authenticate") {
 		scheme, _, _ := strings.Cut(strings.TrimSpace(challenge), " ")
-		if scheme = printable.Short(scheme, MaxForeign); scheme != "" {
+		if scheme = printable.Short(scheme, MaxShown); scheme != "" {
 			refusal.schemes = append(refusal.schemes, scheme)
 		}
 	}
@@ -159,7 +159,7 @@ func refusedByProxy(_ context.Context, _ *url.URL, _ *http.Request, answer *http
 
 func (e *connectRefusal) explain(proxy Proxy, to string, hasCredentials bool) error {
 	switch {
-	case e.status == http.StatusProxyAuthRequired && len(e.schemes) > 0 && !hasFold(e.schemes, "Basic"):
+	case e.status == http.StatusProxyAuthRequired && len(e.schemes) > 0 && !containsFold(e.schemes, "Basic"):
 		return Permanent(e, "%s wants a sign-in by %s (407), and only Basic is supported: set %s to a local proxy that does it (cntlm, px), or add %s to NO_PROXY",
 			proxy, strings.Join(e.schemes, ", "), proxy.Variable, hostOf(to))
 	case e.status == http.StatusProxyAuthRequired && hasCredentials:
@@ -167,7 +167,7 @@ func (e *connectRefusal) explain(proxy Proxy, to string, hasCredentials bool) er
 	case e.status == http.StatusProxyAuthRequired:
 		return Permanent(e, "%s wants a user and password (407): set %s=http://USER:PASSWORD@HOST:PORT, with special characters percent-encoded", proxy, proxy.Variable)
 	case e.status >= 500:
-		return passing(e, "%s cannot reach %s (%d): is its name right, and may the proxy go there? If the host is reached without a proxy (a private endpoint), add %s to NO_PROXY",
+		return transient(e, "%s cannot reach %s (%d): is its name right, and may the proxy go there? If the host is reached without a proxy (a private endpoint), add %s to NO_PROXY",
 			proxy, to, e.status, hostOf(to))
 	default:
 		return Permanent(e, "%s refuses to connect to %s (%d): let the proxy allow %s, or add that to NO_PROXY where it is reached directly",
@@ -177,20 +177,20 @@ func (e *connectRefusal) explain(proxy Proxy, to string, hasCredentials bool) er
 
 // explainProxy explains why a proxy itself is not reached.
 func explainProxy(proxy Proxy, err error) error {
-	const mend = "correct %s, or unset it where no proxy is needed"
-	if isPlainAnswer(err) {
+	const fix = "correct %s, or unset it where no proxy is needed"
+	if isPlaintext(err) {
 		return Permanent(err, "%s does not speak TLS: let %s begin with http://, which is about the way to the proxy only", proxy, proxy.Variable)
 	}
 	if failed, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return Permanent(err, "%s: %s", proxy, certificateTrouble(hostOf(strings.TrimPrefix(proxy.Address, "https://")), failed))
+		return Permanent(err, "%s: %s", proxy, certificateProblem(hostOf(strings.TrimPrefix(proxy.Address, "https://")), failed))
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		if dns.IsNotFound {
-			return Permanent(err, "the host of %s does not exist (DNS): "+mend, proxy, proxy.Variable)
+			return Permanent(err, "the host of %s does not exist (DNS): "+fix, proxy, proxy.Variable)
 		}
-		return passing(err, "the host of %s is not found (DNS: %s): "+mend, proxy, oneWordOf(dns), proxy.Variable)
+		return transient(err, "the host of %s is not found (DNS: %s): "+fix, proxy, dnsReason(dns), proxy.Variable)
 	}
-	return passing(err, "%s is not reached (%s): "+mend, proxy, reason(err), proxy.Variable)
+	return transient(err, "%s is not reached (%s): "+fix, proxy, reason(err), proxy.Variable)
 }
 
 // explainDirect explains what lies between this machine, or a proxy that has
@@ -198,22 +198,22 @@ func explainProxy(proxy Proxy, err error) error {
 func explainDirect(to *url.URL, err error) error {
 	host := to.Hostname()
 	if failed, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return Permanent(err, "TLS with %s: %s", endpoint.AddressOf(to), certificateTrouble(host, failed))
+		return Permanent(err, "TLS with %s: %s", endpoint.AddressOf(to), certificateProblem(host, failed))
 	}
-	if isPlainAnswer(err) {
+	if isPlaintext(err) {
 		return Permanent(err, "TLS with %s: what answers there does not speak TLS: check azure.endpoint in nx.json, and what stands between", endpoint.AddressOf(to))
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		if dns.IsNotFound {
-			return Permanent(err, "%s does not exist (DNS): %s", host, misnamed(host))
+			return Permanent(err, "%s does not exist (DNS): %s", host, hostNotFoundHint(host))
 		}
-		return passing(err, "%s is not found (DNS: %s): check this machine's network and its DNS server", host, oneWordOf(dns))
+		return transient(err, "%s is not found (DNS: %s): check this machine's network and its DNS server", host, dnsReason(dns))
 	}
 	if alert, ok := errors.AsType[tls.AlertError](err); ok {
-		return passing(err, "TLS with %s: the server ends it (%v): something between may forbid it", endpoint.AddressOf(to), alert)
+		return transient(err, "TLS with %s: the server ends it (%v): something between may forbid it", endpoint.AddressOf(to), alert)
 	}
 	if failed, ok := errors.AsType[*net.OpError](err); ok && failed.Op == "dial" {
-		return passing(err, "no connection to %s (%s): check the network (VPN, firewall, private endpoint) and HTTPS_PROXY", endpoint.AddressOf(to), reason(err))
+		return transient(err, "no connection to %s (%s): check the network (VPN, firewall, private endpoint) and HTTPS_PROXY", endpoint.AddressOf(to), reason(err))
 	}
 	return err
 }
@@ -222,15 +222,15 @@ func explainDirect(to *url.URL, err error) error {
 // moment there may be a file to spare: it is retried.
 var ErrTooManyFiles = errors.New("too many open files")
 
-// isOneTooMany reports whether there is no connection because this process may open
+// isTooManyFiles reports whether there is no connection because this process may open
 // no more files. An error of DNS has that only in its text.
-func isOneTooMany(err error) bool {
+func isTooManyFiles(err error) bool {
 	dns, isDNS := errors.AsType[*net.DNSError](err)
 	return fileerror.IsTooMany(err) || isDNS && (strings.Contains(dns.Err, syscall.EMFILE.Error()) || strings.Contains(dns.Err, syscall.ENFILE.Error()))
 }
 
-// misnamed says what mends a host that does not exist.
-func misnamed(host string) string {
+// hostNotFoundHint says what mends a host that does not exist.
+func hostNotFoundHint(host string) string {
 	account, zone, _ := strings.Cut(host, ".")
 	switch {
 	case strings.HasPrefix(zone, "privatelink."):
@@ -244,9 +244,9 @@ func misnamed(host string) string {
 	}
 }
 
-// certificateTrouble says why a certificate is not good for a host, and what
+// certificateProblem says why a certificate is not good for a host, and what
 // mends that.
-func certificateTrouble(host string, err *tls.CertificateVerificationError) string {
+func certificateProblem(host string, err *tls.CertificateVerificationError) string {
 	issuer := "somebody"
 	if len(err.UnverifiedCertificates) > 0 {
 		issuer = issuerOf(err.UnverifiedCertificates[0])
@@ -267,7 +267,7 @@ func certificateTrouble(host string, err *tls.CertificateVerificationError) stri
 	invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](err)
 	if isInvalid && invalid.Reason == x509.Expired {
 		return fmt.Sprintf("its certificate, by %s, is good from %s to %s, and this machine's clock says %s: correct the clock, or renew the certificate",
-			issuer, Day(invalid.Cert.NotBefore), Day(invalid.Cert.NotAfter), Day(time.Now()))
+			issuer, FormatTime(invalid.Cert.NotBefore), FormatTime(invalid.Cert.NotAfter), FormatTime(time.Now()))
 	}
 	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown || !isInvalid {
 		return fmt.Sprintf("its certificate is by %s, whom this machine does not trust; where a proxy or firewall looks into TLS, "+
@@ -276,8 +276,8 @@ func certificateTrouble(host string, err *tls.CertificateVerificationError) stri
 	return fmt.Sprintf("its certificate, by %s, is not good: %s", issuer, printable.Line(invalid.Error()))
 }
 
-// Day is a time for people.
-func Day(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+// FormatTime is a time for people.
+func FormatTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 // issuerOf names who has issued a certificate.
 func issuerOf(c *x509.Certificate) string {
@@ -296,7 +296,7 @@ func namesOf(c *x509.Certificate) string {
 	const enough = 3
 	var names []string
 	for _, name := range c.DNSNames {
-		if name = printable.Short(name, MaxForeign); name != "" && len(names) < enough {
+		if name = printable.Short(name, MaxShown); name != "" && len(names) < enough {
 			names = append(names, name)
 		}
 	}
@@ -311,14 +311,14 @@ func namesOf(c *x509.Certificate) string {
 	return strings.Join(names, ", ")
 }
 
-// isPlainAnswer reports whether something without TLS has answered to TLS.
-func isPlainAnswer(err error) bool {
+// isPlaintext reports whether something without TLS has answered to TLS.
+func isPlaintext(err error) bool {
 	_, ok := errors.AsType[tls.RecordHeaderError](err)
 	return ok
 }
 
-// oneWordOf is what a failure of DNS is, without the addresses.
-func oneWordOf(err *net.DNSError) string { return printable.Line(err.Err) }
+// dnsReason is what a failure of DNS is, without the addresses.
+func dnsReason(err *net.DNSError) string { return printable.Line(err.Err) }
 
 // reason is the reason of the system why there is no connection.
 func reason(err error) string {
@@ -345,7 +345,7 @@ func hostOf(address string) string {
 	return address
 }
 
-func hasFold(list []string, text string) bool {
+func containsFold(list []string, text string) bool {
 	for _, one := range list {
 		if strings.EqualFold(one, text) {
 			return true
@@ -354,5 +354,5 @@ func hasFold(list []string, text string) bool {
 	return false
 }
 
-// MaxForeign is how much of a name is shown that a server says of itself, in bytes.
-const MaxForeign = 120
+// MaxShown is how much of a name is shown that a server says of itself, in bytes.
+const MaxShown = 120

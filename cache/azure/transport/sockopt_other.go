@@ -5,4 +5,4 @@ package transport
 import "syscall"
 
 // limitNotSent does nothing where the system buffers little by itself.
-func limitNotSent(_, _ string, _ syscall.RawConn) error { return nil }
+func limitUnsent(_, _ string, _ syscall.RawConn) error { return nil }

@@ -41,7 +41,7 @@ type Trace struct {
 // Trace sends a request on a connection of its own, and returns what it has met. The
 // caller closes the response.
 func (t *Transport) Trace(request *http.Request) (*http.Response, Trace, error) {
-	n := &trace{secure: request.URL.Scheme == "https", proxied: t.environment.ProxyFor(request.URL).Address != ""}
+	n := &stepRecorder{secure: request.URL.Scheme == "https", proxied: t.environment.ProxyFor(request.URL).Address != ""}
 	fresh := newTransport(t.limits, t.environment, t.dialer.config)
 	defer fresh.CloseIdleConnections()
 	fresh.pool.open() // whom to trust is not part of what is measured
@@ -57,9 +57,9 @@ func (t *Transport) Trace(request *http.Request) (*http.Response, Trace, error) 
 	return response, Trace{slices.Clone(n.done), n.addresses, n.state}, err
 }
 
-// trace notes the steps of a request. Its hooks are called by several
+// stepRecorder notes the steps of a request. Its hooks are called by several
 // goroutines.
-type trace struct {
+type stepRecorder struct {
 	secure, proxied bool
 
 	mu        sync.Mutex
@@ -71,13 +71,13 @@ type trace struct {
 }
 
 // step notes that a step has ended well. The caller holds the lock.
-func (t *trace) step(name, detail string) {
+func (t *stepRecorder) step(name, detail string) {
 	now := time.Now()
 	t.done = append(t.done, Step{Name: name, Took: now.Sub(t.last), Detail: detail})
 	t.last = now
 }
 
-func (t *trace) has(name string) bool {
+func (t *stepRecorder) has(name string) bool {
 	for _, step := range t.done {
 		if step.Name == name {
 			return true
@@ -86,7 +86,7 @@ func (t *trace) has(name string) bool {
 	return false
 }
 
-func (t *trace) hooks() *httptrace.ClientTrace {
+func (t *stepRecorder) hooks() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		DNSDone: func(info httptrace.DNSDoneInfo) {
 			t.mu.Lock()
@@ -141,12 +141,12 @@ func (t *trace) hooks() *httptrace.ClientTrace {
 	}
 }
 
-func (t *trace) tlsDetail() string {
+func (t *stepRecorder) tlsDetail() string {
 	if t.state == nil || len(t.state.PeerCertificates) == 0 {
 		return ""
 	}
 	leaf := t.state.PeerCertificates[0]
-	return fmt.Sprintf("%s, certificate by %s, good to %s", tls.VersionName(t.state.Version), issuerOf(leaf), Day(leaf.NotAfter))
+	return fmt.Sprintf("%s, certificate by %s, good to %s", tls.VersionName(t.state.Version), issuerOf(leaf), FormatTime(leaf.NotAfter))
 }
 
 // IsPrivate reports whether an address is one of a private network, as those of
@@ -156,7 +156,7 @@ func IsPrivate(address netip.Addr) bool {
 }
 
 // next is the step that an error is about.
-func (t *trace) next(err error) string {
+func (t *stepRecorder) next(err error) string {
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return StepDNS
 	}

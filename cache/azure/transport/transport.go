@@ -36,7 +36,7 @@ type Transport struct {
 	limits      Limits
 	environment Environment
 	dialer      *dialer
-	pool        *lazy
+	pool        *lazyPool
 }
 
 // New returns connections within limits, on the way that an environment
@@ -55,7 +55,7 @@ func New(limits Limits, environment Environment) *Transport {
 func newTransport(limits Limits, environment Environment, config func() *tls.Config) *Transport {
 	d := newDialer(limits.Connect, config)
 	proxy := environment.proxyFunc()
-	pool := &lazy{sync.OnceValue(func() *http.Transport {
+	pool := &lazyPool{sync.OnceValue(func() *http.Transport {
 		return &http.Transport{
 			Proxy:               func(r *http.Request) (*url.URL, error) { return proxy(r.URL), nil },
 			DialContext:         d.dial,
@@ -67,15 +67,15 @@ func newTransport(limits Limits, environment Environment, config func() *tls.Con
 			IdleConnTimeout:     idleTime,
 			DisableCompression:  true, // archives are compressed
 
-			OnProxyConnectResponse: refusedByProxy,
+			OnProxyConnectResponse: checkConnectResponse,
 		}
 	})}
-	client := &http.Client{Transport: explained{environment, limited{limits, pool, d}}, CheckRedirect: followNone}
+	client := &http.Client{Transport: explainingTransport{environment, limitingTransport{limits, pool, d}}, CheckRedirect: followNone}
 	return &Transport{client, limits, environment, d, pool}
 }
 
 // followNone is the CheckRedirect of a client: neither the storage nor a sign-in ever
-// redirects, and a server that does would get a token, or a SAS in Referer. [explained]
+// redirects, and a server that does would get a token, or a SAS in Referer. [explainingTransport]
 // makes an error of each first; this holds even if a response gets past it.
 func followNone(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
@@ -89,11 +89,11 @@ func (t *Transport) Environment() Environment { return t.environment }
 // behind a proxy.
 func (t *Transport) Peer(address string) netip.Addr { return t.dialer.peer(address) }
 
-// lazy is a pool of connections that is made with the first.
-type lazy struct{ open func() *http.Transport }
+// lazyPool is a pool of connections that is made with the first.
+type lazyPool struct{ open func() *http.Transport }
 
 // RoundTrip implements [http.RoundTripper].
-func (l *lazy) RoundTrip(request *http.Request) (*http.Response, error) {
+func (l *lazyPool) RoundTrip(request *http.Request) (*http.Response, error) {
 	return l.open().RoundTrip(request)
 }
 

@@ -21,11 +21,11 @@ import (
 // million blobs would take a minute and a half of computing. This reads only what
 // such an answer is made of, and refuses the rest of XML.
 
-// errBroken is wrapped by the errors of an answer that ended too early.
-var errBroken = errors.New("the list broke off")
+// errListBroken is wrapped by the errors of an answer that ended too early.
+var errListBroken = errors.New("the list broke off")
 
-// errNoList says that an answer is something else, such as a page of a proxy.
-var errNoList = errors.New("the answer is not a list of blobs")
+// errNotList says that an answer is something else, such as a page of a proxy.
+var errNotList = errors.New("the answer is not a list of blobs")
 
 // maxText is the longest text or tag, in bytes. Of metadata there are at most 8 KiB,
 // of which escaping makes six times as many.
@@ -60,13 +60,13 @@ type pageParser struct {
 // name: blobs may have metadata of any name.
 func (p *pageParser) take() (err error) {
 	if p.path[0] != "EnumerationResults" {
-		return errNoList
+		return errNotList
 	}
 	switch element := p.path[len(p.path)-1]; {
 	case len(p.path) == 2 && element == "NextMarker":
 		p.page.next = string(p.text)
 	case len(p.path) == 3 && p.name == "" && (element == "Blob" || element == "BlobPrefix"):
-		return errNoList
+		return errNotList
 	case len(p.path) == 3 && element == "Blob":
 		p.blob.Name = p.name
 		p.page.blobs = append(p.page.blobs, p.blob)
@@ -94,7 +94,7 @@ func (p *pageParser) decodeName() (string, error) {
 	}
 	name, err := url.PathUnescape(string(p.text))
 	if err != nil {
-		return "", fmt.Errorf("%w: a name in it cannot be decoded", errNoList)
+		return "", fmt.Errorf("%w: a name in it cannot be decoded", errNotList)
 	}
 	return name, nil
 }
@@ -112,7 +112,7 @@ func (p *pageParser) property(element string) (err error) {
 		p.blob.ETag = `"` + strings.Trim(string(p.text), `"`) + `"`
 	}
 	if err != nil {
-		return fmt.Errorf("%w: a %s in it cannot be read", errNoList, element)
+		return fmt.Errorf("%w: a %s in it cannot be read", errNotList, element)
 	}
 	return nil
 }
@@ -155,14 +155,14 @@ func (e *elements) next() (more bool, err error) {
 	case err != nil:
 		return false, err
 	case len(tag) == 0 || tag[0] == '!': // comments, CDATA, entities
-		return false, errNoList
+		return false, errNotList
 	case tag[0] == '?':
 		e.closes = false
 		return true, nil
 	case tag[0] == '/':
 		e.closes = true
 		if len(e.path) == 0 || e.path[len(e.path)-1] != string(tag[1:]) {
-			return false, errNoList
+			return false, errNotList
 		}
 		return true, nil
 	}
@@ -174,7 +174,7 @@ func (e *elements) open(tag []byte) error {
 	tag, isEmpty := bytes.CutSuffix(tag, []byte("/"))
 	name, attributes, _ := bytes.Cut(tag, []byte(" "))
 	if len(e.path) == 0 && string(name) != "EnumerationResults" || len(e.path) == maxDepth {
-		return errNoList
+		return errNotList
 	}
 	known, ok := e.known[string(name)]
 	if !ok {
@@ -197,13 +197,13 @@ func (e *elements) read(end byte) ([]byte, error) {
 	case err == nil:
 		return text[:len(text)-1], nil
 	case errors.Is(err, bufio.ErrBufferFull):
-		return nil, errNoList
+		return nil, errNotList
 	case err == io.EOF && len(e.path) == 0:
-		return nil, errNoList
+		return nil, errNotList
 	case err == io.EOF:
-		return nil, fmt.Errorf("%w: %w", errBroken, io.ErrUnexpectedEOF)
+		return nil, fmt.Errorf("%w: %w", errListBroken, io.ErrUnexpectedEOF)
 	default:
-		return nil, fmt.Errorf("%w: %w", errBroken, err)
+		return nil, fmt.Errorf("%w: %w", errListBroken, err)
 	}
 }
 
@@ -220,14 +220,14 @@ func unescape(to, text []byte) ([]byte, error) {
 		}
 		reference, after, found := bytes.Cut(rest, []byte(";"))
 		if !found {
-			return nil, errNoList
+			return nil, errNotList
 		}
 		if c, ok := references[string(reference)]; ok {
 			to = append(to, c)
 		} else {
 			r, ok := character(string(reference))
 			if !ok {
-				return nil, errNoList
+				return nil, errNotList
 			}
 			to = utf8.AppendRune(to, r)
 		}

@@ -4,18 +4,12 @@ import (
 	"context"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
 )
 
 // What people do with a cache, and a cache itself never does.
-
-// ErrChanged says that a blob is no longer the one that was asked for: it is
-// another one now, or gone.
-var ErrChanged = explain.ErrChanged
 
 // Properties are what the storage tells of a blob without its body.
 type Properties struct {
@@ -35,12 +29,12 @@ const TierArchive = string(blob.AccessTierArchive)
 // Properties looks at the blob called name, or returns [cache.ErrNotFound]. It
 // needs the right to read it.
 func (c *Container) Properties(ctx context.Context, name string) (Properties, error) {
-	client, err := c.clients.lend(ctx, reads)
+	client, err := c.clients.acquire(ctx, reads)
 	if err != nil {
 		return Properties{}, c.explain.Error(ctx, "look at", name, err)
 	}
-	defer client.end()
-	answer, err := client.GetProperties(named(ctx, name), nil)
+	defer client.release()
+	answer, err := client.GetProperties(withBlobName(ctx, name), nil)
 	if err != nil {
 		return Properties{}, c.explain.Error(ctx, "look at", name, err)
 	}
@@ -58,27 +52,4 @@ func (c *Container) Properties(ctx context.Context, name string) (Properties, er
 		p.Tier = *answer.AccessTier
 	}
 	return p, nil
-}
-
-// Delete deletes the blob called name, and its snapshots, if it still has this
-// ETag; "" stands for any. It returns [cache.ErrNotFound] if there is none, and
-// [ErrChanged] if it is another one now.
-func (c *Container) Delete(ctx context.Context, name, etag string) error {
-	snapshots := blob.DeleteSnapshotsOptionTypeInclude // else one that has any stays
-	options := &blob.DeleteOptions{DeleteSnapshots: &snapshots}
-	if etag != "" {
-		match := azcore.ETag(etag)
-		options.AccessConditions = &blob.AccessConditions{
-			ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfMatch: &match},
-		}
-	}
-	client, err := c.clients.lend(ctx, writes)
-	if err != nil {
-		return c.explain.Error(ctx, "delete", name, err)
-	}
-	defer client.end()
-	if _, err := client.Delete(named(ctx, name), options); err != nil {
-		return c.explain.Error(ctx, "delete", name, err)
-	}
-	return nil
 }

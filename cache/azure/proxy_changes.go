@@ -19,22 +19,22 @@ import (
 // away its length or its ranges, or headers of Azure's. What then is not what it should be
 // says nothing of the stored blob.
 
-// verbatim asks whoever stands between to change nothing.
-func verbatim(ctx context.Context) context.Context {
+// withoutTransforms asks whoever stands between to change nothing.
+func withoutTransforms(ctx context.Context) context.Context {
 	return policy.WithHTTPHeader(ctx, http.Header{"Accept-Encoding": {"identity"}, "Cache-Control": {"no-transform"}})
 }
 
 // download sends a request for a range, and returns the response's header, too.
-func (r *remote) download(ctx context.Context, options *blob.DownloadStreamOptions) (blob.DownloadStreamResponse, *http.Response, error) {
+func (r *remoteBlob) download(ctx context.Context, options *blob.DownloadStreamOptions) (blob.DownloadStreamResponse, *http.Response, error) {
 	var raw *http.Response
-	response, err := r.client.DownloadStream(policy.WithCaptureResponse(verbatim(ctx), &raw), options)
+	response, err := r.client.DownloadStream(policy.WithCaptureResponse(withoutTransforms(ctx), &raw), options)
 	return response, raw, err
 }
 
-// changedOnTheWay says why a response may not have the bytes that the storage has sent;
+// proxyDoubt says why a response may not have the bytes that the storage has sent;
 // nil where nothing points to that. Azure itself gives a blob its length, a strong ETag,
 // the range that was asked for, and no encoding but one that its writer has set.
-func changedOnTheWay(response *http.Response, ranged bool) error {
+func proxyDoubt(response *http.Response, ranged bool) error {
 	if response == nil {
 		return nil // a transport of a test
 	}
@@ -42,7 +42,7 @@ func changedOnTheWay(response *http.Response, ranged bool) error {
 	var why string
 	switch encoding := header.Get("Content-Encoding"); {
 	case encoding != "" && !strings.EqualFold(encoding, "identity"):
-		why = "Content-Encoding: " + printable.Short(encoding, transport.MaxForeign)
+		why = "Content-Encoding: " + printable.Short(encoding, transport.MaxShown)
 	case response.ContentLength < 0:
 		why = "it has no Content-Length"
 	case strings.HasPrefix(header.Get("ETag"), "W/"):
@@ -55,21 +55,21 @@ func changedOnTheWay(response *http.Response, ranged bool) error {
 		return nil
 	}
 	if by := header.Get("Via"); by != "" {
-		why += ", Via: " + printable.Short(by, transport.MaxForeign)
+		why += ", Via: " + printable.Short(by, transport.MaxShown)
 	}
 	return fmt.Errorf("a proxy or gateway on the way has changed the response (%s)", why)
 }
 
-// doubted adds to an error of the answer to a request for a range what has changed that.
-func doubted(err error, response *http.Response) error {
-	if doubt := changedOnTheWay(response, true); doubt != nil {
+// withDoubt adds to an error of the answer to a request for a range what has changed that.
+func withDoubt(err error, response *http.Response) error {
+	if doubt := proxyDoubt(response, true); doubt != nil {
 		return fmt.Errorf("%w: %w", err, doubt)
 	}
 	return err
 }
 
-// strong is an ETag as the storage has sent it: a proxy that compresses makes it weak.
-func strong(etag *azcore.ETag) *azcore.ETag {
+// strongETag is an ETag as the storage has sent it: a proxy that compresses makes it weak.
+func strongETag(etag *azcore.ETag) *azcore.ETag {
 	if etag == nil {
 		return nil
 	}

@@ -12,11 +12,11 @@ import (
 // repeat a SAS, which nothing there redacts.
 const sdkLogging = "AZURE_SDK_GO_LOGGING"
 
-// Silence keeps what libraries print out of the output of this process. The SDK has read
+// SilenceLibraries keeps what libraries print out of the output of this process. The SDK has read
 // its variable before main begins, so that its listener is taken away; the variable is
 // unset for the programs that this one starts. Package net/http prints to the standard
 // logger what servers send unasked, and with GODEBUG=http2debug=1 all headers.
-func Silence() {
+func SilenceLibraries() {
 	azlog.SetListener(nil)
 	_ = os.Unsetenv(sdkLogging) // it fails for names that no variable has
 	log.SetOutput(io.Discard)

@@ -53,15 +53,15 @@ type LimitError struct {
 	What  string
 	Limit time.Duration
 	Key   string // in nx.json
-	Mend  string // what to look at, where that is known
+	Hint  string // what to look at, where that is known
 }
 
 func (e *LimitError) Error() string {
 	text := fmt.Sprintf("%s within %s (azure.timeouts.%s in nx.json)", e.What, e.Limit, e.Key)
-	if e.Mend == "" {
+	if e.Hint == "" {
 		return text
 	}
-	return text + ": " + e.Mend
+	return text + ": " + e.Hint
 }
 
 func (e *LimitError) Is(target error) bool { return target == cache.ErrTimeLimit }
@@ -69,9 +69,9 @@ func (e *LimitError) Is(target error) bool { return target == cache.ErrTimeLimit
 // NonRetriable tells azcore's retry policy that the time for this is up.
 func (*LimitError) NonRetriable() {}
 
-// overLimit returns the limit that err is about, or err itself. The transport
+// limitBehind returns the limit that err is about, or err itself. The transport
 // has a time limit of its own for connections, which may be first.
-func overLimit(ctx context.Context, err error, connect *LimitError) error {
+func limitBehind(ctx context.Context, err error, connect *LimitError) error {
 	if limit, ok := errors.AsType[*LimitError](context.Cause(ctx)); ok {
 		return limit
 	}
@@ -82,9 +82,9 @@ func overLimit(ctx context.Context, err error, connect *LimitError) error {
 	return err
 }
 
-// watch ends a request for which nothing happens. It watches until the answer
+// watchdog ends a request for which nothing happens. It watches until the answer
 // begins.
-type watch struct {
+type watchdog struct {
 	limit atomic.Pointer[LimitError] // of what comes next
 	timer *awake.Timer
 
@@ -92,8 +92,8 @@ type watch struct {
 	ended bool
 }
 
-func newWatch(cancel context.CancelCauseFunc) *watch {
-	w := new(watch)
+func newWatchdog(cancel context.CancelCauseFunc) *watchdog {
+	w := new(watchdog)
 	w.timer = awake.NewTimer(func() time.Duration {
 		cancel(w.limit.Load())
 		return 0
@@ -103,7 +103,7 @@ func newWatch(cancel context.CancelCauseFunc) *watch {
 
 // expect gives what comes next its time. The transport may tell of the end of a
 // request after the answer to it has begun.
-func (w *watch) expect(limit *LimitError) {
+func (w *watchdog) expect(limit *LimitError) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.ended {
@@ -112,7 +112,7 @@ func (w *watch) expect(limit *LimitError) {
 	}
 }
 
-func (w *watch) stop() {
+func (w *watchdog) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ended = true
