@@ -23,13 +23,17 @@ import (
 // them that do not: commands, which explain themselves, and what goes to a log or to
 // another program.
 var lines = map[string]*regexp.Regexp{
-	".":                        regexp.MustCompile(`^(doctor.*|drain|evict|inspect|keys|license.*|ls|main|selection|serve|show|version)\.go$`),
-	"../../cache":              nil,
-	"../../cache/archive":      nil,
-	"../../cache/azure":        nil,
-	"../../cache/azure/signin": regexp.MustCompile(`^tools_.*\.go$`), // what tools are asked
-	"../../cache/trust":        nil,
-	"../../license":            regexp.MustCompile(`^issuers\.go$`),
+	".":                           regexp.MustCompile(`^(doctor.*|drain|evict|inspect|keys|license.*|ls|main|selection|serve|show|version)\.go$`),
+	"../../cache":                 nil,
+	"../../cache/archive":         nil,
+	"../../cache/azure":           nil,
+	"../../cache/azure/download":  nil,
+	"../../cache/azure/endpoint":  nil,
+	"../../cache/azure/explain":   nil,
+	"../../cache/azure/transport": nil,
+	"../../cache/azure/signin":    regexp.MustCompile(`^tools_.*\.go$`), // what tools are asked
+	"../../cache/trust":           nil,
+	"../../license":               regexp.MustCompile(`^issuers\.go$`),
 }
 
 // quoted is a text of ours in the page: in the first column of its tables.
