@@ -13,7 +13,7 @@ import (
 
 // checkWhole finds out, as far as that can be seen, whether the folder holds all that
 // the task has made, and is still the one that Nx handed over.
-func (r *result) checkWhole(at *scratch.Folder) (reason string, err error) {
+func (r *acceptedResult) checkWhole(at *scratch.Folder) (reason string, err error) {
 	changed := r.seen.Check(r.dir)
 	switch {
 	case at.IsMadeByAnother(r.Hash):
@@ -29,7 +29,7 @@ func (r *result) checkWhole(at *scratch.Folder) (reason string, err error) {
 // isEvicted reports whether an error says that Nx has removed the result, to keep its
 // cache below maxCacheSize. `nx reset` removes this process's folder, too, and another
 // run that makes the result removes it for a moment.
-func (r *result) isEvicted(err error) bool {
+func (r *acceptedResult) isEvicted(err error) bool {
 	if !errors.Is(err, snapshot.ErrEvicted) && !errors.Is(err, fs.ErrNotExist) || !r.at.IsThere() {
 		return false
 	}

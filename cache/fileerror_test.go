@@ -156,7 +156,7 @@ func TestObstaclesAreOfFiles(t *testing.T) {
 			if name == "a file instead of the cache directory" {
 				return // there is no result to store
 			}
-			_, writing := c.Store(t.Context(), "2", dir, 0, cache.TerminalOutput{}, func(cache.Stored) {})
+			_, writing := c.Store(t.Context(), cachetest.Result("2", dir, 0, cache.TerminalOutput{}), func(cache.Stored) {})
 			if !fileerror.Is(writing) || !strings.Contains(fmt.Sprint(writing), obstacle.says) {
 				t.Errorf("writing: got %v, want an error of files that has %q", writing, obstacle.says)
 			}

@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diskspace"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 )
 
@@ -72,8 +72,8 @@ func TestStoreOnAFullDisk(t *testing.T) {
 		c := newCache(t, cache.NewBreaker(blobs))
 		err := storeFails(t, c, "1", dir, cache.TerminalOutput{})
 		checkFull(t, "the archive", dir, err)
-		if !errors.Is(err, archive.ErrNoSpace) {
-			t.Errorf("the archive: got %v, want %v", err, archive.ErrNoSpace)
+		if !errors.Is(err, diskspace.ErrTooLittle) {
+			t.Errorf("the archive: got %v, want %v", err, diskspace.ErrTooLittle)
 		}
 		checkFull(t, "the terminal output", dir, storeFails(t, c, "1", dir, cache.TerminalOutput{Text: cachetest.Noise(2, 6<<20)}))
 		if names := blobs.Names(); len(names) > 0 {

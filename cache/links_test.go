@@ -24,7 +24,7 @@ func TestLinksThatNxRefuses(t *testing.T) {
 
 	c := newCache(t, blobs)
 	done := make(chan cache.Stored, 1)
-	reason, err := c.Store(t.Context(), "123", dir, 0, cache.TerminalOutput{}, func(s cache.Stored) { done <- s }, declared...)
+	reason, err := c.Store(t.Context(), cachetest.Result("123", dir, 0, cache.TerminalOutput{}, declared...), func(s cache.Stored) { done <- s })
 	if reason != "" || err != nil {
 		t.Fatal(reason, err)
 	}

@@ -9,8 +9,8 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diskspace"
 )
 
 // onOverlay runs a test with a cache directory that lies in the lower layer of an
@@ -125,8 +125,8 @@ func TestMountPointThatIsTooSmall(t *testing.T) {
 	}
 	t.Cleanup(func() { unmount(t, filepath.Join(dir, "123")) })
 	hit, err := newCache(t, blobs).Retrieve(t.Context(), "123", dir)
-	if hit != nil || !errors.Is(err, archive.ErrNoSpace) {
-		t.Errorf("got %+v, %v; want %v", hit, err, archive.ErrNoSpace)
+	if hit != nil || !errors.Is(err, diskspace.ErrTooLittle) {
+		t.Errorf("got %+v, %v; want %v", hit, err, diskspace.ErrTooLittle)
 	}
 	checkNothingAside(t, dir)
 }

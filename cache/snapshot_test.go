@@ -49,7 +49,7 @@ func TestChangesBetweenTheCallAndTheAcceptance(t *testing.T) {
 				t.Fatal(err)
 			}
 			done := make(chan cache.Stored, 1)
-			reason, err := c.StoreAsOf(t.Context(), seen, "123", dir, 0, cache.TerminalOutput{}, func(s cache.Stored) { done <- s })
+			reason, err := c.Store(t.Context(), cache.Result{Hash: "123", CacheDirectory: dir, Snapshot: seen}, func(s cache.Stored) { done <- s })
 			if reason == "" && err == nil {
 				if stored := <-done; stored.Outcome != cache.OutcomeChanged {
 					t.Errorf("got %+v, want it noticed", stored)
@@ -102,7 +102,7 @@ func TestWholeResultsAreStored(t *testing.T) {
 			time.Sleep(time.Duration(i%7) * time.Millisecond)
 		}
 		done := make(chan cache.Stored, 1)
-		reason, err := c.StoreAsOf(t.Context(), seen, hash, dir, 0, cache.TerminalOutput{}, func(s cache.Stored) { done <- s })
+		reason, err := c.Store(t.Context(), cache.Result{Hash: hash, CacheDirectory: dir, Snapshot: seen}, func(s cache.Stored) { done <- s })
 		if reason != "" || err != nil {
 			t.Fatalf("got %q, %v", reason, err)
 		}
@@ -117,7 +117,7 @@ func TestSnapshotOfNoFolder(t *testing.T) {
 	c := newCache(t, blobs)
 	seen := snapshot.Take(filepath.Join(dir, "123"))
 	outputs(t, dir, "123", map[string]string{"a": "of another run"})
-	reason, err := c.StoreAsOf(t.Context(), seen, "123", dir, 0, cache.TerminalOutput{}, nil)
+	reason, err := c.Store(t.Context(), cache.Result{Hash: "123", CacheDirectory: dir, Snapshot: seen}, nil)
 	if reason != "" || !errors.Is(err, cache.ErrLeftOut) || len(blobs.Names()) > 0 {
 		t.Errorf("got %q, %v, %v; want it left out", reason, err, blobs.Names())
 	}
@@ -128,7 +128,7 @@ func TestResultThatLacksAnOutput(t *testing.T) {
 	c := newCache(t, blobs)
 	seen := handOver(t, dir, "123")
 	seen.Lacking = "dist/c"
-	reason, err := c.StoreAsOf(t.Context(), seen, "123", dir, 0, cache.TerminalOutput{}, nil)
+	reason, err := c.Store(t.Context(), cache.Result{Hash: "123", CacheDirectory: dir, Snapshot: seen}, nil)
 	want := "is incomplete: the workspace has its output dist/c, " + filepath.Join(dir, "123") + " has not (does another run of Nx build it here?)"
 	if reason != want || err != nil || len(blobs.Names()) > 0 {
 		t.Errorf("got %q, %v, %v; want %q", reason, err, blobs.Names(), want)

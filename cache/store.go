@@ -45,8 +45,23 @@ type Stored struct {
 	Err error
 }
 
-// result is the result of a task that was accepted.
-type result struct {
+// Result is the result of a task, as Nx hands it over: its outputs are in
+// <CacheDirectory>/<Hash>.
+type Result struct {
+	Hash           string
+	CacheDirectory string
+	Code           int // exit code
+	// TerminalOutput that is a file must be in this process's folder
+	// ([scratch.FolderPath]), and is this process's once the result is accepted.
+	TerminalOutput TerminalOutput
+	// Outputs are those that the task declares, as for [Cache.Retrieve].
+	Outputs []string
+	// Snapshot is of the folder at the moment in which Nx handed the result over.
+	Snapshot snapshot.Snapshot
+}
+
+// acceptedResult is a result that waits for its upload.
+type acceptedResult struct {
 	archive.Task
 	dir    string            // <cacheDirectory>/<hash>
 	text   string            // of the terminal output, unless that waits at
@@ -62,39 +77,31 @@ type result struct {
 // nothing of anyone.
 var ErrLeftOut = errors.New("left out")
 
-// Store is [Cache.StoreAsOf] of what is there now.
-func (c *Cache) Store(ctx context.Context, hash, cacheDirectory string, code int, output TerminalOutput, done func(Stored), outputs ...string) (reason string, err error) {
-	seen := snapshot.Take(filepath.Join(cacheDirectory, hash))
-	return c.StoreAsOf(ctx, seen, hash, cacheDirectory, code, output, done, outputs...)
-}
-
-// StoreAsOf accepts the result of hash, which Nx has written to
-// <cacheDirectory>/<hash>, as it was seen when Nx handed it over, and returns; done is
-// called once, on another goroutine, when it is stored or is not. A terminal output
-// that is a file must be in this process's [scratch.FolderPath], and is this process's from then on.
+// Store accepts a result as it was when Nx handed it over, and returns; done is called
+// once, on another goroutine, when it is stored or is not.
 //
 // A reason or an error says why a result is not accepted. The error wraps
 // [ErrLeftOut] where that is as it should be: the task has failed, or another run of Nx
-// is making the same result here. The outputs are as for [Cache.Retrieve].
-func (c *Cache) StoreAsOf(ctx context.Context, seen snapshot.Snapshot, hash, cacheDirectory string, code int, output TerminalOutput, done func(Stored), outputs ...string) (reason string, err error) {
+// is making the same result here.
+func (c *Cache) Store(ctx context.Context, result Result, done func(Stored)) (reason string, err error) {
 	if c.options.Mode != ReadWrite {
 		return "the mode is " + string(c.options.Mode), nil
 	}
-	if err := taskhash.Check(hash); err != nil {
+	if err := taskhash.Check(result.Hash); err != nil {
 		return "", err
 	}
-	if code != 0 && !c.options.CacheFailures {
-		return "", fmt.Errorf("%w: the exit code is %d", ErrLeftOut, code)
+	if result.Code != 0 && !c.options.CacheFailures {
+		return "", fmt.Errorf("%w: the exit code is %d", ErrLeftOut, result.Code)
 	}
 	u, ok := c.uploads.begin(ctx)
 	if !ok {
 		return fmt.Sprintf("cannot be stored: %d others are waiting for it", maxWaiting), nil
 	}
-	r := &result{
-		Task: archive.Task{Hash: hash, Code: code, Outputs: archive.NewOutputs(outputs)},
-		dir:  filepath.Join(cacheDirectory, hash), seen: seen, cacheDirectory: cacheDirectory,
+	r := &acceptedResult{
+		Task: archive.Task{Hash: result.Hash, Code: result.Code, Outputs: archive.NewOutputs(result.Outputs)},
+		dir:  filepath.Join(result.CacheDirectory, result.Hash), seen: result.Snapshot, cacheDirectory: result.CacheDirectory,
 	}
-	reason, err = c.accept(r, output)
+	reason, err = c.accept(r, result.TerminalOutput)
 	if reason != "" || err != nil {
 		u.end(func() {})
 		return reason, err
@@ -112,7 +119,7 @@ func (c *Cache) StoreAsOf(ctx context.Context, seen snapshot.Snapshot, hash, cac
 const inlineText = 4 << 10
 
 // accept prepares a result to wait for its upload.
-func (c *Cache) accept(r *result, output TerminalOutput) (reason string, err error) {
+func (c *Cache) accept(r *acceptedResult, output TerminalOutput) (reason string, err error) {
 	c.uploads.accepts <- struct{}{} // for milliseconds
 	defer leave(c.uploads.accepts)
 	at, err := c.folders.NewPath(r.cacheDirectory)
@@ -135,7 +142,7 @@ func (c *Cache) accept(r *result, output TerminalOutput) (reason string, err err
 }
 
 // settle notes the time, and takes over a terminal output that is long.
-func (r *result) settle(at scratch.Path, output TerminalOutput) (err error) {
+func (r *acceptedResult) settle(at scratch.Path, output TerminalOutput) (err error) {
 	clock, err := readClock(at.With(".now"))
 	if err != nil {
 		return err
@@ -171,7 +178,7 @@ func readClock(at scratch.Path) (clock snapshot.Clock, err error) {
 
 // upload stores a result when it is its turn. A panic is that result's error:
 // the others go on.
-func (c *Cache) upload(u *upload, r *result) (stored Stored) {
+func (c *Cache) upload(u *upload, r *acceptedResult) (stored Stored) {
 	defer func() {
 		if r.output != nil {
 			r.output.Discard(u.ctx)
@@ -207,7 +214,7 @@ func (c *Cache) upload(u *upload, r *result) (stored Stored) {
 }
 
 // send packs a result and sends it, and returns the number of bytes sent.
-func (c *Cache) send(u *upload, r *result) (int64, error) {
+func (c *Cache) send(u *upload, r *acceptedResult) (int64, error) {
 	spool := newSpool(func() (scratch.Path, error) { return c.folders.NewPath(r.cacheDirectory) })
 	defer func() { _ = spool.close() }() // what matters of it has been sent by then
 
@@ -242,7 +249,7 @@ func (c *Cache) put(u *upload, task archive.Task, spool *spool) error {
 }
 
 // packInTurn packs a result when it is its turn.
-func (c *Cache) packInTurn(u *upload, w io.Writer, r *result) error {
+func (c *Cache) packInTurn(u *upload, w io.Writer, r *acceptedResult) error {
 	if err := enter(u.ctx, c.uploads.packs); err != nil {
 		return err
 	}
@@ -254,7 +261,7 @@ func (c *Cache) packInTurn(u *upload, w io.Writer, r *result) error {
 }
 
 // pack writes the archive of a result.
-func (c *Cache) pack(w io.Writer, r *result) error {
+func (c *Cache) pack(w io.Writer, r *acceptedResult) error {
 	if r.output == nil {
 		return c.codec.Write(w, r.Task, strings.NewReader(r.text), int64(len(r.text)), r.dir, r.asOf)
 	}

@@ -25,7 +25,7 @@ import (
 func accept(t *testing.T, c *cache.Cache, hash, cacheDirectory string, output cache.TerminalOutput) <-chan cache.Stored {
 	t.Helper()
 	done := make(chan cache.Stored, 1)
-	reason, err := c.Store(t.Context(), hash, cacheDirectory, 0, output, func(s cache.Stored) { done <- s })
+	reason, err := c.Store(t.Context(), cachetest.Result(hash, cacheDirectory, 0, output), func(s cache.Stored) { done <- s })
 	if reason != "" || err != nil {
 		t.Fatalf("store %s: got %q, %v; want it accepted", hash, reason, err)
 	}
@@ -65,7 +65,7 @@ func TestStoreDoesNotWait(t *testing.T) {
 			c := newCache(t, blobs)
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan cache.Stored, 1)
-			reason, err := c.Store(ctx, "123", dir, 0, cache.TerminalOutput{}, func(s cache.Stored) { done <- s })
+			reason, err := c.Store(ctx, cachetest.Result("123", dir, 0, cache.TerminalOutput{}), func(s cache.Stored) { done <- s })
 			if reason != "" || err != nil {
 				t.Fatalf("got %q, %v; want it accepted", reason, err)
 			}
@@ -158,7 +158,7 @@ func TestQueueThatIsFull(t *testing.T) {
 	c := newCache(t, blobs)
 	var ended atomic.Int64
 	store := func() (string, error) {
-		return c.Store(t.Context(), "123", dir, 0, cache.TerminalOutput{}, func(cache.Stored) { ended.Add(1) })
+		return c.Store(t.Context(), cachetest.Result("123", dir, 0, cache.TerminalOutput{}), func(cache.Stored) { ended.Add(1) })
 	}
 	var wg sync.WaitGroup
 	for range 32 {
@@ -277,7 +277,7 @@ func TestDrain(t *testing.T) {
 		}
 		told := make(chan struct{})
 		for _, hash := range []string{"123", "124"} {
-			reason, err := c.Store(t.Context(), hash, dir, 0, cache.TerminalOutput{}, func(cache.Stored) { <-told })
+			reason, err := c.Store(t.Context(), cachetest.Result(hash, dir, 0, cache.TerminalOutput{}), func(cache.Stored) { <-told })
 			if reason != "" || err != nil {
 				t.Fatal(reason, err)
 			}

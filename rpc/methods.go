@@ -166,9 +166,13 @@ func (s *server) store(ctx context.Context, conn *jsonrpc2.Conn, params *StorePa
 		output.Text = *params.TerminalOutput
 	}
 	s.count(+1)
-	reason, err := c.StoreAsOf(ctx, params.seen(), params.Hash, params.CacheDirectory, *params.Code, output, func(stored cache.Stored) {
+	result := cache.Result{
+		Hash: params.Hash, CacheDirectory: params.CacheDirectory, Code: *params.Code,
+		TerminalOutput: output, Outputs: params.Outputs, Snapshot: params.seen(),
+	}
+	reason, err := c.Store(ctx, result, func(stored cache.Stored) {
 		s.stored(ctx, conn, c, storedParams(stored))
-	}, params.Outputs...)
+	})
 	isQueued := reason == "" && err == nil
 	if !isQueued {
 		s.count(-1)

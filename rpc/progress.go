@@ -11,6 +11,7 @@ import (
 	"github.com/sourcegraph/jsonrpc2"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/awake"
 )
 
 const (
@@ -27,8 +28,9 @@ func (s *server) tick(ctx context.Context, conn *jsonrpc2.Conn, c *cache.Cache) 
 	defer publish.Stop()
 	defer progress.Stop()
 	silence := s.current().Silence
-	var told [2]int64       // bytes and answers
-	var still time.Duration // in steps: one that comes late counts as one, as in package awake
+	var told [2]int64 // bytes and answers
+	clock := awake.NewClock(progressEvery, time.Now)
+	var moved time.Duration // when that was last different
 	for {
 		select {
 		case <-publish.C:
@@ -36,13 +38,11 @@ func (s *server) tick(ctx context.Context, conn *jsonrpc2.Conn, c *cache.Cache) 
 				s.publish(ctx, c)
 			}
 		case <-progress.C:
-			busy, now := s.isBusy(), [2]int64{c.Moved(), s.answered.Load()}
+			busy, now, ran := s.isBusy(), [2]int64{c.Moved(), s.answered.Load()}, clock.Ran()
 			if now != told || !busy {
-				told, still = now, 0
-			} else {
-				still += progressEvery
+				told, moved = now, ran
 			}
-			if busy && still <= silence {
+			if busy && ran-moved <= silence {
 				s.outbox.notify(ctx, conn, "progress", ProgressParams{Bytes: c.Moved()})
 			}
 		case <-conn.DisconnectNotify():

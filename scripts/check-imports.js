@@ -81,10 +81,11 @@ const allowed = {
     'cache/azure/endpoint',
     'cache/fileerror',
   ],
-  'cache/cachetest': ['cache', 'cache/trust'],
+  'cache/cachetest': ['cache', 'cache/snapshot', 'cache/trust'],
   license: [],
   rpc: [
     'cache',
+    'cache/awake',
     'cache/fileerror',
     'cache/scratch',
     'cache/snapshot',
@@ -93,6 +94,7 @@ const allowed = {
   'cmd/nx-azure-cache/internal/terminal': [],
   'cmd/nx-azure-cache': [
     'cache',
+    'cache/awake',
     'cache/azure',
     'cache/azure/endpoint',
     'cache/azure/explain',

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive/frames"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/diskspace"
 )
 
 // Format is the version of the format this package writes, and the only one
@@ -55,10 +54,6 @@ type metadata struct {
 	Format int `json:"format"`
 	Task
 }
-
-// ErrNoSpace is wrapped by the errors of [Codec.Extract] that say that the file
-// system has too little space for the archive, whatever is in it.
-var ErrNoSpace = diskspace.ErrTooLittle
 
 // ErrLinks is wrapped by the error of [Codec.Extract] that says that a sound archive has
 // a link which [Limits.Outputs] do not allow.

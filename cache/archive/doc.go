@@ -83,7 +83,7 @@
 // to the same limits, so what it stores can be restored.
 //
 // A result for which the file system has too little space is not refused, but an
-// error that wraps [ErrNoSpace].
+// error that wraps [diskspace.ErrTooLittle].
 //
 // A platform may also not be able to hold a name that another made: Windows
 // refuses "a:b" or "CON", and where "A" and "a" are one name the second of them

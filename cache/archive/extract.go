@@ -35,7 +35,7 @@ type Contents struct {
 // is no name yet nor anything that begins with it, and reads r to its end.
 //
 // An error that wraps [ErrRefused] says that the archive is not to be used;
-// one that wraps [ErrNoSpace] that there is no room for it; others come from
+// one that wraps [diskspace.ErrTooLittle] that there is no room for it; others come from
 // reading r or from the file system. After an error dir holds
 // parts, all of them writable: the caller removes name and [TerminalOutputOf] it.
 func (c *Codec) Extract(r io.Reader, dir, name string, limits Limits) (Contents, error) {
@@ -73,7 +73,7 @@ func (c *Codec) ExtractTo(r io.Reader, dir *os.File, name string, limits Limits)
 		err = refused("%w", err)
 	}
 	if diskspace.IsFull(err) {
-		err = fmt.Errorf("%w: %w", ErrNoSpace, err)
+		err = fmt.Errorf("%w: %w", diskspace.ErrTooLittle, err)
 	}
 	if err != nil {
 		return Contents{}, err
@@ -147,7 +147,7 @@ func (s *source) blame(err error) error {
 	if s.err != nil {
 		return s.err
 	}
-	if _, ok := errors.AsType[*fs.PathError](err); ok || errors.Is(err, ErrRefused) || errors.Is(err, ErrNoSpace) || errors.Is(err, ErrLinks) {
+	if _, ok := errors.AsType[*fs.PathError](err); ok || errors.Is(err, ErrRefused) || errors.Is(err, diskspace.ErrTooLittle) || errors.Is(err, ErrLinks) {
 		return err
 	}
 	if _, ok := errors.AsType[*os.LinkError](err); ok {

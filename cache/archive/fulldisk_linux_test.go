@@ -11,6 +11,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diskspace"
 )
 
 // A result for which there is no room is no hit, and its fault neither.
@@ -58,8 +59,8 @@ func TestFullDisk(t *testing.T) {
 					}
 					return
 				}
-				if !errors.Is(err, archive.ErrNoSpace) || errors.Is(err, archive.ErrRefused) || !strings.Contains(err.Error(), test.want) {
-					t.Errorf("got %v, want %v with %q", err, archive.ErrNoSpace, test.want)
+				if !errors.Is(err, diskspace.ErrTooLittle) || errors.Is(err, archive.ErrRefused) || !strings.Contains(err.Error(), test.want) {
+					t.Errorf("got %v, want %v with %q", err, diskspace.ErrTooLittle, test.want)
 				}
 				if contents.TerminalOutputFile != "" || contents.Hash != "" {
 					t.Errorf("got %+v, want nothing", contents)

@@ -12,6 +12,29 @@ import (
 	"time"
 )
 
+// Clock counts the time between looks at it. A look that comes late counts as one that
+// came in time.
+type Clock struct {
+	now     func() time.Time
+	maxStep time.Duration
+	last    time.Time
+	ran     time.Duration
+}
+
+// NewClock returns a clock that starts now. It is looked at more often than every
+// maxStep, which is the most that counts between two looks.
+func NewClock(maxStep time.Duration, now func() time.Time) *Clock {
+	return &Clock{now: now, maxStep: maxStep, last: now()}
+}
+
+// Ran looks at the clock, and returns the time that counts.
+func (c *Clock) Ran() time.Duration {
+	now := c.now()
+	c.ran += min(now.Sub(c.last), c.maxStep)
+	c.last = now
+	return c.ran
+}
+
 // steps are those of a limit.
 const steps = 10
 

@@ -121,3 +121,19 @@ func TestWithTimeout(t *testing.T) {
 		}
 	})
 }
+
+func TestClockCountsALateLookAsOne(t *testing.T) {
+	now := time.Now()
+	clock := NewClock(time.Second, func() time.Time { return now })
+	for i, test := range []struct{ after, want time.Duration }{
+		{0, 0},
+		{300 * time.Millisecond, 300 * time.Millisecond},
+		{time.Hour, 1300 * time.Millisecond},
+		{time.Second, 2300 * time.Millisecond},
+	} {
+		now = now.Add(test.after)
+		if got := clock.Ran(); got != test.want {
+			t.Errorf("look %d: got %s, want %s", i, got, test.want)
+		}
+	}
+}

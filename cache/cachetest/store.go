@@ -2,15 +2,25 @@ package cachetest
 
 import (
 	"context"
+	"path/filepath"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/snapshot"
 )
+
+// Result is a result as it is now.
+func Result(hash, cacheDirectory string, code int, output cache.TerminalOutput, outputs ...string) cache.Result {
+	return cache.Result{
+		Hash: hash, CacheDirectory: cacheDirectory, Code: code, TerminalOutput: output,
+		Outputs: outputs, Snapshot: snapshot.Take(filepath.Join(cacheDirectory, hash)),
+	}
+}
 
 // Store stores a result and returns what became of it, or why it was not
 // accepted.
 func Store(ctx context.Context, c *cache.Cache, hash, cacheDirectory string, code int, output cache.TerminalOutput) (stored cache.Stored, reason string, err error) {
 	done := make(chan cache.Stored, 1)
-	reason, err = c.Store(ctx, hash, cacheDirectory, code, output, func(s cache.Stored) { done <- s })
+	reason, err = c.Store(ctx, Result(hash, cacheDirectory, code, output), func(s cache.Stored) { done <- s })
 	if reason == "" && err == nil {
 		stored = <-done
 	}

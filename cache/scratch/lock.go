@@ -91,6 +91,18 @@ func checkPlace(parent *directory.Dir, lock *flock.Flock) error {
 	return checkLock(lock.Path(), held)
 }
 
+// isAlive reports whether a process has the lock of a session. It shares the lock for
+// a moment if none has: several may look at once.
+func isAlive(parent *directory.Dir, session string) (bool, error) {
+	lock, err := lockOf(parent, session)
+	if err != nil {
+		return false, err
+	}
+	defer release(lock)
+	locked, err := lock.TryRLock()
+	return !locked, err
+}
+
 // release gives a lock back. Nil is one that could not be had.
 func release(lock *flock.Flock) {
 	if lock != nil {

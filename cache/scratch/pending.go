@@ -89,18 +89,6 @@ func (f *Folder) passOn(session string) {
 	}
 }
 
-// isAlive reports whether a process has the lock of a session. It shares the lock for
-// a moment if none has: several may look at once.
-func isAlive(parent *directory.Dir, session string) (bool, error) {
-	lock, err := lockOf(parent, session)
-	if err != nil {
-		return false, err
-	}
-	defer release(lock)
-	locked, err := lock.TryRLock()
-	return !locked, err
-}
-
 // isPending reports whether the file of a session says that it is making a result.
 func isPending(parent *directory.Dir, session, hash string) bool {
 	notes, err := readPending(parent, session)

@@ -61,17 +61,12 @@ func (v *Visitor) Close() {
 // Alive reports whether the process has not ended, as far as its lock tells. The
 // error is a [*fileerror.Error] if another user has made the lock.
 func (v *Visitor) Alive() (bool, error) {
-	lock, err := lockOf(v.parent, v.session)
-	free := false
-	if err == nil {
-		defer release(lock)
-		free, err = lock.TryRLock() // shared: others may ask, too
-	}
+	alive, err := isAlive(v.parent, v.session)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
 	case fileerror.IsRefusal(err):
 		return false, err
 	}
-	return !free, nil // where locks cannot be had, nothing says that it has ended
+	return alive || err != nil, nil // where locks cannot be had, nothing says that it has ended
 }

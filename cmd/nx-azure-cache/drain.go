@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog/diode"
 	"github.com/spf13/cobra"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/awake"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
@@ -140,7 +141,7 @@ func drain(ctx context.Context, folder string, most limits, progress *progress) 
 		return result
 	}
 	defer server.Close()
-	wait := newWait(most)
+	wait := newWait(most, time.Now)
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for result.look(server); result.Ended == ""; result.look(server) {
@@ -190,30 +191,28 @@ const maxStep = time.Second
 // wait is how long a wait has lasted, in time in which this process ran.
 type wait struct {
 	limits
-	now   func() time.Time
-	last  time.Time
-	ran   time.Duration
+	clock *awake.Clock
 	beat  uint64        // of the last state
 	heard time.Duration // when that was new
 }
 
-func newWait(most limits) *wait { return &wait{limits: most, now: time.Now, last: time.Now()} }
+func newWait(most limits, now func() time.Time) *wait {
+	return &wait{limits: most, clock: awake.NewClock(maxStep, now)}
+}
 
 // end returns why the wait is over, or "" while it is not.
 func (w *wait) end(state *rpc.State) string {
-	now := w.now()
-	w.ran += min(now.Sub(w.last), maxStep)
-	w.last = now
+	ran := w.clock.Ran()
 	if state.ProcessID != -1 && state.Beat != w.beat {
-		w.beat, w.heard = state.Beat, w.ran
+		w.beat, w.heard = state.Beat, ran
 	}
-	silence := w.ran - w.heard
+	silence := ran - w.heard
 	switch {
-	case w.ran >= w.all && (state.ProcessID == -1 || silence < silenceAtLimit):
+	case ran >= w.all && (state.ProcessID == -1 || silence < silenceAtLimit):
 		return endedLimit
-	case state.ProcessID == -1 && w.ran >= stateWithin:
+	case state.ProcessID == -1 && ran >= stateWithin:
 		return endedUnknown
-	case state.ProcessID != -1 && (w.ran >= w.all || silence >= w.silence):
+	case state.ProcessID != -1 && (ran >= w.all || silence >= w.silence):
 		return endedSilent
 	default:
 		return ""

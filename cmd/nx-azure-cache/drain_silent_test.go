@@ -107,9 +107,8 @@ func TestWait(t *testing.T) {
 		"a server that sleeps and wakes up": append(steps(9, step{time.Second, 7, ""}), append(steps(9, step{time.Second, 8, ""}), beating(5, time.Second)...)...),
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWait(most)
-			now := w.last
-			w.now = func() time.Time { return now }
+			now := time.Now()
+			w := newWait(most, func() time.Time { return now })
 			for i, step := range all {
 				now = now.Add(step.after)
 				state := rpc.State{ProcessID: 4711, Beat: step.beat}
@@ -122,7 +121,7 @@ func TestWait(t *testing.T) {
 			}
 		})
 	}
-	w := newWait(limits{})
+	w := newWait(limits{}, time.Now)
 	if got := w.end(&rpc.State{ProcessID: 4711, Beat: 1}); got != endedLimit {
 		t.Errorf("no time: got %q, want the limit", got)
 	}
