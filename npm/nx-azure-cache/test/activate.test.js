@@ -8,7 +8,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { before, after, test } = require('node:test');
-const { workspace } = require('./init-world');
+const { workspace } = require('./init-fixture');
 const { activateGenerator } = require('../generators/activate/generator');
 
 const root = path.join(__dirname, '..', '..', '..');

@@ -10,7 +10,7 @@ const {
   fakeServer,
   installed,
   play,
-} = require('./world');
+} = require('./fixture');
 const source = require('../lib/binary');
 
 /** @import { TestContext } from 'node:test' */

@@ -10,7 +10,7 @@ const {
   shim,
   temporaryFolder,
   writeExecutable,
-} = require('./world');
+} = require('./fixture');
 
 /** @import { TestContext } from 'node:test' */
 

@@ -15,7 +15,7 @@ const {
   shim,
   temporaryFolder,
   writeExecutable,
-} = require('./world');
+} = require('./fixture');
 
 /** @import { TestContext } from 'node:test' */
 /** @import { Row } from '../lib/doctor/rows' */

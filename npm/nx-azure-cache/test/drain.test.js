@@ -6,10 +6,10 @@
 const assert = require('node:assert/strict');
 const path = require('node:path');
 const { describe, test } = require('node:test');
-const { assertOneLine, drains, fakeServer, play } = require('./world');
+const { assertOneLine, drains, fakeServer, play } = require('./fixture');
 
 /** @import { FakeServer } from './fake-server' */
-/** @import { Nx } from './world' */
+/** @import { Nx } from './fixture' */
 
 /**
  * Stores some results at once.

@@ -15,7 +15,7 @@ const {
   root: repository,
   shim,
   temporaryFolder,
-} = require('./world');
+} = require('./fixture');
 
 /** @import { TestContext } from 'node:test' */
 

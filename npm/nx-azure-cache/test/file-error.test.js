@@ -6,7 +6,7 @@ const path = require('node:path');
 const { describe, test } = require('node:test');
 const { fileError } = require('../lib/file-error');
 const { reasonOf } = require('../lib/reason');
-const { root } = require('./world');
+const { root } = require('./fixture');
 
 describe('an error of the file system', () => {
   const table = path.join(root, 'testdata', 'file-errors.json');

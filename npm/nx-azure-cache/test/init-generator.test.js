@@ -16,7 +16,7 @@ const {
   file,
   init,
   workspace,
-} = require('./init-world');
+} = require('./init-fixture');
 
 test('a fresh nx.json gets the block', async (t) => {
   const tree = workspace(t, { 'nx.json': '{}' });

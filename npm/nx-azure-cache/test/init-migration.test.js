@@ -15,7 +15,7 @@ const {
   file,
   init,
   workspace,
-} = require('./init-world');
+} = require('./init-fixture');
 
 /** @typedef {import('node:test').TestContext} TestContext */
 

@@ -12,7 +12,7 @@ const {
   azure,
   init,
   workspace,
-} = require('./init-world');
+} = require('./init-fixture');
 
 test('a connection string replaces the account and is not written', async (t) => {
   const tree = workspace(t, { 'nx.json': '{}' });

@@ -13,7 +13,7 @@ const {
   azure,
   init,
   workspace,
-} = require('./init-world');
+} = require('./init-fixture');
 const { initGenerator } = require('../generators/init/generator');
 
 /** @typedef {import('../generators/init/schema').InitGeneratorSchema} Options */

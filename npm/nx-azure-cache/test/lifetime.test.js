@@ -5,7 +5,7 @@
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
-const { assertOneLine, fakeServer, pids, play } = require('./world');
+const { assertOneLine, fakeServer, pids, play } = require('./fixture');
 
 describe('lifetime', { concurrency: 3 }, () => {
   for (const [how, says] of /** @type {const} */ ([

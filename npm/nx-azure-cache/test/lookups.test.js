@@ -9,7 +9,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
 const { Lookups } = require('../lib/lookups');
-const { fakeServer, play, temporaryFolder } = require('./world');
+const { fakeServer, play, temporaryFolder } = require('./fixture');
 
 /** @import { TestContext } from 'node:test' */
 /** @import { CachedResult } from '../index' */

@@ -13,10 +13,10 @@ const {
   fakeServer,
   play,
   temporaryFolder,
-} = require('./world');
+} = require('./fixture');
 
 /** @import { FakeServer } from './fake-server' */
-/** @import { Nx } from './world' */
+/** @import { Nx } from './fixture' */
 
 /**
  * A server with all that has ever led to a text on stderr: its log, a failed request,

@@ -13,7 +13,7 @@ const {
   play,
   shim,
   temporaryFolder,
-} = require('./world');
+} = require('./fixture');
 
 /** @import { StdioOptions } from 'node:child_process' */
 

@@ -7,9 +7,14 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
-const { assertOneLine, fakeServer, play, temporaryFolder } = require('./world');
+const {
+  assertOneLine,
+  fakeServer,
+  play,
+  temporaryFolder,
+} = require('./fixture');
 
-/** @import { Nx } from './world' */
+/** @import { Nx } from './fixture' */
 
 /**
  * @typedef {object} Said what the server says where; undefined: nothing is wrong

@@ -6,7 +6,12 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
-const { assertOneLine, fakeServer, play, temporaryFolder } = require('./world');
+const {
+  assertOneLine,
+  fakeServer,
+  play,
+  temporaryFolder,
+} = require('./fixture');
 
 /** @import { TestContext } from 'node:test' */
 

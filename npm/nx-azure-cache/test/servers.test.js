@@ -9,7 +9,7 @@ const path = require('node:path');
 const { describe, test } = require('node:test');
 const { configurationOf } = require('../lib/server');
 const { Servers } = require('../lib/servers');
-const { fakeServer, pids, play, shim } = require('./world');
+const { fakeServer, pids, play, shim } = require('./fixture');
 
 /** Servers, and how often each configuration was started. */
 function counted() {
@@ -352,7 +352,7 @@ describe('caches of one process', { concurrency: 3 }, () => {
       },
       { binary },
     );
-    const { drains } = require('./world');
+    const { drains } = require('./fixture');
     assert.deepEqual(drains(binary), [
       `--folder ${report}/.nx-azure-cache/4711-fake --limit 60000ms --silence 30000ms --parent PPID`,
     ]);

@@ -18,7 +18,7 @@ const {
   pids,
   shim,
   temporaryFolder,
-} = require('./world');
+} = require('./fixture');
 
 /** @import { TestContext } from 'node:test' */
 /** @import { FakeServer } from './fake-server' */

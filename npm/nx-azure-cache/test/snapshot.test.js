@@ -7,10 +7,10 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
 const { plainOutputs, takeSnapshot } = require('../lib/snapshot');
-const { fakeServer, play, temporaryFolder } = require('./world');
+const { fakeServer, play, temporaryFolder } = require('./fixture');
 
 /** @import { FakeServer } from './fake-server' */
-/** @import { Nx } from './world' */
+/** @import { Nx } from './fixture' */
 
 /**
  * A server that writes down the params of store.

@@ -16,11 +16,11 @@ const {
   root,
   temporaryFolder,
   writeExecutable,
-} = require('./world');
+} = require('./fixture');
 const { version } = require('../package.json');
 
 /** @import { TestContext } from 'node:test' */
-/** @import { Nx, Options } from './world' */
+/** @import { Nx, Options } from './fixture' */
 
 const off = 'nx-azure-cache: the remote cache is off: ';
 

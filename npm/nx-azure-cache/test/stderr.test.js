@@ -5,10 +5,10 @@
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
-const { assertOneLine, drains, fakeServer, play } = require('./world');
+const { assertOneLine, drains, fakeServer, play } = require('./fixture');
 
 /** @import { FakeServer } from './fake-server' */
-/** @import { Nx } from './world' */
+/** @import { Nx } from './fixture' */
 
 /** @param {Nx} nx */
 async function retrieveAndStore({ open, cacheDirectory }) {

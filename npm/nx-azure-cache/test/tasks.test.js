@@ -15,11 +15,11 @@ const {
   installed,
   play,
   temporaryFolder,
-} = require('./world');
+} = require('./fixture');
 
 /** @import { TestContext } from 'node:test' */
 /** @import { FakeServer } from './fake-server' */
-/** @import { Nx } from './world' */
+/** @import { Nx } from './fixture' */
 
 /**
  * A server that asks for tasks, and writes them down.

@@ -4,10 +4,10 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
-const { fakeServer, play, temporaryFolder } = require('./world');
+const { fakeServer, play, temporaryFolder } = require('./fixture');
 
 /** @import { TestContext } from 'node:test' */
-/** @import { Nx } from './world' */
+/** @import { Nx } from './fixture' */
 
 /** @param {Nx} nx */
 async function oneMiss({ open, cacheDirectory }) {

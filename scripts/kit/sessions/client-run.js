@@ -13,7 +13,7 @@ const {
   play,
   temporaryFolder,
   writeExecutable,
-} = require('../../../npm/nx-azure-cache/test/world');
+} = require('../../../npm/nx-azure-cache/test/fixture');
 const { version } = require('../../../npm/nx-azure-cache/package.json');
 const { Conversation, frame, limit } = require('./conversation');
 const { Values, repeat, show } = require('./values');

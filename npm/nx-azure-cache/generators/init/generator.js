@@ -1,16 +1,16 @@
 'use strict';
 
 const { packageManager } = require('../../lib/doctor/packages');
-const { askFor, terminal } = require('./ask');
+const { askFor, terminal } = require('./prompt');
 const { trustedBranch } = require('./branches');
 const nxJson = require('./nx-json');
 const { replacePackages } = require('./old-packages');
 const { migrateRunner } = require('./old-runner');
-const { warnings } = require('./others');
+const { warnings } = require('./conflicts');
 const { DEFAULTS, changes, readOptions } = require('./settings');
 const { explain, missingKeys } = require('./sign-in');
 
-/** @typedef {import('./ask').Io} Io */
+/** @typedef {import('./prompt').Io} Io */
 /** @typedef {import('./settings').Block} Block */
 
 /**

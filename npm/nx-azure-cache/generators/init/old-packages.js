@@ -4,7 +4,7 @@
 
 const { createRequire } = require('node:module');
 const path = require('node:path');
-const { usualNames } = require('../../lib/doctor/slot');
+const { usualNames } = require('../../lib/doctor/resolution');
 const { version } = require('../../package.json');
 const json = require('./nx-json');
 

@@ -6,13 +6,13 @@
 const { workspaceRoot } = require('../workspace');
 const { findNx, packageManager } = require('./packages');
 const { message, rowsOf } = require('./rows');
-const { examineSlot } = require('./slot');
-const { examineSwitches } = require('./switches');
+const { examineSlot } = require('./resolution');
+const { examineSwitches } = require('./overrides');
 const { examineVersions } = require('./versions');
 
 /** @import { Environment } from '../environment' */
 /** @import { Row } from './rows' */
-/** @import { Workspace } from './slot' */
+/** @import { Workspace } from './resolution' */
 
 /**
  * Looks at a workspace. Loads Nx, and nothing else of the workspace but our own

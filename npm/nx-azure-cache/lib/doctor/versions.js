@@ -7,10 +7,10 @@ const { binaryPath } = require('../binary');
 const manifest = require('../../package.json');
 const { findPackage, packageAround } = require('./packages');
 const { message, rowsOf } = require('./rows');
-const { again, isOurs, ourName, shortened } = require('./slot');
+const { again, isOurs, ourName, shortened } = require('./resolution');
 
 /** @import { Package } from './packages' */
-/** @import { Workspace } from './slot' */
+/** @import { Workspace } from './resolution' */
 /** @import { Row } from './rows' */
 
 const { ok, warning, failed } = rowsOf('versions');

@@ -17,7 +17,7 @@ const {
   shim,
   temporaryFolder,
   writeExecutable,
-} = require('./world');
+} = require('./fixture');
 
 /** @import { TestContext } from 'node:test' */
 

@@ -5,7 +5,7 @@
 const { rowsOf } = require('./rows');
 
 /** @import { Row } from './rows' */
-/** @import { NxJson, Workspace } from './slot' */
+/** @import { NxJson, Workspace } from './resolution' */
 
 const { ok, warning, failed } = rowsOf('package');
 

@@ -15,7 +15,7 @@ const {
   root,
   temporaryFolder,
   writeExecutable,
-} = require('./world');
+} = require('./fixture');
 const { version } = require('../package.json');
 
 /** @import { TestContext } from 'node:test' */

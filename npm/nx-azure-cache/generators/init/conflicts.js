@@ -3,7 +3,7 @@
 // What else Nx may use as its remote cache, in the order in which it asks
 // (DbCache of nx/src/tasks-runner/cache, Nx 20.0.6 to 24.0.6). Named, not removed.
 
-const { isCloudRunner } = require('../../lib/doctor/switches');
+const { isCloudRunner } = require('../../lib/doctor/overrides');
 const { others } = require('./old-packages');
 
 /** @import { NxJson } from './nx-json' */

@@ -5,10 +5,10 @@
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
-const { assertOneLine, fakeServer, play } = require('./world');
+const { assertOneLine, fakeServer, play } = require('./fixture');
 
 /** @import { FakeServer } from './fake-server' */
-/** @import { Nx } from './world' */
+/** @import { Nx } from './fixture' */
 
 /**
  * What is special about a server, beside its patience of 2 s. It is the text of

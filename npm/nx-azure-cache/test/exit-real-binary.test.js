@@ -21,10 +21,10 @@ const {
   shim,
   temporaryFolder,
   writeExecutable,
-} = require('./world');
+} = require('./fixture');
 
 /** @import { TestContext } from 'node:test' */
-/** @import { Nx } from './world' */
+/** @import { Nx } from './fixture' */
 
 const licence = fs.readFileSync(
   path.join(root, 'testdata/license/valid.jwt'),

@@ -11,9 +11,9 @@ const {
   play,
   temporaryFolder,
   writeExecutable,
-} = require('./world');
+} = require('./fixture');
 
-/** @import { Nx } from './world' */
+/** @import { Nx } from './fixture' */
 
 /** @param {Nx} nx */
 async function retrieveAndStore({ open, cacheDirectory }) {
