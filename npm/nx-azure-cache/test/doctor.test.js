@@ -335,7 +335,7 @@ describe('doctor finds what is in the way', () => {
         'shadows',
         'failed',
         `${name} 3.1.4`,
-        'asks it first',
+        'tries it first',
         `npm uninstall ${name}`,
       );
       rows.assert('loaded', 'ok', ourName);
@@ -417,7 +417,7 @@ describe('doctor finds what is in the way', () => {
       assert.deepEqual(rows.failed, ['nx-cloud']);
     });
 
-    test(`not Nx Cloud that is switched off, by ${name}`, (t) => {
+    test(`accepts Nx Cloud disabled by ${name}`, (t) => {
       const off = new Workspace(t, {
         nxJson: { ...nxJson, neverConnectToCloud: true },
       });
@@ -469,7 +469,7 @@ describe('doctor finds what is in the way', () => {
         'runner',
         'warning',
         'nx-remotecache-azure',
-        'is not loaded by Nx 24',
+        'is ignored by Nx 24',
       );
     workspace.useNx('20.7.2', oldSource);
     workspace.examine().assert('runner', 'warning', 'runs the tasks');

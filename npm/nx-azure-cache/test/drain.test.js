@@ -618,11 +618,11 @@ describe('the summary', { concurrency: 3 }, () => {
       const client = { ended: true, waited: 0, wake: () => {} };
       const session = { session: 's', patience: 1, drain: 1 };
       const run = new Run({ binary: '/nowhere', client, session, ci: true });
-      run.sending();
-      run.sending();
+      run.storeSent();
+      run.storeSent();
       run.lost('it is gone');
-      run.answered(true);
-      run.answered(true);
+      run.storeAnswered(true);
+      run.storeAnswered(true);
       run.end(0);
     });
     assertOneLine(lines, 'it is gone; 2 results were not stored; ');

@@ -267,11 +267,11 @@ test('Nx is shown what came from outside, and then all again', () => {
   const before = process.env;
   const environment = readEnvironment('/nowhere', { CI: 'true' });
   assert.deepEqual(
-    environment.during(() => ({ ...process.env })),
+    environment.withOuterVariables(() => ({ ...process.env })),
     { CI: 'true' },
   );
   assert.throws(() =>
-    environment.during(() => {
+    environment.withOuterVariables(() => {
       throw new Error('of Nx');
     }),
   );
@@ -287,11 +287,15 @@ test('what a variable holds has a limit, and long values are left out first', (t
   assert.deepEqual(named(claims), ['CI', 'LONG', 'REF']);
   const environment = readEnvironment('/nowhere', {});
   environment.claims = claims;
-  assert.deepEqual(named(environment.sentInVariable() ?? []), ['CI', 'REF']);
-  assert.deepEqual(named(environment.sent() ?? []), ['CI', 'LONG', 'REF']);
+  assert.deepEqual(named(environment.claimsForCommand() ?? []), ['CI', 'REF']);
+  assert.deepEqual(named(environment.claimsForServer() ?? []), [
+    'CI',
+    'LONG',
+    'REF',
+  ]);
   environment.claims = [];
-  assert.equal(environment.sent(), undefined);
-  assert.equal(environment.sentInVariable(), undefined);
+  assert.equal(environment.claimsForServer(), undefined);
+  assert.equal(environment.claimsForCommand(), undefined);
 });
 
 /**

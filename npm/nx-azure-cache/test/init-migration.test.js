@@ -64,7 +64,7 @@ describe('the older packages', () => {
     assert.equal(
       output,
       file(
-        'package.json: @nx/azure-cache (^2.1.0) is removed: it is the older package, which Nx asks first.',
+        'package.json: removed @nx/azure-cache (^2.1.0), the older package, which Nx tries first.',
         NO_CONNECTION,
         '',
         'Next steps:',
@@ -90,9 +90,9 @@ describe('the older packages', () => {
       assert.equal(
         output,
         file(
-          `package.json: ${ALIAS} (${spec}) is removed: it is the older package.`,
-          `package.json: ${ALIAS} is ${OURS} now.`,
-          'package.json: @nx/key was for the licence of the older package; it stays, remove it if nothing else needs it.',
+          `package.json: removed ${ALIAS} (${spec}), the older package.`,
+          `package.json: set ${ALIAS} to ${OURS}.`,
+          'package.json: kept @nx/key, which the older package needed for its license; remove it if nothing else needs it.',
           NO_CONNECTION,
           '',
           'Next steps:',
@@ -221,9 +221,9 @@ describe('nx-remotecache-azure', () => {
       devDependencies: { [ALIAS]: 'npm:nx-azure-cache@1.2.3' },
     });
     assert.deepEqual(output.split('\n').slice(0, 5), [
-      'package.json: nx-remotecache-azure (^20.0.0) is removed: Nx loads no such runner any more.',
-      'nx.json: tasksRunnerOptions.default has no runner nx-remotecache-azure any more, and none of accountName, accountKey, container, silent.',
-      'nx.json: the account key is not kept; set AZURE_STORAGE_CONNECTION_STRING to DefaultEndpointsProtocol=https;AccountName=acmecache;AccountKey=KEY;EndpointSuffix=core.windows.net. It is in the history of nx.json: make a new one.',
+      'package.json: removed nx-remotecache-azure (^20.0.0): Nx 21 and later ignore task runners.',
+      'nx.json: removed the runner nx-remotecache-azure from tasksRunnerOptions.default, and its options accountName, accountKey, container, silent.',
+      'nx.json: removed the account key; set AZURE_STORAGE_CONNECTION_STRING to DefaultEndpointsProtocol=https;AccountName=acmecache;AccountKey=KEY;EndpointSuffix=core.windows.net. The history of nx.json still has it: rotate it.',
       'nx.json: azure.container is "nxcache", as before.',
       'nx.json: azure.accountName is "acmecache", as before.',
     ]);
@@ -242,17 +242,17 @@ describe('nx-remotecache-azure', () => {
       [
         { connectionString: CONNECTION, container: 'nxcache' },
         { container: 'nxcache' },
-        /the connection string is not kept; set AZURE_STORAGE_CONNECTION_STRING to it/,
+        /removed the connection string; set AZURE_STORAGE_CONNECTION_STRING to it/,
       ],
       [
         { sasUrl: SAS, container: 'another' },
         { container: 'results' },
-        /the SAS URL is not kept; set NX_AZURE_CACHE_SAS_URL to it/,
+        /removed the SAS URL; set NX_AZURE_CACHE_SAS_URL to it/,
       ],
       [
         { accountName: 'acc', adAuth: true, container: 'nxcache' },
         { container: 'nxcache', accountName: 'acc' },
-        /none of accountName, adAuth, container\./,
+        /its options accountName, adAuth, container\./,
       ],
       [
         {
@@ -283,7 +283,7 @@ describe('nx-remotecache-azure', () => {
           container: 'nxcache',
         },
         { container: 'nxcache', accountName: 'acc' },
-        /azure.endpoint is not set: endpoint must be an https URL/,
+        /azure.endpoint was not set: endpoint must be an https URL/,
       ],
       [
         { accountName: 'acc', container: 'nxcache', write: false },
@@ -308,12 +308,12 @@ describe('nx-remotecache-azure', () => {
       [
         { accountName: KEY, accountKey: KEY, container: 'nxcache' },
         { container: 'nxcache' },
-        /azure.accountName is not set: .*AccountName=ACCOUNT;|AccountName=ACCOUNT;/,
+        /azure.accountName was not set: .*AccountName=ACCOUNT;|AccountName=ACCOUNT;/,
       ],
       [
         { accountName: 'acc', container: 'nxcache', write: true, read: false },
         { container: 'nxcache', accountName: 'acc' },
-        /there is no mode that only writes; it is read-write/,
+        /there is no write-only mode; the mode is read-write/,
       ],
       [{}, {}, /Fill in "container" and "accountName"/],
     ])) {
@@ -377,10 +377,10 @@ describe('nx-remotecache-azure', () => {
       ciMode: 'read-only',
     });
     for (const line of [
-      'this environment, .github/workflows/ci.yml: NXCACHE_AZURE_CONNECTION_STRING is read no more; call it AZURE_STORAGE_CONNECTION_STRING.',
-      'this environment, .env: NXCACHE_AZURE_ACCOUNT_NAME is read no more; azure.accountName in nx.json takes its place.',
-      'azure-pipelines.yml: NX_CACHE_AZURE_CONTAINER is read no more; azure.container in nx.json takes its place.',
-      'this environment: NXCACHE_WRITE is read no more; where it is false NX_POWERPACK_CACHE_MODE takes its place: read-only, or no-cache.',
+      'this environment, .github/workflows/ci.yml: NXCACHE_AZURE_CONNECTION_STRING is no longer read; rename it to AZURE_STORAGE_CONNECTION_STRING.',
+      'this environment, .env: NXCACHE_AZURE_ACCOUNT_NAME is no longer read; use azure.accountName in nx.json.',
+      'azure-pipelines.yml: NX_CACHE_AZURE_CONTAINER is no longer read; use azure.container in nx.json.',
+      'this environment: NXCACHE_WRITE is no longer read; if it is false, set NX_POWERPACK_CACHE_MODE to read-only or no-cache.',
     ]) {
       assert.ok(output.split('\n').includes(line), `${line}\nin\n${output}`);
     }
@@ -427,25 +427,30 @@ describe('other remote caches', () => {
   test('are named, and stay', async (t) => {
     /** @type {[object, object, NodeJS.ProcessEnv, RegExp | undefined][]} */
     const table = [
-      [{ '@nx/s3-cache': '1' }, {}, {}, /Nx asks @nx\/s3-cache first/],
+      [{ '@nx/s3-cache': '1' }, {}, {}, /Nx tries @nx\/s3-cache first/],
       [
         { '@nx/powerpack-gcs-cache': '1' },
         {},
         {},
-        /Nx asks @nx\/powerpack-gcs-cache first/,
+        /Nx tries @nx\/powerpack-gcs-cache first/,
       ],
       [
         { '@nx/shared-fs-cache': '1' },
         {},
         {},
-        /Nx asks @nx\/shared-fs-cache first/,
+        /Nx tries @nx\/shared-fs-cache first/,
       ],
-      [{}, { nxCloudId: 'x' }, {}, /Nx Cloud first \(nxCloudId in nx.json\)/],
+      [
+        {},
+        { nxCloudId: 'x' },
+        {},
+        /Nx uses Nx Cloud and not this cache \(nxCloudId in nx.json\)/,
+      ],
       [
         {},
         { nxCloudAccessToken: 'secret' },
         {},
-        /Nx Cloud first \(nxCloudAccessToken in nx.json\)/,
+        /Nx Cloud and not this cache \(nxCloudAccessToken in nx.json\)/,
       ],
       [
         {},
@@ -465,13 +470,19 @@ describe('other remote caches', () => {
         {},
         {},
         { NX_SELF_HOSTED_REMOTE_CACHE_SERVER: 'http://x' },
-        /asks the server of NX_SELF_HOSTED_REMOTE_CACHE_SERVER where this cache is off/,
+        /uses the server of NX_SELF_HOSTED_REMOTE_CACHE_SERVER whenever this cache is off/,
       ],
       [
         {},
         {},
         { NX_SKIP_REMOTE_CACHE: 'true' },
-        /NX_SKIP_REMOTE_CACHE is set here: Nx asks no remote cache at all/,
+        /NX_SKIP_REMOTE_CACHE is set here: Nx uses no remote cache\.$/,
+      ],
+      [
+        {},
+        {},
+        { NX_SKIP_NX_CACHE: 'true' },
+        /NX_SKIP_NX_CACHE is set here: Nx uses no cache at all\.$/,
       ],
       [{}, {}, { NX_DISABLE_REMOTE_CACHE: 'false' }, undefined],
       [{ '@nx/js': '1', 'nx-remotecache-s3': '1' }, {}, {}, undefined],
@@ -497,6 +508,9 @@ describe('other remote caches', () => {
       'base.json': '{ "nxCloudId": "x" }',
     });
     const { output } = await init(tree, COMPLETE);
-    assert.match(output, /Nx asks Nx Cloud first \(nxCloudId in nx.json\)/);
+    assert.match(
+      output,
+      /Nx uses Nx Cloud and not this cache \(nxCloudId in nx.json\)/,
+    );
   });
 });

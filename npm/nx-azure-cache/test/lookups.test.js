@@ -20,7 +20,7 @@ const hit = { code: 0, terminalOutput: '', outputsPath: '/x', size: 1 };
 /**
  * Lookups with a clock that a test moves, and what they have asked for.
  *
- * @param {{ lifetime?: number, most?: number }} [options]
+ * @param {{ lifetime?: number, maxMisses?: number }} [options]
  */
 function lookupsAt(options) {
   const clock = { now: 0 };
@@ -154,7 +154,7 @@ describe('lookups', () => {
   });
 
   test('their number has a limit: the oldest are forgotten', async () => {
-    const { ask, asked, clock } = lookupsAt({ most: 3 });
+    const { ask, asked, clock } = lookupsAt({ maxMisses: 3 });
     for (const hash of ['1', '2', '3', '4']) {
       clock.now++;
       await ask(hash);

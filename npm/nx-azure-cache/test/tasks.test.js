@@ -278,11 +278,11 @@ test('a bounded number of hashes is remembered, the newest', () => {
   const target = { project: 'a', target: 'build' };
   const first = { hash: 'first', target };
   const second = { hash: 'second', target };
-  tasks.name(first);
-  tasks.name(second);
+  tasks.addTask(first);
+  tasks.addTask(second);
   for (let i = 0; i < 150_000; i++) {
-    if (i % 50_000 === 0) tasks.name(first);
-    tasks.name({ hash: String(i), target });
+    if (i % 50_000 === 0) tasks.addTask(first);
+    tasks.addTask({ hash: String(i), target });
   }
   assert.equal(tasks.size, 100_000);
   assert.deepEqual(tasks.about('first').task, target);
