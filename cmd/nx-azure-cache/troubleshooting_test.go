@@ -246,7 +246,7 @@ var unspoken = []string{
 }
 
 // talks are the files of generators that talk with whoever has started them.
-var talks = regexp.MustCompile(`^(generator|ask|old-.*|others|sign-in)\.js$`)
+var talks = regexp.MustCompile(`^(generator|prompt|old-.*|conflicts|sign-in)\.js$`)
 
 func TestTroubleshootingHasEveryLine(t *testing.T) {
 	page := strings.Join(quotes(t), "\n")

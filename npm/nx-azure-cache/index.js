@@ -5,8 +5,8 @@ const fs = require('node:fs/promises');
 const path = require('node:path');
 const { binaryPath } = require('./lib/binary');
 const { readEnvironment } = require('./lib/environment');
-const { fileError, refusal } = require('./lib/file-error');
-const { hushInTask, notice } = require('./lib/notices');
+const { fileError, fileSystemError } = require('./lib/file-error');
+const { silenceInTask, notice } = require('./lib/notices');
 const { reasonOf } = require('./lib/reason');
 const {
   configurationOf,
@@ -15,7 +15,7 @@ const {
   spawnServer,
 } = require('./lib/server');
 const { Servers } = require('./lib/servers');
-const { nonsense } = require('./lib/session');
+const { unexpectedResponse } = require('./lib/session');
 const { takeSnapshot } = require('./lib/snapshot');
 const { workspaceRoot } = require('./lib/workspace');
 
@@ -50,7 +50,7 @@ async function getRemoteCache() {
 async function open() {
   const environment = readEnvironment(workspaceRoot());
   const env = environment.variables;
-  hushInTask(env);
+  silenceInTask(env);
   const binary = binaryPath({ env });
   // The first one starts while this process finds out what to send it.
   const first = servers.isEmpty ? spawnServer(binary, env) : undefined;
@@ -73,28 +73,28 @@ async function open() {
  * @returns {RemoteCache}
  */
 function remoteCache(server) {
-  const { client, session: hello, run, lookups, tasks, aboutTask } = server;
+  const { client, session: hello, run, lookups, tasks, paramsOfTask } = server;
   const { mode, session, patience } = hello;
   const folderIn = (/** @type {string} */ cacheDirectory) =>
     path.join(cacheDirectory, '.nx-azure-cache', session);
   tasks.folderIn = folderIn;
   const root = workspaceRoot();
   const send = async (/** @type {object} */ params) => {
-    run.sending();
+    run.storeSent();
     let isAccepted = false;
     try {
       const answer = await client.call('store', params, patience);
       isAccepted = answer?.queued === true;
       return answer;
     } finally {
-      run.answered(isAccepted);
+      run.storeAnswered(isAccepted);
     }
   };
   return {
     async retrieve(hash, cacheDirectory) {
       run.cacheDirectory ||= cacheDirectory;
-      const about = aboutTask(hash);
-      if (!about) return leftOut(hash, null);
+      const about = paramsOfTask(hash);
+      if (!about) return excluded(hash, null);
       return lookups.retrieve(hash, cacheDirectory, async () => {
         try {
           const params = { hash, cacheDirectory, ...about };
@@ -118,8 +118,8 @@ function remoteCache(server) {
       const declared = { workspaceRoot: root, outputs };
       const snapshot = takeSnapshot(hash, cacheDirectory, declared);
       run.cacheDirectory ||= cacheDirectory;
-      const about = aboutTask(hash);
-      if (!about) return leftOut(hash, false);
+      const about = paramsOfTask(hash);
+      if (!about) return excluded(hash, false);
       try {
         const answer = await withOutput(
           folderIn(cacheDirectory),
@@ -130,7 +130,8 @@ function remoteCache(server) {
             return send(params);
           },
         );
-        if (typeof answer?.queued !== 'boolean') throw new Error(nonsense);
+        if (typeof answer?.queued !== 'boolean')
+          throw new Error(unexpectedResponse);
         const { queued, reason } = answer;
         if (queued) run.cacheDirectory = cacheDirectory;
         else if (reason) run.refused(hash, reason);
@@ -151,7 +152,7 @@ function remoteCache(server) {
  * @param {string} hash
  * @param {T} answer for Nx
  */
-function leftOut(hash, answer) {
+function excluded(hash, answer) {
   notice(
     'left out',
     `the remote cache is not used for ${reasonOf(hash)}: Nx has not said whose result that is, and azure.include or azure.exclude in nx.json depend on it`,
@@ -169,7 +170,7 @@ function leftOut(hash, answer) {
  */
 async function toNx(hit, folder) {
   if (hit === null) return null;
-  if (typeof hit !== 'object') throw new Error(nonsense);
+  if (typeof hit !== 'object') throw new Error(unexpectedResponse);
   const { code, outputsPath, size, terminalOutputPath } = hit;
   let { terminalOutput } = hit;
   if (terminalOutputPath !== undefined) {
@@ -178,7 +179,7 @@ async function toNx(hit, folder) {
       path.dirname(path.resolve(String(terminalOutputPath))) !==
       path.resolve(folder)
     ) {
-      throw new Error(nonsense);
+      throw new Error(unexpectedResponse);
     }
     try {
       terminalOutput = await fs
@@ -195,7 +196,7 @@ async function toNx(hit, folder) {
     typeof terminalOutput !== 'string' ||
     typeof outputsPath !== 'string'
   ) {
-    throw new Error(nonsense);
+    throw new Error(unexpectedResponse);
   }
   if ((code << 16) >> 16 !== code) {
     const problem = `a result has the exit code ${code}, which Nx cannot hold`;
@@ -218,12 +219,12 @@ async function withOutput(folder, terminalOutput, use) {
   }
   const terminalOutputPath = path.join(folder, randomUUID());
   try {
-    await writeAside(terminalOutputPath, terminalOutput);
+    await writePrivateFile(terminalOutputPath, terminalOutput);
     return await use({ terminalOutputPath }).catch(async (err) => {
       if (await exists(terminalOutputPath)) throw err;
       // Until its first request there the server has no lock in this cache
       // directory, and another process may have removed its folder. Now it has.
-      await writeAside(terminalOutputPath, terminalOutput);
+      await writePrivateFile(terminalOutputPath, terminalOutput);
       return use({ terminalOutputPath });
     });
   } finally {
@@ -238,7 +239,7 @@ async function withOutput(folder, terminalOutput, use) {
  * @param {string} file
  * @param {string} text
  */
-async function writeAside(file, text) {
+async function writePrivateFile(file, text) {
   for (let tries = 10; ; tries--) {
     try {
       await makeFolder(path.dirname(path.dirname(file)), { isShared: true });
@@ -278,12 +279,12 @@ async function makeFolder(
   const info = await fs.lstat(folder);
   if (!info.isDirectory()) {
     const kind = info.isSymbolicLink() ? 'a symbolic link' : 'not a directory';
-    throw refusal(
+    throw fileSystemError(
       `${folder} is ${kind}, and the remote cache follows no link and replaces no file there (does the repository commit it?): delete it`,
     );
   }
   if (isPrivate && process.geteuid && info.uid !== process.geteuid()) {
-    throw refusal(
+    throw fileSystemError(
       `${folder} belongs to the user ${info.uid} (did another user of this machine make it first?): delete it, or set cacheDirectory in nx.json to a directory of your own`,
     );
   }
@@ -293,7 +294,7 @@ async function makeFolder(
 async function notWritable(folder) {
   const { uid, mode } = await fs.stat(folder);
   const octal = (mode & 0o777).toString(8).padStart(3, '0');
-  return refusal(
+  return fileSystemError(
     `this user may not write to ${folder}, which belongs to the user ${uid} and has the mode ${octal} (did Nx run with sudo?): delete it as that user, or set cacheDirectory in nx.json to a directory of your own`,
   );
 }

@@ -94,8 +94,8 @@ test('init takes over from nx-remotecache-azure; a dry run shows it and changes 
   assert.equal(wet.code, 0, wet.output);
   for (const { output } of [dry, wet]) {
     for (const line of [
-      'nx.json: tasksRunnerOptions.default has no runner nx-remotecache-azure any more, and none of container, connectionString.',
-      'nx.json: the connection string is not kept; set AZURE_STORAGE_CONNECTION_STRING to it.',
+      'nx.json: removed the runner nx-remotecache-azure from tasksRunnerOptions.default, and its options container, connectionString.',
+      'nx.json: removed the connection string; set AZURE_STORAGE_CONNECTION_STRING to it.',
       `nx.json: azure.container is "${container}", as before.`,
     ]) {
       assert.ok(output.includes(line), output);

@@ -112,7 +112,7 @@ test('doctor finds the package that Nx loads first, and does not run it', async 
   assert.equal(code, 1, stdout);
   assert.match(
     stdout,
-    /failed +other remote caches +@nx\/s3-cache 3\.1\.4 .* asks it first/,
+    /failed +other remote caches +@nx\/s3-cache 3\.1\.4 .* tries it first/,
   );
   assert.match(stdout, /npm uninstall @nx\/s3-cache/);
   assert.ok(!fs.existsSync(ran), 'doctor has run it');

@@ -67,7 +67,7 @@ function workspaceVariable() {
 
 /** The workspace, or why nothing is known of it: flags may name a container. */
 function workspace() {
-  const claims = environment.sentInVariable();
+  const claims = environment.claimsForCommand();
   try {
     return { ...readWorkspace(environment), claims };
   } catch (err) {

@@ -42,10 +42,10 @@ const { trace } = require('./trace');
 const grace = 200;
 
 /**
- * The steps in which patience ends. One that comes late counts as one: this
+ * The steps in which idleTimeout ends. One that comes late counts as one: this
  * process was busy, or stopped by Ctrl-Z, and the child perhaps with it.
  */
-const patienceSteps = 10;
+const idleSteps = 10;
 
 /**
  * Turns of the event loop without a message after which nothing more comes from
@@ -68,19 +68,19 @@ class Client {
   #connection;
   #listeners;
   #pending = 0;
-  #heard = 0;
+  #received = 0;
   #busySince = 0;
   #waited = 0;
   #ended = false;
   /** Milliseconds of silence after which the child is killed. */
-  #patience = Infinity;
+  #idleTimeout = Infinity;
   /**
    * Runs while calls are pending, and so keeps the event loop alive for them.
    * The child would not: its handle is gone before its calls are settled.
    *
    * @type {NodeJS.Timeout | undefined}
    */
-  #watch;
+  #timer;
   /** @type {(why: string) => void} */
   #setEnd = () => {};
   /** @type {Promise<string>} why there are no more answers */
@@ -138,7 +138,7 @@ class Client {
     this.#connection = rpc.createMessageConnection(reader, writer, undefined, {
       messageStrategy: {
         handleMessage: (message, next) => {
-          this.#heard++;
+          this.#received++;
           next(message);
         },
       },
@@ -149,14 +149,14 @@ class Client {
     this.#connection.onClose(() => this.#stopSoon('it has closed a pipe'));
     this.#connection.listen();
     // Whatever it says: it lives.
-    child.stdout.on('data', () => this.#rewatch());
+    child.stdout.on('data', () => this.#restartTimer());
 
     child.stderr.setEncoding('utf8').on('data', (text) => {
       this.#stderr = (this.#stderr + text).slice(0, 4096);
       listeners.onStderr(text);
     });
     child.on('exit', () => this.#stopSoon());
-    child.on('close', () => this.#stopWhenHeard());
+    child.on('close', () => this.#stopAfterLastMessage());
   }
 
   /**
@@ -165,25 +165,25 @@ class Client {
    *
    * @param {string} method
    * @param {object} params
-   * @param {number} patience milliseconds after which the child is killed, in
+   * @param {number} idleTimeout milliseconds after which the child is killed, in
    *   which no call begins, none is answered and no progress is told
    * @returns {Promise<any>}
    */
-  async call(method, params, patience) {
+  async call(method, params, idleTimeout) {
     if (this.#pending++ === 0) this.#busySince = performance.now();
-    this.#patience = patience;
-    this.#rewatch();
+    this.#idleTimeout = idleTimeout;
+    this.#restartTimer();
     try {
       return await this.#connection.sendRequest(method, params);
     } catch (err) {
-      if (isAnswer(err)) throw err;
+      if (isServerError(err)) throw err;
       this.#stopSoon(err);
       throw new Error(await this.#end, { cause: err });
     } finally {
       if (--this.#pending === 0) {
         this.#waited += performance.now() - this.#busySince;
       }
-      this.#rewatch();
+      this.#restartTimer();
     }
   }
 
@@ -201,9 +201,9 @@ class Client {
    * Lets a child go on that was stopped (SIGSTOP): only then it notices that its
    * stdin ends, and does not stay for ever. Does nothing to one that runs.
    */
-  wake() {
-    const hasIt = process.platform !== 'win32';
-    if (hasIt && !this.#ended) this.#child.kill('SIGCONT');
+  resume() {
+    const hasSignals = process.platform !== 'win32';
+    if (hasSignals && !this.#ended) this.#child.kill('SIGCONT');
   }
 
   /** Lets the child end: it does so when its stdin ends. */
@@ -215,15 +215,15 @@ class Client {
   }
 
   /** Begins to wait for the child anew, if anybody waits for it. */
-  #rewatch() {
-    clearInterval(this.#watch);
+  #restartTimer() {
+    clearInterval(this.#timer);
     if (this.#pending === 0) return;
-    const patience = this.#patience;
-    let steps = patienceSteps;
-    this.#watch = setInterval(() => {
+    const idleTimeout = this.#idleTimeout;
+    let steps = idleSteps;
+    this.#timer = setInterval(() => {
       if (--steps > 0) return;
-      this.#stop(`it has not answered for ${patience / 1000} s`);
-    }, patience / patienceSteps);
+      this.#stop(`it has not answered for ${idleTimeout / 1000} s`);
+    }, idleTimeout / idleSteps);
   }
 
   /**
@@ -240,15 +240,15 @@ class Client {
   }
 
   /**
-   * Stops when all that the child wrote before its end is heard: an answer may
+   * Stops when all that the child wrote before its end is received: an answer may
    * say that a result was accepted.
    */
-  #stopWhenHeard() {
-    let heard = this.#heard;
+  #stopAfterLastMessage() {
+    let received = this.#received;
     let quiet = 0;
     const turn = () => {
-      quiet = this.#heard === heard ? quiet + 1 : 0;
-      heard = this.#heard;
+      quiet = this.#received === received ? quiet + 1 : 0;
+      received = this.#received;
       if (quiet < lastTurns) setImmediate(turn);
       else this.#stop();
     };
@@ -263,9 +263,9 @@ class Client {
   #stop(why) {
     if (this.#ended) return;
     this.#ended = true;
-    const epitaph = this.#epitaph(why);
-    this.#setEnd(epitaph);
-    this.#listeners.onEnd(epitaph, this.#wasAsked);
+    const exitReason = this.#exitReason(why);
+    this.#setEnd(exitReason);
+    this.#listeners.onEnd(exitReason, this.#wasAsked);
     // The RPC library leaves pending calls unsettled until it is disposed
     // (vscode-languageserver-node#1621).
     this.#connection.dispose();
@@ -278,12 +278,12 @@ class Client {
    */
   get #wasAsked() {
     const { exitCode, signalCode } = this.#child;
-    const gentle = ['SIGTERM', 'SIGINT', 'SIGHUP'];
-    return exitCode === 0 || gentle.includes(String(signalCode));
+    const requestedSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'];
+    return exitCode === 0 || requestedSignals.includes(String(signalCode));
   }
 
   /** @param {unknown} why */
-  #epitaph(why) {
+  #exitReason(why) {
     const { exitCode, signalCode } = this.#child;
     if (exitCode === null && signalCode === null) {
       return `the cache process was stopped: ${reasonOf(why)}`;
@@ -293,8 +293,10 @@ class Client {
       : exitCode === 0
         ? 'ended with exit code 0, as after SIGTERM'
         : `ended with exit code ${exitCode}`;
-    const said = this.#stderr.split('\n').find((line) => line.trim() !== '');
-    return `the cache process ${how}${said ? `: ${said.trim()}` : ''}`;
+    const firstLine = this.#stderr
+      .split('\n')
+      .find((line) => line.trim() !== '');
+    return `the cache process ${how}${firstLine ? `: ${firstLine.trim()}` : ''}`;
   }
 }
 
@@ -304,7 +306,7 @@ class Client {
  *
  * @param {unknown} err
  */
-function isAnswer(err) {
+function isServerError(err) {
   const { ResponseError } = require('vscode-jsonrpc/node');
   return (
     err instanceof ResponseError && !(err.code >= -32099 && err.code <= -32096)

@@ -1,7 +1,7 @@
 'use strict';
 
 const { spawnSync } = require('node:child_process');
-const { isHushed } = require('./notices');
+const { isSilent } = require('./notices');
 
 /**
  * What a cache process has done: Summary in cache/summary.go.
@@ -39,7 +39,7 @@ const { isHushed } = require('./notices');
  *
  * @type {Summary}
  */
-const nothing = {
+const emptySummary = {
   hits: 0,
   misses: 0,
   damaged: 0,
@@ -98,7 +98,7 @@ function run(binary, env, { folder, limit, silence }) {
   const started = performance.now();
   const ended = spawnSync(binary, args, {
     // Its progress goes to the terminal, which is free by now.
-    stdio: ['ignore', 'pipe', isHushed() ? 'ignore' : 'inherit'],
+    stdio: ['ignore', 'pipe', isSilent() ? 'ignore' : 'inherit'],
     env,
     timeout,
     killSignal: 'SIGKILL',
@@ -130,4 +130,4 @@ function read(text) {
 }
 
 exports.drain = drain;
-exports.nothing = nothing;
+exports.emptySummary = emptySummary;

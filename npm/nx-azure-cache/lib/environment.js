@@ -39,7 +39,7 @@ const isOfTool = (env) =>
   /\bbunx?(\.exe)?$/.test(env.npm_execpath ?? '');
 
 /** The variables that reveal Bun. A file must not change them. */
-const marks = ['npm_config_user_agent', 'npm_execpath'];
+const bunVariables = ['npm_config_user_agent', 'npm_execpath'];
 
 /** The most that claims may take together in a variable, in characters of JSON. */
 const maxClaims = 16 * 1024;
@@ -76,7 +76,7 @@ class Environment {
    * @template T
    * @param {() => T} read must be synchronous
    */
-  during(read) {
+  withOuterVariables(read) {
     const { env } = process;
     try {
       process.env = this.variables;
@@ -109,7 +109,7 @@ class Environment {
    *
    * @returns {Claim[] | undefined} undefined: there are none
    */
-  sent() {
+  claimsForServer() {
     return this.claims.length > 0 ? this.claims : undefined;
   }
 
@@ -120,9 +120,9 @@ class Environment {
    *
    * @returns {Claim[] | undefined} undefined: there are none
    */
-  sentInVariable() {
+  claimsForCommand() {
     let room = maxClaims;
-    return this.sent()
+    return this.claimsForServer()
       ?.map((claim) => ({ claim, size: JSON.stringify(claim).length }))
       .sort((a, b) => a.size - b.size)
       .filter(({ size }) => (room -= size) >= 0)
@@ -144,13 +144,16 @@ function readEnvironment(root, initial = initialVariables()) {
   const given = caseless(initial ?? Object.assign(empty(), process.env));
   const usual = [...filesOfNx, fileOfYarn].map((name) => path.join(root, name));
   let files = readFiles(usual);
-  const isMade =
+  const hasToolFiles =
     isOfTool(given) ||
-    files.some(({ names }) => marks.some((mark) => names.has(keyOf(mark))));
-  if (isMade) files = readFiles([...new Set([...usual, ...allFiles(root)])]);
+    files.some(({ names }) =>
+      bunVariables.some((name) => names.has(keyOf(name))),
+    );
+  if (hasToolFiles)
+    files = readFiles([...new Set([...usual, ...allFiles(root)])]);
   const isChildOfNx = initial?.NX_CLI_SET; // which Nx sets in its own process, too
   const suspects =
-    !initial || isMade || isChildOfNx
+    !initial || hasToolFiles || isChildOfNx
       ? files
       : files.filter(({ name }) => name === fileOfYarn);
   if (suspects.length > 0) {
@@ -264,7 +267,10 @@ class EnvFile {
 function readFiles(paths) {
   return paths.flatMap((file) => {
     if (!fs.existsSync(file)) return [];
-    return [...tried(() => readFile(file)), ...tried(() => readVault(file))];
+    return [
+      ...ignoringErrors(() => readFile(file)),
+      ...ignoringErrors(() => readVault(file)),
+    ];
   });
 }
 
@@ -273,7 +279,7 @@ function readFiles(paths) {
  *
  * @param {() => EnvFile[]} read
  */
-function tried(read) {
+function ignoringErrors(read) {
   try {
     return read();
   } catch {

@@ -62,7 +62,7 @@ function fixOf(directory, code) {
  *
  * @param {string} text
  */
-function refusal(text) {
+function fileSystemError(text) {
   return Object.assign(new Error(text), { code: fileSystem });
 }
 
@@ -76,10 +76,10 @@ function refusal(text) {
 function fileError(directory, err) {
   const { code, message } = /** @type {NodeJS.ErrnoException} */ (err);
   if (/** @type {unknown} */ (code) === fileSystem) return err;
-  return refusal(`${message}; ${fixOf(directory, code)}`);
+  return fileSystemError(`${message}; ${fixOf(directory, code)}`);
 }
 
 exports.fileError = fileError;
 exports.fileSystem = fileSystem;
 exports.fixOf = fixOf;
-exports.refusal = refusal;
+exports.fileSystemError = fileSystemError;

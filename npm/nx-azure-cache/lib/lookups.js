@@ -9,10 +9,10 @@
  * of ten minutes asks 20 times, and a result of another machine is found after at
  * most half a minute. Other versions of Nx ask once per run.
  */
-const lifetime = 30_000;
+const missLifetime = 30_000;
 
 /** Misses that are remembered: some 5 MB. Of more the oldest are forgotten. */
-const most = 50_000;
+const maxMisses = 50_000;
 
 /**
  * A lookup that is on its way.
@@ -35,16 +35,16 @@ class Lookups {
   #misses = new Map();
   #now;
   #lifetime;
-  #most;
+  #maxMisses;
 
   /**
-   * @param {{ now?: () => number, lifetime?: number, most?: number }} [options]
+   * @param {{ now?: () => number, lifetime?: number, maxMisses?: number }} [options]
    *   `now` is a monotonic clock, in milliseconds
    */
   constructor(options = {}) {
     this.#now = options.now ?? (() => performance.now());
-    this.#lifetime = options.lifetime ?? lifetime;
-    this.#most = options.most ?? most;
+    this.#lifetime = options.lifetime ?? missLifetime;
+    this.#maxMisses = options.maxMisses ?? maxMisses;
   }
 
   /**
@@ -98,7 +98,7 @@ class Lookups {
     this.#misses.delete(hash); // the order is that of time
     this.#misses.set(hash, now + this.#lifetime);
     for (const [oldest, expires] of this.#misses) {
-      if (now < expires && this.#misses.size <= this.#most) return;
+      if (now < expires && this.#misses.size <= this.#maxMisses) return;
       this.#misses.delete(oldest);
     }
   }

@@ -16,7 +16,7 @@ const { printableLine, printableLines } = require('./printable');
 const notices = new Map();
 
 /** @type {(() => void)[]} what is done before the lines are written */
-const lastTasks = [];
+const exitTasks = [];
 
 /**
  * The kinds of trouble with requests: what failed, not who notices it. Reading and
@@ -50,7 +50,7 @@ const taskVariables = [
 ];
 
 /** @type {{ file: string } | undefined} where text goes instead of stderr, if anywhere */
-let hushed;
+let silenced;
 
 /**
  * Writes nothing to stderr from now on if Nx started this process as a task. Nx stores
@@ -61,14 +61,14 @@ let hushed;
  *
  * @param {NodeJS.ProcessEnv} env what came from outside
  */
-function hushInTask(env) {
+function silenceInTask(env) {
   if (!taskVariables.some((name) => env[name])) return;
-  hushed = { file: env.NX_AZURE_CACHE_LOG_FILE?.trim() ?? '' };
+  silenced = { file: env.NX_AZURE_CACHE_LOG_FILE?.trim() ?? '' };
 }
 
 /** Whether nothing may be written to stderr. */
-function isHushed() {
-  return hushed !== undefined;
+function isSilent() {
+  return silenced !== undefined;
 }
 
 /**
@@ -80,8 +80,8 @@ function listen() {
   if (listening) return;
   listening = true;
   process.prependOnceListener('exit', () => {
-    for (const task of lastTasks) task();
-    const last = [...notices.values()].flatMap((those) => those.slice(-1));
+    for (const task of exitTasks) task();
+    const last = [...notices.values()].flatMap((ofKind) => ofKind.slice(-1));
     write(last.map(({ line }) => `${line}\n`).join(''));
   });
 }
@@ -111,10 +111,10 @@ function notice(kind, text, { rank = 0, topic = '' } = {}) {
  * @param {string} topic
  */
 function withdraw(kind, topic) {
-  const those = notices.get(kind) ?? [];
+  const ofKind = notices.get(kind) ?? [];
   notices.set(
     kind,
-    those.filter((other) => other.topic !== topic),
+    ofKind.filter((other) => other.topic !== topic),
   );
 }
 
@@ -124,16 +124,16 @@ function withdraw(kind, topic) {
  *
  * @param {() => void} task
  */
-function beforeTheEnd(task) {
-  lastTasks.push(task);
+function onExit(task) {
+  exitTasks.push(task);
   listen();
 }
 
 /** Milliseconds for which this process still waits for a stderr that is full. */
-let patience = 1000;
+let stderrTimeout = 1000;
 
 /** Between two looks at it. */
-const pause = 10;
+const retryInterval = 10;
 
 /**
  * Writes text to stderr at once, past Nx, which may have replaced
@@ -144,7 +144,7 @@ const pause = 10;
  */
 function write(text) {
   const bytes = Buffer.from(printableLines(text));
-  if (hushed) append(bytes, hushed.file);
+  if (silenced) append(bytes, silenced.file);
   else writeToStderr(bytes);
 }
 
@@ -163,14 +163,14 @@ function append(bytes, file) {
 function writeToStderr(bytes) {
   for (let written = 0; written < bytes.length;) {
     try {
-      doNotBlock();
+      setNonBlocking();
       written += fs.writeSync(2, bytes, written);
     } catch (err) {
       const { code } = /** @type {NodeJS.ErrnoException} */ (err);
-      if (code !== 'EAGAIN' || patience <= 0) return;
+      if (code !== 'EAGAIN' || stderrTimeout <= 0) return;
       const since = performance.now();
-      sleep(pause);
-      patience -= performance.now() - since;
+      sleep(retryInterval);
+      stderrTimeout -= performance.now() - since;
     }
   }
 }
@@ -180,7 +180,7 @@ function writeToStderr(bytes) {
  * perhaps for ever. Node does so when it opens its stream, but each child that
  * inherits stderr undoes it. Node's end restores what was.
  */
-function doNotBlock() {
+function setNonBlocking() {
   if (process.platform === 'win32') return;
   try {
     const { isTTY, _handle } = /** @type {any} */ (process.stderr);
@@ -194,9 +194,9 @@ function sleep(milliseconds) {
 }
 
 exports.kinds = kinds;
-exports.beforeTheEnd = beforeTheEnd;
-exports.hushInTask = hushInTask;
-exports.isHushed = isHushed;
+exports.onExit = onExit;
+exports.silenceInTask = silenceInTask;
+exports.isSilent = isSilent;
 exports.notice = notice;
 exports.withdraw = withdraw;
 exports.write = write;

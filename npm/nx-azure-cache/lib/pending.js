@@ -29,7 +29,7 @@ function noteBegin(folder, hash) {
  */
 function noteEnd(file, hash, hasFailed) {
   try {
-    if (hasFailed) passOn(file, hash);
+    if (hasFailed) markOthers(file, hash);
     append(file, `-${hash}\n`);
   } catch {} // the folder is gone, and what was noted with it
 }
@@ -43,7 +43,7 @@ function noteEnd(file, hash, hasFailed) {
  */
 function noteRestore(folder, hash) {
   try {
-    passOn(path.join(folder, 'pending'), hash);
+    markOthers(path.join(folder, 'pending'), hash);
   } catch {} // there is no folder yet, and no other run
 }
 
@@ -54,7 +54,7 @@ function noteRestore(folder, hash) {
  * @param {string} file of this run
  * @param {string} hash
  */
-function passOn(file, hash) {
+function markOthers(file, hash) {
   const sessions = path.dirname(path.dirname(file));
   for (const session of fs.readdirSync(sessions)) {
     const other = path.join(sessions, session, 'pending');

@@ -1,7 +1,7 @@
 'use strict';
 
 const path = require('node:path');
-const { drain, nothing } = require('./drain');
+const { drain, emptySummary } = require('./drain');
 const { fileSystem } = require('./file-error');
 const { kinds, notice, withdraw } = require('./notices');
 const { reasonOf } = require('./reason');
@@ -37,7 +37,7 @@ const cancelled = -32800;
 
 const network =
   'if this persists, check the network, HTTPS_PROXY and the account';
-const report =
+const reportBug =
   'if it happens again, report it with a log (NX_AZURE_CACHE_LOG=debug, NX_AZURE_CACHE_LOG_FILE=PATH)';
 
 /**
@@ -48,7 +48,7 @@ const report =
  *
  * @type {Map<unknown, { kind: string, rank?: number, hint?: string }>}
  */
-const troubles = new Map([
+const problems = new Map([
   [unavailable, { kind: kinds.storage, hint: network }],
   [off, { kind: kinds.storage, rank: 1, hint: network }],
   [misconfigured, { kind: kinds.storage, rank: 2 }],
@@ -64,7 +64,7 @@ const troubles = new Map([
 ]);
 
 /** All others are bugs. */
-const bug = { kind: kinds.process, hint: report };
+const bug = { kind: kinds.process, hint: reportBug };
 
 /**
  * One run of Nx: what is on its way, what went wrong, and how it ends.
@@ -79,7 +79,7 @@ class Run {
   /** Results that Nx removed before they were stored. */
   #evicted = 0;
   /** Why the server has ended before its time, if it has. */
-  #why = '';
+  #exitReason = '';
   /** Whether something else than this process has asked it to. */
   #wasAsked = false;
   #binary;
@@ -106,16 +106,16 @@ class Run {
   }
 
   /** A request to store a result is sent. The process may exit before its answer. */
-  sending() {
+  storeSent() {
     this.#unanswered++;
   }
 
   /**
-   * A request of `sending` has an answer, or will have none.
+   * A request of `storeSent` has an answer, or will have none.
    *
    * @param {boolean} isAccepted
    */
-  answered(isAccepted) {
+  storeAnswered(isAccepted) {
     this.#unanswered--;
     if (isAccepted) this.#accepted();
   }
@@ -123,7 +123,7 @@ class Run {
   #accepted() {
     this.#waiting++;
     // The answer and the end of the server may come in either order.
-    if (this.#why) this.lost(this.#why, this.#wasAsked);
+    if (this.#exitReason) this.lost(this.#exitReason, this.#wasAsked);
   }
 
   /**
@@ -133,13 +133,13 @@ class Run {
    */
   stored(params) {
     this.#waiting--;
-    this.#tell(params);
+    this.#report(params);
   }
 
   /** @param {StoredParams} params */
-  #tell({ hash, outcome, reason, code }) {
+  #report({ hash, outcome, reason, code }) {
     if (outcome === 'refused') this.refused(hash, reason);
-    if (outcome === 'evicted') this.#tellEvicted(this.#evicted + 1);
+    if (outcome === 'evicted') this.#reportEvicted(this.#evicted + 1);
     // What was given up at the end is told there.
     if (outcome === 'failed' && code !== cancelled) {
       this.failed('writing to', { code, message: reason });
@@ -163,7 +163,7 @@ class Run {
    *
    * @param {number} results
    */
-  #tellEvicted(results) {
+  #reportEvicted(results) {
     if (!(results > this.#evicted)) return;
     this.#evicted = results;
     notice(
@@ -181,7 +181,7 @@ class Run {
    */
   failed(doing, err) {
     const code = err?.code;
-    const { kind, rank, hint } = { rank: 0, ...(troubles.get(code) ?? bug) };
+    const { kind, rank, hint } = { rank: 0, ...(problems.get(code) ?? bug) };
     const what =
       code === damaged
         ? 'an entry of the remote cache was not used'
@@ -198,13 +198,13 @@ class Run {
    * @param {boolean} wasAsked by something else than this process
    */
   lost(why, wasAsked) {
-    this.#why = why;
+    this.#exitReason = why;
     this.#wasAsked = wasAsked;
     const results =
       this.#waiting > 0
         ? `; ${count(this.#waiting, 'was', 'were')} not stored`
         : '';
-    const hint = wasAsked ? '' : `; ${report}`;
+    const hint = wasAsked ? '' : `; ${reportBug}`;
     notice(
       kinds.process,
       `the remote cache failed, the tasks run without it: ${why}${results}${hint}`,
@@ -219,16 +219,16 @@ class Run {
    * the TUI sends no signal: that looks like any other end, and Ctrl-C ends the wait.
    */
   end() {
-    if (isInterrupted()) this.#tellCancelled();
+    if (isInterrupted()) this.#reportCancelled();
     else if (!this.#client.ended) this.#finish();
-    this.#client.wake();
+    this.#client.resume();
   }
 
   /**
    * A signal that reaches all processes of a run ends the server, too. That is no
    * failure.
    */
-  #tellCancelled() {
+  #reportCancelled() {
     if (!this.#wasAsked) return;
     if (this.#waiting <= 0) {
       withdraw(kinds.process, this.#topic);
@@ -263,12 +263,17 @@ class Run {
   /** @returns {DrainResult | undefined} undefined when nothing is known */
   #drain() {
     if (!this.cacheDirectory) {
-      return { ended: 'stored', waiting: 0, summary: nothing, troubles: [] };
+      return {
+        ended: 'stored',
+        waiting: 0,
+        summary: emptySummary,
+        troubles: [],
+      };
     }
     const isLeft = this.#isLeft;
     if (isLeft) endAtSignals();
-    const { session, drain: most, patience } = this.#session;
-    const limit = isLeft ? most : Math.min(most, summaryLimit);
+    const { session, drain: drainLimit, patience } = this.#session;
+    const limit = isLeft ? drainLimit : Math.min(drainLimit, summaryLimit);
     const folder = path.join(this.cacheDirectory, '.nx-azure-cache', session);
     try {
       const result = drain(this.#binary, this.#env, {
@@ -277,17 +282,17 @@ class Run {
         silence: patience,
       });
       if (result.ended === 'unknown') {
-        return this.#tellUnknown(folder, result.reason);
+        return this.#reportUnknown(folder, result.reason);
       }
-      for (const trouble of result.troubles ?? []) this.#tell(trouble);
-      this.#tellEvicted(result.summary.evicted);
-      if (isLeft) this.#tellRest(result);
+      for (const problem of result.troubles ?? []) this.#report(problem);
+      this.#reportEvicted(result.summary.evicted);
+      if (isLeft) this.#reportUnstored(result);
       return isLeft || result.ended === 'stored' ? result : undefined;
     } catch (err) {
       if (!isLeft) return undefined; // only the summary is missing
       notice(
         kinds.process,
-        `the results may not all be stored: ${reasonOf(err)}; ${report}`,
+        `the results may not all be stored: ${reasonOf(err)}; ${reportBug}`,
       );
       return undefined;
     }
@@ -300,7 +305,7 @@ class Run {
    * @param {string} [reason] why what it says is not believed
    * @returns {undefined}
    */
-  #tellUnknown(folder, reason) {
+  #reportUnknown(folder, reason) {
     if (this.#waiting <= 0) return;
     if (reason) {
       notice(kinds.files, `the results may not all be stored: ${reason}`);
@@ -313,7 +318,7 @@ class Run {
   }
 
   /** @param {DrainResult} result */
-  #tellRest({ ended, waiting, processId, isLeft }) {
+  #reportUnstored({ ended, waiting, processId, isLeft }) {
     const seconds = this.#session.drain / 1000;
     const left = isLeft ? `; it does not end: kill process ${processId}` : '';
     if (ended === 'limit') {
@@ -325,7 +330,7 @@ class Run {
     } else if (ended === 'silent') {
       notice(
         'drain',
-        `${count(waiting, 'was', 'were')} not stored: the cache process has stopped responding (was it suspended, or does its disk hang?)${left || ` and was ended; ${report}`}`,
+        `${count(waiting, 'was', 'were')} not stored: the cache process has stopped responding (was it suspended, or does its disk hang?)${left || ` and was ended; ${reportBug}`}`,
       );
     } else if (ended === 'interrupted') {
       notice(
@@ -335,7 +340,7 @@ class Run {
     } else if (ended === 'gone' && this.#waiting > 0) {
       notice(
         kinds.process,
-        `the cache process has ended before its results were stored; ${report}`,
+        `the cache process has ended before its results were stored; ${reportBug}`,
       );
     }
   }

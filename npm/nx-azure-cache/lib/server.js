@@ -2,13 +2,13 @@
 
 const { Client } = require('./client');
 const { Lookups } = require('./lookups');
-const { beforeTheEnd, notice, write } = require('./notices');
+const { onExit, notice, write } = require('./notices');
 const { version } = require('../package.json');
 const { reasonOf } = require('./reason');
 const { Run } = require('./run');
 const { checkSession } = require('./session');
 const { watchSignals } = require('./signals');
-const { NxTasks, listenToNx, refusesLinks } = require('./tasks');
+const { NxTasks, listenToNx, rejectsLinks } = require('./tasks');
 const { readWorkspace } = require('./workspace');
 
 /** @import { Known } from './tasks' */
@@ -21,7 +21,7 @@ const protocolVersion = 1;
  * about 10 ms; a virus scanner that sees the binary for the first time may
  * take seconds.
  */
-const startPatience = 10_000;
+const startTimeout = 10_000;
 
 /**
  * A server, and what this process knows of it.
@@ -32,7 +32,7 @@ const startPatience = 10_000;
  * @property {Run} run
  * @property {Lookups} lookups
  * @property {NxTasks} tasks
- * @property {ReturnType<typeof aboutTasks>} aboutTask
+ * @property {ReturnType<typeof taskParams>} paramsOfTask
  * @property {boolean} isLost
  */
 
@@ -43,7 +43,7 @@ const startPatience = 10_000;
  *
  * @param {string} name
  */
-const isRead = (name) =>
+const affectsServer = (name) =>
   !/^NX_/i.test(name) ||
   /^NX_(AZURE_CACHE_|POWERPACK_|ALLOW_INSECURE_DIRECTORIES$)/i.test(name);
 
@@ -55,10 +55,10 @@ const isRead = (name) =>
  * @param {ReturnType<typeof initializeParams>} params
  */
 function configurationOf(binary, env, { claims = [], ...params }) {
-  const variables = Object.entries(env).filter(([name]) => isRead(name));
-  const read = claims.filter(({ name }) => isRead(name));
-  const texts = read.map((claim) => JSON.stringify(claim));
-  return [binary, variables.sort(), texts.sort(), params];
+  const variables = Object.entries(env).filter(([name]) => affectsServer(name));
+  const read = claims.filter(({ name }) => affectsServer(name));
+  const claimStrings = read.map((claim) => JSON.stringify(claim));
+  return [binary, variables.sort(), claimStrings.sort(), params];
 }
 
 /**
@@ -94,18 +94,18 @@ function spawnServer(binary, env) {
 async function initialize({ binary, env, lookups, state, ...spawned }, params) {
   const client = await spawned.client;
   try {
-    const session = await client.call('initialize', params, startPatience);
+    const session = await client.call('initialize', params, startTimeout);
     checkSession(session);
     if (session.enabled) {
       const { ci, nxVersion } = params;
-      const tasks = heardTasks(session, nxVersion);
-      const aboutTask = aboutTasks(tasks, session, nxVersion);
+      const tasks = observeTasks(session, nxVersion);
+      const paramsOfTask = taskParams(tasks, session, nxVersion);
       const run = new Run({ binary, env, client, session, ci });
       state.run = run;
       watchSignals();
-      beforeTheEnd(() => run.end());
+      onExit(() => run.end());
       return {
-        ...{ client, session, run, lookups, tasks, aboutTask },
+        ...{ client, session, run, lookups, tasks, paramsOfTask },
         get isLost() {
           return client.ended;
         },
@@ -150,7 +150,7 @@ function initializeParams(environment) {
  * @param {import('./run').Session} session
  * @param {string} nxVersion
  */
-function heardTasks(session, nxVersion) {
+function observeTasks(session, nxVersion) {
   try {
     return listenToNx({ isNeeded: session.tasks });
   } catch (cause) {
@@ -172,8 +172,8 @@ function heardTasks(session, nxVersion) {
  * @param {string} nxVersion
  * @returns {(hash: string) => Known | undefined}
  */
-function aboutTasks(tasks, session, nxVersion) {
-  const withOutputs = refusesLinks(nxVersion);
+function taskParams(tasks, session, nxVersion) {
+  const withOutputs = rejectsLinks(nxVersion);
   return (hash) => {
     const { task, outputs } = tasks.about(hash);
     const about = withOutputs && outputs ? { outputs } : {};

@@ -6,13 +6,13 @@
  * run in this process may be in luck. There is no third one: a server that hangs
  * costs each run 10 s.
  */
-const mostStarts = 2;
+const maxStarts = 2;
 
 /**
  * Configurations that are remembered, some 10 KB each. A process with more of them
  * forgets the oldest, whose server lives on for the caches that it has.
  */
-const mostConfigurations = 20;
+const maxConfigurations = 20;
 
 /**
  * @template Server
@@ -51,7 +51,7 @@ class Servers {
   open(configuration, start) {
     const key = JSON.stringify(configuration);
     const last = this.#started.get(key);
-    if (last && (!last.isOver() || last.starts === mostStarts)) {
+    if (last && (!last.isOver() || last.starts === maxStarts)) {
       return last.server;
     }
     /** @type {Started<Server>} */
@@ -66,7 +66,7 @@ class Servers {
     );
     this.#started.set(key, started);
     const [oldest] = this.#started.keys();
-    if (this.#started.size > mostConfigurations) this.#started.delete(oldest);
+    if (this.#started.size > maxConfigurations) this.#started.delete(oldest);
     return started.server;
   }
 }

@@ -3,7 +3,7 @@
 const { version } = require('../package.json');
 const { reasonOf } = require('./reason');
 
-const nonsense = 'the cache process sent an unexpected response';
+const unexpectedResponse = 'the cache process sent an unexpected response';
 
 const reinstall =
   'install again, so that the lockfile has one version of nx-azure-cache and @nx-azure-cache/*';
@@ -35,9 +35,9 @@ function checkSession(session) {
   );
   const isPatient = !session?.enabled || session.patience > 0;
   if (!serverVersion || !isWhole || !isPatient) {
-    throw new Error(`${nonsense}: ${reinstall}`);
+    throw new Error(`${unexpectedResponse}: ${reinstall}`);
   }
 }
 
 exports.checkSession = checkSession;
-exports.nonsense = nonsense;
+exports.unexpectedResponse = unexpectedResponse;

@@ -10,11 +10,11 @@ const thisProcess = process;
  * What all copies of this module in a process share: two that watch would each answer
  * the listener of the other with one of theirs, without end.
  *
- * @type {{ isWatching: boolean, hasCome: boolean }}
+ * @type {{ isWatching: boolean, hasArrived: boolean }}
  */
 const state = (thisProcess[Symbol.for('nx-azure-cache.signals')] ??= {
   isWatching: false,
-  hasCome: false,
+  hasArrived: false,
 });
 
 /**
@@ -46,7 +46,7 @@ function watchSignals() {
 /** @param {string | symbol} name of an event */
 function watch(name) {
   const isSignal = signals.includes(String(name));
-  if (!isSignal || state.hasCome || isWatched(name)) return;
+  if (!isSignal || state.hasArrived || isWatched(name)) return;
   process.prependOnceListener(/** @type {any} */ (name), noteSignal);
 }
 
@@ -56,12 +56,12 @@ function isWatched(name) {
 }
 
 function noteSignal() {
-  state.hasCome = true;
+  state.hasArrived = true;
 }
 
 /** Whether this run was interrupted. */
 function isInterrupted() {
-  return state.hasCome;
+  return state.hasArrived;
 }
 
 /**

@@ -44,13 +44,13 @@ const { plainOutputs } = require('./snapshot');
  */
 
 /** Where the prototype of DbCache keeps what is known: a process may have two shims. */
-const kept = Symbol.for('nx-azure-cache.nx-tasks');
+const tasksSymbol = Symbol.for('nx-azure-cache.nx-tasks');
 
 /**
  * Hashes that are remembered; the oldest are forgotten. Nx names a hash again before
  * each request, so this is only more than the tasks that it names in one step.
  */
-const mostHashes = 100_000;
+const maxHashes = 100_000;
 
 /** What Nx has said of its tasks. */
 class NxTasks {
@@ -96,7 +96,7 @@ class NxTasks {
   }
 
   /** @param {any} task of Nx */
-  name(task) {
+  addTask(task) {
     const { project, target, configuration } = task?.target ?? {};
     if (!task?.hash || !project || !target) return;
     const record = this.#record(task.hash);
@@ -127,7 +127,7 @@ class NxTasks {
    * @param {unknown} outputs
    */
   put(task, outputs) {
-    this.name(task);
+    this.addTask(task);
     if (task?.hash) this.#record(task.hash).declared = plainOutputs(outputs);
   }
 
@@ -136,7 +136,7 @@ class NxTasks {
     const record = this.#records.get(hash) ?? {};
     this.#records.delete(hash);
     this.#records.set(hash, record);
-    if (this.#records.size > mostHashes) {
+    if (this.#records.size > maxHashes) {
       const [oldest] = this.#records.keys();
       this.#records.delete(oldest);
     }
@@ -163,28 +163,30 @@ function listenToNx({ isNeeded }) {
     if (typeof prototype?.[method] === 'function') continue;
     throw new Error(`its DbCache has no method ${method}`);
   }
-  prototype[kept] ??= listen(prototype);
-  return prototype[kept];
+  prototype[tasksSymbol] ??= listen(prototype);
+  return prototype[tasksSymbol];
 }
 
 /** @param {any} prototype of DbCache */
 function listen(prototype) {
   const tasks = new NxTasks();
-  before(prototype, 'get', (_, [task]) => tasks.name(task));
-  before(prototype, 'getBatch', (_, [all]) => {
-    for (const task of all) tasks.name(task);
+  runBefore(prototype, 'get', (_, [task]) => tasks.addTask(task));
+  runBefore(prototype, 'getBatch', (_, [all]) => {
+    for (const task of all) tasks.addTask(task);
   });
-  before(prototype, 'temporaryOutputPath', ({ cache }, [task]) =>
+  runBefore(prototype, 'temporaryOutputPath', ({ cache }, [task]) =>
     tasks.begin(task, cache.cacheDirectory),
   );
   for (const method of ['copyFilesFromCache', 'applyRemoteCacheResults']) {
     // The first argument is a hash, or in some versions the task.
-    before(prototype, method, ({ cache }, [of]) =>
+    runBefore(prototype, method, ({ cache }, [of]) =>
       tasks.restore(of?.hash ?? of, cache.cacheDirectory),
     );
   }
-  before(prototype, 'put', (_, [task, , outputs]) => tasks.put(task, outputs));
-  before(lifeCycle(), 'endTasks', (_, [results]) => {
+  runBefore(prototype, 'put', (_, [task, , outputs]) =>
+    tasks.put(task, outputs),
+  );
+  runBefore(lifeCycle(), 'endTasks', (_, [results]) => {
     // Of those that have not failed the result has come before.
     for (const { task } of results) tasks.finish(task?.hash, true);
   });
@@ -213,7 +215,7 @@ function isLoaded(name) {
  * @param {string} method
  * @param {(object: any, args: any[]) => void} action
  */
-function before(prototype, method, action) {
+function runBefore(prototype, method, action) {
   const original = prototype?.[method];
   if (typeof original !== 'function') return;
   /** @type {(this: unknown, ...args: unknown[]) => unknown} */
@@ -231,10 +233,10 @@ function before(prototype, method, action) {
  *
  * @param {string} nxVersion
  */
-function refusesLinks(nxVersion) {
+function rejectsLinks(nxVersion) {
   return parseInt(nxVersion) >= 24;
 }
 
 exports.NxTasks = NxTasks;
 exports.listenToNx = listenToNx;
-exports.refusesLinks = refusesLinks;
+exports.rejectsLinks = rejectsLinks;

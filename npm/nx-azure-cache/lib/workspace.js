@@ -30,8 +30,8 @@ function readWorkspace(environment) {
   return {
     workspaceRoot,
     nxVersion: /** @type {string} */ (require('nx/package.json').version),
-    ci: environment.during(() => Boolean(isCI())),
-    claims: environment.sent(),
+    ci: environment.withOuterVariables(() => Boolean(isCI())),
+    claims: environment.claimsForServer(),
     config: nxJson.azure,
     // Nx merges the keys of the two files; what nx.json itself names counts.
     defaultBase: defaultBase(own) ?? defaultBase(nxJson),

@@ -6,7 +6,7 @@ const { trustedBranch } = require('./branches');
 const nxJson = require('./nx-json');
 const { replacePackages } = require('./old-packages');
 const { migrateRunner } = require('./old-runner');
-const { warnings } = require('./conflicts');
+const { conflicts } = require('./conflicts');
 const { DEFAULTS, changes, readOptions } = require('./settings');
 const { explain, missingKeys } = require('./sign-in');
 
@@ -56,7 +56,7 @@ async function initGenerator(tree, options = {}, io = terminal()) {
     ...packages,
     ...migration.lines,
     ...kept(migration.block, wanted),
-    ...warnings(tree, whole, io.env),
+    ...conflicts(tree, whole, io.env),
   ];
   told.forEach((line) => io.log(line));
   const lines = report(tree, wanted, io.env, {

@@ -7,7 +7,7 @@ const { createRequire } = require('node:module');
 /** @typedef {Record<string, unknown>} Block */
 
 /**
- * @typedef {{ azure?: Block, extends?: string, tasksRunnerOptions?: Record<string, any>, nxCloudId?: unknown, nxCloudAccessToken?: unknown, neverConnectToCloud?: unknown } & import('../../lib/workspace').NxJson} NxJson
+ * @typedef {{ azure?: Block, extends?: string, tasksRunnerOptions?: Record<string, any> } & import('../../lib/other-caches').CacheSettings & import('../../lib/workspace').NxJson} NxJson
  */
 
 /**

@@ -1,28 +1,22 @@
 'use strict';
 
-// Packages that stand in the way: Nx loads the first remote cache it finds.
+// Replaces the older packages for Azure in package.json. Nx loads the first remote cache
+// package that it finds, so they must not stay.
 
 const { createRequire } = require('node:module');
 const path = require('node:path');
-const { usualNames } = require('../../lib/doctor/resolution');
+const {
+  aliasName,
+  licensePackages,
+  oldRunner,
+  otherStorageNames,
+  ownName,
+  replacedNames,
+} = require('../../lib/other-caches');
 const { version } = require('../../package.json');
 const json = require('./nx-json');
 
 /** @import { Tree } from 'nx/src/generators/tree' */
-
-/** The name of this package, and those under which Nx looks for it. */
-const OWN = 'nx-azure-cache';
-const ALIAS = '@nx/powerpack-azure-cache';
-const NAMES = ['@nx/azure-cache', ALIAS];
-
-/** A task runner for the same storage, which Nx loads no more since 21. */
-const RUNNER = 'nx-remotecache-azure';
-
-/** What else Nx asks before this cache. */
-const OTHERS = usualNames.filter((name) => !name.endsWith('azure-cache'));
-
-/** What the licence of the older packages needed. */
-const KEYS = ['@nx/key', '@nx/powerpack-license'];
 
 const SECTIONS = ['dependencies', 'devDependencies', 'optionalDependencies'];
 
@@ -45,8 +39,7 @@ function find(text, names) {
 }
 
 /**
- * Takes the place of the older packages in package.json, and returns what was
- * done, a line each.
+ * Replaces the older packages in package.json, and returns a line for each change.
  *
  * @param {Tree} tree
  * @returns {string[]}
@@ -57,30 +50,32 @@ function replacePackages(tree) {
   let text = before;
   /** @type {string[]} */
   const lines = [];
-  const older = find(text, NAMES).filter((it) => !isOurs(it, tree.root));
+  const older = find(text, replacedNames).filter(
+    (dependency) => !isOurs(dependency, tree.root),
+  );
   for (const { section, name, spec } of older) {
     text = json.remove(text, [section, name]);
     lines.push(
-      `package.json: ${name} (${spec}) is removed: it is the older package${name === ALIAS ? '' : ', which Nx asks first'}.`,
+      `package.json: removed ${name} (${spec}), the older package${name === aliasName ? '' : ', which Nx tries first'}.`,
     );
   }
-  if (older.length > 0 && find(text, NAMES).length === 0) {
+  if (older.length > 0 && find(text, replacedNames).length === 0) {
     const { section } = older[0];
-    const spec = `npm:${OWN}@${version}`;
-    text = json.set(ensure(text, section), [section, ALIAS], spec);
-    lines.push(`package.json: ${ALIAS} is ${spec} now.`);
+    const spec = `npm:${ownName}@${version}`;
+    text = json.set(withSection(text, section), [section, aliasName], spec);
+    lines.push(`package.json: set ${aliasName} to ${spec}.`);
   }
-  for (const { section, name, spec } of find(text, [RUNNER])) {
+  for (const { section, name, spec } of find(text, [oldRunner])) {
     text = json.remove(text, [section, name]);
     lines.push(
-      `package.json: ${name} (${spec}) is removed: Nx loads no such runner any more.`,
+      `package.json: removed ${name} (${spec}): Nx 21 and later ignore task runners.`,
     );
   }
   if (text !== before) tree.write('package.json', text);
   if (older.length > 0) {
-    for (const { name } of find(text, KEYS)) {
+    for (const { name } of find(text, licensePackages)) {
       lines.push(
-        `package.json: ${name} was for the licence of the older package; it stays, remove it if nothing else needs it.`,
+        `package.json: kept ${name}, which the older package needed for its license; remove it if nothing else needs it.`,
       );
     }
   }
@@ -91,31 +86,33 @@ function replacePackages(tree) {
  * @param {string} text
  * @param {string} section
  */
-function ensure(text, section) {
+function withSection(text, section) {
   return json.parseObject(text, 'package.json')[section]
     ? text
     : json.set(text, [section], {});
 }
 
 /**
- * Whether a dependency is this package: by an alias, or from a registry that has
- * it under the name that Nx looks for.
+ * Whether a dependency is this package: through an alias, or from a registry that
+ * publishes it under the name that Nx looks for.
  *
  * @param {Dependency} dependency
  * @param {string} root
  */
 function isOurs({ name, spec }, root) {
-  if (RegExp(`^npm:${OWN}(@|$)`).test(spec)) return true;
+  if (RegExp(`^npm:${ownName}(@|$)`).test(spec)) return true;
   const installed = manifestOf(name, root);
   if (installed) {
-    return installed.name === OWN || OWN in (installed.dependencies ?? {});
+    return (
+      installed.name === ownName || ownName in (installed.dependencies ?? {})
+    );
   }
-  // Whoever has such a source knows what it is.
+  // A source that someone chose by hand is not the older package from npm.
   return /^(file|link|portal|workspace|git|https?)\b/.test(spec);
 }
 
 /**
- * The package.json of what is installed under a name, also without node_modules.
+ * The package.json of an installed package, with or without node_modules.
  *
  * @param {string} name
  * @param {string} root
@@ -126,19 +123,19 @@ function manifestOf(name, root) {
     const resolve = createRequire(path.join(root, 'package.json'));
     return resolve(`${name}/package.json`);
   } catch {
-    return undefined; // it is not installed, or hides its package.json
+    return undefined; // not installed, or `exports` hides its package.json
   }
 }
 
 /**
- * Other packages that Nx asks first.
+ * The packages for other storage in package.json, which Nx tries first.
  *
  * @param {Tree} tree
- * @returns {string[]} their names
+ * @returns {string[]}
  */
-function others(tree) {
+function otherCachePackages(tree) {
   const text = tree.read('package.json', 'utf8');
-  return text ? find(text, OTHERS).map(({ name }) => name) : [];
+  return text ? find(text, otherStorageNames).map(({ name }) => name) : [];
 }
 
-module.exports = { RUNNER, others, replacePackages };
+module.exports = { otherCachePackages, replacePackages };

@@ -1,49 +1,50 @@
 'use strict';
 
-// The settings of nx-remotecache-azure (MIT, github.com/NiklasPor/nx-remotecache-azure,
-// 20.0.0): options of a runner in nx.json, which variables beat.
+// Takes over the settings of nx-remotecache-azure 20.0.0 (MIT,
+// github.com/NiklasPor/nx-remotecache-azure). They are options of a task runner in nx.json,
+// which environment variables override.
 
 const json = require('./nx-json');
-const { RUNNER } = require('./old-packages');
+const { oldRunner } = require('../../lib/other-caches');
 const { problem } = require('./settings');
 const { CONNECTION, SAS, containerOf } = require('./sign-in');
 
 /** @typedef {import('./settings').Block} Block */
 /** @typedef {import('./settings').Key} Key */
 
-/** Its options; the others of a runner are Nx's. */
+/** The runner's own options. All others belong to Nx. */
 const OPTIONS = [
   ...['connectionString', 'sasUrl', 'accountName', 'accountKey'],
   ...['container', 'azureUrl', 'adAuth', 'read', 'write'],
   ...['name', 'verbose', 'silent', 'dotenv', 'dotenvPath'],
 ];
 
-/** What its variables begin with; the second until version 3. */
+/** The prefixes of its variables. Version 3 and earlier used the second. */
 const PREFIXES = ['NXCACHE_AZURE_', 'NX_CACHE_AZURE_'];
 
-/** What to do about each of its variables. */
+/** What to do about each of its variables, without the prefix. */
 const VARIABLES = {
-  CONNECTION_STRING: `call it ${CONNECTION}`,
-  SAS_URL: `call it ${SAS}`,
-  ACCOUNT_KEY: `put the key into a connection string, ${CONNECTION}`,
-  ACCOUNT_NAME: 'azure.accountName in nx.json takes its place',
-  CONTAINER: 'azure.container in nx.json takes its place',
-  URL: 'azure.endpoint in nx.json takes its place',
-  AD_AUTH: 'it is not needed any more',
+  CONNECTION_STRING: `rename it to ${CONNECTION}`,
+  SAS_URL: `rename it to ${SAS}`,
+  ACCOUNT_KEY: `put the key into a connection string in ${CONNECTION}`,
+  ACCOUNT_NAME: 'use azure.accountName in nx.json',
+  CONTAINER: 'use azure.container in nx.json',
+  URL: 'use azure.endpoint in nx.json',
+  AD_AUTH: 'remove it',
 };
 
-/** All its variables, with that advice. */
+/** All its variables, with the advice. */
 const ADVICE = [
   ...PREFIXES.flatMap((prefix) =>
     Object.entries(VARIABLES).map(([name, advice]) => [prefix + name, advice]),
   ),
   ...['NXCACHE_READ', 'NXCACHE_WRITE'].map((name) => [
     name,
-    'where it is false NX_POWERPACK_CACHE_MODE takes its place: read-only, or no-cache',
+    'if it is false, set NX_POWERPACK_CACHE_MODE to read-only or no-cache',
   ]),
 ];
 
-/** Files in which the variables of a workspace are set. */
+/** Files that may set a workspace's variables. */
 const FILES = [
   ...['.env', '.env.local', '.local.env', '.nx.env'],
   ...['.gitlab-ci.yml', 'azure-pipelines.yml', 'Jenkinsfile'],
@@ -51,17 +52,17 @@ const FILES = [
 
 /**
  * @typedef {object} Migration
- * @property {Block} block what is known of the azure block
- * @property {string} nxJson the text without the runner
- * @property {string[]} lines what was done, and what is left to do
+ * @property {Block} block the values for the azure block
+ * @property {string} nxJson nx.json without the runner
+ * @property {string[]} lines what changed, and what is left to do
  */
 
 /**
- * What becomes of the runner.
+ * Moves the runner's settings to the azure block.
  *
  * @param {import('nx/src/generators/tree').Tree} tree
  * @param {string} text of nx.json
- * @param {json.NxJson} whole with what it extends
+ * @param {json.NxJson} whole nx.json including what it extends
  * @param {NodeJS.ProcessEnv} env
  * @returns {Migration}
  */
@@ -82,30 +83,29 @@ function migrateRunner(tree, text, whole, env) {
     for (const path of [...paths, ['runner']]) {
       nxJson = json.remove(nxJson, ['tasksRunnerOptions', name, ...path]);
     }
-    const list = gone.length > 0 ? `, and none of ${gone.join(', ')}` : '';
+    const list = gone.length > 0 ? `, and its options ${gone.join(', ')}` : '';
     lines.unshift(
-      `nx.json: tasksRunnerOptions.${name} has no runner ${RUNNER} any more${list}.`,
+      `nx.json: removed the runner ${oldRunner} from tasksRunnerOptions.${name}${list}.`,
     );
   }
   if (runners.length === 0 && runnersOf(whole).length > 0) {
     lines.push(
-      `The file that nx.json extends has the runner ${RUNNER} in tasksRunnerOptions: remove it there.`,
+      `The file that nx.json extends has the runner ${oldRunner} in tasksRunnerOptions: remove it there.`,
     );
   }
-  lines.push(...renamed(tree, env));
+  lines.push(...variableLines(tree, env));
   return { block, nxJson, lines };
 }
 
 /** @param {json.NxJson} nxJson */
 function runnersOf({ tasksRunnerOptions = {} }) {
   return Object.entries(tasksRunnerOptions).filter(
-    ([, entry]) => entry?.runner === RUNNER,
+    ([, entry]) => entry?.runner === oldRunner,
   );
 }
 
 /**
- * The azure block for settings of the runner. What is secret in them is not
- * passed on.
+ * The azure block for the runner's settings. Secrets are not copied.
  *
  * @param {Record<string, unknown>} options
  * @param {NodeJS.ProcessEnv} env
@@ -137,7 +137,7 @@ function translate(options, env) {
   for (const [name, text] of Object.entries(found)) {
     const key = /** @type {Key} */ (name);
     const wrong = text && problem(key, text);
-    if (wrong) lines.push(`nx.json: azure.${key} is not set: ${wrong}.`);
+    if (wrong) lines.push(`nx.json: azure.${key} was not set: ${wrong}.`);
     else if (text) block[key] = text;
   }
   return { block, lines };
@@ -155,7 +155,7 @@ function modes(options, env) {
   if (may('write')) {
     const lines = may('read')
       ? []
-      : ['nx.json: there is no mode that only writes; it is read-write.'];
+      : ['nx.json: there is no write-only mode; the mode is read-write.'];
     return { lines };
   }
   const mode = may('read') ? 'read-only' : 'no-cache';
@@ -170,32 +170,32 @@ function modes(options, env) {
  * @returns {string[]}
  */
 function secrets({ connectionString, sasUrl, accountKey }, accountName) {
-  const git = 'It is in the history of nx.json: make a new one.';
+  const git = 'The history of nx.json still has it: rotate it.';
   const lines = [];
   if (connectionString) {
     lines.push(
-      `nx.json: the connection string is not kept; set ${CONNECTION} to it. ${git}`,
+      `nx.json: removed the connection string; set ${CONNECTION} to it. ${git}`,
     );
   }
   if (sasUrl) {
-    lines.push(`nx.json: the SAS URL is not kept; set ${SAS} to it. ${git}`);
+    lines.push(`nx.json: removed the SAS URL; set ${SAS} to it. ${git}`);
   }
   if (accountKey) {
     lines.push(
-      `nx.json: the account key is not kept; set ${CONNECTION} to DefaultEndpointsProtocol=https;AccountName=${accountName};AccountKey=KEY;EndpointSuffix=core.windows.net. ${git}`,
+      `nx.json: removed the account key; set ${CONNECTION} to DefaultEndpointsProtocol=https;AccountName=${accountName};AccountKey=KEY;EndpointSuffix=core.windows.net. ${git}`,
     );
   }
   return lines;
 }
 
 /**
- * What to do about variables of the runner, which are set here or in a file.
+ * What to do about the runner's variables that are set here or in a file.
  *
  * @param {import('nx/src/generators/tree').Tree} tree
  * @param {NodeJS.ProcessEnv} env
  * @returns {string[]}
  */
-function renamed(tree, env) {
+function variableLines(tree, env) {
   const workflows = '.github/workflows';
   const files = tree.exists(workflows)
     ? tree.children(workflows).map((name) => `${workflows}/${name}`)
@@ -209,7 +209,7 @@ function renamed(tree, env) {
       .map(({ file }) => file);
     if (env[variable]) places.unshift('this environment');
     return places.length > 0
-      ? [`${places.join(', ')}: ${variable} is read no more; ${advice}.`]
+      ? [`${places.join(', ')}: ${variable} is no longer read; ${advice}.`]
       : [];
   });
 }

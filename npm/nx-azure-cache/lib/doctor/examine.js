@@ -6,8 +6,8 @@
 const { workspaceRoot } = require('../workspace');
 const { findNx, packageManager } = require('./packages');
 const { message, rowsOf } = require('./rows');
-const { examineSlot } = require('./resolution');
-const { examineSwitches } = require('./overrides');
+const { examineResolution } = require('./resolution');
+const { examineOverrides } = require('./overrides');
 const { examineVersions } = require('./versions');
 
 /** @import { Environment } from '../environment' */
@@ -43,9 +43,9 @@ function examine({ variables }, root = workspaceRoot()) {
     return [failed('nx', 'Nx', `there is none in ${root}`, fix)];
   }
   return [
-    ...whole('package', () => examineSwitches(workspace)),
-    ...whole('package', () => examineSlot(workspace)),
-    ...whole('versions', () => examineVersions(workspace)),
+    ...rowsOrUnknown('package', () => examineOverrides(workspace)),
+    ...rowsOrUnknown('package', () => examineResolution(workspace)),
+    ...rowsOrUnknown('versions', () => examineVersions(workspace)),
   ];
 }
 
@@ -68,7 +68,7 @@ function readNxJson(root) {
  * @param {Row['part']} part
  * @param {() => Row[]} look
  */
-function whole(part, look) {
+function rowsOrUnknown(part, look) {
   try {
     return look();
   } catch (err) {

@@ -1,9 +1,10 @@
 'use strict';
 
-// Which package Nx will load as its remote cache.
+// Which package Nx loads as its remote cache.
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { aliasName, ownName, packageNames } = require('../other-caches');
 const { command } = require('../printable');
 const { findPackage } = require('./packages');
 const { message, rowsOf } = require('./rows');
@@ -12,153 +13,132 @@ const { message, rowsOf } = require('./rows');
 /** @import { Row } from './rows' */
 
 /**
- * What is looked at.
+ * What doctor examines.
  *
  * @typedef {object} Workspace
  * @property {string} root
  * @property {string} cwd
  * @property {Nx} nx
- * @property {NxJson} nxJson
- * @property {NodeJS.ProcessEnv} env as Nx sees it, with its .env files
- * @property {NodeJS.ProcessEnv} variables what came from outside
- * @property {string} manager of packages
- */
-
-/**
- * What of nx.json matters here.
- *
- * @typedef {object} NxJson
- * @property {unknown} [neverConnectToCloud]
- * @property {unknown} [nxCloudAccessToken]
- * @property {unknown} [nxCloudId]
- * @property {unknown} [useLegacyCache]
- * @property {Record<string, { runner?: unknown, options?: Record<string, unknown> }>} [tasksRunnerOptions]
+ * @property {import('../other-caches').CacheSettings} nxJson
+ * @property {NodeJS.ProcessEnv} env as Nx sees it, including its .env files
+ * @property {NodeJS.ProcessEnv} variables that this process was started with
+ * @property {string} manager the package manager
  */
 
 const { ok, failed } = rowsOf('package');
 
-/** The name that every Nx since 20.0 asks for. */
-const ourName = '@nx/powerpack-azure-cache';
-
-/** What installs us under it. */
-const ourSpecifier = `${ourName}@npm:nx-azure-cache`;
+/** What to pass to `nx add`. */
+const specifier = `${aliasName}@npm:${ownName}`;
 
 /**
- * What Nx 24 asks for, in this order.
- */
-const usualNames = ['s3', 'shared-fs', 'gcs', 'azure'].flatMap((kind) => [
-  `@nx/${kind}-cache`,
-  `@nx/powerpack-${kind}-cache`,
-]);
-
-/**
- * The names that this Nx asks for, in its order. They are in its source in that
- * order, from 20.0.6 to 24.0.6; until 20.7 only those with `powerpack-`.
+ * The packages that this Nx tries, in its order. From 20.0.6 to 24.0.6, Nx's source
+ * lists them in that order; before 20.7 it lists only those with `powerpack-`.
  *
  * @param {Nx} nx
  */
-function namesAskedFor(nx) {
+function namesTried(nx) {
   const source = nx.source('tasks-runner/cache');
   const names = source.matchAll(
     /['"`](@nx\/(?:powerpack-)?[\w-]+-cache)['"`]/g,
   );
-  const asked = [...new Set(Array.from(names, ([, name]) => name))];
-  return asked.length > 0 ? asked : usualNames;
+  const tried = [...new Set(Array.from(names, ([, name]) => name))];
+  return tried.length > 0 ? tried : packageNames;
 }
 
 /**
  * @param {Workspace} workspace
  * @returns {Row[]}
  */
-function examineSlot(workspace) {
+function examineResolution(workspace) {
   const { root, cwd, nx } = workspace;
   const folders = [cwd, root, path.dirname(nx.resolve('tasks-runner/cache'))];
-  const asked = namesAskedFor(nx);
-  const installed = asked.flatMap((name) => {
+  const tried = namesTried(nx);
+  const installed = tried.flatMap((name) => {
     const found = findPackage(name, folders);
     return found ? [{ name, found }] : [];
   });
   const at = installed.findIndex(({ found }) => isOurs(found));
   const before = installed
     .slice(0, at < 0 ? undefined : at)
-    .filter(({ name, found }) => name !== ourName && !found.broken);
-  const loaded = installed[at] ?? installed.find((it) => it.name === ourName);
+    .filter(({ name, found }) => name !== aliasName && !found.broken);
+  const loaded =
+    installed[at] ?? installed.find(({ name }) => name === aliasName);
   return [
-    ...shadowRows(workspace, asked, loaded?.name ?? ourName, before),
-    loadedRow(workspace, asked, loaded),
+    ...shadowRows(workspace, tried, loaded?.name ?? aliasName, before),
+    loadedRow(workspace, tried, loaded),
   ];
 }
 
 /** @typedef {{ name: string, found: Package }} Installed */
 
 /**
- * The packages that Nx loads before ours.
+ * The packages that Nx loads instead of ours.
  *
  * @param {Workspace} workspace
- * @param {string[]} asked
+ * @param {string[]} tried
  * @param {string} name under which ours is found
  * @param {Installed[]} before
  * @returns {Row[]}
  */
-function shadowRows({ root, manager, nx }, asked, name, before) {
+function shadowRows({ root, manager, nx }, tried, name, before) {
   const id = 'shadows';
   const check = 'other remote caches';
   if (before.length === 0) {
-    const seen = `none of the ${asked.indexOf(name)} packages that Nx ${nx.version} asks before it is installed`;
+    const seen = `none of the ${tried.indexOf(name)} packages that Nx ${nx.version} tries first is installed`;
     return [ok(id, check, seen)];
   }
   return before.map(({ name, found }) =>
     failed(
       id,
       check,
-      `${described(name, found, root)} is installed, and Nx ${nx.version} asks it first`,
-      removal(manager, name),
+      `${describe(name, found, root)} is installed, and Nx ${nx.version} tries it first`,
+      removeCommand(manager, name),
     ),
   );
 }
 
 /**
- * The package that Nx loads once nothing else is in the way.
+ * The package that Nx loads if no other one comes first.
  *
  * @param {Workspace} workspace
- * @param {string[]} asked
+ * @param {string[]} tried
  * @param {Installed | undefined} loaded
  * @returns {Row}
  */
-function loadedRow({ root, manager, nx }, asked, loaded) {
+function loadedRow({ root, manager, nx }, tried, loaded) {
   const id = 'loaded';
   const check = 'the package Nx loads';
-  const install = addition(manager);
-  if (!asked.includes(ourName)) {
-    const seen = `Nx ${nx.version} does not ask for ${ourName}`;
+  const install = addCommand(manager);
+  if (!tried.includes(aliasName)) {
+    const seen = `Nx ${nx.version} does not look for ${aliasName}`;
     return failed(id, check, seen, 'use Nx 20.0.6 or later');
   }
   if (!loaded) {
-    const seen = `${ourName} is not installed: Nx finds no remote cache`;
+    const seen = `${aliasName} is not installed: Nx finds no remote cache`;
     return failed(id, check, seen, install);
   }
   const { name, found } = loaded;
-  const what = described(name, found, root);
+  const what = describe(name, found, root);
   if (!isOurs(found)) {
     const seen = `${what} is not nx-azure-cache, but ${vendor(name, found)}`;
     return failed(id, check, seen, install);
   }
-  const trouble = found.broken ?? loadingTrouble(found);
-  if (trouble) {
-    const seen = `${what} cannot be loaded (${trouble}): Nx says nothing, and has no remote cache`;
-    return failed(id, check, seen, again(manager));
+  const error = found.broken ?? loadError(found);
+  if (error) {
+    const seen = `${what} cannot be loaded (${error}): Nx ignores that error and uses no remote cache`;
+    return failed(id, check, seen, reinstallHint(manager));
   }
   return ok(id, check, what);
 }
 
 /**
- * Whether a package is this one, under whatever name, or the one that is made of
- * it for private registries.
+ * Whether a package is this one under any name, or the alias package for private
+ * registries, which depends on it.
  *
  * @param {Package} found
  */
 function isOurs({ name, dependencies }) {
-  return name === 'nx-azure-cache' || 'nx-azure-cache' in dependencies;
+  return name === ownName || ownName in dependencies;
 }
 
 /**
@@ -167,16 +147,16 @@ function isOurs({ name, dependencies }) {
  */
 function vendor(name, found) {
   return found.name === name
-    ? 'the package of the makers of Nx'
-    : 'something else under its name';
+    ? 'the package by the makers of Nx'
+    : 'another package under its name';
 }
 
 /**
- * Loads our own package as Nx does: what it throws there nobody sees.
+ * Loads our own package as Nx does, and returns the error that Nx would ignore.
  *
  * @param {Package} found
  */
-function loadingTrouble({ main = '' }) {
+function loadError({ main = '' }) {
   try {
     const { getRemoteCache } = require(main);
     return typeof getRemoteCache === 'function'
@@ -188,59 +168,57 @@ function loadingTrouble({ main = '' }) {
 }
 
 /**
- * A package for people: `@nx/s3-cache 3.0.0 (node_modules/@nx/s3-cache)`.
+ * Describes a package: `@nx/s3-cache 3.0.0 (node_modules/@nx/s3-cache)`.
  *
  * @param {string} name
  * @param {Package} found
  * @param {string} root of the workspace
  */
-function described(name, found, root) {
+function describe(name, found, root) {
   const alias = found.name && found.name !== name ? ` as ${name}` : '';
-  return `${found.name || name} ${found.version}${alias} (${shortened(found.folder, root)})`;
+  return `${found.name || name} ${found.version}${alias} (${relativePath(found.folder, root)})`;
 }
 
 /**
- * A path as seen from a workspace.
+ * A path relative to the workspace, if it is inside.
  *
  * @param {string} file
  * @param {string} root
  */
-function shortened(file, root) {
+function relativePath(file, root) {
   const real = fs.existsSync(root) ? fs.realpathSync(root) : root;
   const short = path.relative(real, file);
   return short.startsWith('..') || path.isAbsolute(short) ? file : short;
 }
 
-/** What runs the Nx of a workspace, by the manager of its packages. */
-const runners = new Map([
+/** The command that runs the workspace's Nx, by package manager. */
+const execCommands = new Map([
   ['pnpm', 'pnpm'],
   ['yarn', 'yarn'],
   ['bun', 'bunx'],
 ]);
 
 /** @param {string} manager */
-function addition(manager) {
-  const runner = runners.get(manager) ?? 'npx';
-  return `${runner} nx add ${ourSpecifier}`;
+function addCommand(manager) {
+  const exec = execCommands.get(manager) ?? 'npx';
+  return `${exec} nx add ${specifier}`;
 }
 
 /**
  * @param {string} manager
  * @param {string} name
  */
-function removal(manager, name) {
+function removeCommand(manager, name) {
   const verb = manager === 'npm' ? 'uninstall' : 'remove';
   return command('%s %s %s', manager, verb, name) ?? `remove ${name}`;
 }
 
 /** @param {string} manager */
-function again(manager) {
+function reinstallHint(manager) {
   return `remove node_modules and install again (${manager} install)`;
 }
 
-exports.again = again;
-exports.examineSlot = examineSlot;
+exports.reinstallHint = reinstallHint;
+exports.examineResolution = examineResolution;
 exports.isOurs = isOurs;
-exports.ourName = ourName;
-exports.shortened = shortened;
-exports.usualNames = usualNames;
+exports.relativePath = relativePath;

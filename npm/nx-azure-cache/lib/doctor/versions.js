@@ -5,9 +5,10 @@
 const path = require('node:path');
 const { binaryPath } = require('../binary');
 const manifest = require('../../package.json');
+const { aliasName } = require('../other-caches');
 const { findPackage, packageAround } = require('./packages');
 const { message, rowsOf } = require('./rows');
-const { again, isOurs, ourName, shortened } = require('./resolution');
+const { isOurs, reinstallHint, relativePath } = require('./resolution');
 
 /** @import { Package } from './packages' */
 /** @import { Workspace } from './resolution' */
@@ -38,7 +39,7 @@ function examineVersions(workspace) {
  * @returns {Row}
  */
 function nxRow({ nx, root }) {
-  const seen = `${nx.version} (${shortened(nx.folder, root)})`;
+  const seen = `${nx.version} (${relativePath(nx.folder, root)})`;
   const [major, minor, patch] = nx.version.split('.').map(Number.parseFloat);
   const [oldMajor, oldMinor, oldPatch] = oldestNx;
   const isOld =
@@ -75,24 +76,24 @@ function packageRow({ root, cwd, nx, manager }) {
   const id = 'npm-package';
   const check = 'nx-azure-cache';
   const { version } = manifest;
-  const own = `${version} (${shortened(path.join(__dirname, '..', '..'), root)})`;
-  const loaded = findPackage(ourName, [cwd, root, nx.folder]);
+  const own = `${version} (${relativePath(path.join(__dirname, '..', '..'), root)})`;
+  const loaded = findPackage(aliasName, [cwd, root, nx.folder]);
   if (!loaded || !isOurs(loaded)) return ok(id, check, own);
   if (loaded.version !== version) {
-    const seen = `${own}, and ${ourName} is ${loaded.version}`;
-    return failed(id, check, seen, same(manager));
+    const seen = `${own}, and ${aliasName} is ${loaded.version}`;
+    return failed(id, check, seen, sameVersionHint(manager));
   }
-  const made = madeOf(loaded);
-  if (made && made !== version) {
-    const seen = `${own}, and ${ourName} uses ${made}`;
-    return failed(id, check, seen, same(manager));
+  const reexported = reexportedVersion(loaded);
+  if (reexported && reexported !== version) {
+    const seen = `${own}, and ${aliasName} uses ${reexported}`;
+    return failed(id, check, seen, sameVersionHint(manager));
   }
   return ok(id, check, own);
 }
 
 /** @param {string} manager */
-function same(manager) {
-  return `install ${ourName} and nx-azure-cache in one version (${manager} install), and run this in the workspace`;
+function sameVersionHint(manager) {
+  return `install ${aliasName} and nx-azure-cache in one version (${manager} install), and run this in the workspace`;
 }
 
 /**
@@ -100,7 +101,7 @@ function same(manager) {
  *
  * @param {Package} loaded
  */
-function madeOf({ name, folder }) {
+function reexportedVersion({ name, folder }) {
   if (name === 'nx-azure-cache') return undefined;
   return findPackage('nx-azure-cache', [folder])?.version;
 }
@@ -122,12 +123,12 @@ function platformRows({ variables, root, manager }) {
   }
   try {
     const found = packageAround(path.dirname(binaryPath({ env: variables })));
-    const seen = `${found.name} ${found.version} (${shortened(found.folder, root)})`;
+    const seen = `${found.name} ${found.version} (${relativePath(found.folder, root)})`;
     if (found.version === manifest.version) return [ok(id, check, seen)];
     const wrong = `${seen}, and the package is ${manifest.version}`;
-    return [failed(id, check, wrong, again(manager))];
+    return [failed(id, check, wrong, reinstallHint(manager))];
   } catch (err) {
-    return [failed(id, check, message(err), again(manager))];
+    return [failed(id, check, message(err), reinstallHint(manager))];
   }
 }
 

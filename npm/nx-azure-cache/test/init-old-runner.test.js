@@ -1,10 +1,9 @@
 'use strict';
 
-// What init takes over from older caches on Azure, and what it says of others.
+// How init takes over the settings of nx-remotecache-azure.
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
-const { version } = require('../package.json');
 const {
   COMPLETE,
   CONNECTION,
@@ -17,142 +16,10 @@ const {
   workspace,
 } = require('./init-fixture');
 
-/** @typedef {import('node:test').TestContext} TestContext */
-
 const ALIAS = '@nx/powerpack-azure-cache';
-const OURS = `npm:nx-azure-cache@${version}`;
 const KEY = 'aHVzaC1odXNoLWh1c2gtaHVzaA==';
 const SAS =
   'https://acc.blob.core.windows.net/results?sv=1&sp=rc&sig=aHVzaC1odXNo';
-
-/**
- * @param {TestContext} t
- * @param {object} manifest
- * @param {Record<string, string>} [files]
- */
-const withPackages = (t, manifest, files = {}) =>
-  workspace(t, {
-    'nx.json': JSON.stringify({ azure: { ...COMPLETE, ...MODES } }),
-    'package.json': JSON.stringify(manifest, null, 2),
-    ...files,
-  });
-
-/** @param {object} manifest of what is installed */
-const installed = (manifest, name = ALIAS) => ({
-  [`node_modules/${name}/package.json`]: JSON.stringify(manifest),
-  [`node_modules/${name}/index.js`]: '',
-});
-
-describe('the older packages', () => {
-  test('the one that Nx asks first goes, and ours stays', async (t) => {
-    const tree = withPackages(t, {
-      dependencies: { '@nx/azure-cache': '^2.1.0' },
-      devDependencies: { [ALIAS]: 'npm:nx-azure-cache@1.2.3', nx: '24.0.6' },
-    });
-    const { output } = await init(tree);
-    assert.equal(
-      tree.read('package.json', 'utf8'),
-      file(
-        '{',
-        '  "devDependencies": {',
-        `    "${ALIAS}": "npm:nx-azure-cache@1.2.3",`,
-        '    "nx": "24.0.6"',
-        '  }',
-        '}',
-      ).trimEnd(),
-    );
-    assert.equal(
-      output,
-      file(
-        'package.json: removed @nx/azure-cache (^2.1.0), the older package, which Nx tries first.',
-        NO_CONNECTION,
-        '',
-        'Next steps:',
-        '- Run npm install.',
-      ).trimEnd(),
-    );
-    const again = await init(tree);
-    assert.equal(again.output, NO_CONNECTION);
-  });
-
-  test('the one of the name of ours becomes ours', async (t) => {
-    for (const spec of ['1.0.14', '^1.0.0', 'latest', `npm:${ALIAS}@1.0.14`]) {
-      const tree = withPackages(
-        t,
-        { devDependencies: { [ALIAS]: spec, '@nx/key': '1.0.0' } },
-        { 'pnpm-lock.yaml': '', ...installed({ name: ALIAS }) },
-      );
-      const { output } = await init(tree);
-      const { devDependencies } = JSON.parse(
-        tree.read('package.json', 'utf8') ?? '',
-      );
-      assert.deepEqual(devDependencies, { '@nx/key': '1.0.0', [ALIAS]: OURS });
-      assert.equal(
-        output,
-        file(
-          `package.json: removed ${ALIAS} (${spec}), the older package.`,
-          `package.json: set ${ALIAS} to ${OURS}.`,
-          'package.json: kept @nx/key, which the older package needed for its license; remove it if nothing else needs it.',
-          NO_CONNECTION,
-          '',
-          'Next steps:',
-          '- Run pnpm install.',
-        ).trimEnd(),
-      );
-    }
-  });
-
-  test('one that is all there is becomes ours', async (t) => {
-    const tree = withPackages(t, {
-      dependencies: { '@nx/azure-cache': '2.1.0' },
-    });
-    await init(tree);
-    assert.deepEqual(JSON.parse(tree.read('package.json', 'utf8') ?? ''), {
-      dependencies: { [ALIAS]: OURS },
-    });
-  });
-
-  test('ours stays, wherever it is from', async (t) => {
-    for (const [manifest, files] of /** @type {const} */ ([
-      [{ devDependencies: { [ALIAS]: 'npm:nx-azure-cache@1.2.3' } }, {}],
-      [{ devDependencies: { [ALIAS]: 'npm:nx-azure-cache' } }, {}],
-      [{ devDependencies: { '@nx/azure-cache': 'npm:nx-azure-cache@1' } }, {}],
-      [
-        { devDependencies: { [ALIAS]: '1.2.3' } }, // of a private registry
-        installed({ name: ALIAS, dependencies: { 'nx-azure-cache': '1.2.3' } }),
-      ],
-      [
-        { devDependencies: { [ALIAS]: 'catalog:' } },
-        installed({ name: 'nx-azure-cache' }),
-      ],
-      [{ devDependencies: { [ALIAS]: 'file:./nx-azure-cache.tgz' } }, {}],
-      [{ devDependencies: { nx: '24.0.6' } }, {}],
-      [{ name: 'shop' }, {}],
-    ])) {
-      const tree = withPackages(t, manifest, files);
-      const { output } = await init(tree);
-      assert.deepEqual(tree.listChanges(), [], JSON.stringify(manifest));
-      assert.equal(output, NO_CONNECTION);
-    }
-  });
-
-  test('the block is the same, and stays as it is', async (t) => {
-    const block = { ...COMPLETE, localMode: 'read', ciMode: 'read-write' };
-    const tree = workspace(t, {
-      'nx.json': JSON.stringify({ azure: block }),
-      'package.json': '{ "devDependencies": { "@nx/azure-cache": "2.1.0" } }',
-    });
-    const { text } = await init(tree);
-    assert.deepEqual(azure(text), block);
-  });
-
-  test('a package.json that is none is named', async (t) => {
-    const tree = workspace(t, { 'nx.json': '{}', 'package.json': '[]' });
-    await assert.rejects(init(tree, COMPLETE), {
-      message: 'package.json: not a valid JSON object',
-    });
-  });
-});
 
 /** @param {object} options */
 const runner = (options, more = {}) => ({
@@ -419,98 +286,6 @@ describe('nx-remotecache-azure', () => {
     assert.deepEqual(
       base.listChanges().map(({ path }) => path),
       ['nx.json'],
-    );
-  });
-});
-
-describe('other remote caches', () => {
-  test('are named, and stay', async (t) => {
-    /** @type {[object, object, NodeJS.ProcessEnv, RegExp | undefined][]} */
-    const table = [
-      [{ '@nx/s3-cache': '1' }, {}, {}, /Nx tries @nx\/s3-cache first/],
-      [
-        { '@nx/powerpack-gcs-cache': '1' },
-        {},
-        {},
-        /Nx tries @nx\/powerpack-gcs-cache first/,
-      ],
-      [
-        { '@nx/shared-fs-cache': '1' },
-        {},
-        {},
-        /Nx tries @nx\/shared-fs-cache first/,
-      ],
-      [
-        {},
-        { nxCloudId: 'x' },
-        {},
-        /Nx uses Nx Cloud and not this cache \(nxCloudId in nx.json\)/,
-      ],
-      [
-        {},
-        { nxCloudAccessToken: 'secret' },
-        {},
-        /Nx Cloud and not this cache \(nxCloudAccessToken in nx.json\)/,
-      ],
-      [
-        {},
-        { tasksRunnerOptions: { default: { runner: 'nx-cloud' } } },
-        {},
-        /\(tasksRunnerOptions.default in nx.json\)/,
-      ],
-      [
-        {},
-        {},
-        { NX_CLOUD_ACCESS_TOKEN: 'secret' },
-        /\(NX_CLOUD_ACCESS_TOKEN\)/,
-      ],
-      [{}, { nxCloudId: 'x', neverConnectToCloud: true }, {}, undefined],
-      [{}, { nxCloudId: 'x' }, { NX_NO_CLOUD: 'true' }, undefined],
-      [
-        {},
-        {},
-        { NX_SELF_HOSTED_REMOTE_CACHE_SERVER: 'http://x' },
-        /uses the server of NX_SELF_HOSTED_REMOTE_CACHE_SERVER whenever this cache is off/,
-      ],
-      [
-        {},
-        {},
-        { NX_SKIP_REMOTE_CACHE: 'true' },
-        /NX_SKIP_REMOTE_CACHE is set here: Nx uses no remote cache\.$/,
-      ],
-      [
-        {},
-        {},
-        { NX_SKIP_NX_CACHE: 'true' },
-        /NX_SKIP_NX_CACHE is set here: Nx uses no cache at all\.$/,
-      ],
-      [{}, {}, { NX_DISABLE_REMOTE_CACHE: 'false' }, undefined],
-      [{ '@nx/js': '1', 'nx-remotecache-s3': '1' }, {}, {}, undefined],
-    ];
-    for (const [devDependencies, more, env, line] of table) {
-      const nxJson = { azure: { ...COMPLETE, ...MODES }, ...more };
-      const tree = workspace(t, {
-        'nx.json': JSON.stringify(nxJson),
-        'package.json': JSON.stringify({ devDependencies }),
-      });
-      const { output } = await init(tree, {}, { env: { ...LICENSED, ...env } });
-      assert.deepEqual(tree.listChanges(), []);
-      const [first, ...rest] = output.split('\n');
-      if (line) assert.match(first, line);
-      assert.deepEqual(line ? rest : [first, ...rest], [NO_CONNECTION]);
-      assert.doesNotMatch(output, /secret|http:/);
-    }
-  });
-
-  test('also where what nx.json extends has them', async (t) => {
-    const tree = workspace(t, {
-      'nx.json': '{ "extends": "./base.json" }',
-      'base.json': '{ "nxCloudId": "x" }',
-    });
-    const { output } = await init(tree, COMPLETE);
-    assert.match(
-      output,
-      /Nx uses Nx Cloud and not this cache \(nxCloudId in nx.json\)/,
     );
   });
 });

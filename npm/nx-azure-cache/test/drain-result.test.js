@@ -1,0 +1,231 @@
+'use strict';
+
+// What `drain` reports becomes at most one line per kind.
+
+const assert = require('node:assert/strict');
+const { describe, test } = require('node:test');
+const { assertOneLine, drains, fakeServer, play } = require('./fixture');
+const { silent, silentWith, store } = require('./drain-fixture');
+
+/** @import { FakeServer } from './fake-server' */
+
+describe('what drain says', { concurrency: 3 }, () => {
+  /** @type {Record<string, [Record<string, unknown>, RegExp | undefined]>} */
+  const ends = {
+    stored: [{ ended: 'stored' }, undefined],
+    gone: [
+      { ended: 'gone', waiting: 2 },
+      /: the cache process has ended before its results were stored; if it happens again, report it/,
+    ],
+    limit: [
+      { ended: 'limit', waiting: 2 },
+      /: 2 results were not stored within 60 s after the run; to wait longer raise azure\.timeouts\.drain in nx\.json$/,
+    ],
+    'limit with one': [
+      { ended: 'limit', waiting: 1 },
+      /: 1 result was not stored within 60 s/,
+    ],
+    'limit with a server that does not end': [
+      { ended: 'limit', waiting: 2, isLeft: true },
+      /in nx\.json; it does not end: kill process 4711$/,
+    ],
+    silent: [
+      { ended: 'silent', waiting: 2 },
+      /: 2 results were not stored: the cache process has stopped responding \(.*\) and was ended; if it happens again, report it/,
+    ],
+    'silent with a server that does not end': [
+      { ended: 'silent', waiting: 1, isLeft: true },
+      /: 1 result was not stored: the cache process has stopped responding \(.*\); it does not end: kill process 4711$/,
+    ],
+    unknown: [
+      { ended: 'unknown', waiting: 0 },
+      /: the results may not all be stored: the cache process cannot write to .*; is the disk full\?$/,
+    ],
+    'unknown with a reason': [
+      { ended: 'unknown', waiting: 0, reason: 'FOLDER is a symbolic link' },
+      /: the results may not all be stored: FOLDER is a symbolic link$/,
+    ],
+    interrupted: [
+      { ended: 'interrupted', waiting: 2 },
+      /: 2 results are still being stored, for at most 60 s$/,
+    ],
+  };
+  for (const [what, [result, says]] of Object.entries(ends)) {
+    test(`${what}: ${says ? 'one line' : 'no line'}`, async (t) => {
+      const binary = fakeServer(t, silentWith, result);
+      const { lines } = await play(t, store, { binary, args: 2, exit: 3 });
+      if (says) assertOneLine(lines, says);
+      else assert.deepEqual(lines, []);
+      assert.equal(drains(binary).length, 1);
+    });
+  }
+
+  test('troubles are a line per kind, those that were told none', async (t) => {
+    const failed = { hash: 'h', bytes: 0, outcome: 'failed' };
+    const refused = { hash: 'h9', bytes: 0, outcome: 'refused' };
+    const binary = fakeServer(
+      t,
+      (server, { troubles, told }) => {
+        server.tellsStored = false;
+        server.on('store', (_, answer) => {
+          answer.result({ queued: true, reason: '' });
+          server.stored('h0', told);
+        });
+        server.onDrain(() => server.drained({ troubles }));
+      },
+      {
+        told: { ...failed, reason: 'told', code: 1 },
+        troubles: [
+          { ...failed, reason: 'again', code: 1 },
+          { ...failed, reason: 'no space', code: 5 },
+          { ...failed, reason: 'the end', code: -32800 },
+          { ...refused, reason: 'cannot be stored: dist/socket is a socket' },
+          { ...refused, reason: 'cannot be stored: another' },
+        ],
+      },
+    );
+    const { lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const cache = await open();
+        await cache.store('h0', cacheDirectory, '', 0);
+        await cache.retrieve('h', cacheDirectory); // what came before is read
+        await cache.store('h1', cacheDirectory, '', 0);
+      },
+      { binary, env: { CI: 'true' } },
+    );
+    assert.equal(lines.length, 4, lines.join('\n'));
+    assert.match(lines[0], /writing to .* without it: told \(if this persists/);
+    assert.match(lines[1], /writing to .* without it: no space$/);
+    assert.match(
+      lines[2],
+      /: the result h9 cannot be stored: dist\/socket is a socket$/,
+    );
+    assert.match(lines[3], /0 hits/);
+  });
+
+  test('what became of a result is told without drain, too', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      server.tellsStored = false;
+      const outcomes = [
+        { outcome: 'exists' },
+        { outcome: 'changed', reason: 'its outputs were changed' },
+        { outcome: 'failed', reason: 'given up', code: -32800 },
+        { outcome: 'refused', reason: 'cannot be stored: a is a socket' },
+        { outcome: 'refused', reason: 'cannot be stored: b is a socket' },
+        { outcome: 'failed', reason: 'bad luck', code: 1 },
+        { outcome: 'failed', reason: 'it is off', code: 4 },
+        { outcome: 'failed', reason: 'bad luck', code: 1 },
+      ];
+      let seen = 0;
+      server.on('store', ({ hash }, answer) => {
+        server.stored(hash, { bytes: 0, ...outcomes[seen++] });
+        answer.result({ queued: true, reason: '' });
+      });
+    });
+    const { lines } = await play(t, store, { binary, args: 8 });
+    assert.equal(lines.length, 2, lines.join('\n'));
+    assert.match(lines[0], /: the result h3 cannot be stored: a is a socket$/);
+    assert.match(lines[1], /without it: it is off \(if this persists/);
+    assert.deepEqual(drains(binary), []);
+  });
+
+  /** @type {Record<string, (server: FakeServer) => void>} */
+  const failures = {
+    'ends with a code': () => process.exit(7),
+    'is killed': () => process.kill(process.pid, 'SIGKILL'),
+    'says nothing': () => process.exit(),
+    'says junk': (server) => {
+      server.write('hello\u001b[2J\n');
+      process.exit();
+    },
+    'says null': (server) => {
+      server.write('null');
+      process.exit();
+    },
+    'says nothing of what it should': (server) => {
+      server.write('{}');
+      process.exit();
+    },
+    'says no summary': (server) => server.drained({ summary: { hits: 'x' } }),
+    'says troubles that are none': (server) => server.drained({ troubles: 5 }),
+    'says a trouble that is none': (server) =>
+      server.drained({ troubles: [null] }),
+    'says far too much': () => {
+      process.stdout.write(Buffer.alloc(4 * 2 ** 20, 'x'), () =>
+        process.exit(),
+      );
+    },
+    'closes stdout': () => {
+      require('node:fs').closeSync(1);
+      setTimeout(() => process.exit(), 100);
+    },
+  };
+  for (const [what, failure] of Object.entries(failures)) {
+    for (const CI of [undefined, 'true']) {
+      test(`drain ${what}, CI=${CI}`, async (t) => {
+        const script = `(server) => {
+          server.tellsStored = false;
+          server.onDrain(() => (${failure})(server));
+        }`;
+        const binary = fakeServer(t, /** @type {any} */ (script));
+        const { report, lines } = await play(t, store, {
+          ...{ binary, args: 1, exit: 3, env: { CI } },
+        });
+        assert.deepEqual(report, [true]);
+        assertOneLine(
+          lines,
+          ': the results may not all be stored: ',
+          /; if it happens again, report it/,
+        );
+        assert.equal(drains(binary).length, 1);
+      });
+    }
+  }
+
+  test('drain cannot be started', async (t) => {
+    const binary = fakeServer(t, silent);
+    const { lines } = await play(
+      t,
+      async ({ open, cacheDirectory }, binary) => {
+        await (await open()).store('h', cacheDirectory, '', 0);
+        require('node:fs').rmSync(binary);
+      },
+      { binary, args: binary, exit: 3, env: { CI: 'true' } },
+    );
+    assertOneLine(lines, 'the results may not all be stored: ', 'ENOENT');
+  });
+
+  /** @type {Record<string, (server: FakeServer) => void>} */
+  const hangs = {
+    'hangs, whatever it is told': (server) => {
+      for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
+        process.on(signal, () => {});
+      }
+      server.hang();
+    },
+    'is stopped': () => process.kill(process.pid, 'SIGSTOP'),
+    'leaves somebody with its stdout': (server) => {
+      const { spawn } = require('node:child_process');
+      spawn('sleep', ['14'], { stdio: ['ignore', 'inherit', 'ignore'] });
+      server.drained();
+    },
+  };
+  for (const [what, hang] of Object.entries(hangs)) {
+    test(`drain ${what}: it is given up after its limit`, async (t) => {
+      const script = `(server) => {
+        server.tellsStored = false;
+        server.on('initialize', (_, answer) =>
+          answer.result(server.hello({ drain: 100 })),
+        );
+        server.onDrain(() => (${hang})(server));
+      }`;
+      const binary = fakeServer(t, /** @type {any} */ (script));
+      const { lines } = await play(t, store, {
+        ...{ binary, args: 1, exit: 3, within: 15_000 },
+      });
+      assertOneLine(lines, 'the results may not all be stored: ', 'ETIMEDOUT');
+      assert.equal(drains(binary).length, 1);
+    });
+  }
+});

@@ -1,0 +1,228 @@
+'use strict';
+
+// Malformed, partial and unexpected messages from the server, and its log.
+
+const assert = require('node:assert/strict');
+const path = require('node:path');
+const { describe, test } = require('node:test');
+const {
+  assertOneLine,
+  fakeServer,
+  play,
+  temporaryFolder,
+  writeExecutable,
+} = require('./fixture');
+
+/** @import { Nx } from './fixture' */
+
+/** @param {Nx} nx */
+async function retrieveAndStore({ open, cacheDirectory }) {
+  const cache = await open();
+  return [
+    await cache.retrieve('h', cacheDirectory),
+    await cache.store('h', cacheDirectory, 'text', 0),
+  ];
+}
+
+const nothing = [null, false];
+
+describe('messages', { concurrency: 3 }, () => {
+  test('an answer that is none ends the session', async (t) => {
+    const binary = fakeServer(t, (server) =>
+      server.on('retrieve', () => server.send({ jsonrpc: '2.0', id: 1 })),
+    );
+    const { report, lines } = await play(t, retrieveAndStore, { binary });
+    assert.deepEqual(report, nothing);
+    assertOneLine(lines, 'the cache process was stopped: ');
+  });
+
+  test('messages that mean nothing are ignored', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      server.on('retrieve', (_, answer) => {
+        server.send({ jsonrpc: '2.0', id: 4711, result: 'to nobody' });
+        server.send({ jsonrpc: '2.0', method: 'unknown', params: [1, 2] });
+        server.send({ jsonrpc: '2.0', id: 'x', method: 'unknown' });
+        server.send({ jsonrpc: '2.0', method: 'log' });
+        server.send({ jsonrpc: '2.0', method: '$/cancelRequest', params: {} });
+        answer.result(null);
+      });
+    });
+    const { report, lines } = await play(t, retrieveAndStore, { binary });
+    assert.deepEqual(report, [null, true]);
+    assert.deepEqual(lines, []);
+  });
+
+  test('many messages at once, in pieces of any size', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      /** @type {string[]} */
+      const hashes = [];
+      server.on('retrieve', ({ hash }, answer) => {
+        hashes.push(hash);
+        if (hashes.length < 100) return;
+        const text = hashes
+          .map((hash, id) => ({
+            code: 0,
+            outputsPath: '/x',
+            size: id,
+            terminalOutput: `ü€😀 ${hash}`,
+          }))
+          .map((result, i) =>
+            server.frame({ jsonrpc: '2.0', id: i + 1, result }),
+          )
+          .reverse()
+          .join('');
+        const bytes = Buffer.from(text);
+        let at = 0;
+        const write = () => {
+          const size = 1 + ((at * 7919) % 997);
+          const end = Math.min(at + size, bytes.length);
+          process.stdout.write(bytes.subarray(at, end));
+          at = end;
+          if (at < bytes.length) setImmediate(write);
+        };
+        write();
+        void answer;
+      });
+    });
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const cache = await open();
+        const hits = await Promise.all(
+          Array.from({ length: 100 }, (_, i) =>
+            cache.retrieve(`h${i}`, cacheDirectory),
+          ),
+        );
+        return hits.map((hit) => hit?.terminalOutput);
+      },
+      { binary },
+    );
+    assert.deepEqual(
+      report,
+      Array.from({ length: 100 }, (_, i) => `ü€😀 h${i}`),
+    );
+    assert.deepEqual(lines, []);
+  });
+
+  test('what the child said right before its end is heard', async (t) => {
+    const calls = 30;
+    const binary = fakeServer(
+      t,
+      (server, calls) => {
+        /** @type {(() => void)[]} */
+        const answers = [];
+        server.tellsStored = false;
+        server.on('store', (_, answer) => {
+          answers.push(() => answer.result({ queued: true, reason: '' }));
+          if (answers.length < calls) return;
+          for (const answer of answers) answer();
+          process.kill(process.pid, 'SIGKILL');
+        });
+        server.onDrain(() => server.drained({ ended: 'gone' }));
+      },
+      calls,
+    );
+    const { report, lines } = await play(
+      t,
+      async ({ open, cacheDirectory }, calls) => {
+        const { store } = await open();
+        const hashes = Array.from({ length: calls }, (_, i) => `h${i}`);
+        return Promise.all(
+          hashes.map((hash) => store(hash, cacheDirectory, '', 0)),
+        );
+      },
+      { binary, args: calls },
+    );
+    assert.deepEqual(report, Array(calls).fill(true));
+    // Who is told of the end first is a matter of chance.
+    assertOneLine(
+      lines,
+      /ended before its results were|30 results were not stored/,
+    );
+  });
+
+  test('stdout is closed while the child lives on', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      server.on('retrieve', () => {
+        server.hang();
+        require('node:fs').closeSync(1);
+      });
+    });
+    const { report, lines, took } = await play(t, retrieveAndStore, { binary });
+    assert.deepEqual(report, nothing);
+    assertOneLine(lines, 'the cache process was stopped: it has closed a pipe');
+    assert.ok(took < 5_000);
+  });
+
+  test('stdin is closed while the child lives on', async (t) => {
+    // Node aborts when its own stdin is closed.
+    const binary = path.join(temporaryFolder(t), 'binary');
+    writeExecutable(binary, '#!/bin/sh\necho $$ >$0.pids\nexec sleep 60 <&-\n');
+    const { report, lines, took } = await play(
+      t,
+      ({ getRemoteCache }) => getRemoteCache(),
+      { binary },
+    );
+    assert.equal(report, null);
+    assertOneLine(lines, 'the cache process was stopped: ');
+    assert.ok(took < 5_000);
+  });
+
+  for (const log of [undefined, 'debug']) {
+    test(`stderr is ${log ? 'shown' : 'swallowed'} when NX_AZURE_CACHE_LOG is ${log}`, async (t) => {
+      const binary = fakeServer(t, (server) => {
+        server.on('retrieve', (_, answer) => {
+          process.stderr.write('nöise\n'.repeat(100_000), () =>
+            answer.result(null),
+          );
+        });
+      });
+      const env = { NX_AZURE_CACHE_LOG: log };
+      const { report, stderr } = await play(t, retrieveAndStore, {
+        binary,
+        env,
+      });
+      assert.deepEqual(report, [null, true]);
+      assert.ok(stderr === (log ? 'nöise\n'.repeat(100_000) : ''));
+    });
+  }
+
+  test('what the server logs from warn on is a line each', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      /** @param {string} level @param {string} message */
+      const log = (level, message) => server.notify('log', { level, message });
+      server.on('initialize', (_, answer) => {
+        log('warn', 'before');
+        answer.result(server.hello());
+      });
+      server.on('retrieve', (_, answer) => {
+        log('debug', 'quiet');
+        log('warn', 'warn\r\n  two');
+        log('error', 'error');
+        log('warn', 'warn\r\n  two');
+        answer.result(null);
+      });
+    });
+    const { report, lines } = await play(t, retrieveAndStore, { binary });
+    assert.deepEqual(report, [null, true]);
+    assert.deepEqual(lines, [
+      'nx-azure-cache: before',
+      'nx-azure-cache: warn; two',
+      'nx-azure-cache: error',
+    ]);
+  });
+
+  test('a log without a text does not hurt', async (t) => {
+    const binary = fakeServer(t, (server) =>
+      server.on('retrieve', (_, answer) => {
+        server.notify('log', { level: 'warn' });
+        server.notify('log', { level: 'warn', message: 5 });
+        server.notify('log', { level: 'warn', message: null });
+        answer.result(null);
+      }),
+    );
+    const { report, lines } = await play(t, retrieveAndStore, { binary });
+    assert.deepEqual(report, [null, true]);
+    assert.deepEqual(lines, []);
+  });
+});

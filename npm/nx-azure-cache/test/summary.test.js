@@ -1,0 +1,195 @@
+'use strict';
+
+// The summary line in CI and with NX_VERBOSE_LOGGING.
+
+const assert = require('node:assert/strict');
+const { describe, test } = require('node:test');
+const { assertOneLine, drains, fakeServer, play } = require('./fixture');
+const { asked, retrieve, silentWith, store } = require('./drain-fixture');
+
+/** @import { FakeServer } from './fake-server' */
+
+describe('the summary', { concurrency: 3 }, () => {
+  const full = {
+    ended: 'limit',
+    waiting: 9,
+    summary: {
+      ...{ hits: 1, misses: 2, stored: 3, existing: 4, damaged: 5 },
+      ...{
+        skipped: 6,
+        evicted: 10,
+        failed: 7,
+        bytesRead: 1_234_567,
+        bytesWritten: 9,
+      },
+    },
+  };
+
+  for (const env of [
+    { CI: 'true' },
+    { GITHUB_ACTIONS: 'true' },
+    { NX_VERBOSE_LOGGING: 'true' },
+    { CI: 'true', NX_VERBOSE_LOGGING: 'true' },
+  ]) {
+    test(`is one line with ${Object.keys(env)}`, async (t) => {
+      const binary = fakeServer(t, (server) => {
+        const summary = { hits: 1, misses: 1, stored: 2, bytesRead: 2_000_000 };
+        server.on('initialize', (_, answer) =>
+          answer.result(server.hello({ mode: 'read-only' })),
+        );
+        server.onDrain(() => server.drained({ summary }));
+      });
+      const { lines, cacheDirectory } = await play(t, retrieve, {
+        ...{ binary, env, exit: 0 },
+      });
+      assertOneLine(
+        lines,
+        /^nx-azure-cache: 1 hit, 1 miss, 2 stored, 2\.0 MB read, 0\.0 MB written, \d+\.\d s waited, read-only, scope local \(not in CI\), https:\/\/acme\.blob\.core\.windows\.net\/nx-cache$/,
+      );
+      assert.deepEqual(drains(binary), [asked(cacheDirectory, '1000ms')]);
+    });
+  }
+
+  for (const env of [{}, { CI: 'false' }, { NX_VERBOSE_LOGGING: 'false' }]) {
+    test(`is not there with ${JSON.stringify(env)}`, async (t) => {
+      const binary = fakeServer(t);
+      const { lines } = await play(t, retrieve, { binary, env, exit: 0 });
+      assert.deepEqual(lines, []);
+      assert.deepEqual(drains(binary), []);
+    });
+  }
+
+  test('names what is rare where it is', async (t) => {
+    const binary = fakeServer(t, silentWith, full);
+    const { lines } = await play(t, store, {
+      ...{ binary, args: 1, env: { CI: 'true' } },
+    });
+    assert.equal(lines.length, 3);
+    assert.match(
+      lines[0],
+      /: 10 results were not stored: their outputs were removed/,
+    );
+    assert.match(lines[1], /: 9 results were not stored within 60 s/);
+    assert.match(
+      lines[2],
+      /: 1 hit, 2 misses, 3 stored, 4 existing, 5 damaged, 6 skipped, 10 evicted, 7 failed, 9 unfinished, 1\.2 MB read, 0\.0 MB written, \d+\.\d s waited, read-write, scope local \(not in CI\), https:/,
+    );
+  });
+
+  /** @type {Record<string, (server: FakeServer) => void>} */
+  const failures = {
+    'publishes nothing': (server) => server.drained({ ended: 'limit' }),
+    'is gone': (server) => server.drained({ ended: 'gone' }),
+    'cannot be asked': () => process.exit(7),
+  };
+  for (const [what, failure] of Object.entries(failures)) {
+    test(`of a server that ${what} is missed by nobody`, async (t) => {
+      const script = `(server) => server.onDrain(() => (${failure})(server))`;
+      const binary = fakeServer(t, /** @type {any} */ (script));
+      const { lines, cacheDirectory } = await play(t, retrieve, {
+        ...{ binary, exit: 3, env: { CI: 'true' } },
+      });
+      assert.deepEqual(lines, []); // nothing was to be stored
+      assert.deepEqual(drains(binary), [asked(cacheDirectory, '1000ms')]);
+    });
+  }
+
+  test('of a run that has asked nothing needs no drain', async (t) => {
+    const binary = fakeServer(t);
+    const { lines } = await play(t, async ({ open }) => void (await open()), {
+      ...{ binary, env: { CI: 'true' } },
+    });
+    assertOneLine(lines, ': 0 hits, 0 misses, 0 stored, ');
+    assert.deepEqual(drains(binary), []);
+  });
+
+  test('counts the time that Nx has waited, drain included', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      server.on('retrieve', (_, answer) =>
+        setTimeout(() => answer.result(null), 1_100),
+      );
+      server.onDrain(() => setTimeout(() => server.drained(), 1_100));
+    });
+    const { lines } = await play(
+      t,
+      async ({ open, cacheDirectory }) => {
+        const cache = await open();
+        const call = () => cache.retrieve('h', cacheDirectory);
+        return Promise.all(Array.from({ length: 20 }, call));
+      },
+      { binary, env: { CI: 'true' } },
+    );
+    const seconds = Number(/(\d+\.\d) s waited/.exec(lines[0])?.[1]);
+    assert.ok(seconds >= 2.2, lines[0]);
+    assert.ok(seconds < 20, lines[0]); // the calls are not added up
+  });
+
+  test('is not there when the server has died', async (t) => {
+    const binary = fakeServer(t, (server) =>
+      server.on('retrieve', () => process.exit(1)),
+    );
+    const { lines } = await play(t, retrieve, { binary, env: { CI: 'true' } });
+    assertOneLine(lines, 'ended with exit code 1');
+    assert.deepEqual(drains(binary), []);
+  });
+
+  for (const results of [1, 2]) {
+    test(`a server that has died with ${results} to store says so`, async (t) => {
+      const binary = fakeServer(t, (server) => {
+        server.tellsStored = false;
+        server.on('retrieve', () => process.exit(1));
+      });
+      const { lines } = await play(
+        t,
+        async ({ open, cacheDirectory }, results) => {
+          const cache = await open();
+          for (let i = 0; i < results; i++) {
+            await cache.store(`h${i}`, cacheDirectory, '', 0);
+          }
+          return cache.retrieve('h', cacheDirectory);
+        },
+        { binary, args: results, env: { CI: 'true' } },
+      );
+      assertOneLine(
+        lines,
+        results === 1
+          ? 'ended with exit code 1; 1 result was not stored; if it happens'
+          : 'ended with exit code 1; 2 results were not stored; if it happens',
+      );
+      assert.deepEqual(drains(binary), []);
+    });
+  }
+
+  test('a server that has died before its answer was heard says so', async (t) => {
+    const { lines } = await play(t, async ({ shim }) => {
+      const { Run } = require(`${shim}/lib/run.js`);
+      const client = { ended: true, waited: 0, wake: () => {} };
+      const session = { session: 's', patience: 1, drain: 1 };
+      const run = new Run({ binary: '/nowhere', client, session, ci: true });
+      run.storeSent();
+      run.storeSent();
+      run.lost('it is gone');
+      run.storeAnswered(true);
+      run.storeAnswered(true);
+      run.end(0);
+    });
+    assertOneLine(lines, 'it is gone; 2 results were not stored; ');
+  });
+
+  test('a server that has just died is found gone', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      server.tellsStored = false;
+      server.on('store', (_, answer) => {
+        answer.result({ queued: true, reason: '' });
+        process.kill(process.pid, 'SIGKILL');
+      });
+      server.onDrain(() => server.drained({ ended: 'gone' }));
+    });
+    const { lines } = await play(t, store, { binary, args: 1, exit: 3 });
+    // Who is told first is a matter of chance; the result is in both lines.
+    assertOneLine(
+      lines,
+      /ended before its results were|1 result was not stored/,
+    );
+  });
+});
