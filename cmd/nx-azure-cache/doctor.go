@@ -129,7 +129,7 @@ func doctor(ctx context.Context, w world, flags *doctorFlags) error {
 	if flags.json {
 		err = terminal.JSON(w.stdout, r, "  ")
 	} else {
-		err = r.print(w.stdout, isTerminal(w.stdout))
+		err = r.print(w.stdout, terminal.IsTerminal(w.stdout))
 	}
 	if err == nil && r.ExitCode != 0 {
 		err = r.ExitCode

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
@@ -20,7 +21,7 @@ func examineLicence(_ context.Context, p *patient, r *report) {
 		r.add(partLicence, id, what, failed, fmt.Sprintf("%s: %s", licence.Status, licence.Reason), "nx g @nx/powerpack-azure-cache:activate KEY")
 		return
 	}
-	seen := fmt.Sprintf("valid, for %s until %s, in %s", licence.Organization, day(licence.ExpiresAt), licence.Source)
+	seen := fmt.Sprintf("valid, for %s until %s, in %s", licence.Organization, terminal.Day(licence.ExpiresAt), licence.Source)
 	if licence.ForGood {
 		seen += fmt.Sprintf(", and for good with Nx up to %d", licence.PerpetualNxMajor)
 	}

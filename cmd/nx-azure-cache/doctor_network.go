@@ -9,6 +9,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
 // networkReport is the way to the storage for machines.
@@ -71,7 +72,7 @@ func (r *report) addNetworkStep(step transport.Step, isPrivate bool) bool {
 		r.add(partNetwork, step.Name, name, failed, step.Err.Error(), "")
 		return false
 	}
-	seen := "in " + rounded(step.Took)
+	seen := "in " + terminal.Duration(step.Took)
 	if step.Detail != "" {
 		seen = step.Detail + ", " + seen
 	}

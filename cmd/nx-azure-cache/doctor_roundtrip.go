@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
 const (
@@ -174,7 +175,7 @@ func (t *roundTrip) latency(id, what string, took []time.Duration, err error) fl
 	if median > slowAnswer {
 		found, fix = warning, "use an account in a region nearby, or look at the proxy"
 	}
-	t.r.add(partRoundTrip, id, what, found, fmt.Sprintf("%s (median of %d)", rounded(median), len(took)), fix)
+	t.r.add(partRoundTrip, id, what, found, fmt.Sprintf("%s (median of %d)", terminal.Duration(median), len(took)), fix)
 	return median.Seconds()
 }
 
@@ -190,14 +191,6 @@ func (t *roundTrip) throughput(id, what string, took []time.Duration, err error)
 		return 0
 	}
 	perSecond := artifactSize / took[0].Seconds()
-	t.r.add(partRoundTrip, id, what, ok, fmt.Sprintf("%s, %.1f MB/s", rounded(took[0]), perSecond/1e6), "")
+	t.r.add(partRoundTrip, id, what, ok, fmt.Sprintf("%s, %.1f MB/s", terminal.Duration(took[0]), perSecond/1e6), "")
 	return perSecond
-}
-
-// rounded is a duration as people read it.
-func rounded(d time.Duration) string {
-	if d < 10*time.Millisecond {
-		return d.Round(100 * time.Microsecond).String()
-	}
-	return d.Round(time.Millisecond).String()
 }

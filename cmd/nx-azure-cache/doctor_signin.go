@@ -8,6 +8,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
 // slowSignIn is what a sign-in should not take: Nx waits for it.
@@ -71,7 +72,7 @@ func examineHost(s *subject, r *report) {
 }
 
 func signedIn(report signin.Report) string {
-	return fmt.Sprintf("%s%s, in %s", report.Source, brackets(report.Principal), rounded(report.Took))
+	return fmt.Sprintf("%s%s, in %s", report.Source, brackets(report.Principal), terminal.Duration(report.Took))
 }
 
 // unlessNamed is what to do about anonymous reading that nobody has asked for.
@@ -99,7 +100,7 @@ func (r *report) addStep(step signin.Step, isSignedIn bool) {
 		found = failed
 	}
 	if step.Took >= time.Millisecond {
-		seen += ", in " + rounded(step.Took)
+		seen += ", in " + terminal.Duration(step.Took)
 	}
 	if step.Detail != "" {
 		seen += ": " + step.WithAdvice()

@@ -12,7 +12,6 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog/diode"
 	"github.com/spf13/cobra"
 
@@ -92,7 +91,7 @@ case it is gone already.`,
 			stderr := diode.NewWriter(console{terminal.Raw(w.stderr)}, logLines, 0, nil)
 			ctx, release := untilOrphaned(ctx, cmp.Or(parent, os.Getppid()))
 			defer release()
-			result := drain(ctx, folder, most, newProgress(stderr, isTerminal(w.stderr), most.all))
+			result := drain(ctx, folder, most, newProgress(stderr, terminal.IsTerminal(w.stderr), most.all))
 			_ = closeWithin(stderr, quiet)
 			if errors.Is(context.Cause(ctx), errOrphaned) {
 				return nil // it was ended by a signal, and wants to hear nothing
@@ -269,17 +268,12 @@ func newProgress(out io.Writer, terminal bool, limit time.Duration) *progress {
 	return &progress{out: out, limit: limit, started: time.Now(), terminal: terminal}
 }
 
-func isTerminal(out io.Writer) bool {
-	file, ok := terminal.Raw(out).(*os.File)
-	return ok && isatty.IsTerminal(file.Fd())
-}
-
 func (p *progress) show(state rpc.State) {
 	if time.Since(p.started) < quiet || p.shown && !p.terminal {
 		return
 	}
 	p.shown = true
-	text := fmt.Sprintf("nx-azure-cache: storing %s%s, %s left", count(state.Waiting, "result"),
+	text := fmt.Sprintf("nx-azure-cache: storing %s%s, %s left", terminal.Count(state.Waiting, "result", "results"),
 		onTheWay(state.Bytes), max(p.limit-time.Since(p.started), 0).Round(time.Second))
 	if p.terminal {
 		fmt.Fprintf(p.out, "\r%s\x1b[K", text)
@@ -294,31 +288,12 @@ func onTheWay(bytes int64) string {
 	if bytes <= 0 {
 		return ""
 	}
-	return fmt.Sprintf(", %s on the way", size(bytes))
+	return fmt.Sprintf(", %s on the way", terminal.Size(bytes))
 }
 
 // clear removes the line that changes.
 func (p *progress) clear() {
 	if p.shown && p.terminal {
 		fmt.Fprint(p.out, "\r\x1b[K")
-	}
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// size is such as "1.2 MB".
-func size(bytes int64) string {
-	switch {
-	case bytes >= 1e9:
-		return fmt.Sprintf("%.1f GB", float64(bytes)/1e9)
-	case bytes >= 1e6:
-		return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
-	default:
-		return fmt.Sprintf("%.1f KB", float64(bytes)/1e3)
 	}
 }

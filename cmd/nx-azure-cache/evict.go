@@ -100,7 +100,7 @@ func rehearse(ctx context.Context, out io.Writer, tally *tally, shelf *shelf, se
 	}
 	tally.clear()
 	if rest := tally.matched - shownNames; rest > 0 {
-		if _, err := fmt.Fprintf(out, "and %s more\n", thousands(rest)); err != nil {
+		if _, err := fmt.Fprintf(out, "and %s more\n", terminal.Thousands(rest)); err != nil {
 			return err
 		}
 	}
@@ -108,7 +108,7 @@ func rehearse(ctx context.Context, out io.Writer, tally *tally, shelf *shelf, se
 	if tally.matched > 0 {
 		advice = "; nothing is deleted without --yes"
 	}
-	tally.end("would delete %s of %s, %s, in %s%s", thousands(tally.matched), entryCount(tally.seen), size(tally.bytes), shelf, advice)
+	tally.end("would delete %s of %s, %s, in %s%s", terminal.Thousands(tally.matched), entryCount(tally.seen), terminal.Size(tally.bytes), shelf, advice)
 	return nil
 }
 
@@ -185,9 +185,9 @@ func (v *evictor) delete(ctx context.Context, e *entry) {
 }
 
 func (v *evictor) end(shelf *shelf) {
-	text := fmt.Sprintf("deleted %s of %s, %s, in %s", thousands(v.deleted), entryCount(v.tally.seen), size(v.bytes), shelf)
+	text := fmt.Sprintf("deleted %s of %s, %s, in %s", terminal.Thousands(v.deleted), entryCount(v.tally.seen), terminal.Size(v.bytes), shelf)
 	if v.gone > 0 {
-		text += fmt.Sprintf("; %s gone before", countThousands(v.gone, "was", "were"))
+		text += fmt.Sprintf("; %s gone before", terminal.Count(v.gone, "was", "were"))
 	}
 	v.tally.end("%s", text)
 }

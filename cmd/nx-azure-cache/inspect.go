@@ -100,7 +100,7 @@ func inspect(ctx context.Context, w world, hash string, options inspectOptions) 
 	case found == 0:
 		return fmt.Errorf("there is no entry %s in any scope of %s", hash, shelf)
 	case wrong > 0:
-		return fmt.Errorf("%s", countThousands(wrong, "body is not what it should be", "bodies are not what they should be"))
+		return fmt.Errorf("%s", terminal.Count(wrong, "body is not what it should be", "bodies are not what they should be"))
 	default:
 		return nil
 	}
@@ -154,7 +154,7 @@ func writeInspected(out io.Writer, e *entry, body string, asJSON, more bool) err
 		}
 	}
 	row("scope", line.Scope)
-	row("size", fmt.Sprintf("%s bytes", thousands(int(line.Size))))
+	row("size", fmt.Sprintf("%s bytes", terminal.Thousands(int(line.Size))))
 	row("written", line.Modified.Format(time.RFC3339))
 	row("etag", line.ETag)
 	if line.Archived {

@@ -169,7 +169,7 @@ func (s licenceStatus) print(out io.Writer, now time.Time) error {
 		rows := [][2]string{{l.Source, status}}
 		if l.KeyID != "" { // somebody vouches for it
 			rows = append(rows, [2]string{"  organization", l.Organization}, [2]string{"  issuer", l.Issuer}, [2]string{"  id", l.ID},
-				[2]string{"  from", day(l.NotBefore)}, [2]string{"  until", fmt.Sprintf("%s (%s)", day(l.ExpiresAt), license.Relative(l.ExpiresAt, now))})
+				[2]string{"  from", terminal.Day(l.NotBefore)}, [2]string{"  until", fmt.Sprintf("%s (%s)", terminal.Day(l.ExpiresAt), license.Relative(l.ExpiresAt, now))})
 		}
 		if l.Reason != "" {
 			rows = append(rows, [2]string{"  reason", l.Reason})
@@ -184,9 +184,6 @@ func (s licenceStatus) print(out io.Writer, now time.Time) error {
 	}
 	return table.Flush()
 }
-
-// day is how the messages of package license write one, too.
-func day(t time.Time) string { return t.Format(time.DateOnly) }
 
 // conclusion is the last line. What is asked about on stdin is not in use.
 func (s licenceStatus) conclusion(asked bool) string {

@@ -109,7 +109,7 @@ func mayCount(l license.License) bool {
 // every byte of the file, comments included: it becomes the file.
 func (a activation) print(w world) error {
 	out := io.Writer(w.stdout)
-	if !isTerminal(out) {
+	if !terminal.IsTerminal(out) {
 		out = terminal.Raw(out)
 	}
 	_, err := out.Write(a.content)
@@ -156,7 +156,7 @@ func (a activation) tell(out io.Writer) error {
 		forGood = fmt.Sprintf(", and for good with Nx up to %d", major)
 	}
 	lines.Printf("activated: the licence for %s, from %s until %s%s, in %s",
-		a.licence.Organization, day(a.licence.NotBefore), day(a.licence.ExpiresAt), forGood, license.File)
+		a.licence.Organization, terminal.Day(a.licence.NotBefore), terminal.Day(a.licence.ExpiresAt), forGood, license.File)
 	_, err := lines.WriteTo(out)
 	return err
 }

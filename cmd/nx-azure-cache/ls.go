@@ -89,7 +89,7 @@ func ls(ctx context.Context, w world, options lsOptions) error {
 		return err
 	}
 	out := bufio.NewWriterSize(w.stdout, 64<<10)
-	options.flush = isTerminal(w.stdout)
+	options.flush = terminal.IsTerminal(w.stdout)
 	tally := newTally(w.stderr)
 	err = list(ctx, shelf, selected, options, tally, out)
 	tally.clear()
@@ -100,9 +100,9 @@ func ls(ctx context.Context, w world, options lsOptions) error {
 		return err
 	}
 	if options.limit > 0 && tally.matched == options.limit {
-		tally.end("the first %s, %s, in %s", entryCount(tally.matched), size(tally.bytes), shelf)
+		tally.end("the first %s, %s, in %s", entryCount(tally.matched), terminal.Size(tally.bytes), shelf)
 	} else {
-		tally.end("%s of %s, %s, in %s", thousands(tally.matched), entryCount(tally.seen), size(tally.bytes), shelf)
+		tally.end("%s of %s, %s, in %s", terminal.Thousands(tally.matched), entryCount(tally.seen), terminal.Size(tally.bytes), shelf)
 	}
 	return nil
 }
@@ -157,7 +157,7 @@ func writeEntry(out io.Writer, e *entry, asJSON, first bool) error {
 	for _, text := range []string{from.Repository, from.Ref, fmt.Sprintf("%.12s", from.Commit), from.Run} {
 		origin = append(origin, cmp.Or(text, "-"))
 	}
-	_, err := fmt.Fprintf(out, lsColumns, printable.String(string(e.Scope)), e.Hash, size(e.Size), e.modified.UTC().Format(time.RFC3339),
+	_, err := fmt.Fprintf(out, lsColumns, printable.String(string(e.Scope)), e.Hash, terminal.Size(e.Size), e.modified.UTC().Format(time.RFC3339),
 		printable.String(proof), printable.String(strings.Join(origin, "  ")))
 	return err
 }

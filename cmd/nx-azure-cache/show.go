@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
@@ -76,7 +75,7 @@ type tally struct {
 const tallyEvery = 200 * time.Millisecond
 
 func newTally(out io.Writer) *tally {
-	return &tally{out: out, live: terminal.Raw(out), terminal: isTerminal(out), next: time.Now().Add(quiet)}
+	return &tally{out: out, live: terminal.Raw(out), terminal: terminal.IsTerminal(out), next: time.Now().Add(quiet)}
 }
 
 func (t *tally) see(e *entry, matches bool) {
@@ -87,7 +86,7 @@ func (t *tally) see(e *entry, matches bool) {
 	}
 	if t.terminal && t.seen%64 == 0 && time.Now().After(t.next) {
 		t.next, t.shown = time.Now().Add(tallyEvery), true
-		fmt.Fprintf(t.live, "\rnx-azure-cache: %s of %s\x1b[K", thousands(t.matched), entryCount(t.seen))
+		fmt.Fprintf(t.live, "\rnx-azure-cache: %s of %s\x1b[K", terminal.Thousands(t.matched), entryCount(t.seen))
 	}
 }
 
@@ -106,26 +105,10 @@ func (t *tally) end(format string, args ...any) {
 	t.clear()
 	text := fmt.Sprintf(format, args...)
 	if t.others > 0 {
-		text += fmt.Sprintf("; left out %s that no run has made", countThousands(t.others, "blob", "blobs"))
+		text += fmt.Sprintf("; left out %s that no run has made", terminal.Count(t.others, "blob", "blobs"))
 	}
 	_ = terminal.Printf(t.out, "nx-azure-cache: %s", text)
 }
 
-// thousands is such as 1,234,567.
-func thousands(n int) string {
-	text := strconv.Itoa(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
-}
-
-func countThousands(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return thousands(n) + " " + many
-}
-
 // entryCount is such as "1,234 entries".
-func entryCount(n int) string { return countThousands(n, "entry", "entries") }
+func entryCount(n int) string { return terminal.Count(n, "entry", "entries") }
