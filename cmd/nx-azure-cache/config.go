@@ -15,7 +15,6 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
-	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
 // The variables that stand beside the block "azure" of nx.json and beat it.
@@ -45,7 +44,7 @@ type settings struct {
 	// connectionFrom is the variable that holds the connection string, and fromFile the
 	// claim of a .env file that it is.
 	connectionFrom  string
-	fromFile        *rpc.Claim
+	fromFile        *claim
 	limits          transport.Limits
 	environment     transport.Environment // proxies, and whom this machine trusts
 	trustedHosts    endpoint.TrustedHosts

@@ -7,7 +7,6 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/unwrap"
-	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
 // The sign-ins that are named by what they are about.
@@ -93,11 +92,11 @@ func (s *settings) useConnectionString(from string, secret endpoint.Secret, wron
 // environment. getenv is without the claims.
 func (s *settings) setClaims(c claims, getenv func(string) string) (warnings []string) {
 	s.claims = c
-	claim, isClaim := c[variableKey(s.connectionFrom)]
+	found, isClaim := c[variableKey(s.connectionFrom)]
 	if s.connectionFrom == "" || !isClaim || getenv(s.connectionFrom) != "" {
 		return nil
 	}
-	s.fromFile = &claim
+	s.fromFile = &found
 	over := ""
 	if place := s.beatenAccount(getenv); place != "" {
 		over = ", not " + place
@@ -106,10 +105,10 @@ func (s *settings) setClaims(c claims, getenv func(string) string) (warnings []s
 		if getenv(connectionVariable) == "" && getenv(sasVariable) == "" {
 			return nil
 		}
-		return []string{fmt.Sprintf("%s decides the account and the sign-in of the remote cache%s. If that is wrong, remove it from the file", named([]rpc.Claim{claim}), over)}
+		return []string{fmt.Sprintf("%s decides the account and the sign-in of the remote cache%s. If that is wrong, remove it from the file", named([]claim{found}), over)}
 	}
 	return []string{fmt.Sprintf("%s decides the account and the sign-in of the remote cache%s. If it is your application's, set azure.credential in nx.json "+
-		"to the sign-in of the cache. If it is the cache's, call it %s", named([]rpc.Claim{claim}), over, ownConnectionVariable)}
+		"to the sign-in of the cache. If it is the cache's, call it %s", named([]claim{found}), over, ownConnectionVariable)}
 }
 
 // beatenAccount is what a connection string of a .env file takes the place of: a secret
@@ -139,7 +138,7 @@ func (s settings) placeOfAccount() string {
 func (s settings) accountFrom() string {
 	switch {
 	case s.fromFile != nil:
-		return named([]rpc.Claim{*s.fromFile})
+		return named([]claim{*s.fromFile})
 	case s.connectionString != "":
 		return s.connectionFrom
 	case s.sasURL != "":
@@ -178,15 +177,16 @@ func (s settings) signIn() string {
 func failings(r signin.Report) (lines []string) {
 	for _, step := range r.Steps {
 		if r.Source != "" && step.Outcome == signin.Failed {
-			lines = append(lines, fmt.Sprintf("signed in with %s%s, because %s failed: %s", r.Source, brackets(r.Principal), step.Source, step.WithAdvice()))
+			lines = append(lines, fmt.Sprintf("signed in with %s, because %s failed: %s", signedInAs(r), step.Source, step.WithAdvice()))
 		}
 	}
 	return lines
 }
 
-func brackets(text string) string {
-	if text == "" {
-		return ""
+// signedInAs is such as "azure-cli (ann@example.com)".
+func signedInAs(r signin.Report) string {
+	if r.Principal == "" {
+		return r.Source
 	}
-	return " (" + text + ")"
+	return r.Source + " (" + r.Principal + ")"
 }

@@ -94,7 +94,7 @@ const (
 // doctorFlags are those of doctor itself.
 type doctorFlags struct {
 	security, json bool
-	workspaceFlags
+	overrides      overrides
 }
 
 func newDoctor(w world) *cobra.Command {
@@ -115,7 +115,7 @@ func newDoctor(w world) *cobra.Command {
 	}
 	command.Flags().BoolVar(&flags.security, "security", false, "check only who may write what")
 	command.Flags().BoolVar(&flags.json, "json", false, "print one JSON object")
-	flags.add(command)
+	addWorkspaceFlags(command, &flags.overrides)
 	return command
 }
 
@@ -139,11 +139,11 @@ func doctor(ctx context.Context, w world, flags *doctorFlags) error {
 
 func examination(ctx context.Context, w world, flags *doctorFlags) (report, error) {
 	if !flags.security {
-		return examineAll(ctx, w, &flags.workspaceFlags), nil
+		return examineAll(ctx, loadWorkspace(w.getenv, &flags.overrides), flags.overrides.isSet(containerFlag)), nil
 	}
-	s, err := newSubject(w, &flags.workspaceFlags)
+	where, err := readWorkspace(w, &flags.overrides)
 	if err != nil {
 		return report{}, err
 	}
-	return s.examine(ctx), nil
+	return examineSecurityOf(ctx, where)
 }

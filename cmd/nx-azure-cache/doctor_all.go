@@ -8,13 +8,9 @@ import (
 
 // patient is the workspace that is examined, and what is known of it so far.
 type patient struct {
-	getenv   func(string) string
-	now      time.Time
-	document workspaceDocument
-	settings settings
-	warnings []string // about the settings
-	wrong    error    // of the settings; joined
-	subject  *subject // nil where no container can be opened
+	workspace
+	now     time.Time
+	subject *subject // nil where no container can be opened
 
 	// pointless is why nothing more is asked of the storage; "" while there is hope.
 	pointless string
@@ -49,8 +45,8 @@ var parts = []func(context.Context, *patient, *report){
 }
 
 // examineAll looks at everything.
-func examineAll(ctx context.Context, w world, flags *workspaceFlags) report {
-	p := newPatient(w, flags)
+func examineAll(ctx context.Context, where workspace, isContainerNamed bool) report {
+	p := newPatient(where, isContainerNamed)
 	r := report{Containers: []containerReport{}, Leftovers: []leftover{}}
 	for _, look := range parts {
 		limited, cancel := context.WithTimeoutCause(ctx, partLimit, errPartLimit)
@@ -66,22 +62,20 @@ func examineAll(ctx context.Context, w world, flags *workspaceFlags) report {
 
 const configWrong = "not tried: the configuration is wrong"
 
-func newPatient(w world, flags *workspaceFlags) *patient {
-	p := &patient{now: time.Now()}
-	p.document, p.settings, p.warnings, p.wrong = flags.settings(w.getenv)
-	p.getenv = p.settings.claims.over(w.getenv)
-	if p.document.Launcher != nil && !p.document.hasConfig() && p.document.Problem == "" && !flags.isSet(containerFlag) {
-		_, _, p.wrong = readSettings(nil, p.document.CI, p.getenv) // which says how to make one
+func newPatient(where workspace, isContainerNamed bool) *patient {
+	p := &patient{workspace: where, now: time.Now()}
+	if p.document.Launcher != nil && !p.document.hasConfig() && p.document.Problem == "" && !isContainerNamed {
+		_, _, p.problem = readSettings(nil, p.document.CI, p.getenv) // which says how to make one
 	}
-	if p.wrong != nil {
+	if p.problem != nil {
 		p.giveUp(configWrong)
 	}
-	s, err := openSubject(workspace{p.settings, p.settings.role(p.document.CI, p.document.defaultBase(), p.getenv)}, p.getenv)
+	s, err := openSubject(where)
 	switch {
 	case err == nil:
 		p.subject = s
-	case p.wrong == nil:
-		p.wrong = err
+	case p.problem == nil:
+		p.problem = err
 		p.giveUp(configWrong)
 	}
 	return p

@@ -24,10 +24,10 @@ import (
 // launched is what the npm package tells where all is well.
 var launched = &launcherDocument{
 	Version: version,
-	Checks: []check{
-		{Part: partPackage, ID: "nx-cloud", Check: "Nx Cloud", Status: ok, Seen: "not connected"},
-		{Part: partPackage, ID: "loaded", Check: "the package Nx loads", Status: ok, Seen: "nx-azure-cache 1.2.3"},
-		{Part: partVersions, ID: "nx", Check: "Nx", Status: ok, Seen: "24.0.6"},
+	Checks: []launcherCheck{
+		{Part: "package", ID: "nx-cloud", Check: "Nx Cloud", Status: "ok", Seen: "not connected"},
+		{Part: "package", ID: "loaded", Check: "the package Nx loads", Status: "ok", Seen: "nx-azure-cache 1.2.3"},
+		{Part: "versions", ID: "nx", Check: "Nx", Status: "ok", Seen: "24.0.6"},
 	},
 }
 
@@ -514,7 +514,7 @@ func TestDoctorOfTheNetwork(t *testing.T) {
 func TestDoctorWholeShowsNoControls(t *testing.T) {
 	_, connection := startStorage(t)
 	environment := wholeEnv(t, mainRun, plainConfig, connection).tell(t, func(document map[string]any) {
-		document["launcher"] = launcherDocument{Version: version, Checks: []check{{Part: partVersions, ID: "nx", Check: "Nx", Status: ok, Seen: "24\u009b31m", Fix: "x\x1b[2J"}}}
+		document["launcher"] = launcherDocument{Version: version, Checks: []launcherCheck{{Part: "versions", ID: "nx", Check: "Nx", Status: "ok", Seen: "24\u009b31m", Fix: "x\x1b[2J"}}}
 	})
 	stdout, _, _ := runWith(t, environment, "doctor")
 	if !strings.Contains(stdout, "24") || strings.ContainsAny(stdout, "\u009b\x1b") {
@@ -526,8 +526,7 @@ func TestDoctorWholeShowsNoControls(t *testing.T) {
 func TestDoctorOnASlowLine(t *testing.T) {
 	storage, connection := startStorage(t)
 	environment := wholeEnv(t, mainRun, plainConfig, connection)
-	flags := &workspaceFlags{isSet: func(string) bool { return false }}
-	p := newPatient(world{getenv: environment.get}, flags)
+	p := newPatient(loadWorkspace(environment.get, &overrides{isSet: func(string) bool { return false }}), false)
 	ctx, end := context.WithCancelCause(t.Context())
 	p.subject.write(ctx, p.subject.areas[0])
 	p.subject.read(ctx, p.subject.areas[0])

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
-	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
 // examineConfig shows what is wrong with nx.json and the variables, and what they
@@ -15,7 +14,7 @@ func examineConfig(_ context.Context, p *patient, r *report) {
 	if p.document.Problem != "" {
 		r.add(partConfig, "nx-json", "nx.json", failed, p.document.Problem, "correct nx.json")
 	}
-	for _, mistake := range joined(p.wrong) {
+	for _, mistake := range joined(p.problem) {
 		if mistake.Error() == p.document.Problem {
 			continue // it has a row
 		}
@@ -51,7 +50,7 @@ func joined(err error) []error {
 // examineClaims shows which variables of .env files do not count; never their values.
 func (p *patient) examineClaims(r *report) {
 	const id, what = "dotenv", ".env files"
-	var blamed []rpc.Claim
+	var blamed []claim
 	if p.subject != nil {
 		blamed = p.subject.role.blamed // has a row of its own
 	}

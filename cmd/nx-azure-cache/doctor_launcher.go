@@ -5,12 +5,6 @@ import (
 	"fmt"
 )
 
-// launcherDocument is what the npm package tells of what only Node.js knows.
-type launcherDocument struct {
-	Version string  `json:"version"` // of the package
-	Checks  []check `json:"checks"`
-}
-
 const binaryCheck = "the binary"
 
 // examineLauncher shows what the npm package has found, and compares its version
@@ -23,7 +17,7 @@ func examineLauncher(_ context.Context, p *patient, r *report) {
 		return
 	}
 	for _, c := range launcher.Checks {
-		r.add(c.Part, c.ID, c.Check, c.Status, c.Seen, c.Fix)
+		r.add(part(c.Part), c.ID, c.Check, status(c.Status), c.Seen, c.Fix)
 	}
 	if launcher.Version == version {
 		r.add(partVersions, "binary", binaryCheck, ok, version, "")

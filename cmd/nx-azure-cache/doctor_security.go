@@ -29,18 +29,10 @@ type subject struct {
 	lost   []leftover // of what else was written
 }
 
-// newSubject finds out who the run is. It sends nothing.
-func newSubject(w world, source *workspaceFlags) (*subject, error) {
-	workspace, err := source.read(w)
-	if err != nil {
-		return nil, err
-	}
-	return openSubject(workspace, w.getenv)
-}
-
-func openSubject(workspace workspace, getenv func(string) string) (*subject, error) {
+// openSubject finds out who the run is. It sends nothing.
+func openSubject(where workspace) (*subject, error) {
 	s := &subject{
-		settings: workspace.settings, role: workspace.role, getenv: getenv, canary: newCanary(),
+		settings: where.settings, role: where.role, getenv: where.getenv, canary: newCanary(),
 		silent: make(map[string]bool), reads: make(map[string]attempt), writes: make(map[string]attempts),
 	}
 	s.identity = identify(s.settings)
@@ -50,7 +42,7 @@ func openSubject(workspace workspace, getenv func(string) string) (*subject, err
 		scopes = append(scopes, a.scope)
 	}
 	var err error
-	s.containers, err = openContainers(s.settings, scopes)
+	s.containers, err = s.settings.openContainers(scopes)
 	return s, err
 }
 
@@ -93,12 +85,17 @@ var securityChecks = []func(context.Context, *subject, *report){
 	checkSigningKey,
 }
 
-func (s *subject) examine(ctx context.Context) report {
+// examineSecurityOf looks only at who may write what.
+func examineSecurityOf(ctx context.Context, where workspace) (report, error) {
+	s, err := openSubject(where)
+	if err != nil {
+		return report{}, err
+	}
 	r := report{Run: s.runReport(), Identity: &s.identity, Containers: s.containerReports(), Canary: s.canary}
 	s.examineInto(ctx, &r)
 	r.Leftovers = s.leftovers()
 	r.conclude()
-	return r
+	return r, nil
 }
 
 func (s *subject) examineInto(ctx context.Context, r *report) {

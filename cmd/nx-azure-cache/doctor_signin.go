@@ -72,7 +72,7 @@ func examineHost(s *subject, r *report) {
 }
 
 func signedIn(report signin.Report) string {
-	return fmt.Sprintf("%s%s, in %s", report.Source, brackets(report.Principal), terminal.Duration(report.Took))
+	return fmt.Sprintf("%s, in %s", signedInAs(report), terminal.Duration(report.Took))
 }
 
 // unlessNamed is what to do about anonymous reading that nobody has asked for.

@@ -27,15 +27,6 @@ var canaries = regexp.MustCompile(canaryPrefix + `[a-z2-7]{26}`)
 
 var update = flag.Bool("update", false, "write the files that doctor's output is compared with")
 
-// The runs that are examined.
-var (
-	mainRun = env{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/main", "GITHUB_REF_PROTECTED": "true"}
-	pullRun = env{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/12/merge"}
-	noRun   = env{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "workflow_run", "GITHUB_REF": "refs/heads/main"}
-	tagRun  = env{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/tags/v1", "GITHUB_REF_PROTECTED": "true"}
-	devRun  = env{}
-)
-
 // doctorEnv is the environment of a run in a workspace with that configuration.
 func doctorEnv(t *testing.T, run env, config, connection string) env {
 	t.Helper()

@@ -54,14 +54,6 @@ func TestForeignEndpointOfCommands(t *testing.T) {
 	}
 }
 
-// Without a sign-in there is no token, and the variable does not matter.
-func TestTrustedHostsOfASecret(t *testing.T) {
-	environment := env{endpoint.TrustedHostsVariable: "*", connectionVariable: connectionString}
-	if _, _, err := readSettings([]byte(`{"container": "artifacts"}`), false, environment.get); err != nil {
-		t.Errorf("got %v, want nil", err)
-	}
-}
-
 // doctor shows which host gets the token, and why it may.
 func TestDoctorShowsTheHostOfTheToken(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())

@@ -59,22 +59,13 @@ type shelf struct {
 	containers []*azure.Container // in the order of their names
 }
 
-// openShelf opens what a command is about.
-func (f workspaceFlags) openShelf(w world) (*shelf, error) {
-	where, err := f.read(w)
-	if err != nil {
-		return nil, err
-	}
-	return openShelf(where.settings)
-}
-
 // openShelf opens all containers of a workspace.
 func openShelf(s settings) (*shelf, error) {
 	var scopes []trust.Scope
 	for _, kind := range trust.Kinds() {
 		scopes = append(scopes, trust.Scope(kind))
 	}
-	byName, err := openContainers(s, scopes)
+	byName, err := s.openContainers(scopes)
 	if err != nil {
 		return nil, err
 	}

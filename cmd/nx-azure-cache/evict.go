@@ -36,7 +36,7 @@ const evictExamples = `  npx nx-azure-cache evict --hash 3141592653589793238
 
 // evictOptions are the flags of evict.
 type evictOptions struct {
-	workspace workspaceFlags
+	workspace overrides
 	selection selectionFlags
 	yes       bool
 }
@@ -53,7 +53,7 @@ func newEvict(w world) *cobra.Command {
 			return interruptible(cmd, func(ctx context.Context) error { return evict(ctx, w, options) })
 		},
 	}
-	options.workspace.add(command)
+	addWorkspaceFlags(command, &options.workspace)
 	options.selection.add(command)
 	command.Flags().BoolVar(&options.yes, "yes", false, "delete")
 	return command
@@ -67,7 +67,7 @@ func evict(ctx context.Context, w world, options evictOptions) error {
 	if selected.isAll() {
 		return errNoSelection
 	}
-	shelf, err := options.workspace.openShelf(w)
+	shelf, err := openWorkspaceShelf(w, &options.workspace)
 	if err != nil {
 		return err
 	}

@@ -70,18 +70,16 @@ func checkCommand(t *testing.T, document workspaceDocument, environment env, sco
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := workspaceFlags{isSet: func(string) bool { return false }}
 	environment = maps.Clone(environment)
 	environment[workspaceVariable] = string(text)
-	document, s, got, err := f.settings(environment.get)
-	if err != nil {
-		t.Fatal(err)
+	where := loadWorkspace(environment.get, &overrides{isSet: func(string) bool { return false }})
+	if where.problem != nil {
+		t.Fatal(where.problem)
 	}
-	role := s.role(document.CI, document.defaultBase(), environment.get)
-	if string(role.Scope) != scope {
-		t.Errorf("got the scope %s, want %s", role.Scope, scope)
+	if string(where.role.Scope) != scope {
+		t.Errorf("got the scope %s, want %s", where.role.Scope, scope)
 	}
-	checkWarnings(t, append(got, role.warnings...), warnings)
+	checkWarnings(t, append(where.warnings, where.role.warnings...), warnings)
 }
 
 func checkWarnings(t *testing.T, got, want []string) {
@@ -93,21 +91,5 @@ func checkWarnings(t *testing.T, got, want []string) {
 			t.Errorf("got the warning %q, want %q", got[i], part)
 		}
 		checkLine(t, got[i])
-	}
-}
-
-// The keys with which an entry is verified decide nothing about what a run writes.
-func TestExtendedKeysCount(t *testing.T) {
-	key := newSigningKey(t)
-	block := `{"publicKeys": ["` + key.Public().String() + `"], "branches": ["**"]}`
-	config, _ := withoutExtended(trustConfig(block), []string{azureKey})
-	s, _, err := readSettings(config, true, env{}.get)
-	if err != nil || s.trust.verifier == nil || s.trust.branches != nil || !s.trust.verifier.Believes(key.Public()) {
-		t.Errorf("got %+v, %v", s.trust, err)
-	}
-	for _, config := range []string{"", "null", "5", `"azure"`, "[]", "{}", `{"trust": 5}`, `{"trust": null}`} {
-		if got, warnings := withoutExtended(json.RawMessage(config), []string{azureKey}); string(got) != config || warnings != nil {
-			t.Errorf("%s: got %s, %q", config, got, warnings)
-		}
 	}
 }

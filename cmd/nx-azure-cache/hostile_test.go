@@ -177,9 +177,9 @@ func TestHostileCheckout(t *testing.T) {
 
 // What the npm package says of the checkout.
 func TestHostileDocument(t *testing.T) {
-	row := check{Part: partPackage, ID: bad, Check: bad, Status: failed, Seen: bad, Fix: bad}
+	row := launcherCheck{Part: "package", ID: bad, Check: bad, Status: "failed", Seen: bad, Fix: bad}
 	for name, changes := range map[string]map[string]any{
-		"what the package found": {"launcher": launcherDocument{Version: bad, Checks: []check{row}}},
+		"what the package found": {"launcher": launcherDocument{Version: bad, Checks: []launcherCheck{row}}},
 		"problem":                {"problem": bad, "config": nil},
 		"default base":           {"defaultBase": bad},
 		"version of Nx":          {"nxVersion": bad},

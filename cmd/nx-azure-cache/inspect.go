@@ -42,7 +42,7 @@ const inspectExamples = `  npx nx-azure-cache inspect 3141592653589793238
 
 // inspectOptions are the flags of inspect.
 type inspectOptions struct {
-	workspace workspaceFlags
+	workspace overrides
 	scopes    []string
 	json      bool
 	verify    bool
@@ -60,7 +60,7 @@ func newInspect(w world) *cobra.Command {
 			return interruptible(cmd, func(ctx context.Context) error { return inspect(ctx, w, args[0], options) })
 		},
 	}
-	options.workspace.add(command)
+	addWorkspaceFlags(command, &options.workspace)
 	flags := command.Flags()
 	flags.StringArrayVar(&options.scopes, "scope", nil, `in this scope, or in all that a pattern such as "pr-*" matches; may be given several times`)
 	flags.BoolVar(&options.json, "json", false, "print JSON, one object per line")
@@ -73,7 +73,7 @@ func inspect(ctx context.Context, w world, hash string, options inspectOptions) 
 	if err != nil {
 		return err
 	}
-	shelf, err := options.workspace.openShelf(w)
+	shelf, err := openWorkspaceShelf(w, &options.workspace)
 	if err != nil {
 		return err
 	}

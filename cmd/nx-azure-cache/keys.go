@@ -102,7 +102,7 @@ func keyToShow(w world, args []string) (trust.PublicKey, error) {
 		key, ok, err := trust.SigningKey(w.getenv)
 		if err == nil && !ok {
 			if document, err := readDocument(w.getenv); err == nil {
-				newClaims(document.Claims).warn(w) // which may say why
+				warnOfClaims(w, newClaims(document.Claims)) // which may say why
 			}
 			err = fmt.Errorf("which key? Name a file, or set %s", trust.SigningKeyVariable)
 		}

@@ -70,7 +70,7 @@ func showLicences(w world, flags statusFlags, now time.Time) error {
 		return err
 	}
 	claims := newClaims(document.Claims)
-	claims.warn(w)
+	warnOfClaims(w, claims)
 	tokens, err := tokensOf(w, flags, document.WorkspaceRoot, claims)
 	if err != nil {
 		return err

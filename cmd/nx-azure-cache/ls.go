@@ -43,7 +43,7 @@ const lsExamples = `  npx nx-azure-cache ls --scope trusted --after 2h
 
 // lsOptions are the flags of ls.
 type lsOptions struct {
-	workspace workspaceFlags
+	workspace overrides
 	selection selectionFlags
 	json      bool
 	limit     int
@@ -62,7 +62,7 @@ func newLs(w world) *cobra.Command {
 			return interruptible(cmd, func(ctx context.Context) error { return ls(ctx, w, options) })
 		},
 	}
-	options.workspace.add(command)
+	addWorkspaceFlags(command, &options.workspace)
 	options.selection.add(command)
 	command.Flags().BoolVar(&options.json, "json", false, "print JSON, one object per line")
 	command.Flags().IntVar(&options.limit, "limit", 0, "stop after so many entries; 0: never")
@@ -84,7 +84,7 @@ func ls(ctx context.Context, w world, options lsOptions) error {
 	if err != nil {
 		return err
 	}
-	shelf, err := options.workspace.openShelf(w)
+	shelf, err := openWorkspaceShelf(w, &options.workspace)
 	if err != nil {
 		return err
 	}

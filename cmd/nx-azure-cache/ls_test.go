@@ -321,11 +321,9 @@ func inUse() uint64 {
 
 func (s *testShelf) settings() settings {
 	s.t.Helper()
-	var flags workspaceFlags
-	flags.isSet = func(string) bool { return false }
-	where, err := flags.read(world{getenv: s.env.get})
-	if err != nil {
-		s.t.Fatal(err)
+	where := loadWorkspace(s.env.get, &overrides{isSet: func(string) bool { return false }})
+	if where.problem != nil {
+		s.t.Fatal(where.problem)
 	}
 	return where.settings
 }

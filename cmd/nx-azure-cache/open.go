@@ -18,7 +18,7 @@ import (
 // open finds out whether a run has a cache, and makes it. Whatever is missing
 // or wrong is the session's reason; it sends nothing over the network.
 func open(params rpc.InitializeParams, getenv func(string) string, now time.Time) rpc.Session {
-	claims, given := newClaims(params.Claims), getenv
+	claims, given := newClaims(claimsOf(params.Claims)), getenv
 	getenv = claims.over(getenv)
 	config, ignored := withoutExtended(params.Config, params.Extended)
 	settings, warnings, problem := readSettings(config, params.CI, getenv)
@@ -30,7 +30,7 @@ func open(params rpc.InitializeParams, getenv func(string) string, now time.Time
 		return session
 	}
 	licence, err := checkLicence(&session, params, getenv, now)
-	var blamed []rpc.Claim
+	var blamed []claim
 	if err == nil && problem == nil {
 		role := settings.role(params.CI, readDefaultBase(params.DefaultBase, params.Extended), getenv)
 		problem, blamed = openCache(&session, settings, role, directoryRule(params, getenv)), role.blamed
@@ -63,15 +63,6 @@ func checkLicence(session *rpc.Session, params rpc.InitializeParams, getenv func
 	return licence, nil
 }
 
-// chooseLicence chooses by what this build trusts.
-func chooseLicence(tokens []license.Token, nxVersion string, now time.Time) (license.Choice, error) {
-	keys, err := license.Issuers()
-	if err != nil {
-		return license.Choice{}, err
-	}
-	return license.Choose(tokens, keys, license.Use{Now: now, NxMajor: license.NxMajor(nxVersion)}), nil
-}
-
 // insecureVariable is Nx's: it allows directories that other users may change.
 const insecureVariable = "NX_ALLOW_INSECURE_DIRECTORIES"
 
@@ -82,7 +73,7 @@ func directoryRule(params rpc.InitializeParams, getenv func(string) string) scra
 // openCache stacks what stands between a request and Azure: the one visible
 // place where that is decided.
 func openCache(session *rpc.Session, s settings, r role, directories scratch.Rule) error {
-	containers, err := openContainers(s, append(r.Reads(), r.Scope))
+	containers, err := s.openContainers(append(r.Reads(), r.Scope))
 	if err != nil {
 		return err
 	}
@@ -113,7 +104,9 @@ func openCache(session *rpc.Session, s settings, r role, directories scratch.Rul
 	session.Mode, session.Scope, session.ScopeReason = r.mode, string(r.Scope), r.Reason
 	session.Warnings = append(session.Warnings, r.warnings...)
 	session.Location = strings.TrimSuffix(own.URL()+"/"+s.prefix, "/")
-	session.Includes = s.tasks.filter()
+	if filter := s.tasks.filter(); filter != nil {
+		session.Includes = func(t rpc.Task) bool { return filter(task(t)) }
+	}
 	session.Silence = azure.IdleTimeout(s.limits)
 	session.Drain = s.drain
 	session.Warm = func(ctx context.Context) []string {
@@ -123,34 +116,10 @@ func openCache(session *rpc.Session, s settings, r role, directories scratch.Rul
 	return nil
 }
 
-// openContainers opens the containers that hold scopes, by name. They share what
-// can be shared: the sign-in, the connections, the memory.
-func openContainers(s settings, scopes []trust.Scope) (map[string]*azure.Container, error) {
-	first, err := azure.Open(azure.Options{
-		Container:          s.container,
-		ConnectionString:   s.connectionString,
-		ConnectionVariable: s.connectionFrom,
-		SASURL:             s.sasURL,
-		SignIn:             s.signIn(),
-		Cloud:              s.cloud,
-		AccountName:        s.accountName,
-		Endpoint:           s.endpoint,
-		TrustedHosts:       s.trustedHosts,
-		Limits:             s.limits,
-		Environment:        s.environment,
-	})
-	if err != nil {
-		return nil, err
+// claimsOf converts the claims of the wire.
+func claimsOf(list []rpc.Claim) (claims []claim) {
+	for _, c := range list {
+		claims = append(claims, claim(c))
 	}
-	containers := map[string]*azure.Container{s.container: first}
-	for _, scope := range scopes {
-		name := s.containerOf(scope)
-		if containers[name] != nil {
-			continue
-		}
-		if containers[name], err = first.Sibling(name); err != nil {
-			return nil, err
-		}
-	}
-	return containers, nil
+	return claims
 }

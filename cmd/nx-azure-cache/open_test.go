@@ -14,34 +14,6 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-const licences = "../../testdata/license"
-
-// during is a time at which testdata/license/valid.jwt is valid.
-var during = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
-
-const goodConfig = `{"container": "artifacts", "accountName": "nxcache"}`
-
-func readToken(t testing.TB, file string) string {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(licences, file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(string(data))
-}
-
-// writeLicence puts a valid licence into a workspace.
-func writeLicence(t *testing.T, root string) {
-	t.Helper()
-	path := filepath.Join(root, filepath.FromSlash(license.File))
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte("license = "+readToken(t, "valid.jwt")+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // cases are the licences that both languages are tested with.
 func cases(t *testing.T) (cases []licenceCase) {
 	t.Helper()

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-
-	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
+
+// task is a task of Nx.
+type task struct {
+	Project, Target, Configuration string
+}
 
 // tasks say which tasks are cached remotely: those that match one of include
 // (where there is any), and none of exclude.
@@ -34,13 +37,13 @@ func (t tasks) check(wrong mistakes) {
 }
 
 // filter returns what decides about a task; nil where all are cached.
-func (t tasks) filter() func(rpc.Task) bool {
+func (t tasks) filter() func(task) bool {
 	if len(t.include)+len(t.exclude) == 0 {
 		return nil
 	}
 	include, exclude := compile(t.include), compile(t.exclude)
-	return func(task rpc.Task) bool {
-		return (len(include) == 0 || include.match(task)) && !exclude.match(task)
+	return func(one task) bool {
+		return (len(include) == 0 || include.match(one)) && !exclude.match(one)
 	}
 }
 
@@ -58,14 +61,14 @@ func compile(patterns []string) expressions {
 // match compares a task with patterns. One without a colon is that of a target.
 // Names may have colons themselves, such as the target "build:ci" of a script in
 // package.json; hence one with a colon may be a target, too.
-func (e expressions) match(task rpc.Task) bool {
-	qualified := task.Project + ":" + task.Target
+func (e expressions) match(one task) bool {
+	qualified := one.Project + ":" + one.Target
 	for pattern, expression := range e {
-		if expression.MatchString(task.Target) {
+		if expression.MatchString(one.Target) {
 			return true
 		}
 		if strings.Contains(pattern, ":") &&
-			(expression.MatchString(qualified) || expression.MatchString(qualified+":"+task.Configuration)) {
+			(expression.MatchString(qualified) || expression.MatchString(qualified+":"+one.Configuration)) {
 			return true
 		}
 	}

@@ -13,14 +13,14 @@ import (
 func readWith(t *testing.T, environment env, args ...string) (workspace, string, error) {
 	t.Helper()
 	var stderr output
-	var flags workspaceFlags
+	var flags overrides
 	command := newLs(world{})
 	command.ResetFlags()
-	flags.add(command)
+	addWorkspaceFlags(command, &flags)
 	if err := command.ParseFlags(args); err != nil {
 		t.Fatal(err)
 	}
-	where, err := flags.read(world{stderr: &stderr, getenv: environment.get})
+	where, err := readWorkspace(world{stderr: &stderr, getenv: environment.get}, &flags)
 	return where, stderr.String(), err
 }
 
@@ -137,26 +137,5 @@ func TestWorkspaceMistakes(t *testing.T) {
 	_, stderr, err := readWith(t, block(`{"container": "results", "accountName": "acme", "prefx": "a"}`))
 	if want := "nx-azure-cache: " + `"azure" in nx.json has an unknown key "prefx"`; err != nil || !strings.HasPrefix(stderr, want) {
 		t.Errorf("got %q, %v; want %q", stderr, err, want)
-	}
-}
-
-// Nx decides whether this is CI; who runs the binary without it gets the same.
-func TestIsCI(t *testing.T) {
-	for name, test := range map[string]struct {
-		environment env
-		want        bool
-	}{
-		"nothing":   {env{}, false},
-		"CI":        {env{"CI": "1"}, true},
-		"no CI":     {env{"CI": "false", "GITHUB_ACTIONS": "true"}, false},
-		"GitHub":    {env{"GITHUB_ACTIONS": "true"}, true},
-		"GitLab":    {env{"GITLAB_CI": "true"}, true},
-		"Jenkins":   {env{"JENKINS_URL": "https://ci.example"}, true},
-		"Azure":     {env{"TF_BUILD": "True"}, true},
-		"of others": {env{"GITHUB_ACTIONS": "false", "BUILDKITE": ""}, false},
-	} {
-		if got := isCI(test.environment.get); got != test.want {
-			t.Errorf("%s: got %t, want %t", name, got, test.want)
-		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
-	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
 func TestTasks(t *testing.T) {
@@ -49,9 +48,9 @@ func TestTasks(t *testing.T) {
 						continue
 					}
 					parts := append(strings.Split(text, " "), "")
-					task := rpc.Task{Project: parts[0], Target: parts[1], Configuration: parts[2]}
-					if got := includes(task); got != want {
-						t.Errorf("%+v: got %t, want %t", task, got, want)
+					one := task{Project: parts[0], Target: parts[1], Configuration: parts[2]}
+					if got := includes(one); got != want {
+						t.Errorf("%+v: got %t, want %t", one, got, want)
 					}
 				}
 			}

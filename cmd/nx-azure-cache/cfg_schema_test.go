@@ -5,49 +5,11 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
-
-// sharedValue is a value of a key, which may be one in an object ("a.b"), that this
-// reader, the JSON schema and the generator init must judge alike: what init
-// writes and an editor allows, a run takes.
-type sharedValue struct {
-	Key   string
-	Value any
-	Valid bool
-}
-
-func sharedValues(t testing.TB) (values []sharedValue) {
-	t.Helper()
-	data, err := os.ReadFile("../../testdata/config/values.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(data, &values); err != nil || len(values) == 0 {
-		t.Fatalf("got %d values, %v", len(values), err)
-	}
-	return values
-}
-
-// block is a block "azure" with the value.
-func (v sharedValue) block(t testing.TB) json.RawMessage {
-	t.Helper()
-	block := map[string]any{"container": "artifacts", "accountName": "nxcache"}
-	if object, key, isInObject := strings.Cut(v.Key, "."); isInObject {
-		block[object] = map[string]any{key: v.Value}
-	} else {
-		block[v.Key] = v.Value
-	}
-	config, err := json.Marshal(block)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return config
-}
 
 func TestValuesJudgedByBothLanguages(t *testing.T) {
 	for _, value := range sharedValues(t) {

@@ -9,12 +9,6 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
-// A SAS URL, and what of it is secret.
-const (
-	sasSignature = "c2lnbmF0dXJlLW9mLWEtc2hhcmVk"
-	sasURL       = "https://nxcache.blob.core.windows.net/artifacts?sv=2025-11-05&sr=c&sp=rc&sig=" + sasSignature
-)
-
 // Whose sign-in it is: a secret that is set wins, unless another one is named.
 func TestCredential(t *testing.T) {
 	type want struct {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -11,20 +10,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
-	"github.com/nx-azure-cache/nx-azure-cache/rpc"
-)
-
-// env is an environment.
-type env map[string]string
-
-func (e env) get(name string) string { return e[name] }
-
-// A connection string, and what of it is secret.
-const (
-	accountKey       = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA=="
-	connectionString = "DefaultEndpointsProtocol=https;AccountName=nxcache;AccountKey=" + accountKey + ";EndpointSuffix=core.windows.net"
 )
 
 func TestSettings(t *testing.T) {
@@ -129,45 +115,6 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// F11: every spelling means what it says; see TestNearestValues for those that mean
-// nothing.
-func TestF11_every_spelling_of_a_mode(t *testing.T) {
-	const both = `"localMode": "read-only", "ciMode": "read-write"`
-	for name, test := range map[string]struct {
-		keys string
-		ci   bool
-		env  string
-		want cache.Mode
-	}{
-		"by default":                          {``, false, "", cache.ReadWrite},
-		"by default in CI":                    {``, true, "", cache.ReadWrite},
-		"local":                               {both, false, "", cache.ReadOnly},
-		"in CI":                               {both, true, "", cache.ReadWrite},
-		"local, where only CI's is set":       {`"ciMode": "no-cache"`, false, "", cache.ReadWrite},
-		"in CI, where only the local is set":  {`"localMode": "no-cache"`, true, "", cache.ReadWrite},
-		"the variable beats localMode":        {both, false, "read-write", cache.ReadWrite},
-		"the variable beats ciMode":           {both, true, "no-cache", cache.NoCache},
-		"the variable beats a mistake":        {`"localMode": "on"`, false, "read-only", cache.ReadOnly},
-		"the old plugin's read (nx#31535)":    {`"localMode": "read"`, false, "", cache.ReadOnly},
-		"read in the variable":                {``, false, "read", cache.ReadOnly},
-		"no-cache":                            {`"ciMode": "no-cache"`, true, "", cache.NoCache},
-		"a mistake in the other run's mode":   {`"localMode": "on"`, true, "", cache.ReadWrite},
-		"white space around the variable":     {``, false, " read-only\n", cache.ReadOnly},
-		"a variable that is set to read-only": {`"localMode": "no-cache"`, false, "read-only", cache.ReadOnly},
-	} {
-		t.Run(name, func(t *testing.T) {
-			config := `{"container": "artifacts", "accountName": "nxcache"`
-			if test.keys != "" {
-				config += ", " + test.keys
-			}
-			got, _, err := readSettings(json.RawMessage(config+"}"), test.ci, env{modeVariable: test.env}.get)
-			if err != nil || got.mode != test.want {
-				t.Errorf("got %q and %v, want %q", got.mode, err, test.want)
-			}
-		})
-	}
-}
-
 // Each message names the place, what is there and what may be there.
 func TestWrongSettings(t *testing.T) {
 	const good = `"container": "artifacts", "accountName": "nxcache"`
@@ -248,166 +195,5 @@ func TestWrongSettings(t *testing.T) {
 				t.Errorf("got\n\t%s\nwant one with each of\n\t%s", strings.Join(got, "\n\t"), strings.Join(test.want, "\n\t"))
 			}
 		})
-	}
-}
-
-func TestUnknownKeys(t *testing.T) {
-	const all = "known keys are accountName, cacheFailures, ciMode, cloud, container, credential, endpoint, exclude, include, localMode, maxArtifactSize, prefix, timeouts, trust"
-	for key, want := range map[string]string{
-		"contaner":    "did you mean container?",
-		"Container":   "did you mean container?",
-		"account":     "did you mean accountName?",
-		"accountname": "did you mean accountName?",
-		"endPoint":    "did you mean endpoint?",
-		"localmode":   "did you mean localMode?",
-		"ci":          "did you mean ciMode?",
-		"prefx":       "did you mean prefix?",
-		"PREFIX":      "did you mean prefix?",
-		"":            all,
-		"two\nlines":  all,
-		"trus":        "did you mean trust?",
-		"timeout":     "did you mean timeouts?",
-		"crendential": "did you mean credential?",
-		"clouds":      "did you mean cloud?",
-	} {
-		config, err := json.Marshal(map[string]any{"container": "artifacts", "accountName": "nxcache", key: map[string]any{"any": "thing"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, warnings, err := readSettings(config, false, env{}.get)
-		if err != nil || len(warnings) != 1 {
-			t.Errorf("%q: got %q and %v, want one warning", key, warnings, err)
-			continue
-		}
-		if got := warnings[0]; !strings.Contains(got, fmt.Sprintf("%q", key)) || !strings.HasSuffix(got, want) || strings.Contains(got, "\n") {
-			t.Errorf("got %q, want the key %q and %q on one line", got, key, want)
-		}
-	}
-}
-
-func TestUnknownTimeLimits(t *testing.T) {
-	const all = "known keys are connect, drain, firstByte, stall"
-	for key, want := range map[string]string{
-		"conect":    "did you mean connect?",
-		"FIRSTBYTE": "did you mean firstByte?",
-		"stal":      "did you mean stall?",
-		"drains":    "did you mean drain?",
-		"total":     all,
-		"container": all,
-		"timeouts":  all,
-	} {
-		config := fmt.Sprintf(`{"container": "artifacts", "accountName": "nxcache", "timeouts": {%q: "1s"}}`, key)
-		_, warnings, err := readSettings(json.RawMessage(config), false, env{}.get)
-		if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], `"timeouts.`+key+`"`) || !strings.HasSuffix(warnings[0], want) {
-			t.Errorf("%q: got %q and %v, want one warning with %q", key, warnings, err, want)
-		}
-	}
-}
-
-func TestUnknownKeysAreAllReported(t *testing.T) {
-	config := `{"zone": 1, "container": "artifacts", "accountName": "nxcache", "area": 2}`
-	_, warnings, err := readSettings(json.RawMessage(config), false, env{}.get)
-	if err != nil || len(warnings) != 2 || !strings.Contains(warnings[0], "area") || !strings.Contains(warnings[1], "zone") {
-		t.Errorf("got %q and %v, want a warning about area and one about zone", warnings, err)
-	}
-}
-
-// Nothing is wrong with a cache that is not to be used.
-func TestNoCacheIsNotLookedAt(t *testing.T) {
-	for name, config := range map[string]string{
-		"no block":        "",
-		"null":            "null",
-		"a string":        `"nx"`,
-		"an empty block":  "{}",
-		"wrong settings":  `{"container": "X", "prefix": ".."}`,
-		"wrong types":     `{"container": 1, "localMode": 5}`,
-		"unknown keys":    `{"contaner": "nx"}`,
-		"another mode":    `{"localMode": "read-write"}`,
-		"an unknown mode": `{"localMode": "x"}`,
-	} {
-		t.Run(name, func(t *testing.T) {
-			environment := env{modeVariable: "no-cache", connectionVariable: "junk"}
-			got, warnings, err := readSettings(json.RawMessage(config), false, environment.get)
-			if want := (settings{mode: cache.NoCache}); !reflect.DeepEqual(got, want) || warnings != nil || err != nil {
-				t.Errorf("got %+v, %q and %v, want %+v", got, warnings, err, want)
-			}
-		})
-	}
-	t.Run("by the block itself", func(t *testing.T) {
-		config := `{"ciMode": "no-cache", "container": 1, "contaner": "nx"}`
-		got, warnings, err := readSettings(json.RawMessage(config), true, env{}.get)
-		if got.mode != cache.NoCache || warnings != nil || err != nil {
-			t.Errorf("got %+v, %q and %v, want no-cache", got, warnings, err)
-		}
-	})
-}
-
-// Secrets end up in every field there is. No message may pass them on.
-func TestSecretsInTheWrongPlace(t *testing.T) {
-	token := readToken(t, "valid.jwt")
-	sas := "sv=2025-07-05&ss=b&sp=rc&sig=" + strings.ReplaceAll(accountKey, "=", "%3D")
-	secrets := map[string]struct{ text, secret string }{
-		"a connection string":         {connectionString, accountKey},
-		"a connection string in part": {"AccountKey=" + accountKey, accountKey},
-		"an endpoint and a key":       {"http://127.0.0.1:10000/devstoreaccount1;AccountKey=" + accountKey, accountKey},
-		"an account key":              {accountKey, accountKey},
-		"a SAS":                       {"?" + sas, sas[len(sas)-20:]},
-		"a SAS without its mark":      {sas, sas[len(sas)-20:]},
-		"a URL with a SAS":            {"https://nxcache.blob.core.windows.net/nx?" + sas, sas[len(sas)-20:]},
-		"a URL of http with a SAS":    {"http://nxcache.blob.core.windows.net/nx?" + sas, sas[len(sas)-20:]},
-		"a URL with a password":       {"https://user:" + accountKey + "@nxcache.blob.core.windows.net", accountKey},
-		"a client's secret":           {"ZtR8Q~aBcDeFgHiJkLmNoPqRsTuVwXyZ01234567", "aBcDeFgHiJk"},
-		"a password":                  {"password=hunter2", "hunter2"},
-		"a licence":                   {token, token[:40]},
-	}
-	places := []string{"", "container", "accountName", "endpoint", "prefix", "credential", "cloud", "localMode", "ciMode", "connectionString",
-		"timeouts", "timeouts.drain", "timeouts.password",
-		modeVariable, connectionVariable, sasVariable, credentialVariable, logVariable}
-	for name, secret := range secrets {
-		for _, place := range places {
-			t.Run(name+" in "+place, func(t *testing.T) {
-				keys := map[string]any{"container": "artifacts", "accountName": "nxcache"}
-				environment := env{"NX_POWERPACK_LICENSE": token}
-				if strings.ToUpper(place) == place && place != "" {
-					environment[place] = secret.text
-				} else if inner, ok := strings.CutPrefix(place, "timeouts."); ok {
-					keys["timeouts"] = map[string]any{inner: secret.text, secret.text: "1s"}
-				} else {
-					keys[place] = secret.text
-				}
-				config, err := json.Marshal(keys)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if place == "" {
-					config, _ = json.Marshal(secret.text) // instead of the block
-				}
-				_, _, warnings := newLogger(world{getenv: environment.get})
-				for _, ci := range []bool{false, true} {
-					session := open(rpc.InitializeParams{Config: config, CI: ci, WorkspaceRoot: t.TempDir()}, environment.get, during)
-					session.Cache = nil
-					said := fmt.Sprintf("%+v %q", session, warnings)
-					if strings.Contains(said, secret.secret) {
-						t.Errorf("got %s, which has the secret", said)
-					}
-				}
-			})
-		}
-	}
-}
-
-// Also those who print settings while they look for a bug print no secret.
-func TestSettingsPrintNoSecret(t *testing.T) {
-	environment, _ := transport.ReadEnvironment(env{"HTTPS_PROXY": "http://anna:" + accountKey + "@proxy:3128"}.get)
-	s := settings{container: "results", connectionString: endpoint.Secret(connectionString), sasURL: endpoint.Secret(sasURL + accountKey), environment: environment}
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
-		for _, value := range []any{s, &s, []settings{s}, s.connectionString, s.environment} {
-			if got := fmt.Sprintf(verb, value); strings.Contains(got, accountKey) {
-				t.Errorf("%s: got %s, which has the key", verb, got)
-			}
-		}
-	}
-	if got := fmt.Sprintf("%+v", s); !strings.Contains(got, "container:results") || !strings.Contains(got, "connectionString:REDACTED") {
-		t.Errorf("got %s, want the rest of the settings", got)
 	}
 }

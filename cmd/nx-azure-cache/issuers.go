@@ -1,0 +1,16 @@
+package main
+
+import (
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/license"
+)
+
+// chooseLicence chooses by what this build trusts.
+func chooseLicence(tokens []license.Token, nxVersion string, now time.Time) (license.Choice, error) {
+	keys, err := license.Issuers()
+	if err != nil {
+		return license.Choice{}, err
+	}
+	return license.Choose(tokens, keys, license.Use{Now: now, NxMajor: license.NxMajor(nxVersion)}), nil
+}
