@@ -11,15 +11,17 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
 // openWith opens a session with a licence and claims.
-func openWith(t testing.TB, config string, real env, ci bool, list []rpc.Claim) rpc.Session {
+func openWith(t testing.TB, config string, real testenv.Env, ci bool, list []rpc.Claim) rpc.Session {
 	t.Helper()
 	return open(rpc.InitializeParams{Config: json.RawMessage(config), CI: ci, WorkspaceRoot: t.TempDir(), Claims: list},
-		with(env{license.Variable: readToken(t, "valid.jwt")}, real).get, during)
+		testenv.With(testenv.Env{license.Variable: testenv.License(t, "valid.jwt")}, real).Get, testenv.During)
 }
 
 // A run in which a claim would change who it is writes nothing, reads what is
@@ -30,7 +32,7 @@ func TestRunOfTwoScopes(t *testing.T) {
 		"read-only":  "the remote cache reads trusted results only in this run: GITHUB_ACTIONS of .env would change its scope from local to trusted",
 	} {
 		config := `{"container": "artifacts", "accountName": "nxcache", "localMode": "` + mode + `"}`
-		session := openWith(t, config, env{}, false, wireClaims(attacks["GitHub's four variables"]))
+		session := openWith(t, config, testenv.Env{}, false, wireClaims(testenv.Attacks["GitHub's four variables"]))
 		if session.Cache == nil || session.Mode != cache.ReadOnly || session.Scope != "untrusted" || !strings.Contains(session.ScopeReason, "GITHUB_ACTIONS of .env") {
 			t.Errorf("%s: got %+v", mode, session)
 		}
@@ -38,7 +40,7 @@ func TestRunOfTwoScopes(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", mode, session.Warnings, want)
 		}
 	}
-	session := openWith(t, `{"container": "artifacts", "accountName": "nxcache", "trust": {"isolation": "none"}}`, env{}, false, wireClaims(attacks["CI=true and a ref"]))
+	session := openWith(t, `{"container": "artifacts", "accountName": "nxcache", "trust": {"isolation": "none"}}`, testenv.Env{}, false, wireClaims(testenv.Attacks["CI=true and a ref"]))
 	if session.Scope != "shared" || len(session.Warnings) != 2 || !strings.HasPrefix(session.Warnings[1], trust.RefVariable+" of .env is ignored") {
 		t.Errorf("without scopes: got %s, %q", session.Scope, session.Warnings)
 	}
@@ -47,7 +49,7 @@ func TestRunOfTwoScopes(t *testing.T) {
 // claimsOfRun is what the npm package makes of a run with a .env file, of lines NAME=VALUE.
 // Where the system does not tell what came from outside (isKnown), each variable that
 // the file names is a claim.
-func claimsOfRun(run recordedRun, file string, isKnown bool) (list []rpc.Claim, real env, ci bool) {
+func claimsOfRun(run testenv.RecordedRun, file string, isKnown bool) (list []rpc.Claim, real testenv.Env, ci bool) {
 	real, ci = maps.Clone(run.Env), run.CI
 	for line := range strings.Lines(file) {
 		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
@@ -60,7 +62,7 @@ func claimsOfRun(run recordedRun, file string, isKnown bool) (list []rpc.Claim, 
 		}
 	}
 	if !isKnown {
-		ci = isCI(real.get)
+		ci = config.IsCI(real.Get)
 	}
 	return list, real, ci
 }
@@ -68,9 +70,9 @@ func claimsOfRun(run recordedRun, file string, isKnown bool) (list []rpc.Claim, 
 // FuzzDotenv: whatever .env files add to whatever environment, no run writes or is
 // read by more.
 func FuzzDotenv(f *testing.F) {
-	runs := recordedRuns(f)
-	licence := readToken(f, "valid.jwt")
-	for _, attack := range attacks {
+	runs := testenv.RecordedRuns(f)
+	licence := testenv.License(f, "valid.jwt")
+	for _, attack := range testenv.Attacks {
 		var lines []string
 		for name, value := range attack {
 			lines = append(lines, name+"="+value)
@@ -81,7 +83,7 @@ func FuzzDotenv(f *testing.F) {
 		}
 	}
 	for mode := range map[string]bool{"read-write": true, "no-cache": true, "read": true} {
-		f.Add(uint(0), modeVariable+"="+mode, true)
+		f.Add(uint(0), config.ModeVariable+"="+mode, true)
 	}
 	root := f.TempDir()
 	f.Fuzz(func(t *testing.T, index uint, text string, isKnown bool) {
@@ -95,14 +97,14 @@ func FuzzDotenv(f *testing.F) {
 			WorkspaceRoot: root,
 		}
 		if !isKnown {
-			params.CI = isCI(run.Env.get)
+			params.CI = config.IsCI(run.Env.Get)
 		}
-		without := open(params, with(run.Env, env{license.Variable: licence}).get, during)
+		without := open(params, testenv.With(run.Env, testenv.Env{license.Variable: licence}).Get, testenv.During)
 		if without.Cache == nil {
 			t.Fatal(without.Reason)
 		}
 		params.Claims, params.CI = list, ci
-		got := open(params, with(real, env{license.Variable: licence}).get, during)
+		got := open(params, testenv.With(real, testenv.Env{license.Variable: licence}).Get, testenv.During)
 		if got.Cache == nil {
 			return // switched off, or a wrong connection string
 		}
@@ -117,7 +119,7 @@ func FuzzDotenv(f *testing.F) {
 			t.Errorf("%s with %q writes as %s", run.Name, text, got.Scope)
 		}
 		for _, line := range got.Warnings {
-			checkLine(t, line)
+			testenv.CheckLine(t, line)
 		}
 	})
 }
@@ -125,7 +127,7 @@ func FuzzDotenv(f *testing.F) {
 // documentWith is what the npm package hands to a command of a workspace.
 func documentWith(t *testing.T, list []rpc.Claim) string {
 	t.Helper()
-	text, err := json.Marshal(workspaceDocument{Config: json.RawMessage(goodConfig), WorkspaceRoot: t.TempDir(), Claims: claimsOf(list)})
+	text, err := json.Marshal(config.Document{Config: json.RawMessage(testenv.GoodConfig), WorkspaceRoot: t.TempDir(), Claims: claimsOf(list)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,26 +136,26 @@ func documentWith(t *testing.T, list []rpc.Claim) string {
 
 func TestClaimsInCommands(t *testing.T) {
 	const ignored = "nx-azure-cache: NX_AZURE_CACHE_SAS_URL of .env is ignored: a checkout could set it. Set it in the environment of the CI job instead\n"
-	sas := rpc.Claim{Name: sasVariable, Value: "https://evil.example/?sig=hunter2", File: ".env"}
-	connection := rpc.Claim{Name: connectionVariable, Value: connectionString, File: ".env"}
-	where, stderr, err := readWith(t, env{workspaceVariable: documentWith(t, []rpc.Claim{sas, connection})})
+	sas := rpc.Claim{Name: config.SASVariable, Value: "https://evil.example/?sig=hunter2", File: ".env"}
+	connection := rpc.Claim{Name: config.ConnectionVariable, Value: testenv.ConnectionString, File: ".env"}
+	where, stderr, err := readWith(t, testenv.Env{config.WorkspaceVariable: documentWith(t, []rpc.Claim{sas, connection})})
 	const used = "nx-azure-cache: AZURE_STORAGE_CONNECTION_STRING of .env decides the account and the sign-in of the remote cache, not azure.accountName in nx.json. " +
 		"If it is your application's, set azure.credential in nx.json to the sign-in of the cache. If it is the cache's, call it NX_AZURE_CACHE_CONNECTION_STRING\n"
-	if err != nil || stderr != used+ignored || where.settings.sasURL != "" || where.settings.connectionString != connectionString {
-		t.Errorf("got %+v, %q, %v, want the connection string and the line", where.settings, stderr, err)
+	if err != nil || stderr != used+ignored || where.Settings.SASURL != "" || where.Settings.ConnectionString != testenv.ConnectionString {
+		t.Errorf("got %+v, %q, %v, want the connection string and the line", where.Settings, stderr, err)
 	}
-	where, _, err = readWith(t, env{workspaceVariable: documentWith(t, wireClaims(attacks["GitHub's four variables"]))})
-	if err != nil || where.role.Scope != trust.Untrusted {
-		t.Errorf("got %+v, %v, want it untrusted", where.role, err)
+	where, _, err = readWith(t, testenv.Env{config.WorkspaceVariable: documentWith(t, wireClaims(testenv.Attacks["GitHub's four variables"]))})
+	if err != nil || where.Policy.Scope != trust.Untrusted {
+		t.Errorf("got %+v, %v, want it untrusted", where.Policy, err)
 	}
 
-	licence := rpc.Claim{Name: license.Variable, Value: readToken(t, "valid.jwt"), File: ".env"}
-	stdout, stderr, err := runWith(t, env{workspaceVariable: documentWith(t, []rpc.Claim{sas, licence})}, "license", "status")
+	licence := rpc.Claim{Name: license.Variable, Value: testenv.License(t, "valid.jwt"), File: ".env"}
+	stdout, stderr, err := runWith(t, testenv.Env{config.WorkspaceVariable: documentWith(t, []rpc.Claim{sas, licence})}, "license", "status")
 	if err != nil || stderr != ignored || !strings.Contains(stdout, "Example GmbH") {
 		t.Errorf("license status: got %q, %q, %v", stdout, stderr, err)
 	}
-	key := rpc.Claim{Name: trust.SigningKeyVariable, Value: string(newSigningKey(t).PEM()), File: ".env"}
-	stdout, stderr, err = runWith(t, env{workspaceVariable: documentWith(t, []rpc.Claim{key})}, "keys", "show")
+	key := rpc.Claim{Name: trust.SigningKeyVariable, Value: string(testenv.NewSigningKey(t).PEM()), File: ".env"}
+	stdout, stderr, err = runWith(t, testenv.Env{config.WorkspaceVariable: documentWith(t, []rpc.Claim{key})}, "keys", "show")
 	if err == nil || stdout != "" || !strings.Contains(stderr, "NX_AZURE_CACHE_SIGNING_KEY of .env is ignored") {
 		t.Errorf("keys show: got %q, %q, %v", stdout, stderr, err)
 	}
@@ -161,8 +163,8 @@ func TestClaimsInCommands(t *testing.T) {
 
 // doctor names what is ignored, and shows no value.
 func TestDoctorShowsClaims(t *testing.T) {
-	list := wireClaims(with(attacks["GitHub's four variables"], env{sasVariable: "hunter2", "AZURE_CLIENT_ID": "hunter2", "HTTPS_PROXY": "http://x:hunter2@x", "DATABASE_URL": "hunter2"}))
-	p := newPatient(loadWorkspace(env{workspaceVariable: documentWith(t, list)}.get, new(overrides{isSet: func(string) bool { return false }})), false)
+	list := wireClaims(testenv.With(testenv.Attacks["GitHub's four variables"], testenv.Env{config.SASVariable: "hunter2", "AZURE_CLIENT_ID": "hunter2", "HTTPS_PROXY": "http://x:hunter2@x", "DATABASE_URL": "hunter2"}))
+	p := newPatient(config.Load(testenv.Env{config.WorkspaceVariable: documentWith(t, list)}.Get, new(config.Overrides{IsSet: func(string) bool { return false }})), false)
 	var r report
 	examineConfig(t.Context(), p, &r)
 	text := fmt.Sprintf("%+v", r)
@@ -181,7 +183,7 @@ func TestDoctorShowsClaims(t *testing.T) {
 }
 
 // wireClaims are the claims of a file .env, as the npm package sends them.
-func wireClaims(variables env) (list []rpc.Claim) {
+func wireClaims(variables testenv.Env) (list []rpc.Claim) {
 	for _, name := range slices.Sorted(maps.Keys(variables)) {
 		list = append(list, rpc.Claim{Name: name, Value: variables[name], File: ".env"})
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
@@ -17,39 +19,39 @@ func TestWhichConnectionStringCounts(t *testing.T) {
 	const application = "AZURE_STORAGE_CONNECTION_STRING of .env decides the account and the sign-in of the remote cache"
 	for name, test := range map[string]struct {
 		more   string
-		real   env
+		real   testenv.Env
 		claims []rpc.Claim
 
 		account, from string // "": that of nx.json
 		line          string // a part of the only warning
 	}{
 		"none": {from: "azure.accountName in nx.json"},
-		"the application's, in the environment": {real: env{connectionVariable: applications},
+		"the application's, in the environment": {real: testenv.Env{config.ConnectionVariable: testenv.Applications},
 			account: "application", from: "AZURE_STORAGE_CONNECTION_STRING"},
-		"the application's, in a file": {claims: []rpc.Claim{of(".env", connectionVariable, applications)},
+		"the application's, in a file": {claims: []rpc.Claim{of(".env", config.ConnectionVariable, testenv.Applications)},
 			account: "application", from: "AZURE_STORAGE_CONNECTION_STRING of .env", line: application + ", not azure.accountName in nx.json. If"},
-		"the application's, set inside Nx": {claims: []rpc.Claim{of("", connectionVariable, applications)},
+		"the application's, set inside Nx": {claims: []rpc.Claim{of("", config.ConnectionVariable, testenv.Applications)},
 			account: "application", from: "AZURE_STORAGE_CONNECTION_STRING (set inside Nx)", line: "AZURE_STORAGE_CONNECTION_STRING (set inside Nx) decides"},
-		"the application's, withheld": {claims: []rpc.Claim{{Name: connectionVariable, Value: applications, File: ".env", IsEmpty: true}},
+		"the application's, withheld": {claims: []rpc.Claim{{Name: config.ConnectionVariable, Value: testenv.Applications, File: ".env", IsEmpty: true}},
 			from: "azure.accountName in nx.json", line: "AZURE_STORAGE_CONNECTION_STRING of .env is ignored: the environment sets it to an empty value"},
-		"the application's, and a sign-in that is named": {more: `, "credential": "azure-cli"`, claims: []rpc.Claim{of(".env", connectionVariable, applications)},
+		"the application's, and a sign-in that is named": {more: `, "credential": "azure-cli"`, claims: []rpc.Claim{of(".env", config.ConnectionVariable, testenv.Applications)},
 			from: "azure.accountName in nx.json"},
-		"ours, in the environment, beside the application's": {real: env{ownConnectionVariable: caches}, claims: []rpc.Claim{of(".env", connectionVariable, applications)},
+		"ours, in the environment, beside the application's": {real: testenv.Env{config.OwnConnectionVariable: testenv.Caches}, claims: []rpc.Claim{of(".env", config.ConnectionVariable, testenv.Applications)},
 			account: "cache", from: "NX_AZURE_CACHE_CONNECTION_STRING"},
-		"both in the environment": {real: env{ownConnectionVariable: caches, connectionVariable: applications},
+		"both in the environment": {real: testenv.Env{config.OwnConnectionVariable: testenv.Caches, config.ConnectionVariable: testenv.Applications},
 			account: "cache", from: "NX_AZURE_CACHE_CONNECTION_STRING"},
-		"both in files": {claims: []rpc.Claim{of(".env.local", ownConnectionVariable, caches), of(".env", connectionVariable, applications)},
+		"both in files": {claims: []rpc.Claim{of(".env.local", config.OwnConnectionVariable, testenv.Caches), of(".env", config.ConnectionVariable, testenv.Applications)},
 			account: "cache", from: "NX_AZURE_CACHE_CONNECTION_STRING of .env.local"},
-		"ours in a file, the application's in the environment": {real: env{connectionVariable: applications}, claims: []rpc.Claim{of(".env", ownConnectionVariable, caches)},
+		"ours in a file, the application's in the environment": {real: testenv.Env{config.ConnectionVariable: testenv.Applications}, claims: []rpc.Claim{of(".env", config.OwnConnectionVariable, testenv.Caches)},
 			account: "cache", from: "NX_AZURE_CACHE_CONNECTION_STRING of .env",
 			line: "NX_AZURE_CACHE_CONNECTION_STRING of .env decides the account and the sign-in of the remote cache, not AZURE_STORAGE_CONNECTION_STRING in the environment. If that is wrong, remove it from the file"},
-		"ours is blank": {real: env{ownConnectionVariable: " \n", connectionVariable: applications},
+		"ours is blank": {real: testenv.Env{config.OwnConnectionVariable: " \n", config.ConnectionVariable: testenv.Applications},
 			account: "application", from: "AZURE_STORAGE_CONNECTION_STRING"},
-		"beside a SAS URL": {real: env{ownConnectionVariable: caches, sasVariable: "https://other.blob.core.windows.net/artifacts?sig=a"},
+		"beside a SAS URL": {real: testenv.Env{config.OwnConnectionVariable: testenv.Caches, config.SASVariable: "https://other.blob.core.windows.net/artifacts?sig=a"},
 			account: "cache", from: "NX_AZURE_CACHE_CONNECTION_STRING"},
-		"a SAS URL": {real: env{sasVariable: "https://other.blob.core.windows.net/artifacts?sig=a"},
+		"a SAS URL": {real: testenv.Env{config.SASVariable: "https://other.blob.core.windows.net/artifacts?sig=a"},
 			account: "other", from: "NX_AZURE_CACHE_SAS_URL"},
-		"named": {more: `, "credential": "connection-string"`, real: env{ownConnectionVariable: caches, sasVariable: "https://other.blob.core.windows.net/artifacts?sig=a"},
+		"named": {more: `, "credential": "connection-string"`, real: testenv.Env{config.OwnConnectionVariable: testenv.Caches, config.SASVariable: "https://other.blob.core.windows.net/artifacts?sig=a"},
 			account: "cache", from: "NX_AZURE_CACHE_CONNECTION_STRING"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -67,11 +69,11 @@ func TestWhichConnectionStringCounts(t *testing.T) {
 			if got := strings.Join(session.Warnings, "|"); !strings.HasPrefix(got, test.line) && !strings.Contains(got, test.line) || test.line == "" && got != "" || strings.Contains(got, "|") {
 				t.Errorf("got the warnings %q, want %q", got, test.line)
 			}
-			claims := newClaims(claimsOf(test.claims))
-			s, _, err := readSettings(json.RawMessage(fmt.Sprintf(account, test.more)), false, claims.over(test.real.get))
-			s.setClaims(claims, test.real.get)
-			if err != nil || s.accountFrom() != test.from {
-				t.Errorf("got %q, %v, want %q", s.accountFrom(), err, test.from)
+			claims := config.NewClaims(claimsOf(test.claims))
+			s, _, err := config.ReadSettings(json.RawMessage(fmt.Sprintf(account, test.more)), false, claims.Over(test.real.Get))
+			s.SetClaims(claims, test.real.Get)
+			if err != nil || s.AccountFrom() != test.from {
+				t.Errorf("got %q, %v, want %q", s.AccountFrom(), err, test.from)
 			}
 		})
 	}
@@ -79,7 +81,7 @@ func TestWhichConnectionStringCounts(t *testing.T) {
 
 // An error of the storage says where the account comes from, whatever happens.
 func TestFailuresNameTheAccountsSource(t *testing.T) {
-	claim := rpc.Claim{Name: connectionVariable, Value: deadPort(t), File: ".env"}
+	claim := rpc.Claim{Name: config.ConnectionVariable, Value: deadPort(t), File: ".env"}
 	session := openWith(t, `{"container": "artifacts", "accountName": "acme"}`, nil, false, []rpc.Claim{claim})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
 
 var jsonBlock = regexp.MustCompile("(?ms)^```json\n(.*?)^```$")
@@ -41,15 +43,15 @@ func TestExamplesInDocs(t *testing.T) {
 // checkExample checks a block "azure" that leaves out what is elsewhere on its
 // page, and all but the beginning of keys.
 func checkExample(t *testing.T, example map[string]any) {
-	config := map[string]any{"container": "nxcache", "accountName": "mycompanycache"}
-	maps.Copy(config, example)
-	text, err := json.Marshal(config)
+	block := map[string]any{"container": "nxcache", "accountName": "mycompanycache"}
+	maps.Copy(block, example)
+	text, err := json.Marshal(block)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const key = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE="
 	text = []byte(strings.ReplaceAll(string(text), "MCowBQYDK2VwAyEA…", key))
-	_, warnings, err := readSettings(text, false, func(string) string { return "" })
+	_, warnings, err := config.ReadSettings(text, false, func(string) string { return "" })
 	if err != nil || len(warnings) > 0 {
 		t.Errorf("%s: %v %v", text, err, warnings)
 	}

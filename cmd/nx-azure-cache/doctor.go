@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
@@ -94,7 +95,7 @@ const (
 // doctorFlags are those of doctor itself.
 type doctorFlags struct {
 	security, json bool
-	overrides      overrides
+	overrides      config.Overrides
 }
 
 func newDoctor(w world) *cobra.Command {
@@ -139,7 +140,7 @@ func doctor(ctx context.Context, w world, flags *doctorFlags) error {
 
 func examination(ctx context.Context, w world, flags *doctorFlags) (report, error) {
 	if !flags.security {
-		return examineAll(ctx, loadWorkspace(w.getenv, &flags.overrides), flags.overrides.isSet(containerFlag)), nil
+		return examineAll(ctx, config.Load(w.getenv, &flags.overrides), flags.overrides.IsSet(config.ContainerFlag)), nil
 	}
 	where, err := readWorkspace(w, &flags.overrides)
 	if err != nil {

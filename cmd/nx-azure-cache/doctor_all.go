@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
 
 // patient is the workspace that is examined, and what is known of it so far.
 type patient struct {
-	workspace
+	config.Workspace
 	now     time.Time
 	subject *subject // nil where no container can be opened
 
@@ -45,7 +47,7 @@ var parts = []func(context.Context, *patient, *report){
 }
 
 // examineAll looks at everything.
-func examineAll(ctx context.Context, where workspace, isContainerNamed bool) report {
+func examineAll(ctx context.Context, where config.Workspace, isContainerNamed bool) report {
 	p := newPatient(where, isContainerNamed)
 	r := report{Containers: []containerReport{}, Leftovers: []leftover{}}
 	for _, look := range parts {
@@ -62,20 +64,20 @@ func examineAll(ctx context.Context, where workspace, isContainerNamed bool) rep
 
 const configWrong = "not tried: the configuration is wrong"
 
-func newPatient(where workspace, isContainerNamed bool) *patient {
-	p := &patient{workspace: where, now: time.Now()}
-	if p.document.Launcher != nil && !p.document.hasConfig() && p.document.Problem == "" && !isContainerNamed {
-		_, _, p.problem = readSettings(nil, p.document.CI, p.getenv) // which says how to make one
+func newPatient(where config.Workspace, isContainerNamed bool) *patient {
+	p := &patient{Workspace: where, now: time.Now()}
+	if p.Document.Launcher != nil && !p.Document.HasConfig() && p.Document.Problem == "" && !isContainerNamed {
+		_, _, p.Problem = config.ReadSettings(nil, p.Document.CI, p.Getenv) // which says how to make one
 	}
-	if p.problem != nil {
+	if p.Problem != nil {
 		p.giveUp(configWrong)
 	}
 	s, err := openSubject(where)
 	switch {
 	case err == nil:
 		p.subject = s
-	case p.problem == nil:
-		p.problem = err
+	case p.Problem == nil:
+		p.Problem = err
 		p.giveUp(configWrong)
 	}
 	return p

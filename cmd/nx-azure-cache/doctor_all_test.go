@@ -18,13 +18,15 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
 // launched is what the npm package tells where all is well.
-var launched = &launcherDocument{
+var launched = &config.Launcher{
 	Version: version,
-	Checks: []launcherCheck{
+	Checks: []config.LauncherCheck{
 		{Part: "package", ID: "nx-cloud", Check: "Nx Cloud", Status: "ok", Seen: "not connected"},
 		{Part: "package", ID: "loaded", Check: "the package Nx loads", Status: "ok", Seen: "nx-azure-cache 1.2.3"},
 		{Part: "versions", ID: "nx", Check: "Nx", Status: "ok", Seen: "24.0.6"},
@@ -32,18 +34,18 @@ var launched = &launcherDocument{
 }
 
 // wholeEnv is the environment of a run that is examined as a whole.
-func wholeEnv(t *testing.T, run env, config, connection string) env {
+func wholeEnv(t *testing.T, run testenv.Env, config, connection string) testenv.Env {
 	t.Helper()
 	environment := doctorEnv(t, run, config, connection)
-	environment[license.Variable] = readToken(t, "valid.jwt")
-	return environment.tell(t, func(document map[string]any) { document["launcher"] = launched })
+	environment[license.Variable] = testenv.License(t, "valid.jwt")
+	return tell(t, environment, func(document map[string]any) { document["launcher"] = launched })
 }
 
 // tell changes what the npm package tells.
-func (e env) tell(t *testing.T, change func(map[string]any)) env {
+func tell(t *testing.T, e testenv.Env, change func(map[string]any)) testenv.Env {
 	t.Helper()
 	var document map[string]any
-	if err := json.Unmarshal([]byte(e[workspaceVariable]), &document); err != nil {
+	if err := json.Unmarshal([]byte(e[config.WorkspaceVariable]), &document); err != nil {
 		t.Fatal(err)
 	}
 	change(document)
@@ -52,12 +54,12 @@ func (e env) tell(t *testing.T, change func(map[string]any)) env {
 		t.Fatal(err)
 	}
 	changed := maps.Clone(e)
-	changed[workspaceVariable] = string(text)
+	changed[config.WorkspaceVariable] = string(text)
 	return changed
 }
 
 // examineWhole runs doctor without --security.
-func examineWhole(t *testing.T, environment env, args ...string) examined {
+func examineWhole(t *testing.T, environment testenv.Env, args ...string) examined {
 	t.Helper()
 	stdout, stderr, err := runWith(t, environment, append([]string{"doctor", "--json"}, args...)...)
 	it := examined{text: stdout, err: err}
@@ -105,7 +107,7 @@ func (c check) mustBe(t *testing.T, want status, says string) {
 }
 
 func TestDoctorFindsAllWell(t *testing.T) {
-	for name, run := range map[string]env{"main": mainRun, "developer": devRun} {
+	for name, run := range map[string]testenv.Env{"main": testenv.MainRun, "developer": testenv.DevRun} {
 		t.Run(name, func(t *testing.T) {
 			storage, _ := startStorage(t)
 			rights := azuretest.FullRights()
@@ -149,7 +151,7 @@ func TestDoctorFindsWhy(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		config  string
-		change  func(env)
+		change  func(testenv.Env)
 		part    part
 		id      string
 		says    string
@@ -159,14 +161,14 @@ func TestDoctorFindsWhy(t *testing.T) {
 		{"a wrong prefix", `{"container": "artifacts", "prefix": "/a/"}`, nil, partConfig, "setting", "azure.prefix", skippedAll},
 		{"no block", `null`, nil, partConfig, "setting", "azure-cache:init", append(skippedAll, partSignIn)},
 		{"no container", `{"container": "nothing-here"}`, nil, partRights, "container.nothing-here", "az storage container create", skippedAll[1:]},
-		{"no licence", plainConfig, func(e env) { e[license.Variable] = "" }, partLicence, "licence", license.Variable, nil},
-		{"a wrong licence", plainConfig, func(e env) { e[license.Variable] = "rubbish" }, partLicence, "licence", "malformed", nil},
-		{"no sign-in", `{"container": "artifacts", "accountName": "nxcache", "credential": "environment"}`, func(e env) { e[connectionVariable] = "" },
+		{"no licence", plainConfig, func(e testenv.Env) { e[license.Variable] = "" }, partLicence, "licence", license.Variable, nil},
+		{"a wrong licence", plainConfig, func(e testenv.Env) { e[license.Variable] = "rubbish" }, partLicence, "licence", "malformed", nil},
+		{"no sign-in", `{"container": "artifacts", "accountName": "nxcache", "credential": "environment"}`, func(e testenv.Env) { e[config.ConnectionVariable] = "" },
 			partSignIn, "sign-in", "nobody is signed in", skippedAll},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, connection := startStorage(t)
-			environment := wholeEnv(t, mainRun, test.config, connection)
+			environment := wholeEnv(t, testenv.MainRun, test.config, connection)
 			if test.change != nil {
 				test.change(environment)
 			}
@@ -193,7 +195,7 @@ func TestDoctorFindsWhy(t *testing.T) {
 // All mistakes are told at once, each in a row of its own.
 func TestDoctorTellsAllMistakes(t *testing.T) {
 	_, connection := startStorage(t)
-	e := examineWhole(t, wholeEnv(t, devRun, `{"container": "No", "prefix": "/", "localMode": "nothing", "prefxi": "a"}`, connection))
+	e := examineWhole(t, wholeEnv(t, testenv.DevRun, `{"container": "No", "prefix": "/", "localMode": "nothing", "prefxi": "a"}`, connection))
 	var told []string
 	for _, c := range e.Checks {
 		if c.Part == partConfig && c.Status == failed {
@@ -212,20 +214,20 @@ func TestDoctorRights(t *testing.T) {
 	const own = "*/v1/pr-12/*"
 	for _, test := range []struct {
 		name   string
-		run    env
+		run    testenv.Env
 		config string
 		rights azuretest.Rights
 		want   string // statuses of read in trusted and own, create, overwrite, delete
 		code   exitCode
 	}{
-		{"pull request that may all in its own", pullRun, plainConfig, azuretest.Rights{Read: true, Create: true, Write: true, Delete: true, WriteTo: []string{own}}, "ok ok ok ok ok", 0},
-		{"pull request that may create in its own", pullRun, plainConfig, azuretest.Rights{Read: true, Create: true, WriteTo: []string{own}}, "ok ok ok ok ok", 0},
-		{"pull request that may only read", pullRun, plainConfig, azuretest.Rights{Read: true}, "ok ok failed ok ok", exitFailed},
-		{"pull request that may only read, and shall not store", pullRun, `{"container": "artifacts", "ciMode": "read-only"}`, azuretest.Rights{Read: true}, "ok ok ok ok ok", 0},
-		{"pull request that may not read", pullRun, plainConfig, azuretest.Rights{Create: true, WriteTo: []string{own}}, "failed failed ok ok ok", exitFailed},
-		{"main that may create", mainRun, plainConfig, azuretest.Rights{Read: true, Create: true, WriteTo: []string{"*/trusted/*"}}, "ok - ok warning ok", 0},
-		{"main that may write", mainRun, plainConfig, azuretest.Rights{Read: true, Write: true, WriteTo: []string{"*/trusted/*"}}, "ok - ok ok ok", 0},
-		{"run of nobody", noRun, plainConfig, azuretest.Rights{Read: true}, "ok - - - -", 0},
+		{"pull request that may all in its own", testenv.PullRun, plainConfig, azuretest.Rights{Read: true, Create: true, Write: true, Delete: true, WriteTo: []string{own}}, "ok ok ok ok ok", 0},
+		{"pull request that may create in its own", testenv.PullRun, plainConfig, azuretest.Rights{Read: true, Create: true, WriteTo: []string{own}}, "ok ok ok ok ok", 0},
+		{"pull request that may only read", testenv.PullRun, plainConfig, azuretest.Rights{Read: true}, "ok ok failed ok ok", exitFailed},
+		{"pull request that may only read, and shall not store", testenv.PullRun, `{"container": "artifacts", "ciMode": "read-only"}`, azuretest.Rights{Read: true}, "ok ok ok ok ok", 0},
+		{"pull request that may not read", testenv.PullRun, plainConfig, azuretest.Rights{Create: true, WriteTo: []string{own}}, "failed failed ok ok ok", exitFailed},
+		{"main that may create", testenv.MainRun, plainConfig, azuretest.Rights{Read: true, Create: true, WriteTo: []string{"*/trusted/*"}}, "ok - ok warning ok", 0},
+		{"main that may write", testenv.MainRun, plainConfig, azuretest.Rights{Read: true, Write: true, WriteTo: []string{"*/trusted/*"}}, "ok - ok ok ok", 0},
+		{"run of nobody", testenv.NoRun, plainConfig, azuretest.Rights{Read: true}, "ok - - - -", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			storage, _ := startStorage(t)
@@ -256,7 +258,7 @@ func TestDoctorRights(t *testing.T) {
 func TestDoctorRoundTripOfWhoMayNotDelete(t *testing.T) {
 	storage, _ := startStorage(t)
 	storage.service.Allow(azuretest.SAS("secret"), azuretest.Rights{Read: true, Create: true, WriteTo: []string{"*/v1/pr-12/*"}})
-	e := examineWhole(t, wholeEnv(t, pullRun, plainConfig, storage.sasConnection("secret", "rc")))
+	e := examineWhole(t, wholeEnv(t, testenv.PullRun, plainConfig, storage.sasConnection("secret", "rc")))
 	if len(e.Leftovers) != 1 || e.RoundTrip.ReadSeconds <= 0 || e.RoundTrip.UpBytesPerSecond != 0 {
 		t.Errorf("got %+v and %+v, want one entry left over, and reading measured", e.Leftovers, e.RoundTrip)
 	}
@@ -268,7 +270,7 @@ func TestDoctorRoundTripOfWhoMayNotDelete(t *testing.T) {
 func TestDoctorTriesOnce(t *testing.T) {
 	storage, _ := startStorage(t)
 	storage.service.Allow(azuretest.SAS("secret"), azuretest.Rights{Read: true})
-	examineWhole(t, wholeEnv(t, pullRun, plainConfig, storage.sasConnection("secret", "r")))
+	examineWhole(t, wholeEnv(t, testenv.PullRun, plainConfig, storage.sasConnection("secret", "r")))
 	seen := make(map[string]int)
 	for _, request := range storage.takeRequests() {
 		if strings.HasPrefix(request, "PUT ") {
@@ -288,7 +290,7 @@ func TestDoctorTriesOnce(t *testing.T) {
 // Ctrl-C in the middle of the round trip leaves nothing behind.
 func TestDoctorInterruptedOnTheWay(t *testing.T) {
 	storage, connection := startStorage(t)
-	environment := wholeEnv(t, mainRun, plainConfig, connection)
+	environment := wholeEnv(t, testenv.MainRun, plainConfig, connection)
 	ctx, interrupt := context.WithCancel(t.Context())
 	// The first GET is of the part rights, the second one of the round trip.
 	first := storage.service.AddFault(faults.Fault{Method: http.MethodGet, Times: 1, Action: faults.Hold})
@@ -296,7 +298,7 @@ func TestDoctorInterruptedOnTheWay(t *testing.T) {
 	var out, errOut output
 	ended := make(chan error)
 	go func() {
-		ended <- run(ctx, []string{"doctor", "--json"}, world{stdout: &out, stderr: &errOut, getenv: environment.get, ignore: ignoreNothing})
+		ended <- run(ctx, []string{"doctor", "--json"}, world{stdout: &out, stderr: &errOut, getenv: environment.Get, ignore: ignoreNothing})
 	}()
 	<-first.Reached()
 	first.Release()
@@ -314,25 +316,25 @@ func TestDoctorInterruptedOnTheWay(t *testing.T) {
 // A no-cache run is told that it has none, and the rest is looked at.
 func TestDoctorModes(t *testing.T) {
 	storage, connection := startStorage(t)
-	environment := wholeEnv(t, mainRun, `{"container": "artifacts", "ciMode": "no-cache"}`, connection)
+	environment := wholeEnv(t, testenv.MainRun, `{"container": "artifacts", "ciMode": "no-cache"}`, connection)
 	examineWhole(t, environment).in(t, partConfig, "mode").mustBe(t, warning, "azure.ciMode in nx.json")
-	environment[modeVariable] = "read-only"
+	environment[config.ModeVariable] = "read-only"
 	e := examineWhole(t, environment)
-	e.in(t, partConfig, "mode").mustBe(t, ok, modeVariable)
+	e.in(t, partConfig, "mode").mustBe(t, ok, config.ModeVariable)
 	if got := storage.service.Names(testContainer); len(got) > 0 {
 		t.Errorf("got %q, want nothing left", got)
 	}
-	environment = wholeEnv(t, noRun, plainConfig, connection)
+	environment = wholeEnv(t, testenv.NoRun, plainConfig, connection)
 	examineWhole(t, environment).in(t, partConfig, "mode").mustBe(t, warning, "read-only, though default says read-write")
 }
 
 func TestDoctorOfAnotherVersion(t *testing.T) {
 	_, connection := startStorage(t)
-	environment := wholeEnv(t, mainRun, plainConfig, connection).tell(t, func(document map[string]any) {
-		document["launcher"] = launcherDocument{Version: "9.9.9"}
+	environment := tell(t, wholeEnv(t, testenv.MainRun, plainConfig, connection), func(document map[string]any) {
+		document["launcher"] = config.Launcher{Version: "9.9.9"}
 	})
 	examineWhole(t, environment).in(t, partVersions, "binary").mustBe(t, failed, "9.9.9")
-	alone := environment.tell(t, func(document map[string]any) { delete(document, "launcher") })
+	alone := tell(t, environment, func(document map[string]any) { delete(document, "launcher") })
 	examineWhole(t, alone).in(t, partPackage, "package").mustBe(t, skipped, "npx nx-azure-cache doctor")
 }
 
@@ -340,7 +342,7 @@ func TestDoctorOfAnotherVersion(t *testing.T) {
 var timings = regexp.MustCompile(`\b\d+(\.\d+)?(µs|ms|s)\b|\d+\.\d+ MB/s`)
 
 // secretsEverywhere sets a secret in each variable that may hold one.
-func secretsEverywhere(t *testing.T, environment env) {
+func secretsEverywhere(t *testing.T, environment testenv.Env) {
 	t.Helper()
 	key, err := trust.GenerateKey()
 	if err != nil {
@@ -349,30 +351,30 @@ func secretsEverywhere(t *testing.T, environment env) {
 	environment[trust.SigningKeyVariable] = string(key.PEM())
 	for _, name := range []string{
 		"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "SYSTEM_ACCESSTOKEN", "NX_CLOUD_ACCESS_TOKEN",
-		"NX_SELF_HOSTED_REMOTE_CACHE_ACCESS_TOKEN", "AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_HEADER", "MSI_SECRET", sasVariable,
+		"NX_SELF_HOSTED_REMOTE_CACHE_ACCESS_TOKEN", "AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_HEADER", "MSI_SECRET", config.SASVariable,
 	} {
 		environment[name] = "https://TOPSECRET:TOPSECRET@127.0.0.1:1/?sig=TOPSECRET"
 	}
 	for name, value := range environment { // which the sign-in reads from the process
-		if strings.Contains(value, "TOPSECRET") && name != connectionVariable {
+		if strings.Contains(value, "TOPSECRET") && name != config.ConnectionVariable {
 			t.Setenv(name, value)
 		}
 	}
 }
 
 func TestDoctorWholeOutput(t *testing.T) {
-	secrets := regexp.MustCompile(`TOPSECRET|Eby8vdM02|PRIVATE KEY|` + accountKey)
+	secrets := regexp.MustCompile(`TOPSECRET|Eby8vdM02|PRIVATE KEY|` + testenv.AccountKey)
 	for _, test := range []struct {
 		file   string
-		run    env
+		run    testenv.Env
 		config string
 		sas    azuretest.Rights
 		args   []string
 	}{
-		{"whole.txt", mainRun, plainConfig, azuretest.FullRights(), nil},
-		{"whole-wrong.txt", mainRun, `{"container": "No", "prefix": "/", "endpoint": "?sig=TOPSECRET"}`, azuretest.FullRights(), nil},
-		{"whole-read-only.txt", pullRun, plainConfig, azuretest.Rights{Read: true}, nil},
-		{"whole-wrong.json", mainRun, `{"container": "nothing-here"}`, azuretest.FullRights(), []string{"--json"}},
+		{"whole.txt", testenv.MainRun, plainConfig, azuretest.FullRights(), nil},
+		{"whole-wrong.txt", testenv.MainRun, `{"container": "No", "prefix": "/", "endpoint": "?sig=TOPSECRET"}`, azuretest.FullRights(), nil},
+		{"whole-read-only.txt", testenv.PullRun, plainConfig, azuretest.Rights{Read: true}, nil},
+		{"whole-wrong.json", testenv.MainRun, `{"container": "nothing-here"}`, azuretest.FullRights(), []string{"--json"}},
 	} {
 		t.Run(test.file, func(t *testing.T) {
 			storage, _ := startStorage(t)
@@ -388,7 +390,7 @@ func TestDoctorWholeOutput(t *testing.T) {
 			if stdout, stderr, _ := runWith(t, environment, append([]string{"doctor"}, test.args...)...); secrets.MatchString(stdout + stderr) {
 				t.Errorf("got a secret in %s%s", stdout, stderr)
 			}
-			token := strings.Split(readToken(t, "valid.jwt"), ".")
+			token := strings.Split(testenv.License(t, "valid.jwt"), ".")
 			if strings.Contains(stdout, token[2]) {
 				t.Errorf("got the licence in %s", stdout)
 			}
@@ -403,7 +405,7 @@ func TestDoctorOfAStorageThatIsSilent(t *testing.T) {
 	held := storage.service.AddFault(faults.Fault{Action: faults.Hold})
 	defer held.Release()
 	const config = `{"container": "artifacts", "timeouts": {"firstByte": "100ms"}}`
-	e := examineWhole(t, wholeEnv(t, mainRun, config, connection))
+	e := examineWhole(t, wholeEnv(t, testenv.MainRun, config, connection))
 	if e.ExitCode == 0 {
 		t.Errorf("got the exit code 0 of %s", e.text)
 	}
@@ -437,11 +439,11 @@ func TestDoctorStopsCleaningWhereNobodyAnswers(t *testing.T) {
 // What the npm package cannot read is told once, and nothing is tried.
 func TestDoctorOfAnNxJSONThatIsBroken(t *testing.T) {
 	const problem = "nx.json cannot be read: Unexpected token"
-	document, err := json.Marshal(workspaceDocument{Problem: problem})
+	document, err := json.Marshal(config.Document{Problem: problem})
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := examineWhole(t, env{workspaceVariable: string(document), license.Variable: readToken(t, "valid.jwt")})
+	e := examineWhole(t, testenv.Env{config.WorkspaceVariable: string(document), license.Variable: testenv.License(t, "valid.jwt")})
 	e.in(t, partConfig, "nx-json").mustBe(t, failed, problem)
 	if got := strings.Count(e.text, problem); got != 1 {
 		t.Errorf("it is told %d times, want once: %s", got, e.text)
@@ -484,7 +486,7 @@ func TestDoctorOfTheNetwork(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			server := httptest.NewServer(test.handler)
 			t.Cleanup(server.Close)
-			e := examineWhole(t, wholeEnv(t, mainRun, plainConfig, connectionStringFor(server.Listener.Addr().String())))
+			e := examineWhole(t, wholeEnv(t, testenv.MainRun, plainConfig, connectionStringFor(server.Listener.Addr().String())))
 			e.in(t, partNetwork, test.id).mustBe(t, test.want, test.says)
 			if test.reached {
 				e.in(t, partRights, "write.create").mustBe(t, ok, "created")
@@ -497,9 +499,9 @@ func TestDoctorOfTheNetwork(t *testing.T) {
 		})
 	}
 	t.Run("a proxy", func(t *testing.T) {
-		environment := wholeEnv(t, mainRun, `{"container": "artifacts", "accountName": "nxcache"}`, "")
+		environment := wholeEnv(t, testenv.MainRun, `{"container": "artifacts", "accountName": "nxcache"}`, "")
 		environment["HTTPS_PROXY"] = "http://me:TOPSECRET@127.0.0.1:1"
-		environment[sasVariable] = "https://nxcache.blob.core.windows.net/artifacts?sp=r&sig=TOPSECRET"
+		environment[config.SASVariable] = "https://nxcache.blob.core.windows.net/artifacts?sp=r&sig=TOPSECRET"
 		e := examineWhole(t, environment)
 		e.in(t, partNetwork, "proxies").mustBe(t, ok, "http://127.0.0.1:1, by HTTPS_PROXY")
 		e.in(t, partNetwork, transport.StepConnect).mustBe(t, failed, "HTTPS_PROXY")
@@ -513,8 +515,8 @@ func TestDoctorOfTheNetwork(t *testing.T) {
 // What others have written may hold what a terminal would do.
 func TestDoctorWholeShowsNoControls(t *testing.T) {
 	_, connection := startStorage(t)
-	environment := wholeEnv(t, mainRun, plainConfig, connection).tell(t, func(document map[string]any) {
-		document["launcher"] = launcherDocument{Version: version, Checks: []launcherCheck{{Part: "versions", ID: "nx", Check: "Nx", Status: "ok", Seen: "24\u009b31m", Fix: "x\x1b[2J"}}}
+	environment := tell(t, wholeEnv(t, testenv.MainRun, plainConfig, connection), func(document map[string]any) {
+		document["launcher"] = config.Launcher{Version: version, Checks: []config.LauncherCheck{{Part: "versions", ID: "nx", Check: "Nx", Status: "ok", Seen: "24\u009b31m", Fix: "x\x1b[2J"}}}
 	})
 	stdout, _, _ := runWith(t, environment, "doctor")
 	if !strings.Contains(stdout, "24") || strings.ContainsAny(stdout, "\u009b\x1b") {
@@ -525,8 +527,8 @@ func TestDoctorWholeShowsNoControls(t *testing.T) {
 // On a slow line the large artifact is given up, removed, and told.
 func TestDoctorOnASlowLine(t *testing.T) {
 	storage, connection := startStorage(t)
-	environment := wholeEnv(t, mainRun, plainConfig, connection)
-	p := newPatient(loadWorkspace(environment.get, &overrides{isSet: func(string) bool { return false }}), false)
+	environment := wholeEnv(t, testenv.MainRun, plainConfig, connection)
+	p := newPatient(config.Load(environment.Get, &config.Overrides{IsSet: func(string) bool { return false }}), false)
 	ctx, end := context.WithCancelCause(t.Context())
 	p.subject.write(ctx, p.subject.areas[0])
 	p.subject.read(ctx, p.subject.areas[0])

@@ -11,6 +11,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
 // What is found with the credentials that Azurite can tell apart. It knows no
@@ -55,7 +57,7 @@ func TestDoctorAzurite(t *testing.T) {
 			if test.sp != "" {
 				it = containerSAS(t, connection, container, test.sp)
 			}
-			e := examine(t, doctorEnv(t, pullRun, string(config), it))
+			e := examine(t, doctorEnv(t, testenv.PullRun, string(config), it))
 			if got := e.table(); !maps.Equal(got, test.want) {
 				t.Errorf("got %v, want %v (%s)\n%s", got, test.want, legend, e.text)
 			}
@@ -97,18 +99,18 @@ func TestDoctorWholeAzurite(t *testing.T) {
 	config := fmt.Sprintf(`{"container": %q, "prefix": %q}`, container, newCanary())
 	for _, test := range []struct {
 		name, sp, config string
-		run              env
+		run              testenv.Env
 		code             exitCode
 		part             part
 		id               string
 		want             status
 		says             string
 	}{
-		{"key", "", config, mainRun, 0, partRoundTrip, "down", ok, "MB/s"},
-		{"sp=r", "r", config, pullRun, exitFailed, partRights, "write.create", failed, "sp=rc"},
-		{"sp=rc", "rc", config, mainRun, 0, partRights, "write.overwrite", warning, "stays"},
-		{"sp=c", "c", config, mainRun, exitFailed, partRights, "trusted.read", failed, "sp=r"},
-		{"no container", "", `{"container": "nothing-here"}`, mainRun, exitFailed, partRights, "container.nothing-here", failed, "does not exist"},
+		{"key", "", config, testenv.MainRun, 0, partRoundTrip, "down", ok, "MB/s"},
+		{"sp=r", "r", config, testenv.PullRun, exitFailed, partRights, "write.create", failed, "sp=rc"},
+		{"sp=rc", "rc", config, testenv.MainRun, 0, partRights, "write.overwrite", warning, "stays"},
+		{"sp=c", "c", config, testenv.MainRun, exitFailed, partRights, "trusted.read", failed, "sp=r"},
+		{"no container", "", `{"container": "nothing-here"}`, testenv.MainRun, exitFailed, partRights, "container.nothing-here", failed, "does not exist"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			it := connection

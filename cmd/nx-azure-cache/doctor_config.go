@@ -6,21 +6,22 @@ import (
 	"strings"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
 
 // examineConfig shows what is wrong with nx.json and the variables, and what they
 // make of this run.
 func examineConfig(_ context.Context, p *patient, r *report) {
-	if p.document.Problem != "" {
-		r.add(partConfig, "nx-json", "nx.json", failed, p.document.Problem, "correct nx.json")
+	if p.Document.Problem != "" {
+		r.add(partConfig, "nx-json", "nx.json", failed, p.Document.Problem, "correct nx.json")
 	}
-	for _, mistake := range joined(p.problem) {
-		if mistake.Error() == p.document.Problem {
+	for _, mistake := range joined(p.Problem) {
+		if mistake.Error() == p.Document.Problem {
 			continue // it has a row
 		}
 		r.add(partConfig, "setting", "settings", failed, mistake.Error(), "correct it; README.md, \"Configure\"")
 	}
-	for _, text := range p.warnings {
+	for _, text := range p.Warnings {
 		r.add(partConfig, "setting", "settings", warning, text, "")
 	}
 	p.examineClaims(r)
@@ -50,15 +51,15 @@ func joined(err error) []error {
 // examineClaims shows which variables of .env files do not count; never their values.
 func (p *patient) examineClaims(r *report) {
 	const id, what = "dotenv", ".env files"
-	var blamed []claim
+	var blamed []config.Claim
 	if p.subject != nil {
-		blamed = p.subject.role.blamed // has a row of its own
+		blamed = p.subject.role.Blamed // has a row of its own
 	}
-	for _, line := range p.settings.claims.warnings(p.settings.mode, blamed) {
+	for _, line := range p.Settings.Claims.Warnings(p.Settings.Mode, blamed) {
 		r.add(partConfig, id, what, warning, line, "")
 	}
-	if others := p.settings.claims.explaining(); len(others) > 0 {
-		r.add(partConfig, id, what, ok, notFrom(others)+"; the cache does without", "")
+	if others := p.Settings.Claims.Explaining(); len(others) > 0 {
+		r.add(partConfig, id, what, ok, config.IgnoredClaims(others)+"; the cache does without", "")
 	}
 }
 
@@ -66,16 +67,16 @@ func (p *patient) examineClaims(r *report) {
 func (p *patient) examineRun(r *report) {
 	role := p.subject.role
 	r.add(partConfig, "scope", "scope of this run", ok, fmt.Sprintf("%s (%s)", role.Scope, role.Reason), "")
-	mode, place := p.settings.mode, p.modePlace()
+	mode, place := p.Settings.Mode, p.modePlace()
 	switch {
 	case mode == cache.NoCache:
 		r.add(partConfig, "mode", "mode of this run", warning, fmt.Sprintf("%s, by %s: this run has no remote cache", mode, place), "remove it to have one")
-	case role.mode == mode:
+	case role.Mode == mode:
 		r.add(partConfig, "mode", "mode of this run", ok, fmt.Sprintf("%s, by %s", mode, place), "")
 	default:
-		r.add(partConfig, "mode", "mode of this run", warning, fmt.Sprintf("%s, though %s says %s", role.mode, place, mode), "see the next lines")
+		r.add(partConfig, "mode", "mode of this run", warning, fmt.Sprintf("%s, though %s says %s", role.Mode, place, mode), "see the next lines")
 	}
-	for _, text := range role.warnings {
+	for _, text := range role.Warnings {
 		r.add(partConfig, "run", "this run", warning, text, "")
 	}
 }
@@ -83,15 +84,15 @@ func (p *patient) examineRun(r *report) {
 // modePlace is the key or variable that has set the mode.
 func (p *patient) modePlace() string {
 	key := "localMode"
-	if p.document.CI {
+	if p.Document.CI {
 		key = "ciMode"
 	}
-	_, isSet := p.document.keys()[key]
+	_, isSet := p.Document.Keys()[key]
 	switch {
-	case strings.TrimSpace(p.getenv(modeVariable)) != "":
-		return modeVariable
+	case strings.TrimSpace(p.Getenv(config.ModeVariable)) != "":
+		return config.ModeVariable
 	case isSet:
-		return inKey(key)
+		return config.InKey(key)
 	default:
 		return "default"
 	}

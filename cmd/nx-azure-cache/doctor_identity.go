@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
 
 // identity is what kind of credential a run has, without the credential.
@@ -29,19 +30,19 @@ var (
 )
 
 // identify tells what kind of credential there is.
-func identify(s settings) identity {
-	if s.sasURL != "" {
-		_, query, _ := strings.Cut(s.sasURL.Reveal(), "?")
-		return describeSAS(query, sasVariable)
+func identify(s config.Settings) identity {
+	if s.SASURL != "" {
+		_, query, _ := strings.Cut(s.SASURL.Reveal(), "?")
+		return describeSAS(query, config.SASVariable)
 	}
-	if s.connectionString == "" {
+	if s.ConnectionString == "" {
 		return identity{Kind: identityEntra, Description: "an identity of Microsoft Entra ID"}
 	}
-	parsed, _ := endpoint.ParseConnectionString(s.connectionString) // what is wrong with it has a row
+	parsed, _ := endpoint.ParseConnectionString(s.ConnectionString) // what is wrong with it has a row
 	if parsed.SAS != "" {
-		return describeSAS(parsed.SAS.Reveal(), s.accountFrom())
+		return describeSAS(parsed.SAS.Reveal(), s.AccountFrom())
 	}
-	return identity{Kind: identityKey, Description: "the key of the storage account, in " + s.accountFrom()}
+	return identity{Kind: identityKey, Description: "the key of the storage account, in " + s.AccountFrom()}
 }
 
 func describeSAS(token, variable string) identity {

@@ -10,7 +10,7 @@ const binaryCheck = "the binary"
 // examineLauncher shows what the npm package has found, and compares its version
 // with this one.
 func examineLauncher(_ context.Context, p *patient, r *report) {
-	launcher := p.document.Launcher
+	launcher := p.Document.Launcher
 	if launcher == nil {
 		r.skip(partPackage, "not known: run this with npx in the workspace (npx nx-azure-cache doctor)")
 		r.add(partVersions, "binary", binaryCheck, ok, version, "")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
@@ -12,7 +13,7 @@ import (
 // cache is off; the rest can be looked at all the same.
 func examineLicence(_ context.Context, p *patient, r *report) {
 	const id, what = "licence", "licence"
-	licence, err := chooseLicence(license.Find(p.getenv, p.document.WorkspaceRoot), p.document.NxVersion, p.now)
+	licence, err := config.ChooseLicense(license.Find(p.Getenv, p.Document.WorkspaceRoot), p.Document.NxVersion, p.now)
 	if err != nil {
 		r.add(partLicence, id, what, failed, err.Error(), "install nx-azure-cache again")
 		return

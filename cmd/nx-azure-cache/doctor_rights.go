@@ -40,7 +40,7 @@ const nobodyWrites = "not tried: nobody is signed in, who may write nowhere"
 // examineRead reports whether there is a point in going on.
 func (p *patient) examineRead(ctx context.Context, a area, r *report) bool {
 	s := p.subject
-	name := s.settings.containerOf(a.scope)
+	name := s.settings.ContainerOf(a.scope)
 	what := "container " + name
 	tried := s.read(ctx, a)
 	switch tried.verdict {
@@ -65,7 +65,7 @@ func (p *patient) examineRead(ctx context.Context, a area, r *report) bool {
 // examineWrites tries to create, overwrite and delete in the scope of the run.
 func (p *patient) examineWrites(ctx context.Context, a area, r *report) {
 	s := p.subject
-	tried, needed := s.write(ctx, a), s.role.mode == cache.ReadWrite
+	tried, needed := s.write(ctx, a), s.role.Mode == cache.ReadWrite
 	row := func(operation string, it attempt, found status, why, fix string) {
 		seen := it.seen + "; " + why
 		if it.verdict == untried {
@@ -75,7 +75,7 @@ func (p *patient) examineWrites(ctx context.Context, a area, r *report) {
 	}
 	switch {
 	case !needed:
-		row(create, tried.create, ok, "a run that is "+string(s.role.mode)+" stores nothing", "")
+		row(create, tried.create, ok, "a run that is "+string(s.role.Mode)+" stores nothing", "")
 	case tried.create.verdict == granted:
 		row(create, tried.create, ok, "storing results needs it", "")
 	default:

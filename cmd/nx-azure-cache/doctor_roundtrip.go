@@ -53,14 +53,14 @@ func examineRoundTrip(ctx context.Context, p *patient, r *report) {
 	}
 	a := s.areas[at]
 	trip.blobs = s.blobs(a)
-	trip.name = func() string { return cache.Name(s.settings.prefix, a.scope, newCanary()) }
+	trip.name = func() string { return cache.Name(s.settings.Prefix, a.scope, newCanary()) }
 	defer func() { s.lost = append(s.lost, trip.clean(s, a)...) }()
 	trip.measure()
 }
 
 // whyNoTrip is why nothing may be written to measure it; "" where it may.
 func (s *subject) whyNoTrip(ctx context.Context, own int) string {
-	if own < 0 || s.role.mode != cache.ReadWrite {
+	if own < 0 || s.role.Mode != cache.ReadWrite {
 		return "not tried: this run stores nothing"
 	}
 	tried := s.write(ctx, s.areas[own])
@@ -117,7 +117,7 @@ func (t *roundTrip) readOnly(s *subject, why string) {
 	a := s.areas[at]
 	t.blobs = s.blobs(a)
 	if s.read(t.ctx, a).verdict == granted {
-		reads, err := timed(roundTrips, func(int) error { return t.get(cache.Name(s.settings.prefix, a.scope, newCanary())) })
+		reads, err := timed(roundTrips, func(int) error { return t.get(cache.Name(s.settings.Prefix, a.scope, newCanary())) })
 		t.report.ReadSeconds = t.latency("read", "asking for an entry", reads, err)
 	}
 	t.r.add(partRoundTrip, "throughput", "an artifact, up and down", skipped, why, "")

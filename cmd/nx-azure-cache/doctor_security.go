@@ -10,12 +10,13 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
 
 // subject is the run that is examined.
 type subject struct {
-	settings   settings
-	role       role
+	settings   config.Settings
+	role       config.RunPolicy
 	getenv     func(string) string
 	identity   identity
 	canary     string
@@ -30,9 +31,9 @@ type subject struct {
 }
 
 // openSubject finds out who the run is. It sends nothing.
-func openSubject(where workspace) (*subject, error) {
+func openSubject(where config.Workspace) (*subject, error) {
 	s := &subject{
-		settings: where.settings, role: where.role, getenv: where.getenv, canary: newCanary(),
+		settings: where.Settings, role: where.Policy, getenv: where.Getenv, canary: newCanary(),
 		silent: make(map[string]bool), reads: make(map[string]attempt), writes: make(map[string]attempts),
 	}
 	s.identity = identify(s.settings)
@@ -42,7 +43,7 @@ func openSubject(where workspace) (*subject, error) {
 		scopes = append(scopes, a.scope)
 	}
 	var err error
-	s.containers, err = s.settings.openContainers(scopes)
+	s.containers, err = s.settings.OpenContainers(scopes)
 	return s, err
 }
 
@@ -86,7 +87,7 @@ var securityChecks = []func(context.Context, *subject, *report){
 }
 
 // examineSecurityOf looks only at who may write what.
-func examineSecurityOf(ctx context.Context, where workspace) (report, error) {
+func examineSecurityOf(ctx context.Context, where config.Workspace) (report, error) {
 	s, err := openSubject(where)
 	if err != nil {
 		return report{}, err
@@ -109,7 +110,7 @@ func (s *subject) examineInto(ctx context.Context, r *report) {
 }
 
 func (s *subject) runReport() *runReport {
-	return &runReport{string(s.role.Scope), s.role.Reason, s.isTrusted(), string(s.role.mode)}
+	return &runReport{string(s.role.Scope), s.role.Reason, s.isTrusted(), string(s.role.Mode)}
 }
 
 // leftovers are the entries that were made and could not be removed.
@@ -125,14 +126,14 @@ func (s *subject) leftovers() []leftover {
 
 // anyContainer is one of the containers, which share the sign-in.
 func (s *subject) anyContainer() *azure.Container {
-	return s.containers[s.settings.containerOf(s.areas[0].scope)]
+	return s.containers[s.settings.ContainerOf(s.areas[0].scope)]
 }
 
 func (s *subject) isTrusted() bool { return s.role.Scope == trust.Trusted }
 
 func (s *subject) containerReports() (all []containerReport) {
 	for _, a := range s.areas {
-		name, kind := s.settings.containerOf(a.scope), string(a.scope.Kind())
+		name, kind := s.settings.ContainerOf(a.scope), string(a.scope.Kind())
 		at := slices.IndexFunc(all, func(c containerReport) bool { return c.Name == name })
 		if at < 0 {
 			at = len(all)
@@ -147,8 +148,8 @@ func (s *subject) containerReports() (all []containerReport) {
 
 // path is where the entries of a scope are, for people.
 func (s *subject) path(scope trust.Scope) string {
-	url := s.containers[s.settings.containerOf(scope)].URL()
-	return url + "/" + strings.TrimSuffix(cache.Name(s.settings.prefix, scope, ""), "/")
+	url := s.containers[s.settings.ContainerOf(scope)].URL()
+	return url + "/" + strings.TrimSuffix(cache.Name(s.settings.Prefix, scope, ""), "/")
 }
 
 func checkIdentity(_ context.Context, s *subject, r *report) {
@@ -170,7 +171,7 @@ func checkIdentity(_ context.Context, s *subject, r *report) {
 
 func checkIsolation(_ context.Context, s *subject, r *report) {
 	c := check{ID: "isolation", Check: "scopes", Status: enforced, Seen: "each kind of run writes a scope of its own"}
-	if s.settings.trust.shared {
+	if s.settings.Trust.Shared {
 		c.Status, c.Fails = exposed, true
 		c.Seen = `azure.trust.isolation is "none": whoever may write decides what all others restore (CVE-2025-36852)`
 		c.Fix = `remove azure.trust.isolation from nx.json, or set it to "branch"; ` + section("Scopes")
@@ -181,12 +182,12 @@ func checkIsolation(_ context.Context, s *subject, r *report) {
 // checkRepositories shows in which repositories runs count as trusted. nx.json cannot keep
 // a fork from writing, so this is never a failure.
 func checkRepositories(_ context.Context, s *subject, r *report) {
-	if s.settings.trust.shared {
+	if s.settings.Trust.Shared {
 		return
 	}
 	c := check{ID: "repositories", Check: "repositories", Status: allowed}
 	c.Seen = "runs of any repository that its CI does not report to be a fork may count as trusted"
-	if names := s.settings.trust.repositories; names != nil {
+	if names := s.settings.Trust.Repositories; names != nil {
 		c.Status = enforced
 		c.Seen = fmt.Sprintf("only runs of these repositories count as trusted: %s", printable.String(strings.Join(names, ", ")))
 	}
@@ -227,7 +228,7 @@ func (s *subject) read(ctx context.Context, a area) attempt {
 		return notTried
 	}
 	tried = tryRead(ctx, s.blobs(a), s.name(a))
-	s.silent[s.settings.containerOf(a.scope)] = tried.verdict == untried
+	s.silent[s.settings.ContainerOf(a.scope)] = tried.verdict == untried
 	s.reads[a.id] = tried
 	return tried
 }
@@ -242,7 +243,7 @@ func (s *subject) write(ctx context.Context, a area) attempts {
 		return attempts{create: notTried, overwrite: notTried, remove: notTried}
 	}
 	tried = tryWrites(ctx, s.blobs(a), s.name(a))
-	s.silent[s.settings.containerOf(a.scope)] = tried.create.verdict == untried
+	s.silent[s.settings.ContainerOf(a.scope)] = tried.create.verdict == untried
 	s.writes[a.id] = tried
 	return tried
 }
@@ -250,15 +251,15 @@ func (s *subject) write(ctx context.Context, a area) attempts {
 func (s *subject) checkOf(a area, operation string) check {
 	return check{
 		ID: a.id + "." + operation, Check: operation + " in " + a.title,
-		Scope: string(a.scope), Container: s.settings.containerOf(a.scope), Operation: operation,
+		Scope: string(a.scope), Container: s.settings.ContainerOf(a.scope), Operation: operation,
 	}
 }
 
 func (s *subject) blobs(a area) *azure.Container {
-	return s.containers[s.settings.containerOf(a.scope)]
+	return s.containers[s.settings.ContainerOf(a.scope)]
 }
 
-func (s *subject) name(a area) string { return cache.Name(s.settings.prefix, a.scope, s.canary) }
+func (s *subject) name(a area) string { return cache.Name(s.settings.Prefix, a.scope, s.canary) }
 
 // The operations that are tried.
 const (
@@ -274,7 +275,7 @@ var notTried = attempt{seen: "not tried: what was tried before was not answered"
 // answers reports whether something is to be tried. A container that is silent is
 // not asked again: each attempt would take its time.
 func (s *subject) answers(ctx context.Context, a area) bool {
-	return ctx.Err() == nil && !s.silent[s.settings.containerOf(a.scope)]
+	return ctx.Err() == nil && !s.silent[s.settings.ContainerOf(a.scope)]
 }
 
 // checkWrites tries what must be forbidden.
@@ -287,7 +288,7 @@ func checkWrites(ctx context.Context, s *subject, r *report) {
 func (s *subject) leftover(a area) leftover { return s.leftoverOf(a, s.name(a)) }
 
 func (s *subject) leftoverOf(a area, name string) leftover {
-	return newLeftover(s.settings.containerOf(a.scope), name, s.blobs(a).URL())
+	return newLeftover(s.settings.ContainerOf(a.scope), name, s.blobs(a).URL())
 }
 
 // newLeftover is the entry with a name in a container, which is at a URL.
@@ -329,7 +330,7 @@ func (s *subject) weighGranted(c *check, a area) {
 	// a CI can give.
 	c.Status, c.Fails = exposed, a.scope == trust.Trusted || a.scope == trust.Local
 	c.Fix = s.separate(a)
-	if a.scope == trust.Trusted && s.settings.trust.verifier != nil {
+	if a.scope == trust.Trusted && s.settings.Trust.Verifier != nil {
 		c.Seen += "; readers refuse what is not signed (azure.trust.publicKeys), so that this costs hits, and changes no result"
 	}
 }
@@ -337,7 +338,7 @@ func (s *subject) weighGranted(c *check, a area) {
 // weighRefused decides what it means that the storage has refused something.
 func (s *subject) weighRefused(c *check, a area) {
 	c.Status = enforced
-	if !a.own || s.settings.mode != cache.ReadWrite {
+	if !a.own || s.settings.Mode != cache.ReadWrite {
 		return
 	}
 	switch {
@@ -387,9 +388,9 @@ func checkSignatures(_ context.Context, s *subject, r *report) {
 	c := check{ID: "signatures", Check: "signatures"}
 	forged := slices.ContainsFunc(r.Checks, func(c check) bool { return c.Scope == string(trust.Trusted) && c.Status == exposed })
 	switch {
-	case s.settings.trust.shared:
+	case s.settings.Trust.Shared:
 		return // nothing is signed where there are no scopes
-	case s.settings.trust.verifier != nil:
+	case s.settings.Trust.Verifier != nil:
 		c.Status = enforced
 		c.Seen = fmt.Sprintf("readers refuse what is not signed: azure.trust.publicKeys has %s", s.keyList())
 	case forged:
@@ -405,9 +406,9 @@ func checkSignatures(_ context.Context, s *subject, r *report) {
 
 func (s *subject) keyList() string {
 	var all []string
-	for _, key := range s.settings.trust.keys {
+	for _, key := range s.settings.Trust.Keys {
 		text := key.ID()
-		if !s.settings.trust.verifier.Believes(key) {
+		if !s.settings.Trust.Verifier.Believes(key) {
 			text += " (revoked)"
 		}
 		all = append(all, text)
@@ -418,8 +419,8 @@ func (s *subject) keyList() string {
 // checkSigningKey looks whether the key that signs is where it belongs.
 func checkSigningKey(_ context.Context, s *subject, r *report) {
 	key, isSet, err := trust.SigningKey(s.getenv)
-	verifier := s.settings.trust.verifier
-	if s.settings.trust.shared || !isSet && verifier == nil {
+	verifier := s.settings.Trust.Verifier
+	if s.settings.Trust.Shared || !isSet && verifier == nil {
 		return // no signatures are asked for, and nobody makes any
 	}
 	c := check{ID: "signing-key", Check: "the signing key"}
@@ -457,7 +458,7 @@ const (
 func section(title string) string { return fmt.Sprintf("docs/security.md, %q", title) }
 
 // withoutKey is what to do about an account key.
-var withoutKey = "unset " + connectionVariable + ", sign in with an identity that has a role on the container, and disable the keys " +
+var withoutKey = "unset " + config.ConnectionVariable + ", sign in with an identity that has a role on the container, and disable the keys " +
 	"(az storage account update --name ACCOUNT --allow-shared-key-access false); " + section("Account keys and SAS")
 
 // examineSecurity tries what must be forbidden, as --security does.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
@@ -29,7 +30,7 @@ type signInStep struct {
 	Detail  string         `json:"detail,omitempty"`
 }
 
-const signInFix = "az login on a machine of yours; in CI as docs/ci says; azure.credential in nx.json, or " + credentialVariable + ", names one way in"
+const signInFix = "az login on a machine of yours; in CI as docs/ci says; azure.credential in nx.json, or " + config.CredentialVariable + ", names one way in"
 
 // examineSignIn signs in, and shows what each way in has come to.
 func examineSignIn(ctx context.Context, p *patient, r *report) {
@@ -52,7 +53,7 @@ func examineSignIn(ctx context.Context, p *patient, r *report) {
 	refused, isRefused := errors.AsType[*signin.Error](err)
 	switch {
 	case err == nil && report.Took > slowSignIn:
-		r.add(partSignIn, id, what, warning, signedIn(report), fmt.Sprintf("name it, so that no other is tried: azure.credential in nx.json, or %s=%s", credentialVariable, report.Source))
+		r.add(partSignIn, id, what, warning, signedIn(report), fmt.Sprintf("name it, so that no other is tried: azure.credential in nx.json, or %s=%s", config.CredentialVariable, report.Source))
 	case err == nil:
 		r.add(partSignIn, id, what, ok, signedIn(report), "")
 	case isRefused && refused.NoneSetUp() && p.isPublic(ctx):
@@ -72,7 +73,7 @@ func examineHost(s *subject, r *report) {
 }
 
 func signedIn(report signin.Report) string {
-	return fmt.Sprintf("%s, in %s", signedInAs(report), terminal.Duration(report.Took))
+	return fmt.Sprintf("%s, in %s", config.SignedInAs(report), terminal.Duration(report.Took))
 }
 
 // unlessNamed is what to do about anonymous reading that nobody has asked for.

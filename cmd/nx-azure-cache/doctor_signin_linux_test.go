@@ -15,6 +15,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
 // entra is Entra ID and a storage behind TLS of a CA of their own, which a process
@@ -23,7 +24,7 @@ type entra struct {
 	authority *azuretest.Authority
 	service   *azuretest.Service
 	endpoint  string
-	env       env
+	env       testenv.Env
 }
 
 func startEntra(t *testing.T) *entra {
@@ -38,7 +39,7 @@ func startEntra(t *testing.T) *entra {
 	if err := os.WriteFile(roots, text, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	e.env = env{
+	e.env = testenv.Env{
 		"SSL_CERT_FILE":        roots,
 		"AZURE_AUTHORITY_HOST": authority.URL,
 		"AZURE_TENANT_ID":      "11111111-1111-1111-1111-111111111111",
@@ -57,7 +58,7 @@ func (e *entra) examine(t *testing.T, block map[string]any) examined {
 	if err != nil {
 		t.Fatal(err)
 	}
-	environment := wholeEnv(t, mainRun, string(config), "")
+	environment := wholeEnv(t, testenv.MainRun, string(config), "")
 	maps.Copy(environment, e.env)
 	p := startProcess(t, environment, "doctor", "--json")
 	stdout, err := io.ReadAll(p.stdout)

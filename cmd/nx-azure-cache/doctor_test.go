@@ -20,6 +20,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
 // canaries are the hashes of the entries that are made.
@@ -28,17 +30,17 @@ var canaries = regexp.MustCompile(canaryPrefix + `[a-z2-7]{26}`)
 var update = flag.Bool("update", false, "write the files that doctor's output is compared with")
 
 // doctorEnv is the environment of a run in a workspace with that configuration.
-func doctorEnv(t *testing.T, run env, config, connection string) env {
+func doctorEnv(t *testing.T, run testenv.Env, block, connection string) testenv.Env {
 	t.Helper()
 	workspace, err := json.Marshal(map[string]any{
-		"workspaceRoot": t.TempDir(), "ci": len(run) > 0, "config": json.RawMessage(config),
+		"workspaceRoot": t.TempDir(), "ci": len(run) > 0, "config": json.RawMessage(block),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	environment := maps.Clone(run)
 	environment["NX_AZURE_CACHE_WORKSPACE"] = string(workspace)
-	environment[connectionVariable] = connection
+	environment[config.ConnectionVariable] = connection
 	environment["HTTPS_PROXY"] = offline["HTTPS_PROXY"]
 	return environment
 }
@@ -50,7 +52,7 @@ type examined struct {
 	err  error
 }
 
-func examine(t *testing.T, environment env) examined {
+func examine(t *testing.T, environment testenv.Env) examined {
 	t.Helper()
 	stdout, stderr, err := runWith(t, environment, "doctor", "--security", "--json")
 	it := examined{text: stdout, err: err}
@@ -106,47 +108,47 @@ func TestDoctorTable(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name   string
-		run    env
+		run    testenv.Env
 		rights azuretest.Rights
 		want   string // area=statuses
 		code   exitCode
 		left   int
 	}{
-		{"pull request that may do everything", pullRun, everything,
+		{"pull request that may do everything", testenv.PullRun, everything,
 			"trusted=aXXX own=aaaa other-pull-request=xxx other-branch=xxx local=XXX signatures=m", exitFailed, 0},
-		{"pull request that may create", pullRun, readAndCreate,
+		{"pull request that may create", testenv.PullRun, readAndCreate,
 			"trusted=aXnn own=aann other-pull-request=xnn other-branch=xnn local=Xnn signatures=m", exitFailed, 5},
-		{"pull request that may only read", pullRun, azuretest.Rights{Read: true},
+		{"pull request that may only read", testenv.PullRun, azuretest.Rights{Read: true},
 			"trusted=annn own=amnn other-pull-request=nnn other-branch=nnn local=nnn signatures=a", 0, 0},
-		{"pull request that may write below pr-", pullRun, within(everything, "team/app/v1/pr-*"),
+		{"pull request that may write below pr-", testenv.PullRun, within(everything, "team/app/v1/pr-*"),
 			"trusted=annn own=aaaa other-pull-request=xxx other-branch=nnn local=nnn signatures=a", 0, 0},
-		{"pull request that may create below pr-", pullRun, within(readAndCreate, "team/app/v1/pr-*"),
+		{"pull request that may create below pr-", testenv.PullRun, within(readAndCreate, "team/app/v1/pr-*"),
 			"trusted=annn own=aann other-pull-request=xnn other-branch=nnn local=nnn signatures=a", 0, 2},
-		{"pull request that may write everywhere but in trusted and local", pullRun, within(everything, "*/v1/pr-*", "*/v1/branch-*"),
+		{"pull request that may write everywhere but in trusted and local", testenv.PullRun, within(everything, "*/v1/pr-*", "*/v1/branch-*"),
 			"trusted=annn own=aaaa other-pull-request=xxx other-branch=xxx local=nnn signatures=a", 0, 0},
-		{"pull request that may create in local", pullRun, within(readAndCreate, "*/local/*", "*/pr-*"),
+		{"pull request that may create in local", testenv.PullRun, within(readAndCreate, "*/local/*", "*/pr-*"),
 			"trusted=annn own=aann other-pull-request=xnn other-branch=nnn local=Xnn signatures=a", exitFailed, 3},
-		{"pull request that may delete in trusted", pullRun, within(azuretest.Rights{Read: true, Delete: true}, "team/app/v1/trusted/*"),
+		{"pull request that may delete in trusted", testenv.PullRun, within(azuretest.Rights{Read: true, Delete: true}, "team/app/v1/trusted/*"),
 			"trusted=annX own=amnn other-pull-request=nnn other-branch=nnn local=nnn signatures=m", exitFailed, 0},
-		{"pull request that may not even read", pullRun, azuretest.Rights{},
+		{"pull request that may not even read", testenv.PullRun, azuretest.Rights{},
 			"trusted=mnnn own=mmnn other-pull-request=nnn other-branch=nnn local=nnn signatures=a", 0, 0},
-		{"main that may do everything", mainRun, everything,
+		{"main that may do everything", testenv.MainRun, everything,
 			"trusted=aaaa other-pull-request=aaa other-branch=aaa local=aaa signatures=a", 0, 0},
-		{"main that may write below trusted", mainRun, within(azuretest.Rights{Read: true, Write: true}, "team/app/v1/trusted/*"),
+		{"main that may write below trusted", testenv.MainRun, within(azuretest.Rights{Read: true, Write: true}, "team/app/v1/trusted/*"),
 			"trusted=aaan other-pull-request=nnn other-branch=nnn local=nnn signatures=a", 0, 1},
-		{"main that may only create", mainRun, readAndCreate,
+		{"main that may only create", testenv.MainRun, readAndCreate,
 			"trusted=aamn other-pull-request=ann other-branch=ann local=ann signatures=a", 0, 4},
-		{"main that may only read", mainRun, azuretest.Rights{Read: true},
+		{"main that may only read", testenv.MainRun, azuretest.Rights{Read: true},
 			"trusted=ammn other-pull-request=nnn other-branch=nnn local=nnn signatures=a", 0, 0},
-		{"run that may be anybody's", noRun, everything,
+		{"run that may be anybody's", testenv.NoRun, everything,
 			"trusted=aXXX other-pull-request=xxx other-branch=xxx local=XXX signatures=m", exitFailed, 0},
-		{"run that may be anybody's, and may only read", noRun, azuretest.Rights{Read: true},
+		{"run that may be anybody's, and may only read", testenv.NoRun, azuretest.Rights{Read: true},
 			"trusted=annn other-pull-request=nnn other-branch=nnn local=nnn signatures=a", 0, 0},
-		{"tag that may only read", tagRun, azuretest.Rights{Read: true},
+		{"tag that may only read", testenv.TagRun, azuretest.Rights{Read: true},
 			"trusted=annn other-pull-request=nnn other-branch=nnn local=nnn signatures=a", 0, 0},
-		{"developer that may do everything", devRun, everything,
+		{"developer that may do everything", testenv.DevRun, everything,
 			"trusted=aXXX own=aaaa other-pull-request=xxx other-branch=xxx signatures=m", exitFailed, 0},
-		{"developer that may write below local", devRun, within(everything, "team/app/v1/local/*"),
+		{"developer that may write below local", testenv.DevRun, within(everything, "team/app/v1/local/*"),
 			"trusted=annn own=aaaa other-pull-request=nnn other-branch=nnn signatures=a", 0, 0},
 	} {
 		want := make(map[string]string)
@@ -209,7 +211,7 @@ func (e examined) checkLeftovers(t *testing.T, s *storage) {
 func TestDoctorReadOnly(t *testing.T) {
 	storage, _ := startStorage(t)
 	storage.service.Allow(azuretest.SAS("secret"), azuretest.Rights{Read: true})
-	for name, run := range map[string]env{"trusted": mainRun, "own": pullRun} {
+	for name, run := range map[string]testenv.Env{"trusted": testenv.MainRun, "own": testenv.PullRun} {
 		e := examine(t, doctorEnv(t, run, `{"container": "artifacts", "ciMode": "read-only"}`, storage.sasConnection("secret", "r")))
 		if got := e.table()[name]; got != "annn" || e.Run.Mode != "read-only" {
 			t.Errorf("%s: got %s and the mode %s, want annn (%s)", name, got, e.Run.Mode, legend)
@@ -229,7 +231,7 @@ func TestDoctorTouchesNothing(t *testing.T) {
 		}
 	}
 	before := storage.service.Names(testContainer)
-	e := examine(t, doctorEnv(t, pullRun, plainConfig, connection))
+	e := examine(t, doctorEnv(t, testenv.PullRun, plainConfig, connection))
 	if got := storage.service.Names(testContainer); !slices.Equal(got, before) {
 		t.Errorf("got %q, want %q", got, before)
 	}
@@ -245,7 +247,7 @@ func TestDoctorTouchesNothing(t *testing.T) {
 	if len(requests) == 0 {
 		t.Error("got no requests")
 	}
-	if other := examine(t, doctorEnv(t, pullRun, plainConfig, connection)); other.Canary == e.Canary {
+	if other := examine(t, doctorEnv(t, testenv.PullRun, plainConfig, connection)); other.Canary == e.Canary {
 		t.Errorf("got %s twice", e.Canary)
 	}
 }
@@ -255,13 +257,13 @@ func TestDoctorLeftovers(t *testing.T) {
 	storage, connection := startStorage(t)
 	storage.service.Allow(azuretest.SAS("secret"), azuretest.Rights{Read: true, Create: true})
 	const config = `{"container": "artifacts", "trust": {"containers": {"pr": "nx-cache"}}}`
-	stdout, _, err := runWith(t, doctorEnv(t, pullRun, config, storage.sasConnection("secret", "rc")), "doctor", "--security")
+	stdout, _, err := runWith(t, doctorEnv(t, testenv.PullRun, config, storage.sasConnection("secret", "rc")), "doctor", "--security")
 	if err != exitFailed || len(storage.service.Names("artifacts")) == 0 || len(storage.service.Names("nx-cache")) == 0 {
 		t.Fatalf("got %v and %s, want leftovers in both containers", err, stdout)
 	}
 	_, rest, _ := strings.Cut(stdout, "npx nx-azure-cache ")
 	command, _, _ := strings.Cut(rest, "\n")
-	if _, stderr, err := runWith(t, doctorEnv(t, devRun, config, connection), strings.Fields(command)...); err != nil {
+	if _, stderr, err := runWith(t, doctorEnv(t, testenv.DevRun, config, connection), strings.Fields(command)...); err != nil {
 		t.Errorf("%s: got %q and %v", command, stderr, err)
 	}
 	if got := append(storage.service.Names("artifacts"), storage.service.Names("nx-cache")...); len(got) > 0 {
@@ -276,7 +278,7 @@ func TestDoctorShowsNoControls(t *testing.T) {
 		w.WriteHeader(http.StatusForbidden)
 	}))
 	defer server.Close()
-	stdout, _, err := runWith(t, doctorEnv(t, pullRun, plainConfig, connectionStringFor(server.Listener.Addr().String())), "doctor", "--security")
+	stdout, _, err := runWith(t, doctorEnv(t, testenv.PullRun, plainConfig, connectionStringFor(server.Listener.Addr().String())), "doctor", "--security")
 	if err != exitUntried || !strings.Contains(stdout, "refused to get (403)") || strings.Contains(stdout, "\u009b") {
 		t.Errorf("got %q and %v, want no controls", stdout, err)
 	}
@@ -286,7 +288,7 @@ func TestDoctorShowsNoControls(t *testing.T) {
 func TestDoctorContainers(t *testing.T) {
 	storage, _ := startStorage(t)
 	storage.service.Allow(azuretest.SAS("secret"), azuretest.Rights{Read: true, Create: true})
-	e := examine(t, doctorEnv(t, pullRun, `{"container": "artifacts", "trust": {"containers": {"pr": "nx-cache"}}}`, storage.sasConnection("secret", "rc")))
+	e := examine(t, doctorEnv(t, testenv.PullRun, `{"container": "artifacts", "trust": {"containers": {"pr": "nx-cache"}}}`, storage.sasConnection("secret", "rc")))
 	for _, c := range e.Checks {
 		if want := map[bool]string{true: "nx-cache", false: "artifacts"}[strings.HasPrefix(c.Scope, "pr-")]; c.Scope != "" && c.Container != want {
 			t.Errorf("%s: got the container %s, want %s", c.ID, c.Container, want)
@@ -316,7 +318,7 @@ func TestDoctorWithoutIsolation(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			storage, connection := startStorage(t)
 			storage.service.Allow(azuretest.KeyOf(storageAccount), test.rights)
-			e := examine(t, doctorEnv(t, mainRun, `{"container": "artifacts", "trust": {"isolation": "none"}}`, connection))
+			e := examine(t, doctorEnv(t, testenv.MainRun, `{"container": "artifacts", "trust": {"isolation": "none"}}`, connection))
 			if got := e.table(); !maps.Equal(got, test.want) || e.ExitCode != exitFailed {
 				t.Errorf("got %v and %d, want %v (%s)", got, e.ExitCode, test.want, legend)
 			}
@@ -352,22 +354,22 @@ func TestDoctorSignatures(t *testing.T) {
 	revoked := fmt.Sprintf(`{"container": "artifacts", "trust": {"publicKeys": [%q], "revokedKeys": [%q]}}`, key.Public(), key.Public().ID())
 	for _, test := range []struct {
 		name, config, key string
-		run               env
+		run               testenv.Env
 		signingKey        status // "": no such check
 		fails             bool
 		seen              string
 	}{
-		{"main without a key", asks, "", mainRun, missing, false, "not set"},
-		{"main with it", asks, string(key.PEM()), mainRun, allowed, false, key.Public().ID()},
-		{"main with another", asks, string(other.PEM()), mainRun, missing, false, other.Public().ID()},
-		{"main with a revoked one", revoked, string(key.PEM()), mainRun, missing, false, "revoked"},
-		{"main with rubbish", asks, "rubbish", mainRun, missing, false, "neither a private key"},
-		{"main with one that nobody asks for", plainConfig, string(key.PEM()), mainRun, allowed, false, "nobody asks"},
-		{"main that needs none", plainConfig, "", mainRun, "", false, ""},
-		{"pull request with it", asks, string(key.PEM()), pullRun, exposed, true, "can sign for trusted"},
-		{"pull request with one that nobody asks for", plainConfig, string(key.PEM()), pullRun, exposed, true, "can sign for trusted"},
-		{"pull request without", asks, "", pullRun, enforced, false, "not set"},
-		{"developer with it", asks, string(key.PEM()), devRun, exposed, true, "can sign for trusted"},
+		{"main without a key", asks, "", testenv.MainRun, missing, false, "not set"},
+		{"main with it", asks, string(key.PEM()), testenv.MainRun, allowed, false, key.Public().ID()},
+		{"main with another", asks, string(other.PEM()), testenv.MainRun, missing, false, other.Public().ID()},
+		{"main with a revoked one", revoked, string(key.PEM()), testenv.MainRun, missing, false, "revoked"},
+		{"main with rubbish", asks, "rubbish", testenv.MainRun, missing, false, "neither a private key"},
+		{"main with one that nobody asks for", plainConfig, string(key.PEM()), testenv.MainRun, allowed, false, "nobody asks"},
+		{"main that needs none", plainConfig, "", testenv.MainRun, "", false, ""},
+		{"pull request with it", asks, string(key.PEM()), testenv.PullRun, exposed, true, "can sign for trusted"},
+		{"pull request with one that nobody asks for", plainConfig, string(key.PEM()), testenv.PullRun, exposed, true, "can sign for trusted"},
+		{"pull request without", asks, "", testenv.PullRun, enforced, false, "not set"},
+		{"developer with it", asks, string(key.PEM()), testenv.DevRun, exposed, true, "can sign for trusted"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			storage, _ := startStorage(t)
@@ -405,7 +407,7 @@ func TestDoctorExposedWithSignatures(t *testing.T) {
 		t.Fatal(err)
 	}
 	storage, _ := startStorage(t)
-	e := examine(t, doctorEnv(t, pullRun, fmt.Sprintf(`{"container": "artifacts", "trust": {"publicKeys": [%q]}}`, key.Public()), storage.sasConnection("any", "rcwd")))
+	e := examine(t, doctorEnv(t, testenv.PullRun, fmt.Sprintf(`{"container": "artifacts", "trust": {"publicKeys": [%q]}}`, key.Public()), storage.sasConnection("any", "rcwd")))
 	for _, operation := range []string{create, overwrite, remove} {
 		if c := e.find(t, "trusted."+operation); c.Status != exposed || !c.Fails || !strings.Contains(c.Seen, "refuse what is not signed") {
 			t.Errorf("got %+v, want it exposed, and that signatures help", c)
@@ -424,7 +426,7 @@ func TestDoctorIdentities(t *testing.T) {
 		connection string
 		want       identity
 	}{
-		"key":         {"DefaultEndpointsProtocol=https;AccountName=nxcache;AccountKey=" + accountKey, identity{Kind: identityKey}},
+		"key":         {"DefaultEndpointsProtocol=https;AccountName=nxcache;AccountKey=" + testenv.AccountKey, identity{Kind: identityKey}},
 		"emulator":    {"UseDevelopmentStorage=true", identity{Kind: identityKey}},
 		"none":        {"", identity{Kind: identityEntra}},
 		"SAS":         {"BlobEndpoint=https://nxcache.blob.core.windows.net;SharedAccessSignature=sv=2025&sp=rcw&se=2027-01-01T00:00:00Z&sig=TOPSECRET", identity{Kind: identitySAS, Permissions: "rcw"}},
@@ -432,8 +434,8 @@ func TestDoctorIdentities(t *testing.T) {
 		"odd SAS":     {"BlobEndpoint=https://x; sharedaccesssignature = sp=TOPSECRET&se=TOPSECRET%00&sig=TOPSECRET", identity{Kind: identitySAS}},
 		"broken SAS":  {"BlobEndpoint=https://x;SharedAccessSignature=sp=%zz&sig=TOPSECRET", identity{Kind: identitySAS}},
 	} {
-		got := identify(settings{connectionString: endpoint.Secret(test.connection)})
-		if text := fmt.Sprintf("%+v", got); strings.Contains(text, "TOPSECRET") || strings.Contains(text, accountKey) {
+		got := identify(config.Settings{ConnectionString: endpoint.Secret(test.connection)})
+		if text := fmt.Sprintf("%+v", got); strings.Contains(text, "TOPSECRET") || strings.Contains(text, testenv.AccountKey) {
 			t.Errorf("%s: got a secret in %s", name, text)
 		}
 		if got.Description == "" {
@@ -446,7 +448,7 @@ func TestDoctorIdentities(t *testing.T) {
 	}
 	t.Run("key in a pull request", func(t *testing.T) {
 		_, connection := startStorage(t)
-		e := examine(t, doctorEnv(t, pullRun, plainConfig, connection))
+		e := examine(t, doctorEnv(t, testenv.PullRun, plainConfig, connection))
 		if c := e.find(t, "identity"); c.Status != exposed || c.Fails || !strings.Contains(c.Fix, "allow-shared-key-access false") {
 			t.Errorf("got %+v, want it exposed, and how to disable keys", c)
 		}
@@ -456,7 +458,7 @@ func TestDoctorIdentities(t *testing.T) {
 	})
 	t.Run("key in a trusted run", func(t *testing.T) {
 		_, connection := startStorage(t)
-		e := examine(t, doctorEnv(t, mainRun, plainConfig, connection))
+		e := examine(t, doctorEnv(t, testenv.MainRun, plainConfig, connection))
 		if c := e.find(t, "identity"); c.Status != allowed || c.Fix == "" || e.ExitCode != 0 {
 			t.Errorf("got %+v, want it allowed with an advice", c)
 		}
@@ -479,7 +481,7 @@ func TestDoctorUntried(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			storage, connection := startStorage(t)
 			storage.service.AddFault(test.fault)
-			e := examine(t, doctorEnv(t, pullRun, test.config, connection))
+			e := examine(t, doctorEnv(t, testenv.PullRun, test.config, connection))
 			if e.ExitCode != exitUntried {
 				t.Errorf("got the exit code %d, want %d", e.ExitCode, exitUntried)
 			}
@@ -507,7 +509,7 @@ func TestDoctorLosesAnswers(t *testing.T) {
 	t.Run("of all that is created", func(t *testing.T) {
 		storage, connection := startStorage(t)
 		storage.service.AddFault(faults.Fault{Method: http.MethodPut, Times: triesOfLost, Action: faults.Lose})
-		e := examine(t, doctorEnv(t, pullRun, plainConfig, connection))
+		e := examine(t, doctorEnv(t, testenv.PullRun, plainConfig, connection))
 		if c := e.find(t, "trusted.create"); c.Status != unknown {
 			t.Errorf("got %+v, want it %s", c, unknown)
 		}
@@ -522,7 +524,7 @@ func TestDoctorLosesAnswers(t *testing.T) {
 	t.Run("of one", func(t *testing.T) {
 		storage, connection := startStorage(t)
 		storage.service.AddFault(faults.Fault{Method: http.MethodPut, Times: 1, Action: faults.Lose})
-		e := examine(t, doctorEnv(t, pullRun, plainConfig, connection))
+		e := examine(t, doctorEnv(t, testenv.PullRun, plainConfig, connection))
 		if c := e.find(t, "trusted.create"); c.Status != exposed {
 			t.Errorf("got %+v, want it %s", c, exposed)
 		}
@@ -532,7 +534,7 @@ func TestDoctorLosesAnswers(t *testing.T) {
 		storage, connection := startStorage(t)
 		storage.service.AddFault(faults.Fault{Method: http.MethodPut, Times: triesOfLost, Action: faults.Lose})
 		storage.service.AddFault(faults.Fault{Method: http.MethodDelete, Action: faults.Reset})
-		examine(t, doctorEnv(t, pullRun, plainConfig, connection)).checkLeftovers(t, storage)
+		examine(t, doctorEnv(t, testenv.PullRun, plainConfig, connection)).checkLeftovers(t, storage)
 		if got := storage.service.Names(testContainer); len(got) != 1 {
 			t.Errorf("got %q left, want one", got)
 		}
@@ -545,13 +547,13 @@ func TestDoctorInterrupted(t *testing.T) {
 	const config = `{"container": "artifacts", "prefix": "team/app", "trust": {"containers": {"pr": "nx-cache"}}}`
 	held := storage.service.AddFault(faults.Fault{Method: http.MethodPut, Blob: "*/pr-12/*", Action: faults.Hold})
 	inDelete := storage.service.AddFault(faults.Fault{Method: http.MethodDelete, Blob: "*/pr-12/*", Action: faults.Hold})
-	environment := doctorEnv(t, pullRun, config, connection)
+	environment := doctorEnv(t, testenv.PullRun, config, connection)
 	ctx, interrupt := context.WithCancel(t.Context())
 	var out, errOut output
 	ended := make(chan error)
 	go func() {
 		ended <- run(ctx, []string{"doctor", "--security", "--json"}, world{
-			stdout: &out, stderr: &errOut, getenv: environment.get, ignore: ignoreNothing,
+			stdout: &out, stderr: &errOut, getenv: environment.Get, ignore: ignoreNothing,
 		})
 	}()
 	<-held.Reached()
@@ -609,16 +611,16 @@ func compare(t *testing.T, file, text string) {
 }
 
 func TestDoctorOutput(t *testing.T) {
-	secrets := regexp.MustCompile(`TOPSECRET|Eby8vdM02|` + accountKey)
+	secrets := regexp.MustCompile(`TOPSECRET|Eby8vdM02|` + testenv.AccountKey)
 	for _, test := range []struct {
 		file string
-		run  env
+		run  testenv.Env
 		sas  azuretest.Rights
 		args []string
 	}{
-		{"pull-request.json", pullRun, azuretest.Rights{Read: true, Create: true}, []string{"doctor", "--security", "--json"}},
-		{"pull-request.txt", pullRun, azuretest.Rights{Read: true, Create: true}, []string{"doctor", "--security"}},
-		{"main.txt", mainRun, azuretest.FullRights(), []string{"doctor", "--security"}},
+		{"pull-request.json", testenv.PullRun, azuretest.Rights{Read: true, Create: true}, []string{"doctor", "--security", "--json"}},
+		{"pull-request.txt", testenv.PullRun, azuretest.Rights{Read: true, Create: true}, []string{"doctor", "--security"}},
+		{"main.txt", testenv.MainRun, azuretest.FullRights(), []string{"doctor", "--security"}},
 	} {
 		t.Run(test.file, func(t *testing.T) {
 			storage, _ := startStorage(t)
@@ -661,7 +663,7 @@ func TestDoctorHelp(t *testing.T) {
 
 // Wrong settings are told, and nothing is tried.
 func TestDoctorWrongSettings(t *testing.T) {
-	stdout, stderr, err := runWith(t, doctorEnv(t, pullRun, `{"container": "No"}`, "UseDevelopmentStorage=true"), "doctor", "--security", "--json")
+	stdout, stderr, err := runWith(t, doctorEnv(t, testenv.PullRun, `{"container": "No"}`, "UseDevelopmentStorage=true"), "doctor", "--security", "--json")
 	if stdout != "" || !strings.Contains(stderr, "azure.container") || err != exitUntried {
 		t.Errorf("got %q, %q and %v, want what is wrong and the exit code %d", stdout, stderr, err, exitUntried)
 	}

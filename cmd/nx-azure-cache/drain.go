@@ -17,6 +17,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/awake"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
@@ -100,7 +101,7 @@ case it is gone already.`,
 		},
 	}
 	command.Flags().StringVar(&folder, "folder", "", "the server's folder")
-	command.Flags().DurationVar(&most.all, "limit", defaultDrain, "how long to wait at most")
+	command.Flags().DurationVar(&most.all, "limit", config.DefaultDrain, "how long to wait at most")
 	command.Flags().DurationVar(&most.silence, "silence", defaultSilence, "how long the server may publish nothing")
 	command.Flags().IntVar(&parent, "parent", 0, "the process ID of who waits for this one (default: of who has started it)")
 	_ = command.MarkFlagRequired("folder") // it exists

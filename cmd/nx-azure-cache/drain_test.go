@@ -18,6 +18,8 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
@@ -31,13 +33,13 @@ type storing struct {
 	folder  string
 }
 
-func startStoring(t *testing.T, more env) *storing {
+func startStoring(t *testing.T, more testenv.Env) *storing {
 	t.Helper()
 	s := new(storing)
 	var connection string
 	s.storage, connection = startStorage(t)
 	s.storage.behave(http.MethodPut, &storageRule{answer: "hold", left: -1})
-	environment := env{license.Variable: readToken(t, "valid.jwt"), connectionVariable: connection}
+	environment := testenv.Env{license.Variable: testenv.License(t, "valid.jwt"), config.ConnectionVariable: connection}
 	for name, value := range more {
 		environment[name] = value
 	}
@@ -209,7 +211,7 @@ func closingCache(t *testing.T) *cache.Cache {
 	t.Helper()
 	_, connection := startStorage(t)
 	session := open(rpc.InitializeParams{Config: json.RawMessage(`{"container": "artifacts"}`), WorkspaceRoot: t.TempDir()},
-		env{license.Variable: readToken(t, "valid.jwt"), connectionVariable: connection}.get, during)
+		testenv.Env{license.Variable: testenv.License(t, "valid.jwt"), config.ConnectionVariable: connection}.Get, testenv.During)
 	if session.Cache == nil {
 		t.Fatal(session.Reason)
 	}
@@ -298,7 +300,7 @@ func TestDrainHelp(t *testing.T) {
 
 // The parent is gone, and its ends of all pipes with it.
 func TestProcessWhoseParentIsKilled(t *testing.T) {
-	s := startStoring(t, env{logVariable: "debug"})
+	s := startStoring(t, testenv.Env{logVariable: "debug"})
 	_ = s.stdout.Close() // with which the client in this process may close both
 	_ = s.stdin.Close()
 	time.Sleep(100 * time.Millisecond) // a server that does not wait has ended
@@ -353,7 +355,7 @@ func TestProcessWhoseLogNobodyReads(t *testing.T) {
 	command := exec.CommandContext(t.Context(), executable, "serve")
 	command.Env = []string{
 		processVariable + "=1", "GORACE=atexit_sleep_ms=0", "HOME=" + t.TempDir(), logVariable + "=debug",
-		license.Variable + "=" + readToken(t, "valid.jwt"), connectionVariable + "=" + connection,
+		license.Variable + "=" + testenv.License(t, "valid.jwt"), config.ConnectionVariable + "=" + connection,
 	}
 	unread, stderr, err := os.Pipe()
 	if err != nil {
@@ -402,7 +404,7 @@ func TestProcessWhoseLogNobodyReads(t *testing.T) {
 func TestLimitsOfTheSettings(t *testing.T) {
 	storage, connection := startStorage(t)
 	storage.behave(http.MethodGet, &storageRule{answer: "hold", left: -1})
-	s, _ := serveWith(t, env{license.Variable: readToken(t, "valid.jwt"), connectionVariable: connection})
+	s, _ := serveWith(t, testenv.Env{license.Variable: testenv.License(t, "valid.jwt"), config.ConnectionVariable: connection})
 	s.initialize(`{"container": "artifacts", "timeouts": {"firstByte": "250ms"}, "trust": {"isolation": "none"}}`)
 	err := s.Call(t.Context(), "retrieve", rpc.RetrieveParams{Hash: "1", CacheDirectory: t.TempDir()}, nil)
 	if err == nil || !strings.Contains(err.Error(), "no answer within 250ms (azure.timeouts.firstByte in nx.json)") {

@@ -13,6 +13,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
 
 // entry is a stored result, as people look at it.
@@ -55,17 +56,17 @@ func (e *entry) url() string { return e.container.URL() + "/" + e.name }
 
 // shelf is where the entries of a workspace are.
 type shelf struct {
-	settings   settings
+	settings   config.Settings
 	containers []*azure.Container // in the order of their names
 }
 
 // openShelf opens all containers of a workspace.
-func openShelf(s settings) (*shelf, error) {
+func openShelf(s config.Settings) (*shelf, error) {
 	var scopes []trust.Scope
 	for _, kind := range trust.Kinds() {
 		scopes = append(scopes, trust.Scope(kind))
 	}
-	byName, err := s.openContainers(scopes)
+	byName, err := s.OpenContainers(scopes)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +81,7 @@ func openShelf(s settings) (*shelf, error) {
 func (s *shelf) String() string {
 	var places []string
 	for _, container := range s.containers {
-		places = append(places, strings.TrimSuffix(container.URL()+"/"+s.settings.prefix, "/"))
+		places = append(places, strings.TrimSuffix(container.URL()+"/"+s.settings.Prefix, "/"))
 	}
 	return strings.Join(places, ", ")
 }
@@ -110,7 +111,7 @@ func (s *shelf) walk(ctx context.Context, scopes, hashes []string, other func())
 // blobs gives what may be entries, with the least that has to be listed.
 func (s *shelf) blobs(ctx context.Context, container *azure.Container, scopes, hashes []string) iter.Seq2[azure.Properties, error] {
 	if len(scopes) == 0 && len(hashes) == 0 {
-		return container.List(ctx, cache.Root(s.settings.prefix))
+		return container.List(ctx, cache.Root(s.settings.Prefix))
 	}
 	folders := s.folders(ctx, container, scopes)
 	if len(hashes) > 0 {
@@ -134,7 +135,7 @@ func (s *shelf) blobs(ctx context.Context, container *azure.Container, scopes, h
 // folders gives what the names of the blobs of some scopes begin with. Names
 // without a pattern need no list, and no right to one.
 func (s *shelf) folders(ctx context.Context, container *azure.Container, scopes []string) iter.Seq2[string, error] {
-	root := cache.Root(s.settings.prefix)
+	root := cache.Root(s.settings.Prefix)
 	if len(scopes) > 0 && !slices.ContainsFunc(scopes, isPattern) {
 		return func(yield func(string, error) bool) {
 			for _, scope := range slices.Compact(slices.Sorted(slices.Values(scopes))) {
@@ -206,15 +207,15 @@ func lookAt(ctx context.Context, container *azure.Container, names []string) []f
 
 // entry is what a blob holds. It reports false for one that no run can have made.
 func (s *shelf) entry(container *azure.Container, blob azure.Properties) (*entry, bool) {
-	scope, hash, ok := cache.ParseName(s.settings.prefix, blob.Name)
+	scope, hash, ok := cache.ParseName(s.settings.Prefix, blob.Name)
 	if !ok {
 		return nil, false
 	}
 	e := &entry{
-		Entry:     cache.Entry{Prefix: s.settings.prefix, Scope: scope, Hash: hash, Size: blob.Size, Metadata: blob.Metadata},
+		Entry:     cache.Entry{Prefix: s.settings.Prefix, Scope: scope, Hash: hash, Size: blob.Size, Metadata: blob.Metadata},
 		container: container, name: blob.Name, etag: blob.ETag, modified: blob.Modified, tier: blob.Tier,
 	}
-	e.judge(s.settings.trust.verifier)
+	e.judge(s.settings.Trust.Verifier)
 	return e, true
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
@@ -36,7 +37,7 @@ const evictExamples = `  npx nx-azure-cache evict --hash 3141592653589793238
 
 // evictOptions are the flags of evict.
 type evictOptions struct {
-	workspace overrides
+	workspace config.Overrides
 	selection selectionFlags
 	yes       bool
 }

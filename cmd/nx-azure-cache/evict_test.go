@@ -16,6 +16,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
 func TestEvictRehearses(t *testing.T) {
@@ -166,7 +168,7 @@ func TestEvictInterrupted(t *testing.T) {
 		cancel()
 	}()
 	var out, errOut output
-	err := run(ctx, []string{"evict", "--scope", "trusted", "--yes"}, world{stdout: &out, stderr: &errOut, getenv: s.env.get, ignore: ignoreNothing})
+	err := run(ctx, []string{"evict", "--scope", "trusted", "--yes"}, world{stdout: &out, stderr: &errOut, getenv: s.env.Get, ignore: ignoreNothing})
 	var deleted int
 	_, scanned := fmt.Sscanf(errOut.String()[strings.LastIndex(errOut.String(), "deleted "):], "deleted %d of", &deleted)
 	// What was on its way may or may not be gone.
@@ -231,7 +233,7 @@ func TestListsAzurite(t *testing.T) {
 	}
 	with := func(sp string, args ...string) (stdout, stderr string, err error) {
 		t.Helper()
-		return runWith(t, env{connectionVariable: containerSAS(t, connection, container, sp)}, append(args, "--container", container, "--prefix", prefix)...)
+		return runWith(t, testenv.Env{config.ConnectionVariable: containerSAS(t, connection, container, sp)}, append(args, "--container", container, "--prefix", prefix)...)
 	}
 	if stdout, _, err := with("rl", "ls", "--json"); err != nil || strings.Count(stdout, "\n") != 4 || strings.Count(stdout, `"ref":"refs/pull/12/merge"`) != 4 {
 		t.Errorf("ls: got %s, %v; want all four", stdout, err)

@@ -6,18 +6,20 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
 // circleRun is a run of a CI that does not tell what is protected.
-func circleRun(branch string) env {
-	return env{"CIRCLECI": "true", "CIRCLE_BRANCH": branch}
+func circleRun(branch string) testenv.Env {
+	return testenv.Env{"CIRCLECI": "true", "CIRCLE_BRANCH": branch}
 }
 
 // A pull request can change a file that nx.json extends, and keep the hashes of main.
 func TestExtended(t *testing.T) {
-	both := []string{azureKey, defaultBaseKey}
+	both := []string{config.AzureKey, config.DefaultBaseKey}
 	ignored := func(key string) string {
 		return "azure.trust." + key + " is ignored: it comes from a file that nx.json extends, which no task's hash covers"
 	}
@@ -25,12 +27,12 @@ func TestExtended(t *testing.T) {
 	for name, test := range map[string]struct {
 		block, defaultBase string
 		extended           []string
-		run                env
+		run                testenv.Env
 		scope              string
 		warnings           []string
 	}{
 		"branches":                         {`{"branches": ["**"]}`, "", both, circleRun("feature"), "branch-feature", []string{ignored("branches")}},
-		"branches of nx.json itself":       {`{"branches": ["**"]}`, "", []string{defaultBaseKey}, circleRun("feature"), "trusted", nil},
+		"branches of nx.json itself":       {`{"branches": ["**"]}`, "", []string{config.DefaultBaseKey}, circleRun("feature"), "trusted", nil},
 		"no branches":                      {`{"branches": null}`, "", both, circleRun("main"), "trusted", nil},
 		"branches that narrow":             {`{"branches": ["trunk"]}`, "", both, circleRun("main"), "trusted", []string{ignored("branches")}},
 		"branches of a wrong type":         {`{"branches": 5}`, "", both, circleRun("main"), "trusted", []string{ignored("branches")}},
@@ -42,44 +44,44 @@ func TestExtended(t *testing.T) {
 		"repositories of nx.json itself":   {`{"repositories": ["acme/shop"]}`, "", nil, circleRun("main"), "readonly-main", []string{"asks for the repository, and CIRCLE_PROJECT_REPONAME is not set"}},
 		"both":                             {`{"isolation": "none", "branches": ["**"]}`, "", both, circleRun("feature"), "branch-feature", []string{ignored("branches"), ignored("isolation")}},
 		"defaultBase":                      {`{}`, "feature", both, circleRun("feature"), "branch-feature", []string{ignoredBase}},
-		"defaultBase of nx.json itself":    {`{}`, "feature", []string{azureKey}, circleRun("feature"), "trusted", nil},
+		"defaultBase of nx.json itself":    {`{}`, "feature", []string{config.AzureKey}, circleRun("feature"), "trusted", nil},
 		"defaultBase that narrows":         {`{}`, "trunk", both, circleRun("main"), "trusted", []string{ignoredBase}},
 		"defaultBase, another branch":      {`{}`, "trunk", both, circleRun("feature"), "branch-feature", nil},
 		"defaultBase as it is anyway":      {`{}`, "main", both, circleRun("main"), "trusted", nil},
-		"defaultBase beside branches":      {`{"branches": ["main"]}`, "feature", []string{defaultBaseKey}, circleRun("feature"), "branch-feature", nil},
+		"defaultBase beside branches":      {`{"branches": ["main"]}`, "feature", []string{config.DefaultBaseKey}, circleRun("feature"), "branch-feature", nil},
 		"containers":                       {`{"containers": {"branch": "other"}}`, "", both, circleRun("feature"), "branch-feature", nil},
 		"a key that is not known anywhere": {`{}`, "", []string{"plugins"}, circleRun("feature"), "branch-feature", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			environment := with(test.run, env{license.Variable: readToken(t, "valid.jwt")})
-			params := rpc.InitializeParams{Config: trustConfig(test.block), CI: true, DefaultBase: test.defaultBase, Extended: test.extended, WorkspaceRoot: t.TempDir()}
-			session := open(params, environment.get, during)
+			environment := testenv.With(test.run, testenv.Env{license.Variable: testenv.License(t, "valid.jwt")})
+			params := rpc.InitializeParams{Config: testenv.TrustConfig(test.block), CI: true, DefaultBase: test.defaultBase, Extended: test.extended, WorkspaceRoot: t.TempDir()}
+			session := open(params, environment.Get, testenv.During)
 			checkWarnings(t, session.Warnings, test.warnings)
 			if session.Scope != test.scope {
 				t.Errorf("got the scope %q (%s), want %s", session.Scope, session.ScopeReason, test.scope)
 			}
-			document := workspaceDocument{CI: true, DefaultBase: test.defaultBase, Extended: test.extended, Config: params.Config}
+			document := config.Document{CI: true, DefaultBase: test.defaultBase, Extended: test.extended, Config: params.Config}
 			checkCommand(t, document, environment, test.scope, test.warnings)
 		})
 	}
 }
 
 // checkCommand checks that people's commands find the same.
-func checkCommand(t *testing.T, document workspaceDocument, environment env, scope string, warnings []string) {
+func checkCommand(t *testing.T, document config.Document, environment testenv.Env, scope string, warnings []string) {
 	text, err := json.Marshal(document)
 	if err != nil {
 		t.Fatal(err)
 	}
 	environment = maps.Clone(environment)
-	environment[workspaceVariable] = string(text)
-	where := loadWorkspace(environment.get, &overrides{isSet: func(string) bool { return false }})
-	if where.problem != nil {
-		t.Fatal(where.problem)
+	environment[config.WorkspaceVariable] = string(text)
+	where := config.Load(environment.Get, &config.Overrides{IsSet: func(string) bool { return false }})
+	if where.Problem != nil {
+		t.Fatal(where.Problem)
 	}
-	if string(where.role.Scope) != scope {
-		t.Errorf("got the scope %s, want %s", where.role.Scope, scope)
+	if string(where.Policy.Scope) != scope {
+		t.Errorf("got the scope %s, want %s", where.Policy.Scope, scope)
 	}
-	checkWarnings(t, append(where.warnings, where.role.warnings...), warnings)
+	checkWarnings(t, append(where.Warnings, where.Policy.Warnings...), warnings)
 }
 
 func checkWarnings(t *testing.T, got, want []string) {
@@ -90,6 +92,6 @@ func checkWarnings(t *testing.T, got, want []string) {
 		if !strings.Contains(got[i], part) {
 			t.Errorf("got the warning %q, want %q", got[i], part)
 		}
-		checkLine(t, got[i])
+		testenv.CheckLine(t, got[i])
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
 // fixtureLimit is how long a session waits for what must come. It ends only
@@ -35,13 +37,13 @@ type fixtureClient struct {
 }
 
 // startFixtureClient starts a server in this process.
-func startFixtureClient(ctx context.Context, environment env) *fixtureClient {
+func startFixtureClient(ctx context.Context, environment testenv.Env) *fixtureClient {
 	stdin, stdinWriter := io.Pipe()
 	stdoutReader, stdout := io.Pipe()
 	c := &fixtureClient{stdin: stdinWriter, stderr: new(output), served: make(chan error, 1), changed: make(chan struct{}, 1)}
 	go func() {
 		err := run(ctx, []string{"serve"}, world{
-			stdin: stdin, stdout: stdout, stderr: c.stderr, getenv: environment.get,
+			stdin: stdin, stdout: stdout, stderr: c.stderr, getenv: environment.Get,
 			ignore: func(...os.Signal) {}, // of the process that runs the tests
 		})
 		if err != nil {

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
 // placeholders are what ${…} stands for in one session.
@@ -43,7 +45,7 @@ func (p placeholders) value(name, argument string) (string, error) {
 	case "repeat":
 		return repeat(argument)
 	case "licence":
-		data, err := os.ReadFile(filepath.Join(licences, argument+".jwt"))
+		data, err := os.ReadFile(filepath.Join(testenv.LicenseFolder, argument+".jwt"))
 		return strings.TrimSpace(string(data)), err
 	}
 	value, ok := p.values[name]

@@ -12,6 +12,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
@@ -88,9 +90,9 @@ func (r *fixtureRun) checkResult(result *rpc.RetrieveResult, code, output string
 // is answered, and waits until all that follows from it is done. The params may
 // depend on the server's session.
 func (r *fixtureRun) ask(method string, params func(session string) (any, error), result any, check func() error) error {
-	c := startFixtureClient(r.t.Context(), env{
-		license.Variable:   readToken(r.t, "valid.jwt"),
-		connectionVariable: r.folder("connectionString"),
+	c := startFixtureClient(r.t.Context(), testenv.Env{
+		license.Variable:          testenv.License(r.t, "valid.jwt"),
+		config.ConnectionVariable: r.folder("connectionString"),
 	})
 	hello := func(string) (any, error) {
 		hello := r.hello()

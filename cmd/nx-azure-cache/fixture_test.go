@@ -17,6 +17,8 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
@@ -47,7 +49,7 @@ type fixtureRun struct {
 	placeholders
 	t           testing.TB
 	storage     *storage
-	environment env
+	environment testenv.Env
 	clients     map[string]*fixtureClient
 	files       map[any][]string // that were made for a request
 	made        []string         // for the message that is being made
@@ -94,7 +96,7 @@ func newFixtureRun(t testing.TB) *fixtureRun {
 	if err := os.MkdirAll(r.folder("cacheDirectory"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	r.environment = env{license.Variable: readToken(t, "valid.jwt"), connectionVariable: connection}
+	r.environment = testenv.Env{license.Variable: testenv.License(t, "valid.jwt"), config.ConnectionVariable: connection}
 	return r
 }
 

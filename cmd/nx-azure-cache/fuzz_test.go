@@ -8,6 +8,8 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
@@ -15,24 +17,24 @@ import (
 // FuzzSession opens a session with any block of nx.json beside any variables. What is said
 // about them is lines that hold no secret, and a session has a cache or a reason.
 func FuzzSession(f *testing.F) {
-	addConfigs(f)
+	testenv.AddConfigs(f)
 	root := f.TempDir()
-	licence := readToken(f, "valid.jwt")
-	f.Fuzz(func(t *testing.T, config, connection, mode string, ci bool) {
-		if !json.Valid([]byte(config)) && config != "" {
+	licence := testenv.License(f, "valid.jwt")
+	f.Fuzz(func(t *testing.T, block, connection, mode string, ci bool) {
+		if !json.Valid([]byte(block)) && block != "" {
 			t.Skip("rpc refuses it")
 		}
-		environment := env{connectionVariable: connection, modeVariable: mode, license.Variable: licence, trust.RefVariable: "refs/heads/x"}
-		got, _, err := readSettings(json.RawMessage(config), ci, environment.get)
-		session := open(rpc.InitializeParams{Config: json.RawMessage(config), CI: ci, WorkspaceRoot: root}, environment.get, during)
+		environment := testenv.Env{config.ConnectionVariable: connection, config.ModeVariable: mode, license.Variable: licence, trust.RefVariable: "refs/heads/x"}
+		got, _, err := config.ReadSettings(json.RawMessage(block), ci, environment.Get)
+		session := open(rpc.InitializeParams{Config: json.RawMessage(block), CI: ci, WorkspaceRoot: root}, environment.Get, testenv.During)
 		for _, line := range slices.Concat(session.Warnings, []string{session.Reason, session.Location}) {
-			checkLine(t, line)
-			checkSecrets(t, line, config, connection, mode)
+			testenv.CheckLine(t, line)
+			testenv.CheckSecrets(t, line, block, connection, mode)
 		}
 		checkLocation(t, session)
 		// A trusted run has no key here.
-		cannotSign := session.Scope == string(trust.Trusted) && got.trust.verifier != nil && session.Mode == cache.ReadOnly
-		if session.Mode != got.mode && !cannotSign || (session.Cache != nil) != (session.Reason == "") || (err != nil && session.Cache != nil) {
+		cannotSign := session.Scope == string(trust.Trusted) && got.Trust.Verifier != nil && session.Mode == cache.ReadOnly
+		if session.Mode != got.Mode && !cannotSign || (session.Cache != nil) != (session.Reason == "") || (err != nil && session.Cache != nil) {
 			t.Errorf("got the error %v and the session %+v", err, session)
 		}
 	})

@@ -18,6 +18,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
@@ -91,7 +93,7 @@ func checkJSON(t *testing.T, text string) {
 func hostileConfigs(t *testing.T) map[string]string {
 	t.Helper()
 	var golden map[string]any
-	if err := json.Unmarshal([]byte(goldenConfig), &golden); err != nil {
+	if err := json.Unmarshal([]byte(testenv.GoldenConfig), &golden); err != nil {
 		t.Fatal(err)
 	}
 	delete(golden["trust"].(map[string]any), "isolation")
@@ -137,7 +139,7 @@ func hostileConfigs(t *testing.T) map[string]string {
 }
 
 // checkCommands runs what people run, and a run of Nx.
-func checkCommands(t *testing.T, environment env, config string) {
+func checkCommands(t *testing.T, environment testenv.Env, config string) {
 	t.Helper()
 	for _, command := range []string{
 		"doctor", "doctor --json", "doctor --security", "ls", "inspect 1", "evict --hash 1", "evict --hash 1 --yes", "license status", "keys show",
@@ -170,16 +172,16 @@ func TestHostileCheckout(t *testing.T) {
 			if strings.HasPrefix(name, "endpoint") {
 				connection = ""
 			}
-			checkCommands(t, wholeEnv(t, mainRun, config, connection), config)
+			checkCommands(t, wholeEnv(t, testenv.MainRun, config, connection), config)
 		})
 	}
 }
 
 // What the npm package says of the checkout.
 func TestHostileDocument(t *testing.T) {
-	row := launcherCheck{Part: "package", ID: bad, Check: bad, Status: "failed", Seen: bad, Fix: bad}
+	row := config.LauncherCheck{Part: "package", ID: bad, Check: bad, Status: "failed", Seen: bad, Fix: bad}
 	for name, changes := range map[string]map[string]any{
-		"what the package found": {"launcher": launcherDocument{Version: bad, Checks: []launcherCheck{row}}},
+		"what the package found": {"launcher": config.Launcher{Version: bad, Checks: []config.LauncherCheck{row}}},
 		"problem":                {"problem": bad, "config": nil},
 		"default base":           {"defaultBase": bad},
 		"version of Nx":          {"nxVersion": bad},
@@ -188,36 +190,36 @@ func TestHostileDocument(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, connection := startStorage(t)
-			environment := wholeEnv(t, mainRun, plainConfig, connection)
-			checkCommands(t, environment.tell(t, func(document map[string]any) { maps.Copy(document, changes) }), plainConfig)
+			environment := wholeEnv(t, testenv.MainRun, plainConfig, connection)
+			checkCommands(t, tell(t, environment, func(document map[string]any) { maps.Copy(document, changes) }), plainConfig)
 		})
 	}
 }
 
 // What the variables say, which name branches of others and what is in a checkout.
 func TestHostileVariables(t *testing.T) {
-	for name, changes := range map[string]env{
+	for name, changes := range map[string]testenv.Env{
 		"branch":          {"GITHUB_REF": "refs/heads/" + bad},
 		"tag":             {"GITHUB_REF": "refs/tags/" + bad},
 		"pull request":    {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/" + bad},
 		"event":           {"GITHUB_EVENT_NAME": bad},
 		"another CI":      {"GITHUB_ACTIONS": "", "CI": "true", "NX_AZURE_CACHE_REF": "refs/heads/" + bad},
 		"provenance":      {"GITHUB_REPOSITORY": bad, "GITHUB_SHA": bad, "GITHUB_RUN_ID": bad},
-		"mode":            {modeVariable: shortBad},
-		"credential":      {credentialVariable: shortBad},
+		"mode":            {config.ModeVariable: shortBad},
+		"credential":      {config.CredentialVariable: shortBad},
 		"log":             {logFileVariable: "/nowhere/" + shortBad},
-		"SAS":             {connectionVariable: "", sasVariable: "https://127.0.0.1:1/" + bad},
-		"connection":      {connectionVariable: "BlobEndpoint=https://" + bad},
+		"SAS":             {config.ConnectionVariable: "", config.SASVariable: "https://127.0.0.1:1/" + bad},
+		"connection":      {config.ConnectionVariable: "BlobEndpoint=https://" + bad},
 		"proxy":           {"HTTPS_PROXY": "http://" + bad},
 		"certificates":    {"NODE_EXTRA_CA_CERTS": "/nowhere/" + bad},
 		"signing key":     {trust.SigningKeyVariable: bad},
 		"licence":         {license.Variable: bad},
-		"another licence": {license.Variable: readToken(t, "wrong-feature.jwt")},
+		"another licence": {license.Variable: testenv.License(t, "wrong-feature.jwt")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, connection := startStorage(t)
-			environment := wholeEnv(t, mainRun, plainConfig, connection)
+			environment := wholeEnv(t, testenv.MainRun, plainConfig, connection)
 			maps.Copy(environment, changes)
 			checkCommands(t, environment, plainConfig)
 		})

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
@@ -42,7 +43,7 @@ const inspectExamples = `  npx nx-azure-cache inspect 3141592653589793238
 
 // inspectOptions are the flags of inspect.
 type inspectOptions struct {
-	workspace overrides
+	workspace config.Overrides
 	scopes    []string
 	json      bool
 	verify    bool

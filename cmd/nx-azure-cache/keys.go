@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
 
 func newKeys(w world) *cobra.Command {
@@ -101,8 +102,8 @@ func keyToShow(w world, args []string) (trust.PublicKey, error) {
 	if len(args) == 0 {
 		key, ok, err := trust.SigningKey(w.getenv)
 		if err == nil && !ok {
-			if document, err := readDocument(w.getenv); err == nil {
-				warnOfClaims(w, newClaims(document.Claims)) // which may say why
+			if document, err := config.ReadDocument(w.getenv); err == nil {
+				warnOfClaims(w, config.NewClaims(document.Claims)) // which may say why
 			}
 			err = fmt.Errorf("which key? Name a file, or set %s", trust.SigningKeyVariable)
 		}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
 func TestKeysCommand(t *testing.T) {
@@ -17,7 +18,7 @@ func TestKeysCommand(t *testing.T) {
 	if err != nil || !strings.Contains(stderr, shown) {
 		t.Errorf("got %q, %v, want what %q says", shown, err, stderr)
 	}
-	fromVariable, _, err := runWith(t, env{trust.SigningKeyVariable: file}, "keys", "show")
+	fromVariable, _, err := runWith(t, testenv.Env{trust.SigningKeyVariable: file}, "keys", "show")
 	if err != nil || fromVariable != shown {
 		t.Errorf("got %q, %v, want %q", fromVariable, err, shown)
 	}

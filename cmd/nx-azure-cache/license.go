@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
@@ -65,17 +66,17 @@ counts here and now, and 1 if there is none.
 
 // showLicences prints what is known of the licences of a workspace.
 func showLicences(w world, flags statusFlags, now time.Time) error {
-	document, err := readDocument(w.getenv)
+	document, err := config.ReadDocument(w.getenv)
 	if err != nil {
 		return err
 	}
-	claims := newClaims(document.Claims)
+	claims := config.NewClaims(document.Claims)
 	warnOfClaims(w, claims)
 	tokens, err := tokensOf(w, flags, document.WorkspaceRoot, claims)
 	if err != nil {
 		return err
 	}
-	choice, err := chooseLicence(tokens, document.NxVersion, now)
+	choice, err := config.ChooseLicense(tokens, document.NxVersion, now)
 	if err != nil {
 		return err
 	}
@@ -96,9 +97,9 @@ func showLicences(w world, flags statusFlags, now time.Time) error {
 }
 
 // tokensOf are the licences that are to be looked at.
-func tokensOf(w world, flags statusFlags, workspaceRoot string, claims claims) ([]license.Token, error) {
+func tokensOf(w world, flags statusFlags, workspaceRoot string, claims config.Claims) ([]license.Token, error) {
 	if !flags.stdin {
-		return license.Find(claims.over(w.getenv), workspaceRoot), nil
+		return license.Find(claims.Over(w.getenv), workspaceRoot), nil
 	}
 	text, err := readLicences(w)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
@@ -57,7 +58,7 @@ type activation struct {
 
 // newActivation checks a licence. The error says why it is not taken.
 func newActivation(w world, text string, now time.Time) (activation, error) {
-	document, err := readDocument(w.getenv)
+	document, err := config.ReadDocument(w.getenv)
 	switch {
 	case err != nil:
 		return activation{}, err

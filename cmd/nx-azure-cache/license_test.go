@@ -8,11 +8,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
 // licensed is a workspace with a licence file, unless that is "".
-func licensed(t *testing.T, file string) (root string, environment env) {
+func licensed(t *testing.T, file string) (root string, environment testenv.Env) {
 	t.Helper()
 	root = t.TempDir()
 	if file != "" {
@@ -24,25 +26,25 @@ func licensed(t *testing.T, file string) (root string, environment env) {
 			t.Fatal(err)
 		}
 	}
-	document, err := json.Marshal(workspaceDocument{WorkspaceRoot: root, NxVersion: "24.0.6"})
+	document, err := json.Marshal(config.Document{WorkspaceRoot: root, NxVersion: "24.0.6"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return root, env{workspaceVariable: string(document)}
+	return root, testenv.Env{config.WorkspaceVariable: string(document)}
 }
 
 // runOn runs a command line with a text on stdin.
-func runOn(t *testing.T, stdin string, environment env, args ...string) (stdout, stderr string, err error) {
+func runOn(t *testing.T, stdin string, environment testenv.Env, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	var out, errOut output
 	err = run(t.Context(), args, world{
-		stdin: io.NopCloser(strings.NewReader(stdin)), stdout: &out, stderr: &errOut, getenv: environment.get, ignore: ignoreNothing,
+		stdin: io.NopCloser(strings.NewReader(stdin)), stdout: &out, stderr: &errOut, getenv: environment.Get, ignore: ignoreNothing,
 	})
 	return out.String(), errOut.String(), err
 }
 
 func TestLicenseStatus(t *testing.T) {
-	valid, expired, stranger := readToken(t, "valid.jwt"), readToken(t, "expired.jwt"), readToken(t, "other-issuer.jwt")
+	valid, expired, stranger := testenv.License(t, "valid.jwt"), testenv.License(t, "expired.jwt"), testenv.License(t, "other-issuer.jwt")
 	for name, test := range map[string]struct {
 		variable, file, stdin string
 		args                  []string
@@ -92,8 +94,8 @@ func TestLicenseStatus(t *testing.T) {
 }
 
 func TestLicenseActivate(t *testing.T) {
-	valid, later, expired := readToken(t, "valid.jwt"), readToken(t, "not-yet-valid.jwt"), readToken(t, "expired.jwt")
-	stranger := readToken(t, "other-issuer.jwt")
+	valid, later, expired := testenv.License(t, "valid.jwt"), testenv.License(t, "not-yet-valid.jwt"), testenv.License(t, "expired.jwt")
+	stranger := testenv.License(t, "other-issuer.jwt")
 	for name, test := range map[string]struct {
 		file, key string
 		want      string // the file afterwards
@@ -108,7 +110,7 @@ func TestLicenseActivate(t *testing.T) {
 		"beside one that is broken":     {file: "license = a.b\n", key: valid, want: "license = " + valid + "\n", says: "removed: the licence in .nx/powerpack/license.ini is malformed"},
 		"beside one of a newer release": {file: stranger + "\n", key: valid, want: stranger + "\nlicense = " + valid + "\n", says: "activated: "},
 		"one that has expired":          {file: "license = " + valid, key: expired, want: "license = " + valid, err: "the licence in stdin expired on 2025-01-01"},
-		"one of somebody else":          {key: readToken(t, "other-issuer.jwt"), err: "is signed with the unknown key"},
+		"one of somebody else":          {key: testenv.License(t, "other-issuer.jwt"), err: "is signed with the unknown key"},
 		"no licence":                    {file: "license = " + valid, key: "hello", want: "license = " + valid, err: "is malformed"},
 		"into a file that is no text":   {file: "\xff\xfea\x00", key: valid, want: "\xff\xfea\x00", err: "is UTF-16 text; save it as UTF-8; nothing was changed"},
 	} {
@@ -155,7 +157,7 @@ func TestLicenseActivateOutsideAWorkspace(t *testing.T) {
 		"": "there is no workspace of Nx here",
 		`{"problem":"nx.json cannot be read: oops"}`: "nx.json cannot be read: oops",
 	} {
-		if _, _, err := runOn(t, "", env{workspaceVariable: document}, "license", "activate", readToken(t, "valid.jwt")); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := runOn(t, "", testenv.Env{config.WorkspaceVariable: document}, "license", "activate", testenv.License(t, "valid.jwt")); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", document, err, want)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/rs/zerolog/diode"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
 
 // The variables of the log. It is for looking into trouble: what users should
@@ -30,7 +32,7 @@ func newLogger(w world) (zerolog.Logger, func() error, []string) {
 	case "info":
 		level = zerolog.InfoLevel
 	default:
-		warnings = append(warnings, fmt.Sprintf("%s is %s; allowed are debug, info and warn", logVariable, shown(text)))
+		warnings = append(warnings, fmt.Sprintf("%s is %s; allowed are debug, info and warn", logVariable, config.Shown(text)))
 	}
 	out, closeLog, err := openLog(w)
 	if err != nil {

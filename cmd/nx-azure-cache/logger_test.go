@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
@@ -47,7 +49,7 @@ func work(t *testing.T, s *session) {
 }
 
 func TestLog(t *testing.T) {
-	secrets := env{license.Variable: readToken(t, "valid.jwt"), connectionVariable: refusingStorage(t)}
+	secrets := testenv.Env{license.Variable: testenv.License(t, "valid.jwt"), config.ConnectionVariable: refusingStorage(t)}
 	for name, test := range map[string]struct {
 		level string
 		want  bool // a line for each request
@@ -60,7 +62,7 @@ func TestLog(t *testing.T) {
 		"a level that is not known": {"trace", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			environment := env{logVariable: test.level}
+			environment := testenv.Env{logVariable: test.level}
 			for key, value := range secrets {
 				environment[key] = value
 			}
@@ -76,7 +78,7 @@ func TestLog(t *testing.T) {
 					t.Errorf("got the log %q, want %s in it", got, method)
 				}
 			}
-			for what, secret := range map[string]string{"key": accountKey, "licence": secrets[license.Variable][:40]} {
+			for what, secret := range map[string]string{"key": testenv.AccountKey, "licence": secrets[license.Variable][:40]} {
 				if strings.Contains(got, secret) {
 					t.Errorf("got the log %q, which has the %s", got, what)
 				}
@@ -90,9 +92,9 @@ func TestLogFile(t *testing.T) {
 	if err := os.WriteFile(path, []byte("{\"level\":\"debug\",\"message\":\"earlier\",\"method\":\"\"}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, stderr := serveWith(t, env{
+	s, stderr := serveWith(t, testenv.Env{
 		logVariable: "debug", logFileVariable: path,
-		license.Variable: readToken(t, "valid.jwt"), connectionVariable: refusingStorage(t),
+		license.Variable: testenv.License(t, "valid.jwt"), config.ConnectionVariable: refusingStorage(t),
 	})
 	work(t, s)
 	s.end()
@@ -107,7 +109,7 @@ func TestLogFile(t *testing.T) {
 	var methods []string
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {
-		if strings.Contains(lines.Text(), accountKey) {
+		if strings.Contains(lines.Text(), testenv.AccountKey) {
 			t.Errorf("got %s, which has the key", lines.Text())
 		}
 		var line struct{ Level, Message, Method string }
@@ -127,19 +129,19 @@ func TestLogFile(t *testing.T) {
 func TestWrongLogSettings(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "missing", "log")
 	for name, test := range map[string]struct {
-		environment env
+		environment testenv.Env
 		want        []string
 	}{
-		"a level that is not known":      {env{logVariable: "Trace"}, []string{`NX_AZURE_CACHE_LOG is "Trace"; allowed are debug, info and warn`}},
-		"a file that cannot be opened":   {env{logFileVariable: file}, []string{"NX_AZURE_CACHE_LOG_FILE: open " + file}},
-		"a file that is a folder":        {env{logFileVariable: t.TempDir()}, []string{"NX_AZURE_CACHE_LOG_FILE: open "}},
-		"both":                           {env{logVariable: "x", logFileVariable: file}, []string{"NX_AZURE_CACHE_LOG is", "NX_AZURE_CACHE_LOG_FILE: "}},
-		"a good level, a blank for file": {env{logVariable: "info", logFileVariable: " "}, nil},
+		"a level that is not known":      {testenv.Env{logVariable: "Trace"}, []string{`NX_AZURE_CACHE_LOG is "Trace"; allowed are debug, info and warn`}},
+		"a file that cannot be opened":   {testenv.Env{logFileVariable: file}, []string{"NX_AZURE_CACHE_LOG_FILE: open " + file}},
+		"a file that is a folder":        {testenv.Env{logFileVariable: t.TempDir()}, []string{"NX_AZURE_CACHE_LOG_FILE: open "}},
+		"both":                           {testenv.Env{logVariable: "x", logFileVariable: file}, []string{"NX_AZURE_CACHE_LOG is", "NX_AZURE_CACHE_LOG_FILE: "}},
+		"a good level, a blank for file": {testenv.Env{logVariable: "info", logFileVariable: " "}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			test.environment[license.Variable] = readToken(t, "valid.jwt")
+			test.environment[license.Variable] = testenv.License(t, "valid.jwt")
 			s, stderr := serveWith(t, test.environment)
-			got, warnings := s.initialize(goodConfig)
+			got, warnings := s.initialize(testenv.GoodConfig)
 			if !got.Enabled {
 				t.Errorf("got %+v, want a cache", got)
 			}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
@@ -19,7 +21,7 @@ import (
 // longer than a person reads.
 func TestLongSettings(t *testing.T) {
 	const enough = 1000 // bytes
-	licence := readToken(t, "valid.jwt")
+	licence := testenv.License(t, "valid.jwt")
 	long := map[string]string{
 		"plain":         strings.Repeat("x", 10_000),
 		"to be escaped": strings.Repeat("\u202e", 10_000),
@@ -28,17 +30,17 @@ func TestLongSettings(t *testing.T) {
 		"a connection":  "DefaultEndpointsProtocol=https;AccountName=" + strings.Repeat("a", 10_000) + ";AccountKey=" + strings.Repeat("k", 88),
 		"spaces":        strings.Repeat(" x", 5_000),
 	}
-	variables := []string{connectionVariable, sasVariable, credentialVariable, modeVariable, "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE",
+	variables := []string{config.ConnectionVariable, config.SASVariable, config.CredentialVariable, config.ModeVariable, "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE",
 		"NX_AZURE_CACHE_SIGNING_KEY", "NX_AZURE_CACHE_REF", "NX_AZURE_CACHE_TRUSTED_HOSTS", "AZURE_AUTHORITY_HOST", "AZURE_TOKEN_CREDENTIALS", "AZURE_TENANT_ID", license.Variable, "GITHUB_REF", "GITHUB_HEAD_REF"}
 	keys := append(slices.Sorted(maps.Keys(schemaKeys(t))), "unknown", strings.Repeat("k", 10_000))
-	check := func(what string, config map[string]any, e env, claims ...rpc.Claim) {
+	check := func(what string, config map[string]any, e testenv.Env, claims ...rpc.Claim) {
 		t.Helper()
 		text, err := json.Marshal(config)
 		if err != nil {
 			t.Fatal(err)
 		}
 		params := rpc.InitializeParams{WorkspaceRoot: t.TempDir(), NxVersion: "24.0.6", CI: true, Config: text, Claims: claims}
-		session := open(params, e.get, time.Now())
+		session := open(params, e.Get, time.Now())
 		if session.Cache != nil {
 			defer session.Cache.Close(t.Context())
 		}
@@ -57,14 +59,14 @@ func TestLongSettings(t *testing.T) {
 		for _, key := range keys {
 			for kind, config := range map[string]any{"text": value, "list": []any{value}, "object": map[string]any{value: value},
 				"objects": map[string]any{"connect": value, "publicKeys": []any{value}, "branches": []any{value}, "trusted": value, "isolation": value}} {
-				check(fmt.Sprintf("%.20s is %s as %s", key, name, kind), with(map[string]any{key: config}), env{license.Variable: licence})
+				check(fmt.Sprintf("%.20s is %s as %s", key, name, kind), with(map[string]any{key: config}), testenv.Env{license.Variable: licence})
 			}
 		}
 		for _, variable := range variables {
-			e := env{license.Variable: licence, "GITHUB_ACTIONS": "true"}
+			e := testenv.Env{license.Variable: licence, "GITHUB_ACTIONS": "true"}
 			e[variable] = value
 			check(variable+" is "+name, with(nil), e)
-			check(variable+" of .env is "+name, with(nil), env{license.Variable: licence}, rpc.Claim{Name: variable, Value: value, File: value})
+			check(variable+" of .env is "+name, with(nil), testenv.Env{license.Variable: licence}, rpc.Claim{Name: variable, Value: value, File: value})
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
@@ -43,7 +44,7 @@ const lsExamples = `  npx nx-azure-cache ls --scope trusted --after 2h
 
 // lsOptions are the flags of ls.
 type lsOptions struct {
-	workspace overrides
+	workspace config.Overrides
 	selection selectionFlags
 	json      bool
 	limit     int

@@ -12,6 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
@@ -144,8 +145,8 @@ func TestWrongFilters(t *testing.T) {
 		"--limit -1":                   "--limit is -1",
 		"--container A":                `--container is "A"`,
 		"--container=":                 `--container is ""`,
-		"--account-name acme":          connectionVariable + " names the account already",
-		"--endpoint https://a.b":       connectionVariable + " names the account already",
+		"--account-name acme":          config.ConnectionVariable + " names the account already",
+		"--endpoint https://a.b":       config.ConnectionVariable + " names the account already",
 		"--prefix ../x":                `--prefix is "../x"`,
 		"--scope trusted something":    "unknown command",
 		"--container results --frob x": "unknown flag",
@@ -227,8 +228,8 @@ func TestHelpOfLists(t *testing.T) {
 func TestNoSecretsInLists(t *testing.T) {
 	s := newShelf(t)
 	s.fill()
-	s.env[connectionVariable] = strings.Split(s.env[connectionVariable], "AccountName")[0] +
-		"BlobEndpoint=" + s.env[connectionVariable][strings.Index(s.env[connectionVariable], "http://"):] + ";SharedAccessSignature=sv=2025-11-05&sig=TOPSECRET"
+	s.env[config.ConnectionVariable] = strings.Split(s.env[config.ConnectionVariable], "AccountName")[0] +
+		"BlobEndpoint=" + s.env[config.ConnectionVariable][strings.Index(s.env[config.ConnectionVariable], "http://"):] + ";SharedAccessSignature=sv=2025-11-05&sig=TOPSECRET"
 	run := func(args ...string) {
 		t.Helper()
 		stdout, stderr, err := s.run(args...)
@@ -319,11 +320,11 @@ func inUse() uint64 {
 	return stats.HeapAlloc
 }
 
-func (s *testShelf) settings() settings {
+func (s *testShelf) settings() config.Settings {
 	s.t.Helper()
-	where := loadWorkspace(s.env.get, &overrides{isSet: func(string) bool { return false }})
-	if where.problem != nil {
-		s.t.Fatal(where.problem)
+	where := config.Load(s.env.Get, &config.Overrides{IsSet: func(string) bool { return false }})
+	if where.Problem != nil {
+		s.t.Fatal(where.Problem)
 	}
-	return where.settings
+	return where.Settings
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/sourcegraph/jsonrpc2"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
@@ -38,7 +40,7 @@ func TestMain(m *testing.M) {
 
 // offline keeps a server that signs in and connects before it has to on this
 // machine.
-var offline = env{
+var offline = testenv.Env{
 	"HTTPS_PROXY":             "http://127.0.0.1:1", // nobody listens there
 	"AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential",
 }
@@ -69,14 +71,14 @@ func (*output) Close() error { return nil }
 func ignoreNothing(...os.Signal) {}
 
 // runWith runs a command line on an empty stdin.
-func runWith(t *testing.T, environment env, args ...string) (stdout, stderr string, err error) {
+func runWith(t *testing.T, environment testenv.Env, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	var out, errOut output
 	err = run(t.Context(), args, world{
 		stdin:  io.NopCloser(strings.NewReader("")),
 		stdout: &out,
 		stderr: &errOut,
-		getenv: environment.get,
+		getenv: environment.Get,
 		ignore: ignoreNothing,
 	})
 	return out.String(), errOut.String(), err
@@ -206,14 +208,14 @@ func initializeParams(workspaceRoot, config string) rpc.InitializeParams {
 }
 
 // serveWith serves in this process, until the test ends.
-func serveWith(t *testing.T, environment env) (s *session, stderr *output) {
+func serveWith(t *testing.T, environment testenv.Env) (s *session, stderr *output) {
 	t.Helper()
 	ours, theirs := net.Pipe()
 	stderr = new(output)
 	served := make(chan error, 1)
 	go func() {
 		served <- run(t.Context(), []string{"serve"}, world{
-			stdin: theirs, stdout: theirs, stderr: stderr, getenv: environment.get, ignore: ignoreNothing,
+			stdin: theirs, stdout: theirs, stderr: stderr, getenv: environment.Get, ignore: ignoreNothing,
 		})
 	}()
 	s = newSession(t, ours)
@@ -228,8 +230,8 @@ func serveWith(t *testing.T, environment env) (s *session, stderr *output) {
 }
 
 func TestServe(t *testing.T) {
-	s, stderr := serveWith(t, env{license.Variable: readToken(t, "valid.jwt")})
-	got, warnings := s.initialize(goodConfig)
+	s, stderr := serveWith(t, testenv.Env{license.Variable: testenv.License(t, "valid.jwt")})
+	got, warnings := s.initialize(testenv.GoodConfig)
 	want := rpc.InitializeResult{
 		ServerVersion: version,
 		Enabled:       true,
@@ -266,7 +268,7 @@ func TestServeLooksAtTheRun(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
-			writeLicence(t, root)
+			testenv.WriteLicense(t, root)
 			s, _ := serveWith(t, nil)
 			params := initializeParams(root, config)
 			params.CI = test.ci
@@ -300,21 +302,21 @@ func deadPort(t *testing.T) string {
 }
 
 func connectionStringFor(address string) string {
-	return "AccountName=nxcache;AccountKey=" + accountKey + ";BlobEndpoint=http://" + address + "/nxcache;"
+	return "AccountName=nxcache;AccountKey=" + testenv.AccountKey + ";BlobEndpoint=http://" + address + "/nxcache;"
 }
 
 func TestStorageThatIsNotThere(t *testing.T) {
-	s, log := serveWith(t, env{
-		license.Variable:   readToken(t, "valid.jwt"),
-		connectionVariable: deadPort(t),
-		logVariable:        "debug",
+	s, log := serveWith(t, testenv.Env{
+		license.Variable:          testenv.License(t, "valid.jwt"),
+		config.ConnectionVariable: deadPort(t),
+		logVariable:               "debug",
 	})
 	if got, _ := s.initialize(`{"container": "artifacts"}`); !got.Enabled {
 		t.Fatalf("got %+v, want a cache", got)
 	}
 	started := time.Now()
 	check := func(what string, code int64, message string) {
-		if code != rpc.CodeUnavailable || !strings.Contains(message, "127.0.0.1") || strings.Contains(message, accountKey) {
+		if code != rpc.CodeUnavailable || !strings.Contains(message, "127.0.0.1") || strings.Contains(message, testenv.AccountKey) {
 			t.Errorf("%s: got %d %s, want the code %d and the address without the key", what, code, message, rpc.CodeUnavailable)
 		}
 	}
@@ -333,7 +335,7 @@ func TestStorageThatIsNotThere(t *testing.T) {
 	}
 	check("stored", *stored.Code, stored.Reason)
 	s.end()
-	if got := log.String(); !strings.Contains(got, "refused") || strings.Contains(got, accountKey) {
+	if got := log.String(); !strings.Contains(got, "refused") || strings.Contains(got, testenv.AccountKey) {
 		t.Errorf("got the log %q, want what failed without the key", got)
 	}
 	if took := time.Since(started); took > 10*time.Second {

@@ -14,6 +14,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
@@ -90,9 +92,9 @@ func TestMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	p := startProgram(t, buildCommand(t), env{
-		license.Variable:   readToken(t, "valid.jwt"),
-		connectionVariable: service.ConnectionString(server.URL),
+	p := startProgram(t, buildCommand(t), testenv.Env{
+		license.Variable:          testenv.License(t, "valid.jwt"),
+		config.ConnectionVariable: service.ConnectionString(server.URL),
 	}, "serve")
 	s := p.session()
 	s.initialize(`{"container": "artifacts"}`)

@@ -11,6 +11,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
@@ -18,24 +19,24 @@ import (
 // open finds out whether a run has a cache, and makes it. Whatever is missing
 // or wrong is the session's reason; it sends nothing over the network.
 func open(params rpc.InitializeParams, getenv func(string) string, now time.Time) rpc.Session {
-	claims, given := newClaims(claimsOf(params.Claims)), getenv
-	getenv = claims.over(getenv)
-	config, ignored := withoutExtended(params.Config, params.Extended)
-	settings, warnings, problem := readSettings(config, params.CI, getenv)
-	warnings = append(ignored, append(warnings, settings.setClaims(claims, given)...)...)
-	session := rpc.Session{Mode: settings.mode, Warnings: warnings}
-	if settings.mode == cache.NoCache {
+	claims, given := config.NewClaims(claimsOf(params.Claims)), getenv
+	getenv = claims.Over(getenv)
+	block, ignored := config.WithoutExtended(params.Config, params.Extended)
+	settings, warnings, problem := config.ReadSettings(block, params.CI, getenv)
+	warnings = append(ignored, append(warnings, settings.SetClaims(claims, given)...)...)
+	session := rpc.Session{Mode: settings.Mode, Warnings: warnings}
+	if settings.Mode == cache.NoCache {
 		session.Warnings = nil // they are about a cache in use
 		session.Reason = "the mode is no-cache"
 		return session
 	}
 	licence, err := checkLicence(&session, params, getenv, now)
-	var blamed []claim
+	var blamed []config.Claim
 	if err == nil && problem == nil {
-		role := settings.role(params.CI, readDefaultBase(params.DefaultBase, params.Extended), getenv)
-		problem, blamed = openCache(&session, settings, role, directoryRule(params, getenv)), role.blamed
+		role := settings.RunPolicy(params.CI, config.ReadDefaultBase(params.DefaultBase, params.Extended), getenv)
+		problem, blamed = openCache(&session, settings, role, directoryRule(params, getenv)), role.Blamed
 	}
-	session.Warnings = append(session.Warnings, claims.warnings(settings.mode, blamed)...)
+	session.Warnings = append(session.Warnings, claims.Warnings(settings.Mode, blamed)...)
 	if err := errors.Join(err, problem); err != nil {
 		session.Reason = printable.Line(err.Error())
 		return session
@@ -49,7 +50,7 @@ func open(params rpc.InitializeParams, getenv func(string) string, now time.Time
 // checkLicence notes in the session what is known of the licence. The error
 // says why it is not enough.
 func checkLicence(session *rpc.Session, params rpc.InitializeParams, getenv func(string) string, now time.Time) (license.Choice, error) {
-	licence, err := chooseLicence(license.Find(getenv, params.WorkspaceRoot), params.NxVersion, now)
+	licence, err := config.ChooseLicense(license.Find(getenv, params.WorkspaceRoot), params.NxVersion, now)
 	if err != nil {
 		return licence, err
 	}
@@ -72,54 +73,54 @@ func directoryRule(params rpc.InitializeParams, getenv func(string) string) scra
 
 // openCache stacks what stands between a request and Azure: the one visible
 // place where that is decided.
-func openCache(session *rpc.Session, s settings, r role, directories scratch.Rule) error {
-	containers, err := s.openContainers(append(r.Reads(), r.Scope))
+func openCache(session *rpc.Session, s config.Settings, r config.RunPolicy, directories scratch.Rule) error {
+	containers, err := s.OpenContainers(append(r.Reads(), r.Scope))
 	if err != nil {
 		return err
 	}
 	breakers := make(map[*azure.Container]cache.Blobs)
 	for _, container := range containers {
-		breakers[container] = s.explain(cache.NewBreaker(container))
+		breakers[container] = s.ExplainErrors(cache.NewBreaker(container))
 	}
 	place := func(scope trust.Scope) cache.Place {
-		return cache.Place{Scope: scope, Blobs: breakers[containers[s.containerOf(scope)]]}
+		return cache.Place{Scope: scope, Blobs: breakers[containers[s.ContainerOf(scope)]]}
 	}
 	options := cache.Options{
-		Mode:          r.mode,
-		Prefix:        s.prefix,
-		MaxSize:       s.maxArtifactSize,
-		CacheFailures: s.cacheFailures,
+		Mode:          r.Mode,
+		Prefix:        s.Prefix,
+		MaxSize:       s.MaxArtifactSize,
+		CacheFailures: s.CacheFailures,
 		Directories:   directories,
 		Writes:        place(r.Scope),
-		Verifier:      s.trust.verifier,
-		Signer:        r.signer,
+		Verifier:      s.Trust.Verifier,
+		Signer:        r.Signer,
 		Provenance:    r.Provenance,
 	}
 	for _, scope := range r.Reads() {
 		options.Reads = append(options.Reads, place(scope))
 	}
 	options.Provenance.Tool = "nx-azure-cache " + version
-	own := containers[s.containerOf(r.Scope)]
+	own := containers[s.ContainerOf(r.Scope)]
 	session.Cache = cache.New(options)
-	session.Mode, session.Scope, session.ScopeReason = r.mode, string(r.Scope), r.Reason
-	session.Warnings = append(session.Warnings, r.warnings...)
-	session.Location = strings.TrimSuffix(own.URL()+"/"+s.prefix, "/")
-	if filter := s.tasks.filter(); filter != nil {
-		session.Includes = func(t rpc.Task) bool { return filter(task(t)) }
+	session.Mode, session.Scope, session.ScopeReason = r.Mode, string(r.Scope), r.Reason
+	session.Warnings = append(session.Warnings, r.Warnings...)
+	session.Location = strings.TrimSuffix(own.URL()+"/"+s.Prefix, "/")
+	if filter := s.Tasks.Filter(); filter != nil {
+		session.Includes = func(t rpc.Task) bool { return filter(config.Task(t)) }
 	}
-	session.Silence = azure.IdleTimeout(s.limits)
-	session.Drain = s.drain
+	session.Silence = azure.IdleTimeout(s.Limits)
+	session.Drain = s.Drain
 	session.Warm = func(ctx context.Context) []string {
 		own.Warm(ctx)
-		return failings(own.SignInReport())
+		return config.SignInFailures(own.SignInReport())
 	}
 	return nil
 }
 
 // claimsOf converts the claims of the wire.
-func claimsOf(list []rpc.Claim) (claims []claim) {
+func claimsOf(list []rpc.Claim) (claims []config.Claim) {
 	for _, c := range list {
-		claims = append(claims, claim(c))
+		claims = append(claims, config.Claim(c))
 	}
 	return claims
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
@@ -17,7 +19,7 @@ import (
 // cases are the licences that both languages are tested with.
 func cases(t *testing.T) (cases []licenceCase) {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(licences, "cases.json"))
+	data, err := os.ReadFile(filepath.Join(testenv.LicenseFolder, "cases.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,8 +40,8 @@ type licenceCase struct {
 func TestLicences(t *testing.T) {
 	for _, test := range cases(t) {
 		t.Run(test.Name, func(t *testing.T) {
-			token := readToken(t, test.Token)
-			session := open(rpc.InitializeParams{Config: json.RawMessage(goodConfig), CI: false, WorkspaceRoot: t.TempDir()}, env{license.Variable: token}.get, test.Now)
+			token := testenv.License(t, test.Token)
+			session := open(rpc.InitializeParams{Config: json.RawMessage(testenv.GoodConfig), CI: false, WorkspaceRoot: t.TempDir()}, testenv.Env{license.Variable: token}.Get, test.Now)
 			want := rpc.LicenseResult{Status: test.Status, Organization: test.Organization, ExpiresAt: test.ExpiresAt}
 			if session.License != want {
 				t.Errorf("got %+v, want %+v", session.License, want)
@@ -64,7 +66,7 @@ func TestLicences(t *testing.T) {
 
 func TestNoLicence(t *testing.T) {
 	root := t.TempDir()
-	session := open(rpc.InitializeParams{Config: json.RawMessage(goodConfig), CI: false, WorkspaceRoot: root}, env{}.get, during)
+	session := open(rpc.InitializeParams{Config: json.RawMessage(testenv.GoodConfig), CI: false, WorkspaceRoot: root}, testenv.Env{}.Get, testenv.During)
 	if session.License.Status != "absent" || session.Cache != nil {
 		t.Errorf("got %+v, want an absent licence and no cache", session)
 	}
@@ -77,20 +79,20 @@ func TestNoLicence(t *testing.T) {
 
 func TestLicenceInTheWorkspace(t *testing.T) {
 	root := t.TempDir()
-	writeLicence(t, root)
-	if got := open(rpc.InitializeParams{Config: json.RawMessage(goodConfig), CI: false, WorkspaceRoot: root}, env{}.get, during); got.Cache == nil {
+	testenv.WriteLicense(t, root)
+	if got := open(rpc.InitializeParams{Config: json.RawMessage(testenv.GoodConfig), CI: false, WorkspaceRoot: root}, testenv.Env{}.Get, testenv.During); got.Cache == nil {
 		t.Errorf("got %+v, want a cache", got)
 	}
-	beside := env{license.Variable: readToken(t, "expired.jwt")}
-	if got := open(rpc.InitializeParams{Config: json.RawMessage(goodConfig), CI: false, WorkspaceRoot: root}, beside.get, during); got.License.Status != "valid" {
+	beside := testenv.Env{license.Variable: testenv.License(t, "expired.jwt")}
+	if got := open(rpc.InitializeParams{Config: json.RawMessage(testenv.GoodConfig), CI: false, WorkspaceRoot: root}, beside.Get, testenv.During); got.License.Status != "valid" {
 		t.Errorf("got %+v, want the licence that counts", got.License)
 	}
 }
 
 func TestLicenceForGood(t *testing.T) {
 	for version, want := range map[string]string{"20.0.6": "valid", "24.0.6": "valid", "25.0.0": "expired", "": "expired"} {
-		params := rpc.InitializeParams{Config: json.RawMessage(goodConfig), WorkspaceRoot: t.TempDir(), NxVersion: version}
-		got := open(params, env{license.Variable: readToken(t, "perpetual.jwt")}.get, during)
+		params := rpc.InitializeParams{Config: json.RawMessage(testenv.GoodConfig), WorkspaceRoot: t.TempDir(), NxVersion: version}
+		got := open(params, testenv.Env{license.Variable: testenv.License(t, "perpetual.jwt")}.Get, testenv.During)
 		if got.License.Status != want || (got.Cache != nil) != (want == "valid") {
 			t.Errorf("Nx %q: got %+v, %s, want %s", version, got.License, got.Reason, want)
 		}
@@ -109,7 +111,7 @@ func TestLicenceExpiresSoon(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := `{"container": "artifacts", "accountName": "nxcache", "contaner": "nx"}` // which warns as well
-			session := open(rpc.InitializeParams{Config: json.RawMessage(config), CI: false, WorkspaceRoot: t.TempDir()}, env{license.Variable: readToken(t, "valid.jwt")}.get, end.Add(-test.before))
+			session := open(rpc.InitializeParams{Config: json.RawMessage(config), CI: false, WorkspaceRoot: t.TempDir()}, testenv.Env{license.Variable: testenv.License(t, "valid.jwt")}.Get, end.Add(-test.before))
 			if session.Cache == nil || len(session.Warnings) != 1+test.want {
 				t.Fatalf("got %+v, want a cache and %d more warnings", session, test.want)
 			}
@@ -122,7 +124,7 @@ func TestLicenceExpiresSoon(t *testing.T) {
 
 // All that is wrong is said at once, on one line.
 func TestReasons(t *testing.T) {
-	session := open(rpc.InitializeParams{Config: json.RawMessage(`{"accountName": "X", "contaner": "nx"}`), CI: false, WorkspaceRoot: t.TempDir()}, env{}.get, during)
+	session := open(rpc.InitializeParams{Config: json.RawMessage(`{"accountName": "X", "contaner": "nx"}`), CI: false, WorkspaceRoot: t.TempDir()}, testenv.Env{}.Get, testenv.During)
 	if session.Cache != nil || session.Scope != "" {
 		t.Errorf("got %+v, want no cache", session)
 	}
@@ -142,20 +144,20 @@ func TestReasons(t *testing.T) {
 func TestUnusableConnectionString(t *testing.T) {
 	for name, text := range map[string]string{
 		"no pairs":                "junk",
-		"only a key":              accountKey,
+		"only a key":              testenv.AccountKey,
 		"no key":                  "DefaultEndpointsProtocol=https;AccountName=nxcache;EndpointSuffix=core.windows.net",
-		"no account":              "AccountKey=" + accountKey,
-		"a key that is no base64": "AccountName=nxcache;AccountKey=?" + accountKey,
-		"a SAS for an endpoint":   "BlobEndpoint=https://nxcache.blob.core.windows.net%zz/?sig=" + accountKey,
-		"key and value mixed up":  accountKey + "=AccountKey",
+		"no account":              "AccountKey=" + testenv.AccountKey,
+		"a key that is no base64": "AccountName=nxcache;AccountKey=?" + testenv.AccountKey,
+		"a SAS for an endpoint":   "BlobEndpoint=https://nxcache.blob.core.windows.net%zz/?sig=" + testenv.AccountKey,
+		"key and value mixed up":  testenv.AccountKey + "=AccountKey",
 	} {
 		t.Run(name, func(t *testing.T) {
-			environment := env{license.Variable: readToken(t, "valid.jwt"), connectionVariable: text}
-			session := open(rpc.InitializeParams{Config: json.RawMessage(goodConfig), CI: false, WorkspaceRoot: t.TempDir()}, environment.get, during)
+			environment := testenv.Env{license.Variable: testenv.License(t, "valid.jwt"), config.ConnectionVariable: text}
+			session := open(rpc.InitializeParams{Config: json.RawMessage(testenv.GoodConfig), CI: false, WorkspaceRoot: t.TempDir()}, environment.Get, testenv.During)
 			if session.Cache != nil {
 				t.Fatal("got a cache, want none")
 			}
-			if !strings.Contains(session.Reason, "connection string") || strings.Contains(session.Reason, accountKey[:20]) {
+			if !strings.Contains(session.Reason, "connection string") || strings.Contains(session.Reason, testenv.AccountKey[:20]) {
 				t.Errorf("got the reason %q, want one about the connection string without its key", session.Reason)
 			}
 		})
@@ -163,7 +165,7 @@ func TestUnusableConnectionString(t *testing.T) {
 }
 
 func TestNoCache(t *testing.T) {
-	session := open(rpc.InitializeParams{Config: json.RawMessage(`[]`), CI: true, WorkspaceRoot: "/nowhere"}, env{modeVariable: "no-cache", license.Variable: "junk"}.get, during)
+	session := open(rpc.InitializeParams{Config: json.RawMessage(`[]`), CI: true, WorkspaceRoot: "/nowhere"}, testenv.Env{config.ModeVariable: "no-cache", license.Variable: "junk"}.Get, testenv.During)
 	if session.Cache != nil || session.Mode != cache.NoCache || session.Reason != "the mode is no-cache" || session.Warnings != nil {
 		t.Errorf("got %+v, want the mode no-cache and nothing else", session)
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
@@ -24,7 +26,7 @@ type process struct {
 }
 
 // startProcess starts the command in an environment that has nothing else.
-func startProcess(t *testing.T, environment env, args ...string) *process {
+func startProcess(t *testing.T, environment testenv.Env, args ...string) *process {
 	t.Helper()
 	executable, err := os.Executable()
 	if err != nil {
@@ -33,7 +35,7 @@ func startProcess(t *testing.T, environment env, args ...string) *process {
 	return startProgram(t, executable, environment, args...)
 }
 
-func startProgram(t *testing.T, executable string, environment env, args ...string) (p *process) {
+func startProgram(t *testing.T, executable string, environment testenv.Env, args ...string) (p *process) {
 	t.Helper()
 	p = &process{Cmd: exec.CommandContext(t.Context(), executable, args...), t: t, stderr: new(output)}
 	p.Env = []string{
@@ -105,9 +107,9 @@ func TestProcessEndsWithItsStdin(t *testing.T) {
 }
 
 func TestHealthyProcess(t *testing.T) {
-	p := startProcess(t, env{license.Variable: readToken(t, "valid.jwt")}, "serve")
+	p := startProcess(t, testenv.Env{license.Variable: testenv.License(t, "valid.jwt")}, "serve")
 	s := p.session()
-	if got, warnings := s.initialize(goodConfig); !got.Enabled || len(warnings) > 0 {
+	if got, warnings := s.initialize(testenv.GoodConfig); !got.Enabled || len(warnings) > 0 {
 		t.Errorf("got %+v and %q, want a cache and no warning", got, warnings)
 	}
 	if err := s.Call(t.Context(), "shutdown", nil, nil); err != nil {
@@ -152,14 +154,14 @@ func TestProcessWithAnUnknownCommand(t *testing.T) {
 }
 
 func TestProcessLogs(t *testing.T) {
-	secrets := env{license.Variable: readToken(t, "valid.jwt"), connectionVariable: refusingStorage(t)}
+	secrets := testenv.Env{license.Variable: testenv.License(t, "valid.jwt"), config.ConnectionVariable: refusingStorage(t)}
 	path := filepath.Join(t.TempDir(), "log")
 	for name, test := range map[string]struct {
-		environment env
+		environment testenv.Env
 		stderr      bool
 	}{
-		"to stderr": {env{logVariable: "debug"}, true},
-		"to a file": {env{logVariable: "debug", logFileVariable: path}, false},
+		"to stderr": {testenv.Env{logVariable: "debug"}, true},
+		"to a file": {testenv.Env{logVariable: "debug", logFileVariable: path}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			maps.Copy(test.environment, secrets)
@@ -184,7 +186,7 @@ func TestProcessLogs(t *testing.T) {
 			if !strings.Contains(got, "shutdown") || !strings.Contains(got, "retrieve") {
 				t.Errorf("got the log %q, want all requests", got)
 			}
-			if strings.Contains(got, accountKey) || strings.Contains(got, secrets[license.Variable][:40]) {
+			if strings.Contains(got, testenv.AccountKey) || strings.Contains(got, secrets[license.Variable][:40]) {
 				t.Errorf("got the log %q, which has a secret", got)
 			}
 		})
@@ -193,7 +195,7 @@ func TestProcessLogs(t *testing.T) {
 
 // A client that is gone without a word is not the end in the middle of work.
 func TestProcessWhoseClientIsGone(t *testing.T) {
-	p := startProcess(t, env{modeVariable: "no-cache"}, "serve")
+	p := startProcess(t, testenv.Env{config.ModeVariable: "no-cache"}, "serve")
 	if err := p.stdout.Close(); err != nil {
 		t.Fatal(err)
 	}

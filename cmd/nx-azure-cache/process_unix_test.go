@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
@@ -41,7 +43,7 @@ func TestProcessEndsInTheMiddleOfWork(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			storage, connected := silentStorage(t)
-			p := startProcess(t, env{license.Variable: readToken(t, "valid.jwt"), connectionVariable: storage}, "serve")
+			p := startProcess(t, testenv.Env{license.Variable: testenv.License(t, "valid.jwt"), config.ConnectionVariable: storage}, "serve")
 			s := p.session()
 			if got, _ := s.initialize(`{"container": "artifacts"}`); !got.Enabled {
 				t.Fatalf("got %+v, want a cache", got)
@@ -66,7 +68,7 @@ func TestProcessEndsInTheMiddleOfWork(t *testing.T) {
 
 // Ctrl-C in a terminal is sent to all processes there; Nx decides.
 func TestProcessIgnoresSIGINT(t *testing.T) {
-	p := startProcess(t, env{modeVariable: "no-cache"}, "serve")
+	p := startProcess(t, testenv.Env{config.ModeVariable: "no-cache"}, "serve")
 	s := p.session()
 	s.initialize("null")
 	for range 3 {

@@ -7,11 +7,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
 // loud is every variable that makes a library print what it sends and gets.
-var loud = env{"AZURE_SDK_GO_LOGGING": "all", "GODEBUG": "http2debug=2"}
+var loud = testenv.Env{"AZURE_SDK_GO_LOGGING": "all", "GODEBUG": "http2debug=2"}
 
 // talkative answers with all that it was asked, as details of Azure's errors do, and then
 // sends bytes that belong to no request.
@@ -40,9 +42,9 @@ func talkative(t *testing.T) *httptest.Server {
 func TestLibrariesPrintNothing(t *testing.T) {
 	const sas = "sv=2025-11-05&sr=c&sp=rc&se=2099-01-01T00:00:00Z&sig=TOPSECRET"
 	server := talkative(t)
-	environment := env{
-		license.Variable:   readToken(t, "valid.jwt"),
-		connectionVariable: "BlobEndpoint=" + server.URL + "/account;SharedAccessSignature=" + sas,
+	environment := testenv.Env{
+		license.Variable:          testenv.License(t, "valid.jwt"),
+		config.ConnectionVariable: "BlobEndpoint=" + server.URL + "/account;SharedAccessSignature=" + sas,
 	}
 	for name, value := range loud {
 		environment[name] = value

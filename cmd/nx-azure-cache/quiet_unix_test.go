@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
 // Programs that this one starts would print, too.
@@ -17,7 +20,7 @@ func TestChildrenDoNotGetTheVariable(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "az"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	p := startProcess(t, env{"AZURE_SDK_GO_LOGGING": "all", "PATH": folder + ":/bin:/usr/bin", credentialVariable: "azure-cli"},
+	p := startProcess(t, testenv.Env{"AZURE_SDK_GO_LOGGING": "all", "PATH": folder + ":/bin:/usr/bin", config.CredentialVariable: "azure-cli"},
 		"ls", "--container", "artifacts", "--endpoint", "https://127.0.0.1:1")
 	p.exit()
 	if got, err := os.ReadFile(told); err != nil || string(got) != "<>" || strings.Contains(p.stderr.String(), "Retry") {

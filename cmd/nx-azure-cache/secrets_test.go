@@ -20,6 +20,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
 // What nobody may read, in no line, log or report, whatever goes wrong. Each has
@@ -37,7 +39,7 @@ func forms(t *testing.T) (all []string) {
 		escaped := url.QueryEscape(secret)
 		all = append(all, secret, strings.TrimRight(secret, "="), escaped, strings.ToLower(escaped), url.PathEscape(secret), url.QueryEscape(escaped))
 	}
-	licence := strings.Split(readToken(t, "valid.jwt"), ".")
+	licence := strings.Split(testenv.License(t, "valid.jwt"), ".")
 	return append(all, licence[2], "eyJhbGciOiJFUzI1NiI", // of tokens
 		base64.StdEncoding.EncodeToString([]byte("anna:"+secretOfProxy)))
 }
@@ -46,7 +48,7 @@ func forms(t *testing.T) (all []string) {
 // which wants a password and looks into TLS.
 type corporate struct {
 	proxy *faults.Proxy
-	env   env
+	env   testenv.Env
 }
 
 // startCorporate starts it. What the storage and Entra ID answer is changed by
@@ -80,7 +82,7 @@ func startCorporate(t *testing.T, answer http.HandlerFunc) *corporate {
 			t.Fatal(err)
 		}
 	}
-	c.env = env{
+	c.env = testenv.Env{
 		endpoint.TrustedHostsVariable: "example.com",
 		"NODE_EXTRA_CA_CERTS":         roots,
 		"HTTPS_PROXY":                 strings.Replace(c.proxy.URL, "//", "//anna:"+url.QueryEscape(secretOfProxy)+"@", 1),
@@ -139,7 +141,7 @@ func (h *heard) Read(p []byte) (int, error) {
 }
 
 // ofARun is all that a server says and logs in a run.
-func ofARun(t *testing.T, environment env, config string) string {
+func ofARun(t *testing.T, environment testenv.Env, config string) string {
 	t.Helper()
 	ours, theirs := net.Pipe()
 	stream, logged := &heard{ReadWriteCloser: ours}, new(output)
@@ -147,7 +149,7 @@ func ofARun(t *testing.T, environment env, config string) string {
 	environment[logVariable] = "debug"
 	served := make(chan error, 1)
 	go func() {
-		served <- run(t.Context(), []string{"serve"}, world{stdin: theirs, stdout: theirs, stderr: logged, getenv: environment.get, ignore: ignoreNothing})
+		served <- run(t.Context(), []string{"serve"}, world{stdin: theirs, stdout: theirs, stderr: logged, getenv: environment.Get, ignore: ignoreNothing})
 	}()
 	s := newSession(t, stream)
 	s.initialize(config)
@@ -169,7 +171,7 @@ func ofARun(t *testing.T, environment env, config string) string {
 }
 
 // everything is all that is said in a run, and by the commands of people.
-func everything(t *testing.T, environment env, config string) map[string]string {
+func everything(t *testing.T, environment testenv.Env, config string) map[string]string {
 	t.Helper()
 	said := make(map[string]string)
 	var commands sync.WaitGroup
@@ -192,12 +194,12 @@ func TestNoSecretIsSaid(t *testing.T) {
 	const entra = `{"container": "artifacts", "endpoint": "https://example.com/nxcache", "credential": "environment"}`
 	signIns := map[string]struct {
 		config string
-		env    env
+		env    testenv.Env
 	}{
-		"a key":     {plainConfig, env{connectionVariable: "DefaultEndpointsProtocol=https;AccountName=nxcache;AccountKey=" + secretKey + ";BlobEndpoint=https://example.com/nxcache"}},
-		"a SAS":     {plainConfig, env{connectionVariable: "BlobEndpoint=https://example.com/nxcache;SharedAccessSignature=sv=2025-11-05&sr=c&sp=rc&se=2099-01-01T00:00:00Z&sig=" + url.QueryEscape(secretOfSAS)}},
-		"a SAS URL": {plainConfig, env{sasVariable: "https://example.com/artifacts?sv=2025-11-05&sr=c&sp=rc&se=2020-01-01&sig=" + url.QueryEscape(secretOfSAS)}},
-		"an app": {entra, env{
+		"a key":     {plainConfig, testenv.Env{config.ConnectionVariable: "DefaultEndpointsProtocol=https;AccountName=nxcache;AccountKey=" + secretKey + ";BlobEndpoint=https://example.com/nxcache"}},
+		"a SAS":     {plainConfig, testenv.Env{config.ConnectionVariable: "BlobEndpoint=https://example.com/nxcache;SharedAccessSignature=sv=2025-11-05&sr=c&sp=rc&se=2099-01-01T00:00:00Z&sig=" + url.QueryEscape(secretOfSAS)}},
+		"a SAS URL": {plainConfig, testenv.Env{config.SASVariable: "https://example.com/artifacts?sv=2025-11-05&sr=c&sp=rc&se=2020-01-01&sig=" + url.QueryEscape(secretOfSAS)}},
+		"an app": {entra, testenv.Env{
 			"AZURE_AUTHORITY_HOST": "https://login.example.com", "AZURE_TENANT_ID": "11111111-1111-1111-1111-111111111111",
 			"AZURE_CLIENT_ID": "22222222-2222-2222-2222-222222222222", "AZURE_CLIENT_SECRET": secretOfClient}},
 	}
@@ -218,7 +220,7 @@ func TestNoSecretIsSaid(t *testing.T) {
 					if trouble.change != nil {
 						trouble.change(c)
 					}
-					environment := wholeEnv(t, devRun, it.config, "")
+					environment := wholeEnv(t, testenv.DevRun, it.config, "")
 					maps.Copy(environment, c.env)
 					maps.Copy(environment, it.env)
 					said := everything(t, environment, it.config)

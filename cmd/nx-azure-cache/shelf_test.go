@@ -14,13 +14,15 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
 // testShelf is a storage with entries, and a workspace whose cache is there.
 type testShelf struct {
 	t       *testing.T
 	service *azuretest.Service
-	env     env
+	env     testenv.Env
 	keys    map[string]trust.PrivateKey // by what the tests call them
 }
 
@@ -46,7 +48,7 @@ func newShelf(t *testing.T) *testShelf {
 			t.Fatal(err)
 		}
 	}
-	s.env = env{connectionVariable: s.service.ConnectionString(server.URL)}
+	s.env = testenv.Env{config.ConnectionVariable: s.service.ConnectionString(server.URL)}
 	s.configure(map[string]any{"container": shelfContainer, "prefix": "team", "trust": map[string]any{
 		"publicKeys":  []string{s.keys["good"].Public().String(), s.keys["old"].Public().String()},
 		"revokedKeys": []string{s.id("old")},
@@ -64,7 +66,7 @@ func (s *testShelf) configure(block map[string]any) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.env[workspaceVariable] = string(document)
+	s.env[config.WorkspaceVariable] = string(document)
 }
 
 // stored is an entry that a test puts.

@@ -13,6 +13,8 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
@@ -24,11 +26,11 @@ func TestF11_every_spelling_on_the_wire(t *testing.T) {
 	const trusted = "/nxcache/artifacts/team/app/v1/trusted/1"
 	start := func(t *testing.T, ci bool, mode, variable string) (*session, rpc.InitializeResult) {
 		t.Helper()
-		s, _ := serveWith(t, env{
-			license.Variable:   readToken(t, "valid.jwt"),
-			connectionVariable: connection,
-			modeVariable:       variable,
-			trust.RefVariable:  "refs/heads/main", // which counts in CI only
+		s, _ := serveWith(t, testenv.Env{
+			license.Variable:          testenv.License(t, "valid.jwt"),
+			config.ConnectionVariable: connection,
+			config.ModeVariable:       variable,
+			trust.RefVariable:         "refs/heads/main", // which counts in CI only
 		})
 		params := initializeParams(t.TempDir(), `{"container": "artifacts", "prefix": "team/app", `+mode+`}`)
 		params.CI = ci
@@ -91,9 +93,9 @@ func TestF11_every_spelling_on_the_wire(t *testing.T) {
 		ci             bool
 		mode, variable string
 	}{
-		"azure.localMode": {false, `"localMode": "readonly"`, ""},
-		"azure.ciMode":    {true, `"ciMode": "readonly"`, ""},
-		modeVariable:      {false, `"localMode": "read-only"`, "readonly"},
+		"azure.localMode":   {false, `"localMode": "readonly"`, ""},
+		"azure.ciMode":      {true, `"ciMode": "readonly"`, ""},
+		config.ModeVariable: {false, `"localMode": "read-only"`, "readonly"},
 	} {
 		t.Run("what is no mode in "+place, func(t *testing.T) {
 			_, got := start(t, test.ci, test.mode, test.variable)
@@ -159,9 +161,9 @@ func TestConnectionBeforeTheFirstRequest(t *testing.T) {
 	}
 	server.Start()
 	defer server.Close()
-	s, _ := serveWith(t, env{
-		license.Variable:   readToken(t, "valid.jwt"),
-		connectionVariable: connectionStringFor(server.Listener.Addr().String()),
+	s, _ := serveWith(t, testenv.Env{
+		license.Variable:          testenv.License(t, "valid.jwt"),
+		config.ConnectionVariable: connectionStringFor(server.Listener.Addr().String()),
 	})
 	// One scope, so one request.
 	s.initialize(`{"container": "artifacts", "trust": {"isolation": "none"}}`)
@@ -186,7 +188,7 @@ func TestEndpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	session := open(rpc.InitializeParams{Config: config, CI: false, WorkspaceRoot: t.TempDir()}, env{license.Variable: readToken(t, "valid.jwt")}.get, during)
+	session := open(rpc.InitializeParams{Config: config, CI: false, WorkspaceRoot: t.TempDir()}, testenv.Env{license.Variable: testenv.License(t, "valid.jwt")}.Get, testenv.During)
 	if session.Cache == nil {
 		t.Errorf("got %+v, want a cache", session)
 	}

@@ -8,67 +8,71 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
 func TestRoles(t *testing.T) {
-	key, other := newSigningKey(t), newSigningKey(t)
+	key, other := testenv.NewSigningKey(t), testenv.NewSigningKey(t)
 	keys := `{"publicKeys": ["` + key.Public().String() + `"]}`
-	secret := func(key trust.PrivateKey) env { return env{trust.SigningKeyVariable: string(key.PEM())} }
+	secret := func(key trust.PrivateKey) testenv.Env {
+		return testenv.Env{trust.SigningKeyVariable: string(key.PEM())}
+	}
 	event := filepath.Join(t.TempDir(), "event.json")
 	if err := os.WriteFile(event, []byte(`{"repository": {"default_branch": "main", "full_name": "mallory/shop", "fork": true}}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	fork := env{eventVariable: event, "GITHUB_REPOSITORY": "mallory/shop"}
+	fork := testenv.Env{config.EventVariable: event, "GITHUB_REPOSITORY": "mallory/shop"}
 	for name, test := range map[string]struct {
 		block       string
-		env         env
+		env         testenv.Env
 		local       bool
 		defaultBase string
 		scope       string
 		mode        cache.Mode
 		warning     string // of one; "": there is none
 	}{
-		"main":                                            {block: `{}`, env: mainRun, scope: "trusted", mode: cache.ReadWrite},
-		"a pull request":                                  {block: `{}`, env: pullRun, scope: "pr-12", mode: cache.ReadWrite},
-		"a developer":                                     {block: `{}`, env: env{}, local: true, scope: "local", mode: cache.ReadWrite},
-		"main that is not the base":                       {block: `{}`, env: mainRun, defaultBase: "develop", scope: "readonly-main", mode: cache.ReadOnly, warning: "the branch main is protected, or the default one"},
-		"main that is not among branches":                 {block: `{"branches": ["x"]}`, env: mainRun, defaultBase: "main", scope: "readonly-main", mode: cache.ReadOnly, warning: "add it to azure.trust.branches"},
-		"main of another repository":                      {block: `{"repositories": ["acme/other"]}`, env: with(mainRun, env{"GITHUB_REPOSITORY": "acme/shop"}), scope: "readonly-main", mode: cache.ReadOnly, warning: "the repository acme/shop is not among azure.trust.repositories in nx.json"},
-		"main of a listed repository":                     {block: `{"repositories": ["Acme/Shop"]}`, env: with(mainRun, env{"GITHUB_REPOSITORY": "acme/shop"}), scope: "trusted", mode: cache.ReadWrite},
-		"main of a fork":                                  {block: `{}`, env: with(mainRun, fork), scope: "readonly-main", mode: cache.ReadOnly, warning: "the repository mallory/shop is a fork (repository.fork in the file of GITHUB_EVENT_PATH)"},
-		"main of a fork that is listed":                   {block: `{"repositories": ["mallory/shop"]}`, env: with(mainRun, fork), scope: "trusted", mode: cache.ReadWrite},
-		"a schedule of a fork":                            {block: `{}`, env: with(mainRun, fork, env{"GITHUB_EVENT_NAME": "schedule"}), scope: "readonly-main", mode: cache.ReadOnly, warning: "is a fork"},
-		"a pull request within a fork":                    {block: `{}`, env: with(pullRun, fork), scope: "readonly-pull_2F12", mode: cache.ReadOnly, warning: "is a fork"},
-		"no isolation in a fork":                          {block: `{"isolation": "none"}`, env: with(mainRun, fork), scope: "shared", mode: cache.ReadWrite, warning: "CVE-2025-36852"},
-		"no trusted branches":                             {block: `{"branches": []}`, env: mainRun, scope: "readonly-main", mode: cache.ReadOnly, warning: "add it to azure.trust.branches"},
-		"an unknown CI":                                   {block: `{}`, env: env{}, scope: "untrusted", mode: cache.ReadOnly, warning: "set NX_AZURE_CACHE_REF"},
-		"an unknown CI that tells":                        {block: `{}`, env: env{trust.RefVariable: "refs/heads/main"}, scope: "trusted", mode: cache.ReadWrite},
-		"workflow_run":                                    {block: `{}`, env: with(mainRun, env{"GITHUB_EVENT_NAME": "workflow_run"}), scope: "untrusted", mode: cache.ReadOnly},
-		"a tag":                                           {block: `{}`, env: with(mainRun, env{"GITHUB_REF": "refs/tags/v1"}), scope: "tag-v1", mode: cache.ReadOnly},
-		"a branch that is not protected":                  {block: `{"branches": ["main", "release/*"]}`, env: with(mainRun, env{"GITHUB_REF": "refs/heads/release/1", "GITHUB_REF_PROTECTED": "false"}), scope: "readonly-release_2F1", mode: cache.ReadOnly, warning: "release/1 is among the trusted ones, but not protected"},
-		"variables that contradict each other":            {block: `{}`, env: with(mainRun, env{trust.RefVariable: "refs/heads/x"}), scope: "untrusted", mode: cache.ReadOnly, warning: `(GITHUB_REF is "refs/heads/main", but NX_AZURE_CACHE_REF is "refs/heads/x"); unset or correct`},
-		"no isolation":                                    {block: `{"isolation": "none"}`, env: pullRun, scope: "shared", mode: cache.ReadWrite, warning: "CVE-2025-36852"},
-		"no isolation, unknown CI":                        {block: `{"isolation": "none"}`, env: env{}, scope: "shared", mode: cache.ReadWrite, warning: "CVE-2025-36852"},
-		"main with the key":                               {block: keys, env: with(mainRun, secret(key)), scope: "trusted", mode: cache.ReadWrite},
-		"main without the key":                            {block: keys, env: mainRun, scope: "trusted", mode: cache.ReadOnly, warning: "NX_AZURE_CACHE_SIGNING_KEY is not set"},
-		"main with another key":                           {block: keys, env: with(mainRun, secret(other)), scope: "trusted", mode: cache.ReadOnly, warning: other.Public().ID()},
-		"main with a broken key":                          {block: keys, env: with(mainRun, env{trust.SigningKeyVariable: "x"}), scope: "trusted", mode: cache.ReadOnly, warning: "neither a private key"},
-		"main with a key before there are":                {block: `{}`, env: with(mainRun, secret(key)), scope: "trusted", mode: cache.ReadWrite},
-		"main with a revoked key":                         {block: keys[:len(keys)-1] + `, "revokedKeys": ["` + key.Public().ID() + `"]}`, env: with(mainRun, secret(key)), scope: "trusted", mode: cache.ReadOnly, warning: "is revoked"},
-		"a pull request with the key":                     {block: keys, env: with(pullRun, secret(key)), scope: "pr-12", mode: cache.ReadWrite, warning: "is set in a run that is not trusted"},
-		"a pull request with a broken key":                {block: keys, env: with(pullRun, env{trust.SigningKeyVariable: "x"}), scope: "pr-12", mode: cache.ReadWrite, warning: "is set in a run that is not trusted"},
-		"a pull request that may only read, with the key": {block: keys, env: with(pullRun, secret(key), env{modeVariable: "read-only"}), scope: "pr-12", mode: cache.ReadOnly, warning: "is set in a run that is not trusted"},
-		"a pull request without the key":                  {block: keys, env: pullRun, scope: "pr-12", mode: cache.ReadWrite},
-		"main that may only read":                         {block: keys, env: with(mainRun, env{modeVariable: "read-only"}), scope: "trusted", mode: cache.ReadOnly},
-		"an unknown CI that may only read":                {block: `{}`, env: env{modeVariable: "read-only"}, scope: "untrusted", mode: cache.ReadOnly},
-		"no isolation, may only read":                     {block: `{"isolation": "none"}`, env: with(mainRun, env{modeVariable: "read"}), scope: "shared", mode: cache.ReadOnly, warning: "CVE-2025-36852"},
+		"main":                                            {block: `{}`, env: testenv.MainRun, scope: "trusted", mode: cache.ReadWrite},
+		"a pull request":                                  {block: `{}`, env: testenv.PullRun, scope: "pr-12", mode: cache.ReadWrite},
+		"a developer":                                     {block: `{}`, env: testenv.Env{}, local: true, scope: "local", mode: cache.ReadWrite},
+		"main that is not the base":                       {block: `{}`, env: testenv.MainRun, defaultBase: "develop", scope: "readonly-main", mode: cache.ReadOnly, warning: "the branch main is protected, or the default one"},
+		"main that is not among branches":                 {block: `{"branches": ["x"]}`, env: testenv.MainRun, defaultBase: "main", scope: "readonly-main", mode: cache.ReadOnly, warning: "add it to azure.trust.branches"},
+		"main of another repository":                      {block: `{"repositories": ["acme/other"]}`, env: testenv.With(testenv.MainRun, testenv.Env{"GITHUB_REPOSITORY": "acme/shop"}), scope: "readonly-main", mode: cache.ReadOnly, warning: "the repository acme/shop is not among azure.trust.repositories in nx.json"},
+		"main of a listed repository":                     {block: `{"repositories": ["Acme/Shop"]}`, env: testenv.With(testenv.MainRun, testenv.Env{"GITHUB_REPOSITORY": "acme/shop"}), scope: "trusted", mode: cache.ReadWrite},
+		"main of a fork":                                  {block: `{}`, env: testenv.With(testenv.MainRun, fork), scope: "readonly-main", mode: cache.ReadOnly, warning: "the repository mallory/shop is a fork (repository.fork in the file of GITHUB_EVENT_PATH)"},
+		"main of a fork that is listed":                   {block: `{"repositories": ["mallory/shop"]}`, env: testenv.With(testenv.MainRun, fork), scope: "trusted", mode: cache.ReadWrite},
+		"a schedule of a fork":                            {block: `{}`, env: testenv.With(testenv.MainRun, fork, testenv.Env{"GITHUB_EVENT_NAME": "schedule"}), scope: "readonly-main", mode: cache.ReadOnly, warning: "is a fork"},
+		"a pull request within a fork":                    {block: `{}`, env: testenv.With(testenv.PullRun, fork), scope: "readonly-pull_2F12", mode: cache.ReadOnly, warning: "is a fork"},
+		"no isolation in a fork":                          {block: `{"isolation": "none"}`, env: testenv.With(testenv.MainRun, fork), scope: "shared", mode: cache.ReadWrite, warning: "CVE-2025-36852"},
+		"no trusted branches":                             {block: `{"branches": []}`, env: testenv.MainRun, scope: "readonly-main", mode: cache.ReadOnly, warning: "add it to azure.trust.branches"},
+		"an unknown CI":                                   {block: `{}`, env: testenv.Env{}, scope: "untrusted", mode: cache.ReadOnly, warning: "set NX_AZURE_CACHE_REF"},
+		"an unknown CI that tells":                        {block: `{}`, env: testenv.Env{trust.RefVariable: "refs/heads/main"}, scope: "trusted", mode: cache.ReadWrite},
+		"workflow_run":                                    {block: `{}`, env: testenv.With(testenv.MainRun, testenv.Env{"GITHUB_EVENT_NAME": "workflow_run"}), scope: "untrusted", mode: cache.ReadOnly},
+		"a tag":                                           {block: `{}`, env: testenv.With(testenv.MainRun, testenv.Env{"GITHUB_REF": "refs/tags/v1"}), scope: "tag-v1", mode: cache.ReadOnly},
+		"a branch that is not protected":                  {block: `{"branches": ["main", "release/*"]}`, env: testenv.With(testenv.MainRun, testenv.Env{"GITHUB_REF": "refs/heads/release/1", "GITHUB_REF_PROTECTED": "false"}), scope: "readonly-release_2F1", mode: cache.ReadOnly, warning: "release/1 is among the trusted ones, but not protected"},
+		"variables that contradict each other":            {block: `{}`, env: testenv.With(testenv.MainRun, testenv.Env{trust.RefVariable: "refs/heads/x"}), scope: "untrusted", mode: cache.ReadOnly, warning: `(GITHUB_REF is "refs/heads/main", but NX_AZURE_CACHE_REF is "refs/heads/x"); unset or correct`},
+		"no isolation":                                    {block: `{"isolation": "none"}`, env: testenv.PullRun, scope: "shared", mode: cache.ReadWrite, warning: "CVE-2025-36852"},
+		"no isolation, unknown CI":                        {block: `{"isolation": "none"}`, env: testenv.Env{}, scope: "shared", mode: cache.ReadWrite, warning: "CVE-2025-36852"},
+		"main with the key":                               {block: keys, env: testenv.With(testenv.MainRun, secret(key)), scope: "trusted", mode: cache.ReadWrite},
+		"main without the key":                            {block: keys, env: testenv.MainRun, scope: "trusted", mode: cache.ReadOnly, warning: "NX_AZURE_CACHE_SIGNING_KEY is not set"},
+		"main with another key":                           {block: keys, env: testenv.With(testenv.MainRun, secret(other)), scope: "trusted", mode: cache.ReadOnly, warning: other.Public().ID()},
+		"main with a broken key":                          {block: keys, env: testenv.With(testenv.MainRun, testenv.Env{trust.SigningKeyVariable: "x"}), scope: "trusted", mode: cache.ReadOnly, warning: "neither a private key"},
+		"main with a key before there are":                {block: `{}`, env: testenv.With(testenv.MainRun, secret(key)), scope: "trusted", mode: cache.ReadWrite},
+		"main with a revoked key":                         {block: keys[:len(keys)-1] + `, "revokedKeys": ["` + key.Public().ID() + `"]}`, env: testenv.With(testenv.MainRun, secret(key)), scope: "trusted", mode: cache.ReadOnly, warning: "is revoked"},
+		"a pull request with the key":                     {block: keys, env: testenv.With(testenv.PullRun, secret(key)), scope: "pr-12", mode: cache.ReadWrite, warning: "is set in a run that is not trusted"},
+		"a pull request with a broken key":                {block: keys, env: testenv.With(testenv.PullRun, testenv.Env{trust.SigningKeyVariable: "x"}), scope: "pr-12", mode: cache.ReadWrite, warning: "is set in a run that is not trusted"},
+		"a pull request that may only read, with the key": {block: keys, env: testenv.With(testenv.PullRun, secret(key), testenv.Env{config.ModeVariable: "read-only"}), scope: "pr-12", mode: cache.ReadOnly, warning: "is set in a run that is not trusted"},
+		"a pull request without the key":                  {block: keys, env: testenv.PullRun, scope: "pr-12", mode: cache.ReadWrite},
+		"main that may only read":                         {block: keys, env: testenv.With(testenv.MainRun, testenv.Env{config.ModeVariable: "read-only"}), scope: "trusted", mode: cache.ReadOnly},
+		"an unknown CI that may only read":                {block: `{}`, env: testenv.Env{config.ModeVariable: "read-only"}, scope: "untrusted", mode: cache.ReadOnly},
+		"no isolation, may only read":                     {block: `{"isolation": "none"}`, env: testenv.With(testenv.MainRun, testenv.Env{config.ModeVariable: "read"}), scope: "shared", mode: cache.ReadOnly, warning: "CVE-2025-36852"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			environment := with(test.env, env{license.Variable: readToken(t, "valid.jwt")})
-			params := rpc.InitializeParams{Config: trustConfig(test.block), CI: !test.local, DefaultBase: test.defaultBase, WorkspaceRoot: t.TempDir()}
-			session := open(params, environment.get, during)
+			environment := testenv.With(test.env, testenv.Env{license.Variable: testenv.License(t, "valid.jwt")})
+			params := rpc.InitializeParams{Config: testenv.TrustConfig(test.block), CI: !test.local, DefaultBase: test.defaultBase, WorkspaceRoot: t.TempDir()}
+			session := open(params, environment.Get, testenv.During)
 			if session.Cache == nil || session.Scope != test.scope || session.Mode != test.mode || session.ScopeReason == "" {
 				t.Errorf("got %+v, want the scope %s and the mode %s", session, test.scope, test.mode)
 			}
@@ -77,7 +81,7 @@ func TestRoles(t *testing.T) {
 				t.Errorf("got the warnings %q, want %q", session.Warnings, test.warning)
 			}
 			for _, line := range session.Warnings {
-				checkLine(t, line)
+				testenv.CheckLine(t, line)
 			}
 		})
 	}
@@ -86,19 +90,19 @@ func TestRoles(t *testing.T) {
 // What a run stores is signed where it is trusted and has the key, and nowhere
 // else.
 func TestWhatIsSigned(t *testing.T) {
-	key := newSigningKey(t)
+	key := testenv.NewSigningKey(t)
 	for name, test := range map[string]struct {
-		run    env
+		run    testenv.Env
 		blob   string
 		signed bool
 	}{
-		"main":           {mainRun, "v1/trusted/1", true},
-		"a pull request": {pullRun, "v1/pr-12/1", false},
+		"main":           {testenv.MainRun, "v1/trusted/1", true},
+		"a pull request": {testenv.PullRun, "v1/pr-12/1", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			storage, connection := startStorage(t)
-			s, _ := serveWith(t, with(test.run, env{
-				license.Variable: readToken(t, "valid.jwt"), connectionVariable: connection, trust.SigningKeyVariable: string(key.PEM()),
+			s, _ := serveWith(t, testenv.With(test.run, testenv.Env{
+				license.Variable: testenv.License(t, "valid.jwt"), config.ConnectionVariable: connection, trust.SigningKeyVariable: string(key.PEM()),
 			}))
 			params := initializeParams(t.TempDir(), `{"container": "artifacts", "trust": {"publicKeys": ["`+key.Public().String()+`"]}}`)
 			params.CI = true
@@ -128,11 +132,11 @@ func TestWhatIsSigned(t *testing.T) {
 // With keys, main does not restore what nobody has signed, and says so; without, it
 // does.
 func TestWhatIsNotSigned(t *testing.T) {
-	key := newSigningKey(t)
-	const config = `{"container": "artifacts"}`
+	key := testenv.NewSigningKey(t)
+	const block = `{"container": "artifacts"}`
 	signed := `{"container": "artifacts", "trust": {"publicKeys": ["` + key.Public().String() + `"]}}`
 	_, connection := startStorage(t)
-	environment := with(mainRun, env{license.Variable: readToken(t, "valid.jwt"), connectionVariable: connection})
+	environment := testenv.With(testenv.MainRun, testenv.Env{license.Variable: testenv.License(t, "valid.jwt"), config.ConnectionVariable: connection})
 	as := func(config string) *session {
 		s, _ := serveWith(t, environment)
 		params := initializeParams(t.TempDir(), config)
@@ -142,12 +146,12 @@ func TestWhatIsNotSigned(t *testing.T) {
 		}
 		return s
 	}
-	writer := as(config)
+	writer := as(block)
 	writer.store(t)
 	if got := <-writer.stored; got.Outcome != cache.OutcomeStored {
 		t.Fatalf("got %+v", got)
 	}
-	if hit := as(config).retrieve(t.TempDir()); hit == nil {
+	if hit := as(block).retrieve(t.TempDir()); hit == nil {
 		t.Error("got a miss without keys: the test does not bite")
 	}
 	err := as(signed).Call(t.Context(), "retrieve", rpc.RetrieveParams{Hash: "1", CacheDirectory: t.TempDir()}, nil)

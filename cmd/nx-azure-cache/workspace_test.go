@@ -7,20 +7,22 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
 // readWith reads the workspace of a command line.
-func readWith(t *testing.T, environment env, args ...string) (workspace, string, error) {
+func readWith(t *testing.T, environment testenv.Env, args ...string) (config.Workspace, string, error) {
 	t.Helper()
 	var stderr output
-	var flags overrides
+	var flags config.Overrides
 	command := newLs(world{})
 	command.ResetFlags()
 	addWorkspaceFlags(command, &flags)
 	if err := command.ParseFlags(args); err != nil {
 		t.Fatal(err)
 	}
-	where, err := readWorkspace(world{stderr: &stderr, getenv: environment.get}, &flags)
+	where, err := readWorkspace(world{stderr: &stderr, getenv: environment.Get}, &flags)
 	return where, stderr.String(), err
 }
 
@@ -28,46 +30,46 @@ func TestWorkspace(t *testing.T) {
 	const document = `{"workspaceRoot": "/w", "ci": true, "defaultBase": "trunk", "config": {
 		"container": "results", "accountName": "acme", "endpoint": "https://acme.example", "prefix": "team", "ciMode": "no-cache",
 		"trust": {"containers": {"trusted": "other"}}}}`
-	github := env{workspaceVariable: document, "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/trunk", "GITHUB_REF_PROTECTED": "true"}
+	github := testenv.Env{config.WorkspaceVariable: document, "GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/trunk", "GITHUB_REF_PROTECTED": "true"}
 	where, stderr, err := readWith(t, github)
 	if err != nil || stderr != "" {
 		t.Fatal(err, stderr)
 	}
-	s := where.settings
-	if s.container != "results" || s.endpoint != "https://acme.example" || s.prefix != "team" || s.containerOf(trust.Trusted) != "other" {
+	s := where.Settings
+	if s.Container != "results" || s.Endpoint != "https://acme.example" || s.Prefix != "team" || s.ContainerOf(trust.Trusted) != "other" {
 		t.Errorf("got %+v, want what nx.json says", s)
 	}
 	// That runs of Nx are to use no cache is no reason not to look at it.
-	if where.role.Scope != trust.Trusted || where.role.mode != cache.NoCache {
-		t.Errorf("got %+v, want a trusted run that uses no cache", where.role)
+	if where.Policy.Scope != trust.Trusted || where.Policy.Mode != cache.NoCache {
+		t.Errorf("got %+v, want a trusted run that uses no cache", where.Policy)
 	}
-	github[modeVariable] = "no-cache"
-	if where, _, err := readWith(t, github); err != nil || where.settings.container != "results" {
-		t.Errorf("got %+v, %v; want what nx.json says", where.settings, err)
+	github[config.ModeVariable] = "no-cache"
+	if where, _, err := readWith(t, github); err != nil || where.Settings.Container != "results" {
+		t.Errorf("got %+v, %v; want what nx.json says", where.Settings, err)
 	}
-	delete(github, modeVariable)
+	delete(github, config.ModeVariable)
 
 	where, _, err = readWith(t, github, "--container", "mine", "--account-name", "mine", "--prefix", "")
-	if s := where.settings; err != nil || s.container != "mine" || s.accountName != "mine" || s.endpoint != "" || s.prefix != "" || s.containerOf(trust.Trusted) != "mine" {
+	if s := where.Settings; err != nil || s.Container != "mine" || s.AccountName != "mine" || s.Endpoint != "" || s.Prefix != "" || s.ContainerOf(trust.Trusted) != "mine" {
 		t.Errorf("got %+v, %v; want what the flags say", s, err)
 	}
 	where, _, err = readWith(t, github, "--endpoint", "https://mine.example")
-	if s := where.settings; err != nil || s.endpoint != "https://mine.example" || s.container != "results" {
+	if s := where.Settings; err != nil || s.Endpoint != "https://mine.example" || s.Container != "results" {
 		t.Errorf("got %+v, %v; want the endpoint of the flag", s, err)
 	}
 }
 
 func TestWorkspaceWithoutNPM(t *testing.T) {
-	where, _, err := readWith(t, env{}, "--container", "results", "--account-name", "acme")
-	if s := where.settings; err != nil || s.container != "results" || s.accountName != "acme" || where.role.Scope != trust.Local {
+	where, _, err := readWith(t, testenv.Env{}, "--container", "results", "--account-name", "acme")
+	if s := where.Settings; err != nil || s.Container != "results" || s.AccountName != "acme" || where.Policy.Scope != trust.Local {
 		t.Errorf("got %+v, %v; want what the flags say", s, err)
 	}
-	if where, _, err := readWith(t, env{connectionVariable: connectionString}, "--container", "results"); err != nil || where.settings.container != "results" {
-		t.Errorf("got %+v, %v; want the account of the variable", where.settings, err)
+	if where, _, err := readWith(t, testenv.Env{config.ConnectionVariable: testenv.ConnectionString}, "--container", "results"); err != nil || where.Settings.Container != "results" {
+		t.Errorf("got %+v, %v; want the account of the variable", where.Settings, err)
 	}
 	// A workspace whose nx.json is broken, or has no block.
 	for _, document := range []string{`{"problem": "nx.json cannot be read: x"}`, `{"config": null}`, `{}`} {
-		if _, _, err := readWith(t, env{workspaceVariable: document}, "--container", "results", "--account-name", "acme"); err != nil {
+		if _, _, err := readWith(t, testenv.Env{config.WorkspaceVariable: document}, "--container", "results", "--account-name", "acme"); err != nil {
 			t.Errorf("%s: got %v, want what the flags say", document, err)
 		}
 	}
@@ -78,54 +80,56 @@ func TestWorkspaceWithASecret(t *testing.T) {
 	const account = `"container": "results", "accountName": "acme"`
 	for name, test := range map[string]struct {
 		config string
-		more   env
+		more   testenv.Env
 		used   bool // the secret
 	}{
 		"no credential":                      {account, nil, true},
 		"a blank credential":                 {account + `, "credential": " "`, nil, true},
 		"the secret by name":                 {account + `, "credential": "connection-string"`, nil, true},
 		"another credential":                 {account + `, "credential": "azure-cli"`, nil, false},
-		"another by variable":                {account, env{credentialVariable: "azure-cli"}, false},
-		"a variable that beats nx.json":      {account + `, "credential": "azure-cli"`, env{credentialVariable: " connection-string "}, true},
+		"another by variable":                {account, testenv.Env{config.CredentialVariable: "azure-cli"}, false},
+		"a variable that beats nx.json":      {account + `, "credential": "azure-cli"`, testenv.Env{config.CredentialVariable: " connection-string "}, true},
 		"the other secret, which is not set": {account + `, "credential": "sas"`, nil, false},
-		"the other secret":                   {account + `, "credential": "sas"`, env{sasVariable: "https://mine.blob.core.windows.net/results?sig=x"}, true},
+		"the other secret":                   {account + `, "credential": "sas"`, testenv.Env{config.SASVariable: "https://mine.blob.core.windows.net/results?sig=x"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			environment := env{connectionVariable: connectionString, workspaceVariable: `{"config": {` + test.config + `}}`}
+			environment := testenv.Env{config.ConnectionVariable: testenv.ConnectionString, config.WorkspaceVariable: `{"config": {` + test.config + `}}`}
 			maps.Copy(environment, test.more)
 			where, _, err := readWith(t, environment, "--account-name", "mine")
 			if isTwo := err != nil && strings.Contains(err.Error(), "names the account already"); isTwo != test.used {
 				t.Errorf("got %v, want two accounts: %t", err, test.used)
 			}
-			if s := where.settings; err == nil && (s.accountName != "mine" || s.connectionString != "" || s.sasURL != "") {
+			if s := where.Settings; err == nil && (s.AccountName != "mine" || s.ConnectionString != "" || s.SASURL != "") {
 				t.Errorf("got %+v, want the account of the flag", s)
 			}
 		})
 	}
-	unknown := env{connectionVariable: connectionString, credentialVariable: "magic"}
+	unknown := testenv.Env{config.ConnectionVariable: testenv.ConnectionString, config.CredentialVariable: "magic"}
 	if _, _, err := readWith(t, unknown, "--container", "results"); err == nil || !strings.Contains(err.Error(), `NX_AZURE_CACHE_CREDENTIAL is "magic"`) {
 		t.Errorf("got %v, want what is wrong with the variable", err)
 	}
 }
 
 func TestWorkspaceMistakes(t *testing.T) {
-	block := func(text string) env { return env{workspaceVariable: `{"config": ` + text + `}`} }
+	block := func(text string) testenv.Env {
+		return testenv.Env{config.WorkspaceVariable: `{"config": ` + text + `}`}
+	}
 	for name, test := range map[string]struct {
-		environment env
+		environment testenv.Env
 		args        string
 		want        string
 	}{
-		"nothing":               {env{}, "", `run this with npx in the workspace, or name the container with --container`},
+		"nothing":               {testenv.Env{}, "", `run this with npx in the workspace, or name the container with --container`},
 		"a workspace without":   {block("null"), "", `there is no block "azure"`},
-		"an nx.json with holes": {env{workspaceVariable: `{"problem": "nx.json cannot be read: it is odd"}`}, "", "nx.json cannot be read: it is odd"},
-		"no document":           {env{workspaceVariable: "x"}, "", workspaceVariable + " is not what the npm package writes"},
-		"no account":            {env{}, "--container results", "--account-name is missing (or --endpoint, or " + connectionVariable + ")"},
-		"only an account":       {env{}, "--account-name acme", `there is no block "azure"`},
+		"an nx.json with holes": {testenv.Env{config.WorkspaceVariable: `{"problem": "nx.json cannot be read: it is odd"}`}, "", "nx.json cannot be read: it is odd"},
+		"no document":           {testenv.Env{config.WorkspaceVariable: "x"}, "", config.WorkspaceVariable + " is not what the npm package writes"},
+		"no account":            {testenv.Env{}, "--container results", "--account-name is missing (or --endpoint, or " + config.ConnectionVariable + ")"},
+		"only an account":       {testenv.Env{}, "--account-name acme", `there is no block "azure"`},
 		"a block of a text":     {block(`"text"`), "", "must be an object"},
 		"a wrong block":         {block(`{"container": "A", "prefix": "/", "accountName": "acme"}`), "", `azure.container in nx.json is "A"`},
-		"a wrong account":       {env{}, "--container results --account-name A", `--account-name is "A"`},
-		"an endpoint in clear":  {env{}, "--container results --endpoint http://a.b", `--endpoint is "http://a.b"`},
-		"two accounts":          {env{connectionVariable: connectionString}, "--container results --account-name acme", "names the account already"},
+		"a wrong account":       {testenv.Env{}, "--container results --account-name A", `--account-name is "A"`},
+		"an endpoint in clear":  {testenv.Env{}, "--container results --endpoint http://a.b", `--endpoint is "http://a.b"`},
+		"two accounts":          {testenv.Env{config.ConnectionVariable: testenv.ConnectionString}, "--container results --account-name acme", "names the account already"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := readWith(t, test.environment, strings.Fields(test.args)...)

@@ -1,0 +1,160 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/license"
+)
+
+// Claim is a variable that a .env file of the checkout sets.
+type Claim struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	File  string `json:"file"` // such as ".env"; "": code of the workspace
+	// IsEmpty reports whether the environment has it, empty.
+	IsEmpty bool `json:"isEmpty,omitempty"`
+}
+
+// Format keeps the value out of every verb: it may be a secret.
+func (c Claim) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "%q of %q", c.Name, c.File)
+}
+
+// Claims are the variables that the .env files of the checkout set, by name. The
+// environment of this process does not have them.
+type Claims map[string]Claim
+
+// claimName matches the names of variables and files. Other names may hold what a
+// terminal must not show.
+var claimName = regexp.MustCompile(`^[\w.-]{1,100}$`)
+
+func NewClaims(list []Claim) Claims {
+	c := make(Claims)
+	for _, claim := range list {
+		if !claimName.MatchString(claim.File) && claim.File != "" {
+			claim.File = "a .env file"
+		}
+		if claimName.MatchString(claim.Name) {
+			c[variableKey(claim.Name)] = claim
+		}
+	}
+	return c
+}
+
+// variableKey is the same for all spellings of a variable's name.
+func variableKey(name string) string {
+	if runtime.GOOS == "windows" {
+		return strings.ToUpper(name)
+	}
+	return name
+}
+
+// countedClaims are the variables that may be set in a .env file. All others count
+// as absent there: a pull request can add such a file, so it must not choose who a
+// run is, where tokens go, or what is executed.
+var countedClaims = map[string]func(value string) bool{
+	// It brings its own host and secret, and the cache that this one replaces read it
+	// from .env files.
+	ConnectionVariable:    func(string) bool { return true },
+	OwnConnectionVariable: func(string) bool { return true },
+	// Its signature proves it.
+	license.Variable: func(string) bool { return true },
+	// It may lower what a run does, not raise it.
+	ModeVariable: func(value string) bool { return strings.TrimSpace(value) != string(cache.ReadWrite) },
+}
+
+// counts reports whether a claim is as good as a variable. A variable that is set
+// and empty is how CI withholds a secret: a file does not fill it.
+func (c Claims) counts(claim Claim) bool {
+	may := countedClaims[variableKey(claim.Name)]
+	return may != nil && may(claim.Value) && !claim.IsEmpty
+}
+
+// Over adds the claims that count to an environment.
+func (c Claims) Over(getenv func(string) string) func(string) string {
+	return func(name string) string {
+		value := getenv(name)
+		if claim := c[variableKey(name)]; value == "" && c.counts(claim) {
+			return claim.Value
+		}
+		return value
+	}
+}
+
+// ownPrefix begins the names of our own variables.
+const ownPrefix = "NX_AZURE_CACHE_"
+
+// ignored returns the claims that are meant for us and do not count. It leaves out
+// those that are blamed already, and a mode that the settings have anyway.
+func (c Claims) ignored(mode cache.Mode, blamed []Claim) (all []Claim) {
+	for _, key := range slices.Sorted(maps.Keys(c)) {
+		claim := c[key]
+		isOurs := strings.HasPrefix(key, ownPrefix) || countedClaims[key] != nil
+		isSame := key == ModeVariable && strings.TrimSpace(claim.Value) == string(mode)
+		if isOurs && !c.counts(claim) && !isSame && !slices.Contains(blamed, claim) {
+			all = append(all, claim)
+		}
+	}
+	return all
+}
+
+// Warnings returns a line about the claims that are ignored, for each reason.
+func (c Claims) Warnings(mode cache.Mode, blamed []Claim) (lines []string) {
+	var empty, others []Claim
+	for _, claim := range c.ignored(mode, blamed) {
+		if claim.IsEmpty {
+			empty = append(empty, claim)
+		} else {
+			others = append(others, claim)
+		}
+	}
+	if len(others) > 0 {
+		lines = append(lines, IgnoredClaims(others)+". "+instead(others))
+	}
+	if len(empty) > 0 {
+		lines = append(lines, fmt.Sprintf("%s %s ignored: the environment sets %s to an empty value, which a .env file cannot fill. Set a value there, or unset %s", named(empty), verb(empty), pronoun(empty), pronoun(empty)))
+	}
+	return lines
+}
+
+// IgnoredClaims is such as "HTTPS_PROXY of .env is ignored: a checkout could set it".
+func IgnoredClaims(list []Claim) string {
+	return fmt.Sprintf("%s %s ignored: a checkout could set %s", named(list), verb(list), pronoun(list))
+}
+
+func instead(list []Claim) string {
+	return fmt.Sprintf("Set %s in the environment of the CI job instead", pronoun(list))
+}
+
+func verb(list []Claim) string {
+	if len(list) == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+func pronoun(list []Claim) string {
+	if len(list) == 1 {
+		return "it"
+	}
+	return "them"
+}
+
+// named is such as "CI of .env and BUILD_ID of .env.local".
+func named(list []Claim) string {
+	var names []string
+	for _, claim := range list {
+		name := claim.Name + " of " + claim.File
+		if claim.File == "" {
+			name = claim.Name + " (set inside Nx)"
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, " and ")
+}

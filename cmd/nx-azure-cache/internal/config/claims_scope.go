@@ -1,0 +1,116 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+)
+
+// EventVariable names a file. A claim must not choose which file is opened: it may
+// be stdin. So what a run with that file would be is not known.
+const EventVariable = "GITHUB_EVENT_PATH"
+
+// detect finds out who a run is. A run whose scope the claims would change is
+// untrusted; blamed lists the claims that would change it.
+func (c Claims) detect(ci bool, branches trust.Branches, getenv func(string) string) (run trust.Run, blamed []Claim) {
+	isEventHidden := false
+	run = trust.Detect(ci, branches, func(name string) string {
+		value := getenv(name)
+		_, isClaim := c[variableKey(name)]
+		isEventHidden = isEventHidden || name == EventVariable && value == "" && isClaim
+		return value
+	})
+	without := func(omitted ...string) (trust.Scope, []string) { return c.scope(ci, branches, getenv, omitted) }
+	other, culprits := otherScope(run.Scope, without)
+	switch {
+	case len(culprits) > 0:
+	case isEventHidden && run.Writes():
+		// The file may say that this is a fork, or that another branch is the default one.
+		other, culprits = trust.Untrusted, []string{EventVariable}
+	default:
+		return run, nil
+	}
+	for _, key := range culprits {
+		blamed = append(blamed, c[key])
+	}
+	what := named(blamed)
+	run.Reason += "; but " + what + " would make it " + string(other)
+	run.Advice = fmt.Sprintf("%s would change its scope from %s to %s, and a checkout could set that; remove it from the file, or set it in the environment of the CI job", what, run.Scope, other)
+	run.Scope = trust.Untrusted
+	return run, blamed
+}
+
+// maxMattering is how many claims may matter to a scope. Each set of them is tried.
+const maxMattering = 6
+
+// otherScope looks for a set of claims that gives a run another scope than its real
+// one, and names the culprits. There are none if all sets agree. It tries all sets,
+// because some systems do not tell whether a claim came from outside as well: any of
+// the claims may be true.
+func otherScope(real trust.Scope, without func(omitted ...string) (trust.Scope, []string)) (other trust.Scope, culprits []string) {
+	all, mattering := without()
+	if all != real {
+		return all, culpritsOf(real, mattering, without)
+	}
+	// A claim that joins later was in all sets before.
+	for set := 1; set < 1<<len(mattering); set++ {
+		var omitted []string
+		for i, key := range mattering {
+			if set&(1<<i) != 0 {
+				omitted = append(omitted, key)
+			}
+		}
+		scope, asked := without(omitted...)
+		for _, key := range asked {
+			if !slices.Contains(mattering, key) {
+				mattering = append(mattering, key)
+			}
+		}
+		if len(mattering) > maxMattering {
+			return trust.Untrusted, mattering
+		}
+		if scope != real {
+			return scope, mattering
+		}
+	}
+	return real, nil
+}
+
+// culpritsOf returns the keys of the claims without which the scope is the real one:
+// a single key if that is enough, else all that matter. mattering lists those that
+// matter at first.
+func culpritsOf(real trust.Scope, mattering []string, without func(omitted ...string) (trust.Scope, []string)) (all []string) {
+	for _, key := range mattering {
+		if scope, _ := without(key); scope == real {
+			return []string{key}
+		}
+	}
+	// Without them others may matter. Once none does, the scope is the real one.
+	for len(mattering) > 0 {
+		all = append(all, mattering...)
+		_, mattering = without(all...)
+	}
+	return all
+}
+
+// scope returns the scope of a run with all claims but the omitted ones, as Nx sees it.
+// asked lists the keys of the claims that matter to it, in the order of the look-ups.
+func (c Claims) scope(ci bool, branches trust.Branches, getenv func(string) string, omitted []string) (scope trust.Scope, asked []string) {
+	seen := func(name string) string {
+		key, value := variableKey(name), getenv(name)
+		claim, isClaim := c[key]
+		if value != "" || !isClaim || slices.Contains(omitted, key) || name == EventVariable {
+			return value
+		}
+		if !slices.Contains(asked, key) {
+			asked = append(asked, key)
+		}
+		return claim.Value
+	}
+	// Versions of Nx know different CIs: only what the claims change matters.
+	if seenCI := IsCI(seen); seenCI != IsCI(getenv) {
+		ci = seenCI
+	}
+	return trust.Detect(ci, branches, seen).Scope, asked
+}

@@ -1,0 +1,112 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
+	"github.com/nx-azure-cache/nx-azure-cache/license"
+)
+
+// dotenv are the claims of a file .env.
+func dotenv(variables testenv.Env) (list []Claim) {
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		list = append(list, Claim{Name: name, Value: variables[name], File: ".env"})
+	}
+	return list
+}
+
+func TestWhichClaimsCount(t *testing.T) {
+	claimed := testenv.Env{
+		ConnectionVariable: testenv.ConnectionString, OwnConnectionVariable: testenv.ConnectionString, license.Variable: "a licence", ModeVariable: "read-only",
+		SASVariable: "x", CredentialVariable: "azure-cli", trust.SigningKeyVariable: "x", trust.RefVariable: "refs/heads/main", WorkspaceVariable: "{}",
+		"NX_AZURE_CACHE_LOG": "debug", "NX_AZURE_CACHE_LOG_FILE": "/x", "HTTPS_PROXY": "http://x", "SSL_CERT_FILE": "/x", "AZURE_CLIENT_ID": "x", "PATH": "/x", "GOMEMLIMIT": "1",
+	}
+	getenv := NewClaims(dotenv(claimed)).Over(testenv.Env{}.Get)
+	for name, value := range claimed {
+		want := ""
+		if slices.Contains([]string{ConnectionVariable, OwnConnectionVariable, license.Variable, ModeVariable}, name) {
+			want = value
+		}
+		if got := getenv(name); got != want {
+			t.Errorf("%s of .env: got %q, want %q", name, got, want)
+		}
+	}
+	getenv = NewClaims(dotenv(claimed)).Over(testenv.Env{ConnectionVariable: "real", ModeVariable: "no-cache"}.Get)
+	if got := getenv(ConnectionVariable) + getenv(ModeVariable); got != "realno-cache" {
+		t.Errorf("got %q, want the environment", got)
+	}
+	for _, one := range []Claim{
+		{Name: ModeVariable, Value: " read-write "},
+		{Name: ConnectionVariable, Value: testenv.ConnectionString, IsEmpty: true},
+		{Name: "\x1b[31m", Value: "x"},
+	} {
+		if got := NewClaims([]Claim{one}).Over(testenv.Env{}.Get)(one.Name); got != "" {
+			t.Errorf("%+v: got %q", one, got)
+		}
+	}
+}
+
+func TestWhatIsSaidOfClaims(t *testing.T) {
+	for name, test := range map[string]struct {
+		list []Claim
+		mode cache.Mode
+		want string // the lines, joined
+	}{
+		"ours": {dotenv(testenv.Env{trust.RefVariable: "refs/heads/main"}), cache.ReadWrite,
+			"NX_AZURE_CACHE_REF of .env is ignored: a checkout could set it. Set it in the environment of the CI job instead"},
+		"two of ours": {[]Claim{{Name: "NX_AZURE_CACHE_LOG", Value: "debug", File: ".env.local"}, {Name: "NX_AZURE_CACHE_BINARY", Value: "x"}}, cache.ReadWrite,
+			"NX_AZURE_CACHE_BINARY (set inside Nx) and NX_AZURE_CACHE_LOG of .env.local are ignored: a checkout could set them. Set them in the environment of the CI job instead"},
+		"those of an application": {dotenv(testenv.Env{"AZURE_CLIENT_ID": "x", "HTTPS_PROXY": "x", "CI": "true", "NX_VERBOSE_LOGGING": "true"}), cache.ReadWrite, ""},
+		"those that count":        {dotenv(testenv.Env{ConnectionVariable: "x", license.Variable: "x", ModeVariable: "read-only"}), cache.ReadOnly, ""},
+		"the mode that it is":     {dotenv(testenv.Env{ModeVariable: "read-write"}), cache.ReadWrite, ""},
+		"a higher mode": {dotenv(testenv.Env{ModeVariable: "read-write"}), cache.ReadOnly,
+			"NX_POWERPACK_CACHE_MODE of .env is ignored: a checkout could set it. Set it in the environment of the CI job instead"},
+		"what is empty": {[]Claim{{Name: ConnectionVariable, Value: "x", File: ".env", IsEmpty: true}}, cache.ReadWrite,
+			"AZURE_STORAGE_CONNECTION_STRING of .env is ignored: the environment sets it to an empty value, which a .env file cannot fill. Set a value there, or unset it"},
+		"names of no variable":  {[]Claim{{Name: "NX_AZURE_CACHE_\x1b[31m", Value: "x", File: ".env"}}, cache.ReadWrite, ""},
+		"a file with any name":  {[]Claim{{Name: "NX_AZURE_CACHE_X", Value: "x", File: ".env.\x1b[31m"}}, cache.ReadWrite, "NX_AZURE_CACHE_X of a .env file is ignored: a checkout could set it. Set it in the environment of the CI job instead"},
+		"an application's Nx":   {dotenv(testenv.Env{"NX_CLI_SET": "true"}), cache.ReadWrite, ""},
+		"nothing that is there": {nil, cache.ReadWrite, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := strings.Join(NewClaims(test.list).Warnings(test.mode, nil), "\n"); got != test.want {
+				t.Errorf("got  %q\nwant %q", got, test.want)
+			}
+		})
+	}
+	one := Claim{Name: ConnectionVariable, Value: testenv.ConnectionString, File: ".env"}
+	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s %q %x", one, one, one, one, one, one), fmt.Sprintf("%+v", Settings{Claims: NewClaims([]Claim{one})})} {
+		if strings.Contains(text, testenv.AccountKey) {
+			t.Errorf("%s shows a value", text)
+		}
+	}
+}
+
+// What an application has for itself is named where a request fails, and only there.
+func TestClaimsExplainFailures(t *testing.T) {
+	list := NewClaims(dotenv(testenv.Env{"AZURE_CLIENT_ID": "secret-id", "https_proxy": "x", "NODE_EXTRA_CA_CERTS": "x", "DATABASE_URL": "x", ConnectionVariable: "x"}))
+	memory := new(cachetest.Memory)
+	s := Settings{AccountName: "acme", Claims: list}
+	blobs := s.ExplainErrors(memory)
+	if _, err := blobs.Get(t.Context(), "x"); !errors.Is(err, cache.ErrNotFound) || strings.Contains(err.Error(), "AZURE") {
+		t.Errorf("got %v, want it as it is", err)
+	}
+	failing := errors.New("nobody is signed in")
+	err := explainedBlobs{memory, blobs.(explainedBlobs).hint}.explained(&cache.ConfigError{Err: failing})
+	const want = "nobody is signed in (the account is that of azure.accountName in nx.json; AZURE_CLIENT_ID of .env and NODE_EXTRA_CA_CERTS of .env and https_proxy of .env are ignored: a checkout could set them; if the cache needs them, set them in the environment)"
+	if _, isConfig := errors.AsType[*cache.ConfigError](err); err == nil || err.Error() != want || !isConfig {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	s.Claims = NewClaims(dotenv(testenv.Env{"DATABASE_URL": "x"}))
+	if hint := s.ExplainErrors(memory).(explainedBlobs).hint; hint != "the account is that of azure.accountName in nx.json" {
+		t.Errorf("a database explains why requests fail: %s", hint)
+	}
+}

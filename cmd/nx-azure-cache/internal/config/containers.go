@@ -1,0 +1,38 @@
+package config
+
+import (
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+)
+
+// OpenContainers opens the containers that hold scopes, by name. They share what
+// can be shared: the sign-in, the connections, the memory.
+func (s Settings) OpenContainers(scopes []trust.Scope) (map[string]*azure.Container, error) {
+	first, err := azure.Open(azure.Options{
+		Container:          s.Container,
+		ConnectionString:   s.ConnectionString,
+		ConnectionVariable: s.connectionFrom,
+		SASURL:             s.SASURL,
+		SignIn:             s.signIn(),
+		Cloud:              s.cloud,
+		AccountName:        s.AccountName,
+		Endpoint:           s.Endpoint,
+		TrustedHosts:       s.trustedHosts,
+		Limits:             s.Limits,
+		Environment:        s.environment,
+	})
+	if err != nil {
+		return nil, err
+	}
+	containers := map[string]*azure.Container{s.Container: first}
+	for _, scope := range scopes {
+		name := s.ContainerOf(scope)
+		if containers[name] != nil {
+			continue
+		}
+		if containers[name], err = first.Sibling(name); err != nil {
+			return nil, err
+		}
+	}
+	return containers, nil
+}

@@ -1,0 +1,135 @@
+package config
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
+)
+
+// Whose sign-in it is: a secret that is set wins, unless another one is named.
+func TestCredential(t *testing.T) {
+	type want struct {
+		credential      string
+		connection, sas endpoint.Secret
+		mistakesInOrder string // each begins so, with "|" between them
+	}
+	account := `"container": "artifacts", "accountName": "nxcache"`
+	for name, test := range map[string]struct {
+		config string
+		env    testenv.Env
+		want   want
+	}{
+		"nothing":                             {account, nil, want{}},
+		"a connection string":                 {account, testenv.Env{ConnectionVariable: testenv.ConnectionString}, want{connection: testenv.ConnectionString}},
+		"a SAS URL":                           {account, testenv.Env{SASVariable: " " + testenv.SASURL + "\n"}, want{sas: testenv.SASURL}},
+		"both":                                {account, testenv.Env{ConnectionVariable: testenv.ConnectionString, SASVariable: testenv.SASURL}, want{connection: testenv.ConnectionString}},
+		"both, blank":                         {account, testenv.Env{ConnectionVariable: " ", SASVariable: "\t", CredentialVariable: "\n"}, want{}},
+		"an empty key":                        {account + `, "credential": ""`, testenv.Env{SASVariable: testenv.SASURL}, want{sas: testenv.SASURL}},
+		"a SAS URL, which names all":          {``, testenv.Env{SASVariable: testenv.SASURL}, want{sas: testenv.SASURL}},
+		"a connection string without account": {`"container": "artifacts"`, testenv.Env{ConnectionVariable: testenv.ConnectionString}, want{connection: testenv.ConnectionString}},
+
+		"the connection string, named": {account + `, "credential": "connection-string"`, testenv.Env{ConnectionVariable: testenv.ConnectionString, SASVariable: testenv.SASURL},
+			want{credential: "connection-string", connection: testenv.ConnectionString}},
+		"the SAS, named": {account + `, "credential": "sas"`, testenv.Env{ConnectionVariable: testenv.ConnectionString, SASVariable: testenv.SASURL}, want{credential: "sas", sas: testenv.SASURL}},
+		"another, named": {account + `, "credential": "azure-cli"`, testenv.Env{ConnectionVariable: testenv.ConnectionString, SASVariable: testenv.SASURL}, want{credential: "azure-cli"}},
+		"anonymous":      {account + `, "credential": "anonymous"`, testenv.Env{ConnectionVariable: testenv.ConnectionString}, want{credential: "anonymous"}},
+		"the variable beats the key": {account + `, "credential": "managed-identity"`, testenv.Env{CredentialVariable: " github-actions "},
+			want{credential: "github-actions"}},
+		"the variable beats a mistake": {account + `, "credential": "magic"`, testenv.Env{CredentialVariable: "default"}, want{credential: "default"}},
+		"with an endpoint":             {`"container": "artifacts", "endpoint": "https://10.0.0.4", "credential": "azure-cli"`, nil, want{credential: "azure-cli"}},
+
+		"one without its variable": {account + `, "credential": "connection-string"`, testenv.Env{SASVariable: testenv.SASURL},
+			want{credential: "connection-string", mistakesInOrder: "AZURE_STORAGE_CONNECTION_STRING is not set, nor is NX_AZURE_CACHE_CONNECTION_STRING, and azure.credential in nx.json is connection-string"}},
+		"another without its variable": {`"container": "artifacts"`, testenv.Env{CredentialVariable: "sas", ConnectionVariable: testenv.ConnectionString},
+			want{credential: "sas", mistakesInOrder: "NX_AZURE_CACHE_SAS_URL is not set, and NX_AZURE_CACHE_CREDENTIAL is sas"}},
+		"one that does not name the account": {`"container": "artifacts", "credential": "managed-identity"`, testenv.Env{ConnectionVariable: testenv.ConnectionString},
+			want{credential: "managed-identity", mistakesInOrder: "azure.accountName in nx.json is missing: name the storage account, or its endpoint; the sign-in managed-identity needs it"}},
+		"one whose secret named the container": {`"accountName": "nxcache", "credential": "azure-cli"`, testenv.Env{SASVariable: testenv.SASURL},
+			want{credential: "azure-cli", mistakesInOrder: "azure.container in nx.json is missing"}},
+		"one with a wrong account": {`"container": "artifacts", "accountName": "X", "credential": "azure-cli"`, testenv.Env{ConnectionVariable: testenv.ConnectionString},
+			want{credential: "azure-cli", mistakesInOrder: "azure.accountName in nx.json is \"X\""}},
+		"one that is unknown, of two": {account + `, "credential": "managed"`, testenv.Env{ConnectionVariable: testenv.ConnectionString},
+			want{connection: testenv.ConnectionString, mistakesInOrder: `azure.credential in nx.json is "managed"; allowed are connection-string, sas, environment, `}},
+		"an unknown one in the variable": {account + `, "credential": "azure-cli"`, testenv.Env{CredentialVariable: "x", ModeVariable: "y"},
+			want{mistakesInOrder: `NX_AZURE_CACHE_CREDENTIAL is "x"|NX_POWERPACK_CACHE_MODE is "y"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, warnings, err := ReadSettings(json.RawMessage("{"+test.config+"}"), false, test.env.Get)
+			begin := func(got, want string) bool { return strings.HasPrefix(got, want) }
+			var mistakes []string
+			if test.want.mistakesInOrder != "" {
+				mistakes = strings.Split(test.want.mistakesInOrder, "|")
+			}
+			if lines := problemsOf(err); len(warnings) > 0 || !slices.EqualFunc(lines, mistakes, begin) {
+				t.Errorf("got the mistakes %q and the warnings %q, want the mistakes %q", lines, warnings, mistakes)
+			}
+			if got.credential != test.want.credential || got.ConnectionString != test.want.connection || got.SASURL != test.want.sas {
+				t.Errorf("got %q, %q and %q, want %+v", got.credential, got.ConnectionString.Reveal(), got.SASURL.Reveal(), test.want)
+			}
+		})
+	}
+}
+
+// What people write instead of a name is known from the tools that have others.
+func TestNearestValues(t *testing.T) {
+	for text, want := range map[string]struct{ key, value string }{
+		"readonly":          {"localMode", "read-only"},
+		"Read-Only":         {"localMode", "read-only"},
+		"READ":              {"localMode", "read"},
+		"write":             {"localMode", "read-write"},
+		"readwrite":         {"localMode", "read-write"},
+		"nocache":           {"localMode", "no-cache"},
+		"on":                {"localMode", ""},
+		"disabled":          {"localMode", ""},
+		"cli":               {"credential", "azure-cli"},
+		"AzureCLI":          {"credential", "azure-cli"},
+		"azd":               {"credential", ""},
+		"powershell":        {"credential", "azure-powershell"},
+		"github":            {"credential", "github-actions"},
+		"pipelines":         {"credential", "azure-pipelines"},
+		"workloadIdentity":  {"credential", "workload-identity"},
+		"managed":           {"credential", "managed-identity"},
+		"connectionString":  {"credential", "connection-string"},
+		"env":               {"credential", "environment"},
+		"anon":              {"credential", "anonymous"},
+		"AzureUSGovernment": {"cloud", "usgovernment"},
+		"AzureChinaCloud":   {"cloud", "china"},
+		"AzurePublicCloud":  {"cloud", "public"},
+		"Public":            {"cloud", "public"},
+		"germany":           {"cloud", ""},
+		"branches":          {"trust.isolation", "branch"},
+		"off":               {"trust.isolation", ""},
+	} {
+		keys := map[string]any{"container": "artifacts", "accountName": "nxcache", want.key: text}
+		if inner, ok := strings.CutPrefix(want.key, "trust."); ok {
+			keys = map[string]any{"container": "artifacts", "accountName": "nxcache", "trust": map[string]any{inner: text}}
+		}
+		config, err := json.Marshal(keys)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, mistake := ReadSettings(config, false, testenv.Env{}.Get)
+		lines := problemsOf(mistake)
+		if len(lines) != 1 || !strings.HasPrefix(lines[0], "azure."+want.key+" in nx.json is \""+text+`"; allowed are `) {
+			t.Errorf("%s %q: got %q, want one mistake", want.key, text, lines)
+			continue
+		}
+		_, guess, _ := strings.Cut(lines[0], "; did you mean ")
+		if strings.TrimSuffix(guess, "?") != want.value {
+			t.Errorf("%s %q: got %q, want the guess %q", want.key, text, lines[0], want.value)
+		}
+	}
+}
+
+func TestCloud(t *testing.T) {
+	for _, cloud := range []string{"public", "usgovernment", "china", ""} {
+		config := `{"container": "artifacts", "accountName": "nxcache", "cloud": " ` + cloud + ` "}`
+		if got, _, err := ReadSettings(json.RawMessage(config), false, testenv.Env{}.Get); err != nil || got.cloud != cloud {
+			t.Errorf("got %q and %v, want %q", got.cloud, err, cloud)
+		}
+	}
+}

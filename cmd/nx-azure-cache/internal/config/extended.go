@@ -1,0 +1,74 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// nx.json is part of every task's hash. A file that it extends is not: a pull request
+// can change that file and still have the hashes of main. So the keys that decide the
+// scope of a run count only from nx.json itself.
+
+// The keys of nx.json that may come from a file that it extends. Nx takes each of them
+// whole from one of the two files.
+const (
+	AzureKey       = "azure"
+	DefaultBaseKey = "defaultBase"
+)
+
+// WithoutExtended removes the keys that decide the scope from the block "azure" if the
+// block comes from a file that nx.json extends. extended lists the keys of nx.json that
+// come from there. Each key that would have had an effect gets a warning.
+func WithoutExtended(config json.RawMessage, extended []string) (json.RawMessage, []string) {
+	var block map[string]any
+	if !slices.Contains(extended, AzureKey) || json.Unmarshal(config, &block) != nil {
+		return config, nil // readBlock reports what is wrong with it
+	}
+	trust, isObject := block[trustKey].(map[string]any)
+	if !isObject {
+		return config, nil
+	}
+	var warnings []string
+	for _, key := range []string{"branches", "repositories", "isolation"} {
+		if hasEffect(trust[key]) {
+			warnings = append(warnings, fmt.Sprintf("azure.%s.%s %s; put the whole block azure, with azure.trust, into nx.json itself", trustKey, key, isIgnored))
+		}
+		delete(trust, key)
+	}
+	return encode(block), warnings
+}
+
+const isIgnored = "is ignored: it comes from a file that nx.json extends, which no task's hash covers"
+
+// hasEffect reports whether a value of azure.trust.branches, repositories or isolation is
+// another than the default.
+func hasEffect(value any) bool {
+	text, isText := value.(string)
+	text = strings.TrimSpace(text)
+	return value != nil && (!isText || text != "" && text != isolateBranches)
+}
+
+// defaultBase is the key of that name in nx.json, or in a file that it extends.
+type defaultBase struct {
+	name       string
+	isExtended bool
+}
+
+func ReadDefaultBase(name string, extended []string) defaultBase {
+	return defaultBase{name, slices.Contains(extended, DefaultBaseKey)}
+}
+
+// own is the name in nx.json itself, or "".
+func (d defaultBase) own() string {
+	if d.isExtended {
+		return ""
+	}
+	return d.name
+}
+
+// ignored says that it does not decide who is trusted.
+func (d defaultBase) ignored() string {
+	return fmt.Sprintf("for the trusted branches %s %s; put it, or azure.trust.branches, into nx.json itself", DefaultBaseKey, isIgnored)
+}

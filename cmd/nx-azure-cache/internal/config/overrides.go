@@ -1,0 +1,125 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+)
+
+// Overrides take the place of nx.json, or of keys in it: a command has flags for them.
+type Overrides struct {
+	Container, AccountName, Endpoint, Prefix string
+	IsSet                                    func(flag string) bool
+}
+
+// The names of the flags.
+const (
+	ContainerFlag   = "container"
+	AccountNameFlag = "account-name"
+	EndpointFlag    = "endpoint"
+	PrefixFlag      = "prefix"
+)
+
+// check returns an error for flags that are wrong, or not enough.
+func (o *Overrides) check(document Document, getenv func(string) string) error {
+	for _, flag := range []struct {
+		name, value string
+		check       func(string) error
+	}{
+		{ContainerFlag, o.Container, endpoint.CheckContainer},
+		{AccountNameFlag, o.AccountName, endpoint.CheckAccountName},
+		{EndpointFlag, o.Endpoint, endpoint.Check},
+	} {
+		if err := checkValue(flag.value, flag.check); err != nil && o.IsSet(flag.name) {
+			return fmt.Errorf("--%s %w", flag.name, err)
+		}
+	}
+	secret := document.usedSecret(getenv)
+	namesAccount := o.IsSet(AccountNameFlag) || o.IsSet(EndpointFlag)
+	switch {
+	case !cache.ValidPrefix(o.Prefix):
+		return fmt.Errorf("--%s is %s; allowed are segments of letters, digits, \".\", \"_\" and \"-\" with \"/\" between them", PrefixFlag, Shown(o.Prefix))
+	case secret != "" && namesAccount:
+		return fmt.Errorf("%s names the account already: unset it, or leave out --%s and --%s", secret, AccountNameFlag, EndpointFlag)
+	case document.HasConfig(), o.IsSet(ContainerFlag) && (secret != "" || namesAccount):
+		return nil
+	case o.IsSet(ContainerFlag):
+		return fmt.Errorf("--%s is missing (or --%s, or %s)", AccountNameFlag, EndpointFlag, ConnectionVariable)
+	case document.Problem != "":
+		return errors.New(document.Problem)
+	default:
+		return fmt.Errorf(`there is no block "azure" of an nx.json: run this with npx in the workspace, or name the container with --%s and --%s`, ContainerFlag, AccountNameFlag)
+	}
+}
+
+// usedSecret is the variable with a secret of a storage account, which says where
+// that is, if one will be used.
+func (d Document) usedSecret(getenv func(string) string) string {
+	variable := func(name string) string { return strings.TrimSpace(getenv(name)) }
+	b, _ := readBlock(d.Config, make(problems)) // readSettings says what is wrong with it
+	_, named := namedCredential(b.credential, variable)
+	if !slices.Contains(credentials, named) { // as above
+		named = ""
+	}
+	for _, it := range []struct{ variable, credential string }{
+		{OwnConnectionVariable, connectionCredential},
+		{ConnectionVariable, connectionCredential},
+		{SASVariable, sasCredential},
+	} {
+		if variable(it.variable) != "" && (named == "" || named == it.credential) {
+			return it.variable
+		}
+	}
+	return ""
+}
+
+// apply puts the flags into the block "azure". What is no such block stays as it
+// is: readSettings says what is wrong with it.
+func (o *Overrides) apply(document Document) json.RawMessage {
+	keys := make(map[string]any)
+	if document.HasConfig() && json.Unmarshal(document.Config, &keys) != nil {
+		return document.Config
+	}
+	if o.IsSet(ContainerFlag) {
+		keys["container"] = o.Container
+		if t, ok := keys[trustKey].(map[string]any); ok {
+			delete(t, "containers")
+		}
+	}
+	if o.IsSet(AccountNameFlag) {
+		keys["accountName"] = o.AccountName
+		delete(keys, "endpoint") // which would win
+	}
+	if o.IsSet(EndpointFlag) {
+		keys["endpoint"] = o.Endpoint
+	}
+	if o.IsSet(PrefixFlag) {
+		keys["prefix"] = o.Prefix
+	}
+	return encode(keys)
+}
+
+// encode is the JSON of what was JSON.
+func encode(keys map[string]any) json.RawMessage {
+	text, err := json.Marshal(keys)
+	if err != nil {
+		panic(err) // texts, numbers, arrays and objects
+	}
+	return text
+}
+
+// withoutModes drops what says whether runs of Nx use the cache.
+func withoutModes(config json.RawMessage) json.RawMessage {
+	var keys map[string]any
+	if json.Unmarshal(config, &keys) != nil {
+		return config
+	}
+	delete(keys, "localMode")
+	delete(keys, "ciMode")
+	return encode(keys)
+}

@@ -1,0 +1,93 @@
+package config
+
+import (
+	"fmt"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+)
+
+// RunPolicy is what a run is, and may do.
+type RunPolicy struct {
+	trust.Run
+	Mode     cache.Mode
+	Signer   *trust.Signer // nil: nothing is signed
+	Warnings []string
+	Blamed   []Claim // that would make it another run
+}
+
+// RunPolicy finds out who the run is. What it may do is at most what the mode allows.
+func (s Settings) RunPolicy(ci bool, base defaultBase, getenv func(string) string) RunPolicy {
+	r := RunPolicy{Mode: s.Mode}
+	branches := s.branches(base.own())
+	r.Run, r.Blamed = s.Claims.detect(ci, branches, getenv)
+	if base.isExtended && trust.Detect(ci, s.branches(base.name), getenv).Scope != trust.Detect(ci, branches, getenv).Scope {
+		r.warn("%s", base.ignored())
+	}
+	if s.Trust.Shared {
+		r.Scope, r.Reason, r.Advice, r.Blamed = trust.Shared, "azure.trust.isolation is "+isolateNothing, "", nil
+		r.warn(`azure.trust.isolation in nx.json is "%s": whoever may write to the cache, pull requests included, decides what all others restore (CVE-2025-36852)`, isolateNothing)
+	}
+	if r.Scope != trust.Trusted {
+		r.checkNoKey(getenv)
+	}
+	if s.Mode != cache.ReadWrite {
+		if len(r.Blamed) > 0 {
+			r.warn("the remote cache reads trusted results only in this run: %s (docs/security.md)", r.Advice)
+		}
+		return r
+	}
+	if !r.Writes() {
+		r.Mode = cache.ReadOnly
+	}
+	if r.Advice != "" {
+		r.warn("the remote cache stores nothing in this run: %s (docs/security.md)", r.Advice)
+	}
+	if r.Scope == trust.Trusted {
+		r.chooseKey(s.Trust, getenv)
+	}
+	return r
+}
+
+// branches are those that are trusted.
+func (s Settings) branches(defaultBase string) trust.Branches {
+	branches := trust.DefaultBranches(defaultBase)
+	if s.Trust.branches != nil {
+		branches = trust.ListedBranches(s.Trust.branches...)
+	}
+	if s.Trust.Repositories != nil {
+		branches = branches.OfRepositories(s.Trust.Repositories...)
+	}
+	return branches
+}
+
+func (r *RunPolicy) warn(format string, args ...any) {
+	r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
+}
+
+// checkNoKey warns of a key where none belongs, whatever the run stores.
+func (r *RunPolicy) checkNoKey(getenv func(string) string) {
+	if _, isSet, _ := trust.SigningKey(getenv); isSet && r.Scope != trust.Shared {
+		r.warn("%s is set in a run that is not trusted (%s): whatever it runs can sign for %s; give the key to jobs of trusted branches only",
+			trust.SigningKeyVariable, r.Reason, trust.Trusted)
+	}
+}
+
+// chooseKey decides whether a trusted run signs. What nobody would believe it does not
+// store.
+func (r *RunPolicy) chooseKey(t trustSettings, getenv func(string) string) {
+	key, isSet, err := trust.SigningKey(getenv)
+	switch {
+	case err != nil:
+		r.Mode = cache.ReadOnly
+		r.warn("the remote cache stores nothing in this run: %v", err)
+	case !isSet && t.Verifier != nil:
+		r.Mode = cache.ReadOnly
+		r.warn("the remote cache stores nothing in this run: azure.trust.publicKeys asks for signatures, and %s is not set", trust.SigningKeyVariable)
+	case isSet && t.Verifier != nil && !t.Verifier.Believes(key.Public()):
+		r.Mode = cache.ReadOnly
+		r.warn("the remote cache stores nothing in this run: the key %s of %s is not in azure.trust.publicKeys, or is revoked", key.Public().ID(), trust.SigningKeyVariable)
+	case isSet:
+		r.Signer = trust.NewSigner(key)
+	}
+}

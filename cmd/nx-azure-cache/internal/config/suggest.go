@@ -1,0 +1,67 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+)
+
+// suggest names the known key that is most like key, or all of them when none
+// is near enough to be meant.
+func suggest(key string, known []string) string {
+	if near := nearest(key, known); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return "known keys are " + strings.Join(known, ", ")
+}
+
+// notOneOf is the mistake of a value that is none of those allowed.
+func notOneOf[T ~string](value string, allowed []T) error {
+	hint := ""
+	if near := nearest(value, allowed); near != "" {
+		hint = "; did you mean " + string(near) + "?"
+	}
+	return fmt.Errorf("is %s; allowed are %s%s", Shown(value), enumerate(allowed), hint)
+}
+
+// nearest returns the one of the known names that text may mean: one with a slip
+// of the pen, else one that it is a part of, or that is a part of it. It is ""
+// where none is near enough.
+func nearest[T ~string](text string, known []T) T {
+	text = strings.ToLower(text)
+	distance := func(name T) int { return levenshtein.ComputeDistance(text, strings.ToLower(string(name))) }
+	best := slices.MinFunc(known, func(a, b T) int { return cmp.Compare(distance(a), distance(b)) })
+	if distance(best) <= len(best)/3 {
+		return best
+	}
+	for _, name := range known {
+		if len(text) > 1 && strings.HasPrefix(strings.ToLower(string(name)), text) {
+			return name
+		}
+	}
+	for _, name := range known {
+		lower := strings.ToLower(string(name))
+		if len(text) > 2 && strings.Contains(lower, text) || len(lower) > 4 && strings.Contains(text, lower) {
+			return name
+		}
+	}
+	return ""
+}
+
+// enumerate writes names as a sentence does: a, b and c.
+func enumerate[T ~string](names []T) string {
+	var b strings.Builder
+	for i, name := range names {
+		switch {
+		case i > 0 && i == len(names)-1:
+			b.WriteString(" and ")
+		case i > 0:
+			b.WriteString(", ")
+		}
+		b.WriteString(string(name))
+	}
+	return b.String()
+}

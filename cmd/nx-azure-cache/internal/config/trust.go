@@ -1,0 +1,185 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+)
+
+// trustKey is the key of an object in the block "azure".
+const trustKey = "trust"
+
+// The values of azure.trust.isolation.
+const (
+	isolateBranches = "branch"
+	isolateNothing  = "none"
+)
+
+var isolations = []string{isolateBranches, isolateNothing}
+
+// trustSettings are the block "azure.trust".
+type trustSettings struct {
+	Shared   bool     // there is one scope for all
+	branches []string // patterns; nil: those that nx.json's defaultBase implies
+	// Repositories are the trusted ones; nil: all that are not known to be forks.
+	Repositories []string
+	Keys         []trust.PublicKey
+	Verifier     *trust.Verifier       // nil: signatures are not asked for
+	containers   map[trust.Kind]string // of scopes that are not in azure.container
+}
+
+// readTrust reads the block "azure.trust".
+func readTrust(value any, wrong problems) (t trustSettings, warnings []string) {
+	block, isObject := value.(map[string]any)
+	switch {
+	case value == nil: // or null: not set
+		return t, nil
+	case !isObject:
+		wrong.add(InKey(trustKey), errors.New(`must be an object, such as { "branches": ["main"] }`))
+		return t, nil
+	}
+	r := trustReader{block, wrong}
+	known := make(map[string]fieldReader)
+	for _, key := range trustKeys {
+		known[key] = ignore
+	}
+	warnings = readKeys(block, trustKey+".", known, wrong)
+	t.Shared = r.isolation() == isolateNothing
+	t.branches = r.names("branches", trust.CheckBranch)
+	t.Repositories = r.names("repositories", trust.CheckRepository)
+	t.containers = r.containers()
+	r.keys(&t)
+	if t.Shared && t.Verifier != nil {
+		wrong.add(InKey("trust.publicKeys"), fmt.Errorf(`has no effect where azure.trust.isolation is "%s": only the trusted scope is signed; remove one of them`, isolateNothing))
+	}
+	if t.Shared && len(t.branches)+len(t.Repositories)+len(t.containers) > 0 {
+		warnings = append(warnings, fmt.Sprintf(`azure.trust.branches, azure.trust.repositories and azure.trust.containers in nx.json have no effect where azure.trust.isolation is "%s"`, isolateNothing))
+	}
+	return t, warnings
+}
+
+var trustKeys = []string{"branches", "containers", "isolation", "publicKeys", "repositories", "revokedKeys"}
+
+// ignore reads nothing: the keys of the block depend on each other.
+func ignore(string, any, problems) []string { return nil }
+
+// trustReader reads the keys of the block. A wrong one counts as not set.
+type trustReader struct {
+	block map[string]any
+	wrong problems
+}
+
+func (r trustReader) problem(key, format string, args ...any) {
+	r.wrong.add(InKey(trustKey+"."+key), fmt.Errorf(format, args...))
+}
+
+func (r trustReader) isolation() string {
+	switch value := r.block["isolation"].(type) {
+	case nil:
+	case string:
+		switch text := strings.TrimSpace(value); text {
+		case "":
+		case isolateBranches, isolateNothing:
+			return text
+		default:
+			r.problem("isolation", "%w", notOneOf(text, isolations))
+		}
+	default:
+		r.problem("isolation", "must be a string")
+	}
+	return isolateBranches
+}
+
+// texts reads an array of strings; nil stands for one that is not set.
+func (r trustReader) texts(key string) (texts []string) {
+	value := r.block[key]
+	if value == nil {
+		return nil
+	}
+	list, isArray := value.([]any)
+	texts = make([]string, 0, len(list))
+	for _, item := range list {
+		text, isText := item.(string)
+		isArray = isArray && isText
+		texts = append(texts, strings.TrimSpace(text))
+	}
+	if !isArray {
+		r.problem(key, "must be an array of strings")
+		return nil
+	}
+	return texts
+}
+
+// names reads an array of names that follow a rule.
+func (r trustReader) names(key string, check func(string) error) []string {
+	texts := r.texts(key)
+	for i, text := range texts {
+		if err := check(text); err != nil {
+			r.problem(key, "has %s at %d; %w", Shown(text), i+1, err)
+			return nil
+		}
+	}
+	return texts
+}
+
+func (r trustReader) keys(t *trustSettings) {
+	for i, text := range r.texts("publicKeys") {
+		key, err := trust.ParsePublicKey(text)
+		if err != nil {
+			r.problem("publicKeys", "cannot be used, number %d: %w", i+1, err)
+			return
+		}
+		t.Keys = append(t.Keys, key)
+	}
+	revoked := r.texts("revokedKeys")
+	verifier, err := trust.NewVerifier(t.Keys, revoked)
+	switch {
+	case err != nil:
+		r.problem("revokedKeys", "cannot be used: %w", err)
+	case len(t.Keys) > 0:
+		t.Verifier = verifier
+	case len(revoked) > 0:
+		// Who has moved his only key there does not mean that everything counts now.
+		r.problem("publicKeys", "is missing beside azure.trust.revokedKeys: without a key whatever is in the cache would be believed; add the new one, or remove both")
+	}
+}
+
+func (r trustReader) containers() map[trust.Kind]string {
+	value := r.block["containers"]
+	block, isObject := value.(map[string]any)
+	if value != nil && !isObject {
+		r.problem("containers", `must be an object, such as { "trusted": "nxcache-trusted" }`)
+	}
+	if len(block) == 0 {
+		return nil
+	}
+	containers := make(map[trust.Kind]string)
+	for _, kind := range slices.Sorted(maps.Keys(block)) {
+		name, isText := block[kind].(string)
+		switch {
+		case !trust.IsKind(kind):
+			r.problem("containers", "has a wrong key, which %w", notOneOf(kind, trust.Kinds()))
+		case !isText:
+			r.problem("containers", "must have a string at %s", kind)
+		default:
+			if err := checkValue(strings.TrimSpace(name), endpoint.CheckContainer); err != nil {
+				r.problem("containers", "has a wrong name at %s, which %w", kind, err)
+			}
+			containers[trust.Kind(kind)] = strings.TrimSpace(name)
+		}
+	}
+	return containers
+}
+
+// container is the name of the container that holds a scope.
+func (s Settings) ContainerOf(scope trust.Scope) string {
+	if name := s.Trust.containers[scope.Kind()]; name != "" {
+		return name
+	}
+	return s.Container
+}

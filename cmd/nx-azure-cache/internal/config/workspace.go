@@ -1,0 +1,52 @@
+package config
+
+import "github.com/nx-azure-cache/nx-azure-cache/cache"
+
+// Workspace is what is known of a workspace, and of the run in it.
+type Workspace struct {
+	Document Document
+	Settings Settings
+	Policy   RunPolicy
+	Warnings []string // about the settings
+	// Problem joins all that is wrong with the settings, which are then what is right of
+	// them.
+	Problem error
+	// Getenv is the environment with those variables of .env files that count.
+	Getenv func(string) string
+}
+
+// Load reads nx.json, the overrides and the environment. It sends nothing over
+// the network.
+func Load(getenv func(string) string, o *Overrides) (w Workspace) {
+	w.Document, w.Problem = ReadDocument(getenv)
+	claims := NewClaims(w.Document.Claims)
+	w.Getenv = claims.Over(getenv)
+	if w.Problem == nil {
+		w.Problem = o.check(w.Document, w.Getenv)
+	}
+	if w.Problem == nil {
+		w.readSettings(claims, getenv, o)
+	} else {
+		w.Settings.Claims = claims
+	}
+	w.Policy = w.Settings.RunPolicy(w.Document.CI, w.Document.defaultBase(), w.Getenv)
+	return w
+}
+
+// readSettings reads the settings. given is the environment without the claims.
+func (w *Workspace) readSettings(claims Claims, given func(string) string, o *Overrides) {
+	var ignored []string
+	w.Document.Config, ignored = WithoutExtended(w.Document.Config, w.Document.Extended)
+	config := o.apply(w.Document)
+	w.Settings, w.Warnings, w.Problem = ReadSettings(config, w.Document.CI, w.Getenv)
+	if w.Settings.Mode == cache.NoCache { // which is about runs of Nx
+		w.Settings, w.Warnings, w.Problem = ReadSettings(withoutModes(config), w.Document.CI, func(name string) string {
+			if name == ModeVariable {
+				return ""
+			}
+			return w.Getenv(name)
+		})
+		w.Settings.Mode = cache.NoCache
+	}
+	w.Warnings = append(ignored, append(w.Warnings, w.Settings.SetClaims(claims, given)...)...)
+}

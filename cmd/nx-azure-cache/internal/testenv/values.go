@@ -1,0 +1,241 @@
+package testenv
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/license"
+)
+
+// A connection string, and what of it is secret.
+const (
+	AccountKey       = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA=="
+	ConnectionString = "DefaultEndpointsProtocol=https;AccountName=nxcache;AccountKey=" + AccountKey + ";EndpointSuffix=core.windows.net"
+)
+
+// A SAS URL, and what of it is secret.
+const (
+	sasSignature = "c2lnbmF0dXJlLW9mLWEtc2hhcmVk"
+	SASURL       = "https://nxcache.blob.core.windows.net/artifacts?sv=2025-11-05&sr=c&sp=rc&sig=" + sasSignature
+)
+
+// LicenseFolder is the folder of licences.
+var LicenseFolder = Repository("testdata/license")
+
+// During is a time at which testdata/license/valid.jwt is valid.
+var During = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+
+// GoodConfig is a block "azure" that is enough.
+const GoodConfig = `{"container": "artifacts", "accountName": "nxcache"}`
+
+// License returns a licence of testdata/license.
+func License(t testing.TB, file string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(LicenseFolder, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(data))
+}
+
+// WriteLicense puts a valid licence into a workspace.
+func WriteLicense(t *testing.T, root string) {
+	t.Helper()
+	path := filepath.Join(root, filepath.FromSlash(license.File))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte("license = "+License(t, "valid.jwt")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// NewSigningKey makes a key that signs.
+func NewSigningKey(t *testing.T) trust.PrivateKey {
+	t.Helper()
+	key, err := trust.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// GoldenConfig has everything there is.
+const GoldenConfig = `{"container": "artifacts", "accountName": "nxcache", "endpoint": "https://nxcache.blob.core.usgovcloudapi.net",
+	"prefix": "team/app", "credential": "", "maxArtifactSize": "1.5GiB", "cacheFailures": true, "include": ["build", "@acme/*:*"], "exclude": ["e2e-*"], "cloud": "usgovernment", "localMode": "read-only", "ciMode": "read-write",
+	"timeouts": {"connect": "3s", "firstByte": "10s", "stall": "15s", "drain": "60s"},
+	"trust": {"branches": ["main", "release/*"], "repositories": ["acme/shop"], "isolation": "branch", "publicKeys": ["` + GoldenKey + `"],
+		"revokedKeys": ["0123456789abcdef", "` + GoldenKey + `"], "containers": {"trusted": "releases", "pr": "others"}}}`
+
+// GoldenKey is a public key.
+const GoldenKey = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE="
+
+// goldenConfigs returns blocks of which each has one of the values in testdata.
+func goldenConfigs(f *testing.F) []string {
+	f.Helper()
+	configs := []string{"", "null", "{}", "[]", GoldenConfig,
+		`{"contaner": "artifacts", "timeout": {}, "timeouts": {"drain": 60, "conect": "1s", "stall": "0"}}`,
+		`{"container": "artifacts", "accountName": "nxcache", "a\nb": 1, "timeouts": {"a\u2028b": 1, "drain": "0s"}}`,
+		`{"container": "artifacts", "accountName": "nxcache", "timeouts": null, "trust": null}`,
+		`{"container": "artifacts", "accountName": "nxcache", "trust": {"isolation": "none"}}`,
+		`{"container": "artifacts", "accountName": "nxcache", "credential": "workload-identity", "cloud": "china"}`,
+		`{"container": "artifacts", "credential": "connection-string", "cloud": "AzureChinaCloud"}`,
+		`{"container": "artifacts", "accountName": "nxcache", "trust": {"branches": [], "publicKeys": []}}`,
+		`{"container": "artifacts", "accountName": "nxcache", "trust": {"branch": ["main"], "branches": "main", "isolation": "non", "publicKeys": ["` +
+			AccountKey + `"], "revokedKeys": [1], "containers": {"trusted": "X", "main": "x"}}}`,
+	}
+	for _, value := range SharedValues(f) {
+		configs = append(configs, string(value.Block(f)))
+	}
+	return configs
+}
+
+// CheckLine fails unless text can be shown as it is, on one line.
+func CheckLine(t *testing.T, text string) {
+	t.Helper()
+	const longest = 4000
+	if len(text) > longest || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		t.Errorf("got %.5000q, want one line of at most %d bytes", text, longest)
+	}
+}
+
+// TextsIn returns all texts and keys in a JSON value.
+func TextsIn(value any) (texts []string) {
+	switch value := value.(type) {
+	case string:
+		texts = append(texts, value)
+	case []any:
+		for _, element := range value {
+			texts = append(texts, TextsIn(element)...)
+		}
+	case map[string]any:
+		for key, member := range value {
+			texts = append(append(texts, key), TextsIn(member)...)
+		}
+	}
+	return texts
+}
+
+// sharedValue is a value of a key, which may be one in an object ("a.b"), that this
+// reader, the JSON schema and the generator init must judge alike: what init
+// writes and an editor allows, a run takes.
+type sharedValue struct {
+	Key   string
+	Value any
+	Valid bool
+}
+
+// SharedValues are those of testdata/config.
+func SharedValues(t testing.TB) (values []sharedValue) {
+	t.Helper()
+	data, err := os.ReadFile(Repository("testdata/config/values.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &values); err != nil || len(values) == 0 {
+		t.Fatalf("got %d values, %v", len(values), err)
+	}
+	return values
+}
+
+// Block is a block "azure" with the value.
+func (v sharedValue) Block(t testing.TB) json.RawMessage {
+	t.Helper()
+	block := map[string]any{"container": "artifacts", "accountName": "nxcache"}
+	if object, key, isInObject := strings.Cut(v.Key, "."); isInObject {
+		block[object] = map[string]any{key: v.Value}
+	} else {
+		block[v.Key] = v.Value
+	}
+	config, err := json.Marshal(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+// TrustConfig is a block "azure" with a block "trust".
+func TrustConfig(block string) json.RawMessage {
+	return json.RawMessage(`{"container": "artifacts", "accountName": "nxcache", "trust": ` + block + `}`)
+}
+
+// Two connection strings of accounts that are nowhere, and what names them.
+const (
+	Applications = "DefaultEndpointsProtocol=https;AccountName=application;AccountKey=" + AccountKey + ";EndpointSuffix=core.windows.net"
+	Caches       = "DefaultEndpointsProtocol=https;AccountName=cache;AccountKey=" + AccountKey + ";EndpointSuffix=core.windows.net"
+)
+
+// CheckSecrets fails if text has in it what may be a secret: the connection
+// string, its key or signature, or a text anywhere in the block, or for the
+// mode, that has characters that no setting has.
+func CheckSecrets(t *testing.T, text, config, connection, mode string) {
+	t.Helper()
+	secrets := []string{connection}
+	for part := range strings.SplitSeq(connection, ";") {
+		name, value, _ := strings.Cut(part, "=")
+		if name = strings.ToLower(strings.TrimSpace(name)); name == "accountkey" || name == "sharedaccesssignature" {
+			secrets = append(secrets, value)
+		}
+	}
+	var block any
+	_ = json.Unmarshal([]byte(config), &block) // "" is no JSON
+	for _, written := range append(TextsIn(block), mode) {
+		if strings.ContainsAny(written, secretCharacters) {
+			secrets = append(secrets, written)
+		}
+	}
+	const long = 16 // enough to be a secret, and too much to be in our own sentences
+	for _, secret := range secrets {
+		if secret = strings.TrimSpace(secret); len(secret) >= long && strings.Contains(text, secret) {
+			t.Errorf("got %q, which has %q", text, secret)
+		}
+	}
+}
+
+// AddConfigs adds blocks, connection strings and modes to a fuzz target, with whether the
+// run is in CI.
+func AddConfigs(f *testing.F) {
+	f.Helper()
+	for _, config := range goldenConfigs(f) {
+		f.Add(config, "", "", false)
+		f.Add(config, ConnectionString, "", true)
+	}
+	sas := "SharedAccessSignature=sv=2025-07-05&ss=b&sp=rc&sig=" + strings.ReplaceAll(AccountKey, "=", "%3D")
+	for _, connection := range []string{
+		ConnectionString,
+		"UseDevelopmentStorage=true",
+		"BlobEndpoint=http://127.0.0.1:10000/devstoreaccount1;AccountName=devstoreaccount1;AccountKey=" + AccountKey,
+		"BlobEndpoint=https://nxcache.blob.core.windows.net;" + sas,
+		"BlobEndpoint=https://nxcache.blob.core.windows.net/?" + sas,
+		"AccountName=nxcache;AccountKey=not base64, " + AccountKey,
+		"BlobEndpoint=https://user:hunter2hunter2@nxcache.blob.core.windows.net;AccountName=nxcache;AccountKey=" + AccountKey,
+		"DefaultEndpointsProtocol=https;AccountName=x?sig=" + AccountKey + ";AccountKey=" + AccountKey + ";EndpointSuffix=core.windows.net",
+		"DefaultEndpointsProtocol=https;AccountName=nxcache;" + sas + ";EndpointSuffix=core.windows.net",
+		AccountKey,
+	} {
+		f.Add(GoldenConfig, connection, "", false)
+		quoted, err := json.Marshal(connection)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(quoted), connection, "read-only", true)
+		f.Add(`{"container": `+string(quoted)+`, "timeouts": {"connect": `+string(quoted)+`}}`, "", connection, true)
+	}
+}
+
+// secretCharacters are in keys, client secrets, connection strings and SAS, and in no
+// correct setting.
+const secretCharacters = "=;?&~"
+
+// Repository returns the path of a file of the repository.
+func Repository(path string) string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Join(filepath.Dir(file), "..", "..", "..", "..", filepath.FromSlash(path))
+}
