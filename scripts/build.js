@@ -108,6 +108,22 @@ const coldPackages = [
 ];
 
 /**
+ * The environment of every compilation without -race: that of the release. What lint
+ * compiles for an operating system is then what `build` links, and nothing is compiled
+ * twice.
+ */
+const goEnvironment = {
+  CGO_ENABLED: '0',
+  GOAMD64: 'v1',
+  GOARM64: 'v8.0',
+  GOFLAGS: [
+    '-trimpath',
+    '-buildvcs=false',
+    ...coldPackages.map((name) => `-gcflags=${name}=-l`),
+  ].join(' '),
+};
+
+/**
  * Builds the binary: static, without paths or build IDs, so that the same
  * source gives the same bytes anywhere.
  *
@@ -123,19 +139,10 @@ async function buildBinary(file, { goos, goarch }, issuers, source = root) {
     const variable = 'github.com/nx-azure-cache/nx-azure-cache/license.issuers';
     flags.push(`-X ${variable}=${jwks}`);
   }
-  const args = ['-trimpath', '-buildvcs=false', '-ldflags', flags.join(' ')];
-  args.push(...coldPackages.map((name) => `-gcflags=${name}=-l`));
-  await run('go', ['build', ...args, '-o', file, './cmd/nx-azure-cache'], {
+  const args = ['-ldflags', flags.join(' '), '-o', file];
+  await run('go', ['build', ...args, './cmd/nx-azure-cache'], {
     cwd: source,
-    env: {
-      ...process.env,
-      CGO_ENABLED: '0',
-      GOOS: goos,
-      GOARCH: goarch,
-      GOAMD64: 'v1',
-      GOARM64: 'v8.0',
-      GOFLAGS: '',
-    },
+    env: { ...process.env, ...goEnvironment, GOOS: goos, GOARCH: goarch },
   });
 }
 
@@ -250,5 +257,6 @@ if (require.main === module) runMain(main);
 exports.build = build;
 exports.buildBinary = buildBinary;
 exports.copySource = copySource;
+exports.goEnvironment = goEnvironment;
 exports.platforms = platforms;
 exports.version = version;
