@@ -1,12 +1,12 @@
 // A storage account for nx-azure-cache, with an identity for trusted branches
-// and one for pull requests (docs/security.md says what each line is for):
+// and one for pull requests (docs/security.md explains each line):
 //
 //   az deployment group create --resource-group GROUP --template-file main.bicep \
 //     --parameters accountName=ACCOUNT \
 //       trustedSubject=repo:ORG/REPO:environment:nx-cache-main \
 //       pullRequestSubject=repo:ORG/REPO:pull_request
 //
-// It was never deployed and never compiled: see README.md.
+// This file was never deployed or compiled: see README.md.
 
 targetScope = 'resourceGroup'
 
@@ -17,16 +17,16 @@ param accountName string
 
 param location string = resourceGroup().location
 
-@description('true: a container each for trusted, untrusted and local scopes. false: one for all.')
+@description('true: separate containers for trusted, untrusted and local scopes. false: one container.')
 param separateContainers bool = true
 
-@description('azure.container of nx.json. With separateContainers, NAME-trusted and NAME-local are made beside it.')
+@description('azure.container of nx.json. With separateContainers, NAME-trusted and NAME-local are created as well.')
 param container string = 'nxcache'
 
-@description('azure.prefix of nx.json, without slashes at its ends; empty if there is none.')
+@description('azure.prefix of nx.json, without leading or trailing slash; empty if not set.')
 param prefix string = ''
 
-@description('Who issues the tokens of the CI.')
+@description('Issuer of the tokens of the CI.')
 param issuer string = 'https://token.actions.githubusercontent.com'
 
 @description('Subject of the tokens of trusted branches.')
@@ -35,7 +35,7 @@ param trustedSubject string
 @description('Subject of the tokens of pull requests.')
 param pullRequestSubject string
 
-@description('Object ID of the group of the developers; empty: they get no access here.')
+@description('Object ID of the group of developers; if empty, developers get no access.')
 param developers string = ''
 
 var trustedContainer = separateContainers ? '${container}-trusted' : container
@@ -111,7 +111,7 @@ resource expiry 'Microsoft.Storage/storageAccounts/managementPolicies@2023-05-01
   parent: account
   name: 'default'
   properties: { policy: lifecycle }
-  dependsOn: [blobService] // a rule about the last access needs its tracking
+  dependsOn: [blobService] // a rule about the last access needs last-access tracking
 }
 
 resource trusted 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {

@@ -1,5 +1,5 @@
 # A storage account for nx-azure-cache, with an identity for trusted branches
-# and one for pull requests (docs/security.md says what each line is for):
+# and one for pull requests (docs/security.md explains each line):
 #
 #   terraform init
 #   terraform apply -var subscription_id=… -var resource_group_name=GROUP \
@@ -7,7 +7,7 @@
 #     -var trusted_subject=repo:ORG/REPO:environment:nx-cache-main \
 #     -var pull_request_subject=repo:ORG/REPO:pull_request
 #
-# It was never applied, and validated without its provider: see README.md.
+# This file was never applied, and was validated without its provider: see README.md.
 
 terraform {
   required_version = ">= 1.5"
@@ -22,7 +22,7 @@ terraform {
 
 provider "azurerm" {
   subscription_id     = var.subscription_id
-  storage_use_azuread = true # there are no account keys
+  storage_use_azuread = true # account keys are off
 
   features {}
 }
@@ -32,7 +32,7 @@ variable "subscription_id" {
 }
 
 variable "resource_group_name" {
-  description = "A resource group that exists."
+  description = "An existing resource group."
   type        = string
 }
 
@@ -42,25 +42,25 @@ variable "account_name" {
 }
 
 variable "separate_containers" {
-  description = "true: a container each for trusted, untrusted and local scopes. false: one for all."
+  description = "true: separate containers for trusted, untrusted and local scopes. false: one container."
   type        = bool
   default     = true
 }
 
 variable "container" {
-  description = "azure.container of nx.json. With separate_containers, NAME-trusted and NAME-local are made beside it."
+  description = "azure.container of nx.json. With separate_containers, NAME-trusted and NAME-local are created as well."
   type        = string
   default     = "nxcache"
 }
 
 variable "prefix" {
-  description = "azure.prefix of nx.json, without slashes at its ends; empty if there is none."
+  description = "azure.prefix of nx.json, without leading or trailing slash; empty if not set."
   type        = string
   default     = ""
 }
 
 variable "issuer" {
-  description = "Who issues the tokens of the CI."
+  description = "Issuer of the tokens of the CI."
   type        = string
   default     = "https://token.actions.githubusercontent.com"
 }
@@ -76,7 +76,7 @@ variable "pull_request_subject" {
 }
 
 variable "developers" {
-  description = "Object ID of the group of the developers; empty: they get no access here."
+  description = "Object ID of the group of developers; if empty, developers get no access."
   type        = string
   default     = ""
 }
