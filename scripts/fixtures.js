@@ -1,76 +1,75 @@
 'use strict';
 
-// npm run fixtures [-- --server PATH] [NAME …]
+// npm run fixtures [-- --server PATH | --race] [NAME …]
 // npm run fixtures -- --record FILE
 //
-// Runs the sessions of testdata/rpc, or those whose names contain a NAME,
-// against a server program over its stdio; without --server against this
-// platform's binary, which it builds. With --record it writes what real Nx says
-// on two machines to a new session.
+// Runs the sessions of testdata/rpc, or those whose names contain a NAME, against a server
+// program over its stdio: without --server against this source, with --race built with the
+// race detector. With --record it writes what real Nx says on two machines to a new session.
 
-const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
-const { buildBinary, platforms } = require('./build');
-const { runAgainstServer } = require('./kit/sessions/server-run');
 const { runMain, temporaryFolder } = require('./kit/cleanup');
 const { install } = require('./kit/install');
-const { run } = require('./kit/run');
 const { loadSessions } = require('./kit/sessions/parse');
+const { buildServer, programsFor } = require('./kit/sessions/programs');
+const { runAgainstServer } = require('./kit/sessions/server-run');
 
 /** @import { Session } from './kit/sessions/parse' */
+/** @import { Programs } from './kit/sessions/server-run' */
 
 async function main() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { server: { type: 'string' }, record: { type: 'string' } },
+    options: {
+      server: { type: 'string' },
+      race: { type: 'boolean' },
+      record: { type: 'string' },
+    },
   });
   await install();
   if (values.record !== undefined) {
-    if (values.server !== undefined || positionals.length > 0) {
-      throw new Error('--record FILE stands alone');
+    if (values.server || values.race || positionals.length > 0) {
+      throw new Error('--record FILE takes no other option and no NAME');
     }
     const { record } = require('./kit/sessions/record');
     return record(values.record);
   }
-  // Before the building: a mistake in a session should show at once.
+  if (values.server && values.race) {
+    throw new Error('--race builds a server: leave out --server');
+  }
+  // Before the build: a mistake in a session should show at once.
   const sessions = loadSessions(positionals).filter(
     ({ audience }) => audience !== 'client',
   );
   if (sessions.length === 0) {
     throw new Error(
-      'these sessions are for the client: npm test -- js runs them',
+      'these sessions are for the client: npm/nx-azure-cache/sessions.test.js runs them',
     );
   }
-  const server = path.resolve(values.server ?? (await build()));
-  return runAll(server, sessions);
-}
-
-/** Builds this platform's binary, and resolves to its path. */
-async function build() {
-  const platform = platforms.find(
-    ({ os, cpu }) => os === process.platform && cpu === process.arch,
-  );
-  if (!platform) {
-    throw new Error(
-      `npm/platforms.json has no ${process.platform}-${process.arch}`,
-    );
-  }
-  console.log('Building the binary …');
-  const file = path.join(temporaryFolder('fixtures'), 'nx-azure-cache');
-  await buildBinary(file, platform);
-  return file;
+  const folder = temporaryFolder('fixtures');
+  const server = values.server
+    ? path.resolve(values.server)
+    : await build(folder, values.race);
+  return runAll(await programsFor(server, folder), sessions);
 }
 
 /**
- * @param {string} server
+ * @param {string} folder
+ * @param {boolean | undefined} race
+ */
+function build(folder, race) {
+  console.log('Building the server …');
+  return buildServer(folder, { race });
+}
+
+/**
+ * @param {Programs} programs
  * @param {Session[]} sessions
  */
-async function runAll(server, sessions) {
-  if (!fs.existsSync(server)) throw new Error(`there is no ${server}`);
-  const { stdout } = await run(server, ['version']);
-  const version = stdout.trim().split(' ').at(-1) ?? '';
+async function runAll(programs, sessions) {
+  const { server, version } = programs;
   console.log(`${sessions.length} sessions against ${server} ${version}`);
   const started = performance.now();
   const waiting = [...sessions];
@@ -78,7 +77,7 @@ async function runAll(server, sessions) {
   const failures = [];
   const worker = async () => {
     for (let next = waiting.shift(); next; next = waiting.shift()) {
-      const error = await runAgainstServer(server, version, next).then(
+      const error = await runAgainstServer(programs, next).then(
         () => undefined,
         (err) => err,
       );

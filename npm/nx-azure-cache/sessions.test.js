@@ -10,12 +10,14 @@ const {
   parseSession,
 } = require('../../scripts/kit/sessions/parse');
 
+const shimTests = require('./test/fixture');
+
 const sessions = loadSessions().filter(({ audience }) => audience !== 'server');
 if (sessions.length === 0) throw new Error('there is no session for a client');
 
 describe('sessions', { concurrency: 4 }, () => {
   for (const session of sessions) {
-    test(session.name, (t) => runAgainstClient(t, session));
+    test(session.name, (t) => runAgainstClient(t, session, shimTests));
   }
 });
 
@@ -42,12 +44,12 @@ describe('a session fails', { concurrency: 4 }, () => {
       `${retrieve.replace('"hash"', '"mood": "good", "hash"')}< close\n`,
       /x:5: the request is not as wanted:\n {2}params.mood: want "good"/,
     ],
-    'when Nx has no such call': ['> 2 shutdown\n', /x:5: Nx has no call/],
+    'when Nx has no such call': ['> 2 shutdown\n', /x:5: no call of Nx/],
   };
   for (const [how, [lines, message]] of Object.entries(failing)) {
     test(how, async (t) => {
       const session = parseSession('x', head + lines);
-      await assert.rejects(runAgainstClient(t, session), message);
+      await assert.rejects(runAgainstClient(t, session, shimTests), message);
     });
   }
 });

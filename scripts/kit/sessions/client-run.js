@@ -9,28 +9,26 @@ const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
-const {
-  play,
-  temporaryFolder,
-  writeExecutable,
-} = require('../../../npm/nx-azure-cache/test/fixture');
 const { version } = require('../../../npm/nx-azure-cache/package.json');
-const { Conversation, frame, limit } = require('./conversation');
-const { Values, repeat, show } = require('./values');
+const { Conversation, defaultLimit, frame } = require('./conversation');
+const { callsOf, playNx } = require('./nx-calls');
+const { makeTree } = require('./trees');
+const { Values, fileContent, show } = require('./values');
 
 /** @import { TestContext } from 'node:test' */
 /** @import { AddressInfo, Socket } from 'node:net' */
-/** @import { RemoteCache } from '../../../npm/nx-azure-cache/index' */
 /** @import { Session, Step } from './parse' */
 
 /** What the server calls its folder. */
 const serverSession = 'session';
 
 /**
- * A call of Nx. It is made when those before it are settled that the session
- * has answered by then.
+ * The helpers of the shim's tests.
  *
- * @typedef {{ id: string | number, method: string, params: any, after: (string | number)[] }} Call
+ * @typedef {object} ShimTests
+ * @property {(t: TestContext, script: any, options: any) => Promise<{ lines: string[] }>} play
+ * @property {(t: TestContext) => string} temporaryFolder
+ * @property {(file: string, text: string) => void} writeExecutable
  */
 
 /** What a session has to do with, as the client must find it. */
@@ -49,22 +47,24 @@ class ClientRun {
   /**
    * @param {TestContext} t
    * @param {Session} session
+   * @param {ShimTests} shimTests
    */
-  constructor(t, session) {
+  constructor(t, session, shimTests) {
     this.t = t;
     this.session = session;
-    const workspaceRoot = temporaryFolder(t);
+    this.shimTests = shimTests;
+    const workspaceRoot = shimTests.temporaryFolder(t);
     const cacheDirectory = path.join(workspaceRoot, '.nx', 'cache');
     fs.mkdirSync(cacheDirectory, { recursive: true });
     const account = 'https://nxcache.blob.core.windows.net';
     this.values = new Values({
       ...{ workspaceRoot, cacheDirectory, version, session: serverSession },
-      otherCacheDirectory: temporaryFolder(t),
+      otherCacheDirectory: shimTests.temporaryFolder(t),
       storage: account,
       connectionString: `BlobEndpoint=${account}`,
       noStorage: `BlobEndpoint=${account}`,
     });
-    this.relay = path.join(temporaryFolder(t), 'relay');
+    this.relay = path.join(shimTests.temporaryFolder(t), 'relay');
   }
 
   async run() {
@@ -75,8 +75,8 @@ class ClientRun {
       fs.writeFileSync(done, ''),
     );
     served.catch(() => {}); // the client may have to end first
-    const { calls, nxJson } = this.#calls();
-    const played = play(this.t, nx, {
+    const { calls, nxJson } = callsOf(this.session, this.values);
+    const played = this.shimTests.play(this.t, playNx, {
       args: { calls, done, report },
       binary: this.relay,
       env,
@@ -97,7 +97,7 @@ class ClientRun {
     const env = {};
     for (const { keyword, words, tree } of this.session.steps) {
       const [first] = words.map((word) => this.values.substitute(word));
-      if (keyword === 'tree') this.values.makeTree(first, tree);
+      if (keyword === 'tree') makeTree(first, tree, this.values);
       if (keyword === 'env') {
         const [name, ...value] = first.split('=');
         env[name] = value.join('=');
@@ -119,7 +119,7 @@ class ClientRun {
     });
     const { port } = /** @type {AddressInfo} */ (server.address());
     const script = path.join(__dirname, 'relay.js');
-    writeExecutable(
+    this.shimTests.writeExecutable(
       this.relay,
       `#!/bin/sh\nexec '${process.execPath}' '${script}' '${this.relay}' ${port} "$@"\n`,
     );
@@ -258,59 +258,9 @@ class ClientRun {
         ? Number(fs.readFileSync(`${this.relay}.written`, 'utf8'))
         : 0;
     for (let waited = 0; !this.#isOver && written() < this.#sent; waited += 5) {
-      if (waited > limit) throw new Error('the client does not read');
+      if (waited > defaultLimit) throw new Error('the client does not read');
       await sleep(5);
     }
-  }
-
-  /** The calls that make the client send what it should. */
-  #calls() {
-    /** @type {Call[]} */
-    const calls = [];
-    /** @type {any} */
-    /** @type {{ azure: unknown, defaultBase?: string }} */
-    const nxJson = { azure: { container: 'nx-cache' } };
-    /** @type {Set<string | number>} */
-    const answered = new Set();
-    for (const { keyword, message, place } of this.session.steps) {
-      if (keyword === '<') {
-        const { id } = message.value ?? {};
-        // What is no answer may settle all of them.
-        if (message.kind === 'message') answered.add(id);
-        else for (const call of calls) answered.add(call.id);
-      }
-      if (keyword !== '>' || message.kind === 'close') continue;
-      const { id, method, params } = message.value ?? {};
-      if (!['initialize', 'retrieve', 'store'].includes(method)) {
-        throw new Error(`${place}: Nx has no call that would send this`);
-      }
-      if (method === 'initialize' && params.config !== undefined) {
-        nxJson.azure = this.values.fill(params.config);
-        nxJson.defaultBase = params.defaultBase;
-      }
-      const after = calls
-        .map((call) => call.id)
-        .filter((other) => answered.has(other));
-      calls.push({ id, method, params: this.#argumentsOf(params), after });
-    }
-    return { calls, nxJson };
-  }
-
-  /**
-   * The arguments of a call, from the params that the client makes of them.
-   *
-   * @param {any} params
-   */
-  #argumentsOf({ hash, cacheDirectory, code, task, ...output }) {
-    const { terminalOutput, terminalOutputPath } = output;
-    return {
-      ...{ code, task },
-      hash: this.values.substitute(hash ?? ''),
-      cacheDirectory: this.values.substitute(cacheDirectory ?? ''),
-      terminalOutput:
-        fileContent(terminalOutputPath) ??
-        this.values.substitute(terminalOutput ?? ''),
-    };
   }
 
   /** @param {Record<string, any>} report what Nx got, by id */
@@ -366,74 +316,15 @@ class ClientRun {
 }
 
 /**
- * What a file holds that travels as `${file N TEXT}`.
- *
- * @param {unknown} value
- */
-function fileContent(value) {
-  const match = /^\$\{file ([^}]*)\}$/.exec(String(value));
-  return match ? repeat(match[1]) : undefined;
-}
-
-/**
- * Plays Nx. It runs in a process of its own; see `play`.
- *
- * @param {{ getRemoteCache: () => Promise<RemoteCache | null>, shim: string }} client
- * @param {{ calls: Call[], done: string, report: string }} args `done` is a
- *   file that is there when the server has said everything, `report` one for
- *   what Nx gets: large results do not fit into a pipe
- */
-async function nx({ getRemoteCache, shim }, { calls, done, report }) {
-  const { createRequire } = require('node:module');
-  const { DbCache } = createRequire(`${shim}/`)('nx/src/tasks-runner/cache');
-  /** @type {Record<string, unknown>} */
-  const results = {};
-  /** @type {Record<string, Promise<void>>} */
-  const pending = {};
-  /** @type {RemoteCache | null} */
-  let cache = null;
-  /** @type {(call: Call) => Promise<unknown>} */
-  const make = async ({ method, params }) => {
-    if (method === 'initialize') {
-      cache = await getRemoteCache();
-      return cache ? 'on' : 'off';
-    }
-    const { hash, cacheDirectory, terminalOutput, code, task } = params;
-    if (!cache) return 'there is no cache';
-    if (task) {
-      // Nx looks for it locally, and finds nothing.
-      const local = { cache: { get: () => null } };
-      await DbCache.prototype.get.call(local, { hash, target: task });
-    }
-    return method === 'retrieve'
-      ? cache.retrieve(hash, cacheDirectory)
-      : cache.store(hash, cacheDirectory, terminalOutput, code);
-  };
-  for (const call of calls) {
-    await Promise.all(call.after.map((id) => pending[id]));
-    pending[call.id] = make(call).then((result) => {
-      results[call.id] = result;
-    });
-  }
-  await Promise.all(Object.values(pending));
-  // Calls are settled by now; what else the server has to say may come.
-  const fs = require('node:fs');
-  const turn = () => new Promise((resolve) => setTimeout(resolve, 10));
-  while (!fs.existsSync(done)) await turn();
-  await turn();
-  await turn();
-  fs.writeFileSync(report, JSON.stringify(results));
-}
-
-/**
  * Plays a session to the client. Rejects where the client is not as it should
  * be.
  *
  * @param {TestContext} t
  * @param {Session} session
+ * @param {ShimTests} shimTests
  */
-async function runAgainstClient(t, session) {
-  await new ClientRun(t, session).run();
+async function runAgainstClient(t, session, shimTests) {
+  await new ClientRun(t, session, shimTests).run();
 }
 
 exports.runAgainstClient = runAgainstClient;

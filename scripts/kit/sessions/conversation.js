@@ -10,7 +10,7 @@ const { show } = require('./values');
  * How long a session waits for what must come; milliseconds. It ends only
  * sessions that fail.
  */
-const limit = 40_000;
+const defaultLimit = 60_000;
 
 /**
  * One end of the protocol, played by a session: what it sends, and the pool of
@@ -38,9 +38,11 @@ class Conversation {
   /**
    * @param {Readable} input from the other end
    * @param {Writable} output to the other end
+   * @param {number} [limit] milliseconds that it waits for what must come
    */
-  constructor(input, output) {
+  constructor(input, output, limit = defaultLimit) {
     this.output = output;
+    this.limit = limit;
     output.on('error', () => {}); // it has ended, which the session may want
     input.on('data', (data) => {
       this.#input = Buffer.concat([this.#input, data]);
@@ -62,7 +64,7 @@ class Conversation {
   #read() {
     while (this.#ended === undefined) {
       const line = this.#input.indexOf('\n');
-      if (line < 0) return;
+      if (line < 0 || this.#input.length < line + 3) return;
       const head = this.#input.toString('latin1', 0, line + 3);
       const header = /^Content-Length: (\d+)\r\n\r\n$/.exec(head);
       const end = line + 3 + Number(header?.[1]);
@@ -97,11 +99,24 @@ class Conversation {
     if (manner === '+') return;
     const size = manner === '~' ? 7 : data.length;
     for (let i = 0; i < data.length; i += size) {
-      // One write each: what the callback waits for has left this process.
-      await new Promise((resolve) =>
-        this.output.write(data.subarray(i, i + size), resolve),
-      );
+      await this.#write(data.subarray(i, i + size));
     }
+  }
+
+  /**
+   * Writes, and waits until the data has left this process.
+   *
+   * @param {Buffer} data
+   */
+  async #write(data) {
+    /** @type {NodeJS.Timeout | undefined} */
+    let timer;
+    const late = new Promise((_, reject) => {
+      const error = new Error('the other end does not read');
+      timer = setTimeout(reject, this.limit, error);
+    });
+    const written = new Promise((resolve) => this.output.write(data, resolve));
+    await Promise.race([written, late]).finally(() => clearTimeout(timer));
   }
 
   /**
@@ -189,7 +204,7 @@ class Conversation {
    */
   async #until(isDone, complaint) {
     const abort = new AbortController();
-    const timeout = sleep(limit, 'timeout', {
+    const timeout = sleep(this.limit, 'timeout', {
       signal: abort.signal,
     }).catch(() => {});
     try {
@@ -228,5 +243,5 @@ function frame(message) {
 }
 
 exports.Conversation = Conversation;
+exports.defaultLimit = defaultLimit;
 exports.frame = frame;
-exports.limit = limit;

@@ -1,7 +1,6 @@
 'use strict';
 
 // Reads the sessions of testdata/rpc, whose README.md specifies the format.
-// cmd/nx-azure-cache/fixture_parse_test.go reads the same.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -42,8 +41,8 @@ const rest = '...';
 const folder = path.join(__dirname, '../../../testdata/rpc');
 
 /**
- * Reads the sessions of a folder whose names hold one of the patterns. None,
- * and one that expects nothing, are errors: they would pass for ever.
+ * Reads the sessions of a folder whose names contain one of the patterns. It throws if there
+ * are none, and names all sessions that cannot be read: they would pass without a word.
  *
  * @param {string[]} [patterns]
  * @param {string} [from]
@@ -61,10 +60,19 @@ function loadSessions(patterns = [], from = folder) {
     const which = patterns.length > 0 ? ` named ${patterns.join(', ')}` : '';
     throw new Error(`there are no sessions${which} in ${from}`);
   }
-  return files.map((name) => {
+  /** @type {string[]} */
+  const problems = [];
+  const sessions = files.flatMap((name) => {
     const file = path.join(from, name);
-    return parseSession(file, fs.readFileSync(file, 'utf8'));
+    try {
+      return [parseSession(file, fs.readFileSync(file, 'utf8'))];
+    } catch (err) {
+      problems.push(/** @type {Error} */ (err).message);
+      return [];
+    }
   });
+  if (problems.length > 0) throw new Error(problems.join('\n'));
+  return sessions;
 }
 
 /**
@@ -90,19 +98,38 @@ function parseSession(file, text) {
     const place = `${shown}:${i + 1}`;
     const line = lines[i];
     if (line.trim() === '' || line.startsWith('#')) continue;
+    /** @type {string[]} */
     const more = [];
     while (/^[ \t]/.test(lines[i + 1] ?? '')) more.push(lines[++i].trim());
-    try {
-      const step = parseStep(place, line, more);
-      if (step.keyword === 'for') session.audience = step.words[0];
-      else session.steps.push(step);
-    } catch (cause) {
-      const { message } = /** @type {Error} */ (cause);
-      throw new Error(`${place}: ${message}`, { cause });
+    const step = at(place, () => parseStep(place, line, more));
+    if (withTree.includes(step.keyword)) {
+      const first = i + 2 - more.length;
+      step.tree = more.map((text, j) =>
+        at(`${shown}:${first + j}`, () => parseEntry(text)),
+      );
     }
+    if (step.keyword === 'for') session.audience = step.words[0];
+    else session.steps.push(step);
   }
   check(session);
   return session;
+}
+
+/**
+ * Reads something, and says in errors where it is.
+ *
+ * @template T
+ * @param {string} place
+ * @param {() => T} read
+ * @returns {T}
+ */
+function at(place, read) {
+  try {
+    return read();
+  } catch (cause) {
+    const { message } = /** @type {Error} */ (cause);
+    throw new Error(`${place}: ${message}`, { cause });
+  }
 }
 
 /** @param {Session} session */
@@ -196,15 +223,13 @@ function parseLine(step, line, more) {
   const words = keyword === 'env' ? [tail] : tail.split(/\s+/).filter(Boolean);
   const [least, most] = keywords[keyword];
   if (words.length < least || words.length > most) {
-    throw new Error(
-      `${keyword} takes ${least} to ${most} words, not ${words.length}`,
-    );
+    const range = least === most ? least : `${least} to ${most}`;
+    throw new Error(`${keyword} takes ${range} words, not ${words.length}`);
   }
   if (keyword === 'for' && !['server', 'client', 'both'].includes(words[0])) {
     throw new Error(`a session is for server, client or both, not ${words[0]}`);
   }
-  const tree = withTree.includes(keyword) ? more.map(parseEntry) : [];
-  return { ...step, keyword, words, value, tree };
+  return { ...step, keyword, words, value };
 }
 
 /**

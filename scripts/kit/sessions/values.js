@@ -1,13 +1,10 @@
 'use strict';
 
-// Placeholders, matchers and trees of the sessions of testdata/rpc.
+// The placeholders of the sessions of testdata/rpc, and what values match.
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { isDeepStrictEqual } = require('node:util');
 const { rest } = require('./parse');
-
-/** @import { Entry } from './parse' */
 
 const licences = path.join(__dirname, '../../../testdata/license');
 const whole =
@@ -200,112 +197,6 @@ class Values {
     }[/** @type {'any'} */ (name)]();
     return ok ? [] : different(where, want, got);
   }
-
-  /**
-   * Makes the files of a session.
-   *
-   * @param {string} folder
-   * @param {Entry[]} entries
-   */
-  makeTree(folder, entries) {
-    fs.mkdirSync(folder, { recursive: true });
-    /** @type {[string, number][]} */
-    const modes = [];
-    for (const { path: name, mode, content, target } of entries) {
-      const file = path.join(folder, name);
-      fs.mkdirSync(path.dirname(file), { recursive: true });
-      if (target !== undefined) fs.symlinkSync(target, file);
-      else if (content === undefined) fs.mkdirSync(file, { recursive: true });
-      else fs.writeFileSync(file, this.substitute(content));
-      if (mode !== undefined) modes.push([file, mode]);
-    }
-    // Last, and from the inside: nothing can be made in a read-only folder.
-    for (const [file, mode] of modes.reverse()) fs.chmodSync(file, mode);
-  }
-
-  /**
-   * Compares what is in a folder with what a session wants, and throws where
-   * it differs.
-   *
-   * @param {string} folder
-   * @param {Entry[]} entries
-   */
-  checkTree(folder, entries) {
-    const want = this.#wantedTree(entries);
-    const got = readTree(folder);
-    if (isDeepStrictEqual(want, got)) return;
-    const lines = [`${folder} is not as wanted:`];
-    for (const [name, facts] of want) {
-      if (got.get(name) !== facts) lines.push(`  want ${name}${facts}`);
-    }
-    for (const [name, facts] of got) {
-      if (want.get(name) !== facts) lines.push(`  got  ${name}${facts}`);
-    }
-    throw new Error(lines.join('\n'));
-  }
-
-  /** @param {Entry[]} entries */
-  #wantedTree(entries) {
-    /** @type {Map<string, string>} */
-    const tree = new Map();
-    for (const { path: name, mode, content, target } of entries) {
-      for (let up = path.posix.dirname(name); up !== '.';) {
-        if (!tree.has(up)) tree.set(up, facts({ mode: 0o755 }));
-        up = path.posix.dirname(up);
-      }
-      tree.set(
-        name,
-        facts({
-          ...{ mode, target },
-          content: content === undefined ? content : this.substitute(content),
-        }),
-      );
-    }
-    return new Map([...tree].sort());
-  }
-}
-
-/** @param {Omit<Entry, 'path'>} entry */
-function facts({ mode = 0, content, target }) {
-  if (target !== undefined) return ` -> ${target}`;
-  const digits = process.platform === 'win32' ? '' : ` ${mode.toString(8)}`;
-  return content === undefined
-    ? `/${digits}`
-    : `${digits} ${show(content, Infinity)}`;
-}
-
-/**
- * @param {string} folder
- * @returns {Map<string, string>} facts by path, sorted
- */
-function readTree(folder) {
-  /** @type {Map<string, string>} */
-  const tree = new Map();
-  // Not readdir's `recursive`: it follows links.
-  const read = (/** @type {string} */ below) => {
-    for (const name of fs.readdirSync(path.join(folder, below))) {
-      // A server at work; the end of the session looks at it.
-      if (below === '' && name === '.nx-azure-cache') continue;
-      const entry = readEntry(path.join(folder, below, name));
-      tree.set(below + name, facts(entry));
-      const isFolder = entry.content === undefined && !entry.target;
-      if (isFolder) read(`${below}${name}/`);
-    }
-  };
-  read('');
-  return new Map([...tree].sort());
-}
-
-/**
- * @param {string} file
- * @returns {Omit<Entry, 'path'>}
- */
-function readEntry(file) {
-  const stat = fs.lstatSync(file);
-  if (stat.isSymbolicLink()) return { target: fs.readlinkSync(file) };
-  const mode = stat.mode & 0o777;
-  if (stat.isDirectory()) return { mode };
-  return { mode, content: fs.readFileSync(file, 'utf8') };
 }
 
 /**
@@ -326,6 +217,16 @@ function checkFile(file, content) {
   }
   if (got === content) return undefined;
   return `want a file with ${show(content)}, got one with ${show(got)}`;
+}
+
+/**
+ * What a file holds that travels as `${file N TEXT}`.
+ *
+ * @param {unknown} value
+ */
+function fileContent(value) {
+  const match = /^\$\{file ([^}]*)\}$/.exec(String(value));
+  return match ? repeat(match[1]) : undefined;
 }
 
 /** @param {string} argument `N TEXT` */
@@ -358,7 +259,6 @@ function show(value, limit = 1000) {
 
 exports.Values = Values;
 exports.checkFile = checkFile;
-exports.readEntry = readEntry;
-exports.repeat = repeat;
+exports.fileContent = fileContent;
 exports.sessionFolder = sessionFolder;
 exports.show = show;

@@ -1,0 +1,124 @@
+'use strict';
+
+// Nx in the sessions for the client: the calls that make the client send what a session says.
+
+const { fileContent } = require('./values');
+
+/** @import { RemoteCache } from '../../../npm/nx-azure-cache/index' */
+/** @import { Session } from './parse' */
+/** @import { Values } from './values' */
+
+/**
+ * A call of Nx. Nx makes it once the calls in `after` are settled: those that the session has
+ * answered before.
+ *
+ * @typedef {{ id: string | number, method: string, params: any, after: (string | number)[] }} Call
+ */
+
+/**
+ * The calls of a session, and its nx.json.
+ *
+ * @param {Session} session
+ * @param {Values} values
+ */
+function callsOf({ steps }, values) {
+  /** @type {Call[]} */
+  const calls = [];
+  /** @type {{ azure: unknown, defaultBase?: string }} */
+  const nxJson = { azure: { container: 'nx-cache' } };
+  /** @type {Set<string | number>} */
+  const answered = new Set();
+  for (const { keyword, message, place } of steps) {
+    if (keyword === '<') {
+      const { id } = message.value ?? {};
+      // Anything but an answer may settle all of them.
+      if (message.kind === 'message') answered.add(id);
+      else for (const call of calls) answered.add(call.id);
+    }
+    if (keyword !== '>' || message.kind === 'close') continue;
+    const { id, method, params } = message.value ?? {};
+    if (!['initialize', 'retrieve', 'store'].includes(method)) {
+      throw new Error(`${place}: no call of Nx sends this`);
+    }
+    if (method === 'initialize' && params.config !== undefined) {
+      nxJson.azure = values.fill(params.config);
+      nxJson.defaultBase = params.defaultBase;
+    }
+    const after = calls
+      .map((call) => call.id)
+      .filter((other) => answered.has(other));
+    calls.push({ id, method, params: argumentsOf(params, values), after });
+  }
+  return { calls, nxJson };
+}
+
+/**
+ * The arguments of a call, from the params that the client makes of them.
+ *
+ * @param {any} params
+ * @param {Values} values
+ */
+function argumentsOf({ hash, cacheDirectory, code, task, ...output }, values) {
+  const { terminalOutput, terminalOutputPath } = output;
+  return {
+    ...{ code, task },
+    hash: values.substitute(hash ?? ''),
+    cacheDirectory: values.substitute(cacheDirectory ?? ''),
+    terminalOutput:
+      fileContent(terminalOutputPath) ??
+      values.substitute(terminalOutput ?? ''),
+  };
+}
+
+/**
+ * Plays Nx. It runs in a process of its own; see `play`.
+ *
+ * @param {{ getRemoteCache: () => Promise<RemoteCache | null>, shim: string }} client
+ * @param {{ calls: Call[], done: string, report: string }} args `done` is a
+ *   file that is there when the server has said everything, `report` one for
+ *   what Nx gets: large results do not fit into a pipe
+ */
+async function playNx({ getRemoteCache, shim }, { calls, done, report }) {
+  const { createRequire } = require('node:module');
+  const { DbCache } = createRequire(`${shim}/`)('nx/src/tasks-runner/cache');
+  /** @type {Record<string, unknown>} */
+  const results = {};
+  /** @type {Record<string, Promise<void>>} */
+  const pending = {};
+  /** @type {RemoteCache | null} */
+  let cache = null;
+  /** @type {(call: Call) => Promise<unknown>} */
+  const make = async ({ method, params }) => {
+    if (method === 'initialize') {
+      cache = await getRemoteCache();
+      return cache ? 'on' : 'off';
+    }
+    const { hash, cacheDirectory, terminalOutput, code, task } = params;
+    if (!cache) return 'there is no cache';
+    if (task) {
+      // Nx looks for it locally, and finds nothing.
+      const local = { cache: { get: () => null } };
+      await DbCache.prototype.get.call(local, { hash, target: task });
+    }
+    return method === 'retrieve'
+      ? cache.retrieve(hash, cacheDirectory)
+      : cache.store(hash, cacheDirectory, terminalOutput, code);
+  };
+  for (const call of calls) {
+    await Promise.all(call.after.map((id) => pending[id]));
+    pending[call.id] = make(call).then((result) => {
+      results[call.id] = result;
+    });
+  }
+  await Promise.all(Object.values(pending));
+  // Calls are settled by now; what else the server has to say may come.
+  const fs = require('node:fs');
+  const turn = () => new Promise((resolve) => setTimeout(resolve, 10));
+  while (!fs.existsSync(done)) await turn();
+  await turn();
+  await turn();
+  fs.writeFileSync(report, JSON.stringify(results));
+}
+
+exports.callsOf = callsOf;
+exports.playNx = playNx;

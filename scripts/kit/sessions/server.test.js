@@ -1,0 +1,329 @@
+'use strict';
+
+// The sessions of testdata/rpc against our server, built with Go's race detector; and what
+// the runner finds in sessions and servers that fail.
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { after, before, describe, test } = require('node:test');
+const { root } = require('../root');
+const { attempt, run } = require('../run');
+const { loadSessions, parseSession } = require('./parse');
+const { buildServer, programsFor } = require('./programs');
+const { runAgainstServer } = require('./server-run');
+
+/** @import { Programs } from './server-run' */
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nx-azure-cache-test-'));
+/** @type {Programs} */
+let programs;
+before(async () => {
+  programs = await programsFor(
+    await buildServer(folder, { race: true }),
+    folder,
+  );
+});
+after(() => fs.rmSync(folder, { recursive: true }));
+
+/** Most of a session is waiting. */
+const concurrency = 2 * os.availableParallelism();
+
+const sessions = loadSessions().filter(({ audience }) => audience !== 'client');
+if (sessions.length === 0) throw new Error('there is no session for a server');
+
+describe('sessions against the server', { concurrency }, () => {
+  for (const session of sessions) {
+    test(session.name, () => runAgainstServer(programs, session));
+  }
+});
+
+test('npm run fixtures runs the sessions with a name', async () => {
+  const script = path.join(root, 'scripts/fixtures.js');
+  const args = [script, '--server', programs.server, 'initialize', 'hit'];
+  const { code, output } = await attempt('node', args);
+  assert.equal(code, 0, output);
+  const named = sessions.filter(({ name }) => /initialize|hit/.test(name));
+  assert.ok(output.includes(`\n${named.length} passed, 0 failed`), output);
+  for (const { name } of named) assert.ok(output.includes(`✔ ${name}\n`));
+});
+
+describe('examples in the documentation', { concurrency }, () => {
+  for (const file of ['testdata/rpc/README.md', 'CONTRIBUTING.md']) {
+    const text = fs.readFileSync(path.join(root, file), 'utf8');
+    const examples = [...text.matchAll(/^( *)```\w*\n([^]*?)^ *```$/gm)]
+      .map(([, indent, code]) =>
+        code.replaceAll(RegExp(`^${indent}`, 'gm'), ''),
+      )
+      .filter((code) => /^for (server|both)$/m.test(code));
+    test(`${file} has one that passes`, async () => {
+      assert.equal(examples.length, 1);
+      await runAgainstServer(programs, parseSession(file, examples[0]));
+    });
+  }
+});
+
+describe('a session fails', { concurrency }, () => {
+  const head =
+    '# x\nfor server\nstored 123 0 "done"\n  a.txt "a"\n> 1 initialize {...}\n';
+  /** @type {Record<string, [string, RegExp]>} */
+  const failing = {
+    'by another value': [
+      '< 1 {"mode": "read-only", ...}',
+      /x:6: the answer is not as wanted:\n {2}result\.mode: want "read-only", got "read-write"/,
+    ],
+    'by a member too many': [
+      '< 1 {"mode": "read-write"}',
+      /result\.drain: want nothing, got 60000/,
+    ],
+    'by a member too few': [
+      '< 1 {"mood": "good", ...}',
+      /x:6: .*\n {2}result\.mood: want "good", got nothing/,
+    ],
+    'by a placeholder that is none': [
+      '< 1 {"mode": "${nothing}", ...}',
+      /x:6: there is no \$\{nothing\}/,
+    ],
+    'by a pattern': [
+      '< 1 {"mode": "${matches ^x}", ...}',
+      /x:6: .*\n {2}result\.mode: want "\$\{matches \^x\}", got "read-write"/,
+    ],
+    'by a part of a string': [
+      '< 1 {"mode": "${contains x}", ...}',
+      /result\.mode: want "\$\{contains x\}", got/,
+    ],
+    'by a type': [
+      '< 1 {"mode": "${number}", "drain": "${string}", ...}',
+      /result\.mode: want "\$\{number\}", got [^]*result\.drain: want "\$\{string\}"/,
+    ],
+    'by an error that does not come': [
+      '< 1 error -32600',
+      /x:6: .*\n {2}error: want .*, got nothing/,
+    ],
+    'by the code of an error': [
+      '< 1 {...}\n> 2 frobnicate\n< 2 error 1',
+      /x:8: .*\n {2}error\.code: want 1, got -32601/,
+    ],
+    'by an answer that no line wants': [
+      '< 1 {...}\n> 2 frobnicate\n> 3 shutdown\n< 3 {...}',
+      /at the end of client A: no line wants\n.*"id":2/,
+    ],
+    'by its end': [
+      '< 1 {...}\n> close\n< log {...}',
+      /x:8: the stream ended \(end\) before this message/,
+    ],
+    'by an exit code': [
+      '< 1 {...}\n> close\n< exit 1 "x"',
+      /x:8: want the exit code 1, got 0\nstderr: want "x", got ""/,
+    ],
+    'by stderr': [
+      '< 1 {...}\n> close\n< exit 0 "words"',
+      /x:8: stderr: want "words", got ""/,
+    ],
+    'by a tree': [
+      '< 1 {...}\nexpect tree ${workspaceRoot}\n  a.txt "a"',
+      /x:7: .*\n {2}want a\.txt 644 "a"\n {2}got {2}\.nx\/ 755/,
+    ],
+    'by a file': [
+      '< 1 {...}\nexpect no ${workspaceRoot}/.nx',
+      /x:7: want nothing at/,
+    ],
+    'by blobs': [
+      '< 1 {...}\nexpect blobs none',
+      /x:7: want the blobs \["none"\], got \["v1\/local\/123"\]/,
+    ],
+    'by requests': [
+      '< 1 {...}\nexpect requests GET 404',
+      /x:7: want the requests \["GET 404"\], got \["none"\]/,
+    ],
+    'by a result': [
+      '< 1 {...}\nexpect stored 456 0 ""',
+      /x:7: the container has no result 456/,
+    ],
+    'by its code': [
+      '< 1 {...}\nexpect stored 123 1 "done"',
+      /x:7: want the code 1, got 0/,
+    ],
+    'by its terminal output': [
+      '< 1 {...}\nexpect stored 123 0 "x"',
+      /x:7: terminal output: want "x", got "done"/,
+    ],
+    'by its files': [
+      '< 1 {...}\nexpect stored 123 0 "done"\n  a.txt "b"',
+      /x:7: [^]*want a\.txt 644 "b"\n {2}got {2}a\.txt 644 "a"/,
+    ],
+    'by leftovers': [
+      '< 1 {...}\ntree ${otherCacheDirectory}\n  .nx-azure-cache-1 "x"',
+      /x: at the end \.nx-azure-cache-1 is left/,
+    ],
+    'by an unknown damage': [
+      '< 1 {...}\ndamage 123 frobnicate',
+      /x:7: there is no damage "frobnicate"/,
+    ],
+    'by a damage of nothing': [
+      '< 1 {...}\ndamage 456 flip',
+      /x:7: nothing is stored under 456/,
+    ],
+    'by a behaviour': [
+      '< 1 {...}\nstorage GET never',
+      /x:7: "GET never" is not a method and a behaviour/,
+    ],
+    'by an archive that is not there': [
+      '< 1 {...}\narchive 1 nothing.tar',
+      /x:7: ENOENT/,
+    ],
+    'by an exit that the client should make': [
+      '> exit 1\n< 1 {...}',
+      /x:6: only a server exits/,
+    ],
+    'by bytes that the server should send': [
+      '< raw "x"',
+      /x:6: a server is not expected to send raw/,
+    ],
+    'by a value that cannot be sent': [
+      '< 1 {...}\n> 2 retrieve {"hash": "${matches x}"}\n< 2 null',
+      /x:7: \$\{matches x\} cannot be sent/,
+    ],
+    'by a rest that means nothing': [
+      '< 1 {...}\n> 2 retrieve {...}\n< 2 null',
+      /x:7: .*\.\.\./,
+    ],
+  };
+  for (const [how, [lines, message]] of Object.entries(failing)) {
+    test(how, async () => {
+      const session = parseSession('x', `${head}${lines}\n`);
+      await assert.rejects(runAgainstServer(programs, session), message);
+    });
+  }
+});
+
+describe('a server fails', { concurrency }, () => {
+  const limit = 1_000;
+  /** @type {Record<string, [string, string, RegExp]>} by what it does: its script, the lines */
+  const failing = {
+    'that ends at once': ['', '< 1 {...}', /x:4: the stream ended \(end\)/],
+    'that writes something else to stdout': [
+      "process.stdout.write('hello\\nworld\\n')",
+      '< 1 {...}',
+      /x:4: the stream ended \(Error: this is no header: "hello\\nworld/,
+    ],
+    'that writes a header in another form': [
+      "process.stdout.write('content-length: 2\\r\\n\\r\\n{}')",
+      '< 1 {...}',
+      /x:4: the stream ended \(Error: this is no header/,
+    ],
+    'that writes no JSON': [
+      "process.stdout.write('Content-Length: 2\\r\\n\\r\\nxx')",
+      '< 1 {...}',
+      /x:4: the stream ended \(SyntaxError/,
+    ],
+    'that ends within a message': [
+      "process.stdout.write('Content-Length: 9\\r\\n\\r\\n{}')",
+      '< 1 {...}',
+      /x:4: the stream ended \(it ends within a message/,
+    ],
+    'that does not answer': [
+      'setTimeout(() => {}, 60_000)',
+      '< 1 {...}',
+      /x:4: this message does not come:\n.*\nand no other does/,
+    ],
+    'that does not end its stdout': [
+      'setTimeout(() => {}, 60_000)',
+      '< close',
+      /x:4: the stream does not end/,
+    ],
+    'that does not end': [
+      "require('node:fs').closeSync(1); setTimeout(() => {}, 60_000)",
+      '< close\n< exit 0',
+      /x:5: the server does not end/,
+    ],
+    'that does not read': [
+      'setTimeout(() => {}, 60_000)',
+      '> 2 x "${repeat 1000000 x}"\n< 1 {...}',
+      /x:4: the other end does not read/,
+    ],
+    'with another exit code': [
+      'process.exitCode = 3',
+      '< close',
+      /x: at the end of client A: want the exit code 0, got 3/,
+    ],
+    'that is killed': [
+      "process.kill(process.pid, 'SIGKILL')",
+      '< close',
+      /x: at the end of client A: want the exit code 0, got SIGKILL/,
+    ],
+    'that writes to stderr': [
+      "console.error('oh')",
+      '< close',
+      /x: at the end of client A: stderr: want "", got "oh\\n"/,
+    ],
+    'that takes a file of a request it refuses': [
+      `process.stdin.on('data', (data) => {
+        const file = /"terminalOutputPath":"([^"]*)"/.exec(data)?.[1];
+        if (!file) return;
+        require('node:fs').rmSync(file);
+        const answer = '{"jsonrpc":"2.0","id":2,"result":{"queued":false}}';
+        process.stdout.write('Content-Length: ' + answer.length + '\\r\\n\\r\\n' + answer);
+      })`,
+      '> 2 store {"terminalOutputPath": "${file 1 x}"}\n< 2 {"queued": false}',
+      /x:5: the server removed .*, a file of the client/,
+    ],
+    'that cannot be started': ['', '< close', /EACCES/],
+  };
+  for (const [how, [script, lines, message]] of Object.entries(failing)) {
+    test(how, async () => {
+      const server = path.join(fs.mkdtempSync(path.join(folder, 's-')), 's');
+      const mode = how.includes('started') ? 0o644 : 0o755;
+      fs.writeFileSync(server, `#!${process.execPath}\n${script}`, { mode });
+      const text = `# x\nfor server\n> 1 initialize {...}\n${lines}\n`;
+      await assert.rejects(
+        runAgainstServer(
+          { ...programs, server, limit },
+          parseSession('x', text),
+        ),
+        message,
+      );
+    });
+  }
+
+  test('with a data race, even where all else is as wanted', async () => {
+    const server = await buildRacy();
+    const pass = '# x\nfor server\n> close\n< exit 66 "${any}"\n';
+    const fail = '# x\nfor server\n> close\n< exit 0\n';
+    for (const [text, more] of /** @type {const} */ ([
+      [pass, ''],
+      [fail, '[^]*x:4: want the exit code 0, got 66'],
+    ])) {
+      const message = RegExp(
+        `^Error: x: the race detector reports\n[^]*WARNING: DATA RACE[^]*main\\.go:${more}`,
+      );
+      await assert.rejects(
+        runAgainstServer({ ...programs, server }, parseSession('x', text)),
+        message,
+      );
+    }
+  });
+});
+
+/** Builds a program that has a data race. */
+async function buildRacy() {
+  const source = path.join(folder, 'racy');
+  fs.mkdirSync(source);
+  fs.writeFileSync(path.join(source, 'go.mod'), 'module racy\n\ngo 1.26\n');
+  fs.writeFileSync(
+    path.join(source, 'main.go'),
+    `package main
+
+func main() {
+	count, done := 0, make(chan bool)
+	go func() { count++; close(done) }()
+	count++
+	<-done
+}
+`,
+  );
+  const file = path.join(source, 'racy');
+  await run('go', ['build', '-race', '-o', file, '.'], { cwd: source });
+  return file;
+}
