@@ -8,7 +8,10 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
-const { startBlobServer } = require('../testing/blob-server');
+const {
+  buildBlobService,
+  startBlobService,
+} = require('../../../scripts/kit/blob-service');
 const {
   assertOneLine,
   play,
@@ -29,13 +32,15 @@ const licence = fs.readFileSync(
 /** The folder of the real binary. */
 const home = fs.mkdtempSync(path.join(os.tmpdir(), 'nx-azure-cache-real-'));
 const real = path.join(home, 'nx-azure-cache');
+let blobService = '';
 
-before(() => {
+before(async () => {
   execFileSync('go', ['build', '-o', real, './cmd/nx-azure-cache'], {
     cwd: root,
     env: { ...process.env, CGO_ENABLED: '0' },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
+  blobService = await buildBlobService(home);
 });
 after(() => fs.rmSync(home, { recursive: true, force: true }));
 
@@ -56,19 +61,19 @@ function watched(t) {
 
 /** @param {TestContext} t */
 async function startStorage(t) {
-  const storage = await startBlobServer(t);
+  const storage = await startBlobService(t, blobService);
   const env = {
     AZURE_STORAGE_CONNECTION_STRING: storage.connectionString,
     NX_POWERPACK_LICENSE: licence,
   };
-  return { ...storage, env };
+  return { storage, env };
 }
 
 describe('with the real binary', { concurrency: 3 }, () => {
   for (const exit of [undefined, 3]) {
     const how = exit === undefined ? 'by itself' : `with process.exit(${exit})`;
     test(`miss, store, hit; and Node ends ${how}`, async (t) => {
-      const { env, requests } = await startStorage(t);
+      const { env, storage } = await startStorage(t);
       const binary = watched(t);
       const options = { env, nxJson, binary, exit };
 
@@ -114,9 +119,10 @@ describe('with the real binary', { concurrency: 3 }, () => {
       assert.deepEqual(fs.readdirSync(b.cacheDirectory), ['123']);
       assert.deepEqual(b.lines, []);
       // Two scopes are asked: the trusted one, and its own.
+      const requests = await storage.takeRequests();
       const [miss, stores] = [requests.slice(0, 2), requests.slice(2, 4)];
       assert.deepEqual(miss, ['GET 404', 'GET 404']);
-      assert.deepEqual(stores, ['PUT 201', 'PUT 409']);
+      assert.deepEqual(stores.sort(), ['PUT 201', 'PUT 409']);
       assert.deepEqual(requests.slice(4).sort(), ['GET 200', 'GET 404']);
     });
   }
@@ -236,7 +242,7 @@ describe('with the real binary', { concurrency: 3 }, () => {
   };
   for (const [what, [azure, more, says]] of Object.entries(troubles)) {
     test(`${what}: one line says so`, async (t) => {
-      const { env, requests } = await startStorage(t);
+      const { env, storage } = await startStorage(t);
       const { report, lines } = await play(
         t,
         ({ getRemoteCache }) => getRemoteCache(),
@@ -248,7 +254,7 @@ describe('with the real binary', { concurrency: 3 }, () => {
       );
       assert.equal(report, null);
       assertOneLine(lines, says);
-      assert.deepEqual(requests, []);
+      assert.deepEqual(await storage.takeRequests(), []);
     });
   }
 

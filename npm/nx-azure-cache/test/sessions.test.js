@@ -4,13 +4,15 @@
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
-const { runAgainstClient } = require('../../scripts/kit/sessions/client-run');
+const {
+  runAgainstClient,
+} = require('../../../scripts/kit/sessions/client-run');
 const {
   loadSessions,
   parseSession,
-} = require('../../scripts/kit/sessions/parse');
+} = require('../../../scripts/kit/sessions/parse');
 
-const shimTests = require('./test/fixture');
+const shimTests = require('./fixture');
 
 const sessions = loadSessions().filter(({ audience }) => audience !== 'server');
 if (sessions.length === 0) throw new Error('there is no session for a client');
