@@ -2,6 +2,7 @@
 
 // npm run demo: the whole product on this machine. Two "machines" build the
 // same Nx workspace; the second gets from the container what the first built.
+// With --doctor, machine A examines its set-up too.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -50,6 +51,7 @@ async function main() {
     ...['generate', '@nx/powerpack-azure-cache:init'],
     `--container=${container}`,
   ]);
+  if (process.argv.includes('--doctor')) await doctor(a);
   await commit(a, 'use nx-azure-cache');
   const builtThere = await measure(a);
 
@@ -84,6 +86,17 @@ async function nx(machine, args) {
   const { code, took } = await machine.nx(args, { echo: true });
   if (code !== 0) throw new Error(`nx ${args[0]} ended with ${code}`);
   return took;
+}
+
+/**
+ * Shows the report of `doctor`, which exits with 1: Azurite has account keys only.
+ *
+ * @param {Machine} machine
+ */
+async function doctor(machine) {
+  const args = ['--no-install', 'nx-azure-cache', 'doctor'];
+  console.log('  $ npx nx-azure-cache doctor');
+  await machine.run('npx', args, { echo: true });
 }
 
 /**

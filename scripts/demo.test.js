@@ -10,6 +10,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { test } = require('node:test');
 const { root } = require('./kit/root');
+const { linesOf, normalised, pictures, read } = require('./pictures');
 
 /** @import { TestContext } from 'node:test' */
 
@@ -17,14 +18,19 @@ const { root } = require('./kit/root');
  * Starts the demo with a folder for temporary files of its own.
  *
  * @param {TestContext} t
+ * @param {string[]} args
  */
-function startDemo(t) {
+function startDemo(t, ...args) {
   const temporary = fs.mkdtempSync(path.join(os.tmpdir(), 'demo-test-'));
   t.after(() => fs.rmSync(temporary, { recursive: true, force: true }));
-  const child = spawn('node', [path.join(root, 'scripts', 'demo.js')], {
-    env: { ...process.env, TMPDIR: temporary },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    'node',
+    [path.join(root, 'scripts', 'demo.js'), ...args],
+    {
+      env: { ...process.env, TMPDIR: temporary },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   child.stdout.setEncoding('utf8');
   return { child, temporary };
 }
@@ -50,7 +56,7 @@ function processesOf(folder) {
 }
 
 test('machine B gets everything from the remote cache', async (t) => {
-  const { child, temporary } = startDemo(t);
+  const { child, temporary } = startDemo(t, '--doctor');
   let output = '';
   child.stdout.on('data', (text) => (output += text));
   const [code] = await once(child, 'close');
@@ -58,6 +64,12 @@ test('machine B gets everything from the remote cache', async (t) => {
   assert.match(output, /site:build +ran +\d+ ms +remote cache/);
   assert.match(output, /Machine B got all 6 results from the remote cache/);
   assert.deepEqual(fs.readdirSync(temporary).filter(isOurs), []);
+  for (const [name, lines] of Object.entries(pictures(output))) {
+    await t.test(`the picture ${name} shows what it printed`, () => {
+      const shown = normalised(linesOf(read(name)));
+      assert.deepEqual(shown, normalised(lines), 'run: npm run pictures');
+    });
+  }
 });
 
 /** Nx keeps a copy of its native library in the folder for temporary files. */
