@@ -16,7 +16,7 @@ var jsonBlock = regexp.MustCompile("(?ms)^```json\n(.*?)^```$")
 
 // What the documents tell people to write into nx.json is understood, key by key.
 func TestExamplesInDocs(t *testing.T) {
-	for _, page := range []string{"README.md", "docs/setup.md", "docs/security.md", "docs/azure/README.md"} {
+	for _, page := range []string{"README.md", "docs/configuration.md", "docs/setup.md", "docs/security.md", "docs/azure/README.md"} {
 		t.Run(page, func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join("..", "..", page))
 			if err != nil {

@@ -19,7 +19,7 @@ func examineConfig(_ context.Context, p *patient, r *report) {
 		if mistake.Error() == p.Document.Problem {
 			continue // it has a row
 		}
-		r.add(partConfig, "setting", "settings", failed, mistake.Error(), "correct it; README.md, \"Configure\"")
+		r.add(partConfig, "setting", "settings", failed, mistake.Error(), "correct it; docs/configuration.md")
 	}
 	for _, text := range p.Warnings {
 		r.add(partConfig, "setting", "settings", warning, text, "")
