@@ -28,7 +28,7 @@ const words = [
   [/\bbelongs? into\b/i, 'belongs in'],
   [/\bin some (seconds|minutes)\b/i, 'within seconds'],
   [/\b(texts|(a|empty) text(?! (file|editor)))\b/i, 'string'],
-  [/\blicence(?!s\.md)/i, 'license'],
+  [/\blicence/i, 'license'],
   [
     /\b(an|the|no|its|first|every|each|another) answer\b|\banswers? [1-5]\d\d/i,
     'response',
