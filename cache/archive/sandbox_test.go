@@ -1,0 +1,105 @@
+package archive_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+)
+
+// sandbox is a directory to extract into, dir, beside and below files that
+// nobody may touch.
+type sandbox struct {
+	root, dir string
+	planted   map[string]string // links in dir that a fuzz test puts in the way
+}
+
+func newSandbox(t testing.TB) sandbox {
+	t.Helper()
+	root := cachetest.TempDir(t)
+	s := sandbox{root: root, dir: filepath.Join(root, "between", "aside")}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"between/aside-evil", "between/outputs", "evil"} {
+		must(os.MkdirAll(filepath.Join(root, name), 0o700))
+	}
+	for _, name := range []string{"canary", "between/evil", "between/canary", "between/aside-evil/canary", "between/outputs/canary", "evil/canary"} {
+		must(os.WriteFile(filepath.Join(root, name), []byte("as it was"), 0o600))
+	}
+	must(os.Mkdir(s.dir, 0o700))
+	// What is made and removed again between two ticks of the clock shows, too.
+	must(filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Chtimes(path, someTime, someTime))
+	}))
+	return s
+}
+
+// outside is the listing of a sandbox without what is in its directory.
+func (s sandbox) outside(t testing.TB) map[string]string {
+	t.Helper()
+	all := listing(t, s.root)
+	for name := range all {
+		if name == "between/aside" || strings.HasPrefix(name, "between/aside/") {
+			delete(all, name)
+		}
+	}
+	info, err := os.Lstat(s.root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all["."] = fmt.Sprintf("%s %s", info.Mode(), info.ModTime().UTC().Format(time.RFC3339Nano))
+	return all
+}
+
+// refuse extracts content beside other files, and checks that it is refused
+// and that nothing but its directory was touched.
+func refuse(t *testing.T, r io.Reader, limits archive.Limits, want string) {
+	t.Helper()
+	s := newSandbox(t)
+	before := s.outside(t)
+
+	contents, err := codec.Extract(r, s.dir, "outputs", limits)
+	if !errors.Is(err, archive.ErrRefused) || !strings.Contains(fmt.Sprint(err), want) {
+		t.Errorf("got %.300v, want %v with %q", err, archive.ErrRefused, want)
+	}
+	if contents.TerminalOutput != nil || contents.TerminalOutputFile != "" || contents.Task != (archive.Task{}) {
+		t.Errorf("got %+v, want nothing", contents)
+	}
+	compare(t, s.outside(t), before)
+	checkInside(t, s.dir)
+}
+
+// checkInside fails where a link below dir leads out of the outputs.
+func checkInside(t testing.TB, dir string) {
+	t.Helper()
+	outputs, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	outputs = outputsOf(outputs)
+	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.Type() != fs.ModeSymlink {
+			return err
+		}
+		to, err := filepath.EvalSymlinks(path)
+		if err == nil && to != outputs && !strings.HasPrefix(to, outputs+string(filepath.Separator)) {
+			t.Errorf("%s leads to %s", path, to)
+		}
+		return nil // it dangles
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

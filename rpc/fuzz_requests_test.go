@@ -1,0 +1,179 @@
+package rpc_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sourcegraph/jsonrpc2"
+
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
+)
+
+// talk is a stream whose client says all it has to say at once and, if it is
+// patient, ends only when that is answered.
+type talk struct {
+	io.Reader
+	answered chan struct{} // closed when the last answer has come
+
+	mu     sync.Mutex
+	said   bytes.Buffer
+	closed bool
+}
+
+func newTalk(said io.Reader) *talk { return &talk{Reader: said, answered: make(chan struct{})} }
+
+const lastID = `"the last of all"`
+
+// addEnd lets the stream go on until what was said is answered.
+func (s *talk) addEnd() {
+	end := frame(`{"jsonrpc":"2.0","id":` + lastID + `,"method":"the end"}`)
+	shutdown := frame(`{"jsonrpc":"2.0","id":"shutdown","method":"shutdown"}`)
+	s.Reader = io.MultiReader(s.Reader, strings.NewReader(shutdown+end), waiting(s.answered))
+}
+
+// waiting is a reader that comes to its end when a channel is closed.
+type waiting chan struct{}
+
+func (w waiting) Read([]byte) (int, error) {
+	<-w
+	return 0, io.EOF
+}
+
+func (s *talk) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return 0, io.ErrClosedPipe
+	}
+	s.said.Write(p)
+	s.answer(p)
+	return len(p), nil
+}
+
+// answer ends the wait when everything is answered: shutdown is what is answered
+// last, the end is refused before.
+func (s *talk) answer(p []byte) {
+	text := s.said.String()
+	select {
+	case <-s.answered:
+	default:
+		if strings.Contains(text, `"id":"shutdown"`) && strings.Contains(text, `"id":`+lastID) {
+			close(s.answered)
+		}
+	}
+}
+
+func (s *talk) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	return nil
+}
+
+// serve fails the test with the stacks of all goroutines when Serve hangs.
+func (s *talk) serve(t *testing.T, options rpc.Options) error {
+	t.Helper()
+	const patience = 30 * time.Second // on a machine that has much else to do
+	served := make(chan error, 1)
+	go func() { served <- rpc.Serve(context.WithoutCancel(t.Context()), s, options) }()
+	select {
+	case err := <-served:
+		return err
+	case <-time.After(patience):
+		stacks := make([]byte, 1<<20)
+		t.Fatalf("Serve hangs after it has said %q:\n%s", s.said.String(), stacks[:runtime.Stack(stacks, true)])
+		return nil
+	}
+}
+
+// checkTalk fails unless what the server has said in a session that is over is
+// what the client in input has asked for.
+func checkTalk(t *testing.T, s *talk, input io.Reader, err error) {
+	t.Helper()
+	if err != nil && (!strings.HasPrefix(err.Error(), "protocol: ") || strings.Contains(err.Error(), "\n")) {
+		t.Errorf("Serve returned %q, want an error of the protocol on one line", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	left := requests(input)
+	for _, m := range parse(t, s.said.Bytes()) {
+		if m.Error != nil {
+			if m.Error.Code == jsonrpc2.CodeInternalError || m.Error.Message == "" || strings.ContainsAny(m.Error.Message, "\r\n") {
+				t.Errorf("got the error %d %q", m.Error.Code, m.Error.Message)
+			}
+		}
+		if m.ID == nil {
+			continue
+		}
+		if left[string(m.ID)]--; left[string(m.ID)] < 0 && string(m.ID) != lastID && string(m.ID) != `"shutdown"` {
+			t.Errorf("got an answer too many for the id %s", m.ID)
+		}
+	}
+}
+
+// requests returns how often each id was sent with a request, as it is written
+// in an answer: jsonrpc2 answers -1 as 18446744073709551615, which no client
+// sends (see doc.go).
+func requests(input io.Reader) map[string]int {
+	counts := make(map[string]int)
+	in := bufio.NewReader(input)
+	for {
+		var text json.RawMessage
+		if (jsonrpc2.VSCodeObjectCodec{}).ReadObject(in, &text) != nil {
+			return counts
+		}
+		var request jsonrpc2.Request
+		if json.Unmarshal(text, &request) == nil && !request.Notif {
+			id, _ := json.Marshal(request.ID) // a number or a text
+			counts[string(id)]++
+		}
+	}
+}
+
+// checkDiscretion fails if the server has repeated what may be a secret: a text
+// in config that has characters of keys and connection strings.
+func checkDiscretion(t *testing.T, s *talk, input string) {
+	t.Helper()
+	said := s.said.String()
+	in := bufio.NewReader(strings.NewReader(input))
+	for {
+		var text json.RawMessage
+		if (jsonrpc2.VSCodeObjectCodec{}).ReadObject(in, &text) != nil {
+			return
+		}
+		var m struct {
+			Params struct{ Config any }
+		}
+		_ = json.Unmarshal(text, &m) // it may be no initialize
+		for _, text := range textsIn(m.Params.Config) {
+			if len(text) >= 16 && strings.ContainsAny(text, "=;?&~") && strings.Contains(said, text) {
+				t.Errorf("the server has said %q, which has %q", said, text)
+			}
+		}
+	}
+}
+
+// textsIn returns all texts in a JSON value.
+func textsIn(value any) (texts []string) {
+	switch value := value.(type) {
+	case string:
+		texts = append(texts, value)
+	case []any:
+		for _, element := range value {
+			texts = append(texts, textsIn(element)...)
+		}
+	case map[string]any:
+		for _, member := range value {
+			texts = append(texts, textsIn(member)...)
+		}
+	}
+	return texts
+}
