@@ -12,37 +12,37 @@ import (
 // Package cachetest has the suite that each of them passes.
 type Blobs interface {
 	// Get opens the blob called name, or returns [ErrNotFound] or an
-	// [*UnreadableError]. The caller closes its body.
+	// [*UnreadableError]. The caller closes the body.
 	Get(ctx context.Context, name string) (*Blob, error)
 
-	// Put creates the blob called name from the whole of body, starting at its
-	// beginning. It never overwrites: if the name is taken it returns
-	// [ErrExists] and the old content stays. The names of metadata are lower
-	// case letters and digits, its values printable ASCII.
+	// Put creates the blob called name from the whole of body, wherever body
+	// is positioned. It never overwrites: if the name is taken, it returns
+	// [ErrExists] and the old content stays. Metadata names are lower-case letters
+	// and digits, metadata values printable ASCII.
 	Put(ctx context.Context, name string, body io.ReadSeeker, metadata Metadata) error
 
-	// Replace does the same to a blob that is there, if it is still the one that
-	// Get gave with this ETag. If not, or if this identity may create blobs but
-	// not replace them, it returns [ErrExists] and the old content stays.
+	// Replace replaces an existing blob, if it is still the one that Get returned
+	// with this ETag. If not, or if the identity may create blobs but not replace
+	// them, it returns [ErrExists] and the old content stays.
 	Replace(ctx context.Context, name, etag string, body io.ReadSeeker, metadata Metadata) error
 }
 
-// Blob is a blob being read.
+// Blob is an open blob.
 type Blob struct {
 	Body     io.ReadCloser
 	Size     int64 // bytes in Body
 	ETag     string
 	Metadata Metadata
-	// Doubt, when set, says why the bytes or the metadata may not be those that the
-	// storage has: something on the way may have changed them. Then what is wrong with
-	// them says nothing of the stored blob.
+	// Doubt, if set, says why the bytes or the metadata may not be those in the
+	// storage: something on the way may have changed them. An error in them then says
+	// nothing about the stored blob.
 	Doubt error
-	// LaterDoubt, when set, is asked for the same once the body has been read: it may come
-	// with several responses.
+	// LaterDoubt, if set, returns the same once the body has been read, which may take
+	// several responses.
 	LaterDoubt func() error
 }
 
-// doubt is the first of them.
+// doubt returns Doubt, or what LaterDoubt returns.
 func (b *Blob) doubt() error {
 	if b.Doubt == nil && b.LaterDoubt != nil {
 		return b.LaterDoubt()
@@ -50,38 +50,37 @@ func (b *Blob) doubt() error {
 	return b.Doubt
 }
 
-// Metadata is what a blob says of itself, sent with the same request as its body.
+// Metadata is the metadata of a blob. The request that sends the body also sends it.
 type Metadata map[string]string
 
 var (
-	// ErrNotFound says that there is no such blob: a miss.
+	// ErrNotFound means that there is no such blob: a miss.
 	ErrNotFound = errors.New("not found")
 
-	// ErrExists says that the name of a new blob is taken.
+	// ErrExists means that the name of a new blob is taken.
 	ErrExists = errors.New("already exists")
 
-	// ErrTimeLimit is wrapped by the errors that say that nothing has happened for
-	// as long as the configuration allows.
+	// ErrTimeLimit is wrapped by errors that say that a time limit of the configuration
+	// has passed without progress.
 	ErrTimeLimit = errors.New("time limit")
 
-	// ErrPanic is wrapped by the errors that are bugs of this process.
+	// ErrPanic is wrapped by errors that are bugs of this process.
 	ErrPanic = errors.New("panicked")
 
-	// ErrOff is wrapped by the errors of a [Breaker] that asks no more.
+	// ErrOff is wrapped by the errors of a [Breaker] that sends no more requests.
 	ErrOff = errors.New("off for the rest of this run")
 )
 
-// ConfigError is a failure that repeating the request cannot mend: the
-// container does not exist, or this identity may not use it. Its text says
-// what to change.
+// ConfigError is a permanent failure: the container does not exist, for example, or the
+// identity may not use it. The message says what to change.
 type ConfigError struct{ Err error }
 
 func (e *ConfigError) Error() string { return e.Err.Error() }
 func (e *ConfigError) Unwrap() error { return e.Err }
 
-// UnreadableError says that there is such a blob, and that its state forbids to read it:
-// it is archived, for example. It is a miss, and says nothing of other blobs. Its text
-// says what to do.
+// UnreadableError means that the blob exists, but its state prevents reading it: it is
+// in the archive tier, for example. It counts as a miss, and says nothing about other
+// blobs. The message says what to do.
 type UnreadableError struct{ Err error }
 
 func (e *UnreadableError) Error() string { return e.Err.Error() }

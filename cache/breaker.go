@@ -14,29 +14,29 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 )
 
-// maxFailures is how many requests in a row may fail before no more are sent.
-// Each has been repeated before it counts (see package azure), so that a dead
-// network costs a run of dependent tasks some seconds, not some for each task.
+// maxFailures is how many requests in a row may fail before the breaker opens. Package
+// azure has retried each of them, so a dead network delays a run by seconds, not by
+// seconds for each task.
 const maxFailures = 5
 
-// Breaker is a [Blobs] that stops asking another one that keeps failing: after
-// [maxFailures] requests in a row, or one that has used up its time limit, every
-// request of this run is refused with [ErrOff].
+// Breaker is a [Blobs] that stops sending requests to another one that keeps failing.
+// After [maxFailures] failures in a row, or one time limit that has passed, it rejects
+// all requests for the rest of the run with [ErrOff].
 //
-// A [ConfigError], which repeating cannot mend, ends at once what it is about:
-// all further reads, or all further writes, get the same error without a request.
+// After a [ConfigError], which is permanent, all further reads or all further writes
+// fail with the same error, without a request.
 type Breaker struct {
 	blobs   Blobs
 	circuit *gobreaker.TwoStepCircuitBreaker[struct{}]
 	last    atomic.Pointer[error] // failure that counted
-	limit   atomic.Pointer[error] // that was over
+	limit   atomic.Pointer[error] // time limit that has passed
 
 	reads, writes atomic.Pointer[ConfigError]
 }
 
 var _ Blobs = (*Breaker)(nil)
 
-// NewBreaker returns a breaker before blobs.
+// NewBreaker returns a breaker in front of blobs.
 func NewBreaker(blobs Blobs) *Breaker {
 	b := &Breaker{blobs: blobs}
 	b.circuit = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
@@ -48,23 +48,23 @@ func NewBreaker(blobs Blobs) *Breaker {
 	return b
 }
 
-// isCancelled reports whether an error says nothing about the storage.
+// isCancelled reports whether err says nothing about the storage.
 func isCancelled(err error) bool { return errors.Is(err, context.Canceled) || fileerror.Is(err) }
 
-// isFailure reports whether an error says that the storage cannot be used. That
-// a blob is not there, or is there, or is in some state, is an answer.
+// isFailure reports whether err means that the storage failed. That a blob is missing,
+// exists or is unreadable is a response, not a failure.
 func isFailure(err error) bool {
 	_, config := errors.AsType[*ConfigError](err)
 	_, unreadable := errors.AsType[*UnreadableError](err)
-	isAnswer := unreadable || errors.Is(err, ErrNotFound) || errors.Is(err, ErrExists)
-	return err != nil && !config && !isCancelled(err) && !isAnswer
+	isResponse := unreadable || errors.Is(err, ErrNotFound) || errors.Is(err, ErrExists)
+	return err != nil && !config && !isCancelled(err) && !isResponse
 }
 
 func (b *Breaker) readyToTrip(counts gobreaker.Counts) bool {
 	return counts.ConsecutiveFailures >= maxFailures || b.limit.Load() != nil
 }
 
-// failed notes a failure, before it counts: others may count at the same time.
+// failed records a failure before it counts, because others may count concurrently.
 func (b *Breaker) failed(err error) {
 	b.last.Store(&err)
 	if errors.Is(err, ErrTimeLimit) {
@@ -72,8 +72,8 @@ func (b *Breaker) failed(err error) {
 	}
 }
 
-// allow returns what is to be called with the outcome of a request, or why it
-// must not be sent.
+// allow returns the function to call with the outcome of a request, or the error that
+// says why the request must not be sent.
 func (b *Breaker) allow(stopped *atomic.Pointer[ConfigError]) (done func(error), err error) {
 	if config := stopped.Load(); config != nil {
 		return nil, config
@@ -101,7 +101,7 @@ func (b *Breaker) off() error {
 	return fmt.Errorf("%w, because it keeps failing: %w", ErrOff, *why)
 }
 
-// Get implements [Blobs]. The request ends with its body.
+// Get implements [Blobs]. The request ends when its body ends.
 func (b *Breaker) Get(ctx context.Context, name string) (*Blob, error) {
 	done, err := b.allow(&b.reads)
 	if err != nil {
@@ -117,7 +117,7 @@ func (b *Breaker) Get(ctx context.Context, name string) (*Blob, error) {
 	return &watched, nil
 }
 
-// watchedBody tells once how the reading of a body has ended.
+// watchedBody reports once how reading a body has ended.
 type watchedBody struct {
 	io.ReadCloser
 	once sync.Once

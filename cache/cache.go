@@ -23,43 +23,44 @@ type Cache struct {
 	options  Options
 	folders  *scratch.Folders
 	codec    *archive.Codec
-	turns    *turns
+	limiter  *limiter
 	uploads  *uploads
-	found    sync.Map // entries that may be replaced ([replaceable]), by name
+	found    sync.Map // by name, entries that may be replaced ([replaceable])
 	counters counters
 }
 
-// Options say what a cache does, and where.
+// Options configure a cache.
 type Options struct {
 	Mode   Mode
 	Prefix string // see [ValidPrefix]
-	// Reads are the places in which results are looked for. Of two results of a
-	// hash the one of the earlier place counts.
+	// Reads are the places that are searched for results. If several places have a
+	// result, the earliest place wins.
 	Reads  []Place
-	Writes Place // not used unless Mode is [ReadWrite]
+	Writes Place // used only if Mode is [ReadWrite]
 
 	// CacheFailures allows entries of tasks that have failed.
 	CacheFailures bool
 
-	// MaxSize is that of the largest archive that is stored or restored; 0 is any.
+	// MaxSize is the size of the largest archive that is stored or restored; 0 means
+	// no limit.
 	MaxSize Size
 
-	// Directories says in which cache directories there is a cache.
+	// Directories decides which cache directories are used.
 	Directories scratch.Rule
 
-	// Verifier, when set, decides which entries of the scope [trust.Trusted] are
+	// Verifier, if set, decides which entries of the scope [trust.Trusted] are
 	// used.
 	Verifier *trust.Verifier
-	// Signer, when set, signs what is stored.
+	// Signer, if set, signs every entry that is stored.
 	Signer     *trust.Signer
-	Provenance trust.Provenance // of what is stored; the time is added
+	Provenance trust.Provenance // of every entry that is stored; Store adds the time
 }
 
 func (o *Options) tooLarge(archive int64) bool {
 	return o.MaxSize > 0 && archive > int64(o.MaxSize)
 }
 
-// Place is where the entries of a scope are.
+// Place is a scope in a container.
 type Place struct {
 	Blobs Blobs
 	Scope trust.Scope
@@ -71,7 +72,7 @@ func New(options Options) *Cache {
 		options: options,
 		folders: scratch.New(options.Directories),
 		codec:   archive.NewCodec(),
-		turns:   newTurns(len(options.Reads)),
+		limiter: newLimiter(len(options.Reads)),
 		uploads: newUploads(),
 	}
 }
@@ -80,30 +81,30 @@ func New(options Options) *Cache {
 // [scratch.FolderPath].
 func (c *Cache) Session() string { return c.folders.Session }
 
-// Folders are the folders in which this process works. No other user may enter them.
-// [Cache.Close] closes them.
+// Folders are the folders in which this process works. Other users have no access to
+// them. [Cache.Close] closes them.
 func (c *Cache) Folders() []*os.Root { return c.folders.Roots() }
 
-// Close gives the entries that were accepted until ctx ends to be stored, gives
-// up the others, and removes what this process has left beside the results. No
-// other method may be called meanwhile or later.
+// Close waits until the accepted results are stored or ctx ends, stops the remaining
+// uploads, and removes the folders of this process. No other method may be called
+// meanwhile or later.
 func (c *Cache) Close(ctx context.Context) {
 	c.folders.EndRun()
 	if c.Drain(ctx) != nil {
-		c.uploads.giveUp()
+		c.uploads.stop()
 	}
 	c.uploads.running.Wait()
 	c.folders.Remove()
 }
 
-// TerminalOutput is what a task printed: Text, or when that would be longer
-// than [archive.InlineTerminalOutput], the file Path.
+// TerminalOutput is what a task printed: Text, or the file Path if Text would be longer
+// than [archive.InlineTerminalOutput].
 type TerminalOutput struct {
 	Text string
 	Path string
 }
 
-// Hit is a result that was restored.
+// Hit is a restored result.
 type Hit struct {
 	Code           int    // exit code
 	OutputsPath    string // <cacheDirectory>/<hash>
@@ -112,16 +113,20 @@ type Hit struct {
 }
 
 // Retrieve restores the result of hash to <cacheDirectory>/<hash>, complete
-// and verified or not at all.
+// and verified or not at all. The caller removes the file of a terminal output.
 //
-// A terminal output that comes as a file is the caller's to remove. The error
-// is [ErrNotFound] for a miss, an [*UnreadableError] for one that people should know
-// of, wraps [ErrDamaged] for an entry that is not to be used, is a [*ConfigError] where
-// the user must act, is a [*fileerror.Error] for
-// one of the file system, such as of a cache directory that is not safe, else one of the storage.
+// The error is one of these:
 //
-// The outputs are those that the task declares, for an Nx that refuses results with
-// links that leave theirs ([archive.Outputs]): such a result is a miss.
+//   - [ErrNotFound]: a miss;
+//   - an [*UnreadableError]: a miss that the user should hear of;
+//   - an error that wraps [ErrDamaged]: the entry must not be used;
+//   - a [*ConfigError]: the user must act;
+//   - a [*fileerror.Error]: the file system failed, or the cache directory is not safe;
+//   - any other: the storage failed.
+//
+// outputs are those that the task declares. The caller passes them if its Nx rejects
+// results with links that leave their output ([archive.Outputs]): such a result is a
+// miss.
 func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string, outputs ...string) (*Hit, error) {
 	if c.options.Mode == NoCache {
 		return nil, ErrNotFound
@@ -129,18 +134,18 @@ func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string, outpu
 	if err := taskhash.Check(hash); err != nil {
 		return nil, err
 	}
-	turn, err := c.turns.begin(ctx)
+	lease, err := c.limiter.acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer turn.end()
-	// Also for a miss: what others have left is removed at the start of a run.
-	// Other errors show when something is to be restored.
+	defer lease.release()
+	// Also for a miss: the first call removes what dead processes have left. Other
+	// errors show when a result is restored.
 	if _, err := c.folders.Open(cacheDirectory); fileerror.IsRefusal(err) {
 		return nil, err
 	}
 
-	hit, err := c.retrieve(ctx, turn, hash, cacheDirectory, archive.NewOutputs(outputs))
+	hit, err := c.retrieve(ctx, lease, hash, cacheDirectory, archive.NewOutputs(outputs))
 	c.counters.retrieved(hash, err)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return nil, fmt.Errorf("retrieve %s: %w", hash, err)
@@ -148,26 +153,26 @@ func (c *Cache) Retrieve(ctx context.Context, hash, cacheDirectory string, outpu
 	return hit, err
 }
 
-// retrieve restores the result of the first place that has one to be used. The
+// retrieve restores the result of the first place that has a usable one. The
 // error is that of the first place that has a problem.
-func (c *Cache) retrieve(ctx context.Context, turn *turn, hash, cacheDirectory string, outputs archive.Outputs) (*Hit, error) {
-	answers := c.ask(ctx, hash)
+func (c *Cache) retrieve(ctx context.Context, lease *lease, hash, cacheDirectory string, outputs archive.Outputs) (*Hit, error) {
+	lookups := c.lookUp(ctx, hash)
 	defer func() {
-		for _, answer := range answers {
-			answer.drop()
+		for _, lookup := range lookups {
+			lookup.abandon()
 		}
 	}()
 	problem := ErrNotFound
-	for i, answer := range answers {
-		hit, err := c.use(ctx, turn, answer, hash, cacheDirectory, outputs)
+	for i, lookup := range lookups {
+		hit, err := c.use(ctx, lease, lookup, hash, cacheDirectory, outputs)
 		if err == nil {
 			return hit, nil
 		}
 		if errors.Is(problem, ErrNotFound) {
 			problem = err
 		}
-		if i < len(answers)-1 {
-			if err := turn.restart(ctx); err != nil {
+		if i < len(lookups)-1 {
+			if err := lease.next(ctx); err != nil {
 				return nil, err
 			}
 		}
@@ -175,32 +180,32 @@ func (c *Cache) retrieve(ctx context.Context, turn *turn, hash, cacheDirectory s
 	return nil, problem
 }
 
-// use restores the result that a place has answered with.
-func (c *Cache) use(ctx context.Context, turn *turn, answer *answer, hash, cacheDirectory string, outputs archive.Outputs) (*Hit, error) {
-	blob, err := answer.take()
+// use restores the result that a lookup has found.
+func (c *Cache) use(ctx context.Context, lease *lease, lookup *lookup, hash, cacheDirectory string, outputs archive.Outputs) (*Hit, error) {
+	blob, err := lookup.wait()
 	if err != nil {
 		return nil, err
 	}
-	defer blob.Body.Close() // read to its end or given up: nothing is lost
+	defer blob.Body.Close() // read to its end or not needed: nothing is lost
 
-	if blob.Size < 0 { // something on the way has taken it away
+	if blob.Size < 0 { // a proxy has removed Content-Length
 		blob.Size = blob.Metadata.length()
 	}
 	if c.options.tooLarge(blob.Size) {
 		return nil, ErrNotFound
 	}
-	if err := turn.restore(ctx, blob.Size); err != nil {
+	if err := lease.restore(ctx, blob.Size); err != nil {
 		return nil, err
 	}
-	entry := Entry{c.options.Prefix, answer.place.Scope, hash, blob.Size, blob.Metadata}
+	entry := Entry{c.options.Prefix, lookup.place.Scope, hash, blob.Size, blob.Metadata}
 	hit, err := c.restore(ctx, entry, blob, cacheDirectory, outputs)
 	switch {
 	case errors.Is(err, ErrDamaged) && blob.doubt() != nil:
 		return nil, blob.reject()
 	case errors.Is(err, ErrDamaged):
-		c.mayReplace(entry, replaceable{etag: blob.ETag})
+		c.rememberReplaceable(entry, replaceable{etag: blob.ETag})
 	case errors.Is(err, errFailure), err == nil && hit.Code != 0:
-		c.mayReplace(entry, replaceable{etag: blob.ETag, isFailure: true})
+		c.rememberReplaceable(entry, replaceable{etag: blob.ETag, isFailure: true})
 	}
 	if errors.Is(err, errFailure) {
 		return nil, ErrNotFound
@@ -208,13 +213,13 @@ func (c *Cache) use(ctx context.Context, turn *turn, answer *answer, hash, cache
 	return hit, err
 }
 
-// restore restores a result from the blob that should hold it.
+// restore restores a result from its blob.
 func (c *Cache) restore(ctx context.Context, entry Entry, blob *Blob, cacheDirectory string, outputs archive.Outputs) (*Hit, error) {
 	signed, err := c.verify(entry)
 	if err != nil {
 		return nil, err
 	}
-	body, err := newVerifier(blob, &c.counters.moved)
+	body, err := newVerifiedBody(blob, &c.counters.moved)
 	if err != nil {
 		return nil, err
 	}
@@ -259,7 +264,7 @@ func (c *Cache) restore(ctx context.Context, entry Entry, blob *Blob, cacheDirec
 	return hit, nil
 }
 
-// verify returns what is signed of an entry, or nil where it need not be.
+// verify returns the signed statement of an entry, or nil if it needs no signature.
 func (c *Cache) verify(entry Entry) (*trust.Statement, error) {
 	if c.options.Verifier == nil || entry.Scope != trust.Trusted {
 		return nil, nil

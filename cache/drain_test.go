@@ -102,7 +102,7 @@ func TestCloseGivesUp(t *testing.T) {
 	for _, done := range all {
 		select {
 		case got := <-done:
-			if got.Outcome != cache.OutcomeFailed || !errors.Is(got.Err, context.Canceled) || !strings.Contains(got.Err.Error(), "given up at the end of the session") {
+			if got.Outcome != cache.OutcomeFailed || !errors.Is(got.Err, context.Canceled) || !strings.Contains(got.Err.Error(), "stopped at the end of the session") {
 				t.Errorf("got %+v, want it given up", got)
 			}
 		default:

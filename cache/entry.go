@@ -16,7 +16,7 @@ const (
 	metaEnvelope  = "dsse"      // the same of one that is, in its envelope
 )
 
-// Entry is a stored result, as far as its blob's name, size and metadata tell.
+// Entry is a stored result, known by the name, size and metadata of its blob.
 type Entry struct {
 	Prefix   string // of the configuration
 	Scope    trust.Scope
@@ -25,17 +25,17 @@ type Entry struct {
 	Metadata Metadata
 }
 
-// IsSigned reports whether the entry has a signature, whatever that is worth.
+// IsSigned reports whether the entry has a signature, valid or not.
 func (e Entry) IsSigned() bool { return e.Metadata[metaEnvelope] != "" }
 
-// Format and SHA256 are what the metadata say of the body, or "".
+// Format is the archive format of the body according to the metadata, or "".
 func (e Entry) Format() string { return e.Metadata[metaFormat] }
 
-// SHA256 is hexadecimal.
+// SHA256 is the digest of the body according to the metadata, in hexadecimal, or "".
 func (e Entry) SHA256() string { return e.Metadata[metaSHA256] }
 
-// Claim is what an entry says of itself, which anybody may have written. The key's
-// ID is "" unless it says that it is signed.
+// Claim is the statement in the metadata. It is not verified: any writer may have made
+// it. keyID is "" unless the entry has a signature.
 func (e Entry) Claim() (statement trust.Statement, keyID string, err error) {
 	if envelope := e.Metadata[metaEnvelope]; envelope != "" {
 		opened, err := trust.Read(envelope)
@@ -45,9 +45,9 @@ func (e Entry) Claim() (statement trust.Statement, keyID string, err error) {
 	return statement, "", err
 }
 
-// Verify returns what is signed of an entry, if that is about this entry and
-// signed with a key that counts. The exit code and the body itself remain to be
-// compared with it. The error says which check has failed.
+// Verify returns the signed statement of an entry, if it is about this entry and an
+// accepted key has signed it. The caller compares the exit code and the body with the
+// statement. The error says which check failed.
 func (e Entry) Verify(verifier *trust.Verifier) (trust.Statement, error) {
 	opened, err := verifier.Verify(e.Metadata[metaEnvelope])
 	if err != nil {
@@ -61,7 +61,7 @@ func (e Entry) Verify(verifier *trust.Verifier) (trust.Statement, error) {
 	})
 }
 
-// describe is the metadata of an entry, signed if there is a signer.
+// describe returns the metadata of an entry, signed if there is a signer.
 func describe(statement trust.Statement, signer *trust.Signer) (Metadata, error) {
 	metadata := Metadata{
 		metaFormat: strconv.Itoa(statement.Format),

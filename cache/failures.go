@@ -8,29 +8,29 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
-// With NX_CACHE_FAILURES=true Nx hands over the results of tasks that have failed, too.
-// A failure may be one of the machine or of a flaky test: an entry of it would repeat it
-// on all machines. So it is neither stored nor used unless [Options].CacheFailures
-// allows that, and a success replaces it.
+// With NX_CACHE_FAILURES=true Nx also hands over the results of failed tasks. The machine
+// or a flaky test may be the cause of a failure, and an entry would repeat it on all
+// machines. So this package neither stores nor uses failures unless
+// [Options].CacheFailures allows it, and a success replaces them.
 
-// errFailure says that an entry is one of a task that has failed.
+// errFailure is the error of an entry whose task has failed.
 var errFailure = errors.New("its task has failed")
 
-// replaceable is an entry that this process has met, and may replace.
+// replaceable is an entry that this process has read, and may replace.
 type replaceable struct {
 	etag      string
-	isFailure bool // else it is damaged. Only a success replaces a failure
+	isFailure bool // otherwise it is damaged. Only a success replaces a failure
 }
 
-func (c *Cache) mayReplace(entry Entry, found replaceable) {
+func (c *Cache) rememberReplaceable(entry Entry, found replaceable) {
 	if found.etag != "" {
 		c.found.Store(Name(entry.Prefix, entry.Scope, entry.Hash), found)
 	}
 }
 
-// write sends an entry. It replaces what this process has found damaged, and a success
-// replaces a failure, where this identity may replace blobs.
-func (c *Cache) write(u *upload, statement trust.Statement, body io.ReadSeeker, metadata Metadata) error {
+// putOrReplace sends an entry. If the identity may replace blobs, it replaces an entry
+// that this process has found damaged, and a success replaces a failure.
+func (c *Cache) putOrReplace(u *upload, statement trust.Statement, body io.ReadSeeker, metadata Metadata) error {
 	blobs, name := c.options.Writes.Blobs, Name(c.options.Prefix, statement.Scope, statement.Hash)
 	isSuccess := statement.Code == 0
 	if found, ok := c.found.Load(name); ok {
@@ -43,7 +43,7 @@ func (c *Cache) write(u *upload, statement trust.Statement, body io.ReadSeeker, 
 	if !errors.Is(err, ErrExists) || !isSuccess || !c.options.CacheFailures {
 		return err
 	}
-	// Another machine has stored it since this run has asked.
+	// Another machine has stored it since this run has looked it up.
 	etag, isFailure := c.failureAt(u.ctx, name)
 	if !isFailure {
 		return err
@@ -51,8 +51,8 @@ func (c *Cache) write(u *upload, statement trust.Statement, body io.ReadSeeker, 
 	return blobs.Replace(u.ctx, name, etag, body, metadata)
 }
 
-// failureAt returns the ETag of an entry if it says that its task has failed. Whoever
-// may write could say so of any entry: believing it costs a replacement by a success.
+// failureAt returns the ETag of an entry that claims that its task has failed. Any writer
+// of the scope can make that claim. If it is false, a success replaces a success.
 func (c *Cache) failureAt(ctx context.Context, name string) (etag string, isFailure bool) {
 	blob, err := c.options.Writes.Blobs.Get(ctx, name)
 	if err != nil {

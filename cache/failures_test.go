@@ -53,7 +53,7 @@ func TestFailuresAreNotStored(t *testing.T) {
 	outputs(t, dir, "123", map[string]string{"a": "half"})
 	for _, code := range []int{1, 130, -1} {
 		_, reason, err := cachetest.Store(t.Context(), c, "123", dir, code, cache.TerminalOutput{})
-		if reason != "" || !errors.Is(err, cache.ErrLeftOut) {
+		if reason != "" || !errors.Is(err, cache.ErrSkipped) {
 			t.Errorf("exit code %d: got %q, %v; want it left out", code, reason, err)
 		}
 	}

@@ -8,9 +8,9 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 )
 
-// fileError makes a [*fileerror.Error] of what went wrong with files in or below a
-// directory, unless it is of another kind: a result that cannot be stored or used,
-// the storage, or the end of the session.
+// fileError turns an error from files in or below a directory into a [*fileerror.Error].
+// It returns errors of other kinds unchanged: a result that cannot be stored or used, the
+// storage, and the end of the session.
 func fileError(directory string, err error) error {
 	for _, other := range []error{archive.ErrNotStorable, archive.ErrChanged, ErrDamaged, ErrNotFound, errFailure, context.Canceled} {
 		if errors.Is(err, other) {

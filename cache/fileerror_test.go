@@ -121,7 +121,7 @@ var obstacles = map[string]struct {
 		if err := os.Symlink(t.TempDir(), filepath.Join(dir, ".nx-azure-cache")); err != nil {
 			t.Fatal(err)
 		}
-	}, "follows no link"},
+	}, "follows no links"},
 	"a file instead of the cache directory": {func(t *testing.T, dir string) {
 		if err := errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600)); err != nil {
 			t.Fatal(err)

@@ -158,7 +158,7 @@ func TestNamesOfOursThatAreTaken(t *testing.T) {
 			outputs(t, dir, "200", map[string]string{"a": "1"})
 			before := list(t, dir)
 			path := filepath.Join(dir, strings.ReplaceAll(test.path, "SESSION", c.Session()))
-			checkRefused(t, c, dir, path, test.want, "does the repository commit it?", "delete it")
+			checkRefused(t, c, dir, path, test.want, "is it committed to the repository?", "delete it")
 			check()
 			if after := list(t, dir); after != before && after != strings.ReplaceAll(before, path, path+"\n"+path+".lock") {
 				t.Errorf("got\n%s\nwant\n%s", after, before)
@@ -297,7 +297,7 @@ func TestFolderThatIsSwapped(t *testing.T) {
 	}
 	checkResult(t, dir, "123")
 	if os.Geteuid() == 0 {
-		if _, err := c.Retrieve(t.Context(), "123", dir); err == nil || !strings.Contains(err.Error(), folder+" belongs to the user 54321") {
+		if _, err := c.Retrieve(t.Context(), "123", dir); err == nil || !strings.Contains(err.Error(), folder+" belongs to user 54321") {
 			t.Errorf("got %v, want a refusal", err)
 		}
 	}

@@ -55,7 +55,7 @@ func TestResultThatAnotherRunIsMaking(t *testing.T) {
 			}
 			handOver(t, dir, "123")
 			stored, reason, err := cachetest.Store(t.Context(), c, "123", dir, 0, cache.TerminalOutput{})
-			if errors.Is(err, cache.ErrLeftOut) != test.isMade || reason != "" {
+			if errors.Is(err, cache.ErrSkipped) != test.isMade || reason != "" {
 				t.Errorf("got %q, %v; want it left out: %t", reason, err, test.isMade)
 			}
 			if !test.isMade && stored.Outcome != cache.OutcomeStored {
@@ -119,7 +119,7 @@ func TestResultThatAnotherRunHasDisturbed(t *testing.T) {
 			note(t, dir, c.Session(), test.after)
 			handOver(t, dir, "123")
 			_, reason, err := cachetest.Store(t.Context(), c, "123", dir, 0, cache.TerminalOutput{})
-			if errors.Is(err, cache.ErrLeftOut) != test.isMade || reason != "" {
+			if errors.Is(err, cache.ErrSkipped) != test.isMade || reason != "" {
 				t.Errorf("got %q, %v; want it left out: %t", reason, err, test.isMade)
 			}
 		})
@@ -159,7 +159,7 @@ func TestResultThatAKilledRunHasDisturbed(t *testing.T) {
 			for hash, isMade := range map[string]bool{"123": true, "4": false} {
 				handOver(t, dir, hash)
 				_, reason, err := cachetest.Store(t.Context(), c, hash, dir, 0, cache.TerminalOutput{})
-				if errors.Is(err, cache.ErrLeftOut) != isMade || reason != "" {
+				if errors.Is(err, cache.ErrSkipped) != isMade || reason != "" {
 					t.Errorf("%s: got %q, %v; want it left out: %t", hash, reason, err, isMade)
 				}
 			}

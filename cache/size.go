@@ -6,11 +6,10 @@ import (
 	"strconv"
 )
 
-// Size is a number of bytes that people write, such as the size of the largest
-// archive that is stored.
+// Size is a number of bytes in the configuration, such as azure.maxArtifactSize.
 type Size int64
 
-// units are those of decimal and of binary sizes, the larger ones first.
+// units are the decimal and the binary units, largest first.
 var units = []struct {
 	name  string
 	bytes Size
@@ -24,18 +23,18 @@ var units = []struct {
 	{"B", 1},
 }
 
-// sizes are not 0: who wants nothing to be stored says so with a [Mode].
+// sizes excludes 0: a [Mode] turns storing off.
 var sizes = regexp.MustCompile(`^([1-9][0-9]*(?:\.[0-9]+)?) ?([A-Za-z]+)$`)
 
-// ParseSize reads a size as it is written in nx.json: "500MB", "1.5 GiB". The
-// second result is false for anything else.
-func ParseSize(text string) (Size, bool) {
-	parts := sizes.FindStringSubmatch(text)
+// ParseSize parses a size of nx.json, such as "500MB" or "1.5 GiB". The second result is
+// false for any other value.
+func ParseSize(value string) (Size, bool) {
+	parts := sizes.FindStringSubmatch(value)
 	if parts == nil {
 		return 0, false
 	}
 	number, err := strconv.ParseFloat(parts[1], 64)
-	if err != nil { // it is too large for any
+	if err != nil { // out of range
 		number = math.MaxFloat64
 	}
 	for _, unit := range units {
@@ -46,7 +45,7 @@ func ParseSize(text string) (Size, bool) {
 	return 0, false
 }
 
-// SizeOf is the size of a number of bytes, or the largest one there is.
+// SizeOf converts a number of bytes, or returns the largest size.
 func SizeOf(bytes float64) Size {
 	if bytes >= math.MaxInt64 {
 		return math.MaxInt64
@@ -54,7 +53,7 @@ func SizeOf(bytes float64) Size {
 	return Size(bytes)
 }
 
-// String writes a size in the largest unit of which it is a multiple.
+// String formats a size in the largest unit that divides it.
 func (s Size) String() string {
 	for _, unit := range units {
 		if s >= unit.bytes && s%unit.bytes == 0 {

@@ -96,7 +96,7 @@ func TestMaxSizeOfWhatIsStored(t *testing.T) {
 	if less.Outcome != cache.OutcomeRefused || puts != 0 {
 		t.Fatalf("got %+v and %d puts, want %q", less, puts, cache.OutcomeRefused)
 	}
-	if want := "larger than " + limit.String() + ", azure.maxArtifactSize"; !strings.Contains(less.Err.Error(), want) {
+	if want := "larger than " + limit.String() + ", the limit azure.maxArtifactSize"; !strings.Contains(less.Err.Error(), want) {
 		t.Errorf("got %v, want %q", less.Err, want)
 	}
 }

@@ -54,7 +54,7 @@ func TestChangesBetweenTheCallAndTheAcceptance(t *testing.T) {
 				if stored := <-done; stored.Outcome != cache.OutcomeChanged {
 					t.Errorf("got %+v, want it noticed", stored)
 				}
-			} else if !errors.Is(err, cache.ErrLeftOut) {
+			} else if !errors.Is(err, cache.ErrSkipped) {
 				t.Errorf("got %q, %v; want it left out", reason, err)
 			}
 			if got := blobs.Names(); len(got) > 0 {
@@ -118,7 +118,7 @@ func TestSnapshotOfNoFolder(t *testing.T) {
 	seen := snapshot.Take(filepath.Join(dir, "123"))
 	outputs(t, dir, "123", map[string]string{"a": "of another run"})
 	reason, err := c.Store(t.Context(), cache.Result{Hash: "123", CacheDirectory: dir, Snapshot: seen}, nil)
-	if reason != "" || !errors.Is(err, cache.ErrLeftOut) || len(blobs.Names()) > 0 {
+	if reason != "" || !errors.Is(err, cache.ErrSkipped) || len(blobs.Names()) > 0 {
 		t.Errorf("got %q, %v, %v; want it left out", reason, err, blobs.Names())
 	}
 }
@@ -127,9 +127,9 @@ func TestResultThatLacksAnOutput(t *testing.T) {
 	dir, blobs := cachetest.TempDir(t), new(cachetest.Memory)
 	c := newCache(t, blobs)
 	seen := handOver(t, dir, "123")
-	seen.Lacking = "dist/c"
+	seen.MissingOutput = "dist/c"
 	reason, err := c.Store(t.Context(), cache.Result{Hash: "123", CacheDirectory: dir, Snapshot: seen}, nil)
-	want := "is incomplete: the workspace has its output dist/c, " + filepath.Join(dir, "123") + " has not (does another run of Nx build it here?)"
+	want := "is incomplete: its output dist/c is in the workspace, but not in " + filepath.Join(dir, "123") + " (is another run of Nx building it?)"
 	if reason != want || err != nil || len(blobs.Names()) > 0 {
 		t.Errorf("got %q, %v, %v; want %q", reason, err, blobs.Names(), want)
 	}

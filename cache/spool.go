@@ -17,20 +17,20 @@ import (
 // moves to a file.
 const spoolMemory = 1 << 20
 
-// spool holds an archive between packing and sending: a Put Blob needs its
-// length and digest first. It is a Writer, then a ReadSeeker.
+// spool holds an archive between packing and uploading, because a Put Blob request begins
+// with the length and the digest. It is a Writer first, then a ReadSeeker.
 type spool struct {
-	fresh  func() (scratch.Path, error) // where the file is made, when one is needed
-	memory bytes.Buffer
-	file   *os.File
-	path   scratch.Path     // of the file
-	space  *diskspace.Space // for the file
-	length int64
-	digest hash.Hash
+	newPath func() (scratch.Path, error) // for the file, if one is needed
+	memory  bytes.Buffer
+	file    *os.File
+	path    scratch.Path     // of the file
+	space   *diskspace.Space // for the file
+	length  int64
+	digest  hash.Hash
 }
 
-func newSpool(fresh func() (scratch.Path, error)) *spool {
-	return &spool{fresh: fresh, digest: sha256.New()}
+func newSpool(newPath func() (scratch.Path, error)) *spool {
+	return &spool{newPath: newPath, digest: sha256.New()}
 }
 
 func (s *spool) Write(p []byte) (int, error) {
@@ -47,8 +47,8 @@ func (s *spool) Write(p []byte) (int, error) {
 	return s.memory.Write(p)
 }
 
-// toDisk writes to the file. No task has asked for it: it may not take the last space
-// from Nx, which is writing the next results there.
+// toDisk writes to the file. It leaves free space, because Nx writes the next results to
+// the same file system.
 func (s *spool) toDisk(p []byte) (int, error) {
 	if err := s.space.Take(int64(len(p))); err != nil {
 		return 0, err
@@ -57,7 +57,7 @@ func (s *spool) toDisk(p []byte) (int, error) {
 }
 
 func (s *spool) toFile() (err error) {
-	if s.path, err = s.fresh(); err != nil {
+	if s.path, err = s.newPath(); err != nil {
 		return err
 	}
 	if s.file, err = s.path.Create(); err != nil {
@@ -69,8 +69,7 @@ func (s *spool) toFile() (err error) {
 	return err
 }
 
-// body is what was written. It may stand at its end: [Blobs] begin at its
-// beginning.
+// body is the content. It may be positioned anywhere: [Blobs] read from the beginning.
 func (s *spool) body() io.ReadSeeker {
 	if s.file == nil {
 		return bytes.NewReader(s.memory.Bytes())
@@ -78,7 +77,7 @@ func (s *spool) body() io.ReadSeeker {
 	return spooled{s.file, s.path.CacheDirectory()}
 }
 
-// spooled is a file that is sent. That it cannot be read is no error of the storage.
+// spooled is the file as a body. Its read errors are not errors of the storage.
 type spooled struct {
 	*os.File
 	directory string
@@ -97,7 +96,7 @@ func (s spooled) Seek(offset int64, whence int) (int64, error) {
 	return at, fileError(s.directory, err)
 }
 
-// sha256 is the digest of what was written, in hexadecimal.
+// sha256 is the digest of the content, in hexadecimal.
 func (s *spool) sha256() string { return hex.EncodeToString(s.digest.Sum(nil)) }
 
 // close removes the file.

@@ -21,27 +21,27 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
-// Outcome is what became of a result that was accepted.
+// Outcome is the outcome of the upload of an accepted result.
 type Outcome string
 
 const (
 	OutcomeStored  Outcome = "stored"
-	OutcomeExists  Outcome = "exists"  // somebody stored it before
-	OutcomeChanged Outcome = "changed" // it was changed meanwhile
-	OutcomeEvicted Outcome = "evicted" // it was removed meanwhile, by Nx's limit of its cache
-	OutcomeRefused Outcome = "refused" // it holds what cannot be stored
+	OutcomeExists  Outcome = "exists"  // the entry existed already
+	OutcomeChanged Outcome = "changed" // the outputs changed before they were packed
+	OutcomeEvicted Outcome = "evicted" // Nx removed the outputs, to limit its local cache
+	OutcomeRefused Outcome = "refused" // an archive cannot represent the outputs
 	OutcomeFailed  Outcome = "failed"
 )
 
-// Stored tells what became of a result that was accepted.
+// Stored reports what became of an accepted result.
 type Stored struct {
 	Hash    string
-	Bytes   int64 // of the archive; 0 unless it was stored
+	Bytes   int64 // of the archive; 0 unless the outcome is OutcomeStored
 	Outcome Outcome
-	// Err says why the result was not stored. It is a [*ConfigError] where the
-	// user must act, wraps [archive.ErrNotStorable] or [archive.ErrChanged] where
-	// the result is the reason, is a [*fileerror.Error] where the file system is, or wraps
-	// [ErrPanic]; else it is one of the storage.
+	// Err says why the result was not stored. It is a [*ConfigError] if the user must
+	// act, a [*fileerror.Error] if the file system failed, wraps
+	// [archive.ErrNotStorable] or [archive.ErrChanged] if the result is the reason, or
+	// wraps [ErrPanic]. Any other error is one of the storage.
 	Err error
 }
 
@@ -51,38 +51,37 @@ type Result struct {
 	Hash           string
 	CacheDirectory string
 	Code           int // exit code
-	// TerminalOutput that is a file must be in this process's folder
-	// ([scratch.FolderPath]), and is this process's once the result is accepted.
+	// TerminalOutput, if it is a file, must be in this process's folder
+	// ([scratch.FolderPath]). Once the result is accepted, the cache owns the file.
 	TerminalOutput TerminalOutput
-	// Outputs are those that the task declares, as for [Cache.Retrieve].
+	// Outputs are the outputs that the task declares, as for [Cache.Retrieve].
 	Outputs []string
-	// Snapshot is of the folder at the moment in which Nx handed the result over.
+	// Snapshot is the state of the folder when Nx handed the result over.
 	Snapshot snapshot.Snapshot
 }
 
 // acceptedResult is a result that waits for its upload.
 type acceptedResult struct {
 	archive.Task
-	dir    string            // <cacheDirectory>/<hash>
-	text   string            // of the terminal output, unless that waits at
-	output *scratch.Path     // as a file
-	seen   snapshot.Snapshot // when Nx handed it over
-	asOf   time.Time         // of the file system's clock: what changes later does not count
-	at     *scratch.Folder   // of this process
-
+	dir            string // <cacheDirectory>/<hash>
 	cacheDirectory string
+
+	terminalOutput     string            // what the task printed, unless it is
+	terminalOutputFile *scratch.Path     // in a file
+	snapshot           snapshot.Snapshot // when Nx handed the result over
+	asOf               time.Time         // of the file system's clock: later changes disqualify the result
+	folder             *scratch.Folder   // of this process
 }
 
-// ErrLeftOut is wrapped by the reasons for which a result is not stored that ask
-// nothing of anyone.
-var ErrLeftOut = errors.New("left out")
+// ErrSkipped is wrapped by reasons for not storing a result that require no action.
+var ErrSkipped = errors.New("skipped")
 
-// Store accepts a result as it was when Nx handed it over, and returns; done is called
-// once, on another goroutine, when it is stored or is not.
+// Store accepts a result for upload, as it was when Nx handed it over, and returns. It
+// calls done once, on another goroutine, with the outcome.
 //
-// A reason or an error says why a result is not accepted. The error wraps
-// [ErrLeftOut] where that is as it should be: the task has failed, or another run of Nx
-// is making the same result here.
+// If Store does not accept the result, a reason or an error says why. The error wraps
+// [ErrSkipped] if no one needs to act: the task has failed, or another run of Nx is
+// making the same result in the same cache directory.
 func (c *Cache) Store(ctx context.Context, result Result, done func(Stored)) (reason string, err error) {
 	if c.options.Mode != ReadWrite {
 		return "the mode is " + string(c.options.Mode), nil
@@ -91,15 +90,15 @@ func (c *Cache) Store(ctx context.Context, result Result, done func(Stored)) (re
 		return "", err
 	}
 	if result.Code != 0 && !c.options.CacheFailures {
-		return "", fmt.Errorf("%w: the exit code is %d", ErrLeftOut, result.Code)
+		return "", fmt.Errorf("%w: the exit code is %d", ErrSkipped, result.Code)
 	}
-	u, ok := c.uploads.begin(ctx)
+	u, ok := c.uploads.add(ctx)
 	if !ok {
-		return fmt.Sprintf("cannot be stored: %d others are waiting for it", maxWaiting), nil
+		return fmt.Sprintf("cannot be stored: %d other results are waiting to be stored", maxWaiting), nil
 	}
 	r := &acceptedResult{
 		Task: archive.Task{Hash: result.Hash, Code: result.Code, Outputs: archive.NewOutputs(result.Outputs)},
-		dir:  filepath.Join(result.CacheDirectory, result.Hash), seen: result.Snapshot, cacheDirectory: result.CacheDirectory,
+		dir:  filepath.Join(result.CacheDirectory, result.Hash), snapshot: result.Snapshot, cacheDirectory: result.CacheDirectory,
 	}
 	reason, err = c.accept(r, result.TerminalOutput)
 	if reason != "" || err != nil {
@@ -114,54 +113,54 @@ func (c *Cache) Store(ctx context.Context, result Result, done func(Stored)) (re
 	return "", nil
 }
 
-// inlineText is the length of the longest terminal output that waits for its
-// upload in memory, in bytes.
-const inlineText = 4 << 10
+// maxInMemory is the length of the longest terminal output that is kept in memory until
+// its upload, in bytes.
+const maxInMemory = 4 << 10
 
-// accept prepares a result to wait for its upload.
+// accept prepares a result for its upload.
 func (c *Cache) accept(r *acceptedResult, output TerminalOutput) (reason string, err error) {
-	c.uploads.accepts <- struct{}{} // for milliseconds
-	defer leave(c.uploads.accepts)
-	at, err := c.folders.NewPath(r.cacheDirectory)
+	c.uploads.accepts <- struct{}{} // waits for milliseconds
+	defer release(c.uploads.accepts)
+	path, err := c.folders.NewPath(r.cacheDirectory)
 	if err == nil {
-		reason, err = r.checkWhole(at.Folder)
+		reason, err = r.checkComplete(path.Folder)
 	}
 	if err == nil && reason == "" {
-		err = fileError(r.cacheDirectory, r.settle(at, output))
+		err = fileError(r.cacheDirectory, r.prepare(path, output))
 	}
 	switch {
-	case reason != "" || errors.Is(err, ErrLeftOut):
+	case reason != "" || errors.Is(err, ErrSkipped):
 		c.counters.skipped.Add(1)
 	case err != nil:
 		c.counters.failed.Add(1)
-		if !fileerror.IsRefusal(err) { // which is not about this result
+		if !fileerror.IsRefusal(err) { // a refusal is about the directory, not the result
 			err = fmt.Errorf("store %s: %w", r.Hash, err)
 		}
 	}
 	return reason, err
 }
 
-// settle notes the time, and takes over a terminal output that is long.
-func (r *acceptedResult) settle(at scratch.Path, output TerminalOutput) (err error) {
-	clock, err := readClock(at.With(".now"))
+// prepare records the time, and puts a long terminal output into a file.
+func (r *acceptedResult) prepare(path scratch.Path, output TerminalOutput) (err error) {
+	clock, err := readClock(path.With(".now"))
 	if err != nil {
 		return err
 	}
-	r.asOf, r.at = clock.AsOf(r.seen), at.Folder
-	waiting := at.With(".terminalOutput")
+	r.asOf, r.folder = clock.AsOf(r.snapshot), path.Folder
+	file := path.With(".terminalOutput")
 	switch {
 	case output.Path != "":
-		if err := waiting.TakeOver(output.Path); err != nil {
+		if err := file.TakeOver(output.Path); err != nil {
 			return err
 		}
-		r.output = &waiting
-	case len(output.Text) > inlineText:
-		if err := waiting.Write(output.Text); err != nil {
+		r.terminalOutputFile = &file
+	case len(output.Text) > maxInMemory:
+		if err := file.Write(output.Text); err != nil {
 			return err
 		}
-		r.output = &waiting
+		r.terminalOutputFile = &file
 	default:
-		r.text = output.Text
+		r.terminalOutput = output.Text
 	}
 	return nil
 }
@@ -176,12 +175,12 @@ func readClock(at scratch.Path) (clock snapshot.Clock, err error) {
 	return snapshot.ReadClock(f)
 }
 
-// upload stores a result when it is its turn. A panic is that result's error:
-// the others go on.
+// upload stores a result once it may. A panic becomes the error of this result, and does
+// not affect others.
 func (c *Cache) upload(u *upload, r *acceptedResult) (stored Stored) {
 	defer func() {
-		if r.output != nil {
-			r.output.Discard(u.ctx)
+		if r.terminalOutputFile != nil {
+			r.terminalOutputFile.Discard(u.ctx)
 		}
 	}()
 	defer func() {
@@ -191,9 +190,9 @@ func (c *Cache) upload(u *upload, r *acceptedResult) (stored Stored) {
 		}
 	}()
 	stored.Hash = r.Hash
-	err := c.uploads.enter(u.ctx)
+	err := c.uploads.acquire(u.ctx)
 	if err == nil {
-		defer c.uploads.leave()
+		defer c.uploads.release()
 		stored.Bytes, err = c.send(u, r)
 	}
 	switch {
@@ -213,15 +212,15 @@ func (c *Cache) upload(u *upload, r *acceptedResult) (stored Stored) {
 	return stored
 }
 
-// send packs a result and sends it, and returns the number of bytes sent.
+// send packs and sends a result, and returns the number of bytes sent.
 func (c *Cache) send(u *upload, r *acceptedResult) (int64, error) {
 	spool := newSpool(func() (scratch.Path, error) { return c.folders.NewPath(r.cacheDirectory) })
-	defer func() { _ = spool.close() }() // what matters of it has been sent by then
+	defer func() { _ = spool.close() }() // its content has been sent by then
 
-	if err := c.packInTurn(u, limitedWriter{spool, &c.options}, r); err != nil {
+	if err := c.packOne(u, limitedWriter{spool, &c.options}, r); err != nil {
 		return 0, fileError(r.cacheDirectory, err)
 	}
-	if err := r.seen.Check(r.dir); err != nil {
+	if err := r.snapshot.Check(r.dir); err != nil {
 		return 0, fileError(r.cacheDirectory, err)
 	}
 	if err := c.put(u, r.Task, spool); err != nil {
@@ -245,16 +244,16 @@ func (c *Cache) put(u *upload, task archive.Task, spool *spool) error {
 	}
 	body := &meter{ReadSeeker: spool.body(), length: spool.length, left: &u.left, moved: &c.counters.moved}
 	u.left.Store(spool.length)
-	return c.write(u, statement, body, metadata)
+	return c.putOrReplace(u, statement, body, metadata)
 }
 
-// packInTurn packs a result when it is its turn.
-func (c *Cache) packInTurn(u *upload, w io.Writer, r *acceptedResult) error {
-	if err := enter(u.ctx, c.uploads.packs); err != nil {
+// packOne packs a result once it may.
+func (c *Cache) packOne(u *upload, w io.Writer, r *acceptedResult) error {
+	if err := acquire(u.ctx, c.uploads.packs); err != nil {
 		return err
 	}
-	defer leave(c.uploads.packs) // also after a panic, which upload survives
-	if err := r.seen.Check(r.dir); err != nil {
+	defer release(c.uploads.packs) // also after a panic, which upload recovers from
+	if err := r.snapshot.Check(r.dir); err != nil {
 		return err
 	}
 	return c.pack(cancelWriter{u.ctx, w}, r)
@@ -262,10 +261,10 @@ func (c *Cache) packInTurn(u *upload, w io.Writer, r *acceptedResult) error {
 
 // pack writes the archive of a result.
 func (c *Cache) pack(w io.Writer, r *acceptedResult) error {
-	if r.output == nil {
-		return c.codec.Write(w, r.Task, strings.NewReader(r.text), int64(len(r.text)), r.dir, r.asOf)
+	if r.terminalOutputFile == nil {
+		return c.codec.Write(w, r.Task, strings.NewReader(r.terminalOutput), int64(len(r.terminalOutput)), r.dir, r.asOf)
 	}
-	f, err := r.output.Open()
+	f, err := r.terminalOutputFile.Open()
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: %w", archive.ErrChanged, err)
 	}
@@ -280,8 +279,7 @@ func (c *Cache) pack(w io.Writer, r *acceptedResult) error {
 	return c.codec.Write(w, r.Task, f, info.Size(), r.dir, r.asOf)
 }
 
-// limitedWriter is a spool that takes no more than is to be stored: the rest would
-// cost time and disk for nothing.
+// limitedWriter is a spool that fails once the archive is larger than the limit.
 type limitedWriter struct {
 	*spool
 	options *Options
@@ -289,13 +287,12 @@ type limitedWriter struct {
 
 func (l limitedWriter) Write(p []byte) (int, error) {
 	if l.options.tooLarge(l.length + int64(len(p))) {
-		return 0, fmt.Errorf("%w: as an archive it is larger than %v, azure.maxArtifactSize", archive.ErrNotStorable, l.options.MaxSize)
+		return 0, fmt.Errorf("%w: its archive is larger than %v, the limit azure.maxArtifactSize", archive.ErrNotStorable, l.options.MaxSize)
 	}
 	return l.spool.Write(p)
 }
 
-// cancelWriter is a writer that fails once ctx has ended. It lives as long as
-// one call.
+// cancelWriter is a writer that fails once ctx has ended. It lives for one call.
 type cancelWriter struct {
 	ctx context.Context
 	w   io.Writer

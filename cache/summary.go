@@ -7,18 +7,18 @@ import (
 	"sync/atomic"
 )
 
-// Summary counts what a cache has done. Bytes are those of archives, as sent.
-// Misses, damaged entries and reads that failed count once per hash: some versions
-// of Nx ask for the same result again and again.
+// Summary counts what a cache has done. Bytes are those of archives, as they were sent.
+// Misses, damaged entries and failed reads count once per hash, because some versions of
+// Nx request the same result repeatedly.
 type Summary struct {
 	Hits         int64 `json:"hits"`
 	Misses       int64 `json:"misses"`
-	Damaged      int64 `json:"damaged"` // entries that were there and not to be used
+	Damaged      int64 `json:"damaged"` // entries that exist and must not be used
 	Stored       int64 `json:"stored"`
-	Existing     int64 `json:"existing"` // results that somebody stored before
-	Skipped      int64 `json:"skipped"`  // results that cannot be stored, or changed meanwhile
+	Existing     int64 `json:"existing"` // results whose entry existed already
+	Skipped      int64 `json:"skipped"`  // results that cannot be stored, or changed before they were packed
 	Evicted      int64 `json:"evicted"`  // results that Nx removed before they were stored
-	Failed       int64 `json:"failed"`   // requests that ended in another error
+	Failed       int64 `json:"failed"`   // requests that failed with another error
 	BytesRead    int64 `json:"bytesRead"`
 	BytesWritten int64 `json:"bytesWritten"`
 }
@@ -32,7 +32,7 @@ type counters struct {
 	seen                              distinct
 }
 
-// Moved is the number of bytes that have come or gone, whatever became of them.
+// Moved is the number of bytes sent and received so far, whatever their outcome.
 func (c *Cache) Moved() int64 { return c.counters.moved.Load() }
 
 // Summary returns what the cache has done so far.
@@ -47,7 +47,7 @@ func (c *Cache) Summary() Summary {
 	}
 }
 
-// retrieved counts what a request for a hash has come to.
+// retrieved counts the outcome of a request for a hash.
 func (n *counters) retrieved(hash string, err error) {
 	counter := &n.failed
 	switch _, unreadable := errors.AsType[*UnreadableError](err); {
@@ -64,8 +64,8 @@ func (n *counters) retrieved(hash string, err error) {
 	}
 }
 
-// maxDistinct is how many retrievals are told apart; they take some 4 MB. All
-// later ones count, however often they come.
+// maxDistinct is how many retrievals are remembered, in about 4 MB. Later ones count each
+// time.
 const maxDistinct = 100_000
 
 // retrieval is a hash and the counter of its outcome.
@@ -74,9 +74,8 @@ type retrieval struct {
 	counter *atomic.Int64
 }
 
-// distinct tells new retrievals from repeated ones. It keeps a checksum of each,
-// which is shorter than a hash of Nx. Two of 100,000 have the same one with a
-// probability of 1 to 4 billion.
+// distinct recognizes repeated retrievals. It keeps a 64-bit checksum of each: two of
+// 100,000 collide with a probability of 1 in 4 billion.
 type distinct struct {
 	mu   sync.Mutex
 	seen map[uint64]struct{}
@@ -84,7 +83,7 @@ type distinct struct {
 
 var seed = maphash.MakeSeed()
 
-// add reports whether a retrieval is a new one.
+// add reports whether a retrieval is new.
 func (d *distinct) add(r retrieval) bool {
 	sum := maphash.Comparable(seed, r)
 	d.mu.Lock()

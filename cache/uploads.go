@@ -13,39 +13,40 @@ import (
 const (
 	// maxUploads is how many results are packed or sent at once.
 	maxUploads = 4
-	// maxPacks is how many of them are packed, which takes up to 40 MiB. A large
-	// one is compressed on several cores as it is.
+	// maxPacks is how many of them are packed at once, which takes up to 40 MiB. A
+	// large result keeps several cores busy by itself.
 	maxPacks = 1
-	// maxAccepts is how many are accepted at once: each has a file for a moment.
+	// maxAccepts is how many results are accepted at once: each opens a file for a
+	// moment.
 	maxAccepts = 64
-	// maxWaiting is how many results may wait for it or be in work. Each costs a
-	// few kilobytes.
+	// maxWaiting is how many results may wait or be in work. Each takes a few
+	// kilobytes.
 	maxWaiting = 4096
 )
 
-// errGivenUp is why an upload ends before its time.
-var errGivenUp = fmt.Errorf("given up at the end of the session (%w)", context.Canceled)
+// errStopped is why an upload ends early.
+var errStopped = fmt.Errorf("stopped at the end of the session (%w)", context.Canceled)
 
 // uploads are the results that were accepted and are not stored yet.
 type uploads struct {
-	ctx     context.Context // ends when they are given up
+	ctx     context.Context // ends when the uploads are stopped
 	cancel  context.CancelCauseFunc
 	slots   chan struct{}
 	packs   chan struct{}
 	accepts chan struct{}
 	running sync.WaitGroup
 
-	mu      sync.Mutex
-	waiting map[*upload]struct{} // or in work
-	untold  int                  // the same, and those whose end is not told yet
-	idle    chan struct{}        // closed while there are none
+	mu         sync.Mutex
+	waiting    map[*upload]struct{} // or in work
+	unreported int                  // uploads whose outcome is not reported yet
+	idle       chan struct{}        // closed while unreported is 0
 }
 
-// upload is one of them.
+// upload is the upload of one result.
 type upload struct {
 	ctx  context.Context
-	left atomic.Int64 // bytes to send, as far as they are packed
-	end  func(tell func())
+	left atomic.Int64 // bytes to send; 0 until the result is packed
+	end  func(report func())
 }
 
 func newUploads() *uploads {
@@ -61,59 +62,59 @@ func newUploads() *uploads {
 	return u
 }
 
-// begin takes a place among the waiting; end of the upload leaves it, and then
-// calls tell. The second result is false when all are taken. The upload has the
-// values of ctx, but outlives it.
-func (u *uploads) begin(ctx context.Context) (*upload, bool) {
+// add adds an upload to those that wait; its end removes it, and then calls report.
+// The second result is false when too many wait. The upload has the values of ctx, but
+// outlives it.
+func (u *uploads) add(ctx context.Context) (*upload, bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if len(u.waiting) == maxWaiting {
 		return nil, false
 	}
-	if u.untold == 0 {
+	if u.unreported == 0 {
 		u.idle = make(chan struct{})
 	}
-	u.untold++
+	u.unreported++
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(u.ctx, func() { cancel(errGivenUp) })
-	it := &upload{ctx: ctx}
-	u.waiting[it] = struct{}{}
+	stop := context.AfterFunc(u.ctx, func() { cancel(errStopped) })
+	added := &upload{ctx: ctx}
+	u.waiting[added] = struct{}{}
 	u.running.Add(1)
-	it.end = func(tell func()) {
+	added.end = func(report func()) {
 		defer u.running.Done()
 		stop()
 		cancel(nil)
-		u.remove(it)
-		tell()
-		u.told()
+		u.remove(added)
+		report()
+		u.reported()
 	}
-	return it, true
+	return added, true
 }
 
-func (u *uploads) remove(it *upload) {
+func (u *uploads) remove(ended *upload) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	delete(u.waiting, it)
+	delete(u.waiting, ended)
 }
 
-func (u *uploads) told() {
+func (u *uploads) reported() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.untold--; u.untold == 0 {
+	if u.unreported--; u.unreported == 0 {
 		close(u.idle)
 	}
 }
 
-// giveUp ends all uploads.
-func (u *uploads) giveUp() { u.cancel(errGivenUp) }
+// stop ends all uploads.
+func (u *uploads) stop() { u.cancel(errStopped) }
 
-// enter waits for the turn of an upload.
-func (u *uploads) enter(ctx context.Context) error { return enter(ctx, u.slots) }
+// acquire waits until an upload may begin.
+func (u *uploads) acquire(ctx context.Context) error { return acquire(ctx, u.slots) }
 
-func (u *uploads) leave() { leave(u.slots) }
+func (u *uploads) release() { release(u.slots) }
 
-// Drain waits until every entry that was accepted is stored, or is not. The
-// error is that of ctx, if it ends before.
+// Drain waits until the outcome of every accepted result is reported. If ctx ends
+// first, Drain returns its error.
 func (c *Cache) Drain(ctx context.Context) error {
 	c.uploads.mu.Lock()
 	idle := c.uploads.idle
@@ -126,18 +127,18 @@ func (c *Cache) Drain(ctx context.Context) error {
 	}
 }
 
-// Waiting returns how many entries were accepted and are not stored yet, and
-// how many bytes of them are packed and to be sent.
+// Waiting returns how many results were accepted and are not stored yet, and
+// how many bytes of the packed ones are still to be sent.
 func (c *Cache) Waiting() (entries int, bytes int64) {
 	c.uploads.mu.Lock()
 	defer c.uploads.mu.Unlock()
-	for it := range c.uploads.waiting {
-		bytes += it.left.Load()
+	for waiting := range c.uploads.waiting {
+		bytes += waiting.left.Load()
 	}
 	return len(c.uploads.waiting), bytes
 }
 
-// meter is a body that tells how much of it is left to send.
+// meter is a body that counts the bytes that are left to send.
 type meter struct {
 	io.ReadSeeker
 	length      int64
@@ -151,7 +152,7 @@ func (m *meter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Seek goes back to the beginning before each try.
+// Seek goes back to the beginning before each attempt.
 func (m *meter) Seek(offset int64, whence int) (int64, error) {
 	at, err := m.ReadSeeker.Seek(offset, whence)
 	m.left.Store(m.length - at)

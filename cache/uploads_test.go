@@ -169,7 +169,7 @@ func TestQueueThatIsFull(t *testing.T) {
 	if entries, _ := c.Waiting(); entries != most {
 		t.Errorf("got %d entries waiting, want %d", entries, most)
 	}
-	if reason, err := store(); !strings.Contains(reason, fmt.Sprint(most, " others")) || err != nil {
+	if reason, err := store(); !strings.Contains(reason, fmt.Sprint(most, " other results")) || err != nil {
 		t.Errorf("got %q, %v; want a reason", reason, err)
 	}
 	if err := os.RemoveAll(filepath.Join(dir, "123")); err != nil { // to store so many takes long

@@ -53,12 +53,12 @@ func TestCacheDirectoriesThatAreNotSafe(t *testing.T) {
 		"below one for all that is sticky":      {levels: []string{"a:0:1777", "cache:0:755"}},
 		"for all":                               {levels: []string{"a:0:755", "cache:0:777"}, want: "cache is writable by all users;"},
 		"for all and sticky":                    {levels: []string{"a:0:755", "cache:0:1777"}, want: "cache is writable by all users;"},
-		"another's":                             {levels: []string{"a:0:755", "cache:54321:755"}, want: "cache belongs to the user 54321;"},
-		"below another's":                       {levels: []string{"a:54321:755", "cache:0:755"}, want: "a belongs to the user 54321;"},
+		"another's":                             {levels: []string{"a:0:755", "cache:54321:755"}, want: "cache belongs to user 54321;"},
+		"below another's":                       {levels: []string{"a:54321:755", "cache:0:755"}, want: "a belongs to user 54321;"},
 		"below one for all":                     {levels: []string{"a:0:777", "cache:0:755"}, want: "a is writable by all users and not sticky;"},
 		"far below one for all":                 {levels: []string{"a:0:777", "b:0:755", "cache:0:755"}, want: "a is writable by all users and not sticky;"},
 		"the workspace's owner's":               {levels: []string{"a:54321:755", "cache:54321:755"}, workspace: []string{"w:54321:755"}},
-		"another's than the workspace's":        {levels: []string{"cache:54322:755"}, workspace: []string{"w:54321:755"}, want: "cache belongs to the user 54322;"},
+		"another's than the workspace's":        {levels: []string{"cache:54322:755"}, workspace: []string{"w:54321:755"}, want: "cache belongs to user 54322;"},
 		"in a workspace that is for all":        {levels: []string{"cache:0:777"}, workspace: []string{"w:0:777"}, inside: true},
 		"another's in a workspace that is ours": {levels: []string{"cache:54321:755"}, workspace: []string{"w:0:755"}, inside: true},
 	} {
@@ -112,7 +112,7 @@ func TestCacheDirectoryBehindALinkOfAnother(t *testing.T) {
 	if err := os.Lchown(link, strangerID, strangerID); err != nil {
 		t.Fatal(err)
 	}
-	checkRefused(t, newCache(t, stored(t, "123")), filepath.Join(link, "cache"), "link belongs to the user 54321;")
+	checkRefused(t, newCache(t, stored(t, "123")), filepath.Join(link, "cache"), "link belongs to user 54321;")
 	if exists(t, dir, ".nx-azure-cache") {
 		t.Error("something was made there")
 	}
@@ -139,7 +139,7 @@ func TestNamesOfOursThatAreAnothers(t *testing.T) {
 			if err := os.Chown(path, strangerID, strangerID); err != nil {
 				t.Fatal(err)
 			}
-			checkRefused(t, c, dir, path+" belongs to the user 54321", "delete it", "set cacheDirectory in nx.json")
+			checkRefused(t, c, dir, path+" belongs to user 54321", "delete it", "set cacheDirectory in nx.json")
 			if !exists(t, path) {
 				t.Error("it was removed")
 			}
@@ -173,7 +173,7 @@ func TestFoldersOfRootThatThisUserMayNotWrite(t *testing.T) {
 			}
 			m := startMember(t, binary, dir, anna, "1")
 			line, _ := m.out.ReadString('\n')
-			for _, part := range []string{"this user may not write to " + filepath.Join(top, test.path) + ", which belongs to the user 0 and has the mode ", "delete it as that user", "set cacheDirectory in nx.json"} {
+			for _, part := range []string{"this user cannot write to " + filepath.Join(top, test.path) + ", which belongs to user 0 and has mode ", "delete it as that user", "set cacheDirectory in nx.json"} {
 				if !strings.Contains(line, part) {
 					t.Errorf("got %q, want %q in it", line, part)
 				}

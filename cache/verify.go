@@ -13,24 +13,24 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 )
 
-// ErrDamaged is wrapped by the errors of [Cache.Retrieve] that say that the
-// stored entry itself is not to be used: truncated, altered, hostile, or made
-// by another version, or not signed as it must be.
+// ErrDamaged is wrapped by the errors of [Cache.Retrieve] that reject the stored entry
+// itself: it is truncated, altered or hostile, was made by another version, or lacks a
+// valid signature.
 var ErrDamaged = errors.New("the stored entry cannot be used")
 
 func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrDamaged}, args...)...)
 }
 
-// bodyError is an error of the body of a blob: of the storage, or of what it sent.
-// What else goes wrong while a result is restored is an error of files.
+// bodyError is an error from reading the body of a blob. All other errors while a result
+// is restored come from the file system.
 type bodyError struct{ error }
 
 func (e *bodyError) Unwrap() error { return e.error }
 
-// verifier passes on a body of known length and digest. Where the body ends it
-// returns [io.EOF] only if both are right, else an error that wraps [ErrDamaged].
-type verifier struct {
+// verifiedBody is a body of known length and digest. At its end it returns [io.EOF] if
+// both are right, otherwise an error that wraps [ErrDamaged].
+type verifiedBody struct {
 	body   io.Reader
 	left   int64
 	digest hash.Hash
@@ -38,8 +38,8 @@ type verifier struct {
 	moved  *atomic.Int64 // counts bytes
 }
 
-// newVerifier checks what can be known before the body is read.
-func newVerifier(blob *Blob, moved *atomic.Int64) (*verifier, error) {
+// newVerifiedBody checks the metadata, before the body is read.
+func newVerifiedBody(blob *Blob, moved *atomic.Int64) (*verifiedBody, error) {
 	if format := blob.Metadata[metaFormat]; format != strconv.Itoa(archive.Format) {
 		return nil, damaged("its metadata has the format %.80q, this version reads %d", format, archive.Format)
 	}
@@ -51,7 +51,7 @@ func newVerifier(blob *Blob, moved *atomic.Int64) (*verifier, error) {
 	if len(want) != hex.EncodedLen(sha256.Size) {
 		return nil, damaged("its metadata has no SHA-256")
 	}
-	return &verifier{body: blob.Body, left: length, digest: sha256.New(), want: want, moved: moved}, nil
+	return &verifiedBody{body: blob.Body, left: length, digest: sha256.New(), want: want, moved: moved}, nil
 }
 
 // length is the length of the body, or -1.
@@ -63,7 +63,7 @@ func (m Metadata) length() int64 {
 	return length
 }
 
-func (v *verifier) Read(p []byte) (int, error) {
+func (v *verifiedBody) Read(p []byte) (int, error) {
 	n, err := v.body.Read(p)
 	v.left -= int64(n)
 	v.moved.Add(int64(n))
@@ -83,14 +83,15 @@ func (v *verifier) Read(p []byte) (int, error) {
 	return n, io.EOF
 }
 
-// rejecter is a body that wants to hear that it is not what was asked for.
+// rejecter is a body whose reader can report that its content is wrong.
 type rejecter interface{ reject(error) }
 
-// reject returns why a blob is not used that may be damaged or not. It counts as a failure
-// of the storage: what changes one response may change all of them. What is wrong with
-// the content says nothing about the entry, so it is left out.
+// reject returns the error for a blob that something between here and the storage may
+// have changed. It counts as a failure of the storage, because a proxy that changes one
+// response may change all of them. The error says nothing about the content, which may
+// not be that of the stored entry.
 func (b *Blob) reject() error {
-	err := fmt.Errorf("%w; as it came it is not what was stored, and the stored entry stays as it is: let the proxy pass on the responses of the storage unchanged, or add its host to NO_PROXY", b.doubt())
+	err := fmt.Errorf("%w; the entry that arrived is not the one that was stored, which stays as it is: configure the proxy to pass on the storage's responses unchanged, or add the storage host to NO_PROXY", b.doubt())
 	if body, ok := b.Body.(rejecter); ok {
 		body.reject(err)
 	}

@@ -111,7 +111,7 @@ func TestInvalidParams(t *testing.T) {
 		want   string
 	}{
 		"initialize without params":            {"initialize", nil, "protocolVersion"},
-		"another version of the protocol":      {"initialize", initialize.with("protocolVersion", 2), "protocolVersion is 2; this server speaks 1"},
+		"another version of the protocol":      {"initialize", initialize.with("protocolVersion", 2), "protocolVersion is 2; this binary speaks 1"},
 		"no version of the protocol":           {"initialize", initialize.with("protocolVersion", missing), "protocolVersion"},
 		"a relative workspaceRoot":             {"initialize", initialize.with("workspaceRoot", "src"), `workspaceRoot is "src"`},
 		"no workspaceRoot":                     {"initialize", initialize.with("workspaceRoot", missing), "workspaceRoot"},

@@ -49,7 +49,7 @@ func (c Claim) Format(f fmt.State, _ rune) {
 
 func (p *InitializeParams) check() error {
 	if p.ProtocolVersion != ProtocolVersion {
-		return fmt.Errorf("protocolVersion is %d; this server speaks %d: install again, so that package and binary are of one version", p.ProtocolVersion, ProtocolVersion)
+		return fmt.Errorf("protocolVersion is %d; this binary speaks %d: reinstall nx-azure-cache, so that the package and the binary have the same version", p.ProtocolVersion, ProtocolVersion)
 	}
 	return checkPath("workspaceRoot", p.WorkspaceRoot)
 }

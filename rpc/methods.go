@@ -177,7 +177,7 @@ func (s *server) store(ctx context.Context, conn *jsonrpc2.Conn, params *StorePa
 	if !isQueued {
 		s.count(-1)
 	}
-	if err != nil && !errors.Is(err, cache.ErrLeftOut) {
+	if err != nil && !errors.Is(err, cache.ErrSkipped) {
 		return nil, err
 	}
 	if !isQueued {

@@ -28,7 +28,7 @@ func (s *Snapshot) read() (seen snapshot.Snapshot, err error) {
 	if s == nil {
 		return seen, nil
 	}
-	seen = snapshot.Snapshot{Time: time.UnixMilli(s.Time), Lacking: s.Lacking}
+	seen = snapshot.Snapshot{Time: time.UnixMilli(s.Time), MissingOutput: s.Lacking}
 	if s.Changed != "" {
 		nanoseconds, err := strconv.ParseInt(s.Changed, 10, 64)
 		if err != nil {

@@ -74,7 +74,7 @@ func (d *Dir) Open(name string) (*Dir, error) {
 	}
 	if !os.SameFile(found, opened.Info) {
 		opened.Close()
-		return nil, fileerror.Refuse("%s was replaced while it was opened (by another user of this machine?): set cacheDirectory in nx.json to a directory of your own", d.Join(name))
+		return nil, fileerror.Refuse("%s was replaced while it was being opened (by another user of this machine?): set cacheDirectory in nx.json to a directory of your own", d.Join(name))
 	}
 	return opened, nil
 }
@@ -102,7 +102,7 @@ func (d *Dir) makePrivate(path string) error {
 	}
 	// A mount that keeps no modes reports success: its options decide who has access.
 	if err := d.Handle.Chmod(0o700); err != nil {
-		return fileerror.Refuse("other users may enter %s, and its mode cannot be changed (%w): delete it, or set cacheDirectory in nx.json to a directory of your own", path, err)
+		return fileerror.Refuse("other users have access to %s, and its mode cannot be changed (%w): delete it, or set cacheDirectory in nx.json to a directory of your own", path, err)
 	}
 	return nil
 }
@@ -168,7 +168,7 @@ func CheckOwner(path string, info fs.FileInfo) error {
 
 // Foreign is the refusal of what belongs to another user.
 func Foreign(path string, info fs.FileInfo) error {
-	return fileerror.Refuse("%s belongs to the user %d (did another user of this machine make it first?): delete it, or set cacheDirectory in nx.json to a directory of your own", path, OwnerOf(info))
+	return fileerror.Refuse("%s belongs to user %d (did another user of this machine create it first?): delete it, or set cacheDirectory in nx.json to a directory of your own", path, OwnerOf(info))
 }
 
 // Explain is [ExplainPermission] for something that was to be made in the directory.
@@ -180,7 +180,7 @@ func ExplainPermission(err error, path string, info fs.FileInfo) error {
 	if !HasOwners || !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
-	return fileerror.Refuse("this user may not write to %s, which belongs to the user %d and has the mode %03o (did Nx run with sudo?): delete it as that user, or set cacheDirectory in nx.json to a directory of your own", path, OwnerOf(info), info.Mode().Perm())
+	return fileerror.Refuse("this user cannot write to %s, which belongs to user %d and has mode %03o (did Nx run with sudo?): delete it as that user, or set cacheDirectory in nx.json to a directory of your own", path, OwnerOf(info), info.Mode().Perm())
 }
 
 // WrongType is the refusal of what is not of the type that is wanted.
@@ -189,5 +189,5 @@ func WrongType(path, want string, info fs.FileInfo) error {
 	if info.Mode()&fs.ModeSymlink != 0 {
 		kind = "a symbolic link"
 	}
-	return fileerror.Refuse("%s is %s, and the remote cache follows no link and replaces no file there (does the repository commit it?): delete it", path, kind)
+	return fileerror.Refuse("%s is %s; the remote cache follows no links and replaces no files there (is it committed to the repository?): delete it", path, kind)
 }

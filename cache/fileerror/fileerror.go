@@ -110,11 +110,11 @@ func fixOf(directory string, err error) string {
 	case isOneOf(err, errnos.tooMany):
 		return tooManyFix
 	case isOneOf(err, errnos.crossDevice):
-		return fmt.Sprintf("%s lies on more than one file system (a mount, or a layer of a container's image): set NX_CACHE_DIRECTORY to a directory on one", directory)
+		return fmt.Sprintf("%s spans several file systems (a mount, or a layer of a container image): set NX_CACHE_DIRECTORY to a directory on a single one", directory)
 	case isOneOf(err, errnos.gone):
 		return fmt.Sprintf("another process has removed files in %s (`nx reset`, a cleaner of temporary files): run Nx again, and stop that process if this recurs", directory)
 	case isOneOf(err, errnos.broken):
-		return fmt.Sprintf("the disk or network drive of %s reports errors: look at the log of the system (`dmesg`), or set NX_CACHE_DIRECTORY to a directory on another", directory)
+		return fmt.Sprintf("the disk or network drive of %s reports errors: check the system log (`dmesg`), or set NX_CACHE_DIRECTORY to a directory on another", directory)
 	default:
 		return fmt.Sprintf("check the file system of %s, or set NX_CACHE_DIRECTORY to a directory on another", directory)
 	}

@@ -74,5 +74,5 @@ func (p Path) TakeOver(path string) error {
 
 // mismatch is an error of a client that does not do what package rpc says.
 func mismatch(format string, args ...any) error {
-	return fileerror.New(fmt.Errorf(format, args...), "install nx-azure-cache again, so that package and binary are of one version")
+	return fileerror.New(fmt.Errorf(format, args...), "reinstall nx-azure-cache, so that the package and the binary have the same version")
 }

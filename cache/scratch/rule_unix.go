@@ -37,7 +37,7 @@ func (r Rule) reasonAgainst(path string, opened fs.FileInfo) string {
 		}
 	}
 	if info, err := os.Lstat(real); err != nil || !os.SameFile(info, opened) {
-		return real + " was replaced while it was opened"
+		return real + " was replaced while it was being opened"
 	}
 	return ""
 }
@@ -65,7 +65,7 @@ func (r Rule) reasonAt(path string, isCacheDirectory bool) string {
 	case err != nil:
 		return ""
 	case !r.trusts(directory.OwnerOf(info)):
-		return fmt.Sprintf("%s belongs to the user %d", path, directory.OwnerOf(info))
+		return fmt.Sprintf("%s belongs to user %d", path, directory.OwnerOf(info))
 	case !info.IsDir() || info.Mode().Perm()&0o002 == 0:
 		return ""
 	case isCacheDirectory:

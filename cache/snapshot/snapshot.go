@@ -1,6 +1,6 @@
-// Package snapshot says what the folder of a result was like when Nx handed it over, and
-// up to which time of the file system's clock it may have changed since. It knows change
-// times, inodes and clocks; it must not know what is stored, nor where.
+// Package snapshot records what the folder of a result looked like when Nx handed it
+// over, and computes up to which time of the file system's clock it may have changed. It
+// knows change times, inodes and clocks; it must not know what is stored, nor where.
 package snapshot
 
 import (
@@ -13,20 +13,20 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 )
 
-// Snapshot is what was seen of <cacheDirectory>/<hash> at the moment in which Nx
-// handed a result over. A second run of Nx in the same workspace may remove and fill
-// this folder at any later time: what is stored must be what was there at that moment.
+// Snapshot is the state of <cacheDirectory>/<hash> when Nx handed the result over. A
+// second run of Nx in the same workspace may remove and fill this folder at any later
+// time, and only the state at that moment may be stored.
 type Snapshot struct {
 	Time    time.Time // of this machine's clock
-	IsThere bool      // the folder
+	IsThere bool      // whether the folder existed
 	Changed time.Time // change time of the folder, as [archive.ChangeTime] defines it
-	Inode   uint64    // of the folder; 0 where it is not known
-	// Lacking is an output that the task declares and that the workspace has, but not
-	// the folder; "" is none.
-	Lacking string
+	Inode   uint64    // of the folder; 0 if unknown
+	// MissingOutput is a declared output that was in the workspace, but not in the
+	// folder; "" if there is none.
+	MissingOutput string
 }
 
-// Take looks at a result's folder now.
+// Take takes a snapshot of a result's folder now.
 func Take(dir string) Snapshot {
 	s := Snapshot{Time: time.Now()}
 	if info, err := os.Lstat(dir); err == nil {
@@ -35,10 +35,10 @@ func Take(dir string) Snapshot {
 	return s
 }
 
-// Check returns an error if the folder is not the one of the snapshot any more. The
-// change time of a folder moves with each name in it. A folder that was removed and
-// made again in one tick of the clock may have the same time; then its inode usually
-// differs. The error wraps [ErrEvicted] where the folder is gone.
+// Check returns an error if the folder is no longer the one of the snapshot. Adding,
+// removing or renaming an entry changes the folder's change time. A folder that was
+// removed and made again within one tick of the clock may have the same time, but
+// usually not the same inode. If the folder is gone, the error wraps [ErrEvicted].
 func (s Snapshot) Check(dir string) error {
 	info, err := os.Lstat(dir)
 	switch {
@@ -52,5 +52,5 @@ func (s Snapshot) Check(dir string) error {
 	return nil
 }
 
-// ErrEvicted says that the folder of a result has gone before it was stored.
+// ErrEvicted is wrapped by the error of [Snapshot.Check] for a folder that is gone.
 var ErrEvicted = fmt.Errorf("was removed before it was stored (%w)", archive.ErrChanged)

@@ -155,7 +155,7 @@ func TestDrainOfAForgedFolder(t *testing.T) {
 			if err := os.Chown(folder+suffix, strangerID, strangerID); err != nil {
 				t.Fatal(err)
 			}
-			checkUnknown(t, folder, folder+suffix+" belongs to the user 54321")
+			checkUnknown(t, folder, folder+suffix+" belongs to user 54321")
 		})
 	}
 }

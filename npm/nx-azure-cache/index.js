@@ -280,12 +280,12 @@ async function makeFolder(
   if (!info.isDirectory()) {
     const kind = info.isSymbolicLink() ? 'a symbolic link' : 'not a directory';
     throw fileSystemError(
-      `${folder} is ${kind}, and the remote cache follows no link and replaces no file there (does the repository commit it?): delete it`,
+      `${folder} is ${kind}; the remote cache follows no links and replaces no files there (is it committed to the repository?): delete it`,
     );
   }
   if (isPrivate && process.geteuid && info.uid !== process.geteuid()) {
     throw fileSystemError(
-      `${folder} belongs to the user ${info.uid} (did another user of this machine make it first?): delete it, or set cacheDirectory in nx.json to a directory of your own`,
+      `${folder} belongs to user ${info.uid} (did another user of this machine create it first?): delete it, or set cacheDirectory in nx.json to a directory of your own`,
     );
   }
 }
@@ -295,7 +295,7 @@ async function notWritable(folder) {
   const { uid, mode } = await fs.stat(folder);
   const octal = (mode & 0o777).toString(8).padStart(3, '0');
   return fileSystemError(
-    `this user may not write to ${folder}, which belongs to the user ${uid} and has the mode ${octal} (did Nx run with sudo?): delete it as that user, or set cacheDirectory in nx.json to a directory of your own`,
+    `this user cannot write to ${folder}, which belongs to user ${uid} and has mode ${octal} (did Nx run with sudo?): delete it as that user, or set cacheDirectory in nx.json to a directory of your own`,
   );
 }
 

@@ -67,7 +67,7 @@ function isStoredThen(hash, calls, log) {
   for (const what of told) {
     assert.match(
       what,
-      /^(stored|exists|changed|evicted|left out: .*|is incomplete: .*)$/,
+      /^(stored|exists|changed|evicted|skipped: .*|is incomplete: .*)$/,
     );
   }
   return told.some((what) => /^(stored|exists)$/.test(what));

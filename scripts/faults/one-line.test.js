@@ -69,7 +69,7 @@ fullTest('one-line_folder_that_is_not_usable', async (t) => {
   );
   await assertSaysOnce(
     machine,
-    /is not a directory, and the remote cache follows no link/,
+    /is not a directory; the remote cache follows no links/,
     { NX_CACHE_DIRECTORY: cacheDirectory },
   );
 });

@@ -68,7 +68,7 @@ redTest('two_users', async (t) => {
   // The server had opened its folder, and used that; or it was about to look whether
   // the folder is there, and uses none any more.
   if (outcome.status === 'cache-miss') {
-    assertHonest(outcome, /belongs to the user 1002 .*: delete it/);
+    assertHonest(outcome, /belongs to user 1002 .*: delete it/);
   } else {
     assert.equal(outcome.content, honest);
     assert.deepEqual(outcome.lines, []);
@@ -86,7 +86,7 @@ redTest(
     });
     assert.ok(!isAttacked, 'the storage was asked for an entry');
     assert.equal(bystander, 'alive', 'a process of the victim was ended');
-    assertHonest(outcome, /\.nx-azure-cache belongs to the user 1002 .*delete/);
+    assertHonest(outcome, /\.nx-azure-cache belongs to user 1002 .*delete/);
   },
   { isFull: true },
 );

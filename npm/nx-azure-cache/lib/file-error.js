@@ -28,7 +28,7 @@ const fixes = [
   [
     ['EXDEV'],
     (directory) =>
-      `${directory} lies on more than one file system (a mount, or a layer of a container's image): set NX_CACHE_DIRECTORY to a directory on one`,
+      `${directory} spans several file systems (a mount, or a layer of a container image): set NX_CACHE_DIRECTORY to a directory on a single one`,
   ],
   [
     ['ENOENT', 'ESTALE'],
@@ -40,7 +40,7 @@ const fixes = [
     ['EIO', 'ENXIO', 'ENODEV'],
     (directory) =>
       `the disk or network drive of ${directory} reports errors: ` +
-      'look at the log of the system (`dmesg`), or set NX_CACHE_DIRECTORY to a directory on another',
+      'check the system log (`dmesg`), or set NX_CACHE_DIRECTORY to a directory on another',
   ],
 ];
 

@@ -193,12 +193,12 @@ describe('one line', { concurrency: 3 }, () => {
     'a link': [
       (cacheDirectory, elsewhere) =>
         fs.symlinkSync(elsewhere, path.join(cacheDirectory, '.nx-azure-cache')),
-      /is a symbolic link, and the remote cache follows no link/,
+      /is a symbolic link; the remote cache follows no links/,
     ],
     'a file': [
       (cacheDirectory) =>
         fs.writeFileSync(path.join(cacheDirectory, '.nx-azure-cache'), ''),
-      /is not a directory, and the remote cache follows no link/,
+      /is not a directory; the remote cache follows no links/,
     ],
     'below a file': [
       (cacheDirectory) => {

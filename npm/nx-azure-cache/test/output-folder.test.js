@@ -95,8 +95,8 @@ describe('the folder of terminal outputs', { concurrency: 3 }, () => {
     assert.equal(report, false);
     assertOneLine(
       lines,
-      'this user may not write to ',
-      `which belongs to the user ${process.geteuid?.()} and has the mode 555`,
+      'this user cannot write to ',
+      `which belongs to user ${process.geteuid?.()} and has mode 555`,
       'set cacheDirectory in nx.json',
     );
   });

@@ -1,0 +1,62 @@
+package cache
+
+import "context"
+
+// lookup is the request for a result in one place.
+type lookup struct {
+	place Place
+	blob  chan *Blob // receives the blob, or is closed once err is set
+	err   error
+}
+
+// lookUp requests the result of hash from all places at once, so that a miss takes the
+// time of one request.
+func (c *Cache) lookUp(ctx context.Context, hash string) (lookups []*lookup) {
+	for _, place := range c.options.Reads {
+		l := &lookup{place: place, blob: make(chan *Blob, 1)}
+		lookups = append(lookups, l)
+		if len(lookups) > 1 {
+			go l.get(ctx, Name(c.options.Prefix, place.Scope, hash))
+		}
+	}
+	// The caller waits for the first one in any case.
+	lookups[0].get(ctx, Name(c.options.Prefix, lookups[0].place.Scope, hash))
+	return lookups
+}
+
+func (l *lookup) get(ctx context.Context, name string) {
+	defer close(l.blob)
+	blob, err := l.place.Blobs.Get(ctx, name)
+	if err != nil {
+		l.err = err
+		return
+	}
+	l.blob <- blob
+}
+
+// wait waits for the response. The caller closes the blob's body.
+func (l *lookup) wait() (*Blob, error) {
+	if blob, ok := <-l.blob; ok {
+		return blob, nil
+	}
+	if l.err != nil {
+		return nil, l.err
+	}
+	return nil, ErrNotFound
+}
+
+// abandon closes the body of a response that no caller has waited for. It does not
+// wait for a response that is still to come.
+func (l *lookup) abandon() {
+	closeBody := func(blob *Blob) {
+		if blob != nil {
+			_ = blob.Body.Close() // unread
+		}
+	}
+	select {
+	case blob := <-l.blob:
+		closeBody(blob)
+	default:
+		go func() { closeBody(<-l.blob) }()
+	}
+}
