@@ -98,7 +98,7 @@ const starts = [
     workload: '',
     link: 'loopback',
     contenders: all,
-    title: 'start: `getRemoteCache` to the first answer, a miss',
+    title: 'start: `getRemoteCache` to the first response, a miss',
   },
 ];
 
