@@ -4,8 +4,8 @@
 // npm run fixtures -- --record FILE
 //
 // Runs the sessions of testdata/rpc, or those whose names contain a NAME, against a server
-// program over its stdio: without --server against this source, with --race built with the
-// race detector. With --record it writes what real Nx says on two machines to a new session.
+// program over its stdio: without --server the server of this source, with --race built with
+// the race detector. With --record it writes a new session: what real Nx says on two machines.
 
 const os = require('node:os');
 const path = require('node:path');
@@ -45,7 +45,7 @@ async function main() {
   );
   if (sessions.length === 0) {
     throw new Error(
-      'these sessions are for the client: npm/nx-azure-cache/sessions.test.js runs them',
+      'these sessions are for the client: npm/nx-azure-cache/test/sessions.test.js runs them',
     );
   }
   const folder = temporaryFolder('fixtures');

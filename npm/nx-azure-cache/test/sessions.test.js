@@ -1,6 +1,6 @@
 'use strict';
 
-// The sessions of testdata/rpc that are for the client: see the README there.
+// The sessions of testdata/rpc that are for the client; see the README there.
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
@@ -11,13 +11,12 @@ const {
   loadSessions,
   parseSession,
 } = require('../../../scripts/kit/sessions/parse');
-
 const shimTests = require('./fixture');
 
 const sessions = loadSessions().filter(({ audience }) => audience !== 'server');
-if (sessions.length === 0) throw new Error('there is no session for a client');
+if (sessions.length === 0) throw new Error('no session is for the client');
 
-describe('sessions', { concurrency: 4 }, () => {
+describe('sessions against the client', { concurrency: 4 }, () => {
   for (const session of sessions) {
     test(session.name, (t) => runAgainstClient(t, session, shimTests));
   }
@@ -40,11 +39,11 @@ describe('a session fails', { concurrency: 4 }, () => {
     ],
     'when a line is too much': [
       '< log {"level": "warn", "message": "help"}\n',
-      /x: lines that nobody wants/,
+      /x: unexpected lines/,
     ],
     'when the client sends something else': [
       `${retrieve.replace('"hash"', '"mood": "good", "hash"')}< close\n`,
-      /x:5: the request is not as wanted:\n {2}params.mood: want "good"/,
+      /x:5: the request is different:\n {2}params.mood: want "good"/,
     ],
     'when Nx has no such call': ['> 2 shutdown\n', /x:5: no call of Nx/],
   };

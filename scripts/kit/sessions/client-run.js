@@ -1,7 +1,7 @@
 'use strict';
 
-// Plays the server of a session of testdata/rpc to the real client, and Nx to
-// the client's other side.
+// Runs sessions of testdata/rpc against the client: it plays the server on one side of the
+// real shim, and Nx on the other.
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
@@ -19,7 +19,7 @@ const { Values, fileContent, show } = require('./values');
 /** @import { AddressInfo, Socket } from 'node:net' */
 /** @import { Session, Step } from './parse' */
 
-/** What the server calls its folder. */
+/** The session of the server, and so the name of its folder. */
 const serverSession = 'session';
 
 /**
@@ -31,7 +31,7 @@ const serverSession = 'session';
  * @property {(file: string, text: string) => void} writeExecutable
  */
 
-/** What a session has to do with, as the client must find it. */
+/** A session that is being run. */
 class ClientRun {
   /** @type {Conversation} */
   #conversation = /** @type {any} */ (undefined);
@@ -74,7 +74,7 @@ class ClientRun {
     const served = this.#serve(connected).finally(() =>
       fs.writeFileSync(done, ''),
     );
-    served.catch(() => {}); // the client may have to end first
+    served.catch(() => {}); // it is awaited once the client has ended
     const { calls, nxJson } = callsOf(this.session, this.values);
     const played = this.shimTests.play(this.t, playNx, {
       args: { calls, done, report },
@@ -83,7 +83,7 @@ class ClientRun {
       nxJson: JSON.stringify(nxJson),
       workspace: String(this.values.values.workspaceRoot),
     });
-    // Who fails first knows why.
+    // The side that fails first knows why.
     const { lines } = await Promise.race([played, served.then(() => played)]);
     await served;
     await this.#conversation.ended(() => false);
@@ -91,7 +91,7 @@ class ClientRun {
     this.#checkLines(lines);
   }
 
-  /** Does what is there before, and returns the variables. */
+  /** Makes the files that exist before, and returns the variables. */
   #prepare() {
     /** @type {Record<string, string>} */
     const env = {};
@@ -106,7 +106,7 @@ class ClientRun {
     return env;
   }
 
-  /** Makes the program that the client starts, and waits for what it connects. */
+  /** Makes the program that the client starts, and waits for its connection. */
   async #listen() {
     const server = net.createServer({ allowHalfOpen: true });
     server.listen(0, '127.0.0.1');
@@ -140,7 +140,7 @@ class ClientRun {
     this.values.values.pid = Number(client);
     for (const step of this.session.steps) {
       try {
-        if (step.keyword === '<') await this.#answer(step, socket);
+        if (step.keyword === '<') await this.#respond(step, socket);
         if (step.keyword === '>') await this.#expect(step);
       } catch (cause) {
         const { message } = /** @type {Error} */ (cause);
@@ -150,7 +150,7 @@ class ClientRun {
     await this.#arrived();
   }
 
-  /** Whether the session looks at what is told of a result's folder. */
+  /** Whether the session mentions the snapshots of `store`. */
   #namesSnapshots() {
     return this.session.steps.some(
       ({ message }) => message?.value?.params?.snapshot !== undefined,
@@ -158,8 +158,8 @@ class ClientRun {
   }
 
   /**
-   * Whether a line wants a request. One with a file is not looked at closely:
-   * that would remove the file.
+   * Whether a line expects a request. A request with a file is not compared in full: comparing
+   * removes the file.
    *
    * @param {any} request
    */
@@ -177,7 +177,7 @@ class ClientRun {
 
   /** @param {Step} step */
   async #expect({ message }) {
-    // After its end nobody can send it something.
+    // The client cannot send anything to a server that has ended.
     if (this.#isOver || message.kind === 'close') return;
     const got = await this.#conversation.take(this.values, message.value);
     this.#ids.set(message.value.id, got.id);
@@ -188,12 +188,12 @@ class ClientRun {
    * @param {Step} step
    * @param {Socket} socket
    */
-  async #answer({ message, manner }, socket) {
+  async #respond({ message, delivery }, socket) {
     switch (message.kind) {
       case 'raw':
-        return this.#send(this.values.substitute(message.text), manner);
+        return this.#send(this.values.substitute(message.text), delivery);
       case 'json':
-        return this.#send(frame(this.values.fill(message.value)), manner);
+        return this.#send(frame(this.values.fill(message.value)), delivery);
       case 'exit':
         fs.writeFileSync(
           `${this.relay}.exit`,
@@ -207,25 +207,25 @@ class ClientRun {
     }
     const { id } = message.value;
     const method = message.value.method ?? this.#methods.get(id);
-    const usual = this.#usual(method);
+    const defaults = this.#defaults(method);
     const filled = this.values.fill(message.value, {
-      result: usual,
-      params: usual,
+      result: defaults,
+      params: defaults,
     });
     if (id !== undefined) {
       const { result } = message.value;
       this.#results.set(id, { written: result, sent: filled.result });
       filled.id = this.#ids.get(id) ?? id;
     }
-    return this.#send(frame(filled), manner);
+    return this.#send(frame(filled), delivery);
   }
 
   /**
-   * What `...` stands for in an answer or a notification.
+   * The members that `...` adds to a response or a notification.
    *
    * @param {string} method
    */
-  #usual(method) {
+  #defaults(method) {
     return {
       initialize: {
         ...{ serverVersion: version, enabled: true, reason: '' },
@@ -244,14 +244,14 @@ class ClientRun {
 
   /**
    * @param {string} text
-   * @param {string} manner
+   * @param {string} delivery
    */
-  async #send(text, manner) {
+  async #send(text, delivery) {
     this.#sent += Buffer.byteLength(text);
-    await this.#conversation.send(text, manner);
+    await this.#conversation.send(text, delivery);
   }
 
-  /** Waits until all that was sent is where the client reads it. */
+  /** Waits until the relay has written everything that was sent. */
   async #arrived() {
     const written = () =>
       fs.existsSync(`${this.relay}.written`)
@@ -263,7 +263,7 @@ class ClientRun {
     }
   }
 
-  /** @param {Record<string, any>} report what Nx got, by id */
+  /** @param {Record<string, any>} report what Nx got, by the id of the request */
   #checkResults(report) {
     for (const { keyword, message, place } of this.session.steps) {
       if (keyword !== '>' || message.kind === 'close') continue;
@@ -275,7 +275,7 @@ class ClientRun {
   }
 
   /**
-   * What Nx is to get for a call.
+   * What Nx must get from a call.
    *
    * @param {string | number} id
    * @param {string} method
@@ -311,13 +311,12 @@ class ClientRun {
       );
       others.splice(i, 1);
     }
-    assert.deepEqual(others, [], `${file}: lines that nobody wants`);
+    assert.deepEqual(others, [], `${file}: unexpected lines`);
   }
 }
 
 /**
- * Plays a session to the client. Rejects where the client is not as it should
- * be.
+ * Runs a session against the client. Rejects where it fails.
  *
  * @param {TestContext} t
  * @param {Session} session

@@ -7,29 +7,28 @@ const { show } = require('./values');
 /** @import { Values } from './values' */
 
 /**
- * How long a session waits for what must come; milliseconds. It ends only
- * sessions that fail.
+ * How long a session waits for what must arrive; milliseconds. Only failing sessions wait
+ * that long.
  */
 const defaultLimit = 60_000;
 
 /**
- * One end of the protocol, played by a session: what it sends, and the pool of
- * what came from the other end and no line has taken.
+ * One end of the protocol, played by a session. It sends messages, and keeps those from the
+ * other end until a line takes them.
  */
 class Conversation {
   /** @type {any[]} */
   #pool = [];
   #input = Buffer.alloc(0);
-  /** @type {string | undefined} 'end' at a clean end, else what is wrong */
+  /** @type {string | undefined} 'end' after a clean end, else what is wrong */
   #ended;
   #kept = '';
   #changed = () => {};
-  /** @type {string[]} params that are not looked at */
+  /** @type {string[]} params that are ignored */
   ignored = [];
 
   /**
-   * Whether some line wants a request. One that no line wants ends the waiting
-   * for another.
+   * Whether some line expects a request. An unexpected one ends the wait for another.
    *
    * @type {(message: any) => boolean}
    */
@@ -38,12 +37,12 @@ class Conversation {
   /**
    * @param {Readable} input from the other end
    * @param {Writable} output to the other end
-   * @param {number} [limit] milliseconds that it waits for what must come
+   * @param {number} [limit] milliseconds to wait for what must arrive
    */
   constructor(input, output, limit = defaultLimit) {
     this.output = output;
     this.limit = limit;
-    output.on('error', () => {}); // it has ended, which the session may want
+    output.on('error', () => {}); // the other end has exited, as the session may expect
     input.on('data', (data) => {
       this.#input = Buffer.concat([this.#input, data]);
       this.#read();
@@ -53,7 +52,7 @@ class Conversation {
       this.#ended ??=
         this.#input.length === 0
           ? 'end'
-          : `it ends within a message: ${show(this.#input.toString())}`;
+          : `it ended within a message: ${show(this.#input.toString())}`;
       this.#changed();
     };
     input.on('end', end);
@@ -70,7 +69,7 @@ class Conversation {
       const end = line + 3 + Number(header?.[1]);
       if (header && this.#input.length < end) return;
       try {
-        if (!header) throw new Error('this is no header');
+        if (!header) throw new Error('not a Content-Length header');
         const text = this.#input.toString('utf8', line + 3, end);
         this.#pool.push(this.#parse(text));
       } catch (err) {
@@ -88,16 +87,16 @@ class Conversation {
   }
 
   /**
-   * Sends what a line says, in the manner of its arrow.
+   * Sends what a line says, as its arrow says.
    *
    * @param {string} text
-   * @param {string} manner
+   * @param {string} delivery '', '+' or '~'
    */
-  async send(text, manner) {
+  async send(text, delivery) {
     const data = Buffer.from(this.#kept + text);
-    this.#kept = manner === '+' ? this.#kept + text : '';
-    if (manner === '+') return;
-    const size = manner === '~' ? 7 : data.length;
+    this.#kept = delivery === '+' ? this.#kept + text : '';
+    if (delivery === '+') return;
+    const size = delivery === '~' ? 7 : data.length;
     for (let i = 0; i < data.length; i += size) {
       await this.#write(data.subarray(i, i + size));
     }
@@ -120,7 +119,7 @@ class Conversation {
   }
 
   /**
-   * Waits for a message that is as wanted, and takes it from the pool.
+   * Waits for an expected message, and takes it.
    *
    * @param {Values} values
    * @param {any} want
@@ -129,14 +128,14 @@ class Conversation {
     let found;
     await this.#until(
       () => (found = this.#find(values, want)) !== undefined,
-      () => `this message does not come:\n  ${show(want)}${this.#others()}`,
+      () => `the message did not arrive:\n  ${show(want)}${this.#others()}`,
     );
     return /** @type {any} */ (found);
   }
 
   /**
-   * Looks for a message in the pool. An answer to the id that is not as wanted
-   * ends the search, and so does the end of the stream.
+   * Looks for a message. A different response to the id ends the search, and so does the end of
+   * the stream.
    *
    * @param {Values} values
    * @param {any} want
@@ -156,7 +155,7 @@ class Conversation {
       if (wrong.length === 0) return this.#pool.splice(i, 1)[0];
       if (isRequest ? !this.isWanted(got) : 'id' in want) {
         throw new Error(
-          `the ${isRequest ? 'request' : 'answer'} is not as wanted:\n  ${wrong.join('\n  ')}\ngot\n  ${show(got)}`,
+          `the ${isRequest ? 'request' : 'response'} is different:\n  ${wrong.join('\n  ')}\ngot\n  ${show(got)}`,
         );
       }
     }
@@ -169,32 +168,31 @@ class Conversation {
   }
 
   #others() {
-    if (this.#pool.length === 0) return '\nand no other does';
+    if (this.#pool.length === 0) return '\nand no other message did';
     return `\ngot${this.#pool.map((message) => `\n  ${show(message)}`).join('')}`;
   }
 
-  /** Ends the stream to the other end, after what was kept back. */
+  /** Sends what was kept back, and ends the stream to the other end. */
   async close() {
     await this.send('', '');
     this.output.end();
   }
 
   /**
-   * Waits for the end of the stream, before which nothing may have come that
-   * no line has taken.
+   * Waits for the end of the stream. Fails if messages arrived that no line has taken.
    *
    * @param {(message: any) => boolean} [isIgnored]
    */
   async ended(isIgnored = isOptional) {
     await this.#until(
       () => this.#ended !== undefined,
-      () => 'the stream does not end',
+      () => 'the stream did not end',
     );
     if (this.#ended !== 'end') throw new Error(this.#ended);
     const unwanted = this.#pool.filter((message) => !isIgnored(message));
     if (unwanted.length > 0) {
       const shown = unwanted.map((message) => `\n  ${show(message)}`);
-      throw new Error(`no line wants${shown.join('')}`);
+      throw new Error(`unexpected messages:${shown.join('')}`);
     }
   }
 
@@ -224,7 +222,7 @@ class Conversation {
 }
 
 /**
- * Whether a message of a server needs no line.
+ * Whether a session need not mention a message of a server.
  *
  * @param {any} message
  */

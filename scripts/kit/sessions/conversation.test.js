@@ -15,7 +15,7 @@ function start() {
 }
 
 describe('a conversation', () => {
-  test('reads messages that come byte by byte', async () => {
+  test('reads messages that arrive byte by byte', async () => {
     const { input, conversation } = start();
     for (const byte of Buffer.from(frame(message))) {
       input.write(Buffer.from([byte]));
@@ -28,7 +28,7 @@ describe('a conversation', () => {
     assert.deepEqual(got, message);
   });
 
-  test('reads messages that come together, in any order', async () => {
+  test('reads messages that arrive together, in any order', async () => {
     const { input, conversation } = start();
     const second = { ...message, id: 2 };
     input.end(frame(message) + frame(second));
@@ -37,7 +37,7 @@ describe('a conversation', () => {
     await conversation.ended();
   });
 
-  test('ignores progress and debug lines that no line wants, and no others', async () => {
+  test('ignores unexpected progress and debug messages, and no others', async () => {
     const { input, conversation } = start();
     const log = (/** @type {string} */ level) =>
       frame({ jsonrpc: '2.0', method: 'log', params: { level } });
@@ -45,11 +45,11 @@ describe('a conversation', () => {
     input.end(progress + log('debug') + log('warn'));
     await assert.rejects(
       conversation.ended(),
-      /^Error: no line wants\n.*"warn"/,
+      /^Error: unexpected messages:\n.*"warn"/,
     );
   });
 
-  test('sends in pieces, and keeps back what goes with the next', async () => {
+  test('sends in pieces, and keeps a message back for the next write', async () => {
     const { output, conversation } = start();
     /** @type {string[]} */
     const writes = [];

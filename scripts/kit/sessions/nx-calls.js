@@ -71,12 +71,12 @@ function argumentsOf({ hash, cacheDirectory, code, task, ...output }, values) {
 }
 
 /**
- * Plays Nx. It runs in a process of its own; see `play`.
+ * Plays Nx in a process of its own; see `play`.
  *
  * @param {{ getRemoteCache: () => Promise<RemoteCache | null>, shim: string }} client
  * @param {{ calls: Call[], done: string, report: string }} args `done` is a
- *   file that is there when the server has said everything, `report` one for
- *   what Nx gets: large results do not fit into a pipe
+ *   file that appears when the server has sent everything; `report` is one for the results of
+ *   the calls, which may not fit in a pipe
  */
 async function playNx({ getRemoteCache, shim }, { calls, done, report }) {
   const { createRequire } = require('node:module');
@@ -111,7 +111,7 @@ async function playNx({ getRemoteCache, shim }, { calls, done, report }) {
     });
   }
   await Promise.all(Object.values(pending));
-  // Calls are settled by now; what else the server has to say may come.
+  // All calls are settled. The rest of the server's messages may arrive.
   const fs = require('node:fs');
   const turn = () => new Promise((resolve) => setTimeout(resolve, 10));
   while (!fs.existsSync(done)) await turn();

@@ -6,8 +6,8 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 /**
- * What follows an arrow. `value` is a whole JSON-RPC message for `message` and
- * `json`, `text` the bytes of `raw` or what is on stderr at an `exit`.
+ * What follows an arrow. `value` is the whole JSON-RPC message of `message` and
+ * `json`. `text` is the bytes of `raw`, or stderr at an `exit`.
  *
  * @typedef {{ kind: 'message' | 'json' | 'raw' | 'close' | 'exit', value?: any, text: string, code: number }} Message
  */
@@ -19,7 +19,7 @@ const path = require('node:path');
  */
 
 /**
- * A line, with those that belong to it. `value` is the JSON at its end.
+ * A line and its continuation lines. `value` is the JSON at its end.
  *
  * @typedef {object} Step
  * @property {string} place file:line
@@ -28,13 +28,13 @@ const path = require('node:path');
  * @property {any} value
  * @property {Entry[]} tree
  * @property {string} client A, B, …
- * @property {string} manner '', '+' or '~'
+ * @property {string} delivery '', '+' (with the next message) or '~' (in pieces)
  * @property {Message} message only after an arrow
  */
 
 /** @typedef {{ file: string, name: string, audience: string, steps: Step[] }} Session */
 
-/** The member that stands for `...` in an object. */
+/** The member into which the parser turns `...` in an object. */
 const rest = '...';
 
 /** Where the sessions are. */
@@ -84,7 +84,7 @@ function parseSession(file, text) {
   const shown = path.relative(process.cwd(), file);
   if (!text.startsWith('#')) {
     throw new Error(
-      `${shown}:1: a session begins with a comment that says what it shows`,
+      `${shown}:1: the first line must be a comment that says what the session shows`,
     );
   }
   const session = {
@@ -145,7 +145,7 @@ function check({ file, audience, steps }) {
 }
 
 /**
- * The keywords, and how many words follow each: at least and at most.
+ * The keywords, and the least and the largest number of words that follow each.
  *
  * @type {Record<string, [number, number]>}
  */
@@ -172,29 +172,29 @@ const withText = ['stored', 'expect stored', 'nx', 'nx says'];
 /**
  * @param {string} place
  * @param {string} line
- * @param {string[]} more the lines that belong to it
+ * @param {string[]} more its continuation lines
  * @returns {Step}
  */
 function parseStep(place, line, more) {
   const step = {
     ...{ place, keyword: '', words: [], value: undefined, tree: [] },
-    ...{ client: 'A', manner: '', message: /** @type {any} */ (undefined) },
+    ...{ client: 'A', delivery: '', message: /** @type {any} */ (undefined) },
   };
   const arrow = /^([A-Z]?)([<>])([+~]?) (.*)$/.exec(line);
   if (!arrow) return parseLine(step, line, more);
-  const [, client, keyword, manner, text] = arrow;
-  if (client === 'A') throw new Error('the first client has no letter');
+  const [, client, keyword, delivery, text] = arrow;
+  if (client === 'A') throw new Error('the first client, A, has no letter');
   return {
     ...step,
     client: client || 'A',
     keyword,
-    manner,
+    delivery,
     message: parseMessage(keyword, [text, ...more].join(' ').trim()),
   };
 }
 
 /**
- * Reads a line that is no message.
+ * Reads a line that is not a message.
  *
  * @param {Step} step
  * @param {string} line
@@ -205,7 +205,7 @@ function parseLine(step, line, more) {
   const two = `${first} ${second}`;
   const keyword = two in keywords ? two : first;
   if (!(keyword in keywords)) {
-    throw new Error(`there is no keyword "${keyword}"`);
+    throw new Error(`unknown keyword "${keyword}"`);
   }
   let tail = line.slice(keyword.length).trim();
   if (more.length > 0 && !withTree.includes(keyword)) {
@@ -256,7 +256,7 @@ function parseMessage(arrow, text) {
       return message('close');
     case 'exit': {
       const exit = /^(\d+)\s*(.*)$/.exec(tail);
-      if (!exit) throw new Error(`exit is followed by a code, not "${tail}"`);
+      if (!exit) throw new Error(`exit takes a code, not "${tail}"`);
       const said = exit[2] ? JSON.parse(exit[2]) : '';
       return message('exit', { code: Number(exit[1]), text: said });
     }
@@ -272,7 +272,7 @@ function parseMessage(arrow, text) {
 }
 
 /**
- * What follows the id of a request or of what answers it.
+ * Reads what follows the id of a request or a response.
  *
  * @param {string} arrow
  * @param {string} text
@@ -291,7 +291,7 @@ function callOf(arrow, text) {
 }
 
 /**
- * A member that may be missing.
+ * Reads an optional member.
  *
  * @param {string} name
  * @param {string} text
@@ -321,7 +321,7 @@ const entries =
   /^("(?:[^"\\]|\\.)*"|\S+?)(\/?)(?: ([0-7]{3}))?(?: -> (.*)| ("(?:[^"\\]|\\.)*"))?$/;
 
 /**
- * Reads a line of a tree. A path with spaces stands in quotes.
+ * Reads a line of a tree. A path with spaces is in quotes.
  *
  * @param {string} text
  * @returns {Entry}

@@ -1,6 +1,6 @@
 'use strict';
 
-// Sessions that cannot be read: they must not pass, and must not be skipped.
+// Malformed sessions: they must neither pass nor be skipped.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -16,10 +16,16 @@ describe('a malformed session', () => {
   /** @type {Record<string, [string, RegExp]>} */
   const cases = {
     'expects nothing': ['# x\nfor server\n> 1 shutdown\n', /x:1: .*nothing/],
-    'says not what it shows': ['for server\n< close\n', /x:1: .*comment/],
-    'is for no end': ['# x\n< close\n', /x:1: there is no line `for server`/],
+    'does not say what it shows': ['for server\n< close\n', /x:1: .*comment/],
+    'is for neither end': [
+      '# x\n< close\n',
+      /x:1: there is no line `for server`/,
+    ],
     'is for an unknown end': ['# x\nfor me\n< close\n', /x:2: .*not me/],
-    'has an unknown keyword': ['# x\nfor server\nfrob\n', /x:3: .*"frob"/],
+    'has an unknown keyword': [
+      '# x\nfor server\nfrob\n',
+      /x:3: unknown keyword "frob"/,
+    ],
     'has broken JSON': ['# x\nfor server\n\n> 1 initialize {\n', /x:4: /],
     'has broken JSON over two lines': [
       '# x\nfor server\n> 1 initialize {\n  "a": }\n',
@@ -33,10 +39,10 @@ describe('a malformed session', () => {
     ],
     'has an exit without a code': [
       '# x\nfor server\n< exit soon\n',
-      /x:3: exit is followed by a code, not "soon"/,
+      /x:3: exit takes a code, not "soon"/,
     ],
     'has raw bytes without JSON': ['# x\nfor server\n> raw x\n', /x:3: /],
-    'has an odd entry': [
+    'has a malformed entry': [
       '# x\nfor server\ntree x\n  b ""\n  a 999 ""\n',
       /x:5: a 999/,
     ],
@@ -54,13 +60,13 @@ describe('a malformed session', () => {
   }
 });
 
-test('a folder without sessions, and a name that no session has', () => {
+test('no session is an error, in a folder or with a name', () => {
   assert.throws(() => loadSessions([], folder), /there are no sessions in /);
   const none = /there are no sessions named frobnicate in /;
   assert.throws(() => loadSessions(['frobnicate']), none);
 });
 
-test('all malformed sessions are named at once', () => {
+test('one error names all malformed sessions', () => {
   const from = fs.mkdtempSync(path.join(folder, 'sessions-'));
   const fine = '# x\nfor server\n< close\n';
   fs.writeFileSync(path.join(from, 'a.session'), 'for server\n');
@@ -75,7 +81,7 @@ test('all malformed sessions are named at once', () => {
   );
 });
 
-test('a session is read as it is written', () => {
+test('the parser reads every kind of line', () => {
   const text = [
     '# x',
     'for both',
@@ -101,7 +107,7 @@ test('a session is read as it is written', () => {
     { path: 'e', mode: 0o700 },
   ]);
   assert.deepEqual(
-    [request.client, request.manner, request.message.value],
+    [request.client, request.delivery, request.message.value],
     [
       ...['B', '+'],
       {
@@ -110,7 +116,7 @@ test('a session is read as it is written', () => {
       },
     ],
   );
-  assert.equal(error.manner, '~');
+  assert.equal(error.delivery, '~');
   const failed = { code: -32600, message: 'no' };
   assert.deepEqual(error.message.value.error, failed);
   assert.deepEqual([exit.message.code, exit.message.text], [2, 'x']);

@@ -1,6 +1,6 @@
 'use strict';
 
-// Sessions that are made of what real Nx said.
+// Sessions recorded from real Nx.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -34,7 +34,7 @@ describe('recording', () => {
     ]);
   });
 
-  test('what a session cannot hold is refused', () => {
+  test('content that a session cannot represent is rejected', () => {
     for (const content of [
       Buffer.from([0xff]),
       '${x}',
@@ -50,7 +50,7 @@ describe('recording', () => {
     assert.equal(shorter('{}'.repeat(100)), '{}'.repeat(100));
   });
 
-  test('two machines become one session, which is valid', () => {
+  test('two machines become one valid session', () => {
     const { first, second } = twoMachines();
     const text = sessionOf({
       ...{ first, second, command: 'nx build' },
@@ -73,7 +73,7 @@ describe('recording', () => {
     assert.equal(parseSession('x', text).audience, 'server');
   });
 
-  test('a run in which nothing was stored is none', () => {
+  test('a run without stored results is rejected', () => {
     const { second } = twoMachines();
     const recorded = { first: second, second, blobs: [], command: '' };
     assert.throws(() => sessionOf(recorded), /nothing was stored/);

@@ -1,8 +1,8 @@
 'use strict';
 
-// The program that the client starts when a session plays the server: it passes
-// its stdio on to the process of the test. Its arguments: a file for what the
-// two tell each other beside that, a port of the test, and those of the binary.
+// The program that the client starts as its server. It connects its stdio to the process of
+// the test. Its arguments: the start of the paths of files with which the two coordinate, a
+// port of the test, and the arguments of the binary.
 
 const fs = require('node:fs');
 const net = require('node:net');
@@ -10,7 +10,7 @@ const net = require('node:net');
 const [file, port, command] = process.argv.slice(2);
 
 if (command === 'drain') {
-  // What the real one prints when nothing is left to wait for.
+  // The real binary prints this when all results are stored.
   const summary = Object.fromEntries(
     [
       ...[

@@ -1,7 +1,7 @@
 'use strict';
 
-// The results of the lines `stored` and `expect stored`: the server under test stores and
-// restores them itself, in processes that have nothing else to do.
+// The results of the lines `stored` and `expect stored`. The server under test stores and
+// restores them, in a process of its own for each.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -23,11 +23,11 @@ const inlineTerminalOutput = 262_144;
  */
 
 /**
- * What a request to a server needs.
+ * What a request to a server takes.
  *
  * @typedef {object} Context
  * @property {Values} values of the session
- * @property {object} hello the params of initialize
+ * @property {object} params of initialize
  * @property {string} cacheDirectory an empty folder
  * @property {() => ServerClient} start starts a server
  */
@@ -88,8 +88,9 @@ async function checkResult(context, { hash, code, output, tree }) {
  * @param {(session: string) => object} params
  * @param {(result: any) => void} check
  */
-async function request({ start, hello, values }, method, params, check) {
-  const client = start();
+async function request(context, method, params, check) {
+  const { values } = context;
+  const client = context.start();
   let lastId = 0;
   const call = async (
     /** @type {string} */ method,
@@ -101,7 +102,7 @@ async function request({ start, hello, values }, method, params, check) {
     const want = { jsonrpc: '2.0', id, result: '${any}' };
     return (await client.take(values, want)).result;
   };
-  const { session } = await call('initialize', hello);
+  const { session } = await call('initialize', context.params);
   check(await call(method, params(session)));
   await call('shutdown', undefined);
   await client.closeStdin();

@@ -7,7 +7,7 @@ const { Conversation } = require('./conversation');
 
 /** @import { Values } from './values' */
 
-/** One client of a session, with the server process that it has started. */
+/** One client of a session, and the server process that it started. */
 class ServerClient extends Conversation {
   stderr = '';
   /** The session has closed the server's stdin. */
@@ -59,7 +59,7 @@ class ServerClient extends Conversation {
     late.catch(() => {}); // it is aborted
     const [got, signal] = await Promise.race([this.gone, late]);
     timer.abort();
-    if (got === 'late') throw new Error('the server does not end');
+    if (got === 'late') throw new Error('the server did not exit');
     const wrong = values.differences(stderr, this.stderr, 'stderr');
     if (got !== code) {
       wrong.unshift(`want the exit code ${code}, got ${got ?? signal}`);

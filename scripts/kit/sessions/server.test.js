@@ -1,7 +1,7 @@
 'use strict';
 
-// The sessions of testdata/rpc against our server, built with Go's race detector; and what
-// the runner finds in sessions and servers that fail.
+// The sessions of testdata/rpc against our server, built with Go's race detector; and the
+// failures of sessions and servers that the runner must find.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -31,7 +31,7 @@ after(() => fs.rmSync(folder, { recursive: true }));
 const concurrency = 2 * os.availableParallelism();
 
 const sessions = loadSessions().filter(({ audience }) => audience !== 'client');
-if (sessions.length === 0) throw new Error('there is no session for a server');
+if (sessions.length === 0) throw new Error('no session is for the server');
 
 describe('sessions against the server', { concurrency }, () => {
   for (const session of sessions) {
@@ -71,7 +71,7 @@ describe('a session fails', { concurrency }, () => {
   const failing = {
     'by another value': [
       '< 1 {"mode": "read-only", ...}',
-      /x:6: the answer is not as wanted:\n {2}result\.mode: want "read-only", got "read-write"/,
+      /x:6: the response is different:\n {2}result\.mode: want "read-only", got "read-write"/,
     ],
     'by a member too many': [
       '< 1 {"mode": "read-write"}',
@@ -81,9 +81,9 @@ describe('a session fails', { concurrency }, () => {
       '< 1 {"mood": "good", ...}',
       /x:6: .*\n {2}result\.mood: want "good", got nothing/,
     ],
-    'by a placeholder that is none': [
+    'by an unknown placeholder': [
       '< 1 {"mode": "${nothing}", ...}',
-      /x:6: there is no \$\{nothing\}/,
+      /x:6: unknown placeholder \$\{nothing\}/,
     ],
     'by a pattern': [
       '< 1 {"mode": "${matches ^x}", ...}',
@@ -97,7 +97,7 @@ describe('a session fails', { concurrency }, () => {
       '< 1 {"mode": "${number}", "drain": "${string}", ...}',
       /result\.mode: want "\$\{number\}", got [^]*result\.drain: want "\$\{string\}"/,
     ],
-    'by an error that does not come': [
+    'by a missing error': [
       '< 1 error -32600',
       /x:6: .*\n {2}error: want .*, got nothing/,
     ],
@@ -105,9 +105,9 @@ describe('a session fails', { concurrency }, () => {
       '< 1 {...}\n> 2 frobnicate\n< 2 error 1',
       /x:8: .*\n {2}error\.code: want 1, got -32601/,
     ],
-    'by an answer that no line wants': [
+    'by a response that no line expects': [
       '< 1 {...}\n> 2 frobnicate\n> 3 shutdown\n< 3 {...}',
-      /at the end of client A: no line wants\n.*"id":2/,
+      /at the end of client A: unexpected messages:\n.*"id":2/,
     ],
     'by its end': [
       '< 1 {...}\n> close\n< log {...}',
@@ -155,7 +155,7 @@ describe('a session fails', { concurrency }, () => {
     ],
     'by leftovers': [
       '< 1 {...}\ntree ${otherCacheDirectory}\n  .nx-azure-cache-1 "x"',
-      /x: at the end \.nx-azure-cache-1 is left/,
+      /x: at the end: left behind: \.nx-azure-cache-1$/,
     ],
     'by an unknown damage': [
       '< 1 {...}\ndamage 123 frobnicate',
@@ -169,25 +169,22 @@ describe('a session fails', { concurrency }, () => {
       '< 1 {...}\nstorage GET never',
       /x:7: "GET never" is not a method and a behaviour/,
     ],
-    'by an archive that is not there': [
-      '< 1 {...}\narchive 1 nothing.tar',
-      /x:7: ENOENT/,
-    ],
-    'by an exit that the client should make': [
+    'by a missing archive': ['< 1 {...}\narchive 1 nothing.tar', /x:7: ENOENT/],
+    'by an exit of the client': [
       '> exit 1\n< 1 {...}',
-      /x:6: only a server exits/,
+      /x:6: a client cannot exit/,
     ],
-    'by bytes that the server should send': [
+    'by raw bytes of the server': [
       '< raw "x"',
-      /x:6: a server is not expected to send raw/,
+      /x:6: "< raw" is for sessions for the client/,
     ],
     'by a value that cannot be sent': [
       '< 1 {...}\n> 2 retrieve {"hash": "${matches x}"}\n< 2 null',
       /x:7: \$\{matches x\} cannot be sent/,
     ],
-    'by a rest that means nothing': [
+    'by a meaningless rest': [
       '< 1 {...}\n> 2 retrieve {...}\n< 2 null',
-      /x:7: .*\.\.\./,
+      /x:7: "\.\.\." has no meaning here/,
     ],
   };
   for (const [how, [lines, message]] of Object.entries(failing)) {
@@ -202,16 +199,16 @@ describe('a server fails', { concurrency }, () => {
   const limit = 1_000;
   /** @type {Record<string, [string, string, RegExp]>} by what it does: its script, the lines */
   const failing = {
-    'that ends at once': ['', '< 1 {...}', /x:4: the stream ended \(end\)/],
-    'that writes something else to stdout': [
+    'that exits at once': ['', '< 1 {...}', /x:4: the stream ended \(end\)/],
+    'that writes words to stdout': [
       "process.stdout.write('hello\\nworld\\n')",
       '< 1 {...}',
-      /x:4: the stream ended \(Error: this is no header: "hello\\nworld/,
+      /x:4: the stream ended \(Error: not a Content-Length header: "hello\\nworld/,
     ],
     'that writes a header in another form': [
       "process.stdout.write('content-length: 2\\r\\n\\r\\n{}')",
       '< 1 {...}',
-      /x:4: the stream ended \(Error: this is no header/,
+      /x:4: the stream ended \(Error: not a Content-Length header/,
     ],
     'that writes no JSON': [
       "process.stdout.write('Content-Length: 2\\r\\n\\r\\nxx')",
@@ -221,22 +218,22 @@ describe('a server fails', { concurrency }, () => {
     'that ends within a message': [
       "process.stdout.write('Content-Length: 9\\r\\n\\r\\n{}')",
       '< 1 {...}',
-      /x:4: the stream ended \(it ends within a message/,
+      /x:4: the stream ended \(it ended within a message/,
     ],
     'that does not answer': [
       'setTimeout(() => {}, 60_000)',
       '< 1 {...}',
-      /x:4: this message does not come:\n.*\nand no other does/,
+      /x:4: the message did not arrive:\n.*\nand no other message did/,
     ],
-    'that does not end its stdout': [
+    'that does not close its stdout': [
       'setTimeout(() => {}, 60_000)',
       '< close',
-      /x:4: the stream does not end/,
+      /x:4: the stream did not end/,
     ],
-    'that does not end': [
+    'that does not exit': [
       "require('node:fs').closeSync(1); setTimeout(() => {}, 60_000)",
       '< close\n< exit 0',
-      /x:5: the server does not end/,
+      /x:5: the server did not exit/,
     ],
     'that does not read': [
       'setTimeout(() => {}, 60_000)',
@@ -258,7 +255,7 @@ describe('a server fails', { concurrency }, () => {
       '< close',
       /x: at the end of client A: stderr: want "", got "oh\\n"/,
     ],
-    'that takes a file of a request it refuses': [
+    'that removes a file of a request it rejects': [
       `process.stdin.on('data', (data) => {
         const file = /"terminalOutputPath":"([^"]*)"/.exec(data)?.[1];
         if (!file) return;
@@ -287,7 +284,7 @@ describe('a server fails', { concurrency }, () => {
     });
   }
 
-  test('with a data race, even where all else is as wanted', async () => {
+  test('with a data race, even where everything else passes', async () => {
     const server = await buildRacy();
     const pass = '# x\nfor server\n> close\n< exit 66 "${any}"\n';
     const fail = '# x\nfor server\n> close\n< exit 0\n';

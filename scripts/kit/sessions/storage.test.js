@@ -1,6 +1,6 @@
 'use strict';
 
-// The storage of a session does what the session says, and its own lookups change nothing.
+// The storage of a session does what its lines say; the runner's own requests change nothing.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -38,7 +38,7 @@ async function startStorage(t) {
 }
 
 describe('the storage of a session', { concurrency: 4 }, () => {
-  test('fails as it is told, but not for the runner', async (t) => {
+  test('fails as a line says, but not for the runner', async (t) => {
     const { storage, get, says } = await startStorage(t);
     await says('GET 503 ServerBusy for 3');
     assert.equal(await get(), 503);
@@ -61,7 +61,11 @@ describe('the storage of a session', { concurrency: 4 }, () => {
     await says('GET 503 for 2');
     for (const status of [503, 503, 206]) assert.equal(await get(), status);
     await storage.undisturbed(async () => {});
-    assert.equal(await get(), 206, 'the fault is in force again');
+    assert.equal(
+      await get(),
+      206,
+      'the fault is in force again after two requests',
+    );
   });
 
   test('resets connections', async (t) => {
@@ -86,7 +90,7 @@ describe('the storage of a session', { concurrency: 4 }, () => {
     assert.deepEqual(await storage.takeRequests(), ['GET hold', 'GET 200']);
   });
 
-  test('does not wait for ever for a request that it holds', async (t) => {
+  test('waits a limited time for a request to hold', async (t) => {
     const { storage, says } = await startStorage(t);
     await says('PUT hold');
     const waits = storage.control(['wait', 'PUT'], 100);

@@ -34,8 +34,7 @@ function makeTree(folder, entries, values) {
 }
 
 /**
- * Compares what is in a folder with what a session wants, and throws where
- * it differs.
+ * Compares a folder with the wanted tree, and throws if they differ.
  *
  * @param {string} folder
  * @param {Entry[]} entries
@@ -45,7 +44,7 @@ function checkTree(folder, entries, values) {
   const want = wantedTree(entries, values);
   const got = readTree(folder);
   if (isDeepStrictEqual(want, got)) return;
-  const lines = [`${folder} is not as wanted:`];
+  const lines = [`${folder} is different:`];
   for (const [name, facts] of want) {
     if (got.get(name) !== facts) lines.push(`  want ${name}${facts}`);
   }

@@ -1,17 +1,17 @@
 'use strict';
 
-// The placeholders of the sessions of testdata/rpc, and what values match.
+// The values of the sessions of testdata/rpc: placeholders, what to send, and what matches.
 
 const fs = require('node:fs');
 const path = require('node:path');
 const { rest } = require('./parse');
 
-const licences = path.join(__dirname, '../../../testdata/license');
+const licenses = path.join(__dirname, '../../../testdata/license');
 const whole =
   /^\$\{(any|string|number|contains|matches|file|pid)(?: ([^}]*))?\}$/;
 
 /**
- * Makes the folder of a server, as clients do that are faster.
+ * Makes the folder of a server's session, as a client does that is faster than the server.
  *
  * @param {string} cacheDirectory
  * @param {string} session
@@ -23,10 +23,10 @@ function sessionFolder(cacheDirectory, session) {
 }
 
 /**
- * What `${…}` stands for in one session.
+ * The placeholders of one session, and their values.
  */
 class Values {
-  /** @type {string[]} files that were made for `${file N TEXT}`, since last taken */
+  /** @type {string[]} files made for `${file N TEXT}` since `takeFiles` */
   #made = [];
   #files = 0;
 
@@ -36,7 +36,7 @@ class Values {
   }
 
   /**
-   * Replaces placeholders in a text.
+   * Replaces the placeholders in a string.
    *
    * @param {string} text
    */
@@ -45,45 +45,45 @@ class Values {
       /\$\{(\w+)(?: ([^}]*))?\}/g,
       (match, name, argument) => {
         if (name === 'repeat') return repeat(argument);
-        if (name === 'licence') {
-          const file = path.join(licences, `${argument}.jwt`);
+        if (name === 'license') {
+          const file = path.join(licenses, `${argument}.jwt`);
           return fs.readFileSync(file, 'utf8').trim();
         }
         if (argument !== undefined || !(name in this.values)) {
-          throw new Error(`there is no ${match}`);
+          throw new Error(`unknown placeholder ${match}`);
         }
         return String(this.values[name]);
       },
     );
   }
 
-  /** The files that were made since this was called last. */
+  /** Returns the files made since the last call. */
   takeFiles() {
     return this.#made.splice(0);
   }
 
   /**
-   * Makes of a value of a session what is to be sent.
+   * Turns a value of a session into the value to send.
    *
    * @param {any} value
-   * @param {any} [usual] what `...` of an object stands for
+   * @param {any} [defaults] the members that `...` adds to an object
    * @returns {any}
    */
-  fill(value, usual) {
+  fill(value, defaults) {
     if (typeof value === 'string') return this.#example(value);
     if (Array.isArray(value)) return value.map((item) => this.fill(item));
     if (value === null || typeof value !== 'object') return value;
-    if (rest in value && !usual) {
-      throw new Error('nothing is usual here that ... could stand for');
+    if (rest in value && !defaults) {
+      throw new Error('"..." has no meaning here');
     }
     const members = Object.entries(value)
       .filter(([key]) => key !== rest)
-      .map(([key, member]) => [key, this.fill(member, usual?.[key])]);
-    return { ...(rest in value && usual), ...Object.fromEntries(members) };
+      .map(([key, member]) => [key, this.fill(member, defaults?.[key])]);
+    return { ...(rest in value && defaults), ...Object.fromEntries(members) };
   }
 
   /**
-   * What is sent where a text of a session stands.
+   * The value to send for a string of a session.
    *
    * @param {string} text
    */
@@ -95,7 +95,7 @@ class Values {
       case 'any':
         return null;
       case 'string':
-        return 'text';
+        return 'string';
       case 'number':
         return 10_000;
       case 'contains':
@@ -120,15 +120,15 @@ class Values {
   }
 
   /**
-   * Says, a line each, where a value is not as wanted.
+   * Compares a value with the wanted one. Returns one line for each difference.
    *
    * @param {any} want
    * @param {any} got
-   * @param {string} [where] its path
+   * @param {string} [where] the path of the value, for the lines
    * @returns {string[]}
    */
   differences(want, got, where = '') {
-    if (typeof want === 'string') return this.#ofText(want, got, where);
+    if (typeof want === 'string') return this.#ofString(want, got, where);
     if (Array.isArray(want)) {
       if (!Array.isArray(got) || got.length !== want.length) {
         return different(where, want, got);
@@ -175,32 +175,32 @@ class Values {
    * @param {any} got
    * @param {string} where
    */
-  #ofText(want, got, where) {
+  #ofString(want, got, where) {
     const match = whole.exec(want);
     if (!match) {
-      const text = this.substitute(want);
-      return text === got ? [] : different(where, text, got);
+      const filled = this.substitute(want);
+      return filled === got ? [] : different(where, filled, got);
     }
     const [, name, argument] = match;
     if (name === 'file') {
       const wrong = checkFile(got, repeat(argument));
       return wrong ? [`${where}: ${wrong}`] : [];
     }
-    const isText = typeof got === 'string';
+    const isString = typeof got === 'string';
     const ok = {
       any: () => true,
-      string: () => isText,
+      string: () => isString,
       number: () => typeof got === 'number',
       pid: () => got === this.values.pid,
-      contains: () => isText && got.includes(this.substitute(argument)),
-      matches: () => isText && new RegExp(argument).test(got),
+      contains: () => isString && got.includes(this.substitute(argument)),
+      matches: () => isString && new RegExp(argument).test(got),
     }[/** @type {'any'} */ (name)]();
     return ok ? [] : different(where, want, got);
   }
 }
 
 /**
- * Checks and removes a file, as the one who is handed it does.
+ * Checks and removes a file, as its receiver does.
  *
  * @param {any} file
  * @param {string} content
@@ -220,7 +220,7 @@ function checkFile(file, content) {
 }
 
 /**
- * What a file holds that travels as `${file N TEXT}`.
+ * The content of the file `${file N TEXT}`, or undefined.
  *
  * @param {unknown} value
  */
@@ -232,7 +232,7 @@ function fileContent(value) {
 /** @param {string} argument `N TEXT` */
 function repeat(argument) {
   const match = /^(\d+) (.*)$/s.exec(argument);
-  if (!match) throw new Error(`"${argument}" is not a number and a text`);
+  if (!match) throw new Error(`"${argument}" is not a number and a string`);
   return match[2].repeat(Number(match[1]));
 }
 
@@ -246,7 +246,7 @@ function different(where, want, got) {
 }
 
 /**
- * A value in one line of bearable length.
+ * A value in one line, cut where it is long.
  *
  * @param {any} value
  * @param {number} [limit]
