@@ -155,7 +155,7 @@ function remoteCache(server) {
 function excluded(hash, answer) {
   notice(
     'left out',
-    `the remote cache is not used for ${reasonOf(hash)}: Nx has not said whose result that is, and azure.include or azure.exclude in nx.json depend on it`,
+    `the remote cache is skipped for ${reasonOf(hash)}: azure.include or azure.exclude in nx.json needs its task, and Nx did not name it`,
   );
   return answer;
 }
@@ -199,7 +199,7 @@ async function toNx(hit, folder) {
     throw new Error(unexpectedResponse);
   }
   if ((code << 16) >> 16 !== code) {
-    const problem = `a result has the exit code ${code}, which Nx cannot hold`;
+    const problem = `a result has the exit code ${code}, which Nx cannot represent`;
     throw Object.assign(new Error(problem), { code: damaged });
   }
   return { code, terminalOutput, outputsPath, size };

@@ -57,7 +57,7 @@ test('damaged results are not used', async (t) => {
   recorder.take();
   await assertUndisturbed(
     machine('b'),
-    /an entry of the remote cache was not used: .*the stored entry cannot be used/,
+    /an entry of the remote cache was rejected: .*the stored entry cannot be used/,
   );
 });
 
@@ -84,12 +84,12 @@ const children = [
   {
     name: 'dies at once',
     script: '#!/bin/sh\necho "cannot do it" >&2\nexit 7\n',
-    line: /the remote cache is off: .*ended with exit code 7: cannot do it/,
+    line: /the remote cache is off: .*exited with code 7: cannot do it/,
   },
   {
     name: 'never answers',
     script: '#!/bin/sh\nexec sleep 60\n',
-    line: /the remote cache is off: .* was stopped: it has not answered for 10 s/,
+    line: /the remote cache is off: .* was stopped: it has not responded for 10 s/,
   },
   {
     name: 'is of another version',
@@ -99,7 +99,7 @@ const children = [
   {
     name: 'dies when it is asked',
     script: server({ serverVersion: require('../../package.json').version }),
-    line: /the tasks run without it: the cache process ended with exit code 3/,
+    line: /the tasks run without it: the cache process exited with code 3/,
   },
 ];
 

@@ -67,7 +67,7 @@ for (const [name, afterStore] of Object.entries(changes)) {
     const outputs = outputsOfMany(count);
     const run = assertUndisturbed(a, {
       args,
-      line: name === 'removed' ? /removed from Nx's cache first/ : null,
+      line: name === 'removed' ? /deleted their outputs from its cache first/ : null,
       status: null,
       outputs,
     });

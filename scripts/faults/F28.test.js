@@ -72,7 +72,7 @@ for (const [name, nx] of /** @type {const} */ ([
     const gets = gate();
     recorder.fault = on('GET', gets.fault);
     const run = assertUndisturbed(a, {
-      line: /the cache process was ended/,
+      line: /the cache process was terminated/,
       crashed: true,
     });
     await gets.arrived;

@@ -30,7 +30,7 @@ fullTest('evicted_results_are_counted_in_one_line', async (t) => {
   let outputs;
   const lines = await assertUndisturbed(a, {
     args: ['run-many', '--target=build', `--projects=${projects}`],
-    line: /results? (was|were) not stored: their outputs were removed from Nx's cache first; if it is full, raise maxCacheSize in nx\.json/,
+    line: /results? (was|were) not stored: Nx deleted their outputs from its cache first; if that cache is full, raise maxCacheSize in nx\.json/,
     status: null,
     get outputs() {
       const { outputs: read } = require('../e2e/world');

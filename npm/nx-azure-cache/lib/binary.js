@@ -50,10 +50,10 @@ function binaryPath({ env, platform = process.platform, arch = process.arch }) {
 function unsupported(platform, arch) {
   const names = Object.keys(platformPackages);
   if (names.length === 0) {
-    return 'this is a source checkout: set NX_AZURE_CACHE_BINARY to what `go build ./cmd/nx-azure-cache` makes';
+    return 'this is a source checkout: set NX_AZURE_CACHE_BINARY to the output of `go build ./cmd/nx-azure-cache`';
   }
   const supported = names.map((name) => name.split('/')[1]).join(', ');
-  return `there is no binary for ${platform}-${arch}; supported are ${supported}`;
+  return `there is no binary for ${platform}-${arch}; supported platforms: ${supported}`;
 }
 
 exports.binaryPath = binaryPath;

@@ -146,7 +146,7 @@ class Client {
     this.#connection.onNotification('log', listeners.onLog);
     this.#connection.onNotification('stored', listeners.onStored);
     this.#connection.onError(([err]) => this.#stopSoon(err));
-    this.#connection.onClose(() => this.#stopSoon('it has closed a pipe'));
+    this.#connection.onClose(() => this.#stopSoon('it closed a pipe'));
     this.#connection.listen();
     // Whatever it says: it lives.
     child.stdout.on('data', () => this.#restartTimer());
@@ -222,7 +222,7 @@ class Client {
     let steps = idleSteps;
     this.#timer = setInterval(() => {
       if (--steps > 0) return;
-      this.#stop(`it has not answered for ${idleTimeout / 1000} s`);
+      this.#stop(`it has not responded for ${idleTimeout / 1000} s`);
     }, idleTimeout / idleSteps);
   }
 
@@ -289,10 +289,10 @@ class Client {
       return `the cache process was stopped: ${reasonOf(why)}`;
     }
     const how = signalCode
-      ? `was ended by ${signalCode}`
+      ? `was terminated by ${signalCode}`
       : exitCode === 0
-        ? 'ended with exit code 0, as after SIGTERM'
-        : `ended with exit code ${exitCode}`;
+        ? 'exited with code 0, as after SIGTERM'
+        : `exited with code ${exitCode}`;
     const firstLine = this.#stderr
       .split('\n')
       .find((line) => line.trim() !== '');

@@ -80,7 +80,7 @@ function drain(binary, env, options) {
   if (ended.wasStopped) ended = run(binary, env, options);
   const { stdout, error, status, signal } = ended;
   if (error) throw error;
-  if (status !== 0) throw new Error(`drain ended with ${signal ?? status}`);
+  if (status !== 0) throw new Error(`drain exited with ${signal ?? status}`);
   return read(stdout.toString());
 }
 

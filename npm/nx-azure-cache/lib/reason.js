@@ -11,13 +11,13 @@ const longest = 2_000;
  * @returns {string}
  */
 function reasonOf(value) {
-  if (typeof value === 'string') return shorten(value) || 'no reason is given';
-  if (typeof value !== 'object' || value === null) return 'no reason is given';
+  if (typeof value === 'string') return shorten(value) || 'no reason given';
+  if (typeof value !== 'object' || value === null) return 'no reason given';
   const { message, code, name } = /** @type {NodeJS.ErrnoException} */ (value);
   for (const text of [message, code, name]) {
     if (typeof text === 'string' && shorten(text)) return shorten(text);
   }
-  return 'no reason is given';
+  return 'no reason given';
 }
 
 /** @param {string} text */

@@ -56,7 +56,7 @@ const problems = new Map([
     damaged,
     {
       kind: kinds.entry,
-      hint: 'its task has run, and replaces it if this identity may',
+      hint: 'its task ran, and the new result replaces the entry if this identity may do so',
     },
   ],
   [fileSystem, { kind: kinds.files }],
@@ -168,7 +168,7 @@ class Run {
     this.#evicted = results;
     notice(
       'evicted',
-      `${count(results, 'was', 'were')} not stored: their outputs were removed from Nx's cache first; if it is full, raise maxCacheSize in nx.json (default: a tenth of the disk)`,
+      `${count(results, 'was', 'were')} not stored: Nx deleted their outputs from its cache first; if that cache is full, raise maxCacheSize in nx.json (default: a tenth of the disk)`,
       { rank: results },
     );
   }
@@ -184,7 +184,7 @@ class Run {
     const { kind, rank, hint } = { rank: 0, ...(problems.get(code) ?? bug) };
     const what =
       code === damaged
-        ? 'an entry of the remote cache was not used'
+        ? 'an entry of the remote cache was rejected'
         : `${doing} the remote cache failed, the tasks run without it`;
     notice(kind, `${what}: ${reasonOf(err)}` + (hint ? ` (${hint})` : ''), {
       rank,
@@ -292,7 +292,7 @@ class Run {
       if (!isLeft) return undefined; // only the summary is missing
       notice(
         kinds.process,
-        `the results may not all be stored: ${reasonOf(err)}; ${reportBug}`,
+        `some results may not be stored: ${reasonOf(err)}; ${reportBug}`,
       );
       return undefined;
     }
@@ -308,19 +308,19 @@ class Run {
   #reportUnknown(folder, reason) {
     if (this.#waiting <= 0) return;
     if (reason) {
-      notice(kinds.files, `the results may not all be stored: ${reason}`);
+      notice(kinds.files, `some results may not be stored: ${reason}`);
       return;
     }
     notice(
       kinds.files,
-      `the results may not all be stored: the cache process cannot write to ${folder}; is the disk full?`,
+      `some results may not be stored: the cache process cannot write to ${folder}; is the disk full?`,
     );
   }
 
   /** @param {DrainResult} result */
   #reportUnstored({ ended, waiting, processId, isLeft }) {
     const seconds = this.#session.drain / 1000;
-    const left = isLeft ? `; it does not end: kill process ${processId}` : '';
+    const left = isLeft ? `; it does not exit: kill process ${processId}` : '';
     if (ended === 'limit') {
       notice(
         'drain',
@@ -340,7 +340,7 @@ class Run {
     } else if (ended === 'gone' && this.#waiting > 0) {
       notice(
         kinds.process,
-        `the cache process has ended before its results were stored; ${reportBug}`,
+        `the cache process exited before it stored its results; ${reportBug}`,
       );
     }
   }

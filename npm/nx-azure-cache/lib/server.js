@@ -157,7 +157,7 @@ function observeTasks(session, nxVersion) {
     if (!session.tasks) return new NxTasks();
     const [why] = reasonOf(cause).split('\n', 1);
     throw new Error(
-      `azure.include and azure.exclude in nx.json need to know the task of a result, and Nx ${nxVersion} does not tell: ${why}; remove both, or use an Nx from 20.0.6 to 24`,
+      `azure.include and azure.exclude in nx.json need the task of each result, which Nx ${nxVersion} does not provide (${why}): remove both, or use Nx 20.0.6 to 24`,
       { cause },
     );
   }

@@ -27,7 +27,7 @@ function checkSession(session) {
   const serverVersion = session?.serverVersion;
   if (typeof serverVersion === 'string' && serverVersion !== version) {
     throw new Error(
-      `the package nx-azure-cache is ${version}, its binary is ${reasonOf(serverVersion)}: ${reinstall}`,
+      `the package nx-azure-cache is ${version}, but its binary is ${reasonOf(serverVersion)}: ${reinstall}`,
     );
   }
   const isWhole = Object.entries(sessionTypes).every(

@@ -85,7 +85,7 @@ function withoutValue(claim) {
 function hide(value) {
   if (typeof value === 'string') {
     const isOdd = foreign.test(value) || value.length > longest;
-    return isOdd ? `a text of ${value.length} characters` : value;
+    return isOdd ? `a string of ${value.length} characters` : value;
   }
   if (Array.isArray(value)) return value.map(hide);
   if (value === null || typeof value !== 'object') return value;

@@ -104,7 +104,7 @@ describe('binaryPath', () => {
     test(`says that ${target} is not supported`, (t) => {
       const { binaryPath } = built(t, targets);
       assert.throws(() => binaryPath(machine(target)), {
-        message: `there is no binary for ${target}; supported are ${supported}`,
+        message: `there is no binary for ${target}; supported platforms: ${supported}`,
       });
     });
   }
@@ -112,7 +112,7 @@ describe('binaryPath', () => {
   test('says what to do in a source checkout', () => {
     assert.throws(() => source.binaryPath({ env: {} }), {
       message:
-        'this is a source checkout: set NX_AZURE_CACHE_BINARY to what `go build ./cmd/nx-azure-cache` makes',
+        'this is a source checkout: set NX_AZURE_CACHE_BINARY to the output of `go build ./cmd/nx-azure-cache`',
     });
   });
 

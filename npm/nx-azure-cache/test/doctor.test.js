@@ -35,7 +35,9 @@ describe('doctor finds versions', () => {
   test('no Nx', (t) => {
     const workspace = new Workspace(t);
     fs.rmSync(path.join(workspace.modules, 'nx'));
-    workspace.examine().assert('nx', 'failed', 'there is none', 'npm install');
+    workspace
+      .examine()
+      .assert('nx', 'failed', 'not installed in', 'npm install');
   });
 });
 

@@ -15,7 +15,7 @@ describe('what drain says', { concurrency: 3 }, () => {
     stored: [{ ended: 'stored' }, undefined],
     gone: [
       { ended: 'gone', waiting: 2 },
-      /: the cache process has ended before its results were stored; if it happens again, report it/,
+      /: the cache process exited before it stored its results; if it happens again, report it/,
     ],
     limit: [
       { ended: 'limit', waiting: 2 },
@@ -27,7 +27,7 @@ describe('what drain says', { concurrency: 3 }, () => {
     ],
     'limit with a server that does not end': [
       { ended: 'limit', waiting: 2, isLeft: true },
-      /in nx\.json; it does not end: kill process 4711$/,
+      /in nx\.json; it does not exit: kill process 4711$/,
     ],
     silent: [
       { ended: 'silent', waiting: 2 },
@@ -35,15 +35,15 @@ describe('what drain says', { concurrency: 3 }, () => {
     ],
     'silent with a server that does not end': [
       { ended: 'silent', waiting: 1, isLeft: true },
-      /: 1 result was not stored: the cache process has stopped responding \(.*\); it does not end: kill process 4711$/,
+      /: 1 result was not stored: the cache process has stopped responding \(.*\); it does not exit: kill process 4711$/,
     ],
     unknown: [
       { ended: 'unknown', waiting: 0 },
-      /: the results may not all be stored: the cache process cannot write to .*; is the disk full\?$/,
+      /: some results may not be stored: the cache process cannot write to .*; is the disk full\?$/,
     ],
     'unknown with a reason': [
       { ended: 'unknown', waiting: 0, reason: 'FOLDER is a symbolic link' },
-      /: the results may not all be stored: FOLDER is a symbolic link$/,
+      /: some results may not be stored: FOLDER is a symbolic link$/,
     ],
     interrupted: [
       { ended: 'interrupted', waiting: 2 },
@@ -175,7 +175,7 @@ describe('what drain says', { concurrency: 3 }, () => {
         assert.deepEqual(report, [true]);
         assertOneLine(
           lines,
-          ': the results may not all be stored: ',
+          ': some results may not be stored: ',
           /; if it happens again, report it/,
         );
         assert.equal(drains(binary).length, 1);
@@ -193,7 +193,7 @@ describe('what drain says', { concurrency: 3 }, () => {
       },
       { binary, args: binary, exit: 3, env: { CI: 'true' } },
     );
-    assertOneLine(lines, 'the results may not all be stored: ', 'ENOENT');
+    assertOneLine(lines, 'some results may not be stored: ', 'ENOENT');
   });
 
   /** @type {Record<string, (server: FakeServer) => void>} */
@@ -224,7 +224,7 @@ describe('what drain says', { concurrency: 3 }, () => {
       const { lines } = await play(t, store, {
         ...{ binary, args: 1, exit: 3, within: 15_000 },
       });
-      assertOneLine(lines, 'the results may not all be stored: ', 'ETIMEDOUT');
+      assertOneLine(lines, 'some results may not be stored: ', 'ETIMEDOUT');
       assert.equal(drains(binary).length, 1);
     });
   }

@@ -33,7 +33,7 @@ describe('an error of the file system', () => {
 });
 
 test('a reason is never empty', () => {
-  const none = 'no reason is given';
+  const none = 'no reason given';
   const circular = /** @type {any} */ ({});
   circular.message = circular;
   /** @type {[unknown, string][]} */

@@ -33,7 +33,7 @@ async function retrieve({ open, cacheDirectory }) {
   return (await open()).retrieve('h', cacheDirectory);
 }
 
-const silent = 'the cache process was stopped: it has not answered for 2 s';
+const silent = 'the cache process was stopped: it has not responded for 2 s';
 
 describe('patience', { concurrency: 3 }, () => {
   /** @type {Record<string, (server: FakeServer) => void>} */

@@ -9,8 +9,8 @@ const { assertOneLine, fakeServer, pids, play } = require('./fixture');
 
 describe('lifetime', { concurrency: 3 }, () => {
   for (const [how, says] of /** @type {const} */ ([
-    ['exit code', /ended with exit code 7/],
-    ['SIGKILL', /was ended by SIGKILL/],
+    ['exit code', /exited with code 7/],
+    ['SIGKILL', /was terminated by SIGKILL/],
   ])) {
     for (const calls of [1, 300]) {
       test(`the child dies (${how}) with ${calls} calls pending`, async (t) => {
@@ -64,7 +64,7 @@ describe('lifetime', { concurrency: 3 }, () => {
       { binary },
     );
     assert.equal(report, null);
-    assertOneLine(lines, 'ended with exit code 2: panic: out of cheese');
+    assertOneLine(lines, 'exited with code 2: panic: out of cheese');
     assert.doesNotMatch(lines[0], /goroutine/);
   });
 
@@ -110,7 +110,7 @@ describe('lifetime', { concurrency: 3 }, () => {
       report,
       Array.from({ length: 12 }, (_, i) => (i % 2 ? false : null)),
     );
-    assertOneLine(lines, 'ended with exit code 3');
+    assertOneLine(lines, 'exited with code 3');
   });
 
   test('the child dies, and a process of its own holds the pipes', async (t) => {
@@ -154,7 +154,7 @@ describe('lifetime', { concurrency: 3 }, () => {
       { binary },
     );
     assert.deepEqual(report, [null, null, false]);
-    assertOneLine(lines, 'ended with exit code 3');
+    assertOneLine(lines, 'exited with code 3');
     assert.ok(took < 10_000, 'it is not waited for the pipes');
   });
 
@@ -205,7 +205,7 @@ describe('lifetime', { concurrency: 3 }, () => {
     );
     assert.deepEqual(
       report,
-      Array(45).fill('the cache process ended with exit code 1'),
+      Array(45).fill('the cache process exited with code 1'),
     );
     assert.equal(pids(binary).length, 45);
   });
@@ -312,7 +312,7 @@ describe('lifetime', { concurrency: 3 }, () => {
       report,
       Array.from({ length: 20 }, (_, i) => i % 2 === 0),
     );
-    assertOneLine(lines, 'ended with exit code 1');
+    assertOneLine(lines, 'exited with code 1');
   });
 
   test('the child dies in the middle of an answer', async (t) => {
@@ -329,7 +329,7 @@ describe('lifetime', { concurrency: 3 }, () => {
       { binary },
     );
     assert.equal(report, null);
-    assertOneLine(lines, 'ended with exit code 1');
+    assertOneLine(lines, 'exited with code 1');
   });
 
   test('a child that says nothing is given up, and killed', async (t) => {
@@ -357,7 +357,7 @@ describe('lifetime', { concurrency: 3 }, () => {
       { args: binary, binary },
     );
     const silent =
-      'the cache process was stopped: it has not answered for 0.5 s';
+      'the cache process was stopped: it has not responded for 0.5 s';
     assert.deepEqual(report, [silent, silent]);
   });
 

@@ -246,7 +246,7 @@ describe('what a server is asked', { concurrency: 3 }, () => {
     assert.equal(lines.length, 1);
     assert.match(
       lines[0],
-      /an entry of the remote cache was not used: bad luck/,
+      /an entry of the remote cache was rejected: bad luck/,
     );
   });
 

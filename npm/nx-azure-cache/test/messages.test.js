@@ -150,7 +150,7 @@ describe('messages', { concurrency: 3 }, () => {
     });
     const { report, lines, took } = await play(t, retrieveAndStore, { binary });
     assert.deepEqual(report, nothing);
-    assertOneLine(lines, 'the cache process was stopped: it has closed a pipe');
+    assertOneLine(lines, 'the cache process was stopped: it closed a pipe');
     assert.ok(took < 5_000);
   });
 

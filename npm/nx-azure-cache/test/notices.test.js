@@ -163,7 +163,7 @@ describe('notices', { concurrency: 2 }, () => {
       { binary, exit: 3 },
     );
     assert.equal(report, null);
-    assertOneLine(lines, 'ended with exit code 1');
+    assertOneLine(lines, 'exited with code 1');
   });
 
   test('nothing is written while the run goes on', async (t) => {

@@ -125,7 +125,7 @@ describe('one line', { concurrency: 3 }, () => {
     ],
     'only drain says that the server is gone': [
       { drained: { ended: 'gone', waiting: 1 } },
-      /has ended before its results were stored; if it happens again, report it/,
+      /exited before it stored its results; if it happens again, report it/,
     ],
   };
   for (const [name, [said, want]] of Object.entries(combinations)) {
@@ -184,7 +184,7 @@ describe('one line', { concurrency: 3 }, () => {
       }),
     );
     const { lines } = await play(t, retrieveAndStore, { binary });
-    assertOneLine(lines, 'an entry of the remote cache was not used');
+    assertOneLine(lines, 'an entry of the remote cache was rejected');
   });
 
   // The server and this process find the same folder.

@@ -249,7 +249,7 @@ describe('terminal output', { concurrency: 3 }, () => {
       { binary },
     );
     assert.deepEqual(report, { answers: [false, false], left: [] });
-    assertOneLine(lines, 'ended with exit code 1');
+    assertOneLine(lines, 'exited with code 1');
   });
 
   test('the folder of others stays', async (t) => {

@@ -226,7 +226,7 @@ describe('with the real binary', { concurrency: 3 }, () => {
       },
     );
     assert.equal(report, null);
-    assertOneLine(lines, 'was ended by SIGKILL');
+    assertOneLine(lines, 'was terminated by SIGKILL');
   });
 
   /** @type {Record<string, [object | undefined, NodeJS.ProcessEnv, RegExp]>} */

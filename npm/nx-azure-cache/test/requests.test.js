@@ -29,7 +29,10 @@ describe('talk', { concurrency: 3 }, () => {
       / \(if this persists, check the network, HTTPS_PROXY and the account\)$/,
     ],
     [2, /bad; luck 1$/],
-    [3, / \(its task has run, and replaces it if this identity may\)$/],
+    [
+      3,
+      / \(its task ran, and the new result replaces the entry if this identity may do so\)$/,
+    ],
     [5, /bad; luck 1$/],
     [-32602, /bad; luck 1$/],
   ]);
@@ -69,7 +72,7 @@ describe('talk', { concurrency: 3 }, () => {
       assertOneLine(
         lines,
         code === 3
-          ? /^nx-azure-cache: an entry .* was not used: bad; luck 1 \(.*\)$/
+          ? /^nx-azure-cache: an entry .* was rejected: bad; luck 1 \(.*\)$/
           : /^nx-azure-cache: reading from .* without it: bad; luck 1( \(.*\))?$/,
         advice.get(code) ?? bug,
       );
@@ -151,7 +154,7 @@ describe('talk', { concurrency: 3 }, () => {
     assert.deepEqual(report, [null, false, null]);
     assert.equal(lines.length, 2);
     assert.match(lines[0], /bad luck \(/);
-    assert.match(lines[1], /ended with exit code 1; .*report it/);
+    assert.match(lines[1], /exited with code 1; .*report it/);
   });
 
   test('a result that cannot be stored costs a line', async (t) => {

@@ -315,7 +315,7 @@ describe('caches of one process', { concurrency: 3 }, () => {
     );
     assert.deepEqual(report, [null, 'h', null, null]);
     assert.equal(lines.length, 1, lines.join('\n'));
-    assert.match(lines[0], /ended with exit code 1/);
+    assert.match(lines[0], /exited with code 1/);
     assert.equal(pids(binary).length, 2);
   });
 

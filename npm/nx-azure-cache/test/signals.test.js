@@ -218,7 +218,7 @@ test('a server that alone is asked to end is no bug', async (t) => {
   assert.deepEqual(await ended, [3, null]);
   assertOneLine(
     said().split('\n').slice(0, -1),
-    /the cache process ended with exit code 0, as after SIGTERM; 2 results were not stored$/,
+    /the cache process exited with code 0, as after SIGTERM; 2 results were not stored$/,
   );
 });
 

@@ -46,7 +46,7 @@ describe('start', { concurrency: 3 }, () => {
     const binary = fakeServer(t, (server) => server.hang());
     const { report, lines, took } = await play(t, open, { binary });
     assert.equal(report, null);
-    assertOneLine(lines, off, 'it has not answered for 10 s');
+    assertOneLine(lines, off, 'it has not responded for 10 s');
     assert.ok(took >= 10_000);
     assert.equal(pids(binary).length, 1);
   });
@@ -125,7 +125,7 @@ describe('start', { concurrency: 3 }, () => {
     await assertOff(
       t,
       { binary },
-      `is ${version}, its binary is 9.8.7`,
+      `is ${version}, but its binary is 9.8.7`,
       'install again',
     );
   });

@@ -129,7 +129,7 @@ describe('the summary', { concurrency: 3 }, () => {
       server.on('retrieve', () => process.exit(1)),
     );
     const { lines } = await play(t, retrieve, { binary, env: { CI: 'true' } });
-    assertOneLine(lines, 'ended with exit code 1');
+    assertOneLine(lines, 'exited with code 1');
     assert.deepEqual(drains(binary), []);
   });
 
@@ -153,8 +153,8 @@ describe('the summary', { concurrency: 3 }, () => {
       assertOneLine(
         lines,
         results === 1
-          ? 'ended with exit code 1; 1 result was not stored; if it happens'
-          : 'ended with exit code 1; 2 results were not stored; if it happens',
+          ? 'exited with code 1; 1 result was not stored; if it happens'
+          : 'exited with code 1; 2 results were not stored; if it happens',
       );
       assert.deepEqual(drains(binary), []);
     });

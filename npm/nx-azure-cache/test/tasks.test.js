@@ -221,7 +221,7 @@ describe('tasks', { concurrency: 3 }, () => {
     );
     assert.deepEqual(report, [null, false]);
     assert.deepEqual(heard(log), []);
-    assertOneLine(lines, 'not used for 123', 'azure.include or azure.exclude');
+    assertOneLine(lines, 'skipped for 123', 'azure.include or azure.exclude');
   });
 
   test('the line about it does not show a long hash whole', async (t) => {
@@ -233,7 +233,7 @@ describe('tasks', { concurrency: 3 }, () => {
         (await open()).retrieve('1'.repeat(100_000), cacheDirectory),
       { binary },
     );
-    assertOneLine(lines, 'not used for 111', 'azure.include or azure.exclude');
+    assertOneLine(lines, 'skipped for 111', 'azure.include or azure.exclude');
     assert.ok(lines[0].length < 3_000, `${lines[0].length} characters`);
   });
 
@@ -266,7 +266,7 @@ describe('tasks', { concurrency: 3 }, () => {
       assertOneLine(
         lines,
         'the remote cache is off: azure.include and azure.exclude in nx.json',
-        `Nx 99.0.0 does not tell: ${why}; remove both`,
+        `Nx 99.0.0 does not provide (${why}): remove both`,
       );
       assert.deepEqual(heard(log), []);
     });

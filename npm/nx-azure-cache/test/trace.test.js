@@ -82,7 +82,7 @@ test('a secret in the wrong place is not in a trace', async (t) => {
   });
   const text = fs.readFileSync(file, 'utf8');
   assert.ok(!text.includes(secret), text);
-  assert.match(text, /"accountName":"a text of \d+ characters"/);
+  assert.match(text, /"accountName":"a string of \d+ characters"/);
   assert.match(text, /"container":"nx-cache"/);
 });
 

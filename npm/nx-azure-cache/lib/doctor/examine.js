@@ -40,7 +40,7 @@ function examine({ variables }, root = workspaceRoot()) {
     const fix =
       'run this in the workspace, with its packages installed (npm install)';
     const { failed } = rowsOf('versions');
-    return [failed('nx', 'Nx', `there is none in ${root}`, fix)];
+    return [failed('nx', 'Nx', `not installed in ${root}`, fix)];
   }
   return [
     ...rowsOrUnknown('package', () => examineOverrides(workspace)),

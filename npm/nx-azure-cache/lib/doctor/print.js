@@ -35,7 +35,7 @@ function text(found, isTerminal) {
     '',
   ]);
   const todo = fixes.map((fix, i) => `  [${i + 1}] ${fix}\n`).join('');
-  return `${lines.join('\n')}\nwhat to do:\n${todo}\nThe rest is not known: it takes the binary.\n`;
+  return `${lines.join('\n')}\nwhat to do:\n${todo}\nThe other checks need the binary.\n`;
 }
 
 /**

@@ -50,8 +50,8 @@ function nxRow({ nx, root }) {
     return failed('nx', 'Nx', `${seen}: ${oldestNx.join('.')} is needed`, fix);
   }
   if (major > newestNx) {
-    const tried = `${seen}: this version was tried with Nx ${oldMajor} to ${newestNx}`;
-    return warning('nx', 'Nx', tried, 'look for a newer nx-azure-cache');
+    const tried = `${seen}: this version was tested with Nx ${oldMajor} to ${newestNx}`;
+    return warning('nx', 'Nx', tried, 'check for a newer nx-azure-cache');
   }
   return ok('nx', 'Nx', seen);
 }
@@ -80,12 +80,12 @@ function packageRow({ root, cwd, nx, manager }) {
   const loaded = findPackage(aliasName, [cwd, root, nx.folder]);
   if (!loaded || !isOurs(loaded)) return ok(id, check, own);
   if (loaded.version !== version) {
-    const seen = `${own}, and ${aliasName} is ${loaded.version}`;
+    const seen = `${own}, but ${aliasName} is ${loaded.version}`;
     return failed(id, check, seen, sameVersionHint(manager));
   }
   const reexported = reexportedVersion(loaded);
   if (reexported && reexported !== version) {
-    const seen = `${own}, and ${aliasName} uses ${reexported}`;
+    const seen = `${own}, but ${aliasName} uses ${reexported}`;
     return failed(id, check, seen, sameVersionHint(manager));
   }
   return ok(id, check, own);
@@ -125,7 +125,7 @@ function platformRows({ variables, root, manager }) {
     const found = packageAround(path.dirname(binaryPath({ env: variables })));
     const seen = `${found.name} ${found.version} (${relativePath(found.folder, root)})`;
     if (found.version === manifest.version) return [ok(id, check, seen)];
-    const wrong = `${seen}, and the package is ${manifest.version}`;
+    const wrong = `${seen}, but the package is ${manifest.version}`;
     return [failed(id, check, wrong, reinstallHint(manager))];
   } catch (err) {
     return [failed(id, check, message(err), reinstallHint(manager))];
