@@ -22,18 +22,18 @@ const { workspaceRoot } = require('./lib/workspace');
 /** @import { RemoteCache, CachedResult } from './index' */
 /** @import { Server } from './lib/server' */
 
-/** The error code of rpc/doc.go for an entry that is not to be used. */
+/** The error code in rpc/doc.go for an entry that must not be used. */
 const damaged = 3;
 
-/** Bytes of terminal output above which it travels as a file; see rpc/doc.go. */
+/** Terminal output with more bytes than this travels as a file; see rpc/doc.go. */
 const inlineTerminalOutput = 256 * 1024;
 
 /** @type {Servers<Server>} */
 const servers = new Servers();
 
 /**
- * What Nx calls, once per run of tasks. Resolves to null when there is no cache to
- * use, with a line that says why. Never rejects: that would end the run.
+ * Nx calls this once per run of tasks. Resolves to null if there is no cache to use, and
+ * prints a line that says why. Never rejects, because that would end the run.
  *
  * @returns {Promise<RemoteCache | null>}
  */
@@ -52,7 +52,7 @@ async function open() {
   const env = environment.variables;
   silenceInTask(env);
   const binary = binaryPath({ env });
-  // The first one starts while this process finds out what to send it.
+  // The first server starts while this process reads the workspace.
   const first = servers.isEmpty ? spawnServer(binary, env) : undefined;
   let params;
   try {
@@ -64,7 +64,7 @@ async function open() {
   const server = await servers.open(configurationOf(binary, env, params), () =>
     initialize(first ?? spawnServer(binary, env), params),
   );
-  // Of a lost one a line says why.
+  // If it was lost, a notice says why.
   return server && !server.isLost ? remoteCache(server) : null;
 }
 
@@ -83,9 +83,9 @@ function remoteCache(server) {
     run.storeSent();
     let isAccepted = false;
     try {
-      const answer = await client.call('store', params, patience);
-      isAccepted = answer?.queued === true;
-      return answer;
+      const response = await client.call('store', params, patience);
+      isAccepted = response?.queued === true;
+      return response;
     } finally {
       run.storeAnswered(isAccepted);
     }
@@ -99,19 +99,19 @@ function remoteCache(server) {
         try {
           const params = { hash, cacheDirectory, ...about };
           const hit = await client.call('retrieve', params, patience);
-          // Now the server has a folder there, in which `run` may look.
+          // The server now has a folder there, which `run` may read.
           run.cacheDirectory = cacheDirectory;
           return await toNx(hit, folderIn(cacheDirectory));
         } catch (err) {
           run.failed('reading from', err);
-          // Asking again would download it again.
+          // A retry would download the same damaged entry again.
           return isDamaged(err) ? null : undefined;
         }
       });
     },
 
     async store(hash, cacheDirectory, terminalOutput, code) {
-      // Nothing is awaited before this: what counts is the result as Nx has left it.
+      // Do not await anything before this: it must see the result as Nx has just left it.
       const outputs = tasks.finish(hash, code !== 0);
       lookups.forget(hash);
       if (mode !== 'read-write' || client.ended) return false;
@@ -121,7 +121,7 @@ function remoteCache(server) {
       const about = paramsOfTask(hash);
       if (!about) return excluded(hash, false);
       try {
-        const answer = await withOutput(
+        const response = await withOutput(
           folderIn(cacheDirectory),
           terminalOutput,
           (output) => {
@@ -130,9 +130,9 @@ function remoteCache(server) {
             return send(params);
           },
         );
-        if (typeof answer?.queued !== 'boolean')
+        if (typeof response?.queued !== 'boolean')
           throw new Error(unexpectedResponse);
-        const { queued, reason } = answer;
+        const { queued, reason } = response;
         if (queued) run.cacheDirectory = cacheDirectory;
         else if (reason) run.refused(hash, reason);
         return queued;
@@ -145,27 +145,27 @@ function remoteCache(server) {
 }
 
 /**
- * What is left out of the remote cache may be secret: it is not for a result of
- * which nobody knows whether it is.
+ * Reports a result whose task is unknown. It is neither stored nor restored, because
+ * azure.exclude may name its task to keep a secret out of the remote cache.
  *
  * @template T
  * @param {string} hash
- * @param {T} answer for Nx
+ * @param {T} result for Nx
  */
-function excluded(hash, answer) {
+function excluded(hash, result) {
   notice(
-    'left out',
+    'excluded',
     `the remote cache is skipped for ${reasonOf(hash)}: azure.include or azure.exclude in nx.json needs its task, and Nx did not name it`,
   );
-  return answer;
+  return result;
 }
 
 /**
- * A result of `retrieve` as Nx wants it. Nx crashes on a hit whose `code` is
- * no number or has more than 16 bits, or whose `terminalOutput` is null.
+ * Converts a result of `retrieve` for Nx. Nx crashes on a hit whose `code` is not a
+ * number or has more than 16 bits, or whose `terminalOutput` is null.
  *
- * @param {any} hit the result as it is in rpc/doc.go
- * @param {string} folder of the server
+ * @param {any} hit the result as in rpc/doc.go
+ * @param {string} folder the server's folder
  * @returns {Promise<CachedResult | null>}
  */
 async function toNx(hit, folder) {
@@ -174,7 +174,7 @@ async function toNx(hit, folder) {
   const { code, outputsPath, size, terminalOutputPath } = hit;
   let { terminalOutput } = hit;
   if (terminalOutputPath !== undefined) {
-    // It is read and removed: nothing else may be.
+    // The shim reads and removes this file, so it must be in the server's folder.
     if (
       path.dirname(path.resolve(String(terminalOutputPath))) !==
       path.resolve(folder)
@@ -206,10 +206,10 @@ async function toNx(hit, folder) {
 }
 
 /**
- * Runs use with the terminal output in the form in which it travels. A file is
- * the server's once it has accepted the result.
+ * Calls `use` with the terminal output, inline or as a file. The server owns the file
+ * once it has accepted the result.
  *
- * @param {string} folder of the server
+ * @param {string} folder the server's folder
  * @param {string} terminalOutput
  * @param {(output: { terminalOutput: string } | { terminalOutputPath: string }) => Promise<{ queued: boolean, reason: string }>} use
  */
@@ -222,19 +222,19 @@ async function withOutput(folder, terminalOutput, use) {
     await writePrivateFile(terminalOutputPath, terminalOutput);
     return await use({ terminalOutputPath }).catch(async (err) => {
       if (await exists(terminalOutputPath)) throw err;
-      // Until its first request there the server has no lock in this cache
-      // directory, and another process may have removed its folder. Now it has.
+      // Before its first request there, the server holds no lock in this cache
+      // directory, and another process may have removed its folder. It holds one now.
       await writePrivateFile(terminalOutputPath, terminalOutput);
       return use({ terminalOutputPath });
     });
   } finally {
-    await remove(terminalOutputPath); // if it is still there
+    await remove(terminalOutputPath); // unless the server took it
   }
 }
 
 /**
- * Writes a new file in a server's folder, which another process may be removing:
- * `nx reset`, or a server that leaves its own folder beside it.
+ * Writes a new file in a server's folder. Another process may be removing the folder,
+ * such as `nx reset` or a server that cleans up its own folder beside it.
  *
  * @param {string} file
  * @param {string} text
@@ -244,7 +244,7 @@ async function writePrivateFile(file, text) {
     try {
       await makeFolder(path.dirname(path.dirname(file)), { isShared: true });
       await makeFolder(path.dirname(file), { isPrivate: true });
-      // wx follows no link. The text may be for this user's eyes only.
+      // wx follows no link. The output may be private to this user.
       return await fs.writeFile(file, text, { flag: 'wx', mode: 0o600 });
     } catch (err) {
       const { code } = /** @type {NodeJS.ErrnoException} */ (err);
@@ -256,13 +256,13 @@ async function writePrivateFile(file, text) {
 }
 
 /**
- * Makes a folder if it is not there. Throws if what is there is no real folder:
- * Node's `recursive` would follow a link, to wherever a repository points it. The
- * server gives the folder the mode it is to have.
+ * Creates a folder unless it exists. Throws if the path is not a real folder: Node's
+ * `recursive` would follow a link to wherever a repository points it. The server sets the
+ * folder's final mode.
  *
  * @param {string} folder
- * @param {{ isPrivate?: boolean, isShared?: boolean }} [options] `isPrivate`: it must
- *   be this user's; `isShared`: who may use the folder around it may use it, too
+ * @param {{ isPrivate?: boolean, isShared?: boolean }} [options] `isPrivate`: this user
+ *   must own it; `isShared`: anyone who may use its parent may use it, too
  */
 async function makeFolder(
   folder,
@@ -290,7 +290,7 @@ async function makeFolder(
   }
 }
 
-/** @param {string} folder in which this user may make nothing */
+/** @param {string} folder in which this user may not create anything */
 async function notWritable(folder) {
   const { uid, mode } = await fs.stat(folder);
   const octal = (mode & 0o777).toString(8).padStart(3, '0');
@@ -313,7 +313,7 @@ async function exists(file) {
 }
 
 /**
- * Removes a file. One that cannot be removed costs space, not correctness.
+ * Removes a file. A file that stays wastes space but breaks nothing.
  *
  * @param {string} file
  */

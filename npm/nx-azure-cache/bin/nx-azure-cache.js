@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 'use strict';
 
-// The command line of the binary: `npx nx-azure-cache ls`.
+// The command `npx nx-azure-cache`. It runs the binary with what Nx knows of the workspace.
 
-// First of all: what is required next may load .env files of the checkout.
+// This must come first: the modules below may load the checkout's .env files.
 const initial = Object.assign(Object.create(null), process.env);
 
 const { spawnSync } = require('node:child_process');
@@ -21,7 +21,7 @@ const {
   workspaceRoot,
 } = require('../lib/workspace');
 
-/** The commands that work on the cache of the workspace they are run in. */
+/** The commands that work on the cache of the current workspace. */
 const ofWorkspaces = ['doctor', 'evict', 'inspect', 'keys', 'license', 'ls'];
 
 const args = process.argv.slice(2);
@@ -32,7 +32,7 @@ const env = environment.variables;
 const checks = isDoctor ? examine(environment) : [];
 
 try {
-  // The binary cleans up after Ctrl-C, which reaches it, too.
+  // Ctrl-C also reaches the binary, which then cleans up.
   process.on('SIGINT', () => {});
   const { status, signal, error } = spawnSync(binaryPath({ env }), args, {
     stdio: 'inherit',
@@ -52,7 +52,7 @@ try {
 }
 
 /**
- * What the binary is told of the workspace. It does not read nx.json itself, which
+ * The workspace, for the binary. The binary does not read nx.json itself, because nx.json
  * may extend another file.
  *
  * @returns {NodeJS.ProcessEnv}
@@ -65,7 +65,7 @@ function workspaceVariable() {
   };
 }
 
-/** The workspace, or why nothing is known of it: flags may name a container. */
+/** The workspace, or why it is unknown. Flags may name a container instead. */
 function workspace() {
   const claims = environment.claimsForCommand();
   try {
@@ -80,7 +80,7 @@ function workspace() {
 }
 
 /**
- * What is known where the binary cannot be run.
+ * Prints the rows of this side if the binary cannot be run.
  *
  * @param {string} why
  */

@@ -3,9 +3,9 @@
 const manifest = require('../package.json');
 
 /**
- * The packages of the platforms there is a binary for, all of this package's
- * version: `@nx-azure-cache/linux-x64` and so on. Only the built package has
- * them (scripts/build.js writes them from npm/platforms.json).
+ * The packages with the binaries, such as `@nx-azure-cache/linux-x64`, with this package's
+ * version. Only the built package lists them; scripts/build.js generates the list from
+ * npm/platforms.json.
  *
  * @type {Record<string, string>}
  */
@@ -14,11 +14,11 @@ const platformPackages =
     .optionalDependencies ?? {};
 
 /**
- * The path of the binary `nx-azure-cache` for this machine. Throws an error
- * that says what to do when there is none.
+ * The path of the binary for this machine. If there is none, throws an error that says
+ * what to do.
  *
  * @param {{ env: NodeJS.ProcessEnv, platform?: string, arch?: string }} machine
- *   `env` without what .env files add
+ *   `env` excludes variables from .env files
  * @returns {string}
  */
 function binaryPath({ env, platform = process.platform, arch = process.arch }) {
@@ -32,8 +32,8 @@ function binaryPath({ env, platform = process.platform, arch = process.arch }) {
   try {
     return require.resolve(`${name}/bin/${file}`);
   } catch (cause) {
-    // --omit=optional, a lockfile or node_modules from another platform
-    // (npm/cli#4828), a private registry that lacks the package.
+    // Causes: --omit=optional, a lockfile or node_modules from another platform
+    // (npm/cli#4828), or a private registry without the package.
     throw new Error(
       `the package ${name} is not installed. Install again on this platform, ` +
         'without --omit=optional; if that does not help, remove node_modules ' +

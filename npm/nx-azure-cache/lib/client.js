@@ -9,13 +9,13 @@ const { trace } = require('./trace');
 /** @import { MessageConnection } from 'vscode-jsonrpc/node' */
 
 /**
- * What a notification `log` of the server holds; see rpc/doc.go.
+ * The parameters of the server's notification `log`; see rpc/doc.go.
  *
  * @typedef {{ level: string, message: string }} LogParams
  */
 
 /**
- * What a notification `stored` holds; see rpc/doc.go.
+ * The parameters of the notification `stored`; see rpc/doc.go.
  *
  * @typedef {object} StoredParams
  * @property {string} hash
@@ -30,36 +30,36 @@ const { trace } = require('./trace');
  * @property {(params: LogParams) => void} onLog
  * @property {(params: StoredParams) => void} onStored
  * @property {(text: string) => void} onStderr
- * @property {(why: string, wasAsked: boolean) => void} onEnd called once when the
- *   child has ended, or was given up, before `close`. `wasAsked`: something else has
- *   asked it to end
+ * @property {(why: string, wasAsked: boolean) => void} onEnd called once, if the child
+ *   exits or is killed before `close`. `wasAsked`: something outside this process asked
+ *   it to exit
  */
 
 /**
- * Milliseconds between the first sign that there will be no more answers and
- * the end of all calls. In it 'close' may come, which says the most.
+ * Milliseconds between the first sign of the child's end and the rejection of all calls.
+ * The event 'close', which explains the most, may arrive in that time.
  */
 const grace = 200;
 
 /**
- * The steps in which idleTimeout ends. One that comes late counts as one: this
- * process was busy, or stopped by Ctrl-Z, and the child perhaps with it.
+ * The idle timeout is counted in this many steps. A late step counts as one step, because
+ * this process, and perhaps the child, was busy or was suspended by Ctrl-Z.
  */
 const idleSteps = 10;
 
 /**
- * Turns of the event loop without a message after which nothing more comes from
- * a child that has ended. The RPC library reads a message in one turn and hands
- * it on in another.
+ * After a child has exited, this many turns of the event loop without a message mean that
+ * all its messages were received. The RPC library reads a message in one turn and
+ * delivers it in another.
  */
 const lastTurns = 4;
 
 /**
  * A child process that speaks JSON-RPC on its stdio, and the calls to it.
  *
- * Every call is settled, whatever happens to the child. A pending call keeps
- * Node's event loop alive; an idle child does not. A client does not start its
- * child again. A cache that Nx opens later may get another client (servers.js).
+ * Every call settles, whatever happens to the child. A pending call keeps Node's event
+ * loop alive; an idle child does not. A client never restarts its child. A cache that Nx
+ * opens later may get another client (servers.js).
  */
 class Client {
   /** @type {ChildProcessWithoutNullStreams} */
@@ -85,15 +85,15 @@ class Client {
   #setEnd = () => {};
   /** @type {Promise<string>} why there are no more answers */
   #end = new Promise((resolve) => (this.#setEnd = resolve));
-  /** The first of what the child wrote to stderr. */
+  /** The beginning of the child's stderr. */
   #stderr = '';
 
   /**
-   * Starts the child. Rejects when it cannot be started.
+   * Starts the child. Rejects if it cannot be started.
    *
    * @param {string} file the executable
    * @param {string[]} args
-   * @param {NodeJS.ProcessEnv} env all that it gets
+   * @param {NodeJS.ProcessEnv} env its whole environment
    * @param {Listeners} listeners
    */
   static async start(file, args, env, listeners) {
@@ -104,8 +104,8 @@ class Client {
         stdio: 'pipe',
         env,
         windowsHide: true,
-        // Elsewhere a child outlives Node anyway; there Node's end would be its
-        // end, before it has stored what is left and cleaned up.
+        // On other systems a child outlives Node. On Windows it would end with Node,
+        // before it has stored the remaining results and cleaned up.
         detached: process.platform === 'win32',
       });
       await once(child, 'spawn');
@@ -125,13 +125,13 @@ class Client {
     this.#listeners = listeners;
     for (const handle of [child, child.stdin, child.stdout, child.stderr]) {
       /** @type {{ unref?: () => void }} */ (handle).unref?.();
-      handle.on('error', () => {}); // an end follows and says more
+      handle.on('error', () => {}); // 'exit' follows and explains more
     }
 
-    // Loaded while the child starts, and only by runs that need it.
+    // Loaded while the child starts, and only if needed.
     const rpc = require('vscode-jsonrpc/node');
     const reader = new rpc.StreamMessageReader(child.stdout);
-    // Its timer would hold the event loop for ever after half a message.
+    // After half a message, its timer would keep the event loop alive forever.
     reader.partialMessageTimeout = 0;
     const writer = new rpc.StreamMessageWriter(child.stdin);
     trace(reader, writer, env);
@@ -148,7 +148,7 @@ class Client {
     this.#connection.onError(([err]) => this.#stopSoon(err));
     this.#connection.onClose(() => this.#stopSoon('it closed a pipe'));
     this.#connection.listen();
-    // Whatever it says: it lives.
+    // Any output shows that the child is alive.
     child.stdout.on('data', () => this.#restartTimer());
 
     child.stderr.setEncoding('utf8').on('data', (text) => {
@@ -160,13 +160,13 @@ class Client {
   }
 
   /**
-   * Calls a method and resolves to its result. Rejects with the server's
-   * error (`code`, `message`), or with one that says why there is no answer.
+   * Calls a method and resolves to its result. Rejects with the server's error (`code`,
+   * `message`), or with an error that says why there is no response.
    *
    * @param {string} method
    * @param {object} params
-   * @param {number} idleTimeout milliseconds after which the child is killed, in
-   *   which no call begins, none is answered and no progress is told
+   * @param {number} idleTimeout the child is killed after this many milliseconds without
+   *   a new call, a response or a sign of progress
    * @returns {Promise<any>}
    */
   async call(method, params, idleTimeout) {
@@ -187,26 +187,26 @@ class Client {
     }
   }
 
-  /** Whether there will be no more answers. */
+  /** Whether the client has ended: it receives no more responses. */
   get ended() {
     return this.#ended;
   }
 
-  /** Milliseconds in which calls were pending. */
+  /** Milliseconds during which calls were pending. */
   get waited() {
     return this.#waited;
   }
 
   /**
-   * Lets a child go on that was stopped (SIGSTOP): only then it notices that its
-   * stdin ends, and does not stay for ever. Does nothing to one that runs.
+   * Resumes a child that was suspended (SIGSTOP). Otherwise it would never notice that its
+   * stdin is closed, and would stay forever. Does nothing to a running child.
    */
   resume() {
     const hasSignals = process.platform !== 'win32';
     if (hasSignals && !this.#ended) this.#child.kill('SIGCONT');
   }
 
-  /** Lets the child end: it does so when its stdin ends. */
+  /** Closes the child's stdin, at which it exits. */
   close() {
     this.#ended = true;
     this.#setEnd('the cache process is closed');
@@ -214,7 +214,7 @@ class Client {
     this.#child.stdin.end();
   }
 
-  /** Begins to wait for the child anew, if anybody waits for it. */
+  /** Restarts the idle timeout if calls are pending. */
   #restartTimer() {
     clearInterval(this.#timer);
     if (this.#pending === 0) return;
@@ -227,21 +227,21 @@ class Client {
   }
 
   /**
-   * Stops unless 'close' does it before: only after that is nothing missing
-   * that the child wrote. It does not come while the child lives, or another
+   * Stops after a grace period, unless 'close' comes first. After 'close', everything
+   * that the child wrote has arrived. It does not come while the child is alive or another
    * process holds its pipes.
    *
    * @param {unknown} [why]
    */
   #stopSoon(why) {
-    // After a busy event loop timers come before what the child has done
-    // meanwhile; immediates come after it.
+    // After a busy event loop, timers fire before the child's pending events, and
+    // immediates after them.
     setTimeout(() => setImmediate(() => this.#stop(why)), grace).unref();
   }
 
   /**
-   * Stops when all that the child wrote before its end is received: an answer may
-   * say that a result was accepted.
+   * Stops once all messages that the child wrote before its exit are received. One of
+   * them may say that a result was accepted.
    */
   #stopAfterLastMessage() {
     let received = this.#received;
@@ -256,9 +256,9 @@ class Client {
   }
 
   /**
-   * Settles all calls, now and from now on. Only the first time counts.
+   * Rejects all pending and future calls. Only the first call of this method counts.
    *
-   * @param {unknown} [why] it matters only while the child lives
+   * @param {unknown} [why] used only while the child is alive
    */
   #stop(why) {
     if (this.#ended) return;
@@ -266,15 +266,15 @@ class Client {
     const exitReason = this.#exitReason(why);
     this.#setEnd(exitReason);
     this.#listeners.onEnd(exitReason, this.#wasAsked);
-    // The RPC library leaves pending calls unsettled until it is disposed
+    // The RPC library settles pending calls only when it is disposed
     // (vscode-languageserver-node#1621).
     this.#connection.dispose();
     this.#child.kill('SIGKILL');
   }
 
   /**
-   * Whether the child has ended as asked, by something else than this process. The
-   * server handles SIGTERM, and ends with exit code 0 then.
+   * Whether something outside this process asked the child to exit. The server handles
+   * SIGTERM and then exits with code 0.
    */
   get #wasAsked() {
     const { exitCode, signalCode } = this.#child;
@@ -301,8 +301,8 @@ class Client {
 }
 
 /**
- * Whether an error is an answer of the server. The RPC library has codes of
- * its own for what it could not send or receive.
+ * Whether an error is a response of the server. The RPC library has its own codes for
+ * messages that it could not send or receive.
  *
  * @param {unknown} err
  */

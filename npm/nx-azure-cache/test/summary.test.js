@@ -67,7 +67,7 @@ describe('the summary', { concurrency: 3 }, () => {
     assert.equal(lines.length, 3);
     assert.match(
       lines[0],
-      /: 10 results were not stored: their outputs were removed/,
+      /: 10 results were not stored: Nx deleted their outputs/,
     );
     assert.match(lines[1], /: 9 results were not stored within 60 s/);
     assert.match(
@@ -163,7 +163,7 @@ describe('the summary', { concurrency: 3 }, () => {
   test('a server that has died before its answer was heard says so', async (t) => {
     const { lines } = await play(t, async ({ shim }) => {
       const { Run } = require(`${shim}/lib/run.js`);
-      const client = { ended: true, waited: 0, wake: () => {} };
+      const client = { ended: true, waited: 0, resume: () => {} };
       const session = { session: 's', patience: 1, drain: 1 };
       const run = new Run({ binary: '/nowhere', client, session, ci: true });
       run.storeSent();
@@ -189,7 +189,7 @@ describe('the summary', { concurrency: 3 }, () => {
     // Who is told first is a matter of chance; the result is in both lines.
     assertOneLine(
       lines,
-      /ended before its results were|1 result was not stored/,
+      /exited before it stored its results|1 result was not stored/,
     );
   });
 });
