@@ -4,32 +4,32 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 /**
- * A variable that this process has, but that did not come from outside: Nx loads
- * the .env files of the checkout into its environment.
+ * A variable that this process was not started with. Nx loads the checkout's .env files
+ * into its own environment.
  *
  * @typedef {object} Claim
  * @property {string} name
  * @property {string} value
- * @property {string} file that sets it, such as `.env`; '' if code in this
- *   process did
- * @property {true} [isEmpty] the environment has the variable, and it is empty
+ * @property {string} file the file that sets it, such as `.env`; '' if code in this
+ *   process set it
+ * @property {true} [isEmpty] the process was started with the variable empty
  */
 
 /**
- * The files that Nx loads, the first one wins (nx/src/utils/dotenv, the same from
- * Nx 20.0.6 to 24.0.6).
+ * The files that Nx loads; the first one wins. See nx/src/utils/dotenv, which is the same
+ * from Nx 20.0.6 to 24.0.6.
  */
 const filesOfNx = ['.local.env', '.env.local', '.env'];
 
-/** Yarn adds the variables of this file to the environment of all that it starts. */
+/** Yarn adds this file's variables to the environment of every process it starts. */
 const fileOfYarn = '.env.yarn';
 
-/** Names of files that Nx loads for a task, and Bun for itself. */
+/** The names of files that Nx loads for a task, and that Bun loads for itself. */
 const fileName = /^\.env(\..+)?$|^\..+\.env$/;
 
 /**
- * Whether the tool that started this process adds variables of further files: Nx does
- * for a task, and so does Bun.
+ * Whether the tool that started this process loads further .env files, as Nx does for a
+ * task, and as Bun does.
  *
  * @param {NodeJS.ProcessEnv} env
  */
@@ -38,17 +38,17 @@ const isOfTool = (env) =>
   /^bun\//.test(env.npm_config_user_agent ?? '') ||
   /\bbunx?(\.exe)?$/.test(env.npm_execpath ?? '');
 
-/** The variables that reveal Bun. A file must not change them. */
+/** The variables that reveal Bun. A .env file must not change them. */
 const bunVariables = ['npm_config_user_agent', 'npm_execpath'];
 
-/** The most that claims may take together in a variable, in characters of JSON. */
+/** The most characters of JSON that all claims in a variable may have. */
 const maxClaims = 16 * 1024;
 
 /**
- * The environment of this process, without what the checkout has added to it.
+ * The environment of this process, without what the checkout added to it.
  */
 class Environment {
-  /** What came from outside: all that our own processes get. */
+  /** The variables that this process was started with. Our own processes get no others. */
   variables;
   /** @type {Claim[]} */
   claims;
@@ -70,8 +70,8 @@ class Environment {
   }
 
   /**
-   * Calls a function that reads `process.env`, such as one of Nx, with the variables
-   * that came from outside.
+   * Calls a function that reads `process.env`, such as one of Nx, with the variables that
+   * this process was started with.
    *
    * @template T
    * @param {() => T} read must be synchronous
@@ -87,8 +87,8 @@ class Environment {
   }
 
   /**
-   * What Nx sees, but for our own variables: a run ignores those of .env files, except
-   * the connection string.
+   * The variables that a run uses: Nx's environment without our own variables from .env
+   * files. Of these, a run accepts only the connection string.
    *
    * @returns {NodeJS.ProcessEnv}
    */
@@ -103,22 +103,21 @@ class Environment {
   }
 
   /**
-   * The claims as a run sends them: all. A file can hide a variable of the CI, so
-   * that only its claim shows what it is. With a limit other claims of that file
-   * could drive this one out.
+   * All claims, for a run. A file can override a variable of the CI, which then shows only
+   * in a claim. With a limit, other claims of that file could displace it.
    *
-   * @returns {Claim[] | undefined} undefined: there are none
+   * @returns {Claim[] | undefined} undefined if there are none
    */
   claimsForServer() {
     return this.claims.length > 0 ? this.claims : undefined;
   }
 
   /**
-   * The claims as a variable of a command holds them. The shortest come first, and
-   * what is too much is left out: a variable may have 32,767 characters on Windows.
-   * A command stores no results, so nothing depends on a claim that is missing.
+   * The claims for a command, which gets them in a variable. The shortest come first, up to
+   * a limit, because a variable may have at most 32,767 characters on Windows. A command
+   * stores no results, so nothing depends on a missing claim.
    *
-   * @returns {Claim[] | undefined} undefined: there are none
+   * @returns {Claim[] | undefined} undefined if there are none
    */
   claimsForCommand() {
     let room = maxClaims;
@@ -131,14 +130,14 @@ class Environment {
 }
 
 /**
- * Finds out which variables came from outside. On Linux these are the variables with
- * which this process was started. Other systems do not keep them, and some tools load
- * .env files before they start this process. There, a variable that such a file can
- * have set counts as not from outside.
+ * Separates the variables that this process was started with from those that the checkout
+ * added. Linux keeps the initial variables. Other systems do not, and some tools load .env
+ * files before they start this process. In these cases, a variable that such a file may
+ * have set counts as added.
  *
  * @param {string} root of the workspace
- * @param {NodeJS.ProcessEnv | null} [initial] with which this process was started;
- *   null: not known
+ * @param {NodeJS.ProcessEnv | null} [initial] the variables that this process was started
+ *   with; null if unknown
  */
 function readEnvironment(root, initial = initialVariables()) {
   const given = caseless(initial ?? Object.assign(empty(), process.env));
@@ -165,9 +164,9 @@ function readEnvironment(root, initial = initialVariables()) {
 }
 
 /**
- * The variables with which this process was started; null where the system does not
- * tell. Only Linux does: there the kernel shows the memory that execve has filled,
- * which later changes of variables do not touch.
+ * The variables that this process was started with; null if the system does not keep them.
+ * Linux does: its kernel shows the memory that execve filled, which later changes of
+ * variables do not touch.
  *
  * @param {string} [file]
  * @returns {NodeJS.ProcessEnv | null}
@@ -183,7 +182,7 @@ function initialVariables(file = '/proc/self/environ') {
   const variables = empty();
   for (const line of text.split('\0')) {
     const end = line.indexOf('=', 1);
-    // getenv finds the first of two of a name.
+    // If a name occurs twice, getenv finds the first one.
     if (end > 0) variables[line.slice(0, end)] ??= line.slice(end + 1);
   }
   return variables;
@@ -199,7 +198,7 @@ function empty() {
 }
 
 /**
- * Variables whose names have no case on Windows, as in process.env there.
+ * Variables with case-insensitive names on Windows, as in process.env there.
  *
  * @param {NodeJS.ProcessEnv} variables
  * @returns {NodeJS.ProcessEnv}
@@ -220,17 +219,17 @@ function keyOf(name) {
 }
 
 /**
- * A .env file. The tools that load it differ, and it can refer to variables that have
- * changed since, so the values that it sets are not known. This class reports the
- * values that it can have set, with any tool.
+ * A .env file. Tools read it in different ways, and it may refer to variables that have
+ * changed since, so the exact values are unknown. This class reports which values it may
+ * have set, with any tool.
  */
 class EnvFile {
-  /** Its variables, and all else that looks like one. */
+  /** The names of its variables, and anything else that looks like one. */
   names;
   /** @type {string} */
   name;
   #text;
-  /** Whether each value in it stands there as it is. */
+  /** Whether it has no references and no escapes, so that values are literal. */
   #isLiteral;
 
   /**
@@ -247,7 +246,7 @@ class EnvFile {
   }
 
   /**
-   * Whether it can have set a variable to a value.
+   * Whether it may have set a variable to a value.
    *
    * @param {string} name
    * @param {string} value
@@ -259,7 +258,7 @@ class EnvFile {
 }
 
 /**
- * Reads the files that are there.
+ * Reads the files that exist.
  *
  * @param {string[]} paths
  * @returns {EnvFile[]}
@@ -275,7 +274,7 @@ function readFiles(paths) {
 }
 
 /**
- * What cannot be read or decrypted, Nx cannot load either.
+ * Ignores errors: Nx cannot load a file either that cannot be read or decrypted.
  *
  * @param {() => EnvFile[]} read
  */
@@ -296,7 +295,7 @@ function readFile(file) {
 }
 
 /**
- * What dotenv loads instead of a file where DOTENV_KEY is set.
+ * Reads the encrypted file that dotenv loads instead if DOTENV_KEY is set.
  *
  * @param {string} file
  * @returns {EnvFile[]}
@@ -307,14 +306,14 @@ function readVault(file) {
   const nx = path.dirname(require.resolve('nx/package.json'));
   const dotenv = require(require.resolve('dotenv', { paths: [nx] }));
   const parsed = Object.keys(dotenv._parseVault({ path: vault }));
-  // Its values may refer to others.
+  // "$" marks the values as possible references.
   const text = parsed.map((name) => `${name}=$`).join('\n');
   return [new EnvFile(path.basename(vault), text)];
 }
 
 /**
- * The .env files of any tool, in the folder of the workspace and in that in which
- * this process runs, such as that of a project.
+ * The .env files of any tool in the workspace's root and in the current directory, such as
+ * that of a project.
  *
  * @param {string} root
  */

@@ -4,42 +4,42 @@ const fs = require('node:fs');
 const { printableLine, printableLines } = require('./printable');
 
 /**
- * What the user reads once the run is over: one line per kind of trouble.
- * Until then Nx may own the terminal (its TUI swallows what is written to
- * process.stderr, and a line written past it lands in the picture).
+ * The lines for the user, printed at the end of the run, one for each kind of problem.
+ * Earlier, Nx may own the terminal: its TUI discards what goes to process.stderr, and a
+ * line written past it would land in its display.
  *
  * @typedef {{ line: string, rank: number, topic: string }} Notice
  *
- * @type {Map<string, Notice[]>} by kind: the last is written, the others if those after
- *   it are withdrawn
+ * @type {Map<string, Notice[]>} by kind. The last one is printed; an earlier one only if
+ *   those after it are withdrawn
  */
 const notices = new Map();
 
-/** @type {(() => void)[]} what is done before the lines are written */
+/** @type {(() => void)[]} tasks that run before the lines are printed */
 const exitTasks = [];
 
 /**
- * The kinds of trouble with requests: what failed, not who notices it. Reading and
- * writing, the server, this process and `drain` share them.
+ * The kinds of problems with requests, by what failed. Reading and writing, the server,
+ * this process and `drain` share them.
  */
 const kinds = {
-  /** The storage, the network before it, or the settings and rights to use it. */
+  /** The storage, the network, or the settings and permissions to use them. */
   storage: 'storage',
-  /** This machine's file system, and the folder of the server. */
+  /** This machine's file system, and the server's folder. */
   files: 'files',
-  /** The server, or what it sends. */
+  /** The server process, or its messages. */
   process: 'process',
-  /** An entry that is damaged or not to be trusted. */
+  /** An entry that is damaged or not trusted. */
   entry: 'entry',
-  /** A request that no Nx makes. */
+  /** A request that Nx does not send. */
   request: 'request',
 };
 
 let listening = false;
 
 /**
- * Variables that Nx sets for a task, one of them at least: for a task (20.0 to 24), for
- * one in a forked process (22), for a batch (23, 24).
+ * Nx sets at least one of these variables for a task (20.0 to 24), for a task in a forked
+ * process (22), and for a batch (23, 24).
  */
 const taskVariables = [
   'NX_TASK_HASH',
@@ -49,32 +49,31 @@ const taskVariables = [
   'NX_INVOCATION_ANCESTOR_PIDS',
 ];
 
-/** @type {{ file: string } | undefined} where text goes instead of stderr, if anywhere */
+/** @type {{ file: string } | undefined} replaces stderr if it is set; '' discards output */
 let silenced;
 
 /**
- * Writes nothing to stderr from now on if Nx started this process as a task. Nx stores
- * what a task prints, and prints it again wherever it finds the result in a cache: an
- * error of today would come out of the cache of healthy machines. Where Nx does not
- * store it, as for a task without cache, no variable says so. Text goes to the file of
- * NX_AZURE_CACHE_LOG_FILE, if there is one.
+ * Keeps this process from writing to stderr if Nx started it as a task. Nx stores what a
+ * task prints and prints it again with every cache hit, so today's error would appear on
+ * healthy machines. No variable tells tasks that Nx does not cache apart from the others.
+ * Lines go to the file NX_AZURE_CACHE_LOG_FILE instead, if it is set.
  *
- * @param {NodeJS.ProcessEnv} env what came from outside
+ * @param {NodeJS.ProcessEnv} env without variables from .env files
  */
 function silenceInTask(env) {
   if (!taskVariables.some((name) => env[name])) return;
   silenced = { file: env.NX_AZURE_CACHE_LOG_FILE?.trim() ?? '' };
 }
 
-/** Whether nothing may be written to stderr. */
+/** Whether this process must not write to stderr. */
 function isSilent() {
   return silenced !== undefined;
 }
 
 /**
- * The one exit listener: there only what is synchronous still happens. It is the
- * first one, because a listener of Nx 20 (bin/nx.js) calls process.exit again,
- * and that ends the process at once.
+ * Adds the one exit listener, which may do only synchronous work. It must be the first
+ * one, because a listener of Nx 20 (bin/nx.js) calls process.exit again, which ends the
+ * process at once.
  */
 function listen() {
   if (listening) return;
@@ -87,12 +86,12 @@ function listen() {
 }
 
 /**
- * Tells the user one thing, once the run is over.
+ * Prints a line at the end of the run.
  *
  * @param {string} kind what the line is about; see `kinds`
- * @param {string} text one line, without a secret, that says what to do
- * @param {{ rank?: number, topic?: string }} [options] `rank`: of the lines of a kind the
- *   first one of the highest rank is written; `topic`: for `withdraw`
+ * @param {string} text one line, without secrets, that says what to do
+ * @param {{ rank?: number, topic?: string }} [options] `rank`: of all lines of a kind, the
+ *   first one with the highest rank is printed; `topic`: for `withdraw`
  */
 function notice(kind, text, { rank = 0, topic = '' } = {}) {
   listen();
@@ -104,8 +103,8 @@ function notice(kind, text, { rank = 0, topic = '' } = {}) {
 }
 
 /**
- * Takes back what the user would be told of a topic. Another line of the kind that it has
- * replaced is written instead.
+ * Withdraws the line about a topic. A line of the same kind that it replaced is printed
+ * instead.
  *
  * @param {string} kind
  * @param {string} topic
@@ -119,8 +118,8 @@ function withdraw(kind, topic) {
 }
 
 /**
- * Registers what is to be done when the process exits, before the lines are
- * written. It must not throw: that would change the exit code.
+ * Registers a task that runs when the process exits, before the lines are printed. It must
+ * not throw, which would change the exit code.
  *
  * @param {() => void} task
  */
@@ -129,16 +128,16 @@ function onExit(task) {
   listen();
 }
 
-/** Milliseconds for which this process still waits for a stderr that is full. */
+/** The remaining milliseconds that this process waits for a full stderr. */
 let stderrTimeout = 1000;
 
-/** Between two looks at it. */
+/** Milliseconds between two attempts to write to it. */
 const retryInterval = 10;
 
 /**
- * Writes text to stderr at once, past Nx, which may have replaced
- * process.stderr.write; or, in a task, to the file of the log. Controls are escaped in all of it, as the text may be a
- * child's log. A stderr that is closed or stays full loses the text.
+ * Writes text to stderr at once, or in a task to the log file. It bypasses
+ * process.stderr.write, which Nx may have replaced. Control characters are escaped, because
+ * the text may be a child's log. If stderr is closed or stays full, the text is lost.
  *
  * @param {string} text
  */
@@ -150,13 +149,13 @@ function write(text) {
 
 /**
  * @param {Buffer} bytes
- * @param {string} file '': nowhere
+ * @param {string} file '' discards the bytes
  */
 function append(bytes, file) {
   if (!file || bytes.length === 0) return;
   try {
     fs.appendFileSync(file, bytes, { mode: 0o600 });
-  } catch {} // the server has said so, as a warning
+  } catch {} // the server has already warned about this file
 }
 
 /** @param {Buffer} bytes */
@@ -176,16 +175,16 @@ function writeToStderr(bytes) {
 }
 
 /**
- * Lets a pipe that is full say EAGAIN: else a write lasts until somebody reads,
- * perhaps for ever. Node does so when it opens its stream, but each child that
- * inherits stderr undoes it. Node's end restores what was.
+ * Makes a write to a full pipe fail with EAGAIN. Otherwise it would block until someone
+ * reads the pipe, perhaps forever. Node sets this when it opens the stream, but each child
+ * that inherits stderr resets it. Node restores the original mode when it exits.
  */
 function setNonBlocking() {
   if (process.platform === 'win32') return;
   try {
     const { isTTY, _handle } = /** @type {any} */ (process.stderr);
     if (!isTTY) _handle?.setBlocking?.(false);
-  } catch {} // somebody has replaced it
+  } catch {} // process.stderr was replaced
 }
 
 /** @param {number} milliseconds */

@@ -1,17 +1,17 @@
 'use strict';
 
-// Makes strings of others safe to show: names and versions in a checkout, what a
-// child process writes, values of settings. It does what the Go package
-// cache/printable does; the tests of both read testdata/printable.
+// Makes foreign strings safe to print: names and versions in a checkout, the output of a
+// child process, values of settings. The Go package cache/printable does the same; the
+// tests of both read testdata/printable.
 
 /**
- * What acts on a terminal or cannot be seen: controls, line ends, what changes the
- * direction of text, what has no width, lone surrogates.
+ * Characters that a terminal obeys or that are invisible: controls, line ends, characters
+ * that change the direction of text or have no width, lone surrogates.
  */
 const hidden =
   /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]|\p{Default_Ignorable_Code_Point}/gu;
 
-/** The escapes that have a name in Go. */
+/** The escapes that Go spells with a letter. */
 const names = new Map([
   ['\x07', '\\a'],
   ['\b', '\\b'],
@@ -23,7 +23,7 @@ const names = new Map([
 ]);
 
 /**
- * A value as a terminal only shows it, on one line.
+ * Escapes a string for a terminal, on one line.
  *
  * @param {string} text
  */
@@ -39,7 +39,7 @@ function printable(text) {
 }
 
 /**
- * A message on one line, with "; " between its lines.
+ * Joins the lines of a message with "; " and escapes it.
  *
  * @param {string} text
  */
@@ -53,7 +53,7 @@ function printableLine(text) {
 }
 
 /**
- * What may have many lines, such as a log: line ends and tabs stay.
+ * Escapes text with several lines, such as a log. Line ends and tabs stay.
  *
  * @param {string} text
  */
@@ -62,7 +62,7 @@ function printableLines(text) {
 }
 
 /**
- * JSON in which what a terminal obeys is escaped.
+ * Formats JSON with the characters escaped that a terminal obeys.
  *
  * @param {unknown} value
  * @param {number} [indent]
@@ -80,9 +80,9 @@ function printableJson(value, indent) {
 }
 
 /**
- * A command for people to paste: a template in which each %s stands for a value, in
- * quotes if a shell would read it as more than a word. Undefined where a value cannot
- * be pasted.
+ * Formats a command for people to paste. Each %s in the template becomes a value, quoted
+ * if a shell would read it as more than one word. Returns undefined if a value cannot be
+ * quoted safely.
  *
  * @param {string} template
  * @param {...string} values
@@ -94,9 +94,9 @@ function command(template, ...values) {
 }
 
 /**
- * A value as one word of a command line. sh, bash, zsh and PowerShell run nothing that
- * is in it, and cmd.exe neither: for that single quotes are no quotes. For PowerShell
- * curly quotes are quotes, for zsh a word that begins with "=" is a program's path.
+ * Quotes a value as one word of a command line, so that sh, bash, zsh, PowerShell and
+ * cmd.exe run nothing in it. cmd.exe does not know single quotes, PowerShell treats curly
+ * quotes as quotes, and zsh replaces a word that begins with "=" by a program's path.
  *
  * @param {string} value
  */

@@ -1,11 +1,11 @@
 'use strict';
 
-/** Characters of what others say that a line shows. */
+/** The most characters of a foreign message that a line shows. */
 const longest = 2_000;
 
 /**
- * What a value says that was thrown, or sent as a reason. It is never empty: code of
- * others throws what is no Error, and sends no reason or an object in its place.
+ * The message of a thrown value, or of a reason that was sent. It is never empty: foreign
+ * code may throw values that are not errors, or send something else than a reason.
  *
  * @param {unknown} value
  * @returns {string}

@@ -5,23 +5,23 @@ const fs = require('node:fs');
 /** @import { MessageReader, MessageWriter } from 'vscode-jsonrpc/node' */
 
 /**
- * Characters that are in keys, connection strings and SAS, and in no correct
- * setting; see cmd/nx-azure-cache/config.go.
+ * Characters that occur in keys, connection strings and SAS tokens, and in no valid
+ * setting. The binary hides strings with them, too.
  */
-const foreign = /[=;?&~]/;
+const secretCharacters = /[=;?&~]/;
 
-/** The length of the longest setting whose text is shown. */
+/** The most characters of a setting that is shown. */
 const longest = 63;
 
 /**
  * Appends each message that a client sends (`>`) and receives (`<`) to the file
- * NX_AZURE_CACHE_TRACE, one line of JSON each. It is for looking into trouble and
- * for `npm run fixtures -- --record`. It holds what tasks print, and no secret of
- * this package's configuration. Does nothing where the variable is not set.
+ * NX_AZURE_CACHE_TRACE, as a line of JSON. The trace is for debugging and for
+ * `npm run fixtures -- --record`. It contains the output of tasks, but no secret of this
+ * package's configuration. Does nothing if the variable is unset.
  *
  * @param {MessageReader} reader
  * @param {MessageWriter} writer
- * @param {NodeJS.ProcessEnv} env without what .env files add
+ * @param {NodeJS.ProcessEnv} env without variables from .env files
  */
 function trace(reader, writer, env) {
   const file = env.NX_AZURE_CACHE_TRACE;
@@ -35,7 +35,7 @@ function trace(reader, writer, env) {
     try {
       fs.appendFileSync(file, `${JSON.stringify(line)}\n`, { mode: 0o600 });
     } catch {
-      // A trace that cannot be written must not cost the cache.
+      // An unwritable trace must not turn the cache off.
     }
   };
   const { listen } = reader;
@@ -52,8 +52,8 @@ function trace(reader, writer, env) {
 }
 
 /**
- * A message without what may be a secret: the values of variables, and a secret that
- * was put into the wrong place of the block of nx.json.
+ * Removes possible secrets from a message: the values of variables, and secrets that
+ * someone put into the azure block by mistake.
  *
  * @param {any} message
  */
@@ -68,7 +68,7 @@ function clean(message) {
 }
 
 /**
- * All of it, however short: a password may be a word.
+ * Hides every value, however short, because a password may be a word.
  *
  * @param {import('./environment').Claim} claim
  */
@@ -77,14 +77,14 @@ function withoutValue(claim) {
 }
 
 /**
- * Replaces the texts that may be secrets, in keys, too.
+ * Replaces strings that may be secrets, in values and keys.
  *
  * @param {any} value
  * @returns {any}
  */
 function hide(value) {
   if (typeof value === 'string') {
-    const isOdd = foreign.test(value) || value.length > longest;
+    const isOdd = secretCharacters.test(value) || value.length > longest;
     return isOdd ? `a string of ${value.length} characters` : value;
   }
   if (Array.isArray(value)) return value.map(hide);
