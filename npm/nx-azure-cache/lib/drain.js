@@ -4,7 +4,7 @@ const { spawnSync } = require('node:child_process');
 const { isSilent } = require('./notices');
 
 /**
- * What a cache process has done: Summary in cache/summary.go.
+ * What a cache process did: Summary in cache/summary.go.
  *
  * @typedef {object} Summary
  * @property {number} hits
@@ -22,20 +22,20 @@ const { isSilent } = require('./notices');
 /** @typedef {import('./client').StoredParams} StoredParams */
 
 /**
- * What `nx-azure-cache drain` prints: drainResult in cmd/nx-azure-cache.
+ * The output of `nx-azure-cache drain`: drainResult in cmd/nx-azure-cache.
  *
  * @typedef {object} DrainResult
  * @property {'stored' | 'gone' | 'limit' | 'silent' | 'interrupted' | 'unknown'} ended
- * @property {string} [reason] why it is unknown
- * @property {number} [processId] of the cache process
- * @property {boolean} [isLeft] whether it still runs although it was ended
- * @property {number} waiting entries that are not stored
+ * @property {string} [reason] why the end is unknown
+ * @property {number} [processId] the cache process's ID
+ * @property {boolean} [isLeft] whether it still runs although it was killed
+ * @property {number} waiting the number of results that are not stored
  * @property {Summary} summary
  * @property {StoredParams[] | null} troubles
  */
 
 /**
- * Of a process that was asked for nothing.
+ * The summary of a process that got no requests.
  *
  * @type {Summary}
  */
@@ -52,31 +52,31 @@ const emptySummary = {
   bytesWritten: 0,
 };
 
-/** Milliseconds that ending a server takes beside the limit. */
+/** Milliseconds beyond the limit for killing a server. */
 const grace = 10_000;
 
-/** Milliseconds by which a timer is late at most, unless this process was stopped. */
+/** The most milliseconds that a timer is late unless this process was suspended. */
 const late = 2_000;
 
 /**
  * @typedef {object} DrainOptions
- * @property {string} folder in which the cache process works
- * @property {number} limit milliseconds for which it is waited for
- * @property {number} silence milliseconds for which it may show no sign of life
+ * @property {string} folder the server's folder
+ * @property {number} limit milliseconds to wait
+ * @property {number} silence milliseconds for which the server may show no sign of life
  */
 
 /**
- * Waits, without the event loop, until a cache process has stored what it has
- * accepted. Throws when the waiting itself fails.
+ * Waits, without the event loop, until a cache process has stored its accepted results.
+ * Throws if the wait itself fails.
  *
  * @param {string} binary
- * @param {NodeJS.ProcessEnv} env all that it gets
+ * @param {NodeJS.ProcessEnv} env its whole environment
  * @param {DrainOptions} options
  * @returns {DrainResult}
  */
 function drain(binary, env, options) {
   let ended = run(binary, env, options);
-  // The machine was stopped, and both processes with it: the time did not count.
+  // The machine, and with it both processes, was suspended: that time does not count.
   if (ended.wasStopped) ended = run(binary, env, options);
   const { stdout, error, status, signal } = ended;
   if (error) throw error;
@@ -92,12 +92,12 @@ function drain(binary, env, options) {
 function run(binary, env, { folder, limit, silence }) {
   const args = ['drain', '--folder', folder];
   args.push('--limit', `${limit}ms`, '--silence', `${silence}ms`);
-  // A signal may end this process before that one looks who its parent is.
+  // A signal may end this process before the child looks up its parent.
   args.push('--parent', `${process.pid}`);
   const timeout = limit + grace;
   const started = performance.now();
   const ended = spawnSync(binary, args, {
-    // Its progress goes to the terminal, which is free by now.
+    // The child shows its progress on the terminal, which Nx no longer uses.
     stdio: ['ignore', 'pipe', isSilent() ? 'ignore' : 'inherit'],
     env,
     timeout,
@@ -125,7 +125,7 @@ function read(text) {
       typeof summary?.hits === 'number' &&
       (troubles === null || Array.isArray(troubles));
     if (isResult) return result;
-  } catch {} // said below
+  } catch {} // reported below
   throw new Error(`drain printed ${JSON.stringify(text.slice(0, 100))}`);
 }
 

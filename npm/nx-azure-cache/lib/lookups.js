@@ -3,19 +3,19 @@
 /** @import { CachedResult } from '../index' */
 
 /**
- * Milliseconds for which a miss is remembered. Nx 22.7 and 23.0 ask for each
- * pending task at each scheduling step, so a miss must outlast many steps. It
- * must not last for ever: another machine may store the result meanwhile. A run
- * of ten minutes asks 20 times, and a result of another machine is found after at
- * most half a minute. Other versions of Nx ask once per run.
+ * Milliseconds for which a miss is remembered. Nx 22.7 and 23.0 look up each pending task in
+ * each scheduling step, so a miss must outlast many steps. It must not last forever,
+ * because another machine may store the result meanwhile. With 30 s, a run of ten minutes
+ * sends 20 requests for a task, and finds another machine's result within half a minute.
+ * Other versions of Nx look up each task once per run.
  */
 const missLifetime = 30_000;
 
-/** Misses that are remembered: some 5 MB. Of more the oldest are forgotten. */
+/** The most misses to remember, about 5 MB. Beyond it, the oldest are forgotten. */
 const maxMisses = 50_000;
 
 /**
- * A lookup that is on its way.
+ * A pending lookup.
  *
  * @typedef {object} Lookup
  * @property {string} cacheDirectory
@@ -23,15 +23,15 @@ const maxMisses = 50_000;
  */
 
 /**
- * What Nx looks up in a remote cache. Repeated calls cost no message and no
- * request: a miss is remembered for some time, and concurrent calls share a
- * lookup. A hit is not remembered, as its files may have been removed since.
- * Errors are not either: the server decides how often it asks a broken storage.
+ * Nx's lookups in a remote cache. Repeated calls send no message: a miss is remembered for
+ * some time, and concurrent calls share a lookup. Hits are not remembered, because their
+ * files may have been removed since. Errors are not either, because the server decides how
+ * often it tries a broken storage.
  */
 class Lookups {
-  /** @type {Map<string, Lookup>} the last one of each hash */
+  /** @type {Map<string, Lookup>} the latest lookup of each hash */
   #pending = new Map();
-  /** @type {Map<string, number>} when they expire, by hash; the oldest is first */
+  /** @type {Map<string, number>} when each miss expires, by hash, oldest first */
   #misses = new Map();
   #now;
   #lifetime;
@@ -48,13 +48,13 @@ class Lookups {
   }
 
   /**
-   * Resolves to what `ask` resolves to, or to null without asking where that is
-   * known.
+   * Resolves to what `ask` resolves to. If a miss is remembered, resolves to null without
+   * calling `ask`.
    *
    * @param {string} hash
-   * @param {string} cacheDirectory in which a hit is restored
+   * @param {string} cacheDirectory where a hit is restored
    * @param {() => Promise<CachedResult | null | undefined>} ask resolves to null
-   *   for a miss, and to undefined where it could not find out
+   *   for a miss, and to undefined if it could not find out
    * @returns {Promise<CachedResult | null>}
    */
   async retrieve(hash, cacheDirectory, ask) {
@@ -65,7 +65,7 @@ class Lookups {
     }
     const lookup = { cacheDirectory, answer: ask() };
     this.#pending.set(hash, lookup);
-    // After `forget`, or after a later lookup, this one is out of date.
+    // `forget` and later lookups make this one obsolete.
     const isCurrent = () => this.#pending.get(hash) === lookup;
     try {
       const answer = await lookup.answer;
@@ -77,7 +77,7 @@ class Lookups {
   }
 
   /**
-   * Forgets what is known of a hash: its result is stored, or is going to be.
+   * Forgets a hash: its result is stored, or will be.
    *
    * @param {string} hash
    */
@@ -95,7 +95,7 @@ class Lookups {
   /** @param {string} hash */
   #remember(hash) {
     const now = this.#now();
-    this.#misses.delete(hash); // the order is that of time
+    this.#misses.delete(hash); // keeps the map in order of time
     this.#misses.set(hash, now + this.#lifetime);
     for (const [oldest, expires] of this.#misses) {
       if (now < expires && this.#misses.size <= this.#maxMisses) return;

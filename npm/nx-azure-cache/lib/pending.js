@@ -7,9 +7,9 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 /**
- * Notes that a task begins. Throws if that cannot be noted.
+ * Records that a task begins. Throws if it cannot.
  *
- * @param {string} folder of the server
+ * @param {string} folder the server's folder
  * @param {string} hash
  * @returns {string} the file, for `noteEnd`
  */
@@ -20,8 +20,8 @@ function noteBegin(folder, hash) {
 }
 
 /**
- * Notes that a task has ended. One that has failed may have disturbed what others have
- * begun before: it may have deleted what they have built.
+ * Records that a task has ended. A failed task may have deleted what other runs built, so
+ * their files are marked, too.
  *
  * @param {string} file
  * @param {string} hash
@@ -31,20 +31,20 @@ function noteEnd(file, hash, hasFailed) {
   try {
     if (hasFailed) markOthers(file, hash);
     append(file, `-${hash}\n`);
-  } catch {} // the folder is gone, and what was noted with it
+  } catch {} // the folder is gone, and the file with it
 }
 
 /**
- * Notes that Nx restores a result to the workspace now: what another run builds there for
- * the same task is disturbed.
+ * Records that Nx restores a result to the workspace. That may disturb another run that
+ * builds the same task there.
  *
- * @param {string} folder of the server
+ * @param {string} folder the server's folder
  * @param {string} hash
  */
 function noteRestore(folder, hash) {
   try {
     markOthers(path.join(folder, 'pending'), hash);
-  } catch {} // there is no folder yet, and no other run
+  } catch {} // there is no folder yet, so there is no other run
 }
 
 /**
@@ -60,17 +60,17 @@ function markOthers(file, hash) {
     const other = path.join(sessions, session, 'pending');
     try {
       if (other !== file) append(other, `~${hash}\n`, { isThere: true });
-    } catch {} // it has noted nothing, or is another user's
+    } catch {} // it has no such file, or belongs to another user
   }
 }
 
 /**
- * Writes at once: another run may look in the next moment. The file is not kept open,
- * which would keep Windows from removing the folder.
+ * Appends at once, because another run may read the file in the next moment. Does not keep
+ * the file open, which would stop Windows from removing the folder.
  *
  * @param {string} file
  * @param {string} text
- * @param {{ isThere?: boolean }} [options] `isThere`: the file is not made
+ * @param {{ isThere?: boolean }} [options] `isThere`: do not create the file
  */
 function append(file, text, { isThere = false } = {}) {
   const { O_APPEND, O_CREAT, O_WRONLY } = fs.constants;

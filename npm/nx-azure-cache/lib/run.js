@@ -11,23 +11,23 @@ const { endAtSignals, isInterrupted } = require('./signals');
 /** @import { DrainResult } from './drain' */
 
 /**
- * What the server has said of itself: InitializeResult in rpc/doc.go.
+ * The server's response to `initialize`: InitializeResult in rpc/doc.go.
  *
  * @typedef {object} Session
  * @property {string} mode
- * @property {string} scope who this run writes as
- * @property {string} scopeReason why
- * @property {string} location URL of the container, and prefix
- * @property {string} session name of the server's folder
- * @property {number} patience milliseconds that it may be silent
- * @property {number} drain milliseconds for which it stores after the end
- * @property {boolean} tasks whether requests must have the task
+ * @property {string} scope the scope that this run writes
+ * @property {string} scopeReason why it is this scope
+ * @property {string} location the container's URL, with the prefix
+ * @property {string} session the name of the server's folder
+ * @property {number} patience milliseconds for which the server may be silent
+ * @property {number} drain milliseconds for which the server stores after the end of the run
+ * @property {boolean} tasks whether requests must name the task
  */
 
-/** Milliseconds that a summary may cost where nothing is left to be stored. */
+/** The most milliseconds to wait for a summary if no result waits to be stored. */
 const summaryLimit = 1_000;
 
-/** Error codes of rpc/doc.go. */
+/** The error codes in rpc/doc.go. */
 const unavailable = 1;
 const misconfigured = 2;
 const damaged = 3;
@@ -41,10 +41,9 @@ const reportBug =
   'if it happens again, report it with a log (NX_AZURE_CACHE_LOG=debug, NX_AZURE_CACHE_LOG_FILE=PATH)';
 
 /**
- * What each of them is about, the rank of its line, and what to do where the message
- * does not say it. A refusal explains the broken connections beside it: a server that
- * refuses a body often resets the connection. That the storage is off says more than
- * the failures before.
+ * The kind of problem for each code, the rank of its line, and a hint for messages without
+ * one. A rejection outranks broken connections, because a server that rejects a body often
+ * resets the connection. That the storage is off outranks the failures before.
  *
  * @type {Map<unknown, { kind: string, rank?: number, hint?: string }>}
  */
@@ -63,24 +62,24 @@ const problems = new Map([
   [invalidParams, { kind: kinds.request }],
 ]);
 
-/** All others are bugs. */
+/** Every other code is a bug. */
 const bug = { kind: kinds.process, hint: reportBug };
 
 /**
- * One run of Nx: what is on its way, what went wrong, and how it ends.
+ * One run of Nx: its pending requests, its problems, and its end.
  */
 class Run {
-  /** The last that Nx has named; it names one. */
+  /** The cache directory that Nx named last. Nx has only one. */
   cacheDirectory = '';
-  /** Results that were accepted and of which nothing was told yet. */
+  /** Accepted results whose outcome is not known yet. */
   #waiting = 0;
-  /** Requests to store a result that have no answer yet. */
+  /** Requests to store a result that have no response yet. */
   #unanswered = 0;
-  /** Results that Nx removed before they were stored. */
+  /** Results that Nx deleted before they were stored. */
   #evicted = 0;
-  /** Why the server has ended before its time, if it has. */
+  /** Why the server exited too early, if it did. */
   #exitReason = '';
-  /** Whether something else than this process has asked it to. */
+  /** Whether something outside this process asked it to exit. */
   #wasAsked = false;
   #binary;
   #env;
@@ -90,7 +89,7 @@ class Run {
 
   /**
    * @param {{ binary: string, env: NodeJS.ProcessEnv, client: Client, session: Session, ci: boolean }} started
-   *   `env` is all that processes of the binary get
+   *   `env` is the whole environment of the binary
    */
   constructor({ binary, env, client, session, ci }) {
     this.#binary = binary;
@@ -100,18 +99,18 @@ class Run {
     this.#verbose = ci || process.env.NX_VERBOSE_LOGGING === 'true';
   }
 
-  /** Of the line that says that the server is lost. */
+  /** The topic of the line that says that the server is lost. */
   get #topic() {
     return `lost ${this.#session.session}`;
   }
 
-  /** A request to store a result is sent. The process may exit before its answer. */
+  /** A request to store a result is being sent. The process may exit before the response. */
   storeSent() {
     this.#unanswered++;
   }
 
   /**
-   * A request of `storeSent` has an answer, or will have none.
+   * A request of `storeSent` has a response, or will not get one.
    *
    * @param {boolean} isAccepted
    */
@@ -122,12 +121,12 @@ class Run {
 
   #accepted() {
     this.#waiting++;
-    // The answer and the end of the server may come in either order.
+    // The response and the server's exit may arrive in either order.
     if (this.#exitReason) this.lost(this.#exitReason, this.#wasAsked);
   }
 
   /**
-   * Something became of a result that was accepted.
+   * The outcome of an accepted result is known.
    *
    * @param {StoredParams} params
    */
@@ -140,15 +139,15 @@ class Run {
   #report({ hash, outcome, reason, code }) {
     if (outcome === 'refused') this.refused(hash, reason);
     if (outcome === 'evicted') this.#reportEvicted(this.#evicted + 1);
-    // What was given up at the end is told there.
+    // `end` reports the results that were cancelled at the end.
     if (outcome === 'failed' && code !== cancelled) {
       this.failed('writing to', { code, message: reason });
     }
   }
 
   /**
-   * A result cannot be stored. Nx ignores what `store` resolves to: without a
-   * line nobody would ever know.
+   * A result cannot be stored. Nx ignores what `store` resolves to, so without a line the
+   * user would never know.
    *
    * @param {string} hash
    * @param {string} reason
@@ -158,8 +157,8 @@ class Run {
   }
 
   /**
-   * Nx keeps its cache below a limit and removes what was used least, also what waits
-   * to be stored.
+   * Nx keeps its cache below a limit. It deletes the least recently used results, even if
+   * they wait to be stored.
    *
    * @param {number} results
    */
@@ -174,10 +173,10 @@ class Run {
   }
 
   /**
-   * A request failed. One line per kind of trouble.
+   * A request failed. Prints one line for each kind of problem.
    *
    * @param {string} doing
-   * @param {any} err with the error's code of rpc/doc.go, if it has one
+   * @param {any} err with the code in rpc/doc.go, if it has one
    */
   failed(doing, err) {
     const code = err?.code;
@@ -192,10 +191,10 @@ class Run {
   }
 
   /**
-   * The server has ended before its time.
+   * The server exited too early.
    *
    * @param {string} why
-   * @param {boolean} wasAsked by something else than this process
+   * @param {boolean} wasAsked whether something outside this process asked it to exit
    */
   lost(why, wasAsked) {
     this.#exitReason = why;
@@ -213,10 +212,10 @@ class Run {
   }
 
   /**
-   * The process of Nx exits. Waits for what is not stored yet: when it is gone,
-   * a machine of CI may be, too. After a signal such as that of Ctrl-C it does not
-   * wait; the server goes on by itself for as long as it may. A person who leaves
-   * the TUI sends no signal: that looks like any other end, and Ctrl-C ends the wait.
+   * Nx's process exits. Waits for results that are not stored yet, because a CI machine may
+   * vanish with the process. After a signal, such as that of Ctrl-C, it does not wait, and
+   * the server continues by itself up to its limit. Leaving the TUI sends no signal, so the
+   * process waits, and Ctrl-C ends the wait.
    */
   end() {
     if (isInterrupted()) this.#reportCancelled();
@@ -225,8 +224,7 @@ class Run {
   }
 
   /**
-   * A signal that reaches all processes of a run ends the server, too. That is no
-   * failure.
+   * A signal to all processes of a run also ends the server. That is not a failure.
    */
   #reportCancelled() {
     if (!this.#wasAsked) return;
@@ -241,7 +239,7 @@ class Run {
     );
   }
 
-  /** Whether results may be left to be stored, accepted in an answer not yet read. */
+  /** Whether results may still have to be stored, even if no response said so yet. */
   get #isLeft() {
     return this.#waiting + this.#unanswered > 0;
   }
@@ -252,7 +250,7 @@ class Run {
     const result = this.#drain();
     const waited = this.#client.waited + performance.now() - started;
     if (this.#verbose && result) {
-      // Nx opens several caches in a process that runs tasks several times.
+      // A process that runs tasks several times opens several caches.
       notice(
         `summary ${this.#session.session}`,
         summaryLine(result, this.#session, waited),
@@ -260,7 +258,7 @@ class Run {
     }
   }
 
-  /** @returns {DrainResult | undefined} undefined when nothing is known */
+  /** @returns {DrainResult | undefined} undefined if nothing is known */
   #drain() {
     if (!this.cacheDirectory) {
       return {
@@ -289,7 +287,7 @@ class Run {
       if (isLeft) this.#reportUnstored(result);
       return isLeft || result.ended === 'stored' ? result : undefined;
     } catch (err) {
-      if (!isLeft) return undefined; // only the summary is missing
+      if (!isLeft) return undefined; // only the summary line is missing
       notice(
         kinds.process,
         `some results may not be stored: ${reasonOf(err)}; ${reportBug}`,
@@ -299,10 +297,10 @@ class Run {
   }
 
   /**
-   * The server tells nothing of what is left; it goes on by itself.
+   * The state of the remaining results is unknown. The server continues by itself.
    *
    * @param {string} folder
-   * @param {string} [reason] why what it says is not believed
+   * @param {string} [reason] why its state file is not trusted
    * @returns {undefined}
    */
   #reportUnknown(folder, reason) {
@@ -347,11 +345,11 @@ class Run {
 }
 
 /**
- * One line for logs of CI.
+ * The summary line.
  *
  * @param {DrainResult} result
  * @param {Session} session
- * @param {number} waited milliseconds that Nx has waited for the cache
+ * @param {number} waited milliseconds for which Nx waited for the cache
  */
 function summaryLine({ summary, waiting }, session, waited) {
   const { mode, scope, scopeReason, location } = session;

@@ -13,18 +13,17 @@ const { readWorkspace } = require('./workspace');
 
 /** @import { Known } from './tasks' */
 
-/** The version of the protocol in rpc/doc.go. */
+/** The protocol version in rpc/doc.go. */
 const protocolVersion = 1;
 
 /**
- * Milliseconds until a child that does not answer is given up. It answers in
- * about 10 ms; a virus scanner that sees the binary for the first time may
- * take seconds.
+ * Milliseconds after which a child that does not respond is killed. It usually responds
+ * within 10 ms; a virus scanner that sees the binary for the first time may take seconds.
  */
 const startTimeout = 10_000;
 
 /**
- * A server, and what this process knows of it.
+ * A server, and what this process knows about it.
  *
  * @typedef {object} Server
  * @property {Client} client
@@ -37,9 +36,9 @@ const startTimeout = 10_000;
  */
 
 /**
- * Whether a server may depend on a variable. Nx sets many of its own ones in this
- * process, and others for each run of tasks, such as NX_STREAM_OUTPUT. Of those with
- * Nx's prefix the binary reads the ones that are named here.
+ * Whether a server may depend on a variable. Nx sets many of its own variables in this
+ * process, and changes some for each run of tasks, such as NX_STREAM_OUTPUT. Of those with
+ * Nx's prefix, the binary reads only the ones below.
  *
  * @param {string} name
  */
@@ -48,7 +47,7 @@ const affectsServer = (name) =>
   /^NX_(AZURE_CACHE_|POWERPACK_|ALLOW_INSECURE_DIRECTORIES$)/i.test(name);
 
 /**
- * All that a server depends on. Variables have no order.
+ * Everything that a server depends on. The order of variables does not matter.
  *
  * @param {string} binary
  * @param {NodeJS.ProcessEnv} env
@@ -63,11 +62,11 @@ function configurationOf(binary, env, { claims = [], ...params }) {
 
 /**
  * @param {string} binary
- * @param {NodeJS.ProcessEnv} env all that it gets
+ * @param {NodeJS.ProcessEnv} env its whole environment
  */
 function spawnServer(binary, env) {
   const lookups = new Lookups();
-  /** @type {{ run?: Run }} `run` is there once it is enabled */
+  /** @type {{ run?: Run }} `run` is set once the cache is enabled */
   const state = {};
   const client = Client.start(binary, ['serve'], env, {
     onLog: ({ level, message }) => {
@@ -85,7 +84,7 @@ function spawnServer(binary, env) {
 }
 
 /**
- * Resolves to null, and lets the server end, if there is no cache to use.
+ * Initializes a server. If there is no cache to use, closes it and resolves to null.
  *
  * @param {ReturnType<typeof spawnServer>} spawned
  * @param {ReturnType<typeof initializeParams>} params
@@ -123,12 +122,11 @@ async function initialize({ binary, env, lookups, state, ...spawned }, params) {
 }
 
 /**
- * Shows the log of the child if the user has asked for it: the rest shows in the
- * reason of an end. Nx's TUI leaves no place for it; NX_AZURE_CACHE_LOG_FILE
- * does.
+ * Shows the child's log if the user asked for it. Otherwise, only its first line appears,
+ * if the child exits. Nx's TUI leaves no room for a log; use NX_AZURE_CACHE_LOG_FILE.
  *
  * @param {string} text
- * @param {NodeJS.ProcessEnv} env without what .env files add
+ * @param {NodeJS.ProcessEnv} env without variables from .env files
  */
 function showLog(text, { NX_AZURE_CACHE_LOG }) {
   if (NX_AZURE_CACHE_LOG && process.env.NX_TUI !== 'true') write(text);
@@ -145,7 +143,7 @@ function initializeParams(environment) {
 }
 
 /**
- * What Nx says of its tasks. Throws if the server needs that and Nx does not say it.
+ * Observes Nx's tasks. Throws if the server needs them and Nx does not provide them.
  *
  * @param {import('./run').Session} session
  * @param {string} nxVersion
@@ -164,8 +162,8 @@ function observeTasks(session, nxVersion) {
 }
 
 /**
- * Returns what is sent of the task of a hash: only what the server needs. It is
- * undefined for a hash of which Nx has not said what the server must have.
+ * Returns a function from a hash to the task's parameters in a request: only those that
+ * the server needs. It returns undefined if the server needs the task and Nx did not name it.
  *
  * @param {NxTasks} tasks
  * @param {import('./run').Session} session

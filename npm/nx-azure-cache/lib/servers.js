@@ -1,32 +1,31 @@
 'use strict';
 
 /**
- * How often a server is started for a configuration. One that could not start, or
- * that was lost, gets a second chance when Nx opens a cache again, because a later
- * run in this process may be in luck. There is no third one: a server that hangs
- * costs each run 10 s.
+ * The most starts of a server for one configuration. If it could not start or was lost, it
+ * is started once more when Nx opens a cache again, because a later run in this process may
+ * succeed. It is not started a third time: a server that hangs costs each run 10 s.
  */
 const maxStarts = 2;
 
 /**
- * Configurations that are remembered, some 10 KB each. A process with more of them
- * forgets the oldest, whose server lives on for the caches that it has.
+ * The most configurations to remember, about 10 KB each. Beyond it, the oldest is
+ * forgotten; its server continues for the caches that use it.
  */
 const maxConfigurations = 20;
 
 /**
  * @template Server
  * @typedef {object} Started
- * @property {Promise<Server | null>} server null: the configuration has no cache
- * @property {number} starts how often it was started
- * @property {() => boolean} isOver whether its start has failed, or it was lost
+ * @property {Promise<Server | null>} server null if the configuration has no cache
+ * @property {number} starts the number of starts
+ * @property {() => boolean} isOver whether its start failed or it was lost
  */
 
 /**
- * The servers of this process, one for each configuration. Nx opens a cache for
- * each run of tasks, and some commands run tasks many times: `nx release publish`
- * does so for each group. All caches of a configuration share a server, which
- * lives as long as this process.
+ * The servers of this process, one for each configuration. Nx opens a cache for each run of
+ * tasks, and some commands run tasks many times, such as `nx release publish` for each
+ * group. All caches with one configuration share a server, which lives as long as this
+ * process.
  *
  * @template {{ isLost: boolean }} Server
  */
@@ -34,17 +33,16 @@ class Servers {
   /** @type {Map<string, Started<Server>>} the oldest is first */
   #started = new Map();
 
-  /** Whether none was started yet. */
+  /** Whether no server was started yet. */
   get isEmpty() {
     return this.#started.size === 0;
   }
 
   /**
-   * Resolves to the server of a configuration, which is started if there is none.
-   * Callers at the same time get the same one. That a configuration has no cache
-   * is remembered, too.
+   * Resolves to the server of a configuration, and starts it if necessary. Concurrent
+   * callers get the same one. It also remembers that a configuration has no cache.
    *
-   * @param {unknown} configuration all that the server depends on
+   * @param {unknown} configuration everything that the server depends on
    * @param {() => Promise<Server | null>} start
    * @returns {Promise<Server | null>}
    */

@@ -9,8 +9,8 @@ const reinstall =
   'install again, so that the lockfile has one version of nx-azure-cache and @nx-azure-cache/*';
 
 /**
- * What of an answer to initialize is used, and its type. All of it ends up in lines,
- * paths or timers.
+ * The fields of the response to `initialize` that the shim uses, and their types. All of
+ * them end up in lines, paths or timers.
  */
 const sessionTypes = {
   ...{ enabled: 'boolean', mode: 'string', reason: 'string', tasks: 'boolean' },
@@ -19,7 +19,7 @@ const sessionTypes = {
 };
 
 /**
- * Throws unless the answer to initialize is that of a server of this version.
+ * Throws unless the response to `initialize` is from a server of this version.
  *
  * @param {any} session
  */

@@ -1,14 +1,14 @@
 'use strict';
 
-/** The signals with which a person, a shell or a CI ends a run. */
+/** The signals by which a person, a shell or a CI ends a run. */
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /** @type {any} */
 const thisProcess = process;
 
 /**
- * What all copies of this module in a process share: two that watch would each answer
- * the listener of the other with one of theirs, without end.
+ * The state that all copies of this module in a process share. Two copies that watch
+ * signals would react to each other's listeners endlessly.
  *
  * @type {{ isWatching: boolean, hasArrived: boolean }}
  */
@@ -18,17 +18,17 @@ const state = (thisProcess[Symbol.for('nx-azure-cache.signals')] ??= {
 });
 
 /**
- * Notes the signals that this process gets from now on. The exit code does not
- * reveal them: Nx 21 to 23 end with 130 when a task fails and another is skipped.
+ * Records the signals that this process gets from now on. The exit code does not reveal
+ * them: Nx 21 to 23 exit with 130 if a task fails and another one is skipped.
  *
- * A listener replaces the default action of a signal, which ends the process. So
- * there is one of ours only while there is another one. It is the first to be called,
- * and gone before the others are: some of them count how many there are.
+ * A listener replaces the default action of a signal, which is to end the process. So ours
+ * exists only while there is another one. It is called first, and removed before the others
+ * are called, because some of them count the listeners.
  */
 function watchSignals() {
   if (state.isWatching) return;
   state.isWatching = true;
-  // One of ours for each signal must not be the one too many for Node's warning.
+  // Our listener for each signal must not trigger Node's warning about too many.
   const most = process.getMaxListeners();
   if (most > 0) process.setMaxListeners(most + 1);
   process.on('newListener', (name, listener) => {
@@ -59,19 +59,18 @@ function noteSignal() {
   state.hasArrived = true;
 }
 
-/** Whether this run was interrupted. */
+/** Whether a signal interrupted this run. */
 function isInterrupted() {
   return state.hasArrived;
 }
 
 /**
- * Lets SIGTERM and SIGHUP end this process at once. Its exit listeners wait without
- * the event loop, and listeners of signals are not called meanwhile: Nx would end
- * only after the wait. The exit listeners that come after ours are lost then; Nx has
- * ended its tasks before.
+ * Makes SIGTERM and SIGHUP end this process at once. Our exit listener waits without the
+ * event loop, so signal listeners would run only after the wait. Exit listeners after ours
+ * are then skipped; Nx has already ended its tasks.
  *
- * SIGINT keeps its listeners. Ctrl-C ends the wait and not the process, as it
- * reaches the child for which this process waits.
+ * SIGINT keeps its listeners. Ctrl-C ends the wait and not the process, because it also
+ * reaches the child that this process waits for.
  */
 function endAtSignals() {
   for (const name of ['SIGTERM', 'SIGHUP']) process.removeAllListeners(name);

@@ -4,22 +4,21 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 /**
- * What is there of a result at the moment in which Nx hands it over: Snapshot in
- * rpc/doc.go.
+ * The state of a result's folder when Nx hands the result over: Snapshot in rpc/doc.go.
  *
  * @typedef {{ time: number, changed?: string, inode?: string, lacking?: string }} Snapshot
  */
 
 /**
- * Looks at the folder of a result. It is synchronous, as Nx's own `put` is: between the
- * two nothing else of this process runs. Another run of Nx in the workspace may remove
- * and fill the folder at any moment after that. One call of lstat, and one for each
+ * Examines the folder of a result. It is synchronous, like Nx's own `put`, so that no other
+ * code of this process runs between the two. Another run of Nx in the workspace may replace
+ * the folder at any moment after that. It calls lstat once for the folder and once for each
  * declared output.
  *
  * @param {string} hash
  * @param {string} cacheDirectory
  * @param {{ workspaceRoot: string, outputs?: string[] }} declared
- * @returns {Snapshot | undefined} undefined when it cannot be looked at
+ * @returns {Snapshot | undefined} undefined if it cannot be examined
  */
 function takeSnapshot(hash, cacheDirectory, { workspaceRoot, outputs = [] }) {
   const time = Date.now();
@@ -30,7 +29,7 @@ function takeSnapshot(hash, cacheDirectory, { workspaceRoot, outputs = [] }) {
     const lacking = outputs.find((output) =>
       isLacking(output, folder, workspaceRoot),
     );
-    // Windows has change times and inodes, too, but Go does not say them there.
+    // Windows has change times and inodes, too, but Go does not expose them there.
     const identity =
       process.platform === 'win32'
         ? { changed: String(info.mtimeNs) }
@@ -42,7 +41,7 @@ function takeSnapshot(hash, cacheDirectory, { workspaceRoot, outputs = [] }) {
 }
 
 /**
- * A number of 64 bits as Go has it: Node reads an inode as a signed one.
+ * Converts an inode to Go's unsigned 64 bits. Node reads it as signed.
  *
  * @param {bigint} number
  */
@@ -51,7 +50,7 @@ function unsigned(number) {
 }
 
 /**
- * Whether an output is in the workspace, but not in the folder, although Nx copies each
+ * Whether an output exists in the workspace but not in the folder, although Nx copies every
  * output that exists.
  *
  * @param {string} output
@@ -66,15 +65,15 @@ function isLacking(output, folder, workspaceRoot) {
       fs.statSync(path.join(workspaceRoot, output), quiet) !== undefined
     );
   } catch {
-    return false; // such as one below a file, or a link in a circle: Nx copies none
+    return false; // such as a path below a file or a circular link, which Nx does not copy
   }
 }
 
 /**
- * The outputs of a task of which it can be said whether they are in the folder. Where one
- * is a pattern, Nx looks for all of them in its own way, which leaves out files.
+ * The outputs of a task that can be looked for in the folder. If one of them is a pattern,
+ * none can, because Nx then resolves all of them in its own way, which skips files.
  *
- * @param {unknown} outputs as Nx has them
+ * @param {unknown} outputs as in Nx
  * @returns {string[]}
  */
 function plainOutputs(outputs) {
