@@ -67,7 +67,10 @@ for (const [name, afterStore] of Object.entries(changes)) {
     const outputs = outputsOfMany(count);
     const run = assertUndisturbed(a, {
       args,
-      line: name === 'removed' ? /deleted their outputs from its cache first/ : null,
+      line:
+        name === 'removed'
+          ? /deleted their outputs from its cache first/
+          : null,
       status: null,
       outputs,
     });
