@@ -1,8 +1,7 @@
 'use strict';
 
-// The files for CIs in docs/ci: there is none of these CIs here, so this is what
-// can be known of them offline. They parse, and every key, task, input and
-// permission is one that the CI has.
+// Checks the CI files in docs/ci without a CI: they parse, and every key, task, input and
+// permission exists in that CI.
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
@@ -19,7 +18,7 @@ const {
 /** @typedef {Record<string, any>} Mapping */
 
 /**
- * The blocks of YAML in a page.
+ * The YAML blocks of a page.
  *
  * @param {string} name
  * @returns {any[]}
@@ -40,17 +39,17 @@ describe('GitHub Actions', () => {
 
   test('there is a workflow', () => assert.equal(workflows.length, 1));
 
-  test('jobs have the keys of jobs', () =>
+  test('jobs have only keys that exist', () =>
     workflows.forEach(hasKeysOfWorkflows));
 
-  test('steps have the keys of steps, actions their inputs', () => {
+  test('steps have only keys that exist, actions only their inputs', () => {
     const steps = pages.filter(Array.isArray).flat();
     for (const step of [...steps, ...workflows.flatMap(stepsOf)]) {
       hasKeysOfSteps(step);
     }
   });
 
-  test('every job that runs Nx may ask for a token, with an identity', () => {
+  test('every job that runs Nx may request a token, and names an identity', () => {
     const { jobs } = workflows[0];
     for (const job of Object.values(jobs)) {
       const step = job.steps.find((/** @type {any} */ { run }) =>
@@ -97,7 +96,7 @@ describe('Azure Pipelines', () => {
     /^\$\{\{ (if .+|else) \}\}$/.test(key);
 
   /**
-   * A list with the items that `${{ if … }}` inserts, each with its condition.
+   * Flattens a list: the items that `${{ if … }}` inserts, each with its condition.
    *
    * @param {any[]} list
    * @returns {{ item: any, condition: string }[]}
@@ -128,7 +127,7 @@ describe('Azure Pipelines', () => {
     for (const { item } of jobs) hasOnly(item, ofJobs, item.job);
   });
 
-  test('steps have the keys of steps, tasks their inputs', () => {
+  test('steps have only keys that exist, tasks only their inputs', () => {
     assert.ok(steps.length > 6);
     for (const step of steps) {
       hasOnly(step, ofSteps, JSON.stringify(step));
@@ -151,7 +150,7 @@ describe('Azure Pipelines', () => {
     }
   });
 
-  test('main is told from others before there are stages', () => {
+  test('jobs for main and others are chosen before stages exist', () => {
     const [main, others] = jobs;
     assert.equal(
       main.condition,
@@ -172,7 +171,7 @@ describe('GitLab', () => {
 
   const all = documents('ci/gitlab.md');
 
-  test('jobs have the keys of jobs', () => {
+  test('jobs have only keys that exist', () => {
     const jobs = all
       .flatMap(Object.entries)
       .filter(([name]) => !global.split(' ').includes(name));
@@ -239,7 +238,7 @@ describe('Jenkins', () => {
   });
 
   /**
-   * What is left of Groovy without comments, strings, words and pairs of brackets.
+   * Removes comments, strings, words and pairs of brackets from Groovy code.
    *
    * @param {string} code
    */
@@ -256,7 +255,7 @@ describe('Jenkins', () => {
   }
 
   /**
-   * A section's name and what is between its brackets.
+   * Finds a section: its name and the code between its brackets.
    *
    * @param {string} code
    * @param {string} name
@@ -276,7 +275,7 @@ describe('Jenkins', () => {
   }
 
   /**
-   * The sections directly below.
+   * Finds the sections directly below.
    *
    * @param {string} body
    * @returns {Mapping}

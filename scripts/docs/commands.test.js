@@ -1,8 +1,7 @@
 'use strict';
 
-// Every command and value in the pages that can run is run here. What cannot is in the
-// tables `elsewhere` and `output` with the reason: a block or command that is in neither
-// fails this test.
+// Runs every command and value of the pages that can run. The tables `elsewhere` and
+// `readElsewhere` list the others, with the reason. A block or command in neither fails.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -25,9 +24,9 @@ const all = [
 
 /** Programs whose commands cannot run here, and why. */
 const elsewhere = {
-  az: 'needs an account of Azure; scripts/docs/security.test.js checks its roles and conditions',
+  az: 'needs an Azure account; scripts/docs/security.test.js checks its roles and conditions',
   gh: 'needs a repository on GitHub',
-  terraform: 'needs an account of Azure; main.tf is in security.test.js',
+  terraform: 'needs an Azure account; main.tf is in security.test.js',
   git: 'changes the repository',
   'npx tsc': '`npm test -- lint` runs it',
   'npx prettier': 'the same',
@@ -43,19 +42,19 @@ const elsewhere = {
     'needs a workspace with Nx; scripts/e2e runs nx add, run-many and reset',
 };
 
-/** What a shell has itself, and what every system has. */
+/** Builtins of a shell, and programs that every system has. */
 const ofShell =
   /^(for|do|done|case|esac|break|if|then|fi|export|cd|sed|echo|printf|node|cat|curl|base64|mktemp|[A-Z_]+=|\S+\)|\{|\}|$)/;
 
-/** Languages of blocks that are not run: a test that reads them. */
+/** Languages of blocks that do not run here, and the test that reads them. */
 const readElsewhere = {
   groovy: 'scripts/docs/ci.test.js reads the Jenkinsfile',
-  ini: 'is a file of npm; publishing.test.js writes one',
-  text: 'is what a command prints, or a condition of a role: security.test.js',
+  ini: 'is an .npmrc or its like',
+  text: 'is the output of a command, or a condition of a role: security.test.js',
   '': 'is a diagram, a listing of folders, a session (testdata/rpc) or a line of output',
 };
 
-/** Blocks of JSON that are no nx.json: files beside the pages. */
+/** JSON blocks that are not nx.json but files beside the pages. */
 const filesOfJson = { Name: 'role-add.json', rules: 'lifecycle.json' };
 
 /** @typedef {{ page: string, language: string, code: string }} Block */
@@ -83,8 +82,8 @@ const inline = all.flatMap((page) =>
 );
 
 /**
- * The simple commands of a script, without comments, line breaks and documents, and those
- * in `$(…)`.
+ * Lists the simple commands of a script, including those in `$(…)`, without comments, line
+ * continuations and here-documents.
  *
  * @param {string} script
  */
@@ -153,7 +152,7 @@ describe('blocks', () => {
     }
   });
 
-  test('of shell are correct for a shell', async () => {
+  test('of shell have valid syntax', async () => {
     const scripts = blocks.filter(({ language }) => language === 'sh');
     assert.ok(scripts.length > 40);
     await Promise.all(
@@ -165,7 +164,7 @@ describe('blocks', () => {
     );
   });
 
-  test('of YAML are correct', () => {
+  test('of YAML are valid', () => {
     for (const { page, code } of blocks.filter(
       ({ language }) => language === 'yaml',
     )) {
@@ -176,7 +175,7 @@ describe('blocks', () => {
 });
 
 describe('commands', () => {
-  test('all have a program that is run here or in the table', () => {
+  test('all use a program that runs here or is in the table', () => {
     const unknown = [];
     for (const { page, command } of commands) {
       const [program, second] = words(
@@ -195,7 +194,7 @@ describe('commands', () => {
     assert.deepEqual(unknown, []);
   });
 
-  test('the table has no program that no page uses', () => {
+  test('the table has only programs that a page uses', () => {
     const text = commands.map(({ command }) => command).join('\n');
     for (const program of Object.keys(elsewhere)) {
       if (program === 'git') continue;
@@ -284,13 +283,13 @@ describe('commands', () => {
   });
 });
 
-/** The environment without what would tell something about this machine. */
+/** An environment without anything specific to this machine. */
 const env = { PATH: process.env.PATH, HOME: process.env.HOME };
 
 describe('keys', () => {
-  test('openssl and keys generate make keys that keys show and a run read', async () => {
+  test('openssl and keys generate make keys that keys show and a run accept', async () => {
     const cwd = folder;
-    // The block of docs/security.md, as it is.
+    // The block of docs/security.md, unchanged.
     const block = blocks.find(({ code }) => code.startsWith('openssl genpkey'));
     assert.ok(block);
     const { stdout } = await run('bash', ['-ec', block.code], { cwd });
@@ -331,7 +330,7 @@ describe('keys', () => {
     assert.ok(ofFile.includes(publicKey));
   });
 
-  test('the certificate is converted as the page says', async () => {
+  test('the command for certificates converts one', async () => {
     const cwd = folder;
     const found = commands.filter(({ command }) =>
       command.startsWith('openssl x509'),
@@ -360,7 +359,7 @@ describe('keys', () => {
     );
   });
 
-  test('every openssl command is one of these', () => {
+  test('every openssl command is tested here', () => {
     for (const { page, command } of commands) {
       if (!command.startsWith('openssl ')) continue;
       assert.match(command, /^openssl (base64|genpkey|pkey|x509) /, page);
@@ -417,7 +416,7 @@ describe('values of nx.json', () => {
     .filter(({ language }) => language === 'json')
     .map(({ page, code }) => ({ page, value: JSON.parse(code) }));
 
-  test('are read without a mistake and without a warning', async () => {
+  test('are valid and cause no warning', async () => {
     const azure = values.filter(({ value }) => 'azure' in value);
     assert.ok(azure.length >= 12);
     const { developmentLicence } = require('../kit/licence');
@@ -427,7 +426,7 @@ describe('values of nx.json', () => {
     });
     const [key] = /MCow\S+/.exec(stdout) ?? [];
     for (const { page, value } of azure) {
-      // The pages cut keys short.
+      // The pages abbreviate keys.
       if (value.azure.trust?.publicKeys) value.azure.trust.publicKeys = [key];
       const config = {
         container: 'nxcache',
@@ -461,7 +460,8 @@ describe('values of nx.json', () => {
 });
 
 /**
- * What the server answers to a block "azure" of nx.json. It sends nothing to the storage.
+ * Sends a block "azure" of nx.json to the binary and returns its response. Nothing is sent to
+ * the storage.
  *
  * @param {object} config
  * @param {string} licence

@@ -29,7 +29,7 @@ describe('links', () => {
     });
   }
 
-  test('are what is looked for', () => {
+  test('are found', () => {
     assert.ok(pages.includes('docs/ci/github-actions.md'));
     const links = pages.flatMap((page) => [
       ...withoutCode(read(page)).matchAll(/\]\([^)\s:]+#/g),
@@ -37,7 +37,7 @@ describe('links', () => {
     assert.ok(links.length > 20);
   });
 
-  test('to every guide stand in the README', () => {
+  test('to every guide are in the README', () => {
     const readme = read('README.md');
     for (const page of pages.filter((page) => /^docs\/[^/]+$/.test(page))) {
       assert.ok(readme.includes(`](${page}`), page);

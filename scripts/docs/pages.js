@@ -1,6 +1,6 @@
 'use strict';
 
-// The documents, as the tests beside this file read them.
+// Reads the pages, for the tests beside this file.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -24,8 +24,7 @@ const pages = [
 const read = (name) => fs.readFileSync(path.join(root, name), 'utf8');
 
 /**
- * The code in a text, without the fences around it and the indentation that a
- * list gives it.
+ * Finds the code blocks of a language, without fences and without the indentation of lists.
  *
  * @param {string} text
  * @param {string} language
@@ -41,7 +40,7 @@ const blocks = (text, language) =>
 const withoutCode = (text) => text.replaceAll(/^( *)```.*?^\1```$/gms, '');
 
 /**
- * What GitHub makes of the headings of a page.
+ * Lists the anchors that GitHub makes from the headings of a page.
  *
  * @param {string} text
  */

@@ -1,7 +1,7 @@
 'use strict';
 
-// The commands that docs/publishing.md tells people to paste, and those of
-// .github/workflows/release.yml, with an npm and a gh that only take notes.
+// Runs the commands of docs/publishing.md and of .github/workflows/release.yml with a fake
+// npm and gh, which record their arguments.
 
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
@@ -29,12 +29,12 @@ const ofPlatforms = platforms
   .sort();
 
 /**
- * Runs commands in a folder with packages as `npm run build -- --all` makes them.
+ * Runs commands in a folder with the packages that `npm run build -- --all` makes.
  *
  * @param {TestContext} t
  * @param {string} code
- * @param {{ there?: string[], refused?: string }} [registry] packages it has, and
- *   one that it refuses
+ * @param {{ there?: string[], refused?: string }} [registry] packages that it has, and
+ *   one that it rejects
  */
 function publish(t, code, { there = [], refused = '' } = {}) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'publishing-'));
@@ -87,7 +87,7 @@ const tarballs = [
  * @param {TestContext} t
  * @param {{ run: string, 'working-directory': string, shell: string }} step
  * @param {{ there?: string[], refused?: string, tag?: string, damaged?: boolean }} [options]
- *   packages or releases that exist, and one file that npm refuses
+ *   packages or releases that exist, and one file that npm rejects
  */
 function runStep(
   t,
@@ -153,19 +153,19 @@ describe('publishing', { skip: process.platform === 'win32' }, () => {
   const alias = 'publish ./@nx/powerpack-azure-cache';
   const first = ofPlatforms.map((name) => `publish ./${name}`);
 
-  test('platforms come first, the alias package last', (t) => {
+  test('platform packages come first, the alias package last', (t) => {
     const { status, published } = publish(t, commands ?? '');
     assert.deepEqual(published, [...first, main, alias]);
     assert.equal(status, 0);
   });
 
-  test('what is there is left alone', (t) => {
+  test('packages that exist are skipped', (t) => {
     const there = [ofPlatforms[0], 'nx-azure-cache'];
     const { published } = publish(t, commands ?? '', { there });
     assert.deepEqual(published, [...first.slice(1), alias]);
   });
 
-  test('the main package never names one that is not there', (t) => {
+  test('the main package is never published before its platform packages', (t) => {
     const refused = ofPlatforms[2];
     const { published } = publish(t, commands ?? '', { refused });
     assert.deepEqual(published, first.slice(0, 2));
@@ -179,7 +179,7 @@ describe('publishing', { skip: process.platform === 'win32' }, () => {
     'nx-azure-cache-1.2.3.tgz',
   ];
 
-  test('the workflow publishes what npmjs.com takes, with provenance', (t) => {
+  test('the workflow publishes all but the alias package, with provenance', (t) => {
     const { status, lines } = runStep(t, publishing);
     assert.deepEqual(
       lines,
@@ -187,7 +187,7 @@ describe('publishing', { skip: process.platform === 'win32' }, () => {
     );
     assert.equal(status, 0);
     assert.equal(jobs.publish.permissions['id-token'], 'write');
-    // What the other job installs and runs must not publish.
+    // Code that the build job installs and runs must not be able to publish.
     assert.equal(jobs.build.permissions['id-token'], undefined);
     assert.equal(jobs.build.environment, undefined);
   });

@@ -1,7 +1,6 @@
 'use strict';
 
-// What docs/security.md and docs/azure tell people to paste is parsed, and the
-// same wherever it stands.
+// Parses the code in docs/security.md and docs/azure, and checks that copies agree.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -19,7 +18,7 @@ const terraform = read('azure/main.tf');
 const security = read('security.md');
 
 describe('the code in the pages', () => {
-  test('what is also a file is the same there', () => {
+  test('equals the file of the same name', () => {
     const shown = blocks(security, 'json').map((block) => JSON.parse(block));
     for (const name of ['role-add.json', 'lifecycle.json']) {
       const file = JSON.parse(read(`azure/${name}`));
@@ -68,7 +67,7 @@ describe('attacks and defences', () => {
   test('each cell names the test that shows it', () => {
     assert.ok(rows.length > 25, `there are only ${rows.length} rows`);
     for (const [attack, ...cells] of rows) {
-      // In a table with one result its test has a column of its own.
+      // Tables with one result have a separate column for the test.
       const shown = cells.length === 2 ? cells.slice(1) : cells;
       for (const cell of shown) {
         assert.ok(testsIn(cell).length > 0, `${attack}: ${cell}`);
@@ -76,7 +75,7 @@ describe('attacks and defences', () => {
     }
   });
 
-  test('each test that is named exists', async () => {
+  test('each test in a cell exists', async () => {
     const known = new Set([...(await attackNames()), ...goTests()]);
     for (const [attack, ...cells] of rows) {
       for (const name of cells.flatMap(testsIn)) {
@@ -107,7 +106,7 @@ function goTests() {
 const blobs = 'Microsoft.Storage/storageAccounts/blobServices/containers/blobs';
 
 describe('roles', () => {
-  /** What each may do, without the long beginning. */
+  /** The actions of each role, without their common prefix. */
   const roles = {
     read: ['/read'],
     add: ['/read', '/add/action'],
@@ -127,10 +126,10 @@ describe('roles', () => {
     });
   }
 
-  // Everybody but trusted runs may read and add.
+  // All identities except the trusted one may read and add.
   const others = ['read', 'add'];
 
-  test('in commands, nobody but trusted runs may replace', () => {
+  test('in commands, only trusted runs may replace', () => {
     const assigned = [
       ...security.matchAll(
         /--assignee-object-id "\$(\w+)"[^"]*--role "Nx cache (\w+)"/g,
@@ -143,7 +142,7 @@ describe('roles', () => {
     }
   });
 
-  test('in Bicep, nobody but trusted runs may replace', () => {
+  test('in Bicep, only trusted runs may replace', () => {
     const order = [...bicep.matchAll(/loadJsonContent\('role-(\w+)\.json'\)/g)];
     const names = order.map(([, name]) => name);
     assert.deepEqual(names, Object.keys(roles));
@@ -159,7 +158,7 @@ describe('roles', () => {
     }
   });
 
-  test('in Terraform, nobody but trusted runs may replace', () => {
+  test('in Terraform, only trusted runs may replace', () => {
     for (const name of Object.keys(roles)) {
       assert.match(
         terraform,
@@ -186,8 +185,8 @@ describe('roles', () => {
 const count = (text, part) => text.split(part).length - 1;
 
 /**
- * What a condition on a role assignment says of an action on a blob: the parts of
- * its language that ours use, read as JavaScript.
+ * Evaluates a condition of a role assignment for an action on a blob. It translates the parts
+ * of the language that our conditions use to JavaScript.
  *
  * @param {string} condition
  * @returns {(action: string, path: string) => boolean}
@@ -205,7 +204,7 @@ function evaluate(condition) {
 }
 
 describe('conditions', () => {
-  // All actions that Azure has for changing blobs.
+  // All actions of Azure that change blobs.
   const changes = [
     'add/action',
     'delete',

@@ -1,6 +1,6 @@
 'use strict';
 
-// Every variable of ours and of Azure's in the pages is one that something reads.
+// Checks that every variable in the pages is read by our code, or listed here.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -9,7 +9,7 @@ const { describe, test } = require('node:test');
 const { root } = require('../kit/root');
 const { pages, read } = require('./pages');
 
-/** Those that others read, or that the pages define themselves. */
+/** Variables that other programs read, or that the pages define. */
 const others = {
   'azidentity reads them':
     'AZURE_CLIENT_CERTIFICATE_PASSWORD AZURE_TOKEN_CREDENTIALS',
@@ -26,7 +26,7 @@ const foreign = Object.values(others).flatMap((names) => names.split(' '));
 const variables =
   /\b(?:NX|NXCACHE|AZURE|AZURESUBSCRIPTION|ACTIONS|SYSTEM)_[A-Z][A-Z_]*[A-Z]\b/g;
 
-/** What runs write and read, in both languages. */
+/** The source of both languages, without tests. */
 const source = ['cmd', 'cache', 'license', 'rpc', 'npm', 'scripts']
   .flatMap((folder) =>
     fs
@@ -46,7 +46,7 @@ describe('variables', () => {
   for (const page of pages) {
     const used = [...new Set(read(page).match(variables))];
     if (used.length === 0) continue;
-    test(`of ${page} are read by somebody`, () => {
+    test(`of ${page} are known`, () => {
       const unknown = used.filter(
         (name) => !known.has(name) && !foreign.includes(name),
       );
@@ -54,7 +54,7 @@ describe('variables', () => {
     });
   }
 
-  test('of others are named in the pages', () => {
+  test('of other programs are in the pages', () => {
     const all = pages.map(read).join('\n');
     const used = new Set(all.match(variables));
     assert.deepEqual(
@@ -85,7 +85,7 @@ describe('variables', () => {
   });
 });
 
-/** Between parts of this repository. */
+/** Used only between parts of this repository. */
 const internal = [
   'NX_AZURE_CACHE_TEST_AZURITE',
   'NX_AZURE_CACHE_TEST_CONTAINER',
