@@ -38,12 +38,12 @@ func TestDamagedEntries(t *testing.T) {
 		{"truncated before it was described", func(b, _ *cachetest.Blob) {
 			b.Content = b.Content[:len(b.Content)/2]
 			describe(b)
-		}, "refused"},
+		}, "rejected"},
 		{"a byte too many", func(b, _ *cachetest.Blob) { b.Content = append(b.Content, 0) }, "its metadata says"},
 		{"a byte too many that was described", func(b, _ *cachetest.Blob) {
 			b.Content = append(b.Content, 0)
 			describe(b)
-		}, "refused"},
+		}, "rejected"},
 		{"a flipped bit at the beginning", func(b, _ *cachetest.Blob) { b.Content[0] ^= 1 }, ""},
 		{"a flipped bit in the middle", func(b, _ *cachetest.Blob) { b.Content[len(b.Content)/2] ^= 1 }, ""},
 		{"a flipped bit at the end", func(b, _ *cachetest.Blob) { b.Content[len(b.Content)-1] ^= 1 }, ""},
@@ -61,7 +61,7 @@ func TestDamagedEntries(t *testing.T) {
 		{"text", func(b, _ *cachetest.Blob) {
 			b.Content = []byte("<html>sign in first</html>")
 			describe(b)
-		}, "refused"},
+		}, "rejected"},
 		{"the result of another hash", func(b, other *cachetest.Blob) { *b = *other }, `it holds the result of "456"`},
 	} {
 		for _, there := range []string{"nothing", "a local folder"} {

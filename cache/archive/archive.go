@@ -13,12 +13,12 @@ import (
 // it reads.
 const Format = 1
 
-// MaxWindow is the largest zstd window, in bytes, that a reader accepts: it
-// bounds the memory an archive can ask for.
+// MaxWindow is the largest zstd window, in bytes, that a reader accepts. It bounds the
+// memory that an archive can request.
 const MaxWindow = frames.Size
 
-// InlineTerminalOutput is the number of bytes of terminal output that
-// [Codec.Extract] returns in memory; a longer one is left in a file.
+// InlineTerminalOutput is how many bytes of terminal output [Codec.Extract] returns in
+// memory. It writes a longer one to a file.
 const InlineTerminalOutput = 256 << 10
 
 const (
@@ -27,25 +27,24 @@ const (
 	outputsName  = "outputs"
 )
 
-// ErrNotStorable is wrapped by the errors of [Codec.Write] that are the tree's own
-// doing: it holds what an archive cannot.
+// ErrNotStorable is wrapped by errors of [Codec.Write] about a tree that an archive cannot
+// represent.
 var ErrNotStorable = errors.New("cannot be stored")
 
-// ErrChanged is wrapped by the errors of [Codec.Write] that say that the tree is not,
-// or does not stay, what it was: half of one result and half of the next is
-// nobody's.
+// ErrChanged is wrapped by errors of [Codec.Write] about a tree that has changed, and may
+// be a mixture of two results.
 var ErrChanged = errors.New("changed while it was stored")
 
-// ErrRefused is wrapped by the errors of [Codec.Extract] that are the archive's own
-// doing: it is damaged, hostile or of another format.
-var ErrRefused = errors.New("artifact refused")
+// ErrRefused is wrapped by errors of [Codec.Extract] about an archive that is damaged or
+// hostile, or has another format.
+var ErrRefused = errors.New("archive rejected")
 
-// Task is what an archive says of a task besides its outputs.
+// Task is the data of a task that an archive holds besides the outputs.
 type Task struct {
 	Hash string `json:"hash"` // Nx's task hash
 	Code int    `json:"code"` // exit code
 
-	// Outputs, which no archive holds, decide which links [Codec.Write] stores.
+	// Outputs decide which links [Codec.Write] stores. The archive does not hold them.
 	Outputs Outputs `json:"-"`
 }
 
@@ -55,9 +54,9 @@ type metadata struct {
 	Task
 }
 
-// ErrLinks is wrapped by the error of [Codec.Extract] that says that a sound archive has
-// a link which [Limits.Outputs] do not allow.
-var ErrLinks = errors.New("artifact has a link that Nx refuses")
+// ErrLinks is wrapped by the error of [Codec.Extract] for a valid archive with a link that
+// [Limits.Outputs] do not allow.
+var ErrLinks = errors.New("archive has a link that Nx rejects")
 
 func refused(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrRefused}, args...)...)
@@ -67,15 +66,14 @@ func notStorable(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrNotStorable}, args...)...)
 }
 
-// checkLink returns a sentence about a link, called name below outputs/, whose
-// target may lie outside, or "".
+// checkLink returns what is wrong with a link, called name below outputs/, whose target
+// may be outside outputs/, or "".
 //
-// A target goes up at its beginning only. There it starts from the link's own
-// parent, a real directory, and counting is exact; behind a name it might go up
-// from another link, to the parent of where that one points. On its way down a
-// target meets real directories and links that were checked themselves: by
-// induction no chain of links leaves the tree, whatever the file system makes of
-// the case of letters.
+// A target may contain ".." only at its beginning. There, ".." starts from the link's
+// parent, a real directory, so counting is exact. After a name, ".." might start from
+// another link and lead to the parent of that link's target. On its way down, a target
+// passes only real directories and links that were checked themselves. By induction, no
+// chain of links leaves the tree, even on file systems that ignore the case of letters.
 func checkLink(name, target string) string {
 	if target == "" || strings.HasPrefix(target, "/") || hasDrive(target) {
 		return "is not relative"
@@ -87,7 +85,7 @@ func checkLink(name, target string) string {
 		case part != "..":
 			down = true
 		case down:
-			return "goes up behind a name"
+			return "has \"..\" after a name"
 		case depth == 0:
 			return "leaves the outputs"
 		default:
@@ -97,11 +95,10 @@ func checkLink(name, target string) string {
 	return ""
 }
 
-// hasDrive reports whether a target is absolute on Windows: "C:" or a drive's
-// relative path.
+// hasDrive reports whether a target begins with a Windows drive, such as "C:".
 func hasDrive(target string) bool {
 	return len(target) >= 2 && target[1] == ':'
 }
 
-// permissions is what an archive keeps of a mode.
+// permissions returns the bits of a mode that an archive keeps.
 func permissions(mode fs.FileMode) fs.FileMode { return mode & fs.ModePerm }

@@ -91,13 +91,13 @@ func forms() map[string]struct {
 	}
 	long := strings.Repeat("n", 150)
 	all := map[string]form{
-		"an old sparse file":                  {oldSparse("ustar  \x00"), "not one of POSIX"},
+		"an old sparse file":                  {oldSparse("ustar  \x00"), "not a POSIX header"},
 		"an old sparse file in a POSIX tar":   {oldSparse("ustar\x0000"), "not ASCII"},
 		"GNU's long name":                     {append(rawHeader("././@LongLink", 'L', "outputs/"+long+"\x00", nil), rawHeader("outputs/"+long[:92], '0', "x", nil)...), "is of type 'L'"},
 		"GNU's long target":                   {append(rawHeader("././@LongLink", 'K', long+"\x00", nil), rawHeader("outputs/l", '2', "", field(157, long[:100]))...), "is of type 'K'"},
-		"GNU's header":                        {rawHeader("outputs/a", '0', "x", field(257, "ustar  \x00")), "not one of POSIX"},
-		"a header from before POSIX":          {rawHeader("outputs/a", '0', "x", field(257, strings.Repeat("\x00", 8))), "not one of POSIX"},
-		"a header of star":                    {rawHeader("outputs/a", '0', "x", field(508, "tar\x00")), "behind its fields"},
+		"GNU's header":                        {rawHeader("outputs/a", '0', "x", field(257, "ustar  \x00")), "not a POSIX header"},
+		"a header from before POSIX":          {rawHeader("outputs/a", '0', "x", field(257, strings.Repeat("\x00", 8))), "not a POSIX header"},
+		"a header of star":                    {rawHeader("outputs/a", '0', "x", field(508, "tar\x00")), "after its fields"},
 		"a global header":                     {append(rawHeader("GlobalHead.0.0", 'g', record("path", "outputs/b"), nil), rawHeader("outputs/a", '0', "x", nil)...), "is of type 'g'"},
 		"a header of Solaris":                 {append(rawHeader("outputs/a", 'X', record("path", "outputs/b"), nil), rawHeader("outputs/a", '0', "x", nil)...), "is of type 'X'"},
 		"a file of the type NUL":              {rawHeader("outputs/a", 0, "x", nil), `is of type '\x00'`},
@@ -119,11 +119,11 @@ func forms() map[string]struct {
 		"a file with a target":                {rawHeader("outputs/a", '0', "x", field(157, "b")), "has a target"},
 		"a name that is not ASCII":            {rawHeader("outputs/\u00e9", '0', "x", nil), "not ASCII"},
 		"a name with something behind it":     {rawHeader("outputs/a\x00b", '0', "x", nil), "not ASCII"},
-		"something behind the fields":         {rawHeader("outputs/a", '0', "x", field(500, "x")), "behind its fields"},
+		"something behind the fields":         {rawHeader("outputs/a", '0', "x", field(500, "x")), "after its fields"},
 		"something behind the content":        {bytes.ReplaceAll(rawHeader("outputs/a", '0', "x", nil), []byte("x\x00"), []byte("xy")), "between its entries"},
 		"a wrong checksum":                    {bytes.Replace(rawHeader("outputs/a", '0', "x", nil), []byte("outputs/a"), []byte("outputs/b"), 1), "wrong checksum"},
 		"an extended header after another":    {append(rawHeader("PaxHeaders.0/a", 'x', record("path", "outputs/b"), nil), extended(record("path", "outputs/c"))...), "is of type 'x'"},
-		"an extended header of nothing":       {rawHeader("PaxHeaders.0/a", 'x', record("path", "outputs/b"), nil), "not one of POSIX"},
+		"an extended header of nothing":       {rawHeader("PaxHeaders.0/a", 'x', record("path", "outputs/b"), nil), "not a POSIX header"},
 		"an extended header that is empty":    {extended(), "an extended header has 0 bytes"},
 		"an extended header that is huge":     {extended(record("path", strings.Repeat("x", 300_000))), "at most 262144"},
 		"an extended header of a gigabyte":    {rawHeader("PaxHeaders.0/a", 'x', "", field(124, "10000000000\x00")), "at most 262144"},
@@ -272,19 +272,19 @@ func TestWorkBeforeABombIsRefused(t *testing.T) {
 		most    int // bytes that are read
 		want    string
 	}{
-		{"empty frames", bytes.Repeat(emptyFrame, 18<<20/len(emptyFrame)), 8 << 10, "not the last"},
+		{"empty frames", bytes.Repeat(emptyFrame, 18<<20/len(emptyFrame)), 8 << 10, "before the last"},
 		{"empty frames that tell it", bytes.Repeat(emptySizedFrame, 18<<20/len(emptySizedFrame)), 8 << 10, "a frame is empty"},
 		{"empty frames behind an archive", append(bytes.Clone(ours), bytes.Repeat(emptyFrame, 1<<20)...), len(ours) + 8<<10, ""},
-		{"frames to be skipped", bytes.Repeat([]byte("\x50\x2a\x4d\x18\x00\x00\x00\x00"), 2<<20), 8 << 10, "to be skipped"},
-		{"a frame to be skipped of 4 GiB", append([]byte("\x50\x2a\x4d\x18\xff\xff\xff\xff"), make([]byte, 1<<20)...), 8 << 10, "to be skipped"},
+		{"frames to be skipped", bytes.Repeat([]byte("\x50\x2a\x4d\x18\x00\x00\x00\x00"), 2<<20), 8 << 10, "skippable"},
+		{"a frame to be skipped of 4 GiB", append([]byte("\x50\x2a\x4d\x18\xff\xff\xff\xff"), make([]byte, 1<<20)...), 8 << 10, "skippable"},
 		{"empty blocks", blocks, 64 << 10, "more or other blocks"},
-		{"frames of a byte", bytes.Repeat(frame(t, []byte("m")), 1<<20), 8 << 10, "not the last"},
-		{"frames of a header", bytes.Repeat(frame(t, tarOf(t, head())[:512]), 1<<16), 8 << 10, "not the last"},
+		{"frames of a byte", bytes.Repeat(frame(t, []byte("m")), 1<<20), 8 << 10, "before the last"},
+		{"frames of a header", bytes.Repeat(frame(t, tarOf(t, head())[:512]), 1<<16), 8 << 10, "before the last"},
 		{"a frame of 128 TiB", append([]byte("\x28\xb5\x2f\xfd\xe0\x00\x00\x00\x00\x00\x80\x00\x00"), make([]byte, 18<<20)...), 8 << 10, "a frame holds"},
 		{"zeros", bytes.Repeat(zeroFrame(t), 1<<16), 8 << 10, "ends before metadata.json"},
 		{"a file of zeros", zerosOf(t, 2000), 8 << 10, "more bytes than allowed"},
 		{"extended headers", compress(t, slicesOf(tarOf(t, head()), rawHeader("PaxHeaders.0/a", 'x', record("path", "outputs/b"), nil), 64<<10)), ahead, "is of type 'x'"},
-		{"noise", []byte(cachetest.Noise(1, 18<<20)), 8 << 10, "no header of zstd"},
+		{"noise", []byte(cachetest.Noise(1, 18<<20)), 8 << 10, "no zstd header"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := &counted{r: bytes.NewReader(test.content)}

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// ChangeTime is when an entry was last changed in any way. Unlike its
-// modification time nobody can set it.
+// ChangeTime is when a file was last changed in any way. Unlike the modification time,
+// programs cannot set it.
 func ChangeTime(info fs.FileInfo) time.Time {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		return time.Unix(stat.Ctimespec.Unix())

@@ -7,7 +7,6 @@ import (
 	"time"
 )
 
-// ChangeTime is when an entry was last changed, as far as the platform tells:
-// on Windows its last write, which for a directory is the last change of what
-// it holds.
+// ChangeTime is when a file was last changed, as far as the platform reports it. On Windows
+// it is the last write, which for a directory is the last change of its entries.
 func ChangeTime(info fs.FileInfo) time.Time { return info.ModTime() }

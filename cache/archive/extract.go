@@ -19,7 +19,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diskspace"
 )
 
-// Contents is what [Codec.Extract] found besides the files.
+// Contents is what an archive holds besides the files.
 type Contents struct {
 	Task
 	Size int64 // bytes of all regular files below outputs/
@@ -31,13 +31,13 @@ type Contents struct {
 	TerminalOutputFile string
 }
 
-// Extract unpacks the archive r to dir/name, in the directory dir, in which there
-// is no name yet nor anything that begins with it, and reads r to its end.
+// Extract unpacks the archive r to dir/name, and reads r to its end. The directory dir must
+// not contain any name that begins with name.
 //
-// An error that wraps [ErrRefused] says that the archive is not to be used;
-// one that wraps [diskspace.ErrTooLittle] that there is no room for it; others come from
-// reading r or from the file system. After an error dir holds
-// parts, all of them writable: the caller removes name and [TerminalOutputOf] it.
+// An error that wraps [ErrRefused] means that the archive must not be used, one that wraps
+// [diskspace.ErrTooLittle] that the file system has too little space. Other errors come
+// from reading r or from the file system. After an error, dir may contain an incomplete
+// tree, which is writable: the caller removes name and [TerminalOutputOf] it.
 func (c *Codec) Extract(r io.Reader, dir, name string, limits Limits) (Contents, error) {
 	open, err := os.Open(dir)
 	if err != nil {
@@ -47,8 +47,8 @@ func (c *Codec) Extract(r io.Reader, dir, name string, limits Limits) (Contents,
 	return c.ExtractTo(r, open, name, limits)
 }
 
-// ExtractTo is [Codec.Extract] to a directory that is open: it does not matter
-// what is at its path meanwhile.
+// ExtractTo is [Codec.Extract] to an open directory, whatever happens at its path
+// meanwhile.
 func (c *Codec) ExtractTo(r io.Reader, dir *os.File, name string, limits Limits) (Contents, error) {
 	if limits.Entries == 0 && limits.Bytes == 0 {
 		limits.Entries, limits.Bytes = DefaultLimits.Entries, DefaultLimits.Bytes
@@ -65,8 +65,8 @@ func (c *Codec) ExtractTo(r io.Reader, dir *os.File, name string, limits Limits)
 	}
 	err = out.Finish(u.read(r))
 	if err == nil {
-		// Links come after the last byte of r was read: r may find only there that it
-		// was not what it should be.
+		// Links come after the last byte of r, because r may detect only there that its
+		// content is wrong.
 		err = u.finish()
 	}
 	if _, ok := errors.AsType[*tree.TimeError](err); ok {
@@ -81,26 +81,27 @@ func (c *Codec) ExtractTo(r io.Reader, dir *os.File, name string, limits Limits)
 	return u.contents, nil
 }
 
-// TerminalOutputOf is where [Codec.Extract] leaves a long terminal output, for the
-// path that the outputs are at.
+// TerminalOutputOf is the path to which [Codec.Extract] writes a long terminal output,
+// given the path of the outputs.
 func TerminalOutputOf(outputs string) string { return outputs + "." + terminalName }
 
 type unpacker struct {
 	codec    *Codec
 	dir      string
-	name     string // of what the archive calls outputs
+	name     string // of the directory that the archive calls outputs
 	tree     *tree.Tree
 	left     budget
 	contents Contents
 
-	seed maphash.Seed
-	seen map[uint64]byte // digest of a name → tar type
-	late []late          // links and directories, in the order of the archive
+	seed     maphash.Seed
+	seen     map[uint64]byte // digest of a name → tar type
+	deferred []deferred      // links and directories, in the order of the archive
 }
 
-// late is what is done at the end: no write may meet a link, and a directory's time
-// would be changed by creating what is in it.
-type late struct {
+// deferred is an entry that is finished at the end. Links are created last, so that no
+// write meets a link. Directory times are set last, because creating an entry in a
+// directory changes its time.
+type deferred struct {
 	name    string
 	target  string // of a link, else ""
 	modTime time.Time
@@ -111,7 +112,7 @@ func (u *unpacker) read(r io.Reader) error {
 	plain := u.codec.frames.NewReader(source)
 	err := u.entries(&tarReader{r: plain})
 	if err == nil {
-		// Its end is that of source, too.
+		// The end of plain is also the end of source.
 		var n int64
 		if n, err = io.CopyN(io.Discard, plain, 1); n > 0 {
 			err = refused("data after the end of the tar")
@@ -121,13 +122,13 @@ func (u *unpacker) read(r io.Reader) error {
 	}
 	plain.Close()
 	if err != nil {
-		return source.blame(err)
+		return source.classify(err)
 	}
 	return nil
 }
 
-// source remembers the error of the reader under the decompressor, so that a
-// broken connection is not mistaken for a broken archive.
+// source records the error of the reader below the decompressor, so that a broken
+// connection does not count as a broken archive.
 type source struct {
 	r   io.Reader
 	err error
@@ -141,9 +142,9 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// blame returns the error of the underlying reader if there is one, else err
-// as the archive's own doing unless the file system is at fault.
-func (s *source) blame(err error) error {
+// classify returns the error of the underlying reader if it has one. Otherwise it returns
+// err, as a rejection of the archive unless it comes from the file system.
+func (s *source) classify(err error) error {
 	if s.err != nil {
 		return s.err
 	}
@@ -181,8 +182,8 @@ func (u *unpacker) entries(tr *tarReader) error {
 	return nil
 }
 
-// expect reads the header of the next entry, which must be a file called name, and
-// returns its size.
+// expect reads the header of the next entry, which must be a file called name, and returns
+// its size.
 func expect(tr *tarReader, name string) (size int64, err error) {
 	header, err := tr.next()
 	if errors.Is(err, io.EOF) {
@@ -192,7 +193,7 @@ func expect(tr *tarReader, name string) (size int64, err error) {
 		return 0, err
 	}
 	if header.name != name || header.kind != typeFile {
-		return 0, refused("found %q where %s must be", header.name, name)
+		return 0, refused("found %q instead of %s", header.name, name)
 	}
 	return header.size, nil
 }
@@ -238,7 +239,7 @@ func (u *unpacker) terminal(tr *tarReader) error {
 	return err
 }
 
-// take takes the bytes of a file from what is left of the limits.
+// take subtracts the bytes of a file from the remaining limits.
 func (u *unpacker) take(size int64) error {
 	if problem := u.left.content(size); problem != "" {
 		return refused("%s", problem)
@@ -247,20 +248,20 @@ func (u *unpacker) take(size int64) error {
 }
 
 func (u *unpacker) entry(h *header, content io.Reader) error {
-	name, err := u.place(h)
+	name, err := u.addName(h)
 	if err != nil {
 		return err
 	}
 	switch h.kind {
 	case typeFolder:
-		u.late = append(u.late, late{name: name, modTime: h.modTime})
-		return u.tree.Mkdir(u.at(name))
+		u.deferred = append(u.deferred, deferred{name: name, modTime: h.modTime})
+		return u.tree.Mkdir(u.pathOf(name))
 	case typeFile:
 		if err := u.take(h.size); err != nil {
 			return err
 		}
 		u.contents.Size += h.size
-		return u.tree.Create(u.at(name), content, h.size, tree.Attributes{Mode: h.mode, ModTime: h.modTime})
+		return u.tree.Create(u.pathOf(name), content, h.size, tree.Attributes{Mode: h.mode, ModTime: h.modTime})
 	default:
 		target := strings.ReplaceAll(h.target, `\`, "/")
 		below := strings.TrimPrefix(name, outputsName+"/")
@@ -270,14 +271,13 @@ func (u *unpacker) entry(h *header, content io.Reader) error {
 		if problem := u.left.limits.Outputs.checkLink(below, target); problem != "" {
 			return fmt.Errorf("%w: %q -> %q %s", ErrLinks, below, target, problem)
 		}
-		u.late = append(u.late, late{name: name, target: target, modTime: h.modTime})
+		u.deferred = append(u.deferred, deferred{name: name, target: target, modTime: h.modTime})
 		return nil
 	}
 }
 
-// place returns the cleaned name of an entry and notes it, or says why there
-// can be no such entry.
-func (u *unpacker) place(h *header) (string, error) {
+// addName checks, records and returns the cleaned name of an entry.
+func (u *unpacker) addName(h *header) (string, error) {
 	if problem := u.left.entry(len(h.name) + len(h.target)); problem != "" {
 		return "", refused("%s", problem)
 	}
@@ -303,37 +303,37 @@ func (u *unpacker) place(h *header) (string, error) {
 			return "", refused("%s is not a directory", outputsName)
 		}
 	} else if !u.isDirectory(path.Dir(name)) {
-		return "", refused("the directory of %q did not come before it", name)
+		return "", refused("the directory of %q does not come before it", name)
 	}
 	u.seen[digest] = h.kind
 	return name, nil
 }
 
-// isDirectory reports whether a directory called name has come.
+// isDirectory reports whether a directory called name was read.
 func (u *unpacker) isDirectory(name string) bool {
 	return u.seen[maphash.String(u.seed, name)] == typeFolder
 }
 
-// finish makes the links and gives directories their times, the innermost first.
+// finish creates the links and sets the times of directories, innermost first.
 func (u *unpacker) finish() error {
-	for _, l := range u.late {
+	for _, l := range u.deferred {
 		if l.target == "" {
 			continue
 		}
-		if err := u.tree.Link(u.at(l.name), l.target, l.modTime); err != nil {
+		if err := u.tree.Link(u.pathOf(l.name), l.target, l.modTime); err != nil {
 			return err
 		}
 	}
-	for _, l := range slices.Backward(u.late) {
+	for _, l := range slices.Backward(u.deferred) {
 		if l.target != "" || l.name == outputsName {
 			continue
 		}
-		if err := u.tree.SetTime(u.at(l.name), l.modTime); err != nil {
+		if err := u.tree.SetTime(u.pathOf(l.name), l.modTime); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// at is where an entry is to be.
-func (u *unpacker) at(name string) string { return u.name + strings.TrimPrefix(name, outputsName) }
+// pathOf is the path of an entry below the directory.
+func (u *unpacker) pathOf(name string) string { return u.name + strings.TrimPrefix(name, outputsName) }

@@ -29,19 +29,19 @@ type header struct {
 	modTime time.Time
 }
 
-// tarReader reads the tar of an archive. Unlike [archive/tar.Reader], which reads
-// what any program writes, it takes only what doc.go specifies: everything else is
-// refused at its header, before anything is done about it.
+// tarReader reads the tar of an archive. [archive/tar.Reader] reads the variants of many
+// programs; this reader accepts only what doc.go specifies, and rejects everything else at
+// its header, before it is used.
 type tarReader struct {
 	r        io.Reader
-	left     int64 // bytes of the content that were not read
+	left     int64 // unread bytes of the content
 	pad      int64 // bytes between the content and the next block
 	block    [blockSize]byte
 	extended []byte
 }
 
-// next returns the next header, or [io.EOF] at the end marker. The content of the
-// entry before must have been read.
+// next returns the next header, or [io.EOF] at the end marker. The caller has read the
+// content of the previous entry.
 func (t *tarReader) next() (header, error) {
 	if err := t.skipPadding(); err != nil {
 		return header{}, err
@@ -70,7 +70,7 @@ func (t *tarReader) next() (header, error) {
 	return h, nil
 }
 
-// begin makes Read return the content that comes next.
+// begin makes Read return the next content.
 func (t *tarReader) begin(size int64) { t.left, t.pad = size, (blockSize-size%blockSize)%blockSize }
 
 // Read reads the content of the entry.
@@ -119,7 +119,7 @@ func (t *tarReader) readEnd() error {
 	return io.EOF
 }
 
-// readExtended reads the extended header that begins with the block.
+// readExtended reads the extended header that starts with the block.
 func (t *tarReader) readExtended() (records, error) {
 	fields, err := parseFields(&t.block)
 	if err != nil {
@@ -160,7 +160,7 @@ const (
 
 const magic = "ustar\x0000"
 
-// parseHeader reads a header, for which an extended one may have come.
+// parseHeader parses a header, with the records of an extended header before it, if any.
 func parseHeader(block *[blockSize]byte, more records) (header, error) {
 	h, err := parseFields(block)
 	if err != nil {
@@ -191,35 +191,35 @@ func parseHeader(block *[blockSize]byte, more records) (header, error) {
 	return h, nil
 }
 
-// parseFields reads a header's own fields.
+// parseFields parses the fields of a header.
 func parseFields(block *[blockSize]byte) (header, error) {
 	if string(block[offsetMagic:offsetUser]) != magic {
-		return header{}, refused("a header is not one of POSIX")
+		return header{}, refused("a header is not a POSIX header")
 	}
 	var problem string
 	number := func(from, to int) int64 {
 		n, ok := octal(block[from:to])
 		if !ok {
-			problem = "a header has a number that is not octal"
+			problem = "a number in a header is not octal"
 		}
 		return n
 	}
-	words := func(from, to int) string {
+	str := func(from, to int) string {
 		s, ok := zeroTerminated(block[from:to])
 		if !ok {
-			problem = "a header has a name that is not ASCII text"
+			problem = "a name in a header is not ASCII"
 		}
 		return s
 	}
 	h := header{
 		kind:    block[offsetType],
-		name:    words(0, offsetMode),
-		target:  words(offsetTarget, offsetMagic),
+		name:    str(0, offsetMode),
+		target:  str(offsetTarget, offsetMagic),
 		mode:    fs.FileMode(number(offsetMode, offsetUID)),
 		size:    number(offsetSize, offsetModTime),
 		modTime: time.Unix(number(offsetModTime, offsetChecksum), 0),
 	}
-	if prefix := words(offsetPrefix, offsetEnd); prefix != "" {
+	if prefix := str(offsetPrefix, offsetEnd); prefix != "" {
 		h.name = prefix + "/" + h.name
 	}
 	owner := number(offsetUID, offsetGID) | number(offsetGID, offsetSize) |
@@ -228,7 +228,7 @@ func parseFields(block *[blockSize]byte) (header, error) {
 		problem = "a header has an owner or a device"
 	}
 	if !isZero(block[offsetEnd:]) {
-		problem = "a header has data behind its fields"
+		problem = "a header has data after its fields"
 	}
 	if number(offsetChecksum, offsetType) != checksum(block) {
 		problem = "a header has a wrong checksum"
@@ -239,7 +239,7 @@ func parseFields(block *[blockSize]byte) (header, error) {
 	return h, nil
 }
 
-// checksum is the sum of the bytes of a header, with spaces in its own field.
+// checksum is the sum of the bytes of a header, with spaces in the checksum field.
 func checksum(block *[blockSize]byte) (sum int64) {
 	for _, b := range block {
 		sum += int64(b)
@@ -250,7 +250,7 @@ func checksum(block *[blockSize]byte) (sum int64) {
 	return sum
 }
 
-// octal reads octal digits that end in spaces and NULs. None are 0.
+// octal parses octal digits that end with spaces and NULs. No digits mean 0.
 func octal(field []byte) (n int64, ok bool) {
 	for _, b := range bytes.TrimRight(field, " \x00") {
 		if b < '0' || b > '7' {
@@ -261,7 +261,7 @@ func octal(field []byte) (n int64, ok bool) {
 	return n, true
 }
 
-// zeroTerminated reads ASCII that fills its field or ends in NULs.
+// zeroTerminated parses ASCII that fills its field or ends with NULs.
 func zeroTerminated(field []byte) (string, bool) {
 	s := bytes.TrimRight(field, "\x00")
 	for _, b := range s {
@@ -277,7 +277,7 @@ var zeros [blockSize]byte
 // isZero reports whether at most [blockSize] bytes are all zero.
 func isZero(b []byte) bool { return bytes.Equal(b, zeros[:len(b)]) }
 
-// records are what an extended header says of the entry behind it. "" is nothing.
+// records are the records of an extended header, for the next entry. "" means unset.
 type records struct {
 	path, linkpath      string
 	size                int64
@@ -285,7 +285,7 @@ type records struct {
 	hasSize, hasModTime bool
 }
 
-// parseRecords reads records of the form "LENGTH KEY=VALUE\n".
+// parseRecords parses records of the form "LENGTH KEY=VALUE\n".
 func parseRecords(s string) (records, error) {
 	var all records
 	for s != "" {
@@ -311,8 +311,8 @@ func cutRecord(s string) (key, value, rest string, ok bool) {
 	return key, value, s[n:], ok && value != "" && !strings.ContainsRune(value, 0)
 }
 
-// set notes a record. It reports false for one that is unknown, comes twice or has
-// a value that cannot be.
+// set sets a record. It reports false if the key is unknown or repeated, or the value is
+// invalid.
 func (r *records) set(key, value string) (ok bool) {
 	switch {
 	case key == "path" && r.path == "":
@@ -333,7 +333,7 @@ func (r *records) set(key, value string) (ok bool) {
 	}
 }
 
-// parseTime reads seconds since 1970, with at most nine digits of fraction.
+// parseTime parses seconds since 1970, with at most nine digits of fraction.
 func parseTime(s string) (time.Time, bool) {
 	if len(s) > maxNumber {
 		return time.Time{}, false
@@ -353,7 +353,7 @@ func parseTime(s string) (time.Time, bool) {
 	return time.Unix(seconds, int64(nanoseconds)), true
 }
 
-// unexpected is the error of a reader that has ended where more must come.
+// unexpected turns [io.EOF] into [io.ErrUnexpectedEOF].
 func unexpected(err error) error {
 	if err == io.EOF {
 		return io.ErrUnexpectedEOF

@@ -6,51 +6,50 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive/frames"
 )
 
-// One table for writers and readers: what one stores, the other restores.
+// Writers and readers share these limits, so that every stored result can be restored.
 //
-//	limit                          value              where both look at it
+//	limit                          value              where both check it
 //	entries below outputs/         [Limits.Entries]   budget.entry
 //	bytes of their names, targets  128 per entry      budget.entry
 //	bytes of the files and what    [Limits.Bytes]     budget.content
 //	the task printed
-//	bytes for the packed ones      [LimitsOf]         [Codec.Write] at the end
+//	bytes by packed size           [LimitsOf]         [Codec.Write] at the end
 //	bytes of an extended header    maxExtended        packer.header, readExtended
-//	digits of a number, a time     maxNumber          no writer reaches it
+//	digits of a number, a time     maxNumber          no writer exceeds it
 //	bytes of metadata.json         maxMetadata        packer.pack, unpacker.metadata
 //	where a link leads             checkLink          and [Outputs]
-//	frames, windows, blocks        [MaxWindow]        the compressor makes no other
+//	frames, windows, blocks        [MaxWindow]        package frames makes no others
 //
-// Names, depth and targets have no limits of their own: what one file system holds, the
-// path of another may be too long for, which is an error of the file system. Before
-// anything is sent, a writer says [ErrNotStorable] of what is beyond the limits.
+// Names, depth and targets have no limits of their own: a path that is too long for another
+// file system is an error of that file system. A writer returns [ErrNotStorable] for a
+// result beyond the limits, before anything is sent.
 const (
 	// maxExtended bounds an extended header, in bytes. The longest name and the
 	// longest target of Windows, of 32,767 characters each, need 192 KiB.
 	maxExtended = 256 << 10
 
-	// maxNumber bounds the text of a number or a time in an extended header, in
-	// bytes.
+	// maxNumber bounds a number or a time in an extended header, in bytes.
 	maxNumber = 32
 
 	// maxMetadata bounds metadata.json, in bytes.
 	maxMetadata = 4 << 10
 )
 
-// Limits bound what an archive may hold. [Codec.Write] stores nothing that is beyond
-// those of its codec, and [Codec.Extract] restores nothing that is.
+// Limits bound the content of an archive. [Codec.Write] stores nothing beyond the limits of
+// its codec, and [Codec.Extract] restores nothing beyond its limits.
 type Limits struct {
 	Entries int   // number of entries below outputs/
 	Bytes   int64 // sum of the sizes of all files, terminal output included
 
-	// Outputs, when set, limit where links lead; see [ErrLinks].
+	// Outputs, if set, limit where links lead; see [ErrLinks].
 	Outputs Outputs
 }
 
-// DefaultLimits are far above real outputs. Azure takes 5,000 MiB at once: what
-// does not shrink to a third of 16 GiB cannot be stored anyway.
+// DefaultLimits are far above real outputs. Azure accepts 5,000 MiB in one request, so
+// 16 GiB that do not shrink to a third cannot be stored anyway.
 var DefaultLimits = Limits{Entries: 500_000, Bytes: 16 << 30}
 
-// What [Codec.Write] makes of zeros, which shrink most:
+// How much [Codec.Write] shrinks zeros, which shrink most:
 //
 //	go test ./cache/archive -run '^$' -bench Expansion -benchtime 1x
 //
@@ -58,35 +57,34 @@ var DefaultLimits = Limits{Entries: 500_000, Bytes: 16 << 30}
 //	zeros of 64 MB           8,539-fold
 //	zeros of 300 MB          5,525-fold
 //	zeros of 2.2 GiB         5,099-fold
-//	a line, for 64 MB        6,043-fold
+//	one line, 64 MB          6,043-fold
 //	20,000 empty files         162-fold, with their headers
 //	20,000 links               153-fold, with their headers
 //
-// The first 32 MiB ([frames.ThoroughSize]) shrink 28,728-fold at most, which is what the
-// format allows: 4 bytes for 128 KiB. What comes after them shrinks 5,041-fold at
-// most. The bounds are twice those bytes, and one and a half times that factor.
+// The first 32 MiB ([frames.ThoroughSize]) shrink 28,728-fold at most, which is the maximum
+// of the format: 4 bytes for 128 KiB. The rest shrinks 5,041-fold at most. The bounds are
+// twice those bytes, and one and a half times that factor.
 const (
 	freeExpansion = 2 * frames.ThoroughSize
 	maxExpansion  = 7_500
 )
 
-// LimitsOf are the limits of an archive of so many packed bytes: the limits by
-// default, or less where Write would have made more of it.
+// LimitsOf returns the limits for an archive of this size in bytes: [DefaultLimits], or
+// less if [Codec.Write] never shrinks so much content to that size.
 func LimitsOf(packed int64) Limits { return DefaultLimits.of(packed) }
 
 func (limits Limits) of(packed int64) Limits {
-	if packed < limits.Bytes/maxExpansion { // else the product is larger, or overflows
+	if packed < limits.Bytes/maxExpansion { // otherwise the product is larger, or overflows
 		limits.Bytes = min(limits.Bytes, freeExpansion+maxExpansion*packed)
 	}
 	return limits
 }
 
-// maxName bounds the length of an entry's name and link target together, in
-// bytes, on average: [Codec.Extract] keeps them in memory, and zeros compress well
-// here too.
+// maxName bounds the average length of an entry's name and link target together, in bytes.
+// [Codec.Extract] keeps them in memory, and names compress well, too.
 const maxName = 128
 
-// budget is what is left of limits. Its methods return what is wrong, or "".
+// budget is what remains of limits. Its methods return what is wrong, or "".
 type budget struct {
 	limits  Limits
 	entries int
@@ -98,7 +96,7 @@ func newBudget(limits Limits) budget {
 	return budget{limits, limits.Entries, limits.Bytes, maxName * limits.Entries}
 }
 
-// entry takes an entry below outputs/ and the bytes of its name and link target.
+// entry subtracts an entry below outputs/, with the bytes of its name and link target.
 func (b *budget) entry(names int) string {
 	if b.entries--; b.entries < 0 {
 		return fmt.Sprintf("it has more entries than allowed (%d)", b.limits.Entries)
@@ -109,7 +107,7 @@ func (b *budget) entry(names int) string {
 	return ""
 }
 
-// content takes the bytes of a file.
+// content subtracts the bytes of a file.
 func (b *budget) content(size int64) string {
 	if size > b.bytes {
 		return fmt.Sprintf("it unpacks to more bytes than allowed (%s)", megabytes(b.limits.Bytes))
@@ -118,8 +116,8 @@ func (b *budget) content(size int64) string {
 	return ""
 }
 
-// used is the number of bytes that were taken.
+// used is the number of subtracted bytes.
 func (b *budget) used() int64 { return b.limits.Bytes - b.bytes }
 
-// megabytes writes a number of bytes for people.
+// megabytes formats a number of bytes for people.
 func megabytes(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/1e6) }

@@ -35,18 +35,18 @@ func TestNotStorable(t *testing.T) {
 		{"a link to the parent", links(node{name: "l", target: ".."}), "leaves the outputs"},
 		{"a link that leaves and comes back", links(node{name: "l", target: "../outputs/x"}), "leaves the outputs"},
 		{"a link that leaves by way of another",
-			links(node{name: "sub/deep", target: ".."}, node{name: "up", target: "sub/deep/../.."}), "link up -> sub/deep/../.. goes up behind a name"},
+			links(node{name: "sub/deep", target: ".."}, node{name: "up", target: "sub/deep/../.."}), `link up -> sub/deep/../.. has ".." after a name`},
 		{"a link that goes up behind a link",
-			links(node{name: "sub/deep", target: ".."}, node{name: "up", target: "sub/deep/.."}), "goes up behind a name"},
+			links(node{name: "sub/deep", target: ".."}, node{name: "up", target: "sub/deep/.."}), `has ".." after a name`},
 		{"a link that leaves by way of a folder's link", links(
 			node{name: "other/a/b/root", target: "../../.."},
 			node{name: "way", target: "other"},
 			node{name: "up", target: "way/a/b/root/../../../x"},
-		), "goes up behind a name"},
+		), `has ".." after a name`},
 		{"a target that is a drive on Windows", links(node{name: "l", target: `C:/x`}), "is not relative"},
-		{"a target with a backslash", links(node{name: "l", target: `a\b`}), "in its target"},
-		{"a name with a backslash", links(node{name: `a\b`}), "in its name"},
-		{"a folder's name with a backslash", links(node{name: `a\b/c`}), "in its name"},
+		{"a target with a backslash", links(node{name: "l", target: `a\b`}), "the target of the link"},
+		{"a name with a backslash", links(node{name: `a\b`}), "which separates folders"},
+		{"a folder's name with a backslash", links(node{name: `a\b/c`}), "which separates folders"},
 		{"a file of 17 GiB", func(t *testing.T, dir string) {
 			if err := sparse(dir, "zeros", 17<<30); err != nil {
 				t.Fatal(err)

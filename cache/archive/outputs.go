@@ -5,23 +5,23 @@ import (
 	"strings"
 )
 
-// Outputs are where a task declares its outputs, for an Nx that refuses a result with a
-// link that leaves the output it is in. The zero value is an Nx that does not.
+// Outputs are the declared outputs of a task, for an Nx that rejects a result with a link
+// that leaves its output. The zero value is for an Nx that accepts such links.
 //
-// Nx 24 does so for results of a remote cache, and not for those of its own: it warns,
-// and runs the task, each time again. Its rule, found by trying Nx 24.0.6 (there are
-// tests with it in scripts/faults/links.test.js):
+// Nx 24 rejects such results of a remote cache, but not of its local cache: it warns and
+// runs the task, every time. Its rule, found by trying Nx 24.0.6 (see
+// scripts/faults/links.test.js):
 //
-//   - An output reaches from its first name to the last one before a glob: that of
-//     "dist/*/lib" is dist. Outputs that begin with "!" do not count.
-//   - A link in an output, and in each of several that lie in each other, leads to
-//     something below it: not to the output itself, and not by way of its outside.
-//   - No output is a link itself.
+//   - An output is the path before the first component with a glob: "dist/*/lib" is dist.
+//     Outputs that begin with "!" do not count.
+//   - A link in an output, or in several nested ones, must lead to something below each of
+//     them: not to the output itself, and not by way of a path outside it.
+//   - An output must not be a link itself.
 type Outputs struct {
-	bases string // each ends in a NUL
+	bases string // each ends with a NUL
 }
 
-// NewOutputs returns outputs as Nx names them, relative to the workspace.
+// NewOutputs returns the outputs that a task declares, relative to the workspace.
 func NewOutputs(declared []string) Outputs {
 	var bases strings.Builder
 	for _, output := range declared {
@@ -30,15 +30,14 @@ func NewOutputs(declared []string) Outputs {
 		}
 		base := literalPart(output)
 		if base == ".." || strings.HasPrefix(base, "../") || path.IsAbs(base) {
-			continue // Nx refuses it, or resolves it in a way of its own
+			continue // Nx rejects it, or resolves it differently
 		}
 		bases.WriteString(base + "\x00")
 	}
 	return Outputs{bases.String()}
 }
 
-// literalPart is what stands before the first component of a path that is a glob: "."
-// is the workspace.
+// literalPart is the path before the first component with a glob; "." is the workspace.
 func literalPart(output string) string {
 	if i := strings.IndexAny(output, "*?[{("); i >= 0 {
 		output = output[:strings.LastIndexByte(output[:i], '/')+1]
@@ -46,8 +45,8 @@ func literalPart(output string) string {
 	return path.Clean(output)
 }
 
-// checkLink returns a sentence about a link, called name below outputs/, which Nx would
-// refuse, or "". [checkLink] has said nothing about it.
+// checkLink returns what is wrong with a link, called name below outputs/, that Nx would
+// reject, or "". The function [checkLink] has accepted the link.
 func (o Outputs) checkLink(name, target string) string {
 	for base := range strings.SplitSeq(strings.TrimSuffix(o.bases, "\x00"), "\x00") {
 		below, ok := name, base == "."
@@ -57,16 +56,16 @@ func (o Outputs) checkLink(name, target string) string {
 		switch {
 		case base == "":
 		case name == base:
-			return "is an output itself, and Nx refuses results with such links"
+			return "is an output itself; Nx rejects results with such links"
 		case ok && !staysBelow(below, target):
-			return "does not stay below the output " + base + ", and Nx refuses results with such links"
+			return "does not stay below the output " + base + "; Nx rejects results with such links"
 		}
 	}
 	return ""
 }
 
-// staysBelow reports whether a target, which goes up at its beginning only, leads to
-// something below the directory that a link is called name in.
+// staysBelow reports whether a target, with ".." only at its beginning, leads to something
+// below a directory in which the link is called name.
 func staysBelow(name, target string) bool {
 	depth := strings.Count(name, "/")
 	for part := range strings.SplitSeq(target, "/") {

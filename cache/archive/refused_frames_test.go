@@ -84,14 +84,14 @@ func TestArchiveInSeveralFrames(t *testing.T) {
 		{"the last without a size", [][]byte{sized(text), sized(rest[:part]), sized(rest[part:]), frame(t, noise)}, ""},
 		{"the shortest before the last", [][]byte{sized(content[:short+1]), sized(content[short+1 : part]), sized(middle[0]), sized(middle[1]), sized(noise)}, ""},
 		{"a last one that is short", [][]byte{sized(text), sized(middle[0]), sized(middle[1]), sized(noise[:part-512]), sized(noise[part-512:])}, ""},
-		{"one that is short", [][]byte{sized(content[:short]), sized(content[short:part]), sized(middle[0]), sized(middle[1]), sized(noise)}, "not the last"},
-		{"one that is short and does not tell it", [][]byte{frame(t, content[:short]), sized(content[short:part]), sized(middle[0]), sized(middle[1]), sized(noise)}, "not the last"},
-		{"an empty one between", [][]byte{sized(text), emptyFrame, sized(middle[0]), sized(middle[1]), sized(noise)}, "not the last"},
+		{"one that is short", [][]byte{sized(content[:short]), sized(content[short:part]), sized(middle[0]), sized(middle[1]), sized(noise)}, "before the last"},
+		{"one that is short and does not tell it", [][]byte{frame(t, content[:short]), sized(content[short:part]), sized(middle[0]), sized(middle[1]), sized(noise)}, "before the last"},
+		{"an empty one between", [][]byte{sized(text), emptyFrame, sized(middle[0]), sized(middle[1]), sized(noise)}, "before the last"},
 		{"an empty one at the end", [][]byte{sized(text), sized(middle[0]), sized(middle[1]), sized(noise), emptySizedFrame}, "a frame is empty"},
-		{"one to be skipped", [][]byte{sized(text), skippable, sized(middle[0]), sized(middle[1]), sized(noise)}, "to be skipped"},
+		{"one to be skipped", [][]byte{sized(text), skippable, sized(middle[0]), sized(middle[1]), sized(noise)}, "skippable"},
 		{"one that is larger than a window", [][]byte{frame(t, content)}, "exceeds"},
 		{"one that tells that it is larger", [][]byte{sized(content)}, "at most 2097152 are allowed"},
-		{"tiny ones", append(each(content[:200], func(b []byte) []byte { return sized(b) }), sized(content[200:part]), sized(middle[0]), sized(middle[1]), sized(noise)), "not the last"},
+		{"tiny ones", append(each(content[:200], func(b []byte) []byte { return sized(b) }), sized(content[200:part]), sized(middle[0]), sized(middle[1]), sized(noise)), "before the last"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			all := slices.Concat(test.frames...)

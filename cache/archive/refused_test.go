@@ -55,18 +55,18 @@ func hostiles() []hostile {
 		{"nothing at all", nil, "ends before metadata.json"},
 		{"only metadata", head()[:1], "ends before terminalOutput"},
 		{"no outputs", head(), "has no outputs/"},
-		{"no metadata", slices.Concat(head()[1:], []entry{folder("outputs/")}), "where metadata.json must be"},
-		{"metadata after the terminal output", []entry{head()[1], head()[0], folder("outputs/")}, "where metadata.json must be"},
-		{"no terminal output", []entry{head()[0], folder("outputs/")}, "where terminalOutput must be"},
-		{"metadata twice", slices.Concat(head()[:1], head(), []entry{folder("outputs/")}), "where terminalOutput must be"},
+		{"no metadata", slices.Concat(head()[1:], []entry{folder("outputs/")}), "instead of metadata.json"},
+		{"metadata after the terminal output", []entry{head()[1], head()[0], folder("outputs/")}, "instead of metadata.json"},
+		{"no terminal output", []entry{head()[0], folder("outputs/")}, "instead of terminalOutput"},
+		{"metadata twice", slices.Concat(head()[:1], head(), []entry{folder("outputs/")}), "instead of terminalOutput"},
 		{"metadata at the end again", with(head()[0]), "not below outputs/"},
 		{"a terminal output at the end again", with(head()[1]), "not below outputs/"},
-		{"metadata that is a folder", slices.Concat([]entry{folder("metadata.json")}, head()[1:]), "where metadata.json must be"},
-		{"a terminal output that is a link", []entry{head()[0], link("terminalOutput", "/etc/passwd"), folder("outputs/")}, "where terminalOutput must be"},
+		{"metadata that is a folder", slices.Concat([]entry{folder("metadata.json")}, head()[1:]), "instead of metadata.json"},
+		{"a terminal output that is a link", []entry{head()[0], link("terminalOutput", "/etc/passwd"), folder("outputs/")}, "instead of terminalOutput"},
 		{"outputs that are a file", append(head(), file("outputs", "x")), "outputs is not a directory"},
 		{"outputs that are a link", append(head(), link("outputs", "..")), "outputs is not a directory"},
 		{"outputs twice", with(folder("outputs/")), "comes twice"},
-		{"a file before the outputs", append(head(), file("outputs/a", "x")), "did not come before"},
+		{"a file before the outputs", append(head(), file("outputs/a", "x")), "does not come before it"},
 
 		// metadata
 		{"metadata of another format", []entry{file("metadata.json", `{"format":2,"hash":"123","code":0}`), head()[1], folder("outputs/")}, "format is 2"},
@@ -86,10 +86,10 @@ func hostiles() []hostile {
 		{"a file twice with another slash", with(folder("outputs/a/"), file("outputs/a/b", "1"), file(`outputs\a\b`, "2")), "comes twice"},
 
 		// parents
-		{"a parent that is missing", with(file("outputs/a/b", "x")), "did not come before"},
-		{"a parent that comes later", with(file("outputs/a/b", "x"), folder("outputs/a/")), "did not come before"},
-		{"a parent that is a file", with(file("outputs/a", "x"), file("outputs/a/b", "x")), "did not come before"},
-		{"a parent that is a link", with(folder("outputs/d/"), link("outputs/a", "d"), file("outputs/a/b", "x")), "did not come before"},
+		{"a parent that is missing", with(file("outputs/a/b", "x")), "does not come before it"},
+		{"a parent that comes later", with(file("outputs/a/b", "x"), folder("outputs/a/")), "does not come before it"},
+		{"a parent that is a file", with(file("outputs/a", "x"), file("outputs/a/b", "x")), "does not come before it"},
+		{"a parent that is a link", with(folder("outputs/d/"), link("outputs/a", "d"), file("outputs/a/b", "x")), "does not come before it"},
 		{"a parent that is a link to the outside", with(link("outputs/a", "../.."), file("outputs/a/evil", "x")), "leaves the outputs"},
 
 		// kinds
@@ -109,24 +109,24 @@ func hostiles() []hostile {
 		{"a link that leaves", with(link("outputs/l", "../evil")), "leaves the outputs"},
 		{"a link that leaves with a backslash", with(link("outputs/l", `..\evil`)), "leaves the outputs"},
 		{"a link that leaves from a folder", with(folder("outputs/a/"), link("outputs/a/l", "../../evil")), "leaves the outputs"},
-		{"a link that leaves behind a name", with(folder("outputs/a/"), link("outputs/l", "a/../../evil")), "goes up behind a name"},
+		{"a link that leaves behind a name", with(folder("outputs/a/"), link("outputs/l", "a/../../evil")), `has ".." after a name`},
 		{"a link that leaves by way of a later one", with(
 			link("outputs/up", "sub/deep/../.."),
 			folder("outputs/sub/"),
 			link("outputs/sub/deep", ".."),
-		), "goes up behind a name"},
+		), `has ".." after a name`},
 		{"a link that leaves by way of a folder's link", with(
 			folder("outputs/other/"),
 			folder("outputs/other/a/"),
 			link("outputs/other/a/root", "../.."),
 			link("outputs/way", "other"),
 			link("outputs/x", "way/a/root/../../evil"),
-		), "goes up behind a name"},
+		), `has ".." after a name`},
 		{"a link that leaves where case does not matter", with(
 			folder("outputs/a/"),
 			link("outputs/a/Root", ".."),
 			link("outputs/x", "a/rOOT/../evil"),
-		), "goes up behind a name"},
+		), `has ".." after a name`},
 	}
 	if runtime.GOOS == "windows" {
 		for _, name := range []string{"NUL", "com1.txt", "a:stream", "trailing. "} {

@@ -16,20 +16,19 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive/frames"
 )
 
-// Write writes the archive of a task to w: its exit code, what it printed
-// (size bytes of terminal) and the tree below dir as it was at the time asOf, of
-// the clock of dir's file system. With the zero time it is the tree as it is
-// found.
+// Write writes the archive of a task to w: its exit code, its terminal output (size bytes
+// of terminal) and the tree below dir as it was at the time asOf, on the clock of dir's
+// file system. If asOf is zero, Write packs the tree as it is.
 //
-// An error that wraps [ErrNotStorable] means that the tree cannot be stored as
-// it is, one that wraps [ErrChanged] that it has changed since asOf or while it
-// was read; every other error is one of reading or writing. What was written to
-// w before an error is not an archive.
+// An error that wraps [ErrNotStorable] means that an archive cannot represent the tree, one
+// that wraps [ErrChanged] that the tree has changed since asOf or while Write was reading
+// it. Other errors come from reading or writing. After an error, w does not contain an
+// archive.
 func (c *Codec) Write(w io.Writer, task Task, terminal io.Reader, size int64, dir string, asOf time.Time) error {
 	out := c.frames.NewWriter(w)
 	p := &packer{out: out, dir: dir, asOf: asOf, left: newBudget(c.limits), outputs: task.Outputs}
 	err := p.pack(task, terminal, size)
-	if closed := out.Close(err != nil); err == nil { // else at most the same error again
+	if closed := out.Close(err != nil); err == nil { // otherwise it is at most the same error
 		err = closed
 	}
 	if err != nil {
@@ -38,10 +37,10 @@ func (c *Codec) Write(w io.Writer, task Task, terminal io.Reader, size int64, di
 	return checkExpansion(c.limits.of(out.Written()), out.Written(), p.left.used())
 }
 
-// checkExpansion returns an error for a result that readers would take for a bomb.
+// checkExpansion returns an error for a result that readers would reject as a bomb.
 func checkExpansion(limits Limits, packed, plain int64) error {
 	if plain > limits.Bytes {
-		return notStorable("its %s shrink to %s, which readers reject as a bomb; leave the task out with azure.exclude in nx.json", megabytes(plain), megabytes(packed))
+		return notStorable("its %s shrink to %s, which readers reject as a bomb; exclude the task with azure.exclude in nx.json", megabytes(plain), megabytes(packed))
 	}
 	return nil
 }
@@ -50,8 +49,8 @@ type packer struct {
 	out         *frames.Writer
 	dir         string
 	asOf        time.Time
-	directories []string // that were packed
-	left        budget   // of what readers take
+	directories []string // packed so far
+	left        budget   // of the readers' limits
 	outputs     Outputs
 }
 
@@ -86,26 +85,26 @@ func (p *packer) entry(header *tar.Header) error {
 	return p.header(header)
 }
 
-// header writes the header of an entry. Its content goes to p.out: a tar.Writer
-// would copy it once more.
+// header writes the header of an entry. The content goes directly to p.out, because a
+// tar.Writer would copy it.
 func (p *packer) header(header *tar.Header) error {
 	if problem := p.left.content(header.Size); problem != "" {
 		return notStorable("%s", problem)
 	}
-	// More than the records of an extended header can have, besides these two.
+	// More bytes than the other records of an extended header need.
 	const others = 256
 	if n := len(header.Name) + len(header.Linkname) + others; n > maxExtended {
 		return notStorable("%.80s… and its target have %d bytes, at most %d are allowed", header.Name, n, maxExtended)
 	}
 	err := tar.NewWriter(p.out).WriteHeader(header)
-	// Such as a NUL or a value that PAX cannot hold.
+	// For example a NUL, or a value that PAX cannot represent.
 	if errors.Is(err, tar.ErrHeader) {
 		return notStorable("%s: %v", header.Name, err)
 	}
 	return err
 }
 
-// content writes the content that belongs to a header, of size bytes.
+// content writes the content of an entry, of size bytes.
 func (p *packer) content(r io.Reader, size int64) error {
 	const block = 512
 	if err := p.out.CopyFrom(r, size); err != nil {
@@ -115,8 +114,8 @@ func (p *packer) content(r io.Reader, size int64) error {
 	return err
 }
 
-// checkDirectories finds what was added, removed or renamed since asOf: it shows
-// in the directory that holds it, and not in what was packed.
+// checkDirectories detects entries that were added, removed or renamed since asOf. Such a
+// change shows only in the change time of the directory.
 func (p *packer) checkDirectories() error {
 	for _, path := range p.directories {
 		info, err := os.Lstat(path)
@@ -135,7 +134,7 @@ func (p *packer) isNewer(info fs.FileInfo) bool {
 	return !p.asOf.IsZero() && ChangeTime(info).After(p.asOf)
 }
 
-// plain adds one of the two entries that stand before the outputs.
+// plain adds one of the two entries that come before the outputs.
 func (p *packer) plain(name string, r io.Reader, size int64) error {
 	header := &tar.Header{
 		Typeflag: tar.TypeReg, Name: name, Size: size,
@@ -154,8 +153,8 @@ func (p *packer) visit(path string, _ fs.DirEntry, err error) error {
 	if err != nil {
 		return err
 	}
-	// Not entry.Info(): what a folder of Windows tells of its files can be old, and
-	// Wine's tells another identity than the file itself.
+	// Not entry.Info(): on Windows, a directory's data about its files can be stale, and
+	// under Wine they have another identity than the file itself.
 	info, err := os.Lstat(path)
 	if err != nil {
 		return err
@@ -179,13 +178,13 @@ func (p *packer) visit(path string, _ fs.DirEntry, err error) error {
 	return p.add(filepath.ToSlash(rel), path, info)
 }
 
-// add writes the entry called name, which stands at path.
+// add writes the entry called name, from path.
 func (p *packer) add(name, path string, info fs.FileInfo) error {
 	if strings.Contains(name, `\`) {
-		return notStorable(`%s has a "\" in its name, which other platforms read as a folder`, name)
+		return notStorable(`the name of %s contains "\", which separates folders on other platforms`, name)
 	}
 	if !utf8.ValidString(name) {
-		return notStorable("%q is not UTF-8, which other platforms cannot spell", name)
+		return notStorable("the name %q is not UTF-8, which other platforms need", name)
 	}
 	header := &tar.Header{
 		Name:    outputsName + "/" + name,
@@ -207,7 +206,7 @@ func (p *packer) add(name, path string, info fs.FileInfo) error {
 		header.Typeflag = tar.TypeSymlink
 		header.Linkname = filepath.ToSlash(target)
 		if strings.Contains(header.Linkname, `\`) {
-			return notStorable(`link %s -> %s has a "\" in its target`, name, target)
+			return notStorable(`the target of the link %s -> %s contains "\"`, name, target)
 		}
 		if problem := checkLink(name, header.Linkname); problem != "" {
 			return notStorable("link %s -> %s %s", name, target, problem)
@@ -221,7 +220,7 @@ func (p *packer) add(name, path string, info fs.FileInfo) error {
 	return p.entry(header)
 }
 
-// file writes a regular file, and fails when the file changes meanwhile.
+// file writes a regular file, and fails if the file changes meanwhile.
 func (p *packer) file(name, path string, info fs.FileInfo, header *tar.Header) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -259,8 +258,8 @@ func (p *packer) file(name, path string, info fs.FileInfo, header *tar.Header) e
 
 func changed(name string) error { return fmt.Errorf("%s %w", name, ErrChanged) }
 
-// vanished turns "no such file" into a change: Nx or the next task removed what
-// was being read.
+// vanished turns "no such file" into a change: Nx or another task has removed a file that
+// Write was reading.
 func vanished(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: %w", ErrChanged, err)

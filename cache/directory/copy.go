@@ -11,20 +11,20 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diskspace"
 )
 
-// Copy copies a directory, which this process has made, to a name at which
-// there is nothing, or an empty directory. It follows no link. Links get the time
-// of the copy: [os.Root] cannot give them another.
+// Copy copies a directory that this process has made to a name that does not exist or is
+// an empty directory. It follows no link. Links get the time of the copy, because
+// [os.Root] cannot set their time.
 func Copy(from *Dir, name string, to *Dir, newName string) error {
 	if err := to.MakeEmpty(newName); err != nil {
 		return err
 	}
-	top, err := to.Root.Open(newName) // perhaps the root of another file system
+	top, err := to.Root.Open(newName) // which may be a mount point
 	if err != nil {
 		return err
 	}
 	defer top.Close() // opened for reading: nothing is lost
 	space := diskspace.Of(top, 0)
-	var directories []string // whose times are set when nothing is made in them any more
+	var directories []string // Copy sets their times last
 	err = fs.WalkDir(from.Root.FS(), name, func(source string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -51,8 +51,8 @@ func Copy(from *Dir, name string, to *Dir, newName string) error {
 	return err
 }
 
-// MakeEmpty makes a directory, or takes one that is there if it is real and empty, such
-// as a mount point.
+// MakeEmpty makes a directory, or accepts an existing one if it is real and empty, such as
+// a mount point.
 func (d *Dir) MakeEmpty(name string) error {
 	err := d.Root.Mkdir(name, 0o777)
 	if !errors.Is(err, fs.ErrExist) {

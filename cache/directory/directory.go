@@ -1,7 +1,7 @@
-// Package directory holds directories open, so that what is done in them happens there,
-// whatever other users of the machine put at their paths meanwhile. It follows no link
-// below a directory. It knows owners, modes, renames and copies; it must not know what is
-// in a directory, nor which ones the cache uses.
+// Package directory works in directories that it holds open, so that other users of the
+// machine cannot redirect it by changing what is at a path. It follows no link below a
+// directory. It knows owners, modes, renames and copies; it must not know what a directory
+// contains, nor which directories the cache uses.
 package directory
 
 import (
@@ -13,16 +13,15 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 )
 
-// Dir is a directory that is open. Names are of one component.
+// Dir is an open directory. Names have one component.
 type Dir struct {
 	Root *os.Root
-	// Handle is the same directory: os.Root has no renaming from one directory to
-	// another.
+	// Handle is the same directory, for renames between directories, which os.Root lacks.
 	Handle *os.File
 	Info   fs.FileInfo
 }
 
-// Open opens the directory at a path, links followed.
+// Open opens the directory at a path, and follows links.
 func Open(path string) (*Dir, error) {
 	root, err := os.OpenRoot(path)
 	if err != nil {
@@ -31,7 +30,7 @@ func Open(path string) (*Dir, error) {
 	return newDirectory(root)
 }
 
-// newDirectory takes over root, and closes it if there is an error.
+// newDirectory takes ownership of root, and closes it on error.
 func newDirectory(root *os.Root) (*Dir, error) {
 	handle, err := root.Open(".")
 	if err != nil {
@@ -46,16 +45,16 @@ func newDirectory(root *os.Root) (*Dir, error) {
 	return d, nil
 }
 
-func (d *Dir) Close() { // handles of a directory: nothing is lost
+func (d *Dir) Close() { // only handles of a directory: nothing is lost
 	_ = d.Handle.Close()
 	_ = d.Root.Close()
 }
 
-// Join is the path of a name, for messages and clients.
+// Join returns the path of a name, for messages and clients.
 func (d *Dir) Join(name string) string { return filepath.Join(d.Root.Name(), name) }
 
-// Open opens the directory called name. It refuses a link: os.Root follows those
-// that stay inside.
+// Open opens the directory called name. It rejects all links, because os.Root follows
+// those that stay inside.
 func (d *Dir) Open(name string) (*Dir, error) {
 	found, err := d.Root.Lstat(name)
 	if err != nil {
@@ -79,8 +78,8 @@ func (d *Dir) Open(name string) (*Dir, error) {
 	return opened, nil
 }
 
-// OpenPrivate opens the directory called name, which must be this user's, and
-// which no other user may enter.
+// OpenPrivate opens the directory called name, which must belong to this user, and makes
+// sure that no other user has access to it.
 func (d *Dir) OpenPrivate(name string) (*Dir, error) {
 	opened, err := d.Open(name)
 	if err != nil {
@@ -100,16 +99,16 @@ func (d *Dir) makePrivate(path string) error {
 	if !HasOwners || d.Info.Mode().Perm()&0o077 == 0 {
 		return nil
 	}
-	// A mount that keeps no modes reports success: its options decide who has access.
+	// A mount without modes reports success; its mount options decide who has access.
 	if err := d.Handle.Chmod(0o700); err != nil {
 		return fileerror.Refuse("other users have access to %s, and its mode cannot be changed (%w): delete it, or set cacheDirectory in nx.json to a directory of your own", path, err)
 	}
 	return nil
 }
 
-// Names are the names in the directory, as far as they can be read.
+// Names returns the names in the directory, or those that can be read.
 func (d *Dir) Names() []string {
-	f, err := d.Root.Open(".") // d.Handle remembers how far it was read
+	f, err := d.Root.Open(".") // reading d.Handle would move its position
 	if err != nil {
 		return nil
 	}
@@ -118,7 +117,7 @@ func (d *Dir) Names() []string {
 	return names
 }
 
-// Empty removes what is in the directory. Files that cannot be removed only cost
+// Empty removes the content of the directory. Files that cannot be removed only take
 // space.
 func (d *Dir) Empty() {
 	for _, name := range d.Names() {
@@ -126,9 +125,8 @@ func (d *Dir) Empty() {
 	}
 }
 
-// RemoveAll removes what is called name, and what is below it, also where
-// directories are read-only, as those of a task's outputs may be. It follows no
-// link.
+// RemoveAll removes name and everything below it, including read-only directories, which
+// a task's outputs may contain. It follows no link.
 func (d *Dir) RemoveAll(name string) error {
 	if err := d.Root.RemoveAll(name); err == nil {
 		return nil
@@ -136,7 +134,7 @@ func (d *Dir) RemoveAll(name string) error {
 	if info, err := d.Root.Lstat(name); err != nil || !info.IsDir() {
 		return d.Root.RemoveAll(name)
 	}
-	// An entry that cannot be read or changed shows in the RemoveAll below.
+	// The RemoveAll below reports entries that cannot be read or changed.
 	_ = fs.WalkDir(d.Root.FS(), name, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() {
 			_ = d.Root.Chmod(filepath.FromSlash(path), 0o700)
@@ -146,7 +144,7 @@ func (d *Dir) RemoveAll(name string) error {
 	return d.Root.RemoveAll(name)
 }
 
-// RemoveDirectory removes an empty directory, and nothing else.
+// RemoveDirectory removes an empty directory. It removes no files and no links.
 func (d *Dir) RemoveDirectory(name string) error {
 	info, err := d.Root.Lstat(name)
 	if err != nil {
@@ -158,7 +156,7 @@ func (d *Dir) RemoveDirectory(name string) error {
 	return d.Root.Remove(name)
 }
 
-// CheckOwner returns an error unless something is this user's.
+// CheckOwner returns an error unless a file belongs to this user.
 func CheckOwner(path string, info fs.FileInfo) error {
 	if HasOwners && OwnerOf(info) != os.Geteuid() {
 		return Foreign(path, info)
@@ -166,16 +164,16 @@ func CheckOwner(path string, info fs.FileInfo) error {
 	return nil
 }
 
-// Foreign is the refusal of what belongs to another user.
+// Foreign is the refusal for a file that belongs to another user.
 func Foreign(path string, info fs.FileInfo) error {
 	return fileerror.Refuse("%s belongs to user %d (did another user of this machine create it first?): delete it, or set cacheDirectory in nx.json to a directory of your own", path, OwnerOf(info))
 }
 
-// Explain is [ExplainPermission] for something that was to be made in the directory.
+// Explain is [ExplainPermission] for an attempt to make an entry in the directory.
 func (d *Dir) Explain(err error) error { return ExplainPermission(err, d.Root.Name(), d.Info) }
 
-// ExplainPermission returns a refusal, with advice, for an error that says that this
-// user may not use a directory.
+// ExplainPermission turns an error that denies this user access to a directory into a
+// refusal with a fix. It returns other errors unchanged.
 func ExplainPermission(err error, path string, info fs.FileInfo) error {
 	if !HasOwners || !errors.Is(err, fs.ErrPermission) {
 		return err
@@ -183,7 +181,7 @@ func ExplainPermission(err error, path string, info fs.FileInfo) error {
 	return fileerror.Refuse("this user cannot write to %s, which belongs to user %d and has mode %03o (did Nx run with sudo?): delete it as that user, or set cacheDirectory in nx.json to a directory of your own", path, OwnerOf(info), info.Mode().Perm())
 }
 
-// WrongType is the refusal of what is not of the type that is wanted.
+// WrongType is the refusal for a file that is not of the wanted type.
 func WrongType(path, want string, info fs.FileInfo) error {
 	kind := "not " + want
 	if info.Mode()&fs.ModeSymlink != 0 {

@@ -4,12 +4,12 @@ package directory
 
 import "io/fs"
 
-// HasOwners is false: Windows has no owners and modes of this kind, and Nx skips its
-// checks there as well: a user's folders are the user's own.
+// HasOwners is false: Windows has no owners and modes of this kind. Nx also skips its
+// checks there, because a user's folders are private by default.
 const HasOwners = false
 
-// NoFollow is none.
+// NoFollow is 0: there is no such flag.
 const NoFollow = 0
 
-// OwnerOf is not known here.
+// OwnerOf is always 0.
 func OwnerOf(fs.FileInfo) int { return 0 }

@@ -11,14 +11,13 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/eintr"
 )
 
-// Rename renames a name in one open directory to a name in another. It follows no
-// link.
+// Rename renames a name in one open directory to a name in another. It follows no link.
 func Rename(from *Dir, name string, to *Dir, newName string) error {
 	return renameWith(unix.Renameat, "renameat", from, name, to, newName)
 }
 
-// Exchange swaps two names in one step. Both must be there. It follows no link. It
-// fails where the system or the file system has no such step.
+// Exchange swaps two existing names in one step. It follows no link. It fails if the
+// system or the file system does not support this.
 func Exchange(from *Dir, name string, to *Dir, newName string) error {
 	return renameWith(exchangeAt, "exchange", from, name, to, newName)
 }
@@ -34,9 +33,10 @@ func renameWith(call func(from int, name string, to int, newName string) error, 
 	return nil
 }
 
-// IsUnmovable reports whether a rename failed for a reason that does not hold for the
-// content of a directory: it is in a lower layer of overlayfs or on another file
-// system (EXDEV), it is a mount point (EBUSY), or the file system cannot do this rename.
+// IsUnmovable reports whether a rename failed for a reason that does not apply to the
+// content of the directory: the directory is in a lower layer of overlayfs or on another
+// file system (EXDEV), it is a mount point (EBUSY), or the file system does not support
+// this rename.
 func IsUnmovable(err error) bool {
 	for _, reason := range []error{unix.EXDEV, unix.EBUSY, unix.EINVAL, unix.ENOSYS, unix.ENOTSUP} {
 		if errors.Is(err, reason) {
@@ -46,11 +46,11 @@ func IsUnmovable(err error) bool {
 	return false
 }
 
-// IsHeld reports whether another program holds what was to be renamed, which only
-// Windows minds.
+// IsHeld reports whether a rename failed because another program has the file open, which
+// happens only on Windows.
 func IsHeld(error) bool { return false }
 
-// withHandles calls use with the descriptors of two files, which stay open
+// withHandles calls use with the descriptors of two files, and keeps the files open
 // meanwhile.
 func withHandles(a, b *os.File, use func(a, b int)) error {
 	first, err := a.SyscallConn()

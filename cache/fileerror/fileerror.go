@@ -1,6 +1,6 @@
-// Package fileerror is the errors of this machine's file system, each with what fixes
-// it. It knows the numbers of the systems and what to say of them; it must not know the
-// storage, nor what results and archives are.
+// Package fileerror adds a fix to the errors of this machine's file system. It knows the
+// error numbers of the systems; it must not know the storage, nor what results and
+// archives are.
 package fileerror
 
 import (
@@ -12,14 +12,12 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-// Error is an error of this machine's file system, where results lie and this
-// process works. The code that touches files makes it: errors of the network hold
-// the same numbers of the system (EMFILE, EACCES, EPIPE), so that a number does not
-// tell the two apart.
+// Error is an error of this machine's file system. The code that uses files makes it,
+// because errors of the network hold the same error numbers (EMFILE, EACCES, EPIPE).
 type Error struct {
 	Err error
-	fix string // "" where Err says what to do
-	// isRefusal is set where the error turns the cache off for a cache directory.
+	fix string // "" if Err contains it
+	// isRefusal is set if the error turns the cache off for a cache directory.
 	isRefusal bool
 }
 
@@ -27,29 +25,29 @@ func (e *Error) Error() string {
 	if e.fix == "" {
 		return e.Err.Error()
 	}
-	return shorten(e.Err.Error(), maxFileText) + "; " + e.fix
+	return shorten(e.Err.Error(), maxMessage) + "; " + e.fix
 }
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// NonRetriable tells azcore's retry policy that sending again is in vain: a body
-// could not be read.
+// NonRetriable tells azcore's retry policy not to retry: the body of a request could not be
+// read.
 func (*Error) NonRetriable() {}
 
 const (
 	// maxPath is how much of a path a message shows, in bytes.
 	maxPath = 240
-	// maxFileText is how much of what the system says, which has paths in it.
-	maxFileText = 400
+	// maxMessage is how much of the system's message, which contains paths, in bytes.
+	maxMessage = 400
 )
 
-// shorten is [printable.Short] of what is too long, and nothing of what is not: who
-// shows it makes it printable.
-func shorten(text string, max int) string {
-	if len(text) <= max {
-		return text
+// shorten is [printable.Short] for long strings. It leaves others unchanged: the code that
+// prints them makes them printable.
+func shorten(s string, max int) string {
+	if len(s) <= max {
+		return s
 	}
-	return printable.Short(text, max)
+	return printable.Short(s, max)
 }
 
 // Is reports whether an error is one of the file system.
@@ -58,8 +56,7 @@ func Is(err error) bool {
 	return ok
 }
 
-// Of makes an [Error] of what went wrong with files in or below a directory, unless it
-// is one.
+// Of returns err, about files in or below a directory, as an [Error].
 func Of(directory string, err error) error {
 	if err == nil || Is(err) {
 		return err
@@ -67,36 +64,36 @@ func Of(directory string, err error) error {
 	return &Error{Err: err, fix: fixOf(directory, err)}
 }
 
-// New makes an [Error] with a fix of its own.
+// New returns an [Error] with the given fix.
 func New(err error, fix string) *Error { return &Error{Err: err, fix: fix} }
 
-// Refuse is an error that turns the cache off for a cache directory: the user must act.
+// Refuse returns an error that turns the cache off for a cache directory until the user acts.
 func Refuse(format string, args ...any) error {
 	for i, arg := range args {
-		if text, ok := arg.(string); ok {
-			args[i] = shorten(text, maxPath)
+		if path, ok := arg.(string); ok {
+			args[i] = shorten(path, maxPath)
 		}
 	}
 	return &Error{Err: fmt.Errorf(format, args...), isRefusal: true}
 }
 
-// IsRefusal reports whether an error is one that [Refuse] has made.
+// IsRefusal reports whether [Refuse] has made an error.
 func IsRefusal(err error) bool {
 	e, ok := errors.AsType[*Error](err)
 	return ok && e.isRefusal
 }
 
-// IsTooMany reports whether an error says that no more files may be open. For the
-// system a connection is one, too.
+// IsTooMany reports whether an error says that too many files are open. For the system, a
+// connection is a file, too.
 func IsTooMany(err error) bool { return descriptors.Missing(err) != nil }
 
-// NewTooMany makes an [Error] of an error of a connection that would have been
-// one file too many.
+// NewTooMany returns an [Error] for a connection that failed because too many files are
+// open.
 func NewTooMany(err error) *Error { return &Error{Err: err, fix: tooManyFix} }
 
 const tooManyFix = "this process or machine has too many files open: raise the limit (`ulimit -n 4096` in the shell that starts Nx), or run fewer tasks at once (--parallel)"
 
-// fixOf says what fixes an error of a file system. npm/nx-azure-cache/lib/file-error.js
+// fixOf returns the fix of an error of the file system. npm/nx-azure-cache/lib/file-error.js
 // says the same; the tests of both read testdata/file-errors.json.
 func fixOf(directory string, err error) string {
 	directory = shorten(directory, maxPath)
@@ -129,7 +126,7 @@ func isOneOf(err error, numbers []error) bool {
 	return false
 }
 
-// systemErrnos are the errors of a system, by what fixes them.
+// systemErrnos are the error numbers of a system, by fix.
 type systemErrnos struct {
 	readOnly, denied, tooMany, crossDevice, gone, broken []error
 }

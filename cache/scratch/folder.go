@@ -1,7 +1,8 @@
-// Package scratch is the folders in which processes work inside Nx's cache directory, each
-// in one of its own: who may use a cache directory, which process is alive, what a dead one
-// has left, which results another run is making just now. It knows locks, owners and
-// names; it must not know archives, the storage, nor what is done in a folder.
+// Package scratch manages the folders in which processes work inside Nx's cache directory,
+// one for each process. It decides which cache directories are safe, finds out which
+// processes are alive and which results other runs are making, and removes what dead
+// processes have left. It knows locks, owners and names; it must not know archives, the
+// storage, nor what a process does in its folder.
 package scratch
 
 import (
@@ -23,63 +24,61 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/directory"
 )
 
-// scratchName is the folder in Nx's cache directory in which processes work,
-// each in one of its own: results are unpacked and archives spooled there. It
-// is on the file system of the place they are renamed to, and no hash of Nx's,
-// so Nx leaves it alone.
+// scratchName is the folder in Nx's cache directory that holds the folders of all
+// processes, in which they unpack results and spool archives. It is on the file system
+// that results are renamed to. Its name is not a task hash, so Nx ignores it.
 const scratchName = ".nx-azure-cache"
 
-// lockSuffix ends the name of the lock of a process's folder. The lock lies
-// beside the folder, so that it is there before and after it.
+// lockSuffix ends the name of a folder's lock file. The lock file is next to the folder, so
+// that it exists before and after the folder.
 //
-// The process that holds the lock may make and remove the folder, and the lock's own
-// file: what counts is a lock on the file that is there ([take]).
+// The process that holds the lock may make and remove the folder and the lock file. Only a
+// lock on the existing file counts ([acquireLock]).
 const lockSuffix = ".lock"
 
-// sessionName is the form of the names that [newSession] makes. The sweep removes
-// nothing else.
+// sessionName matches the names that [newSession] makes. The sweep removes only these.
 var sessionName = regexp.MustCompile(`^([1-9][0-9]{0,9})-[a-z2-7]{8}$`)
 
 // newSession returns the name of the folders of a process.
 func newSession() string { return fmt.Sprintf("%d-%s", os.Getpid(), strings.ToLower(rand.Text()[:8])) }
 
-// processOf returns the ID of the process that works in a folder, or 0 if the name
-// is not one of ours.
+// processOf returns the ID of the process whose session has this name, or 0 if
+// [newSession] has not made the name.
 func processOf(session string) int {
 	parts := sessionName.FindStringSubmatch(session)
 	if parts == nil {
 		return 0
 	}
-	id, _ := strconv.Atoi(parts[1]) // the form allows digits only
+	id, _ := strconv.Atoi(parts[1]) // digits only
 	return id
 }
 
-// FolderPath is where the process called session works in a cache directory.
+// FolderPath is the path of the folder of a session in a cache directory.
 func FolderPath(cacheDirectory, session string) string {
 	return filepath.Join(cacheDirectory, scratchName, session)
 }
 
-// Folder is the folder of this process in a cache directory. All three
-// directories were checked after they were opened, and stay open: results go
-// where they should, whatever other users put at their paths later.
+// Folder is the folder of this process in a cache directory. It, its parent and the cache
+// directory are checked after they are opened, and stay open. So other users cannot
+// redirect results by changing what is at their paths.
 type Folder struct {
 	*directory.Dir
-	path           string // as the client spells it
+	path           string // as the client passed it
 	session        string
 	cacheDirectory *directory.Dir
 	parent         *directory.Dir // scratchName
-	lock           *flock.Flock   // nil where the file system has none
-	swept          atomic.Bool    // what was left here before
+	lock           *flock.Flock   // nil if the file system has no locks
+	swept          atomic.Bool    // whether earlier leftovers are removed
 }
 
-// makeFolder makes a folder that is locked from its beginning, except where the file
-// system has no locks ([errNoLocks]). The sweep skips a folder that it cannot lock.
+// makeFolder locks and makes a folder. If the file system has no locks ([errNoLocks]), the
+// folder has none, and the sweep skips it.
 func makeFolder(cacheDirectory, session string, rule Rule) (f *Folder, err error) {
-	// Other processes may be at work just now: the first one makes the parent, the last
-	// one to leave removes it, and a sweep takes the locks of folders that are not there.
+	// Other processes may interfere: the first one makes the parent, the last one removes
+	// it, and a sweep takes the locks of missing folders.
 	for range 100 {
 		f, err = tryMakeFolder(cacheDirectory, session, rule)
-		if !isPassing(err) {
+		if !isTransient(err) {
 			break
 		}
 		time.Sleep(time.Millisecond)
@@ -90,14 +89,14 @@ func makeFolder(cacheDirectory, session string, rule Rule) (f *Folder, err error
 	return f, err
 }
 
-// beingMade is the error of a parent that another user has just made, perhaps to open it
-// to the group in a moment.
+// beingMade is an error about a parent that another user has just made and may be about to
+// open to the group.
 type beingMade struct{ error }
 
-// isPassing reports whether an error may be gone in a moment: a process leaves, or the
-// first one of another user begins. On Windows a directory that was removed while it was
-// open refuses all access until it is closed.
-func isPassing(err error) bool {
+// isTransient reports whether a retry may help: another process is ending, or the first
+// one of another user is starting. On Windows, a directory that was removed while it was
+// open denies all access until it is closed.
+func isTransient(err error) bool {
 	if _, ok := errors.AsType[beingMade](err); ok {
 		return true
 	}
@@ -108,14 +107,14 @@ func isPassing(err error) bool {
 func tryMakeFolder(cacheDirectory, session string, rule Rule) (*Folder, error) {
 	f := &Folder{path: FolderPath(cacheDirectory, session), session: session}
 	if err := f.open(cacheDirectory, rule); err != nil {
-		release(f.lock)
+		releaseLock(f.lock)
 		f.close()
 		return nil, err
 	}
 	return f, nil
 }
 
-// open opens everything, and makes what is missing.
+// open opens the directories and makes the missing ones.
 func (f *Folder) open(cacheDirectory string, rule Rule) (err error) {
 	if f.cacheDirectory, err = openCacheDirectory(cacheDirectory, rule); err != nil {
 		return err
@@ -123,19 +122,19 @@ func (f *Folder) open(cacheDirectory string, rule Rule) (err error) {
 	if f.parent, err = openParent(f.cacheDirectory, rule); err != nil {
 		return err
 	}
-	f.lock, err = take(f.parent, f.session, true)
+	f.lock, err = acquireLock(f.parent, f.session, true)
 	if err != nil && !errors.Is(err, errNoLocks) {
 		return explainParent(f.cacheDirectory, err)
 	}
-	// The folder may be there: a process removed its lock only, or the client
-	// was faster.
+	// The folder may exist: another process removed only its lock, or the client has made
+	// it.
 	if err := f.parent.Root.Mkdir(f.session, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return explainParent(f.cacheDirectory, err)
 	}
 	if f.Dir, err = f.parent.OpenPrivate(f.session); err != nil || f.lock == nil {
 		return err
 	}
-	return checkPlace(f.parent, f.lock)
+	return checkLocked(f.parent, f.lock)
 }
 
 // close closes the directories.
@@ -156,21 +155,21 @@ func (f *Folder) IsThere() bool {
 	return err == nil && os.SameFile(info, f.Info)
 }
 
-// remove removes the folder, and the parent if it is the last one there.
+// remove removes the folder, and the parent if no other process uses it.
 func (f *Folder) remove() {
 	f.Dir.Empty()
 	f.Dir.Close()
 	removeFolder(f.parent, f.session, f.lock)
 	f.parent.Close()
-	// Fails while others are at work in the parent, as it should.
+	// This fails, as intended, while the parent is not empty.
 	_ = f.cacheDirectory.RemoveDirectory(scratchName)
 	f.cacheDirectory.Close()
 }
 
 // openCacheDirectory opens Nx's cache directory, and makes it if it is missing. It
-// may be a link, which Nx follows as well.
+// follows a link there, as Nx does.
 func openCacheDirectory(path string, rule Rule) (*directory.Dir, error) {
-	// The mode that Nx 24 uses: under umask 0 it does not become everybody's.
+	// As in Nx 24: under umask 0, the directory is not writable by all users.
 	if err := os.MkdirAll(path, 0o775); err != nil {
 		return nil, err
 	}
@@ -185,11 +184,11 @@ func openCacheDirectory(path string, rule Rule) (*directory.Dir, error) {
 	return d, nil
 }
 
-// openParent opens the folder that holds those of all processes, and makes it if
+// openParent opens the folder that holds the folders of all processes, and makes it if
 // it is missing.
 func openParent(cacheDirectory *directory.Dir, rule Rule) (*directory.Dir, error) {
-	// Its mode is right from the beginning, as far as the umask allows: if this process is
-	// killed before checkParent, other users of the cache directory can still use it.
+	// The initial mode is right, as far as the umask allows: if this process is killed
+	// before checkParent, other users of the cache directory can still use the parent.
 	err := cacheDirectory.Root.Mkdir(scratchName, cacheDirectory.Info.Mode().Perm()&0o775|0o700)
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, cacheDirectory.Explain(err)
@@ -205,9 +204,8 @@ func openParent(cacheDirectory *directory.Dir, rule Rule) (*directory.Dir, error
 	return parent, nil
 }
 
-// explainParent adds advice to an error of the parent. Another user who has just made
-// it may open it to the group in a moment ([Rule.checkParent]): by now, its mode
-// and group may be right already.
+// explainParent adds the fix to an error about the parent. Another user may have just made
+// the parent and be about to open it to the group ([Rule.checkParent]).
 func explainParent(cacheDirectory *directory.Dir, err error) error {
 	info, statErr := cacheDirectory.Root.Lstat(scratchName)
 	if statErr != nil || !errors.Is(err, fs.ErrPermission) {
@@ -218,67 +216,4 @@ func explainParent(cacheDirectory *directory.Dir, err error) error {
 		return beingMade{err}
 	}
 	return err
-}
-
-// sweep removes the folders in the parent whose processes have died. It keeps everything
-// that is not exactly as processes of this user make it.
-func (f *Folder) sweep() {
-	parent := f.parent
-	for session, hasLock := range leftovers(parent) {
-		// If the lock is not there any more, its process has just left.
-		lock, err := take(parent, session, !hasLock)
-		if err != nil {
-			continue
-		}
-		d, err := parent.OpenPrivate(session)
-		if err == nil {
-			f.passOn(session)
-			d.Empty()
-			d.Close()
-		}
-		if err == nil || errors.Is(err, fs.ErrNotExist) {
-			removeFolder(parent, session, lock)
-		} else {
-			release(lock)
-		}
-	}
-}
-
-// leftovers are the sessions that have a folder or a lock in parent, and whether
-// they have a lock.
-func leftovers(parent *directory.Dir) map[string]bool {
-	sessions, others := make(map[string]bool), make(map[string]bool)
-	for _, name := range parent.Names() {
-		session, isLock := strings.CutSuffix(name, lockSuffix)
-		if processOf(session) == 0 {
-			continue
-		}
-		info, err := parent.Root.Lstat(name)
-		isOurs := err == nil && directory.CheckOwner(name, info) == nil
-		if isLock {
-			isOurs = isOurs && info.Mode().IsRegular() && info.Size() == 0
-		} else {
-			isOurs = isOurs && info.IsDir()
-		}
-		others[session] = others[session] || !isOurs
-		sessions[session] = sessions[session] || isLock
-	}
-	for session, isOther := range others {
-		if isOther {
-			delete(sessions, session)
-		}
-	}
-	return sessions
-}
-
-// removeFolder removes a folder that is empty, and its lock, which the caller
-// holds, or nil. Files that stay only cost space, and the next process tries again.
-func removeFolder(parent *directory.Dir, session string, lock *flock.Flock) {
-	_ = parent.RemoveDirectory(session)
-	name := session + lockSuffix
-	err := parent.Root.Remove(name)
-	release(lock)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		_ = parent.Root.Remove(name) // where an open file cannot be removed
-	}
 }

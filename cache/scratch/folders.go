@@ -10,31 +10,30 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 )
 
-// Folders are the folders of this process, one in each cache directory it was
-// asked to work in.
+// Folders are the folders of this process, one in each cache directory that it uses.
 type Folders struct {
 	Session string // name of the folders
 	rule    Rule
 	sweeps  sync.WaitGroup
-	given   atomic.Int64 // spots
+	paths   atomic.Int64 // number of paths so far
 
 	mu      sync.Mutex
-	folders map[string]known // by cache directory
+	folders map[string]state // by cache directory
 }
 
-// known is what is known of a cache directory: the folder there, or why there is
-// none for the rest of this process.
-type known struct {
+// state is the folder in a cache directory, or the reason why this process does not use
+// that directory.
+type state struct {
 	*Folder
 	refusal error
 }
 
-// New returns folders, of which there are none yet.
+// New returns the folders of a process that has none yet.
 func New(rule Rule) *Folders {
-	return &Folders{Session: newSession(), rule: rule, folders: make(map[string]known)}
+	return &Folders{Session: newSession(), rule: rule, folders: make(map[string]state)}
 }
 
-// NewPath returns a Path. The caller removes what it puts there.
+// NewPath returns an unused path. The caller removes what it puts there.
 func (s *Folders) NewPath(cacheDirectory string) (Path, error) {
 	for range 3 {
 		f, err := s.Open(cacheDirectory)
@@ -42,68 +41,67 @@ func (s *Folders) NewPath(cacheDirectory string) (Path, error) {
 			return Path{}, err
 		}
 		if f.IsThere() {
-			return Path{f, strconv.FormatInt(s.given.Add(1), 10)}, nil
+			return Path{f, strconv.FormatInt(s.paths.Add(1), 10)}, nil
 		}
-		// Somebody has emptied the cache directory (`nx reset`), lock and all.
+		// Another process has emptied the cache directory, lock included (`nx reset`).
 		s.forget(cacheDirectory, f)
 	}
 	return Path{}, fileerror.Of(cacheDirectory, &fs.PathError{Op: "make", Path: FolderPath(cacheDirectory, s.Session), Err: fs.ErrNotExist})
 }
 
-// Open makes the folder of this process in a cache directory, the first time
-// also removing what processes that have died have left there. The error is a
-// [*fileerror.Error] if there is no cache in this cache directory.
+// Open makes or returns the folder of this process in a cache directory. The first call
+// also removes what dead processes have left there. The error is a refusal
+// ([fileerror.IsRefusal]) if the cache directory must not be used.
 func (s *Folders) Open(cacheDirectory string) (*Folder, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if known, ok := s.folders[cacheDirectory]; ok {
-		return known.Folder, known.refusal
+	if state, ok := s.folders[cacheDirectory]; ok {
+		return state.Folder, state.refusal
 	}
 	f, err := makeFolder(cacheDirectory, s.Session, s.rule)
 	err = fileerror.Of(cacheDirectory, err)
 	if fileerror.IsRefusal(err) {
-		s.folders[cacheDirectory] = known{refusal: err}
+		s.folders[cacheDirectory] = state{refusal: err}
 	}
 	if err != nil {
 		return nil, err
 	}
-	s.folders[cacheDirectory] = known{Folder: f}
+	s.folders[cacheDirectory] = state{Folder: f}
 	s.sweeps.Go(func() { f.sweep(); f.swept.Store(true) })
 	return f, nil
 }
 
-// EndRun is [Folder.endRun] in all cache directories.
+// EndRun tells other processes in all cache directories that this run has ended.
 func (s *Folders) EndRun() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, known := range s.folders {
-		if known.Folder != nil {
-			known.endRun()
+	for _, state := range s.folders {
+		if state.Folder != nil {
+			state.endRun()
 		}
 	}
 }
 
-// Roots are the folders of this process, which may be closed meanwhile.
+// Roots returns the open folders of this process.
 func (s *Folders) Roots() []*os.Root {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	roots := make([]*os.Root, 0, len(s.folders))
-	for _, known := range s.folders {
-		if known.Folder != nil {
-			roots = append(roots, known.Root)
+	for _, state := range s.folders {
+		if state.Folder != nil {
+			roots = append(roots, state.Root)
 		}
 	}
 	return roots
 }
 
-// forget lets the next call of Open make a folder again that is gone. Another
-// goroutine that has missed it may have done so already. Results may still be at
-// work in it: it is closed when none is.
+// forget makes the next call of Open make the folder again. Another goroutine may have
+// called forget already. Uploads may still use the folder, so it stays open.
 func (s *Folders) forget(cacheDirectory string, f *Folder) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.folders[cacheDirectory].Folder == f {
-		release(f.lock)
+		releaseLock(f.lock)
 		delete(s.folders, cacheDirectory)
 	}
 }
@@ -113,9 +111,9 @@ func (s *Folders) Remove() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sweeps.Wait()
-	for _, known := range s.folders {
-		if known.Folder != nil {
-			known.Folder.remove()
+	for _, state := range s.folders {
+		if state.Folder != nil {
+			state.Folder.remove()
 		}
 	}
 	clear(s.folders)

@@ -12,20 +12,20 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/directory"
 )
 
-// errNoLocks is in the error of a lock that the file system does not have, as some network
+// errNoLocks is wrapped by the error for a file system without locks, such as some network
 // file systems.
 var errNoLocks = errors.New("the file system has no locks")
 
-// take takes the lock of a session in parent; mayMake says whether to make its
-// file. The error is [fs.ErrExist] if another process has the lock, or
-// [fs.ErrNotExist] if the file was removed meanwhile. It holds [errNoLocks] only if the
-// file is there and can be opened: what cannot be made now is no reason to do without.
-func take(parent *directory.Dir, session string, mayMake bool) (*flock.Flock, error) {
+// acquireLock acquires the lock of a session in parent; mayMake says whether to make the
+// lock file. The error is [fs.ErrExist] if another process holds the lock, or
+// [fs.ErrNotExist] if the file was removed meanwhile. It wraps [errNoLocks] only if the
+// file exists and can be opened.
+func acquireLock(parent *directory.Dir, session string, mayMake bool) (*flock.Flock, error) {
 	if mayMake {
 		// O_EXCL follows no link.
 		f, err := parent.Root.OpenFile(session+lockSuffix, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 		if err == nil {
-			_ = f.Close() // there is nothing in it
+			_ = f.Close() // empty
 		} else if !errors.Is(err, fs.ErrExist) {
 			return nil, err
 		}
@@ -43,7 +43,7 @@ func take(parent *directory.Dir, session string, mayMake bool) (*flock.Flock, er
 	case !locked:
 		err = fs.ErrExist
 	default:
-		err = checkPlace(parent, lock)
+		err = checkLocked(parent, lock)
 	}
 	if err != nil {
 		_ = lock.Close()
@@ -52,8 +52,8 @@ func take(parent *directory.Dir, session string, mayMake bool) (*flock.Flock, er
 	return lock, nil
 }
 
-// lockOf returns the lock of a session, which is not taken yet. Its file must be
-// there. Package flock opens it by its path: [checkPlace] tells what was opened.
+// lockOf returns the lock of a session without acquiring it. Its file must exist. Package
+// flock opens the file by its path; [checkLocked] checks what it has opened.
 func lockOf(parent *directory.Dir, session string) (*flock.Flock, error) {
 	name := session + lockSuffix
 	path := parent.Join(name)
@@ -74,9 +74,9 @@ func checkLock(path string, info fs.FileInfo) error {
 	return directory.CheckOwner(path, info)
 }
 
-// checkPlace returns an error unless the file that is locked is the one that is
-// there: the process that had the lock before may have removed it.
-func checkPlace(parent *directory.Dir, lock *flock.Flock) error {
+// checkLocked returns an error unless the locked file is still at its path: the process
+// that held the lock before may have removed the file.
+func checkLocked(parent *directory.Dir, lock *flock.Flock) error {
 	held, err := lock.Stat()
 	if err != nil {
 		return err
@@ -91,21 +91,21 @@ func checkPlace(parent *directory.Dir, lock *flock.Flock) error {
 	return checkLock(lock.Path(), held)
 }
 
-// isAlive reports whether a process has the lock of a session. It shares the lock for
-// a moment if none has: several may look at once.
+// isAlive reports whether a process holds the lock of a session. If none does, it holds a
+// shared lock for a moment, so that several processes can ask at once.
 func isAlive(parent *directory.Dir, session string) (bool, error) {
 	lock, err := lockOf(parent, session)
 	if err != nil {
 		return false, err
 	}
-	defer release(lock)
+	defer releaseLock(lock)
 	locked, err := lock.TryRLock()
 	return !locked, err
 }
 
-// release gives a lock back. Nil is one that could not be had.
-func release(lock *flock.Flock) {
+// releaseLock releases a lock; nil is a lock that the file system does not have.
+func releaseLock(lock *flock.Flock) {
 	if lock != nil {
-		_ = lock.Close() // there is nothing in its file
+		_ = lock.Close() // its file is empty
 	}
 }

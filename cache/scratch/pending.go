@@ -12,44 +12,45 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 )
 
-// pendingName is the file in a process's folder in which its client notes the tasks that
-// it runs: "+HASH\n" before a task begins, "-HASH\n" when it ends, with a result or
-// without. Other processes in the same cache directory read it.
+// pendingName is the file in a process's folder in which the client records the tasks that
+// it runs: "+HASH\n" before a task begins, "-HASH\n" when the task ends, with or without a
+// result. Other processes in the same cache directory read the file.
 //
 // Two runs of one task in one workspace disturb each other: a task that begins may delete
-// what the other has just built, while Nx copies it. What Nx then hands over is
-// incomplete, and nothing in it shows that. So a result is not stored while another run
-// here is making it, too. The last of them that succeeds stores it, if its mode lets it
-// write. If a run fails after the others have ended, none of them stores the result: the
-// next run that makes it does.
+// what the other has just built, while Nx copies it. Nx then hands over an incomplete
+// result, and nothing in it shows that. So a process does not store a result while another
+// run in the cache directory is making it, too. The last run that succeeds stores the
+// result, if its mode allows it. If a run fails after the others have ended, the next run
+// that makes the result stores it.
 //
-// A run that ends in the middle of a task, by Ctrl-C perhaps, or whose task fails, may have
-// deleted what another one does not build again. So at its end its process appends "~HASH\n"
-// to the files of all others: what they have begun before that is not stored either. For
-// a process that was killed, the one that removes its folder does so. A client appends it,
-// too, before Nx restores a result to the workspace, which deletes what is there.
+// A run whose task fails, or that ends in the middle of a task, by Ctrl-C for example, may
+// have deleted what another run does not build again. So when it ends, its process appends
+// "~HASH\n" to the files of all others, and they do not store what they began before that
+// line. If a process was killed, the one that removes its folder appends the line. A client
+// also appends it before Nx restores a result to the workspace, which deletes the outputs
+// there.
 //
-// What is not seen: runs without this cache (NX_SKIP_REMOTE_CACHE, --skip-nx-cache), of
-// other users, in batches of Nx, and on file systems without locks; runs of the same task
-// with another hash.
+// A process does not see runs without this cache (NX_SKIP_REMOTE_CACHE,
+// --skip-nx-cache), runs of other users, batches of Nx, runs on file systems without
+// locks, and runs of the same task with another hash.
 const pendingName = "pending"
 
-// maxPending is more than a run writes: 20,000 tasks need a megabyte.
+// maxPending is more than a run writes: 20,000 tasks take a megabyte.
 const maxPending = 16 << 20
 
-// IsMadeByAnother reports whether another run that is at work in the cache directory
-// is making the result of a hash, or has ended in the middle of it meanwhile.
+// IsMadeByAnother reports whether another run in the cache directory is making the result
+// of hash, or has begun to make it and ended since this run began.
 func (f *Folder) IsMadeByAnother(hash string) bool {
 	for _, session := range f.others() {
 		if !isPending(f.parent, session, hash) {
 			continue
 		}
-		// What has died before this run began has been swept.
+		// Once the sweep is done, a dead process has died during this run.
 		if alive, err := isAlive(f.parent, session); err == nil && (alive || f.swept.Load()) {
 			return true
 		}
 	}
-	own, err := readPending(f.parent, f.session) // last: see endRun
+	own, err := readPending(f.parent, f.session) // last, see endRun
 	return err == nil && own.last('~', hash) > own.last('+', hash) && own.last('+', hash) >= 0
 }
 
@@ -64,46 +65,45 @@ func (f *Folder) others() (sessions []string) {
 	return sessions
 }
 
-// endRun says to other processes that the run makes no results any more, and which it
-// has not finished. They hear that before its notes are gone: there is no moment in
-// which nothing is known of it.
+// endRun tells other processes that the run makes no more results, and which results it has
+// not finished. It tells them before it removes its notes, so that there is no gap.
 func (f *Folder) endRun() {
-	f.passOn(f.session)
-	_ = f.Root.Remove(pendingName) // which may not be there
+	f.reportUnfinished(f.session)
+	_ = f.Root.Remove(pendingName) // which may not exist
 }
 
-// passOn tells other processes what a session has not finished.
-func (f *Folder) passOn(session string) {
+// reportUnfinished tells other processes which results a session has not finished.
+func (f *Folder) reportUnfinished(session string) {
 	notes, err := readPending(f.parent, session)
 	if err != nil {
-		return // there are none
+		return // no notes
 	}
-	left := notes.unfinished()
-	if left == "" {
+	unfinished := notes.unfinished()
+	if unfinished == "" {
 		return
 	}
 	for _, other := range f.others() {
 		if other != session {
-			appendPending(f.parent, other, left)
+			appendPending(f.parent, other, unfinished)
 		}
 	}
 }
 
-// isPending reports whether the file of a session says that it is making a result.
+// isPending reports whether a session is making a result, according to its notes.
 func isPending(parent *directory.Dir, session, hash string) bool {
 	notes, err := readPending(parent, session)
 	return err == nil && notes.last('+', hash) > notes.last('-', hash)
 }
 
-// notes are what is in such a file, behind a line feed.
+// notes is the content of a file called [pendingName], after a line feed.
 type notes []byte
 
-// last is where a hash was noted last with a sign, or -1.
+// last is the position of the last note with this sign and hash, or -1.
 func (n notes) last(sign byte, hash string) int {
 	return bytes.LastIndex(n, []byte("\n"+string(sign)+hash+"\n"))
 }
 
-// unfinished are the notes for others about the tasks of which Nx has no result.
+// unfinished returns the notes for other processes about tasks that have begun and not ended.
 func (n notes) unfinished() string {
 	begun := make(map[string]bool)
 	for line := range strings.Lines(string(n)) {
@@ -128,7 +128,7 @@ func readPending(parent *directory.Dir, session string) (notes, error) {
 	}
 	defer f.Close() // opened for reading: nothing is lost
 	if info, err := f.Stat(); err == nil && info.Size() > maxPending {
-		_, _ = f.Seek(-maxPending, io.SeekEnd) // else the oldest notes are read
+		_, _ = f.Seek(-maxPending, io.SeekEnd) // on failure, this reads the oldest notes
 	}
 	content, err := io.ReadAll(io.LimitReader(f, maxPending))
 	return append(notes("\n"), content...), err
@@ -140,13 +140,13 @@ func appendPending(parent *directory.Dir, session, notes string) {
 	if err != nil {
 		return
 	}
-	_, _ = f.WriteString(notes) // what cannot be written is not seen
+	_, _ = f.WriteString(notes) // on failure, the other process does not see them
 	_ = f.Close()
 }
 
 func openPending(parent *directory.Dir, session string, flags int) (*os.File, error) {
 	name := path.Join(session, pendingName)
-	// Opening what is no file may wait for ever.
+	// Opening a FIFO would block.
 	if info, err := parent.Root.Lstat(name); err != nil {
 		return nil, err
 	} else if !info.Mode().IsRegular() {

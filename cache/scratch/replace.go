@@ -9,24 +9,23 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/directory"
 )
 
-// move moves a name in one open directory to a name in another.
+// move renames a name in one open directory to a name in another.
 type move func(from *directory.Dir, name string, to *directory.Dir, newName string) error
 
-// mover puts results in their place.
+// mover moves results to their place.
 type mover struct{ rename, exchange move }
 
-// MoveToResult moves what is at a path to the name hash in the cache directory, whatever
-// stands there. What is a link there is replaced itself. Where the system can
-// exchange two names, there is a result at every moment: another process of Nx may
-// be reading it.
+// MoveToResult renames the path to the name hash in the cache directory, and replaces what
+// exists there. It replaces a link, not its target. If the system can exchange two names,
+// a result exists at every moment, because another Nx process may be reading it.
 func (s Path) MoveToResult(ctx context.Context, hash string) error {
 	return mover{directory.Rename, directory.Exchange}.replace(ctx, s, hash)
 }
 
 func (m mover) replace(ctx context.Context, from Path, hash string) error {
 	var err error
-	// Another process may restore the same result at the same time: both
-	// results are the same, so it does not matter whose stays.
+	// Another process may be restoring the same result. Both are equal, so it does not
+	// matter which one stays.
 	for try := range 10 {
 		if err = m.rename(from.Dir, from.Name, from.cacheDirectory, hash); err == nil {
 			return nil
@@ -49,9 +48,9 @@ func (m mover) replace(ctx context.Context, from Path, hash string) error {
 	return err
 }
 
-// replaceInPlace replaces what cannot be moved as a whole, by a result that perhaps
-// cannot either (see [directory.IsUnmovable]). For a moment there is no result, or a part of one:
-// there is no other way.
+// replaceInPlace removes what exists at the destination, which cannot be renamed as a whole
+// (see [directory.IsUnmovable]), and renames or copies the result. For a moment, the
+// result is missing or incomplete.
 func (m mover) replaceInPlace(ctx context.Context, from Path, hash string) error {
 	to := from.cacheDirectory
 	removed := to.RemoveAll(hash)
@@ -65,15 +64,15 @@ func (m mover) replaceInPlace(ctx context.Context, from Path, hash string) error
 		return err
 	}
 	if err := directory.Copy(from.Dir, from.Name, to, hash); err != nil {
-		_ = to.RemoveAll(hash) // half a result; err says what is wrong
+		_ = to.RemoveAll(hash) // incomplete; err says why
 		return err
 	}
 	from.Discard(ctx)
 	return nil
 }
 
-// moveAway moves a name in the cache directory to a Path, also where it is read-only: a
-// directory that may not be written may not change its parent either.
+// moveAway moves a name in the cache directory to a path. It makes a read-only directory
+// writable first, because such a directory cannot change its parent.
 func moveAway(hash string, to Path, move move) error {
 	from := to.cacheDirectory
 	err := move(from, hash, to.Dir, to.Name)

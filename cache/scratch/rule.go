@@ -1,12 +1,12 @@
 package scratch
 
-// Rule says which cache directories are safe. It is Nx 24's rule, for
-// every version of Nx: another user who can replace files in the cache directory
-// runs code as this user. Windows has no such owners and modes, and no such rule.
+// Rule decides which cache directories are safe. It applies the rule of Nx 24 to every
+// version of Nx: another user who can replace files in the cache directory can run code as
+// this user. Windows has no such owners and modes, and needs no such rule.
 type Rule struct {
-	// Workspace is the root of the workspace. What is in it is trusted as it is,
-	// and so is its owner.
+	// Workspace is the root of the workspace. The rule trusts its owner and everything in
+	// it.
 	Workspace string
-	// AllowInsecure takes directories that are not safe as well.
+	// AllowInsecure accepts unsafe directories, too.
 	AllowInsecure bool
 }

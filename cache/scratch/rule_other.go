@@ -8,7 +8,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/directory"
 )
 
-// Windows has no owners and modes of this kind, see [directory.HasOwners].
+// The rule does not apply without owners and modes (see [directory.HasOwners]).
 func (Rule) check(string, fs.FileInfo) error { return nil }
 
 func (Rule) checkParent(_, _ *directory.Dir) error { return nil }

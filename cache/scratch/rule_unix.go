@@ -13,8 +13,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 )
 
-// check returns an error unless the cache directory at path, which is open, is
-// safe.
+// check returns an error unless the open cache directory at path is safe.
 func (r Rule) check(path string, opened fs.FileInfo) error {
 	reason := r.reasonAgainst(path, opened)
 	if reason == "" || r.AllowInsecure {
@@ -24,15 +23,15 @@ func (r Rule) check(path string, opened fs.FileInfo) error {
 }
 
 // reasonAgainst follows ensureTrustedConfiguredDir in Nx 24's
-// utils/cache-directory.js. The path as it is written shows links that others may
-// replace, the path without links shows where they lead.
+// utils/cache-directory.js. It checks the path as it is written, whose links others may
+// replace, and the path without links.
 func (r Rule) reasonAgainst(path string, opened fs.FileInfo) string {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return err.Error()
 	}
 	for _, pair := range [][2]string{{path, r.Workspace}, {real, realPath(r.Workspace)}} {
-		if reason := r.reasonOnTheWay(pair[0], pair[1]); reason != "" {
+		if reason := r.reasonInParents(pair[0], pair[1]); reason != "" {
 			return reason
 		}
 	}
@@ -42,9 +41,9 @@ func (r Rule) reasonAgainst(path string, opened fs.FileInfo) string {
 	return ""
 }
 
-// reasonOnTheWay looks at every level from the directory up to the workspace or
-// the root of the file system. Inside the workspace all is trusted.
-func (r Rule) reasonOnTheWay(directory, workspace string) string {
+// reasonInParents checks every level from the directory up to the workspace or the root
+// of the file system. Everything inside the workspace is trusted.
+func (r Rule) reasonInParents(directory, workspace string) string {
 	if isWithin(directory, workspace) {
 		return ""
 	}
@@ -76,8 +75,8 @@ func (r Rule) reasonAt(path string, isCacheDirectory bool) string {
 	return ""
 }
 
-// trusts reports whether a user may replace what is in the cache directory: this
-// one, root, and the owner of the workspace, who could change its code as well.
+// trusts reports whether a user may replace files in the cache directory: this user, root,
+// and the owner of the workspace, who can change its code anyway.
 func (r Rule) trusts(user int) bool {
 	if user == os.Geteuid() || user == 0 {
 		return true
@@ -91,7 +90,7 @@ func isWithin(path, folder string) bool {
 	return err == nil && folder != "" && !strings.HasPrefix(rel, "..")
 }
 
-// realPath is a path without links, as far as it can be found out.
+// realPath is the path without links, if it can be resolved.
 func realPath(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		return real
@@ -99,14 +98,13 @@ func realPath(path string) string {
 	return path
 }
 
-// checkParent returns an error if a user who is not trusted has made the folder that
-// holds those of all processes.
+// checkParent returns an error if an untrusted user owns the folder that holds the folders
+// of all processes.
 //
-// A group may share a cache directory on purpose: then the first of its users
-// makes the parent, and each makes folders of their own in it. So the parent
-// grants what the cache directory grants. It is sticky, so that no user can remove
-// what belongs to another one. The owner of the parent still can, which costs
-// results and gains nothing: folders are used through handles.
+// A group may share a cache directory on purpose: the first user makes the parent, and each
+// user makes folders in it. So the parent gets the permissions of the cache directory. It
+// is sticky, so that users cannot remove each other's folders. The owner of the parent
+// still can, but gains nothing: processes use open directories, so only results are lost.
 func (r Rule) checkParent(parent, cacheDirectory *directory.Dir) error {
 	owner, mode := directory.OwnerOf(parent.Info), cacheDirectory.Info.Mode()
 	isShared := mode.Perm()&0o022 == 0o020 || r.AllowInsecure
@@ -119,12 +117,12 @@ func (r Rule) checkParent(parent, cacheDirectory *directory.Dir) error {
 	return nil
 }
 
-// grantLike gives a directory of this user the grants of another. Where the file
-// system refuses, others cannot share it, and no more.
+// grantLike gives a directory of this user the permissions of another. If the file system
+// refuses, other users cannot share the directory.
 func grantLike(d, other *directory.Dir) {
 	mode := other.Info.Mode().Perm() | 0o700
 	if group := directory.GroupOf(other.Info); group != directory.GroupOf(d.Info) && d.Handle.Chown(-1, group) != nil {
-		mode &^= 0o070 // it is another group
+		mode &^= 0o070 // the group is a different one
 	}
 	if mode&0o022 != 0 {
 		mode |= fs.ModeSticky

@@ -10,19 +10,19 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 )
 
-// Visitor looks at the folder of another process of this user.
+// Visitor inspects the folder of another process of this user.
 type Visitor struct {
-	// ProcessID is that of the process, by the name of its folder.
+	// ProcessID is the ID of the process, from the name of its folder.
 	ProcessID int
 
 	session        string
 	parent, folder *directory.Dir
 }
 
-// Visit opens a [Folder]. It must be a real directory of this user, so that no other
-// user has written in it. The error is [fs.ErrNotExist] if there is
-// none, or a [*fileerror.Error] if it is not to be believed. The caller closes the
-// visitor.
+// Visit opens the folder at path ([FolderPath]). It must be a real directory that belongs
+// to this user, so that no other user has written to it. The error is [fs.ErrNotExist] if
+// the folder does not exist, or a refusal ([fileerror.IsRefusal]) if it cannot be trusted.
+// The caller closes the visitor.
 func Visit(path string) (*Visitor, error) {
 	parentPath, session := filepath.Split(filepath.Clean(path))
 	parentPath = filepath.Clean(parentPath)
@@ -50,7 +50,7 @@ func Visit(path string) (*Visitor, error) {
 // Root is the folder. [Visitor.Close] closes it.
 func (v *Visitor) Root() *os.Root { return v.folder.Root }
 
-// Close closes what is open.
+// Close closes the folder.
 func (v *Visitor) Close() {
 	v.parent.Close()
 	if v.folder != nil {
@@ -58,8 +58,8 @@ func (v *Visitor) Close() {
 	}
 }
 
-// Alive reports whether the process has not ended, as far as its lock tells. The
-// error is a [*fileerror.Error] if another user has made the lock.
+// Alive reports whether the process is alive, according to its lock. The error is a
+// refusal if another user has made the lock.
 func (v *Visitor) Alive() (bool, error) {
 	alive, err := isAlive(v.parent, v.session)
 	switch {
@@ -68,5 +68,5 @@ func (v *Visitor) Alive() (bool, error) {
 	case fileerror.IsRefusal(err):
 		return false, err
 	}
-	return alive || err != nil, nil // where locks cannot be had, nothing says that it has ended
+	return alive || err != nil, nil // without locks, it counts as alive
 }

@@ -4,5 +4,6 @@ package snapshot
 
 import "io/fs"
 
-// inodeOf returns 0: package os does not say it here. Snapshots compare times only.
+// inodeOf returns 0, because package os does not know inodes here. Snapshots compare only
+// times.
 func inodeOf(fs.FileInfo) uint64 { return 0 }

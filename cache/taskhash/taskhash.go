@@ -1,6 +1,5 @@
-// Package taskhash says what a task hash of Nx looks like. Nothing else may become part
-// of a path, of a blob's name or of a line that another process reads. It knows nothing
-// of these.
+// Package taskhash checks the task hashes of Nx. Only a valid hash may become part of a
+// path, of a blob's name, or of a line that another process reads. It must not know these.
 package taskhash
 
 import (
@@ -10,11 +9,10 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-// hashes are what Nx's hashers make: decimal digits, in older versions with
-// letters.
+// hashes matches what Nx's hashers make: decimal digits, with letters in older versions.
 var hashes = regexp.MustCompile(`^[0-9A-Za-z_-]{1,128}$`)
 
-// maxShown is how much of a foreign string a message shows, in bytes.
+// maxShown is how much of an invalid hash a message shows, in bytes.
 const maxShown = 160
 
 // Check returns an error unless hash can be a task hash of Nx.

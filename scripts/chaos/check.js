@@ -178,7 +178,7 @@ function isHarmless(line) {
   return [
     /: \d+ hits?, /,
     /: storing \d+ results?, /,
-    /goes up behind a name/,
+    /has "\.\." after a name/,
   ].some((pattern) => pattern.test(line));
 }
 

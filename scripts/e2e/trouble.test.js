@@ -74,7 +74,7 @@ test('a result that cannot be stored costs a line', async (t) => {
   assert.equal(lines.length, 1);
   assert.match(
     lines[0],
-    /the result \d+ cannot be stored: .*dist\/words\/link.* goes up behind a name/,
+    /the result \d+ cannot be stored: .*dist\/words\/link.* has "\.\." after a name/,
   );
   assert.deepEqual(recorder.take(), ['GET 404', 'GET 404'], 'of two scopes');
 });

@@ -83,7 +83,7 @@ redTest('F15_hostile_archives_signed_by_main', async (t) => {
         return;
       }
       assert.equal(cacheStatus, 'cache-miss');
-      const why = reasons[name] ?? 'artifact refused: ';
+      const why = reasons[name] ?? 'archive rejected: ';
       const isRefused = messages.some(
         (text) => text.includes(`${hash}: `) && text.includes(why),
       );

@@ -61,11 +61,11 @@ function largeFiles(folder) {
 bombTest(
   'sparse_bomb',
   sparseBomb,
-  /artifact refused: an extended header has the record "GNU\.sparse\.major"/,
+  /archive rejected: an extended header has the record "GNU\.sparse\.major"/,
 );
 
 bombTest(
   'ratio_bomb',
   ratioBomb,
-  /artifact refused: it unpacks to more bytes than allowed/,
+  /archive rejected: it unpacks to more bytes than allowed/,
 );

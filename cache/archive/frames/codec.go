@@ -1,7 +1,7 @@
-// Package frames compresses a stream of bytes into zstd frames and back, several
-// frames at once, in bounded memory: the outer layer of an archive, as package archive
-// specifies it. It knows zstd, and which frames are allowed; it must not know what the
-// bytes are, nor touch files.
+// Package frames is the outer layer of an archive, as package archive specifies it: zstd
+// frames. It compresses and decompresses several frames at once, in bounded memory. It
+// knows zstd, and which frames are allowed; it must not know what the bytes mean, nor use
+// files.
 package frames
 
 import (
@@ -13,23 +13,22 @@ import (
 )
 
 const (
-	// Size is how many bytes of a stream make one frame, and its window, at most. It
-	// bounds the memory that a frame can ask for. Frames are compressed at the same
-	// time, on one core each. Larger ones find more to refer to, and need as much more
-	// memory on both sides.
+	// Size is the maximum size of a frame's content and of its window, in bytes. It bounds
+	// the memory that a frame can request. Larger frames would compress better, but need
+	// proportionally more memory on both sides.
 	Size = 2 << 20
 
-	// maxCompressors is how many frames a codec compresses at once, beside the
-	// tasks that Nx is running: two keep up with most networks.
+	// maxCompressors is how many frames a codec compresses at once, while Nx runs tasks.
+	// Two keep up with most networks.
 	maxCompressors = 2
 
-	// maxInWork is how many frames are compressed, or wait for their turn to be
-	// written: one more than can be compressed.
+	// maxInWork is how many frames are being compressed or wait to be written: one more
+	// than can be compressed at once.
 	maxInWork = maxCompressors + 1
 )
 
-// Codec compresses and decompresses streams, several at once. It keeps the memory that
-// this takes for the next ones, and bounds it.
+// Codec compresses and decompresses streams, several at once. It reuses memory, and bounds
+// how much it uses.
 type Codec struct {
 	compressors    chan struct{}
 	inWork         chan struct{}
@@ -38,7 +37,7 @@ type Codec struct {
 	decoders       sync.Pool // of *zstd.Decoder
 }
 
-// NewCodec returns a codec. A process needs one.
+// NewCodec returns a codec. A process needs only one.
 func NewCodec() *Codec {
 	return &Codec{
 		compressors: make(chan struct{}, min(maxCompressors, runtime.GOMAXPROCS(0))),
@@ -56,10 +55,10 @@ func newEncoder(level zstd.EncoderLevel) *zstd.Encoder {
 		zstd.WithWindowSize(Size),
 		zstd.WithEncoderConcurrency(1),
 		zstd.WithLowerEncoderMem(true),
-		zstd.WithEncoderCRC(false), // whoever stores the archive keeps a digest
+		zstd.WithEncoderCRC(false), // the blob's metadata hold a digest
 	)
 	if err != nil {
-		panic(err) // an option is wrong, always
+		panic(err) // an option is invalid
 	}
 	return encoder
 }
@@ -72,10 +71,10 @@ func newDecoder() *zstd.Decoder {
 		zstd.WithDecoderLowmem(true),
 	)
 	if err != nil {
-		panic(err) // an option is wrong, always
+		panic(err) // an option is invalid
 	}
 	return decoder
 }
 
-// malformed is an error of a stream that is not what a [Writer] writes, nor like it.
+// malformed returns the error of a stream with frames that are not allowed.
 func malformed(format string, args ...any) error { return fmt.Errorf(format, args...) }

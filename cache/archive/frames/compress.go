@@ -10,26 +10,26 @@ import (
 )
 
 const (
-	// ThoroughSize is how many bytes of a tar are compressed with more effort, if
-	// they look like text. Up to there it costs milliseconds and saves a sixth of
-	// the bytes; behind it, it would cost seconds.
+	// ThoroughSize is how many bytes of a stream are compressed with more effort, if they
+	// look like text. That takes milliseconds and saves a sixth of the bytes. For the
+	// rest of a large stream, it would take seconds.
 	ThoroughSize = 32 << 20
 
-	// sampleSize is how many bytes of a frame tell whether it looks like text:
-	// whether they shrink to less than two fifths.
+	// sampleSize is how many bytes of a frame are a sample. A frame looks like text if its
+	// sample shrinks to less than two fifths.
 	sampleSize = 64 << 10
 )
 
 var frames = sync.Pool{New: func() any { return new(frame) }}
 
-// frame is a part of a tar and what it becomes.
+// frame is a part of the stream, and its compressed form.
 type frame struct {
 	plain, packed []byte
-	done          chan struct{} // closed when it is packed
+	done          chan struct{} // closed once packed is complete
 }
 
-// pack compresses a frame that begins at an offset in the tar. What it becomes
-// depends on nothing else.
+// pack compresses a frame that begins at an offset in the stream. The result depends only
+// on the content and the offset.
 func (c *Codec) pack(f *frame, offset int64) {
 	c.compressors <- struct{}{}
 	defer func() { <-c.compressors }()
@@ -41,12 +41,12 @@ func (c *Codec) pack(f *frame, offset int64) {
 	f.encode(encoders, f.plain)
 }
 
-// isText tries the beginning of a frame, and makes room for the whole.
+// isText compresses a sample of a frame, and makes room for the whole frame.
 func (c *Codec) isText(f *frame) bool {
 	sample := f.plain[:min(len(f.plain), sampleSize)]
 	f.encode(&c.fast, sample)
 	packed := len(f.packed)
-	// Once: memory that was never used is slow.
+	// At once, because unused memory is slow.
 	f.packed = slices.Grow(f.packed[:0], packed*(len(f.plain)/max(1, len(sample))+1))
 	return 5*packed < 2*len(sample)
 }
@@ -57,7 +57,7 @@ func (f *frame) encode(encoders *sync.Pool, plain []byte) {
 	encoders.Put(encoder)
 }
 
-// room returns where the next bytes of a frame go, at most n.
+// room returns the space for the next bytes of a frame, at most n.
 func (f *frame) room(n int) []byte {
 	n = min(n, Size-len(f.plain))
 	if all := len(f.plain) + n; all > cap(f.plain) && all > sampleSize {
@@ -73,43 +73,42 @@ func (f *frame) release() {
 	frames.Put(f)
 }
 
-// Writer compresses what is written to it into frames, several at once, and
-// writes these to w in their order, from another goroutine when there is more
-// than one. The same bytes always give the same frames.
+// Writer compresses what is written to it into frames, several at once. It writes them to w
+// in order, from another goroutine if there is more than one. The same bytes always give
+// the same frames.
 type Writer struct {
 	codec   *Codec
-	w       io.Writer
+	out     io.Writer
 	filling *frame
-	size    int64       // of the frames that were full
-	packed  int64       // bytes written to w
-	queue   chan *frame // to the writing goroutine; nil while there is none
+	size    int64       // bytes in the full frames
+	packed  int64       // bytes written to out
+	queue   chan *frame // to the writing goroutine; nil before it starts
 	ended   chan struct{}
 
-	failed atomic.Pointer[error] // of w
+	failed atomic.Pointer[error] // of out
 }
 
 // NewWriter returns a writer that compresses to w.
 func (c *Codec) NewWriter(w io.Writer) *Writer {
-	return &Writer{codec: c, w: w, filling: frames.Get().(*frame)}
+	return &Writer{codec: c, out: w, filling: frames.Get().(*frame)}
 }
 
-// Write implements [io.Writer]. The error is one of a frame before.
-func (c *Writer) Write(p []byte) (n int, err error) {
+// Write implements [io.Writer]. The error may be about an earlier frame.
+func (w *Writer) Write(p []byte) (n int, err error) {
 	for n < len(p) && err == nil {
-		m := copy(c.filling.room(len(p)-n), p[n:])
+		m := copy(w.filling.room(len(p)-n), p[n:])
 		n += m
-		err = c.added(m)
+		err = w.added(m)
 	}
 	return n, err
 }
 
-// CopyFrom reads size bytes, straight to where they are compressed, or returns
-// [io.ErrUnexpectedEOF].
-func (c *Writer) CopyFrom(r io.Reader, size int64) error {
+// CopyFrom reads size bytes directly into the frames, or returns [io.ErrUnexpectedEOF].
+func (w *Writer) CopyFrom(r io.Reader, size int64) error {
 	for size > 0 {
-		n, err := r.Read(c.filling.room(int(min(size, Size))))
+		n, err := r.Read(w.filling.room(int(min(size, Size))))
 		size -= int64(n)
-		if err := c.added(n); err != nil {
+		if err := w.added(n); err != nil {
 			return err
 		}
 		if size > 0 && err == io.EOF {
@@ -122,77 +121,76 @@ func (c *Writer) CopyFrom(r io.Reader, size int64) error {
 	return nil
 }
 
-// added notes n bytes that were put in the room of the frame.
-func (c *Writer) added(n int) error {
-	c.filling.plain = c.filling.plain[:len(c.filling.plain)+n]
-	if len(c.filling.plain) < Size {
+// added records n bytes that were put into the room of the frame.
+func (w *Writer) added(n int) error {
+	w.filling.plain = w.filling.plain[:len(w.filling.plain)+n]
+	if len(w.filling.plain) < Size {
 		return nil
 	}
-	if failed := c.failed.Load(); failed != nil {
+	if failed := w.failed.Load(); failed != nil {
 		return *failed
 	}
-	c.begin(c.filling)
-	c.filling = frames.Get().(*frame)
+	w.begin(w.filling)
+	w.filling = frames.Get().(*frame)
 	return nil
 }
 
-// Written is the number of bytes that were written to w. It is for a writer that is
-// closed.
-func (c *Writer) Written() int64 { return c.packed }
+// Written is the number of bytes written to w. The writer must be closed.
+func (w *Writer) Written() int64 { return w.packed }
 
-// begin has a full frame compressed and written.
-func (c *Writer) begin(f *frame) {
-	if c.queue == nil {
-		c.queue, c.ended = make(chan *frame, maxInWork), make(chan struct{})
-		go c.write()
+// begin starts to compress and write a full frame.
+func (w *Writer) begin(f *frame) {
+	if w.queue == nil {
+		w.queue, w.ended = make(chan *frame, maxInWork), make(chan struct{})
+		go w.write()
 	}
-	offset := c.size
-	c.size += int64(len(f.plain))
+	offset := w.size
+	w.size += int64(len(f.plain))
 	f.done = make(chan struct{})
-	c.codec.inWork <- struct{}{}
-	c.queue <- f
+	w.codec.inWork <- struct{}{}
+	w.queue <- f
 	go func() {
 		defer close(f.done)
-		c.codec.pack(f, offset)
+		w.codec.pack(f, offset)
 	}()
 }
 
-// write writes the frames in their order.
-func (c *Writer) write() {
-	defer close(c.ended)
-	for f := range c.queue {
+// write writes the frames in order.
+func (w *Writer) write() {
+	defer close(w.ended)
+	for f := range w.queue {
 		<-f.done
-		if c.failed.Load() == nil {
-			if err := c.put(f); err != nil {
-				c.failed.Store(&err)
+		if w.failed.Load() == nil {
+			if err := w.put(f); err != nil {
+				w.failed.Store(&err)
 			}
 		}
 		f.release()
-		<-c.codec.inWork
+		<-w.codec.inWork
 	}
 }
 
-func (c *Writer) put(f *frame) error {
-	c.packed += int64(len(f.packed))
-	_, err := c.w.Write(f.packed)
+func (w *Writer) put(f *frame) error {
+	w.packed += int64(len(f.packed))
+	_, err := w.out.Write(f.packed)
 	return err
 }
 
-// Close writes what is left, unless the archive was given up, and waits until
-// nothing is in work any more.
-func (c *Writer) Close(givenUp bool) error {
-	if c.queue != nil {
-		close(c.queue)
-		<-c.ended
+// Close writes the last frame, unless the stream is abandoned, and waits until no frame is
+// in work.
+func (w *Writer) Close(abandoned bool) error {
+	if w.queue != nil {
+		close(w.queue)
+		<-w.ended
 	}
 	var err error
-	if failed := c.failed.Load(); failed != nil {
+	if failed := w.failed.Load(); failed != nil {
 		err = *failed
 	}
-	if !givenUp && err == nil && len(c.filling.plain) > 0 {
-		c.codec.pack(c.filling, c.size)
-		err = c.put(c.filling)
+	if !abandoned && err == nil && len(w.filling.plain) > 0 {
+		w.codec.pack(w.filling, w.size)
+		err = w.put(w.filling)
 	}
-	c.filling.release()
+	w.filling.release()
 	return err
 }

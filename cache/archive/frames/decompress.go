@@ -10,49 +10,47 @@ import (
 )
 
 const (
-	// maxAhead is how many parts a codec decompresses before they are asked for,
-	// besides one for each archive.
+	// maxAhead is how many parts a codec decompresses ahead of their readers, besides one
+	// for each stream.
 	maxAhead = 4
 
-	// minFrame is the size that each frame but the last must have, in bytes of the
-	// tar. It bounds what the frames themselves cost. Ours have [Size].
+	// minFrame is the minimum content of each frame but the last, in bytes. It bounds the
+	// overhead of frames. Ours have [Size].
 	minFrame = 64 << 10
 
-	// blockOverhead is the number of bytes of the tar for which one block is
-	// allowed, beside moreBlocks for each frame. Ours have 128 KiB; other programs
-	// make smaller ones.
-	blockOverhead = 512
-	moreBlocks    = 16
+	// A frame may have baseBlocks blocks, and one more for each bytesPerBlock bytes of its
+	// content. Our blocks have 128 KiB; other programs make smaller ones.
+	bytesPerBlock = 512
+	baseBlocks    = 16
 
-	// smallFrame is the size of a frame up to which another goroutine costs more
-	// than it saves, in bytes.
+	// smallFrame is the size of a frame that is too small for a goroutine of its own, in
+	// bytes.
 	smallFrame = 16 << 10
 )
 
-// part is a frame of an archive.
+// part is a frame of the stream.
 type part struct {
 	packed, plain []byte
-	err           error         // that comes after plain
-	done          chan struct{} // closed when plain and err are there
-	slot          chan struct{} // that it takes
+	err           error         // after plain
+	done          chan struct{} // closed once plain and err are set
+	slot          chan struct{} // that the part occupies
 }
 
 var parts = sync.Pool{New: func() any { return new(part) }}
 
-// Reader is what an archive decompresses to. It is received, verified and
-// decompressed by other goroutines while files are written: frames several at
-// once.
+// Reader reads the decompressed stream. Other goroutines receive, verify and decompress
+// frames, several at once, while the caller writes files.
 type Reader struct {
 	codec *Codec
 	parts chan *part
-	own   chan struct{} // the slot of this archive
+	own   chan struct{} // the slot of this stream
 	stop  chan struct{}
 
-	current *part // that is being read, or nil
-	read    int   // bytes of it
+	current *part // being read, or nil
+	read    int   // bytes of current
 }
 
-// NewReader begins to read r. The caller calls Close before it uses r otherwise.
+// NewReader starts to read r. The caller calls Close before it uses r otherwise.
 func (c *Codec) NewReader(r io.Reader) *Reader {
 	p := &Reader{
 		codec: c,
@@ -64,20 +62,20 @@ func (c *Codec) NewReader(r io.Reader) *Reader {
 	return p
 }
 
-// begin takes a slot for a part. It reports false when there is nobody to read it.
-func (p *Reader) begin() (*part, bool) {
-	it := parts.Get().(*part)
-	it.done, it.err = make(chan struct{}), nil
+// begin acquires a slot for a part. It reports false if the reader is closed.
+func (r *Reader) begin() (*part, bool) {
+	next := parts.Get().(*part)
+	next.done, next.err = make(chan struct{}), nil
 	select {
-	case p.own <- struct{}{}:
-		it.slot = p.own
-	case p.codec.ahead <- struct{}{}:
-		it.slot = p.codec.ahead
-	case <-p.stop:
-		parts.Put(it)
+	case r.own <- struct{}{}:
+		next.slot = r.own
+	case r.codec.ahead <- struct{}{}:
+		next.slot = r.codec.ahead
+	case <-r.stop:
+		parts.Put(next)
 		return nil, false
 	}
-	return it, true
+	return next, true
 }
 
 func (p *part) release() {
@@ -86,46 +84,46 @@ func (p *part) release() {
 	parts.Put(p)
 }
 
-// run reads r to its end, or until nobody reads what it becomes.
-func (p *Reader) run(r *bufio.Reader) {
-	defer close(p.parts)
+// run reads r to its end, or until the reader is closed.
+func (r *Reader) run(in *bufio.Reader) {
+	defer close(r.parts)
 	for {
-		it, ok := p.begin()
+		part, ok := r.begin()
 		if !ok {
 			return
 		}
-		it.err = it.readFrame(r)
-		p.parts <- it // there is room for all slots
-		if it.err != nil {
-			close(it.done)
+		part.err = part.readFrame(in)
+		r.parts <- part // has room for all slots
+		if part.err != nil {
+			close(part.done)
 			return
 		}
-		if len(it.packed) < smallFrame {
-			p.codec.unpack(it)
+		if len(part.packed) < smallFrame {
+			r.codec.unpack(part)
 		} else {
-			go p.codec.unpack(it)
+			go r.codec.unpack(part)
 		}
 	}
 }
 
 // unpack decompresses a frame.
-func (c *Codec) unpack(it *part) {
-	defer close(it.done)
-	defer it.survive()
+func (c *Codec) unpack(part *part) {
+	defer close(part.done)
+	defer part.recoverPanic()
 	decoder := c.decoders.Get().(*zstd.Decoder)
-	it.plain, it.err = decoder.DecodeAll(it.packed, it.plain[:0])
+	part.plain, part.err = decoder.DecodeAll(part.packed, part.plain[:0])
 	c.decoders.Put(decoder)
 }
 
-// survive makes a panic the error of a part: on a goroutine of its own it would
-// end the process, and other results with it.
-func (p *part) survive() {
+// recoverPanic turns a panic into the error of a part. On a goroutine of its own, a panic
+// would end the process, and with it the work on other results.
+func (p *part) recoverPanic() {
 	if reason := recover(); reason != nil {
 		p.plain, p.err = nil, malformed("decompressing it panicked: %v", reason)
 	}
 }
 
-// readFrame reads the next frame of r. The error is [io.EOF] when there is none.
+// readFrame reads the next frame of r. The error is [io.EOF] at the end.
 // See RFC 8878, 3.1.1: a header, blocks with headers of three bytes, perhaps a
 // checksum.
 func (p *part) readFrame(r *bufio.Reader) error {
@@ -136,7 +134,7 @@ func (p *part) readFrame(r *bufio.Reader) error {
 	}
 	var header zstd.Header
 	if err := header.Decode(start); err != nil {
-		return malformed("a frame has no header of zstd: %v", err)
+		return malformed("a frame has no zstd header: %v", err)
 	}
 	plainSize, err := checkFrame(&header)
 	if err != nil {
@@ -154,11 +152,11 @@ func (p *part) readFrame(r *bufio.Reader) error {
 	return nil
 }
 
-// checkFrame returns how much a frame unpacks to at most, in bytes.
+// checkFrame returns the maximum size of a frame's content, in bytes.
 func checkFrame(header *zstd.Header) (plainSize int, err error) {
 	switch {
 	case header.Skippable:
-		return 0, malformed("it has a frame to be skipped")
+		return 0, malformed("it has a skippable frame")
 	case header.DictionaryID != 0:
 		return 0, malformed("a frame needs a dictionary")
 	case header.WindowSize > Size:
@@ -174,9 +172,9 @@ func checkFrame(header *zstd.Header) (plainSize int, err error) {
 }
 
 // readBlocks reads the blocks of a frame. A block that would not shrink is stored
-// as it is, so together they are no longer than what they unpack to.
+// uncompressed, so the blocks are never larger than their content.
 func (p *part) readBlocks(r io.Reader, plainSize int) error {
-	blocks := moreBlocks + plainSize/blockOverhead
+	blocks := baseBlocks + plainSize/bytesPerBlock
 	left := plainSize
 	for last := false; !last; blocks-- {
 		if err := p.readMore(r, 3); err != nil {
@@ -185,7 +183,7 @@ func (p *part) readBlocks(r io.Reader, plainSize int) error {
 		var size int
 		last, size = parseBlock(p.packed[len(p.packed)-3:])
 		if left -= size; size < 0 || left < 0 || blocks == 0 {
-			return malformed("a frame has more or other blocks than its size needs")
+			return malformed("a frame has more or other blocks than its size requires")
 		}
 		if err := p.readMore(r, size); err != nil {
 			return err
@@ -194,8 +192,8 @@ func (p *part) readBlocks(r io.Reader, plainSize int) error {
 	return nil
 }
 
-// parseBlock returns what the header of a block says: whether it is the last of
-// its frame, and how many bytes follow, or -1 for a type that there is not.
+// parseBlock parses the header of a block: whether it is the last of its frame, and how
+// many bytes follow, or -1 for an unknown type.
 func parseBlock(b []byte) (last bool, size int) {
 	const raw, runLength, compressed = 0, 1, 2
 	header := int(b[0]) | int(b[1])<<8 | int(b[2])<<16
@@ -221,49 +219,49 @@ func (p *part) readMore(r io.Reader, n int) error {
 }
 
 // Read implements [io.Reader].
-func (p *Reader) Read(b []byte) (int, error) {
-	for p.current == nil || p.read == len(p.current.plain) {
-		if p.current != nil && p.current.err != nil {
-			return 0, p.current.err
+func (r *Reader) Read(b []byte) (int, error) {
+	for r.current == nil || r.read == len(r.current.plain) {
+		if r.current != nil && r.current.err != nil {
+			return 0, r.current.err
 		}
-		if err := p.next(); err != nil {
+		if err := r.next(); err != nil {
 			return 0, err
 		}
 	}
-	n := copy(b, p.current.plain[p.read:])
-	p.read += n
+	n := copy(b, r.current.plain[r.read:])
+	r.read += n
 	return n, nil
 }
 
-// next goes on with the next part.
-func (p *Reader) next() error {
+// next waits for the next part.
+func (r *Reader) next() error {
 	isShort := false
-	if p.current != nil {
-		isShort = len(p.current.plain) < minFrame
-		p.current.release()
-		p.current = nil
+	if r.current != nil {
+		isShort = len(r.current.plain) < minFrame
+		r.current.release()
+		r.current = nil
 	}
-	it, ok := <-p.parts
+	part, ok := <-r.parts
 	if !ok {
-		return io.ErrUnexpectedEOF // after an error that was ignored
+		return io.ErrUnexpectedEOF // the caller has ignored an error
 	}
-	<-it.done
-	p.current, p.read = it, 0
-	if isShort && it.err == nil {
-		return malformed("a frame that is not the last holds less than %d bytes", minFrame)
+	<-part.done
+	r.current, r.read = part, 0
+	if isShort && part.err == nil {
+		return malformed("a frame before the last has less than %d bytes", minFrame)
 	}
 	return nil
 }
 
-// Close returns when nothing is read or decompressed any more.
-func (p *Reader) Close() {
-	close(p.stop)
-	if p.current != nil {
-		p.current.release()
-		p.current = nil
+// Close returns once nothing is being read or decompressed.
+func (r *Reader) Close() {
+	close(r.stop)
+	if r.current != nil {
+		r.current.release()
+		r.current = nil
 	}
-	for it := range p.parts {
-		<-it.done
-		it.release()
+	for part := range r.parts {
+		<-part.done
+		part.release()
 	}
 }

@@ -10,12 +10,11 @@ import (
 	"time"
 )
 
-// folder is an open directory, in which entries are created by names of one
-// component.
+// folder is an open directory that creates entries by names of one component.
 type folder struct{ root *os.Root }
 
-// folderOf opens a directory again that the caller has opened, by its path: there
-// is no other way to an os.Root.
+// folderOf opens a directory of the caller again by its path, the only way to get an
+// os.Root.
 func folderOf(dir *os.File) (*folder, error) {
 	root, err := os.OpenRoot(dir.Name())
 	if err != nil {
@@ -37,23 +36,23 @@ func (f *folder) close() { _ = f.root.Close() } // a handle of a directory: noth
 
 func (f *folder) mkdir(name string, mode fs.FileMode) error { return f.root.Mkdir(name, mode) }
 
-// file is one that is being written.
+// file is a file that is being written.
 type file = os.File
 
-// create creates a file with what write writes to it.
+// create creates a file with the content that write writes to it.
 func (f *folder) create(name string, a Attributes, write func(*file) error) error {
-	it, err := f.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, a.Mode)
+	out, err := f.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, a.Mode)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(write(it), it.Close()); err != nil {
+	if err := errors.Join(write(out), out.Close()); err != nil {
 		return err
 	}
 	return f.setTime(name, a.ModTime)
 }
 
-// symlink creates a link. Windows gives it the time it was made, and os.Root can
-// only change what a link leads to.
+// symlink creates a link. It keeps the time of its creation, because os.Root can set only
+// the time of a link's target.
 func (f *folder) symlink(target, name string, _ time.Time) error {
 	return f.root.Symlink(filepath.FromSlash(target), name)
 }

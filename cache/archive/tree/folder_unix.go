@@ -15,15 +15,14 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/eintr"
 )
 
-// folder is an open directory, in which entries are created by names of one
-// component. It does what os.Root does, with four system calls for a file where
-// that needs ten: it follows no link, and a new entry replaces none.
+// folder is an open directory that creates entries by names of one component. Like os.Root,
+// it follows no link, and a new entry replaces none. It needs four system calls for a
+// file, os.Root ten.
 type folder struct{ fd int }
 
 const openFolderFlags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
 
-// folderOf returns a directory that the caller has opened, with a descriptor of its
-// own.
+// folderOf duplicates a directory that the caller has opened.
 func folderOf(dir *os.File) (*folder, error) {
 	handle, err := dir.SyscallConn()
 	if err != nil {
@@ -60,8 +59,8 @@ func (f *folder) open(name string) (*folder, error) {
 
 func (f *folder) close() { _ = unix.Close(f.fd) } // a handle of a directory: nothing is lost
 
-// mkdir creates a directory. The system takes the umask from its mode, or applies
-// a default ACL, and lets it inherit setgid.
+// mkdir creates a directory. The system applies the umask or a default ACL to its mode, and
+// lets it inherit setgid.
 func (f *folder) mkdir(name string, mode fs.FileMode) error {
 	err := eintr.Retry(func() error { return unix.Mkdirat(f.fd, name, uint32(mode)) })
 	if err == nil && mode&umask&ownerMode != 0 {
@@ -70,8 +69,8 @@ func (f *folder) mkdir(name string, mode fs.FileMode) error {
 	return pathError("mkdirat", name, err)
 }
 
-// create creates a file with what write writes to it. The system treats its mode
-// as that of a directory.
+// create creates a file with the content that write writes to it. The umask or a default
+// ACL applies, as for a directory.
 func (f *folder) create(name string, a Attributes, write func(*file) error) error {
 	const flags = unix.O_CREAT | unix.O_EXCL | unix.O_WRONLY | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	fd, err := eintr.RetryValue(func() (int, error) { return unix.Openat(f.fd, name, flags, uint32(a.Mode)) })
@@ -82,7 +81,7 @@ func (f *folder) create(name string, a Attributes, write func(*file) error) erro
 	if err == nil && a.Mode&umask&ownerMode != 0 {
 		err = pathError("fchmod", name, setOwnerMode(fd, a.Mode))
 	}
-	// Not again when interrupted: it is closed whatever close says.
+	// No retry after EINTR: the file is closed in any case.
 	if closed := unix.Close(fd); closed != nil && closed != unix.EINTR {
 		err = errors.Join(err, pathError("close", name, closed))
 	}
@@ -92,7 +91,7 @@ func (f *folder) create(name string, a Attributes, write func(*file) error) erro
 	return f.setTime(name, a.ModTime)
 }
 
-// file is one that is being written.
+// file is a file that is being written.
 type file struct {
 	fd   int
 	name string
@@ -118,7 +117,7 @@ func (f *folder) symlink(target, name string, modTime time.Time) error {
 	return f.setTime(name, modTime)
 }
 
-// setTime sets the modification time of an entry, of a link itself.
+// setTime sets the modification time of an entry, without following a link.
 func (f *folder) setTime(name string, t time.Time) error {
 	ts, err := unix.TimeToTimespec(t)
 	if err != nil {
@@ -129,7 +128,7 @@ func (f *folder) setTime(name string, t time.Time) error {
 	}))
 }
 
-// setMode sets the owner's part of a directory's mode.
+// setMode sets the owner's bits of a directory's mode.
 func (f *folder) setMode(name string, mode fs.FileMode) error {
 	opened, err := f.open(name)
 	if err != nil {
@@ -139,8 +138,8 @@ func (f *folder) setMode(name string, mode fs.FileMode) error {
 	return pathError("fchmod", name, setOwnerMode(opened.fd, mode))
 }
 
-// setOwnerMode sets the owner's part of a mode and leaves the rest, also an
-// inherited setgid.
+// setOwnerMode sets the owner's bits of a mode and keeps the rest, including an inherited
+// setgid.
 func setOwnerMode(fd int, mode fs.FileMode) error {
 	var stat unix.Stat_t
 	if err := eintr.Retry(func() error { return unix.Fstat(fd, &stat) }); err != nil {

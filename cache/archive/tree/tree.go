@@ -1,7 +1,7 @@
-// Package tree creates files, directories and links below a directory that is held
-// open: small files in batches, on other goroutines, within the free space of the file
-// system. It follows no link and replaces nothing. It must not know where names and
-// contents come from, nor which of them are allowed: package archive checks that.
+// Package tree creates files, directories and links below an open directory. It writes
+// small files in batches on other goroutines, and leaves free space on the file system. It
+// follows no link and replaces nothing. It must not know where names and contents come
+// from, nor which of them are allowed: package archive checks that.
 package tree
 
 import (
@@ -20,25 +20,25 @@ import (
 )
 
 const (
-	// Files are written in batches of so many bytes or files, larger ones alone.
+	// A batch has at most this many bytes and files. Larger files are written alone.
 	batchSize  = 512 << 10
 	batchFiles = 64
 )
 
-// maxWriters is how many batches of files are written at once. What
-// creating a file costs is the kernel's work, and more than two cores compete
-// for the same locks: with four, 300 small results take twice as long (ext4).
+// maxWriters is how many batches of files are written at once. Creating a file is mostly
+// the kernel's work, and more than two cores compete for the same locks: with four, 300
+// small results take twice as long (ext4).
 const maxWriters = 2
 
 // Writers bounds how many batches of files several trees write at once.
 type Writers struct{ slots chan struct{} }
 
-// NewWriters returns writers. A process needs one.
+// NewWriters returns the writers of a process.
 func NewWriters() Writers {
 	return Writers{make(chan struct{}, min(maxWriters, runtime.GOMAXPROCS(0)))}
 }
 
-// TimeError says that the system cannot give a file a time.
+// TimeError means that the system cannot represent the time of a file.
 type TimeError struct {
 	Name string
 	Time time.Time
@@ -47,46 +47,45 @@ type TimeError struct {
 func (e *TimeError) Error() string { return fmt.Sprintf("%q has the time %s", e.Name, e.Time) }
 
 const (
-	// unmeasured is how much of an archive is restored before the free space is looked
-	// at, in bytes. The task itself would write as much.
+	// unmeasured is how many bytes are written before the free space is measured. The task
+	// itself would write as much.
 	unmeasured = 16 << 20
 
-	// entrySpace is the space of an entry besides its content, in bytes.
+	// entrySpace is the space that an entry takes besides its content, in bytes.
 	entrySpace = 4 << 10
 )
 
-// batchFolders is in how many folders the files of a batch are, at most: each is open.
+// batchFolders is the maximum number of folders in a batch, because each is open.
 var batchFolders = sync.OnceValue(func() int { return descriptors.Share(32, batchFiles) })
 
-// ownerMode is the part of a file's mode that is restored as it was stored. The rest
-// is what the umask of this process, or a default ACL of the folder, leaves of it.
+// ownerMode is the part of a file's mode that is restored unchanged. The umask of this
+// process or a default ACL of the folder limits the rest.
 const ownerMode fs.FileMode = 0o700
 
-// folderMode is the mode with which all directories are created, whatever was stored.
-// Nx creates its own so when it copies a result, and other users of a shared cache
-// directory need the rest: moving or removing a directory takes write access to it.
+// folderMode is the mode of all created directories. Nx creates directories with this mode
+// when it copies a result. Other users of a shared cache directory need write access to
+// move or remove a directory.
 const folderMode fs.FileMode = 0o777
 
-// Attributes are what a file keeps besides its name and content.
+// Attributes are the attributes of a file.
 type Attributes struct {
 	Mode    fs.FileMode
 	ModTime time.Time
 }
 
-// Tree creates entries below a root. Each is created by its name alone in its
-// directory, which stays open meanwhile.
+// Tree creates entries below a root. It creates each entry by name in its open directory.
 type Tree struct {
 	root    *directory
-	current *directory    // in which something was created last
-	batch   *batch        // that is being filled, or nil
-	slots   chan struct{} // of all that write batches
+	current *directory    // of the last entry
+	batch   *batch        // being filled, or nil
+	slots   chan struct{} // shared by all trees
 	space   *diskspace.Space
 	writers sync.WaitGroup
 
 	failed firstError // of a writer
 }
 
-// New makes a tree in a directory that is open, and stays so.
+// New returns a tree in an open directory. The caller keeps it open.
 func New(dir *os.File, writers Writers) (*Tree, error) {
 	root, err := folderOf(dir)
 	if err != nil {
@@ -97,13 +96,13 @@ func New(dir *os.File, writers Writers) (*Tree, error) {
 	return &Tree{root: top, current: top, slots: writers.slots, space: diskspace.Of(dir, unmeasured)}, nil
 }
 
-// Close closes what is open. Nothing is written any more.
+// Close closes the directories. No file may be in work.
 func (t *Tree) Close() {
 	t.current.release()
 	t.root.release()
 }
 
-// directory is one that is open as long as somebody uses it.
+// directory is a directory that stays open while it has users.
 type directory struct {
 	*folder
 	name  string
@@ -116,25 +115,25 @@ func (d *directory) release() {
 	}
 }
 
-// batch is small files that wait to be written.
+// batch is a group of small files that are written together.
 type batch struct {
 	content [batchSize]byte
 	used    int
-	files   []small
-	folders int // that are open for them
+	files   []smallFile
+	folders int // open for the files
 }
 
-// isFull reports whether a file in a folder does not fit in any more.
+// isFull reports whether another file, in a directory, does not fit into the batch.
 func (b *batch) isFull(in *directory, size int) bool {
-	return b.used+size > batchSize || len(b.files) == batchFiles || b.folders == batchFolders() && b.isElsewhere(in)
+	return b.used+size > batchSize || len(b.files) == batchFiles || b.folders == batchFolders() && b.isNewFolder(in)
 }
 
-// isElsewhere reports whether a folder is not that of the last file.
-func (b *batch) isElsewhere(in *directory) bool {
+// isNewFolder reports whether a directory is not the one of the last file.
+func (b *batch) isNewFolder(in *directory) bool {
 	return len(b.files) == 0 || b.files[len(b.files)-1].directory != in
 }
 
-type small struct {
+type smallFile struct {
 	directory *directory
 	name      string
 	content   []byte
@@ -143,9 +142,8 @@ type small struct {
 
 var batches = sync.Pool{New: func() any { return new(batch) }}
 
-// enter opens the directory called name, which is there. The caller does not
-// release it.
-func (t *Tree) enter(name string) (*directory, error) {
+// openDirectory opens the existing directory called name. The caller must not release it.
+func (t *Tree) openDirectory(name string) (*directory, error) {
 	if t.current.name == name {
 		return t.current, nil
 	}
@@ -171,19 +169,19 @@ func (t *Tree) Mkdir(name string) error {
 	if err := t.space.Take(entrySpace); err != nil {
 		return err
 	}
-	parent, err := t.enter(path.Dir(name))
+	parent, err := t.openDirectory(path.Dir(name))
 	if err != nil {
 		return err
 	}
 	return parent.mkdir(path.Base(name), folderMode)
 }
 
-// Create creates a file of size bytes from r, now or before Finish returns.
+// Create creates a file of size bytes from r, before [Tree.Finish] returns.
 func (t *Tree) Create(name string, r io.Reader, size int64, attributes Attributes) error {
 	if err := t.space.Take(size + entrySpace); err != nil {
 		return err
 	}
-	parent, err := t.enter(path.Dir(name))
+	parent, err := t.openDirectory(path.Dir(name))
 	if err != nil {
 		return err
 	}
@@ -203,15 +201,15 @@ func (t *Tree) Create(name string, r io.Reader, size int64, attributes Attribute
 		return err
 	}
 	t.batch.used += int(size)
-	if t.batch.isElsewhere(parent) {
+	if t.batch.isNewFolder(parent) {
 		t.batch.folders++
 	}
 	parent.users.Add(1)
-	t.batch.files = append(t.batch.files, small{parent, path.Base(name), content, attributes})
+	t.batch.files = append(t.batch.files, smallFile{parent, path.Base(name), content, attributes})
 	return nil
 }
 
-// createLarge writes a file while it is read.
+// createLarge writes a file while it reads the content.
 func (t *Tree) createLarge(parent *directory, name string, r io.Reader, size int64, attributes Attributes) error {
 	buffer := batches.Get().(*batch)
 	defer batches.Put(buffer)
@@ -221,12 +219,12 @@ func (t *Tree) createLarge(parent *directory, name string, r io.Reader, size int
 	})
 }
 
-// onlyReader hides the shortcuts of [io.CopyBuffer], which need buffers of their
-// own.
+// onlyReader hides the optional interfaces that [io.CopyBuffer] would use, which allocate
+// other buffers.
 type onlyReader struct{ io.Reader }
 
-// flush has the batch written, by another goroutine, as soon as one may begin. The
-// error may be that of another batch.
+// flush starts to write the batch on another goroutine, as soon as a slot is free. The
+// error may be about another batch.
 func (t *Tree) flush() error {
 	b := t.batch
 	t.batch = nil
@@ -235,7 +233,7 @@ func (t *Tree) flush() error {
 	return t.failed.get()
 }
 
-// write writes a batch, and gives back the slot of whoever does it.
+// write writes a batch, and releases the slot.
 func (t *Tree) write(b *batch) {
 	defer func() { <-t.slots }()
 	for _, f := range b.files {
@@ -256,10 +254,10 @@ func (t *Tree) write(b *batch) {
 	batches.Put(b)
 }
 
-// Finish returns when all files are written, or, if they are not to be, when
-// nothing is being written any more.
-func (t *Tree) Finish(givenUp error) error {
-	t.failed.set(givenUp)
+// Finish waits until all files are written. If err is set, no more files are written, and
+// Finish waits until none is being written.
+func (t *Tree) Finish(err error) error {
+	t.failed.set(err)
 	if t.batch != nil {
 		t.slots <- struct{}{}
 		t.write(t.batch)
@@ -274,16 +272,16 @@ func (t *Tree) Link(name, target string, modTime time.Time) error {
 	if err := t.space.Take(entrySpace); err != nil {
 		return err
 	}
-	parent, err := t.enter(path.Dir(name))
+	parent, err := t.openDirectory(path.Dir(name))
 	if err != nil {
 		return err
 	}
 	return parent.symlink(target, path.Base(name), modTime)
 }
 
-// SetTime gives a directory, in which nothing is created any more, its time.
+// SetTime sets the time of a directory. Creating entries in it later would change it.
 func (t *Tree) SetTime(name string, modTime time.Time) error {
-	parent, err := t.enter(path.Dir(name))
+	parent, err := t.openDirectory(path.Dir(name))
 	if err != nil {
 		return err
 	}

@@ -8,9 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// umask is what the system takes from the mode of a new file. What it takes from
-// the owner is put back. It can only be read by setting it, which is safe while
-// nothing else runs.
+// umask is the umask of the process; this package restores the owner's bits that it
+// removes. Reading the umask requires setting it, which is safe during initialization.
 var umask = func() fs.FileMode {
 	mask := unix.Umask(0)
 	unix.Umask(mask)
