@@ -4,8 +4,11 @@
 // permission exists in that CI.
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
 const { describe, test } = require('node:test');
 const yaml = require('yaml');
+const { root } = require('../kit/root');
 const { blocks, read } = require('./pages');
 const {
   areStrings,
@@ -32,6 +35,43 @@ function documents(name) {
     return document.toJS();
   });
 }
+
+describe('lines of the cache', () => {
+  const source = ['cmd', 'cache']
+    .flatMap((folder) =>
+      fs
+        .readdirSync(path.join(root, folder), {
+          recursive: true,
+          encoding: 'utf8',
+        })
+        .filter((file) => /(?<!_test)\.go$/.test(file))
+        .map((file) => read(path.join(folder, file))),
+    )
+    .join('\n')
+    .replaceAll('`', ''); // a quoted line in a page has none
+
+  for (const name of 'github-actions azure-pipelines gitlab jenkins'.split(
+    ' ',
+  )) {
+    test(`in ci/${name}.md are lines that it prints`, () => {
+      const [, section] = read(`docs/ci/${name}.md`).split(
+        '## When it does not work',
+      );
+      // Entra ID and Azure Pipelines print the others.
+      const ours = [...section.matchAll(/^\| `([^`]+)`/gm)]
+        .map(([, line]) => line)
+        .filter((line) => !/^AADSTS|^There was/.test(line));
+      assert.ok(ours.length > 0);
+      for (const part of ours.flatMap((line) => line.split(/…|: /))) {
+        // Variables and credentials are filled in.
+        const words = part
+          .replaceAll(/\b[A-Z_]{6,}\b|^[a-z-]+(?= is)/g, '')
+          .trim();
+        assert.ok(source.includes(words), part);
+      }
+    });
+  }
+});
 
 describe('GitHub Actions', () => {
   const pages = documents('ci/github-actions.md');
