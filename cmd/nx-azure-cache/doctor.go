@@ -86,11 +86,8 @@ type exitCode int
 
 func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-// The exit codes of doctor beside 0.
-const (
-	exitFailed  exitCode = 1
-	exitUntried exitCode = 2
-)
+// exitFailed is the exit code of a command that has failed.
+const exitFailed exitCode = 1
 
 // doctorFlags are those of doctor itself.
 type doctorFlags struct {
@@ -111,7 +108,7 @@ func newDoctor(w world) *cobra.Command {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 			defer stop()
 			context.AfterFunc(ctx, stop)
-			return doctor(ctx, w, &flags)
+			return runDoctor(ctx, w, &flags)
 		},
 	}
 	command.Flags().BoolVar(&flags.security, "security", false, "check only who may write what")
@@ -120,12 +117,12 @@ func newDoctor(w world) *cobra.Command {
 	return command
 }
 
-// doctor examines, and prints what it has found.
-func doctor(ctx context.Context, w world, flags *doctorFlags) error {
+// runDoctor examines, and prints what it has found.
+func runDoctor(ctx context.Context, w world, flags *doctorFlags) error {
 	r, err := examination(ctx, w, flags)
 	if err != nil {
 		_ = terminal.Printf(w.stderr, "nx-azure-cache doctor: %v", err)
-		return exitUntried
+		return exitCode(examinedPartly)
 	}
 	if flags.json {
 		err = terminal.JSON(w.stdout, r, "  ")
@@ -133,14 +130,14 @@ func doctor(ctx context.Context, w world, flags *doctorFlags) error {
 		err = r.print(w.stdout, terminal.IsTerminal(w.stdout))
 	}
 	if err == nil && r.ExitCode != 0 {
-		err = r.ExitCode
+		err = exitCode(r.ExitCode)
 	}
 	return err
 }
 
 func examination(ctx context.Context, w world, flags *doctorFlags) (report, error) {
 	if !flags.security {
-		return examineAll(ctx, config.Load(w.getenv, &flags.overrides), flags.overrides.IsSet(config.ContainerFlag)), nil
+		return examineAll(ctx, config.Load(w.getenv, &flags.overrides), version), nil
 	}
 	where, err := readWorkspace(w, &flags.overrides)
 	if err != nil {

@@ -49,8 +49,29 @@ func startEntra(t *testing.T) *entra {
 	return e
 }
 
+// printed is what a doctor that ran as a process has printed.
+type printed struct {
+	report
+	text string
+}
+
+// must fails unless a check has a status, and says something.
+func (p printed) must(t *testing.T, of, id, want, says string) {
+	t.Helper()
+	for _, c := range p.Checks {
+		if string(c.Part) != of || c.ID != id {
+			continue
+		}
+		if string(c.Status) != want || !strings.Contains(c.Seen+"\n"+c.Fix, says) || c.Fails != (want == "failed") {
+			t.Errorf("got %+v, want %s: %s", c, want, says)
+		}
+		return
+	}
+	t.Errorf("there is no %s in %s of %s", id, of, p.text)
+}
+
 // examine runs doctor as a process, whose sign-in reads its own environment.
-func (e *entra) examine(t *testing.T, block map[string]any) examined {
+func (e *entra) examine(t *testing.T, block map[string]any) printed {
 	t.Helper()
 	block = maps.Clone(block)
 	block["container"], block["endpoint"] = testContainer, e.endpoint
@@ -65,9 +86,9 @@ func (e *entra) examine(t *testing.T, block map[string]any) examined {
 	if err != nil {
 		t.Fatal(err)
 	}
-	it := examined{text: string(stdout)}
+	it := printed{text: string(stdout)}
 	code := p.exit()
-	if err := json.Unmarshal(stdout, &it.report); err != nil || exitCode(code) != it.ExitCode || p.stderr.String() != "" {
+	if err := json.Unmarshal(stdout, &it.report); err != nil || code != it.ExitCode || p.stderr.String() != "" {
 		t.Fatalf("got %s, %q, %v and the exit code %d", stdout, p.stderr, err, code)
 	}
 	if strings.Contains(it.text, "TOPSECRET") || strings.Contains(it.text, "eyJ") {
@@ -82,9 +103,9 @@ func TestDoctorSignsIn(t *testing.T) {
 	if got.ExitCode != 0 || got.SignIn == nil || got.SignIn.Source != signin.Environment || got.SignIn.Seconds <= 0 {
 		t.Fatalf("got %s, want all well", got.text)
 	}
-	got.in(t, partSignIn, "sign-in").mustBe(t, ok, "22222222-2222-2222-2222-222222222222")
-	got.in(t, partSignIn, "sign-in.environment").mustBe(t, ok, "used")
-	got.in(t, partRights, "write.create").mustBe(t, ok, "created")
+	got.must(t, "sign-in", "sign-in", "ok", "22222222-2222-2222-2222-222222222222")
+	got.must(t, "sign-in", "sign-in.environment", "ok", "used")
+	got.must(t, "rights", "write.create", "ok", "created")
 	if n := len(e.authority.Requests()); n != 1 {
 		t.Errorf("got %d requests for a token, want one", n)
 	}
@@ -96,13 +117,13 @@ func TestDoctorTellsWhatEntraSays(t *testing.T) {
 	e.authority.Refuse("AADSTS7000222: The provided client secret keys are expired.")
 	e.service.TakeRequests()
 	got := e.examine(t, map[string]any{"credential": "environment"})
-	got.in(t, partSignIn, "sign-in.environment").mustBe(t, failed, "AADSTS7000222")
-	got.in(t, partSignIn, "sign-in").mustBe(t, failed, "az login")
-	for _, of := range []part{partRights, partRoundTrip, partSecurity} {
-		got.in(t, of, string(of)).mustBe(t, skipped, "nobody is signed in")
+	got.must(t, "sign-in", "sign-in.environment", "failed", "AADSTS7000222")
+	got.must(t, "sign-in", "sign-in", "failed", "az login")
+	for _, of := range []string{"rights", "round-trip", "security"} {
+		got.must(t, of, of, "skipped", "nobody is signed in")
 	}
 	// The network may be looked at; the container is not.
-	if requests := e.service.TakeRequests(); slices.ContainsFunc(requests, func(r azuretest.Request) bool { return strings.Contains(r.Path, canaryPrefix) }) {
+	if requests := e.service.TakeRequests(); slices.ContainsFunc(requests, func(r azuretest.Request) bool { return strings.Contains(r.Path, "canary-") }) {
 		t.Errorf("got the requests %v, want none for an entry", requests)
 	}
 	if len(got.SignIn.Steps) == 0 || got.SignIn.Source != "" {
@@ -115,15 +136,15 @@ func TestDoctorOfAPublicContainer(t *testing.T) {
 	e := startEntra(t)
 	e.service.Allow(azuretest.Caller{}, azuretest.Rights{Read: true})
 	got := e.examine(t, map[string]any{"credential": "anonymous", "ciMode": "read-only"})
-	got.in(t, partSignIn, "sign-in").mustBe(t, warning, "what is public is read")
-	got.in(t, partRights, "trusted.read").mustBe(t, ok, "")
+	got.must(t, "sign-in", "sign-in", "warning", "what is public is read")
+	got.must(t, "rights", "trusted.read", "ok", "")
 	if got.ExitCode != 0 {
 		t.Errorf("got the exit code %d, want 0", got.ExitCode)
 	}
 
 	e.service.Allow(azuretest.Caller{}, azuretest.Rights{})
 	closed := e.examine(t, map[string]any{"credential": "anonymous"})
-	closed.in(t, partSignIn, "sign-in").mustBe(t, failed, "nobody is signed in")
+	closed.must(t, "sign-in", "sign-in", "failed", "nobody is signed in")
 }
 
 // A second way in that works hides that the first has failed: somebody has set it
@@ -150,6 +171,6 @@ func TestDoctorTellsOfTheSourceThatFailed(t *testing.T) {
 	}
 	e.env["AZURE_FEDERATED_TOKEN_FILE"] = token
 	got := e.examine(t, map[string]any{})
-	got.in(t, partSignIn, "sign-in.environment").mustBe(t, warning, "AADSTS700016")
-	got.in(t, partSignIn, "sign-in").mustBe(t, ok, "workload-identity")
+	got.must(t, "sign-in", "sign-in.environment", "warning", "AADSTS700016")
+	got.must(t, "sign-in", "sign-in", "ok", "workload-identity")
 }

@@ -162,9 +162,6 @@ func TestDrainOfAForgedFolder(t *testing.T) {
 
 // Also root ends no process of another user.
 func TestDrainEndsItsOwnProcessesOnly(t *testing.T) {
-	if !isOwn(os.Getpid()) || isOwn(1<<30) {
-		t.Errorf("got %t for this process, %t for none", isOwn(os.Getpid()), isOwn(1<<30))
-	}
 	cachetest.NeedRoot(t)
 	bystander := startBystander(t, strangerID).Process.Pid
 	folder := forge(t, fmt.Sprintf("%d-abcdefgh", bystander), stateOf(bystander, 1))

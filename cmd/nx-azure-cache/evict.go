@@ -2,17 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
-	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
 const evictHelp = `Delete entries of the remote cache. Without --yes it deletes nothing, and says
@@ -55,7 +49,7 @@ func newEvict(w world) *cobra.Command {
 		},
 	}
 	addWorkspaceFlags(command, &options.workspace)
-	options.selection.add(command)
+	addSelectionFlags(command, &options.selection)
 	command.Flags().BoolVar(&options.yes, "yes", false, "delete")
 	return command
 }
@@ -72,123 +66,8 @@ func evict(ctx context.Context, w world, options evictOptions) error {
 	if err != nil {
 		return err
 	}
-	tally := newTally(w.stderr)
 	if options.yes {
-		return newEvictor(w.stderr, tally).evict(ctx, shelf, selected)
+		return shelf.evict(ctx, w.stderr, selected)
 	}
-	return rehearse(ctx, w.stdout, tally, shelf, selected)
-}
-
-// shownNames is how many of the entries a rehearsal names.
-const shownNames = 10
-
-// rehearse says what would be deleted.
-func rehearse(ctx context.Context, out io.Writer, tally *tally, shelf *shelf, selected selection) error {
-	for e, err := range shelf.walk(ctx, selected.scopes, selected.hashes, tally.other) {
-		if err != nil {
-			tally.clear()
-			return err
-		}
-		matches := selected.matches(e)
-		tally.see(e, matches)
-		if !matches || tally.matched > shownNames {
-			continue
-		}
-		tally.clear()
-		if err := writeEntry(out, e, false, tally.matched == 1); err != nil {
-			return err
-		}
-	}
-	tally.clear()
-	if rest := tally.matched - shownNames; rest > 0 {
-		if _, err := fmt.Fprintf(out, "and %s more\n", terminal.Thousands(rest)); err != nil {
-			return err
-		}
-	}
-	advice := ""
-	if tally.matched > 0 {
-		advice = "; nothing is deleted without --yes"
-	}
-	tally.end("would delete %s of %s, %s, in %s%s", terminal.Thousands(tally.matched), entryCount(tally.seen), terminal.Size(tally.bytes), shelf, advice)
-	return nil
-}
-
-// evictor deletes entries, several at once.
-type evictor struct {
-	stderr io.Writer
-	tally  *tally
-
-	mu      sync.Mutex
-	deleted int
-	bytes   int64
-	gone    int // before it could delete them
-	refused int
-}
-
-func newEvictor(stderr io.Writer, tally *tally) *evictor {
-	return &evictor{stderr: stderr, tally: tally}
-}
-
-// evict deletes what is selected, while it is being found: nobody has to remember
-// it.
-func (v *evictor) evict(ctx context.Context, shelf *shelf, selected selection) (err error) {
-	slots := make(chan struct{}, atOnce)
-	var deleting sync.WaitGroup
-	for e, failed := range shelf.walk(ctx, selected.scopes, selected.hashes, v.tally.other) {
-		if err = failed; err != nil {
-			break
-		}
-		matches := selected.matches(e)
-		v.see(e, matches)
-		if !matches {
-			continue
-		}
-		slots <- struct{}{}
-		deleting.Go(func() {
-			defer func() { <-slots }()
-			v.delete(ctx, e)
-		})
-	}
-	deleting.Wait()
-	v.end(shelf)
-	if err == nil && v.refused > 0 {
-		err = fmt.Errorf("%s could not be deleted", entryCount(v.refused))
-	}
-	return err
-}
-
-func (v *evictor) see(e *entry, matches bool) {
-	v.mu.Lock() // others may be writing to stderr
-	defer v.mu.Unlock()
-	v.tally.see(e, matches)
-}
-
-// shownRefusals is how many refusals are told one by one. More of them have the
-// same cause.
-const shownRefusals = 20
-
-func (v *evictor) delete(ctx context.Context, e *entry) {
-	err := e.container.Delete(ctx, e.name, e.etag)
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	switch {
-	case err == nil:
-		v.deleted++
-		v.bytes += e.Size
-	case errors.Is(err, cache.ErrNotFound):
-		v.gone++
-	default:
-		if v.refused++; v.refused <= shownRefusals {
-			v.tally.clear()
-			_ = terminal.Printf(v.stderr, "nx-azure-cache: not deleted: %s: %v", e.url(), err)
-		}
-	}
-}
-
-func (v *evictor) end(shelf *shelf) {
-	text := fmt.Sprintf("deleted %s of %s, %s, in %s", terminal.Thousands(v.deleted), entryCount(v.tally.seen), terminal.Size(v.bytes), shelf)
-	if v.gone > 0 {
-		text += fmt.Sprintf("; %s gone before", terminal.Count(v.gone, "was", "were"))
-	}
-	v.tally.end("%s", text)
+	return shelf.rehearse(ctx, w.stdout, w.stderr, selected)
 }

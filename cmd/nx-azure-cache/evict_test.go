@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/http"
@@ -219,7 +220,7 @@ func TestListsAzurite(t *testing.T) {
 	if connection == "" || container == "" {
 		t.Skip("needs Azurite: `npm test` starts one and sets NX_AZURE_CACHE_TEST_AZURITE and NX_AZURE_CACHE_TEST_CONTAINER")
 	}
-	prefix := newCanary()
+	prefix := "canary-" + strings.ToLower(rand.Text())
 	owner, err := azure.Open(azure.Options{Container: container, ConnectionString: endpoint.Secret(connection)})
 	if err != nil {
 		t.Fatal(err)

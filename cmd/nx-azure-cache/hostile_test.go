@@ -4,16 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
@@ -22,10 +16,6 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
-
-// bad is what a checkout, the storage or a CI may say: it acts on a terminal, begins a
-// line that looks like one of ours, and runs a command where a shell reads it.
-const bad = "a\x1b]0;x\x07\x1b[2K\r\nnx-azure-cache: forged\n\u009b31m\u202etxt\u2066\u200b\u2028\x7f$(touch x)"
 
 // shortBad is short enough, and has none of the characters, for which a setting is not
 // shown.
@@ -36,25 +26,6 @@ func reported(err error) string {
 	var stderr strings.Builder
 	exitCodeOf(err, &stderr)
 	return stderr.String()
-}
-
-var forged = regexp.MustCompile(`(?m)^\s*nx-azure-cache: forged`)
-
-// checkShown fails unless a terminal only shows text.
-func checkShown(t *testing.T, text string) {
-	t.Helper()
-	if !utf8.ValidString(text) {
-		t.Errorf("got %q, with bytes that some terminals obey", text)
-	}
-	acts := func(r rune) bool {
-		return r != '\n' && r != '\t' && unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
-	}
-	if at := strings.IndexFunc(text, acts); at >= 0 {
-		t.Errorf("got %q, which acts on a terminal: %+q", text, []rune(text[at:])[0])
-	}
-	if forged.MatchString(text) {
-		t.Errorf("got %q, with a line that is not ours", text)
-	}
 }
 
 // peopleRead are the fields of our JSON that are for people, who may see them raw.
@@ -253,66 +224,4 @@ func TestHostileStorage(t *testing.T) {
 	if got := s.hashes("--scope", "pr-*"); !slices.Equal(got, []string{"1"}) {
 		t.Errorf("got %q, want the entry of the odd name", got)
 	}
-}
-
-// A command that doctor shows can be pasted: it does what is meant, and nothing else.
-// Where that cannot be, there is none.
-func TestDoctorCommandsCanBePasted(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Log("there is no sh")
-		return
-	}
-	for value, isOffered := range map[string]bool{
-		"plain": true, "$(touch x)": true, "`touch x`": true, "';touch x;'": true, `";touch x;"`: true, "a;touch x": true, "!touch": true, "-rf": true,
-		"a b": true, "a\ntouch x": false, "\u009b31m": false, "\u202etxt": false, "$(touch x)&touch x": false,
-	} {
-		t.Run(fmt.Sprintf("%+q", value), func(t *testing.T) {
-			const canary = "canary-abc"
-			r := report{Run: &runReport{}, Identity: &identity{}, Canary: canary, Checks: []check{{Part: partSecurity, Status: exposed}}}
-			r.Leftovers = []leftover{newLeftover("results", "v1/"+canary, "https://h/"+value)}
-			var out strings.Builder
-			if err := r.print(&out, false); err != nil {
-				t.Fatal(err)
-			}
-			checkShown(t, out.String())
-			_, rest, _ := strings.Cut(out.String(), "Someone with delete permission can run\n")
-			lines := strings.Split(rest, "\n")
-			if ran := paste(t, lines[0]); !slices.Equal(ran, []string{"npx", "nx-azure-cache", "evict", "--hash", canary, "--yes"}) {
-				t.Errorf("%s ran %q", lines[0], ran)
-			}
-			var want []string
-			if isOffered {
-				want = []string{"az", "storage", "blob", "delete", "--auth-mode", "login", "--blob-url", "https://h/" + value + "/v1/" + canary}
-			}
-			if ran := paste(t, lines[2]); !slices.Equal(ran, want) {
-				t.Errorf("%s ran %q, want %q", lines[2], ran, want)
-			}
-		})
-	}
-}
-
-// paste runs a line in a shell, and returns the program and the arguments that it has
-// run, of those that we suggest. Nothing else may happen.
-func paste(t *testing.T, line string) (ran []string) {
-	t.Helper()
-	folder, bin := t.TempDir(), t.TempDir()
-	for _, name := range []string{"az", "npx"} {
-		stub := "#!/bin/sh\nprintf '%s\\0' " + name + " \"$@\" > \"$RECORD\"\n"
-		if err := os.WriteFile(filepath.Join(bin, name), []byte(stub), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	record := filepath.Join(bin, "record")
-	shell := exec.CommandContext(t.Context(), "sh", "-c", line)
-	shell.Dir = folder
-	shell.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "RECORD="+record)
-	_ = shell.Run() // a line that is no command is an error of the shell
-	if made, err := os.ReadDir(folder); err != nil || len(made) > 0 {
-		t.Errorf("%s made %v (%v), want nothing", line, made, err)
-	}
-	recorded, err := os.ReadFile(record)
-	if err != nil {
-		return nil
-	}
-	return strings.Split(strings.TrimSuffix(string(recorded), "\x00"), "\x00")
 }

@@ -1,21 +1,15 @@
 package main
 
 import (
-	"bufio"
-	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
-	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
 const lsHelp = `List the entries of the remote cache: one line each, with the scope, the task
@@ -46,9 +40,7 @@ const lsExamples = `  npx nx-azure-cache ls --scope trusted --after 2h
 type lsOptions struct {
 	workspace config.Overrides
 	selection selectionFlags
-	json      bool
-	limit     int
-	flush     bool // somebody looks at each line
+	listOptions
 }
 
 func newLs(w world) *cobra.Command {
@@ -64,7 +56,7 @@ func newLs(w world) *cobra.Command {
 		},
 	}
 	addWorkspaceFlags(command, &options.workspace)
-	options.selection.add(command)
+	addSelectionFlags(command, &options.selection)
 	command.Flags().BoolVar(&options.json, "json", false, "print JSON, one object per line")
 	command.Flags().IntVar(&options.limit, "limit", 0, "stop after so many entries; 0: never")
 	return command
@@ -78,87 +70,16 @@ func interruptible(cmd *cobra.Command, run func(context.Context) error) error {
 }
 
 func ls(ctx context.Context, w world, options lsOptions) error {
-	if options.limit < 0 {
-		return fmt.Errorf("--limit is %d; it is a number of entries, or 0 for all", options.limit)
-	}
 	selected, err := options.selection.parse(time.Now())
 	if err != nil {
 		return err
+	}
+	if options.limit < 0 {
+		return fmt.Errorf("--limit is %d; it is a number of entries, or 0 for all", options.limit)
 	}
 	shelf, err := openWorkspaceShelf(w, &options.workspace)
 	if err != nil {
 		return err
 	}
-	out := bufio.NewWriterSize(w.stdout, 64<<10)
-	options.flush = terminal.IsTerminal(w.stdout)
-	tally := newTally(w.stderr)
-	err = list(ctx, shelf, selected, options, tally, out)
-	tally.clear()
-	if flushed := out.Flush(); err == nil {
-		err = flushed
-	}
-	if err != nil {
-		return err
-	}
-	if options.limit > 0 && tally.matched == options.limit {
-		tally.end("the first %s, %s, in %s", entryCount(tally.matched), terminal.Size(tally.bytes), shelf)
-	} else {
-		tally.end("%s of %s, %s, in %s", terminal.Thousands(tally.matched), entryCount(tally.seen), terminal.Size(tally.bytes), shelf)
-	}
-	return nil
-}
-
-func list(ctx context.Context, shelf *shelf, selected selection, options lsOptions, tally *tally, out *bufio.Writer) error {
-	for e, err := range shelf.walk(ctx, selected.scopes, selected.hashes, tally.other) {
-		if err != nil {
-			return err
-		}
-		matches := selected.matches(e)
-		tally.see(e, matches)
-		if !matches {
-			continue
-		}
-		tally.clear()
-		if err := writeEntry(out, e, options.json, tally.matched == 1); err != nil {
-			return err
-		}
-		if options.flush {
-			if err := out.Flush(); err != nil {
-				return err
-			}
-		}
-		if tally.matched == options.limit {
-			return nil
-		}
-	}
-	return nil
-}
-
-// lsColumns is the form of a line for people.
-const lsColumns = "%-12s  %-20s  %9s  %-20s  %-26s  %s\n"
-
-func writeEntry(out io.Writer, e *entry, asJSON, first bool) error {
-	if asJSON {
-		return terminal.JSON(out, e.line(), "")
-	}
-	if first {
-		if _, err := fmt.Fprintf(out, lsColumns, "SCOPE", "HASH", "SIZE", "WRITTEN", "SIGNATURE", "REPOSITORY  REF  COMMIT  RUN"); err != nil {
-			return err
-		}
-	}
-	proof := e.signature.State
-	if e.signature.Key != "" {
-		proof += ":" + e.signature.Key
-	}
-	if e.isArchived() {
-		proof += " (archived)"
-	}
-	from := e.provenance()
-	var origin []string
-	for _, text := range []string{from.Repository, from.Ref, fmt.Sprintf("%.12s", from.Commit), from.Run} {
-		origin = append(origin, cmp.Or(text, "-"))
-	}
-	_, err := fmt.Fprintf(out, lsColumns, printable.String(string(e.Scope)), e.Hash, terminal.Size(e.Size), e.modified.UTC().Format(time.RFC3339),
-		printable.String(proof), printable.String(strings.Join(origin, "  ")))
-	return err
+	return shelf.printList(ctx, w.stdout, w.stderr, selected, options.listOptions)
 }

@@ -3,17 +3,12 @@ package main
 import (
 	"fmt"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
-	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
-	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
 func TestLs(t *testing.T) {
@@ -179,32 +174,6 @@ func TestLsLimit(t *testing.T) {
 	}
 }
 
-// A walk that takes long is told of on a terminal, and nowhere else.
-func TestTally(t *testing.T) {
-	for _, isTerminal := range []bool{false, true} {
-		var out strings.Builder
-		tally := newTally(&out)
-		tally.terminal, tally.next = isTerminal, time.Time{}
-		for i := range 1234 {
-			tally.see(&entry{Entry: cache.Entry{Size: 1000}}, i < 2)
-		}
-		tally.other()
-		tally.end("%s of %s, %s", terminal.Thousands(tally.matched), entryCount(tally.seen), terminal.Size(tally.bytes))
-		progress := "\rnx-azure-cache: 2 of 64 entries\x1b[K" + "\r\x1b[K" // the line changes five times a second
-		if !isTerminal {
-			progress = ""
-		}
-		if want := progress + "nx-azure-cache: 2 of 1,234 entries, 2.0 KB; left out 1 blob that no run has made\n"; out.String() != want {
-			t.Errorf("got %q, want %q", out.String(), want)
-		}
-	}
-	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567"} {
-		if got := terminal.Thousands(n); got != want {
-			t.Errorf("got %q, want %q", got, want)
-		}
-	}
-}
-
 // What the commands say of themselves.
 func TestHelpOfLists(t *testing.T) {
 	for command, want := range map[string][]string{
@@ -267,64 +236,4 @@ func TestListsWithoutRights(t *testing.T) {
 	if got := s.lines("inspect", "1", "--scope", "trusted", "--scope", "pr-12"); len(got) != 2 {
 		t.Errorf("got %+v, want both", got)
 	}
-}
-
-// A long list is read page by page, and nothing of it is kept.
-func TestLsOfManyEntries(t *testing.T) {
-	const entries = 40_000
-	s := newShelf(t)
-	claim := trust.Statement{Scope: "trusted", Provenance: fromMain}.Encode()
-	for i := range entries {
-		metadata := map[string][]string{"Format": {"1"}}
-		if i%1000 == 0 { // the race detector makes reading them slow
-			metadata["Statement"] = []string{claim}
-		}
-		if err := s.service.Put(shelfContainer, fmt.Sprintf("team/v1/trusted/%d", i), azuretest.Blob{Metadata: metadata}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	where, err := openShelf(s.settings())
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, most := inUse(), uint64(0)
-	seen := make([]bool, entries)
-	n := 0
-	for e, err := range where.walk(t.Context(), nil, nil, func() { t.Error("got a blob that is no entry") }) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		var i int
-		if _, err := fmt.Sscan(e.Hash, &i); err != nil || seen[i] {
-			t.Fatalf("got %q (%v) twice", e.Hash, err)
-		}
-		seen[i] = true
-		if n++; n%10_000 == 0 {
-			most = max(most, inUse())
-		}
-	}
-	if n != entries {
-		t.Errorf("got %d entries, want %d", n, entries)
-	}
-	// All of them would be 22 MiB, a page is 4.
-	if most > before+8<<20 {
-		t.Errorf("%d MiB were in use, %d before: want no more than some pages", most>>20, before>>20)
-	}
-}
-
-// inUse is how many bytes are in use when all garbage is gone.
-func inUse() uint64 {
-	runtime.GC()
-	var stats runtime.MemStats
-	runtime.ReadMemStats(&stats)
-	return stats.HeapAlloc
-}
-
-func (s *testShelf) settings() config.Settings {
-	s.t.Helper()
-	where := config.Load(s.env.Get, &config.Overrides{IsSet: func(string) bool { return false }})
-	if where.Problem != nil {
-		s.t.Fatal(where.Problem)
-	}
-	return where.Settings
 }

@@ -38,13 +38,6 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// offline keeps a server that signs in and connects before it has to on this
-// machine.
-var offline = testenv.Env{
-	"HTTPS_PROXY":             "http://127.0.0.1:1", // nobody listens there
-	"AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential",
-}
-
 const processVariable = "NX_AZURE_CACHE_TEST_PROCESS"
 
 // output is a bytes.Buffer for several goroutines, which may be closed.
@@ -285,24 +278,6 @@ func TestServeLooksAtTheRun(t *testing.T) {
 			}
 		})
 	}
-}
-
-// deadPort returns a connection string for a port where nobody listens.
-func deadPort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return connectionStringFor(address)
-}
-
-func connectionStringFor(address string) string {
-	return "AccountName=nxcache;AccountKey=" + testenv.AccountKey + ";BlobEndpoint=http://" + address + "/nxcache;"
 }
 
 func TestStorageThatIsNotThere(t *testing.T) {

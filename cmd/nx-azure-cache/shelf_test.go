@@ -157,22 +157,6 @@ func (s *testShelf) left() []string {
 	return slices.Concat(s.service.Names(shelfContainer), s.service.Names(trustedContainer))
 }
 
-func at(text string) time.Time {
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		panic(err)
-	}
-	return t
-}
-
-var (
-	fromMain = trust.Provenance{
-		Repository: "acme/shop", Ref: "refs/heads/main", Commit: "1234567890abcdef1234567890abcdef12345678",
-		Run: "https://github.com/acme/shop/actions/runs/17", Tool: "nx-azure-cache 1.0.0", Time: at("2024-11-22T18:00:00Z"),
-	}
-	fromPull = trust.Provenance{Repository: "acme/shop", Ref: "refs/pull/12/merge", Run: "https://dev.azure.com/acme/shop/_build/results?buildId=99"}
-)
-
 // fill puts one entry of each kind.
 func (s *testShelf) fill() {
 	s.put(stored{scope: "trusted", hash: "1", key: "good", from: fromMain, modified: at("2024-11-01T00:00:00Z")})

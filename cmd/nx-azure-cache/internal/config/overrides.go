@@ -52,6 +52,11 @@ func (o *Overrides) check(document Document, getenv func(string) string) error {
 		return fmt.Errorf("--%s is missing (or --%s, or %s)", AccountNameFlag, EndpointFlag, ConnectionVariable)
 	case document.Problem != "":
 		return errors.New(document.Problem)
+	case document.Launcher != nil: // doctor, which says how to make a block
+		if _, _, err := ReadSettings(nil, document.CI, getenv); err != nil {
+			return err
+		}
+		fallthrough
 	default:
 		return fmt.Errorf(`there is no block "azure" of an nx.json: run this with npx in the workspace, or name the container with --%s and --%s`, ContainerFlag, AccountNameFlag)
 	}

@@ -13,17 +13,17 @@ func examineLauncher(_ context.Context, p *patient, r *report) {
 	launcher := p.Document.Launcher
 	if launcher == nil {
 		r.skip(partPackage, "not known: run this with npx in the workspace (npx nx-azure-cache doctor)")
-		r.add(partVersions, "binary", binaryCheck, ok, version, "")
+		r.add(partVersions, "binary", binaryCheck, ok, p.version, "")
 		return
 	}
 	for _, c := range launcher.Checks {
 		r.add(part(c.Part), c.ID, c.Check, status(c.Status), c.Seen, c.Fix)
 	}
-	if launcher.Version == version {
-		r.add(partVersions, "binary", binaryCheck, ok, version, "")
+	if launcher.Version == p.version {
+		r.add(partVersions, "binary", binaryCheck, ok, p.version, "")
 		return
 	}
 	r.add(partVersions, "binary", binaryCheck, failed,
-		fmt.Sprintf("%s, and the package nx-azure-cache is %s: no run uses the cache", version, launcher.Version),
+		fmt.Sprintf("%s, and the package nx-azure-cache is %s: no run uses the cache", p.version, launcher.Version),
 		"install again, so that the lockfile has one version of nx-azure-cache and @nx-azure-cache/*; unset NX_AZURE_CACHE_BINARY")
 }

@@ -11,6 +11,7 @@ import (
 // patient is the workspace that is examined, and what is known of it so far.
 type patient struct {
 	config.Workspace
+	version string // of this program
 	now     time.Time
 	subject *subject // nil where no container can be opened
 
@@ -47,8 +48,8 @@ var parts = []func(context.Context, *patient, *report){
 }
 
 // examineAll looks at everything.
-func examineAll(ctx context.Context, where config.Workspace, isContainerNamed bool) report {
-	p := newPatient(where, isContainerNamed)
+func examineAll(ctx context.Context, where config.Workspace, version string) report {
+	p := newPatient(where, version)
 	r := report{Containers: []containerReport{}, Leftovers: []leftover{}}
 	for _, look := range parts {
 		limited, cancel := context.WithTimeoutCause(ctx, partLimit, errPartLimit)
@@ -64,11 +65,8 @@ func examineAll(ctx context.Context, where config.Workspace, isContainerNamed bo
 
 const configWrong = "not tried: the configuration is wrong"
 
-func newPatient(where config.Workspace, isContainerNamed bool) *patient {
-	p := &patient{Workspace: where, now: time.Now()}
-	if p.Document.Launcher != nil && !p.Document.HasConfig() && p.Document.Problem == "" && !isContainerNamed {
-		_, _, p.Problem = config.ReadSettings(nil, p.Document.CI, p.Getenv) // which says how to make one
-	}
+func newPatient(where config.Workspace, version string) *patient {
+	p := &patient{Workspace: where, version: version, now: time.Now()}
 	if p.Problem != nil {
 		p.giveUp(configWrong)
 	}

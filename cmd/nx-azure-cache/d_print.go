@@ -114,9 +114,9 @@ func (r *report) conclusion() string {
 	case first >= 0:
 		c := r.Checks[first]
 		return fmt.Sprintf("The remote cache does not work here. Begin with: %s: %s", c.Check, c.Seen)
-	case r.ExitCode == exitFailed:
+	case r.ExitCode == examinedFailed:
 		return r.works() + "This run can change what others trust."
-	case r.ExitCode == exitUntried:
+	case r.ExitCode == examinedPartly:
 		return "What this run can do is not known: not everything could be tried."
 	case r.Run != nil && r.Run.Trusted:
 		return r.works() + "This run is trusted. Look at one of a pull request, too, and at a developer's machine."

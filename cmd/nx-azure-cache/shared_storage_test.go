@@ -1,7 +1,13 @@
 package main
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -9,6 +15,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
 // storage is a Blob service that answers the requests of a method in one way at a time.
@@ -96,4 +103,48 @@ func (s *storage) release() {
 		hold.Release()
 	}
 	s.holds = nil
+}
+
+// sasConnection is a connection string with a SAS that the storage knows by sig.
+func (s *storage) sasConnection(sig, permissions string) string {
+	return "BlobEndpoint=" + s.account() + ";SharedAccessSignature=sv=2025-11-05&sr=c&sp=" + permissions + "&se=2099-01-01T00:00:00Z&sig=" + sig
+}
+
+// deadPort returns a connection string for a port where nobody listens.
+func deadPort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return connectionStringFor(address)
+}
+
+func connectionStringFor(address string) string {
+	return "AccountName=nxcache;AccountKey=" + testenv.AccountKey + ";BlobEndpoint=http://" + address + "/nxcache;"
+}
+
+// containerSAS returns the connection string of a SAS for a container
+// (learn.microsoft.com/rest/api/storageservices/create-service-sas).
+func containerSAS(t *testing.T, connection, container, sp string) string {
+	t.Helper()
+	parts := make(map[string]string)
+	for part := range strings.SplitSeq(connection, ";") {
+		name, value, _ := strings.Cut(part, "=")
+		parts[name] = value
+	}
+	key, err := base64.StdEncoding.DecodeString(parts["AccountKey"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	const expiry, version = "2099-01-01T00:00:00Z", "2020-12-06"
+	resource := "/blob/" + parts["AccountName"] + "/" + container
+	mac := hmac.New(sha256.New, key)
+	fmt.Fprintf(mac, "%s\n\n%s\n%s\n\n\n\n%s\nc\n\n\n\n\n\n\n", sp, expiry, resource, version)
+	query := url.Values{"sp": {sp}, "se": {expiry}, "sv": {version}, "sr": {"c"}, "sig": {base64.StdEncoding.EncodeToString(mac.Sum(nil))}}
+	return "BlobEndpoint=" + parts["BlobEndpoint"] + ";SharedAccessSignature=" + query.Encode()
 }

@@ -2,57 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"maps"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
-
-// entry is a stored result, as people look at it.
-type entry struct {
-	cache.Entry
-	container *azure.Container
-	name      string // of the blob
-	etag      string
-	modified  time.Time // by the storage's clock
-	tier      string    // of access, see [azure.Properties]
-
-	signature signature
-	statement *trust.Statement // what it says of itself; nil where that cannot be read
-}
-
-// signature is what the signature of an entry is worth.
-type signature struct {
-	State   string `json:"state"`
-	Key     string `json:"key,omitempty"`     // the ID that it gives, whoever has signed
-	Problem string `json:"problem,omitempty"` // the check that has failed
-}
-
-// The states of a signature.
-const (
-	signatureValid     = "valid"     // by one of azure.trust.publicKeys
-	signatureInvalid   = "invalid"   // a check has failed
-	signatureUnchecked = "unchecked" // there are no keys to check it with
-	signatureNone      = "unsigned"
-)
-
-var signatureStates = []string{signatureValid, signatureInvalid, signatureUnchecked, signatureNone}
-
-// isProven reports whether somebody who holds a key says what the entry says.
-func (e *entry) isProven() bool { return e.signature.State == signatureValid }
-
-// isArchived reports whether the storage has it and cannot give it.
-func (e *entry) isArchived() bool { return e.tier == azure.TierArchive }
-
-func (e *entry) url() string { return e.container.URL() + "/" + e.name }
 
 // shelf is where the entries of a workspace are.
 type shelf struct {
@@ -70,11 +29,11 @@ func openShelf(s config.Settings) (*shelf, error) {
 	if err != nil {
 		return nil, err
 	}
-	it := &shelf{settings: s}
+	found := &shelf{settings: s}
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
-		it.containers = append(it.containers, byName[name])
+		found.containers = append(found.containers, byName[name])
 	}
-	return it, nil
+	return found, nil
 }
 
 // String is where the shelf is, for people.
@@ -158,53 +117,6 @@ func (s *shelf) folders(ctx context.Context, container *azure.Container, scopes 
 	}
 }
 
-// atOnce is how many requests for single blobs are on their way at a time.
-const atOnce = 32
-
-// look looks for hashes in folders.
-func look(ctx context.Context, container *azure.Container, folders iter.Seq2[string, error], hashes []string) iter.Seq2[azure.Properties, error] {
-	return func(yield func(azure.Properties, error) bool) {
-		var names []string
-		flush := func() bool {
-			for _, found := range lookAt(ctx, container, names) {
-				if !errors.Is(found.err, cache.ErrNotFound) && (!yield(found.Properties, found.err) || found.err != nil) {
-					return false
-				}
-			}
-			names = names[:0]
-			return true
-		}
-		for folder, err := range folders {
-			if err != nil {
-				yield(azure.Properties{}, err)
-				return
-			}
-			for _, hash := range hashes {
-				if names = append(names, folder+hash); len(names) == atOnce && !flush() {
-					return
-				}
-			}
-		}
-		flush()
-	}
-}
-
-type found struct {
-	azure.Properties
-	err error
-}
-
-// lookAt looks at blobs at once.
-func lookAt(ctx context.Context, container *azure.Container, names []string) []found {
-	all := make([]found, len(names))
-	var wg sync.WaitGroup
-	for i, name := range names {
-		wg.Go(func() { all[i].Properties, all[i].err = container.Properties(ctx, name) })
-	}
-	wg.Wait()
-	return all
-}
-
 // entry is what a blob holds. It reports false for one that no run can have made.
 func (s *shelf) entry(container *azure.Container, blob azure.Properties) (*entry, bool) {
 	scope, hash, ok := cache.ParseName(s.settings.Prefix, blob.Name)
@@ -217,29 +129,4 @@ func (s *shelf) entry(container *azure.Container, blob azure.Properties) (*entry
 	}
 	e.judge(s.settings.Trust.Verifier)
 	return e, true
-}
-
-// judge finds out what is known of an entry, and how well.
-func (e *entry) judge(verifier *trust.Verifier) {
-	claim, keyID, err := e.Claim()
-	if err == nil {
-		e.statement = &claim
-	}
-	switch {
-	case !e.IsSigned():
-		e.signature = signature{State: signatureNone}
-	case verifier == nil:
-		e.signature = signature{State: signatureUnchecked, Key: keyID}
-		if err != nil {
-			e.signature.Problem = err.Error()
-		}
-	default:
-		signed, err := e.Verify(verifier)
-		if err != nil {
-			e.signature = signature{signatureInvalid, keyID, err.Error()}
-			return
-		}
-		e.statement = &signed
-		e.signature = signature{State: signatureValid, Key: keyID}
-	}
 }

@@ -13,7 +13,7 @@ type report struct {
 	RoundTrip  *roundTripReport  `json:"roundTrip,omitempty"`
 	Checks     []check           `json:"checks"`
 	Leftovers  []leftover        `json:"leftovers"`
-	ExitCode   exitCode          `json:"exitCode"`
+	ExitCode   int               `json:"exitCode"`
 }
 
 type runReport struct {
@@ -42,6 +42,12 @@ type check struct {
 	Fix       string `json:"fix,omitempty"`
 	Fails     bool   `json:"fails"` // it makes the exit code 1
 }
+
+// The exit codes of doctor beside 0, see doctorHelp.
+const (
+	examinedFailed = 1
+	examinedPartly = 2
+)
 
 // part is a kind of checks, see doctorHelp.
 type part string
@@ -120,10 +126,10 @@ func (r *report) conclude() {
 	for _, c := range r.Checks {
 		switch {
 		case c.Fails:
-			r.ExitCode = exitFailed
+			r.ExitCode = examinedFailed
 			return
 		case c.Status == unknown:
-			r.ExitCode = exitUntried
+			r.ExitCode = examinedPartly
 		}
 	}
 }

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
+)
+
+// What is left can be removed with what is said.
+func TestDoctorLeftovers(t *testing.T) {
+	storage, connection := startStorage(t)
+	storage.service.Allow(azuretest.SAS("secret"), azuretest.Rights{Read: true, Create: true})
+	const config = `{"container": "artifacts", "trust": {"containers": {"pr": "nx-cache"}}}`
+	stdout, _, err := runWith(t, doctorEnv(t, testenv.PullRun, config, storage.sasConnection("secret", "rc")), "doctor", "--security")
+	if err != exitFailed || len(storage.service.Names("artifacts")) == 0 || len(storage.service.Names("nx-cache")) == 0 {
+		t.Fatalf("got %v and %s, want leftovers in both containers", err, stdout)
+	}
+	_, rest, _ := strings.Cut(stdout, "npx nx-azure-cache ")
+	command, _, _ := strings.Cut(rest, "\n")
+	if _, stderr, err := runWith(t, doctorEnv(t, testenv.DevRun, config, connection), strings.Fields(command)...); err != nil {
+		t.Errorf("%s: got %q and %v", command, stderr, err)
+	}
+	if got := append(storage.service.Names("artifacts"), storage.service.Names("nx-cache")...); len(got) > 0 {
+		t.Errorf("got %q, want nothing left", got)
+	}
+}
+
+func TestDoctorHelp(t *testing.T) {
+	stdout, _, err := runWith(t, nil, "doctor", "--help")
+	for _, want := range []string{"Exit codes", "--json", "round-trip", "enforced", "exposed", "allowed", "missing", "unknown"} {
+		if err != nil || !strings.Contains(stdout, want) {
+			t.Errorf("got %q and %v, want %q", stdout, err, want)
+		}
+	}
+}
+
+// Wrong settings are told, and nothing is tried.
+func TestDoctorWrongSettings(t *testing.T) {
+	stdout, stderr, err := runWith(t, doctorEnv(t, testenv.PullRun, `{"container": "No"}`, "UseDevelopmentStorage=true"), "doctor", "--security", "--json")
+	if stdout != "" || !strings.Contains(stderr, "azure.container") || err != exitCode(examinedPartly) {
+		t.Errorf("got %q, %q and %v, want what is wrong and the exit code %d", stdout, stderr, err, exitCode(examinedPartly))
+	}
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+)
+
+// entry is a stored result, as people look at it.
+type entry struct {
+	cache.Entry
+	container *azure.Container
+	name      string // of the blob
+	etag      string
+	modified  time.Time // by the storage's clock
+	tier      string    // of access, see [azure.Properties]
+
+	signature signature
+	statement *trust.Statement // what it says of itself; nil where that cannot be read
+}
+
+// signature is what the signature of an entry is worth.
+type signature struct {
+	State   string `json:"state"`
+	Key     string `json:"key,omitempty"`     // the ID that it gives, whoever has signed
+	Problem string `json:"problem,omitempty"` // the check that has failed
+}
+
+// The states of a signature.
+const (
+	signatureValid     = "valid"     // by one of azure.trust.publicKeys
+	signatureInvalid   = "invalid"   // a check has failed
+	signatureUnchecked = "unchecked" // there are no keys to check it with
+	signatureNone      = "unsigned"
+)
+
+var signatureStates = []string{signatureValid, signatureInvalid, signatureUnchecked, signatureNone}
+
+// isProven reports whether somebody who holds a key says what the entry says.
+func (e *entry) isProven() bool { return e.signature.State == signatureValid }
+
+// isArchived reports whether the storage has it and cannot give it.
+func (e *entry) isArchived() bool { return e.tier == azure.TierArchive }
+
+func (e *entry) url() string { return e.container.URL() + "/" + e.name }
+
+// judge finds out what is known of an entry, and how well.
+func (e *entry) judge(verifier *trust.Verifier) {
+	claim, keyID, err := e.Claim()
+	if err == nil {
+		e.statement = &claim
+	}
+	switch {
+	case !e.IsSigned():
+		e.signature = signature{State: signatureNone}
+	case verifier == nil:
+		e.signature = signature{State: signatureUnchecked, Key: keyID}
+		if err != nil {
+			e.signature.Problem = err.Error()
+		}
+	default:
+		signed, err := e.Verify(verifier)
+		if err != nil {
+			e.signature = signature{signatureInvalid, keyID, err.Error()}
+			return
+		}
+		e.statement = &signed
+		e.signature = signature{State: signatureValid, Key: keyID}
+	}
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
+)
+
+// tally tells of a long walk: on a terminal in a line that changes, and at the end
+// in one that stays.
+type tally struct {
+	out      io.Writer
+	live     io.Writer // out, for the line that changes
+	terminal bool
+	next     time.Time // at which the line may change
+	shown    bool
+
+	seen, others int // entries, other blobs
+	matched      int
+	bytes        int64 // of what has matched
+}
+
+// tallyEvery is how often the line changes.
+const tallyEvery = 200 * time.Millisecond
+
+func newTally(out io.Writer) *tally {
+	return &tally{out: out, live: terminal.Raw(out), terminal: terminal.IsTerminal(out), next: time.Now().Add(quiet)}
+}
+
+func (t *tally) see(e *entry, matches bool) {
+	t.seen++
+	if matches {
+		t.matched++
+		t.bytes += e.Size
+	}
+	if t.terminal && t.seen%64 == 0 && time.Now().After(t.next) {
+		t.next, t.shown = time.Now().Add(tallyEvery), true
+		fmt.Fprintf(t.live, "\rnx-azure-cache: %s of %s\x1b[K", terminal.Thousands(t.matched), entryCount(t.seen))
+	}
+}
+
+func (t *tally) other() { t.others++ }
+
+// clear removes the line that changes.
+func (t *tally) clear() {
+	if t.shown {
+		t.shown = false
+		fmt.Fprint(t.live, "\r\x1b[K")
+	}
+}
+
+// end writes the line that stays.
+func (t *tally) end(format string, args ...any) {
+	t.clear()
+	text := fmt.Sprintf(format, args...)
+	if t.others > 0 {
+		text += fmt.Sprintf("; left out %s that no run has made", terminal.Count(t.others, "blob", "blobs"))
+	}
+	_ = terminal.Printf(t.out, "nx-azure-cache: %s", text)
+}
+
+// entryCount is such as "1,234 entries".
+func entryCount(n int) string { return terminal.Count(n, "entry", "entries") }

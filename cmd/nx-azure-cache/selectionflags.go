@@ -1,0 +1,38 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// selectionHelp explains them.
+const selectionHelp = `
+Scopes are trusted, local, shared, pr-NUMBER and branch-NAME, in whose names every
+byte but letters, digits, "." and "-" is "_" and two hexadecimal digits:
+feature/login is branch-feature_2Flogin. --scope takes patterns, too: "*" stands for
+any characters, "?" for one.
+
+--ref, --run and --signer are about what entries say of themselves. Where no
+signature proves it (--signature valid), it is the word of whoever could write
+there: to find what an attacker has written, use --signature, --scope, --after and
+--before. The states of signatures are explained by nx-azure-cache ls --help.
+
+--after and --before are about the time at which the storage last wrote the blob,
+by its own clock: not about the time that an entry claims. A time is such as
+2026-11-22T18:30:00Z, 2026-11-22 (midnight UTC), or an age such as 90m, 12h, 30d,
+2w: --before 30d means older than 30 days.
+
+--archived means those that a lifecycle rule has moved to the archive tier: they count
+as misses, and as long as they are there their results cannot be stored again.`
+
+// addSelectionFlags adds the flags that say which entries are meant.
+func addSelectionFlags(command *cobra.Command, f *selectionFlags) {
+	flags := command.Flags()
+	flags.StringArrayVar(&f.hashes, "hash", nil, "of this task hash; may be given several times")
+	flags.StringArrayVar(&f.scopes, "scope", nil, `in this scope, or in all that a pattern such as "pr-*" matches; may be given several times`)
+	flags.StringVar(&f.ref, "ref", "", "stored by runs of this ref: refs/heads/main, or main")
+	flags.StringVar(&f.run, "run", "", "stored by this run of CI: its URL, or the number at the end of it")
+	flags.StringVar(&f.signer, "signer", "", "signed with this key, by its ID or public key; whether the signature is valid or not")
+	flags.StringArrayVar(&f.signatures, "signature", nil, "with a signature that is valid, invalid, unchecked or unsigned; may be given several times")
+	flags.StringVar(&f.after, "after", "", "written at this time or later")
+	flags.StringVar(&f.before, "before", "", "written before this time")
+	flags.BoolVar(&f.archived, "archived", false, "in the storage's archive tier, where no run can read it")
+	f.isSet = flags.Changed
+}

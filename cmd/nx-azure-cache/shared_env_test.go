@@ -1,0 +1,10 @@
+package main
+
+import "github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
+
+// offline keeps a server that signs in and connects before it has to on this
+// machine.
+var offline = testenv.Env{
+	"HTTPS_PROXY":             "http://127.0.0.1:1", // nobody listens there
+	"AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential",
+}
