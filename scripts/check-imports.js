@@ -103,9 +103,42 @@ const allowed = {
     'cache/trust',
     'license',
   ],
+  // It takes a configuration and returns a report: no flags, no protocol.
+  'cmd/nx-azure-cache/internal/doctor': [
+    'cache',
+    'cache/azure',
+    'cache/azure/endpoint',
+    'cache/azure/explain',
+    'cache/azure/signin',
+    'cache/azure/transport',
+    'cache/trust',
+    'cmd/nx-azure-cache/internal/config',
+    'cmd/nx-azure-cache/internal/terminal',
+    'license',
+  ],
+  // It watches another process's server, so it knows the state that one publishes.
+  'cmd/nx-azure-cache/internal/drain': [
+    'cache/awake',
+    'cache/scratch',
+    'cmd/nx-azure-cache/internal/terminal',
+    'rpc',
+  ],
+  'cmd/nx-azure-cache/internal/entries': [
+    'cache',
+    'cache/azure',
+    'cache/taskhash',
+    'cache/trust',
+    'cmd/nx-azure-cache/internal/config',
+    'cmd/nx-azure-cache/internal/terminal',
+  ],
   'cmd/nx-azure-cache/internal/terminal': [],
   // What the tests of the rooms share. It imports no room, so every room can use it.
-  'cmd/nx-azure-cache/internal/testenv': ['cache/trust', 'license'],
+  'cmd/nx-azure-cache/internal/testenv': [
+    'cache/azure/azuretest',
+    'cache/azure/azuretest/faults',
+    'cache/trust',
+    'license',
+  ],
   'cmd/nx-azure-cache': [
     'cache',
     'cache/awake',
@@ -119,6 +152,9 @@ const allowed = {
     'cache/taskhash',
     'cache/trust',
     'cmd/nx-azure-cache/internal/config',
+    'cmd/nx-azure-cache/internal/doctor',
+    'cmd/nx-azure-cache/internal/drain',
+    'cmd/nx-azure-cache/internal/entries',
     'cmd/nx-azure-cache/internal/terminal',
     'license',
     'rpc',

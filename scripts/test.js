@@ -87,7 +87,7 @@ async function notSkipped(env) {
   for (const args of [
     ['-run', 'Azurite', './cache/azure'],
     ['-run', '/^Azurite$', './cache/azure/azuretest'],
-    ['-run', 'Azurite', './cmd/nx-azure-cache'],
+    ['-run', 'Azurite', './cmd/nx-azure-cache/...'],
   ]) {
     const { stdout } = await run(
       'go',

@@ -81,7 +81,7 @@ func TestWhichConnectionStringCounts(t *testing.T) {
 
 // An error of the storage says where the account comes from, whatever happens.
 func TestFailuresNameTheAccountsSource(t *testing.T) {
-	claim := rpc.Claim{Name: config.ConnectionVariable, Value: deadPort(t), File: ".env"}
+	claim := rpc.Claim{Name: config.ConnectionVariable, Value: testenv.DeadPort(t), File: ".env"}
 	session := openWith(t, `{"container": "artifacts", "accountName": "acme"}`, nil, false, []rpc.Claim{claim})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

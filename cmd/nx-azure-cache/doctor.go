@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
@@ -122,12 +123,12 @@ func runDoctor(ctx context.Context, w world, flags *doctorFlags) error {
 	r, err := examination(ctx, w, flags)
 	if err != nil {
 		_ = terminal.Printf(w.stderr, "nx-azure-cache doctor: %v", err)
-		return exitCode(examinedPartly)
+		return exitCode(doctor.ExitUntried)
 	}
 	if flags.json {
 		err = terminal.JSON(w.stdout, r, "  ")
 	} else {
-		err = r.print(w.stdout, terminal.IsTerminal(w.stdout))
+		err = r.Print(w.stdout, terminal.IsTerminal(w.stdout))
 	}
 	if err == nil && r.ExitCode != 0 {
 		err = exitCode(r.ExitCode)
@@ -135,13 +136,13 @@ func runDoctor(ctx context.Context, w world, flags *doctorFlags) error {
 	return err
 }
 
-func examination(ctx context.Context, w world, flags *doctorFlags) (report, error) {
+func examination(ctx context.Context, w world, flags *doctorFlags) (doctor.Report, error) {
 	if !flags.security {
-		return examineAll(ctx, config.Load(w.getenv, &flags.overrides), version), nil
+		return doctor.Examine(ctx, config.Load(w.getenv, &flags.overrides), version), nil
 	}
 	where, err := readWorkspace(w, &flags.overrides)
 	if err != nil {
-		return report{}, err
+		return doctor.Report{}, err
 	}
-	return examineSecurityOf(ctx, where)
+	return doctor.ExamineSecurity(ctx, where)
 }

@@ -5,24 +5,25 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
 // What is left can be removed with what is said.
 func TestDoctorLeftovers(t *testing.T) {
-	storage, connection := startStorage(t)
-	storage.service.Allow(azuretest.SAS("secret"), azuretest.Rights{Read: true, Create: true})
+	storage, connection := testenv.StartStorage(t)
+	storage.Service.Allow(azuretest.SAS("secret"), azuretest.Rights{Read: true, Create: true})
 	const config = `{"container": "artifacts", "trust": {"containers": {"pr": "nx-cache"}}}`
-	stdout, _, err := runWith(t, doctorEnv(t, testenv.PullRun, config, storage.sasConnection("secret", "rc")), "doctor", "--security")
-	if err != exitFailed || len(storage.service.Names("artifacts")) == 0 || len(storage.service.Names("nx-cache")) == 0 {
+	stdout, _, err := runWith(t, testenv.WorkspaceEnv(t, testenv.PullRun, config, storage.SASConnection("secret", "rc")), "doctor", "--security")
+	if err != exitFailed || len(storage.Service.Names("artifacts")) == 0 || len(storage.Service.Names("nx-cache")) == 0 {
 		t.Fatalf("got %v and %s, want leftovers in both containers", err, stdout)
 	}
 	_, rest, _ := strings.Cut(stdout, "npx nx-azure-cache ")
 	command, _, _ := strings.Cut(rest, "\n")
-	if _, stderr, err := runWith(t, doctorEnv(t, testenv.DevRun, config, connection), strings.Fields(command)...); err != nil {
+	if _, stderr, err := runWith(t, testenv.WorkspaceEnv(t, testenv.DevRun, config, connection), strings.Fields(command)...); err != nil {
 		t.Errorf("%s: got %q and %v", command, stderr, err)
 	}
-	if got := append(storage.service.Names("artifacts"), storage.service.Names("nx-cache")...); len(got) > 0 {
+	if got := append(storage.Service.Names("artifacts"), storage.Service.Names("nx-cache")...); len(got) > 0 {
 		t.Errorf("got %q, want nothing left", got)
 	}
 }
@@ -38,8 +39,8 @@ func TestDoctorHelp(t *testing.T) {
 
 // Wrong settings are told, and nothing is tried.
 func TestDoctorWrongSettings(t *testing.T) {
-	stdout, stderr, err := runWith(t, doctorEnv(t, testenv.PullRun, `{"container": "No"}`, "UseDevelopmentStorage=true"), "doctor", "--security", "--json")
-	if stdout != "" || !strings.Contains(stderr, "azure.container") || err != exitCode(examinedPartly) {
-		t.Errorf("got %q, %q and %v, want what is wrong and the exit code %d", stdout, stderr, err, exitCode(examinedPartly))
+	stdout, stderr, err := runWith(t, testenv.WorkspaceEnv(t, testenv.PullRun, `{"container": "No"}`, "UseDevelopmentStorage=true"), "doctor", "--security", "--json")
+	if stdout != "" || !strings.Contains(stderr, "azure.container") || err != exitCode(doctor.ExitUntried) {
+		t.Errorf("got %q, %q and %v, want what is wrong and the exit code %d", stdout, stderr, err, exitCode(doctor.ExitUntried))
 	}
 }

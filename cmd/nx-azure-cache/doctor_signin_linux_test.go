@@ -15,6 +15,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/doctor"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
@@ -29,11 +30,11 @@ type entra struct {
 
 func startEntra(t *testing.T) *entra {
 	t.Helper()
-	e := &entra{authority: azuretest.NewAuthority(), service: azuretest.New(azuretest.Options{Account: storageAccount, Containers: []string{testContainer}})}
+	e := &entra{authority: azuretest.NewAuthority(), service: azuretest.New(azuretest.Options{Account: testenv.StorageAccount, Containers: []string{testenv.Container}})}
 	authority, service := httptest.NewTLSServer(e.authority), httptest.NewTLSServer(e.service)
 	t.Cleanup(authority.Close)
 	t.Cleanup(service.Close)
-	e.endpoint = service.URL + "/" + storageAccount
+	e.endpoint = service.URL + "/" + testenv.StorageAccount
 	roots := filepath.Join(t.TempDir(), "roots.pem")
 	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: service.Certificate().Raw})
 	if err := os.WriteFile(roots, text, 0o644); err != nil {
@@ -51,7 +52,7 @@ func startEntra(t *testing.T) *entra {
 
 // printed is what a doctor that ran as a process has printed.
 type printed struct {
-	report
+	doctor.Report
 	text string
 }
 
@@ -74,12 +75,12 @@ func (p printed) must(t *testing.T, of, id, want, says string) {
 func (e *entra) examine(t *testing.T, block map[string]any) printed {
 	t.Helper()
 	block = maps.Clone(block)
-	block["container"], block["endpoint"] = testContainer, e.endpoint
+	block["container"], block["endpoint"] = testenv.Container, e.endpoint
 	config, err := json.Marshal(block)
 	if err != nil {
 		t.Fatal(err)
 	}
-	environment := wholeEnv(t, testenv.MainRun, string(config), "")
+	environment := testenv.LicensedEnv(t, testenv.MainRun, string(config), "")
 	maps.Copy(environment, e.env)
 	p := startProcess(t, environment, "doctor", "--json")
 	stdout, err := io.ReadAll(p.stdout)
@@ -88,7 +89,7 @@ func (e *entra) examine(t *testing.T, block map[string]any) printed {
 	}
 	it := printed{text: string(stdout)}
 	code := p.exit()
-	if err := json.Unmarshal(stdout, &it.report); err != nil || code != it.ExitCode || p.stderr.String() != "" {
+	if err := json.Unmarshal(stdout, &it.Report); err != nil || code != it.ExitCode || p.stderr.String() != "" {
 		t.Fatalf("got %s, %q, %v and the exit code %d", stdout, p.stderr, err, code)
 	}
 	if strings.Contains(it.text, "TOPSECRET") || strings.Contains(it.text, "eyJ") {

@@ -11,12 +11,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/drain"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
 func newDrain(w world) *cobra.Command {
 	var folder string
-	var most limits
+	var most drain.Limits
 	var parent int
 	command := &cobra.Command{
 		Use:   "drain --folder FOLDER [--limit TIME] [--silence TIME] [--parent ID]",
@@ -37,19 +38,19 @@ case it is gone already.`,
 			defer stop()
 			// A stderr that is full must not hold up who keeps the limit.
 			stderr := diode.NewWriter(console{terminal.Raw(w.stderr)}, logLines, 0, nil)
-			ctx, release := untilOrphaned(ctx, cmp.Or(parent, os.Getppid()))
+			ctx, release := drain.UntilOrphaned(ctx, cmp.Or(parent, os.Getppid()))
 			defer release()
-			result := drain(ctx, folder, most, newProgress(stderr, terminal.IsTerminal(w.stderr), most.all))
-			_ = closeWithin(stderr, quiet)
-			if errors.Is(context.Cause(ctx), errOrphaned) {
+			result := drain.Wait(ctx, folder, most, drain.NewProgress(stderr, terminal.IsTerminal(w.stderr), most.Total))
+			_ = closeWithin(stderr, terminal.Quiet)
+			if errors.Is(context.Cause(ctx), drain.ErrOrphaned) {
 				return nil // it was ended by a signal, and wants to hear nothing
 			}
 			return terminal.JSON(w.stdout, result, "")
 		},
 	}
 	command.Flags().StringVar(&folder, "folder", "", "the server's folder")
-	command.Flags().DurationVar(&most.all, "limit", config.DefaultDrain, "how long to wait at most")
-	command.Flags().DurationVar(&most.silence, "silence", defaultSilence, "how long the server may publish nothing")
+	command.Flags().DurationVar(&most.Total, "limit", config.DefaultDrain, "how long to wait at most")
+	command.Flags().DurationVar(&most.Silence, "silence", drain.DefaultSilence, "how long the server may publish nothing")
 	command.Flags().IntVar(&parent, "parent", 0, "the process ID of who waits for this one (default: of who has started it)")
 	_ = command.MarkFlagRequired("folder") // it exists
 	return command

@@ -13,16 +13,18 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/drain"
 )
 
 // drainWith runs drain, in this process, with a limit for silence.
-func drainWith(t *testing.T, folder, limit, silence string) drainResult {
+func drainWith(t *testing.T, folder, limit, silence string) drain.Result {
 	t.Helper()
 	stdout, _, err := runWith(t, nil, "drain", "--folder", folder, "--limit", limit, "--silence", silence)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var result drainResult
+	var result drain.Result
 	if err := json.Unmarshal([]byte(stdout), &result); err != nil {
 		t.Fatalf("got %q: %v", stdout, err)
 	}
@@ -85,7 +87,7 @@ func TestDrainWhoseParentWasGone(t *testing.T) {
 	if stdout != "" || err != nil {
 		t.Fatalf("got %q, %v; want nothing", stdout, err)
 	}
-	s.storage.release()
+	s.storage.Release()
 	if got := <-s.session.stored; got.Outcome != "stored" {
 		t.Errorf("got %+v, want it stored", got)
 	}
@@ -140,7 +142,7 @@ func TestDrainWhoseParentIsGone(t *testing.T) {
 		t.Error("drain does not end")
 	}
 	_ = parent.Wait() // ended by the signal
-	s.storage.release()
+	s.storage.Release()
 	if got := <-s.session.stored; got.Outcome != "stored" {
 		t.Errorf("got %+v, want it stored", got)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/drain"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
@@ -25,7 +26,7 @@ import (
 type storing struct {
 	*process
 	*session
-	storage *storage
+	storage *testenv.Storage
 	dir     string // cache directory
 	folder  string
 }
@@ -34,8 +35,8 @@ func startStoring(t *testing.T, more testenv.Env) *storing {
 	t.Helper()
 	s := new(storing)
 	var connection string
-	s.storage, connection = startStorage(t)
-	s.storage.behave(http.MethodPut, &storageRule{answer: "hold", left: -1})
+	s.storage, connection = testenv.StartStorage(t)
+	s.storage.Behave(http.MethodPut, &testenv.StorageRule{Answer: "hold", Left: -1})
 	environment := testenv.Env{license.Variable: testenv.License(t, "valid.jwt"), config.ConnectionVariable: connection}
 	for name, value := range more {
 		environment[name] = value
@@ -50,7 +51,7 @@ func startStoring(t *testing.T, more testenv.Env) *storing {
 	if err := s.Call(t.Context(), "store", result, nil); err != nil {
 		t.Fatal(err)
 	}
-	<-s.storage.held[http.MethodPut]
+	<-s.storage.Held[http.MethodPut]
 	s.dir = result.CacheDirectory
 	s.folder = scratch.FolderPath(s.dir, initialized.Session)
 	return s
@@ -68,10 +69,10 @@ func (s *storing) checkGone(t *testing.T, code int) {
 }
 
 // stored are the names of what was stored.
-func (s *storing) stored() []string { return s.storage.service.Names(testContainer) }
+func (s *storing) stored() []string { return s.storage.Service.Names(testenv.Container) }
 
 // drainIt runs drain, in this process.
-func drainIt(t *testing.T, folder, limit string) (result drainResult, stderr string) {
+func drainIt(t *testing.T, folder, limit string) (result drain.Result, stderr string) {
 	t.Helper()
 	stdout, stderr, err := runWith(t, nil, "drain", "--folder", folder, "--limit", limit)
 	if err != nil {
@@ -85,7 +86,7 @@ func drainIt(t *testing.T, folder, limit string) (result drainResult, stderr str
 
 func TestDrainUntilAllIsStored(t *testing.T) {
 	s := startStoring(t, nil)
-	time.AfterFunc(200*time.Millisecond, s.storage.release)
+	time.AfterFunc(200*time.Millisecond, s.storage.Release)
 	got, stderr := drainIt(t, s.folder, "1m")
 	if got.Ended != "stored" || got.Waiting != 0 || got.Bytes != 0 || got.Summary.Stored != 1 || got.ProcessID != s.Process.Pid || got.Troubles != nil {
 		t.Errorf("got %+v, want it stored", got)
@@ -103,7 +104,7 @@ func TestDrainUntilAllIsStored(t *testing.T) {
 // What became of the results is told, too.
 func TestDrainTellsTroubles(t *testing.T) {
 	s := startStoring(t, nil)
-	s.storage.behave(http.MethodPut, &storageRule{answer: "403", code: "AuthorizationFailure", left: -1})
+	s.storage.Behave(http.MethodPut, &testenv.StorageRule{Answer: "403", Code: "AuthorizationFailure", Left: -1})
 	var got rpc.StoreResult
 	second := newResult(t)
 	second.Hash, second.CacheDirectory = "2", s.dir
@@ -113,7 +114,7 @@ func TestDrainTellsTroubles(t *testing.T) {
 	if err := s.Call(t.Context(), "store", second, &got); err != nil || !got.Queued {
 		t.Fatal(got, err)
 	}
-	s.storage.release()
+	s.storage.Release()
 	result, _ := drainIt(t, s.folder, "1m")
 	if result.Ended != "stored" || result.Summary.Stored != 1 || result.Summary.Failed != 1 || len(result.Troubles) != 1 {
 		t.Fatalf("got %+v, want one stored and one failed", result)
@@ -206,7 +207,7 @@ func TestDrainOfAServerThatHangs(t *testing.T) {
 // closingCache is a cache that finds nothing.
 func closingCache(t *testing.T) *cache.Cache {
 	t.Helper()
-	_, connection := startStorage(t)
+	_, connection := testenv.StartStorage(t)
 	session := open(rpc.InitializeParams{Config: json.RawMessage(`{"container": "artifacts"}`), WorkspaceRoot: t.TempDir()},
 		testenv.Env{license.Variable: testenv.License(t, "valid.jwt"), config.ConnectionVariable: connection}.Get, testenv.During)
 	if session.Cache == nil {
@@ -227,14 +228,14 @@ func TestDrainThatIsInterrupted(t *testing.T) {
 			if err := p.Process.Signal(signal); err != nil {
 				t.Fatal(err)
 			}
-			var got drainResult
+			var got drain.Result
 			if err := json.NewDecoder(p.stdout).Decode(&got); err != nil {
 				t.Fatal(err)
 			}
 			if code := p.exit(); code != 0 || got.Ended != "interrupted" || got.Waiting != 1 {
 				t.Errorf("got %+v and the exit code %d, want it interrupted", got, code)
 			}
-			s.storage.release()
+			s.storage.Release()
 			if got := <-s.session.stored; got.Outcome != cache.OutcomeStored {
 				t.Errorf("got %+v, want it stored", got)
 			}

@@ -31,7 +31,7 @@ func TestForeignEndpointOfCommands(t *testing.T) {
 			"in a flag":  `{"container": "artifacts", "accountName": "nxcache", "credential": "azure-cli"}`,
 		} {
 			t.Run(command+" "+name, func(t *testing.T) {
-				environment := doctorEnv(t, testenv.DevRun, config, "")
+				environment := testenv.WorkspaceEnv(t, testenv.DevRun, config, "")
 				environment["HTTPS_PROXY"] = proxy.URL
 				args := strings.Fields(command)
 				if name == "in a flag" {
@@ -44,7 +44,7 @@ func TestForeignEndpointOfCommands(t *testing.T) {
 			})
 		}
 	}
-	environment := doctorEnv(t, testenv.DevRun, foreignConfig, "")
+	environment := testenv.WorkspaceEnv(t, testenv.DevRun, foreignConfig, "")
 	environment["HTTPS_PROXY"], environment[license.Variable] = proxy.URL, testenv.License(t, "valid.jwt")
 	session := open(rpc.InitializeParams{Config: []byte(foreignConfig), WorkspaceRoot: t.TempDir()}, environment.Get, testenv.During)
 	if session.Cache != nil || session.Reason != foreignLine {
@@ -65,7 +65,7 @@ func TestDoctorShowsTheHostOfTheToken(t *testing.T) {
 		"*.example":                   `NX_AZURE_CACHE_TRUSTED_HOSTS is "*.example"; it takes names of hosts`,
 		"a.example?sig=hunter2":       "NX_AZURE_CACHE_TRUSTED_HOSTS is a text of 21 characters; it takes names of hosts",
 	} {
-		environment := doctorEnv(t, testenv.DevRun, foreignConfig, "")
+		environment := testenv.WorkspaceEnv(t, testenv.DevRun, foreignConfig, "")
 		environment[endpoint.TrustedHostsVariable] = trusted
 		stdout, _, _ := runWith(t, environment, "doctor")
 		if !strings.Contains(stdout, want) || strings.Contains(stdout, "hunter2") {

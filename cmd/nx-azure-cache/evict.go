@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
 )
 
 const evictHelp = `Delete entries of the remote cache. Without --yes it deletes nothing, and says
@@ -32,7 +33,7 @@ const evictExamples = `  npx nx-azure-cache evict --hash 3141592653589793238
 // evictOptions are the flags of evict.
 type evictOptions struct {
 	workspace config.Overrides
-	selection selectionFlags
+	selection entries.Filter
 	yes       bool
 }
 
@@ -55,19 +56,19 @@ func newEvict(w world) *cobra.Command {
 }
 
 func evict(ctx context.Context, w world, options evictOptions) error {
-	selected, err := options.selection.parse(time.Now())
+	selected, err := options.selection.Parse(time.Now())
 	if err != nil {
 		return err
 	}
-	if selected.isAll() {
-		return errNoSelection
+	if selected.IsAll() {
+		return entries.ErrNoSelection
 	}
 	shelf, err := openWorkspaceShelf(w, &options.workspace)
 	if err != nil {
 		return err
 	}
 	if options.yes {
-		return shelf.evict(ctx, w.stderr, selected)
+		return shelf.Evict(ctx, w.stderr, selected)
 	}
-	return shelf.rehearse(ctx, w.stdout, w.stderr, selected)
+	return shelf.DryRun(ctx, w.stdout, w.stderr, selected)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
@@ -88,8 +89,8 @@ func TestEvictNothingSelected(t *testing.T) {
 			t.Errorf("%q: got no error", args)
 		}
 	}
-	if _, _, err := s.run("evict", "--yes"); !errors.Is(err, errNoSelection) {
-		t.Errorf("got %v, want %v", err, errNoSelection)
+	if _, _, err := s.run("evict", "--yes"); !errors.Is(err, entries.ErrNoSelection) {
+		t.Errorf("got %v, want %v", err, entries.ErrNoSelection)
 	}
 	if got := s.service.Requests(); len(got) != 0 {
 		t.Errorf("got %d requests, want none", len(got))
@@ -110,8 +111,8 @@ func TestEvictRefused(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "50 entries could not be deleted") {
 		t.Errorf("got %v, want how many were refused", err)
 	}
-	if got := strings.Count(stderr, "nx-azure-cache: not deleted: http://127.0.0.1:"); got != shownRefusals || !strings.Contains(stderr, "lacks a data role") {
-		t.Errorf("got %q, want the first %d refusals and what is missing", stderr, shownRefusals)
+	if got := strings.Count(stderr, "nx-azure-cache: not deleted: http://127.0.0.1:"); got != entries.ShownRefusals || !strings.Contains(stderr, "lacks a data role") {
+		t.Errorf("got %q, want the first %d refusals and what is missing", stderr, entries.ShownRefusals)
 	}
 	if !strings.Contains(stderr, "deleted 50 of 100 entries") || len(s.left()) != 50 {
 		t.Errorf("got %q and %d blobs, want the 50 that may be deleted gone", stderr, len(s.left()))
@@ -173,7 +174,7 @@ func TestEvictInterrupted(t *testing.T) {
 	var deleted int
 	_, scanned := fmt.Sscanf(errOut.String()[strings.LastIndex(errOut.String(), "deleted "):], "deleted %d of", &deleted)
 	// What was on its way may or may not be gone.
-	if left := len(s.left()); err == nil || scanned != nil || deleted < 46-atOnce || deleted > 100-left || left < 10 {
+	if left := len(s.left()); err == nil || scanned != nil || deleted < 46-entries.MaxConcurrent || deleted > 100-left || left < 10 {
 		t.Errorf("got %v and %q with %d left, want an error and what is done", err, errOut.String(), left)
 	}
 }
@@ -225,7 +226,7 @@ func TestListsAzurite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	statement := trust.Statement{Hash: "1", Provenance: fromPull}.Encode()
+	statement := trust.Statement{Hash: "1", Provenance: testenv.FromPull}.Encode()
 	for _, name := range []string{"trusted/1", "pr-12/1", "pr-12/2", "pr-13/3"} {
 		metadata := cache.Metadata{"format": "1", "statement": statement}
 		if err := owner.Put(t.Context(), prefix+"/v1/"+name, strings.NewReader("content"), metadata); err != nil {
@@ -234,7 +235,7 @@ func TestListsAzurite(t *testing.T) {
 	}
 	with := func(sp string, args ...string) (stdout, stderr string, err error) {
 		t.Helper()
-		return runWith(t, testenv.Env{config.ConnectionVariable: containerSAS(t, connection, container, sp)}, append(args, "--container", container, "--prefix", prefix)...)
+		return runWith(t, testenv.Env{config.ConnectionVariable: testenv.ContainerSAS(t, connection, container, sp)}, append(args, "--container", container, "--prefix", prefix)...)
 	}
 	if stdout, _, err := with("rl", "ls", "--json"); err != nil || strings.Count(stdout, "\n") != 4 || strings.Count(stdout, `"ref":"refs/pull/12/merge"`) != 4 {
 		t.Errorf("ls: got %s, %v; want all four", stdout, err)

@@ -44,7 +44,7 @@ func checkJSON(t *testing.T, text string) {
 		case map[string]any:
 			for key, member := range value {
 				if said, ok := member.(string); ok && slices.Contains(peopleRead, key) {
-					checkShown(t, said)
+					testenv.CheckShown(t, said)
 					if strings.ContainsAny(said, "\n\t") {
 						t.Errorf("%s is %q, want one line", key, said)
 					}
@@ -91,7 +91,7 @@ func hostileConfigs(t *testing.T) map[string]string {
 				vary(fmt.Sprint(path, i), value[i], func(other any) { value[i] = other })
 			}
 		case string:
-			for _, other := range []string{bad, shortBad} {
+			for _, other := range []string{testenv.Hostile, shortBad} {
 				set(other)
 				note(fmt.Sprintf("%s, %d bytes", path, len(other)))
 			}
@@ -116,7 +116,7 @@ func checkCommands(t *testing.T, environment testenv.Env, config string) {
 		"doctor", "doctor --json", "doctor --security", "ls", "inspect 1", "evict --hash 1", "evict --hash 1 --yes", "license status", "keys show",
 	} {
 		stdout, stderr, err := runWith(t, environment, strings.Fields(command)...)
-		checkShown(t, stdout+stderr+reported(err))
+		testenv.CheckShown(t, stdout+stderr+reported(err))
 		if strings.HasSuffix(command, "--json") {
 			checkJSON(t, stdout)
 		}
@@ -128,7 +128,7 @@ func checkCommands(t *testing.T, environment testenv.Env, config string) {
 	if log := strings.IndexByte(messages[last], '\n'); log > 0 {
 		end = strings.LastIndex(messages[last][:log], "}")
 	}
-	checkShown(t, messages[last][end+1:])
+	testenv.CheckShown(t, messages[last][end+1:])
 	messages[last] = messages[last][:end+1]
 	for _, message := range messages[1:] {
 		checkJSON(t, message)
@@ -139,30 +139,30 @@ func TestHostileCheckout(t *testing.T) {
 	for name, config := range hostileConfigs(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, connection := startStorage(t)
+			_, connection := testenv.StartStorage(t)
 			if strings.HasPrefix(name, "endpoint") {
 				connection = ""
 			}
-			checkCommands(t, wholeEnv(t, testenv.MainRun, config, connection), config)
+			checkCommands(t, testenv.LicensedEnv(t, testenv.MainRun, config, connection), config)
 		})
 	}
 }
 
 // What the npm package says of the checkout.
 func TestHostileDocument(t *testing.T) {
-	row := config.LauncherCheck{Part: "package", ID: bad, Check: bad, Status: "failed", Seen: bad, Fix: bad}
+	row := config.LauncherCheck{Part: "package", ID: testenv.Hostile, Check: testenv.Hostile, Status: "failed", Seen: testenv.Hostile, Fix: testenv.Hostile}
 	for name, changes := range map[string]map[string]any{
-		"what the package found": {"launcher": config.Launcher{Version: bad, Checks: []config.LauncherCheck{row}}},
-		"problem":                {"problem": bad, "config": nil},
-		"default base":           {"defaultBase": bad},
-		"version of Nx":          {"nxVersion": bad},
-		"root":                   {"workspaceRoot": "/" + bad},
+		"what the package found": {"launcher": config.Launcher{Version: testenv.Hostile, Checks: []config.LauncherCheck{row}}},
+		"problem":                {"problem": testenv.Hostile, "config": nil},
+		"default base":           {"defaultBase": testenv.Hostile},
+		"version of Nx":          {"nxVersion": testenv.Hostile},
+		"root":                   {"workspaceRoot": "/" + testenv.Hostile},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, connection := startStorage(t)
-			environment := wholeEnv(t, testenv.MainRun, plainConfig, connection)
-			checkCommands(t, tell(t, environment, func(document map[string]any) { maps.Copy(document, changes) }), plainConfig)
+			_, connection := testenv.StartStorage(t)
+			environment := testenv.LicensedEnv(t, testenv.MainRun, testenv.PlainConfig, connection)
+			checkCommands(t, testenv.Tell(t, environment, func(document map[string]any) { maps.Copy(document, changes) }), testenv.PlainConfig)
 		})
 	}
 }
@@ -170,29 +170,29 @@ func TestHostileDocument(t *testing.T) {
 // What the variables say, which name branches of others and what is in a checkout.
 func TestHostileVariables(t *testing.T) {
 	for name, changes := range map[string]testenv.Env{
-		"branch":          {"GITHUB_REF": "refs/heads/" + bad},
-		"tag":             {"GITHUB_REF": "refs/tags/" + bad},
-		"pull request":    {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/" + bad},
-		"event":           {"GITHUB_EVENT_NAME": bad},
-		"another CI":      {"GITHUB_ACTIONS": "", "CI": "true", "NX_AZURE_CACHE_REF": "refs/heads/" + bad},
-		"provenance":      {"GITHUB_REPOSITORY": bad, "GITHUB_SHA": bad, "GITHUB_RUN_ID": bad},
+		"branch":          {"GITHUB_REF": "refs/heads/" + testenv.Hostile},
+		"tag":             {"GITHUB_REF": "refs/tags/" + testenv.Hostile},
+		"pull request":    {"GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/" + testenv.Hostile},
+		"event":           {"GITHUB_EVENT_NAME": testenv.Hostile},
+		"another CI":      {"GITHUB_ACTIONS": "", "CI": "true", "NX_AZURE_CACHE_REF": "refs/heads/" + testenv.Hostile},
+		"provenance":      {"GITHUB_REPOSITORY": testenv.Hostile, "GITHUB_SHA": testenv.Hostile, "GITHUB_RUN_ID": testenv.Hostile},
 		"mode":            {config.ModeVariable: shortBad},
 		"credential":      {config.CredentialVariable: shortBad},
 		"log":             {logFileVariable: "/nowhere/" + shortBad},
-		"SAS":             {config.ConnectionVariable: "", config.SASVariable: "https://127.0.0.1:1/" + bad},
-		"connection":      {config.ConnectionVariable: "BlobEndpoint=https://" + bad},
-		"proxy":           {"HTTPS_PROXY": "http://" + bad},
-		"certificates":    {"NODE_EXTRA_CA_CERTS": "/nowhere/" + bad},
-		"signing key":     {trust.SigningKeyVariable: bad},
-		"licence":         {license.Variable: bad},
+		"SAS":             {config.ConnectionVariable: "", config.SASVariable: "https://127.0.0.1:1/" + testenv.Hostile},
+		"connection":      {config.ConnectionVariable: "BlobEndpoint=https://" + testenv.Hostile},
+		"proxy":           {"HTTPS_PROXY": "http://" + testenv.Hostile},
+		"certificates":    {"NODE_EXTRA_CA_CERTS": "/nowhere/" + testenv.Hostile},
+		"signing key":     {trust.SigningKeyVariable: testenv.Hostile},
+		"licence":         {license.Variable: testenv.Hostile},
 		"another licence": {license.Variable: testenv.License(t, "wrong-feature.jwt")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, connection := startStorage(t)
-			environment := wholeEnv(t, testenv.MainRun, plainConfig, connection)
+			_, connection := testenv.StartStorage(t)
+			environment := testenv.LicensedEnv(t, testenv.MainRun, testenv.PlainConfig, connection)
 			maps.Copy(environment, changes)
-			checkCommands(t, environment, plainConfig)
+			checkCommands(t, environment, testenv.PlainConfig)
 		})
 	}
 }
@@ -200,8 +200,8 @@ func TestHostileVariables(t *testing.T) {
 // What entries say of themselves, and their names.
 func TestHostileStorage(t *testing.T) {
 	s := newShelf(t)
-	from := trust.Provenance{Repository: bad, Ref: bad, Commit: bad, Run: bad, Tool: bad}
-	s.put(stored{scope: "pr-" + strings.ReplaceAll(bad, "\n", ""), hash: "1", from: from})
+	from := trust.Provenance{Repository: testenv.Hostile, Ref: testenv.Hostile, Commit: testenv.Hostile, Run: testenv.Hostile, Tool: testenv.Hostile}
+	s.put(stored{scope: "pr-" + strings.ReplaceAll(testenv.Hostile, "\n", ""), hash: "1", from: from})
 	s.put(stored{scope: "trusted", hash: "1", key: "foreign", from: from})
 	s.putBlob(shelfContainer, "team/v1/trusted/2", azuretest.Blob{Metadata: map[string][]string{
 		"Dsse": {`{"payloadType":"` + "\u009b\u202e" + `"}`}, "Sha256": {"\u009b\u202e"}, "Format": {"\u009b"},
@@ -214,12 +214,12 @@ func TestHostileStorage(t *testing.T) {
 	failing := []string{"inspect", "3"} // at a blob with such a name
 	for _, args := range [][]string{
 		{"ls"}, {"ls", "--json"}, {"inspect", "1"}, {"inspect", "1", "--json", "--verify"}, {"inspect", "2", "--verify"},
-		{"inspect", "4", "--scope", bad}, {"evict", "--hash", "1"}, {"evict", "--hash", "1", "--yes"}, {"evict", "--scope", "*", "--yes"},
-		failing, {"ls", "--prefix", bad}, {"ls", "--ref", bad}, {"ls", "--after", bad}, {"inspect", bad}, {bad}, {"ls", "--" + bad},
-		{"keys", "show", "/nowhere/" + bad}, {"keys", "generate", "--out", "/nowhere/" + bad}, {"license", "activate", bad},
+		{"inspect", "4", "--scope", testenv.Hostile}, {"evict", "--hash", "1"}, {"evict", "--hash", "1", "--yes"}, {"evict", "--scope", "*", "--yes"},
+		failing, {"ls", "--prefix", testenv.Hostile}, {"ls", "--ref", testenv.Hostile}, {"ls", "--after", testenv.Hostile}, {"inspect", testenv.Hostile}, {testenv.Hostile}, {"ls", "--" + testenv.Hostile},
+		{"keys", "show", "/nowhere/" + testenv.Hostile}, {"keys", "generate", "--out", "/nowhere/" + testenv.Hostile}, {"license", "activate", testenv.Hostile},
 	} {
 		stdout, stderr, err := s.run(args...)
-		checkShown(t, stdout+stderr+reported(err))
+		testenv.CheckShown(t, stdout+stderr+reported(err))
 	}
 	if got := s.hashes("--scope", "pr-*"); !slices.Equal(got, []string{"1"}) {
 		t.Errorf("got %q, want the entry of the odd name", got)

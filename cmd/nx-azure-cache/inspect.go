@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
 )
 
 const inspectHelp = `Show all entries of a task hash: in every scope, in every container of
@@ -35,7 +36,7 @@ const inspectExamples = `  npx nx-azure-cache inspect 3141592653589793238
 type inspectFlags struct {
 	workspace config.Overrides
 	scopes    []string
-	inspectOptions
+	entries.InspectOptions
 }
 
 func newInspect(w world) *cobra.Command {
@@ -53,13 +54,13 @@ func newInspect(w world) *cobra.Command {
 	addWorkspaceFlags(command, &options.workspace)
 	flags := command.Flags()
 	flags.StringArrayVar(&options.scopes, "scope", nil, `in this scope, or in all that a pattern such as "pr-*" matches; may be given several times`)
-	flags.BoolVar(&options.json, "json", false, "print JSON, one object per line")
-	flags.BoolVar(&options.verify, "verify", false, "read each body and compare it with its SHA-256")
+	flags.BoolVar(&options.JSON, "json", false, "print JSON, one object per line")
+	flags.BoolVar(&options.Verify, "verify", false, "read each body and compare it with its SHA-256")
 	return command
 }
 
 func inspect(ctx context.Context, w world, hash string, options inspectFlags) error {
-	selected, err := selectionFlags{hashes: []string{hash}, scopes: options.scopes}.parse(time.Now())
+	selected, err := entries.Filter{Hashes: []string{hash}, Scopes: options.scopes}.Parse(time.Now())
 	if err != nil {
 		return err
 	}
@@ -67,5 +68,5 @@ func inspect(ctx context.Context, w world, hash string, options inspectFlags) er
 	if err != nil {
 		return err
 	}
-	return shelf.inspect(ctx, w.stdout, selected, options.inspectOptions)
+	return shelf.Inspect(ctx, w.stdout, selected, options.InspectOptions)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
 )
 
 func TestInspect(t *testing.T) {
@@ -100,7 +101,7 @@ func TestInspectVerify(t *testing.T) {
 	// As somebody with access to the storage could: the metadata stay.
 	there.Body = []byte("2")
 	s.putBlob(shelfContainer, "team/v1/trusted/1", there)
-	if got := s.lines("inspect", "1")[0]; got.Signature.State != signatureValid || got.Body != "" {
+	if got := s.lines("inspect", "1")[0]; got.Signature.State != entries.SignatureValid || got.Body != "" {
 		t.Errorf("got %+v, want a signature that is valid as far as it goes", got)
 	}
 	stdout, _, err := s.run("inspect", "1", "--verify")

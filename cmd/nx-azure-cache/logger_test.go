@@ -26,7 +26,7 @@ func refusingStorage(t *testing.T) string {
 		w.WriteHeader(http.StatusForbidden)
 	}))
 	t.Cleanup(server.Close)
-	return connectionStringFor(server.Listener.Addr().String())
+	return testenv.ConnectionStringFor(server.Listener.Addr().String())
 }
 
 // work has one session do all it can, whose requests fail.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
 )
 
 const lsHelp = `List the entries of the remote cache: one line each, with the scope, the task
@@ -39,8 +40,8 @@ const lsExamples = `  npx nx-azure-cache ls --scope trusted --after 2h
 // lsOptions are the flags of ls.
 type lsOptions struct {
 	workspace config.Overrides
-	selection selectionFlags
-	listOptions
+	selection entries.Filter
+	entries.ListOptions
 }
 
 func newLs(w world) *cobra.Command {
@@ -57,8 +58,8 @@ func newLs(w world) *cobra.Command {
 	}
 	addWorkspaceFlags(command, &options.workspace)
 	addSelectionFlags(command, &options.selection)
-	command.Flags().BoolVar(&options.json, "json", false, "print JSON, one object per line")
-	command.Flags().IntVar(&options.limit, "limit", 0, "stop after so many entries; 0: never")
+	command.Flags().BoolVar(&options.JSON, "json", false, "print JSON, one object per line")
+	command.Flags().IntVar(&options.Limit, "limit", 0, "stop after so many entries; 0: never")
 	return command
 }
 
@@ -70,16 +71,16 @@ func interruptible(cmd *cobra.Command, run func(context.Context) error) error {
 }
 
 func ls(ctx context.Context, w world, options lsOptions) error {
-	selected, err := options.selection.parse(time.Now())
+	selected, err := options.selection.Parse(time.Now())
 	if err != nil {
 		return err
 	}
-	if options.limit < 0 {
-		return fmt.Errorf("--limit is %d; it is a number of entries, or 0 for all", options.limit)
+	if options.Limit < 0 {
+		return fmt.Errorf("--limit is %d; it is a number of entries, or 0 for all", options.Limit)
 	}
 	shelf, err := openWorkspaceShelf(w, &options.workspace)
 	if err != nil {
 		return err
 	}
-	return shelf.printList(ctx, w.stdout, w.stderr, selected, options.listOptions)
+	return shelf.List(ctx, w.stdout, w.stderr, selected, options.ListOptions)
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
 func TestLs(t *testing.T) {
@@ -38,29 +40,29 @@ trusted       5                        0.0 KB  TIME                  invalid:%[1
 func TestLsJSON(t *testing.T) {
 	s := newShelf(t)
 	s.fill()
-	byName := make(map[string]entryLine)
+	byName := make(map[string]entries.EntryLine)
 	for _, line := range s.lines("ls") {
 		byName[line.Scope+"/"+line.Hash] = line
 	}
 	if len(byName) != 9 {
 		t.Errorf("got %d entries, want the 9 of this workspace", len(byName))
 	}
-	for name, want := range map[string]signature{
-		"trusted/1": {signatureValid, s.id("good"), ""},
-		"trusted/2": {signatureInvalid, s.id("old"), "is revoked"},
-		"trusted/3": {signatureInvalid, s.id("foreign"), "not one of azure.trust.publicKeys"},
-		"trusted/4": {signatureNone, "", ""},
-		"trusted/5": {signatureInvalid, s.id("good"), `about the hash "6", it has "5"`},
-		"pr-12/1":   {signatureNone, "", ""},
+	for name, want := range map[string]entries.Signature{
+		"trusted/1": {State: entries.SignatureValid, Key: s.id("good"), Problem: ""},
+		"trusted/2": {State: entries.SignatureInvalid, Key: s.id("old"), Problem: "is revoked"},
+		"trusted/3": {State: entries.SignatureInvalid, Key: s.id("foreign"), Problem: "not one of azure.trust.publicKeys"},
+		"trusted/4": {State: entries.SignatureNone, Key: "", Problem: ""},
+		"trusted/5": {State: entries.SignatureInvalid, Key: s.id("good"), Problem: `about the hash "6", it has "5"`},
+		"pr-12/1":   {State: entries.SignatureNone, Key: "", Problem: ""},
 	} {
 		got := byName[name]
-		if got.Signature.State != want.State || got.Signature.Key != want.Key || !strings.Contains(got.Signature.Problem, want.Problem) || got.Proven != (want.State == signatureValid) {
+		if got.Signature.State != want.State || got.Signature.Key != want.Key || !strings.Contains(got.Signature.Problem, want.Problem) || got.Proven != (want.State == entries.SignatureValid) {
 			t.Errorf("%s: got %+v, want %+v", name, got, want)
 		}
 	}
 	got := byName["trusted/1"]
 	if !strings.HasSuffix(got.URL, "/results/team/v1/trusted/1") || got.Size != 1 || got.ETag == "" || got.Format != "1" || len(got.SHA256) != 64 ||
-		got.Code == nil || *got.Code != 0 || got.Provenance == nil || *got.Provenance != provenanceLine(fromMain) || !got.Modified.Equal(at("2024-11-01T00:00:00Z")) {
+		got.Code == nil || *got.Code != 0 || got.Provenance == nil || *got.Provenance != entries.ProvenanceLine(testenv.FromMain) || !got.Modified.Equal(testenv.At("2024-11-01T00:00:00Z")) {
 		t.Errorf("got %+v, want all that is known", got)
 	}
 }

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	for name, value := range offline {
+	for name, value := range testenv.Offline {
 		if err := os.Setenv(name, value); err != nil {
 			panic(err)
 		}
@@ -283,7 +283,7 @@ func TestServeLooksAtTheRun(t *testing.T) {
 func TestStorageThatIsNotThere(t *testing.T) {
 	s, log := serveWith(t, testenv.Env{
 		license.Variable:          testenv.License(t, "valid.jwt"),
-		config.ConnectionVariable: deadPort(t),
+		config.ConnectionVariable: testenv.DeadPort(t),
 		logVariable:               "debug",
 	})
 	if got, _ := s.initialize(`{"container": "artifacts"}`); !got.Enabled {

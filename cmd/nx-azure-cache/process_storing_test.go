@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -24,7 +26,7 @@ func TestProcessWhoseParentIsKilled(t *testing.T) {
 	_ = s.stdout.Close() // with which the client in this process may close both
 	_ = s.stdin.Close()
 	time.Sleep(100 * time.Millisecond) // a server that does not wait has ended
-	s.storage.release()
+	s.storage.Release()
 	if code := s.exit(); code != 0 {
 		t.Errorf("got the exit code %d, want 0", code)
 	}
@@ -55,7 +57,7 @@ func TestProcessIgnoresSignalsWhileItStores(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			s.storage.release()
+			s.storage.Release()
 			if got := <-s.session.stored; got.Outcome != cache.OutcomeStored {
 				t.Errorf("got %+v, want it stored", got)
 			}
@@ -67,7 +69,7 @@ func TestProcessIgnoresSignalsWhileItStores(t *testing.T) {
 
 // A parent that reads no log holds up nothing.
 func TestProcessWhoseLogNobodyReads(t *testing.T) {
-	storage, connection := startStorage(t)
+	storage, connection := testenv.StartStorage(t)
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +105,7 @@ func TestProcessWhoseLogNobodyReads(t *testing.T) {
 	if got := s.store(t); !got.Queued {
 		t.Errorf("got %+v, want it queued", got)
 	}
-	if got := <-s.stored; got.Outcome != cache.OutcomeStored || len(storage.service.Names(testContainer)) != 1 {
+	if got := <-s.stored; got.Outcome != cache.OutcomeStored || len(storage.Service.Names(testenv.Container)) != 1 {
 		t.Errorf("got %+v, want it stored", got)
 	}
 	s.Close()
@@ -122,8 +124,8 @@ func TestProcessWhoseLogNobodyReads(t *testing.T) {
 
 // The limits of nx.json reach the requests, and their text names the key.
 func TestLimitsOfTheSettings(t *testing.T) {
-	storage, connection := startStorage(t)
-	storage.behave(http.MethodGet, &storageRule{answer: "hold", left: -1})
+	storage, connection := testenv.StartStorage(t)
+	storage.Behave(http.MethodGet, &testenv.StorageRule{Answer: "hold", Left: -1})
 	s, _ := serveWith(t, testenv.Env{license.Variable: testenv.License(t, "valid.jwt"), config.ConnectionVariable: connection})
 	s.initialize(`{"container": "artifacts", "timeouts": {"firstByte": "250ms"}, "trust": {"isolation": "none"}}`)
 	err := s.Call(t.Context(), "retrieve", rpc.RetrieveParams{Hash: "1", CacheDirectory: t.TempDir()}, nil)
@@ -135,7 +137,7 @@ func TestLimitsOfTheSettings(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "off for the rest of this run") {
 		t.Errorf("got %v, want it off", err)
 	}
-	if got := storage.takeRequests(); len(got) != 1 {
+	if got := storage.TakeRequests(); len(got) != 1 {
 		t.Errorf("got the requests %q, want one", got)
 	}
 }

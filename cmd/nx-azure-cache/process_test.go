@@ -44,7 +44,7 @@ func startProgram(t *testing.T, executable string, environment testenv.Env, args
 		"HOME=" + t.TempDir(),
 		"SystemRoot=" + os.Getenv("SystemRoot"),
 	}
-	for name, value := range offline {
+	for name, value := range testenv.Offline {
 		p.Env = append(p.Env, name+"="+value)
 	}
 	for name, value := range environment {

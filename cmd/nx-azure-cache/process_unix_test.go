@@ -32,7 +32,7 @@ func silentStorage(t *testing.T) (connectionString string, connected <-chan stru
 			reports <- struct{}{}
 		}
 	}()
-	return connectionStringFor(listener.Addr().String()), reports
+	return testenv.ConnectionStringFor(listener.Addr().String()), reports
 }
 
 // Each end comes while a request waits for the storage.

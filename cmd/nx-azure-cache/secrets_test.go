@@ -55,10 +55,10 @@ type corporate struct {
 // answer, if that is not nil.
 func startCorporate(t *testing.T, answer http.HandlerFunc) *corporate {
 	t.Helper()
-	service := azuretest.New(azuretest.Options{Account: storageAccount, Containers: []string{testContainer}})
+	service := azuretest.New(azuretest.Options{Account: testenv.StorageAccount, Containers: []string{testenv.Container}})
 	var storage http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasPrefix(r.URL.Path, "/"+storageAccount+"/") { // as an account's own host
-			r.URL.Path = "/" + storageAccount + r.URL.Path
+		if !strings.HasPrefix(r.URL.Path, "/"+testenv.StorageAccount+"/") { // as an account's own host
+			r.URL.Path = "/" + testenv.StorageAccount + r.URL.Path
 		}
 		service.ServeHTTP(w, r)
 	})
@@ -196,9 +196,9 @@ func TestNoSecretIsSaid(t *testing.T) {
 		config string
 		env    testenv.Env
 	}{
-		"a key":     {plainConfig, testenv.Env{config.ConnectionVariable: "DefaultEndpointsProtocol=https;AccountName=nxcache;AccountKey=" + secretKey + ";BlobEndpoint=https://example.com/nxcache"}},
-		"a SAS":     {plainConfig, testenv.Env{config.ConnectionVariable: "BlobEndpoint=https://example.com/nxcache;SharedAccessSignature=sv=2025-11-05&sr=c&sp=rc&se=2099-01-01T00:00:00Z&sig=" + url.QueryEscape(secretOfSAS)}},
-		"a SAS URL": {plainConfig, testenv.Env{config.SASVariable: "https://example.com/artifacts?sv=2025-11-05&sr=c&sp=rc&se=2020-01-01&sig=" + url.QueryEscape(secretOfSAS)}},
+		"a key":     {testenv.PlainConfig, testenv.Env{config.ConnectionVariable: "DefaultEndpointsProtocol=https;AccountName=nxcache;AccountKey=" + secretKey + ";BlobEndpoint=https://example.com/nxcache"}},
+		"a SAS":     {testenv.PlainConfig, testenv.Env{config.ConnectionVariable: "BlobEndpoint=https://example.com/nxcache;SharedAccessSignature=sv=2025-11-05&sr=c&sp=rc&se=2099-01-01T00:00:00Z&sig=" + url.QueryEscape(secretOfSAS)}},
+		"a SAS URL": {testenv.PlainConfig, testenv.Env{config.SASVariable: "https://example.com/artifacts?sv=2025-11-05&sr=c&sp=rc&se=2020-01-01&sig=" + url.QueryEscape(secretOfSAS)}},
 		"an app": {entra, testenv.Env{
 			"AZURE_AUTHORITY_HOST": "https://login.example.com", "AZURE_TENANT_ID": "11111111-1111-1111-1111-111111111111",
 			"AZURE_CLIENT_ID": "22222222-2222-2222-2222-222222222222", "AZURE_CLIENT_SECRET": secretOfClient}},
@@ -220,7 +220,7 @@ func TestNoSecretIsSaid(t *testing.T) {
 					if trouble.change != nil {
 						trouble.change(c)
 					}
-					environment := wholeEnv(t, testenv.DevRun, it.config, "")
+					environment := testenv.LicensedEnv(t, testenv.DevRun, it.config, "")
 					maps.Copy(environment, c.env)
 					maps.Copy(environment, it.env)
 					said := everything(t, environment, it.config)

@@ -1,6 +1,10 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
+)
 
 // selectionHelp explains them.
 const selectionHelp = `
@@ -23,16 +27,16 @@ by its own clock: not about the time that an entry claims. A time is such as
 as misses, and as long as they are there their results cannot be stored again.`
 
 // addSelectionFlags adds the flags that say which entries are meant.
-func addSelectionFlags(command *cobra.Command, f *selectionFlags) {
+func addSelectionFlags(command *cobra.Command, f *entries.Filter) {
 	flags := command.Flags()
-	flags.StringArrayVar(&f.hashes, "hash", nil, "of this task hash; may be given several times")
-	flags.StringArrayVar(&f.scopes, "scope", nil, `in this scope, or in all that a pattern such as "pr-*" matches; may be given several times`)
-	flags.StringVar(&f.ref, "ref", "", "stored by runs of this ref: refs/heads/main, or main")
-	flags.StringVar(&f.run, "run", "", "stored by this run of CI: its URL, or the number at the end of it")
-	flags.StringVar(&f.signer, "signer", "", "signed with this key, by its ID or public key; whether the signature is valid or not")
-	flags.StringArrayVar(&f.signatures, "signature", nil, "with a signature that is valid, invalid, unchecked or unsigned; may be given several times")
-	flags.StringVar(&f.after, "after", "", "written at this time or later")
-	flags.StringVar(&f.before, "before", "", "written before this time")
-	flags.BoolVar(&f.archived, "archived", false, "in the storage's archive tier, where no run can read it")
-	f.isSet = flags.Changed
+	flags.StringArrayVar(&f.Hashes, "hash", nil, "of this task hash; may be given several times")
+	flags.StringArrayVar(&f.Scopes, "scope", nil, `in this scope, or in all that a pattern such as "pr-*" matches; may be given several times`)
+	flags.StringVar(&f.Ref, "ref", "", "stored by runs of this ref: refs/heads/main, or main")
+	flags.StringVar(&f.Run, "run", "", "stored by this run of CI: its URL, or the number at the end of it")
+	flags.StringVar(&f.Signer, "signer", "", "signed with this key, by its ID or public key; whether the signature is valid or not")
+	flags.StringArrayVar(&f.Signatures, "signature", nil, "with a signature that is valid, invalid, unchecked or unsigned; may be given several times")
+	flags.StringVar(&f.After, "after", "", "written at this time or later")
+	flags.StringVar(&f.Before, "before", "", "written before this time")
+	flags.BoolVar(&f.Archived, "archived", false, "in the storage's archive tier, where no run can read it")
+	f.IsSet = flags.Changed
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
@@ -126,14 +127,14 @@ func (s *testShelf) run(args ...string) (stdout, stderr string, err error) {
 }
 
 // lines are what a command prints as JSON.
-func (s *testShelf) lines(args ...string) (lines []entryLine) {
+func (s *testShelf) lines(args ...string) (lines []entries.EntryLine) {
 	s.t.Helper()
 	stdout, stderr, err := s.run(append(args, "--json")...)
 	if err != nil {
 		s.t.Fatalf("%q: %v, %s", args, err, stderr)
 	}
 	for text := range strings.Lines(stdout) {
-		var line entryLine
+		var line entries.EntryLine
 		if err := json.Unmarshal([]byte(text), &line); err != nil {
 			s.t.Fatalf("%v in %s", err, text)
 		}
@@ -159,12 +160,12 @@ func (s *testShelf) left() []string {
 
 // fill puts one entry of each kind.
 func (s *testShelf) fill() {
-	s.put(stored{scope: "trusted", hash: "1", key: "good", from: fromMain, modified: at("2024-11-01T00:00:00Z")})
-	s.put(stored{scope: "trusted", hash: "2", key: "old", from: fromMain, modified: at("2024-11-10T00:00:00Z")})
-	s.put(stored{scope: "trusted", hash: "3", key: "foreign", modified: at("2024-11-20T12:00:00Z")})
-	s.put(stored{scope: "trusted", hash: "4", modified: at("2024-11-20T12:00:01Z")})
+	s.put(stored{scope: "trusted", hash: "1", key: "good", from: testenv.FromMain, modified: testenv.At("2024-11-01T00:00:00Z")})
+	s.put(stored{scope: "trusted", hash: "2", key: "old", from: testenv.FromMain, modified: testenv.At("2024-11-10T00:00:00Z")})
+	s.put(stored{scope: "trusted", hash: "3", key: "foreign", modified: testenv.At("2024-11-20T12:00:00Z")})
+	s.put(stored{scope: "trusted", hash: "4", modified: testenv.At("2024-11-20T12:00:01Z")})
 	s.put(stored{scope: "trusted", hash: "5", key: "good", change: func(it *trust.Statement) { it.Hash = "6" }})
-	s.put(stored{scope: "pr-12", hash: "1", from: fromPull})
+	s.put(stored{scope: "pr-12", hash: "1", from: testenv.FromPull})
 	s.put(stored{scope: "pr-13", hash: "7"})
 	s.put(stored{scope: "branch-feature_2Flogin", hash: "8", from: trust.Provenance{Ref: "refs/heads/feature/login"}})
 	s.put(stored{scope: "local", hash: "9", body: strings.Repeat("x", 2_000_000)})

@@ -22,7 +22,7 @@ import (
 // Every spelling of read-only reads and sends no PUT (nx#31535), and what is not a
 // mode is named (nx#31144).
 func TestF11_every_spelling_on_the_wire(t *testing.T) {
-	storage, connection := startStorage(t)
+	storage, connection := testenv.StartStorage(t)
 	const trusted = "/nxcache/artifacts/team/app/v1/trusted/1"
 	start := func(t *testing.T, ci bool, mode, variable string) (*session, rpc.InitializeResult) {
 		t.Helper()
@@ -51,7 +51,7 @@ func TestF11_every_spelling_on_the_wire(t *testing.T) {
 	if got := <-s.stored; got.Outcome != cache.OutcomeStored {
 		t.Errorf("got %+v, want %q", got, cache.OutcomeStored)
 	}
-	if got, want := sorted(storage.takeRequests()), []string{"GET " + trusted, "PUT " + trusted}; !slices.Equal(got, want) {
+	if got, want := sorted(storage.TakeRequests()), []string{"GET " + trusted, "PUT " + trusted}; !slices.Equal(got, want) {
 		t.Errorf("got the requests %q, want %q", got, want)
 	}
 
@@ -80,7 +80,7 @@ func TestF11_every_spelling_on_the_wire(t *testing.T) {
 				t.Errorf("got %+v, want nothing stored, and why", got)
 			}
 			// The two scopes are asked at once: a hit of one may end the other's request.
-			for _, got := range storage.takeRequests() {
+			for _, got := range storage.TakeRequests() {
 				if !strings.HasPrefix(got, "GET ") {
 					t.Errorf("got the request %q, want only reading", got)
 				}
@@ -88,7 +88,7 @@ func TestF11_every_spelling_on_the_wire(t *testing.T) {
 		})
 	}
 
-	storage, connection = startStorage(t) // which no request of before can reach
+	storage, connection = testenv.StartStorage(t) // which no request of before can reach
 	for place, test := range map[string]struct {
 		ci             bool
 		mode, variable string
@@ -102,7 +102,7 @@ func TestF11_every_spelling_on_the_wire(t *testing.T) {
 			if got.Enabled || !strings.HasPrefix(got.Reason, place+" ") || !strings.Contains(got.Reason, `is "readonly"; allowed are read-write, read-only, read and no-cache`) {
 				t.Errorf("got %+v, want no cache, and %s named as the reason", got, place)
 			}
-			if got := storage.takeRequests(); len(got) > 0 {
+			if got := storage.TakeRequests(); len(got) > 0 {
 				t.Errorf("got the requests %q, want none", got)
 			}
 		})
@@ -163,7 +163,7 @@ func TestConnectionBeforeTheFirstRequest(t *testing.T) {
 	defer server.Close()
 	s, _ := serveWith(t, testenv.Env{
 		license.Variable:          testenv.License(t, "valid.jwt"),
-		config.ConnectionVariable: connectionStringFor(server.Listener.Addr().String()),
+		config.ConnectionVariable: testenv.ConnectionStringFor(server.Listener.Addr().String()),
 	})
 	// One scope, so one request.
 	s.initialize(`{"container": "artifacts", "trust": {"isolation": "none"}}`)

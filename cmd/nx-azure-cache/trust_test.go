@@ -100,7 +100,7 @@ func TestWhatIsSigned(t *testing.T) {
 		"a pull request": {testenv.PullRun, "v1/pr-12/1", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			storage, connection := startStorage(t)
+			storage, connection := testenv.StartStorage(t)
 			s, _ := serveWith(t, testenv.With(test.run, testenv.Env{
 				license.Variable: testenv.License(t, "valid.jwt"), config.ConnectionVariable: connection, trust.SigningKeyVariable: string(key.PEM()),
 			}))
@@ -113,7 +113,7 @@ func TestWhatIsSigned(t *testing.T) {
 			if got := <-s.stored; got.Outcome != cache.OutcomeStored {
 				t.Fatalf("got %+v", got)
 			}
-			blob, ok := storage.service.Blob("artifacts", test.blob)
+			blob, ok := storage.Service.Blob("artifacts", test.blob)
 			if !ok {
 				t.Fatalf("there is no %s", test.blob)
 			}
@@ -135,7 +135,7 @@ func TestWhatIsNotSigned(t *testing.T) {
 	key := testenv.NewSigningKey(t)
 	const block = `{"container": "artifacts"}`
 	signed := `{"container": "artifacts", "trust": {"publicKeys": ["` + key.Public().String() + `"]}}`
-	_, connection := startStorage(t)
+	_, connection := testenv.StartStorage(t)
 	environment := testenv.With(testenv.MainRun, testenv.Env{license.Variable: testenv.License(t, "valid.jwt"), config.ConnectionVariable: connection})
 	as := func(config string) *session {
 		s, _ := serveWith(t, environment)

@@ -8,6 +8,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
@@ -42,12 +43,12 @@ func readWorkspace(w world, o *config.Overrides) (config.Workspace, error) {
 }
 
 // openWorkspaceShelf opens what a command is about.
-func openWorkspaceShelf(w world, o *config.Overrides) (*shelf, error) {
+func openWorkspaceShelf(w world, o *config.Overrides) (*entries.Inventory, error) {
 	where, err := readWorkspace(w, o)
 	if err != nil {
 		return nil, err
 	}
-	return openShelf(where.Settings)
+	return entries.Open(where.Settings)
 }
 
 // warnOfClaims says which claims are ignored, for a command that needs no settings.

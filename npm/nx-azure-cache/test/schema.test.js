@@ -1,7 +1,7 @@
 'use strict';
 
 // schema.json is what editors know of the block "azure", and what init goes by.
-// cmd/nx-azure-cache/schema_test.go compares it with the reader of the binary.
+// cmd/nx-azure-cache/internal/config/schema_test.go compares it with the reader of the binary.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');

@@ -1,6 +1,6 @@
 'use strict';
 
-// Who will sign in, as cmd/nx-azure-cache/credential.go decides it.
+// Who will sign in, as cmd/nx-azure-cache/internal/config/credential.go decides it.
 
 /** @typedef {import('./settings').Block} Block */
 /** @typedef {import('./settings').Key} Key */

@@ -1,0 +1,102 @@
+package doctor
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
+)
+
+// What is found with the credentials that Azurite can tell apart. It knows no
+// roles.
+func TestDoctorAzurite(t *testing.T) {
+	connection, container := os.Getenv("NX_AZURE_CACHE_TEST_AZURITE"), os.Getenv("NX_AZURE_CACHE_TEST_CONTAINER")
+	if connection == "" || container == "" {
+		t.Skip("needs Azurite: `npm test` starts one and sets NX_AZURE_CACHE_TEST_AZURITE and NX_AZURE_CACHE_TEST_CONTAINER")
+	}
+	config, err := json.Marshal(map[string]string{"container": container, "prefix": newCanary()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nothing := map[string]string{
+		"identity": "a", "isolation": "n", "repositories": "a", "signatures": "a", "trusted": "annn", "own": "amnn",
+		"other-pull-request": "nnn", "other-branch": "nnn", "local": "nnn",
+	}
+	// with is what is found where create, overwrite and delete are these.
+	with := func(trusted, own, others string) map[string]string {
+		found := maps.Clone(nothing)
+		found["signatures"], found["trusted"], found["own"] = "m", "a"+trusted, "a"+own
+		found["local"] = trusted
+		for _, area := range []string{"other-pull-request", "other-branch"} {
+			found[area] = others
+		}
+		return found
+	}
+	byKey := with("XXX", "aaa", "xxx")
+	byKey["identity"] = "x"
+	for _, test := range []struct {
+		sp   string // of a SAS; "": the key
+		want map[string]string
+	}{
+		{"", byKey},
+		{"r", nothing},
+		{"rc", with("Xnn", "ann", "xnn")},
+		{"rw", with("XXn", "aan", "xxn")},
+		{"racwd", with("XXX", "aaa", "xxx")},
+	} {
+		t.Run("sp="+test.sp, func(t *testing.T) {
+			it := connection
+			if test.sp != "" {
+				it = testenv.ContainerSAS(t, connection, container, test.sp)
+			}
+			e := examine(t, testenv.WorkspaceEnv(t, testenv.PullRun, string(config), it))
+			if got := e.table(); !maps.Equal(got, test.want) {
+				t.Errorf("got %v, want %v (%s)\n%s", got, test.want, legend, e.text)
+			}
+			mayDelete := test.sp == "" || strings.Contains(test.sp, "d")
+			if mayCreate := strings.ContainsAny(test.sp, "cw"); (len(e.Leftovers) == 5) != (mayCreate && !mayDelete) {
+				t.Errorf("got the leftovers %+v", e.Leftovers)
+			}
+		})
+	}
+}
+
+// Doctor as a whole with what Azurite can tell apart.
+func TestDoctorWholeAzurite(t *testing.T) {
+	connection, container := os.Getenv("NX_AZURE_CACHE_TEST_AZURITE"), os.Getenv("NX_AZURE_CACHE_TEST_CONTAINER")
+	if connection == "" || container == "" {
+		t.Skip("needs Azurite: `npm test` starts one and sets NX_AZURE_CACHE_TEST_AZURITE and NX_AZURE_CACHE_TEST_CONTAINER")
+	}
+	config := fmt.Sprintf(`{"container": %q, "prefix": %q}`, container, newCanary())
+	for _, test := range []struct {
+		name, sp, config string
+		run              testenv.Env
+		code             int
+		part             part
+		id               string
+		want             status
+		says             string
+	}{
+		{"key", "", config, testenv.MainRun, 0, partRoundTrip, "down", statusOK, "MB/s"},
+		{"sp=r", "r", config, testenv.PullRun, ExitFailed, partRights, "write.create", statusFailed, "sp=rc"},
+		{"sp=rc", "rc", config, testenv.MainRun, 0, partRights, "write.overwrite", statusWarning, "stays"},
+		{"sp=c", "c", config, testenv.MainRun, ExitFailed, partRights, "trusted.read", statusFailed, "sp=r"},
+		{"no container", "", `{"container": "nothing-here"}`, testenv.MainRun, ExitFailed, partRights, "container.nothing-here", statusFailed, "does not exist"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			it := connection
+			if test.sp != "" {
+				it = testenv.ContainerSAS(t, connection, container, test.sp)
+			}
+			e := examineWhole(t, testenv.LicensedEnv(t, test.run, test.config, it))
+			e.in(t, test.part, test.id).mustBe(t, test.want, test.says)
+			if e.ExitCode != test.code {
+				t.Errorf("got the exit code %d, want %d\n%s", e.ExitCode, test.code, e.text)
+			}
+		})
+	}
+}

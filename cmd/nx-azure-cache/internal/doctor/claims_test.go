@@ -1,0 +1,42 @@
+package doctor
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
+)
+
+// doctor names what is ignored, and shows no value.
+func TestDoctorShowsClaims(t *testing.T) {
+	claims := testenv.With(testenv.Attacks["GitHub's four variables"], testenv.Env{config.SASVariable: "hunter2", "AZURE_CLIENT_ID": "hunter2", "HTTPS_PROXY": "http://x:hunter2@x", "DATABASE_URL": "hunter2"})
+	document := config.Document{Config: json.RawMessage(testenv.GoodConfig), WorkspaceRoot: t.TempDir()}
+	for _, name := range slices.Sorted(maps.Keys(claims)) {
+		document.Claims = append(document.Claims, config.Claim{Name: name, Value: claims[name], File: ".env"})
+	}
+	text, err := json.Marshal(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newExamination(config.Load(testenv.Env{config.WorkspaceVariable: string(text)}.Get, new(config.Overrides{IsSet: func(string) bool { return false }})), testenv.Version)
+	var r Report
+	examineConfig(t.Context(), p, &r)
+	shown := fmt.Sprintf("%+v", r)
+	for _, want := range []string{
+		"NX_AZURE_CACHE_SAS_URL of .env is ignored: a checkout could set it.",
+		"AZURE_CLIENT_ID of .env and HTTPS_PROXY of .env are ignored: a checkout could set them; the cache does without",
+		"GITHUB_ACTIONS of .env would change its scope from local to trusted",
+	} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("doctor does not say %q:\n%s", want, shown)
+		}
+	}
+	if strings.Contains(shown, "hunter2") || strings.Contains(shown, "DATABASE_URL") {
+		t.Errorf("doctor says too much:\n%s", shown)
+	}
+}

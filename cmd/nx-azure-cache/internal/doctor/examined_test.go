@@ -1,0 +1,166 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
+)
+
+// canaries are the hashes of the entries that are made.
+var canaries = regexp.MustCompile(canaryPrefix + `[a-z2-7]{26}`)
+
+var update = flag.Bool("update", false, "write the files that doctor's output is compared with")
+
+// examined is what doctor --json printed.
+type examined struct {
+	Report
+	text string
+}
+
+// doctorCommand examines and prints as the command does with --security and --json. The error
+// says why nothing was examined.
+func doctorCommand(ctx context.Context, environment testenv.Env, args ...string) (stdout string, code int, err error) {
+	where := config.Load(environment.Get, &config.Overrides{IsSet: func(string) bool { return false }})
+	var r Report
+	if !slices.Contains(args, "--security") {
+		r = Examine(ctx, where, testenv.Version)
+	} else if r, err = ExamineSecurity(ctx, where); err != nil {
+		return "", 0, err
+	}
+	var out strings.Builder
+	if slices.Contains(args, "--json") {
+		err = terminal.JSON(&out, r, "  ")
+	} else {
+		err = r.Print(&out, false)
+	}
+	return out.String(), r.ExitCode, err
+}
+
+// examineWith reads what doctor --json prints.
+func examineWith(t *testing.T, environment testenv.Env, args ...string) examined {
+	t.Helper()
+	stdout, code, err := doctorCommand(t.Context(), environment, append(args, "--json")...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	it := examined{text: stdout}
+	if err := json.Unmarshal([]byte(stdout), &it.Report); err != nil || it.ExitCode != code {
+		t.Fatalf("got %q and the exit code %d: %v", stdout, code, err)
+	}
+	return it
+}
+
+// examine runs doctor --security.
+func examine(t *testing.T, environment testenv.Env) examined {
+	t.Helper()
+	return examineWith(t, environment, "--security")
+}
+
+// table is what was found: the statuses of read, create, overwrite and delete in
+// each scope, by their initials, and the others. A check that fails the run has a
+// capital.
+func (e examined) table() map[string]string {
+	table := make(map[string]string)
+	for _, c := range e.Checks {
+		initial := string(c.Status)[:1] // of enforced and exposed the second letter
+		if c.Status == statusEnforced || c.Status == statusExposed {
+			initial = string(c.Status)[1:2]
+		}
+		if c.Fails {
+			initial = strings.ToUpper(initial)
+		}
+		area, _, _ := strings.Cut(c.ID, ".")
+		table[area] += initial
+	}
+	return table
+}
+
+// legend is what table shows.
+const legend = "n enforced, x exposed, a allowed, m missing, u unknown"
+
+// checkLeftovers fails unless what is left in the storage is what was told.
+func (e examined) checkLeftovers(t *testing.T, s *testenv.Storage) {
+	t.Helper()
+	var told []string
+	for _, l := range e.Leftovers {
+		told = append(told, l.Container+"/"+l.Name)
+		if want := s.Account() + "/" + l.Container + "/" + l.Name; l.URL != want || !strings.HasSuffix(l.Command, " "+want) {
+			t.Errorf("got %+v, want the URL %s", l, want)
+		}
+	}
+	var there []string
+	for _, container := range []string{testenv.Container, testenv.OtherContainer} {
+		for _, name := range s.Service.Names(container) {
+			there = append(there, container+"/"+name)
+		}
+	}
+	slices.Sort(told)
+	if !slices.Equal(told, there) {
+		t.Errorf("got the leftovers %q, and in the storage %q", told, there)
+	}
+}
+
+// find returns the check with an ID.
+func (e examined) find(t *testing.T, id string) check {
+	t.Helper()
+	for _, c := range e.Checks {
+		if c.ID == id {
+			return c
+		}
+	}
+	t.Fatalf("there is no %s in %s", id, e.text)
+	return check{}
+}
+
+// examineWhole runs doctor without --security.
+func examineWhole(t *testing.T, environment testenv.Env) examined {
+	t.Helper()
+	return examineWith(t, environment)
+}
+
+// statuses is what was found in a part, by ID.
+func (e examined) statuses(of part) map[string]status {
+	found := make(map[string]status)
+	for _, c := range e.Checks {
+		if c.Part == of {
+			found[c.ID] = c.Status
+		}
+	}
+	return found
+}
+
+// in returns the check with an ID in a part.
+func (e examined) in(t *testing.T, of part, id string) check {
+	t.Helper()
+	for _, c := range e.Checks {
+		if c.Part == of && c.ID == id {
+			return c
+		}
+	}
+	t.Fatalf("there is no %s in %s of %s", id, of, e.text)
+	return check{}
+}
+
+// mustBe fails unless a check has a status, and says something.
+func (c check) mustBe(t *testing.T, want status, says string) {
+	t.Helper()
+	if c.Status != want || !strings.Contains(c.Seen+"\n"+c.Fix, says) || c.Fails != (want == statusFailed) {
+		t.Errorf("got %+v, want %s: %s", c, want, says)
+	}
+}
+
+// mustSkipStorage fails unless all that needs a storage which answers was skipped.
+func (e examined) mustSkipStorage(t *testing.T) {
+	t.Helper()
+	for _, of := range []part{partRights, partRoundTrip, partSecurity} {
+		e.in(t, of, string(of)).mustBe(t, statusSkipped, "not tried: the storage cannot be reached")
+	}
+}

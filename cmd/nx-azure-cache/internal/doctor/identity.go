@@ -1,0 +1,65 @@
+package doctor
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+)
+
+// identity is what kind of credential a run has, without the credential.
+type identity struct {
+	Kind        string `json:"kind"`
+	Description string `json:"description"`
+	Permissions string `json:"permissions,omitempty"` // of a SAS
+}
+
+// The kinds of credentials.
+const (
+	identityKey   = "account-key"
+	identitySAS   = "sas"
+	identityEntra = "entra"
+)
+
+// What of a SAS may be shown: letters of permissions, and a time.
+var (
+	sasLetters = regexp.MustCompile(`^[a-z]{1,20}$`)
+	sasTime    = regexp.MustCompile(`^[0-9TZ:.-]{1,40}$`)
+)
+
+// identify tells what kind of credential there is.
+func identify(s config.Settings) identity {
+	if s.SASURL != "" {
+		_, query, _ := strings.Cut(s.SASURL.Reveal(), "?")
+		return describeSAS(query, config.SASVariable)
+	}
+	if s.ConnectionString == "" {
+		return identity{Kind: identityEntra, Description: "an identity of Microsoft Entra ID"}
+	}
+	parsed, _ := endpoint.ParseConnectionString(s.ConnectionString) // what is wrong with it has a row
+	if parsed.SAS != "" {
+		return describeSAS(parsed.SAS.Reveal(), s.AccountFrom())
+	}
+	return identity{Kind: identityKey, Description: "the key of the storage account, in " + s.AccountFrom()}
+}
+
+func describeSAS(token, variable string) identity {
+	it := identity{Kind: identitySAS, Description: "a SAS, in " + variable}
+	query, err := url.ParseQuery(strings.TrimPrefix(token, "?"))
+	if err != nil {
+		return it
+	}
+	if sp := query.Get("sp"); sasLetters.MatchString(sp) {
+		it.Permissions = sp
+		it.Description += ", with sp=" + sp
+	}
+	if query.Has("ss") {
+		it.Description += ", for the whole account"
+	}
+	if se := query.Get("se"); sasTime.MatchString(se) {
+		it.Description += ", until " + se
+	}
+	return it
+}

@@ -1,0 +1,38 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
+	"github.com/nx-azure-cache/nx-azure-cache/license"
+)
+
+// examineLicence shows whether there is a licence that counts. Without one the
+// cache is off; the rest can be looked at all the same.
+func examineLicence(_ context.Context, p *examination, r *Report) {
+	const id, what = "licence", "licence"
+	licence, err := config.ChooseLicense(license.Find(p.Getenv, p.Document.WorkspaceRoot), p.Document.NxVersion, p.now)
+	if err != nil {
+		r.add(partLicence, id, what, statusFailed, err.Error(), "install nx-azure-cache again")
+		return
+	}
+	if licence.Status != license.Valid {
+		r.add(partLicence, id, what, statusFailed, fmt.Sprintf("%s: %s", licence.Status, licence.Reason), "nx g @nx/powerpack-azure-cache:activate KEY")
+		return
+	}
+	seen := fmt.Sprintf("valid, for %s until %s, in %s", licence.Organization, terminal.Day(licence.ExpiresAt), licence.Source)
+	if licence.ForGood {
+		seen += fmt.Sprintf(", and for good with Nx up to %d", licence.PerpetualNxMajor)
+	}
+	if others := len(licence.All) - 1; others > 0 {
+		seen += fmt.Sprintf(", beside %d more (npx nx-azure-cache license status)", others)
+	}
+	found := statusOK
+	text, soon := licence.ExpiresSoon(p.now)
+	if soon {
+		found = statusWarning
+	}
+	r.add(partLicence, id, what, found, seen, text)
+}

@@ -1,0 +1,124 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
+)
+
+// networkReport is the way to the storage for machines.
+type networkReport struct {
+	Host        string        `json:"host"` // and port
+	Proxy       string        `json:"proxy,omitempty"`
+	Addresses   []netip.Addr  `json:"addresses"`
+	Private     bool          `json:"private"`
+	Issuer      string        `json:"issuer,omitempty"`
+	Expires     time.Time     `json:"expires,omitzero"`
+	SkewSeconds *float64      `json:"skewSeconds,omitempty"` // nil: not known
+	Steps       []networkStep `json:"steps"`
+}
+
+type networkStep struct {
+	Step    string  `json:"step"`
+	Seconds float64 `json:"seconds"`
+	Detail  string  `json:"detail,omitempty"`
+	Error   string  `json:"error,omitempty"`
+}
+
+// stepNames are what the steps on the way are called where people read.
+var stepNames = map[string]string{
+	transport.StepDNS:     "name",
+	transport.StepConnect: "connection",
+	transport.StepProxy:   "through the proxy",
+	transport.StepTLS:     "TLS",
+	transport.StepHTTP:    "answer",
+}
+
+// examineNetwork looks at each step on the way to the storage, and at the clock. It
+// takes no sign-in.
+func examineNetwork(ctx context.Context, p *examination, r *Report) {
+	if p.probe == nil {
+		r.skip(partNetwork, p.skipReason)
+		return
+	}
+	n := p.probe.anyContainer().Network(ctx)
+	r.Network = networkReportOf(n)
+	proxy := "none to " + n.Host
+	if n.Proxy.Address != "" {
+		proxy = fmt.Sprintf("%s, by %s, to %s", n.Proxy.Address, n.Proxy.Variable, n.Host)
+	}
+	r.add(partNetwork, "proxies", "proxy", statusOK, proxy, "")
+	for _, ca := range n.CAs {
+		r.add(partNetwork, "ca", "more CAs", statusOK, fmt.Sprintf("%d in %s, by %s", ca.Certificates(), ca.Path, ca.Variable), "")
+	}
+	for _, step := range n.Steps {
+		if !r.addNetworkStep(step, n.Private) {
+			p.skipRest("not tried: the storage cannot be reached")
+		}
+	}
+	r.addClock(n)
+}
+
+// addNetworkStep reports whether a step has worked.
+func (r *Report) addNetworkStep(step transport.Step, isPrivate bool) bool {
+	name := stepNames[step.Name]
+	if step.Err != nil {
+		r.add(partNetwork, step.Name, name, statusFailed, step.Err.Error(), "")
+		return false
+	}
+	seen := "in " + terminal.Duration(step.Took)
+	if step.Detail != "" {
+		seen = step.Detail + ", " + seen
+	}
+	if step.Name == transport.StepDNS && isPrivate {
+		seen += ": private, as a private endpoint's"
+	}
+	r.add(partNetwork, step.Name, name, statusOK, seen, "")
+	return true
+}
+
+// addClock compares the clock of this machine with the storage's.
+func (r *Report) addClock(n azure.NetworkReport) {
+	const id, what = "clock", "clock"
+	if !n.Answered {
+		r.add(partNetwork, id, what, statusSkipped, "not known: Azure has not answered", "")
+		return
+	}
+	// It is told in seconds.
+	if off := n.Skew.Abs(); off <= azure.MaxSkew {
+		seen := "as that of the storage"
+		if off > 2*time.Second {
+			seen = fmt.Sprintf("%s off that of the storage, which does no harm", off.Round(time.Second))
+		}
+		r.add(partNetwork, id, what, statusOK, seen, "")
+		return
+	}
+	r.add(partNetwork, id, what, statusFailed, n.SkewAdvice(), "")
+}
+
+func networkReportOf(n azure.NetworkReport) *networkReport {
+	it := &networkReport{
+		Host: n.Host, Proxy: n.Proxy.Address, Addresses: n.Addresses, Private: n.Private, Issuer: n.Issuer, Expires: n.Expires, Steps: []networkStep{},
+	}
+	if n.Addresses == nil {
+		it.Addresses = []netip.Addr{} // in JSON an empty array
+	}
+	if n.Answered {
+		seconds := n.Skew.Seconds()
+		it.SkewSeconds = &seconds
+	}
+	for _, step := range n.Steps {
+		told := networkStep{Step: step.Name, Seconds: step.Took.Seconds(), Detail: step.Detail}
+		if step.Err != nil {
+			told.Error = printable.Line(step.Err.Error())
+		}
+		it.Steps = append(it.Steps, told)
+	}
+	return it
+}

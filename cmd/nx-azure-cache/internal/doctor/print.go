@@ -1,0 +1,143 @@
+package doctor
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
+)
+
+// marks stand before what was found where a terminal shows it.
+var marks = map[status]string{
+	statusOK: "✓", statusWarning: "⚠", statusFailed: "✗", statusSkipped: "-", statusUnknown: "?", statusNone: "-",
+	statusEnforced: "✓", statusAllowed: "✓", statusExposed: "✗", statusMissing: "✗",
+}
+
+// Print writes the report for people: a line for each check, and what to do below,
+// once for all that it mends.
+func (r *Report) Print(w io.Writer, isTerminal bool) error {
+	var lines terminal.Lines
+	isWhole := r.isWhole()
+	if !isWhole {
+		r.head(&lines)
+	}
+	width := 0
+	for _, c := range r.Checks {
+		width = max(width, len(c.Check))
+	}
+	var fixes []string
+	var of part
+	for _, c := range r.Checks {
+		if isWhole && c.Part != of {
+			if of != "" {
+				lines.Printf("")
+			}
+			lines.Printf("%s", titles[c.Part])
+			of = c.Part
+		}
+		note := ""
+		if c.Fix != "" {
+			if !slices.Contains(fixes, c.Fix) {
+				fixes = append(fixes, c.Fix)
+			}
+			note = fmt.Sprintf(" [%d]", slices.Index(fixes, c.Fix)+1)
+		}
+		lines.Printf("%s%s%-8s  %-*s  %s%s", unless(!isWhole, "  "), unless(!isTerminal, marks[c.Status]+" "), c.Status, width, c.Check, c.Seen, note)
+	}
+	if len(fixes) > 0 {
+		lines.Printf("")
+		lines.Printf("what to do:")
+	}
+	for i, fix := range fixes {
+		lines.Printf("  [%d] %s", i+1, fix)
+	}
+	r.foot(&lines)
+	_, err := lines.WriteTo(w)
+	return err
+}
+
+// unless returns text where something is not so.
+func unless(is bool, text string) string {
+	if is {
+		return ""
+	}
+	return text
+}
+
+func (r *Report) head(lines *terminal.Lines) {
+	lines.Printf("scope      %s (%s)", r.Run.Scope, r.Run.Reason)
+	lines.Printf("identity   %s", r.Identity.Description)
+	for _, c := range r.Containers {
+		lines.Printf("container  %s (%s)", c.URL, strings.Join(c.Scopes, ", "))
+	}
+	lines.Printf("")
+}
+
+func (r *Report) foot(lines *terminal.Lines) {
+	if len(r.Leftovers) > 0 {
+		r.footLeftovers(lines)
+	}
+	counts := make(map[status]int)
+	for _, c := range r.Checks {
+		counts[c.Status]++
+	}
+	var found []string
+	for _, s := range []status{statusFailed, statusExposed, statusMissing, statusUnknown, statusSkipped, statusWarning, statusOK, statusEnforced, statusAllowed} {
+		if counts[s] > 0 {
+			found = append(found, fmt.Sprintf("%d %s", counts[s], s))
+		}
+	}
+	lines.Printf("")
+	lines.Printf("%s. %s", strings.Join(found, ", "), r.conclusion())
+}
+
+func (r *Report) footLeftovers(lines *terminal.Lines) {
+	lines.Printf("")
+	lines.Printf("left over: this identity could not delete it. Someone with delete permission can run")
+	lines.Printf("  npx nx-azure-cache evict --hash %s --yes", r.Canary)
+	lines.Printf("or with")
+	for _, l := range r.Leftovers {
+		if l.Command == "" {
+			lines.Printf("  (no command: its URL cannot be pasted into a shell) %s", l.URL)
+		} else {
+			lines.Printf("  %s", l.Command)
+		}
+	}
+}
+
+func (r *Report) conclusion() string {
+	first := slices.IndexFunc(r.Checks, func(c check) bool { return c.Status == statusFailed })
+	switch {
+	case first >= 0:
+		c := r.Checks[first]
+		return fmt.Sprintf("The remote cache does not work here. Begin with: %s: %s", c.Check, c.Seen)
+	case r.ExitCode == ExitFailed:
+		return r.works() + "This run can change what others trust."
+	case r.ExitCode == ExitUntried:
+		return "What this run can do is not known: not everything could be tried."
+	case r.Run != nil && r.Run.Trusted:
+		return r.works() + "This run is trusted. Look at one of a pull request, too, and at a developer's machine."
+	default:
+		return r.works() + "This run can change nothing that others trust."
+	}
+}
+
+// works says whether the cache does, where all of it was looked at.
+func (r *Report) works() string {
+	switch {
+	case !r.isWhole() || slices.ContainsFunc(r.Checks, func(c check) bool { return c.Status == statusSkipped && c.ID == string(c.Part) }):
+		return ""
+	case r.Run != nil && r.Run.Mode == string(cache.NoCache):
+		return "This run has no remote cache, as its mode is " + r.Run.Mode + ". "
+	default:
+		return "The remote cache works here. "
+	}
+}
+
+// isWhole reports whether more was looked at than security.
+func (r *Report) isWhole() bool {
+	return slices.ContainsFunc(r.Checks, func(c check) bool { return c.Part != partSecurity })
+}

@@ -1,0 +1,191 @@
+package doctor
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+)
+
+// probe is the run that is examined.
+type probe struct {
+	settings   config.Settings
+	role       config.RunPolicy
+	getenv     func(string) string
+	identity   identity
+	canary     string
+	targets    []target
+	containers map[string]*azure.Container // by name
+	silent     map[string]bool             // those that do not say what the run may do
+
+	// What was tried, by the ID of the area: once, whatever asks for it.
+	reads  map[string]attempt
+	writes map[string]attempts
+	lost   []leftover // of what else was written
+}
+
+// openProbe finds out who the run is. It sends nothing.
+func openProbe(where config.Workspace) (*probe, error) {
+	s := &probe{
+		settings: where.Settings, role: where.Policy, getenv: where.Getenv, canary: newCanary(),
+		silent: make(map[string]bool), reads: make(map[string]attempt), writes: make(map[string]attempts),
+	}
+	s.identity = identify(s.settings)
+	s.targets = targets(s.role.Run, s.canary)
+	var scopes []trust.Scope
+	for _, a := range s.targets {
+		scopes = append(scopes, a.scope)
+	}
+	var err error
+	s.containers, err = s.settings.OpenContainers(scopes)
+	return s, err
+}
+
+// target is a scope in which writes are tried.
+type target struct {
+	id    string
+	title string
+	scope trust.Scope
+	own   bool // the run writes it
+}
+
+// targets are the scopes in which writes are tried. Those of others are of no real
+// pull request or branch, so that nobody reads what is written there.
+func targets(run trust.Run, canary string) []target {
+	own := run.Scope
+	if own == trust.Shared {
+		return []target{{"shared", "the shared scope", trust.Shared, true}}
+	}
+	all := []target{{"trusted", "trusted", trust.Trusted, own == trust.Trusted}}
+	if own != trust.Trusted && run.Writes() {
+		all = append(all, target{"own", string(own) + ", the run's own", own, true})
+	}
+	all = append(all,
+		target{"other-pull-request", "the scope of another pull request", trust.PullRequest(canary), false},
+		target{"other-branch", "the scope of another branch", trust.Branch(canary), false})
+	if own != trust.Local {
+		all = append(all, target{"local", "local, that of developers", trust.Local, false})
+	}
+	return all
+}
+
+func (s *probe) runReport() *runReport {
+	return &runReport{string(s.role.Scope), s.role.Reason, s.isTrusted(), string(s.role.Mode)}
+}
+
+// leftovers are the entries that were made and could not be removed.
+func (s *probe) leftovers() []leftover {
+	all := []leftover{} // in JSON an empty array
+	for _, a := range s.targets {
+		if s.writes[a.id].left {
+			all = append(all, s.leftover(a))
+		}
+	}
+	return append(all, s.lost...)
+}
+
+// anyContainer is one of the containers, which share the sign-in.
+func (s *probe) anyContainer() *azure.Container {
+	return s.containers[s.settings.ContainerOf(s.targets[0].scope)]
+}
+
+func (s *probe) isTrusted() bool { return s.role.Scope == trust.Trusted }
+
+func (s *probe) containerReports() (all []containerReport) {
+	for _, a := range s.targets {
+		name, kind := s.settings.ContainerOf(a.scope), string(a.scope.Kind())
+		at := slices.IndexFunc(all, func(c containerReport) bool { return c.Name == name })
+		if at < 0 {
+			at = len(all)
+			all = append(all, containerReport{Name: name, URL: s.containers[name].URL()})
+		}
+		if !slices.Contains(all[at].Scopes, kind) {
+			all[at].Scopes = append(all[at].Scopes, kind)
+		}
+	}
+	return all
+}
+
+// path is where the entries of a scope are, for people.
+func (s *probe) path(scope trust.Scope) string {
+	url := s.containers[s.settings.ContainerOf(scope)].URL()
+	return url + "/" + strings.TrimSuffix(cache.Name(s.settings.Prefix, scope, ""), "/")
+}
+
+// read tries to read in a scope, unless that was tried before.
+func (s *probe) read(ctx context.Context, a target) attempt {
+	tried, isDone := s.reads[a.id]
+	if isDone {
+		return tried
+	}
+	if !s.answers(ctx, a) {
+		return notTried
+	}
+	tried = tryRead(ctx, s.blobs(a), s.name(a))
+	s.silent[s.settings.ContainerOf(a.scope)] = tried.verdict == untried
+	s.reads[a.id] = tried
+	return tried
+}
+
+// write tries to write in a scope, unless that was tried before.
+func (s *probe) write(ctx context.Context, a target) attempts {
+	tried, isDone := s.writes[a.id]
+	if isDone {
+		return tried
+	}
+	if !s.answers(ctx, a) {
+		return attempts{create: notTried, overwrite: notTried, remove: notTried}
+	}
+	tried = tryWrites(ctx, s.blobs(a), s.name(a))
+	s.silent[s.settings.ContainerOf(a.scope)] = tried.create.verdict == untried
+	s.writes[a.id] = tried
+	return tried
+}
+
+func (s *probe) checkOf(a target, operation string) check {
+	return check{
+		ID: a.id + "." + operation, Check: operation + " in " + a.title,
+		Scope: string(a.scope), Container: s.settings.ContainerOf(a.scope), Operation: operation,
+	}
+}
+
+func (s *probe) blobs(a target) *azure.Container {
+	return s.containers[s.settings.ContainerOf(a.scope)]
+}
+
+func (s *probe) name(a target) string { return cache.Name(s.settings.Prefix, a.scope, s.canary) }
+
+// The operations that are tried.
+const (
+	opCreate    = "create"
+	opOverwrite = "overwrite"
+	opDelete    = "delete"
+)
+
+// notTried stands for what is not tried in a container that is silent, or after
+// Ctrl-C.
+var notTried = attempt{seen: "not tried: what was tried before was not answered"}
+
+// answers reports whether something is to be tried. A container that is silent is
+// not asked again: each attempt would take its time.
+func (s *probe) answers(ctx context.Context, a target) bool {
+	return ctx.Err() == nil && !s.silent[s.settings.ContainerOf(a.scope)]
+}
+
+func (s *probe) leftover(a target) leftover { return s.leftoverOf(a, s.name(a)) }
+
+func (s *probe) leftoverOf(a target, name string) leftover {
+	return newLeftover(s.settings.ContainerOf(a.scope), name, s.blobs(a).URL())
+}
+
+// newLeftover is the entry with a name in a container, which is at a URL.
+func newLeftover(container, name, containerURL string) leftover {
+	url := containerURL + "/" + name
+	command, _ := printable.Command("az storage blob delete --auth-mode login --blob-url %s", url)
+	return leftover{Container: container, Name: name, URL: url, Command: command}
+}

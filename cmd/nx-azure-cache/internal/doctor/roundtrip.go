@@ -1,0 +1,196 @@
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
+)
+
+const (
+	// roundTrips is how often a small entry is written and read.
+	roundTrips = 5
+	// artifactSize is that of the large one, in bytes.
+	artifactSize = 8 << 20
+	// slowAnswer is an answer that makes a cache cost more than it saves: a run asks
+	// for hundreds of results.
+	slowAnswer = time.Second
+)
+
+// roundTripReport is how fast the storage is from here.
+type roundTripReport struct {
+	ReadSeconds        float64 `json:"readSeconds,omitempty"`
+	WriteSeconds       float64 `json:"writeSeconds,omitempty"`
+	DownBytesPerSecond float64 `json:"downBytesPerSecond,omitempty"`
+	UpBytesPerSecond   float64 `json:"upBytesPerSecond,omitempty"`
+}
+
+// examineRoundTrip measures how long small entries take there and back, and how
+// fast a large one is.
+func examineRoundTrip(ctx context.Context, p *examination, r *Report) {
+	if p.skipReason != "" {
+		r.skip(partRoundTrip, p.skipReason)
+		return
+	}
+	s := p.probe
+	trip := &roundTrip{ctx: ctx, r: r}
+	r.RoundTrip = &trip.report
+	at := slices.IndexFunc(s.targets, func(a target) bool { return a.own })
+	why := anonymousWrites
+	if !p.isAnonymous {
+		why = s.whyNoTrip(ctx, at)
+	}
+	if why != "" {
+		trip.readOnly(s, why)
+		return
+	}
+	a := s.targets[at]
+	trip.blobs = s.blobs(a)
+	trip.name = func() string { return cache.Name(s.settings.Prefix, a.scope, newCanary()) }
+	defer func() { s.lost = append(s.lost, trip.cleanUp(s, a)...) }()
+	trip.measure()
+}
+
+// whyNoTrip is why nothing may be written to measure it; "" where it may.
+func (s *probe) whyNoTrip(ctx context.Context, own int) string {
+	if own < 0 || s.role.Mode != cache.ReadWrite {
+		return "not tried: this run stores nothing"
+	}
+	tried := s.write(ctx, s.targets[own])
+	switch {
+	case tried.create.verdict != granted:
+		return "not tried: this run may not create"
+	case tried.remove.verdict != granted:
+		return "not tried: what is written could not be removed"
+	default:
+		return ""
+	}
+}
+
+// roundTrip is entries on their way.
+type roundTrip struct {
+	ctx    context.Context
+	r      *Report
+	report roundTripReport
+	blobs  tryable
+	name   func() string // a new one
+	made   []string      // their names
+}
+
+func (t *roundTrip) measure() {
+	names := make([]string, roundTrips)
+	writes, err := timed(roundTrips, func(i int) error {
+		names[i] = t.name()
+		return t.put(names[i], []byte(canaryBody))
+	})
+	t.report.WriteSeconds = t.latency("write", "writing a small entry", writes, err)
+	if err != nil {
+		return
+	}
+	reads, err := timed(roundTrips, func(i int) error { return t.get(names[i]) })
+	t.report.ReadSeconds = t.latency("read", "reading a small entry", reads, err)
+	if err != nil {
+		return
+	}
+	body, name := make([]byte, artifactSize), t.name()
+	rand.Read(body) // which nothing on the way can compress
+	ups, err := timed(1, func(int) error { return t.put(name, body) })
+	t.report.UpBytesPerSecond = t.throughput("up", "an artifact of 8 MiB, up", ups, err)
+	if err != nil {
+		return
+	}
+	downs, err := timed(1, func(int) error { return t.get(name) })
+	t.report.DownBytesPerSecond = t.throughput("down", "an artifact of 8 MiB, down", downs, err)
+}
+
+// readOnly measures what can be measured without writing: the answer to who asks
+// for what is not there takes as long.
+func (t *roundTrip) readOnly(s *probe, why string) {
+	at := slices.IndexFunc(s.targets, func(a target) bool { return slices.Contains(s.role.Reads(), a.scope) })
+	a := s.targets[at]
+	t.blobs = s.blobs(a)
+	if s.read(t.ctx, a).verdict == granted {
+		reads, err := timed(roundTrips, func(int) error { return t.get(cache.Name(s.settings.Prefix, a.scope, newCanary())) })
+		t.report.ReadSeconds = t.latency("read", "asking for an entry", reads, err)
+	}
+	t.r.add(partRoundTrip, "throughput", "an artifact, up and down", statusSkipped, why, "")
+}
+
+func (t *roundTrip) put(name string, body []byte) error {
+	t.made = append(t.made, name)
+	err := t.blobs.Put(t.ctx, name, bytes.NewReader(body), nil)
+	if errors.Is(err, cache.ErrExists) {
+		return nil // the answer to a first try got lost
+	}
+	return err
+}
+
+func (t *roundTrip) get(name string) error {
+	blob, err := t.blobs.Get(t.ctx, name)
+	if errors.Is(err, cache.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, blob.Body)
+	return errors.Join(err, blob.Body.Close())
+}
+
+// cleanUp removes what was made, also after Ctrl-C, and returns what it could not.
+func (t *roundTrip) cleanUp(s *probe, a target) (left []leftover) {
+	for _, name := range tryDeletes(t.ctx, t.blobs, t.made) {
+		left = append(left, s.leftoverOf(a, name))
+	}
+	return left
+}
+
+// timed does something several times, and returns how long each took.
+func timed(times int, do func(i int) error) (took []time.Duration, err error) {
+	for i := range times {
+		started := time.Now()
+		if err := do(i); err != nil {
+			return took, err
+		}
+		took = append(took, time.Since(started))
+	}
+	return took, nil
+}
+
+// latency reports a median, and returns it in seconds.
+func (t *roundTrip) latency(id, what string, took []time.Duration, err error) float64 {
+	if err != nil {
+		t.r.add(partRoundTrip, id, what, statusUnknown, err.Error(), "")
+		return 0
+	}
+	slices.Sort(took)
+	median, found, fix := took[len(took)/2], statusOK, ""
+	if median > slowAnswer {
+		found, fix = statusWarning, "use an account in a region nearby, or look at the proxy"
+	}
+	t.r.add(partRoundTrip, id, what, found, fmt.Sprintf("%s (median of %d)", terminal.Duration(median), len(took)), fix)
+	return median.Seconds()
+}
+
+// throughput reports how fast the artifact was, and returns bytes per second.
+func (t *roundTrip) throughput(id, what string, took []time.Duration, err error) float64 {
+	if errors.Is(context.Cause(t.ctx), errPartLimit) {
+		t.r.add(partRoundTrip, id, what, statusWarning, fmt.Sprintf("%v: slower than %.1f MB/s", errPartLimit, artifactSize/partLimit.Seconds()/1e6),
+			"keep large results out of the remote cache: azure.maxArtifactSize in nx.json")
+		return 0
+	}
+	if err != nil {
+		t.r.add(partRoundTrip, id, what, statusUnknown, err.Error(), "")
+		return 0
+	}
+	perSecond := artifactSize / took[0].Seconds()
+	t.r.add(partRoundTrip, id, what, statusOK, fmt.Sprintf("%s, %.1f MB/s", terminal.Duration(took[0]), perSecond/1e6), "")
+	return perSecond
+}

@@ -1,0 +1,132 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
+)
+
+// Where nothing can be removed nothing large is written, and reading is measured.
+func TestDoctorRoundTripOfWhoMayNotDelete(t *testing.T) {
+	storage, _ := testenv.StartStorage(t)
+	storage.Service.Allow(azuretest.SAS("secret"), azuretest.Rights{Read: true, Create: true, WriteTo: []string{"*/v1/pr-12/*"}})
+	e := examineWhole(t, testenv.LicensedEnv(t, testenv.PullRun, testenv.PlainConfig, storage.SASConnection("secret", "rc")))
+	if len(e.Leftovers) != 1 || e.RoundTrip.ReadSeconds <= 0 || e.RoundTrip.UpBytesPerSecond != 0 {
+		t.Errorf("got %+v and %+v, want one entry left over, and reading measured", e.Leftovers, e.RoundTrip)
+	}
+	e.in(t, partRoundTrip, "throughput").mustBe(t, statusSkipped, "could not be removed")
+	e.checkLeftovers(t, storage)
+}
+
+// Nothing is tried twice: what part rights knows part security does not ask again.
+func TestDoctorTriesOnce(t *testing.T) {
+	storage, _ := testenv.StartStorage(t)
+	storage.Service.Allow(azuretest.SAS("secret"), azuretest.Rights{Read: true})
+	examineWhole(t, testenv.LicensedEnv(t, testenv.PullRun, testenv.PlainConfig, storage.SASConnection("secret", "r")))
+	seen := make(map[string]int)
+	for _, request := range storage.TakeRequests() {
+		if strings.HasPrefix(request, "PUT ") {
+			seen[canaries.ReplaceAllString(request, "")]++
+		}
+	}
+	for request, n := range seen {
+		if n > 1 {
+			t.Errorf("got %s %d times, want it once", request, n)
+		}
+	}
+	if len(seen) != 5 {
+		t.Errorf("got %v, want a try in each scope", seen)
+	}
+}
+
+// Ctrl-C in the middle of the round trip leaves nothing behind.
+func TestDoctorInterruptedOnTheWay(t *testing.T) {
+	storage, connection := testenv.StartStorage(t)
+	environment := testenv.LicensedEnv(t, testenv.MainRun, testenv.PlainConfig, connection)
+	ctx, interrupt := context.WithCancel(t.Context())
+	// The first GET is of the part rights, the second one of the round trip.
+	first := storage.Service.AddFault(faults.Fault{Method: http.MethodGet, Times: 1, Action: faults.Hold})
+	second := storage.Service.AddFault(faults.Fault{Method: http.MethodGet, Action: faults.Hold})
+	var stdout string
+	var code int
+	ended := make(chan error)
+	go func() {
+		var err error
+		stdout, code, err = doctorCommand(ctx, environment, "--json")
+		ended <- err
+	}()
+	<-first.Reached()
+	first.Release()
+	<-second.Reached()
+	if got := storage.Service.Names(testenv.Container); len(got) != roundTrips {
+		t.Errorf("got %q on the way, want %d entries", got, roundTrips)
+	}
+	interrupt()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if got := storage.Service.Names(testenv.Container); len(got) > 0 || code != ExitUntried {
+		t.Errorf("got %q left and %d, want nothing left and the exit code %d\n%s", got, code, ExitUntried, stdout)
+	}
+}
+
+// deletes is a storage that answers each Delete with the next of these.
+type deletes struct {
+	tryable
+	answers []error
+	asked   []string
+}
+
+func (d *deletes) Delete(_ context.Context, name, _ string) error {
+	d.asked = append(d.asked, name)
+	return d.answers[len(d.asked)-1]
+}
+
+func TestDoctorStopsCleaningWhereNobodyAnswers(t *testing.T) {
+	d := &deletes{answers: []error{nil, &explain.NotPermittedError{}, cache.ErrNotFound, context.DeadlineExceeded}}
+	left := tryDeletes(t.Context(), d, []string{"a", "b", "c", "d", "e", "f"})
+	if got, want := fmt.Sprint(left, d.asked), "[b d e f] [a b c d]"; got != want {
+		t.Errorf("got left and asked %s, want %s", got, want)
+	}
+}
+
+// On a slow line the large artifact is given up, removed, and told.
+func TestDoctorOnASlowLine(t *testing.T) {
+	storage, connection := testenv.StartStorage(t)
+	environment := testenv.LicensedEnv(t, testenv.MainRun, testenv.PlainConfig, connection)
+	p := newExamination(config.Load(environment.Get, &config.Overrides{IsSet: func(string) bool { return false }}), testenv.Version)
+	ctx, end := context.WithCancelCause(t.Context())
+	p.probe.write(ctx, p.probe.targets[0])
+	p.probe.read(ctx, p.probe.targets[0])
+	// The PUT that holds comes after those of small entries.
+	var held []*faults.Rule
+	for range roundTrips + 1 {
+		held = append(held, storage.Service.AddFault(faults.Fault{Method: http.MethodPut, Times: 1, Action: faults.Hold}))
+	}
+	var r Report
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		examineRoundTrip(ctx, p, &r)
+	}()
+	for _, rule := range held[:roundTrips] {
+		<-rule.Reached()
+		rule.Release()
+	}
+	<-held[roundTrips].Reached()
+	end(errPartLimit)
+	<-done
+	examined{Report: r}.in(t, partRoundTrip, "up").mustBe(t, statusWarning, "azure.maxArtifactSize")
+	if got := storage.Service.Names(testenv.Container); len(got) > 0 || len(p.probe.leftovers()) > 0 {
+		t.Errorf("got %q left, want nothing", got)
+	}
+}

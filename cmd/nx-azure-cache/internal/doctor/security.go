@@ -1,0 +1,183 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+)
+
+// securityChecks are all that is looked at, in the order in which it is shown.
+var securityChecks = []func(context.Context, *probe, *Report){
+	checkIdentity,
+	checkIsolation,
+	checkRepositories,
+	checkReads,
+	checkWrites,
+	checkSignatures,
+	checkSigningKey,
+}
+
+// ExamineSecurity looks only at who may write what.
+func ExamineSecurity(ctx context.Context, where config.Workspace) (Report, error) {
+	s, err := openProbe(where)
+	if err != nil {
+		return Report{}, err
+	}
+	r := Report{Run: s.runReport(), Identity: &s.identity, Containers: s.containerReports(), Canary: s.canary}
+	s.examineInto(ctx, &r)
+	r.Leftovers = s.leftovers()
+	r.conclude()
+	return r, nil
+}
+
+func (s *probe) examineInto(ctx context.Context, r *Report) {
+	before := len(r.Checks)
+	for _, look := range securityChecks {
+		look(ctx, s, r)
+	}
+	for i := range r.Checks[before:] {
+		r.Checks[before+i].Part = partSecurity
+	}
+}
+
+func checkIdentity(_ context.Context, s *probe, r *Report) {
+	c := check{ID: "identity", Check: "the credential", Status: statusAllowed}
+	switch s.identity.Kind {
+	case identityKey:
+		c.Seen = "an account key may do everything in every container; conditions of roles do not bind it"
+		c.Fix = withoutKey
+		if !s.isTrusted() {
+			c.Status = statusExposed
+		}
+	case identitySAS:
+		c.Seen = "what a SAS may do it may do to every name in its container; conditions of roles do not bind it"
+	default:
+		c.Seen = "its roles and their conditions decide what it may do"
+	}
+	r.Checks = append(r.Checks, c)
+}
+
+func checkIsolation(_ context.Context, s *probe, r *Report) {
+	c := check{ID: "isolation", Check: "scopes", Status: statusEnforced, Seen: "each kind of run writes a scope of its own"}
+	if s.settings.Trust.Shared {
+		c.Status, c.Fails = statusExposed, true
+		c.Seen = `azure.trust.isolation is "none": whoever may write decides what all others restore (CVE-2025-36852)`
+		c.Fix = `remove azure.trust.isolation from nx.json, or set it to "branch"; ` + section("Scopes")
+	}
+	r.Checks = append(r.Checks, c)
+}
+
+// checkRepositories shows in which repositories runs count as trusted. nx.json cannot keep
+// a fork from writing, so this is never a failure.
+func checkRepositories(_ context.Context, s *probe, r *Report) {
+	if s.settings.Trust.Shared {
+		return
+	}
+	c := check{ID: "repositories", Check: "repositories", Status: statusAllowed}
+	c.Seen = "runs of any repository that its CI does not report to be a fork may count as trusted"
+	if names := s.settings.Trust.Repositories; names != nil {
+		c.Status = statusEnforced
+		c.Seen = fmt.Sprintf("only runs of these repositories count as trusted: %s", printable.String(strings.Join(names, ", ")))
+	}
+	r.Checks = append(r.Checks, c)
+}
+
+// checkReads looks whether the run may read what it reads.
+func checkReads(ctx context.Context, s *probe, r *Report) {
+	for _, a := range s.targets {
+		if !slices.Contains(s.role.Reads(), a.scope) {
+			continue
+		}
+		c, tried := s.checkOf(a, "read"), s.read(ctx, a)
+		c.Seen = tried.seen
+		switch tried.verdict {
+		case granted:
+			c.Status = statusAllowed
+		case refused:
+			c.Status = statusMissing
+			c.Fix = readFix
+		default:
+			c.Status = statusUnknown
+		}
+		r.Checks = append(r.Checks, c)
+	}
+}
+
+// checkWrites tries what must be forbidden.
+func checkWrites(ctx context.Context, s *probe, r *Report) {
+	for _, a := range s.targets {
+		s.report(r, a, s.write(ctx, a))
+	}
+}
+
+// report adds what was tried in a scope.
+func (s *probe) report(r *Report, a target, tried attempts) {
+	for _, it := range []struct {
+		operation string
+		attempt
+	}{{opCreate, tried.create}, {opOverwrite, tried.overwrite}, {opDelete, tried.remove}} {
+		c := s.checkOf(a, it.operation)
+		c.Seen = it.seen
+		switch it.verdict {
+		case granted:
+			s.weighGranted(&c, a)
+		case refused:
+			s.weighRefused(&c, a)
+		default:
+			c.Status = statusUnknown
+		}
+		r.Checks = append(r.Checks, c)
+	}
+}
+
+// weighGranted decides what it means that the run can do something. Runs of trusted
+// branches may do everything: nobody trusts others more than them.
+func (s *probe) weighGranted(c *check, a target) {
+	if a.own || s.isTrusted() {
+		c.Status = statusAllowed
+		return
+	}
+	// What is planted in local runs on developers' machines. Between the others an
+	// exposure is no failure: one identity for all runs that are not trusted is what
+	// a CI can give.
+	c.Status, c.Fails = statusExposed, a.scope == trust.Trusted || a.scope == trust.Local
+	c.Fix = s.separate(a)
+	if a.scope == trust.Trusted && s.settings.Trust.Verifier != nil {
+		c.Seen += "; readers refuse what is not signed (azure.trust.publicKeys), so that this costs hits, and changes no result"
+	}
+}
+
+// weighRefused decides what it means that the storage has refused something.
+func (s *probe) weighRefused(c *check, a target) {
+	c.Status = statusEnforced
+	if !a.own || s.settings.Mode != cache.ReadWrite {
+		return
+	}
+	switch {
+	case c.Operation == opCreate:
+		c.Status = statusMissing
+		c.Fix = s.createFix(a)
+	case c.Operation == opOverwrite && s.isTrusted():
+		c.Status = statusMissing
+		c.Seen += "; an entry that is damaged or was planted stays, and is a miss for ever"
+		c.Fix = s.overwriteFix(a)
+	}
+}
+
+// examineSecurity tries what must be forbidden, as --security does.
+func examineSecurity(ctx context.Context, p *examination, r *Report) {
+	switch {
+	case p.skipReason != "":
+		r.skip(partSecurity, p.skipReason)
+	case p.isAnonymous:
+		r.skip(partSecurity, anonymousWrites)
+	default:
+		p.probe.examineInto(ctx, r)
+	}
+}

@@ -1,0 +1,76 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+)
+
+// checkSignatures looks whether readers ask for signatures.
+func checkSignatures(_ context.Context, s *probe, r *Report) {
+	c := check{ID: "signatures", Check: "signatures"}
+	forged := slices.ContainsFunc(r.Checks, func(c check) bool { return c.Scope == string(trust.Trusted) && c.Status == statusExposed })
+	switch {
+	case s.settings.Trust.Shared:
+		return // nothing is signed where there are no scopes
+	case s.settings.Trust.Verifier != nil:
+		c.Status = statusEnforced
+		c.Seen = fmt.Sprintf("readers refuse what is not signed: azure.trust.publicKeys has %s", s.keyList())
+	case forged:
+		c.Status = statusMissing
+		c.Seen = "azure.trust.publicKeys is not set: readers believe whatever is in trusted"
+		c.Fix = "close what is exposed in trusted, or sign: nx-azure-cache keys generate; " + section(signaturesTitle)
+	default:
+		c.Status = statusAllowed
+		c.Seen = "azure.trust.publicKeys is not set: the rights of the storage alone keep others out of trusted"
+	}
+	r.Checks = append(r.Checks, c)
+}
+
+func (s *probe) keyList() string {
+	var all []string
+	for _, key := range s.settings.Trust.Keys {
+		text := key.ID()
+		if !s.settings.Trust.Verifier.Believes(key) {
+			text += " (revoked)"
+		}
+		all = append(all, text)
+	}
+	return strings.Join(all, ", ")
+}
+
+// checkSigningKey looks whether the key that signs is where it belongs.
+func checkSigningKey(_ context.Context, s *probe, r *Report) {
+	key, isSet, err := trust.SigningKey(s.getenv)
+	verifier := s.settings.Trust.Verifier
+	if s.settings.Trust.Shared || !isSet && verifier == nil {
+		return // no signatures are asked for, and nobody makes any
+	}
+	c := check{ID: "signing-key", Check: "the signing key"}
+	switch {
+	case !s.isTrusted() && isSet:
+		c.Status, c.Fails = statusExposed, true
+		c.Seen = trust.SigningKeyVariable + " is set in a run that is not trusted: whatever it runs can sign for trusted"
+		c.Fix = "make a new key, revoke this one (azure.trust.revokedKeys), and give the new one to jobs of trusted branches only; " + section(signaturesTitle)
+	case !s.isTrusted():
+		c.Status, c.Seen = statusEnforced, trust.SigningKeyVariable+" is not set here"
+	case !isSet:
+		c.Status, c.Seen = statusMissing, trust.SigningKeyVariable+" is not set: this run stores nothing"
+		c.Fix = "give the key to jobs of trusted branches, from a secret that pull requests cannot read; " + section(signaturesTitle)
+	case err != nil:
+		c.Status, c.Seen = statusMissing, err.Error()+": this run stores nothing"
+		c.Fix = "correct it, or make a new one: nx-azure-cache keys generate; " + section(signaturesTitle)
+	case verifier == nil:
+		c.Status, c.Seen = statusAllowed, "this run signs with the key "+key.Public().ID()+", and nobody asks for it"
+		c.Fix = "add " + key.Public().String() + " to azure.trust.publicKeys in nx.json; " + section(signaturesTitle)
+	case !verifier.Believes(key.Public()):
+		c.Status, c.Seen = statusMissing, "the key "+key.Public().ID()+" is not in azure.trust.publicKeys, or is revoked: this run stores nothing"
+		c.Fix = "set the key that belongs to azure.trust.publicKeys in nx.json, or add its public one; " + section(signaturesTitle)
+	default:
+		c.Status, c.Seen = statusAllowed, "this run signs with the key "+key.Public().ID()
+	}
+	r.Checks = append(r.Checks, c)
+}

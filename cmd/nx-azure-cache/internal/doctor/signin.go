@@ -1,0 +1,118 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
+)
+
+// slowSignIn is what a sign-in should not take: Nx waits for it.
+const slowSignIn = 5 * time.Second
+
+// signInReport is the sign-in for machines.
+type signInReport struct {
+	Source    string       `json:"source"`
+	Principal string       `json:"principal,omitempty"`
+	Seconds   float64      `json:"seconds"`
+	Steps     []signInStep `json:"steps"`
+}
+
+type signInStep struct {
+	Source  string         `json:"source"`
+	Outcome signin.Outcome `json:"outcome"`
+	Seconds float64        `json:"seconds"`
+	Detail  string         `json:"detail,omitempty"`
+}
+
+const signInFix = "az login on a machine of yours; in CI as docs/ci says; azure.credential in nx.json, or " + config.CredentialVariable + ", names one way in"
+
+// examineSignIn signs in, and shows what each way in has come to.
+func examineSignIn(ctx context.Context, p *examination, r *Report) {
+	const id, what = "sign-in", "sign-in"
+	if p.probe == nil {
+		r.skip(partSignIn, p.skipReason)
+		return
+	}
+	s := p.probe
+	if s.identity.Kind != identityEntra {
+		r.add(partSignIn, id, what, statusOK, "none is needed: "+s.identity.Description, "")
+		return
+	}
+	examineHost(s, r)
+	report, err := s.anyContainer().SignIn(ctx)
+	r.SignIn = reportOf(report)
+	for _, step := range report.Steps {
+		r.addStep(step, report.Source != "")
+	}
+	refused, isRefused := errors.AsType[*signin.Error](err)
+	switch {
+	case err == nil && report.Took > slowSignIn:
+		r.add(partSignIn, id, what, statusWarning, signedIn(report), fmt.Sprintf("name it, so that no other is tried: azure.credential in nx.json, or %s=%s", config.CredentialVariable, report.Source))
+	case err == nil:
+		r.add(partSignIn, id, what, statusOK, signedIn(report), "")
+	case isRefused && refused.NoneSetUp() && p.isPublic(ctx):
+		p.isAnonymous = true
+		r.add(partSignIn, id, what, statusWarning, "nobody is signed in: what is public is read, and nothing is stored", unlessNamed(refused.Named))
+	default:
+		r.add(partSignIn, id, what, statusFailed, "nobody is signed in: "+err.Error(), signInFix)
+		p.skipRest("not tried: nobody is signed in")
+	}
+}
+
+// examineHost shows which host gets the token of this run, and why it may.
+func examineHost(s *probe, r *Report) {
+	if host, trust := s.anyContainer().TokenHost(); trust != "" {
+		r.add(partSignIn, "token-host", "host of the token", statusOK, fmt.Sprintf("%s, %s", host, trust), "")
+	}
+}
+
+func signedIn(report signin.Report) string {
+	return fmt.Sprintf("%s, in %s", config.SignedInAs(report), terminal.Duration(report.Took))
+}
+
+// unlessNamed is what to do about anonymous reading that nobody has asked for.
+func unlessNamed(named string) string { return unless(named == signin.Anonymous, signInFix) }
+
+// isPublic reports whether this run may read without signing in.
+func (p *examination) isPublic(ctx context.Context) bool {
+	for _, a := range p.probe.targets {
+		if p.probe.read(ctx, a).verdict == granted {
+			return true
+		}
+	}
+	return false
+}
+
+// addStep shows what came of one way in.
+func (r *Report) addStep(step signin.Step, isSignedIn bool) {
+	found, seen := statusNone, string(step.Outcome)
+	switch {
+	case step.Outcome == signin.Used:
+		found = statusOK
+	case step.Outcome == signin.Failed && isSignedIn, step.Partly:
+		found = statusWarning
+	case step.Outcome == signin.Failed:
+		found = statusFailed
+	}
+	if step.Took >= time.Millisecond {
+		seen += ", in " + terminal.Duration(step.Took)
+	}
+	if step.Detail != "" {
+		seen += ": " + step.WithAdvice()
+	}
+	r.add(partSignIn, "sign-in."+step.Source, step.Source, found, seen, "")
+}
+
+func reportOf(report signin.Report) *signInReport {
+	it := &signInReport{Source: report.Source, Principal: report.Principal, Seconds: report.Took.Seconds(), Steps: []signInStep{}}
+	for _, step := range report.Steps {
+		it.Steps = append(it.Steps, signInStep{step.Source, step.Outcome, step.Took.Seconds(), printable.Line(step.WithAdvice())})
+	}
+	return it
+}

@@ -1,0 +1,200 @@
+package doctor
+
+import (
+	"encoding/json"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
+	"github.com/nx-azure-cache/nx-azure-cache/license"
+)
+
+func TestDoctorFindsAllWell(t *testing.T) {
+	for name, run := range map[string]testenv.Env{"main": testenv.MainRun, "developer": testenv.DevRun} {
+		t.Run(name, func(t *testing.T) {
+			storage, _ := testenv.StartStorage(t)
+			rights := azuretest.FullRights()
+			if name == "developer" {
+				rights.WriteTo = []string{"*/local/*"}
+			}
+			storage.Service.Allow(azuretest.SAS("secret"), rights)
+			e := examineWhole(t, testenv.LicensedEnv(t, run, testenv.PlainConfig, storage.SASConnection("secret", "rcwd")))
+			if e.ExitCode != 0 || len(e.Leftovers) > 0 || e.RoundTrip == nil || e.RoundTrip.UpBytesPerSecond <= 0 || e.RoundTrip.DownBytesPerSecond <= 0 ||
+				e.RoundTrip.ReadSeconds <= 0 || e.RoundTrip.WriteSeconds <= 0 {
+				t.Errorf("got %s, want all well", e.text)
+			}
+			for _, c := range e.Checks {
+				if c.Part != partSecurity && c.Status != statusOK {
+					t.Errorf("got %+v, want it %s", c, statusOK)
+				}
+			}
+			e.checkLeftovers(t, storage)
+			checkOnlyCanaries(t, storage)
+		})
+	}
+}
+
+// checkOnlyCanaries fails if anything but canaries was touched, and the network's
+// question for the container.
+func checkOnlyCanaries(t *testing.T, s *testenv.Storage) {
+	t.Helper()
+	for _, request := range s.TakeRequests() {
+		if request == "HEAD /"+testenv.StorageAccount+"/"+testenv.Container {
+			continue
+		}
+		if hash := request[strings.LastIndexByte(request, '/')+1:]; canaries.FindString(hash) != hash {
+			t.Errorf("got the request %s, want only those about canaries", request)
+		}
+	}
+}
+
+// What is wrong is told where it is wrong, and what depends on it is skipped.
+func TestDoctorFindsWhy(t *testing.T) {
+	skippedAll := []part{partRights, partRoundTrip, partSecurity}
+	for _, test := range []struct {
+		name    string
+		config  string
+		change  func(testenv.Env)
+		part    part
+		id      string
+		says    string
+		skipped []part
+	}{
+		{"a wrong container", `{"container": "No"}`, nil, partConfig, "setting", "azure.container", append(skippedAll, partSignIn)},
+		{"a wrong prefix", `{"container": "artifacts", "prefix": "/a/"}`, nil, partConfig, "setting", "azure.prefix", skippedAll},
+		{"no block", `null`, nil, partConfig, "setting", "azure-cache:init", append(skippedAll, partSignIn)},
+		{"no container", `{"container": "nothing-here"}`, nil, partRights, "container.nothing-here", "az storage container create", skippedAll[1:]},
+		{"no licence", testenv.PlainConfig, func(e testenv.Env) { e[license.Variable] = "" }, partLicence, "licence", license.Variable, nil},
+		{"a wrong licence", testenv.PlainConfig, func(e testenv.Env) { e[license.Variable] = "rubbish" }, partLicence, "licence", "malformed", nil},
+		{"no sign-in", `{"container": "artifacts", "accountName": "nxcache", "credential": "environment"}`, func(e testenv.Env) { e[config.ConnectionVariable] = "" },
+			partSignIn, "sign-in", "nobody is signed in", skippedAll},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, connection := testenv.StartStorage(t)
+			environment := testenv.LicensedEnv(t, testenv.MainRun, test.config, connection)
+			if test.change != nil {
+				test.change(environment)
+			}
+			e := examineWhole(t, environment)
+			e.in(t, test.part, test.id).mustBe(t, statusFailed, test.says)
+			if e.ExitCode != ExitFailed {
+				t.Errorf("got the exit code %d, want %d", e.ExitCode, ExitFailed)
+			}
+			for _, of := range test.skipped {
+				if got := e.statuses(of); !maps.Equal(got, map[string]status{string(of): statusSkipped}) {
+					t.Errorf("%s: got %v, want it skipped", of, got)
+				}
+			}
+			// The rest is told all the same.
+			for _, of := range []part{partPackage, partVersions, partConfig, partLicence} {
+				if len(e.statuses(of)) == 0 {
+					t.Errorf("got nothing of %s in %s", of, e.text)
+				}
+			}
+		})
+	}
+}
+
+// All mistakes are told at once, each in a row of its own.
+func TestDoctorTellsAllMistakes(t *testing.T) {
+	_, connection := testenv.StartStorage(t)
+	e := examineWhole(t, testenv.LicensedEnv(t, testenv.DevRun, `{"container": "No", "prefix": "/", "localMode": "nothing", "prefxi": "a"}`, connection))
+	var told []string
+	for _, c := range e.Checks {
+		if c.Part == partConfig && c.Status == statusFailed {
+			told = append(told, c.Seen)
+		}
+	}
+	if len(told) != 3 {
+		t.Errorf("got %q, want three mistakes", told)
+	}
+	if text := e.text; !strings.Contains(text, "did you mean prefix") {
+		t.Errorf("got %s, want the unknown key, too", text)
+	}
+}
+
+func TestDoctorRights(t *testing.T) {
+	const own = "*/v1/pr-12/*"
+	for _, test := range []struct {
+		name   string
+		run    testenv.Env
+		config string
+		rights azuretest.Rights
+		want   string // statuses of read in trusted and own, create, overwrite, delete
+		code   int
+	}{
+		{"pull request that may all in its own", testenv.PullRun, testenv.PlainConfig, azuretest.Rights{Read: true, Create: true, Write: true, Delete: true, WriteTo: []string{own}}, "ok ok ok ok ok", 0},
+		{"pull request that may create in its own", testenv.PullRun, testenv.PlainConfig, azuretest.Rights{Read: true, Create: true, WriteTo: []string{own}}, "ok ok ok ok ok", 0},
+		{"pull request that may only read", testenv.PullRun, testenv.PlainConfig, azuretest.Rights{Read: true}, "ok ok failed ok ok", ExitFailed},
+		{"pull request that may only read, and shall not store", testenv.PullRun, `{"container": "artifacts", "ciMode": "read-only"}`, azuretest.Rights{Read: true}, "ok ok ok ok ok", 0},
+		{"pull request that may not read", testenv.PullRun, testenv.PlainConfig, azuretest.Rights{Create: true, WriteTo: []string{own}}, "failed failed ok ok ok", ExitFailed},
+		{"main that may create", testenv.MainRun, testenv.PlainConfig, azuretest.Rights{Read: true, Create: true, WriteTo: []string{"*/trusted/*"}}, "ok - ok warning ok", 0},
+		{"main that may write", testenv.MainRun, testenv.PlainConfig, azuretest.Rights{Read: true, Write: true, WriteTo: []string{"*/trusted/*"}}, "ok - ok ok ok", 0},
+		{"run of nobody", testenv.NoRun, testenv.PlainConfig, azuretest.Rights{Read: true}, "ok - - - -", 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			storage, _ := testenv.StartStorage(t)
+			storage.Service.Allow(azuretest.SAS("secret"), test.rights)
+			e := examineWhole(t, testenv.LicensedEnv(t, test.run, test.config, storage.SASConnection("secret", "rcwd")))
+			found := e.statuses(partRights)
+			var got []string
+			for _, id := range []string{"trusted.read", "own.read", "write.create", "write.overwrite", "write.delete"} {
+				if found[id] == "" {
+					found[id] = "-"
+				}
+				got = append(got, string(found[id]))
+			}
+			if strings.Join(got, " ") != test.want || e.ExitCode != test.code {
+				t.Errorf("got %q and %d, want %q and %d\n%s", got, e.ExitCode, test.want, test.code, e.text)
+			}
+			for _, c := range e.Checks {
+				if (c.Status == statusFailed || c.Status == statusMissing) && c.Fix == "" {
+					t.Errorf("got %+v without what to do", c)
+				}
+			}
+			e.checkLeftovers(t, storage)
+		})
+	}
+}
+
+// A no-cache run is told that it has none, and the rest is looked at.
+func TestDoctorModes(t *testing.T) {
+	storage, connection := testenv.StartStorage(t)
+	environment := testenv.LicensedEnv(t, testenv.MainRun, `{"container": "artifacts", "ciMode": "no-cache"}`, connection)
+	examineWhole(t, environment).in(t, partConfig, "mode").mustBe(t, statusWarning, "azure.ciMode in nx.json")
+	environment[config.ModeVariable] = "read-only"
+	e := examineWhole(t, environment)
+	e.in(t, partConfig, "mode").mustBe(t, statusOK, config.ModeVariable)
+	if got := storage.Service.Names(testenv.Container); len(got) > 0 {
+		t.Errorf("got %q, want nothing left", got)
+	}
+	environment = testenv.LicensedEnv(t, testenv.NoRun, testenv.PlainConfig, connection)
+	examineWhole(t, environment).in(t, partConfig, "mode").mustBe(t, statusWarning, "read-only, though default says read-write")
+}
+
+func TestDoctorOfAnotherVersion(t *testing.T) {
+	_, connection := testenv.StartStorage(t)
+	environment := testenv.Tell(t, testenv.LicensedEnv(t, testenv.MainRun, testenv.PlainConfig, connection), func(document map[string]any) {
+		document["launcher"] = config.Launcher{Version: "9.9.9"}
+	})
+	examineWhole(t, environment).in(t, partVersions, "binary").mustBe(t, statusFailed, "9.9.9")
+	alone := testenv.Tell(t, environment, func(document map[string]any) { delete(document, "launcher") })
+	examineWhole(t, alone).in(t, partPackage, "package").mustBe(t, statusSkipped, "npx nx-azure-cache doctor")
+}
+
+// What the npm package cannot read is told once, and nothing is tried.
+func TestDoctorOfAnNxJSONThatIsBroken(t *testing.T) {
+	const problem = "nx.json cannot be read: Unexpected token"
+	document, err := json.Marshal(config.Document{Problem: problem})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := examineWhole(t, testenv.Env{config.WorkspaceVariable: string(document), license.Variable: testenv.License(t, "valid.jwt")})
+	e.in(t, partConfig, "nx-json").mustBe(t, statusFailed, problem)
+	if got := strings.Count(e.text, problem); got != 1 {
+		t.Errorf("it is told %d times, want once: %s", got, e.text)
+	}
+}

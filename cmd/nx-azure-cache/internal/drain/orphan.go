@@ -1,0 +1,28 @@
+package drain
+
+import (
+	"context"
+	"errors"
+	"os"
+	"runtime"
+	"time"
+)
+
+// ErrOrphaned says that the process that waits for drain is gone.
+var ErrOrphaned = errors.New("the parent is gone")
+
+// UntilOrphaned returns a context that ends when parent is not the parent of this process
+// any more, as far as the system tells: Windows does not.
+func UntilOrphaned(ctx context.Context, parent int) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	if runtime.GOOS != "windows" {
+		go func() {
+			for ; ctx.Err() == nil; time.Sleep(pollEvery) {
+				if os.Getppid() != parent {
+					cancel(ErrOrphaned)
+				}
+			}
+		}()
+	}
+	return ctx, func() { cancel(nil) }
+}

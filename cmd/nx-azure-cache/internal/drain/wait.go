@@ -1,0 +1,147 @@
+package drain
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/awake"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
+	"github.com/nx-azure-cache/nx-azure-cache/rpc"
+)
+
+// Result is what drain prints on stdout, for the npm package.
+type Result struct {
+	// Ended is why there is no more to wait for: see the constants.
+	Ended string `json:"ended"`
+	// Reason says why nothing is known, where it is not the server's silence.
+	Reason string `json:"reason,omitempty"`
+	// IsLeft is set where the server was ended, and still runs.
+	IsLeft bool `json:"isLeft,omitempty"`
+	rpc.State
+}
+
+const (
+	endedStored      = "stored"      // nothing is left
+	endedGone        = "gone"        // the server has ended before
+	endedLimit       = "limit"       // the time is over, the server is told to end
+	endedSilent      = "silent"      // the server has stopped responding, and was ended
+	endedInterrupted = "interrupted" // by Ctrl-C; the server goes on
+	endedUnknown     = "unknown"     // the server publishes nothing that counts; it goes on
+)
+
+const (
+	// pollEvery is how often the state is looked at.
+	pollEvery = 20 * time.Millisecond
+	// stateWithin is how long the first state may take. Where the server cannot
+	// write it (a full disk), nothing would ever say that nothing is left.
+	stateWithin = 2 * time.Second
+	// endWithin is how long a server that is told to end may take to clean up.
+	endWithin = 3 * time.Second
+	// killWithin is how long the system may take to end a process that is killed.
+	killWithin = time.Second
+	// silenceAtLimit is the silence after which the server, and not the limit, is to
+	// blame for what is not stored. It is many times what rpc publishes a state in.
+	silenceAtLimit = time.Second
+	// DefaultSilence is that of the sessions of rpc.
+	DefaultSilence = 15 * time.Second
+)
+
+// Limits of a wait.
+type Limits struct {
+	Total   time.Duration
+	Silence time.Duration // of the server, after which it does not respond any more
+}
+
+// Wait waits for the server that works in folder.
+func Wait(ctx context.Context, folder string, most Limits, progress *progress) Result {
+	defer progress.clear()
+	result := Result{State: rpc.State{ProcessID: -1}}
+	server, err := scratch.Visit(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		result.Ended = endedGone
+		return result
+	}
+	if err != nil {
+		result.Ended, result.Reason = endedUnknown, err.Error()
+		return result
+	}
+	defer server.Close()
+	wait := newStopwatch(most, time.Now)
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for result.look(server); result.Ended == ""; result.look(server) {
+		if result.Ended = wait.end(&result.State); result.Ended != "" {
+			break
+		}
+		if result.ProcessID != -1 {
+			progress.show(result.State)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			result.Ended = endedInterrupted
+			return result
+		}
+	}
+	if result.Ended == endedLimit || result.Ended == endedSilent {
+		result.IsLeft = !endServer(server, result.ProcessID)
+	}
+	return result
+}
+
+// look reads what the server has published. It sets Ended where nothing is left to
+// wait for.
+func (r *Result) look(server *scratch.Visitor) {
+	alive, err := server.Alive()
+	if err != nil {
+		r.Ended, r.Reason = endedUnknown, err.Error()
+		return
+	}
+	// A process publishes its own ID, which the name of its folder has, too.
+	if state, err := rpc.ReadState(server.Root()); err == nil && state.ProcessID == server.ProcessID {
+		r.State = state
+	}
+	switch {
+	case r.ProcessID != -1 && r.Waiting == 0:
+		r.Ended = endedStored
+	case !alive:
+		r.Ended = endedGone
+	}
+}
+
+// maxStep is the most that one step of a wait counts. A longer one says that this
+// process was stopped, and the server perhaps with it.
+const maxStep = time.Second
+
+// stopwatch is how long a wait has lasted, in time in which this process ran.
+type stopwatch struct {
+	Limits
+	clock *awake.Clock
+	beat  uint64        // of the last state
+	heard time.Duration // when that was new
+}
+
+func newStopwatch(most Limits, now func() time.Time) *stopwatch {
+	return &stopwatch{Limits: most, clock: awake.NewClock(maxStep, now)}
+}
+
+// end returns why the wait is over, or "" while it is not.
+func (w *stopwatch) end(state *rpc.State) string {
+	ran := w.clock.Ran()
+	if state.ProcessID != -1 && state.Beat != w.beat {
+		w.beat, w.heard = state.Beat, ran
+	}
+	silence := ran - w.heard
+	switch {
+	case ran >= w.Total && (state.ProcessID == -1 || silence < silenceAtLimit):
+		return endedLimit
+	case state.ProcessID == -1 && ran >= stateWithin:
+		return endedUnknown
+	case state.ProcessID != -1 && (ran >= w.Total || silence >= w.Silence):
+		return endedSilent
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,132 @@
+package entries
+
+import (
+	"context"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+)
+
+// Inventory is where the entries of a workspace are.
+type Inventory struct {
+	settings   config.Settings
+	containers []*azure.Container // in the order of their names
+}
+
+// Open opens all containers of a workspace.
+func Open(s config.Settings) (*Inventory, error) {
+	var scopes []trust.Scope
+	for _, kind := range trust.Kinds() {
+		scopes = append(scopes, trust.Scope(kind))
+	}
+	byName, err := s.OpenContainers(scopes)
+	if err != nil {
+		return nil, err
+	}
+	found := &Inventory{settings: s}
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		found.containers = append(found.containers, byName[name])
+	}
+	return found, nil
+}
+
+// String is where the shelf is, for people.
+func (s *Inventory) String() string {
+	var places []string
+	for _, container := range s.containers {
+		places = append(places, strings.TrimSuffix(container.URL()+"/"+s.settings.Prefix, "/"))
+	}
+	return strings.Join(places, ", ")
+}
+
+// walk gives the entries of some scopes in all containers: of all scopes, where no
+// pattern names some, and of some hashes only, where there are any. Whatever else
+// is there is counted. The first error is the last item.
+func (s *Inventory) walk(ctx context.Context, scopes, hashes []string, other func()) iter.Seq2[*entry, error] {
+	return func(yield func(*entry, error) bool) {
+		for _, container := range s.containers {
+			for blob, err := range s.blobs(ctx, container, scopes, hashes) {
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				it, ok := s.entry(container, blob)
+				if !ok {
+					other()
+				} else if !yield(it, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// blobs gives what may be entries, with the least that has to be listed.
+func (s *Inventory) blobs(ctx context.Context, container *azure.Container, scopes, hashes []string) iter.Seq2[azure.Properties, error] {
+	if len(scopes) == 0 && len(hashes) == 0 {
+		return container.List(ctx, cache.Root(s.settings.Prefix))
+	}
+	folders := s.folders(ctx, container, scopes)
+	if len(hashes) > 0 {
+		return lookUp(ctx, container, folders, hashes)
+	}
+	return func(yield func(azure.Properties, error) bool) {
+		for folder, err := range folders {
+			if err != nil {
+				yield(azure.Properties{}, err)
+				return
+			}
+			for blob, err := range container.List(ctx, folder) {
+				if !yield(blob, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// folders gives what the names of the blobs of some scopes begin with. Names
+// without a pattern need no list, and no right to one.
+func (s *Inventory) folders(ctx context.Context, container *azure.Container, scopes []string) iter.Seq2[string, error] {
+	root := cache.Root(s.settings.Prefix)
+	if len(scopes) > 0 && !slices.ContainsFunc(scopes, isPattern) {
+		return func(yield func(string, error) bool) {
+			for _, scope := range slices.Compact(slices.Sorted(slices.Values(scopes))) {
+				if !yield(root+scope+"/", nil) {
+					return
+				}
+			}
+		}
+	}
+	return func(yield func(string, error) bool) {
+		for folder, err := range container.Folders(ctx, root) {
+			scope := strings.TrimSuffix(strings.TrimPrefix(folder, root), "/")
+			if err == nil && len(scopes) > 0 && !matchAny(scopes, scope) {
+				continue
+			}
+			if !yield(folder, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// entry is what a blob holds. It reports false for one that no run can have made.
+func (s *Inventory) entry(container *azure.Container, blob azure.Properties) (*entry, bool) {
+	scope, hash, ok := cache.ParseName(s.settings.Prefix, blob.Name)
+	if !ok {
+		return nil, false
+	}
+	e := &entry{
+		Entry:     cache.Entry{Prefix: s.settings.Prefix, Scope: scope, Hash: hash, Size: blob.Size, Metadata: blob.Metadata},
+		container: container, name: blob.Name, etag: blob.ETag, modified: blob.Modified, tier: blob.Tier,
+	}
+	e.classify(s.settings.Trust.Verifier)
+	return e, true
+}

@@ -1,0 +1,65 @@
+package entries
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
+)
+
+// progress tells of a long walk: on a terminal in a line that changes, and at the end
+// in one that stays.
+type progress struct {
+	out      io.Writer
+	live     io.Writer // out, for the line that changes
+	terminal bool
+	next     time.Time // at which the line may change
+	shown    bool
+
+	seen, others int // entries, other blobs
+	matched      int
+	bytes        int64 // of what has matched
+}
+
+// progressEvery is how often the line changes.
+const progressEvery = 200 * time.Millisecond
+
+func newProgress(out io.Writer) *progress {
+	return &progress{out: out, live: terminal.Raw(out), terminal: terminal.IsTerminal(out), next: time.Now().Add(terminal.Quiet)}
+}
+
+func (t *progress) see(e *entry, matches bool) {
+	t.seen++
+	if matches {
+		t.matched++
+		t.bytes += e.Size
+	}
+	if t.terminal && t.seen%64 == 0 && time.Now().After(t.next) {
+		t.next, t.shown = time.Now().Add(progressEvery), true
+		fmt.Fprintf(t.live, "\rnx-azure-cache: %s of %s\x1b[K", terminal.Thousands(t.matched), entryCount(t.seen))
+	}
+}
+
+func (t *progress) other() { t.others++ }
+
+// clear removes the line that changes.
+func (t *progress) clear() {
+	if t.shown {
+		t.shown = false
+		fmt.Fprint(t.live, "\r\x1b[K")
+	}
+}
+
+// end writes the line that stays.
+func (t *progress) end(format string, args ...any) {
+	t.clear()
+	text := fmt.Sprintf(format, args...)
+	if t.others > 0 {
+		text += fmt.Sprintf("; left out %s that no run has made", terminal.Count(t.others, "blob", "blobs"))
+	}
+	_ = terminal.Printf(t.out, "nx-azure-cache: %s", text)
+}
+
+// entryCount is such as "1,234 entries".
+func entryCount(n int) string { return terminal.Count(n, "entry", "entries") }

@@ -1,0 +1,175 @@
+package entries
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
+)
+
+// Filter say which entries are meant. All that are set must hold.
+type Filter struct {
+	Hashes, Scopes []string
+	Ref, Run       string
+	Signer         string
+	Signatures     []string
+	Before, After  string
+	Archived       bool
+	IsSet          func(flag string) bool
+}
+
+// selection decides which entries are meant.
+type selection struct {
+	hashes, scopes []string
+	ref, run       string
+	signer         string   // ID of a key
+	signatures     []string // states; none stands for all
+	after, before  time.Time
+	archived       bool // only those
+}
+
+// ErrNoSelection is returned where nothing says which entries are meant.
+var ErrNoSelection = errors.New("nothing says which entries: give at least one of --hash, --scope, --ref, --run, --signer, --signature, --before, --after and --archived")
+
+func (f Filter) Parse(now time.Time) (s selection, err error) {
+	if err := f.checkEmpty(); err != nil {
+		return s, err
+	}
+	s = selection{hashes: f.Hashes, scopes: f.Scopes, ref: f.Ref, run: f.runName(), archived: f.Archived}
+	for _, hash := range s.hashes {
+		if err := taskhash.Check(hash); err != nil {
+			return s, fmt.Errorf("--hash: %w", err)
+		}
+	}
+	for _, scope := range s.scopes {
+		// "." and ".." would be resolved in a URL.
+		isPath := strings.Contains(scope, "/") || scope == "." || scope == ".."
+		if _, err := path.Match(scope, ""); err != nil || scope == "" || isPath {
+			return s, fmt.Errorf("--scope is %q; it is such as trusted, pr-12 or \"pr-*\"", scope)
+		}
+	}
+	if s.signer, err = parseSigner(f.Signer); err != nil {
+		return s, err
+	}
+	for _, state := range f.Signatures {
+		if !slices.Contains(signatureStates, state) {
+			return s, fmt.Errorf("--signature is %q; allowed are %s", state, strings.Join(signatureStates, ", "))
+		}
+	}
+	s.signatures = f.Signatures
+	if s.after, err = parseTime("--after", f.After, now); err != nil {
+		return s, err
+	}
+	if s.before, err = parseTime("--before", f.Before, now); err != nil {
+		return s, err
+	}
+	if !s.after.IsZero() && !s.before.IsZero() && !s.after.Before(s.before) {
+		return s, fmt.Errorf("no time is both after %s and before %s", s.after.Format(time.RFC3339), s.before.Format(time.RFC3339))
+	}
+	return s, nil
+}
+
+// runName is the run without the end that a URL may have.
+func (f Filter) runName() string { return strings.TrimRight(f.Run, "/") }
+
+// checkEmpty returns an error for a flag that is given without a value: --after
+// "$SINCE", where that is not set, would mean all times.
+func (f Filter) checkEmpty() error {
+	for name, value := range map[string]string{"ref": f.Ref, "run": f.runName(), "signer": f.Signer, "before": f.Before, "after": f.After} {
+		if value == "" && f.IsSet != nil && f.IsSet(name) {
+			return fmt.Errorf("--%s is empty", name)
+		}
+	}
+	return nil
+}
+
+// IsAll reports whether every entry is meant.
+func (s selection) IsAll() bool {
+	return !s.archived && len(s.hashes)+len(s.scopes)+len(s.ref)+len(s.run)+len(s.signer)+len(s.signatures) == 0 && s.after.IsZero() && s.before.IsZero()
+}
+
+var keyIDs = regexp.MustCompile(`^[0-9a-f]{16}$`)
+
+func parseSigner(text string) (string, error) {
+	if text == "" || keyIDs.MatchString(text) {
+		return text, nil
+	}
+	key, err := trust.ParsePublicKey(text)
+	if err != nil {
+		return "", errors.New("--signer is neither the ID of a key (16 hexadecimal digits) nor a public key")
+	}
+	return key.ID(), nil
+}
+
+var ages = regexp.MustCompile(`^([0-9]{1,6})([mhdw])$`)
+
+// parseTime reads a time, or how long ago it is.
+func parseTime(flag, text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if age := ages.FindStringSubmatch(text); age != nil {
+		n, err := strconv.Atoi(age[1])
+		unit := map[string]time.Duration{"m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour}[age[2]]
+		if err == nil && n <= int(100*365*24*time.Hour/unit) {
+			return now.Add(-time.Duration(n) * unit), nil
+		}
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%s is %q; a time is such as 2026-11-22T18:30:00Z or 2026-11-22, or an age such as 12h or 30d", flag, text)
+}
+
+// matches reports whether an entry is meant. Its scope and its hash are what the
+// walk has looked for.
+func (s selection) matches(e *entry) bool {
+	switch {
+	case !s.after.IsZero() && e.modified.Before(s.after), !s.before.IsZero() && !e.modified.Before(s.before):
+		return false
+	case s.archived && !e.isArchived():
+		return false
+	case s.signer != "" && s.signer != e.signature.Key:
+		return false
+	case len(s.signatures) > 0 && !slices.Contains(s.signatures, e.signature.State):
+		return false
+	case s.ref == "" && s.run == "":
+		return true
+	case e.statement == nil:
+		return false
+	default:
+		from := e.statement.Provenance
+		return (s.ref == "" || isRef(from.Ref, s.ref)) && (s.run == "" || isRun(from.Run, s.run))
+	}
+}
+
+// isRef reports whether a ref is the one that somebody has named, in full or
+// without its beginning.
+func isRef(ref, named string) bool {
+	return slices.Contains([]string{named, "refs/heads/" + named, "refs/tags/" + named}, ref)
+}
+
+// isRun does the same for the URL of a run: CIs have the number at its end, as a
+// segment or as a parameter.
+func isRun(run, named string) bool {
+	run = strings.TrimRight(run, "/")
+	return run == named || strings.HasSuffix(run, "/"+named) || strings.HasSuffix(run, "="+named)
+}
+
+func isPattern(scope string) bool { return strings.ContainsAny(scope, `*?[\`) }
+
+func matchAny(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		ok, err := path.Match(pattern, name)
+		return ok && err == nil
+	})
+}
