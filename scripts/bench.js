@@ -19,13 +19,13 @@ const { sets } = require('./bench/rows');
 const { buildTool } = require('./bench/servers');
 const { measureSizes } = require('./bench/sizes');
 const tables = require('./bench/tables');
-const { createWorld } = require('./bench/world');
+const { createTestbed } = require('./bench/testbed');
 const { runMain } = require('./kit/cleanup');
 const { install } = require('./kit/install');
 
 /** @import { Results } from './bench/budgets' */
 /** @import { Row } from './bench/rows' */
-/** @import { World } from './bench/world' */
+/** @import { Testbed } from './bench/testbed' */
 
 async function main() {
   const options = readOptions();
@@ -42,9 +42,9 @@ async function main() {
   await build({ all: options.isFull, out: folders.packages });
   await buildTool();
 
-  const world = await createWorld(options);
-  const { results, failures } = await measureAll(world, options);
-  const sizes = await measureSizes(world, results);
+  const testbed = await createTestbed(options);
+  const { results, failures } = await measureAll(testbed, options);
+  const sizes = await measureSizes(testbed, results);
   const verdicts = judge(results, sizes);
   const rows = Object.values(results);
   for (const table of [
@@ -93,16 +93,16 @@ function readOptions() {
 /**
  * Measures the rows. One that fails does not end the others.
  *
- * @param {World} world
+ * @param {Testbed} testbed
  * @param {{ rows: Row[], rounds: number }} options
  */
-async function measureAll(world, { rows, rounds }) {
+async function measureAll(testbed, { rows, rounds }) {
   /** @type {Results} */
   const results = {};
   const failures = [];
   for (const row of rows) {
     try {
-      const result = await measureRow(world, row, rounds);
+      const result = await measureRow(testbed, row, rounds);
       for (const [id, part] of withParts(row, result)) results[id] = part;
       const times = Object.entries(result.results).map(
         ([name, { ms }]) => `${name} ${tables.time(ms)}`,

@@ -6,13 +6,9 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
-const { build } = require('./build');
 const { runMain, temporaryFolder } = require('./kit/cleanup');
-const { install } = require('./kit/install');
-const { Machine } = require('./kit/machine');
-const { root } = require('./kit/root');
-const { installedWorkspace } = require('./kit/shared');
-const { publishAll, startVerdaccio } = require('./kit/verdaccio');
+const { testLicense } = require('./kit/license');
+const { installedWorkspace, startShared } = require('./kit/shared');
 
 const help = `npm run chaos [-- OPTIONS]
 
@@ -26,9 +22,6 @@ each run with one that had no cache.
   --scenario NAME
              the same scenario in every run: one of scripts/chaos/scenarios.js
   --keep     keep the folders of all runs, not only of those that failed
-  --template FOLDER
-             a workspace with Nx and our packages (default: made from this
-             source)
 
 The same seed gives the same workspaces, faults and moments. Where a moment is
 a time, what it meets depends on how fast the machine is.
@@ -48,7 +41,7 @@ const shown = 12;
  * @property {number} jobs
  * @property {boolean} keep
  * @property {string} template
- * @property {string} licence
+ * @property {string} license
  * @property {string} [scenario]
  * @property {(line: string) => void} [print]
  */
@@ -61,7 +54,6 @@ async function main() {
       only: { type: 'string' },
       jobs: { type: 'string', default: '1' },
       keep: { type: 'boolean', default: false },
-      template: { type: 'string' },
       scenario: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -81,13 +73,11 @@ async function main() {
       ? Array.from({ length: runs }, (_, i) => i + 1)
       : [wholeNumber('only', values.only)];
 
-  await install();
-  const template = values.template ?? (await makeTemplate(await build()));
-  const licence = fs
-    .readFileSync(path.join(root, 'testdata/license/valid.jwt'), 'utf8')
-    .trim();
+  const folder = await installedWorkspace(await startShared(), 'alias');
+  const template = path.join(folder, 'workspace');
+  const license = testLicense('valid');
   const failed = await chaos({
-    ...{ seed, numbers, jobs, keep, template, licence, scenario },
+    ...{ seed, numbers, jobs, keep, template, license, scenario },
   });
   return failed > 0 ? 1 : 0;
 }
@@ -103,21 +93,6 @@ function wholeNumber(name, text) {
 }
 
 /**
- * Makes a workspace that has Nx and our packages, as `nx add` leaves it.
- *
- * @param {string} packages
- */
-async function makeTemplate(packages) {
-  const verdaccio = await startVerdaccio();
-  await publishAll(verdaccio, packages);
-  const machine = new Machine(temporaryFolder('chaos-template'));
-  const specifier = '@nx/powerpack-azure-cache@npm:nx-azure-cache';
-  await installedWorkspace(machine, verdaccio.url, { specifier });
-  await verdaccio.stop();
-  return machine.workspace;
-}
-
-/**
  * Does the runs, several at once, and prints a line for each.
  *
  * @param {Options} options
@@ -129,7 +104,7 @@ async function chaos({
   jobs,
   keep,
   template,
-  licence,
+  license,
   scenario,
   print = console.log,
 }) {
@@ -163,7 +138,7 @@ async function chaos({
       const plan = drawPlan(`${seed}/${number}`, able, wanted);
       const runFolder = path.join(folder, `chaos-run-${number}`);
       fs.mkdirSync(runFolder);
-      const world = { template, storage, licence };
+      const world = { template, storage, license };
       const run = await Run.start(plan, world, runFolder);
       const began = Date.now();
       await run

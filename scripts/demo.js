@@ -10,13 +10,14 @@ const { build } = require('./build');
 const { startAzurite, createContainer, listBlobs } = require('./kit/azurite');
 const { runMain, temporaryFolder } = require('./kit/cleanup');
 const { install } = require('./kit/install');
-const { developmentLicence } = require('./kit/licence');
+const { developmentLicense } = require('./kit/license');
 const {
   Machine,
   createWorkspace,
   cloneWorkspace,
   commit,
 } = require('./kit/machine');
+const { alias, specifier } = require('./kit/names');
 const { publishAll, startVerdaccio } = require('./kit/verdaccio');
 
 const container = 'nxcache';
@@ -34,11 +35,11 @@ async function main() {
   ]);
   await publishAll(verdaccio, packages);
 
-  step(`Creating container ${container}, issuing a development licence`);
+  step(`Creating container ${container}, issuing a development license`);
   await createContainer(azurite.connectionString, container);
   const env = {
     AZURE_STORAGE_CONNECTION_STRING: azurite.connectionString,
-    NX_POWERPACK_LICENSE: await developmentLicence(),
+    NX_POWERPACK_LICENSE: await developmentLicense(),
   };
   const folder = temporaryFolder('demo');
   const a = new Machine(path.join(folder, 'machine-a'), env);
@@ -46,11 +47,8 @@ async function main() {
 
   step('Machine A: a workspace with Nx 24');
   await createWorkspace(a, verdaccio.url);
-  await nx(a, ['add', '@nx/powerpack-azure-cache@npm:nx-azure-cache']);
-  await nx(a, [
-    ...['generate', '@nx/powerpack-azure-cache:init'],
-    `--container=${container}`,
-  ]);
+  await nx(a, ['add', specifier]);
+  await nx(a, [...['generate', `${alias}:init`], `--container=${container}`]);
   if (process.argv.includes('--doctor')) await doctor(a);
   await commit(a, 'use nx-azure-cache');
   const builtThere = await measure(a);
@@ -83,7 +81,7 @@ function step(text) {
  */
 async function nx(machine, args) {
   console.log(`  $ npx nx ${args.join(' ')}`);
-  const { code, took } = await machine.nx(args, { echo: true });
+  const { code, took } = await machine.npxNx(args, { echo: true });
   if (code !== 0) throw new Error(`nx ${args[0]} ended with ${code}`);
   return took;
 }

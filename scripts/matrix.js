@@ -12,18 +12,14 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
-const { build } = require('./build');
-const { startAzurite } = require('./kit/azurite');
-const { atEnd, runMain, temporaryFolder } = require('./kit/cleanup');
-const { install } = require('./kit/install');
-const { developmentLicence } = require('./kit/licence');
-const { publishAll, startVerdaccio } = require('./kit/verdaccio');
+const { atEnd, runMain } = require('./kit/cleanup');
+const { startShared } = require('./kit/shared');
+const { addPlatformsOfNx } = require('./kit/stand-ins');
 const { CellRun } = require('./matrix/cell');
 const { allCells, quick } = require('./matrix/cells');
 const { MissingRun } = require('./matrix/missing');
-const { addMissingPlatforms } = require('./matrix/stand-ins');
 const { printTable } = require('./matrix/table');
-const { installTools, kept } = require('./matrix/tools');
+const { installTools } = require('./matrix/tools');
 
 /** @import { Cell, Shared } from './matrix/cell' */
 /** @import { Result } from './matrix/table' */
@@ -40,7 +36,6 @@ async function main() {
   const jobs = Number(values.jobs);
   if (!(jobs >= 1)) throw new Error(`--jobs ${values.jobs} is no number`);
   const cells = chosen(positionals, values.quick);
-  await install();
   const shared = await share(cells);
   const results = await runCells(cells, shared, jobs, values.keep);
   printTable(results, shared.tools.versions);
@@ -71,25 +66,13 @@ function chosen(patterns, isQuick) {
  * @returns {Promise<Omit<Shared, 'folder'>>}
  */
 async function share(cells) {
-  // All platforms: Yarn wants to know of each before it installs one.
-  const packages = await build({ all: true, out: temporaryFolder('packages') });
   const buns = cells.flatMap(({ bun }) => bun ?? []);
-  const [tools, azurite, verdaccio] = await Promise.all([
-    installTools(buns),
-    startAzurite(),
-    startVerdaccio({ kept: path.join(kept, 'registry') }),
-  ]);
-  await publishAll(verdaccio, packages);
+  const shared = await startShared();
+  const tools = await installTools(buns);
   for (const nx of new Set(cells.map(({ nx }) => nx))) {
-    await addMissingPlatforms(verdaccio, nx);
+    await addPlatformsOfNx(shared.registry, nx);
   }
-  return {
-    packages,
-    registry: verdaccio.url,
-    azurite: azurite.connectionString,
-    licence: await developmentLicence(),
-    tools,
-  };
+  return { ...shared, tools };
 }
 
 /**

@@ -5,11 +5,12 @@
 // Everything CI runs, or only the steps that are named. Each step is a command
 // that works alone, too; this installs what they need and starts Azurite.
 
-const { build, goEnvironment } = require('./build');
+const { goEnvironment } = require('./build');
 const { startAzurite, createContainer } = require('./kit/azurite');
 const { runMain } = require('./kit/cleanup');
 const { install } = require('./kit/install');
 const { attempt, run } = require('./kit/run');
+const { environmentOf, startShared } = require('./kit/shared');
 const { testFiles } = require('./kit/test-files');
 
 const staticcheck = 'honnef.co/go/tools/cmd/staticcheck@v0.8.2';
@@ -49,24 +50,38 @@ const steps = {
   },
 
   async e2e() {
-    await build();
-    await show('node', ['scripts/e2e.js']);
+    await showSuite('e2e');
   },
 
   async matrix() {
-    await show('node', ['scripts/matrix.js', '--quick']);
+    await showSuite('matrix', '--quick');
   },
 
   async faults() {
     // Of the quick ones those that nothing else here is like: CI has 15 minutes.
     const rows = 'F01 F04 F10 F19 F22 F23 F24 F25 F30 background'.split(' ');
-    await show('node', ['scripts/faults.js', '--quick', ...rows]);
+    await showSuite('faults', '--quick', ...rows);
   },
 
   async redteam() {
-    await show('node', ['scripts/redteam.js', '--quick']);
+    await showSuite('redteam', '--quick');
   },
 };
+
+/** @type {Promise<import('./kit/shared').Shared> | undefined} */
+let shared;
+
+/**
+ * Runs a suite. What the suites share is started by the first.
+ *
+ * @param {string} name
+ * @param {...string} args
+ */
+async function showSuite(name, ...args) {
+  shared ??= startShared();
+  const env = environmentOf(await shared);
+  await show('node', [`scripts/${name}.js`, ...args], env);
+}
 
 /**
  * Steps that run at the same time: both wait for others more than they compute.

@@ -16,7 +16,7 @@ const { buildBinary, platforms, version } = require('./build');
 const { createContainer, listBlobs, startAzurite } = require('./kit/azurite');
 const { atEnd, runMain, temporaryFolder } = require('./kit/cleanup');
 const { install } = require('./kit/install');
-const { developmentLicence } = require('./kit/licence');
+const { developmentLicense } = require('./kit/license');
 const { attempt, run } = require('./kit/run');
 const { namesBelow } = require('./kit/tree');
 const { startWine } = require('./wine/wine');
@@ -39,7 +39,7 @@ async function main() {
   await createContainer(azurite.connectionString, container);
   Object.assign(process.env, wine.env, {
     AZURE_STORAGE_CONNECTION_STRING: azurite.connectionString,
-    NX_POWERPACK_LICENSE: await developmentLicence(),
+    NX_POWERPACK_LICENSE: await developmentLicense(),
   });
   /** @type {Machine} */
   const there = {

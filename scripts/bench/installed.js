@@ -2,6 +2,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { alias, platformPackage } = require('../kit/names');
 const { root } = require('../kit/root');
 const { run } = require('../kit/run');
 const { folders } = require('./folders');
@@ -15,14 +16,13 @@ const { container } = require('./servers');
  */
 function installPackage(workspace, nx) {
   const modules = path.join(workspace, 'node_modules');
-  const alias = path.join(modules, '@nx', 'powerpack-azure-cache');
-  fs.cpSync(path.join(folders.packages, 'nx-azure-cache'), alias, {
+  const ours = path.join(modules, alias);
+  fs.cpSync(path.join(folders.packages, 'nx-azure-cache'), ours, {
     recursive: true,
   });
-  const platform = `@nx-azure-cache/${process.platform}-${process.arch}`;
   fs.cpSync(
-    path.join(folders.packages, platform),
-    path.join(modules, platform),
+    path.join(folders.packages, platformPackage),
+    path.join(modules, platformPackage),
     { recursive: true },
   );
   linkNx(workspace, nx);

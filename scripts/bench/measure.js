@@ -14,7 +14,7 @@ const { prepareWholeRun } = require('./whole-run');
 /** @import { ClientName, Contender, LimitName, Row } from './rows' */
 /** @import { Sample } from './statistics' */
 /** @import { Workload } from './workloads' */
-/** @import { Place, World } from './world' */
+/** @import { Place, Testbed } from './testbed' */
 
 const clients = ['ours', 'two scopes', 'nx', 'plain'];
 
@@ -32,74 +32,76 @@ const isClient = /** @type {any} */ (
 /**
  * Gets ready to measure a row.
  *
- * @param {World} world
+ * @param {Testbed} testbed
  * @param {Row} row
  * @returns {Promise<(contender: Contender, options?: { thorough?: boolean }) => Promise<Sample>>}
  *   measures a contender once; `thorough` compares what is restored byte for
  *   byte, not only its size
  */
-async function prepare(world, row) {
-  if (row.action === 'run') return prepareWholeRun(world, row);
+async function prepare(testbed, row) {
+  if (row.action === 'run') return prepareWholeRun(testbed, row);
   for (const client of row.contenders.filter(isClient)) {
-    await world.place(client, row); // starts it
+    await testbed.place(client, row); // starts it
   }
-  if (row.action === 'retrieve') await storeForReading(world, row);
+  if (row.action === 'retrieve') await storeForReading(testbed, row);
   return (contender, options = {}) =>
     isClient(contender)
-      ? measureClient(world, row, contender, options)
-      : measureLimit(world, row, /** @type {LimitName} */ (contender));
+      ? measureClient(testbed, row, contender, options)
+      : measureLimit(testbed, row, /** @type {LimitName} */ (contender));
 }
 
 /**
- * @param {World} world
+ * @param {Testbed} testbed
  * @param {Row} row
  * @param {LimitName} limit
  * @returns {Promise<Sample>}
  */
-async function measureLimit(world, row, limit) {
-  const { workload, hashes } = await subject(world, row);
-  const folder = world.newFolder();
-  const { url } = await world.storage('ours', 'read');
+async function measureLimit(testbed, row, limit) {
+  const { workload, hashes } = await subject(testbed, row);
+  const folder = testbed.newFolder();
+  const { url } = await testbed.storage('ours', 'read');
   await quiet();
   return limits[limit]({ workload, hashes, folder, url });
 }
 
 /**
- * @param {World} world
+ * @param {Testbed} testbed
  * @param {Row} row
  * @param {ClientName} client
  * @param {{ thorough?: boolean }} options
  */
-async function measureClient(world, row, client, { thorough = false }) {
-  const place = await world.place(client, row);
+async function measureClient(testbed, row, client, { thorough = false }) {
+  const place = await testbed.place(client, row);
   if (row.action === 'open' || row.action === 'initialize') {
     await quiet();
-    return play(world, place, { client, action: row.action });
+    return play(testbed, place, { client, action: row.action });
   }
-  if (row.action === 'miss') return measureMisses(world, place, client, row);
-  const { workload, hashes } = await subject(world, row);
+  if (row.action === 'miss') return measureMisses(testbed, place, client, row);
+  const { workload, hashes } = await subject(testbed, row);
   const isStore = row.action === 'store';
-  const work = isStore ? workload.cacheDirectory : world.newFolder();
+  const work = isStore ? workload.cacheDirectory : testbed.newFolder();
   if (isStore && place instanceof Storage) await place.reset();
   const job = { client, action: row.action, cacheDirectory: work, hashes };
   await quiet();
-  const [sample, traffic] = await counted(place, () => play(world, place, job));
+  const [sample, traffic] = await counted(place, () =>
+    play(testbed, place, job),
+  );
   if (isStore) verifyStored(traffic, hashes);
   else verifyRestored(workload, hashes, work, thorough);
   return { ...sample, ...traffic };
 }
 
 /**
- * @param {World} world
+ * @param {Testbed} testbed
  * @param {Place} place
  * @param {ClientName} client
  * @param {Row} row
  */
-async function measureMisses(world, place, client, { action, copies = 1 }) {
+async function measureMisses(testbed, place, client, { action, copies = 1 }) {
   const hashes = Array.from({ length: copies }, (_, i) => String(i));
   await quiet();
   const [sample, traffic] = await counted(place, () =>
-    play(world, place, { client, action, hashes }),
+    play(testbed, place, { client, action, hashes }),
   );
   const expected = copies * (client === 'two scopes' ? 2 : 1);
   if (traffic.requests !== expected) {
@@ -113,32 +115,32 @@ async function measureMisses(world, place, client, { action, copies = 1 }) {
 /**
  * The workload of a row and the results of it that are used.
  *
- * @param {World} world
+ * @param {Testbed} testbed
  * @param {Row} row
  */
-async function subject(world, row) {
-  const workload = await world.workload(row.workload);
+async function subject(testbed, row) {
+  const workload = await testbed.workload(row.workload);
   return { workload, hashes: workload.hashes.slice(0, row.copies) };
 }
 
 /**
  * Stores what a row reads, unless it is stored.
  *
- * @param {World} world
+ * @param {Testbed} testbed
  * @param {Row} row
  */
-async function storeForReading(world, row) {
-  const { workload, hashes } = await subject(world, row);
+async function storeForReading(testbed, row) {
+  const { workload, hashes } = await subject(testbed, row);
   const { cacheDirectory } = workload;
   const needed = new Set(
     row.contenders.map((name) => (isClient(name) ? name : 'ours')),
   );
   for (const client of needed) {
-    const place = await world.place(client, row);
-    const missing = world.missing(place, client, hashes);
+    const place = await testbed.place(client, row);
+    const missing = testbed.missing(place, client, hashes);
     if (missing.length === 0) continue;
     await play(
-      world,
+      testbed,
       { ...place, control: undefined },
       { client, action: 'store', cacheDirectory, hashes: missing },
     );
@@ -148,28 +150,28 @@ async function storeForReading(world, row) {
 /**
  * Runs a client in a process of its own.
  *
- * @param {World} world
+ * @param {Testbed} testbed
  * @param {Place} place
  * @param {{ client: ClientName, action: Row['action'], hashes?: string[], cacheDirectory?: string }} job
  * @returns {Promise<Sample>}
  */
-async function play(world, place, job) {
+async function play(testbed, place, job) {
   const { stdout, output } = await run(
     process.execPath,
     [
       path.join(__dirname, 'runner.js'),
       JSON.stringify({
-        workspace: world.machine.workspace,
+        workspace: testbed.machine.workspace,
         container,
         control: place.control,
-        cacheDirectory: world.results,
+        cacheDirectory: testbed.results,
         hashes: [],
         ...job,
       }),
     ],
     {
-      cwd: world.machine.workspace,
-      env: world.environment(place, job.client),
+      cwd: testbed.machine.workspace,
+      env: testbed.environment(place, job.client),
       timeout: 300_000,
     },
   );

@@ -6,20 +6,20 @@ const { rotated, summarize } = require('./statistics');
 /** @import { Contender, Row } from './rows' */
 /** @import { Sample } from './statistics' */
 /** @import { Result } from './tables' */
-/** @import { World } from './world' */
+/** @import { Testbed } from './testbed' */
 
 /**
  * Measures a row: all contenders in each round, one after the other, after a
  * round that does not count.
  *
- * @param {World} world
+ * @param {Testbed} testbed
  * @param {Row} row
  * @param {number} rounds
  * @returns {Promise<Result>}
  */
-async function measureRow(world, row, rounds) {
-  const measure = await prepare(world, row);
-  if (row.link !== 'azurite') await world.use(row.link);
+async function measureRow(testbed, row, rounds) {
+  const measure = await prepare(testbed, row);
+  if (row.link !== 'azurite') await testbed.use(row.link);
   /** @type {Partial<Record<Contender, Sample[]>>} */
   const samples = {};
   try {
@@ -33,7 +33,7 @@ async function measureRow(world, row, rounds) {
       }
     }
   } finally {
-    await world.use('loopback'); // for what is stored to be read
+    await testbed.use('loopback'); // for what is stored to be read
   }
   return {
     title: row.title,

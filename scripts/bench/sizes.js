@@ -13,7 +13,7 @@ const { pack } = require('./plain-plugin');
 
 /** @import { Results, Sizes } from './budgets' */
 /** @import { Workload } from './workloads' */
-/** @import { World } from './world' */
+/** @import { Testbed } from './testbed' */
 
 /**
  * The packages of the platforms that were built.
@@ -90,17 +90,17 @@ function counter() {
 }
 
 /**
- * @param {World} world
+ * @param {Testbed} testbed
  * @param {Results} results
  * @returns {Promise<Sizes>}
  */
-async function measureSizes(world, results) {
+async function measureSizes(testbed, results) {
   /** @type {Sizes} */
   const sizes = { packages: await packageSizes(), stored: {} };
   for (const name of ['W1', 'W3', 'W5']) {
     const ours = results[`store ${name}`]?.results.ours?.stored;
     if (!ours) continue;
-    const workload = await world.workload(name);
+    const workload = await testbed.workload(name);
     const { tar, gzip } = await gzipSizes(workload);
     sizes.stored[name] = { input: workload.bytes, tar, gzip, ours };
   }

@@ -4,7 +4,7 @@ const { Storage } = require('./servers');
 
 /** @import { Stats } from './servers' */
 /** @import { Sample } from './statistics' */
-/** @import { Place } from './world' */
+/** @import { Place } from './testbed' */
 
 /**
  * Counts what goes to and from a storage while a task runs.

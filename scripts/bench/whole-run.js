@@ -6,6 +6,7 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
+const { onMain } = require('../kit/ci');
 const { commit, Machine } = require('../kit/machine');
 const { run } = require('../kit/run');
 const { peakMemoryOf, serverBelow } = require('./processes');
@@ -14,11 +15,10 @@ const { counted } = require('./traffic');
 const { sizeOf } = require('./trees');
 const { installNx, installPackage, linkNx } = require('./installed');
 const { Storage } = require('./servers');
-const { onMain } = require('./world');
 
 /** @import { Contender, Row, WholeRun } from './rows' */
 /** @import { Sample } from './statistics' */
-/** @import { Place, World } from './world' */
+/** @import { Place, Testbed } from './testbed' */
 
 /** @typedef {'ours' | 'nx' | 'local' | 'none'} Who */
 
@@ -27,11 +27,11 @@ const { onMain } = require('./world');
 /**
  * Makes a machine for each contender and has everything built and stored there.
  *
- * @param {World} world
+ * @param {Testbed} testbed
  * @param {Row} row
  * @returns {Promise<(contender: Contender) => Promise<Sample>>} measures a run
  */
-async function prepareWholeRun(world, { run, contenders }) {
+async function prepareWholeRun(testbed, { run, contenders }) {
   if (!run) throw new Error('the row does not say which run');
   const nxFolder = run.nx ? await installNx(run.nx) : undefined;
   /** @type {Partial<Record<Contender, Run>>} */
@@ -39,8 +39,8 @@ async function prepareWholeRun(world, { run, contenders }) {
   for (const who of /** @type {Who[]} */ (contenders)) {
     // What others read is not to be forgotten.
     const purpose = run.isMiss ? 'write' : 'read';
-    const place = await world.storage(who === 'nx' ? 'nx' : 'ours', purpose);
-    runs[who] = await Run.prepare(world, { ...run, who, nxFolder }, place);
+    const place = await testbed.storage(who === 'nx' ? 'nx' : 'ours', purpose);
+    runs[who] = await Run.prepare(testbed, { ...run, who, nxFolder }, place);
   }
   return (contender) => {
     const run = runs[contender];
@@ -51,35 +51,35 @@ async function prepareWholeRun(world, { run, contenders }) {
 
 /** A machine on which a workspace is built again and again. */
 class Run {
-  #world;
+  #testbed;
   #plan;
   #place;
   #machine;
 
   /**
-   * @param {World} world
+   * @param {Testbed} testbed
    * @param {Plan} plan
    * @param {Place} place
    */
-  static async prepare(world, plan, place) {
-    const run = new Run(world, plan, place);
+  static async prepare(testbed, plan, place) {
+    const run = new Run(testbed, plan, place);
     await run.#build();
     run.#verify('cache-miss');
     return run;
   }
 
   /**
-   * @param {World} world
+   * @param {Testbed} testbed
    * @param {Plan} plan
    * @param {Place} place
    */
-  constructor(world, plan, place) {
-    this.#world = world;
+  constructor(testbed, plan, place) {
+    this.#testbed = testbed;
     this.#plan = plan;
     this.#place = place;
-    this.#machine = new Machine(world.newFolder(), {
+    this.#machine = new Machine(testbed.newFolder(), {
       ...onMain,
-      ...environmentOf(world, plan.who, place),
+      ...environmentOf(testbed, plan.who, place),
     });
   }
 
@@ -120,7 +120,7 @@ class Run {
    */
   #forget() {
     const { home, workspace } = this.#machine;
-    const aside = this.#world.newFolder();
+    const aside = this.#testbed.newFolder();
     const forgotten = ['dist', '.nx'].map((name) => path.join(workspace, name));
     if (this.#plan.who !== 'local') forgotten.push(path.join(home, '.nx'));
     for (const [i, folder] of forgotten.entries()) {
@@ -160,17 +160,17 @@ class Run {
 }
 
 /**
- * @param {World} world
+ * @param {Testbed} testbed
  * @param {Who} who
  * @param {Place} place
  * @returns {NodeJS.ProcessEnv}
  */
-function environmentOf(world, who, { connectionString, url }) {
+function environmentOf(testbed, who, { connectionString, url }) {
   if (who === 'local' || who === 'none')
     return { NX_SKIP_REMOTE_CACHE: 'true' };
   if (who === 'nx') return { NX_SELF_HOSTED_REMOTE_CACHE_SERVER: url };
   return {
-    NX_POWERPACK_LICENSE: world.licence,
+    NX_POWERPACK_LICENSE: testbed.license,
     AZURE_STORAGE_CONNECTION_STRING: connectionString,
   };
 }

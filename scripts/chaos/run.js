@@ -34,7 +34,7 @@ const { ChaosMachine } = require('./workspace');
  * @typedef {object} World
  * @property {string} template a workspace with packages
  * @property {Storage} storage
- * @property {string} licence
+ * @property {string} license
  */
 
 class Run {
@@ -121,7 +121,7 @@ class Run {
       path.join(this.#folder, name),
       {
         AZURE_STORAGE_CONNECTION_STRING: this.#proxy.connectionString,
-        NX_POWERPACK_LICENSE: this.#world.licence,
+        NX_POWERPACK_LICENSE: this.#world.license,
         ...this.#plan.env,
         ...env,
       },
@@ -309,8 +309,8 @@ class Run {
     const notes = [...this.#stations.values()].flatMap(({ machine }) =>
       readNotes(machine.stores),
     );
-    const { licence } = this.#world;
-    const secrets = [licence, keyOf(this.#proxy.connectionString)];
+    const { license } = this.#world;
+    const secrets = [license, keyOf(this.#proxy.connectionString)];
     return { plan: this.#plan, expected, secrets, notes };
   }
 

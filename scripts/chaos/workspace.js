@@ -2,7 +2,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { Machine } = require('../kit/machine');
+const { Machine, linkTree } = require('../kit/machine');
 const { attempt, run } = require('../kit/run');
 const { namesBelow, readTree } = require('../kit/tree');
 const { aside } = require('./disk');
@@ -253,25 +253,6 @@ function projectJson({ name, dependencies }) {
     implicitDependencies: dependencies,
     targets: { build: { command: `node tools/build.js ${name}` } },
   };
-}
-
-/**
- * Makes a copy of a folder whose files are the same files, so that it takes no
- * time.
- *
- * @param {string} from
- * @param {string} to
- */
-function linkTree(from, to) {
-  fs.mkdirSync(to);
-  for (const entry of fs.readdirSync(from, { withFileTypes: true })) {
-    const source = path.join(from, entry.name);
-    const target = path.join(to, entry.name);
-    if (entry.isDirectory()) linkTree(source, target);
-    else if (entry.isSymbolicLink()) {
-      fs.symlinkSync(fs.readlinkSync(source), target);
-    } else fs.linkSync(source, target);
-  }
 }
 
 /**

@@ -10,6 +10,7 @@ const { spawn } = require('node:child_process');
 const { after, before, describe, test } = require('node:test');
 const yaml = require('yaml');
 const { temporaryFolder } = require('../kit/cleanup');
+const { developmentLicense } = require('../kit/license');
 const { root } = require('../kit/root');
 const { run } = require('../kit/run');
 const { pages, read, withoutCode } = require('./pages');
@@ -419,8 +420,7 @@ describe('values of nx.json', () => {
   test('are valid and cause no warning', async () => {
     const azure = values.filter(({ value }) => 'azure' in value);
     assert.ok(azure.length >= 12);
-    const { developmentLicence } = require('../kit/licence');
-    const licence = await developmentLicence();
+    const licence = await developmentLicense();
     const { stdout } = await run(binary, ['keys', 'show', 'nx-cache.pem'], {
       cwd: folder,
     });

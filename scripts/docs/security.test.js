@@ -7,7 +7,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
 const { root } = require('../kit/root');
-const { attackNames } = require('../redteam/names');
+const { testNames } = require('../kit/suite');
 const { blocks } = require('./pages');
 
 /** @param {string} name relative to the folder of the documents */
@@ -76,7 +76,10 @@ describe('attacks and defences', () => {
   });
 
   test('each test in a cell exists', async () => {
-    const known = new Set([...(await attackNames()), ...goTests()]);
+    const known = new Set([
+      ...(await testNames('scripts/redteam')),
+      ...goTests(),
+    ]);
     for (const [attack, ...cells] of rows) {
       for (const name of cells.flatMap(testsIn)) {
         assert.ok(known.has(name), `${attack}: there is no test ${name}`);

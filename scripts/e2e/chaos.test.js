@@ -1,10 +1,8 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const path = require('node:path');
-const { test } = require('node:test');
+const { quickTest: test } = require('../kit/tests');
 const { attempt } = require('../kit/run');
-const { shared } = require('./world');
 
 // Small workspaces; a child that stops, an upload that is reset and blobs that are
 // wrong; a machine that sleeps.
@@ -13,7 +11,6 @@ const seed = 'q28543';
 test('a few runs of chaos', { skip: skipReason() }, async () => {
   const { code, output } = await attempt('node', [
     ...['scripts/chaos.js', '--runs', '2', '--seed', seed],
-    ...['--template', path.join(shared.folder, 'alias', 'workspace')],
   ]);
   assert.equal(code, 0, output);
   assert.match(output, /^chaos: 2 runs, 0 failures, seed q28543/m);

@@ -6,17 +6,18 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { test } = require('node:test');
+const { quickTest: test } = require('../kit/tests');
+const { alias } = require('../kit/names');
+const { onMain } = require('../kit/ci');
+const { startFixture } = require('../kit/fixture');
 const {
   assertStatus,
   build,
   expectedOutputs,
-  onMain,
   outputs,
   runNx,
-  startWorld,
   tasks,
-} = require('./world');
+} = require('../kit/nx-runs');
 
 /** @import { Machine } from '../kit/machine' */
 
@@ -37,7 +38,7 @@ function writeJson(file, value) {
 }
 
 test('only the tasks that are included, and not excluded, leave the machine', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   const azure = { include: ['build'], exclude: ['words:*'] };
   const a = machine('a', { azure, env: onMain });
   const b = machine('b', { azure, env: onMain });
@@ -63,7 +64,7 @@ test('only the tasks that are included, and not excluded, leave the machine', as
 });
 
 test('the block may be in a package that nx.json extends', async (t) => {
-  const { machine } = await startWorld(t);
+  const { machine } = await startFixture(t);
   const a = machine('a', { env: onMain });
   const { azure, ...rest } = readNxJson(a);
   const preset = path.join(a.workspace, 'node_modules', 'nx-preset');
@@ -78,7 +79,7 @@ test('the block may be in a package that nx.json extends', async (t) => {
 });
 
 test('init takes over from nx-remotecache-azure; a dry run shows it and changes nothing', async (t) => {
-  const { container, machine } = await startWorld(t);
+  const { container, machine } = await startFixture(t);
   const a = machine('a', { env: onMain });
   const { azure: _, ...nxJson } = readNxJson(a);
   const options = { container, connectionString: 'AccountKey=aHVzaA==' };
@@ -86,7 +87,7 @@ test('init takes over from nx-remotecache-azure; a dry run shows it and changes 
   const before = { ...nxJson, tasksRunnerOptions: { default: runner } };
   writeJson(nxJsonOf(a), before);
 
-  const init = ['generate', '@nx/powerpack-azure-cache:init'];
+  const init = ['generate', `${alias}:init`];
   const dry = await a.nx([...init, '--dry-run']);
   assert.equal(dry.code, 0, dry.output);
   assert.deepEqual(readNxJson(a), before);

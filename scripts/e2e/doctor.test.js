@@ -3,19 +3,15 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { test } = require('node:test');
-const {
-  licence,
-  onMain,
-  runNx,
-  build,
-  shared,
-  startWorld,
-} = require('./world');
+const { alias, platformPackage } = require('../kit/names');
+const { quickTest: test } = require('../kit/tests');
+const { onMain } = require('../kit/ci');
+const { startFixture } = require('../kit/fixture');
+const { testLicense } = require('../kit/license');
+const { build, runNx } = require('../kit/nx-runs');
+const { shared } = require('../kit/shared');
 
 /** @import { Machine } from '../kit/machine' */
-
-const ourName = '@nx/powerpack-azure-cache';
 
 /** The parts that doctor looks at, in its order. */
 const parts = [
@@ -40,8 +36,8 @@ async function doctor(machine, ...flags) {
 
 /** @param {string} output */
 function assertNoSecret(output) {
-  const key = /AccountKey=([^;]+)/.exec(shared.azurite)?.[1] ?? '';
-  for (const secret of [licence('valid'), key]) {
+  const key = /AccountKey=([^;]+)/.exec(shared().azurite)?.[1] ?? '';
+  for (const secret of [testLicense('valid'), key]) {
     assert.ok(secret && !output.includes(secret), 'the output holds a secret');
   }
 }
@@ -70,7 +66,7 @@ function installFake({ workspace }, name) {
 
 for (const install of ['alias', 'plain']) {
   test(`doctor finds all well, installed as ${install}`, async (t) => {
-    const { machine, recorder } = await startWorld(t, { install });
+    const { machine, recorder } = await startFixture(t, { install });
     const a = machine('a', { env: onMain });
     const { code, stdout } = await doctor(a, '--json');
     /** @type {{ checks: Check[], exitCode: number, leftovers: object[] }} */
@@ -85,12 +81,12 @@ for (const install of ['alias', 'plain']) {
     const { seen } = /** @type {Check} */ (
       checks.find(({ id }) => id === 'loaded')
     );
-    assert.ok(seen.includes(`node_modules/${ourName}`), seen);
+    assert.ok(seen.includes(`node_modules/${alias}`), seen);
     const requests = recorder.take();
     const removed = requests.filter((it) => it === 'DELETE 202').length;
     assert.ok(removed > 5, requests.join(', '));
 
-    const text = await a.nx(['g', `${ourName}:doctor`]);
+    const text = await a.nx(['g', `${alias}:doctor`]);
     assertNoSecret(text.output);
     assert.equal(text.code, 0, text.output);
     assert.match(text.stdout, /^what Nx loads$/m);
@@ -105,10 +101,10 @@ function isFine(status) {
 }
 
 test('doctor finds the package that Nx loads first, and does not run it', async (t) => {
-  const { machine } = await startWorld(t);
+  const { machine } = await startFixture(t);
   const a = machine('a', { env: onMain });
   const ran = installFake(a, '@nx/s3-cache');
-  const { code, stdout } = await a.nx(['g', `${ourName}:doctor`]);
+  const { code, stdout } = await a.nx(['g', `${alias}:doctor`]);
   assert.equal(code, 1, stdout);
   assert.match(
     stdout,
@@ -121,26 +117,29 @@ test('doctor finds the package that Nx loads first, and does not run it', async 
 });
 
 test('doctor finds that the binary is missing', async (t) => {
-  const { machine } = await startWorld(t);
+  const { machine } = await startFixture(t);
   const a = machine('a', { env: onMain });
-  const platform = `@nx-azure-cache/${process.platform}-${process.arch}`;
-  fs.rmSync(path.join(a.workspace, 'node_modules', platform), {
+  fs.rmSync(path.join(a.workspace, 'node_modules', platformPackage), {
     recursive: true,
   });
   const { code, stdout } = await doctor(a);
   assert.equal(code, 1);
   assert.match(stdout, /^ {2}ok +the package Nx loads /m);
   assert.ok(
-    stdout.includes(`the package ${platform} is not installed`),
+    stdout.includes(`the package ${platformPackage} is not installed`),
     stdout,
   );
 });
 
 test('doctor finds what else keeps the cache off, all at once', async (t) => {
-  const { machine } = await startWorld(t);
+  const { machine } = await startFixture(t);
   const a = machine('a', {
     azure: { container: 'No', prefix: '/' },
-    env: { ...onMain, NX_POWERPACK_LICENSE: '', NX_SKIP_REMOTE_CACHE: 'true' },
+    env: {
+      ...onMain,
+      NX_POWERPACK_LICENSE: '',
+      NX_SKIP_REMOTE_CACHE: 'true',
+    },
   });
   const { code, stdout } = await doctor(a, '--json');
   assert.equal(code, 1);

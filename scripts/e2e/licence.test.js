@@ -3,18 +3,16 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { test } = require('node:test');
-const {
-  assertUndisturbed,
-  build,
-  licence,
-  runNx,
-  startWorld,
-} = require('./world');
+const { alias } = require('../kit/names');
+const { quickTest: test } = require('../kit/tests');
+const { startFixture } = require('../kit/fixture');
+const { testLicense } = require('../kit/license');
+const { build, runNx } = require('../kit/nx-runs');
+const { assertUndisturbed } = require('./undisturbed');
 
 // What is said of all the others is tested beside package license (F27).
 test('no licence: local cache only', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   const env = { NX_POWERPACK_LICENSE: '' };
   await assertUndisturbed(
     machine('a', { env }),
@@ -24,21 +22,21 @@ test('no licence: local cache only', async (t) => {
 });
 
 test('a licence is activated: a wrong one changes nothing, a good one counts', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   const a = machine('a', { env: { NX_POWERPACK_LICENSE: '' } });
   const file = path.join(a.workspace, '.nx', 'powerpack', 'license.ini');
   const activate = (/** @type {string[]} */ ...args) =>
     a.run('npx', [
       ...['--no-install', 'nx', 'g'],
-      ...['@nx/powerpack-azure-cache:activate', ...args],
+      ...[`${alias}:activate`, ...args],
     ]);
 
-  const refused = await activate(licence('expired'));
+  const refused = await activate(testLicense('expired'));
   assert.notEqual(refused.code, 0);
   assert.match(refused.output, /this licence expired on 2025-01-01/);
   assert.ok(!fs.existsSync(file));
 
-  const { code, output } = await activate(licence('valid'));
+  const { code, output } = await activate(testLicense('valid'));
   assert.equal(code, 0, output);
   assert.match(output, /CREATE \.nx\/powerpack\/license\.ini/);
   assert.match(output, /activated: the licence for Example GmbH/);
@@ -47,7 +45,7 @@ test('a licence is activated: a wrong one changes nothing, a good one counts', a
   ]);
   assert.equal(status.code, 0, status.output);
   assert.match(status.output, /license\.ini +valid, used/);
-  assert.ok(!(output + status.output).includes(licence('valid')));
+  assert.ok(!(output + status.output).includes(testLicense('valid')));
 
   assert.deepEqual(await runNx(a, build), []);
   assert.ok(recorder.take().includes('PUT 201'));

@@ -1,16 +1,16 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { test } = require('node:test');
+const { quickTest: test } = require('../kit/tests');
+const { onMain } = require('../kit/ci');
+const { startFixture } = require('../kit/fixture');
 const {
   assertStatus,
   build,
-  onMain,
   runNx,
-  startWorld,
   summary,
   tasks,
-} = require('./world');
+} = require('../kit/nx-runs');
 
 const repeat = (/** @type {string} */ text) => tasks.map(() => text);
 
@@ -20,7 +20,7 @@ const hits = [...repeat('GET 206'), ...repeat('GET 404')];
 
 // All other spellings: TestF11 in cmd/nx-azure-cache.
 test('F11: localMode read reads and sends no write', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   // nx.json is part of every task's hash: the writer has the same.
   const azure = { localMode: 'read' };
   const reader = machine('reader', { azure });
@@ -38,7 +38,7 @@ test('F11: localMode read reads and sends no write', async (t) => {
 });
 
 test('no-cache sends nothing and says nothing', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   const env = { NX_POWERPACK_CACHE_MODE: 'no-cache' };
   const a = machine('a', { env });
   assert.deepEqual(await runNx(a, build), []);
@@ -47,7 +47,7 @@ test('no-cache sends nothing and says nothing', async (t) => {
 });
 
 test('in CI, and with NX_VERBOSE_LOGGING, one line sums up a run', async (t) => {
-  const { container, machine } = await startWorld(t);
+  const { container, machine } = await startFixture(t);
   for (const [env, numbers, scope] of /** @type {const} */ ([
     [onMain, ['0', '3', '3'], 'trusted (NX_AZURE_CACHE_REF: run of main)'],
     [{ NX_VERBOSE_LOGGING: 'true' }, ['3', '0', '0'], 'local (not in CI)'],
@@ -66,7 +66,7 @@ test('in CI, and with NX_VERBOSE_LOGGING, one line sums up a run', async (t) => 
 });
 
 test('a CI that is not known reads what is trusted, stores nothing, and says so', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   const lines = await runNx(machine('a', { env: { CI: 'true' } }), build);
   assert.equal(lines.length, 1, lines.join('\n'));
   assert.match(lines[0], /stores nothing in this run: .*NX_AZURE_CACHE_REF/);

@@ -3,17 +3,17 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { test } = require('node:test');
-const { serversGone } = require('../kit/processes');
+const { quickTest: test } = require('../kit/tests');
+const { startFixture } = require('../kit/fixture');
 const {
   assertStatus,
   build,
   outputs,
-  readTree,
   runNx,
-  startWorld,
   tasks,
-} = require('./world');
+} = require('../kit/nx-runs');
+const { serversGone } = require('../kit/processes');
+const { readTree } = require('../kit/tree');
 
 const repeat = (/** @type {string} */ text) => tasks.map(() => text);
 
@@ -22,7 +22,7 @@ const miss = ['GET 404', 'GET 404'];
 
 for (const install of /** @type {const} */ (['alias', 'plain'])) {
   test(`two machines share results (${install} install)`, async (t) => {
-    const { machine, recorder } = await startWorld(t, { install });
+    const { machine, recorder } = await startFixture(t, { install });
     const a = machine('a');
     const b = machine('b');
 
@@ -48,7 +48,7 @@ for (const install of /** @type {const} */ (['alias', 'plain'])) {
 }
 
 test('a restored result is the stored one, lstat by lstat', async (t) => {
-  const { machine } = await startWorld(t);
+  const { machine } = await startFixture(t);
   const a = machine('a');
   const b = machine('b');
   await runNx(a, build);
@@ -66,7 +66,7 @@ test('a restored result is the stored one, lstat by lstat', async (t) => {
 });
 
 test('a task without outputs is shared, with what it printed', async (t) => {
-  const { machine } = await startWorld(t);
+  const { machine } = await startFixture(t);
   const a = machine('a');
   const b = machine('b');
   const test = ['run', 'colors:test', '--output-style=static'];
@@ -79,7 +79,7 @@ test('a task without outputs is shared, with what it printed', async (t) => {
 });
 
 test('terminal output of any size comes back exactly', async (t) => {
-  const { machine } = await startWorld(t);
+  const { machine } = await startFixture(t);
   const texts = [];
   for (const name of ['a', 'b']) {
     const it = machine(name);
@@ -117,7 +117,7 @@ function terminalOutput(machine, hash) {
 }
 
 test('a failed task stays failed and is not shared', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   for (const name of ['a', 'b']) {
     const it = machine(name);
     fs.writeFileSync(path.join(it.workspace, 'words', 'source.json'), 'broken');

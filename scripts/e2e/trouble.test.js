@@ -6,19 +6,16 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { test } = require('node:test');
+const { quickTest: test } = require('../kit/tests');
 const { connectionString, rewriteBlobs } = require('../kit/azurite');
+const { startFixture } = require('../kit/fixture');
+const { build, runNx } = require('../kit/nx-runs');
 const { freePort } = require('../kit/server');
-const {
-  assertUndisturbed,
-  build,
-  runNx,
-  shared,
-  startWorld,
-} = require('./world');
+const { shared } = require('../kit/shared');
+const { assertUndisturbed } = require('./undisturbed');
 
 test('storage that is not there', async (t) => {
-  const { machine } = await startWorld(t);
+  const { machine } = await startFixture(t);
   const env = {
     AZURE_STORAGE_CONNECTION_STRING: connectionString(await freePort()),
   };
@@ -29,7 +26,7 @@ test('storage that is not there', async (t) => {
 });
 
 test('a container that is not there', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   await assertUndisturbed(
     machine('a', { azure: { container: 'not-there' } }),
     /the remote cache failed, .*container "not-there" does not exist .*create it/,
@@ -39,7 +36,7 @@ test('a container that is not there', async (t) => {
 });
 
 test('mistakes in nx.json are named, all at once', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   const azure = { container: 'Not_Valid', ciMode: 5, localMode: 'sometimes' };
   await assertUndisturbed(
     machine('a', { azure }),
@@ -49,9 +46,9 @@ test('mistakes in nx.json are named, all at once', async (t) => {
 });
 
 test('damaged results are not used', async (t) => {
-  const { container, machine, recorder } = await startWorld(t);
+  const { container, machine, recorder } = await startFixture(t);
   await runNx(machine('a'), build);
-  await rewriteBlobs(shared.azurite, container, (content) =>
+  await rewriteBlobs(shared().azurite, container, (content) =>
     content.subarray(0, -1),
   );
   recorder.take();
@@ -62,7 +59,7 @@ test('damaged results are not used', async (t) => {
 });
 
 test('a result that cannot be stored costs a line', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   const a = machine('a');
   fs.writeFileSync(
     path.join(a.workspace, 'tools', 'build.js'),
@@ -125,7 +122,7 @@ function server(result) {
 
 for (const { name, script, line } of children) {
   test(`a child that ${name}`, async (t) => {
-    const { machine } = await startWorld(t);
+    const { machine } = await startFixture(t);
     const a = machine('a');
     const file = path.join(a.home, 'child');
     fs.writeFileSync(file, script, { mode: 0o755 });
@@ -135,7 +132,7 @@ for (const { name, script, line } of children) {
 }
 
 test('a platform package that is not installed', async (t) => {
-  const { machine } = await startWorld(t);
+  const { machine } = await startFixture(t);
   const a = machine('a');
   const scope = path.join(a.workspace, 'node_modules', '@nx-azure-cache');
   fs.rmSync(scope, { recursive: true });

@@ -4,20 +4,17 @@
 // nothing built.
 
 const assert = require('node:assert/strict');
-const { tasks } = require('../e2e/world');
-const { gate, on } = require('./faults');
+const { startFixture } = require('../kit/fixture');
+const { gate, on } = require('../kit/http-faults');
+const { tasks } = require('../kit/nx-runs');
 const { serverOf, signal } = require('../kit/processes');
-const {
-  assertUndisturbed,
-  fullTest,
-  quickTest,
-  startWorld,
-} = require('./world');
+const { fullTest, quickTest } = require('../kit/tests');
+const { assertUndisturbed } = require('./undisturbed');
 
 const ended = /the cache process (was )?ended/;
 
 quickTest('F01_SIGKILL_while_reading', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   const a = machine('a');
   const gets = gate();
   recorder.fault = on('GET', gets.fault);
@@ -28,7 +25,7 @@ quickTest('F01_SIGKILL_while_reading', async (t) => {
 });
 
 fullTest('F01_SIGTERM_while_reading', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   const a = machine('a');
   const gets = gate();
   recorder.fault = on('GET', gets.fault);
@@ -39,7 +36,7 @@ fullTest('F01_SIGTERM_while_reading', async (t) => {
 });
 
 quickTest('F01_SIGKILL_while_writing', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   const a = machine('a');
   const puts = gate();
   recorder.fault = on('PUT', puts.fault);
@@ -55,7 +52,7 @@ quickTest('F01_SIGKILL_while_writing', async (t) => {
 });
 
 fullTest('F01_SIGKILL_between_two_calls', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   // The server is idle while the tasks run.
   const a = machine('a', { env: { BUILD_TIME: '1500' } });
   // Each task is asked for in two scopes.

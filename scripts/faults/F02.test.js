@@ -3,25 +3,22 @@
 // nx#36107: one 502 made a green run of 52 projects exit 1.
 
 const assert = require('node:assert/strict');
-const { build, runNx, tasks } = require('../e2e/world');
-const { answer, on, onFirst, onReadOf } = require('./faults');
-const {
-  assertUndisturbed,
-  fullTest,
-  quickTest,
-  startWorld,
-} = require('./world');
+const { startFixture } = require('../kit/fixture');
+const { answer, on, onFirst, onReadOf } = require('../kit/http-faults');
+const { build, runNx, tasks } = require('../kit/nx-runs');
+const { fullTest, quickTest } = require('../kit/tests');
+const { assertUndisturbed } = require('./undisturbed');
 
 const badGateway = answer(502, { 'content-type': 'text/html' }, '<h1>502</h1>');
 
 quickTest('F02_502_on_everything', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   recorder.fault = on('all', badGateway);
   await assertUndisturbed(machine('a'), { line: /remote cache .*502/ });
 });
 
 quickTest('F02_one_502_is_tried_again', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   recorder.fault = onFirst('PUT', badGateway);
   await assertUndisturbed(machine('a'), { line: null });
   const stored = recorder.take().filter((request) => request === 'PUT 201');
@@ -36,7 +33,7 @@ quickTest('F02_one_502_is_tried_again', async (t) => {
 });
 
 quickTest('F02_busy_for_a_second_is_waited_for', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   await runNx(machine('a'), build);
   const b = machine('b');
   const busy = answer(503, {
@@ -51,7 +48,7 @@ quickTest('F02_busy_for_a_second_is_waited_for', async (t) => {
 });
 
 fullTest('F02_busy_for_an_hour_is_not', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   recorder.fault = on('all', answer(503, { 'retry-after': '3600' }));
   await assertUndisturbed(machine('a'), { line: /remote cache .*503/ });
 });
@@ -72,7 +69,7 @@ const answers = {
 for (const [name, args] of Object.entries(answers)) {
   for (const method of /** @type {const} */ (['GET', 'PUT', 'all'])) {
     fullTest(`F02_${name}_on_${method}`, async (t) => {
-      const { machine, recorder } = await startWorld(t);
+      const { machine, recorder } = await startFixture(t);
       recorder.fault = on(method, answer(...args));
       await assertUndisturbed(machine('a'), {
         line: new RegExp(`remote cache .*${args[0]}`),

@@ -5,25 +5,23 @@
 const assert = require('node:assert/strict');
 const { connectionString, startAzurite } = require('../kit/azurite');
 const { createContainer } = require('../kit/azurite');
+const { onMain } = require('../kit/ci');
+const { startFixture } = require('../kit/fixture');
 const { freePort } = require('../kit/server');
-const { build, onMain, tasks } = require('../e2e/world');
-const { silence } = require('./faults');
+const { silence } = require('../kit/http-faults');
+const { build, tasks } = require('../kit/nx-runs');
+const { fullTest, quickTest } = require('../kit/tests');
 const { outputsOfMany, startDeafServer, writeMany } = require('./many');
-const {
-  assertUndisturbed,
-  fullTest,
-  quickTest,
-  shortTimeouts,
-  startWorld,
-} = require('./world');
+const { assertUndisturbed } = require('./undisturbed');
+const { shortTimeouts } = require('./workspace');
 
-/** @typedef {import('./world').World} World */
+/** @typedef {import('../kit/fixture').Fixture} Fixture */
 /** @typedef {{ connectionString?: string, timeouts?: object, env?: NodeJS.ProcessEnv }} Storage */
 
 /**
  * Resets every third connection.
  *
- * @param {World['recorder']} recorder
+ * @param {Fixture['recorder']} recorder
  */
 function resetEveryThird({ server }) {
   let connections = 0;
@@ -33,7 +31,7 @@ function resetEveryThird({ server }) {
 }
 
 quickTest('F03_refused_from_the_first_upload_on', async (t) => {
-  const { machine, recorder, toxiproxy } = await startWorld(t);
+  const { machine, recorder, toxiproxy } = await startFixture(t);
   const proxy = await toxiproxy();
   recorder.fault = async ({ method, pass, request }) => {
     if (method === 'GET') return pass();
@@ -45,7 +43,7 @@ quickTest('F03_refused_from_the_first_upload_on', async (t) => {
 });
 
 quickTest('F03_reset_every_third_connection', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   resetEveryThird(recorder);
   await assertUndisturbed(machine('a'), { line: null });
   await assertUndisturbed(machine('b'), {
@@ -55,7 +53,7 @@ quickTest('F03_reset_every_third_connection', async (t) => {
 });
 
 fullTest('F03_reset_of_every_connection_after_a_while', async (t) => {
-  const { machine, toxiproxy } = await startWorld(t);
+  const { machine, toxiproxy } = await startFixture(t);
   const proxy = await toxiproxy();
   await proxy.add('reset_peer', 'downstream', { timeout: 20 });
   const env = { AZURE_STORAGE_CONNECTION_STRING: proxy.connectionString };
@@ -63,7 +61,7 @@ fullTest('F03_reset_of_every_connection_after_a_while', async (t) => {
 });
 
 fullTest('F03_Azurite_stopped_while_it_is_asked', async (t) => {
-  const { container, machine } = await startWorld(t);
+  const { container, machine } = await startFixture(t);
   const azurite = await startAzurite();
   t.after(() => azurite.stop());
   await createContainer(azurite.connectionString, container);
@@ -96,7 +94,7 @@ function withoutAddress(connectionString) {
 
 const unknownHost = /storage\.invalid (does not exist|is not found) \(DNS/;
 
-/** @type {Record<string, { prepare: (world: World, t: import('node:test').TestContext) => Storage | Promise<Storage>, line: RegExp | null }>} */
+/** @type {Record<string, { prepare: (fixture: Fixture, t: import('node:test').TestContext) => Storage | Promise<Storage>, line: RegExp | null }>} */
 const storages = {
   healthy: { prepare: () => ({}), line: null },
   reset_every_third_connection: {
@@ -138,10 +136,10 @@ const storages = {
 
 for (const [name, { prepare, line }] of Object.entries(storages)) {
   fullTest(`F03_300_projects_${name}`, async (t) => {
-    const world = await startWorld(t);
-    const { connectionString, timeouts, env } = await prepare(world, t);
+    const fixture = await startFixture(t);
+    const { connectionString, timeouts, env } = await prepare(fixture, t);
     const make = (/** @type {string} */ name) => {
-      const machine = world.machine(name, {
+      const machine = fixture.machine(name, {
         ...(timeouts && { azure: { timeouts } }),
         env: {
           ...env,
@@ -170,7 +168,7 @@ for (const [name, { prepare, line }] of Object.entries(storages)) {
 }
 
 fullTest('F03_DNS_failure', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   const a = machine('a', {
     env: {
       AZURE_STORAGE_CONNECTION_STRING: withoutAddress(

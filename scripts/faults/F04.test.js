@@ -3,15 +3,18 @@
 // nx#37052: a transport error while storing failed a run of 112 projects.
 
 const assert = require('node:assert/strict');
-const { tasks } = require('../e2e/world');
-const { answer, cutRequest, loseAnswer, on, onFirst } = require('./faults');
-const { spyOn } = require('./spy');
+const { startFixture } = require('../kit/fixture');
 const {
-  assertUndisturbed,
-  fullTest,
-  quickTest,
-  startWorld,
-} = require('./world');
+  answer,
+  cutRequest,
+  loseAnswer,
+  on,
+  onFirst,
+} = require('../kit/http-faults');
+const { tasks } = require('../kit/nx-runs');
+const { fullTest, quickTest } = require('../kit/tests');
+const { spyOn } = require('./spy');
+const { assertUndisturbed } = require('./undisturbed');
 
 /**
  * Nx stores the result of every task once: a store that was rejected, or not
@@ -36,7 +39,7 @@ for (const [name, fault] of Object.entries({
   too_large: answer(413),
 })) {
   fullTest(`F04_every_upload_${name}`, async (t) => {
-    const { machine, recorder } = await startWorld(t);
+    const { machine, recorder } = await startFixture(t);
     const a = machine('a');
     const spy = spyOn(a);
     recorder.fault = on('PUT', fault);
@@ -46,7 +49,7 @@ for (const [name, fault] of Object.entries({
 }
 
 quickTest('F04_first_upload_cut_in_the_body', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   const a = machine('a');
   const spy = spyOn(a);
   recorder.fault = onFirst('PUT', cutRequest);
@@ -60,7 +63,7 @@ quickTest('F04_first_upload_cut_in_the_body', async (t) => {
 });
 
 quickTest('F04_first_upload_without_an_answer', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   const a = machine('a');
   const spy = spyOn(a);
   recorder.fault = onFirst('PUT', loseAnswer);

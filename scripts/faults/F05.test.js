@@ -4,20 +4,19 @@
 
 const assert = require('node:assert/strict');
 const { connectionString } = require('../kit/azurite');
-const { build, runNx } = require('../e2e/world');
-const { drip, gate, on, silence } = require('./faults');
+const { startFixture } = require('../kit/fixture');
+const { drip, gate, on, silence } = require('../kit/http-faults');
+const { build, runNx } = require('../kit/nx-runs');
 const { startDeafServer } = require('./many');
 const { serverOf, signal } = require('../kit/processes');
+const { fullTest, quickTest } = require('../kit/tests');
+const { assertUndisturbed } = require('./undisturbed');
 const {
-  assertUndisturbed,
   buildLargeFile,
-  fullTest,
-  quickTest,
   setBuild,
   shortTimeouts,
-  startWorld,
   withoutCache,
-} = require('./world');
+} = require('./workspace');
 
 /** @import { Machine } from '../kit/machine' */
 
@@ -32,21 +31,21 @@ for (const [method, runTest] of /** @type {const} */ ([
   ['all', quickTest],
 ])) {
   runTest(`F05_silence_on_${method}`, async (t) => {
-    const { machine, recorder } = await startWorld(t);
+    const { machine, recorder } = await startFixture(t);
     recorder.fault = on(method, silence);
     await assertUndisturbed(machine('a', longDrain), { line: /remote cache/ });
   });
 }
 
 quickTest('F05_a_byte_a_minute', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   await runNx(machine('a'), build);
   recorder.fault = on('GET', drip);
   await assertUndisturbed(machine('b', short), { line: /remote cache/ });
 });
 
 fullTest('F05_the_connection_goes_dead_in_the_body', async (t) => {
-  const { machine, toxiproxy } = await startWorld(t);
+  const { machine, toxiproxy } = await startFixture(t);
   await runNx(machine('a'), build);
   const proxy = await toxiproxy();
   // What comes after 2,000 bytes does not arrive, and nothing ends.
@@ -59,12 +58,12 @@ fullTest('F05_the_connection_goes_dead_in_the_body', async (t) => {
 });
 
 fullTest('F05_with_the_defaults_a_run_pays_seconds', async (t) => {
-  const world = await startWorld(t);
+  const fixture = await startFixture(t);
   const plain = performance.now();
-  await withoutCache(world, () => {});
+  await withoutCache(fixture, () => {});
   const started = performance.now();
-  world.recorder.fault = silence;
-  await assertUndisturbed(world.machine('a'), { line: /remote cache/ });
+  fixture.recorder.fault = silence;
+  await assertUndisturbed(fixture.machine('a'), { line: /remote cache/ });
   const ended = performance.now();
   const seconds = (ended - started - (started - plain)) / 1000;
   t.diagnostic(`a silent storage costs a run ${seconds.toFixed(1)} s`);
@@ -72,13 +71,13 @@ fullTest('F05_with_the_defaults_a_run_pays_seconds', async (t) => {
 });
 
 fullTest('F05_no_connection_with_the_defaults', async (t) => {
-  const world = await startWorld(t);
+  const fixture = await startFixture(t);
   const plain = performance.now();
-  await withoutCache(world, () => {});
+  await withoutCache(fixture, () => {});
   const started = performance.now();
   const deaf = connectionString(await startDeafServer(t));
   const env = { AZURE_STORAGE_CONNECTION_STRING: deaf };
-  await assertUndisturbed(world.machine('a', { env }), {
+  await assertUndisturbed(fixture.machine('a', { env }), {
     line: /remote cache/,
   });
   const ended = performance.now();
@@ -88,8 +87,8 @@ fullTest('F05_no_connection_with_the_defaults', async (t) => {
 });
 
 fullTest('F05_a_slow_transfer_that_moves_is_fine', async (t) => {
-  const world = await startWorld(t);
-  const proxy = await world.toxiproxy();
+  const fixture = await startFixture(t);
+  const proxy = await fixture.toxiproxy();
   // 20 MB at 5 MB/s take four times as long as the limit for what stalls. Of an
   // upload all may be in buffers on its way when the wait for an answer begins.
   await proxy.add('bandwidth', 'upstream', { rate: 5_000 });
@@ -99,12 +98,12 @@ fullTest('F05_a_slow_transfer_that_moves_is_fine', async (t) => {
   const args = ['run', 'words:build'];
   const prepare = (/** @type {Machine} */ machine) =>
     setBuild(machine, buildLargeFile(20));
-  const outputs = await withoutCache(world, prepare, args);
+  const outputs = await withoutCache(fixture, prepare, args);
   for (const [name, status] of /** @type {const} */ ([
     ['a', 'cache-miss'],
     ['b', 'remote-cache-hit'],
   ])) {
-    const machine = world.machine(name, { azure: { timeouts }, env });
+    const machine = fixture.machine(name, { azure: { timeouts }, env });
     prepare(machine);
     const expected = { args, line: null, status: null, outputs };
     await assertUndisturbed(machine, expected);
@@ -114,7 +113,7 @@ fullTest('F05_a_slow_transfer_that_moves_is_fine', async (t) => {
 
 for (const method of /** @type {const} */ (['GET', 'PUT'])) {
   fullTest(`F05_stopped_child_on_${method}`, async (t) => {
-    const { machine, recorder } = await startWorld(t);
+    const { machine, recorder } = await startFixture(t);
     const a = machine('a', short);
     const requests = gate();
     recorder.fault = on(method, requests.fault);

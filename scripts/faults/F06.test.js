@@ -4,14 +4,11 @@
 // it looked into the body of a 404.
 
 const assert = require('node:assert/strict');
-const { build, runNx, tasks } = require('../e2e/world');
-const { answer, on } = require('./faults');
-const {
-  assertUndisturbed,
-  fullTest,
-  quickTest,
-  startWorld,
-} = require('./world');
+const { startFixture } = require('../kit/fixture');
+const { answer, on } = require('../kit/http-faults');
+const { build, runNx, tasks } = require('../kit/nx-runs');
+const { fullTest, quickTest } = require('../kit/tests');
+const { assertUndisturbed } = require('./undisturbed');
 
 const html = { 'content-type': 'text/html' };
 const xml = { 'content-type': 'application/xml' };
@@ -29,7 +26,7 @@ const misses = {
 for (const [name, args] of Object.entries(misses)) {
   const runTest = name === 'with_an_HTML_body' ? quickTest : fullTest;
   runTest(`F06_404_${name}`, async (t) => {
-    const { machine, recorder } = await startWorld(t);
+    const { machine, recorder } = await startFixture(t);
     recorder.fault = on('GET', answer(...args));
     await assertUndisturbed(machine('a'), { line: null });
     const stored = recorder.take().filter((request) => request === 'PUT 201');
@@ -47,7 +44,7 @@ const strangers = {
 
 for (const [name, args] of Object.entries(strangers)) {
   fullTest(`F06_${name}`, async (t) => {
-    const { machine, recorder } = await startWorld(t);
+    const { machine, recorder } = await startFixture(t);
     await runNx(machine('a'), build);
     recorder.fault = on('GET', answer(...args));
     await assertUndisturbed(machine('b'));

@@ -2,8 +2,9 @@
 
 // nx#31191: a Go binary of 50 MB was "restored", and its folder was missing.
 
+const { fullTest, quickTest } = require('../kit/tests');
 const { roundTrip } = require('./round-trip');
-const { buildLargeFile, fullTest, quickTest } = require('./world');
+const { buildLargeFile } = require('./workspace');
 
 quickTest('F07_large_file_restores_60_MB', (t) =>
   roundTrip(t, buildLargeFile(60)),

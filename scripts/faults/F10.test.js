@@ -4,15 +4,17 @@
 
 const assert = require('node:assert/strict');
 const { sharedAccessSignature } = require('../kit/azurite');
-const { onMain } = require('../e2e/world');
-const { answer } = require('./faults');
+const { onMain } = require('../kit/ci');
+const { startFixture } = require('../kit/fixture');
+const { answer } = require('../kit/http-faults');
+const { quickTest } = require('../kit/tests');
 const {
   pushToMain,
   sharedFolder,
   startSignedIn,
   stubAzureCLI,
 } = require('./identities');
-const { assertUndisturbed, quickTest, startWorld } = require('./world');
+const { assertUndisturbed } = require('./undisturbed');
 
 const app = '99999999-8888-7777-6666-555555555555';
 
@@ -35,7 +37,7 @@ quickTest('F10_a_role_that_is_not_one_for_data', async (t) => {
 });
 
 quickTest('F10_another_container', async (t) => {
-  const { machine } = await startWorld(t);
+  const { machine } = await startFixture(t);
   const a = machine('a', { azure: { container: 'not-there' }, env: onMain });
   await assertUndisturbed(a, {
     line: /container "not-there" does not exist .*az storage container create --account-name devstoreaccount1 --name not-there /,
@@ -65,7 +67,7 @@ quickTest('F10_a_token_that_has_expired', async (t) => {
 });
 
 quickTest('F10_a_SAS_that_has_expired', async (t) => {
-  const { container, machine, recorder } = await startWorld(t);
+  const { container, machine, recorder } = await startFixture(t);
   const sas = sharedAccessSignature(
     container,
     'rc',

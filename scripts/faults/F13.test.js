@@ -7,18 +7,16 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { listBlobs } = require('../kit/azurite');
-const { build, runNx, shared } = require('../e2e/world');
-const { gate, on } = require('./faults');
+const { startFixture } = require('../kit/fixture');
+const { gate, on } = require('../kit/http-faults');
+const { build, runNx } = require('../kit/nx-runs');
 const { outputsOfMany, writeMany } = require('./many');
 const { until } = require('../kit/processes');
+const { shared } = require('../kit/shared');
+const { fullTest, quickTest } = require('../kit/tests');
 const { spyOn } = require('./spy');
-const {
-  assertUndisturbed,
-  fullTest,
-  quickTest,
-  setBuild,
-  startWorld,
-} = require('./world');
+const { assertUndisturbed } = require('./undisturbed');
+const { setBuild } = require('./workspace');
 
 /** How many uploads are in work at once (cache/uploads.go). */
 const uploadsAtOnce = 4;
@@ -54,7 +52,7 @@ const changes = {
 for (const [name, afterStore] of Object.entries(changes)) {
   const runTest = name === 'removed' ? quickTest : fullTest;
   runTest(`F13_${name}_while_it_waits_for_its_upload`, async (t) => {
-    const { container, machine, recorder } = await startWorld(t);
+    const { container, machine, recorder } = await startFixture(t);
     const a = machine('a');
     const count = uploadsAtOnce + 2;
     writeMany(a, count);
@@ -77,7 +75,7 @@ for (const [name, afterStore] of Object.entries(changes)) {
     await until(() => spy.calls('store').length === count, 60_000);
     puts.open();
     await run;
-    const blobs = await listBlobs(shared.azurite, container);
+    const blobs = await listBlobs(shared().azurite, container);
     assert.ok(blobs.length <= uploadsAtOnce, `${blobs.length} are stored`);
 
     // What is stored is what the tasks had made.
@@ -88,7 +86,7 @@ for (const [name, afterStore] of Object.entries(changes)) {
 }
 
 fullTest('F13_a_writer_that_never_stops', async (t) => {
-  const { machine } = await startWorld(t);
+  const { machine } = await startFixture(t);
   const a = machine('a');
   // 2,000 files take long enough to pack that the writer is in the middle.
   setBuild(
@@ -161,10 +159,10 @@ const odd = {
 
 for (const [name, beforeStore] of Object.entries(odd)) {
   fullTest(`F13_${name}_in_the_outputs`, async (t) => {
-    const { container, machine } = await startWorld(t);
+    const { container, machine } = await startFixture(t);
     const a = machine('a');
     spyOn(a, { beforeStore });
     await assertUndisturbed(a, { line: /cannot be stored/ });
-    assert.deepEqual(await listBlobs(shared.azurite, container), []);
+    assert.deepEqual(await listBlobs(shared().azurite, container), []);
   });
 }

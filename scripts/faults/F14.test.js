@@ -6,15 +6,12 @@
 const assert = require('node:assert/strict');
 const path = require('node:path');
 const { listBlobs } = require('../kit/azurite');
-const { readTree, shared } = require('../e2e/world');
-const {
-  assertUndisturbed,
-  fullTest,
-  quickTest,
-  setBuild,
-  startWorld,
-  withoutCache,
-} = require('./world');
+const { startFixture } = require('../kit/fixture');
+const { shared } = require('../kit/shared');
+const { fullTest, quickTest } = require('../kit/tests');
+const { readTree } = require('../kit/tree');
+const { assertUndisturbed } = require('./undisturbed');
+const { setBuild, withoutCache } = require('./workspace');
 
 const args = ['run', 'words:build'];
 
@@ -55,14 +52,14 @@ const standalone = `
   fs.mkdirSync(path.join(dist, '.next/cache'), { recursive: true });`;
 
 quickTest('F14_links_stay_links', async (t) => {
-  const world = await startWorld(t);
+  const fixture = await startFixture(t);
   const make = (/** @type {string} */ name) => {
-    const machine = world.machine(name);
+    const machine = fixture.machine(name);
     setBuild(machine, standalone);
     return machine;
   };
   const outputs = await withoutCache(
-    world,
+    fixture,
     (machine) => setBuild(machine, standalone),
     args,
   );
@@ -86,20 +83,20 @@ for (const [name, target] of Object.entries({
   that_is_absolute: '/etc/hostname',
 })) {
   fullTest(`F14_a_link_${name}_is_not_stored`, async (t) => {
-    const world = await startWorld(t);
+    const fixture = await startFixture(t);
     const prepare = (/** @type {any} */ machine) =>
       setBuild(
         machine,
         `fs.writeFileSync(path.join(dist, 'file'), '');
         fs.symlinkSync('${target}', path.join(dist, 'link'));`,
       );
-    const outputs = await withoutCache(world, prepare, args);
-    const a = world.machine('a');
+    const outputs = await withoutCache(fixture, prepare, args);
+    const a = fixture.machine('a');
     prepare(a);
     await assertUndisturbed(a, {
       ...{ args, outputs, status: null },
       line: /cannot be stored.*link/,
     });
-    assert.deepEqual(await listBlobs(shared.azurite, world.container), []);
+    assert.deepEqual(await listBlobs(shared().azurite, fixture.container), []);
   });
 }

@@ -5,15 +5,12 @@
 // read.
 
 const assert = require('node:assert/strict');
-const { build, runNx } = require('../e2e/world');
+const { startFixture } = require('../kit/fixture');
+const { build, runNx } = require('../kit/nx-runs');
+const { fullTest, quickTest } = require('../kit/tests');
 const { upload, uploads } = require('./archives');
 const { evilOf } = require('./evil');
-const {
-  assertUndisturbed,
-  fullTest,
-  quickTest,
-  startWorld,
-} = require('./world');
+const { assertUndisturbed } = require('./undisturbed');
 
 const hostile = uploads.filter((name) => name.startsWith('hostile-'));
 
@@ -21,7 +18,7 @@ for (const name of hostile) {
   const runTest =
     name === 'hostile-a-name-that-leaves-far' ? quickTest : fullTest;
   runTest(`F15_${name}`, async (t) => {
-    const { container, machine } = await startWorld(t);
+    const { container, machine } = await startFixture(t);
     await runNx(machine('a'), build);
     await upload(container, name);
     const b = machine('b');
@@ -37,7 +34,7 @@ for (const name of hostile) {
 }
 
 fullTest('F15_exit_code_65536_is_no_success', async (t) => {
-  const { container, machine } = await startWorld(t);
+  const { container, machine } = await startFixture(t);
   await runNx(machine('a'), build);
   await upload(container, 'code');
   await assertUndisturbed(machine('b'));

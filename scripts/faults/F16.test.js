@@ -5,18 +5,16 @@
 
 const assert = require('node:assert/strict');
 const { readBlob, removeBlob, writeBlob } = require('../kit/azurite');
-const { build, runNx, shared, tasks } = require('../e2e/world');
-const { cutAnswer, on, onReadOf } = require('./faults');
-const {
-  assertUndisturbed,
-  forgetResults,
-  fullTest,
-  quickTest,
-  startWorld,
-} = require('./world');
+const { startFixture } = require('../kit/fixture');
+const { cutAnswer, on, onReadOf } = require('../kit/http-faults');
+const { build, runNx, tasks } = require('../kit/nx-runs');
+const { shared } = require('../kit/shared');
+const { fullTest, quickTest } = require('../kit/tests');
+const { assertUndisturbed } = require('./undisturbed');
+const { forgetResults } = require('./workspace');
 
 quickTest('F16_blob_deleted_in_the_middle', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   await runNx(machine('a'), build);
   recorder.take();
   const b = machine('b');
@@ -25,7 +23,7 @@ quickTest('F16_blob_deleted_in_the_middle', async (t) => {
   recorder.fault = onReadOf('local', (exchange) => {
     if (cut.has(exchange.path)) return exchange.pass();
     cut.add(exchange.path);
-    return cutAnswer(300, () => removeBlob(shared.azurite, exchange.path))(
+    return cutAnswer(300, () => removeBlob(shared().azurite, exchange.path))(
       exchange,
     );
   });
@@ -40,7 +38,7 @@ quickTest('F16_blob_deleted_in_the_middle', async (t) => {
 });
 
 fullTest('F16_blob_replaced_in_the_middle', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   await runNx(machine('a'), build);
   recorder.take();
   /** @type {Set<string>} */
@@ -51,11 +49,11 @@ fullTest('F16_blob_replaced_in_the_middle', async (t) => {
     // Of the same length: a reader that goes on reads half of each.
     const replace = async () => {
       const { content, metadata } = await readBlob(
-        shared.azurite,
+        shared().azurite,
         exchange.path,
       );
       const other = Buffer.alloc(content.length, 'x');
-      await writeBlob(shared.azurite, exchange.path, other, metadata);
+      await writeBlob(shared().azurite, exchange.path, other, metadata);
     };
     return cutAnswer(300, replace)(exchange);
   });
@@ -64,7 +62,7 @@ fullTest('F16_blob_replaced_in_the_middle', async (t) => {
 });
 
 fullTest('F16_outputs_that_are_there_stay', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   await runNx(machine('a'), build);
   const b = machine('b');
   await runNx(b, build);
@@ -74,7 +72,7 @@ fullTest('F16_outputs_that_are_there_stay', async (t) => {
 });
 
 fullTest('F16_a_download_that_breaks_off_once_goes_on', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   await runNx(machine('a'), build);
   /** @type {Set<string>} */
   const cut = new Set();

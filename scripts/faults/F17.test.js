@@ -8,18 +8,17 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { listBlobs } = require('../kit/azurite');
+const { startFixture } = require('../kit/fixture');
+const { build, runNx } = require('../kit/nx-runs');
 const { run } = require('../kit/run');
-const { build, readTree, runNx, shared } = require('../e2e/world');
+const { shared } = require('../kit/shared');
+const { fullTest, quickTest } = require('../kit/tests');
+const { readTree } = require('../kit/tree');
 const { upload } = require('./archives');
-const {
-  assertNothingLeft,
-  fullTest,
-  quickTest,
-  startWorld,
-} = require('./world');
+const { assertNothingLeft } = require('./undisturbed');
 
 quickTest('F17_archive_with_backslashes', async (t) => {
-  const { container, machine } = await startWorld(t);
+  const { container, machine } = await startFixture(t);
   const args = ['run', 'words:build'];
   await runNx(machine('a'), args);
   await upload(container, 'backslash');
@@ -37,10 +36,10 @@ quickTest('F17_archive_with_backslashes', async (t) => {
 });
 
 fullTest('F17_names_in_the_storage_have_slashes', async (t) => {
-  const { container, machine } = await startWorld(t);
+  const { container, machine } = await startFixture(t);
   const a = machine('a', { azure: { prefix: 'team/web' } });
   await runNx(a, build);
-  const names = (await listBlobs(shared.azurite, container)).map(
+  const names = (await listBlobs(shared().azurite, container)).map(
     ({ name }) => name,
   );
   const hashes = Object.values(a.lastRun()).map(({ hash }) => hash);

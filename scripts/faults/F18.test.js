@@ -6,16 +6,11 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
+const { startFixture } = require('../kit/fixture');
 const { serverOf, signal } = require('../kit/processes');
-const {
-  assertUndisturbed,
-  forgetResults,
-  isFull,
-  quickTest,
-  setBuild,
-  startWorld,
-  withoutCache,
-} = require('./world');
+const { isFull, quickTest } = require('../kit/tests');
+const { assertUndisturbed } = require('./undisturbed');
+const { forgetResults, setBuild, withoutCache } = require('./workspace');
 
 /** Outputs that take a while to store and to restore. */
 const script = `
@@ -37,16 +32,16 @@ function random(seed) {
 }
 
 quickTest(`F18_killed_${kills}_times`, { timeout: 3_600_000 }, async (t) => {
-  const world = await startWorld(t);
+  const fixture = await startFixture(t);
   const prepare = (/** @type {any} */ machine) => setBuild(machine, script);
-  const outputs = await withoutCache(world, prepare);
-  const a = world.machine('a');
+  const outputs = await withoutCache(fixture, prepare);
+  const a = fixture.machine('a');
   prepare(a);
   const next = random(18);
   let [killed, hits] = [0, 0];
   for (let i = 0; i < kills; i++) {
     // In one run of five while it stores, in the others while it restores.
-    if (i % 5 === 0) await world.empty();
+    if (i % 5 === 0) await fixture.empty();
     forgetResults(a);
     fs.rmSync(path.join(a.workspace, 'dist'), { recursive: true, force: true });
     const run = assertUndisturbed(a, { status: null, outputs, crashed: true });

@@ -4,14 +4,15 @@
 
 const assert = require('node:assert/strict');
 const { cloudHosts } = require('../kit/certificate');
-const { runNx, build, tasks, assertStatus } = require('../e2e/world');
+const { assertStatus, build, runNx, tasks } = require('../kit/nx-runs');
+const { fullTest, quickTest } = require('../kit/tests');
 const { startConnectProxy } = require('./connect-proxy');
 const { pushToMain, startSignedIn } = require('./identities');
-const { assertUndisturbed, fullTest, quickTest } = require('./world');
+const { assertUndisturbed } = require('./undisturbed');
 
-/** @typedef {Awaited<ReturnType<typeof startSignedIn>>} World */
+/** @typedef {Awaited<ReturnType<typeof startSignedIn>>} Fixture */
 
-/** How the storage is reached with a key, and nobody's CA. @param {World} world */
+/** How the storage is reached with a key, and nobody's CA. @param {Fixture} fixture */
 const withKey = ({ recorder }) => ({
   AZURE_STORAGE_CONNECTION_STRING: recorder.connectionString,
   SSL_CERT_FILE: '',
@@ -19,10 +20,10 @@ const withKey = ({ recorder }) => ({
 
 for (const variable of ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE']) {
   fullTest(`F19_${variable}_is_honoured`, async (t) => {
-    const world = await startSignedIn(t);
-    const env = { ...withKey(world), [variable]: world.certificate.cert };
-    await assertUndisturbed(world.machine('a', env), { line: null });
-    await assertUndisturbed(world.machine('b', env), {
+    const fixture = await startSignedIn(t);
+    const env = { ...withKey(fixture), [variable]: fixture.certificate.cert };
+    await assertUndisturbed(fixture.machine('a', env), { line: null });
+    await assertUndisturbed(fixture.machine('b', env), {
       line: null,
       status: 'remote-cache-hit',
     });
@@ -30,8 +31,8 @@ for (const variable of ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE']) {
 }
 
 quickTest('F19_a_CA_that_nobody_has_named', async (t) => {
-  const world = await startSignedIn(t);
-  await assertUndisturbed(world.machine('a', withKey(world)), {
+  const fixture = await startSignedIn(t);
+  await assertUndisturbed(fixture.machine('a', withKey(fixture)), {
     line: /out of reach: TLS with 127\.0\.0\.1:\d+: its certificate is by "Acme Co", whom this machine does not trust; .*set NODE_EXTRA_CA_CERTS \(or SSL_CERT_FILE\)/,
   });
 });
@@ -42,8 +43,8 @@ quickTest('F19_a_CA_that_nobody_has_named', async (t) => {
  * @param {import('node:test').TestContext} t
  */
 async function behindAProxy(t) {
-  const world = await startSignedIn(t);
-  const { authority, certificate, recorder } = world;
+  const fixture = await startSignedIn(t);
+  const { authority, certificate, recorder } = fixture;
   const { storage, authority: login, github } = cloudHosts;
   const proxy = await startConnectProxy(t, {
     [storage]: recorder.port,
@@ -61,12 +62,12 @@ async function behindAProxy(t) {
   // Only the name of the account is set, as in Azure.
   const azure = { endpoint: undefined, accountName: 'devstoreaccount1' };
   return {
-    ...world,
+    ...fixture,
     proxy,
     machine: (
       /** @type {string} */ name,
       /** @type {NodeJS.ProcessEnv} */ more = {},
-    ) => world.machine(name, { ...env, ...more }, azure),
+    ) => fixture.machine(name, { ...env, ...more }, azure),
   };
 }
 

@@ -4,9 +4,10 @@
 // assertion of the job had expired.
 
 const assert = require('node:assert/strict');
-const { tasks } = require('../e2e/world');
+const { tasks } = require('../kit/nx-runs');
+const { fullTest, quickTest } = require('../kit/tests');
 const { pushToMain, startSignedIn } = require('./identities');
-const { assertUndisturbed, fullTest, quickTest } = require('./world');
+const { assertUndisturbed } = require('./undisturbed');
 
 /** Seconds that tokens live, and that each of the tasks takes. */
 const jobs = [
@@ -16,15 +17,15 @@ const jobs = [
 
 for (const { name, runTest, life, taskTime } of jobs) {
   runTest(`F20_${name}_outlives_its_assertions`, async (t) => {
-    const world = await startSignedIn(t);
-    const { authority } = world;
+    const fixture = await startSignedIn(t);
+    const { authority } = fixture;
     authority.life = life;
     const env = {
       ...pushToMain(authority),
       BUILD_TIME: String(taskTime * 1000),
     };
-    await assertUndisturbed(world.machine('a', env), { line: null });
-    assert.equal(await world.stored(), tasks.length);
+    await assertUndisturbed(fixture.machine('a', env), { line: null });
+    assert.equal(await fixture.stored(), tasks.length);
     const assertions = authority.requests.map((form) => form.client_assertion);
     assert.ok(assertions.length > 1, `${assertions.length} tokens`);
     assert.equal(
@@ -32,7 +33,7 @@ for (const { name, runTest, life, taskTime } of jobs) {
       assertions.length,
       'each token was asked for with an assertion of its own',
     );
-    await assertUndisturbed(world.machine('b', env), {
+    await assertUndisturbed(fixture.machine('b', env), {
       line: null,
       status: 'remote-cache-hit',
     });

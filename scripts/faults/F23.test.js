@@ -5,13 +5,10 @@
 
 const assert = require('node:assert/strict');
 const { sharedAccessSignature } = require('../kit/azurite');
-const { runNx } = require('../e2e/world');
-const {
-  assertUndisturbed,
-  fullTest,
-  quickTest,
-  startWorld,
-} = require('./world');
+const { startFixture } = require('../kit/fixture');
+const { runNx } = require('../kit/nx-runs');
+const { fullTest, quickTest } = require('../kit/tests');
+const { assertUndisturbed } = require('./undisturbed');
 
 /** @import { TestContext } from 'node:test' */
 
@@ -22,8 +19,8 @@ const {
  * @param {string} permissions
  */
 async function startWithSAS(t, permissions) {
-  const world = await startWorld(t);
-  const { container, recorder } = world;
+  const fixture = await startFixture(t);
+  const { container, recorder } = fixture;
   const sas = sharedAccessSignature(container, permissions);
   /** @type {Set<string>} */
   const operations = new Set();
@@ -35,10 +32,10 @@ async function startWithSAS(t, permissions) {
     AZURE_STORAGE_CONNECTION_STRING: `BlobEndpoint=${recorder.endpoint};SharedAccessSignature=${sas}`,
   };
   return {
-    ...world,
-    machine: (/** @type {string} */ name) => world.machine(name, { env }),
+    ...fixture,
+    machine: (/** @type {string} */ name) => fixture.machine(name, { env }),
     /** A machine that may do everything. */
-    administrator: () => world.machine('administrator'),
+    administrator: () => fixture.machine('administrator'),
     /** What was sent since it was last called. */
     operations() {
       const sent = [...operations].sort();

@@ -4,19 +4,16 @@
 // cache/azure/refusal_test.go; here is what a run makes of a refusal.
 
 const assert = require('node:assert/strict');
-const { answer, on } = require('./faults');
-const {
-  assertUndisturbed,
-  fullTest,
-  quickTest,
-  startWorld,
-} = require('./world');
+const { startFixture } = require('../kit/fixture');
+const { answer, on } = require('../kit/http-faults');
+const { fullTest, quickTest } = require('../kit/tests');
+const { assertUndisturbed } = require('./undisturbed');
 
 /** @param {string} code */
 const codeOf = (code) => ({ 'x-ms-request-id': '1', 'x-ms-error-code': code });
 
 quickTest('F24_network_rules_that_keep_a_machine_out', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   recorder.fault = answer(403, codeOf('AuthorizationFailure'));
   const a = machine('a');
   await assertUndisturbed(a, {
@@ -51,7 +48,7 @@ const cases = {
 
 for (const [name, { status, code, line }] of Object.entries(cases)) {
   fullTest(name, async (t) => {
-    const { machine, recorder } = await startWorld(t);
+    const { machine, recorder } = await startFixture(t);
     recorder.fault = answer(status, codeOf(code));
     const a = machine('a');
     await assertUndisturbed(a, { line });
@@ -60,7 +57,7 @@ for (const [name, { status, code, line }] of Object.entries(cases)) {
 }
 
 fullTest('F24_a_right_that_is_taken_away_in_the_middle', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   recorder.fault = on(
     'PUT',
     answer(403, codeOf('AuthorizationPermissionMismatch')),

@@ -5,13 +5,11 @@
 
 const assert = require('node:assert/strict');
 const { rewriteBlobs } = require('../kit/azurite');
-const { build, runNx, shared, tasks } = require('../e2e/world');
-const {
-  assertUndisturbed,
-  fullTest,
-  quickTest,
-  startWorld,
-} = require('./world');
+const { startFixture } = require('../kit/fixture');
+const { build, runNx, tasks } = require('../kit/nx-runs');
+const { shared } = require('../kit/shared');
+const { fullTest, quickTest } = require('../kit/tests');
+const { assertUndisturbed } = require('./undisturbed');
 
 /** @type {Record<string, (content: Buffer) => Buffer>} */
 const damages = {
@@ -29,9 +27,9 @@ const damages = {
 for (const [name, damage] of Object.entries(damages)) {
   const runTest = name === 'truncated' ? quickTest : fullTest;
   runTest(`F25_${name}_entry_is_replaced`, async (t) => {
-    const { container, machine, recorder } = await startWorld(t);
+    const { container, machine, recorder } = await startFixture(t);
     await runNx(machine('a'), build);
-    await rewriteBlobs(shared.azurite, container, damage);
+    await rewriteBlobs(shared().azurite, container, damage);
     recorder.take();
     await assertUndisturbed(machine('b'), { status: 'cache-miss' });
     const stored = recorder.take().filter((request) => request === 'PUT 201');

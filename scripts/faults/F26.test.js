@@ -5,16 +5,12 @@
 const assert = require('node:assert/strict');
 const { execFile, execFileSync } = require('node:child_process');
 const { promisify } = require('node:util');
-const { build } = require('../e2e/world');
-const { answer, on } = require('./faults');
+const { startFixture } = require('../kit/fixture');
+const { answer, on } = require('../kit/http-faults');
+const { build } = require('../kit/nx-runs');
+const { fullTest, quickTest } = require('../kit/tests');
 const { splitScreen, startOnTerminal } = require('./terminal');
-const {
-  assertNothingLeft,
-  assertOutcome,
-  fullTest,
-  quickTest,
-  startWorld,
-} = require('./world');
+const { assertNothingLeft, assertOutcome } = require('./undisturbed');
 
 /** @import { Machine } from '../kit/machine' */
 
@@ -22,7 +18,7 @@ const {
 const trouble = on('all', answer(500));
 
 quickTest('F26_lines_come_after_the_screen', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   recorder.fault = trouble;
   const a = machine('a');
   const { drawn, ended } = startOnTerminal(a, [...build, '--tuiAutoExit=1']);
@@ -52,7 +48,7 @@ fullTest(
   'F26_screen_in_tmux',
   { skip: !hasTmux && 'there is no tmux here' },
   async (t) => {
-    const { machine, recorder } = await startWorld(t);
+    const { machine, recorder } = await startFixture(t);
     recorder.fault = trouble;
     const a = machine('a', { env: { BUILD_TIME: '1500' } });
     const tmux = await startTmux(t, a);

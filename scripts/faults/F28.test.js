@@ -5,18 +5,20 @@
 
 const assert = require('node:assert/strict');
 const path = require('node:path');
-const { build, tasks } = require('../e2e/world');
-const { answer, gate, on } = require('./faults');
+const { startFixture } = require('../kit/fixture');
+const { answer, gate, on } = require('../kit/http-faults');
+const { build, tasks } = require('../kit/nx-runs');
 const { serverOf, signal } = require('../kit/processes');
+const { fullTest } = require('../kit/tests');
 const { spyOn } = require('./spy');
-const { assertUndisturbed, fullTest, startWorld } = require('./world');
+const { assertUndisturbed } = require('./undisturbed');
 
 for (const [name, nx] of /** @type {const} */ ([
   ['Nx_24', undefined],
   ['Nx_20.8', '20.8.4'],
 ])) {
   fullTest(`F28_contract_of_${name}`, async (t) => {
-    const { machine } = await startWorld(t, { nx });
+    const { machine } = await startFixture(t, { nx });
     const a = machine('a');
     const first = spyOn(a);
     await assertUndisturbed(a, { line: null });
@@ -61,13 +63,13 @@ for (const [name, nx] of /** @type {const} */ ([
   });
 
   fullTest(`F28_${name}_with_a_dead_storage`, async (t) => {
-    const { machine, recorder } = await startWorld(t, { nx });
+    const { machine, recorder } = await startFixture(t, { nx });
     recorder.fault = on('all', answer(500));
     await assertUndisturbed(machine('a'), { line: /remote cache/ });
   });
 
   fullTest(`F28_${name}_with_a_child_that_is_killed`, async (t) => {
-    const { machine, recorder } = await startWorld(t, { nx });
+    const { machine, recorder } = await startFixture(t, { nx });
     const a = machine('a');
     const gets = gate();
     recorder.fault = on('GET', gets.fault);
@@ -81,7 +83,7 @@ for (const [name, nx] of /** @type {const} */ ([
   });
 
   fullTest(`F28_${name}_with_a_failing_task`, async (t) => {
-    const { machine } = await startWorld(t, { nx });
+    const { machine } = await startFixture(t, { nx });
     const a = machine('a');
     require('node:fs').writeFileSync(
       path.join(a.workspace, 'words', 'source.json'),

@@ -6,8 +6,9 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { listBlobs } = require('../kit/azurite');
-const { build, runNx, shared } = require('../e2e/world');
-const { gate, on } = require('./faults');
+const { startFixture } = require('../kit/fixture');
+const { gate, on } = require('../kit/http-faults');
+const { build, runNx } = require('../kit/nx-runs');
 const {
   assertNoProcess,
   groupOf,
@@ -15,14 +16,11 @@ const {
   serverOf,
   signal,
 } = require('../kit/processes');
+const { shared } = require('../kit/shared');
+const { fullTest, quickTest } = require('../kit/tests');
 const { splitScreen, startOnTerminal } = require('./terminal');
-const {
-  assertNothingLeft,
-  fullTest,
-  quickTest,
-  shortTimeouts,
-  startWorld,
-} = require('./world');
+const { assertNothingLeft } = require('./undisturbed');
+const { shortTimeouts } = require('./workspace');
 
 /** @import { Machine } from '../kit/machine' */
 
@@ -51,12 +49,12 @@ for (const [name, { end, isQuick }] of Object.entries(ends)) {
     (method === 'PUT' ? runTest : fullTest)(
       `F30_${name}_while_a_${method}_waits`,
       async (t) => {
-        const { machine, recorder } = await startWorld(t);
+        const { machine, recorder } = await startFixture(t);
         const azure = { timeouts: { ...shortTimeouts, firstByte: '60s' } };
         const a = machine('a', { azure, env: { BUILD_TIME: '3000' } });
         const requests = gate(method === 'GET' ? 1 : 2);
         recorder.fault = on(method, requests.fault);
-        const run = a.nx(build);
+        const run = a.npxNx(build);
         await requests.arrived;
         end(a);
         await run;
@@ -72,12 +70,12 @@ for (const [name, { end, isQuick }] of Object.entries(ends)) {
 }
 
 fullTest('F30_what_is_accepted_is_stored_after_Ctrl-C', async (t) => {
-  const { container, machine, recorder } = await startWorld(t);
+  const { container, machine, recorder } = await startFixture(t);
   const a = machine('a', { env: { BUILD_TIME: '3000' } });
   const puts = gate(2);
   recorder.fault = on('PUT', puts.fault);
   // words and colors are done after 3 s, and site takes 3 s more.
-  const run = a.nx(build);
+  const run = a.npxNx(build);
   await puts.arrived;
   const server = await serverOf(a);
   signal(-groupOf(nxOf(a)), 'SIGINT');
@@ -86,12 +84,12 @@ fullTest('F30_what_is_accepted_is_stored_after_Ctrl-C', async (t) => {
   puts.open();
   await run;
   await assertNothingLeft(a, limit);
-  const blobs = await listBlobs(shared.azurite, container);
+  const blobs = await listBlobs(shared().azurite, container);
   assert.equal(blobs.length, 2);
 });
 
 fullTest('F30_closed_terminal', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   const azure = { timeouts: { ...shortTimeouts, firstByte: '60s' } };
   const a = machine('a', { azure, env: { BUILD_TIME: '3000' } });
   const puts = gate(2);
@@ -105,7 +103,7 @@ fullTest('F30_closed_terminal', async (t) => {
 });
 
 fullTest('F30_TUI_quit', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   const azure = { timeouts: { ...shortTimeouts, firstByte: '60s' } };
   const a = machine('a', { azure, env: { BUILD_TIME: '3000' } });
   const puts = gate(2);
@@ -120,7 +118,7 @@ fullTest('F30_TUI_quit', async (t) => {
 });
 
 fullTest('F30_nothing_is_left_of_a_healthy_run', async (t) => {
-  const { machine } = await startWorld(t);
+  const { machine } = await startFixture(t);
   const a = machine('a');
   await runNx(a, build);
   // As soon as Nx has ended: all is stored by then.

@@ -7,17 +7,13 @@ const assert = require('node:assert/strict');
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
-const {
-  assertStatus,
-  build,
-  namesBelow,
-  runNx,
-  shared,
-  tasks,
-} = require('../e2e/world');
+const { startFixture } = require('../kit/fixture');
 const { processesOf, signal, until } = require('../kit/processes');
-const { gate, on, pass } = require('./faults');
-const { fullTest, startWorld } = require('./world');
+const { gate, on, pass } = require('../kit/http-faults');
+const { assertStatus, build, runNx, tasks } = require('../kit/nx-runs');
+const { shared } = require('../kit/shared');
+const { fullTest } = require('../kit/tests');
+const { namesBelow } = require('../kit/tree');
 
 /** @import { TestContext } from 'node:test' */
 /** @import { Machine } from '../kit/machine' */
@@ -33,22 +29,22 @@ const [anna, ben] = [54301, 54302];
  * @param {{ nx?: string }} options
  */
 async function startGroup(t, options) {
-  const world = await startWorld(t, options);
-  const folder = path.join(shared.folder, world.container);
+  const fixture = await startFixture(t, options);
+  const folder = path.join(shared().folder, fixture.container);
   const cacheDirectory = path.join(folder, 'cache');
   fs.mkdirSync(cacheDirectory, { recursive: true });
   fs.chownSync(cacheDirectory, 0, group);
   fs.chmodSync(cacheDirectory, 0o2775);
-  for (const name of [shared.folder, folder]) fs.chmodSync(name, 0o711);
+  for (const name of [shared().folder, folder]) fs.chmodSync(name, 0o711);
   return {
-    ...world,
+    ...fixture,
     cacheDirectory,
     /**
      * @param {string} name
      * @param {number} user
      */
     machineOf(name, user) {
-      const machine = world.machine(name, {
+      const machine = fixture.machine(name, {
         env: {
           NX_CACHE_DIRECTORY: cacheDirectory,
           NX_ALLOW_INSECURE_DIRECTORIES: 'true', // Nx 24 wants it for a group

@@ -3,24 +3,26 @@
 // A lifecycle rule has moved some of the entries to the archive tier.
 
 const assert = require('node:assert/strict');
-const { build, runNx } = require('../e2e/world');
-const { answer, pass } = require('./faults');
+const { startFixture } = require('../kit/fixture');
+const { answer, pass } = require('../kit/http-faults');
+const { build, runNx } = require('../kit/nx-runs');
+const { fullTest } = require('../kit/tests');
 const { expectedOfMany, filled, remoteHits } = require('./hits');
-const { assertUndisturbed, fullTest, startWorld } = require('./world');
 const { writeMany } = require('./many');
+const { assertUndisturbed } = require('./undisturbed');
 
 const tasks = 60;
 
 fullTest('archived-blobs_are_misses_and_all_others_hits', async (t) => {
-  const world = await startWorld(t);
-  const machine = await filled(world, tasks);
+  const fixture = await startFixture(t);
+  const machine = await filled(fixture, tasks);
   const archived = answer(409, {
     'x-ms-error-code': 'BlobArchived',
     'x-ms-request-id': '1',
   });
   let reads = 0;
   const isArchived = new Map();
-  world.recorder.fault = (exchange) => {
+  fixture.recorder.fault = (exchange) => {
     const { method, path } = exchange;
     const isEntry = path.includes('/v1/');
     if (method === 'GET' && isEntry && !isArchived.has(path)) {
@@ -31,14 +33,14 @@ fullTest('archived-blobs_are_misses_and_all_others_hits', async (t) => {
   };
   const line =
     /entries in the archive tier cannot be read \(409 BlobArchived: .*lifecycle rule.*nx-azure-cache evict --archived/;
-  world.recorder.take();
+  fixture.recorder.take();
   await assertUndisturbed(machine, expectedOfMany(tasks, line));
   assert.equal(remoteHits(machine), tasks / 2);
   // Their names are taken, and new results are stored all the same.
-  const requests = world.recorder.take();
+  const requests = fixture.recorder.take();
   assert.equal(requests.filter((it) => it === 'PUT 409').length, tasks / 2);
   writeMany(machine, tasks + 5);
   await runNx(machine, build);
-  const stored = world.recorder.take().filter((it) => it === 'PUT 201');
+  const stored = fixture.recorder.take().filter((it) => it === 'PUT 201');
   assert.equal(stored.length, 5);
 });

@@ -8,7 +8,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { listBlobs, writeBlob } = require('../kit/azurite');
 const { root } = require('../kit/root');
-const { shared } = require('../e2e/world');
+const { shared } = require('../kit/shared');
 
 const folder = path.join(root, 'testdata', 'archives', 'uploads');
 
@@ -28,7 +28,7 @@ assert.ok(uploads.length > 0, `there are no archives in ${folder}`);
  */
 async function upload(container, name) {
   const tar = fs.readFileSync(path.join(folder, `${name}.tar`));
-  const blobs = await listBlobs(shared.azurite, container);
+  const blobs = await listBlobs(shared().azurite, container);
   assert.ok(blobs.length > 0);
   for (const { name } of blobs) {
     const hash = path.posix.basename(name);
@@ -39,7 +39,7 @@ async function upload(container, name) {
       sha256: createHash('sha256').update(content).digest('hex'),
     };
     const url = `/account/${container}/${name}`;
-    await writeBlob(shared.azurite, url, content, metadata);
+    await writeBlob(shared().azurite, url, content, metadata);
   }
 }
 

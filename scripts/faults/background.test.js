@@ -6,22 +6,18 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { listBlobs } = require('../kit/azurite');
-const { shared, tasks } = require('../e2e/world');
-const { on } = require('./faults');
+const { startFixture } = require('../kit/fixture');
+const { on } = require('../kit/http-faults');
+const { tasks } = require('../kit/nx-runs');
 const { until } = require('../kit/processes');
+const { shared } = require('../kit/shared');
+const { fullTest, quickTest } = require('../kit/tests');
 const { spyOn } = require('./spy');
-const {
-  assertUndisturbed,
-  buildLargeFile,
-  fullTest,
-  quickTest,
-  setBuild,
-  startWorld,
-  withoutCache,
-} = require('./world');
+const { assertUndisturbed } = require('./undisturbed');
+const { buildLargeFile, setBuild, withoutCache } = require('./workspace');
 
 quickTest('background_store_does_not_delay_dependents', async (t) => {
-  const { container, machine, recorder } = await startWorld(t);
+  const { container, machine, recorder } = await startFixture(t);
   const a = machine('a');
   // No upload is answered before the task that depends on the results has been
   // run: where Nx waits for an upload, it waits for ever.
@@ -35,7 +31,7 @@ quickTest('background_store_does_not_delay_dependents', async (t) => {
   });
   await assertUndisturbed(a, { line: null });
   assert.deepEqual(early, []);
-  const blobs = await listBlobs(shared.azurite, container);
+  const blobs = await listBlobs(shared().azurite, container);
   assert.equal(blobs.length, tasks.length, 'all are stored when Nx has ended');
 });
 
@@ -52,19 +48,19 @@ const sizes = {
 
 for (const [name, script] of Object.entries(sizes)) {
   fullTest(`background_store_of_${name}`, async (t) => {
-    const world = await startWorld(t);
+    const fixture = await startFixture(t);
     const prepare = (/** @type {any} */ machine) => setBuild(machine, script);
     const args = ['run', 'words:build'];
-    const outputs = await withoutCache(world, prepare, args);
+    const outputs = await withoutCache(fixture, prepare, args);
     const took = [];
     for (let i = 0; i < 5; i++) {
-      const a = world.machine(`a${i}`);
+      const a = fixture.machine(`a${i}`);
       prepare(a);
       const spy = spyOn(a);
       const expected = { args, line: null, status: null, outputs };
       await assertUndisturbed(a, expected);
       took.push(...spy.calls('store').map(({ took }) => took));
-      await world.empty();
+      await fixture.empty();
       a.forget();
     }
     const text = took.map((ms) => ms.toFixed(1)).join(', ');

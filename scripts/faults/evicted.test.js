@@ -7,14 +7,17 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { listBlobs } = require('../kit/azurite');
-const { shared } = require('../e2e/world');
-const { on } = require('./faults');
-const { assertUndisturbed, fullTest, startWorld } = require('./world');
+const { startFixture } = require('../kit/fixture');
+const { on } = require('../kit/http-faults');
+const { outputs: read } = require('../kit/nx-runs');
+const { shared } = require('../kit/shared');
+const { fullTest } = require('../kit/tests');
+const { assertUndisturbed } = require('./undisturbed');
 
 const projects = Array.from({ length: 14 }, (_, i) => `p${i}`);
 
 fullTest('evicted_results_are_counted_in_one_line', async (t) => {
-  const { container, machine, recorder } = await startWorld(t);
+  const { container, machine, recorder } = await startFixture(t);
   recorder.fault = on('PUT', async ({ pass }) => {
     await sleep(1_500);
     pass();
@@ -33,12 +36,11 @@ fullTest('evicted_results_are_counted_in_one_line', async (t) => {
     line: /results? (was|were) not stored: Nx deleted their outputs from its cache first; if that cache is full, raise maxCacheSize in nx\.json/,
     status: null,
     get outputs() {
-      const { outputs: read } = require('../e2e/world');
       return (outputs ??= read(a));
     },
   });
   const [, count] = /(\d+) results? w/.exec(lines.at(-1) ?? '') ?? [];
-  const blobs = await listBlobs(shared.azurite, container);
+  const blobs = await listBlobs(shared().azurite, container);
   t.diagnostic(`${blobs.length} stored, ${count} evicted`);
   assert.equal(blobs.length + Number(count), projects.length);
   assert.equal(Object.keys(outputs ?? {}).length > projects.length, true);

@@ -7,8 +7,11 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { listBlobs } = require('../kit/azurite');
-const { runNx, shared } = require('../e2e/world');
-const { fullTest, setBuild, startWorld } = require('./world');
+const { startFixture } = require('../kit/fixture');
+const { runNx } = require('../kit/nx-runs');
+const { shared } = require('../kit/shared');
+const { fullTest } = require('../kit/tests');
+const { setBuild } = require('./workspace');
 
 const args = ['run', 'words:build'];
 const failures = { NX_CACHE_FAILURES: 'true' };
@@ -22,12 +25,12 @@ const flaky = `
 for (const isAllowed of [false, true]) {
   const name = isAllowed ? 'are_replaced_where_allowed' : 'stay_out';
   fullTest(`failures_${name}`, async (t) => {
-    const { container, machine } = await startWorld(t);
+    const { container, machine } = await startFixture(t);
     const azure = isAllowed ? { cacheFailures: true } : {};
     const [a, b, c] = ['a', 'b', 'c'].map((name) => machine(name, { azure }));
     for (const its of [a, b, c]) setBuild(its, flaky);
     const stored = async () =>
-      (await listBlobs(shared.azurite, container)).length;
+      (await listBlobs(shared().azurite, container)).length;
 
     await runNx(a, args, { env: { ...failures, FLAKY: '1' }, code: 1 });
     assert.equal(await stored(), isAllowed ? 1 : 0);

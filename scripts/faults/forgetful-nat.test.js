@@ -7,7 +7,9 @@ const assert = require('node:assert/strict');
 const net = require('node:net');
 const { once } = require('node:events');
 const { connectionString } = require('../kit/azurite');
-const { assertUndisturbed, fullTest, startWorld } = require('./world');
+const { startFixture } = require('../kit/fixture');
+const { fullTest } = require('../kit/tests');
+const { assertUndisturbed } = require('./undisturbed');
 
 /** @import { TestContext } from 'node:test' */
 /** @import { AddressInfo, Socket } from 'node:net' */
@@ -56,15 +58,15 @@ async function startNat(t, to) {
 }
 
 fullTest('forgetful-nat_costs_no_result', async (t) => {
-  const world = await startWorld(t);
-  const nat = await startNat(t, world.recorder.port);
+  const fixture = await startFixture(t);
+  const nat = await startNat(t, fixture.recorder.port);
   const env = {
     AZURE_STORAGE_CONNECTION_STRING: connectionString(nat.port),
     BUILD_TIME: String(3 * memory),
   };
   const azure = { timeouts: { firstByte: '2s' } };
-  await assertUndisturbed(world.machine('a', { azure, env }), { line: null });
+  await assertUndisturbed(fixture.machine('a', { azure, env }), { line: null });
   assert.ok(nat.forgotten > 0, 'it has forgotten nothing');
-  const stored = world.recorder.take().filter((it) => it === 'PUT 201');
+  const stored = fixture.recorder.take().filter((it) => it === 'PUT 201');
   assert.equal(stored.length, 3);
 });

@@ -5,15 +5,13 @@
 
 const assert = require('node:assert/strict');
 const { setTimeout: sleep } = require('node:timers/promises');
+const { startFixture } = require('../kit/fixture');
 const { processesOf, serverOf, signal } = require('../kit/processes');
-const { gate, on, pass } = require('./faults');
+const { gate, on, pass } = require('../kit/http-faults');
+const { fullTest } = require('../kit/tests');
 const { expectedOfMany, filled, remoteHits } = require('./hits');
-const {
-  assertUndisturbed,
-  fullTest,
-  shortTimeouts,
-  startWorld,
-} = require('./world');
+const { assertUndisturbed } = require('./undisturbed');
+const { shortTimeouts } = require('./workspace');
 
 /** @import { Machine } from '../kit/machine' */
 
@@ -34,24 +32,24 @@ async function freeze(machine, milliseconds) {
 
 for (const method of /** @type {const} */ (['GET', 'PUT'])) {
   fullTest(`frozen-machine_during_a_${method}_loses_nothing`, async (t) => {
-    const world = await startWorld(t);
+    const fixture = await startFixture(t);
     const azure = { timeouts: { ...shortTimeouts, drain: '20s' } };
     const count = method === 'GET' ? tasks : 1;
-    const machine = await filled(world, count, { azure });
-    if (method === 'PUT') await world.empty();
+    const machine = await filled(fixture, count, { azure });
+    if (method === 'PUT') await fixture.empty();
     const requests = gate();
-    world.recorder.fault = on(method, requests.fault);
+    fixture.recorder.fault = on(method, requests.fault);
     const run = assertUndisturbed(machine, expectedOfMany(count, null));
     await requests.arrived;
     await serverOf(machine);
     const frozen = freeze(machine, 6000);
-    world.recorder.fault = pass;
+    fixture.recorder.fault = pass;
     // The answers come while nobody can read them.
     await sleep(500);
     requests.open();
     await frozen;
     await run;
     if (method === 'GET') assert.equal(remoteHits(machine), tasks);
-    else assert.ok(world.recorder.take().includes('PUT 201'));
+    else assert.ok(fixture.recorder.take().includes('PUT 201'));
   });
 }

@@ -5,10 +5,11 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { build, runNx } = require('../e2e/world');
+const { build, runNx } = require('../kit/nx-runs');
 const { processesOf, serverOf, signal, until } = require('../kit/processes');
+const { fullTest } = require('../kit/tests');
 const { sharedFolder, startSignedIn } = require('./identities');
-const { assertNothingLeft, assertUndisturbed, fullTest } = require('./world');
+const { assertNothingLeft, assertUndisturbed } = require('./undisturbed');
 
 /** @import { Machine } from '../kit/machine' */
 
@@ -28,16 +29,16 @@ const sleeping = (machine) =>
   processesOf(machine).filter(({ command }) => command === 'sleep 600');
 
 fullTest('hanging-az_is_gone_after_the_run', async (t) => {
-  const world = await startSignedIn(t);
-  const a = world.machine('a', hangingAzureCLI());
+  const fixture = await startSignedIn(t);
+  const a = fixture.machine('a', hangingAzureCLI());
   await assertUndisturbed(a, { line: /azure-cli failed: no token within 10s/ });
   await assertNothingLeft(a, 500);
 });
 
 for (const name of /** @type {const} */ (['SIGTERM', 'SIGKILL'])) {
   fullTest(`hanging-az_of_a_server_that_gets_${name}`, async (t) => {
-    const world = await startSignedIn(t);
-    const a = world.machine('a', hangingAzureCLI());
+    const fixture = await startSignedIn(t);
+    const a = fixture.machine('a', hangingAzureCLI());
     const run = runNx(a, build);
     const server = await serverOf(a);
     assert.ok(await until(() => sleeping(a).length === 2, 10_000));

@@ -2,27 +2,28 @@
 
 // Runs of many tasks that a filled cache should give hits.
 
-const { build, onMain, runNx } = require('../e2e/world');
+const { onMain } = require('../kit/ci');
+const { build, runNx } = require('../kit/nx-runs');
 const { outputsOfMany, writeMany } = require('./many');
 
 /** @import { Machine } from '../kit/machine' */
-/** @import { World } from './world' */
+/** @import { Fixture } from '../kit/fixture' */
 
 /**
  * Stores the results of `count` tasks, and makes another machine that has none.
  * Both are CI of the main branch: one request for each result.
  *
- * @param {World} world
+ * @param {Fixture} fixture
  * @param {number} count
- * @param {Parameters<World['machine']>[1]} [options] of both but for `env`: Nx hashes
+ * @param {Parameters<Fixture['machine']>[1]} [options] of both but for `env`: Nx hashes
  *   nx.json with every task
  * @returns {Promise<Machine>}
  */
-async function filled(world, count, options = {}) {
-  const first = world.machine('first', { ...options, env: onMain });
+async function filled(fixture, count, options = {}) {
+  const first = fixture.machine('first', { ...options, env: onMain });
   writeMany(first, count);
   await runNx(first, build);
-  const second = world.machine('second', {
+  const second = fixture.machine('second', {
     ...options,
     env: { ...onMain, ...options.env },
   });

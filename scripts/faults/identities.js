@@ -10,9 +10,9 @@ const { startAuthority } = require('../kit/authority');
 const { startAzurite } = require('../kit/azurite');
 const { cleanUp } = require('../kit/cleanup');
 const { createCertificate } = require('../kit/certificate');
-const { startRecorder } = require('../e2e/recorder');
-const { shared } = require('../e2e/world');
-const { startWorld } = require('./world');
+const { startFixture } = require('../kit/fixture');
+const { startRecorder } = require('../kit/recorder');
+const { shared } = require('../kit/shared');
 
 /** @import { TestContext } from 'node:test' */
 /** @import { IncomingMessage } from 'node:http' */
@@ -29,7 +29,7 @@ let cloud;
  * @param {string} name
  */
 function sharedFolder(name) {
-  return fs.mkdtempSync(path.join(shared.folder, `${name}-`));
+  return fs.mkdtempSync(path.join(shared().folder, `${name}-`));
 }
 
 /** An Azurite that takes tokens, and who gives them: one for all tests of a file. */
@@ -55,7 +55,7 @@ async function startSignedIn(t) {
   authority.refusal = '';
   authority.requests.length = 0;
   authority.assertions = 0;
-  const world = await startWorld(t);
+  const fixture = await startFixture(t);
   const recorder = await startRecorder(azurite.connectionString, certificate);
   t.after(() => recorder.stop());
   const container = `signed-in-${randomUUID()}`;
@@ -84,7 +84,7 @@ async function startSignedIn(t) {
      * @param {Record<string, unknown>} [azure] added to the block of nx.json
      */
     machine: (name, env, azure = {}) =>
-      world.machine(name, {
+      fixture.machine(name, {
         azure: { container, endpoint: recorder.endpoint, ...azure },
         env: {
           AZURE_STORAGE_CONNECTION_STRING: '',

@@ -5,10 +5,14 @@
 
 const assert = require('node:assert/strict');
 const { listBlobs } = require('../kit/azurite');
-const { build, onMain, shared } = require('../e2e/world');
-const { gate, on } = require('./faults');
+const { onMain } = require('../kit/ci');
+const { startFixture } = require('../kit/fixture');
+const { gate, on } = require('../kit/http-faults');
+const { build } = require('../kit/nx-runs');
 const { draining, groupOf, nxOf, signal } = require('../kit/processes');
-const { assertNothingLeft, fullTest, startWorld } = require('./world');
+const { shared } = require('../kit/shared');
+const { fullTest } = require('../kit/tests');
+const { assertNothingLeft } = require('./undisturbed');
 
 const versions = ['20.8.4', '21.2.4', '22.7.12', '23.1.3', '23.3.2', '24.0.6'];
 
@@ -25,12 +29,12 @@ const ours = (output) =>
  *   least, `time` that a task takes
  */
 async function start(t, nx, { uploads, time }) {
-  const { container, machine, recorder } = await startWorld(t, { nx });
+  const { container, machine, recorder } = await startFixture(t, { nx });
   const azure = { timeouts: { firstByte: '60s' } };
   const a = machine('a', { azure, env: { ...onMain, BUILD_TIME: time } });
   const puts = gate(uploads);
   recorder.fault = on('PUT', puts.fault);
-  const run = a.nx(build);
+  const run = a.npxNx(build);
   await puts.arrived;
   return { a, container, puts, run };
 }
@@ -40,26 +44,26 @@ for (const nx of versions) {
     fullTest(
       `interrupted-run_${name}_of_Nx_alone_at_its_end_${nx}`,
       async (t) => {
-        const world = await start(t, nx, { uploads: 3, time: '0' });
-        await draining(world.a);
+        const fixture = await start(t, nx, { uploads: 3, time: '0' });
+        await draining(fixture.a);
         const since = performance.now();
-        const pid = nxOf(world.a);
+        const pid = nxOf(fixture.a);
         signal(pid, name);
-        const { output } = await world.run;
+        const { output } = await fixture.run;
         // The wait would last 60 s.
         const took = performance.now() - since;
         assert.ok(took < 10_000, `it ends at once, and not in ${took} ms`);
         assert.ok(!output.includes('report it'), output);
-        world.puts.open();
+        fixture.puts.open();
         // The server goes on by itself.
-        const stored = () => listBlobs(shared.azurite, world.container);
+        const stored = () => listBlobs(shared().azurite, fixture.container);
         let blobs = await stored();
         for (let i = 0; i < 50 && blobs.length < 3; i++) {
           await new Promise((resolve) => setTimeout(resolve, 100));
           blobs = await stored();
         }
         assert.equal(blobs.length, 3);
-        await assertNothingLeft(world.a);
+        await assertNothingLeft(fixture.a);
       },
     );
   }
@@ -79,8 +83,8 @@ for (const nx of versions) {
   });
 
   fullTest(`interrupted-run_Ctrl-C_${nx}`, async (t) => {
-    const world = await start(t, nx, { uploads: 2, time: '3000' });
-    const { a, container, puts, run } = world;
+    const fixture = await start(t, nx, { uploads: 2, time: '3000' });
+    const { a, container, puts, run } = fixture;
     const since = performance.now();
     signal(-groupOf(nxOf(a)), 'SIGINT');
     const { output } = await run;
@@ -89,7 +93,7 @@ for (const nx of versions) {
     assert.deepEqual(ours(output), []);
     puts.open();
     await assertNothingLeft(a);
-    const blobs = await listBlobs(shared.azurite, container);
+    const blobs = await listBlobs(shared().azurite, container);
     assert.equal(blobs.length, 2);
   });
 }

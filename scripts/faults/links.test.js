@@ -8,8 +8,9 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { outputs, runNx } = require('../e2e/world');
-const { fullTest, startWorld } = require('./world');
+const { startFixture } = require('../kit/fixture');
+const { outputs, runNx } = require('../kit/nx-runs');
+const { fullTest } = require('../kit/tests');
 
 /** @import { Machine } from '../kit/machine' */
 
@@ -139,7 +140,7 @@ for (const [version, nx] of /** @type {const} */ ([
   ['20.8.4', '20.8.4'],
 ])) {
   fullTest(`links_are_restored_as_Nx_does_${version}`, async (t) => {
-    const { machine } = await startWorld(t, { nx });
+    const { machine } = await startFixture(t, { nx });
     const args = ['run-many', '--target=build', '--parallel=3'];
     const [a, b] = ['a', 'b'].map((name) => {
       const one = machine(name);

@@ -6,9 +6,12 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { onMain, summary } = require('../e2e/world');
+const { onMain } = require('../kit/ci');
+const { startFixture } = require('../kit/fixture');
+const { summary } = require('../kit/nx-runs');
+const { fullTest } = require('../kit/tests');
 const { spyOn } = require('./spy');
-const { assertNothingLeft, fullTest, startWorld } = require('./world');
+const { assertNothingLeft } = require('./undisturbed');
 
 /** @import { Machine } from '../kit/machine' */
 
@@ -96,7 +99,7 @@ async function assertOneServer(machine, run, look) {
 }
 
 fullTest('many-caches_nx_release_publish', async (t) => {
-  const { machine } = await startWorld(t);
+  const { machine } = await startFixture(t);
   for (const [name, expected] of /** @type {const} */ ([
     ['a', /: 0 hits, 12 misses, 12 stored, /],
     ['b', /: 12 hits, 0 misses, 0 stored, /],

@@ -5,14 +5,13 @@
 
 const assert = require('node:assert/strict');
 const { stripVTControlCharacters } = require('node:util');
-const { assertStatus, onMain, summary } = require('../e2e/world');
-const { answer, pass } = require('./faults');
-const {
-  assertNothingLeft,
-  fullTest,
-  setBuild,
-  startWorld,
-} = require('./world');
+const { onMain } = require('../kit/ci');
+const { startFixture } = require('../kit/fixture');
+const { answer, pass } = require('../kit/http-faults');
+const { assertStatus, summary } = require('../kit/nx-runs');
+const { fullTest } = require('../kit/tests');
+const { assertNothingLeft } = require('./undisturbed');
+const { setBuild } = require('./workspace');
 
 /** @import { Machine } from '../kit/machine' */
 
@@ -44,7 +43,7 @@ const ours = (output) =>
 
 for (const nx of versions) {
   fullTest(`nested-run_of_a_bad_day_${nx}`, async (t) => {
-    const { machine, recorder } = await startWorld(t, { nx });
+    const { machine, recorder } = await startFixture(t, { nx });
     const a = machine('a', { azure: { timeouts: { drain: '2s' } } });
     nest(a);
     recorder.fault = answer(503);
@@ -66,7 +65,7 @@ for (const nx of versions) {
   });
 
   fullTest(`nested-run_in_CI_${nx}`, async (t) => {
-    const { machine } = await startWorld(t, { nx });
+    const { machine } = await startFixture(t, { nx });
     const a = machine('a', { env: onMain });
     nest(a);
     const built = await a.nx(args);

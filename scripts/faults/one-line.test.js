@@ -7,15 +7,13 @@ const assert = require('node:assert/strict');
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
-const e2e = require('../e2e/world');
 const { canMount } = require('../chaos/disk');
-const { answer, cutRequest } = require('./faults');
-const {
-  assertUndisturbed,
-  fullTest,
-  setBuild,
-  startWorld,
-} = require('./world');
+const { startFixture } = require('../kit/fixture');
+const { answer, cutRequest } = require('../kit/http-faults');
+const { build, runNx } = require('../kit/nx-runs');
+const { fullTest } = require('../kit/tests');
+const { assertUndisturbed } = require('./undisturbed');
+const { setBuild } = require('./workspace');
 
 /** @import { Machine } from '../kit/machine' */
 
@@ -27,7 +25,7 @@ const {
  * @param {NodeJS.ProcessEnv} [env]
  */
 async function assertSaysOnce(machine, want, env) {
-  const lines = (await e2e.runNx(machine, e2e.build, { env })).filter(
+  const lines = (await runNx(machine, build, { env })).filter(
     (line) => !/^nx-azure-cache: storing \d/.test(line),
   );
   assert.equal(lines.length, 1, lines.join('\n'));
@@ -35,30 +33,30 @@ async function assertSaysOnce(machine, want, env) {
 }
 
 fullTest('one-line_container_that_is_not_there', async (t) => {
-  const world = await startWorld(t);
-  const machine = world.machine('a', { azure: { container: 'mistyped' } });
+  const fixture = await startFixture(t);
+  const machine = fixture.machine('a', { azure: { container: 'mistyped' } });
   await assertUndisturbed(machine, {
     line: /reading from .*container "mistyped" does not exist/,
   });
 });
 
 fullTest('one-line_403_and_resets', async (t) => {
-  const world = await startWorld(t);
+  const fixture = await startFixture(t);
   const refuse = answer(403, {
     'x-ms-request-id': '1',
     'x-ms-error-code': 'AuthorizationPermissionMismatch',
   });
-  const fault = (/** @type {import('../e2e/recorder').Exchange} */ exchange) =>
+  const fault = (/** @type {import('../kit/recorder').Exchange} */ exchange) =>
     exchange.request.method === 'GET' ? refuse(exchange) : cutRequest(exchange);
-  world.recorder.fault = fault;
-  await assertUndisturbed(world.machine('a'), {
+  fixture.recorder.fault = fault;
+  await assertUndisturbed(fixture.machine('a'), {
     line: /403 AuthorizationPermissionMismatch/,
   });
 });
 
 fullTest('one-line_folder_that_is_not_usable', async (t) => {
-  const world = await startWorld(t);
-  const machine = world.machine('a');
+  const fixture = await startFixture(t);
+  const machine = fixture.machine('a');
   const cacheDirectory = path.join(machine.workspace, 'results');
   fs.mkdirSync(cacheDirectory);
   fs.writeFileSync(path.join(cacheDirectory, '.nx-azure-cache'), '');
@@ -92,17 +90,17 @@ fullTest('one-line_full_disk', async (t) => {
     t.skip('only root may mount a small disk');
     return;
   }
-  const world = await startWorld(t);
+  const fixture = await startFixture(t);
   const script = `
       // The first machine builds more than fits on the second one's disk. There
       // Nx's own copy fits, and what is packed beside it does not.
       const megabytes = project === 'colors' ? Number(process.env.MEGABYTES) : 0;
       const bytes = crypto.randomBytes(megabytes * 1024 * 1024 + 1);
       fs.writeFileSync(path.join(dist, 'a'), bytes);`;
-  const first = world.machine('a', { env: { MEGABYTES: '40' } });
+  const first = fixture.machine('a', { env: { MEGABYTES: '40' } });
   prepare(first, script);
-  await e2e.runNx(first, e2e.build);
-  const second = world.machine('b', { env: { MEGABYTES: '20' } });
+  await runNx(first, build);
+  const second = fixture.machine('b', { env: { MEGABYTES: '20' } });
   prepare(second, script);
   const small = path.join(second.workspace, 'results');
   fs.mkdirSync(small);

@@ -5,16 +5,14 @@
 
 const assert = require('node:assert/strict');
 const zlib = require('node:zlib');
-const { on, pass } = require('./faults');
+const { startFixture } = require('../kit/fixture');
+const { on, pass } = require('../kit/http-faults');
+const { fullTest } = require('../kit/tests');
 const { expectedOfMany, filled, remoteHits } = require('./hits');
-const {
-  assertUndisturbed,
-  forgetResults,
-  fullTest,
-  startWorld,
-} = require('./world');
+const { assertUndisturbed } = require('./undisturbed');
+const { forgetResults } = require('./workspace');
 
-/** @import { Fault } from '../e2e/recorder' */
+/** @import { Fault } from '../kit/recorder' */
 
 const tasks = 10;
 
@@ -35,18 +33,18 @@ const compress = async ({ ask, response }) => {
 };
 
 fullTest('re-encoding-proxy_damages_no_entry', async (t) => {
-  const world = await startWorld(t);
-  const machine = await filled(world, tasks);
-  world.recorder.fault = on('GET', compress);
-  world.recorder.take();
+  const fixture = await startFixture(t);
+  const machine = await filled(fixture, tasks);
+  fixture.recorder.fault = on('GET', compress);
+  fixture.recorder.take();
   const line =
     /a proxy or gateway on the way has changed the response \(Content-Encoding: gzip, Via: 1\.1 squid\)/;
   await assertUndisturbed(machine, expectedOfMany(tasks, line));
   assert.equal(remoteHits(machine), 0);
-  const requests = world.recorder.take();
+  const requests = fixture.recorder.take();
   assert.ok(!requests.includes('PUT 201'), requests.join('\n'));
   // The entries are what they were: without the proxy they are hits.
-  world.recorder.fault = pass;
+  fixture.recorder.fault = pass;
   forgetResults(machine);
   await assertUndisturbed(machine, expectedOfMany(tasks, null));
   assert.equal(remoteHits(machine), tasks);

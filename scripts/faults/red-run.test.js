@@ -8,14 +8,14 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { listBlobs } = require('../kit/azurite');
-const { build, onMain, shared, summary } = require('../e2e/world');
-const { on } = require('./faults');
-const {
-  assertNothingLeft,
-  fullTest,
-  setBuild,
-  startWorld,
-} = require('./world');
+const { onMain } = require('../kit/ci');
+const { startFixture } = require('../kit/fixture');
+const { on } = require('../kit/http-faults');
+const { build, summary } = require('../kit/nx-runs');
+const { shared } = require('../kit/shared');
+const { fullTest } = require('../kit/tests');
+const { assertNothingLeft } = require('./undisturbed');
+const { setBuild } = require('./workspace');
 
 /** @import { Machine } from '../kit/machine' */
 
@@ -46,7 +46,7 @@ for (const [nx, code] of Object.entries(versions)) {
   for (const args of [build, [...build, '--nxBail']]) {
     const bail = args.includes('--nxBail') ? '_nxBail' : '';
     fullTest(`red-run_stores_what_it_built_${nx}${bail}`, async (t) => {
-      const { container, machine, recorder } = await startWorld(t, { nx });
+      const { container, machine, recorder } = await startFixture(t, { nx });
       const a = machine('a', { env: onMain });
       failColors(a);
       recorder.fault = on('PUT', async ({ pass }) => {
@@ -55,7 +55,7 @@ for (const [nx, code] of Object.entries(versions)) {
       });
       const run = await a.nx(args);
       assert.equal(run.code, code, run.output);
-      const blobs = await listBlobs(shared.azurite, container);
+      const blobs = await listBlobs(shared().azurite, container);
       assert.equal(blobs.length, 1, run.output);
       const lines = run.output.split('\n').filter((line) => summary.test(line));
       assert.equal(lines.length, 1, run.output);

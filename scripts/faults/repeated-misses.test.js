@@ -4,11 +4,13 @@
 // nx#36301): 60 tasks made 966 calls, each of which was a request.
 
 const assert = require('node:assert/strict');
-const { build, onMain, outputs, summary } = require('../e2e/world');
-const { answer, on } = require('./faults');
+const { onMain } = require('../kit/ci');
+const { startFixture } = require('../kit/fixture');
+const { answer, on } = require('../kit/http-faults');
+const { build, outputs, summary } = require('../kit/nx-runs');
+const { fullTest } = require('../kit/tests');
 const { outputsOfMany, writeMany } = require('./many');
 const { spyOn } = require('./spy');
-const { fullTest, startWorld } = require('./world');
 
 /** @import { Machine } from '../kit/machine' */
 
@@ -40,7 +42,7 @@ for (const [name, nx, isRepeating] of /** @type {const} */ ([
   ['Nx_24', undefined, false],
 ])) {
   fullTest(`repeated-misses_${name}`, async (t) => {
-    const { machine, recorder } = await startWorld(t, { nx });
+    const { machine, recorder } = await startFixture(t, { nx });
     const a = machine('a');
     const spy = spyOn(a);
     const first = await run(a);
@@ -60,7 +62,7 @@ for (const [name, nx, isRepeating] of /** @type {const} */ ([
 }
 
 fullTest('repeated-misses_with_a_storage_that_fails_Nx_22', async (t) => {
-  const { machine, recorder } = await startWorld(t, { nx: '22.7.12' });
+  const { machine, recorder } = await startFixture(t, { nx: '22.7.12' });
   recorder.fault = on('GET', answer(500));
   const a = machine('a');
   writeMany(a, projects, dependenciesOf);

@@ -2,14 +2,11 @@
 
 const assert = require('node:assert/strict');
 const { listBlobs } = require('../kit/azurite');
-const { shared } = require('../e2e/world');
+const { startFixture } = require('../kit/fixture');
 const { watchMemory } = require('../kit/processes');
-const {
-  assertUndisturbed,
-  setBuild,
-  startWorld,
-  withoutCache,
-} = require('./world');
+const { shared } = require('../kit/shared');
+const { assertUndisturbed } = require('./undisturbed');
+const { setBuild, withoutCache } = require('./workspace');
 
 /** @import { TestContext } from 'node:test' */
 
@@ -28,14 +25,14 @@ const megabytes = (/** @type {number} */ bytes) =>
  * @param {string} script of `setBuild`
  */
 async function roundTrip(t, script) {
-  const world = await startWorld(t);
+  const fixture = await startFixture(t);
   const make = (/** @type {string} */ name) => {
-    const machine = world.machine(name);
+    const machine = fixture.machine(name);
     setBuild(machine, script);
     return machine;
   };
   const outputs = await withoutCache(
-    world,
+    fixture,
     (machine) => setBuild(machine, script),
     args,
   );
@@ -60,7 +57,7 @@ async function roundTrip(t, script) {
     assert.equal(machine.lastRun()['words:build'].cacheStatus, status);
     machine.forget();
   }
-  const blobs = await listBlobs(shared.azurite, world.container);
+  const blobs = await listBlobs(shared().azurite, fixture.container);
   t.diagnostic(`stored in ${blobs.map(({ size }) => megabytes(size))}`);
 }
 

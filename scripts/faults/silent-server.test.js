@@ -6,8 +6,9 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { build } = require('../e2e/world');
-const { gate, on } = require('./faults');
+const { startFixture } = require('../kit/fixture');
+const { gate, on } = require('../kit/http-faults');
+const { build } = require('../kit/nx-runs');
 const {
   assertNoProcess,
   draining,
@@ -15,16 +16,12 @@ const {
   signal,
   until,
 } = require('../kit/processes');
-const {
-  assertUndisturbed,
-  forgetResults,
-  fullTest,
-  setBuild,
-  startWorld,
-} = require('./world');
+const { fullTest } = require('../kit/tests');
+const { assertUndisturbed } = require('./undisturbed');
+const { forgetResults, setBuild } = require('./workspace');
 
 fullTest('silent-server_stops_in_its_last_upload', async (t) => {
-  const { machine, recorder } = await startWorld(t);
+  const { machine, recorder } = await startFixture(t);
   const a = machine('a');
   const puts = gate(3);
   recorder.fault = on('PUT', puts.fault);
@@ -52,7 +49,7 @@ fullTest('silent-server_stops_in_its_last_upload', async (t) => {
 });
 
 fullTest('silent-server_stops_while_it_is_idle', async (t) => {
-  const { machine } = await startWorld(t);
+  const { machine } = await startFixture(t);
   const a = machine('a', { azure: { localMode: 'read-only' } });
   const go = path.join(a.home, 'go');
   setBuild(

@@ -3,11 +3,13 @@
 // Connections on which nothing moves, among others that are good.
 
 const assert = require('node:assert/strict');
-const { on, pass } = require('./faults');
+const { startFixture } = require('../kit/fixture');
+const { on, pass } = require('../kit/http-faults');
+const { fullTest } = require('../kit/tests');
 const { expectedOfMany, filled, remoteHits } = require('./hits');
-const { assertUndisturbed, fullTest, startWorld } = require('./world');
+const { assertUndisturbed } = require('./undisturbed');
 
-/** @import { Fault } from '../e2e/recorder' */
+/** @import { Fault } from '../kit/recorder' */
 
 const tasks = 60;
 
@@ -40,11 +42,11 @@ for (const [name, bytes, least] of /** @type {const} */ ([
   fullTest(
     `stalls_of_half_of_the_connections_${name}_do_not_add_up`,
     async (t) => {
-      const world = await startWorld(t);
-      const machine = await filled(world, tasks, { azure });
+      const fixture = await startFixture(t);
+      const machine = await filled(fixture, tasks, { azure });
       const started = new Set();
       let frozen = 0;
-      world.recorder.fault = on('GET', (exchange) => {
+      fixture.recorder.fault = on('GET', (exchange) => {
         const isFirst = !started.has(exchange.path);
         started.add(exchange.path);
         if (!isFirst || started.size % 2 === 0) return pass(exchange);

@@ -9,8 +9,11 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { listBlobs } = require('../kit/azurite');
+const { startFixture } = require('../kit/fixture');
+const { outputs, runNx } = require('../kit/nx-runs');
 const { processesOf, signal, until } = require('../kit/processes');
-const { outputs, runNx, shared } = require('../e2e/world');
+const { shared } = require('../kit/shared');
+const { fullTest } = require('../kit/tests');
 const {
   countsByHash,
   hooks,
@@ -18,18 +21,11 @@ const {
   takeLines,
 } = require('./handed-over');
 const { spyOn } = require('./spy');
-const {
-  assertUndisturbed,
-  filesOfOurs,
-  forgetResults,
-  fullTest,
-  setBuild,
-  startWorld,
-  withoutCache,
-} = require('./world');
+const { assertUndisturbed, filesOfOurs } = require('./undisturbed');
+const { forgetResults, setBuild, withoutCache } = require('./workspace');
 
 /** @import { Machine } from '../kit/machine' */
-/** @typedef {Awaited<ReturnType<typeof startWorld>>} World */
+/** @typedef {Awaited<ReturnType<typeof startFixture>>} Fixture */
 
 const args = ['run', 'words:build'];
 
@@ -108,13 +104,13 @@ const countFiles = (folder) =>
 /**
  * Asserts that another machine gets the whole result, or none.
  *
- * @param {World} world
+ * @param {Fixture} fixture
  * @param {string} name
  * @param {Record<string, string>} honest outputs
  * @param {string} script
  */
-async function assertWholeElsewhere(world, name, honest, script) {
-  const machine = world.machine(name);
+async function assertWholeElsewhere(fixture, name, honest, script) {
+  const machine = fixture.machine(name);
   setBuild(machine, script);
   await runNx(machine, args);
   assert.deepEqual(outputs(machine), honest);
@@ -122,10 +118,10 @@ async function assertWholeElsewhere(world, name, honest, script) {
 }
 
 fullTest('two-runs_the_other_one_is_stopped_while_it_copies', async (t) => {
-  const world = await startWorld(t);
+  const fixture = await startFixture(t);
   const prepare = (/** @type {Machine} */ m) => setBuild(m, gated);
-  const honest = await withoutCache(world, prepare, args);
-  const a = world.machine('a');
+  const honest = await withoutCache(fixture, prepare, args);
+  const a = fixture.machine('a');
   prepare(a);
 
   const first = startRun(a, 'first');
@@ -156,12 +152,12 @@ fullTest('two-runs_the_other_one_is_stopped_while_it_copies', async (t) => {
   assert.ok(countFiles(folder) < whole, 'it was stopped too late');
   signal(server.pid, 'SIGCONT');
   await first.ended;
-  const early = await listBlobs(shared.azurite, world.container);
+  const early = await listBlobs(shared().azurite, fixture.container);
   assert.deepEqual(early, [], 'half of a result was stored');
 
   for (const { pid } of others) signal(pid, 'SIGCONT');
   await second.ended;
-  const status = await assertWholeElsewhere(world, 'b', honest, gated);
+  const status = await assertWholeElsewhere(fixture, 'b', honest, gated);
   assert.equal(status, 'remote-cache-hit', 'the second run has stored it');
 });
 
@@ -198,8 +194,8 @@ const halfFailing = `
 for (const nx of ['20.8.4', '22.7.12', undefined]) {
   const version = nx ?? require('nx/package.json').version;
   fullTest(`two-runs_a_task_that_failed_is_over_${version}`, async (t) => {
-    const world = await startWorld(t, { nx });
-    const a = world.machine('a');
+    const fixture = await startFixture(t, { nx });
+    const a = fixture.machine('a');
     setBuild(a, halfFailing);
     const RELEASE = path.join(path.dirname(a.home), 'release');
     const both = ['run-many', '--target=build', '--projects=words,colors'];
@@ -208,7 +204,7 @@ for (const nx of ['20.8.4', '22.7.12', undefined]) {
     await until(() => notes().split('+').length > 2, 60_000);
     await until(() => /^-/m.test(notes()), 10_000); // else the rest shows it
     await runNx(a, args);
-    const stored = await listBlobs(shared.azurite, world.container);
+    const stored = await listBlobs(shared().azurite, fixture.container);
     fs.writeFileSync(RELEASE, '');
     assert.notEqual((await first).code, 0);
     assert.equal(stored.length, 1, 'the run in which it succeeds stores it');
@@ -239,21 +235,21 @@ const slowBuild = `
 
 /** What is there before each phase, by name. */
 const states = {
-  empty: (/** @type {Machine} */ a, /** @type {World} */ world) => {
+  empty: (/** @type {Machine} */ a, /** @type {Fixture} */ fixture) => {
     a.forget();
-    return world.empty();
+    return fixture.empty();
   },
-  half: async (/** @type {Machine} */ a, /** @type {World} */ world) => {
+  half: async (/** @type {Machine} */ a, /** @type {Fixture} */ fixture) => {
     a.forget();
-    await world.empty();
+    await fixture.empty();
     await a.nx(args);
     fs.rmSync(path.join(a.workspace, 'dist'), { recursive: true, force: true });
   },
-  full: async (/** @type {Machine} */ a, /** @type {World} */ world) => {
+  full: async (/** @type {Machine} */ a, /** @type {Fixture} */ fixture) => {
     a.forget();
     await a.nx(['run-many', '--target=build']);
     forgetResults(a);
-    await world.empty();
+    await fixture.empty();
   },
 };
 
@@ -283,10 +279,10 @@ const pauses = [150, 300, 0, 150, 300, 0, 150, 300];
 
 for (const [state, prepare] of Object.entries(states)) {
   fullTest(`two-runs_four_at_once_with_a_${state}_cache`, async (t) => {
-    const world = await startWorld(t);
+    const fixture = await startFixture(t);
     const build = ['run-many', '--target=build'];
-    const honest = await withoutCache(world, (m) => setBuild(m, slowBuild));
-    const [a, b] = ['a', 'b'].map((name) => world.machine(name));
+    const honest = await withoutCache(fixture, (m) => setBuild(m, slowBuild));
+    const [a, b] = ['a', 'b'].map((name) => fixture.machine(name));
     for (const machine of [a, b]) setBuild(machine, slowBuild);
     spyOn(a, hooks);
     const calls = path.join(a.home, 'handed-over');
@@ -302,9 +298,9 @@ for (const [state, prepare] of Object.entries(states)) {
      * @returns {Promise<number>} the hits of the other machine
      */
     const play = async (phase, makeRuns) => {
-      await prepare(a, world);
+      await prepare(a, fixture);
       fs.rmSync(calls, { force: true });
-      const before = await listBlobs(shared.azurite, world.container);
+      const before = await listBlobs(shared().azurite, fixture.container);
       await makeRuns();
       assert.deepEqual(filesOfOurs(a), []);
       const told = takeLines(log);
@@ -359,9 +355,9 @@ for (const [state, prepare] of Object.entries(states)) {
 }
 
 fullTest('two-runs_one_after_the_other_store_all', async (t) => {
-  const { container, machine } = await startWorld(t);
+  const { container, machine } = await startFixture(t);
   const a = machine('a');
   await assertUndisturbed(a, { line: null });
-  const blobs = await listBlobs(shared.azurite, container);
+  const blobs = await listBlobs(shared().azurite, container);
   assert.equal(blobs.length, 3);
 });

@@ -1,5 +1,7 @@
 'use strict';
 
+// Azurite, and what an administrator or somebody with a SAS does in its containers.
+
 const path = require('node:path');
 const { root } = require('./root');
 const { startServer } = require('./server');
@@ -66,6 +68,17 @@ const endpoint = (port, scheme = 'http') =>
   `${scheme}://127.0.0.1:${port}/${account}`;
 
 /**
+ * The account key of a connection string.
+ *
+ * @param {string} connectionString
+ */
+function accountKey(connectionString) {
+  const key = /AccountKey=([^;]+)/.exec(connectionString)?.[1];
+  if (!key) throw new Error('the connection string has no AccountKey');
+  return key;
+}
+
+/**
  * A SAS of a container, without `?`.
  *
  * @param {string} container
@@ -91,6 +104,17 @@ function sharedAccessSignature(
     new StorageSharedKeyCredential(account, key),
   ).toString();
 }
+
+/**
+ * The connection string of somebody who has a SAS for a container.
+ *
+ * @param {string} endpoint
+ * @param {string} container
+ * @param {string} permissions such as `rc`
+ */
+const connectionStringOfSAS = (endpoint, container, permissions) =>
+  `BlobEndpoint=${endpoint};` +
+  `SharedAccessSignature=${sharedAccessSignature(container, permissions)}`;
 
 /**
  * Creates a container, as an administrator would.
@@ -179,6 +203,18 @@ function blobAt(connectionString, path) {
     .getBlockBlobClient(decodeURIComponent(name.join('/')));
 }
 
+/**
+ * Removes all blobs of a container.
+ *
+ * @param {string} connectionString
+ * @param {string} container
+ */
+async function emptyContainer(connectionString, container) {
+  for (const { name } of await listBlobs(connectionString, container)) {
+    await removeBlob(connectionString, `/${account}/${container}/${name}`);
+  }
+}
+
 /** @param {string} connectionString */
 function service(connectionString) {
   // Loaded here: scripts load this file before anything is installed.
@@ -186,8 +222,11 @@ function service(connectionString) {
   return BlobServiceClient.fromConnectionString(connectionString);
 }
 
+exports.accountKey = accountKey;
 exports.startAzurite = startAzurite;
 exports.connectionString = connectionString;
+exports.connectionStringOfSAS = connectionStringOfSAS;
+exports.emptyContainer = emptyContainer;
 exports.endpoint = endpoint;
 exports.sharedAccessSignature = sharedAccessSignature;
 exports.createContainer = createContainer;

@@ -1,5 +1,6 @@
 'use strict';
 
+const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { root } = require('./root');
@@ -55,6 +56,17 @@ class Machine {
    * @param {Parameters<Machine['run']>[2]} [options]
    */
   nx(args, options) {
+    const nx = path.join(this.workspace, 'node_modules', '.bin', 'nx');
+    return this.run(nx, args, options);
+  }
+
+  /**
+   * Runs Nx as people do: below npm, which adds a second to each run.
+   *
+   * @param {string[]} args
+   * @param {Parameters<Machine['run']>[2]} [options]
+   */
+  npxNx(args, options) {
     return this.run('npx', ['--no-install', 'nx', ...args], options);
   }
 
@@ -114,7 +126,7 @@ class Machine {
  */
 function neutralEnvironment() {
   const telling =
-    /^(npm_|NX_|AZURE|ACTIONS_|SYSTEM_|IDENTITY_|MSI_|IMDS_|NODE_TEST_CONTEXT$|INIT_CWD$|CI$|TF_BUILD$|GITHUB_|BUILDKITE|CIRCLECI$|CIRRUS_CI$|TRAVIS$|bamboo|CODEBUILD_|GITLAB_|HEROKU_|BUILD_|TEAMCITY_|JENKINS_|HUDSON_)/i;
+    /^(npm_|NX_|KIT_|AZURE|ACTIONS_|SYSTEM_|IDENTITY_|MSI_|IMDS_|NODE_TEST_CONTEXT$|INIT_CWD$|CI$|TF_BUILD$|GITHUB_|BUILDKITE|CIRCLECI$|CIRRUS_CI$|TRAVIS$|bamboo|CODEBUILD_|GITLAB_|HEROKU_|BUILD_|TEAMCITY_|JENKINS_|HUDSON_)/i;
   return Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !telling.test(name)),
   );
@@ -193,7 +205,40 @@ async function cloneWorkspace(from, to) {
   await installPackages(to);
 }
 
+/**
+ * Copies a workspace. The copies share the files in node_modules, so nothing may write
+ * to one, but only replace it: real copies take ten times as long.
+ *
+ * @param {string} from
+ * @param {string} to
+ */
+function copyWorkspace(from, to) {
+  const packages = path.join(from, 'node_modules');
+  fs.cpSync(from, to, {
+    recursive: true,
+    verbatimSymlinks: true,
+    filter: (file) => file !== packages,
+  });
+  linkTree(packages, path.join(to, 'node_modules'));
+  // npm writes to this one.
+  const lockfile = path.join('node_modules', '.package-lock.json');
+  fs.rmSync(path.join(to, lockfile));
+  fs.copyFileSync(path.join(from, lockfile), path.join(to, lockfile));
+}
+
+/**
+ * Copies a folder with hard links to its files.
+ *
+ * @param {string} from
+ * @param {string} to is not there yet
+ */
+function linkTree(from, to) {
+  execFileSync('cp', ['-al', from, to]);
+}
+
 exports.Machine = Machine;
-exports.createWorkspace = createWorkspace;
 exports.cloneWorkspace = cloneWorkspace;
 exports.commit = commit;
+exports.copyWorkspace = copyWorkspace;
+exports.createWorkspace = createWorkspace;
+exports.linkTree = linkTree;

@@ -1,74 +1,179 @@
 'use strict';
 
+// What all suites with a real Nx share: the packages that were built, the servers, and
+// workspaces that have the packages. `npm test` starts it once for several suites; a
+// suite that runs alone starts its own. Tests find it in a variable.
+
 const fs = require('node:fs');
 const path = require('node:path');
+const { setTimeout: sleep } = require('node:timers/promises');
+const { build } = require('../build');
 const { startAzurite } = require('./azurite');
 const { temporaryFolder } = require('./cleanup');
-const { Machine, createWorkspace } = require('./machine');
-const { root } = require('./root');
+const { install } = require('./install');
+const { kept } = require('./kept');
+const { Machine, copyWorkspace, createWorkspace } = require('./machine');
+const { alias, specifier } = require('./names');
 const { publishAll, startVerdaccio } = require('./verdaccio');
 
-/** @typedef {{ specifier: string, nx?: string }} Install */
+/**
+ * @typedef {object} Shared
+ * @property {string} folder holds the workspaces, and the machines of the tests
+ * @property {string} packages the folder of the packages that are published
+ * @property {string} azurite connection string
+ * @property {string} registry URL
+ */
+
+/** Holds a Shared as JSON. */
+const variable = 'KIT_SHARED';
+
+/** What `nx add` is given. Users do both; both must work (design §3). */
+const specifiers = { alias: specifier, plain: alias };
 
 /**
- * Sets up what all tests with a real Nx share, in a temporary folder:
- * `<name>/workspace`, a workspace that has the package, for each of `installs`;
- * `expected`, the outputs of `build` as they are without any remote cache; and
- * Azurite. Needs `npm run build`.
+ * Installs the tools, builds and publishes the packages, and starts Azurite and
+ * Verdaccio; takes over what another process has started.
  *
- * @param {string} name of the folder
- * @param {Record<string, Install>} installs how the package is installed, and
- *   with which version of Nx
- * @returns {Promise<NodeJS.ProcessEnv>} where it is, for scripts/e2e/world.js
+ * @returns {Promise<Shared>}
  */
-async function startShared(name, installs) {
+async function startShared() {
+  const started = process.env[variable];
+  if (started) return JSON.parse(started);
+  await install();
+  const packages = await build();
   const [azurite, verdaccio] = await Promise.all([
     startAzurite(),
     startVerdaccio(),
   ]);
-  await publishAll(verdaccio, path.join(root, 'dist', 'npm'));
-
-  const folder = temporaryFolder(name);
-  for (const [name, install] of Object.entries(installs)) {
-    const machine = new Machine(path.join(folder, name));
-    await installedWorkspace(machine, verdaccio.url, install);
-  }
-  const [first] = Object.keys(installs);
-  const expected = path.join(folder, 'expected');
-  await buildWithoutCache(path.join(folder, first), expected);
+  await publishAll(verdaccio, packages);
   return {
-    E2E_FOLDER: folder,
-    E2E_AZURITE: azurite.connectionString,
-    E2E_REGISTRY: verdaccio.url,
+    folder: temporaryFolder('shared'),
+    packages,
+    azurite: azurite.connectionString,
+    registry: verdaccio.url,
   };
 }
 
 /**
- * Makes a workspace that has the package, as `nx add` leaves it.
+ * The variable that hands it to other processes.
  *
- * @param {Machine} machine
- * @param {string} registry
- * @param {Install} install
+ * @param {Shared} shared
  */
-async function installedWorkspace(machine, registry, { specifier, nx }) {
-  await createWorkspace(machine, registry, nx);
-  const { code, output } = await machine.nx(['add', specifier]);
-  if (code !== 0) throw new Error(`nx add ${specifier} failed:\n${output}`);
+const environmentOf = (shared) => ({ [variable]: JSON.stringify(shared) });
+
+/**
+ * What the process that runs this test has started.
+ *
+ * @returns {Shared}
+ */
+function shared() {
+  const started = process.env[variable];
+  if (started) return JSON.parse(started);
+  throw new Error(
+    `${variable} is not set: run npm test, or the suite's script, such as node scripts/e2e.js`,
+  );
 }
 
 /**
- * Runs the tasks as they run without any remote cache, for comparing.
+ * A workspace that has the package, as `nx add` leaves it. The first process that asks
+ * for it makes it.
  *
- * @param {string} folder of a machine
- * @param {string} to where the outputs go
+ * @param {Shared} shared
+ * @param {string} name `alias` or `plain`, of the newest Nx; or `nx-` and another version
+ *   of Nx
+ * @returns {Promise<string>} the folder of its machine
  */
-async function buildWithoutCache(folder, to) {
-  const machine = new Machine(folder, { NX_SKIP_REMOTE_CACHE: 'true' });
-  const { code, output } = await machine.nx(['run-many', '--target=build']);
-  if (code !== 0) throw new Error(`the tasks fail without a cache:\n${output}`);
-  fs.renameSync(path.join(machine.workspace, 'dist'), to);
-  machine.forget();
+function installedWorkspace(shared, name) {
+  return once(path.join(shared.folder, name), async (folder) => {
+    const [, version] = /^nx-(.*)/.exec(name) ?? [];
+    const machine = installer(folder);
+    if (version) {
+      await createWorkspace(machine, shared.registry, version);
+    } else {
+      const from = installer(await emptyWorkspace(shared));
+      copyWorkspace(from.workspace, machine.workspace);
+    }
+    const key = name === 'plain' ? 'plain' : 'alias';
+    const { code, output } = await machine.nx(['add', specifiers[key]]);
+    if (code !== 0) {
+      throw new Error(`nx add ${specifiers[key]} failed:\n${output}`);
+    }
+  });
 }
 
+/**
+ * A workspace with the newest Nx and without the package.
+ *
+ * @param {Shared} shared
+ */
+function emptyWorkspace({ folder, registry }) {
+  return once(path.join(folder, 'empty'), (folder) =>
+    createWorkspace(installer(folder), registry),
+  );
+}
+
+/**
+ * A machine that installs packages from a cache, and has one of its own for all else.
+ *
+ * @param {string} folder
+ */
+const installer = (folder) =>
+  new Machine(folder, { npm_config_cache: path.join(kept, 'npm') });
+
+/**
+ * The outputs of the tasks of `build` as they are without any remote cache.
+ *
+ * @param {Shared} shared
+ * @returns {Promise<string>} their folder
+ */
+function buildWithoutCache(shared) {
+  return once(path.join(shared.folder, 'expected'), async (folder) => {
+    const machine = new Machine(await installedWorkspace(shared, 'alias'), {
+      NX_SKIP_REMOTE_CACHE: 'true',
+    });
+    const { code, output } = await machine.nx(['run-many', '--target=build']);
+    if (code !== 0)
+      throw new Error(`the tasks fail without a cache:\n${output}`);
+    fs.renameSync(
+      path.join(machine.workspace, 'dist'),
+      path.join(folder, 'dist'),
+    );
+    machine.forget();
+  });
+}
+
+/**
+ * Fills a folder once, whatever process asks first; the others wait.
+ *
+ * @param {string} folder
+ * @param {(folder: string) => Promise<unknown>} fill
+ * @returns {Promise<string>} the folder
+ */
+async function once(folder, fill) {
+  const [ready, failed] = [`${folder}.ready`, `${folder}.failed`];
+  try {
+    fs.mkdirSync(folder);
+  } catch {
+    for (let i = 0; i < 3000 && !fs.existsSync(ready); i++) {
+      if (fs.existsSync(failed)) break;
+      await sleep(100);
+    }
+    if (fs.existsSync(ready)) return folder;
+    throw new Error(`another process could not fill ${folder}`);
+  }
+  try {
+    await fill(folder);
+  } catch (err) {
+    fs.writeFileSync(failed, '');
+    throw err;
+  }
+  fs.writeFileSync(ready, '');
+  return folder;
+}
+
+exports.buildWithoutCache = buildWithoutCache;
+exports.environmentOf = environmentOf;
 exports.installedWorkspace = installedWorkspace;
+exports.once = once;
+exports.shared = shared;
 exports.startShared = startShared;

@@ -3,26 +3,24 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { temporaryFolder } = require('./cleanup');
+const { kept } = require('./kept');
 const { root } = require('./root');
 const { run } = require('./run');
 const { startServer } = require('./server');
+const { addOurPlatforms } = require('./stand-ins');
 
 /**
- * Starts Verdaccio, an npm registry, which holds our packages and passes on
- * all others from the registry of this machine.
- *
- * @param {{ kept?: string }} [options] a folder in which it finds, the next time,
- *   what it has passed on
+ * Starts Verdaccio, an npm registry, which holds our packages, and passes on all others
+ * from the registry of this machine and keeps them.
  */
-async function startVerdaccio({ kept } = {}) {
+async function startVerdaccio() {
   const folder = temporaryFolder('verdaccio');
   const config = path.join(folder, 'config.yaml');
   fs.writeFileSync(config, JSON.stringify(await configuration(folder)));
-  if (kept) {
-    fs.mkdirSync(kept, { recursive: true });
-    fs.mkdirSync(path.join(folder, 'storage'));
-    fs.symlinkSync(kept, path.join(folder, 'storage', 'passed-on'));
-  }
+  const passedOn = path.join(kept, 'registry');
+  fs.mkdirSync(passedOn, { recursive: true });
+  fs.mkdirSync(path.join(folder, 'storage'));
+  fs.symlinkSync(passedOn, path.join(folder, 'storage', 'passed-on'));
   const server = await startServer('Verdaccio', (port) => [
     path.join(root, 'node_modules/verdaccio/bin/verdaccio'),
     ...['--config', config, '--listen', `127.0.0.1:${port}`],
@@ -36,38 +34,36 @@ async function startVerdaccio({ kept } = {}) {
   return {
     ...server,
     url,
-    /**
-     * @param {string} folder of a package
-     * @param {string} [tag]
-     */
-    async publish(folder, tag = 'latest') {
-      const args = ['publish', folder, '--tag', tag];
+    /** @param {string} folder of a package */
+    async publish(folder) {
+      const args = ['publish', folder];
       await run('npm', [...args, '--registry', url, '--userconfig', npmrc]);
     },
   };
 }
 
 /**
- * Publishes the packages that `npm run build` has made, as a release does:
- * those of the platforms first, so that the main package never names one that
- * is not there.
+ * Publishes the packages that `npm run build` has made, as a release does: those of the
+ * platforms first, so that the main package never names one that is not there. Those that
+ * were not built have a stand-in.
  *
  * @param {Awaited<ReturnType<typeof startVerdaccio>>} verdaccio
  * @param {string} packages dist/npm
  */
 async function publishAll(verdaccio, packages) {
   const platforms = path.join(packages, '@nx-azure-cache');
-  for (const name of fs.readdirSync(platforms)) {
+  const built = fs.readdirSync(platforms);
+  for (const name of built) {
     await verdaccio.publish(path.join(platforms, name));
   }
+  await addOurPlatforms(verdaccio.url, built);
   await verdaccio.publish(path.join(packages, 'nx-azure-cache'));
   await verdaccio.publish(path.join(packages, '@nx/powerpack-azure-cache'));
 }
 
 /** @param {string} folder */
 async function configuration(folder) {
-  const registry = await npmConfig('registry');
-  const cafile = await npmConfig('cafile');
+  const { registry, cafile } = await npmConfig('registry', 'cafile');
   const ca = cafile && fs.readFileSync(cafile, 'utf8');
   const ours = { access: '$all', publish: '$all' };
   const nobody = { access: 'nobody', publish: 'nobody' };
@@ -99,13 +95,19 @@ async function configuration(folder) {
 }
 
 /**
- * @param {string} key
- * @returns {Promise<string>} '' when it is not set
+ * @param {string[]} keys at least two: of one npm prints the value alone
+ * @returns {Promise<Record<string, string>>} '' for what is not set
  */
-async function npmConfig(key) {
-  const { stdout } = await run('npm', ['config', 'get', key]);
-  const value = stdout.trim();
-  return value === 'null' || value === 'undefined' ? '' : value;
+async function npmConfig(...keys) {
+  const { stdout } = await run('npm', ['config', 'get', ...keys]);
+  const lines = stdout.trim().split('\n');
+  return Object.fromEntries(
+    lines.map((line) => {
+      const [key, ...rest] = line.split('=');
+      const value = rest.join('=').trim();
+      return [key.trim(), /^(null|undefined)$/.test(value) ? '' : value];
+    }),
+  );
 }
 
 exports.publishAll = publishAll;

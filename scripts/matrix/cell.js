@@ -5,12 +5,15 @@ const { createHash, randomUUID } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
 const { createContainer, listBlobs } = require('../kit/azurite');
+const { onMain } = require('../kit/ci');
+const { testLicense } = require('../kit/license');
 const { Machine, commit } = require('../kit/machine');
+const { alias, platformPackage, specifier } = require('../kit/names');
+const { startRecorder } = require('../kit/recorder');
 const { root } = require('../kit/root');
 const { run } = require('../kit/run');
 const { readTree } = require('../kit/tree');
-const { startRecorder } = require('../e2e/recorder');
-const { alias, managers, specifier } = require('./managers');
+const { managers } = require('./managers');
 
 /** @import { Manager } from './managers' */
 /** @import { Tools } from './tools' */
@@ -36,12 +39,8 @@ const { alias, managers, specifier } = require('./managers');
  * @property {string} packages that were published
  * @property {string} registry
  * @property {string} azurite connection string
- * @property {string} licence
  * @property {Tools} tools
  */
-
-/** A run of a CI that is told its ref: one of the trusted branch. */
-const onMain = { CI: 'true', NX_AZURE_CACHE_REF: 'refs/heads/main' };
 
 /** One after the other: Nx 22 asks again for the tasks that wait. */
 const buildTasks = [
@@ -115,7 +114,7 @@ class CellRun {
 
   /** @param {string} name */
   machine(name) {
-    const { licence, tools } = this.shared;
+    const { tools } = this.shared;
     const folder = path.join(this.shared.folder, name);
     const temporary = path.join(folder, 't');
     fs.mkdirSync(temporary, { recursive: true });
@@ -123,7 +122,7 @@ class CellRun {
       ...tools.env(this.cell.bun),
       TMPDIR: temporary,
       AZURE_STORAGE_CONNECTION_STRING: this.#recorder?.connectionString,
-      NX_POWERPACK_LICENSE: licence,
+      NX_POWERPACK_LICENSE: testLicense('valid'),
       NX_VERBOSE_LOGGING: 'false',
       BUILD_TIME: '0',
     });
@@ -255,8 +254,7 @@ class CellRun {
     ]);
     const { packages } = this.shared;
     const { dependencies } = require('../../npm/nx-azure-cache/package.json');
-    const platform = `${process.platform}-${process.arch}`;
-    const binary = `@nx-azure-cache/${platform}/bin/nx-azure-cache`;
+    const binary = `${platformPackage}/bin/nx-azure-cache`;
     assert.deepEqual(JSON.parse(stdout), {
       nx: this.cell.nx,
       version: require('../../package.json').version,
@@ -389,6 +387,5 @@ function sha256(file) {
 
 exports.CellRun = CellRun;
 exports.linesOfOurs = linesOfOurs;
-exports.onMain = onMain;
 exports.buildTasks = buildTasks;
 exports.told = told;

@@ -1,8 +1,6 @@
 'use strict';
 
-/** The name under which Nx finds our package, and what installs it so. */
-const alias = '@nx/powerpack-azure-cache';
-const specifier = `${alias}@npm:nx-azure-cache`;
+const { specifier } = require('../kit/names');
 
 /**
  * How those who use a package manager do what is done here.
@@ -118,6 +116,4 @@ function yarn(registry, linker) {
 /** @param {string[]} text */
 const lines = (...text) => text.map((line) => `${line}\n`).join('');
 
-exports.alias = alias;
 exports.managers = managers;
-exports.specifier = specifier;

@@ -7,7 +7,9 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { createContainer } = require('../kit/azurite');
-const { CellRun, buildTasks, linesOfOurs, onMain, told } = require('./cell');
+const { onMain } = require('../kit/ci');
+const { platformPackage } = require('../kit/names');
+const { CellRun, buildTasks, linesOfOurs, told } = require('./cell');
 
 /** @import { Machine } from '../kit/machine' */
 /** @import { Cell, Shared } from './cell' */
@@ -34,7 +36,7 @@ const losses = {
   /** As npm writes a lockfile beside the node_modules of another platform. */
   'lockfile-of-another-platform': async (run, machine) => {
     await run.must(machine, run.manager.install);
-    const lost = path.join('node_modules', '@nx-azure-cache', platform);
+    const lost = path.join('node_modules', platformPackage);
     fs.rmSync(path.join(machine.workspace, lost), { recursive: true });
     for (const name of [
       'package-lock.json',
@@ -83,7 +85,7 @@ class MissingRun extends CellRun {
    */
   async #assertTold(machine) {
     const why =
-      `the package @nx-azure-cache/${platform} is not installed. Install again on this platform, ` +
+      `the package ${platformPackage} is not installed. Install again on this platform, ` +
       'without --omit=optional; if that does not help, remove node_modules ' +
       'and the entries of @nx-azure-cache from the lockfile first';
     const run = await this.nx(machine, buildTasks, { env: onMain });

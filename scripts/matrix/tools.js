@@ -2,14 +2,11 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { root } = require('../kit/root');
+const { kept } = require('../kit/kept');
 const { run } = require('../kit/run');
 
-/**
- * What stays from one run to the next: the package managers, their caches, and
- * what Verdaccio has passed on.
- */
-const kept = path.join(root, 'node_modules', '.cache', 'nx-azure-cache-matrix');
+/** The package managers and their caches, which stay from one run to the next. */
+const folder = path.join(kept, 'matrix');
 
 const platform = `${process.platform}-${process.arch}`;
 
@@ -35,7 +32,7 @@ const bun = { package: `@oven/bun-${platform}`, version: '1.4.5' };
  * @returns {Promise<Tools>}
  */
 async function installTools(otherBuns) {
-  const managers = path.join(kept, 'managers');
+  const managers = path.join(folder, 'managers');
   const pnpmFolder = await installPackage(managers, pnpm);
   const yarnFolder = await installPackage(managers, yarn);
   for (const version of new Set([bun.version, ...otherBuns])) {
@@ -47,7 +44,7 @@ async function installTools(otherBuns) {
       bunx: path.join(bunFolder, 'bin', 'bun'),
     });
   }
-  const caches = path.join(kept, 'caches');
+  const caches = path.join(folder, 'caches');
   forgetOurs(caches);
   const { stdout } = await run('npm', ['--version']);
   return {
@@ -145,4 +142,3 @@ function foldersAndFiles(folder) {
 }
 
 exports.installTools = installTools;
-exports.kept = kept;

@@ -9,7 +9,6 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { writeBlob } = require('../kit/azurite');
 const { run } = require('../kit/run');
-const e2e = require('../e2e/world');
 const { evilOf } = require('../faults/evil');
 const {
   folder: uploadsFolder,
@@ -17,16 +16,19 @@ const {
   withHash,
   zstd,
 } = require('../faults/archives');
+const { runNx } = require('../kit/nx-runs');
+const { shared } = require('../kit/shared');
 const { bombs } = require('./bombs');
 const { statementOf } = require('./artifacts');
+const { redTest } = require('./attacks');
 const { sign } = require('./envelopes');
+const { startFixture } = require('./fixture');
 const { push } = require('./runs');
 const { metadataOf } = require('./storage');
-const { redTest, startWorld } = require('./world');
 const { writeProjects } = require('./workspace');
 
 /** @import { Machine } from '../kit/machine' */
-/** @import { World } from './world' */
+/** @import { Fixture } from './fixture' */
 
 /** An archive like the others, to which there is nothing to object. */
 const control = 'backslash';
@@ -57,22 +59,22 @@ const args = ['run-many', '--target=make'];
 
 redTest('F15_hostile_archives_signed_by_main', async (t) => {
   await assertLeaves(t.name);
-  const world = await startWorld(t, { isSigned: true });
+  const fixture = await startFixture(t, { isSigned: true });
   const make = (/** @type {string} */ name) => {
-    const machine = world.trustedMachine(name, push('main'));
+    const machine = fixture.trustedMachine(name, push('main'));
     writeProjects(machine, names);
     return machine;
   };
   const first = make('first');
-  await e2e.runNx(first, args);
+  await runNx(first, args);
   const run = first.lastRun();
-  await replaceAll(world, run);
+  await replaceAll(fixture, run);
 
   const victim = make('victim');
   const before = evilOf(victim);
   const log = path.join(path.dirname(victim.home), 'log');
   const env = { NX_AZURE_CACHE_LOG: 'debug', NX_AZURE_CACHE_LOG_FILE: log };
-  await e2e.runNx(victim, args, { env });
+  await runNx(victim, args, { env });
   const messages = fs.readFileSync(log, 'utf8').split('\n');
   const results = victim.lastRun();
   for (const name of names) {
@@ -96,7 +98,7 @@ redTest('F15_hostile_archives_signed_by_main', async (t) => {
 /**
  * Puts the archives where the results of a run are, signed.
  *
- * @param {World} world
+ * @param {Fixture} fixture
  * @param {ReturnType<Machine['lastRun']>} run
  */
 async function replaceAll({ container, key }, run) {
@@ -106,7 +108,7 @@ async function replaceAll({ container, key }, run) {
     const statement = { ...statementOf(content), hash };
     const metadata = { ...metadataOf(content), dsse: sign(statement, key) };
     const blob = `/account/${container}/v1/trusted/${hash}`;
-    await writeBlob(e2e.shared.azurite, blob, content, metadata);
+    await writeBlob(shared().azurite, blob, content, metadata);
   }
 }
 
@@ -117,7 +119,7 @@ async function replaceAll({ container, key }, run) {
  * @param {string} name of a folder
  */
 async function assertLeaves(name) {
-  const folder = path.join(e2e.shared.folder, name);
+  const folder = path.join(shared().folder, name);
   const inner = path.join(folder, 'outputs-go-here');
   fs.mkdirSync(inner, { recursive: true });
   const archive = tarOf('hostile-a-name-that-leaves-far');

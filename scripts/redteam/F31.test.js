@@ -5,9 +5,10 @@
 // it; F32 is about those who write to the storage on their own.
 
 const assert = require('node:assert/strict');
+const { attack, redTest } = require('./attacks');
+const { poisoned, startFixture } = require('./fixture');
 const { withLoop } = require('./loop');
 const runs = require('./runs');
-const { attack, poisoned, redTest, startWorld } = require('./world');
 const { patchTool, poison } = require('./workspace');
 
 /** @import { Machine } from '../kit/machine' */
@@ -32,16 +33,16 @@ function creep(name, options) {
   const { prepare = patchTool, around = (_, build) => build() } = options;
   attack(name, {
     isFull,
-    async run(world) {
-      const attacker = world.machine('attacker', by);
+    async run(fixture) {
+      const attacker = fixture.machine('attacker', by);
       prepare(attacker);
-      await around(attacker, () => world.build(attacker));
+      await around(attacker, () => fixture.build(attacker));
       assert.deepEqual(
-        await world.scopes(),
-        world.isOpen ? ['shared'] : scopes,
+        await fixture.scopes(),
+        fixture.isOpen ? ['shared'] : scopes,
         'what the attacker has written',
       );
-      return world.build(world.machine('victim', on));
+      return fixture.build(fixture.machine('victim', on));
     },
   });
 }
@@ -146,12 +147,12 @@ creep('F31_a_pull_request_of_a_developer', {
 redTest(
   'F31_a_bad_tool_on_main_is_believed',
   async (t) => {
-    const world = await startWorld(t, {});
-    const first = world.machine('first', push('main'));
+    const fixture = await startFixture(t, {});
+    const first = fixture.machine('first', push('main'));
     patchTool(first);
-    await world.build(first);
-    const next = world.machine('next', push('main'));
-    assert.equal((await world.build(next)).content, poisoned);
+    await fixture.build(first);
+    const next = fixture.machine('next', push('main'));
+    assert.equal((await fixture.build(next)).content, poisoned);
   },
   { isFull: true },
 );
@@ -163,18 +164,18 @@ const withoutSecrets = {
 };
 
 attack('F31_a_fork_without_any_secret', {
-  async run(world) {
-    const attacker = world.machine('attacker', pullRequest(7), {
+  async run(fixture) {
+    const attacker = fixture.machine('attacker', pullRequest(7), {
       azure: { accountName: 'nxazurecachetest' },
-      env: world.isOpen ? {} : withoutSecrets,
+      env: fixture.isOpen ? {} : withoutSecrets,
     });
     patchTool(attacker);
-    const { lines } = await world.build(attacker);
-    if (!world.isOpen) {
-      assert.deepEqual(await world.scopes(), []);
+    const { lines } = await fixture.build(attacker);
+    if (!fixture.isOpen) {
+      assert.deepEqual(await fixture.scopes(), []);
       // Reading, which needs no sign-in where all may, finds the proxy dead.
       assert.match(lines.at(-1) ?? '', /nobody is signed in for/);
     }
-    return world.build(world.machine('main', push('main')));
+    return fixture.build(fixture.machine('main', push('main')));
   },
 });

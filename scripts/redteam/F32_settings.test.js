@@ -4,13 +4,13 @@
 // holds here holds where it does.
 
 const assert = require('node:assert/strict');
+const { attack } = require('./attacks');
 const { generateKey } = require('./envelopes');
 const { pullRequest, push } = require('./runs');
-const { attack } = require('./world');
 const { patchTool } = require('./workspace');
 
 /** @import { Run } from './runs' */
-/** @import { World } from './world' */
+/** @import { Fixture } from './fixture' */
 
 const own = generateKey();
 
@@ -19,7 +19,7 @@ const own = generateKey();
  *
  * @param {string} name
  * @param {object} options
- * @param {(world: World) => Record<string, unknown>} options.edit his settings
+ * @param {(fixture: Fixture) => Record<string, unknown>} options.edit his settings
  * @param {Run} options.by
  * @param {string[]} options.scopes in which he has written
  * @param {boolean} [options.isSigned] whether main has a key
@@ -31,17 +31,17 @@ function edited(name, { edit, by, scopes, isSigned, line, isFull }) {
     isSigned,
     line,
     isFull,
-    async run(world) {
-      const trust = world.isOpen ? world.trust : edit(world);
-      const attacker = world.machine('attacker', by, {
+    async run(fixture) {
+      const trust = fixture.isOpen ? fixture.trust : edit(fixture);
+      const attacker = fixture.machine('attacker', by, {
         trust,
-        env: { NX_AZURE_CACHE_SIGNING_KEY: world.isOpen ? '' : own.pem },
+        env: { NX_AZURE_CACHE_SIGNING_KEY: fixture.isOpen ? '' : own.pem },
       });
       patchTool(attacker);
-      await world.build(attacker);
-      const written = world.isOpen ? ['shared'] : scopes;
-      assert.deepEqual(await world.scopes(), written);
-      return world.build(world.trustedMachine('main', push('main')));
+      await fixture.build(attacker);
+      const written = fixture.isOpen ? ['shared'] : scopes;
+      assert.deepEqual(await fixture.scopes(), written);
+      return fixture.build(fixture.trustedMachine('main', push('main')));
     },
   });
 }

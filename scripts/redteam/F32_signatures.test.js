@@ -6,15 +6,20 @@
 
 const assert = require('node:assert/strict');
 const { artifact, statementOf } = require('./artifacts');
+const {
+  assertHonest,
+  assertSignedEntry,
+  attack,
+  redTest,
+  succeeds,
+} = require('./attacks');
 const { generateKey, sign, verify } = require('./envelopes');
+const { hash, honest, poisoned, startFixture } = require('./fixture');
 const { developer, push } = require('./runs');
 const { metadataOf } = require('./storage');
-const { assertHonest, assertSignedEntry, attack } = require('./world');
-const { hash, honest, poisoned } = require('./world');
-const { redTest, startWorld, succeeds } = require('./world');
 
 /** @import { Entry } from './storage' */
-/** @import { World } from './world' */
+/** @import { Fixture } from './fixture' */
 
 const stranger = generateKey();
 const revoked = generateKey();
@@ -32,12 +37,12 @@ const entryOf = (content, dsse) => ({
 /**
  * Plants an entry, and builds main.
  *
- * @param {World} world
+ * @param {Fixture} fixture
  * @param {Entry} entry
  */
-async function plantAndBuild(world, entry) {
-  await world.plant(entry);
-  return world.build(world.trustedMachine('main', push('main')));
+async function plantAndBuild(fixture, entry) {
+  await fixture.plant(entry);
+  return fixture.build(fixture.trustedMachine('main', push('main')));
 }
 
 /**
@@ -45,7 +50,7 @@ async function plantAndBuild(world, entry) {
  *
  * @param {string} name
  * @param {object} options
- * @param {(content: Buffer, world: World) => Entry} options.forge of an artifact
+ * @param {(content: Buffer, fixture: Fixture) => Entry} options.forge of an artifact
  * @param {RegExp} options.line what main says
  * @param {Record<string, unknown>} [options.trust]
  * @param {boolean} [options.isFull]
@@ -56,7 +61,8 @@ function forgery(name, { forge, line, trust, isFull }) {
     isFull,
     trust,
     line,
-    run: async (world) => plantAndBuild(world, forge(await artifact(), world)),
+    run: async (fixture) =>
+      plantAndBuild(fixture, forge(await artifact(), fixture)),
   });
 }
 
@@ -142,15 +148,15 @@ forgery('F32_a_right_signature_of_another_type_of_statement', {
 attack('F32_a_swapped_artifact_under_a_right_signature', {
   isSigned: true,
   line: /SHA-256/,
-  async run(world) {
+  async run(fixture) {
     const padding = '/'.repeat(poisoned.length - honest.length);
     const right = await artifact({ content: honest + padding });
     const content = await artifact();
     assert.equal(content.length, right.length);
-    const { metadata } = entryOf(right, sign(statementOf(right), world.key));
+    const { metadata } = entryOf(right, sign(statementOf(right), fixture.key));
     // Without signatures nothing keeps the digest.
-    const planted = world.isOpen ? metadataOf(content) : metadata;
-    return plantAndBuild(world, { content, metadata: planted });
+    const planted = fixture.isOpen ? metadataOf(content) : metadata;
+    return plantAndBuild(fixture, { content, metadata: planted });
   },
 });
 
@@ -158,14 +164,14 @@ attack('F32_a_swapped_artifact_and_digest_under_the_signature_of_main', {
   isSigned: true,
   isFull: true,
   line: /its signature is about/,
-  async run(world) {
-    await world.build(world.trustedMachine('first', push('main')));
-    const entry = await world.entry();
+  async run(fixture) {
+    await fixture.build(fixture.trustedMachine('first', push('main')));
+    const entry = await fixture.entry();
     assert.ok(entry, 'main has stored nothing');
-    if (!world.isOpen) await assertSignedEntry(world);
+    if (!fixture.isOpen) await assertSignedEntry(fixture);
     const content = await artifact();
     const metadata = { ...entry.metadata, ...metadataOf(content) };
-    return plantAndBuild(world, { content, metadata });
+    return plantAndBuild(fixture, { content, metadata });
   },
 });
 
@@ -173,34 +179,36 @@ const replay = async (/** @type {import('node:test').TestContext} */ t) => {
   // Main has once built and signed this: its tool was bad, and Nx does not hash
   // the tool. Since then it has built again, and somebody puts the old one back.
   // Nothing in the old one is wrong.
-  await succeeds(t, async (world) => plantAndBuild(world, await unsigned()));
-  const world = await startWorld(t, { isSigned: true });
+  await succeeds(t, async (fixture) =>
+    plantAndBuild(fixture, await unsigned()),
+  );
+  const fixture = await startFixture(t, { isSigned: true });
   const content = await artifact();
-  const old = entryOf(content, sign(statementOf(content), world.key));
-  assert.deepEqual(await plantAndBuild(world, old), {
+  const old = entryOf(content, sign(statementOf(content), fixture.key));
+  assert.deepEqual(await plantAndBuild(fixture, old), {
     content: poisoned,
     status: 'remote-cache-hit',
     lines: [],
   });
 
   // What is evicted is built again.
-  await evict(world);
-  const second = world.trustedMachine('second', push('main'));
-  assertHonest(await world.build(second));
-  await assertSignedEntry(world);
+  await evict(fixture);
+  const second = fixture.trustedMachine('second', push('main'));
+  assertHonest(await fixture.build(second));
+  await assertSignedEntry(fixture);
 
   // He puts it back again: the key must go.
-  await world.plant(old);
+  await fixture.plant(old);
   const next = generateKey();
-  const third = world.machine('third', push('main'), {
+  const third = fixture.machine('third', push('main'), {
     trust: {
-      publicKeys: [world.key.publicKey, next.publicKey],
-      revokedKeys: [world.key.publicKey],
+      publicKeys: [fixture.key.publicKey, next.publicKey],
+      revokedKeys: [fixture.key.publicKey],
     },
     env: { NX_AZURE_CACHE_SIGNING_KEY: next.pem },
   });
-  assertHonest(await world.build(third), /revoked/);
-  const replaced = await world.entry();
+  assertHonest(await fixture.build(third), /revoked/);
+  const replaced = await fixture.entry();
   assert.equal(verify(replaced?.metadata.dsse ?? '', next).hash, hash);
 };
 redTest('F32_a_replayed_signature_of_the_same_hash_is_believed', replay, {
@@ -215,13 +223,13 @@ async function unsigned() {
 /**
  * Deletes what main finds, as an administrator does.
  *
- * @param {World} world
+ * @param {Fixture} fixture
  */
-async function evict(world) {
+async function evict(fixture) {
   const command = ['nx-azure-cache', 'evict', '--scope', 'trusted'];
-  const { code, output } = await world
+  const { code, output } = await fixture
     .machine('administrator', developer)
     .run('npx', ['--no-install', ...command, '--hash', hash, '--yes']);
   assert.equal(code, 0, output);
-  assert.equal(await world.entry(), undefined, output);
+  assert.equal(await fixture.entry(), undefined, output);
 }

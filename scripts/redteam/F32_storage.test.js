@@ -4,25 +4,25 @@
 
 const assert = require('node:assert/strict');
 const { artifact } = require('./artifacts');
+const { assertHonest, attack, redTest } = require('./attacks');
+const { poisoned, startFixture } = require('./fixture');
 const { developer, pullRequest, push, tag } = require('./runs');
 const { metadataOf } = require('./storage');
-const { assertHonest, attack, poisoned } = require('./world');
-const { redTest, startWorld } = require('./world');
 const { patchTool } = require('./workspace');
 
 /** @import { Run } from './runs' */
-/** @import { World } from './world' */
+/** @import { Fixture } from './fixture' */
 
 /**
  * Writes poison where main looks, as somebody who has a connection string.
  *
- * @param {World} world
+ * @param {Fixture} fixture
  * @param {string} connectionString
  */
-async function writeDirectly(world, connectionString) {
+async function writeDirectly(fixture, connectionString) {
   const content = await artifact();
   const entry = { content, metadata: metadataOf(content) };
-  await world.plant(entry, connectionString);
+  await fixture.plant(entry, connectionString);
 }
 
 /** What the storage says to a SAS that does not allow what is asked for. */
@@ -31,62 +31,62 @@ const forbidden = { statusCode: 403 };
 attack('F32_a_SAS_that_may_write_the_trusted_scope', {
   isSigned: true,
   line: /it is not signed/,
-  async run(world) {
-    await writeDirectly(world, world.sas('rcw'));
-    return world.build(world.trustedMachine('main', push('main')));
+  async run(fixture) {
+    await writeDirectly(fixture, fixture.sas('rcw'));
+    return fixture.build(fixture.trustedMachine('main', push('main')));
   },
 });
 
 attack('F32_a_SAS_that_may_only_read', {
-  async run(world) {
-    const sas = world.sas(world.isOpen ? 'rcw' : 'r');
-    const attacker = world.machine('attacker', pullRequest(7), {
+  async run(fixture) {
+    const sas = fixture.sas(fixture.isOpen ? 'rcw' : 'r');
+    const attacker = fixture.machine('attacker', pullRequest(7), {
       env: { AZURE_STORAGE_CONNECTION_STRING: sas },
     });
     patchTool(attacker);
-    const { lines } = await world.build(attacker);
-    if (!world.isOpen) {
-      assert.deepEqual(await world.scopes(), []);
+    const { lines } = await fixture.build(attacker);
+    if (!fixture.isOpen) {
+      assert.deepEqual(await fixture.scopes(), []);
       assert.equal(lines.length, 1, lines.join('\n'));
-      await assert.rejects(writeDirectly(world, sas), forbidden);
+      await assert.rejects(writeDirectly(fixture, sas), forbidden);
     }
-    return world.build(world.machine('main', push('main')));
+    return fixture.build(fixture.machine('main', push('main')));
   },
 });
 
 attack('F32_a_SAS_of_another_container', {
   isFull: true,
-  async run(world) {
-    const other = await world.anotherContainer();
-    const sas = world.sas('rcw', world.isOpen ? undefined : other);
+  async run(fixture) {
+    const other = await fixture.anotherContainer();
+    const sas = fixture.sas('rcw', fixture.isOpen ? undefined : other);
     const trust = {
-      ...world.trust,
-      ...(!world.isOpen && { containers: { pr: other } }),
+      ...fixture.trust,
+      ...(!fixture.isOpen && { containers: { pr: other } }),
     };
-    const attacker = world.machine('attacker', pullRequest(7), {
+    const attacker = fixture.machine('attacker', pullRequest(7), {
       trust,
       env: { AZURE_STORAGE_CONNECTION_STRING: sas },
     });
     patchTool(attacker);
-    await world.build(attacker);
-    if (!world.isOpen) {
-      assert.deepEqual(await world.scopes(), []);
-      assert.deepEqual(await world.scopes(other), ['pr-7']);
-      await assert.rejects(writeDirectly(world, sas), forbidden);
+    await fixture.build(attacker);
+    if (!fixture.isOpen) {
+      assert.deepEqual(await fixture.scopes(), []);
+      assert.deepEqual(await fixture.scopes(other), ['pr-7']);
+      await assert.rejects(writeDirectly(fixture, sas), forbidden);
     }
-    return world.build(world.machine('main', push('main'), { trust }));
+    return fixture.build(fixture.machine('main', push('main'), { trust }));
   },
 });
 
 attack('F32_a_release_of_a_tag_that_somebody_has_written_for', {
   isFull: true,
-  async run(world) {
+  async run(fixture) {
     const run = tag('v1.0.0');
-    const { scope } = world;
-    if (!world.isOpen) world.scope = 'tag-v1.0.0';
-    await writeDirectly(world, world.sas('rcw'));
-    world.scope = scope;
-    return world.build(world.machine('release', run));
+    const { scope } = fixture;
+    if (!fixture.isOpen) fixture.scope = 'tag-v1.0.0';
+    await writeDirectly(fixture, fixture.sas('rcw'));
+    fixture.scope = scope;
+    return fixture.build(fixture.machine('release', run));
   },
 });
 
@@ -120,10 +120,12 @@ for (const [name, { scope, victim, keys }] of Object.entries(believed)) {
     redTest(
       `F32_a_SAS_that_may_write_${name}_is_enough_${key}_keys`,
       async (t) => {
-        const world = await startWorld(t, { isSigned: key === 'with' });
-        world.scope = scope;
-        await writeDirectly(world, world.sas('rcw'));
-        const { content } = await world.build(world.machine('victim', victim));
+        const fixture = await startFixture(t, { isSigned: key === 'with' });
+        fixture.scope = scope;
+        await writeDirectly(fixture, fixture.sas('rcw'));
+        const { content } = await fixture.build(
+          fixture.machine('victim', victim),
+        );
         assert.equal(content, poisoned);
       },
       { isFull: true },
@@ -134,11 +136,13 @@ for (const [name, { scope, victim, keys }] of Object.entries(believed)) {
 redTest(
   'F32_a_replaced_entry_is_believed_without_keys',
   async (t) => {
-    const world = await startWorld(t, {});
-    await world.build(world.machine('first', push('main')));
-    assert.ok(await world.entry(), 'main has stored nothing');
-    await writeDirectly(world, world.sas('rcw'));
-    const { content } = await world.build(world.machine('next', push('main')));
+    const fixture = await startFixture(t, {});
+    await fixture.build(fixture.machine('first', push('main')));
+    assert.ok(await fixture.entry(), 'main has stored nothing');
+    await writeDirectly(fixture, fixture.sas('rcw'));
+    const { content } = await fixture.build(
+      fixture.machine('next', push('main')),
+    );
     assert.equal(content, poisoned);
   },
   { isFull: true },
@@ -148,12 +152,12 @@ for (const key of ['with', 'without']) {
   redTest(
     `F32_a_deleted_entry_is_a_miss_${key}_keys`,
     async (t) => {
-      const world = await startWorld(t, { isSigned: key === 'with' });
-      await world.build(world.trustedMachine('first', push('main')));
-      await world.deleteEntry(world.sas('d'));
-      assert.equal(await world.entry(), undefined);
-      const next = world.trustedMachine('next', push('main'));
-      assertHonest(await world.build(next));
+      const fixture = await startFixture(t, { isSigned: key === 'with' });
+      await fixture.build(fixture.trustedMachine('first', push('main')));
+      await fixture.deleteEntry(fixture.sas('d'));
+      assert.equal(await fixture.entry(), undefined);
+      const next = fixture.trustedMachine('next', push('main'));
+      assertHonest(await fixture.build(next));
     },
     { isFull: true },
   );
@@ -162,29 +166,29 @@ for (const key of ['with', 'without']) {
 redTest(
   'F32_a_job_that_tells_our_client_that_it_is_main_is_believed_without_keys',
   async (t) => {
-    const world = await startWorld(t, {});
-    const attacker = world.machine('attacker', push('main'));
+    const fixture = await startFixture(t, {});
+    const attacker = fixture.machine('attacker', push('main'));
     patchTool(attacker);
-    await world.build(attacker);
-    assert.deepEqual(await world.scopes(), ['trusted']);
-    const victim = world.machine('victim', push('main'));
-    assert.equal((await world.build(victim)).content, poisoned);
+    await fixture.build(attacker);
+    assert.deepEqual(await fixture.scopes(), ['trusted']);
+    const victim = fixture.machine('victim', push('main'));
+    assert.equal((await fixture.build(victim)).content, poisoned);
   },
   { isFull: true },
 );
 
 attack('F32_a_job_that_tells_our_client_that_it_is_main', {
   isSigned: true,
-  async run(world) {
+  async run(fixture) {
     // Its workflow sets GITHUB_REF and the like, but it has no key.
-    const attacker = world.machine('attacker', push('main'));
+    const attacker = fixture.machine('attacker', push('main'));
     patchTool(attacker);
-    const { lines } = await world.build(attacker);
-    if (!world.isOpen) {
-      assert.deepEqual(await world.scopes(), []);
+    const { lines } = await fixture.build(attacker);
+    if (!fixture.isOpen) {
+      assert.deepEqual(await fixture.scopes(), []);
       assert.equal(lines.length, 1, lines.join('\n'));
       assert.match(lines[0], /stores nothing.*NX_AZURE_CACHE_SIGNING_KEY/);
     }
-    return world.build(world.trustedMachine('main', push('main')));
+    return fixture.build(fixture.trustedMachine('main', push('main')));
   },
 });

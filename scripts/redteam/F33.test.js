@@ -5,23 +5,23 @@
 
 const assert = require('node:assert/strict');
 const { artifact, statementOf } = require('./artifacts');
+const { assertHonest, assertSignedEntry, redTest } = require('./attacks');
 const { sign } = require('./envelopes');
+const { honest, startFixture } = require('./fixture');
 const { push } = require('./runs');
 const { metadataOf } = require('./storage');
-const { assertHonest, assertSignedEntry, honest } = require('./world');
-const { redTest, startWorld } = require('./world');
 
 /** @import { Entry } from './storage' */
-/** @import { World } from './world' */
+/** @import { Fixture } from './fixture' */
 
 /**
  * @typedef {object} Plant
- * @property {(content: Buffer, world: World) => Entry} make of an artifact
+ * @property {(content: Buffer, fixture: Fixture) => Entry} make of an artifact
  * @property {boolean} [isSigned] whether main has a key; the default is that it has
  * @property {boolean} [isFull]
  */
 
-/** @type {(content: Buffer, world: World) => Entry} */
+/** @type {(content: Buffer, fixture: Fixture) => Entry} */
 const signed = (content, { key }) => ({
   content,
   metadata: {
@@ -40,11 +40,14 @@ const plants = {
     isSigned: false,
     isFull: true,
   },
-  signed_garbage: { make: (_, world) => signed(garbage, world), isFull: true },
+  signed_garbage: {
+    make: (_, fixture) => signed(garbage, fixture),
+    isFull: true,
+  },
   a_truncated_entry: {
     isFull: true,
-    make(content, world) {
-      const { metadata } = signed(content, world);
+    make(content, fixture) {
+      const { metadata } = signed(content, fixture);
       return { content: content.subarray(0, content.length / 2), metadata };
     },
   },
@@ -59,16 +62,16 @@ for (const [name, { make, isSigned = true, isFull }] of Object.entries(
   redTest(
     `F33_${name}_first`,
     async (t) => {
-      const world = await startWorld(t, { isSigned });
-      await world.plant(make(await artifact(), world));
-      await assertBlocked(world);
-      const first = await world.build(
-        world.trustedMachine('main', push('main')),
+      const fixture = await startFixture(t, { isSigned });
+      await fixture.plant(make(await artifact(), fixture));
+      await assertBlocked(fixture);
+      const first = await fixture.build(
+        fixture.trustedMachine('main', push('main')),
       );
       assertHonest(first, /./);
-      if (isSigned) await assertSignedEntry(world);
-      const next = await world.build(
-        world.trustedMachine('next', push('main')),
+      if (isSigned) await assertSignedEntry(fixture);
+      const next = await fixture.build(
+        fixture.trustedMachine('next', push('main')),
       );
       assert.deepEqual(next, {
         content: honest,
@@ -83,12 +86,12 @@ for (const [name, { make, isSigned = true, isFull }] of Object.entries(
 /**
  * Asserts that who writes once, as we did before, does not get to the slot.
  *
- * @param {World} world
+ * @param {Fixture} fixture
  */
-async function assertBlocked(world) {
+async function assertBlocked(fixture) {
   const content = await artifact({ content: honest });
   const entry = { content, metadata: metadataOf(content) };
-  await assert.rejects(world.plant(entry, undefined, { isWriteOnce: true }), {
+  await assert.rejects(fixture.plant(entry, undefined, { isWriteOnce: true }), {
     statusCode: 409,
   });
 }

@@ -5,9 +5,9 @@
 const { buffer } = require('node:stream/consumers');
 const tar = require('tar-stream');
 const { zstd } = require('../faults/archives');
+const { hash, poisoned } = require('./fixture');
 const { metadataOf } = require('./storage');
 const { output } = require('./workspace');
-const { hash, poisoned } = require('./world');
 
 /**
  * An artifact of the task that is attacked.

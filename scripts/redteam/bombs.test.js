@@ -7,16 +7,11 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { namesBelow } = require('../kit/tree');
+const { assertHonest, redTest } = require('./attacks');
 const { ratioBomb, sparseBomb } = require('./bombs');
+const { hash, poisoned, startFixture } = require('./fixture');
 const { push } = require('./runs');
 const { metadataOf } = require('./storage');
-const {
-  assertHonest,
-  hash,
-  poisoned,
-  redTest,
-  startWorld,
-} = require('./world');
 const { output } = require('./workspace');
 
 /** More than anything in a workspace of these tests has, in bytes. */
@@ -31,15 +26,15 @@ const large = 50 * 1024 * 1024;
  */
 function bombTest(name, make, line) {
   redTest(name, async (t) => {
-    const world = await startWorld(t, {});
+    const fixture = await startFixture(t, {});
     const content = make(hash, output, poisoned);
     t.diagnostic(`${content.length} bytes are planted`);
-    await world.plant({ content, metadata: metadataOf(content) });
-    const victim = world.machine('victim', push('main'));
-    const outcome = await world.build(victim);
+    await fixture.plant({ content, metadata: metadataOf(content) });
+    const victim = fixture.machine('victim', push('main'));
+    const outcome = await fixture.build(victim);
     assert.deepEqual(largeFiles(victim.workspace), []);
     assertHonest(outcome, line);
-    const entry = await world.entry();
+    const entry = await fixture.entry();
     assert.ok(
       entry && !entry.content.equals(content),
       'the bomb is still there',

@@ -4,8 +4,8 @@
 // extends, by a name that was free, by a branch that is called like a pull request.
 
 const assert = require('node:assert/strict');
+const { assertHonest, attack } = require('./attacks');
 const runs = require('./runs');
-const { assertHonest, attack } = require('./world');
 const { patchTool } = require('./workspace');
 
 /** @import { Run } from './runs' */
@@ -26,19 +26,19 @@ const { azurePipelines, buildkite, circleCI, push } = runs;
 function extendsFile(name, { on, trust, says, isFull }) {
   attack(name, {
     isFull,
-    async run(world) {
-      const attacker = world.machine('attacker', on('feature'), {
-        trust: world.isOpen ? world.trust : trust,
-        isExtended: !world.isOpen,
+    async run(fixture) {
+      const attacker = fixture.machine('attacker', on('feature'), {
+        trust: fixture.isOpen ? fixture.trust : trust,
+        isExtended: !fixture.isOpen,
       });
       patchTool(attacker);
-      const { lines } = await world.build(attacker);
-      const written = await world.scopes();
-      const main = world.machine('main', on('main'), {
-        isExtended: !world.isOpen,
+      const { lines } = await fixture.build(attacker);
+      const written = await fixture.scopes();
+      const main = fixture.machine('main', on('main'), {
+        isExtended: !fixture.isOpen,
       });
-      const outcome = await world.build(main);
-      if (!world.isOpen) {
+      const outcome = await fixture.build(main);
+      if (!fixture.isOpen) {
         assertHonest(outcome);
         assertOne(lines, says);
         assert.deepEqual(written, ['branch-feature']);
@@ -92,29 +92,29 @@ extendsFile('extends_isolation', {
 attack('branch_recreated', {
   // The branch exists again, and is protected now, but not listed.
   line: /the branch release\/2\.0 is protected, or the default one, but not among the trusted ones/,
-  async run(world) {
-    const attacker = world.machine(
+  async run(fixture) {
+    const attacker = fixture.machine(
       'attacker',
       push('release/2.0', { isProtected: false }),
     );
     patchTool(attacker);
-    await world.build(attacker);
-    if (!world.isOpen) {
-      assert.deepEqual(await world.scopes(), ['branch-release_2F2.0']);
+    await fixture.build(attacker);
+    if (!fixture.isOpen) {
+      assert.deepEqual(await fixture.scopes(), ['branch-release_2F2.0']);
     }
-    return world.build(world.machine('release', push('release/2.0')));
+    return fixture.build(fixture.machine('release', push('release/2.0')));
   },
 });
 
 attack('pull_99', {
-  async run(world) {
-    const attacker = world.machine('attacker', circleCI('pull/99'));
+  async run(fixture) {
+    const attacker = fixture.machine('attacker', circleCI('pull/99'));
     patchTool(attacker);
-    const { lines } = await world.build(attacker);
-    const written = await world.scopes();
+    const { lines } = await fixture.build(attacker);
+    const written = await fixture.scopes();
     const victim = circleCI('pull/99', { fork: 99 });
-    const outcome = await world.build(world.machine('victim', victim));
-    if (!world.isOpen) {
+    const outcome = await fixture.build(fixture.machine('victim', victim));
+    if (!fixture.isOpen) {
       assertHonest(outcome);
       assertOne(
         lines,

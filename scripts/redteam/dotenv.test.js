@@ -10,10 +10,11 @@ const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
 const tls = require('node:tls');
-const e2e = require('../e2e/world');
-const { shortTimeouts } = require('../faults/world');
+const { shortTimeouts } = require('../faults/workspace');
+const { summary } = require('../kit/nx-runs');
+const { redTest } = require('./attacks');
+const { honest, startFixture } = require('./fixture');
 const runs = require('./runs');
-const { honest, redTest, startWorld } = require('./world');
 const { output, patchTool, runCommand, task } = require('./workspace');
 
 /** @import { Machine } from '../kit/machine' */
@@ -50,7 +51,7 @@ function addEnvFile(machine, variables) {
 
 /**
  * Builds on a machine, and says what our lines were and what was built. Not
- * world.build: that knows a CI by CI=true alone.
+ * fixture.build: that knows a CI by CI=true alone.
  *
  * @param {Machine} machine
  */
@@ -60,7 +61,7 @@ async function build(machine) {
   const lines = text
     .split('\n')
     .filter((line) => line.startsWith('nx-azure-cache:'))
-    .filter((line) => !e2e.summary.test(line));
+    .filter((line) => !summary.test(line));
   const content = fs.readFileSync(path.join(machine.workspace, output), 'utf8');
   return { lines, content, status: machine.lastRun()[task].cacheStatus };
 }
@@ -86,15 +87,15 @@ function dotenv(name, attack) {
   redTest(
     name,
     async (t) => {
-      const world = await startWorld(t, {});
+      const fixture = await startFixture(t, {});
       for (const [i, run] of [by].flat().entries()) {
-        const attacker = world.machine(`attacker-${i}`, run);
+        const attacker = fixture.machine(`attacker-${i}`, run);
         patchTool(attacker);
         addEnvFile(attacker, file);
         const { lines, content } = await build(attacker);
         assert.notEqual(content, honest, 'the tool is patched');
         assert.deepEqual(
-          await world.scopes(),
+          await fixture.scopes(),
           [],
           'what the attacker has written',
         );
@@ -106,7 +107,7 @@ function dotenv(name, attack) {
           lines[0],
         );
       }
-      const { content, status } = await build(world.machine('victim', on));
+      const { content, status } = await build(fixture.machine('victim', on));
       assert.equal(content, honest, 'the victim has what the attacker wanted');
       assert.equal(status, 'cache-miss');
     },
@@ -228,8 +229,8 @@ dotenv('dotenv_bitbucket', {
 // A file of the checkout is a program. No task has to run for that: a developer who
 // looks at a pull request with `ls` or `doctor` is enough.
 redTest('dotenv_binary', async (t) => {
-  const world = await startWorld(t, {});
-  const machine = world.machine('victim', developer);
+  const fixture = await startFixture(t, {});
+  const machine = fixture.machine('victim', developer);
   const proof = path.join(machine.workspace, 'executed');
   fs.writeFileSync(
     path.join(machine.workspace, 'tools', 'x.sh'),
@@ -255,7 +256,7 @@ redTest('dotenv_binary', async (t) => {
 redTest(
   'dotenv_proxy',
   async (t) => {
-    const world = await startWorld(t, {});
+    const fixture = await startFixture(t, {});
     let connections = 0;
     const proxy = net.createServer((socket) => {
       connections++;
@@ -266,7 +267,7 @@ redTest(
     );
     t.after(() => proxy.close());
     const { port } = /** @type {net.AddressInfo} */ (proxy.address());
-    const machine = world.machine('victim', developer, {
+    const machine = fixture.machine('victim', developer, {
       azure: { accountName: 'nxcache', timeouts: shortTimeouts },
       env: {
         AZURE_STORAGE_CONNECTION_STRING: '',

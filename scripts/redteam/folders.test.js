@@ -10,28 +10,23 @@ const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { buffer } = require('node:stream/consumers');
 const zlib = require('node:zlib');
-const e2e = require('../e2e/world');
-const { onReadOf } = require('../faults/faults');
+const { onReadOf } = require('../kit/http-faults');
 const { serversGone } = require('../kit/processes');
+const { shared } = require('../kit/shared');
 const { readTree } = require('../kit/tree');
 const { artifact } = require('./artifacts');
+const { assertHonest, redTest } = require('./attacks');
+const { honest, poisoned, startFixture } = require('./fixture');
 const { push } = require('./runs');
 const { metadataOf } = require('./storage');
 const { output, program } = require('./workspace');
-const {
-  assertHonest,
-  honest,
-  poisoned,
-  redTest,
-  startWorld,
-} = require('./world');
 
 /** @import { TestContext } from 'node:test' */
 /** @import { Machine } from '../kit/machine' */
 
 redTest('symlinked_folder', async (t) => {
-  const world = await startWorld(t, {});
-  const victim = world.machine('victim', push('main'));
+  const fixture = await startFixture(t, {});
+  const victim = fixture.machine('victim', push('main'));
   // Files of a person, some of them with names like the cache's own.
   const documents = path.join(victim.home, 'documents');
   for (const name of ['thesis', '4711-abcdefgh/draft', '4711-abcdefgh.lock']) {
@@ -45,7 +40,7 @@ redTest('symlinked_folder', async (t) => {
   fs.symlinkSync('../../../home/documents', folder);
   setCacheDirectory(victim, '.nx/cache');
 
-  const outcome = await world.build(victim);
+  const outcome = await fixture.build(victim);
   assert.deepEqual(readTree(documents, { times: true }), before);
   assertHonest(outcome, /\.nx-azure-cache is a symbolic link.*: delete it$/);
   assert.equal(fs.readlinkSync(folder), '../../../home/documents');
@@ -111,11 +106,11 @@ function isRoot() {
  * @param {{ cacheDirectory: (machine: Machine) => string, env: NodeJS.ProcessEnv }} options
  */
 async function runBesideAttacker(t, { cacheDirectory: placeOf, env }) {
-  const world = await startWorld(t, {});
+  const fixture = await startFixture(t, {});
   const content = await artifact({ content: honest });
-  await world.plant({ content, metadata: metadataOf(content) });
+  await fixture.plant({ content, metadata: metadataOf(content) });
 
-  const machine = world.machine('victim', push('main'), {
+  const machine = fixture.machine('victim', push('main'), {
     env: { ...env, TMPDIR: '/tmp' },
   });
   const cacheDirectory = placeOf(machine);
@@ -131,7 +126,7 @@ async function runBesideAttacker(t, { cacheDirectory: placeOf, env }) {
   const bystander = spawn('sleep', ['600'], { uid: victimID, gid: victimID });
   t.after(() => bystander.kill('SIGKILL'));
   let isAttacked = false;
-  world.recorder.fault = onReadOf('trusted', async ({ ask, response }) => {
+  fixture.recorder.fault = onReadOf('trusted', async ({ ask, response }) => {
     const answer = await ask();
     const body = await buffer(answer);
     response.writeHead(answer.statusCode ?? 0, answer.headers);
@@ -142,7 +137,7 @@ async function runBesideAttacker(t, { cacheDirectory: placeOf, env }) {
     }
     response.end(body.subarray(-1));
   });
-  const outcome = await world.build(machine);
+  const outcome = await fixture.build(machine);
   return {
     outcome,
     isAttacked,
@@ -239,7 +234,7 @@ function hasOpen(pid, parent, session) {
  */
 function handOver(machine) {
   const top = path.dirname(machine.home);
-  for (const folder of [e2e.shared.folder, path.dirname(top), top]) {
+  for (const folder of [shared().folder, path.dirname(top), top]) {
     fs.chmodSync(folder, 0o755);
   }
   giveAway(machine.home);

@@ -11,36 +11,6 @@ const { createHash } = require('node:crypto');
  */
 
 /**
- * The connection string of somebody who has a SAS for a container.
- *
- * @param {string} azurite connection string
- * @param {number} port of the endpoint
- * @param {string} container
- * @param {string} permissions
- */
-function sasFor(azurite, port, container, permissions) {
-  const {
-    ContainerSASPermissions,
-    StorageSharedKeyCredential,
-    generateBlobSASQueryParameters,
-  } = require('@azure/storage-blob');
-  const [, account] = /AccountName=([^;]+)/.exec(azurite) ?? [];
-  const [, key] = /AccountKey=([^;]+)/.exec(azurite) ?? [];
-  const sas = generateBlobSASQueryParameters(
-    {
-      containerName: container,
-      permissions: ContainerSASPermissions.parse(permissions),
-      expiresOn: new Date(Date.now() + 3_600_000),
-    },
-    new StorageSharedKeyCredential(account, key),
-  );
-  return (
-    `BlobEndpoint=http://127.0.0.1:${port}/${account};` +
-    `SharedAccessSignature=${sas}`
-  );
-}
-
-/**
  * @param {string} connectionString
  * @param {string} container
  * @param {string} name
@@ -113,5 +83,4 @@ function metadataOf(content) {
 exports.deleteEntry = deleteEntry;
 exports.metadataOf = metadataOf;
 exports.readEntry = readEntry;
-exports.sasFor = sasFor;
 exports.writeEntry = writeEntry;

@@ -8,12 +8,13 @@ const { after } = require('node:test');
 const { cleanUp } = require('../kit/cleanup');
 const { createCertificate } = require('../kit/certificate');
 const { sharedAccessSignature } = require('../kit/azurite');
-const e2e = require('../e2e/world');
 const { startConnectProxy } = require('../faults/connect-proxy');
+const { shared } = require('../kit/shared');
 const { challenge, redirect, signIn, startAttacker } = require('./attacker');
+const { assertHonest, redTest } = require('./attacks');
+const { startFixture } = require('./fixture');
 const { developer } = require('./runs');
 const { runCommand } = require('./workspace');
-const { assertHonest, redTest, startWorld } = require('./world');
 
 /** @import { TestContext } from 'node:test' */
 
@@ -32,10 +33,10 @@ const storage = 'https://storage.azure.com';
  * @param {NodeJS.ProcessEnv} [env]
  */
 async function startVictim(t, endpoint, ca, env = {}) {
-  const world = await startWorld(t, {});
-  const folder = path.join(e2e.shared.folder, world.container);
+  const fixture = await startFixture(t, {});
+  const folder = path.join(shared().folder, fixture.container);
   const azureCLI = signIn(folder);
-  const machine = world.machine('victim', developer, {
+  const machine = fixture.machine('victim', developer, {
     azure: { endpoint, credential: 'azure-cli' },
     env: {
       AZURE_STORAGE_CONNECTION_STRING: '',
@@ -44,14 +45,14 @@ async function startVictim(t, endpoint, ca, env = {}) {
       ...env,
     },
   });
-  return { world, machine, azureCLI };
+  return { fixture, machine, azureCLI };
 }
 
 redTest('foreign_challenge', async (t) => {
   const resource = 'https://management.azure.com';
   const certificate = await createCertificate();
   const attacker = await startAttacker(t, challenge(resource), certificate);
-  const { world, machine, azureCLI } = await startVictim(
+  const { fixture, machine, azureCLI } = await startVictim(
     t,
     `${attacker.url}/account`,
     certificate.cert,
@@ -71,7 +72,7 @@ redTest('foreign_challenge', async (t) => {
   };
 
   // It looks into two scopes at once, and stores nothing.
-  const outcome = await world.build(machine);
+  const outcome = await fixture.build(machine);
   assertRefused(2);
   assertHonest(outcome, /is not Azure Storage/);
   for (const args of [['ls'], ['doctor']]) {
@@ -90,7 +91,7 @@ redTest('foreign_endpoint', async (t) => {
     certificate,
   );
   const proxy = await startConnectProxy(t, { [host]: attacker.port });
-  const { world, machine, azureCLI } = await startVictim(
+  const { fixture, machine, azureCLI } = await startVictim(
     t,
     `https://${host}`,
     certificate.cert,
@@ -99,7 +100,7 @@ redTest('foreign_endpoint', async (t) => {
   const line =
     /the endpoint's host attacker\.example is not one of Azure Storage, .* set the environment variable NX_AZURE_CACHE_TRUSTED_HOSTS=attacker\.example/;
 
-  const outcome = await world.build(machine);
+  const outcome = await fixture.build(machine);
   assert.deepEqual(attacker.got, []);
   assertHonest(outcome, line);
   for (const args of [
@@ -141,12 +142,12 @@ redTest('redirect_clear_text', async (t) => {
     redirect(307, () => tapped.url),
     certificate,
   );
-  const { world, machine } = await startVictim(
+  const { fixture, machine } = await startVictim(
     t,
     `${server.url}/account`,
     certificate.cert,
   );
-  const outcome = await world.build(machine);
+  const outcome = await fixture.build(machine);
   assert.ok(server.got.length > 0);
   assert.deepEqual(tapped.got, []);
   assertHonest(outcome, notFollowed(307));
@@ -160,14 +161,14 @@ redTest(
       t,
       redirect(302, () => attacker.url),
     );
-    const world = await startWorld(t, {});
-    const sas = sharedAccessSignature(world.container, 'rc');
-    const machine = world.machine('victim', developer, {
+    const fixture = await startFixture(t, {});
+    const sas = sharedAccessSignature(fixture.container, 'rc');
+    const machine = fixture.machine('victim', developer, {
       env: {
         AZURE_STORAGE_CONNECTION_STRING: `BlobEndpoint=${server.url}/account;SharedAccessSignature=${sas}`,
       },
     });
-    const outcome = await world.build(machine);
+    const outcome = await fixture.build(machine);
     assert.ok(server.got.length > 0);
     assert.deepEqual(attacker.got, []);
     assertHonest(outcome, notFollowed(302));

@@ -7,8 +7,10 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const { Machine, copyWorkspace } = require('../kit/machine');
+const { installedWorkspace, once } = require('../kit/shared');
 
-/** @import { Machine } from '../kit/machine' */
+/** @import { Shared } from '../kit/shared' */
 
 /** The task that is attacked, and where its only file is in the workspace. */
 const task = 'words:build';
@@ -53,6 +55,33 @@ function prepare(machine) {
   write(machine, tool, compile);
   write(machine, '.nxignore', 'nx.json\n');
   setAzure(machine, {});
+}
+
+/** Holds what `prepareTarget` has found out, as JSON. */
+const targetVariable = 'REDTEAM_TARGET';
+
+/**
+ * Makes the workspace that all tests copy, and finds out what their task has for a hash
+ * and makes without a cache.
+ *
+ * @param {Shared} shared
+ * @returns {Promise<NodeJS.ProcessEnv>}
+ */
+async function prepareTarget(shared) {
+  const from = await installedWorkspace(shared, 'alias');
+  const target = { hash: '', honest: '' };
+  await once(path.join(shared.folder, 'redteam'), async (folder) => {
+    const machine = new Machine(folder, { NX_SKIP_REMOTE_CACHE: 'true' });
+    copyWorkspace(path.join(from, 'workspace'), machine.workspace);
+    prepare(machine);
+    const result = await machine.nx(['run', task]);
+    if (result.code !== 0) throw new Error(`the task fails:\n${result.output}`);
+    target.hash = machine.lastRun()[task].hash;
+    const file = path.join(machine.workspace, output);
+    target.honest = fs.readFileSync(file, 'utf8');
+    machine.forget();
+  });
+  return { [targetVariable]: JSON.stringify(target) };
 }
 
 /**
@@ -140,9 +169,10 @@ function write({ workspace }, name, content) {
 exports.output = output;
 exports.patchTool = patchTool;
 exports.poison = poison;
-exports.prepare = prepare;
+exports.prepareTarget = prepareTarget;
 exports.program = program;
 exports.runCommand = runCommand;
 exports.setAzure = setAzure;
+exports.targetVariable = targetVariable;
 exports.task = task;
 exports.writeProjects = writeProjects;

@@ -1,30 +1,47 @@
 'use strict';
 
+// What a test has of its own: a storage, and machines that use it with the same settings.
+
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { test } = require('node:test');
-const { createContainer, listBlobs } = require('../kit/azurite');
-const e2e = require('../e2e/world');
+const {
+  connectionStringOfSAS,
+  createContainer,
+  listBlobs,
+} = require('../kit/azurite');
+const { startFixture: startPlainFixture } = require('../kit/fixture');
+const { runNx } = require('../kit/nx-runs');
 const { serversGone } = require('../kit/processes');
-const faults = require('../faults/world');
-const { generateKey, verify } = require('./envelopes');
-const { deleteEntry, readEntry, sasFor, writeEntry } = require('./storage');
-const { output, poison, program, setAzure, task } = require('./workspace');
+const { shared } = require('../kit/shared');
+const { generateKey } = require('./envelopes');
+const { deleteEntry, readEntry, writeEntry } = require('./storage');
+const {
+  output,
+  poison,
+  setAzure,
+  targetVariable,
+  task,
+} = require('./workspace');
 
 /** @import { TestContext } from 'node:test' */
 /** @import { Machine } from '../kit/machine' */
 /** @import { Run } from './runs' */
 /** @import { Entry } from './storage' */
-/** @typedef {Awaited<ReturnType<typeof startWorld>>} World */
+/** @typedef {Awaited<ReturnType<typeof startFixture>>} Fixture */
 /** @typedef {{ publicKeys?: string[], [key: string]: unknown }} Trust the block azure.trust of nx.json */
 
-/** What scripts/redteam.js has found out of the task that is attacked. */
-const { hash, honest } = JSON.parse(process.env.REDTEAM_TARGET ?? '{}');
-if (!hash)
-  throw new Error('REDTEAM_TARGET is not set: run npm run test:redteam');
+/**
+ * The task that is attacked: its hash, and its output without a cache. Neither is known
+ * while the names of the tests are listed.
+ *
+ * @type {{ hash: string, honest: string }}
+ */
+const { hash, honest } = JSON.parse(
+  process.env[targetVariable] ?? '{"hash":"","honest":""}',
+);
 
-/** What its output is after an attack that has succeeded. */
+/** Its output after an attack that has succeeded. */
 const poisoned = honest + poison;
 
 /**
@@ -37,42 +54,19 @@ const poisoned = honest + poison;
  */
 
 /**
- * Makes a test, if it is asked for; only notes its name while names are listed
- * (names.js).
- *
- * @param {string} name
- * @param {(t: TestContext) => Promise<void>} run
- * @param {{ isFull?: boolean }} [options] whether it is left out of `npm test`
- */
-function redTest(name, run, { isFull = false } = {}) {
-  if (process.env.REDTEAM_LIST) {
-    fs.appendFileSync(process.env.REDTEAM_LIST, `${name}\n`);
-    return;
-  }
-  const patterns = JSON.parse(process.env.REDTEAM_PATTERNS ?? '[]');
-  const isMeant =
-    patterns.length === 0 ||
-    patterns.some((/** @type {string} */ text) => name.startsWith(text));
-  if (!isMeant || (isFull && process.env.REDTEAM_FULL !== '1')) return;
-  fs.appendFileSync(process.env.REDTEAM_NAMES ?? '', `${name}\n`);
-  test(name, run);
-}
-
-/**
  * A storage, and machines that use it with the same settings.
  *
  * @param {TestContext} t
  * @param {{ trust?: Trust, isSigned?: boolean }} options `isSigned` adds a
  *   public key to the settings, and its private key to trusted runs
  */
-async function startWorld(t, { trust = {}, isSigned = false }) {
-  const world = await faults.startWorld(t);
-  const { container, recorder } = world;
-  const { azurite } = e2e.shared;
+async function startFixture(t, { trust = {}, isSigned = false }) {
+  const fixture = await startPlainFixture(t, { install: 'redteam' });
+  const { container, recorder, folder } = fixture;
+  const { azurite } = shared();
   const key = generateKey();
   const isOpen = trust.isolation === 'none';
   const settings = isSigned ? withKey(trust, key.publicKey) : trust;
-  const folder = path.join(e2e.shared.folder, container);
 
   return {
     container,
@@ -98,7 +92,7 @@ async function startWorld(t, { trust = {}, isSigned = false }) {
      * @param {string} [of] container
      */
     sas: (permissions, of = container) =>
-      sasFor(azurite, recorder.port, of, permissions),
+      connectionStringOfSAS(recorder.endpoint, of, permissions),
 
     /**
      * A machine that has just checked out the workspace and installed packages.
@@ -114,14 +108,14 @@ async function startWorld(t, { trust = {}, isSigned = false }) {
      */
     machine(name, run, options = {}) {
       const { trust = settings, azure = {}, env = {}, isExtended } = options;
-      const machine = world.machine(name, { env: { ...run.env, ...env } });
+      const machine = fixture.machine(name, { env: { ...run.env, ...env } });
       if (run.event) {
         machine.env.GITHUB_EVENT_PATH = eventFile(folder, name, run);
       }
       setAzure(machine, { container, ...azure, trust }, { isExtended });
-      const nx = program(machine, 'nx');
-      machine.nx = async (args, options) => {
-        const result = await machine.run(nx, args, options);
+      const { nx } = machine;
+      machine.nx = async (...args) => {
+        const result = await nx.apply(machine, args);
         await serversGone(machine);
         return result;
       };
@@ -146,7 +140,7 @@ async function startWorld(t, { trust = {}, isSigned = false }) {
      * @returns {Promise<Outcome>}
      */
     async build(machine) {
-      const lines = await e2e.runNx(machine, ['run', task], {
+      const lines = await runNx(machine, ['run', task], {
         moreSecrets: [key.pem.split('\n')[1]],
       });
       for (const line of lines) t.diagnostic(line);
@@ -216,94 +210,7 @@ function eventFile(folder, name, { event }) {
   return file;
 }
 
-/**
- * @typedef {object} Attack
- * @property {(world: World) => Promise<Outcome>} run does it, and builds on the
- *   machine of the victim
- * @property {Trust} [trust] of the half that is protected; the default is what
- *   one has who sets nothing
- * @property {boolean} [isSigned] whether there is a key in that half
- * @property {RegExp} [line] that the victim sees in that half; without it, none
- * @property {boolean} [isFull] whether it is left out of `npm test`
- */
-
-/**
- * Makes a test of an attack, which must succeed where there are neither scopes
- * nor signatures, and fail where there are.
- *
- * @param {string} name
- * @param {Attack} attack
- */
-function attack(name, { run, trust, isSigned, line, isFull }) {
-  redTest(
-    name,
-    async (t) => {
-      await succeeds(t, run);
-      const world = await startWorld(t, { trust, isSigned });
-      const outcome = await run(world);
-      assertHonest(outcome, line);
-      if (isSigned) await assertSignedEntry(world);
-    },
-    { isFull },
-  );
-}
-
-/**
- * Asserts that an attack succeeds where there is no protection.
- *
- * @param {TestContext} t
- * @param {Attack['run']} run
- */
-async function succeeds(t, run) {
-  const world = await startWorld(t, { trust: { isolation: 'none' } });
-  const { content, status, lines } = await run(world);
-  assert.equal(content, poisoned, 'without protection the attack succeeds');
-  assert.equal(status, 'remote-cache-hit');
-  assert.equal(lines.length, 1, lines.join('\n'));
-  assert.match(lines[0], /CVE-2025-36852/);
-}
-
-/**
- * Asserts that a victim has built what it would have without a cache.
- *
- * @param {Outcome} outcome
- * @param {RegExp} [line]
- */
-function assertHonest({ content, status, lines }, line) {
-  assert.equal(content, honest, 'the victim has what the attacker wanted');
-  assert.equal(status, 'cache-miss');
-  assert.equal(lines.length, line ? 1 : 0, lines.join('\n'));
-  if (line) assert.match(lines[0], line);
-}
-
-/**
- * Asserts that main has put its own entry where it looks for one, signed.
- *
- * @param {World} world
- */
-async function assertSignedEntry(world) {
-  const entry = await world.entry();
-  assert.ok(entry, 'there is no entry');
-  const statement = verify(entry.metadata.dsse, world.key);
-  const { provenance, ...signed } = statement;
-  assert.deepEqual(signed, {
-    hash,
-    scope: 'trusted',
-    prefix: '',
-    sha256: entry.metadata.sha256,
-    length: entry.content.length,
-    code: 0,
-    format: 1,
-  });
-  assert.equal(provenance.ref, 'refs/heads/main');
-}
-
-exports.assertHonest = assertHonest;
-exports.assertSignedEntry = assertSignedEntry;
-exports.attack = attack;
 exports.hash = hash;
 exports.honest = honest;
 exports.poisoned = poisoned;
-exports.redTest = redTest;
-exports.startWorld = startWorld;
-exports.succeeds = succeeds;
+exports.startFixture = startFixture;

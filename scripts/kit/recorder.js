@@ -4,14 +4,14 @@ const http = require('node:http');
 const https = require('node:https');
 const fs = require('node:fs');
 const { once } = require('node:events');
-const { connectionString, endpoint } = require('../kit/azurite');
+const { connectionString, endpoint } = require('./azurite');
 
 /** @import { AddressInfo } from 'node:net' */
 /** @import { IncomingMessage, ServerResponse } from 'node:http' */
-/** @import { Certificate } from '../kit/certificate' */
+/** @import { Certificate } from './certificate' */
 
 /**
- * A request that a fault may do something to (scripts/faults/faults.js).
+ * A request that a fault may do something to (http-faults.js).
  *
  * @typedef {object} Exchange
  * @property {string} method

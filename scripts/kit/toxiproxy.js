@@ -8,19 +8,25 @@ const fs = require('node:fs');
 const http = require('node:http');
 const path = require('node:path');
 const { text } = require('node:stream/consumers');
-const { connectionString } = require('../kit/azurite');
-const { root } = require('../kit/root');
-const { run } = require('../kit/run');
-const { freePort, startServer } = require('../kit/server');
+const { connectionString } = require('./azurite');
+const { kept } = require('./kept');
+const { run } = require('./run');
+const { freePort, startServer } = require('./server');
+
+/** @import { TestContext } from 'node:test' */
 
 const version = 'v2.5.0';
 
-/** Builds it, unless it is there, and starts it. */
+/** Holds the port of its API. */
+const variable = 'KIT_TOXIPROXY';
+
+/**
+ * Builds it, unless it is there, and starts it.
+ *
+ * @returns {Promise<NodeJS.ProcessEnv>} the variable with which tests find it
+ */
 async function startToxiproxy() {
-  const folder = path.join(
-    ...[root, 'node_modules', '.cache', 'nx-azure-cache'],
-    `toxiproxy-${version}`,
-  );
+  const folder = path.join(kept, `toxiproxy-${version}`);
   const command = path.join(folder, 'server');
   if (!fs.existsSync(command)) {
     console.log(`Building toxiproxy ${version} …`);
@@ -28,11 +34,27 @@ async function startToxiproxy() {
     const env = { ...process.env, GOBIN: folder, GOFLAGS: '' };
     await run('go', ['install', source], { env });
   }
-  return startServer(
+  const { port } = await startServer(
     'toxiproxy',
     (port) => ['-host', '127.0.0.1', '-port', String(port)],
     { command },
   );
+  return { [variable]: String(port) };
+}
+
+/**
+ * Puts a proxy of toxiproxy's before a port of this machine, until the test ends.
+ *
+ * @param {TestContext} t
+ * @param {number} port
+ */
+async function toxiproxyBefore(t, port) {
+  const api = process.env[variable];
+  if (!api) throw new Error(`${variable} is not set: run npm run test:faults`);
+  const toxiproxy = new Toxiproxy(`http://127.0.0.1:${api}`);
+  await toxiproxy.start(port);
+  t.after(() => toxiproxy.stop());
+  return toxiproxy;
 }
 
 /**
@@ -103,5 +125,5 @@ class Toxiproxy {
   }
 }
 
-exports.Toxiproxy = Toxiproxy;
 exports.startToxiproxy = startToxiproxy;
+exports.toxiproxyBefore = toxiproxyBefore;

@@ -1,8 +1,8 @@
 'use strict';
 
-// What a proxy before Azurite (scripts/e2e/recorder.js) can do to a request.
+// What a proxy before Azurite (recorder.js) can do to a request.
 
-/** @import { Exchange, Fault } from '../e2e/recorder' */
+/** @import { Exchange, Fault } from './recorder' */
 
 /** @type {Fault} */
 const pass = ({ pass }) => pass();

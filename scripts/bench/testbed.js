@@ -1,13 +1,14 @@
 'use strict';
 
 // Where the clients run: a workspace in which the package is installed as npm
-// installs it, a licence, and the storages.
+// installs it, a license, and the storages.
 
 const fs = require('node:fs');
 const path = require('node:path');
 const { createContainer } = require('../kit/azurite');
+const { onMain } = require('../kit/ci');
 const { atEnd } = require('../kit/cleanup');
-const { developmentLicence } = require('../kit/licence');
+const { developmentLicense } = require('../kit/license');
 const { Machine } = require('../kit/machine');
 const { attempt } = require('../kit/run');
 const { folders } = require('./folders');
@@ -27,9 +28,6 @@ const kinds = /** @type {const} */ ({
   plain: 'serve-blobs',
 });
 
-/** A run of CI on the trusted branch: it reads and writes one scope. */
-const onMain = { CI: 'true', NX_AZURE_CACHE_REF: 'refs/heads/main' };
-
 /**
  * @typedef {object} Place a storage and what clients must know of it
  * @property {string} connectionString
@@ -37,7 +35,7 @@ const onMain = { CI: 'true', NX_AZURE_CACHE_REF: 'refs/heads/main' };
  * @property {string} [control]
  */
 
-class World {
+class Testbed {
   /** @type {Map<string, Promise<Storage>>} */
   #storages = new Map();
   /** @type {Promise<Place> | undefined} */
@@ -48,9 +46,9 @@ class World {
   #seeds = new Set();
   #results = 0;
 
-  /** @param {string} licence */
-  constructor(licence) {
-    this.licence = licence;
+  /** @param {string} license */
+  constructor(license) {
+    this.license = license;
     /** What the rounds write. */
     this.results = path.join(folders.results, String(process.pid));
     this.machine = new Machine(path.join(this.results, 'machine'));
@@ -129,7 +127,7 @@ class World {
       ...this.machine.env,
       ...(client !== 'two scopes' && onMain),
       NX_WORKSPACE_ROOT_PATH: this.machine.workspace,
-      NX_POWERPACK_LICENSE: this.licence,
+      NX_POWERPACK_LICENSE: this.license,
       AZURE_STORAGE_CONNECTION_STRING: connectionString,
       NX_SELF_HOSTED_REMOTE_CACHE_SERVER: url,
     };
@@ -161,12 +159,12 @@ async function azuritePlace() {
  * @param {{ keep?: boolean }} options `keep` leaves what the rounds write, until
  *   the end of the next run
  */
-async function createWorld({ keep = false }) {
+async function createTestbed({ keep = false }) {
   await spreadResults();
-  const world = new World(await developmentLicence());
+  const testbed = new Testbed(await developmentLicense());
   atEnd(() => removeResults(keep));
-  installPackage(world.machine.workspace);
-  return world;
+  installPackage(testbed.machine.workspace);
+  return testbed;
 }
 
 /**
@@ -193,6 +191,5 @@ function removeResults(keep) {
   }
 }
 
-exports.World = World;
-exports.createWorld = createWorld;
-exports.onMain = onMain;
+exports.Testbed = Testbed;
+exports.createTestbed = createTestbed;

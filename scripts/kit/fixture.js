@@ -1,0 +1,87 @@
+'use strict';
+
+// What a test has of its own: a container, a proxy before it, and machines.
+
+const { randomUUID } = require('node:crypto');
+const fs = require('node:fs');
+const path = require('node:path');
+const { createContainer, emptyContainer } = require('./azurite');
+const { testLicense } = require('./license');
+const { Machine, copyWorkspace } = require('./machine');
+const { assertNoProcess } = require('./processes');
+const { startRecorder } = require('./recorder');
+const { installedWorkspace, shared } = require('./shared');
+const { toxiproxyBefore } = require('./toxiproxy');
+
+/** @import { TestContext } from 'node:test' */
+/** @typedef {Awaited<ReturnType<typeof startFixture>>} Fixture */
+
+/**
+ * @param {TestContext} t
+ * @param {{ install?: string, nx?: string }} [options] which workspace the machines
+ *   have (shared.js): default `alias`; `nx`: with another version of Nx
+ */
+async function startFixture(
+  t,
+  { nx, install = nx ? `nx-${nx}` : 'alias' } = {},
+) {
+  const { azurite, folder: parent } = shared();
+  const from = await installedWorkspace(shared(), install);
+  const container = `test-${randomUUID()}`;
+  await createContainer(azurite, container);
+  const recorder = await startRecorder(azurite);
+  t.after(() => recorder.stop());
+  const folder = path.join(parent, container);
+  t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
+  return {
+    container,
+    /** Records what the machines send; does to it what its `fault` says. */
+    recorder,
+    /** Holds the machines. */
+    folder,
+
+    /**
+     * A machine that has just cloned the workspace and installed its packages. Its
+     * processes must be gone when the test ends.
+     *
+     * @param {string} name
+     * @param {{ azure?: Record<string, unknown>, env?: NodeJS.ProcessEnv }} [options]
+     *   `azure` is added to the block of nx.json, `env` to the environment
+     */
+    machine(name, { azure = {}, env = {} } = {}) {
+      const machine = new Machine(path.join(folder, name), {
+        AZURE_STORAGE_CONNECTION_STRING: recorder.connectionString,
+        NX_POWERPACK_LICENSE: testLicense('valid'),
+        BUILD_TIME: '0',
+        ...env,
+      });
+      copyWorkspace(path.join(from, 'workspace'), machine.workspace);
+      configure(machine, { container, ...azure });
+      if (process.platform === 'linux') {
+        t.after(() => assertNoProcess(machine));
+      }
+      return machine;
+    },
+
+    /** Removes what is stored. */
+    empty: () => emptyContainer(azurite, container),
+
+    /** Puts toxiproxy before the recorder: for faults of TCP. */
+    toxiproxy: () => toxiproxyBefore(t, recorder.port),
+  };
+}
+
+/**
+ * Adds keys to the block `azure` of a machine's nx.json.
+ *
+ * @param {Machine} machine
+ * @param {Record<string, unknown>} azure
+ */
+function configure(machine, azure) {
+  const file = path.join(machine.workspace, 'nx.json');
+  const nxJson = JSON.parse(fs.readFileSync(file, 'utf8'));
+  nxJson.azure = { ...nxJson.azure, ...azure };
+  fs.writeFileSync(file, JSON.stringify(nxJson, null, 2));
+}
+
+exports.startFixture = startFixture;

@@ -1,0 +1,93 @@
+'use strict';
+
+// Runs of Nx in the workspace of scripts/workspace, and what must be true of each.
+
+const assert = require('node:assert/strict');
+const path = require('node:path');
+const { accountKey } = require('./azurite');
+const { testLicense } = require('./license');
+const { shared } = require('./shared');
+const { readTree } = require('./tree');
+
+/** @import { Machine } from './machine' */
+
+const build = ['run-many', '--target=build'];
+
+/** The tasks of `build`. */
+const tasks = ['colors:build', 'site:build', 'words:build'];
+
+/** What no output may contain. */
+const secrets = () => [testLicense('valid'), accountKey(shared().azurite)];
+
+/** The line that sums up a run, in CI. */
+const summary =
+  /^nx-azure-cache: (\d+) hits?, (\d+) miss(es)?, (\d+) stored, .* MB read, .* MB written, \S+ s waited, (read-write|read-only), scope \S+ \(.+\), https?:\/\/\S+$/;
+
+/**
+ * Runs Nx and checks what must be true of every run: it ends with `code`, no
+ * secret is printed, and no more than one line sums it up.
+ *
+ * @param {Machine} machine
+ * @param {string[]} args
+ * @param {{ env?: NodeJS.ProcessEnv, code?: number, moreSecrets?: string[] }} [options]
+ * @returns {Promise<string[]>} our lines in the output, without the summary
+ */
+async function runNx(machine, args, { env, code = 0, moreSecrets = [] } = {}) {
+  const result = await machine.nx(args, { env });
+  assert.equal(result.code, code, result.output);
+  for (const secret of [...secrets(), ...moreSecrets]) {
+    assert.ok(secret, 'a secret to look for');
+    assert.ok(!result.output.includes(secret), 'the output holds a secret');
+  }
+  const ours = result.output
+    .split('\n')
+    .filter((line) => line.startsWith('nx-azure-cache:'));
+  assert.ok(
+    !result.stdout.includes('nx-azure-cache:'),
+    'a line of ours is on stdout',
+  );
+  const summaries = ours.filter((line) => summary.test(line));
+  const isVerbose = { ...machine.env, ...env }.CI === 'true';
+  assert.ok(summaries.length <= (isVerbose ? 1 : 0), summaries.join('\n'));
+  return ours.filter((line) => !summary.test(line));
+}
+
+/**
+ * Asserts where Nx got the results of its last run.
+ *
+ * @param {Machine} machine
+ * @param {'cache-miss' | 'local-cache-hit' | 'remote-cache-hit'} status
+ * @param {string[]} [expected] tasks
+ */
+function assertStatus(machine, status, expected = tasks) {
+  const run = machine.lastRun();
+  assert.deepEqual(
+    Object.fromEntries(
+      Object.entries(run).map(([task, { cacheStatus }]) => [task, cacheStatus]),
+    ),
+    Object.fromEntries(expected.map((task) => [task, status])),
+  );
+}
+
+/**
+ * The outputs of the tasks of `build` on a machine.
+ *
+ * @param {Machine} machine
+ */
+function outputs(machine) {
+  return readTree(path.join(machine.workspace, 'dist'));
+}
+
+/** The outputs of the tasks of `build` as they are without any remote cache. */
+function expectedOutputs() {
+  return readTree(path.join(shared().folder, 'expected', 'dist'));
+}
+
+exports.assertStatus = assertStatus;
+exports.build = build;
+exports.expectedOutputs = expectedOutputs;
+exports.outputs = outputs;
+exports.runNx = runNx;
+exports.secrets = secrets;
+exports.summary = summary;
+exports.tasks = tasks;

@@ -1,0 +1,68 @@
+'use strict';
+
+// The makers of tests of a suite. A test that was not asked for is not made: that is not
+// the same as one that is skipped.
+
+const fs = require('node:fs');
+const path = require('node:path');
+const { test } = require('node:test');
+
+/**
+ * Which tests a suite runs.
+ *
+ * @typedef {object} Selection
+ * @property {string[]} patterns beginnings of the names of tests, or of their files; none
+ *   selects all
+ * @property {'quick' | 'full' | 'nightly'} extent
+ */
+
+const variables = {
+  /** Holds a Selection as JSON. */
+  selection: 'KIT_SELECTION',
+  /** Names a file to which the name of each test is added. */
+  names: 'KIT_NAMES',
+  /** Is set if the names are all that is wanted. */
+  list: 'KIT_LIST',
+};
+
+/** @type {Selection} */
+const { patterns, extent } = JSON.parse(
+  process.env[variables.selection] ?? '{"patterns":[],"extent":"full"}',
+);
+
+/** Whether more than the quick tests are made. */
+const isFull = extent !== 'quick';
+
+const file = path.basename(process.argv[1] ?? '');
+
+/**
+ * @param {boolean} isWanted
+ * @returns {typeof test}
+ */
+function maker(isWanted) {
+  const make = (/** @type {string} */ name, /** @type {any[]} */ ...more) => {
+    const isMeant =
+      patterns.length === 0 ||
+      patterns.some((text) => name.startsWith(text) || file.startsWith(text));
+    if (!isWanted || !isMeant) return;
+    const names = process.env[variables.names];
+    if (names) fs.appendFileSync(names, `${name}\n`);
+    if (!process.env[variables.list]) test(name, ...more);
+  };
+  return /** @type {any} */ (make);
+}
+
+/** Makes a test that always runs. */
+const quickTest = maker(true);
+
+/** Makes a test that `--quick` leaves out. */
+const fullTest = maker(isFull);
+
+/** Makes a test that only `--nightly` runs. */
+const nightlyTest = maker(extent === 'nightly');
+
+exports.fullTest = fullTest;
+exports.isFull = isFull;
+exports.nightlyTest = nightlyTest;
+exports.quickTest = quickTest;
+exports.variables = variables;
