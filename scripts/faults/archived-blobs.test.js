@@ -8,7 +8,7 @@ const { answer, pass } = require('../kit/http-faults');
 const { build, runNx } = require('../kit/nx-runs');
 const { fullTest } = require('../kit/tests');
 const { expectedOfMany, filled, remoteHits } = require('./hits');
-const { writeMany } = require('./many');
+const { writeMany } = require('./many-projects');
 const { assertUndisturbed } = require('./undisturbed');
 
 const tasks = 60;

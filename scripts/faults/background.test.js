@@ -12,7 +12,7 @@ const { tasks } = require('../kit/nx-runs');
 const { until } = require('../kit/processes');
 const { shared } = require('../kit/shared');
 const { fullTest, quickTest } = require('../kit/tests');
-const { spyOn } = require('./spy');
+const { recordCalls } = require('./nx-calls');
 const { assertUndisturbed } = require('./undisturbed');
 const { buildLargeFile, setBuild, withoutCache } = require('./workspace');
 
@@ -56,7 +56,7 @@ for (const [name, script] of Object.entries(sizes)) {
     for (let i = 0; i < 5; i++) {
       const a = fixture.machine(`a${i}`);
       prepare(a);
-      const spy = spyOn(a);
+      const spy = recordCalls(a);
       const expected = { args, line: null, status: null, outputs };
       await assertUndisturbed(a, expected);
       took.push(...spy.calls('store').map(({ took }) => took));

@@ -7,7 +7,7 @@ const { startFixture } = require('../kit/fixture');
 const { build, outputs } = require('../kit/nx-runs');
 const { fullTest } = require('../kit/tests');
 const { filled, remoteHits } = require('./hits');
-const { outputsOfMany } = require('./many');
+const { outputsOfMany } = require('./many-projects');
 const { assertNothingLeft } = require('./undisturbed');
 
 const tasks = 120;

@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 
-/** For `spyOn`. */
+/** For `recordCalls`. */
 const hooks = {
   /**
    * Notes, before anything else happens, how many files Nx hands over.

@@ -8,7 +8,7 @@ const path = require('node:path');
 const { build, runNx } = require('../kit/nx-runs');
 const { processesOf, serverOf, signal, until } = require('../kit/processes');
 const { fullTest } = require('../kit/tests');
-const { sharedFolder, startSignedIn } = require('./identities');
+const { sharedFolder, startSignedIn } = require('./signed-in');
 const { assertNothingLeft, assertUndisturbed } = require('./undisturbed');
 
 /** @import { Machine } from '../kit/machine' */

@@ -4,7 +4,7 @@
 
 const { onMain } = require('../kit/ci');
 const { build, runNx } = require('../kit/nx-runs');
-const { outputsOfMany, writeMany } = require('./many');
+const { outputsOfMany, writeMany } = require('./many-projects');
 
 /** @import { Machine } from '../kit/machine' */
 /** @import { Fixture } from '../kit/fixture' */

@@ -10,7 +10,7 @@ const { onMain } = require('../kit/ci');
 const { startFixture } = require('../kit/fixture');
 const { summary } = require('../kit/nx-runs');
 const { fullTest } = require('../kit/tests');
-const { spyOn } = require('./spy');
+const { recordCalls } = require('./nx-calls');
 const { assertNothingLeft } = require('./undisturbed');
 
 /** @import { Machine } from '../kit/machine' */
@@ -85,7 +85,7 @@ async function assertOneServer(machine, run, look) {
   const trace = path.join(path.dirname(machine.home), 'home', 'trace');
   machine.env.NX_AZURE_CACHE_TRACE = trace;
   fs.rmSync(trace, { force: true });
-  const spy = spyOn(machine);
+  const spy = recordCalls(machine);
   const before = spy.calls('getRemoteCache').length;
   const result = await run();
   assert.equal(result.code, 0, result.output);

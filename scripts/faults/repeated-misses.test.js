@@ -9,8 +9,8 @@ const { startFixture } = require('../kit/fixture');
 const { answer, on } = require('../kit/http-faults');
 const { build, outputs, summary } = require('../kit/nx-runs');
 const { fullTest } = require('../kit/tests');
-const { outputsOfMany, writeMany } = require('./many');
-const { spyOn } = require('./spy');
+const { outputsOfMany, writeMany } = require('./many-projects');
+const { recordCalls } = require('./nx-calls');
 
 /** @import { Machine } from '../kit/machine' */
 
@@ -44,7 +44,7 @@ for (const [name, nx, isRepeating] of /** @type {const} */ ([
   fullTest(`repeated-misses_${name}`, async (t) => {
     const { machine, recorder } = await startFixture(t, { nx });
     const a = machine('a');
-    const spy = spyOn(a);
+    const spy = recordCalls(a);
     const first = await run(a);
     const calls = spy.calls('retrieve').length;
     const gets = recorder.take().filter((text) => text.startsWith('GET'));

@@ -20,7 +20,7 @@ const {
   isStoredThen,
   takeLines,
 } = require('./handed-over');
-const { spyOn } = require('./spy');
+const { recordCalls } = require('./nx-calls');
 const { assertUndisturbed, filesOfOurs } = require('./undisturbed');
 const { forgetResults, setBuild, withoutCache } = require('./workspace');
 
@@ -284,7 +284,7 @@ for (const [state, prepare] of Object.entries(states)) {
     const honest = await withoutCache(fixture, (m) => setBuild(m, slowBuild));
     const [a, b] = ['a', 'b'].map((name) => fixture.machine(name));
     for (const machine of [a, b]) setBuild(machine, slowBuild);
-    spyOn(a, hooks);
+    recordCalls(a, hooks);
     const calls = path.join(a.home, 'handed-over');
     const log = path.join(path.dirname(a.home), 'log');
     const env = { NX_AZURE_CACHE_LOG: 'debug', NX_AZURE_CACHE_LOG_FILE: log };

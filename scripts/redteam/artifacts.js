@@ -4,7 +4,7 @@
 
 const { buffer } = require('node:stream/consumers');
 const tar = require('tar-stream');
-const { zstd } = require('../faults/archives');
+const { zstd } = require('../kit/archives');
 const { hash, poisoned } = require('./fixture');
 const { metadataOf } = require('./storage');
 const { output } = require('./workspace');

@@ -6,7 +6,6 @@ const fs = require('node:fs');
 const http = require('node:http');
 const https = require('node:https');
 const { once } = require('node:events');
-const path = require('node:path');
 
 /** @import { TestContext } from 'node:test' */
 /** @import { AddressInfo } from 'node:net' */
@@ -78,37 +77,6 @@ const challenge = (resource) => (_, response) =>
 const redirect = (status, to) => (request, response) =>
   response.writeHead(status, { location: `${to()}${request.url}` }).end();
 
-/**
- * Puts an Azure CLI on a machine that gives a token of whatever it is asked for, as
- * the real one does for a person who is signed in.
- *
- * @param {string} folder
- */
-function signIn(folder) {
-  const tools = path.join(folder, 'tools');
-  const calls = path.join(folder, 'resources');
-  fs.mkdirSync(tools, { recursive: true });
-  const expires = Math.floor(Date.now() / 1000) + 3600;
-  fs.writeFileSync(
-    path.join(tools, 'az'),
-    `#!/bin/sh
-for resource; do :; done
-echo "$resource" >> '${calls}'
-echo '{"accessToken":"token-of-'"$resource"'","expires_on":${expires}}'
-`,
-    { mode: 0o755 },
-  );
-  return {
-    env: { PATH: `${tools}:${process.env.PATH}` },
-    /** For which services tokens were given. */
-    given: () =>
-      fs.existsSync(calls)
-        ? [...new Set(fs.readFileSync(calls, 'utf8').trim().split('\n'))]
-        : [],
-  };
-}
-
 exports.challenge = challenge;
 exports.redirect = redirect;
-exports.signIn = signIn;
 exports.startAttacker = startAttacker;

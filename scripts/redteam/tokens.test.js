@@ -6,11 +6,12 @@ const assert = require('node:assert/strict');
 const path = require('node:path');
 const { after } = require('node:test');
 const { cleanUp } = require('../kit/cleanup');
+const { stubAzureCLI } = require('../kit/azure-cli');
 const { createCertificate } = require('../kit/certificate');
 const { sharedAccessSignature } = require('../kit/azurite');
-const { startConnectProxy } = require('../faults/connect-proxy');
+const { startConnectProxy } = require('../kit/connect-proxy');
 const { shared } = require('../kit/shared');
-const { challenge, redirect, signIn, startAttacker } = require('./attacker');
+const { challenge, redirect, startAttacker } = require('./attacker');
 const { assertHonest, redTest } = require('./attacks');
 const { startFixture } = require('./fixture');
 const { developer } = require('./runs');
@@ -35,7 +36,7 @@ const storage = 'https://storage.azure.com';
 async function startVictim(t, endpoint, ca, env = {}) {
   const fixture = await startFixture(t, {});
   const folder = path.join(shared().folder, fixture.container);
-  const azureCLI = signIn(folder);
+  const azureCLI = stubAzureCLI(folder, 'token-of-$resource');
   const machine = fixture.machine('victim', developer, {
     azure: { endpoint, credential: 'azure-cli' },
     env: {
@@ -68,7 +69,7 @@ redTest('foreign_challenge', async (t) => {
     for (const { headers } of got) {
       assert.equal(headers.authorization, `Bearer token-of-${storage}`);
     }
-    assert.deepEqual(azureCLI.given(), [storage]);
+    assert.deepEqual([...new Set(azureCLI.resources())], [storage]);
   };
 
   // It looks into two scopes at once, and stores nothing.
@@ -114,7 +115,7 @@ redTest('foreign_endpoint', async (t) => {
   }
   assert.deepEqual(attacker.got, []);
   assert.deepEqual(proxy.asked(), []);
-  assert.deepEqual(azureCLI.given(), []);
+  assert.deepEqual(azureCLI.resources(), []);
 
   // A developer who trusts the host sets the variable outside the repository.
   await runCommand(machine, ['ls'], { NX_AZURE_CACHE_TRUSTED_HOSTS: host });

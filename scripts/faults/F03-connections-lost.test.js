@@ -11,7 +11,8 @@ const { freePort } = require('../kit/server');
 const { silence } = require('../kit/http-faults');
 const { build, tasks } = require('../kit/nx-runs');
 const { fullTest, quickTest } = require('../kit/tests');
-const { outputsOfMany, startDeafServer, writeMany } = require('./many');
+const { startSaturatedServer } = require('../kit/saturated-server');
+const { outputsOfMany, writeMany } = require('./many-projects');
 const { assertUndisturbed } = require('./undisturbed');
 const { shortTimeouts } = require('./workspace');
 
@@ -120,7 +121,7 @@ const storages = {
   },
   not_accepted: {
     prepare: async (_, t) => ({
-      connectionString: connectionString(await startDeafServer(t)),
+      connectionString: connectionString(await startSaturatedServer(t)),
       timeouts: shortTimeouts,
     }),
     line: /remote cache/,

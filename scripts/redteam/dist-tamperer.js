@@ -29,7 +29,7 @@ console.log('it loops');
  * @param {Machine} machine
  * @param {() => Promise<unknown>} build
  */
-async function withLoop({ workspace, env }, build) {
+async function withDistTamperer({ workspace, env }, build) {
   const child = spawn(process.execPath, ['-e', loop, output, poison], {
     cwd: workspace,
     env,
@@ -45,4 +45,4 @@ async function withLoop({ workspace, env }, build) {
   }
 }
 
-exports.withLoop = withLoop;
+exports.withDistTamperer = withDistTamperer;

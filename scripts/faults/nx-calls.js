@@ -1,6 +1,6 @@
 'use strict';
 
-// Loaded by `spyOn` into every process of a run (node --require); in Nx's own
+// Loaded by `recordCalls` into every process of a run (node --require); in Nx's own
 // it writes down what Nx calls, what it gets, and how long it waits.
 
 const fs = require('node:fs');
@@ -15,7 +15,7 @@ const path = require('node:path');
  * @property {number} took milliseconds
  */
 
-const file = process.env.FAULTS_SPY;
+const file = process.env.FAULTS_CALLS;
 const isNx = /^nx(\.js)?$/.test(path.basename(process.argv[1] ?? ''));
 if (file && isNx) watch(file);
 
@@ -74,10 +74,10 @@ function hooks() {
  *   and after each call of `store`; they run in Nx's process, so they see
  *   nothing of the test
  */
-function spyOn(machine, hooks) {
+function recordCalls(machine, hooks) {
   const file = path.join(machine.home, 'calls');
   machine.env.NODE_OPTIONS = `--require=${__filename}`;
-  machine.env.FAULTS_SPY = file;
+  machine.env.FAULTS_CALLS = file;
   if (hooks) {
     const script = path.join(machine.home, 'hooks.js');
     const entries = Object.entries(hooks).map(
@@ -101,4 +101,4 @@ function spyOn(machine, hooks) {
   };
 }
 
-exports.spyOn = spyOn;
+exports.recordCalls = recordCalls;

@@ -5,7 +5,8 @@
 const assert = require('node:assert/strict');
 const { tasks } = require('../kit/nx-runs');
 const { quickTest } = require('../kit/tests');
-const { sharedFolder, startSignedIn, stubAzureCLI } = require('./identities');
+const { stubAzureCLI } = require('../kit/azure-cli');
+const { sharedFolder, startSignedIn } = require('./signed-in');
 const { assertUndisturbed } = require('./undisturbed');
 
 quickTest('F21_the_azure_cli_is_asked_once_in_a_run', async (t) => {
@@ -19,9 +20,9 @@ quickTest('F21_the_azure_cli_is_asked_once_in_a_run', async (t) => {
   Object.assign(a.env, az.env);
   await assertUndisturbed(a, { line: null });
   assert.equal(await fixture.stored(), tasks.length);
-  assert.equal(az.calls(), 1);
+  assert.equal(az.resources().length, 1);
 
   const b = fixture.machine('b', az.env);
   await assertUndisturbed(b, { line: null, status: 'remote-cache-hit' });
-  assert.equal(az.calls(), 2);
+  assert.equal(az.resources().length, 2);
 });

@@ -1,17 +1,11 @@
 'use strict';
 
-// Workspaces of many projects, and a server whose queue is full.
+// Workspaces of many projects.
 
-const assert = require('node:assert/strict');
-const { spawn } = require('node:child_process');
 const { createHash } = require('node:crypto');
-const { once } = require('node:events');
 const fs = require('node:fs');
-const net = require('node:net');
 const path = require('node:path');
-const { setTimeout: sleep } = require('node:timers/promises');
 
-/** @import { TestContext } from 'node:test' */
 /** @import { Machine } from '../kit/machine' */
 
 /** @param {number} i */
@@ -63,37 +57,5 @@ function outputsOfMany(count) {
   return tree;
 }
 
-/**
- * Starts a server that accepts no connection: its queue is full, so that
- * whoever connects waits for an answer to its first packet.
- *
- * @param {TestContext} t
- * @returns {Promise<number>} its port
- */
-async function startDeafServer(t) {
-  const child = spawn(
-    process.execPath,
-    [
-      '-e',
-      `require('node:net').createServer().listen(
-        { port: 0, host: '127.0.0.1', backlog: 1 },
-        function () { console.log(this.address().port); });`,
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  t.after(() => child.kill('SIGKILL'));
-  const [text] = await once(child.stdout, 'data');
-  const port = Number(text);
-  child.kill('SIGSTOP');
-  for (let i = 0; i < 20; i++) {
-    const socket = net.connect(port, '127.0.0.1').on('error', () => {});
-    t.after(() => socket.destroy());
-    await Promise.race([once(socket, 'connect'), sleep(300)]);
-    if (socket.connecting) return port;
-  }
-  assert.fail('the queue does not get full');
-}
-
 exports.outputsOfMany = outputsOfMany;
-exports.startDeafServer = startDeafServer;
 exports.writeMany = writeMany;

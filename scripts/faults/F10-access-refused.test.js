@@ -8,12 +8,8 @@ const { onMain } = require('../kit/ci');
 const { startFixture } = require('../kit/fixture');
 const { answer } = require('../kit/http-faults');
 const { quickTest } = require('../kit/tests');
-const {
-  pushToMain,
-  sharedFolder,
-  startSignedIn,
-  stubAzureCLI,
-} = require('./identities');
+const { stubAzureCLI } = require('../kit/azure-cli');
+const { pushToMain, sharedFolder, startSignedIn } = require('./signed-in');
 const { assertUndisturbed } = require('./undisturbed');
 
 const app = '99999999-8888-7777-6666-555555555555';

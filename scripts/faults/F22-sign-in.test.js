@@ -9,7 +9,8 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { tasks } = require('../kit/nx-runs');
 const { fullTest, quickTest } = require('../kit/tests');
-const { sharedFolder, startSignedIn, stubAzureCLI } = require('./identities');
+const { stubAzureCLI } = require('../kit/azure-cli');
+const { sharedFolder, startSignedIn } = require('./signed-in');
 const { assertUndisturbed } = require('./undisturbed');
 
 /** @typedef {Awaited<ReturnType<typeof startSignedIn>>} Fixture */

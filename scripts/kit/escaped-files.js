@@ -2,16 +2,16 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { namesBelow } = require('../kit/tree');
+const { namesBelow } = require('./tree');
 
-/** @import { Machine } from '../kit/machine' */
+/** @import { Machine } from './machine' */
 
 /**
- * Files that the hostile archives aim at: all are called evil.
+ * Files that hostile archives have written outside the outputs: all are called evil.
  *
  * @param {Machine} machine
  */
-function evilOf({ home, workspace }) {
+function escapedFiles({ home, workspace }) {
   const found = ['/tmp/evil', '/evil'].filter((file) => fs.existsSync(file));
   for (const folder of [path.dirname(home), home, workspace]) {
     const isOurs = (/** @type {string} */ name) =>
@@ -21,4 +21,4 @@ function evilOf({ home, workspace }) {
   return found;
 }
 
-exports.evilOf = evilOf;
+exports.escapedFiles = escapedFiles;

@@ -10,11 +10,11 @@ const { listBlobs } = require('../kit/azurite');
 const { startFixture } = require('../kit/fixture');
 const { gate, on } = require('../kit/http-faults');
 const { build, runNx } = require('../kit/nx-runs');
-const { outputsOfMany, writeMany } = require('./many');
+const { outputsOfMany, writeMany } = require('./many-projects');
 const { until } = require('../kit/processes');
 const { shared } = require('../kit/shared');
 const { fullTest, quickTest } = require('../kit/tests');
-const { spyOn } = require('./spy');
+const { recordCalls } = require('./nx-calls');
 const { assertUndisturbed } = require('./undisturbed');
 const { setBuild } = require('./workspace');
 
@@ -58,7 +58,7 @@ for (const [name, afterStore] of Object.entries(changes)) {
     writeMany(a, count);
     // The uploads in work are held, so that the last results wait to be packed
     // when they are changed. Those in work are packed already: no harm.
-    const spy = spyOn(a, { afterStore });
+    const spy = recordCalls(a, { afterStore });
     const puts = gate();
     recorder.fault = on('PUT', puts.fault);
     const args = [...build, '--parallel=1'];
@@ -95,7 +95,7 @@ fullTest('F13_a_writer_that_never_stops', async (t) => {
       fs.writeFileSync(path.join(dist, String(i)), String(i).repeat(1000));
     }`,
   );
-  const spy = spyOn(a, {
+  const spy = recordCalls(a, {
     afterStore(hash, cacheDirectory) {
       const fs = require('node:fs');
       const folder = `${cacheDirectory}/${hash}/dist/words`;
@@ -161,7 +161,7 @@ for (const [name, beforeStore] of Object.entries(odd)) {
   fullTest(`F13_${name}_in_the_outputs`, async (t) => {
     const { container, machine } = await startFixture(t);
     const a = machine('a');
-    spyOn(a, { beforeStore });
+    recordCalls(a, { beforeStore });
     await assertUndisturbed(a, { line: /cannot be stored/ });
     assert.deepEqual(await listBlobs(shared().azurite, container), []);
   });

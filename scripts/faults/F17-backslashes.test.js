@@ -14,7 +14,7 @@ const { run } = require('../kit/run');
 const { shared } = require('../kit/shared');
 const { fullTest, quickTest } = require('../kit/tests');
 const { readTree } = require('../kit/tree');
-const { upload } = require('./archives');
+const { upload } = require('../kit/archives');
 const { assertNothingLeft } = require('./undisturbed');
 
 quickTest('F17_archive_with_backslashes', async (t) => {

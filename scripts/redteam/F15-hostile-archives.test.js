@@ -9,13 +9,13 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { writeBlob } = require('../kit/azurite');
 const { run } = require('../kit/run');
-const { evilOf } = require('../faults/evil');
+const { escapedFiles } = require('../kit/escaped-files');
 const {
   folder: uploadsFolder,
   uploads,
   withHash,
   zstd,
-} = require('../faults/archives');
+} = require('../kit/archives');
 const { runNx } = require('../kit/nx-runs');
 const { shared } = require('../kit/shared');
 const { bombs } = require('./bombs');
@@ -71,7 +71,7 @@ redTest('F15_hostile_archives_signed_by_main', async (t) => {
   await replaceAll(fixture, run);
 
   const victim = make('victim');
-  const before = evilOf(victim);
+  const before = escapedFiles(victim);
   const log = path.join(path.dirname(victim.home), 'log');
   const env = { NX_AZURE_CACHE_LOG: 'debug', NX_AZURE_CACHE_LOG_FILE: log };
   await runNx(victim, args, { env });
@@ -92,7 +92,7 @@ redTest('F15_hostile_archives_signed_by_main', async (t) => {
       assert.ok(isRefused, messages.join('\n'));
     });
   }
-  assert.deepEqual(evilOf(victim), before);
+  assert.deepEqual(escapedFiles(victim), before);
 });
 
 /**

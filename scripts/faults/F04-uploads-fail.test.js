@@ -13,14 +13,14 @@ const {
 } = require('../kit/http-faults');
 const { tasks } = require('../kit/nx-runs');
 const { fullTest, quickTest } = require('../kit/tests');
-const { spyOn } = require('./spy');
+const { recordCalls } = require('./nx-calls');
 const { assertUndisturbed } = require('./undisturbed');
 
 /**
  * Nx stores the result of every task once: a store that was rejected, or not
  * answered, it would try again.
  *
- * @param {ReturnType<typeof spyOn>} spy
+ * @param {ReturnType<typeof recordCalls>} spy
  */
 function assertStoredOnce(spy) {
   const calls = spy.calls('store');
@@ -41,7 +41,7 @@ for (const [name, fault] of Object.entries({
   fullTest(`F04_every_upload_${name}`, async (t) => {
     const { machine, recorder } = await startFixture(t);
     const a = machine('a');
-    const spy = spyOn(a);
+    const spy = recordCalls(a);
     recorder.fault = on('PUT', fault);
     await assertUndisturbed(a, { line: /remote cache/ });
     assertStoredOnce(spy);
@@ -51,7 +51,7 @@ for (const [name, fault] of Object.entries({
 quickTest('F04_first_upload_cut_in_the_body', async (t) => {
   const { machine, recorder } = await startFixture(t);
   const a = machine('a');
-  const spy = spyOn(a);
+  const spy = recordCalls(a);
   recorder.fault = onFirst('PUT', cutRequest);
   await assertUndisturbed(a, { line: null });
   assertStoredOnce(spy);
@@ -65,7 +65,7 @@ quickTest('F04_first_upload_cut_in_the_body', async (t) => {
 quickTest('F04_first_upload_without_an_answer', async (t) => {
   const { machine, recorder } = await startFixture(t);
   const a = machine('a');
-  const spy = spyOn(a);
+  const spy = recordCalls(a);
   recorder.fault = onFirst('PUT', loseAnswer);
   await assertUndisturbed(a, { line: null });
   assertStoredOnce(spy);

@@ -6,7 +6,7 @@
 const assert = require('node:assert/strict');
 const { tasks } = require('../kit/nx-runs');
 const { fullTest, quickTest } = require('../kit/tests');
-const { pushToMain, startSignedIn } = require('./identities');
+const { pushToMain, startSignedIn } = require('./signed-in');
 const { assertUndisturbed } = require('./undisturbed');
 
 /** Seconds that tokens live, and that each of the tasks takes. */

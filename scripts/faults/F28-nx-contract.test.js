@@ -10,7 +10,7 @@ const { answer, gate, on } = require('../kit/http-faults');
 const { build, tasks } = require('../kit/nx-runs');
 const { serverOf, signal } = require('../kit/processes');
 const { fullTest } = require('../kit/tests');
-const { spyOn } = require('./spy');
+const { recordCalls } = require('./nx-calls');
 const { assertUndisturbed } = require('./undisturbed');
 
 for (const [name, nx] of /** @type {const} */ ([
@@ -20,7 +20,7 @@ for (const [name, nx] of /** @type {const} */ ([
   fullTest(`F28_contract_of_${name}`, async (t) => {
     const { machine } = await startFixture(t, { nx });
     const a = machine('a');
-    const first = spyOn(a);
+    const first = recordCalls(a);
     await assertUndisturbed(a, { line: null });
     const version = require(
       path.join(a.workspace, 'node_modules/nx/package.json'),
@@ -47,7 +47,7 @@ for (const [name, nx] of /** @type {const} */ ([
     }
 
     const b = machine('b');
-    const second = spyOn(b);
+    const second = recordCalls(b);
     await assertUndisturbed(b, { line: null, status: 'remote-cache-hit' });
     assert.deepEqual(second.calls('store'), []);
     const retrieves = second.calls('retrieve');
@@ -89,7 +89,7 @@ for (const [name, nx] of /** @type {const} */ ([
       path.join(a.workspace, 'words', 'source.json'),
       'broken',
     );
-    const spy = spyOn(a);
+    const spy = recordCalls(a);
     const { code } = await a.nx(build);
     assert.equal(code, 1);
     const stored = spy.calls('store').map(({ args }) => args[3]);

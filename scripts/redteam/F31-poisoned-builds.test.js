@@ -7,7 +7,7 @@
 const assert = require('node:assert/strict');
 const { attack, redTest } = require('./attacks');
 const { poisoned, startFixture } = require('./fixture');
-const { withLoop } = require('./loop');
+const { withDistTamperer } = require('./dist-tamperer');
 const runs = require('./runs');
 const { patchTool, poison } = require('./workspace');
 
@@ -63,7 +63,7 @@ creep('F31_a_background_loop_that_appends_to_dist', {
   by: pullRequest(7),
   scopes: ['pr-7'],
   prepare: ({ env }) => (env.CHECK_TIME = '500'),
-  around: withLoop,
+  around: withDistTamperer,
   isFull: true,
 });
 

@@ -6,8 +6,8 @@ const assert = require('node:assert/strict');
 const { cloudHosts } = require('../kit/certificate');
 const { assertStatus, build, runNx, tasks } = require('../kit/nx-runs');
 const { fullTest, quickTest } = require('../kit/tests');
-const { startConnectProxy } = require('./connect-proxy');
-const { pushToMain, startSignedIn } = require('./identities');
+const { startConnectProxy } = require('../kit/connect-proxy');
+const { pushToMain, startSignedIn } = require('./signed-in');
 const { assertUndisturbed } = require('./undisturbed');
 
 /** @typedef {Awaited<ReturnType<typeof startSignedIn>>} Fixture */

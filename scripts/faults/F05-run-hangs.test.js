@@ -7,7 +7,7 @@ const { connectionString } = require('../kit/azurite');
 const { startFixture } = require('../kit/fixture');
 const { drip, gate, on, silence } = require('../kit/http-faults');
 const { build, runNx } = require('../kit/nx-runs');
-const { startDeafServer } = require('./many');
+const { startSaturatedServer } = require('../kit/saturated-server');
 const { serverOf, signal } = require('../kit/processes');
 const { fullTest, quickTest } = require('../kit/tests');
 const { assertUndisturbed } = require('./undisturbed');
@@ -75,7 +75,7 @@ fullTest('F05_no_connection_with_the_defaults', async (t) => {
   const plain = performance.now();
   await withoutCache(fixture, () => {});
   const started = performance.now();
-  const deaf = connectionString(await startDeafServer(t));
+  const deaf = connectionString(await startSaturatedServer(t));
   const env = { AZURE_STORAGE_CONNECTION_STRING: deaf };
   await assertUndisturbed(fixture.machine('a', { env }), {
     line: /remote cache/,

@@ -6,9 +6,9 @@ const assert = require('node:assert/strict');
 const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
-const { listBlobs, writeBlob } = require('../kit/azurite');
-const { root } = require('../kit/root');
-const { shared } = require('../kit/shared');
+const { listBlobs, writeBlob } = require('./azurite');
+const { root } = require('./root');
+const { shared } = require('./shared');
 
 const folder = path.join(root, 'testdata', 'archives', 'uploads');
 

@@ -127,38 +127,6 @@ async function send(ca, method, url, headers) {
 }
 
 /**
- * Puts an Azure CLI on a machine that somebody is signed in with, which counts
- * how often it is asked.
- *
- * @param {string} folder
- * @param {string} token
- * @param {{ seconds?: number }} [options] that it takes
- */
-function stubAzureCLI(folder, token, { seconds = 0 } = {}) {
-  const tools = path.join(folder, 'tools');
-  const calls = path.join(folder, 'calls');
-  fs.mkdirSync(tools, { recursive: true });
-  const expires = Math.floor(Date.now() / 1000) + 3600;
-  fs.writeFileSync(
-    path.join(tools, 'az'),
-    `#!/bin/sh
-echo "$@" >> '${calls}'
-sleep ${seconds}
-echo '{"accessToken":"${token}","expires_on":${expires}}'
-`,
-    { mode: 0o755 },
-  );
-  return {
-    env: { PATH: `${tools}:${process.env.PATH}` },
-    /** How often it was asked. */
-    calls: () =>
-      fs.existsSync(calls)
-        ? fs.readFileSync(calls, 'utf8').trim().split('\n').length
-        : 0,
-  };
-}
-
-/**
  * The variables of a job of GitHub Actions that may write what all read.
  *
  * @param {Awaited<ReturnType<typeof startAuthority>>} authority
@@ -174,4 +142,3 @@ const pushToMain = (authority) => ({
 exports.pushToMain = pushToMain;
 exports.sharedFolder = sharedFolder;
 exports.startSignedIn = startSignedIn;
-exports.stubAzureCLI = stubAzureCLI;

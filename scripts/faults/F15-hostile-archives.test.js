@@ -8,8 +8,8 @@ const assert = require('node:assert/strict');
 const { startFixture } = require('../kit/fixture');
 const { build, runNx } = require('../kit/nx-runs');
 const { fullTest, quickTest } = require('../kit/tests');
-const { upload, uploads } = require('./archives');
-const { evilOf } = require('./evil');
+const { upload, uploads } = require('../kit/archives');
+const { escapedFiles } = require('../kit/escaped-files');
 const { assertUndisturbed } = require('./undisturbed');
 
 const hostile = uploads.filter((name) => name.startsWith('hostile-'));
@@ -22,9 +22,9 @@ for (const name of hostile) {
     await runNx(machine('a'), build);
     await upload(container, name);
     const b = machine('b');
-    const before = evilOf(b);
+    const before = escapedFiles(b);
     await assertUndisturbed(b);
-    assert.deepEqual(evilOf(b), before);
+    assert.deepEqual(escapedFiles(b), before);
     // What was there is replaced by what the tasks make.
     await assertUndisturbed(machine('c'), {
       line: null,
