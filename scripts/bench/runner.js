@@ -10,7 +10,7 @@ const http = require('node:http');
 const { createRequire } = require('node:module');
 const path = require('node:path');
 const { median } = require('./statistics');
-const { cpuOf, peakMemoryOf, serverBelow } = require('./processes');
+const { cpuOf, peakMemoryOf, serverBelow } = require('../kit/process-usage');
 
 /**
  * @typedef {object} Job

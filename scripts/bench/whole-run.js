@@ -9,7 +9,7 @@ const path = require('node:path');
 const { onMain } = require('../kit/ci');
 const { commit, Machine } = require('../kit/machine');
 const { run } = require('../kit/run');
-const { peakMemoryOf, serverBelow } = require('./processes');
+const { serverBelow, watchMemory } = require('../kit/process-usage');
 const { Slices } = require('./sources');
 const { counted } = require('./traffic');
 const { sizeOf } = require('./trees');
@@ -140,7 +140,7 @@ class Run {
         path.join(workspace, 'node_modules/nx/dist/bin/nx.js'),
         ...['run-many', '--target=build', '--parallel=4'],
       ],
-      { onSpawn: (pid) => (peak = watchMemory(pid)) },
+      { onSpawn: (pid) => (peak = watchMemory(() => serverBelow(pid))) },
     );
     const rssChild = peak();
     if (code !== 0) throw new Error(`Nx ended with ${code}:\n${output}`);
@@ -226,26 +226,6 @@ function writeProject(folder, i) {
     path.join(folder, 'project.json'),
     JSON.stringify({ name: `p${i}`, targets: { build: { command } } }),
   );
-}
-
-/**
- * Watches the memory of our server below a process.
- *
- * @param {number} parent
- * @returns {() => number} stops, and returns the most it had, in bytes
- */
-function watchMemory(parent) {
-  let most = 0;
-  /** @type {number | undefined} */
-  let server;
-  const timer = setInterval(() => {
-    server ??= serverBelow(parent);
-    if (server) most = Math.max(most, peakMemoryOf(server));
-  }, 50);
-  return () => {
-    clearInterval(timer);
-    return most;
-  };
 }
 
 exports.prepareWholeRun = prepareWholeRun;

@@ -6,7 +6,7 @@
 
 const fs = require('node:fs');
 const { setTimeout: sleep } = require('node:timers/promises');
-const { processesOf, send } = require('./processes');
+const { processesOf, signal } = require('../kit/processes');
 const { Random } = require('./random');
 
 /** @import { ChaosMachine } from './workspace' */
@@ -24,7 +24,7 @@ const longest = 700;
 async function interleave(machine, { seed, share }, over) {
   const random = new Random(seed);
   fs.mkdirSync(machine.cache, { recursive: true });
-  const crowd = new Crowd(machine.folder);
+  const crowd = new Crowd(machine);
   /** @type {Set<string>} */
   const seen = new Set();
   let left = stops;
@@ -57,7 +57,7 @@ class Crowd {
   /** @type {Record<'nx' | 'serve', number[]>} */
   #pids = { nx: [], serve: [] };
 
-  /** @param {string} machine */
+  /** @param {ChaosMachine} machine */
   constructor(machine) {
     this.#machine = machine;
   }
@@ -78,13 +78,16 @@ class Crowd {
    */
   stop(kind, milliseconds) {
     const pids = this.#pids[kind];
-    for (const pid of pids) send(pid, 'SIGSTOP');
-    setTimeout(() => pids.forEach((pid) => send(pid, 'SIGCONT')), milliseconds);
+    for (const pid of pids) signal(pid, 'SIGSTOP');
+    setTimeout(
+      () => pids.forEach((pid) => signal(pid, 'SIGCONT')),
+      milliseconds,
+    );
   }
 
   /** @param {'nx' | 'serve'} kind */
   go(kind) {
-    for (const pid of this.#pids[kind]) send(pid, 'SIGCONT');
+    for (const pid of this.#pids[kind]) signal(pid, 'SIGCONT');
   }
 }
 

@@ -2,8 +2,9 @@
 
 const { once } = require('node:events');
 const { setTimeout: sleep } = require('node:timers/promises');
-const { processesOf, send, waitFor } = require('./processes');
+const { processesOf, signal } = require('../kit/processes');
 
+/** @import { Machine } from '../kit/machine' */
 /** @import { SignalFault } from './faults' */
 /** @import { ProxyProcess } from './proxy-process' */
 
@@ -12,7 +13,7 @@ const { processesOf, send, waitFor } = require('./processes');
  *
  * @typedef {object} Scene
  * @property {number} nx process ID; Nx is the leader of its group
- * @property {string} machine value of the variable of processes.js
+ * @property {Machine} machine
  * @property {ProxyProcess} proxy
  * @property {AbortSignal} over aborted when Nx has ended
  */
@@ -27,10 +28,10 @@ async function signalAtMoment(fault, scene) {
   await moment(fault.when, scene);
   if (fault.process === 'machine') return signalAll(fault, scene);
   const pid = await target(fault.process, scene);
-  if (pid === undefined || !send(pid, fault.signal)) return false;
+  if (pid === undefined || !signal(pid, fault.signal)) return false;
   if (fault.resume !== undefined) {
     await pause(fault.resume, scene.over);
-    send(pid, 'SIGCONT');
+    signal(pid, 'SIGCONT');
   }
   return true;
 }
@@ -42,18 +43,18 @@ async function signalAtMoment(fault, scene) {
  * @param {SignalFault} fault
  * @param {Scene} scene
  */
-async function signalAll({ signal, resume }, { machine, over }) {
+async function signalAll({ signal: name, resume }, { machine, over }) {
   /** @type {Set<number>} */
   const met = new Set();
   for (let isNew = !over.aborted; isNew;) {
     const pids = processesOf(machine).map(({ pid }) => pid);
-    const found = pids.filter((pid) => !met.has(pid) && send(pid, signal));
+    const found = pids.filter((pid) => !met.has(pid) && signal(pid, name));
     found.forEach((pid) => met.add(pid));
     isNew = found.length > 0;
   }
   if (resume !== undefined) {
     await sleep(resume); // nothing that stands still ends
-    for (const pid of met) send(pid, 'SIGCONT');
+    for (const pid of met) signal(pid, 'SIGCONT');
   }
   return met.size > 0;
 }
@@ -107,6 +108,26 @@ async function reached(proxy, number, over) {
  */
 async function pause(milliseconds, over) {
   await sleep(milliseconds, undefined, { signal: over }).catch(() => {});
+}
+
+/**
+ * Waits for a process of a machine, or for the end of the round.
+ *
+ * @param {Machine} machine
+ * @param {'serve' | 'drain'} kind
+ * @param {AbortSignal} over
+ */
+async function waitFor(machine, kind, over) {
+  // Looking at all processes all the time would leave no time for the proxy.
+  const others = new Set();
+  while (!over.aborted) {
+    const found = processesOf(machine, others).find(
+      (process) => process.kind === kind,
+    );
+    if (found) return found;
+    await sleep(15);
+  }
+  return undefined;
 }
 
 exports.reached = reached;

@@ -284,7 +284,7 @@ class Run {
             fault,
             isMet: await signalAtMoment(fault, {
               nx,
-              machine: machine.folder,
+              machine,
               proxy: this.#proxy,
               over: over.signal,
             }),

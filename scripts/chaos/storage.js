@@ -3,7 +3,7 @@
 const { setTimeout: sleep } = require('node:timers/promises');
 const { startAzurite } = require('../kit/azurite');
 const { flip, place } = require('./http-faults');
-const { send } = require('./processes');
+const { signal } = require('../kit/processes');
 const { reached } = require('./process-faults');
 
 /** @import { BlockBlobClient, ContainerClient } from '@azure/storage-blob' */
@@ -41,7 +41,7 @@ class Storage {
    * @param {string} container
    */
   async restore(container) {
-    send(this.#azurite.pid, 'SIGCONT');
+    signal(this.#azurite.pid, 'SIGCONT');
     if (!this.#alive) {
       this.#azurite = await startAzurite();
       this.#alive = true;
@@ -91,13 +91,13 @@ class Storage {
       case 'kill':
       case 'kill and start':
         this.#alive = false;
-        send(this.#azurite.pid, 'SIGKILL');
+        signal(this.#azurite.pid, 'SIGKILL');
         if (fault.kind === 'kill and start') await this.restore(container);
         return;
       case 'freeze':
-        send(this.#azurite.pid, 'SIGSTOP');
+        signal(this.#azurite.pid, 'SIGSTOP');
         await sleep(fault.milliseconds);
-        send(this.#azurite.pid, 'SIGCONT');
+        signal(this.#azurite.pid, 'SIGCONT');
         return;
       case 'delete container':
         return this.remove(container);

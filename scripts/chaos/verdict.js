@@ -10,7 +10,7 @@ const {
   checkVoice,
   count,
 } = require('./check');
-const { processesOf, send, waitUntilGone } = require('./processes');
+const { processesLeft, processesOf, signal } = require('../kit/processes');
 const { checkTogether, wrongEntries } = require('./together');
 const { drain } = require('./workspace');
 
@@ -42,15 +42,15 @@ const slack = 8000;
  * @param {ChaosMachine} machine
  * @param {boolean} isEnded whether Nx was told to end
  */
-async function checkEnd({ folder }, isEnded) {
-  const left = await waitUntilGone(
-    folder,
+async function checkEnd(machine, isEnded) {
+  const left = await processesLeft(
+    machine,
     drain + slack,
     ({ kind }) => !isEnded || kind !== 'other',
   );
   // The tasks of an Nx that was killed are no business of ours.
-  for (const { pid } of processesOf(folder)) send(pid, 'SIGKILL');
-  await waitUntilGone(folder, slack);
+  for (const { pid } of processesOf(machine)) signal(pid, 'SIGKILL');
+  await processesLeft(machine, slack);
   return left.map(({ pid, command }) => `left: ${pid} ${command}`);
 }
 

@@ -8,7 +8,6 @@ const { namesBelow, readTree } = require('../kit/tree');
 const { aside } = require('./disk');
 const { asMember, give, umask } = require('./users');
 const witness = require('./witness');
-const { variable } = require('./processes');
 
 /** @import { Plan } from './plan' */
 /** @import { User } from './users' */
@@ -50,7 +49,6 @@ class ChaosMachine extends Machine {
     super(folder, {
       ...env,
       TMPDIR: path.join(folder, 'tmp'),
-      [variable]: folder,
       ...(shared && {
         NX_CACHE_DIRECTORY: shared,
         // Nx 24 takes no directory that a group may write.

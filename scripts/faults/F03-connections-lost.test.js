@@ -11,6 +11,7 @@ const { freePort } = require('../kit/server');
 const { silence } = require('../kit/http-faults');
 const { build, tasks } = require('../kit/nx-runs');
 const { fullTest, quickTest } = require('../kit/tests');
+const { serverOf } = require('../kit/processes');
 const { startSaturatedServer } = require('../kit/saturated-server');
 const { outputsOfMany, writeMany } = require('./many-projects');
 const { assertUndisturbed } = require('./undisturbed');
@@ -74,7 +75,6 @@ fullTest('F03_Azurite_stopped_while_it_is_asked', async (t) => {
   });
   const run = assertUndisturbed(a, { line: /remote cache/ });
   // Its tasks take a second: between the reads and the writes.
-  const { serverOf } = require('../kit/processes');
   await serverOf(a);
   await new Promise((resolve) => setTimeout(resolve, 500));
   await azurite.stop();

@@ -8,7 +8,7 @@ const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { startFixture } = require('../kit/fixture');
-const { processesOf, signal, until } = require('../kit/processes');
+const { isServer, processesOf, signal, until } = require('../kit/processes');
 const { gate, on, pass } = require('../kit/http-faults');
 const { assertStatus, build, runNx, tasks } = require('../kit/nx-runs');
 const { shared } = require('../kit/shared');
@@ -139,7 +139,7 @@ for (const nx of ['22.7.12', undefined]) {
     assertHits(runs);
 
     // The server first: it would see the end of Nx, and clean up.
-    const byServer = processesOf(a).sort((x, y) => +y.isServer - +x.isServer);
+    const byServer = processesOf(a).sort((x, y) => +isServer(y) - +isServer(x));
     for (const { pid } of byServer) signal(pid, 'SIGKILL');
     await killed;
     held.open();

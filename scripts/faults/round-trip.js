@@ -3,7 +3,8 @@
 const assert = require('node:assert/strict');
 const { listBlobs } = require('../kit/azurite');
 const { startFixture } = require('../kit/fixture');
-const { watchMemory } = require('../kit/processes');
+const { watchMemory } = require('../kit/process-usage');
+const { isServer, processesOf } = require('../kit/processes');
 const { shared } = require('../kit/shared');
 const { assertUndisturbed } = require('./undisturbed');
 const { setBuild, withoutCache } = require('./workspace');
@@ -41,7 +42,7 @@ async function roundTrip(t, script) {
     ['b', 'remote-cache-hit'],
   ])) {
     const machine = make(name);
-    const stop = watchMemory(machine);
+    const stop = watchMemory(() => processesOf(machine).find(isServer)?.pid);
     try {
       await assertUndisturbed(machine, {
         args,

@@ -11,7 +11,7 @@ const path = require('node:path');
 const { listBlobs } = require('../kit/azurite');
 const { startFixture } = require('../kit/fixture');
 const { outputs, runNx } = require('../kit/nx-runs');
-const { processesOf, signal, until } = require('../kit/processes');
+const { isServer, processesOf, signal, until } = require('../kit/processes');
 const { shared } = require('../kit/shared');
 const { fullTest } = require('../kit/tests');
 const {
@@ -126,11 +126,11 @@ fullTest('two-runs_the_other_one_is_stopped_while_it_copies', async (t) => {
 
   const first = startRun(a, 'first');
   await first.built();
-  const server = first.processes().find(({ isServer }) => isServer);
+  const server = first.processes().find(isServer);
   assert.ok(server);
   const second = startRun(a, 'second');
   await second.built();
-  const others = second.processes().filter(({ isServer }) => !isServer);
+  const others = second.processes().filter((process) => !isServer(process));
 
   // What Nx hands over in the first run is whole; its server does not see that yet.
   signal(server.pid, 'SIGSTOP');

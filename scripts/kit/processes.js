@@ -8,34 +8,69 @@ const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
 
 /** @import { Machine } from './machine' */
-/** @typedef {{ pid: number, command: string, isServer: boolean }} Process */
+/**
+ * @typedef {object} Process
+ * @property {number} pid
+ * @property {'serve' | 'drain' | 'other'} kind `serve` and `drain` are our binary
+ * @property {string} command
+ */
 
 /**
- * @param {Machine} machine
- * @returns {Process[]} without those that have ended and that nobody has asked
- *   for their exit code yet
+ * Without processes that have ended and whose exit code nobody has asked for yet.
+ *
+ * @param {Pick<Machine, 'home'>} machine
+ * @param {Set<string>} [others] process IDs that are skipped; those of other machines are
+ *   added, so that looking again takes less time
+ * @returns {Process[]}
  */
-function processesOf(machine) {
-  const home = `HOME=${machine.home}`;
-  return fs.readdirSync('/proc').flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
-    try {
-      const environment = fs.readFileSync(`/proc/${name}/environ`, 'utf8');
-      if (!environment.split('\0').includes(home)) return [];
-      const status = fs.readFileSync(`/proc/${name}/status`, 'utf8');
-      if (/^State:\s+[ZX]/m.test(status)) return [];
-      const command = fs
-        .readFileSync(`/proc/${name}/cmdline`, 'utf8')
-        .replaceAll('\0', ' ')
-        .trim();
-      const executable = path.basename(fs.readlinkSync(`/proc/${name}/exe`));
-      const isServer =
-        executable === 'nx-azure-cache' && / serve\b/.test(command);
-      return [{ pid: Number(name), command, isServer }];
-    } catch {
-      return []; // it has just ended
-    }
-  });
+function processesOf({ home }, others = new Set()) {
+  const wanted = `HOME=${home}`;
+  return fs
+    .readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && !others.has(name))
+    .flatMap((pid) => {
+      if (!readStrings(pid, 'environ').includes(wanted)) {
+        others.add(pid);
+        return [];
+      }
+      if (hasEnded(pid)) return [];
+      const argv = readStrings(pid, 'cmdline');
+      const command = argv.join(' ').trim();
+      return [{ pid: Number(pid), kind: kindOf(argv), command }];
+    });
+}
+
+/**
+ * The strings of a file of a process, each of which ends in a NUL.
+ *
+ * @param {string | number} pid
+ * @param {'environ' | 'cmdline'} file
+ */
+function readStrings(pid, file) {
+  try {
+    return fs.readFileSync(`/proc/${pid}/${file}`, 'utf8').split('\0');
+  } catch {
+    return []; // it has just ended
+  }
+}
+
+/** @param {string} pid */
+function hasEnded(pid) {
+  try {
+    const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
+    return /^State:\s+[ZX]/m.test(status);
+  } catch {
+    return true;
+  }
+}
+
+/**
+ * @param {string[]} argv
+ * @returns {Process['kind']}
+ */
+function kindOf([file = '', command]) {
+  if (!/^nx-azure-cache(\.exe)?$/.test(path.basename(file))) return 'other';
+  return command === 'drain' ? 'drain' : 'serve';
 }
 
 /**
@@ -46,10 +81,7 @@ function processesOf(machine) {
  * @returns {Promise<number>} its process id
  */
 async function serverOf(machine, limit = 30_000) {
-  const found = await until(
-    () => processesOf(machine).find(({ isServer }) => isServer),
-    limit,
-  );
+  const found = await until(() => processesOf(machine).find(isServer), limit);
   if (!found) throw new Error('no server was started');
   return found.pid;
 }
@@ -84,10 +116,27 @@ function groupOf(pid) {
  */
 async function draining(machine) {
   const isDrain = () =>
-    processesOf(machine).some(({ command }) =>
-      / drain --folder /.test(command),
-    );
+    processesOf(machine).some(({ kind }) => kind === 'drain');
   if (!(await until(isDrain, 30_000))) throw new Error('nothing is waited for');
+}
+
+/**
+ * Waits until no process of a machine is left.
+ *
+ * @param {Pick<Machine, 'home'>} machine
+ * @param {number} limit milliseconds
+ * @param {(process: Process) => boolean} [filter]
+ * @returns {Promise<Process[]>} those that are there when the time is over
+ */
+async function processesLeft(machine, limit, filter = () => true) {
+  /** @type {Process[]} */
+  let left = [];
+  const isGone = () => {
+    left = processesOf(machine).filter(filter);
+    return left.length === 0;
+  };
+  await until(isGone, limit);
+  return left;
 }
 
 /**
@@ -97,8 +146,7 @@ async function draining(machine) {
  * @param {number} [limit] milliseconds
  */
 async function assertNoProcess(machine, limit = 5_000) {
-  await until(() => processesOf(machine).length === 0, limit);
-  const left = processesOf(machine);
+  const left = await processesLeft(machine, limit);
   for (const { pid } of left) signal(pid, 'SIGKILL');
   if (left.length > 0) {
     const lines = left.map(({ pid, command }) => `${pid} ${command}`);
@@ -113,7 +161,7 @@ async function assertNoProcess(machine, limit = 5_000) {
  * @param {Machine} machine
  */
 async function serversGone(machine) {
-  const hasServer = () => processesOf(machine).some(({ isServer }) => isServer);
+  const hasServer = () => processesOf(machine).some(isServer);
   if (await until(() => !hasServer(), 10_000)) return;
   throw new Error(`a server is left in ${machine.workspace}`);
 }
@@ -146,44 +194,23 @@ async function until(get, limit) {
   for (;;) {
     const got = get();
     if (got || Date.now() > deadline) return got;
-    await sleep(10);
+    await sleep(20);
   }
 }
 
-/**
- * Watches the memory of the server of a machine.
- *
- * @param {Machine} machine
- * @returns {() => number} stops, and returns the most it has used, in bytes
- */
-function watchMemory(machine) {
-  let most = 0;
-  /** @type {number | undefined} */
-  let pid;
-  const timer = setInterval(() => {
-    pid ??= processesOf(machine).find(({ isServer }) => isServer)?.pid;
-    if (!pid) return;
-    try {
-      const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
-      const kilobytes = Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? 0);
-      most = Math.max(most, kilobytes * 1024);
-    } catch {
-      pid = undefined;
-    }
-  }, 20);
-  return () => {
-    clearInterval(timer);
-    return most;
-  };
-}
+/** @param {Process} process */
+const isServer = ({ kind }) => kind === 'serve';
 
 exports.assertNoProcess = assertNoProcess;
 exports.draining = draining;
 exports.groupOf = groupOf;
+exports.isServer = isServer;
+exports.kindOf = kindOf;
 exports.nxOf = nxOf;
+exports.processesLeft = processesLeft;
 exports.processesOf = processesOf;
+exports.readStrings = readStrings;
 exports.serverOf = serverOf;
 exports.serversGone = serversGone;
 exports.signal = signal;
 exports.until = until;
-exports.watchMemory = watchMemory;

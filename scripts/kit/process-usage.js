@@ -1,8 +1,9 @@
 'use strict';
 
-// What processes have used, from /proc: Linux only.
+// What a process has used, from /proc: Linux only.
 
 const fs = require('node:fs');
+const { kindOf, readStrings } = require('./processes');
 
 /** Clock ticks in a second, on every Linux that Node runs on. */
 const ticks = 100;
@@ -43,26 +44,14 @@ function statOf(pid) {
 }
 
 /**
- * Whether a process is our server.
- *
- * @param {number} pid
- */
-function isServer(pid) {
-  try {
-    const command = fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-    return /nx-azure-cache(\.exe)?\0serve\0/.test(command);
-  } catch {
-    return false;
-  }
-}
-
-/**
  * Our server below a process, if it has started one.
  *
  * @param {number} parent
  */
 function serverBelow(parent) {
-  return descendants(parent).find(isServer);
+  return descendants(parent).find(
+    (pid) => kindOf(readStrings(pid, 'cmdline')) === 'serve',
+  );
 }
 
 /**
@@ -89,6 +78,29 @@ function peakMemoryOf(pid) {
   }
 }
 
+/**
+ * Watches the memory of a server.
+ *
+ * @param {() => number | undefined} find looks for its process ID, until there is one
+ * @returns {() => number} stops, and returns the most that it has used, in bytes
+ */
+function watchMemory(find) {
+  let most = 0;
+  /** @type {number | undefined} */
+  let pid;
+  const timer = setInterval(() => {
+    pid ??= find();
+    const memory = pid ? peakMemoryOf(pid) : 0;
+    if (memory === 0) pid = undefined; // it has ended
+    most = Math.max(most, memory);
+  }, 25);
+  return () => {
+    clearInterval(timer);
+    return most;
+  };
+}
+
 exports.cpuOf = cpuOf;
 exports.peakMemoryOf = peakMemoryOf;
 exports.serverBelow = serverBelow;
+exports.watchMemory = watchMemory;
