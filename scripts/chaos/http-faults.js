@@ -1,129 +1,123 @@
 'use strict';
 
-const { pipeline } = require('node:stream/promises');
-const { setTimeout: sleep } = require('node:timers/promises');
+// The faults of requests that a plan can draw, made of those of the kit.
+
 const { once } = require('node:events');
 const { createHash } = require('node:crypto');
-const { gzipSync } = require('node:zlib');
+const { setTimeout: sleep } = require('node:timers/promises');
+const kit = require('../kit/http-faults');
 const { answers, azure } = require('./answers');
 
-/** @import { Answer, Exchange } from './proxy' */
+/** @import { Exchange, FaultProxy } from '../kit/fault-proxy' */
 /** @import { HttpFault } from './faults' */
 
-/** @typedef {(exchange: Exchange, fault: HttpFault) => Promise<void>} DoFault */
+/**
+ * @typedef {object} Scene
+ * @property {FaultProxy} proxy
+ * @property {AbortSignal} over aborted when the round is over
+ */
+
+/** @typedef {(exchange: Exchange, fault: HttpFault, scene: Scene) => unknown} DoFault */
 
 /** @type {Record<string, DoFault>} */
 const faults = {
-  none: passOn,
-
   async status(exchange, { answer }) {
     const { status, headers = {}, body = '' } = answers[answer];
-    await exchange.body();
-    exchange.answer({ status, headers, body: Buffer.from(body) });
+    await receiveAll(exchange);
+    exchange.respond({ status, headers, body: Buffer.from(body) });
   },
 
   async delay(exchange, { milliseconds }) {
     await sleep(milliseconds);
-    await passOn(exchange);
+    await exchange.pass();
   },
 
-  async slow(exchange) {
-    const { status, headers, body } = await exchange.ask(await exchange.body());
-    exchange.response.writeHead(status, headers);
-    // It moves all the time, and takes at most three seconds.
-    const step = Math.max(1000, Math.ceil(body.length / 30));
-    for (let at = 0; at < body.length; at += step) {
-      exchange.response.write(body.subarray(at, at + step));
-      await sleep(100);
-    }
-    exchange.response.end();
-  },
+  // It moves all the time, and takes at most three seconds.
+  slow: kit.trickle((body) => Math.max(1000, Math.ceil(body.length / 30)), 100),
 
-  async reset(exchange) {
-    exchange.reset();
-  },
+  reset: (exchange) => exchange.reset(),
 
   async 'reset upload'(exchange, { at }) {
-    await receive(exchange, at);
+    await kit.receivePart(exchange, at);
     exchange.reset();
   },
 
   async 'reset download'(exchange, { at }) {
-    await sendPart(exchange, at);
+    await kit.sendPart(exchange, (body) => kit.place(body, at));
     exchange.reset();
   },
 
   async 'lost answer'(exchange) {
-    await exchange.ask(await exchange.body());
+    await exchange.askWhole();
     exchange.reset();
   },
 
-  async refuse({ proxy, round }, { milliseconds }) {
+  async refuse(_, { milliseconds }, { proxy, over }) {
     proxy.refuse();
     await sleep(milliseconds);
-    if (!round.aborted) await proxy.listen();
+    if (!over.aborted) await proxy.listen();
   },
 
-  async 'stall answer'(exchange) {
-    await exchange.body();
-    await exchange.stall();
+  async 'stall answer'(exchange, _, scene) {
+    await receiveAll(exchange);
+    await stall(exchange, scene);
   },
 
-  async 'stall download'(exchange, { at }) {
-    await sendPart(exchange, at);
-    await exchange.stall();
+  async 'stall download'(exchange, { at }, scene) {
+    await kit.sendPart(exchange, (body) => kit.place(body, at));
+    await stall(exchange, scene);
   },
 
-  async 'stall upload'(exchange, { at }) {
-    await receive(exchange, at);
-    await exchange.stall();
+  async 'stall upload'(exchange, { at }, scene) {
+    await kit.receivePart(exchange, at);
+    await stall(exchange, scene);
   },
 
-  'flip download': changeDownload((body, at) => flip(body, at)),
+  'flip download': changeBody((body, at) => kit.flip(body, at)),
 
   async 'cut download'(exchange, { at }) {
-    await sendPart(exchange, at);
+    await kit.sendPart(exchange, (body) => kit.place(body, at));
     exchange.response.destroy();
   },
 
-  'short download': changeDownload((body, at) =>
-    body.subarray(0, place(body, at)),
+  'short download': changeBody((body, at) =>
+    body.subarray(0, kit.place(body, at)),
   ),
 
-  'long download': changeDownload((body) =>
+  'long download': changeBody((body) =>
     Buffer.concat([body, Buffer.from('and more')]),
   ),
 
   async 'flip upload'(exchange, { at }) {
-    exchange.answer(await exchange.ask(flip(await exchange.body(), at)));
+    const body = kit.flip(await receiveAll(exchange), at);
+    exchange.respond(await exchange.askWhole(body));
   },
 
   'no metadata': changeMetadata(() => undefined),
 
   'wrong metadata': changeMetadata((value) => `${value}0`),
 
-  async archived(exchange) {
-    const answer = await exchange.ask(await exchange.body());
-    const { url = '' } = exchange.request;
-    const code = archivedAs(url.split('?')[0].split('/').at(-1) ?? '');
-    if (!code || !isRead(exchange, answer)) return exchange.answer(answer);
-    const { status, headers = {}, body = '' } = azure(409, code);
-    exchange.answer({ status, headers, body: Buffer.from(body) });
+  archived(exchange) {
+    const code = archivedAs(
+      exchange.path.split('?')[0].split('/').at(-1) ?? '',
+    );
+    const archive = () => {
+      const { status, headers = {}, body = '' } = azure(409, code ?? '');
+      return { status, headers, body: Buffer.from(body) };
+    };
+    return code ? kit.changeRead(archive)(exchange) : exchange.pass();
   },
 
-  reencode: transform(({ 'content-length': _, etag, ...rest }, body) => ({
-    headers: { ...rest, etag: `W/${etag}`, 'content-encoding': 'gzip' },
-    body: gzipSync(body),
-  })),
+  reencode: kit.changeRead(kit.compress),
 
-  'no length': transform(({ 'content-length': _, ...rest }, body) => ({
-    headers: rest,
-    body,
-  })),
+  'no length': kit.changeRead(({ headers, ...rest }) => {
+    const { 'content-length': _, ...others } = headers;
+    return { ...rest, headers: others };
+  }),
 
-  async 'forget idle'(exchange, { milliseconds }) {
-    if (exchange.idle > milliseconds) await exchange.stall();
-    else await passOn(exchange);
+  async 'forget idle'(exchange, { milliseconds }, scene) {
+    if (exchange.idle > milliseconds) await stall(exchange, scene);
+    else await exchange.pass();
   },
 };
 
@@ -140,92 +134,40 @@ function archivedAs(name) {
 }
 
 /**
- * What a proxy makes of the answer to a read.
+ * The body of the request.
  *
- * @param {(headers: Exchange['request']['headers'], body: Buffer) => Pick<Answer, 'headers' | 'body'>} change
- * @returns {DoFault}
+ * @param {Exchange} exchange
+ * @returns {Promise<Buffer>}
  */
-function transform(change) {
-  return async (exchange) => {
-    const answer = await exchange.ask(await exchange.body());
-    const { headers, body } = answer;
-    exchange.answer(
-      isRead(exchange, answer)
-        ? { ...answer, ...change(headers, body) }
-        : answer,
-    );
-  };
+async function receiveAll({ request }) {
+  const chunks = [];
+  for await (const chunk of request) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }
 
 /**
- * Whether an answer is a blob, or a part of one.
+ * Says nothing more until the round is over.
  *
  * @param {Exchange} exchange
- * @param {Answer} answer
+ * @param {Scene} scene
  */
-function isRead({ request }, { status }) {
-  return request.method === 'GET' && (status === 200 || status === 206);
-}
-
-/** @type {(exchange: Exchange) => Promise<void>} */
-async function passOn(exchange) {
-  const { request, response } = exchange;
-  const passedOn = exchange.open();
-  const answered = once(passedOn, 'response');
-  answered.catch(() => {}); // the pipeline fails, too
-  await pipeline(request, passedOn);
-  const [answer] = await answered;
-  response.writeHead(answer.statusCode, answer.headers);
-  await pipeline(answer, response);
-}
-
-/**
- * Takes a part of the request's body.
- *
- * @param {Exchange} exchange
- * @param {number} at
- */
-async function receive({ request }, at) {
-  const wanted = Number(request.headers['content-length'] ?? 0) * at;
-  let received = 0;
-  while (received < wanted && !request.destroyed) {
-    const chunk = request.read();
-    if (chunk) received += chunk.length;
-    else
-      await Promise.race([once(request, 'readable'), once(request, 'close')]);
-  }
-}
-
-/**
- * Sends a part of the answer, which says that it is whole.
- *
- * @param {Exchange} exchange
- * @param {number} at
- */
-async function sendPart(exchange, at) {
-  const { status, headers, body } = await exchange.ask(await exchange.body());
-  const { response } = exchange;
-  response.writeHead(status, headers);
-  response.flushHeaders();
-  const part = body.subarray(0, place(body, at));
-  // Until it is on its way: a reset throws away what waits.
-  if (part.length > 0) {
-    await new Promise((resolve) => response.write(part, resolve));
-  }
+async function stall(exchange, { over }) {
+  if (!over.aborted) await once(over, 'abort');
+  exchange.reset();
 }
 
 /**
  * @param {(body: Buffer, at: number) => Buffer} change
  * @returns {DoFault}
  */
-function changeDownload(change) {
-  return async (exchange, { at }) => {
-    const { status, headers, body } = await exchange.ask(await exchange.body());
-    const changed = change(body, at);
-    const length = { 'content-length': String(changed.length) };
-    const { 'transfer-encoding': _, ...rest } = headers;
-    exchange.answer({ status, headers: { ...rest, ...length }, body: changed });
-  };
+function changeBody(change) {
+  return (exchange, { at }) =>
+    kit.changeResponse(({ status, headers, body }) => {
+      const changed = change(body, at);
+      const length = { 'content-length': String(changed.length) };
+      const { 'transfer-encoding': _, ...rest } = headers;
+      return { status, headers: { ...rest, ...length }, body: changed };
+    })(exchange);
 }
 
 /**
@@ -233,38 +175,17 @@ function changeDownload(change) {
  * @returns {DoFault}
  */
 function changeMetadata(change) {
-  return async (exchange) => {
-    const answer = await exchange.ask(await exchange.body());
-    const headers = { ...answer.headers };
+  return kit.changeResponse((response) => {
+    const headers = { ...response.headers };
     for (const name of Object.keys(headers)) {
       if (!name.startsWith('x-ms-meta-')) continue;
       const changed = change(String(headers[name]));
       if (changed === undefined) delete headers[name];
       else headers[name] = changed;
     }
-    exchange.answer({ ...answer, headers });
-  };
-}
-
-/**
- * @param {Buffer} body
- * @param {number} at
- */
-const place = (body, at) => Math.floor(body.length * at);
-
-/**
- * A copy in which one bit is wrong.
- *
- * @param {Buffer} body
- * @param {number} at
- */
-function flip(body, at) {
-  const copy = Buffer.from(body);
-  if (copy.length > 0) copy[place(copy, at)] ^= 0x10;
-  return copy;
+    return { ...response, headers };
+  });
 }
 
 exports.archivedAs = archivedAs;
 exports.faults = faults;
-exports.flip = flip;
-exports.place = place;

@@ -7,10 +7,14 @@
 const { fork } = require('node:child_process');
 const { EventEmitter, once } = require('node:events');
 const { connectionString } = require('../kit/azurite');
-const { FaultProxy } = require('./proxy');
+const { FaultProxy } = require('../kit/fault-proxy');
+const { describe } = require('./faults');
+const { faults: kinds } = require('./http-faults');
 
 /** @import { ChildProcess } from 'node:child_process' */
+/** @import { Fault } from '../kit/fault-proxy' */
 /** @import { HttpFault } from './faults' */
+/** @import { Scene } from './http-faults' */
 
 /**
  * Commands to the process: `begin` a round, be `calm`, pass requests on to a
@@ -107,19 +111,56 @@ class ProxyProcess extends EventEmitter {
 /** What the process does, until the run is gone. */
 async function serve() {
   const tell = (/** @type {Told} */ told) => process.send?.(told);
-  const proxy = new FaultProxy();
-  proxy.on('request', (number, line) =>
-    tell({ tell: 'request', number, line }),
-  );
+  const target = { scheme: 'http', host: '127.0.0.1', port: 0 };
+  const proxy = new FaultProxy(target);
+  let over = new AbortController();
+  /** @param {HttpFault[]} faults */
+  const begin = async (faults) => {
+    over.abort();
+    over = new AbortController();
+    const scene = { proxy, over: over.signal };
+    proxy.fault = faultOfRound(faults, scene, (number, line) =>
+      tell({ tell: 'request', number, line }),
+    );
+    await proxy.listen();
+  };
   process.on('message', async (message) => {
     const command = /** @type {Command} */ (message);
-    if (command.do === 'begin') await proxy.begin(command.faults);
-    if (command.do === 'calm') await proxy.calm();
-    if (command.do === 'target') proxy.target = command.port;
+    if (command.do === 'begin') await begin(command.faults);
+    if (command.do === 'calm') await begin([]);
+    if (command.do === 'target') target.port = command.port;
     tell({ tell: 'done' });
   });
   process.on('disconnect', () => process.exit());
-  tell({ tell: 'port', port: await proxy.start() });
+  await begin([]);
+  tell({ tell: 'port', port: proxy.port });
+}
+
+/**
+ * What the proxy does to the requests of a round.
+ *
+ * @param {HttpFault[]} faults
+ * @param {Scene} scene
+ * @param {(number: number, line: string) => void} report is called for each request,
+ *   which are numbered from 1
+ * @returns {Fault}
+ */
+function faultOfRound(faults, scene, report) {
+  let count = 0;
+  return (exchange) => {
+    const number = ++count;
+    const fault = faults.find(
+      ({ method = exchange.method, first, count }) =>
+        method === exchange.method && number >= first && number - first < count,
+    );
+    const path = exchange.path.split('?')[0];
+    const what = fault ? ` ⚡ ${describe(fault)}` : '';
+    report(number, `#${number} ${exchange.method} ${path}${what}`);
+    if (!fault) return exchange.pass();
+    const done = async () => kinds[fault.kind](exchange, fault, scene);
+    // The client has gone.
+    return done().catch(() => exchange.response.destroy());
+  };
 }
 
 if (require.main === module) serve();

@@ -2,7 +2,7 @@
 
 const { setTimeout: sleep } = require('node:timers/promises');
 const { startAzurite } = require('../kit/azurite');
-const { flip, place } = require('./http-faults');
+const { flip, place } = require('../kit/http-faults');
 const { signal } = require('../kit/processes');
 const { reached } = require('./process-faults');
 

@@ -75,7 +75,7 @@ quickTest('F10_a_SAS_that_has_expired', async (t) => {
     NX_AZURE_CACHE_SAS_URL: `${recorder.endpoint}/${container}?${sas}`,
   };
   const [line] = await assertUndisturbed(machine('a', { env }), {
-    line: /the SAS expired at .* \(se\), 3 days ago: make another with `az storage container generate-sas --account-name devstoreaccount1 --name e2e-/,
+    line: /the SAS expired at .* \(se\), 3 days ago: make another with `az storage container generate-sas --account-name devstoreaccount1 --name test-/,
   });
   const [, signature] = /sig=([^&]+)/.exec(sas) ?? [];
   assert.ok(signature && !line.includes(signature));

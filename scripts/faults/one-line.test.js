@@ -46,7 +46,9 @@ fullTest('one-line_403_and_resets', async (t) => {
     'x-ms-request-id': '1',
     'x-ms-error-code': 'AuthorizationPermissionMismatch',
   });
-  const fault = (/** @type {import('../kit/recorder').Exchange} */ exchange) =>
+  const fault = (
+    /** @type {import('../kit/fault-proxy').Exchange} */ exchange,
+  ) =>
     exchange.request.method === 'GET' ? refuse(exchange) : cutRequest(exchange);
   fixture.recorder.fault = fault;
   await assertUndisturbed(fixture.machine('a'), {

@@ -4,38 +4,24 @@
 // length.
 
 const assert = require('node:assert/strict');
-const zlib = require('node:zlib');
 const { startFixture } = require('../kit/fixture');
-const { on, pass } = require('../kit/http-faults');
+const { changeRead, compress, pass } = require('../kit/http-faults');
 const { fullTest } = require('../kit/tests');
 const { expectedOfMany, filled, remoteHits } = require('./hits');
 const { assertUndisturbed } = require('./undisturbed');
 const { forgetResults } = require('./workspace');
 
-/** @import { Fault } from '../kit/recorder' */
-
 const tasks = 10;
 
-/** @type {Fault} */
-const compress = async ({ ask, response }) => {
-  const answer = await ask();
-  const { 'content-length': _, etag, ...headers } = answer.headers;
-  const status = answer.statusCode ?? 0;
-  if (status >= 300) {
-    response.writeHead(status, answer.headers);
-    return answer.pipe(response);
-  }
-  response.writeHead(status, {
-    ...headers,
-    ...{ etag: `W/${etag}`, 'content-encoding': 'gzip', via: '1.1 squid' },
-  });
-  return answer.pipe(zlib.createGzip()).pipe(response);
-};
+const squid = changeRead((response) => {
+  const { headers, ...rest } = compress(response);
+  return { ...rest, headers: { ...headers, via: '1.1 squid' } };
+});
 
 fullTest('re-encoding-proxy_damages_no_entry', async (t) => {
   const fixture = await startFixture(t);
   const machine = await filled(fixture, tasks);
-  fixture.recorder.fault = on('GET', compress);
+  fixture.recorder.fault = squid;
   fixture.recorder.take();
   const line =
     /a proxy or gateway on the way has changed the response \(Content-Encoding: gzip, Via: 1\.1 squid\)/;

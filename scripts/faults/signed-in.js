@@ -11,7 +11,7 @@ const { startAzurite } = require('../kit/azurite');
 const { cleanUp } = require('../kit/cleanup');
 const { createCertificate } = require('../kit/certificate');
 const { startFixture } = require('../kit/fixture');
-const { startRecorder } = require('../kit/recorder');
+const { startFaultProxy } = require('../kit/fault-proxy');
 const { shared } = require('../kit/shared');
 
 /** @import { TestContext } from 'node:test' */
@@ -56,7 +56,7 @@ async function startSignedIn(t) {
   authority.requests.length = 0;
   authority.assertions = 0;
   const fixture = await startFixture(t);
-  const recorder = await startRecorder(azurite.connectionString, certificate);
+  const recorder = await startFaultProxy(azurite.connectionString, certificate);
   t.after(() => recorder.stop());
   const container = `signed-in-${randomUUID()}`;
   const ask = (/** @type {string} */ method, /** @type {string} */ query) =>

@@ -9,7 +9,7 @@ const { fullTest } = require('../kit/tests');
 const { expectedOfMany, filled, remoteHits } = require('./hits');
 const { assertUndisturbed } = require('./undisturbed');
 
-/** @import { Fault } from '../kit/recorder' */
+/** @import { Fault } from '../kit/fault-proxy' */
 
 const tasks = 60;
 

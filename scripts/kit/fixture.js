@@ -9,7 +9,7 @@ const { createContainer, emptyContainer } = require('./azurite');
 const { testLicense } = require('./license');
 const { Machine, copyWorkspace } = require('./machine');
 const { assertNoProcess } = require('./processes');
-const { startRecorder } = require('./recorder');
+const { startFaultProxy } = require('./fault-proxy');
 const { installedWorkspace, shared } = require('./shared');
 const { toxiproxyBefore } = require('./toxiproxy');
 
@@ -29,7 +29,7 @@ async function startFixture(
   const from = await installedWorkspace(shared(), install);
   const container = `test-${randomUUID()}`;
   await createContainer(azurite, container);
-  const recorder = await startRecorder(azurite);
+  const recorder = await startFaultProxy(azurite);
   t.after(() => recorder.stop());
   const folder = path.join(parent, container);
   t.after(() => fs.rmSync(folder, { recursive: true, force: true }));

@@ -1,8 +1,12 @@
 'use strict';
 
-// What a proxy before Azurite (recorder.js) can do to a request.
+// What a proxy before Azurite (fault-proxy.js) can do to a request and its response.
 
-/** @import { Exchange, Fault } from './recorder' */
+const { once } = require('node:events');
+const { setTimeout: sleep } = require('node:timers/promises');
+const { gzipSync } = require('node:zlib');
+
+/** @import { Exchange, Fault, Response } from './fault-proxy' */
 
 /** @type {Fault} */
 const pass = ({ pass }) => pass();
@@ -47,7 +51,7 @@ const onFirst = (method, fault, count = 1) =>
   );
 
 /**
- * Answers without asking Azurite.
+ * Responds without asking Azurite.
  *
  * @param {number} status
  * @param {Record<string, string>} [headers]
@@ -56,12 +60,11 @@ const onFirst = (method, fault, count = 1) =>
  */
 const answer =
   (status, headers = {}, body = '') =>
-  ({ request, response, record }) => {
-    record(status);
-    // Before the body is there, as servers do that refuse.
-    request.resume();
-    response.writeHead(status, headers);
-    response.end(body);
+  (exchange) => {
+    exchange.record(status);
+    // Before the request's body is there, as servers do that refuse.
+    exchange.request.resume();
+    exchange.respond({ status, headers, body: Buffer.from(body) });
   };
 
 /**
@@ -69,50 +72,89 @@ const answer =
  *
  * @type {Fault}
  */
-const cutRequest = ({ request, record }) => {
-  record('cut');
-  request.once('data', () => request.socket.resetAndDestroy());
-  if (request.method === 'GET') request.socket.resetAndDestroy();
+const cutRequest = (exchange) => {
+  const { request, method } = exchange;
+  exchange.record('cut');
+  request.once('data', () => exchange.reset());
+  if (method === 'GET') exchange.reset();
 };
 
 /**
- * Passes the request on, and closes the connection instead of answering.
+ * Takes a part of a request's body.
+ *
+ * @param {Exchange} exchange
+ * @param {number} share from 0 to 1
+ */
+async function receivePart({ request }, share) {
+  const wanted = Number(request.headers['content-length'] ?? 0) * share;
+  let received = 0;
+  while (received < wanted && !request.destroyed) {
+    const chunk = request.read();
+    if (chunk) received += chunk.length;
+    else
+      await Promise.race([once(request, 'readable'), once(request, 'close')]);
+  }
+}
+
+/**
+ * Passes the request on, and closes the connection instead of responding.
  *
  * @type {Fault}
  */
-const loseAnswer = async ({ ask, response }) => {
-  const answer = await ask();
-  answer.resume();
-  response.destroy();
+const loseAnswer = async (exchange) => {
+  await exchange.askWhole();
+  exchange.response.destroy();
 };
 
-/** Accepts the request and never answers it. @type {Fault} */
+/** Accepts the request and never responds. @type {Fault} */
 const silence = ({ request, record }) => {
   record('silence');
   request.resume();
 };
 
 /**
- * Passes on the answer's head, and its body a byte a minute.
+ * Passes on the head of a response, and its body in small steps.
  *
- * @type {Fault}
+ * @param {(body: Buffer) => number} stepOf how many bytes go at once
+ * @param {number} pause milliseconds in between
+ * @returns {Fault}
  */
-const drip = async ({ ask, response }) => {
-  const answer = await ask();
-  response.writeHead(answer.statusCode ?? 0, answer.headers);
-  let sent = 0;
-  const chunks = [];
-  for await (const chunk of answer) chunks.push(chunk);
-  const body = Buffer.concat(chunks);
-  const next = () => response.write(body.subarray(sent, ++sent));
-  next();
-  const timer = setInterval(next, 60_000);
-  response.on('close', () => clearInterval(timer));
+const trickle = (stepOf, pause) => async (exchange) => {
+  const { response } = exchange;
+  const { status, headers, body } = await exchange.askWhole();
+  response.writeHead(status, headers);
+  const step = stepOf(body);
+  for (let at = 0; at < body.length && !response.destroyed; at += step) {
+    response.write(body.subarray(at, at + step));
+    await sleep(pause, undefined, { ref: false });
+  }
+  response.end();
 };
 
+/** Passes on the body of a response a byte a minute. */
+const drip = trickle(() => 1, 60_000);
+
 /**
- * Passes on the head of the answer and the first bytes of its body, and closes
- * the connection.
+ * Passes on the head of a response, which announces all of it, and a part of its body.
+ *
+ * @param {Exchange} exchange
+ * @param {(body: Buffer) => number} lengthOf that part
+ */
+async function sendPart(exchange, lengthOf) {
+  const { response } = exchange;
+  const { status, headers, body } = await exchange.askWhole();
+  response.writeHead(status, headers);
+  response.flushHeaders();
+  const part = body.subarray(0, lengthOf(body));
+  // Until it is on its way: a reset throws away what waits.
+  if (part.length > 0) {
+    await new Promise((resolve) => response.write(part, resolve));
+  }
+}
+
+/**
+ * Passes on the head of a response and the first bytes of its body, and closes the
+ * connection.
  *
  * @param {number} bytes
  * @param {(exchange: Exchange) => unknown} [then] before it closes
@@ -121,16 +163,62 @@ const drip = async ({ ask, response }) => {
 const cutAnswer =
   (bytes, then = () => {}) =>
   async (exchange) => {
-    const { ask, response } = exchange;
-    const answer = await ask();
-    response.writeHead(answer.statusCode ?? 0, answer.headers);
-    const chunks = [];
-    for await (const chunk of answer) chunks.push(chunk);
-    response.flushHeaders();
-    response.write(Buffer.concat(chunks).subarray(0, bytes));
+    await sendPart(exchange, () => bytes);
     await then(exchange);
-    setTimeout(() => response.destroy(), 50); // what was written goes first
+    setTimeout(() => exchange.response.destroy(), 50); // what was written goes first
   };
+
+/**
+ * Passes on a response after a change.
+ *
+ * @param {(response: Response) => Response} change
+ * @returns {Fault}
+ */
+const changeResponse = (change) => async (exchange) =>
+  exchange.respond(change(await exchange.askWhole()));
+
+/**
+ * Passes on a blob, or a part of one, after a change; other responses as they are.
+ *
+ * @param {(response: Response) => Response} change
+ * @returns {Fault}
+ */
+const changeRead = (change) => async (exchange) => {
+  const response = await exchange.askWhole();
+  const { method } = exchange;
+  const isRead = method === 'GET' && [200, 206].includes(response.status);
+  exchange.respond(isRead ? change(response) : response);
+};
+
+/** What a proxy makes of a response that compresses it. */
+const compress = (/** @type {Response} */ { status, headers, body }) => {
+  const { 'content-length': _, etag, ...rest } = headers;
+  return {
+    status,
+    headers: { ...rest, etag: `W/${etag}`, 'content-encoding': 'gzip' },
+    body: gzipSync(body),
+  };
+};
+
+/**
+ * A place in a body.
+ *
+ * @param {Buffer} body
+ * @param {number} share from 0 to below 1
+ */
+const place = (body, share) => Math.floor(body.length * share);
+
+/**
+ * A copy in which one bit is wrong.
+ *
+ * @param {Buffer} body
+ * @param {number} share where
+ */
+function flip(body, share) {
+  const copy = Buffer.from(body);
+  if (copy.length > 0) copy[place(copy, share)] ^= 0x10;
+  return copy;
+}
 
 /**
  * Holds requests until `open` is called, and tells when `count` of them are
@@ -161,13 +249,21 @@ function gate(count = 1) {
 }
 
 exports.answer = answer;
+exports.changeRead = changeRead;
+exports.changeResponse = changeResponse;
+exports.compress = compress;
 exports.cutAnswer = cutAnswer;
 exports.cutRequest = cutRequest;
 exports.drip = drip;
+exports.flip = flip;
 exports.gate = gate;
 exports.loseAnswer = loseAnswer;
 exports.on = on;
 exports.onFirst = onFirst;
 exports.onReadOf = onReadOf;
 exports.pass = pass;
+exports.place = place;
+exports.receivePart = receivePart;
+exports.sendPart = sendPart;
 exports.silence = silence;
+exports.trickle = trickle;

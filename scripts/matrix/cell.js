@@ -9,7 +9,7 @@ const { onMain } = require('../kit/ci');
 const { testLicense } = require('../kit/license');
 const { Machine, commit } = require('../kit/machine');
 const { alias, platformPackage, specifier } = require('../kit/names');
-const { startRecorder } = require('../kit/recorder');
+const { startFaultProxy } = require('../kit/fault-proxy');
 const { root } = require('../kit/root');
 const { run } = require('../kit/run');
 const { readTree } = require('../kit/tree');
@@ -55,7 +55,7 @@ const tasks = ['colors:build', 'site:build', 'words:build'];
 class CellRun {
   /** @type {Manager} */
   manager;
-  /** @type {Awaited<ReturnType<typeof startRecorder>> | undefined} */
+  /** @type {Awaited<ReturnType<typeof startFaultProxy>> | undefined} */
   #recorder;
 
   /**
@@ -71,7 +71,7 @@ class CellRun {
 
   /** Rejects, with what was printed, when something is not as it must be. */
   async run() {
-    this.#recorder = await startRecorder(this.shared.azurite);
+    this.#recorder = await startFaultProxy(this.shared.azurite);
     try {
       await this.steps();
     } finally {
