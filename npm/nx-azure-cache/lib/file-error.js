@@ -1,9 +1,9 @@
 'use strict';
 
-/** The error code of rpc/doc.go for what the file system refuses. */
+/** The error code in rpc/doc.go for errors of the file system. */
 const fileSystem = 5;
 
-/** @type {[string[], (directory: string) => string][]} errors of a system, and what fixes them */
+/** @type {[string[], (directory: string) => string][]} error codes, and their fix */
 const fixes = [
   [
     ['ENOSPC', 'EDQUOT', 'EFBIG'],
@@ -58,7 +58,7 @@ function fixOf(directory, code) {
 }
 
 /**
- * An error of the kind that the server's are about files.
+ * An error with the code of the file system.
  *
  * @param {string} text
  */
@@ -67,8 +67,8 @@ function fileSystemError(text) {
 }
 
 /**
- * What Node says of a file below a directory, as an error of that kind. One that is
- * of it already stays as it is.
+ * Converts a Node error about a file below a directory to an error with that code and a
+ * fix. Returns errors that already have the code unchanged.
  *
  * @param {string} directory
  * @param {unknown} err

@@ -1,7 +1,7 @@
 'use strict';
 
-// The file in which this run notes the tasks that it makes now, for other runs in the
-// workspace: see cache/scratch/pending.go.
+// The file in which this run lists its running tasks, for other runs in the workspace.
+// cache/scratch/pending.go reads it.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -48,7 +48,7 @@ function noteRestore(folder, hash) {
 }
 
 /**
- * Notes in the files of all other runs that they may be disturbed, see
+ * Records in the files of all other runs that they may be disturbed; see
  * cache/scratch/pending.go.
  *
  * @param {string} file of this run

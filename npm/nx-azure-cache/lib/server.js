@@ -8,7 +8,7 @@ const { reasonOf } = require('./reason');
 const { Run } = require('./run');
 const { checkSession } = require('./session');
 const { watchSignals } = require('./signals');
-const { NxTasks, listenToNx, rejectsLinks } = require('./tasks');
+const { NxTasks, observeNx, rejectsLinks } = require('./tasks');
 const { readWorkspace } = require('./workspace');
 
 /** @import { Known } from './tasks' */
@@ -150,7 +150,7 @@ function initializeParams(environment) {
  */
 function observeTasks(session, nxVersion) {
   try {
-    return listenToNx({ isNeeded: session.tasks });
+    return observeNx({ isNeeded: session.tasks });
   } catch (cause) {
     if (!session.tasks) return new NxTasks();
     const [why] = reasonOf(cause).split('\n', 1);

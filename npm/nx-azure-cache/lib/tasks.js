@@ -1,77 +1,79 @@
 'use strict';
 
-// Nx gives a remote cache hashes. Which task has a hash, what it declares, and when it
-// begins and ends, Nx says only to its own classes. So this listens to them.
+// Nx passes only hashes to a remote cache. Which task has a hash, which outputs it declares,
+// and when it begins and ends is known only to Nx's own classes, so this module hooks into
+// their methods.
 //
-// Read in the sources of Nx 20.0.6, 20.8.4, 21.6.11, 22.7.12, 23.3.2 and 24.0.6:
-// `nx/src/tasks-runner/cache` resolves (by the `exports` of package.json since 22), its
-// class DbCache asks us, its `init` loads us, and TaskOrchestrator.init waits for that
-// before it runs a task. All tasks go through these methods of it:
+// The following holds in the sources of Nx 20.0.6, 20.8.4, 21.6.11, 22.7.12, 23.3.2 and
+// 24.0.6. The module `nx/src/tasks-runner/cache` can be resolved (since 22 through the
+// `exports` of package.json). Its class DbCache calls the remote cache and loads it in
+// `init`, and TaskOrchestrator.init waits for that before it runs a task. All tasks go
+// through these methods of DbCache:
 //
-// - `get` and, since 22, `getBatch`, before Nx asks us for a result.
-// - `temporaryOutputPath`, before a task runs. 24 calls it again after some failures.
-// - `copyFilesFromCache`, and for results of ours `applyRemoteCacheResults`, before a result
-//   is restored to the workspace.
-// - `put`, with the result of a task, before Nx stores it. Without NX_CACHE_FAILURES it
-//   is called for successes only.
+// - `get` and, since 22, `getBatch`, before Nx looks up a result in the remote cache.
+// - `temporaryOutputPath`, before a task runs. Nx 24 calls it again after some failures.
+// - `copyFilesFromCache`, and for remote results `applyRemoteCacheResults`, before Nx
+//   restores a result to the workspace.
+// - `put`, with a task's result, before Nx stores it. Without NX_CACHE_FAILURES, Nx calls it
+//   for successes only.
 //
-// CompositeLifeCycle in `nx/src/tasks-runner/life-cycle` is the other class: its
-// `endTasks` is called for each task that has run, after `put`, whatever became of it.
-// The executors that call `runTasks` of Nx's init-tasks-runner themselves have another
-// life cycle until 20: their failed tasks look as if they ran until the run ends.
+// The other class is CompositeLifeCycle in `nx/src/tasks-runner/life-cycle`. Nx calls its
+// `endTasks` for each task that has run, after `put`, for successes and failures. Up to
+// Nx 20, executors that call `runTasks` of Nx's init-tasks-runner use another life cycle, so
+// their failed tasks seem to run until the run ends.
 //
-// A task has `hash` by then, `target` with what its id is made of, and `outputs`, by
-// which Nx 24 decides which links of a result it takes: archive.Outputs has the rule. The
-// cache of files that Nx 20 and 21 have besides asks no plugin.
+// At that point a task has its `hash`, its `target`, and its `outputs`, by which Nx 24
+// decides which links in a result it accepts: archive.Outputs has the rule. The file cache
+// of Nx 20 and 21 calls no remote cache.
 
 const { noteBegin, noteEnd, noteRestore } = require('./pending');
 const { plainOutputs } = require('./snapshot');
 
 /**
  * @typedef {{ project: string, target: string, configuration?: string }} Task
- * @typedef {{ task?: Task, outputs?: string[] }} Known as they are in rpc/doc.go
+ * @typedef {{ task?: Task, outputs?: string[] }} Known as in rpc/doc.go
  */
 
 /**
- * What is known of a hash.
+ * What is known about a hash.
  *
  * @typedef {object} OwnRecord
- * @property {string[]} [declared] the outputs that Nx has been about to store, as far as
- *   they can be looked for
- * @property {string} [pending] the file in which it is noted that the task runs
+ * @property {string[]} [declared] the outputs that Nx is about to store, if they can
+ *   be looked for
+ * @property {string} [pending] the file that lists the task as running
  *
  * @typedef {Known & OwnRecord} Record
  */
 
-/** Where the prototype of DbCache keeps what is known: a process may have two shims. */
+/** The property of DbCache.prototype that holds the NxTasks: a process may have two shims. */
 const tasksSymbol = Symbol.for('nx-azure-cache.nx-tasks');
 
 /**
- * Hashes that are remembered; the oldest are forgotten. Nx names a hash again before
- * each request, so this is only more than the tasks that it names in one step.
+ * The most hashes to remember; beyond it, the oldest are forgotten. Nx names a hash again
+ * before each request, so this needs to exceed only the tasks of one scheduling step.
  */
 const maxHashes = 100_000;
 
-/** What Nx has said of its tasks. */
+/** The tasks that Nx has named. */
 class NxTasks {
-  /** @type {Map<string, Record>} the oldest is first */
+  /** @type {Map<string, Record>} by hash, oldest first */
   #records = new Map();
 
   /**
-   * The folder of the server that has started last. Tasks are noted in it.
+   * The folder of the server that started last. Running tasks are listed there.
    *
    * @type {((cacheDirectory: string) => string) | undefined}
    */
   folderIn;
 
-  /** How many hashes are remembered. */
+  /** The number of hashes that are remembered. */
   get size() {
     return this.#records.size;
   }
 
   /**
    * @param {string} hash
-   * @returns {Known} empty where Nx has said nothing
+   * @returns {Known} empty if Nx has not named the task
    */
   about(hash) {
     const { task, outputs } = this.#records.get(hash) ?? {};
@@ -79,8 +81,8 @@ class NxTasks {
   }
 
   /**
-   * The run is over with a task, whatever became of it. Returns the outputs that its
-   * result should have, as far as they are to be looked for.
+   * A task has ended, successfully or not. Returns the outputs that its result should have,
+   * if they can be looked for.
    *
    * @param {string} hash
    * @param {boolean} hasFailed
@@ -145,16 +147,15 @@ class NxTasks {
 }
 
 /**
- * Listens to Nx from now on, and returns what it says. Throws where this Nx cannot be
- * listened to.
+ * Observes Nx's tasks from now on. Throws if this version of Nx cannot be observed.
  *
- * A process without Nx's cache is not a run of Nx: another program has opened this one.
- * Nothing is said in it, and to load Nx's cache takes 0.2 s.
+ * A process that has not loaded Nx's cache is not a run of Nx: another program uses this
+ * package. No tasks run in it, and loading Nx's cache would take 0.2 s.
  *
- * @param {{ isNeeded: boolean }} options `isNeeded`: it is loaded all the same
+ * @param {{ isNeeded: boolean }} options `isNeeded`: load Nx's cache in any case
  * @returns {NxTasks}
  */
-function listenToNx({ isNeeded }) {
+function observeNx({ isNeeded }) {
   const name = 'nx/src/tasks-runner/cache';
   if (!isNeeded && !isLoaded(name)) return new NxTasks();
   /** @type {any} */
@@ -163,12 +164,12 @@ function listenToNx({ isNeeded }) {
     if (typeof prototype?.[method] === 'function') continue;
     throw new Error(`its DbCache has no method ${method}`);
   }
-  prototype[tasksSymbol] ??= listen(prototype);
+  prototype[tasksSymbol] ??= observe(prototype);
   return prototype[tasksSymbol];
 }
 
 /** @param {any} prototype of DbCache */
-function listen(prototype) {
+function observe(prototype) {
   const tasks = new NxTasks();
   runBefore(prototype, 'get', (_, [task]) => tasks.addTask(task));
   runBefore(prototype, 'getBatch', (_, [all]) => {
@@ -178,7 +179,7 @@ function listen(prototype) {
     tasks.begin(task, cache.cacheDirectory),
   );
   for (const method of ['copyFilesFromCache', 'applyRemoteCacheResults']) {
-    // The first argument is a hash, or in some versions the task.
+    // The first argument is the hash, or in some versions the task.
     runBefore(prototype, method, ({ cache }, [of]) =>
       tasks.restore(of?.hash ?? of, cache.cacheDirectory),
     );
@@ -187,13 +188,13 @@ function listen(prototype) {
     tasks.put(task, outputs),
   );
   runBefore(lifeCycle(), 'endTasks', (_, [results]) => {
-    // Of those that have not failed the result has come before.
+    // Successful tasks have already ended with `put`.
     for (const { task } of results) tasks.finish(task?.hash, true);
   });
   return tasks;
 }
 
-/** Where it is missing, a failed task looks as if it ran until the run ends. */
+/** Without it, a failed task seems to run until the run ends. */
 function lifeCycle() {
   const name = 'nx/src/tasks-runner/life-cycle';
   try {
@@ -203,13 +204,13 @@ function lifeCycle() {
   }
 }
 
-/** @param {string} name of a module; throws where there is none */
+/** @param {string} name of a module; throws if there is none */
 function isLoaded(name) {
   return require.resolve(name) in require.cache;
 }
 
 /**
- * Lets a method, if there is one, do something else first.
+ * Makes a method, if it exists, run an action first.
  *
  * @param {any} prototype
  * @param {string} method
@@ -222,13 +223,13 @@ function runBefore(prototype, method, action) {
   prototype[method] = function (...args) {
     try {
       action(this, args);
-    } catch {} // Nx goes on as without it
+    } catch {} // Nx continues as without this package
     return original.apply(this, args);
   };
 }
 
 /**
- * Whether an Nx refuses a result with a link that leaves the output it is in: 24 does,
+ * Whether a version of Nx rejects results with a link that leaves its output. 24 does,
  * 23.3.2 does not.
  *
  * @param {string} nxVersion
@@ -238,5 +239,5 @@ function rejectsLinks(nxVersion) {
 }
 
 exports.NxTasks = NxTasks;
-exports.listenToNx = listenToNx;
+exports.observeNx = observeNx;
 exports.rejectsLinks = rejectsLinks;

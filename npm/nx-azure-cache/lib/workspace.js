@@ -4,7 +4,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 /**
- * What of nx.json matters here.
+ * The parts of nx.json that the cache uses.
  *
  * @typedef {{ azure?: unknown, defaultBase?: unknown, affected?: { defaultBase?: unknown } }} NxJson
  */
@@ -12,8 +12,8 @@ const path = require('node:path');
 /** @import { Environment } from './environment' */
 
 /**
- * What Nx knows of the workspace that the process works in, and of the machine.
- * These modules are where they are in Nx 20.0.6 to 24.0.6.
+ * What Nx knows about the current workspace and the machine. The modules below exist in
+ * Nx 20.0.6 to 24.0.6.
  *
  * @param {Environment} environment
  */
@@ -33,18 +33,18 @@ function readWorkspace(environment) {
     ci: environment.withOuterVariables(() => Boolean(isCI())),
     claims: environment.claimsForServer(),
     config: nxJson.azure,
-    // Nx merges the keys of the two files; what nx.json itself names counts.
+    // Nx merges the keys of the two files. If nx.json itself names a branch, use that.
     defaultBase: defaultBase(own) ?? defaultBase(nxJson),
     extended: extendedKeys(own, nxJson),
   };
 }
 
 /**
- * Which of the keys `azure` and `defaultBase` come from a file that nx.json extends.
- * Nx hashes nx.json with every task, but not that file.
+ * Which of the keys `azure` and `defaultBase` come from a file that nx.json extends. Nx
+ * hashes nx.json with every task, but not that file.
  *
- * @param {NxJson} own nx.json as it is written
- * @param {NxJson} nxJson with the keys of the other file
+ * @param {NxJson} own nx.json as written
+ * @param {NxJson} nxJson including the keys of the other file
  */
 function extendedKeys(own, nxJson) {
   const keys = [];
@@ -58,8 +58,8 @@ function extendedKeys(own, nxJson) {
 }
 
 /**
- * The branch that Nx compares with, where nx.json names one. Until Nx 20 that could
- * stand in `affected`.
+ * The branch that Nx compares with, if nx.json names one. Up to Nx 20 it could be in
+ * `affected`.
  *
  * @param {NxJson} nxJson
  */
@@ -68,7 +68,7 @@ function defaultBase({ defaultBase, affected }) {
   return typeof base === 'string' ? base : undefined;
 }
 
-/** The folder of the workspace, or where this runs. */
+/** The workspace's root, or the current directory. */
 function workspaceRoot() {
   try {
     return require('nx/src/utils/workspace-root').workspaceRoot;
@@ -78,15 +78,15 @@ function workspaceRoot() {
 }
 
 /**
- * Sets the variables of the files .env of the workspace, as Nx does before it runs
- * anything: what is found must be what Nx finds.
+ * Loads the workspace's .env files, as Nx does before it runs anything, so that commands
+ * see what Nx sees.
  */
 function loadEnvFiles() {
   try {
     const { workspaceRoot } = require('nx/src/utils/workspace-root');
     require('nx/src/utils/dotenv').loadRootEnvFiles(workspaceRoot);
   } catch {
-    // Without Nx there is nothing that it would set.
+    // Without Nx, nothing loads them.
   }
 }
 

@@ -1,7 +1,7 @@
 'use strict';
 
-// The part of `nx-azure-cache doctor` that only Node.js can do: what Nx will
-// load here. The binary does the rest, and prints all.
+// The part of `nx-azure-cache doctor` that needs Node.js: which package Nx loads here. The
+// binary runs the other checks and prints all of them.
 
 const { workspaceRoot } = require('../workspace');
 const { findNx, packageManager } = require('./packages');
@@ -15,8 +15,7 @@ const { examineVersions } = require('./versions');
 /** @import { Workspace } from './resolution' */
 
 /**
- * Looks at a workspace. Loads Nx, and nothing else of the workspace but our own
- * package.
+ * Examines a workspace. It loads Nx and this package, and no other code of the workspace.
  *
  * @param {Environment} environment
  * @param {string} [root] of the workspace
@@ -50,7 +49,7 @@ function examine({ variables }, root = workspaceRoot()) {
 }
 
 /**
- * nx.json with what it extends; the binary says what is wrong with it.
+ * nx.json including what it extends. The binary reports errors in it.
  *
  * @param {string} root
  */
@@ -63,7 +62,7 @@ function readNxJson(root) {
 }
 
 /**
- * The rows of a part, or one that says that there are none.
+ * The rows of a part, or one row that says that it cannot be examined.
  *
  * @param {Row['part']} part
  * @param {() => Row[]} look

@@ -1,26 +1,26 @@
 'use strict';
 
-// Which packages a workspace has. Nothing of them is run: they are resolved as
-// Nx resolves them, and their package.json is read.
+// Which packages a workspace has. It resolves them as Nx does and reads their package.json,
+// but runs none of their code.
 
 const fs = require('node:fs');
 const { createRequire } = require('node:module');
 const path = require('node:path');
 
 /**
- * A package that is installed.
+ * An installed package.
  *
  * @typedef {object} Package
  * @property {string} folder
- * @property {string} name its own, which an alias hides
+ * @property {string} name its own name, not an alias
  * @property {string} version
  * @property {Record<string, string>} dependencies
- * @property {string} [main] what a `require` of it loads
- * @property {string} [broken] why that cannot be found
+ * @property {string} [main] the file that `require` loads
+ * @property {string} [broken] why that file cannot be found
  */
 
 /**
- * The package that a `require` of `name` finds from some folders, or undefined.
+ * The package that `require(name)` finds from these folders, or undefined.
  *
  * @param {string} name
  * @param {string[]} folders
@@ -39,7 +39,7 @@ function findPackage(name, folders) {
 }
 
 /**
- * Where a package is that cannot be resolved.
+ * The folder of an installed package that cannot be resolved.
  *
  * @param {string} name
  * @param {string[]} folders
@@ -52,7 +52,7 @@ function installedFolder(name, folders) {
 }
 
 /**
- * The folders node_modules of a folder and those above it.
+ * The node_modules folders of a folder and its parents.
  *
  * @param {string} name
  * @param {string} folder
@@ -62,8 +62,8 @@ function lookedThrough(name, folder) {
 }
 
 /**
- * The package that a folder is in. Within one there may be more package.json, to
- * say which kind of modules a folder has.
+ * The package that contains a folder. It skips a package.json without a name and version,
+ * which only sets the module type of a folder.
  *
  * @param {string} folder
  * @returns {Package}
@@ -93,12 +93,12 @@ function readManifest(file) {
   }
 }
 
-/** What may install packages. */
+/** The known package managers. */
 const managers = ['npm', 'pnpm', 'yarn', 'bun'];
 
 /**
- * What installs packages here. It stands in commands that people paste, and nx.json
- * may name anything.
+ * The workspace's package manager. It appears in commands that people paste, so an unknown
+ * name in nx.json is not used.
  *
  * @param {string} root
  * @returns {string}
@@ -109,16 +109,15 @@ function packageManager(root) {
     const found = detectPackageManager(root);
     return managers.includes(found) ? found : 'npm';
   } catch {
-    return 'npm'; // nx.json, which may name one, cannot be read
+    return 'npm'; // nx.json cannot be read
   }
 }
 
 /** @typedef {ReturnType<typeof findNx>} Nx */
 
 /**
- * The Nx that runs in a workspace, which need not be the one that this package
- * finds: `npx` may have fetched both. Where there is no package.json it is in
- * .nx/installation.
+ * The Nx of a workspace. It may differ from the one that this package finds, because `npx`
+ * may have fetched both. In a workspace without package.json, it is in .nx/installation.
  *
  * @param {string} root of the workspace
  */
@@ -129,14 +128,14 @@ function findNx(root) {
   return {
     ...nx,
     /**
-     * The path of one of its modules, such as `tasks-runner/cache`.
+     * The path of a module of Nx, such as `tasks-runner/cache`.
      *
      * @param {string} name
      */
     resolve: (name) =>
       require.resolve(`nx/src/${name}`, { paths: [nx.folder] }),
     /**
-     * The source of modules of Nx, of those that there are.
+     * The source of those modules of Nx that exist.
      *
      * @param {...string} names
      */

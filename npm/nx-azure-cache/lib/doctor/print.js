@@ -1,7 +1,7 @@
 'use strict';
 
-// What `doctor` prints where the binary cannot: the rows of this side alone, as
-// the binary would print them.
+// Prints doctor's rows of the JavaScript side if the binary cannot be run, in the binary's
+// format.
 
 const { printable, printableJson } = require('../printable');
 
@@ -9,7 +9,7 @@ const { printable, printableJson } = require('../printable');
 
 const marks = { ok: '✓', warning: '⚠', failed: '✗', unknown: '?' };
 
-/** What the parts are called. */
+/** The headings of the parts. */
 const titles = {
   package: 'what Nx loads',
   versions: 'versions',
@@ -40,7 +40,7 @@ function text(found, isTerminal) {
 
 /**
  * @param {Row[]} rows
- * @returns {string} as the binary's --json, of which the rest is not known
+ * @returns {string} in the format of the binary's --json, with these rows only
  */
 function json(rows) {
   const checks = rows.map((row) => ({
@@ -51,8 +51,8 @@ function json(rows) {
 }
 
 /**
- * A row as a terminal only shows it. Names, versions and folders of packages are the
- * checkout's word.
+ * Escapes a row for a terminal. The checkout controls names, versions and folders of
+ * packages.
  *
  * @param {Row} row
  * @returns {Row}

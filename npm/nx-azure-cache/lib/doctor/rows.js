@@ -3,12 +3,12 @@
 const { reasonOf } = require('../reason');
 
 /**
- * One thing that was looked at, as `doctor --json` prints it.
+ * One check, as `doctor --json` prints it.
  *
  * @typedef {object} Row
  * @property {string} id
  * @property {'package' | 'versions'} part
- * @property {string} check what was looked at, for people
+ * @property {string} check what was checked, for people
  * @property {'ok' | 'warning' | 'failed' | 'unknown'} status
  * @property {string} seen
  * @property {string} [fix]
@@ -19,7 +19,7 @@ const { reasonOf } = require('../reason');
 /** @typedef {(id: string, check: string, seen: string, fix?: string) => Row} WithFix */
 
 /**
- * What makes the rows of a part.
+ * Functions that create the rows of a part.
  *
  * @param {Row['part']} part
  * @returns {Rows}
@@ -42,7 +42,7 @@ function rowsOf(part) {
 }
 
 /**
- * The first line of what was thrown.
+ * The first line of a thrown error.
  *
  * @param {unknown} err
  */

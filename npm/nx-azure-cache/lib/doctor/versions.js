@@ -1,6 +1,6 @@
 'use strict';
 
-// The versions of what works together.
+// Whether the versions of Nx, Node.js, the packages and the binary fit together.
 
 const path = require('node:path');
 const { binaryPath } = require('../binary');
@@ -16,7 +16,7 @@ const { isOurs, reinstallHint, relativePath } = require('./resolution');
 
 const { ok, warning, failed } = rowsOf('versions');
 
-/** The oldest Nx that has the slot, and the last major that was tried. */
+/** The oldest Nx that loads remote cache packages, and the newest major version tested. */
 const oldestNx = [20, 0, 6];
 const newestNx = 24;
 const oldestNode = 20;
@@ -67,7 +67,7 @@ function nodeRow() {
 }
 
 /**
- * The package of this command, and the one that Nx loads.
+ * Compares the package of this command with the one that Nx loads.
  *
  * @param {Workspace} workspace
  * @returns {Row}
@@ -97,7 +97,7 @@ function sameVersionHint(manager) {
 }
 
 /**
- * The version of what the package for private registries re-exports.
+ * The version of nx-azure-cache that the alias package for private registries re-exports.
  *
  * @param {Package} loaded
  */
@@ -133,8 +133,8 @@ function platformRows({ variables, root, manager }) {
 }
 
 /**
- * The row of a binary that is there and cannot be run, unless another says already
- * that there is none.
+ * The row of a binary that exists but cannot be run. Empty if another row already says
+ * why.
  *
  * @param {Row[]} rows
  * @param {string} why
