@@ -73,8 +73,8 @@ test('what is no licence changes nothing, and is not repeated', (t) => {
     [licence('expired'), /^this licence expired on 2025-01-01/],
     [licence('other-issuer'), /unknown key/],
     ['s3cret', /malformed.*; nothing was changed$/],
-    [' ', /^Which licence\? nx g /],
-    [undefined, /^Which licence\? nx g /],
+    [' ', /^No license key given: run nx g /],
+    [undefined, /^No license key given: run nx g /],
   ])) {
     assert.throws(
       () => activate(tree, key),

@@ -7,23 +7,22 @@ const { printable, printableLine } = require('../../lib/printable');
 
 const launcher = path.join(__dirname, '..', '..', 'bin', 'nx-azure-cache.js');
 
-/** Where the binary looks for licences (design §9). */
+/** Where the binary looks for licenses. */
 const file = '.nx/powerpack/license.ini';
 
 const advice = [
-  `Commit ${file} if only those who may use the licence can read the repository.`,
-  `Otherwise add it to .gitignore, and give CI the licence as the secret NX_POWERPACK_LICENSE.`,
+  `Commit ${file} if only people who may use the license can read the repository.`,
+  `Otherwise, add it to .gitignore and give CI the license as the secret NX_POWERPACK_LICENSE.`,
 ];
 
 /**
- * Puts a licence into the workspace. The binary checks it and says what the file
- * is to be. Throws an error that says why a licence is not taken; then nothing has
- * changed.
+ * Writes a license to the workspace. The binary checks it and prints the new file. If the
+ * license is rejected, throws an error that says why, and changes nothing.
  *
  * @param {import('nx/src/generators/tree').Tree} tree
  * @param {import('./schema').ActivateGeneratorSchema} [options]
  * @param {{ log?: (line: string) => void, env?: NodeJS.ProcessEnv }} [io] `env` is
- *   all that the command gets
+ *   the whole environment of the command
  */
 function activateGenerator(
   tree,
@@ -32,30 +31,30 @@ function activateGenerator(
 ) {
   if (key.trim() === '') {
     throw new Error(
-      'Which licence? nx g @nx/powerpack-azure-cache:activate KEY, where KEY is what its issuer gave you.',
+      'No license key given: run nx g @nx/powerpack-azure-cache:activate KEY with the key from your issuer.',
     );
   }
-  // On stdin: everybody on the machine sees the arguments of a process.
+  // On stdin, because everyone on the machine can see the arguments of a process.
   const { status, stdout, stderr, error } = spawnSync(
     process.execPath,
     [launcher, 'license', 'activate', '--print', '-'],
     { cwd: tree.root, env, input: key, encoding: 'utf8' },
   );
   if (error) throw error;
-  const said = stderr.trim();
-  if (status !== 0) throw new Error(printableLine(spoken(said)));
+  const output = stderr.trim();
+  if (status !== 0) throw new Error(printableLine(withoutCommand(output)));
   tree.write(file, stdout);
-  for (const line of [...said.split('\n'), ...advice]) log(printable(line));
+  for (const line of [...output.split('\n'), ...advice]) log(printable(line));
 }
 
 /**
- * What the binary says, to somebody who has not used stdin.
+ * The binary's message, without references to its command line and stdin.
  *
  * @param {string} text
  */
-const spoken = (text) =>
+const withoutCommand = (text) =>
   text
     .replace(/^nx-azure-cache: /, '')
-    .replace('the licence in stdin', 'this licence');
+    .replace(/the (licen[cs]e) in stdin/, 'this $1');
 
 module.exports = { activateGenerator };

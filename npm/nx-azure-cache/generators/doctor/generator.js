@@ -7,7 +7,7 @@ const { readEnvironment } = require('../../lib/environment');
 const launcher = path.join(__dirname, '..', '..', 'bin', 'nx-azure-cache.js');
 
 /**
- * Runs `nx-azure-cache doctor` in the workspace. It changes nothing there.
+ * Runs `nx-azure-cache doctor` in the workspace, which changes nothing there.
  *
  * @param {import('nx/src/generators/tree').Tree} tree
  * @param {import('./schema').DoctorGeneratorSchema} [options]
@@ -22,8 +22,7 @@ function doctorGenerator(tree, { security = false } = {}) {
   );
   if (error) throw error;
   if (signal) process.kill(process.pid, signal);
-  // Nx would report an error of its own below what doctor has said, and exits
-  // with 0 after a generator that returns.
+  // If this threw, Nx would add an error of its own. If it returned, Nx would exit with 0.
   if (status !== 0) process.exit(status ?? 1);
 }
 

@@ -7,9 +7,8 @@ const { defaultBase } = require('../../lib/workspace');
 /** @import { NxJson } from '../../lib/workspace' */
 
 /**
- * The branch that the workspace is built from: nx.json's `defaultBase`, or else
- * the default branch of origin, as git knows it. Undefined where neither is known;
- * then the cache trusts main and master.
+ * The main branch of the workspace: nx.json's `defaultBase`, or the default branch of
+ * origin. If both are unknown, returns undefined, and the cache trusts main and master.
  *
  * @param {string} root
  * @param {NxJson} nxJson
@@ -27,7 +26,7 @@ function defaultBranch(root) {
     ['symbolic-ref', '--short', 'refs/remotes/origin/HEAD'],
     {
       ...{ cwd: root, encoding: 'utf8', timeout: 10_000, windowsHide: true },
-      env: readEnvironment(root).variables, // a .env file may say what git runs
+      env: readEnvironment(root).variables, // without .env files, which may set what git runs
       stdio: ['ignore', 'pipe', 'ignore'],
     },
   );

@@ -1,6 +1,7 @@
 'use strict';
 
-// What stands in nx.json and package.json, which may have comments. Only what is meant is edited; every other byte stays.
+// Edits nx.json and package.json, which may have comments. It changes only the given values
+// and keeps every other byte.
 
 const { createRequire } = require('node:module');
 
@@ -11,7 +12,7 @@ const { createRequire } = require('node:module');
  */
 
 /**
- * Nx brings its parser along; we need none of our own.
+ * The parser that Nx depends on, so that this package needs none of its own.
  *
  * @returns {typeof import('jsonc-parser')}
  */
@@ -33,7 +34,7 @@ function parse(text) {
 
 /**
  * @param {string} text
- * @param {string} name of the file
+ * @param {string} name the file's name
  * @returns {Record<string, any>}
  */
 function parseObject(text, name) {
@@ -78,7 +79,7 @@ function set(text, path, value) {
 }
 
 /**
- * Removes a property, and the objects around it that are empty then.
+ * Removes a property, and the parent objects that become empty.
  *
  * @param {string} text
  * @param {string[]} path
@@ -99,8 +100,8 @@ function remove(text, path) {
 }
 
 /**
- * With a property goes the comma on one side, and what stands above it. jsonc-parser's own `modify` takes the line break before a first
- * one along.
+ * Removes a property with the comma on one side and the comment above it. jsonc-parser's own
+ * `modify` also removes the line break before a first property.
  *
  * @param {string} text
  * @param {import('jsonc-parser').Node} property
@@ -125,8 +126,8 @@ function removal(text, property) {
 }
 
 /**
- * A new last property. jsonc-parser's own `modify` reformats whole lines and puts the property between the one before and
- * that one's comment.
+ * Adds a last property. jsonc-parser's own `modify` reformats whole lines, and puts the
+ * property between the previous one and its comment.
  *
  * @param {string} text
  * @param {import('jsonc-parser').Node} object
