@@ -61,7 +61,7 @@ async function main() {
  */
 function build(folder, race) {
   console.log('Building the server …');
-  return buildServer(folder, { race });
+  return buildServer(folder, race ? 'race' : 'release');
 }
 
 /**

@@ -3,8 +3,9 @@
 // The storages under the bench: cmd/nx-azure-bench, in memory on this machine,
 // and Azurite.
 
+const path = require('node:path');
 const { connectionString, startAzurite } = require('../kit/azurite');
-const { run } = require('../kit/run');
+const { buildBlobService } = require('../kit/blob-service');
 const { startServer } = require('../kit/server');
 const { folders } = require('./folders');
 
@@ -35,7 +36,7 @@ const links = {
 
 /** Builds the program with the servers and the tools. */
 async function buildTool() {
-  await run('go', ['build', '-o', folders.tool, './cmd/nx-azure-bench']);
+  await buildBlobService(path.dirname(folders.tool));
 }
 
 /**

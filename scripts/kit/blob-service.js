@@ -6,6 +6,7 @@
 const { spawn } = require('node:child_process');
 const { once } = require('node:events');
 const path = require('node:path');
+const { goEnvironment } = require('../build');
 const { connectionString, endpoint } = require('./azurite');
 const { run } = require('./run');
 
@@ -164,7 +165,9 @@ class BlobService {
  */
 async function buildBlobService(folder) {
   const file = path.join(folder, 'nx-azure-bench');
-  await run('go', ['build', '-o', file, './cmd/nx-azure-bench']);
+  await run('go', ['build', '-o', file, './cmd/nx-azure-bench'], {
+    env: { ...process.env, ...goEnvironment },
+  });
   return file;
 }
 

@@ -3,13 +3,13 @@
 // Not shipped: the build leaves *.test.js out of the package.
 
 const assert = require('node:assert/strict');
-const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { before, after, test } = require('node:test');
 const { workspace } = require('./init-fixture');
 const { activateGenerator } = require('../generators/activate/generator');
+const { buildServer } = require('../../../scripts/kit/sessions/programs');
 
 const root = path.join(__dirname, '..', '..', '..');
 const file = '.nx/powerpack/license.ini';
@@ -21,13 +21,9 @@ const licence = (name) =>
     .trim();
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'azure-activate-'));
-const binary = path.join(folder, 'binary');
+const binary = path.join(folder, 'nx-azure-cache');
 const env = { ...process.env, NX_AZURE_CACHE_BINARY: binary };
-before(() => {
-  execFileSync('go', ['build', '-o', binary, './cmd/nx-azure-cache'], {
-    cwd: root,
-  });
-});
+before(() => buildServer(folder, 'development'));
 after(() => fs.rmSync(folder, { recursive: true }));
 
 /**

@@ -3,7 +3,7 @@
 // How a run with the real binary ends while results are on their way.
 
 const assert = require('node:assert/strict');
-const { execFileSync, spawn } = require('node:child_process');
+const { spawn } = require('node:child_process');
 const { once } = require('node:events');
 const fs = require('node:fs');
 const os = require('node:os');
@@ -14,6 +14,7 @@ const {
   buildBlobService,
   startBlobService,
 } = require('../../../scripts/kit/blob-service');
+const { buildServer } = require('../../../scripts/kit/sessions/programs');
 const {
   assertGone,
   assertOneLine,
@@ -40,11 +41,7 @@ const real = path.join(home, 'nx-azure-cache');
 let blobService = '';
 
 before(async () => {
-  execFileSync('go', ['build', '-o', real, './cmd/nx-azure-cache'], {
-    cwd: root,
-    env: { ...process.env, CGO_ENABLED: '0' },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
+  await buildServer(home, 'development');
   blobService = await buildBlobService(home);
 });
 after(() => fs.rmSync(home, { recursive: true, force: true }));

@@ -12,6 +12,7 @@ const {
   buildBlobService,
   startBlobService,
 } = require('../../../scripts/kit/blob-service');
+const { buildServer } = require('../../../scripts/kit/sessions/programs');
 const {
   assertOneLine,
   play,
@@ -35,11 +36,7 @@ const real = path.join(home, 'nx-azure-cache');
 let blobService = '';
 
 before(async () => {
-  execFileSync('go', ['build', '-o', real, './cmd/nx-azure-cache'], {
-    cwd: root,
-    env: { ...process.env, CGO_ENABLED: '0' },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
+  await buildServer(home, 'development');
   blobService = await buildBlobService(home);
 });
 after(() => fs.rmSync(home, { recursive: true, force: true }));

@@ -2,36 +2,49 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { buildBinary, platforms } = require('../../build');
+const { buildBinary, goEnvironment, platforms } = require('../../build');
 const { buildBlobService } = require('../blob-service');
 const { run } = require('../run');
 
 /** @import { Programs } from './server-run' */
 
 /**
+ * How to build: as a release; without its version, as the shim of this source expects; or
+ * with Go's race detector.
+ *
+ * @typedef {'release' | 'development' | 'race'} Kind
+ */
+
+/**
  * Builds our server from this source.
  *
  * @param {string} folder
- * @param {{ race?: boolean }} [options] race: with Go's race detector
+ * @param {Kind} [kind]
  * @returns {Promise<string>} its path
  */
-async function buildServer(folder, { race = false } = {}) {
+async function buildServer(folder, kind = 'release') {
   const file = path.join(folder, 'nx-azure-cache');
-  if (race) {
-    // With the flags of `go test -race ./...`, so that nothing is compiled twice.
-    await run('go', ['build', '-race', '-o', file, './cmd/nx-azure-cache']);
+  if (kind === 'release') {
+    await buildBinary(file, thisPlatform());
     return file;
   }
+  // With the flags of the release, or of `go test -race`: nothing is compiled twice.
+  const [flags, env] =
+    kind === 'race' ? [['-race'], {}] : [[], { ...goEnvironment }];
+  await run('go', ['build', ...flags, '-o', file, './cmd/nx-azure-cache'], {
+    env: { ...process.env, ...env },
+  });
+  return file;
+}
+
+function thisPlatform() {
   const platform = platforms.find(
     ({ os, cpu }) => os === process.platform && cpu === process.arch,
   );
-  if (!platform) {
-    throw new Error(
-      `npm/platforms.json has no ${process.platform}-${process.arch}`,
-    );
-  }
-  await buildBinary(file, platform);
-  return file;
+  if (platform) return platform;
+  throw new Error(
+    `npm/platforms.json has no ${process.platform}-${process.arch}`,
+  );
 }
 
 /**

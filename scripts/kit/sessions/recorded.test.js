@@ -17,7 +17,7 @@ const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nx-azure-cache-test-'));
 after(() => fs.rmSync(folder, { recursive: true }));
 
 describe('recording', () => {
-  test('a tree, with placeholders for long texts', () => {
+  test('a tree, with placeholders for repetitions', () => {
     const tree = path.join(folder, 'tree');
     fs.mkdirSync(path.join(tree, 'a/empty'), { recursive: true });
     fs.chmodSync(path.join(tree, 'a/empty'), 0o700);
@@ -42,10 +42,7 @@ describe('recording', () => {
     ]) {
       const tree = fs.mkdtempSync(path.join(folder, 'odd-'));
       fs.writeFileSync(path.join(tree, 'file'), content);
-      assert.throws(
-        () => readTree(tree),
-        /only text|means something|too large/,
-      );
+      assert.throws(() => readTree(tree), /not UTF-8|placeholder|too large/);
     }
     assert.equal(shorter('{}'.repeat(100)), '{}'.repeat(100));
   });
@@ -76,7 +73,7 @@ describe('recording', () => {
   test('a run without stored results is rejected', () => {
     const { second } = twoMachines();
     const recorded = { first: second, second, blobs: [], command: '' };
-    assert.throws(() => sessionOf(recorded), /nothing was stored/);
+    assert.throws(() => sessionOf(recorded), /no stored result/);
   });
 });
 

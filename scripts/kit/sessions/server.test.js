@@ -20,10 +20,7 @@ const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'nx-azure-cache-test-'));
 /** @type {Programs} */
 let programs;
 before(async () => {
-  programs = await programsFor(
-    await buildServer(folder, { race: true }),
-    folder,
-  );
+  programs = await programsFor(await buildServer(folder, 'race'), folder);
 });
 after(() => fs.rmSync(folder, { recursive: true }));
 
