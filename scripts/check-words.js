@@ -1,6 +1,7 @@
 'use strict';
 
 // Reports words that docs/terms.md replaces: node scripts/check-words.js [--source]
+// It also reports prose in Markdown beyond column 100.
 //
 // It reads Markdown; with --source also Go and JavaScript. words-to-clean.txt lists the
 // paths that are not clean yet: a file, a folder with all in it (a/), or the files of one
@@ -49,6 +50,23 @@ function check(text) {
 }
 
 /**
+ * Lines of prose that are too wide and could be broken. Tables, code and lines that end
+ * with a long link or command stay.
+ *
+ * @param {string} text of a page
+ */
+function tooWide(text) {
+  let isCode = false;
+  return text.split('\n').flatMap((line, i) => {
+    if (/^ *```/.test(line)) isCode = !isCode;
+    const isProse = !isCode && !/^(\||#| {4})/.test(line);
+    const breakable = /^.{60,} [^`\]]*$/.test(line);
+    if (!isProse || line.length <= 100 || !breakable) return [];
+    return [`${i + 1}: wrap this line at column 100`];
+  });
+}
+
+/**
  * @param {string} entry of words-to-clean.txt
  * @param {string} file
  */
@@ -74,7 +92,9 @@ async function main() {
   const used = new Set();
   const problems = [];
   for (const file of files) {
-    const found = check(fs.readFileSync(path.join(root, file), 'utf8'));
+    const text = fs.readFileSync(path.join(root, file), 'utf8');
+    const found = check(text);
+    if (file.endsWith('.md')) found.push(...tooWide(text));
     if (found.length === 0) continue;
     const excused = toClean.filter((entry) => covers(entry, file));
     for (const entry of excused) used.add(entry);
@@ -93,4 +113,4 @@ async function main() {
 
 if (require.main === module) runMain(main);
 
-module.exports = { check };
+module.exports = { check, tooWide };

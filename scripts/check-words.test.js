@@ -2,7 +2,7 @@
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
-const { check } = require('./check-words');
+const { check, tooWide } = require('./check-words');
 
 test('finds planted words, and says what to write instead', () => {
   const found = check('Fine.\nWhat mends it is told to Nobody.\n');
@@ -24,4 +24,13 @@ test('passes plain words, and headings that people search for', () => {
     'Open a text file. The proxy answers within a second.',
   ];
   assert.deepEqual(check(clean.join('\n')), []);
+});
+
+test('finds wide prose, but no tables, code and long links', () => {
+  const wide = 'word '.repeat(21).trim();
+  assert.deepEqual(tooWide(`Fine.\n${wide}`), [
+    '2: wrap this line at column 100',
+  ]);
+  const link = `[a link](https://example.com/${'x'.repeat(90)})`;
+  assert.deepEqual(tooWide(`| ${wide} |\n${link}\n\`\`\`sh\n${wide}`), []);
 });
