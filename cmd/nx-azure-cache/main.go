@@ -70,7 +70,7 @@ Nx starts this program by itself once the npm package is installed
 		// cobra's completion command would be one more thing to explain.
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	root.AddCommand(newServe(process), newDrain(w), newDoctor(w), newLs(w), newInspect(w), newEvict(w), newKeys(w), newLicense(w), newVersion(w))
+	root.AddCommand(newServe(process), newDrain(w), newDoctor(w), newLs(w), newInspect(w), newEvict(w), newConfig(w), newKeys(w), newLicense(w), newVersion(w))
 	root.SetArgs(args)
 	root.SetIn(w.stdin)
 	root.SetOut(w.stdout)

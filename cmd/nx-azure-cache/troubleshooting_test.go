@@ -23,7 +23,7 @@ import (
 // them that do not: commands, which explain themselves, and what goes to a log or to
 // another program.
 var lines = map[string]*regexp.Regexp{
-	".":                           regexp.MustCompile(`^(doctor|drain|evict|inspect|keys|license.*|ls|main|selectionflags|serve|version)\.go$`),
+	".":                           regexp.MustCompile(`^(config|doctor|drain|evict|inspect|keys|license.*|ls|main|selectionflags|serve|version)\.go$`),
 	"internal/config":             nil,
 	"internal/entries":            regexp.MustCompile(`^(evict|inspect|list|progress|selection|show)\.go$`),
 	"../../cache":                 nil,

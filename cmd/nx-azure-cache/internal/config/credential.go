@@ -34,7 +34,7 @@ func namedCredential(inBlock string, variable func(string) string) (place, name 
 
 // chooseCredential decides who signs in. A connection string or SAS URL that is
 // set is one that somebody wants to be used, unless another sign-in is named.
-func (s *Settings) chooseCredential(inBlock string, variable func(string) string, wrong problems) (warnings []string) {
+func (s *Settings) chooseCredential(inBlock string, variable func(string) string, wrong *problems) {
 	var place string
 	place, s.credential = namedCredential(inBlock, variable)
 	if s.credential != "" && !slices.Contains(credentials, s.credential) {
@@ -45,15 +45,19 @@ func (s *Settings) chooseCredential(inBlock string, variable func(string) string
 	sas := unwrap.Value(variable(SASVariable), SASVariable)
 	switch {
 	case s.credential == connectionCredential && connection == "":
-		wrong.add(ConnectionVariable, fmt.Errorf("is not set, nor is %s, and %s is %s", OwnConnectionVariable, place, s.credential))
+		wrong.add(ConnectionVariable, notSet("is not set, nor is %s, and %s is %s", OwnConnectionVariable, place, s.credential))
 	case s.credential == sasCredential && sas == "":
-		wrong.add(SASVariable, fmt.Errorf("is not set, and %s is %s", place, s.credential))
+		wrong.add(SASVariable, notSet("is not set, and %s is %s", place, s.credential))
 	case s.credential == connectionCredential, s.credential == "" && connection != "":
-		return s.useConnectionString(from, endpoint.Secret(connection), wrong)
+		s.useConnectionString(from, endpoint.Secret(connection), wrong)
 	case s.credential == sasCredential, s.credential == "" && sas != "":
 		s.useSAS(endpoint.Secret(sas), wrong)
 	}
-	return nil
+}
+
+// notSet is the error of a variable that a sign-in needs.
+func notSet(format string, args ...any) error {
+	return &ruleError{kind: KindMissing, text: fmt.Sprintf(format, args...)}
 }
 
 // connectionVariables are those of connection strings. The first that is set counts.
@@ -72,18 +76,17 @@ func firstConnection(variable func(string) string) (from, text string) {
 
 // useConnectionString takes account and credential from a connection string. The
 // warnings name what is odd about it and do not show it.
-func (s *Settings) useConnectionString(from string, secret endpoint.Secret, wrong problems) (warnings []string) {
+func (s *Settings) useConnectionString(from string, secret endpoint.Secret, wrong *problems) {
 	s.ConnectionString, s.connectionFrom = secret, from
 	parsed, err := endpoint.ParseConnectionString(secret)
 	if err != nil {
 		wrong.add(from, fmt.Errorf("is not a usable connection string: %w", err))
-		return nil
+		return
 	}
 	s.environment = s.environment.WithEmulatorProxy(parsed.Proxy, from)
 	for _, odd := range parsed.Odd {
-		warnings = append(warnings, fmt.Sprintf("%s is used as it is, but it is odd: %s; copy it again, whole", from, odd))
+		wrong.warn(Problem{Key: from, Kind: KindOther, Fix: "copy it again, whole", Message: fmt.Sprintf("%s is used as it is, but it is odd: %s; copy it again, whole", from, odd)})
 	}
-	return warnings
 }
 
 // SetClaims notes the variables of .env files, and whether one of them is the connection
@@ -149,7 +152,7 @@ func (s Settings) AccountFrom() string {
 }
 
 // useSAS takes the container's name from the SAS URL where that has one.
-func (s *Settings) useSAS(secret endpoint.Secret, wrong problems) {
+func (s *Settings) useSAS(secret endpoint.Secret, wrong *problems) {
 	s.SASURL = secret
 	parsed, err := endpoint.ParseSASURL(secret, SASVariable)
 	switch {

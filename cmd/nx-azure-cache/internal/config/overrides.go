@@ -43,7 +43,7 @@ func (o *Overrides) check(document Document, getenv func(string) string) error {
 	namesAccount := o.IsSet(AccountNameFlag) || o.IsSet(EndpointFlag)
 	switch {
 	case !cache.ValidPrefix(o.Prefix):
-		return fmt.Errorf("--%s is %s; allowed are segments of letters, digits, \".\", \"_\" and \"-\" with \"/\" between them", PrefixFlag, Shown(o.Prefix))
+		return fmt.Errorf("--%s %w", PrefixFlag, wrongPrefix(o.Prefix))
 	case secret != "" && namesAccount:
 		return fmt.Errorf("%s names the account already: unset it, or leave out --%s and --%s", secret, AccountNameFlag, EndpointFlag)
 	case document.HasConfig(), o.IsSet(ContainerFlag) && (secret != "" || namesAccount):
@@ -66,18 +66,18 @@ func (o *Overrides) check(document Document, getenv func(string) string) error {
 // that is, if one will be used.
 func (d Document) usedSecret(getenv func(string) string) string {
 	variable := func(name string) string { return strings.TrimSpace(getenv(name)) }
-	b, _ := readBlock(d.Config, make(problems)) // readSettings says what is wrong with it
+	b := readBlock(d.Config, newProblems()) // readSettings says what is wrong with it
 	_, named := namedCredential(b.credential, variable)
 	if !slices.Contains(credentials, named) { // as above
 		named = ""
 	}
-	for _, it := range []struct{ variable, credential string }{
-		{OwnConnectionVariable, connectionCredential},
-		{ConnectionVariable, connectionCredential},
-		{SASVariable, sasCredential},
-	} {
-		if variable(it.variable) != "" && (named == "" || named == it.credential) {
-			return it.variable
+	for _, name := range append(slices.Clone(connectionVariables), SASVariable) {
+		credential := connectionCredential
+		if name == SASVariable {
+			credential = sasCredential
+		}
+		if variable(name) != "" && (named == "" || named == credential) {
+			return name
 		}
 	}
 	return ""

@@ -3,7 +3,6 @@ package config
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -28,7 +27,7 @@ type rawConfig struct {
 }
 
 // fieldReader reads the value that stands at a path in the block.
-type fieldReader func(path string, value any, wrong problems) (warnings []string)
+type fieldReader func(path string, value any, wrong *problems)
 
 // keys are all keys of the block.
 func (b *rawConfig) keys() map[string]fieldReader {
@@ -46,9 +45,8 @@ func (b *rawConfig) keys() map[string]fieldReader {
 		failuresKey:   boolField(&b.cacheFailures),
 		maxSizeKey:    b.readMaxSize,
 		timeoutsKey:   b.readTimeouts,
-		trustKey: func(_ string, value any, wrong problems) (warnings []string) {
-			b.trust, warnings = readTrust(value, wrong)
-			return warnings
+		trustKey: func(_ string, value any, wrong *problems) {
+			b.trust = readTrust(value, wrong)
 		},
 	}
 }
@@ -60,30 +58,29 @@ const (
 	failuresKey = "cacheFailures"
 )
 
-func (b *rawConfig) readTimeouts(path string, value any, wrong problems) (warnings []string) {
+func (b *rawConfig) readTimeouts(path string, value any, wrong *problems) {
 	switch object := value.(type) {
 	case nil: // or null: not set
 	case map[string]any:
-		return readKeys(object, path+".", map[string]fieldReader{
+		readKeys(object, path+".", map[string]fieldReader{
 			"connect":   stringField(&b.connect),
 			"firstByte": stringField(&b.firstByte),
 			"stall":     stringField(&b.stall),
 			"drain":     stringField(&b.drain),
 		}, wrong)
 	default:
-		wrong.add(InKey(path), errors.New(`must be an object, such as { "drain": "60s" }`))
+		wrong.add(InKey(path), wrongType(value, `must be an object, such as { "drain": "60s" }`))
 	}
-	return nil
 }
 
 // readMaxSize reads a size, or a number of bytes.
-func (b *rawConfig) readMaxSize(path string, value any, wrong problems) []string {
+func (b *rawConfig) readMaxSize(path string, value any, wrong *problems) {
 	seen, ok := "", false
 	switch value := value.(type) {
 	case string:
 		text := strings.TrimSpace(value)
 		if text == "" {
-			return nil
+			return
 		}
 		seen = Shown(text)
 		b.maxArtifactSize, ok = cache.ParseSize(text)
@@ -94,77 +91,78 @@ func (b *rawConfig) readMaxSize(path string, value any, wrong problems) []string
 		seen = "neither a text nor a number"
 	}
 	if !ok {
-		wrong.add(InKey(path), fmt.Errorf(`is %s; allowed are sizes such as "500MB" and "1.5GiB", with one of B, KB, MB, GB, KiB, MiB and GiB, and numbers of bytes`, seen))
+		wrong.add(InKey(path), notAllowed(seen, `is %s; allowed are sizes such as "500MB" and "1.5GiB", with one of B, KB, MB, GB, KiB, MiB and GiB, and numbers of bytes`))
 	}
-	return nil
 }
 
 // readBlock reads all that is written; what it may be is not looked at here.
-func readBlock(config json.RawMessage, wrong problems) (b rawConfig, warnings []string) {
+func readBlock(config json.RawMessage, wrong *problems) (b rawConfig) {
 	if len(config) == 0 || bytes.Equal(config, []byte("null")) {
-		wrong.add(inBlock, errors.New("is missing: add it with container and accountName, "+
+		wrong.add(inBlock, missing("is missing: add it with container and accountName, "+
 			"or run `nx g @nx/powerpack-azure-cache:init`"))
-		return b, nil
+		return b
 	}
 	var keys map[string]any
 	if json.Unmarshal(config, &keys) != nil {
-		wrong.add(inBlock, errors.New("must be an object")) // not repeated: it may be a secret
-		return b, nil
+		var value any
+		_ = json.Unmarshal(config, &value)                        // what is no JSON is no object either
+		wrong.add(inBlock, wrongType(value, "must be an object")) // not repeated: it may be a secret
+		return b
 	}
-	return b, readKeys(keys, "", b.keys(), wrong)
+	readKeys(keys, "", b.keys(), wrong)
+	return b
 }
 
 // readKeys reads an object that stands behind a path in the block. A key that is
 // not known is no mistake: a newer version may know it, and the build goes on.
-func readKeys(object map[string]any, path string, known map[string]fieldReader, wrong problems) (warnings []string) {
+func readKeys(object map[string]any, path string, known map[string]fieldReader, wrong *problems) {
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		if read := known[key]; read != nil {
-			warnings = append(warnings, read(path+key, object[key], wrong)...)
+			read(path+key, object[key], wrong)
 		} else {
-			warnings = append(warnings, unknownKey(path+key, suggest(key, slices.Sorted(maps.Keys(known)))))
+			wrong.warn(unknownKey(path+key, suggest(key, slices.Sorted(maps.Keys(known)))))
 		}
 	}
-	return warnings
 }
 
-func unknownKey(key, suggestion string) string {
-	return fmt.Sprintf("%s has an unknown key %s, which is ignored; %s", inBlock, Shown(key), suggestion)
+func unknownKey(key, suggestion string) Problem {
+	return Problem{
+		Key: AzureKey, Kind: KindUnknown, Seen: Shown(key), Fix: suggestion,
+		Message: fmt.Sprintf("%s has an unknown key %s, which is ignored; %s", inBlock, Shown(key), suggestion),
+	}
 }
 
 // stringField reads a string.
 func stringField(field *string) fieldReader {
-	return func(path string, value any, wrong problems) []string {
+	return func(path string, value any, wrong *problems) {
 		text, isText := value.(string)
 		switch {
 		case !isText:
-			wrong.add(InKey(path), errors.New("must be a string"))
+			wrong.add(InKey(path), wrongType(value, "must be a string"))
 		case strings.ContainsAny(text, secretChars):
-			wrong.add(InKey(path), fmt.Errorf("is %s with one of %s in it, which no setting has; a connection string belongs in %s, a SAS URL in %s",
-				Shown(text), secretChars, ConnectionVariable, SASVariable))
+			wrong.add(InKey(path), misplacedSecret(text))
 		default:
 			*field = strings.TrimSpace(text)
 		}
-		return nil
 	}
 }
 
 // boolField reads true or false, and nothing that is meant to be one of them.
 func boolField(field *bool) fieldReader {
-	return func(path string, value any, wrong problems) []string {
+	return func(path string, value any, wrong *problems) {
 		isTrue, isBoolean := value.(bool)
 		if !isBoolean {
-			wrong.add(InKey(path), errors.New("must be true or false, without quotes"))
+			wrong.add(InKey(path), wrongType(value, "must be true or false, without quotes"))
 		}
 		*field = isTrue
-		return nil
 	}
 }
 
 // stringsField reads an array of strings. Empty ones are not set.
 func stringsField(field *[]string) fieldReader {
-	return func(path string, value any, wrong problems) []string {
+	return func(path string, value any, wrong *problems) {
 		if value == nil { // null: not set
-			return nil
+			return
 		}
 		elements, isArray := value.([]any)
 		*field = []string{}
@@ -176,46 +174,31 @@ func stringsField(field *[]string) fieldReader {
 			}
 		}
 		if !isArray {
-			wrong.add(InKey(path), errors.New("must be an array of strings"))
+			wrong.add(InKey(path), wrongType(value, "must be an array of strings"))
 		}
-		return nil
 	}
-}
-
-// problems maps where a mistake was made to an error that completes the
-// sentence. Only the first of each place counts.
-type problems map[string]error
-
-func (m problems) add(place string, err error) {
-	if m[place] == nil && err != nil {
-		m[place] = err
-	}
-}
-
-func (m problems) join() error {
-	var errs []error
-	for _, place := range slices.Sorted(maps.Keys(m)) {
-		errs = append(errs, fmt.Errorf("%s %w", place, m[place]))
-	}
-	return errors.Join(errs...)
 }
 
 // The places of mistakes in nx.json: the block itself, and its keys.
-const inBlock = `"azure" in nx.json`
+const (
+	inBlock  = `"azure" in nx.json`
+	inNxJSON = " in nx.json"
+)
 
-func InKey(key string) string { return "azure." + key + " in nx.json" }
-
-// checkValue adds a wrong value to the rule that it breaks.
-func checkValue(value string, check func(string) error) error {
-	if err := check(value); err != nil {
-		return fmt.Errorf("is %s; %w", Shown(value), err)
-	}
-	return nil
-}
+// InKey is the place of a key of the block.
+func InKey(key string) string { return AzureKey + "." + key + inNxJSON }
 
 // secretChars are characters of keys, client secrets, connection strings and SAS
 // that are in no correct setting.
-const secretChars = "=;?&~"
+const secretChars = "=;?&~@%+"
+
+// misplacedSecret is the error of a value that has a character of secrets.
+func misplacedSecret(text string) error {
+	sentence := fmt.Sprintf("is %s with one of %s in it, which no setting has; a connection string belongs in %s, a SAS URL in %s",
+		Shown(text), secretChars, ConnectionVariable, SASVariable)
+	_, fix, _ := strings.Cut(sentence, "which no setting has; ")
+	return &ruleError{kind: KindInvalid, seen: Shown(text), fix: fix, text: sentence}
+}
 
 // Shown quotes a wrong value, unless it may be a secret that somebody put into
 // the wrong place.

@@ -2,7 +2,6 @@ package config
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -80,10 +79,19 @@ const DefaultDrain = time.Minute
 // matter to a cache in use are none when the mode is no-cache. A variable that is
 // blank is not set: that is how CI hands on a secret that a pull request may not
 // have.
-func ReadSettings(config json.RawMessage, ci bool, getenv func(string) string) (Settings, []string, error) {
+func ReadSettings(block json.RawMessage, ci bool, getenv func(string) string) (Settings, []string, error) {
+	s, wrong := readSettings(block, ci, getenv)
+	if s.Mode == cache.NoCache {
+		return Settings{Mode: cache.NoCache}, nil, nil
+	}
+	return s, wrong.messages(), wrong.join()
+}
+
+// readSettings does that, whatever the mode is, and tells the problems apart.
+func readSettings(block json.RawMessage, ci bool, getenv func(string) string) (Settings, *problems) {
 	variable := func(name string) string { return strings.TrimSpace(getenv(name)) }
-	wrong := make(problems)
-	b, warnings := readBlock(config, wrong)
+	wrong := newProblems()
+	b := readBlock(block, wrong)
 	s := Settings{
 		Mode:        chooseMode(b, ci, variable(ModeVariable), wrong),
 		Container:   b.container,
@@ -103,31 +111,32 @@ func ReadSettings(config json.RawMessage, ci bool, getenv func(string) string) (
 		Trust: b.trust,
 		Drain: duration("drain", b.drain, DefaultDrain, wrong),
 	}
-	if s.Mode == cache.NoCache {
-		return Settings{Mode: cache.NoCache}, nil, nil
-	}
 	if b.maxArtifactSize > 0 {
 		s.MaxArtifactSize = min(s.MaxArtifactSize, b.maxArtifactSize)
 	}
 	environment, ignored := transport.ReadEnvironment(getenv)
-	s.environment, warnings = environment, append(warnings, ignored...)
-	warnings = append(warnings, s.chooseCredential(b.credential, variable, wrong)...)
+	s.environment = environment
+	for _, message := range ignored {
+		name, _, _ := strings.Cut(message, " ")
+		wrong.warn(Problem{Key: name, Kind: KindIgnored, Message: message})
+	}
+	s.chooseCredential(b.credential, variable, wrong)
 	s.readTrustedHosts(variable(endpoint.TrustedHostsVariable), wrong)
-	if wrong[inBlock] == nil {
+	if !wrong.has(inBlock) {
 		s.check(wrong)
 	}
-	return s, warnings, wrong.join()
+	return s, wrong
 }
 
 // readTrustedHosts reads which hosts outside Azure may get tokens. There is no such key
 // in nx.json, which is the word of a pull request. Without a sign-in there is no token.
-func (s *Settings) readTrustedHosts(text string, wrong problems) {
+func (s *Settings) readTrustedHosts(text string, wrong *problems) {
 	if s.ConnectionString != "" || s.SASURL != "" {
 		return
 	}
 	hosts, err := endpoint.ParseTrustedHosts(text)
 	if err != nil {
-		wrong.add(endpoint.TrustedHostsVariable, fmt.Errorf("is %s; %w", Shown(text), err))
+		wrong.add(endpoint.TrustedHostsVariable, checkValue(text, func(string) error { return err }))
 	}
 	s.trustedHosts = hosts
 }
@@ -141,14 +150,14 @@ const (
 
 // duration reads a time limit. Only the one for storing after the end may be 0:
 // do not wait.
-func duration(key, text string, otherwise time.Duration, wrong problems) time.Duration {
+func duration(key, text string, otherwise time.Duration, wrong *problems) time.Duration {
 	if text == "" {
 		return otherwise
 	}
 	d, err := time.ParseDuration(text)
 	isZero := key == "drain" && err == nil && d == 0
 	if err != nil || (d < minTimeout || d > maxTimeout) && !isZero {
-		wrong.add(InKey(timeoutsKey+"."+key), fmt.Errorf(`is %s; allowed are times from "100ms" to "10m", such as "%s"`, Shown(text), otherwise))
+		wrong.add(InKey(timeoutsKey+"."+key), notAllowed(Shown(text), `is %s; allowed are times from "100ms" to "10m", such as "%s"`, otherwise))
 		return otherwise
 	}
 	return d
@@ -156,7 +165,7 @@ func duration(key, text string, otherwise time.Duration, wrong problems) time.Du
 
 // chooseMode names the key or variable that holds an unknown mode: an unknown
 // value once disabled a cache silently (nx#31144).
-func chooseMode(b rawConfig, ci bool, override string, wrong problems) cache.Mode {
+func chooseMode(b rawConfig, ci bool, override string, wrong *problems) cache.Mode {
 	place, text := InKey("localMode"), b.localMode
 	if ci {
 		place, text = InKey("ciMode"), b.ciMode
@@ -179,7 +188,7 @@ var modes = []cache.Mode{cache.ReadWrite, cache.ReadOnly, "read", cache.NoCache}
 
 // chooseCloud decides in which of Azure's clouds the account is. Their names are
 // those of Terraform. An endpoint tells it, too.
-func chooseCloud(text, endpoint string, wrong problems) string {
+func chooseCloud(text, endpoint string, wrong *problems) string {
 	switch named := signin.CloudOf(endpoint).String(); {
 	case text == "":
 	case !slices.Contains(signin.CloudNames(), text):
@@ -193,12 +202,12 @@ func chooseCloud(text, endpoint string, wrong problems) string {
 // check adds every mistake at once. What is not used is not looked at: any one
 // of connection string, SAS URL, endpoint and account name is enough (nx#30018),
 // and the first of them decides.
-func (s Settings) check(wrong problems) {
+func (s Settings) check(wrong *problems) {
 	switch {
 	case s.Container != "":
 		wrong.add(InKey("container"), checkValue(s.Container, endpoint.CheckContainer))
-	case wrong[SASVariable] == nil: // which may name it
-		wrong.add(InKey("container"), errors.New("is missing: name a container that exists"))
+	case !wrong.has(SASVariable): // which may name it
+		wrong.add(InKey("container"), missing("is missing: name a container that exists"))
 	}
 	switch {
 	case s.ConnectionString != "" || s.SASURL != "":
@@ -206,20 +215,24 @@ func (s Settings) check(wrong problems) {
 		wrong.add(InKey("endpoint"), checkValue(s.Endpoint, endpoint.Check))
 	case s.AccountName != "":
 		wrong.add(InKey("accountName"), checkValue(s.AccountName, endpoint.CheckAccountName))
-	case wrong[InKey("endpoint")] != nil: // it is meant to be used
+	case wrong.has(InKey("endpoint")): // it is meant to be used
 	case isStorageSecret(s.credential): // whose variable is missing, and says so
 	case s.credential != "":
-		wrong.add(InKey("accountName"), fmt.Errorf("is missing: name the storage account, or its endpoint; the sign-in %s needs it", s.credential))
+		wrong.add(InKey("accountName"), missing(fmt.Sprintf("is missing: name the storage account, or its endpoint; the sign-in %s needs it", s.credential)))
 	default:
-		wrong.add(InKey("accountName"), fmt.Errorf("is missing: name the storage account, or set %s or %s", ConnectionVariable, SASVariable))
+		wrong.add(InKey("accountName"), missing(fmt.Sprintf("is missing: name the storage account, or set %s or %s", ConnectionVariable, SASVariable)))
 	}
 	s.Tasks.check(wrong)
 	if tokens.MatchString(s.Prefix) { // whose characters are those of a prefix
 		wrong.add(InKey("prefix"), fmt.Errorf("is %s, which look like a licence; that belongs in %s", Shown(s.Prefix), license.Variable))
 	}
 	if !cache.ValidPrefix(s.Prefix) {
-		wrong.add(InKey("prefix"), fmt.Errorf("is %s; allowed are segments of letters, digits, \".\", \"_\" and \"-\" with \"/\" between them", Shown(s.Prefix)))
+		wrong.add(InKey("prefix"), wrongPrefix(s.Prefix))
 	}
+}
+
+func wrongPrefix(prefix string) error {
+	return notAllowed(Shown(prefix), `is %s; allowed are segments of letters, digits, ".", "_" and "-" with "/" between them`)
 }
 
 // tokens are JWTs, such as a licence: a JSON object in base64, and more.

@@ -18,13 +18,15 @@ func suggest(key string, known []string) string {
 	return "known keys are " + strings.Join(known, ", ")
 }
 
-// notOneOf is the mistake of a value that is none of those allowed.
+// notOneOf is the error of a value that is none of those allowed.
 func notOneOf[T ~string](value string, allowed []T) error {
-	hint := ""
+	e := &ruleError{kind: KindInvalid, seen: Shown(value), allowed: enumerate(allowed)}
+	e.text = fmt.Sprintf("is %s; allowed are %s", e.seen, e.allowed)
 	if near := nearest(value, allowed); near != "" {
-		hint = "; did you mean " + string(near) + "?"
+		e.fix = "did you mean " + string(near) + "?"
+		e.text += "; " + e.fix
 	}
-	return fmt.Errorf("is %s; allowed are %s%s", Shown(value), enumerate(allowed), hint)
+	return e
 }
 
 // nearest returns the one of the known names that text may mean: one with a slip

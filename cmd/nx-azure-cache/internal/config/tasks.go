@@ -1,8 +1,6 @@
 package config
 
 import (
-	"errors"
-	"fmt"
 	"regexp"
 	"strings"
 )
@@ -22,14 +20,14 @@ type tasks struct {
 // besides would be taken for a letter, and let out what should stay.
 var patterns = regexp.MustCompile(`^[^\s!,;=?&~{}\[\]\\]*[^\s!,;=?&~{}\[\]\\:]$`)
 
-func (t tasks) check(wrong problems) {
+func (t tasks) check(wrong *problems) {
 	if t.include != nil && len(t.include) == 0 {
-		wrong.add(InKey("include"), errors.New("is empty: nothing would be cached; name targets, or remove it"))
+		wrong.add(InKey("include"), &ruleError{kind: KindInvalid, seen: "[]", fix: "name targets, or remove it", text: "is empty: nothing would be cached; name targets, or remove it"})
 	}
 	for key, texts := range map[string][]string{"include": t.include, "exclude": t.exclude} {
 		for i, text := range texts {
 			if !patterns.MatchString(text) {
-				wrong.add(InKey(key), fmt.Errorf(`has %s at %d; allowed are a target, PROJECT:TARGET and PROJECT:TARGET:CONFIGURATION, in which "*" stands for any characters`, Shown(text), i+1))
+				wrong.add(InKey(key), notAllowed(Shown(text), `has %s at %d; allowed are a target, PROJECT:TARGET and PROJECT:TARGET:CONFIGURATION, in which "*" stands for any characters`, i+1))
 				break
 			}
 		}

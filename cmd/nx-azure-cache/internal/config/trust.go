@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -34,21 +33,21 @@ type trustSettings struct {
 }
 
 // readTrust reads the block "azure.trust".
-func readTrust(value any, wrong problems) (t trustSettings, warnings []string) {
+func readTrust(value any, wrong *problems) (t trustSettings) {
 	block, isObject := value.(map[string]any)
 	switch {
 	case value == nil: // or null: not set
-		return t, nil
+		return t
 	case !isObject:
-		wrong.add(InKey(trustKey), errors.New(`must be an object, such as { "branches": ["main"] }`))
-		return t, nil
+		wrong.add(InKey(trustKey), wrongType(value, `must be an object, such as { "branches": ["main"] }`))
+		return t
 	}
 	r := trustReader{block, wrong}
 	known := make(map[string]fieldReader)
 	for _, key := range trustKeys {
 		known[key] = ignore
 	}
-	warnings = readKeys(block, trustKey+".", known, wrong)
+	readKeys(block, trustKey+".", known, wrong)
 	t.Shared = r.isolation() == isolateNothing
 	t.branches = r.names("branches", trust.CheckBranch)
 	t.Repositories = r.names("repositories", trust.CheckRepository)
@@ -58,20 +57,23 @@ func readTrust(value any, wrong problems) (t trustSettings, warnings []string) {
 		wrong.add(InKey("trust.publicKeys"), fmt.Errorf(`has no effect where azure.trust.isolation is "%s": only the trusted scope is signed; remove one of them`, isolateNothing))
 	}
 	if t.Shared && len(t.branches)+len(t.Repositories)+len(t.containers) > 0 {
-		warnings = append(warnings, fmt.Sprintf(`azure.trust.branches, azure.trust.repositories and azure.trust.containers in nx.json have no effect where azure.trust.isolation is "%s"`, isolateNothing))
+		wrong.warn(Problem{
+			Key: AzureKey + "." + trustKey, Kind: KindIgnored,
+			Message: fmt.Sprintf(`azure.trust.branches, azure.trust.repositories and azure.trust.containers in nx.json have no effect where azure.trust.isolation is "%s"`, isolateNothing),
+		})
 	}
-	return t, warnings
+	return t
 }
 
 var trustKeys = []string{"branches", "containers", "isolation", "publicKeys", "repositories", "revokedKeys"}
 
 // ignore reads nothing: the keys of the block depend on each other.
-func ignore(string, any, problems) []string { return nil }
+func ignore(string, any, *problems) {}
 
 // trustReader reads the keys of the block. A wrong one counts as not set.
 type trustReader struct {
 	block map[string]any
-	wrong problems
+	wrong *problems
 }
 
 func (r trustReader) problem(key, format string, args ...any) {
@@ -90,7 +92,7 @@ func (r trustReader) isolation() string {
 			r.problem("isolation", "%w", notOneOf(text, isolations))
 		}
 	default:
-		r.problem("isolation", "must be a string")
+		r.problem("isolation", "%w", wrongType(value, "must be a string"))
 	}
 	return isolateBranches
 }
@@ -109,7 +111,7 @@ func (r trustReader) texts(key string) (texts []string) {
 		texts = append(texts, strings.TrimSpace(text))
 	}
 	if !isArray {
-		r.problem(key, "must be an array of strings")
+		r.problem(key, "%w", wrongType(value, "must be an array of strings"))
 		return nil
 	}
 	return texts
@@ -153,7 +155,7 @@ func (r trustReader) containers() map[trust.Kind]string {
 	value := r.block["containers"]
 	block, isObject := value.(map[string]any)
 	if value != nil && !isObject {
-		r.problem("containers", `must be an object, such as { "trusted": "nxcache-trusted" }`)
+		r.problem("containers", "%w", wrongType(value, `must be an object, such as { "trusted": "nxcache-trusted" }`))
 	}
 	if len(block) == 0 {
 		return nil

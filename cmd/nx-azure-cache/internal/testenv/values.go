@@ -232,7 +232,7 @@ func AddConfigs(f *testing.F) {
 
 // secretCharacters are in keys, client secrets, connection strings and SAS, and in no
 // correct setting.
-const secretCharacters = "=;?&~"
+const secretCharacters = "=;?&~@%+"
 
 // Repository returns the path of a file of the repository.
 func Repository(path string) string {
