@@ -12,11 +12,11 @@ import (
 )
 
 const controlHelp = `
-Beside what is served there are, without latency and counted nowhere:
+Control paths, without latency and not counted:
   GET  /-/stats       {gets, puts, heads, others, bytesIn, bytesOut, blobs, bytesStored, connections}
-  GET  /-/wait?puts=N answers with the stats once N blobs have been written
-  POST /-/reset       forgets what is stored, and the stats
-  POST /-/settings    {"latency": "20ms", "rate": 60000000}: changes these, or one of them`
+  GET  /-/wait?puts=N responds with the stats once N blobs have been written
+  POST /-/reset       removes everything stored, and resets the stats
+  POST /-/settings    {"latency": "20ms", "rate": 60000000}: changes both, or one of them`
 
 // controlled adds the control paths to a server; more adds those that only this one has.
 // They respond with JSON.
@@ -36,8 +36,8 @@ func controlled(network *faults.Network, server served, more func(*http.ServeMux
 	})
 	control.HandleFunc("POST /-/reset", func(w http.ResponseWriter, _ *http.Request) {
 		server.Reset()
-		// So that the next run gets the memory of the last one: pages that were
-		// never touched are slow on virtual machines.
+		// The next run then gets the memory of the last one. Pages that were never touched are
+		// slow on virtual machines.
 		runtime.GC()
 		reply(w, server.Stats())
 	})
@@ -63,13 +63,13 @@ func reply(w http.ResponseWriter, value any) {
 	_ = json.NewEncoder(w).Encode(value) // the client may have gone
 }
 
-// settings are what can be changed; a missing one stays.
+// settings are what a request can change; a missing one stays.
 type settings struct {
 	Latency *duration `json:"latency"`
 	Rate    *int64    `json:"rate"`
 }
 
-// duration is one such as "20ms", or a number of milliseconds.
+// duration is a string such as "20ms", or a number of milliseconds.
 type duration time.Duration
 
 func (d *duration) UnmarshalJSON(data []byte) error {
@@ -78,18 +78,18 @@ func (d *duration) UnmarshalJSON(data []byte) error {
 		*d = duration(milliseconds * float64(time.Millisecond))
 		return nil
 	}
-	var text string
-	if err := json.Unmarshal(data, &text); err != nil {
+	var written string
+	if err := json.Unmarshal(data, &written); err != nil {
 		return err
 	}
-	parsed, err := time.ParseDuration(text)
+	parsed, err := time.ParseDuration(written)
 	*d = duration(parsed)
 	return err
 }
 
 func (d duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
 
-// change changes the network as a request asks, and returns what holds now.
+// change changes the network as a request asks, and returns the settings.
 func change(network *faults.Network, r *http.Request) (settings, error) {
 	latency, rate := duration(network.Latency()), network.Rate()
 	now := settings{&latency, &rate}

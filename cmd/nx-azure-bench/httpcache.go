@@ -12,7 +12,7 @@ import (
 )
 
 // httpCache is the server of Nx's HTTP cache client
-// (nx.dev/recipes/running-tasks/self-hosted-caching). It takes any token.
+// (nx.dev/recipes/running-tasks/self-hosted-caching). It accepts any token.
 type httpCache struct {
 	faults.Network
 	azuretest.Traffic
@@ -21,7 +21,7 @@ type httpCache struct {
 	artifacts map[string][]byte // by hash
 }
 
-// Stats has the figures of the server.
+// Stats are the figures of the server.
 func (s *httpCache) Stats() azuretest.Stats {
 	stats := s.Counts()
 	s.mu.RLock()
@@ -75,7 +75,7 @@ func (s *httpCache) put(w http.ResponseWriter, r *http.Request, hash string) {
 	s.Count(r, kind, r.ContentLength, 0)
 }
 
-// store reports whether the artifact is new: none is overwritten.
+// store reports whether the artifact is new. It never overwrites one.
 func (s *httpCache) store(hash string, artifact []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -20,14 +20,14 @@ func rawGetCommand() *cobra.Command {
 	var concurrency int
 	cmd := &cobra.Command{
 		Use:   "raw-get URL_FILE",
-		Short: "Get each URL of a file, one a line, and print how long that took",
+		Short: "Get each URL in a file, one per line, and print the time",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			text, err := os.ReadFile(args[0])
+			list, err := os.ReadFile(args[0])
 			if err != nil {
 				return err
 			}
-			got, err := rawGet(cmd.Context(), strings.Fields(string(text)), concurrency)
+			got, err := rawGet(cmd.Context(), strings.Fields(string(list)), concurrency)
 			if err != nil {
 				return err
 			}
@@ -38,7 +38,7 @@ func rawGetCommand() *cobra.Command {
 	return cmd
 }
 
-// rawGet reads all URLs and throws away what it gets.
+// rawGet gets all URLs and discards the responses.
 func rawGet(ctx context.Context, urls []string, concurrency int) (figures, error) {
 	if concurrency < 1 {
 		return figures{}, fmt.Errorf("--concurrency %d: at least 1", concurrency)
@@ -46,8 +46,8 @@ func rawGet(ctx context.Context, urls []string, concurrency int) (figures, error
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableCompression = true
 	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = concurrency, concurrency
-	// A request that has opened a connection may get one that is free before that is
-	// open: without a limit there come to be more than there are requests at once.
+	// A request that opens a connection may use an idle one before the new one is open. Without
+	// a limit, there would be more connections than concurrent requests.
 	transport.MaxConnsPerHost = concurrency
 	defer transport.CloseIdleConnections()
 	client := &http.Client{Transport: transport}
@@ -80,7 +80,7 @@ func rawGet(ctx context.Context, urls []string, concurrency int) (figures, error
 	return got, nil
 }
 
-// getAll is one of those that get at once.
+// getAll is one of the concurrent workers of rawGet.
 func getAll(ctx context.Context, client *http.Client, urls <-chan string, size *int64) error {
 	buffer := make([]byte, 256<<10)
 	for url := range urls {
@@ -114,7 +114,7 @@ func tarZstdCommand() *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
 		Use:   "tar-zstd --out FILE DIR",
-		Short: "Write a folder as tar, compressed by the fastest zstd, and print how long that took",
+		Short: "Write a folder as tar, compressed with the fastest zstd, and print the time",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			begin := time.Now()
@@ -130,8 +130,7 @@ func tarZstdCommand() *cobra.Command {
 	return cmd
 }
 
-// tarZstd does what `tar | zstd` does, in a process of its own: no more is done
-// for speed than the libraries do by themselves.
+// tarZstd does what `tar | zstd` does, as fast as the libraries do it by themselves.
 func tarZstd(out, dir string) (size int64, err error) {
 	file, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -157,7 +156,7 @@ func writeCommand() *cobra.Command {
 	var copies int
 	cmd := &cobra.Command{
 		Use:   "write --out FILE --from FILE",
-		Short: "Write what a file has to a new one, and print how long the writing took",
+		Short: "Write the content of a file to new files, and print the time",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			content, err := os.ReadFile(from)
@@ -172,13 +171,13 @@ func writeCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&out, "out", "", "`FILE` to write; it must not exist")
-	cmd.Flags().StringVar(&from, "from", "", "`FILE` to read, before the time begins")
-	cmd.Flags().IntVar(&copies, "copies", 1, "how many files are written at once; with more than one they are FILE.1, FILE.2 …")
+	cmd.Flags().StringVar(&from, "from", "", "`FILE` to read before the measurement")
+	cmd.Flags().IntVar(&copies, "copies", 1, "how many files to write at once; several are FILE.1, FILE.2 …")
 	require(cmd, "out", "from")
 	return cmd
 }
 
-// names are those of the copies.
+// names are the names of the copies.
 func names(out string, copies int) []string {
 	if copies == 1 {
 		return []string{out}

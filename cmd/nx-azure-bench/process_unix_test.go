@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// As a process it ends by a signal, without complaint.
+// A signal ends the process with exit code 0 and an empty stderr.
 func TestProcess(t *testing.T) {
 	for _, signal := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(signal.String(), func(t *testing.T) { checkEnd(t, signal) })

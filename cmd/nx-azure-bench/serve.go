@@ -22,14 +22,14 @@ type serving struct {
 }
 
 func (s *serving) addTo(cmd *cobra.Command) {
-	cmd.Flags().IntVar(&s.port, "port", 0, "port of 127.0.0.1 to listen on; 0 is any that is free")
-	cmd.Flags().DurationVar(&s.latency, "latency", 0, "what is added to each request before its answer begins, such as 20ms")
-	cmd.Flags().Int64Var(&s.rate, "rate", 0, "bytes a second of each connection, in each direction; 0 is no limit")
-	cmd.Flags().BoolVar(&s.stdin, "stdin", false, "end when stdin ends, and so with the process that holds its other end")
+	cmd.Flags().IntVar(&s.port, "port", 0, "port of 127.0.0.1 to listen on; 0 picks a free one")
+	cmd.Flags().DurationVar(&s.latency, "latency", 0, "delay before each response, such as 20ms")
+	cmd.Flags().Int64Var(&s.rate, "rate", 0, "bytes a second of each connection in each direction; 0 is unlimited")
+	cmd.Flags().BoolVar(&s.stdin, "stdin", false, "exit at the end of stdin, and so with the process that holds its other end")
 	require(cmd, "port")
 }
 
-// served is a server and what the control paths need of it.
+// served is a server with what the control paths need.
 type served interface {
 	http.Handler
 	Stats() azuretest.Stats
@@ -54,7 +54,7 @@ func (s *serving) serve(cmd *cobra.Command, network *faults.Network, handler ser
 	if s.stdin {
 		go func() {
 			defer close(ended)
-			_, _ = io.Copy(io.Discard, cmd.InOrStdin()) // an error ends it, too
+			_, _ = io.Copy(io.Discard, cmd.InOrStdin()) // an error is an end, too
 		}()
 	}
 	select {
@@ -64,10 +64,10 @@ func (s *serving) serve(cmd *cobra.Command, network *faults.Network, handler ser
 	return nil
 }
 
-// configure sets the network, or says what it cannot be.
+// configure sets the network.
 func configure(network *faults.Network, latency time.Duration, rate int64) error {
 	if latency < 0 || rate < 0 {
-		return fmt.Errorf("latency %s, rate %d: neither can be less than 0", latency, rate)
+		return fmt.Errorf("latency %s, rate %d: neither can be negative", latency, rate)
 	}
 	network.SetLatency(latency)
 	network.SetRate(rate)
@@ -83,7 +83,7 @@ func serveBlobsCommand() *cobra.Command {
 		Short: "Serve blobs from memory, until SIGTERM",
 		Long: `Serve blobs from memory, until SIGTERM.
 
-It is the blob service of the account devstoreaccount1, and takes any signature.
+It is the Blob service of the account devstoreaccount1, and accepts any signature.
 ` + controlHelp + "\n" + blobControlHelp,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -93,7 +93,7 @@ It is the blob service of the account devstoreaccount1, and takes any signature.
 		},
 	}
 	s.addTo(cmd)
-	cmd.Flags().StringSliceVar(&containers, "container", nil, "container that exists; more than one can be given, and clients can create others")
+	cmd.Flags().StringSliceVar(&containers, "container", nil, "container to create at the start; repeatable. Clients can create others")
 	cmd.Flags().IntVar(&requests, "requests", 0, "how many requests to remember for /-/requests")
 	return cmd
 }
