@@ -1,27 +1,19 @@
 'use strict';
 
-// Runs every command and value of the pages that can run. The tables `elsewhere` and
+// Runs every command of the pages that can run. The tables `elsewhere` and
 // `readElsewhere` list the others, with the reason. A block or command in neither fails.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
-const { spawn } = require('node:child_process');
 const { after, before, describe, test } = require('node:test');
 const yaml = require('yaml');
+const { goEnvironment } = require('../build');
 const { temporaryFolder } = require('../kit/cleanup');
-const { developmentLicense } = require('../kit/license');
 const { root } = require('../kit/root');
 const { run } = require('../kit/run');
-const { pages, read, withoutCode } = require('./pages');
-
-const all = [
-  ...pages,
-  'npm/powerpack-azure-cache/README.md',
-  'scripts/workspace/README.md',
-  'testdata/license/README.md',
-  'testdata/rpc/README.md',
-];
+const { blocks, commands } = require('./code');
+const { read } = require('./pages');
 
 /** Programs whose commands cannot run here, and why. */
 const elsewhere = {
@@ -36,7 +28,7 @@ const elsewhere = {
   'npm view': 'the same',
   'npm login': 'needs a registry',
   'npm publish':
-    'needs a registry; scripts/docs/publishing.test.js runs it on Verdaccio',
+    'needs a registry; scripts/docs/publishing.test.js runs it with a fake npm',
   'npm audit': 'needs the published package',
   'npm init': 'the same',
   'npx nx':
@@ -55,68 +47,6 @@ const readElsewhere = {
   '': 'is a diagram, a listing of folders, a session (testdata/rpc) or a line of output',
 };
 
-/** JSON blocks that are not nx.json but files beside the pages. */
-const filesOfJson = { Name: 'role-add.json', rules: 'lifecycle.json' };
-
-/** @typedef {{ page: string, language: string, code: string }} Block */
-
-/** @type {Block[]} */
-const blocks = all.flatMap((page) =>
-  [...read(page).matchAll(/^( *)```([\w-]*)\n(.*?)^\1```$/gms)].map(
-    ([, indent, language, code]) => ({
-      page,
-      language,
-      code: code.replaceAll(new RegExp(`^${indent}`, 'gm'), ''),
-    }),
-  ),
-);
-
-/** Commands in lines of prose. */
-const inline = all.flatMap((page) =>
-  [...withoutCode(read(page)).matchAll(/`([^`\n]+)`/g)]
-    .map(([, code]) => ({ page, code }))
-    .filter(({ code }) =>
-      /^(npx |nx-azure-cache [a-z]|openssl |npm (run|test)|go run |keys |license )/.test(
-        code,
-      ),
-    ),
-);
-
-/**
- * Lists the simple commands of a script, including those in `$(…)`, without comments, line
- * continuations and here-documents.
- *
- * @param {string} script
- */
-function commandsOf(script) {
-  /** @type {string[]} */
-  const inner = [];
-  const outer = script
-    .replaceAll(/<<'(\w+)'\n.*?^\1$/gms, '')
-    .replaceAll(/\\\n\s*/g, ' ')
-    .replaceAll(/(^|\s)#.*$/gm, '')
-    .replaceAll(/\$\(([a-z][^()]*(?:\([^()]*\)[^()]*)*)\)/g, (_, command) => {
-      inner.push(command);
-      return 'X';
-    });
-  return [outer, ...inner]
-    .flatMap((text) => text.split(/\n|&&|\|\||;(?=\s)| \| /))
-    .map((command) => command.trim().replace(/^(do|then)\s+|^\S+\)\s+/, ''))
-    .filter((command) => /\w/.test(command));
-}
-
-/** @type {{ page: string, command: string }[]} */
-const commands = [
-  ...blocks
-    .filter(({ language }) => language === 'sh')
-    .flatMap(({ page, code }) =>
-      commandsOf(code).map((command) => ({ page, command })),
-    ),
-  ...inline.flatMap(({ page, code }) =>
-    commandsOf(code).map((command) => ({ page, command })),
-  ),
-];
-
 /** @type {string} */
 let folder;
 /** @type {string} */
@@ -128,10 +58,10 @@ before(async () => {
   folder = temporaryFolder('docs');
   binary = path.join(folder, 'nx-azure-cache');
   issuer = path.join(folder, 'nx-azure-license');
-  await run('go', [
-    ...['build', '-o', folder],
-    ...['./cmd/nx-azure-cache', './cmd/nx-azure-license'],
-  ]);
+  const packages = ['./cmd/nx-azure-cache', './cmd/nx-azure-license'];
+  await run('go', ['build', '-o', folder, ...packages], {
+    env: { ...process.env, ...goEnvironment },
+  });
 });
 after(() => fs.rmSync(folder, { recursive: true, force: true }));
 
@@ -411,107 +341,3 @@ describe('licenses', () => {
     }
   });
 });
-
-describe('values of nx.json', () => {
-  const values = blocks
-    .filter(({ language }) => language === 'json')
-    .map(({ page, code }) => ({ page, value: JSON.parse(code) }));
-
-  test('are valid and cause no warning', async () => {
-    const azure = values.filter(({ value }) => 'azure' in value);
-    assert.ok(azure.length >= 12);
-    const licence = await developmentLicense();
-    const { stdout } = await run(binary, ['keys', 'show', 'nx-cache.pem'], {
-      cwd: folder,
-    });
-    const [key] = /MCow\S+/.exec(stdout) ?? [];
-    for (const { page, value } of azure) {
-      // The pages abbreviate keys.
-      if (value.azure.trust?.publicKeys) value.azure.trust.publicKeys = [key];
-      const config = {
-        container: 'nxcache',
-        accountName: 'acme',
-        ...value.azure,
-      };
-      const { enabled, reason, warnings } = await initialize(config, licence);
-      assert.equal(
-        enabled,
-        true,
-        `${page}: ${JSON.stringify(config)}: ${reason}`,
-      );
-      assert.deepEqual(warnings, [], page);
-    }
-    const wrong = await initialize(
-      { container: 'A', accountNme: 'acme' },
-      licence,
-    );
-    assert.equal(wrong.enabled, false);
-  });
-
-  test('or are files beside the pages', () => {
-    for (const { page, value } of values) {
-      if ('azure' in value) continue;
-      const [, file] =
-        Object.entries(filesOfJson).find(([key]) => key in value) ?? [];
-      assert.ok(file, `${page}: ${JSON.stringify(value).slice(0, 80)}`);
-      assert.deepEqual(JSON.parse(read(`docs/azure/${file}`)), value);
-    }
-  });
-});
-
-/**
- * Sends a block "azure" of nx.json to the binary and returns its response. Nothing is sent to
- * the storage.
- *
- * @param {object} config
- * @param {string} licence
- * @returns {Promise<{ enabled: boolean, reason?: string, warnings: string[] }>}
- */
-function initialize(config, licence) {
-  const params = {
-    protocolVersion: 1,
-    clientVersion: 'test',
-    workspaceRoot: folder,
-    nxVersion: '24.0.6',
-    ci: false,
-    config,
-  };
-  const child = spawn(binary, ['serve'], {
-    env: {
-      ...env,
-      NX_POWERPACK_LICENSE: licence,
-      NX_AZURE_CACHE_CREDENTIAL: 'anonymous',
-      HTTPS_PROXY: 'http://127.0.0.1:9', // nothing leaves this machine
-    },
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  const body = JSON.stringify({
-    ...{ jsonrpc: '2.0', id: 1, method: 'initialize', params },
-  });
-  child.stdin.write(
-    `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
-  return new Promise((resolve, reject) => {
-    let text = '';
-    /** @type {string[]} */
-    const warnings = [];
-    child.on('error', reject);
-    child.stdout.on('data', (chunk) => {
-      text += chunk;
-      for (
-        let match;
-        (match = /^Content-Length: (\d+)\r\n\r\n/.exec(text)) &&
-        text.length >= match[0].length + Number(match[1]);
-      ) {
-        const end = match[0].length + Number(match[1]);
-        const message = JSON.parse(text.slice(match[0].length, end));
-        text = text.slice(end);
-        if (message.method === 'log') warnings.push(message.params.message);
-        if (message.id !== 1) continue;
-        child.stdin.end();
-        if (message.error) reject(new Error(message.error.message));
-        else resolve({ ...message.result, warnings });
-      }
-    });
-  });
-}

@@ -1,0 +1,111 @@
+'use strict';
+
+// Gives every value of nx.json in the pages to the binary.
+
+const assert = require('node:assert/strict');
+const path = require('node:path');
+const { after, before, describe, test } = require('node:test');
+const { Client } = require('../../npm/nx-azure-cache/lib/client');
+const { cleanUp, temporaryFolder } = require('../kit/cleanup');
+const { developmentLicense } = require('../kit/license');
+const { run } = require('../kit/run');
+const { buildServer } = require('../kit/sessions/programs');
+const { blocks } = require('./code');
+const { read } = require('./pages');
+
+/** JSON blocks that are not nx.json but files beside the pages. */
+const filesOfJson = { Name: 'role-add.json', rules: 'lifecycle.json' };
+
+const folder = temporaryFolder('values');
+const binary = path.join(folder, 'nx-azure-cache');
+
+before(() => buildServer(folder, 'development'));
+after(cleanUp);
+
+describe('values of nx.json', () => {
+  const values = blocks
+    .filter(({ language }) => language === 'json')
+    .map(({ page, code }) => ({ page, value: JSON.parse(code) }));
+
+  test('are valid and cause no warning', async () => {
+    const azure = values.filter(({ value }) => 'azure' in value);
+    assert.ok(azure.length >= 12);
+    const license = await developmentLicense();
+    const key = await publicKey();
+    for (const { page, value } of azure) {
+      // The pages abbreviate keys.
+      if (value.azure.trust?.publicKeys) value.azure.trust.publicKeys = [key];
+      const config = {
+        container: 'nxcache',
+        accountName: 'acme',
+        ...value.azure,
+      };
+      const { enabled, reason, warnings } = await initialize(config, license);
+      assert.equal(
+        enabled,
+        true,
+        `${page}: ${JSON.stringify(config)}: ${reason}`,
+      );
+      assert.deepEqual(warnings, [], page);
+    }
+    const wrong = await initialize(
+      { container: 'A', accountNme: 'acme' },
+      license,
+    );
+    assert.equal(wrong.enabled, false);
+  });
+
+  test('or are files beside the pages', () => {
+    for (const { page, value } of values) {
+      if ('azure' in value) continue;
+      const [, file] =
+        Object.entries(filesOfJson).find(([key]) => key in value) ?? [];
+      assert.ok(file, `${page}: ${JSON.stringify(value).slice(0, 80)}`);
+      assert.deepEqual(JSON.parse(read(`docs/azure/${file}`)), value);
+    }
+  });
+});
+
+async function publicKey() {
+  const file = path.join(folder, 'key.pem');
+  await run(binary, ['keys', 'generate', '--out', file]);
+  const { stdout } = await run(binary, ['keys', 'show', file]);
+  const [key] = /MCow\S+/.exec(stdout) ?? [];
+  return key;
+}
+
+/**
+ * Sends a block "azure" of nx.json to the binary and returns its response. Nothing is sent to
+ * the storage.
+ *
+ * @param {object} config
+ * @param {string} license
+ * @returns {Promise<{ enabled: boolean, reason?: string, warnings: string[] }>}
+ */
+async function initialize(config, license) {
+  /** @type {string[]} */
+  const warnings = [];
+  const env = {
+    PATH: process.env.PATH,
+    HOME: process.env.HOME,
+    NX_POWERPACK_LICENSE: license,
+    NX_AZURE_CACHE_CREDENTIAL: 'anonymous',
+    HTTPS_PROXY: 'http://127.0.0.1:9', // nothing leaves this machine
+  };
+  const client = await Client.start(binary, ['serve'], env, {
+    onLog: ({ message }) => warnings.push(message),
+    onStored: () => {},
+    onStderr: () => {},
+    onEnd: () => {},
+  });
+  const result = await client.call(
+    'initialize',
+    {
+      ...{ protocolVersion: 1, clientVersion: 'test', processId: process.pid },
+      ...{ workspaceRoot: folder, nxVersion: '24.0.6', ci: false, config },
+    },
+    10_000,
+  );
+  client.close();
+  return { ...result, warnings };
+}
