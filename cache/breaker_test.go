@@ -76,7 +76,7 @@ type step struct {
 
 var (
 	errReset  = errors.New("connection reset by peer")
-	errStall  = fmt.Errorf("get URL/a: %w (no byte has moved within 15s)", cache.ErrTimeLimit)
+	errStall  = fmt.Errorf("get URL/a: %w (no data was transferred within 15s)", cache.ErrTimeLimit)
 	errRights = &cache.ConfigError{Err: errors.New("the identity needs a role")}
 )
 
@@ -164,7 +164,7 @@ func TestBreakerSaysWhy(t *testing.T) {
 		},
 		"the limit, not what comes later": {
 			[]step{{"get", 1, errReset, nil}, {"get", 1, errStall, nil}}, errReset,
-			"off for the rest of this run, because it keeps failing: get URL/a: time limit (no byte has moved within 15s)",
+			"off for the rest of this run, because it keeps failing: get URL/a: time limit (no data was transferred within 15s)",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -78,14 +78,14 @@ func TestForeignChallenge(t *testing.T) {
 					t.Fatal(err)
 				}
 				err = first(t, c)
-				want := fmt.Sprintf("%s/results is not Azure Storage: it asks for a token of another service (%q), gets none", s.URL, resource+"/.default")
+				want := fmt.Sprintf("%s/results is not Azure Storage: it requested a token for another service (%q), got none", s.URL, resource+"/.default")
 				checkLine(t, err, want)
 				if got := outcomeOf(err); got != configError {
 					t.Errorf("got %s, want %s: it ends all reading and writing", got, configError)
 				}
 				_, readErr := get(t, other, "b")
 				for _, err := range []error{readErr, put(t, c, "b", "content")} {
-					if err == nil || !strings.Contains(err.Error(), "is not Azure Storage: it asks for a token of another service") {
+					if err == nil || !strings.Contains(err.Error(), "is not Azure Storage: it requested a token for another service") {
 						t.Errorf("then got %v, want the same", err)
 					}
 				}

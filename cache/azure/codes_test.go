@@ -103,8 +103,8 @@ func TestCodesByTheirMeaning(t *testing.T) {
 func TestArchivedEntryIsExplained(t *testing.T) {
 	s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) { fail(w, http.StatusConflict, "BlobArchived") })
 	_, err := get(t, s.container(t), "a/b")
-	want := "entries in the archive tier cannot be read (409 BlobArchived: " + s.URL + "/account/results/a/b): they count as misses, and their results are not stored again; " +
-		"a lifecycle rule of the storage account has moved them: let it delete them instead, and remove those that are archived with `npx nx-azure-cache evict --archived`"
+	want := "entries in the archive tier cannot be read (409 BlobArchived: " + s.URL + "/account/results/a/b): they count as cache misses and are not replaced; " +
+		"a lifecycle rule of the storage account moved them: change it to delete them, and remove the archived ones with `npx nx-azure-cache evict --archived`"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}

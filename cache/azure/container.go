@@ -110,7 +110,7 @@ func (c *Container) Sibling(name string) (*Container, error) {
 func (c *Container) useConnectionString(secret endpoint.Secret, sdk *blockblob.ClientOptions) error {
 	parsed, err := endpoint.ParseConnectionString(secret)
 	if err != nil {
-		return fmt.Errorf("the connection string in %s is not usable: %w", c.explain.Variable, err)
+		return fmt.Errorf("the connection string in %s is invalid: %w", c.explain.Variable, err)
 	}
 	c.explain.URL = parsed.Endpoint + "/" + c.explain.Name
 	if parsed.SAS != "" {
@@ -119,7 +119,7 @@ func (c *Container) useConnectionString(secret endpoint.Secret, sdk *blockblob.C
 	c.explain.Scrub = endpoint.NewScrubber(parsed.Key)
 	key, err := blob.NewSharedKeyCredential(parsed.Account, parsed.Key.Reveal())
 	if err != nil {
-		return fmt.Errorf("the connection string in %s is not usable: %s", c.explain.Variable, c.explain.Scrub(err.Error()))
+		return fmt.Errorf("the connection string in %s is invalid: %s", c.explain.Variable, c.explain.Scrub(err.Error()))
 	}
 	_, err = initPool(&c.clients.own, func() (*blockblob.Client, error) {
 		return blockblob.NewClientWithSharedKeyCredential(c.explain.URL+"/"+placeholderName, key, sdk)
@@ -130,7 +130,7 @@ func (c *Container) useConnectionString(secret endpoint.Secret, sdk *blockblob.C
 func (c *Container) useSAS(secret endpoint.Secret, sdk *blockblob.ClientOptions) error {
 	parsed, err := endpoint.ParseSASURL(secret)
 	if err != nil {
-		return fmt.Errorf("the SAS URL is not usable: %w", err)
+		return fmt.Errorf("the SAS URL is invalid: %w", err)
 	}
 	c.explain.URL = parsed.Endpoint + "/" + c.explain.Name
 	return c.sendSAS(parsed.Token, sdk)

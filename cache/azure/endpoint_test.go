@@ -56,7 +56,7 @@ func TestHostsThatGetTokens(t *testing.T) {
 		}
 		c, err := azure.Open(options)
 		if test.want == "" {
-			want := fmt.Sprintf("the endpoint's host %s is not one of Azure Storage, and a sign-in would send it a token", test.host)
+			want := fmt.Sprintf("the endpoint's host %s does not belong to Azure Storage, and signing in would send it a token", test.host)
 			set := endpoint.TrustedHostsVariable + "=" + test.host + " "
 			if err == nil || !strings.HasPrefix(err.Error(), want) || !strings.Contains(err.Error(), set) {
 				t.Errorf("%s, %q: got %v, want %q", test.endpoint, test.trusted, err, want)

@@ -142,12 +142,12 @@ func TestCertificateAuthorities(t *testing.T) {
 		{"none", variables{}, false, ""},
 		{"NODE_EXTRA_CA_CERTS", variables{"NODE_EXTRA_CA_CERTS": ca}, true, ""},
 		{"SSL_CERT_FILE", variables{"SSL_CERT_FILE": ca}, true, ""},
-		{"SSL_CERT_DIR", variables{"SSL_CERT_DIR": other + string(os.PathListSeparator) + folder}, true, `SSL_CERT_DIR: no certificates are taken from "` + other},
+		{"SSL_CERT_DIR", variables{"SSL_CERT_DIR": other + string(os.PathListSeparator) + folder}, true, `SSL_CERT_DIR: no certificates were loaded from "` + other},
 		{"a blank one", variables{"NODE_EXTRA_CA_CERTS": " "}, false, ""},
-		{"a file that is not there", variables{"NODE_EXTRA_CA_CERTS": folder + "/gone"}, false, `NODE_EXTRA_CA_CERTS: no certificates are taken from "` + folder + `/gone": no such file`},
-		{"a file without a certificate", variables{"SSL_CERT_FILE": folder + "/README"}, false, `SSL_CERT_FILE: no certificates are taken from "` + folder + `/README": it has no certificate in PEM`},
-		{"a certificate that is none", variables{"NODE_EXTRA_CA_CERTS": folder + "/broken.pem"}, false, "it has no certificate in PEM"},
-		{"a folder that is not there", variables{"SSL_CERT_DIR": folder + "/gone"}, false, "SSL_CERT_DIR: no certificates are taken from"},
+		{"a file that is not there", variables{"NODE_EXTRA_CA_CERTS": folder + "/gone"}, false, `NODE_EXTRA_CA_CERTS: no certificates were loaded from "` + folder + `/gone": no such file`},
+		{"a file without a certificate", variables{"SSL_CERT_FILE": folder + "/README"}, false, `SSL_CERT_FILE: no certificates were loaded from "` + folder + `/README": it has no PEM certificate`},
+		{"a certificate that is none", variables{"NODE_EXTRA_CA_CERTS": folder + "/broken.pem"}, false, "it has no PEM certificate"},
+		{"a folder that is not there", variables{"SSL_CERT_DIR": folder + "/gone"}, false, "SSL_CERT_DIR: no certificates were loaded from"},
 		{"one good and one bad", variables{"NODE_EXTRA_CA_CERTS": ca, "SSL_CERT_FILE": "/gone"}, true, "SSL_CERT_FILE: "},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -211,7 +211,7 @@ func TestSignInThroughAProxy(t *testing.T) {
 	p.Refuse(http.StatusForbidden)
 	c = open(t, azure.Options{Container: "results", Endpoint: "https://example.com", SignIn: "environment", Limits: ample, Environment: e})
 	_, err := get(t, c, "a")
-	if err == nil || !strings.Contains(err.Error(), "refuses to connect to login.example.com:443 (403)") || strings.Contains(err.Error(), "s3cret") {
+	if err == nil || !strings.Contains(err.Error(), "refused to connect to login.example.com:443 (403)") || strings.Contains(err.Error(), "s3cret") {
 		t.Errorf("got %v, want what the proxy says", err)
 	}
 }

@@ -128,14 +128,14 @@ func TestManageWithoutRights(t *testing.T) {
 	if err := put(t, c, "v1/trusted/1", "content"); err != nil {
 		t.Fatal(err)
 	}
-	const role = `the identity lacks a data role that may `
+	const role = `the identity lacks a data role that can `
 	withoutRights(t, c, role+`list blobs in the container "results"`, role+`delete blobs in the container "results"`)
 }
 
 func TestAzuriteManageWithoutRights(t *testing.T) {
 	text, container := azurite(t)
 	withoutRights(t, open(t, azure.Options{Container: container, ConnectionString: withSAS(t, text, container, "rc")}),
-		`has the permissions sp=rc and lacks "l"`, `has the permissions sp=rc and lacks "d"`)
+		`has the permissions sp=rc but lacks "l"`, `has the permissions sp=rc but lacks "d"`)
 }
 
 func withoutRights(t *testing.T, c *azure.Container, list, remove string) {
@@ -261,7 +261,7 @@ func TestListsThatAreNone(t *testing.T) {
 			blobs, err := listed(t.Context(), c, "v1/")
 			want, says := plain, "not a list of blobs"
 			if strings.HasPrefix(name, "HTML") {
-				want, says = configError, "something on the way answers in its place (a page for people)"
+				want, says = configError, "something else responded in its place (an HTML page)"
 			}
 			if outcomeOf(err) != want || len(blobs) != 0 || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "TOPSECRET") {
 				t.Errorf("got %v, %v; want that it is no list", blobs, err)

@@ -22,10 +22,10 @@ import (
 // such an answer is made of, and refuses the rest of XML.
 
 // errListBroken is wrapped by the errors of an answer that ended too early.
-var errListBroken = errors.New("the list broke off")
+var errListBroken = errors.New("the list ended early")
 
 // errNotList says that an answer is something else, such as a page of a proxy.
-var errNotList = errors.New("the answer is not a list of blobs")
+var errNotList = errors.New("the response is not a list of blobs")
 
 // maxText is the longest text or tag, in bytes. Of metadata there are at most 8 KiB,
 // of which escaping makes six times as many.
@@ -94,7 +94,7 @@ func (p *pageParser) decodeName() (string, error) {
 	}
 	name, err := url.PathUnescape(string(p.text))
 	if err != nil {
-		return "", fmt.Errorf("%w: a name in it cannot be decoded", errNotList)
+		return "", fmt.Errorf("%w: a name cannot be decoded", errNotList)
 	}
 	return name, nil
 }
@@ -112,7 +112,7 @@ func (p *pageParser) property(element string) (err error) {
 		p.blob.ETag = `"` + strings.Trim(string(p.text), `"`) + `"`
 	}
 	if err != nil {
-		return fmt.Errorf("%w: a %s in it cannot be read", errNotList, element)
+		return fmt.Errorf("%w: its %s cannot be parsed", errNotList, element)
 	}
 	return nil
 }

@@ -69,7 +69,7 @@ func (c *Container) Network(ctx context.Context) NetworkReport {
 	case !explain.IsAzure(response.Header):
 		last.Err = errors.New(c.explain.Intercepted(&explain.InterceptedError{Response: response}))
 	default:
-		last.Detail = fmt.Sprintf("%d of Azure, request %s", response.StatusCode, printable.Short(response.Header.Get("X-Ms-Request-Id"), transport.MaxShown))
+		last.Detail = fmt.Sprintf("%d from Azure, request %s", response.StatusCode, printable.Short(response.Header.Get("X-Ms-Request-Id"), transport.MaxShown))
 		report.Answered = true
 		report.Skew, _ = explain.SkewOf(response.Header, time.Now())
 	}

@@ -43,25 +43,25 @@ func TestF24ProxySaysWhatMendsIt(t *testing.T) {
 		outcome  outcome
 	}{
 		{"no password", wants, "HTTPS_PROXY", func(u string) string { return u },
-			"PROXY (HTTPS_PROXY) wants a user and password (407): set HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT, with special characters percent-encoded", configError},
+			"PROXY (HTTPS_PROXY) requires a user and password (407): set HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT, with special characters percent-encoded", configError},
 		{"a wrong password", wants, "https_proxy", nil,
-			"PROXY (https_proxy) refuses the user or password in https_proxy (407): correct them", configError},
+			"PROXY (https_proxy) rejected the user or password in https_proxy (407): correct them", configError},
 		{"a sign-in by others", func(_ *testing.T, p *faults.Proxy) { p.Start(); p.Want("a", "b"); p.Challenge("NTLM") }, "HTTPS_PROXY", nil,
-			"PROXY (HTTPS_PROXY) wants a sign-in by NTLM (407), and only Basic is supported: set HTTPS_PROXY to a local proxy that does it (cntlm, px), or add example.com to NO_PROXY", configError},
+			"PROXY (HTTPS_PROXY) requires authentication by NTLM (407), but only Basic is supported: set HTTPS_PROXY to a local proxy that handles it (cntlm, px), or add example.com to NO_PROXY", configError},
 		{"forbidden", refuses(http.StatusForbidden), "HTTPS_PROXY", nil,
-			"PROXY (HTTPS_PROXY) refuses to connect to example.com:443 (403): let the proxy allow example.com, or add that to NO_PROXY", configError},
+			"PROXY (HTTPS_PROXY) refused to connect to example.com:443 (403): allow example.com in the proxy, or add it to NO_PROXY", configError},
 		{"not reached by the proxy", refuses(http.StatusBadGateway), "HTTPS_PROXY", nil,
-			"PROXY (HTTPS_PROXY) cannot reach example.com:443 (502): is its name right, and may the proxy go there?", plain},
+			"PROXY (HTTPS_PROXY) cannot reach example.com:443 (502): check the host name and whether the proxy allows it", plain},
 		{"closed", func(_ *testing.T, p *faults.Proxy) { p.Start(); p.Stop() }, "HTTPS_PROXY", nil,
-			"PROXY (HTTPS_PROXY) is not reached (connection refused): correct HTTPS_PROXY, or unset it where no proxy is needed", plain},
+			"PROXY (HTTPS_PROXY) is unreachable (connection refused): correct HTTPS_PROXY, or unset it if no proxy is needed", plain},
 		{"closed, of SOCKS", func(_ *testing.T, p *faults.Proxy) { p.Start(); p.Stop() }, "HTTPS_PROXY",
 			func(u string) string { return withPassword(strings.Replace(u, "http:", "socks5:", 1)) },
-			"PROXY (HTTPS_PROXY) is not reached (connection refused): correct HTTPS_PROXY", plain},
+			"PROXY (HTTPS_PROXY) is unreachable (connection refused): correct HTTPS_PROXY", plain},
 		{"no TLS", func(_ *testing.T, p *faults.Proxy) { p.Start() }, "HTTPS_PROXY",
 			func(u string) string { return withPassword(strings.Replace(u, "http:", "https:", 1)) },
-			"PROXY (HTTPS_PROXY) does not speak TLS: let HTTPS_PROXY begin with http://, which is about the way to the proxy only", configError},
+			"PROXY (HTTPS_PROXY) does not speak TLS: write HTTPS_PROXY with http://, which affects only the connection to the proxy", configError},
 		{"an unknown CA", func(_ *testing.T, p *faults.Proxy) { p.StartTLS() }, "HTTPS_PROXY", nil,
-			`PROXY (HTTPS_PROXY): its certificate is by "Acme Co", whom this machine does not trust`, configError},
+			`PROXY (HTTPS_PROXY): its certificate is issued by "Acme Co", which this machine does not trust`, configError},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -82,7 +82,7 @@ func TestF24ProxySaysWhatMendsIt(t *testing.T) {
 			}
 			_, address, _ := strings.Cut(p.URL, "://")
 			scheme, _, _ := strings.Cut(v[test.variable], "://")
-			want := "https://example.com/results is out of reach: " + strings.Replace(test.want, "PROXY", "the proxy "+scheme+"://"+address, 1)
+			want := "https://example.com/results is unreachable: " + strings.Replace(test.want, "PROXY", "the proxy "+scheme+"://"+address, 1)
 			checkLine(t, err, want)
 		})
 	}
@@ -116,7 +116,7 @@ func TestF24ProxyBeforeASignInWithoutTLS(t *testing.T) {
 	sender := transport.New(ample, e)
 	t.Cleanup(sender.CloseIdleConnections)
 	_, err := sender.Get("http://example.com/msi/token")
-	checkLine(t, errors.Unwrap(err), "the proxy "+p.URL+" (HTTP_PROXY) refuses the user or password in HTTP_PROXY (407)")
+	checkLine(t, errors.Unwrap(err), "the proxy "+p.URL+" (HTTP_PROXY) rejected the user or password in HTTP_PROXY (407)")
 }
 
 // What a connection finds that is not the storage.
@@ -138,20 +138,20 @@ func TestF24SomethingElseIsThere(t *testing.T) {
 		outcome    outcome
 	}{
 		{"a block page", "example.com", answers(403, map[string]string{"Server": "squid"}),
-			`https://example.com/results is not reached: something on the way answers in its place (403, Server: "squid"): a proxy, a firewall or a captive portal; ` +
-				"the requests go through the proxy PROXY (HTTPS_PROXY); let it allow example.com, sign in to the network, or correct HTTPS_PROXY and NO_PROXY", configError},
+			`https://example.com/results is unreachable: something else responded in its place (403, Server: "squid"): a proxy, firewall or captive portal; ` +
+				"requests go through the proxy PROXY (HTTPS_PROXY); allow example.com there, sign in to the network, or correct HTTPS_PROXY and NO_PROXY", configError},
 		{"a captive portal", "example.com", answers(302, map[string]string{"Location": "http://login.portal.example:80/?from=x#y"}),
-			"https://example.com/results is out of reach: example.com:443 answers with a redirect (302) to http://login.portal.example, which is not followed: " +
-				"a proxy, a firewall or a captive portal may answer in its place; the requests go through the proxy PROXY (HTTPS_PROXY); " +
-				"let it allow example.com, sign in to the network, or correct HTTPS_PROXY and NO_PROXY", configError},
+			"https://example.com/results is unreachable: example.com:443 responded with a redirect (302) to http://login.portal.example, which is not followed: " +
+				"a proxy, firewall or captive portal may be responding in its place; requests go through the proxy PROXY (HTTPS_PROXY); " +
+				"allow example.com there, sign in to the network, or correct HTTPS_PROXY and NO_PROXY", configError},
 		{"a page of a portal", "example.com", answers(200, map[string]string{"Content-Type": "text/html; charset=utf-8"}),
-			"https://example.com/results is not reached: something on the way answers in its place (a page for people", configError},
-		{"no TLS", "example.com", plainly, "https://example.com/results is out of reach: TLS with example.com:443: what answers there does not speak TLS", configError},
+			"https://example.com/results is unreachable: something else responded in its place (an HTML page", configError},
+		{"no TLS", "example.com", plainly, "https://example.com/results is unreachable: TLS with example.com:443: the server does not speak TLS", configError},
 		{"another name", "cache.example.org", answers(200, nil),
-			"https://cache.example.org/results is out of reach: TLS with cache.example.org:443: its certificate is for example.com, ", configError},
+			"https://cache.example.org/results is unreachable: TLS with cache.example.org:443: its certificate is for example.com, ", configError},
 		{"the name of a private endpoint", "acc.privatelink.blob.core.windows.net", answers(200, nil),
-			"https://acc.privatelink.blob.core.windows.net/results is out of reach: TLS with acc.privatelink.blob.core.windows.net:443: " +
-				"its certificate is for example.com, *.example.com, 127.0.0.1: name the account as acc.blob.core.windows.net, ", configError},
+			"https://acc.privatelink.blob.core.windows.net/results is unreachable: TLS with acc.privatelink.blob.core.windows.net:443: " +
+				"its certificate is for example.com, *.example.com, 127.0.0.1: use the host acc.blob.core.windows.net, ", configError},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -184,7 +184,7 @@ func TestSettingsThatAreWrongCostOneTry(t *testing.T) {
 	t.Cleanup(sender.CloseIdleConnections)
 	c := open(t, azure.Options{Container: "results", Endpoint: s.URL, Credential: lasting(time.Hour), Transport: sender})
 	_, err := c.Get(context.WithoutCancel(t.Context()), "a")
-	checkLine(t, err, s.URL+"/results is out of reach: TLS with ")
+	checkLine(t, err, s.URL+"/results is unreachable: TLS with ")
 	s.Close() // ends the goroutines that count
 	if handshakes != 1 {
 		t.Errorf("got %d tries, want 1", handshakes)

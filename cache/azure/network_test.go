@@ -57,16 +57,16 @@ func TestNetwork(t *testing.T) {
 		{"direct", s.URL, trusted, "connect tls http", ""},
 		{"by name", strings.Replace(plainly.URL, "127.0.0.1", "localhost", 1), nil, "dns connect http", ""},
 		{"through a proxy", "https://example.com", proxy(none), "connect proxy tls http", ""},
-		{"a proxy that wants more", "https://example.com", proxy(func(p *faults.Proxy) { p.Want("anna", "another") }), "connect proxy!", "refuses the user or password in HTTPS_PROXY (407)"},
-		{"a proxy that refuses", "https://example.com", proxy(func(p *faults.Proxy) { p.Refuse(http.StatusForbidden) }), "connect proxy!", "refuses to connect to example.com:443 (403)"},
-		{"a proxy that is gone", "https://example.com", proxy(func(p *faults.Proxy) { p.Stop() }), "connect!", "is not reached (connection refused): correct HTTPS_PROXY"},
+		{"a proxy that wants more", "https://example.com", proxy(func(p *faults.Proxy) { p.Want("anna", "another") }), "connect proxy!", "rejected the user or password in HTTPS_PROXY (407)"},
+		{"a proxy that refuses", "https://example.com", proxy(func(p *faults.Proxy) { p.Refuse(http.StatusForbidden) }), "connect proxy!", "refused to connect to example.com:443 (403)"},
+		{"a proxy that is gone", "https://example.com", proxy(func(p *faults.Proxy) { p.Stop() }), "connect!", "is unreachable (connection refused): correct HTTPS_PROXY"},
 		{"a proxy that hangs up", "https://example.com", variables{"HTTPS_PROXY": withPassword(rude.URL)}, "connect proxy!", "through the proxy " + rude.URL + " (HTTPS_PROXY) was closed before a response ("},
-		{"a captive portal", portal.URL, variables{"SSL_CERT_FILE": trusted["NODE_EXTRA_CA_CERTS"]}, "connect tls http!", "answers with a redirect (302) to "},
-		{"an unknown CA", s.URL, nil, "connect tls!", "whom this machine does not trust"},
-		{"an unknown CA behind a proxy", "https://example.com", variables{"HTTPS_PROXY": proxy(none)["HTTPS_PROXY"]}, "connect proxy tls!", "whom this machine does not trust"},
+		{"a captive portal", portal.URL, variables{"SSL_CERT_FILE": trusted["NODE_EXTRA_CA_CERTS"]}, "connect tls http!", "responded with a redirect (302) to "},
+		{"an unknown CA", s.URL, nil, "connect tls!", "which this machine does not trust"},
+		{"an unknown CA behind a proxy", "https://example.com", variables{"HTTPS_PROXY": proxy(none)["HTTPS_PROXY"]}, "connect proxy tls!", "which this machine does not trust"},
 		{"no TLS", strings.Replace(plainly.URL, "http:", "https:", 1), nil, "connect tls!", "does not speak TLS"},
 		{"nobody", closedPort(t), nil, "connect!", "no connection to 127.0.0.1:"},
-		{"a stranger", stranger.URL, trusted, "connect tls http!", "something on the way answers in its place"},
+		{"a stranger", stranger.URL, trusted, "connect tls http!", "something else responded in its place"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -111,7 +111,7 @@ func TestNetworkTellsWhatItFound(t *testing.T) {
 		t.Errorf("got %s, %s; want the certificate", r.Issuer, r.Expires)
 	}
 	details := fmt.Sprint(r.Steps)
-	for _, want := range []string{p.Listener.Addr().String(), `TLS 1.3, certificate by "Acme Co", good to `, "404 of Azure, request the-request"} {
+	for _, want := range []string{p.Listener.Addr().String(), `TLS 1.3, certificate issued by "Acme Co", valid until `, "404 from Azure, request the-request"} {
 		if !strings.Contains(details, want) {
 			t.Errorf("%s is not in %s", want, details)
 		}

@@ -55,12 +55,12 @@ func TestOpen(t *testing.T) {
 		{
 			name:    "no container",
 			options: azure.Options{AccountName: "account", Credential: signIn},
-			err:     "container: a container's name",
+			err:     "container: a container name",
 		},
 		{
 			name:    "nothing but a container",
 			options: azure.Options{Container: "results", Credential: signIn},
-			err:     "accountName: an account's name",
+			err:     "accountName: an account name",
 		},
 		{
 			name:    "an endpoint without TLS",
@@ -70,7 +70,7 @@ func TestOpen(t *testing.T) {
 		{
 			name:    "a key that is not base64",
 			options: azure.Options{Container: "results", ConnectionString: "AccountName=account;AccountKey=not*base64"},
-			err:     "the connection string in AZURE_STORAGE_CONNECTION_STRING is not usable",
+			err:     "the connection string in AZURE_STORAGE_CONNECTION_STRING is invalid",
 		},
 		{
 			name:    "a connection string without a key",
@@ -85,12 +85,12 @@ func TestOpen(t *testing.T) {
 		{
 			name:    "a connection string that is none",
 			options: azure.Options{Container: "results", ConnectionString: "hunter2"},
-			err:     "the connection string in AZURE_STORAGE_CONNECTION_STRING is not usable",
+			err:     "the connection string in AZURE_STORAGE_CONNECTION_STRING is invalid",
 		},
 		{
 			name:    "a connection string of blanks",
 			options: azure.Options{Container: "results", ConnectionString: " \n"},
-			err:     "the connection string in AZURE_STORAGE_CONNECTION_STRING is not usable",
+			err:     "the connection string in AZURE_STORAGE_CONNECTION_STRING is invalid",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -48,16 +48,16 @@ func proxyDoubt(response *http.Response, ranged bool) error {
 	case strings.HasPrefix(header.Get("ETag"), "W/"):
 		why = "its ETag is weak"
 	case ranged && response.StatusCode == http.StatusOK:
-		why = "it has not the range that was asked for"
+		why = "it does not have the requested range"
 	case !explain.IsAzure(header):
-		why = "it has no headers of Azure's"
+		why = "it has no Azure headers"
 	default:
 		return nil
 	}
 	if by := header.Get("Via"); by != "" {
 		why += ", Via: " + printable.Short(by, transport.MaxShown)
 	}
-	return fmt.Errorf("a proxy or gateway on the way has changed the response (%s)", why)
+	return fmt.Errorf("a proxy or gateway modified the response (%s)", why)
 }
 
 // withDoubt adds to an error of the answer to a request for a range what has changed that.

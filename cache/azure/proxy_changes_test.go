@@ -121,7 +121,7 @@ func TestProxyThatChangesResponses(t *testing.T) {
 				}
 			}
 			return nil
-		}, "it has no headers of Azure's"},
+		}, "it has no Azure headers"},
 		"several parts": {func(r *http.Response) error {
 			var b bytes.Buffer
 			w := multipart.NewWriter(&b)
@@ -136,11 +136,11 @@ func TestProxyThatChangesResponses(t *testing.T) {
 			r.Header.Set("Content-Type", "multipart/byteranges; boundary="+w.Boundary())
 			r.Header.Del("Content-Range")
 			return err
-		}, "the answer has other bytes"},
+		}, "the response does not have the requested bytes"},
 		"another range": {func(r *http.Response) error {
 			r.Header.Set("Content-Range", fmt.Sprintf("bytes 5-%d/%d", 4+r.ContentLength, 5+r.ContentLength))
 			return nil
-		}, "the answer has other bytes"},
+		}, "the response does not have the requested bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			service, direct := startService(t)

@@ -49,7 +49,7 @@ func (c *Container) write(ctx context.Context, operation, name string, condition
 		return fmt.Errorf("%s %s: %w", operation, name, err)
 	}
 	if size > MaxBlob {
-		return fmt.Errorf("%s %s: %d bytes are more than the %d that Azure takes at once", operation, name, size, int64(MaxBlob))
+		return fmt.Errorf("%s %s: %d bytes exceed the %d that Azure accepts in one request", operation, name, size, int64(MaxBlob))
 	}
 	if _, err := body.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("%s %s: %w", operation, name, err)

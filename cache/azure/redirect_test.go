@@ -12,7 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
-// redirecting answers with a redirect, as no storage does. Header X-Ms-… is of Azure.
+// redirecting responded with a redirect, as no storage does. Header X-Ms-… is of Azure.
 func redirecting(status int, to *string) func(int, http.ResponseWriter, *http.Request) {
 	return func(_ int, w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Ms-Request-Id", "1")
@@ -41,7 +41,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 				c := open(t, options)
 				_, readErr := get(t, c, "a")
 				for _, err := range []error{readErr, put(t, c, "a", "content"), c.Delete(t.Context(), "a", "")} {
-					want := fmt.Sprintf("answers with a redirect (%d) to %s, which is not followed: a proxy, a firewall or a captive portal", status, attacker.URL)
+					want := fmt.Sprintf("responded with a redirect (%d) to %s, which is not followed: a proxy, firewall or captive portal", status, attacker.URL)
 					if err == nil || !strings.Contains(err.Error(), want) || outcomeOf(err) != configError {
 						t.Errorf("got %v, want %q", err, want)
 					}
@@ -106,7 +106,7 @@ func TestRedirectsOfASignInAreNotFollowed(t *testing.T) {
 	e := environment(t, variables{"SSL_CERT_FILE": pemFile(t, t.TempDir(), login)})
 	c := open(t, azure.Options{Container: "results", Endpoint: s.URL, SignIn: "environment", Limits: ample, Environment: e})
 	_, err := get(t, c, "a")
-	want := "answers with a redirect (307) to " + attacker.URL + ", which is not followed"
+	want := "responded with a redirect (307) to " + attacker.URL + ", which is not followed"
 	if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("got %v, want %q", err, want)
 	}

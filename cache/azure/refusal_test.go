@@ -79,7 +79,7 @@ func clockOff(d time.Duration) string {
 func TestF24EachRefusalSaysWhatMendsIt(t *testing.T) {
 	const (
 		get, put = "get", "put"
-		makeRC   = "make another with `az storage container generate-sas --account-name account --name results --permissions rc --https-only"
+		makeRC   = "create another with `az storage container generate-sas --account-name account --name results --permissions rc --https-only"
 	)
 	for _, test := range []struct {
 		name      string
@@ -92,65 +92,65 @@ func TestF24EachRefusalSaysWhatMendsIt(t *testing.T) {
 		want      []string
 	}{
 		{"role, token", byToken, 403, "AuthorizationPermissionMismatch", "", "", get, []string{
-			`refused to get (403 AuthorizationPermissionMismatch): anna@example.com (object 0b1ec7) lacks a data role that may read blobs in the container "results" (the roles Owner and Contributor include none): `,
+			`refused to get (403 AuthorizationPermissionMismatch): anna@example.com (object 0b1ec7) lacks a data role that can read blobs in the container "results" (Owner and Contributor do not include one): `,
 			"`az role assignment create --role \"Storage Blob Data Contributor\" --assignee 0b1ec7 --scope \"$(az storage account show --name account --query id --output tsv)\"/blobServices/default/containers/results`",
 			"Storage Blob Data Reader is enough"}},
-		{"role to write, token", byToken, 403, "AuthorizationPermissionMismatch", "", "", put, []string{"lacks a data role that may create blobs"}},
-		{"account, token", byToken, 403, "InsufficientAccountPermissions", "", "", put, []string{"lacks a data role that may create blobs"}},
+		{"role to write, token", byToken, 403, "AuthorizationPermissionMismatch", "", "", put, []string{"lacks a data role that can create blobs"}},
+		{"account, token", byToken, 403, "InsufficientAccountPermissions", "", "", put, []string{"lacks a data role that can create blobs"}},
 		{"role, key", byKey, 403, "AuthorizationPermissionMismatch", "", "", get, []string{"the account key lacks a data role", "--assignee OBJECT-ID"}},
 
 		{"letters", sasOf("sr=c&sp=r"), 403, "AuthorizationPermissionMismatch", "", "", put, []string{
-			`refused to put (403 AuthorizationPermissionMismatch): the SAS has the permissions sp=r and lacks "c", with which to put: ` + makeRC}},
-		{"letters to read", sasOf("sr=c&sp=cw"), 403, "AuthorizationPermissionMismatch", "", "", get, []string{`sp=cw and lacks "r", with which to get: ` + makeRC}},
-		{"stored policy", sasOf("sr=c&si=ci"), 403, "AuthorizationPermissionMismatch", "", "", put, []string{`stored access policy of the container, which lacks "c"`}},
-		{"one blob", sasOf("sr=b&sp=rc"), 403, "AuthorizationPermissionMismatch", "", "", put, []string{"the SAS is one of a single blob or folder (sr)"}},
-		{"role of who signed", sasOf("sr=c&sp=rc&skoid=1"), 403, "AuthorizationPermissionMismatch", "", "", put, []string{"who has signed it (skoid) lacks the data role"}},
-		{"letters are there", sasOf("sr=c&sp=rc"), 403, "AuthorizationPermissionMismatch", "", "", put, []string{"the account does not allow this all the same"}},
-		{"letters are a secret", sasOf("sr=c&sp=" + url.QueryEscape(sasSignature)), 403, "AuthorizationPermissionMismatch", "", "", put, []string{"sp= and lacks"}},
+			`refused to put (403 AuthorizationPermissionMismatch): the SAS has the permissions sp=r but lacks "c", which is needed to put: ` + makeRC}},
+		{"letters to read", sasOf("sr=c&sp=cw"), 403, "AuthorizationPermissionMismatch", "", "", get, []string{`sp=cw but lacks "r", which is needed to get: ` + makeRC}},
+		{"stored policy", sasOf("sr=c&si=ci"), 403, "AuthorizationPermissionMismatch", "", "", put, []string{`stored access policy that lacks "c"`}},
+		{"one blob", sasOf("sr=b&sp=rc"), 403, "AuthorizationPermissionMismatch", "", "", put, []string{"the SAS is for a single blob or directory (sr)"}},
+		{"role of who signed", sasOf("sr=c&sp=rc&skoid=1"), 403, "AuthorizationPermissionMismatch", "", "", put, []string{"its signer (skoid) lacks the data role"}},
+		{"letters are there", sasOf("sr=c&sp=rc"), 403, "AuthorizationPermissionMismatch", "", "", put, []string{"the account still denies this"}},
+		{"letters are a secret", sasOf("sr=c&sp=" + url.QueryEscape(sasSignature)), 403, "AuthorizationPermissionMismatch", "", "", put, []string{"sp= but lacks"}},
 		{"services", sasOf("ss=fq&srt=o&sp=rc"), 403, "AuthorizationServiceMismatch", "", "", get, []string{"for other services (ss=fq) and lacks b, for blobs"}},
-		{"resources", sasOf("ss=b&srt=s&sp=rc"), 403, "AuthorizationResourceTypeMismatch", "", "", get, []string{"for other resources (srt=s) and lacks o, for objects"}},
-		{"addresses", sasOf("sr=c&sp=rc&sip=10.0.0.1-10.0.0.9"), 403, "AuthorizationSourceIPMismatch", "", "", get, []string{"for the addresses 10.0.0.1-10.0.0.9 only (sip)"}},
-		{"address, key", byKey, 403, "AuthorizationSourceIPMismatch", "", "", get, []string{"from an address that is not allowed: the network rules of the account account"}},
-		{"protocol", sasOf("sr=c&sp=rc&spr=https"), 403, "AuthorizationProtocolMismatch", "", "", get, []string{"for https only (spr=https), and the endpoint is http://127.0.0.1"}},
+		{"resources", sasOf("ss=b&srt=s&sp=rc"), 403, "AuthorizationResourceTypeMismatch", "", "", get, []string{"for other resource types (srt=s) and lacks o, for objects"}},
+		{"addresses", sasOf("sr=c&sp=rc&sip=10.0.0.1-10.0.0.9"), 403, "AuthorizationSourceIPMismatch", "", "", get, []string{"allows only the addresses 10.0.0.1-10.0.0.9 (sip)"}},
+		{"address, key", byKey, 403, "AuthorizationSourceIPMismatch", "", "", get, []string{"this machine's address is not allowed: the network rules of the account account"}},
+		{"protocol", sasOf("sr=c&sp=rc&spr=https"), 403, "AuthorizationProtocolMismatch", "", "", get, []string{"allows only https (spr=https), but the endpoint is http://127.0.0.1"}},
 
 		{"expired SAS", sasOf("sr=c&sp=rc&se=" + at(-3*24*time.Hour)), 403, "AuthenticationFailed", "", "", get, []string{"the SAS expired at ", " (se), 3 days ago: " + makeRC}},
 		{"expired SAS by date", sasOf("sr=c&sp=rc&se=2020-01-01"), 403, "AuthenticationFailed", "", "", get, []string{"the SAS expired at 2020-01-01 00:00 UTC (se)"}},
 		{"expired SAS of another code", sasOf("sr=c&sp=rc&se=" + at(-3*time.Hour)), 403, "AuthorizationFailure", "", "", get, []string{"the SAS expired at ", " (se), 3 hours ago"}},
-		{"early SAS", sasOf("sr=c&sp=rc&st=" + at(45*time.Minute+30*time.Second) + "&se=" + at(time.Hour)), 403, "AuthenticationFailed", "", "", get, []string{"the SAS is good from ", " on (st), in 45 minutes: wait"}},
+		{"early SAS", sasOf("sr=c&sp=rc&st=" + at(45*time.Minute+30*time.Second) + "&se=" + at(time.Hour)), 403, "AuthenticationFailed", "", "", get, []string{"the SAS is not valid before ", " (st), in 45 minutes: wait"}},
 		{"SAS and a wrong clock", sasOf("sr=c&sp=rc&st=" + at(-time.Minute)), 403, "AuthenticationFailed", "", clockOff(-2 * time.Hour), get, []string{
-			"the SAS is good from ", "this machine's clock is ", " ahead of Azure's: set it (`timedatectl set-ntp true`"}},
-		{"policy that is gone", sasOf("sr=c&si=ci"), 403, "AuthenticationFailed", "", "", get, []string{"its stored access policy (si) has ended or is gone"}},
-		{"signature", sasOf("sr=c&sp=rc&se=" + at(time.Hour)), 403, "AuthenticationFailed", "Signature did not match. " + sasSignature, "", get, []string{"the signature of the SAS does not fit"}},
+			"the SAS is not valid before ", "this machine's clock is ", " ahead of Azure's: set it (`timedatectl set-ntp true`"}},
+		{"policy that is gone", sasOf("sr=c&si=ci"), 403, "AuthenticationFailed", "", "", get, []string{"its stored access policy (si) expired or was deleted"}},
+		{"signature", sasOf("sr=c&sp=rc&se=" + at(time.Hour)), 403, "AuthenticationFailed", "Signature did not match. " + sasSignature, "", get, []string{"the signature of the SAS does not match"}},
 		{"key", byKey, 403, "AuthenticationFailed", "", "", get, []string{
-			"the AccountKey in AZURE_STORAGE_CONNECTION_STRING is not one of the account account (was it replaced?): `az storage account show-connection-string --name account`"}},
+			"the AccountKey in AZURE_STORAGE_CONNECTION_STRING is not a key of the account account, perhaps because it was rotated: run `az storage account show-connection-string --name account`"}},
 		{"key and a wrong clock", byKey, 403, "AuthenticationFailed", "", clockOff(20*time.Minute + 30*time.Second), get, []string{
-			"the request was signed at a wrong time: this machine's clock is 20 minutes behind Azure's"}},
+			"the request was signed with a wrong time: this machine's clock is 20 minutes behind Azure's"}},
 		{"key that is switched off", byKey, 403, "KeyBasedAuthenticationNotPermitted", "", "", get, []string{
-			"the account account takes no shared keys", "unset AZURE_STORAGE_CONNECTION_STRING and NX_AZURE_CACHE_SAS_URL, set azure.accountName"}},
+			"the account account accepts neither shared keys", "unset AZURE_STORAGE_CONNECTION_STRING and NX_AZURE_CACHE_SAS_URL, set azure.accountName"}},
 
 		{"expired token", byToken, 401, "InvalidAuthenticationInfo", "Lifetime validation failed. The token is expired.", "", get, []string{
 			"refused to get (401 InvalidAuthenticationInfo): the token of anna@example.com (object 0b1ec7) has expired: sign in again (az login)"}},
 		{"audience, token", byToken, 401, "InvalidAuthenticationInfo", "Audience validation failed. Audience did not match.", challenge, get, []string{"is for another service or cloud: set azure.cloud"}},
-		{"issuer, token", byToken, 401, "InvalidAuthenticationInfo", "Issuer validation failed. Issuer did not match.", "", get, []string{"from another tenant than that of the account account: set AZURE_TENANT_ID"}},
+		{"issuer, token", byToken, 401, "InvalidAuthenticationInfo", "Issuer validation failed. Issuer did not match.", "", get, []string{"from another tenant than the account account: set AZURE_TENANT_ID"}},
 		{"tenant, token", byToken, 401, "InvalidAuthenticationInfo", "Issuer validation failed. Issuer did not match.", challenge, get, []string{
-			"the account account takes tokens of the tenant " + tenant, "set AZURE_TENANT_ID=" + tenant + ", or `az login --tenant " + tenant + "`"}},
-		{"token", byToken, 403, "AuthenticationFailed", "", "", get, []string{"does not take the token of anna@example.com (object 0b1ec7)", "azure.cloud"}},
+			"the account account accepts tokens of the tenant " + tenant, "set AZURE_TENANT_ID=" + tenant + ", or run `az login --tenant " + tenant + "`"}},
+		{"token", byToken, 403, "AuthenticationFailed", "", "", get, []string{"rejected the token of anna@example.com (object 0b1ec7)", "azure.cloud"}},
 		{"token and a wrong clock", byToken, 401, "InvalidAuthenticationInfo", "Lifetime validation failed. The token is not valid yet.", clockOff(-3*time.Hour - time.Minute), get, []string{
-			"is not good at this time: this machine's clock is 3 hours ahead of Azure's"}},
-		{"400, token", byToken, 400, "InvalidAuthenticationInfo", "", "", get, []string{"refused to get (400 InvalidAuthenticationInfo): the account account does not take the token"}},
+			"is not valid at this time: this machine's clock is 3 hours ahead of Azure's"}},
+		{"400, token", byToken, 400, "InvalidAuthenticationInfo", "", "", get, []string{"refused to get (400 InvalidAuthenticationInfo): the account account rejected the token"}},
 
 		{"network rules, token", byToken, 403, "AuthorizationFailure", "", "", get, []string{
-			"the network rules of the account account keep this machine out (use the VPN, a private endpoint or a runner inside, or `az storage account network-rule add --account-name account --ip-address ADDRESS` with this machine's public address)"}},
-		{"network rules or the SAS", sasOf("sr=c&sp=rc"), 403, "AuthorizationFailure", "", "", get, []string{"keep this machine out", "; or the SAS is one of another container"}},
-		{"network rules or the keys", byKey, 403, "AuthorizationFailure", "", "", get, []string{"keep this machine out", "; or the account's keys are disabled"}},
+			"the network rules of the account account block this machine: use the VPN, a private endpoint or a runner inside the network, or run `az storage account network-rule add --account-name account --ip-address ADDRESS` with this machine's public address"}},
+		{"network rules or the SAS", sasOf("sr=c&sp=rc"), 403, "AuthorizationFailure", "", "", get, []string{"block this machine", "; or the SAS is for another container"}},
+		{"network rules or the keys", byKey, 403, "AuthorizationFailure", "", "", get, []string{"block this machine", "; or the account's keys are disabled"}},
 		{"disabled account, token", byToken, 403, "AccountIsDisabled", "", "", get, []string{"the account account is disabled"}},
-		{"https only", byKey, 400, "AccountRequiresHttps", "", "", get, []string{"takes https only", "DefaultEndpointsProtocol=https"}},
-		{"not public, token", byToken, 409, "PublicAccessNotPermitted", "", "", get, []string{"allows no reading without a sign-in"}},
+		{"https only", byKey, 400, "AccountRequiresHttps", "", "", get, []string{"accepts only https", "DefaultEndpointsProtocol=https"}},
+		{"not public, token", byToken, 409, "PublicAccessNotPermitted", "", "", get, []string{"does not allow anonymous reads"}},
 		{"no container, token", byToken, 404, "ContainerNotFound", "", "", get, []string{
 			`container "results" does not exist (`, "/account/results): create it with `az storage container create --account-name account --name results --auth-mode login`"}},
 		{"unknown, token", byToken, 403, "SomethingNew", "", "", get, []string{
 			"refused to get (403 SomethingNew): check the data role of anna@example.com (object 0b1ec7) on the container, and the network rules of the account; `npx nx-azure-cache doctor`"}},
-		{"unknown 401, token", byToken, 401, "SomethingNew", "", "", get, []string{"does not take the token of"}},
+		{"unknown 401, token", byToken, 401, "SomethingNew", "", "", get, []string{"rejected the token of"}},
 		{"a code that is none, token", byToken, 403, "x y " + sasSignature, "", "", get, []string{"refused to get (403): check"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

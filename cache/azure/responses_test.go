@@ -174,10 +174,10 @@ func TestErrorTexts(t *testing.T) {
 			`container "results" does not exist (URL): create it with ` +
 				"`az storage container create --account-name account --name results --auth-mode login`, or correct azure.container in nx.json"},
 		{"a proxy refuses", 403, "",
-			"URL is not reached: something on the way answers in its place (403): a proxy, a firewall or a captive portal; " +
-				"let it allow 127.0.0.1, sign in to the network, or correct HTTPS_PROXY and NO_PROXY"},
-		{"a proxy fails", 400, "", "get URL/a/b: the answer was 400, and it is not Azure's: a proxy or gateway on the way has given it"},
-		{"Azure fails", 400, "InvalidUri", "get URL/a/b: the answer was 400 InvalidUri"},
+			"URL is unreachable: something else responded in its place (403): a proxy, firewall or captive portal; " +
+				"allow 127.0.0.1 there, sign in to the network, or correct HTTPS_PROXY and NO_PROXY"},
+		{"a proxy fails", 400, "", "get URL/a/b: the response was 400 and did not come from Azure: a proxy or gateway sent it"},
+		{"Azure fails", 400, "InvalidUri", "get URL/a/b: the response was 400 InvalidUri"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) { fail(w, test.status, test.code) })

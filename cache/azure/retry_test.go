@@ -128,7 +128,7 @@ func TestPartThatStallsEachTime(t *testing.T) {
 				return true
 			})
 			got, err := get(t, s.inRanges(t, small, short), "a")
-			checkLimit(t, err, "no byte has moved", "stall")
+			checkLimit(t, err, "no data was transferred", "stall")
 			if got != content[:len(got)] || len(got) < part || len(got) >= part+300 {
 				t.Errorf("got %d bytes, want those before the stalls", len(got))
 			}
@@ -186,15 +186,15 @@ func TestPartThatCannotBeHad(t *testing.T) {
 		"the rights are gone":       {refuse(403, "AuthenticationFailed"), configError, "403"},
 		"the container is gone":     {refuse(404, "ContainerNotFound"), configError, "does not exist"},
 		"the range is gone":         {refuse(416, "InvalidRange"), plain, "416"},
-		"other bytes":               {header("Content-Range", "bytes 1901-2200/5000"), plain, "other bytes"},
-		"fewer bytes than it says":  {header("Content-Range", "bytes 1900-2299/5000"), plain, "other bytes"},
-		"a blob of another size":    {header("Content-Range", "bytes 1900-2199/5001"), plain, "other bytes"},
-		"bytes of no blob":          {header("Content-Range", "bytes 1900-2199/*"), plain, "other bytes"},
-		"the bytes of another blob": {header("ETag", `"0x8E"`), plain, "other bytes"},
+		"other bytes":               {header("Content-Range", "bytes 1901-2200/5000"), plain, "requested bytes"},
+		"fewer bytes than it says":  {header("Content-Range", "bytes 1900-2299/5000"), plain, "requested bytes"},
+		"a blob of another size":    {header("Content-Range", "bytes 1900-2199/5001"), plain, "requested bytes"},
+		"bytes of no blob":          {header("Content-Range", "bytes 1900-2199/*"), plain, "requested bytes"},
+		"the bytes of another blob": {header("ETag", `"0x8E"`), plain, "requested bytes"},
 		"the whole blob": {func(a *ask) {
 			a.w.Header().Set("ETag", blobTag)
 			_, _ = io.WriteString(a.w, content)
-		}, plain, "other bytes"},
+		}, plain, "requested bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newBlobServer(t, content, func(a *ask) bool {

@@ -79,8 +79,8 @@ func TestAnonymousReading(t *testing.T) {
 		t.Errorf("got %v, want the blob", err)
 	}
 	err := put(t, c, "b", "content")
-	if _, isConfig := errors.AsType[*cache.ConfigError](err); !isConfig || !strings.Contains(err.Error(), "nobody is signed in") {
-		t.Errorf("got %v, want that nobody is signed in", err)
+	if _, isConfig := errors.AsType[*cache.ConfigError](err); !isConfig || !strings.Contains(err.Error(), "no credential was found") {
+		t.Errorf("got %v, want that no credential was found", err)
 	}
 	seen := s.seen()
 	if len(seen) != 1 || seen[0].method != http.MethodGet || seen[0].header.Get("Authorization") != "" {
@@ -109,8 +109,8 @@ func TestAnonymousReadingThatIsRefused(t *testing.T) {
 			if got := outcomeOf(err); got != test.want {
 				t.Errorf("got %s (%v), want %s", got, err, test.want)
 			}
-			if test.want == configError && !strings.Contains(err.Error(), "nobody is signed in") {
-				t.Errorf("got %v, want that nobody is signed in", err)
+			if test.want == configError && !strings.Contains(err.Error(), "no credential was found") {
+				t.Errorf("got %v, want that no credential was found", err)
 			}
 		})
 	}
@@ -122,7 +122,7 @@ func TestRefusalOfSomebody(t *testing.T) {
 		fail(w, http.StatusForbidden, "AuthorizationFailure")
 	})
 	c := signedIn(t, s, lasting(1<<40))
-	if _, err := get(t, c, "a"); err == nil || strings.Contains(err.Error(), "nobody is signed in") {
+	if _, err := get(t, c, "a"); err == nil || strings.Contains(err.Error(), "no credential was found") {
 		t.Errorf("got %v, want a refusal", err)
 	}
 }

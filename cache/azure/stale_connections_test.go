@@ -170,7 +170,7 @@ func TestFreshConnectionIsNotDoubted(t *testing.T) {
 	w := listen(t, silent(""))
 	c := w.container(t, short)
 	_, err := get(t, c, "a")
-	checkLimit(t, err, "no answer", "firstByte")
+	checkLimit(t, err, "no response", "firstByte")
 	if got := w.requests.Load(); got != 1 {
 		t.Errorf("got %d requests, want 1", got)
 	}

@@ -55,7 +55,7 @@ func TestLittleIsTakenThatIsNotSent(t *testing.T) {
 	w := listen(t, silent(""))
 	body := &taken{Reader: strings.NewReader(strings.Repeat("x", 64<<20))}
 	err := w.container(t, short).Put(t.Context(), "a", body, cache.Metadata{})
-	checkLimit(t, err, "no byte has moved", "stall")
+	checkLimit(t, err, "no data was transferred", "stall")
 	if got := body.bytes.Load(); got == 0 || got > 1<<20 {
 		t.Errorf("got %d bytes taken of which nobody has read one, want some and at most 1 MiB", got)
 	}

@@ -57,10 +57,10 @@ func TestLimits(t *testing.T) {
 		put       int // bytes; 0: get
 		what, key string
 	}{
-		"no answer to a get":              {silent(""), 0, "no answer", "firstByte"},
-		"half of the header of an answer": {silent("HTTP/1.1 200 OK\r\nContent-Le"), 0, "no answer", "firstByte"},
-		"no answer to a put":              {silent(""), 1000, "no answer", "stall + azure.timeouts.firstByte"},
-		"nobody reads the body of a put":  {silent(""), 64 << 20, "no byte has moved", "stall"},
+		"no answer to a get":              {silent(""), 0, "no response", "firstByte"},
+		"half of the header of an answer": {silent("HTTP/1.1 200 OK\r\nContent-Le"), 0, "no response", "firstByte"},
+		"no answer to a put":              {silent(""), 1000, "no response", "stall + azure.timeouts.firstByte"},
+		"nobody reads the body of a put":  {silent(""), 64 << 20, "no data was transferred", "stall"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -92,7 +92,7 @@ func TestLimits(t *testing.T) {
 func TestLimitOfABody(t *testing.T) {
 	w := listen(t, silent("HTTP/1.1 200 OK\r\nETag: \"1\"\r\nContent-Length: 1000\r\n\r\nthe beginning"))
 	content, err := get(t, w.container(t, short), "a")
-	checkLimit(t, err, "no byte has moved", "stall")
+	checkLimit(t, err, "no data was transferred", "stall")
 	if content != "the beginning" || w.requests.Load() != 2 {
 		t.Errorf("got %q and %d requests, want what was sent and 2", content, w.requests.Load())
 	}
@@ -107,7 +107,7 @@ func TestLimitOfTheHandshake(t *testing.T) {
 	})
 	_, err := get(t, c, "a")
 	checkLimit(t, err, "no connection", "connect")
-	checkSays(t, err, "in nx.json): check whether the network lets this machine go to "+w.address+" (VPN, firewall, private endpoint), and HTTPS_PROXY")
+	checkSays(t, err, "in nx.json): check whether this machine can reach "+w.address+" (VPN, firewall, private endpoint), and HTTPS_PROXY")
 	if got := w.connects.Load(); got != 1 {
 		t.Errorf("got %d connections, want 1: a limit is not tried again", got)
 	}
@@ -126,7 +126,7 @@ func TestLimitOfAProxy(t *testing.T) {
 	})
 	_, err := get(t, c, "a")
 	checkLimit(t, err, "no connection through the proxy http://"+w.address+" (HTTPS_PROXY)", "connect")
-	checkSays(t, err, "in nx.json): check HTTPS_PROXY, and whether the proxy may go to account.blob.example")
+	checkSays(t, err, "in nx.json): check HTTPS_PROXY, and whether the proxy allows account.blob.example")
 	if got := w.requests.Load(); got != 1 {
 		t.Errorf("got %d requests to the proxy, want 1", got)
 	}

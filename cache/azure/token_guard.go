@@ -23,7 +23,7 @@ func (g tokenGuard) Do(request *policy.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if to := request.Raw().URL; to.Scheme+"://"+to.Host != g.origin {
-		return nil, transport.Permanent(nil, "a request with a token was about to go to another host than its endpoint's, and was not sent: this is a bug, please report it")
+		return nil, transport.Permanent(nil, "a request with a token was about to go to another host than its endpoint and was not sent: this is a bug, please report it")
 	}
 	return request.Next()
 }

@@ -11,7 +11,7 @@ import (
 // An emulator or an older service that does not know the version of the API says so,
 // with the version and what fixes it, once.
 func TestAPIVersionThatTheServiceDoesNotKnow(t *testing.T) {
-	says := regexp.MustCompile(`^the service at http://127\.0\.0\.1:\d+/\S+ does not know the API version 20\d\d-\d\d-\d\d \(400 InvalidHeaderValue\): start Azurite with --skipApiVersionCheck, or update`)
+	says := regexp.MustCompile(`^the service at http://127\.0\.0\.1:\d+/\S+ does not support the API version 20\d\d-\d\d-\d\d \(400 InvalidHeaderValue\): start Azurite with --skipApiVersionCheck, or update`)
 	for name, test := range map[string]struct {
 		body    string
 		isKnown bool

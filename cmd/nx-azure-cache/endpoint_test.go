@@ -15,7 +15,7 @@ import (
 const foreignConfig = `{"container": "artifacts", "endpoint": "https://attacker.example", "credential": "azure-cli"}`
 
 // foreignLine is what is said about a host that would get a token.
-const foreignLine = "the endpoint's host attacker.example is not one of Azure Storage, and a sign-in would send it a token that opens all your storage accounts: " +
+const foreignLine = "the endpoint's host attacker.example does not belong to Azure Storage, and signing in would send it a token that opens all your storage accounts: " +
 	"nothing is sent; correct the endpoint, or set the environment variable NX_AZURE_CACHE_TRUSTED_HOSTS=attacker.example if you trust this host"
 
 // An endpoint is the word of a pull request, or of what somebody has pasted: no command

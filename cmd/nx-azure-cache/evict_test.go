@@ -147,7 +147,7 @@ func TestEvictChanged(t *testing.T) {
 		rule.Release()
 	}
 	got := <-done
-	if got.err == nil || !strings.Contains(got.err.Error(), "1 entry could not be deleted") || !strings.Contains(got.stderr, "trusted/1: has changed meanwhile") ||
+	if got.err == nil || !strings.Contains(got.err.Error(), "1 entry could not be deleted") || !strings.Contains(got.stderr, "trusted/1: has changed in the meantime") ||
 		!strings.Contains(got.stderr, "deleted 1 of 3 entries") || !strings.Contains(got.stderr, "1 was gone before") {
 		t.Errorf("got %v and %q, want that one has changed and one was gone", got.err, got.stderr)
 	}
@@ -243,10 +243,10 @@ func TestListsAzurite(t *testing.T) {
 	if stdout, _, err := with("r", "inspect", "1", "--scope", "pr-12"); err != nil || !strings.Contains(stdout, "/v1/pr-12/1\n") {
 		t.Errorf("inspect: got %s, %v; want the one", stdout, err)
 	}
-	if _, _, err := with("rc", "ls"); err == nil || !strings.Contains(err.Error(), `sp=rc and lacks "l"`) {
+	if _, _, err := with("rc", "ls"); err == nil || !strings.Contains(err.Error(), `sp=rc but lacks "l"`) {
 		t.Errorf("ls with sp=rc: got %v, want what is missing", err)
 	}
-	if _, stderr, err := with("rl", "evict", "--scope", "pr-*", "--yes"); err == nil || strings.Count(stderr, `sp=rl and lacks "d"`) != 3 || !strings.Contains(stderr, "deleted 0 of 3") {
+	if _, stderr, err := with("rl", "evict", "--scope", "pr-*", "--yes"); err == nil || strings.Count(stderr, `sp=rl but lacks "d"`) != 3 || !strings.Contains(stderr, "deleted 0 of 3") {
 		t.Errorf("evict with sp=rl: got %q, %v; want three refusals", stderr, err)
 	}
 	if _, stderr, err := with("rld", "evict", "--scope", "pr-*", "--yes"); err != nil || !strings.Contains(stderr, "deleted 3 of 3") {

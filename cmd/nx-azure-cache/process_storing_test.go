@@ -129,7 +129,7 @@ func TestLimitsOfTheSettings(t *testing.T) {
 	s, _ := serveWith(t, testenv.Env{license.Variable: testenv.License(t, "valid.jwt"), config.ConnectionVariable: connection})
 	s.initialize(`{"container": "artifacts", "timeouts": {"firstByte": "250ms"}, "trust": {"isolation": "none"}}`)
 	err := s.Call(t.Context(), "retrieve", rpc.RetrieveParams{Hash: "1", CacheDirectory: t.TempDir()}, nil)
-	if err == nil || !strings.Contains(err.Error(), "no answer within 250ms (azure.timeouts.firstByte in nx.json)") {
+	if err == nil || !strings.Contains(err.Error(), "no response within 250ms (azure.timeouts.firstByte in nx.json)") {
 		t.Errorf("got %v, want the limit and its key", err)
 	}
 	// One limit is enough: the breaker stands before the container.

@@ -99,16 +99,16 @@ var troubles = map[string]struct {
 	"nothing":                   {says: "The remote cache works here."},
 	"the password of the proxy": {"refuses the user or password in HTTPS_PROXY (407)", nil, func(c *corporate) { c.proxy.Want("anna", "another") }},
 	"a proxy that forbids":      {"refuses to connect to example.com:443 (403)", nil, func(c *corporate) { c.proxy.Refuse(http.StatusForbidden) }},
-	"a proxy that is gone":      {"(HTTPS_PROXY) is not reached (", nil, func(c *corporate) { c.proxy.Stop() }},
+	"a proxy that is gone":      {"(HTTPS_PROXY) is unreachable (", nil, func(c *corporate) { c.proxy.Stop() }},
 	"a proxy that is no URL": {"HTTPS_PROXY is not the URL of a proxy", nil, func(c *corporate) {
 		c.env["HTTPS_PROXY"] = strings.Replace(c.env["HTTPS_PROXY"], url.QueryEscape(secretOfProxy), secretOfProxy, 1)
 		c.env["HTTP_PROXY"] = "http://anna:" + secretOfProxy + "%zz@[::1"
 		c.env["NO_PROXY"] = "*"
 	}},
-	"a CA that is not trusted": {"whom this machine does not trust", nil, func(c *corporate) { delete(c.env, "NODE_EXTRA_CA_CERTS") }},
+	"a CA that is not trusted": {"which this machine does not trust", nil, func(c *corporate) { delete(c.env, "NODE_EXTRA_CA_CERTS") }},
 	"a refusal":                {"", echo(http.StatusForbidden, "AuthenticationFailed"), nil},
-	"a page":                   {"something on the way answers in its place (403", echo(http.StatusForbidden, ""), nil},
-	"a redirect": {"answers with a redirect (307) to https://elsewhere.example, which is not followed", func(w http.ResponseWriter, r *http.Request) {
+	"a page":                   {"something else responded in its place (403", echo(http.StatusForbidden, ""), nil},
+	"a redirect": {"responded with a redirect (307) to https://elsewhere.example, which is not followed", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "https://elsewhere.example/?"+r.URL.RawQuery, http.StatusTemporaryRedirect)
 	}, nil},
 }

@@ -240,11 +240,11 @@ var unspoken = []string{
 	"1 result …",
 	"… s waited",
 	// Of doctor.
-	"…, certificate by …, good to …",
-	"… of Azure, request …",
+	"…, certificate issued by …, valid until …",
+	"… from Azure, request …",
 	// Around others, or in their place.
-	"the proxy answers",
-	"something else answers in the place of Azure",
+	"the proxy responded with",
+	"something else responded in place of Azure",
 	"the account key",
 	"the token of",
 	"of Azure Storage", // doctor: the host that gets it

@@ -24,7 +24,7 @@ quickTest('F10_a_role_that_is_not_one_for_data', async (t) => {
   const [line] = await assertUndisturbed(machine('a', env));
   for (const text of [
     `/devstoreaccount1/${container} refused to`,
-    `app ${app} (object 0b1ec7) lacks a data role that may read blobs in the container "${container}"`,
+    `app ${app} (object 0b1ec7) lacks a data role that can read blobs in the container "${container}"`,
     'az role assignment create --role "Storage Blob Data Contributor" --assignee 0b1ec7',
     'az storage account show --name devstoreaccount1',
   ]) {
@@ -75,7 +75,7 @@ quickTest('F10_a_SAS_that_has_expired', async (t) => {
     NX_AZURE_CACHE_SAS_URL: `${recorder.endpoint}/${container}?${sas}`,
   };
   const [line] = await assertUndisturbed(machine('a', { env }), {
-    line: /the SAS expired at .* \(se\), 3 days ago: make another with `az storage container generate-sas --account-name devstoreaccount1 --name test-/,
+    line: /the SAS expired at .* \(se\), 3 days ago: create another with `az storage container generate-sas --account-name devstoreaccount1 --name test-/,
   });
   const [, signature] = /sig=([^&]+)/.exec(sas) ?? [];
   assert.ok(signature && !line.includes(signature));
@@ -85,7 +85,7 @@ quickTest('F10_nobody_is_signed_in', async (t) => {
   const { container, machine } = await startSignedIn(t);
   await assertUndisturbed(machine('a', onMain), {
     line: new RegExp(
-      `nobody is signed in for \\S+/devstoreaccount1/${container}: sign in \\(az login\\), or give this run an identity`,
+      `no credential was found for \\S+/devstoreaccount1/${container}: sign in \\(az login\\), give this run an identity`,
     ),
   });
 });

@@ -33,7 +33,7 @@ for (const variable of ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE']) {
 quickTest('F19_a_CA_that_nobody_has_named', async (t) => {
   const fixture = await startSignedIn(t);
   await assertUndisturbed(fixture.machine('a', withKey(fixture)), {
-    line: /out of reach: TLS with 127\.0\.0\.1:\d+: its certificate is by "Acme Co", whom this machine does not trust; .*set NODE_EXTRA_CA_CERTS \(or SSL_CERT_FILE\)/,
+    line: /is unreachable: TLS with 127\.0\.0\.1:\d+: its certificate is issued by "Acme Co", which this machine does not trust: .*set NODE_EXTRA_CA_CERTS \(or SSL_CERT_FILE\)/,
   });
 });
 
@@ -91,7 +91,7 @@ fullTest('F19_a_proxy_that_refuses_the_password', async (t) => {
   const { machine, proxy } = await behindAProxy(t);
   const wrong = proxy.url.replace('//', '//anna:secret-and-wrong@');
   const [line] = await assertUndisturbed(machine('a', { HTTPS_PROXY: wrong }), {
-    line: /the proxy http:\/\/127\.0\.0\.1:\d+ \(HTTPS_PROXY\) refuses the user or password in HTTPS_PROXY \(407\)/,
+    line: /the proxy http:\/\/127\.0\.0\.1:\d+ \(HTTPS_PROXY\) rejected the user or password in HTTPS_PROXY \(407\)/,
   });
   assert.ok(!line.includes('secret-and-wrong'));
   assert.deepEqual(proxy.asked(), ['refused']);

@@ -86,7 +86,7 @@ quickTest('F23_sp=r_reads_and_says_what_it_lacks', async (t) => {
   await assertUndisturbed(a, {
     status: null,
     line: new RegExp(
-      `${container} refused to put \\(403 AuthorizationPermissionMismatch\\): the SAS has the permissions sp=r and lacks "c", with which to put: make another with .* --permissions rc `,
+      `${container} refused to put \\(403 AuthorizationPermissionMismatch\\): the SAS has the permissions sp=r but lacks "c", which is needed to put: create another with .* --permissions rc `,
     ),
   });
   assert.equal(a.lastRun()['words:build'].cacheStatus, 'remote-cache-hit');

@@ -17,7 +17,7 @@ quickTest('F24_network_rules_that_keep_a_machine_out', async (t) => {
   recorder.fault = answer(403, codeOf('AuthorizationFailure'));
   const a = machine('a');
   await assertUndisturbed(a, {
-    line: /refused to get \(403 AuthorizationFailure\): the network rules of the account devstoreaccount1 keep this machine out .*`az storage account network-rule add --account-name devstoreaccount1 /,
+    line: /refused to get \(403 AuthorizationFailure\): the network rules of the account devstoreaccount1 block this machine: .*`az storage account network-rule add --account-name devstoreaccount1 /,
   });
   assert.deepEqual([...new Set(recorder.take())].sort(), [
     'GET 403',
@@ -32,7 +32,7 @@ const cases = {
   F24_401: {
     status: 401,
     code: 'InvalidAuthenticationInfo',
-    line: /refused to get \(401 InvalidAuthenticationInfo\): the AccountKey in AZURE_STORAGE_CONNECTION_STRING is not one of the account devstoreaccount1 /,
+    line: /refused to get \(401 InvalidAuthenticationInfo\): the AccountKey in AZURE_STORAGE_CONNECTION_STRING is not a key of the account devstoreaccount1 /,
   },
   F24_403_without_a_code: {
     status: 403,

@@ -174,7 +174,7 @@ attack('F31_a_fork_without_any_secret', {
     if (!fixture.isOpen) {
       assert.deepEqual(await fixture.scopes(), []);
       // Reading, which needs no sign-in where all may, finds the proxy dead.
-      assert.match(lines.at(-1) ?? '', /nobody is signed in for/);
+      assert.match(lines.at(-1) ?? '', /no credential was found for/);
     }
     return fixture.build(fixture.machine('main', push('main')));
   },

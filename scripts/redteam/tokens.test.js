@@ -132,7 +132,7 @@ redTest('foreign_endpoint', async (t) => {
 
 const notFollowed = (/** @type {number} */ status) =>
   new RegExp(
-    `answers with a redirect \\(${status}\\) to http://127\\.0\\.0\\.1:\\d+, which is not followed`,
+    `responded with a redirect \\(${status}\\) to http://127\\.0\\.0\\.1:\\d+, which is not followed`,
   );
 
 redTest('redirect_clear_text', async (t) => {

@@ -37,7 +37,7 @@ type Source interface {
 }
 
 // ErrOtherBytes reports a response whose range is not the requested one.
-var ErrOtherBytes = errors.New("the answer has other bytes than those that were asked for")
+var ErrOtherBytes = errors.New("the response does not have the requested bytes")
 
 // First is the beginning of a blob, and the source of the rest.
 type First struct {

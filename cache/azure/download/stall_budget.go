@@ -75,5 +75,5 @@ func (b *stallBudget) spend(stalled time.Duration) bool {
 
 // err is the error of a download that stalls after the budget is exhausted.
 func (b *stallBudget) err() *transport.LimitError {
-	return &transport.LimitError{What: "stalled connections have cost too much time: no byte has moved", Limit: b.limit, Key: "stall"}
+	return &transport.LimitError{What: "stalled connections have used up the time limit: no data was transferred", Limit: b.limit, Key: "stall"}
 }

@@ -108,13 +108,13 @@ func (c *ConnectionString) readKey(text, endpoint string) error {
 	case !hasAccount && endpoint == "":
 		return errors.New("it needs an AccountName or BlobEndpoint")
 	case c.Account == "":
-		return errors.New("it needs an AccountName beside its AccountKey")
+		return errors.New("it has an AccountKey but no AccountName")
 	case strings.ContainsFunc(c.Account, func(r rune) bool { return r < ' ' || r > '~' }):
-		return errors.New("its AccountName has characters that no account has")
+		return errors.New("its AccountName has characters that an account name cannot have")
 	case len(decoded) == 0, !isClean && !isKeyOfSDK(text):
 		return errors.New("its AccountKey is not base64")
 	case !isClean:
-		c.Odd = append(c.Odd, "its AccountKey has characters that base64 does not have, which are ignored")
+		c.Odd = append(c.Odd, "its AccountKey has characters that are not base64 and are ignored")
 	}
 	c.Key = Secret(base64.StdEncoding.EncodeToString(decoded))
 	if endpoint != "" {
@@ -146,10 +146,10 @@ func (c *ConnectionString) readEndpoint(text string) error {
 	at, ok := Parse(text)
 	switch {
 	case !ok:
-		return errors.New("its AccountName or BlobEndpoint makes no URL of a storage account")
+		return errors.New("its AccountName or BlobEndpoint does not make the URL of a storage account")
 	case !at.IsSafe():
-		return errors.New("its endpoint is http, and a key or SAS must not go in clear text: " +
-			"set DefaultEndpointsProtocol=https, or an https BlobEndpoint")
+		return errors.New("its endpoint is http, and a key or SAS must not be sent in clear text: set " +
+			"DefaultEndpointsProtocol=https, or use an https BlobEndpoint")
 	}
 	if at.Port == DefaultPort(at.Scheme) {
 		at.Port = ""
@@ -164,7 +164,7 @@ func (c *ConnectionString) noteLineBreaks(text string) {
 		for element := range strings.SplitSeq(text, ";") {
 			element = trimSpace(element)
 			if strings.HasPrefix(element, name) && strings.ContainsFunc(element, endsLine) {
-				c.Odd = append(c.Odd, fmt.Sprintf("its %s has a line break in it, behind which all is ignored", name))
+				c.Odd = append(c.Odd, fmt.Sprintf("its %s has a line break, and everything after it is ignored", name))
 			}
 		}
 	}

@@ -109,12 +109,12 @@ func Check(text string) error {
 	case err != nil || u.Hostname() == "":
 		return errors.New("it is not a URL; " + want)
 	case u.RawQuery != "" || u.ForceQuery || u.User != nil || u.Fragment != "":
-		return errors.New("it has more than a host and a path; " + want + ". A SAS belongs into AZURE_STORAGE_CONNECTION_STRING")
+		return errors.New("it has more than a host and a path; " + want + ". Put a SAS in AZURE_STORAGE_CONNECTION_STRING")
 	case u.Scheme != "https":
-		return errors.New("it is not https, and a token must not go in clear text; " + want)
+		return errors.New("it is not https, and tokens must not be sent in clear text; " + want)
 	}
 	if _, ok := Parse(text); !ok {
-		return errors.New("its host or path has characters that no endpoint has; " + want)
+		return errors.New("its host or path has characters that an endpoint cannot have; " + want)
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ var (
 // CheckAccountName returns an error unless name can be that of a storage account.
 func CheckAccountName(name string) error {
 	if !accountNames.MatchString(name) {
-		return errors.New("an account's name has 3 to 24 lower-case letters and digits")
+		return errors.New("an account name has 3 to 24 lower-case letters and digits")
 	}
 	return nil
 }
@@ -26,7 +26,7 @@ func CheckAccountName(name string) error {
 // CheckContainer returns an error unless name can be that of a container.
 func CheckContainer(name string) error {
 	if len(name) < 3 || len(name) > 63 || !containerNames.MatchString(name) {
-		return errors.New("a container's name has 3 to 63 lower-case letters, digits and single hyphens")
+		return errors.New("a container name has 3 to 63 lower-case letters, digits and single hyphens")
 	}
 	return nil
 }

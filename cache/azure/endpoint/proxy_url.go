@@ -19,9 +19,9 @@ func ParseProxy(text string) (*url.URL, error) {
 		return nil, errors.New("not the URL of a proxy")
 	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
 		// A password with one of / ? # in it ends the host there: user:12#34@proxy.
-		return nil, errors.New("the URL of a proxy with more behind it")
+		return nil, errors.New("a proxy URL with more than a host and a port")
 	case !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme):
-		return nil, errors.New("the URL of an unknown kind of proxy (there are http, https, socks5 and socks5h)")
+		return nil, errors.New("a proxy URL with an unsupported scheme (use http, https, socks5 or socks5h)")
 	}
 	return u, nil
 }

@@ -20,7 +20,7 @@ type SASURL struct {
 // as the portal prints it, perhaps behind the name of its variable. The error holds
 // nothing of it.
 func ParseSASURL(secret Secret, names ...string) (SASURL, error) {
-	const want = "it looks like https://ACCOUNT.blob.core.windows.net/CONTAINER?sv=…&sig=…"
+	const want = "a SAS URL looks like https://ACCOUNT.blob.core.windows.net/CONTAINER?sv=…&sig=…"
 	u, err := url.Parse(unwrap.Value(secret.Reveal(), names...))
 	if err != nil || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
 		return SASURL{}, errors.New("it is not a URL; " + want)
@@ -30,7 +30,7 @@ func ParseSASURL(secret Secret, names ...string) (SASURL, error) {
 	case !ok:
 		return SASURL{}, errors.New("it is not a URL; " + want)
 	case !e.IsSafe():
-		return SASURL{}, errors.New("it is not https, and a SAS must not go in clear text; " + want)
+		return SASURL{}, errors.New("it is not https, and a SAS must not be sent in clear text; " + want)
 	}
 	if !u.Query().Has("sig") {
 		return SASURL{}, errors.New("it has no signature (sig); " + want)

@@ -30,7 +30,7 @@ func ParseTrustedHosts(text string) (TrustedHosts, error) {
 		}
 		e, ok := Parse("https://" + entry)
 		if !ok || e.Path != "" || strings.HasSuffix(entry, "/") {
-			return nil, errors.New("it takes names of hosts with commas between them, such as cache.example.com,10.0.0.4:8443, without patterns")
+			return nil, errors.New("it must be a comma-separated list of hosts, such as cache.example.com,10.0.0.4:8443, without patterns")
 		}
 		hosts = append(hosts, e.Address())
 	}
@@ -60,6 +60,6 @@ func (t TrustedHosts) Trust(e URL) (HostTrust, error) {
 		return NamedHost, nil
 	}
 	name := strings.TrimSuffix(strings.TrimPrefix(e.Origin(), "https://"), ":443")
-	return "", fmt.Errorf("the endpoint's host %s is not one of Azure Storage, and a sign-in would send it a token that opens all your storage accounts: "+
-		"nothing is sent; correct the endpoint, or set the environment variable %s=%s if you trust this host", name, TrustedHostsVariable, name)
+	return "", fmt.Errorf("the endpoint's host %s does not belong to Azure Storage, and signing in would send it a token for all your storage accounts, so "+
+		"nothing was sent: correct the endpoint, or set the environment variable %s=%s if you trust this host", name, TrustedHostsVariable, name)
 }

@@ -30,7 +30,7 @@ func isUnknownVersion(response *azcore.ResponseError) bool {
 
 // unknownVersion says what fixes that.
 func (c *Container) unknownVersion(response *azcore.ResponseError) string {
-	version := "of today"
+	version := "?"
 	if request := response.RawResponse.Request; request != nil {
 		for name, values := range request.Header { // the SDK spells it in lower case
 			if strings.EqualFold(name, versionHeader) && len(values) == 1 {
@@ -38,6 +38,6 @@ func (c *Container) unknownVersion(response *azcore.ResponseError) string {
 			}
 		}
 	}
-	return fmt.Sprintf("the service at %s does not know the API version %s (%s): start Azurite with --skipApiVersionCheck, or update what answers there (Azurite, Azure Stack, a proxy)",
+	return fmt.Sprintf("the service at %s does not support the API version %s (%s): start Azurite with --skipApiVersionCheck, or update the service (Azurite, Azure Stack, a proxy)",
 		c.URL, version, status(response))
 }

@@ -30,11 +30,11 @@ func (c *Container) blobState(operation, name string, response *azcore.ResponseE
 	case code == bloberror.ConditionNotMet || code == blobModifiedWhileReading: // another one has replaced it
 		return cache.ErrNotFound
 	case code == bloberror.BlobArchived || code == bloberror.BlobBeingRehydrated:
-		return unreadable("entries in the archive tier cannot be read (%s: %s/%s): they count as misses, and their results are not stored again; "+
-			"a lifecycle rule of the storage account has moved them: let it delete them instead, and remove those that are archived with `npx nx-azure-cache evict --archived`",
+		return unreadable("entries in the archive tier cannot be read (%s: %s/%s): they count as cache misses and are not replaced; a lifecycle rule of the storage account "+
+			"moved them: change it to delete them, and remove the archived ones with `npx nx-azure-cache evict --archived`",
 			status(response), c.URL, printable.Line(name))
 	default:
-		return unreadable("the state of a blob forbids to read it (%s: %s/%s): such entries count as misses; `npx nx-azure-cache evict --hash HASH` removes one",
+		return unreadable("the state of a blob prevents reading it (%s: %s/%s): such entries count as cache misses; `npx nx-azure-cache evict --hash HASH` removes one",
 			status(response), c.URL, printable.Line(name))
 	}
 }

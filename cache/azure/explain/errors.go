@@ -40,13 +40,13 @@ func (c *Container) Error(ctx context.Context, operation, name string, err error
 		return fmt.Errorf("%s %s: %w", operation, name, fileerror.NewTooMany(missing))
 	}
 	if failed, ok := errors.AsType[*transport.PermanentError](err); ok {
-		return configError("%s is out of reach: %s", c.URL, c.Scrub(failed.Error()))
+		return configError("%s is unreachable: %s", c.URL, c.Scrub(failed.Error()))
 	}
 	if failed, ok := errors.AsType[*transport.NetworkError](err); ok {
 		if errors.Is(failed, transport.ErrTooManyFiles) {
 			return fmt.Errorf("%s %s: %w", operation, name, fileerror.NewTooMany(failed))
 		}
-		return fmt.Errorf("%s is out of reach: %s", c.URL, c.Scrub(failed.Error()))
+		return fmt.Errorf("%s is unreachable: %s", c.URL, c.Scrub(failed.Error()))
 	}
 	if answer, ok := errors.AsType[*InterceptedError](err); ok {
 		return configError("%s", c.Intercepted(answer))
@@ -84,14 +84,14 @@ func (c *Container) foreignScope(refused *signin.ForeignScopeError) string {
 	if refused.Scope != "" {
 		what = fmt.Sprintf(`another service ("%s")`, printable.Short(refused.Scope, transport.MaxShown))
 	}
-	return c.Scrub(fmt.Sprintf("%s is not Azure Storage: it asks for a token of %s, gets none, and nothing more is sent to it; "+
-		"check azure.endpoint in nx.json, and any proxy on the way", c.URL, what))
+	return c.Scrub(fmt.Sprintf("%s is not Azure Storage: it requested a token for %s, got none, and receives no further "+
+		"requests; check azure.endpoint in nx.json, and any proxy in between", c.URL, what))
 }
 
 // notSignedIn says why nobody is.
 func (c *Container) notSignedIn(failed *signin.Error) error {
 	if failed.NoneSetUp() {
-		return configError("nobody is signed in for %s: sign in (az login), or give this run an identity (docs/setup.md), or set AZURE_STORAGE_CONNECTION_STRING: %s",
+		return configError("no credential was found for %s: sign in (az login), give this run an identity (docs/setup.md), or set AZURE_STORAGE_CONNECTION_STRING: %s",
 			c.URL, c.Scrub(failed.Error()))
 	}
 	return configError("the sign-in for %s failed: %s; `npx nx-azure-cache doctor` shows all steps", c.URL, c.Scrub(failed.Error()))
@@ -130,9 +130,9 @@ func (c *Container) translateResponse(operation, name string, response *azcore.R
 	case isRefusal(response.StatusCode), meaningOf(response) == AboutAccess: // which may be a 400 or a 409
 		return configError("%s refused to %s (%w): %s", c.URL, operation, refusalError(response), c.Scrub(c.refused(operation, response)))
 	case !ours:
-		return fmt.Errorf("%s %s/%s: the answer was %s, and it is not Azure's: a proxy or gateway on the way has given it", operation, c.URL, name, status(response))
+		return fmt.Errorf("%s %s/%s: the response was %s and did not come from Azure: a proxy or gateway sent it", operation, c.URL, name, status(response))
 	default:
-		return fmt.Errorf("%s %s/%s: the answer was %s", operation, c.URL, name, status(response))
+		return fmt.Errorf("%s %s/%s: the response was %s", operation, c.URL, name, status(response))
 	}
 }
 
@@ -175,7 +175,7 @@ func refusalError(response *azcore.ResponseError) error {
 
 // ErrChanged says that a blob is no longer the one that was asked for: it is another one
 // now, or gone.
-var ErrChanged = errors.New("has changed meanwhile")
+var ErrChanged = errors.New("has changed in the meantime")
 
 func configError(format string, args ...any) error {
 	return &cache.ConfigError{Err: fmt.Errorf(format, args...)}

@@ -19,7 +19,7 @@ func (r refusal) blockedByNetwork() string {
 		if problem := r.sasOutsideValidity(); problem != "" {
 			return problem
 		}
-		others = "; or the SAS is one of another container, or signed with a key that is disabled"
+		others = "; or the SAS is for another container, or was signed with a disabled key"
 	case byKey:
 		others = "; or the account's keys are disabled"
 	}
@@ -28,8 +28,8 @@ func (r refusal) blockedByNetwork() string {
 		comes = "the public address of " + proxy.String()
 		others = fmt.Sprintf("; or the account has a private endpoint: add %s to NO_PROXY", r.host()) + others
 	}
-	return fmt.Sprintf("the network rules of the account %s keep this machine out (use the VPN, a private endpoint or a runner inside, "+
-		"or `az storage account network-rule add --account-name %s --ip-address ADDRESS` with %s)%s%s",
+	return fmt.Sprintf("the network rules of the account %s block this machine: use the VPN, a private endpoint or a runner inside the network, or run "+
+		"`az storage account network-rule add --account-name %s --ip-address ADDRESS` with %s%s%s",
 		r.account(), shellWord(r.account()), comes, r.publicAddress(), others)
 }
 
@@ -50,6 +50,6 @@ func publicHint(host string, at netip.Addr) string {
 	if !at.IsValid() || transport.IsPrivate(at) || !strings.HasPrefix(zone, "blob.") {
 		return ""
 	}
-	return fmt.Sprintf("; this machine's DNS leads %s to the public address %s: if the account has a private endpoint, link the private DNS zone privatelink.%s to this machine's network",
+	return fmt.Sprintf("; this machine's DNS resolves %s to the public address %s: if the account has a private endpoint, link the private DNS zone privatelink.%s to this machine's network",
 		host, at, zone)
 }

@@ -20,7 +20,7 @@ func IsAzure(header http.Header) bool {
 // InterceptedError says that somebody else has answered in Azure's place.
 type InterceptedError struct{ Response *http.Response }
 
-func (e *InterceptedError) Error() string { return "something else answers in the place of Azure" }
+func (e *InterceptedError) Error() string { return "something else responded in place of Azure" }
 
 // IsHTML reports whether an answer that looks like success is a page for people:
 // that of a captive portal or a firewall.
@@ -30,7 +30,7 @@ func IsHTML(contentType *string, requestID *string) bool {
 
 // Intercepted says who may have answered, as far as can be told.
 func (c *Container) Intercepted(answer *InterceptedError) string {
-	what, server := "a page for people", ""
+	what, server := "an HTML page", ""
 	if response := answer.Response; response != nil {
 		if response.StatusCode != http.StatusOK {
 			what = fmt.Sprint(response.StatusCode)
@@ -43,8 +43,8 @@ func (c *Container) Intercepted(answer *InterceptedError) string {
 	}
 	through := ""
 	if proxy := c.proxy(); proxy.Address != "" {
-		through = "; the requests go through " + proxy.String()
+		through = "; requests go through " + proxy.String()
 	}
-	return c.Scrub(fmt.Sprintf("%s is not reached: something on the way answers in its place (%s%s): a proxy, a firewall or a captive portal%s; "+
-		"let it allow %s, sign in to the network, or correct HTTPS_PROXY and NO_PROXY", c.URL, what, server, through, c.host()))
+	return c.Scrub(fmt.Sprintf("%s is unreachable: something else responded in its place (%s%s): a proxy, firewall or captive portal%s; "+
+		"allow %s there, sign in to the network, or correct HTTPS_PROXY and NO_PROXY", c.URL, what, server, through, c.host()))
 }

@@ -16,11 +16,10 @@ func (r refusal) roleLacksPermission() string {
 	role, more := "Storage Blob Data Contributor", ""
 	switch r.operation {
 	case "get", "look at", "list":
-		more = " (Storage Blob Data Reader is enough where it only reads)"
+		more = " (Storage Blob Data Reader is enough for reading)"
 	}
-	return fmt.Sprintf("%s lacks a data role that may %s blobs in the container %q (the roles Owner and Contributor include none): "+
-		"`az role assignment create --role %q --assignee %s --scope \"$(az storage account show --name %s --query id --output tsv)\"/blobServices/default/containers/%s`%s; "+
-		"it takes effect within ten minutes", r.signedBy(), verbs[r.operation], r.Name, role, shellWord(r.assignee()), shellWord(r.account()), shellWord(r.Name), more)
+	return fmt.Sprintf("%s lacks a data role that can %s blobs in the container %q (Owner and Contributor do not include one): run `az role assignment create --role %q --assignee %s --scope "+
+		"\"$(az storage account show --name %s --query id --output tsv)\"/blobServices/default/containers/%s`%s; it takes effect within ten minutes", r.signedBy(), verbs[r.operation], r.Name, role, shellWord(r.assignee()), shellWord(r.account()), shellWord(r.Name), more)
 }
 
 var objectID = regexp.MustCompile(`\bobject ([0-9A-Za-z][0-9A-Za-z-]*)`)

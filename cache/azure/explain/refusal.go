@@ -59,7 +59,7 @@ func (c *Container) refused(operation string, response *azcore.ResponseError) st
 	if response.StatusCode == http.StatusUnauthorized {
 		return r.notAuthenticated()
 	}
-	return "check the data role of " + r.signedBy() + " on the container, and the network rules of the account; `npx nx-azure-cache doctor` tries each"
+	return "check the data role of " + r.signedBy() + " on the container, and the network rules of the account; `npx nx-azure-cache doctor` checks both"
 }
 
 var explanations = map[bloberror.Code]func(refusal) string{
@@ -74,17 +74,17 @@ var explanations = map[bloberror.Code]func(refusal) string{
 	bloberror.InvalidAuthenticationInfo:         refusal.notAuthenticated,
 	bloberror.NoAuthenticationInformation:       refusal.notAuthenticated,
 	bloberror.AccountIsDisabled: func(r refusal) string {
-		return fmt.Sprintf("the account %s is disabled, as is its subscription perhaps: see its state and its bills in the Azure portal", r.account())
+		return fmt.Sprintf("the account %s is disabled, perhaps because its subscription is: check the subscription and its billing in the Azure portal", r.account())
 	},
 	keysNotPermitted: func(r refusal) string {
-		return fmt.Sprintf("the account %s takes no shared keys, nor a SAS that was signed with one: unset AZURE_STORAGE_CONNECTION_STRING and NX_AZURE_CACHE_SAS_URL, "+
-			"set azure.accountName in nx.json, and sign in (az login, or an identity of CI; docs/setup.md)", r.account())
+		return fmt.Sprintf("the account %s accepts neither shared keys nor a SAS signed with one: unset AZURE_STORAGE_CONNECTION_STRING and "+
+			"NX_AZURE_CACHE_SAS_URL, set azure.accountName in nx.json, and sign in (az login, or a CI identity; docs/setup.md)", r.account())
 	},
 	publicAccessNotPermitted: func(r refusal) string {
-		return fmt.Sprintf("the account %s allows no reading without a sign-in (%s): sign in (az login, or an identity of CI; docs/setup.md)", r.account(), r.URL)
+		return fmt.Sprintf("the account %s does not allow anonymous reads (%s): sign in (az login, or a CI identity; docs/setup.md)", r.account(), r.URL)
 	},
 	accountRequiresHTTPS: func(r refusal) string {
-		return fmt.Sprintf("the account %s takes https only (%s): let the connection string have DefaultEndpointsProtocol=https", r.account(), r.URL)
+		return fmt.Sprintf("the account %s accepts only https (%s): set DefaultEndpointsProtocol=https in the connection string", r.account(), r.URL)
 	},
 }
 
@@ -124,18 +124,18 @@ func (r refusal) notAuthenticated() string {
 			return problem
 		}
 		if r.sas.Get("si") != "" {
-			return "the SAS is not good: its stored access policy (si) has ended or is gone, its text was changed, or the key that signed it was replaced: " + r.sasCommand()
+			return "the SAS is invalid: its stored access policy (si) expired or was deleted, the SAS was modified, or the key that signed it was rotated: " + r.sasCommand()
 		}
-		return "the signature of the SAS does not fit: its text was cut or changed (a % that a shell or a pipeline took away?), or the key that signed it was replaced: " + r.sasCommand()
+		return "the signature of the SAS does not match: the SAS was cut or modified (a shell or pipeline may have removed a %), or the key that signed it was rotated: " + r.sasCommand()
 	case byKey:
 		if r.isSkewKnown && r.skew.Abs() > MaxSkew {
-			return "the request was signed at a wrong time" + r.clock()
+			return "the request was signed with a wrong time" + r.clock()
 		}
-		return fmt.Sprintf("the AccountKey in %s is not one of the account %s (was it replaced?): "+
+		return fmt.Sprintf("the AccountKey in %s is not a key of the account %s, perhaps because it was rotated: run "+
 			"`az storage account show-connection-string --name %s`", r.Variable, r.account(), shellWord(r.account()))
 	case byToken:
 		return r.tokenRefused()
 	default:
-		return fmt.Sprintf("nobody is signed in for it: sign in (az login, or an identity of CI; docs/setup.md)%s", r.clock())
+		return fmt.Sprintf("the request was anonymous: sign in (az login, or a CI identity; docs/setup.md)%s", r.clock())
 	}
 }

@@ -17,15 +17,15 @@ func (r refusal) sasLacksPermission() string {
 	allowed, needed := sasField(r.sas.Get("sp")), sasPermissions[r.operation]
 	switch {
 	case allowed == "" && r.sas.Get("si") != "":
-		return fmt.Sprintf("the SAS takes its permissions from a stored access policy of the container, which lacks %q: add it there, or %s", needed[:1], r.sasCommand())
+		return fmt.Sprintf("the SAS takes its permissions from a stored access policy that lacks %q: add it to the policy, or %s", needed[:1], r.sasCommand())
 	case !strings.ContainsAny(allowed, needed):
-		return fmt.Sprintf("the SAS has the permissions sp=%s and lacks %q, with which to %s: %s", allowed, needed[:1], r.operation, r.sasCommand())
+		return fmt.Sprintf("the SAS has the permissions sp=%s but lacks %q, which is needed to %s: %s", allowed, needed[:1], r.operation, r.sasCommand())
 	case r.sas.Get("sr") == "b" || r.sas.Get("sr") == "d":
-		return "the SAS is one of a single blob or folder (sr), and a cache needs one of a container: " + r.sasCommand()
+		return "the SAS is for a single blob or directory (sr), but a cache needs one for a container: " + r.sasCommand()
 	case r.sas.Get("skoid") != "":
-		return "the SAS has the permission, but who has signed it (skoid) lacks the data role: give it Storage Blob Data Contributor on the container, or " + r.sasCommand()
+		return "the SAS has the permission, but its signer (skoid) lacks the data role: assign Storage Blob Data Contributor on the container to the signer, or " + r.sasCommand()
 	default:
-		return "the SAS has the permission, and the account does not allow this all the same: " + r.sasCommand()
+		return "the SAS has the permission, but the account still denies this: " + r.sasCommand()
 	}
 }
 
@@ -35,12 +35,12 @@ func (r refusal) sasCommand() string {
 	if needed := sasPermissions[r.operation]; needed != "" && !strings.ContainsAny(permissions, needed) {
 		permissions += needed[:1]
 	}
-	return fmt.Sprintf("make another with `az storage container generate-sas --account-name %s --name %s --permissions %s --https-only --expiry DATE --as-user --auth-mode login`, which prints what stands behind ? in its URL",
+	return fmt.Sprintf("create another with `az storage container generate-sas --account-name %s --name %s --permissions %s --https-only --expiry DATE --as-user --auth-mode login`, which prints the part after the ? of its URL",
 		shellWord(r.account()), shellWord(r.Name), permissions)
 }
 
 func (r refusal) sasLacksService() string {
-	return fmt.Sprintf("the SAS is one of the account for other services (ss=%s) and lacks b, for blobs: %s", sasField(r.sas.Get("ss")), r.sasCommand())
+	return fmt.Sprintf("the account SAS is for other services (ss=%s) and lacks b, for blobs: %s", sasField(r.sas.Get("ss")), r.sasCommand())
 }
 
 func (r refusal) sasLacksResourceType() string {
@@ -48,20 +48,20 @@ func (r refusal) sasLacksResourceType() string {
 	if r.operation == "list" {
 		needed = "c, for containers"
 	}
-	return fmt.Sprintf("the SAS is one of the account for other resources (srt=%s) and lacks %s: %s", sasField(r.sas.Get("srt")), needed, r.sasCommand())
+	return fmt.Sprintf("the account SAS is for other resource types (srt=%s) and lacks %s: %s", sasField(r.sas.Get("srt")), needed, r.sasCommand())
 }
 
 var addresses = regexp.MustCompile(`^[0-9A-Fa-f:.]+(-[0-9A-Fa-f:.]+)?$`)
 
 func (r refusal) addressNotAllowed() string {
 	if sip := r.sas.Get("sip"); addresses.MatchString(sip) {
-		return fmt.Sprintf("the SAS is for the addresses %s only (sip), and this machine comes from another: use it there, or %s", sip, r.sasCommand())
+		return fmt.Sprintf("the SAS allows only the addresses %s (sip), and this machine has another: use it from one of them, or %s", sip, r.sasCommand())
 	}
-	return "this machine comes from an address that is not allowed: " + r.blockedByNetwork()
+	return "this machine's address is not allowed: " + r.blockedByNetwork()
 }
 
 func (r refusal) sasNeedsHTTPS() string {
-	return fmt.Sprintf("the SAS is for https only (spr=https), and the endpoint is %s: set an https endpoint", r.URL)
+	return fmt.Sprintf("the SAS allows only https (spr=https), but the endpoint is %s: set an https endpoint", r.URL)
 }
 
 // The times of a SAS, in each form that the service takes.
@@ -83,7 +83,7 @@ func (r refusal) sasOutsideValidity() string {
 		return fmt.Sprintf("the SAS expired at %s (se), %s ago: %s", transport.FormatTime(ends), roughDuration(now.Sub(ends)), r.sasCommand())
 	}
 	if begins, ok := sasTime(r.sas.Get("st")); ok && now.Before(begins) {
-		return fmt.Sprintf("the SAS is good from %s on (st), in %s: wait, or make one without a start%s", transport.FormatTime(begins), roughDuration(begins.Sub(now)), r.clock())
+		return fmt.Sprintf("the SAS is not valid before %s (st), in %s: wait, or create one without a start time%s", transport.FormatTime(begins), roughDuration(begins.Sub(now)), r.clock())
 	}
 	return ""
 }

@@ -16,7 +16,7 @@ var tenants = regexp.MustCompile(`authorization_uri="?https://[^/"\s]+/([0-9a-f]
 
 func (r refusal) tokenRefused() string {
 	if r.isSkewKnown && r.skew.Abs() > MaxSkew {
-		return "the token of " + r.signedBy() + " is not good at this time" + r.clock()
+		return "the token of " + r.signedBy() + " is not valid at this time" + r.clock()
 	}
 	var word, tenant string
 	if raw := r.response.RawResponse; raw != nil {
@@ -33,12 +33,12 @@ func (r refusal) tokenRefused() string {
 	case word == "audience":
 		return fmt.Sprintf("the token of %s is for another service or cloud: set azure.cloud in nx.json to the cloud of the account %s", r.signedBy(), r.account())
 	case word == "issuer" && tenant == "":
-		return fmt.Sprintf("the token of %s is from another tenant than that of the account %s: set AZURE_TENANT_ID, or `az login --tenant TENANT`", r.signedBy(), r.account())
+		return fmt.Sprintf("the token of %s is from another tenant than the account %s: set AZURE_TENANT_ID, or run `az login --tenant TENANT`", r.signedBy(), r.account())
 	case word == "lifetime" || word == "expired":
 		return fmt.Sprintf("the token of %s has expired: sign in again (az login)", r.signedBy())
 	case tenant != "":
-		return fmt.Sprintf("the account %s takes tokens of the tenant %s, and not that of %s: set AZURE_TENANT_ID=%s, or `az login --tenant %s`", r.account(), tenant, r.signedBy(), shellWord(tenant), shellWord(tenant))
+		return fmt.Sprintf("the account %s accepts tokens of the tenant %s, not the token of %s: set AZURE_TENANT_ID=%s, or run `az login --tenant %s`", r.account(), tenant, r.signedBy(), shellWord(tenant), shellWord(tenant))
 	default:
-		return fmt.Sprintf("the account %s does not take the token of %s: is it in the same tenant and cloud (AZURE_TENANT_ID, azure.cloud in nx.json)?", r.account(), r.signedBy())
+		return fmt.Sprintf("the account %s rejected the token of %s: check that both are in the same tenant and cloud (AZURE_TENANT_ID, azure.cloud in nx.json)", r.account(), r.signedBy())
 	}
 }

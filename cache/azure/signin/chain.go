@@ -90,7 +90,7 @@ func (c *chain) token(ctx context.Context, options policy.TokenRequestOptions) (
 	}
 	if ctx.Err() != nil && len(steps) < len(c.sources) {
 		steps = append(steps, Step{Source: c.sources[len(steps)].name, Outcome: Failed, Took: time.Since(begun),
-			Detail: fmt.Sprintf("no token within %s of the sign-in", totalLimit)})
+			Detail: fmt.Sprintf("no token within %s for the whole sign-in", totalLimit)})
 	}
 	c.setReport(Report{Took: time.Since(begun), Steps: steps})
 	return azcore.AccessToken{}, &Error{Named: c.name, Steps: steps}

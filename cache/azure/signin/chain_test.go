@@ -97,11 +97,11 @@ func TestChain(t *testing.T) {
 			"", "a:not set up b:not set up c:not set up", "b is not set up: B is not set; not set up: a, c", true},
 		{"all fail", []source{absent("a", missing("A is not set")), from("b", refusing("AADSTS90002: no such tenant")), from("c", hanging())},
 			"", "a:not set up b:failed c:failed",
-			"b failed: AADSTS90002: no such tenant (there is no such tenant: check AZURE_TENANT_ID, and azure.cloud in nx.json); " +
+			"b failed: AADSTS90002: no such tenant (the tenant does not exist: check AZURE_TENANT_ID, and azure.cloud in nx.json); " +
 				"c failed: no token within 3s; not set up: a", false},
 		{"all hang", []source{from("a", hanging()), from("b", hanging()), from("c", hanging()), from("d", hanging()), from("e", hanging()),
 			from("f", hanging()), from("g", hanging()), from("h", giving("h", time.Hour))},
-			"", "a:failed b:failed c:failed d:failed e:failed f:failed g:failed", "no token within 20s of the sign-in", false},
+			"", "a:failed b:failed c:failed d:failed e:failed f:failed g:failed", "no token within 20s for the whole sign-in", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -43,7 +43,7 @@ func ParseCloud(name string) (Cloud, error) {
 	}
 	i := slices.IndexFunc(clouds, func(c Cloud) bool { return c.name == name })
 	if i < 0 {
-		return Cloud{}, fmt.Errorf("there is no cloud called %q; allowed are %s", name, strings.Join(CloudNames(), ", "))
+		return Cloud{}, fmt.Errorf("unknown cloud %q; allowed are %s", name, strings.Join(CloudNames(), ", "))
 	}
 	return clouds[i], nil
 }

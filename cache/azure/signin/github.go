@@ -28,13 +28,13 @@ const (
 func openGitHubActions(o *Options) (azcore.TokenCredential, error) {
 	switch gone := unsetOf(clientVariable, tenantVariable); {
 	case os.Getenv("GITHUB_ACTIONS") != "true" && set(requestURL) == "":
-		return nil, missing("this is no job of GitHub Actions")
+		return nil, missing("not running in GitHub Actions")
 	case len(gone) == 2 && set(requestURL) == "":
 		return nil, missing("%s", notSet(gone))
 	case len(gone) > 0:
 		return nil, partly("%s", notSet(gone))
 	case len(unsetOf(requestURL, requestToken)) > 0:
-		return nil, partly("the job may not ask for a token: add `permissions: id-token: write` to it (jobs of a fork's pull request never may)")
+		return nil, partly("the job may not request a token: add `permissions: id-token: write` to it (pull requests from forks never may)")
 	}
 	ask := &assertions{
 		url:      set(requestURL),
@@ -63,7 +63,7 @@ const maxAssertion = 64 << 10
 func (a *assertions) get(ctx context.Context) (string, error) {
 	text, err := a.ask(ctx)
 	if err != nil {
-		return "", fmt.Errorf("GitHub gives no assertion: %w", err)
+		return "", fmt.Errorf("GitHub issued no assertion: %w", err)
 	}
 	return text, nil
 }
@@ -78,7 +78,7 @@ func (a *assertions) ask(ctx context.Context) (string, error) {
 	u.RawQuery = query.Encode()
 	request, err := runtime.NewRequest(ctx, http.MethodGet, u.String())
 	if err != nil {
-		return "", errors.New(requestURL + " is not a URL that can be asked")
+		return "", errors.New(requestURL + " is not a valid URL")
 	}
 	request.Raw().Header.Set("Authorization", "bearer "+a.token())
 	request.Raw().Header.Set("Accept", "application/json")
@@ -92,14 +92,14 @@ func (a *assertions) ask(ctx context.Context) (string, error) {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return "", fmt.Errorf("%s answers %s", u.Host, response.Status)
+		return "", fmt.Errorf("%s responded with %s", u.Host, response.Status)
 	}
 	var answer struct {
 		Value string `json:"value"`
 	}
 	// What is wrong with it is not told: it may be the assertion.
 	if json.NewDecoder(io.LimitReader(response.Body, maxAssertion)).Decode(&answer) != nil || answer.Value == "" {
-		return "", fmt.Errorf("the answer of %s holds none", u.Host)
+		return "", fmt.Errorf("the response of %s contains none", u.Host)
 	}
 	return answer.Value, nil
 }

@@ -22,10 +22,10 @@ func TestGitHubThatGivesNoAssertion(t *testing.T) {
 		answer http.HandlerFunc // nil: nobody listens
 		want   string
 	}{
-		"a refusal":     {answers(403, "s3cret"), " answers 403 Forbidden"},
-		"a page":        {answers(200, "<html>s3cret"), " holds none"},
-		"nothing in it": {answers(200, `{"count":0,"note":"s3cret"}`), " holds none"},
-		"too much":      {answers(200, `{"value":"`+strings.Repeat("s3cret", 20_000)+`"}`), " holds none"},
+		"a refusal":     {answers(403, "s3cret"), " responded with 403 Forbidden"},
+		"a page":        {answers(200, "<html>s3cret"), " contains none"},
+		"nothing in it": {answers(200, `{"count":0,"note":"s3cret"}`), " contains none"},
+		"too much":      {answers(200, `{"value":"`+strings.Repeat("s3cret", 20_000)+`"}`), " contains none"},
 		"nobody":        {nil, "connection refused"},
 	} {
 		t.Run(name, func(t *testing.T) {

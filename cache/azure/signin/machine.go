@@ -96,7 +96,7 @@ func openManagedIdentity(o *Options) (azcore.TokenCredential, error) {
 		return nil, err
 	}
 	if service == managedidentity.DefaultToIMDS && o.Machine() == No {
-		return nil, missing("this is no machine of Azure")
+		return nil, missing("not running on an Azure machine")
 	}
 	client := o.Client
 	// What its service answers beside a token says that there is none; to ask
@@ -148,13 +148,13 @@ func (p *probed) probe(ctx context.Context) error {
 	}
 	response, err := runtime.NewPipeline("nx-azure-cache", "", runtime.PipelineOptions{}, &p.client).Do(request)
 	if err != nil {
-		return missing("nothing answers at the metadata address 169.254.169.254")
+		return missing("nothing responds at the metadata address 169.254.169.254")
 	}
 	switch status := response.StatusCode; {
 	case status == http.StatusBadRequest, status == http.StatusGone, status == http.StatusTooManyRequests, status >= 500:
 		return nil
 	default:
-		return missing("what answers at the metadata address 169.254.169.254 is not Azure (%d)", status)
+		return missing("the service at the metadata address 169.254.169.254 is not Azure (%d)", status)
 	}
 }
 

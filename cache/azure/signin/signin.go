@@ -89,7 +89,7 @@ func New(options Options) (*Tokens, error) {
 	}
 	i := slices.IndexFunc(sources, func(s source) bool { return s.name == options.Source })
 	if i < 0 {
-		return nil, fmt.Errorf("there is no sign-in called %q; allowed are %s", options.Source, strings.Join(Names(), ", "))
+		return nil, fmt.Errorf("unknown credential %q; allowed are %s", options.Source, strings.Join(Names(), ", "))
 	}
 	// Who names the source knows that it is there.
 	options.Machine = func() Likelihood { return Yes }
@@ -172,7 +172,7 @@ func (e *Error) Error() string {
 		parts = append(parts, "not set up: "+strings.Join(absent, ", "))
 	}
 	if e.Named == Anonymous {
-		parts = append(parts, "azure.credential is anonymous, which reads public containers only")
+		parts = append(parts, "azure.credential is anonymous, which can only read public containers")
 	}
 	return strings.Join(parts, "; ")
 }

@@ -162,7 +162,7 @@ func TestRefusalIsTold(t *testing.T) {
 	setUps[signin.Environment](w)
 	w.authority.Refuse("AADSTS7000215: Invalid client secret provided.")
 	_, err := w.signIn("")
-	const want = "environment failed: AADSTS7000215: Invalid client secret provided. (AZURE_CLIENT_SECRET is wrong: it takes the secret's value, not its ID); " +
+	const want = "environment failed: AADSTS7000215: Invalid client secret provided. (AZURE_CLIENT_SECRET is wrong: set it to the secret's value, not its ID); " +
 		"not set up: workload-identity, github-actions, azure-pipelines, managed-identity, azure-cli, azure-developer-cli, azure-powershell"
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
@@ -187,7 +187,7 @@ func TestNobody(t *testing.T) {
 		{"az whose sign-in has expired", "AADSTS700082: The refresh token has expired", false, func(w *world) {
 			w.tool("az", `echo "ERROR: AADSTS700082: The refresh token has expired. Run az login" >&2; exit 1`)
 		}},
-		{"az behind a proxy that looks into TLS", "(az does not read NODE_EXTRA_CA_CERTS: set REQUESTS_CA_BUNDLE to a PEM file of all certificate authorities that it is to trust)", false, func(w *world) {
+		{"az behind a proxy that looks into TLS", "(az does not read NODE_EXTRA_CA_CERTS: set REQUESTS_CA_BUNDLE to a PEM file with all certificate authorities to trust)", false, func(w *world) {
 			w.tool("az", `echo "ERROR: HTTPSConnectionPool(host='login.microsoftonline.com', port=443): Max retries exceeded with url: /organizations/oauth2/v2.0/token (Caused by SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self signed certificate in certificate chain (_ssl.c:997)')))" >&2; exit 1`)
 		}},
 		{"half an environment", "environment is not set up: AZURE_TENANT_ID is not set", true, func(w *world) {

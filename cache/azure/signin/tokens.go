@@ -68,7 +68,7 @@ func newTokens(c *chain) *Tokens { return &Tokens{chain: c, slot: make(chan stru
 type ForeignScopeError struct{ Scope string } // as the server spells it: any text
 
 func (e *ForeignScopeError) Error() string {
-	return fmt.Sprintf("a server asked for a token of %q and got none: tokens are for Azure Storage only", e.Scope)
+	return fmt.Sprintf("a server requested a token for %q and got none: tokens are for Azure Storage only", e.Scope)
 }
 
 // NonRetriable tells azcore's retry policy that another try is in vain.

@@ -46,7 +46,7 @@ func (e *Environment) readCAs(getenv func(string) string) (warnings []string) {
 	}
 	for _, file := range files {
 		if err := file.check(); err != nil {
-			warnings = append(warnings, fmt.Sprintf("%s: no certificates are taken from %q: %v", file.Variable, printable.Short(file.Path, 2*MaxShown), err))
+			warnings = append(warnings, fmt.Sprintf("%s: no certificates were loaded from %q: %v", file.Variable, printable.Short(file.Path, 2*MaxShown), err))
 			continue
 		}
 		e.CAs = append(e.CAs, file)
@@ -85,12 +85,12 @@ func (f CAFile) check() error {
 		if _, err := os.ReadDir(f.Path); err != nil {
 			return withoutPath(err)
 		}
-		return errors.New("it has no files with certificates in PEM")
+		return errors.New("no file in it has a PEM certificate")
 	}
 	if _, err := os.ReadFile(f.Path); err != nil {
 		return withoutPath(err)
 	}
-	return errors.New("it has no certificate in PEM (-----BEGIN CERTIFICATE-----)")
+	return errors.New("it has no PEM certificate (-----BEGIN CERTIFICATE-----)")
 }
 
 // certificates reads those of the file, or of the files of the folder. What cannot

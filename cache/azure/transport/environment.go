@@ -79,8 +79,8 @@ func (e *Environment) readProxies(getenv func(string) string) (warnings []string
 		}
 		proxy, err := endpoint.ParseProxy(value)
 		if err != nil {
-			warnings = append(warnings, fmt.Sprintf("%s is %v: no proxy is used; it looks like http://HOST:PORT or http://USER:PASSWORD@HOST:PORT, "+
-				"with special characters percent-encoded", name, err))
+			warnings = append(warnings, fmt.Sprintf("%s is %v, so no proxy is used: write it as http://HOST:PORT or "+
+				"http://USER:PASSWORD@HOST:PORT, with special characters percent-encoded", name, err))
 			continue
 		}
 		if e.proxies == nil {

@@ -96,7 +96,7 @@ func (e *exchange) send(request *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(request.Context())
 	w := newWatchdog(cancel)
 	connect := &LimitError{What: "no connection", Limit: e.Connect, Key: "connect"}
-	stall := &LimitError{What: "no byte has moved", Limit: e.Stall, Key: "stall"}
+	stall := &LimitError{What: "no data was transferred", Limit: e.Stall, Key: "stall"}
 	var answer atomic.Pointer[LimitError] // the transport sends and receives on other goroutines
 
 	stepRecorder := &httptrace.ClientTrace{

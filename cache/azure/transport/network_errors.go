@@ -84,10 +84,10 @@ func (e explainingTransport) redirected(from *url.URL, status int, location stri
 	}
 	through := ""
 	if proxy := e.environment.ProxyFor(from); proxy.Address != "" {
-		through = "; the requests go through " + proxy.String()
+		through = "; requests go through " + proxy.String()
 	}
-	return Permanent(nil, "%s answers with a redirect (%d) %s, which is not followed: a proxy, a firewall or a captive portal may answer in its place%s; "+
-		"let it allow %s, sign in to the network, or correct HTTPS_PROXY and NO_PROXY", endpoint.AddressOf(from), status, to, through, from.Hostname())
+	return Permanent(nil, "%s responded with a redirect (%d) %s, which is not followed: a proxy, firewall or captive portal may be responding in its "+
+		"place%s; allow %s there, sign in to the network, or correct HTTPS_PROXY and NO_PROXY", endpoint.AddressOf(from), status, to, through, from.Hostname())
 }
 
 // Explain is what a request to a URL fails with where err is why.
@@ -110,7 +110,7 @@ func (e Environment) Explain(to *url.URL, err error) error {
 	case ok && failed.Op == "proxyconnect":
 		return explainProxy(proxy, err)
 	case ok && failed.Op == "socks connect":
-		return transient(err, "%s does not connect to %s (%s): correct the user and password in %s, let the proxy allow %s, or add that to NO_PROXY where it is reached directly",
+		return transient(err, "%s did not connect to %s (%s): correct the user and password in %s, allow %s in the proxy, or add it to NO_PROXY if it is reachable directly",
 			proxy, endpoint.AddressOf(to), reason(err), proxy.Variable, to.Hostname())
 	case isBroken(err):
 		through := ""
@@ -127,9 +127,9 @@ func (e Environment) Explain(to *url.URL, err error) error {
 func connectTimeout(limit LimitError, proxy Proxy, to *url.URL) error {
 	if proxy.Address != "" {
 		limit.What += " through " + proxy.String()
-		limit.Hint = fmt.Sprintf("check %s, and whether the proxy may go to %s", proxy.Variable, to.Hostname())
+		limit.Hint = fmt.Sprintf("check %s, and whether the proxy allows %s", proxy.Variable, to.Hostname())
 	} else {
-		limit.Hint = fmt.Sprintf("check whether the network lets this machine go to %s (VPN, firewall, private endpoint), and HTTPS_PROXY", endpoint.AddressOf(to))
+		limit.Hint = fmt.Sprintf("check whether this machine can reach %s (VPN, firewall, private endpoint), and HTTPS_PROXY", endpoint.AddressOf(to))
 	}
 	return &limit
 }
@@ -140,7 +140,7 @@ type connectRefusal struct {
 	schemes []string // of Proxy-Authenticate
 }
 
-func (e *connectRefusal) Error() string { return fmt.Sprint("the proxy answers ", e.status) }
+func (e *connectRefusal) Error() string { return fmt.Sprint("the proxy responded with ", e.status) }
 
 // checkConnectResponse is the OnProxyConnectResponse of a transport.
 func checkConnectResponse(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
@@ -160,26 +160,26 @@ func checkConnectResponse(_ context.Context, _ *url.URL, _ *http.Request, answer
 func (e *connectRefusal) explain(proxy Proxy, to string, hasCredentials bool) error {
 	switch {
 	case e.status == http.StatusProxyAuthRequired && len(e.schemes) > 0 && !containsFold(e.schemes, "Basic"):
-		return Permanent(e, "%s wants a sign-in by %s (407), and only Basic is supported: set %s to a local proxy that does it (cntlm, px), or add %s to NO_PROXY",
+		return Permanent(e, "%s requires authentication by %s (407), but only Basic is supported: set %s to a local proxy that handles it (cntlm, px), or add %s to NO_PROXY",
 			proxy, strings.Join(e.schemes, ", "), proxy.Variable, hostOf(to))
 	case e.status == http.StatusProxyAuthRequired && hasCredentials:
-		return Permanent(e, "%s refuses the user or password in %s (407): correct them, with special characters percent-encoded", proxy, proxy.Variable)
+		return Permanent(e, "%s rejected the user or password in %s (407): correct them, with special characters percent-encoded", proxy, proxy.Variable)
 	case e.status == http.StatusProxyAuthRequired:
-		return Permanent(e, "%s wants a user and password (407): set %s=http://USER:PASSWORD@HOST:PORT, with special characters percent-encoded", proxy, proxy.Variable)
+		return Permanent(e, "%s requires a user and password (407): set %s=http://USER:PASSWORD@HOST:PORT, with special characters percent-encoded", proxy, proxy.Variable)
 	case e.status >= 500:
-		return transient(e, "%s cannot reach %s (%d): is its name right, and may the proxy go there? If the host is reached without a proxy (a private endpoint), add %s to NO_PROXY",
+		return transient(e, "%s cannot reach %s (%d): check the host name and whether the proxy allows it; if the host is reachable directly (a private endpoint), add %s to NO_PROXY",
 			proxy, to, e.status, hostOf(to))
 	default:
-		return Permanent(e, "%s refuses to connect to %s (%d): let the proxy allow %s, or add that to NO_PROXY where it is reached directly",
+		return Permanent(e, "%s refused to connect to %s (%d): allow %s in the proxy, or add it to NO_PROXY if it is reachable directly",
 			proxy, to, e.status, hostOf(to))
 	}
 }
 
 // explainProxy explains why a proxy itself is not reached.
 func explainProxy(proxy Proxy, err error) error {
-	const fix = "correct %s, or unset it where no proxy is needed"
+	const fix = "correct %s, or unset it if no proxy is needed"
 	if isPlaintext(err) {
-		return Permanent(err, "%s does not speak TLS: let %s begin with http://, which is about the way to the proxy only", proxy, proxy.Variable)
+		return Permanent(err, "%s does not speak TLS: write %s with http://, which affects only the connection to the proxy", proxy, proxy.Variable)
 	}
 	if failed, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return Permanent(err, "%s: %s", proxy, certificateProblem(hostOf(strings.TrimPrefix(proxy.Address, "https://")), failed))
@@ -188,9 +188,9 @@ func explainProxy(proxy Proxy, err error) error {
 		if dns.IsNotFound {
 			return Permanent(err, "the host of %s does not exist (DNS): "+fix, proxy, proxy.Variable)
 		}
-		return transient(err, "the host of %s is not found (DNS: %s): "+fix, proxy, dnsReason(dns), proxy.Variable)
+		return transient(err, "the host of %s could not be resolved (DNS: %s): "+fix, proxy, dnsReason(dns), proxy.Variable)
 	}
-	return transient(err, "%s is not reached (%s): "+fix, proxy, reason(err), proxy.Variable)
+	return transient(err, "%s is unreachable (%s): "+fix, proxy, reason(err), proxy.Variable)
 }
 
 // explainDirect explains what lies between this machine, or a proxy that has
@@ -201,16 +201,16 @@ func explainDirect(to *url.URL, err error) error {
 		return Permanent(err, "TLS with %s: %s", endpoint.AddressOf(to), certificateProblem(host, failed))
 	}
 	if isPlaintext(err) {
-		return Permanent(err, "TLS with %s: what answers there does not speak TLS: check azure.endpoint in nx.json, and what stands between", endpoint.AddressOf(to))
+		return Permanent(err, "TLS with %s: the server does not speak TLS: check azure.endpoint in nx.json, and any proxy or firewall in between", endpoint.AddressOf(to))
 	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		if dns.IsNotFound {
 			return Permanent(err, "%s does not exist (DNS): %s", host, hostNotFoundHint(host))
 		}
-		return transient(err, "%s is not found (DNS: %s): check this machine's network and its DNS server", host, dnsReason(dns))
+		return transient(err, "%s could not be resolved (DNS: %s): check this machine's network and DNS server", host, dnsReason(dns))
 	}
 	if alert, ok := errors.AsType[tls.AlertError](err); ok {
-		return transient(err, "TLS with %s: the server ends it (%v): something between may forbid it", endpoint.AddressOf(to), alert)
+		return transient(err, "TLS with %s: the server aborted the handshake (%v): a firewall or proxy may be blocking it", endpoint.AddressOf(to), alert)
 	}
 	if failed, ok := errors.AsType[*net.OpError](err); ok && failed.Op == "dial" {
 		return transient(err, "no connection to %s (%s): check the network (VPN, firewall, private endpoint) and HTTPS_PROXY", endpoint.AddressOf(to), reason(err))
@@ -234,20 +234,20 @@ func hostNotFoundHint(host string) string {
 	account, zone, _ := strings.Cut(host, ".")
 	switch {
 	case strings.HasPrefix(zone, "privatelink."):
-		return fmt.Sprintf("this machine's DNS does not know the private zone %s; name the account as %s.%s, and link the zone to this machine's network",
+		return fmt.Sprintf("this machine's DNS does not know the private zone %s: use the host %s.%s, and link the zone to this machine's network",
 			zone, account, strings.TrimPrefix(zone, "privatelink."))
 	case strings.HasPrefix(zone, "blob."):
-		return fmt.Sprintf("the account's name %q is misspelt (azure.accountName in nx.json, or the connection string), "+
-			"or it has a private endpoint only and this machine's DNS does not know the zone privatelink.%s", account, zone)
+		return fmt.Sprintf("either the account name %q is misspelled (azure.accountName in nx.json, or the connection string), or the account has "+
+			"only a private endpoint and this machine's DNS does not know the zone privatelink.%s", account, zone)
 	default:
-		return "check azure.endpoint in nx.json, the connection string and AZURE_AUTHORITY_HOST, whichever names it, and this machine's DNS"
+		return "check where it is set (azure.endpoint in nx.json, the connection string or AZURE_AUTHORITY_HOST), and this machine's DNS"
 	}
 }
 
 // certificateProblem says why a certificate is not good for a host, and what
 // mends that.
 func certificateProblem(host string, err *tls.CertificateVerificationError) string {
-	issuer := "somebody"
+	issuer := "an unknown issuer"
 	if len(err.UnverifiedCertificates) > 0 {
 		issuer = issuerOf(err.UnverifiedCertificates[0])
 	}
@@ -255,25 +255,25 @@ func certificateProblem(host string, err *tls.CertificateVerificationError) stri
 		names := namesOf(wrong.Certificate)
 		switch {
 		case strings.Contains(host, ".privatelink."):
-			return fmt.Sprintf("its certificate is for %s: name the account as %s, which the private DNS zone leads to the same private endpoint",
+			return fmt.Sprintf("its certificate is for %s: use the host %s, which the private DNS zone resolves to the same private endpoint",
 				names, strings.Replace(host, ".privatelink.", ".", 1))
 		case net.ParseIP(host) != nil:
-			return fmt.Sprintf("its certificate is for %s: it is not good for an address; set azure.endpoint to the account's name, https://ACCOUNT.blob.core.windows.net, "+
-				"which the zone privatelink.blob.core.windows.net leads to a private endpoint", names)
+			return fmt.Sprintf("its certificate is for %s, not for an IP address: set azure.endpoint to https://ACCOUNT.blob.core.windows.net, "+
+				"which the zone privatelink.blob.core.windows.net resolves to a private endpoint", names)
 		default:
-			return fmt.Sprintf("its certificate is for %s, and not for %s: something between answers in its place, or azure.endpoint in nx.json is another name of the host", names, host)
+			return fmt.Sprintf("its certificate is for %s, not for %s: a proxy or firewall may be responding in its place, or azure.endpoint in nx.json has the wrong host name", names, host)
 		}
 	}
 	invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](err)
 	if isInvalid && invalid.Reason == x509.Expired {
-		return fmt.Sprintf("its certificate, by %s, is good from %s to %s, and this machine's clock says %s: correct the clock, or renew the certificate",
+		return fmt.Sprintf("its certificate, issued by %s, is valid from %s to %s, but this machine's clock says %s: correct the clock, or renew the certificate",
 			issuer, FormatTime(invalid.Cert.NotBefore), FormatTime(invalid.Cert.NotAfter), FormatTime(time.Now()))
 	}
 	if _, unknown := errors.AsType[x509.UnknownAuthorityError](err); unknown || !isInvalid {
-		return fmt.Sprintf("its certificate is by %s, whom this machine does not trust; where a proxy or firewall looks into TLS, "+
-			"set NODE_EXTRA_CA_CERTS (or SSL_CERT_FILE) to the PEM file of its certificate authority", issuer)
+		return fmt.Sprintf("its certificate is issued by %s, which this machine does not trust: if a proxy or firewall inspects TLS, set "+
+			"NODE_EXTRA_CA_CERTS (or SSL_CERT_FILE) to the PEM file of its certificate authority", issuer)
 	}
-	return fmt.Sprintf("its certificate, by %s, is not good: %s", issuer, printable.Line(invalid.Error()))
+	return fmt.Sprintf("its certificate, issued by %s, is invalid: %s", issuer, printable.Line(invalid.Error()))
 }
 
 // FormatTime is a time for people.
@@ -286,7 +286,7 @@ func issuerOf(c *x509.Certificate) string {
 		name = c.Issuer.Organization[0]
 	}
 	if name == "" {
-		return "somebody without a name"
+		return "an unnamed issuer"
 	}
 	return fmt.Sprintf("%.120q", name)
 }
@@ -306,7 +306,7 @@ func namesOf(c *x509.Certificate) string {
 		}
 	}
 	if len(names) == 0 {
-		return "nobody"
+		return "no host"
 	}
 	return strings.Join(names, ", ")
 }

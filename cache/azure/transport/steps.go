@@ -146,7 +146,7 @@ func (t *stepRecorder) tlsDetail() string {
 		return ""
 	}
 	leaf := t.state.PeerCertificates[0]
-	return fmt.Sprintf("%s, certificate by %s, good to %s", tls.VersionName(t.state.Version), issuerOf(leaf), FormatTime(leaf.NotAfter))
+	return fmt.Sprintf("%s, certificate issued by %s, valid until %s", tls.VersionName(t.state.Version), issuerOf(leaf), FormatTime(leaf.NotAfter))
 }
 
 // IsPrivate reports whether an address is one of a private network, as those of

@@ -28,9 +28,9 @@ type Limits struct {
 // are some 16 MB, which a slow line takes a while to send.
 func (l Limits) answer(withBody bool) *LimitError {
 	if withBody {
-		return &LimitError{What: "no answer", Limit: l.Stall + l.FirstByte, Key: "stall + azure.timeouts.firstByte"}
+		return &LimitError{What: "no response", Limit: l.Stall + l.FirstByte, Key: "stall + azure.timeouts.firstByte"}
 	}
-	return &LimitError{What: "no answer", Limit: l.FirstByte, Key: "firstByte"}
+	return &LimitError{What: "no response", Limit: l.FirstByte, Key: "firstByte"}
 }
 
 // DefaultLimits are far above what Azure needs (connections take a few round
