@@ -15,8 +15,8 @@ import (
 const foreignConfig = `{"container": "artifacts", "endpoint": "https://attacker.example", "credential": "azure-cli"}`
 
 // foreignLine is what is said about a host that would get a token.
-const foreignLine = "the endpoint's host attacker.example does not belong to Azure Storage, and signing in would send it a token that opens all your storage accounts: " +
-	"nothing is sent; correct the endpoint, or set the environment variable NX_AZURE_CACHE_TRUSTED_HOSTS=attacker.example if you trust this host"
+const foreignLine = "the endpoint's host attacker.example does not belong to Azure Storage, and signing in would send it a token for all your storage accounts, " +
+	"so nothing was sent: correct the endpoint, or set the environment variable NX_AZURE_CACHE_TRUSTED_HOSTS=attacker.example if you trust this host"
 
 // An endpoint is the word of a pull request, or of what somebody has pasted: no command
 // sends a token there, or anything else.
@@ -62,8 +62,8 @@ func TestDoctorShowsTheHostOfTheToken(t *testing.T) {
 		"attacker.example":            "attacker.example, trusted by NX_AZURE_CACHE_TRUSTED_HOSTS",
 		"a.example, attacker.example": "attacker.example, trusted by NX_AZURE_CACHE_TRUSTED_HOSTS",
 		"":                            foreignLine,
-		"*.example":                   `NX_AZURE_CACHE_TRUSTED_HOSTS is "*.example"; it takes names of hosts`,
-		"a.example?sig=hunter2":       "NX_AZURE_CACHE_TRUSTED_HOSTS is a text of 21 characters; it takes names of hosts",
+		"*.example":                   `NX_AZURE_CACHE_TRUSTED_HOSTS is "*.example"; it must be a comma-separated list of hosts`,
+		"a.example?sig=hunter2":       "NX_AZURE_CACHE_TRUSTED_HOSTS is a text of 21 characters; it must be a comma-separated list of hosts",
 	} {
 		environment := testenv.WorkspaceEnv(t, testenv.DevRun, foreignConfig, "")
 		environment[endpoint.TrustedHostsVariable] = trusted

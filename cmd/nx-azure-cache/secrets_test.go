@@ -97,8 +97,8 @@ var troubles = map[string]struct {
 	change func(*corporate)
 }{
 	"nothing":                   {says: "The remote cache works here."},
-	"the password of the proxy": {"refuses the user or password in HTTPS_PROXY (407)", nil, func(c *corporate) { c.proxy.Want("anna", "another") }},
-	"a proxy that forbids":      {"refuses to connect to example.com:443 (403)", nil, func(c *corporate) { c.proxy.Refuse(http.StatusForbidden) }},
+	"the password of the proxy": {"rejected the user or password in HTTPS_PROXY (407)", nil, func(c *corporate) { c.proxy.Want("anna", "another") }},
+	"a proxy that forbids":      {"refused to connect to example.com:443 (403)", nil, func(c *corporate) { c.proxy.Refuse(http.StatusForbidden) }},
 	"a proxy that is gone":      {"(HTTPS_PROXY) is unreachable (", nil, func(c *corporate) { c.proxy.Stop() }},
 	"a proxy that is no URL": {"HTTPS_PROXY is not the URL of a proxy", nil, func(c *corporate) {
 		c.env["HTTPS_PROXY"] = strings.Replace(c.env["HTTPS_PROXY"], url.QueryEscape(secretOfProxy), secretOfProxy, 1)

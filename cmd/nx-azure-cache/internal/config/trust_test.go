@@ -54,7 +54,7 @@ func TestTrustMistakes(t *testing.T) {
 		`{"containers": []}`:                                                  `azure.trust.containers in nx.json must be an object`,
 		`{"containers": {"main": "x"}}`:                                       `has a wrong key, which is "main"; allowed are trusted, pr, branch and local`,
 		`{"containers": {"pr": 5}}`:                                           `must have a string at pr`,
-		`{"containers": {"pr": "X"}}`:                                         `has a wrong name at pr, which is "X"; a container's name has`,
+		`{"containers": {"pr": "X"}}`:                                         `has a wrong name at pr, which is "X"; a container name has`,
 		`{"isolation": "none", "publicKeys": ["` + testenv.GoldenKey + `"]}`:  `azure.trust.publicKeys in nx.json has no effect`,
 		`{"isolation": "x", "branches": 5, "publicKeys": 5, "containers": 5}`: `azure.trust.branches in nx.json must be an array of strings; azure.trust.containers`,
 	} {
