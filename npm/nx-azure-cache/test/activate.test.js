@@ -37,7 +37,7 @@ function activate(tree, key) {
   return lines;
 }
 
-test('a licence is put into the tree, and what to do with it is said', (t) => {
+test('writes a license to the tree and says what to do with it', (t) => {
   const tree = workspace(t, { 'nx.json': '{}' });
   const lines = activate(tree, `${licence('valid')}\n`);
   assert.equal(tree.read(file, 'utf8'), `license = ${licence('valid')}\n`);
@@ -47,7 +47,7 @@ test('a licence is put into the tree, and what to do with it is said', (t) => {
   assert.ok(!fs.existsSync(path.join(tree.root, file)), 'a dry run writes it');
 });
 
-test('a renewal takes the place of what has expired', (t) => {
+test('a renewal replaces the expired license', (t) => {
   const tree = workspace(t, {
     'nx.json': '{}',
     [file]: `# ours\nlicense = ${licence('expired')}\n`,
@@ -60,7 +60,7 @@ test('a renewal takes the place of what has expired', (t) => {
   assert.match(removed, /^removed: the licence in .* expired on 2025-01-01/);
 });
 
-test('what is no licence changes nothing, and is not repeated', (t) => {
+test('an invalid license changes nothing and is not printed', (t) => {
   const tree = workspace(t, {
     'nx.json': '{}',
     [file]: `license = ${licence('valid')}\n`,

@@ -77,7 +77,7 @@ describe('binaryPath', () => {
       assert.equal(binaryPath(machine(target)), expected(target));
     });
 
-    test(`says what to do when the package of ${target} is missing`, (t) => {
+    test(`says what to do if the package for ${target} is missing`, (t) => {
       const others = targets.filter((other) => other !== target);
       const { binaryPath } = built(t, others);
       assert.throws(
@@ -94,14 +94,14 @@ describe('binaryPath', () => {
     });
   }
 
-  test('says so when a package has no binary in it', (t) => {
+  test('reports a package without a binary', (t) => {
     const { binaryPath, expected } = built(t, ['linux-x64']);
     fs.rmSync(expected('linux-x64'));
     assert.throws(() => binaryPath(machine('linux-x64')), /is not installed/);
   });
 
   for (const target of ['freebsd-x64', 'linux-riscv64', 'linux-ia32', '-']) {
-    test(`says that ${target} is not supported`, (t) => {
+    test(`reports that ${target} is not supported`, (t) => {
       const { binaryPath } = built(t, targets);
       assert.throws(() => binaryPath(machine(target)), {
         message: `there is no binary for ${target}; supported platforms: ${supported}`,
@@ -127,13 +127,13 @@ describe('binaryPath', () => {
     assert.equal(binaryPath({ ...linux, env }), expected('linux-x64'));
   });
 
-  test('is about this machine', (t) => {
+  test('uses the platform of this machine', (t) => {
     const { binaryPath, expected } = built(t, targets);
     const here = `${process.platform}-${process.arch}`;
     assert.equal(binaryPath({ env: {} }), expected(here));
   });
 
-  test('a run without the package of the platform has no cache', async (t) => {
+  test('without the platform package, a run has no cache', async (t) => {
     const { folder } = built(t, []);
     const { report, lines } = await play(
       t,
@@ -148,7 +148,7 @@ describe('binaryPath', () => {
     );
   });
 
-  test('a run with the package of the platform has one', async (t) => {
+  test('with the platform package, a run has a cache', async (t) => {
     const here = `${process.platform}-${process.arch}`;
     const { folder, expected } = built(t, [here]);
     fs.copyFileSync(fakeServer(t), expected(here));

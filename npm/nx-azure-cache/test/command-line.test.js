@@ -103,14 +103,14 @@ describe('nx-azure-cache', () => {
   }
 
   for (const signal of ['SIGTERM', 'SIGKILL', 'SIGINT']) {
-    test(`ends by ${signal} as the binary did`, (t) => {
+    test(`ends by ${signal} if the binary did`, (t) => {
       const result = run(t, `kill -${signal.slice(3)} $$`);
       assert.equal(result.signal, signal);
       assert.equal(result.stderr, '');
     });
   }
 
-  test('fails when the signal cannot end it', (t) => {
+  test('fails if the signal cannot end it', (t) => {
     // Node ignores SIGPIPE.
     assert.equal(run(t, 'kill -PIPE $$').status, 1);
   });
@@ -119,7 +119,7 @@ describe('nx-azure-cache', () => {
     'does not exist': '/nowhere/nx-azure-cache',
     'is a folder': __dirname,
   })) {
-    test(`says so when the binary ${what}`, (t) => {
+    test(`reports that the binary ${what}`, (t) => {
       const { status, stdout, stderr } = runBinary(t, binary);
       assert.equal(status, 1);
       assert.equal(stdout, '');
@@ -128,14 +128,14 @@ describe('nx-azure-cache', () => {
     });
   }
 
-  test('says so when there is no package for the platform', (t) => {
+  test('reports a missing platform package', (t) => {
     const { status, stdout, stderr } = runBinary(t, undefined);
     assert.equal(status, 1);
     assert.equal(stdout, '');
     assert.match(stderr, /^nx-azure-cache: this is a source checkout.*\n$/);
   });
 
-  test('is what package.json names, and executable', () => {
+  test('is the executable that package.json names', () => {
     const { bin } = require('../package.json');
     assert.equal(path.join(shim, bin['nx-azure-cache']), launcher);
     assert.ok(fs.statSync(launcher).mode & 0o100);
@@ -151,7 +151,7 @@ describe('nx-azure-cache in a workspace', () => {
   for (const command of [
     ...['ls', 'inspect', 'evict', 'doctor', 'keys', 'license'],
   ]) {
-    test(`tells ${command} of it, and passes its exit code`, (t) => {
+    test(`describes it to ${command}, and passes its exit code`, (t) => {
       const { folder, binary } = workspace(t, {
         'nx.json': JSON.stringify({ azure, defaultBase: 'origin/trunk' }),
       });
@@ -170,7 +170,7 @@ describe('nx-azure-cache in a workspace', () => {
     });
   }
 
-  test('reads what nx.json extends, from a folder below, in CI', (t) => {
+  test('reads the file that nx.json extends, in a subfolder, in CI', (t) => {
     const { folder, binary } = workspace(t, {
       'base.json': JSON.stringify({ azure, affected: { defaultBase: 'dev' } }),
       'nx.json': JSON.stringify({ extends: './base.json' }),
@@ -190,7 +190,7 @@ describe('nx-azure-cache in a workspace', () => {
     });
   });
 
-  test('reads what nx.json extends in a package', (t) => {
+  test('reads the file that nx.json extends in a package', (t) => {
     const { folder, binary } = workspace(t, {
       'node_modules/preset/nx.json': JSON.stringify({ azure }),
       'nx.json': JSON.stringify({ extends: 'preset/nx.json' }),
@@ -199,7 +199,7 @@ describe('nx-azure-cache in a workspace', () => {
     assert.deepEqual(JSON.parse(stdout).config, azure);
   });
 
-  test('says what is wrong with nx.json; flags may do without it', (t) => {
+  test('reports errors in nx.json, without which flags still work', (t) => {
     for (const text of ['{ "azure": ', '{ "extends": "./nowhere.json" }']) {
       const { folder, binary } = workspace(t, { 'nx.json': text });
       const { status, stdout, stderr } = runIn(folder, binary, ['ls']);
@@ -211,7 +211,7 @@ describe('nx-azure-cache in a workspace', () => {
     }
   });
 
-  test('is not looked at by the commands that need none', (t) => {
+  test('is not read by commands that do not need it', (t) => {
     for (const args of [['version'], ['serve'], ['drain'], ['--help'], []]) {
       const { folder, binary } = workspace(t, { 'nx.json': 'broken' });
       const { stdout, stderr } = runIn(folder, binary, args);
@@ -228,7 +228,7 @@ describe('nx-azure-cache in a workspace', () => {
     assert.equal(stderr, '');
   });
 
-  test('takes nothing of its own from .env, and hands it on as claims', (t) => {
+  test('uses nothing from .env, and passes it on as claims', (t) => {
     const script = path.join(temporaryFolder(t), 'script');
     writeExecutable(script, '#!/bin/sh\necho EXECUTED\n');
     const { folder, binary } = workspace(t, {
@@ -252,7 +252,7 @@ describe('nx-azure-cache in a workspace', () => {
     assert.equal(runIn(folder, binary, ['ls']).stdout, 'none\n');
   });
 
-  test('may be missing with Nx itself', (t) => {
+  test('may be missing, and Nx, too', (t) => {
     const { folder, binary } = workspace(t, {});
     const copy = temporaryFolder(t);
     for (const name of require('../package.json').files) {

@@ -23,7 +23,7 @@ describe('doctor finds what Nx loads', () => {
     rows.assert('platform-package', 'warning', 'NX_AZURE_CACHE_BINARY');
   });
 
-  test('the package made of ours for private registries', (t) => {
+  test('the alias package for private registries', (t) => {
     const workspace = new Workspace(t, { shim: false });
     workspace.install(ourName, {
       version,
@@ -62,7 +62,7 @@ describe('doctor finds what Nx loads', () => {
     );
   });
 
-  test('nothing, and says how this package manager adds it', (t) => {
+  test('nothing, and how this package manager adds it', (t) => {
     const workspace = new Workspace(t, { shim: false });
     workspace.write('pnpm-lock.yaml', '');
     workspace
@@ -118,7 +118,7 @@ describe('doctor finds what Nx loads', () => {
   });
 });
 
-test('doctor finds ours where Nx is installed without a package.json', (t) => {
+test('doctor finds ours in a workspace without package.json', (t) => {
   const workspace = new Workspace(t, { shim: false });
   const modules = path.join(workspace.root, '.nx', 'installation');
   fs.mkdirSync(modules, { recursive: true });
@@ -141,7 +141,7 @@ test('doctor finds ours where Nx is installed without a package.json', (t) => {
   rows.assert('loaded', 'ok', ourName);
 });
 
-describe('doctor finds what is in the way', () => {
+describe('doctor finds what comes before ours', () => {
   for (const name of before) {
     test(name, (t) => {
       const workspace = new Workspace(t);
@@ -159,7 +159,7 @@ describe('doctor finds what is in the way', () => {
     });
   }
 
-  test('several, in the order in which Nx asks', (t) => {
+  test('several packages, in the order in which Nx tries them', (t) => {
     const workspace = new Workspace(t);
     workspace.write('yarn.lock', '');
     for (const name of [before[6], before[0]]) workspace.install(name);
@@ -171,7 +171,7 @@ describe('doctor finds what is in the way', () => {
     );
   });
 
-  test('not what Nx does not load: half installed, or after ours', (t) => {
+  test('but no package that is half installed or comes after ours', (t) => {
     const workspace = new Workspace(t);
     workspace.install(before[0]);
     fs.rmSync(path.join(workspace.modules, before[0], 'main.js'));
@@ -179,7 +179,7 @@ describe('doctor finds what is in the way', () => {
     assert.deepEqual(workspace.examine().failed, []);
   });
 
-  test('only what this Nx asks for', (t) => {
+  test('only packages that this Nx tries', (t) => {
     const workspace = new Workspace(t);
     workspace.useNx('20.7.2', oldSource);
     workspace.install('@nx/s3-cache');
@@ -191,7 +191,7 @@ describe('doctor finds what is in the way', () => {
     workspace.examine().assert('shadows', 'failed', '@nx/powerpack-s3-cache');
   });
 
-  test('ours under another name that Nx asks for', (t) => {
+  test('ours under another name that Nx tries', (t) => {
     const workspace = new Workspace(t, { shim: false });
     fs.symlinkSync(
       path.join(path.dirname(workspace.launcher), '..'),
@@ -259,13 +259,13 @@ describe('doctor finds what is in the way', () => {
     });
   }
 
-  test('a variable in a file .env, which Nx reads', (t) => {
+  test('a variable in a .env file, which Nx reads', (t) => {
     const workspace = new Workspace(t);
     workspace.write('.env.local', 'NX_SKIP_REMOTE_CACHE=true\n');
     workspace.examine().assert('switches', 'failed', 'NX_SKIP_REMOTE_CACHE');
   });
 
-  test('options of the runner', (t) => {
+  test('options of the task runner', (t) => {
     const nxJson = {
       tasksRunnerOptions: { default: { options: { skipNxCache: true } } },
     };
@@ -274,7 +274,7 @@ describe('doctor finds what is in the way', () => {
       .assert('switches', 'failed', 'skipNxCache');
   });
 
-  test('a custom runner', (t) => {
+  test('a custom task runner', (t) => {
     const nxJson = {
       tasksRunnerOptions: { default: { runner: 'nx-remotecache-azure' } },
     };
@@ -291,14 +291,14 @@ describe('doctor finds what is in the way', () => {
     workspace.examine().assert('runner', 'warning', 'runs the tasks');
   });
 
-  test('the cache of files of Nx 20', (t) => {
+  test('the file cache of Nx 20', (t) => {
     const workspace = new Workspace(t, { nxJson: { useLegacyCache: true } });
     assert.ok(!workspace.examine().has('legacy-cache'));
     workspace.useNx('20.7.2', oldSource);
     workspace.examine().assert('legacy-cache', 'failed', 'useLegacyCache');
   });
 
-  test("Nx's own HTTP cache, without what is in its URL", (t) => {
+  test("Nx's own HTTP cache, without its URL", (t) => {
     const env = {
       NX_SELF_HOSTED_REMOTE_CACHE_SERVER: 'https://a:TOPSECRET@example.invalid',
     };

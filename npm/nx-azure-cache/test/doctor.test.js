@@ -11,7 +11,7 @@ const { describe, test } = require('node:test');
 const { environment, root, shim, writeExecutable } = require('./fixture');
 const { Rows, Workspace, oldSource } = require('./doctor-fixture');
 
-describe('doctor finds versions', () => {
+describe('doctor checks versions', () => {
   for (const [nx, status] of /** @type {const} */ ([
     ['19.8.4', 'failed'],
     ['20.0.5', 'failed'],
@@ -26,13 +26,13 @@ describe('doctor finds versions', () => {
     });
   }
 
-  test('an Nx that does not know the slot', (t) => {
+  test('an Nx that does not look for this package', (t) => {
     const workspace = new Workspace(t);
     workspace.useNx('19.8.4', "'@nx/powerpack-s3-cache'");
     workspace.examine().assert('loaded', 'failed', 'does not look for');
   });
 
-  test('no Nx', (t) => {
+  test('a missing Nx', (t) => {
     const workspace = new Workspace(t);
     fs.rmSync(path.join(workspace.modules, 'nx'));
     workspace
@@ -44,7 +44,7 @@ describe('doctor finds versions', () => {
 describe('doctor without a binary', () => {
   const env = { NX_AZURE_CACHE_BINARY: undefined };
 
-  test('says so, and what is known', (t) => {
+  test('reports that, and the other rows of its side', (t) => {
     const workspace = new Workspace(t);
     const { status, stdout, stderr } = workspace.run(env);
     assert.equal(status, 1);
@@ -60,7 +60,7 @@ describe('doctor without a binary', () => {
     assert.match(stdout, /\nwhat to do:\n {2}\[1\] remove node_modules/);
   });
 
-  test('says so in JSON', (t) => {
+  test('reports that in JSON', (t) => {
     const { status, stdout } = new Workspace(t).run(env, '--json');
     const { checks, exitCode } = JSON.parse(stdout);
     assert.equal(status, 1);
@@ -71,7 +71,7 @@ describe('doctor without a binary', () => {
     }
   });
 
-  test('or with one that cannot be run', (t) => {
+  test('reports a binary that cannot be run', (t) => {
     const workspace = new Workspace(t);
     fs.chmodSync(workspace.binary, 0o644);
     const { status, stdout } = workspace.run({}, '--json');
@@ -79,7 +79,7 @@ describe('doctor without a binary', () => {
     new Rows(JSON.parse(stdout).checks).assert('binary', 'failed', 'EACCES');
   });
 
-  test('--security only says what is wrong', (t) => {
+  test('with --security, prints only the error', (t) => {
     const { status, stdout, stderr } = new Workspace(t).run(env, '--security');
     assert.equal(status, 1);
     assert.equal(stdout, '');
@@ -87,7 +87,7 @@ describe('doctor without a binary', () => {
   });
 });
 
-test('Ctrl-C reaches the binary, which removes what it has made', async (t) => {
+test('Ctrl-C reaches the binary, which cleans up', async (t) => {
   const workspace = new Workspace(t);
   writeExecutable(
     workspace.binary,
@@ -121,7 +121,7 @@ test('Ctrl-C reaches the binary, which removes what it has made', async (t) => {
   );
 });
 
-test('an nx.json that cannot be read is told with the rest', (t) => {
+test('reports an unreadable nx.json besides the other rows', (t) => {
   const workspace = new Workspace(t);
   workspace.write('nx.json', '{ "azure": ');
   const { stdout } = workspace.run();
@@ -130,7 +130,7 @@ test('an nx.json that cannot be read is told with the rest', (t) => {
   new Rows(launcher.checks).assert('loaded', 'ok');
 });
 
-test('the generator runs the same, and ends as it does', (t) => {
+test('the generator runs the same command and exits with its code', (t) => {
   const workspace = new Workspace(t);
   const { generators } = require('../generators.json');
   const [file, name] = generators.doctor.factory.split('#');

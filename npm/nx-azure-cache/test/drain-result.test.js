@@ -9,7 +9,7 @@ const { silent, silentWith, store } = require('./drain-fixture');
 
 /** @import { FakeServer } from './fake-server' */
 
-describe('what drain says', { concurrency: 3 }, () => {
+describe('the result of drain', { concurrency: 3 }, () => {
   /** @type {Record<string, [Record<string, unknown>, RegExp | undefined]>} */
   const ends = {
     stored: [{ ended: 'stored' }, undefined],
@@ -60,7 +60,7 @@ describe('what drain says', { concurrency: 3 }, () => {
     });
   }
 
-  test('troubles are a line per kind, those that were told none', async (t) => {
+  test('problems get one line per kind, unless they were reported before', async (t) => {
     const failed = { hash: 'h', bytes: 0, outcome: 'failed' };
     const refused = { hash: 'h9', bytes: 0, outcome: 'refused' };
     const binary = fakeServer(
@@ -104,7 +104,7 @@ describe('what drain says', { concurrency: 3 }, () => {
     assert.match(lines[3], /0 hits/);
   });
 
-  test('what became of a result is told without drain, too', async (t) => {
+  test('outcomes are reported without drain, too', async (t) => {
     const binary = fakeServer(t, (server) => {
       server.tellsStored = false;
       const outcomes = [
@@ -212,7 +212,7 @@ describe('what drain says', { concurrency: 3 }, () => {
     },
   };
   for (const [what, hang] of Object.entries(hangs)) {
-    test(`drain ${what}: it is given up after its limit`, async (t) => {
+    test(`drain ${what}: it is killed after its limit`, async (t) => {
       const script = `(server) => {
         server.tellsStored = false;
         server.on('initialize', (_, answer) =>

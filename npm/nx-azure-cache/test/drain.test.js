@@ -11,7 +11,7 @@ const { asked, retrieve, silent, store } = require('./drain-fixture');
 describe('results that are not stored at the end', { concurrency: 3 }, () => {
   // Of a signal Nx makes 130, 143 and 129; Nx 21 to 23 make 130 of a failure, too.
   for (const exit of [undefined, 0, 1, 3, 130, 143, 129]) {
-    test(`are waited for, once; exit ${exit ?? 'by itself'}`, async (t) => {
+    test(`delay the end once; exit ${exit ?? 'by itself'}`, async (t) => {
       const binary = fakeServer(t, silent);
       const { report, lines, cacheDirectory } = await play(t, store, {
         ...{ binary, exit, args: 3 },
@@ -22,7 +22,7 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
     });
   }
 
-  test('process.exitCode stays', async (t) => {
+  test('do not change process.exitCode', async (t) => {
     const binary = fakeServer(t, silent);
     const run = play(
       t,
@@ -36,7 +36,7 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
     assert.equal(drains(binary).length, 1);
   });
 
-  test('the limit is that of the server', async (t) => {
+  test('the server sets the limit', async (t) => {
     const binary = fakeServer(t, (server) => {
       server.tellsStored = false;
       server.on('initialize', (_, answer) =>
@@ -50,7 +50,7 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
   });
 
   for (const when of ['before', 'after']) {
-    test(`nothing is left when all is told ${when} the answer`, async (t) => {
+    test(`nothing is left if outcomes arrive ${when} the response`, async (t) => {
       const binary = fakeServer(
         t,
         (server, when) => {
@@ -81,7 +81,7 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
   }
 
   for (const CI of ['true', 'false']) {
-    test(`a request without an answer is waited for, CI=${CI}`, async (t) => {
+    test(`a request without a response delays the end, CI=${CI}`, async (t) => {
       const left = { ended: 'limit', waiting: 1, processId: 1 };
       const binary = fakeServer(
         t,
@@ -107,7 +107,7 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
     });
   }
 
-  test('of a server that is gone before it has accepted anything is no line', async (t) => {
+  test('a server that exits before it accepts anything causes no line', async (t) => {
     const binary = fakeServer(t, (server) => {
       server.on('store', () => {});
       server.onDrain(() => server.drained({ ended: 'gone' }));
@@ -124,7 +124,7 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
     assert.equal(drains(binary).length, 1);
   });
 
-  test('a result that was not accepted is not waited for', async (t) => {
+  test('a result that was not accepted does not delay the end', async (t) => {
     const binary = fakeServer(t, (server) => {
       let seen = 0;
       server.on('store', (_, answer) => {
@@ -138,7 +138,7 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
     assert.deepEqual(drains(binary), []);
   });
 
-  test('nothing was stored, and nobody wants a summary', async (t) => {
+  test('without results and a summary, drain does not run', async (t) => {
     const binary = fakeServer(t);
     const { lines } = await play(t, retrieve, { binary, exit: 0 });
     assert.deepEqual(lines, []);
@@ -180,7 +180,7 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
     });
   }
 
-  test('exit while the server is being initialized', async (t) => {
+  test('an exit during initialize', async (t) => {
     const binary = fakeServer(t, (server) => server.on('initialize', () => {}));
     const { lines } = await play(
       t,

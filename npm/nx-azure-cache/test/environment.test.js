@@ -75,7 +75,7 @@ describe(
     skip: !isLinux && 'only Linux does',
   },
   () => {
-    test('what is not in it is a claim, and so is what was empty', (t) => {
+    test('variables that it lacks or has empty are claims', (t) => {
       const { variables, claims, seen } = look(
         t,
         {
@@ -105,7 +105,7 @@ describe(
       );
     });
 
-    test('a variable that is equal in a file came from outside', (t) => {
+    test('a variable with the same value in a file is not a claim', (t) => {
       const { variables, claims } = look(
         t,
         { '.env': 'CI=true\n' },
@@ -120,7 +120,7 @@ describe(
       'a script of Bun': { npm_config_user_agent: 'bun/1.1.0 npm/? node/v22' },
       'Bun by its path': { npm_execpath: '/home/me/.bun/bin/bun' },
     })) {
-      test(`${what} may have got it from a file`, (t) => {
+      test(`${what} may have read the file`, (t) => {
         const { variables, claims } = look(
           t,
           {
@@ -141,7 +141,7 @@ describe(
       });
     }
 
-    test('a child of Nx may have got it from a file that Nx loads', (t) => {
+    test('a child of Nx may have inherited it from a .env file', (t) => {
       const { claims } = look(
         t,
         { '.env': 'CI=false\n', '.env.build': 'BUILD=file\n' },
@@ -150,7 +150,7 @@ describe(
       assert.deepEqual(named(claims), ['CI']);
     });
 
-    test('Yarn may have got it from a file of its own', (t) => {
+    test('Yarn may have read it from .env.yarn', (t) => {
       const { variables, claims } = look(
         t,
         { '.env.yarn': 'CI=false\n', '.env': 'REAL=outside\n' },
@@ -162,7 +162,7 @@ describe(
       assert.equal(variables.REAL, 'outside');
     });
 
-    test('a file cannot hide Bun', (t) => {
+    test('a .env file cannot hide Bun', (t) => {
       const { claims } = look(
         t,
         { '.env': 'npm_config_user_agent=npm/10\nCI=false\n' },
@@ -173,10 +173,10 @@ describe(
   },
 );
 
-describe('where the system does not know it', () => {
+describe('where the initial environment is unknown', () => {
   const isKnown = false;
 
-  test('what a file can have set is a claim', (t) => {
+  test('a variable that a file may have set is a claim', (t) => {
     const { variables, claims } = look(
       t,
       {
@@ -196,7 +196,7 @@ describe('where the system does not know it', () => {
     assert.equal(variables.KEPT, '6', 'Nx does not load that file');
   });
 
-  test('a reference to another variable hides nothing', (t) => {
+  test('a reference to another variable does not hide it', (t) => {
     // Computed anew it would be something else.
     const { claims, seen } = look(
       t,
@@ -217,7 +217,7 @@ describe('where the system does not know it', () => {
     }
   });
 
-  test('nor does an encrypted file', (t) => {
+  test('an encrypted file does not hide it', (t) => {
     const key = randomBytes(32);
     const nonce = randomBytes(12);
     const cipher = createCipheriv('aes-256-gcm', key, nonce);
@@ -248,7 +248,7 @@ describe('where the system does not know it', () => {
   });
 });
 
-test('the initial environment is read as it was', { skip: !isLinux }, (t) => {
+test('reads the initial environment unchanged', { skip: !isLinux }, (t) => {
   const file = path.join(temporaryFolder(t), 'environ');
   fs.writeFileSync(file, 'A=1\0B=\0C=x=y\0A=2\0ü=ü\0__proto__=x\0junk\0');
   assert.deepEqual(Object.entries(initialVariables(file) ?? {}), [
@@ -263,7 +263,7 @@ test('the initial environment is read as it was', { skip: !isLinux }, (t) => {
   assert.equal(initialVariables(path.join(file, 'nowhere')), null);
 });
 
-test('Nx is shown what came from outside, and then all again', () => {
+test('Nx sees the initial environment, and then all variables again', () => {
   const before = process.env;
   const environment = readEnvironment('/nowhere', { CI: 'true' });
   assert.deepEqual(
@@ -278,7 +278,7 @@ test('Nx is shown what came from outside, and then all again', () => {
   assert.equal(process.env, before);
 });
 
-test('what a variable holds has a limit, and long values are left out first', (t) => {
+test('claims in a variable have a limit; long ones are dropped first', (t) => {
   const { claims } = look(
     t,
     { '.env': `CI=false\nLONG=${'x'.repeat(20_000)}\nREF=main\n` },
@@ -340,7 +340,7 @@ async function runWith(t, dotenv, env) {
   return { params, env: its, lines };
 }
 
-test('a run gets nothing of a .env file but claims', async (t) => {
+test('a run gets variables from .env files only as claims', async (t) => {
   const trace = path.join(temporaryFolder(t), 'trace');
   const { params, env, lines } = await runWith(
     t,
@@ -356,7 +356,7 @@ test('a run gets nothing of a .env file but claims', async (t) => {
   assert.deepEqual(lines, []);
 });
 
-test('CI=false of a .env file makes no developer', async (t) => {
+test('CI=false in a .env file does not turn CI into a developer', async (t) => {
   const { params } = await runWith(t, 'CI=false\n', {
     CODEBUILD_BUILD_ID: 'shop:1',
   });
@@ -380,7 +380,7 @@ test(
   },
 );
 
-test('no trace has the value of a claim', async (t) => {
+test('a trace does not contain the values of claims', async (t) => {
   const trace = path.join(temporaryFolder(t), 'trace');
   const { params } = await runWith(t, 'PASSWORD=hunter2\n', {
     NX_AZURE_CACHE_TRACE: trace,

@@ -167,7 +167,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
     });
   }
 
-  test('is told in one line in CI', async (t) => {
+  test('prints one line in CI', async (t) => {
     const { options } = await world(t, 0);
     const { lines } = await play(
       t,
@@ -187,7 +187,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
     );
   });
 
-  test('by kill -9: the server finishes, and is gone', async (t) => {
+  test('by kill -9: the server finishes and exits', async (t) => {
     const it = await world(t, 2_000);
     const { run, ended, cacheDirectory } = await start(t, it, '', stay);
     run.kill('SIGKILL');
@@ -197,7 +197,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
     assert.equal(await it.count(), 3);
   });
 
-  test('by Ctrl-C, which the whole group gets: the same', async (t) => {
+  test('by Ctrl-C to the whole group: the same', async (t) => {
     const it = await world(t, 2_000);
     const { run, ended, cacheDirectory, said } = await start(
       t,
@@ -233,7 +233,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
     });
   }
 
-  test('by Ctrl-C while it waits: it waits no more', async (t) => {
+  test('by Ctrl-C while it waits: it stops waiting', async (t) => {
     const it = await world(t, 8_000);
     const { run, ended, cacheDirectory, said } = await start(
       t,
@@ -251,7 +251,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
   });
 
   for (const drain of ['0s', '500ms']) {
-    test(`waits no longer than ${drain}, if the user wants that`, async (t) => {
+    test(`waits no longer than timeouts.drain, ${drain}`, async (t) => {
       const { count, binary, options } = await world(t, 20_000, { drain });
       const { report, lines, cacheDirectory } = await play(t, store, {
         ...{ ...options, exit: 3, args: three },
@@ -263,7 +263,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
     });
   }
 
-  test('of two at once in one cache directory', async (t) => {
+  test('of two runs at once in one cache directory', async (t) => {
     const { count, binary, options } = await world(t, 300);
     const workspace = temporaryFolder(t);
     const run = () =>
@@ -277,7 +277,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
     await assertClean(binary, both[0].cacheDirectory);
   });
 
-  test('leftovers of a server that was killed go with the next', async (t) => {
+  test('the next server removes the leftovers of a killed one', async (t) => {
     const { count, binary, options } = await world(t, 4_000);
     const workspace = temporaryFolder(t);
     const killed = await play(
@@ -310,7 +310,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
     await assertClean(binary, next.cacheDirectory);
   });
 
-  test('a result that cannot be stored is named, with its file', async (t) => {
+  test('names a result that cannot be stored, and its file', async (t) => {
     const { options } = await world(t, 0);
     const { report, lines } = await play(
       t,

@@ -12,7 +12,7 @@ describe('an error of the file system', () => {
   const table = path.join(root, 'testdata', 'file-errors.json');
   /** @type {{ errnos: string[], fix: string }[]} */
   const rows = JSON.parse(fs.readFileSync(table, 'utf8'));
-  test('says what to do, as the server does', () => {
+  test('has the same fix as in the server', () => {
     assert.ok(rows.length > 7);
     for (const { errnos, fix } of rows) {
       for (const code of errnos) {
@@ -26,7 +26,7 @@ describe('an error of the file system', () => {
     }
   });
 
-  test('is made once', () => {
+  test('is not converted twice', () => {
     const err = fileError('DIR', new Error('x'));
     assert.equal(fileError('OTHER', err), err);
   });

@@ -35,7 +35,7 @@ async function retrieve({ open, cacheDirectory }) {
 
 const silent = 'the cache process was stopped: it has not responded for 2 s';
 
-describe('patience', { concurrency: 3 }, () => {
+describe('the idle timeout', { concurrency: 3 }, () => {
   /** @type {Record<string, (server: FakeServer) => void>} */
   const silences = {
     'does not answer': (server) => server.on('retrieve', () => {}),
@@ -59,7 +59,7 @@ describe('patience', { concurrency: 3 }, () => {
     });
   }
 
-  test('what it has not stored is counted', async (t) => {
+  test('the results that it did not store are counted', async (t) => {
     const binary = fakeServer(
       t,
       patient((server) => {
@@ -114,7 +114,7 @@ describe('patience', { concurrency: 3 }, () => {
     });
   }
 
-  test('nobody waits for a child that is not asked', async (t) => {
+  test('an idle child does not delay the end', async (t) => {
     const { report, lines } = await play(
       t,
       async ({ open, cacheDirectory }) => {
@@ -137,7 +137,7 @@ describe('patience', { concurrency: 3 }, () => {
     assert.deepEqual(lines, []);
   });
 
-  test('a busy event loop is not the silence of the child', async (t) => {
+  test('a busy event loop does not count as silence', async (t) => {
     const binary = fakeServer(
       t,
       patient(() => {}),
@@ -158,7 +158,7 @@ describe('patience', { concurrency: 3 }, () => {
     assert.deepEqual(lines, []);
   });
 
-  test('nor is a run that was stopped, as by Ctrl-Z', async (t) => {
+  test('a suspended run, as by Ctrl-Z, does not count as silence', async (t) => {
     const binary = fakeServer(
       t,
       patient((server) =>

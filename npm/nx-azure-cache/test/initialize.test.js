@@ -56,7 +56,7 @@ describe('initialize', { concurrency: 3 }, () => {
       await assertOff(t, options, 'EISDIR');
     });
 
-    test('extends something that is missing', async (t) => {
+    test('extends a missing file', async (t) => {
       const nxJson = '{"extends": "./missing.json"}';
       await assertOff(t, { binary: fakeServer(t), nxJson }, 'missing.json');
     });
@@ -65,7 +65,7 @@ describe('initialize', { concurrency: 3 }, () => {
       ['a file', './base.json', 'base.json'],
       ['a package', '@acme/preset/nx', 'node_modules/@acme/preset/nx.json'],
     ]) {
-      test(`extends ${name} that has the block`, async (t) => {
+      test(`extends ${name} with the block`, async (t) => {
         const workspace = temporaryFolder(t);
         const base = path.join(workspace, file);
         fs.mkdirSync(path.dirname(base), { recursive: true });
@@ -76,7 +76,7 @@ describe('initialize', { concurrency: 3 }, () => {
       });
     }
 
-    test('has a block of its own, which replaces what it extends', async (t) => {
+    test('has its own block, which replaces the inherited one', async (t) => {
       const workspace = temporaryFolder(t);
       const base = path.join(workspace, 'base.json');
       fs.writeFileSync(base, '{"azure": {"container": "base"}}');
@@ -99,7 +99,7 @@ describe('initialize', { concurrency: 3 }, () => {
       });
     }
   });
-  test('initialize says what rpc/doc.go says', async (t) => {
+  test('sends what rpc/doc.go specifies', async (t) => {
     const binary = fakeServer(t, (server) =>
       server.on('initialize', (params, answer) => {
         const reason = JSON.stringify({ ...params, parent: process.ppid });
@@ -146,7 +146,7 @@ describe('initialize', { concurrency: 3 }, () => {
     [{ defaultBase: 5 }, undefined],
     [{}, undefined],
   ])) {
-    test(`of ${JSON.stringify(keys)} the base ${defaultBase} is sent`, async (t) => {
+    test(`sends the base ${defaultBase} for ${JSON.stringify(keys)}`, async (t) => {
       const nxJson = JSON.stringify({ azure: {}, ...keys });
       const sent = await sentParams(t, { nxJson });
       assert.equal(sent.defaultBase, defaultBase);
@@ -173,7 +173,7 @@ describe('initialize', { concurrency: 3 }, () => {
     ['{}', '{}', [], undefined],
     ['{}', '[{"azure": {}}]', [], undefined],
   ])) {
-    test(`of ${own}, which extends ${other}, ${extended} is said`, async (t) => {
+    test(`reports ${extended} as extended for ${own}, which extends ${other}`, async (t) => {
       const workspace = temporaryFolder(t);
       fs.writeFileSync(path.join(workspace, 'base.json'), other);
       // Comments and trailing commas, as Nx reads them.

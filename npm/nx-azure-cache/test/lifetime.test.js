@@ -52,7 +52,7 @@ describe('lifetime', { concurrency: 3 }, () => {
     }
   }
 
-  test('the child dies before initialize, with a last word', async (t) => {
+  test('the child dies before initialize, after a line on stderr', async (t) => {
     const binary = fakeServer(t, (server) => {
       process.stderr.write('\n  panic: out of cheese  \ngoroutine 1\n');
       process.exitCode = 2;
@@ -68,7 +68,7 @@ describe('lifetime', { concurrency: 3 }, () => {
     assert.doesNotMatch(lines[0], /goroutine/);
   });
 
-  test('the first line of a long last word is the one that counts', async (t) => {
+  test('only the first line on stderr is reported', async (t) => {
     const binary = fakeServer(t, (server) => {
       server.on('initialize', () => {
         const trace = 'goroutine 1 [running]\n'.repeat(10_000);
@@ -113,7 +113,7 @@ describe('lifetime', { concurrency: 3 }, () => {
     assertOneLine(lines, 'exited with code 3');
   });
 
-  test('the child dies, and a process of its own holds the pipes', async (t) => {
+  test('the child dies while its own child holds the pipes', async (t) => {
     const binary = fakeServer(t, (server) => {
       const { spawn } = require('node:child_process');
       server.on('retrieve', (_, answer) => {
@@ -210,7 +210,7 @@ describe('lifetime', { concurrency: 3 }, () => {
     assert.equal(pids(binary).length, 45);
   });
 
-  test('errors of handles are no uncaught errors', async (t) => {
+  test('errors of handles are not uncaught', async (t) => {
     const { report } = await play(
       t,
       async ({ open, cacheDirectory }) => {
@@ -238,7 +238,7 @@ describe('lifetime', { concurrency: 3 }, () => {
     assert.deepEqual(report, [null, null, null, null]);
   });
 
-  test('an idle child does not hold the event loop', async (t) => {
+  test('an idle child does not keep the event loop alive', async (t) => {
     const { report, lines } = await play(
       t,
       async ({ open, cacheDirectory }) => {
@@ -254,7 +254,7 @@ describe('lifetime', { concurrency: 3 }, () => {
     assert.deepEqual(lines, []);
   });
 
-  test('a child that was never used does not either', async (t) => {
+  test('an unused child does not either', async (t) => {
     const { lines } = await play(t, async ({ open }) => void (await open()), {
       binary: fakeServer(t),
     });
@@ -262,7 +262,7 @@ describe('lifetime', { concurrency: 3 }, () => {
   });
 
   for (const method of ['retrieve', 'store']) {
-    test(`a pending ${method} holds the event loop`, async (t) => {
+    test(`a pending ${method} keeps the event loop alive`, async (t) => {
       const binary = fakeServer(t, (server) => {
         const result = { queued: true, reason: '' };
         server.on('store', (_, answer) =>
@@ -288,7 +288,7 @@ describe('lifetime', { concurrency: 3 }, () => {
     });
   }
 
-  test('some answers are missing when the child dies', async (t) => {
+  test('the child dies with some responses missing', async (t) => {
     const binary = fakeServer(t, (server) => {
       let seen = 0;
       server.on('store', (_, answer) => {
@@ -315,7 +315,7 @@ describe('lifetime', { concurrency: 3 }, () => {
     assertOneLine(lines, 'exited with code 1');
   });
 
-  test('the child dies in the middle of an answer', async (t) => {
+  test('the child dies in the middle of a response', async (t) => {
     const binary = fakeServer(t, (server) => {
       server.on('retrieve', () => {
         server.write('Content-Length: 1000\r\n\r\n{"jsonrpc"');
@@ -332,7 +332,7 @@ describe('lifetime', { concurrency: 3 }, () => {
     assertOneLine(lines, 'exited with code 1');
   });
 
-  test('a child that says nothing is given up, and killed', async (t) => {
+  test('a silent child is killed', async (t) => {
     const binary = fakeServer(t, (server) => server.hang());
     const { report } = await play(
       t,
@@ -361,7 +361,7 @@ describe('lifetime', { concurrency: 3 }, () => {
     assert.deepEqual(report, [silent, silent]);
   });
 
-  test('a slow child is not given up while it answers', async (t) => {
+  test('a slow child is not killed while it responds', async (t) => {
     const binary = fakeServer(t, (server) => {
       let seen = 0;
       server.on('retrieve', (_, answer) =>

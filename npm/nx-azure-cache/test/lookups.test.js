@@ -49,7 +49,7 @@ function lookupsAt(options) {
 }
 
 describe('lookups', () => {
-  test('a miss is remembered until its time is over', async () => {
+  test('a miss is remembered until it expires', async () => {
     const { ask, asked, clock } = lookupsAt();
     for (const now of [0, 1, 50, 99]) {
       clock.now = now;
@@ -65,7 +65,7 @@ describe('lookups', () => {
     assert.deepEqual(asked, ['h', 'h']);
   });
 
-  test('a miss that is found again is remembered anew', async () => {
+  test('a repeated miss is remembered anew', async () => {
     const { ask, asked, clock } = lookupsAt();
     for (const now of [0, 100, 199, 200]) {
       clock.now = now;
@@ -74,7 +74,7 @@ describe('lookups', () => {
     assert.equal(asked.length, 3);
   });
 
-  test('it is remembered for 10 to 30 s without options', async () => {
+  test('the default lifetime is 10 to 30 s', async () => {
     const clock = { now: 0 };
     const lookups = new Lookups({ now: () => clock.now });
     let asked = 0;
@@ -89,7 +89,7 @@ describe('lookups', () => {
     assert.equal(asked, 2);
   });
 
-  test('a store ends it', async () => {
+  test('a store forgets the miss', async () => {
     const { ask, asked, lookups } = lookupsAt();
     await ask('h');
     await ask('other');
@@ -99,7 +99,7 @@ describe('lookups', () => {
     assert.deepEqual(asked, ['h', 'other', 'h']);
   });
 
-  test('a store ends a lookup that is on its way', async () => {
+  test('a store makes a pending lookup obsolete', async () => {
     const { ask, asked, lookups } = lookupsAt();
     /** @type {(answer: null) => void} */
     let answer = () => {};
@@ -116,7 +116,7 @@ describe('lookups', () => {
     assert.equal(asked.length, 3);
   });
 
-  test('hits are not remembered, nor is what could not be found out', async () => {
+  test('hits and failed lookups are not remembered', async () => {
     const { ask, asked } = lookupsAt();
     assert.equal(await ask('h', () => hit), hit);
     assert.equal(await ask('h', () => hit), hit);
@@ -153,7 +153,7 @@ describe('lookups', () => {
     assert.equal(asked.length, 2);
   });
 
-  test('their number has a limit: the oldest are forgotten', async () => {
+  test('beyond a limit, the oldest misses are forgotten', async () => {
     const { ask, asked, clock } = lookupsAt({ maxMisses: 3 });
     for (const hash of ['1', '2', '3', '4']) {
       clock.now++;
@@ -197,8 +197,8 @@ function listener(t, answers) {
   };
 }
 
-describe('what a server is asked', { concurrency: 3 }, () => {
-  test('a miss again and again: once', async (t) => {
+describe('requests to the server', { concurrency: 3 }, () => {
+  test('for repeated misses: one', async (t) => {
     const { binary, asked } = listener(t, {});
     const { report, lines } = await play(
       t,
@@ -225,7 +225,7 @@ describe('what a server is asked', { concurrency: 3 }, () => {
     assert.equal(asked().length, 20);
   });
 
-  test('a damaged entry, and one that Nx cannot hold: once', async (t) => {
+  test('for a damaged entry, and one that Nx cannot represent: one', async (t) => {
     const odd = { ...hit, code: 65536 };
     const { binary, asked } = listener(t, { damaged: [3], odd: [odd] });
     const { report, lines } = await play(
@@ -250,7 +250,7 @@ describe('what a server is asked', { concurrency: 3 }, () => {
     );
   });
 
-  test('hits and other errors: each time', async (t) => {
+  test('for hits and other errors: one each time', async (t) => {
     const { binary, asked } = listener(t, { hit: [hit], error: [1, 4, hit] });
     const { report } = await play(
       t,
@@ -269,7 +269,7 @@ describe('what a server is asked', { concurrency: 3 }, () => {
     assert.equal(asked().length, 6);
   });
 
-  test('a hash that was stored, whatever became of it: again', async (t) => {
+  test('for a stored hash, with any outcome: a new one', async (t) => {
     const { binary, asked } = listener(t, { h: [null, null, hit] });
     fs.appendFileSync(binary, 'server.tellsStored = false;');
     const { report } = await play(
@@ -292,7 +292,7 @@ describe('what a server is asked', { concurrency: 3 }, () => {
     assert.equal(asked().length, 4);
   });
 
-  test('a hash that is stored later, after a miss in between: again', async (t) => {
+  test('for a hash that is stored after a miss: a new one', async (t) => {
     const { binary, asked } = listener(t, { h: [null, hit] });
     fs.appendFileSync(
       binary,

@@ -27,7 +27,7 @@ async function retrieveAndStore({ open, cacheDirectory }) {
 const nothing = [null, false];
 
 describe('messages', { concurrency: 3 }, () => {
-  test('an answer that is none ends the session', async (t) => {
+  test('an invalid response ends the session', async (t) => {
     const binary = fakeServer(t, (server) =>
       server.on('retrieve', () => server.send({ jsonrpc: '2.0', id: 1 })),
     );
@@ -36,7 +36,7 @@ describe('messages', { concurrency: 3 }, () => {
     assertOneLine(lines, 'the cache process was stopped: ');
   });
 
-  test('messages that mean nothing are ignored', async (t) => {
+  test('unknown messages are ignored', async (t) => {
     const binary = fakeServer(t, (server) => {
       server.on('retrieve', (_, answer) => {
         server.send({ jsonrpc: '2.0', id: 4711, result: 'to nobody' });
@@ -52,7 +52,7 @@ describe('messages', { concurrency: 3 }, () => {
     assert.deepEqual(lines, []);
   });
 
-  test('many messages at once, in pieces of any size', async (t) => {
+  test('many messages at once, split at any byte', async (t) => {
     const binary = fakeServer(t, (server) => {
       /** @type {string[]} */
       const hashes = [];
@@ -104,7 +104,7 @@ describe('messages', { concurrency: 3 }, () => {
     assert.deepEqual(lines, []);
   });
 
-  test('what the child said right before its end is heard', async (t) => {
+  test('messages right before the exit are received', async (t) => {
     const calls = 30;
     const binary = fakeServer(
       t,
@@ -141,7 +141,7 @@ describe('messages', { concurrency: 3 }, () => {
     );
   });
 
-  test('stdout is closed while the child lives on', async (t) => {
+  test('stdout is closed while the child is alive', async (t) => {
     const binary = fakeServer(t, (server) => {
       server.on('retrieve', () => {
         server.hang();
@@ -154,7 +154,7 @@ describe('messages', { concurrency: 3 }, () => {
     assert.ok(took < 5_000);
   });
 
-  test('stdin is closed while the child lives on', async (t) => {
+  test('stdin is closed while the child is alive', async (t) => {
     // Node aborts when its own stdin is closed.
     const binary = path.join(temporaryFolder(t), 'binary');
     writeExecutable(binary, '#!/bin/sh\necho $$ >$0.pids\nexec sleep 60 <&-\n');
@@ -187,7 +187,7 @@ describe('messages', { concurrency: 3 }, () => {
     });
   }
 
-  test('what the server logs from warn on is a line each', async (t) => {
+  test('each warning in the log is a line', async (t) => {
     const binary = fakeServer(t, (server) => {
       /** @param {string} level @param {string} message */
       const log = (level, message) => server.notify('log', { level, message });
@@ -212,7 +212,7 @@ describe('messages', { concurrency: 3 }, () => {
     ]);
   });
 
-  test('a log without a text does not hurt', async (t) => {
+  test('a log message without text is ignored', async (t) => {
     const binary = fakeServer(t, (server) =>
       server.on('retrieve', (_, answer) => {
         server.notify('log', { level: 'warn' });

@@ -82,7 +82,7 @@ describe('a run in a task', { concurrency: 3 }, () => {
     assert.equal(stderr, '');
   });
 
-  test('writes all of it to the file of the log', async (t) => {
+  test('writes everything to the log file', async (t) => {
     const file = path.join(temporaryFolder(t), 'log');
     const binary = fakeServer(t, talkative);
     const { stderr } = await play(t, run, {
@@ -99,7 +99,7 @@ describe('a run in a task', { concurrency: 3 }, () => {
     assert.equal(fs.statSync(file).mode & 0o777, 0o600);
   });
 
-  test('survives a log that cannot be written', async (t) => {
+  test('ignores an unwritable log file', async (t) => {
     const { stderr } = await play(t, run, {
       binary: fakeServer(t, talkative),
       env: { ...loud, ...tasks[0], NX_AZURE_CACHE_LOG_FILE: '/nowhere/log' },
@@ -109,7 +109,7 @@ describe('a run in a task', { concurrency: 3 }, () => {
   });
 });
 
-describe('a run that is no task', { concurrency: 3 }, () => {
+describe('a run that is not a task', { concurrency: 3 }, () => {
   /** @type {Record<string, NodeJS.ProcessEnv>} */
   const others = {
     'by itself': {},

@@ -39,12 +39,12 @@ async function run(script, stdio = 'pipe') {
 }
 
 describe('notices', { concurrency: 2 }, () => {
-  test('without any, nothing is written', async () => {
+  test('prints nothing without notices', async () => {
     const result = await run('');
     assert.deepEqual(result, { code: 0, signal: null, stdout: '', stderr: '' });
   });
 
-  test('of a topic are taken back, and show what they have hidden', async () => {
+  test('a withdrawn notice reveals the one that it replaced', async () => {
     const { stderr } = await run(`
       notice('a', 'a bug');
       notice('a', 'it is lost', { rank: 1, topic: 'lost' });
@@ -60,7 +60,7 @@ describe('notices', { concurrency: 2 }, () => {
     );
   });
 
-  test('the first of each kind, in their order, at the end', async () => {
+  test('prints the first of each kind, in order, at the end', async () => {
     const { stdout, stderr } = await run(`
       notice('a', 'one');
       notice('b', 'two');
@@ -76,14 +76,14 @@ describe('notices', { concurrency: 2 }, () => {
     );
   });
 
-  test('each is one line', async () => {
+  test('each notice is one line', async () => {
     const { stderr } = await run(
       "notice('a', 'one\\n\\ttwo\\r\\nthree\\u2028four\\n')",
     );
     assert.equal(stderr, 'nx-azure-cache: one; two; three\\u2028four\n');
   });
 
-  test('nobody can write to the terminal with one', async () => {
+  test('a notice cannot control the terminal', async () => {
     const { stderr } = await run(
       "notice('a', 'one\\u001b[2Jtwo\\u0007\\u009b31mthree\\u202e\\0\\b')",
     );
@@ -94,7 +94,7 @@ describe('notices', { concurrency: 2 }, () => {
   });
 
   for (const code of [0, 3]) {
-    test(`process.exit(${code}) still tells, and stays`, async () => {
+    test(`process.exit(${code}) still prints and keeps the code`, async () => {
       const result = await run(
         `notice('a', 'one'); process.exitCode = 9; process.exit(${code});`,
       );
@@ -103,20 +103,20 @@ describe('notices', { concurrency: 2 }, () => {
     });
   }
 
-  test('process.exitCode stays', async () => {
+  test('process.exitCode does not change', async () => {
     const result = await run("notice('a', 'one'); process.exitCode = 3;");
     assert.equal(result.code, 3);
     assert.equal(result.stderr, 'nx-azure-cache: one\n');
   });
 
-  test('an uncaught error does not hide it', async () => {
+  test('an uncaught error does not suppress it', async () => {
     const result = await run("notice('a', 'one'); throw new Error('no');");
     assert.equal(result.code, 1);
     assert.match(result.stderr, /^nx-azure-cache: one$/m);
     assert.match(result.stderr, /^Error: no$/m);
   });
 
-  test('who replaces process.stderr.write does not swallow it', async () => {
+  test('a replaced process.stderr.write does not suppress it', async () => {
     // As Nx does while its TUI is on.
     const result = await run(
       "process.stderr.write = () => true; notice('a', 'one');",
@@ -124,7 +124,7 @@ describe('notices', { concurrency: 2 }, () => {
     assert.equal(result.stderr, 'nx-azure-cache: one\n');
   });
 
-  test('stderr that nobody reads any more', async () => {
+  test('stderr without a reader', async () => {
     const notices = JSON.stringify(path.join(shim, 'lib', 'notices.js'));
     const child = spawn(
       process.execPath,
@@ -143,7 +143,7 @@ describe('notices', { concurrency: 2 }, () => {
     assert.deepEqual([code, signal], [3, null]);
   });
 
-  test('stderr that is closed', async () => {
+  test('closed stderr', async () => {
     const { code, signal, stdout } = await run(`
       notice('a', 'one');
       require('node:fs').closeSync(2);
@@ -152,7 +152,7 @@ describe('notices', { concurrency: 2 }, () => {
     assert.deepEqual([code, signal, stdout], [3, null, '']);
   });
 
-  test('a run that fails for other reasons keeps its code', async (t) => {
+  test('a run that fails for other reasons keeps its exit code', async (t) => {
     const binary = fakeServer(t, (server) =>
       server.on('retrieve', () => process.exit(1)),
     );
@@ -166,7 +166,7 @@ describe('notices', { concurrency: 2 }, () => {
     assertOneLine(lines, 'exited with code 1');
   });
 
-  test('nothing is written while the run goes on', async (t) => {
+  test('prints nothing during the run', async (t) => {
     const { report, lines } = await play(
       t,
       async ({ getRemoteCache }) => {
@@ -194,7 +194,7 @@ describe('notices', { concurrency: 2 }, () => {
     assertOneLine(lines);
   });
 
-  test('a run that ends while the child is asked leaves none', async (t) => {
+  test('a run that ends during a request prints none', async (t) => {
     const binary = fakeServer(t, (server) => server.on('retrieve', () => {}));
     const { lines } = await play(
       t,

@@ -136,7 +136,7 @@ describe('one line', { concurrency: 3 }, () => {
     });
   }
 
-  test('trouble of each kind has a line of its own', async (t) => {
+  test('each kind of problem has a line of its own', async (t) => {
     const said = { read: refused, write: full, stored: reset };
     const binary = fakeServer(t, saying, {
       ...said,
@@ -151,7 +151,7 @@ describe('one line', { concurrency: 3 }, () => {
     );
   });
 
-  test('an unexpected response, and a drain that says nonsense', async (t) => {
+  test('an unexpected response, and a drain with invalid output', async (t) => {
     const binary = fakeServer(t, (server) => {
       server.tellsStored = false;
       server.on('retrieve', (_, answer) => answer.result(5));
@@ -162,7 +162,7 @@ describe('one line', { concurrency: 3 }, () => {
   });
 
   for (const answer of [null, 5, {}, { queued: 'yes' }]) {
-    test(`${JSON.stringify(answer)} as an answer to store`, async (t) => {
+    test(`${JSON.stringify(answer)} as a response to store`, async (t) => {
       const binary = fakeServer(
         t,
         (server, answer) =>
@@ -175,7 +175,7 @@ describe('one line', { concurrency: 3 }, () => {
     });
   }
 
-  test('an exit code that Nx cannot hold is about the entry', async (t) => {
+  test('an exit code that Nx cannot represent is a problem of the entry', async (t) => {
     const binary = fakeServer(t, (server) =>
       server.on('retrieve', ({ hash }, answer) => {
         if (hash === 'h1') return answer.error(3, 'it is cut short');
@@ -209,7 +209,7 @@ describe('one line', { concurrency: 3 }, () => {
     ],
   };
   for (const [name, [make, want]] of Object.entries(folders)) {
-    test(`our folder is ${name}, for a large output and the server`, async (t) => {
+    test(`the cache\'s folder is ${name}`, async (t) => {
       const binary = fakeServer(t, (server) => {
         server.on('retrieve', (_, answer) => answer.error(5, 'so is it here'));
         server.on('store', (_, answer) => answer.error(5, 'so is it here'));

@@ -17,7 +17,7 @@ describe('the folder of terminal outputs', { concurrency: 3 }, () => {
     'of all servers': '.nx-azure-cache',
     'of the server': '.nx-azure-cache/4711-fake',
   })) {
-    test(`a folder ${what} that is a link is not followed`, async (t) => {
+    test(`a link in place of a folder ${what} is not followed`, async (t) => {
       const elsewhere = temporaryFolder(t);
       const { report, lines } = await play(
         t,
@@ -40,7 +40,7 @@ describe('the folder of terminal outputs', { concurrency: 3 }, () => {
     });
   }
 
-  test('who may use the cache directory may use the folder of all servers', async (t) => {
+  test("everyone who may use the cache directory may use the servers' folder", async (t) => {
     const { report } = await play(
       t,
       async ({ open, cacheDirectory }) => {
@@ -73,7 +73,7 @@ describe('the folder of terminal outputs', { concurrency: 3 }, () => {
     });
   });
 
-  test('a cache directory that this user may not write', async (t) => {
+  test('a cache directory that this user may not write to', async (t) => {
     if (process.geteuid?.() === 0) return t.skip('root writes everywhere');
     const { report, lines } = await play(
       t,
@@ -101,7 +101,7 @@ describe('the folder of terminal outputs', { concurrency: 3 }, () => {
     );
   });
 
-  test('no file can be written: the result is not stored', async (t) => {
+  test('a result whose output cannot be written is not stored', async (t) => {
     const { report, lines } = await play(
       t,
       async ({ open, cacheDirectory }) => {

@@ -113,7 +113,7 @@ describe('terminal output', { concurrency: 3 }, () => {
     'a lone surrogate in a file': ['x', 300_000, '\uD800'],
   };
   for (const [what, parts] of Object.entries(texts)) {
-    test(`${what} come back as they were`, async (t) => {
+    test(`${what} are restored unchanged`, async (t) => {
       const { binary, travelled } = keeper(t);
       const { report, lines } = await play(
         t,
@@ -156,7 +156,7 @@ describe('terminal output', { concurrency: 3 }, () => {
     });
   }
 
-  test('many at once leave nothing, whoever removes the folder', async (t) => {
+  test('many at once leave no files, even if the folder is removed', async (t) => {
     const binary = fakeServer(t, (server) => {
       const fs = require('node:fs');
       const path = require('node:path');
@@ -195,7 +195,7 @@ describe('terminal output', { concurrency: 3 }, () => {
     assert.deepEqual(lines, []);
   });
 
-  test('a text that somebody removes is written once more', async (t) => {
+  test('an output that was removed is written again', async (t) => {
     const binary = fakeServer(t, (server) => {
       const fs = require('node:fs');
       const path = require('node:path');
@@ -229,7 +229,7 @@ describe('terminal output', { concurrency: 3 }, () => {
     assertOneLine(lines, 'no such file always');
   });
 
-  test('a large text leaves nothing when the server dies', async (t) => {
+  test('a large output leaves no file if the server dies', async (t) => {
     const binary = fakeServer(t, (server) =>
       server.on('store', () => process.exit(1)),
     );
@@ -252,7 +252,7 @@ describe('terminal output', { concurrency: 3 }, () => {
     assertOneLine(lines, 'exited with code 1');
   });
 
-  test('the folder of others stays', async (t) => {
+  test('the folders of other servers stay', async (t) => {
     const { binary } = keeper(t);
     const { report } = await play(
       t,
@@ -272,7 +272,7 @@ describe('terminal output', { concurrency: 3 }, () => {
     assert.deepEqual(report, ['.nx-azure-cache/other/file']);
   });
 
-  test('a file outside the folder of the server is not read, nor removed', async (t) => {
+  test("a file outside the server's folder is neither read nor removed", async (t) => {
     const file = path.join(temporaryFolder(t), 'precious');
     fs.writeFileSync(file, 'precious');
     const { report, lines } = await retrieveOutput(t, file);
@@ -294,7 +294,7 @@ describe('terminal output', { concurrency: 3 }, () => {
   }
 
   for (const text of [undefined, null, 5]) {
-    test(`${text} instead of a text does not hurt`, async (t) => {
+    test(`${text} instead of a string is accepted`, async (t) => {
       const { report, lines } = await play(
         t,
         async ({ open, cacheDirectory }, text) =>

@@ -15,13 +15,13 @@ const {
 const table = path.join(__dirname, '../../../testdata/printable/cases.json');
 const { strings, commands } = JSON.parse(fs.readFileSync(table, 'utf8'));
 
-test('the table that Go reads, too, has something in it', () => {
+test('the table shared with Go is not empty', () => {
   assert.ok(strings.length > 20);
   assert.ok(commands.length > 20);
 });
 
 for (const { text, string, line = string } of strings) {
-  test(`${JSON.stringify(text)} is made ${string}`, () => {
+  test(`${JSON.stringify(text)} becomes ${string}`, () => {
     assert.equal(printable(text), string);
     assert.equal(printableLine(text), line);
     assert.equal(printable(string), string);
@@ -41,7 +41,7 @@ test('a log keeps its lines', () => {
   );
 });
 
-test('JSON stays what it is', () => {
+test('JSON keeps its meaning', () => {
   const value = { a: 'one\n\x1b\u009b\u202e\u{e0001}\ud800ü', 'b\u200b': [1] };
   for (const indent of [undefined, 2]) {
     const text = printableJson(value, indent);

@@ -69,7 +69,7 @@ async function startStorage(t) {
 describe('with the real binary', { concurrency: 3 }, () => {
   for (const exit of [undefined, 3]) {
     const how = exit === undefined ? 'by itself' : `with process.exit(${exit})`;
-    test(`miss, store, hit; and Node ends ${how}`, async (t) => {
+    test(`miss, store, hit; Node ends ${how}`, async (t) => {
       const { env, storage } = await startStorage(t);
       const binary = watched(t);
       const options = { env, nxJson, binary, exit };
@@ -124,7 +124,7 @@ describe('with the real binary', { concurrency: 3 }, () => {
     });
   }
 
-  test('terminal output of any size comes back', async (t) => {
+  test('restores terminal output of any size', async (t) => {
     const { env } = await startStorage(t);
     const options = { env, nxJson, binary: watched(t) };
     const texts = /** @type {const} */ ([
@@ -193,7 +193,7 @@ describe('with the real binary', { concurrency: 3 }, () => {
     assert.deepEqual(lines, []);
   });
 
-  test('it is killed while it is asked', async (t) => {
+  test('the binary is killed during requests', async (t) => {
     const server = require('node:net').createServer(() => {}); // never answers
     server.listen(0, '127.0.0.1');
     await require('node:events').once(server, 'listening');
@@ -238,7 +238,7 @@ describe('with the real binary', { concurrency: 3 }, () => {
     ],
   };
   for (const [what, [azure, more, says]] of Object.entries(troubles)) {
-    test(`${what}: one line says so`, async (t) => {
+    test(`${what}: one line`, async (t) => {
       const { env, storage } = await startStorage(t);
       const { report, lines } = await play(
         t,
@@ -270,7 +270,7 @@ describe('with the real binary', { concurrency: 3 }, () => {
     assert.deepEqual(lines, []);
   });
 
-  test('the command line of the binary works', () => {
+  test('the launcher runs the binary', () => {
     const launcher = path.join(__dirname, '..', 'bin', 'nx-azure-cache.js');
     const output = execFileSync(process.execPath, [launcher, 'version'], {
       env: { ...process.env, NX_AZURE_CACHE_BINARY: real },

@@ -19,7 +19,7 @@ async function retrieveAndStore({ open, cacheDirectory }) {
 
 const nothing = [null, false];
 
-describe('talk', { concurrency: 3 }, () => {
+describe('requests', { concurrency: 3 }, () => {
   const bug =
     / \(if it happens again, report it with a log \(NX_AZURE_CACHE_LOG=debug, NX_AZURE_CACHE_LOG_FILE=PATH\)\)$/;
   /** @type {Map<number, RegExp>} what to do, where the message does not say it */
@@ -39,7 +39,7 @@ describe('talk', { concurrency: 3 }, () => {
   for (const code of [
     -32600, -32601, -32602, -32603, -32002, -32800, 1, 2, 3, 5, 12345,
   ]) {
-    test(`the error ${code} is a miss, and one line`, async (t) => {
+    test(`the error ${code} is a miss and one line`, async (t) => {
       const binary = fakeServer(
         t,
         (server, code) => {
@@ -79,7 +79,7 @@ describe('talk', { concurrency: 3 }, () => {
     });
   }
 
-  test('that the storage is asked no more says it all', async (t) => {
+  test('the line that the storage is off replaces earlier ones', async (t) => {
     const binary = fakeServer(t, (server) => {
       const codes = [1, 1, 4, 1];
       server.on('retrieve', (_, answer) => {
@@ -134,7 +134,7 @@ describe('talk', { concurrency: 3 }, () => {
     );
   });
 
-  test('errors and the end of the server are kinds of their own', async (t) => {
+  test('errors and the exit of the server are different kinds', async (t) => {
     const binary = fakeServer(t, (server) => {
       server.on('retrieve', (_, answer) => answer.error(1, 'bad luck'));
       server.on('store', () => process.exit(1));
@@ -157,7 +157,7 @@ describe('talk', { concurrency: 3 }, () => {
     assert.match(lines[1], /exited with code 1; .*report it/);
   });
 
-  test('a result that cannot be stored costs a line', async (t) => {
+  test('a result that cannot be stored is one line', async (t) => {
     const binary = fakeServer(t, (server) =>
       server.on('store', (_, answer) =>
         answer.result({ queued: false, reason: 'cannot be stored: a socket' }),
@@ -168,7 +168,7 @@ describe('talk', { concurrency: 3 }, () => {
     assertOneLine(lines, 'the result h cannot be stored: a socket');
   });
 
-  test('in the mode read-only nothing is sent to be stored', async (t) => {
+  test('in read-only mode, no result is sent', async (t) => {
     const binary = fakeServer(t, (server) => {
       server.on('initialize', (_, answer) =>
         answer.result(server.hello({ mode: 'read-only' })),
@@ -195,7 +195,7 @@ describe('talk', { concurrency: 3 }, () => {
     '{"code": 0, "outputsPath": "/x", "size": 1, "terminalOutput": null}',
     '{"code": 0, "outputsPath": "/x", "size": 1}',
   ]) {
-    test(`${hit} is no hit`, async (t) => {
+    test(`${hit} is not a hit`, async (t) => {
       const binary = fakeServer(
         t,
         (server, hit) =>
@@ -220,7 +220,7 @@ describe('talk', { concurrency: 3 }, () => {
     'a message that is not JSON': 'Content-Length: 5\r\n\r\nhello',
     'half a message': 'Content-Length: 500\r\n\r\n{"jsonrpc":',
   })) {
-    test(`${what} on stdout, then an answer`, async (t) => {
+    test(`${what} on stdout, then a response`, async (t) => {
       const binary = fakeServer(
         t,
         (server, junk) => {
@@ -255,7 +255,7 @@ describe('talk', { concurrency: 3 }, () => {
     'a length that is none': 'Content-Length: many\r\n\r\n',
     'a message that is not JSON': 'Content-Length: 5\r\n\r\nhello',
   })) {
-    test(`${what} on stdout, instead of an answer`, async (t) => {
+    test(`${what} on stdout, instead of a response`, async (t) => {
       const binary = fakeServer(
         t,
         (server, junk) => server.on('retrieve', () => server.write(junk)),

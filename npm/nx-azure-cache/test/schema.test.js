@@ -26,7 +26,7 @@ const validate = ajv.compile(schema);
 /** @param {string} key */
 const isInObject = (key) => key.includes('.');
 
-test('a validator judges values as the binary does', () => {
+test('the schema accepts the values that the binary accepts', () => {
   assert.ok(values.length > 100);
   for (const { key, value, valid } of values) {
     const [object, inner] = key.split('.');
@@ -35,7 +35,7 @@ test('a validator judges values as the binary does', () => {
   }
 });
 
-test('and so does init', () => {
+test('init accepts the values that the binary accepts', () => {
   for (const { key, value, valid } of values) {
     if (isInObject(key) || ['timeouts', 'trust'].includes(key)) continue;
     const name = /** @type {Parameters<typeof isValid>[0]} */ (key);
@@ -43,7 +43,7 @@ test('and so does init', () => {
   }
 });
 
-test('a key that nobody knows is marked, wherever it is', () => {
+test('unknown keys are rejected at every level', () => {
   for (const block of [
     { contaner: 'nxcache' },
     { timeouts: { conect: '1s' } },
@@ -54,14 +54,14 @@ test('a key that nobody knows is marked, wherever it is', () => {
   }
 });
 
-test('a key that is in every key has values that are judged', () => {
+test('values.json has values for every key', () => {
   const judged = new Set(values.map(({ key }) => key));
   for (const key of Object.keys(schema.properties)) {
     assert.ok(judged.has(key), key);
   }
 });
 
-test('every key is described, and says what it may have', () => {
+test('every key has a description and says which values it allows', () => {
   for (const [key, { description }] of Object.entries(schema.properties)) {
     assert.match(description, /^[A-Z].*\.$/, key);
     if (key === 'timeouts' || key === 'trust') continue;

@@ -49,7 +49,7 @@ describe('servers', () => {
     assert.equal(starts(), 1);
   });
 
-  test('callers at the same time get the same one', async () => {
+  test('concurrent callers get the same server', async () => {
     const { open, starts } = counted();
     const opened = await Promise.all(
       Array.from({ length: 40 }, () => open('a')),
@@ -58,13 +58,13 @@ describe('servers', () => {
     assert.equal(starts(), 1);
   });
 
-  test('that there is no cache is remembered', async () => {
+  test('remembers that there is no cache', async () => {
     const { open, starts } = counted();
     for (let i = 0; i < 3; i++) assert.equal(await open('a', null), null);
     assert.equal(starts(), 1);
   });
 
-  test('one that could not start gets a second chance, and no third', async () => {
+  test('a server that could not start is started twice at most', async () => {
     const { open, starts } = counted();
     const failure = new Error('it hangs');
     for (let i = 0; i < 5; i++)
@@ -77,7 +77,7 @@ describe('servers', () => {
     assert.equal(starts(), 2);
   });
 
-  test('one that was lost gets a second chance, and no third', async () => {
+  test('a lost server is started twice at most', async () => {
     const { open, starts } = counted();
     const first = { isLost: false };
     const second = { isLost: false };
@@ -90,7 +90,7 @@ describe('servers', () => {
     assert.equal(starts(), 2);
   });
 
-  test('few configurations are remembered', async () => {
+  test('the number of configurations is limited', async () => {
     const { open, starts } = counted();
     for (let i = 0; i < 21; i++) await open(i);
     assert.equal(starts(), 21);
@@ -120,13 +120,13 @@ describe('a configuration', () => {
     'NX_DRY_RUN',
     'NX_VERBOSE_LOGGING',
   ]) {
-    test(`is the same whether Nx has set ${name}`, () => {
+    test(`does not depend on ${name}, which Nx sets`, () => {
       assert.equal(key({ CI: '1', [name]: 'x' }), key({ CI: '1' }));
       assert.equal(key({}, claim(name)), key({}, { claims: [] }));
     });
   }
 
-  test('is another one for each variable that the binary reads', () => {
+  test('depends on each variable that the binary reads', () => {
     const names = variablesOfNx();
     assert.ok(names.includes('NX_ALLOW_INSECURE_DIRECTORIES'));
     assert.ok(names.includes('NX_POWERPACK_LICENSE'));
@@ -136,7 +136,7 @@ describe('a configuration', () => {
     }
   });
 
-  test('has no order of variables', () => {
+  test('does not depend on the order of variables', () => {
     assert.equal(key({ A: '1', B: '2' }), key({ B: '2', A: '1' }));
   });
 });
@@ -164,7 +164,7 @@ describe('caches of one process', { concurrency: 3 }, () => {
     ['one after the other', false],
     ['at the same time', true],
   ])) {
-    test(`40 caches have one child: ${how}`, async (t) => {
+    test(`40 caches share one child: ${how}`, async (t) => {
       const binary = fakeServer(t);
       const { report, lines } = await play(
         t,
@@ -194,7 +194,7 @@ describe('caches of one process', { concurrency: 3 }, () => {
     });
   }
 
-  test('their run has one summary', async (t) => {
+  test('a run has one summary', async (t) => {
     const binary = fakeServer(t, (server) => {
       server.onDrain(() => server.drained({ summary: { hits: 7 } }));
     });
@@ -212,7 +212,7 @@ describe('caches of one process', { concurrency: 3 }, () => {
     assert.equal(pids(binary).length, 2, 'a server and a drain');
   });
 
-  test('a server that is off is asked once', async (t) => {
+  test('a server that is off is initialized once', async (t) => {
     const binary = fakeServer(t, (server) =>
       server.on('initialize', (_, answer) =>
         answer.result(server.hello({ enabled: false, reason: 'no licence' })),
@@ -245,7 +245,7 @@ describe('caches of one process', { concurrency: 3 }, () => {
     },
   };
   for (const [what, change] of Object.entries(changes)) {
-    test(`another ${what} is another server; the same again is not`, async (t) => {
+    test(`another ${what} starts another server; the same one does not`, async (t) => {
       const binary = fakeServer(t);
       const { report } = await play(
         t,
@@ -270,7 +270,7 @@ describe('caches of one process', { concurrency: 3 }, () => {
     });
   }
 
-  test('what Nx sets itself for a run of tasks is no other server', async (t) => {
+  test('variables that Nx sets for a run of tasks start no other server', async (t) => {
     const binary = fakeServer(t);
     await play(
       t,
@@ -285,7 +285,7 @@ describe('caches of one process', { concurrency: 3 }, () => {
     assert.equal(pids(binary).length, 1);
   });
 
-  test('a cache after a lost child has a new one, once', async (t) => {
+  test('after a lost child, a new cache starts another one, once', async (t) => {
     const binary = fakeServer(t, (server) =>
       server.on('retrieve', ({ hash }, answer) => {
         if (hash === 'fatal') process.exit(1);
@@ -319,7 +319,7 @@ describe('caches of one process', { concurrency: 3 }, () => {
     assert.equal(pids(binary).length, 2);
   });
 
-  test('a start that fails is tried twice, however many caches there are', async (t) => {
+  test('a failing start is tried twice, however many caches there are', async (t) => {
     const binary = fakeServer(t, () => process.exit(1));
     const { report, lines } = await play(
       t,
@@ -335,7 +335,7 @@ describe('caches of one process', { concurrency: 3 }, () => {
     assert.equal(pids(binary).length, 2);
   });
 
-  test('what is stored is found in the cache directory where it was', async (t) => {
+  test('stored results are found in their cache directory', async (t) => {
     const binary = fakeServer(t, (server) => {
       server.tellsStored = false;
     });

@@ -131,7 +131,7 @@ const listeners = [
 describe('a run that a signal interrupts', { concurrency: 3 }, () => {
   for (const [signal, code] of ends) {
     for (const [i, [when, listen]] of listeners.entries()) {
-      test(`${signal}, listener ${i}: waits for nothing; the server goes on`, async (t) => {
+      test(`${signal}, listener ${i}: waits for nothing; the server continues`, async (t) => {
         const binary = fakeServer(t, silent);
         const { run, ended, said } = await start(t, binary, {
           [when]: listen(signal, code),
@@ -147,7 +147,7 @@ describe('a run that a signal interrupts', { concurrency: 3 }, () => {
     }
   }
 
-  test('its server got the signal, too: one plain line', async (t) => {
+  test('its server gets the signal, too: one line', async (t) => {
     const binary = fakeServer(t, silent);
     const { run, ended, said } = await start(t, binary, {
       // As Nx 21 to 24 do: first the tasks are ended.
@@ -174,7 +174,7 @@ describe('a run that a signal interrupts', { concurrency: 3 }, () => {
     assert.equal(said(), '');
   });
 
-  test('an error before it has its line all the same', async (t) => {
+  test('an earlier error still gets its line', async (t) => {
     const binary = fakeServer(t, (server) => {
       server.tellsStored = false;
       process.on('SIGTERM', () => process.exit());
@@ -190,7 +190,7 @@ describe('a run that a signal interrupts', { concurrency: 3 }, () => {
     assertOneLine(said().split('\n').slice(0, -1), 'failed', ': a bug (');
   });
 
-  test('a server that crashed before says so all the same', async (t) => {
+  test('an earlier crash of the server is still reported', async (t) => {
     const binary = fakeServer(t, (server) => {
       server.tellsStored = false;
       setTimeout(() => process.exit(3), 1_000);
@@ -206,7 +206,7 @@ describe('a run that a signal interrupts', { concurrency: 3 }, () => {
   });
 });
 
-test('a server that alone is asked to end is no bug', async (t) => {
+test('a server that is asked to exit on its own is not a bug', async (t) => {
   const binary = fakeServer(t, silent);
   const { run, ended, said } = await start(t, binary, {
     after: `process.on('SIGUSR2', () => process.exit(3));`,
@@ -222,7 +222,7 @@ test('a server that alone is asked to end is no bug', async (t) => {
   );
 });
 
-describe('what a signal does stays', { concurrency: 3 }, () => {
+describe('the effect of a signal does not change', { concurrency: 3 }, () => {
   for (const [signal] of ends) {
     test(`without a listener ${signal} ends the process`, async (t) => {
       const binary = fakeServer(t, silent);
@@ -269,7 +269,7 @@ describe('what a signal does stays', { concurrency: 3 }, () => {
   }
 
   // Nx looks for a cache under two names, and each may be a copy of this package.
-  test('a second copy of the module listens no second time', async (t) => {
+  test('a second copy of the module adds no listener', async (t) => {
     const binary = fakeServer(t, silent);
     const signals = JSON.stringify(require.resolve('../lib/signals'));
     const { run, ended, said } = await start(t, binary, {
@@ -285,7 +285,7 @@ describe('what a signal does stays', { concurrency: 3 }, () => {
     assert.equal(said(), '');
   });
 
-  test('no warning of too many listeners comes early', async (t) => {
+  test('Node does not warn early about too many listeners', async (t) => {
     const binary = fakeServer(t, silent);
     const { run, ended, said } = await start(t, binary, {
       after: `for (let i = 0; i < 10; i++) process.on('SIGTERM', () => process.exit(0));`,
@@ -323,7 +323,7 @@ describe('a run that waits for its results', { concurrency: 3 }, () => {
   }
 });
 
-describe('a server that was stopped', { concurrency: 2 }, () => {
+describe('a suspended server', { concurrency: 2 }, () => {
   for (const results of [0, 1]) {
     test(`is gone after the run; ${results} stored`, async (t) => {
       const binary = fakeServer(t);

@@ -97,7 +97,7 @@ describe('a snapshot', { concurrency: 2 }, () => {
 
 describe('tasks of this run', () => {
   for (const mode of ['read-write', 'read-only']) {
-    test(`are noted from their begin to their end: ${mode}`, async (t) => {
+    test(`are listed from begin to end: ${mode}`, async (t) => {
       const args = { log: path.join(temporaryFolder(t), 'log'), mode };
       const binary = fakeServer(t, listener, args);
       const { report } = await play(t, run, { binary, args: { size: 1 } });
@@ -146,7 +146,7 @@ async function fail({ getRemoteCache, shim, cacheDirectory }) {
   return { ended, notes, others, idle: fs.readdirSync(idle) };
 }
 
-test('a task that fails is over, too', async (t) => {
+test('a failed task has ended, too', async (t) => {
   const { report, lines } = await play(t, fail, { binary: fakeServer(t) });
   assert.deepEqual(report.ended, ['123'], 'Nx gets what it has asked for');
   assert.equal(report.notes, '+123\n-123\n');
@@ -180,12 +180,12 @@ async function restore({ getRemoteCache, shim, cacheDirectory }) {
   return fs.readFileSync(path.join(other, 'pending'), 'utf8');
 }
 
-test('what is restored to the workspace disturbs other runs', async (t) => {
+test('a restored result disturbs other runs', async (t) => {
   const { report } = await play(t, restore, { binary: fakeServer(t) });
   assert.equal(report, '~1\n~2\n');
 });
 
-test('an output that only the workspace has', (t) => {
+test('an output that exists only in the workspace', (t) => {
   const [workspaceRoot, cacheDirectory] = [1, 2].map(() => temporaryFolder(t));
   const make = (/** @type {string[]} */ ...parts) =>
     fs.mkdirSync(path.join(...parts), { recursive: true });
@@ -218,7 +218,7 @@ test('an inode is unsigned, although Node reads it as signed', (t) => {
   assert.equal(snapshot?.inode, String(inode));
 });
 
-test('outputs of which Nx copies each', () => {
+test('outputs that can be looked for', () => {
   /** @type {[unknown, string[]][]} */
   const cases = [
     [

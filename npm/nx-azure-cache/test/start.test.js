@@ -42,7 +42,7 @@ async function assertOff(t, options, ...says) {
 }
 
 describe('start', { concurrency: 3 }, () => {
-  test('a server that hangs is given up after 10 s, and killed', async (t) => {
+  test('a server that hangs is killed after 10 s', async (t) => {
     const binary = fakeServer(t, (server) => server.hang());
     const { report, lines, took } = await play(t, open, { binary });
     assert.equal(report, null);
@@ -130,7 +130,7 @@ describe('start', { concurrency: 3 }, () => {
     );
   });
 
-  test('a server that says the cache is off', async (t) => {
+  test('a server that reports that the cache is off', async (t) => {
     const binary = fakeServer(t, (server) =>
       server.on('initialize', (_, answer) =>
         answer.result(
@@ -141,7 +141,7 @@ describe('start', { concurrency: 3 }, () => {
     await assertOff(t, { binary }, 'off: first; second');
   });
 
-  test('mode no-cache is what the user wants: no line', async (t) => {
+  test('the mode no-cache prints no line', async (t) => {
     const binary = fakeServer(t, (server) =>
       server.on('initialize', (_, answer) =>
         answer.result(
@@ -154,7 +154,7 @@ describe('start', { concurrency: 3 }, () => {
     assert.deepEqual(lines, []);
   });
 
-  test('a server that is off is not kept', async (t) => {
+  test('a server that is off is closed', async (t) => {
     const binary = fakeServer(t, (server) =>
       server.on('initialize', (_, answer) =>
         answer.result(server.hello({ enabled: false })),
@@ -180,7 +180,7 @@ describe('start', { concurrency: 3 }, () => {
     assert.equal(report, 'gone');
   });
 
-  test('a server that answers initialize with an error', async (t) => {
+  test('a server that responds to initialize with an error', async (t) => {
     const binary = fakeServer(t, (server) =>
       server.on('initialize', (_, answer) =>
         answer.error(-32602, 'params: no\nsuch field'),
@@ -190,7 +190,7 @@ describe('start', { concurrency: 3 }, () => {
   });
 
   for (const result of ['null', '5', '"yes"', '[]', '{}']) {
-    test(`a server that answers initialize with ${result}`, async (t) => {
+    test(`a server that responds to initialize with ${result}`, async (t) => {
       const binary = fakeServer(
         t,
         (server, result) =>
@@ -201,7 +201,7 @@ describe('start', { concurrency: 3 }, () => {
     });
   }
 
-  test('nx is not there', async (t) => {
+  test('nx is missing', async (t) => {
     const folder = copyShim(t, {
       'vscode-jsonrpc': installed['vscode-jsonrpc'],
     });
@@ -209,13 +209,13 @@ describe('start', { concurrency: 3 }, () => {
     await assertOff(t, options, "Cannot find module 'nx/");
   });
 
-  test('vscode-jsonrpc is not there', async (t) => {
+  test('vscode-jsonrpc is missing', async (t) => {
     const folder = copyShim(t, { nx: installed.nx });
     const options = { folder, binary: fakeServer(t) };
     await assertOff(t, options, "Cannot find module 'vscode-jsonrpc");
   });
 
-  test('only what ships is needed', async (t) => {
+  test('the published files are enough', async (t) => {
     const folder = copyShim(t, {
       nx: installed.nx,
       'vscode-jsonrpc': installed['vscode-jsonrpc'],
@@ -230,7 +230,7 @@ describe('start', { concurrency: 3 }, () => {
     assert.deepEqual(lines, []);
   });
 
-  test('nothing is loaded before it is needed', async (t) => {
+  test('modules are loaded only when needed', async (t) => {
     const { report } = await play(t, async ({ getRemoteCache, shim }) => {
       // Nx has loaded it by then.
       require(`${shim}/lib/workspace`).workspaceRoot();

@@ -72,7 +72,7 @@ describe('stderr', { concurrency: 3 }, () => {
     }
   }
 
-  test('that is not there', async (t) => {
+  test('that does not exist', async (t) => {
     const { report, stderr } = await play(t, retrieveAndStore, {
       ...{ binary: fakeServer(t, loud), exit: 3, stderr: 'none' },
       env: { CI: 'true', NX_AZURE_CACHE_LOG: 'debug' },
@@ -81,7 +81,7 @@ describe('stderr', { concurrency: 3 }, () => {
     assert.equal(stderr, '');
   });
 
-  test('that Nx has replaced: all lines come past it', async (t) => {
+  test('that Nx has replaced: all lines bypass it', async (t) => {
     const binary = fakeServer(t, (server) =>
       server.on('retrieve', (_, answer) => answer.error(2, 'no rights')),
     );
@@ -104,7 +104,7 @@ describe('stderr', { concurrency: 3 }, () => {
     assert.match(lines[1], /0 hits/);
   });
 
-  test('that Nx has replaced with what throws', async (t) => {
+  test('that Nx has replaced with a function that throws', async (t) => {
     const binary = fakeServer(t, (server) =>
       server.on('retrieve', (_, answer) => {
         process.stderr.write('log\n', () => answer.error(2, 'no rights'));
@@ -127,7 +127,7 @@ describe('stderr', { concurrency: 3 }, () => {
     assertOneLine(lines, 'no rights');
   });
 
-  test('of the child stays out of the picture of the TUI', async (t) => {
+  test('of the child does not appear in the TUI', async (t) => {
     const { report, stderr } = await play(t, retrieveAndStore, {
       binary: fakeServer(t, (server) =>
         server.on('retrieve', (_, answer) => {

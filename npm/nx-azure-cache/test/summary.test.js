@@ -51,7 +51,7 @@ describe('the summary', { concurrency: 3 }, () => {
   }
 
   for (const env of [{}, { CI: 'false' }, { NX_VERBOSE_LOGGING: 'false' }]) {
-    test(`is not there with ${JSON.stringify(env)}`, async (t) => {
+    test(`is not printed with ${JSON.stringify(env)}`, async (t) => {
       const binary = fakeServer(t);
       const { lines } = await play(t, retrieve, { binary, env, exit: 0 });
       assert.deepEqual(lines, []);
@@ -59,7 +59,7 @@ describe('the summary', { concurrency: 3 }, () => {
     });
   }
 
-  test('names what is rare where it is', async (t) => {
+  test('names rare outcomes if there are any', async (t) => {
     const binary = fakeServer(t, silentWith, full);
     const { lines } = await play(t, store, {
       ...{ binary, args: 1, env: { CI: 'true' } },
@@ -83,7 +83,7 @@ describe('the summary', { concurrency: 3 }, () => {
     'cannot be asked': () => process.exit(7),
   };
   for (const [what, failure] of Object.entries(failures)) {
-    test(`of a server that ${what} is missed by nobody`, async (t) => {
+    test(`of a server that ${what} is skipped`, async (t) => {
       const script = `(server) => server.onDrain(() => (${failure})(server))`;
       const binary = fakeServer(t, /** @type {any} */ (script));
       const { lines, cacheDirectory } = await play(t, retrieve, {
@@ -94,7 +94,7 @@ describe('the summary', { concurrency: 3 }, () => {
     });
   }
 
-  test('of a run that has asked nothing needs no drain', async (t) => {
+  test('of a run without requests needs no drain', async (t) => {
     const binary = fakeServer(t);
     const { lines } = await play(t, async ({ open }) => void (await open()), {
       ...{ binary, env: { CI: 'true' } },
@@ -103,7 +103,7 @@ describe('the summary', { concurrency: 3 }, () => {
     assert.deepEqual(drains(binary), []);
   });
 
-  test('counts the time that Nx has waited, drain included', async (t) => {
+  test('counts the time that Nx waited, including drain', async (t) => {
     const binary = fakeServer(t, (server) => {
       server.on('retrieve', (_, answer) =>
         setTimeout(() => answer.result(null), 1_100),
@@ -124,7 +124,7 @@ describe('the summary', { concurrency: 3 }, () => {
     assert.ok(seconds < 20, lines[0]); // the calls are not added up
   });
 
-  test('is not there when the server has died', async (t) => {
+  test('is not printed if the server died', async (t) => {
     const binary = fakeServer(t, (server) =>
       server.on('retrieve', () => process.exit(1)),
     );
@@ -134,7 +134,7 @@ describe('the summary', { concurrency: 3 }, () => {
   });
 
   for (const results of [1, 2]) {
-    test(`a server that has died with ${results} to store says so`, async (t) => {
+    test(`a server that died with ${results} to store is reported`, async (t) => {
       const binary = fakeServer(t, (server) => {
         server.tellsStored = false;
         server.on('retrieve', () => process.exit(1));
@@ -160,7 +160,7 @@ describe('the summary', { concurrency: 3 }, () => {
     });
   }
 
-  test('a server that has died before its answer was heard says so', async (t) => {
+  test('a server that died before its response arrived is reported', async (t) => {
     const { lines } = await play(t, async ({ shim }) => {
       const { Run } = require(`${shim}/lib/run.js`);
       const client = { ended: true, waited: 0, resume: () => {} };
@@ -176,7 +176,7 @@ describe('the summary', { concurrency: 3 }, () => {
     assertOneLine(lines, 'it is gone; 2 results were not stored; ');
   });
 
-  test('a server that has just died is found gone', async (t) => {
+  test('a server that has just died is reported as gone', async (t) => {
     const binary = fakeServer(t, (server) => {
       server.tellsStored = false;
       server.on('store', (_, answer) => {

@@ -94,7 +94,7 @@ async function run({ getRemoteCache, shim, cacheDirectory }) {
 }
 
 describe('tasks', { concurrency: 3 }, () => {
-  test('are told where it depends on them', async (t) => {
+  test('are sent if the server needs them', async (t) => {
     const log = path.join(temporaryFolder(t), 'log');
     const binary = fakeServer(t, listener, { log, tasks: true });
     const { report, lines } = await play(t, run, { binary });
@@ -120,7 +120,7 @@ describe('tasks', { concurrency: 3 }, () => {
     ]);
   });
 
-  test('are not asked for otherwise; outputs are for an Nx that refuses links', async (t) => {
+  test('are not sent otherwise; outputs are sent for an Nx that rejects links', async (t) => {
     const log = path.join(temporaryFolder(t), 'log');
     const binary = fakeServer(t, listener, { log, tasks: false });
     const { lines } = await play(t, run, { binary });
@@ -134,7 +134,7 @@ describe('tasks', { concurrency: 3 }, () => {
     ]);
   });
 
-  test('an Nx that takes any link has its outputs for itself', async (t) => {
+  test('outputs are not sent for an Nx that accepts all links', async (t) => {
     const log = path.join(temporaryFolder(t), 'log');
     const folder = copyShim(t, {
       ...installed,
@@ -159,7 +159,7 @@ describe('tasks', { concurrency: 3 }, () => {
     assert.deepEqual(heard(log), [['retrieve', '123', null, null]]);
   });
 
-  test('an Nx 24 that cannot be listened to has a cache', async (t) => {
+  test('an Nx 24 that cannot be observed has a cache', async (t) => {
     const log = path.join(temporaryFolder(t), 'log');
     const folder = copyShim(t, { ...installed, nx: fakeNx(t) });
     const binary = fakeServer(t, listener, { log, tasks: false });
@@ -174,7 +174,7 @@ describe('tasks', { concurrency: 3 }, () => {
     assert.deepEqual(heard(log), [['retrieve', '123', null, null]]);
   });
 
-  test("a program that has not loaded Nx's cache does not wait for it", async (t) => {
+  test("a program without Nx's cache does not load it", async (t) => {
     const log = path.join(temporaryFolder(t), 'log');
     const binary = fakeServer(t, listener, { log, tasks: false });
     const { report } = await play(
@@ -191,7 +191,7 @@ describe('tasks', { concurrency: 3 }, () => {
     assert.deepEqual(heard(log), [['retrieve', '123', null, null]]);
   });
 
-  test('a result of which Nx has said nothing stays here', async (t) => {
+  test('a result without a known task is neither stored nor restored', async (t) => {
     const log = path.join(temporaryFolder(t), 'log');
     const binary = fakeServer(t, listener, { log, tasks: true });
     const { report, lines } = await play(
@@ -224,7 +224,7 @@ describe('tasks', { concurrency: 3 }, () => {
     assertOneLine(lines, 'skipped for 123', 'azure.include or azure.exclude');
   });
 
-  test('the line about it does not show a long hash whole', async (t) => {
+  test('the line about it shortens a long hash', async (t) => {
     const log = path.join(temporaryFolder(t), 'log');
     const binary = fakeServer(t, listener, { log, tasks: true });
     const { lines } = await play(
@@ -254,7 +254,7 @@ describe('tasks', { concurrency: 3 }, () => {
       'its DbCache has no method put',
     ],
   ])) {
-    test(`an Nx that ${name} costs the cache and a line`, async (t) => {
+    test(`an Nx that ${name} has no cache, and one line`, async (t) => {
       const log = path.join(temporaryFolder(t), 'log');
       const folder = copyShim(t, { ...installed, nx: fakeNx(t, source) });
       const { report, lines } = await play(
@@ -273,7 +273,7 @@ describe('tasks', { concurrency: 3 }, () => {
   }
 });
 
-test('a bounded number of hashes is remembered, the newest', () => {
+test('only the newest hashes are remembered', () => {
   const tasks = new NxTasks();
   const target = { project: 'a', target: 'build' };
   const first = { hash: 'first', target };

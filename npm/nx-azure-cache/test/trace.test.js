@@ -40,7 +40,7 @@ async function traced(t, azure = { container: 'nx-cache' }) {
   return file;
 }
 
-test('a trace holds every message, its direction and its time', async (t) => {
+test('a trace contains every message, its direction and its time', async (t) => {
   const before = Date.now();
   const file = await traced(t);
   const lines = fs.readFileSync(file, 'utf8').trimEnd().split('\n');
@@ -68,7 +68,7 @@ test('a trace holds every message, its direction and its time', async (t) => {
   }
 });
 
-test('a secret in the wrong place is not in a trace', async (t) => {
+test('a trace does not contain a misplaced secret', async (t) => {
   const secret = 'c2VjcmV0LXNlY3JldC1zZWNyZXQ';
   const file = await traced(t, {
     container: 'nx-cache',
@@ -86,7 +86,7 @@ test('a secret in the wrong place is not in a trace', async (t) => {
   assert.match(text, /"container":"nx-cache"/);
 });
 
-test('a trace that cannot be written costs nothing', async (t) => {
+test('an unwritable trace changes nothing', async (t) => {
   const { report, lines } = await play(t, oneMiss, {
     binary: server(t),
     env: { NX_AZURE_CACHE_TRACE: path.join(temporaryFolder(t), 'no/where') },

@@ -115,7 +115,7 @@ describe('doctor without a binary', () => {
     }
   }
 
-  test('the binary that cannot be run', (t) => {
+  test('a binary that cannot be run', (t) => {
     const root = temporaryFolder(t);
     const launcher = path.join(shim, 'bin', 'nx-azure-cache.js');
     const env = { NX_AZURE_CACHE_BINARY: `/nowhere/${bad}` };
@@ -126,7 +126,7 @@ describe('doctor without a binary', () => {
 });
 
 describe('a server', () => {
-  test('that says it of all', async (t) => {
+  test('with unsafe strings everywhere', async (t) => {
     const binary = fakeServer(
       t,
       (server, bad) => {
@@ -162,7 +162,7 @@ describe('a server', () => {
     assert.equal(stderr.match(/^nx-azure-cache: /gm)?.length, 5);
   });
 
-  test('that is off', async (t) => {
+  test('that is off, with an unsafe reason', async (t) => {
     const binary = fakeServer(
       t,
       (server, bad) =>
@@ -179,7 +179,7 @@ describe('a server', () => {
   });
 
   for (const NX_AZURE_CACHE_LOG of [undefined, 'debug']) {
-    test(`that ends, with the log ${NX_AZURE_CACHE_LOG}`, async (t) => {
+    test(`that exits, with the log ${NX_AZURE_CACHE_LOG}`, async (t) => {
       const binary = fakeServer(
         t,
         (server, bad) =>
