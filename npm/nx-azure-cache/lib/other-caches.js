@@ -29,7 +29,7 @@ const packageNames = ['s3', 'shared-fs', 'gcs', 'azure'].flatMap((kind) => [
   `@nx/powerpack-${kind}-cache`,
 ]);
 
-/** The packages for other storage, all of which Nx tries before this one. */
+/** The packages for other storage, which Nx tries before this one. */
 const otherStorageNames = packageNames.filter(
   (name) => !name.endsWith('azure-cache'),
 );

@@ -61,8 +61,9 @@ function runIn(cwd, binary, args, { input = '', file = launcher, env } = {}) {
   return { status, signal, stdout, stderr };
 }
 
-/** Shows what it is told of the workspace. */
-const telling = 'printf "%s" "${NX_AZURE_CACHE_WORKSPACE-nothing}"; exit 7';
+/** Prints the workspace that it receives. */
+const printWorkspace =
+  'printf "%s" "${NX_AZURE_CACHE_WORKSPACE-nothing}"; exit 7';
 
 /**
  * A folder with an nx.json, and a binary that shows what it is told.
@@ -77,7 +78,7 @@ function workspace(t, files) {
     fs.writeFileSync(path.join(folder, name), text);
   }
   const binary = path.join(temporaryFolder(t), 'binary');
-  writeExecutable(binary, `#!/bin/sh\n${telling}\n`);
+  writeExecutable(binary, `#!/bin/sh\n${printWorkspace}\n`);
   return { folder, binary };
 }
 

@@ -62,7 +62,7 @@ class Workspace {
     fs.mkdirSync(path.dirname(this.ours), { recursive: true });
     if (hasShim) fs.symlinkSync(copy, this.ours);
     this.binary = path.join(temporaryFolder(t), 'binary');
-    // Shows what it is told of the workspace.
+    // Prints the workspace that it receives.
     writeExecutable(
       this.binary,
       '#!/bin/sh\nprintf "%s" "$NX_AZURE_CACHE_WORKSPACE"; exit 7\n',
@@ -138,7 +138,7 @@ class Workspace {
   }
 
   /**
-   * The rows that the binary is told.
+   * The rows that the binary receives.
    *
    * @param {NodeJS.ProcessEnv} [env]
    */
@@ -171,9 +171,9 @@ class Rows {
     const found = rows.find((row) => row.status === status);
     assert.ok(found, `${id} ${status}: ${JSON.stringify(this.rows, null, 1)}`);
     const text = rows.map(({ seen, fix }) => `${seen}\n${fix}`).join('\n');
-    for (const it of says) {
-      if (typeof it === 'string') assert.ok(text.includes(it), text);
-      else assert.match(text, it);
+    for (const pattern of says) {
+      if (typeof pattern === 'string') assert.ok(text.includes(pattern), text);
+      else assert.match(text, pattern);
     }
     if (status === 'failed') assert.ok(found.fix, `${id} says what to do`);
   }

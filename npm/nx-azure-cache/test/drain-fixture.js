@@ -1,6 +1,6 @@
 'use strict';
 
-// What the tests of the end of a run share.
+// What the tests of a run's end share.
 
 const path = require('node:path');
 
@@ -28,20 +28,20 @@ async function retrieve({ open, cacheDirectory }) {
 }
 
 /**
- * A server that never tells what became of a result.
+ * A server that never reports the outcome of a result.
  *
  * @param {FakeServer} server
  */
-const silent = (server) => (server.tellsStored = false);
+const silent = (server) => (server.reportsStored = false);
 
 /**
- * The same; as `drain` it says what it is told to.
+ * The same, which as `drain` prints this result.
  *
  * @param {FakeServer} server
  * @param {Parameters<FakeServer['drained']>[0]} result
  */
 function silentWith(server, result) {
-  server.tellsStored = false;
+  server.reportsStored = false;
   server.onDrain(() => server.drained(result));
 }
 

@@ -66,7 +66,7 @@ describe('the result of drain', { concurrency: 3 }, () => {
     const binary = fakeServer(
       t,
       (server, { troubles, told }) => {
-        server.tellsStored = false;
+        server.reportsStored = false;
         server.on('store', (_, answer) => {
           answer.result({ queued: true, reason: '' });
           server.stored('h0', told);
@@ -106,11 +106,11 @@ describe('the result of drain', { concurrency: 3 }, () => {
 
   test('outcomes are reported without drain, too', async (t) => {
     const binary = fakeServer(t, (server) => {
-      server.tellsStored = false;
+      server.reportsStored = false;
       const outcomes = [
         { outcome: 'exists' },
         { outcome: 'changed', reason: 'its outputs were changed' },
-        { outcome: 'failed', reason: 'given up', code: -32800 },
+        { outcome: 'failed', reason: 'cancelled', code: -32800 },
         { outcome: 'refused', reason: 'cannot be stored: a is a socket' },
         { outcome: 'refused', reason: 'cannot be stored: b is a socket' },
         { outcome: 'failed', reason: 'bad luck', code: 1 },
@@ -165,7 +165,7 @@ describe('the result of drain', { concurrency: 3 }, () => {
     for (const CI of [undefined, 'true']) {
       test(`drain ${what}, CI=${CI}`, async (t) => {
         const script = `(server) => {
-          server.tellsStored = false;
+          server.reportsStored = false;
           server.onDrain(() => (${failure})(server));
         }`;
         const binary = fakeServer(t, /** @type {any} */ (script));
@@ -198,14 +198,14 @@ describe('the result of drain', { concurrency: 3 }, () => {
 
   /** @type {Record<string, (server: FakeServer) => void>} */
   const hangs = {
-    'hangs, whatever it is told': (server) => {
+    'hangs and ignores signals': (server) => {
       for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
         process.on(signal, () => {});
       }
       server.hang();
     },
     'is stopped': () => process.kill(process.pid, 'SIGSTOP'),
-    'leaves somebody with its stdout': (server) => {
+    'leaves its stdout to another process': (server) => {
       const { spawn } = require('node:child_process');
       spawn('sleep', ['14'], { stdio: ['ignore', 'inherit', 'ignore'] });
       server.drained();
@@ -214,7 +214,7 @@ describe('the result of drain', { concurrency: 3 }, () => {
   for (const [what, hang] of Object.entries(hangs)) {
     test(`drain ${what}: it is killed after its limit`, async (t) => {
       const script = `(server) => {
-        server.tellsStored = false;
+        server.reportsStored = false;
         server.on('initialize', (_, answer) =>
           answer.result(server.hello({ drain: 100 })),
         );

@@ -38,7 +38,7 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
 
   test('the server sets the limit', async (t) => {
     const binary = fakeServer(t, (server) => {
-      server.tellsStored = false;
+      server.reportsStored = false;
       server.on('initialize', (_, answer) =>
         answer.result(server.hello({ session: '1-x', drain: 0 })),
       );
@@ -54,12 +54,15 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
       const binary = fakeServer(
         t,
         (server, when) => {
-          server.tellsStored = false;
+          server.reportsStored = false;
           server.on('store', ({ hash }, answer) => {
             if (when === 'before') server.stored(hash);
             answer.result({ queued: true, reason: '' });
             if (when === 'after') server.stored(hash);
-            server.notify('log', { level: 'warn', message: 'all is told' });
+            server.notify('log', {
+              level: 'warn',
+              message: 'everything is reported',
+            });
           });
         },
         when,
@@ -75,7 +78,7 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
         { binary },
       );
       assert.equal(report, true);
-      assertOneLine(lines, 'all is told');
+      assertOneLine(lines, 'everything is reported');
       assert.deepEqual(drains(binary), []);
     });
   }
@@ -151,7 +154,7 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
   ])) {
     test(`of ${what}`, async (t) => {
       const binary = fakeServer(t, (server) => {
-        server.tellsStored = false;
+        server.reportsStored = false;
         server.on('initialize', (_, answer) =>
           answer.result(server.hello({ session: `${process.pid}` })),
         );

@@ -30,7 +30,7 @@ const {
 /** @import { TestContext } from 'node:test' */
 /** @import { Nx } from './fixture' */
 
-const licence = fs.readFileSync(
+const license = fs.readFileSync(
   path.join(root, 'testdata/license/valid.jwt'),
   'utf8',
 );
@@ -73,7 +73,7 @@ async function world(t, putTakes, timeouts) {
     binary,
     env: {
       AZURE_STORAGE_CONNECTION_STRING: storage.connectionString,
-      NX_POWERPACK_LICENSE: licence,
+      NX_POWERPACK_LICENSE: license,
     },
     nxJson: JSON.stringify({ azure: { container: 'nx-cache', timeouts } }),
   };
@@ -156,14 +156,14 @@ async function assertClean(binary, cacheDirectory) {
 describe('the end of a run', { concurrency: 2 }, () => {
   for (const exit of [0, 3]) {
     test(`waits for its results; exit ${exit}`, async (t) => {
-      const it = await world(t, 1_500);
+      const fixture = await world(t, 1_500);
       const last = `process.exitCode = ${exit};`;
-      const { ended, cacheDirectory, said } = await start(t, it, '', last);
+      const { ended, cacheDirectory, said } = await start(t, fixture, '', last);
       assert.deepEqual(await ended, [exit, null]);
-      assert.equal(await it.count(), 3, 'it has not waited');
+      assert.equal(await fixture.count(), 3, 'it has not waited');
       // The one line of drain, where it is no terminal.
       if (said()) assert.match(said(), /^nx-azure-cache: storing .* left\n$/);
-      await assertClean(it.binary, cacheDirectory);
+      await assertClean(fixture.binary, cacheDirectory);
     });
   }
 
@@ -188,28 +188,28 @@ describe('the end of a run', { concurrency: 2 }, () => {
   });
 
   test('by kill -9: the server finishes and exits', async (t) => {
-    const it = await world(t, 2_000);
-    const { run, ended, cacheDirectory } = await start(t, it, '', stay);
+    const fixture = await world(t, 2_000);
+    const { run, ended, cacheDirectory } = await start(t, fixture, '', stay);
     run.kill('SIGKILL');
     await ended;
-    assert.equal(await it.count(), 0, 'it was too fast');
-    await assertClean(it.binary, cacheDirectory);
-    assert.equal(await it.count(), 3);
+    assert.equal(await fixture.count(), 0, 'it was too fast');
+    await assertClean(fixture.binary, cacheDirectory);
+    assert.equal(await fixture.count(), 3);
   });
 
   test('by Ctrl-C to the whole group: the same', async (t) => {
-    const it = await world(t, 2_000);
+    const fixture = await world(t, 2_000);
     const { run, ended, cacheDirectory, said } = await start(
       t,
-      it,
+      fixture,
       "process.on('SIGINT', () => process.exit(130));",
       stay,
     );
     process.kill(-Number(run.pid), 'SIGINT');
     assert.deepEqual(await ended, [130, null]);
-    assert.equal(await it.count(), 0, 'it has waited');
-    await assertClean(it.binary, cacheDirectory);
-    assert.equal(await it.count(), 3);
+    assert.equal(await fixture.count(), 0, 'it has waited');
+    await assertClean(fixture.binary, cacheDirectory);
+    assert.equal(await fixture.count(), 3);
     assert.equal(said(), '');
   });
 
@@ -218,36 +218,36 @@ describe('the end of a run', { concurrency: 2 }, () => {
     ['SIGHUP', 129],
   ])) {
     test(`by ${signal}: the same`, async (t) => {
-      const it = await world(t, 2_000);
+      const fixture = await world(t, 2_000);
       const { run, ended, cacheDirectory } = await start(
         t,
-        it,
+        fixture,
         `process.on('${signal}', () => process.exit(${code}));`,
         stay,
       );
       run.kill(signal);
       assert.deepEqual(await ended, [code, null]);
-      assert.equal(await it.count(), 0, 'it has waited');
-      await assertClean(it.binary, cacheDirectory);
-      assert.equal(await it.count(), 3);
+      assert.equal(await fixture.count(), 0, 'it has waited');
+      await assertClean(fixture.binary, cacheDirectory);
+      assert.equal(await fixture.count(), 3);
     });
   }
 
   test('by Ctrl-C while it waits: it stops waiting', async (t) => {
-    const it = await world(t, 8_000);
+    const fixture = await world(t, 8_000);
     const { run, ended, cacheDirectory, said } = await start(
       t,
-      it,
+      fixture,
       "process.on('SIGINT', () => {});",
       'process.exit(3);',
     );
     await sleep(2_500);
     process.kill(-Number(run.pid), 'SIGINT');
     assert.deepEqual(await ended, [3, null]);
-    assert.equal(await it.count(), 0, 'it has waited');
+    assert.equal(await fixture.count(), 0, 'it has waited');
     assert.match(said(), /3 results are still being stored, for at most 60 s/);
-    await assertClean(it.binary, cacheDirectory);
-    assert.equal(await it.count(), 3);
+    await assertClean(fixture.binary, cacheDirectory);
+    assert.equal(await fixture.count(), 3);
   });
 
   for (const drain of ['0s', '500ms']) {

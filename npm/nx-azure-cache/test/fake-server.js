@@ -4,13 +4,13 @@ const fs = require('node:fs');
 const { version } = require('../package.json');
 
 /**
- * @typedef {object} Answer
+ * @typedef {object} Responder
  * @property {(result: any) => void} result
  * @property {(code: number, message: string) => void} error
  */
 
-/** What a server has done that was asked for nothing. */
-const nothing = {
+/** The summary of a server without requests. */
+const emptySummary = {
   hits: 0,
   misses: 0,
   damaged: 0,
@@ -24,13 +24,12 @@ const nothing = {
 };
 
 /**
- * A server that speaks the protocol of rpc/doc.go, as far as a test does not
- * change it. It answers `initialize` with enabled, every `retrieve` with a
- * miss, every `store` with queued, has stored that at once, and ends when its
- * stdin does. Started as `drain` it says that nothing is left.
+ * A server for the protocol in rpc/doc.go. Unless a test changes it, it enables the cache,
+ * responds to each `retrieve` with a miss, accepts and stores each result at once, and exits
+ * when its stdin ends. As `drain`, it reports that nothing is left.
  */
 class FakeServer {
-  /** @type {Record<string, (params: any, answer: Answer) => void>} */
+  /** @type {Record<string, (params: any, answer: Responder) => void>} */
   #handlers = {
     initialize: (_, answer) => answer.result(this.hello()),
     retrieve: (_, answer) => answer.result(null),
@@ -43,15 +42,15 @@ class FakeServer {
   #drain = () => this.drained();
   #input = Buffer.alloc(0);
 
-  /** Whether each result that was accepted is told to be stored, at once. */
-  tellsStored = true;
+  /** Whether it reports each accepted result as stored, at once. */
+  reportsStored = true;
 
-  /** Whether this process is no server, but waits for one. */
+  /** Whether this process runs as `drain` and not as a server. */
   get isDrain() {
     return process.argv[2] === 'drain';
   }
 
-  /** What `initialize` answers, with changes. */
+  /** The response to `initialize`, with changes. */
   hello(changes = {}) {
     return {
       serverVersion: version,
@@ -75,7 +74,7 @@ class FakeServer {
    * pending.
    *
    * @param {string} method
-   * @param {(params: any, answer: Answer) => void} handler
+   * @param {(params: any, answer: Responder) => void} handler
    */
   on(method, handler) {
     this.#handlers[method] = handler;
@@ -102,7 +101,7 @@ class FakeServer {
       processId: 4711,
       waiting: 0,
       bytes: 0,
-      summary: { ...nothing, ...summary },
+      summary: { ...emptySummary, ...summary },
       troubles: null,
       ...changes,
     };
@@ -195,7 +194,7 @@ class FakeServer {
       result: (result) => {
         this.send({ jsonrpc: '2.0', id, result });
         const isAccepted = method === 'store' && result?.queued;
-        if (isAccepted && this.tellsStored) this.stored(params.hash);
+        if (isAccepted && this.reportsStored) this.stored(params.hash);
       },
       error: (code, message) =>
         this.send({ jsonrpc: '2.0', id, error: { code, message } }),

@@ -11,11 +11,11 @@ const { setTimeout: sleep } = require('node:timers/promises');
 /** @import { RemoteCache } from '../index' */
 /** @import { FakeServer } from './fake-server' */
 
-/** The shim, and the repository it is in. */
+/** The package's folder, and the repository. */
 const shim = path.join(__dirname, '..');
 const root = path.join(shim, '..', '..');
 
-/** No process of a test lives longer; milliseconds. */
+/** The most milliseconds that a process of a test may run. */
 const limit = 60_000;
 
 /**
@@ -43,8 +43,8 @@ function writeExecutable(file, text) {
 }
 
 /**
- * Makes an executable that plays the server. `script` is what is special about
- * it; it runs in that process, so it sees nothing of the test but `args`.
+ * Creates an executable that acts as the server. `script` changes its behavior. It runs in
+ * that process, so it can use only `args` of the test.
  *
  * @template [A=undefined]
  * @param {TestContext} t
@@ -83,8 +83,8 @@ function pids(binary) {
 
 /**
  * @param {string} binary one of `fakeServer`
- * @returns {string[]} the arguments with which it was run as `drain`; PPID stands for the
- *   process that has started it
+ * @returns {string[]} the arguments of its runs as `drain`, with PPID in place of the
+ *   parent's process ID
  */
 function drains(binary) {
   const file = `${binary}.drains`;
@@ -93,8 +93,8 @@ function drains(binary) {
 }
 
 /**
- * Whether a process runs. One that has ended, and that nobody has asked for its
- * exit code yet, does not; kill(pid, 0) would find it.
+ * Whether a process runs. A zombie, whose parent has not read its exit code, does not run,
+ * but kill(pid, 0) would find it.
  *
  * @param {number} pid
  */
@@ -110,7 +110,7 @@ function isAlive(pid) {
 }
 
 /**
- * Waits until a process is gone: no orphans.
+ * Waits until a process is gone, so that no orphans stay.
  *
  * @param {number} pid
  */
@@ -121,19 +121,19 @@ async function assertGone(pid) {
   }
 }
 
-/** The modules that the shim needs. */
+/** The modules that the package needs. */
 const installed = {
   nx: path.join(root, 'node_modules', 'nx'),
   'vscode-jsonrpc': path.join(root, 'node_modules', 'vscode-jsonrpc'),
 };
 
 /**
- * Copies what ships of the shim to where it finds only the given modules, and
- * resolves to its folder.
+ * Copies the published files to a folder where only these modules are found. Returns the
+ * folder.
  *
  * @param {TestContext} t
  * @param {Record<string, string>} modules paths by name
- * @param {object} [manifest] what is changed in package.json
+ * @param {object} [manifest] changes to package.json
  */
 function copyShim(t, modules, manifest = {}) {
   const original = require('../package.json');
@@ -154,8 +154,8 @@ function copyShim(t, modules, manifest = {}) {
 }
 
 /**
- * The files anywhere in a folder. Which folders there are does not matter, nor that
- * the server removes its own meanwhile: readdirSync's `recursive` would fail.
+ * The files anywhere in a folder, without folders. The server may remove its own folder
+ * meanwhile, at which readdirSync's `recursive` would fail.
  *
  * @param {string} folder
  * @returns {string[]} relative paths
@@ -181,7 +181,7 @@ function filesIn(folder) {
 }
 
 /**
- * What a script sees that plays Nx.
+ * What a script that acts as Nx can use.
  *
  * @typedef {object} Nx
  * @property {() => Promise<RemoteCache | null>} getRemoteCache
@@ -195,27 +195,25 @@ function filesIn(folder) {
  * @typedef {object} Options
  * @property {string} [binary] NX_AZURE_CACHE_BINARY
  * @property {NodeJS.ProcessEnv} [env] added
- * @property {string | null} [nxJson] its text; null: there is none
+ * @property {string | null} [nxJson] its content; null if it is missing
  * @property {string} [folder] of index.js
  * @property {string} [workspace]
- * @property {number} [exit] the process ends with process.exit of it; default:
- *   by itself
- * @property {number} [within] milliseconds in which it must end after that
- * @property {'read' | 'unread' | 'closed' | 'none'} [stderr] what becomes of its
- *   stderr
+ * @property {number} [exit] the process calls process.exit with this code; by default it
+ *   ends by itself
+ * @property {number} [within] milliseconds within which it must end after that
+ * @property {'read' | 'unread' | 'closed' | 'none'} [stderr] the state of its stderr
  */
 
 /**
- * Runs a script that plays Nx in a process of its own, and resolves to what it
- * did. Whatever happens in it, it must end promptly with the exit code it
- * would have without a cache, must not write to stdout, and must leave no
- * child behind.
+ * Runs a script that acts as Nx in a process of its own. Whatever happens in it, the process
+ * must end promptly with the exit code that it would have without a cache, must not write
+ * to stdout, and must leave no child process.
  *
  * @template R
  * @template [A=undefined]
  * @param {TestContext} t
  * @param {(nx: Nx, args: A) => Promise<R>} script runs in that process, so it
- *   sees nothing of the test but `args`
+ *   can use only `args` of the test
  * @param {Options & { args?: A }} [options]
  */
 async function play(
@@ -295,8 +293,7 @@ async function play(
   const ended = performance.now();
 
   assert.equal(signal, null, `killed by ${signal}: ${stderr}`);
-  // An empty stdout is F01: the loop has run dry, and what comes after an
-  // `await` has never run.
+  // An empty stdout is F01: the event loop ran dry, and the code after an `await` never ran.
   assert.notEqual(stdout, '', `the script has not come to its end: ${stderr}`);
   /** @type {{ report: R }} */
   const { report } = JSON.parse(stdout); // which fails if there is more
@@ -308,7 +305,7 @@ async function play(
 }
 
 /**
- * The environment of a process, with nothing in it of what the tests run in.
+ * The environment of a process, without the variables of the tests' own environment.
  *
  * @param {string} workspace
  * @param {NodeJS.ProcessEnv} env added
@@ -323,17 +320,18 @@ function environment(workspace, env) {
 }
 
 /**
- * Asserts that there is one line on stderr, and that it says something.
+ * Asserts that stderr has one line, which matches all patterns.
  *
  * @param {string[]} lines
- * @param {...(string | RegExp)} says
+ * @param {...(string | RegExp)} patterns
  */
-function assertOneLine(lines, ...says) {
+function assertOneLine(lines, ...patterns) {
   assert.equal(lines.length, 1, lines.join('\n') || 'there is no line');
   assert.ok(lines[0].startsWith('nx-azure-cache: '), lines[0]);
-  for (const it of says) {
-    if (typeof it === 'string') assert.ok(lines[0].includes(it), lines[0]);
-    else assert.match(lines[0], it);
+  for (const pattern of patterns) {
+    if (typeof pattern === 'string') {
+      assert.ok(lines[0].includes(pattern), lines[0]);
+    } else assert.match(lines[0], pattern);
   }
 }
 

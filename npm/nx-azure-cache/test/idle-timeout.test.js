@@ -39,7 +39,7 @@ describe('the idle timeout', { concurrency: 3 }, () => {
   /** @type {Record<string, (server: FakeServer) => void>} */
   const silences = {
     'does not answer': (server) => server.on('retrieve', () => {}),
-    'hangs, whatever it is told': (server) =>
+    'hangs and ignores signals': (server) =>
       server.on('retrieve', () => {
         process.on('SIGTERM', () => {});
         server.hang();
@@ -63,7 +63,7 @@ describe('the idle timeout', { concurrency: 3 }, () => {
     const binary = fakeServer(
       t,
       patient((server) => {
-        server.tellsStored = false;
+        server.reportsStored = false;
         let seen = 0;
         server.on('store', (_, answer) => {
           if (seen++ < 3) answer.result({ queued: true, reason: '' });
@@ -90,7 +90,7 @@ describe('the idle timeout', { concurrency: 3 }, () => {
     progress: (server) => server.notify('progress', { bytes: 1 }),
     stored: (server) => server.stored('other'),
     log: (server) => server.notify('log', { level: 'debug', message: 'x' }),
-    'an answer to another call': (server) =>
+    'a response to another call': (server) =>
       server.send({ jsonrpc: '2.0', id: 4711, result: null }),
   };
   for (const [what, sign] of Object.entries(signs)) {

@@ -271,7 +271,7 @@ describe('requests to the server', { concurrency: 3 }, () => {
 
   test('for a stored hash, with any outcome: a new one', async (t) => {
     const { binary, asked } = listener(t, { h: [null, null, hit] });
-    fs.appendFileSync(binary, 'server.tellsStored = false;');
+    fs.appendFileSync(binary, 'server.reportsStored = false;');
     const { report } = await play(
       t,
       async ({ open, getRemoteCache, cacheDirectory }) => {
@@ -296,7 +296,7 @@ describe('requests to the server', { concurrency: 3 }, () => {
     const { binary, asked } = listener(t, { h: [null, hit] });
     fs.appendFileSync(
       binary,
-      `server.tellsStored = false;
+      `server.reportsStored = false;
        server.on('store', ({ hash }, answer) => {
          answer.result({ queued: true, reason: '' });
          setTimeout(() => server.stored(hash), 200);

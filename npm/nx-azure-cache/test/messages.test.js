@@ -39,7 +39,7 @@ describe('messages', { concurrency: 3 }, () => {
   test('unknown messages are ignored', async (t) => {
     const binary = fakeServer(t, (server) => {
       server.on('retrieve', (_, answer) => {
-        server.send({ jsonrpc: '2.0', id: 4711, result: 'to nobody' });
+        server.send({ jsonrpc: '2.0', id: 4711, result: 'unexpected' });
         server.send({ jsonrpc: '2.0', method: 'unknown', params: [1, 2] });
         server.send({ jsonrpc: '2.0', id: 'x', method: 'unknown' });
         server.send({ jsonrpc: '2.0', method: 'log' });
@@ -111,7 +111,7 @@ describe('messages', { concurrency: 3 }, () => {
       (server, calls) => {
         /** @type {(() => void)[]} */
         const answers = [];
-        server.tellsStored = false;
+        server.reportsStored = false;
         server.on('store', (_, answer) => {
           answers.push(() => answer.result({ queued: true, reason: '' }));
           if (answers.length < calls) return;
@@ -134,7 +134,7 @@ describe('messages', { concurrency: 3 }, () => {
       { binary, args: calls },
     );
     assert.deepEqual(report, Array(calls).fill(true));
-    // Who is told of the end first is a matter of chance.
+    // Either side may notice the end first.
     assertOneLine(
       lines,
       /ended before its results were|30 results were not stored/,

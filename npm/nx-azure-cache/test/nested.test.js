@@ -19,13 +19,13 @@ const {
 /** @import { Nx } from './fixture' */
 
 /**
- * A server with all that has ever led to a text on stderr: its log, a failed request,
+ * A server with everything that ever led to output on stderr: its log, a failed request,
  * and a drain that shows its progress.
  *
  * @param {FakeServer} server
  */
 function talkative(server) {
-  server.tellsStored = false;
+  server.reportsStored = false;
   server.on('retrieve', (_, answer) => {
     process.stderr.write('12:00 DBG rpc method=retrieve\n');
     answer.error(1, 'the storage answers 503');

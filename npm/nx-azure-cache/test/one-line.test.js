@@ -1,7 +1,7 @@
 'use strict';
 
-// One kind of trouble is one line: reading, writing, a result that was accepted,
-// this process and `drain` notice the same.
+// Each kind of problem gets one line, even if reading, writing, an accepted result, this
+// process and `drain` all notice it.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -24,7 +24,7 @@ const {
  * @property {{ [more: string]: unknown }} [drained]
  */
 
-/** A result is read, and two of them are written, of which one waits at the end. */
+/** Reads a result and writes two, one of which still waits at the end. */
 async function retrieveAndStore(/** @type {Nx} */ { open, cacheDirectory }) {
   const cache = await open();
   const answers = [
@@ -41,7 +41,7 @@ const saying = (
   /** @type {import('./fake-server').FakeServer} */ server,
   /** @type {Said} */ { read, write, stored, drained },
 ) => {
-  server.tellsStored = false;
+  server.reportsStored = false;
   server.on('retrieve', ({ hash }, answer) => {
     if (read && hash !== 'h3') answer.error(...read);
     else answer.result(null);
@@ -153,7 +153,7 @@ describe('one line', { concurrency: 3 }, () => {
 
   test('an unexpected response, and a drain with invalid output', async (t) => {
     const binary = fakeServer(t, (server) => {
-      server.tellsStored = false;
+      server.reportsStored = false;
       server.on('retrieve', (_, answer) => answer.result(5));
       server.onDrain(() => server.write('nonsense'));
     });

@@ -18,8 +18,8 @@ const {
 /** @typedef {{ how: 'text' | 'file', bytes: number, mode?: number }} Travelled */
 
 /**
- * A server that keeps what it is told to store in a folder, and sends it back
- * in the form in which it came. It notes how that was.
+ * A server that keeps results in a folder and sends them back in the form in which they
+ * came, which it records.
  *
  * @param {TestContext} t
  */
@@ -151,7 +151,7 @@ describe('terminal output', { concurrency: 3 }, () => {
       const { how, ...others } = travelled('h');
       assert.equal(others.bytes, bytes);
       assert.equal(how, bytes > 262_144 ? 'file' : 'text');
-      // It may hold what nobody else may read.
+      // The output may be private to this user.
       if (how === 'file') assert.equal(others.mode, 0o600);
     });
   }

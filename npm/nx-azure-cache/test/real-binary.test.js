@@ -25,7 +25,7 @@ const { version } = require('../package.json');
 /** @import { TestContext } from 'node:test' */
 
 const nxJson = JSON.stringify({ azure: { container: 'nx-cache' } });
-const licence = fs.readFileSync(
+const license = fs.readFileSync(
   path.join(root, 'testdata/license/valid.jwt'),
   'utf8',
 );
@@ -61,7 +61,7 @@ async function startStorage(t) {
   const storage = await startBlobService(t, blobService);
   const env = {
     AZURE_STORAGE_CONNECTION_STRING: storage.connectionString,
-    NX_POWERPACK_LICENSE: licence,
+    NX_POWERPACK_LICENSE: license,
   };
   return { storage, env };
 }
@@ -227,7 +227,7 @@ describe('with the real binary', { concurrency: 3 }, () => {
   });
 
   /** @type {Record<string, [object | undefined, NodeJS.ProcessEnv, RegExp]>} */
-  const troubles = {
+  const problems = {
     'no azure block': [undefined, {}, /"azure" in nx\.json is missing/],
     'an odd azure block': [['x'], {}, /"azure" in nx\.json must be an object/],
     'no container': [{}, {}, /azure\.container .*is missing/],
@@ -237,7 +237,7 @@ describe('with the real binary', { concurrency: 3 }, () => {
       /licen[cs]e/,
     ],
   };
-  for (const [what, [azure, more, says]] of Object.entries(troubles)) {
+  for (const [what, [azure, more, says]] of Object.entries(problems)) {
     test(`${what}: one line`, async (t) => {
       const { env, storage } = await startStorage(t);
       const { report, lines } = await play(

@@ -337,7 +337,7 @@ describe('caches of one process', { concurrency: 3 }, () => {
 
   test('stored results are found in their cache directory', async (t) => {
     const binary = fakeServer(t, (server) => {
-      server.tellsStored = false;
+      server.reportsStored = false;
     });
     const { report } = await play(
       t,

@@ -24,13 +24,13 @@ const {
 /** @import { FakeServer } from './fake-server' */
 
 /**
- * A server that never tells what became of a result, and leaves a file when it ends by
- * itself. It ends with exit code 0 when it is told to, as the real one does.
+ * A server that never reports the outcome of a result, and leaves a file when it exits by
+ * itself. On SIGTERM it exits with code 0, like the real server.
  *
  * @param {FakeServer} server
  */
 function silent(server) {
-  server.tellsStored = false;
+  server.reportsStored = false;
   if (server.isDrain) return;
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => process.exit());
@@ -176,7 +176,7 @@ describe('a run that a signal interrupts', { concurrency: 3 }, () => {
 
   test('an earlier error still gets its line', async (t) => {
     const binary = fakeServer(t, (server) => {
-      server.tellsStored = false;
+      server.reportsStored = false;
       process.on('SIGTERM', () => process.exit());
       server.on('retrieve', (_, answer) => answer.error(-32603, 'a bug'));
     });
@@ -192,7 +192,7 @@ describe('a run that a signal interrupts', { concurrency: 3 }, () => {
 
   test('an earlier crash of the server is still reported', async (t) => {
     const binary = fakeServer(t, (server) => {
-      server.tellsStored = false;
+      server.reportsStored = false;
       setTimeout(() => process.exit(3), 1_000);
     });
     const { run, ended, said } = await start(t, binary, {
@@ -300,7 +300,7 @@ describe('a run that waits for its results', { concurrency: 3 }, () => {
   for (const signal of /** @type {const} */ (['SIGTERM', 'SIGHUP'])) {
     test(`${signal} to Nx alone ends it at once`, async (t) => {
       const binary = fakeServer(t, (server) => {
-        server.tellsStored = false;
+        server.reportsStored = false;
         const { ppid } = process;
         server.onDrain(() => {
           // As the real one: it ends with its parent.
@@ -332,7 +332,7 @@ describe('a suspended server', { concurrency: 2 }, () => {
         results,
       });
       const [pid] = pids(binary);
-      // It is told by then that nothing is left.
+      // By then it has reported that nothing is left.
       await new Promise((resolve) => setTimeout(resolve, 200));
       process.kill(pid, 'SIGSTOP');
       run.kill('SIGUSR2');

@@ -25,7 +25,7 @@ async function retrieveAndStore({ open, cacheDirectory }) {
  * @param {FakeServer} server
  */
 function loud(server) {
-  server.tellsStored = false;
+  server.reportsStored = false;
   server.on('retrieve', async (_, answer) => {
     for (let i = 0; i < 20; i++) {
       const message = `${i} ${'much '.repeat(50_000)}`;
@@ -43,7 +43,7 @@ describe('stderr', { concurrency: 3 }, () => {
       for (const NX_AZURE_CACHE_LOG of [undefined, 'debug']) {
         const how = [
           stderr,
-          look ? 'Nx has used it' : 'nobody has used it',
+          look ? 'Nx has used it' : 'no one has used it',
           `NX_AZURE_CACHE_LOG=${NX_AZURE_CACHE_LOG}`,
         ].join(', ');
         test(how, async (t) => {

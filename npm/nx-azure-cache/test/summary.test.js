@@ -136,7 +136,7 @@ describe('the summary', { concurrency: 3 }, () => {
   for (const results of [1, 2]) {
     test(`a server that died with ${results} to store is reported`, async (t) => {
       const binary = fakeServer(t, (server) => {
-        server.tellsStored = false;
+        server.reportsStored = false;
         server.on('retrieve', () => process.exit(1));
       });
       const { lines } = await play(
@@ -178,7 +178,7 @@ describe('the summary', { concurrency: 3 }, () => {
 
   test('a server that has just died is reported as gone', async (t) => {
     const binary = fakeServer(t, (server) => {
-      server.tellsStored = false;
+      server.reportsStored = false;
       server.on('store', (_, answer) => {
         answer.result({ queued: true, reason: '' });
         process.kill(process.pid, 'SIGKILL');
@@ -186,7 +186,7 @@ describe('the summary', { concurrency: 3 }, () => {
       server.onDrain(() => server.drained({ ended: 'gone' }));
     });
     const { lines } = await play(t, store, { binary, args: 1, exit: 3 });
-    // Who is told first is a matter of chance; the result is in both lines.
+    // Either side may notice it first; both lines name the result.
     assertOneLine(
       lines,
       /exited before it stored its results|1 result was not stored/,

@@ -1,7 +1,7 @@
 'use strict';
 
-// Of which task a hash is: from the cache of the real Nx, whose methods are
-// called as Nx calls them. How a whole run does it: scripts/e2e.
+// Which task a hash belongs to, observed in the real Nx's cache. The tests call its methods
+// as Nx does; scripts/e2e covers whole runs.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');

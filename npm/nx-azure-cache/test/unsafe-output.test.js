@@ -109,7 +109,7 @@ describe('doctor without a binary', () => {
         const text = run(root, [launcher, 'doctor', ...flags]);
         assertShown(text);
         if (flags.length > 0) JSON.parse(text);
-        // A manager of packages that nobody knows stands in no command.
+        // An unknown package manager must not appear in a command.
         assert.match(text, /npm uninstall @nx\/s3-cache/);
       });
     }
@@ -130,7 +130,7 @@ describe('a server', () => {
     const binary = fakeServer(
       t,
       (server, bad) => {
-        server.tellsStored = false;
+        server.reportsStored = false;
         server.on('initialize', (_, answer) => {
           server.notify('log', { level: 'warn', message: bad });
           const changes = { scope: bad, scopeReason: bad, location: bad };
