@@ -65,7 +65,7 @@ async function main() {
   console.log(
     `\nThe container holds ${blobs.length} blobs, ${(bytes / 1024).toFixed(1)} KiB.`,
   );
-  return judge(restored, fs.existsSync(path.join(b.workspace, 'dist/site')));
+  return exitCode(restored, fs.existsSync(path.join(b.workspace, 'dist/site')));
 }
 
 /** @param {string} text */
@@ -158,7 +158,7 @@ function time(milliseconds) {
  * @param {Measured} restored
  * @param {boolean} isThere whether the outputs are
  */
-function judge(restored, isThere) {
+function exitCode(restored, isThere) {
   const tasks = Object.values(restored.tasks);
   const missed = tasks.filter(
     ({ cacheStatus }) => cacheStatus !== 'remote-cache-hit',
