@@ -190,7 +190,7 @@ function exit(started) {
 
 /** @returns {Promise<number>} milliseconds */
 async function timeOfInitialize() {
-  const { binaryPath } = fromWorkspace('@nx/powerpack-azure-cache/binary.js');
+  const { binaryPath } = fromWorkspace('@nx/powerpack-azure-cache/lib/binary.js');
   const message = JSON.stringify({
     jsonrpc: '2.0',
     id: 1,

@@ -28,7 +28,7 @@ const ours =
     : createRequire(slot.resolve('nx-azure-cache')); // the alias package
 
 const nx = path.dirname(workspace.resolve('nx/package.json'));
-const binary = ours('./binary').binaryPath({ env: process.env });
+const binary = ours('./lib/binary').binaryPath({ env: process.env });
 
 console.log(
   JSON.stringify({
