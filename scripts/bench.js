@@ -77,13 +77,15 @@ function readOptions() {
   const set = values.tiny ? 'tiny' : values.quick ? 'quick' : 'full';
   const rounds = Number(values.rounds ?? (set === 'full' ? 5 : 3));
   if (!Number.isInteger(rounds) || rounds < 1) {
-    throw new Error(`--rounds is ${values.rounds}; it is a number from 1 on`);
+    throw new Error(
+      `--rounds must be a whole number from 1, not ${values.rounds}`,
+    );
   }
   const rows = sets[set].filter(({ id }) => id.includes(values.only));
   if (rows.length === 0) {
     const known = sets[set].map(({ id }) => id).join('\n  ');
     throw new Error(
-      `--only ${values.only} is no part of the name of a row. There are\n  ${known}`,
+      `no row's name contains ${values.only}. The rows are\n  ${known}`,
     );
   }
   const isFull = set === 'full' && !values.only && rounds >= 5;

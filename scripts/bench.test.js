@@ -100,17 +100,17 @@ function isDead(pid) {
   return !fs.existsSync(`/proc/${pid}`);
 }
 
-test('a row that is not there, and rounds that are none, are told', async () => {
+test('an unknown row and an invalid number of rounds are errors', async () => {
   const unknown = await bench(['--quick', '--only', 'nonsense']);
   assert.equal(unknown.code, 1);
-  assert.match(unknown.output, /no part of the name of a row[^]*retrieve W1/);
+  assert.match(unknown.output, /no row's name contains [^]*retrieve W1/);
   const none = await bench(['--rounds', '0']);
   assert.equal(none.code, 1);
-  assert.match(none.output, /--rounds is 0/);
+  assert.match(none.output, /--rounds must be a whole number from 1, not 0/);
 });
 
 test(
-  'a row that fails is told, and ends the bench with 1',
+  'the bench reports a row that fails, and exits with 1',
   { skip: !isLinux && 'the bench reads /proc' },
   async (t) => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'bench-test-'));
@@ -127,7 +127,7 @@ test(
 );
 
 test(
-  'it leaves nothing when nobody reads what it prints',
+  'it leaves nothing behind when its output is closed',
   { skip: !isLinux && 'the bench reads /proc' },
   async () => {
     const marker = randomUUID();
@@ -161,7 +161,7 @@ async function untilPrinted(stream, what) {
 }
 
 /**
- * The processes that have a text in their environment.
+ * The processes that have a string in their environment.
  *
  * @param {string} text
  */

@@ -4,7 +4,7 @@
 //
 // Makes the npm packages in dist/npm: the main package, the alias package, and
 // the package of this platform, or with --all of every platform in
-// npm/platforms.json. With --issuers the binaries trust the licence issuers of
+// npm/platforms.json. With --issuers the binaries trust the license issuers of
 // FILE (a JWKS) and not the development issuer: that is a release build.
 
 const fs = require('node:fs');
@@ -49,7 +49,7 @@ async function build({ all = false, issuers, out = 'dist/npm' } = {}) {
 
 /**
  * Without this an empty file would build binaries that trust the development
- * issuer, and a broken one binaries that trust nobody.
+ * issuer, and a broken one binaries that trust no one.
  *
  * @param {string} issuers path of a JWKS
  */

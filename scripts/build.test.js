@@ -220,28 +220,28 @@ test('a release build trusts its issuers and not the development issuer', async 
     ...['--key', key, '--org', 'Customer'],
   ]);
   const development = path.join(root, 'testdata', 'license', 'valid.jwt');
-  assert.equal(await licenceStatus(file, own), 'valid');
+  assert.equal(await licenseStatus(file, own), 'valid');
   assert.equal(
-    await licenceStatus(file, fs.readFileSync(development, 'utf8')),
+    await licenseStatus(file, fs.readFileSync(development, 'utf8')),
     'unknown-issuer',
   );
 });
 
 /**
- * What a binary says of a licence.
+ * What a binary says about a license.
  *
  * @param {string} file
- * @param {string} licence
+ * @param {string} license
  */
-async function licenceStatus(file, licence) {
-  const env = { ...process.env, NX_POWERPACK_LICENSE: licence };
+async function licenseStatus(file, license) {
+  const env = { ...process.env, NX_POWERPACK_LICENSE: license };
   const client = await Client.start(file, ['serve'], env, {
     onLog: () => {},
     onStored: () => {},
     onStderr: () => {},
     onEnd: () => {},
   });
-  const { license } = await client.call(
+  const session = await client.call(
     'initialize',
     {
       protocolVersion: 1,
@@ -254,5 +254,5 @@ async function licenceStatus(file, licence) {
     10_000,
   );
   client.close();
-  return license.status;
+  return session.license.status;
 }

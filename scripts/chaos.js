@@ -16,23 +16,23 @@ Runs Nx in random workspaces with random faults at random moments, and compares
 each run with one that had no cache.
 
   --runs N   how many runs (default 20)
-  --seed S   any text; everything follows from it (default: a new one)
-  --only K   only run number K of them, to reproduce it
+  --seed S   any string; it determines everything (default: a new one)
+  --only K   only run number K, to reproduce it
   --jobs N   how many runs at once (default 1)
   --scenario NAME
-             the same scenario in every run: one of scripts/chaos/scenarios.js
+             one scenario of scripts/chaos/scenarios.js in every run
   --keep     keep the folders of all runs, not only of those that failed
 
-The same seed gives the same workspaces, faults and moments. Where a moment is
-a time, what it meets depends on how fast the machine is.
+The same seed gives the same workspaces, faults and moments. If a moment is a
+time, what happens then depends on the speed of the machine.
 
-Needs Linux; for small disks, layers of an image and other users also root.
+Needs Linux. Small disks, image layers and other users need root.
 `;
 
 /** How many failures of a run are printed. */
 const shown = 12;
 
-/** @typedef {import('./chaos/run').World} World */
+/** @typedef {import('./chaos/run').Resources} Resources */
 
 /**
  * @typedef {object} Options
@@ -63,7 +63,7 @@ async function main() {
     return 0;
   }
   if (process.platform !== 'linux') {
-    throw new Error('chaos finds processes in /proc: run it on Linux');
+    throw new Error('chaos needs Linux: it finds processes in /proc');
   }
   const { seed, keep, scenario } = values;
   const jobs = wholeNumber('jobs', values.jobs);
@@ -89,7 +89,7 @@ async function main() {
 function wholeNumber(name, text) {
   const number = Number(text);
   if (Number.isInteger(number) && number > 0) return number;
-  throw new Error(`--${name} is a whole number from 1 on, not ${text}`);
+  throw new Error(`--${name} must be a whole number from 1, not ${text}`);
 }
 
 /**
@@ -138,8 +138,8 @@ async function chaos({
       const plan = drawPlan(`${seed}/${number}`, able, wanted);
       const runFolder = path.join(folder, `chaos-run-${number}`);
       fs.mkdirSync(runFolder);
-      const world = { template, storage, license };
-      const run = await Run.start(plan, world, runFolder);
+      const resources = { template, storage, license };
+      const run = await Run.start(plan, resources, runFolder);
       const began = Date.now();
       await run
         .run()
@@ -160,7 +160,7 @@ async function chaos({
     `chaos: ${numbers.length} runs, ${failed} failures, seed ${seed} (${hits} hits, ${minutes} min)`,
   );
   if (hits === 0 && failed === 0) {
-    print('chaos: not one hit: nothing was tested');
+    print('chaos: no hits, so nothing was tested');
     return 1;
   }
   return failed;
@@ -182,14 +182,16 @@ async function abilities(folder, print) {
     users: await canBecome(folder),
   };
   if (!able.tmpfs) {
-    print('No small disks: only root may mount them. Leftovers come instead.');
+    print(
+      'No small disks, because only root can mount them: leftover folders replace them.',
+    );
   }
   if (!able.overlay) {
-    print('No layers of an image: only root may mount an overlay.');
+    print('No image layers: only root can mount an overlay.');
   }
   if (!able.users) {
     print(
-      'No other users: only root may start their runs, and they must get at the folder for temporary files.',
+      'No other users: only root can start their runs, and they need access to the temporary folder.',
     );
   }
   return able;
@@ -201,7 +203,7 @@ function knownScenario(name) {
   const found = scenarioNames.find((known) => known === name);
   if (name !== undefined && !found) {
     throw new Error(
-      `there is no scenario ${name}; there are ${scenarioNames.join(', ')}`,
+      `unknown scenario ${name}; the scenarios are ${scenarioNames.join(', ')}`,
     );
   }
   return found;

@@ -21,8 +21,8 @@ const allFaults = plans.flatMap(({ rounds }) =>
 
 test('the same seed gives the same plan, another seed another', () => {
   assert.deepEqual(drawPlan('test/7', able), plans[7]);
-  const texts = plans.map(({ seed: _, ...plan }) => JSON.stringify(plan));
-  assert.equal(new Set(texts).size, texts.length);
+  const strings = plans.map(({ seed: _, ...plan }) => JSON.stringify(plan));
+  assert.equal(new Set(strings).size, strings.length);
 });
 
 test('a run can be reproduced without the rights of root', () => {
@@ -128,7 +128,7 @@ test('a run has more time where a fault makes it slow', () => {
   assert.ok(of(httpFault('slow', { count: 2 })) === usual + 6000);
 });
 
-test('a line is one of trouble, or there is none', () => {
+test('a run prints lines only about problems', () => {
   const secrets = ['secret'];
   const line = 'nx-azure-cache: the remote cache failed\n';
   const result = { code: 0, took: 1, stdout: '', output: line };

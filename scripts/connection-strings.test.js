@@ -22,7 +22,7 @@ const account = `DefaultEndpointsProtocol=https;AccountName=acme;AccountKey=${ke
 const at = 'BlobEndpoint=https://acme.blob.core.windows.net';
 const urlKey = key.replaceAll('+', '-').replaceAll('/', '_');
 
-const texts = [
+const strings = [
   account,
   `${account};`,
   `${account};;`,
@@ -124,7 +124,7 @@ function ofSdk(text) {
   }
 }
 
-const made = texts.map((text) => ({ text, sdk: ofSdk(text) }));
+const made = strings.map((text) => ({ text, sdk: ofSdk(text) }));
 
 if (process.argv.includes('--write')) {
   fs.mkdirSync(path.dirname(file), { recursive: true });

@@ -6,7 +6,7 @@
 // NAME in them, one after the other, each for that time. Those that write files
 // are several times as fast with TMPDIR=/dev/shm. An input that breaks
 // one is written to testdata/fuzz of its package, from where every `go test`
-// repeats it: it belongs into the commit that mends what it has found.
+// repeats it: commit it with the fix.
 
 const os = require('node:os');
 const { parseArgs } = require('node:util');
@@ -83,10 +83,10 @@ async function main() {
   if (chosen.length === 0) {
     const names = all.map(({ name }) => name).join(', ');
     throw new Error(
-      `there is no ${positionals.join(', ')}; there are ${names}`,
+      `no target's name contains ${positionals.join(', ')}; the targets are ${names}`,
     );
   }
-  // Who is stopped in the midst of an input leaves its files.
+  // A target that is stopped while it runs an input leaves files behind.
   process.env.TMPDIR = temporaryFolder('fuzz');
   os.setPriority(10); // it leaves the machine to others, as do its children
   let failed = 0;

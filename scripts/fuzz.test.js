@@ -60,7 +60,7 @@ test('none are a failure', async (t) => {
   await assert.rejects(fuzzTargets(cwd), /there are no fuzz targets/);
 });
 
-test('what a target has found is told and kept', async (t) => {
+test('findings are reported and kept', async (t) => {
   const cwd = goModule(t, { 'x_test.go': broken });
   const target = { pkg: 'example.com/fuzzed', name: 'FuzzBroken' };
   const { ok, result, output } = await fuzz(target, { cwd, time: '1000x' });

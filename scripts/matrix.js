@@ -34,7 +34,8 @@ async function main() {
     },
   });
   const jobs = Number(values.jobs);
-  if (!(jobs >= 1)) throw new Error(`--jobs ${values.jobs} is no number`);
+  if (!(jobs >= 1))
+    throw new Error(`--jobs must be a number from 1, not ${values.jobs}`);
   const cells = chosen(positionals, values.quick);
   const shared = await share(cells);
   const results = await runCells(cells, shared, jobs, values.keep);
@@ -55,7 +56,7 @@ function chosen(patterns, isQuick) {
   if (cells.length > 0) return cells;
   const names = allCells.map(({ name }) => name).join(', ');
   throw new Error(
-    `no cell is called ${patterns.join(', ')}; there are ${names}`,
+    `no cell's name contains ${patterns.join(', ')}; the cells are ${names}`,
   );
 }
 

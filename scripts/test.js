@@ -169,7 +169,7 @@ async function main() {
   if (unknown.length > 0) {
     const known = Object.keys(steps).join(', ');
     throw new Error(
-      `there is no step ${unknown.join(', ')}; there are ${known}`,
+      `unknown step ${unknown.join(', ')}; the steps are ${known}`,
     );
   }
   await install();

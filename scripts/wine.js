@@ -61,11 +61,11 @@ async function main() {
       exchange(from, to, path.join(folder, randomUUID())),
     );
   }
-  await step('what is not there is a miss', () => misses(there, folder));
+  await step('an unknown hash is a miss', () => misses(there, folder));
   await step('ls shows what is stored', () =>
     lists(there, azurite.connectionString),
   );
-  await step('doctor finds the same on both', () =>
+  await step('doctor reports the same on both', () =>
     doctor([there, here], folder),
   );
 }

@@ -107,7 +107,7 @@ const atLeast = (what, target, measure) => ({
 const p1 = "as fast as Nx's client";
 
 /**
- * Those of a large file, of which a quick run has a smaller one.
+ * The rows of a large file. A quick run has a smaller one.
  *
  * @param {string} name
  * @returns {Budget[]}

@@ -26,7 +26,7 @@ const { folders } = require('./folders');
  * GETs are compared with.
  */
 function concurrency() {
-  const file = path.join(root, 'cache', 'turns.go');
+  const file = path.join(root, 'cache', 'limiter.go');
   const source = fs.readFileSync(file, 'utf8');
   const found = /^\s*maxRequests = (\d+)$/m.exec(source);
   if (!found) throw new Error(`there is no maxRequests in ${file}`);

@@ -115,11 +115,11 @@ async function download(container, hash) {
  */
 async function extract(tar, outputsPath) {
   /** @type {Record<string, string>} */
-  const texts = {};
+  const strings = {};
   for await (const entry of tar) {
     const { name, mode, mtime } = entry.header;
     if (!name.startsWith('outputs/')) {
-      texts[name] = await text(entry);
+      strings[name] = await text(entry);
       continue;
     }
     const file = path.join(outputsPath, name.slice('outputs/'.length));
@@ -127,7 +127,7 @@ async function extract(tar, outputsPath) {
     await pipeline(entry, fs.createWriteStream(file, { mode }));
     if (mtime) await fs.promises.utimes(file, mtime, mtime);
   }
-  return /** @type {{ terminalOutput: string, code: string }} */ (texts);
+  return /** @type {{ terminalOutput: string, code: string }} */ (strings);
 }
 
 exports.getRemoteCache = getRemoteCache;

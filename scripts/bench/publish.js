@@ -86,7 +86,7 @@ function parts({ machine, rounds, results, sizes, verdicts }) {
 }
 
 /**
- * Puts texts between their markers: `<!-- bench:NAME -->` and
+ * Puts strings between their markers: `<!-- bench:NAME -->` and
  * `<!-- /bench:NAME -->`.
  *
  * @param {string} text

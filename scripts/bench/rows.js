@@ -103,7 +103,7 @@ const starts = [
 ];
 
 /**
- * Results that nobody has stored, all asked for at once.
+ * Misses: no result is stored, and all are requested at once.
  *
  * @param {number} copies
  * @returns {Row}

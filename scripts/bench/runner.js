@@ -121,7 +121,7 @@ const actions = {
     });
   },
 
-  /** From getRemoteCache to its end, and to the first answer: a miss. */
+  /** The time of getRemoteCache, and until the first response: a miss. */
   async open() {
     const started = performance.now();
     const cache = await open();
@@ -132,7 +132,7 @@ const actions = {
     return { ms, opened };
   },
 
-  /** From spawn to the answer, without the JavaScript RPC library. */
+  /** From spawn to the response, without the JavaScript RPC library. */
   async initialize() {
     const times = [];
     for (let i = 0; i < 10; i++) times.push(await timeOfInitialize());
@@ -190,7 +190,9 @@ function exit(started) {
 
 /** @returns {Promise<number>} milliseconds */
 async function timeOfInitialize() {
-  const { binaryPath } = fromWorkspace('@nx/powerpack-azure-cache/lib/binary.js');
+  const { binaryPath } = fromWorkspace(
+    '@nx/powerpack-azure-cache/lib/binary.js',
+  );
   const message = JSON.stringify({
     jsonrpc: '2.0',
     id: 1,

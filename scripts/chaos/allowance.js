@@ -11,7 +11,7 @@
  */
 const usual = 20_000;
 
-/** A child that stands still is given up after 15 s, and its drain 10 s after its limit. */
+/** The run stops waiting for a server that stands still after 15 s, and for its drain 10 s after its limit. */
 const stopped = 25_000;
 
 /**

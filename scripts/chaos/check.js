@@ -140,7 +140,7 @@ function checkVoice({ output, stdout }, { secrets, most }) {
   const said = lines.filter((line) => !isHarmless(line));
   if (said.length > most) {
     wrong.push(
-      `${said.length} lines about ${most} troubles:`,
+      `${said.length} lines about ${most} problems:`,
       ...said.map((line) => `  ${line}`),
     );
   }

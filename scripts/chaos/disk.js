@@ -189,7 +189,7 @@ function takeAway(folder, to) {
   try {
     fs.renameSync(folder, to);
   } catch {
-    return; // somebody was faster
+    return; // another process was faster
   }
   fs.rmSync(to, { recursive: true, force: true });
 }

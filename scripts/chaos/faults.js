@@ -38,7 +38,7 @@ const { answers } = require('./answers');
  */
 
 /**
- * Trouble with Azurite, or with what is stored in it.
+ * A fault of Azurite, or of what is stored in it.
  *
  * @typedef {object} StorageFault
  * @property {'storage'} on
@@ -50,7 +50,7 @@ const { answers } = require('./answers');
  */
 
 /**
- * Trouble with the disk of a machine's cache directory.
+ * A fault of the disk with a machine's cache directory.
  *
  * @typedef {object} DiskFault
  * @property {'disk'} on

@@ -162,7 +162,7 @@ function drawProject(random, name, earlier) {
   const outputs = drawOutputs(random);
   const storable = !random.chance(0.02);
   if (!storable) {
-    // Goes up behind a name: nobody can say where it leads (cache/archive).
+    // It goes up after a name, so its target is unknown (cache/archive).
     outputs.push({ kind: 'link', path: 'up', target: 'many/../digest.txt' });
   }
   return {

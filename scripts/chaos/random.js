@@ -3,7 +3,7 @@
 const { createHash } = require('node:crypto');
 
 /**
- * Numbers that look random and follow from a text: the same text always gives
+ * Numbers that look random and follow from a string: the same string always gives
  * the same numbers, on every platform and version of Node (sfc32).
  */
 class Random {
@@ -53,7 +53,7 @@ class Random {
   }
 
   /**
-   * An integer of which small ones come as often as large ones: as many below
+   * An integer. Small ones come as often as large ones: as many below
    * the geometric mean of the bounds as above.
    *
    * @param {number} min at least 1

@@ -31,7 +31,7 @@ const { ChaosMachine } = require('./workspace');
 /**
  * What runs need and share.
  *
- * @typedef {object} World
+ * @typedef {object} Resources
  * @property {string} template a workspace with packages
  * @property {Storage} storage
  * @property {string} license
@@ -40,8 +40,8 @@ const { ChaosMachine } = require('./workspace');
 class Run {
   /** @type {Plan} */
   #plan;
-  /** @type {World} */
-  #world;
+  /** @type {Resources} */
+  #resources;
   #folder;
   #container;
   /** @type {ProxyProcess} */
@@ -61,30 +61,30 @@ class Run {
 
   /**
    * @param {Plan} plan
-   * @param {World} world
+   * @param {Resources} resources
    * @param {string} folder of this run
    */
-  static async start(plan, world, folder) {
-    const proxy = await ProxyProcess.start(world.storage.port);
-    return new Run(plan, world, folder, proxy);
+  static async start(plan, resources, folder) {
+    const proxy = await ProxyProcess.start(resources.storage.port);
+    return new Run(plan, resources, folder, proxy);
   }
 
   /**
    * @param {Plan} plan
-   * @param {World} world
+   * @param {Resources} resources
    * @param {string} folder
    * @param {ProxyProcess} proxy
    */
-  constructor(plan, world, folder, proxy) {
+  constructor(plan, resources, folder, proxy) {
     this.#plan = plan;
-    this.#world = world;
+    this.#resources = resources;
     this.#folder = folder;
     this.#container = path.basename(folder);
     this.#proxy = proxy;
   }
 
   async run() {
-    const { storage } = this.#world;
+    const { storage } = this.#resources;
     try {
       await storage.restore(this.#container);
       this.#expected = await this.#withoutCache();
@@ -115,13 +115,13 @@ class Run {
    * @param {{ env?: NodeJS.ProcessEnv }} [options]
    */
   async #machine(name, { env } = {}) {
-    const { template } = this.#world;
+    const { template } = this.#resources;
     const user = this.#plan.users ? users[name === 'b' ? 'b' : 'a'] : undefined;
     const machine = new ChaosMachine(
       path.join(this.#folder, name),
       {
         AZURE_STORAGE_CONNECTION_STRING: this.#proxy.connectionString,
-        NX_POWERPACK_LICENSE: this.#world.license,
+        NX_POWERPACK_LICENSE: this.#resources.license,
         ...this.#plan.env,
         ...env,
       },
@@ -166,7 +166,7 @@ class Run {
 
   /** @param {Round} round */
   async #round(round) {
-    const { storage } = this.#world;
+    const { storage } = this.#resources;
     const proxy = this.#proxy;
     const container = this.#container;
     await storage.restore(container);
@@ -201,7 +201,7 @@ class Run {
    * @param {Round} round
    */
   async #entries({ must }) {
-    return must ? this.#world.storage.etags(this.#container) : {};
+    return must ? this.#resources.storage.etags(this.#container) : {};
   }
 
   /**
@@ -309,7 +309,7 @@ class Run {
     const notes = [...this.#stations.values()].flatMap(({ machine }) =>
       readNotes(machine.stores),
     );
-    const { license } = this.#world;
+    const { license } = this.#resources;
     const secrets = [license, keyOf(this.#proxy.connectionString)];
     return { plan: this.#plan, expected, secrets, notes };
   }

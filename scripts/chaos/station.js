@@ -44,7 +44,7 @@ function plantStale({ workspace }, projects, { tasks }) {
  * @param {Station} station
  * @param {Expected} expected
  * @param {AbortSignal} over
- * @returns {Promise<{ meddling: Promise<unknown> }>} until nobody meddles any more
+ * @returns {Promise<{ meddling: Promise<unknown> }>} resolves when the meddling has ended
  */
 async function prepareDisk(round, name, { machine, disk }, expected, over) {
   const mine = round.faults

@@ -40,7 +40,7 @@ const slack = 8000;
  * Our processes end after Nx, by themselves.
  *
  * @param {ChaosMachine} machine
- * @param {boolean} isEnded whether Nx was told to end
+ * @param {boolean} isEnded whether a signal has ended Nx
  */
 async function checkEnd(machine, isEnded) {
   const left = await processesLeft(

@@ -4,8 +4,8 @@ const assert = require('node:assert/strict');
 const { quickTest: test } = require('../kit/tests');
 const { attempt } = require('../kit/run');
 
-// Small workspaces; a child that stops, an upload that is reset and blobs that are
-// wrong; a machine that sleeps.
+// This seed has small workspaces, a binary that stops, an upload that is reset, damaged
+// blobs, and a machine that sleeps.
 const seed = 'q28543';
 
 test('a few runs of chaos', { skip: skipReason() }, async () => {

@@ -1,7 +1,6 @@
 'use strict';
 
-// The block "azure": which tasks and sizes it lets out, where it may stand, and
-// who writes it.
+// The block `azure`: which tasks it shares, where it may be, and how `init` writes it.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -37,7 +36,7 @@ function writeJson(file, value) {
   fs.writeFileSync(file, JSON.stringify(value, null, 2));
 }
 
-test('only the tasks that are included, and not excluded, leave the machine', async (t) => {
+test('only tasks that are included, and not excluded, leave the machine', async (t) => {
   const { machine, recorder } = await startFixture(t);
   const azure = { include: ['build'], exclude: ['words:*'] };
   const a = machine('a', { azure, env: onMain });

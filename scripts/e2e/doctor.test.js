@@ -65,7 +65,7 @@ function installFake({ workspace }, name) {
 }
 
 for (const install of ['alias', 'plain']) {
-  test(`doctor finds all well, installed as ${install}`, async (t) => {
+  test(`doctor finds no problem (${install} install)`, async (t) => {
     const { machine, recorder } = await startFixture(t, { install });
     const a = machine('a', { env: onMain });
     const { code, stdout } = await doctor(a, '--json');
@@ -100,7 +100,7 @@ function isFine(status) {
   return ['ok', 'allowed', 'enforced', 'none'].includes(status);
 }
 
-test('doctor finds the package that Nx loads first, and does not run it', async (t) => {
+test('doctor reports another cache that Nx loads first, without running it', async (t) => {
   const { machine } = await startFixture(t);
   const a = machine('a', { env: onMain });
   const ran = installFake(a, '@nx/s3-cache');
@@ -116,7 +116,7 @@ test('doctor finds the package that Nx loads first, and does not run it', async 
   assert.ok(fs.existsSync(ran), 'Nx has not asked it');
 });
 
-test('doctor finds that the binary is missing', async (t) => {
+test('doctor reports a missing binary', async (t) => {
   const { machine } = await startFixture(t);
   const a = machine('a', { env: onMain });
   fs.rmSync(path.join(a.workspace, 'node_modules', platformPackage), {
@@ -131,7 +131,7 @@ test('doctor finds that the binary is missing', async (t) => {
   );
 });
 
-test('doctor finds what else keeps the cache off, all at once', async (t) => {
+test('doctor reports everything that keeps the cache off, at once', async (t) => {
   const { machine } = await startFixture(t);
   const a = machine('a', {
     azure: { container: 'No', prefix: '/' },

@@ -10,8 +10,8 @@ const { testLicense } = require('../kit/license');
 const { build, runNx } = require('../kit/nx-runs');
 const { assertUndisturbed } = require('./undisturbed');
 
-// What is said of all the others is tested beside package license (F27).
-test('no licence: local cache only', async (t) => {
+// The tests of package license cover the lines for all other licenses (F27).
+test('without a license Nx uses only the local cache', async (t) => {
   const { machine, recorder } = await startFixture(t);
   const env = { NX_POWERPACK_LICENSE: '' };
   await assertUndisturbed(
@@ -21,7 +21,7 @@ test('no licence: local cache only', async (t) => {
   assert.deepEqual(recorder.take(), []);
 });
 
-test('a licence is activated: a wrong one changes nothing, a good one counts', async (t) => {
+test('activate rejects an expired license and accepts a valid one', async (t) => {
   const { machine, recorder } = await startFixture(t);
   const a = machine('a', { env: { NX_POWERPACK_LICENSE: '' } });
   const file = path.join(a.workspace, '.nx', 'powerpack', 'license.ini');

@@ -18,8 +18,8 @@ const repeat = (/** @type {string} */ text) => tasks.map(() => text);
 const misses = [...repeat('GET 404'), ...repeat('GET 404')];
 const hits = [...repeat('GET 206'), ...repeat('GET 404')];
 
-// All other spellings: TestF11 in cmd/nx-azure-cache.
-test('F11: localMode read reads and sends no write', async (t) => {
+// TestF11 in cmd/nx-azure-cache tests all other spellings.
+test('F11: localMode read reads and never writes', async (t) => {
   const { machine, recorder } = await startFixture(t);
   // nx.json is part of every task's hash: the writer has the same.
   const azure = { localMode: 'read' };
@@ -37,7 +37,7 @@ test('F11: localMode read reads and sends no write', async (t) => {
   assert.deepEqual(recorder.take().sort(), hits);
 });
 
-test('no-cache sends nothing and says nothing', async (t) => {
+test('no-cache sends no request and prints nothing', async (t) => {
   const { machine, recorder } = await startFixture(t);
   const env = { NX_POWERPACK_CACHE_MODE: 'no-cache' };
   const a = machine('a', { env });
@@ -46,7 +46,7 @@ test('no-cache sends nothing and says nothing', async (t) => {
   assert.deepEqual(recorder.take(), []);
 });
 
-test('in CI, and with NX_VERBOSE_LOGGING, one line sums up a run', async (t) => {
+test('in CI, and with NX_VERBOSE_LOGGING, a run prints one summary line', async (t) => {
   const { container, machine } = await startFixture(t);
   for (const [env, numbers, scope] of /** @type {const} */ ([
     [onMain, ['0', '3', '3'], 'trusted (NX_AZURE_CACHE_REF: run of main)'],
@@ -65,7 +65,7 @@ test('in CI, and with NX_VERBOSE_LOGGING, one line sums up a run', async (t) => 
   }
 });
 
-test('a CI that is not known reads what is trusted, stores nothing, and says so', async (t) => {
+test('an unknown CI reads the trusted scope, stores nothing, and says so', async (t) => {
   const { machine, recorder } = await startFixture(t);
   const lines = await runNx(machine('a', { env: { CI: 'true' } }), build);
   assert.equal(lines.length, 1, lines.join('\n'));

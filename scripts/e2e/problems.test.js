@@ -1,7 +1,7 @@
 'use strict';
 
-// Whatever is wrong, the run ends as it would without a cache: exit code 0,
-// outputs there, and one line that says what is wrong and what to do.
+// Whatever is wrong, the run ends as it would without a cache: with exit code 0 and all
+// outputs. One line says what is wrong and how to fix it.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -14,7 +14,7 @@ const { freePort } = require('../kit/server');
 const { shared } = require('../kit/shared');
 const { assertUndisturbed } = require('./undisturbed');
 
-test('storage that is not there', async (t) => {
+test('the storage does not exist', async (t) => {
   const { machine } = await startFixture(t);
   const env = {
     AZURE_STORAGE_CONNECTION_STRING: connectionString(await freePort()),
@@ -25,7 +25,7 @@ test('storage that is not there', async (t) => {
   );
 });
 
-test('a container that is not there', async (t) => {
+test('the container does not exist', async (t) => {
   const { machine, recorder } = await startFixture(t);
   await assertUndisturbed(
     machine('a', { azure: { container: 'not-there' } }),
@@ -35,7 +35,7 @@ test('a container that is not there', async (t) => {
   assert.deepEqual(requests, new Set(['GET 404', 'PUT 404']));
 });
 
-test('mistakes in nx.json are named, all at once', async (t) => {
+test('all problems in nx.json are reported at once', async (t) => {
   const { machine, recorder } = await startFixture(t);
   const azure = { container: 'Not_Valid', ciMode: 5, localMode: 'sometimes' };
   await assertUndisturbed(
@@ -45,7 +45,7 @@ test('mistakes in nx.json are named, all at once', async (t) => {
   assert.deepEqual(recorder.take(), []);
 });
 
-test('damaged results are not used', async (t) => {
+test('damaged entries are not restored', async (t) => {
   const { container, machine, recorder } = await startFixture(t);
   await runNx(machine('a'), build);
   await rewriteBlobs(shared().azurite, container, (content) =>
@@ -58,7 +58,7 @@ test('damaged results are not used', async (t) => {
   );
 });
 
-test('a result that cannot be stored costs a line', async (t) => {
+test('a result that cannot be stored triggers one line', async (t) => {
   const { machine, recorder } = await startFixture(t);
   const a = machine('a');
   fs.writeFileSync(
@@ -121,7 +121,7 @@ function server(result) {
 }
 
 for (const { name, script, line } of children) {
-  test(`a child that ${name}`, async (t) => {
+  test(`a binary that ${name}`, async (t) => {
     const { machine } = await startFixture(t);
     const a = machine('a');
     const file = path.join(a.home, 'child');
@@ -131,7 +131,7 @@ for (const { name, script, line } of children) {
   });
 }
 
-test('a platform package that is not installed', async (t) => {
+test('the platform package is not installed', async (t) => {
   const { machine } = await startFixture(t);
   const a = machine('a');
   const scope = path.join(a.workspace, 'node_modules', '@nx-azure-cache');

@@ -43,11 +43,11 @@ for (const install of /** @type {const} */ (['alias', 'plain'])) {
 
     assert.deepEqual(await runNx(b, build), []);
     assertStatus(b, 'local-cache-hit');
-    assert.deepEqual(recorder.take(), [], 'a local hit asks nobody');
+    assert.deepEqual(recorder.take(), [], 'a local hit sends no request');
   });
 }
 
-test('a restored result is the stored one, lstat by lstat', async (t) => {
+test('a restored result equals the stored one, lstat by lstat', async (t) => {
   const { machine } = await startFixture(t);
   const a = machine('a');
   const b = machine('b');
@@ -65,7 +65,7 @@ test('a restored result is the stored one, lstat by lstat', async (t) => {
   assert.ok(!left.includes('.nx-azure-cache'), 'the aside folder is gone');
 });
 
-test('a task without outputs is shared, with what it printed', async (t) => {
+test('a task without outputs is shared, with its terminal output', async (t) => {
   const { machine } = await startFixture(t);
   const a = machine('a');
   const b = machine('b');
@@ -78,9 +78,9 @@ test('a task without outputs is shared, with what it printed', async (t) => {
   assert.match(output, /4 items of colors are there/);
 });
 
-test('terminal output of any size comes back exactly', async (t) => {
+test('terminal output of any size is restored exactly', async (t) => {
   const { machine } = await startFixture(t);
-  const texts = [];
+  const runs = [];
   for (const name of ['a', 'b']) {
     const it = machine(name);
     fs.writeFileSync(
@@ -94,15 +94,15 @@ test('terminal output of any size comes back exactly', async (t) => {
     );
     await runNx(it, ['run', 'colors:build']);
     const { 'colors:build': task } = it.lastRun();
-    texts.push({
+    runs.push({
       status: task.cacheStatus,
       text: terminalOutput(it, task.hash),
     });
   }
-  assert.equal(texts[0].status, 'cache-miss');
-  assert.equal(texts[1].status, 'remote-cache-hit');
-  assert.equal(texts[1].text, texts[0].text);
-  assert.ok(texts[1].text.includes('ü'.repeat(1e6)));
+  assert.equal(runs[0].status, 'cache-miss');
+  assert.equal(runs[1].status, 'remote-cache-hit');
+  assert.equal(runs[1].text, runs[0].text);
+  assert.ok(runs[1].text.includes('ü'.repeat(1e6)));
 });
 
 /**

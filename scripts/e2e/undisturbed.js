@@ -12,7 +12,8 @@ const {
 /** @import { Machine } from '../kit/machine' */
 
 /**
- * Builds on a machine and asserts that nothing but one line tells of trouble.
+ * Builds on a machine, and asserts that the run differs from one without a cache by one
+ * line only.
  *
  * @param {Machine} machine
  * @param {RegExp} line

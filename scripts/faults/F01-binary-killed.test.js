@@ -1,7 +1,7 @@
 'use strict';
 
-// Measured: a child dies while Nx waits for it, and the run ends green with
-// nothing built.
+// Measured: the binary died while Nx waited for it, and the run ended green with nothing
+// built.
 
 const assert = require('node:assert/strict');
 const { startFixture } = require('../kit/fixture');

@@ -1,6 +1,6 @@
 'use strict';
 
-// nx#36107: one 502 made a green run of 52 projects exit 1.
+// nx#36107: a single 502 made a green run of 52 projects exit with 1.
 
 const assert = require('node:assert/strict');
 const { startFixture } = require('../kit/fixture');
@@ -74,7 +74,7 @@ for (const [name, args] of Object.entries(answers)) {
       await assertUndisturbed(machine('a'), {
         line: new RegExp(`remote cache .*${args[0]}`),
       });
-      // Each task is read in two scopes and written to one, of which each is
+      // Each task is read in two scopes and written to one, and each of these is
       // tried three times; then it is enough.
       const failed = recorder
         .take()

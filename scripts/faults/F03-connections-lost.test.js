@@ -1,6 +1,6 @@
 'use strict';
 
-// nx#36036: refused connections under a burst of parallel tasks broke tasks.
+// nx#36036: a burst of parallel tasks met refused connections, and the tasks failed.
 
 const assert = require('node:assert/strict');
 const { connectionString, startAzurite } = require('../kit/azurite');

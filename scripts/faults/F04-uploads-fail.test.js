@@ -1,6 +1,6 @@
 'use strict';
 
-// nx#37052: a transport error while storing failed a run of 112 projects.
+// nx#37052: a connection error during an upload failed a run of 112 projects.
 
 const assert = require('node:assert/strict');
 const { startFixture } = require('../kit/fixture');

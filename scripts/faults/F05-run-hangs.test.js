@@ -1,6 +1,6 @@
 'use strict';
 
-// nx#36640, #36651: a green summary, and then the run hangs for ever.
+// nx#36640, #36651: the run printed a green summary and then hung forever.
 
 const assert = require('node:assert/strict');
 const { connectionString } = require('../kit/azurite');
@@ -90,7 +90,7 @@ fullTest('F05_a_slow_transfer_that_moves_is_fine', async (t) => {
   const fixture = await startFixture(t);
   const proxy = await fixture.toxiproxy();
   // 20 MB at 5 MB/s take four times as long as the limit for what stalls. Of an
-  // upload all may be in buffers on its way when the wait for an answer begins.
+  // upload all may be in buffers on its way when the wait for a response begins.
   await proxy.add('bandwidth', 'upstream', { rate: 5_000 });
   await proxy.add('bandwidth', 'downstream', { rate: 5_000 });
   const timeouts = { stall: '1s', firstByte: '20s' };

@@ -1,7 +1,7 @@
 'use strict';
 
-// nx#31134: an update of a dependency turned every miss into a crash, because
-// it looked into the body of a 404.
+// nx#31134: after an update, a dependency parsed the body of each 404, so every miss was a
+// crash.
 
 const assert = require('node:assert/strict');
 const { startFixture } = require('../kit/fixture');

@@ -1,6 +1,6 @@
 'use strict';
 
-// nx#31191: a Go binary of 50 MB was "restored", and its folder was missing.
+// nx#31191: Nx reported a 50 MB Go binary as restored, but its folder was missing.
 
 const { fullTest, quickTest } = require('../kit/tests');
 const { roundTrip } = require('./round-trip');

@@ -1,6 +1,6 @@
 'use strict';
 
-// nx#29228, #28776, #29734: nothing was cached in CI, and no message said why.
+// nx#29228, #28776, #29734: CI cached nothing, and no message said why.
 
 const assert = require('node:assert/strict');
 const { sharedAccessSignature } = require('../kit/azurite');

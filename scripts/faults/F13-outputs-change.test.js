@@ -1,7 +1,7 @@
 'use strict';
 
-// nx#30733, #35556: ENOENT while packing or restoring: files vanish, or are
-// odd.
+// nx#30733, #35556: packing or restoring failed with ENOENT, because files vanished or were
+// neither files nor folders.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');

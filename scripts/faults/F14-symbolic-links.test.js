@@ -1,7 +1,6 @@
 'use strict';
 
-// nx#31085, #19502: outputs of pnpm and Next.js were broken, because links were
-// followed.
+// nx#31085, #19502: the cache followed links, which broke outputs of pnpm and Next.js.
 
 const assert = require('node:assert/strict');
 const path = require('node:path');

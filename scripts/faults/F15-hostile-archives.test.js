@@ -1,8 +1,7 @@
 'use strict';
 
-// nx#36116, GHSA-vp3h-ghgh-jr7g: entries with "..", absolute ones, and those
-// written by way of a link, wrote anywhere; of the exit code 2 of 4 bytes were
-// read.
+// nx#36116, GHSA-vp3h-ghgh-jr7g: archive entries with "..", with absolute names or below a
+// link wrote anywhere, and only 2 of the exit code's 4 bytes were read.
 
 const assert = require('node:assert/strict');
 const { startFixture } = require('../kit/fixture');

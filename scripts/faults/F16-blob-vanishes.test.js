@@ -1,7 +1,7 @@
 'use strict';
 
-// nx#34032: the index said hit, the content was gone, and the outputs were
-// removed.
+// nx#34032: the index reported a hit, but the content was gone, and Nx had removed the
+// outputs.
 
 const assert = require('node:assert/strict');
 const { readBlob, removeBlob, writeBlob } = require('../kit/azurite');

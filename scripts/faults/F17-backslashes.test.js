@@ -1,7 +1,7 @@
 'use strict';
 
-// nx#29890, turborepo-remote-cache#800: an artifact of Windows restored nothing
-// on Linux; keys that depended on the system never hit.
+// nx#29890, turborepo-remote-cache#800: an archive from Windows restored nothing on Linux,
+// and names that depended on the system never gave a hit.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');

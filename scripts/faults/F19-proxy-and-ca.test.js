@@ -1,6 +1,6 @@
 'use strict';
 
-// nx#32234: the CA of a company was not honoured.
+// nx#32234: the cache ignored the CA of a company.
 
 const assert = require('node:assert/strict');
 const { cloudHosts } = require('../kit/certificate');
@@ -12,7 +12,7 @@ const { assertUndisturbed } = require('./undisturbed');
 
 /** @typedef {Awaited<ReturnType<typeof startSignedIn>>} Fixture */
 
-/** How the storage is reached with a key, and nobody's CA. @param {Fixture} fixture */
+/** How a run reaches the storage with an account key and no CA. @param {Fixture} fixture */
 const withKey = ({ recorder }) => ({
   AZURE_STORAGE_CONNECTION_STRING: recorder.connectionString,
   SSL_CERT_FILE: '',

@@ -1,7 +1,7 @@
 'use strict';
 
-// Azure/login#180, #372: sign-in died minutes after it worked, because the
-// assertion of the job had expired.
+// Azure/login#180, #372: sign-in worked at first and failed minutes later, because the
+// assertion of the CI job had expired.
 
 const assert = require('node:assert/strict');
 const { tasks } = require('../kit/nx-runs');

@@ -1,6 +1,6 @@
 'use strict';
 
-// azure-sdk-for-go#23533: the Azure CLI was called again and again, seconds each.
+// azure-sdk-for-go#23533: a run called the Azure CLI again and again, for seconds each time.
 
 const assert = require('node:assert/strict');
 const { tasks } = require('../kit/nx-runs');

@@ -1,7 +1,7 @@
 'use strict';
 
-// sccache#1118: accounts with shared keys disabled were unusable. Entra ID works
-// without any key, and no method shadows another. The sources one by one are in
+// sccache#1118: accounts without shared keys were unusable. Entra ID must work without a
+// key, and no credential may hide another. Each source has its own test in
 // cache/azure/signin/sources_test.go.
 
 const assert = require('node:assert/strict');

@@ -1,7 +1,7 @@
 'use strict';
 
-// nx-remotecache-azure PR 1, PR 10: a SAS of few permissions was refused, because
-// the client listed blobs or created the container.
+// nx-remotecache-azure PR 1, PR 10: the client listed blobs or created the container, so
+// Azure refused a SAS with few permissions.
 
 const assert = require('node:assert/strict');
 const { sharedAccessSignature } = require('../kit/azurite');

@@ -1,6 +1,6 @@
 'use strict';
 
-// rushstack#3270: off the VPN, the build failed. All codes are in
+// rushstack#3270: builds failed outside the VPN. All codes are in
 // cache/azure/refusal_test.go; here is what a run makes of a refusal.
 
 const assert = require('node:assert/strict');

@@ -1,7 +1,7 @@
 'use strict';
 
-// turborepo#3127, tuist#10302: a truncated upload stayed for ever, because
-// later writers found something there.
+// turborepo#3127, tuist#10302: a truncated upload stayed forever, because later writers found
+// an entry in its place.
 
 const assert = require('node:assert/strict');
 const { rewriteBlobs } = require('../kit/azurite');

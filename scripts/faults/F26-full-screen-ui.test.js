@@ -1,6 +1,6 @@
 'use strict';
 
-// nx-remotecache-custom#11: a plugin's output destroyed Nx's screen.
+// nx-remotecache-custom#11: the plugin printed over Nx's full-screen UI.
 
 const assert = require('node:assert/strict');
 const { execFile, execFileSync } = require('node:child_process');
@@ -15,11 +15,11 @@ const { assertNothingLeft, assertOutcome } = require('./undisturbed');
 /** @import { Machine } from '../kit/machine' */
 
 /** What goes wrong while the screen is there. */
-const trouble = on('all', answer(500));
+const serverError = on('all', answer(500));
 
 quickTest('F26_lines_come_after_the_screen', async (t) => {
   const { machine, recorder } = await startFixture(t);
-  recorder.fault = trouble;
+  recorder.fault = serverError;
   const a = machine('a');
   const { drawn, ended } = startOnTerminal(a, [...build, '--tuiAutoExit=1']);
   assert.equal(await ended, 0);
@@ -49,7 +49,7 @@ fullTest(
   { skip: !hasTmux && 'there is no tmux here' },
   async (t) => {
     const { machine, recorder } = await startFixture(t);
-    recorder.fault = trouble;
+    recorder.fault = serverError;
     const a = machine('a', { env: { BUILD_TIME: '1500' } });
     const tmux = await startTmux(t, a);
     const command = `node_modules/.bin/nx ${build.join(' ')} --tuiAutoExit=1; echo "ended with $?"`;

@@ -1,7 +1,7 @@
 'use strict';
 
-// nx#28150, #28806: the interface drifted between versions of Nx, and runs
-// crashed. Here the newest Nx and 20.8; what both ask and get.
+// nx#28150, #28806: the interface changed between versions of Nx, and runs crashed. These
+// tests record what the newest Nx and 20.8 ask, and what they get.
 
 const assert = require('node:assert/strict');
 const path = require('node:path');

@@ -1,6 +1,6 @@
 'use strict';
 
-// nx#35279, #32438: orphaned processes, and minutes of exit handlers.
+// nx#35279, #32438: runs left processes behind, or spent minutes in exit handlers.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');

@@ -1,7 +1,7 @@
 'use strict';
 
-// Users of a group share Nx's cache directory on purpose, each with a checkout of
-// their own: the cache must not make the run of another user fail.
+// The users of a group share Nx's cache directory, each with their own checkout. The cache
+// must not make another user's run fail.
 
 const assert = require('node:assert/strict');
 const { execFileSync } = require('node:child_process');

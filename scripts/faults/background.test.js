@@ -1,6 +1,6 @@
 'use strict';
 
-// Results are stored beside the tasks that come next.
+// Uploads go on in the background, while later tasks run.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');

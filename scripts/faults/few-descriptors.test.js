@@ -1,6 +1,6 @@
 'use strict';
 
-// A container in which a process may have few files open.
+// In some containers a process may open few files only.
 
 const assert = require('node:assert/strict');
 const { startFixture } = require('../kit/fixture');

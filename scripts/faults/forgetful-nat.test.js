@@ -1,7 +1,7 @@
 'use strict';
 
-// A NAT or a firewall that forgets connections on which nothing comes for a while, and
-// says nothing: what comes later vanishes.
+// Some NATs and firewalls forget idle connections without a word, and drop what comes
+// later.
 
 const assert = require('node:assert/strict');
 const net = require('node:net');

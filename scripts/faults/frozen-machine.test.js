@@ -1,7 +1,6 @@
 'use strict';
 
-// A laptop that sleeps, a virtual machine that is paused: nothing on it runs, and all
-// clocks go on.
+// While a laptop sleeps or a virtual machine is paused, no process runs, but clocks go on.
 
 const assert = require('node:assert/strict');
 const { setTimeout: sleep } = require('node:timers/promises');
@@ -44,7 +43,7 @@ for (const method of /** @type {const} */ (['GET', 'PUT'])) {
     await serverOf(machine);
     const frozen = freeze(machine, 6000);
     fixture.recorder.fault = pass;
-    // The answers come while nobody can read them.
+    // The responses come while no process can read them.
     await sleep(500);
     requests.open();
     await frozen;

@@ -1,6 +1,6 @@
 'use strict';
 
-// Runs of many tasks that a filled cache should give hits.
+// Runs of many tasks that should all be remote hits.
 
 const { onMain } = require('../kit/ci');
 const { build, runNx } = require('../kit/nx-runs');

@@ -1,7 +1,7 @@
 'use strict';
 
-// A signal ends a run as it would without a cache, also while the run waits for its
-// results at its end.
+// A signal ends a run as it would without a cache, even while the run waits for uploads at
+// its end.
 
 const assert = require('node:assert/strict');
 const { listBlobs } = require('../kit/azurite');

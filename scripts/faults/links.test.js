@@ -1,9 +1,8 @@
 'use strict';
 
-// Every kind of link: another machine restores it as Nx restores it from its own
-// cache, or the result is not stored, with a line that names the link. Nx 24 refuses
-// results of a remote cache with links that leave the output they are in; no such
-// result reaches it, since it warns and runs the task, each time again.
+// Another machine restores a link as Nx restores it from the local cache, or the cache skips
+// the result with a line that names the link. Nx 24 rejects remote results whose links leave
+// their output: it warns and runs the task, every time. So no such result may reach it.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');

@@ -1,7 +1,7 @@
 'use strict';
 
-// Commands that run tasks many times in one process open a cache each time. With
-// a server for each, `nx release publish` of 12 groups had 12 at once.
+// Some commands run tasks many times in one process, and open a cache each time. With one
+// server per cache, `nx release publish` of 12 groups had 12 servers at once.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');

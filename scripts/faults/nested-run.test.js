@@ -1,7 +1,7 @@
 'use strict';
 
-// A cached task that runs Nx: what its run has to say of the cache must not come out of
-// the cache later.
+// A cached task runs Nx itself. The lines that the inner run prints about the cache must not
+// come out of the cache later.
 
 const assert = require('node:assert/strict');
 const { stripVTControlCharacters } = require('node:util');

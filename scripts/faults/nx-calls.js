@@ -1,7 +1,7 @@
 'use strict';
 
-// Loaded by `recordCalls` into every process of a run (node --require); in Nx's own
-// it writes down what Nx calls, what it gets, and how long it waits.
+// `recordCalls` loads this file into every process of a run (node --require). In Nx's own
+// process it records what Nx calls, what it gets, and how long it waits.
 
 const fs = require('node:fs');
 const path = require('node:path');

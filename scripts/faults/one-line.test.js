@@ -1,7 +1,6 @@
 'use strict';
 
-// One kind of trouble is one line, whether reading, writing or the end of the run
-// notices it.
+// One problem causes one line, whether a read, a write or the end of the run notices it.
 
 const assert = require('node:assert/strict');
 const { execFileSync } = require('node:child_process');

@@ -1,7 +1,7 @@
 'use strict';
 
-// Nx 21 to 23 end with exit code 130, as after Ctrl-C, when a task fails and another
-// one is skipped. What such a run has built is stored all the same.
+// Nx 21 to 23 end with exit code 130, as after Ctrl-C, when a task fails and another is
+// skipped. The cache stores what such a run has built.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');

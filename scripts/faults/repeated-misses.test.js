@@ -1,7 +1,7 @@
 'use strict';
 
 // Nx 22.7 and 23.0 ask for each pending task at each scheduling step (nx#35632,
-// nx#36301): 60 tasks made 966 calls, each of which was a request.
+// nx#36301): 60 tasks made 966 calls, and each was a request.
 
 const assert = require('node:assert/strict');
 const { onMain } = require('../kit/ci');

@@ -1,7 +1,7 @@
 'use strict';
 
-// After the event loop of Nx has ended, a server that has stopped costs little time,
-// is named as the reason, and is gone.
+// The server stops when Nx's event loop has ended. The run then loses little time, names the
+// server as the reason, and leaves no process.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');

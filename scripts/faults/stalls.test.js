@@ -1,6 +1,6 @@
 'use strict';
 
-// Connections on which nothing moves, among others that are good.
+// Some connections stall while others work.
 
 const assert = require('node:assert/strict');
 const { startFixture } = require('../kit/fixture');
@@ -18,7 +18,7 @@ const stall = 5;
 const azure = { timeouts: { stall: `${stall}s` } };
 
 /**
- * Passes on the head of an answer and some bytes of its body, and then nothing.
+ * Passes on the head of a response and some bytes of its body, and then nothing.
  *
  * @param {number} bytes
  * @returns {Fault}

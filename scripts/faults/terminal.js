@@ -1,7 +1,7 @@
 'use strict';
 
-// Nx on a terminal. `script` (util-linux, or bsdutils on Debian, where it is
-// never missing) makes one and writes down what is drawn on it.
+// Runs Nx on a terminal. The program `script` makes one and records what Nx draws on it. It
+// is part of util-linux; on Debian of bsdutils, which every system has.
 
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');

@@ -1,9 +1,9 @@
 'use strict';
 
 // Several runs of Nx in one workspace at once. Nx's `put` removes <cacheDirectory>/<hash>,
-// makes it again and copies the outputs: another run may do that between our `store` and
-// the moment in which the result is packed, and a task that begins deletes what another run
-// has built. What reaches other machines must be whole.
+// makes it again and copies the outputs. Another run may do that after our `store` and
+// before the result is packed, and a task that starts deletes what another run has built.
+// Other machines must get complete results only.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -346,7 +346,7 @@ for (const [state, prepare] of Object.entries(states)) {
     t.diagnostic(`${races} results were incomplete when Nx called`);
     t.diagnostic(`${hits} of 24 results came from the remote cache`);
 
-    // Runs that nobody disturbs store all, whatever others have left there.
+    // Undisturbed runs store all results, whatever other runs have left there.
     const undisturbed = await play('one after the other', async () => {
       for (let run = 0; run < 4; run++) await runNx(a, build, { env });
     });

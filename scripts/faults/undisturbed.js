@@ -1,6 +1,7 @@
 'use strict';
 
-// What must be true of every run, whatever fails.
+// Asserts what must be true of every run, whatever fails: its exit code and outputs are
+// those of a run without a cache, one line at most reports a problem, and nothing is left.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -30,9 +31,9 @@ const { assertNoProcess } = require('../kit/processes');
  */
 
 /**
- * Runs Nx and asserts that the run is what it would be without a cache: exit
- * code, outputs mode by mode and byte by byte; that at most one line tells of
- * trouble, without a secret; and that nothing is left behind.
+ * Runs Nx. Asserts that the run is what it would be without a cache: its exit code, and
+ * its outputs mode by mode and byte by byte. At most one line reports a problem, without a
+ * secret, and nothing is left behind.
  *
  * @param {Machine} machine
  * @param {Expected} [expected]
@@ -54,7 +55,7 @@ async function assertUndisturbed(machine, expected = {}) {
  * @param {Expected} expected
  */
 function assertOutcome(machine, lines, { line, outputs }) {
-  // That it waits for uploads is no trouble.
+  // Waiting for uploads is no problem.
   lines = lines.filter((text) => !/^nx-azure-cache: storing \d/.test(text));
   assert.ok(lines.length <= 1, lines.join('\n'));
   if (line === null) assert.deepEqual(lines, []);

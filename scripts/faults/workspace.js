@@ -1,6 +1,6 @@
 'use strict';
 
-// What tests change in the workspace of scripts/workspace.
+// Changes that tests make to the workspace of scripts/workspace.
 
 const fs = require('node:fs');
 const path = require('node:path');

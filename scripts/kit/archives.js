@@ -1,6 +1,6 @@
 'use strict';
 
-// Archives of testdata/archives/uploads, as somebody uploads them by hand.
+// Uploads the archives of testdata/archives/uploads without our client.
 
 const assert = require('node:assert/strict');
 const { createHash } = require('node:crypto');

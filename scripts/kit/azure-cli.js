@@ -4,7 +4,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 /**
- * Makes an Azure CLI in which somebody is signed in.
+ * Makes an Azure CLI that is signed in.
  *
  * @param {string} folder
  * @param {string} token that it gives; `$resource` in it is the service that the token

@@ -1,6 +1,6 @@
 'use strict';
 
-// Azurite, and what an administrator or somebody with a SAS does in its containers.
+// Azurite, and what an administrator, or the holder of a SAS, does in its containers.
 
 const path = require('node:path');
 const { root } = require('./root');
@@ -106,7 +106,7 @@ function sharedAccessSignature(
 }
 
 /**
- * The connection string of somebody who has a SAS for a container.
+ * The connection string of the holder of a SAS for a container.
  *
  * @param {string} endpoint
  * @param {string} container
@@ -142,8 +142,7 @@ async function listBlobs(connectionString, container) {
 }
 
 /**
- * Replaces the content of every blob of a container, as somebody with the
- * right to overwrite could. The metadata stays.
+ * Replaces the content of every blob of a container, and keeps the metadata.
  *
  * @param {string} connectionString
  * @param {string} container

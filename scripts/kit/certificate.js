@@ -13,8 +13,8 @@ const cloudHosts = {
 };
 
 /**
- * A certificate of a CA of its own, for servers on 127.0.0.1 and localhost, and
- * for those that stand for hosts of the internet.
+ * A certificate that is its own CA, for servers on 127.0.0.1 and localhost, and for those
+ * that a proxy reaches under the name of a host of the internet.
  *
  * @typedef {object} Certificate
  * @property {string} cert path of the certificate, which is its own CA: PEM
@@ -22,8 +22,7 @@ const cloudHosts = {
  */
 
 /**
- * Makes one that nobody trusts. Go's own tool does it, so that no OpenSSL is
- * needed.
+ * Makes one that no machine trusts. Go's own tool makes it, so OpenSSL is not needed.
  *
  * @param {string} [folder] where its files go
  * @param {string[]} [moreHosts]

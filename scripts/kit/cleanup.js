@@ -39,7 +39,7 @@ function cleanUp() {
 /**
  * Runs a script's main function, cleans up, and exits: with what main resolves
  * to (default 0), with 1 after an error, with 128 + its number after a signal,
- * also when nobody reads what it prints.
+ * also when its output is closed.
  *
  * @param {() => Promise<number | void>} main
  */
@@ -54,7 +54,7 @@ async function runMain(main) {
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
     process.on(signal, () => exit(128 + os.constants.signals[signal]));
   }
-  // Whoever reads what we print has gone: `| head`.
+  // The reader of our output has gone: `| head`.
   process.stdout.on('error', () => exit(128 + os.constants.signals.SIGPIPE));
   try {
     await exit((await main()) ?? 0);

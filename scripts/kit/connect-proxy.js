@@ -8,8 +8,8 @@ const { once } = require('node:events');
 /** @import { AddressInfo, Socket } from 'node:net' */
 
 /**
- * Starts a corporate proxy: it connects (CONNECT) to the hosts of a table, and
- * only for whoever has its user and password.
+ * Starts a corporate proxy. It connects (CONNECT) to the hosts of a table, for clients that
+ * send its user and password.
  *
  * @param {TestContext} t
  * @param {Record<string, number>} routes ports of this machine, by host
@@ -66,7 +66,7 @@ async function startConnectProxy(t, routes) {
     urlWithPassword: `http://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}`,
     /** What no output may hold. */
     secrets: [password, encodeURIComponent(password), expected.split(' ')[1]],
-    /** The addresses that were asked for; `refused` stands for those without a password. */
+    /** The requested addresses; `refused` for requests without the password. */
     asked: () => [...asked].sort(),
   };
 }

@@ -25,7 +25,7 @@ function readExecutable(file) {
   if (content.readUInt32BE(0) === 0x7f454c46) return readElf(content);
   if (content.readUInt32LE(0) === 0xfeedfacf) return readMachO(content);
   if (content.toString('latin1', 0, 2) === 'MZ') return readPe(content);
-  throw new Error(`${file} is no executable of a kind that is known here`);
+  throw new Error(`${file} is neither ELF, Mach-O nor PE`);
 }
 
 const none = { libraries: [], isSigned: false, subsystem: 0 };
@@ -40,7 +40,7 @@ function readElf(elf) {
   const headers = Array.from({ length: elf.readUInt16LE(56) }, (_, i) =>
     elf.readUInt32LE(start + i * size),
   );
-  if (headers.length === 0) throw new Error('no program headers');
+  if (headers.length === 0) throw new Error('it has no program headers');
   // PT_INTERP names the loader of libraries, PT_DYNAMIC the libraries.
   const isDynamic = headers.some((type) => type === 3 || type === 2);
   return {
@@ -93,7 +93,7 @@ function readMachO(macho) {
 function readPe(pe) {
   const header = pe.readUInt32LE(0x3c);
   if (pe.toString('latin1', header, header + 4) !== 'PE\0\0') {
-    throw new Error('a program of DOS');
+    throw new Error('it has no PE header');
   }
   const optional = header + 24;
   const sections = optional + pe.readUInt16LE(header + 20);
@@ -107,7 +107,7 @@ function readPe(pe) {
       }
       return address - start + pe.readUInt32LE(at + 20);
     }
-    throw new Error(`nothing of the file is at ${address}`);
+    throw new Error(`no section of the file is at ${address}`);
   };
   const libraries = [];
   // The import directory: entries of 20 bytes, the last one is empty.
@@ -132,7 +132,7 @@ const named = (names, number) => names[number] ?? `unknown (${number})`;
 
 /**
  * @param {Buffer} content
- * @param {number} start of a text that ends in a NUL
+ * @param {number} start of a string that ends in a NUL
  */
 const text = (content, start) =>
   content.toString('latin1', start, content.indexOf(0, start));

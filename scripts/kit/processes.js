@@ -16,7 +16,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
  */
 
 /**
- * Without processes that have ended and whose exit code nobody has asked for yet.
+ * The processes of a machine, without zombies.
  *
  * @param {Pick<Machine, 'home'>} machine
  * @param {Set<string>} [others] process IDs that are skipped; those of other machines are
@@ -41,7 +41,7 @@ function processesOf({ home }, others = new Set()) {
 }
 
 /**
- * The strings of a file of a process, each of which ends in a NUL.
+ * The strings of a process's file. Each ends in a NUL.
  *
  * @param {string | number} pid
  * @param {'environ' | 'cmdline'} file
@@ -82,7 +82,7 @@ function kindOf([file = '', command]) {
  */
 async function serverOf(machine, limit = 30_000) {
   const found = await until(() => processesOf(machine).find(isServer), limit);
-  if (!found) throw new Error('no server was started');
+  if (!found) throw new Error('no server has started');
   return found.pid;
 }
 
@@ -95,7 +95,7 @@ function nxOf(machine) {
   const found = processesOf(machine).find(({ command }) =>
     /^\S*node \S*\/(\.bin\/nx|nx\.js) /.test(command),
   );
-  if (!found) throw new Error('Nx does not run');
+  if (!found) throw new Error('Nx is not running');
   return found.pid;
 }
 
@@ -110,14 +110,14 @@ function groupOf(pid) {
 }
 
 /**
- * Waits until the exit listener of Nx waits for the results that are not stored.
+ * Waits until Nx's exit listener has started to wait for uploads.
  *
  * @param {Machine} machine
  */
 async function draining(machine) {
   const isDrain = () =>
     processesOf(machine).some(({ kind }) => kind === 'drain');
-  if (!(await until(isDrain, 30_000))) throw new Error('nothing is waited for');
+  if (!(await until(isDrain, 30_000))) throw new Error('no drain has started');
 }
 
 /**

@@ -82,7 +82,7 @@ function shakesHands(port) {
   });
 }
 
-/** @returns {Promise<number>} a port of 127.0.0.1 that nobody uses */
+/** @returns {Promise<number>} a free port of 127.0.0.1 */
 function freePort() {
   return new Promise((resolve, reject) => {
     const server = net.createServer();

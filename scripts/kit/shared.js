@@ -70,7 +70,7 @@ function shared() {
   const started = process.env[variable];
   if (started) return JSON.parse(started);
   throw new Error(
-    `${variable} is not set: run npm test, or the suite's script, such as node scripts/e2e.js`,
+    `${variable} is not set: run this test with npm test or its suite's script, such as node scripts/e2e.js`,
   );
 }
 

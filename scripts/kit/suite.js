@@ -75,7 +75,7 @@ async function runSuite({ folder, isLinuxOnly = false, prepare }) {
     },
   );
   if (!fs.existsSync(names)) {
-    throw new Error(`no test's name begins with ${patterns.join(', ')}`);
+    throw new Error(`no test's name starts with ${patterns.join(', ')}`);
   }
   return code;
 }

@@ -5,9 +5,8 @@ const path = require('node:path');
 const { root } = require('./root');
 
 /**
- * The test files below a folder. Named one by one, because what `node --test`
- * makes of a folder differs between Node's versions; and a folder without
- * tests is a mistake.
+ * The test files below a folder. `node --test` gets them one by one, because it treats a
+ * folder differently in each version of Node. A folder without tests is an error.
  *
  * @param {string} folder relative to the repository
  * @param {(file: string) => boolean} [filter] of paths relative to the folder

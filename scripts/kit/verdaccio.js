@@ -66,7 +66,7 @@ async function configuration(folder) {
   const { registry, cafile } = await npmConfig('registry', 'cafile');
   const ca = cafile && fs.readFileSync(cafile, 'utf8');
   const ours = { access: '$all', publish: '$all' };
-  const nobody = { access: 'nobody', publish: 'nobody' };
+  const forbidden = { access: 'none', publish: 'none' };
   return {
     storage: path.join(folder, 'storage'),
     uplinks: {
@@ -83,10 +83,10 @@ async function configuration(folder) {
       'nx-azure-cache': ours,
       '@nx-azure-cache/*': ours,
       '@nx/powerpack-azure-cache': ours,
-      // Their licence forbids using them to build this.
-      '@nx/powerpack-*': nobody,
-      '@nx/*-cache': nobody,
-      '@nx/key': nobody,
+      // Their license forbids using them to build this.
+      '@nx/powerpack-*': forbidden,
+      '@nx/*-cache': forbidden,
+      '@nx/key': forbidden,
       '**': { ...ours, proxy: 'machine', storage: 'passed-on' },
     },
     max_body_size: '100mb',

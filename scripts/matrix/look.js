@@ -60,7 +60,7 @@ function canLoad(name) {
 }
 
 /**
- * The version of a package, some of which hide their package.json.
+ * The version of a package. Some packages do not export their package.json.
  *
  * @param {NodeJS.Require} require
  * @param {string} name

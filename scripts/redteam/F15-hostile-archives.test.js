@@ -1,8 +1,8 @@
 'use strict';
 
-// Archives that want out of their folder, in the trusted scope and signed with
-// main's key, so that nothing but the reader stands in their way. For each there
-// is a project, so that two runs of Nx are enough for all of them.
+// Archives that try to write outside their folder. They are in the trusted scope and signed
+// with main's key, so only the reader can stop them. Each has its own project, so two runs
+// of Nx test all of them.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');

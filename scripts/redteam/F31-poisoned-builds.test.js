@@ -1,8 +1,8 @@
 'use strict';
 
-// CVE-2025-36852 (CREEP): who is first to store under main's hash decides what
-// main ships. Every run here uses the credential that it has as our client uses
-// it; F32 is about those who write to the storage on their own.
+// CVE-2025-36852 (CREEP): the first run to store under main's hash decides what main ships.
+// Every run here uses its credential through our client. F32 has attackers who write to the
+// storage themselves.
 
 const assert = require('node:assert/strict');
 const { attack, redTest } = require('./attacks');

@@ -1,7 +1,7 @@
 'use strict';
 
-// A pull request that edits nx.json. Nx does not hash it here, see workspace.js: what
-// holds here holds where it does.
+// A pull request edits nx.json. Nx does not hash nx.json in this workspace (workspace.js), so
+// the edit leaves main's hash as it is: the worst case.
 
 const assert = require('node:assert/strict');
 const { attack } = require('./attacks');
@@ -19,9 +19,9 @@ const own = generateKey();
  *
  * @param {string} name
  * @param {object} options
- * @param {(fixture: Fixture) => Record<string, unknown>} options.edit his settings
+ * @param {(fixture: Fixture) => Record<string, unknown>} options.edit the attacker's settings
  * @param {Run} options.by
- * @param {string[]} options.scopes in which he has written
+ * @param {string[]} options.scopes in which the attacker has written
  * @param {boolean} [options.isSigned] whether main has a key
  * @param {RegExp} [options.line] that main sees
  * @param {boolean} [options.isFull]

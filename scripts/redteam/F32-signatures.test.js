@@ -1,8 +1,8 @@
 'use strict';
 
-// Somebody holds a credential that may write everywhere, and puts an artifact of
-// his own where main looks for its. Each entry here is a right one but for one
-// thing: F32_a_replayed_signature shows that a right one is a hit.
+// An attacker has a credential that may write everywhere, and puts an entry where main looks
+// for one. Each entry is right except for one thing; F32_a_replayed_signature shows that a
+// right one is a hit.
 
 const assert = require('node:assert/strict');
 const { artifact, statementOf } = require('./artifacts');
@@ -46,7 +46,7 @@ async function plantAndBuild(fixture, entry) {
 }
 
 /**
- * Makes a test of an entry that nobody must believe.
+ * Makes a test of an entry that every run must reject.
  *
  * @param {string} name
  * @param {object} options
@@ -177,7 +177,7 @@ attack('F32_a_swapped_artifact_and_digest_under_the_signature_of_main', {
 
 const replay = async (/** @type {import('node:test').TestContext} */ t) => {
   // Main has once built and signed this: its tool was bad, and Nx does not hash
-  // the tool. Since then it has built again, and somebody puts the old one back.
+  // the tool. Since then it has built again, and the attacker puts the old one back.
   // Nothing in the old one is wrong.
   await succeeds(t, async (fixture) =>
     plantAndBuild(fixture, await unsigned()),
@@ -197,7 +197,7 @@ const replay = async (/** @type {import('node:test').TestContext} */ t) => {
   assertHonest(await fixture.build(second));
   await assertSignedEntry(fixture);
 
-  // He puts it back again: the key must go.
+  // The attacker puts it back again: the key must be revoked.
   await fixture.plant(old);
   const next = generateKey();
   const third = fixture.machine('third', push('main'), {

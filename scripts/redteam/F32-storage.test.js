@@ -1,6 +1,6 @@
 'use strict';
 
-// A credential that a pull request holds, used without our client.
+// An attacker uses the credential of a pull request without our client.
 
 const assert = require('node:assert/strict');
 const { artifact } = require('./artifacts');
@@ -14,7 +14,7 @@ const { patchTool } = require('./workspace');
 /** @import { Fixture } from './fixture' */
 
 /**
- * Writes poison where main looks, as somebody who has a connection string.
+ * Writes poison where main looks, with a connection string.
  *
  * @param {Fixture} fixture
  * @param {string} connectionString

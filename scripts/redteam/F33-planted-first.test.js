@@ -1,7 +1,7 @@
 'use strict';
 
-// Somebody is first at main's slot, with what is not to be believed: main, which
-// writes once, would find it there for ever.
+// An attacker writes an untrusted entry where main will write. If main only ever created
+// entries, it would find that one forever.
 
 const assert = require('node:assert/strict');
 const { artifact, statementOf } = require('./artifacts');

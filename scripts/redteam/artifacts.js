@@ -1,6 +1,6 @@
 'use strict';
 
-// Artifacts that no run of Nx has made (cache/archive has the format).
+// Archives that no run of Nx has made. cache/archive describes the format.
 
 const { buffer } = require('node:stream/consumers');
 const tar = require('tar-stream');

@@ -1,6 +1,6 @@
 'use strict';
 
-// Servers of an attacker, which record all that they get.
+// An attacker's servers. They record all requests.
 
 const fs = require('node:fs');
 const http = require('node:http');

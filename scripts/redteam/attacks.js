@@ -1,6 +1,6 @@
 'use strict';
 
-// Tests of attacks, and what is true of a victim.
+// Makes tests of attacks, and asserts what a victim must have built.
 
 const assert = require('node:assert/strict');
 const { fullTest, quickTest } = require('../kit/tests');

@@ -1,6 +1,6 @@
 'use strict';
 
-// Small archives that announce, or unpack to, more than a disk holds.
+// Small archives that announce, or unpack to, more than fits on a disk.
 
 const zstdMagic = 0xfd2fb528;
 
@@ -10,7 +10,7 @@ const frameSize = 2 * 1024 * 1024;
 
 /**
  * Frames of zstd (RFC 8878): a content as it is, and after it a byte so many
- * times, for 128 KiB of which a block of four bytes stands.
+ * times, each block of four bytes is 128 KiB.
  *
  * @param {Buffer} content of less than a frame
  * @param {number} total of bytes, with the content

@@ -1,7 +1,7 @@
 'use strict';
 
-// Archives of some kilobytes that fill a disk. They hold the right output, too: a
-// reader that accepts one reports a hit.
+// Archives of a few kilobytes that fill a disk. They also hold the right output, so a reader
+// that accepts one reports a hit.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');

@@ -1,7 +1,7 @@
 'use strict';
 
-// Runs that pass for those of another branch or pull request: by a file that nx.json
-// extends, by a name that was free, by a branch that is called like a pull request.
+// Runs that pretend to be runs of another branch or pull request: through a file that
+// nx.json extends, a branch name that was free, or a branch named like a pull request.
 
 const assert = require('node:assert/strict');
 const { assertHonest, attack } = require('./attacks');
@@ -13,7 +13,7 @@ const { patchTool } = require('./workspace');
 const { azurePipelines, buildkite, circleCI, push } = runs;
 
 /**
- * Makes a test of an attacker who leaves nx.json as it is, so that his tasks have
+ * Makes a test of an attacker who leaves nx.json as it is, so that the attacker's tasks have
  * main's hashes, and changes the file that it extends.
  *
  * @param {string} name

@@ -6,7 +6,7 @@ const { output, poison } = require('./workspace');
 
 /** @import { Machine } from '../kit/machine' */
 
-/** Appends to the output as soon as it is there, until nobody holds its stdin. */
+/** Appends to the output as soon as it exists, until its stdin is closed. */
 const loop = `
 const fs = require('node:fs');
 const [output, poison] = process.argv.slice(1);

@@ -1,9 +1,8 @@
 'use strict';
 
-// A .env file of a pull request, which Nx loads before the cache: it must not say
-// who a run is, nor what is executed, nor where requests go. The attacker here runs
-// no code in the job but the tasks of the workspace, and writes only by way of our
-// client.
+// Nx loads a pull request's .env file before the cache. That file must not decide which
+// scope a run has, what is executed, or where requests go. The attacker runs no code in the
+// CI job except the tasks of the workspace, and writes only through our client.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');

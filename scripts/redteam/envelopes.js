@@ -1,7 +1,7 @@
 'use strict';
 
-// Keys and envelopes as docs and specifications describe them, written a second
-// time: what the binary signs must verify here, and what is signed here there.
+// Keys and envelopes, implemented again from the docs and specifications: what the binary
+// signs must verify here, and what this file signs must verify there.
 
 const assert = require('node:assert/strict');
 const crypto = require('node:crypto');

@@ -86,7 +86,7 @@ async function startFixture(t, { trust = {}, isSigned = false }) {
     },
 
     /**
-     * The connection string of somebody who may do no more in a container.
+     * A connection string that allows no more in a container.
      *
      * @param {string} permissions such as `r` or `rcw`
      * @param {string} [of] container
@@ -176,7 +176,7 @@ async function startFixture(t, { trust = {}, isSigned = false }) {
     },
 
     /**
-     * Puts an entry where main looks for it, as somebody who may.
+     * Puts an entry where main looks for it, with a credential that allows it.
      *
      * @param {Entry} entry
      * @param {string} [connectionString]

@@ -1,7 +1,6 @@
 'use strict';
 
-// Folders in Nx's cache directory that a repository or another user of the machine
-// has made.
+// Folders in Nx's cache directory that a repository, or another user of the machine, made.
 
 const assert = require('node:assert/strict');
 const { spawn, spawnSync } = require('node:child_process');
@@ -52,7 +51,7 @@ const attackerID = 1002;
 
 redTest('two_users', async (t) => {
   if (!isRoot()) return;
-  // Nx 24 itself refuses a cache directory for all users, unless it is told not
+  // Nx 24 itself rejects a cache directory for all users, unless it is told not
   // to; older versions take it. The cache then believes its own folders only.
   const { outcome, isAttacked, bystander } = await runBesideAttacker(t, {
     cacheDirectory: ({ home }) => path.join(home, '.nx', 'agent', 'cache'),

@@ -1,13 +1,13 @@
 'use strict';
 
-// Who runs Nx: the variables of GitHub Actions as its runners set them
-// (docs.github.com/actions/reference/variables-reference), and of developers.
+// The runs of the attacks: the variables of GitHub Actions and other CIs as their runners
+// set them (docs.github.com/actions/reference/variables-reference), and a developer's.
 
 const repository = 'acme/shop';
 const commit = '3f786850e387550fdab836ed7e6dc881de23001b';
 
 /**
- * A run, as a machine is told of it.
+ * A run, as the CI describes it.
  *
  * @typedef {object} Run
  * @property {NodeJS.ProcessEnv} env

@@ -1,6 +1,6 @@
 'use strict';
 
-// What somebody can do with a credential of the storage, without our client.
+// What a credential allows in the storage, without our client.
 
 const { createHash } = require('node:crypto');
 

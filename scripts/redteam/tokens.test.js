@@ -1,6 +1,6 @@
 'use strict';
 
-// A pull request that names the server, and a server that wants more than it gets.
+// A pull request names another server, or the server asks for more than it should get.
 
 const assert = require('node:assert/strict');
 const path = require('node:path');

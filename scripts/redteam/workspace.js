@@ -1,9 +1,8 @@
 'use strict';
 
-// What the workspace of the tests has in node_modules, of which Nx knows no more
-// than what the lockfile says: the tool that builds, and a preset that nx.json may
-// extend. Nx is also told to ignore nx.json, which it hashes otherwise. So all runs
-// of all tests have one hash, whatever their settings and their tool.
+// The build tool, and a preset that nx.json may extend, are in node_modules. Of these
+// packages Nx hashes only what the lockfile says. `.nxignore` keeps nx.json out of the
+// hashes, too. So all runs of all tests have one hash, whatever their settings and tool.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -16,7 +15,7 @@ const { installedWorkspace, once } = require('../kit/shared');
 const task = 'words:build';
 const output = path.join('dist', 'words', 'index.js');
 
-/** What is in the file when somebody has got his way. */
+/** What the file ends with after an attack that has succeeded. */
 const poison = 'stealEverything();\n';
 
 const preset = path.join('node_modules', 'company-preset', 'nx.json');

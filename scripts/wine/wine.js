@@ -52,12 +52,12 @@ async function startWine(prefix) {
 /** @returns {Promise<string | undefined>} why there is no Wine */
 async function installWine() {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
-    return `Wine for it is tried on linux-x64 only, this is ${process.platform}-${process.arch}`;
+    return `this needs linux-x64, and here is ${process.platform}-${process.arch}`;
   }
   if ((await isThere('wine')) && (await isThere(linker))) return undefined;
   const command = `apt-get install ${packages.join(' ')}`;
   if (process.getuid?.() !== 0 || !(await isThere('apt-get'))) {
-    return `there is no Wine, and it cannot be installed here: ${command}`;
+    return `Wine is missing, and this script cannot install it here: ${command}`;
   }
   console.log(`Installing Wine (700 MB): ${command} …`);
   const options = ['--yes', '--no-install-recommends'];
@@ -87,14 +87,14 @@ async function isThere(program) {
 async function addRandom(prefix) {
   const folder = path.join(prefix, 'drive_c', 'windows', 'system32');
   const file = path.join(folder, 'bcryptprimitives.dll');
-  if (fs.existsSync(file)) return 'its bcryptprimitives.dll is its own';
+  if (fs.existsSync(file)) return 'with its own bcryptprimitives.dll';
   const definition = path.join(prefix, 'bcryptprimitives.def');
   fs.writeFileSync(
     definition,
     'LIBRARY bcryptprimitives\nEXPORTS\n  ProcessPrng = ADVAPI32.SystemFunction036\n',
   );
   await run(linker, ['-shared', '--entry=0', '-o', file, definition]);
-  return 'it has no bcryptprimitives.dll, so it was given one';
+  return 'with a bcryptprimitives.dll made here, because it has none';
 }
 
 exports.startWine = startWine;
