@@ -31,9 +31,9 @@ func TestFieldsAreDocumented(t *testing.T) {
 		"store":             {[]string{"\tstore {"}, indent, reflect.TypeFor[rpc.StoreParams]()},
 		"store result":      {[]string{"\tstore {", "\t} → {"}, indent, reflect.TypeFor[rpc.StoreResult]()},
 		"snapshot":          {[]string{"\tsnapshot {                     of <cacheDirectory>/<hash>, when Nx called store"}, indent, reflect.TypeFor[rpc.Snapshot]()},
-		"task":              {[]string{"\ttask {                         whose result it is, in Nx's words"}, indent, reflect.TypeFor[rpc.Task]()},
+		"task":              {[]string{"\ttask {                         the task of the result, as Nx names it"}, indent, reflect.TypeFor[rpc.Task]()},
 		"shutdown result":   {[]string{"\tshutdown {} → {"}, indent, reflect.TypeFor[cache.Summary]()},
-		"stored":            {[]string{"\tstored {                       once for each entry that was accepted"}, indent, reflect.TypeFor[rpc.StoredParams]()},
+		"stored":            {[]string{"\tstored {                       once for each accepted entry"}, indent, reflect.TypeFor[rpc.StoredParams]()},
 		"progress":          {[]string{"\tprogress {                     while requests wait"}, indent, reflect.TypeFor[rpc.ProgressParams]()},
 		"log":               {[]string{"\tlog {"}, indent, reflect.TypeFor[rpc.LogParams]()},
 	} {

@@ -12,7 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-// The error codes beside those of JSON-RPC; doc.go says what each means.
+// The error codes in addition to those of JSON-RPC; doc.go says what each means.
 const (
 	CodeUnavailable   = 1
 	CodeMisconfigured = 2
@@ -27,18 +27,18 @@ const (
 const (
 	// maxShown is how much of a client's string a message shows, in bytes.
 	maxShown = 160
-	// maxLine bounds a message, whatever is in it.
+	// maxLine bounds a message, in bytes.
 	maxLine = 4000
 )
 
-// wireError is the only place where a Go error becomes a protocol error.
+// wireError is the only function that turns a Go error into a protocol error.
 func wireError(err error) *jsonrpc2.Error {
 	if e, ok := errors.AsType[*jsonrpc2.Error](err); ok {
 		return e
 	}
 	code := int64(CodeUnavailable)
 	switch _, config := errors.AsType[*cache.ConfigError](err); {
-	case fileerror.Is(err): // also where the user must act: what failed is the kind
+	case fileerror.Is(err): // even if the user must act
 		code = CodeFileSystem
 	case errors.Is(err, cache.ErrPanic):
 		code = jsonrpc2.CodeInternalError

@@ -81,13 +81,13 @@ func (s *talk) Close() error {
 // serve fails the test with the stacks of all goroutines when Serve hangs.
 func (s *talk) serve(t *testing.T, options rpc.Options) error {
 	t.Helper()
-	const patience = 30 * time.Second // on a machine that has much else to do
+	const timeout = 30 * time.Second // on a machine that has much else to do
 	served := make(chan error, 1)
 	go func() { served <- rpc.Serve(context.WithoutCancel(t.Context()), s, options) }()
 	select {
 	case err := <-served:
 		return err
-	case <-time.After(patience):
+	case <-time.After(timeout):
 		stacks := make([]byte, 1<<20)
 		t.Fatalf("Serve hangs after it has said %q:\n%s", s.said.String(), stacks[:runtime.Stack(stacks, true)])
 		return nil

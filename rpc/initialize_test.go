@@ -39,7 +39,7 @@ func TestInitialize(t *testing.T) {
 
 	want := rpc.InitializeResult{
 		ServerVersion: "1.2.3", Enabled: true, Mode: cache.ReadOnly, Scope: "shared",
-		Location: "https://account/container", Session: its.Session(), Patience: 15_000, Drain: 1500, License: licence,
+		Location: "https://account/container", Session: its.Session(), IdleTimeout: 15_000, Drain: 1500, License: licence,
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)

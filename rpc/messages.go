@@ -24,25 +24,23 @@ type InitializeParams struct {
 	WorkspaceRoot   string          `json:"workspaceRoot"`
 	NxVersion       string          `json:"nxVersion"`
 	CI              bool            `json:"ci"`
-	Config          json.RawMessage `json:"config,omitempty"`      // block "azure" of nx.json
+	Config          json.RawMessage `json:"config,omitempty"`      // the block "azure" of nx.json
 	DefaultBase     string          `json:"defaultBase,omitempty"` // of nx.json
-	// Extended are the keys of nx.json, azure and defaultBase, whose values come from a
-	// file that it extends.
+	// Extended lists which of azure and defaultBase come from a file that nx.json extends.
 	Extended []string `json:"extended,omitempty"`
 	Claims   []Claim  `json:"claims,omitempty"`
 }
 
-// Claim is a variable that the client has, but that did not come from outside: a
-// .env file of the checkout sets it.
+// Claim is an environment variable that the checkout has set, for example in a .env file.
 type Claim struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
-	File  string `json:"file"` // such as ".env"; "": code of the workspace
-	// IsEmpty reports whether the server's own environment has it, empty.
+	File  string `json:"file"` // such as ".env"; "" for code of the workspace
+	// IsEmpty reports whether the variable is set and empty in the server's environment.
 	IsEmpty bool `json:"isEmpty,omitempty"`
 }
 
-// Format keeps the value out of every verb: it may be a secret.
+// Format hides the value from every verb, because it may be a secret.
 func (c Claim) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "%q of %q", c.Name, c.File)
 }
@@ -64,20 +62,20 @@ type InitializeResult struct {
 	ScopeReason   string        `json:"scopeReason"`
 	Location      string        `json:"location"`
 	Session       string        `json:"session"`
-	Patience      int64         `json:"patience"` // milliseconds
-	Drain         int64         `json:"drain"`    // milliseconds
-	Tasks         bool          `json:"tasks"`    // retrieve and store must say which
+	IdleTimeout   int64         `json:"idleTimeout"` // milliseconds
+	Drain         int64         `json:"drain"`       // milliseconds
+	Tasks         bool          `json:"tasks"`       // retrieve and store must have a task
 	License       LicenseResult `json:"license"`
 }
 
-// LicenseResult is what initialize says of the licence.
+// LicenseResult is the license in the result of initialize.
 type LicenseResult struct {
 	Status       string `json:"status"`
 	Organization string `json:"organization"`
 	ExpiresAt    string `json:"expiresAt"` // RFC 3339, or ""
 }
 
-// Task says whose result a hash stands for, in the words of Nx.
+// Task is the task of a hash, as Nx names it.
 type Task struct {
 	Project       string `json:"project"`
 	Target        string `json:"target"`
@@ -116,7 +114,7 @@ type RetrieveResult struct {
 type StoreParams struct {
 	Hash               string    `json:"hash"`
 	CacheDirectory     string    `json:"cacheDirectory"`
-	Code               *int      `json:"code"` // a missing one must not pass for 0
+	Code               *int      `json:"code"` // a pointer, because a missing code must not count as 0
 	TerminalOutput     *string   `json:"terminalOutput,omitempty"`
 	TerminalOutputPath *string   `json:"terminalOutputPath,omitempty"`
 	Task               *Task     `json:"task,omitempty"`
@@ -130,7 +128,7 @@ func (p *StoreParams) check() error {
 		errs = append(errs, errors.New("code is missing"))
 	}
 	if (p.TerminalOutput == nil) == (p.TerminalOutputPath == nil) {
-		errs = append(errs, errors.New("exactly one of terminalOutput and terminalOutputPath must be there"))
+		errs = append(errs, errors.New("exactly one of terminalOutput and terminalOutputPath must be set"))
 	}
 	if p.TerminalOutputPath != nil {
 		errs = append(errs, checkPath("terminalOutputPath", *p.TerminalOutputPath))

@@ -19,7 +19,7 @@ func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *In
 	s.initializing = true
 	s.mu.Unlock()
 	if again {
-		return nil, protocolError(jsonrpc2.CodeInvalidRequest, "initialize has come before")
+		return nil, protocolError(jsonrpc2.CodeInvalidRequest, "initialize was called before")
 	}
 	zerolog.Ctx(ctx).Debug().
 		Str("client", params.ClientVersion).Int("clientPid", params.ProcessID).
@@ -32,13 +32,13 @@ func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *In
 	s.mu.Unlock()
 
 	if session.Cache != nil {
-		s.beside.Go(func() { s.tick(context.WithoutCancel(ctx), conn, session.Cache) })
+		s.background.Go(func() { s.reportProgress(context.WithoutCancel(ctx), conn, session.Cache) })
 	}
 	if session.Warm != nil {
-		s.beside.Go(func() { s.warm(ctx, conn, session.Warm) })
+		s.background.Go(func() { s.warm(ctx, conn, session.Warm) })
 	}
 	s.warn(ctx, conn, session.Warnings)
-	s.outbox.flush(conn) // they come before the result
+	s.outbox.flush(conn) // warnings come before the result
 	result := InitializeResult{
 		ServerVersion: s.options.Version,
 		Enabled:       session.Cache != nil,
@@ -54,29 +54,29 @@ func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *In
 	result.License.Organization = printable.String(session.License.Organization)
 	if session.Cache != nil {
 		result.Session = session.Cache.Session()
-		result.Patience = patience.Milliseconds()
+		result.IdleTimeout = idleTimeout.Milliseconds()
 	}
 	return result, nil
 }
 
-// warm prepares for the requests to come, until the client is gone. It begins
-// when initialize is answered, which ends ctx: the client waits for that.
+// warm prepares for the first requests, until the client disconnects. It begins once the
+// response to initialize, for which the client waits, is sent: that ends ctx.
 func (s *server) warm(ctx context.Context, conn *jsonrpc2.Conn, prepare func(context.Context) []string) {
 	<-ctx.Done()
 	session, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
-	s.beside.Go(func() { s.warn(session, conn, prepare(session)) })
+	s.background.Go(func() { s.warn(session, conn, prepare(session)) })
 	<-conn.DisconnectNotify()
 }
 
-// warn tells people something, a line each.
+// warn sends warnings for people, one line each.
 func (s *server) warn(ctx context.Context, conn *jsonrpc2.Conn, lines []string) {
 	for _, line := range lines {
 		s.outbox.notify(ctx, conn, "log", LogParams{Level: "warn", Message: printable.Line(line)})
 	}
 }
 
-// current returns the session that initialize has made, or nil.
+// current returns the session, or nil before initialize.
 func (s *server) current() *Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,19 +90,19 @@ func (s *server) drainLimit() time.Duration {
 	return 0
 }
 
-// cache returns the session's cache, if there is one to be used.
+// cache returns the cache of the session, or an error if there is none.
 func (s *server) cache() (*cache.Cache, error) {
 	session := s.current()
 	switch {
 	case session == nil:
-		return nil, protocolError(CodeNotInitialized, "initialize has to come first")
+		return nil, protocolError(CodeNotInitialized, "initialize must be called first")
 	case session.Cache == nil:
 		return nil, protocolError(CodeDisabled, "%s", session.Reason)
 	}
 	return session.Cache, nil
 }
 
-// cacheOf returns the cache, or nil if it is not for this task.
+// cacheOf returns the cache, or nil if the settings exclude the task.
 func (s *server) cacheOf(ctx context.Context, method, hash string, task *Task) (*cache.Cache, error) {
 	c, err := s.cache()
 	if err != nil {
@@ -112,10 +112,10 @@ func (s *server) cacheOf(ctx context.Context, method, hash string, task *Task) (
 	switch {
 	case includes == nil:
 		return c, nil
-	case task == nil: // what is left out may be secret: nobody guesses
+	case task == nil: // it may be an excluded task, whose result may be secret
 		return nil, protocolError(jsonrpc2.CodeInvalidParams, "params: task is missing")
 	case !includes(*task):
-		zerolog.Ctx(ctx).Debug().Str("hash", hash).Interface("task", task).Str("outcome", "left out").Msg(method)
+		zerolog.Ctx(ctx).Debug().Str("hash", hash).Interface("task", task).Str("outcome", "excluded").Msg(method)
 		return nil, nil
 	}
 	return c, nil
@@ -139,7 +139,7 @@ func (s *server) retrieve(ctx context.Context, conn *jsonrpc2.Conn, params *Retr
 		return nil, nil
 	}
 	if err != nil {
-		return nil, err // which names the hash
+		return nil, err // it names the hash
 	}
 	log.Str("outcome", "hit").Int64("bytes", hit.Size).Msg("retrieve")
 	result := RetrieveResult{Code: hit.Code, OutputsPath: hit.OutputsPath, Size: hit.Size}
@@ -168,7 +168,7 @@ func (s *server) store(ctx context.Context, conn *jsonrpc2.Conn, params *StorePa
 	s.count(+1)
 	result := cache.Result{
 		Hash: params.Hash, CacheDirectory: params.CacheDirectory, Code: *params.Code,
-		TerminalOutput: output, Outputs: params.Outputs, Snapshot: params.seen(),
+		TerminalOutput: output, Outputs: params.Outputs, Snapshot: params.snapshot(),
 	}
 	reason, err := c.Store(ctx, result, func(stored cache.Stored) {
 		s.stored(ctx, conn, c, storedParams(stored))
@@ -187,20 +187,19 @@ func (s *server) store(ctx context.Context, conn *jsonrpc2.Conn, params *StorePa
 	return StoreResult{Queued: isQueued, Reason: printable.Line(reason)}, nil
 }
 
-// count counts the entries of which nobody knows yet what became.
+// count counts the entries whose outcome is unknown.
 func (s *server) count(more int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.waiting += more
 }
 
-// stored tells the client, and whoever waits in its place, what became of an
-// entry.
+// stored reports the outcome of an entry to the client, and in the state file.
 func (s *server) stored(ctx context.Context, conn *jsonrpc2.Conn, c *cache.Cache, params StoredParams) {
 	zerolog.Ctx(ctx).Debug().Str("hash", params.Hash).Int64("bytes", params.Bytes).
 		Str("outcome", string(params.Outcome)).Str("reason", params.Reason).Msg("stored")
 	s.mu.Lock()
-	s.troubles = addTrouble(s.troubles, params)
+	s.problems = addProblem(s.problems, params)
 	s.waiting--
 	s.mu.Unlock()
 	s.publish(ctx, c)
@@ -220,25 +219,25 @@ func storedParams(stored cache.Stored) StoredParams {
 	return params
 }
 
-// shutdown has no params; whatever is sent is ignored.
+// shutdown ignores params.
 func (s *server) shutdown(ctx context.Context, conn *jsonrpc2.Conn, _ json.RawMessage) (any, error) {
-	answered := make(chan struct{})
+	responded := make(chan struct{})
 	go func() {
-		s.answers.Wait()
-		close(answered)
+		s.responses.Wait()
+		close(responded)
 	}()
 	select {
-	case <-answered:
-	case <-conn.DisconnectNotify(): // perhaps because it reads no answers
+	case <-responded:
+	case <-conn.DisconnectNotify(): // perhaps because the client reads no responses
 		return nil, jsonrpc2.ErrClosed
 	}
 	c, err := s.cache()
 	if err != nil {
-		return cache.Summary{}, nil // nothing was done
+		return cache.Summary{}, nil // there is no cache
 	}
 	limited, cancel := context.WithTimeout(ctx, s.drainLimit())
 	defer cancel()
-	_ = c.Drain(limited) // the summary tells what was not stored
+	_ = c.Drain(limited) // the summary counts what was not stored
 	s.outbox.flush(conn)
 	return c.Summary(), nil
 }

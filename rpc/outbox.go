@@ -8,12 +8,12 @@ import (
 	"github.com/sourcegraph/jsonrpc2"
 )
 
-// outbox sends notifications in their order, and makes nobody wait: a client
-// that is ending reads no more, while entries are still being stored.
+// outbox sends notifications in order, without blocking their senders: a client that is
+// ending no longer reads, while entries are still being stored.
 type outbox struct {
 	mu    sync.Mutex
 	queue []func() // each sends one
-	busy  bool     // somebody is sending
+	busy  bool     // sendAll is running
 }
 
 // notify queues a notification.
@@ -25,7 +25,7 @@ func (o *outbox) notify(ctx context.Context, conn *jsonrpc2.Conn, method string,
 	})
 }
 
-// flush waits until what was queued is sent, or the client is gone.
+// flush waits until the queued notifications are sent or the client has disconnected.
 func (o *outbox) flush(conn *jsonrpc2.Conn) {
 	sent := make(chan struct{})
 	o.add(func() { close(sent) })

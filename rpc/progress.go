@@ -19,18 +19,18 @@ const (
 	progressEvery = time.Second
 )
 
-// tick tells that the server is at work, until the client is gone: the client
-// would take one for dead that is silent, and a person who waits wants to see
-// something. For longer than what the limits of requests explain nothing is
-// told: then something hangs, and the client does right to end it.
-func (s *server) tick(ctx context.Context, conn *jsonrpc2.Conn, c *cache.Cache) {
+// reportProgress publishes the state and sends progress until the client disconnects.
+// Without progress, the client would consider the server dead. reportProgress stops
+// sending progress once nothing has moved for longer than the timeouts of requests allow:
+// then something hangs, and the client should end the server.
+func (s *server) reportProgress(ctx context.Context, conn *jsonrpc2.Conn, c *cache.Cache) {
 	publish, progress := time.NewTicker(publishEvery), time.NewTicker(progressEvery)
 	defer publish.Stop()
 	defer progress.Stop()
 	silence := s.current().Silence
-	var told [2]int64 // bytes and answers
+	var last [2]int64 // bytes and responses
 	clock := awake.NewClock(progressEvery, time.Now)
-	var moved time.Duration // when that was last different
+	var moved time.Duration // when last changed
 	for {
 		select {
 		case <-publish.C:
@@ -38,9 +38,9 @@ func (s *server) tick(ctx context.Context, conn *jsonrpc2.Conn, c *cache.Cache) 
 				s.publish(ctx, c)
 			}
 		case <-progress.C:
-			busy, now, ran := s.isBusy(), [2]int64{c.Moved(), s.answered.Load()}, clock.Ran()
-			if now != told || !busy {
-				told, moved = now, ran
+			busy, now, ran := s.isBusy(), [2]int64{c.Moved(), s.responded.Load()}, clock.Ran()
+			if now != last || !busy {
+				last, moved = now, ran
 			}
 			if busy && ran-moved <= silence {
 				s.outbox.notify(ctx, conn, "progress", ProgressParams{Bytes: c.Moved()})
@@ -51,38 +51,36 @@ func (s *server) tick(ctx context.Context, conn *jsonrpc2.Conn, c *cache.Cache) 
 	}
 }
 
-// isBusy reports whether requests wait for their answers.
+// isBusy reports whether requests wait for their responses.
 func (s *server) isBusy() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.running) > 0
 }
 
-// isStoring reports whether there are entries of which nobody knows yet what
-// became.
+// isStoring reports whether there are entries whose outcome is unknown.
 func (s *server) isStoring() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.waiting > 0
 }
 
-// publish publishes the state of the session. Where it cannot be written nobody
-// waits for it.
+// publish writes the state of the session to the state files. It only logs errors.
 func (s *server) publish(ctx context.Context, c *cache.Cache) {
-	s.publishing.Lock() // so that no older state replaces a newer one
+	s.publishing.Lock() // an older state must not replace a newer one
 	defer s.publishing.Unlock()
 	s.beat++
 	state := State{ProcessID: os.Getpid(), Beat: s.beat}
-	// First: an entry of which it is known what became has been summed up before.
+	// First, because the summary counts an entry before its outcome is reported.
 	s.mu.Lock()
-	state.Waiting, state.Troubles = s.waiting, slices.Clone(s.troubles)
+	state.Waiting, state.Problems = s.waiting, slices.Clone(s.problems)
 	s.mu.Unlock()
 	state.Summary = c.Summary()
 	_, state.Bytes = c.Waiting()
-	err := s.page.fill(state)
+	err := s.stateFile.fill(state)
 	if err == nil {
 		for _, folder := range c.Folders() {
-			err = errors.Join(err, s.page.write(folder))
+			err = errors.Join(err, s.stateFile.write(folder))
 		}
 	}
 	if err != nil {

@@ -12,55 +12,55 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 )
 
-// Options are what a server cannot know.
+// Options configure a server.
 type Options struct {
 	// Version is sent as serverVersion.
 	Version string
-	// Open makes the session that a client asks for. It is called at most once,
-	// and sends nothing over the network.
+	// Open opens the session of a client. Serve calls it at most once. It must not use the
+	// network.
 	Open func(params InitializeParams) Session
 }
 
-// Session is what initialize has found out.
+// Session is the session of a client, for the result of initialize.
 type Session struct {
-	Cache       *cache.Cache // nil: the cache is off
+	Cache       *cache.Cache // nil if the cache is off
 	Reason      string       // why it is off
 	Mode        cache.Mode
 	Scope       string
 	ScopeReason string
 	Location    string
 	License     LicenseResult
-	// Includes, when set, decides of which tasks results are stored and retrieved.
+	// Includes, if set, decides which tasks are cached.
 	Includes func(Task) bool
-	Warnings []string      // a line each, for people
-	Silence  time.Duration // for which no byte may move while Cache is at work
-	Drain    time.Duration // for which entries are stored after the end
-	// Warm, when set, prepares for the first request to the storage. It is called
-	// once initialize is answered; ctx ends with the session. What it returns is a
-	// line each, for people.
+	Warnings []string      // for people, one line each
+	Silence  time.Duration // how long no byte may move while requests wait
+	Drain    time.Duration // how long entries are stored after the end
+	// Warm, if set, prepares for the first request to the storage, after the response to
+	// initialize. ctx ends with the session. Warm returns warnings for people, one line
+	// each.
 	Warm func(ctx context.Context) []string
 }
 
-// patience is how long a client waits for a server that is silent. It is many
-// times progressEvery: a machine that is building is busy.
-const patience = 15 * time.Second
+// idleTimeout is how long a client waits for a silent server. It is many times
+// progressEvery, because a machine that runs tasks is busy.
+const idleTimeout = 15 * time.Second
 
-// endGrace is what the end of a session may take beside storing entries. Only a
-// file system that hangs needs more, and then nothing waits for it.
+// endGrace is how long the end of a session may take in addition to storing entries. Only
+// a file system that hangs takes longer, and then the server does not wait for it.
 const endGrace = 5 * time.Second
 
-// Serve speaks the protocol on stream until the client closes it or ctx ends,
-// stores what was accepted for as long as the session allows (not at all when
-// ctx has ended), and returns. The error is nil unless the client broke the
-// protocol or something hangs.
+// Serve speaks the protocol on stream until the client closes it or ctx ends. Then it
+// stores the accepted entries for as long as the session allows (not at all if ctx has
+// ended), and returns. The error is nil unless the client violated the protocol or
+// something hangs.
 //
-// It closes stream, but does not wait for a Read that closing does not end,
-// like one of a terminal.
+// Serve closes stream, but does not wait for a Read that does not end when stream is
+// closed, such as one of a terminal.
 func Serve(ctx context.Context, stream io.ReadWriteCloser, options Options) error {
 	s := &server{options: options, running: make(map[jsonrpc2.ID]context.CancelFunc)}
 	s.methods = map[string]method{
-		// A client of another version may know more fields; it is told the
-		// version that it does not expect, not that a field is unknown.
+		// A client of another version may send other fields. It should get an error
+		// about the version, not about a field.
 		"initialize": handle(lenient, s.initialize),
 		"retrieve":   handle(strict, s.retrieve),
 		"store":      handle(strict, s.store),
@@ -69,20 +69,20 @@ func Serve(ctx context.Context, stream io.ReadWriteCloser, options Options) erro
 	messages := newMessages(stream)
 	conn := jsonrpc2.NewConn(ctx, messages, s, jsonrpc2.SetLogger(silence{}))
 	<-conn.DisconnectNotify()
-	_ = messages.Close() // done already, or being done beside this goroutine
+	_ = messages.Close() // closed already, or being closed by another goroutine
 	s.refuse(jsonrpc2.ErrClosed)
 	return errors.Join(messages.problem(ctx), s.end(ctx))
 }
 
-// end ends a session whose client is gone. It waits for what is at work, not for
-// answers that nobody reads.
+// end ends a session whose client has disconnected. It waits for handlers, not for
+// responses.
 func (s *server) end(ctx context.Context) error {
 	limit := s.drainLimit()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		s.handlers.Wait()
-		s.beside.Wait()
+		s.background.Wait()
 		if session := s.current(); session != nil && session.Cache != nil {
 			limited, cancel := context.WithTimeout(ctx, limit)
 			defer cancel()
@@ -93,11 +93,11 @@ func (s *server) end(ctx context.Context) error {
 	case <-ended:
 		return nil
 	case <-time.After(limit + endGrace):
-		return fmt.Errorf("the file system hangs: something is still in work %s after the end", limit+endGrace)
+		return fmt.Errorf("the file system hangs: the server is still busy %s after the end of the session", limit+endGrace)
 	}
 }
 
-// silence is the connection's logger: what it has to say, Serve returns.
+// silence is the logger of the connection. Serve returns the errors of the connection.
 type silence struct{}
 
 func (silence) Printf(string, ...any) {}

@@ -16,31 +16,31 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-// A method takes the params of a request and returns its result.
+// method handles the params of a request and returns its result.
 type method func(ctx context.Context, conn *jsonrpc2.Conn, params json.RawMessage) (any, error)
 
 type server struct {
-	options  Options
-	methods  map[string]method
-	outbox   outbox
-	answered atomic.Int64
-	handlers sync.WaitGroup // of requests that are at work
-	answers  sync.WaitGroup // that are not sent; without that of shutdown, which waits for them
-	beside   sync.WaitGroup // what goes on beside requests
+	options    Options
+	methods    map[string]method
+	outbox     outbox
+	responded  atomic.Int64   // number of responses
+	handlers   sync.WaitGroup // of requests
+	responses  sync.WaitGroup // not sent yet, except that of shutdown, which waits for the others
+	background sync.WaitGroup // work besides requests
 
 	mu           sync.Mutex
 	running      map[jsonrpc2.ID]context.CancelFunc
-	refusal      error    // of further requests; nil while they are taken
-	initializing bool     // or done
-	session      *Session // nil until initialize has made it
-	waiting      int      // entries of which nobody knows yet what became
-	troubles     []StoredParams
+	refusal      error    // of further requests; nil while they are accepted
+	initializing bool     // initialize was called
+	session      *Session // nil before initialize
+	waiting      int      // entries whose outcome is unknown
+	problems     []StoredParams
 
-	unreadable sync.Once // to say so
+	unreadable sync.Once // for the warning
 
 	publishing sync.Mutex
-	page       page   // of whoever is publishing
-	beat       uint64 // of whoever is publishing: see [State]
+	stateFile  stateFile // guarded by publishing
+	beat       uint64    // guarded by publishing; see [State]
 }
 
 // Handle implements [jsonrpc2.Handler]. It runs each request on its own
@@ -52,17 +52,17 @@ func (s *server) Handle(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc2.
 		}
 		return
 	}
-	// Not on the goroutine: the next message may cancel this request or, as
-	// shutdown does, wait for it.
+	// Before the goroutine starts, because the next message may cancel this request or,
+	// like shutdown, wait for it.
 	r, refusal := s.begin(ctx, req)
-	// Not the answer to a request that is refused either: a client that reads no
-	// more must not hold up the reading of what it has sent, and of its end.
+	// On a goroutine even for a rejected request: a client that no longer reads must not
+	// block the reading of its messages and of its end.
 	go func() {
 		if refusal != nil {
 			reply(ctx, conn, req.ID, nil, refusal)
 			return
 		}
-		defer r.answered()
+		defer r.responded()
 		result, err := s.work(r, conn, req)
 		reply(r.ctx, conn, req.ID, result, err)
 	}()
@@ -79,14 +79,14 @@ func reply(ctx context.Context, conn *jsonrpc2.Conn, id jsonrpc2.ID, result any,
 	}
 }
 
-// request is one that was taken.
+// request is an accepted request.
 type request struct {
-	ctx      context.Context
-	done     func() // its handler has returned
-	answered func()
+	ctx       context.Context
+	done      func() // the handler has returned
+	responded func() // the response is sent
 }
 
-// begin takes a request. The error says why it is refused.
+// begin accepts a request. The error says why it is rejected.
 func (s *server) begin(ctx context.Context, req *jsonrpc2.Request) (*request, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,7 +97,7 @@ func (s *server) begin(ctx context.Context, req *jsonrpc2.Request) (*request, er
 	if isShutdown {
 		s.refusal = protocolError(jsonrpc2.CodeInvalidRequest, "the session has ended with shutdown")
 	} else {
-		s.answers.Add(1)
+		s.responses.Add(1)
 	}
 	s.handlers.Add(1)
 	ctx, cancel := context.WithCancel(ctx)
@@ -105,20 +105,20 @@ func (s *server) begin(ctx context.Context, req *jsonrpc2.Request) (*request, er
 	return &request{
 		ctx:  ctx,
 		done: s.handlers.Done,
-		answered: func() {
-			s.answered.Add(1)
+		responded: func() {
+			s.responded.Add(1)
 			cancel()
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			delete(s.running, req.ID)
 			if !isShutdown {
-				s.answers.Done()
+				s.responses.Done()
 			}
 		},
 	}, nil
 }
 
-// work does what a request asks for.
+// work executes a request.
 func (s *server) work(r *request, conn *jsonrpc2.Conn, req *jsonrpc2.Request) (any, error) {
 	defer r.done()
 	started := time.Now()
@@ -127,7 +127,7 @@ func (s *server) work(r *request, conn *jsonrpc2.Conn, req *jsonrpc2.Request) (a
 	return result, err
 }
 
-// refuse refuses all further requests.
+// refuse rejects all further requests.
 func (s *server) refuse(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -146,8 +146,8 @@ func (s *server) cancel(params json.RawMessage) {
 	}
 }
 
-// call runs a method. A panic in one is that request's error: the others, and
-// the build behind them, go on.
+// call calls a method. A panic becomes the error of this request, and does not affect
+// others.
 func (s *server) call(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc2.Request) (result any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -166,13 +166,13 @@ func (s *server) call(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc2.Re
 	return m(ctx, conn, params)
 }
 
-// Whether a method refuses fields it does not know.
+// Whether a method rejects unknown fields.
 const (
 	strict  = true
 	lenient = false
 )
 
-// handle makes a method of a function with typed params.
+// handle turns a function with typed params into a method.
 func handle[T any, P interface {
 	*T
 	check() error

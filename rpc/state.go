@@ -14,59 +14,58 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 )
 
-// State is what a server publishes in its folder (see [scratch.FolderPath]), always
-// up to date, for whoever waits for it while the client cannot:
-// `nx-azure-cache drain`.
+// State is the state of a server, which keeps it up to date in a file in its folder (see
+// [scratch.FolderPath]). `nx-azure-cache drain` reads it when the client can no longer
+// wait.
 type State struct {
 	ProcessID int           `json:"processId"`
-	Beat      uint64        `json:"beat"`    // times that it was published: it changes while the server works
-	Waiting   int           `json:"waiting"` // entries that are not stored yet
-	Bytes     int64         `json:"bytes"`   // to send, as far as they are packed
+	Beat      uint64        `json:"beat"`    // number of updates so far; it changes while the server works
+	Waiting   int           `json:"waiting"` // entries whose outcome is unknown
+	Bytes     int64         `json:"bytes"`   // to send, of the packed entries
 	Summary   cache.Summary `json:"summary"`
-	// Troubles are the first of each kind.
-	Troubles []StoredParams `json:"troubles"`
+	// Problems are the first problem of each kind.
+	Problems []StoredParams `json:"problems"`
 }
 
 const (
 	stateName = "state"
-	// maxTroubles of maxReason bytes are written at once.
-	maxTroubles = 5
+	// A state has at most maxProblems problems, with reasons of maxReason bytes.
+	maxProblems = 5
 	maxReason   = 500
-	// maxWritten is what becomes of them: JSON writes three for each that is not
-	// UTF-8.
+	// maxWritten is the maximum size of a reason as a reader sees it: JSON writes three
+	// bytes for each that is not UTF-8.
 	maxWritten = 3 * (maxReason + 1)
 )
 
-// maxState is more than the bytes of any state that a server writes: reasons are
-// the most of it, and JSON spells a byte with six at most.
+// maxState is larger than any state that a server writes. Reasons are most of it, and JSON
+// writes at most six bytes for each of theirs.
 const maxState = 64 << 10
 
-// ReadState returns what the server that works in a folder has published. An
-// error may be that it was just doing so. The folder must be this user's alone
-// (see [scratch.Visit]), and what it holds is checked all the same.
+// ReadState reads the state of the server that works in a folder. It fails if the server is
+// just writing the state. The folder must be private to this user (see [scratch.Visit]);
+// ReadState checks the content in any case.
 func ReadState(folder *os.Root) (State, error) {
 	var state State
 	content, err := readState(folder)
 	if err != nil {
 		return state, err
 	}
-	// A reader may see a part of what is written beside it: text and sum do not
-	// fit then.
-	sum, text, _ := bytes.Cut(bytes.TrimRight(content, " "), []byte(" "))
-	if string(sum) != checksum(text) {
+	// Content that is only partly written does not match its checksum.
+	sum, encoded, _ := bytes.Cut(bytes.TrimRight(content, " "), []byte(" "))
+	if string(sum) != checksum(encoded) {
 		return state, errors.New("the state is being written")
 	}
-	if err := json.Unmarshal(text, &state); err != nil {
+	if err := json.Unmarshal(encoded, &state); err != nil {
 		return State{}, err
 	}
 	if !state.isPossible() {
-		return State{}, errors.New("no server writes such a state")
+		return State{}, errors.New("the state is invalid")
 	}
 	return state, nil
 }
 
 func readState(folder *os.Root) ([]byte, error) {
-	// Opening what is no file may wait for ever.
+	// Opening a FIFO would block.
 	if info, err := folder.Lstat(stateName); err != nil {
 		return nil, err
 	} else if !info.Mode().IsRegular() {
@@ -79,66 +78,66 @@ func readState(folder *os.Root) ([]byte, error) {
 	defer f.Close() // opened for reading: nothing is lost
 	content, err := io.ReadAll(io.LimitReader(f, maxState+1))
 	if err == nil && len(content) > maxState {
-		err = errors.New("no server writes so large a state")
+		err = errors.New("the state is too large")
 	}
 	return content, err
 }
 
-// isPossible reports whether a server may have written a state.
+// isPossible reports whether a server may have written the state.
 func (s *State) isPossible() bool {
-	if s.ProcessID <= 0 || s.Waiting < 0 || s.Bytes < 0 || len(s.Troubles) > maxTroubles {
+	if s.ProcessID <= 0 || s.Waiting < 0 || s.Bytes < 0 || len(s.Problems) > maxProblems {
 		return false
 	}
-	for _, trouble := range s.Troubles {
-		if !trouble.isTrouble() || len(trouble.Reason) > maxWritten || taskhash.Check(trouble.Hash) != nil {
+	for _, problem := range s.Problems {
+		if !problem.isProblem() || len(problem.Reason) > maxWritten || taskhash.Check(problem.Hash) != nil {
 			return false
 		}
 	}
 	return true
 }
 
-func checksum(text []byte) string { return fmt.Sprintf("%08x", crc32.ChecksumIEEE(text)) }
+func checksum(encoded []byte) string { return fmt.Sprintf("%08x", crc32.ChecksumIEEE(encoded)) }
 
-// page is a state as it is written. It is used again for the next one, of which
-// a server publishes one for each request.
-type page struct {
-	text []byte
-	most int // bytes that were ever written
+// stateFile is the content of the state file. A server writes it for each request, and
+// reuses the memory.
+type stateFile struct {
+	content []byte
+	longest int // bytes ever written
 }
 
-// fill puts a state on the page, and spaces where another one may be longer: one
-// write replaces whatever was there.
-func (p *page) fill(state State) error {
-	text, err := json.Marshal(state)
+// fill encodes a state, padded with spaces to the longest one so far, so that one write
+// replaces any earlier content.
+func (f *stateFile) fill(state State) error {
+	encoded, err := json.Marshal(state)
 	if err != nil {
 		return err
 	}
-	p.text = append(p.text[:0], checksum(text)+" "...)
-	p.text = append(p.text, text...)
-	for len(p.text) < p.most {
-		p.text = append(p.text, ' ')
+	f.content = append(f.content[:0], checksum(encoded)+" "...)
+	f.content = append(f.content, encoded...)
+	for len(f.content) < f.longest {
+		f.content = append(f.content, ' ')
 	}
-	p.most = len(p.text)
+	f.longest = len(f.content)
 	return nil
 }
 
 // write replaces the state in a folder.
-func (p *page) write(folder *os.Root) error {
-	f, err := folder.OpenFile(stateName, os.O_WRONLY|os.O_CREATE, 0o600)
+func (f *stateFile) write(folder *os.Root) error {
+	file, err := folder.OpenFile(stateName, os.O_WRONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return err
 	}
-	defer f.Close() // a state that is not written is read as an old one
-	_, err = f.WriteAt(p.text, 0)
+	defer file.Close() // on failure, readers see the previous state
+	_, err = file.WriteAt(f.content, 0)
 	return err
 }
 
-// isTrouble reports whether the client has something to say about an outcome.
-func (p *StoredParams) isTrouble() bool {
+// isProblem reports whether the client should report the outcome to the user.
+func (p *StoredParams) isProblem() bool {
 	return p.Outcome == cache.OutcomeFailed || p.Outcome == cache.OutcomeRefused
 }
 
-// isLike reports whether two outcomes are of one kind.
+// isLike reports whether two outcomes are of the same kind.
 func (p *StoredParams) isLike(other StoredParams) bool {
 	code := func(p *StoredParams) int64 {
 		if p.Code == nil {
@@ -149,16 +148,16 @@ func (p *StoredParams) isLike(other StoredParams) bool {
 	return p.Outcome == other.Outcome && code(p) == code(&other)
 }
 
-// addTrouble keeps the first of each kind of trouble.
-func addTrouble(troubles []StoredParams, it StoredParams) []StoredParams {
-	if !it.isTrouble() || len(troubles) == maxTroubles {
-		return troubles
+// addProblem adds an outcome if it is the first problem of its kind.
+func addProblem(problems []StoredParams, outcome StoredParams) []StoredParams {
+	if !outcome.isProblem() || len(problems) == maxProblems {
+		return problems
 	}
-	for _, other := range troubles {
-		if it.isLike(other) {
-			return troubles
+	for _, other := range problems {
+		if outcome.isLike(other) {
+			return problems
 		}
 	}
-	it.Reason = printable.Short(it.Reason, maxReason)
-	return append(troubles, it)
+	outcome.Reason = printable.Short(outcome.Reason, maxReason)
+	return append(problems, outcome)
 }

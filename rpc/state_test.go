@@ -52,7 +52,7 @@ func TestState(t *testing.T) {
 	c := startWith(t, blobs)
 	dir := newResult(t, "1", cachetest.Noise(1, 10_000))
 	c.call("store", storeParams("1", dir), nil)
-	if got := onlyState(t, dir); got.ProcessID != os.Getpid() || got.Waiting != 1 || got.Summary != (cache.Summary{}) || got.Troubles != nil {
+	if got := onlyState(t, dir); got.ProcessID != os.Getpid() || got.Waiting != 1 || got.Summary != (cache.Summary{}) || got.Problems != nil {
 		t.Errorf("got %+v, want one that waits", got)
 	}
 	<-blobs.arrived
@@ -64,7 +64,7 @@ func TestState(t *testing.T) {
 	}
 	close(blobs.gate)
 	<-c.stored
-	if got := onlyState(t, dir); got.Waiting != 0 || got.Bytes != 0 || got.Summary.Stored != 1 || got.Troubles != nil {
+	if got := onlyState(t, dir); got.Waiting != 0 || got.Bytes != 0 || got.Summary.Stored != 1 || got.Problems != nil {
 		t.Errorf("got %+v, want one that is stored", got)
 	}
 }
@@ -97,7 +97,7 @@ func TestTroubles(t *testing.T) {
 		}
 	}
 	var got []string
-	for _, trouble := range onlyState(t, dir).Troubles {
+	for _, trouble := range onlyState(t, dir).Problems {
 		code := "no code"
 		if trouble.Code != nil {
 			code = fmt.Sprint(*trouble.Code)
@@ -150,7 +150,7 @@ func TestStateThatIsReadWhileItIsWritten(t *testing.T) {
 			if done := state.Summary.Stored + state.Summary.Failed; done != accepted || state.ProcessID != os.Getpid() {
 				t.Fatalf("got %+v where nothing waits, want all %d", state, accepted)
 			}
-			if (len(state.Troubles) > 0) != (state.Summary.Failed > 0) {
+			if (len(state.Problems) > 0) != (state.Summary.Failed > 0) {
 				t.Fatalf("got %+v, want the trouble", state)
 			}
 			break

@@ -14,7 +14,7 @@ import (
 	"github.com/sourcegraph/jsonrpc2"
 )
 
-// messages is a stream of messages that remembers why reading ended.
+// messages is a stream of messages that records why reading ended.
 type messages struct {
 	jsonrpc2.ObjectStream
 	in    *bufio.Reader
@@ -31,9 +31,8 @@ func newMessages(stream io.ReadWriteCloser) *messages {
 	}
 }
 
-// ReadObject returns [io.EOF] only between two messages. Unlike the codec it
-// takes a message only if it is as long as its header says, and no header that
-// does not end.
+// ReadObject returns [io.EOF] only between two messages. It is stricter than the codec: it
+// rejects a message whose length does not match its header, and an endless header.
 func (m *messages) ReadObject(v any) error {
 	_, err := m.in.Peek(1)
 	if err == nil {
@@ -97,11 +96,11 @@ func readHeader(in *bufio.Reader) (length int64, err error) {
 	return length, nil
 }
 
-// maxMessage is the length of the longest message, far above what is of use:
-// large texts travel as files.
+// maxMessage is the maximum length of a message. It is far above real ones, because long
+// terminal outputs are sent as files.
 const maxMessage = 1 << 30
 
-// Close returns when the stream is closed, whoever closes it.
+// Close returns once the stream is closed, even if another goroutine closes it.
 func (m *messages) Close() error { return m.close() }
 
 func (m *messages) problem(ctx context.Context) error {

@@ -55,7 +55,7 @@ func signed(text string) string {
 }
 
 func stateOf(processID, waiting any) string {
-	return signed(fmt.Sprintf(`{"processId":%v,"waiting":%v,"bytes":1,"summary":{},"troubles":null}`, processID, waiting))
+	return signed(fmt.Sprintf(`{"processId":%v,"waiting":%v,"bytes":1,"summary":{},"problems":null}`, processID, waiting))
 }
 
 // forge makes a folder with a state as a server has them, and holds its lock.
@@ -96,9 +96,9 @@ func TestDrainOfAForgedState(t *testing.T) {
 		"of an ID that overflows": stateOf("18446744073709551617", 1),
 		"of a fraction":           stateOf("1.5", 1),
 		"that waits for less":     stateOf(os.Getpid(), -1),
-		"with many troubles":      signed(fmt.Sprintf(`{"processId":%d,"troubles":[{},{},{},{},{},{}]}`, os.Getpid())),
-		"with a long trouble":     signed(fmt.Sprintf(`{"processId":%d,"troubles":[{"hash":"1","outcome":"failed","reason":"%s"}]}`, os.Getpid(), strings.Repeat("x", 5000))),
-		"with no hash":            signed(fmt.Sprintf(`{"processId":%d,"troubles":[{"hash":"../x","outcome":"failed","reason":"x"}]}`, os.Getpid())),
+		"with many troubles":      signed(fmt.Sprintf(`{"processId":%d,"problems":[{},{},{},{},{},{}]}`, os.Getpid())),
+		"with a long trouble":     signed(fmt.Sprintf(`{"processId":%d,"problems":[{"hash":"1","outcome":"failed","reason":"%s"}]}`, os.Getpid(), strings.Repeat("x", 5000))),
+		"with no hash":            signed(fmt.Sprintf(`{"processId":%d,"problems":[{"hash":"../x","outcome":"failed","reason":"x"}]}`, os.Getpid())),
 		"that is large":           stateOf(os.Getpid(), 0) + strings.Repeat(" ", 64<<10),
 		"without its sum":         "00000000 {}",
 		"that is empty":           "",

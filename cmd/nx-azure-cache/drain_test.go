@@ -88,7 +88,7 @@ func TestDrainUntilAllIsStored(t *testing.T) {
 	s := startStoring(t, nil)
 	time.AfterFunc(200*time.Millisecond, s.storage.Release)
 	got, stderr := drainIt(t, s.folder, "1m")
-	if got.Ended != "stored" || got.Waiting != 0 || got.Bytes != 0 || got.Summary.Stored != 1 || got.ProcessID != s.Process.Pid || got.Troubles != nil {
+	if got.Ended != "stored" || got.Waiting != 0 || got.Bytes != 0 || got.Summary.Stored != 1 || got.ProcessID != s.Process.Pid || got.Problems != nil {
 		t.Errorf("got %+v, want it stored", got)
 	}
 	if stderr != "" {
@@ -116,10 +116,10 @@ func TestDrainTellsTroubles(t *testing.T) {
 	}
 	s.storage.Release()
 	result, _ := drainIt(t, s.folder, "1m")
-	if result.Ended != "stored" || result.Summary.Stored != 1 || result.Summary.Failed != 1 || len(result.Troubles) != 1 {
+	if result.Ended != "stored" || result.Summary.Stored != 1 || result.Summary.Failed != 1 || len(result.Problems) != 1 {
 		t.Fatalf("got %+v, want one stored and one failed", result)
 	}
-	if got := result.Troubles[0]; got.Hash != "2" || got.Code == nil || *got.Code != rpc.CodeMisconfigured || !strings.Contains(got.Reason, "AuthorizationFailure") {
+	if got := result.Problems[0]; got.Hash != "2" || got.Code == nil || *got.Code != rpc.CodeMisconfigured || !strings.Contains(got.Reason, "AuthorizationFailure") {
 		t.Errorf("got %+v, want why", got)
 	}
 }

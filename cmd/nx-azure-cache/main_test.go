@@ -233,7 +233,7 @@ func TestServe(t *testing.T) {
 		ScopeReason:   "not in CI",
 		Location:      "https://nxcache.blob.core.windows.net/artifacts",
 		Session:       got.Session,
-		Patience:      15_000,
+		IdleTimeout:   15_000,
 		Drain:         60_000,
 		License:       rpc.LicenseResult{Status: "valid", Organization: "Example GmbH", ExpiresAt: "2126-01-01T00:00:00Z"},
 	}
@@ -269,12 +269,12 @@ func TestServeLooksAtTheRun(t *testing.T) {
 			if err := s.Call(t.Context(), "initialize", params, &got); err != nil {
 				t.Fatal(err)
 			}
-			test.want.Session, test.want.Patience = got.Session, got.Patience
+			test.want.Session, test.want.IdleTimeout = got.Session, got.IdleTimeout
 			if got != test.want {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
-			if (got.Session != "") != got.Enabled || (got.Patience != 0) != got.Enabled {
-				t.Errorf("got %+v, want a session and a patience where there is a cache", got)
+			if (got.Session != "") != got.Enabled || (got.IdleTimeout != 0) != got.Enabled {
+				t.Errorf("got %+v, want a session and an idle timeout where there is a cache", got)
 			}
 		})
 	}

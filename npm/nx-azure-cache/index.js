@@ -74,7 +74,7 @@ async function open() {
  */
 function remoteCache(server) {
   const { client, session: hello, run, lookups, tasks, paramsOfTask } = server;
-  const { mode, session, patience } = hello;
+  const { mode, session, idleTimeout } = hello;
   const folderIn = (/** @type {string} */ cacheDirectory) =>
     path.join(cacheDirectory, '.nx-azure-cache', session);
   tasks.folderIn = folderIn;
@@ -83,7 +83,7 @@ function remoteCache(server) {
     run.storeSent();
     let isAccepted = false;
     try {
-      const response = await client.call('store', params, patience);
+      const response = await client.call('store', params, idleTimeout);
       isAccepted = response?.queued === true;
       return response;
     } finally {
@@ -98,7 +98,7 @@ function remoteCache(server) {
       return lookups.retrieve(hash, cacheDirectory, async () => {
         try {
           const params = { hash, cacheDirectory, ...about };
-          const hit = await client.call('retrieve', params, patience);
+          const hit = await client.call('retrieve', params, idleTimeout);
           // The server now has a folder there, which `run` may read.
           run.cacheDirectory = cacheDirectory;
           return await toNx(hit, folderIn(cacheDirectory));

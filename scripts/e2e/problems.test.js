@@ -109,7 +109,7 @@ function server(result) {
   const answer = {
     ...{ enabled: true, reason: '', mode: 'read-write', tasks: false },
     ...{ scope: 'local', scopeReason: '', location: 'https://a.example/c' },
-    ...{ session: '1-aaaaaaaa', patience: 10_000, drain: 1_000 },
+    ...{ session: '1-aaaaaaaa', idleTimeout: 10_000, drain: 1_000 },
     ...result,
   };
   return `#!/usr/bin/env node

@@ -154,7 +154,7 @@ async function runBesideAttacker(t, { cacheDirectory: placeOf, env }) {
 async function swap(parent, processID) {
   const session = await openedSession(parent);
   const text = JSON.stringify({
-    ...{ processId: processID, waiting: 1, bytes: 1, troubles: null },
+    ...{ processId: processID, waiting: 1, bytes: 1, problems: null },
     summary: { hits: 1 },
   });
   const sum = zlib.crc32(text).toString(16).padStart(8, '0');

@@ -31,7 +31,7 @@ const { isSilent } = require('./notices');
  * @property {boolean} [isLeft] whether it still runs although it was killed
  * @property {number} waiting the number of results that are not stored
  * @property {Summary} summary
- * @property {StoredParams[] | null} troubles
+ * @property {StoredParams[] | null} problems
  */
 
 /**
@@ -117,13 +117,13 @@ function run(binary, env, { folder, limit, silence }) {
 function read(text) {
   try {
     const result = JSON.parse(text);
-    const { ended, reason, waiting, summary, troubles } = result;
+    const { ended, reason, waiting, summary, problems } = result;
     const isResult =
       typeof ended === 'string' &&
       ['undefined', 'string'].includes(typeof reason) &&
       typeof waiting === 'number' &&
       typeof summary?.hits === 'number' &&
-      (troubles === null || Array.isArray(troubles));
+      (problems === null || Array.isArray(problems));
     if (isResult) return result;
   } catch {} // reported below
   throw new Error(`drain printed ${JSON.stringify(text.slice(0, 100))}`);

@@ -19,7 +19,7 @@ const { endAtSignals, isInterrupted } = require('./signals');
  * @property {string} scopeReason why it is this scope
  * @property {string} location the container's URL, with the prefix
  * @property {string} session the name of the server's folder
- * @property {number} patience milliseconds for which the server may be silent
+ * @property {number} idleTimeout milliseconds for which the server may be silent
  * @property {number} drain milliseconds for which the server stores after the end of the run
  * @property {boolean} tasks whether requests must name the task
  */
@@ -265,24 +265,24 @@ class Run {
         ended: 'stored',
         waiting: 0,
         summary: emptySummary,
-        troubles: [],
+        problems: [],
       };
     }
     const isLeft = this.#isLeft;
     if (isLeft) endAtSignals();
-    const { session, drain: drainLimit, patience } = this.#session;
+    const { session, drain: drainLimit, idleTimeout } = this.#session;
     const limit = isLeft ? drainLimit : Math.min(drainLimit, summaryLimit);
     const folder = path.join(this.cacheDirectory, '.nx-azure-cache', session);
     try {
       const result = drain(this.#binary, this.#env, {
         folder,
         limit,
-        silence: patience,
+        silence: idleTimeout,
       });
       if (result.ended === 'unknown') {
         return this.#reportUnknown(folder, result.reason);
       }
-      for (const problem of result.troubles ?? []) this.#report(problem);
+      for (const problem of result.problems ?? []) this.#report(problem);
       this.#reportEvicted(result.summary.evicted);
       if (isLeft) this.#reportUnstored(result);
       return isLeft || result.ended === 'stored' ? result : undefined;

@@ -33,7 +33,7 @@ function checkSession(session) {
   const isWhole = Object.entries(sessionTypes).every(
     ([name, type]) => typeof session?.[name] === type,
   );
-  const isPatient = !session?.enabled || session.patience > 0;
+  const isPatient = !session?.enabled || session.idleTimeout > 0;
   if (!serverVersion || !isWhole || !isPatient) {
     throw new Error(`${unexpectedResponse}: ${reinstall}`);
   }

@@ -65,17 +65,17 @@ describe('the result of drain', { concurrency: 3 }, () => {
     const refused = { hash: 'h9', bytes: 0, outcome: 'refused' };
     const binary = fakeServer(
       t,
-      (server, { troubles, told }) => {
+      (server, { problems, told }) => {
         server.reportsStored = false;
         server.on('store', (_, answer) => {
           answer.result({ queued: true, reason: '' });
           server.stored('h0', told);
         });
-        server.onDrain(() => server.drained({ troubles }));
+        server.onDrain(() => server.drained({ problems }));
       },
       {
         told: { ...failed, reason: 'told', code: 1 },
-        troubles: [
+        problems: [
           { ...failed, reason: 'again', code: 1 },
           { ...failed, reason: 'no space', code: 5 },
           { ...failed, reason: 'the end', code: -32800 },
@@ -148,9 +148,9 @@ describe('the result of drain', { concurrency: 3 }, () => {
       process.exit();
     },
     'says no summary': (server) => server.drained({ summary: { hits: 'x' } }),
-    'says troubles that are none': (server) => server.drained({ troubles: 5 }),
+    'says problems that are none': (server) => server.drained({ problems: 5 }),
     'says a trouble that is none': (server) =>
-      server.drained({ troubles: [null] }),
+      server.drained({ problems: [null] }),
     'says far too much': () => {
       process.stdout.write(Buffer.alloc(4 * 2 ** 20, 'x'), () =>
         process.exit(),

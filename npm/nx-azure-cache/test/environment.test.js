@@ -317,7 +317,7 @@ async function runWith(t, dotenv, env) {
           got,
           JSON.stringify({ params, env: process.env }),
         );
-        answer.result(server.hello({ patience: 60_000 }));
+        answer.result(server.hello({ idleTimeout: 60_000 }));
       }),
     got,
   );

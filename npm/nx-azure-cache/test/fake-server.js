@@ -61,7 +61,7 @@ class FakeServer {
       scopeReason: 'not in CI',
       location: 'https://acme.blob.core.windows.net/nx-cache',
       session: '4711-fake',
-      patience: 30_000,
+      idleTimeout: 30_000,
       drain: 60_000,
       tasks: false,
       license: { status: 'valid', organization: 'Acme', expiresAt: '' },
@@ -102,7 +102,7 @@ class FakeServer {
       waiting: 0,
       bytes: 0,
       summary: { ...emptySummary, ...summary },
-      troubles: null,
+      problems: null,
       ...changes,
     };
     this.write(`${JSON.stringify(result)}\n`);

@@ -11,7 +11,7 @@ const { assertOneLine, fakeServer, play } = require('./fixture');
 /** @import { Nx } from './fixture' */
 
 /**
- * What is special about a server, beside its patience of 2 s. It is the text of
+ * What is special about a server, beside its idleTimeout of 2 s. It is the text of
  * a function, because it runs in that process.
  *
  * @param {(server: FakeServer) => void} script
@@ -21,7 +21,7 @@ const patient = (script) =>
     /** @type {unknown} */ (
       `(server) => {
       server.on('initialize', (_, answer) =>
-        answer.result(server.hello({ patience: 2_000 })),
+        answer.result(server.hello({ idleTimeout: 2_000 })),
       );
       (${script})(server);
     }`

@@ -77,7 +77,7 @@ const panicked = [-32603, 'retrieve panicked: oops'];
 
 /** @param {[number, string]} trouble */
 const troubled = ([code, reason]) => ({
-  troubles: [{ hash: 'waits', bytes: 0, outcome: 'failed', reason, code }],
+  problems: [{ hash: 'waits', bytes: 0, outcome: 'failed', reason, code }],
 });
 
 describe('one line', { concurrency: 3 }, () => {

@@ -164,7 +164,7 @@ describe('the summary', { concurrency: 3 }, () => {
     const { lines } = await play(t, async ({ shim }) => {
       const { Run } = require(`${shim}/lib/run.js`);
       const client = { ended: true, waited: 0, resume: () => {} };
-      const session = { session: 's', patience: 1, drain: 1 };
+      const session = { session: 's', idleTimeout: 1, drain: 1 };
       const run = new Run({ binary: '/nowhere', client, session, ci: true });
       run.storeSent();
       run.storeSent();

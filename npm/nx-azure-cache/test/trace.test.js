@@ -20,7 +20,7 @@ async function oneMiss({ open, cacheDirectory }) {
 const server = (t) =>
   fakeServer(t, (server) =>
     server.on('initialize', (_, answer) =>
-      answer.result(server.hello({ patience: 60_000 })),
+      answer.result(server.hello({ idleTimeout: 60_000 })),
     ),
   );
 

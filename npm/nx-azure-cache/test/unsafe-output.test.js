@@ -143,7 +143,7 @@ describe('a server', () => {
         });
         const trouble = { hash: bad, bytes: 0, outcome: 'failed', reason: bad };
         server.onDrain(() =>
-          server.drained({ troubles: [{ ...trouble, code: 5 }] }),
+          server.drained({ problems: [{ ...trouble, code: 5 }] }),
         );
       },
       bad,

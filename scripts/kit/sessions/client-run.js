@@ -231,7 +231,7 @@ class ClientRun {
         ...{ serverVersion: version, enabled: true, reason: '' },
         ...{ mode: 'read-write', scope: 'local', scopeReason: 'not in CI' },
         location: `${this.values.values.storage}/nx-cache`,
-        ...{ session: serverSession, patience: 91_000, drain: 60_000 },
+        ...{ session: serverSession, idleTimeout: 91_000, drain: 60_000 },
         tasks: false,
         license: { status: 'valid', organization: 'Acme', expiresAt: '' },
       },

@@ -25,7 +25,7 @@ if (command === 'drain') {
       ...['failed', 'bytesRead', 'bytesWritten'],
     ].map((name) => [name, 0]),
   );
-  const result = { ended: 'stored', waiting: 0, summary, troubles: null };
+  const result = { ended: 'stored', waiting: 0, summary, problems: null };
   process.stdout.write(`${JSON.stringify(result)}\n`);
 } else {
   serve();
