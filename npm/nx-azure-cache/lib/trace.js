@@ -1,17 +1,9 @@
 'use strict';
 
 const fs = require('node:fs');
+const { mayBeSecret } = require('./secrets');
 
 /** @import { MessageReader, MessageWriter } from 'vscode-jsonrpc/node' */
-
-/**
- * Characters that occur in keys, connection strings and SAS tokens, and in no valid
- * setting. The binary hides strings with them, too.
- */
-const secretCharacters = /[=;?&~]/;
-
-/** The most characters of a setting that is shown. */
-const longest = 63;
 
 /**
  * Appends each message that a client sends (`>`) and receives (`<`) to the file
@@ -84,8 +76,9 @@ function withoutValue(claim) {
  */
 function hide(value) {
   if (typeof value === 'string') {
-    const isOdd = secretCharacters.test(value) || value.length > longest;
-    return isOdd ? `a string of ${value.length} characters` : value;
+    return mayBeSecret(value)
+      ? `a string of ${value.length} characters`
+      : value;
   }
   if (Array.isArray(value)) return value.map(hide);
   if (value === null || typeof value !== 'object') return value;

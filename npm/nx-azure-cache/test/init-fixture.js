@@ -3,14 +3,37 @@
 // What the tests of the generator init share.
 
 const assert = require('node:assert/strict');
+const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const { after, before } = require('node:test');
 const { FsTree } = require('nx/src/generators/tree');
+const { runCheck } = require('../generators/init/config-check');
 const { initGenerator } = require('../generators/init/generator');
 
 /** @typedef {import('../generators/init/schema').InitGeneratorSchema} Options */
 /** @typedef {import('node:test').TestContext} TestContext */
+/** @typedef {import('../generators/init/config-check').Check} Check */
+
+const repository = path.join(__dirname, '..', '..', '..');
+const binaries = fs.mkdtempSync(path.join(os.tmpdir(), 'azure-init-binary-'));
+const binary = path.join(binaries, 'nx-azure-cache');
+before(() => {
+  execFileSync('go', ['build', '-o', binary, './cmd/nx-azure-cache'], {
+    cwd: repository,
+  });
+});
+after(() => fs.rmSync(binaries, { recursive: true }));
+
+/**
+ * A check as in a workspace without .env files.
+ *
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {import('../generators/init/config-check').Check}
+ */
+const checkWith = (env) => (block, variables) =>
+  runCheck(binary, block, { ...env, ...variables });
 
 const LICENSED = { NX_POWERPACK_LICENSE: 'a licence' };
 const CONNECTION =
@@ -37,9 +60,13 @@ function workspace(t, files) {
  *
  * @param {InstanceType<typeof FsTree>} tree
  * @param {Options} [options]
- * @param {{ env?: NodeJS.ProcessEnv, answers?: string[] }} [world]
+ * @param {{ env?: NodeJS.ProcessEnv, answers?: string[], check?: Check }} [io]
  */
-async function init(tree, options, { env = LICENSED, answers } = {}) {
+async function init(
+  tree,
+  options,
+  { env = LICENSED, answers, check = checkWith(env) } = {},
+) {
   /** @type {string[]} */
   const lines = [];
   /** @type {string[]} */
@@ -52,6 +79,7 @@ async function init(tree, options, { env = LICENSED, answers } = {}) {
   const callback = await initGenerator(tree, options, {
     env,
     log,
+    check,
     ...(answers && { ask }),
   });
   callback();
@@ -68,11 +96,11 @@ const file = (...lines) => lines.join('\n') + '\n';
 const COMPLETE = { container: 'nxcache', accountName: 'acc' };
 const MODES = { localMode: 'read-write', ciMode: 'read-write' };
 
-/** The line where nothing secret is set. */
+/** The line if no secret is set. */
 const NO_CONNECTION =
-  'No AZURE_STORAGE_CONNECTION_STRING and no NX_AZURE_CACHE_SAS_URL is set here: whoever is signed in with Entra ID will be used, such as with az login.';
+  'Neither AZURE_STORAGE_CONNECTION_STRING nor NX_AZURE_CACHE_SAS_URL is set here: the cache will use Entra ID, such as the account of az login.';
 
 module.exports = {
   ...{ COMPLETE, CONNECTION, LICENSED, MODES, NO_CONNECTION },
-  ...{ azure, file, init, workspace },
+  ...{ azure, binary, checkWith, file, init, workspace },
 };

@@ -1,21 +1,23 @@
 'use strict';
 
 const { packageManager } = require('../../lib/doctor/packages');
-const { askFor, terminal } = require('./prompt');
 const { trustedBranch } = require('./branches');
+const { Checker } = require('./config-check');
+const { conflicts } = require('./conflicts');
 const nxJson = require('./nx-json');
 const { replacePackages } = require('./old-packages');
 const { migrateRunner } = require('./old-runner');
-const { conflicts } = require('./conflicts');
+const { askFor, terminal } = require('./prompt');
 const { DEFAULTS, changes, readOptions } = require('./settings');
-const { explain, missingKeys } = require('./sign-in');
+const { describeCredential, missingKeys } = require('./sign-in');
 
 /** @typedef {import('./prompt').Io} Io */
 /** @typedef {import('./settings').Block} Block */
 
 /**
- * Writes the azure block of nx.json, and takes the place of older caches on Azure. What it takes over is told at once: a dry run
- * shows it, too. The callback, which Nx calls when the files are on the disk, says what is left to do.
+ * Writes the azure block of nx.json, and replaces older caches on Azure. It reports the
+ * changes at once, so that a dry run shows them, too. Nx calls the returned callback when
+ * the files are on the disk; it reports what is left to do.
  *
  * @param {import('nx/src/generators/tree').Tree} tree
  * @param {import('./schema').InitGeneratorSchema} [options]
@@ -23,17 +25,23 @@ const { explain, missingKeys } = require('./sign-in');
  * @returns {Promise<() => void>}
  */
 async function initGenerator(tree, options = {}, io = terminal()) {
+  const checker = new Checker(io.check);
   const given = readOptions(options);
+  const problems = checker.problemsWith(given);
+  if (problems.length > 0) {
+    throw new Error(problems.map(({ message }) => message).join('\n'));
+  }
   const original = tree.read('nx.json', 'utf8') ?? '{}\n';
   const file = nxJson.parse(original);
   const { azure: own, extends: base } = file;
   const whole = base ? extended(tree.root) : file;
   const inherited = own ? undefined : whole.azure;
-  const migration = migrateRunner(tree, original, whole, io.env);
+  const migration = migrateRunner(tree, original, whole, io.env, checker);
 
   const existing = own ?? inherited ?? {};
   const known = { ...migration.block, ...withoutEmpty(existing), ...given };
-  const answers = await askFor(missingKeys(known, io.env), io);
+  const missing = missingKeys(known, checker.check(known));
+  const answers = await askFor(missing, io, checker);
   const wanted = { ...(inherited ? {} : DEFAULTS), ...known, ...answers };
   const changed = changes(existing, wanted);
   const branch = hasBranches(existing)
@@ -52,22 +60,23 @@ async function initGenerator(tree, options = {}, io = terminal()) {
   if (edited !== original) tree.write('nx.json', edited);
 
   const packages = replacePackages(tree);
-  const told = [
+  const lines = [
     ...packages,
     ...migration.lines,
     ...kept(migration.block, wanted),
     ...conflicts(tree, whole, io.env),
   ];
-  told.forEach((line) => io.log(line));
-  const lines = report(tree, wanted, io.env, {
+  lines.forEach((line) => io.log(line));
+  const result = report(tree, wanted, io.env, {
     branch,
+    checker,
     isInstalled: packages.length === 0,
   });
-  return () => lines.forEach((line) => io.log(line));
+  return () => result.forEach((line) => io.log(line));
 }
 
 /**
- * What the azure block has of an older cache.
+ * The values that the azure block takes over from an older cache.
  *
  * @param {Block} found
  * @param {Block} wanted
@@ -77,7 +86,7 @@ function kept(found, wanted) {
     .filter((key) => wanted[key] === found[key])
     .map(
       (key) =>
-        `nx.json: azure.${key} is ${JSON.stringify(found[key])}, as before.`,
+        `nx.json: set azure.${key} to ${JSON.stringify(found[key])}, as before.`,
     );
 }
 
@@ -89,7 +98,7 @@ function withoutEmpty(block) {
 }
 
 /**
- * Whether a block says which branches are trusted, or that all are.
+ * Whether a block names the trusted branches, or trusts all.
  *
  * @param {Block} block
  */
@@ -106,7 +115,8 @@ function isObject(value) {
 }
 
 /**
- * nx.json with what it has from the file it extends. A block of its own replaces that one as a whole.
+ * nx.json including what it extends. Its own azure block replaces an inherited one as a
+ * whole.
  *
  * @param {string} root
  * @returns {ReturnType<typeof nxJson.parse>}
@@ -132,53 +142,60 @@ function edit(text, own, entries) {
 
 /**
  * @typedef {object} Found
- * @property {string} [branch] that was found
- * @property {boolean} isInstalled whether package.json is as it was
+ * @property {string | undefined} branch the trusted branch, if `init` wrote it
+ * @property {Checker} checker
+ * @property {boolean} isInstalled whether package.json is unchanged
  */
 
 /**
+ * The lines after the files are written: problems, the credential, what is left to do.
+ *
  * @param {import('nx/src/generators/tree').Tree} tree
  * @param {Block} block
  * @param {NodeJS.ProcessEnv} env
  * @param {Found} found
  * @returns {string[]}
  */
-function report(tree, block, env, { branch, isInstalled }) {
-  const steps = nextSteps(tree, block, env, isInstalled);
-  return [
-    explain(block, env),
-    ...(branch
-      ? [
-          `What CI stores on the branch ${branch} is for all; what it stores for pull requests and other branches, only for these (azure.trust.branches).`,
-        ]
-      : []),
-    ...(steps.length > 0
-      ? ['', 'Next steps:', ...steps.map((step) => `- ${step}`)]
-      : []),
-  ];
+function report(tree, block, env, { branch, checker, isInstalled }) {
+  const result = checker.check(block);
+  const lines = result
+    ? [
+        ...result.problems
+          .filter(({ kind }) => kind !== 'missing')
+          .map(({ message }) => `${message}.`),
+        describeCredential(result),
+      ]
+    : [`The settings and the credential were not checked: ${checker.failure}.`];
+  if (branch) {
+    lines.push(
+      `All runs use what CI stores on the branch ${branch}. What CI stores for a pull request or another branch, only that one uses (azure.trust.branches).`,
+    );
+  }
+  const missing = missingKeys(block, result);
+  const steps = nextSteps(tree, missing, env, isInstalled);
+  if (steps.length === 0) return lines;
+  return [...lines, '', 'Next steps:', ...steps.map((step) => `- ${step}`)];
 }
 
 /**
  * @param {import('nx/src/generators/tree').Tree} tree
- * @param {Block} block
+ * @param {string[]} missing
  * @param {NodeJS.ProcessEnv} env
  * @param {boolean} isInstalled
  * @returns {string[]}
  */
-function nextSteps(tree, block, env, isInstalled) {
+function nextSteps(tree, missing, env, isInstalled) {
   const steps = [];
   if (!isInstalled) {
     steps.push(`Run ${packageManager(tree.root)} install.`);
   }
-  const missing = missingKeys(block, env).map((key) => `"${key}"`);
   if (missing.length > 0) {
-    steps.push(
-      `Fill in ${missing.join(' and ')} in the "azure" block of nx.json.`,
-    );
+    const keys = missing.map((key) => `"${key}"`).join(' and ');
+    steps.push(`Fill in ${keys} in the "azure" block of nx.json.`);
   }
   if (!env.NX_POWERPACK_LICENSE && !tree.exists('.nx/powerpack/license.ini')) {
     steps.push(
-      'Activate your licence, or set NX_POWERPACK_LICENSE to it: the cache is off without one. nx g @nx/powerpack-azure-cache:activate KEY',
+      'Activate your license with nx g @nx/powerpack-azure-cache:activate KEY, or set NX_POWERPACK_LICENSE: the cache is off without one.',
     );
   }
   return steps;

@@ -6,11 +6,10 @@
 
 const json = require('./nx-json');
 const { oldRunner } = require('../../lib/other-caches');
-const { problem } = require('./settings');
-const { CONNECTION, SAS, containerOf } = require('./sign-in');
+const { CONNECTION, SAS } = require('./sign-in');
 
-/** @typedef {import('./settings').Block} Block */
-/** @typedef {import('./settings').Key} Key */
+/** @import { Checker } from './config-check' */
+/** @import { Block } from './settings' */
 
 /** The runner's own options. All others belong to Nx. */
 const OPTIONS = [
@@ -64,15 +63,16 @@ const FILES = [
  * @param {string} text of nx.json
  * @param {json.NxJson} whole nx.json including what it extends
  * @param {NodeJS.ProcessEnv} env
+ * @param {Checker} checker
  * @returns {Migration}
  */
-function migrateRunner(tree, text, whole, env) {
+function migrateRunner(tree, text, whole, env, checker) {
   const runners = runnersOf(json.parse(text));
   const options = Object.assign(
     {},
     ...runners.map(([, entry]) => entry.options).reverse(),
   );
-  const { block, lines } = translate(options, env);
+  const { block, lines } = translate(options, env, checker);
   let nxJson = text;
   for (const [name, { options: its = {} }] of runners) {
     const gone = Object.keys(its).filter((key) => OPTIONS.includes(key));
@@ -109,38 +109,53 @@ function runnersOf({ tasksRunnerOptions = {} }) {
  *
  * @param {Record<string, unknown>} options
  * @param {NodeJS.ProcessEnv} env
+ * @param {Checker} checker
  * @returns {{ block: Block, lines: string[] }}
  */
-function translate(options, env) {
+function translate(options, env, checker) {
   /** @type {(option: string, name: string) => string | undefined} */
   const value = (option, name) =>
     [...PREFIXES.map((prefix) => env[prefix + name]), options[option]]
       .filter((text) => typeof text === 'string')
       .find((text) => text.trim());
-  const sasUrl = value('sasUrl', 'SAS_URL');
   const url = value('azureUrl', 'URL')?.replace(/\/+$/, '');
   const accountName = value('accountName', 'ACCOUNT_NAME');
   const { lines: modeLines, ...mode } = modes(options, env);
-  /** @type {Partial<Record<Key, string | undefined>>} */
+  /** @type {Record<string, string | undefined>} */
   const found = {
-    container: containerOf(sasUrl) ?? value('container', 'CONTAINER'),
+    container:
+      containerOf(value('sasUrl', 'SAS_URL'), checker) ||
+      value('container', 'CONTAINER'),
     accountName,
     endpoint:
       url === `https://${accountName}.blob.core.windows.net` ? undefined : url,
     ...mode,
   };
-  const isAccount = accountName && !problem('accountName', accountName);
-  /** @type {Block} */
-  const block = {};
-  const lines = secrets(options, isAccount ? accountName : 'ACCOUNT');
-  lines.push(...modeLines);
-  for (const [name, text] of Object.entries(found)) {
-    const key = /** @type {Key} */ (name);
-    const wrong = text && problem(key, text);
-    if (wrong) lines.push(`nx.json: azure.${key} was not set: ${wrong}.`);
-    else if (text) block[key] = text;
-  }
+  const given = Object.entries(found).filter(([, text]) => text);
+  const problems = checker.problemsWith(Object.fromEntries(given));
+  const block = Object.fromEntries(
+    given.filter(
+      ([name]) => !problems.some(({ key }) => key === `azure.${name}`),
+    ),
+  );
+  const lines = [
+    ...secrets(options, block.accountName ?? 'ACCOUNT'),
+    ...modeLines,
+    ...problems.map(({ message }) => `not taken over: ${message}.`),
+  ];
   return { block, lines };
+}
+
+/**
+ * The container that a SAS URL is for; '' if it is for the whole account.
+ *
+ * @param {string | undefined} sasUrl
+ * @param {Checker} checker
+ */
+function containerOf(sasUrl, checker) {
+  if (!sasUrl) return '';
+  const variables = { [SAS]: sasUrl, NX_AZURE_CACHE_CREDENTIAL: 'sas' };
+  return checker.check({}, variables)?.container ?? '';
 }
 
 /**

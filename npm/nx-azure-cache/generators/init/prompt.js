@@ -4,37 +4,39 @@ const readline = require('node:readline/promises');
 const { readEnvironment } = require('../../lib/environment');
 const { printable } = require('../../lib/printable');
 const { workspaceRoot } = require('../../lib/workspace');
-const { problem } = require('./settings');
+const { checkWithBinary } = require('./config-check');
 
-/** @typedef {import('./settings').Block} Block */
-/** @typedef {import('./settings').Key} Key */
+/** @import { Check, Checker } from './config-check' */
+/** @import { Block, Key } from './settings' */
 
 /**
- * The world outside the workspace. `ask` is there only when somebody can answer.
+ * Everything outside the workspace. `ask` is missing if no one can answer.
  *
  * @typedef {object} Io
  * @property {NodeJS.ProcessEnv} env
  * @property {(line: string) => void} log
+ * @property {Check} check
  * @property {(question: string) => Promise<string>} [ask]
  */
 
 /** @type {Partial<Record<Key, string>>} */
 const QUESTIONS = {
-  container: 'Blob container that holds the cache (empty: fill in later): ',
+  container: 'Blob container for the cache (empty: fill in later): ',
   accountName: 'Storage account (empty: fill in later): ',
 };
 
 /**
  * @param {Key[]} keys
  * @param {Io} io
+ * @param {Checker} checker
  * @returns {Promise<Block>}
  */
-async function askFor(keys, { ask, log }) {
+async function askFor(keys, { ask, log }, checker) {
   /** @type {Block} */
   const answers = {};
   if (!ask) return answers;
   for (const key of keys) {
-    const answer = await askOnce(key, ask, log);
+    const answer = await askUntilValid(key, ask, log, checker);
     if (answer) answers[key] = answer;
   }
   return answers;
@@ -46,21 +48,25 @@ async function askFor(keys, { ask, log }) {
  * @param {Key} key
  * @param {(question: string) => Promise<string>} ask
  * @param {(line: string) => void} log
+ * @param {Checker} checker
  */
-async function askOnce(key, ask, log) {
+async function askUntilValid(key, ask, log, checker) {
   for (;;) {
     const answer = (await ask(QUESTIONS[key] ?? `${key}: `)).trim();
-    const wrong = answer && problem(key, answer);
-    if (!wrong) return answer;
-    log(wrong);
+    if (!answer) return '';
+    const problems = checker.problemsWith({ [key]: answer });
+    if (problems.length === 0) return answer;
+    for (const { message } of problems) log(message);
   }
 }
 
 /** @returns {Io} */
 function terminal() {
-  const env = readEnvironment(workspaceRoot()).seenByRuns();
+  const environment = readEnvironment(workspaceRoot());
+  const env = environment.seenByRuns();
   const log = (/** @type {string} */ line) => console.log(printable(line));
-  return isInteractive(env) ? { env, log, ask } : { env, log };
+  const io = { env, log, check: checkWithBinary(environment) };
+  return isInteractive(env) ? { ...io, ask } : io;
 }
 
 /** @param {NodeJS.ProcessEnv} env */
@@ -77,9 +83,11 @@ function isInteractive(env) {
 /** @param {string} question */
 async function ask(question) {
   const { stdin: input, stdout: output } = process;
-  // The terminal does the echo: under Nx 20, readline's own line editing shows the first answer twice.
+  // The terminal does the echo: under Nx 20, readline's own line editing shows the first
+  // answer twice.
   const lines = readline.createInterface({ input, output, terminal: false });
-  // Ctrl+D only closes the interface: the question would stay open, and Node would exit with 0.
+  // Ctrl-D only closes the interface: the question would stay pending, and Node would exit
+  // with 0.
   const closed = new AbortController();
   lines.once('close', () => closed.abort());
   try {

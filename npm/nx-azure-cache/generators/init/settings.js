@@ -1,9 +1,7 @@
 'use strict';
 
-// What the azure block of nx.json shall hold. Pure: no files, no terminal.
-
-const { printable } = require('../../lib/printable');
-const { allowed, isValid } = require('./check');
+// The keys of the azure block that `init` writes, and the options for them. Pure: no files,
+// no terminal.
 
 /** @typedef {Record<string, unknown>} Block */
 /** @typedef {keyof import('./schema').InitGeneratorSchema} Key */
@@ -30,44 +28,19 @@ const KEYS = [
 const DEFAULTS = { localMode: 'read-write', ciMode: 'read-write' };
 
 /**
- * The value as an error may show it. Connection strings, SAS and keys are long or have one of these characters.
- *
- * @param {unknown} value
- * @returns {string}
- */
-function shown(value) {
-  if (Array.isArray(value)) return `[${value.map(shown).join(', ')}]`;
-  if (typeof value !== 'string') return typeof value;
-  return /^[^=;?&@%+]{0,63}$/.test(value)
-    ? printable(JSON.stringify(value))
-    : `a value of ${value.length} characters, not shown because it may hold a secret`;
-}
-
-/**
- * What is wrong with a value, or null.
- *
- * @param {Key} key
- * @param {unknown} value
- * @returns {string | null}
- */
-function problem(key, value) {
-  if (isValid(key, value)) return null;
-  return `${key} must be ${allowed(key)}; got ${shown(value)}`;
-}
-
-/**
- * The options that were given, in nx.json's spelling. An empty one was not: a script hands on a variable that is not set.
+ * The options that were given, spelled as in nx.json. Empty options count as not given,
+ * because scripts pass on unset variables.
  *
  * @param {import('./schema').InitGeneratorSchema} options
  * @returns {Block}
  */
 function readOptions(options) {
-  const given = KEYS.filter((key) => !isEmpty(options[key])).map(
-    (key) => /** @type {const} */ ([key, spelled(key, options[key])]),
+  return Object.fromEntries(
+    KEYS.filter((key) => !isEmpty(options[key])).map((key) => [
+      key,
+      spelled(key, options[key]),
+    ]),
   );
-  const problems = given.flatMap(([key, value]) => problem(key, value) ?? []);
-  if (problems.length > 0) throw new Error(problems.join('\n'));
-  return Object.fromEntries(given);
 }
 
 /** @param {unknown} value */
@@ -84,7 +57,7 @@ function spelled(key, value) {
   if (value === 'read' && key.endsWith('Mode')) return 'read-only';
   if (typeof value !== 'string') return value;
   if (key === 'include' || key === 'exclude') return value.split(',');
-  // What the command line gives is a text.
+  // The command line passes numbers as strings.
   if (key === 'maxArtifactSize' && /^\d+$/.test(value)) return Number(value);
   return value;
 }
@@ -105,4 +78,4 @@ function changes(block, wanted) {
   return Object.fromEntries(keys.map((key) => [key, wanted[key]]));
 }
 
-module.exports = { DEFAULTS, changes, problem, readOptions, shown };
+module.exports = { DEFAULTS, changes, readOptions };
