@@ -96,7 +96,7 @@ test('init takes over from nx-remotecache-azure; a dry run shows it and changes 
     for (const line of [
       'nx.json: removed the runner nx-remotecache-azure from tasksRunnerOptions.default, and its options container, connectionString.',
       'nx.json: removed the connection string; set AZURE_STORAGE_CONNECTION_STRING to it.',
-      `nx.json: azure.container is "${container}", as before.`,
+      `nx.json: set azure.container to "${container}", as before.`,
     ]) {
       assert.ok(output.includes(line), output);
     }

@@ -4,9 +4,9 @@
  * Characters that occur in keys, client secrets, connection strings and SAS tokens, and in
  * no valid setting.
  */
-const secretCharacters = /[=;?&~]/;
+const secretCharacters = /[=;?&~@%+]/;
 
-/** The most characters of a setting that is shown. */
+/** The most bytes of a setting that is shown. */
 const maxLength = 63;
 
 /**
@@ -16,7 +16,7 @@ const maxLength = 63;
  * @param {string} value
  */
 function mayBeSecret(value) {
-  return secretCharacters.test(value) || value.length > maxLength;
+  return secretCharacters.test(value) || Buffer.byteLength(value) > maxLength;
 }
 
 exports.mayBeSecret = mayBeSecret;

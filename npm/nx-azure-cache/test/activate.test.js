@@ -1,30 +1,22 @@
 'use strict';
 
-// Not shipped: the build leaves *.test.js out of the package.
-
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
-const { before, after, test } = require('node:test');
-const { workspace } = require('./init-fixture');
+const { test } = require('node:test');
+const { binary, workspace } = require('./init-fixture');
 const { activateGenerator } = require('../generators/activate/generator');
-const { buildServer } = require('../../../scripts/kit/sessions/programs');
 
 const root = path.join(__dirname, '..', '..', '..');
 const file = '.nx/powerpack/license.ini';
 
 /** @param {string} name */
-const licence = (name) =>
+const license = (name) =>
   fs
     .readFileSync(path.join(root, 'testdata', 'license', `${name}.jwt`), 'utf8')
     .trim();
 
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'azure-activate-'));
-const binary = path.join(folder, 'nx-azure-cache');
 const env = { ...process.env, NX_AZURE_CACHE_BINARY: binary };
-before(() => buildServer(folder, 'development'));
-after(() => fs.rmSync(folder, { recursive: true }));
 
 /**
  * @param {ReturnType<typeof workspace>} tree
@@ -39,23 +31,23 @@ function activate(tree, key) {
 
 test('writes a license to the tree and says what to do with it', (t) => {
   const tree = workspace(t, { 'nx.json': '{}' });
-  const lines = activate(tree, `${licence('valid')}\n`);
-  assert.equal(tree.read(file, 'utf8'), `license = ${licence('valid')}\n`);
+  const lines = activate(tree, `${license('valid')}\n`);
+  assert.equal(tree.read(file, 'utf8'), `license = ${license('valid')}\n`);
   assert.match(lines[0], /^activated: the licence for Example GmbH, .*2126/);
   assert.match(lines.join('\n'), /Commit .*\n.*NX_POWERPACK_LICENSE/);
-  assert.ok(!lines.join('\n').includes(licence('valid')));
+  assert.ok(!lines.join('\n').includes(license('valid')));
   assert.ok(!fs.existsSync(path.join(tree.root, file)), 'a dry run writes it');
 });
 
 test('a renewal replaces the expired license', (t) => {
   const tree = workspace(t, {
     'nx.json': '{}',
-    [file]: `# ours\nlicense = ${licence('expired')}\n`,
+    [file]: `# ours\nlicense = ${license('expired')}\n`,
   });
-  const [removed] = activate(tree, licence('valid'));
+  const [removed] = activate(tree, license('valid'));
   assert.equal(
     tree.read(file, 'utf8'),
-    `# ours\nlicense = ${licence('valid')}\n`,
+    `# ours\nlicense = ${license('valid')}\n`,
   );
   assert.match(removed, /^removed: the licence in .* expired on 2025-01-01/);
 });
@@ -63,11 +55,11 @@ test('a renewal replaces the expired license', (t) => {
 test('an invalid license changes nothing and is not printed', (t) => {
   const tree = workspace(t, {
     'nx.json': '{}',
-    [file]: `license = ${licence('valid')}\n`,
+    [file]: `license = ${license('valid')}\n`,
   });
   for (const [key, why] of /** @type {const} */ ([
-    [licence('expired'), /^this licence expired on 2025-01-01/],
-    [licence('other-issuer'), /unknown key/],
+    [license('expired'), /^this licence expired on 2025-01-01/],
+    [license('other-issuer'), /unknown key/],
     ['s3cret', /malformed.*; nothing was changed$/],
     [' ', /^No license key given: run nx g /],
     [undefined, /^No license key given: run nx g /],

@@ -14,7 +14,7 @@ const {
 } = require('./init-fixture');
 
 describe('other remote caches', () => {
-  test('are named, and stay', async (t) => {
+  test('are reported and kept', async (t) => {
     /** @type {[object, object, NodeJS.ProcessEnv, RegExp | undefined][]} */
     const table = [
       [{ '@nx/s3-cache': '1' }, {}, {}, /Nx tries @nx\/s3-cache first/],
@@ -92,7 +92,7 @@ describe('other remote caches', () => {
     }
   });
 
-  test('also where what nx.json extends has them', async (t) => {
+  test('are reported from an extended file, too', async (t) => {
     const tree = workspace(t, {
       'nx.json': '{ "extends": "./base.json" }',
       'base.json': '{ "nxCloudId": "x" }',

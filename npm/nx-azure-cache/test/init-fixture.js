@@ -1,14 +1,14 @@
 'use strict';
 
-// What the tests of the generator init share.
+// What the tests of the generator init share. They use the real binary.
 
 const assert = require('node:assert/strict');
-const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { after, before } = require('node:test');
 const { FsTree } = require('nx/src/generators/tree');
+const { buildServer } = require('../../../scripts/kit/sessions/programs');
 const { runCheck } = require('../generators/init/config-check');
 const { initGenerator } = require('../generators/init/generator');
 
@@ -16,14 +16,9 @@ const { initGenerator } = require('../generators/init/generator');
 /** @typedef {import('node:test').TestContext} TestContext */
 /** @typedef {import('../generators/init/config-check').Check} Check */
 
-const repository = path.join(__dirname, '..', '..', '..');
 const binaries = fs.mkdtempSync(path.join(os.tmpdir(), 'azure-init-binary-'));
 const binary = path.join(binaries, 'nx-azure-cache');
-before(() => {
-  execFileSync('go', ['build', '-o', binary, './cmd/nx-azure-cache'], {
-    cwd: repository,
-  });
-});
+before(() => buildServer(binaries, 'development'));
 after(() => fs.rmSync(binaries, { recursive: true }));
 
 /**
@@ -35,7 +30,7 @@ after(() => fs.rmSync(binaries, { recursive: true }));
 const checkWith = (env) => (block, variables) =>
   runCheck(binary, block, { ...env, ...variables });
 
-const LICENSED = { NX_POWERPACK_LICENSE: 'a licence' };
+const LICENSED = { NX_POWERPACK_LICENSE: 'a license' };
 const CONNECTION =
   'DefaultEndpointsProtocol=https;AccountName=acc;AccountKey=aHVzaC1odXNo==';
 
@@ -56,7 +51,7 @@ function workspace(t, files) {
 }
 
 /**
- * Runs the generator, answering its questions, and says what came of it.
+ * Runs the generator, answers its questions, and returns the result.
  *
  * @param {InstanceType<typeof FsTree>} tree
  * @param {Options} [options]

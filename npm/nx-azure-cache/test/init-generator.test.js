@@ -1,7 +1,5 @@
 'use strict';
 
-// Not shipped: the build leaves *.test.js out of the package.
-
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
@@ -13,12 +11,13 @@ const {
   MODES,
   NO_CONNECTION,
   azure,
+  binary,
   file,
   init,
   workspace,
 } = require('./init-fixture');
 
-test('a fresh nx.json gets the block', async (t) => {
+test('adds the block to an existing nx.json', async (t) => {
   const tree = workspace(t, { 'nx.json': '{}' });
   const { text, output } = await init(tree, COMPLETE);
   assert.equal(
@@ -37,13 +36,13 @@ test('a fresh nx.json gets the block', async (t) => {
   assert.equal(output, NO_CONNECTION);
 });
 
-test('nx.json is created with just the block', async (t) => {
+test('creates nx.json with the block', async (t) => {
   const { text } = await init(workspace(t, {}), COMPLETE);
   assert.deepEqual(JSON.parse(text), { azure: { ...COMPLETE, ...MODES } });
   assert.ok(text.endsWith('\n}\n'));
 });
 
-test('every option is written, read as read-only', async (t) => {
+test('writes every option, and read as read-only', async (t) => {
   const { text } = await init(workspace(t, {}), {
     ...COMPLETE,
     endpoint: 'https://acc.blob.core.usgovcloudapi.net',
@@ -60,7 +59,7 @@ test('every option is written, read as read-only', async (t) => {
   });
 });
 
-test('what is there stays, defaults fill the rest', async (t) => {
+test('keeps existing values and adds defaults', async (t) => {
   const existing = {
     container: 'mine',
     ciMode: 'read',
@@ -78,7 +77,7 @@ test('what is there stays, defaults fill the rest', async (t) => {
   });
 });
 
-test('the branch that is trusted is the one that is found', async (t) => {
+test('trusts the base branch of nx.json', async (t) => {
   const block = (/** @type {object} */ trust) => ({
     ...COMPLETE,
     ...MODES,
@@ -105,11 +104,15 @@ test('the branch that is trusted is the one that is found', async (t) => {
       /** @type {any} */ (nxJson).azure?.trust?.branches === undefined &&
         want !== undefined,
     );
-    assert.equal((await init(tree, COMPLETE)).text, text, 'twice is once');
+    assert.equal(
+      (await init(tree, COMPLETE)).text,
+      text,
+      'a second run changes nothing',
+    );
   }
 });
 
-test('or the default branch of origin', async (t) => {
+test('trusts the default branch of origin otherwise', async (t) => {
   const tree = workspace(t, { 'nx.json': '{}' });
   const git = (/** @type {string[]} */ ...args) =>
     assert.equal(spawnSync('git', args, { cwd: tree.root }).status, 0);
@@ -119,7 +122,7 @@ test('or the default branch of origin', async (t) => {
   assert.deepEqual(azure(text).trust, { branches: ['stable'] });
 });
 
-test('an option beats what is there', async (t) => {
+test('an option replaces an existing value', async (t) => {
   const tree = workspace(t, {
     'nx.json': '{ "azure": { "container": "old", "localMode": "no-cache" } }',
   });
@@ -130,7 +133,7 @@ test('an option beats what is there', async (t) => {
   );
 });
 
-test('comments and formatting stay', async (t) => {
+test('keeps comments and formatting', async (t) => {
   const tree = workspace(t, {
     'nx.json': file(
       '{',
@@ -164,7 +167,7 @@ test('comments and formatting stay', async (t) => {
   );
 });
 
-test('the block goes behind the last property and its comment', async (t) => {
+test('adds the block after the last property and its comment', async (t) => {
   const block = [
     '\t"azure": {',
     '\t\t"container": "nxcache",',
@@ -193,14 +196,14 @@ test('the block goes behind the last property and its comment', async (t) => {
   }
 });
 
-test('a one-line nx.json stays one', async (t) => {
+test('keeps a one-line nx.json on one line', async (t) => {
   const tree = workspace(t, { 'nx.json': '{ "plugins": [] }' });
   const { text } = await init(tree, COMPLETE);
   const block = JSON.stringify({ ...COMPLETE, ...MODES });
   assert.equal(text, `{ "plugins": [], "azure": ${block} }`);
 });
 
-test('an empty block with a comment is filled', async (t) => {
+test('fills an empty block with a comment', async (t) => {
   const tree = workspace(t, {
     'nx.json': file('{', '  "azure": {', '    // later', '  }', '}'),
   });
@@ -220,7 +223,7 @@ test('an empty block with a comment is filled', async (t) => {
   );
 });
 
-test('twice is once', async (t) => {
+test('a second run changes nothing', async (t) => {
   const tree = workspace(t, { 'nx.json': '{ /* c */ "plugins": [] }' });
   const once = await init(tree, COMPLETE);
   t.mock.method(tree, 'write', () => assert.fail('wrote again'));
@@ -228,7 +231,7 @@ test('twice is once', async (t) => {
   assert.equal((await init(tree)).text, once.text);
 });
 
-test('only the own nx.json is edited, and keeps what it inherits', async (t) => {
+test('edits only nx.json itself, and keeps inherited values', async (t) => {
   const base = '{ "azure": { "container": "base", "unheard": 1 } }';
   const own = '{ "extends": "./base.json" }';
   const tree = workspace(t, { 'nx.json': own, 'base.json': base });
@@ -248,7 +251,7 @@ test('only the own nx.json is edited, and keeps what it inherits', async (t) => 
   );
 });
 
-test('a base may say which branch is trusted', async (t) => {
+test('trusts the base branch of an extended file', async (t) => {
   for (const own of [{}, { azure: { ...COMPLETE, ...MODES } }]) {
     const tree = workspace(t, {
       'nx.json': JSON.stringify({ extends: './base.json', ...own }),
@@ -259,7 +262,7 @@ test('a base may say which branch is trusted', async (t) => {
   }
 });
 
-test('a base without the block', async (t) => {
+test('accepts an extended file without the block', async (t) => {
   const tree = workspace(t, {
     'nx.json': '{ "extends": "nx/presets/npm.json" }',
     'node_modules/nx/presets/npm.json': '{}',
@@ -268,7 +271,7 @@ test('a base without the block', async (t) => {
   assert.deepEqual(azure(text), { ...COMPLETE, ...MODES });
 });
 
-test('asks for what is missing until the answer is valid', async (t) => {
+test('asks for missing keys until the answer is valid', async (t) => {
   const tree = workspace(t, { 'nx.json': '{ "azure": { "container": "" } }' });
   const { text, asked, output } = await init(
     tree,
@@ -277,7 +280,10 @@ test('asks for what is missing until the answer is valid', async (t) => {
   );
   assert.deepEqual(azure(text), { ...COMPLETE, ...MODES });
   assert.equal(asked.length, 4);
-  assert.match(output, /^container must be .*; got "No_Good"$/m);
+  assert.match(
+    output,
+    /^azure\.container in nx\.json is "No_Good"; .*3 to 63/m,
+  );
   assert.doesNotMatch(output, /AccountKey/);
 });
 
@@ -294,7 +300,7 @@ test('an empty answer skips the question', async (t) => {
   );
 });
 
-test('asks nothing when nothing is missing', async (t) => {
+test('asks nothing if nothing is missing', async (t) => {
   await init(workspace(t, {}), COMPLETE, { answers: [] });
 });
 
@@ -312,8 +318,9 @@ test('asks nothing without a terminal', (t) => {
     CI: _ci,
     AZURE_STORAGE_CONNECTION_STRING: _connection,
     NX_POWERPACK_LICENSE: _license,
-    ...env
+    ...rest
   } = process.env;
+  const env = { ...rest, NX_AZURE_CACHE_BINARY: binary };
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     ['-e', script, root],
@@ -327,20 +334,20 @@ test('asks nothing without a terminal', (t) => {
       '',
       'Next steps:',
       '- Fill in "container" and "accountName" in the "azure" block of nx.json.',
-      '- Activate your licence, or set NX_POWERPACK_LICENSE to it: the cache is off without one. nx g @nx/powerpack-azure-cache:activate KEY',
+      '- Activate your license with nx g @nx/powerpack-azure-cache:activate KEY, or set NX_POWERPACK_LICENSE: the cache is off without one.',
     ),
   );
   const written = fs.readFileSync(path.join(root, 'nx.json'), 'utf8');
   assert.deepEqual(azure(written), MODES);
 });
 
-test('a licence file is enough', async (t) => {
-  const tree = workspace(t, { '.nx/powerpack/license.ini': 'a licence' });
+test('a license file is enough', async (t) => {
+  const tree = workspace(t, { '.nx/powerpack/license.ini': 'a license' });
   const { output } = await init(tree, COMPLETE, { env: {} });
   assert.equal(output, NO_CONNECTION);
 });
 
-test('a broken nx.json is left alone', async (t) => {
+test('does not change a broken nx.json', async (t) => {
   for (const nxJson of [
     '',
     '[]',

@@ -39,7 +39,7 @@ const installed = (manifest, name = ALIAS) => ({
 });
 
 describe('the older packages', () => {
-  test('the one that Nx asks first goes, and ours stays', async (t) => {
+  test('removes the one that Nx tries first, and keeps ours', async (t) => {
     const tree = withPackages(t, {
       dependencies: { '@nx/azure-cache': '^2.1.0' },
       devDependencies: { [ALIAS]: 'npm:nx-azure-cache@1.2.3', nx: '24.0.6' },
@@ -70,7 +70,7 @@ describe('the older packages', () => {
     assert.equal(again.output, NO_CONNECTION);
   });
 
-  test('the one of the name of ours becomes ours', async (t) => {
+  test('replaces the one with the name of our alias', async (t) => {
     for (const spec of ['1.0.14', '^1.0.0', 'latest', `npm:${ALIAS}@1.0.14`]) {
       const tree = withPackages(
         t,
@@ -97,7 +97,7 @@ describe('the older packages', () => {
     }
   });
 
-  test('one that is all there is becomes ours', async (t) => {
+  test('replaces a single older package', async (t) => {
     const tree = withPackages(t, {
       dependencies: { '@nx/azure-cache': '2.1.0' },
     });
@@ -107,7 +107,7 @@ describe('the older packages', () => {
     });
   });
 
-  test('ours stays, wherever it is from', async (t) => {
+  test('keeps ours, from any source', async (t) => {
     for (const [manifest, files] of /** @type {const} */ ([
       [{ devDependencies: { [ALIAS]: 'npm:nx-azure-cache@1.2.3' } }, {}],
       [{ devDependencies: { [ALIAS]: 'npm:nx-azure-cache' } }, {}],
@@ -131,7 +131,7 @@ describe('the older packages', () => {
     }
   });
 
-  test('the block is the same, and stays as it is', async (t) => {
+  test('keeps the block, which has the same format', async (t) => {
     const block = { ...COMPLETE, localMode: 'read', ciMode: 'read-write' };
     const tree = workspace(t, {
       'nx.json': JSON.stringify({ azure: block }),
@@ -141,7 +141,7 @@ describe('the older packages', () => {
     assert.deepEqual(azure(text), block);
   });
 
-  test('a package.json that is none is named', async (t) => {
+  test('reports an invalid package.json', async (t) => {
     const tree = workspace(t, { 'nx.json': '{}', 'package.json': '[]' });
     await assert.rejects(init(tree, COMPLETE), {
       message: 'package.json: not a valid JSON object',

@@ -28,7 +28,7 @@ const runner = (options, more = {}) => ({
 });
 
 describe('nx-remotecache-azure', () => {
-  test('its settings are kept, its secrets are not, and what goes is told', async (t) => {
+  test('takes over its settings but not its secrets, and reports what it removes', async (t) => {
     const tree = workspace(t, {
       'nx.json': file(
         '{',
@@ -91,8 +91,8 @@ describe('nx-remotecache-azure', () => {
       'package.json: removed nx-remotecache-azure (^20.0.0): Nx 21 and later ignore task runners.',
       'nx.json: removed the runner nx-remotecache-azure from tasksRunnerOptions.default, and its options accountName, accountKey, container, silent.',
       'nx.json: removed the account key; set AZURE_STORAGE_CONNECTION_STRING to DefaultEndpointsProtocol=https;AccountName=acmecache;AccountKey=KEY;EndpointSuffix=core.windows.net. The history of nx.json still has it: rotate it.',
-      'nx.json: azure.container is "nxcache", as before.',
-      'nx.json: azure.accountName is "acmecache", as before.',
+      'nx.json: set azure.container to "nxcache", as before.',
+      'nx.json: set azure.accountName to "acmecache", as before.',
     ]);
     assert.ok(!output.includes(KEY));
     const again = await init(tree);
@@ -100,7 +100,7 @@ describe('nx-remotecache-azure', () => {
     assert.equal(again.output, NO_CONNECTION);
   });
 
-  test('each of its settings has its place', async (t) => {
+  test('maps each of its settings', async (t) => {
     for (const [
       options,
       block,
@@ -128,7 +128,7 @@ describe('nx-remotecache-azure', () => {
           container: 'nxcache',
         },
         { container: 'nxcache', accountName: 'acc' },
-        /azure.accountName is "acc"/,
+        /set azure.accountName to "acc"/,
       ],
       [
         {
@@ -141,7 +141,7 @@ describe('nx-remotecache-azure', () => {
           accountName: 'acc',
           endpoint: 'https://acc.privatelink.example',
         },
-        /azure.endpoint is "https:/,
+        /set azure.endpoint to "https:/,
       ],
       [
         {
@@ -150,7 +150,7 @@ describe('nx-remotecache-azure', () => {
           container: 'nxcache',
         },
         { container: 'nxcache', accountName: 'acc' },
-        /azure.endpoint was not set: endpoint must be an https URL/,
+        /not taken over: azure.endpoint in nx.json is .*; it is not https/,
       ],
       [
         { accountName: 'acc', container: 'nxcache', write: false },
@@ -160,7 +160,7 @@ describe('nx-remotecache-azure', () => {
           localMode: 'read-only',
           ciMode: 'read-only',
         },
-        /azure.ciMode is "read-only"/,
+        /set azure.ciMode to "read-only"/,
       ],
       [
         { accountName: 'acc', container: 'nxcache', write: false, read: false },
@@ -170,12 +170,12 @@ describe('nx-remotecache-azure', () => {
           localMode: 'no-cache',
           ciMode: 'no-cache',
         },
-        /azure.localMode is "no-cache"/,
+        /set azure.localMode to "no-cache"/,
       ],
       [
         { accountName: KEY, accountKey: KEY, container: 'nxcache' },
         { container: 'nxcache' },
-        /azure.accountName was not set: .*AccountName=ACCOUNT;|AccountName=ACCOUNT;/,
+        /AccountName=ACCOUNT;.*\n.*not taken over: azure.accountName/s,
       ],
       [
         { accountName: 'acc', container: 'nxcache', write: true, read: false },
@@ -192,7 +192,7 @@ describe('nx-remotecache-azure', () => {
     }
   });
 
-  test('what is in the block already counts more, and an option most', async (t) => {
+  test('prefers existing values, and options to both', async (t) => {
     const tree = workspace(t, {
       'nx.json': JSON.stringify(
         runner(
@@ -212,11 +212,11 @@ describe('nx-remotecache-azure', () => {
       endpoint: 'https://10.0.0.5',
       ...MODES,
     });
-    assert.match(output, /azure.accountName is "oldacc", as before/);
-    assert.doesNotMatch(output, /azure.(container|endpoint) is/);
+    assert.match(output, /set azure.accountName to "oldacc", as before/);
+    assert.doesNotMatch(output, /set azure.(container|endpoint) to/);
   });
 
-  test('its variables are named where they are set', async (t) => {
+  test('reports where its variables are set', async (t) => {
     const tree = workspace(t, {
       'nx.json': JSON.stringify(runner({})),
       '.env': 'NXCACHE_AZURE_ACCOUNT_NAME=acc\n',
@@ -254,7 +254,7 @@ describe('nx-remotecache-azure', () => {
     assert.doesNotMatch(output, /aHVz/);
   });
 
-  test('a runner of another name, and one in what nx.json extends', async (t) => {
+  test('a runner under another name, and one in an extended file', async (t) => {
     const two = {
       tasksRunnerOptions: {
         default: {

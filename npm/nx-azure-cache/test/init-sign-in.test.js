@@ -1,6 +1,6 @@
 'use strict';
 
-// Who signs in, and what need not be asked then (F09).
+// Which credential the cache will use, and what init does not ask then (F09).
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
@@ -14,7 +14,7 @@ const {
   workspace,
 } = require('./init-fixture');
 
-test('a connection string replaces the account and is not written', async (t) => {
+test('a connection string replaces the account and is not written to nx.json', async (t) => {
   const tree = workspace(t, { 'nx.json': '{}' });
   const env = { ...LICENSED, AZURE_STORAGE_CONNECTION_STRING: CONNECTION };
   const { text, asked, output } = await init(
@@ -23,14 +23,14 @@ test('a connection string replaces the account and is not written', async (t) =>
     { env, answers: ['nxcache'] },
   );
   assert.deepEqual(azure(text), { container: 'nxcache', ...MODES });
-  assert.deepEqual(asked, ['Blob container that holds the cache']);
+  assert.deepEqual(asked, ['Blob container for the cache']);
   assert.equal(
     output,
-    'The connection string in AZURE_STORAGE_CONNECTION_STRING will be used; it is not written to nx.json.',
+    'The cache will use the connection string in AZURE_STORAGE_CONNECTION_STRING, which is not written to nx.json.',
   );
 });
 
-test('the connection string of the cache comes first, also in a .env file', async (t) => {
+test('the connection string of the cache comes first, even in a .env file', async (t) => {
   const ours = { NX_AZURE_CACHE_CONNECTION_STRING: CONNECTION };
   const theirs = { AZURE_STORAGE_CONNECTION_STRING: CONNECTION };
   for (const env of [ours, { ...ours, ...theirs }]) {
@@ -41,7 +41,7 @@ test('the connection string of the cache comes first, also in a .env file', asyn
     );
     assert.equal(
       output,
-      'The connection string in NX_AZURE_CACHE_CONNECTION_STRING will be used; it is not written to nx.json.',
+      'The cache will use the connection string in NX_AZURE_CACHE_CONNECTION_STRING, which is not written to nx.json.',
     );
   }
   const before = { ...process.env };
@@ -53,13 +53,13 @@ test('the connection string of the cache comes first, also in a .env file', asyn
   assert.equal(seen.NX_AZURE_CACHE_SAS_URL, undefined);
 });
 
-test('an empty connection string counts for nothing', async (t) => {
+test('an empty connection string counts as unset', async (t) => {
   const env = { ...LICENSED, AZURE_STORAGE_CONNECTION_STRING: '' };
   const options = { container: 'nxcache' };
   const { output } = await init(workspace(t, {}), options, { env });
   assert.match(
     output,
-    /^No AZURE_.*\n\nNext steps:\n- Fill in "accountName" in/,
+    /^Neither AZURE_.*\n\nNext steps:\n- Fill in "accountName" in/,
   );
 });
 
@@ -75,22 +75,22 @@ test('an endpoint replaces the account', async (t) => {
 
 const SAS = 'https://acc.blob.core.windows.net/?sv=1&sig=aHVzaC1odXNo';
 
-test('F09: whatever signs in by itself replaces the account, and is named', async (t) => {
+test('F09: a secret of the account replaces the account name, and is reported', async (t) => {
   for (const [env, container, line] of /** @type {const} */ ([
     [
       { AZURE_STORAGE_CONNECTION_STRING: ` ${CONNECTION}\n` },
       undefined,
-      'The connection string in AZURE_STORAGE_CONNECTION_STRING will be used; it is not written to nx.json.',
+      'The cache will use the connection string in AZURE_STORAGE_CONNECTION_STRING, which is not written to nx.json.',
     ],
     [
       { NX_AZURE_CACHE_SAS_URL: SAS },
       undefined,
-      'The SAS URL in NX_AZURE_CACHE_SAS_URL will be used; it is not written to nx.json.',
+      'The cache will use the SAS URL in NX_AZURE_CACHE_SAS_URL, which is not written to nx.json.',
     ],
     [
       { NX_AZURE_CACHE_SAS_URL: SAS.replace('?', 'nxcache?') },
       'nxcache',
-      'The SAS URL in NX_AZURE_CACHE_SAS_URL will be used; it is not written to nx.json.',
+      'The cache will use the SAS URL in NX_AZURE_CACHE_SAS_URL, which is not written to nx.json.',
     ],
     [
       {
@@ -98,7 +98,7 @@ test('F09: whatever signs in by itself replaces the account, and is named', asyn
           'http://127.0.0.1:10000/devstoreaccount1/nxcache?sig=x',
       },
       'nxcache',
-      'The SAS URL in NX_AZURE_CACHE_SAS_URL will be used; it is not written to nx.json.',
+      'The cache will use the SAS URL in NX_AZURE_CACHE_SAS_URL, which is not written to nx.json.',
     ],
     [
       {
@@ -106,7 +106,7 @@ test('F09: whatever signs in by itself replaces the account, and is named', asyn
         NX_AZURE_CACHE_SAS_URL: SAS,
       },
       undefined,
-      'The connection string in AZURE_STORAGE_CONNECTION_STRING will be used; it is not written to nx.json.',
+      'The cache will use the connection string in AZURE_STORAGE_CONNECTION_STRING, which is not written to nx.json.',
     ],
     [
       {
@@ -115,17 +115,17 @@ test('F09: whatever signs in by itself replaces the account, and is named', asyn
         NX_AZURE_CACHE_CREDENTIAL: 'sas',
       },
       undefined,
-      'The SAS URL in NX_AZURE_CACHE_SAS_URL will be used; it is not written to nx.json.',
+      'The cache will use the SAS URL in NX_AZURE_CACHE_SAS_URL, which is not written to nx.json.',
     ],
     [
       { NX_AZURE_CACHE_CREDENTIAL: 'sas' },
       undefined,
-      'NX_AZURE_CACHE_CREDENTIAL asks for a SAS URL: set NX_AZURE_CACHE_SAS_URL, which is not set here.',
+      'NX_AZURE_CACHE_SAS_URL is not set, and NX_AZURE_CACHE_CREDENTIAL is sas.',
     ],
     [
       { NX_AZURE_CACHE_CREDENTIAL: 'connection-string' },
       undefined,
-      'NX_AZURE_CACHE_CREDENTIAL asks for a connection string: set NX_AZURE_CACHE_CONNECTION_STRING, which is not set here.',
+      'AZURE_STORAGE_CONNECTION_STRING is not set, nor is NX_AZURE_CACHE_CONNECTION_STRING, and NX_AZURE_CACHE_CREDENTIAL is connection-string.',
     ],
   ])) {
     const { text, asked, output } = await init(
@@ -135,16 +135,13 @@ test('F09: whatever signs in by itself replaces the account, and is named', asyn
     );
     const block = container ? MODES : { container: 'nxcache', ...MODES };
     assert.deepEqual(azure(text), block, line);
-    assert.deepEqual(
-      asked,
-      container ? [] : ['Blob container that holds the cache'],
-    );
+    assert.deepEqual(asked, container ? [] : ['Blob container for the cache']);
     assert.equal(output, line);
     assert.doesNotMatch(text + output, /aHVzaC1odXNo/);
   }
 });
 
-test('F09: another sign-in that is named needs the account', async (t) => {
+test('F09: another credential needs the account name', async (t) => {
   const env = {
     ...LICENSED,
     AZURE_STORAGE_CONNECTION_STRING: CONNECTION,
@@ -154,12 +151,12 @@ test('F09: another sign-in that is named needs the account', async (t) => {
     [
       {},
       { credential: 'azure-cli' },
-      'The sign-in azure-cli will be used (azure.credential).',
+      'The cache will use the credential azure-cli (azure.credential).',
     ],
     [
       { NX_AZURE_CACHE_CREDENTIAL: 'managed-identity' },
       {},
-      'The sign-in managed-identity will be used (NX_AZURE_CACHE_CREDENTIAL).',
+      'The cache will use the credential managed-identity (NX_AZURE_CACHE_CREDENTIAL).',
     ],
   ])) {
     const { asked, output } = await init(workspace(t, {}), options, {
@@ -167,14 +164,14 @@ test('F09: another sign-in that is named needs the account', async (t) => {
       answers: ['nxcache', 'acc'],
     });
     assert.deepEqual(asked, [
-      'Blob container that holds the cache',
+      'Blob container for the cache',
       'Storage account',
     ]);
     assert.equal(output, line);
   }
 });
 
-test('blank variables count for nothing', async (t) => {
+test('blank variables count as unset', async (t) => {
   const env = {
     ...LICENSED,
     AZURE_STORAGE_CONNECTION_STRING: ' ',
@@ -184,6 +181,6 @@ test('blank variables count for nothing', async (t) => {
   const { output } = await init(workspace(t, {}), {}, { env });
   assert.match(
     output,
-    /^No AZURE.*\n\nNext steps:\n- Fill in "container" and "accountName" in/,
+    /^Neither AZURE.*\n\nNext steps:\n- Fill in "container" and "accountName" in/,
   );
 });

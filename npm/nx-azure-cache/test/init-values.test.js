@@ -1,6 +1,6 @@
 'use strict';
 
-// What the options may be.
+// The values of the options, which the binary checks.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -56,18 +56,19 @@ test('valid values', async (t) => {
   }
 });
 
-test('what the command line gives is written as nx.json has it', async (t) => {
+test('converts values of the command line for nx.json', async (t) => {
   for (const [options, want] of /** @type {[object, object][]} */ ([
     [{ maxArtifactSize: '500000000' }, { maxArtifactSize: 500_000_000 }],
     [{ include: ['build', 'shop:*'] }, { include: ['build', 'shop:*'] }],
     [{ exclude: 'build,e2e-*' }, { exclude: ['build', 'e2e-*'] }],
+    [{ container: ' abc\n' }, { container: 'abc' }],
   ])) {
     const { text } = await init(workspace(t, {}), options);
     assert.deepEqual(azure(text), { ...want, ...MODES });
   }
 });
 
-test('an empty option is one that is not given', async (t) => {
+test('empty options count as not given', async (t) => {
   const empty = Object.fromEntries(
     Object.keys(schema.properties).map((key) => [key, '']),
   );
@@ -78,7 +79,7 @@ test('an empty option is one that is not given', async (t) => {
   assert.deepEqual(tree.listChanges(), []);
 });
 
-test('invalid values are named, with what is allowed, and nothing is written', async (t) => {
+test('reports invalid values with what is allowed, and writes nothing', async (t) => {
   /** @type {Record<string, unknown[]>} */
   const table = {
     container: [
@@ -91,7 +92,6 @@ test('invalid values are named, with what is allowed, and nothing is written', a
       'a_b',
       '$root',
       '$web',
-      'abc\n',
       7,
       null,
     ],
@@ -128,7 +128,9 @@ test('invalid values are named, with what is allowed, and nothing is written', a
       const tree = workspace(t, {});
       await assert.rejects(
         init(tree, /** @type {Options} */ ({ [key]: value })),
-        new RegExp(`^Error: ${key} must be .+; got ["a-z[]`),
+        new RegExp(
+          `^Error: azure\\.${key} in nx\\.json ((is|has) .+;|must be) .+`,
+        ),
         `${key}: ${value}`,
       );
       assert.deepEqual(tree.listChanges(), []);
@@ -136,12 +138,12 @@ test('invalid values are named, with what is allowed, and nothing is written', a
   }
 });
 
-test('a value is judged as the binary judges it', async (t) => {
+test('accepts the options that the binary accepts', async (t) => {
   /** @type {{ key: string, value: any, valid: boolean }[]} */
   const values = readJson('../../../testdata/config/values.json');
   assert.ok(values.length > 0);
   for (const { key, value, valid } of values) {
-    // An option is a text; and what is empty is not given.
+    // Options are strings, and empty ones count as not given.
     const isText = typeof value === 'string' && !/^\d*$/.test(value);
     const isList = key === 'include' || key === 'exclude';
     if (!isText || isList || !(key in schema.properties)) continue;
@@ -155,16 +157,17 @@ test('a value is judged as the binary judges it', async (t) => {
 test('all invalid values are reported together', async (t) => {
   await assert.rejects(
     init(workspace(t, {}), { container: 'A', prefix: '/' }),
-    /^Error: container must be .*; got "A"\nprefix must be .*; got "\/"$/,
+    /^Error: azure\.container in nx\.json is "A"; .*\nazure\.prefix in nx\.json is "\/"; .*$/,
   );
 });
 
-test('a secret is neither written nor echoed, whatever it is given as', async (t) => {
+test('neither writes nor prints a secret in any option', async (t) => {
   const secrets = [
     CONNECTION,
     'https://acc.blob.core.windows.net/?sv=2024-11-04&sp=rw&sig=aHVzaC1odXNo%3D',
     'https://user:aHVzaC1odXNo@acc.blob.core.windows.net',
     '?sig=aHVzaC1odXNo',
+    'x8Q~aHVzaC1odXNo.client-secret',
     'AccountKey=aHVz',
     'aHVzaC1odXNo'.repeat(7) + '==',
     'aHVzaC1odXNo'.repeat(7),
@@ -179,10 +182,6 @@ test('a secret is neither written nor echoed, whatever it is given as', async (t
       const tree = workspace(t, {});
       await assert.rejects(init(tree, { [key]: secret }), (error) => {
         assert.ok(error instanceof Error);
-        assert.match(
-          error.message,
-          /not shown because it may hold a secret]?$/,
-        );
         assert.doesNotMatch(error.stack ?? '', /aHVz/);
         return true;
       });
@@ -215,7 +214,7 @@ test('schema.json and schema.d.ts name the same options', () => {
   assert.deepEqual(modes, schema.properties.ciMode.enum);
 });
 
-test('generators.json names what is there', () => {
+test('generators.json names existing files', () => {
   const root = path.join(__dirname, '..');
   const { init } = readJson('../generators.json').generators;
   const [file, name] = init.factory.split('#');

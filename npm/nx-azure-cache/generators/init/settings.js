@@ -46,7 +46,7 @@ function readOptions(options) {
 /** @param {unknown} value */
 const isEmpty = (value) =>
   value === undefined ||
-  value === '' ||
+  (typeof value === 'string' && value.trim() === '') ||
   (Array.isArray(value) && value.length === 0);
 
 /**
@@ -54,12 +54,13 @@ const isEmpty = (value) =>
  * @param {unknown} value
  */
 function spelled(key, value) {
-  if (value === 'read' && key.endsWith('Mode')) return 'read-only';
   if (typeof value !== 'string') return value;
-  if (key === 'include' || key === 'exclude') return value.split(',');
+  const text = value.trim();
+  if (text === 'read' && key.endsWith('Mode')) return 'read-only';
+  if (key === 'include' || key === 'exclude') return text.split(',');
   // The command line passes numbers as strings.
-  if (key === 'maxArtifactSize' && /^\d+$/.test(value)) return Number(value);
-  return value;
+  if (key === 'maxArtifactSize' && /^\d+$/.test(text)) return Number(text);
+  return text;
 }
 
 /**

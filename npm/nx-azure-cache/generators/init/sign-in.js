@@ -24,11 +24,12 @@ const SECRETS = new Map([
 function missingKeys(block, result) {
   const keys = /** @type {const} */ (['container', 'accountName']);
   if (!result) return keys.filter((key) => !block[key]);
-  return keys.filter((key) =>
-    result.problems.some(
-      (problem) => problem.kind === 'missing' && problem.key === `azure.${key}`,
-    ),
-  );
+  const missing = result.problems
+    .filter(({ kind }) => kind === 'missing')
+    .map(({ key }) => key);
+  // A SAS URL may name the container, so it is not a problem if the URL is missing, too.
+  if (!block.container && !result.container) missing.push('azure.container');
+  return keys.filter((key) => missing.includes(`azure.${key}`));
 }
 
 /**
