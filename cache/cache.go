@@ -239,7 +239,7 @@ func (c *Cache) restore(ctx context.Context, entry Entry, blob *Blob, cacheDirec
 	case err == nil && contents.Hash != entry.Hash:
 		err = damaged("it holds the result of %.80q", contents.Hash)
 	case err == nil && signed != nil && contents.Code != signed.Code:
-		err = damaged("its signature is about the exit code %d, it has %d", signed.Code, contents.Code)
+		err = damaged("it was signed with the exit code %d, but has %d", signed.Code, contents.Code)
 	case err == nil && contents.Code != 0 && !c.options.CacheFailures:
 		err = errFailure
 	case err == nil:

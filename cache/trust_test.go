@@ -212,19 +212,19 @@ func TestEntriesThatAreNotToBeBelieved(t *testing.T) {
 		"which is not one of azure.trust.publicKeys": func(t *testing.T, blobs *cachetest.Memory) {
 			storeAs(t, signing(t, blobs, newKey(t)), "1", "evil")
 		},
-		`about the prefix "elsewhere"`: func(t *testing.T, blobs *cachetest.Memory) {
+		`signed with the prefix "elsewhere"`: func(t *testing.T, blobs *cachetest.Memory) {
 			options := signing(t, blobs, key)
 			options.Prefix = "elsewhere"
 			storeAs(t, options, "1", "evil")
 			move(t, blobs, "elsewhere/v1/trusted/1", "v1/trusted/1")
 		},
-		`about the scope "pr-7"`: func(t *testing.T, blobs *cachetest.Memory) {
+		`signed with the scope "pr-7"`: func(t *testing.T, blobs *cachetest.Memory) {
 			options := signing(t, blobs, key)
 			options.Writes.Scope = trust.PullRequest("7")
 			storeAs(t, options, "1", "evil")
 			move(t, blobs, "v1/pr-7/1", "v1/trusted/1")
 		},
-		"about the SHA-256": func(t *testing.T, blobs *cachetest.Memory) { // a swapped artifact
+		"signed with the SHA-256": func(t *testing.T, blobs *cachetest.Memory) { // a swapped artifact
 			storeAs(t, signing(t, blobs, key), "1", "good")
 			good, _ := blobs.Blob("v1/trusted/1")
 			blobs.Remove("v1/trusted/1")
@@ -297,7 +297,7 @@ func TestSignedExitCode(t *testing.T) {
 		t.Fatal(err)
 	}
 	blobs.Set("v1/trusted/1", b)
-	if _, err := retrieveAs(t, options, "1"); !errors.Is(err, cache.ErrDamaged) || !strings.Contains(err.Error(), "about the exit code 1, it has 0") {
+	if _, err := retrieveAs(t, options, "1"); !errors.Is(err, cache.ErrDamaged) || !strings.Contains(err.Error(), "signed with the exit code 1, but has 0") {
 		t.Errorf("got %v, want the exit code", err)
 	}
 }

@@ -43,8 +43,8 @@ func Detect(ci bool, branches Branches, getenv func(string) string) Run {
 	b.system = RefVariable
 	run := b.run(branches)
 	if run.Scope == Untrusted && b.contradiction == "" {
-		run.Reason = "a CI that is not known, without a ref in " + RefVariable
-		run.Advice = "this CI is not known; set " + RefVariable + " to the ref of the run, such as refs/heads/main or refs/pull/12"
+		run.Reason = "an unknown CI, without a full ref in " + RefVariable
+		run.Advice = "this CI is unknown; set " + RefVariable + " to the full ref of the run, such as refs/heads/main or refs/pull/12"
 	}
 	return run
 }
@@ -56,7 +56,7 @@ func agreed(runs []Run) Run {
 	for _, other := range runs[1:] {
 		if other.Scope != run.Scope {
 			run.Scope, run.Reason = Untrusted, run.Reason+"; but "+other.Reason
-			run.Advice = "there are variables of two CIs (" + run.Reason + "); unset those of the one that this is not"
+			run.Advice = "the environment has the variables of two CIs (" + run.Reason + "); unset those of the wrong one"
 			return run
 		}
 	}
@@ -157,7 +157,7 @@ func (b build) run(branches Branches) Run {
 		b.decideBranch(&run, branches)
 		run.Reason = event + " of " + name + run.Reason
 	default:
-		run.Reason = event + " of no branch, tag or pull request"
+		run.Reason = event + " without a branch, tag or pull request"
 	}
 	if run.Scope.isWritten() {
 		b.decideRepository(&run, branches)
@@ -195,16 +195,16 @@ func (b build) decideBranch(run *Run, branches Branches) {
 	case isListed:
 		// It is meant to ship, and anyone could have filled the scope of its name.
 		run.Scope, run.Reason = ReadOnly(b.branch), ", which is not protected"
-		run.Advice = "the branch " + b.branch + " is among the trusted ones, but not protected: protect it"
+		run.Advice = "the trusted branch " + b.branch + " is not protected; protect it"
 	case b.isQueue:
 		// No branch can have a colon in its name: none that a user pushes shares this.
 		run.Scope = Branch("queue:" + b.branch)
 	case isFenced:
-		run.Scope, run.Reason = ReadOnly(b.branch), ", which is protected and not among the trusted branches"
-		run.Advice = "the branch " + b.branch + " is protected, or the default one, but not among the trusted ones: " +
-			"add it to azure.trust.branches in nx.json, if only reviewed code reaches it"
+		run.Scope, run.Reason = ReadOnly(b.branch), ", which is not a trusted branch"
+		run.Advice = "the branch " + b.branch + " is protected or the default branch, but not trusted; " +
+			"if only reviewed code reaches it, add it to azure.trust.branches in nx.json"
 	case b.ships != "":
-		run.Scope, run.Reason = ReadOnly(b.branch), ", which may ship: "+b.ships
+		run.Scope, run.Reason = ReadOnly(b.branch), ", which may publish: "+b.ships
 	default:
 		run.Scope = Branch(b.branch)
 	}

@@ -79,11 +79,11 @@ func ParsePublicKey(text string) (PublicKey, error) {
 		return PublicKey{}, errors.New("it is not the base64 of a public key")
 	}
 	if _, err := x509.ParsePKCS8PrivateKey(der); err == nil {
-		return PublicKey{}, errors.New("it is a private key, which everybody can read here: generate another, and keep that secret")
+		return PublicKey{}, errors.New("it is a private key, and no longer secret; generate another one")
 	}
 	key, err := x509.ParsePKIXPublicKey(der)
 	if err != nil {
-		return PublicKey{}, errors.New("it is not a public key: nx-azure-cache keys generate makes one")
+		return PublicKey{}, errors.New("it is not a public key; to make one, run nx-azure-cache keys generate")
 	}
 	public, ok := key.(ed25519.PublicKey)
 	if !ok {
@@ -102,9 +102,9 @@ func ParsePrivateKey(text string) (PrivateKey, error) {
 	key, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
 		if _, err := x509.ParsePKIXPublicKey(der); err == nil {
-			return PrivateKey{}, errors.New("it is a public key; that belongs into azure.trust.publicKeys in nx.json")
+			return PrivateKey{}, errors.New("it is a public key, which belongs in azure.trust.publicKeys in nx.json")
 		}
-		return PrivateKey{}, errors.New("it is not a PKCS #8 private key without a passphrase")
+		return PrivateKey{}, errors.New("it is not a PKCS #8 private key, or it has a passphrase")
 	}
 	private, ok := key.(ed25519.PrivateKey)
 	if !ok {
@@ -144,7 +144,7 @@ func keyInFile(value string, notKey error) (PrivateKey, error) {
 	if der, err := decode(value); err == nil && strings.HasPrefix(string(der), derStart) {
 		return PrivateKey{}, notKey
 	}
-	return PrivateKey{}, errors.New("it is neither a private key nor the path of a file that can be read")
+	return PrivateKey{}, errors.New("it is neither a private key nor the path of a readable file")
 }
 
 func readKeyFile(path string) (string, error) {

@@ -77,14 +77,14 @@ func TestSigningKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, test := range map[string]struct{ value, want string }{
-		"nonsense":       {"hunter2/hunter2", "neither a private key nor the path of a file"},
+		"nonsense":       {"hunter2/hunter2", "neither a private key nor the path of a readable file"},
 		"a cut key":      {oneLine[:40], "not a PKCS #8 private key"},
 		"cut PEM":        {opensslPrivate[:60], "neither PEM nor base64"},
 		"the public key": {opensslPublic, "is a public key"},
 		"another kind":   {base64.StdEncoding.EncodeToString(der), "*ecdsa.PrivateKey; only Ed25519"},
-		"a folder":       {t.TempDir(), "neither a private key nor the path of a file"},
+		"a folder":       {t.TempDir(), "neither a private key nor the path of a readable file"},
 		"a passphrase": {string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("x")})),
-			"private key without a passphrase"},
+			"or it has a passphrase"},
 	} {
 		_, ok, err := SigningKey(func(string) string { return test.value })
 		if !ok || err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), SigningKeyVariable) {
@@ -100,7 +100,7 @@ func TestPublicKeysThatAreNone(t *testing.T) {
 		"":                "not a public key",
 		"x?y":             "not the base64",
 		"aGVsbG8=":        "not a public key",
-		opensslPrivate:    "is a private key, which everybody can read here",
+		opensslPrivate:    "is a private key, and no longer secret",
 		opensslPublic[1:]: "not",
 	} {
 		if _, err := ParsePublicKey(value); err == nil || !strings.Contains(err.Error(), want) {

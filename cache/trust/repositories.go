@@ -28,7 +28,7 @@ func CheckRepository(name string) error {
 	segments := strings.Split(name, "/")
 	isOdd := strings.ContainsAny(name, `*:@?\`) || strings.HasSuffix(name, ".git")
 	if len(segments) < 2 || slices.Contains(segments, "") || isOdd {
-		return errors.New("a repository is OWNER/NAME as the CI reports it, without a host and without patterns, such as acme/shop")
+		return errors.New("a repository is OWNER/NAME as the CI reports it, without host or wildcards, such as acme/shop")
 	}
 	return nil
 }
@@ -66,13 +66,13 @@ func (b Branches) outside(r repository) (reason, advice string) {
 		if how == "" {
 			return "", ""
 		}
-		return "in a fork", fmt.Sprintf("the repository %s is a fork (%s), and a fork is not trusted by default: "+
-			"if it is the one that others take results from, add it to azure.trust.repositories in nx.json", what, how)
+		return "in a fork", fmt.Sprintf("the repository %s is a fork (%s), and forks are not trusted by default; "+
+			"if others should use its results, add it to azure.trust.repositories in nx.json", what, how)
 	case strings.Join(names, "") == "":
-		return "in a repository that is not told", fmt.Sprintf("azure.trust.repositories in nx.json asks for the repository, and %s is not set", r.variable)
+		return "in an unknown repository", fmt.Sprintf("azure.trust.repositories in nx.json lists trusted repositories, but %s is not set", r.variable)
 	case len(others) > 0:
-		return "in another repository", fmt.Sprintf("the repository %s is not among azure.trust.repositories in nx.json: "+
-			"add it, if others may take results from it", what)
+		return "in an untrusted repository", fmt.Sprintf("the repository %s is not in azure.trust.repositories in nx.json; "+
+			"if others should use its results, add it", what)
 	default:
 		return "", ""
 	}

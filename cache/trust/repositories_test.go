@@ -31,7 +31,7 @@ func TestOtherRepositories(t *testing.T) {
 			t.Errorf("%s: got %s where no repository is listed", e.Name, got.Scope)
 		}
 		got := Detect(e.CI, branchesOf(e).OfRepositories(ownRepositories...), getenv)
-		isTold := !strings.Contains(got.Advice, "asks for the repository, and") // some recordings lack it
+		isTold := !strings.Contains(got.Advice, "lists trusted repositories, but") // some recordings lack it
 		if isTold && got.Scope != before.Scope {
 			t.Errorf("%s: got %s (%s), want %s", e.Name, got.Scope, got.Advice, before.Scope)
 		}
@@ -89,7 +89,7 @@ func TestRepositoriesThatDisagree(t *testing.T) {
 	env := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/main", "GITHUB_REF_PROTECTED": "true",
 		"GITHUB_REPOSITORY": "acme/shop", "GITHUB_EVENT_PATH": event}
 	got := Detect(true, ListedBranches("main").OfRepositories("acme/shop"), func(name string) string { return env[name] })
-	if got.Writes() || !strings.Contains(got.Advice, "mallory/shop is not among") {
+	if got.Writes() || !strings.Contains(got.Advice, "mallory/shop is not in") {
 		t.Errorf("got %s, %s", got.Scope, got.Advice)
 	}
 }

@@ -76,7 +76,7 @@ func NewVerifier(keys []PublicKey, revoked []string) (*Verifier, error) {
 		}
 		key, err := ParsePublicKey(text)
 		if err != nil {
-			return nil, fmt.Errorf("%w; allowed are public keys, and their IDs of 16 hexadecimal digits", err)
+			return nil, fmt.Errorf("%w; allowed are public keys and their IDs, which have 16 hexadecimal digits", err)
 		}
 		v.revoked[key.ID()] = true
 	}
@@ -106,7 +106,7 @@ func Read(envelope string) (Opened, error) {
 	}
 	payload, err := e.DecodeB64Payload()
 	if err != nil {
-		return Opened{}, errors.New("its envelope holds no base64")
+		return Opened{}, errors.New("the payload of its envelope is not base64")
 	}
 	statement, err := parseStatement(payload)
 	return Opened{statement, printable.String(fmt.Sprintf("%.16s", e.Signatures[0].KeyID))}, err
@@ -134,7 +134,7 @@ func (v *Verifier) Verify(envelope string) (Opened, error) {
 	}
 	_, payload, err := envelopes.VerifyAndDecode(context.Background(), e)
 	if err != nil {
-		return Opened{}, fmt.Errorf("its signature is wrong: the key %s has not signed this", id)
+		return Opened{}, fmt.Errorf("its signature is invalid: the key %s did not sign this", id)
 	}
 	statement, err := parseStatement(payload)
 	return Opened{statement, id}, err
@@ -148,11 +148,11 @@ func parseEnvelope(text string) (*dsse.Envelope, error) {
 	case text == "":
 		return nil, errors.New("it is not signed")
 	case len(text) > maxEnvelope || json.Unmarshal([]byte(text), &e) != nil:
-		return nil, errors.New("its envelope cannot be read")
+		return nil, errors.New("its envelope is not valid DSSE")
 	case e.PayloadType != payloadType:
-		return nil, fmt.Errorf("its envelope is of the type %.80q, not %s", e.PayloadType, payloadType)
+		return nil, fmt.Errorf("its envelope has the type %.80q instead of %s", e.PayloadType, payloadType)
 	case len(e.Signatures) != 1:
-		return nil, fmt.Errorf("its envelope has %d signatures, not one", len(e.Signatures))
+		return nil, fmt.Errorf("its envelope has %d signatures instead of one", len(e.Signatures))
 	}
 	return &e, nil
 }
@@ -162,7 +162,7 @@ type verifying struct{ PublicKey }
 
 func (v verifying) Verify(_ context.Context, data, signature []byte) error {
 	if !ed25519.Verify(v.key, data, signature) {
-		return errors.New("the signature is wrong")
+		return errors.New("the signature is invalid")
 	}
 	return nil
 }

@@ -74,7 +74,7 @@ func DecodeStatement(text string) (Statement, error) {
 
 func parseStatement(payload []byte) (s Statement, err error) {
 	if err := json.Unmarshal(payload, &s); err != nil {
-		return Statement{}, fmt.Errorf("its statement cannot be read: %w", err)
+		return Statement{}, fmt.Errorf("its statement is not valid JSON: %w", err)
 	}
 	s.Provenance = s.Provenance.clean()
 	return s, nil
@@ -96,7 +96,7 @@ func (s Statement) Mismatch(entry Statement) error {
 		{"exit code", s.Code, entry.Code},
 	} {
 		if field.signed != field.have {
-			return fmt.Errorf("its signature is about the %s %s, it has %s", field.name, shown(field.signed), shown(field.have))
+			return fmt.Errorf("it was signed with the %s %s, but has %s", field.name, shown(field.signed), shown(field.have))
 		}
 	}
 	return nil

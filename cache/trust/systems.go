@@ -55,7 +55,7 @@ func github(getenv func(string) string) build {
 	isPull := strings.HasPrefix(b.event, "pull_request")
 	if isPull { // pull_request_target has the ref of the base
 		for _, number := range []json.Number{payload().PullRequest.Number, payload().Number} {
-			b.pullIs(voice{"the number in the file of GITHUB_EVENT_PATH", number.String()}, number.String())
+			b.pullIs(voice{"the number in the GITHUB_EVENT_PATH file", number.String()}, number.String())
 		}
 	}
 	if isPull || !slices.Contains(githubEvents, b.event) {
@@ -78,7 +78,7 @@ func github(getenv func(string) string) build {
 		names:    func() []string { return []string{getenv("GITHUB_REPOSITORY"), payload().Repository.FullName} },
 		fork: func() string {
 			if payload().Repository.Fork {
-				return "repository.fork in the file of GITHUB_EVENT_PATH"
+				return "repository.fork in the GITHUB_EVENT_PATH file"
 			}
 			return ""
 		},
@@ -113,7 +113,7 @@ func azurePipelines(getenv func(string) string) build {
 		b.foreign = reason + ", which may run the code of a pull request"
 	}
 	if getenv("RELEASE_RELEASEID") != "" {
-		b.foreign = "a classic release, which may build what it has downloaded"
+		b.foreign = "a classic release, which may build code that it downloads"
 	}
 	if name := getenv("ENVIRONMENT_NAME"); name != "" && getenv("ENVIRONMENT_ID") != "" {
 		b.ships = "the job deploys to " + name
@@ -249,7 +249,7 @@ func (b *build) hearJenkinsBranch(name, git voice) {
 		b.branchIs(name, name.value)
 		switch {
 		case git.value == name.value && short != git.value:
-			b.contradict(name.String()+" and so is GIT_BRANCH, which may be a branch of that name, or "+strconv.Quote(short)+" of the remote origin", renameIt)
+			b.contradict(name.String()+" and so is GIT_BRANCH: either a branch of that name, or "+strconv.Quote(short)+" of the remote origin", renameIt)
 		case git.isSet() && git.value != name.value && short != name.value:
 			b.disagree(name, git)
 		}
@@ -297,7 +297,7 @@ func (b *build) hearCirclePulls(getenv func(string) string) {
 	number, _, _ := strings.Cut(rest, "/")
 	switch {
 	case isPull && b.pull == "":
-		b.contradict(b.branchVoice.String()+" as of a fork's pull request, but "+fork.String(), renameIt)
+		b.contradict(b.branchVoice.String()+", as in a fork's pull request, but "+fork.String(), renameIt)
 	case isPull:
 		b.pullIs(b.branchVoice, number)
 	case fork.isSet():
@@ -326,7 +326,7 @@ func buildkite(getenv func(string) string) build {
 	switch pull := voiceOf(getenv, "BUILDKITE_PULL_REQUEST"); pull.value {
 	case "false":
 	case "":
-		b.foreign = "it does not say whether this is a pull request"
+		b.foreign = "BUILDKITE_PULL_REQUEST is not set, so this may be a pull request"
 	default:
 		b.pullIs(pull, pull.value)
 	}

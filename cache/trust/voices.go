@@ -33,7 +33,7 @@ func (b *build) pullIs(v voice, number string) {
 	switch {
 	case !v.isSet():
 	case !numbers.MatchString(number):
-		b.contradict(v.String()+", which is not the number of a pull request", unsetIt)
+		b.contradict(v.String()+", which is not a pull request number", unsetIt)
 	case b.pull == "":
 		b.pull, b.pullVoice = number, v
 	case b.pull != number:
@@ -56,8 +56,8 @@ func (b *build) pullIsNoTag() {
 
 // What cures contradictions: most of them come from a variable, some from a name.
 const (
-	unsetIt  = "unset or correct the variable that the CI did not set"
-	renameIt = "rename a branch of the repository that has such a name"
+	unsetIt  = "fix or unset the variable that the CI did not set"
+	renameIt = "if the repository has a branch of that name, rename it"
 )
 
 // disagree notes that two voices contradict each other.

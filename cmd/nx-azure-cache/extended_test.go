@@ -41,7 +41,7 @@ func TestExtended(t *testing.T) {
 		"isolation as it is anyway":        {`{"isolation": " branch "}`, "", both, circleRun("feature"), "branch-feature", nil},
 		"isolation that is empty":          {`{"isolation": ""}`, "", both, circleRun("feature"), "branch-feature", nil},
 		"repositories":                     {`{"repositories": ["acme/shop"]}`, "", both, circleRun("main"), "trusted", []string{ignored("repositories")}},
-		"repositories of nx.json itself":   {`{"repositories": ["acme/shop"]}`, "", nil, circleRun("main"), "readonly-main", []string{"asks for the repository, and CIRCLE_PROJECT_REPONAME is not set"}},
+		"repositories of nx.json itself":   {`{"repositories": ["acme/shop"]}`, "", nil, circleRun("main"), "readonly-main", []string{"lists trusted repositories, but CIRCLE_PROJECT_REPONAME is not set"}},
 		"both":                             {`{"isolation": "none", "branches": ["**"]}`, "", both, circleRun("feature"), "branch-feature", []string{ignored("branches"), ignored("isolation")}},
 		"defaultBase":                      {`{}`, "feature", both, circleRun("feature"), "branch-feature", []string{ignoredBase}},
 		"defaultBase of nx.json itself":    {`{}`, "feature", []string{config.AzureKey}, circleRun("feature"), "trusted", nil},

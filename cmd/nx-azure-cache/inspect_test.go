@@ -71,10 +71,10 @@ func TestInspectSignatures(t *testing.T) {
 		"2":  "signature    invalid: it is signed with the key " + s.id("old") + ", which is revoked",
 		"3":  "is not one of azure.trust.publicKeys",
 		"4":  "signature    none",
-		"5":  `signature    invalid: its signature is about the hash "6", it has "5"`,
-		"10": "signature    invalid: its signature is about the SHA-256",
-		"11": `signature    invalid: its signature is about the scope "pr-1", it has "trusted"`,
-		"12": "signature    invalid: its envelope cannot be read\n  origin       unknown",
+		"5":  `signature    invalid: it was signed with the hash "6", but has "5"`,
+		"10": "signature    invalid: it was signed with the SHA-256",
+		"11": `signature    invalid: it was signed with the scope "pr-1", but has "trusted"`,
+		"12": "signature    invalid: its envelope is not valid DSSE\n  origin       unknown",
 		"13": "format       missing\n  sha256       missing\n  signature    none\n  origin       unknown",
 	} {
 		stdout, _, err := s.run("inspect", hash)
@@ -85,7 +85,7 @@ func TestInspectSignatures(t *testing.T) {
 	s.configure(map[string]any{"container": shelfContainer, "prefix": "team"})
 	for hash, want := range map[string]string{
 		"1":  "signature    unchecked: it names the key " + s.id("good"),
-		"12": "signature    unchecked: its envelope cannot be read",
+		"12": "signature    unchecked: its envelope is not valid DSSE",
 	} {
 		stdout, _, err := s.run("inspect", hash, "--scope", "trusted")
 		if err != nil || !strings.Contains(stdout, want) {

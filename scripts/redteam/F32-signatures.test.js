@@ -163,7 +163,7 @@ attack('F32_a_swapped_artifact_under_a_right_signature', {
 attack('F32_a_swapped_artifact_and_digest_under_the_signature_of_main', {
   isSigned: true,
   isFull: true,
-  line: /its signature is about/,
+  line: /it was signed with the/,
   async run(fixture) {
     await fixture.build(fixture.trustedMachine('first', push('main')));
     const entry = await fixture.entry();

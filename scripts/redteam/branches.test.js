@@ -91,7 +91,7 @@ extendsFile('extends_isolation', {
 
 attack('branch_recreated', {
   // The branch exists again, and is protected now, but not listed.
-  line: /the branch release\/2\.0 is protected, or the default one, but not among the trusted ones/,
+  line: /the branch release\/2\.0 is protected or the default branch, but not trusted/,
   async run(fixture) {
     const attacker = fixture.machine(
       'attacker',
@@ -118,7 +118,7 @@ attack('pull_99', {
       assertHonest(outcome);
       assertOne(
         lines,
-        /CIRCLE_BRANCH is "pull\/99" as of a fork's pull request, but CIRCLE_PR_NUMBER is not set/,
+        /CIRCLE_BRANCH is "pull\/99", as in a fork's pull request, but CIRCLE_PR_NUMBER is not set/,
       );
       assert.deepEqual(written, []);
     }

@@ -38,7 +38,7 @@ func TestTrustMistakes(t *testing.T) {
 	private := strings.Split(string(testenv.NewSigningKey(t).PEM()), "\n")[1]
 	for block, want := range map[string]string{
 		`5`: `azure.trust in nx.json must be an object`,
-		`{"repositories": ["acme/shop", "https://github.com/acme/shop"]}`:     `azure.trust.repositories in nx.json has "https://github.com/acme/shop" at 2; a repository is OWNER/NAME as the CI reports it, without a host and without patterns, such as acme/shop`,
+		`{"repositories": ["acme/shop", "https://github.com/acme/shop"]}`:     `azure.trust.repositories in nx.json has "https://github.com/acme/shop" at 2; a repository is OWNER/NAME as the CI reports it, without host or wildcards, such as acme/shop`,
 		`{"repositories": "acme/shop"}`:                                       `azure.trust.repositories in nx.json must be an array of strings`,
 		`{"isolation": "off"}`:                                                `azure.trust.isolation in nx.json is "off"; allowed are branch and none`,
 		`{"isolation": true}`:                                                 `azure.trust.isolation in nx.json must be a string`,
