@@ -63,10 +63,20 @@ function ofDoctor(lines) {
   return [
     ...shown.map(
       ([state, name, text]) =>
-        `  ${state.padEnd(widths[0])}  ${name.padEnd(widths[1])}  ${text.replace(/ \[\d+\]$/, '')}`,
+        `  ${state.padEnd(widths[0])}  ${name.padEnd(widths[1])}  ${shortened(text)}`,
     ),
     ...verdict.replaceAll('. ', '.\n').split('\n'),
   ];
+}
+
+/**
+ * What fits into a picture, without the number of a fix.
+ *
+ * @param {string} text
+ */
+function shortened(text) {
+  const line = text.replace(/ \[\d+\]$/, '');
+  return line.length > 66 ? `${line.slice(0, 65)}…` : line;
 }
 
 /** @param {string} text */
