@@ -194,7 +194,7 @@ describe('a server', () => {
           (await open()).retrieve('h', cacheDirectory),
         { binary, env: { NX_AZURE_CACHE_LOG } },
       );
-      assertShown(stderr, 'exit code 3');
+      assertShown(stderr, 'exited with code 3');
     });
   }
 });
