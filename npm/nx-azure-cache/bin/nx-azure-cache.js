@@ -14,7 +14,7 @@ const { binaryRow } = require('../lib/doctor/versions');
 const { readEnvironment } = require('../lib/environment');
 const { version } = require('../package.json');
 const { printableLine } = require('../lib/printable');
-const { reasonOf } = require('../lib/reason');
+const { firstLine } = require('../lib/reason');
 const {
   loadEnvFiles,
   readWorkspace,
@@ -44,10 +44,10 @@ try {
   process.exitCode = status ?? 1;
 } catch (err) {
   process.exitCode = 1;
-  if (isDoctor) printAlone(message(err));
+  if (isDoctor) printAlone(firstLine(err));
   else
     process.stderr.write(
-      printableLine(`nx-azure-cache: ${message(err)}`) + '\n',
+      printableLine(`nx-azure-cache: ${firstLine(err)}`) + '\n',
     );
 }
 
@@ -71,7 +71,7 @@ function workspace() {
   try {
     return { ...readWorkspace(environment), claims };
   } catch (err) {
-    const text = message(err);
+    const text = firstLine(err);
     const isWithoutNx = text.startsWith("Cannot find module 'nx/");
     if (isWithoutNx) return {};
     const problem = `nx.json cannot be read: ${text}`;
@@ -91,9 +91,4 @@ function printAlone(why) {
       ? print.json(rows)
       : print.text(rows, process.stdout.isTTY),
   );
-}
-
-/** @param {unknown} err */
-function message(err) {
-  return reasonOf(err).split('\n', 1)[0];
 }

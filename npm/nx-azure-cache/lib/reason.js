@@ -27,4 +27,14 @@ function shorten(text) {
   return `${trimmed.slice(0, longest - 1)}…`;
 }
 
+/**
+ * The first line of that message.
+ *
+ * @param {unknown} value
+ */
+function firstLine(value) {
+  return reasonOf(value).split('\n', 1)[0];
+}
+
+exports.firstLine = firstLine;
 exports.reasonOf = reasonOf;

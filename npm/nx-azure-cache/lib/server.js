@@ -4,7 +4,7 @@ const { Client } = require('./client');
 const { Lookups } = require('./lookups');
 const { onExit, notice, write } = require('./notices');
 const { version } = require('../package.json');
-const { reasonOf } = require('./reason');
+const { firstLine, reasonOf } = require('./reason');
 const { Run } = require('./run');
 const { checkSession } = require('./session');
 const { watchSignals } = require('./signals');
@@ -153,7 +153,7 @@ function observeTasks(session, nxVersion) {
     return observeNx({ isNeeded: session.tasks });
   } catch (cause) {
     if (!session.tasks) return new NxTasks();
-    const [why] = reasonOf(cause).split('\n', 1);
+    const why = firstLine(cause);
     throw new Error(
       `azure.include and azure.exclude in nx.json need the task of each result, which Nx ${nxVersion} does not provide (${why}): remove both, or use Nx 20.0.6 to 24`,
       { cause },

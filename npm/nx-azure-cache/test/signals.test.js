@@ -202,7 +202,10 @@ describe('a run that a signal interrupts', { concurrency: 3 }, () => {
     await new Promise((resolve) => setTimeout(resolve, 500));
     run.kill('SIGTERM');
     assert.deepEqual(await ended, [143, null]);
-    assert.match(said(), /exited with code 3; 2 results were not stored; .*report it/);
+    assert.match(
+      said(),
+      /exited with code 3; 2 results were not stored; .*report it/,
+    );
   });
 });
 

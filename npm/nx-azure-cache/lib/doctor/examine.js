@@ -3,9 +3,10 @@
 // The part of `nx-azure-cache doctor` that needs Node.js: which package Nx loads here. The
 // binary runs the other checks and prints all of them.
 
+const { firstLine } = require('../reason');
 const { workspaceRoot } = require('../workspace');
 const { findNx, packageManager } = require('./packages');
-const { message, rowsOf } = require('./rows');
+const { rowsOf } = require('./rows');
 const { examineResolution } = require('./resolution');
 const { examineOverrides } = require('./overrides');
 const { examineVersions } = require('./versions');
@@ -73,7 +74,7 @@ function rowsOrUnknown(part, look) {
   } catch (err) {
     const { unknown } = rowsOf(part);
     return [
-      unknown(part, `the ${part}`, `cannot be examined: ${message(err)}`),
+      unknown(part, `the ${part}`, `cannot be examined: ${firstLine(err)}`),
     ];
   }
 }

@@ -6,8 +6,9 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { aliasName, ownName, packageNames } = require('../other-caches');
 const { command } = require('../printable');
+const { firstLine } = require('../reason');
 const { findPackage } = require('./packages');
-const { message, rowsOf } = require('./rows');
+const { rowsOf } = require('./rows');
 
 /** @import { Nx, Package } from './packages' */
 /** @import { Row } from './rows' */
@@ -163,7 +164,7 @@ function loadError({ main = '' }) {
       ? ''
       : 'it has no getRemoteCache';
   } catch (err) {
-    return message(err);
+    return firstLine(err);
   }
 }
 

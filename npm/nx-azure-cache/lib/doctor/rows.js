@@ -1,7 +1,5 @@
 'use strict';
 
-const { reasonOf } = require('../reason');
-
 /**
  * One check, as `doctor --json` prints it.
  *
@@ -41,14 +39,4 @@ function rowsOf(part) {
   };
 }
 
-/**
- * The first line of a thrown error.
- *
- * @param {unknown} err
- */
-function message(err) {
-  return reasonOf(err).split('\n', 1)[0];
-}
-
-exports.message = message;
 exports.rowsOf = rowsOf;

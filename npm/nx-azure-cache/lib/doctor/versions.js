@@ -6,8 +6,9 @@ const path = require('node:path');
 const { binaryPath } = require('../binary');
 const manifest = require('../../package.json');
 const { aliasName } = require('../other-caches');
+const { firstLine } = require('../reason');
 const { findPackage, packageAround } = require('./packages');
-const { message, rowsOf } = require('./rows');
+const { rowsOf } = require('./rows');
 const { isOurs, reinstallHint, relativePath } = require('./resolution');
 
 /** @import { Package } from './packages' */
@@ -128,7 +129,7 @@ function platformRows({ variables, root, manager }) {
     const wrong = `${seen}, but the package is ${manifest.version}`;
     return [failed(id, check, wrong, reinstallHint(manager))];
   } catch (err) {
-    return [failed(id, check, message(err), reinstallHint(manager))];
+    return [failed(id, check, firstLine(err), reinstallHint(manager))];
   }
 }
 
