@@ -22,7 +22,9 @@ const {
 } = require('../lib/workspace');
 
 /** The commands that work on the cache of the current workspace. */
-const ofWorkspaces = ['doctor', 'evict', 'inspect', 'keys', 'license', 'ls'];
+const ofWorkspaces = [
+  ...['config', 'doctor', 'evict', 'inspect', 'keys', 'license', 'ls'],
+];
 
 const args = process.argv.slice(2);
 const isDoctor = args[0] === 'doctor' && !args.includes('--security');

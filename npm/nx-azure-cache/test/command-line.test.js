@@ -66,7 +66,7 @@ const printWorkspace =
   'printf "%s" "${NX_AZURE_CACHE_WORKSPACE-nothing}"; exit 7';
 
 /**
- * A folder with an nx.json, and a binary that shows what it is told.
+ * A folder with an nx.json, and a binary that shows what it is sent.
  *
  * @param {TestContext} t
  * @param {Record<string, string>} files
@@ -150,15 +150,15 @@ describe('nx-azure-cache in a workspace', () => {
   const azure = { container: 'results', trust: { branches: ['main'] } };
 
   for (const command of [
-    ...['ls', 'inspect', 'evict', 'doctor', 'keys', 'license'],
+    ...['ls', 'inspect', 'evict', 'doctor', 'keys', 'license', 'config'],
   ]) {
     test(`describes it to ${command}, and passes its exit code`, (t) => {
       const { folder, binary } = workspace(t, {
         'nx.json': JSON.stringify({ azure, defaultBase: 'origin/trunk' }),
       });
       const { status, stdout, stderr } = runIn(folder, binary, [command, '1']);
-      const { launcher, ...told } = JSON.parse(stdout);
-      assert.deepEqual(told, {
+      const { launcher, ...sent } = JSON.parse(stdout);
+      assert.deepEqual(sent, {
         workspaceRoot: folder,
         nxVersion,
         ci: false,
@@ -224,8 +224,8 @@ describe('nx-azure-cache in a workspace', () => {
   test('may be missing', (t) => {
     const { folder, binary } = workspace(t, {});
     const { stdout, stderr } = runIn(folder, binary, ['ls']);
-    const told = { workspaceRoot: folder, nxVersion, ci: false };
-    assert.deepEqual(JSON.parse(stdout), told);
+    const sent = { workspaceRoot: folder, nxVersion, ci: false };
+    assert.deepEqual(JSON.parse(stdout), sent);
     assert.equal(stderr, '');
   });
 

@@ -168,7 +168,7 @@ function report(tree, block, env, { branch, checker, isInstalled }) {
     : [`The settings and the credential were not checked: ${checker.failure}.`];
   if (branch) {
     lines.push(
-      `All runs use what CI stores on the branch ${branch}. What CI stores for a pull request or another branch, only that one uses (azure.trust.branches).`,
+      `All runs can use the results that CI stores on the branch ${branch}. Results of pull requests and other branches stay in their own scope (azure.trust.branches).`,
     );
   }
   const missing = missingKeys(block, result);
