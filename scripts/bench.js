@@ -10,7 +10,7 @@
 
 const { parseArgs } = require('node:util');
 const { build } = require('./build');
-const { judge } = require('./bench/budgets');
+const { classify } = require('./bench/budgets');
 const { describeMachine } = require('./bench/facts');
 const { folders } = require('./bench/folders');
 const { publish } = require('./bench/publish');
@@ -45,7 +45,7 @@ async function main() {
   const testbed = await createTestbed(options);
   const { results, failures } = await measureAll(testbed, options);
   const sizes = await measureSizes(testbed, results);
-  const verdicts = judge(results, sizes);
+  const verdicts = classify(results, sizes);
   const rows = Object.values(results);
   for (const table of [
     tables.timeTable(rows),

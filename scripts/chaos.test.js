@@ -3,7 +3,7 @@
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const { allowance } = require('./chaos/allowance');
-const { checkVoice } = require('./chaos/check');
+const { checkLines } = require('./chaos/check');
 const { httpFault } = require('./chaos/faults');
 const { archivedAs, faults } = require('./chaos/http-faults');
 const { drawPlan } = require('./chaos/plan');
@@ -132,10 +132,10 @@ test('a run prints lines only about problems', () => {
   const secrets = ['secret'];
   const line = 'nx-azure-cache: the remote cache failed\n';
   const result = { code: 0, took: 1, stdout: '', output: line };
-  assert.deepEqual(checkVoice(result, { secrets, most: 1 }), []);
-  assert.equal(checkVoice(result, { secrets, most: 0 }).length, 2);
+  assert.deepEqual(checkLines(result, { secrets, most: 1 }), []);
+  assert.equal(checkLines(result, { secrets, most: 0 }).length, 2);
   const leaked = { ...result, output: `${line} secret` };
-  assert.deepEqual(checkVoice(leaked, { secrets, most: 1 }), [
+  assert.deepEqual(checkLines(leaked, { secrets, most: 1 }), [
     'a secret in the output',
   ]);
 });
@@ -146,7 +146,7 @@ test('a wrong entry is ours if Nx handed over what was complete', () => {
   const complete = { hash: '1', before: seen, after: seen };
   const torn = { ...complete, after: { dist: '40755' } };
   /** @type {(notes: import('./chaos/witness').Note[], entry?: Record<string, string>) => string} */
-  const judge = (notes, entry = { dist: '40755' }) => {
+  const classify = (notes, entry = { dist: '40755' }) => {
     const machine = /** @type {any} */ ({
       umask: 0o022,
       lastRun: () => ({
@@ -159,11 +159,11 @@ test('a wrong entry is ours if Nx handed over what was complete', () => {
     const { ours, ofNx } = wrongEntries(machine, expected, notes);
     return `${ours.length} ${ofNx.length}`;
   };
-  assert.equal(judge([complete]), '1 0');
-  assert.equal(judge([complete, torn]), '0 1');
-  assert.equal(judge([]), '1 0');
-  assert.equal(judge([torn], {}), '1 0', 'an empty entry shows what it is');
-  assert.equal(judge([torn], right), '0 0');
+  assert.equal(classify([complete]), '1 0');
+  assert.equal(classify([complete, torn]), '0 1');
+  assert.equal(classify([]), '1 0');
+  assert.equal(classify([torn], {}), '1 0', 'an empty entry shows what it is');
+  assert.equal(classify([torn], right), '0 0');
 });
 
 test('numbers keep to their bounds, and follow from the seed', () => {
@@ -177,7 +177,7 @@ test('numbers keep to their bounds, and follow from the seed', () => {
   // Written down, so that seeds in bug reports stay good.
   const fork = new Random('seed').fork('part');
   assert.deepEqual(
-    [fork, fork, fork].map((it) => it.int(0, 999)),
+    [fork, fork, fork].map((random) => random.int(0, 999)),
     [582, 122, 713],
   );
 });

@@ -88,7 +88,9 @@ async function step(name, check) {
  * @param {string} os
  */
 async function buildFor(folder, os) {
-  const platform = platforms.find((it) => it.os === os && it.cpu === 'x64');
+  const platform = platforms.find(
+    (platform) => platform.os === os && platform.cpu === 'x64',
+  );
   if (!platform) throw new Error(`npm/platforms.json has no ${os}-x64`);
   const file = path.join(folder, `nx-azure-cache-${os}.exe`);
   await buildBinary(file, platform);

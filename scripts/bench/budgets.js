@@ -79,7 +79,7 @@ const memory = (/** @type {Results} */ results) => {
  * @param {'binary' | 'download'} what
  */
 const size = (what) => (/** @type {Results} */ _, /** @type {Sizes} */ sizes) =>
-  Math.max(...Object.values(sizes.packages).map((it) => it[what])) / 1e6;
+  Math.max(...Object.values(sizes.packages).map((sizes) => sizes[what])) / 1e6;
 
 /**
  * Bytes stored in relation to gzip's, or to what they were.
@@ -90,8 +90,8 @@ const size = (what) => (/** @type {Results} */ _, /** @type {Sizes} */ sizes) =>
 const bytes =
   (workload, what) =>
   (/** @type {Results} */ _, /** @type {Sizes} */ { stored }) => {
-    const it = stored[workload];
-    return it?.ours && it.ours / it[what];
+    const sizes = stored[workload];
+    return sizes?.ours && sizes.ours / sizes[what];
   };
 
 /** @type {(what: string, target: number, unit: string, measure: Budget['measure']) => Budget} */
@@ -192,7 +192,7 @@ const budgets = [
  * @param {Sizes} sizes
  * @returns {Verdict[]}
  */
-function judge(results, sizes) {
+function classify(results, sizes) {
   return budgets.flatMap(({ what, target, bound, unit, measure }) => {
     const value = measure(results, sizes);
     if (value === undefined) return [];
@@ -216,4 +216,4 @@ function inUnit(value, unit) {
 }
 
 exports.budgets = budgets;
-exports.judge = judge;
+exports.classify = classify;

@@ -2,7 +2,7 @@
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
-const { budgets, judge } = require('./budgets');
+const { budgets, classify } = require('./budgets');
 const { sets } = require('./rows');
 
 /** @import { Results, Sizes } from './budgets' */
@@ -44,7 +44,9 @@ function resultsOf(times, more) {
  * @param {RegExp} what
  */
 function verdict(results, what) {
-  const found = judge(results, sizes).filter((it) => what.test(it.what));
+  const found = classify(results, sizes).filter((verdict) =>
+    what.test(verdict.what),
+  );
   assert.equal(found.length, 1, String(what));
   const { target, measured, verdict } = found[0];
   return `${measured} ${target}: ${verdict}`;
@@ -91,7 +93,7 @@ test('stored bytes are compared with those of gzip', () => {
 });
 
 test('what was not measured has no verdict', () => {
-  const whats = judge({}, sizes).map(({ what }) => what);
+  const whats = classify({}, sizes).map(({ what }) => what);
   assert.ok(!whats.some((what) => /whole run|latency|cp -r/.test(what)));
 });
 
@@ -107,7 +109,9 @@ test('a full run measures every budget', () => {
   );
   const stored = { input: 1, tar: 1, gzip: 1, ours: 1 };
   const all = { W1: stored, W3: stored, W5: stored };
-  const judged = judge(full, { ...sizes, stored: all }).map(({ what }) => what);
+  const judged = classify(full, { ...sizes, stored: all }).map(
+    ({ what }) => what,
+  );
   const unjudged = budgets
     .map(({ what }) => what)
     .filter((what) => !judged.includes(what));

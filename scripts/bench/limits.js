@@ -42,7 +42,8 @@ const limits = {
     );
     const started = performance.now();
     // Hundreds of processes would measure their start.
-    const groups = hashes.length > 8 ? [sources] : sources.map((it) => [it]);
+    const groups =
+      hashes.length > 8 ? [sources] : sources.map((source) => [source]);
     await Promise.all(
       groups.map((group) => run('cp', ['-r', ...group, folder])),
     );

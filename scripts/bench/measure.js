@@ -57,7 +57,7 @@ async function prepare(testbed, row) {
  * @returns {Promise<Sample>}
  */
 async function measureLimit(testbed, row, limit) {
-  const { workload, hashes } = await subject(testbed, row);
+  const { workload, hashes } = await workloadOf(testbed, row);
   const folder = testbed.newFolder();
   const { url } = await testbed.storage('ours', 'read');
   await quiet();
@@ -77,7 +77,7 @@ async function measureClient(testbed, row, client, { thorough = false }) {
     return play(testbed, place, { client, action: row.action });
   }
   if (row.action === 'miss') return measureMisses(testbed, place, client, row);
-  const { workload, hashes } = await subject(testbed, row);
+  const { workload, hashes } = await workloadOf(testbed, row);
   const isStore = row.action === 'store';
   const work = isStore ? workload.cacheDirectory : testbed.newFolder();
   if (isStore && place instanceof Storage) await place.reset();
@@ -118,7 +118,7 @@ async function measureMisses(testbed, place, client, { action, copies = 1 }) {
  * @param {Testbed} testbed
  * @param {Row} row
  */
-async function subject(testbed, row) {
+async function workloadOf(testbed, row) {
   const workload = await testbed.workload(row.workload);
   return { workload, hashes: workload.hashes.slice(0, row.copies) };
 }
@@ -130,7 +130,7 @@ async function subject(testbed, row) {
  * @param {Row} row
  */
 async function storeForReading(testbed, row) {
-  const { workload, hashes } = await subject(testbed, row);
+  const { workload, hashes } = await workloadOf(testbed, row);
   const { cacheDirectory } = workload;
   const needed = new Set(
     row.contenders.map((name) => (isClient(name) ? name : 'ours')),

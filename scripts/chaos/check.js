@@ -66,10 +66,10 @@ function checkResults(machine, result, expected, { isFull }) {
   if (!machine.hasRun()) return [...wrong, 'Nx has run no tasks'];
   const tasks = machine.lastRun();
   for (const [task, { code, hash }] of Object.entries(expected.tasks)) {
-    const it = tasks[task];
-    if (it?.code !== code || it.hash !== hash) {
+    const ran = tasks[task];
+    if (ran?.code !== code || ran.hash !== hash) {
       wrong.push(
-        `${task}: ${JSON.stringify(it)}, without a cache code ${code}, hash ${hash}`,
+        `${task}: ${JSON.stringify(ran)}, without a cache code ${code}, hash ${hash}`,
       );
     }
   }
@@ -129,7 +129,7 @@ function restored(entry, umask) {
  *   trouble
  * @returns {string[]}
  */
-function checkVoice({ output, stdout }, { secrets, most }) {
+function checkLines({ output, stdout }, { secrets, most }) {
   const wrong = [];
   if (stdout.includes('nx-azure-cache:')) wrong.push('a line on stdout');
   const lines = ourLines(output);
@@ -243,8 +243,8 @@ function checkHits(tasks, plan, isMeant = () => true) {
 function count(tasks) {
   const statuses = Object.values(tasks).map(({ cacheStatus }) => cacheStatus);
   return {
-    hits: statuses.filter((it) => it === 'remote-cache-hit').length,
-    misses: statuses.filter((it) => it === 'cache-miss').length,
+    hits: statuses.filter((status) => status === 'remote-cache-hit').length,
+    misses: statuses.filter((status) => status === 'cache-miss').length,
   };
 }
 
@@ -252,7 +252,7 @@ exports.checkClean = checkClean;
 exports.checkHits = checkHits;
 exports.checkResults = checkResults;
 exports.checkSurroundings = checkSurroundings;
-exports.checkVoice = checkVoice;
+exports.checkLines = checkLines;
 exports.count = count;
 exports.expectedOf = expectedOf;
 exports.ourLines = ourLines;

@@ -64,7 +64,7 @@ class Crowd {
 
   look() {
     const found = processesOf(this.#machine);
-    const pidsOf = (/** @type {(it: typeof found[0]) => boolean} */ is) =>
+    const pidsOf = (/** @type {(process: typeof found[0]) => boolean} */ is) =>
       found.filter(is).map(({ pid }) => pid);
     this.#pids = {
       nx: pidsOf(({ command }) => command.includes(' run-many ')),

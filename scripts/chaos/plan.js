@@ -41,7 +41,7 @@ const { drawScenario, weights } = require('./scenarios');
 /** @typedef {'a' | 'b'} MachineName */
 
 /**
- * What a round must come to beside what is always true; must.js checks it.
+ * What a round must come to, beyond what is always true. requirements.js checks it.
  *
  * @typedef {'hit what is not archived' | 'name the archive' | 'keep entries' | 'store or say'} Must
  */

@@ -10,12 +10,12 @@ const { checkSurroundings, expectedOf } = require('./check');
 const { Disk } = require('./disk');
 const { describe } = require('./faults');
 const { interleave } = require('./interleave');
-const { checkMusts } = require('./must');
+const { checkRequirements } = require('./requirements');
 const { signalAtMoment } = require('./process-faults');
 const { ProxyProcess } = require('./proxy-process');
 const { plantStale, prepareDisk } = require('./station');
 const { makeShared, umask, users } = require('./users');
-const { checkEnd, checkRound, checkRun, patience } = require('./verdict');
+const { checkEnd, checkRound, checkRun, nxTimeout } = require('./verdict');
 const { readNotes } = require('./witness');
 const { ChaosMachine } = require('./workspace');
 
@@ -146,7 +146,7 @@ class Run {
   }
 
   #options() {
-    return { parallel: this.#plan.parallel, timeout: patience };
+    return { parallel: this.#plan.parallel, timeout: nxTimeout };
   }
 
   /** @param {MachineName} name */
@@ -250,7 +250,9 @@ class Run {
       const [{ result }] = runs;
       const verdict = checkRound(round, machine, result, context);
       wrong.push(...verdict.wrong);
-      wrong.push(...(await this.#checkMusts(round, station, result, before)));
+      wrong.push(
+        ...(await this.#checkRequirements(round, station, result, before)),
+      );
       this.hits += verdict.counts.hits;
       this.misses += verdict.counts.misses;
       this.isCutShort = verdict.races.length > 0;
@@ -320,12 +322,18 @@ class Run {
    * @param {Result} result
    * @param {Record<string, string>} before
    */
-  async #checkMusts(round, { machine }, result, before) {
+  async #checkRequirements(round, { machine }, result, before) {
     if (!round.must || !machine.hasRun()) return [];
     const after = await this.#entries(round);
     const tasks = machine.lastRun();
     const plan = this.#plan;
-    return checkMusts(round.must, { plan, result, tasks, before, after });
+    return checkRequirements(round.must, {
+      plan,
+      result,
+      tasks,
+      before,
+      after,
+    });
   }
 
   /** @param {string[]} lines */

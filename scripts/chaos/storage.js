@@ -110,7 +110,9 @@ class Storage {
         return;
       default:
         for (const blob of await this.#someBlobs(container, fault.share)) {
-          await rewrite(blob, (it) => damages[fault.kind](it, fault.place));
+          await rewrite(blob, (content) =>
+            damages[fault.kind](content, fault.place),
+          );
         }
     }
   }

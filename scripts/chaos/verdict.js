@@ -7,7 +7,7 @@ const {
   checkClean,
   checkHits,
   checkResults,
-  checkVoice,
+  checkLines,
   count,
 } = require('./check');
 const { processesLeft, processesOf, signal } = require('../kit/processes');
@@ -21,7 +21,7 @@ const { drain } = require('./workspace');
 /** @import { Result } from '../kit/run' */
 
 /** Milliseconds after which Nx is said to hang. */
-const patience = 150_000;
+const nxTimeout = 150_000;
 
 /** Milliseconds for the end of our processes after that of Nx, beside the drain. */
 const slack = 8000;
@@ -66,7 +66,7 @@ function checkRun(round, result, { plan, expected, secrets }) {
   const { took } = result;
   const { took: without } = expected;
   const most = allowance(round, plan) + 3 * without;
-  if (took >= patience) wrong.push('Nx hangs');
+  if (took >= nxTimeout) wrong.push('Nx hangs');
   else if (took > most) {
     wrong.push(
       `took ${took | 0} ms, at most ${most | 0}; ${without | 0} ms without a cache`,
@@ -74,7 +74,7 @@ function checkRun(round, result, { plan, expected, secrets }) {
   }
   const { kind, faults, damage } = round;
   const isQuiet = kind === 'calm' || kind === 'proof';
-  const voice = checkVoice(result, {
+  const voice = checkLines(result, {
     secrets,
     most: isQuiet ? 0 : Math.max(1, faults.length + damage.length),
   });
@@ -137,4 +137,4 @@ function checkRound(round, machine, result, { plan, expected, notes }) {
 exports.checkEnd = checkEnd;
 exports.checkRound = checkRound;
 exports.checkRun = checkRun;
-exports.patience = patience;
+exports.nxTimeout = nxTimeout;

@@ -83,7 +83,9 @@ for (const install of ['alias', 'plain']) {
     );
     assert.ok(seen.includes(`node_modules/${alias}`), seen);
     const requests = recorder.take();
-    const removed = requests.filter((it) => it === 'DELETE 202').length;
+    const removed = requests.filter(
+      (request) => request === 'DELETE 202',
+    ).length;
     assert.ok(removed > 5, requests.join(', '));
 
     const text = await a.nx(['g', `${alias}:doctor`]);

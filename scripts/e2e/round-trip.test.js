@@ -82,9 +82,9 @@ test('terminal output of any size is restored exactly', async (t) => {
   const { machine } = await startFixture(t);
   const runs = [];
   for (const name of ['a', 'b']) {
-    const it = machine(name);
+    const built = machine(name);
     fs.writeFileSync(
-      path.join(it.workspace, 'colors', 'project.json'),
+      path.join(built.workspace, 'colors', 'project.json'),
       JSON.stringify({
         name: 'colors',
         targets: {
@@ -92,11 +92,11 @@ test('terminal output of any size is restored exactly', async (t) => {
         },
       }),
     );
-    await runNx(it, ['run', 'colors:build']);
-    const { 'colors:build': task } = it.lastRun();
+    await runNx(built, ['run', 'colors:build']);
+    const { 'colors:build': task } = built.lastRun();
     runs.push({
       status: task.cacheStatus,
-      text: terminalOutput(it, task.hash),
+      text: terminalOutput(built, task.hash),
     });
   }
   assert.equal(runs[0].status, 'cache-miss');
@@ -119,10 +119,13 @@ function terminalOutput(machine, hash) {
 test('a failed task stays failed and is not shared', async (t) => {
   const { machine, recorder } = await startFixture(t);
   for (const name of ['a', 'b']) {
-    const it = machine(name);
-    fs.writeFileSync(path.join(it.workspace, 'words', 'source.json'), 'broken');
-    await runNx(it, ['run', 'words:build'], { code: 1 });
-    assertStatus(it, 'cache-miss', ['words:build']);
+    const built = machine(name);
+    fs.writeFileSync(
+      path.join(built.workspace, 'words', 'source.json'),
+      'broken',
+    );
+    await runNx(built, ['run', 'words:build'], { code: 1 });
+    assertStatus(built, 'cache-miss', ['words:build']);
     assert.deepEqual(recorder.take(), miss);
   }
 });

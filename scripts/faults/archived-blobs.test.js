@@ -38,9 +38,14 @@ fullTest('archived-blobs_are_misses_and_all_others_hits', async (t) => {
   assert.equal(remoteHits(machine), tasks / 2);
   // Their names are taken, and new results are stored all the same.
   const requests = fixture.recorder.take();
-  assert.equal(requests.filter((it) => it === 'PUT 409').length, tasks / 2);
+  assert.equal(
+    requests.filter((request) => request === 'PUT 409').length,
+    tasks / 2,
+  );
   writeMany(machine, tasks + 5);
   await runNx(machine, build);
-  const stored = fixture.recorder.take().filter((it) => it === 'PUT 201');
+  const stored = fixture.recorder
+    .take()
+    .filter((request) => request === 'PUT 201');
   assert.equal(stored.length, 5);
 });

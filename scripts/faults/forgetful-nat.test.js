@@ -67,6 +67,8 @@ fullTest('forgetful-nat_costs_no_result', async (t) => {
   const azure = { timeouts: { firstByte: '2s' } };
   await assertUndisturbed(fixture.machine('a', { azure, env }), { line: null });
   assert.ok(nat.forgotten > 0, 'it has forgotten nothing');
-  const stored = fixture.recorder.take().filter((it) => it === 'PUT 201');
+  const stored = fixture.recorder
+    .take()
+    .filter((request) => request === 'PUT 201');
   assert.equal(stored.length, 3);
 });

@@ -27,9 +27,9 @@ async function startConnectProxy(t, routes) {
     response.writeHead(405).end(),
   );
   server.on('connect', (request, /** @type {Socket} */ socket) => {
-    const keep = (/** @type {Socket} */ it) => {
-      sockets.add(it);
-      it.on('error', () => it.destroy()); // the other side has gone
+    const keep = (/** @type {Socket} */ end) => {
+      sockets.add(end);
+      end.on('error', () => end.destroy()); // the other side has gone
     };
     keep(socket);
     if (request.headers['proxy-authorization'] !== expected) {

@@ -136,7 +136,11 @@ class CellRun {
    */
   async must(machine, [program, ...args]) {
     const result = await machine.run(program, args);
-    assert.equal(result.code, 0, told([program, ...args], result.output));
+    assert.equal(
+      result.code,
+      0,
+      withCommand([program, ...args], result.output),
+    );
     return result;
   }
 
@@ -249,7 +253,7 @@ class CellRun {
    */
   async assertResolves(machine) {
     const { stdout } = await this.must(machine, [
-      ...[...this.manager.node, path.join(__dirname, 'look.js')],
+      ...[...this.manager.node, path.join(__dirname, 'probe.js')],
       ...[machine.workspace, ...Object.keys(this.cell.beside ?? {})],
     ]);
     const { packages } = this.shared;
@@ -281,7 +285,7 @@ class CellRun {
     const { code, stdout, output } = await this.nx(machine, buildTasks, {
       env: onMain,
     });
-    const what = told(buildTasks, output);
+    const what = withCommand(buildTasks, output);
     const requests = this.#recorder?.take() ?? [];
     const gets = requests.filter((text) => text.startsWith('GET'));
     assert.equal(gets.length, tasks.length, `${requests.join(', ')}: ${what}`);
@@ -311,7 +315,7 @@ class CellRun {
     fs.writeFileSync(source, 'broken');
     const args = ['run', 'words:build'];
     const { code, output } = await this.nx(machine, args, { env: onMain });
-    const what = told(args, output);
+    const what = withCommand(args, output);
     assert.equal(code, 1, what);
     const ours = linesOfOurs(output);
     assert.equal(ours.length, 1, what);
@@ -334,7 +338,7 @@ class CellRun {
     const { checks } = JSON.parse(doctor.stdout);
     for (const id of ['loaded', 'nx', 'platform-package', 'licence', 'read']) {
       const found = checks.find((check) => check.id === id);
-      assert.equal(found?.status, 'ok', told(rest, doctor.output));
+      assert.equal(found?.status, 'ok', withCommand(rest, doctor.output));
     }
   }
 }
@@ -343,7 +347,7 @@ class CellRun {
  * @param {readonly string[]} args
  * @param {string} output
  */
-const told = (args, output) => `${args.join(' ')}:\n${output.trim()}`;
+const withCommand = (args, output) => `${args.join(' ')}:\n${output.trim()}`;
 
 /**
  * Our lines. What Nx says of a failed command has no end of its line, now and then.
@@ -388,4 +392,4 @@ function sha256(file) {
 exports.CellRun = CellRun;
 exports.linesOfOurs = linesOfOurs;
 exports.buildTasks = buildTasks;
-exports.told = told;
+exports.withCommand = withCommand;

@@ -9,7 +9,7 @@ const path = require('node:path');
 const { createContainer } = require('../kit/azurite');
 const { onMain } = require('../kit/ci');
 const { platformPackage } = require('../kit/names');
-const { CellRun, buildTasks, linesOfOurs, told } = require('./cell');
+const { CellRun, buildTasks, linesOfOurs, withCommand } = require('./cell');
 
 /** @import { Machine } from '../kit/machine' */
 /** @import { Cell, Shared } from './cell' */
@@ -89,7 +89,7 @@ class MissingRun extends CellRun {
       'without --omit=optional; if that does not help, remove node_modules ' +
       'and the entries of @nx-azure-cache from the lockfile first';
     const run = await this.nx(machine, buildTasks, { env: onMain });
-    const what = told(buildTasks, run.output);
+    const what = withCommand(buildTasks, run.output);
     assert.equal(run.code, 0, what);
     assert.deepEqual(
       linesOfOurs(run.output),

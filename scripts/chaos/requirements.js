@@ -70,8 +70,8 @@ function hashOf(name) {
  * @param {Must[]} musts
  * @param {Outcome} outcome
  */
-function checkMusts(musts, outcome) {
+function checkRequirements(musts, outcome) {
   return musts.flatMap((must) => checks[must](outcome));
 }
 
-exports.checkMusts = checkMusts;
+exports.checkRequirements = checkRequirements;

@@ -1,6 +1,6 @@
 'use strict';
 
-// node look.js WORKSPACE [PACKAGE …]: prints, as JSON, what a workspace finds of our
+// node probe.js WORKSPACE [PACKAGE …]: prints, as JSON, what a workspace finds of our
 // package and of others, and what our package finds. Run by the workspace's package
 // manager, so that it finds what Nx finds.
 
