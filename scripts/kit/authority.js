@@ -11,9 +11,8 @@ const { atEnd } = require('./cleanup');
 /** @import { Certificate } from './certificate' */
 
 /**
- * Starts as much of Microsoft Entra ID, and of the issuer of GitHub Actions, as
- * signs a job in. Its tokens are good for `azurite --oauth basic`, which looks at
- * their claims and not at their signature.
+ * Starts a stub of Microsoft Entra ID, and of the token issuer of GitHub Actions. Its tokens
+ * satisfy `azurite --oauth basic`, which checks their claims and not their signature.
  *
  * @param {Certificate} certificate
  */
@@ -78,7 +77,7 @@ const jobToken = 'the-token-of-the-job';
  */
 async function answer(authority, request, response) {
   const { pathname, searchParams } = new URL(request.url ?? '', authority.url);
-  // By the name that it was asked for, which may be one that a proxy leads here.
+  // Under the requested name, which a proxy may lead here.
   const base = `https://${request.headers.host}/${pathname.split('/')[1]}`;
   if (pathname.endsWith('/v2.0/.well-known/openid-configuration')) {
     send(response, 200, {

@@ -6,15 +6,14 @@ const path = require('node:path');
 const { root } = require('./root');
 const { startServer } = require('./server');
 
-// Published by Microsoft for the emulator; no secret.
+// Microsoft publishes this account and key for the emulator.
 const account = 'devstoreaccount1';
 const key =
   'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 
 /**
- * Starts Azurite, the emulator of Azure Blob Storage, in memory. With a
- * certificate it speaks TLS, and takes tokens of Entra ID, too: any whose claims
- * are right, for whatever they ask.
+ * Starts Azurite, the emulator of Azure Blob Storage, in memory. With a certificate it
+ * speaks TLS and accepts tokens of Entra ID with the right claims, for every request.
  *
  * @param {{ certificate?: import('./certificate').Certificate }} [options]
  */
@@ -25,7 +24,7 @@ async function startAzurite({ certificate } = {}) {
   ];
   const server = await startServer(
     'Azurite',
-    // azblob 1.8.3 sends an API version that Azurite 3.37 does not know yet.
+    // azblob 1.8.3 sends an API version that Azurite 3.37 does not know.
     (port) => [
       path.join(root, 'node_modules/azurite/dist/src/blob/main.js'),
       '--inMemoryPersistence',
@@ -216,7 +215,7 @@ async function emptyContainer(connectionString, container) {
 
 /** @param {string} connectionString */
 function service(connectionString) {
-  // Loaded here: scripts load this file before anything is installed.
+  // Required here: scripts load this file before they install packages.
   const { BlobServiceClient } = require('@azure/storage-blob');
   return BlobServiceClient.fromConnectionString(connectionString);
 }

@@ -9,8 +9,7 @@ const { endRunning } = require('./run');
 const tasks = [];
 
 /**
- * Registers something to do at the end, the last first: when `cleanUp` is
- * called, also after Ctrl-C.
+ * Registers a task for `cleanUp`, which also runs after Ctrl-C. The last one runs first.
  *
  * @param {() => unknown} task
  */
@@ -37,16 +36,16 @@ function cleanUp() {
 }
 
 /**
- * Runs a script's main function, cleans up, and exits: with what main resolves
- * to (default 0), with 1 after an error, with 128 + its number after a signal,
- * also when its output is closed.
+ * Runs a script's main function, cleans up, and exits. The exit code is what main resolves to
+ * (default 0), 1 after an error, and 128 + its number after a signal. A closed output counts
+ * as SIGPIPE.
  *
  * @param {() => Promise<number | void>} main
  */
 async function runMain(main) {
   /** @param {number} code */
   const exit = async (code) => {
-    // The first to come decides: after a signal main fails, too.
+    // The first call decides, because after a signal main fails, too.
     if (cleaning) return;
     await cleanUp();
     process.exit(code);
@@ -54,7 +53,7 @@ async function runMain(main) {
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
     process.on(signal, () => exit(128 + os.constants.signals[signal]));
   }
-  // The reader of our output has gone: `| head`.
+  // The output is closed, for example by `| head`.
   process.stdout.on('error', () => exit(128 + os.constants.signals.SIGPIPE));
   try {
     await exit((await main()) ?? 0);

@@ -7,7 +7,7 @@ const { namesBelow } = require('./tree');
 /** @import { Machine } from './machine' */
 
 /**
- * Files that hostile archives have written outside the outputs: all are called evil.
+ * The files that hostile archives wrote outside the outputs. All are named evil.
  *
  * @param {Machine} machine
  */

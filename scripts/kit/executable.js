@@ -3,7 +3,7 @@
 const fs = require('node:fs');
 
 /**
- * What an executable says of itself.
+ * What the headers of an executable say.
  *
  * @typedef {object} Executable
  * @property {'linux' | 'darwin' | 'win32'} os
@@ -15,7 +15,7 @@ const fs = require('node:fs');
  */
 
 /**
- * Reads the headers of an executable of 64 bits: ELF, Mach-O or PE.
+ * Reads the headers of a 64-bit executable: ELF, Mach-O or PE.
  *
  * @param {string} file
  * @returns {Executable}

@@ -1,7 +1,7 @@
 'use strict';
 
-// A proxy before Azurite. It records the requests, and does to each what its `fault`
-// says: http-faults.js has the vocabulary.
+// A proxy before Azurite. It records all requests, and its `fault` decides what happens to
+// each. http-faults.js holds the faults.
 
 const http = require('node:http');
 const https = require('node:https');
@@ -19,7 +19,7 @@ const { connectionString, endpoint } = require('./azurite');
 /** @typedef {{ scheme: string, host: string, port: number }} Target */
 
 class FaultProxy {
-  /** What is done to each request: nothing. @type {Fault} */
+  /** Decides what happens to each request. This one passes all on. @type {Fault} */
   fault = ({ pass }) => pass();
 
   /** Where requests go, which may change. @type {Target} */
@@ -141,7 +141,7 @@ class Exchange {
     this.number = number;
     /** Milliseconds for which nothing came on its connection. */
     this.idle = idle;
-    /** Notes what became of it. `pass`, `ask` and `askWhole` do so themselves. */
+    /** Records the result. `pass`, `ask` and `askWhole` do so themselves. */
     this.record = record;
     this.#open = open;
   }
@@ -154,15 +154,15 @@ class Exchange {
   };
 
   /**
-   * Passes the request on. Never resolves if there is no response: the connection is
-   * closed then.
+   * Passes the request on. If there is no response, closes the connection and never
+   * resolves.
    *
    * @returns {Promise<IncomingMessage>}
    */
   ask = () => {
     const { request } = this;
     const passedOn = this.#open();
-    // What has not come whole is not passed on as if it had.
+    // A part of a request must not look like a whole one.
     request.on('aborted', () => passedOn.destroy());
     request.pipe(passedOn);
     return this.#responseTo(passedOn);
@@ -179,7 +179,7 @@ class Exchange {
     const response = await asked;
     const { statusCode: status = 0, headers } = response;
     const whole = await buffer(response).catch(() => undefined);
-    // It has broken off, and the connection is closed: nothing is left to be done.
+    // The response broke off, and the connection is closed.
     return whole ? { status, headers, body: whole } : new Promise(() => {});
   };
 

@@ -1,6 +1,6 @@
 'use strict';
 
-// What a test has of its own: a container, a proxy before it, and machines.
+// Each test has its own container, a proxy before it, and machines.
 
 const { randomUUID } = require('node:crypto');
 const fs = require('node:fs');
@@ -35,7 +35,7 @@ async function startFixture(
   t.after(() => fs.rmSync(folder, { recursive: true, force: true }));
   return {
     container,
-    /** Records what the machines send; does to it what its `fault` says. */
+    /** The fault proxy between the machines and Azurite. */
     recorder,
     /** Holds the machines. */
     folder,

@@ -12,7 +12,7 @@ const { gzipSync } = require('node:zlib');
 const pass = ({ pass }) => pass();
 
 /**
- * Does something to the requests of one method, or of all; passes on others.
+ * Applies a fault to the requests of one method, or to all, and passes on others.
  *
  * @param {'GET' | 'PUT' | 'all'} method
  * @param {Fault} fault
@@ -24,9 +24,8 @@ const on = (method, fault) => (exchange) =>
     : exchange.pass();
 
 /**
- * Does something to the reads of a scope's entries; passes on other requests. A
- * developer's machine, which the tests' are, reads `trusted` and `local` at once
- * and writes `local`.
+ * Applies a fault to reads from one scope, and passes on other requests. The machines of the
+ * tests are a developer's: they read `trusted` and `local` at once, and write `local`.
  *
  * @param {'trusted' | 'local'} scope
  * @param {Fault} fault
@@ -38,7 +37,7 @@ const onReadOf = (scope, fault) =>
   );
 
 /**
- * Does something to the first requests of a method; passes on later ones.
+ * Applies a fault to the first requests of a method, and passes on later ones.
  *
  * @param {'GET' | 'PUT'} method
  * @param {Fault} fault
@@ -62,13 +61,13 @@ const answer =
   (status, headers = {}, body = '') =>
   (exchange) => {
     exchange.record(status);
-    // Before the request's body is there, as servers do that refuse.
+    // Servers that refuse a request respond before its body has arrived.
     exchange.request.resume();
     exchange.respond({ status, headers, body: Buffer.from(body) });
   };
 
 /**
- * Resets the connection once the first of a request's body has come.
+ * Resets the connection once the first bytes of a request's body have arrived.
  *
  * @type {Fault}
  */
@@ -146,7 +145,7 @@ async function sendPart(exchange, lengthOf) {
   response.writeHead(status, headers);
   response.flushHeaders();
   const part = body.subarray(0, lengthOf(body));
-  // Until it is on its way: a reset throws away what waits.
+  // Waits until it is sent, because a reset discards what is still buffered.
   if (part.length > 0) {
     await new Promise((resolve) => response.write(part, resolve));
   }
@@ -221,8 +220,7 @@ function flip(body, share) {
 }
 
 /**
- * Holds requests until `open` is called, and tells when `count` of them are
- * there.
+ * Holds requests until `open` is called. `arrived` resolves when `count` requests wait.
  *
  * @param {number} [count]
  */

@@ -1,7 +1,6 @@
 'use strict';
 
-// Only Node's built-in modules here: this runs as the first thing in a fresh
-// clone.
+// Uses Node's built-in modules only, because this runs first in a fresh clone.
 
 const { createHash } = require('node:crypto');
 const fs = require('node:fs');
@@ -17,9 +16,9 @@ async function install() {
   if (fs.existsSync(stamp) && fs.readFileSync(stamp, 'utf8') === want) return;
 
   console.log('Installing the tools of this repository …');
-  // Not `npm ci`: it refuses a lockfile without entries for other platforms'
-  // binaries, which registries that mirror only some of them cause
-  // (npm/cli#4828). This one installs what the lockfile says, too.
+  // Not `npm ci`: it rejects a lockfile without entries for other platforms' binaries
+  // (npm/cli#4828), which registries cause that mirror only some platforms. `npm install`
+  // installs what the lockfile says, too.
   await run('npm', ['install', '--no-save', '--ignore-scripts']);
   fs.writeFileSync(stamp, want);
 }

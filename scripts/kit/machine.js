@@ -7,9 +7,9 @@ const { root } = require('./root');
 const { attempt, run } = require('./run');
 
 /**
- * A machine with a workspace: a folder for its home and one for the workspace,
- * and the environment in which Nx runs there. Nx 24 keeps its cache in
- * ~/.nx/<repository>, so a second machine needs another home.
+ * A machine with a workspace: a home folder, a workspace folder, and the environment in
+ * which Nx runs there. Nx 24 keeps its cache in ~/.nx/<repository>, so each machine needs its
+ * own home.
  */
 class Machine {
   /**
@@ -34,7 +34,7 @@ class Machine {
   }
 
   /**
-   * Runs a command in the workspace; resolves also when it fails.
+   * Runs a command in the workspace. Resolves even if it fails.
    *
    * @param {string} command
    * @param {string[]} args
@@ -50,7 +50,7 @@ class Machine {
   }
 
   /**
-   * Runs Nx; resolves also when the run fails.
+   * Runs Nx. Resolves even if the run fails.
    *
    * @param {string[]} args
    * @param {Parameters<Machine['run']>[2]} [options]
@@ -61,7 +61,7 @@ class Machine {
   }
 
   /**
-   * Runs Nx as people do: below npm, which adds a second to each run.
+   * Runs Nx through npx, as people do. npx adds a second to each run.
    *
    * @param {string[]} args
    * @param {Parameters<Machine['run']>[2]} [options]
@@ -94,9 +94,8 @@ class Machine {
   }
 
   /**
-   * What Nx says of the tasks of its last run, by task (`site:build`):
-   * `cacheStatus` is `cache-miss`, `local-cache-hit` or `remote-cache-hit`,
-   * `took` milliseconds.
+   * What Nx reports about the tasks of its last run, by task (`site:build`). `cacheStatus` is
+   * `cache-miss`, `local-cache-hit` or `remote-cache-hit`; `took` is in milliseconds.
    *
    * @returns {Record<string, { cacheStatus: string, hash: string, code: number, took: number }>}
    */
@@ -121,8 +120,8 @@ class Machine {
 }
 
 /**
- * This process's environment without what would tell Nx, npm or Azure's
- * libraries something about it, such as that it is CI (nx/src/utils/is-ci).
+ * This process's environment without the variables that Nx, npm or Azure's libraries read,
+ * such as those that mean CI (nx/src/utils/is-ci).
  */
 function neutralEnvironment() {
   const telling =
@@ -133,8 +132,8 @@ function neutralEnvironment() {
 }
 
 /**
- * Puts the workspace of scripts/workspace on a machine: a git repository,
- * whose packages come from a registry, with Nx installed.
+ * Creates the workspace of scripts/workspace on a machine: a git repository with Nx
+ * installed from a registry.
  *
  * @param {Machine} machine
  * @param {string} registry URL

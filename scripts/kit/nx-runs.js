@@ -19,13 +19,13 @@ const tasks = ['colors:build', 'site:build', 'words:build'];
 /** What no output may contain. */
 const secrets = () => [testLicense('valid'), accountKey(shared().azurite)];
 
-/** The line that sums up a run, in CI. */
+/** The summary line of a run in CI. */
 const summary =
   /^nx-azure-cache: (\d+) hits?, (\d+) miss(es)?, (\d+) stored, .* MB read, .* MB written, \S+ s waited, (read-write|read-only), scope \S+ \(.+\), https?:\/\/\S+$/;
 
 /**
- * Runs Nx and checks what must be true of every run: it ends with `code`, no
- * secret is printed, and no more than one line sums it up.
+ * Runs Nx and asserts what must be true of every run: it ends with `code`, prints no secret,
+ * and prints one summary line at most.
  *
  * @param {Machine} machine
  * @param {string[]} args

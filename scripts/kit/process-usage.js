@@ -9,7 +9,7 @@ const { kindOf, readStrings } = require('./processes');
 const ticks = 100;
 
 /**
- * The children of a process, and theirs.
+ * The descendants of a process.
  *
  * @param {number} parent
  * @returns {number[]}
@@ -65,7 +65,7 @@ function cpuOf(pid) {
 }
 
 /**
- * The most memory that a process has had at once, in bytes.
+ * The peak memory of a process, in bytes.
  *
  * @param {number} pid
  */

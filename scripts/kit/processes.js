@@ -1,7 +1,7 @@
 'use strict';
 
-// The processes of a machine (scripts/kit/machine.js): those whose HOME is its
-// home, so whatever Nx has started, however it was orphaned. Linux only.
+// Finds the processes of a machine (machine.js) by their HOME, so also those that outlived
+// their parents. Linux only.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -155,8 +155,8 @@ async function assertNoProcess(machine, limit = 5_000) {
 }
 
 /**
- * Waits until no server of a machine is left: one may end after Nx, and removes its
- * folder then. What else runs there may go on.
+ * Waits until no server of a machine is left. A server may end after Nx, and removes its
+ * folder then. Other processes may go on.
  *
  * @param {Machine} machine
  */

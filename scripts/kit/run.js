@@ -14,8 +14,8 @@ const { root } = require('./root');
  */
 
 /**
- * Every command is a process group of its own, so that it can be ended with
- * all that it has started: npx starts Nx, which starts the tasks.
+ * Every command is its own process group, so that this process can end it with all its
+ * descendants: npx starts Nx, which starts the tasks.
  */
 const detached = process.platform !== 'win32';
 
@@ -23,7 +23,7 @@ const detached = process.platform !== 'win32';
 const running = new Map();
 
 /**
- * Runs a command to its end and resolves to what it did, also when it fails.
+ * Runs a command and resolves to its result, even if it fails.
  *
  * @param {string} command
  * @param {readonly string[]} args
@@ -84,7 +84,7 @@ function attempt(
 }
 
 /**
- * Runs a command to its end. Rejects, with what it printed, when it fails.
+ * Runs a command. Rejects with its output if it fails.
  *
  * @param {string} command
  * @param {readonly string[]} args

@@ -9,8 +9,8 @@ const { setTimeout: sleep } = require('node:timers/promises');
 /** @import { TestContext } from 'node:test' */
 
 /**
- * Starts a server that accepts no connection: its queue is full, so that
- * whoever connects waits for an answer to its first packet.
+ * Starts a server whose queue of connections is full. It accepts none, so clients wait for a
+ * response to their first packet.
  *
  * @param {TestContext} t
  * @returns {Promise<number>} its port

@@ -6,7 +6,7 @@ const tls = require('node:tls');
 const { atEnd } = require('./cleanup');
 
 /**
- * Starts a server on 127.0.0.1 and resolves once it answers HTTP, or TLS.
+ * Starts a server on 127.0.0.1, and resolves once it responds to HTTP, or to TLS.
  *
  * @param {string} name for messages
  * @param {(port: number) => string[]} args without a command: a script of

@@ -1,8 +1,8 @@
 'use strict';
 
-// What all suites with a real Nx share: the packages that were built, the servers, and
-// workspaces that have the packages. `npm test` starts it once for several suites; a
-// suite that runs alone starts its own. Tests find it in a variable.
+// All suites with a real Nx share the built packages, the servers, and workspaces in which
+// the packages are installed. `npm test` sets them up once for several suites; a suite that
+// runs alone sets up its own. Tests find them through a variable.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -31,8 +31,8 @@ const variable = 'KIT_SHARED';
 const specifiers = { alias: specifier, plain: alias };
 
 /**
- * Installs the tools, builds and publishes the packages, and starts Azurite and
- * Verdaccio; takes over what another process has started.
+ * Installs the tools, builds and publishes the packages, and starts Azurite and Verdaccio.
+ * If another process has done so, uses its servers.
  *
  * @returns {Promise<Shared>}
  */
@@ -55,14 +55,14 @@ async function startShared() {
 }
 
 /**
- * The variable that hands it to other processes.
+ * The variable that passes it to other processes.
  *
  * @param {Shared} shared
  */
 const environmentOf = (shared) => ({ [variable]: JSON.stringify(shared) });
 
 /**
- * What the process that runs this test has started.
+ * The set-up of the suite that runs this test.
  *
  * @returns {Shared}
  */
@@ -75,8 +75,8 @@ function shared() {
 }
 
 /**
- * A workspace that has the package, as `nx add` leaves it. The first process that asks
- * for it makes it.
+ * A workspace with the package, as `nx add` leaves it. The first process that needs it makes
+ * it.
  *
  * @param {Shared} shared
  * @param {string} name `alias` or `plain`, of the newest Nx; or `nx-` and another version
@@ -113,7 +113,7 @@ function emptyWorkspace({ folder, registry }) {
 }
 
 /**
- * A machine that installs packages from a cache, and has one of its own for all else.
+ * A machine whose npm cache stays from one run to the next.
  *
  * @param {string} folder
  */
@@ -143,7 +143,7 @@ function buildWithoutCache(shared) {
 }
 
 /**
- * Fills a folder once, whatever process asks first; the others wait.
+ * Fills a folder once. The first process does it, and the others wait.
  *
  * @param {string} folder
  * @param {(folder: string) => Promise<unknown>} fill

@@ -1,7 +1,7 @@
 'use strict';
 
-// Packages that stand in for binaries of other platforms. Yarn wants to know about all
-// platforms before it installs one. None of them is ever installed: their `os` is another.
+// Empty packages in place of the binaries of other platforms. Yarn reads the manifests of all
+// platforms before it installs one. It never installs an empty one, because `os` differs.
 
 const { createHash } = require('node:crypto');
 const { buffer } = require('node:stream/consumers');
@@ -55,8 +55,7 @@ async function addPlatformsOfNx(registry, nx) {
 }
 
 /**
- * Publishes a package that holds its manifest only. npm, which does more, takes two
- * seconds for each.
+ * Publishes a package that holds only its manifest. npm would take two seconds for each.
  *
  * @param {string} registry URL
  * @param {Manifest} manifest

@@ -1,7 +1,6 @@
 'use strict';
 
-// Runs a suite: a folder of tests with a real Nx, the npm packages, the binary and
-// Azurite.
+// Runs a suite: a folder of tests with real Nx, the npm packages, the binary and Azurite.
 
 const fs = require('node:fs');
 const os = require('node:os');
@@ -25,8 +24,8 @@ const { variables } = require('./tests');
  */
 
 /**
- * Runs the tests that the command line asks for: PATTERNs, and --quick or --nightly.
- * With --list prints their names and runs nothing.
+ * Runs the tests that the command line selects with PATTERNs, --quick or --nightly. With
+ * --list prints their names instead.
  *
  * @param {Suite} suite
  * @returns {Promise<number>} an exit code
@@ -100,8 +99,8 @@ function filesFor(folder, patterns) {
 }
 
 /**
- * The names of a suite's tests, without running one. Loading the files finds names that
- * are made in a loop, too.
+ * The names of a suite's tests, without running one. It loads the files, and so finds names
+ * that are made in a loop, too.
  *
  * @param {string} folder
  * @param {Selection} [selection]
@@ -131,8 +130,8 @@ async function testNames(
 }
 
 /**
- * A folder for the temporary files of all runs, so that a test sees what is left there.
- * Its name is short: Nx has sockets in it.
+ * A folder for the temporary files of all runs, in which tests look for leftovers. Its name
+ * is short, because Nx makes sockets in it.
  */
 function temporaryFiles() {
   const folder = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'nxt'));

@@ -1,7 +1,7 @@
 'use strict';
 
-// The makers of tests of a suite. A test that was not asked for is not made: that is not
-// the same as one that is skipped.
+// Makes the tests of a suite. A test that was not selected is not made, so it does not count
+// as skipped.
 
 const fs = require('node:fs');
 const path = require('node:path');

@@ -21,7 +21,7 @@ const version = 'v2.5.0';
 const variable = 'KIT_TOXIPROXY';
 
 /**
- * Builds it, unless it is there, and starts it.
+ * Builds toxiproxy, unless an earlier run has, and starts it.
  *
  * @returns {Promise<NodeJS.ProcessEnv>} the variable with which tests find it
  */
@@ -111,7 +111,7 @@ class Toxiproxy {
    * @param {object} [body]
    */
   async #call(method, path, body) {
-    // A connection each: one that is kept may be closed just when it is used.
+    // A new connection each time: a kept one may close just when it is used.
     const request = http.request(`${this.#api}${path}`, {
       method,
       agent: false,

@@ -6,13 +6,13 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 /**
- * The tree below a folder, for comparing: every entry's type and mode, the
- * content of files and the targets of links.
+ * The tree below a folder, for comparisons: each entry's type and mode, the content of files
+ * and the targets of links.
  *
  * @param {string} folder
  * @param {{ times?: boolean, without?: string[] }} [options] `times` adds
  *   modification times in nanoseconds; `without` names entries of the folder
- *   that are left out
+ *   that are skipped
  */
 function readTree(folder, { times = false, without = [] } = {}) {
   /** @type {Record<string, string>} */
@@ -32,8 +32,8 @@ function readTree(folder, { times = false, without = [] } = {}) {
 }
 
 /**
- * The names of all that is below a folder. Not fs.readdirSync with recursive:
- * in Node 20 that follows links, also those that go around in a circle.
+ * The names of all entries below a folder. fs.readdirSync with `recursive` does not do: in
+ * Node 20 it follows links, even in circles.
  *
  * @param {string} folder
  * @returns {string[]}

@@ -10,8 +10,8 @@ const { startServer } = require('./server');
 const { addOurPlatforms } = require('./stand-ins');
 
 /**
- * Starts Verdaccio, an npm registry, which holds our packages, and passes on all others
- * from the registry of this machine and keeps them.
+ * Starts Verdaccio, an npm registry. It holds our packages, fetches all others from this
+ * machine's registry, and keeps them for the next run.
  */
 async function startVerdaccio() {
   const folder = temporaryFolder('verdaccio');
@@ -27,7 +27,7 @@ async function startVerdaccio() {
   ]);
   const url = `http://127.0.0.1:${server.port}/`;
 
-  // npm wants a token to publish, Verdaccio takes any.
+  // npm needs a token to publish; Verdaccio accepts any.
   const npmrc = path.join(folder, 'npmrc');
   const registryKey = url.replace('http:', '');
   fs.writeFileSync(npmrc, `${registryKey}:_authToken=anybody\n`);
@@ -43,9 +43,9 @@ async function startVerdaccio() {
 }
 
 /**
- * Publishes the packages that `npm run build` has made, as a release does: those of the
- * platforms first, so that the main package never names one that is not there. Those that
- * were not built have a stand-in.
+ * Publishes the packages of `npm run build` as a release does: the platform packages first,
+ * so that the main package never names a missing one. Empty packages replace the platforms
+ * that were not built.
  *
  * @param {Awaited<ReturnType<typeof startVerdaccio>>} verdaccio
  * @param {string} packages dist/npm
@@ -78,8 +78,7 @@ async function configuration(folder) {
       },
     },
     packages: {
-      // No proxy: what we publish here is never mixed with what others publish
-      // under the same name.
+      // No proxy, so the registry never mixes ours with a published package of that name.
       'nx-azure-cache': ours,
       '@nx-azure-cache/*': ours,
       '@nx/powerpack-azure-cache': ours,

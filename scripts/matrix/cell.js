@@ -90,8 +90,8 @@ class CellRun {
     if (this.cell.beside) await this.addBeside(a, this.cell.beside);
     await this.assertResolves(a);
     await commit(a, 'use nx-azure-cache');
-    // As a clone: with Bun, Nx 20 remembers what was before the package came, and
-    // makes other hashes.
+    // Like a clone: with Bun, Nx 20 remembers the workspace without the package, and makes
+    // other hashes.
     a.forget();
 
     await this.build(a, 'cache-miss', /: 0 hits, 3 misses, 3 stored,/);
@@ -193,7 +193,7 @@ class CellRun {
     } else {
       const what = this.cell.way === 'nx add' ? specifier : alias;
       await this.must(machine, [...exec, 'nx', 'add', what]);
-      // Our generator has run.
+      // It runs our generator.
       assert.ok(readNxJson(machine).azure, 'nx.json has no block "azure"');
     }
     const container = `--container=${this.container}`;
@@ -233,8 +233,7 @@ class CellRun {
   }
 
   /**
-   * Asserts that Nx does not run in such a workspace, which has not even heard of
-   * our package.
+   * Asserts that Nx does not run in such a workspace even without our package.
    *
    * @param {Machine} machine
    * @param {RegExp} why
@@ -246,8 +245,7 @@ class CellRun {
   }
 
   /**
-   * Asserts that the package that was installed is the one that was built, and
-   * finds what it needs.
+   * Asserts that the installed package is the one built here, and finds its dependencies.
    *
    * @param {Machine} machine
    */
@@ -274,7 +272,7 @@ class CellRun {
   }
 
   /**
-   * Builds, in CI, where each result is asked for in one scope: once.
+   * Builds in CI, where a run requests each result once, in one scope.
    *
    * @param {Machine} machine
    * @param {string} status of all tasks
@@ -302,8 +300,8 @@ class CellRun {
   }
 
   /**
-   * A failed task ends the run with 1. With `exclude` the shim learns from this Nx
-   * which task a hash is of; where it cannot, there is no miss.
+   * A failed task ends the run with 1. For `exclude`, this Nx must tell the shim which task a
+   * hash belongs to; otherwise there is no miss.
    *
    * @param {Machine} machine
    */
@@ -350,7 +348,7 @@ class CellRun {
 const withCommand = (args, output) => `${args.join(' ')}:\n${output.trim()}`;
 
 /**
- * Our lines. What Nx says of a failed command has no end of its line, now and then.
+ * Our lines. Nx's line about a failed command sometimes lacks its newline.
  *
  * @param {string} output
  */

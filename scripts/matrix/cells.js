@@ -3,8 +3,8 @@
 /** @import { Cell } from './cell' */
 
 /**
- * The newest of each line. Of 20.0 the first that knows our name is 20.0.6; the
- * lines before, and 20.0.5, ask for the packages of S3 and of a shared folder only.
+ * The newest version of each line. Nx looks for our package from 20.0.6 on; earlier versions
+ * look only for the packages for S3 and for a shared folder.
  */
 const nx = new Map([
   ['20.0', '20.0.13'],
@@ -45,7 +45,7 @@ const allCells = [
   cell('20.0', 'pnpm', add),
   cell('20.0', 'yarn-node-modules', manager),
   cell('20.0', 'yarn-pnp', manager),
-  // It knows bun.lockb only, and takes the workspace for one of npm.
+  // This Nx knows only bun.lockb, and treats the workspace as one of npm.
   cell('20.0', 'bun', manager),
   cell('20.0', 'bun-1.1', add, { bun: oldBun }),
 
@@ -81,7 +81,7 @@ const allCells = [
   cell('24', 'yarn-pnp', manager),
   cell('24', 'bun', add),
 
-  // nx#33682: caches died of an unrelated update. None of these is what ours has.
+  // nx#33682: an unrelated update broke a cache. Each version here differs from ours.
   named('F12_conflicting_versions/npm', cell('24', 'npm', manager, { beside })),
   named(
     'F12_conflicting_versions/pnpm',
@@ -105,8 +105,8 @@ const allCells = [
 ];
 
 /**
- * What npm test runs beside the end-to-end tests, which have Nx 24 with npm: the
- * oldest Nx, each manager once, and Plug'n'Play with the newest.
+ * The cells of npm test: the oldest Nx, each manager once, and Plug'n'Play with the newest.
+ * The end-to-end tests have Nx 24 with npm.
  */
 const quick = [
   'nx-20.0/npm',

@@ -3,7 +3,7 @@
 const { specifier } = require('../kit/names');
 
 /**
- * How those who use a package manager do what is done here.
+ * The commands of a package manager.
  *
  * @typedef {object} Manager
  * @property {string} tool its program
@@ -95,16 +95,16 @@ function yarn(registry, linker) {
         `npmRegistryServer: "${registry}"`,
         'unsafeHttpWhitelist: ["127.0.0.1"]',
         'enableScripts: false',
-        // What this run has published is a minute old.
+        // This run published the packages a minute ago.
         'npmMinimalAgeGate: 0',
       ),
-      // Without one Yarn takes the folder for a part of what is above it.
+      // Without one, Yarn treats the folder as part of a project above it.
       'yarn.lock': '',
     },
     install: ['yarn', 'install'],
     ci: ['yarn', 'install', '--immutable'],
-    // To Yarn an alias without a version is a tag; and `nx add` cannot split one
-    // with a version.
+    // Yarn reads an alias without a version as a tag, and `nx add` cannot parse one with a
+    // version.
     add: ['yarn', 'add', '--dev', `${specifier}@latest`],
     exec: ['yarn'],
     omitOptional: [],

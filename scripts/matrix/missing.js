@@ -1,7 +1,7 @@
 'use strict';
 
-// F29 (npm/cli#4828): the package of this platform is not there. Said in one line,
-// with the way out, and the way out works.
+// F29 (npm/cli#4828): the package of this platform is missing. One line says so and names a
+// fix, and the fix works.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -20,7 +20,7 @@ const platform = `${process.platform}-${process.arch}`;
 const nxBinary = `@nx/nx-${platform}${process.platform === 'linux' ? '-gnu' : ''}`;
 
 /**
- * How the package gets lost, from a workspace that has it in its manifest.
+ * Removes the package from a workspace that has it in its manifest.
  *
  * @typedef {(run: MissingRun, machine: Machine) => Promise<unknown>} Lose
  */
@@ -79,7 +79,7 @@ class MissingRun extends CellRun {
   }
 
   /**
-   * Asserts that a run is one without a cache, that says why.
+   * Asserts that a run works without the cache, and says why.
    *
    * @param {Machine} machine
    */

@@ -1,8 +1,8 @@
 'use strict';
 
-// node probe.js WORKSPACE [PACKAGE …]: prints, as JSON, what a workspace finds of our
-// package and of others, and what our package finds. Run by the workspace's package
-// manager, so that it finds what Nx finds.
+// node probe.js WORKSPACE [PACKAGE …]: prints, as JSON, which versions of our
+// package and of others a workspace resolves, and what our package resolves. The workspace's
+// package manager runs it, so it resolves what Nx resolves.
 
 const { createHash } = require('node:crypto');
 const fs = require('node:fs');
@@ -35,13 +35,13 @@ console.log(
     nx: workspace('nx/package.json').version,
     version: ours('./package.json').version,
     index: sha256(ours.resolve('./index.js')),
-    // Ours, whatever the workspace has of it.
+    // Our dependency, whatever version the workspace has.
     rpc: versionOf(ours, 'vscode-jsonrpc'),
     beside: Object.fromEntries(
       beside.map((name) => [name, versionOf(workspace, name)]),
     ),
     missing: modules.filter((name) => !canLoad(name)),
-    // Two of Nx: the one we wrap would not be the one that runs.
+    // With two copies of Nx, the one we wrap would not be the one that runs.
     otherNx: path.dirname(ours.resolve('nx/package.json')) !== nx,
     binary: sha256(binary),
     isExecutable: (fs.statSync(binary).mode & 0o111) === 0o111,

@@ -11,7 +11,7 @@ const ways = {
 };
 
 /**
- * Prints what came of the cells, and of how many.
+ * Prints the results of the cells, and how many failed.
  *
  * @param {Result[]} results
  * @param {Record<string, string>} versions of the package managers

@@ -16,7 +16,7 @@ const yarn = { package: '@yarnpkg/cli-dist', version: '4.18.1' };
 const bun = { package: `@oven/bun-${platform}`, version: '1.4.5' };
 
 /**
- * The package managers, as they are typed on a command line.
+ * The package managers on the command line.
  *
  * @typedef {object} Tools
  * @property {Record<string, string>} versions
@@ -25,8 +25,8 @@ const bun = { package: `@oven/bun-${platform}`, version: '1.4.5' };
  */
 
 /**
- * Installs the package managers, unless they are there, and forgets what their
- * caches hold of our packages: other bytes have the same version today.
+ * Installs the package managers, unless an earlier run has, and removes our packages from
+ * their caches, because a new build has the same version.
  *
  * @param {string[]} otherBuns other versions of Bun
  * @returns {Promise<Tools>}
@@ -77,7 +77,7 @@ async function installPackage(managers, { package: name, version }) {
   const folder = path.join(own, 'node_modules', name);
   if (fs.existsSync(folder)) return folder;
   console.log(`Installing ${name} ${version} …`);
-  // Aside: an installation that is interrupted is none.
+  // In another folder first, so that an interrupted installation does not count.
   const aside = `${own}.${process.pid}`;
   fs.mkdirSync(aside, { recursive: true });
   fs.writeFileSync(path.join(aside, 'package.json'), '{"private":true}');
@@ -107,8 +107,8 @@ function linkPrograms(bin, programs) {
 }
 
 /**
- * Yarn and Bun keep a package under its name and version, and Yarn the addresses
- * of a registry that has gone.
+ * Yarn and Bun cache a package under its name and version, and Yarn also caches the addresses
+ * of a registry that no longer runs.
  *
  * @param {string} caches
  */

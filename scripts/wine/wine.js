@@ -10,7 +10,7 @@ const packages = ['wine', 'wine64', 'binutils-mingw-w64-x86-64'];
 const linker = 'x86_64-w64-mingw32-ld';
 
 /**
- * Starts a Wine of our own, which ends at the end.
+ * Starts our own Wine, which `cleanUp` ends.
  *
  * @param {string} prefix its folder
  * @returns {Promise<{ version: string, remark: string, env: NodeJS.ProcessEnv, wrap: (exe: string) => string } | undefined>}
@@ -26,7 +26,7 @@ async function startWine(prefix) {
   const env = {
     WINEPREFIX: prefix,
     WINEDEBUG: '-all',
-    // It would ask to install them.
+    // Otherwise Wine would ask to install them.
     WINEDLLOVERRIDES: 'mscoree,mshtml=',
     DISPLAY: '',
   };
@@ -78,9 +78,9 @@ async function isThere(program) {
 }
 
 /**
- * Go's runtime takes its random numbers from ProcessPrng of bcryptprimitives.dll,
- * which Windows has from 7 on and Wine from 9 on: Debian's Wine 8 gets one that
- * passes on to the function of before.
+ * Go's runtime gets its random numbers from ProcessPrng in bcryptprimitives.dll. Windows has
+ * it from 7 on, Wine from 9 on. For Debian's Wine 8 this makes one that calls the older
+ * function.
  *
  * @param {string} prefix
  */
