@@ -9,7 +9,7 @@ import (
 
 // What a lifecycle rule has archived is shown as such, and evict finds and deletes it.
 func TestArchivedEntries(t *testing.T) {
-	s := newShelf(t)
+	s := newTestInventory(t)
 	s.fill()
 	before := s.left()
 	archived := []string{"team/v1/pr-12/1", "team/v1/trusted/2"}

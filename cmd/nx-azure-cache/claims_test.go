@@ -19,7 +19,7 @@ import (
 // openWith opens a session with a licence and claims.
 func openWith(t testing.TB, config string, real testenv.Env, ci bool, list []rpc.Claim) rpc.Session {
 	t.Helper()
-	return open(rpc.InitializeParams{Config: json.RawMessage(config), CI: ci, WorkspaceRoot: t.TempDir(), Claims: list},
+	return openSession(rpc.InitializeParams{Config: json.RawMessage(config), CI: ci, WorkspaceRoot: t.TempDir(), Claims: list},
 		testenv.With(testenv.Env{license.Variable: testenv.License(t, "valid.jwt")}, real).Get, testenv.During)
 }
 
@@ -98,12 +98,12 @@ func FuzzDotenv(f *testing.F) {
 		if !isKnown {
 			params.CI = config.IsCI(run.Env.Get)
 		}
-		without := open(params, testenv.With(run.Env, testenv.Env{license.Variable: licence}).Get, testenv.During)
+		without := openSession(params, testenv.With(run.Env, testenv.Env{license.Variable: licence}).Get, testenv.During)
 		if without.Cache == nil {
 			t.Fatal(without.Reason)
 		}
 		params.Claims, params.CI = list, ci
-		got := open(params, testenv.With(real, testenv.Env{license.Variable: licence}).Get, testenv.During)
+		got := openSession(params, testenv.With(real, testenv.Env{license.Variable: licence}).Get, testenv.During)
 		if got.Cache == nil {
 			return // switched off, or a wrong connection string
 		}
@@ -126,7 +126,7 @@ func FuzzDotenv(f *testing.F) {
 // documentWith is what the npm package hands to a command of a workspace.
 func documentWith(t *testing.T, list []rpc.Claim) string {
 	t.Helper()
-	text, err := json.Marshal(config.Document{Config: json.RawMessage(testenv.GoodConfig), WorkspaceRoot: t.TempDir(), Claims: claimsOf(list)})
+	text, err := json.Marshal(config.Document{Config: json.RawMessage(testenv.GoodConfig), WorkspaceRoot: t.TempDir(), Claims: fromWire(list)})
 	if err != nil {
 		t.Fatal(err)
 	}

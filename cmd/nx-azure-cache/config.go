@@ -12,14 +12,14 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
-func newConfig(w world) *cobra.Command {
+func newConfig(std stdio) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "config",
 		Short: "Check the configuration",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	command.AddCommand(newConfigCheck(w))
+	command.AddCommand(newConfigCheck(std))
 	return command
 }
 
@@ -55,7 +55,7 @@ problem is an error.
 // configCheckFlags are those of config check.
 type configCheckFlags struct{ json, stdin bool }
 
-func newConfigCheck(w world) *cobra.Command {
+func newConfigCheck(std stdio) *cobra.Command {
 	var flags configCheckFlags
 	command := &cobra.Command{
 		Use:   "check [--stdin] [--json]",
@@ -64,7 +64,7 @@ func newConfigCheck(w world) *cobra.Command {
 		Example: `  npx nx-azure-cache config check
   echo '{"container": "nxcache"}' | npx nx-azure-cache config check --stdin --json`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return checkConfig(w, flags) },
+		RunE: func(*cobra.Command, []string) error { return checkConfig(std, flags) },
 	}
 	command.Flags().BoolVar(&flags.stdin, "stdin", false, "check the block on stdin instead of that of nx.json")
 	command.Flags().BoolVar(&flags.json, "json", false, "print one JSON object")
@@ -72,20 +72,20 @@ func newConfigCheck(w world) *cobra.Command {
 }
 
 // checkConfig prints what is wrong with a configuration.
-func checkConfig(w world, flags configCheckFlags) error {
+func checkConfig(std stdio, flags configCheckFlags) error {
 	var proposed json.RawMessage
 	if flags.stdin {
 		var err error
-		if proposed, err = readBlock(w.stdin); err != nil {
+		if proposed, err = readBlock(std.stdin); err != nil {
 			return err
 		}
 	}
-	checked := config.Check(w.getenv, proposed)
+	checked := config.Check(std.getenv, proposed)
 	var err error
 	if flags.json {
-		err = terminal.JSON(w.stdout, checked, "")
+		err = terminal.JSON(std.stdout, checked, "")
 	} else {
-		err = printChecked(w.stdout, checked)
+		err = printChecked(std.stdout, checked)
 	}
 	if err == nil && !checked.Valid {
 		err = exitFailed

@@ -69,7 +69,7 @@ func TestWhichConnectionStringCounts(t *testing.T) {
 			if got := strings.Join(session.Warnings, "|"); !strings.HasPrefix(got, test.line) && !strings.Contains(got, test.line) || test.line == "" && got != "" || strings.Contains(got, "|") {
 				t.Errorf("got the warnings %q, want %q", got, test.line)
 			}
-			claims := config.NewClaims(claimsOf(test.claims))
+			claims := config.NewClaims(fromWire(test.claims))
 			s, _, err := config.ReadSettings(json.RawMessage(fmt.Sprintf(account, test.more)), false, claims.Over(test.real.Get))
 			s.SetClaims(claims, test.real.Get)
 			if err != nil || s.AccountFrom() != test.from {

@@ -96,7 +96,7 @@ type doctorFlags struct {
 	overrides      config.Overrides
 }
 
-func newDoctor(w world) *cobra.Command {
+func newDoctor(std stdio) *cobra.Command {
 	var flags doctorFlags
 	command := &cobra.Command{
 		Use:   "doctor [--security] [--json]",
@@ -109,7 +109,7 @@ func newDoctor(w world) *cobra.Command {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 			defer stop()
 			context.AfterFunc(ctx, stop)
-			return runDoctor(ctx, w, &flags)
+			return runDoctor(ctx, std, &flags)
 		},
 	}
 	command.Flags().BoolVar(&flags.security, "security", false, "check only who may write what")
@@ -119,16 +119,16 @@ func newDoctor(w world) *cobra.Command {
 }
 
 // runDoctor examines, and prints what it has found.
-func runDoctor(ctx context.Context, w world, flags *doctorFlags) error {
-	r, err := examination(ctx, w, flags)
+func runDoctor(ctx context.Context, std stdio, flags *doctorFlags) error {
+	r, err := examine(ctx, std, flags)
 	if err != nil {
-		_ = terminal.Printf(w.stderr, "nx-azure-cache doctor: %v", err)
+		_ = terminal.Printf(std.stderr, "nx-azure-cache doctor: %v", err)
 		return exitCode(doctor.ExitUntried)
 	}
 	if flags.json {
-		err = terminal.JSON(w.stdout, r, "  ")
+		err = terminal.JSON(std.stdout, r, "  ")
 	} else {
-		err = r.Print(w.stdout, terminal.IsTerminal(w.stdout))
+		err = r.Print(std.stdout, terminal.IsTerminal(std.stdout))
 	}
 	if err == nil && r.ExitCode != 0 {
 		err = exitCode(r.ExitCode)
@@ -136,11 +136,11 @@ func runDoctor(ctx context.Context, w world, flags *doctorFlags) error {
 	return err
 }
 
-func examination(ctx context.Context, w world, flags *doctorFlags) (doctor.Report, error) {
+func examine(ctx context.Context, std stdio, flags *doctorFlags) (doctor.Report, error) {
 	if !flags.security {
-		return doctor.Examine(ctx, config.Load(w.getenv, &flags.overrides), version), nil
+		return doctor.Examine(ctx, config.Load(std.getenv, &flags.overrides), version), nil
 	}
-	where, err := readWorkspace(w, &flags.overrides)
+	where, err := readWorkspace(std, &flags.overrides)
 	if err != nil {
 		return doctor.Report{}, err
 	}

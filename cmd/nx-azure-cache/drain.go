@@ -15,7 +15,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
-func newDrain(w world) *cobra.Command {
+func newDrain(std stdio) *cobra.Command {
 	var folder string
 	var most drain.Limits
 	var parent int
@@ -37,15 +37,15 @@ case it is gone already.`,
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 			defer stop()
 			// A stderr that is full must not hold up who keeps the limit.
-			stderr := diode.NewWriter(console{terminal.Raw(w.stderr)}, logLines, 0, nil)
+			stderr := diode.NewWriter(console{terminal.Raw(std.stderr)}, logLines, 0, nil)
 			ctx, release := drain.UntilOrphaned(ctx, cmp.Or(parent, os.Getppid()))
 			defer release()
-			result := drain.Wait(ctx, folder, most, drain.NewProgress(stderr, terminal.IsTerminal(w.stderr), most.Total))
+			result := drain.Wait(ctx, folder, most, drain.NewProgress(stderr, terminal.IsTerminal(std.stderr), most.Total))
 			_ = closeWithin(stderr, terminal.Quiet)
 			if errors.Is(context.Cause(ctx), drain.ErrOrphaned) {
 				return nil // it was ended by a signal, and wants to hear nothing
 			}
-			return terminal.JSON(w.stdout, result, "")
+			return terminal.JSON(std.stdout, result, "")
 		},
 	}
 	command.Flags().StringVar(&folder, "folder", "", "the server's folder")

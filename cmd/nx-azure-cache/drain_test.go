@@ -208,7 +208,7 @@ func TestDrainOfAServerThatHangs(t *testing.T) {
 func closingCache(t *testing.T) *cache.Cache {
 	t.Helper()
 	_, connection := testenv.StartStorage(t)
-	session := open(rpc.InitializeParams{Config: json.RawMessage(`{"container": "artifacts"}`), WorkspaceRoot: t.TempDir()},
+	session := openSession(rpc.InitializeParams{Config: json.RawMessage(`{"container": "artifacts"}`), WorkspaceRoot: t.TempDir()},
 		testenv.Env{license.Variable: testenv.License(t, "valid.jwt"), config.ConnectionVariable: connection}.Get, testenv.During)
 	if session.Cache == nil {
 		t.Fatal(session.Reason)

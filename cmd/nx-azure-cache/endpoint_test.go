@@ -46,7 +46,7 @@ func TestForeignEndpointOfCommands(t *testing.T) {
 	}
 	environment := testenv.WorkspaceEnv(t, testenv.DevRun, foreignConfig, "")
 	environment["HTTPS_PROXY"], environment[license.Variable] = proxy.URL, testenv.License(t, "valid.jwt")
-	session := open(rpc.InitializeParams{Config: []byte(foreignConfig), WorkspaceRoot: t.TempDir()}, environment.Get, testenv.During)
+	session := openSession(rpc.InitializeParams{Config: []byte(foreignConfig), WorkspaceRoot: t.TempDir()}, environment.Get, testenv.During)
 	if session.Cache != nil || session.Reason != foreignLine {
 		t.Errorf("serve got %+v, want %q", session, foreignLine)
 	}

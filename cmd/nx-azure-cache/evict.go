@@ -37,7 +37,7 @@ type evictOptions struct {
 	yes       bool
 }
 
-func newEvict(w world) *cobra.Command {
+func newEvict(std stdio) *cobra.Command {
 	var options evictOptions
 	command := &cobra.Command{
 		Use:     "evict",
@@ -46,7 +46,7 @@ func newEvict(w world) *cobra.Command {
 		Example: evictExamples,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return interruptible(cmd, func(ctx context.Context) error { return evict(ctx, w, options) })
+			return interruptible(cmd, func(ctx context.Context) error { return evict(ctx, std, options) })
 		},
 	}
 	addWorkspaceFlags(command, &options.workspace)
@@ -55,7 +55,7 @@ func newEvict(w world) *cobra.Command {
 	return command
 }
 
-func evict(ctx context.Context, w world, options evictOptions) error {
+func evict(ctx context.Context, std stdio, options evictOptions) error {
 	selected, err := options.selection.Parse(time.Now())
 	if err != nil {
 		return err
@@ -63,12 +63,12 @@ func evict(ctx context.Context, w world, options evictOptions) error {
 	if selected.IsAll() {
 		return entries.ErrNoSelection
 	}
-	shelf, err := openWorkspaceShelf(w, &options.workspace)
+	shelf, err := openInventory(std, &options.workspace)
 	if err != nil {
 		return err
 	}
 	if options.yes {
-		return shelf.Evict(ctx, w.stderr, selected)
+		return shelf.Evict(ctx, std.stderr, selected)
 	}
-	return shelf.DryRun(ctx, w.stdout, w.stderr, selected)
+	return shelf.DryRun(ctx, std.stdout, std.stderr, selected)
 }

@@ -23,7 +23,7 @@ import (
 )
 
 func TestEvictRehearses(t *testing.T) {
-	s := newShelf(t)
+	s := newTestInventory(t)
 	for i := range 12 {
 		s.put(stored{scope: "pr-12", hash: fmt.Sprint(100 + i), body: strings.Repeat("x", 1000)})
 	}
@@ -60,7 +60,7 @@ func TestEvict(t *testing.T) {
 		"--scope none":                         nil,
 	} {
 		t.Run(text, func(t *testing.T) {
-			s := newShelf(t)
+			s := newTestInventory(t)
 			s.fill()
 			before := s.left()
 			stdout, stderr, err := s.run(append([]string{"evict", "--yes"}, strings.Fields(text)...)...)
@@ -82,7 +82,7 @@ func TestEvict(t *testing.T) {
 
 // What would delete everything is never meant.
 func TestEvictNothingSelected(t *testing.T) {
-	s := newShelf(t)
+	s := newTestInventory(t)
 	s.fill()
 	for _, args := range [][]string{{}, {"--yes"}, {"--yes", "--container", shelfContainer}, {"--yes", "--after="}, {"--yes", "--scope", "trusted", "--after", ""}} {
 		if _, _, err := s.run(append([]string{"evict"}, args...)...); err == nil {
@@ -99,7 +99,7 @@ func TestEvictNothingSelected(t *testing.T) {
 
 // One that is refused does not keep the others.
 func TestEvictRefused(t *testing.T) {
-	s := newShelf(t)
+	s := newTestInventory(t)
 	for i := range 50 {
 		s.put(stored{scope: "pr-1", hash: fmt.Sprint(i)})
 		s.put(stored{scope: "trusted", hash: fmt.Sprint(i)})
@@ -121,7 +121,7 @@ func TestEvictRefused(t *testing.T) {
 
 // What was written meanwhile is another entry, and what is gone is gone.
 func TestEvictChanged(t *testing.T) {
-	s := newShelf(t)
+	s := newTestInventory(t)
 	for _, hash := range []string{"1", "2", "3"} {
 		s.put(stored{scope: "trusted", hash: hash})
 	}
@@ -158,7 +158,7 @@ func TestEvictChanged(t *testing.T) {
 
 // Ctrl-C ends it, and it says what it has done.
 func TestEvictInterrupted(t *testing.T) {
-	s := newShelf(t)
+	s := newTestInventory(t)
 	for i := range 100 {
 		s.put(stored{scope: "trusted", hash: fmt.Sprint(i)})
 	}
@@ -170,7 +170,7 @@ func TestEvictInterrupted(t *testing.T) {
 		cancel()
 	}()
 	var out, errOut output
-	err := run(ctx, []string{"evict", "--scope", "trusted", "--yes"}, world{stdout: &out, stderr: &errOut, getenv: s.env.Get, ignore: ignoreNothing})
+	err := run(ctx, []string{"evict", "--scope", "trusted", "--yes"}, stdio{stdout: &out, stderr: &errOut, getenv: s.env.Get, ignore: ignoreNothing})
 	var deleted int
 	_, scanned := fmt.Sscanf(errOut.String()[strings.LastIndex(errOut.String(), "deleted "):], "deleted %d of", &deleted)
 	// What was on its way may or may not be gone.
@@ -181,7 +181,7 @@ func TestEvictInterrupted(t *testing.T) {
 
 // All containers of the scopes are looked at; --container names one instead.
 func TestContainersOfScopes(t *testing.T) {
-	s := newShelf(t)
+	s := newTestInventory(t)
 	s.configure(map[string]any{"container": shelfContainer, "prefix": "team", "trust": map[string]any{
 		"containers": map[string]string{"trusted": trustedContainer},
 	}})
@@ -204,7 +204,7 @@ func TestContainersOfScopes(t *testing.T) {
 // What is deleted while it is being listed does not make the list skip anything.
 func TestEvictPages(t *testing.T) {
 	const entries = 5100
-	s := newShelf(t)
+	s := newTestInventory(t)
 	for i := range entries {
 		s.putBlob(shelfContainer, fmt.Sprintf("team/v1/pr-%d/%d", i%7, i), azuretest.Blob{Body: []byte("x")})
 	}

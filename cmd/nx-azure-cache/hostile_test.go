@@ -199,7 +199,7 @@ func TestHostileVariables(t *testing.T) {
 
 // What entries say of themselves, and their names.
 func TestHostileStorage(t *testing.T) {
-	s := newShelf(t)
+	s := newTestInventory(t)
 	from := trust.Provenance{Repository: testenv.Hostile, Ref: testenv.Hostile, Commit: testenv.Hostile, Run: testenv.Hostile, Tool: testenv.Hostile}
 	s.put(stored{scope: "pr-" + strings.ReplaceAll(testenv.Hostile, "\n", ""), hash: "1", from: from})
 	s.put(stored{scope: "trusted", hash: "1", key: "foreign", from: from})

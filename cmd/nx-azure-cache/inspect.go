@@ -39,7 +39,7 @@ type inspectFlags struct {
 	entries.InspectOptions
 }
 
-func newInspect(w world) *cobra.Command {
+func newInspect(std stdio) *cobra.Command {
 	var options inspectFlags
 	command := &cobra.Command{
 		Use:     "inspect HASH",
@@ -48,7 +48,7 @@ func newInspect(w world) *cobra.Command {
 		Example: inspectExamples,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return interruptible(cmd, func(ctx context.Context) error { return inspect(ctx, w, args[0], options) })
+			return interruptible(cmd, func(ctx context.Context) error { return inspect(ctx, std, args[0], options) })
 		},
 	}
 	addWorkspaceFlags(command, &options.workspace)
@@ -59,14 +59,14 @@ func newInspect(w world) *cobra.Command {
 	return command
 }
 
-func inspect(ctx context.Context, w world, hash string, options inspectFlags) error {
+func inspect(ctx context.Context, std stdio, hash string, options inspectFlags) error {
 	selected, err := entries.Filter{Hashes: []string{hash}, Scopes: options.scopes}.Parse(time.Now())
 	if err != nil {
 		return err
 	}
-	shelf, err := openWorkspaceShelf(w, &options.workspace)
+	shelf, err := openInventory(std, &options.workspace)
 	if err != nil {
 		return err
 	}
-	return shelf.Inspect(ctx, w.stdout, selected, options.InspectOptions)
+	return shelf.Inspect(ctx, std.stdout, selected, options.InspectOptions)
 }

@@ -13,7 +13,7 @@ import (
 )
 
 func TestInspect(t *testing.T) {
-	s := newShelf(t)
+	s := newTestInventory(t)
 	s.fill()
 	stdout, stderr, err := s.run("inspect", "1", "--verify")
 	if err != nil || stderr != "" {
@@ -61,7 +61,7 @@ http://HOST/devstoreaccount1/results/team/v1/trusted/1
 }
 
 func TestInspectSignatures(t *testing.T) {
-	s := newShelf(t)
+	s := newTestInventory(t)
 	s.fill()
 	s.put(stored{scope: "trusted", hash: "10", key: "good", change: func(it *trust.Statement) { it.SHA256 = strings.Repeat("0", 64) }})
 	s.put(stored{scope: "trusted", hash: "11", key: "good", change: func(it *trust.Statement) { it.Scope = "pr-1" }})
@@ -95,7 +95,7 @@ func TestInspectSignatures(t *testing.T) {
 }
 
 func TestInspectVerify(t *testing.T) {
-	s := newShelf(t)
+	s := newTestInventory(t)
 	s.put(stored{scope: "trusted", hash: "1", key: "good"})
 	there, _ := s.service.Blob(shelfContainer, "team/v1/trusted/1")
 	// As somebody with access to the storage could: the metadata stay.
@@ -118,7 +118,7 @@ func TestInspectVerify(t *testing.T) {
 
 // What is replaced between two requests is not what was looked at.
 func TestInspectChanged(t *testing.T) {
-	s := newShelf(t)
+	s := newTestInventory(t)
 	s.put(stored{scope: "trusted", hash: "1", key: "good"})
 	rule := s.service.AddFault(faults.Fault{Method: "GET", Blob: "*/1", Times: 1, Action: faults.Hold})
 	go func() {
@@ -135,7 +135,7 @@ func TestInspectChanged(t *testing.T) {
 }
 
 func TestInspectNothing(t *testing.T) {
-	s := newShelf(t)
+	s := newTestInventory(t)
 	s.fill()
 	for _, test := range []struct {
 		args []string

@@ -12,7 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
 
-func newKeys(w world) *cobra.Command {
+func newKeys(std stdio) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "keys",
 		Short: "Make and show the keys that sign what trusted runs store",
@@ -24,14 +24,14 @@ that run on trusted branches, in ` + trust.SigningKeyVariable + `.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	command.AddCommand(newKeysGenerate(w), newKeysShow(w))
+	command.AddCommand(newKeysGenerate(std), newKeysShow(std))
 	return command
 }
 
 // toStdout is the name of a file that stands for stdout, as for other tools.
 const toStdout = "-"
 
-func newKeysGenerate(w world) *cobra.Command {
+func newKeysGenerate(std stdio) *cobra.Command {
 	var out string
 	command := &cobra.Command{
 		Use:   "generate --out FILE",
@@ -47,10 +47,10 @@ on stderr.
 			if err != nil {
 				return err
 			}
-			if err := writeKey(w, out, key); err != nil {
+			if err := writeKey(std, out, key); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(w.stderr, `key ID      %s
+			_, err = fmt.Fprintf(std.stderr, `key ID      %s
 public key  %s
 
 1. Keep the private key as a secret of the jobs that run on trusted branches only,
@@ -66,9 +66,9 @@ public key  %s
 }
 
 // writeKey writes a private key for nobody but this user.
-func writeKey(w world, path string, key trust.PrivateKey) error {
+func writeKey(std stdio, path string, key trust.PrivateKey) error {
 	if path == toStdout {
-		_, err := w.stdout.Write(key.PEM())
+		_, err := std.stdout.Write(key.PEM())
 		return err
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
@@ -79,7 +79,7 @@ func writeKey(w world, path string, key trust.PrivateKey) error {
 	return errors.Join(err, f.Close())
 }
 
-func newKeysShow(w world) *cobra.Command {
+func newKeysShow(std stdio) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [FILE]",
 		Short: "Show the public key and the ID of a key",
@@ -88,22 +88,22 @@ func newKeysShow(w world) *cobra.Command {
 private key itself is never shown.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			public, err := keyToShow(w, args)
+			public, err := keyToShow(std, args)
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(w.stdout, "key ID      %s\npublic key  %s\n", public.ID(), public)
+			_, err = fmt.Fprintf(std.stdout, "key ID      %s\npublic key  %s\n", public.ID(), public)
 			return err
 		},
 	}
 }
 
-func keyToShow(w world, args []string) (trust.PublicKey, error) {
+func keyToShow(std stdio, args []string) (trust.PublicKey, error) {
 	if len(args) == 0 {
-		key, ok, err := trust.SigningKey(w.getenv)
+		key, ok, err := trust.SigningKey(std.getenv)
 		if err == nil && !ok {
-			if document, err := config.ReadDocument(w.getenv); err == nil {
-				warnOfClaims(w, config.NewClaims(document.Claims)) // which may say why
+			if document, err := config.ReadDocument(std.getenv); err == nil {
+				warnOfClaims(std, config.NewClaims(document.Claims)) // which may say why
 			}
 			err = fmt.Errorf("which key? Name a file, or set %s", trust.SigningKeyVariable)
 		}
@@ -112,7 +112,7 @@ func keyToShow(w world, args []string) (trust.PublicKey, error) {
 		}
 		return key.Public(), nil
 	}
-	text, err := readKey(w, args[0])
+	text, err := readKey(std, args[0])
 	if err != nil {
 		return trust.PublicKey{}, err
 	}
@@ -129,8 +129,8 @@ func keyToShow(w world, args []string) (trust.PublicKey, error) {
 // maxKey is the length of the longest text with a key, in bytes.
 const maxKey = 16 << 10
 
-func readKey(w world, path string) (string, error) {
-	in := io.Reader(w.stdin)
+func readKey(std stdio, path string) (string, error) {
+	in := io.Reader(std.stdin)
 	if path != toStdout {
 		f, err := os.Open(path)
 		if err != nil {

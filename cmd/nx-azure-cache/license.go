@@ -15,7 +15,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
-func newLicense(w world) *cobra.Command {
+func newLicense(std stdio) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "license",
 		Short: "Show and activate licences",
@@ -27,14 +27,14 @@ longest is used. Nothing is sent over the network.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	command.AddCommand(newLicenseStatus(w), newLicenseActivate(w))
+	command.AddCommand(newLicenseStatus(std), newLicenseActivate(std))
 	return command
 }
 
 // statusFlags are those of license status.
 type statusFlags struct{ json, stdin bool }
 
-func newLicenseStatus(w world) *cobra.Command {
+func newLicenseStatus(std stdio) *cobra.Command {
 	var flags statusFlags
 	command := &cobra.Command{
 		Use:   "status [--stdin] [--json]",
@@ -57,22 +57,22 @@ counts here and now, and 1 if there is none.
 		Example: `  npx nx-azure-cache license status
   npx nx-azure-cache license status --stdin < licence.txt`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return showLicences(w, flags, time.Now()) },
+		RunE: func(*cobra.Command, []string) error { return showLicenses(std, flags, time.Now()) },
 	}
 	command.Flags().BoolVar(&flags.stdin, "stdin", false, "look at the licences on stdin, and at no others")
 	command.Flags().BoolVar(&flags.json, "json", false, "print one JSON object")
 	return command
 }
 
-// showLicences prints what is known of the licences of a workspace.
-func showLicences(w world, flags statusFlags, now time.Time) error {
-	document, err := config.ReadDocument(w.getenv)
+// showLicenses prints what is known of the licences of a workspace.
+func showLicenses(std stdio, flags statusFlags, now time.Time) error {
+	document, err := config.ReadDocument(std.getenv)
 	if err != nil {
 		return err
 	}
 	claims := config.NewClaims(document.Claims)
-	warnOfClaims(w, claims)
-	tokens, err := tokensOf(w, flags, document.WorkspaceRoot, claims)
+	warnOfClaims(std, claims)
+	tokens, err := tokensOf(std, flags, document.WorkspaceRoot, claims)
 	if err != nil {
 		return err
 	}
@@ -80,14 +80,14 @@ func showLicences(w world, flags statusFlags, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	s := licenceStatusOf(choice, now)
+	s := licenseStatusOf(choice, now)
 	s.NxMajor = license.NxMajor(document.NxVersion)
 	if flags.json {
-		err = terminal.JSON(w.stdout, s, "")
+		err = terminal.JSON(std.stdout, s, "")
 	} else {
-		err = s.print(w.stdout, now)
+		err = s.print(std.stdout, now)
 		if err == nil {
-			err = terminal.Printf(w.stdout, "%s", s.conclusion(flags.stdin))
+			err = terminal.Printf(std.stdout, "%s", s.conclusion(flags.stdin))
 		}
 	}
 	if err == nil && s.Status != license.Valid {
@@ -97,11 +97,11 @@ func showLicences(w world, flags statusFlags, now time.Time) error {
 }
 
 // tokensOf are the licences that are to be looked at.
-func tokensOf(w world, flags statusFlags, workspaceRoot string, claims config.Claims) ([]license.Token, error) {
+func tokensOf(std stdio, flags statusFlags, workspaceRoot string, claims config.Claims) ([]license.Token, error) {
 	if !flags.stdin {
-		return license.Find(claims.Over(w.getenv), workspaceRoot), nil
+		return license.Find(claims.Over(std.getenv), workspaceRoot), nil
 	}
-	text, err := readLicences(w)
+	text, err := readLicenses(std)
 	if err != nil {
 		return nil, err
 	}
@@ -112,25 +112,25 @@ func tokensOf(w world, flags statusFlags, workspaceRoot string, claims config.Cl
 	return tokens, nil
 }
 
-// readLicences reads stdin.
-func readLicences(w world) (string, error) {
+// readLicenses reads stdin.
+func readLicenses(std stdio) (string, error) {
 	const most = 1 << 20 // bytes
-	text, err := io.ReadAll(io.LimitReader(w.stdin, most))
+	text, err := io.ReadAll(io.LimitReader(std.stdin, most))
 	return string(text), err
 }
 
-// licenceStatus is what license status prints, see its help.
-type licenceStatus struct {
+// licenseStatus is what license status prints, see its help.
+type licenseStatus struct {
 	Status   license.Status `json:"status"`
 	Reason   string         `json:"reason,omitempty"`
 	Warning  string         `json:"warning,omitempty"`
 	NxMajor  int            `json:"nxMajor"`
 	Used     int            `json:"used"`
-	Licences []licenceLine  `json:"licences"`
+	Licenses []licenseLine  `json:"licences"`
 }
 
-// licenceLine is a licence that was found.
-type licenceLine struct {
+// licenseLine is a licence that was found.
+type licenseLine struct {
 	Source           string         `json:"source"`
 	Status           license.Status `json:"status"`
 	Reason           string         `json:"reason,omitempty"`
@@ -143,14 +143,14 @@ type licenceLine struct {
 	PerpetualNxMajor int            `json:"perpetualNxMajor,omitempty"`
 }
 
-func licenceStatusOf(choice license.Choice, now time.Time) licenceStatus {
-	s := licenceStatus{Status: choice.Status, Reason: choice.Reason, Used: choice.Used, Licences: []licenceLine{}}
+func licenseStatusOf(choice license.Choice, now time.Time) licenseStatus {
+	s := licenseStatus{Status: choice.Status, Reason: choice.Reason, Used: choice.Used, Licenses: []licenseLine{}}
 	s.Warning, _ = choice.ExpiresSoon(now)
 	for _, l := range choice.All {
 		if l.Status == license.Absent {
 			continue // it stands for none, and is alone
 		}
-		s.Licences = append(s.Licences, licenceLine{
+		s.Licenses = append(s.Licenses, licenseLine{
 			Source: l.Source, Status: l.Status, Reason: l.Reason,
 			Organization: l.Organization, Issuer: l.Issuer, KeyID: l.KeyID, ID: l.ID,
 			NotBefore: l.NotBefore, ExpiresAt: l.ExpiresAt, PerpetualNxMajor: l.PerpetualNxMajor,
@@ -160,9 +160,9 @@ func licenceStatusOf(choice license.Choice, now time.Time) licenceStatus {
 }
 
 // print writes it for people: a block for each licence.
-func (s licenceStatus) print(out io.Writer, now time.Time) error {
+func (s licenseStatus) print(out io.Writer, now time.Time) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	for i, l := range s.Licences {
+	for i, l := range s.Licenses {
 		status := string(l.Status)
 		if i == s.Used {
 			status += ", used"
@@ -187,7 +187,7 @@ func (s licenceStatus) print(out io.Writer, now time.Time) error {
 }
 
 // conclusion is the last line. What is asked about on stdin is not in use.
-func (s licenceStatus) conclusion(asked bool) string {
+func (s licenseStatus) conclusion(asked bool) string {
 	switch {
 	case s.Status == license.Absent:
 		return "The remote cache is off: " + s.Reason + "."
@@ -200,6 +200,6 @@ func (s licenceStatus) conclusion(asked bool) string {
 	case s.Warning != "":
 		return "The remote cache is licensed; but " + s.Warning + "."
 	default:
-		return "The remote cache is licensed for " + s.Licences[s.Used].Organization + "."
+		return "The remote cache is licensed for " + s.Licenses[s.Used].Organization + "."
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
-func newLicenseActivate(w world) *cobra.Command {
+func newLicenseActivate(std stdio) *cobra.Command {
 	var printOnly bool
 	command := &cobra.Command{
 		Use:   "activate [--print] LICENCE | -",
@@ -34,14 +34,14 @@ The generator activate of the npm package does the same.`,
 		Example: `  npx nx-azure-cache license activate - < licence.txt`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			a, err := newActivation(w, args[0], time.Now())
+			a, err := newActivation(std, args[0], time.Now())
 			if err != nil {
 				return err
 			}
 			if printOnly {
-				return a.print(w)
+				return a.print(std)
 			}
-			return a.write(w)
+			return a.write(std)
 		},
 	}
 	command.Flags().BoolVar(&printOnly, "print", false, "print what the file would be on stdout, and do not write it")
@@ -51,14 +51,14 @@ The generator activate of the npm package does the same.`,
 // activation is a licence that is good enough to be put into a file.
 type activation struct {
 	file    string
-	licence license.License
+	license license.License
 	content []byte
 	dropped []license.License
 }
 
 // newActivation checks a licence. The error says why it is not taken.
-func newActivation(w world, text string, now time.Time) (activation, error) {
-	document, err := config.ReadDocument(w.getenv)
+func newActivation(std stdio, text string, now time.Time) (activation, error) {
+	document, err := config.ReadDocument(std.getenv)
 	switch {
 	case err != nil:
 		return activation{}, err
@@ -70,7 +70,7 @@ func newActivation(w world, text string, now time.Time) (activation, error) {
 	source := "the argument"
 	if text == "-" {
 		source = "stdin"
-		if text, err = readLicences(w); err != nil {
+		if text, err = readLicenses(std); err != nil {
 			return activation{}, err
 		}
 	}
@@ -80,9 +80,9 @@ func newActivation(w world, text string, now time.Time) (activation, error) {
 	}
 	use := license.Use{Now: now, NxMajor: license.NxMajor(document.NxVersion)}
 	a := activation{file: filepath.Join(document.WorkspaceRoot, filepath.FromSlash(license.File))}
-	a.licence = license.Check(license.NewToken(text, source), keys, use)
-	if a.licence.Status != license.Valid && a.licence.Status != license.NotYetValid {
-		return activation{}, fmt.Errorf("%s; nothing was changed", a.licence.Reason)
+	a.license = license.Check(license.NewToken(text, source), keys, use)
+	if a.license.Status != license.Valid && a.license.Status != license.NotYetValid {
+		return activation{}, fmt.Errorf("%s; nothing was changed", a.license.Reason)
 	}
 	content, dropped, err := license.Edit(document.WorkspaceRoot, text, func(token license.Token) bool { return mayCount(license.Check(token, keys, use)) })
 	if err != nil {
@@ -108,17 +108,17 @@ func mayCount(l license.License) bool {
 
 // print writes the content of the file to stdout, and the rest to stderr. A pipe gets
 // every byte of the file, comments included: it becomes the file.
-func (a activation) print(w world) error {
-	out := io.Writer(w.stdout)
+func (a activation) print(std stdio) error {
+	out := io.Writer(std.stdout)
 	if !terminal.IsTerminal(out) {
 		out = terminal.Raw(out)
 	}
 	_, err := out.Write(a.content)
-	return errors.Join(err, a.tell(w.stderr))
+	return errors.Join(err, a.report(std.stderr))
 }
 
 // write writes the file, all of it or nothing.
-func (a activation) write(w world) error {
+func (a activation) write(std stdio) error {
 	if err := os.MkdirAll(filepath.Dir(a.file), 0o777); err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (a activation) write(w world) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(temporary.Name()))
 	}
-	return a.tell(w.stdout)
+	return a.report(std.stdout)
 }
 
 // mode is that of the file as it is, else that of other files.
@@ -146,18 +146,18 @@ func (a activation) mode() fs.FileMode {
 	return 0o644
 }
 
-// tell says what was activated, and what was removed.
-func (a activation) tell(out io.Writer) error {
+// report says what was activated, and what was removed.
+func (a activation) report(out io.Writer) error {
 	var lines terminal.Lines
 	for _, l := range a.dropped {
 		lines.Printf("removed: %s", l.Reason)
 	}
 	forGood := ""
-	if major := a.licence.PerpetualNxMajor; major > 0 {
+	if major := a.license.PerpetualNxMajor; major > 0 {
 		forGood = fmt.Sprintf(", and for good with Nx up to %d", major)
 	}
 	lines.Printf("activated: the licence for %s, from %s until %s%s, in %s",
-		a.licence.Organization, terminal.Day(a.licence.NotBefore), terminal.Day(a.licence.ExpiresAt), forGood, license.File)
+		a.license.Organization, terminal.Day(a.license.NotBefore), terminal.Day(a.license.ExpiresAt), forGood, license.File)
 	_, err := lines.WriteTo(out)
 	return err
 }

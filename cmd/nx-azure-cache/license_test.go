@@ -37,7 +37,7 @@ func licensed(t *testing.T, file string) (root string, environment testenv.Env) 
 func runOn(t *testing.T, stdin string, environment testenv.Env, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	var out, errOut output
-	err = run(t.Context(), args, world{
+	err = run(t.Context(), args, stdio{
 		stdin: io.NopCloser(strings.NewReader(stdin)), stdout: &out, stderr: &errOut, getenv: environment.Get, ignore: ignoreNothing,
 	})
 	return out.String(), errOut.String(), err
@@ -69,11 +69,11 @@ func TestLicenseStatus(t *testing.T) {
 				want = exitFailed
 			}
 			stdout, stderr, err := runOn(t, test.stdin, environment, append([]string{"license", "status", "--json"}, test.args...)...)
-			var got licenceStatus
+			var got licenseStatus
 			if jsonErr := json.Unmarshal([]byte(stdout), &got); jsonErr != nil || stderr != "" || err != want {
 				t.Fatalf("got %q, %q, %v, want %v", stdout, stderr, err, want)
 			}
-			if got.Status != test.status || got.Used != test.used || len(got.Licences) != test.found || got.NxMajor != 24 {
+			if got.Status != test.status || got.Used != test.used || len(got.Licenses) != test.found || got.NxMajor != 24 {
 				t.Errorf("got %s", stdout)
 			}
 			text, _, err := runOn(t, test.stdin, environment, append([]string{"license", "status"}, test.args...)...)

@@ -22,10 +22,10 @@ const (
 
 // newLogger returns the process's logger and what closes it. A setting that
 // cannot be followed is a warning, never an error: a log must not cost a cache.
-func newLogger(w world) (zerolog.Logger, func() error, []string) {
+func newLogger(std stdio) (zerolog.Logger, func() error, []string) {
 	var warnings []string
 	level := zerolog.WarnLevel
-	switch text := strings.TrimSpace(w.getenv(logVariable)); strings.ToLower(text) {
+	switch text := strings.TrimSpace(std.getenv(logVariable)); strings.ToLower(text) {
 	case "", "warn":
 	case "debug":
 		level = zerolog.DebugLevel
@@ -34,7 +34,7 @@ func newLogger(w world) (zerolog.Logger, func() error, []string) {
 	default:
 		warnings = append(warnings, fmt.Sprintf("%s is %s; allowed are debug, info and warn", logVariable, config.Shown(text)))
 	}
-	out, closeLog, err := openLog(w)
+	out, closeLog, err := openLog(std)
 	if err != nil {
 		warnings = append(warnings, fmt.Sprintf("%s: %v; logging to stderr", logFileVariable, err))
 	}
@@ -42,8 +42,8 @@ func newLogger(w world) (zerolog.Logger, func() error, []string) {
 }
 
 // openLog returns where the log goes. With an error that is stderr.
-func openLog(w world) (out io.Writer, closeLog func() error, err error) {
-	if path := strings.TrimSpace(w.getenv(logFileVariable)); path != "" {
+func openLog(std stdio) (out io.Writer, closeLog func() error, err error) {
+	if path := strings.TrimSpace(std.getenv(logFileVariable)); path != "" {
 		var file *os.File
 		if file, err = os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err == nil {
 			return file, file.Close, nil
@@ -51,7 +51,7 @@ func openLog(w world) (out io.Writer, closeLog func() error, err error) {
 	}
 	// A parent that is ending reads no more, and a full pipe must not hold up the
 	// results that are still being stored.
-	patient := diode.NewWriter(console{zerolog.ConsoleWriter{Out: w.stderr, NoColor: true, TimeFormat: time.TimeOnly}}, logLines, 0, nil)
+	patient := diode.NewWriter(console{zerolog.ConsoleWriter{Out: std.stderr, NoColor: true, TimeFormat: time.TimeOnly}}, logLines, 0, nil)
 	return patient, func() error { return closeWithin(patient, time.Second) }, err
 }
 

@@ -40,7 +40,7 @@ func TestLongSettings(t *testing.T) {
 			t.Fatal(err)
 		}
 		params := rpc.InitializeParams{WorkspaceRoot: t.TempDir(), NxVersion: "24.0.6", CI: true, Config: text, Claims: claims}
-		session := open(params, e.Get, time.Now())
+		session := openSession(params, e.Get, time.Now())
 		if session.Cache != nil {
 			defer session.Cache.Close(t.Context())
 		}

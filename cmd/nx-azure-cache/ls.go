@@ -44,7 +44,7 @@ type lsOptions struct {
 	entries.ListOptions
 }
 
-func newLs(w world) *cobra.Command {
+func newLs(std stdio) *cobra.Command {
 	var options lsOptions
 	command := &cobra.Command{
 		Use:     "ls",
@@ -53,7 +53,7 @@ func newLs(w world) *cobra.Command {
 		Example: lsExamples,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return interruptible(cmd, func(ctx context.Context) error { return ls(ctx, w, options) })
+			return interruptible(cmd, func(ctx context.Context) error { return ls(ctx, std, options) })
 		},
 	}
 	addWorkspaceFlags(command, &options.workspace)
@@ -70,7 +70,7 @@ func interruptible(cmd *cobra.Command, run func(context.Context) error) error {
 	return run(ctx)
 }
 
-func ls(ctx context.Context, w world, options lsOptions) error {
+func ls(ctx context.Context, std stdio, options lsOptions) error {
 	selected, err := options.selection.Parse(time.Now())
 	if err != nil {
 		return err
@@ -78,9 +78,9 @@ func ls(ctx context.Context, w world, options lsOptions) error {
 	if options.Limit < 0 {
 		return fmt.Errorf("--limit is %d; it is a number of entries, or 0 for all", options.Limit)
 	}
-	shelf, err := openWorkspaceShelf(w, &options.workspace)
+	shelf, err := openInventory(std, &options.workspace)
 	if err != nil {
 		return err
 	}
-	return shelf.List(ctx, w.stdout, w.stderr, selected, options.ListOptions)
+	return shelf.List(ctx, std.stdout, std.stderr, selected, options.ListOptions)
 }

@@ -14,7 +14,7 @@ import (
 )
 
 func TestLs(t *testing.T) {
-	s := newShelf(t)
+	s := newTestInventory(t)
 	s.fill()
 	stdout, stderr, err := s.run("ls", "--scope", "trusted")
 	if err != nil {
@@ -38,7 +38,7 @@ trusted       5                        0.0 KB  TIME                  invalid:%[1
 }
 
 func TestLsJSON(t *testing.T) {
-	s := newShelf(t)
+	s := newTestInventory(t)
 	s.fill()
 	byName := make(map[string]entries.EntryLine)
 	for _, line := range s.lines("ls") {
@@ -69,7 +69,7 @@ func TestLsJSON(t *testing.T) {
 
 // Filters that are given together must all hold.
 func TestFilters(t *testing.T) {
-	s := newShelf(t)
+	s := newTestInventory(t)
 	s.fill()
 	for text, want := range map[string][]string{
 		"--scope trusted":                {"1", "2", "3", "4", "5"},
@@ -117,7 +117,7 @@ func TestFilters(t *testing.T) {
 
 // A flag that is wrong, or that a script has left empty, must not mean all.
 func TestWrongFilters(t *testing.T) {
-	s := newShelf(t)
+	s := newTestInventory(t)
 	s.fill()
 	for text, want := range map[string]string{
 		"--hash a/b":                   "--hash: hash is",
@@ -159,7 +159,7 @@ func TestWrongFilters(t *testing.T) {
 }
 
 func TestLsLimit(t *testing.T) {
-	s := newShelf(t)
+	s := newTestInventory(t)
 	s.fill()
 	if got := s.hashes("--scope", "trusted", "--limit", "2"); !slices.Equal(got, []string{"1", "2"}) {
 		t.Errorf("got %q, want the first two", got)
@@ -197,7 +197,7 @@ func TestHelpOfLists(t *testing.T) {
 
 // No secret is in what a command prints, also where all goes wrong.
 func TestNoSecretsInLists(t *testing.T) {
-	s := newShelf(t)
+	s := newTestInventory(t)
 	s.fill()
 	s.env[config.ConnectionVariable] = strings.Split(s.env[config.ConnectionVariable], "AccountName")[0] +
 		"BlobEndpoint=" + s.env[config.ConnectionVariable][strings.Index(s.env[config.ConnectionVariable], "http://"):] + ";SharedAccessSignature=sv=2025-11-05&sig=TOPSECRET"
@@ -225,7 +225,7 @@ func TestNoSecretsInLists(t *testing.T) {
 
 // An identity that may only do what runs do hears what is missing.
 func TestListsWithoutRights(t *testing.T) {
-	s := newShelf(t)
+	s := newTestInventory(t)
 	s.fill()
 	s.service.Allow(azuretest.KeyOf(azuretest.Account), azuretest.Rights{Read: true, Create: true})
 	for _, args := range [][]string{{"ls"}, {"ls", "--scope", "trusted"}, {"inspect", "1"}, {"evict", "--scope", "pr-*"}, {"evict", "--scope", "pr-*", "--yes"}} {

@@ -20,8 +20,8 @@ import (
 // version is set by the build (scripts/build.js) to that of the npm package.
 var version = "0.0.0-dev"
 
-// world is what a command sees of the process it runs in.
-type world struct {
+// stdio is what a command sees of the process it runs in.
+type stdio struct {
 	stdin  io.ReadCloser
 	stdout io.WriteCloser
 	stderr io.Writer
@@ -34,8 +34,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 
-	w := world{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, ignore: signal.Ignore}
-	if code := exitCodeOf(run(ctx, os.Args[1:], w), w.stderr); code != 0 {
+	std := stdio{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, ignore: signal.Ignore}
+	if code := exitCodeOf(run(ctx, os.Args[1:], std), std.stderr); code != 0 {
 		os.Exit(int(code))
 	}
 }
@@ -52,10 +52,10 @@ func exitCodeOf(err error, stderr io.Writer) exitCode {
 
 // run is the command line. All that commands write for people is made safe for a
 // terminal here, whatever they forget; stdout of serve is for the npm package.
-func run(ctx context.Context, args []string, w world) error {
-	process := w
-	w.stdout, w.stderr = terminal.NewWriter(w.stdout), terminal.NewWriter(w.stderr)
-	process.stderr = w.stderr
+func run(ctx context.Context, args []string, std stdio) error {
+	raw := std
+	std.stdout, std.stderr = terminal.NewWriter(std.stdout), terminal.NewWriter(std.stderr)
+	raw.stderr = std.stderr
 	root := &cobra.Command{
 		Use:   "nx-azure-cache",
 		Short: "Remote cache for Nx on Azure Blob Storage",
@@ -70,10 +70,10 @@ Nx starts this program by itself once the npm package is installed
 		// cobra's completion command would be one more thing to explain.
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
-	root.AddCommand(newServe(process), newDrain(w), newDoctor(w), newLs(w), newInspect(w), newEvict(w), newConfig(w), newKeys(w), newLicense(w), newVersion(w))
+	root.AddCommand(newServe(raw), newDrain(std), newDoctor(std), newLs(std), newInspect(std), newEvict(std), newConfig(std), newKeys(std), newLicense(std), newVersion(std))
 	root.SetArgs(args)
-	root.SetIn(w.stdin)
-	root.SetOut(w.stdout)
-	root.SetErr(w.stderr)
+	root.SetIn(std.stdin)
+	root.SetOut(std.stdout)
+	root.SetErr(std.stderr)
 	return root.ExecuteContext(ctx)
 }

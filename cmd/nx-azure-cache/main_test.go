@@ -67,7 +67,7 @@ func ignoreNothing(...os.Signal) {}
 func runWith(t *testing.T, environment testenv.Env, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	var out, errOut output
-	err = run(t.Context(), args, world{
+	err = run(t.Context(), args, stdio{
 		stdin:  io.NopCloser(strings.NewReader("")),
 		stdout: &out,
 		stderr: &errOut,
@@ -207,7 +207,7 @@ func serveWith(t *testing.T, environment testenv.Env) (s *session, stderr *outpu
 	stderr = new(output)
 	served := make(chan error, 1)
 	go func() {
-		served <- run(t.Context(), []string{"serve"}, world{
+		served <- run(t.Context(), []string{"serve"}, stdio{
 			stdin: theirs, stdout: theirs, stderr: stderr, getenv: environment.Get, ignore: ignoreNothing,
 		})
 	}()

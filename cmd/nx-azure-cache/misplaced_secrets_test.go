@@ -51,9 +51,9 @@ func TestSecretsInTheWrongPlace(t *testing.T) {
 				if place == "" {
 					config, _ = json.Marshal(secret.text) // instead of the block
 				}
-				_, _, warnings := newLogger(world{getenv: environment.Get})
+				_, _, warnings := newLogger(stdio{getenv: environment.Get})
 				for _, ci := range []bool{false, true} {
-					session := open(rpc.InitializeParams{Config: config, CI: ci, WorkspaceRoot: t.TempDir()}, environment.Get, testenv.During)
+					session := openSession(rpc.InitializeParams{Config: config, CI: ci, WorkspaceRoot: t.TempDir()}, environment.Get, testenv.During)
 					session.Cache = nil
 					said := fmt.Sprintf("%+v %q", session, warnings)
 					if strings.Contains(said, secret.secret) {

@@ -16,10 +16,10 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// open finds out whether a run has a cache, and makes it. Whatever is missing
+// openSession finds out whether a run has a cache, and makes it. Whatever is missing
 // or wrong is the session's reason; it sends nothing over the network.
-func open(params rpc.InitializeParams, getenv func(string) string, now time.Time) rpc.Session {
-	claims, given := config.NewClaims(claimsOf(params.Claims)), getenv
+func openSession(params rpc.InitializeParams, getenv func(string) string, now time.Time) rpc.Session {
+	claims, given := config.NewClaims(fromWire(params.Claims)), getenv
 	getenv = claims.Over(getenv)
 	block, ignored := config.WithoutExtended(params.Config, params.Extended)
 	settings, warnings, problem := config.ReadSettings(block, params.CI, getenv)
@@ -30,7 +30,7 @@ func open(params rpc.InitializeParams, getenv func(string) string, now time.Time
 		session.Reason = "the mode is no-cache"
 		return session
 	}
-	licence, err := checkLicence(&session, params, getenv, now)
+	licence, err := checkLicense(&session, params, getenv, now)
 	var blamed []config.Claim
 	if err == nil && problem == nil {
 		role := settings.RunPolicy(params.CI, config.ReadDefaultBase(params.DefaultBase, params.Extended), getenv)
@@ -47,9 +47,9 @@ func open(params rpc.InitializeParams, getenv func(string) string, now time.Time
 	return session
 }
 
-// checkLicence notes in the session what is known of the licence. The error
+// checkLicense notes in the session what is known of the licence. The error
 // says why it is not enough.
-func checkLicence(session *rpc.Session, params rpc.InitializeParams, getenv func(string) string, now time.Time) (license.Choice, error) {
+func checkLicense(session *rpc.Session, params rpc.InitializeParams, getenv func(string) string, now time.Time) (license.Choice, error) {
 	licence, err := config.ChooseLicense(license.Find(getenv, params.WorkspaceRoot), params.NxVersion, now)
 	if err != nil {
 		return licence, err
@@ -117,8 +117,8 @@ func openCache(session *rpc.Session, s config.Settings, r config.RunPolicy, dire
 	return nil
 }
 
-// claimsOf converts the claims of the wire.
-func claimsOf(list []rpc.Claim) (claims []config.Claim) {
+// fromWire converts the claims of the wire.
+func fromWire(list []rpc.Claim) (claims []config.Claim) {
 	for _, c := range list {
 		claims = append(claims, config.Claim(c))
 	}

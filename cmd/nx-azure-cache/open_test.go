@@ -17,7 +17,7 @@ import (
 )
 
 // cases are the licences that both languages are tested with.
-func cases(t *testing.T) (cases []licenceCase) {
+func cases(t *testing.T) (cases []licenseCase) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(testenv.LicenseFolder, "cases.json"))
 	if err != nil {
@@ -32,7 +32,7 @@ func cases(t *testing.T) (cases []licenceCase) {
 	return cases
 }
 
-type licenceCase struct {
+type licenseCase struct {
 	Name, Token, Status, Organization, ExpiresAt string
 	Now                                          time.Time
 }
@@ -41,7 +41,7 @@ func TestLicences(t *testing.T) {
 	for _, test := range cases(t) {
 		t.Run(test.Name, func(t *testing.T) {
 			token := testenv.License(t, test.Token)
-			session := open(rpc.InitializeParams{Config: json.RawMessage(testenv.GoodConfig), CI: false, WorkspaceRoot: t.TempDir()}, testenv.Env{license.Variable: token}.Get, test.Now)
+			session := openSession(rpc.InitializeParams{Config: json.RawMessage(testenv.GoodConfig), CI: false, WorkspaceRoot: t.TempDir()}, testenv.Env{license.Variable: token}.Get, test.Now)
 			want := rpc.LicenseResult{Status: test.Status, Organization: test.Organization, ExpiresAt: test.ExpiresAt}
 			if session.License != want {
 				t.Errorf("got %+v, want %+v", session.License, want)
@@ -66,7 +66,7 @@ func TestLicences(t *testing.T) {
 
 func TestNoLicence(t *testing.T) {
 	root := t.TempDir()
-	session := open(rpc.InitializeParams{Config: json.RawMessage(testenv.GoodConfig), CI: false, WorkspaceRoot: root}, testenv.Env{}.Get, testenv.During)
+	session := openSession(rpc.InitializeParams{Config: json.RawMessage(testenv.GoodConfig), CI: false, WorkspaceRoot: root}, testenv.Env{}.Get, testenv.During)
 	if session.License.Status != "absent" || session.Cache != nil {
 		t.Errorf("got %+v, want an absent licence and no cache", session)
 	}
@@ -80,11 +80,11 @@ func TestNoLicence(t *testing.T) {
 func TestLicenceInTheWorkspace(t *testing.T) {
 	root := t.TempDir()
 	testenv.WriteLicense(t, root)
-	if got := open(rpc.InitializeParams{Config: json.RawMessage(testenv.GoodConfig), CI: false, WorkspaceRoot: root}, testenv.Env{}.Get, testenv.During); got.Cache == nil {
+	if got := openSession(rpc.InitializeParams{Config: json.RawMessage(testenv.GoodConfig), CI: false, WorkspaceRoot: root}, testenv.Env{}.Get, testenv.During); got.Cache == nil {
 		t.Errorf("got %+v, want a cache", got)
 	}
 	beside := testenv.Env{license.Variable: testenv.License(t, "expired.jwt")}
-	if got := open(rpc.InitializeParams{Config: json.RawMessage(testenv.GoodConfig), CI: false, WorkspaceRoot: root}, beside.Get, testenv.During); got.License.Status != "valid" {
+	if got := openSession(rpc.InitializeParams{Config: json.RawMessage(testenv.GoodConfig), CI: false, WorkspaceRoot: root}, beside.Get, testenv.During); got.License.Status != "valid" {
 		t.Errorf("got %+v, want the licence that counts", got.License)
 	}
 }
@@ -92,7 +92,7 @@ func TestLicenceInTheWorkspace(t *testing.T) {
 func TestLicenceForGood(t *testing.T) {
 	for version, want := range map[string]string{"20.0.6": "valid", "24.0.6": "valid", "25.0.0": "expired", "": "expired"} {
 		params := rpc.InitializeParams{Config: json.RawMessage(testenv.GoodConfig), WorkspaceRoot: t.TempDir(), NxVersion: version}
-		got := open(params, testenv.Env{license.Variable: testenv.License(t, "perpetual.jwt")}.Get, testenv.During)
+		got := openSession(params, testenv.Env{license.Variable: testenv.License(t, "perpetual.jwt")}.Get, testenv.During)
 		if got.License.Status != want || (got.Cache != nil) != (want == "valid") {
 			t.Errorf("Nx %q: got %+v, %s, want %s", version, got.License, got.Reason, want)
 		}
@@ -111,7 +111,7 @@ func TestLicenceExpiresSoon(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := `{"container": "artifacts", "accountName": "nxcache", "contaner": "nx"}` // which warns as well
-			session := open(rpc.InitializeParams{Config: json.RawMessage(config), CI: false, WorkspaceRoot: t.TempDir()}, testenv.Env{license.Variable: testenv.License(t, "valid.jwt")}.Get, end.Add(-test.before))
+			session := openSession(rpc.InitializeParams{Config: json.RawMessage(config), CI: false, WorkspaceRoot: t.TempDir()}, testenv.Env{license.Variable: testenv.License(t, "valid.jwt")}.Get, end.Add(-test.before))
 			if session.Cache == nil || len(session.Warnings) != 1+test.want {
 				t.Fatalf("got %+v, want a cache and %d more warnings", session, test.want)
 			}
@@ -124,7 +124,7 @@ func TestLicenceExpiresSoon(t *testing.T) {
 
 // All that is wrong is said at once, on one line.
 func TestReasons(t *testing.T) {
-	session := open(rpc.InitializeParams{Config: json.RawMessage(`{"accountName": "X", "contaner": "nx"}`), CI: false, WorkspaceRoot: t.TempDir()}, testenv.Env{}.Get, testenv.During)
+	session := openSession(rpc.InitializeParams{Config: json.RawMessage(`{"accountName": "X", "contaner": "nx"}`), CI: false, WorkspaceRoot: t.TempDir()}, testenv.Env{}.Get, testenv.During)
 	if session.Cache != nil || session.Scope != "" {
 		t.Errorf("got %+v, want no cache", session)
 	}
@@ -153,7 +153,7 @@ func TestUnusableConnectionString(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			environment := testenv.Env{license.Variable: testenv.License(t, "valid.jwt"), config.ConnectionVariable: text}
-			session := open(rpc.InitializeParams{Config: json.RawMessage(testenv.GoodConfig), CI: false, WorkspaceRoot: t.TempDir()}, environment.Get, testenv.During)
+			session := openSession(rpc.InitializeParams{Config: json.RawMessage(testenv.GoodConfig), CI: false, WorkspaceRoot: t.TempDir()}, environment.Get, testenv.During)
 			if session.Cache != nil {
 				t.Fatal("got a cache, want none")
 			}
@@ -165,7 +165,7 @@ func TestUnusableConnectionString(t *testing.T) {
 }
 
 func TestNoCache(t *testing.T) {
-	session := open(rpc.InitializeParams{Config: json.RawMessage(`[]`), CI: true, WorkspaceRoot: "/nowhere"}, testenv.Env{config.ModeVariable: "no-cache", license.Variable: "junk"}.Get, testenv.During)
+	session := openSession(rpc.InitializeParams{Config: json.RawMessage(`[]`), CI: true, WorkspaceRoot: "/nowhere"}, testenv.Env{config.ModeVariable: "no-cache", license.Variable: "junk"}.Get, testenv.During)
 	if session.Cache != nil || session.Mode != cache.NoCache || session.Reason != "the mode is no-cache" || session.Warnings != nil {
 		t.Errorf("got %+v, want the mode no-cache and nothing else", session)
 	}

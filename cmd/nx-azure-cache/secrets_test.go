@@ -149,7 +149,7 @@ func ofARun(t *testing.T, environment testenv.Env, config string) string {
 	environment[logVariable] = "debug"
 	served := make(chan error, 1)
 	go func() {
-		served <- run(t.Context(), []string{"serve"}, world{stdin: theirs, stdout: theirs, stderr: logged, getenv: environment.Get, ignore: ignoreNothing})
+		served <- run(t.Context(), []string{"serve"}, stdio{stdin: theirs, stdout: theirs, stderr: logged, getenv: environment.Get, ignore: ignoreNothing})
 	}()
 	s := newSession(t, stream)
 	s.initialize(config)

@@ -13,7 +13,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-func newServe(w world) *cobra.Command {
+func newServe(std stdio) *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
 		Short: "Speak JSON-RPC on stdin and stdout",
@@ -23,7 +23,7 @@ is specified in the documentation of the Go package rpc.
 Logs go to stderr: NX_AZURE_CACHE_LOG=debug shows every request,
 NX_AZURE_CACHE_LOG_FILE=PATH appends them to a file.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), w) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), std) },
 	}
 }
 
@@ -43,19 +43,19 @@ func tuneMemory(getenv func(string) string) {
 	}
 }
 
-func serve(ctx context.Context, w world) error {
-	tuneMemory(w.getenv)
+func serve(ctx context.Context, std stdio) error {
+	tuneMemory(std.getenv)
 	// Ctrl-C reaches the whole process group, the end of a terminal all that run
 	// on it; the parent decides what they mean by closing stdin. A parent that is
 	// gone has closed it, too: then a write to stdout is an error like others, not
 	// the end before results are stored.
-	w.ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
-	log, closeLog, warnings := newLogger(w)
+	std.ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
+	log, closeLog, warnings := newLogger(std)
 	ctx = log.WithContext(ctx)
-	err := rpc.Serve(ctx, stdio{w.stdin, w.stdout}, rpc.Options{
+	err := rpc.Serve(ctx, duplex{std.stdin, std.stdout}, rpc.Options{
 		Version: version,
 		Open: func(params rpc.InitializeParams) rpc.Session {
-			session := open(params, w.getenv, time.Now())
+			session := openSession(params, std.getenv, time.Now())
 			session.Warnings = append(warnings, session.Warnings...)
 			return session
 		},
@@ -63,11 +63,11 @@ func serve(ctx context.Context, w world) error {
 	return errors.Join(err, closeLog())
 }
 
-// stdio is both ends of the protocol as one stream.
-type stdio struct {
+// duplex is both ends of the protocol as one stream.
+type duplex struct {
 	io.ReadCloser
 	out io.WriteCloser
 }
 
-func (s stdio) Write(p []byte) (int, error) { return s.out.Write(p) }
-func (s stdio) Close() error                { return errors.Join(s.ReadCloser.Close(), s.out.Close()) }
+func (s duplex) Write(p []byte) (int, error) { return s.out.Write(p) }
+func (s duplex) Close() error                { return errors.Join(s.ReadCloser.Close(), s.out.Close()) }

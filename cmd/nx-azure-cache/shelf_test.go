@@ -19,8 +19,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// testShelf is a storage with entries, and a workspace whose cache is there.
-type testShelf struct {
+// testInventory is a storage with entries, and a workspace whose cache is there.
+type testInventory struct {
 	t       *testing.T
 	service *azuretest.Service
 	env     testenv.Env
@@ -33,11 +33,11 @@ const (
 	trustedContainer = "results-trusted"
 )
 
-// newShelf starts a storage. The workspace believes the key "good", has revoked
+// newTestInventory starts a storage. The workspace believes the key "good", has revoked
 // "old", and does not know "foreign".
-func newShelf(t *testing.T) *testShelf {
+func newTestInventory(t *testing.T) *testInventory {
 	t.Helper()
-	s := &testShelf{t: t, keys: make(map[string]trust.PrivateKey)}
+	s := &testInventory{t: t, keys: make(map[string]trust.PrivateKey)}
 	s.service = azuretest.New(azuretest.Options{Containers: []string{shelfContainer, trustedContainer}, Requests: 100_000})
 	server, err := s.service.Start()
 	if err != nil {
@@ -58,10 +58,10 @@ func newShelf(t *testing.T) *testShelf {
 }
 
 // id is that of a key.
-func (s *testShelf) id(key string) string { return s.keys[key].Public().ID() }
+func (s *testInventory) id(key string) string { return s.keys[key].Public().ID() }
 
 // configure sets the block "azure" of nx.json.
-func (s *testShelf) configure(block map[string]any) {
+func (s *testInventory) configure(block map[string]any) {
 	s.t.Helper()
 	document, err := json.Marshal(map[string]any{"workspaceRoot": "/w", "ci": false, "config": block})
 	if err != nil {
@@ -82,7 +82,7 @@ type stored struct {
 }
 
 // put stores an entry as a run does, but for what the test changes.
-func (s *testShelf) put(it stored) {
+func (s *testInventory) put(it stored) {
 	s.t.Helper()
 	if it.body == "" {
 		it.body = it.hash
@@ -113,7 +113,7 @@ func (s *testShelf) put(it stored) {
 	})
 }
 
-func (s *testShelf) putBlob(container, name string, blob azuretest.Blob) {
+func (s *testInventory) putBlob(container, name string, blob azuretest.Blob) {
 	s.t.Helper()
 	if err := s.service.Put(container, name, blob); err != nil {
 		s.t.Fatal(err)
@@ -121,13 +121,13 @@ func (s *testShelf) putBlob(container, name string, blob azuretest.Blob) {
 }
 
 // run runs a command line.
-func (s *testShelf) run(args ...string) (stdout, stderr string, err error) {
+func (s *testInventory) run(args ...string) (stdout, stderr string, err error) {
 	s.t.Helper()
 	return runWith(s.t, s.env, args...)
 }
 
 // lines are what a command prints as JSON.
-func (s *testShelf) lines(args ...string) (lines []entries.EntryLine) {
+func (s *testInventory) lines(args ...string) (lines []entries.EntryLine) {
 	s.t.Helper()
 	stdout, stderr, err := s.run(append(args, "--json")...)
 	if err != nil {
@@ -144,7 +144,7 @@ func (s *testShelf) lines(args ...string) (lines []entries.EntryLine) {
 }
 
 // hashes are those of the entries that ls lists.
-func (s *testShelf) hashes(args ...string) (hashes []string) {
+func (s *testInventory) hashes(args ...string) (hashes []string) {
 	s.t.Helper()
 	for _, line := range s.lines(append([]string{"ls"}, args...)...) {
 		hashes = append(hashes, line.Hash)
@@ -154,12 +154,12 @@ func (s *testShelf) hashes(args ...string) (hashes []string) {
 }
 
 // left are the names of all blobs.
-func (s *testShelf) left() []string {
+func (s *testInventory) left() []string {
 	return slices.Concat(s.service.Names(shelfContainer), s.service.Names(trustedContainer))
 }
 
 // fill puts one entry of each kind.
-func (s *testShelf) fill() {
+func (s *testInventory) fill() {
 	s.put(stored{scope: "trusted", hash: "1", key: "good", from: testenv.FromMain, modified: testenv.At("2024-11-01T00:00:00Z")})
 	s.put(stored{scope: "trusted", hash: "2", key: "old", from: testenv.FromMain, modified: testenv.At("2024-11-10T00:00:00Z")})
 	s.put(stored{scope: "trusted", hash: "3", key: "foreign", modified: testenv.At("2024-11-20T12:00:00Z")})

@@ -188,7 +188,7 @@ func TestEndpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	session := open(rpc.InitializeParams{Config: config, CI: false, WorkspaceRoot: t.TempDir()}, testenv.Env{license.Variable: testenv.License(t, "valid.jwt")}.Get, testenv.During)
+	session := openSession(rpc.InitializeParams{Config: config, CI: false, WorkspaceRoot: t.TempDir()}, testenv.Env{license.Variable: testenv.License(t, "valid.jwt")}.Get, testenv.During)
 	if session.Cache == nil {
 		t.Errorf("got %+v, want a cache", session)
 	}

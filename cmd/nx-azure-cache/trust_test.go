@@ -72,7 +72,7 @@ func TestRoles(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			environment := testenv.With(test.env, testenv.Env{license.Variable: testenv.License(t, "valid.jwt")})
 			params := rpc.InitializeParams{Config: testenv.TrustConfig(test.block), CI: !test.local, DefaultBase: test.defaultBase, WorkspaceRoot: t.TempDir()}
-			session := open(params, environment.Get, testenv.During)
+			session := openSession(params, environment.Get, testenv.During)
 			if session.Cache == nil || session.Scope != test.scope || session.Mode != test.mode || session.ScopeReason == "" {
 				t.Errorf("got %+v, want the scope %s and the mode %s", session, test.scope, test.mode)
 			}

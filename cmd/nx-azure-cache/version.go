@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func newVersion(w world) *cobra.Command {
+func newVersion(std stdio) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
@@ -14,7 +14,7 @@ func newVersion(w world) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			// As --version says it, which cobra words. A template of our own
 			// would link text/template: 3 MB.
-			_, err := fmt.Fprintln(w.stdout, "nx-azure-cache version", version)
+			_, err := fmt.Fprintln(std.stdout, "nx-azure-cache version", version)
 			return err
 		},
 	}

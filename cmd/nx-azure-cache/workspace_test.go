@@ -16,13 +16,13 @@ func readWith(t *testing.T, environment testenv.Env, args ...string) (config.Wor
 	t.Helper()
 	var stderr output
 	var flags config.Overrides
-	command := newLs(world{})
+	command := newLs(stdio{})
 	command.ResetFlags()
 	addWorkspaceFlags(command, &flags)
 	if err := command.ParseFlags(args); err != nil {
 		t.Fatal(err)
 	}
-	where, err := readWorkspace(world{stderr: &stderr, getenv: environment.Get}, &flags)
+	where, err := readWorkspace(stdio{stderr: &stderr, getenv: environment.Get}, &flags)
 	return where, stderr.String(), err
 }
 

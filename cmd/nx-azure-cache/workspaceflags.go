@@ -31,20 +31,20 @@ func addWorkspaceFlags(command *cobra.Command, o *config.Overrides) {
 
 // readWorkspace finds out where a command works, and warns of what is ignored. It sends
 // nothing over the network.
-func readWorkspace(w world, o *config.Overrides) (config.Workspace, error) {
-	found := config.Load(w.getenv, o)
+func readWorkspace(std stdio, o *config.Overrides) (config.Workspace, error) {
+	found := config.Load(std.getenv, o)
 	if found.Problem != nil {
 		return config.Workspace{}, errors.New(printable.Line(found.Problem.Error()))
 	}
 	for _, warning := range append(found.Warnings, found.Settings.Claims.Warnings(found.Settings.Mode, nil)...) {
-		_ = terminal.Printf(w.stderr, "nx-azure-cache: %s", warning)
+		_ = terminal.Printf(std.stderr, "nx-azure-cache: %s", warning)
 	}
 	return found, nil
 }
 
-// openWorkspaceShelf opens what a command is about.
-func openWorkspaceShelf(w world, o *config.Overrides) (*entries.Inventory, error) {
-	where, err := readWorkspace(w, o)
+// openInventory opens what a command is about.
+func openInventory(std stdio, o *config.Overrides) (*entries.Inventory, error) {
+	where, err := readWorkspace(std, o)
 	if err != nil {
 		return nil, err
 	}
@@ -52,8 +52,8 @@ func openWorkspaceShelf(w world, o *config.Overrides) (*entries.Inventory, error
 }
 
 // warnOfClaims says which claims are ignored, for a command that needs no settings.
-func warnOfClaims(w world, c config.Claims) {
+func warnOfClaims(std stdio, c config.Claims) {
 	for _, line := range c.Warnings(cache.ReadWrite, nil) {
-		_ = terminal.Printf(w.stderr, "nx-azure-cache: %s", line)
+		_ = terminal.Printf(std.stderr, "nx-azure-cache: %s", line)
 	}
 }

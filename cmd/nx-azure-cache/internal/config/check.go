@@ -72,7 +72,7 @@ func (p *problems) checkModes(block json.RawMessage) {
 
 // checkedSettings is what the settings say besides their problems.
 func checkedSettings(s Settings, getenv func(string) string) Checked {
-	c := Checked{Mode: s.Mode, Credential: s.credential, AccountFrom: keyOf(s.placeOfAccount())}
+	c := Checked{Mode: s.Mode, Credential: s.credential, AccountFrom: keyOf(s.accountKey())}
 	if endpoint.CheckContainer(s.Container) == nil {
 		c.Container = s.Container
 	}

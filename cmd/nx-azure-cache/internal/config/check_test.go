@@ -141,7 +141,7 @@ func TestCheckShowsNoSecret(t *testing.T) {
 // keysOf are the keys of the block.
 func keysOf() func(func(string) bool) {
 	return func(yield func(string) bool) {
-		for key := range new(rawConfig).keys() {
+		for key := range new(rawConfig).fields() {
 			if !yield(key) {
 				return
 			}

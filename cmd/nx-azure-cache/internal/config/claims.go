@@ -115,39 +115,39 @@ func (c Claims) Warnings(mode cache.Mode, blamed []Claim) (lines []string) {
 		}
 	}
 	if len(others) > 0 {
-		lines = append(lines, IgnoredClaims(others)+". "+instead(others))
+		lines = append(lines, IgnoredClaims(others)+". "+setInJob(others))
 	}
 	if len(empty) > 0 {
-		lines = append(lines, fmt.Sprintf("%s %s ignored: the environment sets %s to an empty value, which a .env file cannot fill. Set a value there, or unset %s", named(empty), verb(empty), pronoun(empty), pronoun(empty)))
+		lines = append(lines, fmt.Sprintf("%s %s ignored: the environment sets %s to an empty value, which a .env file cannot fill. Set a value there, or unset %s", nameClaims(empty), isOrAre(empty), itOrThem(empty), itOrThem(empty)))
 	}
 	return lines
 }
 
 // IgnoredClaims is such as "HTTPS_PROXY of .env is ignored: a checkout could set it".
 func IgnoredClaims(list []Claim) string {
-	return fmt.Sprintf("%s %s ignored: a checkout could set %s", named(list), verb(list), pronoun(list))
+	return fmt.Sprintf("%s %s ignored: a checkout could set %s", nameClaims(list), isOrAre(list), itOrThem(list))
 }
 
-func instead(list []Claim) string {
-	return fmt.Sprintf("Set %s in the environment of the CI job instead", pronoun(list))
+func setInJob(list []Claim) string {
+	return fmt.Sprintf("Set %s in the environment of the CI job instead", itOrThem(list))
 }
 
-func verb(list []Claim) string {
+func isOrAre(list []Claim) string {
 	if len(list) == 1 {
 		return "is"
 	}
 	return "are"
 }
 
-func pronoun(list []Claim) string {
+func itOrThem(list []Claim) string {
 	if len(list) == 1 {
 		return "it"
 	}
 	return "them"
 }
 
-// named is such as "CI of .env and BUILD_ID of .env.local".
-func named(list []Claim) string {
+// nameClaims is such as "CI of .env and BUILD_ID of .env.local".
+func nameClaims(list []Claim) string {
 	var names []string
 	for _, claim := range list {
 		name := claim.Name + " of " + claim.File

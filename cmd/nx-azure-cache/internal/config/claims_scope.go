@@ -34,7 +34,7 @@ func (c Claims) detect(ci bool, branches trust.Branches, getenv func(string) str
 	for _, key := range culprits {
 		blamed = append(blamed, c[key])
 	}
-	what := named(blamed)
+	what := nameClaims(blamed)
 	run.Reason += "; but " + what + " would make it " + string(other)
 	run.Advice = fmt.Sprintf("%s would change its scope from %s to %s, and a checkout could set that; remove it from the file, or set it in the environment of the CI job", what, run.Scope, other)
 	run.Scope = trust.Untrusted

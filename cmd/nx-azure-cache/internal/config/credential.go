@@ -101,32 +101,32 @@ func (s *Settings) SetClaims(c Claims, getenv func(string) string) (warnings []s
 	}
 	s.fromFile = &found
 	over := ""
-	if place := s.beatenAccount(getenv); place != "" {
+	if place := s.replacedAccount(getenv); place != "" {
 		over = ", not " + place
 	}
 	if s.connectionFrom == OwnConnectionVariable {
 		if getenv(ConnectionVariable) == "" && getenv(SASVariable) == "" {
 			return nil
 		}
-		return []string{fmt.Sprintf("%s decides the account and the sign-in of the remote cache%s. If that is wrong, remove it from the file", named([]Claim{found}), over)}
+		return []string{fmt.Sprintf("%s decides the account and the sign-in of the remote cache%s. If that is wrong, remove it from the file", nameClaims([]Claim{found}), over)}
 	}
 	return []string{fmt.Sprintf("%s decides the account and the sign-in of the remote cache%s. If it is your application's, set azure.credential in nx.json "+
-		"to the sign-in of the cache. If it is the cache's, call it %s", named([]Claim{found}), over, OwnConnectionVariable)}
+		"to the sign-in of the cache. If it is the cache's, call it %s", nameClaims([]Claim{found}), over, OwnConnectionVariable)}
 }
 
-// beatenAccount is what a connection string of a .env file takes the place of: a secret
+// replacedAccount is what a connection string of a .env file takes the place of: a secret
 // of the environment, or the key of nx.json that names the account; "" is neither.
-func (s Settings) beatenAccount(getenv func(string) string) string {
+func (s Settings) replacedAccount(getenv func(string) string) string {
 	for _, name := range []string{ConnectionVariable, SASVariable} {
 		if getenv(name) != "" {
 			return name + " in the environment"
 		}
 	}
-	return s.placeOfAccount()
+	return s.accountKey()
 }
 
-// placeOfAccount is the key of nx.json that names the account, or "".
-func (s Settings) placeOfAccount() string {
+// accountKey is the key of nx.json that names the account, or "".
+func (s Settings) accountKey() string {
 	switch {
 	case s.Endpoint != "":
 		return InKey("endpoint")
@@ -141,13 +141,13 @@ func (s Settings) placeOfAccount() string {
 func (s Settings) AccountFrom() string {
 	switch {
 	case s.fromFile != nil:
-		return named([]Claim{*s.fromFile})
+		return nameClaims([]Claim{*s.fromFile})
 	case s.ConnectionString != "":
 		return s.connectionFrom
 	case s.SASURL != "":
 		return SASVariable
 	default:
-		return s.placeOfAccount()
+		return s.accountKey()
 	}
 }
 

@@ -46,7 +46,7 @@ type LauncherCheck struct {
 	Fix    string `json:"fix,omitempty"`
 }
 
-func (d Document) defaultBase() defaultBase {
+func (d Document) base() DefaultBase {
 	return ReadDefaultBase(d.DefaultBase, d.Extended)
 }
 

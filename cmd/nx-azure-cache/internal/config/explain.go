@@ -39,7 +39,7 @@ func (c Claims) Explaining() (all []Claim) {
 func (s Settings) ExplainErrors(blobs cache.Blobs) cache.Blobs {
 	hint := "the account is that of " + s.AccountFrom()
 	if list := s.Claims.Explaining(); len(list) > 0 {
-		hint += "; " + IgnoredClaims(list) + fmt.Sprintf("; if the cache needs %s, set %s in the environment", pronoun(list), pronoun(list))
+		hint += "; " + IgnoredClaims(list) + fmt.Sprintf("; if the cache needs %s, set %s in the environment", itOrThem(list), itOrThem(list))
 	}
 	return explainedBlobs{blobs, hint}
 }

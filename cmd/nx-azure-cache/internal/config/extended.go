@@ -37,7 +37,7 @@ func WithoutExtended(config json.RawMessage, extended []string) (json.RawMessage
 		}
 		delete(trust, key)
 	}
-	return encode(block), warnings
+	return mustMarshal(block), warnings
 }
 
 const isIgnored = "is ignored: it comes from a file that nx.json extends, which no task's hash covers"
@@ -50,18 +50,18 @@ func hasEffect(value any) bool {
 	return value != nil && (!isText || text != "" && text != isolateBranches)
 }
 
-// defaultBase is the key of that name in nx.json, or in a file that it extends.
-type defaultBase struct {
+// DefaultBase is the key of that name in nx.json, or in a file that it extends.
+type DefaultBase struct {
 	name       string
 	isExtended bool
 }
 
-func ReadDefaultBase(name string, extended []string) defaultBase {
-	return defaultBase{name, slices.Contains(extended, DefaultBaseKey)}
+func ReadDefaultBase(name string, extended []string) DefaultBase {
+	return DefaultBase{name, slices.Contains(extended, DefaultBaseKey)}
 }
 
 // own is the name in nx.json itself, or "".
-func (d defaultBase) own() string {
+func (d DefaultBase) own() string {
 	if d.isExtended {
 		return ""
 	}
@@ -69,6 +69,6 @@ func (d defaultBase) own() string {
 }
 
 // ignored says that it does not decide who is trusted.
-func (d defaultBase) ignored() string {
+func (d DefaultBase) ignored() string {
 	return fmt.Sprintf("for the trusted branches %s %s; put it, or azure.trust.branches, into nx.json itself", DefaultBaseKey, isIgnored)
 }

@@ -94,7 +94,7 @@ func checkRight(t *testing.T, got Settings, config string, ci bool, environment 
 }
 
 // trustBlock is what is written of the settings in "azure.trust".
-func trustBlock(t trustSettings) map[string]any {
+func trustBlock(t TrustSettings) map[string]any {
 	block := map[string]any{"isolation": "branch", "containers": t.containers, "branches": t.branches, "repositories": t.Repositories}
 	if t.Shared {
 		block = map[string]any{"isolation": "none"}

@@ -106,11 +106,11 @@ func (o *Overrides) apply(document Document) json.RawMessage {
 	if o.IsSet(PrefixFlag) {
 		keys["prefix"] = o.Prefix
 	}
-	return encode(keys)
+	return mustMarshal(keys)
 }
 
-// encode is the JSON of what was JSON.
-func encode(keys map[string]any) json.RawMessage {
+// mustMarshal is the JSON of what was JSON.
+func mustMarshal(keys map[string]any) json.RawMessage {
 	text, err := json.Marshal(keys)
 	if err != nil {
 		panic(err) // texts, numbers, arrays and objects
@@ -126,5 +126,5 @@ func withoutModes(config json.RawMessage) json.RawMessage {
 	}
 	delete(keys, "localMode")
 	delete(keys, "ciMode")
-	return encode(keys)
+	return mustMarshal(keys)
 }

@@ -20,7 +20,7 @@ type rawConfig struct {
 	credential, cloud                        string
 	localMode, ciMode                        string
 	connect, firstByte, stall, drain         string // of timeouts
-	trust                                    trustSettings
+	trust                                    TrustSettings
 	maxArtifactSize                          cache.Size // 0 is a key that is not set
 	include, exclude                         []string
 	cacheFailures                            bool
@@ -29,8 +29,8 @@ type rawConfig struct {
 // fieldReader reads the value that stands at a path in the block.
 type fieldReader func(path string, value any, wrong *problems)
 
-// keys are all keys of the block.
-func (b *rawConfig) keys() map[string]fieldReader {
+// fields are all keys of the block.
+func (b *rawConfig) fields() map[string]fieldReader {
 	return map[string]fieldReader{
 		"container":   stringField(&b.container),
 		"accountName": stringField(&b.accountName),
@@ -109,7 +109,7 @@ func readBlock(config json.RawMessage, wrong *problems) (b rawConfig) {
 		wrong.add(inBlock, wrongType(value, "must be an object")) // not repeated: it may be a secret
 		return b
 	}
-	readKeys(keys, "", b.keys(), wrong)
+	readKeys(keys, "", b.fields(), wrong)
 	return b
 }
 

@@ -17,7 +17,7 @@ type RunPolicy struct {
 }
 
 // RunPolicy finds out who the run is. What it may do is at most what the mode allows.
-func (s Settings) RunPolicy(ci bool, base defaultBase, getenv func(string) string) RunPolicy {
+func (s Settings) RunPolicy(ci bool, base DefaultBase, getenv func(string) string) RunPolicy {
 	r := RunPolicy{Mode: s.Mode}
 	branches := s.branches(base.own())
 	r.Run, r.Blamed = s.Claims.detect(ci, branches, getenv)
@@ -75,7 +75,7 @@ func (r *RunPolicy) checkNoKey(getenv func(string) string) {
 
 // chooseKey decides whether a trusted run signs. What nobody would believe it does not
 // store.
-func (r *RunPolicy) chooseKey(t trustSettings, getenv func(string) string) {
+func (r *RunPolicy) chooseKey(t TrustSettings, getenv func(string) string) {
 	key, isSet, err := trust.SigningKey(getenv)
 	switch {
 	case err != nil:

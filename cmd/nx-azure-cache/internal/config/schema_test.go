@@ -52,7 +52,7 @@ func TestSchemaHasAllThereIs(t *testing.T) {
 	}
 	timeouts, trusted := property(whole.schema, timeoutsKey), property(whole.schema, trustKey)
 	for what, test := range map[string]struct{ got, want []string }{
-		"keys":       {slices.Collect(maps.Keys(whole.Properties)), slices.Collect(maps.Keys(new(rawConfig).keys()))},
+		"keys":       {slices.Collect(maps.Keys(whole.Properties)), slices.Collect(maps.Keys(new(rawConfig).fields()))},
 		"timeouts":   {slices.Collect(maps.Keys(timeouts.Properties)), []string{"connect", "firstByte", "stall", "drain"}},
 		"trust":      {slices.Collect(maps.Keys(trusted.Properties)), trustKeys},
 		"containers": {slices.Collect(maps.Keys(property(trusted, "containers").Properties)), names(trust.Kinds())},

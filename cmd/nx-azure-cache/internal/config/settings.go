@@ -49,8 +49,8 @@ type Settings struct {
 	trustedHosts    endpoint.TrustedHosts
 	MaxArtifactSize cache.Size // never more than Azure takes
 	CacheFailures   bool
-	Tasks           tasks
-	Trust           trustSettings
+	Tasks           TaskFilter
+	Trust           TrustSettings
 	Drain           time.Duration // for which entries are stored after the end of a run
 	Claims          Claims        // variables of .env files, which the settings do without
 }
@@ -100,16 +100,16 @@ func readSettings(block json.RawMessage, ci bool, getenv func(string) string) (S
 		Prefix:      b.prefix,
 		cloud:       chooseCloud(b.cloud, b.endpoint, wrong),
 		Limits: transport.Limits{
-			Connect:   duration("connect", b.connect, transport.DefaultLimits.Connect, wrong),
-			FirstByte: duration("firstByte", b.firstByte, transport.DefaultLimits.FirstByte, wrong),
-			Stall:     duration("stall", b.stall, transport.DefaultLimits.Stall, wrong),
+			Connect:   timeLimit("connect", b.connect, transport.DefaultLimits.Connect, wrong),
+			FirstByte: timeLimit("firstByte", b.firstByte, transport.DefaultLimits.FirstByte, wrong),
+			Stall:     timeLimit("stall", b.stall, transport.DefaultLimits.Stall, wrong),
 		},
 		MaxArtifactSize: azure.MaxBlob,
 		CacheFailures:   b.cacheFailures,
-		Tasks:           tasks{b.include, b.exclude},
+		Tasks:           TaskFilter{b.include, b.exclude},
 
 		Trust: b.trust,
-		Drain: duration("drain", b.drain, DefaultDrain, wrong),
+		Drain: timeLimit("drain", b.drain, DefaultDrain, wrong),
 	}
 	if b.maxArtifactSize > 0 {
 		s.MaxArtifactSize = min(s.MaxArtifactSize, b.maxArtifactSize)
@@ -148,9 +148,9 @@ const (
 	maxTimeout = 10 * time.Minute
 )
 
-// duration reads a time limit. Only the one for storing after the end may be 0:
+// timeLimit reads a time limit. Only the one for storing after the end may be 0:
 // do not wait.
-func duration(key, text string, otherwise time.Duration, wrong *problems) time.Duration {
+func timeLimit(key, text string, otherwise time.Duration, wrong *problems) time.Duration {
 	if text == "" {
 		return otherwise
 	}

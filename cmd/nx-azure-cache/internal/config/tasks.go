@@ -10,9 +10,9 @@ type Task struct {
 	Project, Target, Configuration string
 }
 
-// tasks say which tasks are cached remotely: those that match one of include
+// TaskFilter say which tasks are cached remotely: those that match one of include
 // (where there is any), and none of exclude.
-type tasks struct {
+type TaskFilter struct {
 	include, exclude []string
 }
 
@@ -20,7 +20,7 @@ type tasks struct {
 // besides would be taken for a letter, and let out what should stay.
 var patterns = regexp.MustCompile(`^[^\s!,;=?&~{}\[\]\\]*[^\s!,;=?&~{}\[\]\\:]$`)
 
-func (t tasks) check(wrong *problems) {
+func (t TaskFilter) check(wrong *problems) {
 	if t.include != nil && len(t.include) == 0 {
 		wrong.add(InKey("include"), &ruleError{kind: KindInvalid, seen: "[]", fix: "name targets, or remove it", text: "is empty: nothing would be cached; name targets, or remove it"})
 	}
@@ -35,7 +35,7 @@ func (t tasks) check(wrong *problems) {
 }
 
 // Filter returns what decides about a task; nil where all are cached.
-func (t tasks) Filter() func(Task) bool {
+func (t TaskFilter) Filter() func(Task) bool {
 	if len(t.include)+len(t.exclude) == 0 {
 		return nil
 	}

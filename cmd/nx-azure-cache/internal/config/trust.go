@@ -21,8 +21,8 @@ const (
 
 var isolations = []string{isolateBranches, isolateNothing}
 
-// trustSettings are the block "azure.trust".
-type trustSettings struct {
+// TrustSettings are the block "azure.trust".
+type TrustSettings struct {
 	Shared   bool     // there is one scope for all
 	branches []string // patterns; nil: those that nx.json's defaultBase implies
 	// Repositories are the trusted ones; nil: all that are not known to be forks.
@@ -33,7 +33,7 @@ type trustSettings struct {
 }
 
 // readTrust reads the block "azure.trust".
-func readTrust(value any, wrong *problems) (t trustSettings) {
+func readTrust(value any, wrong *problems) (t TrustSettings) {
 	block, isObject := value.(map[string]any)
 	switch {
 	case value == nil: // or null: not set
@@ -97,8 +97,8 @@ func (r trustReader) isolation() string {
 	return isolateBranches
 }
 
-// texts reads an array of strings; nil stands for one that is not set.
-func (r trustReader) texts(key string) (texts []string) {
+// stringList reads an array of strings; nil stands for one that is not set.
+func (r trustReader) stringList(key string) (texts []string) {
 	value := r.block[key]
 	if value == nil {
 		return nil
@@ -119,7 +119,7 @@ func (r trustReader) texts(key string) (texts []string) {
 
 // names reads an array of names that follow a rule.
 func (r trustReader) names(key string, check func(string) error) []string {
-	texts := r.texts(key)
+	texts := r.stringList(key)
 	for i, text := range texts {
 		if err := check(text); err != nil {
 			r.problem(key, "has %s at %d; %w", Shown(text), i+1, err)
@@ -129,8 +129,8 @@ func (r trustReader) names(key string, check func(string) error) []string {
 	return texts
 }
 
-func (r trustReader) keys(t *trustSettings) {
-	for i, text := range r.texts("publicKeys") {
+func (r trustReader) keys(t *TrustSettings) {
+	for i, text := range r.stringList("publicKeys") {
 		key, err := trust.ParsePublicKey(text)
 		if err != nil {
 			r.problem("publicKeys", "cannot be used, number %d: %w", i+1, err)
@@ -138,7 +138,7 @@ func (r trustReader) keys(t *trustSettings) {
 		}
 		t.Keys = append(t.Keys, key)
 	}
-	revoked := r.texts("revokedKeys")
+	revoked := r.stringList("revokedKeys")
 	verifier, err := trust.NewVerifier(t.Keys, revoked)
 	switch {
 	case err != nil:

@@ -29,7 +29,7 @@ func Load(getenv func(string) string, o *Overrides) (w Workspace) {
 	} else {
 		w.Settings.Claims = claims
 	}
-	w.Policy = w.Settings.RunPolicy(w.Document.CI, w.Document.defaultBase(), w.Getenv)
+	w.Policy = w.Settings.RunPolicy(w.Document.CI, w.Document.base(), w.Getenv)
 	return w
 }
 

@@ -76,9 +76,9 @@ func TestDoctorWholeAzurite(t *testing.T) {
 		name, sp, config string
 		run              testenv.Env
 		code             int
-		part             part
+		part             Part
 		id               string
-		want             status
+		want             Status
 		says             string
 	}{
 		{"key", "", config, testenv.MainRun, 0, partRoundTrip, "down", statusOK, "MB/s"},

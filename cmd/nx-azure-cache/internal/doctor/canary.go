@@ -29,8 +29,8 @@ const canaryBody = "Made by nx-azure-cache doctor to see whether this can be wri
 // end.
 const deleteLimit = 30 * time.Second
 
-// tryable is what is tried: an [azure.Container].
-type tryable interface {
+// blobStore is what is tried: an [azure.Container].
+type blobStore interface {
 	cache.Blobs
 	Delete(ctx context.Context, name, etag string) error
 }
@@ -73,7 +73,7 @@ type attempts struct {
 
 // tryWrites tries to create, overwrite and delete the canary called name. It
 // touches nothing else: what it overwrites it has made.
-func tryWrites(ctx context.Context, blobs tryable, name string) (a attempts) {
+func tryWrites(ctx context.Context, blobs blobStore, name string) (a attempts) {
 	a.create = tryCreate(ctx, blobs, name)
 	switch a.create.verdict {
 	case granted:
@@ -92,8 +92,8 @@ func tryWrites(ctx context.Context, blobs tryable, name string) (a attempts) {
 	return a
 }
 
-func tryCreate(ctx context.Context, blobs tryable, name string) attempt {
-	err := blobs.Put(ctx, name, canary(), nil)
+func tryCreate(ctx context.Context, blobs blobStore, name string) attempt {
+	err := blobs.Put(ctx, name, canaryReader(), nil)
 	if errors.Is(err, cache.ErrExists) {
 		// Nobody else makes this name: the answer to a first try got lost.
 		err = nil
@@ -101,9 +101,9 @@ func tryCreate(ctx context.Context, blobs tryable, name string) attempt {
 	return classify(err, "created")
 }
 
-func tryOverwrite(ctx context.Context, blobs tryable, name string) attempt {
+func tryOverwrite(ctx context.Context, blobs blobStore, name string) attempt {
 	const whatever = "*" // If-Match: what was made may be replaced, whatever it is by now
-	err := blobs.Replace(ctx, name, whatever, canary(), nil)
+	err := blobs.Replace(ctx, name, whatever, canaryReader(), nil)
 	if errors.Is(err, cache.ErrExists) { // it stays as it is
 		return attempt{verdict: refused, seen: "refused: it may create, and not overwrite"}
 	}
@@ -113,7 +113,7 @@ func tryOverwrite(ctx context.Context, blobs tryable, name string) attempt {
 // tryDelete removes the canary. Where there is none it shows the same: the storage
 // looks at rights before it looks for the blob, and answers 404 to who may delete
 // it, 403 to who may not.
-func tryDelete(ctx context.Context, blobs tryable, name string) attempt {
+func tryDelete(ctx context.Context, blobs blobStore, name string) attempt {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteLimit)
 	defer cancel()
 	err := blobs.Delete(ctx, name, "")
@@ -125,7 +125,7 @@ func tryDelete(ctx context.Context, blobs tryable, name string) attempt {
 
 // tryDeletes removes what has these names, and returns those of which it could not.
 // Where one is not answered no more are tried: each would take its whole limit.
-func tryDeletes(ctx context.Context, blobs tryable, names []string) (left []string) {
+func tryDeletes(ctx context.Context, blobs blobStore, names []string) (left []string) {
 	for i, name := range names {
 		switch tryDelete(ctx, blobs, name).verdict {
 		case granted:
@@ -139,7 +139,7 @@ func tryDeletes(ctx context.Context, blobs tryable, names []string) (left []stri
 }
 
 // tryRead asks for the canary before it is made.
-func tryRead(ctx context.Context, blobs tryable, name string) attempt {
+func tryRead(ctx context.Context, blobs blobStore, name string) attempt {
 	blob, err := blobs.Get(ctx, name)
 	if err == nil {
 		err = blob.Body.Close()
@@ -150,4 +150,4 @@ func tryRead(ctx context.Context, blobs tryable, name string) attempt {
 	return classify(err, "may be read")
 }
 
-func canary() io.ReadSeeker { return strings.NewReader(canaryBody) }
+func canaryReader() io.ReadSeeker { return strings.NewReader(canaryBody) }

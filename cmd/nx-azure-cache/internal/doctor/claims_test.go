@@ -23,9 +23,9 @@ func TestDoctorShowsClaims(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := newExamination(config.Load(testenv.Env{config.WorkspaceVariable: string(text)}.Get, new(config.Overrides{IsSet: func(string) bool { return false }})), testenv.Version)
+	e := newExamination(config.Load(testenv.Env{config.WorkspaceVariable: string(text)}.Get, new(config.Overrides{IsSet: func(string) bool { return false }})), testenv.Version)
 	var r Report
-	examineConfig(t.Context(), p, &r)
+	examineConfig(t.Context(), e, &r)
 	shown := fmt.Sprintf("%+v", r)
 	for _, want := range []string{
 		"NX_AZURE_CACHE_SAS_URL of .env is ignored: a checkout could set it.",

@@ -11,33 +11,33 @@ import (
 
 // examineConfig shows what is wrong with nx.json and the variables, and what they
 // make of this run.
-func examineConfig(_ context.Context, p *examination, r *Report) {
-	if p.Document.Problem != "" {
-		r.add(partConfig, "nx-json", "nx.json", statusFailed, p.Document.Problem, "correct nx.json")
+func examineConfig(_ context.Context, e *examination, r *Report) {
+	if e.Document.Problem != "" {
+		r.add(partConfig, "nx-json", "nx.json", statusFailed, e.Document.Problem, "correct nx.json")
 	}
-	for _, mistake := range joined(p.Problem) {
-		if mistake.Error() == p.Document.Problem {
+	for _, mistake := range splitJoined(e.Problem) {
+		if mistake.Error() == e.Document.Problem {
 			continue // it has a row
 		}
 		r.add(partConfig, "setting", "settings", statusFailed, mistake.Error(), "correct it; docs/configuration.md")
 	}
-	for _, text := range p.Warnings {
+	for _, text := range e.Warnings {
 		r.add(partConfig, "setting", "settings", statusWarning, text, "")
 	}
-	p.examineClaims(r)
-	if p.probe == nil {
+	e.examineClaims(r)
+	if e.probe == nil {
 		return
 	}
-	r.Run, r.Identity, r.Containers, r.Canary = p.probe.runReport(), &p.probe.identity, p.probe.containerReports(), p.probe.canary
+	r.Run, r.Identity, r.Containers, r.Canary = e.probe.runReport(), &e.probe.identity, e.probe.containerReports(), e.probe.canary
 	for _, c := range r.Containers {
 		r.add(partConfig, "container", "container", statusOK, fmt.Sprintf("%s (%s)", c.URL, strings.Join(c.Scopes, ", ")), "")
 	}
-	p.examineRun(r)
+	e.examineRun(r)
 }
 
-// joined returns the errors that errors.Join has joined. It does not look for line
+// splitJoined returns the errors that errors.Join has joined. It does not look for line
 // ends: a value may have one.
-func joined(err error) []error {
+func splitJoined(err error) []error {
 	switch all := err.(type) {
 	case nil:
 		return nil
@@ -49,25 +49,25 @@ func joined(err error) []error {
 }
 
 // examineClaims shows which variables of .env files do not count; never their values.
-func (p *examination) examineClaims(r *Report) {
+func (e *examination) examineClaims(r *Report) {
 	const id, what = "dotenv", ".env files"
 	var blamed []config.Claim
-	if p.probe != nil {
-		blamed = p.probe.role.Blamed // has a row of its own
+	if e.probe != nil {
+		blamed = e.probe.policy.Blamed // has a row of its own
 	}
-	for _, line := range p.Settings.Claims.Warnings(p.Settings.Mode, blamed) {
+	for _, line := range e.Settings.Claims.Warnings(e.Settings.Mode, blamed) {
 		r.add(partConfig, id, what, statusWarning, line, "")
 	}
-	if others := p.Settings.Claims.Explaining(); len(others) > 0 {
+	if others := e.Settings.Claims.Explaining(); len(others) > 0 {
 		r.add(partConfig, id, what, statusOK, config.IgnoredClaims(others)+"; the cache does without", "")
 	}
 }
 
 // examineRun shows what this run may do, and why.
-func (p *examination) examineRun(r *Report) {
-	role := p.probe.role
+func (e *examination) examineRun(r *Report) {
+	role := e.probe.policy
 	r.add(partConfig, "scope", "scope of this run", statusOK, fmt.Sprintf("%s (%s)", role.Scope, role.Reason), "")
-	mode, place := p.Settings.Mode, p.modePlace()
+	mode, place := e.Settings.Mode, e.modePlace()
 	switch {
 	case mode == cache.NoCache:
 		r.add(partConfig, "mode", "mode of this run", statusWarning, fmt.Sprintf("%s, by %s: this run has no remote cache", mode, place), "remove it to have one")
@@ -82,14 +82,14 @@ func (p *examination) examineRun(r *Report) {
 }
 
 // modePlace is the key or variable that has set the mode.
-func (p *examination) modePlace() string {
+func (e *examination) modePlace() string {
 	key := "localMode"
-	if p.Document.CI {
+	if e.Document.CI {
 		key = "ciMode"
 	}
-	_, isSet := p.Document.Keys()[key]
+	_, isSet := e.Document.Keys()[key]
 	switch {
-	case strings.TrimSpace(p.Getenv(config.ModeVariable)) != "":
+	case strings.TrimSpace(e.Getenv(config.ModeVariable)) != "":
 		return config.ModeVariable
 	case isSet:
 		return config.InKey(key)

@@ -23,9 +23,9 @@ type examination struct {
 }
 
 // skipRest says why nothing more is asked of the storage; the first reason stays.
-func (p *examination) skipRest(why string) {
-	if p.skipReason == "" {
-		p.skipReason = why
+func (e *examination) skipRest(why string) {
+	if e.skipReason == "" {
+		e.skipReason = why
 	}
 }
 
@@ -39,7 +39,7 @@ var errPartLimit = fmt.Errorf("not done within %s", partLimit)
 var parts = []func(context.Context, *examination, *Report){
 	examineLauncher,
 	examineConfig,
-	examineLicence,
+	examineLicense,
 	examineSignIn,
 	examineNetwork,
 	examineRights,
@@ -49,15 +49,15 @@ var parts = []func(context.Context, *examination, *Report){
 
 // Examine looks at everything.
 func Examine(ctx context.Context, where config.Workspace, version string) Report {
-	p := newExamination(where, version)
+	e := newExamination(where, version)
 	r := Report{Containers: []containerReport{}, Leftovers: []leftover{}}
 	for _, look := range parts {
 		limited, cancel := context.WithTimeoutCause(ctx, partLimit, errPartLimit)
-		look(limited, p, &r)
+		look(limited, e, &r)
 		cancel()
 	}
-	if p.probe != nil {
-		r.Leftovers = p.probe.leftovers()
+	if e.probe != nil {
+		r.Leftovers = e.probe.leftovers()
 	}
 	r.conclude()
 	return r
@@ -66,17 +66,17 @@ func Examine(ctx context.Context, where config.Workspace, version string) Report
 const configWrong = "not tried: the configuration is wrong"
 
 func newExamination(where config.Workspace, version string) *examination {
-	p := &examination{Workspace: where, version: version, now: time.Now()}
-	if p.Problem != nil {
-		p.skipRest(configWrong)
+	e := &examination{Workspace: where, version: version, now: time.Now()}
+	if e.Problem != nil {
+		e.skipRest(configWrong)
 	}
-	s, err := openProbe(where)
+	p, err := openProbe(where)
 	switch {
 	case err == nil:
-		p.probe = s
-	case p.Problem == nil:
-		p.Problem = err
-		p.skipRest(configWrong)
+		e.probe = p
+	case e.Problem == nil:
+		e.Problem = err
+		e.skipRest(configWrong)
 	}
-	return p
+	return e
 }

@@ -109,7 +109,7 @@ func (e examined) checkLeftovers(t *testing.T, s *testenv.Storage) {
 }
 
 // find returns the check with an ID.
-func (e examined) find(t *testing.T, id string) check {
+func (e examined) find(t *testing.T, id string) Check {
 	t.Helper()
 	for _, c := range e.Checks {
 		if c.ID == id {
@@ -117,7 +117,7 @@ func (e examined) find(t *testing.T, id string) check {
 		}
 	}
 	t.Fatalf("there is no %s in %s", id, e.text)
-	return check{}
+	return Check{}
 }
 
 // examineWhole runs doctor without --security.
@@ -127,8 +127,8 @@ func examineWhole(t *testing.T, environment testenv.Env) examined {
 }
 
 // statuses is what was found in a part, by ID.
-func (e examined) statuses(of part) map[string]status {
-	found := make(map[string]status)
+func (e examined) statuses(of Part) map[string]Status {
+	found := make(map[string]Status)
 	for _, c := range e.Checks {
 		if c.Part == of {
 			found[c.ID] = c.Status
@@ -138,7 +138,7 @@ func (e examined) statuses(of part) map[string]status {
 }
 
 // in returns the check with an ID in a part.
-func (e examined) in(t *testing.T, of part, id string) check {
+func (e examined) in(t *testing.T, of Part, id string) Check {
 	t.Helper()
 	for _, c := range e.Checks {
 		if c.Part == of && c.ID == id {
@@ -146,11 +146,11 @@ func (e examined) in(t *testing.T, of part, id string) check {
 		}
 	}
 	t.Fatalf("there is no %s in %s of %s", id, of, e.text)
-	return check{}
+	return Check{}
 }
 
 // mustBe fails unless a check has a status, and says something.
-func (c check) mustBe(t *testing.T, want status, says string) {
+func (c Check) mustBe(t *testing.T, want Status, says string) {
 	t.Helper()
 	if c.Status != want || !strings.Contains(c.Seen+"\n"+c.Fix, says) || c.Fails != (want == statusFailed) {
 		t.Errorf("got %+v, want %s: %s", c, want, says)
@@ -160,7 +160,7 @@ func (c check) mustBe(t *testing.T, want status, says string) {
 // mustSkipStorage fails unless all that needs a storage which answers was skipped.
 func (e examined) mustSkipStorage(t *testing.T) {
 	t.Helper()
-	for _, of := range []part{partRights, partRoundTrip, partSecurity} {
+	for _, of := range []Part{partRights, partRoundTrip, partSecurity} {
 		e.in(t, of, string(of)).mustBe(t, statusSkipped, "not tried: the storage cannot be reached")
 	}
 }

@@ -11,33 +11,33 @@ import (
 var readFix = `give the identity the role "Nx cache read" on the container (data action blobs/read; a SAS: sp=r); ` + section(identitiesTitle)
 
 // createFix is what to do where a run may not store.
-func (s *probe) createFix(a target) string {
+func (p *probe) createFix(a target) string {
 	return fmt.Sprintf(`give the identity the role "Nx cache add" for %s/* (data actions blobs/read and blobs/add/action; a SAS: sp=rc); %s`,
-		s.path(a.scope), section(identitiesTitle))
+		p.path(a.scope), section(identitiesTitle))
 }
 
 // overwriteFix is what to do where a trusted run may not replace what is damaged.
-func (s *probe) overwriteFix(a target) string {
+func (p *probe) overwriteFix(a target) string {
 	return fmt.Sprintf(`give the identity of trusted runs the role "Nx cache write" for %s/* (data action blobs/write; a SAS: sp=rcw), or remove such entries with nx-azure-cache evict; %s`,
-		s.path(a.scope), section("Repair"))
+		p.path(a.scope), section("Repair"))
 }
 
-// separate says how a run is kept out of a scope.
-func (s *probe) separate(a target) string {
+// separationFix says how a run is kept out of a scope.
+func (p *probe) separationFix(a target) string {
 	switch {
-	case s.role.Scope.Kind() == trust.KindPullRequest && a.scope.Kind() == trust.KindPullRequest:
+	case p.policy.Scope.Kind() == trust.KindPullRequest && a.scope.Kind() == trust.KindPullRequest:
 		return `the storage cannot tell two pull requests of a repository apart: they sign in as one subject. Keep them from overwriting and deleting (the role "Nx cache add"; a SAS: sp=rc); ` +
 			section(identitiesTitle)
-	case s.identity.Kind == identityKey:
+	case p.identity.Kind == identityKey:
 		return withoutKey
-	case s.identity.Kind == identitySAS:
+	case p.identity.Kind == identitySAS:
 		// There is one connection string: no SAS reads all of what the run reads and
 		// creates in a part of it.
 		return "no SAS may create in one scope and only read another: let runs like this one only read (azure.ciMode or localMode in nx.json, and a SAS with sp=r), " +
 			"or sign in with an identity of their own; " + section("Account keys and SAS")
 	default:
 		return fmt.Sprintf("give runs like this one an identity of their own that may not write %s/*: a condition on the path, or another container (azure.trust.containers in nx.json); %s",
-			s.path(a.scope), section(identitiesTitle))
+			p.path(a.scope), section(identitiesTitle))
 	}
 }
 

@@ -9,17 +9,17 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
-// examineLicence shows whether there is a licence that counts. Without one the
+// examineLicense shows whether there is a licence that counts. Without one the
 // cache is off; the rest can be looked at all the same.
-func examineLicence(_ context.Context, p *examination, r *Report) {
+func examineLicense(_ context.Context, e *examination, r *Report) {
 	const id, what = "licence", "licence"
-	licence, err := config.ChooseLicense(license.Find(p.Getenv, p.Document.WorkspaceRoot), p.Document.NxVersion, p.now)
+	licence, err := config.ChooseLicense(license.Find(e.Getenv, e.Document.WorkspaceRoot), e.Document.NxVersion, e.now)
 	if err != nil {
-		r.add(partLicence, id, what, statusFailed, err.Error(), "install nx-azure-cache again")
+		r.add(partLicense, id, what, statusFailed, err.Error(), "install nx-azure-cache again")
 		return
 	}
 	if licence.Status != license.Valid {
-		r.add(partLicence, id, what, statusFailed, fmt.Sprintf("%s: %s", licence.Status, licence.Reason), "nx g @nx/powerpack-azure-cache:activate KEY")
+		r.add(partLicense, id, what, statusFailed, fmt.Sprintf("%s: %s", licence.Status, licence.Reason), "nx g @nx/powerpack-azure-cache:activate KEY")
 		return
 	}
 	seen := fmt.Sprintf("valid, for %s until %s, in %s", licence.Organization, terminal.Day(licence.ExpiresAt), licence.Source)
@@ -30,9 +30,9 @@ func examineLicence(_ context.Context, p *examination, r *Report) {
 		seen += fmt.Sprintf(", beside %d more (npx nx-azure-cache license status)", others)
 	}
 	found := statusOK
-	text, soon := licence.ExpiresSoon(p.now)
+	text, soon := licence.ExpiresSoon(e.now)
 	if soon {
 		found = statusWarning
 	}
-	r.add(partLicence, id, what, found, seen, text)
+	r.add(partLicense, id, what, found, seen, text)
 }

@@ -42,12 +42,12 @@ var stepNames = map[string]string{
 
 // examineNetwork looks at each step on the way to the storage, and at the clock. It
 // takes no sign-in.
-func examineNetwork(ctx context.Context, p *examination, r *Report) {
-	if p.probe == nil {
-		r.skip(partNetwork, p.skipReason)
+func examineNetwork(ctx context.Context, e *examination, r *Report) {
+	if e.probe == nil {
+		r.skip(partNetwork, e.skipReason)
 		return
 	}
-	n := p.probe.anyContainer().Network(ctx)
+	n := e.probe.anyContainer().Network(ctx)
 	r.Network = networkReportOf(n)
 	proxy := "none to " + n.Host
 	if n.Proxy.Address != "" {
@@ -59,7 +59,7 @@ func examineNetwork(ctx context.Context, p *examination, r *Report) {
 	}
 	for _, step := range n.Steps {
 		if !r.addNetworkStep(step, n.Private) {
-			p.skipRest("not tried: the storage cannot be reached")
+			e.skipRest("not tried: the storage cannot be reached")
 		}
 	}
 	r.addClock(n)

@@ -48,7 +48,7 @@ func TestDoctorOfTheNetwork(t *testing.T) {
 		name    string
 		handler http.HandlerFunc
 		id      string
-		want    status
+		want    Status
 		says    string
 		reached bool
 	}{

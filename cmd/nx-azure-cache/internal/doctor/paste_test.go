@@ -26,7 +26,7 @@ func TestDoctorCommandsCanBePasted(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%+q", value), func(t *testing.T) {
 			const canary = "canary-abc"
-			r := Report{Run: &runReport{}, Identity: &identity{}, Canary: canary, Checks: []check{{Part: partSecurity, Status: statusExposed}}}
+			r := Report{Run: &runReport{}, Identity: &identity{}, Canary: canary, Checks: []Check{{Part: partSecurity, Status: statusExposed}}}
 			r.Leftovers = []leftover{newLeftover("results", "v1/"+canary, "https://h/"+value)}
 			var out strings.Builder
 			if err := r.Print(&out, false); err != nil {

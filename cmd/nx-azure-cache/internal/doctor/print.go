@@ -11,7 +11,7 @@ import (
 )
 
 // marks stand before what was found where a terminal shows it.
-var marks = map[status]string{
+var marks = map[Status]string{
 	statusOK: "✓", statusWarning: "⚠", statusFailed: "✗", statusSkipped: "-", statusUnknown: "?", statusNone: "-",
 	statusEnforced: "✓", statusAllowed: "✓", statusExposed: "✗", statusMissing: "✗",
 }
@@ -29,7 +29,7 @@ func (r *Report) Print(w io.Writer, isTerminal bool) error {
 		width = max(width, len(c.Check))
 	}
 	var fixes []string
-	var of part
+	var of Part
 	for _, c := range r.Checks {
 		if isWhole && c.Part != of {
 			if of != "" {
@@ -80,12 +80,12 @@ func (r *Report) foot(lines *terminal.Lines) {
 	if len(r.Leftovers) > 0 {
 		r.footLeftovers(lines)
 	}
-	counts := make(map[status]int)
+	counts := make(map[Status]int)
 	for _, c := range r.Checks {
 		counts[c.Status]++
 	}
 	var found []string
-	for _, s := range []status{statusFailed, statusExposed, statusMissing, statusUnknown, statusSkipped, statusWarning, statusOK, statusEnforced, statusAllowed} {
+	for _, s := range []Status{statusFailed, statusExposed, statusMissing, statusUnknown, statusSkipped, statusWarning, statusOK, statusEnforced, statusAllowed} {
 		if counts[s] > 0 {
 			found = append(found, fmt.Sprintf("%d %s", counts[s], s))
 		}
@@ -109,7 +109,7 @@ func (r *Report) footLeftovers(lines *terminal.Lines) {
 }
 
 func (r *Report) conclusion() string {
-	first := slices.IndexFunc(r.Checks, func(c check) bool { return c.Status == statusFailed })
+	first := slices.IndexFunc(r.Checks, func(c Check) bool { return c.Status == statusFailed })
 	switch {
 	case first >= 0:
 		c := r.Checks[first]
@@ -128,7 +128,7 @@ func (r *Report) conclusion() string {
 // works says whether the cache does, where all of it was looked at.
 func (r *Report) works() string {
 	switch {
-	case !r.isWhole() || slices.ContainsFunc(r.Checks, func(c check) bool { return c.Status == statusSkipped && c.ID == string(c.Part) }):
+	case !r.isWhole() || slices.ContainsFunc(r.Checks, func(c Check) bool { return c.Status == statusSkipped && c.ID == string(c.Part) }):
 		return ""
 	case r.Run != nil && r.Run.Mode == string(cache.NoCache):
 		return "This run has no remote cache, as its mode is " + r.Run.Mode + ". "
@@ -139,5 +139,5 @@ func (r *Report) works() string {
 
 // isWhole reports whether more was looked at than security.
 func (r *Report) isWhole() bool {
-	return slices.ContainsFunc(r.Checks, func(c check) bool { return c.Part != partSecurity })
+	return slices.ContainsFunc(r.Checks, func(c Check) bool { return c.Part != partSecurity })
 }

@@ -14,14 +14,14 @@ import (
 
 // probe is the run that is examined.
 type probe struct {
-	settings   config.Settings
-	role       config.RunPolicy
-	getenv     func(string) string
-	identity   identity
-	canary     string
-	targets    []target
-	containers map[string]*azure.Container // by name
-	silent     map[string]bool             // those that do not say what the run may do
+	settings     config.Settings
+	policy       config.RunPolicy
+	getenv       func(string) string
+	identity     identity
+	canary       string
+	targets      []target
+	containers   map[string]*azure.Container // by name
+	unresponsive map[string]bool             // those that do not say what the run may do
 
 	// What was tried, by the ID of the area: once, whatever asks for it.
 	reads  map[string]attempt
@@ -31,19 +31,19 @@ type probe struct {
 
 // openProbe finds out who the run is. It sends nothing.
 func openProbe(where config.Workspace) (*probe, error) {
-	s := &probe{
-		settings: where.Settings, role: where.Policy, getenv: where.Getenv, canary: newCanary(),
-		silent: make(map[string]bool), reads: make(map[string]attempt), writes: make(map[string]attempts),
+	p := &probe{
+		settings: where.Settings, policy: where.Policy, getenv: where.Getenv, canary: newCanary(),
+		unresponsive: make(map[string]bool), reads: make(map[string]attempt), writes: make(map[string]attempts),
 	}
-	s.identity = identify(s.settings)
-	s.targets = targets(s.role.Run, s.canary)
+	p.identity = identify(p.settings)
+	p.targets = targets(p.policy.Run, p.canary)
 	var scopes []trust.Scope
-	for _, a := range s.targets {
+	for _, a := range p.targets {
 		scopes = append(scopes, a.scope)
 	}
 	var err error
-	s.containers, err = s.settings.OpenContainers(scopes)
-	return s, err
+	p.containers, err = p.settings.OpenContainers(scopes)
+	return p, err
 }
 
 // target is a scope in which writes are tried.
@@ -74,35 +74,35 @@ func targets(run trust.Run, canary string) []target {
 	return all
 }
 
-func (s *probe) runReport() *runReport {
-	return &runReport{string(s.role.Scope), s.role.Reason, s.isTrusted(), string(s.role.Mode)}
+func (p *probe) runReport() *runReport {
+	return &runReport{string(p.policy.Scope), p.policy.Reason, p.isTrusted(), string(p.policy.Mode)}
 }
 
 // leftovers are the entries that were made and could not be removed.
-func (s *probe) leftovers() []leftover {
+func (p *probe) leftovers() []leftover {
 	all := []leftover{} // in JSON an empty array
-	for _, a := range s.targets {
-		if s.writes[a.id].left {
-			all = append(all, s.leftover(a))
+	for _, a := range p.targets {
+		if p.writes[a.id].left {
+			all = append(all, p.leftover(a))
 		}
 	}
-	return append(all, s.lost...)
+	return append(all, p.lost...)
 }
 
 // anyContainer is one of the containers, which share the sign-in.
-func (s *probe) anyContainer() *azure.Container {
-	return s.containers[s.settings.ContainerOf(s.targets[0].scope)]
+func (p *probe) anyContainer() *azure.Container {
+	return p.containers[p.settings.ContainerOf(p.targets[0].scope)]
 }
 
-func (s *probe) isTrusted() bool { return s.role.Scope == trust.Trusted }
+func (p *probe) isTrusted() bool { return p.policy.Scope == trust.Trusted }
 
-func (s *probe) containerReports() (all []containerReport) {
-	for _, a := range s.targets {
-		name, kind := s.settings.ContainerOf(a.scope), string(a.scope.Kind())
+func (p *probe) containerReports() (all []containerReport) {
+	for _, a := range p.targets {
+		name, kind := p.settings.ContainerOf(a.scope), string(a.scope.Kind())
 		at := slices.IndexFunc(all, func(c containerReport) bool { return c.Name == name })
 		if at < 0 {
 			at = len(all)
-			all = append(all, containerReport{Name: name, URL: s.containers[name].URL()})
+			all = append(all, containerReport{Name: name, URL: p.containers[name].URL()})
 		}
 		if !slices.Contains(all[at].Scopes, kind) {
 			all[at].Scopes = append(all[at].Scopes, kind)
@@ -112,53 +112,53 @@ func (s *probe) containerReports() (all []containerReport) {
 }
 
 // path is where the entries of a scope are, for people.
-func (s *probe) path(scope trust.Scope) string {
-	url := s.containers[s.settings.ContainerOf(scope)].URL()
-	return url + "/" + strings.TrimSuffix(cache.Name(s.settings.Prefix, scope, ""), "/")
+func (p *probe) path(scope trust.Scope) string {
+	url := p.containers[p.settings.ContainerOf(scope)].URL()
+	return url + "/" + strings.TrimSuffix(cache.Name(p.settings.Prefix, scope, ""), "/")
 }
 
 // read tries to read in a scope, unless that was tried before.
-func (s *probe) read(ctx context.Context, a target) attempt {
-	tried, isDone := s.reads[a.id]
+func (p *probe) read(ctx context.Context, a target) attempt {
+	tried, isDone := p.reads[a.id]
 	if isDone {
 		return tried
 	}
-	if !s.answers(ctx, a) {
+	if !p.mayAsk(ctx, a) {
 		return notTried
 	}
-	tried = tryRead(ctx, s.blobs(a), s.name(a))
-	s.silent[s.settings.ContainerOf(a.scope)] = tried.verdict == untried
-	s.reads[a.id] = tried
+	tried = tryRead(ctx, p.blobs(a), p.name(a))
+	p.unresponsive[p.settings.ContainerOf(a.scope)] = tried.verdict == untried
+	p.reads[a.id] = tried
 	return tried
 }
 
 // write tries to write in a scope, unless that was tried before.
-func (s *probe) write(ctx context.Context, a target) attempts {
-	tried, isDone := s.writes[a.id]
+func (p *probe) write(ctx context.Context, a target) attempts {
+	tried, isDone := p.writes[a.id]
 	if isDone {
 		return tried
 	}
-	if !s.answers(ctx, a) {
+	if !p.mayAsk(ctx, a) {
 		return attempts{create: notTried, overwrite: notTried, remove: notTried}
 	}
-	tried = tryWrites(ctx, s.blobs(a), s.name(a))
-	s.silent[s.settings.ContainerOf(a.scope)] = tried.create.verdict == untried
-	s.writes[a.id] = tried
+	tried = tryWrites(ctx, p.blobs(a), p.name(a))
+	p.unresponsive[p.settings.ContainerOf(a.scope)] = tried.create.verdict == untried
+	p.writes[a.id] = tried
 	return tried
 }
 
-func (s *probe) checkOf(a target, operation string) check {
-	return check{
+func (p *probe) checkOf(a target, operation string) Check {
+	return Check{
 		ID: a.id + "." + operation, Check: operation + " in " + a.title,
-		Scope: string(a.scope), Container: s.settings.ContainerOf(a.scope), Operation: operation,
+		Scope: string(a.scope), Container: p.settings.ContainerOf(a.scope), Operation: operation,
 	}
 }
 
-func (s *probe) blobs(a target) *azure.Container {
-	return s.containers[s.settings.ContainerOf(a.scope)]
+func (p *probe) blobs(a target) *azure.Container {
+	return p.containers[p.settings.ContainerOf(a.scope)]
 }
 
-func (s *probe) name(a target) string { return cache.Name(s.settings.Prefix, a.scope, s.canary) }
+func (p *probe) name(a target) string { return cache.Name(p.settings.Prefix, a.scope, p.canary) }
 
 // The operations that are tried.
 const (
@@ -171,16 +171,16 @@ const (
 // Ctrl-C.
 var notTried = attempt{seen: "not tried: what was tried before was not answered"}
 
-// answers reports whether something is to be tried. A container that is silent is
+// mayAsk reports whether something is to be tried. A container that is silent is
 // not asked again: each attempt would take its time.
-func (s *probe) answers(ctx context.Context, a target) bool {
-	return ctx.Err() == nil && !s.silent[s.settings.ContainerOf(a.scope)]
+func (p *probe) mayAsk(ctx context.Context, a target) bool {
+	return ctx.Err() == nil && !p.unresponsive[p.settings.ContainerOf(a.scope)]
 }
 
-func (s *probe) leftover(a target) leftover { return s.leftoverOf(a, s.name(a)) }
+func (p *probe) leftover(a target) leftover { return p.leftoverOf(a, p.name(a)) }
 
-func (s *probe) leftoverOf(a target, name string) leftover {
-	return newLeftover(s.settings.ContainerOf(a.scope), name, s.blobs(a).URL())
+func (p *probe) leftoverOf(a target, name string) leftover {
+	return newLeftover(p.settings.ContainerOf(a.scope), name, p.blobs(a).URL())
 }
 
 // newLeftover is the entry with a name in a container, which is at a URL.

@@ -11,7 +11,7 @@ type Report struct {
 	SignIn     *signInReport     `json:"signIn,omitempty"`
 	Network    *networkReport    `json:"network,omitempty"`
 	RoundTrip  *roundTripReport  `json:"roundTrip,omitempty"`
-	Checks     []check           `json:"checks"`
+	Checks     []Check           `json:"checks"`
 	Leftovers  []leftover        `json:"leftovers"`
 	ExitCode   int               `json:"exitCode"`
 }
@@ -29,15 +29,15 @@ type containerReport struct {
 	Scopes []string `json:"scopes"` // their kinds
 }
 
-// check is one thing that was looked at.
-type check struct {
-	Part      part   `json:"part"`
+// Check is one thing that was looked at.
+type Check struct {
+	Part      Part   `json:"part"`
 	ID        string `json:"id"`
 	Check     string `json:"check"` // for people
 	Scope     string `json:"scope,omitempty"`
 	Container string `json:"container,omitempty"`
 	Operation string `json:"operation,omitempty"`
-	Status    status `json:"status"`
+	Status    Status `json:"status"`
 	Seen      string `json:"seen"`
 	Fix       string `json:"fix,omitempty"`
 	Fails     bool   `json:"fails"` // it makes the exit code 1
@@ -49,28 +49,28 @@ const (
 	ExitUntried = 2
 )
 
-// part is a kind of checks, see doctorHelp.
-type part string
+// Part is a kind of checks, see doctorHelp.
+type Part string
 
 // The parts, in the order in which they are looked at.
 const (
-	partPackage   part = "package"
-	partVersions  part = "versions"
-	partConfig    part = "config"
-	partLicence   part = "licence"
-	partSignIn    part = "sign-in"
-	partNetwork   part = "network"
-	partRights    part = "rights"
-	partRoundTrip part = "round-trip"
-	partSecurity  part = "security"
+	partPackage   Part = "package"
+	partVersions  Part = "versions"
+	partConfig    Part = "config"
+	partLicense   Part = "licence"
+	partSignIn    Part = "sign-in"
+	partNetwork   Part = "network"
+	partRights    Part = "rights"
+	partRoundTrip Part = "round-trip"
+	partSecurity  Part = "security"
 )
 
 // titles are what the parts are called where people read.
-var titles = map[part]string{
+var titles = map[Part]string{
 	partPackage:   "what Nx loads",
 	partVersions:  "versions",
 	partConfig:    "configuration",
-	partLicence:   "licence",
+	partLicense:   "licence",
 	partSignIn:    "sign-in",
 	partNetwork:   "network",
 	partRights:    "the container, and the rights of this run",
@@ -78,21 +78,21 @@ var titles = map[part]string{
 	partSecurity:  "what must be forbidden",
 }
 
-// status is what a check has found, see doctorHelp.
-type status string
+// Status is what a check has found, see doctorHelp.
+type Status string
 
 const (
-	statusOK      status = "ok"
-	statusWarning status = "warning"
-	statusFailed  status = "failed"
-	statusSkipped status = "skipped"
-	statusUnknown status = "unknown"
-	statusNone    status = "none"
+	statusOK      Status = "ok"
+	statusWarning Status = "warning"
+	statusFailed  Status = "failed"
+	statusSkipped Status = "skipped"
+	statusUnknown Status = "unknown"
+	statusNone    Status = "none"
 
-	statusEnforced status = "enforced"
-	statusExposed  status = "exposed"
-	statusAllowed  status = "allowed"
-	statusMissing  status = "missing"
+	statusEnforced Status = "enforced"
+	statusExposed  Status = "exposed"
+	statusAllowed  Status = "allowed"
+	statusMissing  Status = "missing"
 )
 
 // leftover is an entry that was made and could not be removed.
@@ -104,14 +104,14 @@ type leftover struct {
 }
 
 // add adds what was looked at.
-func (r *Report) add(of part, id, what string, found status, seen, fix string) {
-	r.Checks = append(r.Checks, check{
+func (r *Report) add(of Part, id, what string, found Status, seen, fix string) {
+	r.Checks = append(r.Checks, Check{
 		Part: of, ID: id, Check: what, Status: found, Seen: seen, Fix: fix, Fails: found == statusFailed,
 	})
 }
 
 // skip says that a part was not looked at.
-func (r *Report) skip(of part, why string) {
+func (r *Report) skip(of Part, why string) {
 	r.add(of, string(of), string(of), statusSkipped, why, "")
 }
 

@@ -11,38 +11,38 @@ import (
 
 // examineRights looks whether the container is there, and tries what this run does
 // in it: reading what it reads, and writing in its own scope.
-func examineRights(ctx context.Context, p *examination, r *Report) {
-	if p.skipReason != "" {
-		r.skip(partRights, p.skipReason)
+func examineRights(ctx context.Context, e *examination, r *Report) {
+	if e.skipReason != "" {
+		r.skip(partRights, e.skipReason)
 		return
 	}
-	s := p.probe
-	for _, a := range s.targets {
-		if slices.Contains(s.role.Reads(), a.scope) && !p.examineRead(ctx, a, r) {
+	p := e.probe
+	for _, a := range p.targets {
+		if slices.Contains(p.policy.Reads(), a.scope) && !e.examineRead(ctx, a, r) {
 			return
 		}
 	}
-	if p.isAnonymous {
+	if e.isAnonymous {
 		r.add(partRights, "write", "write", statusOK, anonymousWrites, "")
 		return
 	}
-	for _, a := range s.targets {
+	for _, a := range p.targets {
 		if a.own {
-			p.examineWrites(ctx, a, r)
+			e.examineWrites(ctx, a, r)
 			return
 		}
 	}
-	r.add(partRights, "write", "write", statusOK, "not needed: a run in the scope "+string(s.role.Scope)+" stores nothing", "")
+	r.add(partRights, "write", "write", statusOK, "not needed: a run in the scope "+string(p.policy.Scope)+" stores nothing", "")
 }
 
 const anonymousWrites = "not tried: nobody is signed in, who may write nowhere"
 
 // examineRead reports whether there is a point in going on.
-func (p *examination) examineRead(ctx context.Context, a target, r *Report) bool {
-	s := p.probe
-	name := s.settings.ContainerOf(a.scope)
+func (e *examination) examineRead(ctx context.Context, a target, r *Report) bool {
+	p := e.probe
+	name := p.settings.ContainerOf(a.scope)
 	what := "container " + name
-	tried := s.read(ctx, a)
+	tried := p.read(ctx, a)
 	switch tried.verdict {
 	case granted:
 		r.addOnce(partRights, "container."+name, what, statusOK, "it exists", "")
@@ -57,16 +57,16 @@ func (p *examination) examineRead(ctx context.Context, a target, r *Report) bool
 			found = statusFailed
 		}
 		r.add(partRights, "container."+name, what, found, tried.seen, "")
-		p.skipRest(fmt.Sprintf("not tried: the container %s cannot be used", name))
+		e.skipRest(fmt.Sprintf("not tried: the container %s cannot be used", name))
 		return false
 	}
 }
 
 // examineWrites tries to create, overwrite and delete in the scope of the run.
-func (p *examination) examineWrites(ctx context.Context, a target, r *Report) {
-	s := p.probe
-	tried, needed := s.write(ctx, a), s.role.Mode == cache.ReadWrite
-	row := func(operation string, it attempt, found status, why, fix string) {
+func (e *examination) examineWrites(ctx context.Context, a target, r *Report) {
+	p := e.probe
+	tried, needed := p.write(ctx, a), p.policy.Mode == cache.ReadWrite
+	row := func(operation string, it attempt, found Status, why, fix string) {
 		seen := it.seen + "; " + why
 		if it.verdict == untried {
 			found, seen, fix = statusUnknown, it.seen, ""
@@ -75,14 +75,14 @@ func (p *examination) examineWrites(ctx context.Context, a target, r *Report) {
 	}
 	switch {
 	case !needed:
-		row(opCreate, tried.create, statusOK, "a run that is "+string(s.role.Mode)+" stores nothing", "")
+		row(opCreate, tried.create, statusOK, "a run that is "+string(p.policy.Mode)+" stores nothing", "")
 	case tried.create.verdict == granted:
 		row(opCreate, tried.create, statusOK, "storing results needs it", "")
 	default:
-		row(opCreate, tried.create, statusFailed, "without it nothing is stored", s.createFix(a))
+		row(opCreate, tried.create, statusFailed, "without it nothing is stored", p.createFix(a))
 	}
-	if tried.overwrite.verdict == refused && needed && s.isTrusted() {
-		row(opOverwrite, tried.overwrite, statusWarning, "replacing an entry that is damaged needs it: it stays, and is a miss for ever", s.overwriteFix(a))
+	if tried.overwrite.verdict == refused && needed && p.isTrusted() {
+		row(opOverwrite, tried.overwrite, statusWarning, "replacing an entry that is damaged needs it: it stays, and is a miss for ever", p.overwriteFix(a))
 	} else {
 		row(opOverwrite, tried.overwrite, statusOK, "only replacing a damaged entry needs it", "")
 	}
@@ -90,8 +90,8 @@ func (p *examination) examineWrites(ctx context.Context, a target, r *Report) {
 }
 
 // addOnce adds what may have been added before.
-func (r *Report) addOnce(of part, id, what string, found status, seen, fix string) {
-	if !slices.ContainsFunc(r.Checks, func(c check) bool { return c.Part == of && c.ID == id }) {
+func (r *Report) addOnce(of Part, id, what string, found Status, seen, fix string) {
+	if !slices.ContainsFunc(r.Checks, func(c Check) bool { return c.Part == of && c.ID == id }) {
 		r.add(of, id, what, found, seen, fix)
 	}
 }

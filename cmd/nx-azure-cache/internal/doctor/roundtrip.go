@@ -34,36 +34,36 @@ type roundTripReport struct {
 
 // examineRoundTrip measures how long small entries take there and back, and how
 // fast a large one is.
-func examineRoundTrip(ctx context.Context, p *examination, r *Report) {
-	if p.skipReason != "" {
-		r.skip(partRoundTrip, p.skipReason)
+func examineRoundTrip(ctx context.Context, e *examination, r *Report) {
+	if e.skipReason != "" {
+		r.skip(partRoundTrip, e.skipReason)
 		return
 	}
-	s := p.probe
+	p := e.probe
 	trip := &roundTrip{ctx: ctx, r: r}
 	r.RoundTrip = &trip.report
-	at := slices.IndexFunc(s.targets, func(a target) bool { return a.own })
+	at := slices.IndexFunc(p.targets, func(a target) bool { return a.own })
 	why := anonymousWrites
-	if !p.isAnonymous {
-		why = s.whyNoTrip(ctx, at)
+	if !e.isAnonymous {
+		why = p.whyNoTrip(ctx, at)
 	}
 	if why != "" {
-		trip.readOnly(s, why)
+		trip.readOnly(p, why)
 		return
 	}
-	a := s.targets[at]
-	trip.blobs = s.blobs(a)
-	trip.name = func() string { return cache.Name(s.settings.Prefix, a.scope, newCanary()) }
-	defer func() { s.lost = append(s.lost, trip.cleanUp(s, a)...) }()
+	a := p.targets[at]
+	trip.blobs = p.blobs(a)
+	trip.name = func() string { return cache.Name(p.settings.Prefix, a.scope, newCanary()) }
+	defer func() { p.lost = append(p.lost, trip.cleanUp(p, a)...) }()
 	trip.measure()
 }
 
 // whyNoTrip is why nothing may be written to measure it; "" where it may.
-func (s *probe) whyNoTrip(ctx context.Context, own int) string {
-	if own < 0 || s.role.Mode != cache.ReadWrite {
+func (p *probe) whyNoTrip(ctx context.Context, own int) string {
+	if own < 0 || p.policy.Mode != cache.ReadWrite {
 		return "not tried: this run stores nothing"
 	}
-	tried := s.write(ctx, s.targets[own])
+	tried := p.write(ctx, p.targets[own])
 	switch {
 	case tried.create.verdict != granted:
 		return "not tried: this run may not create"
@@ -79,14 +79,14 @@ type roundTrip struct {
 	ctx    context.Context
 	r      *Report
 	report roundTripReport
-	blobs  tryable
+	blobs  blobStore
 	name   func() string // a new one
 	made   []string      // their names
 }
 
 func (t *roundTrip) measure() {
 	names := make([]string, roundTrips)
-	writes, err := timed(roundTrips, func(i int) error {
+	writes, err := measureTimes(roundTrips, func(i int) error {
 		names[i] = t.name()
 		return t.put(names[i], []byte(canaryBody))
 	})
@@ -94,30 +94,30 @@ func (t *roundTrip) measure() {
 	if err != nil {
 		return
 	}
-	reads, err := timed(roundTrips, func(i int) error { return t.get(names[i]) })
+	reads, err := measureTimes(roundTrips, func(i int) error { return t.get(names[i]) })
 	t.report.ReadSeconds = t.latency("read", "reading a small entry", reads, err)
 	if err != nil {
 		return
 	}
 	body, name := make([]byte, artifactSize), t.name()
 	rand.Read(body) // which nothing on the way can compress
-	ups, err := timed(1, func(int) error { return t.put(name, body) })
+	ups, err := measureTimes(1, func(int) error { return t.put(name, body) })
 	t.report.UpBytesPerSecond = t.throughput("up", "an artifact of 8 MiB, up", ups, err)
 	if err != nil {
 		return
 	}
-	downs, err := timed(1, func(int) error { return t.get(name) })
+	downs, err := measureTimes(1, func(int) error { return t.get(name) })
 	t.report.DownBytesPerSecond = t.throughput("down", "an artifact of 8 MiB, down", downs, err)
 }
 
 // readOnly measures what can be measured without writing: the answer to who asks
 // for what is not there takes as long.
-func (t *roundTrip) readOnly(s *probe, why string) {
-	at := slices.IndexFunc(s.targets, func(a target) bool { return slices.Contains(s.role.Reads(), a.scope) })
-	a := s.targets[at]
-	t.blobs = s.blobs(a)
-	if s.read(t.ctx, a).verdict == granted {
-		reads, err := timed(roundTrips, func(int) error { return t.get(cache.Name(s.settings.Prefix, a.scope, newCanary())) })
+func (t *roundTrip) readOnly(p *probe, why string) {
+	at := slices.IndexFunc(p.targets, func(a target) bool { return slices.Contains(p.policy.Reads(), a.scope) })
+	a := p.targets[at]
+	t.blobs = p.blobs(a)
+	if p.read(t.ctx, a).verdict == granted {
+		reads, err := measureTimes(roundTrips, func(int) error { return t.get(cache.Name(p.settings.Prefix, a.scope, newCanary())) })
 		t.report.ReadSeconds = t.latency("read", "asking for an entry", reads, err)
 	}
 	t.r.add(partRoundTrip, "throughput", "an artifact, up and down", statusSkipped, why, "")
@@ -145,15 +145,15 @@ func (t *roundTrip) get(name string) error {
 }
 
 // cleanUp removes what was made, also after Ctrl-C, and returns what it could not.
-func (t *roundTrip) cleanUp(s *probe, a target) (left []leftover) {
+func (t *roundTrip) cleanUp(p *probe, a target) (left []leftover) {
 	for _, name := range tryDeletes(t.ctx, t.blobs, t.made) {
-		left = append(left, s.leftoverOf(a, name))
+		left = append(left, p.leftoverOf(a, name))
 	}
 	return left
 }
 
-// timed does something several times, and returns how long each took.
-func timed(times int, do func(i int) error) (took []time.Duration, err error) {
+// measureTimes does something several times, and returns how long each took.
+func measureTimes(times int, do func(i int) error) (took []time.Duration, err error) {
 	for i := range times {
 		started := time.Now()
 		if err := do(i); err != nil {

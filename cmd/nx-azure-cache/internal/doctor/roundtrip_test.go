@@ -81,7 +81,7 @@ func TestDoctorInterruptedOnTheWay(t *testing.T) {
 
 // deletes is a storage that answers each Delete with the next of these.
 type deletes struct {
-	tryable
+	blobStore
 	answers []error
 	asked   []string
 }
@@ -103,10 +103,10 @@ func TestDoctorStopsCleaningWhereNobodyAnswers(t *testing.T) {
 func TestDoctorOnASlowLine(t *testing.T) {
 	storage, connection := testenv.StartStorage(t)
 	environment := testenv.LicensedEnv(t, testenv.MainRun, testenv.PlainConfig, connection)
-	p := newExamination(config.Load(environment.Get, &config.Overrides{IsSet: func(string) bool { return false }}), testenv.Version)
+	e := newExamination(config.Load(environment.Get, &config.Overrides{IsSet: func(string) bool { return false }}), testenv.Version)
 	ctx, end := context.WithCancelCause(t.Context())
-	p.probe.write(ctx, p.probe.targets[0])
-	p.probe.read(ctx, p.probe.targets[0])
+	e.probe.write(ctx, e.probe.targets[0])
+	e.probe.read(ctx, e.probe.targets[0])
 	// The PUT that holds comes after those of small entries.
 	var held []*faults.Rule
 	for range roundTrips + 1 {
@@ -116,7 +116,7 @@ func TestDoctorOnASlowLine(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		examineRoundTrip(ctx, p, &r)
+		examineRoundTrip(ctx, e, &r)
 	}()
 	for _, rule := range held[:roundTrips] {
 		<-rule.Reached()
@@ -126,7 +126,7 @@ func TestDoctorOnASlowLine(t *testing.T) {
 	end(errPartLimit)
 	<-done
 	examined{Report: r}.in(t, partRoundTrip, "up").mustBe(t, statusWarning, "azure.maxArtifactSize")
-	if got := storage.Service.Names(testenv.Container); len(got) > 0 || len(p.probe.leftovers()) > 0 {
+	if got := storage.Service.Names(testenv.Container); len(got) > 0 || len(e.probe.leftovers()) > 0 {
 		t.Errorf("got %q left, want nothing", got)
 	}
 }

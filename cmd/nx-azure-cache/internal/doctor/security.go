@@ -25,34 +25,34 @@ var securityChecks = []func(context.Context, *probe, *Report){
 
 // ExamineSecurity looks only at who may write what.
 func ExamineSecurity(ctx context.Context, where config.Workspace) (Report, error) {
-	s, err := openProbe(where)
+	p, err := openProbe(where)
 	if err != nil {
 		return Report{}, err
 	}
-	r := Report{Run: s.runReport(), Identity: &s.identity, Containers: s.containerReports(), Canary: s.canary}
-	s.examineInto(ctx, &r)
-	r.Leftovers = s.leftovers()
+	r := Report{Run: p.runReport(), Identity: &p.identity, Containers: p.containerReports(), Canary: p.canary}
+	p.examineInto(ctx, &r)
+	r.Leftovers = p.leftovers()
 	r.conclude()
 	return r, nil
 }
 
-func (s *probe) examineInto(ctx context.Context, r *Report) {
+func (p *probe) examineInto(ctx context.Context, r *Report) {
 	before := len(r.Checks)
 	for _, look := range securityChecks {
-		look(ctx, s, r)
+		look(ctx, p, r)
 	}
 	for i := range r.Checks[before:] {
 		r.Checks[before+i].Part = partSecurity
 	}
 }
 
-func checkIdentity(_ context.Context, s *probe, r *Report) {
-	c := check{ID: "identity", Check: "the credential", Status: statusAllowed}
-	switch s.identity.Kind {
+func checkIdentity(_ context.Context, p *probe, r *Report) {
+	c := Check{ID: "identity", Check: "the credential", Status: statusAllowed}
+	switch p.identity.Kind {
 	case identityKey:
 		c.Seen = "an account key may do everything in every container; conditions of roles do not bind it"
 		c.Fix = withoutKey
-		if !s.isTrusted() {
+		if !p.isTrusted() {
 			c.Status = statusExposed
 		}
 	case identitySAS:
@@ -63,9 +63,9 @@ func checkIdentity(_ context.Context, s *probe, r *Report) {
 	r.Checks = append(r.Checks, c)
 }
 
-func checkIsolation(_ context.Context, s *probe, r *Report) {
-	c := check{ID: "isolation", Check: "scopes", Status: statusEnforced, Seen: "each kind of run writes a scope of its own"}
-	if s.settings.Trust.Shared {
+func checkIsolation(_ context.Context, p *probe, r *Report) {
+	c := Check{ID: "isolation", Check: "scopes", Status: statusEnforced, Seen: "each kind of run writes a scope of its own"}
+	if p.settings.Trust.Shared {
 		c.Status, c.Fails = statusExposed, true
 		c.Seen = `azure.trust.isolation is "none": whoever may write decides what all others restore (CVE-2025-36852)`
 		c.Fix = `remove azure.trust.isolation from nx.json, or set it to "branch"; ` + section("Scopes")
@@ -75,13 +75,13 @@ func checkIsolation(_ context.Context, s *probe, r *Report) {
 
 // checkRepositories shows in which repositories runs count as trusted. nx.json cannot keep
 // a fork from writing, so this is never a failure.
-func checkRepositories(_ context.Context, s *probe, r *Report) {
-	if s.settings.Trust.Shared {
+func checkRepositories(_ context.Context, p *probe, r *Report) {
+	if p.settings.Trust.Shared {
 		return
 	}
-	c := check{ID: "repositories", Check: "repositories", Status: statusAllowed}
+	c := Check{ID: "repositories", Check: "repositories", Status: statusAllowed}
 	c.Seen = "runs of any repository that its CI does not report to be a fork may count as trusted"
-	if names := s.settings.Trust.Repositories; names != nil {
+	if names := p.settings.Trust.Repositories; names != nil {
 		c.Status = statusEnforced
 		c.Seen = fmt.Sprintf("only runs of these repositories count as trusted: %s", printable.String(strings.Join(names, ", ")))
 	}
@@ -89,12 +89,12 @@ func checkRepositories(_ context.Context, s *probe, r *Report) {
 }
 
 // checkReads looks whether the run may read what it reads.
-func checkReads(ctx context.Context, s *probe, r *Report) {
-	for _, a := range s.targets {
-		if !slices.Contains(s.role.Reads(), a.scope) {
+func checkReads(ctx context.Context, p *probe, r *Report) {
+	for _, a := range p.targets {
+		if !slices.Contains(p.policy.Reads(), a.scope) {
 			continue
 		}
-		c, tried := s.checkOf(a, "read"), s.read(ctx, a)
+		c, tried := p.checkOf(a, "read"), p.read(ctx, a)
 		c.Seen = tried.seen
 		switch tried.verdict {
 		case granted:
@@ -110,25 +110,25 @@ func checkReads(ctx context.Context, s *probe, r *Report) {
 }
 
 // checkWrites tries what must be forbidden.
-func checkWrites(ctx context.Context, s *probe, r *Report) {
-	for _, a := range s.targets {
-		s.report(r, a, s.write(ctx, a))
+func checkWrites(ctx context.Context, p *probe, r *Report) {
+	for _, a := range p.targets {
+		p.report(r, a, p.write(ctx, a))
 	}
 }
 
 // report adds what was tried in a scope.
-func (s *probe) report(r *Report, a target, tried attempts) {
+func (p *probe) report(r *Report, a target, tried attempts) {
 	for _, it := range []struct {
 		operation string
 		attempt
 	}{{opCreate, tried.create}, {opOverwrite, tried.overwrite}, {opDelete, tried.remove}} {
-		c := s.checkOf(a, it.operation)
+		c := p.checkOf(a, it.operation)
 		c.Seen = it.seen
 		switch it.verdict {
 		case granted:
-			s.weighGranted(&c, a)
+			p.weighGranted(&c, a)
 		case refused:
-			s.weighRefused(&c, a)
+			p.weighRefused(&c, a)
 		default:
 			c.Status = statusUnknown
 		}
@@ -138,8 +138,8 @@ func (s *probe) report(r *Report, a target, tried attempts) {
 
 // weighGranted decides what it means that the run can do something. Runs of trusted
 // branches may do everything: nobody trusts others more than them.
-func (s *probe) weighGranted(c *check, a target) {
-	if a.own || s.isTrusted() {
+func (p *probe) weighGranted(c *Check, a target) {
+	if a.own || p.isTrusted() {
 		c.Status = statusAllowed
 		return
 	}
@@ -147,37 +147,37 @@ func (s *probe) weighGranted(c *check, a target) {
 	// exposure is no failure: one identity for all runs that are not trusted is what
 	// a CI can give.
 	c.Status, c.Fails = statusExposed, a.scope == trust.Trusted || a.scope == trust.Local
-	c.Fix = s.separate(a)
-	if a.scope == trust.Trusted && s.settings.Trust.Verifier != nil {
+	c.Fix = p.separationFix(a)
+	if a.scope == trust.Trusted && p.settings.Trust.Verifier != nil {
 		c.Seen += "; readers refuse what is not signed (azure.trust.publicKeys), so that this costs hits, and changes no result"
 	}
 }
 
 // weighRefused decides what it means that the storage has refused something.
-func (s *probe) weighRefused(c *check, a target) {
+func (p *probe) weighRefused(c *Check, a target) {
 	c.Status = statusEnforced
-	if !a.own || s.settings.Mode != cache.ReadWrite {
+	if !a.own || p.settings.Mode != cache.ReadWrite {
 		return
 	}
 	switch {
 	case c.Operation == opCreate:
 		c.Status = statusMissing
-		c.Fix = s.createFix(a)
-	case c.Operation == opOverwrite && s.isTrusted():
+		c.Fix = p.createFix(a)
+	case c.Operation == opOverwrite && p.isTrusted():
 		c.Status = statusMissing
 		c.Seen += "; an entry that is damaged or was planted stays, and is a miss for ever"
-		c.Fix = s.overwriteFix(a)
+		c.Fix = p.overwriteFix(a)
 	}
 }
 
 // examineSecurity tries what must be forbidden, as --security does.
-func examineSecurity(ctx context.Context, p *examination, r *Report) {
+func examineSecurity(ctx context.Context, e *examination, r *Report) {
 	switch {
-	case p.skipReason != "":
-		r.skip(partSecurity, p.skipReason)
-	case p.isAnonymous:
+	case e.skipReason != "":
+		r.skip(partSecurity, e.skipReason)
+	case e.isAnonymous:
 		r.skip(partSecurity, anonymousWrites)
 	default:
-		p.probe.examineInto(ctx, r)
+		e.probe.examineInto(ctx, r)
 	}
 }

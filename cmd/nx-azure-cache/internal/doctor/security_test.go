@@ -205,7 +205,7 @@ func TestDoctorSignatures(t *testing.T) {
 	for _, test := range []struct {
 		name, config, key string
 		run               testenv.Env
-		signingKey        status // "": no such check
+		signingKey        Status // "": no such check
 		fails             bool
 		seen              string
 	}{

@@ -10,15 +10,15 @@ import (
 )
 
 // checkSignatures looks whether readers ask for signatures.
-func checkSignatures(_ context.Context, s *probe, r *Report) {
-	c := check{ID: "signatures", Check: "signatures"}
-	forged := slices.ContainsFunc(r.Checks, func(c check) bool { return c.Scope == string(trust.Trusted) && c.Status == statusExposed })
+func checkSignatures(_ context.Context, p *probe, r *Report) {
+	c := Check{ID: "signatures", Check: "signatures"}
+	forged := slices.ContainsFunc(r.Checks, func(c Check) bool { return c.Scope == string(trust.Trusted) && c.Status == statusExposed })
 	switch {
-	case s.settings.Trust.Shared:
+	case p.settings.Trust.Shared:
 		return // nothing is signed where there are no scopes
-	case s.settings.Trust.Verifier != nil:
+	case p.settings.Trust.Verifier != nil:
 		c.Status = statusEnforced
-		c.Seen = fmt.Sprintf("readers refuse what is not signed: azure.trust.publicKeys has %s", s.keyList())
+		c.Seen = fmt.Sprintf("readers refuse what is not signed: azure.trust.publicKeys has %s", p.keyList())
 	case forged:
 		c.Status = statusMissing
 		c.Seen = "azure.trust.publicKeys is not set: readers believe whatever is in trusted"
@@ -30,11 +30,11 @@ func checkSignatures(_ context.Context, s *probe, r *Report) {
 	r.Checks = append(r.Checks, c)
 }
 
-func (s *probe) keyList() string {
+func (p *probe) keyList() string {
 	var all []string
-	for _, key := range s.settings.Trust.Keys {
+	for _, key := range p.settings.Trust.Keys {
 		text := key.ID()
-		if !s.settings.Trust.Verifier.Believes(key) {
+		if !p.settings.Trust.Verifier.Believes(key) {
 			text += " (revoked)"
 		}
 		all = append(all, text)
@@ -43,19 +43,19 @@ func (s *probe) keyList() string {
 }
 
 // checkSigningKey looks whether the key that signs is where it belongs.
-func checkSigningKey(_ context.Context, s *probe, r *Report) {
-	key, isSet, err := trust.SigningKey(s.getenv)
-	verifier := s.settings.Trust.Verifier
-	if s.settings.Trust.Shared || !isSet && verifier == nil {
+func checkSigningKey(_ context.Context, p *probe, r *Report) {
+	key, isSet, err := trust.SigningKey(p.getenv)
+	verifier := p.settings.Trust.Verifier
+	if p.settings.Trust.Shared || !isSet && verifier == nil {
 		return // no signatures are asked for, and nobody makes any
 	}
-	c := check{ID: "signing-key", Check: "the signing key"}
+	c := Check{ID: "signing-key", Check: "the signing key"}
 	switch {
-	case !s.isTrusted() && isSet:
+	case !p.isTrusted() && isSet:
 		c.Status, c.Fails = statusExposed, true
 		c.Seen = trust.SigningKeyVariable + " is set in a run that is not trusted: whatever it runs can sign for trusted"
 		c.Fix = "make a new key, revoke this one (azure.trust.revokedKeys), and give the new one to jobs of trusted branches only; " + section(signaturesTitle)
-	case !s.isTrusted():
+	case !p.isTrusted():
 		c.Status, c.Seen = statusEnforced, trust.SigningKeyVariable+" is not set here"
 	case !isSet:
 		c.Status, c.Seen = statusMissing, trust.SigningKeyVariable+" is not set: this run stores nothing"

@@ -33,19 +33,19 @@ type signInStep struct {
 const signInFix = "az login on a machine of yours; in CI as docs/ci says; azure.credential in nx.json, or " + config.CredentialVariable + ", names one way in"
 
 // examineSignIn signs in, and shows what each way in has come to.
-func examineSignIn(ctx context.Context, p *examination, r *Report) {
+func examineSignIn(ctx context.Context, e *examination, r *Report) {
 	const id, what = "sign-in", "sign-in"
-	if p.probe == nil {
-		r.skip(partSignIn, p.skipReason)
+	if e.probe == nil {
+		r.skip(partSignIn, e.skipReason)
 		return
 	}
-	s := p.probe
-	if s.identity.Kind != identityEntra {
-		r.add(partSignIn, id, what, statusOK, "none is needed: "+s.identity.Description, "")
+	p := e.probe
+	if p.identity.Kind != identityEntra {
+		r.add(partSignIn, id, what, statusOK, "none is needed: "+p.identity.Description, "")
 		return
 	}
-	examineHost(s, r)
-	report, err := s.anyContainer().SignIn(ctx)
+	examineHost(p, r)
+	report, err := p.anyContainer().SignIn(ctx)
 	r.SignIn = reportOf(report)
 	for _, step := range report.Steps {
 		r.addStep(step, report.Source != "")
@@ -56,18 +56,18 @@ func examineSignIn(ctx context.Context, p *examination, r *Report) {
 		r.add(partSignIn, id, what, statusWarning, signedIn(report), fmt.Sprintf("name it, so that no other is tried: azure.credential in nx.json, or %s=%s", config.CredentialVariable, report.Source))
 	case err == nil:
 		r.add(partSignIn, id, what, statusOK, signedIn(report), "")
-	case isRefused && refused.NoneSetUp() && p.isPublic(ctx):
-		p.isAnonymous = true
+	case isRefused && refused.NoneSetUp() && e.isPublic(ctx):
+		e.isAnonymous = true
 		r.add(partSignIn, id, what, statusWarning, "nobody is signed in: what is public is read, and nothing is stored", unlessNamed(refused.Named))
 	default:
 		r.add(partSignIn, id, what, statusFailed, "nobody is signed in: "+err.Error(), signInFix)
-		p.skipRest("not tried: nobody is signed in")
+		e.skipRest("not tried: nobody is signed in")
 	}
 }
 
 // examineHost shows which host gets the token of this run, and why it may.
-func examineHost(s *probe, r *Report) {
-	if host, trust := s.anyContainer().TokenHost(); trust != "" {
+func examineHost(p *probe, r *Report) {
+	if host, trust := p.anyContainer().TokenHost(); trust != "" {
 		r.add(partSignIn, "token-host", "host of the token", statusOK, fmt.Sprintf("%s, %s", host, trust), "")
 	}
 }
@@ -80,9 +80,9 @@ func signedIn(report signin.Report) string {
 func unlessNamed(named string) string { return unless(named == signin.Anonymous, signInFix) }
 
 // isPublic reports whether this run may read without signing in.
-func (p *examination) isPublic(ctx context.Context) bool {
-	for _, a := range p.probe.targets {
-		if p.probe.read(ctx, a).verdict == granted {
+func (e *examination) isPublic(ctx context.Context) bool {
+	for _, a := range e.probe.targets {
+		if e.probe.read(ctx, a).verdict == granted {
 			return true
 		}
 	}

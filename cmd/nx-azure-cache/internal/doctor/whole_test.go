@@ -53,22 +53,22 @@ func checkOnlyCanaries(t *testing.T, s *testenv.Storage) {
 
 // What is wrong is told where it is wrong, and what depends on it is skipped.
 func TestDoctorFindsWhy(t *testing.T) {
-	skippedAll := []part{partRights, partRoundTrip, partSecurity}
+	skippedAll := []Part{partRights, partRoundTrip, partSecurity}
 	for _, test := range []struct {
 		name    string
 		config  string
 		change  func(testenv.Env)
-		part    part
+		part    Part
 		id      string
 		says    string
-		skipped []part
+		skipped []Part
 	}{
 		{"a wrong container", `{"container": "No"}`, nil, partConfig, "setting", "azure.container", append(skippedAll, partSignIn)},
 		{"a wrong prefix", `{"container": "artifacts", "prefix": "/a/"}`, nil, partConfig, "setting", "azure.prefix", skippedAll},
 		{"no block", `null`, nil, partConfig, "setting", "azure-cache:init", append(skippedAll, partSignIn)},
 		{"no container", `{"container": "nothing-here"}`, nil, partRights, "container.nothing-here", "az storage container create", skippedAll[1:]},
-		{"no licence", testenv.PlainConfig, func(e testenv.Env) { e[license.Variable] = "" }, partLicence, "licence", license.Variable, nil},
-		{"a wrong licence", testenv.PlainConfig, func(e testenv.Env) { e[license.Variable] = "rubbish" }, partLicence, "licence", "malformed", nil},
+		{"no licence", testenv.PlainConfig, func(e testenv.Env) { e[license.Variable] = "" }, partLicense, "licence", license.Variable, nil},
+		{"a wrong licence", testenv.PlainConfig, func(e testenv.Env) { e[license.Variable] = "rubbish" }, partLicense, "licence", "malformed", nil},
 		{"no sign-in", `{"container": "artifacts", "accountName": "nxcache", "credential": "environment"}`, func(e testenv.Env) { e[config.ConnectionVariable] = "" },
 			partSignIn, "sign-in", "nobody is signed in", skippedAll},
 	} {
@@ -84,12 +84,12 @@ func TestDoctorFindsWhy(t *testing.T) {
 				t.Errorf("got the exit code %d, want %d", e.ExitCode, ExitFailed)
 			}
 			for _, of := range test.skipped {
-				if got := e.statuses(of); !maps.Equal(got, map[string]status{string(of): statusSkipped}) {
+				if got := e.statuses(of); !maps.Equal(got, map[string]Status{string(of): statusSkipped}) {
 					t.Errorf("%s: got %v, want it skipped", of, got)
 				}
 			}
 			// The rest is told all the same.
-			for _, of := range []part{partPackage, partVersions, partConfig, partLicence} {
+			for _, of := range []Part{partPackage, partVersions, partConfig, partLicense} {
 				if len(e.statuses(of)) == 0 {
 					t.Errorf("got nothing of %s in %s", of, e.text)
 				}

@@ -9,9 +9,9 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// progress tells what is left: on a terminal in a line that changes, elsewhere
+// Progress tells what is left: on a terminal in a line that changes, elsewhere
 // in one line.
-type progress struct {
+type Progress struct {
 	out      io.Writer
 	limit    time.Duration
 	started  time.Time
@@ -19,11 +19,11 @@ type progress struct {
 	shown    bool
 }
 
-func NewProgress(out io.Writer, terminal bool, limit time.Duration) *progress {
-	return &progress{out: out, limit: limit, started: time.Now(), terminal: terminal}
+func NewProgress(out io.Writer, terminal bool, limit time.Duration) *Progress {
+	return &Progress{out: out, limit: limit, started: time.Now(), terminal: terminal}
 }
 
-func (p *progress) show(state rpc.State) {
+func (p *Progress) show(state rpc.State) {
 	if time.Since(p.started) < terminal.Quiet || p.shown && !p.terminal {
 		return
 	}
@@ -47,7 +47,7 @@ func onTheWay(bytes int64) string {
 }
 
 // clear removes the line that changes.
-func (p *progress) clear() {
+func (p *Progress) clear() {
 	if p.shown && p.terminal {
 		fmt.Fprint(p.out, "\r\x1b[K")
 	}

@@ -55,7 +55,7 @@ type Limits struct {
 }
 
 // Wait waits for the server that works in folder.
-func Wait(ctx context.Context, folder string, most Limits, progress *progress) Result {
+func Wait(ctx context.Context, folder string, limits Limits, progress *Progress) Result {
 	defer progress.clear()
 	result := Result{State: rpc.State{ProcessID: -1}}
 	server, err := scratch.Visit(folder)
@@ -68,11 +68,11 @@ func Wait(ctx context.Context, folder string, most Limits, progress *progress) R
 		return result
 	}
 	defer server.Close()
-	wait := newStopwatch(most, time.Now)
+	watch := newStopwatch(limits, time.Now)
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for result.look(server); result.Ended == ""; result.look(server) {
-		if result.Ended = wait.end(&result.State); result.Ended != "" {
+		if result.Ended = watch.end(&result.State); result.Ended != "" {
 			break
 		}
 		if result.ProcessID != -1 {
@@ -123,23 +123,23 @@ type stopwatch struct {
 	heard time.Duration // when that was new
 }
 
-func newStopwatch(most Limits, now func() time.Time) *stopwatch {
-	return &stopwatch{Limits: most, clock: awake.NewClock(maxStep, now)}
+func newStopwatch(limits Limits, now func() time.Time) *stopwatch {
+	return &stopwatch{Limits: limits, clock: awake.NewClock(maxStep, now)}
 }
 
 // end returns why the wait is over, or "" while it is not.
-func (w *stopwatch) end(state *rpc.State) string {
-	ran := w.clock.Ran()
-	if state.ProcessID != -1 && state.Beat != w.beat {
-		w.beat, w.heard = state.Beat, ran
+func (watch *stopwatch) end(state *rpc.State) string {
+	ran := watch.clock.Ran()
+	if state.ProcessID != -1 && state.Beat != watch.beat {
+		watch.beat, watch.heard = state.Beat, ran
 	}
-	silence := ran - w.heard
+	silence := ran - watch.heard
 	switch {
-	case ran >= w.Total && (state.ProcessID == -1 || silence < silenceAtLimit):
+	case ran >= watch.Total && (state.ProcessID == -1 || silence < silenceAtLimit):
 		return endedLimit
 	case state.ProcessID == -1 && ran >= stateWithin:
 		return endedUnknown
-	case state.ProcessID != -1 && (ran >= w.Total || silence >= w.Silence):
+	case state.ProcessID != -1 && (ran >= watch.Total || silence >= watch.Silence):
 		return endedSilent
 	default:
 		return ""

@@ -9,7 +9,7 @@ import (
 
 // A wait counts the time in which it runs: a machine that sleeps ends none.
 func TestWait(t *testing.T) {
-	most := Limits{Total: time.Minute, Silence: 10 * time.Second}
+	limits := Limits{Total: time.Minute, Silence: 10 * time.Second}
 	type step struct {
 		after time.Duration
 		beat  uint64 // 0: there is no state
@@ -40,21 +40,21 @@ func TestWait(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := time.Now()
-			w := newStopwatch(most, func() time.Time { return now })
+			watch := newStopwatch(limits, func() time.Time { return now })
 			for i, step := range all {
 				now = now.Add(step.after)
 				state := rpc.State{ProcessID: 4711, Beat: step.beat}
 				if step.beat == 0 {
 					state.ProcessID = -1
 				}
-				if got := w.end(&state); got != step.want {
+				if got := watch.end(&state); got != step.want {
 					t.Fatalf("step %d: got %q, want %q", i, got, step.want)
 				}
 			}
 		})
 	}
-	w := newStopwatch(Limits{}, time.Now)
-	if got := w.end(&rpc.State{ProcessID: 4711, Beat: 1}); got != endedLimit {
+	watch := newStopwatch(Limits{}, time.Now)
+	if got := watch.end(&rpc.State{ProcessID: 4711, Beat: 1}); got != endedLimit {
 		t.Errorf("no time: got %q, want the limit", got)
 	}
 }

@@ -15,46 +15,46 @@ import (
 const shownNames = 10
 
 // DryRun says what would be deleted.
-func (s *Inventory) DryRun(ctx context.Context, out, stderr io.Writer, selected selection) error {
-	tally := newProgress(stderr)
-	for e, err := range s.walk(ctx, selected.scopes, selected.hashes, tally.other) {
+func (inv *Inventory) DryRun(ctx context.Context, out, stderr io.Writer, selected Selection) error {
+	progress := newProgress(stderr)
+	for e, err := range inv.walk(ctx, selected.scopes, selected.hashes, progress.other) {
 		if err != nil {
-			tally.clear()
+			progress.clear()
 			return err
 		}
 		matches := selected.matches(e)
-		tally.see(e, matches)
-		if !matches || tally.matched > shownNames {
+		progress.see(e, matches)
+		if !matches || progress.matched > shownNames {
 			continue
 		}
-		tally.clear()
-		if err := writeEntry(out, e, false, tally.matched == 1); err != nil {
+		progress.clear()
+		if err := writeEntry(out, e, false, progress.matched == 1); err != nil {
 			return err
 		}
 	}
-	tally.clear()
-	if rest := tally.matched - shownNames; rest > 0 {
+	progress.clear()
+	if rest := progress.matched - shownNames; rest > 0 {
 		if _, err := fmt.Fprintf(out, "and %s more\n", terminal.Thousands(rest)); err != nil {
 			return err
 		}
 	}
 	advice := ""
-	if tally.matched > 0 {
+	if progress.matched > 0 {
 		advice = "; nothing is deleted without --yes"
 	}
-	tally.end("would delete %s of %s, %s, in %s%s", terminal.Thousands(tally.matched), entryCount(tally.seen), terminal.Size(tally.bytes), s, advice)
+	progress.end("would delete %s of %s, %s, in %s%s", terminal.Thousands(progress.matched), entryCount(progress.seen), terminal.Size(progress.bytes), inv, advice)
 	return nil
 }
 
 // Evict deletes the entries that are selected.
-func (s *Inventory) Evict(ctx context.Context, stderr io.Writer, selected selection) error {
-	return newEvictor(stderr, newProgress(stderr)).evict(ctx, s, selected)
+func (inv *Inventory) Evict(ctx context.Context, stderr io.Writer, selected Selection) error {
+	return newEvictor(stderr, newProgress(stderr)).evict(ctx, inv, selected)
 }
 
 // evictor deletes entries, several at once.
 type evictor struct {
-	stderr io.Writer
-	tally  *progress
+	stderr   io.Writer
+	progress *progress
 
 	mu      sync.Mutex
 	deleted int
@@ -63,16 +63,16 @@ type evictor struct {
 	refused int
 }
 
-func newEvictor(stderr io.Writer, tally *progress) *evictor {
-	return &evictor{stderr: stderr, tally: tally}
+func newEvictor(stderr io.Writer, progress *progress) *evictor {
+	return &evictor{stderr: stderr, progress: progress}
 }
 
 // evict deletes what is selected, while it is being found: nobody has to remember
 // it.
-func (v *evictor) evict(ctx context.Context, shelf *Inventory, selected selection) (err error) {
+func (v *evictor) evict(ctx context.Context, inv *Inventory, selected Selection) (err error) {
 	slots := make(chan struct{}, MaxConcurrent)
 	var deleting sync.WaitGroup
-	for e, failed := range shelf.walk(ctx, selected.scopes, selected.hashes, v.tally.other) {
+	for e, failed := range inv.walk(ctx, selected.scopes, selected.hashes, v.progress.other) {
 		if err = failed; err != nil {
 			break
 		}
@@ -88,7 +88,7 @@ func (v *evictor) evict(ctx context.Context, shelf *Inventory, selected selectio
 		})
 	}
 	deleting.Wait()
-	v.end(shelf)
+	v.end(inv)
 	if err == nil && v.refused > 0 {
 		err = fmt.Errorf("%s could not be deleted", entryCount(v.refused))
 	}
@@ -98,7 +98,7 @@ func (v *evictor) evict(ctx context.Context, shelf *Inventory, selected selectio
 func (v *evictor) see(e *entry, matches bool) {
 	v.mu.Lock() // others may be writing to stderr
 	defer v.mu.Unlock()
-	v.tally.see(e, matches)
+	v.progress.see(e, matches)
 }
 
 // ShownRefusals is how many refusals are told one by one. More of them have the
@@ -117,16 +117,16 @@ func (v *evictor) delete(ctx context.Context, e *entry) {
 		v.gone++
 	default:
 		if v.refused++; v.refused <= ShownRefusals {
-			v.tally.clear()
+			v.progress.clear()
 			_ = terminal.Printf(v.stderr, "nx-azure-cache: not deleted: %s: %v", e.url(), err)
 		}
 	}
 }
 
-func (v *evictor) end(shelf *Inventory) {
-	text := fmt.Sprintf("deleted %s of %s, %s, in %s", terminal.Thousands(v.deleted), entryCount(v.tally.seen), terminal.Size(v.bytes), shelf)
+func (v *evictor) end(inv *Inventory) {
+	text := fmt.Sprintf("deleted %s of %s, %s, in %s", terminal.Thousands(v.deleted), entryCount(v.progress.seen), terminal.Size(v.bytes), inv)
 	if v.gone > 0 {
 		text += fmt.Sprintf("; %s gone before", terminal.Count(v.gone, "was", "were"))
 	}
-	v.tally.end("%s", text)
+	v.progress.end("%s", text)
 }

@@ -24,9 +24,9 @@ type InspectOptions struct {
 
 // Inspect shows all that is known of the entries of a hash. The error says if there are
 // none, or if a body is not what it should be.
-func (s *Inventory) Inspect(ctx context.Context, out io.Writer, selected selection, options InspectOptions) error {
+func (inv *Inventory) Inspect(ctx context.Context, out io.Writer, selected Selection, options InspectOptions) error {
 	found, wrong := 0, 0
-	for e, err := range s.walk(ctx, selected.scopes, selected.hashes, func() {}) {
+	for e, err := range inv.walk(ctx, selected.scopes, selected.hashes, func() {}) {
 		if err != nil {
 			return err
 		}
@@ -44,9 +44,9 @@ func (s *Inventory) Inspect(ctx context.Context, out io.Writer, selected selecti
 	}
 	switch {
 	case found == 0 && len(selected.scopes) > 0:
-		return fmt.Errorf("there is no entry %s in %s of %s", selected.hashes[0], strings.Join(selected.scopes, ", "), s)
+		return fmt.Errorf("there is no entry %s in %s of %s", selected.hashes[0], strings.Join(selected.scopes, ", "), inv)
 	case found == 0:
-		return fmt.Errorf("there is no entry %s in any scope of %s", selected.hashes[0], s)
+		return fmt.Errorf("there is no entry %s in any scope of %s", selected.hashes[0], inv)
 	case wrong > 0:
 		return fmt.Errorf("%s", terminal.Count(wrong, "body is not what it should be", "bodies are not what they should be"))
 	default:

@@ -37,10 +37,10 @@ func Open(s config.Settings) (*Inventory, error) {
 }
 
 // String is where the shelf is, for people.
-func (s *Inventory) String() string {
+func (inv *Inventory) String() string {
 	var places []string
-	for _, container := range s.containers {
-		places = append(places, strings.TrimSuffix(container.URL()+"/"+s.settings.Prefix, "/"))
+	for _, container := range inv.containers {
+		places = append(places, strings.TrimSuffix(container.URL()+"/"+inv.settings.Prefix, "/"))
 	}
 	return strings.Join(places, ", ")
 }
@@ -48,15 +48,15 @@ func (s *Inventory) String() string {
 // walk gives the entries of some scopes in all containers: of all scopes, where no
 // pattern names some, and of some hashes only, where there are any. Whatever else
 // is there is counted. The first error is the last item.
-func (s *Inventory) walk(ctx context.Context, scopes, hashes []string, other func()) iter.Seq2[*entry, error] {
+func (inv *Inventory) walk(ctx context.Context, scopes, hashes []string, other func()) iter.Seq2[*entry, error] {
 	return func(yield func(*entry, error) bool) {
-		for _, container := range s.containers {
-			for blob, err := range s.blobs(ctx, container, scopes, hashes) {
+		for _, container := range inv.containers {
+			for blob, err := range inv.blobs(ctx, container, scopes, hashes) {
 				if err != nil {
 					yield(nil, err)
 					return
 				}
-				it, ok := s.entry(container, blob)
+				it, ok := inv.entryOf(container, blob)
 				if !ok {
 					other()
 				} else if !yield(it, nil) {
@@ -68,11 +68,11 @@ func (s *Inventory) walk(ctx context.Context, scopes, hashes []string, other fun
 }
 
 // blobs gives what may be entries, with the least that has to be listed.
-func (s *Inventory) blobs(ctx context.Context, container *azure.Container, scopes, hashes []string) iter.Seq2[azure.Properties, error] {
+func (inv *Inventory) blobs(ctx context.Context, container *azure.Container, scopes, hashes []string) iter.Seq2[azure.Properties, error] {
 	if len(scopes) == 0 && len(hashes) == 0 {
-		return container.List(ctx, cache.Root(s.settings.Prefix))
+		return container.List(ctx, cache.Root(inv.settings.Prefix))
 	}
-	folders := s.folders(ctx, container, scopes)
+	folders := inv.folders(ctx, container, scopes)
 	if len(hashes) > 0 {
 		return lookUp(ctx, container, folders, hashes)
 	}
@@ -93,8 +93,8 @@ func (s *Inventory) blobs(ctx context.Context, container *azure.Container, scope
 
 // folders gives what the names of the blobs of some scopes begin with. Names
 // without a pattern need no list, and no right to one.
-func (s *Inventory) folders(ctx context.Context, container *azure.Container, scopes []string) iter.Seq2[string, error] {
-	root := cache.Root(s.settings.Prefix)
+func (inv *Inventory) folders(ctx context.Context, container *azure.Container, scopes []string) iter.Seq2[string, error] {
+	root := cache.Root(inv.settings.Prefix)
 	if len(scopes) > 0 && !slices.ContainsFunc(scopes, isPattern) {
 		return func(yield func(string, error) bool) {
 			for _, scope := range slices.Compact(slices.Sorted(slices.Values(scopes))) {
@@ -117,16 +117,16 @@ func (s *Inventory) folders(ctx context.Context, container *azure.Container, sco
 	}
 }
 
-// entry is what a blob holds. It reports false for one that no run can have made.
-func (s *Inventory) entry(container *azure.Container, blob azure.Properties) (*entry, bool) {
-	scope, hash, ok := cache.ParseName(s.settings.Prefix, blob.Name)
+// entryOf is what a blob holds. It reports false for one that no run can have made.
+func (inv *Inventory) entryOf(container *azure.Container, blob azure.Properties) (*entry, bool) {
+	scope, hash, ok := cache.ParseName(inv.settings.Prefix, blob.Name)
 	if !ok {
 		return nil, false
 	}
 	e := &entry{
-		Entry:     cache.Entry{Prefix: s.settings.Prefix, Scope: scope, Hash: hash, Size: blob.Size, Metadata: blob.Metadata},
+		Entry:     cache.Entry{Prefix: inv.settings.Prefix, Scope: scope, Hash: hash, Size: blob.Size, Metadata: blob.Metadata},
 		container: container, name: blob.Name, etag: blob.ETag, modified: blob.Modified, tier: blob.Tier,
 	}
-	e.classify(s.settings.Trust.Verifier)
+	e.classify(inv.settings.Trust.Verifier)
 	return e, true
 }

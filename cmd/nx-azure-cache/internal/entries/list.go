@@ -20,38 +20,38 @@ type ListOptions struct {
 }
 
 // List prints the entries that are selected, and then how many there are.
-func (s *Inventory) List(ctx context.Context, stdout, stderr io.Writer, selected selection, options ListOptions) error {
+func (inv *Inventory) List(ctx context.Context, stdout, stderr io.Writer, selected Selection, options ListOptions) error {
 	out := bufio.NewWriterSize(stdout, 64<<10)
-	tally := newProgress(stderr)
-	err := s.list(ctx, selected, options, tally, out, terminal.IsTerminal(stdout))
-	tally.clear()
+	progress := newProgress(stderr)
+	err := inv.list(ctx, selected, options, progress, out, terminal.IsTerminal(stdout))
+	progress.clear()
 	if flushed := out.Flush(); err == nil {
 		err = flushed
 	}
 	if err != nil {
 		return err
 	}
-	if options.Limit > 0 && tally.matched == options.Limit {
-		tally.end("the first %s, %s, in %s", entryCount(tally.matched), terminal.Size(tally.bytes), s)
+	if options.Limit > 0 && progress.matched == options.Limit {
+		progress.end("the first %s, %s, in %s", entryCount(progress.matched), terminal.Size(progress.bytes), inv)
 	} else {
-		tally.end("%s of %s, %s, in %s", terminal.Thousands(tally.matched), entryCount(tally.seen), terminal.Size(tally.bytes), s)
+		progress.end("%s of %s, %s, in %s", terminal.Thousands(progress.matched), entryCount(progress.seen), terminal.Size(progress.bytes), inv)
 	}
 	return nil
 }
 
 // list writes the entries. Where somebody looks at each line, flush is set.
-func (s *Inventory) list(ctx context.Context, selected selection, options ListOptions, tally *progress, out *bufio.Writer, flush bool) error {
-	for e, err := range s.walk(ctx, selected.scopes, selected.hashes, tally.other) {
+func (inv *Inventory) list(ctx context.Context, selected Selection, options ListOptions, progress *progress, out *bufio.Writer, flush bool) error {
+	for e, err := range inv.walk(ctx, selected.scopes, selected.hashes, progress.other) {
 		if err != nil {
 			return err
 		}
 		matches := selected.matches(e)
-		tally.see(e, matches)
+		progress.see(e, matches)
 		if !matches {
 			continue
 		}
-		tally.clear()
-		if err := writeEntry(out, e, options.JSON, tally.matched == 1); err != nil {
+		progress.clear()
+		if err := writeEntry(out, e, options.JSON, progress.matched == 1); err != nil {
 			return err
 		}
 		if flush {
@@ -59,7 +59,7 @@ func (s *Inventory) list(ctx context.Context, selected selection, options ListOp
 				return err
 			}
 		}
-		if tally.matched == options.Limit {
+		if progress.matched == options.Limit {
 			return nil
 		}
 	}

@@ -29,36 +29,36 @@ func newProgress(out io.Writer) *progress {
 	return &progress{out: out, live: terminal.Raw(out), terminal: terminal.IsTerminal(out), next: time.Now().Add(terminal.Quiet)}
 }
 
-func (t *progress) see(e *entry, matches bool) {
-	t.seen++
+func (p *progress) see(e *entry, matches bool) {
+	p.seen++
 	if matches {
-		t.matched++
-		t.bytes += e.Size
+		p.matched++
+		p.bytes += e.Size
 	}
-	if t.terminal && t.seen%64 == 0 && time.Now().After(t.next) {
-		t.next, t.shown = time.Now().Add(progressEvery), true
-		fmt.Fprintf(t.live, "\rnx-azure-cache: %s of %s\x1b[K", terminal.Thousands(t.matched), entryCount(t.seen))
+	if p.terminal && p.seen%64 == 0 && time.Now().After(p.next) {
+		p.next, p.shown = time.Now().Add(progressEvery), true
+		fmt.Fprintf(p.live, "\rnx-azure-cache: %s of %s\x1b[K", terminal.Thousands(p.matched), entryCount(p.seen))
 	}
 }
 
-func (t *progress) other() { t.others++ }
+func (p *progress) other() { p.others++ }
 
 // clear removes the line that changes.
-func (t *progress) clear() {
-	if t.shown {
-		t.shown = false
-		fmt.Fprint(t.live, "\r\x1b[K")
+func (p *progress) clear() {
+	if p.shown {
+		p.shown = false
+		fmt.Fprint(p.live, "\r\x1b[K")
 	}
 }
 
 // end writes the line that stays.
-func (t *progress) end(format string, args ...any) {
-	t.clear()
+func (p *progress) end(format string, args ...any) {
+	p.clear()
 	text := fmt.Sprintf(format, args...)
-	if t.others > 0 {
-		text += fmt.Sprintf("; left out %s that no run has made", terminal.Count(t.others, "blob", "blobs"))
+	if p.others > 0 {
+		text += fmt.Sprintf("; left out %s that no run has made", terminal.Count(p.others, "blob", "blobs"))
 	}
-	_ = terminal.Printf(t.out, "nx-azure-cache: %s", text)
+	_ = terminal.Printf(p.out, "nx-azure-cache: %s", text)
 }
 
 // entryCount is such as "1,234 entries".

@@ -13,18 +13,18 @@ import (
 func TestProgress(t *testing.T) {
 	for _, isTerminal := range []bool{false, true} {
 		var out strings.Builder
-		tally := newProgress(&out)
-		tally.terminal, tally.next = isTerminal, time.Time{}
+		progress := newProgress(&out)
+		progress.terminal, progress.next = isTerminal, time.Time{}
 		for i := range 1234 {
-			tally.see(&entry{Entry: cache.Entry{Size: 1000}}, i < 2)
+			progress.see(&entry{Entry: cache.Entry{Size: 1000}}, i < 2)
 		}
-		tally.other()
-		tally.end("%s of %s, %s", terminal.Thousands(tally.matched), entryCount(tally.seen), terminal.Size(tally.bytes))
-		progress := "\rnx-azure-cache: 2 of 64 entries\x1b[K" + "\r\x1b[K" // the line changes five times a second
+		progress.other()
+		progress.end("%s of %s, %s", terminal.Thousands(progress.matched), entryCount(progress.seen), terminal.Size(progress.bytes))
+		changing := "\rnx-azure-cache: 2 of 64 entries\x1b[K" + "\r\x1b[K" // the line changes five times a second
 		if !isTerminal {
-			progress = ""
+			changing = ""
 		}
-		if want := progress + "nx-azure-cache: 2 of 1,234 entries, 2.0 KB; left out 1 blob that no run has made\n"; out.String() != want {
+		if want := changing + "nx-azure-cache: 2 of 1,234 entries, 2.0 KB; left out 1 blob that no run has made\n"; out.String() != want {
 			t.Errorf("got %q, want %q", out.String(), want)
 		}
 	}

@@ -25,8 +25,8 @@ type Filter struct {
 	IsSet          func(flag string) bool
 }
 
-// selection decides which entries are meant.
-type selection struct {
+// Selection decides which entries are meant.
+type Selection struct {
 	hashes, scopes []string
 	ref, run       string
 	signer         string   // ID of a key
@@ -38,11 +38,11 @@ type selection struct {
 // ErrNoSelection is returned where nothing says which entries are meant.
 var ErrNoSelection = errors.New("nothing says which entries: give at least one of --hash, --scope, --ref, --run, --signer, --signature, --before, --after and --archived")
 
-func (f Filter) Parse(now time.Time) (s selection, err error) {
+func (f Filter) Parse(now time.Time) (s Selection, err error) {
 	if err := f.checkEmpty(); err != nil {
 		return s, err
 	}
-	s = selection{hashes: f.Hashes, scopes: f.Scopes, ref: f.Ref, run: f.runName(), archived: f.Archived}
+	s = Selection{hashes: f.Hashes, scopes: f.Scopes, ref: f.Ref, run: f.runName(), archived: f.Archived}
 	for _, hash := range s.hashes {
 		if err := taskhash.Check(hash); err != nil {
 			return s, fmt.Errorf("--hash: %w", err)
@@ -91,7 +91,7 @@ func (f Filter) checkEmpty() error {
 }
 
 // IsAll reports whether every entry is meant.
-func (s selection) IsAll() bool {
+func (s Selection) IsAll() bool {
 	return !s.archived && len(s.hashes)+len(s.scopes)+len(s.ref)+len(s.run)+len(s.signer)+len(s.signatures) == 0 && s.after.IsZero() && s.before.IsZero()
 }
 
@@ -132,7 +132,7 @@ func parseTime(flag, text string, now time.Time) (time.Time, error) {
 
 // matches reports whether an entry is meant. Its scope and its hash are what the
 // walk has looked for.
-func (s selection) matches(e *entry) bool {
+func (s Selection) matches(e *entry) bool {
 	switch {
 	case !s.after.IsZero() && e.modified.Before(s.after), !s.before.IsZero() && !e.modified.Before(s.before):
 		return false

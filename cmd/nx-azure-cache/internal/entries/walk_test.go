@@ -35,14 +35,14 @@ func TestLsOfManyEntries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	where, err := Open(settings)
+	inv, err := Open(settings)
 	if err != nil {
 		t.Fatal(err)
 	}
 	before, most := inUse(), uint64(0)
 	seen := make([]bool, entries)
 	n := 0
-	for e, err := range where.walk(t.Context(), nil, nil, func() { t.Error("got a blob that is no entry") }) {
+	for e, err := range inv.walk(t.Context(), nil, nil, func() { t.Error("got a blob that is no entry") }) {
 		if err != nil {
 			t.Fatal(err)
 		}
