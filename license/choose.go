@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Choice is the licence that is used, of all that were found.
+// Choice is the license that is used, of all that were found.
 type Choice struct {
 	// License is the one that is used. Where none counts it has the status of the
 	// first, and the reasons of all.
@@ -21,10 +21,10 @@ func Choose(tokens []Token, keys KeySet, use Use) Choice {
 	c := Choice{Used: -1}
 	var reasons []string
 	for i, token := range tokens {
-		licence := Check(token, keys, use)
-		c.All = append(c.All, licence)
-		reasons = append(reasons, licence.Reason)
-		if licence.Status == Valid && (c.Used < 0 || licence.lasts() > c.All[c.Used].lasts()) {
+		license := Check(token, keys, use)
+		c.All = append(c.All, license)
+		reasons = append(reasons, license.Reason)
+		if license.Status == Valid && (c.Used < 0 || license.lasts() > c.All[c.Used].lasts()) {
 			c.Used = i
 		}
 	}
@@ -38,7 +38,7 @@ func Choose(tokens []Token, keys KeySet, use Use) Choice {
 	return c
 }
 
-// ExpiresSoon is [License.ExpiresSoon], but for a licence whose renewal is there: it
+// ExpiresSoon is [License.ExpiresSoon], but for a license whose renewal is there: it
 // begins before this one ends, and lasts for longer than the warning comes before.
 func (c Choice) ExpiresSoon(now time.Time) (warning string, soon bool) {
 	isRenewal := func(l License) bool {
@@ -50,7 +50,7 @@ func (c Choice) ExpiresSoon(now time.Time) (warning string, soon bool) {
 	return c.License.ExpiresSoon(now)
 }
 
-// lasts orders licences by how long they count.
+// lasts orders licenses by how long they count.
 func (l License) lasts() int64 {
 	if l.ForGood {
 		return 1<<63 - 1

@@ -7,9 +7,9 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
-// F27: "licence expired" was said whatever was wrong (nx#30726). What is told is
-// the reason there is, and where the licence was looked for: the clock moves, the
-// licences and the Nx do not.
+// F27: "license expired" was said whatever was wrong (nx#30726). What is told is
+// the reason there is, and where the license was looked for: the clock moves, the
+// licenses and the Nx do not.
 func TestF27_the_true_reason(t *testing.T) {
 	issuer := newSigner("a", "https://a.example.com")
 	keys := keySet(t, issuer)
@@ -35,7 +35,7 @@ func TestF27_the_true_reason(t *testing.T) {
 		org, says            string
 		soon                 bool
 	}{
-		{name: "none", now: "2026-06-01", status: license.Absent, says: "no licence found: set " + variable + " (unset or empty now) or put it in " + file},
+		{name: "none", now: "2026-06-01", status: license.Absent, says: "no license found: set " + variable + " (unset or empty now) or put it in " + file},
 		{name: "before its first day", env: first, now: "2025-12-01", status: license.NotYetValid, says: variable + " is valid from 2026-01-01"},
 		{name: "in its year", env: first, now: "2026-06-01", status: license.Valid, org: "first"},
 		{name: "in its last days", env: first, now: "2026-12-31", status: license.Valid, org: "first", soon: true},
@@ -45,9 +45,9 @@ func TestF27_the_true_reason(t *testing.T) {
 		{name: "renewed with a gap", env: first, file: late, now: "2026-12-31", status: license.Valid, org: "first", soon: true},
 		{name: "renewed, too early", file: first + "\n" + second, now: "2026-12-01", status: license.Valid, org: "first"},
 		{name: "renewed, in both places too late", env: first, file: second, now: "2028-06-01", status: license.Expired,
-			says: variable + " expired on 2027-01-01 00:00 UTC (517 days ago; this machine's clock says 2028-06-01 12:00 UTC): ask https://a.example.com for a renewal; the licence in " + file + " expired on 2028-01-01"},
+			says: variable + " expired on 2027-01-01 00:00 UTC (517 days ago; this machine's clock says 2028-06-01 12:00 UTC): ask https://a.example.com for a renewal; the license in " + file + " expired on 2028-01-01"},
 		{name: "expired, and one of somebody else", env: first, file: stranger, now: "2027-02-01", status: license.Expired,
-			says: "; the licence in " + file + ` is signed with the unknown key "c" of "https://c.example.com"`},
+			says: "; the license in " + file + ` is signed with the unknown key "c" of "https://c.example.com"`},
 		{name: "not expired but of somebody else", env: stranger, now: "2027-02-01", status: license.UnknownIssuer, says: variable + " is signed with the unknown key"},
 		{name: "cut", env: first[:len(first)-9], now: "2027-02-01", status: license.Malformed, says: variable + " is malformed"},
 

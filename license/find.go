@@ -16,7 +16,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/unwrap"
 )
 
-// Where licences are found; the file is relative to the root of the workspace. The names are those that users of
+// Where licenses are found; the file is relative to the root of the workspace. The names are those that users of
 // @nx/powerpack-azure-cache have in their CI already.
 const (
 	Variable = "NX_POWERPACK_LICENSE"
@@ -30,7 +30,7 @@ func Find(getenv func(string) string, workspaceRoot string) []Token {
 	tokens := append(Split(getenv(Variable), Variable), findFile(workspaceRoot)...)
 	if len(tokens) == 0 {
 		tokens = []Token{{refused: &refusal{Absent, fmt.Sprintf(
-			"no licence found: set %s (unset or empty now) or put it in %s (not in %s now)",
+			"no license found: set %s (unset or empty now) or put it in %s (not in %s now)",
 			Variable, File, filepath.Clean(workspaceRoot))}}}
 	}
 	return tokens
@@ -81,7 +81,7 @@ func findFile(workspaceRoot string) []Token {
 	}
 	tokens := tokensIn(lines)
 	if err == nil && len(tokens) == 0 {
-		err = fmt.Errorf("%s holds no licence; write it as \"license = TOKEN\"", pathOf(workspaceRoot))
+		err = fmt.Errorf("%s holds no license; write it as \"license = TOKEN\"", pathOf(workspaceRoot))
 	}
 	if err != nil {
 		token := Token{source: File}
@@ -106,7 +106,7 @@ func readFile(workspaceRoot string) ([]line, error) {
 		return nil, unreadable(err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file; put a file with the licence there", path)
+		return nil, fmt.Errorf("%s is not a regular file; put a file with the license there", path)
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -118,7 +118,7 @@ func readFile(workspaceRoot string) ([]line, error) {
 	case err != nil:
 		return nil, unreadable(err)
 	case len(data) > maxSize:
-		return nil, fmt.Errorf("%s is larger than %d KiB; leave only the licence in it", path, maxSize>>10)
+		return nil, fmt.Errorf("%s is larger than %d KiB; leave only the license in it", path, maxSize>>10)
 	case isUTF16(data):
 		return nil, fmt.Errorf("%s is UTF-16 text; save it as UTF-8", path)
 	}
@@ -129,7 +129,7 @@ func unreadable(err error) error {
 	return fmt.Errorf("%w; make it readable for the user who runs Nx", err)
 }
 
-// line is one of a licence file.
+// line is one of a license file.
 type line struct {
 	text  string // with its end
 	token string // "" in most
@@ -144,7 +144,7 @@ func linesOf(data []byte) []line {
 	return lines
 }
 
-// tokensIn returns the tokens in the lines of a licence file.
+// tokensIn returns the tokens in the lines of a license file.
 func tokensIn(lines []line) []Token {
 	var tokens []Token
 	for _, line := range lines {

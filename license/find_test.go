@@ -21,7 +21,7 @@ func getenv(value string) func(string) string {
 	}
 }
 
-// writeFile puts a licence file into the workspace root and returns its path.
+// writeFile puts a license file into the workspace root and returns its path.
 func writeFile(t testing.TB, root, content string) string {
 	t.Helper()
 	path := filepath.Join(root, ".nx", "powerpack", "license.ini")
@@ -55,14 +55,14 @@ func TestFind(t *testing.T) {
 		mentioned string // in the reason; ROOT is the workspace
 	}{
 		{name: "neither", status: license.Absent,
-			mentioned: "no licence found: set NX_POWERPACK_LICENSE (unset or empty now) or put it in .nx/powerpack/license.ini (not in ROOT now)"},
+			mentioned: "no license found: set NX_POWERPACK_LICENSE (unset or empty now) or put it in .nx/powerpack/license.ini (not in ROOT now)"},
 		{name: "the variable only", env: a, status: license.Valid, source: "NX_POWERPACK_LICENSE", org: "a"},
 		{name: "the variable with white space around it", env: "\n " + a + " \r\n", status: license.Valid, source: "NX_POWERPACK_LICENSE", org: "a"},
 		{name: "the variable wins over the file", env: a, file: b, status: license.Valid, source: "NX_POWERPACK_LICENSE", org: "a"},
 		{name: "a right file helps a wrong variable", env: "oops", file: b, status: license.Valid, source: file, org: "b"},
 		{name: "both are wrong", env: "oops", file: "a.b", status: license.Malformed, source: "NX_POWERPACK_LICENSE",
-			mentioned: "the licence in NX_POWERPACK_LICENSE is malformed: it has 1 part instead of the 3 of a JWT; copy it again, whole, as its issuer gave it to you; " +
-				"the licence in .nx/powerpack/license.ini is malformed: it has 2 parts"},
+			mentioned: "the license in NX_POWERPACK_LICENSE is malformed: it has 1 part instead of the 3 of a JWT; copy it again, whole, as its issuer gave it to you; " +
+				"the license in .nx/powerpack/license.ini is malformed: it has 2 parts"},
 		{name: "the variable is broken into lines", env: a[:50] + "\n" + a[50:], status: license.Malformed, source: "NX_POWERPACK_LICENSE",
 			mentioned: "it has white space or a line break inside"},
 		{name: "two in the variable", env: later + "\n" + a, status: license.Valid, source: "NX_POWERPACK_LICENSE (2 of 2)", org: "a"},
@@ -70,8 +70,8 @@ func TestFind(t *testing.T) {
 		{name: "the variable is broken in its signature", env: a[:len(a)-9] + "\n" + a[len(a)-9:], status: license.Malformed, source: "NX_POWERPACK_LICENSE",
 			mentioned: "it has white space or a line break inside"},
 		{name: "two in the variable, none of which counts", env: old + " " + later, status: license.Expired, source: "NX_POWERPACK_LICENSE (1 of 2)", org: "old",
-			mentioned: "the licence in NX_POWERPACK_LICENSE (1 of 2) expired on 2026-05-01 00:00 UTC (31 days ago; this machine's clock says 2026-06-01 00:00 UTC): ask A for a renewal; " +
-				"the licence in NX_POWERPACK_LICENSE (2 of 2) is valid from 2026-07-01"},
+			mentioned: "the license in NX_POWERPACK_LICENSE (1 of 2) expired on 2026-05-01 00:00 UTC (31 days ago; this machine's clock says 2026-06-01 00:00 UTC): ask A for a renewal; " +
+				"the license in NX_POWERPACK_LICENSE (2 of 2) is valid from 2026-07-01"},
 		{name: "a blank variable counts as unset", env: " \n", file: b, status: license.Valid, source: file, org: "b"},
 		{name: "the file has the token alone", file: b, status: license.Valid, source: file, org: "b"},
 		{name: "the file has a key", file: "license = " + b + "\n", status: license.Valid, source: file, org: "b"},
@@ -79,17 +79,17 @@ func TestFind(t *testing.T) {
 		{name: "the file is full of decoration", file: "\ufeff# of 2026\r\n\r\n[nx]\r\n; mine\r\ncolour = blue\r\n\t license\t=\t" + b + " \r\n\r\n",
 			status: license.Valid, source: file, org: "b"},
 		{name: "the file has a wrong token", file: "license = a.b\n", status: license.Malformed, source: file,
-			mentioned: "the licence in .nx/powerpack/license.ini is malformed: it has 2 parts instead of the 3 of a JWT"},
+			mentioned: "the license in .nx/powerpack/license.ini is malformed: it has 2 parts instead of the 3 of a JWT"},
 		{name: "the file is blank", file: "\n", status: license.Malformed, source: file,
-			mentioned: "the licence in .nx/powerpack/license.ini cannot be read: ROOT/.nx/powerpack/license.ini holds no licence; write it as \"license = TOKEN\""},
-		{name: "the file has comments only", file: "# license = " + b, status: license.Malformed, source: file, mentioned: "holds no licence"},
-		{name: "the file has an empty key", file: "license =\n", status: license.Malformed, source: file, mentioned: "holds no licence"},
+			mentioned: "the license in .nx/powerpack/license.ini cannot be read: ROOT/.nx/powerpack/license.ini holds no license; write it as \"license = TOKEN\""},
+		{name: "the file has comments only", file: "# license = " + b, status: license.Malformed, source: file, mentioned: "holds no license"},
+		{name: "the file has an empty key", file: "license =\n", status: license.Malformed, source: file, mentioned: "holds no license"},
 		{name: "the file has two tokens", file: a + "\n" + b, status: license.Valid, source: file + " (1 of 2)", org: "a"},
 		{name: "the file has a renewal", file: "license = " + b + "\nlicense = " + renewal + "\n", status: license.Valid, source: file + " (2 of 2)", org: "renewal"},
 		{name: "the file is UTF-16", file: "\xff\xfea\x00", status: license.Malformed, source: file, mentioned: "license.ini is UTF-16 text; save it as UTF-8"},
 		{name: "the file has 64 KiB", file: b + "\n" + strings.Repeat("#", 64<<10-len(b)-1), status: license.Valid, source: file, org: "b"},
 		{name: "the file has a byte more", file: b + "\n" + strings.Repeat("#", 64<<10-len(b)), status: license.Malformed, source: file,
-			mentioned: "license.ini is larger than 64 KiB; leave only the licence in it"},
+			mentioned: "license.ini is larger than 64 KiB; leave only the license in it"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -146,7 +146,7 @@ func TestFindTellsWhatIsInTheWay(t *testing.T) {
 			root := t.TempDir()
 			tt.obstruct(t, root)
 			got := license.Choose(license.Find(getenv(""), root), license.KeySet{}, license.Use{Now: at("2026-06-01T00:00:00Z")})
-			start := "the licence in .nx/powerpack/license.ini cannot be read: "
+			start := "the license in .nx/powerpack/license.ini cannot be read: "
 			if got.Status != license.Malformed || !strings.HasPrefix(got.Reason, start) || !strings.Contains(got.Reason, tt.mentioned) {
 				t.Errorf("got %s, %q, want malformed with %q", got.Status, got.Reason, tt.mentioned)
 			}
@@ -154,8 +154,8 @@ func TestFindTellsWhatIsInTheWay(t *testing.T) {
 	}
 }
 
-// A licence counts in every form in which a paste leaves it, in the variable and the file.
-func TestLicencesAsTheyArrive(t *testing.T) {
+// A license counts in every form in which a paste leaves it, in the variable and the file.
+func TestLicensesAsTheyArrive(t *testing.T) {
 	issuer := newSigner("a", "A")
 	token := issuer.sign(map[string]any{"org": "acme"})
 	for _, form := range []string{

@@ -167,14 +167,14 @@ func FuzzClaims(f *testing.F) {
 			checkLine(t, warning)
 		}
 		if _, err := json.Marshal(got); err != nil {
-			t.Errorf("a licence goes over the wire: %v", err)
+			t.Errorf("a license goes over the wire: %v", err)
 		}
 	})
 }
 
-// FuzzFind feeds arbitrary licence files and variables. Only what was signed may
-// be believed, a licence in the variable counts whatever is in the file, and what
-// is written behind a licence changes nothing.
+// FuzzFind feeds arbitrary license files and variables. Only what was signed may
+// be believed, a license in the variable counts whatever is in the file, and what
+// is written behind a license changes nothing.
 func FuzzFind(f *testing.F) {
 	keys := sourceIssuers(f)
 	now := at("2026-06-01T00:00:00Z")

@@ -21,7 +21,7 @@ var developmentIssuers []byte
 
 // issuers is a JWKS in base64 that a release build sets with the linker's -X,
 // which works on strings only. It replaces the development issuer: a release
-// must not accept licences that anybody can sign.
+// must not accept licenses that anybody can sign.
 var issuers string
 
 // Issuers returns the keys that this build trusts. An error means that the
@@ -132,7 +132,7 @@ func (j jwk) key() (key, error) {
 	case j.Issuer == "":
 		return key{}, errors.New("it has no iss, which binds it to its issuer")
 	case len(j.Issuer) > maxIssuer || !printable.Is(j.Issuer):
-		// Those who need another licence are told to ask there.
+		// Those who need another license are told to ask there.
 		return key{}, fmt.Errorf("its iss is %.80q, want at most %d bytes that can be shown on a line", j.Issuer, maxIssuer)
 	}
 	public, err := base64.RawURLEncoding.Strict().DecodeString(j.Public)

@@ -17,13 +17,13 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-// Feature is the feature that a licence must include.
+// Feature is the feature that a license must include.
 const Feature = "self-hosted-cache"
 
 const (
-	// nbfLeeway is how early a licence is accepted: clocks differ.
+	// nbfLeeway is how early a license is accepted: clocks differ.
 	nbfLeeway = 5 * time.Minute
-	// warnBefore is how long before its end a licence is said to expire soon.
+	// warnBefore is how long before its end a license is said to expire soon.
 	warnBefore = 14 * 24 * time.Hour
 )
 
@@ -34,14 +34,14 @@ type Status string
 const (
 	Valid         Status = "valid"
 	Absent        Status = "absent"         // there is none
-	Malformed     Status = "malformed"      // it is not a licence, or cannot be read
+	Malformed     Status = "malformed"      // it is not a license, or cannot be read
 	UnknownIssuer Status = "unknown-issuer" // nobody whom we trust has signed it
 	WrongFeature  Status = "wrong-feature"  // it is for something else
 	NotYetValid   Status = "not-yet-valid"
 	Expired       Status = "expired"
 )
 
-// License is what is known about a licence after [Check].
+// License is what is known about a license after [Check].
 //
 // Only its Status says whether it may be used. The claims are set only when
 // the signature was verified, so that nobody is shown the name of an
@@ -68,7 +68,7 @@ type License struct {
 	ForGood          bool
 }
 
-// Use is what a licence is wanted for.
+// Use is what a license is wanted for.
 type Use struct {
 	Now     time.Time
 	NxMajor int // of the Nx that runs; 0: not known
@@ -98,20 +98,20 @@ type claims struct {
 
 // Check verifies token against keys, and judges it for a use.
 func Check(token Token, keys KeySet, use Use) License {
-	licence, refused := verify(token, keys)
+	license, refused := verify(token, keys)
 	if refused == nil {
-		licence.ForGood = use.NxMajor > 0 && use.NxMajor <= licence.PerpetualNxMajor
-		refused = licence.judge(token, use)
+		license.ForGood = use.NxMajor > 0 && use.NxMajor <= license.PerpetualNxMajor
+		refused = license.judge(token, use)
 	}
-	licence.Source = token.source
-	licence.Status = Valid
+	license.Source = token.source
+	license.Status = Valid
 	if refused != nil {
-		licence.Status, licence.Reason = refused.status, refused.reason
+		license.Status, license.Reason = refused.status, refused.reason
 	}
-	return licence
+	return license
 }
 
-// ExpiresSoon returns a one-line warning if the licence is valid and expires
+// ExpiresSoon returns a one-line warning if the license is valid and expires
 // within 14 days of now. One that counts with this Nx for good does not.
 func (l License) ExpiresSoon(now time.Time) (warning string, soon bool) {
 	if l.Status != Valid || l.ForGood || now.Before(l.ExpiresAt.Add(-warnBefore)) {
@@ -121,7 +121,7 @@ func (l License) ExpiresSoon(now time.Time) (warning string, soon bool) {
 	if l.ExpiresAt.Sub(now) < 48*time.Hour {
 		away += clock(now)
 	}
-	return fmt.Sprintf("the licence in %s expires on %s (%s): ask %s for a renewal",
+	return fmt.Sprintf("the license in %s expires on %s (%s): ask %s for a renewal",
 		l.Source, l.ExpiresAt.Format(minute), away, l.Issuer), true
 }
 
@@ -173,7 +173,7 @@ func (t Token) checkShape() *refusal {
 	case t.refused != nil:
 		return t.refused
 	case t.text == nil:
-		return &refusal{Absent, "no licence found"}
+		return &refusal{Absent, "no license found"}
 	case *t.text == "":
 		return t.malformed(copyAgain, "it is empty")
 	case len(*t.text) > maxSize:
@@ -193,7 +193,7 @@ func (t Token) checkShape() *refusal {
 func (s KeySet) choose(token Token, parsed *jwt.Token, issuer string) (ed25519.PublicKey, *refusal) {
 	// RFC 7515, section 4.1.11: who does not understand crit must refuse it.
 	if _, ok := parsed.Header["crit"]; ok {
-		return nil, token.malformed(askIssuer, "its header has crit, which licences do not use")
+		return nil, token.malformed(askIssuer, "its header has crit, which licenses do not use")
 	}
 	kid, _ := parsed.Header["kid"].(string)
 	key, known := s.keys[kid]
@@ -204,11 +204,11 @@ func (s KeySet) choose(token Token, parsed *jwt.Token, issuer string) (ed25519.P
 		return nil, token.malformed(askIssuer, "it has no claim iss")
 	case !known:
 		return nil, token.refuse(UnknownIssuer,
-			"is signed with the unknown key %.80q of %.80q: this build accepts licences of %s; ask there for one",
+			"is signed with the unknown key %.80q of %.80q: this build accepts licenses of %s; ask there for one",
 			kid, issuer, s.names())
 	case key.issuer != issuer:
 		return nil, token.refuse(UnknownIssuer,
-			"names the issuer %.80q, but its key %.80q belongs to %s: ask there for a licence",
+			"names the issuer %.80q, but its key %.80q belongs to %s: ask there for a license",
 			issuer, kid, key.issuer)
 	case len(parsed.Signature) != ed25519.SignatureSize:
 		return nil, token.malformed(copyAgain, "its signature has %s instead of %d",
@@ -239,13 +239,13 @@ func (t Token) explain(err error, parsed *jwt.Token, issuer string) *refusal {
 	if _, ok := errors.AsType[base64.CorruptInputError](err); ok {
 		return t.malformed(copyAgain, "not all of its parts are base64url")
 	}
-	return t.malformed(copyAgain, "not all of its parts are the JSON of a licence")
+	return t.malformed(copyAgain, "not all of its parts are the JSON of a license")
 }
 
 // maxShown is how much of a claim a reason shows, in bytes.
 const maxShown = 80
 
-// judge refuses a licence that is signed but does not count now.
+// judge refuses a license that is signed but does not count now.
 func (l License) judge(token Token, use Use) *refusal {
 	now := use.Now
 	if missing := l.missing(); len(missing) > 0 {
@@ -266,7 +266,7 @@ func (l License) judge(token Token, use Use) *refusal {
 	return nil
 }
 
-// beyond says why a licence that counts with some versions of Nx for good does not
+// beyond says why a license that counts with some versions of Nx for good does not
 // count with this one.
 func (l License) beyond(use Use) string {
 	switch {

@@ -54,7 +54,7 @@ func newSigner(kid, issuer string) signer {
 
 func (s signer) public() []byte { return s.private.Public().(ed25519.PublicKey) }
 
-// claims returns the claims of a licence for the year 2026.
+// claims returns the claims of a license for the year 2026.
 func (s signer) claims() jwt.MapClaims {
 	return jwt.MapClaims{
 		"iss":        s.issuer,
@@ -115,13 +115,13 @@ func at(timestamp string) time.Time {
 func unix(timestamp string) int64 { return at(timestamp).Unix() }
 
 func TestCheckReadsClaims(t *testing.T) {
-	issuer := newSigner("2026-a", "https://licences.example.com")
+	issuer := newSigner("2026-a", "https://licenses.example.com")
 	got := license.Check(license.NewToken(" "+issuer.sign(nil)+"\r\n", "a test"), keySet(t, issuer), license.Use{Now: at("2026-06-01T00:00:00Z")})
 	want := license.License{
 		Status:       license.Valid,
 		Source:       "a test",
 		KeyID:        "2026-a",
-		Issuer:       "https://licences.example.com",
+		Issuer:       "https://licenses.example.com",
 		Organization: "Example GmbH",
 		ID:           "L-0001",
 		IssuedAt:     at("2025-12-01T12:00:00Z"),
@@ -155,7 +155,7 @@ func TestCheck(t *testing.T) {
 		token  string
 		now    string // 2026-06-01 unless set
 		status license.Status
-		reason string // after "the licence in T "
+		reason string // after "the license in T "
 	}{
 		{name: "everything right", token: good, status: license.Valid},
 		{name: "no optional claims", token: issuer.sign(jwt.MapClaims{"iat": nil, "seats": nil, "workspaces": nil}), status: license.Valid},
@@ -171,8 +171,8 @@ func TestCheck(t *testing.T) {
 		{name: "far too long", token: strings.Repeat("x", 64<<10+1), status: license.Malformed, reason: "is malformed: it is larger than 64 KiB" + again},
 		{name: "base64 with padding", token: good + "==", status: license.Malformed, reason: "is malformed: not all of its parts are base64url" + again},
 		{name: "a second spelling of the signature", token: respell(good), status: license.Malformed, reason: "is malformed: not all of its parts are base64url" + again},
-		{name: "a payload that is text", token: parts[0] + "." + encode("text") + "." + parts[2], status: license.Malformed, reason: "is malformed: not all of its parts are the JSON of a licence" + again},
-		{name: "a header that is an array", token: encode("[]") + "." + parts[1] + "." + parts[2], status: license.Malformed, reason: "is malformed: not all of its parts are the JSON of a licence" + again},
+		{name: "a payload that is text", token: parts[0] + "." + encode("text") + "." + parts[2], status: license.Malformed, reason: "is malformed: not all of its parts are the JSON of a license" + again},
+		{name: "a header that is an array", token: encode("[]") + "." + parts[1] + "." + parts[2], status: license.Malformed, reason: "is malformed: not all of its parts are the JSON of a license" + again},
 		{name: "a payload that is null", token: parts[0] + "." + encode("null") + "." + parts[2], status: license.Malformed, reason: "is malformed: it has no claim iss" + ask},
 		{name: "a header that is null", token: encode("null") + "." + parts[1] + "." + parts[2], status: license.Malformed, reason: `is malformed: its algorithm is "" instead of "EdDSA"` + ask},
 		{name: "a cut signature", token: good[:len(good)-10], status: license.Malformed, reason: "is malformed: its signature has 57 bytes instead of 64" + again},
@@ -180,7 +180,7 @@ func TestCheck(t *testing.T) {
 		{name: "no algorithm", token: signed(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, usual, issuer.claims()), status: license.Malformed, reason: `is malformed: its algorithm is "none" instead of "EdDSA"` + ask},
 		{name: "an HMAC with the public key as secret", token: signed(jwt.SigningMethodHS256, issuer.public(), usual, issuer.claims()), status: license.Malformed, reason: `is malformed: its algorithm is "HS256" instead of "EdDSA"` + ask},
 		{name: "an algorithm nobody knows", token: signed(jwt.SigningMethodEdDSA, issuer.private, jwt.MapClaims{"kid": "a", "alg": "ROT13"}, issuer.claims()), status: license.Malformed, reason: `is malformed: its algorithm is "ROT13" instead of "EdDSA"` + ask},
-		{name: "crit in the header", token: signed(jwt.SigningMethodEdDSA, issuer.private, jwt.MapClaims{"kid": "a", "crit": []string{"b64"}}, issuer.claims()), status: license.Malformed, reason: "is malformed: its header has crit, which licences do not use" + ask},
+		{name: "crit in the header", token: signed(jwt.SigningMethodEdDSA, issuer.private, jwt.MapClaims{"kid": "a", "crit": []string{"b64"}}, issuer.claims()), status: license.Malformed, reason: "is malformed: its header has crit, which licenses do not use" + ask},
 		{name: "no kid", token: signed(jwt.SigningMethodEdDSA, issuer.private, nil, issuer.claims()), status: license.Malformed, reason: "is malformed: its header has no kid" + ask},
 		{name: "a kid that is a number", token: signed(jwt.SigningMethodEdDSA, issuer.private, jwt.MapClaims{"kid": 7}, issuer.claims()), status: license.Malformed, reason: "is malformed: its header has no kid" + ask},
 		{name: "no issuer", token: issuer.sign(jwt.MapClaims{"iss": nil}), status: license.Malformed, reason: "is malformed: it has no claim iss" + ask},
@@ -193,14 +193,14 @@ func TestCheck(t *testing.T) {
 		{name: "an organization that is a number", token: issuer.sign(jwt.MapClaims{"org": 1}), status: license.Malformed, reason: "is malformed: its claim org has the wrong type" + ask},
 		{name: "an issuer that is a list", token: issuer.sign(jwt.MapClaims{"iss": []int{1}}), status: license.Malformed, reason: "is malformed: its claim iss has the wrong type" + ask},
 		{name: "half a seat", token: issuer.sign(jwt.MapClaims{"seats": 0.5}), status: license.Malformed, reason: "is malformed: its claim seats has the wrong type" + ask},
-		{name: "an expiry in words", token: issuer.sign(jwt.MapClaims{"exp": "tomorrow"}), status: license.Malformed, reason: "is malformed: not all of its parts are the JSON of a licence" + again},
+		{name: "an expiry in words", token: issuer.sign(jwt.MapClaims{"exp": "tomorrow"}), status: license.Malformed, reason: "is malformed: not all of its parts are the JSON of a license" + again},
 
 		{name: "an unknown key", token: stranger.sign(nil), status: license.UnknownIssuer,
-			reason: `is signed with the unknown key "c" of "https://c.example.com": this build accepts licences of https://a.example.com or https://b.example.com; ask there for one`},
+			reason: `is signed with the unknown key "c" of "https://c.example.com": this build accepts licenses of https://a.example.com or https://b.example.com; ask there for one`},
 		{name: "an unknown key with a very long name", token: newSigner(strings.Repeat("k", 99), "\x1b[2J").sign(nil), status: license.UnknownIssuer,
-			reason: `is signed with the unknown key "` + strings.Repeat("k", 80) + `" of "\x1b[2J": this build accepts licences of https://a.example.com or https://b.example.com; ask there for one`},
+			reason: `is signed with the unknown key "` + strings.Repeat("k", 80) + `" of "\x1b[2J": this build accepts licenses of https://a.example.com or https://b.example.com; ask there for one`},
 		{name: "the issuer of another key", token: issuer.sign(jwt.MapClaims{"iss": retired.issuer}), status: license.UnknownIssuer,
-			reason: `names the issuer "https://b.example.com", but its key "a" belongs to https://a.example.com: ask there for a licence`},
+			reason: `names the issuer "https://b.example.com", but its key "a" belongs to https://a.example.com: ask there for a license`},
 		{name: "the signature of a stranger under a known kid", token: signer{"a", issuer.issuer, stranger.private}.sign(nil), status: license.UnknownIssuer,
 			reason: `is not from https://a.example.com as it says: its signature does not match the key "a"` + again},
 		{name: "a payload changed after signing", token: parts[0] + "." + strings.Split(issuer.sign(jwt.MapClaims{"org": "Thieves Ltd"}), ".")[1] + "." + parts[2], status: license.UnknownIssuer,
@@ -239,7 +239,7 @@ func TestCheck(t *testing.T) {
 			got := license.Check(license.NewToken(tt.token, "T"), keys, license.Use{Now: now})
 			reason := tt.reason
 			if reason != "" {
-				reason = "the licence in T " + reason
+				reason = "the license in T " + reason
 			}
 			if got.Status != tt.status || got.Reason != reason {
 				t.Errorf("got %s:\n%s\nwant %s:\n%s", got.Status, got.Reason, tt.status, reason)
@@ -275,11 +275,11 @@ func respell(token string) string {
 
 func TestCheckWithoutTokenOrKeys(t *testing.T) {
 	now := at("2026-06-01T00:00:00Z")
-	if got := license.Check(license.Token{}, license.KeySet{}, license.Use{Now: now}); got.Status != license.Absent || got.Reason != "no licence found" {
+	if got := license.Check(license.Token{}, license.KeySet{}, license.Use{Now: now}); got.Status != license.Absent || got.Reason != "no license found" {
 		t.Errorf("the zero Token: got %s, %q", got.Status, got.Reason)
 	}
 	got := license.Check(license.NewToken(newSigner("a", "A").sign(nil), "T"), license.KeySet{}, license.Use{Now: now})
-	want := `the licence in T is signed with the unknown key "a" of "A": this build accepts licences of nobody; ask there for one`
+	want := `the license in T is signed with the unknown key "a" of "A": this build accepts licenses of nobody; ask there for one`
 	if got.Status != license.UnknownIssuer || got.Reason != want {
 		t.Errorf("the zero KeySet: got %s, %q, want %q", got.Status, got.Reason, want)
 	}
@@ -288,7 +288,7 @@ func TestCheckWithoutTokenOrKeys(t *testing.T) {
 		many = append(many, newSigner(name, strings.ToUpper(name)))
 	}
 	got = license.Check(license.NewToken(newSigner("x", "X").sign(nil), "T"), keySet(t, many...), license.Use{Now: now})
-	if want := "this build accepts licences of A or B or C or 2 others; ask there for one"; !strings.Contains(got.Reason, want) {
+	if want := "this build accepts licenses of A or B or C or 2 others; ask there for one"; !strings.Contains(got.Reason, want) {
 		t.Errorf("many issuers: got %q, want %q", got.Reason, want)
 	}
 	if (license.License{}).Status == license.Valid {
@@ -297,7 +297,7 @@ func TestCheckWithoutTokenOrKeys(t *testing.T) {
 }
 
 func TestRotation(t *testing.T) {
-	const issuer = "https://licences.example.com"
+	const issuer = "https://licenses.example.com"
 	old, fresh := newSigner("2026", issuer), newSigner("2027", issuer)
 	check := func(s signer, keys license.KeySet) license.Status {
 		return license.Check(license.NewToken(s.sign(nil), "T"), keys, license.Use{Now: at("2026-06-01T00:00:00Z")}).Status
@@ -322,15 +322,15 @@ func TestExpiresSoon(t *testing.T) {
 		name, now, warning string
 	}{
 		{"a second more than 14 days", "2026-12-17T23:59:59Z", ""},
-		{"14 days", "2026-12-18T00:00:00Z", "the licence in T expires on 2027-01-01 00:00 UTC (in 14 days): ask https://a.example.com for a renewal"},
-		{"the last second", "2026-12-31T23:59:59Z", "the licence in T expires on 2027-01-01 00:00 UTC (in 1 day; this machine's clock says 2026-12-31 23:59 UTC): ask https://a.example.com for a renewal"},
+		{"14 days", "2026-12-18T00:00:00Z", "the license in T expires on 2027-01-01 00:00 UTC (in 14 days): ask https://a.example.com for a renewal"},
+		{"the last second", "2026-12-31T23:59:59Z", "the license in T expires on 2027-01-01 00:00 UTC (in 1 day; this machine's clock says 2026-12-31 23:59 UTC): ask https://a.example.com for a renewal"},
 		{"expired", "2027-01-01T00:00:00Z", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			now := at(tt.now)
-			licence := license.Check(license.NewToken(issuer.sign(nil), "T"), keys, license.Use{Now: now})
-			warning, soon := licence.ExpiresSoon(now)
+			license := license.Check(license.NewToken(issuer.sign(nil), "T"), keys, license.Use{Now: now})
+			warning, soon := license.ExpiresSoon(now)
 			if warning != tt.warning || soon != (tt.warning != "") {
 				t.Errorf("got %q, %t, want %q", warning, soon, tt.warning)
 			}
@@ -360,10 +360,10 @@ func TestTokenIsNeverPrinted(t *testing.T) {
 	if err != nil || strings.Contains(string(data), secret) {
 		t.Errorf("JSON has the token: %s, %v", data, err)
 	}
-	if got, want := fmt.Sprint(token), "licence in T (redacted)"; got != want {
+	if got, want := fmt.Sprint(token), "license in T (redacted)"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if got, want := fmt.Sprint(license.Token{}), "no licence"; got != want {
+	if got, want := fmt.Sprint(license.Token{}), "no license"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

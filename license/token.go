@@ -9,7 +9,7 @@ import (
 // maxSize bounds, in bytes, a token and the file it is read from.
 const maxSize = 64 << 10
 
-// Token is a licence as it was found, not yet checked. It prints as the place
+// Token is a license as it was found, not yet checked. It prints as the place
 // where it was found, never as itself.
 type Token struct {
 	// text is nil when nothing was found. It is a pointer because fmt does not
@@ -24,7 +24,7 @@ type Token struct {
 var names = []string{Variable, "license"}
 
 // NewToken returns a token that was not found by [Find], without what a paste leaves
-// around it. The source completes the sentence "the licence in …".
+// around it. The source completes the sentence "the license in …".
 func NewToken(text, source string) Token {
 	text = unwrap.Value(text, names...)
 	return Token{text: &text, source: source}
@@ -35,15 +35,15 @@ func (t Token) Source() string { return t.source }
 
 func (t Token) String() string {
 	if t.text == nil {
-		return "no licence"
+		return "no license"
 	}
-	return fmt.Sprintf("licence in %s (redacted)", t.source)
+	return fmt.Sprintf("license in %s (redacted)", t.source)
 }
 
 // GoString keeps %#v from printing the token.
 func (t Token) GoString() string { return fmt.Sprintf("license.Token(%q)", t.String()) }
 
-// refusal is why a licence is not valid, as Status and Reason say it.
+// refusal is why a license is not valid, as Status and Reason say it.
 type refusal struct {
 	status Status
 	reason string
@@ -52,12 +52,12 @@ type refusal struct {
 // Error makes a refusal pass through the functions of package jwt.
 func (r *refusal) Error() string { return r.reason }
 
-// refuse completes "the licence in …".
+// refuse completes "the license in …".
 func (t Token) refuse(status Status, format string, args ...any) *refusal {
-	return &refusal{status, "the licence in " + t.source + " " + fmt.Sprintf(format, args...)}
+	return &refusal{status, "the license in " + t.source + " " + fmt.Sprintf(format, args...)}
 }
 
-// What to do about a malformed licence depends on who can mend it.
+// What to do about a malformed license depends on who can mend it.
 const (
 	copyAgain = "copy it again, whole, as its issuer gave it to you"
 	askIssuer = "ask its issuer for a correct one"

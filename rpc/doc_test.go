@@ -24,7 +24,7 @@ func TestFieldsAreDocumented(t *testing.T) {
 	}{
 		"initialize":        {[]string{"\tinitialize {"}, indent, reflect.TypeFor[rpc.InitializeParams]()},
 		"initialize result": {[]string{"\tinitialize {", "\t} → {"}, indent, reflect.TypeFor[rpc.InitializeResult]()},
-		"licence":           {[]string{"\tinitialize {", "\t    license {"}, indent + indent, reflect.TypeFor[rpc.LicenseResult]()},
+		"license":           {[]string{"\tinitialize {", "\t    license {"}, indent + indent, reflect.TypeFor[rpc.LicenseResult]()},
 		"claim":             {[]string{"\tclaim {                        a variable that the checkout has set"}, indent, reflect.TypeFor[rpc.Claim]()},
 		"retrieve":          {[]string{"\tretrieve {"}, indent, reflect.TypeFor[rpc.RetrieveParams]()},
 		"retrieve result":   {[]string{"\tretrieve {", "\t} → null for a miss, or {"}, indent, reflect.TypeFor[rpc.RetrieveResult]()},

@@ -54,7 +54,7 @@ func TestCodes(t *testing.T) {
 			}})
 		},
 		4: func(t *testing.T) *jsonrpc2.Error {
-			c := start(t, session(rpc.Session{Reason: "no licence found"}))
+			c := start(t, session(rpc.Session{Reason: "no license found"}))
 			c.initialize()
 			return c.fail("retrieve", retrieveParams("1", t.TempDir()))
 		},

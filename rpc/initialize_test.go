@@ -19,7 +19,7 @@ import (
 
 func TestInitialize(t *testing.T) {
 	var seen []rpc.InitializeParams
-	licence := rpc.LicenseResult{Status: "valid", Organization: "Example GmbH", ExpiresAt: "2126-01-01T00:00:00Z"}
+	license := rpc.LicenseResult{Status: "valid", Organization: "Example GmbH", ExpiresAt: "2126-01-01T00:00:00Z"}
 	its := newCache(new(cachetest.Memory))
 	c := start(t, rpc.Options{Version: "1.2.3", Open: func(p rpc.InitializeParams) rpc.Session {
 		seen = append(seen, p)
@@ -29,7 +29,7 @@ func TestInitialize(t *testing.T) {
 			Scope:    "shared",
 			Location: "https://account/container",
 			Drain:    1500 * time.Millisecond,
-			License:  licence,
+			License:  license,
 			Warnings: []string{"first", "second"},
 		}
 	}})
@@ -39,7 +39,7 @@ func TestInitialize(t *testing.T) {
 
 	want := rpc.InitializeResult{
 		ServerVersion: "1.2.3", Enabled: true, Mode: cache.ReadOnly, Scope: "shared",
-		Location: "https://account/container", Session: its.Session(), IdleTimeout: 15_000, Drain: 1500, License: licence,
+		Location: "https://account/container", Session: its.Session(), IdleTimeout: 15_000, Drain: 1500, License: license,
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -205,11 +205,11 @@ func TestInitializeAfterWrongParams(t *testing.T) {
 }
 
 func TestDisabled(t *testing.T) {
-	c := start(t, session(rpc.Session{Reason: "no licence found", Mode: cache.ReadWrite, License: rpc.LicenseResult{Status: "absent"}}))
+	c := start(t, session(rpc.Session{Reason: "no license found", Mode: cache.ReadWrite, License: rpc.LicenseResult{Status: "absent"}}))
 	got := c.initialize()
 	want := rpc.InitializeResult{
 		ServerVersion: "1.2.3",
-		Reason:        "no licence found",
+		Reason:        "no license found",
 		Mode:          cache.ReadWrite,
 		License:       rpc.LicenseResult{Status: "absent"},
 	}
@@ -218,7 +218,7 @@ func TestDisabled(t *testing.T) {
 	}
 	dir := t.TempDir()
 	for method, params := range map[string]any{"retrieve": retrieveParams("1", dir), "store": storeParams("1", dir)} {
-		if got := c.fail(method, params); got.Code != rpc.CodeDisabled || got.Message != "no licence found" {
+		if got := c.fail(method, params); got.Code != rpc.CodeDisabled || got.Message != "no license found" {
 			t.Errorf("%s: got %v, want the code %d and the reason", method, got, rpc.CodeDisabled)
 		}
 	}

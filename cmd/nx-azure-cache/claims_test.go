@@ -16,7 +16,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// openWith opens a session with a licence and claims.
+// openWith opens a session with a license and claims.
 func openWith(t testing.TB, config string, real testenv.Env, ci bool, list []rpc.Claim) rpc.Session {
 	t.Helper()
 	return openSession(rpc.InitializeParams{Config: json.RawMessage(config), CI: ci, WorkspaceRoot: t.TempDir(), Claims: list},
@@ -70,7 +70,7 @@ func claimsOfRun(run testenv.RecordedRun, file string, isKnown bool) (list []rpc
 // read by more.
 func FuzzDotenv(f *testing.F) {
 	runs := testenv.RecordedRuns(f)
-	licence := testenv.License(f, "valid.jwt")
+	token := testenv.License(f, "valid.jwt")
 	for _, attack := range testenv.Attacks {
 		var lines []string
 		for name, value := range attack {
@@ -98,12 +98,12 @@ func FuzzDotenv(f *testing.F) {
 		if !isKnown {
 			params.CI = config.IsCI(run.Env.Get)
 		}
-		without := openSession(params, testenv.With(run.Env, testenv.Env{license.Variable: licence}).Get, testenv.During)
+		without := openSession(params, testenv.With(run.Env, testenv.Env{license.Variable: token}).Get, testenv.During)
 		if without.Cache == nil {
 			t.Fatal(without.Reason)
 		}
 		params.Claims, params.CI = list, ci
-		got := openSession(params, testenv.With(real, testenv.Env{license.Variable: licence}).Get, testenv.During)
+		got := openSession(params, testenv.With(real, testenv.Env{license.Variable: token}).Get, testenv.During)
 		if got.Cache == nil {
 			return // switched off, or a wrong connection string
 		}
@@ -148,8 +148,8 @@ func TestClaimsInCommands(t *testing.T) {
 		t.Errorf("got %+v, %v, want it untrusted", where.Policy, err)
 	}
 
-	licence := rpc.Claim{Name: license.Variable, Value: testenv.License(t, "valid.jwt"), File: ".env"}
-	stdout, stderr, err := runWith(t, testenv.Env{config.WorkspaceVariable: documentWith(t, []rpc.Claim{sas, licence})}, "license", "status")
+	token := rpc.Claim{Name: license.Variable, Value: testenv.License(t, "valid.jwt"), File: ".env"}
+	stdout, stderr, err := runWith(t, testenv.Env{config.WorkspaceVariable: documentWith(t, []rpc.Claim{sas, token})}, "license", "status")
 	if err != nil || stderr != ignored || !strings.Contains(stdout, "Example GmbH") {
 		t.Errorf("license status: got %q, %q, %v", stdout, stderr, err)
 	}

@@ -24,7 +24,7 @@ func newConfig(std stdio) *cobra.Command {
 }
 
 const configCheckHelp = `Check the "azure" block of nx.json together with the environment, and print every
-problem. Nothing is sent over the network, no licence is needed, and no secret is
+problem. Nothing is sent over the network, no license is needed, and no secret is
 printed. Run it with npx in the workspace.
 
 --stdin checks a proposed block instead: a JSON object on stdin, as it would stand in

@@ -19,7 +19,7 @@ mend it: in this order
   package     which package Nx loads, and what is in its way
   versions    Nx, Node.js, the package, the binary
   config      nx.json and the variables; the mode and the scope of this run
-  licence     whether there is one that counts
+  license     whether there is one that counts
   sign-in     who asks, by which way in, and how long that takes
   network     name, TLS, proxy, the clock
   rights      whether the container exists, and what this run may do in its scope

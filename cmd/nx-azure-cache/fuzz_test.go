@@ -19,12 +19,12 @@ import (
 func FuzzSession(f *testing.F) {
 	testenv.AddConfigs(f)
 	root := f.TempDir()
-	licence := testenv.License(f, "valid.jwt")
+	token := testenv.License(f, "valid.jwt")
 	f.Fuzz(func(t *testing.T, block, connection, mode string, ci bool) {
 		if !json.Valid([]byte(block)) && block != "" {
 			t.Skip("rpc refuses it")
 		}
-		environment := testenv.Env{config.ConnectionVariable: connection, config.ModeVariable: mode, license.Variable: licence, trust.RefVariable: "refs/heads/x"}
+		environment := testenv.Env{config.ConnectionVariable: connection, config.ModeVariable: mode, license.Variable: token, trust.RefVariable: "refs/heads/x"}
 		got, _, err := config.ReadSettings(json.RawMessage(block), ci, environment.Get)
 		session := openSession(rpc.InitializeParams{Config: json.RawMessage(block), CI: ci, WorkspaceRoot: root}, environment.Get, testenv.During)
 		for _, line := range slices.Concat(session.Warnings, []string{session.Reason, session.Location}) {

@@ -184,8 +184,8 @@ func TestHostileVariables(t *testing.T) {
 		"proxy":           {"HTTPS_PROXY": "http://" + testenv.Hostile},
 		"certificates":    {"NODE_EXTRA_CA_CERTS": "/nowhere/" + testenv.Hostile},
 		"signing key":     {trust.SigningKeyVariable: testenv.Hostile},
-		"licence":         {license.Variable: testenv.Hostile},
-		"another licence": {license.Variable: testenv.License(t, "wrong-feature.jwt")},
+		"license":         {license.Variable: testenv.Hostile},
+		"another license": {license.Variable: testenv.License(t, "wrong-feature.jwt")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

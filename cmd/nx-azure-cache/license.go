@@ -18,10 +18,10 @@ import (
 func newLicense(std stdio) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "license",
-		Short: "Show and activate licences",
-		Long: `Show and activate licences.
+		Short: "Show and activate licenses",
+		Long: `Show and activate licenses.
 
-A licence is in ` + license.Variable + `, as in CI, or in ` + license.File + `
+A license is in ` + license.Variable + `, as in CI, or in ` + license.File + `
 of the workspace. Both may hold several; of those that count the one that lasts
 longest is used. Nothing is sent over the network.`,
 		Args: cobra.NoArgs,
@@ -38,33 +38,33 @@ func newLicenseStatus(std stdio) *cobra.Command {
 	var flags statusFlags
 	command := &cobra.Command{
 		Use:   "status [--stdin] [--json]",
-		Short: "Show which licences there are, and which is used",
-		Long: `Show which licences there are and which is used, but never a licence itself.
+		Short: "Show which licenses there are, and which is used",
+		Long: `Show which licenses there are and which is used, but never a license itself.
 
-Run it with npx in the workspace. The exit code is 0 if there is a licence that
+Run it with npx in the workspace. The exit code is 0 if there is a license that
 counts here and now, and 1 if there is none.
 
 --json prints one object on one line:
   status     valid, absent, malformed, unknown-issuer, wrong-feature, not-yet-valid
              or expired
-  reason     why no licence counts, and what to do; left out where one does
+  reason     why no license counts, and what to do; left out where one does
   warning    that the one that is used expires within 14 days
-  nxMajor    the major version of Nx that licences are judged for; 0: not known
-  used       the index in licences of the one that is used; -1: none
-  licences   source (where it is), status, reason; and where its signature is good
+  nxMajor    the major version of Nx that licenses are judged for; 0: not known
+  used       the index in licenses of the one that is used; -1: none
+  licenses   source (where it is), status, reason; and where its signature is good
              organization, issuer, keyId, id, notBefore, expiresAt,
              perpetualNxMajor (with Nx up to that it counts for good)`,
 		Example: `  npx nx-azure-cache license status
-  npx nx-azure-cache license status --stdin < licence.txt`,
+  npx nx-azure-cache license status --stdin < license.txt`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return showLicenses(std, flags, time.Now()) },
 	}
-	command.Flags().BoolVar(&flags.stdin, "stdin", false, "look at the licences on stdin, and at no others")
+	command.Flags().BoolVar(&flags.stdin, "stdin", false, "look at the licenses on stdin, and at no others")
 	command.Flags().BoolVar(&flags.json, "json", false, "print one JSON object")
 	return command
 }
 
-// showLicenses prints what is known of the licences of a workspace.
+// showLicenses prints what is known of the licenses of a workspace.
 func showLicenses(std stdio, flags statusFlags, now time.Time) error {
 	document, err := config.ReadDocument(std.getenv)
 	if err != nil {
@@ -96,7 +96,7 @@ func showLicenses(std stdio, flags statusFlags, now time.Time) error {
 	return err
 }
 
-// tokensOf are the licences that are to be looked at.
+// tokensOf are the licenses that are to be looked at.
 func tokensOf(std stdio, flags statusFlags, workspaceRoot string, claims config.Claims) ([]license.Token, error) {
 	if !flags.stdin {
 		return license.Find(claims.Over(std.getenv), workspaceRoot), nil
@@ -107,7 +107,7 @@ func tokensOf(std stdio, flags statusFlags, workspaceRoot string, claims config.
 	}
 	tokens := license.Split(text, "stdin")
 	if len(tokens) == 0 {
-		return nil, errors.New("stdin is empty; it takes licences, with white space between them")
+		return nil, errors.New("stdin is empty; it takes licenses, with white space between them")
 	}
 	return tokens, nil
 }
@@ -126,10 +126,10 @@ type licenseStatus struct {
 	Warning  string         `json:"warning,omitempty"`
 	NxMajor  int            `json:"nxMajor"`
 	Used     int            `json:"used"`
-	Licenses []licenseLine  `json:"licences"`
+	Licenses []licenseLine  `json:"licenses"`
 }
 
-// licenseLine is a licence that was found.
+// licenseLine is a license that was found.
 type licenseLine struct {
 	Source           string         `json:"source"`
 	Status           license.Status `json:"status"`
@@ -159,7 +159,7 @@ func licenseStatusOf(choice license.Choice, now time.Time) licenseStatus {
 	return s
 }
 
-// print writes it for people: a block for each licence.
+// print writes it for people: a block for each license.
 func (s licenseStatus) print(out io.Writer, now time.Time) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for i, l := range s.Licenses {
@@ -192,11 +192,11 @@ func (s licenseStatus) conclusion(asked bool) string {
 	case s.Status == license.Absent:
 		return "The remote cache is off: " + s.Reason + "."
 	case s.Status != license.Valid && asked:
-		return "No licence on stdin counts here and now."
+		return "No license on stdin counts here and now."
 	case s.Status != license.Valid:
-		return "The remote cache is off: no licence counts here and now."
+		return "The remote cache is off: no license counts here and now."
 	case asked:
-		return "A licence on stdin counts here and now."
+		return "A license on stdin counts here and now."
 	case s.Warning != "":
 		return "The remote cache is licensed; but " + s.Warning + "."
 	default:

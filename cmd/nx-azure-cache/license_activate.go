@@ -21,17 +21,17 @@ func newLicenseActivate(std stdio) *cobra.Command {
 	var printOnly bool
 	command := &cobra.Command{
 		Use:   "activate [--print] LICENCE | -",
-		Short: "Put a licence into the workspace",
-		Long: `Put a licence into ` + license.File + ` of the workspace, if it counts, now or later.
+		Short: "Put a license into the workspace",
+		Long: `Put a license into ` + license.File + ` of the workspace, if it counts, now or later.
 
-Licences in that file that still count stay, so that a renewal can be added before
+Licenses in that file that still count stay, so that a renewal can be added before
 the old one ends; those that do not are removed. "-" stands for stdin. Commit the
-file if only those who may use the licence can read the repository. Otherwise keep
-it out of the repository, and give CI the licence as the secret
+file if only those who may use the license can read the repository. Otherwise keep
+it out of the repository, and give CI the license as the secret
 ` + license.Variable + `.
 
 The generator activate of the npm package does the same.`,
-		Example: `  npx nx-azure-cache license activate - < licence.txt`,
+		Example: `  npx nx-azure-cache license activate - < license.txt`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			a, err := newActivation(std, args[0], time.Now())
@@ -48,7 +48,7 @@ The generator activate of the npm package does the same.`,
 	return command
 }
 
-// activation is a licence that is good enough to be put into a file.
+// activation is a license that is good enough to be put into a file.
 type activation struct {
 	file    string
 	license license.License
@@ -56,7 +56,7 @@ type activation struct {
 	dropped []license.License
 }
 
-// newActivation checks a licence. The error says why it is not taken.
+// newActivation checks a license. The error says why it is not taken.
 func newActivation(std stdio, text string, now time.Time) (activation, error) {
 	document, err := config.ReadDocument(std.getenv)
 	switch {
@@ -95,7 +95,7 @@ func newActivation(std stdio, text string, now time.Time) (activation, error) {
 	return a, nil
 }
 
-// mayCount reports whether a licence counts now, later, with another Nx, or with
+// mayCount reports whether a license counts now, later, with another Nx, or with
 // another release, which trusts other issuers.
 func mayCount(l license.License) bool {
 	switch l.Status {
@@ -156,7 +156,7 @@ func (a activation) report(out io.Writer) error {
 	if major := a.license.PerpetualNxMajor; major > 0 {
 		forGood = fmt.Sprintf(", and for good with Nx up to %d", major)
 	}
-	lines.Printf("activated: the licence for %s, from %s until %s%s, in %s",
+	lines.Printf("activated: the license for %s, from %s until %s%s, in %s",
 		a.license.Organization, terminal.Day(a.license.NotBefore), terminal.Day(a.license.ExpiresAt), forGood, license.File)
 	_, err := lines.WriteTo(out)
 	return err

@@ -78,7 +78,7 @@ func TestLog(t *testing.T) {
 					t.Errorf("got the log %q, want %s in it", got, method)
 				}
 			}
-			for what, secret := range map[string]string{"key": testenv.AccountKey, "licence": secrets[license.Variable][:40]} {
+			for what, secret := range map[string]string{"key": testenv.AccountKey, "license": secrets[license.Variable][:40]} {
 				if strings.Contains(got, secret) {
 					t.Errorf("got the log %q, which has the %s", got, what)
 				}

@@ -21,7 +21,7 @@ import (
 // longer than a person reads.
 func TestLongSettings(t *testing.T) {
 	const enough = 1000 // bytes
-	licence := testenv.License(t, "valid.jwt")
+	token := testenv.License(t, "valid.jwt")
 	long := map[string]string{
 		"plain":         strings.Repeat("x", 10_000),
 		"to be escaped": strings.Repeat("\u202e", 10_000),
@@ -59,14 +59,14 @@ func TestLongSettings(t *testing.T) {
 		for _, key := range keys {
 			for kind, config := range map[string]any{"text": value, "list": []any{value}, "object": map[string]any{value: value},
 				"objects": map[string]any{"connect": value, "publicKeys": []any{value}, "branches": []any{value}, "trusted": value, "isolation": value}} {
-				check(fmt.Sprintf("%.20s is %s as %s", key, name, kind), with(map[string]any{key: config}), testenv.Env{license.Variable: licence})
+				check(fmt.Sprintf("%.20s is %s as %s", key, name, kind), with(map[string]any{key: config}), testenv.Env{license.Variable: token})
 			}
 		}
 		for _, variable := range variables {
-			e := testenv.Env{license.Variable: licence, "GITHUB_ACTIONS": "true"}
+			e := testenv.Env{license.Variable: token, "GITHUB_ACTIONS": "true"}
 			e[variable] = value
 			check(variable+" is "+name, with(nil), e)
-			check(variable+" of .env is "+name, with(nil), testenv.Env{license.Variable: licence}, rpc.Claim{Name: variable, Value: value, File: value})
+			check(variable+" of .env is "+name, with(nil), testenv.Env{license.Variable: token}, rpc.Claim{Name: variable, Value: value, File: value})
 		}
 	}
 }

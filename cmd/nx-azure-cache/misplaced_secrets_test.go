@@ -27,7 +27,7 @@ func TestSecretsInTheWrongPlace(t *testing.T) {
 		"a URL with a password":       {"https://user:" + testenv.AccountKey + "@nxcache.blob.core.windows.net", testenv.AccountKey},
 		"a client's secret":           {"ZtR8Q~aBcDeFgHiJkLmNoPqRsTuVwXyZ01234567", "aBcDeFgHiJk"},
 		"a password":                  {"password=hunter2", "hunter2"},
-		"a licence":                   {token, token[:40]},
+		"a license":                   {token, token[:40]},
 	}
 	places := []string{"", "container", "accountName", "endpoint", "prefix", "credential", "cloud", "localMode", "ciMode", "connectionString",
 		"timeouts", "timeouts.drain", "timeouts.password",

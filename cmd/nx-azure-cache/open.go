@@ -30,7 +30,7 @@ func openSession(params rpc.InitializeParams, getenv func(string) string, now ti
 		session.Reason = "the mode is no-cache"
 		return session
 	}
-	licence, err := checkLicense(&session, params, getenv, now)
+	choice, err := checkLicense(&session, params, getenv, now)
 	var blamed []config.Claim
 	if err == nil && problem == nil {
 		role := settings.RunPolicy(params.CI, config.ReadDefaultBase(params.DefaultBase, params.Extended), getenv)
@@ -41,27 +41,27 @@ func openSession(params rpc.InitializeParams, getenv func(string) string, now ti
 		session.Reason = printable.Line(err.Error())
 		return session
 	}
-	if warning, soon := licence.ExpiresSoon(now); soon {
+	if warning, soon := choice.ExpiresSoon(now); soon {
 		session.Warnings = append(session.Warnings, warning)
 	}
 	return session
 }
 
-// checkLicense notes in the session what is known of the licence. The error
+// checkLicense notes in the session what is known of the license. The error
 // says why it is not enough.
 func checkLicense(session *rpc.Session, params rpc.InitializeParams, getenv func(string) string, now time.Time) (license.Choice, error) {
-	licence, err := config.ChooseLicense(license.Find(getenv, params.WorkspaceRoot), params.NxVersion, now)
+	choice, err := config.ChooseLicense(license.Find(getenv, params.WorkspaceRoot), params.NxVersion, now)
 	if err != nil {
-		return licence, err
+		return choice, err
 	}
-	session.License = rpc.LicenseResult{Status: string(licence.Status), Organization: licence.Organization}
-	if !licence.ExpiresAt.IsZero() {
-		session.License.ExpiresAt = licence.ExpiresAt.Format(time.RFC3339)
+	session.License = rpc.LicenseResult{Status: string(choice.Status), Organization: choice.Organization}
+	if !choice.ExpiresAt.IsZero() {
+		session.License.ExpiresAt = choice.ExpiresAt.Format(time.RFC3339)
 	}
-	if licence.Status != license.Valid {
-		return licence, errors.New(licence.Reason)
+	if choice.Status != license.Valid {
+		return choice, errors.New(choice.Reason)
 	}
-	return licence, nil
+	return choice, nil
 }
 
 // insecureVariable is Nx's: it allows directories that other users may change.

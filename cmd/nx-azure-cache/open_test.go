@@ -16,7 +16,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// cases are the licences that both languages are tested with.
+// cases are the licenses that both languages are tested with.
 func cases(t *testing.T) (cases []licenseCase) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(testenv.LicenseFolder, "cases.json"))
@@ -37,7 +37,7 @@ type licenseCase struct {
 	Now                                          time.Time
 }
 
-func TestLicences(t *testing.T) {
+func TestLicenses(t *testing.T) {
 	for _, test := range cases(t) {
 		t.Run(test.Name, func(t *testing.T) {
 			token := testenv.License(t, test.Token)
@@ -51,24 +51,24 @@ func TestLicences(t *testing.T) {
 			}
 			valid := test.Status == "valid"
 			if (session.Cache != nil) != valid || (session.Reason == "") != valid || (session.Scope == string(trust.Local)) != valid {
-				t.Errorf("got the cache %v, the scope %q and the reason %q for a licence that is %s",
+				t.Errorf("got the cache %v, the scope %q and the reason %q for a license that is %s",
 					session.Cache, session.Scope, session.Reason, test.Status)
 			}
 			if !valid && !strings.Contains(session.Reason, license.Variable) {
-				t.Errorf("got the reason %q, want where the licence was found", session.Reason)
+				t.Errorf("got the reason %q, want where the license was found", session.Reason)
 			}
 			if strings.Contains(session.Reason, "\n") || strings.Contains(session.Reason, token) {
-				t.Errorf("got the reason %q, want one line without the licence", session.Reason)
+				t.Errorf("got the reason %q, want one line without the license", session.Reason)
 			}
 		})
 	}
 }
 
-func TestNoLicence(t *testing.T) {
+func TestNoLicense(t *testing.T) {
 	root := t.TempDir()
 	session := openSession(rpc.InitializeParams{Config: json.RawMessage(testenv.GoodConfig), CI: false, WorkspaceRoot: root}, testenv.Env{}.Get, testenv.During)
 	if session.License.Status != "absent" || session.Cache != nil {
-		t.Errorf("got %+v, want an absent licence and no cache", session)
+		t.Errorf("got %+v, want an absent license and no cache", session)
 	}
 	for _, want := range []string{license.Variable, license.File, root} {
 		if !strings.Contains(session.Reason, want) {
@@ -77,7 +77,7 @@ func TestNoLicence(t *testing.T) {
 	}
 }
 
-func TestLicenceInTheWorkspace(t *testing.T) {
+func TestLicenseInTheWorkspace(t *testing.T) {
 	root := t.TempDir()
 	testenv.WriteLicense(t, root)
 	if got := openSession(rpc.InitializeParams{Config: json.RawMessage(testenv.GoodConfig), CI: false, WorkspaceRoot: root}, testenv.Env{}.Get, testenv.During); got.Cache == nil {
@@ -85,11 +85,11 @@ func TestLicenceInTheWorkspace(t *testing.T) {
 	}
 	beside := testenv.Env{license.Variable: testenv.License(t, "expired.jwt")}
 	if got := openSession(rpc.InitializeParams{Config: json.RawMessage(testenv.GoodConfig), CI: false, WorkspaceRoot: root}, beside.Get, testenv.During); got.License.Status != "valid" {
-		t.Errorf("got %+v, want the licence that counts", got.License)
+		t.Errorf("got %+v, want the license that counts", got.License)
 	}
 }
 
-func TestLicenceForGood(t *testing.T) {
+func TestLicenseForGood(t *testing.T) {
 	for version, want := range map[string]string{"20.0.6": "valid", "24.0.6": "valid", "25.0.0": "expired", "": "expired"} {
 		params := rpc.InitializeParams{Config: json.RawMessage(testenv.GoodConfig), WorkspaceRoot: t.TempDir(), NxVersion: version}
 		got := openSession(params, testenv.Env{license.Variable: testenv.License(t, "perpetual.jwt")}.Get, testenv.During)
@@ -99,7 +99,7 @@ func TestLicenceForGood(t *testing.T) {
 	}
 }
 
-func TestLicenceExpiresSoon(t *testing.T) {
+func TestLicenseExpiresSoon(t *testing.T) {
 	end := time.Date(2126, 1, 1, 0, 0, 0, 0, time.UTC)
 	for name, test := range map[string]struct {
 		before time.Duration
@@ -128,7 +128,7 @@ func TestReasons(t *testing.T) {
 	if session.Cache != nil || session.Scope != "" {
 		t.Errorf("got %+v, want no cache", session)
 	}
-	for _, want := range []string{"licence", "azure.accountName", "azure.container"} {
+	for _, want := range []string{"license", "azure.accountName", "azure.container"} {
 		if !strings.Contains(session.Reason, want) {
 			t.Errorf("got the reason %q, want it to name %s", session.Reason, want)
 		}
@@ -170,6 +170,6 @@ func TestNoCache(t *testing.T) {
 		t.Errorf("got %+v, want the mode no-cache and nothing else", session)
 	}
 	if session.License != (rpc.LicenseResult{}) {
-		t.Errorf("got the licence %+v, want it not looked at", session.License)
+		t.Errorf("got the license %+v, want it not looked at", session.License)
 	}
 }

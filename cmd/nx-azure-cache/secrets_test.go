@@ -39,8 +39,8 @@ func forms(t *testing.T) (all []string) {
 		escaped := url.QueryEscape(secret)
 		all = append(all, secret, strings.TrimRight(secret, "="), escaped, strings.ToLower(escaped), url.PathEscape(secret), url.QueryEscape(escaped))
 	}
-	licence := strings.Split(testenv.License(t, "valid.jwt"), ".")
-	return append(all, licence[2], "eyJhbGciOiJFUzI1NiI", // of tokens
+	license := strings.Split(testenv.License(t, "valid.jwt"), ".")
+	return append(all, license[2], "eyJhbGciOiJFUzI1NiI", // of tokens
 		base64.StdEncoding.EncodeToString([]byte("anna:"+secretOfProxy)))
 }
 

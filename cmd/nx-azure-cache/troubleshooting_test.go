@@ -219,7 +219,7 @@ var unspoken = []string{
 	"the prefix, instead of that of nx.json",
 	"the storage account, instead of that of nx.json",
 	"The container is that of nx.json: run this with npx in the workspace. Elsewhere --container names it, with --account-name or --endpoint unless",
-	"is set. Who asks is whoever that variable or the sign-in of this machine (az login) says. No licence is needed.",
+	"is set. Who asks is whoever that variable or the sign-in of this machine (az login) says. No license is needed.",
 	// Read, not written.
 	"2006-01-02 15:04 UTC",
 	"azd auth login",

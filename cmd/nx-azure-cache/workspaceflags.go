@@ -17,7 +17,7 @@ const workspaceHelp = `
 The container is that of nx.json: run this with npx in the workspace. Elsewhere
 --container names it, with --account-name or --endpoint unless
 ` + config.ConnectionVariable + ` is set. Who asks is whoever that variable or
-the sign-in of this machine (az login) says. No licence is needed.`
+the sign-in of this machine (az login) says. No license is needed.`
 
 // addWorkspaceFlags adds the flags that take the place of nx.json.
 func addWorkspaceFlags(command *cobra.Command, o *config.Overrides) {

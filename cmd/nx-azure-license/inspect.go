@@ -23,10 +23,10 @@ func inspectCommand() *cobra.Command {
 	var issuers string
 	cmd := &cobra.Command{
 		Use:   "inspect [TOKEN | -]",
-		Short: "Show what a licence says and whether it is valid",
-		Long: `Show what a licence says and whether it is valid, but never the licence itself.
+		Short: "Show what a license says and whether it is valid",
+		Long: `Show what a found says and whether it is valid, but never the found itself.
 
-The licence is read from stdin unless it is an argument. The exit code is 0 if it
+The found is read from stdin unless it is an argument. The exit code is 0 if it
 is valid and 1 if it is not.`,
 		Example: `  nx-azure-license inspect < example.jwt
   nx-azure-license inspect --issuers issuers.json "$NX_POWERPACK_LICENSE"`,
@@ -41,12 +41,12 @@ is valid and 1 if it is not.`,
 				return err
 			}
 			now := time.Now()
-			licence := license.Check(license.NewToken(text, source), keys, license.Use{Now: now})
-			if err := show(cmd.OutOrStdout(), text, licence, now); err != nil {
+			found := license.Check(license.NewToken(text, source), keys, license.Use{Now: now})
+			if err := show(cmd.OutOrStdout(), text, found, now); err != nil {
 				return err
 			}
-			if licence.Status != license.Valid {
-				return fmt.Errorf("the licence is not valid: %s", licence.Status)
+			if found.Status != license.Valid {
+				return fmt.Errorf("the license is not valid: %s", found.Status)
 			}
 			return nil
 		},
@@ -55,7 +55,7 @@ is valid and 1 if it is not.`,
 	return cmd
 }
 
-// readToken returns the token and its source, for the sentence "the licence in …".
+// readToken returns the token and its source, for the sentence "the license in …".
 func readToken(args []string, stdin io.Reader) (text, source string, err error) {
 	if len(args) == 1 && args[0] != "-" {
 		text, source = args[0], "the argument"
@@ -68,7 +68,7 @@ func readToken(args []string, stdin io.Reader) (text, source string, err error) 
 	}
 	text = strings.TrimSpace(text)
 	if text == "" {
-		return "", "", fmt.Errorf("%s is empty, want a licence", source)
+		return "", "", fmt.Errorf("%s is empty, want a license", source)
 	}
 	return text, source, nil
 }
@@ -89,14 +89,14 @@ func readIssuers(path string) (license.KeySet, error) {
 }
 
 // show prints the verdict and then whatever the token says, verified or not:
-// who inspects a licence mostly wants to know why it does not work.
-func show(w io.Writer, text string, licence license.License, now time.Time) error {
+// who inspects a license mostly wants to know why it does not work.
+func show(w io.Writer, text string, found license.License, now time.Time) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(table, "status\t%s\n", licence.Status)
-	if licence.Reason != "" {
-		fmt.Fprintf(table, "reason\t%s\n", shown(licence.Reason))
+	fmt.Fprintf(table, "status\t%s\n", found.Status)
+	if found.Reason != "" {
+		fmt.Fprintf(table, "reason\t%s\n", shown(found.Reason))
 	}
-	if warning, soon := licence.ExpiresSoon(now); soon {
+	if warning, soon := found.ExpiresSoon(now); soon {
 		fmt.Fprintf(table, "warning\t%s\n", warning)
 	}
 	claims := jwt.MapClaims{}
@@ -104,7 +104,7 @@ func show(w io.Writer, text string, licence license.License, now time.Time) erro
 	if errors.Is(err, jwt.ErrTokenMalformed) {
 		return table.Flush() // the reason has said it
 	}
-	if licence.KeyID == "" {
+	if found.KeyID == "" {
 		fmt.Fprintln(table, "verified\tno: anybody could have written the following")
 	}
 	fmt.Fprintf(table, "kid\t%s\n", shown(token.Header["kid"]))
@@ -127,7 +127,7 @@ func day(claims jwt.MapClaims, name string) string {
 	return time.Unix(seconds, 0).UTC().Format(" (2006-01-02 15:04:05 UTC)")
 }
 
-// shown is a claim that is safe on a terminal. The claims of a licence that is not
+// shown is a claim that is safe on a terminal. The claims of a license that is not
 // verified may hold anything.
 func shown(v any) string {
 	text, ok := v.(string)

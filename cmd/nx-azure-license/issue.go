@@ -14,7 +14,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
-// order is what the flags of issue say about a licence.
+// order is what the flags of issue say about a license.
 type order struct {
 	key        string // file
 	org        string
@@ -32,10 +32,10 @@ func issueCommand() *cobra.Command {
 	var o order
 	cmd := &cobra.Command{
 		Use:   "issue --key FILE --org NAME",
-		Short: "Sign a licence and print it",
-		Long: `Sign a licence and print it, and only it, to stdout.
+		Short: "Sign a license and print it",
+		Long: `Sign a license and print it, and only it, to stdout.
 
-Dates are days in UTC. A licence for the past or the future is made as asked for,
+Dates are days in UTC. A license for the past or the future is made as asked for,
 which is how tests get theirs, with a warning on stderr.`,
 		Example: `  nx-azure-license issue --key 2026-a.jwk.json --org "Example GmbH" --days 365
   nx-azure-license issue --key 2026-a.jwk.json --org "Example GmbH" --expires 2027-12-31 --seats 50 --workspaces 3
@@ -48,7 +48,7 @@ which is how tests get theirs, with a warning on stderr.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.key, "key", "", "`FILE` with the private key, from keygen")
-	f.StringVar(&o.org, "org", "", "`NAME` of the organization that the licence is for")
+	f.StringVar(&o.org, "org", "", "`NAME` of the organization that the license is for")
 	f.IntVar(&o.days, "days", 365, "make it valid for `N` days")
 	f.StringVar(&o.expires, "expires", "", "make it valid until the end of the day `YYYY-MM-DD`")
 	f.StringVar(&o.notBefore, "not-before", "", "make it valid from the start of the day `YYYY-MM-DD` (default now)")
@@ -56,13 +56,13 @@ which is how tests get theirs, with a warning on stderr.`,
 	f.IntVar(&o.seats, "seats", 0, "`N` people may use it; nobody counts them")
 	f.IntVar(&o.workspaces, "workspaces", 0, "it is for `N` workspaces; nobody counts them")
 	f.IntVar(&o.perpetual, "perpetual-nx-major", 0, "with Nx up to major version `N` it counts for good, whatever its end")
-	f.StringVar(&o.id, "id", "", "`ID` of the licence (default random)")
+	f.StringVar(&o.id, "id", "", "`ID` of the license (default random)")
 	cmd.MarkFlagsMutuallyExclusive("days", "expires")
 	require(cmd, "key", "org")
 	return cmd
 }
 
-// claims are the claims of a licence, as package license reads them.
+// claims are the claims of a license, as package license reads them.
 type claims struct {
 	jwt.RegisteredClaims
 	Organization string   `json:"org"`
@@ -74,7 +74,7 @@ type claims struct {
 }
 
 func issue(o order, now time.Time, stdout, stderr io.Writer) error {
-	licence, err := o.claims(now)
+	license, err := o.claims(now)
 	if err != nil {
 		return err
 	}
@@ -82,8 +82,8 @@ func issue(o order, now time.Time, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	licence.Issuer = key.Issuer
-	text, err := sign(licence, key)
+	license.Issuer = key.Issuer
+	text, err := sign(license, key)
 	if err != nil {
 		return err
 	}
@@ -100,10 +100,10 @@ func (o order) claims(now time.Time) (claims, error) {
 	end, endErr := o.end(start)
 	errs := []error{startErr, endErr}
 	if startErr == nil && endErr == nil && !end.After(start) {
-		errs = append(errs, fmt.Errorf("--expires %s is before the licence starts, on %s", o.expires, start.Format(time.DateOnly)))
+		errs = append(errs, fmt.Errorf("--expires %s is before the license starts, on %s", o.expires, start.Format(time.DateOnly)))
 	}
 	if o.org == "" {
-		errs = append(errs, errors.New("--org is empty: name the organization that the licence is for"))
+		errs = append(errs, errors.New("--org is empty: name the organization that the license is for"))
 	}
 	if o.seats < 0 || o.workspaces < 0 || o.perpetual < 0 {
 		errs = append(errs, errors.New("--seats, --workspaces and --perpetual-nx-major cannot be negative"))
@@ -124,11 +124,11 @@ func (o order) claims(now time.Time) (claims, error) {
 	}, errors.Join(errs...)
 }
 
-// end returns when the licence expires.
+// end returns when the license expires.
 func (o order) end(start time.Time) (time.Time, error) {
 	if o.expires == "" {
 		if o.days < 1 {
-			return time.Time{}, fmt.Errorf("--days %d: a licence is valid for at least one day; use --expires for one in the past", o.days)
+			return time.Time{}, fmt.Errorf("--days %d: a license is valid for at least one day; use --expires for one in the past", o.days)
 		}
 		return start.AddDate(0, 0, o.days), nil
 	}
@@ -150,17 +150,17 @@ func date(flag, value string, unset time.Time) (time.Time, error) {
 	return t, nil
 }
 
-func sign(licence claims, key privateKey) (string, error) {
+func sign(license claims, key privateKey) (string, error) {
 	signer, err := key.signer()
 	if err != nil {
 		return "", err
 	}
-	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, licence)
+	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, license)
 	token.Header["kid"] = key.KeyID
 	return token.SignedString(signer)
 }
 
-// proofread reads the licence as its user's machine will. It warns of one that
+// proofread reads the license as its user's machine will. It warns of one that
 // does not work today, and refuses one that never will.
 func proofread(text string, key privateKey, now time.Time, stderr io.Writer) error {
 	keys, err := key.keySet()

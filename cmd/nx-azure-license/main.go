@@ -1,4 +1,4 @@
-// Nx-azure-license makes the keys and the licences of nx-azure-cache. It is the
+// Nx-azure-license makes the keys and the licenses of nx-azure-cache. It is the
 // tool of an issuer and is never shipped to users.
 //
 // Package license specifies the formats. What a command is asked for, and
@@ -25,12 +25,12 @@ func main() {
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	root := &cobra.Command{
 		Use:   "nx-azure-license",
-		Short: "Make keys and licences for nx-azure-cache",
-		Long: `Make keys and licences for nx-azure-cache.
+		Short: "Make keys and licenses for nx-azure-cache",
+		Long: `Make keys and licenses for nx-azure-cache.
 
 A new issuer makes a key, puts the public half into releases, and signs
-licences with the private half, which never leaves the issuer.`,
-		Example: `  nx-azure-license keygen --kid 2026-a --issuer https://licences.example.com --out 2026-a.jwk.json > issuers.json
+licenses with the private half, which never leaves the issuer.`,
+		Example: `  nx-azure-license keygen --kid 2026-a --issuer https://licenses.example.com --out 2026-a.jwk.json > issuers.json
   npm run build -- --all --issuers issuers.json
   nx-azure-license issue --key 2026-a.jwk.json --org "Example GmbH" --days 365 > example.jwt
   nx-azure-license inspect --issuers issuers.json < example.jwt`,

@@ -59,7 +59,7 @@ func readFile(t *testing.T, path string) []byte {
 }
 
 func TestCheckIssuers(t *testing.T) {
-	_, issuers := keygen(t, "2026-a", "https://licences.example.com")
+	_, issuers := keygen(t, "2026-a", "https://licenses.example.com")
 	if got, want := mustExecute(t, "", "check-issuers", issuers), issuers+" is usable\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -84,7 +84,7 @@ func TestCheckIssuers(t *testing.T) {
 }
 
 func TestRoundTrip(t *testing.T) {
-	key, issuers := keygen(t, "2026-a", "https://licences.example.com")
+	key, issuers := keygen(t, "2026-a", "https://licenses.example.com")
 	token := mustExecute(t, "", "issue", "--key", key, "--org", "Müller & Söhne", "--id", "L-7",
 		"--days", "30", "--seats", "50", "--workspaces", "3", "--perpetual-nx-major", "24", "--features", "other,self-hosted-cache")
 	if strings.Count(token, "\n") != 1 || strings.Count(token, ".") != 2 {
@@ -95,7 +95,7 @@ func TestRoundTrip(t *testing.T) {
 	for _, want := range []string{
 		`(?m)^status +valid$`,
 		`(?m)^kid +2026-a$`,
-		`(?m)^iss +https://licences\.example\.com$`,
+		`(?m)^iss +https://licenses\.example\.com$`,
 		`(?m)^org +Müller & Söhne$`,
 		`(?m)^jti +L-7$`,
 		`(?m)^perpetualNxMajor +24$`,
@@ -169,13 +169,13 @@ func TestIssueWarns(t *testing.T) {
 		flags   []string
 		warning string
 	}{
-		{"of a licence in the past", []string{"--not-before", "2024-01-01", "--expires", "2024-01-31"},
+		{"of a license in the past", []string{"--not-before", "2024-01-01", "--expires", "2024-01-31"},
 			`expired on 2024-01-31 23:59 UTC (`},
-		{"of a licence in the past, in days", []string{"--not-before", "2024-01-01", "--days", "31"},
+		{"of a license in the past, in days", []string{"--not-before", "2024-01-01", "--days", "31"},
 			`expired on 2024-02-01 00:00 UTC (`},
-		{"of a licence in the future", []string{"--not-before", "2999-01-01"},
+		{"of a license in the future", []string{"--not-before", "2999-01-01"},
 			`is valid from 2999-01-01 00:00 UTC (`},
-		{"of a licence for something else", []string{"--features", "conformance"},
+		{"of a license for something else", []string{"--features", "conformance"},
 			`is for conformance, not for self-hosted-cache`},
 	}
 	for _, tt := range tests {
@@ -239,18 +239,18 @@ func TestBadCommandLines(t *testing.T) {
 		{"a key without d", []string{"issue", "--key", write(strings.Replace(key, `"d"`, `"e"`, 1)), "--org", "x"}, "its d is not 32 bytes"},
 		{"a key of two halves", []string{"issue", "--key", write(otherHalf), "--org", "x"}, "its d and x are not two halves of one key"},
 		{"no organization", issue("--org", ""), "--org is empty"},
-		{"no days", issue("--days", "0"), "--days 0: a licence is valid for at least one day"},
+		{"no days", issue("--days", "0"), "--days 0: a license is valid for at least one day"},
 		{"days that are no number", issue("--days", "x"), `invalid argument "x" for "--days"`},
 		{"days and an end", issue("--days", "1", "--expires", "2027-12-31"), "[days expires]"},
 		{"a date of another kind", issue("--expires", "31.12.2027"), `--expires "31.12.2027" is not a date such as 2027-12-31`},
 		{"a day that does not exist", issue("--not-before", "2027-02-30"), `--not-before "2027-02-30" is not a date`},
-		{"an end before the start", issue("--not-before", "2027-02-01", "--expires", "2027-01-31"), "--expires 2027-01-31 is before the licence starts, on 2027-02-01"},
+		{"an end before the start", issue("--not-before", "2027-02-01", "--expires", "2027-01-31"), "--expires 2027-01-31 is before the license starts, on 2027-02-01"},
 		{"an end after the year 9999", issue("--days", "9999999"), "has no usable exp"},
 		{"fewer than no seats", issue("--seats", "-1"), "--seats, --workspaces and --perpetual-nx-major cannot be negative"},
 		{"two mistakes, of which both are told", issue("--org", "", "--days", "0"), "use --expires for one in the past\n--org is empty"},
-		{"nothing to inspect", []string{"inspect"}, "stdin is empty, want a licence"},
-		{"an empty argument to inspect", []string{"inspect", " "}, "the argument is empty, want a licence"},
-		{"two licences to inspect", []string{"inspect", "a", "b"}, "accepts at most 1 arg(s), received 2"},
+		{"nothing to inspect", []string{"inspect"}, "stdin is empty, want a license"},
+		{"an empty argument to inspect", []string{"inspect", " "}, "the argument is empty, want a license"},
+		{"two licenses to inspect", []string{"inspect", "a", "b"}, "accepts at most 1 arg(s), received 2"},
 		{"a missing issuers file", []string{"inspect", "--issuers", "missing.json", "x"}, "open missing.json"},
 		{"a private key as issuers file", []string{"inspect", "--issuers", developmentKey, "x"}, `"keys" is missing or empty`},
 	}
@@ -272,8 +272,8 @@ func TestInspectTellsWhatIsWrong(t *testing.T) {
 		file, status string
 		lines        []string // patterns of what else is shown
 	}{
-		{"expired.jwt", "expired", []string{`reason +the licence in stdin expired on 2025-01-01 00:00 UTC \(.*`, `org +Example GmbH`}},
-		{"other-issuer.jwt", "unknown-issuer", []string{`reason +the licence in stdin is signed with the unknown key .*`,
+		{"expired.jwt", "expired", []string{`reason +the license in stdin expired on 2025-01-01 00:00 UTC \(.*`, `org +Example GmbH`}},
+		{"other-issuer.jwt", "unknown-issuer", []string{`reason +the license in stdin is signed with the unknown key .*`,
 			`verified +no: anybody could have written the following`, `kid +other`, `org +Example GmbH`}},
 		{"tampered-payload.jwt", "unknown-issuer", []string{`verified +no: .*`, `org +Thieves Ltd`}},
 		{"alg-none.jwt", "malformed", []string{`verified +no: .*`, `org +Example GmbH`}},
@@ -286,7 +286,7 @@ func TestInspectTellsWhatIsWrong(t *testing.T) {
 				t.Fatal(err)
 			}
 			stdout, stderr, err := execute(string(data), "inspect")
-			if want := "the licence is not valid: " + tt.status; err == nil || err.Error() != want {
+			if want := "the license is not valid: " + tt.status; err == nil || err.Error() != want {
 				t.Errorf("got %v, want %s", err, want)
 			}
 			if stderr != "" {
@@ -317,7 +317,7 @@ func TestReleaseBuild(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds two binaries")
 	}
-	key, issuers := keygen(t, "2026-a", "https://licences.example.com")
+	key, issuers := keygen(t, "2026-a", "https://licenses.example.com")
 	data, err := os.ReadFile(issuers)
 	if err != nil {
 		t.Fatal(err)
@@ -327,14 +327,14 @@ func TestReleaseBuild(t *testing.T) {
 	development := mustExecute(t, "", "issue", "--key", developmentKey, "--org", "x")
 
 	if out, err := inspect(release, own); err != nil || !strings.Contains(out, "valid") {
-		t.Errorf("a licence of the release's issuer: got %v\n%s", err, out)
+		t.Errorf("a license of the release's issuer: got %v\n%s", err, out)
 	}
 	out, err := inspect(release, development)
 	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 1 {
-		t.Errorf("a licence of the development issuer: got %v, want exit code 1", err)
+		t.Errorf("a license of the development issuer: got %v, want exit code 1", err)
 	}
-	if !strings.Contains(out, "unknown-issuer") || !strings.Contains(out, "this build accepts licences of https://licences.example.com;") {
-		t.Errorf("a licence of the development issuer: got\n%s", out)
+	if !strings.Contains(out, "unknown-issuer") || !strings.Contains(out, "this build accepts licenses of https://licenses.example.com;") {
+		t.Errorf("a license of the development issuer: got\n%s", out)
 	}
 
 	if out, err := inspect(build(t, "e30="), own); err == nil || !strings.Contains(out, "issuers set at link time: key set:") {

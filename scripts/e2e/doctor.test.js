@@ -15,7 +15,7 @@ const { shared } = require('../kit/shared');
 
 /** The parts that doctor looks at, in its order. */
 const parts = [
-  ...['package', 'versions', 'config', 'licence', 'sign-in', 'network'],
+  ...['package', 'versions', 'config', 'license', 'sign-in', 'network'],
   ...['rights', 'round-trip', 'security'],
 ];
 
@@ -150,14 +150,14 @@ test('doctor reports everything that keeps the cache off, at once', async (t) =>
   const failed = checks.filter(({ status }) => status === 'failed');
   assert.deepEqual(
     failed.map(({ part }) => part),
-    ['package', 'config', 'config', 'licence'],
+    ['package', 'config', 'config', 'license'],
   );
   const all = JSON.stringify(failed);
   for (const says of [
     'NX_SKIP_REMOTE_CACHE',
     'azure.container',
     'azure.prefix',
-    'no licence found',
+    'no license found',
   ]) {
     assert.ok(all.includes(says), all);
   }

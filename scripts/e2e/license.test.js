@@ -16,7 +16,7 @@ test('without a license Nx uses only the local cache', async (t) => {
   const env = { NX_POWERPACK_LICENSE: '' };
   await assertUndisturbed(
     machine('a', { env }),
-    /the remote cache is off: no licence found: set NX_POWERPACK_LICENSE .*license\.ini/,
+    /the remote cache is off: no license found: set NX_POWERPACK_LICENSE .*license\.ini/,
   );
   assert.deepEqual(recorder.take(), []);
 });
@@ -33,13 +33,13 @@ test('activate rejects an expired license and accepts a valid one', async (t) =>
 
   const refused = await activate(testLicense('expired'));
   assert.notEqual(refused.code, 0);
-  assert.match(refused.output, /this licence expired on 2025-01-01/);
+  assert.match(refused.output, /this license expired on 2025-01-01/);
   assert.ok(!fs.existsSync(file));
 
   const { code, output } = await activate(testLicense('valid'));
   assert.equal(code, 0, output);
   assert.match(output, /CREATE \.nx\/powerpack\/license\.ini/);
-  assert.match(output, /activated: the licence for Example GmbH/);
+  assert.match(output, /activated: the license for Example GmbH/);
   const status = await a.run('npx', [
     ...['--no-install', 'nx-azure-cache', 'license', 'status'],
   ]);

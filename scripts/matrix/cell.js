@@ -334,7 +334,7 @@ class CellRun {
     const doctor = await machine.run(program, rest, { env: onMain });
     /** @type {{ checks: { id: string, status: string }[] }} */
     const { checks } = JSON.parse(doctor.stdout);
-    for (const id of ['loaded', 'nx', 'platform-package', 'licence', 'read']) {
+    for (const id of ['loaded', 'nx', 'platform-package', 'license', 'read']) {
       const found = checks.find((check) => check.id === id);
       assert.equal(found?.status, 'ok', withCommand(rest, doctor.output));
     }

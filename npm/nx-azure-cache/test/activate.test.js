@@ -33,7 +33,7 @@ test('writes a license to the tree and says what to do with it', (t) => {
   const tree = workspace(t, { 'nx.json': '{}' });
   const lines = activate(tree, `${license('valid')}\n`);
   assert.equal(tree.read(file, 'utf8'), `license = ${license('valid')}\n`);
-  assert.match(lines[0], /^activated: the licence for Example GmbH, .*2126/);
+  assert.match(lines[0], /^activated: the license for Example GmbH, .*2126/);
   assert.match(lines.join('\n'), /Commit .*\n.*NX_POWERPACK_LICENSE/);
   assert.ok(!lines.join('\n').includes(license('valid')));
   assert.ok(!fs.existsSync(path.join(tree.root, file)), 'a dry run writes it');
@@ -49,7 +49,7 @@ test('a renewal replaces the expired license', (t) => {
     tree.read(file, 'utf8'),
     `# ours\nlicense = ${license('valid')}\n`,
   );
-  assert.match(removed, /^removed: the licence in .* expired on 2025-01-01/);
+  assert.match(removed, /^removed: the license in .* expired on 2025-01-01/);
 });
 
 test('an invalid license changes nothing and is not printed', (t) => {
@@ -58,7 +58,7 @@ test('an invalid license changes nothing and is not printed', (t) => {
     [file]: `license = ${license('valid')}\n`,
   });
   for (const [key, why] of /** @type {const} */ ([
-    [license('expired'), /^this licence expired on 2025-01-01/],
+    [license('expired'), /^this license expired on 2025-01-01/],
     [license('other-issuer'), /unknown key/],
     ['s3cret', /malformed.*; nothing was changed$/],
     [' ', /^No license key given: run nx g /],

@@ -25,7 +25,7 @@ func dotenv(variables testenv.Env) (list []Claim) {
 
 func TestWhichClaimsCount(t *testing.T) {
 	claimed := testenv.Env{
-		ConnectionVariable: testenv.ConnectionString, OwnConnectionVariable: testenv.ConnectionString, license.Variable: "a licence", ModeVariable: "read-only",
+		ConnectionVariable: testenv.ConnectionString, OwnConnectionVariable: testenv.ConnectionString, license.Variable: "a license", ModeVariable: "read-only",
 		SASVariable: "x", CredentialVariable: "azure-cli", trust.SigningKeyVariable: "x", trust.RefVariable: "refs/heads/main", WorkspaceVariable: "{}",
 		"NX_AZURE_CACHE_LOG": "debug", "NX_AZURE_CACHE_LOG_FILE": "/x", "HTTPS_PROXY": "http://x", "SSL_CERT_FILE": "/x", "AZURE_CLIENT_ID": "x", "PATH": "/x", "GOMEMLIMIT": "1",
 	}

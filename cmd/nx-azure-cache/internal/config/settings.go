@@ -224,7 +224,7 @@ func (s Settings) check(wrong *problems) {
 	}
 	s.Tasks.check(wrong)
 	if tokens.MatchString(s.Prefix) { // whose characters are those of a prefix
-		wrong.add(InKey("prefix"), fmt.Errorf("is %s, which look like a licence; that belongs in %s", Shown(s.Prefix), license.Variable))
+		wrong.add(InKey("prefix"), fmt.Errorf("is %s, which look like a license; that belongs in %s", Shown(s.Prefix), license.Variable))
 	}
 	if !cache.ValidPrefix(s.Prefix) {
 		wrong.add(InKey("prefix"), wrongPrefix(s.Prefix))
@@ -235,5 +235,5 @@ func wrongPrefix(prefix string) error {
 	return notAllowed(Shown(prefix), `is %s; allowed are segments of letters, digits, ".", "_" and "-" with "/" between them`)
 }
 
-// tokens are JWTs, such as a licence: a JSON object in base64, and more.
+// tokens are JWTs, such as a license: a JSON object in base64, and more.
 var tokens = regexp.MustCompile(`(^|/)eyJ[0-9A-Za-z_-]+\.`)

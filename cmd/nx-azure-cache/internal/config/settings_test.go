@@ -148,7 +148,7 @@ func TestWrongSettings(t *testing.T) {
 			[]string{"azure.accountName in nx.json|AZURE_STORAGE_CONNECTION_STRING"}},
 		"an endpoint that is no URL": {`{"container": "artifacts", "endpoint": "nxcache"}`, false, nil, []string{"azure.endpoint in nx.json|https://"}},
 		"a prefix that goes up":      {"{" + good + `, "prefix": "../x"}`, false, nil, []string{`azure.prefix in nx.json|"../x"|letters, digits`}},
-		"a licence in the prefix":    {"{" + good + `, "prefix": "eyJhbGciOiJFZERTQSJ9.eyJleHAiOjF9.c2ln"}`, false, nil, []string{`azure.prefix in nx.json|licence|NX_POWERPACK_LICENSE`}},
+		"a license in the prefix":    {"{" + good + `, "prefix": "eyJhbGciOiJFZERTQSJ9.eyJleHAiOjF9.c2ln"}`, false, nil, []string{`azure.prefix in nx.json|license|NX_POWERPACK_LICENSE`}},
 		"a prefix with a gap":        {"{" + good + `, "prefix": "a//b"}`, false, nil, []string{`azure.prefix in nx.json|"a//b"`}},
 		"an unknown localMode":       {"{" + good + `, "localMode": "on"}`, false, nil, []string{`azure.localMode in nx.json|"on"|read-write|read-only, read and no-cache`}},
 		"an unknown ciMode":          {"{" + good + `, "ciMode": "Read-Write"}`, true, nil, []string{`azure.ciMode in nx.json|"Read-Write"|read-write`}},

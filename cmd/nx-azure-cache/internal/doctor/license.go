@@ -9,28 +9,28 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
-// examineLicense shows whether there is a licence that counts. Without one the
+// examineLicense shows whether there is a license that counts. Without one the
 // cache is off; the rest can be looked at all the same.
 func examineLicense(_ context.Context, e *examination, r *Report) {
-	const id, what = "licence", "licence"
-	licence, err := config.ChooseLicense(license.Find(e.Getenv, e.Document.WorkspaceRoot), e.Document.NxVersion, e.now)
+	const id, what = "license", "license"
+	choice, err := config.ChooseLicense(license.Find(e.Getenv, e.Document.WorkspaceRoot), e.Document.NxVersion, e.now)
 	if err != nil {
 		r.add(partLicense, id, what, statusFailed, err.Error(), "install nx-azure-cache again")
 		return
 	}
-	if licence.Status != license.Valid {
-		r.add(partLicense, id, what, statusFailed, fmt.Sprintf("%s: %s", licence.Status, licence.Reason), "nx g @nx/powerpack-azure-cache:activate KEY")
+	if choice.Status != license.Valid {
+		r.add(partLicense, id, what, statusFailed, fmt.Sprintf("%s: %s", choice.Status, choice.Reason), "nx g @nx/powerpack-azure-cache:activate KEY")
 		return
 	}
-	seen := fmt.Sprintf("valid, for %s until %s, in %s", licence.Organization, terminal.Day(licence.ExpiresAt), licence.Source)
-	if licence.ForGood {
-		seen += fmt.Sprintf(", and for good with Nx up to %d", licence.PerpetualNxMajor)
+	seen := fmt.Sprintf("valid, for %s until %s, in %s", choice.Organization, terminal.Day(choice.ExpiresAt), choice.Source)
+	if choice.ForGood {
+		seen += fmt.Sprintf(", and for good with Nx up to %d", choice.PerpetualNxMajor)
 	}
-	if others := len(licence.All) - 1; others > 0 {
+	if others := len(choice.All) - 1; others > 0 {
 		seen += fmt.Sprintf(", beside %d more (npx nx-azure-cache license status)", others)
 	}
 	found := statusOK
-	text, soon := licence.ExpiresSoon(e.now)
+	text, soon := choice.ExpiresSoon(e.now)
 	if soon {
 		found = statusWarning
 	}

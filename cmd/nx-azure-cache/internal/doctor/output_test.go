@@ -154,7 +154,7 @@ func TestDoctorWholeOutput(t *testing.T) {
 			}
 			token := strings.Split(testenv.License(t, "valid.jwt"), ".")
 			if strings.Contains(stdout, token[2]) {
-				t.Errorf("got the licence in %s", stdout)
+				t.Errorf("got the license in %s", stdout)
 			}
 		})
 	}

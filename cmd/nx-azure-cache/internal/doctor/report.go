@@ -57,7 +57,7 @@ const (
 	partPackage   Part = "package"
 	partVersions  Part = "versions"
 	partConfig    Part = "config"
-	partLicense   Part = "licence"
+	partLicense   Part = "license"
 	partSignIn    Part = "sign-in"
 	partNetwork   Part = "network"
 	partRights    Part = "rights"
@@ -70,7 +70,7 @@ var titles = map[Part]string{
 	partPackage:   "what Nx loads",
 	partVersions:  "versions",
 	partConfig:    "configuration",
-	partLicense:   "licence",
+	partLicense:   "license",
 	partSignIn:    "sign-in",
 	partNetwork:   "network",
 	partRights:    "the container, and the rights of this run",

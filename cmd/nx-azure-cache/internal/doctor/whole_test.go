@@ -67,8 +67,8 @@ func TestDoctorFindsWhy(t *testing.T) {
 		{"a wrong prefix", `{"container": "artifacts", "prefix": "/a/"}`, nil, partConfig, "setting", "azure.prefix", skippedAll},
 		{"no block", `null`, nil, partConfig, "setting", "azure-cache:init", append(skippedAll, partSignIn)},
 		{"no container", `{"container": "nothing-here"}`, nil, partRights, "container.nothing-here", "az storage container create", skippedAll[1:]},
-		{"no licence", testenv.PlainConfig, func(e testenv.Env) { e[license.Variable] = "" }, partLicense, "licence", license.Variable, nil},
-		{"a wrong licence", testenv.PlainConfig, func(e testenv.Env) { e[license.Variable] = "rubbish" }, partLicense, "licence", "malformed", nil},
+		{"no license", testenv.PlainConfig, func(e testenv.Env) { e[license.Variable] = "" }, partLicense, "license", license.Variable, nil},
+		{"a wrong license", testenv.PlainConfig, func(e testenv.Env) { e[license.Variable] = "rubbish" }, partLicense, "license", "malformed", nil},
 		{"no sign-in", `{"container": "artifacts", "accountName": "nxcache", "credential": "environment"}`, func(e testenv.Env) { e[config.ConnectionVariable] = "" },
 			partSignIn, "sign-in", "nobody is signed in", skippedAll},
 	} {

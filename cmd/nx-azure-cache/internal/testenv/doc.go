@@ -1,4 +1,4 @@
 // Package testenv holds what the tests of this command share: environments of CI runs,
-// attacks by .env files, licences, keys, connection strings and blocks "azure". Only tests
+// attacks by .env files, licenses, keys, connection strings and blocks "azure". Only tests
 // import it, and it imports none of the rooms, so the tests of every room can use it.
 package testenv

@@ -26,7 +26,7 @@ const (
 	SASURL       = "https://nxcache.blob.core.windows.net/artifacts?sv=2025-11-05&sr=c&sp=rc&sig=" + sasSignature
 )
 
-// LicenseFolder is the folder of licences.
+// LicenseFolder is the folder of licenses.
 var LicenseFolder = Repository("testdata/license")
 
 // During is a time at which testdata/license/valid.jwt is valid.
@@ -35,7 +35,7 @@ var During = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 // GoodConfig is a block "azure" that is enough.
 const GoodConfig = `{"container": "artifacts", "accountName": "nxcache"}`
 
-// License returns a licence of testdata/license.
+// License returns a license of testdata/license.
 func License(t testing.TB, file string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(LicenseFolder, file))
@@ -45,7 +45,7 @@ func License(t testing.TB, file string) string {
 	return strings.TrimSpace(string(data))
 }
 
-// WriteLicense puts a valid licence into a workspace.
+// WriteLicense puts a valid license into a workspace.
 func WriteLicense(t *testing.T, root string) {
 	t.Helper()
 	path := filepath.Join(root, filepath.FromSlash(license.File))
