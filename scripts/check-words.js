@@ -16,7 +16,7 @@ const { run } = require('./kit/run');
 /** @type {[RegExp, string][]} what to find, and what to write instead */
 const words = [
   [/\bmend(s|ed|ing)?\b/i, 'fix'],
-  [/\b(nobody|somebody)\b/i, 'anonymous, no one, or the actor'],
+  [/(?<!\.)\b(nobody|somebody)\b/i, 'anonymous, no one, or the actor'],
   [/\bwhoever\b/i, 'anyone who'],
   [/\b(he|him|his|himself)\b/i, 'they'],
   [/\b(is|are|was|were|be|been) told\b/i, 'report, print, or say who reports'],

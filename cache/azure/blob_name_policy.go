@@ -9,11 +9,11 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 )
 
-// placeholderName is the name in the URL of the client that serves all blobs.
+// placeholderName is the name in the URL of the clients, which serve all blobs.
 const placeholderName = "blob"
 
-// blobNamePolicy puts the name of a request's blob into its URL, before it is signed. The
-// SDK has a client for each blob, and making one costs as much as a request.
+// blobNamePolicy puts the name of the blob into the URL before the request is signed. The
+// SDK wants a client for each blob, and making one costs as much as a request.
 type blobNamePolicy struct{}
 
 type (
@@ -21,13 +21,13 @@ type (
 	queryKey struct{}
 )
 
-// withBlobName is a context for the requests about the blob called name.
+// withBlobName is a context for requests about one blob.
 func withBlobName(ctx context.Context, name string) context.Context {
 	return context.WithValue(ctx, nameKey{}, name)
 }
 
-// withContainerQuery is a context in which the request for a blob becomes one with this query
-// for the container. The SDK's client of containers links Apache Arrow: 3 MB.
+// withContainerQuery is a context that turns a request for a blob into a request for the
+// container, with this query. The SDK's container client links Apache Arrow: 3 MB.
 func withContainerQuery(ctx context.Context, query url.Values) context.Context {
 	return context.WithValue(ctx, queryKey{}, query)
 }
@@ -39,7 +39,7 @@ func (blobNamePolicy) Do(request *policy.Request) (*http.Response, error) {
 	container, escaped := strings.TrimSuffix(u.Path, placeholderName), strings.TrimSuffix(u.EscapedPath(), placeholderName)
 	if query, ok := raw.Context().Value(queryKey{}).(url.Values); ok {
 		u.Path, u.RawPath = strings.TrimSuffix(container, "/"), strings.TrimSuffix(escaped, "/")
-		// A SAS is there already. Azure takes no + for a space.
+		// The URL may have a SAS already. Azure does not accept + for a space.
 		u.RawQuery = strings.Trim(u.RawQuery+"&"+strings.ReplaceAll(query.Encode(), "+", "%20"), "&")
 		raw.Header.Set("Accept", "application/xml")
 		return request.Next()

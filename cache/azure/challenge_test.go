@@ -56,7 +56,7 @@ func TestForeignChallenge(t *testing.T) {
 			"get":    func(t *testing.T, c *azure.Container) error { _, err := get(t, c, "a"); return err },
 			"put":    func(t *testing.T, c *azure.Container) error { return put(t, c, "a", "content") },
 			"delete": func(t *testing.T, c *azure.Container) error { return c.Delete(t.Context(), "a", "") },
-			"look at": func(t *testing.T, c *azure.Container) error {
+			"inspect": func(t *testing.T, c *azure.Container) error {
 				_, err := c.Properties(t.Context(), "a")
 				return err
 			},

@@ -11,21 +11,20 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 )
 
-// clients are those of the SDK for a container, each for all blobs (see
-// [blobNamePolicy]). A request has one of its own until it is answered: those of the SDK
-// let a request wait for another's sign-in, and do not end that when the first is
-// cancelled.
+// clients are the SDK's clients for a container, each for all blobs (see
+// [blobNamePolicy]). Every request leases one of its own: if two requests share a client,
+// one waits for the other's sign-in and cannot be cancelled meanwhile.
 type clients struct {
 	own       sync.Pool // of *blockblob.Client
 	anonymous sync.Pool // the same, without a credential
 
-	// tokens are nil where no sign-in is needed.
+	// tokens is nil if no sign-in is needed.
 	tokens *signin.Tokens
-	// anonymousReason is why requests are those of nobody, while they are.
+	// anonymousReason is why requests are anonymous; nil if they are not.
 	anonymousReason atomic.Pointer[signin.Error]
 }
 
-// initPool sets how clients are made, and makes the first.
+// initPool sets how clients are made, and makes the first one.
 func initPool(pool *sync.Pool, make func() (*blockblob.Client, error)) (*blockblob.Client, error) {
 	first, err := make()
 	if err != nil {
@@ -34,7 +33,7 @@ func initPool(pool *sync.Pool, make func() (*blockblob.Client, error)) (*blockbl
 	pool.New = func() any {
 		client, err := make()
 		if err != nil {
-			panic(err) // the first was made in the same way
+			panic(err) // the first one was made in the same way
 		}
 		return client
 	}
@@ -42,7 +41,7 @@ func initPool(pool *sync.Pool, make func() (*blockblob.Client, error)) (*blockbl
 	return first, nil
 }
 
-// access is what a request does to a container.
+// access is what a request does.
 type access int
 
 const (
@@ -59,9 +58,8 @@ type lease struct {
 // release returns the client to its pool.
 func (l lease) release() { l.pool.Put(l.Client) }
 
-// acquire returns a client. Where nobody is set up to sign in, requests that read are
-// sent without a sign-in: the container may be public. The error is a
-// [*signin.Error], or that of ctx.
+// acquire returns a client. If no credential is set up, reads are sent anonymously: the
+// container may be public. The error is a [*signin.Error], or that of ctx.
 func (c *clients) acquire(ctx context.Context, what access) (lease, error) {
 	pool := &c.own
 	if c.tokens != nil {

@@ -158,7 +158,7 @@ func FuzzConnectionStringOfSDK(f *testing.F) {
 
 // stricter are the errors about what the SDK for JavaScript takes and this package does
 // not: endpoints that make no request, or one in clear text.
-var stricter = regexp.MustCompile(`does not make the URL|clear text|no account has|neither https nor http|is not (the|a) URL|the URL of`)
+var stricter = regexp.MustCompile(`does not make the URL|clear text|an account name cannot have|neither https nor http|is not (the|a) URL|a proxy URL`)
 
 // extractParts is extractConnectionStringParts of @azure/storage-blob 12.34.0 (MIT), as
 // far as it decides who signs in.

@@ -1,11 +1,13 @@
-// Package azure keeps blobs in a container of Azure Blob Storage. It is the
-// only package of this module that knows the Azure SDK.
+// Package azure keeps blobs in a container of Azure Blob Storage.
 //
-// On its main path it sends two kinds of requests, Get Blob (of ranges, several
-// at once where a blob is large) and Put Blob, so that an identity which may
-// read blobs and add new ones (or a SAS with sp=rc) is enough. There it never
-// lists, never looks at the container itself, and never creates it. Listing and
-// deleting are for people's commands.
+// A run sends only two kinds of requests: Get Blob (in ranges, several at once for a
+// large blob) and Put Blob. So an identity that may read blobs and add new ones, or a SAS
+// with sp=rc, is enough. A run never lists, and neither inspects nor creates the
+// container. Listing and deleting are for the commands.
+//
+// The package sends requests with the Azure SDK. It leaves connections to package
+// transport, ranges and their retries to package download, and error lines to package
+// explain. It must not know what a blob means to the cache.
 package azure
 
 import (
@@ -36,20 +38,20 @@ const MaxBlob = 5000 << 20
 type Container struct {
 	explain explain.Container
 	clients clients
-	// sibling opens another one with the same options. It is a function, so that no
-	// format verb shows those.
+	// sibling opens another container with the same options. It is a function so that no
+	// format verb prints them.
 	sibling func(name string) (*Container, error)
 
 	downloads *download.Downloads
 	transport policy.Transporter
-	// trust is why the host may get tokens; "" where none is sent.
+	// trust is why the host may receive tokens; "" if none are sent.
 	trust endpoint.HostTrust
 }
 
 var _ cache.Blobs = (*Container)(nil)
 
-// Open prepares the use of a container; it sends nothing. The error says which
-// option is wrong.
+// Open prepares the use of a container and sends nothing. The error names the option that
+// is wrong.
 func Open(options Options) (*Container, error) {
 	if err := endpoint.CheckContainer(options.Container); err != nil {
 		return nil, fmt.Errorf("container: %w", err)
@@ -96,8 +98,8 @@ func Open(options Options) (*Container, error) {
 	return c, nil
 }
 
-// Sibling prepares the use of another container of the same account. Both share
-// the sign-in, the connections and the memory.
+// Sibling prepares the use of another container of the same account. Both share the
+// sign-in, the connections and the memory.
 func (c *Container) Sibling(name string) (*Container, error) {
 	other, err := c.sibling(name)
 	if err != nil {
@@ -159,29 +161,29 @@ func (c *Container) useSignIn(options Options, sdk *blockblob.ClientOptions) err
 		}
 	}
 	c.explain.URL, c.explain.Scrub = at.String()+"/"+c.explain.Name, endpoint.NewScrubber()
-	// Not sdk's options, whose policies name a blob.
+	// Not the options in sdk: their policies insert the name of a blob.
 	if c.clients.tokens, err = options.tokensFor(in, clientOptions(options.Transport)); err != nil {
 		return fmt.Errorf("sign-in: %w", err)
 	}
 	sdk.PerRetryPolicies = append(sdk.PerRetryPolicies, tokenGuard{at.Origin(), c.clients.tokens})
-	// Each client keeps tokens of its own; these keep them for all.
+	// Each client caches tokens of its own; c.clients.tokens caches them for all.
 	_, err = initPool(&c.clients.own, func() (*blockblob.Client, error) {
 		return blockblob.NewClient(c.explain.URL+"/"+placeholderName, c.clients.tokens, sdk)
 	})
 	if err != nil {
 		return err
 	}
-	_, err = initPool(&c.clients.anonymous, func() (*blockblob.Client, error) { // its requests have no token to guard
+	_, err = initPool(&c.clients.anonymous, func() (*blockblob.Client, error) { // these requests carry no token to guard
 		return blockblob.NewClientWithNoCredential(c.explain.URL+"/"+placeholderName, sdk)
 	})
 	return err
 }
 
-// URL is where the container is, without any secret.
+// URL is the URL of the container, without any secret.
 func (c *Container) URL() string { return c.explain.URL }
 
-// TokenHost is the host that gets the token of a sign-in, with its port unless that is
-// the usual one, and why it may. Both are "" where no token is sent.
+// TokenHost returns the host that receives tokens, and why it may. The host includes its
+// port unless that is 443. Both are "" if no token is sent.
 func (c *Container) TokenHost() (string, endpoint.HostTrust) {
 	if c.trust == "" {
 		return "", ""
@@ -189,10 +191,9 @@ func (c *Container) TokenHost() (string, endpoint.HostTrust) {
 	return strings.TrimSuffix(c.explain.Address(), ":443"), c.trust
 }
 
-// Warm does before the first request what that one would have to do: it signs
-// in and opens a connection, which is kept for it for a while, at most until ctx
-// ends. It sends the storage nothing. What fails will fail again where it is
-// told.
+// Warm signs in and opens a connection, so that the first request need not. The
+// connection is kept for a while, at most until ctx ends. Warm sends no request to the
+// storage. It reports no errors: the first request fails in the same way.
 func (c *Container) Warm(ctx context.Context) {
 	var both sync.WaitGroup
 	if c.clients.tokens != nil {
@@ -204,8 +205,8 @@ func (c *Container) Warm(ctx context.Context) {
 	both.Wait()
 }
 
-// SignIn signs in, unless that is done, and tells how. Where a key or a SAS does
-// without, the report is empty. The error is a [*signin.Error], or that of ctx.
+// SignIn signs in, if that is not done yet, and reports how. With a key or a SAS the
+// report is empty. The error is a [*signin.Error], or that of ctx.
 func (c *Container) SignIn(ctx context.Context) (signin.Report, error) {
 	if c.clients.tokens == nil {
 		return signin.Report{}, nil

@@ -9,15 +9,14 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
 )
 
-// ErrChanged says that a blob is no longer the one that was asked for: it is
-// another one now, or gone.
+// ErrChanged reports that a blob was replaced or deleted in the meantime.
 var ErrChanged = explain.ErrChanged
 
-// Delete deletes the blob called name, and its snapshots, if it still has this
-// ETag; "" stands for any. It returns [cache.ErrNotFound] if there is none, and
-// [ErrChanged] if it is another one now.
+// Delete deletes a blob and its snapshots, if it still has this ETag; "" matches any. It
+// returns [cache.ErrNotFound] if there is no such blob, and [ErrChanged] if it was
+// replaced.
 func (c *Container) Delete(ctx context.Context, name, etag string) error {
-	snapshots := blob.DeleteSnapshotsOptionTypeInclude // else one that has any stays
+	snapshots := blob.DeleteSnapshotsOptionTypeInclude // otherwise a blob with snapshots stays
 	options := &blob.DeleteOptions{DeleteSnapshots: &snapshots}
 	if etag != "" {
 		match := azcore.ETag(etag)

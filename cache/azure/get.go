@@ -18,14 +18,13 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
 )
 
-// Get implements [cache.Blobs]. The first request asks for the beginning of the
-// blob, and its answer tells how long it is; whatever is left is asked for in
-// parts, if the blob is still the same, once the body is being read. A part
-// whose connection breaks or stalls is taken up again where it broke. It returns when
-// the first byte of the body is there.
+// Get implements [cache.Blobs]. The first request asks for the beginning of the blob, and
+// its response has the length. The rest is requested in parts while the body is read, if
+// the blob is still the same. A part whose connection breaks or stalls is retried from
+// where it broke. Get returns when the first byte of the body has arrived.
 func (c *Container) Get(ctx context.Context, name string) (*cache.Blob, error) {
 	var b *remoteBlob
-	var response answer
+	var response rangeResponse
 	begin := func(ctx context.Context) (first download.First, err error) {
 		b, response, err = c.begin(ctx)
 		if err != nil {
@@ -43,20 +42,20 @@ func (c *Container) Get(ctx context.Context, name string) (*cache.Blob, error) {
 }
 
 // begin sends the first request for a blob.
-func (c *Container) begin(ctx context.Context) (*remoteBlob, answer, error) {
+func (c *Container) begin(ctx context.Context) (*remoteBlob, rangeResponse, error) {
 	client, err := c.clients.acquire(ctx, reads)
 	if err != nil {
-		return nil, answer{}, err
+		return nil, rangeResponse{}, err
 	}
-	defer client.release() // further requests wait for no sign-in
+	defer client.release() // later requests wait for no sign-in
 	b := &remoteBlob{client: client.Client}
 	first, err := b.begin(ctx, c.downloads.First())
 	return b, first, err
 }
 
-func metadataOf(answer map[string]*string) cache.Metadata {
-	metadata := make(cache.Metadata, len(answer))
-	for key, value := range answer {
+func metadataOf(rangeResponse map[string]*string) cache.Metadata {
+	metadata := make(cache.Metadata, len(rangeResponse))
+	for key, value := range rangeResponse {
 		if value != nil {
 			metadata[strings.ToLower(key)] = *value
 		}
@@ -64,18 +63,18 @@ func metadataOf(answer map[string]*string) cache.Metadata {
 	return metadata
 }
 
-// remoteBlob is a blob, of which ranges can be had.
+// remoteBlob is a blob whose ranges can be requested. It is a [download.Source].
 type remoteBlob struct {
 	client *blockblob.Client
 	etag   *azcore.ETag
-	size   int64 // -1 where the storage does not tell
-	// doubt is why the bytes may not be those of the storage; of those that are asked for
-	// later doubtLater says so.
+	size   int64 // -1 if unknown
+	// doubt is why the first bytes may not be what the storage sent; doubtLater is the same
+	// for later ones.
 	doubt      error
 	doubtLater atomic.Pointer[error]
 }
 
-// laterDoubt is why the bytes that the first answer has not may not be the storage's.
+// laterDoubt is why the bytes after the first response may not be what the storage sent.
 func (r *remoteBlob) laterDoubt() error {
 	if doubt := r.doubtLater.Load(); doubt != nil {
 		return *doubt
@@ -90,41 +89,41 @@ func (r *remoteBlob) tag() string {
 	return string(*r.etag)
 }
 
-// answer has the bytes of a blob before to; -1: all.
-type answer struct {
+// rangeResponse has the bytes of a blob before to; all of them if to is -1.
+type rangeResponse struct {
 	blob.DownloadStreamResponse
 	to int64
 }
 
-// begin asks for the first bytes of the blob, of which nothing is known. Who
-// ignores that only some are wanted gives all of them, which is fine, too.
-func (r *remoteBlob) begin(ctx context.Context, count int64) (answer, error) {
+// begin requests the first bytes of a blob of unknown length. A server that ignores the
+// range sends the whole blob, which is fine.
+func (r *remoteBlob) begin(ctx context.Context, count int64) (rangeResponse, error) {
 	response, raw, err := r.download(ctx, &blob.DownloadStreamOptions{Range: blob.HTTPRange{Count: count}})
 	ranged := true
 	if refused, ok := errors.AsType[*azcore.ResponseError](err); ok && refused.StatusCode == http.StatusRequestedRangeNotSatisfiable {
-		response, raw, err = r.download(ctx, nil) // an empty blob has no bytes to ask for
+		response, raw, err = r.download(ctx, nil) // an empty blob has no ranges
 		ranged = false
 	}
 	if err != nil {
-		return answer{}, err
+		return rangeResponse{}, err
 	}
 	if explain.IsHTML(response.ContentType, response.RequestID) {
-		_ = response.Body.Close() // it is for people
-		return answer{}, &explain.InterceptedError{}
+		_ = response.Body.Close() // got is an HTML page
+		return rangeResponse{}, &explain.InterceptedError{}
 	}
-	it, err := extentOf(&response, raw)
-	if err == nil && it.from != 0 {
+	got, err := extentOf(&response, raw)
+	if err == nil && got.from != 0 {
 		err = download.ErrOtherBytes
 	}
 	if err != nil {
-		_ = response.Body.Close() // it is not needed
-		return answer{}, withDoubt(err, raw)
+		_ = response.Body.Close() // got is not needed
+		return rangeResponse{}, withDoubt(err, raw)
 	}
-	r.etag, r.size, r.doubt = strongETag(response.ETag), it.size, proxyDoubt(raw, ranged)
-	return answer{response, it.to}, nil
+	r.etag, r.size, r.doubt = strongETag(response.ETag), got.size, proxyDoubt(raw, ranged)
+	return rangeResponse{response, got.to}, nil
 }
 
-// Open asks for the bytes of the blob from one position to another.
+// Open requests the bytes of the blob from one position to another.
 func (r *remoteBlob) Open(ctx context.Context, from, to int64) (io.ReadCloser, error) {
 	options := &blob.DownloadStreamOptions{Range: blob.HTTPRange{Offset: from, Count: to - from}}
 	if r.etag != nil {
@@ -136,12 +135,12 @@ func (r *remoteBlob) Open(ctx context.Context, from, to int64) (io.ReadCloser, e
 	if err != nil {
 		return nil, err
 	}
-	it, err := extentOf(&response, raw)
-	if etag := strongETag(response.ETag); err == nil && (it.from != from || it.size != r.size || etag != nil && r.etag != nil && *etag != *r.etag) {
+	got, err := extentOf(&response, raw)
+	if etag := strongETag(response.ETag); err == nil && (got.from != from || got.size != r.size || etag != nil && r.etag != nil && *etag != *r.etag) {
 		err = download.ErrOtherBytes
 	}
 	if err != nil {
-		_ = response.Body.Close() // it is not needed
+		_ = response.Body.Close() // got is not needed
 		return nil, withDoubt(err, raw)
 	}
 	if doubt := proxyDoubt(raw, true); doubt != nil {
@@ -150,8 +149,8 @@ func (r *remoteBlob) Open(ctx context.Context, from, to int64) (io.ReadCloser, e
 	return response.Body, nil
 }
 
-// extent says which bytes an answer has, of how many. Where a whole blob comes
-// without its length, to and size are -1.
+// extent is the range of bytes in a response, and the size of the blob. If a whole blob
+// comes without its length, to and size are -1.
 type extent struct{ from, to, size int64 }
 
 func extentOf(response *blob.DownloadStreamResponse, raw *http.Response) (extent, error) {
@@ -159,10 +158,10 @@ func extentOf(response *blob.DownloadStreamResponse, raw *http.Response) (extent
 	if response.ContentLength != nil {
 		length = *response.ContentLength
 	}
-	if response.ContentRange == nil && raw != nil && raw.StatusCode == http.StatusPartialContent { // of several parts
+	if response.ContentRange == nil && raw != nil && raw.StatusCode == http.StatusPartialContent { // a multipart response
 		return extent{}, download.ErrOtherBytes
 	}
-	if response.ContentRange == nil { // 200
+	if response.ContentRange == nil { // status 200
 		return extent{0, length, length}, nil
 	}
 	var from, last, size int64

@@ -12,12 +12,12 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
-// pageSize is the most that Azure gives at once: each page is paid for.
+// pageSize is the most that Azure returns at once. Each page is billed.
 const pageSize = 5000
 
-// List gives all blobs whose names begin with prefix, in the order of their
-// names, with their metadata. Only a page of them is in memory at a time. The
-// first error is the last item. It needs the right to list.
+// List yields all blobs whose names begin with prefix, sorted by name, with their
+// metadata. It keeps one page in memory. If there is an error, it is the last item. List
+// needs permission to list.
 func (c *Container) List(ctx context.Context, prefix string) iter.Seq2[Properties, error] {
 	query := url.Values{"include": {"metadata"}, "prefix": {prefix}}
 	return func(yield func(Properties, error) bool) {
@@ -35,9 +35,9 @@ func (c *Container) List(ctx context.Context, prefix string) iter.Seq2[Propertie
 	}
 }
 
-// Folders gives the names below prefix up to the next "/", which is part of them.
-// Each costs a fraction of a page, however many blobs are in it. The first error
-// is the last item. It needs the right to list.
+// Folders yields the names below prefix up to and including the next "/". A folder costs
+// a fraction of a page, however many blobs it has. If there is an error, it is the last
+// item. Folders needs permission to list.
 func (c *Container) Folders(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	query := url.Values{"delimiter": {"/"}, "prefix": {prefix}}
 	return func(yield func(string, error) bool) {
@@ -55,42 +55,42 @@ func (c *Container) Folders(ctx context.Context, prefix string) iter.Seq2[string
 	}
 }
 
-// page is what one answer to a list has.
+// page is one response to a list request.
 type page struct {
 	blobs   []Properties
 	folders []string
 	next    string // marker of the next page, or ""
 }
 
-// pages gives the pages of a list, each read to its end before somebody may take
-// his time with it.
+// pages yields the pages of a list. Each is read to its end before it is yielded, because
+// the consumer may be slow.
 func (c *Container) pages(ctx context.Context, query url.Values) iter.Seq2[page, error] {
 	query.Set("restype", "container")
 	query.Set("comp", "list")
 	query.Set("maxresults", strconv.Itoa(pageSize))
 	return func(yield func(page, error) bool) {
-		query := maps.Clone(query) // a sequence may be run through again
+		query := maps.Clone(query) // the sequence may be used again
 		for {
-			it, err := c.page(ctx, query)
+			got, err := c.page(ctx, query)
 			if err != nil {
 				yield(page{}, c.explain.Error(ctx, "list", query.Get("prefix"), err))
 				return
 			}
-			if !yield(it, nil) || it.next == "" {
+			if !yield(got, nil) || got.next == "" {
 				return
 			}
-			query.Set("marker", it.next)
+			query.Set("marker", got.next)
 		}
 	}
 }
 
-// page reads one page. One that breaks off is asked for again.
+// page reads one page, and retries one that ends early.
 func (c *Container) page(ctx context.Context, query url.Values) (page, error) {
 	for failures := 0; ; failures++ {
-		it, err := c.readPage(ctx, query)
+		got, err := c.readPage(ctx, query)
 		_, isLimit := errors.AsType[*transport.LimitError](err)
 		if !errors.Is(err, errListBroken) || isLimit || ctx.Err() != nil || failures == transport.MaxRetries {
-			return it, err
+			return got, err
 		}
 	}
 }
@@ -100,14 +100,14 @@ func (c *Container) readPage(ctx context.Context, query url.Values) (page, error
 	if err != nil {
 		return page{}, err
 	}
-	answer, err := client.DownloadStream(withContainerQuery(ctx, query), nil)
+	response, err := client.DownloadStream(withContainerQuery(ctx, query), nil)
 	client.release()
 	if err != nil {
 		return page{}, err
 	}
-	defer answer.Body.Close() // read to its end or given up: nothing is lost
-	if explain.IsHTML(answer.ContentType, answer.RequestID) {
+	defer response.Body.Close() // read to its end or failed: nothing is lost
+	if explain.IsHTML(response.ContentType, response.RequestID) {
 		return page{}, &explain.InterceptedError{}
 	}
-	return parsePage(answer.Body)
+	return parsePage(response.Body)
 }

@@ -161,7 +161,7 @@ func TestManageWithoutTheContainer(t *testing.T) {
 	c := open(t, azure.Options{Container: "missing", ConnectionString: endpoint.Secret(text)})
 	_, listing := listed(t.Context(), c, "")
 	_, looking := c.Properties(t.Context(), "a")
-	for what, err := range map[string]error{"list": listing, "look at": looking, "delete": c.Delete(t.Context(), "a", "")} {
+	for what, err := range map[string]error{"list": listing, "inspect": looking, "delete": c.Delete(t.Context(), "a", "")} {
 		if outcomeOf(err) != configError || !strings.Contains(err.Error(), `"missing"`) {
 			t.Errorf("%s: got %v, want a %s that names it", what, err, configError)
 		}

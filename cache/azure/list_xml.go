@@ -16,22 +16,22 @@ import (
 )
 
 // The XML of List Blobs
-// (learn.microsoft.com/rest/api/storageservices/list-blobs#response-body). A page
-// has 5 to 10 MB of it, of which package encoding/xml reads 20 MB in a second: a
-// million blobs would take a minute and a half of computing. This reads only what
-// such an answer is made of, and refuses the rest of XML.
+// (learn.microsoft.com/rest/api/storageservices/list-blobs#response-body). A page has 5
+// to 10 MB. Package encoding/xml reads 20 MB a second, so a million blobs would take 90
+// seconds of CPU time. This parser reads only what such a response contains, and rejects
+// the rest of XML.
 
-// errListBroken is wrapped by the errors of an answer that ended too early.
+// errListBroken is wrapped by the errors of a response that ended early.
 var errListBroken = errors.New("the list ended early")
 
-// errNotList says that an answer is something else, such as a page of a proxy.
+// errNotList reports a response that is something else, such as a proxy's page.
 var errNotList = errors.New("the response is not a list of blobs")
 
-// maxText is the longest text or tag, in bytes. Of metadata there are at most 8 KiB,
-// of which escaping makes six times as many.
+// maxText is the length limit of a string or tag, in bytes. Metadata has at most 8 KiB,
+// and escaping makes six times as much of it.
 const maxText = 64 << 10
 
-// parsePage reads one answer.
+// parsePage reads one response.
 func parsePage(body io.Reader) (page, error) {
 	p := &pageParser{elements: elements{r: bufio.NewReaderSize(body, maxText), known: make(map[string]string)}}
 	for {
@@ -48,16 +48,16 @@ func parsePage(body io.Reader) (page, error) {
 	}
 }
 
-// pageParser makes a page of elements.
+// pageParser builds a page from elements.
 type pageParser struct {
 	elements
 	page page
 	blob Properties
-	name string // of the blob or the folder
+	name string // of the blob or folder
 }
 
-// take takes what an element says that ends here. Its place counts, not only its
-// name: blobs may have metadata of any name.
+// take handles the element that ends here. Its path counts, not only its name: metadata
+// can have any name.
 func (p *pageParser) take() (err error) {
 	if p.path[0] != "EnumerationResults" {
 		return errNotList
@@ -87,7 +87,8 @@ func (p *pageParser) take() (err error) {
 	return err
 }
 
-// decodeName returns a name, which is percent-encoded where XML cannot hold it.
+// decodeName returns a name. Names with characters that XML cannot hold are
+// percent-encoded.
 func (p *pageParser) decodeName() (string, error) {
 	if !p.encoded {
 		return string(p.text), nil
@@ -108,7 +109,7 @@ func (p *pageParser) property(element string) (err error) {
 	case "AccessTier":
 		p.blob.Tier = string(p.text)
 	case "Etag":
-		// Azure has its quotes in headers only.
+		// Azure sends the quotes in headers only.
 		p.blob.ETag = `"` + strings.Trim(string(p.text), `"`) + `"`
 	}
 	if err != nil {
@@ -117,26 +118,26 @@ func (p *pageParser) property(element string) (err error) {
 	return nil
 }
 
-// elements reads tags and the texts between them.
+// elements reads tags and the character data between them.
 type elements struct {
 	r     *bufio.Reader
-	path  []string          // of the element that begins or ends here, from the root
+	path  []string          // of the current element, from the root
 	known map[string]string // names of elements
 
 	closes  bool   // the element ends here
 	text    []byte // before the tag, if it closes
 	encoded bool   // the element has Encoded="true"
 
-	isEmpty bool // the element that has begun ends without a tag of its own
+	isEmpty bool // the current element is empty and has no end tag
 }
 
-// next goes on to the next tag of an element; one that is empty opens and closes.
-// It reports false at the end.
+// next moves on to the next tag. An empty element opens and closes. At the end next
+// returns false.
 func (e *elements) next() (more bool, err error) {
 	if e.closes && len(e.path) > 0 {
 		e.path = e.path[:len(e.path)-1]
 		if len(e.path) == 0 {
-			return false, nil // what follows the root does not matter
+			return false, nil // what follows the root is ignored
 		}
 	}
 	if e.isEmpty {
@@ -187,10 +188,10 @@ func (e *elements) open(tag []byte) error {
 	return nil
 }
 
-// maxDepth is more than an answer has.
+// maxDepth is more than a list needs.
 const maxDepth = 16
 
-// read returns what is before a character.
+// read returns what precedes a character.
 func (e *elements) read(end byte) ([]byte, error) {
 	text, err := e.r.ReadSlice(end)
 	switch {
@@ -207,10 +208,10 @@ func (e *elements) read(end byte) ([]byte, error) {
 	}
 }
 
-// references are the characters that XML has names for.
+// references are XML's named characters.
 var references = map[string]byte{"amp": '&', "lt": '<', "gt": '>', "quot": '"', "apos": '\''}
 
-// unescape appends a text to another one, without its references to characters.
+// unescape appends character data, with its references resolved.
 func unescape(to, text []byte) ([]byte, error) {
 	for {
 		plain, rest, found := bytes.Cut(text, []byte("&"))
@@ -235,7 +236,7 @@ func unescape(to, text []byte) ([]byte, error) {
 	}
 }
 
-// character is what a reference such as #65 or #x41 stands for.
+// character resolves a numeric reference such as #65 or #x41.
 func character(reference string) (rune, bool) {
 	digits, ok := strings.CutPrefix(reference, "#")
 	base := 10

@@ -15,31 +15,27 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-// NetworkReport is how the requests of a container get to the storage. Nothing in
-// it is secret.
+// NetworkReport is how requests reach the storage. It contains no secrets.
 type NetworkReport struct {
 	Host      string // and port of the storage
 	Proxy     transport.Proxy
 	CAs       []transport.CAFile
-	Addresses []netip.Addr // of the first hop: the host, or the proxy
-	// Private is set where all addresses are those of private networks, as those of
-	// private endpoints are.
+	Addresses []netip.Addr // of the first hop: the host or the proxy
+	// Private is set if all addresses are private, as those of private endpoints are.
 	Private bool
 	Issuer  string    // of the certificate
 	Expires time.Time // of the certificate
-	// Answered is set where Azure, or an emulator, has answered. Only then
-	// Skew is known, by which this machine's clock is behind; it is less than a
-	// second off.
+	// Answered is set if Azure, or an emulator, responded. Only then is Skew known: how far
+	// this machine's clock is behind, to the second.
 	Answered bool
 	Skew     time.Duration
 	Steps    []transport.Step
 }
 
-// MaxSkew is the difference of the clocks that does no harm yet.
+// MaxSkew is the clock difference that does no harm.
 const MaxSkew = explain.MaxSkew
 
-// SkewAdvice says what is wrong with this machine's clock, and what mends it; ""
-// where it is right.
+// SkewAdvice describes this machine's clock error and its fix; "" if the clock is right.
 func (r NetworkReport) SkewAdvice() string {
 	if !r.Answered || r.Skew.Abs() <= MaxSkew {
 		return ""
@@ -47,8 +43,8 @@ func (r NetworkReport) SkewAdvice() string {
 	return explain.ClockProblem(r.Skew)
 }
 
-// Network finds out how requests get to the storage. It sends one, without a
-// credential, on a connection of its own; any answer of Azure's is a good one.
+// Network finds out how requests reach the storage. It sends one request, without a
+// credential and on a new connection. Any response from Azure is a success.
 func (c *Container) Network(ctx context.Context) NetworkReport {
 	var report NetworkReport
 	sender, ok := c.transport.(*transport.Transport)
@@ -59,7 +55,7 @@ func (c *Container) Network(ctx context.Context) NetworkReport {
 	report.Host, report.Proxy, report.CAs = endpoint.AddressOf(to), sender.Environment().ProxyFor(to), sender.Environment().CAs
 	request, err := http.NewRequestWithContext(ctx, http.MethodHead, c.explain.URL+"?restype=container", nil)
 	if err != nil {
-		return report // it is a URL
+		return report // it is a valid URL
 	}
 	response, trace, err := sender.Trace(request)
 	last := &trace.Steps[len(trace.Steps)-1]
@@ -74,7 +70,7 @@ func (c *Container) Network(ctx context.Context) NetworkReport {
 		report.Skew, _ = explain.SkewOf(response.Header, time.Now())
 	}
 	if response != nil {
-		_ = response.Body.Close() // a HEAD has none
+		_ = response.Body.Close() // HEAD has no body
 	}
 	report.Steps, report.Addresses = trace.Steps, trace.Addresses
 	report.Private = len(trace.Addresses) > 0

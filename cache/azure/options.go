@@ -12,42 +12,42 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
-// Options say where a container is and how to sign in. The container's name
-// is required, and one of ConnectionString, SASURL, AccountName and Endpoint. The
-// first of them that is set counts.
+// Options say where a container is and how to sign in. Container is required, and one of
+// ConnectionString, SASURL, AccountName and Endpoint. The first of these that is set
+// counts.
 type Options struct {
 	Container string
 
-	// ConnectionString, when set, decides account, endpoint and credential.
+	// ConnectionString, if set, decides the account, the endpoint and the credential.
 	ConnectionString endpoint.Secret
-	// ConnectionVariable is the variable that holds it, for errors; "" is
+	// ConnectionVariable is the variable that holds it, for errors; the default is
 	// AZURE_STORAGE_CONNECTION_STRING.
 	ConnectionVariable string
 
-	// SASURL, when set, decides account and credential, see [endpoint.ParseSASURL].
+	// SASURL, if set, decides the account and the credential, see [endpoint.ParseSASURL].
 	SASURL endpoint.Secret
 
 	AccountName string
 	// Endpoint is the whole blob endpoint, such as
-	// https://ACCOUNT.blob.core.usgovcloudapi.net; without it, the one of
+	// https://ACCOUNT.blob.core.usgovcloudapi.net. The default is the endpoint of
 	// AccountName in Cloud.
 	Endpoint string
-	// Cloud is a name of [signin.CloudNames]; "" stands for that of Endpoint.
+	// Cloud is one of [signin.CloudNames]; the default is the cloud of Endpoint.
 	Cloud string
-	// SignIn is a name of [signin.Names]; "" stands for the first source that works.
+	// SignIn is one of [signin.Names]; the default is the first source that works.
 	SignIn string
-	// Credential, when set, takes the place of SignIn.
+	// Credential, if set, is used instead of SignIn.
 	Credential azcore.TokenCredential
-	// TrustedHosts are the hosts outside Azure that may get tokens. An endpoint is no
+	// TrustedHosts are the hosts outside Azure that may receive tokens. Endpoint is not
 	// consent: it may come from a checkout.
 	TrustedHosts endpoint.TrustedHosts
 
-	// Limits of the requests; zero stands for [transport.DefaultLimits].
+	// Limits of the requests; zero means [transport.DefaultLimits].
 	Limits transport.Limits
-	// Ranges of the downloads; zero stands for [download.DefaultRanges].
+	// Ranges of the downloads; zero means [download.DefaultRanges].
 	Ranges download.Ranges
-	// Environment is the way to the servers, and Transport who sends the requests;
-	// nil stands for that of [transport.New].
+	// Environment has the proxies and certificate authorities. Transport sends the requests;
+	// nil means a new one for Environment.
 	Environment transport.Environment
 	Transport   policy.Transporter
 
@@ -76,10 +76,10 @@ func (o Options) account() (at endpoint.URL, in signin.Cloud, err error) {
 	return at, in, nil
 }
 
-// sendsTokens reports whether requests may carry the token of a sign-in.
+// sendsTokens reports whether requests may carry a token.
 func (o Options) sendsTokens() bool { return o.Credential != nil || o.SignIn != signin.Anonymous }
 
-// tokensFor returns who signs in.
+// tokensFor returns the tokens of the configured credential.
 func (o Options) tokensFor(in signin.Cloud, client azcore.ClientOptions) (*signin.Tokens, error) {
 	switch {
 	case o.tokens != nil:

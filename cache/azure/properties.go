@@ -9,47 +9,45 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 )
 
-// What people do with a cache, and a cache itself never does.
-
-// Properties are what the storage tells of a blob without its body.
+// Properties are what the storage reports of a blob without its body.
 type Properties struct {
 	Name     string
 	Size     int64
 	ETag     string
 	Modified time.Time // by the storage's clock, in seconds
 	Metadata cache.Metadata
-	// Tier is the access tier, such as Hot; "" where the storage does not tell. What is
-	// in the tier Archive cannot be read.
+	// Tier is the access tier, such as Hot; "" if unknown. Blobs in the Archive tier cannot
+	// be read.
 	Tier string
 }
 
-// TierArchive is the [Properties.Tier] of what cannot be read.
+// TierArchive is the [Properties.Tier] of blobs that cannot be read.
 const TierArchive = string(blob.AccessTierArchive)
 
-// Properties looks at the blob called name, or returns [cache.ErrNotFound]. It
-// needs the right to read it.
+// Properties returns the properties of a blob, or [cache.ErrNotFound]. It needs
+// permission to read. Only commands use it, and a Put that was refused.
 func (c *Container) Properties(ctx context.Context, name string) (Properties, error) {
 	client, err := c.clients.acquire(ctx, reads)
 	if err != nil {
-		return Properties{}, c.explain.Error(ctx, "look at", name, err)
+		return Properties{}, c.explain.Error(ctx, "inspect", name, err)
 	}
 	defer client.release()
-	answer, err := client.GetProperties(withBlobName(ctx, name), nil)
+	response, err := client.GetProperties(withBlobName(ctx, name), nil)
 	if err != nil {
-		return Properties{}, c.explain.Error(ctx, "look at", name, err)
+		return Properties{}, c.explain.Error(ctx, "inspect", name, err)
 	}
-	p := Properties{Name: name, Metadata: metadataOf(answer.Metadata)}
-	if answer.ContentLength != nil {
-		p.Size = *answer.ContentLength
+	p := Properties{Name: name, Metadata: metadataOf(response.Metadata)}
+	if response.ContentLength != nil {
+		p.Size = *response.ContentLength
 	}
-	if answer.ETag != nil {
-		p.ETag = string(*answer.ETag)
+	if response.ETag != nil {
+		p.ETag = string(*response.ETag)
 	}
-	if answer.LastModified != nil {
-		p.Modified = *answer.LastModified
+	if response.LastModified != nil {
+		p.Modified = *response.LastModified
 	}
-	if answer.AccessTier != nil {
-		p.Tier = *answer.AccessTier
+	if response.AccessTier != nil {
+		p.Tier = *response.AccessTier
 	}
 	return p, nil
 }

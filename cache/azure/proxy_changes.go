@@ -15,25 +15,25 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-// A proxy or gateway on the way may change what the storage sends: compress it, take
-// away its length or its ranges, or headers of Azure's. What then is not what it should be
-// says nothing of the stored blob.
+// A proxy or gateway may modify responses: compress them, or remove their length, their
+// range or Azure's headers. A damaged entry in such a response does not mean that the
+// stored blob is damaged.
 
-// withoutTransforms asks whoever stands between to change nothing.
+// withoutTransforms asks proxies to change nothing.
 func withoutTransforms(ctx context.Context) context.Context {
 	return policy.WithHTTPHeader(ctx, http.Header{"Accept-Encoding": {"identity"}, "Cache-Control": {"no-transform"}})
 }
 
-// download sends a request for a range, and returns the response's header, too.
+// download requests a range, and returns the raw response as well.
 func (r *remoteBlob) download(ctx context.Context, options *blob.DownloadStreamOptions) (blob.DownloadStreamResponse, *http.Response, error) {
 	var raw *http.Response
 	response, err := r.client.DownloadStream(policy.WithCaptureResponse(withoutTransforms(ctx), &raw), options)
 	return response, raw, err
 }
 
-// proxyDoubt says why a response may not have the bytes that the storage has sent;
-// nil where nothing points to that. Azure itself gives a blob its length, a strong ETag,
-// the range that was asked for, and no encoding but one that its writer has set.
+// proxyDoubt returns why a response may not have the bytes that the storage sent; nil if
+// nothing points to that. Azure itself always sends the length, a strong ETag, the
+// requested range, and no encoding but one that the blob's writer set.
 func proxyDoubt(response *http.Response, ranged bool) error {
 	if response == nil {
 		return nil // a transport of a test
@@ -60,7 +60,7 @@ func proxyDoubt(response *http.Response, ranged bool) error {
 	return fmt.Errorf("a proxy or gateway modified the response (%s)", why)
 }
 
-// withDoubt adds to an error of the answer to a request for a range what has changed that.
+// withDoubt adds how a response was modified to its error.
 func withDoubt(err error, response *http.Response) error {
 	if doubt := proxyDoubt(response, true); doubt != nil {
 		return fmt.Errorf("%w: %w", err, doubt)
@@ -68,11 +68,11 @@ func withDoubt(err error, response *http.Response) error {
 	return err
 }
 
-// strongETag is an ETag as the storage has sent it: a proxy that compresses makes it weak.
+// strongETag is the ETag as the storage sent it: a proxy that compresses makes it weak.
 func strongETag(etag *azcore.ETag) *azcore.ETag {
 	if etag == nil {
 		return nil
 	}
-	it := azcore.ETag(strings.TrimPrefix(string(*etag), "W/"))
-	return &it
+	got := azcore.ETag(strings.TrimPrefix(string(*etag), "W/"))
+	return &got
 }

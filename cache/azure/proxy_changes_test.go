@@ -95,7 +95,7 @@ func TestProxyThatChangesResponses(t *testing.T) {
 			r.Header.Set("Content-Encoding", "gzip")
 			r.Header.Set("Via", "1.1 squid")
 			return replaceBody(r, gzipped)
-		}, "(Content-Encoding: gzip, Via: 1.1 squid); as it came"},
+		}, "(Content-Encoding: gzip, Via: 1.1 squid); the entry that arrived"},
 		"compressed, with a length": {func(r *http.Response) error {
 			r.Header.Set("Content-Encoding", "gzip")
 			err := replaceBody(r, gzipped)

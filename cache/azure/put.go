@@ -14,10 +14,10 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
 )
 
-// Put implements [cache.Blobs] with one Put Blob of known length: an identity
-// that may create but not overwrite may do nothing else (Put Block needs
-// blobs/write). Not UploadFile or UploadBuffer, which lose the condition above
-// 256 MiB and overwrite (azblob 1.8.3).
+// Put implements [cache.Blobs] with one Put Blob of known length. An identity that may
+// create but not overwrite can do nothing else (Put Block needs blobs/write). Not
+// UploadFile or UploadBuffer: above 256 MiB they lose the condition and overwrite (azblob
+// 1.8.3).
 func (c *Container) Put(ctx context.Context, name string, body io.ReadSeeker, metadata cache.Metadata) error {
 	anyETag := azcore.ETagAny
 	err := c.write(ctx, "put", name, blob.ModifiedAccessConditions{IfNoneMatch: &anyETag}, body, metadata)
@@ -27,17 +27,16 @@ func (c *Container) Put(ctx context.Context, name string, body io.ReadSeeker, me
 	return err
 }
 
-// exists reports whether a blob is there that must not be written. The service may
-// look at rights before it looks at the condition: then an identity that may only
-// create is told that it may not do this, not that there is such a blob. (For a SAS
-// it does so, azure-cli#19203; for roles the documentation says neither.)
+// exists reports whether the blob exists already. The service may check permissions
+// before the condition. Then an identity that may only create gets 403 instead of 412 for
+// an existing blob. For a SAS it does (azure-cli#19203); for roles the documentation does
+// not say.
 func (c *Container) exists(ctx context.Context, name string) bool {
 	_, err := c.Properties(ctx, name)
 	return err == nil
 }
 
-// Replace implements [cache.Blobs] with one Put Blob, If-Match. It needs
-// blobs/write.
+// Replace implements [cache.Blobs] with one Put Blob and If-Match. It needs blobs/write.
 func (c *Container) Replace(ctx context.Context, name, etag string, body io.ReadSeeker, metadata cache.Metadata) error {
 	match := azcore.ETag(etag)
 	return c.write(ctx, "replace", name, blob.ModifiedAccessConditions{IfMatch: &match}, body, metadata)
@@ -69,7 +68,7 @@ func (c *Container) write(ctx context.Context, operation, name string, condition
 	return nil
 }
 
-// keepOpen hides a body's Close from the SDK, which calls it between tries.
+// keepOpen hides a body's Close from the SDK, which calls it between retries.
 type keepOpen struct{ io.ReadSeeker }
 
 func (keepOpen) Close() error { return nil }

@@ -155,7 +155,7 @@ func TestNoErrorTellsASecret(t *testing.T) {
 				wg.Go(func() {
 					_, listing := listed(t.Context(), c, "v1/")
 					_, looking := c.Properties(t.Context(), "a")
-					for what, err := range map[string]error{"list": listing, "look at": looking, "delete": c.Delete(t.Context(), "a", "")} {
+					for what, err := range map[string]error{"list": listing, "inspect": looking, "delete": c.Delete(t.Context(), "a", "")} {
 						if err == nil {
 							t.Errorf("%s: got no error", what)
 						}

@@ -10,8 +10,9 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
-// clientOptions is what all clients of the SDK share. Retries live here and
-// nowhere else, but for the bodies of answers (see stream).
+// clientOptions configures all clients of the SDK. This is the only layer that retries,
+// except for a request on a dead connection (package transport), a body that breaks
+// (package download) and a list page that ends early (list.go).
 func clientOptions(sender policy.Transporter) azcore.ClientOptions {
 	return azcore.ClientOptions{
 		Transport: sender,
@@ -24,11 +25,11 @@ func clientOptions(sender policy.Transporter) azcore.ClientOptions {
 	}
 }
 
-// IdleTimeout is the longest time for which a request may be in work without
-// sending or receiving a byte of a body: before the first one, or between two. It
-// leaves out a body that breaks again before it has moved.
+// IdleTimeout is the longest time that a request may take without moving a byte of a
+// body: before the first byte, or between two. It does not cover a body that breaks again
+// before it has moved.
 func IdleTimeout(l transport.Limits) time.Duration {
 	const tries = transport.MaxRetries + 1
-	const again = 1 // on a fresh connection, see package transport
+	const again = 1 // on a new connection, see package transport
 	return signin.Limit + (tries+again)*(l.Connect+l.FirstByte) + transport.MaxRetries*transport.MaxRetryDelay + 2*l.Stall
 }

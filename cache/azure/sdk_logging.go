@@ -8,16 +8,16 @@ import (
 	azlog "github.com/Azure/azure-sdk-for-go/sdk/azcore/log"
 )
 
-// sdkLogging makes the SDK print requests and responses to stderr. Bodies of errors may
-// repeat a SAS, which nothing there redacts.
+// sdkLogging makes the SDK print requests and responses to stderr. Error bodies may
+// repeat a SAS, which the SDK does not redact there.
 const sdkLogging = "AZURE_SDK_GO_LOGGING"
 
-// SilenceLibraries keeps what libraries print out of the output of this process. The SDK has read
-// its variable before main begins, so that its listener is taken away; the variable is
-// unset for the programs that this one starts. Package net/http prints to the standard
-// logger what servers send unasked, and with GODEBUG=http2debug=1 all headers.
+// SilenceLibraries keeps the output of libraries out of this process. The SDK reads its
+// variable before main begins, so its listener is removed; the variable is unset for
+// child processes. Package net/http prints unsolicited responses to the standard logger
+// and, with GODEBUG=http2debug=1, all headers.
 func SilenceLibraries() {
 	azlog.SetListener(nil)
-	_ = os.Unsetenv(sdkLogging) // it fails for names that no variable has
+	_ = os.Unsetenv(sdkLogging) // it fails for invalid names only
 	log.SetOutput(io.Discard)
 }

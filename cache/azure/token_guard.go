@@ -9,11 +9,11 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
-// tokenGuard is the last policy before a request is sent. With it no mistake above, in
-// the SDK or here, sends a token to another server than the one that was agreed on, nor
-// anything to a server that has asked for a foreign token.
+// tokenGuard is the last policy before a request is sent. Even if the SDK or this package
+// has a bug, no token goes to a host other than the endpoint's, and nothing goes to a
+// server that has requested a token for another service.
 type tokenGuard struct {
-	origin string // of the endpoint: its scheme, host and port
+	origin string // scheme, host and port of the endpoint
 	tokens *signin.Tokens
 }
 

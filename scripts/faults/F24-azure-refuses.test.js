@@ -32,7 +32,7 @@ const cases = {
   F24_401: {
     status: 401,
     code: 'InvalidAuthenticationInfo',
-    line: /refused to get \(401 InvalidAuthenticationInfo\): the AccountKey in AZURE_STORAGE_CONNECTION_STRING is not a key of the account devstoreaccount1 /,
+    line: /refused to get \(401 InvalidAuthenticationInfo\): the AccountKey in AZURE_STORAGE_CONNECTION_STRING is not a key of the account devstoreaccount1, /,
   },
   F24_403_without_a_code: {
     status: 403,
@@ -42,7 +42,7 @@ const cases = {
   F24_409_of_a_public_container: {
     status: 409,
     code: 'PublicAccessNotPermitted',
-    line: /the account devstoreaccount1 allows no reading without a sign-in/,
+    line: /the account devstoreaccount1 does not allow anonymous reads/,
   },
 };
 

@@ -24,7 +24,7 @@ fullTest('re-encoding-proxy_damages_no_entry', async (t) => {
   fixture.recorder.fault = squid;
   fixture.recorder.take();
   const line =
-    /a proxy or gateway on the way has changed the response \(Content-Encoding: gzip, Via: 1\.1 squid\)/;
+    /a proxy or gateway modified the response \(Content-Encoding: gzip, Via: 1\.1 squid\)/;
   await assertUndisturbed(machine, expectedOfMany(tasks, line));
   assert.equal(remoteHits(machine), 0);
   const requests = fixture.recorder.take();

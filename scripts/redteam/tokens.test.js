@@ -58,7 +58,7 @@ redTest('foreign_challenge', async (t) => {
     `${attacker.url}/account`,
     certificate.cert,
   );
-  const line = `is not Azure Storage: it asks for a token of another service ("${resource}/.default"), gets none`;
+  const line = `is not Azure Storage: it requested a token for another service ("${resource}/.default"), got none`;
 
   /** Asserts that the server got what one of Azure would, and then nothing. */
   const assertRefused = (/** @type {number} */ most) => {
@@ -99,7 +99,7 @@ redTest('foreign_endpoint', async (t) => {
     { HTTPS_PROXY: proxy.urlWithPassword },
   );
   const line =
-    /the endpoint's host attacker\.example is not one of Azure Storage, .* set the environment variable NX_AZURE_CACHE_TRUSTED_HOSTS=attacker\.example/;
+    /the endpoint's host attacker\.example does not belong to Azure Storage, .* set the environment variable NX_AZURE_CACHE_TRUSTED_HOSTS=attacker\.example/;
 
   const outcome = await fixture.build(machine);
   assert.deepEqual(attacker.got, []);

@@ -6,12 +6,12 @@ import (
 	"net/url"
 )
 
-// AddressOf is the host and port that a URL leads to.
+// AddressOf is the host and port of a URL.
 func AddressOf(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), DefaultPort(u.Scheme)))
 }
 
-// DefaultPort is the usual port of a scheme, of services and proxies.
+// DefaultPort is the default port of a scheme, for services and proxies.
 func DefaultPort(scheme string) string {
 	switch scheme {
 	case "http":

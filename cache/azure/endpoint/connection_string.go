@@ -11,19 +11,19 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/unwrap"
 )
 
-// ConnectionString is a connection string in parts.
+// ConnectionString is a parsed connection string.
 type ConnectionString struct {
 	Endpoint string // of the blob service, without a slash at its end
-	Account  string // of Key; "" where a SAS signs in
-	Key      Secret // in base64; "" where a SAS signs in
+	Account  string // of Key; "" with a SAS
+	Key      Secret // base64; "" with a SAS
 	SAS      Secret // a query without its question mark
 	// Proxy is the URL of the proxy to the emulator, or "". Only the emulator has one.
 	Proxy Secret
-	// Odd says what is wrong with parts that are used all the same, as the SDK uses them.
+	// Odd describes parts that look wrong but are used, as the SDK uses them.
 	Odd []string
 }
 
-// development is what the emulator's short form means. Account and key are published
+// development is the meaning of the emulator's short form. Its account and key are public
 // (learn.microsoft.com/azure/storage/common/storage-connect-azurite).
 const development = "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;" +
 	"AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;" +
@@ -41,14 +41,14 @@ const (
 	partProxy    = "DevelopmentStorageProxyUri"
 )
 
-// ParseConnectionString reads a connection string as it arrives, perhaps behind the name
-// of its variable. What @azure/storage-blob takes, it takes with the same endpoint,
-// account and credential (extractConnectionStringParts, version 12.34.0): application and
-// cache often share one. It also takes what only the SDK for Go does: a key without
-// DefaultEndpointsProtocol or EndpointSuffix.
+// ParseConnectionString reads a connection string as users provide it, possibly after the
+// name of its variable. It accepts what @azure/storage-blob accepts, with the same
+// endpoint, account and credential (extractConnectionStringParts, version 12.34.0),
+// because an application and the cache often share one. It also accepts what only the SDK
+// for Go does: a key without DefaultEndpointsProtocol or EndpointSuffix.
 //
-// It is stricter in one thing: the endpoint must be one that [Parse] reads, and
-// https unless it is on this machine. The error shows nothing of the string.
+// It is stricter in one point: the endpoint must be one that [Parse] accepts, and https
+// unless it is on this machine. The error contains nothing of the string.
 func ParseConnectionString(secret Secret, names ...string) (ConnectionString, error) {
 	text := unwrap.Value(secret.Reveal(), names...)
 	c, err := parseConnectionString(text)
@@ -84,14 +84,14 @@ func parseConnectionString(text string) (ConnectionString, error) {
 	return c, c.makeEndpoint(text, account)
 }
 
-// isKeyUsed reports whether a key signs in. With both, a SAS does unless
-// DefaultEndpointsProtocol is there, too.
+// isKeyUsed reports whether a key signs in. With a key and a SAS, the SAS does unless
+// DefaultEndpointsProtocol is set.
 func isKeyUsed(text string) bool {
 	_, hasSAS := valueOf(text, partSAS)
 	return !hasSAS || isKeyOfSDK(text)
 }
 
-// isKeyOfSDK reports whether a key signs in with the SDK for JavaScript.
+// isKeyOfSDK reports whether the SDK for JavaScript would sign in with a key.
 func isKeyOfSDK(text string) bool {
 	return strings.Contains(text, partProtocol+"=") && strings.Contains(text, partKey+"=")
 }
@@ -123,7 +123,7 @@ func (c *ConnectionString) readKey(text, endpoint string) error {
 	return c.makeEndpoint(text, c.Account)
 }
 
-// makeEndpoint makes the endpoint of a string that names none.
+// makeEndpoint builds the endpoint of a string without BlobEndpoint.
 func (c *ConnectionString) makeEndpoint(text, account string) error {
 	if account == "" {
 		return errors.New("it needs an AccountName or BlobEndpoint")
@@ -158,7 +158,7 @@ func (c *ConnectionString) readEndpoint(text string) error {
 	return nil
 }
 
-// noteLineBreaks notes parts that a line break ends: the rest of them is ignored.
+// noteLineBreaks notes parts with a line break; what follows the break is ignored.
 func (c *ConnectionString) noteLineBreaks(text string) {
 	for _, name := range partNames {
 		for element := range strings.SplitSeq(text, ";") {
@@ -170,10 +170,10 @@ func (c *ConnectionString) noteLineBreaks(text string) {
 	}
 }
 
-// partNames are all names of parts that matter here.
+// partNames are the names of all parts that are read.
 var partNames = []string{partProtocol, partAccount, partKey, partSAS, partEndpoint, partSuffix, partEmulator, partProxy}
 
-// withUsualNames spells the names of parts as the SDK does, which minds the case, and
+// withUsualNames spells the names of parts as the SDK does, which is case-sensitive, and
 // removes white space around them.
 func withUsualNames(text string) string {
 	elements := strings.Split(text, ";")
@@ -188,8 +188,8 @@ func withUsualNames(text string) string {
 	return strings.Join(elements, ";")
 }
 
-// valueOf returns the value of the first part with a name. White space around parts is not
-// part of them.
+// valueOf returns the value of the first part with this name. White space around parts is
+// ignored.
 func valueOf(text, name string) (value string, ok bool) {
 	for element := range strings.SplitSeq(text, ";") {
 		element = trimSpace(element)
@@ -211,11 +211,11 @@ func trimSpace(text string) string {
 	return strings.TrimFunc(text, func(r rune) bool { return unicode.IsSpace(r) && r != '\u0085' || r == '\ufeff' })
 }
 
-// endsLine reports whether a character ends a line for a regular expression of JavaScript.
+// endsLine reports whether a JavaScript regular expression ends a line at r.
 func endsLine(r rune) bool { return slices.Contains([]rune{'\n', '\r', '\u2028', '\u2029'}, r) }
 
-// lenientBase64 decodes as Node does: also the alphabet of URLs, without padding, and
-// without the characters that are none. isClean is false where there were such.
+// lenientBase64 decodes as Node does: also the URL alphabet, without padding, ignoring
+// invalid characters. isClean is false if there were any.
 func lenientBase64(text string) (decoded []byte, isClean bool) {
 	isClean = true
 	var digits strings.Builder
@@ -233,15 +233,14 @@ func lenientBase64(text string) (decoded []byte, isClean bool) {
 		}
 	}
 	whole := digits.String()
-	if len(whole)%4 == 1 { // the last digit alone makes no byte
+	if len(whole)%4 == 1 { // a single last digit makes no byte
 		whole = whole[:len(whole)-1]
 	}
-	decoded, _ = base64.RawStdEncoding.DecodeString(whole) // nothing else is in it
+	decoded, _ = base64.RawStdEncoding.DecodeString(whole) // only valid digits are left
 	return decoded, isClean
 }
 
-// queryOf makes of a SAS what a URL may have behind its question mark, as the parser of
-// URLs in JavaScript does.
+// queryOf encodes a SAS as JavaScript's URL parser encodes a query.
 func queryOf(sas string) string {
 	sas, _, _ = strings.Cut(sas, "#")
 	var b strings.Builder

@@ -1,9 +1,9 @@
-// Package endpoint reads what users configure to say where a storage account is and
-// which secret opens it: endpoint URLs, connection strings, SAS URLs, the names of
-// accounts and containers, and the hosts that may receive tokens.
+// Package endpoint reads the settings that say where a storage account is and which
+// secret opens it: endpoint URLs, connection strings, SAS URLs, the names of accounts and
+// containers, and the hosts that may receive tokens.
 //
 // It checks strings and sends nothing. Its errors never contain the string, because the
-// string may be a secret in the wrong place.
+// string may be a misplaced secret. It must not know the Azure SDK.
 package endpoint
 
 import (
@@ -18,27 +18,27 @@ import (
 	"strings"
 )
 
-// URL is that of a blob service in parts. An endpoint comes from nx.json or
-// from a variable, and it stands in errors and in commands that people paste. So it
-// has a small grammar of its own: what [url.Parse] takes is far more.
+// URL is the URL of a blob service in parts. An endpoint comes from nx.json or a
+// variable, and appears in errors and in commands that people paste. So it has a small
+// grammar of its own; [url.Parse] accepts far more.
 type URL struct {
 	Scheme string // http or https
 	Host   string // a name or an address in lower case; IPv6 without brackets
-	Port   string // "": the default of the scheme
+	Port   string // "" means the default of the scheme
 	Path   string // such as /devstoreaccount1, or ""
 }
 
 const (
 	label   = `[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?`
 	segment = `/[A-Za-z0-9._-]+`
-	// maxEndpoint, in bytes, is more than any has. Lines of ours name it.
+	// maxEndpoint is more than any endpoint needs, in bytes. Error lines contain it.
 	maxEndpoint = 400
 )
 
 var (
 	endpoints = regexp.MustCompile(`^((?i)https?)://(?:(` + label + `(?:\.` + label + `)*)|\[([0-9A-Fa-f:.]+)\])(?::([0-9]{1,5}))?((?:` + segment + `)*)/?$`)
-	// numericEnds are last labels by which some resolvers take a name for an address:
-	// 127.1, 2130706433 and 0x7f000001 all are 127.0.0.1 to them.
+	// numericEnds are last labels that make some resolvers read a name as an address: 127.1,
+	// 2130706433 and 0x7f000001 all mean 127.0.0.1 to them.
 	numericEnds = regexp.MustCompile(`(?i)(^|\.)([0-9]+|0x[0-9a-f]*)$`)
 	onlyDots    = regexp.MustCompile(`/\.+(/|$)`)
 )
@@ -53,8 +53,8 @@ func Parse(text string) (URL, bool) {
 	return e, isHost(e.Host, parts[3] != "") && (e.Port == "" || isPort(e.Port))
 }
 
-// isHost reports whether a string in the grammar of [endpoints] is a host. A string
-// that looks like an address must be one.
+// isHost reports whether a string in the grammar of [endpoints] is a host. A string that
+// looks like an address must be a valid one.
 func isHost(text string, inBrackets bool) bool {
 	address, err := netip.ParseAddr(text)
 	switch {
@@ -78,16 +78,16 @@ func (e URL) IsLoopback() bool {
 	return e.Host == "localhost" || net.ParseIP(e.Host).IsLoopback()
 }
 
-// IsSafe reports whether a secret may be sent: with TLS, or on this machine.
+// IsSafe reports whether secrets may be sent: with TLS, or on this machine.
 func (e URL) IsSafe() bool { return e.Scheme == "https" || e.IsLoopback() }
 
-// Address is the host and the port.
+// Address is the host and port.
 func (e URL) Address() string { return net.JoinHostPort(e.Host, cmp.Or(e.Port, DefaultPort(e.Scheme))) }
 
 // String is the URL without a slash at its end.
 func (e URL) String() string { return e.Origin() + e.Path }
 
-// Origin is the URL without the path, as [url.URL] has its scheme and its host.
+// Origin is scheme, host and port, spelled as in [url.URL].
 func (e URL) Origin() string {
 	host := e.Host
 	if strings.Contains(host, ":") {
@@ -99,9 +99,9 @@ func (e URL) Origin() string {
 	return e.Scheme + "://" + host
 }
 
-// Check returns an error unless text is the URL of a blob service: https, a
-// host, perhaps a port and a path of plain segments. A token is sent with every
-// request, hence https.
+// Check returns an error unless text is the URL of a blob service: https, a host, an
+// optional port, and a path of plain segments. It must be https because every request
+// carries a token.
 func Check(text string) error {
 	const want = "an endpoint looks like https://ACCOUNT.blob.core.windows.net"
 	u, err := url.Parse(text)

@@ -12,8 +12,8 @@ var (
 	containerNames = regexp.MustCompile(`^[a-z0-9](-?[a-z0-9])+$`)
 )
 
-// The Check functions return the rule that a setting breaks, without the value:
-// it may be a secret in the wrong place, and who shows it decides how.
+// The Check functions return the rule that a setting breaks, without the value. The value
+// may be a misplaced secret; the caller decides how to show it.
 
 // CheckAccountName returns an error unless name can be that of a storage account.
 func CheckAccountName(name string) error {

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// ParseProxy reads the address of a proxy; without a scheme, it is HTTP. The
-// error holds nothing of it.
+// ParseProxy reads the URL of a proxy; the default scheme is http. The error contains
+// nothing of the string.
 func ParseProxy(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if !strings.Contains(text, "://") {
@@ -18,7 +18,7 @@ func ParseProxy(text string) (*url.URL, error) {
 	case err != nil || u.Hostname() == "":
 		return nil, errors.New("not the URL of a proxy")
 	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
-		// A password with one of / ? # in it ends the host there: user:12#34@proxy.
+		// If a password contains one of / ? #, the host ends there: user:12#34@proxy.
 		return nil, errors.New("a proxy URL with more than a host and a port")
 	case !slices.Contains([]string{"http", "https", "socks5", "socks5h"}, u.Scheme):
 		return nil, errors.New("a proxy URL with an unsupported scheme (use http, https, socks5 or socks5h)")

@@ -9,16 +9,16 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/unwrap"
 )
 
-// SASURL is the URL of a container or an account with a SAS, in parts.
+// SASURL is the parsed SAS URL of a container or an account.
 type SASURL struct {
 	Endpoint  string // of the account's blob service, without a slash at its end
-	Container string // "" where the SAS is one of the account
+	Container string // "" for an account SAS
 	Token     Secret // the query
 }
 
-// ParseSASURL reads a URL such as https://ACCOUNT.blob.core.windows.net/CONTAINER?sv=…&sig=…,
-// as the portal prints it, perhaps behind the name of its variable. The error holds
-// nothing of it.
+// ParseSASURL reads a URL such as
+// https://ACCOUNT.blob.core.windows.net/CONTAINER?sv=…&sig=…, as the portal prints it,
+// possibly after the name of its variable. The error contains nothing of it.
 func ParseSASURL(secret Secret, names ...string) (SASURL, error) {
 	const want = "a SAS URL looks like https://ACCOUNT.blob.core.windows.net/CONTAINER?sv=…&sig=…"
 	u, err := url.Parse(unwrap.Value(secret.Reveal(), names...))
@@ -36,7 +36,7 @@ func ParseSASURL(secret Secret, names ...string) (SASURL, error) {
 		return SASURL{}, errors.New("it has no signature (sig); " + want)
 	}
 	endpoint, path := u.Scheme+"://"+u.Host, strings.TrimPrefix(u.Path, "/")
-	if net.ParseIP(u.Hostname()) != nil { // of an emulator: the account is the first part of the path
+	if net.ParseIP(u.Hostname()) != nil { // of an emulator: the path begins with the account
 		var account string
 		if account, path, _ = strings.Cut(path, "/"); account != "" {
 			endpoint += "/" + account

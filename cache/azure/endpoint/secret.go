@@ -11,28 +11,28 @@ import (
 
 const redacted = printable.Redacted
 
-// Secret is a text that no format verb prints.
+// Secret is a string that no format verb prints.
 type Secret string
 
 func (Secret) String() string { return redacted }
 
-// Format keeps a secret out of every verb, those that do not fit it included.
+// Format redacts a secret for every verb, even unsuitable ones.
 func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
-// MarshalText keeps a secret out of JSON and of structured logs.
+// MarshalText redacts a secret in JSON and structured logs.
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// Reveal returns the text itself.
+// Reveal returns the string itself.
 func (s Secret) Reveal() string { return string(s) }
 
 // rules are the lines that azidentity draws between the parts of an error.
 var rules = regexp.MustCompile(`-{4,}`)
 
-// Scrubber returns a text on one line, without secrets. It is a function, so
-// that no format verb shows those it knows.
+// Scrubber returns a string as one line without secrets. It is a function so that no
+// format verb prints the secrets that it knows.
 type Scrubber func(text string) string
 
-// NewScrubber returns a Scrubber that knows these secrets.
+// NewScrubber returns a Scrubber for these secrets.
 func NewScrubber(known ...Secret) Scrubber {
 	var secrets []string
 	for _, secret := range known {

@@ -9,18 +9,17 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 )
 
-// TrustedHostsVariable names the hosts outside Azure that may get tokens. It has to be
-// a variable of the process: an nx.json, and so an endpoint, is the word of a pull
-// request.
+// TrustedHostsVariable names the hosts outside Azure that may receive tokens. It must be
+// an environment variable: a pull request can change nx.json, and so the endpoint.
 const TrustedHostsVariable = "NX_AZURE_CACHE_TRUSTED_HOSTS"
 
-// TrustedHosts are hosts outside Azure that may get the token of a sign-in, each as
-// HOST:PORT in lower case. Hosts of Azure and of this machine need not be among them.
+// TrustedHosts are hosts outside Azure that may receive tokens, as HOST:PORT in lower
+// case. Hosts of Azure and of this machine need not be listed.
 type TrustedHosts []string
 
-// ParseTrustedHosts reads a list with commas between its entries. An entry is the name
-// or the address of a host (IPv6 in brackets), with a port unless that is 443. There
-// are no patterns. The error says what breaks the rule, without the list.
+// ParseTrustedHosts reads a comma-separated list. An entry is the name or address of a
+// host (IPv6 in brackets), with a port unless it is 443. There are no patterns. The error
+// names the broken rule, without the list.
 func ParseTrustedHosts(text string) (TrustedHosts, error) {
 	var hosts TrustedHosts
 	for entry := range strings.SplitSeq(text, ",") {
@@ -37,7 +36,7 @@ func ParseTrustedHosts(text string) (TrustedHosts, error) {
 	return hosts, nil
 }
 
-// HostTrust is why a host may get the token of a sign-in.
+// HostTrust is why a host may receive tokens.
 type HostTrust string
 
 // The reasons.
@@ -47,9 +46,9 @@ const (
 	NamedHost    HostTrust = "trusted by " + TrustedHostsVariable
 )
 
-// Trust returns why the token of a sign-in may be sent to an endpoint. The error says
-// that it may not, and what allows it. A token opens every storage account that its
-// owner may use, and the server that gets the token can use it as well.
+// Trust returns why a token may be sent to an endpoint. If it must not, the error says
+// how to allow it. A token is valid for every storage account of its owner, and the
+// server that receives it can use it as well.
 func (t TrustedHosts) Trust(e URL) (HostTrust, error) {
 	switch {
 	case signin.IsStorageHost(e.Host):

@@ -10,16 +10,15 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 )
 
-// versionHeader is the header in which a request says for which version of the
-// service's API it was made.
+// versionHeader is the request header with the version of the service's API.
 const versionHeader = "x-ms-version"
 
-// aboutVersion finds in a body that the version is what was refused: the words of
-// Azurite, or the header that Azure and Azure Stack name.
+// aboutVersion finds out from the body whether the version was rejected: by the words of
+// Azurite, or by the header that Azure and Azure Stack name.
 var aboutVersion = regexp.MustCompile(`(?i)\bAPI version\b|<HeaderName>\s*x-ms-version\s*</HeaderName>`)
 
-// isUnknownVersion reports whether a service does not know the version of the API. It
-// takes no request then, until somebody changes the service.
+// isUnknownVersion reports whether the service does not support the version of the API.
+// Such a service rejects every request until it is updated.
 func isUnknownVersion(response *azcore.ResponseError) bool {
 	if codeOf(response) != bloberror.InvalidHeaderValue || response.RawResponse == nil {
 		return false
@@ -28,7 +27,7 @@ func isUnknownVersion(response *azcore.ResponseError) bool {
 	return err == nil && aboutVersion.Match(body)
 }
 
-// unknownVersion says what fixes that.
+// unknownVersion explains how to fix that.
 func (c *Container) unknownVersion(response *azcore.ResponseError) string {
 	version := "?"
 	if request := response.RawResponse.Request; request != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-// ofState translates an answer that is about the state of one blob; nil where it is not.
-// An operation that people ask for gets the status itself.
+// blobState translates a response that is about the state of one blob; nil if it is not.
+// Operations of commands get the status itself.
 func (c *Container) blobState(operation, name string, response *azcore.ResponseError) error {
 	if meaningOf(response) != AboutBlob || response.StatusCode == http.StatusNotFound {
 		return nil
@@ -22,12 +22,12 @@ func (c *Container) blobState(operation, name string, response *azcore.ResponseE
 	switch {
 	case slices.Contains([]string{"put", "replace"}, operation):
 		if _, isKnown := Meanings[code]; !isKnown {
-			return nil // a name that is taken has a code of its own
+			return nil // a name that exists has a code of its own
 		}
 		return cache.ErrExists
 	case operation != "get" || response.StatusCode == http.StatusForbidden:
 		return nil
-	case code == bloberror.ConditionNotMet || code == blobModifiedWhileReading: // another one has replaced it
+	case code == bloberror.ConditionNotMet || code == blobModifiedWhileReading: // it was replaced in the meantime
 		return cache.ErrNotFound
 	case code == bloberror.BlobArchived || code == bloberror.BlobBeingRehydrated:
 		return unreadable("entries in the archive tier cannot be read (%s: %s/%s): they count as cache misses and are not replaced; a lifecycle rule of the storage account "+

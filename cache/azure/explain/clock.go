@@ -7,13 +7,12 @@ import (
 )
 
 const (
-	// MaxSkew is by how much a clock may differ from Azure's: a request that is
-	// signed with a key is refused after 15 minutes, tokens after 5.
+	// MaxSkew is how far a clock may be from Azure's. Azure rejects signatures after 15
+	// minutes, and tokens after 5.
 	MaxSkew = 5 * time.Minute
 )
 
-// clock says by how much this machine's clock is wrong, where it is, and what
-// mends that.
+// clock describes this machine's clock error and its fix; "" if the clock is right.
 func (r refusal) clock() string {
 	if !r.isSkewKnown || r.skew.Abs() <= MaxSkew {
 		return ""
@@ -21,7 +20,7 @@ func (r refusal) clock() string {
 	return ": " + ClockProblem(r.skew)
 }
 
-// ClockProblem names a difference of the clocks.
+// ClockProblem describes a clock error and its fix.
 func ClockProblem(skew time.Duration) string {
 	side := "behind"
 	if skew < 0 {
@@ -30,7 +29,7 @@ func ClockProblem(skew time.Duration) string {
 	return fmt.Sprintf("this machine's clock is %s %s Azure's: set it (`timedatectl set-ntp true`, on Windows `w32tm /resync`)", roughDuration(skew.Abs()), side)
 }
 
-// SkewOf is by how much now is behind the time of an answer.
+// SkewOf is how far now is behind the time of a response.
 func SkewOf(header http.Header, now time.Time) (time.Duration, bool) {
 	date, err := http.ParseTime(header.Get("Date"))
 	if err != nil {
@@ -39,7 +38,7 @@ func SkewOf(header http.Header, now time.Time) (time.Duration, bool) {
 	return date.Sub(now), true
 }
 
-// roughDuration is a time for people: minutes, hours or days.
+// roughDuration is a duration for people: minutes, hours or days.
 func roughDuration(d time.Duration) string {
 	switch {
 	case d < 2*time.Minute:

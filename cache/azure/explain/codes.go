@@ -21,15 +21,15 @@ type Meaning int
 
 // The meanings.
 const (
-	// AboutRequest: the request is wrong, or was changed on its way. Such codes should
-	// not come, and count for the breaker.
+	// AboutRequest: the request is wrong, or was modified on its way. Such codes should
+	// never occur; they count for the breaker.
 	AboutRequest Meaning = iota
-	// AboutBlob: there is such a blob, and its state forbids this, or it has changed.
-	// That is a miss, or a name that is taken, and says nothing of others.
+	// AboutBlob: the state of this one blob forbids the operation, or the blob changed. It
+	// is a cache miss, or a name that exists, and does not affect other blobs.
 	AboutBlob
 	// AboutAccess: the account, the container or the identity, until a person changes it.
 	AboutAccess
-	// AboutService: a busy or broken service. They count for the breaker.
+	// AboutService: the service is busy or broken. Such codes count for the breaker.
 	AboutService
 )
 
@@ -158,8 +158,8 @@ var Meanings = map[bloberror.Code]Meaning{
 	bloberror.UnsupportedXMLNode:                         AboutRequest,
 }
 
-// meaningOf is that of an answer of Azure's. A conflict that is not known is one with the
-// state of the blob: the account and the container answer with 403 and 404.
+// meaningOf returns the meaning of a response. An unknown conflict is about the blob: the
+// account and the container use 403 and 404.
 func meaningOf(response *azcore.ResponseError) Meaning {
 	code := codeOf(response)
 	known, ok := Meanings[code]

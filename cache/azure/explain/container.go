@@ -1,9 +1,9 @@
-// Package explain turns an error of a request to Azure into one line that says what has
-// happened, the likely cause, and what fixes it. [Container.Error] is where each error
-// comes in, and refusal.go where a 403 becomes a line.
+// Package explain turns an error of a request to Azure into one line: what happened, the
+// likely cause, and the fix. Every error enters through [Container.Error]; refusal.go is
+// where a 403 becomes a line.
 //
-// It knows the codes of the service, roles, SAS, tokens, network rules and clocks. It
-// sends nothing.
+// It knows the service's error codes, roles, SAS, tokens, network rules and clocks. It
+// must not send requests, nor know what a blob means to the cache.
 package explain
 
 import (
@@ -17,22 +17,22 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
-// Container is what the lines name of the container that requests go to.
+// Container is what the lines say about the container of a request.
 type Container struct {
 	Name string
 	// Variable is the one that holds the connection string.
 	Variable string
 	URL      string // without a query
 	Scrub    endpoint.Scrubber
-	// Transport sends the requests; nil where it is another one, of a test.
+	// Transport sends the requests; nil for a transport of a test.
 	Transport *transport.Transport
-	// Principal is who sends the requests, as far as his token tells, or "".
+	// Principal is who sends the requests, as their token says, or "".
 	Principal func() string
-	// AnonymousReason is why requests are those of nobody, while they are.
+	// AnonymousReason is why requests are anonymous; nil if they are not.
 	AnonymousReason func() *signin.Error
 }
 
-// proxy is the one that requests go through, or the zero value.
+// proxy is the proxy that requests go through, or the zero value.
 func (c *Container) proxy() transport.Proxy {
 	u, err := url.Parse(c.URL)
 	if c.Transport == nil || err != nil {
@@ -49,7 +49,7 @@ func (c *Container) host() string {
 	return u.Hostname()
 }
 
-// Address is the host and the port.
+// Address is the host and port.
 func (c *Container) Address() string {
 	u, err := url.Parse(c.URL)
 	if err != nil {
@@ -58,12 +58,12 @@ func (c *Container) Address() string {
 	return endpoint.AddressOf(u)
 }
 
-// dnsZones are what may stand between an account's name and "blob"
+// dnsZones may stand between the account name and "blob"
 // (learn.microsoft.com/azure/storage/common/storage-account-overview#storage-account-endpoints).
 var dnsZones = regexp.MustCompile(`^(privatelink\.)?(z\d+\.)?`)
 
-// account is the name of the account, as far as the URL tells; else what a
-// command has in its place.
+// account is the name of the account if the URL has it, or else a placeholder for
+// commands.
 func (c *Container) account() string {
 	const unknown = "ACCOUNT"
 	u, err := url.Parse(c.URL)
@@ -81,13 +81,13 @@ func (c *Container) account() string {
 	default:
 		return unknown
 	}
-	if endpoint.CheckAccountName(name) != nil { // the endpoint may be of any server
+	if endpoint.CheckAccountName(name) != nil { // the endpoint may be that of any server
 		return unknown
 	}
 	return name
 }
 
-// containerNotFound says what mends that the container does not exist.
+// containerNotFound explains how to fix a missing container.
 func (c *Container) containerNotFound() string {
 	return fmt.Sprintf("container %q does not exist (%s): create it with `az storage container create --account-name %s --name %s --auth-mode login`, "+
 		"or correct azure.container in nx.json", c.Name, c.URL, shellWord(c.account()), shellWord(c.Name))

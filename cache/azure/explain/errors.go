@@ -21,12 +21,11 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-// Error turns an error of the SDK into one of package cache. Every error of
-// a request goes through it: nothing above knows a status code, and no error
-// holds a secret.
+// Error turns an error of the SDK into one of package cache. Every error of a request
+// goes through it: nothing above knows a status code, and no error contains a secret.
 func (c *Container) Error(ctx context.Context, operation, name string, err error) error {
-	// Not errors.Is(err, context.DeadlineExceeded): the time limits of a dial or
-	// an answer say that of themselves.
+	// Not errors.Is(err, context.DeadlineExceeded): the time limits of a dial or a response
+	// match that, too.
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s %s: %w", operation, name, context.Cause(ctx))
 	}
@@ -48,8 +47,8 @@ func (c *Container) Error(ctx context.Context, operation, name string, err error
 		}
 		return fmt.Errorf("%s is unreachable: %s", c.URL, c.Scrub(failed.Error()))
 	}
-	if answer, ok := errors.AsType[*InterceptedError](err); ok {
-		return configError("%s", c.Intercepted(answer))
+	if other, ok := errors.AsType[*InterceptedError](err); ok {
+		return configError("%s", c.Intercepted(other))
 	}
 	if refused, ok := errors.AsType[*signin.ForeignScopeError](err); ok {
 		return configError("%s", c.foreignScope(refused))
@@ -58,16 +57,16 @@ func (c *Container) Error(ctx context.Context, operation, name string, err error
 		return c.notSignedIn(failed)
 	}
 	if response, ok := errors.AsType[*azcore.ResponseError](err); ok {
-		if nobody := c.refusesAnonymous(response); nobody != nil {
-			return c.notSignedIn(nobody)
+		if failed := c.refusesAnonymous(response); failed != nil {
+			return c.notSignedIn(failed)
 		}
 		return c.translateResponse(operation, name, response)
 	}
 	return fmt.Errorf("%s %s/%s: %s", operation, c.URL, name, c.Scrub(WithoutURL(err).Error()))
 }
 
-// refusesAnonymous returns why nobody is signed in where that is what an answer is
-// about: the container is not public.
+// refusesAnonymous returns why a request was anonymous if the response rejects it for
+// that: the container is not public.
 func (c *Container) refusesAnonymous(response *azcore.ResponseError) *signin.Error {
 	switch {
 	case response.StatusCode == http.StatusUnauthorized, response.StatusCode == http.StatusForbidden:
@@ -78,7 +77,7 @@ func (c *Container) refusesAnonymous(response *azcore.ResponseError) *signin.Err
 	return c.AnonymousReason()
 }
 
-// foreignScope says that what answers asks for a token that opens something else.
+// foreignScope explains that the server requested a token for another service.
 func (c *Container) foreignScope(refused *signin.ForeignScopeError) string {
 	what := "another service"
 	if refused.Scope != "" {
@@ -88,7 +87,7 @@ func (c *Container) foreignScope(refused *signin.ForeignScopeError) string {
 		"requests; check azure.endpoint in nx.json, and any proxy in between", c.URL, what))
 }
 
-// notSignedIn says why nobody is.
+// notSignedIn explains a sign-in that failed, or was not set up.
 func (c *Container) notSignedIn(failed *signin.Error) error {
 	if failed.NoneSetUp() {
 		return configError("no credential was found for %s: sign in (az login), give this run an identity (docs/setup.md), or set AZURE_STORAGE_CONNECTION_STRING: %s",
@@ -97,13 +96,13 @@ func (c *Container) notSignedIn(failed *signin.Error) error {
 	return configError("the sign-in for %s failed: %s; `npx nx-azure-cache doctor` shows all steps", c.URL, c.Scrub(failed.Error()))
 }
 
-// translateResponse decides on the status and x-ms-error-code only: bodies
-// are other people's prose (nx#31134). They help to explain a refusal.
+// translateResponse looks at the status and x-ms-error-code only. Bodies are prose that
+// others may change (nx#31134); they only help to explain a refusal.
 //
-// What is a [cache.ConfigError], and so ends all reading or all writing of a run at
-// once, is what stays as it is until somebody changes a setting, a right or a
-// network: refusals of Azure, and all that answers in its place. A busy or broken
-// service is not, nor is a proxy's 5xx: those count for the breaker.
+// A [cache.ConfigError] ends all reads or all writes of the run at once. It is for what
+// persists until someone changes a setting, a permission or a network: refusals of Azure,
+// and anything that responds in its place. A busy or broken service and a proxy's 5xx
+// count for the breaker instead.
 func (c *Container) translateResponse(operation, name string, response *azcore.ResponseError) error {
 	code, ours := codeOf(response), response.RawResponse != nil && IsAzure(response.RawResponse.Header)
 	state := c.blobState(operation, name, response)
@@ -114,12 +113,12 @@ func (c *Container) translateResponse(operation, name string, response *azcore.R
 		return configError("%s", c.refused(operation, response))
 	case isUnknownVersion(response):
 		return configError("%s", c.unknownVersion(response))
-	case slices.Contains([]string{"get", "look at", "delete"}, operation) && response.StatusCode == http.StatusNotFound:
+	case slices.Contains([]string{"get", "inspect", "delete"}, operation) && response.StatusCode == http.StatusNotFound:
 		return cache.ErrNotFound
 	case operation == "delete" && response.StatusCode == http.StatusPreconditionFailed:
 		return ErrChanged
-	// Also for a proxy's 412, and for an identity that may only create blobs and must leave a
-	// damaged one as it is.
+	// Also for a proxy's 412, and for an identity that may only create blobs and has to
+	// leave a damaged one as it is.
 	case operation == "put" && response.StatusCode == http.StatusPreconditionFailed,
 		operation == "replace" && slices.Contains([]int{http.StatusPreconditionFailed, http.StatusForbidden, http.StatusNotFound}, response.StatusCode):
 		return cache.ErrExists
@@ -140,12 +139,12 @@ func isRefusal(status int) bool {
 	return status == http.StatusUnauthorized || status == http.StatusForbidden
 }
 
-// status is such as "503 ServerBusy", or "503" where a proxy answered.
+// status is such as "503 ServerBusy", or "503" if a proxy responded.
 func status(response *azcore.ResponseError) string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s", response.StatusCode, codeOf(response)))
 }
 
-// codeOf is the x-ms-error-code of an answer, which may come from anybody.
+// codeOf is the x-ms-error-code of a response, which may come from any server.
 func codeOf(response *azcore.ResponseError) bloberror.Code {
 	if !errorCodes.MatchString(response.ErrorCode) {
 		return ""
@@ -155,9 +154,9 @@ func codeOf(response *azcore.ResponseError) bloberror.Code {
 
 var errorCodes = regexp.MustCompile(`^[A-Za-z0-9_]{1,60}$`)
 
-// NotPermittedError is wrapped by the errors that say that the storage knows who
-// asks, and that he has no right to do this. Other refusals are about the
-// credential itself or the network, and say nothing of rights.
+// NotPermittedError is wrapped by errors that say that the storage knows the identity,
+// and that the identity lacks a permission. Other refusals are about the credential
+// itself or the network.
 type NotPermittedError struct{ Status string } // such as "403 AuthorizationPermissionMismatch"
 
 func (e *NotPermittedError) Error() string { return e.Status }
@@ -173,15 +172,14 @@ func refusalError(response *azcore.ResponseError) error {
 	}
 }
 
-// ErrChanged says that a blob is no longer the one that was asked for: it is another one
-// now, or gone.
+// ErrChanged reports that a blob was replaced or deleted in the meantime.
 var ErrChanged = errors.New("has changed in the meantime")
 
 func configError(format string, args ...any) error {
 	return &cache.ConfigError{Err: fmt.Errorf(format, args...)}
 }
 
-// WithoutURL drops the URL from err: a SAS is its query string.
+// WithoutURL drops the URL from err: its query may be a SAS.
 func WithoutURL(err error) error {
 	if failed, ok := errors.AsType[*url.Error](err); ok {
 		return failed.Err

@@ -10,7 +10,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
-// blockedByNetwork is about the network rules, for the most part; the code has other
+// blockedByNetwork is mostly about the network rules of the account; the code has other
 // causes, too.
 func (r refusal) blockedByNetwork() string {
 	others := ""
@@ -33,8 +33,8 @@ func (r refusal) blockedByNetwork() string {
 		r.account(), shellWord(r.account()), comes, r.publicAddress(), others)
 }
 
-// publicAddress tells that requests go to the public address of the account, which
-// is wrong where that has a private endpoint.
+// publicAddress hints that requests go to the public address of the account, which is
+// wrong if the account has a private endpoint.
 func (r refusal) publicAddress() string {
 	u, err := url.Parse(r.URL)
 	if r.Transport == nil || err != nil {
@@ -43,8 +43,8 @@ func (r refusal) publicAddress() string {
 	return publicHint(u.Hostname(), r.Transport.Peer(endpoint.AddressOf(u)))
 }
 
-// publicHint is what is to be done where a host leads to an address and has a
-// private endpoint; "" where that is it, or not known.
+// publicHint is the fix if a host with a private endpoint resolves to a public address;
+// "" if the address is private or unknown.
 func publicHint(host string, at netip.Addr) string {
 	_, zone, _ := strings.Cut(strings.Replace(host, ".privatelink.", ".", 1), ".")
 	if !at.IsValid() || transport.IsPrivate(at) || !strings.HasPrefix(zone, "blob.") {

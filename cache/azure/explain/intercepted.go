@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// IsAzure reports whether Azure, or an emulator of it, has given an answer with
-// this header: all of its answers have some of its own.
+// IsAzure reports whether Azure, or an emulator, sent a response with this header: all of
+// its responses have headers of its own.
 func IsAzure(header http.Header) bool {
 	for name := range header {
 		if strings.HasPrefix(name, "X-Ms-") {
@@ -17,21 +17,21 @@ func IsAzure(header http.Header) bool {
 	return false
 }
 
-// InterceptedError says that somebody else has answered in Azure's place.
+// InterceptedError reports that something else responded in place of Azure.
 type InterceptedError struct{ Response *http.Response }
 
 func (e *InterceptedError) Error() string { return "something else responded in place of Azure" }
 
-// IsHTML reports whether an answer that looks like success is a page for people:
-// that of a captive portal or a firewall.
+// IsHTML reports whether a response that looks successful is an HTML page, such as that
+// of a captive portal or a firewall.
 func IsHTML(contentType *string, requestID *string) bool {
 	return requestID == nil && contentType != nil && strings.HasPrefix(strings.ToLower(*contentType), "text/html")
 }
 
-// Intercepted says who may have answered, as far as can be told.
-func (c *Container) Intercepted(answer *InterceptedError) string {
+// Intercepted says what may have responded, as far as the response shows it.
+func (c *Container) Intercepted(other *InterceptedError) string {
 	what, server := "an HTML page", ""
-	if response := answer.Response; response != nil {
+	if response := other.Response; response != nil {
 		if response.StatusCode != http.StatusOK {
 			what = fmt.Sprint(response.StatusCode)
 		}

@@ -5,17 +5,17 @@ import (
 	"regexp"
 )
 
-// verbs are what an operation does to blobs, in the words of roles.
-var verbs = map[string]string{"get": "read", "look at": "read", "list": "list", "put": "create", "replace": "overwrite", "delete": "delete"}
+// verbs are what an operation does to blobs, in the words of RBAC roles.
+var verbs = map[string]string{"get": "read", "inspect": "read", "list": "list", "put": "create", "replace": "overwrite", "delete": "delete"}
 
-// roleLacksPermission is about the role of an identity, or the letters of a SAS.
+// roleLacksPermission is about the role of an identity, or the permissions of a SAS.
 func (r refusal) roleLacksPermission() string {
 	if r.by == bySAS {
 		return r.sasLacksPermission()
 	}
 	role, more := "Storage Blob Data Contributor", ""
 	switch r.operation {
-	case "get", "look at", "list":
+	case "get", "inspect", "list":
 		more = " (Storage Blob Data Reader is enough for reading)"
 	}
 	return fmt.Sprintf("%s lacks a data role that can %s blobs in the container %q (Owner and Contributor do not include one): run `az role assignment create --role %q --assignee %s --scope "+
@@ -24,7 +24,7 @@ func (r refusal) roleLacksPermission() string {
 
 var objectID = regexp.MustCompile(`\bobject ([0-9A-Za-z][0-9A-Za-z-]*)`)
 
-// assignee is who a role is to be given to, in a command.
+// assignee is the identity in a command that assigns a role.
 func (r refusal) assignee() string {
 	if found := objectID.FindStringSubmatch(r.Principal()); found != nil {
 		return found[1]

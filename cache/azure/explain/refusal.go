@@ -13,7 +13,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-// shellWord is a value in a command for people to paste.
+// shellWord is a value in a command that people paste.
 func shellWord(value string) string {
 	if word, ok := printable.Word(value); ok {
 		return word
@@ -28,9 +28,9 @@ type refusal struct {
 	response  *azcore.ResponseError
 	by        signer
 	sas       url.Values
-	// skew is by how much the clock of this machine is behind that of Azure.
+	// skew is how far this machine's clock is behind Azure's.
 	skew        time.Duration
-	isSkewKnown bool // skew is known
+	isSkewKnown bool // otherwise skew is 0
 }
 
 // signer is what a request was signed with.
@@ -43,8 +43,8 @@ const (
 	byToken
 )
 
-// refused says why a request was refused and what mends that, as far as can be
-// told from the answer's code, the request, and the clocks.
+// refused explains why a request was refused and how to fix it, from the error code, the
+// request and the clocks.
 func (c *Container) refused(operation string, response *azcore.ResponseError) string {
 	r := refusal{Container: c, operation: operation, response: response}
 	if raw := response.RawResponse; raw != nil {
@@ -102,7 +102,7 @@ func signerOf(request *http.Request) (signer, url.Values) {
 	}
 }
 
-// signedBy has sent the request.
+// signedBy names the identity, key or SAS of the request.
 func (r refusal) signedBy() string {
 	switch principal := r.Principal(); {
 	case r.by == byKey:
@@ -116,7 +116,7 @@ func (r refusal) signedBy() string {
 	}
 }
 
-// notAuthenticated is about what the request was signed with.
+// notAuthenticated is about the credential of the request.
 func (r refusal) notAuthenticated() string {
 	switch r.by {
 	case bySAS:

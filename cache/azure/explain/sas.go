@@ -9,10 +9,10 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
-// sasPermissions are the permissions of a SAS of which an operation needs one.
-var sasPermissions = map[string]string{"get": "r", "look at": "r", "put": "cw", "replace": "w", "list": "l", "delete": "d"}
+// sasPermissions lists the SAS permissions of each operation. It needs one of them.
+var sasPermissions = map[string]string{"get": "r", "inspect": "r", "put": "cw", "replace": "w", "list": "l", "delete": "d"}
 
-// sasLacksPermission is about sp of a SAS.
+// sasLacksPermission is about the field sp of a SAS.
 func (r refusal) sasLacksPermission() string {
 	allowed, needed := sasField(r.sas.Get("sp")), sasPermissions[r.operation]
 	switch {
@@ -29,7 +29,7 @@ func (r refusal) sasLacksPermission() string {
 	}
 }
 
-// sasCommand is how to get a SAS that is good.
+// sasCommand is the command that creates a suitable SAS.
 func (r refusal) sasCommand() string {
 	permissions := "rc" // what a cache needs
 	if needed := sasPermissions[r.operation]; needed != "" && !strings.ContainsAny(permissions, needed) {
@@ -64,7 +64,7 @@ func (r refusal) sasNeedsHTTPS() string {
 	return fmt.Sprintf("the SAS allows only https (spr=https), but the endpoint is %s: set an https endpoint", r.URL)
 }
 
-// The times of a SAS, in each form that the service takes.
+// The times of a SAS, in each form that the service accepts.
 var sasTimes = []string{time.RFC3339, "2006-01-02T15:04Z", "2006-01-02"}
 
 func sasTime(text string) (time.Time, bool) {
@@ -76,7 +76,7 @@ func sasTime(text string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// sasOutsideValidity says that a SAS is not good now, if so; else "".
+// sasOutsideValidity says that a SAS has expired or is not valid yet; "" if it is valid.
 func (r refusal) sasOutsideValidity() string {
 	now := time.Now().Add(r.skew) // by Azure's clock
 	if ends, ok := sasTime(r.sas.Get("se")); ok && now.After(ends) {
@@ -88,8 +88,8 @@ func (r refusal) sasOutsideValidity() string {
 	return ""
 }
 
-// sasField are those of a field of a SAS, which somebody may have put a secret
-// into.
+// sasField returns a field of a SAS that has letters only; someone may have put a secret
+// there.
 func sasField(field string) string {
 	notLetter := func(r rune) bool { return r < 'a' || r > 'z' }
 	if len(field) > 20 || strings.ContainsFunc(field, notLetter) {

@@ -8,10 +8,10 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 )
 
-// details are the words of Azure in its answer to a token.
+// details are Azure's words about a rejected token.
 var details = regexp.MustCompile(`(?i)<AuthenticationErrorDetail>[^<]*\b(audience|issuer|lifetime|expired)\b`)
 
-// tenants finds the tenant of the account in WWW-Authenticate.
+// tenants finds the account's tenant in WWW-Authenticate.
 var tenants = regexp.MustCompile(`authorization_uri="?https://[^/"\s]+/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/`)
 
 func (r refusal) tokenRefused() string {

@@ -2,7 +2,7 @@ package signin
 
 import "regexp"
 
-// advice is what mends the answers of Entra ID, and of tools, that people meet
+// advice is the fix for common errors of Entra ID and of tools
 // (learn.microsoft.com/entra/identity-platform/reference-error-codes).
 var advice = map[string]string{
 	"AADSTS50034":   "the user does not exist in this tenant: check AZURE_TENANT_ID",
@@ -28,8 +28,9 @@ var advice = map[string]string{
 	distrust:        "az does not read NODE_EXTRA_CA_CERTS: set REQUESTS_CA_BUNDLE to a PEM file with all certificate authorities to trust",
 }
 
-// distrust is what the Azure CLI, a program of Python's, says of a proxy that looks
-// into TLS (learn.microsoft.com/cli/azure/use-azure-cli-successfully-troubleshooting#work-behind-a-proxy).
+// distrust is what the Azure CLI, a Python program, prints about a proxy that inspects
+// TLS
+// (learn.microsoft.com/cli/azure/use-azure-cli-successfully-troubleshooting#work-behind-a-proxy).
 const distrust = "CERTIFICATE_VERIFY_FAILED"
 
 var codes = regexp.MustCompile(`AADSTS\d+|` + distrust)

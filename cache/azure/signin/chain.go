@@ -21,18 +21,18 @@ import (
 type source struct {
 	name  string
 	limit time.Duration // for one token
-	// open returns the credential. The error says why there is none: a
-	// [*missingError], or what is wrong with it.
+	// open returns the credential. The error says why there is none: a [*missingError], or
+	// what is wrong with it.
 	open func(*Options) (azcore.TokenCredential, error)
-	// absent reports whether the error of the credential says that it is not set
-	// up after all; nil: never.
+	// absent reports whether an error of the credential means that the source is not set up
+	// after all; nil means never.
 	absent func(error) bool
 }
 
-// missingError says what of a source is not set up.
+// missingError says which settings of a source are missing.
 type missingError struct {
 	what   string
-	partly bool // some of it is
+	partly bool // other settings of it are there
 }
 
 func (e *missingError) Error() string { return e.what }
@@ -45,11 +45,11 @@ func partly(format string, args ...any) error {
 	return &missingError{what: fmt.Sprintf(format, args...), partly: true}
 }
 
-// chain asks sources one after the other until one has a token, and stays with
-// that: a run that changes who it is half-way would write what it may not read.
-// Only one goroutine may ask at a time, see [Tokens].
+// chain asks one source after the other until one has a token, and then keeps to it: a
+// run that changes its identity would write what it may not read. Only one goroutine may
+// use it at a time, see [Tokens].
 type chain struct {
-	name    string // of the source that was asked for, or ""
+	name    string // the configured source, or ""
 	options Options
 	sources []source
 
@@ -59,20 +59,20 @@ type chain struct {
 	report Report
 }
 
-// chosenSource is the source that has given a token.
+// chosenSource is the source that returned a token.
 type chosenSource struct {
 	source
 	credential azcore.TokenCredential
 }
 
-// token gets one. The error is a [*Error].
+// token gets a token. The error is a [*Error].
 func (c *chain) token(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	if c.used != nil {
-		token, step := c.ask(ctx, *c.used, options)
+		token, step := c.getToken(ctx, *c.used, options)
 		if step.Outcome == Used {
 			return token, nil
 		}
-		step.Outcome = Failed // it was set up: who reads on as nobody would not be told
+		step.Outcome = Failed // it was set up: falling back to anonymous would hide that
 		return azcore.AccessToken{}, &Error{Named: c.name, Steps: []Step{step}}
 	}
 	begun := time.Now()
@@ -102,14 +102,14 @@ func (c *chain) setReport(report Report) {
 	c.report = report
 }
 
-// lastReport is what came of the last search.
+// lastReport is the result of the last search.
 func (c *chain) lastReport() Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.report
 }
 
-// try opens a source and asks it for a token.
+// try opens a source and gets a token from it.
 func (c *chain) try(ctx context.Context, s source, options policy.TokenRequestOptions) (azcore.AccessToken, Step) {
 	begun := time.Now()
 	credential, err := s.open(&c.options)
@@ -120,16 +120,16 @@ func (c *chain) try(ctx context.Context, s source, options policy.TokenRequestOp
 		}
 		return azcore.AccessToken{}, step
 	}
-	it := chosenSource{s, credential}
-	token, step := c.ask(ctx, it, options)
+	chosen := chosenSource{s, credential}
+	token, step := c.getToken(ctx, chosen, options)
 	if step.Outcome == Used {
-		c.used = &it
+		c.used = &chosen
 	}
 	return token, step
 }
 
-// ask asks an open source for a token, within its limit.
-func (c *chain) ask(ctx context.Context, s chosenSource, options policy.TokenRequestOptions) (azcore.AccessToken, Step) {
+// getToken gets a token from an open source, within its limit.
+func (c *chain) getToken(ctx context.Context, s chosenSource, options policy.TokenRequestOptions) (azcore.AccessToken, Step) {
 	begun := time.Now()
 	limited, cancel := awake.WithTimeout(ctx, s.limit)
 	defer cancel()
@@ -153,15 +153,16 @@ func (c *chain) ask(ctx context.Context, s chosenSource, options policy.TokenReq
 var (
 	// rules are the lines that azidentity draws between the parts of an error.
 	rules = regexp.MustCompile(`-{4,}`)
-	// links lead to a page that says no more than the text before it.
+	// links lead to a page that says no more than the error.
 	links = regexp.MustCompile(`\s*To troubleshoot, visit https://\S+`)
-	// ids are of no use but to a support engineer of Microsoft.
+	// ids help only Microsoft's support engineers.
 	ids = regexp.MustCompile(`\s*(Trace ID|Correlation ID|Timestamp): [0-9A-Za-z:. -]+?(Z|[0-9a-f]{12})`)
-	// entra finds the sentence of Entra ID in the JSON of its answer.
+	// entra finds the sentence of Entra ID in the JSON of its response.
 	entra = regexp.MustCompile(`AADSTS\d+: (?:[^"\\]|\\.)*`)
 )
 
-// secretVariables hold what no line shows, also where a server or a program repeats it.
+// secretVariables hold secrets that no line may show, even if a server or a program
+// repeats them.
 var secretVariables = []string{
 	"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "AZURE_PASSWORD",
 	"SYSTEM_ACCESSTOKEN", requestToken, "IDENTITY_HEADER", "MSI_SECRET",
@@ -174,9 +175,8 @@ func secrets() (values []string) {
 	return values
 }
 
-// oneLine is what a person needs of an error of azidentity, which is a page. It is the
-// only way for strings of Entra ID, of the services of machines and of tools into a
-// line.
+// oneLine shortens an error of azidentity, which fills a page, to what a person needs.
+// Strings of Entra ID, of metadata services and of tools reach a line only through it.
 func oneLine(text string) string {
 	if sentence := entra.FindString(text); sentence != "" {
 		text = strings.NewReplacer(`\r`, " ", `\n`, " ", `\"`, `"`).Replace(sentence)

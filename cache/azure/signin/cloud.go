@@ -13,21 +13,21 @@ import (
 // Cloud is one of Azure's clouds.
 type Cloud struct {
 	name   string
-	suffix string // of a storage account's blob endpoint
-	// audience of the assertions of another issuer, such as GitHub
+	suffix string // of the blob endpoint
+	// audience is that of assertions from other issuers, such as GitHub
 	// (learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations).
 	audience string
 	services cloud.Configuration
 }
 
-// clouds has the public one first.
+// clouds begins with the public one.
 var clouds = []Cloud{
 	{"public", "blob.core.windows.net", "api://AzureADTokenExchange", cloud.AzurePublic},
 	{"usgovernment", "blob.core.usgovcloudapi.net", "api://AzureADTokenExchangeUSGov", cloud.AzureGovernment},
 	{"china", "blob.core.chinacloudapi.cn", "api://AzureADTokenExchangeChina", cloud.AzureChina},
 }
 
-// CloudNames returns the names that [ParseCloud] knows.
+// CloudNames returns the names that [ParseCloud] accepts.
 func CloudNames() []string {
 	var names []string
 	for _, c := range clouds {
@@ -36,7 +36,7 @@ func CloudNames() []string {
 	return names
 }
 
-// ParseCloud returns the cloud of that name; "" is the public one.
+// ParseCloud returns the cloud with this name; "" is the public cloud.
 func ParseCloud(name string) (Cloud, error) {
 	if name == "" {
 		return clouds[0], nil
@@ -48,8 +48,8 @@ func ParseCloud(name string) (Cloud, error) {
 	return clouds[i], nil
 }
 
-// CloudOf returns the cloud that an endpoint is in: that of its suffix, else the
-// public one, whose identities custom domains use.
+// CloudOf returns the cloud of an endpoint, by its suffix. Custom domains belong to the
+// public cloud.
 func CloudOf(endpoint string) Cloud {
 	u, err := url.Parse(endpoint)
 	if err == nil {
@@ -65,13 +65,13 @@ func CloudOf(endpoint string) Cloud {
 }
 
 // storageHosts are the hosts of blob services: ACCOUNT, ACCOUNT-secondary or another of
-// its endpoints (-ipv6, -internetrouting), perhaps privatelink, and the suffix of a
-// cloud; or that of a DNS zone of its own
+// its endpoints (-ipv6, -internetrouting), optionally privatelink, and the suffix of a
+// cloud; or an account in a DNS zone of its own
 // (learn.microsoft.com/azure/storage/common/storage-account-overview#azure-dns-zone-endpoints-preview).
 var storageHosts = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*(\.privatelink)?\.(` + suffixes() +
 	`|z[0-9][0-9]?(\.privatelink)?\.blob\.storage\.azure\.net)$`)
 
-// suffixes are those of all clouds, as alternatives of a pattern.
+// suffixes are those of all clouds, as alternatives in a pattern.
 func suffixes() string {
 	var all []string
 	for _, c := range clouds {
@@ -80,9 +80,9 @@ func suffixes() string {
 	return strings.Join(all, "|")
 }
 
-// IsStorageHost reports whether a host, in lower case and without a port, is one of
-// Azure's blob services. Only those belong to Microsoft alone: anyone who rents a
-// machine of Azure has a name below azure.com.
+// IsStorageHost reports whether a host, in lower case and without a port, is an Azure
+// blob service. Only these hosts belong to Microsoft alone: every virtual machine of a
+// customer has a name below azure.com.
 func IsStorageHost(host string) bool { return storageHosts.MatchString(host) }
 
 // String is the name of the cloud.
@@ -100,8 +100,8 @@ func (c Cloud) orPublic() Cloud {
 	return c
 }
 
-// configuration is what azidentity needs of a cloud. With AZURE_AUTHORITY_HOST
-// it is nothing: azidentity reads that where no cloud is given.
+// configuration is what azidentity needs of a cloud. If AZURE_AUTHORITY_HOST is set it is
+// empty, because azidentity then reads the variable.
 func (c Cloud) configuration(getenv func(string) string) cloud.Configuration {
 	if getenv("AZURE_AUTHORITY_HOST") != "" {
 		return cloud.Configuration{}
@@ -109,13 +109,13 @@ func (c Cloud) configuration(getenv func(string) string) cloud.Configuration {
 	return c.orPublic().services
 }
 
-// authorities are those that Microsoft runs for all.
+// authorities are those that Microsoft runs for everyone.
 var authorities = []string{"login.microsoftonline.com", "login.windows.net", "login.microsoft.com", "sts.windows.net",
 	"login.microsoftonline.us", "login-us.microsoftonline.com", "login.chinacloudapi.cn", "login.partner.microsoftonline.cn"}
 
-// ownAuthority reports whether AZURE_AUTHORITY_HOST names an authority that only
-// its owner knows. The libraries ask login.microsoftonline.com about those, which
-// does not know them either, and cannot be reached from where they are used.
+// ownAuthority reports whether AZURE_AUTHORITY_HOST names a private authority. The
+// libraries would ask login.microsoftonline.com about it, which does not know it and may
+// be unreachable from there.
 func ownAuthority(getenv func(string) string) bool {
 	host := getenv("AZURE_AUTHORITY_HOST")
 	if host == "" {

@@ -15,16 +15,16 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 )
 
-// The variables of a job of GitHub Actions that may ask for assertions
+// The variables with which a job of GitHub Actions requests assertions
 // (docs.github.com/actions/reference/openid-connect-reference).
 const (
 	requestURL   = "ACTIONS_ID_TOKEN_REQUEST_URL"
 	requestToken = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 )
 
-// openGitHubActions is the federated identity of a job. It asks GitHub for an
-// assertion each time it needs one: those of azure/login are good for some
-// minutes, and a job that builds for longer is signed out (Azure/login#180).
+// openGitHubActions is the federated identity of a job. It requests an assertion from
+// GitHub whenever it needs one. Assertions of azure/login expire within minutes, and a
+// long build is signed out (Azure/login#180).
 func openGitHubActions(o *Options) (azcore.TokenCredential, error) {
 	switch gone := unsetOf(clientVariable, tenantVariable); {
 	case os.Getenv("GITHUB_ACTIONS") != "true" && set(requestURL) == "":
@@ -39,7 +39,7 @@ func openGitHubActions(o *Options) (azcore.TokenCredential, error) {
 	ask := &assertions{
 		url:      set(requestURL),
 		audience: o.Cloud.orPublic().audience,
-		// Made when it is needed, so that the token of the job is nowhere else.
+		// A function, so that the job's token is stored nowhere else.
 		token:    func() string { return set(requestToken) },
 		pipeline: runtime.NewPipeline("nx-azure-cache", "", runtime.PipelineOptions{}, &o.Client),
 	}
@@ -50,14 +50,14 @@ func openGitHubActions(o *Options) (azcore.TokenCredential, error) {
 	})
 }
 
-// assertions are those of GitHub for a job.
+// assertions requests GitHub's assertions for a job.
 type assertions struct {
 	url, audience string
 	token         func() string
 	pipeline      runtime.Pipeline
 }
 
-// maxAssertion bounds an answer of GitHub, in bytes; one has some 2,000.
+// maxAssertion bounds a response of GitHub, in bytes; one has about 2,000.
 const maxAssertion = 64 << 10
 
 func (a *assertions) get(ctx context.Context) (string, error) {
@@ -94,12 +94,12 @@ func (a *assertions) ask(ctx context.Context) (string, error) {
 	if response.StatusCode != http.StatusOK {
 		return "", fmt.Errorf("%s responded with %s", u.Host, response.Status)
 	}
-	var answer struct {
+	var body struct {
 		Value string `json:"value"`
 	}
-	// What is wrong with it is not told: it may be the assertion.
-	if json.NewDecoder(io.LimitReader(response.Body, maxAssertion)).Decode(&answer) != nil || answer.Value == "" {
+	// The error does not quote the body: it may be the assertion.
+	if json.NewDecoder(io.LimitReader(response.Body, maxAssertion)).Decode(&body) != nil || body.Value == "" {
 		return "", fmt.Errorf("the response of %s contains none", u.Host)
 	}
-	return answer.Value, nil
+	return body.Value, nil
 }

@@ -21,17 +21,16 @@ import (
 )
 
 const (
-	// machineLimit is for a token of the machine's own service, whose address is
-	// next door.
+	// machineLimit is for a token from the machine's own service, which is close by.
 	machineLimit = 4 * time.Second
-	// probeLimit is for any answer of that service.
+	// probeLimit is for any response of that service.
 	probeLimit = time.Second
 	// metadata is where a virtual machine gets its tokens
 	// (learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token).
 	metadata = "http://169.254.169.254/metadata/identity/oauth2/token"
 )
 
-// Likelihood is how likely it is that a machine is one of Azure.
+// Likelihood says whether a machine is one of Azure.
 type Likelihood int
 
 // The likelihoods.
@@ -41,8 +40,8 @@ const (
 	No
 )
 
-// azureChassis is the asset tag of the chassis of every virtual machine of
-// Azure. cloud-init finds Azure by it.
+// azureChassis is the chassis asset tag of every Azure virtual machine. cloud-init
+// detects Azure by it.
 const azureChassis = "7783-7084-3265-9085-8269-3286-77"
 
 func detectMachine() Likelihood {
@@ -52,9 +51,9 @@ func detectMachine() Likelihood {
 	})
 }
 
-// machineFrom finds out whether the metadata address leads anywhere, without asking
-// it: where nobody listens there, that costs as long as one is ready to wait.
-// Containers see the chassis of their host.
+// machineFrom finds out whether the metadata address is likely to respond, without a
+// request: if nothing listens there, a request costs its whole time limit. Containers see
+// the chassis of their host.
 func machineFrom(goos string, readFile func(string) ([]byte, error), exists func(string) bool) Likelihood {
 	switch goos {
 	case "linux":
@@ -77,8 +76,8 @@ func machineFrom(goos string, readFile func(string) ([]byte, error), exists func
 	}
 }
 
-// inOrder is the order of the sources on a machine. Where nobody knows whether
-// the metadata address leads anywhere, it is asked when nothing else is left.
+// inOrder is the order of the sources on a machine. If it is unknown whether the metadata
+// address responds, that source comes last.
 func inOrder(machine Likelihood) []source {
 	if machine != Unknown {
 		return sources
@@ -88,8 +87,7 @@ func inOrder(machine Likelihood) []source {
 	return append(slices.DeleteFunc(slices.Clone(sources), isMachine), sources[i])
 }
 
-// openManagedIdentity is the identity of the machine, container or function that
-// this runs on.
+// openManagedIdentity is the identity of the machine, container or function.
 func openManagedIdentity(o *Options) (azcore.TokenCredential, error) {
 	service, err := managedidentity.GetSource()
 	if err != nil {
@@ -99,12 +97,12 @@ func openManagedIdentity(o *Options) (azcore.TokenCredential, error) {
 		return nil, missing("not running on an Azure machine")
 	}
 	client := o.Client
-	// What its service answers beside a token says that there is none; to ask
-	// again helps where it is busy.
+	// Any other status of the service means that there is no token; these mean that it is
+	// busy, and a retry helps.
 	client.Retry.StatusCodes = []int{http.StatusGone, http.StatusTooManyRequests, http.StatusInternalServerError,
 		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout}
 	if service == managedidentity.ServiceFabric {
-		client.Transport = nil // it pins a certificate, which no transport of another may change
+		client.Transport = nil // it pins a certificate, which our transport would not
 	}
 	options := &azidentity.ManagedIdentityCredentialOptions{ClientOptions: client}
 	if id := set(clientVariable); id != "" {
@@ -117,7 +115,7 @@ func openManagedIdentity(o *Options) (azcore.TokenCredential, error) {
 	return &probed{credential, client}, nil
 }
 
-// probed asks for a token of a virtual machine only where its service answers.
+// probed gets a token of a virtual machine only if its metadata service responds.
 type probed struct {
 	credential azcore.TokenCredential
 	client     azcore.ClientOptions
@@ -134,10 +132,9 @@ func (p *probed) GetToken(ctx context.Context, options policy.TokenRequestOption
 	return p.credential.GetToken(ctx, options)
 }
 
-// probe returns an error unless the metadata address is that of Azure: other
-// clouds, sandboxes and captive portals have services of their own there. Azure
-// refuses a request without the header Metadata, with 400; those answer 401, 403,
-// 404 or a page.
+// probe returns an error unless the metadata address is Azure's: other clouds, sandboxes
+// and captive portals have services of their own there. Azure rejects a request without
+// the header Metadata with 400; the others respond with 401, 403, 404 or a page.
 func (p *probed) probe(ctx context.Context) error {
 	ctx, cancel := awake.WithTimeout(ctx, probeLimit)
 	defer cancel()
@@ -158,8 +155,8 @@ func (p *probed) probe(ctx context.Context) error {
 	}
 }
 
-// hasNoIdentity reports whether the machine says that it has none, or not the one
-// that AZURE_CLIENT_ID names, which may be that of another source.
+// hasNoIdentity reports whether the machine has no identity, or not the one that
+// AZURE_CLIENT_ID names, which may be meant for another source.
 func hasNoIdentity(err error) bool {
 	failed, ok := errors.AsType[*azidentity.AuthenticationFailedError](err)
 	if !ok {

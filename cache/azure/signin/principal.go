@@ -9,7 +9,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-// claims are what a token tells of whom it was given to
+// claims are what a token says about its owner
 // (learn.microsoft.com/entra/identity-platform/access-token-claims-reference).
 type claims struct {
 	jwt.RegisteredClaims
@@ -21,8 +21,8 @@ type claims struct {
 	ObjectID  string `json:"oid"`
 }
 
-// principal is whom a token was given to, for a line of text; "" where it does
-// not tell. It believes the token: who refuses it is the storage.
+// principal is the owner of a token as a string for a line; "" if unknown. It does not
+// verify the token: rejecting it is the storage's task.
 func principal(token string) string {
 	var c claims
 	if _, _, err := jwt.NewParser().ParseUnverified(token, &c); err != nil {

@@ -1,11 +1,13 @@
-// Package signin gets tokens of Microsoft Entra ID for Azure Storage, from
-// whatever identity a run has.
+// Package signin gets tokens of Microsoft Entra ID for Azure Storage, with any identity
+// that a run has.
 //
-// It covers what azidentity's DefaultAzureCredential covers, and the identities
-// of CI jobs. Unlike there a source that is not set up, or whose service answers
-// nonsense, never ends or stalls the search for one that is: the chain of
-// azidentity v1.15.0 ends at a 401 from the metadata address, and after 96 s at
-// a 404, before the Azure CLI is tried (measured; azure-sdk-for-go#25090).
+// It covers the sources of azidentity's DefaultAzureCredential, and the identities of CI
+// jobs. But a source that is not set up, or whose service responds with nonsense, never
+// ends or stalls the search: the chain of azidentity v1.15.0 stops at a 401 from the
+// metadata address, and after 96 s at a 404, before it tries the Azure CLI (measured;
+// azure-sdk-for-go#25090).
+//
+// It must not know containers or blobs.
 package signin
 
 import (
@@ -20,7 +22,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 )
 
-// The names of sources, in the order in which they are asked.
+// The names of sources, in the order in which they are tried.
 const (
 	Environment       = "environment"
 	WorkloadIdentity  = "workload-identity"
@@ -34,14 +36,14 @@ const (
 
 // The other values that name a source.
 const (
-	// Default is azidentity's own chain, for who relies on AZURE_TOKEN_CREDENTIALS. A
-	// tool that hangs there outlives the process: see [toolCredential].
+	// Default is azidentity's own chain, for users of AZURE_TOKEN_CREDENTIALS. A tool that
+	// hangs there outlives the process: see [toolCredential].
 	Default = "default"
-	// Anonymous is nobody, who may read what is public.
+	// Anonymous is no credential: only public containers can be read.
 	Anonymous = "anonymous"
 )
 
-// Names returns all that name a source of this package.
+// Names returns all names of sources.
 func Names() []string {
 	var names []string
 	for _, s := range sources {
@@ -54,16 +56,17 @@ func Names() []string {
 type Options struct {
 	// Source is one of [Names], or "" for the first that works.
 	Source string
-	// Cloud is where the identities are; zero stands for the public cloud.
+	// Cloud is where the identities are; zero is the public cloud.
 	Cloud Cloud
 	// Client sends the requests. Its Cloud is set here.
 	Client azcore.ClientOptions
-	// Machine answers whether this may be a machine of Azure; nil looks.
+	// Machine reports whether this may be a machine of Azure; nil means a look at this
+	// machine.
 	Machine func() Likelihood
 }
 
-// New returns the tokens of an identity. It sends nothing. The error says which
-// option is wrong.
+// New returns the tokens of an identity and sends nothing. The error names the option
+// that is wrong.
 func New(options Options) (*Tokens, error) {
 	options.Client.Cloud = options.Cloud.configuration(os.Getenv)
 	if options.Machine == nil {
@@ -91,12 +94,12 @@ func New(options Options) (*Tokens, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("unknown credential %q; allowed are %s", options.Source, strings.Join(Names(), ", "))
 	}
-	// Who names the source knows that it is there.
+	// A user who names the source knows that it exists.
 	options.Machine = func() Likelihood { return Yes }
 	return newTokens(&chain{name: options.Source, options: options, sources: sources[i : i+1]}), nil
 }
 
-// Of returns the tokens of a credential that is not one of [Names].
+// Of returns the tokens of a credential that is not among [Names].
 func Of(name string, credential azcore.TokenCredential) *Tokens {
 	return newTokens(&chain{name: name, sources: []source{{
 		name: name, limit: totalLimit,
@@ -104,7 +107,7 @@ func Of(name string, credential azcore.TokenCredential) *Tokens {
 	}}})
 }
 
-// Outcome is what came of asking a source.
+// Outcome is the result of trying a source.
 type Outcome string
 
 // The outcomes.
@@ -114,37 +117,38 @@ const (
 	Failed   Outcome = "failed"
 )
 
-// Step is what came of asking a source.
+// Step is the try of one source.
 type Step struct {
 	Source  string
 	Outcome Outcome
 	Took    time.Duration
-	// Detail is why not, on one line and without secrets; or who it is.
+	// Detail is the reason for the outcome, on one line and without secrets; or the
+	// principal.
 	Detail string
-	// Partly is set where something of a source is set up, and not all.
+	// Partly is set if some settings of the source are set, but not all.
 	Partly bool
 }
 
-// WithAdvice is Detail, with what mends it where that is known.
+// WithAdvice is Detail with its fix, if one is known.
 func (s Step) WithAdvice() string {
-	if mends := advice[codes.FindString(s.Detail)]; mends != "" {
-		return s.Detail + " (" + mends + ")"
+	if fix := advice[codes.FindString(s.Detail)]; fix != "" {
+		return s.Detail + " (" + fix + ")"
 	}
 	return s.Detail
 }
 
 // Report is what is known of a sign-in.
 type Report struct {
-	Source    string        // that gave the token; "": none did
-	Principal string        // such as "anna@example.com", as far as the token tells
+	Source    string        // of the token; "" if there is none
+	Principal string        // such as "anna@example.com", as the token says
 	Took      time.Duration // from the first step to the token
-	Steps     []Step        // in the order in which they were made
+	Steps     []Step        // in the order of the tries
 }
 
-// Error is a sign-in that failed. It has no Unwrap on purpose: an answer of the
-// sign-in service says nothing about the storage.
+// Error is a failed sign-in. It has no Unwrap on purpose: a response of the sign-in
+// service says nothing about the storage.
 type Error struct {
-	// Named is the source that was asked for by name, or "".
+	// Named is the configured source, or "".
 	Named string
 	Steps []Step
 }
@@ -154,8 +158,8 @@ func (e *Error) NoneSetUp() bool {
 	return !slices.ContainsFunc(e.Steps, func(s Step) bool { return s.Outcome == Failed })
 }
 
-// Error tells what failed, with what mends it; then what is set up in part. The
-// sources that are not set up at all are only named.
+// Error says which sources failed, with the fix, and then which are set up in part. It
+// only names the sources that are not set up at all.
 func (e *Error) Error() string {
 	var parts, absent []string
 	for _, s := range e.Steps {

@@ -11,15 +11,15 @@ import (
 )
 
 const (
-	// serviceLimit is for a token that Entra ID gives for a secret or an
-	// assertion: two or three requests.
+	// serviceLimit is for a token that Entra ID issues for a secret or an assertion: two or
+	// three requests.
 	serviceLimit = 8 * time.Second
-	// toolLimit is for a token that another program gets. az takes 0.6 s at least.
+	// toolLimit is for a token from another program. az takes at least 0.6 s.
 	toolLimit = 10 * time.Second
 )
 
-// sources are asked in this order. First what somebody has set up for this very
-// run, then the machine's identity, then who is signed in with a tool.
+// sources are tried in this order: first what was set up for this run, then the machine's
+// identity, then the user of a tool.
 var sources = []source{
 	{name: Environment, limit: serviceLimit, open: openEnvironment},
 	{name: WorkloadIdentity, limit: serviceLimit, open: openWorkloadIdentity},
@@ -31,13 +31,13 @@ var sources = []source{
 	{name: AzurePowerShell, limit: toolLimit, open: openAzurePowerShell, absent: isSignedOut},
 }
 
-// The variables of several sources, as azidentity calls them.
+// The variables of several sources, named as in azidentity.
 const (
 	tenantVariable = "AZURE_TENANT_ID"
 	clientVariable = "AZURE_CLIENT_ID"
 )
 
-// set returns the value of the first of these variables that has one.
+// set returns the first value among these variables that is not empty.
 func set(names ...string) string {
 	for _, name := range names {
 		if value := strings.TrimSpace(os.Getenv(name)); value != "" {
@@ -47,14 +47,14 @@ func set(names ...string) string {
 	return ""
 }
 
-// unsetOf names those of these variables that have no value.
+// unsetOf returns the names of these variables that are unset or empty.
 func unsetOf(names ...string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return set(name) != "" })
 }
 
-// requireAll returns nil where all of these variables have a value; else an error
-// that names those that have none. Variables of several sources, which come
-// first, do not count as set up in part.
+// requireAll returns nil if all of these variables are set, or else an error that names
+// those that are not. The shared variables alone do not mean that the source is set up in
+// part.
 func requireAll(shared, own []string) error {
 	gone := unsetOf(slices.Concat(own, shared)...)
 	switch {
@@ -74,8 +74,7 @@ func notSet(names []string) string {
 	return strings.Join(names, " and ") + " are not set"
 }
 
-// additionalTenants are those that azidentity lets a credential use beside its
-// own.
+// additionalTenants are those that azidentity allows besides the credential's own.
 func additionalTenants() []string {
 	if tenants := set("AZURE_ADDITIONALLY_ALLOWED_TENANTS"); tenants != "" {
 		return strings.Split(tenants, ";")
@@ -83,8 +82,8 @@ func additionalTenants() []string {
 	return nil
 }
 
-// openEnvironment is a service principal with a secret or a certificate, or a
-// user with a password.
+// openEnvironment is a service principal with a secret or a certificate, or a user with a
+// password.
 func openEnvironment(o *Options) (azcore.TokenCredential, error) {
 	const secret, certificate, user = "AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_USERNAME"
 	own := secret
@@ -107,8 +106,8 @@ func openEnvironment(o *Options) (azcore.TokenCredential, error) {
 	})
 }
 
-// openWorkloadIdentity is a token of Kubernetes, GitLab or another issuer, in a
-// file that its owner keeps fresh.
+// openWorkloadIdentity is a token from Kubernetes, GitLab or another issuer, in a file
+// that the issuer refreshes.
 func openWorkloadIdentity(o *Options) (azcore.TokenCredential, error) {
 	const file = "AZURE_FEDERATED_TOKEN_FILE"
 	if err := requireAll([]string{tenantVariable, clientVariable}, []string{file}); err != nil {
@@ -125,8 +124,8 @@ func openWorkloadIdentity(o *Options) (azcore.TokenCredential, error) {
 }
 
 // openAzurePipelines is the workload identity of a service connection. The tasks
-// AzureCLI@2 and AzurePowerShell@5 set the variables AZURESUBSCRIPTION_…; a
-// pipeline has to hand on SYSTEM_ACCESSTOKEN by itself
+// AzureCLI@2 and AzurePowerShell@5 set the variables AZURESUBSCRIPTION_…; the pipeline
+// has to pass on SYSTEM_ACCESSTOKEN itself
 // (learn.microsoft.com/azure/devops/pipelines/build/variables#systemaccesstoken).
 func openAzurePipelines(o *Options) (azcore.TokenCredential, error) {
 	const (
@@ -144,7 +143,7 @@ func openAzurePipelines(o *Options) (azcore.TokenCredential, error) {
 	case set(uri) == "":
 		return nil, missing("%s", notSet([]string{uri}))
 	case len(gone) > 0:
-		// Every job of Azure Pipelines has the URI; most want nothing of Azure.
+		// Every job of Azure Pipelines has the URI; most do not use Azure.
 		return nil, &missingError{what: notSet(gone), partly: set(connection) != ""}
 	}
 	return azidentity.NewAzurePipelinesCredential(set(tenant, tenantVariable), set(client, clientVariable), set(connection), set(token),
@@ -163,9 +162,9 @@ func openAzureDeveloperCLI(*Options) (azcore.TokenCredential, error) {
 
 func openAzurePowerShell(*Options) (azcore.TokenCredential, error) { return newAzurePowerShell(), nil }
 
-// isSignedOut reports whether a tool is not there, or nobody is signed in with
-// it. What Entra ID has refused is a failure. The errors of azidentity tell these
-// apart in their texts only.
+// isSignedOut reports whether a tool is missing, or no user is signed in with it. A
+// refusal of Entra ID is a failure instead. The errors of azidentity differ only in their
+// strings.
 func isSignedOut(err error) bool {
 	text := err.Error()
 	if strings.Contains(text, "AADSTS") {

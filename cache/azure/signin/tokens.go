@@ -16,20 +16,19 @@ import (
 )
 
 const (
-	// margin is how long before its end a token is replaced, at most: of one that
-	// lives shorter, half its life.
+	// margin is how long before its expiry a token is replaced, but at most half its life.
 	margin = 5 * time.Minute
 	// totalLimit ends a search in which several sources use up their limits.
 	totalLimit = 20 * time.Second
-	// pause is how long a sign-in that failed stands for the requests that
-	// follow it. Each attempt may cost seconds, and Nx asks hundreds of times.
+	// pause is how long a failed sign-in is reused for later requests. A sign-in may take
+	// seconds, and Nx sends hundreds of requests.
 	pause = time.Minute
 )
 
 // Limit is the longest time that a sign-in takes.
 const Limit = totalLimit
 
-// Storage is what a token is asked for.
+// Storage are the options of every token request.
 var Storage = policy.TokenRequestOptions{Scopes: []string{storageResource + defaultScope}, EnableCAE: true}
 
 const (
@@ -39,51 +38,51 @@ const (
 	defaultScope    = "/.default"
 )
 
-// Tokens are those of one identity, which is asked once for all that wait. The
-// credentials of command line tools start a process for each token and keep none.
+// Tokens caches the tokens of one identity, and signs in once for all requests that wait.
+// The credentials of command line tools start a process for each token and cache none.
 type Tokens struct {
 	chain *chain
-	held  atomic.Pointer[held]
-	// foreign is set once a server has asked for a token of another service. From then
-	// on no token is given: that server is not Azure Storage.
+	held  atomic.Pointer[heldToken]
+	// foreign is set once a server has requested a token for another service. From then on
+	// no token is returned: that server is not Azure Storage.
 	foreign atomic.Pointer[ForeignScopeError]
-	slot    chan struct{} // holds one value while a goroutine uses the fields below
+	slot    chan struct{} // a semaphore: held by the goroutine that uses the fields below
 
 	failed error
-	until  time.Time // of the failure
+	until  time.Time // how long the failure is reused
 }
 
-// held is a token that was given.
-type held struct {
+// heldToken is a cached token.
+type heldToken struct {
 	token azcore.AccessToken
-	fresh time.Time // until when it need not be replaced
+	fresh time.Time // when it should be replaced
 }
 
 var _ azcore.TokenCredential = (*Tokens)(nil)
 
 func newTokens(c *chain) *Tokens { return &Tokens{chain: c, slot: make(chan struct{}, 1)} }
 
-// ForeignScopeError says that a server has asked for a token of a service other than
+// ForeignScopeError reports that a server requested a token for a service other than
 // Azure Storage.
-type ForeignScopeError struct{ Scope string } // as the server spells it: any text
+type ForeignScopeError struct{ Scope string } // as the server spells it: any string
 
 func (e *ForeignScopeError) Error() string {
 	return fmt.Sprintf("a server requested a token for %q and got none: tokens are for Azure Storage only", e.Scope)
 }
 
-// NonRetriable tells azcore's retry policy that another try is in vain.
+// NonRetriable tells azcore's retry policy that a retry is useless.
 func (*ForeignScopeError) NonRetriable() {}
 
-// isStorage reports whether a scope is that of Azure Storage, which is one for all
-// clouds. azblob makes a scope of what the server names in WWW-Authenticate, which may
-// end with a slash.
+// isStorage reports whether a scope is that of Azure Storage, which is the same in all
+// clouds. azblob derives a scope from the server's WWW-Authenticate, which may end with a
+// slash.
 func isStorage(scope string) bool {
 	resource, ok := strings.CutSuffix(scope, defaultScope)
 	return ok && strings.TrimRight(resource, "/") == storageResource
 }
 
-// storageOnly is what a token is asked for by. The scope and the tenant may be the word
-// of a server: the scope must be that of storage, and the tenant is always our own.
+// storageOnly restricts the options of a token request. A server can choose scope and
+// tenant: the scope must be that of storage, and the tenant is always our own.
 func storageOnly(options policy.TokenRequestOptions) (policy.TokenRequestOptions, error) {
 	for _, scope := range options.Scopes {
 		if !isStorage(scope) {
@@ -94,7 +93,7 @@ func storageOnly(options policy.TokenRequestOptions) (policy.TokenRequestOptions
 	return options, nil
 }
 
-// Refused returns the [*ForeignScopeError] after which no token is given, or nil.
+// Refused returns the [*ForeignScopeError] since which no token is returned, or nil.
 func (t *Tokens) Refused() error {
 	if refused := t.foreign.Load(); refused != nil {
 		return refused
@@ -102,7 +101,7 @@ func (t *Tokens) Refused() error {
 	return nil
 }
 
-// GetToken implements [azcore.TokenCredential]. It gives tokens of Azure Storage only.
+// GetToken implements [azcore.TokenCredential]. It returns tokens for Azure Storage only.
 // The error is a [*Error], a [*ForeignScopeError], or that of ctx.
 func (t *Tokens) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	options, err := storageOnly(options)
@@ -112,51 +111,50 @@ func (t *Tokens) GetToken(ctx context.Context, options policy.TokenRequestOption
 	if err := t.Refused(); err != nil {
 		return azcore.AccessToken{}, err
 	}
-	if it := t.usable(options); it != nil && time.Now().Before(it.fresh) {
-		return it.token, nil
+	if current := t.usable(options); current != nil && time.Now().Before(current.fresh) {
+		return current.token, nil
 	}
-	if !t.enter(ctx, options) {
-		if it := t.usable(options); it != nil { // somebody else is replacing it
-			return it.token, nil
+	if !t.acquire(ctx, options) {
+		if current := t.usable(options); current != nil { // another goroutine is replacing it
+			return current.token, nil
 		}
 		return azcore.AccessToken{}, ctx.Err()
 	}
 	defer func() { <-t.slot }()
 
-	it, now := t.usable(options), time.Now()
-	if it != nil && now.Before(it.fresh) {
-		return it.token, nil
+	current, now := t.usable(options), time.Now()
+	if current != nil && now.Before(current.fresh) {
+		return current.token, nil
 	}
 	if t.failed == nil || now.After(t.until) || options.Claims != "" {
-		token, err := t.ask(ctx, options)
+		token, err := t.refresh(ctx, options)
 		if err == nil {
-			t.held.Store(&held{token, now.Add(freshFor(token, now))})
+			t.held.Store(&heldToken{token, now.Add(freshFor(token, now))})
 			return token, nil
 		}
 		if ctx.Err() != nil {
 			return azcore.AccessToken{}, ctx.Err()
 		}
 	}
-	if it != nil { // it lives on
-		return it.token, nil
+	if current != nil { // it is still valid
+		return current.token, nil
 	}
 	return azcore.AccessToken{}, t.failed
 }
 
-// usable returns the token at hand, or nil where there is none that lives. A claims
-// challenge says that it is no longer good.
-func (t *Tokens) usable(options policy.TokenRequestOptions) *held {
-	it := t.held.Load()
-	if it == nil || options.Claims != "" || time.Now().After(it.token.ExpiresOn) {
+// usable returns the cached token, or nil if it has expired. A claims challenge means
+// that it is no longer valid.
+func (t *Tokens) usable(options policy.TokenRequestOptions) *heldToken {
+	current := t.held.Load()
+	if current == nil || options.Claims != "" || time.Now().After(current.token.ExpiresOn) {
 		return nil
 	}
-	return it
+	return current
 }
 
-// enter waits for the turn to ask. It does not where there is a token that lives,
-// nor longer than ctx: not a Mutex, for who waits here for another's sign-in may
-// be cancelled.
-func (t *Tokens) enter(ctx context.Context, options policy.TokenRequestOptions) bool {
+// acquire waits for the semaphore, but not if there is a valid token, nor longer than
+// ctx. Not a Mutex: a request that waits for another's sign-in may be cancelled.
+func (t *Tokens) acquire(ctx context.Context, options policy.TokenRequestOptions) bool {
 	select {
 	case t.slot <- struct{}{}:
 		return true
@@ -173,8 +171,8 @@ func (t *Tokens) enter(ctx context.Context, options policy.TokenRequestOptions) 
 	}
 }
 
-// ask asks the chain, and keeps why it failed.
-func (t *Tokens) ask(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+// refresh runs the chain, and keeps the error if it fails.
+func (t *Tokens) refresh(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	limited, cancel := awake.WithTimeout(ctx, totalLimit)
 	defer cancel()
 	token, err := t.chain.token(limited, options)
@@ -192,8 +190,8 @@ func (t *Tokens) ask(ctx context.Context, options policy.TokenRequestOptions) (a
 	return token, nil
 }
 
-// freshFor is how long a token is used before it is replaced: until shortly
-// before its end, or when its issuer would like it to be.
+// freshFor is how long a token is used before it is replaced: until shortly before its
+// expiry, or when its issuer recommends.
 func freshFor(token azcore.AccessToken, now time.Time) time.Duration {
 	life := token.ExpiresOn.Sub(now)
 	fresh := max(life-margin, life/2)
@@ -203,7 +201,7 @@ func freshFor(token azcore.AccessToken, now time.Time) time.Duration {
 	return fresh
 }
 
-// log tells who signs in, and how that was found.
+// log logs who signs in, and how the source was found.
 func (t *Tokens) log(ctx context.Context) {
 	log, r := zerolog.Ctx(ctx), t.Report()
 	log.Info().Str("credential", r.Source).Str("principal", r.Principal).Dur("took", r.Took).Msg("signed in")

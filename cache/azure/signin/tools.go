@@ -17,20 +17,20 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 )
 
-// toolCredential signs in as the user of a command line tool. It runs the
-// commands of azidentity v1.15.0 and reads their output in the same way. azidentity
-// ends only the shell of a tool that hangs: the tool and its children outlive the
-// process. A [toolProcess] ends all of them.
+// toolCredential signs in as the user of a command line tool. It runs the commands of
+// azidentity v1.15.0 and reads their output in the same way. azidentity kills only the
+// shell of a tool that hangs: the tool and its children outlive the process. A
+// [toolProcess] kills all of them.
 type toolCredential struct {
-	name    string // that azidentity uses in errors
+	name    string // as in azidentity's errors
 	command func(claims string) (string, error)
 	token   func(stdout []byte) (azcore.AccessToken, error)
 	explain func(stderr string) string
-	mu      sync.Mutex // a tool runs once at a time: some lock their files
+	mu      sync.Mutex // one tool at a time: some lock their files
 }
 
-// GetToken implements [azcore.TokenCredential]. Tokens are always for Azure Storage,
-// and the tenant is that of the tool: see [storageOnly].
+// GetToken implements [azcore.TokenCredential]. Tokens are always for Azure Storage and
+// for the tenant of the tool: see [storageOnly].
 func (c *toolCredential) GetToken(ctx context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	command, err := c.command(options.Claims)
 	if err != nil {
@@ -76,17 +76,17 @@ func (c *toolCredential) run(ctx context.Context, command string) ([]byte, error
 	return nil, c.failure(said)
 }
 
-// toolWaitDelay is how long the output of a tool that has ended may stay open.
+// toolWaitDelay is how long the output of a tool may stay open after the tool has ended.
 const toolWaitDelay = 100 * time.Millisecond
 
-// toolProcess is a tool that runs, with all its children.
+// toolProcess is a running tool with all its children.
 type toolProcess struct {
 	*exec.Cmd
 	group *toolGroup
 }
 
-// startTool starts a command line in a shell. All that it starts ends when ctx does,
-// or this process, however that ends.
+// startTool starts a command line in a shell. Everything that it starts ends with ctx or
+// with this process, however that ends.
 func startTool(ctx context.Context, command string, stdout, stderr *bytes.Buffer) (*toolProcess, error) {
 	cmd, group, err := groupCommand(ctx, command)
 	if err != nil {
@@ -107,9 +107,9 @@ func startTool(ctx context.Context, command string, stdout, stderr *bytes.Buffer
 	return &toolProcess{cmd, group}, nil
 }
 
-// wait waits for the tool. What it leaves is ended if it has failed or was ended, or
-// if its output stays open. After a success other children may go on: az sends its
-// statistics so.
+// wait waits for the tool. If the tool has failed, was killed or leaves its output open,
+// its children are killed. After a success other children go on: az sends its telemetry
+// that way.
 func (p *toolProcess) wait() error {
 	err := p.Wait()
 	if err != nil {
@@ -135,22 +135,22 @@ func newAzureCLI() *toolCredential {
 			return cliCommand, nil
 		},
 		token: func(stdout []byte) (azcore.AccessToken, error) {
-			var it struct {
+			var output struct {
 				AccessToken string `json:"accessToken"`
 				Unix        int64  `json:"expires_on"`
 				Local       string `json:"expiresOn"` // of older versions
 			}
-			if err := json.Unmarshal(stdout, &it); err != nil {
+			if err := json.Unmarshal(stdout, &output); err != nil {
 				return azcore.AccessToken{}, err
 			}
-			expires := time.Unix(it.Unix, 0)
-			if it.Unix == 0 {
+			expires := time.Unix(output.Unix, 0)
+			if output.Unix == 0 {
 				var err error
-				if expires, err = time.ParseInLocation("2006-01-02 15:04:05.999999", it.Local, time.Local); err != nil {
-					return azcore.AccessToken{}, fmt.Errorf("error parsing token expiration time %q: %w", it.Local, err)
+				if expires, err = time.ParseInLocation("2006-01-02 15:04:05.999999", output.Local, time.Local); err != nil {
+					return azcore.AccessToken{}, fmt.Errorf("error parsing token expiration time %q: %w", output.Local, err)
 				}
 			}
-			return azcore.AccessToken{Token: it.AccessToken, ExpiresOn: expires.UTC()}, nil
+			return azcore.AccessToken{Token: output.AccessToken, ExpiresOn: expires.UTC()}, nil
 		},
 	}
 }
@@ -166,42 +166,42 @@ func newAzureDeveloperCLI() *toolCredential {
 			return command, nil
 		},
 		token: func(stdout []byte) (azcore.AccessToken, error) {
-			var it struct {
+			var output struct {
 				Token     string `json:"token"`
 				ExpiresOn string `json:"expiresOn"`
 			}
-			if err := json.Unmarshal(stdout, &it); err != nil {
+			if err := json.Unmarshal(stdout, &output); err != nil {
 				return azcore.AccessToken{}, err
 			}
-			expires, err := time.Parse("2006-01-02T15:04:05Z", it.ExpiresOn)
+			expires, err := time.Parse("2006-01-02T15:04:05Z", output.ExpiresOn)
 			if err != nil {
-				return azcore.AccessToken{}, fmt.Errorf("error parsing token expiration time %q: %w", it.ExpiresOn, err)
+				return azcore.AccessToken{}, fmt.Errorf("error parsing token expiration time %q: %w", output.ExpiresOn, err)
 			}
-			return azcore.AccessToken{Token: it.Token, ExpiresOn: expires.UTC()}, nil
+			return azcore.AccessToken{Token: output.Token, ExpiresOn: expires.UTC()}, nil
 		},
 		explain: explainAzd,
 	}
 }
 
-// explainAzd finds the message in the JSON that azd writes to stderr: as "error" from
-// 1.23.7 on, else in "data".
+// explainAzd finds the message in the JSON that azd writes to stderr: in "error" since
+// 1.23.7, before that in "data".
 func explainAzd(stderr string) string {
 	fallback := ""
 	for line := range strings.Lines(stderr) {
-		var it struct {
+		var output struct {
 			Error string `json:"error"`
 			Data  struct {
 				Message string `json:"message"`
 			} `json:"data"`
 		}
-		if json.Unmarshal([]byte(line), &it) != nil {
+		if json.Unmarshal([]byte(line), &output) != nil {
 			continue
 		}
-		if it.Error != "" {
-			return it.Error
+		if output.Error != "" {
+			return output.Error
 		}
 		if fallback == "" {
-			fallback = strings.TrimSpace(it.Data.Message)
+			fallback = strings.TrimSpace(output.Data.Message)
 		}
 	}
 	if fallback != "" {
@@ -223,14 +223,14 @@ func newAzurePowerShell() *toolCredential {
 			return powerShellCommand(), nil
 		},
 		token: func(stdout []byte) (azcore.AccessToken, error) {
-			var it struct {
+			var output struct {
 				Token     string `json:"Token"`
 				ExpiresOn int64  `json:"ExpiresOn"`
 			}
-			if err := json.Unmarshal(stdout, &it); err != nil {
+			if err := json.Unmarshal(stdout, &output); err != nil {
 				return azcore.AccessToken{}, err
 			}
-			return azcore.AccessToken{Token: it.Token, ExpiresOn: time.Unix(it.ExpiresOn, 0).UTC()}, nil
+			return azcore.AccessToken{Token: output.Token, ExpiresOn: time.Unix(output.ExpiresOn, 0).UTC()}, nil
 		},
 		explain: func(stderr string) string {
 			switch {

@@ -8,8 +8,8 @@ import (
 	"unicode/utf16"
 )
 
-// What tools are asked, as azidentity v1.15.0 does (Copyright (c) Microsoft
-// Corporation, MIT License), and the parts of their errors by which these are known.
+// The commands of tools, as in azidentity v1.15.0 (Copyright (c) Microsoft Corporation,
+// MIT License), and the strings by which their errors are recognized.
 const (
 	cliCommand = "az account get-access-token -o json --resource " + storageResource
 	azdCommand = "azd auth token -o json --no-prompt --scope " + storageResource + defaultScope
@@ -24,7 +24,7 @@ func powerShellCommand() string {
 	return powerShell() + " -NoProfile -NonInteractive -OutputFormat Text -EncodedCommand " + utf16Base64(powerShellScript)
 }
 
-// powerShell is PowerShell Core, or, on Windows without it, Windows PowerShell.
+// powerShell is PowerShell Core, or Windows PowerShell on a Windows machine without it.
 func powerShell() string {
 	if runtime.GOOS != "windows" {
 		return "pwsh"
@@ -35,7 +35,7 @@ func powerShell() string {
 	return "powershell.exe"
 }
 
-// utf16Base64 is a script as PowerShell's -EncodedCommand takes it.
+// utf16Base64 encodes a script for PowerShell's -EncodedCommand.
 func utf16Base64(script string) string {
 	units := utf16.Encode([]rune(script))
 	text := make([]byte, 0, 2*len(units))

@@ -10,16 +10,16 @@ import (
 	"syscall"
 )
 
-// watchedScript stands before a command line in the shell, which leads its process
-// group. A second process of the shell watches the pipe at descriptor 3. Its end without a line
-// says that this process has died, also of SIGKILL: then the watcher ends the group.
+// watchedScript precedes the command line in the shell, which leads its process group. A
+// second process of the shell watches the pipe at descriptor 3. If the pipe ends without
+// a line, this process has died, even of SIGKILL; then the watcher kills the group.
 const watchedScript = `{ read line <&3 || kill -9 0; } >/dev/null 2>&1 & exec 3<&-; `
 
 // toolGroup is the process group of a tool.
 type toolGroup struct {
-	read, write *os.File // the pipe of the watcher
+	read, write *os.File // the watcher's pipe
 	mu          sync.Mutex
-	leader      int // 0: not started, or all is over
+	leader      int // 0 if it has not started, or has ended
 }
 
 // groupCommand returns the shell for a command line, as azidentity starts it.
@@ -50,7 +50,7 @@ func (g *toolGroup) kill() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.leader > 0 {
-		_ = syscall.Kill(-g.leader, syscall.SIGKILL) // all have ended otherwise
+		_ = syscall.Kill(-g.leader, syscall.SIGKILL) // an error means that all have ended
 	}
 	g.leader = 0
 }

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// toolGroup is the job of a tool. Windows ends all processes of a job when the last
-// handle to it is closed, also by the end of this process.
+// toolGroup is the job of a tool. Windows ends all processes of a job when its last
+// handle is closed, so also when this process ends.
 type toolGroup struct{ job windows.Handle }
 
 // groupCommand returns the shell for a command line, as azidentity starts it.
@@ -43,19 +43,19 @@ func (g *toolGroup) limit(flags uint32) error {
 	return err
 }
 
-// started puts the shell into the job. What it starts is in it, too; that the shell is
-// faster would take a system that stops this process right here.
+// started puts the shell into the job, and so everything that it starts. The shell could
+// only start something earlier if the system stopped this process right here.
 func (g *toolGroup) started(shell *os.Process) {
 	_ = shell.WithHandle(func(handle uintptr) {
-		_ = windows.AssignProcessToJobObject(g.job, windows.Handle(handle)) // without it only the shell is ended
+		_ = windows.AssignProcessToJobObject(g.job, windows.Handle(handle)) // if it fails, only the shell can be killed
 	})
 }
 
 // kill ends all processes of the job.
 func (g *toolGroup) kill() { _ = windows.TerminateJobObject(g.job, 1) }
 
-// release closes the job. What the tool has left goes on.
+// release closes the job without ending what the tool has left.
 func (g *toolGroup) release() {
-	_ = g.limit(0) // else it is ended
+	_ = g.limit(0) // otherwise closing ends it
 	_ = windows.CloseHandle(g.job)
 }

@@ -11,16 +11,15 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/awake"
 )
 
-// requestBodies has the body of a request, of which one is sent at a time: the
-// transport opens another one when the connection it had kept was dead, and the
-// next try of the SDK reads the same from its beginning. Whoever is sent before
-// may still be being read then.
+// requestBodies wraps the body of a request. One body is sent at a time: the transport
+// opens another if its connection was dead, and the SDK's next retry reads the same data
+// from the beginning. The previous body may still be in use then.
 type requestBodies struct {
-	onProgress func() // called whenever a part is on its way
+	onProgress func() // called whenever a part has been passed on
 	current    *requestBody
 }
 
-// wrap takes over the body of a request.
+// wrap replaces the body of a request.
 func (s *requestBodies) wrap(request *http.Request, onProgress func()) {
 	s.onProgress = onProgress
 	request.Body = s.send(request.Body)
@@ -29,7 +28,7 @@ func (s *requestBodies) wrap(request *http.Request, onProgress func()) {
 		return
 	}
 	request.GetBody = func() (io.ReadCloser, error) {
-		s.stop() // before it goes back to the beginning
+		s.stop() // before the new body seeks to the beginning
 		body, err := open()
 		if err != nil {
 			return nil, err
@@ -43,15 +42,15 @@ func (s *requestBodies) send(body io.ReadCloser) io.ReadCloser {
 	return s.current
 }
 
-// stop returns when nobody reads the body any more.
+// stop returns when no goroutine reads the body any more.
 func (s *requestBodies) stop() {
 	if s.current != nil {
 		s.current.stop()
 	}
 }
 
-// requestBody is a body of a request: whenever the transport wants more of it, what
-// it had before is on its way.
+// requestBody is the body of a request. Whenever the transport reads from it, the
+// previous part has been passed on.
 type requestBody struct {
 	io.ReadCloser
 	onProgress func()
@@ -78,15 +77,14 @@ func (s *requestBody) stop() {
 	s.stopped = true
 }
 
-// responseBody is a body of an answer. Its reader may take its time; the sender may
-// not.
+// responseBody is the body of a response. Its reader may be slow; the server may not.
 type responseBody struct {
 	io.ReadCloser
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	stall  *LimitError
-	timer  *awake.Timer   // while it is read
-	sent   *requestBodies // what it answers
+	timer  *awake.Timer   // runs during a read
+	sent   *requestBodies // of the request
 }
 
 func newResponseBody(body io.ReadCloser, ctx context.Context, cancel context.CancelCauseFunc, stall *LimitError, sent *requestBodies) *responseBody {

@@ -14,14 +14,13 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-// CAFile is a file, or a folder of files, with the certificates of certificate
-// authorities.
+// CAFile is a file, or a folder of files, with certificates of certificate authorities.
 type CAFile struct {
-	Variable string // that names it
+	Variable string // with its path
 	Path     string
 }
 
-// Certificates is how many it has.
+// Certificates is how many it contains.
 func (f CAFile) Certificates() int {
 	n := 0
 	for range f.certificates() {
@@ -30,9 +29,9 @@ func (f CAFile) Certificates() int {
 	return n
 }
 
-// readCAs finds the files that the variables of Node and OpenSSL name. It reads no
-// more of them than tells that there is a certificate: all of a system's take
-// longer than everything else at the start.
+// readCAs finds the files that the variables of Node and OpenSSL name. It reads only as
+// far as the first certificate: reading a system's whole bundle takes longer than the
+// rest of the start.
 func (e *Environment) readCAs(getenv func(string) string) (warnings []string) {
 	var files []CAFile
 	for _, variable := range []string{"NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"} {
@@ -54,15 +53,15 @@ func (e *Environment) readCAs(getenv func(string) string) (warnings []string) {
 	return warnings
 }
 
-// Roots reads whom it trusts; nil stands for those of the system, to which all
-// others are added. Go reads the variables of OpenSSL itself, but not on Windows and
-// macOS; and there is no place where it takes what they name beside the system's.
+// Roots returns the trusted certificates, in addition to the system's; nil means only the
+// system's. Go reads OpenSSL's variables itself, but not on Windows and macOS, and
+// instead of the system's certificates.
 func (e Environment) Roots() *x509.CertPool {
 	if len(e.CAs) == 0 {
 		return nil
 	}
 	roots, err := x509.SystemCertPool()
-	if err != nil { // a bare container image has none
+	if err != nil { // a minimal container image has none
 		roots = x509.NewCertPool()
 	}
 	for _, file := range e.CAs {
@@ -76,7 +75,7 @@ func (e Environment) Roots() *x509.CertPool {
 // caFolders is OpenSSL's variable for folders; the others name files.
 const caFolders = "SSL_CERT_DIR"
 
-// check returns why no certificate can be taken from the file.
+// check returns why no certificate can be loaded.
 func (f CAFile) check() error {
 	for range f.certificates() {
 		return nil
@@ -93,9 +92,8 @@ func (f CAFile) check() error {
 	return errors.New("it has no PEM certificate (-----BEGIN CERTIFICATE-----)")
 }
 
-// certificates reads those of the file, or of the files of the folder. What cannot
-// be read or is no certificate that Go takes is left out: some bundles and folders
-// have such.
+// certificates yields those of the file, or of the files in the folder. It skips what
+// cannot be read or parsed: some bundles contain such data.
 func (f CAFile) certificates() iter.Seq[*x509.Certificate] {
 	return func(yield func(*x509.Certificate) bool) {
 		for _, path := range f.paths() {
@@ -124,7 +122,7 @@ func (f CAFile) paths() []string {
 	return paths
 }
 
-// withoutPath drops the path from err, which stands beside it.
+// withoutPath drops the path from err; the caller shows it anyway.
 func withoutPath(err error) error {
 	failed, _ := errors.AsType[*fs.PathError](err)
 	if failed == nil {

@@ -12,24 +12,23 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/awake"
 )
 
-// spareTime is how long a connection that was opened in advance is kept for the
-// first request. Azure closes it after some minutes.
+// spareTime is how long a connection that was opened in advance waits for the first
+// request. Azure closes idle connections after some minutes.
 const spareTime = 30 * time.Second
 
-// maxUnsent is how many bytes the system takes before it has sent those before
-// them, where it can be asked for that.
+// maxUnsent is how many unsent bytes the system buffers, where that can be configured.
 const maxUnsent = 256 << 10
 
-// dialer opens connections, of which one may be open before it is needed.
+// dialer opens connections. It can keep one that is opened in advance, the spare.
 type dialer struct {
 	net.Dialer
 	limit  time.Duration
-	config func() *tls.Config // slow when it is first called
+	config func() *tls.Config // the first call is slow
 
 	mu    sync.Mutex
 	spare *spare
-	taken *spare                // the one that was taken last
-	peers map[string]netip.Addr // where the last connection to an address led to
+	taken *spare                // the last spare that was used
+	peers map[string]netip.Addr // the remote address of the last connection to each address
 }
 
 func newDialer(limit time.Duration, config func() *tls.Config) *dialer {
@@ -40,14 +39,14 @@ func newDialer(limit time.Duration, config func() *tls.Config) *dialer {
 	}
 }
 
-// target is where a connection leads to.
+// target is where a connection leads.
 type target struct {
 	secure  bool // TLS
 	network string
 	address string
 }
 
-// dial is the DialContext of a transport, dialTLS its DialTLSContext.
+// dial is the DialContext of a transport, and dialTLS its DialTLSContext.
 func (d *dialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return d.connect(ctx, target{false, network, address})
 }
@@ -77,7 +76,7 @@ func (d *dialer) open(ctx context.Context, to target) (net.Conn, error) {
 	if err != nil || !to.secure {
 		return conn, err
 	}
-	config.ServerName, _, _ = net.SplitHostPort(to.address) // somebody listens there: it is an address
+	config.ServerName, _, _ = net.SplitHostPort(to.address) // it is a valid address: the dial succeeded
 	secured := tls.Client(conn, config)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		_ = conn.Close() // nothing was sent on it
@@ -86,8 +85,8 @@ func (d *dialer) open(ctx context.Context, to target) (net.Conn, error) {
 	return secured, nil
 }
 
-// dialTCP opens a TCP connection. The deadline of [net.Dialer] divides the time among the
-// addresses of a host; where it passed while this process did not run, it dials again.
+// dialTCP opens a TCP connection. [net.Dialer] divides its time limit among the addresses
+// of a host. If the limit passed while this process was suspended, dialTCP dials again.
 func (d *dialer) dialTCP(ctx context.Context, to target) (net.Conn, error) {
 	for {
 		begun := time.Now()
@@ -99,7 +98,7 @@ func (d *dialer) dialTCP(ctx context.Context, to target) (net.Conn, error) {
 	}
 }
 
-// notePeer notes where a connection leads to.
+// notePeer remembers the remote address of a connection.
 func (d *dialer) notePeer(address string, remote net.Addr) {
 	at, err := netip.ParseAddrPort(remote.String())
 	if err != nil {
@@ -113,7 +112,7 @@ func (d *dialer) notePeer(address string, remote net.Addr) {
 	d.peers[address] = at.Addr().Unmap()
 }
 
-// peer is where the last connection to an address led to; zero where there was
+// peer is the remote address of the last connection to an address; zero if there was
 // none, as behind a proxy.
 func (d *dialer) peer(address string) netip.Addr {
 	d.mu.Lock()
@@ -121,16 +120,16 @@ func (d *dialer) peer(address string) netip.Addr {
 	return d.peers[address]
 }
 
-// spare is a connection that is opened before it is needed.
+// spare is a connection that is opened in advance.
 type spare struct {
 	target
-	opened chan struct{} // closed when it is, or cannot be
-	conn   net.Conn      // nil: it cannot be
+	opened chan struct{} // closed when it is open or has failed
+	conn   net.Conn      // nil if it has failed
 	since  time.Time     // when it was opened
 }
 
-// openSpare opens a connection for whoever wants one next. It is closed when
-// nobody does until ctx ends, or for too long.
+// openSpare opens a connection for the next request. The connection is closed if it is
+// not used before ctx ends, or within spareTime.
 func (d *dialer) openSpare(ctx context.Context, to target) {
 	s := &spare{target: to, opened: make(chan struct{})}
 	d.mu.Lock()
@@ -148,7 +147,7 @@ func (d *dialer) openSpare(ctx context.Context, to target) {
 		d.dropSpare(s)
 		return
 	}
-	s.conn, s.since = conn, time.Now().Round(0) // a sleep counts
+	s.conn, s.since = conn, time.Now().Round(0) // includes time while the machine sleeps
 	close(s.opened)
 	kept, cancel := context.WithTimeout(ctx, spareTime)
 	context.AfterFunc(kept, func() {
@@ -157,9 +156,9 @@ func (d *dialer) openSpare(ctx context.Context, to target) {
 	})
 }
 
-// takeSpare returns the spare connection if there is one to where it should
-// lead, or nil. It may have to wait until that is open, which no context ends:
-// the transport makes nobody wait who has given up.
+// takeSpare returns the spare connection to a target, or nil. It may wait until the
+// connection is open, regardless of any context; the transport does not wait for it after
+// a request was cancelled.
 func (d *dialer) takeSpare(to target) net.Conn {
 	d.mu.Lock()
 	s := d.spare
@@ -175,8 +174,7 @@ func (d *dialer) takeSpare(to target) net.Conn {
 	return s.conn
 }
 
-// spareAge reports whether a connection was the spare one, and how long ago it was
-// opened.
+// spareAge reports whether a connection was the spare, and how long it has been open.
 func (d *dialer) spareAge(conn net.Conn) (time.Duration, bool) {
 	d.mu.Lock()
 	s := d.taken
@@ -187,12 +185,12 @@ func (d *dialer) spareAge(conn net.Conn) (time.Duration, bool) {
 	select {
 	case <-s.opened:
 		return time.Since(s.since), s.conn != nil && s.conn == conn
-	default: // then this connection is another one
+	default: // then conn is another connection
 		return 0, false
 	}
 }
 
-// dropSpare closes a connection that nobody has wanted.
+// dropSpare closes a connection that was not used.
 func (d *dialer) dropSpare(s *spare) {
 	d.mu.Lock()
 	wanted := d.spare != s

@@ -12,28 +12,28 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
-// Environment is what the variables of a process say of its way to servers: the
-// proxies, and whom it trusts. Its zero value has no proxies and the roots of the
-// system.
+// Environment is what the variables of a process say about the way to servers: proxies
+// and certificate authorities. Its zero value means no proxies and the system's
+// authorities.
 type Environment struct {
-	// CAs are the files with roots that are added to those of the system.
+	// CAs are added to the system's certificate authorities.
 	CAs []CAFile
 
-	// emulator is the proxy to all servers, also to those of this machine. It wins.
+	// emulator is the proxy for all servers, even on this machine. It takes precedence.
 	emulator proxySetting
-	proxies  map[string]proxySetting // by the scheme of what is asked for
+	proxies  map[string]proxySetting // by the scheme of the request
 	noProxy  string
 }
 
-// proxySetting is a proxy that a variable names.
+// proxySetting is a proxy from a variable.
 type proxySetting struct {
 	variable string
-	// url may hold a password. It is a function, so that no format verb shows it: of
-	// a field that is not exported they show a endpoint.Secret, too.
+	// url may contain a password. It is a function so that no format verb prints it: verbs
+	// print even an [endpoint.Secret] if its field is not exported.
 	url func() string
 }
 
-// reveal is the URL with its password, or "" where there is no proxy.
+// reveal is the URL with its password; "" means no proxy.
 func (p proxySetting) reveal() string {
 	if p.url == nil {
 		return ""
@@ -41,24 +41,24 @@ func (p proxySetting) reveal() string {
 	return p.url()
 }
 
-// Proxy is a proxy as people may see it.
+// Proxy is a proxy without its credentials.
 type Proxy struct {
-	Address  string // such as http://proxy.example:3128, without credentials; "": none
-	Variable string // that names it
+	Address  string // such as http://proxy.example:3128; "" means no proxy
+	Variable string // with its URL
 }
 
 // String is such as "the proxy http://proxy.example:3128 (HTTPS_PROXY)".
 func (p Proxy) String() string { return fmt.Sprintf("the proxy %s (%s)", p.Address, p.Variable) }
 
-// ReadEnvironment reads the variables that tools of this kind know. The warnings,
-// a line each, are about what is ignored.
+// ReadEnvironment reads the usual variables. The warnings, one line each, are about what
+// it ignores.
 func ReadEnvironment(getenv func(string) string) (Environment, []string) {
 	var e Environment
 	warnings := e.readProxies(getenv)
 	return e, append(warnings, e.readCAs(getenv)...)
 }
 
-// firstSet is the first of these variables that is not blank, and its value.
+// firstSet returns the first of these variables that is not blank, and its value.
 func firstSet(getenv func(string) string, names ...string) (name, value string) {
 	for _, name := range names {
 		if value := strings.TrimSpace(getenv(name)); value != "" {
@@ -68,8 +68,8 @@ func firstSet(getenv func(string) string, names ...string) (name, value string) 
 	return "", ""
 }
 
-// readProxies reads the variables in net/http's order. Not
-// [http.ProxyFromEnvironment]: it passes over a proxy that is no URL in silence.
+// readProxies reads the variables in net/http's order. Not [http.ProxyFromEnvironment],
+// which silently ignores a proxy with an invalid URL.
 func (e *Environment) readProxies(getenv func(string) string) (warnings []string) {
 	for _, scheme := range []string{"https", "http"} {
 		lower := scheme + "_proxy"
@@ -92,9 +92,9 @@ func (e *Environment) readProxies(getenv func(string) string) (warnings []string
 	return warnings
 }
 
-// proxyFunc returns what finds the proxy to a URL, with its credentials, or nil.
-// What is on the link itself is asked directly: the service of Azure's machines
-// that gives tokens (169.254.169.254) is another one behind a proxy, or none.
+// proxyFunc returns a function that finds the proxy for a URL, with its credentials, or
+// nil. Link-local addresses bypass the proxy: behind it, the metadata service of Azure's
+// machines (169.254.169.254) is another one, or none.
 func (e Environment) proxyFunc() func(to *url.URL) *url.URL {
 	find := (&httpproxy.Config{
 		HTTPSProxy: e.proxies["https"].reveal(), HTTPProxy: e.proxies["http"].reveal(), NoProxy: e.noProxy,
@@ -112,10 +112,10 @@ func (e Environment) proxyFunc() func(to *url.URL) *url.URL {
 	}
 }
 
-// proxyURL is the proxy to a URL, with its credentials, or nil.
+// proxyURL is the proxy for a URL, with its credentials, or nil.
 func (e Environment) proxyURL(to *url.URL) *url.URL { return e.proxyFunc()(to) }
 
-// ProxyFor is the proxy to a URL, or the zero value.
+// ProxyFor is the proxy for a URL, or the zero value.
 func (e Environment) ProxyFor(to *url.URL) Proxy {
 	proxy := e.proxyURL(to)
 	if proxy == nil {
@@ -125,8 +125,8 @@ func (e Environment) ProxyFor(to *url.URL) Proxy {
 	return Proxy{Address: proxy.Scheme + "://" + proxy.Host, Variable: variable}
 }
 
-// WithEmulatorProxy is the environment with the proxy that a connection string names, in a
-// variable. That proxy leads to the emulator, which is on this machine or beyond it.
+// WithEmulatorProxy adds the proxy from a connection string in a variable. It leads to
+// the emulator, which may run on this machine or behind the proxy.
 func (e Environment) WithEmulatorProxy(proxy endpoint.Secret, variable string) Environment {
 	if u, err := endpoint.ParseProxy(proxy.Reveal()); err == nil && proxy != "" {
 		e.emulator = proxySetting{variable, u.String}

@@ -7,13 +7,13 @@ import (
 	"sync/atomic"
 )
 
-// limitingTransport keeps the limits of requests.
+// limitingTransport enforces the time limits of requests.
 //
-// A connection that was kept may have died unseen: a NAT or a firewall has forgotten
-// it, or this machine has slept. A request that was sent on such a one, and got not a
-// byte of an answer, is sent once more, on a fresh one, before it counts as a failure;
-// all others that are idle are closed. A write may have arrived the first time: then
-// the second one finds that its blob exists.
+// An idle connection may have died unseen: a NAT or firewall has dropped it, or this
+// machine has slept. If a request on such a connection gets no byte of a response, it is
+// sent once more on a new connection before it counts as failed, and all idle connections
+// are closed. A write may have arrived the first time; then the second one finds that its
+// blob exists.
 type limitingTransport struct {
 	Limits
 	pool   *lazyPool
@@ -21,9 +21,8 @@ type limitingTransport struct {
 }
 
 const (
-	// idlePart of the limit for an answer is how long a connection must have been
-	// idle to be doubted, and earlyPart of it how long an answer on it may take
-	// then, unless much is sent before.
+	// A connection that was idle for 1/idlePart of the response limit may be dead. A
+	// response on it may take 1/earlyPart of the limit, unless a large body is sent first.
 	idlePart  = 10
 	earlyPart = 4
 )
@@ -44,7 +43,7 @@ func (l limitingTransport) RoundTrip(request *http.Request) (*http.Response, err
 	return second.send(again)
 }
 
-// rewind is a request as it is to be sent again. Its first body is not read any more.
+// rewind returns the request as it is to be sent again. Its first body is no longer read.
 func rewind(request *http.Request) (*http.Request, error) {
 	if !hasBody(request) {
 		return request, nil
@@ -63,24 +62,23 @@ func rewind(request *http.Request) (*http.Request, error) {
 
 func hasBody(request *http.Request) bool { return request.Body != nil && request.Body != http.NoBody }
 
-// exchange is one request and the beginning of its answer.
+// exchange is one request and the beginning of its response.
 type exchange struct {
 	limitingTransport
-	doubtsIdle bool // connections that were idle
+	doubtsIdle bool // whether idle connections may be dead
 
-	kept     atomic.Bool // the connection was open before
-	answered atomic.Bool // with a byte at least
+	kept      atomic.Bool // the connection was idle before
+	responded atomic.Bool // at least one byte
 }
 
-// diedUnseen reports whether a request that failed may have been sent on a connection
-// that was dead.
+// diedUnseen reports whether a failed request may have been sent on a dead connection.
 func (e *exchange) diedUnseen(ctx context.Context) bool {
-	return e.kept.Load() && !e.answered.Load() && ctx.Err() == nil
+	return e.kept.Load() && !e.responded.Load() && ctx.Err() == nil
 }
 
-// answer is the limit for the answer on a connection.
-func (e *exchange) answer(request *http.Request, conn httptrace.GotConnInfo) *LimitError {
-	limit := e.Limits.answer(hasBody(request))
+// responseLimit is the limit for a response on a connection.
+func (e *exchange) responseLimit(request *http.Request, conn httptrace.GotConnInfo) *LimitError {
+	limit := e.Limits.responseLimit(hasBody(request))
 	idle, isKept := conn.IdleTime, conn.Reused
 	if since, isSpare := e.dialer.spareAge(conn.Conn); !isKept && isSpare && since >= e.FirstByte {
 		idle, isKept = since, true
@@ -97,21 +95,21 @@ func (e *exchange) send(request *http.Request) (*http.Response, error) {
 	w := newWatchdog(cancel)
 	connect := &LimitError{What: "no connection", Limit: e.Connect, Key: "connect"}
 	stall := &LimitError{What: "no data was transferred", Limit: e.Stall, Key: "stall"}
-	var answer atomic.Pointer[LimitError] // the transport sends and receives on other goroutines
+	var responseLimit atomic.Pointer[LimitError] // set and used by the transport's goroutines
 
-	stepRecorder := &httptrace.ClientTrace{
-		// Once for each try of the transport's own, see [requestBodies].
+	hooks := &httptrace.ClientTrace{
+		// Called for each try of the transport itself, see [requestBodies].
 		GetConn: func(string) { w.expect(connect) },
 		GotConn: func(conn httptrace.GotConnInfo) {
-			answer.Store(e.answer(request, conn))
-			w.expect(answer.Load())
+			responseLimit.Store(e.responseLimit(request, conn))
+			w.expect(responseLimit.Load())
 		},
-		GotFirstResponseByte: func() { e.answered.Store(true) },
+		GotFirstResponseByte: func() { e.responded.Store(true) },
 	}
 	sent := new(requestBodies)
-	traced := request.WithContext(httptrace.WithClientTrace(ctx, stepRecorder))
+	traced := request.WithContext(httptrace.WithClientTrace(ctx, hooks))
 	if hasBody(request) {
-		stepRecorder.WroteRequest = func(httptrace.WroteRequestInfo) { w.expect(answer.Load()) }
+		hooks.WroteRequest = func(httptrace.WroteRequestInfo) { w.expect(responseLimit.Load()) }
 		sent.wrap(traced, func() { w.expect(stall) })
 	}
 	w.expect(connect)

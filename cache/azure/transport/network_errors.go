@@ -20,8 +20,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-// NetworkError says on one line why a request has not got through, and what mends
-// it. It is the same text for the storage and for a sign-in.
+// NetworkError says in one line why a request failed, and how to fix it. It is the same
+// for the storage and for a sign-in.
 type NetworkError struct {
 	text string
 	err  error
@@ -30,11 +30,11 @@ type NetworkError struct {
 func (e *NetworkError) Error() string { return e.text }
 func (e *NetworkError) Unwrap() error { return e.err }
 
-// PermanentError is a [NetworkError] that repeating cannot mend: what was found is
-// somebody's decision or setting. All others may be a bad moment.
+// PermanentError is a [NetworkError] that a retry cannot help: its cause is a setting or
+// a decision. All others may be transient.
 type PermanentError struct{ NetworkError }
 
-// NonRetriable tells azcore's retry policy that another try is in vain.
+// NonRetriable tells azcore's retry policy that a retry is useless.
 func (*PermanentError) NonRetriable() {}
 
 func transient(err error, format string, args ...any) error {
@@ -45,7 +45,7 @@ func Permanent(err error, format string, args ...any) error {
 	return &PermanentError{NetworkError{fmt.Sprintf(format, args...), err}}
 }
 
-// explainingTransport gives the errors of a transport texts that people can act on.
+// explainingTransport turns the errors of a transport into lines that people can act on.
 type explainingTransport struct {
 	environment Environment
 	next        http.RoundTripper
@@ -54,7 +54,7 @@ type explainingTransport struct {
 // RoundTrip implements [http.RoundTripper].
 func (e explainingTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := e.next.RoundTrip(request)
-	if err == nil && response.StatusCode == http.StatusProxyAuthRequired { // to a request that goes through it in clear text
+	if err == nil && response.StatusCode == http.StatusProxyAuthRequired { // to a plain-text request through a proxy
 		err = checkConnectResponse(request.Context(), nil, request, response)
 		_ = response.Body.Close() // it is not read
 	}
@@ -73,8 +73,8 @@ func isRedirect(status int) bool {
 	return slices.Contains([]int{301, 302, 303, 307, 308}, status)
 }
 
-// redirected says that an answer leads elsewhere. The location may hold the secrets of
-// the request, and any text: only its host is shown.
+// redirected reports a redirect. The location may contain the secrets of the request, or
+// any string, so only its host is shown.
 func (e explainingTransport) redirected(from *url.URL, status int, location string) error {
 	to := "elsewhere"
 	if u, err := from.Parse(location); err == nil {
@@ -90,7 +90,7 @@ func (e explainingTransport) redirected(from *url.URL, status int, location stri
 		"place%s; allow %s there, sign in to the network, or correct HTTPS_PROXY and NO_PROXY", endpoint.AddressOf(from), status, to, through, from.Hostname())
 }
 
-// Explain is what a request to a URL fails with where err is why.
+// Explain turns the error of a request into one that says how to fix it.
 func (e Environment) Explain(to *url.URL, err error) error {
 	proxy := e.ProxyFor(to)
 	if isTooManyFiles(err) {
@@ -123,7 +123,7 @@ func (e Environment) Explain(to *url.URL, err error) error {
 	return explainDirect(to, err)
 }
 
-// connectTimeout says what to look at where packets are swallowed.
+// connectTimeout says what to check if packets are dropped.
 func connectTimeout(limit LimitError, proxy Proxy, to *url.URL) error {
 	if proxy.Address != "" {
 		limit.What += " through " + proxy.String()
@@ -134,7 +134,7 @@ func connectTimeout(limit LimitError, proxy Proxy, to *url.URL) error {
 	return &limit
 }
 
-// connectRefusal is what a proxy answers instead of connecting.
+// connectRefusal is a proxy's response to CONNECT that is not 200.
 type connectRefusal struct {
 	status  int
 	schemes []string // of Proxy-Authenticate
@@ -143,12 +143,12 @@ type connectRefusal struct {
 func (e *connectRefusal) Error() string { return fmt.Sprint("the proxy responded with ", e.status) }
 
 // checkConnectResponse is the OnProxyConnectResponse of a transport.
-func checkConnectResponse(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
-	if answer.StatusCode == http.StatusOK {
+func checkConnectResponse(_ context.Context, _ *url.URL, _ *http.Request, response *http.Response) error {
+	if response.StatusCode == http.StatusOK {
 		return nil
 	}
-	refusal := &connectRefusal{status: answer.StatusCode}
-	for _, challenge := range answer.Header.Values("Proxy-Authenticate") {
+	refusal := &connectRefusal{status: response.StatusCode}
+	for _, challenge := range response.Header.Values("Proxy-Authenticate") {
 		scheme, _, _ := strings.Cut(strings.TrimSpace(challenge), " ")
 		if scheme = printable.Short(scheme, MaxShown); scheme != "" {
 			refusal.schemes = append(refusal.schemes, scheme)
@@ -175,7 +175,7 @@ func (e *connectRefusal) explain(proxy Proxy, to string, hasCredentials bool) er
 	}
 }
 
-// explainProxy explains why a proxy itself is not reached.
+// explainProxy explains why the proxy itself is unreachable.
 func explainProxy(proxy Proxy, err error) error {
 	const fix = "correct %s, or unset it if no proxy is needed"
 	if isPlaintext(err) {
@@ -193,8 +193,8 @@ func explainProxy(proxy Proxy, err error) error {
 	return transient(err, "%s is unreachable (%s): "+fix, proxy, reason(err), proxy.Variable)
 }
 
-// explainDirect explains what lies between this machine, or a proxy that has
-// connected, and a server.
+// explainDirect explains an error between this machine, or a connected proxy, and a
+// server.
 func explainDirect(to *url.URL, err error) error {
 	host := to.Hostname()
 	if failed, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
@@ -218,18 +218,18 @@ func explainDirect(to *url.URL, err error) error {
 	return err
 }
 
-// ErrTooManyFiles is what a [NetworkError] is about that is none of the network. In a
-// moment there may be a file to spare: it is retried.
+// ErrTooManyFiles is wrapped by a [NetworkError] that is not about the network. It is
+// retried, because a descriptor may become free.
 var ErrTooManyFiles = errors.New("too many open files")
 
-// isTooManyFiles reports whether there is no connection because this process may open
-// no more files. An error of DNS has that only in its text.
+// isTooManyFiles reports whether the process cannot open more files. A DNS error has that
+// only in its string.
 func isTooManyFiles(err error) bool {
 	dns, isDNS := errors.AsType[*net.DNSError](err)
 	return fileerror.IsTooMany(err) || isDNS && (strings.Contains(dns.Err, syscall.EMFILE.Error()) || strings.Contains(dns.Err, syscall.ENFILE.Error()))
 }
 
-// hostNotFoundHint says what mends a host that does not exist.
+// hostNotFoundHint suggests a fix for a host that does not exist.
 func hostNotFoundHint(host string) string {
 	account, zone, _ := strings.Cut(host, ".")
 	switch {
@@ -244,8 +244,7 @@ func hostNotFoundHint(host string) string {
 	}
 }
 
-// certificateProblem says why a certificate is not good for a host, and what
-// mends that.
+// certificateProblem says why a certificate is not valid for a host, and the fix.
 func certificateProblem(host string, err *tls.CertificateVerificationError) string {
 	issuer := "an unknown issuer"
 	if len(err.UnverifiedCertificates) > 0 {
@@ -276,10 +275,10 @@ func certificateProblem(host string, err *tls.CertificateVerificationError) stri
 	return fmt.Sprintf("its certificate, issued by %s, is invalid: %s", issuer, printable.Line(invalid.Error()))
 }
 
-// FormatTime is a time for people.
+// FormatTime formats a time for people.
 func FormatTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
-// issuerOf names who has issued a certificate.
+// issuerOf names the issuer of a certificate.
 func issuerOf(c *x509.Certificate) string {
 	name := c.Issuer.CommonName
 	if name == "" && len(c.Issuer.Organization) > 0 {
@@ -291,7 +290,7 @@ func issuerOf(c *x509.Certificate) string {
 	return fmt.Sprintf("%.120q", name)
 }
 
-// namesOf are the first names that a certificate is for.
+// namesOf lists the first names of a certificate.
 func namesOf(c *x509.Certificate) string {
 	const enough = 3
 	var names []string
@@ -311,16 +310,16 @@ func namesOf(c *x509.Certificate) string {
 	return strings.Join(names, ", ")
 }
 
-// isPlaintext reports whether something without TLS has answered to TLS.
+// isPlaintext reports whether the server responded without TLS.
 func isPlaintext(err error) bool {
 	_, ok := errors.AsType[tls.RecordHeaderError](err)
 	return ok
 }
 
-// dnsReason is what a failure of DNS is, without the addresses.
+// dnsReason is the reason of a DNS error, without its addresses.
 func dnsReason(err *net.DNSError) string { return printable.Line(err.Err) }
 
-// reason is the reason of the system why there is no connection.
+// reason is the system's reason for a failed connection.
 func reason(err error) string {
 	if number, ok := errors.AsType[syscall.Errno](err); ok {
 		return number.Error()
@@ -331,8 +330,7 @@ func reason(err error) string {
 	return printable.Line(err.Error())
 }
 
-// isBroken reports whether a connection has ended from the other side, or on the
-// way.
+// isBroken reports whether a connection was closed by the other side or on the way.
 func isBroken(err error) bool {
 	failed, ok := errors.AsType[*net.OpError](err)
 	return ok && (failed.Op == "read" || failed.Op == "write") || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
@@ -354,5 +352,5 @@ func containsFold(list []string, text string) bool {
 	return false
 }
 
-// MaxShown is how much of a name is shown that a server says of itself, in bytes.
+// MaxShown is how many bytes of a name that a server chooses are shown.
 const MaxShown = 120

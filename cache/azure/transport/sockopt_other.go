@@ -4,5 +4,5 @@ package transport
 
 import "syscall"
 
-// limitNotSent does nothing where the system buffers little by itself.
+// limitUnsent does nothing on systems that buffer little.
 func limitUnsent(_, _ string, _ syscall.RawConn) error { return nil }

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// The names of the steps of a [Trace], in their order.
+// The steps of a [Trace], in order.
 const (
 	StepDNS     = "dns"     // the host's addresses; behind a proxy, the proxy's
 	StepConnect = "connect" // the first of them that takes a connection
@@ -22,29 +22,29 @@ const (
 	StepHTTP    = "http"    // a request, and who answers it
 )
 
-// Step is what came of a step.
+// Step is the result of one step.
 type Step struct {
 	Name   string
 	Took   time.Duration
 	Detail string // what was found, on one line
-	Err    error  // why it failed and what mends that, on one line; the last step has it, if any
+	Err    error  // why it failed and the fix, on one line; only the last step can have it
 }
 
-// Trace is what a request has met on its way.
+// Trace is how a request reached a server.
 type Trace struct {
-	Steps     []Step       // the last one is that of the response, or the one that failed
-	Addresses []netip.Addr // of the first hop: the host, or the proxy
+	Steps     []Step       // the last one is the response, or the step that failed
+	Addresses []netip.Addr // of the first hop: the host or the proxy
 	// State is that of TLS with the host, or nil.
 	State *tls.ConnectionState
 }
 
-// Trace sends a request on a connection of its own, and returns what it has met. The
-// caller closes the response.
+// Trace sends a request on a new connection and records its steps. The caller closes the
+// response.
 func (t *Transport) Trace(request *http.Request) (*http.Response, Trace, error) {
 	n := &stepRecorder{secure: request.URL.Scheme == "https", proxied: t.environment.ProxyFor(request.URL).Address != ""}
 	fresh := newTransport(t.limits, t.environment, t.dialer.config)
 	defer fresh.CloseIdleConnections()
-	fresh.pool.open() // whom to trust is not part of what is measured
+	fresh.pool.open() // loading the certificate authorities is not measured
 	n.last = time.Now()
 	response, err := fresh.Do(request.WithContext(httptrace.WithClientTrace(request.Context(), n.hooks())))
 	n.mu.Lock()
@@ -57,8 +57,7 @@ func (t *Transport) Trace(request *http.Request) (*http.Response, Trace, error) 
 	return response, Trace{slices.Clone(n.done), n.addresses, n.state}, err
 }
 
-// stepRecorder notes the steps of a request. Its hooks are called by several
-// goroutines.
+// stepRecorder records the steps of a request. Its hooks run on several goroutines.
 type stepRecorder struct {
 	secure, proxied bool
 
@@ -70,7 +69,7 @@ type stepRecorder struct {
 	sent      bool // the request
 }
 
-// step notes that a step has ended well. The caller holds the lock.
+// step records a step that succeeded. The caller holds the lock.
 func (t *stepRecorder) step(name, detail string) {
 	now := time.Now()
 	t.done = append(t.done, Step{Name: name, Took: now.Sub(t.last), Detail: detail})
@@ -104,11 +103,11 @@ func (t *stepRecorder) hooks() *httptrace.ClientTrace {
 		ConnectDone: func(_, address string, err error) {
 			t.mu.Lock()
 			defer t.mu.Unlock()
-			if err != nil || t.has(StepConnect) { // it tries several addresses at once
+			if err != nil || t.has(StepConnect) { // several addresses are tried at once
 				return
 			}
 			if at, err := netip.ParseAddrPort(address); err == nil && len(t.addresses) == 0 {
-				t.addresses = []netip.Addr{at.Addr().Unmap()} // there was no name to look up
+				t.addresses = []netip.Addr{at.Addr().Unmap()} // the host is an address
 			}
 			t.step(StepConnect, address)
 		},
@@ -149,13 +148,12 @@ func (t *stepRecorder) tlsDetail() string {
 	return fmt.Sprintf("%s, certificate issued by %s, valid until %s", tls.VersionName(t.state.Version), issuerOf(leaf), FormatTime(leaf.NotAfter))
 }
 
-// IsPrivate reports whether an address is one of a private network, as those of
-// private endpoints are.
+// IsPrivate reports whether an address is private, as those of private endpoints are.
 func IsPrivate(address netip.Addr) bool {
 	return address.IsPrivate() || address.IsLoopback() || address.IsLinkLocalUnicast()
 }
 
-// next is the step that an error is about.
+// next is the step in which an error occurred.
 func (t *stepRecorder) next(err error) string {
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return StepDNS

@@ -14,46 +14,46 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/awake"
 )
 
-// Limits are how long a request may wait for something to happen. None of them
-// limits how long a transfer takes that moves, and only time counts in which this
-// process ran (package awake).
+// Limits are how long a request may make no progress. They do not limit how long a
+// transfer takes while data moves. Time while this process is suspended does not count
+// (package awake).
 type Limits struct {
-	Connect   time.Duration // for a connection: name, TCP, proxy and TLS
-	FirstByte time.Duration // from the end of a request to the beginning of its answer
+	Connect   time.Duration // to connect: DNS, TCP, proxy and TLS
+	FirstByte time.Duration // from the end of a request to the beginning of its response
 	Stall     time.Duration // without a byte while a body is sent or received
 }
 
-// answer is how long the answer to a request may take. The end of a body has
-// left the process, but not yet the buffers of the system: those of four uploads
-// are some 16 MB, which a slow line takes a while to send.
-func (l Limits) answer(withBody bool) *LimitError {
+// responseLimit is how long a response may take. The end of a body has left the process,
+// but not yet the system's buffers: with four uploads they hold about 16 MB, which a slow
+// line takes a while to send.
+func (l Limits) responseLimit(withBody bool) *LimitError {
 	if withBody {
 		return &LimitError{What: "no response", Limit: l.Stall + l.FirstByte, Key: "stall + azure.timeouts.firstByte"}
 	}
 	return &LimitError{What: "no response", Limit: l.FirstByte, Key: "firstByte"}
 }
 
-// DefaultLimits are far above what Azure needs (connections take a few round
-// trips, answers some 10 ms, in bad minutes a second), and low enough that a
-// dead network costs a run some seconds once (see [cache.Breaker]).
+// DefaultLimits are far above what Azure needs (some round trips to connect, about 10 ms
+// to respond, a second in bad minutes). They are low enough that a dead network costs a
+// run only seconds, once (see [cache.Breaker]).
 var DefaultLimits = Limits{Connect: 5 * time.Second, FirstByte: 10 * time.Second, Stall: 15 * time.Second}
 
-// How often a request is repeated, by whatever repeats it.
+// How often requests are retried, in every layer that retries.
 const (
-	// MaxRetries is how often a request is repeated after its first try, on 408,
-	// 429, 5xx and broken connections. What has used up a time limit is not.
+	// MaxRetries is how often a request is retried on 408, 429, 5xx and broken connections.
+	// A request that used up a time limit is not retried.
 	MaxRetries = 2
-	// MaxRetryDelay is also the longest Retry-After that is obeyed: a server that
-	// asks for more has refused.
+	// MaxRetryDelay is also the longest Retry-After that is obeyed: a server that asks for
+	// more has refused.
 	MaxRetryDelay = 3 * time.Second
 )
 
-// LimitError says which of the limits is over.
+// LimitError says which time limit was used up.
 type LimitError struct {
 	What  string
 	Limit time.Duration
 	Key   string // in nx.json
-	Hint  string // what to look at, where that is known
+	Hint  string // what to check, if known
 }
 
 func (e *LimitError) Error() string {
@@ -66,11 +66,11 @@ func (e *LimitError) Error() string {
 
 func (e *LimitError) Is(target error) bool { return target == cache.ErrTimeLimit }
 
-// NonRetriable tells azcore's retry policy that the time for this is up.
+// NonRetriable tells azcore's retry policy not to retry.
 func (*LimitError) NonRetriable() {}
 
-// limitBehind returns the limit that err is about, or err itself. The transport
-// has a time limit of its own for connections, which may be first.
+// limitBehind returns the limit that caused err, or err itself. The transport has a limit
+// of its own for connecting, which may expire first.
 func limitBehind(ctx context.Context, err error, connect *LimitError) error {
 	if limit, ok := errors.AsType[*LimitError](context.Cause(ctx)); ok {
 		return limit
@@ -82,10 +82,9 @@ func limitBehind(ctx context.Context, err error, connect *LimitError) error {
 	return err
 }
 
-// watchdog ends a request for which nothing happens. It watches until the answer
-// begins.
+// watchdog cancels a request that makes no progress, until its response begins.
 type watchdog struct {
-	limit atomic.Pointer[LimitError] // of what comes next
+	limit atomic.Pointer[LimitError] // of the current phase
 	timer *awake.Timer
 
 	mu    sync.Mutex
@@ -101,8 +100,8 @@ func newWatchdog(cancel context.CancelCauseFunc) *watchdog {
 	return w
 }
 
-// expect gives what comes next its time. The transport may tell of the end of a
-// request after the answer to it has begun.
+// expect starts the limit of the next phase. The transport may report the end of a
+// request after its response has begun.
 func (w *watchdog) expect(limit *LimitError) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -1,9 +1,9 @@
-// Package transport connects to servers: it dials, applies proxies, certificate
-// authorities and time limits, and retries a request once if a kept connection has died
-// unseen. Every network error leaves it as one line that names the cause and the fix.
+// Package transport connects to servers. It dials, applies proxies, certificate
+// authorities and time limits, and resends a request once if an idle connection has died
+// unseen. It turns every network error into one line with the likely cause and the fix.
 //
-// It serves the storage and the sign-in alike, and knows neither: no Azure SDK, no blobs,
-// no credentials.
+// It serves the storage and the sign-in alike and must know neither: no Azure SDK, no
+// blobs, no credentials.
 package transport
 
 import (
@@ -19,18 +19,18 @@ import (
 )
 
 const (
-	// maxIdle is how many connections are kept for later: as many as there are
-	// requests at once, which are those of package cache and the parts of Ranges.
+	// maxIdle is how many idle connections are kept: as many as there can be requests at
+	// once, by package cache and by the ranges of package download.
 	maxIdle = 128
-	// idleTime is how long a connection is kept that is not used. NATs and firewalls
-	// forget those that are silent, some after half a minute, and say nothing.
+	// idleTime is how long an idle connection is kept. NATs and firewalls silently drop idle
+	// connections, some after half a minute.
 	idleTime = 25 * time.Second
-	// handshakes is how many times the limit for a connection a proxy may take for
-	// its TLS when nobody waits any more: who does keeps the limit itself.
+	// handshakes times the connect limit is how long a proxy's TLS handshake may take after
+	// the request was cancelled. Until then the connect limit itself applies.
 	handshakes = 4
 )
 
-// Transport is the connections of a process: one pool, kept alive.
+// Transport is the pool of connections of a process.
 type Transport struct {
 	*http.Client
 	limits      Limits
@@ -39,19 +39,18 @@ type Transport struct {
 	pool        *lazyPool
 }
 
-// New returns connections within limits, on the way that an environment
-// says. Whom that trusts is read when the first is opened.
+// New returns a transport with these time limits and this environment. It loads
+// certificate authorities when it opens its first connection.
 func New(limits Limits, environment Environment) *Transport {
 	return newTransport(limits, environment, sync.OnceValue(func() *tls.Config {
-		// Further connections need a round trip less.
+		// Saves a round trip on further connections.
 		return &tls.Config{RootCAs: environment.Roots(), ClientSessionCache: tls.NewLRUClientSessionCache(0)}
 	}))
 }
 
-// newTransport has no limit for how many connections there are at once: a body
-// that waits for its reader has one, and who has to wait for that could wait for
-// ever. Nor are the buffers larger than net/http's: what is read at once is larger
-// anyway and goes around them.
+// newTransport does not limit the number of connections. A body that waits for its reader
+// occupies a connection, so waiting for one could deadlock. It does not enlarge
+// net/http's buffers either: reads are larger than they are and bypass them.
 func newTransport(limits Limits, environment Environment, config func() *tls.Config) *Transport {
 	d := newDialer(limits.Connect, config)
 	proxy := environment.proxyFunc()
@@ -59,13 +58,13 @@ func newTransport(limits Limits, environment Environment, config func() *tls.Con
 		return &http.Transport{
 			Proxy:               func(r *http.Request) (*url.URL, error) { return proxy(r.URL), nil },
 			DialContext:         d.dial,
-			DialTLSContext:      d.dialTLS, // to a proxy, where it is one with TLS
+			DialTLSContext:      d.dialTLS, // to a proxy with TLS
 			TLSClientConfig:     config(),
 			TLSHandshakeTimeout: handshakes * limits.Connect,
 			MaxIdleConns:        2 * maxIdle,
 			MaxIdleConnsPerHost: maxIdle,
 			IdleConnTimeout:     idleTime,
-			DisableCompression:  true, // archives are compressed
+			DisableCompression:  true, // archives are compressed already
 
 			OnProxyConnectResponse: checkConnectResponse,
 		}
@@ -74,22 +73,23 @@ func newTransport(limits Limits, environment Environment, config func() *tls.Con
 	return &Transport{client, limits, environment, d, pool}
 }
 
-// followNone is the CheckRedirect of a client: neither the storage nor a sign-in ever
-// redirects, and a server that does would get a token, or a SAS in Referer. [explainingTransport]
-// makes an error of each first; this holds even if a response gets past it.
+// followNone is the CheckRedirect of a client. Neither the storage nor a sign-in
+// redirects, and a server that does would receive a token, or a SAS in Referer.
+// [explainingTransport] turns redirects into errors first; this is the second line of
+// defense.
 func followNone(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // CloseIdleConnections is [http.Transport.CloseIdleConnections].
 func (t *Transport) CloseIdleConnections() { t.pool.open().CloseIdleConnections() }
 
-// Environment is the way that it takes.
+// Environment is the environment of [New].
 func (t *Transport) Environment() Environment { return t.environment }
 
-// Peer is where the last connection to an address led to; zero where there was none, as
-// behind a proxy.
+// Peer is the remote address of the last connection to an address; zero if there was
+// none, as behind a proxy.
 func (t *Transport) Peer(address string) netip.Addr { return t.dialer.peer(address) }
 
-// lazyPool is a pool of connections that is made with the first.
+// lazyPool is a pool of connections that is made on first use.
 type lazyPool struct{ open func() *http.Transport }
 
 // RoundTrip implements [http.RoundTripper].
@@ -97,10 +97,9 @@ func (l *lazyPool) RoundTrip(request *http.Request) (*http.Response, error) {
 	return l.open().RoundTrip(request)
 }
 
-// Warm opens a connection for the first request to a URL, and sends nothing on it.
-// It does not where that goes through a proxy: the connection to the service
-// begins with a request to the proxy, and one that waits for such a request is
-// soon answered with 408 (HAProxy's timeout http-request).
+// Warm opens a connection for the first request to a URL, and sends nothing on it. It
+// does nothing if the URL is behind a proxy: a proxy expects a request at once, and
+// otherwise responds with 408 (HAProxy's timeout http-request).
 func (t *Transport) Warm(ctx context.Context, to string) {
 	u, err := url.Parse(to)
 	if err != nil {
