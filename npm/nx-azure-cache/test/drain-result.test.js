@@ -67,8 +67,8 @@ describe('the result of drain', { concurrency: 3 }, () => {
       t,
       (server, { problems, told }) => {
         server.reportsStored = false;
-        server.on('store', (_, answer) => {
-          answer.result({ queued: true, reason: '' });
+        server.on('store', (_, respond) => {
+          respond.result({ queued: true, reason: '' });
           server.stored('h0', told);
         });
         server.onDrain(() => server.drained({ problems }));
@@ -118,9 +118,9 @@ describe('the result of drain', { concurrency: 3 }, () => {
         { outcome: 'failed', reason: 'bad luck', code: 1 },
       ];
       let seen = 0;
-      server.on('store', ({ hash }, answer) => {
+      server.on('store', ({ hash }, respond) => {
         server.stored(hash, { bytes: 0, ...outcomes[seen++] });
-        answer.result({ queued: true, reason: '' });
+        respond.result({ queued: true, reason: '' });
       });
     });
     const { lines } = await play(t, store, { binary, args: 8 });
@@ -139,19 +139,19 @@ describe('the result of drain', { concurrency: 3 }, () => {
       server.write('hello\u001b[2J\n');
       process.exit();
     },
-    'says null': (server) => {
+    'prints null': (server) => {
       server.write('null');
       process.exit();
     },
-    'says nothing of what it should': (server) => {
+    'prints no result': (server) => {
       server.write('{}');
       process.exit();
     },
-    'says no summary': (server) => server.drained({ summary: { hits: 'x' } }),
-    'says problems that are none': (server) => server.drained({ problems: 5 }),
-    'says a trouble that is none': (server) =>
+    'prints no summary': (server) => server.drained({ summary: { hits: 'x' } }),
+    'prints invalid problems': (server) => server.drained({ problems: 5 }),
+    'prints an invalid problem': (server) =>
       server.drained({ problems: [null] }),
-    'says far too much': () => {
+    'prints far too much': () => {
       process.stdout.write(Buffer.alloc(4 * 2 ** 20, 'x'), () =>
         process.exit(),
       );
@@ -215,8 +215,8 @@ describe('the result of drain', { concurrency: 3 }, () => {
     test(`drain ${what}: it is killed after its limit`, async (t) => {
       const script = `(server) => {
         server.reportsStored = false;
-        server.on('initialize', (_, answer) =>
-          answer.result(server.hello({ drain: 100 })),
+        server.on('initialize', (_, respond) =>
+          respond.result(server.hello({ drain: 100 })),
         );
         server.onDrain(() => (${hang})(server));
       }`;

@@ -39,8 +39,8 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
   test('the server sets the limit', async (t) => {
     const binary = fakeServer(t, (server) => {
       server.reportsStored = false;
-      server.on('initialize', (_, answer) =>
-        answer.result(server.hello({ session: '1-x', drain: 0 })),
+      server.on('initialize', (_, respond) =>
+        respond.result(server.hello({ session: '1-x', drain: 0 })),
       );
     });
     const { cacheDirectory } = await play(t, store, { binary, args: 1 });
@@ -55,9 +55,9 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
         t,
         (server, when) => {
           server.reportsStored = false;
-          server.on('store', ({ hash }, answer) => {
+          server.on('store', ({ hash }, respond) => {
             if (when === 'before') server.stored(hash);
-            answer.result({ queued: true, reason: '' });
+            respond.result({ queued: true, reason: '' });
             if (when === 'after') server.stored(hash);
             server.notify('log', {
               level: 'warn',
@@ -130,9 +130,9 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
   test('a result that was not accepted does not delay the end', async (t) => {
     const binary = fakeServer(t, (server) => {
       let seen = 0;
-      server.on('store', (_, answer) => {
-        if (seen++ === 0) answer.result({ queued: false, reason: 'is odd' });
-        else answer.error(2, 'no');
+      server.on('store', (_, respond) => {
+        if (seen++ === 0) respond.result({ queued: false, reason: 'is odd' });
+        else respond.error(2, 'no');
       });
     });
     const { report, lines } = await play(t, store, { binary, args: 2 });
@@ -155,8 +155,8 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
     test(`of ${what}`, async (t) => {
       const binary = fakeServer(t, (server) => {
         server.reportsStored = false;
-        server.on('initialize', (_, answer) =>
-          answer.result(server.hello({ session: `${process.pid}` })),
+        server.on('initialize', (_, respond) =>
+          respond.result(server.hello({ session: `${process.pid}` })),
         );
       });
       const { report, lines } = await play(

@@ -312,12 +312,12 @@ async function runWith(t, dotenv, env) {
   const binary = fakeServer(
     t,
     (server, got) =>
-      server.on('initialize', (params, answer) => {
+      server.on('initialize', (params, respond) => {
         require('node:fs').writeFileSync(
           got,
           JSON.stringify({ params, env: process.env }),
         );
-        answer.result(server.hello({ idleTimeout: 60_000 }));
+        respond.result(server.hello({ idleTimeout: 60_000 }));
       }),
     got,
   );

@@ -29,13 +29,13 @@ const emptySummary = {
  * when its stdin ends. As `drain`, it reports that nothing is left.
  */
 class FakeServer {
-  /** @type {Record<string, (params: any, answer: Responder) => void>} */
+  /** @type {Record<string, (params: any, respond: Responder) => void>} */
   #handlers = {
-    initialize: (_, answer) => answer.result(this.hello()),
-    retrieve: (_, answer) => answer.result(null),
-    store: ({ terminalOutputPath }, answer) => {
+    initialize: (_, respond) => respond.result(this.hello()),
+    retrieve: (_, respond) => respond.result(null),
+    store: ({ terminalOutputPath }, respond) => {
       this.take(terminalOutputPath);
-      answer.result({ queued: true, reason: '' });
+      respond.result({ queued: true, reason: '' });
     },
   };
   /** @type {() => void} what it does as `drain` */
@@ -74,7 +74,7 @@ class FakeServer {
    * pending.
    *
    * @param {string} method
-   * @param {(params: any, answer: Responder) => void} handler
+   * @param {(params: any, respond: Responder) => void} handler
    */
   on(method, handler) {
     this.#handlers[method] = handler;

@@ -20,8 +20,8 @@ const patient = (script) =>
   /** @type {() => void} */ (
     /** @type {unknown} */ (
       `(server) => {
-      server.on('initialize', (_, answer) =>
-        answer.result(server.hello({ idleTimeout: 2_000 })),
+      server.on('initialize', (_, respond) =>
+        respond.result(server.hello({ idleTimeout: 2_000 })),
       );
       (${script})(server);
     }`
@@ -65,8 +65,8 @@ describe('the idle timeout', { concurrency: 3 }, () => {
       patient((server) => {
         server.reportsStored = false;
         let seen = 0;
-        server.on('store', (_, answer) => {
-          if (seen++ < 3) answer.result({ queued: true, reason: '' });
+        server.on('store', (_, respond) => {
+          if (seen++ < 3) respond.result({ queued: true, reason: '' });
         });
       }),
     );
@@ -100,9 +100,9 @@ describe('the idle timeout', { concurrency: 3 }, () => {
         patient(
           /** @type {any} */ (
             `(server) =>
-            server.on('retrieve', (_, answer) => {
+            server.on('retrieve', (_, respond) => {
               setInterval(() => (${sign})(server), 200);
-              setTimeout(() => answer.result(null), 7_000);
+              setTimeout(() => respond.result(null), 7_000);
             })`
           ),
         ),
@@ -162,11 +162,11 @@ describe('the idle timeout', { concurrency: 3 }, () => {
     const binary = fakeServer(
       t,
       patient((server) =>
-        server.on('retrieve', (_, answer) => {
+        server.on('retrieve', (_, respond) => {
           process.kill(process.ppid, 'SIGSTOP');
           setTimeout(() => {
             process.kill(process.ppid, 'SIGCONT');
-            setTimeout(() => answer.result(null), 100);
+            setTimeout(() => respond.result(null), 100);
           }, 5_000);
         }),
       ),

@@ -101,9 +101,9 @@ describe('initialize', { concurrency: 3 }, () => {
   });
   test('sends what rpc/doc.go specifies', async (t) => {
     const binary = fakeServer(t, (server) =>
-      server.on('initialize', (params, answer) => {
+      server.on('initialize', (params, respond) => {
         const reason = JSON.stringify({ ...params, parent: process.ppid });
-        answer.result(server.hello({ enabled: false, reason }));
+        respond.result(server.hello({ enabled: false, reason }));
       }),
     );
     const workspace = temporaryFolder(t);
@@ -205,9 +205,9 @@ async function sentConfig(t, options) {
  */
 async function sentParams(t, options) {
   const binary = fakeServer(t, (server) =>
-    server.on('initialize', (params, answer) => {
+    server.on('initialize', (params, respond) => {
       const reason = JSON.stringify(params);
-      answer.result(server.hello({ enabled: false, reason }));
+      respond.result(server.hello({ enabled: false, reason }));
     }),
   );
   const { lines } = await play(t, open, { ...options, binary });

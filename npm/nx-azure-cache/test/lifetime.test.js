@@ -85,8 +85,8 @@ describe('lifetime', { concurrency: 3 }, () => {
 
   test('the child dies between two calls, unnoticed until the next', async (t) => {
     const binary = fakeServer(t, (server) => {
-      server.on('retrieve', (_, answer) => {
-        answer.result(null);
+      server.on('retrieve', (_, respond) => {
+        respond.result(null);
         process.exit(3);
       });
     });
@@ -116,9 +116,9 @@ describe('lifetime', { concurrency: 3 }, () => {
   test('the child dies while its own child holds the pipes', async (t) => {
     const binary = fakeServer(t, (server) => {
       const { spawn } = require('node:child_process');
-      server.on('retrieve', (_, answer) => {
+      server.on('retrieve', (_, respond) => {
         spawn('sleep', ['15'], { stdio: 'inherit' });
-        answer.result(null);
+        respond.result(null);
         process.exit(3);
       });
     });
@@ -265,11 +265,11 @@ describe('lifetime', { concurrency: 3 }, () => {
     test(`a pending ${method} keeps the event loop alive`, async (t) => {
       const binary = fakeServer(t, (server) => {
         const result = { queued: true, reason: '' };
-        server.on('store', (_, answer) =>
-          setTimeout(() => answer.result(result), 1_500),
+        server.on('store', (_, respond) =>
+          setTimeout(() => respond.result(result), 1_500),
         );
-        server.on('retrieve', (_, answer) =>
-          setTimeout(() => answer.result(null), 1_500),
+        server.on('retrieve', (_, respond) =>
+          setTimeout(() => respond.result(null), 1_500),
         );
       });
       const { report, lines, took } = await play(
@@ -291,8 +291,8 @@ describe('lifetime', { concurrency: 3 }, () => {
   test('the child dies with some responses missing', async (t) => {
     const binary = fakeServer(t, (server) => {
       let seen = 0;
-      server.on('store', (_, answer) => {
-        if (++seen % 2) answer.result({ queued: true, reason: '' });
+      server.on('store', (_, respond) => {
+        if (++seen % 2) respond.result({ queued: true, reason: '' });
         if (seen === 20) setTimeout(() => process.exit(1), 1_000);
       });
     });
@@ -364,8 +364,8 @@ describe('lifetime', { concurrency: 3 }, () => {
   test('a slow child is not killed while it responds', async (t) => {
     const binary = fakeServer(t, (server) => {
       let seen = 0;
-      server.on('retrieve', (_, answer) =>
-        setTimeout(() => answer.result(null), ++seen * 400),
+      server.on('retrieve', (_, respond) =>
+        setTimeout(() => respond.result(null), ++seen * 400),
       );
     });
     const { report } = await play(

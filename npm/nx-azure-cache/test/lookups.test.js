@@ -179,13 +179,13 @@ function listener(t, answers) {
     t,
     (server, { log, answers }) => {
       const { appendFileSync } = require('node:fs');
-      server.on('retrieve', ({ hash }, answer) => {
+      server.on('retrieve', ({ hash }, respond) => {
         appendFileSync(log, `${hash}\n`);
         const left = answers[hash] ?? [null];
         const next = left.length > 1 ? left.shift() : left[0];
         setTimeout(() => {
-          if (typeof next === 'number') answer.error(next, 'bad luck');
-          else answer.result(next);
+          if (typeof next === 'number') respond.error(next, 'bad luck');
+          else respond.result(next);
         }, 20);
       });
     },
@@ -297,8 +297,8 @@ describe('requests to the server', { concurrency: 3 }, () => {
     fs.appendFileSync(
       binary,
       `server.reportsStored = false;
-       server.on('store', ({ hash }, answer) => {
-         answer.result({ queued: true, reason: '' });
+       server.on('store', ({ hash }, respond) => {
+         respond.result({ queued: true, reason: '' });
          setTimeout(() => server.stored(hash), 200);
        });`,
     );

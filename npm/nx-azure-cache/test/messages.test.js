@@ -38,13 +38,13 @@ describe('messages', { concurrency: 3 }, () => {
 
   test('unknown messages are ignored', async (t) => {
     const binary = fakeServer(t, (server) => {
-      server.on('retrieve', (_, answer) => {
+      server.on('retrieve', (_, respond) => {
         server.send({ jsonrpc: '2.0', id: 4711, result: 'unexpected' });
         server.send({ jsonrpc: '2.0', method: 'unknown', params: [1, 2] });
         server.send({ jsonrpc: '2.0', id: 'x', method: 'unknown' });
         server.send({ jsonrpc: '2.0', method: 'log' });
         server.send({ jsonrpc: '2.0', method: '$/cancelRequest', params: {} });
-        answer.result(null);
+        respond.result(null);
       });
     });
     const { report, lines } = await play(t, retrieveAndStore, { binary });
@@ -56,7 +56,7 @@ describe('messages', { concurrency: 3 }, () => {
     const binary = fakeServer(t, (server) => {
       /** @type {string[]} */
       const hashes = [];
-      server.on('retrieve', ({ hash }, answer) => {
+      server.on('retrieve', ({ hash }, respond) => {
         hashes.push(hash);
         if (hashes.length < 100) return;
         const text = hashes
@@ -81,7 +81,7 @@ describe('messages', { concurrency: 3 }, () => {
           if (at < bytes.length) setImmediate(write);
         };
         write();
-        void answer;
+        void respond;
       });
     });
     const { report, lines } = await play(
@@ -112,8 +112,8 @@ describe('messages', { concurrency: 3 }, () => {
         /** @type {(() => void)[]} */
         const answers = [];
         server.reportsStored = false;
-        server.on('store', (_, answer) => {
-          answers.push(() => answer.result({ queued: true, reason: '' }));
+        server.on('store', (_, respond) => {
+          answers.push(() => respond.result({ queued: true, reason: '' }));
           if (answers.length < calls) return;
           for (const answer of answers) answer();
           process.kill(process.pid, 'SIGKILL');
@@ -171,9 +171,9 @@ describe('messages', { concurrency: 3 }, () => {
   for (const log of [undefined, 'debug']) {
     test(`stderr is ${log ? 'shown' : 'swallowed'} when NX_AZURE_CACHE_LOG is ${log}`, async (t) => {
       const binary = fakeServer(t, (server) => {
-        server.on('retrieve', (_, answer) => {
+        server.on('retrieve', (_, respond) => {
           process.stderr.write('nöise\n'.repeat(100_000), () =>
-            answer.result(null),
+            respond.result(null),
           );
         });
       });
@@ -191,16 +191,16 @@ describe('messages', { concurrency: 3 }, () => {
     const binary = fakeServer(t, (server) => {
       /** @param {string} level @param {string} message */
       const log = (level, message) => server.notify('log', { level, message });
-      server.on('initialize', (_, answer) => {
+      server.on('initialize', (_, respond) => {
         log('warn', 'before');
-        answer.result(server.hello());
+        respond.result(server.hello());
       });
-      server.on('retrieve', (_, answer) => {
+      server.on('retrieve', (_, respond) => {
         log('debug', 'quiet');
         log('warn', 'warn\r\n  two');
         log('error', 'error');
         log('warn', 'warn\r\n  two');
-        answer.result(null);
+        respond.result(null);
       });
     });
     const { report, lines } = await play(t, retrieveAndStore, { binary });
@@ -214,11 +214,11 @@ describe('messages', { concurrency: 3 }, () => {
 
   test('a log message without text is ignored', async (t) => {
     const binary = fakeServer(t, (server) =>
-      server.on('retrieve', (_, answer) => {
+      server.on('retrieve', (_, respond) => {
         server.notify('log', { level: 'warn' });
         server.notify('log', { level: 'warn', message: 5 });
         server.notify('log', { level: 'warn', message: null });
-        answer.result(null);
+        respond.result(null);
       }),
     );
     const { report, lines } = await play(t, retrieveAndStore, { binary });

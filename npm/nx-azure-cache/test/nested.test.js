@@ -26,9 +26,9 @@ const {
  */
 function talkative(server) {
   server.reportsStored = false;
-  server.on('retrieve', (_, answer) => {
+  server.on('retrieve', (_, respond) => {
     process.stderr.write('12:00 DBG rpc method=retrieve\n');
-    answer.error(1, 'the storage answers 503');
+    respond.error(1, 'the storage answers 503');
   });
   server.onDrain(() => {
     process.stderr.write('nx-azure-cache: storing 1 result\n');

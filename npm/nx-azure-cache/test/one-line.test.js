@@ -24,7 +24,7 @@ const {
  * @property {{ [more: string]: unknown }} [drained]
  */
 
-/** Reads a result and writes two, one of which still waits at the end. */
+/** Reads a result and writes two. One still waits at the end. */
 async function retrieveAndStore(/** @type {Nx} */ { open, cacheDirectory }) {
   const cache = await open();
   const answers = [
@@ -42,13 +42,13 @@ const saying = (
   /** @type {Said} */ { read, write, stored, drained },
 ) => {
   server.reportsStored = false;
-  server.on('retrieve', ({ hash }, answer) => {
-    if (read && hash !== 'h3') answer.error(...read);
-    else answer.result(null);
+  server.on('retrieve', ({ hash }, respond) => {
+    if (read && hash !== 'h3') respond.error(...read);
+    else respond.result(null);
   });
-  server.on('store', ({ hash }, answer) => {
-    if (write && hash !== 'waits') return answer.error(...write);
-    answer.result({ queued: true, reason: '' });
+  server.on('store', ({ hash }, respond) => {
+    if (write && hash !== 'waits') return respond.error(...write);
+    respond.result({ queued: true, reason: '' });
     if (hash === 'waits') return undefined;
     const failed = stored && {
       outcome: 'failed',
@@ -76,7 +76,7 @@ const unusable = [5, '/x/.nx-azure-cache is a symbolic link: delete it'];
 const panicked = [-32603, 'retrieve panicked: oops'];
 
 /** @param {[number, string]} trouble */
-const troubled = ([code, reason]) => ({
+const withProblem = ([code, reason]) => ({
   problems: [{ hash: 'waits', bytes: 0, outcome: 'failed', reason, code }],
 });
 
@@ -84,27 +84,31 @@ describe('one line', { concurrency: 3 }, () => {
   /** @type {Record<string, [Said, RegExp]>} */
   const combinations = {
     'a container that is not there': [
-      { read: noContainer, write: noContainer, drained: troubled(noContainer) },
+      {
+        read: noContainer,
+        write: noContainer,
+        drained: withProblem(noContainer),
+      },
       /reading from .*does not exist$/,
     ],
     '403 for reading, a reset for writing': [
-      { read: refused, write: reset, drained: troubled(reset) },
+      { read: refused, write: reset, drained: withProblem(reset) },
       /reading from .*give it the role$/,
     ],
     'a reset for reading, 403 later': [
-      { read: reset, stored: refused, drained: troubled(reset) },
+      { read: reset, stored: refused, drained: withProblem(reset) },
       /writing to .*give it the role$/,
     ],
     'a reset, 403, and off': [
-      { read: reset, write: refused, drained: troubled(off) },
+      { read: reset, write: refused, drained: withProblem(off) },
       /writing to .*give it the role$/,
     ],
     'a reset, then off': [
-      { read: reset, stored: off, drained: troubled(reset) },
+      { read: reset, stored: off, drained: withProblem(reset) },
       /writing to .*off for the rest of this run \(if this persists/,
     ],
     'a full disk': [
-      { read: full, write: full, drained: troubled(full) },
+      { read: full, write: full, drained: withProblem(full) },
       /reading from .*free space$/,
     ],
     'a full disk, on which the server has no state': [
@@ -154,20 +158,20 @@ describe('one line', { concurrency: 3 }, () => {
   test('an unexpected response, and a drain with invalid output', async (t) => {
     const binary = fakeServer(t, (server) => {
       server.reportsStored = false;
-      server.on('retrieve', (_, answer) => answer.result(5));
+      server.on('retrieve', (_, respond) => respond.result(5));
       server.onDrain(() => server.write('nonsense'));
     });
     const { lines } = await play(t, retrieveAndStore, { binary });
     assertOneLine(lines, 'an unexpected response', 'report it with a log');
   });
 
-  for (const answer of [null, 5, {}, { queued: 'yes' }]) {
-    test(`${JSON.stringify(answer)} as a response to store`, async (t) => {
+  for (const response of [null, 5, {}, { queued: 'yes' }]) {
+    test(`${JSON.stringify(response)} as a response to store`, async (t) => {
       const binary = fakeServer(
         t,
-        (server, answer) =>
-          server.on('store', (_, { result }) => result(answer)),
-        answer,
+        (server, response) =>
+          server.on('store', (_, { result }) => result(response)),
+        response,
       );
       const { report, lines } = await play(t, retrieveAndStore, { binary });
       assert.deepEqual(report, [null, false, false]);
@@ -177,10 +181,10 @@ describe('one line', { concurrency: 3 }, () => {
 
   test('an exit code that Nx cannot represent is a problem of the entry', async (t) => {
     const binary = fakeServer(t, (server) =>
-      server.on('retrieve', ({ hash }, answer) => {
-        if (hash === 'h1') return answer.error(3, 'it is cut short');
+      server.on('retrieve', ({ hash }, respond) => {
+        if (hash === 'h1') return respond.error(3, 'it is cut short');
         const hit = { outputsPath: '/x', size: 1, terminalOutput: '' };
-        return answer.result({ ...hit, code: 70_000 });
+        return respond.result({ ...hit, code: 70_000 });
       }),
     );
     const { lines } = await play(t, retrieveAndStore, { binary });
@@ -211,8 +215,10 @@ describe('one line', { concurrency: 3 }, () => {
   for (const [name, [make, want]] of Object.entries(folders)) {
     test(`the cache\'s folder is ${name}`, async (t) => {
       const binary = fakeServer(t, (server) => {
-        server.on('retrieve', (_, answer) => answer.error(5, 'so is it here'));
-        server.on('store', (_, answer) => answer.error(5, 'so is it here'));
+        server.on('retrieve', (_, respond) =>
+          respond.error(5, 'so is it here'),
+        );
+        server.on('store', (_, respond) => respond.error(5, 'so is it here'));
         server.onDrain(() =>
           server.drained({ ended: 'unknown', reason: 'so is it here' }),
         );

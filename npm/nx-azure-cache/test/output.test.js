@@ -30,7 +30,7 @@ function keeper(t) {
     (server, folder) => {
       const fs = require('node:fs');
       const path = require('node:path');
-      server.on('store', (params, answer) => {
+      server.on('store', (params, respond) => {
         const { hash, terminalOutput, terminalOutputPath: file } = params;
         const how = file === undefined ? 'text' : 'file';
         const mode = file && fs.statSync(file).mode & 0o777;
@@ -41,14 +41,14 @@ function keeper(t) {
           path.join(folder, `${hash}.json`),
           JSON.stringify({ how, bytes, mode }),
         );
-        answer.result({ queued: true, reason: '' });
+        respond.result({ queued: true, reason: '' });
       });
-      server.on('retrieve', ({ hash, cacheDirectory }, answer) => {
+      server.on('retrieve', ({ hash, cacheDirectory }, respond) => {
         const text = fs.readFileSync(path.join(folder, hash), 'utf8');
         const outputsPath = path.join(cacheDirectory, hash);
         const hit = { code: 0, outputsPath, size: 1 };
         if (Buffer.byteLength(text) <= 262_144) {
-          answer.result({ ...hit, terminalOutput: text });
+          respond.result({ ...hit, terminalOutput: text });
           return;
         }
         const { session } = server.hello();
@@ -56,7 +56,7 @@ function keeper(t) {
         fs.mkdirSync(aside, { recursive: true });
         const file = path.join(aside, `${hash}.terminalOutput`);
         fs.writeFileSync(file, text);
-        answer.result({ ...hit, terminalOutputPath: file });
+        respond.result({ ...hit, terminalOutputPath: file });
       });
     },
     folder,
@@ -79,8 +79,8 @@ function retrieveOutput(t, output) {
   const binary = fakeServer(
     t,
     (server, terminalOutputPath) =>
-      server.on('retrieve', (_, answer) =>
-        answer.result({
+      server.on('retrieve', (_, respond) =>
+        respond.result({
           ...{ code: 0, outputsPath: '/x', size: 1 },
           terminalOutputPath,
         }),
@@ -97,7 +97,7 @@ function retrieveOutput(t, output) {
 
 describe('terminal output', { concurrency: 3 }, () => {
   /** @type {Record<string, [text: string, times: number, end: string]>} */
-  const texts = {
+  const outputs = {
     'no bytes': ['', 0, ''],
     '1 byte': ['x', 1, ''],
     '262,143 bytes': ['x', 262_143, ''],
@@ -112,7 +112,7 @@ describe('terminal output', { concurrency: 3 }, () => {
     'a lone surrogate': ['x', 10, '\uD800'],
     'a lone surrogate in a file': ['x', 300_000, '\uD800'],
   };
-  for (const [what, parts] of Object.entries(texts)) {
+  for (const [what, parts] of Object.entries(outputs)) {
     test(`${what} are restored unchanged`, async (t) => {
       const { binary, travelled } = keeper(t);
       const { report, lines } = await play(
@@ -161,7 +161,7 @@ describe('terminal output', { concurrency: 3 }, () => {
       const fs = require('node:fs');
       const path = require('node:path');
       let seen = 0;
-      server.on('store', ({ terminalOutputPath }, answer) => {
+      server.on('store', ({ terminalOutputPath }, respond) => {
         const text = server.take(terminalOutputPath);
         // As servers do when they leave the folder, and `nx reset` does; about
         // when the next text is written, and less often than that is tried.
@@ -172,7 +172,7 @@ describe('terminal output', { concurrency: 3 }, () => {
             fs.rmdirSync(path.dirname(folder));
           } catch {} // others are in it
         }, seen++ % 3);
-        answer.result({ queued: text?.length === 300_000, reason: '' });
+        respond.result({ queued: text?.length === 300_000, reason: '' });
       });
     });
     const { report, lines } = await play(
@@ -200,14 +200,14 @@ describe('terminal output', { concurrency: 3 }, () => {
       const fs = require('node:fs');
       const path = require('node:path');
       let seen = 0;
-      server.on('store', ({ hash, terminalOutputPath }, answer) => {
+      server.on('store', ({ hash, terminalOutputPath }, respond) => {
         if (seen++ % 2 === 0 || hash === 'always') {
           fs.rmSync(path.dirname(terminalOutputPath), { recursive: true });
-          answer.error(1, `no such file ${hash}`);
+          respond.error(1, `no such file ${hash}`);
           return;
         }
         const text = server.take(terminalOutputPath);
-        answer.result({ queued: text?.length === 300_000, reason: '' });
+        respond.result({ queued: text?.length === 300_000, reason: '' });
       });
     });
     const { report, lines } = await play(

@@ -127,7 +127,7 @@ describe('with the real binary', { concurrency: 3 }, () => {
   test('restores terminal output of any size', async (t) => {
     const { env } = await startStorage(t);
     const options = { env, nxJson, binary: watched(t) };
-    const texts = /** @type {const} */ ([
+    const outputs = /** @type {const} */ ([
       ['', 1],
       ['x', 262_144],
       ['x', 262_145],
@@ -136,42 +136,42 @@ describe('with the real binary', { concurrency: 3 }, () => {
     ]);
     const a = await play(
       t,
-      async ({ open, cacheDirectory }, texts) => {
+      async ({ open, cacheDirectory }, outputs) => {
         const fs = require('node:fs');
         const cache = await open();
-        const stored = texts.map(([text, times], i) => {
+        const stored = outputs.map(([text, times], i) => {
           fs.mkdirSync(`${cacheDirectory}/${i}`);
           return cache.store(`${i}`, cacheDirectory, text.repeat(times), 0);
         });
         return Promise.all(stored);
       },
-      { ...options, args: texts },
+      { ...options, args: outputs },
     );
-    const hashes = texts.map((_, i) => `${i}`);
+    const hashes = outputs.map((_, i) => `${i}`);
     assert.deepEqual(a.lines, []);
     assert.deepEqual(
       a.report,
-      texts.map(() => true),
+      outputs.map(() => true),
     );
     assert.deepEqual(fs.readdirSync(a.cacheDirectory), hashes);
 
     const b = await play(
       t,
-      async ({ open, cacheDirectory }, texts) => {
+      async ({ open, cacheDirectory }, outputs) => {
         const cache = await open();
         return Promise.all(
-          texts.map(async ([text, times], i) => {
+          outputs.map(async ([text, times], i) => {
             const hit = await cache.retrieve(`${i}`, cacheDirectory);
             return hit?.terminalOutput === text.repeat(times);
           }),
         );
       },
-      { ...options, args: texts },
+      { ...options, args: outputs },
     );
     assert.deepEqual(b.lines, []);
     assert.deepEqual(
       b.report,
-      texts.map(() => true),
+      outputs.map(() => true),
     );
     assert.deepEqual(fs.readdirSync(b.cacheDirectory), hashes);
   });
@@ -231,7 +231,7 @@ describe('with the real binary', { concurrency: 3 }, () => {
     'no azure block': [undefined, {}, /"azure" in nx\.json is missing/],
     'an odd azure block': [['x'], {}, /"azure" in nx\.json must be an object/],
     'no container': [{}, {}, /azure\.container .*is missing/],
-    'no licence': [
+    'no license': [
       { container: 'nx-cache' },
       { NX_POWERPACK_LICENSE: '' },
       /licen[cs]e/,

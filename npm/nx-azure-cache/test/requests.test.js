@@ -44,11 +44,11 @@ describe('requests', { concurrency: 3 }, () => {
         t,
         (server, code) => {
           let seen = 0;
-          server.on('retrieve', (_, answer) =>
-            answer.error(code, `bad\n\tluck ${++seen}`),
+          server.on('retrieve', (_, respond) =>
+            respond.error(code, `bad\n\tluck ${++seen}`),
           );
-          server.on('store', (_, answer) =>
-            answer.error(code, `bad\n\tluck ${++seen}`),
+          server.on('store', (_, respond) =>
+            respond.error(code, `bad\n\tluck ${++seen}`),
           );
         },
         code,
@@ -82,9 +82,9 @@ describe('requests', { concurrency: 3 }, () => {
   test('the line that the storage is off replaces earlier ones', async (t) => {
     const binary = fakeServer(t, (server) => {
       const codes = [1, 1, 4, 1];
-      server.on('retrieve', (_, answer) => {
+      server.on('retrieve', (_, respond) => {
         const code = codes.shift() ?? 4;
-        answer.error(code, code === 4 ? 'it is off' : 'bad luck');
+        respond.error(code, code === 4 ? 'it is off' : 'bad luck');
       });
     });
     const { report, lines } = await play(
@@ -110,8 +110,8 @@ describe('requests', { concurrency: 3 }, () => {
     const binary = fakeServer(t, (server) => {
       const codes = [1, 2, 1, 3, 2, -32603, 5, -32602];
       let seen = 0;
-      server.on('store', (_, answer) => {
-        answer.error(codes[seen], `number ${seen}`);
+      server.on('store', (_, respond) => {
+        respond.error(codes[seen], `number ${seen}`);
         seen++;
       });
     });
@@ -136,7 +136,7 @@ describe('requests', { concurrency: 3 }, () => {
 
   test('errors and the exit of the server are different kinds', async (t) => {
     const binary = fakeServer(t, (server) => {
-      server.on('retrieve', (_, answer) => answer.error(1, 'bad luck'));
+      server.on('retrieve', (_, respond) => respond.error(1, 'bad luck'));
       server.on('store', () => process.exit(1));
     });
     const { report, lines } = await play(
@@ -159,8 +159,8 @@ describe('requests', { concurrency: 3 }, () => {
 
   test('a result that cannot be stored is one line', async (t) => {
     const binary = fakeServer(t, (server) =>
-      server.on('store', (_, answer) =>
-        answer.result({ queued: false, reason: 'cannot be stored: a socket' }),
+      server.on('store', (_, respond) =>
+        respond.result({ queued: false, reason: 'cannot be stored: a socket' }),
       ),
     );
     const { report, lines } = await play(t, retrieveAndStore, { binary });
@@ -170,10 +170,10 @@ describe('requests', { concurrency: 3 }, () => {
 
   test('in read-only mode, no result is sent', async (t) => {
     const binary = fakeServer(t, (server) => {
-      server.on('initialize', (_, answer) =>
-        answer.result(server.hello({ mode: 'read-only' })),
+      server.on('initialize', (_, respond) =>
+        respond.result(server.hello({ mode: 'read-only' })),
       );
-      server.on('store', (_, answer) => answer.error(1, 'store was called'));
+      server.on('store', (_, respond) => respond.error(1, 'store was called'));
     });
     const { report, lines } = await play(t, retrieveAndStore, { binary });
     assert.deepEqual(report, nothing);
@@ -199,7 +199,7 @@ describe('requests', { concurrency: 3 }, () => {
       const binary = fakeServer(
         t,
         (server, hit) =>
-          server.on('retrieve', (_, answer) => answer.result(hit)),
+          server.on('retrieve', (_, respond) => respond.result(hit)),
         JSON.parse(hit),
       );
       const { report, lines } = await play(
@@ -224,9 +224,9 @@ describe('requests', { concurrency: 3 }, () => {
       const binary = fakeServer(
         t,
         (server, junk) => {
-          server.on('retrieve', (_, answer) => {
+          server.on('retrieve', (_, respond) => {
             server.write(junk);
-            answer.result(null);
+            respond.result(null);
             // Half a message is waited for, until the child ends.
             if (junk.includes('500')) setTimeout(() => process.exit(1), 100);
           });

@@ -214,8 +214,8 @@ describe('caches of one process', { concurrency: 3 }, () => {
 
   test('a server that is off is initialized once', async (t) => {
     const binary = fakeServer(t, (server) =>
-      server.on('initialize', (_, answer) =>
-        answer.result(server.hello({ enabled: false, reason: 'no licence' })),
+      server.on('initialize', (_, respond) =>
+        respond.result(server.hello({ enabled: false, reason: 'no license' })),
       ),
     );
     const { report, lines } = await play(
@@ -287,9 +287,9 @@ describe('caches of one process', { concurrency: 3 }, () => {
 
   test('after a lost child, a new cache starts another one, once', async (t) => {
     const binary = fakeServer(t, (server) =>
-      server.on('retrieve', ({ hash }, answer) => {
+      server.on('retrieve', ({ hash }, respond) => {
         if (hash === 'fatal') process.exit(1);
-        answer.result({
+        respond.result({
           ...{ code: 0, outputsPath: '/x', size: 1, terminalOutput: hash },
         });
       }),

@@ -178,7 +178,7 @@ describe('a run that a signal interrupts', { concurrency: 3 }, () => {
     const binary = fakeServer(t, (server) => {
       server.reportsStored = false;
       process.on('SIGTERM', () => process.exit());
-      server.on('retrieve', (_, answer) => answer.error(-32603, 'a bug'));
+      server.on('retrieve', (_, respond) => respond.error(-32603, 'a bug'));
     });
     const { run, ended, said } = await start(t, binary, {
       before: `process.on('SIGTERM', () => setTimeout(() => process.exit(143), 800));`,

@@ -20,10 +20,12 @@ const { fakeServer, play, temporaryFolder } = require('./fixture');
  */
 function listener(server, { log, mode }) {
   const { writeFileSync } = require('node:fs');
-  server.on('initialize', (_, answer) => answer.result(server.hello({ mode })));
-  server.on('store', (params, answer) => {
+  server.on('initialize', (_, respond) =>
+    respond.result(server.hello({ mode })),
+  );
+  server.on('store', (params, respond) => {
     writeFileSync(log, JSON.stringify(params));
-    answer.result({ queued: false, reason: '' });
+    respond.result({ queued: false, reason: '' });
   });
 }
 

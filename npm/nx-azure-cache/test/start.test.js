@@ -118,8 +118,8 @@ describe('start', { concurrency: 3 }, () => {
 
   test('a server of another version', async (t) => {
     const binary = fakeServer(t, (server) =>
-      server.on('initialize', (_, answer) =>
-        answer.result(server.hello({ serverVersion: '9.8.7' })),
+      server.on('initialize', (_, respond) =>
+        respond.result(server.hello({ serverVersion: '9.8.7' })),
       ),
     );
     await assertOff(
@@ -132,8 +132,8 @@ describe('start', { concurrency: 3 }, () => {
 
   test('a server that reports that the cache is off', async (t) => {
     const binary = fakeServer(t, (server) =>
-      server.on('initialize', (_, answer) =>
-        answer.result(
+      server.on('initialize', (_, respond) =>
+        respond.result(
           server.hello({ enabled: false, reason: 'first\n  second' }),
         ),
       ),
@@ -143,8 +143,8 @@ describe('start', { concurrency: 3 }, () => {
 
   test('the mode no-cache prints no line', async (t) => {
     const binary = fakeServer(t, (server) =>
-      server.on('initialize', (_, answer) =>
-        answer.result(
+      server.on('initialize', (_, respond) =>
+        respond.result(
           server.hello({ enabled: false, mode: 'no-cache', reason: 'mode' }),
         ),
       ),
@@ -156,8 +156,8 @@ describe('start', { concurrency: 3 }, () => {
 
   test('a server that is off is closed', async (t) => {
     const binary = fakeServer(t, (server) =>
-      server.on('initialize', (_, answer) =>
-        answer.result(server.hello({ enabled: false })),
+      server.on('initialize', (_, respond) =>
+        respond.result(server.hello({ enabled: false })),
       ),
     );
     const { report } = await play(
@@ -182,8 +182,8 @@ describe('start', { concurrency: 3 }, () => {
 
   test('a server that responds to initialize with an error', async (t) => {
     const binary = fakeServer(t, (server) =>
-      server.on('initialize', (_, answer) =>
-        answer.error(-32602, 'params: no\nsuch field'),
+      server.on('initialize', (_, respond) =>
+        respond.error(-32602, 'params: no\nsuch field'),
       ),
     );
     await assertOff(t, { binary }, 'off: params: no; such field');
@@ -194,7 +194,7 @@ describe('start', { concurrency: 3 }, () => {
       const binary = fakeServer(
         t,
         (server, result) =>
-          server.on('initialize', (_, answer) => answer.result(result)),
+          server.on('initialize', (_, respond) => respond.result(result)),
         JSON.parse(result),
       );
       await assertOff(t, { binary });

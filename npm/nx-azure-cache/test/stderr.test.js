@@ -26,14 +26,14 @@ async function retrieveAndStore({ open, cacheDirectory }) {
  */
 function loud(server) {
   server.reportsStored = false;
-  server.on('retrieve', async (_, answer) => {
+  server.on('retrieve', async (_, respond) => {
     for (let i = 0; i < 20; i++) {
       const message = `${i} ${'much '.repeat(50_000)}`;
       server.notify('log', { level: 'warn', message });
       process.stderr.write(message); // its log
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
-    answer.result(null);
+    respond.result(null);
   });
 }
 
@@ -83,7 +83,7 @@ describe('stderr', { concurrency: 3 }, () => {
 
   test('that Nx has replaced: all lines bypass it', async (t) => {
     const binary = fakeServer(t, (server) =>
-      server.on('retrieve', (_, answer) => answer.error(2, 'no rights')),
+      server.on('retrieve', (_, respond) => respond.error(2, 'no rights')),
     );
     const { report, lines } = await play(
       t,
@@ -106,8 +106,8 @@ describe('stderr', { concurrency: 3 }, () => {
 
   test('that Nx has replaced with a function that throws', async (t) => {
     const binary = fakeServer(t, (server) =>
-      server.on('retrieve', (_, answer) => {
-        process.stderr.write('log\n', () => answer.error(2, 'no rights'));
+      server.on('retrieve', (_, respond) => {
+        process.stderr.write('log\n', () => respond.error(2, 'no rights'));
       }),
     );
     const { report, lines } = await play(
@@ -130,8 +130,8 @@ describe('stderr', { concurrency: 3 }, () => {
   test('of the child does not appear in the TUI', async (t) => {
     const { report, stderr } = await play(t, retrieveAndStore, {
       binary: fakeServer(t, (server) =>
-        server.on('retrieve', (_, answer) => {
-          process.stderr.write('log\n', () => answer.result(null));
+        server.on('retrieve', (_, respond) => {
+          process.stderr.write('log\n', () => respond.result(null));
         }),
       ),
       env: { NX_AZURE_CACHE_LOG: 'debug', NX_TUI: 'true' },

@@ -34,8 +34,8 @@ describe('the summary', { concurrency: 3 }, () => {
     test(`is one line with ${Object.keys(env)}`, async (t) => {
       const binary = fakeServer(t, (server) => {
         const summary = { hits: 1, misses: 1, stored: 2, bytesRead: 2_000_000 };
-        server.on('initialize', (_, answer) =>
-          answer.result(server.hello({ mode: 'read-only' })),
+        server.on('initialize', (_, respond) =>
+          respond.result(server.hello({ mode: 'read-only' })),
         );
         server.onDrain(() => server.drained({ summary }));
       });
@@ -105,8 +105,8 @@ describe('the summary', { concurrency: 3 }, () => {
 
   test('counts the time that Nx waited, including drain', async (t) => {
     const binary = fakeServer(t, (server) => {
-      server.on('retrieve', (_, answer) =>
-        setTimeout(() => answer.result(null), 1_100),
+      server.on('retrieve', (_, respond) =>
+        setTimeout(() => respond.result(null), 1_100),
       );
       server.onDrain(() => setTimeout(() => server.drained(), 1_100));
     });
@@ -179,8 +179,8 @@ describe('the summary', { concurrency: 3 }, () => {
   test('a server that has just died is reported as gone', async (t) => {
     const binary = fakeServer(t, (server) => {
       server.reportsStored = false;
-      server.on('store', (_, answer) => {
-        answer.result({ queued: true, reason: '' });
+      server.on('store', (_, respond) => {
+        respond.result({ queued: true, reason: '' });
         process.kill(process.pid, 'SIGKILL');
       });
       server.onDrain(() => server.drained({ ended: 'gone' }));

@@ -30,17 +30,17 @@ const {
 function listener(server, { log, tasks }) {
   const { appendFileSync } = require('node:fs');
   /** @type {(method: string, result: unknown) => void} */
-  const answer = (method, result) =>
-    server.on(method, ({ hash, task, outputs }, answer) => {
+  const respondWith = (method, result) =>
+    server.on(method, ({ hash, task, outputs }, respond) => {
       const entry = [method, hash, task, outputs];
       appendFileSync(log, `${JSON.stringify(entry)}\n`);
-      answer.result(result);
+      respond.result(result);
     });
-  server.on('initialize', (_, answer) =>
-    answer.result(server.hello({ tasks })),
+  server.on('initialize', (_, respond) =>
+    respond.result(server.hello({ tasks })),
   );
-  answer('retrieve', null);
-  answer('store', { queued: false, reason: '' });
+  respondWith('retrieve', null);
+  respondWith('store', { queued: false, reason: '' });
 }
 
 /** @param {string} log of `listener` */

@@ -19,8 +19,8 @@ async function oneMiss({ open, cacheDirectory }) {
  */
 const server = (t) =>
   fakeServer(t, (server) =>
-    server.on('initialize', (_, answer) =>
-      answer.result(server.hello({ idleTimeout: 60_000 })),
+    server.on('initialize', (_, respond) =>
+      respond.result(server.hello({ idleTimeout: 60_000 })),
     ),
   );
 
@@ -76,7 +76,7 @@ test('a trace does not contain a misplaced secret', async (t) => {
     endpoint: `https://a.blob.core.windows.net/?sig=${secret}`,
     [`key=${secret}`]: 1,
     clientSecret: `${secret}~`,
-    licence: secret.repeat(5),
+    license: secret.repeat(5),
     timeouts: { drain: `${secret}=` },
     list: [`${secret};`],
   });

@@ -131,19 +131,20 @@ describe('a server', () => {
       t,
       (server, bad) => {
         server.reportsStored = false;
-        server.on('initialize', (_, answer) => {
+        server.on('initialize', (_, respond) => {
           server.notify('log', { level: 'warn', message: bad });
           const changes = { scope: bad, scopeReason: bad, location: bad };
-          answer.result(server.hello({ ...changes, mode: 'read-write' }));
+          respond.result(server.hello({ ...changes, mode: 'read-write' }));
         });
-        server.on('retrieve', (_, answer) => answer.error(2, bad));
-        server.on('store', ({ hash }, answer) => {
-          if (hash === 'refused') answer.result({ queued: false, reason: bad });
-          else answer.result({ queued: true, reason: '' });
+        server.on('retrieve', (_, respond) => respond.error(2, bad));
+        server.on('store', ({ hash }, respond) => {
+          if (hash === 'refused')
+            respond.result({ queued: false, reason: bad });
+          else respond.result({ queued: true, reason: '' });
         });
-        const trouble = { hash: bad, bytes: 0, outcome: 'failed', reason: bad };
+        const problem = { hash: bad, bytes: 0, outcome: 'failed', reason: bad };
         server.onDrain(() =>
-          server.drained({ problems: [{ ...trouble, code: 5 }] }),
+          server.drained({ problems: [{ ...problem, code: 5 }] }),
         );
       },
       bad,
@@ -166,8 +167,8 @@ describe('a server', () => {
     const binary = fakeServer(
       t,
       (server, bad) =>
-        server.on('initialize', (_, answer) =>
-          answer.result(server.hello({ enabled: false, reason: bad })),
+        server.on('initialize', (_, respond) =>
+          respond.result(server.hello({ enabled: false, reason: bad })),
         ),
       bad,
     );

@@ -215,11 +215,11 @@ function variableLines(tree, env) {
   const files = tree.exists(workflows)
     ? tree.children(workflows).map((name) => `${workflows}/${name}`)
     : [];
-  const texts = [...FILES, ...files]
+  const contents = [...FILES, ...files]
     .filter((file) => tree.isFile(file))
     .map((file) => ({ file, text: tree.read(file, 'utf8') ?? '' }));
   return ADVICE.flatMap(([variable, advice]) => {
-    const places = texts
+    const places = contents
       .filter(({ text }) => RegExp(`\\b${variable}\\b`).test(text))
       .map(({ file }) => file);
     if (env[variable]) places.unshift('this environment');
