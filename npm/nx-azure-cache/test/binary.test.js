@@ -22,8 +22,8 @@ const targets = [
 const supported = targets.join(', ');
 
 /**
- * A copy of the shim as scripts/build.js makes it, with the packages of some
- * platforms beside it.
+ * A copy of the package as scripts/build.js builds it, next to the packages of some
+ * platforms.
  *
  * @param {TestContext} t
  * @param {string[]} present

@@ -17,7 +17,7 @@ const {
 const launcher = path.join(shim, 'bin', 'nx-azure-cache.js');
 
 /**
- * Runs the command line before an executable.
+ * Runs the launcher with an executable as the binary.
  *
  * @param {TestContext} t
  * @param {string} script of the executable, in sh
@@ -66,7 +66,7 @@ const printWorkspace =
   'printf "%s" "${NX_AZURE_CACHE_WORKSPACE-nothing}"; exit 7';
 
 /**
- * A folder with an nx.json, and a binary that shows what it is sent.
+ * A folder with an nx.json, and a binary that prints what it receives.
  *
  * @param {TestContext} t
  * @param {Record<string, string>} files

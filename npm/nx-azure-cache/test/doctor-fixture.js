@@ -1,6 +1,6 @@
 'use strict';
 
-// What the tests of doctor share.
+// Shared by the tests of doctor.
 
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
@@ -40,8 +40,8 @@ const oldSource = `
   }`;
 
 /**
- * A workspace with a copy of the shim under the name that Nx asks for, and
- * packages that would say so if they were run.
+ * A workspace with a copy of the package under our alias, and with packages that would
+ * print something if they were run.
  */
 class Workspace {
   /**
@@ -99,7 +99,7 @@ class Workspace {
   }
 
   /**
-   * Replaces Nx by one whose version and cache.js are given.
+   * Replaces Nx by one with this version and cache.js.
    *
    * @param {string} version
    * @param {string} source
@@ -160,7 +160,7 @@ class Rows {
   }
 
   /**
-   * Asserts what was found under an ID.
+   * Asserts that a row with an ID matches.
    *
    * @param {string} id
    * @param {Row['status']} status

@@ -124,7 +124,7 @@ test('doctor finds ours in a workspace without package.json', (t) => {
   fs.mkdirSync(modules, { recursive: true });
   fs.renameSync(workspace.modules, path.join(modules, 'node_modules'));
   workspace.modules = path.join(modules, 'node_modules');
-  // Node.js looks for what Nx needs from where Nx really is.
+  // Node.js resolves Nx's dependencies from Nx's real path.
   fs.rmSync(path.join(workspace.modules, 'nx'));
   const nx = path.join(workspace.modules, 'nx');
   fs.mkdirSync(path.join(nx, 'src', 'tasks-runner'), { recursive: true });

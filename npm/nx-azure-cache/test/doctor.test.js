@@ -1,6 +1,6 @@
 'use strict';
 
-// What doctor reports of versions and without a binary, and how it runs the binary.
+// What doctor reports about versions and without a binary, and how it runs the binary.
 
 const assert = require('node:assert/strict');
 const { spawn, spawnSync } = require('node:child_process');
@@ -99,7 +99,7 @@ test('Ctrl-C reaches the binary, which cleans up', async (t) => {
     setInterval(() => {}, 1000);
     console.log('ready');`,
   );
-  // A terminal sends it to all that run there.
+  // A terminal sends the signal to the whole process group.
   const child = spawn(process.execPath, [workspace.launcher, 'doctor'], {
     cwd: workspace.root,
     env: environment(workspace.root, {

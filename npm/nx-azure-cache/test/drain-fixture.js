@@ -1,6 +1,6 @@
 'use strict';
 
-// What the tests of a run's end share.
+// Shared by the tests of the end of a run.
 
 const path = require('node:path');
 

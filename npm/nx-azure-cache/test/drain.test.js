@@ -9,7 +9,7 @@ const { assertOneLine, drains, fakeServer, play } = require('./fixture');
 const { asked, retrieve, silent, store } = require('./drain-fixture');
 
 describe('results that are not stored at the end', { concurrency: 3 }, () => {
-  // Of a signal Nx makes 130, 143 and 129; Nx 21 to 23 make 130 of a failure, too.
+  // Nx exits with 130, 143 or 129 after a signal; Nx 21 to 23 also exit with 130 after a failure.
   for (const exit of [undefined, 0, 1, 3, 130, 143, 129]) {
     test(`delay the end once; exit ${exit ?? 'by itself'}`, async (t) => {
       const binary = fakeServer(t, silent);

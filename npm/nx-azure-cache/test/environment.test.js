@@ -1,6 +1,6 @@
 'use strict';
 
-// Which variables came from outside, and which a .env file has set.
+// Which variables the process was started with, and which a .env file set.
 
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
@@ -23,14 +23,14 @@ const nx = path.join(repository, 'node_modules', 'nx');
 const isLinux = process.platform === 'linux';
 
 /**
- * What a process finds out that has loaded the .env files as Nx does.
+ * Runs a process that loads .env files as Nx does, and returns what it finds.
  *
  * @param {TestContext} t
  * @param {Record<string, string>} files of the workspace
  * @param {NodeJS.ProcessEnv} env of the process
  * @param {{ isKnown?: boolean, then?: string, cwd?: string }} [options] `isKnown`:
- *   whether the system tells the initial environment; `then` is run after the files
- *   are loaded
+ *   whether the system keeps the initial environment; `then` is code that runs
+ *   after the files are loaded
  */
 function look(t, files, env, { isKnown = isLinux, then = '', cwd = '.' } = {}) {
   const workspace = temporaryFolder(t);
@@ -197,7 +197,7 @@ describe('where the initial environment is unknown', () => {
   });
 
   test('a reference to another variable does not hide it', (t) => {
-    // Computed anew it would be something else.
+    // A second evaluation would give another value.
     const { claims, seen } = look(
       t,
       {
@@ -299,7 +299,7 @@ test('claims in a variable have a limit; long ones are dropped first', (t) => {
 });
 
 /**
- * A run whose Nx has loaded a .env file, and what the server has got.
+ * A run whose Nx has loaded a .env file. Returns what the server receives.
  *
  * @param {TestContext} t
  * @param {string} dotenv
@@ -363,7 +363,7 @@ test('CI=false in a .env file does not turn CI into a developer', async (t) => {
   assert.equal(params.ci, true);
 });
 
-// A claim that is not sent counts as absent, and a file can hide what is real.
+// A claim that is not sent counts as absent, and a .env file can hide the real value.
 test(
   'many claims hide no other',
   { skip: !isLinux && 'it reads what only Linux tells' },

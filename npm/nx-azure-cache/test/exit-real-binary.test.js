@@ -1,6 +1,6 @@
 'use strict';
 
-// How a run with the real binary ends while results are on their way.
+// How a run with the real binary ends while results are being stored.
 
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
@@ -47,7 +47,7 @@ before(async () => {
 after(() => fs.rmSync(home, { recursive: true, force: true }));
 
 /**
- * A storage that takes its time, and how a run finds it.
+ * A slow storage, and the options for a run that uses it.
  *
  * @param {TestContext} t
  * @param {number} putTakes milliseconds
@@ -64,7 +64,7 @@ async function world(t, putTakes, timeouts) {
   }
   const count = async () => (await storage.names('nx-cache')).length;
   const binary = path.join(temporaryFolder(t), 'binary');
-  // Notes its process, so that it can be seen that it is gone in the end.
+  // Records its process ID, so that the test can check that it is gone.
   writeExecutable(
     binary,
     `#!/bin/sh\nprintf "$$ " >>"$0.pids"\nexec '${real}' "$@"\n`,
@@ -143,7 +143,7 @@ async function start(t, { options: { binary, env, nxJson } }, first, last) {
 }
 
 /**
- * Asserts that all processes are gone, and nothing but results is left.
+ * Asserts that all processes are gone and only results are left.
  *
  * @param {string} binary
  * @param {string} cacheDirectory
@@ -161,7 +161,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
       const { ended, cacheDirectory, said } = await start(t, fixture, '', last);
       assert.deepEqual(await ended, [exit, null]);
       assert.equal(await fixture.count(), 3, 'it has not waited');
-      // The one line of drain, where it is no terminal.
+      // drain's only line, if stderr is not a terminal.
       if (said()) assert.match(said(), /^nx-azure-cache: storing .* left\n$/);
       await assertClean(fixture.binary, cacheDirectory);
     });
@@ -288,7 +288,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
           await (${store})(nx, [1, 2, 3]);
           const pid = require('node:fs').readFileSync(binary + '.pids', 'utf8');
           process.kill(Number(pid), 'SIGKILL');
-          // It has been noticed when a call fails.
+          // A failing call shows that the exit was noticed.
           await new Promise((resolve) => setTimeout(resolve, 1_000));
           return (await nx.filesIn(nx.cacheDirectory)).length;
         }`

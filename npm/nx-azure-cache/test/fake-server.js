@@ -70,7 +70,7 @@ class FakeServer {
   }
 
   /**
-   * Replaces the handler of a method. One that never answers leaves the call
+   * Replaces the handler of a method. A handler that never responds leaves the call
    * pending.
    *
    * @param {string} method
@@ -81,7 +81,7 @@ class FakeServer {
   }
 
   /**
-   * Replaces what the process does as `drain`.
+   * Replaces the behavior as `drain`.
    *
    * @param {() => void} handler
    */
@@ -90,8 +90,7 @@ class FakeServer {
   }
 
   /**
-   * Prints, as `drain`, what it has waited for, and ends: drainResult in
-   * cmd/nx-azure-cache.
+   * As `drain`, prints the result and exits: drainResult in cmd/nx-azure-cache.
    *
    * @param {{ summary?: object, [more: string]: unknown }} [changes]
    */
@@ -110,8 +109,7 @@ class FakeServer {
   }
 
   /**
-   * Takes over the file in which a terminal output has come, and returns what
-   * is in it.
+   * Takes over the file with a terminal output, and returns its content.
    *
    * @param {string} [file]
    */
@@ -123,7 +121,7 @@ class FakeServer {
   }
 
   /**
-   * Tells what became of a result.
+   * Reports the outcome of a result.
    *
    * @param {string} hash
    * @param {object} [changes]

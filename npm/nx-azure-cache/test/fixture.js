@@ -19,7 +19,7 @@ const root = path.join(shim, '..', '..');
 const limit = 60_000;
 
 /**
- * Makes a temporary folder that is removed after the test.
+ * Creates a temporary folder that is removed after the test.
  *
  * @param {{ after: (task: () => unknown) => void }} t
  */

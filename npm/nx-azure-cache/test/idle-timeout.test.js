@@ -1,7 +1,7 @@
 'use strict';
 
-// A child that is silent while it is asked is killed; one that says anything,
-// and one that could not be heard, is not.
+// A child that is silent during a request is killed. A child that sends anything is not,
+// and neither is one whose messages could not be received.
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
@@ -11,8 +11,8 @@ const { assertOneLine, fakeServer, play } = require('./fixture');
 /** @import { Nx } from './fixture' */
 
 /**
- * What is special about a server, beside its idleTimeout of 2 s. It is the text of
- * a function, because it runs in that process.
+ * Changes to a server, besides its idle timeout of 2 s. It is the source of a function,
+ * because it runs in that process.
  *
  * @param {(server: FakeServer) => void} script
  */

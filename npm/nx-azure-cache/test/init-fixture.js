@@ -1,6 +1,6 @@
 'use strict';
 
-// What the tests of the generator init share. They use the real binary.
+// Shared by the tests of the generator init, which use the real binary.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');

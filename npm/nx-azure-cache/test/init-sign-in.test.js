@@ -1,6 +1,6 @@
 'use strict';
 
-// Which credential the cache will use, and what init does not ask then (F09).
+// Which credential the cache will use, and which questions init then skips (F09).
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');

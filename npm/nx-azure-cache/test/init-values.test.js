@@ -200,7 +200,7 @@ test('schema.json and schema.d.ts name the same options', () => {
     types.split(';')[0].matchAll(/'([a-z-]+)'/g),
     ([, mode]) => mode,
   );
-  // The block's schema also has what is not set.
+  // The block's schema also allows unset values.
   const { properties: keys_, definitions } = require('../schema.json');
   for (const key of /** @type {const} */ (['credential', 'cloud'])) {
     const names = keys_[key].enum.filter((name) => name !== '');

@@ -165,7 +165,7 @@ describe('initialize', { concurrency: 3 }, () => {
       ['azure'],
       'b',
     ],
-    // Nx prefers the other file's key here. What nx.json itself names counts.
+    // Nx prefers the other file's key here, but nx.json's own key must win.
     ['{"affected": {"defaultBase": "b"}}', '{"defaultBase": "a"}', [], 'b'],
     ['{"affected": 5}', '{"affected": {"defaultBase": "a"}}', [], undefined],
     ['{"defaultBase": 5}', '{"affected": {"defaultBase": "a"}}', [], undefined],
@@ -187,7 +187,7 @@ describe('initialize', { concurrency: 3 }, () => {
 });
 
 /**
- * What is sent as `config`, under the name it has in nx.json.
+ * Returns what is sent as `config`, under its name in nx.json.
  *
  * @param {TestContext} t
  * @param {Options} options
@@ -198,7 +198,7 @@ async function sentConfig(t, options) {
 }
 
 /**
- * The params of `initialize`.
+ * Returns the parameters of `initialize`.
  *
  * @param {TestContext} t
  * @param {Options} options

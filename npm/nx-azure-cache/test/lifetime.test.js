@@ -1,7 +1,7 @@
 'use strict';
 
-// Every call is settled, whatever happens to the child; a pending call holds
-// Node's event loop, an idle child does not (F01, F30).
+// Every call settles, whatever happens to the child. A pending call keeps Node's event loop
+// alive; an idle child does not (F01, F30).
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
@@ -96,7 +96,7 @@ describe('lifetime', { concurrency: 3 }, () => {
         const { setTimeout: sleep } = require('node:timers/promises');
         const cache = await open();
         const answers = [];
-        // At the moment the child dies, and long after.
+        // When the child dies, and long after.
         for (const pause of [0, 1, 10, 30, 100, 400]) {
           answers.push(await cache.retrieve('h', cacheDirectory));
           answers.push(await cache.store('h', cacheDirectory, 'text', 0));
@@ -125,8 +125,8 @@ describe('lifetime', { concurrency: 3 }, () => {
     const { report, lines, took } = await play(
       t,
       async ({ open, cacheDirectory }) => {
-        // To call at the moment between 'exit' and 'close', when the handle of
-        // the child holds nothing any more.
+        // Calls between 'exit' and 'close', when the child's handle no longer keeps the
+        // event loop alive.
         const { prototype } = /** @type {any} */ (
           require('node:child_process').ChildProcess
         );
@@ -189,7 +189,7 @@ describe('lifetime', { concurrency: 3 }, () => {
             listeners,
           );
           try {
-            // The fake answers until it dies.
+            // The fake server responds until it dies.
             for (;;) await client.call('retrieve', { text }, 30_000);
           } catch (err) {
             return /** @type {Error} */ (err).message;

@@ -1,8 +1,7 @@
 'use strict';
 
-// Nx 22.7 and 23.0 ask for the same miss at every scheduling step. The first half
-// is about the class, with a clock of its own; the second about the messages that
-// a server gets.
+// Nx 22.7 and 23.0 look up the same miss in every scheduling step. The first half tests the
+// class, with a clock of its own; the second half tests the messages that a server gets.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -18,7 +17,7 @@ const { fakeServer, play, temporaryFolder } = require('./fixture');
 const hit = { code: 0, terminalOutput: '', outputsPath: '/x', size: 1 };
 
 /**
- * Lookups with a clock that a test moves, and what they have asked for.
+ * Lookups with a clock that the test moves, and a record of their requests.
  *
  * @param {{ lifetime?: number, maxMisses?: number }} [options]
  */
@@ -166,7 +165,7 @@ describe('lookups', () => {
 });
 
 /**
- * A server that writes down what it is asked, with answers by hash.
+ * A server that records its requests and has responses by hash.
  *
  * @param {TestContext} t
  * @param {Record<string, unknown[]>} answers the first for the first call and so
@@ -209,7 +208,7 @@ describe('requests to the server', { concurrency: 3 }, () => {
           const hashes = Array.from({ length: 20 }, (_, i) => `h${i}`);
           answers.push(
             ...(await Promise.all(
-              // Some twice at once.
+              // Some of them twice at once.
               [...hashes, 'h0', 'h1'].map((hash) =>
                 retrieve(hash, cacheDirectory),
               ),
@@ -287,7 +286,7 @@ describe('requests to the server', { concurrency: 3 }, () => {
       },
       { binary },
     );
-    // A hit is not remembered.
+    // Hits are not remembered.
     assert.deepEqual(report, [null, null, null, null, 0, 0]);
     assert.equal(asked().length, 4);
   });

@@ -1,7 +1,7 @@
 'use strict';
 
-// Nx stores what a task prints. A task that runs Nx itself must not print what goes
-// wrong with the cache today: it would come out of the cache of healthy machines.
+// Nx stores what a task prints. A task that runs Nx itself must not print today's problems
+// of the cache, because they would be restored on healthy machines.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');

@@ -1,6 +1,6 @@
 'use strict';
 
-// Lines for the user come once the run is over, whatever its end.
+// Lines for the user are printed at the end of the run, however it ends.
 
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
@@ -117,7 +117,7 @@ describe('notices', { concurrency: 2 }, () => {
   });
 
   test('a replaced process.stderr.write does not suppress it', async () => {
-    // As Nx does while its TUI is on.
+    // Nx does this while its TUI is active.
     const result = await run(
       "process.stderr.write = () => true; notice('a', 'one');",
     );

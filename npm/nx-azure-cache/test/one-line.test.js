@@ -191,7 +191,7 @@ describe('one line', { concurrency: 3 }, () => {
     assertOneLine(lines, 'an entry of the remote cache was rejected');
   });
 
-  // The server and this process find the same folder.
+  // The server and this process report the same folder.
   /** @type {Record<string, [(cacheDirectory: string, elsewhere: string) => void, RegExp]>} */
   const folders = {
     'a link': [

@@ -64,7 +64,7 @@ describe('the folder of terminal outputs', { concurrency: 3 }, () => {
       },
       { binary: fakeServer(t) },
     );
-    // All users is more than a group: the server decides about that.
+    // Access for all users exceeds a group; the server decides about that.
     assert.deepEqual(report, {
       700: ['700', '700'],
       755: ['755', '700'],

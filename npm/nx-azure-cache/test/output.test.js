@@ -70,7 +70,7 @@ function keeper(t) {
 }
 
 /**
- * Retrieves from a server that answers with a terminal output at a path.
+ * Retrieves from a server that responds with a terminal output at a path.
  *
  * @param {TestContext} t
  * @param {unknown} output the path
@@ -163,8 +163,8 @@ describe('terminal output', { concurrency: 3 }, () => {
       let seen = 0;
       server.on('store', ({ terminalOutputPath }, respond) => {
         const text = server.take(terminalOutputPath);
-        // As servers do when they leave the folder, and `nx reset` does; about
-        // when the next text is written, and less often than that is tried.
+        // Removes the folder like a server that exits, or `nx reset`, about when the next
+        // output is written, but less often than the shim retries.
         const folder = path.dirname(terminalOutputPath);
         setTimeout(() => {
           try {

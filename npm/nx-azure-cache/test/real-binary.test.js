@@ -1,6 +1,6 @@
 'use strict';
 
-// The shim with the binary it is for.
+// The package with the real binary.
 
 const assert = require('node:assert/strict');
 const { execFileSync } = require('node:child_process');
@@ -42,8 +42,8 @@ before(async () => {
 after(() => fs.rmSync(home, { recursive: true, force: true }));
 
 /**
- * The real binary behind a script that notes its process, so that `play` can
- * see that it is gone in the end.
+ * The real binary behind a script that records its process ID, so that `play` can check
+ * that it is gone.
  *
  * @param {TestContext} t
  */
@@ -115,7 +115,7 @@ describe('with the real binary', { concurrency: 3 }, () => {
       });
       assert.deepEqual(fs.readdirSync(b.cacheDirectory), ['123']);
       assert.deepEqual(b.lines, []);
-      // Two scopes are asked: the trusted one, and its own.
+      // It looks in two scopes: the trusted one, and its own.
       const requests = await storage.takeRequests();
       const [miss, stores] = [requests.slice(0, 2), requests.slice(2, 4)];
       assert.deepEqual(miss, ['GET 404', 'GET 404']);

@@ -227,7 +227,7 @@ describe('requests', { concurrency: 3 }, () => {
           server.on('retrieve', (_, respond) => {
             server.write(junk);
             respond.result(null);
-            // Half a message is waited for, until the child ends.
+            // The shim waits for the other half until the child exits.
             if (junk.includes('500')) setTimeout(() => process.exit(1), 100);
           });
         },
@@ -248,7 +248,7 @@ describe('requests', { concurrency: 3 }, () => {
     });
   }
 
-  // After other junk, like half a message, a message may still come.
+  // After other junk, such as half a message, a message may still arrive.
   for (const [what, junk] of Object.entries({
     'a header without a length': 'Content-Type: text\r\n\r\n',
     'a header without a colon': 'hello\r\n\r\n',

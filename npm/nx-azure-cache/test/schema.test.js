@@ -83,7 +83,7 @@ test('nx.schema.json is the schema of nx.json with the block', () => {
   const whole = JSON.parse(
     fs.readFileSync(path.join(__dirname, '..', 'nx.schema.json'), 'utf8'),
   );
-  // Where it is installed.
+  // As installed.
   const here = 'file:///node_modules/@nx/powerpack-azure-cache/';
   const of = (/** @type {string} */ ref) => new URL(ref, here).href;
   const nx = of(whole.allOf[0].$ref).replace('file:///node_modules/', '');

@@ -1,7 +1,7 @@
 'use strict';
 
-// Nx opens a cache for each run of tasks, and some commands run tasks many times
-// in one process: they share a server.
+// Nx opens a cache for each run of tasks. Commands that run tasks many times in one process
+// share a server.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -110,8 +110,8 @@ describe('a configuration', () => {
     claims: [{ name, value: 'x', file: '' }],
   });
 
-  // As they are in the environment that is given where the system does not say with
-  // which variables this process was started, and in claims where it does.
+  // They are in the environment if the system does not keep the initial variables, and in
+  // claims if it does.
   for (const name of [
     'NX_STREAM_OUTPUT',
     'NX_PREFIX_OUTPUT',
@@ -346,7 +346,7 @@ describe('caches of one process', { concurrency: 3 }, () => {
         const other = `${cacheDirectory}/other`;
         await cache.retrieve('miss', cacheDirectory);
         await cache.store('h', cacheDirectory, '', 0);
-        // The server is not asked, so it has no folder there.
+        // The server gets no request, so it has no folder there.
         await cache.retrieve('miss', other);
         return cacheDirectory;
       },

@@ -1,7 +1,7 @@
 'use strict';
 
-// An interruption is a signal that Nx's process gets. To know of it changes nothing of
-// what the signal does.
+// A signal to Nx's process interrupts the run. Recording the signal must not change its
+// effect.
 
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
@@ -41,8 +41,8 @@ function silent(server) {
 }
 
 /**
- * Starts a process that plays Nx, in a group of its own, and resolves when it has
- * stored two results.
+ * Starts a process that acts as Nx, in a group of its own, and resolves when it has stored
+ * two results.
  *
  * @param {TestContext} t
  * @param {string} binary
@@ -99,7 +99,7 @@ const ends = /** @type {const} */ ([
 ]);
 
 /**
- * How programs listen to a signal. Each ends with `code`.
+ * How programs listen to a signal. Each exits with `code`.
  *
  * @type {['before' | 'after', (signal: string, code: number) => string][]}
  */
@@ -117,7 +117,7 @@ const listeners = [
     (signal, code) =>
       `process.once('${signal}', () => setTimeout(() => process.exit(${code}), 50));`,
   ],
-  // Another one comes and goes.
+  // Another listener is added and removed.
   [
     'after',
     (signal, code) => `
@@ -150,7 +150,7 @@ describe('a run that a signal interrupts', { concurrency: 3 }, () => {
   test('its server gets the signal, too: one line', async (t) => {
     const binary = fakeServer(t, silent);
     const { run, ended, said } = await start(t, binary, {
-      // As Nx 21 to 24 do: first the tasks are ended.
+      // Nx 21 to 24 first end the tasks.
       before: `process.on('SIGTERM', () => setTimeout(() => process.exit(143), 800));`,
       env: { CI: 'true' },
     });
@@ -306,7 +306,7 @@ describe('a run that waits for its results', { concurrency: 3 }, () => {
         server.reportsStored = false;
         const { ppid } = process;
         server.onDrain(() => {
-          // As the real one: it ends with its parent.
+          // Like the real one, it exits with its parent.
           setInterval(() => process.ppid !== ppid && process.exit(), 50);
         });
       });

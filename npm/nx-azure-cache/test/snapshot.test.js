@@ -1,6 +1,6 @@
 'use strict';
 
-// What the server learns of a result's folder, and other runs of the tasks of this one.
+// What the server learns about a result's folder, and other runs about this run's tasks.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -13,7 +13,7 @@ const { fakeServer, play, temporaryFolder } = require('./fixture');
 /** @import { Nx } from './fixture' */
 
 /**
- * A server that writes down the params of store.
+ * A server that records the parameters of `store`.
  *
  * @param {FakeServer} server
  * @param {{ log: string, mode: string }} args
@@ -30,8 +30,8 @@ function listener(server, { log, mode }) {
 }
 
 /**
- * What Nx does with a task; `DbCache.put` is the real one, around a native cache that is
- * not. At once after that another run empties the folder.
+ * Does what Nx does with a task. `DbCache.put` is real, but its native cache is not. Right
+ * after it, another run empties the folder.
  *
  * @param {Nx} nx
  * @param {{ size: number }} args
@@ -69,7 +69,7 @@ async function run({ getRemoteCache, shim, cacheDirectory }, { size }) {
   report.time = Date.now();
   const put = cache.put(task, 'x'.repeat(size), ['dist', 'lib'], 0);
   report.later = Date.now();
-  // Nothing of the client has run since `put` has returned.
+  // None of the client's code has run since `put` returned.
   fs.rmSync(folder, { recursive: true });
   fs.mkdirSync(folder);
   report.ended = read();
@@ -111,7 +111,7 @@ describe('tasks of this run', () => {
 });
 
 /**
- * What Nx does with a task that fails: without NX_CACHE_FAILURES it never calls `put`.
+ * Does what Nx does with a failed task: without NX_CACHE_FAILURES it never calls `put`.
  *
  * @param {Nx} nx
  */
@@ -158,7 +158,7 @@ test('a failed task has ended, too', async (t) => {
 });
 
 /**
- * What Nx does with a hit, of its own cache and of ours.
+ * Does what Nx does with a hit, from its own cache and from ours.
  *
  * @param {Nx} nx
  */

@@ -69,7 +69,7 @@ describe('start', { concurrency: 3 }, () => {
   });
 
   test('the binary is below a file', (t) =>
-    // One of the errors that spawn throws, instead of emitting them.
+    // spawn throws this error and does not emit it.
     assertOff(t, { binary: `${__filename}/x` }, 'cannot run ', 'ENOTDIR'));
 
   test('the interpreter of the binary does not exist', async (t) => {

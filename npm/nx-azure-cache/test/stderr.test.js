@@ -1,6 +1,6 @@
 'use strict';
 
-// Whatever becomes of stderr: nothing throws, the exit code stays, and the run
+// Whatever the state of stderr: nothing throws, the exit code does not change, and the run
 // ends in bounded time.
 
 const assert = require('node:assert/strict');
@@ -20,7 +20,7 @@ async function retrieveAndStore({ open, cacheDirectory }) {
 }
 
 /**
- * A server with much to say: lines, a log, and at last a summary.
+ * A server with much output: lines, a log, and a summary at the end.
  *
  * @param {FakeServer} server
  */
@@ -65,7 +65,7 @@ describe('stderr', { concurrency: 3 }, () => {
           );
           assert.deepEqual(report, [null, true]);
           assert.equal(drains(binary).length, 1);
-          // A second for all that is full, not one for each line.
+          // It waits one second for all output, not for each line.
           assert.ok(took < 20_000, `it took ${took} ms`);
         });
       }

@@ -22,7 +22,7 @@ const {
 /** @import { Nx } from './fixture' */
 
 /**
- * A server that asks for tasks, and writes them down.
+ * A server that needs tasks and records them.
  *
  * @param {FakeServer} server
  * @param {{ log: string, tasks: boolean }} args
@@ -54,7 +54,7 @@ const heard = (log) =>
     : [];
 
 /**
- * What Nx does: its own cache is opened, and asked for tasks.
+ * Does what Nx does: opens its own cache, and looks up tasks.
  *
  * @param {Nx} nx
  */
@@ -203,7 +203,7 @@ describe('tasks', { concurrency: 3 }, () => {
           'nx/src/tasks-runner/cache',
         );
         const local = { cache: { get: () => null } };
-        // Whatever else an Nx of the future may ask for.
+        // A future Nx may look up anything else.
         for (const task of [
           undefined,
           { hash: '123' },
@@ -291,7 +291,7 @@ test('only the newest hashes are remembered', () => {
 });
 
 /**
- * An Nx whose cache is another one.
+ * An Nx with another cache class.
  *
  * @param {TestContext} t
  * @param {string} [source] of its cache

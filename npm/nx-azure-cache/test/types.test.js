@@ -1,6 +1,6 @@
 'use strict';
 
-// That these compile is the test: `npx tsc --project tsconfig.json`.
+// The test is that this file compiles: `npx tsc --project tsconfig.json`.
 
 /** @import { RemoteCacheV2 } from 'nx/src/tasks-runner/default-tasks-runner' */
 /** @import { CachedResult as NxCachedResult } from 'nx/src/native' */
@@ -11,7 +11,7 @@ const { test } = require('node:test');
 const declared = require('../index');
 
 /**
- * What Nx does with the module.
+ * Uses the module as Nx does.
  *
  * @type {() => Promise<RemoteCacheV2 | null>}
  */
@@ -24,7 +24,7 @@ const asCache = (cache) => cache;
 const asHit = (hit) => hit;
 
 /**
- * Nx gives no more than we ask for.
+ * Nx passes no more arguments than these.
  *
  * @type {(...args: Parameters<RemoteCacheV2['store']>) => Parameters<RemoteCache['store']>}
  */

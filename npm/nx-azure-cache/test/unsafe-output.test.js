@@ -1,7 +1,7 @@
 'use strict';
 
-// What a checkout, a server or a child process says never reaches a terminal as more
-// than text, and starts no line that looks like one of ours.
+// Strings from a checkout, a server or a child process must not control a terminal, and must
+// not start a line that looks like one of ours.
 
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
@@ -40,7 +40,7 @@ function assertShown(text, known = 'touch x') {
 }
 
 /**
- * A workspace whose packages and nx.json hold what nothing should.
+ * A workspace with unsafe strings in its packages and nx.json.
  *
  * @param {TestContext} t
  */
