@@ -43,7 +43,7 @@ function assertNoSecret(output) {
 }
 
 /**
- * Puts a package into a machine's node_modules that notes when it is run.
+ * Puts a package into a machine's node_modules that records when it runs.
  *
  * @param {Machine} machine
  * @param {string} name

@@ -21,7 +21,7 @@ const hits = [...repeat('GET 206'), ...repeat('GET 404')];
 // TestF11 in cmd/nx-azure-cache tests all other spellings.
 test('F11: localMode read reads and never writes', async (t) => {
   const { machine, recorder } = await startFixture(t);
-  // nx.json is part of every task's hash: the writer has the same.
+  // Nx hashes nx.json with every task, so the writer has the same settings.
   const azure = { localMode: 'read' };
   const reader = machine('reader', { azure });
   assert.deepEqual(await runNx(reader, build), []);

@@ -101,7 +101,7 @@ const children = [
 ];
 
 /**
- * A child that answers initialize, and dies on what comes next.
+ * A binary that responds to `initialize`, and dies at the next request.
  *
  * @param {{ serverVersion: string }} result
  */

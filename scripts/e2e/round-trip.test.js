@@ -106,7 +106,7 @@ test('terminal output of any size is restored exactly', async (t) => {
 });
 
 /**
- * What Nx has kept of a task's output.
+ * The terminal output of a task in Nx's cache.
  *
  * @param {import('../kit/machine').Machine} machine
  * @param {string} hash

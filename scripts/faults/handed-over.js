@@ -1,6 +1,6 @@
 'use strict';
 
-// What Nx hands over to the cache in a run, and what becomes of each result.
+// Records what Nx hands over to the cache in a run, and what happens to each result.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');

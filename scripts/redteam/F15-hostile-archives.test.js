@@ -96,7 +96,7 @@ redTest('F15_hostile_archives_signed_by_main', async (t) => {
 });
 
 /**
- * Puts the archives where the results of a run are, signed.
+ * Replaces the results of a run with the archives, signed.
  *
  * @param {Fixture} fixture
  * @param {ReturnType<Machine['lastRun']>} run
@@ -113,8 +113,7 @@ async function replaceAll({ container, key }, run) {
 }
 
 /**
- * Asserts that an archive of these does what it is meant to do to a reader that
- * believes what it reads.
+ * Asserts that such an archive works against a reader that trusts it.
  *
  * @param {string} name of a folder
  */

@@ -17,14 +17,14 @@ const { patchTool, poison } = require('./workspace');
 const { developer, pullRequest, push } = runs;
 
 /**
- * Makes a test of an attack by a run that stores what it should not.
+ * Makes a test of an attack by a run that stores poison.
  *
  * @param {string} name
  * @param {object} options
- * @param {Run} options.by who does it
+ * @param {Run} options.by the attacker
  * @param {string[]} options.scopes in which that run may write
  * @param {Run} [options.on] the victim
- * @param {(machine: Machine) => void} [options.prepare] what it does to its tool
+ * @param {(machine: Machine) => void} [options.prepare] changes the attacker's tool
  * @param {(machine: Machine, build: () => Promise<unknown>) => Promise<unknown>} [options.around]
  * @param {boolean} [options.isFull]
  */
@@ -143,7 +143,7 @@ creep('F31_a_pull_request_of_a_developer', {
   isFull: true,
 });
 
-// What no scope and no identity stops, as docs/security.md says.
+// No scope and no identity stops these; docs/security.md says so.
 redTest(
   'F31_a_bad_tool_on_main_is_believed',
   async (t) => {
@@ -173,7 +173,7 @@ attack('F31_a_fork_without_any_secret', {
     const { lines } = await fixture.build(attacker);
     if (!fixture.isOpen) {
       assert.deepEqual(await fixture.scopes(), []);
-      // Reading, which needs no sign-in where all may, finds the proxy dead.
+      // An anonymous read fails, because the proxy does not run.
       assert.match(lines.at(-1) ?? '', /no credential was found for/);
     }
     return fixture.build(fixture.machine('main', push('main')));

@@ -98,7 +98,7 @@ forgery('F32_signed_with_a_revoked_key', {
 });
 
 /**
- * Statements that the right key has signed, about something else.
+ * Statements about something else, signed with the right key.
  *
  * @type {Record<string, { change: object, line: RegExp }>}
  */
@@ -154,7 +154,7 @@ attack('F32_a_swapped_artifact_under_a_right_signature', {
     const content = await artifact();
     assert.equal(content.length, right.length);
     const { metadata } = entryOf(right, sign(statementOf(right), fixture.key));
-    // Without signatures nothing keeps the digest.
+    // Without signatures nothing protects the digest.
     const planted = fixture.isOpen ? metadataOf(content) : metadata;
     return plantAndBuild(fixture, { content, metadata: planted });
   },
@@ -176,9 +176,8 @@ attack('F32_a_swapped_artifact_and_digest_under_the_signature_of_main', {
 });
 
 const replay = async (/** @type {import('node:test').TestContext} */ t) => {
-  // Main has once built and signed this: its tool was bad, and Nx does not hash
-  // the tool. Since then it has built again, and the attacker puts the old one back.
-  // Nothing in the old one is wrong.
+  // Main built and signed this once, with a bad tool that Nx does not hash. Main has built
+  // again since, and the attacker puts the old entry back. The old entry is valid.
   await succeeds(t, async (fixture) =>
     plantAndBuild(fixture, await unsigned()),
   );
@@ -191,7 +190,7 @@ const replay = async (/** @type {import('node:test').TestContext} */ t) => {
     lines: [],
   });
 
-  // What is evicted is built again.
+  // After an eviction, main builds again.
   await evict(fixture);
   const second = fixture.trustedMachine('second', push('main'));
   assertHonest(await fixture.build(second));

@@ -91,9 +91,9 @@ attack('F32_a_release_of_a_tag_that_somebody_has_written_for', {
 });
 
 /**
- * What a credential that may write everywhere does to those who read a scope. Only
- * entries of `trusted` are signed, so keys change nothing for the other scopes. See
- * the table in docs/security.md.
+ * The victims of a credential that may write everywhere, by the scope that they read. Only
+ * entries in `trusted` are signed, so keys do not protect the other scopes. docs/security.md
+ * has the table.
  *
  * @type {Record<string, { scope: string, victim: Run, keys: ('with' | 'without')[] }>}
  */
@@ -180,7 +180,7 @@ redTest(
 attack('F32_a_job_that_tells_our_client_that_it_is_main', {
   isSigned: true,
   async run(fixture) {
-    // Its workflow sets GITHUB_REF and the like, but it has no key.
+    // Its workflow sets variables such as GITHUB_REF, but it has no key.
     const attacker = fixture.machine('attacker', push('main'));
     patchTool(attacker);
     const { lines } = await fixture.build(attacker);

@@ -17,7 +17,7 @@ const { metadataOf } = require('./storage');
 /**
  * @typedef {object} Plant
  * @property {(content: Buffer, fixture: Fixture) => Entry} make of an artifact
- * @property {boolean} [isSigned] whether main has a key; the default is that it has
+ * @property {boolean} [isSigned] whether main has a key (default: yes)
  * @property {boolean} [isFull]
  */
 
@@ -84,7 +84,7 @@ for (const [name, { make, isSigned = true, isFull }] of Object.entries(
 }
 
 /**
- * Asserts that who writes once, as we did before, does not get to the slot.
+ * Asserts that a write-once upload, as in earlier versions, cannot replace the entry.
  *
  * @param {Fixture} fixture
  */

@@ -10,7 +10,7 @@ const { metadataOf } = require('./storage');
 const { output } = require('./workspace');
 
 /**
- * An artifact of the task that is attacked.
+ * An archive for the attacked task.
  *
  * @param {{ content?: string }} [options] `content` of its output
  * @returns {Promise<Buffer>}
@@ -29,7 +29,7 @@ async function artifact({ content = poisoned } = {}) {
 }
 
 /**
- * What the statement of an artifact in the trusted scope says if it is right.
+ * The correct statement about an archive in the trusted scope.
  *
  * @param {Buffer} content
  */

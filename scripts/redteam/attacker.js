@@ -54,7 +54,7 @@ async function startAttacker(t, answer, certificate) {
 }
 
 /**
- * Answers as a server that wants a token of another service.
+ * Responds like a server that wants a token for another service.
  *
  * @param {string} resource
  * @returns {RequestListener}
@@ -68,7 +68,7 @@ const challenge = (resource) => (_, response) =>
     .end();
 
 /**
- * Answers with a redirect to the same path of another server.
+ * Redirects to the same path of another server.
  *
  * @param {number} status
  * @param {() => string} to

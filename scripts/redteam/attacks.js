@@ -24,18 +24,17 @@ function redTest(name, run, { isFull = false } = {}) {
 
 /**
  * @typedef {object} Attack
- * @property {(fixture: Fixture) => Promise<Outcome>} run does it, and builds on the
- *   machine of the victim
- * @property {Trust} [trust] of the half that is protected; the default is what
- *   one has who sets nothing
- * @property {boolean} [isSigned] whether there is a key in that half
- * @property {RegExp} [line] that the victim sees in that half; without it, none
- * @property {boolean} [isFull] whether it is left out of `npm test`
+ * @property {(fixture: Fixture) => Promise<Outcome>} run attacks, and builds on the victim's
+ *   machine
+ * @property {Trust} [trust] of the protected half; default: no settings
+ * @property {boolean} [isSigned] whether the protected half has a key
+ * @property {RegExp} [line] that the victim sees in the protected half; default: none
+ * @property {boolean} [isFull] whether `npm test` skips it
  */
 
 /**
- * Makes a test of an attack, which must succeed where there are neither scopes
- * nor signatures, and fail where there are.
+ * Makes a test of an attack. It must succeed without scopes and signatures, and fail with
+ * them.
  *
  * @param {string} name
  * @param {Attack} attack
@@ -55,7 +54,7 @@ function attack(name, { run, trust, isSigned, line, isFull }) {
 }
 
 /**
- * Asserts that an attack succeeds where there is no protection.
+ * Asserts that an attack succeeds without protection.
  *
  * @param {TestContext} t
  * @param {Attack['run']} run
@@ -70,7 +69,7 @@ async function succeeds(t, run) {
 }
 
 /**
- * Asserts that a victim has built what it would have without a cache.
+ * Asserts that a victim has built the same as without a cache.
  *
  * @param {Outcome} outcome
  * @param {RegExp} [line]
@@ -83,7 +82,7 @@ function assertHonest({ content, status, lines }, line) {
 }
 
 /**
- * Asserts that main has put its own entry where it looks for one, signed.
+ * Asserts that main has stored its own entry, signed.
  *
  * @param {Fixture} fixture
  */

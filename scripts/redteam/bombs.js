@@ -9,8 +9,8 @@ const blockSize = 128 * 1024;
 const frameSize = 2 * 1024 * 1024;
 
 /**
- * Frames of zstd (RFC 8878): a content as it is, and after it a byte so many
- * times, each block of four bytes is 128 KiB.
+ * Frames of zstd (RFC 8878): the content uncompressed, then a byte many times. Each block of
+ * four bytes unpacks to 128 KiB.
  *
  * @param {Buffer} content of less than a frame
  * @param {number} total of bytes, with the content
@@ -28,7 +28,7 @@ function frames(content, total, byte) {
 }
 
 /**
- * A frame that tells its size.
+ * A frame that announces its size.
  *
  * @param {Buffer} content
  * @param {number} size
@@ -152,7 +152,7 @@ const bombs = {
 const zeros = 300 * 1024 * 1024;
 
 /**
- * The result of a task with more than it has.
+ * A task result with additional entries.
  *
  * @param {string} hash
  * @param {string} output path of its only file in the workspace
@@ -172,8 +172,8 @@ const result = (hash, output, content, more) =>
   ]);
 
 /**
- * A result with a file of 300 MiB in which there is nothing, as GNU's tar stores
- * it: its size, and a map of one byte.
+ * A task result with an empty file of 300 MiB, as GNU tar stores it: its size, and a map of
+ * one byte.
  *
  * @param {string} hash
  * @param {string} output
@@ -197,7 +197,7 @@ function sparseBomb(hash, output, content) {
 }
 
 /**
- * A result with a file of 300 MiB of zeros, in 11 KB.
+ * A task result with 300 MiB of zeros in a file, in 11 KB.
  *
  * @param {string} hash
  * @param {string} output

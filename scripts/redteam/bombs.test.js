@@ -18,7 +18,7 @@ const { output } = require('./workspace');
 const large = 50 * 1024 * 1024;
 
 /**
- * Makes a test of an archive that lies where main looks for the result.
+ * Makes a test of an archive in the place where main looks for the result.
  *
  * @param {string} name
  * @param {typeof ratioBomb} make
@@ -43,7 +43,7 @@ function bombTest(name, make, line) {
 }
 
 /**
- * The large files below a folder, but for installed packages.
+ * The large files below a folder, except for installed packages.
  *
  * @param {string} folder
  */

@@ -13,8 +13,8 @@ const { patchTool } = require('./workspace');
 const { azurePipelines, buildkite, circleCI, push } = runs;
 
 /**
- * Makes a test of an attacker who leaves nx.json as it is, so that the attacker's tasks have
- * main's hashes, and changes the file that it extends.
+ * Makes a test of an attacker who changes the file that nx.json extends. nx.json stays as it
+ * is, so the attacker's tasks have main's hashes.
  *
  * @param {string} name
  * @param {object} options
@@ -90,7 +90,7 @@ extendsFile('extends_isolation', {
 });
 
 attack('branch_recreated', {
-  // The branch exists again, and is protected now, but not listed.
+  // The branch exists again. It is protected now, but not among the trusted branches.
   line: /the branch release\/2\.0 is protected or the default branch, but not trusted/,
   async run(fixture) {
     const attacker = fixture.machine(

@@ -24,7 +24,7 @@ console.log('it loops');
 `;
 
 /**
- * Builds while a process that the job has started before runs beside.
+ * Builds while a process of the same CI job tampers with the outputs.
  *
  * @param {Machine} machine
  * @param {() => Promise<unknown>} build

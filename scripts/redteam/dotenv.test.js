@@ -49,8 +49,8 @@ function addEnvFile(machine, variables) {
 }
 
 /**
- * Builds on a machine, and says what our lines were and what was built. Not
- * fixture.build: that knows a CI by CI=true alone.
+ * Builds on a machine, and returns our lines and what was built. fixture.build does not do,
+ * because it recognizes a CI by CI=true only.
  *
  * @param {Machine} machine
  */
@@ -66,13 +66,13 @@ async function build(machine) {
 }
 
 /**
- * Makes a test of runs of an attacker, whose .env file says that they are another
- * run. They must store nothing, and say why in one line; the victim must build what
- * it would have without a cache.
+ * Makes a test of an attacker's runs whose .env file claims that they are another run. They
+ * must store nothing, and say why in one line. The victim must build the same as without a
+ * cache.
  *
  * @param {string} name
  * @param {object} attack
- * @param {Run | Run[]} attack.by who does it, as the CI really says
+ * @param {Run | Run[]} attack.by the attacker's run, as the CI describes it
  * @param {Record<string, string>} attack.file what the .env file says
  * @param {Run} [attack.on] the victim
  * @param {string} attack.from the scope of the attacker
@@ -225,8 +225,8 @@ dotenv('dotenv_bitbucket', {
   to: '',
 });
 
-// A file of the checkout is a program. No task has to run for that: a developer who
-// looks at a pull request with `ls` or `doctor` is enough.
+// The .env file names a file of the checkout as a program. It needs no task to run: a
+// developer who looks at a pull request with `ls` or `doctor` is enough.
 redTest('dotenv_binary', async (t) => {
   const fixture = await startFixture(t, {});
   const machine = fixture.machine('victim', developer);
@@ -250,8 +250,8 @@ redTest('dotenv_binary', async (t) => {
   assert.equal(lines.length, 1);
 });
 
-// All requests, with their tokens, would go to the attacker's proxy, whose
-// certificate the client would believe.
+// All requests, with their tokens, would go to the attacker's proxy, and the client would
+// trust its certificate.
 redTest(
   'dotenv_proxy',
   async (t) => {
@@ -270,7 +270,7 @@ redTest(
       azure: { accountName: 'nxcache', timeouts: shortTimeouts },
       env: {
         AZURE_STORAGE_CONNECTION_STRING: '',
-        // Of where the tests run.
+        // From the environment of this test.
         NODE_EXTRA_CA_CERTS: undefined,
         HTTPS_PROXY: undefined,
         https_proxy: undefined,

@@ -11,7 +11,7 @@ const payloadType = 'application/vnd.nx-azure-cache.artifact+json';
 /**
  * @typedef {object} Key
  * @property {string} id
- * @property {string} publicKey as it stands in nx.json
+ * @property {string} publicKey as in nx.json
  * @property {string} pem the private key
  */
 
@@ -28,7 +28,7 @@ function generateKey() {
 }
 
 /**
- * What is signed (github.com/secure-systems-lab/dsse, protocol.md).
+ * The signed bytes (github.com/secure-systems-lab/dsse, protocol.md).
  *
  * @param {Buffer} payload
  */
@@ -54,7 +54,7 @@ function sign(statement, key, keyid = key.id) {
 }
 
 /**
- * The statement in an envelope that a key has signed; throws if it has not.
+ * The statement in an envelope. Throws if the key has not signed it.
  *
  * @param {string} envelope
  * @param {Key} key

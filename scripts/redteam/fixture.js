@@ -1,6 +1,6 @@
 'use strict';
 
-// What a test has of its own: a storage, and machines that use it with the same settings.
+// Each test has its own container, and machines that use it with the same settings.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -32,8 +32,8 @@ const {
 /** @typedef {{ publicKeys?: string[], [key: string]: unknown }} Trust the block azure.trust of nx.json */
 
 /**
- * The task that is attacked: its hash, and its output without a cache. Neither is known
- * while the names of the tests are listed.
+ * The attacked task: its hash, and its output without a cache. Both are empty while --list
+ * prints the names of the tests.
  *
  * @type {{ hash: string, honest: string }}
  */
@@ -45,7 +45,7 @@ const { hash, honest } = JSON.parse(
 const poisoned = honest + poison;
 
 /**
- * What a build has come to.
+ * The result of a build.
  *
  * @typedef {object} Outcome
  * @property {string} content of the output
@@ -98,7 +98,7 @@ async function startFixture(t, { trust = {}, isSigned = false }) {
      * A machine that has just checked out the workspace and installed packages.
      *
      * @param {string} name
-     * @param {Run} run what the CI says to it
+     * @param {Run} run as the CI describes it
      * @param {object} [options]
      * @param {Trust} [options.trust] replaces the settings
      * @param {Record<string, unknown>} [options.azure] is added to the block azure
