@@ -1,9 +1,10 @@
-// Package awake measures time in which this process ran. A machine that slept, a
-// virtual machine that was paused, a frozen cgroup or Ctrl-Z must not use up a time
-// limit: when the process goes on, what it waited for may be there already.
+// Package awake measures time in which this process was running. A sleeping machine, a
+// paused virtual machine, a frozen cgroup or Ctrl-Z must not use up a time limit: when the
+// process continues, what it waited for may have arrived already.
 //
-// A limit passes in steps. A step that comes late counts as one, however late it is,
-// and it is never the last one: after it there is time to look at what has come.
+// A limit passes in steps. A late step counts as one step, however late it is, and it is
+// never the last one, so that the process has time to look at what has arrived. The package
+// must not know what the time is measured for.
 package awake
 
 import (
@@ -12,8 +13,7 @@ import (
 	"time"
 )
 
-// Clock counts the time between looks at it. A look that comes late counts as one that
-// came in time.
+// Clock counts the time between looks at it. A late look counts like one in time.
 type Clock struct {
 	now     func() time.Time
 	maxStep time.Duration
@@ -21,13 +21,13 @@ type Clock struct {
 	ran     time.Duration
 }
 
-// NewClock returns a clock that starts now. It is looked at more often than every
-// maxStep, which is the most that counts between two looks.
+// NewClock returns a clock that starts now. Between two looks, at most maxStep counts, so
+// the caller looks more often than that.
 func NewClock(maxStep time.Duration, now func() time.Time) *Clock {
 	return &Clock{now: now, maxStep: maxStep, last: now()}
 }
 
-// Ran looks at the clock, and returns the time that counts.
+// Ran looks at the clock, and returns the time that counts so far.
 func (c *Clock) Ran() time.Duration {
 	now := c.now()
 	c.ran += min(now.Sub(c.last), c.maxStep)
@@ -35,7 +35,7 @@ func (c *Clock) Ran() time.Duration {
 	return c.ran
 }
 
-// steps are those of a limit.
+// steps is the number of steps of a limit.
 const steps = 10
 
 // Timer calls a function when its time is over. It is safe for concurrent use.
@@ -43,18 +43,18 @@ type Timer struct {
 	f func() time.Duration
 
 	mu    sync.Mutex
-	timer *time.Timer // nil until it is needed
+	timer *time.Timer // nil before the first start
 	step  time.Duration
-	left  int       // steps; 0: it is stopped
+	left  int       // steps; 0 if it is stopped
 	due   time.Time // when the current step ends
 }
 
-// NewTimer returns a timer that is not running. Its function must not use it; what
-// that returns is the time until it is called again, 0 is never. Once Reset or Stop
-// has returned, no earlier call of it is running or to come.
+// NewTimer returns a timer that is not running. When its time is over, it calls f, which
+// must not use the timer, and restarts with the returned time, unless that is 0. Once Reset
+// or Stop has returned, no earlier call of f is running or pending.
 func NewTimer(f func() (again time.Duration)) *Timer { return &Timer{f: f} }
 
-// Reset starts the timer anew.
+// Reset restarts the timer.
 func (t *Timer) Reset(d time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -92,7 +92,7 @@ func (t *Timer) tick() {
 	defer t.mu.Unlock()
 	now := time.Now()
 	if t.left == 0 || now.Before(t.due) {
-		return // it was stopped, or reset, in this very moment
+		return // it was just stopped or reset
 	}
 	isLate := now.Sub(t.due) > t.step
 	if t.left > 1 || !isLate {
@@ -105,8 +105,8 @@ func (t *Timer) tick() {
 	}
 }
 
-// WithTimeout is [context.WithTimeout] for time in which this process ran. The
-// context has no deadline to be asked for.
+// WithTimeout is [context.WithTimeout] for time in which this process is running. The
+// context reports no deadline.
 func WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	inner, cancel := context.WithCancelCause(ctx)
 	timer := NewTimer(func() time.Duration {
@@ -122,9 +122,9 @@ func WithTimeout(ctx context.Context, d time.Duration) (context.Context, context
 	}
 }
 
-// limited is a context whose error is its cause, where that is its own limit. It has a
-// channel of its own: those that are derived from it would take over the error of the
-// inner one else.
+// limited is a context whose error is [context.DeadlineExceeded] after its own limit. It
+// has its own channel, because derived contexts would otherwise take the error of the
+// inner context.
 type limited struct {
 	context.Context
 	done chan struct{}
@@ -132,7 +132,7 @@ type limited struct {
 
 func (l limited) Done() <-chan struct{} { return l.done }
 
-// AfterFunc spares package context a goroutine for each context that is derived.
+// AfterFunc saves package context a goroutine for each derived context.
 func (l limited) AfterFunc(f func()) (stop func() bool) { return context.AfterFunc(l.Context, f) }
 
 func (l limited) Err() error {

@@ -1,4 +1,5 @@
-// Package cachetest helps to test what uses or implements [cache.Blobs].
+// Package cachetest helps to test code that uses or implements [cache.Blobs]. Only tests
+// import it.
 package cachetest
 
 import (

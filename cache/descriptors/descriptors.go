@@ -1,5 +1,6 @@
-// Package descriptors says how many files and connections this process may have open. In
-// a container with a low limit less goes on at once; none of it has to fail.
+// Package descriptors divides the open files and connections that this process may have. In
+// a container with a low limit, less runs at once, but nothing fails. It must not know what
+// the files are for.
 package descriptors
 
 import (
@@ -8,17 +9,17 @@ import (
 	"syscall"
 )
 
-// Limit is how many there may be. Package os has raised it as far as that goes.
+// Limit is the maximum number. Package os has raised it as far as possible.
 var Limit = sync.OnceValue(limit)
 
-// most is more than are ever needed.
+// most is more than this process ever needs.
 const most = 1 << 20
 
-// Share is a part of the limit, between 1 and the number that there is without one.
-func Share(part, without int) int { return min(max(1, Limit()/part), without) }
+// Share is a part of the limit: Limit/part, but at least 1 and at most most.
+func Share(part, most int) int { return min(max(1, Limit()/part), most) }
 
-// Missing returns the error of the system that says that this process, or the whole
-// machine, may open no more; nil where err is about something else.
+// Missing returns the system's error if err says that this process, or the whole machine,
+// has too many files open; otherwise nil.
 func Missing(err error) error {
 	for _, number := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE} {
 		if errors.Is(err, number) {

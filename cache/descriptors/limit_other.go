@@ -2,5 +2,5 @@
 
 package descriptors
 
-// limit is none: the system has handles in plenty.
+// limit is effectively none: the system has plenty of handles.
 func limit() int { return most }

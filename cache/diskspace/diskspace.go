@@ -1,6 +1,5 @@
-// Package diskspace keeps this process from filling a file system. Nx and the tasks that
-// it runs write there, too, and fail when it is full. It knows nothing of what is
-// written.
+// Package diskspace keeps this process from filling a file system, to which Nx and its
+// tasks write, too. It must not know what is written.
 package diskspace
 
 import (
@@ -11,38 +10,37 @@ import (
 )
 
 const (
-	// measureEvery is how much is written before the free space is looked at again, in
-	// bytes: other programs write, too.
+	// measureEvery is how many bytes are written before the free space is measured again,
+	// because other programs write, too.
 	measureEvery = 64 << 20
 
-	// sharers is how many may write at the same time without a look at each other.
+	// sharers is how many writers may be active without knowing of each other.
 	sharers = 8
 
-	// maxReserve is how much is left free for other programs, in bytes; on a small file
-	// system a twentieth of it.
+	// maxReserve is how many bytes stay free for other programs. On a small file system,
+	// it is a twentieth of its size.
 	maxReserve = 256 << 20
 )
 
-// ErrTooLittle is wrapped by the errors that say that something would take what is left
-// free for other programs.
+// ErrTooLittle is wrapped by errors for a write that would use the space that stays free
+// for other programs.
 var ErrTooLittle = errors.New("too little free space")
 
-// Space is the free space of a file system that this process may use. It is for one
-// goroutine.
+// Space is the free space of a file system that one goroutine may use.
 type Space struct {
-	// measure returns the free and all bytes of the file system. It reports false
-	// where the system does not say.
+	// measure returns the free and the total bytes of the file system. It reports false
+	// if they are unknown.
 	measure func() (free, total int64, ok bool)
-	left    int64 // bytes until it is measured again
+	left    int64 // bytes until the next measurement
 }
 
-// Of returns the space of the file system of an open file or directory. The first
-// unmeasured bytes are taken without a look at it.
+// Of returns the space of the file system of an open file or directory. It does not measure
+// before the first unmeasured bytes are taken.
 func Of(f *os.File, unmeasured int64) *Space {
 	return &Space{func() (free, total int64, ok bool) { return measure(f) }, unmeasured}
 }
 
-// Take takes space for bytes that are written next. The error wraps [ErrTooLittle].
+// Take takes space for the next bytes. The error wraps [ErrTooLittle].
 func (s *Space) Take(size int64) error {
 	if size > s.left {
 		return s.need(size)
@@ -51,7 +49,7 @@ func (s *Space) Take(size int64) error {
 	return nil
 }
 
-// need measures whether there is so much space.
+// need measures whether there is enough space.
 func (s *Space) need(size int64) error {
 	free, total, ok := s.measure()
 	if !ok {
@@ -69,18 +67,18 @@ func (s *Space) need(size int64) error {
 
 func megabytes(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/1e6) }
 
-// Writer returns a writer of a file of a size in bytes, for which the space has been
-// taken. It looks at the free space again and again: others may fill the disk meanwhile.
+// Writer returns a writer for a file of size bytes, whose space is taken already. It
+// measures the free space repeatedly, because other programs may fill the disk meanwhile.
 func (s *Space) Writer(w io.Writer, size int64) io.Writer {
 	return &watchedWriter{w: w, space: s, left: size, until: measureEvery}
 }
 
-// watchedWriter is a writer of a large file that looks at the free space.
+// watchedWriter is a writer that measures the free space.
 type watchedWriter struct {
 	w     io.Writer
 	space *Space
 	left  int64 // bytes of the file
-	until int64 // bytes until the next look
+	until int64 // bytes until the next measurement
 }
 
 func (w *watchedWriter) Write(p []byte) (int, error) {

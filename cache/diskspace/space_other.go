@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// measure reports false: the free space is not known here.
+// measure reports false: the free space is unknown on this system.
 func measure(*os.File) (free, total int64, ok bool) { return 0, 0, false }
 
 // IsFull reports whether an error says that the file system is full.

@@ -13,8 +13,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/eintr"
 )
 
-// measure returns the bytes that this user may still write, and all bytes of the file
-// system. It reports false where the file system does not say.
+// measure returns the bytes that this user may still write, and the total bytes of the file
+// system. It reports false if they are unknown.
 func measure(f *os.File) (free, total int64, ok bool) {
 	handle, err := f.SyscallConn()
 	if err != nil {
@@ -32,8 +32,8 @@ func measure(f *os.File) (free, total int64, ok bool) {
 	return free, total, true
 }
 
-// spaceOf are the free and all bytes. Some file systems of clouds claim more bytes
-// than there are numbers.
+// spaceOf returns the free and the total bytes. Some file systems of clouds claim more
+// bytes than fit into 64 bits.
 func spaceOf(stat *unix.Statfs_t) (free, total int64) {
 	bytes := func(blocks uint64) int64 {
 		high, low := bits.Mul64(blocks, uint64(blockSizeOf(stat)))
@@ -45,8 +45,8 @@ func spaceOf(stat *unix.Statfs_t) (free, total int64) {
 	return bytes(uint64(stat.Bavail)), bytes(uint64(stat.Blocks))
 }
 
-// IsFull reports whether an error says that the file system, or the user's share
-// of it, is full, or that a file may not be so large (`ulimit -f`).
+// IsFull reports whether an error says that the file system is full, the user's quota is
+// used up, or the file is too large (`ulimit -f`).
 func IsFull(err error) bool {
 	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EFBIG)
 }

@@ -9,9 +9,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// measure returns the bytes that this user may still write, and all bytes of the file
-// system. It reports false where the file system does not say. Windows measures where a
-// directory is, so that of a file is asked for.
+// measure returns the bytes that this user may still write, and the total bytes of the file
+// system. It reports false if they are unknown. Windows measures only for directories.
 func measure(f *os.File) (free, total int64, ok bool) {
 	path, err := windows.UTF16PtrFromString(directoryOf(f))
 	if err != nil {
@@ -32,8 +31,8 @@ func directoryOf(f *os.File) string {
 	return filepath.Dir(f.Name())
 }
 
-// IsFull reports whether an error says that the file system, or the user's share
-// of it, is full.
+// IsFull reports whether an error says that the file system is full or the user's quota is
+// used up.
 func IsFull(err error) bool {
 	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL) ||
 		errors.Is(err, windows.ERROR_DISK_QUOTA_EXCEEDED)

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Command returns a command for people to paste: a template in which each %s stands
-// for one of the values, as [Word] quotes it. It reports false where a value cannot be
-// pasted; [String] shows it instead.
+// Command returns a command for people to paste: it replaces each %s of a template by a
+// value, quoted by [Word]. It reports false if a value cannot be pasted; use [String] to
+// show such a value.
 func Command(template string, values ...string) (line string, ok bool) {
 	words := make([]any, len(values))
 	for i, value := range values {
@@ -18,23 +18,23 @@ func Command(template string, values ...string) (line string, ok bool) {
 	return fmt.Sprintf(template, words...), true
 }
 
-// Word returns a value as one word of a command line for people to paste. It reaches
-// the program as it is: sh, bash, zsh and PowerShell run nothing that is in it, and
-// cmd.exe neither.
+// Word quotes a value as one word of a command line for people to paste. The program
+// receives the value unchanged: sh, bash, zsh, PowerShell and cmd.exe interpret nothing in
+// it.
 //
-// It reports false where it cannot promise that: for a value with a character that
-// [String] escapes, for one that begins with "-", which would be an option, and for
-// one that the shells cannot agree on.
+// Word reports false if it cannot guarantee that: for a value with characters that [String]
+// escapes, for one that begins with "-" and would be an option, and for one that these
+// shells quote differently.
 func Word(value string) (word string, ok bool) {
-	isExpanded, isOfCmd := strings.ContainsAny(value, expanded), strings.ContainsAny(value, ofCmd)
+	isExpanded, hasCmdOperator := strings.ContainsAny(value, expanded), strings.ContainsAny(value, cmdOperators)
 	switch {
-	case !Is(value) || strings.HasPrefix(value, "-") || strings.ContainsAny(value, curly):
+	case !Is(value) || strings.HasPrefix(value, "-") || strings.ContainsAny(value, curlyQuotes):
 		return "", false
 	case isPlain(value):
 		return value, true
-	case !isExpanded: // double quotes are quotes for all shells
+	case !isExpanded: // all shells support double quotes
 		return `"` + value + `"`, true
-	case isOfCmd:
+	case hasCmdOperator:
 		return "", false
 	default:
 		return "'" + strings.ReplaceAll(value, "'", `'"'"'`) + "'", true
@@ -42,18 +42,18 @@ func Word(value string) (word string, ok bool) {
 }
 
 const (
-	// plain are characters that no shell reads as more than themselves.
+	// plain are characters without a special meaning in any shell.
 	plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:=@%+,-"
-	// expanded are those that a shell reads between double quotes, too.
+	// expanded are characters that a shell interprets even in double quotes.
 	expanded = "$`\\\"!"
-	// ofCmd are operators of cmd.exe, for which single quotes are no quotes.
-	ofCmd = "&|<>^"
-	// curly are quotes for PowerShell.
-	curly = "‘’‚‛“”„"
+	// cmdOperators are operators of cmd.exe, which ignores single quotes.
+	cmdOperators = "&|<>^"
+	// curlyQuotes are quotes in PowerShell.
+	curlyQuotes = "‘’‚‛“”„"
 )
 
-// isPlain reports whether a value needs no quotes. For zsh a word that begins with "="
-// is the path of a program.
+// isPlain reports whether a value needs no quotes. In zsh, a word that begins with "=" is
+// the path of a program.
 func isPlain(value string) bool {
 	return value != "" && !strings.HasPrefix(value, "=") &&
 		!strings.ContainsFunc(value, func(r rune) bool { return !strings.ContainsRune(plain, r) })

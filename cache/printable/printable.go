@@ -1,6 +1,6 @@
-// Package printable makes strings that others have written safe to show: names in a
-// checkout or in the storage, responses of servers, values of settings. Its parts are
-// the only ones of this module that do so:
+// Package printable makes foreign strings safe to show: names in a checkout or in the
+// storage, responses of servers, values of settings. It imports no other package of this
+// module, and must not know where a string comes from. No other package does this:
 //
 //   - [String] for a value, [Line] for a message, [Short] for what may be long;
 //   - [Command] and [Word] for what people paste into a shell.
@@ -16,17 +16,16 @@ import (
 	"unicode/utf8"
 )
 
-// String returns text as a terminal only shows it, on one line. Each character that
-// acts on a terminal or cannot be seen becomes an escape as Go writes it, such as
-// \n, \x1b and \u202e: controls, line ends, what changes the direction of text, and
-// what has no width. Bytes that are not UTF-8 become U+FFFD. Applying it twice is the
-// same as applying it once.
-func String(text string) string {
-	if Is(text) {
-		return text
+// String escapes the characters of s that control a terminal or are invisible, so that s
+// is one line: controls, line ends, changes of the text direction, and characters without
+// width. The escapes are those of Go, such as \n, \x1b and \u202e. Bytes that are not UTF-8
+// become U+FFFD. Applying String twice is the same as applying it once.
+func String(s string) string {
+	if Is(s) {
+		return s
 	}
 	var b strings.Builder
-	for _, r := range text {
+	for _, r := range s {
 		if isHidden(r) {
 			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
 		} else {
@@ -36,14 +35,13 @@ func String(text string) string {
 	return b.String()
 }
 
-// Is reports whether a terminal only shows text, on one line: [String] returns it
-// unchanged.
-func Is(text string) bool {
-	return !strings.ContainsFunc(text, isHidden) && utf8.ValidString(text)
+// Is reports whether [String] returns s unchanged.
+func Is(s string) bool {
+	return !strings.ContainsFunc(s, isHidden) && utf8.ValidString(s)
 }
 
-// isHidden reports whether a character acts or cannot be seen. Some characters count
-// as letters, symbols or marks, and are meant to be ignored where they are shown.
+// isHidden reports whether a character controls a terminal or is invisible. Some invisible
+// characters count as letters, symbols or marks.
 func isHidden(r rune) bool {
 	if r < 0x7F {
 		return r < ' '
@@ -51,14 +49,14 @@ func isHidden(r rune) bool {
 	return !unicode.IsPrint(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// Line returns a message as [String] does, with "; " between its lines: errors.Join
-// puts each error on a line of its own.
-func Line(text string) string {
-	if Is(text) {
-		return text
+// Line is [String] for a message: it joins the lines with "; ". errors.Join puts each error
+// on its own line.
+func Line(message string) string {
+	if Is(message) {
+		return message
 	}
 	var lines []string
-	for line := range strings.SplitSeq(text, "\n") {
+	for line := range strings.SplitSeq(message, "\n") {
 		if line = strings.Trim(line, " \t\r"); line != "" {
 			lines = append(lines, line)
 		}
@@ -66,17 +64,17 @@ func Line(text string) string {
 	return String(strings.Join(lines, "; "))
 }
 
-// Short is [String] for what may be long: at most max bytes of it (3 or more), which end
-// in "…" where it was longer.
-func Short(text string, max int) string {
+// Short is [String] for long strings: it returns at most max bytes (3 or more). If it cuts
+// s, the result ends with "…".
+func Short(s string, max int) string {
 	const more = "…"
-	text = String(text)
-	if len(text) <= max {
-		return text
+	s = String(s)
+	if len(s) <= max {
+		return s
 	}
 	end := max - len(more)
-	for end > 0 && !utf8.RuneStart(text[end]) {
+	for end > 0 && !utf8.RuneStart(s[end]) {
 		end--
 	}
-	return text[:end] + more
+	return s[:end] + more
 }

@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// Redacted is what stands in the place of a secret.
+// Redacted replaces a secret.
 const Redacted = "REDACTED"
 
-// secretForms find secrets by their form. Each has a group around what may be shown
-// before it.
+// secretForms find secrets by their form. The group of each is what may be shown before the
+// secret.
 var secretForms = []*regexp.Regexp{
-	// Values by their names: of a URL, a form, JSON, a connection string or a command line.
+	// Values by their names, in a URL, a form, JSON, a connection string or a command line.
 	regexp.MustCompile(`(?i)(\b(?:sig|client_secret|client_assertion|assertion|password|passwd|pwd|token|access_token|refresh_token|id_token|accesstoken|refreshtoken|idtoken|accountkey|sharedaccesssignature|clientsecret|secret)(?:\s*=\s*|["']\s*:\s*)["']?)[^\s"'&;,<>]+`),
 	regexp.MustCompile(`(?i)(--(?:password|client-secret|federated-token|account-key|sas-token)[ =]["']?)[^\s"']+`),
 	regexp.MustCompile(`(?i)(\b(?:bearer|basic|sharedkey(?:lite)?)\s+)[A-Za-z0-9+/=._~:-]{16,}`),
@@ -27,16 +27,16 @@ var secretForms = []*regexp.Regexp{
 // userInfo finds the user and password of a URL.
 var userInfo = regexp.MustCompile(`(\b[a-z][a-z0-9+.-]*://)[^\s/@"']+@`)
 
-// example is a URL of our own lines.
+// example is a URL in our own messages.
 const example = "http://USER:PASSWORD@"
 
-// minSecret is the shortest secret that is looked for as it is, in bytes: a shorter
-// one would hide words.
+// minSecret is the length of the shortest secret that Scrub searches for, in bytes. A
+// shorter one might be part of a word.
 const minSecret = 6
 
-// Scrub returns text without secrets: those that are named, and what has the form of
-// one. It is for the strings of servers and programs, which repeat what they got.
-func Scrub(text string, secrets ...string) string {
+// Scrub removes the given secrets, and everything that has the form of one. Use it for
+// strings of servers and programs, which may repeat their input.
+func Scrub(s string, secrets ...string) string {
 	var known []string
 	for _, secret := range secrets {
 		if secret = strings.TrimSpace(secret); len(secret) >= minSecret {
@@ -45,12 +45,12 @@ func Scrub(text string, secrets ...string) string {
 	}
 	slices.SortFunc(known, func(a, b string) int { return len(b) - len(a) }) // one may be a part of another
 	for _, secret := range known {
-		text = strings.ReplaceAll(text, secret, Redacted)
+		s = strings.ReplaceAll(s, secret, Redacted)
 	}
 	for _, form := range secretForms {
-		text = form.ReplaceAllString(text, "${1}"+Redacted)
+		s = form.ReplaceAllString(s, "${1}"+Redacted)
 	}
-	return userInfo.ReplaceAllStringFunc(text, func(found string) string {
+	return userInfo.ReplaceAllStringFunc(s, func(found string) string {
 		if found == example {
 			return found
 		}

@@ -1,7 +1,7 @@
-// Package unwrap removes what a value picks up between the place where people copy it
-// and the variable or file that holds it: quotes that a tool keeps, the name in front of
-// it, a byte order mark, the line end of Windows. It imports nothing, and every package
-// that reads such a value uses it, so that all accept the same forms.
+// Package unwrap removes what people and tools add to a value when they copy it into a
+// variable or a file: quotes, the name in front of it, a byte order mark, a Windows line
+// end. Every package that reads such a value uses it, so that all accept the same forms. It
+// imports nothing, and must not know what the value is.
 package unwrap
 
 import (
@@ -13,44 +13,44 @@ import (
 // maxLayers is how many layers Value removes, such as a name, quotes and spaces.
 const maxLayers = 8
 
-// Value returns the value in text. It removes white space and byte order marks at both
-// ends, one pair of quotes around the rest, and "NAME=" or "export NAME=" in front for
-// each of the names, in any order of these. Nothing within the value changes.
-func Value(text string, names ...string) string {
+// Value returns the value in s. In any order, it removes white space and byte order marks
+// at both ends, one pair of quotes around the rest, and a leading "NAME=" or "export NAME="
+// with one of the names. It changes nothing within the value.
+func Value(s string, names ...string) string {
 	for range maxLayers {
-		next := withoutName(withoutQuotes(trim(text)), names)
-		if next == text {
+		next := withoutName(withoutQuotes(trim(s)), names)
+		if next == s {
 			break
 		}
-		text = next
+		s = next
 	}
-	return text
+	return s
 }
 
-// trim removes what cannot be seen.
-func trim(text string) string {
-	return strings.TrimFunc(text, func(r rune) bool {
+// trim removes invisible characters at both ends.
+func trim(s string) string {
+	return strings.TrimFunc(s, func(r rune) bool {
 		return unicode.IsSpace(r) || r == '\ufeff' || r == '\u200b' || r == 0
 	})
 }
 
-// withoutQuotes removes a pair of quotes that has no such quote between it.
-func withoutQuotes(text string) string {
-	if len(text) < 2 {
-		return text
+// withoutQuotes removes a pair of quotes, unless the same quote is also inside.
+func withoutQuotes(s string) string {
+	if len(s) < 2 {
+		return s
 	}
-	quote, inner := text[:1], text[1:len(text)-1]
-	if (quote != `"` && quote != "'") || !strings.HasSuffix(text, quote) || strings.Contains(inner, quote) {
-		return text
+	quote, inner := s[:1], s[1:len(s)-1]
+	if (quote != `"` && quote != "'") || !strings.HasSuffix(s, quote) || strings.Contains(inner, quote) {
+		return s
 	}
 	return inner
 }
 
-// keywords set a variable in a shell, which may stand in front of its name.
+// keywords may come before the name of a variable in a shell.
 var keywords = []string{"export ", "set "}
 
-func withoutName(text string, names []string) string {
-	rest := text
+func withoutName(s string, names []string) string {
+	rest := s
 	for _, keyword := range keywords {
 		rest = strings.TrimPrefix(rest, keyword)
 	}
@@ -61,10 +61,10 @@ func withoutName(text string, names []string) string {
 			}
 		}
 	}
-	return text
+	return s
 }
 
-// File returns the text of a file. PowerShell on Windows writes UTF-16.
+// File decodes the content of a file. PowerShell on Windows writes UTF-16.
 func File(data []byte) string {
 	var order func(pair []byte) uint16
 	switch {
