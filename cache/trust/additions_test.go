@@ -87,7 +87,7 @@ func onlyLetters(r rune) rune {
 // systemOf is the CI of an environment; ok is false for one that is not known.
 func (e environment) systemOf() (name string, ok bool) {
 	for _, s := range systems {
-		if s.here(func(name string) string { return e.Env[name] }) {
+		if s.isHere(func(name string) string { return e.Env[name] }) {
 			return s.name, true
 		}
 	}

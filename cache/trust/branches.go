@@ -8,32 +8,32 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 )
 
-// defaultBranches are trusted where nothing says which are: neither nx.json nor the CI.
+// defaultBranches are trusted if neither nx.json nor the CI names trusted branches.
 var defaultBranches = []string{"main", "master"}
 
-// Branches says which branches of which repositories are trusted.
+// Branches are the trusted branches, and the repositories in which they are trusted.
 type Branches struct {
-	// patterns are those of azure.trust.branches: "*" stands for any characters of a
-	// segment, "**" for any segments. nil where that key is not set.
+	// patterns are those of azure.trust.branches: "*" matches any characters of a segment,
+	// "**" any segments. nil if the key is unset.
 	patterns []string
-	// base is the defaultBase of nx.json, or "". It counts without patterns only.
+	// base is the defaultBase of nx.json, or "". It is used only without patterns.
 	base string
-	// repositories are those of azure.trust.repositories; nil where that key is not set.
+	// repositories are those of azure.trust.repositories; nil if the key is unset.
 	repositories []string
 }
 
-// ListedBranches are those that match one of the patterns of azure.trust.branches.
+// ListedBranches are the branches that match a pattern of azure.trust.branches.
 func ListedBranches(patterns ...string) Branches {
 	return Branches{patterns: append([]string{}, patterns...)}
 }
 
-// DefaultBranches are those of a workspace that lists none. defaultBase is that
-// of nx.json, or "".
+// DefaultBranches are the trusted branches of a workspace that lists none. defaultBase is
+// the one of nx.json, or "".
 func DefaultBranches(defaultBase string) Branches {
 	return Branches{base: strings.TrimPrefix(strings.TrimPrefix(defaultBase, "refs/heads/"), "origin/")}
 }
 
-// CheckBranch returns an error unless pattern can be one of [Branches].
+// CheckBranch returns an error unless pattern is valid in azure.trust.branches.
 func CheckBranch(pattern string) error {
 	if pattern == "" || !doublestar.ValidatePattern(pattern) {
 		return errors.New(`a branch is a name or a pattern, such as main or release/*`)
@@ -41,9 +41,9 @@ func CheckBranch(pattern string) error {
 	return nil
 }
 
-// match reports whether a branch is among the trusted ones. defaultBranch returns the
-// default branch of the repository, or "" where the CI does not tell. Where nothing is
-// listed no other branch is trusted, and nx.json's defaultBase may exclude it, too.
+// match reports whether a branch is trusted. defaultBranch returns the default branch of
+// the repository, or "" if the CI does not report it. If no branches are listed, only that
+// one is trusted, and only if it agrees with the defaultBase of nx.json.
 func (b Branches) match(name string, defaultBranch func() string) bool {
 	if b.patterns != nil {
 		return slices.ContainsFunc(b.patterns, func(pattern string) bool {

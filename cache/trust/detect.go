@@ -9,27 +9,27 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-// RefVariable holds the ref of the run where the CI is not known. Elsewhere it must
-// agree with what the CI says.
+// RefVariable holds the ref of a run in an unknown CI. In a known CI, it must agree with the
+// CI's variables.
 const RefVariable = "NX_AZURE_CACHE_REF"
 
-// Detect finds out who a run is. ci is what Nx says of it; getenv is its environment,
-// which may name the file that describes an event of GitHub.
+// Detect derives the scope of a run. ci is the result of Nx's isCI. getenv is the
+// environment of the run, which may name the file of a GitHub event.
 //
-// The caller keeps the variables of the checkout's .env files out of getenv. Detect is
-// the second line of defence, for variables that a checkout sets in other ways, such as
-// a package script. A known CI counts whatever ci says, since CI=false would make a
-// pull request a developer. Variables that contradict each other make the run
-// Untrusted. Detect cannot notice a variable that the CI leaves out and that
-// contradicts nothing, such as those of a CI that is not there.
+// The caller excludes the variables of the checkout's .env files from getenv. Detect is the
+// second line of defense, for variables that a checkout sets in other ways, such as in a
+// package script. It ignores ci in a known CI, because CI=false would turn a pull request
+// into a developer. If variables contradict each other, the run is Untrusted. Detect cannot
+// detect a forged variable that the CI does not set and that contradicts no other variable,
+// such as the variables of another CI.
 func Detect(ci bool, branches Branches, getenv func(string) string) Run {
-	ref := voiceOf(getenv, RefVariable)
+	ref := variableOf(getenv, RefVariable)
 	var runs []Run
 	for _, known := range systems {
-		if known.here(getenv) {
+		if known.isHere(getenv) {
 			b := known.read(getenv)
 			b.system = known.name
-			b.hear(ref)
+			b.checkRef(ref)
 			runs = append(runs, b.run(branches))
 		}
 	}
@@ -49,8 +49,8 @@ func Detect(ci bool, branches Branches, getenv func(string) string) Run {
 	return run
 }
 
-// agreed is what all CIs that seem to be here say of a run, or that nobody knows who
-// it is.
+// agreed returns the run if all detected CIs agree on its scope, otherwise an untrusted
+// run.
 func agreed(runs []Run) Run {
 	run := runs[0]
 	for _, other := range runs[1:] {
@@ -63,11 +63,11 @@ func agreed(runs []Run) Run {
 	return run
 }
 
-// system is a CI that is known. read hears all its variables.
+// system is a known CI. read reads all its variables.
 type system struct {
-	name string
-	here func(getenv func(string) string) bool
-	read func(getenv func(string) string) build
+	name   string
+	isHere func(getenv func(string) string) bool
+	read   func(getenv func(string) string) build
 }
 
 var systems = []system{
@@ -77,7 +77,7 @@ var systems = []system{
 	{"CircleCI", is("CIRCLECI", "true"), circleCI},
 	{"Buildkite", is("BUILDKITE", "true"), buildkite},
 	{"Bitbucket Pipelines", isSet("BITBUCKET_BUILD_NUMBER"), bitbucket},
-	// Developers set the first for Jenkins' command line, too.
+	// Developers also set the first one, for the command line of Jenkins.
 	{"Jenkins", isSet("JENKINS_URL", "BUILD_NUMBER"), jenkins},
 }
 
@@ -91,30 +91,30 @@ func isSet(variables ...string) func(func(string) string) bool {
 	}
 }
 
-// build is what a CI says of a run.
+// build is what a CI reports about a run.
 type build struct {
 	system string
-	event  string // what has started it, for people
-	// foreign, when set, is why the run may be about code that is not its ref's.
+	event  string // that started the run, for people
+	// foreign, if set, is why the run may be about code that is not of its ref.
 	foreign string
-	// contradiction, when set, is what variables say that cannot be true together.
+	// contradiction, if set, describes variables that contradict each other.
 	contradiction string
-	cure          string // of it
+	fix           string // of the contradiction
 
-	pull   string // number of the pull request that it is about
-	branch string // that it is about, if it is not a pull request's
+	pull   string // number of the pull request
+	branch string // of a run without a pull request
 	tag    string
-	// The variables that say so.
-	pullVoice, branchVoice, tagVoice voice
+	// The variables that name them.
+	pullVariable, branchVariable, tagVariable variable
 
 	protection protection
-	// defaultBranch returns the name of the default branch, the one that cannot be
-	// created anew; nil and "" where the CI does not tell.
+	// defaultBranch returns the name of the default branch, the only one that no user can
+	// create; nil or "" if the CI does not report it.
 	defaultBranch func() string
-	// isQueue reports that the branch is the CI's own: no user can push to it.
+	// isQueue reports whether the branch belongs to the CI, so that no user can push to it.
 	isQueue bool
-	// ships, when set, is why the run of a branch may publish what it builds.
-	ships      string
+	// deploys, if set, is why the run of a branch may publish what it builds.
+	deploys    string
 	repository repository
 	provenance Provenance
 }
@@ -123,14 +123,14 @@ type build struct {
 type protection int
 
 const (
-	notTold protection = iota
-	// isOpen: anyone with write access to the repository may push to the branch, or
-	// create one of that name.
+	unknownProtection protection = iota
+	// isOpen: everyone with write access to the repository may push to the branch, or
+	// create it.
 	isOpen
 	isProtected
 )
 
-// protectedIf is the protection of a CI that tells it.
+// protectedIf is the protection in a CI that reports it.
 func protectedIf(yes bool) protection {
 	if yes {
 		return isProtected
@@ -138,14 +138,14 @@ func protectedIf(yes bool) protection {
 	return isOpen
 }
 
-// run decides. What is not known to be trusted is not.
+// run decides. A run is trusted only if everything about it is known.
 func (b build) run(branches Branches) Run {
 	run := Run{Scope: Untrusted, Provenance: b.provenance.clean()}
 	event := cmp.Or(b.event, "run")
 	switch kind, name, _ := b.subject(); {
 	case b.contradiction != "":
 		run.Reason = "variables contradict each other: " + b.contradiction
-		run.Advice = "the CI's variables contradict each other (" + b.contradiction + "); " + b.cure
+		run.Advice = "the CI's variables contradict each other (" + b.contradiction + "); " + b.fix
 	case kind == KindPullRequest:
 		run.Scope = PullRequest(name)
 		run.Reason = cmp.Or(b.event, "pull request") + " " + name
@@ -166,8 +166,7 @@ func (b build) run(branches Branches) Run {
 	return run
 }
 
-// decideRepository makes the run of a repository that is not trusted one that writes
-// nothing.
+// decideRepository makes the run of an untrusted repository one that writes nothing.
 func (b build) decideRepository(run *Run, branches Branches) {
 	reason, advice := branches.outside(b.repository)
 	if reason == "" {
@@ -180,37 +179,37 @@ func (b build) decideRepository(run *Run, branches Branches) {
 	run.Scope, run.Reason, run.Advice = ReadOnly(name), run.Reason+", "+reason, advice
 }
 
-// decideBranch decides about the run of a branch. Its name is not enough: anyone with
-// push access can make a branch that matches a pattern, or one called master beside
-// main, and change nx.json on it.
+// decideBranch decides about the run of a branch. Its name is not enough: everyone with push
+// access can create a branch that matches a pattern, or one called master next to main, and
+// change nx.json on it.
 func (b build) decideBranch(run *Run, branches Branches) {
 	defaultBranch := func() string { return "" }
 	if b.defaultBranch != nil {
 		defaultBranch = b.defaultBranch
 	}
-	isFenced := b.protection == isProtected || b.isQueue || b.branch == defaultBranch()
+	isProtectedBranch := b.protection == isProtected || b.isQueue || b.branch == defaultBranch()
 	switch isListed := branches.match(b.branch, defaultBranch); {
-	case isListed && (isFenced || b.protection == notTold):
+	case isListed && (isProtectedBranch || b.protection == unknownProtection):
 		run.Scope = Trusted
 	case isListed:
-		// It is meant to ship, and anyone could have filled the scope of its name.
+		// It may be deployed, and anyone could have written the scope of its name before.
 		run.Scope, run.Reason = ReadOnly(b.branch), ", which is not protected"
 		run.Advice = "the trusted branch " + b.branch + " is not protected; protect it"
 	case b.isQueue:
-		// No branch can have a colon in its name: none that a user pushes shares this.
+		// A branch name cannot contain a colon, so no branch of a user has this scope.
 		run.Scope = Branch("queue:" + b.branch)
-	case isFenced:
+	case isProtectedBranch:
 		run.Scope, run.Reason = ReadOnly(b.branch), ", which is not a trusted branch"
 		run.Advice = "the branch " + b.branch + " is protected or the default branch, but not trusted; " +
 			"if only reviewed code reaches it, add it to azure.trust.branches in nx.json"
-	case b.ships != "":
-		run.Scope, run.Reason = ReadOnly(b.branch), ", which may publish: "+b.ships
+	case b.deploys != "":
+		run.Scope, run.Reason = ReadOnly(b.branch), ", which may publish: "+b.deploys
 	default:
 		run.Scope = Branch(b.branch)
 	}
 }
 
-// ref is the full ref of a build whose CI gives the names only.
+// ref is the full ref of a build, for CIs that report only names.
 func (b build) ref() string {
 	switch {
 	case b.pull != "":
@@ -224,13 +223,12 @@ func (b build) ref() string {
 	}
 }
 
-// withoutUser is the URL of a repository without the token that some CIs put
-// there.
+// withoutUser removes the token that some CIs put into the URL of a repository.
 func withoutUser(repository string) string {
 	u, err := url.Parse(repository)
 	if err != nil || u.User == nil || u.Host == "" {
 		if strings.Contains(repository, "://") && strings.Contains(repository, "@") {
-			return "" // a URL that is none may hold a token, too
+			return "" // an invalid URL may hold a token, too
 		}
 		return repository
 	}

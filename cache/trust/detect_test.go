@@ -92,7 +92,7 @@ func TestDotEnvMakesNoDeveloper(t *testing.T) {
 			continue
 		}
 		got := Detect(false, branchesOf(e), e.getenv(t))
-		isKnown := slices.ContainsFunc(systems, func(s system) bool { return s.here(e.getenv(t)) })
+		isKnown := slices.ContainsFunc(systems, func(s system) bool { return s.isHere(e.getenv(t)) })
 		if isKnown && got.Scope != e.Expect.Scope {
 			t.Errorf("%s: got %s (%s) with CI=false, want %s", e.Name, got.Scope, got.Reason, e.Expect.Scope)
 		}
@@ -114,8 +114,8 @@ func TestDotEnvAddsNoCI(t *testing.T) {
 	} {
 		for _, e := range environments(t) {
 			real := e.getenv(t)
-			isHere := func(s system) bool { return s.here(real) }
-			isAdded := func(s system) bool { return s.here(func(name string) string { return added[name] }) }
+			isHere := func(s system) bool { return s.isHere(real) }
+			isAdded := func(s system) bool { return s.isHere(func(name string) string { return added[name] }) }
 			if here := slices.IndexFunc(systems, isHere); here < 0 || here == slices.IndexFunc(systems, isAdded) {
 				continue
 			}

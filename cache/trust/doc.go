@@ -1,12 +1,14 @@
-// Package trust decides who a run is, and whether an entry is to be believed.
+// Package trust decides which scope a run belongs to, and whether an entry can be trusted.
 //
-// [Detect] finds the [Scope] of a run: the part of the cache that it writes, told
-// from what its CI says. A run reads the scope [Trusted] and its own, so that
-// what a pull request stores reaches nobody but that pull request
-// (CVE-2025-36852, "CREEP").
+// [Detect] derives the [Scope] of a run, the part of the cache that it writes, from the
+// environment variables of the CI. A run reads the scope [Trusted] and its own, so that no
+// other run reads what a pull request has stored (CVE-2025-36852, "CREEP").
 //
-// What a CI says is the word of a process that anybody who runs code in it can
-// change. Where that matters the storage refuses writes (docs/security.md), or
-// readers ask for a signature: a [Signer] of a trusted run signs a [Statement]
-// about each entry, and a [Verifier] believes nothing else.
+// Any code in a CI run can change its environment variables. If that matters, the storage
+// rejects writes (docs/security.md), or readers require a signature: the [Signer] of a
+// trusted run signs a [Statement] about each entry, and a [Verifier] rejects all other
+// entries.
+//
+// The package knows CI systems, scopes, keys and statements. It must not know the storage,
+// nor what an entry contains.
 package trust

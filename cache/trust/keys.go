@@ -17,52 +17,52 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/unwrap"
 )
 
-// SigningKeyVariable holds the private key of trusted runs in one of the forms that
-// [decode] reads, or the path of a file with one of them.
+// SigningKeyVariable holds the private key of trusted runs in any form that [decode] reads,
+// or the path of a file with one of them.
 const SigningKeyVariable = "NX_AZURE_CACHE_SIGNING_KEY"
 
-// PublicKey is an Ed25519 key that verifies.
+// PublicKey is an Ed25519 key that verifies signatures.
 type PublicKey struct{ key ed25519.PublicKey }
 
-// PrivateKey is an Ed25519 key that signs. It is a function, so that no format
-// verb shows it.
+// PrivateKey is an Ed25519 key that signs. It is a function, so that no format verb prints
+// it.
 type PrivateKey struct{ reveal func() ed25519.PrivateKey }
 
 func privateKey(key ed25519.PrivateKey) PrivateKey {
 	return PrivateKey{func() ed25519.PrivateKey { return key }}
 }
 
-// GenerateKey makes a new key.
+// GenerateKey generates a new key.
 func GenerateKey() (PrivateKey, error) {
 	_, key, err := ed25519.GenerateKey(nil)
 	return privateKey(key), err
 }
 
-// Public is the key that verifies what this one signs.
+// Public is the key that verifies the signatures of this one.
 func (k PrivateKey) Public() PublicKey { return PublicKey{k.reveal().Public().(ed25519.PublicKey)} }
 
 // PEM is the key as openssl writes it (PKCS #8). It is a secret.
 func (k PrivateKey) PEM() []byte {
 	der, err := x509.MarshalPKCS8PrivateKey(k.reveal())
 	if err != nil {
-		panic(err) // Ed25519 keys have a form
+		panic(err) // Ed25519 keys can be marshaled
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
 
-// String is the key as it stands in nx.json: what openssl writes between the
-// lines of a public key, base64 of its SubjectPublicKeyInfo.
+// String is the key in the form of nx.json: the base64 of its SubjectPublicKeyInfo, which
+// openssl writes between the lines BEGIN and END.
 func (k PublicKey) String() string { return base64.StdEncoding.EncodeToString(k.der()) }
 
 func (k PublicKey) der() []byte {
 	der, err := x509.MarshalPKIXPublicKey(k.key)
 	if err != nil {
-		panic(err) // Ed25519 keys have a form
+		panic(err) // Ed25519 keys can be marshaled
 	}
 	return der
 }
 
-// ID names the key in signatures and lists: the first 16 hexadecimal digits of
+// ID identifies the key in signatures and lists. It is the first 16 hexadecimal digits of
 // the SHA-256 of its SubjectPublicKeyInfo.
 func (k PublicKey) ID() string {
 	digest := sha256.Sum256(k.der())
@@ -71,10 +71,10 @@ func (k PublicKey) ID() string {
 
 var keyIDs = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
-// ParsePublicKey reads a public key as it stands in nx.json, or in another of the forms
-// that [decode] reads. The error does not repeat the text: it may be the private key.
-func ParsePublicKey(text string) (PublicKey, error) {
-	der, err := decode(text)
+// ParsePublicKey parses a public key in any form that [decode] reads. The error does not
+// repeat the value, which may be the private key.
+func ParsePublicKey(value string) (PublicKey, error) {
+	der, err := decode(value)
 	if err != nil {
 		return PublicKey{}, errors.New("it is not the base64 of a public key")
 	}
@@ -92,10 +92,10 @@ func ParsePublicKey(text string) (PublicKey, error) {
 	return PublicKey{public}, nil
 }
 
-// ParsePrivateKey reads a private key (PKCS #8) in one of the forms that [decode] reads.
-// The error does not repeat the text.
-func ParsePrivateKey(text string) (PrivateKey, error) {
-	der, err := decode(text)
+// ParsePrivateKey parses a private key (PKCS #8) in any form that [decode] reads. The error
+// does not repeat the value.
+func ParsePrivateKey(value string) (PrivateKey, error) {
+	der, err := decode(value)
 	if err != nil {
 		return PrivateKey{}, errors.New("it is neither PEM nor base64")
 	}
@@ -113,11 +113,11 @@ func ParsePrivateKey(text string) (PrivateKey, error) {
 	return privateKey(private), nil
 }
 
-// maxKeyFile is how much is read of a file with a key, in bytes.
+// maxKeyFile is how much of a key file is read, in bytes.
 const maxKeyFile = 16 << 10
 
-// SigningKey is the private key of [SigningKeyVariable]; ok is false where that is
-// not set. The error does not repeat the value.
+// SigningKey returns the private key of [SigningKeyVariable]; ok is false if the variable is
+// unset. The error does not repeat the value.
 func SigningKey(getenv func(string) string) (key PrivateKey, ok bool, err error) {
 	value := unwrap.Value(getenv(SigningKeyVariable), SigningKeyVariable)
 	if value == "" {
@@ -133,13 +133,12 @@ func SigningKey(getenv func(string) string) (key PrivateKey, ok bool, err error)
 	return key, true, nil
 }
 
-// keyInFile reads the private key in a file. Where there is no such file, the
-// value was perhaps meant to be a key, and the error says why it is none. (A path
-// can look like base64, too.)
+// keyInFile reads the private key in a file. If there is no such file and the value looks
+// like a key, it returns the error notKey. (A path can look like base64, too.)
 func keyInFile(value string, notKey error) (PrivateKey, error) {
-	text, err := readKeyFile(value)
+	content, err := readKeyFile(value)
 	if err == nil {
-		return ParsePrivateKey(text)
+		return ParsePrivateKey(content)
 	}
 	if der, err := decode(value); err == nil && strings.HasPrefix(string(der), derStart) {
 		return PrivateKey{}, notKey
@@ -153,6 +152,6 @@ func readKeyFile(path string) (string, error) {
 		return "", err
 	}
 	defer f.Close() // opened for reading: nothing is lost
-	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
-	return string(text), err
+	content, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+	return string(content), err
 }

@@ -8,22 +8,22 @@ import (
 	"strings"
 )
 
-// A fork has the nx.json of its original, and its CI runs on a branch that is called main,
-// too. So a branch is trusted only in a trusted repository: in one of
-// azure.trust.repositories, or, without that key, in each that the CI does not report to
-// be a fork. Runs of other repositories read what is trusted and write nothing: the names
-// of their branches and the numbers of their pull requests are the same ones.
+// A fork has the nx.json of its original, and its CI also runs on a branch called main. So a
+// branch is trusted only in a trusted repository: one in azure.trust.repositories, or,
+// without that key, any repository that the CI does not report as a fork. Runs of other
+// repositories only read the trusted scope, because the names of their branches and the
+// numbers of their pull requests can be the same.
 //
-// This is no protection against the owner of a fork, who may change the fork's nx.json and
-// whatever runs there. The credential is: a fork must not have one that may write.
+// This does not protect against the owner of a fork, who can change the fork's nx.json and
+// everything that runs there. The credential does: a fork must not have one that can write.
 
-// OfRepositories are the branches of these repositories only, each as OWNER/NAME.
+// OfRepositories restricts the branches to these repositories, each as OWNER/NAME.
 func (b Branches) OfRepositories(names ...string) Branches {
 	b.repositories = append([]string{}, names...)
 	return b
 }
 
-// CheckRepository returns an error unless name can be that of a repository.
+// CheckRepository returns an error unless name can be the name of a repository.
 func CheckRepository(name string) error {
 	segments := strings.Split(name, "/")
 	isOdd := strings.ContainsAny(name, `*:@?\`) || strings.HasSuffix(name, ".git")
@@ -33,23 +33,23 @@ func CheckRepository(name string) error {
 	return nil
 }
 
-// repository is what a CI reports of the repository whose run it is.
+// repository is what a CI reports about the repository of a run.
 type repository struct {
-	// variable is the one that names it, for people.
+	// variable is the environment variable that names the repository, for people.
 	variable string
-	// names returns its names as OWNER/NAME, all of which must be trusted; "" is not told.
+	// names returns its names as OWNER/NAME, which must all be trusted; "" is unknown.
 	names func() []string
-	// fork, when set, returns how the CI reports a fork, or "".
+	// fork, if set, returns how the CI reports a fork, or "".
 	fork func() string
 }
 
-// named is a repository that one variable names.
+// named is a repository named by one variable.
 func named(variable, name string) repository {
 	return repository{variable: variable, names: func() []string { return []string{name} }}
 }
 
-// outside is why a run is not one of a trusted repository, and what to do; both are ""
-// if it is, or may be. variable "" is a CI that is not known and names none.
+// outside returns why a run is not of a trusted repository, and what to do. Both are "" if
+// the repository is trusted, or unknown. An unknown CI has no variable.
 func (b Branches) outside(r repository) (reason, advice string) {
 	isListed := func(name string) bool {
 		return name == "" || slices.ContainsFunc(b.repositories, func(listed string) bool { return strings.EqualFold(listed, name) })
@@ -78,12 +78,12 @@ func (b Branches) outside(r repository) (reason, advice string) {
 	}
 }
 
-// pathOfURL is OWNER/NAME in the URL of a repository, as git takes it.
-func pathOfURL(text string) string {
-	path := text
-	if u, err := url.Parse(text); err == nil && u.Host != "" {
+// pathOfURL returns OWNER/NAME in the URL of a repository, in any form that git accepts.
+func pathOfURL(address string) string {
+	path := address
+	if u, err := url.Parse(address); err == nil && u.Host != "" {
 		path = u.Path
-	} else if _, after, isSCP := strings.Cut(text, ":"); isSCP && !strings.Contains(text, "://") {
+	} else if _, after, isSCP := strings.Cut(address, ":"); isSCP && !strings.Contains(address, "://") {
 		path = after
 	}
 	return strings.TrimSuffix(strings.Trim(path, "/"), ".git")

@@ -8,27 +8,27 @@ import (
 	"strings"
 )
 
-// Scope says who wrote an entry. It is a segment of the entry's name in the
-// storage: <prefix>/v1/<scope>/<hash>.
+// Scope identifies the writers of an entry. It is a segment of the blob's name:
+// <prefix>/v1/<scope>/<hash>.
 type Scope string
 
 const (
-	// Trusted is the scope of runs of CI on trusted branches. All others read it.
+	// Trusted is the scope of CI runs of trusted branches. All other runs read it.
 	Trusted Scope = "trusted"
 	// Local is the scope of developers' machines. CI does not read it.
 	Local Scope = "local"
-	// Shared is the one scope of a cache without isolation.
+	// Shared is the only scope of a cache without isolation.
 	Shared Scope = "shared"
-	// Untrusted is the scope of runs of which it is not known who they are. They
-	// write nothing, or they could write for each other.
+	// Untrusted is the scope of unidentified runs. They write nothing, because they could
+	// write for each other.
 	Untrusted Scope = "untrusted"
 )
 
-// Kind is what scopes of the same beginning have in common. Each scope but those
-// of pull requests, branches and tags is the only one of its kind.
+// Kind is the first part of a scope. Pull requests, branches and tags have many scopes of
+// one kind; every other scope is the only one of its kind.
 type Kind string
 
-// The kinds of scopes of which there are many.
+// The kinds with many scopes.
 const (
 	KindPullRequest Kind = "pr"
 	KindBranch      Kind = "branch"
@@ -36,7 +36,7 @@ const (
 	KindReadOnly    Kind = "readonly" // no run writes it
 )
 
-// Kinds are the kinds of scopes that runs write where they are isolated.
+// Kinds are the kinds of scopes that isolated runs write.
 func Kinds() []Kind {
 	return []Kind{Kind(Trusted), KindPullRequest, KindBranch, Kind(Local)}
 }
@@ -44,18 +44,18 @@ func Kinds() []Kind {
 // PullRequest is the scope of a pull request.
 func PullRequest(number string) Scope { return KindPullRequest.of(number) }
 
-// Branch is the scope of a branch that is not trusted.
+// Branch is the scope of an untrusted branch.
 func Branch(name string) Scope { return KindBranch.of(name) }
 
-// Tag is the scope of a tag. Releases are built on tags, and anybody who writes
-// for pull requests could fill the scope of the next tag beforehand: so nobody
-// writes or reads it. Such a run reads what is trusted.
+// Tag is the scope of a tag. No run writes or reads it: releases are built from tags, and
+// everyone who can write the scopes of pull requests could write the scope of the next tag
+// in advance. Such a run reads only the trusted scope.
 func Tag(name string) Scope { return KindTag.of(name) }
 
-// ReadOnly is the scope of a branch that may ship and is not trusted: protected, the
-// default one, listed but not protected, or deployed. Anyone who could push the branch
-// before could have filled a scope of its name. So no run writes or reads this scope:
-// such a run reads what is trusted.
+// ReadOnly is the scope of an untrusted branch that may be deployed: it is protected, the
+// default branch, listed but not protected, or deployed by this run. No run writes or reads
+// it, because anyone who could push the branch before could have written the scope of its
+// name. Such a run reads only the trusted scope.
 func ReadOnly(name string) Scope { return KindReadOnly.of(name) }
 
 func (k Kind) of(name string) Scope { return Scope(string(k) + "-" + escape(name)) }
@@ -66,7 +66,7 @@ func (s Scope) Kind() Kind {
 	return Kind(kind)
 }
 
-// reads are the scopes that a run of this scope reads, the one that wins first.
+// reads returns the scopes that a run of this scope reads, in order of precedence.
 func (s Scope) reads() []Scope {
 	switch {
 	case s == Shared:
@@ -83,20 +83,19 @@ func (s Scope) isWritten() bool {
 	return s != Untrusted && s.Kind() != KindTag && s.Kind() != KindReadOnly
 }
 
-// maxEscaped is the length of the longest name that stands in a scope as it is
-// escaped, in bytes. A blob's name has at most 1,024.
+// maxEscaped is the length of the longest escaped name that is not cut, in bytes. The name
+// of a blob has at most 1,024.
 const maxEscaped = 100
 
-// escape makes of any name one that can stand in a blob's name, and of two names
-// never the same: else a branch could be named so that it reads and writes what
-// is another's. Letters, digits, "." and "-" stay, others are "_" and two
-// hexadecimal digits. Of a long name the beginning stays, and a digest follows
-// behind "__", which no other has.
+// escape turns any name into a part of a blob's name. Two names never become the same:
+// otherwise a branch could get a name with which it reads and writes the scope of another.
+// Letters, digits, "." and "-" stay; other bytes become "_" and two hexadecimal digits. A
+// long name is cut, and "__" and a digest are added; no other name contains "__".
 func escape(name string) string {
 	var b strings.Builder
 	for i := range len(name) {
 		c := name[i]
-		// Azure wants no segment of a name to end with a dot.
+		// In Azure, no segment of a name may end with a dot.
 		isLastDot := c == '.' && i == len(name)-1
 		if isPlain(c) && !isLastDot {
 			b.WriteByte(c)
@@ -115,19 +114,19 @@ func isPlain(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '.' || c == '-'
 }
 
-// Run is what is known of a run.
+// Run is the result of [Detect].
 type Run struct {
 	Scope      Scope
 	Reason     string // why, for people: "GitHub Actions: push of main"
-	Advice     string // what would make it more; "" where nothing is amiss
+	Advice     string // how the run could write or read more; "" if nothing is wrong
 	Provenance Provenance
 }
 
-// Reads are the scopes that the run reads, the one that wins first.
+// Reads returns the scopes that the run reads, in order of precedence.
 func (r Run) Reads() []Scope { return r.Scope.reads() }
 
 // Writes reports whether the run writes its scope.
 func (r Run) Writes() bool { return r.Scope.isWritten() }
 
-// IsKind reports whether scopes of a kind are written where runs are isolated.
+// IsKind reports whether isolated runs write scopes of a kind.
 func IsKind(kind string) bool { return slices.Contains(Kinds(), Kind(kind)) }

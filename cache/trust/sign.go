@@ -13,11 +13,11 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-// payloadType says in an envelope what is signed.
+// payloadType is the type of the payload in an envelope.
 const payloadType = "application/vnd.nx-azure-cache.artifact+json"
 
-// maxEnvelope is the length of the longest envelope, in bytes: a blob's metadata
-// hold no more.
+// maxEnvelope is the length of the longest envelope, in bytes, which is the limit of a
+// blob's metadata.
 const maxEnvelope = 8 << 10
 
 // Signer signs statements.
@@ -30,24 +30,24 @@ type Signer struct {
 func NewSigner(key PrivateKey) *Signer {
 	envelopes, err := dsse.NewEnvelopeSigner(signing{key})
 	if err != nil {
-		panic(err) // there is a key
+		panic(err) // without a key
 	}
 	return &Signer{envelopes, key.Public()}
 }
 
-// Key is the key that verifies what the signer signs.
+// Key is the key that verifies the signatures of the signer.
 func (s *Signer) Key() PublicKey { return s.key }
 
-// Sign puts a statement into an envelope with a signature, in characters that a
-// blob's metadata can hold: JSON as DSSE specifies it
-// (github.com/secure-systems-lab/dsse/blob/master/envelope.md).
+// Sign returns an envelope with the statement and its signature. It is JSON as DSSE
+// specifies it (github.com/secure-systems-lab/dsse/blob/master/envelope.md), and has only
+// characters that a blob's metadata can hold.
 func (s *Signer) Sign(statement Statement) (envelope string, err error) {
 	signed, err := s.envelopes.SignPayload(context.Background(), payloadType, statement.payload())
 	if err != nil {
 		return "", err
 	}
-	text, err := json.Marshal(signed)
-	return string(text), err
+	encoded, err := json.Marshal(signed)
+	return string(encoded), err
 }
 
 // signing is a [dsse.Signer].
@@ -59,22 +59,22 @@ func (s signing) Sign(_ context.Context, data []byte) ([]byte, error) {
 
 func (s signing) KeyID() (string, error) { return s.Public().ID(), nil }
 
-// Verifier knows which signatures count.
+// Verifier decides which signatures are accepted.
 type Verifier struct {
 	keys    map[string]PublicKey // by ID
 	revoked map[string]bool      // by ID
 }
 
-// NewVerifier returns a verifier that believes the keys, but for those that are
-// revoked: public keys as they stand in nx.json, or IDs.
+// NewVerifier returns a verifier that accepts the keys, except the revoked ones, which are
+// public keys in the form of nx.json, or IDs.
 func NewVerifier(keys []PublicKey, revoked []string) (*Verifier, error) {
 	v := &Verifier{keys: make(map[string]PublicKey), revoked: make(map[string]bool)}
-	for _, text := range revoked {
-		if keyIDs.MatchString(text) {
-			v.revoked[text] = true
+	for _, value := range revoked {
+		if keyIDs.MatchString(value) {
+			v.revoked[value] = true
 			continue
 		}
-		key, err := ParsePublicKey(text)
+		key, err := ParsePublicKey(value)
 		if err != nil {
 			return nil, fmt.Errorf("%w; allowed are public keys and their IDs, which have 16 hexadecimal digits", err)
 		}
@@ -86,19 +86,19 @@ func NewVerifier(keys []PublicKey, revoked []string) (*Verifier, error) {
 	return v, nil
 }
 
-// Believes reports whether what key signs counts.
+// Believes reports whether signatures of key are accepted.
 func (v *Verifier) Believes(key PublicKey) bool {
 	_, known := v.keys[key.ID()]
 	return known && !v.revoked[key.ID()]
 }
 
-// Opened is what an envelope says.
+// Opened is the content of an envelope.
 type Opened struct {
 	Statement Statement
-	KeyID     string // who says so
+	KeyID     string // of the key that signed it
 }
 
-// Read reads an envelope without verifying it: anybody can write one.
+// Read reads an envelope without verifying it. Anyone can write one.
 func Read(envelope string) (Opened, error) {
 	e, err := parseEnvelope(envelope)
 	if err != nil {
@@ -112,9 +112,8 @@ func Read(envelope string) (Opened, error) {
 	return Opened{statement, printable.String(fmt.Sprintf("%.16s", e.Signatures[0].KeyID))}, err
 }
 
-// Verify opens an envelope, if a key that counts has signed it. The error says
-// which check it has failed. The ID in an envelope is a hint: it chooses the key
-// with which the signature is verified.
+// Verify opens an envelope if an accepted key has signed it. The error says which check
+// failed. The key ID in an envelope only selects the key that verifies the signature.
 func (v *Verifier) Verify(envelope string) (Opened, error) {
 	e, err := parseEnvelope(envelope)
 	if err != nil {
@@ -140,14 +139,14 @@ func (v *Verifier) Verify(envelope string) (Opened, error) {
 	return Opened{statement, id}, err
 }
 
-// parseEnvelope reads an envelope as Sign makes it: of one type, with one
-// signature that names its key.
-func parseEnvelope(text string) (*dsse.Envelope, error) {
+// parseEnvelope parses an envelope as Sign makes it: of one type, with one signature that
+// names its key.
+func parseEnvelope(envelope string) (*dsse.Envelope, error) {
 	var e dsse.Envelope
 	switch {
-	case text == "":
+	case envelope == "":
 		return nil, errors.New("it is not signed")
-	case len(text) > maxEnvelope || json.Unmarshal([]byte(text), &e) != nil:
+	case len(envelope) > maxEnvelope || json.Unmarshal([]byte(envelope), &e) != nil:
 		return nil, errors.New("its envelope is not valid DSSE")
 	case e.PayloadType != payloadType:
 		return nil, fmt.Errorf("its envelope has the type %.80q instead of %s", e.PayloadType, payloadType)

@@ -10,46 +10,45 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-// Statement is what a run says about an entry that it stores. Signed, it binds
-// the entry to its name and contents.
+// Statement is a run's description of an entry that it stores. A signed statement binds the
+// entry to its name and content.
 type Statement struct {
 	Hash   string `json:"hash"`   // Nx's task hash
-	Scope  Scope  `json:"scope"`  // that the entry is in
+	Scope  Scope  `json:"scope"`  // of the entry
 	Prefix string `json:"prefix"` // of the configuration, or ""
-	SHA256 string `json:"sha256"` // of the artifact, 64 hexadecimal digits
-	Length int64  `json:"length"` // of the artifact, in bytes
+	SHA256 string `json:"sha256"` // of the archive, 64 hexadecimal digits
+	Length int64  `json:"length"` // of the archive, in bytes
 	Code   int    `json:"code"`   // exit code of the task
-	Format int    `json:"format"` // version of the artifact's format
+	Format int    `json:"format"` // version of the archive's format
 
 	Provenance Provenance `json:"provenance"`
 }
 
-// Provenance says where an entry comes from. All of it is the writer's word; "" is
-// what it does not know.
+// Provenance describes where an entry comes from. It contains the writer's claims; "" means
+// unknown.
 type Provenance struct {
 	Repository string    `json:"repository,omitempty"` // such as owner/name
 	Ref        string    `json:"ref,omitempty"`        // such as refs/heads/main
 	Commit     string    `json:"commit,omitempty"`
-	Run        string    `json:"run,omitempty"`  // URL of the run of CI
-	Tool       string    `json:"tool,omitempty"` // that has stored it, with its version
+	Run        string    `json:"run,omitempty"`  // URL of the CI run
+	Tool       string    `json:"tool,omitempty"` // that stored the entry, with its version
 	Time       time.Time `json:"time"`           // of the writer's clock
 }
 
-// maxProvenance is the length of the longest text in a provenance, in bytes. All
-// metadata of a blob have at most 8 KiB.
+// maxProvenance is the length of the longest string in a provenance, in bytes. All metadata
+// of a blob have at most 8 KiB.
 const maxProvenance = 256
 
-// clean escapes in a provenance what must not reach a terminal, and cuts what is too
-// long.
+// clean makes the strings printable, and cuts long ones.
 func (p Provenance) clean() Provenance {
-	for _, text := range []*string{&p.Repository, &p.Ref, &p.Commit, &p.Run, &p.Tool} {
-		*text = printable.Short(*text, maxProvenance)
+	for _, field := range []*string{&p.Repository, &p.Ref, &p.Commit, &p.Run, &p.Tool} {
+		*field = printable.Short(*field, maxProvenance)
 	}
 	return p
 }
 
-// Encode is the statement without a signature, in characters that a blob's
-// metadata can hold.
+// Encode returns the statement without a signature, in characters that a blob's metadata can
+// hold.
 func (s Statement) Encode() string { return base64.StdEncoding.EncodeToString(s.payload()) }
 
 func (s Statement) payload() []byte {
@@ -57,15 +56,15 @@ func (s Statement) payload() []byte {
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(s); err != nil {
-		panic(err) // texts, numbers and a time of this century
+		panic(err) // strings, numbers and a time of this century
 	}
 	return bytes.TrimSpace(b.Bytes())
 }
 
-// DecodeStatement reads what [Statement.Encode] makes. Anybody can write it: it
-// is a claim.
-func DecodeStatement(text string) (Statement, error) {
-	payload, err := base64.StdEncoding.DecodeString(text)
+// DecodeStatement decodes what [Statement.Encode] returns. It is a claim: anyone can write
+// it.
+func DecodeStatement(encoded string) (Statement, error) {
+	payload, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
 		return Statement{}, fmt.Errorf("its statement is not base64: %w", err)
 	}
@@ -80,8 +79,8 @@ func parseStatement(payload []byte) (s Statement, err error) {
 	return s, nil
 }
 
-// Mismatch returns an error that names the first thing in which what was signed
-// differs from the entry at hand, or nil. The provenance does not matter.
+// Mismatch returns an error that names the first field in which the signed statement differs
+// from the entry, or nil. It ignores the provenance.
 func (s Statement) Mismatch(entry Statement) error {
 	for _, field := range []struct {
 		name         string
@@ -102,13 +101,13 @@ func (s Statement) Mismatch(entry Statement) error {
 	return nil
 }
 
-// shown quotes texts: who has written them is not known.
+// shown quotes strings, whose writer is unknown.
 func shown(value any) string {
-	switch text := value.(type) {
+	switch value := value.(type) {
 	case string:
-		return fmt.Sprintf("%.80q", text)
+		return fmt.Sprintf("%.80q", value)
 	case Scope:
-		return fmt.Sprintf("%.80q", string(text))
+		return fmt.Sprintf("%.80q", string(value))
 	default:
 		return fmt.Sprint(value)
 	}

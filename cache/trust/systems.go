@@ -12,19 +12,18 @@ import (
 	"sync"
 )
 
-// What each CI says of a run. The variables are those of its documentation;
-// testdata/environments.json has recorded ones, with the addresses of the pages.
+// This file reads the variables of each CI, as its documentation describes them.
+// testdata/environments.json has recorded environments, with the URLs of the pages.
 
-// githubEvents are the events whose runs are about the code of GITHUB_REF. All
-// others, and those that are yet to come, may be about the code of a pull request:
-// pull_request_target and workflow_run are made for that, issue_comment and
-// repository_dispatch are used for it.
+// githubEvents are the events whose runs are about the code of GITHUB_REF. All others,
+// including future ones, may be about the code of a pull request: pull_request_target and
+// workflow_run are made for that, and issue_comment and repository_dispatch are used for it.
 var githubEvents = []string{"push", "schedule", "workflow_dispatch", "merge_group", "release"}
 
-// maxEvent is how much is read of a file that describes an event, in bytes.
+// maxEvent is how much of an event file is read, in bytes.
 const maxEvent = 32 << 20
 
-// githubEvent is what is of interest in such a file.
+// githubEvent is the used part of an event file.
 type githubEvent struct {
 	Number      json.Number `json:"number"`
 	PullRequest struct {
@@ -48,28 +47,28 @@ func readGitHubEvent(path string) (event githubEvent) {
 }
 
 func github(getenv func(string) string) build {
-	event := voiceOf(getenv, "GITHUB_EVENT_NAME")
+	event := variableOf(getenv, "GITHUB_EVENT_NAME")
 	payload := sync.OnceValue(func() githubEvent { return readGitHubEvent(getenv("GITHUB_EVENT_PATH")) })
-	b := refBuild(voiceOf(getenv, "GITHUB_REF"))
+	b := refBuild(variableOf(getenv, "GITHUB_REF"))
 	b.event = event.value
 	isPull := strings.HasPrefix(b.event, "pull_request")
 	if isPull { // pull_request_target has the ref of the base
 		for _, number := range []json.Number{payload().PullRequest.Number, payload().Number} {
-			b.pullIs(voice{"the number in the GITHUB_EVENT_PATH file", number.String()}, number.String())
+			b.pullIs(variable{"the number in the GITHUB_EVENT_PATH file", number.String()}, number.String())
 		}
 	}
 	if isPull || !slices.Contains(githubEvents, b.event) {
 		b.foreign = cmp.Or(b.event, "an unknown event (GITHUB_EVENT_NAME is not set)") + ", which may run the code of a pull request"
 	}
 	for _, variable := range []string{"GITHUB_HEAD_REF", "GITHUB_BASE_REF"} {
-		if ref := voiceOf(getenv, variable); ref.isSet() && !isPull {
+		if ref := variableOf(getenv, variable); ref.isSet() && !isPull {
 			b.disagree(event, ref)
 		}
 	}
 	b.protection = protectedIf(getenv("GITHUB_REF_PROTECTED") == "true")
 	b.isQueue = b.event == "merge_group"
 	if b.event == "release" {
-		b.ships = "the event is release"
+		b.deploys = "the event is release"
 	}
 	b.defaultBranch = func() string { return payload().Repository.DefaultBranch }
 	b.provenance.Repository = getenv("GITHUB_REPOSITORY")
@@ -90,18 +89,18 @@ func github(getenv func(string) string) build {
 	return b
 }
 
-// azureReasons are the values of BUILD_REASON of runs that are about the code of
-// BUILD_SOURCEBRANCH. Others may be started by a run of a pull request.
+// azureReasons are the values of BUILD_REASON for runs about the code of
+// BUILD_SOURCEBRANCH. A run of a pull request may start the others.
 var azureReasons = []string{"IndividualCI", "BatchedCI", "Manual", "Schedule"}
 
 func azurePipelines(getenv func(string) string) build {
 	reason := getenv("BUILD_REASON")
-	ref := voiceOf(getenv, "BUILD_SOURCEBRANCH")
+	ref := variableOf(getenv, "BUILD_SOURCEBRANCH")
 	b := refBuild(ref)
 	b.event = reason
-	number, id := voiceOf(getenv, "SYSTEM_PULLREQUEST_PULLREQUESTNUMBER"), voiceOf(getenv, "SYSTEM_PULLREQUEST_PULLREQUESTID")
-	for _, pull := range []voice{number, id} {
-		isNumber := pull == number || getenv("BUILD_REPOSITORY_PROVIDER") == "TfsGit" // elsewhere the ID is Azure's own
+	number, id := variableOf(getenv, "SYSTEM_PULLREQUEST_PULLREQUESTNUMBER"), variableOf(getenv, "SYSTEM_PULLREQUEST_PULLREQUESTID")
+	for _, pull := range []variable{number, id} {
+		isNumber := pull == number || getenv("BUILD_REPOSITORY_PROVIDER") == "TfsGit" // elsewhere the ID is internal to Azure
 		switch {
 		case b.pull == "" && pull.isSet():
 			b.disagree(pull, ref)
@@ -116,9 +115,9 @@ func azurePipelines(getenv func(string) string) build {
 		b.foreign = "a classic release, which may build code that it downloads"
 	}
 	if name := getenv("ENVIRONMENT_NAME"); name != "" && getenv("ENVIRONMENT_ID") != "" {
-		b.ships = "the job deploys to " + name
+		b.deploys = "the job deploys to " + name
 	}
-	if fork := voiceOf(getenv, "SYSTEM_PULLREQUEST_ISFORK"); strings.EqualFold(fork.value, "true") && b.pull == "" {
+	if fork := variableOf(getenv, "SYSTEM_PULLREQUEST_ISFORK"); strings.EqualFold(fork.value, "true") && b.pull == "" {
 		b.disagree(fork, ref)
 	}
 	b.provenance.Repository = getenv("BUILD_REPOSITORY_NAME")
@@ -133,11 +132,11 @@ func azurePipelines(getenv func(string) string) build {
 	return b
 }
 
-// gitlabSources are the values of CI_PIPELINE_SOURCE of pipelines that are about
-// the code of CI_COMMIT_BRANCH or CI_COMMIT_TAG.
+// gitlabSources are the values of CI_PIPELINE_SOURCE for pipelines about the code of
+// CI_COMMIT_BRANCH or CI_COMMIT_TAG.
 var gitlabSources = []string{"push", "web", "webide", "schedule", "api", "trigger", "pipeline", "parent_pipeline", "chat"}
 
-// gitlabTiers are the values of CI_ENVIRONMENT_TIER of jobs that ship.
+// gitlabTiers are the values of CI_ENVIRONMENT_TIER for jobs that deploy.
 var gitlabTiers = []string{"production", "staging"}
 
 func gitlab(getenv func(string) string) build {
@@ -152,46 +151,46 @@ func gitlab(getenv func(string) string) build {
 			Run:        cmp.Or(getenv("CI_PIPELINE_URL"), getenv("CI_JOB_URL")),
 		},
 	}
-	b.hearGitLab(getenv)
+	b.readGitLab(getenv)
 	if !slices.Contains(gitlabSources, b.event) {
 		b.foreign = b.event + ", which may run the code of a merge request"
 	}
 	if tier := getenv("CI_ENVIRONMENT_TIER"); slices.Contains(gitlabTiers, tier) {
-		b.ships = "the job deploys to " + tier
+		b.deploys = "the job deploys to " + tier
 	}
 	b.provenance.Ref = b.ref()
 	return b
 }
 
-// hearGitLab finds out what a pipeline is about. CI_COMMIT_REF_NAME alone does not say
-// it: of a merge request that is the source branch, which in a fork may be called main.
-func (b *build) hearGitLab(getenv func(string) string) {
-	name := voiceOf(getenv, "CI_COMMIT_REF_NAME")
-	branch, tag := voiceOf(getenv, "CI_COMMIT_BRANCH"), voiceOf(getenv, "CI_COMMIT_TAG")
+// readGitLab finds the subject of a pipeline. CI_COMMIT_REF_NAME alone is not enough: for a
+// merge request, it is the source branch, which in a fork may be called main.
+func (b *build) readGitLab(getenv func(string) string) {
+	name := variableOf(getenv, "CI_COMMIT_REF_NAME")
+	branch, tag := variableOf(getenv, "CI_COMMIT_BRANCH"), variableOf(getenv, "CI_COMMIT_TAG")
 	b.branchIs(branch, branch.value)
 	b.tagIs(tag, tag.value)
-	for _, ref := range []voice{branch, tag} {
+	for _, ref := range []variable{branch, tag} {
 		if ref.isSet() && name.isSet() && ref.value != name.value {
 			b.disagree(ref, name)
 		}
 	}
-	iid, path := voiceOf(getenv, "CI_MERGE_REQUEST_IID"), voiceOf(getenv, "CI_MERGE_REQUEST_REF_PATH")
-	external := voiceOf(getenv, "CI_EXTERNAL_PULL_REQUEST_IID")
+	iid, path := variableOf(getenv, "CI_MERGE_REQUEST_IID"), variableOf(getenv, "CI_MERGE_REQUEST_REF_PATH")
+	external := variableOf(getenv, "CI_EXTERNAL_PULL_REQUEST_IID")
 	b.pullIs(iid, iid.value)
 	b.pullIs(path, refBuild(path).pull)
 	b.pullIs(external, external.value)
 	b.pullIsNoTag()
-	if (iid.isSet() || path.isSet()) && branch.isSet() { // there is none of a merge request
-		b.disagree(b.pullVoice, branch)
+	if (iid.isSet() || path.isSet()) && branch.isSet() { // merge requests have no CI_COMMIT_BRANCH
+		b.disagree(b.pullVariable, branch)
 	}
 	if external.isSet() && b.event != "external_pull_request_event" {
-		b.disagree(external, voice{"CI_PIPELINE_SOURCE", b.event})
+		b.disagree(external, variable{"CI_PIPELINE_SOURCE", b.event})
 	}
 }
 
-// jenkinsPulls are the variables with the number of a pull request: of multibranch
-// projects, and of the plugins for GitHub (two), GitLab, Bitbucket (two) and
-// Gerrit. Beside them GIT_BRANCH may be the branch that the code is to get into.
+// jenkinsPulls are the variables with the number of a pull request, of multibranch projects
+// and of the plugins for GitHub (two), GitLab, Bitbucket (two) and Gerrit. If one of them is
+// set, GIT_BRANCH may be the target branch.
 var jenkinsPulls = []string{
 	"CHANGE_ID", "ghprbPullId", "GITHUB_PR_NUMBER", "gitlabMergeRequestIid", "BITBUCKET_PULL_REQUEST_ID", "pullRequestId",
 	"GERRIT_CHANGE_NUMBER",
@@ -206,16 +205,16 @@ func jenkins(getenv func(string) string) build {
 			Run:        getenv("BUILD_URL"),
 		},
 	}
-	name, git, tag := voiceOf(getenv, "BRANCH_NAME"), voiceOf(getenv, "GIT_BRANCH"), voiceOf(getenv, "TAG_NAME")
+	name, git, tag := variableOf(getenv, "BRANCH_NAME"), variableOf(getenv, "GIT_BRANCH"), variableOf(getenv, "TAG_NAME")
 	for _, variable := range jenkinsPulls {
-		b.pullIs(voiceOf(getenv, variable), getenv(variable))
+		b.pullIs(variableOf(getenv, variable), getenv(variable))
 	}
 	b.tagIs(tag, tag.value)
 	b.pullIsNoTag()
 	if b.pull != "" {
-		b.hearJenkinsPull(name, git)
+		b.checkJenkinsPull(name, git)
 	} else {
-		b.hearJenkinsBranch(name, git)
+		b.readJenkinsBranch(name, git)
 	}
 	b.provenance.Ref = b.ref()
 	return b
@@ -224,15 +223,14 @@ func jenkins(getenv func(string) string) build {
 // jenkinsPullRefs are values of GIT_BRANCH that name a pull request.
 var jenkinsPullRefs = regexp.MustCompile(`^(?:origin/)?pr/([^/]+)/(?:merge|head)$`)
 
-// hearJenkinsPull compares the number of a pull request with names of branches. A
-// multibranch project calls its branch PR-12, MR-12 or, of other plugins, something
-// else with the number in it.
-func (b *build) hearJenkinsPull(name, git voice) {
+// checkJenkinsPull compares the number of a pull request with branch names. A multibranch
+// project calls its branch PR-12 or MR-12; other plugins use other names with the number.
+func (b *build) checkJenkinsPull(name, git variable) {
 	holdsNumber := slices.Contains(strings.FieldsFunc(name.value, func(r rune) bool { return r < '0' || r > '9' }), b.pull)
 	isDifferent := git.isSet() && git.value != "detached" && strings.TrimPrefix(git.value, "origin/") != name.value
 	switch ref := jenkinsPullRefs.FindStringSubmatch(git.value); {
-	case name.isSet() && !holdsNumber, !name.isSet() && b.pullVoice.variable == jenkinsPulls[0]:
-		b.disagree(b.pullVoice, name)
+	case name.isSet() && !holdsNumber, !name.isSet() && b.pullVariable.name == jenkinsPulls[0]:
+		b.disagree(b.pullVariable, name)
 	case name.isSet() && isDifferent:
 		b.disagree(name, git)
 	case ref != nil:
@@ -240,11 +238,11 @@ func (b *build) hearJenkinsPull(name, git voice) {
 	}
 }
 
-// hearJenkinsBranch finds out the branch of a run that is no pull request's.
-func (b *build) hearJenkinsBranch(name, git voice) {
+// readJenkinsBranch finds the branch of a run without a pull request.
+func (b *build) readJenkinsBranch(name, git variable) {
 	short := strings.TrimPrefix(git.value, "origin/")
 	switch {
-	case b.tag != "": // BRANCH_NAME is the tag's then
+	case b.tag != "": // BRANCH_NAME is the tag
 	case name.isSet():
 		b.branchIs(name, name.value)
 		switch {
@@ -267,20 +265,20 @@ func circleCI(getenv func(string) string) build {
 		},
 	}
 	b.repository = named("CIRCLE_PROJECT_REPONAME", b.provenance.Repository)
-	branch, tag := voiceOf(getenv, "CIRCLE_BRANCH"), voiceOf(getenv, "CIRCLE_TAG")
+	branch, tag := variableOf(getenv, "CIRCLE_BRANCH"), variableOf(getenv, "CIRCLE_TAG")
 	b.branchIs(branch, branch.value)
 	b.tagIs(tag, tag.value)
-	b.hearCirclePulls(getenv)
+	b.readCirclePulls(getenv)
 	b.pullIsNoTag()
 	b.provenance.Ref = b.ref()
 	return b
 }
 
-// hearCirclePulls finds out the pull request of a run. One of a fork has a number and
-// the branch pull/N; a branch of the repository has the addresses of those from it.
-func (b *build) hearCirclePulls(getenv func(string) string) {
-	fork, address := voiceOf(getenv, "CIRCLE_PR_NUMBER"), voiceOf(getenv, "CIRCLE_PULL_REQUEST")
-	addresses := voiceOf(getenv, "CIRCLE_PULL_REQUESTS")
+// readCirclePulls finds the pull request of a run. A pull request of a fork has a number and
+// the branch pull/N. A branch of the repository has the URLs of its pull requests.
+func (b *build) readCirclePulls(getenv func(string) string) {
+	fork, address := variableOf(getenv, "CIRCLE_PR_NUMBER"), variableOf(getenv, "CIRCLE_PULL_REQUEST")
+	addresses := variableOf(getenv, "CIRCLE_PULL_REQUESTS")
 	b.pullIs(fork, fork.value)
 	b.pullIs(address, lastSegment(address.value))
 	var all []string
@@ -291,17 +289,17 @@ func (b *build) hearCirclePulls(getenv func(string) string) {
 	case b.pull == "":
 		b.pullIs(addresses, all[0])
 	case addresses.isSet() && !slices.Contains(all, b.pull):
-		b.disagree(b.pullVoice, addresses)
+		b.disagree(b.pullVariable, addresses)
 	}
 	rest, isPull := strings.CutPrefix(b.branch, "pull/")
 	number, _, _ := strings.Cut(rest, "/")
 	switch {
 	case isPull && b.pull == "":
-		b.contradict(b.branchVoice.String()+", as in a fork's pull request, but "+fork.String(), renameIt)
+		b.contradict(b.branchVariable.String()+", as in a fork's pull request, but "+fork.String(), renameIt)
 	case isPull:
-		b.pullIs(b.branchVoice, number)
+		b.pullIs(b.branchVariable, number)
 	case fork.isSet():
-		b.disagree(fork, b.branchVoice)
+		b.disagree(fork, b.branchVariable)
 	}
 }
 
@@ -320,10 +318,10 @@ func buildkite(getenv func(string) string) build {
 			Run:        getenv("BUILDKITE_BUILD_URL"),
 		},
 	}
-	branch, tag := voiceOf(getenv, "BUILDKITE_BRANCH"), voiceOf(getenv, "BUILDKITE_TAG")
+	branch, tag := variableOf(getenv, "BUILDKITE_BRANCH"), variableOf(getenv, "BUILDKITE_TAG")
 	b.branchIs(branch, branch.value)
 	b.tagIs(tag, tag.value)
-	switch pull := voiceOf(getenv, "BUILDKITE_PULL_REQUEST"); pull.value {
+	switch pull := variableOf(getenv, "BUILDKITE_PULL_REQUEST"); pull.value {
 	case "false":
 	case "":
 		b.foreign = "BUILDKITE_PULL_REQUEST is not set, so this may be a pull request"
@@ -331,7 +329,7 @@ func buildkite(getenv func(string) string) build {
 		b.pullIs(pull, pull.value)
 	}
 	b.pullIsNoTag()
-	// Who triggers it names branch and commit, and may be a pull request's build.
+	// The triggering build chooses branch and commit, and may be of a pull request.
 	if b.event == "trigger_job" {
 		b.foreign = "trigger_job, which may run the code of a pull request"
 	}
@@ -345,17 +343,17 @@ func bitbucket(getenv func(string) string) build {
 		Commit:     getenv("BITBUCKET_COMMIT"),
 	}}
 	b.repository = named("BITBUCKET_REPO_FULL_NAME", b.provenance.Repository)
-	branch, tag := voiceOf(getenv, "BITBUCKET_BRANCH"), voiceOf(getenv, "BITBUCKET_TAG")
-	b.branchIs(branch, branch.value) // of a pull request the source branch
+	branch, tag := variableOf(getenv, "BITBUCKET_BRANCH"), variableOf(getenv, "BITBUCKET_TAG")
+	b.branchIs(branch, branch.value) // for a pull request, the source branch
 	b.tagIs(tag, tag.value)
-	pull, target := voiceOf(getenv, "BITBUCKET_PR_ID"), voiceOf(getenv, "BITBUCKET_PR_DESTINATION_BRANCH")
+	pull, target := variableOf(getenv, "BITBUCKET_PR_ID"), variableOf(getenv, "BITBUCKET_PR_DESTINATION_BRANCH")
 	b.pullIs(pull, pull.value)
 	b.pullIsNoTag()
 	if target.isSet() && !pull.isSet() {
 		b.disagree(target, pull)
 	}
 	if environment := getenv("BITBUCKET_DEPLOYMENT_ENVIRONMENT"); environment != "" {
-		b.ships = "the step deploys to " + environment
+		b.deploys = "the step deploys to " + environment
 	}
 	b.provenance.Ref = b.ref()
 	if number := getenv("BITBUCKET_BUILD_NUMBER"); number != "" && b.provenance.Repository != "" {
