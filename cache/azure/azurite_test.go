@@ -131,7 +131,7 @@ func TestAzuriteLeastPrivilege(t *testing.T) {
 			t.Error(err)
 		}
 		// Azurite's answer to an overwrite is AuthorizationPermissionMismatch;
-		// Azure's is UnauthorizedBlobOverwrite, see TestAnswers.
+		// Azure's is UnauthorizedBlobOverwrite, see TestResponses.
 		if err := put(t, c, name, "second"); !errors.Is(err, cache.ErrExists) {
 			t.Errorf("got %v, want %v", err, cache.ErrExists)
 		}

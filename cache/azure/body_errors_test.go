@@ -32,7 +32,7 @@ func (b *brokenBody) Seek(_ int64, whence int) (int64, error) {
 	return 0, nil
 }
 
-// A body that cannot be read is no trouble of the storage, and is not sent again.
+// A body that cannot be read is not an error of the storage, and is not retried.
 func TestBodyThatCannotBeRead(t *testing.T) {
 	service, text := startService(t)
 	err := openService(t, text).Put(t.Context(), "a", &brokenBody{size: 8}, nil)
@@ -55,8 +55,8 @@ func (f *failingTransport) Do(r *http.Request) (*http.Response, error) {
 	return nil, transport.Environment{}.Explain(r.URL, f.err)
 }
 
-// A connection that would be one file too many is trouble of this machine. What a
-// refused connection says stays trouble of the network.
+// A connection that fails for want of descriptors is an error of this machine. A refused
+// connection stays an error of the network.
 func TestConnectionThatIsOneFileTooMany(t *testing.T) {
 	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
 	for name, test := range map[string]struct {

@@ -42,8 +42,8 @@ func finish(t *testing.T, body io.ReadCloser, want string) {
 	}
 }
 
-// However many are read, no more parts wait in memory than there are buffers;
-// and nobody waits for a buffer, whoever is read first.
+// Parts in memory never outnumber the buffers, and no download waits for a buffer, in
+// whatever order they are read.
 func TestDownloadsShareTheBuffers(t *testing.T) {
 	const count = 8
 	ranges := download.Ranges{First: 64 << 10, Part: 64 << 10, Ahead: 6, Buffers: 8}
@@ -62,7 +62,7 @@ func TestDownloadsShareTheBuffers(t *testing.T) {
 		"all at once": func(t *testing.T, bodies []io.ReadCloser) {
 			together(count, func(i int) { finish(t, bodies[i], content[1:]) })
 		},
-		"half of them, the others are given up": func(t *testing.T, bodies []io.ReadCloser) {
+		"half of them, the others are closed": func(t *testing.T, bodies []io.ReadCloser) {
 			together(count, func(i int) {
 				if i%2 == 0 {
 					finish(t, bodies[i], content[1:])
@@ -143,8 +143,8 @@ func TestBuffersAreShared(t *testing.T) {
 	}
 }
 
-// A buffer is somebody else's once Close has returned.
-func TestCloseWaitsForWhoFillsBuffers(t *testing.T) {
+// A buffer has another owner once Close has returned.
+func TestCloseWaitsForBuffersBeingFilled(t *testing.T) {
 	content := random(25000)
 	s := newBlobServer(t, content, nil)
 	var began, ended atomic.Int64

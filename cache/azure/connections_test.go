@@ -110,7 +110,7 @@ func TestFirstRequestWaitsForItsConnection(t *testing.T) {
 	}
 }
 
-func TestWarmConnectionThatNobodyWants(t *testing.T) {
+func TestUnusedWarmConnection(t *testing.T) {
 	leavesNothing(t, func(t *testing.T) {
 		s := newCounted(t, true, func() {}, ok)
 		ctx, end := context.WithCancel(t.Context())
@@ -130,7 +130,7 @@ func TestWarmConnectionThatNobodyWants(t *testing.T) {
 	})
 }
 
-// The first request tells what is wrong, as if nobody had tried before.
+// The first request reports what is wrong, as if Warm had not tried before.
 func TestWarmThatFails(t *testing.T) {
 	leavesNothing(t, func(t *testing.T) {
 		c := open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(connectionString(closedPort(t)))})
@@ -141,8 +141,8 @@ func TestWarmThatFails(t *testing.T) {
 	})
 }
 
-// A session that ends while its connection is being opened keeps nobody waiting.
-func TestWarmThatIsGivenUp(t *testing.T) {
+// A session that ends while its connection is being opened waits for nothing.
+func TestWarmThatIsCancelled(t *testing.T) {
 	for _, wanted := range []bool{true, false} {
 		t.Run(fmt.Sprintf("by then it is wanted %t", wanted), func(t *testing.T) {
 			leavesNothing(t, func(t *testing.T) {

@@ -77,7 +77,7 @@ func TestEmptyBlob(t *testing.T) {
 }
 
 // A proxy may not know of ranges.
-func TestStorageThatGivesNoRanges(t *testing.T) {
+func TestStorageWithoutRanges(t *testing.T) {
 	content := random(5000)
 	for _, length := range []bool{true, false} {
 		t.Run(fmt.Sprintf("with its length %t", length), func(t *testing.T) {
@@ -129,7 +129,7 @@ func TestPartsAreAskedForOnceTheBodyIsRead(t *testing.T) {
 }
 
 // A storage may give less than it was asked for, if it says so.
-func TestShortAnswers(t *testing.T) {
+func TestShortResponses(t *testing.T) {
 	content := random(5000)
 	s := newBlobServer(t, content, func(a *ask) bool {
 		a.to = min(a.to, a.from+100)
@@ -143,8 +143,8 @@ func TestShortAnswers(t *testing.T) {
 	}
 }
 
-// What comes behind a range belongs to nobody.
-func TestLongAnswers(t *testing.T) {
+// Bytes after the requested range are ignored.
+func TestLongResponses(t *testing.T) {
 	content := random(5000)
 	s := newBlobServer(t, content, func(a *ask) bool {
 		a.w = &overriding{a.w, "Content-Length", ""}
@@ -159,7 +159,7 @@ func TestLongAnswers(t *testing.T) {
 	}
 }
 
-func TestCloseGivesUpWhatIsNotRead(t *testing.T) {
+func TestCloseCancelsWhatIsNotRead(t *testing.T) {
 	content := random(25000)
 	leavesNothing(t, func(t *testing.T) {
 		s := newBlobServer(t, content, func(a *ask) bool {
@@ -189,7 +189,7 @@ func TestCloseGivesUpWhatIsNotRead(t *testing.T) {
 	})
 }
 
-// Whoever reads on another goroutine is not kept waiting.
+// A concurrent reader does not have to wait.
 func TestCloseWhileItIsRead(t *testing.T) {
 	content := random(25000)
 	for _, buffers := range []int{0, 6} {

@@ -23,7 +23,7 @@ type variables map[string]string
 
 func (v variables) get(name string) string { return v[name] }
 
-// environment reads variables, of which nothing is ignored.
+// environment reads variables without any warning.
 func environment(t testing.TB, v variables) transport.Environment {
 	t.Helper()
 	e, warnings := transport.ReadEnvironment(v.get)
@@ -107,8 +107,7 @@ func TestProxy(t *testing.T) {
 	}
 }
 
-// Who prints an environment, or what has one, while he looks for a bug prints no
-// password.
+// No format verb prints the password in an environment, or in a value that contains one.
 func TestEnvironmentPrintsNoPassword(t *testing.T) {
 	e := environment(t, variables{"HTTPS_PROXY": withPassword("http://proxy:3128")})
 	sender := transport.New(ample, e)

@@ -211,7 +211,7 @@ func TestListPages(t *testing.T) {
 }
 
 // A page that breaks off is asked for again, and no blob comes twice.
-func TestListBreaksOff(t *testing.T) {
+func TestListEndsEarly(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		times int
@@ -231,8 +231,8 @@ func TestListBreaksOff(t *testing.T) {
 	}
 }
 
-// A SAS is secret also where the answer is none of the storage.
-func TestListsThatAreNone(t *testing.T) {
+// A SAS stays secret even if the response is not the storage's.
+func TestResponsesThatAreNoLists(t *testing.T) {
 	const root = `<?xml version="1.0"?><EnumerationResults>`
 	for name, body := range map[string]string{
 		"nothing":            "",
@@ -312,7 +312,7 @@ func TestListOfOddPrefixes(t *testing.T) {
 	}
 }
 
-// The first error ends a list, also when somebody has no more time for it.
+// The first error ends a list, and so does its context.
 func TestListEnds(t *testing.T) {
 	service, text := startService(t)
 	for i := range 5001 {

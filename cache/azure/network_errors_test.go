@@ -26,7 +26,7 @@ func withPassword(proxy string) string {
 
 // A proxy is the one of a test, which has its address in the text that is wanted as
 // PROXY.
-func TestF24ProxySaysWhatMendsIt(t *testing.T) {
+func TestF24EachProxyErrorNamesItsFix(t *testing.T) {
 	s := newTLSServer(t, ok)
 	ca := pemFile(t, t.TempDir(), s)
 	type setUp func(t *testing.T, p *faults.Proxy)
@@ -120,7 +120,7 @@ func TestF24ProxyBeforeASignInWithoutTLS(t *testing.T) {
 }
 
 // What a connection finds that is not the storage.
-func TestF24SomethingElseIsThere(t *testing.T) {
+func TestF24SomethingElseResponds(t *testing.T) {
 	answers := func(status int, headers map[string]string) *server {
 		return newTLSServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
 			for name, value := range headers {
@@ -174,8 +174,8 @@ func TestF24SomethingElseIsThere(t *testing.T) {
 	}
 }
 
-// What stays as it is until somebody changes it is not tried again.
-func TestSettingsThatAreWrongCostOneTry(t *testing.T) {
+// Permanent errors are not retried.
+func TestPermanentErrorsAreNotRetried(t *testing.T) {
 	handshakes := 0
 	s := newUnstarted(t, ok)
 	s.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { handshakes++; return nil, nil }}

@@ -65,7 +65,7 @@ func TestNetwork(t *testing.T) {
 		{"an unknown CA", s.URL, nil, "connect tls!", "which this machine does not trust"},
 		{"an unknown CA behind a proxy", "https://example.com", variables{"HTTPS_PROXY": proxy(none)["HTTPS_PROXY"]}, "connect proxy tls!", "which this machine does not trust"},
 		{"no TLS", strings.Replace(plainly.URL, "http:", "https:", 1), nil, "connect tls!", "does not speak TLS"},
-		{"nobody", closedPort(t), nil, "connect!", "no connection to 127.0.0.1:"},
+		{"nothing listens", closedPort(t), nil, "connect!", "no connection to 127.0.0.1:"},
 		{"a stranger", stranger.URL, trusted, "connect tls http!", "something else responded in its place"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
-func TestNetworkTellsWhatItFound(t *testing.T) {
+func TestNetworkReportsWhatItFound(t *testing.T) {
 	s := newTLSServer(t, ofAzure(0))
 	p := newProxy(t, s)
 	e := environment(t, variables{"https_proxy": p.URL, "SSL_CERT_FILE": pemFile(t, t.TempDir(), s)})
@@ -116,13 +116,13 @@ func TestNetworkTellsWhatItFound(t *testing.T) {
 			t.Errorf("%s is not in %s", want, details)
 		}
 	}
-	// It has signed in nobody, and sent no credential.
+	// It does not sign in, and sends no credential.
 	if seen := s.seen(); len(seen) != 1 || seen[0].method != http.MethodHead || seen[0].header.Get("Authorization") != "" {
-		t.Errorf("got %+v, want a request of nobody", seen)
+		t.Errorf("got %+v, want an anonymous request", seen)
 	}
 }
 
-func TestNetworkTellsAWrongClock(t *testing.T) {
+func TestNetworkReportsAWrongClock(t *testing.T) {
 	for _, test := range []struct {
 		clock time.Duration
 		want  string

@@ -45,7 +45,7 @@ func changing(t *testing.T, service, to string, change func(*http.Response) erro
 	return strings.Replace(service, to, s.URL, 1)
 }
 
-// replaceBody changes the body of an answer. Its length goes.
+// replaceBody changes the body of a response and drops its length.
 func replaceBody(r *http.Response, change func([]byte) []byte) error {
 	content, err := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(change(content)))
@@ -68,7 +68,7 @@ func gzipped(content []byte) []byte {
 
 func weaken(r *http.Response) { r.Header.Set("ETag", "W/"+r.Header.Get("ETag")) }
 
-// whole makes the answer to a request for a range one with the whole blob.
+// whole turns the response to a range request into one with the whole blob.
 func whole(r *http.Response) {
 	r.StatusCode, r.Status = http.StatusOK, "200 OK"
 	r.Header.Del("Content-Range")
@@ -236,7 +236,7 @@ func TestWeakETagOfALargeBlob(t *testing.T) {
 }
 
 // Nothing on the way is to change what is read.
-func TestReadsAskForWhatIsStored(t *testing.T) {
+func TestReadsForbidTransforms(t *testing.T) {
 	s := newBlobServer(t, random(5000), nil)
 	if _, err := get(t, s.inRanges(t, small, ample), "a"); err != nil {
 		t.Fatal(err)

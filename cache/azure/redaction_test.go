@@ -24,7 +24,7 @@ func sasString(at string) endpoint.Secret {
 	return endpoint.Secret("BlobEndpoint=" + at + "/account;SharedAccessSignature=" + sasQuery)
 }
 
-// secrets are the texts that nobody may print.
+// secrets are strings that must never be printed.
 func secrets() []string {
 	var all []string
 	for _, secret := range []string{accountKey, sasSignature} {
@@ -38,22 +38,22 @@ func secrets() []string {
 // checkSecrets prints a value in each way that a log may.
 func checkSecrets(t *testing.T, value any) {
 	t.Helper()
-	var texts []string
+	var printed []string
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d"} {
-		texts = append(texts, fmt.Sprintf(verb, value))
+		printed = append(printed, fmt.Sprintf(verb, value))
 	}
 	text, err := json.Marshal(value)
 	if err != nil {
 		t.Errorf("marshal: %v", err)
 	}
-	texts = append(texts, string(text))
+	printed = append(printed, string(text))
 	if err, ok := value.(error); ok {
-		texts = append(texts, err.Error())
+		printed = append(printed, err.Error())
 		for err = errors.Unwrap(err); err != nil; err = errors.Unwrap(err) {
-			texts = append(texts, fmt.Sprintf("%v %+v %#v", err, err, err))
+			printed = append(printed, fmt.Sprintf("%v %+v %#v", err, err, err))
 		}
 	}
-	for _, text := range texts {
+	for _, text := range printed {
 		for _, secret := range secrets() {
 			if strings.Contains(text, secret) {
 				t.Errorf("%q tells the secret %q", text, secret)
@@ -63,7 +63,7 @@ func checkSecrets(t *testing.T, value any) {
 	}
 }
 
-func TestNoErrorTellsASecret(t *testing.T) {
+func TestNoErrorContainsASecret(t *testing.T) {
 	echo := func(status int, code string) func(int, http.ResponseWriter, *http.Request) {
 		return func(_ int, w http.ResponseWriter, r *http.Request) {
 			// As Azure's own AuthenticationErrorDetail does.
@@ -85,7 +85,7 @@ func TestNoErrorTellsASecret(t *testing.T) {
 		{"a host that does not exist", func(*testing.T) string { return "http://nowhere.invalid" }},
 		{"an endpoint that is no URL", func(*testing.T) string { return "http://[::1" }},
 		{"an unknown scheme", func(*testing.T) string { return "gopher://127.0.0.1" }},
-		{"a certificate that nobody knows", func(t *testing.T) string { return newTLSServer(t, ok).URL }},
+		{"an unknown certificate", func(t *testing.T) string { return newTLSServer(t, ok).URL }},
 		{"TLS spoken to a plain server", func(t *testing.T) string {
 			return strings.Replace(newServer(t, ok).URL, "http:", "https:", 1)
 		}},
@@ -104,7 +104,7 @@ func TestNoErrorTellsASecret(t *testing.T) {
 				http.Redirect(w, r, r.URL.String(), http.StatusTemporaryRedirect)
 			}).URL
 		}},
-		{"an answer that is not HTTP", func(t *testing.T) string {
+		{"a response that is not HTTP", func(t *testing.T) string {
 			return newServer(t, func(_ int, w http.ResponseWriter, r *http.Request) {
 				conn, _, err := w.(http.Hijacker).Hijack()
 				if err != nil {
@@ -168,7 +168,7 @@ func TestNoErrorTellsASecret(t *testing.T) {
 	}
 }
 
-func TestNoBadConnectionStringIsTold(t *testing.T) {
+func TestNoBadConnectionStringIsShown(t *testing.T) {
 	for _, test := range []struct{ name, text string }{
 		{"a bare key", accountKey},
 		{"a bare SAS", sasQuery},
@@ -194,7 +194,7 @@ func TestNoBadConnectionStringIsTold(t *testing.T) {
 }
 
 // A secret that was put into the wrong place is not repeated either.
-func TestNoMisplacedSecretIsTold(t *testing.T) {
+func TestNoMisplacedSecretIsShown(t *testing.T) {
 	for _, text := range []string{
 		connectionString("https://account.blob.core.windows.net"),
 		string(sasString("https://account.blob.core.windows.net")),

@@ -74,9 +74,9 @@ func clockOff(d time.Duration) string {
 	return "Date: " + time.Now().Add(d).UTC().Format(http.TimeFormat)
 }
 
-// rushstack#3270: each refusal is one line that names the case and what mends it.
-// The names with "token" are of servers with TLS.
-func TestF24EachRefusalSaysWhatMendsIt(t *testing.T) {
+// rushstack#3270: each refusal is one line that names the case and its fix. The cases
+// with "token" use servers with TLS.
+func TestF24EachRefusalNamesItsFix(t *testing.T) {
 	const (
 		get, put = "get", "put"
 		makeRC   = "create another with `az storage container generate-sas --account-name account --name results --permissions rc --https-only"

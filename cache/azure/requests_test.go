@@ -175,8 +175,8 @@ func hangUp(t *testing.T, w http.ResponseWriter) {
 	_ = conn.Close() // it is what the test is about
 }
 
-// The first try did store the blob, but nobody heard of it.
-func TestLostAnswerOfPut(t *testing.T) {
+// The first try stored the blob, but its response was lost.
+func TestLostResponseOfPut(t *testing.T) {
 	for _, test := range []struct {
 		status int
 		code   string
@@ -203,7 +203,7 @@ func TestLostAnswerOfPut(t *testing.T) {
 	}
 }
 
-func TestBodyThatCannotBeTakenUp(t *testing.T) {
+func TestBodyThatCannotBeRewound(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		status int
@@ -243,7 +243,7 @@ func TestBodyThatCannotBeTakenUp(t *testing.T) {
 	}
 }
 
-// closedPort is the URL of a port where nobody listens.
+// closedPort is the URL of a port without a listener.
 func closedPort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -300,7 +300,7 @@ func TestTimeoutOfTheConnection(t *testing.T) {
 	}
 }
 
-func TestCancelWhileWaitingForTheAnswer(t *testing.T) {
+func TestCancelWhileWaitingForTheResponse(t *testing.T) {
 	asked, done := make(chan struct{}), make(chan struct{})
 	s := newServer(t, func(int, http.ResponseWriter, *http.Request) {
 		close(asked)

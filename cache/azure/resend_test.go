@@ -14,9 +14,9 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
-// An answer that comes before the body is sent ends the sending, of which the
-// next try must get nothing; and no limit is over later.
-func TestAnswerBeforeTheBodyIsSent(t *testing.T) {
+// A response before the end of the body stops sending it. The next try gets the whole
+// body, and no time limit expires later.
+func TestResponseBeforeTheBodyIsSent(t *testing.T) {
 	content := strings.Repeat("0123456789abcdef", 2<<20)
 	w := listen(t, func(w *wire, conn *net.TCPConn) {
 		request, _, err := w.request(conn)
@@ -125,7 +125,7 @@ func (w waiting) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-func TestResetsAreTriedAgain(t *testing.T) {
+func TestResetsAreRetried(t *testing.T) {
 	for name, request := range map[string]func(*testing.T, cache.Blobs) error{
 		"get": func(t *testing.T, blobs cache.Blobs) error { _, err := get(t, blobs, "a"); return err },
 		"put": func(t *testing.T, blobs cache.Blobs) error { return put(t, blobs, "a", "content") },

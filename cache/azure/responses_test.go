@@ -12,7 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
 )
 
-// outcome is what the layers above see of an answer.
+// outcome is how the layers above see an error.
 type outcome string
 
 const (
@@ -43,7 +43,7 @@ func outcomeOf(err error) outcome {
 	}
 }
 
-func TestAnswers(t *testing.T) {
+func TestResponses(t *testing.T) {
 	const none = "" // no x-ms-error-code, as from a proxy
 	for _, test := range []struct {
 		status            int
@@ -162,8 +162,8 @@ func TestF06MissWithAnyBody(t *testing.T) {
 	}
 }
 
-// The texts that users act upon.
-func TestErrorTexts(t *testing.T) {
+// The lines that users act on.
+func TestErrorLines(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		status int
@@ -190,7 +190,7 @@ func TestErrorTexts(t *testing.T) {
 	}
 }
 
-// What is about rights is told from what is about the credential or the network.
+// Errors about permissions differ from those about the credential or the network.
 func TestNotPermitted(t *testing.T) {
 	for code, want := range map[string]bool{
 		"AuthorizationPermissionMismatch":    true,

@@ -12,7 +12,7 @@ import (
 )
 
 // What breaks is asked for again from where it broke, and nothing else is.
-func TestPartThatBreaksIsTakenUpAgain(t *testing.T) {
+func TestBrokenPartIsRetried(t *testing.T) {
 	content := random(25000)
 	for _, part := range []int{0, 1000, 1300, 2500, 24700} {
 		for _, breaks := range []int{1, 2} {
@@ -31,7 +31,7 @@ func TestPartThatBreaksIsTakenUpAgain(t *testing.T) {
 					t.Errorf("got %d bytes, %v; want the %d", len(got), err, len(content))
 				}
 				if got, want := len(s.seen()), countParts(len(content), small)+breaks; got != want || broken.Load() != int64(breaks) {
-					t.Errorf("got %d requests, %d of which broke, want %d and %d", got, broken.Load(), want, breaks)
+					t.Errorf("got %d requests, %d broken, want %d and %d", got, broken.Load(), want, breaks)
 				}
 				for _, r := range s.seen()[1:] {
 					if got := r.header.Get("If-Match"); got != blobTag {
@@ -161,8 +161,8 @@ func TestPartThatIsRefusedFirst(t *testing.T) {
 	}
 }
 
-// What is wrong with a part is told where its bytes would be.
-func TestPartThatCannotBeHad(t *testing.T) {
+// An error of a part is reported where its bytes would be.
+func TestPartThatCannotBeRead(t *testing.T) {
 	content := random(5000)
 	const at = 1900
 	refuse := func(status int, code string) func(*ask) {

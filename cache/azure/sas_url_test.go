@@ -88,8 +88,8 @@ func TestAnonymousReading(t *testing.T) {
 	}
 }
 
-// What a container that is not public answers to nobody says that somebody has to
-// sign in, whatever its words.
+// An anonymous request that a private container rejects leads to the advice to sign in,
+// whatever the words of the response.
 func TestAnonymousReadingThatIsRefused(t *testing.T) {
 	for _, test := range []struct {
 		status int
@@ -116,8 +116,8 @@ func TestAnonymousReadingThatIsRefused(t *testing.T) {
 	}
 }
 
-// The same answers to somebody who is signed in are about his rights.
-func TestRefusalOfSomebody(t *testing.T) {
+// With an identity, the same responses are about its permissions.
+func TestRefusalOfAnIdentity(t *testing.T) {
 	s := newTLSServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
 		fail(w, http.StatusForbidden, "AuthorizationFailure")
 	})
@@ -153,8 +153,8 @@ func TestAccountOfACloud(t *testing.T) {
 	}
 }
 
-// Who waits for a sign-in and gives up gets his own reason.
-func TestRequestThatIsGivenUpDuringASignIn(t *testing.T) {
+// A request that is cancelled during a sign-in gets its own reason.
+func TestRequestThatIsCancelledDuringASignIn(t *testing.T) {
 	s := newTLSServer(t, ok)
 	c := signedIn(t, s, lasting(1<<40))
 	ctx, cancel := context.WithCancel(t.Context())

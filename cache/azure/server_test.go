@@ -37,8 +37,7 @@ type server struct {
 	requests []recorded
 }
 
-// newServer starts a server. Its answer gets the number of the request,
-// counted from 0.
+// newServer starts a server. Its handler gets the number of the request, counted from 0.
 func newServer(t *testing.T, answer func(n int, w http.ResponseWriter, r *http.Request)) *server {
 	t.Helper()
 	s := newUnstarted(t, answer)

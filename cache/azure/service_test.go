@@ -143,8 +143,8 @@ func TestServicePathCondition(t *testing.T) {
 	}
 }
 
-// The first try has stored the blob, but nobody heard of it.
-func TestServiceLosesAnAnswer(t *testing.T) {
+// The first try stored the blob, but its response was lost.
+func TestServiceLosesAResponse(t *testing.T) {
 	service, text := startService(t)
 	service.AddFault(faults.Fault{Method: http.MethodPut, Times: 1, Action: faults.Lose})
 	c := openService(t, text)

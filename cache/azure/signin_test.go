@@ -104,8 +104,8 @@ func TestTokenThatIsRevoked(t *testing.T) {
 func TestSignInThatFails(t *testing.T) {
 	s := newTLSServer(t, ok)
 	signIn := &credential{sign: func(context.Context, int64) (azcore.AccessToken, error) {
-		// What azidentity returns holds an answer of the sign-in service, which
-		// says nothing about blobs.
+		// The error of azidentity contains a response of the sign-in service, which says
+		// nothing about blobs.
 		return azcore.AccessToken{}, fmt.Errorf("no tenant: %w", &azcore.ResponseError{StatusCode: 404, ErrorCode: "BlobNotFound"})
 	}}
 	c := signedIn(t, s, signIn)

@@ -100,9 +100,9 @@ func (n *nat) forget(resets bool) {
 	n.resets = resets
 }
 
-// A kept connection that has died is no trouble of the storage: one request more on a
-// fresh one, whatever the request is, and however many have died.
-func TestConnectionsThatWereForgotten(t *testing.T) {
+// A dead idle connection is not an error of the storage. It costs one more request on a
+// new connection, for any request and any number of dead connections.
+func TestConnectionsThatDiedUnseen(t *testing.T) {
 	const kept = 8
 	for name, test := range map[string]struct {
 		reset bool
@@ -166,7 +166,7 @@ func TestConnectionsThatWereForgotten(t *testing.T) {
 }
 
 // What was sent in vain on a fresh connection is not sent again: the server is silent.
-func TestFreshConnectionIsNotDoubted(t *testing.T) {
+func TestNewConnectionIsNotDoubted(t *testing.T) {
 	w := listen(t, silent(""))
 	c := w.container(t, short)
 	_, err := get(t, c, "a")
@@ -177,7 +177,7 @@ func TestFreshConnectionIsNotDoubted(t *testing.T) {
 }
 
 // The connection that was opened in advance may have died before its first request.
-func TestSpareConnectionThatWasForgotten(t *testing.T) {
+func TestSpareConnectionThatDiedUnseen(t *testing.T) {
 	s := newServer(t, ok)
 	n := newNAT(t, s.Listener.Addr().String())
 	client := transport.New(ample, transport.Environment{})
@@ -198,7 +198,7 @@ func TestSpareConnectionThatWasForgotten(t *testing.T) {
 
 // A server that was slow once on a connection that was idle is asked twice, and has its
 // whole time then.
-func TestSlowServerHasItsTime(t *testing.T) {
+func TestSlowServerIsNotDoubted(t *testing.T) {
 	slow := ample.FirstByte / 2
 	s := newServer(t, func(n int, w http.ResponseWriter, r *http.Request) {
 		if n > 0 {

@@ -13,7 +13,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/download"
 )
 
-// tasks of a run, of which so many are read at once.
+// tasks of a run; this many are read at once.
 const (
 	tasks   = 60
 	readers = 4

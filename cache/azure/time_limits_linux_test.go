@@ -51,13 +51,13 @@ func TestLimitOfTheConnection(t *testing.T) {
 
 // What is not sent is not taken by the system either: else a line that is slow
 // looks like one that stalls.
-func TestLittleIsTakenThatIsNotSent(t *testing.T) {
+func TestUnsentBytesAreFew(t *testing.T) {
 	w := listen(t, silent(""))
 	body := &taken{Reader: strings.NewReader(strings.Repeat("x", 64<<20))}
 	err := w.container(t, short).Put(t.Context(), "a", body, cache.Metadata{})
 	checkLimit(t, err, "no data was transferred", "stall")
 	if got := body.bytes.Load(); got == 0 || got > 1<<20 {
-		t.Errorf("got %d bytes taken of which nobody has read one, want some and at most 1 MiB", got)
+		t.Errorf("got %d bytes taken before one was read, want some and at most 1 MiB", got)
 	}
 }
 

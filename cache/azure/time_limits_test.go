@@ -57,10 +57,10 @@ func TestLimits(t *testing.T) {
 		put       int // bytes; 0: get
 		what, key string
 	}{
-		"no answer to a get":              {silent(""), 0, "no response", "firstByte"},
-		"half of the header of an answer": {silent("HTTP/1.1 200 OK\r\nContent-Le"), 0, "no response", "firstByte"},
-		"no answer to a put":              {silent(""), 1000, "no response", "stall + azure.timeouts.firstByte"},
-		"nobody reads the body of a put":  {silent(""), 64 << 20, "no data was transferred", "stall"},
+		"no response to a get":          {silent(""), 0, "no response", "firstByte"},
+		"half of a response header":     {silent("HTTP/1.1 200 OK\r\nContent-Le"), 0, "no response", "firstByte"},
+		"no response to a put":          {silent(""), 1000, "no response", "stall + azure.timeouts.firstByte"},
+		"the body of a put is not read": {silent(""), 64 << 20, "no data was transferred", "stall"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -175,7 +175,7 @@ func TestSlowTransfers(t *testing.T) {
 }
 
 // A reader may take its time: it unpacks, perhaps onto a slow disk.
-func TestReaderThatTakesItsTime(t *testing.T) {
+func TestSlowReader(t *testing.T) {
 	s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, strings.Repeat("x", 10<<20))
 	})

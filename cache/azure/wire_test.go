@@ -81,7 +81,7 @@ func (w *wire) request(conn net.Conn) (*http.Request, *bufio.Reader, error) {
 	return request, in, err
 }
 
-// silent reads a request's header, sends a text and then nothing more.
+// silent reads a request's header, sends a string and then nothing more.
 func silent(text string) func(*wire, *net.TCPConn) {
 	return func(w *wire, conn *net.TCPConn) {
 		request, _, err := w.request(conn)

@@ -16,12 +16,12 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Authority is as much of Microsoft Entra ID as gives tokens to apps: what the
-// Microsoft Authentication Library asks of the authority in AZURE_AUTHORITY_HOST.
-// It has to be served with TLS. Its tokens are good for `azurite --oauth basic`,
-// which looks at their claims only.
+// Authority is as much of Microsoft Entra ID as apps need to get tokens: what the
+// Microsoft Authentication Library requests from AZURE_AUTHORITY_HOST. It has to be
+// served with TLS. `azurite --oauth basic` accepts its tokens, because it checks only
+// their claims.
 type Authority struct {
-	// Life is how long tokens are good; 0 stands for an hour.
+	// Life is how long tokens are valid; 0 means an hour.
 	Life time.Duration
 
 	key *ecdsa.PrivateKey
@@ -31,7 +31,7 @@ type Authority struct {
 	requests []url.Values
 }
 
-// NewAuthority returns one that gives a token to everybody.
+// NewAuthority returns an authority that issues a token for every request.
 func NewAuthority() *Authority {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -40,15 +40,15 @@ func NewAuthority() *Authority {
 	return &Authority{key: key}
 }
 
-// Refuse lets it answer requests for tokens with an error such as
-// "AADSTS7000215: Invalid client secret provided."; "" ends that.
+// Refuse makes it reject token requests with an error such as "AADSTS7000215: Invalid
+// client secret provided."; "" ends that.
 func (a *Authority) Refuse(description string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.refusal = description
 }
 
-// Requests returns the forms of the requests for tokens so far.
+// Requests returns the forms of the token requests so far.
 func (a *Authority) Requests() []url.Values {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -98,7 +98,7 @@ func (a *Authority) issueToken(w http.ResponseWriter, r *http.Request, tenant st
 	})
 }
 
-// token returns a token for storage, given to an app.
+// token returns a token for storage, issued to an app.
 func (a *Authority) token(tenant, app string, life time.Duration) string {
 	now := time.Now()
 	token := jwt.NewWithClaims(jwt.SigningMethodES256, jwt.MapClaims{
@@ -116,5 +116,5 @@ func (a *Authority) token(tenant, app string, life time.Duration) string {
 func writeJSON(w http.ResponseWriter, status int, value any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(value) // a client that is gone wants none
+	_ = json.NewEncoder(w).Encode(value) // the client may have gone
 }

@@ -13,11 +13,11 @@ type Blob struct {
 	Body     []byte
 	Metadata http.Header // without prefix: names such as Sha256
 	ETag     string      // given by the service
-	Modified time.Time   // zero in Put: now
+	Modified time.Time   // in Put, zero means now
 }
 
-// Put stores a blob, whatever is there. The service keeps the body, which must
-// not be changed any more.
+// Put stores a blob, and replaces any other. The service keeps the body, which must not
+// be changed afterwards.
 func (s *Service) Put(container, name string, b Blob) error {
 	sent := make(http.Header, len(b.Metadata))
 	for key, values := range b.Metadata {
@@ -35,7 +35,7 @@ func (s *Service) Put(container, name string, b Blob) error {
 	return nil
 }
 
-// Blob returns a copy of a blob. It reports false where there is none.
+// Blob returns a copy of a blob, or false if there is none.
 func (s *Service) Blob(container, name string) (b Blob, ok bool) {
 	s.store.mu.RLock()
 	defer s.store.mu.RUnlock()
@@ -54,8 +54,8 @@ func (s *Service) Blob(container, name string) (b Blob, ok bool) {
 	return b, true
 }
 
-// Archive moves a blob to the archive tier, if it is there: its properties can be read and
-// it can be deleted, and nothing else
+// Archive moves a blob to the archive tier, if it exists. Then only its properties can be
+// read and it can be deleted
 // (learn.microsoft.com/azure/storage/blobs/access-tiers-overview#archive-access-tier).
 func (s *Service) Archive(container, name string) {
 	s.store.mu.Lock()
@@ -70,7 +70,7 @@ func (s *Service) Archive(container, name string) {
 	there.blobs[name] = &moved
 }
 
-// Remove removes a blob, if it is there.
+// Remove removes a blob, if it exists.
 func (s *Service) Remove(container, name string) {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
@@ -79,7 +79,7 @@ func (s *Service) Remove(container, name string) {
 	}
 }
 
-// Names are those of all blobs of a container, sorted.
+// Names returns the names of all blobs of a container, sorted.
 func (s *Service) Names(container string) []string {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// refuseBlocks refuses who may not write; to create is not enough.
+// refuseBlocks refuses callers that may not write; permission to create is not enough.
 func (c *call) refuseBlocks(bool) (response, bool) {
 	rights := c.rights()
 	return notPermitted, !rights.Write || !rights.mayWriteTo(c.name)

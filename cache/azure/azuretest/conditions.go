@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// conditions are the headers of a request that make it depend on the blob
+// conditions are the conditional headers of a request
 // (learn.microsoft.com/rest/api/storageservices/specifying-conditional-headers-for-blob-service-operations).
 type conditions struct {
 	match, noneMatch               []string
@@ -32,7 +32,7 @@ func etags(list string) (all []string) {
 	return all
 }
 
-// A time that is none is no condition (RFC 9110, 13.1.3).
+// An invalid time is ignored (RFC 9110, 13.1.3).
 func parseTime(text string) *time.Time {
 	if t, err := http.ParseTime(text); err == nil {
 		return &t
@@ -46,25 +46,24 @@ func has(list []string, b *blob) bool {
 	return slices.Equal(list, anyETag) || slices.Contains(list, strings.Trim(b.etag, `"`))
 }
 
-// outdated reports whether the blob is not, or no longer, what is wanted.
+// outdated reports whether the blob is not, or no longer, the wanted one.
 func (c conditions) outdated(b *blob) bool {
 	return c.match != nil && !has(c.match, b) || c.unmodifiedSince != nil && b.modified.After(*c.unmodifiedSince)
 }
 
-// unmodified reports whether the blob is still what it must not be: neither has
-// it another ETag, nor was it modified.
+// unmodified reports whether the blob is still the unwanted one: it has the same ETag and
+// was not modified.
 func (c conditions) unmodified(b *blob) bool {
 	other := c.noneMatch != nil && !has(c.noneMatch, b)
 	later := c.modifiedSince != nil && b.modified.After(*c.modifiedSince)
 	return (c.noneMatch != nil || c.modifiedSince != nil) && !other && !later
 }
 
-// refuseRead refuses to read a blob whose conditions do not hold; b is what is
-// there, or nil.
+// refuseRead refuses a read whose conditions do not hold; b is the blob, or nil.
 func refuseRead(h http.Header, b *blob) (refusal response, refused bool) {
 	c := conditionsOf(h)
 	switch {
-	case slices.Equal(c.noneMatch, anyETag): // to read what is not there
+	case slices.Equal(c.noneMatch, anyETag): // a read of a blob that must not exist
 		return failure(http.StatusBadRequest, "UnsatisfiableCondition"), true
 	case b == nil:
 		return conditionNotMet, c.match != nil // as Azurite does; Azure's page does not say
@@ -79,8 +78,8 @@ func refuseRead(h http.Header, b *blob) (refusal response, refused bool) {
 	}
 }
 
-// refuseChange refuses to write or delete a blob whose conditions do not hold; b
-// is what is there, or nil.
+// refuseChange refuses a write or delete whose conditions do not hold; b is the blob, or
+// nil.
 func refuseChange(h http.Header, b *blob) (refusal response, refused bool) {
 	c := conditionsOf(h)
 	switch {

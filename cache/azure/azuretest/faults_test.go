@@ -16,7 +16,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 )
 
-// try sends a request of which something may fail.
+// try sends a request that may fail.
 func (on target) try(ctx context.Context, t *testing.T, method, name, body string) (*http.Response, error) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, method, on.account+"/"+on.container+"/"+name, strings.NewReader(body))
@@ -214,7 +214,7 @@ func TestHoldForATime(t *testing.T) {
 	}
 }
 
-// Who goes away while he is held has not asked for anything.
+// A client that goes away while its request is held has changed nothing.
 func TestHoldOfAClientThatGoes(t *testing.T) {
 	service, _ := start(t, azuretest.Options{})
 	fault := service.AddFault(faults.Fault{Action: faults.Hold})

@@ -7,11 +7,11 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 )
 
-// AddFault puts a fault in force. What several say is done by the first.
+// AddFault activates a fault. If several match a request, the first one applies.
 func (s *Service) AddFault(fault faults.Fault) *faults.Rule { return s.faults.Add(fault) }
 
-// breakUpload breaks off in the body of the request. It reports false where
-// there is nothing to break.
+// breakUpload breaks off in the body of the request. It returns false if there is nothing
+// to break.
 func (c *call) breakUpload(rule *faults.Rule) bool {
 	if !rule.BreaksBody() || c.r.ContentLength >= 0 && c.r.ContentLength <= rule.After {
 		return false
@@ -23,7 +23,7 @@ func (c *call) breakUpload(rule *faults.Rule) bool {
 	return true
 }
 
-// breakOff ends the connection in the middle of a body.
+// breakOff closes the connection in the middle of a body.
 func (c *call) breakOff(rule *faults.Rule) {
 	switch rule.Action {
 	case faults.ResetBody:
@@ -36,12 +36,12 @@ func (c *call) breakOff(rule *faults.Rule) {
 	}
 }
 
-// abort ends the connection.
+// abort closes the connection.
 func (c *call) abort() {
 	panic(http.ErrAbortHandler)
 }
 
-// reset ends the connection so that the client sees a reset.
+// reset closes the connection so that the client sees a reset.
 func (c *call) reset() {
 	connection, _, err := http.NewResponseController(c.w).Hijack()
 	if err != nil {

@@ -252,7 +252,7 @@ func TestInvalidRequests(t *testing.T) {
 	})
 }
 
-// crc is Azure's CRC64 of a text.
+// crc is Azure's CRC64 of a string.
 func crc(text string) string {
 	sum := crc64.Checksum([]byte(text), crc64.MakeTable(0x9A6C9329AC4BC9B5))
 	return base64.StdEncoding.EncodeToString(binary.LittleEndian.AppendUint64(nil, sum))
@@ -314,7 +314,7 @@ func TestBlocks(t *testing.T) {
 	})
 }
 
-// Last-Modified is told in seconds.
+// Last-Modified is in seconds.
 func TestLastModified(t *testing.T) {
 	onBoth(t, func(t *testing.T, on target) {
 		text := on.must(t, http.MethodPut, fresh(), "", nil, "x").header.Get("Last-Modified")

@@ -34,7 +34,7 @@ func (c *call) getBlob() response {
 	return c.content(b)
 }
 
-// content is a blob, or the range of it that is asked for.
+// content is a blob, or the requested range of it.
 func (c *call) content(b *blob) response {
 	asked := rangeOf(c.r.Header)
 	if asked == "" || c.r.Method == http.MethodHead { // Get Blob Properties knows no ranges
@@ -60,10 +60,10 @@ func (c *call) content(b *blob) response {
 	return c.withDigest(a)
 }
 
-// maxRangeDigest is the longest range whose digest can be asked for.
+// maxRangeDigest is the longest range with a digest.
 const maxRangeDigest = 4 << 20
 
-// withDigest adds the MD5 of a range where it is asked for.
+// withDigest adds the MD5 of a range if the request wants it.
 func (c *call) withDigest(a response) response {
 	if !strings.EqualFold(c.r.Header.Get("x-ms-range-get-content-md5"), "true") {
 		return a
@@ -76,7 +76,7 @@ func (c *call) withDigest(a response) response {
 	return a
 }
 
-// rangeOf is the range that headers ask for; x-ms-range goes first.
+// rangeOf is the requested range; x-ms-range takes precedence.
 func rangeOf(h http.Header) string {
 	if values := h["X-Ms-Range"]; len(values) > 0 {
 		return values[0]
@@ -84,7 +84,7 @@ func rangeOf(h http.Header) string {
 	return h.Get("Range")
 }
 
-// parseRange reads bytes=FROM-TO and bytes=FROM-, the forms that Azure knows.
+// parseRange reads bytes=FROM-TO and bytes=FROM-, the forms that Azure accepts.
 func parseRange(text string) (from, to int64, ok bool) {
 	text, ok = strings.CutPrefix(text, "bytes=")
 	first, last, dash := strings.Cut(text, "-")

@@ -14,11 +14,10 @@ import (
 	"unicode/utf8"
 )
 
-// maxResults is the most blobs of one page, and what a page has when it is not
-// said.
+// maxResults is the most blobs of one page, and the default.
 const maxResults = 5000
 
-// page is one List Blobs.
+// page is one List Blobs request.
 type page struct {
 	prefix, marker, delimiter string
 	limit                     int
@@ -26,7 +25,7 @@ type page struct {
 	asked                     string // maxresults, as it was sent
 }
 
-// The parameters of a list that would change what it says, and do not here.
+// Parameters that would change a list; they are not implemented.
 var unsupportedParameters = []string{"endbefore", "showonly", "startfrom"}
 
 // parsePage reads the query of a list.
@@ -77,7 +76,7 @@ func (c *call) list() response {
 		return refusal
 	}
 	s := &c.service.store
-	s.mu.Lock() // the sorted names may have to be made
+	s.mu.Lock() // it may have to sort the names
 	defer s.mu.Unlock()
 	container, _ := c.find()
 	if container == nil {
@@ -90,7 +89,7 @@ func (c *call) list() response {
 	}
 }
 
-// sorted are the names of the blobs. The caller holds the lock.
+// sorted returns the names of the blobs. The caller holds the lock.
 func (c *container) sorted() []string {
 	if c.names == nil {
 		c.names = make([]string, 0, len(c.blobs))
@@ -138,8 +137,7 @@ func (p page) write(c *container, name, endpoint, marker string) []byte {
 	return b.Bytes()
 }
 
-// folder is what stands for a blob, and all others whose names begin so, where the
-// list has a delimiter.
+// folder is the entry for all blobs whose names begin so, in a list with a delimiter.
 func (p page) folder(name string) (folder string, ok bool) {
 	if p.delimiter == "" {
 		return "", false
@@ -173,7 +171,7 @@ func (p page) writeBlob(b *bytes.Buffer, name string, there *blob) {
 	if p.metadata {
 		b.WriteString("<Metadata>")
 		for _, header := range there.metadata {
-			// Its case is lost on the way here; what we write is lower-case.
+			// HTTP loses the case; we write lower case only.
 			writeElement(b, strings.ToLower(header[len(metadataPrefix):]), there.header[header][0])
 		}
 		b.WriteString("</Metadata>")

@@ -207,7 +207,7 @@ func TestListOfManyBlobs(t *testing.T) {
 }
 
 // A parameter that would change the list must not be passed over.
-func TestListsThatAreNone(t *testing.T) {
+func TestResponsesThatAreNoLists(t *testing.T) {
 	_, on := start(t, azuretest.Options{})
 	for query, want := range map[string]string{
 		"include=metadata,tags": "501 NotImplemented",

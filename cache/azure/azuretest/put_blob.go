@@ -27,7 +27,7 @@ func (c *call) putBlob() response {
 	return c.commit(b, c.refuseWrite)
 }
 
-// commit stores a blob unless it is refused, or its conditions do not hold.
+// commit stores a blob unless it is refused or its conditions do not hold.
 func (c *call) commit(b *blob, refuse func(exists bool) (response, bool)) response {
 	s := &c.service.store
 	s.mu.Lock()
@@ -57,8 +57,8 @@ func created(header http.Header, stored bool) response {
 // Azure's polynomial (azcore calls it shared.CRC64Polynomial).
 var crcTable = crc64.MakeTable(0x9A6C9329AC4BC9B5)
 
-// refuseDigest refuses a body that is not what its digests say. That of the blob
-// is checked where the body is the blob.
+// refuseDigest refuses a body that does not match its digests. The blob's digest is
+// checked if the body is the whole blob.
 func (c *call) refuseDigest(isBlob bool) (response, bool) {
 	names := []string{"Content-Md5"}
 	if isBlob {

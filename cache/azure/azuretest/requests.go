@@ -14,15 +14,15 @@ type requestLog struct {
 	list []*Request
 }
 
-// Request is a request that the service has got.
+// Request is a request to the service.
 type Request struct {
 	Method string
 	Path   string // of the URL, decoded
 	Query  string // as it was sent
 	Range  string // x-ms-range, or else Range
 	Header http.Header
-	Status int           // 0: it got no answer, or not yet
-	Fault  faults.Action // what was done instead, if anything
+	Status int           // 0 without a response, or before it
+	Fault  faults.Action // the fault that was applied
 }
 
 func (l *requestLog) add(r *http.Request) *Request {
@@ -70,7 +70,7 @@ func (l *requestLog) take() []Request {
 	return requests
 }
 
-// Requests are the last requests, in the order in which they came.
+// Requests returns the last requests, in the order of their arrival.
 func (s *Service) Requests() []Request {
 	s.requests.mu.Lock()
 	defer s.requests.mu.Unlock()

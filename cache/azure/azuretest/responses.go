@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// response is what a request is answered with.
+// response is the response to a request.
 type response struct {
 	status int
 	code   string      // of an error
-	header http.Header // added to those of every answer; may be shared
-	extra  http.Header // as well, and instead of them
+	header http.Header // added to those of every response; may be shared
+	extra  http.Header // added as well; takes precedence
 	body   [][]byte    // in pieces, so that nothing is copied
-	length int64       // of the body; of what the body would be to a HEAD
-	stored bool        // the request has written a blob
+	length int64       // of the body; for HEAD, of the body that GET would have
+	stored bool        // the request wrote a blob
 }
 
 func failure(status int, code string) response { return response{status: status, code: code} }
 
-// The failures that more than one operation has.
+// Failures of more than one operation.
 var (
 	notImplemented    = failure(http.StatusNotImplemented, "NotImplemented")
 	containerNotFound = failure(http.StatusNotFound, "ContainerNotFound")
@@ -34,7 +34,7 @@ var (
 
 func invalidHeader() response { return failure(http.StatusBadRequest, "InvalidHeaderValue") }
 
-// messages are Azure's for the codes that people meet; the others get their code.
+// messages are Azure's for common codes; other codes are their own message.
 var messages = map[string]string{
 	"AuthorizationPermissionMismatch": "This request is not authorized to perform this operation using this permission.",
 	"BlobAlreadyExists":               "The specified blob already exists.",
@@ -51,7 +51,7 @@ var messages = map[string]string{
 	"UnauthorizedBlobOverwrite":       "This request is not authorized to perform blob overwrites.",
 }
 
-// byteOrderMark stands before Azure's XML.
+// byteOrderMark precedes Azure's XML.
 const byteOrderMark = "\xef\xbb\xbf"
 
 // errorBody is the XML of an error.
@@ -68,10 +68,10 @@ func errorBody(code, requestID string) []byte {
 	return b.Bytes()
 }
 
-// defaultVersion is that of a request that names none.
+// defaultVersion is the version for a request without one.
 const defaultVersion = "2026-06-06"
 
-// begin writes status and headers of an answer.
+// begin writes status and headers of a response.
 func (c *call) begin(a *response) {
 	h := c.w.Header()
 	maps.Copy(h, a.header)
@@ -101,8 +101,7 @@ func (c *call) begin(a *response) {
 
 var serverHeader = []string{"Windows-Azure-Blob/1.0 azuretest"}
 
-// send writes an answer and returns how much of its body went out. Of a body
-// longer than limit only that much does.
+// send writes a response and returns how many bytes of its body were sent, at most limit.
 func (c *call) send(a response, limit int64) (sent int64) {
 	c.begin(&a)
 	if c.r.Method == http.MethodHead {
@@ -112,7 +111,7 @@ func (c *call) send(a response, limit int64) (sent int64) {
 		n, err := c.w.Write(part[:min(int64(len(part)), limit-sent)])
 		sent += int64(n)
 		if err != nil || sent == limit {
-			break // the client has gone, or gets no more
+			break // the client has gone, or the limit is reached
 		}
 	}
 	return sent

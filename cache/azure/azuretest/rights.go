@@ -9,19 +9,19 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 )
 
-// Caller is who sends a request, told by what it signs with; no signature is
-// checked. The zero value is everybody that has no rights of his own.
+// Caller is the sender of a request, identified by its credential; no signature is
+// checked. The zero value is every sender without permissions of its own.
 type Caller struct{ kind, secret string }
 
 const bySAS = "sas"
 
-// KeyOf is whoever signs with the key of an account.
+// KeyOf is the sender with the key of an account.
 func KeyOf(account string) Caller { return Caller{"key", account} }
 
-// SAS is whoever has a SAS with that signature, not URL-encoded.
+// SAS is the sender with this signature in its SAS, not URL-encoded.
 func SAS(sig string) Caller { return Caller{bySAS, sig} }
 
-// Bearer is whoever sends that token.
+// Bearer is the sender with this token.
 func Bearer(token string) Caller { return Caller{"bearer", token} }
 
 func callerOf(r *http.Request) Caller {
@@ -39,25 +39,25 @@ func callerOf(r *http.Request) Caller {
 	return Caller{}
 }
 
-// Rights are what a caller may do. The zero value is nothing.
+// Rights are the permissions of a caller. The zero value has none.
 type Rights struct {
 	Read bool
 	List bool
-	// Create is the right to put a blob that is not there yet, in one Put Blob:
-	// blobs/add/action of a role, c of a SAS.
+	// Create allows one Put Blob for a blob that does not exist: blobs/add/action of a role,
+	// c of a SAS.
 	Create bool
-	// Write is the right to put blobs, there or not, and blocks. It holds Create.
+	// Write allows Put Blob for any blob, and blocks. It includes Create.
 	Write  bool
 	Delete bool
-	// Manage is the right to create containers and look at them.
+	// Manage allows creating containers and reading their properties.
 	Manage bool
-	// WriteTo, where there is any, are patterns for the names of the blobs that
-	// the caller may create, write and delete, as those of the operator StringLike of
-	// role conditions: * stands for any characters, ? for one.
+	// WriteTo, if not nil, restricts the names of blobs that the caller may create, write
+	// and delete. Its patterns are those of StringLike in role conditions: * matches any
+	// characters, ? matches one.
 	WriteTo []string
 }
 
-// FullRights are those of everybody who was given no others.
+// FullRights are the default.
 func FullRights() Rights {
 	return Rights{Read: true, List: true, Create: true, Write: true, Delete: true, Manage: true}
 }
@@ -67,8 +67,7 @@ type rights struct {
 	all map[Caller]Rights
 }
 
-// Allow gives a caller these rights and no others. The zero Caller stands for
-// all who have been given none.
+// Allow sets the permissions of a caller. The zero Caller sets the default.
 func (s *Service) Allow(caller Caller, allowed Rights) {
 	s.rights.mu.Lock()
 	defer s.rights.mu.Unlock()
@@ -78,7 +77,7 @@ func (s *Service) Allow(caller Caller, allowed Rights) {
 	s.rights.all[caller] = allowed
 }
 
-// rights are what the caller of a request may do.
+// rights are the permissions of the request's caller.
 func (c *call) rights() Rights {
 	r := &c.service.rights
 	r.mu.Lock()
@@ -92,12 +91,12 @@ func (c *call) rights() Rights {
 	return FullRights()
 }
 
-// mayWriteTo reports whether a blob may be written, as far as its name goes.
+// mayWriteTo reports whether the name of a blob allows writing it.
 func (r Rights) mayWriteTo(name string) bool {
 	return r.WriteTo == nil || slices.ContainsFunc(r.WriteTo, func(pattern string) bool { return faults.Like(pattern, name) })
 }
 
-// refuseWrite refuses a Put Blob, unless the caller may do it.
+// refuseWrite refuses a Put Blob that the caller may not send.
 func (c *call) refuseWrite(exists bool) (refusal response, refused bool) {
 	rights := c.rights()
 	switch {

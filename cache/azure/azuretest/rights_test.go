@@ -43,7 +43,7 @@ func TestRights(t *testing.T) {
 		{name: "key", header: header{"Authorization": "SharedKey limited:c2ln"}, get: "200", list: denied, put: denied, overwrite: denied, block: denied, remove: denied, properties: denied},
 		{name: "role that may add only", header: header{"Authorization": "Bearer create"}, get: denied, list: denied, put: "201", overwrite: denied, block: denied, remove: denied, properties: denied},
 		{name: "role with a condition", header: header{"Authorization": "Bearer below"}, get: "200", list: "200", put: denied, overwrite: denied, block: denied, remove: denied, properties: "200"},
-		{name: "nobody", header: header{"Authorization": "Bearer none"}, get: denied, list: denied, put: denied, overwrite: denied, block: denied, remove: denied, properties: denied},
+		{name: "no permission", header: header{"Authorization": "Bearer none"}, get: denied, list: denied, put: denied, overwrite: denied, block: denied, remove: denied, properties: denied},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			name := fresh()

@@ -14,11 +14,11 @@ import (
 type Server struct {
 	URL  string // http://127.0.0.1:PORT
 	http *http.Server
-	done chan struct{} // closed: it accepts no more
+	done chan struct{} // closed when it accepts no more
 }
 
-// Start serves handler on a port of 127.0.0.1, over the network; 0 stands for
-// any port.
+// Start serves handler on a port of 127.0.0.1 over the network; port 0 means any free
+// one.
 func Start(port int, network *faults.Network, handler http.Handler) (*Server, error) {
 	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 	if err != nil {
@@ -26,7 +26,7 @@ func Start(port int, network *faults.Network, handler http.Handler) (*Server, er
 	}
 	s := &Server{
 		URL: "http://" + l.Addr().String(),
-		// Clients that break off are what tests are about.
+		// Tests break off requests on purpose.
 		http: &http.Server{Handler: handler, ErrorLog: log.New(io.Discard, "", 0)},
 		done: make(chan struct{}),
 	}
@@ -37,7 +37,7 @@ func Start(port int, network *faults.Network, handler http.Handler) (*Server, er
 	return s, nil
 }
 
-// Close ends the server and all its connections, and so what waits in a request.
+// Close closes the server and all its connections, which ends waiting requests.
 func (s *Server) Close() {
 	_ = s.http.Close() // nothing is left to be lost
 	<-s.done

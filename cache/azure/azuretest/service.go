@@ -15,15 +15,15 @@ import (
 
 // Options of a [Service].
 type Options struct {
-	// Account is the name of the account; without it, the emulator's.
+	// Account is the name of the account; the default is the emulator's.
 	Account string
-	// Containers are those that exist. Others can be created by request.
+	// Containers exist from the beginning. Requests can create others.
 	Containers []string
-	// Requests is how many requests are remembered at least; 0 stands for none.
+	// Requests is how many requests are remembered at least; 0 means none.
 	Requests int
 }
 
-// Account is the account of a [Service] that is given none.
+// Account is the default account of a [Service].
 const Account = "devstoreaccount1"
 
 // Service is a Blob service, an [http.Handler].
@@ -54,23 +54,23 @@ func New(options Options) *Service {
 // Start serves the service on a free port of 127.0.0.1.
 func (s *Service) Start() (*Server, error) { return Start(0, &s.Network, s) }
 
-// ConnectionString is one for the service at a URL, with the key of the
-// emulator, which Microsoft has published.
+// ConnectionString returns a connection string for the service at a URL, with the
+// emulator's key, which Microsoft has published.
 func (s *Service) ConnectionString(serviceURL string) string {
 	return "DefaultEndpointsProtocol=http;AccountName=" + s.account + ";AccountKey=" +
 		"Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==;" +
 		"BlobEndpoint=" + serviceURL + "/" + s.account
 }
 
-// Stats are the figures of the service.
+// Stats returns the counts of the service.
 func (s *Service) Stats() Stats {
 	stats := s.Counts()
 	stats.Blobs, stats.BytesStored = s.store.size()
 	return stats
 }
 
-// Reset forgets all blobs, the requests and the counts. Containers, rights,
-// faults and the network stay.
+// Reset removes all blobs, requests and counts. It keeps containers, permissions, faults
+// and the network.
 func (s *Service) Reset() {
 	s.store.clear()
 	s.requests.take()
@@ -83,7 +83,7 @@ type call struct {
 	w               http.ResponseWriter
 	r               *http.Request
 	id              string
-	container, name string // of what the request is about; or ""
+	container, name string // of the request; or ""
 	query           url.Values
 	body            []byte
 	caller          Caller
@@ -116,7 +116,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.Count(r, c.kind(a), int64(len(c.body)), sent)
 }
 
-// kind is what the request was, once it is answered.
+// kind is the kind of a request, once it has a response.
 func (c *call) kind(a response) Kind {
 	switch {
 	case a.stored:
@@ -136,8 +136,7 @@ func requestID(n uint64) string {
 	return "00000000-001e-0000-0000-" + digits[len(digits)-12:]
 }
 
-// locate finds out what the request is about. It reports whether that is in the
-// account.
+// locate finds the container and blob of a request. It returns false for another account.
 func (c *call) locate() bool {
 	rest, ok := strings.CutPrefix(c.r.URL.Path, "/"+c.service.account)
 	if !ok || rest != "" && rest[0] != '/' {
@@ -147,19 +146,18 @@ func (c *call) locate() bool {
 	return true
 }
 
-// maxPutBlob and maxBlock are the longest bodies of one request
+// maxPutBlob and maxBlock limit the body of a request
 // (learn.microsoft.com/azure/storage/blobs/scalability-targets).
 const (
 	maxPutBlob = 5000 << 20
 	maxBlock   = 4000 << 20
 )
 
-// receive reads the body straight to where it stays. It reports false where the
-// client has broken off.
+// receive reads the body. It returns false if the client has broken off.
 func (c *call) receive() bool {
 	length := c.r.ContentLength
 	if length < 0 || length > maxPutBlob {
-		// Refused by its length; who sends it hears of that when all is sent.
+		// It is refused for its length; the client learns that after sending it.
 		_, err := io.Copy(io.Discard, c.r.Body)
 		return err == nil
 	}
@@ -174,7 +172,7 @@ func (c *call) receive() bool {
 	return true
 }
 
-// decide is the answer, of a fault or of the service.
+// decide returns the response of a fault or of the service.
 func (c *call) decide(rule *faults.Rule, known bool) response {
 	switch {
 	case rule != nil && rule.Action == faults.Fail:
@@ -190,7 +188,7 @@ func (c *call) decide(rule *faults.Rule, known bool) response {
 	return c.response()
 }
 
-// deliver sends an answer, or as much of it as a fault lets through.
+// deliver sends a response, or as much of it as a fault allows.
 func (c *call) deliver(a response, rule *faults.Rule) (sent int64) {
 	switch {
 	case rule != nil && rule.Action == faults.Lose:
@@ -205,7 +203,7 @@ func (c *call) deliver(a response, rule *faults.Rule) (sent int64) {
 	return sent
 }
 
-// answer does what the request asks for.
+// response performs the request.
 func (c *call) response() response {
 	if length := c.r.ContentLength; length < 0 && c.r.Method == http.MethodPut {
 		return failure(http.StatusLengthRequired, "MissingContentLengthHeader")
@@ -227,8 +225,8 @@ func (c *call) response() response {
 	}
 }
 
-// unsupported are the headers that would change what a request does. (azblob
-// sends a body framed by structured messages when asked to.)
+// unsupported are headers that would change a request. (azblob can send a structured
+// body.)
 var unsupported = []string{
 	"x-ms-access-tier", "x-ms-copy-source", "x-ms-encryption-key", "x-ms-immutability-policy-mode", "x-ms-lease-id",
 	"x-ms-legal-hold", "x-ms-structured-body", "x-ms-tags",

@@ -140,7 +140,7 @@ func TestConcurrentPuts(t *testing.T) {
 	}
 }
 
-// After the end nobody is served, and nobody waits.
+// After Close, requests fail and none of them hangs.
 func TestClose(t *testing.T) {
 	service := azuretest.New(azuretest.Options{Containers: []string{"results"}})
 	server, err := service.Start()
@@ -157,9 +157,9 @@ func TestClose(t *testing.T) {
 	<-fault.Reached()
 	server.Close()
 	if err := <-done; err == nil {
-		t.Error("got an answer after the end")
+		t.Error("got a response after the end")
 	}
 	if _, err := on.try(t.Context(), t, http.MethodGet, "a", ""); err == nil {
-		t.Error("got an answer after the end")
+		t.Error("got a response after the end")
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// store has the blobs.
+// store holds the blobs.
 type store struct {
 	mu         sync.RWMutex
 	containers map[string]*container
@@ -18,31 +18,31 @@ type store struct {
 
 type container struct {
 	blobs  map[string]*blob
-	blocks map[string][]block // uncommitted, by the blob that they are to be part of
-	names  []string           // of the blobs, sorted; nil: to be made
+	blocks map[string][]block // uncommitted, by the name of their blob
+	names  []string           // of the blobs, sorted; nil if out of date
 	etag   string
 	made   time.Time
 }
 
-// blob is never changed: a new one takes its place.
+// blob is immutable; a write replaces it.
 type blob struct {
 	blocks   []block
 	size     int64
 	etag     string
 	modified time.Time   // to the second
 	created  time.Time   //
-	header   http.Header // what is sent with it beside common; shared by all answers
+	header   http.Header // sent in addition to common; shared by all responses
 	metadata []string    // the names of its headers of metadata, sorted
 	archived bool        // see [Service.Archive]
 }
 
-// block is a part of a blob; all that Put Blob has put is one without an ID.
+// block is a part of a blob. Put Blob makes one without an ID.
 type block struct {
 	id   string
 	data []byte
 }
 
-// CreateContainer creates a container. It reports false where there was one.
+// CreateContainer creates a container. It returns false if there was one.
 func (s *Service) CreateContainer(name string) bool {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
@@ -58,7 +58,7 @@ func (s *Service) CreateContainer(name string) bool {
 	return true
 }
 
-// nextETag is one that nothing has had. The caller holds the lock.
+// nextETag returns an unused ETag. The caller holds the lock.
 func (s *store) nextETag() string {
 	s.versions++
 	return fmt.Sprintf(`"0x8DE%012X"`, s.versions)
@@ -109,7 +109,7 @@ func (s *store) put(c *container, name string, b *blob) {
 	c.blobs[name] = b
 }
 
-// remove removes a blob, if it is there. The caller holds the lock.
+// remove removes a blob, if it exists. The caller holds the lock.
 func (c *container) remove(name string) {
 	delete(c.blobs, name)
 	c.names = nil
@@ -128,7 +128,7 @@ var octetStream = []string{"application/octet-stream"}
 
 const metadataPrefix = "X-Ms-Meta-"
 
-// contentHeaders are the properties that a writer may give a blob.
+// contentHeaders are the properties that a writer may set.
 var contentHeaders = map[string]string{
 	"X-Ms-Blob-Content-Type":        "Content-Type",
 	"X-Ms-Blob-Content-Encoding":    "Content-Encoding",
@@ -138,7 +138,7 @@ var contentHeaders = map[string]string{
 	"X-Ms-Blob-Content-Md5":         "Content-Md5",
 }
 
-// newBlob is a blob of the headers of a request.
+// newBlob makes a blob from the headers of a request.
 func newBlob(sent http.Header, blocks []block) *blob {
 	b := &blob{blocks: blocks, header: http.Header{"Content-Type": octetStream}}
 	for name, values := range sent {
@@ -153,7 +153,7 @@ func newBlob(sent http.Header, blocks []block) *blob {
 	return b
 }
 
-// body is a part of a blob, without a copy.
+// body returns a range of a blob, without copying.
 func (b *blob) body(from, length int64) (parts [][]byte) {
 	for _, part := range b.blocks {
 		size := int64(len(part.data))
@@ -171,8 +171,8 @@ func (b *blob) body(from, length int64) (parts [][]byte) {
 	return parts
 }
 
-// find returns the container and the blob of a request, each nil if missing.
-// The caller holds the lock.
+// find returns the container and the blob of a request, or nil. The caller holds the
+// lock.
 func (c *call) find() (*container, *blob) {
 	there := c.service.store.containers[c.container]
 	if there == nil {

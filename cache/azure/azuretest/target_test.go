@@ -28,7 +28,7 @@ type target struct {
 // header has the headers of a request, by their names.
 type header map[string]string
 
-// response is what a test wants to know of an answer.
+// response is what tests check of a response.
 type response struct {
 	method string
 	status int
@@ -139,7 +139,7 @@ func (on target) must(t *testing.T, method, name, query string, send header, bod
 	return got
 }
 
-// check compares an answer with what is wanted: "200", or "404 BlobNotFound".
+// check compares a response with what is wanted: "200", or "404 BlobNotFound".
 func (r response) check(t *testing.T, what, want string) {
 	t.Helper()
 	if got := strings.TrimSpace(itoa(r.status) + " " + r.code); got != want {

@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// throttle lets so many requests a second through.
+// throttle admits a number of requests each second.
 type throttle struct {
 	mu         sync.Mutex
-	perSecond  int // 0: no limit
+	perSecond  int // 0 means no limit
 	retryAfter time.Duration
 	second     time.Time // when the current one began
-	count      int       // in it
+	count      int       // in the current second
 }
 
-// Throttle answers 503 ServerBusy to all but the first requests of each second.
-// 0 stands for no limit. Azure sends no Retry-After, and with 0 it is not sent.
+// Throttle makes all but the first requests of each second fail with 503 ServerBusy; 0
+// means no limit. Azure sends no Retry-After; nor does this if retryAfter is 0.
 func (s *Service) Throttle(perSecond int, retryAfter time.Duration) {
 	s.throttle.mu.Lock()
 	defer s.throttle.mu.Unlock()
@@ -41,7 +41,7 @@ func (t *throttle) refuse(now time.Time) (response, bool) {
 	return busy, true
 }
 
-// retryAfter is the header, in seconds, and never less than is meant.
+// retryAfter is the header, in seconds, rounded up.
 func retryAfter(d time.Duration) http.Header {
 	if d <= 0 {
 		return nil

@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// Stats are figures of a server since its start or the last reset.
+// Stats are the counts of a server since its start or the last reset.
 type Stats struct {
 	Gets        int64 `json:"gets"`        // responded reads of blobs, whether there was one or not
 	Puts        int64 `json:"puts"`        // blobs that were written
@@ -22,12 +22,12 @@ type Stats struct {
 // Traffic counts requests. Its zero value is ready.
 type Traffic struct {
 	mu          sync.Mutex
-	counts      Stats               // but for Connections
+	counts      Stats               // except Connections
 	connections map[string]struct{} // by the address of the client
-	changed     chan struct{}       // closed at the next change; nil: nobody waits
+	changed     chan struct{}       // closed at the next change; nil if no one waits
 }
 
-// Kind is what a request was, for the counts.
+// Kind is the kind of a request in the counts.
 type Kind int
 
 // The kinds of requests, as in [Stats].
@@ -38,8 +38,7 @@ const (
 	Head
 )
 
-// Count counts a request that has been answered; in and out are the bytes of the
-// bodies.
+// Count counts a request that has a response; in and out are the sizes of the bodies.
 func (t *Traffic) Count(r *http.Request, kind Kind, in, out int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -64,7 +63,7 @@ func (t *Traffic) Count(r *http.Request, kind Kind, in, out int64) {
 	}
 }
 
-// wake wakes who waits. The caller holds the lock.
+// wake wakes waiting goroutines. The caller holds the lock.
 func (t *Traffic) wake() {
 	if t.changed != nil {
 		close(t.changed)
@@ -72,7 +71,7 @@ func (t *Traffic) wake() {
 	}
 }
 
-// Counts are the figures but for Blobs and BytesStored.
+// Counts returns all counts except Blobs and BytesStored.
 func (t *Traffic) Counts() Stats {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -81,14 +80,14 @@ func (t *Traffic) Counts() Stats {
 	return counts
 }
 
-// ResetCounts begins at zero again.
+// ResetCounts sets all counts to zero.
 func (t *Traffic) ResetCounts() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.counts, t.connections = Stats{}, nil
 }
 
-// WaitForPuts returns when n blobs have been written, or with ctx's error.
+// WaitForPuts returns when n blobs have been written, or the error of ctx.
 func (t *Traffic) WaitForPuts(ctx context.Context, n int64) error {
 	for {
 		t.mu.Lock()

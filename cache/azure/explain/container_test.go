@@ -3,7 +3,7 @@ package explain
 import "testing"
 
 // Commands name nothing else in its place: people paste them.
-func TestCommandsNameNothingElse(t *testing.T) {
+func TestCommandsContainNothingElse(t *testing.T) {
 	for _, endpoint := range []string{
 		"https://$(touch+x).blob.core.windows.net", "https://`touch`.blob.core.windows.net", "https://127.0.0.1:10000/$(touch%20x)",
 		"https://127.0.0.1:10000/-rf", "https://127.0.0.1:10000/a;b", "https://127.0.0.1:10000/%C2%9B31m",

@@ -51,7 +51,7 @@ func givingOnce(name string, life time.Duration, err error) *giver {
 	return g
 }
 
-// hanging gives nothing until it is given up.
+// hanging returns nothing until it is cancelled.
 func hanging() *giver {
 	return &giver{give: func(ctx context.Context, _ int64) (azcore.AccessToken, error) {
 		<-ctx.Done()
@@ -78,12 +78,12 @@ func outcomes(steps []Step) string {
 
 func TestChain(t *testing.T) {
 	for _, test := range []struct {
-		name     string
-		sources  []source
-		token    string
-		outcomes string
-		err      string // of what is told
-		nobody   bool
+		name      string
+		sources   []source
+		token     string
+		outcomes  string
+		err       string // part of the error
+		noneSetUp bool
 	}{
 		{"the first that works", []source{absent("a", missing("A is not set")), from("b", giving("b", time.Hour)), from("c", giving("c", time.Hour))},
 			"b-1", "a:not set up b:used", "", false},
@@ -93,7 +93,7 @@ func TestChain(t *testing.T) {
 			"b-1", "a:failed b:used", "", false},
 		{"what is wrong with a source does not end it", []source{absent("a", errors.New("a file is not there")), from("b", giving("b", time.Hour))},
 			"b-1", "a:failed b:used", "", false},
-		{"nobody", []source{absent("a", missing("A is not set")), absent("b", partly("B is not set")), absent("c", missing("C is not set"))},
+		{"no credential", []source{absent("a", missing("A is not set")), absent("b", partly("B is not set")), absent("c", missing("C is not set"))},
 			"", "a:not set up b:not set up c:not set up", "b is not set up: B is not set; not set up: a, c", true},
 		{"all fail", []source{absent("a", missing("A is not set")), from("b", refusing("AADSTS90002: no such tenant")), from("c", hanging())},
 			"", "a:not set up b:failed c:failed",
@@ -117,8 +117,8 @@ func TestChain(t *testing.T) {
 					return
 				}
 				failed, ok := errors.AsType[*Error](err)
-				if !ok || !strings.Contains(err.Error(), test.err) || failed.NoneSetUp() != test.nobody {
-					t.Errorf("got %v (nobody: %v), want %q (nobody: %v)", err, failed.NoneSetUp(), test.err, test.nobody)
+				if !ok || !strings.Contains(err.Error(), test.err) || failed.NoneSetUp() != test.noneSetUp {
+					t.Errorf("got %v (none set up: %v), want %q (none set up: %v)", err, failed.NoneSetUp(), test.err, test.noneSetUp)
 				}
 			})
 		})
@@ -145,8 +145,8 @@ func TestChainStaysWithItsSource(t *testing.T) {
 	})
 }
 
-// Who has signed in and cannot any more is not nobody: requests would go on unsigned,
-// and nothing would be said.
+// A run that was signed in does not become anonymous: its requests would go on unsigned,
+// without an error.
 func TestSourceThatIsGoneHasFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gone := from("az", givingOnce("az", time.Minute, errors.New("please run az login")))
@@ -258,7 +258,7 @@ func TestTokensThatCannotBeReplaced(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		want("") // it has expired
 		asked := it.asked.Load()
-		want("") // for a minute nobody is asked again
+		want("") // for a minute no source is tried again
 		if it.asked.Load() != asked {
 			t.Error("asked again at once")
 		}
@@ -288,7 +288,7 @@ func TestTokensThatAreRevoked(t *testing.T) {
 func TestOneLine(t *testing.T) {
 	const rule = "--------------------------------------------------------------------------------\n"
 	for _, test := range []struct{ name, text, want string }{
-		{"an answer of Entra ID", "ClientSecretCredential authentication failed. \nPOST https://login.microsoftonline.com/t/oauth2/v2.0/token\n" +
+		{"a response of Entra ID", "ClientSecretCredential authentication failed. \nPOST https://login.microsoftonline.com/t/oauth2/v2.0/token\n" +
 			rule + "RESPONSE 401: 401 Unauthorized\n" + rule + "{\n  \"error\": \"invalid_client\",\n" +
 			"  \"error_description\": \"AADSTS7000215: Invalid client secret provided. Ensure the \\\"secret\\\" is it.\\r\\nTrace ID: 1b2c3d4e-0000-1111-2222-333344445555\\r\\n" +
 			"Correlation ID: 1b2c3d4e-0000-1111-2222-333344445555\\r\\nTimestamp: 2026-11-23 01:02:03Z\",\n  \"error_codes\": [7000215]\n}\n" +

@@ -19,7 +19,7 @@ func TestCloudOfTheSignIn(t *testing.T) {
 		"china":        {"login.chinacloudapi.cn", "api://AzureADTokenExchangeChina"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newMachine(t)
 			setUps[signin.GitHubActions](w)
 			t.Setenv("AZURE_AUTHORITY_HOST", "")
 			var audience string

@@ -22,7 +22,7 @@ var planted = map[string]string{
 	"a password":         "--password hunter2hunter2",
 }
 
-// repeated is a text with all of them, controls, and much more.
+// repeated has all of them, control characters, and much more.
 func repeated() string {
 	var all strings.Builder
 	for _, secret := range planted {
@@ -56,16 +56,16 @@ func checkForeign(t *testing.T, err error, want string) {
 func TestForeignTextIsScrubbed(t *testing.T) {
 	for name, test := range map[string]struct {
 		want string
-		set  func(w *world)
+		set  func(w *machine)
 	}{
-		"stderr of az": {"azure-cli failed: ", func(w *world) {
+		"stderr of az": {"azure-cli failed: ", func(w *machine) {
 			w.tool("az", `cat "`+w.file("said", repeated())+`" >&2; exit 1`)
 		}},
-		"error_description of Entra ID": {"AADSTS7000215: ", func(w *world) {
+		"error_description of Entra ID": {"AADSTS7000215: ", func(w *machine) {
 			setUps[signin.Environment](w)
 			w.authority.Refuse("AADSTS7000215: " + repeated())
 		}},
-		"a body of the metadata address": {"managed-identity failed: ", func(w *world) {
+		"a body of the metadata address": {"managed-identity failed: ", func(w *machine) {
 			w.machine = signin.Yes
 			w.metadata = func(rw http.ResponseWriter, r *http.Request) {
 				if r.Header.Get("Metadata") == "" {
@@ -76,13 +76,13 @@ func TestForeignTextIsScrubbed(t *testing.T) {
 				_, _ = rw.Write([]byte(repeated()))
 			}
 		}},
-		"GitHub's status": {"github-actions failed: ", func(w *world) {
+		"GitHub's status": {"github-actions failed: ", func(w *machine) {
 			setUps[signin.GitHubActions](w)
 			w.t.Setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "s3cret-of-the-environment")
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newMachine(t)
 			test.set(w)
 			if name == "error_description of Entra ID" {
 				t.Setenv("AZURE_CLIENT_SECRET", planted["of the environment"])

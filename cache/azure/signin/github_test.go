@@ -9,9 +9,9 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 )
 
-// What GitHub answers without an assertion is told by its host, and no more: the
-// URL is of no use to a person, and the answer may be an assertion.
-func TestGitHubThatGivesNoAssertion(t *testing.T) {
+// If GitHub's response has no assertion, the error names only its host. The URL helps no
+// one, and the response may be an assertion.
+func TestGitHubWithoutAnAssertion(t *testing.T) {
 	answers := func(status int, body string) http.HandlerFunc {
 		return func(rw http.ResponseWriter, _ *http.Request) {
 			rw.WriteHeader(status)
@@ -19,17 +19,17 @@ func TestGitHubThatGivesNoAssertion(t *testing.T) {
 		}
 	}
 	for name, test := range map[string]struct {
-		answer http.HandlerFunc // nil: nobody listens
+		answer http.HandlerFunc // nil if nothing listens
 		want   string
 	}{
 		"a refusal":     {answers(403, "s3cret"), " responded with 403 Forbidden"},
 		"a page":        {answers(200, "<html>s3cret"), " contains none"},
 		"nothing in it": {answers(200, `{"count":0,"note":"s3cret"}`), " contains none"},
 		"too much":      {answers(200, `{"value":"`+strings.Repeat("s3cret", 20_000)+`"}`), " contains none"},
-		"nobody":        {nil, "connection refused"},
+		"no listener":   {nil, "connection refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newMachine(t)
 			setUps[signin.GitHubActions](w)
 			server := httptest.NewTLSServer(test.answer)
 			t.Cleanup(server.Close)
@@ -42,7 +42,7 @@ func TestGitHubThatGivesNoAssertion(t *testing.T) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 			if err != nil && strings.Contains(err.Error(), "s3cret") {
-				t.Errorf("too much is told: %v", err)
+				t.Errorf("it shows too much: %v", err)
 			}
 		})
 	}

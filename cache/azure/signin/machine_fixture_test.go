@@ -20,8 +20,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 )
 
-// world is a machine without identities, and what it can reach.
-type world struct {
+// machine is a machine without identities, and what it can reach.
+type machine struct {
 	t         *testing.T
 	authority *azuretest.Authority
 	entra     *httptest.Server
@@ -33,8 +33,8 @@ type world struct {
 	seen []string // host and path of every request
 }
 
-// newWorld sets the environment of the process.
-func newWorld(t *testing.T) *world {
+// newMachine sets the environment of the process.
+func newMachine(t *testing.T) *machine {
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
 		for _, prefix := range []string{"AZURE", "ACTIONS_", "GITHUB_", "SYSTEM_", "IDENTITY_", "MSI_", "IMDS_"} {
@@ -43,7 +43,7 @@ func newWorld(t *testing.T) *world {
 			}
 		}
 	}
-	w := &world{t: t, authority: azuretest.NewAuthority(), tools: t.TempDir(), machine: signin.No}
+	w := &machine{t: t, authority: azuretest.NewAuthority(), tools: t.TempDir(), machine: signin.No}
 	w.entra = httptest.NewUnstartedServer(w.authority)
 	w.entra.Config.ErrorLog = log.New(io.Discard, "", 0)
 	w.entra.StartTLS()
@@ -55,7 +55,7 @@ func newWorld(t *testing.T) *world {
 
 // Do implements [policy.Transporter]. The metadata address leads to a handler, or
 // nowhere.
-func (w *world) Do(r *http.Request) (*http.Response, error) {
+func (w *machine) Do(r *http.Request) (*http.Response, error) {
 	w.mu.Lock()
 	w.seen = append(w.seen, r.URL.Host+r.URL.Path)
 	w.mu.Unlock()
@@ -83,7 +83,7 @@ func answerOf(handler http.Handler, r *http.Request) *http.Response {
 }
 
 // has reports how many requests went to a place.
-func (w *world) has(place string) (n int) {
+func (w *machine) has(place string) (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, it := range w.seen {
@@ -95,26 +95,26 @@ func (w *world) has(place string) (n int) {
 }
 
 // tool puts a program on the path.
-func (w *world) tool(name, script string) {
+func (w *machine) tool(name, script string) {
 	w.t.Helper()
 	if err := os.WriteFile(filepath.Join(w.tools, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-// az is an Azure CLI that somebody is signed in with.
-func (w *world) az() {
+// az is an Azure CLI with a signed-in user.
+func (w *machine) az() {
 	w.tool("az", `echo '{"accessToken":"`+userToken+`","expires_on":`+fmt.Sprint(time.Now().Add(time.Hour).Unix())+`}'`)
 }
 
-func (w *world) set(variables map[string]string) {
+func (w *machine) set(variables map[string]string) {
 	for name, value := range variables {
 		w.t.Setenv(name, value)
 	}
 }
 
 // file writes a file and returns its path.
-func (w *world) file(name, content string) string {
+func (w *machine) file(name, content string) string {
 	w.t.Helper()
 	path := filepath.Join(w.t.TempDir(), name)
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
@@ -124,14 +124,14 @@ func (w *world) file(name, content string) string {
 }
 
 // signIn signs in and returns how.
-func (w *world) signIn(source string) (signin.Report, error) {
+func (w *machine) signIn(source string) (signin.Report, error) {
 	w.t.Helper()
 	tokens := w.tokens(source)
 	_, err := tokens.GetToken(w.t.Context(), signin.Storage)
 	return tokens.Report(), err
 }
 
-func (w *world) tokens(source string) *signin.Tokens {
+func (w *machine) tokens(source string) *signin.Tokens {
 	w.t.Helper()
 	tokens, err := signin.New(signin.Options{
 		Source: source,
@@ -147,7 +147,7 @@ func (w *world) tokens(source string) *signin.Tokens {
 }
 
 // github is GitHub's issuer of assertions, which numbers them.
-func (w *world) github() *httptest.Server {
+func (w *machine) github() *httptest.Server {
 	var n int
 	server := httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "bearer job" || r.URL.Query().Get("audience") != "api://AzureADTokenExchange" || r.URL.Query().Get("v") != "1" {

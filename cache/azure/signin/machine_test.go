@@ -25,20 +25,20 @@ func TestMetadataAddressNeverEndsTheChain(t *testing.T) {
 		outcome  signin.Outcome
 		requests int
 	}{
-		"401 of a sandbox":     {answers(401, ""), absent, 1},
-		"403 of Docker":        {answers(403, "unreachable"), absent, 1},
-		"404 of another cloud": {answers(404, "not found"), absent, 1},
-		"500":                  {answers(500, ""), failed, 3}, // the token is asked for twice
-		"a page of a portal":   {answers(200, "<html>Please sign in</html>"), absent, 1},
-		"a machine without":    {answers(400, `{"error":"invalid_request","error_description":"Identity not found"}`), absent, 2},
-		"nobody, swallowed":    {nil, absent, 1},
+		"401 of a sandbox":       {answers(401, ""), absent, 1},
+		"403 of Docker":          {answers(403, "unreachable"), absent, 1},
+		"404 of another cloud":   {answers(404, "not found"), absent, 1},
+		"500":                    {answers(500, ""), failed, 3}, // the token is asked for twice
+		"a page of a portal":     {answers(200, "<html>Please sign in</html>"), absent, 1},
+		"a machine without":      {answers(400, `{"error":"invalid_request","error_description":"Identity not found"}`), absent, 2},
+		"no listener, swallowed": {nil, absent, 1},
 		"a machine with nonsense": {func(rw http.ResponseWriter, r *http.Request) {
 			answers(map[bool]int{true: 404, false: 400}[r.Header.Get("Metadata") == "true"], "")(rw, r)
 		}, failed, 2},
 	} {
 		for _, client := range []string{"", "assigned to no machine"} {
 			t.Run(name+" "+client, func(t *testing.T) {
-				w := newWorld(t)
+				w := newMachine(t)
 				w.machine, w.metadata = signin.Yes, test.metadata
 				t.Setenv("AZURE_CLIENT_ID", client)
 				w.az()
@@ -62,11 +62,11 @@ func TestMetadataAddressNeverEndsTheChain(t *testing.T) {
 	}
 }
 
-// Where the metadata address leads nowhere nobody waits for it: it is not asked
-// on a machine that is none of Azure, and last where that is not known.
+// No sign-in waits for a metadata address without a listener: it is not tried on a
+// machine outside Azure, and comes last if that is unknown.
 func TestMetadataAddressIsNotAsked(t *testing.T) {
 	for machine, want := range map[signin.Likelihood]int{signin.No: 0, signin.Unknown: 0, signin.Yes: 1} {
-		w := newWorld(t)
+		w := newMachine(t)
 		w.machine = machine
 		w.az()
 		if r, err := w.signIn(""); err != nil || r.Source != signin.AzureCLI {
@@ -76,7 +76,7 @@ func TestMetadataAddressIsNotAsked(t *testing.T) {
 			t.Errorf("likelihood %d: got %d requests, want %d", machine, got, want)
 		}
 	}
-	w := newWorld(t)
+	w := newMachine(t)
 	setUps[signin.ManagedIdentity](w)
 	w.machine = signin.Unknown
 	if r, err := w.signIn(""); err != nil || r.Source != signin.ManagedIdentity {
@@ -90,7 +90,7 @@ func TestMetadataAddressIsNotAsked(t *testing.T) {
 
 // The services of App Service, Cloud Shell and others are named by variables.
 func TestManagedIdentityOfAService(t *testing.T) {
-	w := newWorld(t)
+	w := newMachine(t)
 	service := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("X-IDENTITY-HEADER") != "header" || r.URL.Query().Get("client_id") != app {
 			http.Error(rw, "no", http.StatusForbidden)

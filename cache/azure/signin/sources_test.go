@@ -38,19 +38,19 @@ var userToken = func() string {
 }()
 
 // setUps make each source usable.
-var setUps = map[string]func(w *world){
-	signin.Environment: func(w *world) {
+var setUps = map[string]func(w *machine){
+	signin.Environment: func(w *machine) {
 		w.set(map[string]string{"AZURE_TENANT_ID": tenant, "AZURE_CLIENT_ID": app, "AZURE_CLIENT_SECRET": "s3cret"})
 	},
-	signin.WorkloadIdentity: func(w *world) {
+	signin.WorkloadIdentity: func(w *machine) {
 		w.set(map[string]string{"AZURE_TENANT_ID": tenant, "AZURE_CLIENT_ID": app, "AZURE_FEDERATED_TOKEN_FILE": w.file("token", "assertion")})
 	},
-	signin.GitHubActions: func(w *world) {
+	signin.GitHubActions: func(w *machine) {
 		// One server for both, as the transport of the tests trusts one.
 		w.set(map[string]string{"AZURE_TENANT_ID": tenant, "AZURE_CLIENT_ID": app, "GITHUB_ACTIONS": "true",
 			"ACTIONS_ID_TOKEN_REQUEST_URL": w.github().URL + "/token?v=1", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "job"})
 	},
-	signin.AzurePipelines: func(w *world) {
+	signin.AzurePipelines: func(w *machine) {
 		server := httptest.NewTLSServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("Authorization") != "Bearer job" || r.URL.Query().Get("serviceConnectionId") != "connection" {
 				http.Error(rw, "no", http.StatusUnauthorized)
@@ -62,17 +62,17 @@ var setUps = map[string]func(w *world){
 		w.set(map[string]string{"SYSTEM_OIDCREQUESTURI": server.URL, "SYSTEM_ACCESSTOKEN": "job", "AZURESUBSCRIPTION_TENANT_ID": tenant,
 			"AZURESUBSCRIPTION_CLIENT_ID": app, "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID": "connection"})
 	},
-	signin.ManagedIdentity: func(w *world) {
+	signin.ManagedIdentity: func(w *machine) {
 		w.machine, w.metadata = signin.Yes, metadataOf
 		if os.Getenv("AZURE_CLIENT_ID") == "" { // the library keeps tokens by it for all tests
 			w.t.Setenv("AZURE_CLIENT_ID", "machine of "+w.t.Name())
 		}
 	},
-	signin.AzureCLI: func(w *world) { w.az() },
-	signin.AzureDeveloperCLI: func(w *world) {
+	signin.AzureCLI: func(w *machine) { w.az() },
+	signin.AzureDeveloperCLI: func(w *machine) {
 		w.tool("azd", `echo '{"token":"`+userToken+`","expiresOn":"2099-01-01T00:00:00Z"}'`)
 	},
-	signin.AzurePowerShell: func(w *world) {
+	signin.AzurePowerShell: func(w *machine) {
 		w.tool("pwsh", `echo '{"Token":"`+userToken+`","ExpiresOn":4070908800}'`)
 	},
 }
@@ -91,7 +91,7 @@ func TestF22_every_source(t *testing.T) {
 	}
 	for i, first := range order {
 		t.Run(first, func(t *testing.T) {
-			w := newWorld(t)
+			w := newMachine(t)
 			setUps[first](w)
 			for _, source := range []string{"", first} {
 				r, err := w.signIn(source)
@@ -116,7 +116,7 @@ func TestF22_every_source(t *testing.T) {
 }
 
 func TestEnvironmentWithACertificate(t *testing.T) {
-	w := newWorld(t)
+	w := newMachine(t)
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -144,9 +144,9 @@ func TestEnvironmentWithACertificate(t *testing.T) {
 	}
 }
 
-// Who asks for one source by name is told of that one.
+// If a source is configured by name, the error is about that source.
 func TestNamedSourceThatIsNotSetUp(t *testing.T) {
-	w := newWorld(t)
+	w := newMachine(t)
 	w.az()
 	_, err := w.signIn(signin.Environment)
 	const want = "environment is not set up: neither AZURE_CLIENT_SECRET nor AZURE_CLIENT_CERTIFICATE_PATH is set"
@@ -155,10 +155,9 @@ func TestNamedSourceThatIsNotSetUp(t *testing.T) {
 	}
 }
 
-// A refusal of Entra ID is told with what mends it, whether or not another
-// source works.
-func TestRefusalIsTold(t *testing.T) {
-	w := newWorld(t)
+// A refusal of Entra ID is reported with its fix, whether or not another source works.
+func TestRefusalIsReported(t *testing.T) {
+	w := newMachine(t)
 	setUps[signin.Environment](w)
 	w.authority.Refuse("AADSTS7000215: Invalid client secret provided.")
 	_, err := w.signIn("")
@@ -174,49 +173,49 @@ func TestRefusalIsTold(t *testing.T) {
 	}
 }
 
-func TestNobody(t *testing.T) {
+func TestNoCredential(t *testing.T) {
 	for _, test := range []struct {
 		name, want string
-		nobody     bool
-		set        func(w *world)
+		noneSetUp  bool
+		set        func(w *machine)
 	}{
-		{"a machine without anything", "not set up: environment, ", true, func(*world) {}},
-		{"az that nobody is signed in with", "azure-cli", true, func(w *world) {
+		{"a machine without anything", "not set up: environment, ", true, func(*machine) {}},
+		{"az without a user", "azure-cli", true, func(w *machine) {
 			w.tool("az", `echo "ERROR: Please run 'az login' to setup account." >&2; exit 1`)
 		}},
-		{"az whose sign-in has expired", "AADSTS700082: The refresh token has expired", false, func(w *world) {
+		{"az whose sign-in has expired", "AADSTS700082: The refresh token has expired", false, func(w *machine) {
 			w.tool("az", `echo "ERROR: AADSTS700082: The refresh token has expired. Run az login" >&2; exit 1`)
 		}},
-		{"az behind a proxy that looks into TLS", "(az does not read NODE_EXTRA_CA_CERTS: set REQUESTS_CA_BUNDLE to a PEM file with all certificate authorities to trust)", false, func(w *world) {
+		{"az behind a proxy that looks into TLS", "(az does not read NODE_EXTRA_CA_CERTS: set REQUESTS_CA_BUNDLE to a PEM file with all certificate authorities to trust)", false, func(w *machine) {
 			w.tool("az", `echo "ERROR: HTTPSConnectionPool(host='login.microsoftonline.com', port=443): Max retries exceeded with url: /organizations/oauth2/v2.0/token (Caused by SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self signed certificate in certificate chain (_ssl.c:997)')))" >&2; exit 1`)
 		}},
-		{"half an environment", "environment is not set up: AZURE_TENANT_ID is not set", true, func(w *world) {
+		{"half an environment", "environment is not set up: AZURE_TENANT_ID is not set", true, func(w *machine) {
 			w.set(map[string]string{"AZURE_CLIENT_ID": app, "AZURE_CLIENT_SECRET": "s3cret"})
 		}},
-		{"a job of GitHub without the right", "permissions: id-token: write", true, func(w *world) {
+		{"a job of GitHub without the right", "permissions: id-token: write", true, func(w *machine) {
 			w.set(map[string]string{"GITHUB_ACTIONS": "true", "AZURE_CLIENT_ID": app, "AZURE_TENANT_ID": tenant})
 		}},
-		{"a job of GitHub without an app", "github-actions is not set up: AZURE_CLIENT_ID and AZURE_TENANT_ID are not set", true, func(w *world) {
+		{"a job of GitHub without an app", "github-actions is not set up: AZURE_CLIENT_ID and AZURE_TENANT_ID are not set", true, func(w *machine) {
 			w.set(map[string]string{"GITHUB_ACTIONS": "true", "ACTIONS_ID_TOKEN_REQUEST_URL": "https://x", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "job"})
 		}},
-		{"a pipeline that keeps its token", "SYSTEM_ACCESSTOKEN is not set", true, func(w *world) {
+		{"a pipeline that keeps its token", "SYSTEM_ACCESSTOKEN is not set", true, func(w *machine) {
 			w.set(map[string]string{"SYSTEM_OIDCREQUESTURI": "https://x", "AZURESUBSCRIPTION_TENANT_ID": tenant,
 				"AZURESUBSCRIPTION_CLIENT_ID": app, "AZURESUBSCRIPTION_SERVICE_CONNECTION_ID": "connection"})
 		}},
-		{"a pipeline that wants nothing", "not set up: environment, workload-identity, github-actions, azure-pipelines,", true, func(w *world) {
+		{"a pipeline that wants nothing", "not set up: environment, workload-identity, github-actions, azure-pipelines,", true, func(w *machine) {
 			w.set(map[string]string{"SYSTEM_OIDCREQUESTURI": "https://x"})
 		}},
-		{"GitHub that gives none", "github-actions failed: ", false, func(w *world) {
+		{"GitHub that gives none", "github-actions failed: ", false, func(w *machine) {
 			setUps[signin.GitHubActions](w)
 			w.t.Setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "another")
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newMachine(t)
 			test.set(w)
 			_, err := w.signIn("")
 			failed, ok := errors.AsType[*signin.Error](err)
-			if !ok || !strings.Contains(err.Error(), test.want) || failed.NoneSetUp() != test.nobody {
+			if !ok || !strings.Contains(err.Error(), test.want) || failed.NoneSetUp() != test.noneSetUp {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 			if err != nil && (strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "another")) {
@@ -229,7 +228,7 @@ func TestNobody(t *testing.T) {
 // F20: each token is asked for with an assertion of its own: those of GitHub are
 // good for some minutes.
 func TestF20_each_token_has_its_own_assertion(t *testing.T) {
-	w := newWorld(t)
+	w := newMachine(t)
 	setUps[signin.GitHubActions](w)
 	w.authority.Life = time.Second
 	tokens := w.tokens("")
@@ -249,9 +248,9 @@ func TestF20_each_token_has_its_own_assertion(t *testing.T) {
 	}
 }
 
-// Whoever is given up is not waited for.
+// A cancelled sign-in is not waited for.
 func TestSignInThatIsCancelled(t *testing.T) {
-	w := newWorld(t)
+	w := newMachine(t)
 	w.tool("az", "exec sleep 60")
 	ctx, cancel := context.WithCancel(t.Context())
 	tokens := w.tokens("")

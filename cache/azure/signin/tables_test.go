@@ -86,7 +86,7 @@ func TestCloudOf(t *testing.T) {
 func TestAuthority(t *testing.T) {
 	for _, test := range []struct {
 		variable, cloud string
-		host            string // that azidentity is told; "": it reads the variable
+		host            string // that azidentity gets; "" if it reads the variable
 		own             bool
 	}{
 		{"", "", "https://login.microsoftonline.com/", false},

@@ -95,7 +95,7 @@ sleep 600`
 func TestToolThatHangs(t *testing.T) {
 	for source, tool := range tools {
 		t.Run(source, func(t *testing.T) {
-			w := newWorld(t)
+			w := newMachine(t)
 			file := filepath.Join(t.TempDir(), "ids")
 			w.tool(tool.program, fmt.Sprintf(hangs, file))
 			ctx, cancel := context.WithCancel(t.Context())
@@ -121,7 +121,7 @@ func TestToolThatHangs(t *testing.T) {
 func TestToolThatLeavesAChild(t *testing.T) {
 	for _, exit := range []int{0, 1} {
 		t.Run(fmt.Sprint(exit), func(t *testing.T) {
-			w := newWorld(t)
+			w := newMachine(t)
 			file := filepath.Join(t.TempDir(), "ids")
 			w.tool("az", fmt.Sprintf("sleep 600 & echo $! >%s\n"+
 				`echo '{"accessToken":"%s","expires_on":%d}'`+"\nexit %d", file, userToken, time.Now().Add(time.Hour).Unix(), exit))
@@ -136,7 +136,7 @@ func TestToolThatLeavesAChild(t *testing.T) {
 
 // What az leaves for its statistics, without its output, may go on.
 func TestToolThatSendsStatistics(t *testing.T) {
-	w := newWorld(t)
+	w := newMachine(t)
 	file := filepath.Join(t.TempDir(), "ids")
 	w.tool("az", fmt.Sprintf("sleep 600 >/dev/null 2>&1 & echo $! >%s\n"+
 		`echo '{"accessToken":"%s","expires_on":%d}'`, file, userToken, time.Now().Add(time.Hour).Unix()))
@@ -187,7 +187,7 @@ func TestToolOfAProcessThatIsKilled(t *testing.T) {
 		}
 		t.Fatal(err)
 	}
-	w := newWorld(t)
+	w := newMachine(t)
 	file := filepath.Join(t.TempDir(), "ids")
 	w.tool("az", fmt.Sprintf(hangs, file))
 	process := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestToolOfAProcessThatIsKilled$")
@@ -209,7 +209,7 @@ func TestToolsAreAskedAsByAzidentity(t *testing.T) {
 	for source, tool := range tools {
 		for _, claims := range []string{"", `{"access_token":{}}`} {
 			t.Run(source+" "+claims, func(t *testing.T) {
-				w := newWorld(t)
+				w := newMachine(t)
 				file := filepath.Join(t.TempDir(), "asked")
 				w.tool(tool.program, `(pwd; for arg; do echo "$arg"; done; echo "$PATH") >`+file)
 				theirs, err := tool.theirs()
@@ -257,7 +257,7 @@ func TestToolsAreReadAsByAzidentity(t *testing.T) {
 	} {
 		for source, tool := range tools {
 			t.Run(name+" "+source, func(t *testing.T) {
-				w := newWorld(t)
+				w := newMachine(t)
 				w.tool(tool.program, script)
 				theirs, err := tool.theirs()
 				if err != nil {
@@ -277,7 +277,7 @@ func TestToolsAreReadAsByAzidentity(t *testing.T) {
 		}
 	}
 	t.Run("not there", func(t *testing.T) {
-		r, _ := newWorld(t).signIn(signin.AzureCLI)
+		r, _ := newMachine(t).signIn(signin.AzureCLI)
 		if got := r.Steps[0]; got.Outcome != signin.NotSetUp || !strings.Contains(got.Detail, "executable not found on path") {
 			t.Errorf("got %+v", got)
 		}

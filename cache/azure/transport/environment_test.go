@@ -13,7 +13,7 @@ type variables map[string]string
 
 func (v variables) get(name string) string { return v[name] }
 
-// environment reads variables, of which nothing is ignored.
+// environment reads variables without any warning.
 func environment(t testing.TB, v variables) transport.Environment {
 	t.Helper()
 	e, warnings := transport.ReadEnvironment(v.get)

@@ -70,7 +70,7 @@ func TestF24NetworkErrors(t *testing.T) {
 		{"no private zone", "https://acc.privatelink.blob.core.windows.net/results", dial(gone), "acc.privatelink.blob.core.windows.net does not exist (DNS): " +
 			"this machine's DNS does not know the private zone privatelink.blob.core.windows.net: use the host acc.blob.core.windows.net, and link the zone", true},
 		{"no such host", "https://login.example.com/", dial(gone), "login.example.com does not exist (DNS): check where it is set (azure.endpoint in nx.json, the connection string or AZURE_AUTHORITY_HOST)", true},
-		{"no answer of DNS", account, dial(&net.DNSError{Err: "i/o timeout", Name: "x", IsTimeout: true}), "acc.blob.core.windows.net could not be resolved (DNS: i/o timeout): check this machine's network", false},
+		{"no response from DNS", account, dial(&net.DNSError{Err: "i/o timeout", Name: "x", IsTimeout: true}), "acc.blob.core.windows.net could not be resolved (DNS: i/o timeout): check this machine's network", false},
 		{"no connection", account, dial(syscall.EHOSTUNREACH), "no connection to acc.blob.core.windows.net:443 (no route to host): check the network (VPN, firewall, private endpoint) and HTTPS_PROXY", false},
 		{"another reason", account, dial(errors.New("an odd\nreason")), "no connection to acc.blob.core.windows.net:443 (an odd; reason): ", false},
 		{"an unknown CA", account, unverified(x509.UnknownAuthorityError{}), `TLS with acc.blob.core.windows.net:443: its certificate is issued by "Corporate Root", which this machine does not trust: ` +
@@ -88,7 +88,7 @@ func TestF24NetworkErrors(t *testing.T) {
 		{"a certificate for no host", account, unverified(x509.HostnameError{Certificate: &x509.Certificate{}, Host: "acc"}), "TLS with acc.blob.core.windows.net:443: its certificate is for no host, not for acc.blob.core.windows.net: a proxy or firewall", true},
 		{"a firewall", account, &net.OpError{Op: "remote error", Err: tls.AlertError(40)}, "TLS with acc.blob.core.windows.net:443: the server aborted the handshake (tls: handshake failure): a firewall or proxy may be blocking it", false},
 		{"no such proxy", "https://proxied.example/", throughProxy(dial(gone)), "the host of the proxy http://proxy.example:3128 (HTTPS_PROXY) does not exist (DNS): correct HTTPS_PROXY", true},
-		{"no answer of DNS for the proxy", "https://proxied.example/", throughProxy(dial(&net.DNSError{Err: "server misbehaving"})), "the host of the proxy http://proxy.example:3128 (HTTPS_PROXY) could not be resolved (DNS: server misbehaving): correct HTTPS_PROXY", false},
+		{"no response from DNS for the proxy", "https://proxied.example/", throughProxy(dial(&net.DNSError{Err: "server misbehaving"})), "the host of the proxy http://proxy.example:3128 (HTTPS_PROXY) could not be resolved (DNS: server misbehaving): correct HTTPS_PROXY", false},
 		{"a SOCKS proxy that refuses", "https://proxied.example/", &net.OpError{Op: "socks connect", Net: "tcp", Err: errors.New("username/password authentication failed")},
 			"the proxy http://proxy.example:3128 (HTTPS_PROXY) did not connect to proxied.example:443 (username/password authentication failed): correct the user and password in HTTPS_PROXY, allow proxied.example", false},
 		{"a firewall that resets", account, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}, "the connection to acc.blob.core.windows.net:443 was closed before a response (connection reset by peer): if this persists, a firewall or proxy may be blocking it; check the network", false},

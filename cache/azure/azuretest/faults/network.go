@@ -7,29 +7,27 @@ import (
 	"time"
 )
 
-// Network is what lies between a client and a server: so much latency, and so
-// many bytes a second on each connection. Its zero value has no limits. All can
-// be changed while requests are under way.
+// Network is what lies between a client and a server: latency, and a bandwidth for each
+// connection. Its zero value has no limits. Both can be changed while requests run.
 type Network struct {
 	latency atomic.Int64
 	rate    atomic.Int64
 }
 
-// SetLatency sets what is added once to each request, before its answer begins.
+// SetLatency sets the delay of each request before its response begins.
 func (n *Network) SetLatency(latency time.Duration) { n.latency.Store(int64(latency)) }
 
-// Latency is what [Network.SetLatency] has set.
+// Latency is the value of [Network.SetLatency].
 func (n *Network) Latency() time.Duration { return time.Duration(n.latency.Load()) }
 
-// SetRate sets how many bytes a second each connection of [Network.Listen]
-// takes and gives; 0 stands for as many as there are.
+// SetRate sets how many bytes a second each connection of [Network.Listen] carries in
+// each direction; 0 means no limit.
 func (n *Network) SetRate(bytesPerSecond int64) { n.rate.Store(bytesPerSecond) }
 
-// Rate is what [Network.SetRate] has set.
+// Rate is the value of [Network.SetRate].
 func (n *Network) Rate() int64 { return n.rate.Load() }
 
-// Delay waits for as long as the latency is. It reports whether ctx was still
-// there then.
+// Delay waits for the latency. It returns false if ctx ends first.
 func (n *Network) Delay(ctx context.Context) bool {
 	latency := n.Latency()
 	if latency <= 0 {
@@ -45,7 +43,7 @@ func (n *Network) Delay(ctx context.Context) bool {
 	}
 }
 
-// Listen gives the connections of l the rate of the network.
+// Listen limits the connections of l to the rate of the network.
 func (n *Network) Listen(l net.Listener) net.Listener { return &listener{l, n} }
 
 type listener struct {
@@ -61,8 +59,8 @@ func (l *listener) Accept() (net.Conn, error) {
 	return &conn{Conn: inner, network: l.network}, nil
 }
 
-// conn is a connection whose bytes take their time, whichever requests they
-// belong to. It is read by one goroutine at a time, and written by one.
+// conn is a connection with limited bandwidth. One goroutine at a time reads it, and one
+// writes it.
 type conn struct {
 	net.Conn
 	network *Network
@@ -99,14 +97,14 @@ func (c *conn) Write(p []byte) (written int, err error) {
 }
 
 const (
-	// tick is how long one piece takes: short, so that bytes flow evenly, but
-	// not so short that dozens of connections do nothing but wake up.
+	// tick is the time of one piece: short enough for an even flow, but long enough that
+	// dozens of connections do more than wake up.
 	tick = 2 * time.Millisecond
-	// idle is how long nothing may be sent and the time still be made up for: less
-	// is the sender's own work, which a real line would not wait for.
+	// idle is how long a sender may pause without losing bandwidth: shorter pauses are its
+	// own work, for which a real line would not wait.
 	idle = 4 * time.Millisecond
-	// debt is the most that is made up for. On a busy machine who sleeps wakes up
-	// late by some of it.
+	// debt is the most time that is made up for. On a busy machine sleeps end late by some
+	// of it.
 	debt = 20 * time.Millisecond
 )
 
@@ -116,8 +114,8 @@ func piece(rate int64) int {
 
 // pacer is one direction of a connection.
 type pacer struct {
-	free time.Time // when all has passed that was let in
-	last time.Time // when the last of it was said to have passed
+	free time.Time // when everything that was admitted has passed
+	last time.Time // when the last of it was reported as passed
 }
 
 // pass returns when n more bytes have passed.

@@ -1,14 +1,13 @@
 package faults
 
-// matches reports whether text is like a pattern with * and ?, where "" stands
-// for *.
+// matches reports whether text matches a pattern with * and ?; "" matches everything.
 func matches(pattern, text string) bool {
 	return pattern == "" || Like(pattern, text)
 }
 
-// Like is StringLike of Azure's conditions: * stands for any characters, / too.
+// Like is StringLike of Azure's conditions: * matches any characters, even /.
 func Like(pattern, text string) bool {
-	star, again := -1, 0 // the last *, and where the text is taken up after it
+	star, again := -1, 0 // the last *, and where matching resumes after it
 	p, t := 0, 0
 	for t < len(text) {
 		switch {

@@ -11,8 +11,7 @@ import (
 	"sync"
 )
 
-// Proxy is an HTTP proxy for tests: it connects (CONNECT) to where its table
-// leads, and to nothing else.
+// Proxy is an HTTP proxy for tests. It connects (CONNECT) to the hosts in its table only.
 type Proxy struct {
 	*httptest.Server
 
@@ -20,15 +19,14 @@ type Proxy struct {
 	user     string
 	password string
 	scheme   string // of its challenge
-	status   int    // its answer to all; 0: it connects
+	status   int    // its response to all requests; 0 means that it connects
 	routes   map[string]string
 	asked    []string
 	open     []net.Conn
 	pumping  sync.WaitGroup
 }
 
-// NewProxy returns a proxy that is not started yet; see the methods of
-// [httptest.Server].
+// NewProxy returns a proxy that is not started yet; see the methods of [httptest.Server].
 func NewProxy() *Proxy {
 	p := &Proxy{routes: make(map[string]string), scheme: `Basic realm="proxy"`}
 	p.Server = httptest.NewUnstartedServer(http.HandlerFunc(p.serve))
@@ -37,36 +35,36 @@ func NewProxy() *Proxy {
 	return p
 }
 
-// Route lets connections to address, such as "account.blob.example:443", lead to
-// another.
+// Route makes connections to address, such as "account.blob.example:443", lead to another
+// address.
 func (p *Proxy) Route(address, to string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.routes[address] = to
 }
 
-// Want lets it ask for a user and a password.
+// Want makes it require a user and a password.
 func (p *Proxy) Want(user, password string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.user, p.password = user, password
 }
 
-// Challenge is how it asks for them.
+// Challenge sets how it asks for them.
 func (p *Proxy) Challenge(scheme string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.scheme = scheme
 }
 
-// Refuse lets it answer with a status, and connect no more.
+// Refuse makes it respond with a status to every request.
 func (p *Proxy) Refuse(status int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.status = status
 }
 
-// Asked are the addresses that it was asked to connect to, sorted, each once.
+// Asked returns the addresses that clients requested, sorted, each once.
 func (p *Proxy) Asked() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -79,7 +77,7 @@ func (p *Proxy) Stop() {
 	p.Close()
 	p.mu.Lock()
 	for _, conn := range p.open {
-		_ = conn.Close() // nobody waits for what is on it
+		_ = conn.Close() // their data is not needed
 	}
 	p.mu.Unlock()
 	p.pumping.Wait()
@@ -114,13 +112,13 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 	p.pumping.Go(func() { pump(client, server) })
 }
 
-// pump copies until one side ends, and ends the other.
+// pump copies until one side closes, and closes the other.
 func pump(to net.Conn, from io.Reader) {
 	_, _ = io.Copy(to, from)
 	_ = to.Close()
 }
 
-// decide returns the status of an answer, and where a connection is to lead.
+// decide returns the status of the response, and the address to connect to.
 func (p *Proxy) decide(r *http.Request) (status int, to string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

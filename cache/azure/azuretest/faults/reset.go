@@ -5,13 +5,13 @@ import (
 	"net"
 )
 
-// ResetConnection ends a connection so that the other end sees a reset.
+// ResetConnection closes a connection so that the other end sees a reset.
 func ResetConnection(connection net.Conn) {
 	_ = tcp(connection).SetLinger(0) // the client may have gone
 	_ = tcp(connection).Close()
 }
 
-// tcp is what a connection consists of.
+// tcp returns the TCP connection below a connection.
 func tcp(connection net.Conn) *net.TCPConn {
 	switch inner := connection.(type) {
 	case *tls.Conn:

@@ -1,9 +1,9 @@
 // Package faults breaks what lies between a client and a server of the tests: requests
-// that fail, hang or are cut off (rules.go), a slow network (network.go), and an HTTP
-// proxy that can refuse (proxy.go).
+// that fail, hang or break off (rules.go), a slow network (network.go), and an HTTP proxy
+// that can refuse (proxy.go).
 //
-// It knows HTTP and TCP. What a blob service answers is the matter of package azuretest,
-// which applies the rules.
+// It knows HTTP and TCP. It must not know what a blob service responds: package azuretest
+// applies the rules.
 package faults
 
 import (
@@ -18,45 +18,44 @@ type Action string
 
 // The actions of a [Fault].
 const (
-	// Fail answers with Status and Code, and does nothing else.
+	// Fail responds with Status and Code, and does nothing else.
 	Fail Action = "fail"
-	// Reset resets the connection when the request is there, and does nothing else.
+	// Reset resets the connection once the request has arrived, and does nothing else.
 	Reset Action = "reset"
-	// Lose does what is asked for, and resets the connection instead of an answer.
+	// Lose performs the request, and resets the connection instead of responding.
 	Lose Action = "lose"
-	// Hold answers as usual, once it is released or For is over.
+	// Hold responds as usual, once the rule is released or For has passed.
 	Hold Action = "hold"
-	// ResetBody resets the connection after so many bytes of the body, that of
-	// the request where it has one. Fewer may arrive: a reset overtakes them.
+	// ResetBody resets the connection after After bytes of the body, that of the request if
+	// it has one. Fewer may arrive: a reset overtakes them.
 	ResetBody Action = "reset body"
-	// EndBody is like it, but ends the connection when the bytes have arrived.
+	// EndBody is like ResetBody, but closes the connection when the bytes have arrived.
 	EndBody Action = "end body"
-	// StallBody sends, or reads, so many bytes of the body and no more until it
-	// is released; then it ends the connection.
+	// StallBody sends, or reads, After bytes of the body and no more until the rule is
+	// released; then it closes the connection.
 	StallBody Action = "stall body"
 )
 
-// Fault says which requests are not answered as usual, and what happens to them.
+// Fault says which requests fail, and how.
 type Fault struct {
-	// Method, Blob and Range are those of the requests; each may have * for any
-	// characters and ? for one, and "" stands for all. Blob is the blob's name.
+	// Method, Blob and Range select requests. Each may contain * for any characters and ?
+	// for one; "" matches all. Blob is the blob's name.
 	Method, Blob, Range string
-	// Times is how many requests it happens to; 0 stands for all.
+	// Times is how many requests fail; 0 means all.
 	Times int
 
 	Action Action
-	// Status, Code and RetryAfter are the answer of Fail; Code may be "", as from
-	// a proxy.
+	// Status, Code and RetryAfter are the response of Fail. Code may be "", as from a proxy.
 	Status     int
 	Code       string
 	RetryAfter time.Duration
-	// For is how long Hold holds a request that is not released; 0 stands for ever.
+	// For is how long Hold holds a request that is not released; 0 means no limit.
 	For time.Duration
-	// After is how many bytes pass first. Bodies no longer than that are whole.
+	// After is how many bytes of the body pass. Shorter bodies pass whole.
 	After int64
 }
 
-// Rule is a [Fault] in force.
+// Rule is an active [Fault].
 type Rule struct {
 	Fault
 	rules    *Rules
@@ -66,13 +65,13 @@ type Rule struct {
 	released chan struct{}
 }
 
-// Rules are the faults in force. The zero value has none.
+// Rules are the active faults. The zero value has none.
 type Rules struct {
 	mu    sync.Mutex
 	rules []*Rule
 }
 
-// Add puts a fault in force. What several say is done by the first.
+// Add activates a fault. If several match a request, the first one applies.
 func (r *Rules) Add(fault Fault) *Rule {
 	rule := &Rule{
 		Fault: fault, rules: r, left: fault.Times,
@@ -84,15 +83,14 @@ func (r *Rules) Add(fault Fault) *Rule {
 	return rule
 }
 
-// Remove ends a fault. What it holds stays held.
+// Remove deactivates a fault. Requests that it holds stay held.
 func (f *Rule) Remove() {
 	f.rules.mu.Lock()
 	defer f.rules.mu.Unlock()
 	f.rules.rules = slices.DeleteFunc(f.rules.rules, func(rule *Rule) bool { return rule == f })
 }
 
-// Restore puts a fault in force again that was removed, with what is left of its
-// times.
+// Restore activates a removed fault again, for the rest of its times.
 func (f *Rule) Restore() {
 	f.rules.mu.Lock()
 	defer f.rules.mu.Unlock()
@@ -101,17 +99,17 @@ func (f *Rule) Restore() {
 	}
 }
 
-// Release ends a fault and lets go of what it holds.
+// Release deactivates a fault and releases the requests that it holds.
 func (f *Rule) Release() {
 	f.Remove()
 	f.release.Do(func() { close(f.released) })
 }
 
-// Reached gets a value for each request that the fault happens to, for a
-// thousand of them at most if nobody receives.
+// Reached receives a value for each request that fails, for up to a thousand that are not
+// received.
 func (f *Rule) Reached() <-chan struct{} { return f.reached }
 
-// Match finds what happens to a request. It counts as one of its times.
+// Match finds the fault of a request, and counts it.
 func (r *Rules) Match(method, blob, byteRange string) *Rule {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -133,9 +131,9 @@ func (r *Rules) Match(method, blob, byteRange string) *Rule {
 	return nil
 }
 
-// Wait holds a request. It reports false where the client goes first.
+// Wait holds a request. It returns false if the client goes first.
 func (f *Rule) Wait(ctx context.Context) bool {
-	var over <-chan time.Time // nil: never
+	var over <-chan time.Time // nil never fires
 	if f.For > 0 {
 		over = time.After(f.For)
 	}
