@@ -6,25 +6,25 @@ import (
 	"time"
 )
 
-// Choice is the license that is used, of all that were found.
+// Choice is the license that is used, and all that were found.
 type Choice struct {
-	// License is the one that is used. Where none counts it has the status of the
-	// first, and the reasons of all.
+	// License is the used license. If none is valid, it has the status of the first and
+	// the reasons of all.
 	License
 	All  []License // in the order of the tokens
-	Used int       // the index in All; -1: none counts
+	Used int       // index in All; -1 if none is valid
 }
 
-// Choose checks tokens. Of those that count the one that lasts longest is used, so
-// that a renewal takes over from what it renews by itself.
+// Choose checks tokens. It uses the valid license that expires last, so that a renewal
+// replaces the license that it renews.
 func Choose(tokens []Token, keys KeySet, use Use) Choice {
 	c := Choice{Used: -1}
 	var reasons []string
 	for i, token := range tokens {
-		license := Check(token, keys, use)
-		c.All = append(c.All, license)
-		reasons = append(reasons, license.Reason)
-		if license.Status == Valid && (c.Used < 0 || license.lasts() > c.All[c.Used].lasts()) {
+		checked := Check(token, keys, use)
+		c.All = append(c.All, checked)
+		reasons = append(reasons, checked.Reason)
+		if checked.Status == Valid && (c.Used < 0 || checked.expiry() > c.All[c.Used].expiry()) {
 			c.Used = i
 		}
 	}
@@ -38,8 +38,8 @@ func Choose(tokens []Token, keys KeySet, use Use) Choice {
 	return c
 }
 
-// ExpiresSoon is [License.ExpiresSoon], but for a license whose renewal is there: it
-// begins before this one ends, and lasts for longer than the warning comes before.
+// ExpiresSoon is [License.ExpiresSoon], without a warning if a renewal was found: a license
+// that starts before this one expires and is valid for longer than the warning period.
 func (c Choice) ExpiresSoon(now time.Time) (warning string, soon bool) {
 	isRenewal := func(l License) bool {
 		return l.Status == NotYetValid && !l.NotBefore.After(c.ExpiresAt) && l.ExpiresAt.After(now.Add(warnBefore))
@@ -50,8 +50,8 @@ func (c Choice) ExpiresSoon(now time.Time) (warning string, soon bool) {
 	return c.License.ExpiresSoon(now)
 }
 
-// lasts orders licenses by how long they count.
-func (l License) lasts() int64 {
+// expiry orders licenses by their expiry.
+func (l License) expiry() int64 {
 	if l.ForGood {
 		return 1<<63 - 1
 	}

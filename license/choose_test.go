@@ -58,8 +58,8 @@ func TestF27_the_true_reason(t *testing.T) {
 		{name: "for good, with an earlier Nx", env: perpetual, now: "2036-01-01", nx: "20.0.13", status: license.Valid, org: "perpetual"},
 		{name: "for good, with a later Nx", env: perpetual, now: "2027-02-01", nx: "23.3.2", status: license.Expired,
 			says: "expired on 2027-01-01 00:00 UTC (31 days ago; this machine's clock says 2027-02-01 12:00 UTC) and covers Nx up to 22 only, not Nx 23: ask https://a.example.com for a renewal"},
-		{name: "for good, with an Nx nobody knows", env: perpetual, now: "2027-02-01", status: license.Expired,
-			says: "covers Nx up to 22 only, and nobody has said which Nx this is: ask"},
+		{name: "for good, with an unknown Nx", env: perpetual, now: "2027-02-01", status: license.Expired,
+			says: "covers Nx up to 22 only, and the version of Nx is unknown: ask"},
 		{name: "for good before its first day", env: perpetual, now: "2025-12-01", nx: "22.0.0", status: license.NotYetValid, says: "is valid from"},
 		{name: "for good wins over what ends", env: second, file: perpetual, now: "2027-02-01", nx: "22.0.0", status: license.Valid, org: "perpetual"},
 	} {

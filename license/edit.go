@@ -9,18 +9,17 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/unwrap"
 )
 
-// Edit returns what [File] of a workspace is to be: with the token text as the last
-// one, and without those that keep refuses; what else is in the file stays. dropped
-// are those, as they print. The error says why the file cannot be read; one that is
-// not there is an empty one.
-func Edit(workspaceRoot, text string, keep func(Token) bool) (edited []byte, dropped []Token, err error) {
+// Edit returns the new content of [File] of a workspace: it appends the token, and removes
+// the tokens for which keep returns false, which are dropped. Everything else in the file
+// stays. A missing file counts as empty. The error says why the file cannot be read.
+func Edit(workspaceRoot, added string, keep func(Token) bool) (edited []byte, dropped []Token, err error) {
 	old, err := readFile(workspaceRoot)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, err
 	}
 	tokens := tokensIn(old)
 	var b strings.Builder
-	text = unwrap.Value(text, names...)
+	added = unwrap.Value(added, names...)
 	for _, line := range old {
 		if line.token == "" {
 			b.WriteString(line.text)
@@ -29,7 +28,7 @@ func Edit(workspaceRoot, text string, keep func(Token) bool) (edited []byte, dro
 		token := tokens[0]
 		tokens = tokens[1:]
 		switch {
-		case line.token == text: // it becomes the last
+		case line.token == added: // it becomes the last one
 		case keep(token):
 			b.WriteString(line.text)
 		default:
@@ -39,6 +38,6 @@ func Edit(workspaceRoot, text string, keep func(Token) bool) (edited []byte, dro
 	if content := b.String(); content != "" && !strings.HasSuffix(content, "\n") {
 		b.WriteString("\n")
 	}
-	fmt.Fprintf(&b, "license = %s\n", text)
+	fmt.Fprintf(&b, "license = %s\n", added)
 	return []byte(b.String()), dropped, nil
 }

@@ -16,16 +16,16 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/unwrap"
 )
 
-// Where licenses are found; the file is relative to the root of the workspace. The names are those that users of
-// @nx/powerpack-azure-cache have in their CI already.
+// The places where licenses are found. The path is relative to the root of the workspace.
+// Users of @nx/powerpack-azure-cache have these names in their CI already.
 const (
 	Variable = "NX_POWERPACK_LICENSE"
 	File     = ".nx/powerpack/license.ini"
 )
 
-// Find returns the tokens in [Variable] and those in [File] under workspaceRoot,
-// in this order, for [Choose]. It always returns one at least, which then says
-// what was wrong with finding any. getenv is [os.Getenv] outside tests.
+// Find returns the tokens in [Variable] and in [File] under workspaceRoot, in this order,
+// for [Choose]. If it finds none, it returns one token that says why. getenv is [os.Getenv]
+// outside tests.
 func Find(getenv func(string) string, workspaceRoot string) []Token {
 	tokens := append(Split(getenv(Variable), Variable), findFile(workspaceRoot)...)
 	if len(tokens) == 0 {
@@ -36,11 +36,11 @@ func Find(getenv func(string) string, workspaceRoot string) []Token {
 	return tokens
 }
 
-// Split returns the tokens in a text, which white space separates; none in a blank
-// one: CI systems set the variable to nothing where its secret is out of reach, as
-// in pull requests from forks. The source is that of [NewToken].
-func Split(text, source string) []Token {
-	fields := strings.Fields(unwrap.Value(text, names...))
+// Split returns the tokens in value, which white space separates. A blank value has none: CI
+// systems set the variable to an empty string if a run has no access to the secret, for
+// example in a pull request of a fork. source is the one of [NewToken].
+func Split(value, source string) []Token {
+	fields := strings.Fields(unwrap.Value(value, names...))
 	if len(fields) == 0 {
 		return nil
 	}
@@ -51,20 +51,20 @@ func Split(text, source string) []Token {
 		}
 	}
 	number(whole)
-	if len(whole) < len(fields) { // one that was broken into lines, most likely
-		return append([]Token{NewToken(text, source)}, whole...)
+	if len(whole) < len(fields) { // probably a token that was broken into lines
+		return append([]Token{NewToken(value, source)}, whole...)
 	}
 	return whole
 }
 
-// isWhole reports whether a text has the outline of a token: a JSON object in
-// base64url, something, a signature.
-func isWhole(text string) bool {
-	parts := strings.Split(text, ".")
+// isWhole reports whether a field has the shape of a token: a JSON object in base64url, a
+// second part, and a signature.
+func isWhole(field string) bool {
+	parts := strings.Split(field, ".")
 	return len(parts) == 3 && strings.HasPrefix(parts[0], "ey") && len(parts[2]) == base64.RawURLEncoding.EncodedLen(ed25519.SignatureSize)
 }
 
-// number tells several tokens of one place apart.
+// number numbers several tokens from one place.
 func number(tokens []Token) {
 	if len(tokens) < 2 {
 		return
@@ -91,16 +91,16 @@ func findFile(workspaceRoot string) []Token {
 	return tokens
 }
 
-// pathOf is where [File] is in a workspace.
+// pathOf is the path of [File] in a workspace.
 func pathOf(workspaceRoot string) string {
 	return filepath.Join(workspaceRoot, filepath.FromSlash(File))
 }
 
-// readFile reads [File] of a workspace. The error, which quotes nothing of it, says
-// what is to be done, or is [fs.ErrNotExist].
+// readFile reads [File] of a workspace. The error says what to do, or is [fs.ErrNotExist]. It
+// quotes nothing of the file.
 func readFile(workspaceRoot string) ([]line, error) {
 	path := pathOf(workspaceRoot)
-	// Opening a named pipe waits for its writer, and with it the build.
+	// Opening a FIFO would block the run.
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, unreadable(err)
@@ -129,16 +129,16 @@ func unreadable(err error) error {
 	return fmt.Errorf("%w; make it readable for the user who runs Nx", err)
 }
 
-// line is one of a license file.
+// line is a line of a license file.
 type line struct {
-	text  string // with its end
-	token string // "" in most
+	text  string // including its line end
+	token string // or ""
 }
 
 func linesOf(data []byte) []line {
 	var lines []line
 	for text := range strings.Lines(string(data)) {
-		// A byte order mark is where a file began that is now in another.
+		// A byte order mark may be inside a file that was put together of several.
 		lines = append(lines, line{text, parseLine(strings.TrimPrefix(text, "\ufeff"))})
 	}
 	return lines
@@ -156,7 +156,7 @@ func tokensIn(lines []line) []Token {
 	return tokens
 }
 
-// isUTF16 reports whether data is what "echo TOKEN > license.ini" writes in Windows
+// isUTF16 reports whether data is UTF-16, which "echo TOKEN > license.ini" writes in Windows
 // PowerShell.
 func isUTF16(data []byte) bool {
 	return bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff"))

@@ -14,18 +14,17 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-// developmentIssuers is what a source build trusts.
+// developmentIssuers are the issuers that a source build trusts.
 //
 //go:embed issuers.json
 var developmentIssuers []byte
 
-// issuers is a JWKS in base64 that a release build sets with the linker's -X,
-// which works on strings only. It replaces the development issuer: a release
-// must not accept licenses that anybody can sign.
+// issuers is a JWKS in base64 that a release build sets with the linker's -X, which supports
+// only strings. It replaces the development issuer, because a release must not accept
+// licenses that anyone can sign.
 var issuers string
 
-// Issuers returns the keys that this build trusts. An error means that the
-// build was made wrongly; no user can do anything about it.
+// Issuers returns the keys that this build trusts. An error means that the build is broken.
 func Issuers() (KeySet, error) {
 	if issuers == "" {
 		return ParseKeySet(developmentIssuers)
@@ -41,7 +40,7 @@ func Issuers() (KeySet, error) {
 	return keys, nil
 }
 
-// KeySet holds the public keys of issuers. The zero KeySet trusts nobody.
+// KeySet holds the public keys of issuers. The zero KeySet trusts no one.
 type KeySet struct {
 	keys map[string]key // by kid
 }
@@ -51,9 +50,8 @@ type key struct {
 	public ed25519.PublicKey
 }
 
-// ParseKeySet parses a JWKS as the package documentation specifies it. It is
-// stricter than RFC 7517, which ignores keys it does not understand: whoever
-// puts a key into this set wants it to work.
+// ParseKeySet parses a JWKS as the package documentation specifies it. It rejects unknown
+// keys, which RFC 7517 ignores, because every key in this set is meant to work.
 func ParseKeySet(data []byte) (KeySet, error) {
 	var set struct {
 		// Not []jwk: where a member comes twice, package json would fill the keys

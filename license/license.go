@@ -21,37 +21,36 @@ import (
 const Feature = "self-hosted-cache"
 
 const (
-	// nbfLeeway is how early a license is accepted: clocks differ.
+	// nbfLeeway is how early a license is accepted, because clocks differ.
 	nbfLeeway = 5 * time.Minute
-	// warnBefore is how long before its end a license is said to expire soon.
+	// warnBefore is how long before its expiry a license triggers a warning.
 	warnBefore = 14 * 24 * time.Hour
 )
 
-// Status is the outcome of [Check], spelled as on the wire.
+// Status is the result of [Check], in the spelling of package rpc.
 type Status string
 
-// Every Status there is.
+// The values of Status.
 const (
 	Valid         Status = "valid"
-	Absent        Status = "absent"         // there is none
+	Absent        Status = "absent"         // none was found
 	Malformed     Status = "malformed"      // it is not a license, or cannot be read
-	UnknownIssuer Status = "unknown-issuer" // nobody whom we trust has signed it
+	UnknownIssuer Status = "unknown-issuer" // no trusted issuer has signed it
 	WrongFeature  Status = "wrong-feature"  // it is for something else
 	NotYetValid   Status = "not-yet-valid"
 	Expired       Status = "expired"
 )
 
-// License is what is known about a license after [Check].
+// License is the result of [Check].
 //
-// Only its Status says whether it may be used. The claims are set only when
-// the signature was verified, so that nobody is shown the name of an
-// organization that anybody could have written.
+// Only its Status says whether it may be used. The claims are set only if the signature is
+// valid, so that no one sees an organization's name that anyone could have written.
 type License struct {
 	Status Status
-	Reason string // one sentence, with what to do; "" when Status is Valid
-	Source string // where it was found: [Variable], [File], or as [NewToken] was told
+	Reason string // one sentence, with the fix; "" if Status is Valid
+	Source string // where it was found: [Variable], [File], or the source given to [NewToken]
 
-	KeyID        string // "" when the signature was not verified
+	KeyID        string // "" if the signature is not verified
 	Issuer       string
 	Organization string
 	ID           string
@@ -62,20 +61,19 @@ type License struct {
 	Seats        int // informational, as Workspaces is; 0 if the token does not say
 	Workspaces   int
 
-	// PerpetualNxMajor is the last major version of Nx with which it counts even
-	// after its end; 0: none. ForGood says that the Nx of the [Use] is covered so.
+	// PerpetualNxMajor is the last major version of Nx for which the license is valid even
+	// after its expiry, or 0. ForGood says whether that covers the Nx of the [Use].
 	PerpetualNxMajor int
 	ForGood          bool
 }
 
-// Use is what a license is wanted for.
+// Use is the use for which a license is checked.
 type Use struct {
 	Now     time.Time
-	NxMajor int // of the Nx that runs; 0: not known
+	NxMajor int // of the running Nx; 0 if unknown
 }
 
-// NxMajor returns the major version in one such as "24.0.6", or 0 where it has
-// none.
+// NxMajor returns the major version of a version such as "24.0.6", or 0 if it has none.
 func NxMajor(version string) int {
 	major, _, _ := strings.Cut(version, ".")
 	n, err := strconv.Atoi(major)
@@ -96,23 +94,23 @@ type claims struct {
 	PerpetualNxMajor int `json:"perpetualNxMajor"`
 }
 
-// Check verifies token against keys, and judges it for a use.
+// Check verifies token with keys, and checks whether it is valid for a use.
 func Check(token Token, keys KeySet, use Use) License {
-	license, refused := verify(token, keys)
+	checked, refused := verify(token, keys)
 	if refused == nil {
-		license.ForGood = use.NxMajor > 0 && use.NxMajor <= license.PerpetualNxMajor
-		refused = license.judge(token, use)
+		checked.ForGood = use.NxMajor > 0 && use.NxMajor <= checked.PerpetualNxMajor
+		refused = checked.checkUse(token, use)
 	}
-	license.Source = token.source
-	license.Status = Valid
+	checked.Source = token.source
+	checked.Status = Valid
 	if refused != nil {
-		license.Status, license.Reason = refused.status, refused.reason
+		checked.Status, checked.Reason = refused.status, refused.reason
 	}
-	return license
+	return checked
 }
 
 // ExpiresSoon returns a one-line warning if the license is valid and expires
-// within 14 days of now. One that counts with this Nx for good does not.
+// within 14 days of now. A license that covers this Nx for good triggers no warning.
 func (l License) ExpiresSoon(now time.Time) (warning string, soon bool) {
 	if l.Status != Valid || l.ForGood || now.Before(l.ExpiresAt.Add(-warnBefore)) {
 		return "", false
@@ -125,9 +123,9 @@ func (l License) ExpiresSoon(now time.Time) (warning string, soon bool) {
 		l.Source, l.ExpiresAt.Format(minute), away, l.Issuer), true
 }
 
-// parser verifies signatures. The claims are judged here, because users need a
-// better sentence than "token has invalid claims: token is expired". Strict
-// decoding leaves each token one spelling.
+// parser verifies signatures. This package checks the claims itself, because users need a
+// better sentence than "token has invalid claims: token is expired". With strict decoding,
+// each token has only one spelling.
 var parser = jwt.NewParser(
 	jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}),
 	jwt.WithStrictDecoding(),
@@ -151,7 +149,7 @@ func verify(token Token, keys KeySet) (License, *refusal) {
 		return License{}, token.explain(err, parsed, c.Issuer)
 	}
 	return License{
-		KeyID:        parsed.Header["kid"].(string), // choose has seen that it is one
+		KeyID:        parsed.Header["kid"].(string), // choose has checked its type
 		Issuer:       c.Issuer,
 		Organization: c.Organization,
 		ID:           c.ID,
@@ -166,8 +164,8 @@ func verify(token Token, keys KeySet) (License, *refusal) {
 	}, nil
 }
 
-// checkShape refuses what is not even the outline of a JWT, which is mostly
-// trouble with copying.
+// checkShape rejects a token without the shape of a JWT, which is usually copied
+// incompletely.
 func (t Token) checkShape() *refusal {
 	switch {
 	case t.refused != nil:
@@ -188,10 +186,10 @@ func (t Token) checkShape() *refusal {
 	return nil
 }
 
-// choose returns the key that must have signed parsed, whose claims are not yet
-// verified. What it quotes of them is clipped.
+// choose returns the key that must have signed parsed. The claims are not verified yet, so
+// it quotes only their beginnings.
 func (s KeySet) choose(token Token, parsed *jwt.Token, issuer string) (ed25519.PublicKey, *refusal) {
-	// RFC 7515, section 4.1.11: who does not understand crit must refuse it.
+	// RFC 7515, section 4.1.11: a reader must reject a crit that it does not understand.
 	if _, ok := parsed.Header["crit"]; ok {
 		return nil, token.malformed(askIssuer, "its header has crit, which licenses do not use")
 	}
@@ -217,8 +215,8 @@ func (s KeySet) choose(token Token, parsed *jwt.Token, issuer string) (ed25519.P
 	return key.public, nil
 }
 
-// explain turns an error of package jwt into a refusal that quotes nothing of
-// the token, as the errors of encoding/json would.
+// explain turns an error of package jwt into a refusal. It quotes nothing of the token,
+// unlike the errors of encoding/json.
 func (t Token) explain(err error, parsed *jwt.Token, issuer string) *refusal {
 	if refused, ok := errors.AsType[*refusal](err); ok {
 		return refused
@@ -245,8 +243,8 @@ func (t Token) explain(err error, parsed *jwt.Token, issuer string) *refusal {
 // maxShown is how much of a claim a reason shows, in bytes.
 const maxShown = 80
 
-// judge refuses a license that is signed but does not count now.
-func (l License) judge(token Token, use Use) *refusal {
+// checkUse rejects a signed license that is not valid for a use.
+func (l License) checkUse(token Token, use Use) *refusal {
 	now := use.Now
 	if missing := l.missing(); len(missing) > 0 {
 		return token.malformed(askIssuer, "it has no usable %s", strings.Join(missing, ", "))
@@ -261,25 +259,25 @@ func (l License) judge(token Token, use Use) *refusal {
 			l.NotBefore.Format(minute), Relative(l.NotBefore, now), now.UTC().Format(minute))
 	case !now.Before(l.ExpiresAt) && !l.ForGood: // RFC 7519, section 4.1.4
 		return token.refuse(Expired, "expired on %s (%s%s)%s: ask %s for a renewal",
-			l.ExpiresAt.Format(minute), Relative(l.ExpiresAt, now), clock(now), l.beyond(use), l.Issuer)
+			l.ExpiresAt.Format(minute), Relative(l.ExpiresAt, now), clock(now), l.uncoveredNx(use), l.Issuer)
 	}
 	return nil
 }
 
-// beyond says why a license that counts with some versions of Nx for good does not
-// count with this one.
-func (l License) beyond(use Use) string {
+// uncoveredNx says why a license that covers some versions of Nx for good does not cover
+// this one.
+func (l License) uncoveredNx(use Use) string {
 	switch {
 	case l.PerpetualNxMajor == 0:
 		return ""
 	case use.NxMajor == 0:
-		return fmt.Sprintf(" and covers Nx up to %d only, and nobody has said which Nx this is", l.PerpetualNxMajor)
+		return fmt.Sprintf(" and covers Nx up to %d only, and the version of Nx is unknown", l.PerpetualNxMajor)
 	default:
 		return fmt.Sprintf(" and covers Nx up to %d only, not Nx %d", l.PerpetualNxMajor, use.NxMajor)
 	}
 }
 
-// missing names the claims that are required and not there, or make no sense.
+// missing returns the required claims that are missing or invalid.
 func (l License) missing() []string {
 	var names []string
 	for _, claim := range []struct {
@@ -299,8 +297,8 @@ func (l License) missing() []string {
 	return names
 }
 
-// utc returns the zero time for a date that is not between 1970 and 9999.
-// Beyond, times overflow and cannot be written as JSON.
+// utc returns the zero time for a date that is not between 1970 and 9999, because such times
+// overflow or cannot be encoded as JSON.
 func utc(date *jwt.NumericDate) time.Time {
 	end := time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 	if date == nil || date.Unix() < 0 || date.Unix() >= end {
@@ -309,17 +307,17 @@ func utc(date *jwt.NumericDate) time.Time {
 	return date.UTC()
 }
 
-// minute is how a moment is shown, in UTC.
+// minute is the format of times in messages.
 const minute = "2006-01-02 15:04 UTC"
 
-// clock says what time it is here: a wrong clock is a common cause, and only a person
-// can see that it is wrong.
+// clock returns the time of this machine for a message: a wrong clock is a common cause, and
+// only a person can notice it.
 func clock(now time.Time) string {
 	return "; this machine's clock says " + now.UTC().Format(minute)
 }
 
-// Relative says how far away the day of t is, such as "in 3 days", as people count
-// days: by the calendar, in UTC like the dates next to it.
+// Relative returns the distance of t in calendar days, such as "in 3 days". The days are in
+// UTC, like the dates next to it.
 func Relative(t, now time.Time) string {
 	const day = 24 * time.Hour
 	switch n := int(t.UTC().Truncate(day).Sub(now.UTC().Truncate(day)) / day); {

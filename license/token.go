@@ -6,25 +6,24 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/unwrap"
 )
 
-// maxSize bounds, in bytes, a token and the file it is read from.
+// maxSize is the maximum size of a token, and of a license file, in bytes.
 const maxSize = 64 << 10
 
-// Token is a license as it was found, not yet checked. It prints as the place
-// where it was found, never as itself.
+// Token is an unchecked license. It prints as the place where it was found, never as itself.
 type Token struct {
-	// text is nil when nothing was found. It is a pointer because fmt does not
-	// call String on the unexported fields of a caller's struct, but prints a
-	// pointer there as an address.
+	// text is nil if no license was found. It is a pointer, because fmt does not call
+	// String on the unexported fields of a caller's struct, but prints a pointer as an
+	// address.
 	text    *string
 	source  string
 	refused *refusal // why text is nil
 }
 
-// names may stand in front of a token that was copied as a line of a file.
+// names may precede a token that was copied as a line of a file.
 var names = []string{Variable, "license"}
 
-// NewToken returns a token that was not found by [Find], without what a paste leaves
-// around it. The source completes the sentence "the license in …".
+// NewToken returns a token from another place than those of [Find]. It removes what a paste
+// adds. source completes the sentence "the license in …".
 func NewToken(text, source string) Token {
 	text = unwrap.Value(text, names...)
 	return Token{text: &text, source: source}
@@ -43,13 +42,13 @@ func (t Token) String() string {
 // GoString keeps %#v from printing the token.
 func (t Token) GoString() string { return fmt.Sprintf("license.Token(%q)", t.String()) }
 
-// refusal is why a license is not valid, as Status and Reason say it.
+// refusal is the Status and the Reason of an invalid license.
 type refusal struct {
 	status Status
 	reason string
 }
 
-// Error makes a refusal pass through the functions of package jwt.
+// Error makes a refusal an error, for the functions of package jwt.
 func (r *refusal) Error() string { return r.reason }
 
 // refuse completes "the license in …".
@@ -57,7 +56,7 @@ func (t Token) refuse(status Status, format string, args ...any) *refusal {
 	return &refusal{status, "the license in " + t.source + " " + fmt.Sprintf(format, args...)}
 }
 
-// What to do about a malformed license depends on who can mend it.
+// The fix of a malformed license depends on who can fix it.
 const (
 	copyAgain = "copy it again, whole, as its issuer gave it to you"
 	askIssuer = "ask its issuer for a correct one"

@@ -18,7 +18,7 @@ const module_ = 'github.com/nx-azure-cache/nx-azure-cache';
  * @type {Record<string, string[]>}
  */
 const allowed = {
-  // What an archive is; frames and files know nothing of tars.
+  // The format of an archive. Below it, frames knows only zstd, and tree only files.
   'cache/archive': [
     'cache/archive/frames',
     'cache/archive/tree',
@@ -26,17 +26,21 @@ const allowed = {
   ],
   'cache/archive/frames': [],
   'cache/archive/tree': ['cache/descriptors', 'cache/diskspace', 'cache/eintr'],
+  // Limits of the machine. They know nothing of results.
   'cache/awake': [],
   'cache/descriptors': [],
-  // Directories held open: renames and owners, whatever is in them.
+  // Open directories: owners, modes and renames, whatever the directories contain.
   'cache/directory': ['cache/diskspace', 'cache/eintr', 'cache/fileerror'],
   'cache/diskspace': ['cache/eintr'],
   'cache/eintr': [],
+  // The fix of each error of the file system; package cache decides which errors are.
   'cache/fileerror': ['cache/descriptors', 'cache/diskspace'],
   'cache/printable': [],
-  // The folders of processes: it knows neither archives nor the storage.
+  // The folders of processes in the cache directory, without archives and the storage.
   'cache/scratch': ['cache/directory', 'cache/fileerror', 'cache/taskhash'],
+  // What Nx handed over. rpc takes snapshots, cache checks them.
   'cache/snapshot': ['cache/archive'],
+  // Below all packages that put a hash into a path, a name or a file.
   'cache/taskhash': [],
   'cache/trust': [],
   'cache/unwrap': [],
