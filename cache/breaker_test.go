@@ -147,7 +147,7 @@ func TestBreaker(t *testing.T) {
 	}
 }
 
-// Whoever is refused learns why.
+// The error of a rejected request says why.
 func TestBreakerSaysWhy(t *testing.T) {
 	for name, test := range map[string]struct {
 		steps []step
@@ -177,7 +177,7 @@ func TestBreakerSaysWhy(t *testing.T) {
 			for _, step := range test.steps {
 				for range step.times {
 					s.err = step.err
-					_ = operations[step.operation](b) // of which TestBreaker knows
+					_ = operations[step.operation](b) // TestBreaker checks the error
 				}
 			}
 			_, _ = io.ReadAll(open.Body)
@@ -242,8 +242,8 @@ func TestBreakerWithManyAtOnce(t *testing.T) {
 	}
 }
 
-// slow is a time limit that is over, of which the breaker hears twice that it is
-// no cancellation; the second time it counts.
+// slow is a time limit that has passed. The breaker asks it twice whether it is a
+// cancellation; the second time it counts.
 type slow struct {
 	asked *atomic.Int64
 	then  func()

@@ -169,7 +169,7 @@ func TestRetrievesAtOnce(t *testing.T) {
 			t.Errorf("got %d bodies open at once, want at most %d", got, want)
 		}
 		if got := g.now.Load(); got != 0 {
-			t.Errorf("got %d bodies that nobody closed", got)
+			t.Errorf("got %d bodies that are not closed", got)
 		}
 	})
 }

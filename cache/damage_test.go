@@ -172,7 +172,7 @@ func TestBodyThatEndsEarly(t *testing.T) {
 }
 
 // A damaged entry is replaced by the result of the run that has found it so
-// (turborepo#3127, F25, F33); nobody else touches it.
+// (turborepo#3127, F25, F33); no other run touches it.
 func TestDamagedEntryIsReplaced(t *testing.T) {
 	flip := func(b *cachetest.Blob) { b.Content[len(b.Content)/2] ^= 1 }
 	damaged := func(t *testing.T) (dir string, blobs *cachetest.Memory, c *cache.Cache) {
@@ -209,7 +209,7 @@ func TestDamagedEntryIsReplaced(t *testing.T) {
 			t.Errorf("got %v, want %v", err, cache.ErrDamaged)
 		}
 	})
-	t.Run("not when somebody has replaced it", func(t *testing.T) {
+	t.Run("not when another run has replaced it", func(t *testing.T) {
 		dir, blobs, c := damaged(t)
 		blobs.Alter(blobName("123"), flip) // back again
 		outcome(t, c, dir, cache.OutcomeExists)

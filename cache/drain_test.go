@@ -46,7 +46,7 @@ func TestDrain(t *testing.T) {
 		synctest.Wait()
 		select {
 		case <-drained:
-			t.Error("it returned before all was told")
+			t.Error("it returned before all outcomes were reported")
 		default:
 		}
 		close(told)
@@ -83,7 +83,7 @@ func TestCloseWaits(t *testing.T) {
 	}
 }
 
-// All that is at work or waits for its turn is given up, and told.
+// Close stops all uploads, running or waiting, and reports their outcomes.
 func TestCloseGivesUp(t *testing.T) {
 	const many = 20
 	dir := cachetest.TempDir(t)
@@ -103,10 +103,10 @@ func TestCloseGivesUp(t *testing.T) {
 		select {
 		case got := <-done:
 			if got.Outcome != cache.OutcomeFailed || !errors.Is(got.Err, context.Canceled) || !strings.Contains(got.Err.Error(), "stopped at the end of the session") {
-				t.Errorf("got %+v, want it given up", got)
+				t.Errorf("got %+v, want it stopped", got)
 			}
 		default:
-			t.Error("Close returned before it was told what became of a result")
+			t.Error("Close returned before the outcome of a result was reported")
 		}
 	}
 	if got := len(blobs.Names()); got != 0 {
@@ -138,7 +138,7 @@ func TestResultThatIsRemovedMeanwhile(t *testing.T) {
 		begin := time.Now()
 		done := accept(t, c, "123", dir, cache.TerminalOutput{})
 		var stored cache.Stored
-		if i < 3 { // nobody removes it
+		if i < 3 { // no process removes it
 			stored = <-done
 			longest = max(longest, time.Since(begin))
 		} else {
@@ -172,7 +172,7 @@ func TestResultThatIsRemovedMeanwhile(t *testing.T) {
 	}
 }
 
-// The same for whoever changes one entry right after it was accepted.
+// The same if one file changes right after the result was accepted.
 func TestResultThatChangesAtOnce(t *testing.T) {
 	for name, change := range map[string]func(dir string) error{
 		"a file is removed":   func(dir string) error { return os.Remove(filepath.Join(dir, "a")) },

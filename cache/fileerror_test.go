@@ -37,7 +37,7 @@ func TestFileErrorIsOfFiles(t *testing.T) {
 	}
 }
 
-// failingBlobs fails where it is told to.
+// failingBlobs fails with the given errors.
 type failingBlobs struct {
 	cache.Blobs
 	get, body, put error

@@ -71,8 +71,8 @@ func use(t *testing.T, c *cache.Cache, dir string) (errs []error) {
 	return errs
 }
 
-// checkRefused fails unless every use of a cache directory is refused, with a text
-// that names what is wrong.
+// checkRefused fails unless every use of a cache directory is refused, with an error that
+// names what is wrong.
 func checkRefused(t *testing.T, c *cache.Cache, dir string, parts ...string) {
 	t.Helper()
 	errs := use(t, c, dir)
@@ -265,8 +265,8 @@ func TestResultThatReplacesALink(t *testing.T) {
 	check()
 }
 
-// Whoever may rename the folder of a process while it reads gains nothing: the
-// result is what was verified.
+// A user who can rename the folder of a process while it reads gains nothing: the result
+// is what was verified.
 func TestFolderThatIsSwapped(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	blobs := stored(t, "123")
@@ -302,7 +302,7 @@ func TestFolderThatIsSwapped(t *testing.T) {
 		}
 	}
 	if got, err := os.ReadFile(filepath.Join(folder, "1", "a")); err != nil || string(got) != "poison" {
-		t.Errorf("got %q, %v; want what somebody else has put there", got, err)
+		t.Errorf("got %q, %v; want what the other user has put there", got, err)
 	}
 }
 

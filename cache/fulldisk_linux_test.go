@@ -61,7 +61,7 @@ func TestRetrieveOnAFullDisk(t *testing.T) {
 	})
 }
 
-// A full disk is the same trouble for writing: a terminal output and an archive that
+// A full disk is the same problem for writing: a terminal output and an archive that
 // wait for their upload need room, too. The archive leaves some to Nx, whose run would
 // fail on a full disk.
 func TestStoreOnAFullDisk(t *testing.T) {

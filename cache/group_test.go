@@ -193,7 +193,7 @@ func TestParentThatIsOpenedToTheGroupMeanwhile(t *testing.T) {
 	top, binary := sharedFolder(t)
 	dir := filepath.Join(top, "cache")
 	parent := filepath.Join(dir, ".nx-azure-cache")
-	writeFile(t, filepath.Join(parent, "kept"), "") // so that nobody removes it
+	writeFile(t, filepath.Join(parent, "kept"), "") // so that no process removes it
 	if err := errors.Join(os.Chown(dir, 0, sharedGroup), os.Chmod(dir, 0o775), os.Chown(parent, anna, sharedGroup)); err != nil {
 		t.Fatal(err)
 	}

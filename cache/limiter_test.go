@@ -34,7 +34,7 @@ func storedLarge(t *testing.T, hashes ...string) *cachetest.Memory {
 	return m
 }
 
-// held are blobs whose bodies nobody gets a byte of until they are released.
+// held are blobs whose bodies return no byte until they are released.
 type held struct {
 	*cachetest.Memory
 	reading  chan string // names of bodies whose reading has begun
@@ -161,8 +161,8 @@ func TestAMissInOnePlaceKeepsItsTurn(t *testing.T) {
 	})
 }
 
-// A large result that waits for its turn leaves when it is cancelled, and takes
-// nobody's place with it.
+// A large result that waits for a restore stops waiting when it is cancelled, and releases
+// only its own slots.
 func TestCancelOfALargeResultThatWaits(t *testing.T) {
 	h := &held{Memory: storedLarge(t, "1", "2", "3"), reading: make(chan string, 10), released: make(chan struct{})}
 	c, dir := newCache(t, h), cachetest.TempDir(t)

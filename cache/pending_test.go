@@ -20,17 +20,17 @@ func TestResultThatAnotherRunIsMaking(t *testing.T) {
 		isEnded bool // the other run
 		isMade  bool // by the other run
 	}{
-		"nothing is said":                {"", false, false, false},
-		"it begins":                      {"+123\n", false, false, true},
-		"it begins, among others":        {"+1\n+123\n-1\n+2\n", false, false, true},
-		"it has it":                      {"+123\n-123\n", false, false, false},
-		"it has it, and begins again":    {"+123\n-123\n+123\n", false, false, true},
-		"it makes others":                {"+1234\n+0123\n+12\n", false, false, false},
-		"it is this run":                 {"+123\n", true, false, false},
-		"it is over":                     {"+123\n", false, true, false},
-		"a line is written just now":     {"+123\n-12", false, false, true},
-		"a line is not whole yet":        {"+12", false, false, false},
-		"somebody has written something": {"\x00\n\n123\n", false, false, false},
+		"nothing is said":                   {"", false, false, false},
+		"it begins":                         {"+123\n", false, false, true},
+		"it begins, among others":           {"+1\n+123\n-1\n+2\n", false, false, true},
+		"it has it":                         {"+123\n-123\n", false, false, false},
+		"it has it, and begins again":       {"+123\n-123\n+123\n", false, false, true},
+		"it makes others":                   {"+1234\n+0123\n+12\n", false, false, false},
+		"it is this run":                    {"+123\n", true, false, false},
+		"it is over":                        {"+123\n", false, true, false},
+		"a line is written just now":        {"+123\n-12", false, false, true},
+		"a line is not whole yet":           {"+12", false, false, false},
+		"another program has written to it": {"\x00\n\n123\n", false, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, blobs := cachetest.TempDir(t), new(cachetest.Memory)

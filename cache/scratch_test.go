@@ -197,8 +197,8 @@ func TestFolderThatIsRemoved(t *testing.T) {
 	}
 }
 
-// Many that come and go, in the moment in which others leave: each has a folder
-// that nobody else removes, and the last one leaves nothing.
+// Many processes start while others end: each has a folder that no other removes, and the
+// last one leaves nothing.
 func TestManyThatComeAndGo(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	blobs := stored(t, "123")

@@ -115,7 +115,7 @@ func TestPlacesAreAskedAtOnce(t *testing.T) {
 	}
 }
 
-// A body that nobody needs is closed, whenever it comes.
+// A body that is not needed is closed, whenever it arrives.
 func TestBodiesThatAreNotNeededAreClosed(t *testing.T) {
 	memory := new(cachetest.Memory)
 	storeAs(t, as(memory, trust.Local), "1", "own")
@@ -201,8 +201,8 @@ func TestSignedEntries(t *testing.T) {
 	}
 }
 
-// Each is stored under a name at which all would be well if nobody asked for
-// signatures, which is shown first.
+// Each is stored under a name at which it would be accepted without signatures, which the
+// test shows first.
 func TestEntriesThatAreNotToBeBelieved(t *testing.T) {
 	key := newKey(t)
 	for want, plant := range map[string]func(t *testing.T, blobs *cachetest.Memory){

@@ -49,8 +49,8 @@ func newGatedPuts() *gatedPuts {
 	return g
 }
 
-// Whoever asks for it does not wait for the storage, whatever the size, and what
-// he does with his context then does not matter.
+// Store does not wait for the storage, whatever the size, and ending its context later does
+// not matter.
 func TestStoreDoesNotWait(t *testing.T) {
 	for name, size := range map[string]int{"small": 1, "larger than what is kept in memory": 3 << 20} {
 		t.Run(name, func(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
-// F27: "license expired" was said whatever was wrong (nx#30726). What is told is
-// the reason there is, and where the license was looked for: the clock moves, the
+// F27: "license expired" was said whatever was wrong (nx#30726). The message has
+// the real reason, and where the license was looked for: the clock moves, the
 // licenses and the Nx do not.
 func TestF27_the_true_reason(t *testing.T) {
 	issuer := newSigner("a", "https://a.example.com")
@@ -46,9 +46,9 @@ func TestF27_the_true_reason(t *testing.T) {
 		{name: "renewed, too early", file: first + "\n" + second, now: "2026-12-01", status: license.Valid, org: "first"},
 		{name: "renewed, in both places too late", env: first, file: second, now: "2028-06-01", status: license.Expired,
 			says: variable + " expired on 2027-01-01 00:00 UTC (517 days ago; this machine's clock says 2028-06-01 12:00 UTC): ask https://a.example.com for a renewal; the license in " + file + " expired on 2028-01-01"},
-		{name: "expired, and one of somebody else", env: first, file: stranger, now: "2027-02-01", status: license.Expired,
+		{name: "expired, and one of another issuer", env: first, file: stranger, now: "2027-02-01", status: license.Expired,
 			says: "; the license in " + file + ` is signed with the unknown key "c" of "https://c.example.com"`},
-		{name: "not expired but of somebody else", env: stranger, now: "2027-02-01", status: license.UnknownIssuer, says: variable + " is signed with the unknown key"},
+		{name: "not expired but of another issuer", env: stranger, now: "2027-02-01", status: license.UnknownIssuer, says: variable + " is signed with the unknown key"},
 		{name: "cut", env: first[:len(first)-9], now: "2027-02-01", status: license.Malformed, says: variable + " is malformed"},
 
 		{name: "for good, in its year", env: perpetual, now: "2026-06-01", nx: "24.0.6", status: license.Valid, org: "perpetual"},

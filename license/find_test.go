@@ -69,7 +69,7 @@ func TestFind(t *testing.T) {
 		{name: "one in the variable, and something else", env: a + "\nabc", status: license.Valid, source: "NX_POWERPACK_LICENSE", org: "a"},
 		{name: "the variable is broken in its signature", env: a[:len(a)-9] + "\n" + a[len(a)-9:], status: license.Malformed, source: "NX_POWERPACK_LICENSE",
 			mentioned: "it has white space or a line break inside"},
-		{name: "two in the variable, none of which counts", env: old + " " + later, status: license.Expired, source: "NX_POWERPACK_LICENSE (1 of 2)", org: "old",
+		{name: "two in the variable, both invalid", env: old + " " + later, status: license.Expired, source: "NX_POWERPACK_LICENSE (1 of 2)", org: "old",
 			mentioned: "the license in NX_POWERPACK_LICENSE (1 of 2) expired on 2026-05-01 00:00 UTC (31 days ago; this machine's clock says 2026-06-01 00:00 UTC): ask A for a renewal; " +
 				"the license in NX_POWERPACK_LICENSE (2 of 2) is valid from 2026-07-01"},
 		{name: "a blank variable counts as unset", env: " \n", file: b, status: license.Valid, source: file, org: "b"},

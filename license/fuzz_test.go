@@ -51,12 +51,12 @@ func checkLine(t *testing.T, text string) {
 	}
 }
 
-// checkVerified fails if claims are there that nobody has signed: tokens are
-// those that somebody has.
+// checkVerified fails if the license has claims without a signature: tokens are the signed
+// ones.
 func checkVerified(t *testing.T, got license.License, signed bool) {
 	t.Helper()
 	if !signed && (got.Status == license.Valid || got.KeyID != "" || got.Issuer != "" || got.Organization != "") {
-		t.Errorf("got %+v, but nobody has signed that", got)
+		t.Errorf("got %+v, which is not signed", got)
 	}
 }
 
@@ -110,8 +110,8 @@ func FuzzCheck(f *testing.F) {
 	})
 }
 
-// decodeParts returns the parts of a token, or nil if they are not three in
-// base64url, or cannot be told apart again.
+// decodeParts returns the parts of a token, or nil if they are not three in base64url, or
+// are ambiguous.
 func decodeParts(token string) (parts []string) {
 	for part := range strings.SplitSeq(token, ".") {
 		content, err := decode(part)
@@ -206,7 +206,7 @@ func FuzzFind(f *testing.F) {
 		}
 		found := license.Find(getenv(variable), root)
 		got := license.Choose(found, keys, license.Use{Now: now}).License
-		// The path of the file is ours, and is told.
+		// The message contains the path of the file, which is ours.
 		got.Reason = strings.ReplaceAll(got.Reason, path, "FILE")
 		checkDiscretion(t, content+"\n"+variable, got, fmt.Sprintf("%v %+v %#v", found, found, found))
 		return got
@@ -240,8 +240,8 @@ func secretsOf(golden map[string]string) (tokens []string) {
 	return tokens
 }
 
-// FuzzKeySet feeds arbitrary sets of issuers' keys. One that is taken trusts the
-// keys in it, each named once, and nobody else; a private key is never quoted.
+// FuzzKeySet parses arbitrary sets of issuers' keys. An accepted set trusts its keys, each
+// named once, and no others; an error never quotes a private key.
 func FuzzKeySet(f *testing.F) {
 	for _, path := range []string{"issuers.json", fixtures + "development.private.jwk.json"} {
 		data, err := os.ReadFile(filepath.FromSlash(path))
@@ -304,22 +304,22 @@ func FuzzKeySet(f *testing.F) {
 	})
 }
 
-// keyMembers returns all texts that are members called name of keys in a set, in
-// any case of letters as package json reads them. It is not ok if there are
-// several lists of keys, of which package json takes one.
-func keyMembers(set any, name string) (texts []string, ok bool) {
+// keyMembers returns all strings that are members called name of keys in a set, in any case
+// of letters, as package json reads them. It is not ok if there are several lists of keys,
+// because package json reads only one.
+func keyMembers(set any, name string) (members []string, ok bool) {
 	lists := membersNamed(set, "keys")
 	for _, list := range lists {
 		elements, _ := list.([]any)
 		for _, element := range elements {
 			for _, member := range membersNamed(element, name) {
 				if text, ok := member.(string); ok {
-					texts = append(texts, text)
+					members = append(members, text)
 				}
 			}
 		}
 	}
-	return texts, len(lists) == 1
+	return members, len(lists) == 1
 }
 
 func membersNamed(object any, name string) (values []any) {

@@ -94,7 +94,7 @@ func (s KeySet) names() string {
 	if others := len(names) - most; others > 0 {
 		names = append(names[:most], count(others, "other"))
 	}
-	return cmp.Or(strings.Join(names, " or "), "nobody")
+	return cmp.Or(strings.Join(names, " or "), "no issuer")
 }
 
 // jwk is a public key as RFC 8037, section 2, writes it.
@@ -130,7 +130,7 @@ func (j jwk) key() (key, error) {
 	case j.Issuer == "":
 		return key{}, errors.New("it has no iss, which binds it to its issuer")
 	case len(j.Issuer) > maxIssuer || !printable.Is(j.Issuer):
-		// Those who need another license are told to ask there.
+		// A message tells users to ask there for another license.
 		return key{}, fmt.Errorf("its iss is %.80q, want at most %d bytes that can be shown on a line", j.Issuer, maxIssuer)
 	}
 	public, err := base64.RawURLEncoding.Strict().DecodeString(j.Public)

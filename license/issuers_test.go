@@ -31,7 +31,7 @@ func TestParseKeySet(t *testing.T) {
 		{"one key", set(whole), ""},
 		{"two keys of one issuer", set(whole, strings.Replace(whole, `"kid":"a"`, `"kid":"b"`, 1)), ""},
 		{"the optional members alg and use", set(whole + `,"alg":"EdDSA","use":"sig"`), ""},
-		{"members nobody knows", set(whole + `,"note":"of 2026"`), ""},
+		{"unknown members", set(whole + `,"note":"of 2026"`), ""},
 		{"nothing", ``, "key set: unexpected end of JSON input"},
 		{"trailing text", set(whole) + `x`, "key set: invalid character 'x' after top-level value"},
 		{"a single key instead of a set", `{` + whole + `}`, `key set: "keys" is missing or empty, want at least one key`},

@@ -179,7 +179,7 @@ func TestCheck(t *testing.T) {
 
 		{name: "no algorithm", token: signed(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, usual, issuer.claims()), status: license.Malformed, reason: `is malformed: its algorithm is "none" instead of "EdDSA"` + ask},
 		{name: "an HMAC with the public key as secret", token: signed(jwt.SigningMethodHS256, issuer.public(), usual, issuer.claims()), status: license.Malformed, reason: `is malformed: its algorithm is "HS256" instead of "EdDSA"` + ask},
-		{name: "an algorithm nobody knows", token: signed(jwt.SigningMethodEdDSA, issuer.private, jwt.MapClaims{"kid": "a", "alg": "ROT13"}, issuer.claims()), status: license.Malformed, reason: `is malformed: its algorithm is "ROT13" instead of "EdDSA"` + ask},
+		{name: "an unknown algorithm", token: signed(jwt.SigningMethodEdDSA, issuer.private, jwt.MapClaims{"kid": "a", "alg": "ROT13"}, issuer.claims()), status: license.Malformed, reason: `is malformed: its algorithm is "ROT13" instead of "EdDSA"` + ask},
 		{name: "crit in the header", token: signed(jwt.SigningMethodEdDSA, issuer.private, jwt.MapClaims{"kid": "a", "crit": []string{"b64"}}, issuer.claims()), status: license.Malformed, reason: "is malformed: its header has crit, which licenses do not use" + ask},
 		{name: "no kid", token: signed(jwt.SigningMethodEdDSA, issuer.private, nil, issuer.claims()), status: license.Malformed, reason: "is malformed: its header has no kid" + ask},
 		{name: "a kid that is a number", token: signed(jwt.SigningMethodEdDSA, issuer.private, jwt.MapClaims{"kid": 7}, issuer.claims()), status: license.Malformed, reason: "is malformed: its header has no kid" + ask},
@@ -246,7 +246,7 @@ func TestCheck(t *testing.T) {
 			}
 			unverified := got.Status == license.UnknownIssuer
 			if unverified && (got.KeyID != "" || got.Organization != "" || got.Issuer != "") {
-				t.Errorf("got claims %+v, want none that nobody vouches for", got)
+				t.Errorf("got claims %+v, want none without a signature", got)
 			}
 		})
 	}
@@ -279,7 +279,7 @@ func TestCheckWithoutTokenOrKeys(t *testing.T) {
 		t.Errorf("the zero Token: got %s, %q", got.Status, got.Reason)
 	}
 	got := license.Check(license.NewToken(newSigner("a", "A").sign(nil), "T"), license.KeySet{}, license.Use{Now: now})
-	want := `the license in T is signed with the unknown key "a" of "A": this build accepts licenses of nobody; ask there for one`
+	want := `the license in T is signed with the unknown key "a" of "A": this build accepts licenses of no issuer; ask there for one`
 	if got.Status != license.UnknownIssuer || got.Reason != want {
 		t.Errorf("the zero KeySet: got %s, %q, want %q", got.Status, got.Reason, want)
 	}

@@ -55,7 +55,7 @@ func startOn(ctx context.Context, t testing.TB, options rpc.Options, wrap func(i
 	}()
 	// Not ctx: the client is to see what the server does when it ends.
 	c.Conn = jsonrpc2.NewConn(context.Background(),
-		jsonrpc2.NewBufferedStream(tee{ours, c.output}, jsonrpc2.VSCodeObjectCodec{}), c, jsonrpc2.SetLogger(nobody{}))
+		jsonrpc2.NewBufferedStream(tee{ours, c.output}, jsonrpc2.VSCodeObjectCodec{}), c, jsonrpc2.SetLogger(silent{}))
 	t.Cleanup(func() {
 		c.Close() // again, perhaps
 		<-c.ended // and has removed its folders
@@ -151,7 +151,7 @@ func (c *client) initialize() (result rpc.InitializeResult) {
 	return result
 }
 
-// dispatch sends a request with an id of its own and returns before its answer.
+// dispatch sends a request with a new id and returns before the response.
 func (c *client) dispatch(id jsonrpc2.ID, method string, params any) jsonrpc2.Waiter {
 	c.t.Helper()
 	waiter, err := c.DispatchCall(c.t.Context(), method, params, jsonrpc2.PickID(id))
@@ -172,7 +172,7 @@ func wireError(t testing.TB, err error) *jsonrpc2.Error {
 	t.Helper()
 	wire, ok := err.(*jsonrpc2.Error)
 	if !ok {
-		t.Fatalf("got %v (%T), want an answer with an error", err, err)
+		t.Fatalf("got %v (%T), want a response with an error", err, err)
 	}
 	if strings.ContainsAny(wire.Message, "\r\n") || wire.Message == "" {
 		t.Errorf("the message is %q, want one line", wire.Message)
@@ -219,10 +219,10 @@ func storeParams(hash, cacheDirectory string) object {
 	return object{"hash": hash, "cacheDirectory": cacheDirectory, "code": 0, "terminalOutput": "done\n"}
 }
 
-// nobody logs nothing.
-type nobody struct{}
+// silent logs nothing.
+type silent struct{}
 
-func (nobody) Printf(string, ...any) {}
+func (silent) Printf(string, ...any) {}
 
 // tee copies what is read.
 type tee struct {

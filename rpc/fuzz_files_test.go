@@ -79,18 +79,18 @@ func copyOf(t *testing.T, storage *cachetest.Memory) *cachetest.Memory {
 
 // fill puts the cache directory into a message.
 func (g *grounds) fill(text string) string {
-	path, _ := json.Marshal(g.cacheDirectory) // a text
+	path, _ := json.Marshal(g.cacheDirectory) // a string
 	return strings.ReplaceAll(text, "@", strings.Trim(string(path), `"`))
 }
 
-// contains reports whether all absolute paths in a message lie in the grounds:
-// a server does what it is told.
+// contains reports whether all absolute paths in a message are in the grounds: a server
+// uses the paths of a request.
 func (g *grounds) contains(text string) bool {
 	var message any
 	if json.Unmarshal([]byte(text), &message) != nil {
 		return true // it will not be understood
 	}
-	for _, path := range textsIn(message) {
+	for _, path := range stringsIn(message) {
 		relative, err := filepath.Rel(g.root, path)
 		if filepath.IsAbs(path) && (err != nil || !filepath.IsLocal(relative)) {
 			return false

@@ -114,14 +114,13 @@ func checkTalk(t *testing.T, s *talk, input io.Reader, err error) {
 			continue
 		}
 		if left[string(m.ID)]--; left[string(m.ID)] < 0 && string(m.ID) != lastID && string(m.ID) != `"shutdown"` {
-			t.Errorf("got an answer too many for the id %s", m.ID)
+			t.Errorf("got one response too many for the id %s", m.ID)
 		}
 	}
 }
 
-// requests returns how often each id was sent with a request, as it is written
-// in an answer: jsonrpc2 answers -1 as 18446744073709551615, which no client
-// sends (see doc.go).
+// requests returns how often each id was sent with a request, as a response spells it:
+// jsonrpc2 turns -1 into 18446744073709551615, which no client sends (see doc.go).
 func requests(input io.Reader) map[string]int {
 	counts := make(map[string]int)
 	in := bufio.NewReader(input)
@@ -132,14 +131,14 @@ func requests(input io.Reader) map[string]int {
 		}
 		var request jsonrpc2.Request
 		if json.Unmarshal(text, &request) == nil && !request.Notif {
-			id, _ := json.Marshal(request.ID) // a number or a text
+			id, _ := json.Marshal(request.ID) // a number or a string
 			counts[string(id)]++
 		}
 	}
 }
 
-// checkDiscretion fails if the server has repeated what may be a secret: a text
-// in config that has characters of keys and connection strings.
+// checkDiscretion fails if the server has repeated a possible secret: a string in config with
+// characters of keys and connection strings.
 func checkDiscretion(t *testing.T, s *talk, input string) {
 	t.Helper()
 	said := s.said.String()
@@ -153,7 +152,7 @@ func checkDiscretion(t *testing.T, s *talk, input string) {
 			Params struct{ Config any }
 		}
 		_ = json.Unmarshal(text, &m) // it may be no initialize
-		for _, text := range textsIn(m.Params.Config) {
+		for _, text := range stringsIn(m.Params.Config) {
 			if len(text) >= 16 && strings.ContainsAny(text, "=;?&~") && strings.Contains(said, text) {
 				t.Errorf("the server has said %q, which has %q", said, text)
 			}
@@ -161,19 +160,19 @@ func checkDiscretion(t *testing.T, s *talk, input string) {
 	}
 }
 
-// textsIn returns all texts in a JSON value.
-func textsIn(value any) (texts []string) {
+// stringsIn returns all strings in a JSON value.
+func stringsIn(value any) (found []string) {
 	switch value := value.(type) {
 	case string:
-		texts = append(texts, value)
+		found = append(found, value)
 	case []any:
 		for _, element := range value {
-			texts = append(texts, textsIn(element)...)
+			found = append(found, stringsIn(element)...)
 		}
 	case map[string]any:
 		for _, member := range value {
-			texts = append(texts, textsIn(member)...)
+			found = append(found, stringsIn(member)...)
 		}
 	}
-	return texts
+	return found
 }

@@ -56,7 +56,7 @@ func FuzzServe(f *testing.F) {
 // Beside what FuzzServe checks, nothing but what was asked for has changed on
 // the disk. A patient client waits for the answers before it closes the stream.
 //
-// In params @ stands for the cache directory; other paths lead to files beside
+// In params, @ is the cache directory; other paths lead to files beside
 // it, see newGrounds.
 func FuzzSession(f *testing.F) {
 	for _, session := range goldenSessions(f) {

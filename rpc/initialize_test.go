@@ -69,8 +69,7 @@ func TestInitializeIgnoresFieldsOfANewerClient(t *testing.T) {
 	}
 }
 
-// What prepares for the first request makes nobody wait, and ends with the
-// session.
+// Preparing for the first request blocks nothing, and ends with the session.
 func TestWarmBeginsWhenInitializeIsAnswered(t *testing.T) {
 	began, ended := make(chan struct{}), make(chan struct{})
 	var answered atomic.Bool
@@ -129,7 +128,7 @@ func TestWarmOfASessionThatIsCutShort(t *testing.T) {
 	}
 }
 
-// What is learned while it prepares is told in its turn.
+// Warnings from the preparation are sent as notifications.
 func TestWarmTells(t *testing.T) {
 	its := rpc.Session{Cache: newCache(new(cachetest.Memory)), Mode: cache.ReadWrite, Drain: time.Minute}
 	its.Warm = func(context.Context) []string { return []string{"signed in with b, because a failed"} }

@@ -41,7 +41,7 @@ func TestUnknownNotificationsAreIgnored(t *testing.T) {
 		t.Errorf("got %s, want a miss: a notification stores nothing", got)
 	}
 	if after := len(parse(t, c.output.bytes())); after != before+1 {
-		t.Errorf("got %d messages, want only the answer", after-before)
+		t.Errorf("got %d messages, want only the response", after-before)
 	}
 }
 
@@ -134,8 +134,8 @@ func TestShutdown(t *testing.T) {
 	})
 }
 
-// Requests count in the order in which they are sent, also when the client
-// waits for no answer in between.
+// Requests count in the order in which they are sent, even if the client does not wait for
+// responses in between.
 func TestShutdownRightBehindAStore(t *testing.T) {
 	dir := newResult(t, "1", "hello")
 	for range 50 {
@@ -219,11 +219,11 @@ func TestServeWaits(t *testing.T) {
 				}
 				for _, w := range []jsonrpc2.Waiter{waiter, shutdown} {
 					if err := w.Wait(t.Context(), nil); !errors.Is(err, jsonrpc2.ErrClosed) {
-						t.Errorf("got %v, want no answer", err)
+						t.Errorf("got %v, want no response", err)
 					}
 				}
 				if n := len(parse(t, c.output.bytes())); n != 1 {
-					t.Errorf("got %d messages, want only the answer of initialize", n)
+					t.Errorf("got %d messages, want only the response to initialize", n)
 				}
 			})
 		})

@@ -81,12 +81,12 @@ func (h halfOpen) Write([]byte) (int, error) {
 	return 0, net.ErrClosed
 }
 
-// The end of stdin is seen, and ends the session, while an answer, a warning or a
-// refusal is stuck in a stdout that nobody reads.
+// The server detects the end of stdin, and ends the session, while a response, a warning or
+// an error is stuck in an unread stdout.
 func TestEndWhileAnAnswerIsStuck(t *testing.T) {
 	for name, requests := range map[string][]string{
 		"a warning":           {"initialize"},
-		"an answer":           {"ping"},
+		"a response":          {"ping"},
 		"answers":             {"ping", "ping", "ping", "initialize", "ping"},
 		"shutdown":            {"ping", "shutdown"},
 		"refusals":            {"shutdown", "ping", "ping", "ping"},

@@ -9,8 +9,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// Whoever waits in the client's place finds a state from the first answer on:
-// without one `nx-azure-cache drain` cannot know that nothing is left.
+// There is a state from the first response on: without one, `nx-azure-cache drain` cannot
+// know that nothing is left.
 func TestStateIsPublishedBeforeTheAnswer(t *testing.T) {
 	its := newCache(new(cachetest.Memory))
 	c := start(t, session(rpc.Session{Cache: its, Mode: cache.ReadWrite}))

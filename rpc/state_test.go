@@ -69,8 +69,7 @@ func TestState(t *testing.T) {
 	}
 }
 
-// The first of each kind of trouble is kept, short enough to be read whole
-// whatever is in it.
+// The state keeps the first problem of each kind, short enough to be read whole.
 func TestTroubles(t *testing.T) {
 	long := strings.Repeat("\x01<ü\"", 5000)
 	failures := map[string]error{
@@ -97,14 +96,14 @@ func TestTroubles(t *testing.T) {
 		}
 	}
 	var got []string
-	for _, trouble := range onlyState(t, dir).Problems {
+	for _, problem := range onlyState(t, dir).Problems {
 		code := "no code"
-		if trouble.Code != nil {
-			code = fmt.Sprint(*trouble.Code)
+		if problem.Code != nil {
+			code = fmt.Sprint(*problem.Code)
 		}
-		got = append(got, fmt.Sprint(trouble.Hash, " ", trouble.Outcome, " ", code))
-		if len(trouble.Reason) < 100 || len(trouble.Reason) > 510 || !strings.HasSuffix(trouble.Reason, "…") {
-			t.Errorf("%s: got a reason of %d bytes, want its beginning", trouble.Hash, len(trouble.Reason))
+		got = append(got, fmt.Sprint(problem.Hash, " ", problem.Outcome, " ", code))
+		if len(problem.Reason) < 100 || len(problem.Reason) > 510 || !strings.HasSuffix(problem.Reason, "…") {
+			t.Errorf("%s: got a reason of %d bytes, want its beginning", problem.Hash, len(problem.Reason))
 		}
 	}
 	if want := "[1 failed 1 3 failed 2 4 failed 4 5 failed -32800 8 refused no code]"; fmt.Sprint(got) != want {
@@ -112,8 +111,8 @@ func TestTroubles(t *testing.T) {
 	}
 }
 
-// Whoever reads while it is written sees a state that was there, whole; and when
-// nothing waits any more, all that there is to be told.
+// A reader sees a complete state while the server writes the next one. Once nothing waits,
+// the state has all problems.
 func TestStateThatIsReadWhileItIsWritten(t *testing.T) {
 	const rounds = 150
 	dir := t.TempDir()
@@ -151,7 +150,7 @@ func TestStateThatIsReadWhileItIsWritten(t *testing.T) {
 				t.Fatalf("got %+v where nothing waits, want all %d", state, accepted)
 			}
 			if (len(state.Problems) > 0) != (state.Summary.Failed > 0) {
-				t.Fatalf("got %+v, want the trouble", state)
+				t.Fatalf("got %+v, want the problem", state)
 			}
 			break
 		}

@@ -111,7 +111,7 @@ func TestStoreWhileTheStorageStandsStill(t *testing.T) {
 			}
 			c.call("retrieve", retrieveParams("404", t.TempDir()), nil)
 			if got := len(c.stored); got != 0 {
-				t.Errorf("got %d of which it is known what became, want none", got)
+				t.Errorf("got %d entries with a known outcome, want none", got)
 			}
 			close(blobs.gate)
 			for range many {
@@ -224,7 +224,7 @@ func TestShutdownWaitsForUploads(t *testing.T) {
 					}
 				}
 				if notified != test.stored || last.Result == nil {
-					t.Errorf("got %d notifications and %+v at last, want %d, then the answer", notified, last, test.stored)
+					t.Errorf("got %d notifications and %+v at last, want %d, then the response", notified, last, test.stored)
 				}
 				c.Close()
 				if err := <-c.served; err != nil {
@@ -262,7 +262,7 @@ func TestProgress(t *testing.T) {
 		}
 		c.call("store", storeParams("1", dir), nil)
 		if got := count(10 * time.Second); got != 0 {
-			t.Errorf("got %d while nobody waits for an answer, want none", got)
+			t.Errorf("got %d while no request waits, want none", got)
 		}
 		waiter := c.dispatch(jsonrpc2.ID{Num: 100}, "retrieve", retrieveParams("1", t.TempDir()))
 		arrived := <-gets.arrived
@@ -281,7 +281,7 @@ func TestProgress(t *testing.T) {
 			t.Error(err)
 		}
 		if got := count(10 * time.Second); got != 0 {
-			t.Errorf("got %d after the answer, want none", got)
+			t.Errorf("got %d after the response, want none", got)
 		}
 		c.Close()
 		<-c.served

@@ -27,14 +27,14 @@ func (s *script) next() int {
 	return int(b)
 }
 
-// words are what names are made of. "@" stands for the sandbox.
+// words are the parts of names. "@" is the sandbox.
 var words = []string{
 	"a", "b", "d", "l", "..", "..", "A", "evil",
 	"outputs", "canary", ".", "", "@", "C:", "terminalOutput", "metadata.json",
 	"aside", "aside-evil", "between", "caf\u00e9", "\xff", "x y", strings.Repeat("n", 255), strings.Repeat("n", 256),
 }
 
-// scripts are some that make what is told beside them.
+// scripts are scripts that make what the comment next to them says.
 var scripts = [][]byte{
 	{0, 5, 2, 0, 3, 2, 4, 1, 200, 20, 5, 1, 1, 1, 0, 200, 20}, // a/l -> ../b, b -> a
 	{0, 5, 1, 3, 1, 12, 200, 20},                              // l -> the sandbox

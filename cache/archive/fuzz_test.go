@@ -220,8 +220,8 @@ func checkKinds(t *testing.T, s sandbox, limits archive.Limits, refused error) {
 	}
 }
 
-// checkError fails unless an archive that is not taken is told to be the
-// archive's fault, or that of a file system that cannot hold a name.
+// checkError fails unless the error of a rejected archive blames the archive, or a file
+// system that does not support a name.
 func checkError(t *testing.T, s sandbox, contents archive.Contents, err error) {
 	t.Helper()
 	// On macOS, where "A" is "a" and some names are not allowed, also those.

@@ -56,7 +56,7 @@ var goldens = []golden{
 		node{name: "metadata.json", content: "{}"},
 	), true},
 	{"v1-failed", written(130, strings.Repeat("error TS2322\n", 30_000)), true},
-	// nx#29890: written on Windows by somebody who did not care.
+	// nx#29890: written by a careless program on Windows.
 	{"v1-backslash", func(t *testing.T) []byte {
 		return tarOf(t, append(head(), folder(`outputs\`), folder(`outputs\dist\`), folder(`outputs\dist\lib\`),
 			file(`outputs\dist\lib\main.js`, "1"), link(`outputs\dist\lib\link`, `..\other.js`), file(`outputs\dist\other.js`, "2")))

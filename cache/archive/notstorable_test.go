@@ -102,8 +102,8 @@ func TestNameThatIsNotUTF8(t *testing.T) {
 	}
 }
 
-// largerThanTheWork is a size of which a part is not read yet while the first
-// Write is on its way, whatever is compressed at the same time.
+// largerThanTheWork is a size that is not completely read during the first Write, however
+// much is compressed at the same time.
 const largerThanTheWork = 8 * archive.MaxWindow
 
 // hook is a writer that does something when it is first written to, which is

@@ -164,7 +164,7 @@ func TestTruncatedArchive(t *testing.T) {
 	refuse(t, bytes.NewReader(content[:len(content)-1]), archive.Limits{}, "")
 }
 
-// sentinel is a reader that nobody may read any more once it is closed.
+// sentinel is a reader that must not be read once it is closed.
 type sentinel struct {
 	t      *testing.T
 	r      io.Reader

@@ -18,7 +18,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// hostile is an archive that nobody may unpack.
+// hostile is an archive that must not be unpacked.
 type hostile struct {
 	name    string
 	entries []entry

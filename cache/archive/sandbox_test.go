@@ -15,8 +15,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// sandbox is a directory to extract into, dir, beside and below files that
-// nobody may touch.
+// sandbox is a directory to extract into, dir, next to and below files that must not
+// change.
 type sandbox struct {
 	root, dir string
 	planted   map[string]string // links in dir that a fuzz test puts in the way

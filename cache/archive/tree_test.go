@@ -16,10 +16,10 @@ import (
 // node is a file, a directory (its name ends in "/") or a link.
 type node struct {
 	name    string
-	mode    os.FileMode // 0 stands for 0644 or 0755
+	mode    os.FileMode // 0 means 0644 or 0755
 	content string
 	target  string
-	time    time.Time // the zero value stands for someTime
+	time    time.Time // the zero value means someTime
 }
 
 // plant makes nodes below dir in the given order, parents as they are needed.

@@ -22,7 +22,7 @@ const prompt = 5 * time.Second
 
 // TestBlobs is the suite that each implementation of [cache.Blobs] passes. It
 // calls open for each of its subtests; what open returns may be shared and may
-// hold other blobs, for the suite uses names that nobody else has.
+// hold other blobs, because the suite uses unique names.
 func TestBlobs(t *testing.T, open func(*testing.T) cache.Blobs) {
 	for _, test := range []struct {
 		name string
@@ -147,8 +147,8 @@ func concurrentPuts(t *testing.T, blobs cache.Blobs) {
 	})
 }
 
-// checkOneWins writes many contents at once, of which one is the blob's then, and
-// the others are refused.
+// checkOneWins writes many contents at once. One becomes the blob's content, and the others
+// are rejected.
 func checkOneWins(t *testing.T, blobs cache.Blobs, name string, write func(content []byte) error) {
 	t.Helper()
 	const writers = 8

@@ -80,8 +80,8 @@ func replacedTooLate(t *testing.T, blobs cache.Blobs) {
 	}
 }
 
-// Somebody has removed it, perhaps to store it again. Nobody gets what he did not
-// ask for.
+// Another machine has removed the blob, perhaps to store it again. A writer must not
+// create what it wanted to replace.
 func replacedMissing(t *testing.T, blobs cache.Blobs) {
 	name := fresh()
 	err := blobs.Replace(t.Context(), name, `"0"`, strings.NewReader("x"), nil)
