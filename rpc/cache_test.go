@@ -52,13 +52,13 @@ func TestRoundTrip(t *testing.T) {
 }
 
 func testRoundTrip(t *testing.T, output string, asFile bool) {
-	its := newCache(new(cachetest.Memory))
-	c := start(t, session(rpc.Session{Cache: its, Mode: cache.ReadWrite}))
+	served := newCache(new(cachetest.Memory))
+	c := start(t, session(rpc.Session{Cache: served, Mode: cache.ReadWrite}))
 	c.initialize()
 	stored := newResult(t, "123", "hello")
 	params := storeParams("123", stored).with("code", 7).with("terminalOutput", output)
 	if asFile {
-		path := filepath.Join(scratch.FolderPath(stored, its.Session()), "output")
+		path := filepath.Join(scratch.FolderPath(stored, served.Session()), "output")
 		write(t, path, output)
 		params = params.with("terminalOutput", missing).with("terminalOutputPath", path)
 		defer func() {

@@ -20,11 +20,11 @@ import (
 func TestInitialize(t *testing.T) {
 	var seen []rpc.InitializeParams
 	license := rpc.LicenseResult{Status: "valid", Organization: "Example GmbH", ExpiresAt: "2126-01-01T00:00:00Z"}
-	its := newCache(new(cachetest.Memory))
+	served := newCache(new(cachetest.Memory))
 	c := start(t, rpc.Options{Version: "1.2.3", Open: func(p rpc.InitializeParams) rpc.Session {
 		seen = append(seen, p)
 		return rpc.Session{
-			Cache:    its,
+			Cache:    served,
 			Mode:     cache.ReadOnly,
 			Scope:    "shared",
 			Location: "https://account/container",
@@ -39,7 +39,7 @@ func TestInitialize(t *testing.T) {
 
 	want := rpc.InitializeResult{
 		ServerVersion: "1.2.3", Enabled: true, Mode: cache.ReadOnly, Scope: "shared",
-		Location: "https://account/container", Session: its.Session(), IdleTimeout: 15_000, Drain: 1500, License: license,
+		Location: "https://account/container", Session: served.Session(), IdleTimeout: 15_000, Drain: 1500, License: license,
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -73,8 +73,8 @@ func TestInitializeIgnoresFieldsOfANewerClient(t *testing.T) {
 func TestWarmBeginsWhenInitializeIsAnswered(t *testing.T) {
 	began, ended := make(chan struct{}), make(chan struct{})
 	var answered atomic.Bool
-	its := rpc.Session{Cache: newCache(new(cachetest.Memory)), Mode: cache.ReadWrite, Drain: time.Minute}
-	its.Warm = func(ctx context.Context) []string {
+	served := rpc.Session{Cache: newCache(new(cachetest.Memory)), Mode: cache.ReadWrite, Drain: time.Minute}
+	served.Warm = func(ctx context.Context) []string {
 		if !answered.Load() {
 			t.Error("it begins before initialize is answered")
 		}
@@ -84,7 +84,7 @@ func TestWarmBeginsWhenInitializeIsAnswered(t *testing.T) {
 		close(ended)
 		return nil
 	}
-	c := startOn(t.Context(), t, session(its), func(stream io.ReadWriteCloser) io.ReadWriteCloser {
+	c := startOn(t.Context(), t, session(served), func(stream io.ReadWriteCloser) io.ReadWriteCloser {
 		return writes{stream, func() { answered.Store(true) }}
 	})
 	c.initialize()
@@ -119,9 +119,9 @@ func (w writes) Write(p []byte) (int, error) {
 }
 
 func TestWarmOfASessionThatIsCutShort(t *testing.T) {
-	its := rpc.Session{Cache: newCache(new(cachetest.Memory)), Drain: time.Minute}
-	its.Warm = func(ctx context.Context) []string { <-ctx.Done(); return nil }
-	c := start(t, session(its))
+	served := rpc.Session{Cache: newCache(new(cachetest.Memory)), Drain: time.Minute}
+	served.Warm = func(ctx context.Context) []string { <-ctx.Done(); return nil }
+	c := start(t, session(served))
 	c.dispatch(jsonrpc2.ID{Num: 1}, "initialize", initializeParams(t))
 	if err := c.end(); err != nil { // or this hangs
 		t.Error(err)
@@ -130,9 +130,9 @@ func TestWarmOfASessionThatIsCutShort(t *testing.T) {
 
 // Warnings from the preparation are sent as notifications.
 func TestWarmTells(t *testing.T) {
-	its := rpc.Session{Cache: newCache(new(cachetest.Memory)), Mode: cache.ReadWrite, Drain: time.Minute}
-	its.Warm = func(context.Context) []string { return []string{"signed in with b, because a failed"} }
-	c := start(t, session(its))
+	served := rpc.Session{Cache: newCache(new(cachetest.Memory)), Mode: cache.ReadWrite, Drain: time.Minute}
+	served.Warm = func(context.Context) []string { return []string{"signed in with b, because a failed"} }
+	c := start(t, session(served))
 	c.initialize()
 	if got := <-c.logged; got.Level != "warn" || got.Message != "signed in with b, because a failed" {
 		t.Errorf("got %+v, want the line as a warning", got)

@@ -12,13 +12,13 @@ import (
 // There is a state from the first response on: without one, `nx-azure-cache drain` cannot
 // know that nothing is left.
 func TestStateIsPublishedBeforeTheAnswer(t *testing.T) {
-	its := newCache(new(cachetest.Memory))
-	c := start(t, session(rpc.Session{Cache: its, Mode: cache.ReadWrite}))
+	served := newCache(new(cachetest.Memory))
+	c := start(t, session(rpc.Session{Cache: served, Mode: cache.ReadWrite}))
 	c.initialize()
 	dir := newResult(t, "1", "hello")
 	state := func() rpc.State {
 		t.Helper()
-		state, err := readState(t, scratch.FolderPath(dir, its.Session()))
+		state, err := readState(t, scratch.FolderPath(dir, served.Session()))
 		if err != nil {
 			t.Fatal(err)
 		}
