@@ -11,17 +11,17 @@ import (
 	"unicode"
 )
 
-// unnoticed are variables that no run of a branch of these CIs sets, and whose addition
-// contradicts nothing: Detect takes such a run for that of a pull request. Comparing
-// with what was set before Nx read the .env files closes this.
+// unnoticed are variables that a branch's run in these CIs does not set, and that
+// contradict nothing if they are added. Detect then takes the run for a pull request's.
+// The caller closes this gap: it ignores variables that .env files set.
 var unnoticed = map[string][]string{
 	"CircleCI":            {"CIRCLE_PULL_REQUEST", "CIRCLE_PULL_REQUESTS"},
 	"Bitbucket Pipelines": {"BITBUCKET_PR_ID"},
-	// Of projects that are not multibranch, all but CHANGE_ID.
+	// All but CHANGE_ID, in projects that are not multibranch.
 	"Jenkins": jenkinsPulls[1:],
 }
 
-// addition is a variable that a .env file sets, if the CI does not.
+// addition is a variable that a .env file sets because the CI does not.
 type addition struct{ name, value string }
 
 // attacks are values that an attacker would write.
@@ -30,7 +30,7 @@ var attacks = []string{
 	"pull/99", "PR-99", "origin/main", "origin/pr/99/merge", "https://github.com/acme/shop/pull/99", "main", "true", "\x1b[2J\u202e",
 }
 
-// dictionary maps the variables that Detect reads to their values in the recorded
+// dictionary maps each variable that Detect reads to its values in the recorded
 // environments.
 func dictionary(all []environment) map[string][]string {
 	values := make(map[string][]string)
@@ -40,7 +40,7 @@ func dictionary(all []environment) map[string][]string {
 			return e.Env[name]
 		})
 	}
-	// A file whose name an attacker chooses is Detect's to read: no test does that.
+	// Detect would read a file of the attacker's choice. No test does that.
 	delete(values, "GITHUB_EVENT_PATH")
 	for _, e := range all {
 		for name, value := range e.Env {
@@ -53,7 +53,7 @@ func dictionary(all []environment) map[string][]string {
 	return values
 }
 
-// provenance are variables that say where an entry comes from, and nothing else.
+// provenance are the variables that only say where an entry comes from.
 var provenance = []string{
 	"BITBUCKET_COMMIT", "BITBUCKET_REPO_FULL_NAME", "BUILDKITE_BUILD_URL", "BUILDKITE_COMMIT", "BUILDKITE_REPO", "BUILD_BUILDID", "BUILD_REPOSITORY_NAME",
 	"BUILD_SOURCEVERSION", "BUILD_URL", "CIRCLE_BUILD_URL", "CIRCLE_PROJECT_REPONAME", "CIRCLE_PROJECT_USERNAME", "CIRCLE_SHA1", "CI_COMMIT_SHA",
@@ -61,7 +61,7 @@ var provenance = []string{
 	"SYSTEM_COLLECTIONURI", "SYSTEM_TEAMPROJECT",
 }
 
-// withEvents gives the environments their files.
+// withEvents writes the event files of the environments.
 func withEvents(t testing.TB, all []environment) []environment {
 	folder := t.TempDir()
 	for i, e := range all {
@@ -84,7 +84,7 @@ func onlyLetters(r rune) rune {
 	return '_'
 }
 
-// systemOf is the CI of an environment; ok is false for one that is not known.
+// systemOf returns the CI of an environment. ok is false for an unknown CI.
 func (e environment) systemOf() (name string, ok bool) {
 	for _, s := range systems {
 		if s.isHere(func(name string) string { return e.Env[name] }) {
@@ -94,13 +94,13 @@ func (e environment) systemOf() (name string, ok bool) {
 	return "", false
 }
 
-// canNotice reports whether Detect answers for the addition of a variable.
+// canNotice reports whether Detect can notice that a variable was added.
 func (e environment) canNotice(name string) bool {
 	system, isKnown := e.systemOf()
 	isPull := e.Expect.Scope.Kind() == KindPullRequest
 	switch {
 	case !isKnown:
-		return e.Env[RefVariable] != "" // else nothing says who this is
+		return e.Env[RefVariable] != "" // otherwise nothing identifies the run
 	case slices.Contains(e.Open, name):
 		return false
 	default:
@@ -109,8 +109,8 @@ func (e environment) canNotice(name string) bool {
 }
 
 // checkAdditions checks that variables which the CI does not set give a run no more
-// rights. The run keeps its scope, or gets one that it cannot write. In the second
-// case it reads the trusted scope only.
+// rights. The run must keep its scope, or get one that it cannot write. In the second
+// case it must read only the trusted scope.
 func checkAdditions(t *testing.T, e environment, additions []addition) {
 	added := make(map[string]string)
 	for _, a := range additions {
@@ -132,7 +132,7 @@ func checkAdditions(t *testing.T, e environment, additions []addition) {
 
 var scopeNames = regexp.MustCompile(`^[0-9A-Za-z._-]{1,120}$`)
 
-// checkRun checks what is shown of a run, and that its scope can stand in a blob's name.
+// checkRun checks that a run's lines are printable and its scope fits in a blob's name.
 func checkRun(t *testing.T, run Run) {
 	if !scopeNames.MatchString(string(run.Scope)) || strings.HasSuffix(string(run.Scope), ".") {
 		t.Errorf("got the scope %q", run.Scope)
@@ -150,11 +150,11 @@ func checkRun(t *testing.T, run Run) {
 	}
 }
 
-// A .env file that sets one variable gives no run more rights, whatever the CI.
+// In every CI, a .env file that sets one variable gives a run no more rights.
 func TestOneAdditionGivesNoRights(t *testing.T) {
 	all := withEvents(t, environments(t))
 	all = slices.DeleteFunc(all, func(e environment) bool {
-		return e.Expect.Scope == Local // nothing contradicts a CI that a developer imitates
+		return e.Expect.Scope == Local // a developer may imitate any CI
 	})
 	for name, values := range dictionary(all) {
 		for _, value := range append(values, attacks...) {
@@ -165,8 +165,7 @@ func TestOneAdditionGivesNoRights(t *testing.T) {
 	}
 }
 
-// What Detect cannot notice, it does not notice: where this fails, the list above is
-// too long.
+// Detect does not notice these variables. If this test fails, the list above is too long.
 func TestUnnoticedAdditions(t *testing.T) {
 	for _, test := range []struct {
 		env  map[string]string
@@ -184,9 +183,8 @@ func TestUnnoticedAdditions(t *testing.T) {
 	}
 }
 
-// FuzzAdditions: no set of variables that a .env file adds gives a run more rights.
-// Each pair of bytes is a variable and its value, which is the text where the byte is
-// past those known.
+// FuzzAdditions checks that no set of added variables gives a run more rights. Each pair
+// of bytes selects a variable and a known value. A larger byte selects text.
 func FuzzAdditions(f *testing.F) {
 	all := withEvents(f, environments(f))
 	values := dictionary(all)

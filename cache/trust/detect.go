@@ -35,7 +35,7 @@ func Detect(ci bool, branches Branches, getenv func(string) string) Run {
 	}
 	switch {
 	case len(runs) > 0:
-		return agreed(runs)
+		return combine(runs)
 	case !ci:
 		return Run{Scope: Local, Reason: "not in CI"}
 	}
@@ -49,9 +49,9 @@ func Detect(ci bool, branches Branches, getenv func(string) string) Run {
 	return run
 }
 
-// agreed returns the run if all detected CIs agree on its scope, otherwise an untrusted
+// combine returns the run if all detected CIs agree on its scope, otherwise an untrusted
 // run.
-func agreed(runs []Run) Run {
+func combine(runs []Run) Run {
 	run := runs[0]
 	for _, other := range runs[1:] {
 		if other.Scope != run.Scope {
@@ -95,8 +95,8 @@ func isSet(variables ...string) func(func(string) string) bool {
 type build struct {
 	system string
 	event  string // that started the run, for people
-	// foreign, if set, is why the run may be about code that is not of its ref.
-	foreign string
+	// foreignCode, if set, is why the run may be about code that is not of its ref.
+	foreignCode string
 	// contradiction, if set, describes variables that contradict each other.
 	contradiction string
 	fix           string // of the contradiction
@@ -111,8 +111,8 @@ type build struct {
 	// defaultBranch returns the name of the default branch, the only one that no user can
 	// create; nil or "" if the CI does not report it.
 	defaultBranch func() string
-	// isQueue reports whether the branch belongs to the CI, so that no user can push to it.
-	isQueue bool
+	// isMergeQueue reports whether the branch belongs to the CI, so that no user can push to it.
+	isMergeQueue bool
 	// deploys, if set, is why the run of a branch may publish what it builds.
 	deploys    string
 	repository repository
@@ -142,15 +142,15 @@ func protectedIf(yes bool) protection {
 func (b build) run(branches Branches) Run {
 	run := Run{Scope: Untrusted, Provenance: b.provenance.clean()}
 	event := cmp.Or(b.event, "run")
-	switch kind, name, _ := b.subject(); {
+	switch kind, name, _ := b.refKind(); {
 	case b.contradiction != "":
 		run.Reason = "variables contradict each other: " + b.contradiction
 		run.Advice = "the CI's variables contradict each other (" + b.contradiction + "); " + b.fix
 	case kind == KindPullRequest:
 		run.Scope = PullRequest(name)
 		run.Reason = cmp.Or(b.event, "pull request") + " " + name
-	case b.foreign != "":
-		run.Reason = b.foreign
+	case b.foreignCode != "":
+		run.Reason = b.foreignCode
 	case kind == KindTag:
 		run.Scope, run.Reason = Tag(name), event+" of the tag "+name
 	case kind == KindBranch:
@@ -168,7 +168,7 @@ func (b build) run(branches Branches) Run {
 
 // decideRepository makes the run of an untrusted repository one that writes nothing.
 func (b build) decideRepository(run *Run, branches Branches) {
-	reason, advice := branches.outside(b.repository)
+	reason, advice := branches.whyUntrusted(b.repository)
 	if reason == "" {
 		return
 	}
@@ -187,7 +187,7 @@ func (b build) decideBranch(run *Run, branches Branches) {
 	if b.defaultBranch != nil {
 		defaultBranch = b.defaultBranch
 	}
-	isProtectedBranch := b.protection == isProtected || b.isQueue || b.branch == defaultBranch()
+	isProtectedBranch := b.protection == isProtected || b.isMergeQueue || b.branch == defaultBranch()
 	switch isListed := branches.match(b.branch, defaultBranch); {
 	case isListed && (isProtectedBranch || b.protection == unknownProtection):
 		run.Scope = Trusted
@@ -195,7 +195,7 @@ func (b build) decideBranch(run *Run, branches Branches) {
 		// It may be deployed, and anyone could have written the scope of its name before.
 		run.Scope, run.Reason = ReadOnly(b.branch), ", which is not protected"
 		run.Advice = "the trusted branch " + b.branch + " is not protected; protect it"
-	case b.isQueue:
+	case b.isMergeQueue:
 		// A branch name cannot contain a colon, so no branch of a user has this scope.
 		run.Scope = Branch("queue:" + b.branch)
 	case isProtectedBranch:

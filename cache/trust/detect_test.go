@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// environment is a run of a CI as it describes itself.
+// environment is a recorded CI run.
 type environment struct {
 	Name, Source string
 	CI           bool
@@ -20,7 +20,7 @@ type environment struct {
 	// notice.
 	Open      []string
 	Env       map[string]string
-	EventFile json.RawMessage // of GITHUB_EVENT_PATH
+	EventFile json.RawMessage // contents of GITHUB_EVENT_PATH
 	Expect    struct{ Scope Scope }
 }
 
@@ -84,9 +84,9 @@ func TestNotInCI(t *testing.T) {
 	}
 }
 
-// A pull request can add a .env file, from which Nx takes what is not set. CI is not
-// set in Azure Pipelines.
-func TestDotEnvMakesNoDeveloper(t *testing.T) {
+// A pull request can add a .env file. Nx reads unset variables from it, and Azure
+// Pipelines does not set CI.
+func TestDotEnvCannotHideTheCI(t *testing.T) {
 	for _, e := range environments(t) {
 		if e.Expect.Scope == Local || !e.CI {
 			continue
@@ -99,9 +99,9 @@ func TestDotEnvMakesNoDeveloper(t *testing.T) {
 	}
 }
 
-// Nor do the variables of another CI make another run of it: neither a trusted one
-// nor that of another pull request.
-func TestDotEnvAddsNoCI(t *testing.T) {
+// The variables of another CI make a run neither trusted nor that of another pull
+// request.
+func TestDotEnvCannotAddACI(t *testing.T) {
 	for _, added := range []map[string]string{
 		{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/main", "GITHUB_REF_PROTECTED": "true"},
 		{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/99/merge"},
@@ -124,14 +124,14 @@ func TestDotEnvAddsNoCI(t *testing.T) {
 				t.Errorf("%s with %v: got %s (%s), want %s or %s", e.Name, added, got.Scope, got.Reason, e.Expect.Scope, Untrusted)
 			}
 			if got.Scope != e.Expect.Scope && got.Advice == "" {
-				t.Errorf("%s with %v: there is no advice", e.Name, added)
+				t.Errorf("%s with %v: got no fix", e.Name, added)
 			}
 		}
 	}
 }
 
-// Some CIs leave variables of other kinds of runs unset, which a .env file can add.
-func TestDotEnvAddsNoBranch(t *testing.T) {
+// A .env file can add variables that the CI sets only for other kinds of runs.
+func TestDotEnvCannotAddABranch(t *testing.T) {
 	for name, test := range map[string]struct {
 		env  map[string]string
 		want Scope
@@ -152,13 +152,13 @@ func TestDotEnvAddsNoBranch(t *testing.T) {
 }
 
 func TestDefaultBranches(t *testing.T) {
-	for _, test := range []struct{ base, tells, want string }{
+	for _, test := range []struct{ base, reported, want string }{
 		{"", "", "main master"}, {"main", "", "main"}, {"develop", "", "develop"}, {"origin/main", "", "main"}, {"refs/heads/next", "", "next"},
 		{"", "main", "main"}, {"", "trunk", "trunk"}, {"main", "main", "main"}, {"develop", "main", ""}, {"main", "develop", ""},
 	} {
 		var got []string
 		for _, name := range []string{"develop", "main", "master", "next", "trunk"} {
-			if DefaultBranches(test.base).match(name, func() string { return test.tells }) {
+			if DefaultBranches(test.base).match(name, func() string { return test.reported }) {
 				got = append(got, name)
 			}
 		}
@@ -169,7 +169,7 @@ func TestDefaultBranches(t *testing.T) {
 }
 
 func TestListedBranches(t *testing.T) {
-	isTold := func() string { return "other" } // the list says it, not the CI
+	reported := func() string { return "other" } // the list overrides the CI
 	for _, test := range []struct {
 		pattern, name string
 		want          bool
@@ -179,11 +179,11 @@ func TestListedBranches(t *testing.T) {
 		{"release/*", "release", false}, {"*", "main", true}, {"*", "a/b", false}, {"**", "a/b", true},
 		{"{main,next}", "next", true}, {"v[0-9]", "v1", true}, {"v[0-9]", "vx", false}, {"a{b", "a{b", true},
 	} {
-		if got := ListedBranches("another", test.pattern).match(test.name, isTold); got != test.want {
+		if got := ListedBranches("another", test.pattern).match(test.name, reported); got != test.want {
 			t.Errorf("%s matches %s: %v", test.pattern, test.name, got)
 		}
 	}
-	if ListedBranches().match("other", isTold) {
+	if ListedBranches().match("other", reported) {
 		t.Error("an empty list trusts a branch")
 	}
 	for _, pattern := range []string{"", "[", "a{b"} {
@@ -193,8 +193,7 @@ func TestListedBranches(t *testing.T) {
 	}
 }
 
-// FuzzDetect: whatever a CI says, a run is trusted only if it says that it is about
-// a branch that is.
+// FuzzDetect checks that a run is trusted only if its variables name a trusted branch.
 func FuzzDetect(f *testing.F) {
 	for _, e := range environments(f) {
 		text, err := json.Marshal(e.Env)

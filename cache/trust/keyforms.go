@@ -83,12 +83,12 @@ func isText(data []byte) bool {
 	return len(data) > 0
 }
 
-// toStandard converts the base64 alphabet of URLs to the standard one.
-var toStandard = strings.NewReplacer("-", "+", "_", "/")
+// fromURLAlphabet converts the base64 alphabet of URLs to the standard one.
+var fromURLAlphabet = strings.NewReplacer("-", "+", "_", "/")
 
 func decodeBase64(value string) ([]byte, error) {
 	value = strings.TrimRight(strings.Join(strings.Fields(value), ""), "=")
-	der, err := base64.RawStdEncoding.DecodeString(toStandard.Replace(value))
+	der, err := base64.RawStdEncoding.DecodeString(fromURLAlphabet.Replace(value))
 	if err != nil {
 		return nil, errNoKeyForm // the original error has the position in a secret
 	}

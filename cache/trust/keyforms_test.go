@@ -22,7 +22,7 @@ func lines(text, end string) string {
 	return b.String() + text + end
 }
 
-// keyForms are all forms of a key in PEM in which people have it.
+// keyForms returns the forms in which people store a PEM key.
 func keyForms(t *testing.T, text string) map[string]string {
 	t.Helper()
 	block, _ := pem.Decode([]byte(text))
@@ -79,7 +79,7 @@ func keyForms(t *testing.T, text string) map[string]string {
 	return forms
 }
 
-// A key is the same in every form, through the variable and through a file that it names.
+// Every form works in the variable and in a file that the variable names.
 func TestPrivateKeyForms(t *testing.T) {
 	folder := t.TempDir()
 	for name, form := range keyForms(t, opensslPrivate) {
@@ -104,7 +104,7 @@ func TestPublicKeyForms(t *testing.T) {
 	}
 }
 
-// Files may have forms that no variable has.
+// Files may have forms that variables cannot have.
 func TestKeyFileForms(t *testing.T) {
 	block, _ := pem.Decode([]byte(opensslPrivate))
 	wide := "\xff\xfe"
@@ -123,7 +123,7 @@ func TestKeyFileForms(t *testing.T) {
 	}
 }
 
-// A broken key in any form is an error that names the variable and shows nothing of it.
+// A broken key in any form is an error that names the variable but does not quote it.
 func TestBrokenKeyForms(t *testing.T) {
 	body := strings.Split(opensslPrivate, "\n")[1]
 	for name, form := range keyForms(t, strings.Replace(opensslPrivate, body, body[:40], 1)) {

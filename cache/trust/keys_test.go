@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// Made by openssl 3.0: genpkey -algorithm ed25519; pkey -pubout. Its private key
-// is public, and signs nothing.
+// Made by openssl 3.0: genpkey -algorithm ed25519; pkey -pubout. This private key signs
+// nothing.
 const (
 	opensslPrivate = `-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VwBCIEIFZqGIFmd7fCzwZgDPOj/auk3EVPqtKwx2UWV47+RvKo
@@ -48,7 +48,7 @@ func TestKeysOfOpenSSL(t *testing.T) {
 
 func TestSigningKey(t *testing.T) {
 	oneLine := strings.Split(opensslPrivate, "\n")[1]
-	// Both are base64, as far as their characters go.
+	// The characters of the path are base64, too.
 	file := filepath.Join(t.TempDir(), "key")
 	for len(file)%4 != 0 {
 		file += "x"
@@ -66,7 +66,7 @@ func TestSigningKey(t *testing.T) {
 		}
 	}
 	if _, ok, err := SigningKey(func(string) string { return " \n" }); ok || err != nil {
-		t.Errorf("got %v, %v of nothing", ok, err)
+		t.Errorf("got %v, %v for an empty value", ok, err)
 	}
 	foreign, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -95,7 +95,7 @@ func TestSigningKey(t *testing.T) {
 	}
 }
 
-func TestPublicKeysThatAreNone(t *testing.T) {
+func TestInvalidPublicKeys(t *testing.T) {
 	for value, want := range map[string]string{
 		"":                "not a public key",
 		"x?y":             "not the base64",
@@ -109,7 +109,7 @@ func TestPublicKeysThatAreNone(t *testing.T) {
 	}
 }
 
-// A private key that is printed by mistake says only whose it is.
+// A private key that is printed by mistake does not show the key.
 func TestPrivateKeysAreNotPrinted(t *testing.T) {
 	key := newKey(t)
 	seed := key.reveal().Seed()

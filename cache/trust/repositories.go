@@ -43,14 +43,14 @@ type repository struct {
 	fork func() string
 }
 
-// named is a repository named by one variable.
-func named(variable, name string) repository {
+// repositoryIn returns a repository named by one variable.
+func repositoryIn(variable, name string) repository {
 	return repository{variable: variable, names: func() []string { return []string{name} }}
 }
 
-// outside returns why a run is not of a trusted repository, and what to do. Both are "" if
+// whyUntrusted returns why a run is not of a trusted repository, and what to do. Both are "" if
 // the repository is trusted, or unknown. An unknown CI has no variable.
-func (b Branches) outside(r repository) (reason, advice string) {
+func (b Branches) whyUntrusted(r repository) (reason, advice string) {
 	isListed := func(name string) bool {
 		return name == "" || slices.ContainsFunc(b.repositories, func(listed string) bool { return strings.EqualFold(listed, name) })
 	}

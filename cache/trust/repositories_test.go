@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// ownRepositories are the names of the repositories in testdata/environments.json.
+// ownRepositories are the repositories in testdata/environments.json.
 var ownRepositories = []string{"ACME/Shop", "shop/shop", "acme/team/shop", "acme-inc/shop"}
 
-// A repository that is not listed writes nothing, whatever its CI; one that is listed
-// keeps its scope.
+// In every CI, runs of an unlisted repository write nothing, and runs of a listed one keep
+// their scope.
 func TestOtherRepositories(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, e := range environments(t) {
@@ -28,14 +28,14 @@ func TestOtherRepositories(t *testing.T) {
 			t.Errorf("%s: got %s (%s; %s) of another repository", e.Name, got.Scope, got.Reason, got.Advice)
 		}
 		if got := Detect(e.CI, branchesOf(e).OfRepositories(), getenv); got.Writes() {
-			t.Errorf("%s: got %s where no repository is listed", e.Name, got.Scope)
+			t.Errorf("%s: got %s with an empty list of repositories", e.Name, got.Scope)
 		}
 		got := Detect(e.CI, branchesOf(e).OfRepositories(ownRepositories...), getenv)
-		isTold := !strings.Contains(got.Advice, "lists trusted repositories, but") // some recordings lack it
-		if isTold && got.Scope != before.Scope {
+		isReported := !strings.Contains(got.Advice, "lists trusted repositories, but") // some recordings lack it
+		if isReported && got.Scope != before.Scope {
 			t.Errorf("%s: got %s (%s), want %s", e.Name, got.Scope, got.Advice, before.Scope)
 		}
-		seen[system] = seen[system] || isTold
+		seen[system] = seen[system] || isReported
 	}
 	for _, known := range systems {
 		if !seen[known.name] {
@@ -44,8 +44,8 @@ func TestOtherRepositories(t *testing.T) {
 	}
 }
 
-// A fork's own CI is not trusted unless the fork is listed, whatever the event; nor does
-// it share the scopes of its original's branches and pull requests.
+// A fork's own CI is not trusted unless the fork is listed. It does not share the scopes
+// of its original's branches and pull requests.
 func TestForks(t *testing.T) {
 	tried := 0
 	for _, e := range environments(t) {
@@ -71,7 +71,7 @@ func TestForks(t *testing.T) {
 			t.Errorf("%s: got %s, %s", e.Name, got.Scope, got.Advice)
 		}
 		if got := Detect(e.CI, branchesOf(e).OfRepositories(name, "acme/shop"), e.getenv(t)); got.Scope != before {
-			t.Errorf("%s: got %s (%s) of a fork that is listed, want %s", e.Name, got.Scope, got.Reason, before)
+			t.Errorf("%s: got %s (%s) for a listed fork, want %s", e.Name, got.Scope, got.Reason, before)
 		}
 	}
 	if tried < 5 {
@@ -79,9 +79,9 @@ func TestForks(t *testing.T) {
 	}
 }
 
-// The names of the variable and of the event must both be trusted: a checkout can set the
-// variable.
-func TestRepositoriesThatDisagree(t *testing.T) {
+// The repositories in the variable and in the event must both be trusted, since a checkout
+// can set the variable.
+func TestConflictingRepositories(t *testing.T) {
 	event := filepath.Join(t.TempDir(), "event.json")
 	if err := os.WriteFile(event, []byte(`{"repository": {"default_branch": "main", "full_name": "mallory/shop"}}`), 0o600); err != nil {
 		t.Fatal(err)

@@ -31,8 +31,8 @@ func TestScopesOfNames(t *testing.T) {
 
 var segments = regexp.MustCompile(`^[0-9A-Za-z._-]{1,107}$`)
 
-// FuzzScopes: no two branches share a scope, none has that of something else, and
-// each can stand in a blob's name.
+// FuzzScopes checks that no two branches share a scope, that none has the scope of
+// something else, and that each scope fits in a blob's name.
 func FuzzScopes(f *testing.F) {
 	long := strings.Repeat("feature/", 20)
 	for _, pair := range [][2]string{

@@ -28,7 +28,7 @@ type Signer struct {
 
 // NewSigner returns a signer with a key.
 func NewSigner(key PrivateKey) *Signer {
-	envelopes, err := dsse.NewEnvelopeSigner(signing{key})
+	envelopes, err := dsse.NewEnvelopeSigner(dsseSigner{key})
 	if err != nil {
 		panic(err) // without a key
 	}
@@ -50,14 +50,14 @@ func (s *Signer) Sign(statement Statement) (envelope string, err error) {
 	return string(encoded), err
 }
 
-// signing is a [dsse.Signer].
-type signing struct{ PrivateKey }
+// dsseSigner is a [dsse.Signer].
+type dsseSigner struct{ PrivateKey }
 
-func (s signing) Sign(_ context.Context, data []byte) ([]byte, error) {
+func (s dsseSigner) Sign(_ context.Context, data []byte) ([]byte, error) {
 	return ed25519.Sign(s.reveal(), data), nil
 }
 
-func (s signing) KeyID() (string, error) { return s.Public().ID(), nil }
+func (s dsseSigner) KeyID() (string, error) { return s.Public().ID(), nil }
 
 // Verifier decides which signatures are accepted.
 type Verifier struct {
@@ -86,57 +86,57 @@ func NewVerifier(keys []PublicKey, revoked []string) (*Verifier, error) {
 	return v, nil
 }
 
-// Believes reports whether signatures of key are accepted.
-func (v *Verifier) Believes(key PublicKey) bool {
+// Trusts reports whether signatures of key are accepted.
+func (v *Verifier) Trusts(key PublicKey) bool {
 	_, known := v.keys[key.ID()]
 	return known && !v.revoked[key.ID()]
 }
 
-// Opened is the content of an envelope.
-type Opened struct {
+// SignedStatement is the content of an envelope.
+type SignedStatement struct {
 	Statement Statement
 	KeyID     string // of the key that signed it
 }
 
 // Read reads an envelope without verifying it. Anyone can write one.
-func Read(envelope string) (Opened, error) {
+func Read(envelope string) (SignedStatement, error) {
 	e, err := parseEnvelope(envelope)
 	if err != nil {
-		return Opened{}, err
+		return SignedStatement{}, err
 	}
 	payload, err := e.DecodeB64Payload()
 	if err != nil {
-		return Opened{}, errors.New("the payload of its envelope is not base64")
+		return SignedStatement{}, errors.New("the payload of its envelope is not base64")
 	}
 	statement, err := parseStatement(payload)
-	return Opened{statement, printable.String(fmt.Sprintf("%.16s", e.Signatures[0].KeyID))}, err
+	return SignedStatement{statement, printable.String(fmt.Sprintf("%.16s", e.Signatures[0].KeyID))}, err
 }
 
 // Verify opens an envelope if an accepted key has signed it. The error says which check
 // failed. The key ID in an envelope only selects the key that verifies the signature.
-func (v *Verifier) Verify(envelope string) (Opened, error) {
+func (v *Verifier) Verify(envelope string) (SignedStatement, error) {
 	e, err := parseEnvelope(envelope)
 	if err != nil {
-		return Opened{}, err
+		return SignedStatement{}, err
 	}
 	id := e.Signatures[0].KeyID
 	if v.revoked[id] {
-		return Opened{}, fmt.Errorf("it is signed with the key %s, which is revoked", id)
+		return SignedStatement{}, fmt.Errorf("it is signed with the key %s, which is revoked", id)
 	}
 	key, ok := v.keys[id]
 	if !ok {
-		return Opened{}, fmt.Errorf("it is signed with the key %.16q, which is not one of azure.trust.publicKeys", id)
+		return SignedStatement{}, fmt.Errorf("it is signed with the key %.16q, which is not one of azure.trust.publicKeys", id)
 	}
-	envelopes, err := dsse.NewEnvelopeVerifier(verifying{key})
+	envelopes, err := dsse.NewEnvelopeVerifier(dsseVerifier{key})
 	if err != nil {
-		return Opened{}, err
+		return SignedStatement{}, err
 	}
 	_, payload, err := envelopes.VerifyAndDecode(context.Background(), e)
 	if err != nil {
-		return Opened{}, fmt.Errorf("its signature is invalid: the key %s did not sign this", id)
+		return SignedStatement{}, fmt.Errorf("its signature is invalid: the key %s did not sign this", id)
 	}
 	statement, err := parseStatement(payload)
-	return Opened{statement, id}, err
+	return SignedStatement{statement, id}, err
 }
 
 // parseEnvelope parses an envelope as Sign makes it: of one type, with one signature that
@@ -156,16 +156,16 @@ func parseEnvelope(envelope string) (*dsse.Envelope, error) {
 	return &e, nil
 }
 
-// verifying is a [dsse.Verifier].
-type verifying struct{ PublicKey }
+// dsseVerifier is a [dsse.Verifier].
+type dsseVerifier struct{ PublicKey }
 
-func (v verifying) Verify(_ context.Context, data, signature []byte) error {
+func (v dsseVerifier) Verify(_ context.Context, data, signature []byte) error {
 	if !ed25519.Verify(v.key, data, signature) {
 		return errors.New("the signature is invalid")
 	}
 	return nil
 }
 
-func (v verifying) KeyID() (string, error) { return v.ID(), nil }
+func (v dsseVerifier) KeyID() (string, error) { return v.ID(), nil }
 
-func (v verifying) Public() crypto.PublicKey { return v.key }
+func (v dsseVerifier) Public() crypto.PublicKey { return v.key }

@@ -50,13 +50,13 @@ func TestSigned(t *testing.T) {
 	if strings.ContainsFunc(envelope, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		t.Errorf("%s cannot be the value of a header", envelope)
 	}
-	if !v.Believes(key.Public()) || v.Believes(old.Public()) || v.Believes(newKey(t).Public()) {
-		t.Error("the wrong keys are believed")
+	if !v.Trusts(key.Public()) || v.Trusts(old.Public()) || v.Trusts(newKey(t).Public()) {
+		t.Error("the wrong keys are trusted")
 	}
 }
 
-// The example of the specification (protocol.md), so that others can verify what
-// we sign.
+// The envelope has the shape of DSSE's specification (protocol.md), so that others can
+// verify our signatures.
 func TestEnvelopeIsDSSE(t *testing.T) {
 	key := newKey(t)
 	var e struct {
@@ -78,7 +78,7 @@ func TestEnvelopeIsDSSE(t *testing.T) {
 	}
 }
 
-func TestSignaturesThatDoNotCount(t *testing.T) {
+func TestRejectedSignatures(t *testing.T) {
 	key, other, revoked := newKey(t), newKey(t), newKey(t)
 	v := newVerifier(t, []PublicKey{key.Public(), revoked.Public()}, revoked.Public().String())
 	good := sign(t, key, statement)
@@ -139,7 +139,7 @@ func TestMismatch(t *testing.T) {
 	}
 }
 
-func TestRevokedKeysThatAreNone(t *testing.T) {
+func TestInvalidRevokedKeys(t *testing.T) {
 	for _, text := range []string{"", "0123", "0123456789ABCDEF", "x"} {
 		if _, err := NewVerifier(nil, []string{text}); err == nil || !strings.Contains(err.Error(), "16 hexadecimal digits") {
 			t.Errorf("%q: got %v", text, err)
@@ -147,7 +147,7 @@ func TestRevokedKeysThatAreNone(t *testing.T) {
 	}
 }
 
-// What an environment says fits into the metadata of a blob, and into a line.
+// Long values of an environment fit in the metadata of a blob and in a line.
 func TestLongProvenance(t *testing.T) {
 	run := build{system: "CI", branch: strings.Repeat("ä\n", 5000), provenance: Provenance{
 		Repository: strings.Repeat("r", 5000), Ref: strings.Repeat("ä\n", 5000), Commit: strings.Repeat("c", 5000), Run: strings.Repeat("\x1b[2J", 5000),
@@ -160,8 +160,7 @@ func TestLongProvenance(t *testing.T) {
 	}
 }
 
-// FuzzRead: what anybody may have written does no harm, and counts only if it is
-// signed.
+// FuzzRead checks that envelopes of unknown origin do no harm and are never verified.
 func FuzzRead(f *testing.F) {
 	key := newKey(f)
 	v := newVerifier(f, []PublicKey{key.Public()})
@@ -172,7 +171,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(`{"payloadType":"` + payloadType + `","payload":"e30=","signatures":[{"keyid":"` + key.Public().ID() + `","sig":""}]}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		if opened, err := v.Verify(text); err == nil {
-			t.Errorf("believes %+v", opened)
+			t.Errorf("verified %+v", opened)
 		}
 		opened, err := Read(text)
 		if err == nil {

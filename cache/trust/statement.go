@@ -95,14 +95,14 @@ func (s Statement) Mismatch(entry Statement) error {
 		{"exit code", s.Code, entry.Code},
 	} {
 		if field.signed != field.have {
-			return fmt.Errorf("it was signed with the %s %s, but has %s", field.name, shown(field.signed), shown(field.have))
+			return fmt.Errorf("it was signed with the %s %s, but has %s", field.name, quote(field.signed), quote(field.have))
 		}
 	}
 	return nil
 }
 
-// shown quotes strings, whose writer is unknown.
-func shown(value any) string {
+// quote quotes strings, whose writer is unknown.
+func quote(value any) string {
 	switch value := value.(type) {
 	case string:
 		return fmt.Sprintf("%.80q", value)

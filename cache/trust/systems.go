@@ -54,11 +54,11 @@ func github(getenv func(string) string) build {
 	isPull := strings.HasPrefix(b.event, "pull_request")
 	if isPull { // pull_request_target has the ref of the base
 		for _, number := range []json.Number{payload().PullRequest.Number, payload().Number} {
-			b.pullIs(variable{"the number in the GITHUB_EVENT_PATH file", number.String()}, number.String())
+			b.setPull(variable{"the number in the GITHUB_EVENT_PATH file", number.String()}, number.String())
 		}
 	}
 	if isPull || !slices.Contains(githubEvents, b.event) {
-		b.foreign = cmp.Or(b.event, "an unknown event (GITHUB_EVENT_NAME is not set)") + ", which may run the code of a pull request"
+		b.foreignCode = cmp.Or(b.event, "an unknown event (GITHUB_EVENT_NAME is not set)") + ", which may run the code of a pull request"
 	}
 	for _, variable := range []string{"GITHUB_HEAD_REF", "GITHUB_BASE_REF"} {
 		if ref := variableOf(getenv, variable); ref.isSet() && !isPull {
@@ -66,7 +66,7 @@ func github(getenv func(string) string) build {
 		}
 	}
 	b.protection = protectedIf(getenv("GITHUB_REF_PROTECTED") == "true")
-	b.isQueue = b.event == "merge_group"
+	b.isMergeQueue = b.event == "merge_group"
 	if b.event == "release" {
 		b.deploys = "the event is release"
 	}
@@ -105,14 +105,14 @@ func azurePipelines(getenv func(string) string) build {
 		case b.pull == "" && pull.isSet():
 			b.disagree(pull, ref)
 		case isNumber:
-			b.pullIs(pull, pull.value)
+			b.setPull(pull, pull.value)
 		}
 	}
 	if !slices.Contains(azureReasons, reason) {
-		b.foreign = reason + ", which may run the code of a pull request"
+		b.foreignCode = reason + ", which may run the code of a pull request"
 	}
 	if getenv("RELEASE_RELEASEID") != "" {
-		b.foreign = "a classic release, which may build code that it downloads"
+		b.foreignCode = "a classic release, which may build code that it downloads"
 	}
 	if name := getenv("ENVIRONMENT_NAME"); name != "" && getenv("ENVIRONMENT_ID") != "" {
 		b.deploys = "the job deploys to " + name
@@ -121,9 +121,9 @@ func azurePipelines(getenv func(string) string) build {
 		b.disagree(fork, ref)
 	}
 	b.provenance.Repository = getenv("BUILD_REPOSITORY_NAME")
-	b.repository = named("BUILD_REPOSITORY_NAME", b.provenance.Repository)
+	b.repository = repositoryIn("BUILD_REPOSITORY_NAME", b.provenance.Repository)
 	if project := getenv("SYSTEM_TEAMPROJECT"); getenv("BUILD_REPOSITORY_PROVIDER") == "TfsGit" && b.provenance.Repository != "" {
-		b.repository = named("BUILD_REPOSITORY_NAME", project+"/"+b.provenance.Repository)
+		b.repository = repositoryIn("BUILD_REPOSITORY_NAME", project+"/"+b.provenance.Repository)
 	}
 	b.provenance.Commit = getenv("BUILD_SOURCEVERSION")
 	if id := getenv("BUILD_BUILDID"); id != "" {
@@ -144,7 +144,7 @@ func gitlab(getenv func(string) string) build {
 		event:         getenv("CI_PIPELINE_SOURCE"),
 		protection:    protectedIf(getenv("CI_COMMIT_REF_PROTECTED") == "true"),
 		defaultBranch: func() string { return getenv("CI_DEFAULT_BRANCH") },
-		repository:    named("CI_PROJECT_PATH", getenv("CI_PROJECT_PATH")),
+		repository:    repositoryIn("CI_PROJECT_PATH", getenv("CI_PROJECT_PATH")),
 		provenance: Provenance{
 			Repository: getenv("CI_PROJECT_PATH"),
 			Commit:     getenv("CI_COMMIT_SHA"),
@@ -153,7 +153,7 @@ func gitlab(getenv func(string) string) build {
 	}
 	b.readGitLab(getenv)
 	if !slices.Contains(gitlabSources, b.event) {
-		b.foreign = b.event + ", which may run the code of a merge request"
+		b.foreignCode = b.event + ", which may run the code of a merge request"
 	}
 	if tier := getenv("CI_ENVIRONMENT_TIER"); slices.Contains(gitlabTiers, tier) {
 		b.deploys = "the job deploys to " + tier
@@ -162,13 +162,13 @@ func gitlab(getenv func(string) string) build {
 	return b
 }
 
-// readGitLab finds the subject of a pipeline. CI_COMMIT_REF_NAME alone is not enough: for a
+// readGitLab finds the ref of a pipeline. CI_COMMIT_REF_NAME alone is not enough: for a
 // merge request, it is the source branch, which in a fork may be called main.
 func (b *build) readGitLab(getenv func(string) string) {
 	name := variableOf(getenv, "CI_COMMIT_REF_NAME")
 	branch, tag := variableOf(getenv, "CI_COMMIT_BRANCH"), variableOf(getenv, "CI_COMMIT_TAG")
-	b.branchIs(branch, branch.value)
-	b.tagIs(tag, tag.value)
+	b.setBranch(branch, branch.value)
+	b.setTag(tag, tag.value)
 	for _, ref := range []variable{branch, tag} {
 		if ref.isSet() && name.isSet() && ref.value != name.value {
 			b.disagree(ref, name)
@@ -176,10 +176,10 @@ func (b *build) readGitLab(getenv func(string) string) {
 	}
 	iid, path := variableOf(getenv, "CI_MERGE_REQUEST_IID"), variableOf(getenv, "CI_MERGE_REQUEST_REF_PATH")
 	external := variableOf(getenv, "CI_EXTERNAL_PULL_REQUEST_IID")
-	b.pullIs(iid, iid.value)
-	b.pullIs(path, refBuild(path).pull)
-	b.pullIs(external, external.value)
-	b.pullIsNoTag()
+	b.setPull(iid, iid.value)
+	b.setPull(path, refBuild(path).pull)
+	b.setPull(external, external.value)
+	b.rejectPullWithTag()
 	if (iid.isSet() || path.isSet()) && branch.isSet() { // merge requests have no CI_COMMIT_BRANCH
 		b.disagree(b.pullVariable, branch)
 	}
@@ -198,7 +198,7 @@ var jenkinsPulls = []string{
 
 func jenkins(getenv func(string) string) build {
 	b := build{
-		repository: named("GIT_URL", pathOfURL(getenv("GIT_URL"))),
+		repository: repositoryIn("GIT_URL", pathOfURL(getenv("GIT_URL"))),
 		provenance: Provenance{
 			Repository: withoutUser(getenv("GIT_URL")),
 			Commit:     getenv("GIT_COMMIT"),
@@ -207,10 +207,10 @@ func jenkins(getenv func(string) string) build {
 	}
 	name, git, tag := variableOf(getenv, "BRANCH_NAME"), variableOf(getenv, "GIT_BRANCH"), variableOf(getenv, "TAG_NAME")
 	for _, variable := range jenkinsPulls {
-		b.pullIs(variableOf(getenv, variable), getenv(variable))
+		b.setPull(variableOf(getenv, variable), getenv(variable))
 	}
-	b.tagIs(tag, tag.value)
-	b.pullIsNoTag()
+	b.setTag(tag, tag.value)
+	b.rejectPullWithTag()
 	if b.pull != "" {
 		b.checkJenkinsPull(name, git)
 	} else {
@@ -234,7 +234,7 @@ func (b *build) checkJenkinsPull(name, git variable) {
 	case name.isSet() && isDifferent:
 		b.disagree(name, git)
 	case ref != nil:
-		b.pullIs(git, ref[1])
+		b.setPull(git, ref[1])
 	}
 }
 
@@ -244,15 +244,15 @@ func (b *build) readJenkinsBranch(name, git variable) {
 	switch {
 	case b.tag != "": // BRANCH_NAME is the tag
 	case name.isSet():
-		b.branchIs(name, name.value)
+		b.setBranch(name, name.value)
 		switch {
 		case git.value == name.value && short != git.value:
-			b.contradict(name.String()+" and so is GIT_BRANCH: either a branch of that name, or "+strconv.Quote(short)+" of the remote origin", renameIt)
+			b.contradict(name.String()+" and so is GIT_BRANCH: either a branch of that name, or "+strconv.Quote(short)+" of the remote origin", renameBranch)
 		case git.isSet() && git.value != name.value && short != name.value:
 			b.disagree(name, git)
 		}
 	case git.value != "detached":
-		b.branchIs(git, short)
+		b.setBranch(git, short)
 	}
 }
 
@@ -264,12 +264,12 @@ func circleCI(getenv func(string) string) build {
 			Run:        getenv("CIRCLE_BUILD_URL"),
 		},
 	}
-	b.repository = named("CIRCLE_PROJECT_REPONAME", b.provenance.Repository)
+	b.repository = repositoryIn("CIRCLE_PROJECT_REPONAME", b.provenance.Repository)
 	branch, tag := variableOf(getenv, "CIRCLE_BRANCH"), variableOf(getenv, "CIRCLE_TAG")
-	b.branchIs(branch, branch.value)
-	b.tagIs(tag, tag.value)
+	b.setBranch(branch, branch.value)
+	b.setTag(tag, tag.value)
 	b.readCirclePulls(getenv)
-	b.pullIsNoTag()
+	b.rejectPullWithTag()
 	b.provenance.Ref = b.ref()
 	return b
 }
@@ -279,15 +279,15 @@ func circleCI(getenv func(string) string) build {
 func (b *build) readCirclePulls(getenv func(string) string) {
 	fork, address := variableOf(getenv, "CIRCLE_PR_NUMBER"), variableOf(getenv, "CIRCLE_PULL_REQUEST")
 	addresses := variableOf(getenv, "CIRCLE_PULL_REQUESTS")
-	b.pullIs(fork, fork.value)
-	b.pullIs(address, lastSegment(address.value))
+	b.setPull(fork, fork.value)
+	b.setPull(address, lastSegment(address.value))
 	var all []string
 	for address := range strings.SplitSeq(addresses.value, ",") {
 		all = append(all, lastSegment(address))
 	}
 	switch {
 	case b.pull == "":
-		b.pullIs(addresses, all[0])
+		b.setPull(addresses, all[0])
 	case addresses.isSet() && !slices.Contains(all, b.pull):
 		b.disagree(b.pullVariable, addresses)
 	}
@@ -295,9 +295,9 @@ func (b *build) readCirclePulls(getenv func(string) string) {
 	number, _, _ := strings.Cut(rest, "/")
 	switch {
 	case isPull && b.pull == "":
-		b.contradict(b.branchVariable.String()+", as in a fork's pull request, but "+fork.String(), renameIt)
+		b.contradict(b.branchVariable.String()+", as in a fork's pull request, but "+fork.String(), renameBranch)
 	case isPull:
-		b.pullIs(b.branchVariable, number)
+		b.setPull(b.branchVariable, number)
 	case fork.isSet():
 		b.disagree(fork, b.branchVariable)
 	}
@@ -311,7 +311,7 @@ func lastSegment(address string) string {
 func buildkite(getenv func(string) string) build {
 	b := build{
 		event:      getenv("BUILDKITE_SOURCE"),
-		repository: named("BUILDKITE_REPO", pathOfURL(getenv("BUILDKITE_REPO"))),
+		repository: repositoryIn("BUILDKITE_REPO", pathOfURL(getenv("BUILDKITE_REPO"))),
 		provenance: Provenance{
 			Repository: withoutUser(getenv("BUILDKITE_REPO")),
 			Commit:     getenv("BUILDKITE_COMMIT"),
@@ -319,19 +319,19 @@ func buildkite(getenv func(string) string) build {
 		},
 	}
 	branch, tag := variableOf(getenv, "BUILDKITE_BRANCH"), variableOf(getenv, "BUILDKITE_TAG")
-	b.branchIs(branch, branch.value)
-	b.tagIs(tag, tag.value)
+	b.setBranch(branch, branch.value)
+	b.setTag(tag, tag.value)
 	switch pull := variableOf(getenv, "BUILDKITE_PULL_REQUEST"); pull.value {
 	case "false":
 	case "":
-		b.foreign = "BUILDKITE_PULL_REQUEST is not set, so this may be a pull request"
+		b.foreignCode = "BUILDKITE_PULL_REQUEST is not set, so this may be a pull request"
 	default:
-		b.pullIs(pull, pull.value)
+		b.setPull(pull, pull.value)
 	}
-	b.pullIsNoTag()
+	b.rejectPullWithTag()
 	// The triggering build chooses branch and commit, and may be of a pull request.
 	if b.event == "trigger_job" {
-		b.foreign = "trigger_job, which may run the code of a pull request"
+		b.foreignCode = "trigger_job, which may run the code of a pull request"
 	}
 	b.provenance.Ref = b.ref()
 	return b
@@ -342,13 +342,13 @@ func bitbucket(getenv func(string) string) build {
 		Repository: getenv("BITBUCKET_REPO_FULL_NAME"),
 		Commit:     getenv("BITBUCKET_COMMIT"),
 	}}
-	b.repository = named("BITBUCKET_REPO_FULL_NAME", b.provenance.Repository)
+	b.repository = repositoryIn("BITBUCKET_REPO_FULL_NAME", b.provenance.Repository)
 	branch, tag := variableOf(getenv, "BITBUCKET_BRANCH"), variableOf(getenv, "BITBUCKET_TAG")
-	b.branchIs(branch, branch.value) // for a pull request, the source branch
-	b.tagIs(tag, tag.value)
+	b.setBranch(branch, branch.value) // for a pull request, the source branch
+	b.setTag(tag, tag.value)
 	pull, target := variableOf(getenv, "BITBUCKET_PR_ID"), variableOf(getenv, "BITBUCKET_PR_DESTINATION_BRANCH")
-	b.pullIs(pull, pull.value)
-	b.pullIsNoTag()
+	b.setPull(pull, pull.value)
+	b.rejectPullWithTag()
 	if target.isSet() && !pull.isSet() {
 		b.disagree(target, pull)
 	}

@@ -28,12 +28,12 @@ func (v variable) String() string {
 // pull request has exactly one scope.
 var numbers = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
 
-// pullIs records that a variable, if it is set, names a pull request.
-func (b *build) pullIs(v variable, number string) {
+// setPull records that a variable, if it is set, names a pull request.
+func (b *build) setPull(v variable, number string) {
 	switch {
 	case !v.isSet():
 	case !numbers.MatchString(number):
-		b.contradict(v.String()+", which is not a pull request number", unsetIt)
+		b.contradict(v.String()+", which is not a pull request number", unsetVariable)
 	case b.pull == "":
 		b.pull, b.pullVariable = number, v
 	case b.pull != number:
@@ -41,15 +41,15 @@ func (b *build) pullIs(v variable, number string) {
 	}
 }
 
-// branchIs records that a variable names a branch.
-func (b *build) branchIs(v variable, name string) { b.branch, b.branchVariable = name, v }
+// setBranch records that a variable names a branch.
+func (b *build) setBranch(v variable, name string) { b.branch, b.branchVariable = name, v }
 
-// tagIs records that a variable names a tag.
-func (b *build) tagIs(v variable, name string) { b.tag, b.tagVariable = name, v }
+// setTag records that a variable names a tag.
+func (b *build) setTag(v variable, name string) { b.tag, b.tagVariable = name, v }
 
-// pullIsNoTag records a contradiction if the run has a pull request and a tag, which no CI
+// rejectPullWithTag records a contradiction if the run has a pull request and a tag, which no CI
 // has.
-func (b *build) pullIsNoTag() {
+func (b *build) rejectPullWithTag() {
 	if b.pull != "" && b.tag != "" {
 		b.disagree(b.pullVariable, b.tagVariable)
 	}
@@ -57,13 +57,13 @@ func (b *build) pullIsNoTag() {
 
 // The fixes of contradictions: most come from a variable, some from a name.
 const (
-	unsetIt  = "fix or unset the variable that the CI did not set"
-	renameIt = "if the repository has a branch of that name, rename it"
+	unsetVariable = "fix or unset the variable that the CI did not set"
+	renameBranch  = "if the repository has a branch of that name, rename it"
 )
 
 // disagree records that two variables contradict each other.
 func (b *build) disagree(one, other variable) {
-	b.contradict(one.String()+", but "+other.String(), unsetIt)
+	b.contradict(one.String()+", but "+other.String(), unsetVariable)
 }
 
 // contradict records the first problem, and its fix.
@@ -73,9 +73,9 @@ func (b *build) contradict(problem, fix string) {
 	}
 }
 
-// subject returns what a run is about, and the variable that says so. Both are empty if
+// refKind returns the kind and name of the ref, and the variable that says so. Both are empty if
 // unknown.
-func (b *build) subject() (kind Kind, name string, by variable) {
+func (b *build) refKind() (kind Kind, name string, by variable) {
 	switch {
 	case b.pull != "":
 		return KindPullRequest, b.pull, b.pullVariable
@@ -88,15 +88,15 @@ func (b *build) subject() (kind Kind, name string, by variable) {
 	}
 }
 
-// checkRef compares the subject with a ref that is set in addition. A different ref makes
+// checkRef compares the ref with a ref that is set in addition. A different ref makes
 // the run Untrusted.
 func (b *build) checkRef(ref variable) {
-	kind, name, by := b.subject()
+	kind, name, by := b.refKind()
 	if !ref.isSet() || kind == "" {
 		return
 	}
 	named := refBuild(ref)
-	if otherKind, other, _ := named.subject(); otherKind != kind || other != name {
+	if otherKind, other, _ := named.refKind(); otherKind != kind || other != name {
 		b.disagree(by, ref)
 	}
 }
@@ -107,14 +107,14 @@ func refBuild(ref variable) build {
 	for _, pull := range []string{"refs/pull/", "refs/merge-requests/", "refs/pull-requests/"} {
 		if rest, ok := strings.CutPrefix(ref.value, pull); ok {
 			number, _, _ := strings.Cut(rest, "/")
-			b.pullIs(ref, number)
+			b.setPull(ref, number)
 			return b
 		}
 	}
 	if branch, ok := strings.CutPrefix(ref.value, "refs/heads/"); ok {
-		b.branchIs(ref, branch)
+		b.setBranch(ref, branch)
 	} else if tag, ok := strings.CutPrefix(ref.value, "refs/tags/"); ok {
-		b.tagIs(ref, tag)
+		b.setTag(ref, tag)
 	}
 	return b
 }

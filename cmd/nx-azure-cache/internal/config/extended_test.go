@@ -13,7 +13,7 @@ func TestExtendedKeysCount(t *testing.T) {
 	block := `{"publicKeys": ["` + key.Public().String() + `"], "branches": ["**"]}`
 	config, _ := WithoutExtended(testenv.TrustConfig(block), []string{AzureKey})
 	s, _, err := ReadSettings(config, true, testenv.Env{}.Get)
-	if err != nil || s.Trust.Verifier == nil || s.Trust.branches != nil || !s.Trust.Verifier.Believes(key.Public()) {
+	if err != nil || s.Trust.Verifier == nil || s.Trust.branches != nil || !s.Trust.Verifier.Trusts(key.Public()) {
 		t.Errorf("got %+v, %v", s.Trust, err)
 	}
 	for _, config := range []string{"", "null", "5", `"azure"`, "[]", "{}", `{"trust": 5}`, `{"trust": null}`} {

@@ -84,7 +84,7 @@ func (r *RunPolicy) chooseKey(t TrustSettings, getenv func(string) string) {
 	case !isSet && t.Verifier != nil:
 		r.Mode = cache.ReadOnly
 		r.warn("the remote cache stores nothing in this run: azure.trust.publicKeys asks for signatures, and %s is not set", trust.SigningKeyVariable)
-	case isSet && t.Verifier != nil && !t.Verifier.Believes(key.Public()):
+	case isSet && t.Verifier != nil && !t.Verifier.Trusts(key.Public()):
 		r.Mode = cache.ReadOnly
 		r.warn("the remote cache stores nothing in this run: the key %s of %s is not in azure.trust.publicKeys, or is revoked", key.Public().ID(), trust.SigningKeyVariable)
 	case isSet:

@@ -16,7 +16,7 @@ func TestTrustSettings(t *testing.T) {
 		t.Fatal(warnings, err)
 	}
 	got := s.Trust
-	if got.Shared || !slices.Equal(got.branches, []string{"main", "release/*"}) || len(got.Keys) != 1 || got.Keys[0].String() != testenv.GoldenKey || !got.Verifier.Believes(got.Keys[0]) {
+	if got.Shared || !slices.Equal(got.branches, []string{"main", "release/*"}) || len(got.Keys) != 1 || got.Keys[0].String() != testenv.GoldenKey || !got.Verifier.Trusts(got.Keys[0]) {
 		t.Errorf("got %+v", got)
 	}
 	for scope, want := range map[trust.Scope]string{

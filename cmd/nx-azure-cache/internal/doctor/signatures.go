@@ -34,7 +34,7 @@ func (p *probe) keyList() string {
 	var all []string
 	for _, key := range p.settings.Trust.Keys {
 		text := key.ID()
-		if !p.settings.Trust.Verifier.Believes(key) {
+		if !p.settings.Trust.Verifier.Trusts(key) {
 			text += " (revoked)"
 		}
 		all = append(all, text)
@@ -66,7 +66,7 @@ func checkSigningKey(_ context.Context, p *probe, r *Report) {
 	case verifier == nil:
 		c.Status, c.Seen = statusAllowed, "this run signs with the key "+key.Public().ID()+", and nobody asks for it"
 		c.Fix = "add " + key.Public().String() + " to azure.trust.publicKeys in nx.json; " + section(signaturesTitle)
-	case !verifier.Believes(key.Public()):
+	case !verifier.Trusts(key.Public()):
 		c.Status, c.Seen = statusMissing, "the key "+key.Public().ID()+" is not in azure.trust.publicKeys, or is revoked: this run stores nothing"
 		c.Fix = "set the key that belongs to azure.trust.publicKeys in nx.json, or add its public one; " + section(signaturesTitle)
 	default:
