@@ -271,7 +271,7 @@ test('accepts an extended file without the block', async (t) => {
   assert.deepEqual(azure(text), { ...COMPLETE, ...MODES });
 });
 
-test('asks for missing keys until the answer is valid', async (t) => {
+test('asks for missing keys until the input is valid', async (t) => {
   const tree = workspace(t, { 'nx.json': '{ "azure": { "container": "" } }' });
   const { text, asked, output } = await init(
     tree,

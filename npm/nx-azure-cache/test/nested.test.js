@@ -28,7 +28,7 @@ function talkative(server) {
   server.reportsStored = false;
   server.on('retrieve', (_, respond) => {
     process.stderr.write('12:00 DBG rpc method=retrieve\n');
-    respond.error(1, 'the storage answers 503');
+    respond.error(1, 'the storage responds with 503');
   });
   server.onDrain(() => {
     process.stderr.write('nx-azure-cache: storing 1 result\n');
@@ -93,7 +93,7 @@ describe('a run in a task', { concurrency: 3 }, () => {
     const lines = fs.readFileSync(file, 'utf8').split('\n').slice(0, -1);
     assert.equal(lines.length, 4, lines.join('\n'));
     assert.match(lines[0], /DBG rpc/);
-    assert.match(lines[1], /^nx-azure-cache: .* the storage answers 503/);
+    assert.match(lines[1], /^nx-azure-cache: .* the storage responds with 503/);
     assert.match(lines[2], /^nx-azure-cache: 1 result was not stored within/);
     assert.match(lines[3], /^nx-azure-cache: 0 hits, /);
     assert.equal(fs.statSync(file).mode & 0o777, 0o600);
@@ -124,7 +124,7 @@ describe('a run that is not a task', { concurrency: 3 }, () => {
           (await open()).retrieve('h', cacheDirectory),
         { binary: fakeServer(t, talkative), env },
       );
-      assertOneLine(lines, 'the storage answers 503');
+      assertOneLine(lines, 'the storage responds with 503');
     });
   }
 });

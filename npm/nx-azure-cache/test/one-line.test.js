@@ -75,7 +75,7 @@ const unusable = [5, '/x/.nx-azure-cache is a symbolic link: delete it'];
 /** @type {[number, string]} */
 const panicked = [-32603, 'retrieve panicked: oops'];
 
-/** @param {[number, string]} trouble */
+/** @param {[number, string]} problem */
 const withProblem = ([code, reason]) => ({
   problems: [{ hash: 'waits', bytes: 0, outcome: 'failed', reason, code }],
 });

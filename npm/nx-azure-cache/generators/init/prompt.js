@@ -43,7 +43,7 @@ async function askFor(keys, { ask, log }, checker) {
 }
 
 /**
- * Asks until the answer is valid or empty.
+ * Repeats the question until the input is valid or empty.
  *
  * @param {Key} key
  * @param {(question: string) => Promise<string>} ask
