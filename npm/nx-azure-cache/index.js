@@ -73,8 +73,15 @@ async function open() {
  * @returns {RemoteCache}
  */
 function remoteCache(server) {
-  const { client, session: hello, run, lookups, tasks, paramsOfTask } = server;
-  const { mode, session, idleTimeout } = hello;
+  const {
+    client,
+    session: settings,
+    run,
+    lookups,
+    tasks,
+    paramsOfTask,
+  } = server;
+  const { mode, session, idleTimeout } = settings;
   const folderIn = (/** @type {string} */ cacheDirectory) =>
     path.join(cacheDirectory, '.nx-azure-cache', session);
   tasks.folderIn = folderIn;
