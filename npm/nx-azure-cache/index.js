@@ -39,7 +39,7 @@ const servers = new Servers();
  */
 async function getRemoteCache() {
   try {
-    return await open();
+    return await openCache();
   } catch (err) {
     notice('start', `the remote cache is off: ${reasonOf(err)}`);
     return null;
@@ -47,7 +47,7 @@ async function getRemoteCache() {
 }
 
 /** @returns {Promise<RemoteCache | null>} */
-async function open() {
+async function openCache() {
   const environment = readEnvironment(workspaceRoot());
   const env = environment.variables;
   silenceInTask(env);
@@ -108,7 +108,7 @@ function remoteCache(server) {
           const hit = await client.call('retrieve', params, idleTimeout);
           // The server now has a folder there, which `run` may read.
           run.cacheDirectory = cacheDirectory;
-          return await toNx(hit, folderIn(cacheDirectory));
+          return await toCachedResult(hit, folderIn(cacheDirectory));
         } catch (err) {
           run.failed('reading from', err);
           // A retry would download the same damaged entry again.
@@ -175,7 +175,7 @@ function excluded(hash, result) {
  * @param {string} folder the server's folder
  * @returns {Promise<CachedResult | null>}
  */
-async function toNx(hit, folder) {
+async function toCachedResult(hit, folder) {
   if (hit === null) return null;
   if (typeof hit !== 'object') throw new Error(unexpectedResponse);
   const { code, outputsPath, size, terminalOutputPath } = hit;

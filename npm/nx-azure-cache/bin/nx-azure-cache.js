@@ -9,7 +9,7 @@ const initial = Object.assign(Object.create(null), process.env);
 const { spawnSync } = require('node:child_process');
 const { binaryPath } = require('../lib/binary');
 const { examine } = require('../lib/doctor/examine');
-const print = require('../lib/doctor/print');
+const { formatJson, formatText } = require('../lib/doctor/print');
 const { binaryRow } = require('../lib/doctor/versions');
 const { readEnvironment } = require('../lib/environment');
 const { version } = require('../package.json');
@@ -90,7 +90,7 @@ function printAlone(why) {
   const rows = [...checks, ...binaryRow(checks, why)];
   process.stdout.write(
     args.includes('--json')
-      ? print.json(rows)
-      : print.text(rows, process.stdout.isTTY),
+      ? formatJson(rows)
+      : formatText(rows, process.stdout.isTTY),
   );
 }

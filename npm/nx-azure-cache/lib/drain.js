@@ -75,13 +75,13 @@ const late = 2_000;
  * @returns {DrainResult}
  */
 function drain(binary, env, options) {
-  let ended = run(binary, env, options);
+  let ended = runDrain(binary, env, options);
   // The machine, and with it both processes, was suspended: that time does not count.
-  if (ended.wasStopped) ended = run(binary, env, options);
+  if (ended.wasStopped) ended = runDrain(binary, env, options);
   const { stdout, error, status, signal } = ended;
   if (error) throw error;
   if (status !== 0) throw new Error(`drain exited with ${signal ?? status}`);
-  return read(stdout.toString());
+  return parseResult(stdout.toString());
 }
 
 /**
@@ -89,7 +89,7 @@ function drain(binary, env, options) {
  * @param {NodeJS.ProcessEnv} env
  * @param {DrainOptions} options
  */
-function run(binary, env, { folder, limit, silence }) {
+function runDrain(binary, env, { folder, limit, silence }) {
   const args = ['drain', '--folder', folder];
   args.push('--limit', `${limit}ms`, '--silence', `${silence}ms`);
   // A signal may end this process before the child looks up its parent.
@@ -114,7 +114,7 @@ function run(binary, env, { folder, limit, silence }) {
  * @param {string} text
  * @returns {DrainResult}
  */
-function read(text) {
+function parseResult(text) {
   try {
     const result = JSON.parse(text);
     const { ended, reason, waiting, summary, problems } = result;

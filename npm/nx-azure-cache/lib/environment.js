@@ -93,7 +93,7 @@ class Environment {
    * @returns {NodeJS.ProcessEnv}
    */
   seenByRuns() {
-    const env = Object.assign(empty(), process.env);
+    const env = Object.assign(emptyEnvironment(), process.env);
     for (const { name } of this.claims) {
       if (/^NX_AZURE_CACHE_(?!CONNECTION_STRING$)/i.test(name)) {
         delete env[name];
@@ -140,7 +140,9 @@ class Environment {
  *   with; null if unknown
  */
 function readEnvironment(root, initial = initialVariables()) {
-  const given = caseless(initial ?? Object.assign(empty(), process.env));
+  const given = caseInsensitive(
+    initial ?? Object.assign(emptyEnvironment(), process.env),
+  );
   const usual = [...filesOfNx, fileOfYarn].map((name) => path.join(root, name));
   let files = readFiles(usual);
   const hasToolFiles =
@@ -179,7 +181,7 @@ function initialVariables(file = '/proc/self/environ') {
   } catch {
     return null;
   }
-  const variables = empty();
+  const variables = emptyEnvironment();
   for (const line of text.split('\0')) {
     const end = line.indexOf('=', 1);
     // If a name occurs twice, getenv finds the first one.
@@ -193,7 +195,7 @@ function initialVariables(file = '/proc/self/environ') {
  *
  * @returns {NodeJS.ProcessEnv}
  */
-function empty() {
+function emptyEnvironment() {
   return Object.create(null);
 }
 
@@ -203,9 +205,9 @@ function empty() {
  * @param {NodeJS.ProcessEnv} variables
  * @returns {NodeJS.ProcessEnv}
  */
-function caseless(variables) {
+function caseInsensitive(variables) {
   if (process.platform !== 'win32') return variables;
-  const upper = empty();
+  const upper = emptyEnvironment();
   for (const name in variables) upper[keyOf(name)] = variables[name];
   return new Proxy(upper, {
     get: (target, name) => target[keyOf(String(name))],

@@ -88,7 +88,7 @@ function printableJson(value, indent) {
  * @param {...string} values
  */
 function command(template, ...values) {
-  const words = values.map(word);
+  const words = values.map(quoteWord);
   if (words.includes(undefined)) return undefined;
   return template.replace(/%s/g, () => words.shift() ?? '');
 }
@@ -100,7 +100,7 @@ function command(template, ...values) {
  *
  * @param {string} value
  */
-function word(value) {
+function quoteWord(value) {
   const isForAll = printable(value) === value && !/^-|[‘’‚‛“”„]/.test(value);
   if (!isForAll) return undefined;
   if (/^(?!=)[A-Za-z0-9_./:=@%+,-]+$/.test(value)) return value;

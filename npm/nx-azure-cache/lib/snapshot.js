@@ -27,7 +27,7 @@ function takeSnapshot(hash, cacheDirectory, { workspaceRoot, outputs = [] }) {
     const info = fs.lstatSync(folder, { bigint: true, throwIfNoEntry: false });
     if (!info) return { time };
     const lacking = outputs.find((output) =>
-      isLacking(output, folder, workspaceRoot),
+      isMissing(output, folder, workspaceRoot),
     );
     // Windows has change times and inodes, too, but Go does not expose them there.
     const identity =
@@ -57,7 +57,7 @@ function unsigned(number) {
  * @param {string} folder
  * @param {string} workspaceRoot
  */
-function isLacking(output, folder, workspaceRoot) {
+function isMissing(output, folder, workspaceRoot) {
   const quiet = { throwIfNoEntry: false };
   try {
     return (

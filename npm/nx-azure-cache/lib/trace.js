@@ -23,7 +23,12 @@ function trace(reader, writer, env) {
     /** @type {any} */ message,
   ) => {
     const time = Date.now();
-    const line = { time, pid: process.pid, direction, message: clean(message) };
+    const line = {
+      time,
+      pid: process.pid,
+      direction,
+      message: redact(message),
+    };
     try {
       fs.appendFileSync(file, `${JSON.stringify(line)}\n`, { mode: 0o600 });
     } catch {
@@ -49,11 +54,11 @@ function trace(reader, writer, env) {
  *
  * @param {any} message
  */
-function clean(message) {
+function redact(message) {
   const { config, claims } = message.params ?? {};
   const params = {
     ...message.params,
-    ...(config !== undefined && { config: hide(config) }),
+    ...(config !== undefined && { config: redactStrings(config) }),
     ...(Array.isArray(claims) && { claims: claims.map(withoutValue) }),
   };
   return message.params ? { ...message, params } : message;
@@ -74,16 +79,19 @@ function withoutValue(claim) {
  * @param {any} value
  * @returns {any}
  */
-function hide(value) {
+function redactStrings(value) {
   if (typeof value === 'string') {
     return mayBeSecret(value)
       ? `a string of ${value.length} characters`
       : value;
   }
-  if (Array.isArray(value)) return value.map(hide);
+  if (Array.isArray(value)) return value.map(redactStrings);
   if (value === null || typeof value !== 'object') return value;
   return Object.fromEntries(
-    Object.entries(value).map(([key, member]) => [hide(key), hide(member)]),
+    Object.entries(value).map(([key, member]) => [
+      redactStrings(key),
+      redactStrings(member),
+    ]),
   );
 }
 

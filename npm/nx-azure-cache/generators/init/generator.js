@@ -63,7 +63,7 @@ async function initGenerator(tree, options = {}, io = terminal()) {
   const lines = [
     ...packages,
     ...migration.lines,
-    ...kept(migration.block, wanted),
+    ...takenOver(migration.block, wanted),
     ...conflicts(tree, whole, io.env),
   ];
   lines.forEach((line) => io.log(line));
@@ -81,7 +81,7 @@ async function initGenerator(tree, options = {}, io = terminal()) {
  * @param {Block} found
  * @param {Block} wanted
  */
-function kept(found, wanted) {
+function takenOver(found, wanted) {
   return Object.keys(found)
     .filter((key) => wanted[key] === found[key])
     .map(

@@ -139,7 +139,7 @@ function translate(options, env, checker) {
     ),
   );
   const lines = [
-    ...secrets(options, block.accountName ?? 'ACCOUNT'),
+    ...secretLines(options, block.accountName ?? 'ACCOUNT'),
     ...modeLines,
     ...problems.map(({ message }) => `not taken over: ${message}.`),
   ];
@@ -184,7 +184,7 @@ function modes(options, env) {
  * @param {string} accountName
  * @returns {string[]}
  */
-function secrets({ connectionString, sasUrl, accountKey }, accountName) {
+function secretLines({ connectionString, sasUrl, accountKey }, accountName) {
   const git = 'The history of nx.json still has it: rotate it.';
   const lines = [];
   if (connectionString) {

@@ -38,7 +38,7 @@ function readOptions(options) {
   return Object.fromEntries(
     KEYS.filter((key) => !isEmpty(options[key])).map((key) => [
       key,
-      spelled(key, options[key]),
+      toNxJson(key, options[key]),
     ]),
   );
 }
@@ -53,7 +53,7 @@ const isEmpty = (value) =>
  * @param {Key} key
  * @param {unknown} value
  */
-function spelled(key, value) {
+function toNxJson(key, value) {
   if (typeof value !== 'string') return value;
   const text = value.trim();
   if (text === 'read' && key.endsWith('Mode')) return 'read-only';

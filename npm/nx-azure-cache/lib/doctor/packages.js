@@ -46,7 +46,7 @@ function findPackage(name, folders) {
  */
 function installedFolder(name, folders) {
   return folders
-    .flatMap((folder) => lookedThrough(name, folder))
+    .flatMap((folder) => nodeModulesFolders(name, folder))
     .map((modules) => path.join(modules, name))
     .find((folder) => fs.existsSync(path.join(folder, 'package.json')));
 }
@@ -57,7 +57,7 @@ function installedFolder(name, folders) {
  * @param {string} name
  * @param {string} folder
  */
-function lookedThrough(name, folder) {
+function nodeModulesFolders(name, folder) {
   return createRequire(path.join(folder, 'x')).resolve.paths(name) ?? [];
 }
 

@@ -19,8 +19,8 @@ const titles = {
  * @param {Row[]} found
  * @param {boolean} isTerminal
  */
-function text(found, isTerminal) {
-  const rows = found.map(shown);
+function formatText(found, isTerminal) {
+  const rows = found.map(escapeRow);
   const width = Math.max(...rows.map(({ check }) => check.length));
   const fixes = [...new Set(rows.flatMap(({ fix }) => fix ?? []))];
   const lines = Object.entries(titles).flatMap(([part, title]) => [
@@ -42,7 +42,7 @@ function text(found, isTerminal) {
  * @param {Row[]} rows
  * @returns {string} in the format of the binary's --json, with these rows only
  */
-function json(rows) {
+function formatJson(rows) {
   const checks = rows.map((row) => ({
     ...row,
     fails: row.status === 'failed',
@@ -57,7 +57,7 @@ function json(rows) {
  * @param {Row} row
  * @returns {Row}
  */
-function shown({ fix, ...row }) {
+function escapeRow({ fix, ...row }) {
   return {
     ...row,
     check: printable(row.check),
@@ -66,5 +66,5 @@ function shown({ fix, ...row }) {
   };
 }
 
-exports.json = json;
-exports.text = text;
+exports.formatJson = formatJson;
+exports.formatText = formatText;
