@@ -55,6 +55,6 @@ function activateGenerator(
 const withoutCommand = (text) =>
   text
     .replace(/^nx-azure-cache: /, '')
-    .replace(/the (licen[cs]e) in stdin/, 'this $1');
+    .replace('the license in stdin', 'this license');
 
 module.exports = { activateGenerator };
