@@ -256,7 +256,7 @@ var unspoken = []string{
 }
 
 // talks are the files of generators that talk with whoever has started them.
-var talks = regexp.MustCompile(`^(generator|prompt|old-.*|conflicts|sign-in)\.js$`)
+var talks = regexp.MustCompile(`^(generator|prompt|old-.*|conflicts|credential)\.js$`)
 
 func TestTroubleshootingHasEveryLine(t *testing.T) {
 	page := strings.Join(quotes(t), "\n")

@@ -9,7 +9,7 @@ const { replacePackages } = require('./old-packages');
 const { migrateRunner } = require('./old-runner');
 const { askFor, terminal } = require('./prompt');
 const { DEFAULTS, changes, readOptions } = require('./settings');
-const { describeCredential, missingKeys } = require('./sign-in');
+const { describeCredential, missingKeys } = require('./credential');
 
 /** @typedef {import('./prompt').Io} Io */
 /** @typedef {import('./settings').Block} Block */

@@ -6,7 +6,7 @@
 
 const json = require('./nx-json');
 const { oldRunner } = require('../../lib/other-caches');
-const { CONNECTION, SAS } = require('./sign-in');
+const { CONNECTION, SAS } = require('./credential');
 
 /** @import { Checker } from './config-check' */
 /** @import { Block } from './settings' */
