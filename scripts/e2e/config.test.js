@@ -102,7 +102,7 @@ test('init takes over from nx-remotecache-azure; a dry run shows it and changes 
     }
     assert.ok(!output.includes('aHVzaA'), output);
   }
-  assert.match(wet.output, /The connection string in AZURE_STORAGE_CONN/);
+  assert.match(wet.output, /the connection string in AZURE_STORAGE_CONN/);
   assert.doesNotMatch(fs.readFileSync(nxJsonOf(a), 'utf8'), /aHVzaA|Runner/);
 
   assert.deepEqual(await runNx(a, build), []);
