@@ -11,7 +11,7 @@ const { serverOf, signal } = require('../kit/processes');
 const { fullTest, quickTest } = require('../kit/tests');
 const { assertUndisturbed } = require('./undisturbed');
 
-const ended = /the cache process (was )?ended/;
+const ended = /the cache process (was terminated by|exited with) /;
 
 quickTest('F01_SIGKILL_while_reading', async (t) => {
   const { machine, recorder } = await startFixture(t);
