@@ -19,8 +19,8 @@ const { prepareWholeRun } = require('./whole-run');
 const clients = ['ours', 'two scopes', 'nx', 'plain'];
 
 /**
- * What our client says while it waits at its end, and in CI to sum up; no
- * trouble.
+ * The lines that our client prints without a problem: while it waits at its end, and the
+ * summary line in CI.
  */
 const reports = /^nx-azure-cache: (storing \d|\d+ hits?, ).*$/gm;
 

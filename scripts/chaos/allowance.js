@@ -6,8 +6,8 @@
 /** @import { Plan, Round } from './plan' */
 
 /**
- * Milliseconds that any run may take longer than three times as long as without a
- * cache: a time limit, the drain, and whatever else this machine has to do.
+ * Milliseconds that each run may take beyond three times its time without a cache: for a
+ * timeout, the drain, and other work of this machine.
  */
 const usual = 20_000;
 
@@ -15,8 +15,8 @@ const usual = 20_000;
 const stopped = 25_000;
 
 /**
- * Milliseconds that a run of a round may take longer than three times as long as
- * without a cache.
+ * Milliseconds that a run of this round may take beyond three times its time without a
+ * cache.
  *
  * @param {Round} round
  * @param {Plan} plan
@@ -35,7 +35,7 @@ function allowance({ faults, starts = [0] }, { projects }) {
 }
 
 /**
- * Milliseconds that a fault makes a request slower without being one.
+ * Milliseconds by which a fault delays a request without failing it.
  *
  * @param {HttpFault} fault
  */

@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * Answers that Azure, or something before it, gives.
+ * Responses of Azure, or of something before it.
  *
  * @type {Record<string, { status: number, headers?: Record<string, string>, body?: string }>}
  */

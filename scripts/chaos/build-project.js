@@ -1,9 +1,8 @@
 'use strict';
 
-// The task of the chaos run's workspaces, where it is tools/build.js: builds a
-// project as its plan.json says, always the same bytes. What it writes holds
-// the digests of what it depends on, so a wrong result of one task shows in
-// those after it, too.
+// The task of the workspaces of chaos, where it is tools/build.js. It builds a project as its
+// plan.json says, always with the same bytes. Its outputs hold the digests of its
+// dependencies, so a wrong result also shows in the tasks after it.
 
 const { createCipheriv, createHash, randomUUID } = require('node:crypto');
 const fs = require('node:fs');

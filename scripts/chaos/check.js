@@ -1,7 +1,7 @@
 'use strict';
 
-// What must be true after every run of Nx. Each check returns what it found
-// wrong, in words; nothing is good.
+// Checks what must be true after every run of Nx. Each check returns the problems that it
+// found, in words.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -121,12 +121,12 @@ function restored(entry, umask) {
 }
 
 /**
- * Our lines: on stderr only, one of a kind, without a secret; and no more about
- * trouble than there was.
+ * Our lines: only on stderr, one of each kind, without a secret, and no more of them than
+ * there were problems.
  *
  * @param {Result} result
- * @param {{ secrets: string[], most: number }} options `most` lines may be about
- *   trouble
+ * @param {{ secrets: string[], most: number }} options `most` lines may report
+ *   problems
  * @returns {string[]}
  */
 function checkLines({ output, stdout }, { secrets, most }) {
@@ -197,7 +197,7 @@ function checkSurroundings(machine, before) {
 }
 
 /**
- * After a run that nothing disturbed, nothing of ours is left.
+ * An undisturbed run leaves nothing of ours behind.
  *
  * @param {ChaosMachine} machine
  * @param {{ othersMayStay?: boolean }} [options]

@@ -130,7 +130,7 @@ function bytesOnDisk(folder) {
 }
 
 /**
- * Leaves in a cache directory what processes leave there that were killed.
+ * Leaves in a cache directory what killed processes leave there.
  *
  * @param {string} cacheDirectory
  * @param {number} processID of the process that was killed
@@ -146,7 +146,7 @@ function plantLeftovers(cacheDirectory, processID) {
   fs.symlinkSync('/etc', path.join(folder, 'outputs/dist/link'));
   fs.chmodSync(path.join(folder, 'outputs/dist/read-only'), 0o555);
   fs.writeFileSync(`${folder}.lock`, '');
-  // Killed between making the one and the other.
+  // As if killed before it made the folder.
   fs.writeFileSync(path.join(parent, `${processID}-lockonly.lock`), '');
 }
 
@@ -167,9 +167,9 @@ async function meddle(cacheDirectory, over) {
       seen.set(hash, first);
       const folder = path.join(cacheDirectory, hash);
       const even = Number(hash.slice(-1)) % 2 === 0;
-      // At once, as a whole: what is gone when it is to be stored is not stored.
+      // At once, as a whole: the cache skips a result that is gone.
       if (even) takeAway(folder, path.join(cacheDirectory, `taken-${i}`));
-      // Later: who changes a result before Nx hands it over changes the result.
+      // Later: a change before Nx hands the result over would become part of it.
       else if (Date.now() - first > 400) change(folder);
     }
   }

@@ -1,7 +1,7 @@
 'use strict';
 
-// What can go wrong, and how it is drawn. http-faults.js, process-faults.js,
-// storage.js and disk.js do it.
+// The faults, and how they are drawn. http-faults.js, process-faults.js, storage.js and
+// disk.js cause them.
 
 const { answers } = require('./answers');
 
@@ -61,7 +61,7 @@ const { answers } = require('./answers');
  */
 
 /**
- * Runs in one workspace that meet in the worst order; interleave.js does it.
+ * Runs in one workspace in the worst order, which interleave.js arranges.
  *
  * @typedef {object} OrderFault
  * @property {'order'} on
@@ -153,7 +153,7 @@ function drawHttpFault(random, requests) {
 }
 
 /**
- * What is no fault, but shows whether a run waits for what it stores.
+ * A slow storage: no fault, but it shows whether a run waits for its uploads.
  *
  * @param {Random} random
  * @returns {HttpFault[]}
@@ -313,7 +313,7 @@ function drawDiskFault(random, machine, { machines, empty, tmpfs }) {
   const can = {
     small: tmpfs,
     leftovers: true,
-    // Who takes away what was restored, breaks Nx with any cache.
+    // Nx fails with any cache if something removes restored results.
     meddler: empty && machines.length === 1,
   };
   return { on: 'disk', kind: can[kind] ? kind : 'leftovers', machine, room };

@@ -1,8 +1,8 @@
 'use strict';
 
-// Lets several runs in one workspace meet in the worst order. What one Nx hands over
-// waits, as its server stands still; and when another begins to replace the result it
-// stands still, too, while the server looks at what is there.
+// Lets several runs in one workspace meet in the worst order. First one run's server stands
+// still, so the result that its Nx hands over waits. When another run begins to replace that
+// result, its Nx stands still, and the server looks at a part of the new one.
 
 const fs = require('node:fs');
 const { setTimeout: sleep } = require('node:timers/promises');

@@ -1,7 +1,6 @@
 'use strict';
 
-// Everything that a run of chaos does follows from its plan, and the plan from
-// its seed.
+// The seed determines the plan, and the plan determines everything that a run of chaos does.
 
 const { Random } = require('./random');
 const { drawScenario, weights } = require('./scenarios');

@@ -19,7 +19,7 @@ const { processesOf, signal } = require('../kit/processes');
  */
 
 /**
- * Sends a signal at its moment. Resolves to whether it met anybody.
+ * Sends a signal at its moment. Resolves to whether it reached a process.
  *
  * @param {SignalFault} fault
  * @param {Scene} scene
@@ -37,8 +37,7 @@ async function signalAtMoment(fault, scene) {
 }
 
 /**
- * Sends a signal to every process of a machine, also to those that others start
- * meanwhile.
+ * Sends a signal to every process of a machine, including new ones.
  *
  * @param {SignalFault} fault
  * @param {Scene} scene

@@ -1,8 +1,8 @@
 'use strict';
 
-// The fault proxy in a process of its own: what the run does beside it (trees to
-// read, folders to remove) must not make it slow. It is no thread: Node 20 does not
-// always come to the end of one that has reset connections.
+// The fault proxy in its own process, so that other work of the run (reading trees, removing
+// folders) does not slow it. A thread does not do: Node 20 sometimes cannot end one that has
+// reset connections.
 
 const { fork } = require('node:child_process');
 const { EventEmitter, once } = require('node:events');
@@ -18,7 +18,7 @@ const { faults: kinds } = require('./http-faults');
 
 /**
  * Commands to the process: `begin` a round, be `calm`, pass requests on to a
- * `target` port. Each is answered when it is done.
+ * `target` port. The process responds to each when it is done.
  *
  * @typedef {{ do: 'begin', faults: HttpFault[] } | { do: 'calm' } | { do: 'target', port: number }} Command
  */

@@ -1,6 +1,6 @@
 'use strict';
 
-// What rounds of some scenarios must come to beside what is always true.
+// What the rounds of some scenarios must achieve, beyond what is always true.
 
 const { archivedAs } = require('./http-faults');
 const { checkHits, ourLines } = require('./check');

@@ -1,8 +1,8 @@
 'use strict';
 
-// What happens in which order: the rounds of a run, and what its projects and
-// machines need for them. Most scenarios draw faults and ask only for what is always
-// true. The others do one thing that users have met, and ask for more.
+// The rounds of a run in their order, and what its projects and machines need for them. Most
+// scenarios draw faults and require only what is always true. The others do one thing that
+// users have met, and require more.
 
 const {
   damage,
@@ -199,7 +199,7 @@ const odd = {
         resume: milliseconds,
       },
     ];
-    // The answers are there when it wakes up, or come then.
+    // The responses have arrived when it wakes up, or arrive then.
     if (random.chance(0.4)) {
       faults.push({
         ...{ on: 'storage', kind: 'freeze', at: number, milliseconds },
@@ -250,7 +250,7 @@ const odd = {
         })
       : round('proof', ['a']);
     const keepsCache = true;
-    // What the first has left is for the second to use, to replace, or to leave.
+    // The second may use, replace or ignore what the first has left.
     const second = random.chance(0.5)
       ? round('proof', ['b'], { keepsCache, othersMayStay: true })
       : round('clean', ['b'], {
@@ -315,7 +315,7 @@ const odd = {
       round('clean', [other]),
       round('proof', [used]),
     ];
-    // No result may be left for want of time.
+    // There must be time to store every result.
     return { rounds, simple: true, timeouts: { drain: '30s' } };
   },
 

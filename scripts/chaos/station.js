@@ -1,6 +1,6 @@
 'use strict';
 
-// A machine of a run, and what is done to its disk before a round.
+// A machine of a run, and its disk before a round.
 
 const fs = require('node:fs');
 const path = require('node:path');

@@ -36,7 +36,7 @@ class Storage {
   }
 
   /**
-   * Brings all back: Azurite and a container, which may be empty now.
+   * Starts Azurite and creates a container again. The container may be empty now.
    *
    * @param {string} container
    */
@@ -70,7 +70,7 @@ class Storage {
   }
 
   /**
-   * Does a fault when its request has come, unless the round is over before.
+   * Causes a fault when its request has arrived, unless the round ends first.
    *
    * @param {StorageFault} fault
    * @param {{ container: string, proxy: ProxyProcess, over: AbortSignal }} scene
@@ -139,7 +139,7 @@ class Storage {
 
   /** @param {string} name */
   #container(name) {
-    // Loaded here: nothing is installed when scripts/chaos.js starts.
+    // Required here: packages are not installed when scripts/chaos.js starts.
     const { BlobServiceClient } = require('@azure/storage-blob');
     return BlobServiceClient.fromConnectionString(
       this.#azurite.connectionString,

@@ -1,8 +1,8 @@
 'use strict';
 
-// Several runs of Nx at once in one workspace. Nx itself does not bear that: without
-// any remote cache, 7 of 32 such runs ended with exit code 1, and results in its
-// cache were incomplete. So only what is ours counts: what another machine gets.
+// Several runs of Nx at once in one workspace. Nx does not support that: without any remote
+// cache, 7 of 32 such runs ended with exit code 1, and results in its cache were incomplete.
+// So this checks only what another machine gets.
 
 const { restored } = require('./check');
 

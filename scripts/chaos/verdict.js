@@ -1,6 +1,6 @@
 'use strict';
 
-// Whether a round has come to what it must.
+// Decides whether a round has passed.
 
 const { allowance } = require('./allowance');
 const {
@@ -48,14 +48,14 @@ async function checkEnd(machine, isEnded) {
     drain + slack,
     ({ kind }) => !isEnded || kind !== 'other',
   );
-  // The tasks of an Nx that was killed are no business of ours.
+  // Tasks of a killed Nx are not our processes.
   for (const { pid } of processesOf(machine)) signal(pid, 'SIGKILL');
   await processesLeft(machine, slack);
   return left.map(({ pid, command }) => `left: ${pid} ${command}`);
 }
 
 /**
- * What is true of every run: it ends in time, and says no more than it must.
+ * What is true of every run: it ends in time, and prints no unneeded line.
  *
  * @param {Round} round
  * @param {Result} result
@@ -82,7 +82,7 @@ function checkRun(round, result, { plan, expected, secrets }) {
 }
 
 /**
- * What a round has come to.
+ * The result of a round.
  *
  * @typedef {object} Verdict
  * @property {string[]} wrong
@@ -91,7 +91,7 @@ function checkRun(round, result, { plan, expected, secrets }) {
  */
 
 /**
- * The results of a round that has come to its end.
+ * The results of a round that has ended.
  *
  * @param {Round} round
  * @param {ChaosMachine} machine

@@ -1,7 +1,7 @@
 'use strict';
 
-// Stands before the package in a workspace in which several runs meet, and notes what
-// Nx has in its cache directory when it calls `store`. A result that is incomplete
+// Replaces the package in a workspace with several runs, and records what Nx has in its cache
+// directory when it calls `store`. A result that is incomplete
 // there already comes from a race of Nx's own.
 //
 // The file becomes index.js of the package, whose own one is index-real.js beside it.
