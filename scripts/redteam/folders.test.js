@@ -51,8 +51,8 @@ const attackerID = 1002;
 
 redTest('two_users', async (t) => {
   if (!isRoot()) return;
-  // Nx 24 itself rejects a cache directory for all users, unless it is told not
-  // to; older versions take it. The cache then believes its own folders only.
+  // Nx 24 rejects a cache directory for all users, unless a variable allows it; older
+  // versions accept one. The cache then trusts only its own folders.
   const { outcome, isAttacked, bystander } = await runBesideAttacker(t, {
     cacheDirectory: ({ home }) => path.join(home, '.nx', 'agent', 'cache'),
     env: { NX_ALLOW_INSECURE_DIRECTORIES: 'true' },

@@ -26,7 +26,7 @@ function github(event, ref, { env = {}, payload = {} } = {}) {
     env: {
       CI: 'true',
       GITHUB_ACTIONS: 'true',
-      GITHUB_ACTOR: 'somebody',
+      GITHUB_ACTOR: 'octocat',
       GITHUB_EVENT_NAME: event,
       GITHUB_REF: ref,
       GITHUB_REF_NAME: name.join('/'),

@@ -31,7 +31,7 @@ function callsOf({ steps }, values) {
   for (const { keyword, message, place } of steps) {
     if (keyword === '<') {
       const { id } = message.value ?? {};
-      // Anything but an answer may settle all of them.
+      // Anything but a response may settle all of them.
       if (message.kind === 'message') answered.add(id);
       else for (const call of calls) answered.add(call.id);
     }
