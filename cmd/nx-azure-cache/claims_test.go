@@ -28,7 +28,7 @@ func openWith(t testing.TB, config string, real testenv.Env, ci bool, list []rpc
 func TestRunOfTwoScopes(t *testing.T) {
 	for mode, want := range map[string]string{
 		"read-write": "the remote cache stores nothing in this run: GITHUB_ACTIONS of .env would change its scope from local to trusted",
-		"read-only":  "the remote cache reads trusted results only in this run: GITHUB_ACTIONS of .env would change its scope from local to trusted",
+		"read-only":  "the remote cache reads only trusted results in this run: GITHUB_ACTIONS of .env would change its scope from local to trusted",
 	} {
 		config := `{"container": "artifacts", "accountName": "nxcache", "localMode": "` + mode + `"}`
 		session := openWith(t, config, testenv.Env{}, false, wireClaims(testenv.Attacks["GitHub's four variables"]))

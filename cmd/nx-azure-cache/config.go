@@ -66,7 +66,7 @@ func newConfigCheck(std stdio) *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return checkConfig(std, flags) },
 	}
-	command.Flags().BoolVar(&flags.stdin, "stdin", false, "check the block on stdin instead of that of nx.json")
+	command.Flags().BoolVar(&flags.stdin, "stdin", false, "check the block on stdin instead of the one in nx.json")
 	command.Flags().BoolVar(&flags.json, "json", false, "print one JSON object")
 	return command
 }

@@ -86,7 +86,7 @@ func TestFailuresNameTheAccountsSource(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	_, err := session.Cache.Retrieve(ctx, "123", t.TempDir())
-	if err == nil || !strings.Contains(err.Error(), "(the account is that of AZURE_STORAGE_CONNECTION_STRING of .env)") {
+	if err == nil || !strings.Contains(err.Error(), "(the account comes from AZURE_STORAGE_CONNECTION_STRING of .env)") {
 		t.Errorf("got %v, want where the account comes from", err)
 	}
 }

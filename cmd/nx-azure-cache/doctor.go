@@ -13,74 +13,75 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
-const doctorHelp = `Look for what is wrong with the remote cache of this workspace, and say how to
-mend it: in this order
+const doctorHelp = `Diagnose the remote cache of this workspace, and say how to fix what is wrong. The
+checks run in this order:
 
-  package     which package Nx loads, and what is in its way
+  package     which package Nx loads, and what conflicts with it
   versions    Nx, Node.js, the package, the binary
   config      nx.json and the variables; the mode and the scope of this run
-  license     whether there is one that counts
-  sign-in     who asks, by which way in, and how long that takes
-  network     name, TLS, proxy, the clock
+  license     whether a license is valid
+  sign-in     which credential works, for which principal, and how long that takes
+  network     name resolution, TLS, proxy, the clock
   rights      whether the container exists, and what this run may do in its scope
-  round-trip  how fast an artifact is there and back
-  security    what must be forbidden to this run is tried
+  round-trip  how fast results are uploaded and downloaded
+  security    whether the storage refuses what this run must not do
 
-Run it where it matters: on a developer's machine, in a job of a pull request, in
-one of the main branch. What an earlier check makes pointless is skipped, and no
-check takes longer than half a minute.
+Run it where you need the cache: on a developer's machine, in a job of a pull request,
+in a job of the main branch. If an early check fails, doctor skips the checks that
+depend on it. No check takes longer than half a minute.
 
-What it tries in the storage it does with entries of its own, which are called
-canary-... and are no results of any task; they are removed again. Where the
-identity may create and not delete, one is left in each scope that it may write,
-and the command that removes it is shown. Rights and round-trip touch the scope of
-this run only; security tries to create, overwrite and delete in each of them.
+In the storage, doctor writes only entries of its own, whose names begin with
+canary-. They are no results of any task, and doctor removes them again. If the
+identity may create but not delete entries, one stays in each scope that it can
+write, and doctor prints the command that removes it. The checks rights and
+round-trip use the scope of this run only. The check security tries to create,
+overwrite and delete an entry in each scope.
 
---security does that part only.
+--security runs only the check security.
 
-What is found:
+Each row has a status:
   ok        fine
-  warning   not as it should be; the cache works without it
+  warning   not as it should be, but the cache works
   failed    the cache does not work because of it
-  none      not there, and need not be
-  skipped   pointless after what was found before
+  none      absent, and not needed
+  skipped   not tried because an earlier check failed
   unknown   it could not be tried
-and in the part security:
-  enforced  it is forbidden, and the storage refuses it
-  exposed   it should be forbidden, and this run can do it
-  allowed   this run can do it, and nobody else has to fear that
-  missing   this run needs it, and does not have it
+and in the check security:
+  enforced  forbidden, and the storage refuses it
+  exposed   should be forbidden, but this run can do it
+  allowed   this run can do it, and no other run is at risk
+  missing   this run needs it, but may not do it
 
 Exit codes:
-  0  nothing has failed, and this run can change nothing that others trust
-  1  something has failed; or a run that is not trusted can create, overwrite or
-     delete in the scope trusted, which all others read, or in local, which
-     developers read; or it holds the key that signs for trusted; or there are no
-     scopes (azure.trust.isolation is "none"). What is exposed between other runs is
-     shown and is no failure: the storage cannot tell two pull requests of a
-     repository apart. A right that is missing fails in the part rights only
-  2  nothing has failed, but not everything could be tried; with --security also:
-     the settings are wrong
+  0  nothing failed, and this run can change nothing that other runs trust
+  1  something failed. Or an untrusted run can create, overwrite or delete entries in
+     the scope trusted, which all other runs read, or in local, which developers read.
+     Or it has the key that signs for trusted. Or there are no scopes
+     (azure.trust.isolation is "none"). Exposure between other scopes is shown but
+     is no failure, because the storage cannot tell two pull requests of a repository
+     apart. A missing right fails only in the check rights
+  2  nothing failed, but not everything could be tried; with --security also: the
+     settings are wrong
 
 --json prints one object on stdout:
   run         scope, reason, trusted (true or false), mode
   identity    kind (account-key, sas or entra), description, permissions (of a SAS)
-  containers  name, url and scopes (the kinds of scopes that are in it)
-  canary      the hash of the entries that were made
+  containers  name, url and scopes (the kinds of scopes in the container)
+  canary      the hash of the entries that doctor made
   signIn      source, principal, seconds, steps (each with source, outcome, seconds,
-              detail); left out where a key or a SAS does without
+              detail); absent with an account key or a SAS
   network     host, proxy, addresses, private (true or false), issuer and expires (of
               the certificate), skewSeconds (by which the clock here is behind),
               steps (each with step, seconds, detail, error)
   roundTrip   readSeconds, writeSeconds (medians), downBytesPerSecond,
-              upBytesPerSecond; those that were measured
+              upBytesPerSecond; only those that were measured
   checks      part (as above), id (such as loaded or trusted.create), check, scope,
-              container, operation, status (as above), seen, fix, fails (exit code 1
-              because of it)
-  leftovers   container, name, url and command (which removes it)
+              container, operation, status (as above), seen, fix, fails (true if it
+              makes the exit code 1)
+  leftovers   container, name, url and command (which removes the entry)
   exitCode
-Where there is no binary for this machine the npm package prints checks and
-exitCode alone.`
+If there is no binary for this machine, the npm package prints only checks and
+exitCode.`
 
 // exitCode ends the process, when all is said.
 type exitCode int
@@ -100,7 +101,7 @@ func newDoctor(std stdio) *cobra.Command {
 	var flags doctorFlags
 	command := &cobra.Command{
 		Use:   "doctor [--security] [--json]",
-		Short: "Find out why the cache does not work, or who can do what he must not",
+		Short: "Diagnose the cache, or audit who can write what",
 		Long:  doctorHelp + "\n" + workspaceHelp,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

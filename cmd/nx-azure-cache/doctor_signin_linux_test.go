@@ -121,7 +121,7 @@ func TestDoctorTellsWhatEntraSays(t *testing.T) {
 	got.must(t, "sign-in", "sign-in.environment", "failed", "AADSTS7000222")
 	got.must(t, "sign-in", "sign-in", "failed", "az login")
 	for _, of := range []string{"rights", "round-trip", "security"} {
-		got.must(t, of, of, "skipped", "nobody is signed in")
+		got.must(t, of, of, "skipped", "not signed in")
 	}
 	// The network may be looked at; the container is not.
 	if requests := e.service.TakeRequests(); slices.ContainsFunc(requests, func(r azuretest.Request) bool { return strings.Contains(r.Path, "canary-") }) {
@@ -137,7 +137,7 @@ func TestDoctorOfAPublicContainer(t *testing.T) {
 	e := startEntra(t)
 	e.service.Allow(azuretest.Caller{}, azuretest.Rights{Read: true})
 	got := e.examine(t, map[string]any{"credential": "anonymous", "ciMode": "read-only"})
-	got.must(t, "sign-in", "sign-in", "warning", "what is public is read")
+	got.must(t, "sign-in", "sign-in", "warning", "public entries are read")
 	got.must(t, "rights", "trusted.read", "ok", "")
 	if got.ExitCode != 0 {
 		t.Errorf("got the exit code %d, want 0", got.ExitCode)
@@ -145,7 +145,7 @@ func TestDoctorOfAPublicContainer(t *testing.T) {
 
 	e.service.Allow(azuretest.Caller{}, azuretest.Rights{})
 	closed := e.examine(t, map[string]any{"credential": "anonymous"})
-	closed.must(t, "sign-in", "sign-in", "failed", "nobody is signed in")
+	closed.must(t, "sign-in", "sign-in", "failed", "not signed in")
 }
 
 // A second way in that works hides that the first has failed: somebody has set it

@@ -21,17 +21,17 @@ func newDrain(std stdio) *cobra.Command {
 	var parent int
 	command := &cobra.Command{
 		Use:   "drain --folder FOLDER [--limit TIME] [--silence TIME] [--parent ID]",
-		Short: "Wait until a server has stored what it has accepted",
-		Long: `Wait until a server has stored what it has accepted. The npm package runs this at
-the end of a run of Nx, when it cannot talk to the server any more; there is no
-need to run it by hand.
+		Short: "Wait until a server has stored all accepted results",
+		Long: `Wait until a server has stored all results that it has accepted. The npm package runs
+this command at the end of a run of Nx, when it can no longer talk to the server. You
+need not run it by hand.
 
-FOLDER is <cacheDirectory>/.nx-azure-cache/<session>, in which the server
-publishes its state. When the time is over, or the server has published nothing for
-the time of --silence, it is told to end, and killed if it does not. What is left is
-shown on stderr, the result printed as JSON on stdout. When the process that has
-started this one is gone, it ends and prints nothing; --parent says which that is, in
-case it is gone already.`,
+The server publishes its state in FOLDER, which is
+<cacheDirectory>/.nx-azure-cache/<session>. When --limit is over, or the server has
+published nothing for --silence, this command asks the server to end, and then kills
+it. It shows what is left on stderr and prints the result as JSON on stdout. If the
+process that waits for it ends first, it ends too and prints nothing; --parent names
+that process, in case it has ended already.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
@@ -51,7 +51,7 @@ case it is gone already.`,
 	command.Flags().StringVar(&folder, "folder", "", "the server's folder")
 	command.Flags().DurationVar(&most.Total, "limit", config.DefaultDrain, "how long to wait at most")
 	command.Flags().DurationVar(&most.Silence, "silence", drain.DefaultSilence, "how long the server may publish nothing")
-	command.Flags().IntVar(&parent, "parent", 0, "the process ID of who waits for this one (default: of who has started it)")
+	command.Flags().IntVar(&parent, "parent", 0, "the ID of the process that waits for this one (default: its parent)")
 	_ = command.MarkFlagRequired("folder") // it exists
 	return command
 }

@@ -63,7 +63,7 @@ func TestDoctorShowsTheHostOfTheToken(t *testing.T) {
 		"a.example, attacker.example": "attacker.example, trusted by NX_AZURE_CACHE_TRUSTED_HOSTS",
 		"":                            foreignLine,
 		"*.example":                   `NX_AZURE_CACHE_TRUSTED_HOSTS is "*.example"; it must be a comma-separated list of hosts`,
-		"a.example?sig=hunter2":       "NX_AZURE_CACHE_TRUSTED_HOSTS is a text of 21 characters; it must be a comma-separated list of hosts",
+		"a.example?sig=hunter2":       "NX_AZURE_CACHE_TRUSTED_HOSTS is a string of 21 characters; it must be a comma-separated list of hosts",
 	} {
 		environment := testenv.WorkspaceEnv(t, testenv.DevRun, foreignConfig, "")
 		environment[endpoint.TrustedHostsVariable] = trusted

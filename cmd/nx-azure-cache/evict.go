@@ -10,19 +10,19 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
 )
 
-const evictHelp = `Delete entries of the remote cache. Without --yes it deletes nothing, and says
-what it would delete. Tasks whose entries are gone run again, and store again.
+const evictHelp = `Delete entries of the remote cache. Without --yes this is a dry run, which deletes
+nothing. The tasks of deleted entries run again and store their results again.
 
-All filters that are given must hold; without one it is an error.
+An entry must match all filters. At least one filter is required.
 ` + selectionHelp + `
 
-An entry is deleted only if it is still the one that was looked at (If-Match). One
-that the storage refuses to delete is reported on stderr, and the others go on;
-the exit code is 1 then. Deleting needs the right to list and to delete: a role
+evict deletes an entry only if it has not changed since it was listed (If-Match). If
+the storage refuses to delete an entry, evict reports it on stderr and goes on, and
+the exit code is 1. Deleting requires the permissions to list and to delete: a role
 with blobs/read and blobs/delete, or a SAS with sp=rld.
 
-What a run has restored from an entry before stays on its machine, in the local
-cache of Nx, too: nx reset empties that.
+What a run has already restored stays on its machine, also in the local cache of Nx.
+Run nx reset there to remove it.
 ` + workspaceHelp
 
 const evictExamples = `  npx nx-azure-cache evict --hash 3141592653589793238
@@ -41,7 +41,7 @@ func newEvict(std stdio) *cobra.Command {
 	var options evictOptions
 	command := &cobra.Command{
 		Use:     "evict",
-		Short:   "Delete entries of the cache; shows first what it would delete",
+		Short:   "Delete entries of the cache; a dry run without --yes",
 		Long:    evictHelp,
 		Example: evictExamples,
 		Args:    cobra.NoArgs,

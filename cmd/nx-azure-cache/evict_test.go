@@ -37,7 +37,7 @@ func TestEvictRehearses(t *testing.T) {
 	if len(lines) != 13 || !strings.HasPrefix(lines[0], "SCOPE ") || !strings.HasPrefix(lines[10], "pr-12         109 ") || lines[11] != "and 2 more" {
 		t.Errorf("got\n%s\nwant the first ten, and how many more", stdout)
 	}
-	if !strings.Contains(stderr, "would delete 12 of 12 entries, 12.0 KB, in http://127.0.0.1:") || !strings.Contains(stderr, "/results/team; nothing is deleted without --yes") {
+	if !strings.Contains(stderr, "would delete 12 of 12 entries, 12.0 KB, in http://127.0.0.1:") || !strings.Contains(stderr, "/results/team; run with --yes to delete them") {
 		t.Errorf("got %q, want what it would do", stderr)
 	}
 	if got := s.left(); !slices.Equal(got, before) {

@@ -21,9 +21,9 @@ func circleRun(branch string) testenv.Env {
 func TestExtended(t *testing.T) {
 	both := []string{config.AzureKey, config.DefaultBaseKey}
 	ignored := func(key string) string {
-		return "azure.trust." + key + " is ignored: it comes from a file that nx.json extends, which no task's hash covers"
+		return "azure.trust." + key + " is ignored because it comes from a file that nx.json extends, and task hashes do not cover that file"
 	}
-	const ignoredBase = "for the trusted branches defaultBase is ignored"
+	const ignoredBase = "for the trusted branches, defaultBase is ignored"
 	for name, test := range map[string]struct {
 		block, defaultBase string
 		extended           []string

@@ -10,23 +10,22 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
 )
 
-const inspectHelp = `Show all entries of a task hash: in every scope, in every container of
-azure.trust.containers, or in those of --scope only. Nx shows the hash of a task
-with NX_VERBOSE_LOGGING=true, nx-azure-cache ls lists those that are stored.
+const inspectHelp = `Show all entries of a task hash: in every scope and in every container of
+azure.trust.containers, or only in the scopes of --scope. Nx shows the hash of a task
+with NX_VERBOSE_LOGGING=true, and nx-azure-cache ls lists the hashes that are stored.
 
-Of each entry it shows what the storage knows (size, time, ETag), what is stored
-beside it (format, SHA-256), what its signature is worth, and where it comes from.
-An origin is proven only by a valid signature; otherwise it is a claim of whoever
-could write there.
+For each entry it shows the properties of the blob (size, time, ETag), its metadata
+(format, SHA-256), the state of its signature, and its provenance. Only a valid
+signature proves a provenance. Otherwise it is a claim of whoever wrote the entry.
 
---verify reads each body and compares it with the length and the SHA-256 stored
-beside it, which a valid signature covers.
+--verify reads each body and compares it with the length and the SHA-256 in its
+metadata, which a valid signature covers.
 
-The exit code is 1 where nothing is found, and with --verify where a body is not
-what it should be, or cannot be read. --json prints one object per line, as
+The exit code is 1 if no entry is found, and with --verify if a body does not match
+its metadata or cannot be read. --json prints one object per line, as
 nx-azure-cache ls does; with --verify, body is "verified" or says what is wrong.
-Finding all scopes needs the right to list; with --scope, the right to read is
-enough.
+Without --scope, inspect needs the permission to list. With --scope, it needs only
+the permission to read.
 ` + workspaceHelp
 
 const inspectExamples = `  npx nx-azure-cache inspect 3141592653589793238

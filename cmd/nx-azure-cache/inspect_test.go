@@ -42,7 +42,7 @@ http://HOST/devstoreaccount1/results/team/v1/trusted/1
   format       1
   sha256       6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b
   body         verified
-  signature    valid, by the key %s
+  signature    valid, signed with the key %s
   origin       proven by the signature:
     repository acme/shop
     ref        refs/heads/main
@@ -84,7 +84,7 @@ func TestInspectSignatures(t *testing.T) {
 	}
 	s.configure(map[string]any{"container": shelfContainer, "prefix": "team"})
 	for hash, want := range map[string]string{
-		"1":  "signature    unchecked: it names the key " + s.id("good"),
+		"1":  "signature    unchecked: signed with the key " + s.id("good"),
 		"12": "signature    unchecked: its envelope is not valid DSSE",
 	} {
 		stdout, _, err := s.run("inspect", hash, "--scope", "trusted")
@@ -105,7 +105,7 @@ func TestInspectVerify(t *testing.T) {
 		t.Errorf("got %+v, want a signature that is valid as far as it goes", got)
 	}
 	stdout, _, err := s.run("inspect", "1", "--verify")
-	if err == nil || !strings.Contains(err.Error(), "1 body is not what it should be") || !strings.Contains(stdout, "body         its SHA-256 is d4735e3a") {
+	if err == nil || !strings.Contains(err.Error(), "1 body does not match its metadata") || !strings.Contains(stdout, "body         its SHA-256 is d4735e3a") {
 		t.Errorf("got %v and %s, want that the body is another one", err, stdout)
 	}
 	s.put(stored{scope: "pr-1", hash: "2"})
@@ -141,8 +141,8 @@ func TestInspectNothing(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"77"}, "there is no entry 77 in any scope of http://127.0.0.1:"},
-		{[]string{"1", "--scope", "local", "--scope", "pr-13"}, "there is no entry 1 in local, pr-13 of http://127.0.0.1:"},
+		{[]string{"77"}, "no entry 77 in any scope of http://127.0.0.1:"},
+		{[]string{"1", "--scope", "local", "--scope", "pr-13"}, "no entry 1 in local, pr-13 of http://127.0.0.1:"},
 		{[]string{"../1"}, "hash is \"../1\""},
 		{[]string{}, "accepts 1 arg(s)"},
 		{[]string{"1", "2"}, "accepts 1 arg(s)"},

@@ -18,9 +18,9 @@ func newKeys(std stdio) *cobra.Command {
 		Short: "Make and show the keys that sign what trusted runs store",
 		Long: `Make and show the keys that sign what trusted runs store.
 
-With azure.trust.publicKeys in nx.json an entry of the trusted scope is used only
-if it is signed with one of those keys. The private key is a secret of the jobs
-that run on trusted branches, in ` + trust.SigningKeyVariable + `.`,
+If azure.trust.publicKeys in nx.json is set, readers use an entry of the trusted
+scope only if one of those keys signed it. Keep the private key as a secret of the
+jobs that run on trusted branches, in ` + trust.SigningKeyVariable + `.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -36,9 +36,8 @@ func newKeysGenerate(std stdio) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "generate --out FILE",
 		Short: "Make a new key",
-		Long: `Make a new key: an Ed25519 key as openssl writes it (PKCS #8, PEM). FILE must not
-exist; "-" stands for stdout, for a pipe. What to do with the public key is said
-on stderr.
+		Long: `Make a new Ed25519 key, in the format of openssl (PKCS #8, PEM). FILE must not exist;
+"-" writes to stdout, for a pipe. The public key and the next steps go to stderr.
 
   nx-azure-cache keys generate --out - | gh secret set ` + trust.SigningKeyVariable + ` --env release`,
 		Args: cobra.NoArgs,
@@ -53,8 +52,8 @@ on stderr.
 			_, err = fmt.Fprintf(std.stderr, `key ID      %s
 public key  %s
 
-1. Keep the private key as a secret of the jobs that run on trusted branches only,
-   as the variable %s (docs/security.md says how).
+1. Save the private key as a secret that only jobs of trusted branches can read, in
+   the variable %s (see docs/security.md).
 2. Add the public key to nx.json: "azure": { "trust": { "publicKeys": ["%[2]s"] } }
 `, key.Public().ID(), key.Public(), trust.SigningKeyVariable)
 			return err
@@ -83,9 +82,9 @@ func newKeysShow(std stdio) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [FILE]",
 		Short: "Show the public key and the ID of a key",
-		Long: `Show the public key and the ID of a key: of the private or public key in FILE
-("-": stdin), or of the private key in ` + trust.SigningKeyVariable + `. The
-private key itself is never shown.`,
+		Long: `Show the public key and the ID of a key: of the private or public key in FILE ("-"
+reads stdin), or of the private key in ` + trust.SigningKeyVariable + `. It never
+shows the private key.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			public, err := keyToShow(std, args)
@@ -105,7 +104,7 @@ func keyToShow(std stdio, args []string) (trust.PublicKey, error) {
 			if document, err := config.ReadDocument(std.getenv); err == nil {
 				warnOfClaims(std, config.NewClaims(document.Claims)) // which may say why
 			}
-			err = fmt.Errorf("which key? Name a file, or set %s", trust.SigningKeyVariable)
+			err = fmt.Errorf("no key to show: name a file, or set %s", trust.SigningKeyVariable)
 		}
 		if err != nil {
 			return trust.PublicKey{}, err

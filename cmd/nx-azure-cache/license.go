@@ -21,9 +21,9 @@ func newLicense(std stdio) *cobra.Command {
 		Short: "Show and activate licenses",
 		Long: `Show and activate licenses.
 
-A license is in ` + license.Variable + `, as in CI, or in ` + license.File + `
-of the workspace. Both may hold several; of those that count the one that lasts
-longest is used. Nothing is sent over the network.`,
+Licenses are read from ` + license.Variable + `, for CI, and from
+` + license.File + ` in the workspace. Both may have several; the valid license
+that ends last is used. Nothing is sent over the network.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -38,28 +38,28 @@ func newLicenseStatus(std stdio) *cobra.Command {
 	var flags statusFlags
 	command := &cobra.Command{
 		Use:   "status [--stdin] [--json]",
-		Short: "Show which licenses there are, and which is used",
-		Long: `Show which licenses there are and which is used, but never a license itself.
+		Short: "Show all licenses, and which one is used",
+		Long: `Show which licenses were found and which one is used, but never a license itself.
 
-Run it with npx in the workspace. The exit code is 0 if there is a license that
-counts here and now, and 1 if there is none.
+Run it with npx in the workspace. The exit code is 0 if a license is valid here and
+now, and 1 otherwise.
 
 --json prints one object on one line:
   status     valid, absent, malformed, unknown-issuer, wrong-feature, not-yet-valid
              or expired
-  reason     why no license counts, and what to do; left out where one does
-  warning    that the one that is used expires within 14 days
-  nxMajor    the major version of Nx that licenses are judged for; 0: not known
-  used       the index in licenses of the one that is used; -1: none
-  licenses   source (where it is), status, reason; and where its signature is good
+  reason     why no license is valid, and what to do; absent if one is
+  warning    that the license in use expires within 14 days
+  nxMajor    the major version of Nx for which licenses are checked; 0 if unknown
+  used       the index in licenses of the one in use; -1 if there is none
+  licenses   source (where it is), status, reason; and if its signature is valid:
              organization, issuer, keyId, id, notBefore, expiresAt,
-             perpetualNxMajor (with Nx up to that it counts for good)`,
+             perpetualNxMajor (it never expires with Nx up to that version)`,
 		Example: `  npx nx-azure-cache license status
   npx nx-azure-cache license status --stdin < license.txt`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return showLicenses(std, flags, time.Now()) },
 	}
-	command.Flags().BoolVar(&flags.stdin, "stdin", false, "look at the licenses on stdin, and at no others")
+	command.Flags().BoolVar(&flags.stdin, "stdin", false, "check only the licenses on stdin")
 	command.Flags().BoolVar(&flags.json, "json", false, "print one JSON object")
 	return command
 }
@@ -107,7 +107,7 @@ func tokensOf(std stdio, flags statusFlags, workspaceRoot string, claims config.
 	}
 	tokens := license.Split(text, "stdin")
 	if len(tokens) == 0 {
-		return nil, errors.New("stdin is empty; it takes licenses, with white space between them")
+		return nil, errors.New("stdin is empty; pass licenses separated by white space")
 	}
 	return tokens, nil
 }
@@ -192,13 +192,13 @@ func (s licenseStatus) conclusion(asked bool) string {
 	case s.Status == license.Absent:
 		return "The remote cache is off: " + s.Reason + "."
 	case s.Status != license.Valid && asked:
-		return "No license on stdin counts here and now."
+		return "No license on stdin is valid here and now."
 	case s.Status != license.Valid:
-		return "The remote cache is off: no license counts here and now."
+		return "The remote cache is off: no license is valid here and now."
 	case asked:
-		return "A license on stdin counts here and now."
+		return "A license on stdin is valid here and now."
 	case s.Warning != "":
-		return "The remote cache is licensed; but " + s.Warning + "."
+		return "The remote cache is licensed, but " + s.Warning + "."
 	default:
 		return "The remote cache is licensed for " + s.Licenses[s.Used].Organization + "."
 	}

@@ -20,13 +20,13 @@ import (
 func newLicenseActivate(std stdio) *cobra.Command {
 	var printOnly bool
 	command := &cobra.Command{
-		Use:   "activate [--print] LICENCE | -",
-		Short: "Put a license into the workspace",
-		Long: `Put a license into ` + license.File + ` of the workspace, if it counts, now or later.
+		Use:   "activate [--print] LICENSE | -",
+		Short: "Add a license to the workspace",
+		Long: `Add a license to ` + license.File + ` in the workspace, if it is valid now or later.
 
-Licenses in that file that still count stay, so that a renewal can be added before
-the old one ends; those that do not are removed. "-" stands for stdin. Commit the
-file if only those who may use the license can read the repository. Otherwise keep
+Licenses in that file that are still valid stay, so you can add a renewal before the
+old license ends. Others are removed. "-" reads the license from stdin. Commit the file
+only if everyone who can read the repository may use the license. Otherwise keep
 it out of the repository, and give CI the license as the secret
 ` + license.Variable + `.
 
@@ -44,7 +44,7 @@ The generator activate of the npm package does the same.`,
 			return a.write(std)
 		},
 	}
-	command.Flags().BoolVar(&printOnly, "print", false, "print what the file would be on stdout, and do not write it")
+	command.Flags().BoolVar(&printOnly, "print", false, "print the new file on stdout instead of writing it")
 	return command
 }
 
@@ -65,7 +65,7 @@ func newActivation(std stdio, text string, now time.Time) (activation, error) {
 	case document.Problem != "":
 		return activation{}, errors.New(document.Problem)
 	case document.WorkspaceRoot == "":
-		return activation{}, errors.New("there is no workspace of Nx here; run this with npx in one")
+		return activation{}, errors.New("no Nx workspace here; run this with npx in a workspace")
 	}
 	source := "the argument"
 	if text == "-" {

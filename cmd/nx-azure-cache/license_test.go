@@ -58,8 +58,8 @@ func TestLicenseStatus(t *testing.T) {
 		"in the file":               {file: "license = " + valid, status: license.Valid, found: 1, says: ".nx/powerpack/license.ini  valid, used\n"},
 		"expired beside a good one": {variable: expired, file: valid, status: license.Valid, used: 1, found: 2, says: "NX_POWERPACK_LICENSE  expired\n"},
 		"several, and none counts":  {file: expired + "\n" + stranger, status: license.Expired, used: -1, found: 2, says: "is signed with the unknown key"},
-		"on stdin":                  {variable: expired, stdin: valid + "\n", args: []string{"--stdin"}, status: license.Valid, found: 1, says: "A license on stdin counts here and now."},
-		"on stdin, expired":         {variable: valid, stdin: expired, args: []string{"--stdin"}, status: license.Expired, used: -1, found: 1, says: "No license on stdin counts here and now."},
+		"on stdin":                  {variable: expired, stdin: valid + "\n", args: []string{"--stdin"}, status: license.Valid, found: 1, says: "A license on stdin is valid here and now."},
+		"on stdin, expired":         {variable: valid, stdin: expired, args: []string{"--stdin"}, status: license.Expired, used: -1, found: 1, says: "No license on stdin is valid here and now."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, environment := licensed(t, test.file)
@@ -154,7 +154,7 @@ func TestLicenseActivate(t *testing.T) {
 
 func TestLicenseActivateOutsideAWorkspace(t *testing.T) {
 	for document, want := range map[string]string{
-		"": "there is no workspace of Nx here",
+		"": "no Nx workspace here",
 		`{"problem":"nx.json cannot be read: oops"}`: "nx.json cannot be read: oops",
 	} {
 		if _, _, err := runOn(t, "", testenv.Env{config.WorkspaceVariable: document}, "license", "activate", testenv.License(t, "valid.jwt")); err == nil || !strings.Contains(err.Error(), want) {

@@ -13,23 +13,23 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
 )
 
-const lsHelp = `List the entries of the remote cache: one line each, with the scope, the task
-hash, the size, when the storage has written it, what its signature is worth, and
-where it says that it comes from (repository, ref, commit, run).
+const lsHelp = `List the entries of the remote cache, one per line: the scope, the task hash, the size,
+the time at which the storage wrote it, the state of its signature, and the
+provenance that the entry claims (repository, ref, commit, run).
 
 Signatures are
-  valid:KEY      signed with a key of azure.trust.publicKeys, and about this entry
-  invalid:KEY    a check has failed; nx-azure-cache inspect HASH says which
-  unchecked:KEY  signed, and there are no azure.trust.publicKeys to check it with
-  unsigned       what the line says of the origin is the writer's word
+  valid:KEY      signed with a key in azure.trust.publicKeys, for this entry
+  invalid:KEY    a check failed; nx-azure-cache inspect HASH says which
+  unchecked:KEY  signed, but azure.trust.publicKeys is not set
+  unsigned       the provenance is only a claim of whoever wrote the entry
 ` + selectionHelp + `
 
 --json prints one object per line: url, scope, hash, size, modified, etag, format,
 sha256, signature (state, key, problem), proven (a valid signature covers what
 follows), code, provenance (repository, ref, commit, run, tool, time).
 
-The number of entries goes to stderr. The exit code is 0 also where there are none.
-Listing needs the right to list: a role with blobs/read, or a SAS with sp=rl.
+The number of entries goes to stderr. The exit code is 0 even if no entry matches.
+Listing requires the permission to list: a role with blobs/read, or a SAS with sp=rl.
 ` + workspaceHelp
 
 const lsExamples = `  npx nx-azure-cache ls --scope trusted --after 2h
@@ -59,7 +59,7 @@ func newLs(std stdio) *cobra.Command {
 	addWorkspaceFlags(command, &options.workspace)
 	addSelectionFlags(command, &options.selection)
 	command.Flags().BoolVar(&options.JSON, "json", false, "print JSON, one object per line")
-	command.Flags().IntVar(&options.Limit, "limit", 0, "stop after so many entries; 0: never")
+	command.Flags().IntVar(&options.Limit, "limit", 0, "stop after this many entries; 0 means no limit")
 	return command
 }
 
@@ -76,7 +76,7 @@ func ls(ctx context.Context, std stdio, options lsOptions) error {
 		return err
 	}
 	if options.Limit < 0 {
-		return fmt.Errorf("--limit is %d; it is a number of entries, or 0 for all", options.Limit)
+		return fmt.Errorf("--limit is %d; use a number of entries, or 0 for all", options.Limit)
 	}
 	shelf, err := openInventory(std, &options.workspace)
 	if err != nil {

@@ -32,7 +32,7 @@ trusted       5                        0.0 KB  TIME                  invalid:%[1
 	if got := strings.Join(lines, "\n"); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
-	if want := `nx-azure-cache: 5 of 5 entries, 0.0 KB, in http://127\.0\.0\.1:\d+/devstoreaccount1/results/team; left out 2 blobs that no run has made\n`; !regexp.MustCompile("^" + want + "$").MatchString(stderr) {
+	if want := `nx-azure-cache: 5 of 5 entries, 0.0 KB, in http://127\.0\.0\.1:\d+/devstoreaccount1/results/team; ignored 2 blobs that this cache did not write\n`; !regexp.MustCompile("^" + want + "$").MatchString(stderr) {
 		t.Errorf("got %q, want %s", stderr, want)
 	}
 }
@@ -135,15 +135,15 @@ func TestWrongFilters(t *testing.T) {
 		"--scope trusted --run /":      "--run is empty",
 		"--after=":                     "--after is empty",
 		"--before=":                    "--before is empty",
-		"--before yesterday":           `--before is "yesterday"; a time is such as`,
+		"--before yesterday":           `--before is "yesterday"; use a time such as`,
 		"--after 30":                   `--after is "30"`,
 		"--after 999999w":              `--after is "999999w"`,
 		"--after 1d --before 2d":       "no time is both after",
 		"--limit -1":                   "--limit is -1",
 		"--container A":                `--container is "A"`,
 		"--container=":                 `--container is ""`,
-		"--account-name acme":          config.ConnectionVariable + " names the account already",
-		"--endpoint https://a.b":       config.ConnectionVariable + " names the account already",
+		"--account-name acme":          config.ConnectionVariable + " already names the account",
+		"--endpoint https://a.b":       config.ConnectionVariable + " already names the account",
 		"--prefix ../x":                `--prefix is "../x"`,
 		"--scope trusted something":    "unknown command",
 		"--container results --frob x": "unknown flag",
@@ -181,7 +181,7 @@ func TestHelpOfLists(t *testing.T) {
 	for command, want := range map[string][]string{
 		"ls":      {"npx nx-azure-cache ls --scope trusted", "sp=rl", "2w: --before 30d", "No license is needed"},
 		"inspect": {"npx nx-azure-cache inspect 3141", "exit code is 1", "No license is needed"},
-		"evict":   {"npx nx-azure-cache evict --signer", "by its own clock", "sp=rld", "No license is needed"},
+		"evict":   {"npx nx-azure-cache evict --signer", "clock of the storage", "sp=rld", "No license is needed"},
 	} {
 		stdout, stderr, err := runWith(t, nil, command, "--help")
 		if err != nil || stderr != "" {

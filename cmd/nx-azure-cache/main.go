@@ -61,9 +61,9 @@ func run(ctx context.Context, args []string, std stdio) error {
 		Short: "Remote cache for Nx on Azure Blob Storage",
 		Long: `Remote cache for Nx on Azure Blob Storage.
 
-Nx starts this program by itself once the npm package is installed
+Nx starts this program once the npm package is installed
 (nx add @nx/powerpack-azure-cache@npm:nx-azure-cache) and nx.json has an
-"azure" block. What there is to run by hand is below.`,
+"azure" block. You can run the commands below by hand.`,
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,

@@ -8,23 +8,23 @@ import (
 
 // selectionHelp explains them.
 const selectionHelp = `
-Scopes are trusted, local, shared, pr-NUMBER and branch-NAME, in whose names every
-byte but letters, digits, "." and "-" is "_" and two hexadecimal digits:
-feature/login is branch-feature_2Flogin. --scope takes patterns, too: "*" stands for
-any characters, "?" for one.
+Scopes are trusted, local, shared, pr-NUMBER and branch-NAME. In NAME, each byte
+except letters, digits, "." and "-" is "_" and two hexadecimal digits: feature/login
+is branch-feature_2Flogin. --scope also takes patterns: "*" matches any characters,
+"?" matches one.
 
---ref, --run and --signer are about what entries say of themselves. Where no
-signature proves it (--signature valid), it is the word of whoever could write
-there: to find what an attacker has written, use --signature, --scope, --after and
---before. The states of signatures are explained by nx-azure-cache ls --help.
+--ref, --run and --signer match what an entry says about itself. Only a valid
+signature (--signature valid) proves that. To find what an attacker wrote, use
+--signature, --scope, --after and --before instead. nx-azure-cache ls --help
+explains the states of signatures.
 
---after and --before are about the time at which the storage last wrote the blob,
-by its own clock: not about the time that an entry claims. A time is such as
-2026-11-22T18:30:00Z, 2026-11-22 (midnight UTC), or an age such as 90m, 12h, 30d,
-2w: --before 30d means older than 30 days.
+--after and --before match the time at which the storage last wrote the blob, by the
+clock of the storage, and not the time that the entry claims. A time is
+2026-11-22T18:30:00Z, 2026-11-22 (midnight UTC), or an age such as 90m, 12h, 30d or
+2w: --before 30d matches entries older than 30 days.
 
---archived means those that a lifecycle rule has moved to the archive tier: they count
-as misses, and as long as they are there their results cannot be stored again.`
+--archived matches entries that a lifecycle rule has moved to the archive tier. They
+count as misses, and while they are there their results cannot be stored again.`
 
 // addSelectionFlags adds the flags that say which entries are meant.
 func addSelectionFlags(command *cobra.Command, f *entries.Filter) {

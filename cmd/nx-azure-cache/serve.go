@@ -17,11 +17,11 @@ func newServe(std stdio) *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
 		Short: "Speak JSON-RPC on stdin and stdout",
-		Long: `Speak JSON-RPC on stdin and stdout, as the npm package expects it. The protocol
-is specified in the documentation of the Go package rpc.
+		Long: `Speak JSON-RPC on stdin and stdout, as the npm package expects. The documentation of
+the Go package rpc specifies the protocol.
 
-Logs go to stderr: NX_AZURE_CACHE_LOG=debug shows every request,
-NX_AZURE_CACHE_LOG_FILE=PATH appends them to a file.`,
+Logs go to stderr. NX_AZURE_CACHE_LOG=debug logs every request, and
+NX_AZURE_CACHE_LOG_FILE=PATH appends the log to a file.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), std) },
 	}

@@ -214,12 +214,12 @@ func jsStrings(t *testing.T, file string) (found []string) {
 // unspoken are texts that are no line of their own, or that nobody sees.
 var unspoken = []string{
 	// Of flags and their help.
-	"the blob endpoint, instead of that of nx.json",
-	"the container of all scopes, instead of those of nx.json",
-	"the prefix, instead of that of nx.json",
-	"the storage account, instead of that of nx.json",
-	"The container is that of nx.json: run this with npx in the workspace. Elsewhere --container names it, with --account-name or --endpoint unless",
-	"is set. Who asks is whoever that variable or the sign-in of this machine (az login) says. No license is needed.",
+	"the blob endpoint, instead of the one in nx.json",
+	"the container of all scopes, instead of those in nx.json",
+	"the prefix, instead of the one in nx.json",
+	"the storage account, instead of the one in nx.json",
+	"The container is the one in nx.json: run this with npx in the workspace. Elsewhere, name it with --container, and the account with --account-name or --endpoint unless",
+	"is set. The credential is that variable or the sign-in of this machine (az login). No license is needed.",
 	// Read, not written.
 	"2006-01-02 15:04 UTC",
 	"azd auth login",
@@ -249,7 +249,7 @@ var unspoken = []string{
 	"the token of",
 	"of Azure Storage", // doctor: the host that gets it
 	"on this machine",
-	"host of the token",
+	"token host",
 	"retrieve …: …",
 	"app … (object …)",
 	"… (object …)",

@@ -96,7 +96,7 @@ func TestWorkspaceWithASecret(t *testing.T) {
 			environment := testenv.Env{config.ConnectionVariable: testenv.ConnectionString, config.WorkspaceVariable: `{"config": {` + test.config + `}}`}
 			maps.Copy(environment, test.more)
 			where, _, err := readWith(t, environment, "--account-name", "mine")
-			if isTwo := err != nil && strings.Contains(err.Error(), "names the account already"); isTwo != test.used {
+			if isTwo := err != nil && strings.Contains(err.Error(), "already names the account"); isTwo != test.used {
 				t.Errorf("got %v, want two accounts: %t", err, test.used)
 			}
 			if s := where.Settings; err == nil && (s.AccountName != "mine" || s.ConnectionString != "" || s.SASURL != "") {
@@ -120,16 +120,16 @@ func TestWorkspaceMistakes(t *testing.T) {
 		want        string
 	}{
 		"nothing":               {testenv.Env{}, "", `run this with npx in the workspace, or name the container with --container`},
-		"a workspace without":   {block("null"), "", `there is no block "azure"`},
+		"a workspace without":   {block("null"), "", `no "azure" block here`},
 		"an nx.json with holes": {testenv.Env{config.WorkspaceVariable: `{"problem": "nx.json cannot be read: it is odd"}`}, "", "nx.json cannot be read: it is odd"},
 		"no document":           {testenv.Env{config.WorkspaceVariable: "x"}, "", config.WorkspaceVariable + " is not what the npm package writes"},
 		"no account":            {testenv.Env{}, "--container results", "--account-name is missing (or --endpoint, or " + config.ConnectionVariable + ")"},
-		"only an account":       {testenv.Env{}, "--account-name acme", `there is no block "azure"`},
+		"only an account":       {testenv.Env{}, "--account-name acme", `no "azure" block here`},
 		"a block of a text":     {block(`"text"`), "", "must be an object"},
 		"a wrong block":         {block(`{"container": "A", "prefix": "/", "accountName": "acme"}`), "", `azure.container in nx.json is "A"`},
 		"a wrong account":       {testenv.Env{}, "--container results --account-name A", `--account-name is "A"`},
 		"an endpoint in clear":  {testenv.Env{}, "--container results --endpoint http://a.b", `--endpoint is "http://a.b"`},
-		"two accounts":          {testenv.Env{config.ConnectionVariable: testenv.ConnectionString}, "--container results --account-name acme", "names the account already"},
+		"two accounts":          {testenv.Env{config.ConnectionVariable: testenv.ConnectionString}, "--container results --account-name acme", "already names the account"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := readWith(t, test.environment, strings.Fields(test.args)...)

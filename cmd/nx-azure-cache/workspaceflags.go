@@ -14,18 +14,18 @@ import (
 
 // workspaceHelp ends the help of a command that has these flags.
 const workspaceHelp = `
-The container is that of nx.json: run this with npx in the workspace. Elsewhere
---container names it, with --account-name or --endpoint unless
-` + config.ConnectionVariable + ` is set. Who asks is whoever that variable or
-the sign-in of this machine (az login) says. No license is needed.`
+The container is the one in nx.json: run this with npx in the workspace. Elsewhere,
+name it with --container, and the account with --account-name or --endpoint unless
+` + config.ConnectionVariable + ` is set. The credential is that variable or
+the sign-in of this machine (az login). No license is needed.`
 
 // addWorkspaceFlags adds the flags that take the place of nx.json.
 func addWorkspaceFlags(command *cobra.Command, o *config.Overrides) {
 	flags := command.Flags()
-	flags.StringVar(&o.Container, config.ContainerFlag, "", "the container of all scopes, instead of those of nx.json")
-	flags.StringVar(&o.AccountName, config.AccountNameFlag, "", "the storage account, instead of that of nx.json")
-	flags.StringVar(&o.Endpoint, config.EndpointFlag, "", "the blob endpoint, instead of that of nx.json")
-	flags.StringVar(&o.Prefix, config.PrefixFlag, "", "the prefix, instead of that of nx.json")
+	flags.StringVar(&o.Container, config.ContainerFlag, "", "the container of all scopes, instead of those in nx.json")
+	flags.StringVar(&o.AccountName, config.AccountNameFlag, "", "the storage account, instead of the one in nx.json")
+	flags.StringVar(&o.Endpoint, config.EndpointFlag, "", "the blob endpoint, instead of the one in nx.json")
+	flags.StringVar(&o.Prefix, config.PrefixFlag, "", "the prefix, instead of the one in nx.json")
 	o.IsSet = flags.Changed
 }
 

@@ -105,7 +105,7 @@ func show(w io.Writer, text string, found license.License, now time.Time) error 
 		return table.Flush() // the reason has said it
 	}
 	if found.KeyID == "" {
-		fmt.Fprintln(table, "verified\tno: anybody could have written the following")
+		fmt.Fprintln(table, "verified\tno: anyone could have written the following")
 	}
 	fmt.Fprintf(table, "kid\t%s\n", shown(token.Header["kid"]))
 	for _, name := range slices.Sorted(maps.Keys(claims)) {

@@ -274,7 +274,7 @@ func TestInspectTellsWhatIsWrong(t *testing.T) {
 	}{
 		{"expired.jwt", "expired", []string{`reason +the license in stdin expired on 2025-01-01 00:00 UTC \(.*`, `org +Example GmbH`}},
 		{"other-issuer.jwt", "unknown-issuer", []string{`reason +the license in stdin is signed with the unknown key .*`,
-			`verified +no: anybody could have written the following`, `kid +other`, `org +Example GmbH`}},
+			`verified +no: anyone could have written the following`, `kid +other`, `org +Example GmbH`}},
 		{"tampered-payload.jwt", "unknown-issuer", []string{`verified +no: .*`, `org +Thieves Ltd`}},
 		{"alg-none.jwt", "malformed", []string{`verified +no: .*`, `org +Example GmbH`}},
 		{"not-a-jwt.jwt", "malformed", []string{`reason +.* 1 part instead of the 3 .*`}},

@@ -101,12 +101,12 @@ func TestClaimsExplainFailures(t *testing.T) {
 	}
 	failing := errors.New("nobody is signed in")
 	err := explainedBlobs{memory, blobs.(explainedBlobs).hint}.explained(&cache.ConfigError{Err: failing})
-	const want = "nobody is signed in (the account is that of azure.accountName in nx.json; AZURE_CLIENT_ID of .env and NODE_EXTRA_CA_CERTS of .env and https_proxy of .env are ignored: a checkout could set them; if the cache needs them, set them in the environment)"
+	const want = "nobody is signed in (the account comes from azure.accountName in nx.json; AZURE_CLIENT_ID of .env and NODE_EXTRA_CA_CERTS of .env and https_proxy of .env are ignored: a checkout could set them; if the cache needs them, set them in the environment)"
 	if _, isConfig := errors.AsType[*cache.ConfigError](err); err == nil || err.Error() != want || !isConfig {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
 	s.Claims = NewClaims(dotenv(testenv.Env{"DATABASE_URL": "x"}))
-	if hint := s.ExplainErrors(memory).(explainedBlobs).hint; hint != "the account is that of azure.accountName in nx.json" {
+	if hint := s.ExplainErrors(memory).(explainedBlobs).hint; hint != "the account comes from azure.accountName in nx.json" {
 		t.Errorf("a database explains why requests fail: %s", hint)
 	}
 }

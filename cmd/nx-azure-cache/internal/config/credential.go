@@ -85,7 +85,7 @@ func (s *Settings) useConnectionString(from string, secret endpoint.Secret, wron
 	}
 	s.environment = s.environment.WithEmulatorProxy(parsed.Proxy, from)
 	for _, odd := range parsed.Odd {
-		wrong.warn(Problem{Key: from, Kind: KindOther, Fix: "copy it again, whole", Message: fmt.Sprintf("%s is used as it is, but it is odd: %s; copy it again, whole", from, odd)})
+		wrong.warn(Problem{Key: from, Kind: KindOther, Fix: "copy the whole string again", Message: fmt.Sprintf("%s looks wrong, and is used anyway: %s; copy the whole string again", from, odd)})
 	}
 }
 
@@ -162,7 +162,7 @@ func (s *Settings) useSAS(secret endpoint.Secret, wrong *problems) {
 	case s.Container == "":
 		s.Container = parsed.Container
 	case s.Container != parsed.Container:
-		wrong.add(SASVariable, fmt.Errorf("is for the container %s, and %s is %s", Shown(parsed.Container), InKey("container"), Shown(s.Container)))
+		wrong.add(SASVariable, fmt.Errorf("is for the container %s, but %s is %s", Shown(parsed.Container), InKey("container"), Shown(s.Container)))
 	}
 }
 

@@ -37,7 +37,7 @@ func (c Claims) Explaining() (all []Claim) {
 // ExplainErrors adds to the errors of blobs where the account comes from, and which claims are
 // ignored, if that could be why.
 func (s Settings) ExplainErrors(blobs cache.Blobs) cache.Blobs {
-	hint := "the account is that of " + s.AccountFrom()
+	hint := "the account comes from " + s.AccountFrom()
 	if list := s.Claims.Explaining(); len(list) > 0 {
 		hint += "; " + IgnoredClaims(list) + fmt.Sprintf("; if the cache needs %s, set %s in the environment", itOrThem(list), itOrThem(list))
 	}

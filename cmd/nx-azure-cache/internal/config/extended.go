@@ -33,14 +33,14 @@ func WithoutExtended(config json.RawMessage, extended []string) (json.RawMessage
 	var warnings []string
 	for _, key := range []string{"branches", "repositories", "isolation"} {
 		if hasEffect(trust[key]) {
-			warnings = append(warnings, fmt.Sprintf("azure.%s.%s %s; put the whole block azure, with azure.trust, into nx.json itself", trustKey, key, isIgnored))
+			warnings = append(warnings, fmt.Sprintf("azure.%s.%s %s; move the whole azure block into nx.json itself", trustKey, key, isIgnored))
 		}
 		delete(trust, key)
 	}
 	return mustMarshal(block), warnings
 }
 
-const isIgnored = "is ignored: it comes from a file that nx.json extends, which no task's hash covers"
+const isIgnored = "is ignored because it comes from a file that nx.json extends, and task hashes do not cover that file"
 
 // hasEffect reports whether a value of azure.trust.branches, repositories or isolation is
 // another than the default.
@@ -70,5 +70,5 @@ func (d DefaultBase) own() string {
 
 // ignored says that it does not decide who is trusted.
 func (d DefaultBase) ignored() string {
-	return fmt.Sprintf("for the trusted branches %s %s; put it, or azure.trust.branches, into nx.json itself", DefaultBaseKey, isIgnored)
+	return fmt.Sprintf("for the trusted branches, %s %s; put it, or azure.trust.branches, into nx.json itself", DefaultBaseKey, isIgnored)
 }

@@ -45,7 +45,7 @@ func (o *Overrides) check(document Document, getenv func(string) string) error {
 	case !cache.ValidPrefix(o.Prefix):
 		return fmt.Errorf("--%s %w", PrefixFlag, wrongPrefix(o.Prefix))
 	case secret != "" && namesAccount:
-		return fmt.Errorf("%s names the account already: unset it, or leave out --%s and --%s", secret, AccountNameFlag, EndpointFlag)
+		return fmt.Errorf("%s already names the account: unset it, or omit --%s and --%s", secret, AccountNameFlag, EndpointFlag)
 	case document.HasConfig(), o.IsSet(ContainerFlag) && (secret != "" || namesAccount):
 		return nil
 	case o.IsSet(ContainerFlag):
@@ -58,7 +58,7 @@ func (o *Overrides) check(document Document, getenv func(string) string) error {
 		}
 		fallthrough
 	default:
-		return fmt.Errorf(`there is no block "azure" of an nx.json: run this with npx in the workspace, or name the container with --%s and --%s`, ContainerFlag, AccountNameFlag)
+		return fmt.Errorf(`nx.json has no "azure" block here: run this with npx in the workspace, or name the container with --%s and --%s`, ContainerFlag, AccountNameFlag)
 	}
 }
 

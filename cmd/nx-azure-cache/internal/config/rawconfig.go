@@ -88,7 +88,7 @@ func (b *rawConfig) readMaxSize(path string, value any, wrong *problems) {
 		seen = strconv.FormatFloat(value, 'g', -1, 64)
 		b.maxArtifactSize, ok = cache.SizeOf(value), value >= 1 && value == math.Trunc(value)
 	default:
-		seen = "neither a text nor a number"
+		seen = "neither a string nor a number"
 	}
 	if !ok {
 		wrong.add(InKey(path), notAllowed(seen, `is %s; allowed are sizes such as "500MB" and "1.5GiB", with one of B, KB, MB, GB, KiB, MiB and GiB, and numbers of bytes`))
@@ -194,9 +194,9 @@ const secretChars = "=;?&~@%+"
 
 // misplacedSecret is the error of a value that has a character of secrets.
 func misplacedSecret(text string) error {
-	sentence := fmt.Sprintf("is %s with one of %s in it, which no setting has; a connection string belongs in %s, a SAS URL in %s",
+	sentence := fmt.Sprintf("is %s and contains one of %s, which no setting may contain; a connection string belongs in %s, a SAS URL in %s",
 		Shown(text), secretChars, ConnectionVariable, SASVariable)
-	_, fix, _ := strings.Cut(sentence, "which no setting has; ")
+	_, fix, _ := strings.Cut(sentence, "which no setting may contain; ")
 	return &ruleError{kind: KindInvalid, seen: Shown(text), fix: fix, text: sentence}
 }
 
@@ -204,7 +204,7 @@ func misplacedSecret(text string) error {
 // the wrong place.
 func Shown(value string) string {
 	if len(value) > 63 || strings.ContainsAny(value, secretChars) {
-		return fmt.Sprintf("a text of %d characters", len(value))
+		return fmt.Sprintf("a string of %d characters", len(value))
 	}
 	return strconv.Quote(value)
 }

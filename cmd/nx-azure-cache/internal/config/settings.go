@@ -194,7 +194,7 @@ func chooseCloud(text, endpoint string, wrong *problems) string {
 	case !slices.Contains(signin.CloudNames(), text):
 		wrong.add(InKey("cloud"), notOneOf(text, signin.CloudNames()))
 	case endpoint != "" && named != signin.CloudNames()[0] && named != text:
-		wrong.add(InKey("cloud"), fmt.Errorf("is %s, and the endpoint is in %s", text, named))
+		wrong.add(InKey("cloud"), fmt.Errorf("is %s, but the endpoint is in %s", text, named))
 	}
 	return text
 }
@@ -224,7 +224,7 @@ func (s Settings) check(wrong *problems) {
 	}
 	s.Tasks.check(wrong)
 	if tokens.MatchString(s.Prefix) { // whose characters are those of a prefix
-		wrong.add(InKey("prefix"), fmt.Errorf("is %s, which look like a license; that belongs in %s", Shown(s.Prefix), license.Variable))
+		wrong.add(InKey("prefix"), fmt.Errorf("is %s, which looks like a license; a license belongs in %s", Shown(s.Prefix), license.Variable))
 	}
 	if !cache.ValidPrefix(s.Prefix) {
 		wrong.add(InKey("prefix"), wrongPrefix(s.Prefix))

@@ -143,7 +143,7 @@ func TestWrongSettings(t *testing.T) {
 		"an endpoint of http": {`{"container": "artifacts", "endpoint": "http://127.0.0.1"}`, false, nil,
 			[]string{`azure.endpoint in nx.json|"http://127.0.0.1"|https://`}},
 		"an endpoint with a SAS": {`{"container": "artifacts", "endpoint": "https://nxcache.blob.core.windows.net/?sv=1&sig=x"}`, false, nil,
-			[]string{"azure.endpoint in nx.json|a text of 49 characters|AZURE_STORAGE_CONNECTION_STRING"}},
+			[]string{"azure.endpoint in nx.json|a string of 49 characters|AZURE_STORAGE_CONNECTION_STRING"}},
 		"a connection string for an account": {`{"container": "artifacts", "accountName": "AccountName=x;AccountKey=y"}`, false, nil,
 			[]string{"azure.accountName in nx.json|AZURE_STORAGE_CONNECTION_STRING"}},
 		"an endpoint that is no URL": {`{"container": "artifacts", "endpoint": "nxcache"}`, false, nil, []string{"azure.endpoint in nx.json|https://"}},
@@ -172,7 +172,7 @@ func TestWrongSettings(t *testing.T) {
 		"a string for the time limits":    {"{" + good + `, "timeouts": "60s"}`, false, nil, []string{"azure.timeouts in nx.json|must be an object|drain"}},
 		"a number for the time limits":    {"{" + good + `, "timeouts": 60}`, false, nil, []string{"azure.timeouts in nx.json|must be an object"}},
 		"a list for the time limits":      {"{" + good + `, "timeouts": ["60s"]}`, false, nil, []string{"azure.timeouts in nx.json|must be an object"}},
-		"a foreign text for a time limit": {"{" + good + `, "timeouts": {"drain": "AccountKey=x"}}`, false, nil, []string{"azure.timeouts.drain in nx.json|a text of 12 characters|AZURE_STORAGE_CONNECTION_STRING"}},
+		"a foreign text for a time limit": {"{" + good + `, "timeouts": {"drain": "AccountKey=x"}}`, false, nil, []string{"azure.timeouts.drain in nx.json|a string of 12 characters|AZURE_STORAGE_CONNECTION_STRING"}},
 		"all time limits":                 {"{" + good + `, "timeouts": {"connect": 1, "firstByte": "x", "stall": "0", "drain": "1h"}}`, false, nil, []string{"azure.timeouts.connect", "azure.timeouts.drain", "azure.timeouts.firstByte", "azure.timeouts.stall"}},
 		"everything": {`{"container": "X", "accountName": "X", "prefix": "..", "localMode": "x", "ciMode": 5}`, false, nil, []string{
 			`azure.accountName in nx.json|"X"`,

@@ -27,7 +27,7 @@ func (t TaskFilter) check(wrong *problems) {
 	for key, texts := range map[string][]string{"include": t.include, "exclude": t.exclude} {
 		for i, text := range texts {
 			if !patterns.MatchString(text) {
-				wrong.add(InKey(key), notAllowed(Shown(text), `has %s at %d; allowed are a target, PROJECT:TARGET and PROJECT:TARGET:CONFIGURATION, in which "*" stands for any characters`, i+1))
+				wrong.add(InKey(key), notAllowed(Shown(text), `has %s at %d; allowed are a target, PROJECT:TARGET and PROJECT:TARGET:CONFIGURATION, in which "*" matches any characters`, i+1))
 				break
 			}
 		}

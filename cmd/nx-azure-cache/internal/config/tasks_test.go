@@ -111,8 +111,8 @@ func TestMaxArtifactSize(t *testing.T) {
 	}
 	for value, seen := range map[string]string{
 		`"500"`: `"500"`, `"500mb"`: `"500mb"`, `"0GB"`: `"0GB"`, `0`: "0", `-1`: "-1", `1.5`: "1.5", `"1TB"`: `"1TB"`,
-		`true`: "neither a text nor a number", `null`: "neither a text nor a number", `["1GB"]`: "neither a text nor a number", `{}`: "neither a text nor a number",
-		`"AccountKey=x"`: "a text of 12 characters",
+		`true`: "neither a string nor a number", `null`: "neither a string nor a number", `["1GB"]`: "neither a string nor a number", `{}`: "neither a string nor a number",
+		`"AccountKey=x"`: "a string of 12 characters",
 	} {
 		_, _, err := ReadSettings(json.RawMessage(`{"container": "artifacts", "accountName": "nxcache", "maxArtifactSize": `+value+`}`), false, testenv.Env{}.Get)
 		want := "azure.maxArtifactSize in nx.json is " + seen + `; allowed are sizes such as "500MB"`

@@ -133,7 +133,7 @@ func (r trustReader) keys(t *TrustSettings) {
 	for i, text := range r.stringList("publicKeys") {
 		key, err := trust.ParsePublicKey(text)
 		if err != nil {
-			r.problem("publicKeys", "cannot be used, number %d: %w", i+1, err)
+			r.problem("publicKeys", "has an unusable key at %d: %w", i+1, err)
 			return
 		}
 		t.Keys = append(t.Keys, key)
@@ -147,7 +147,7 @@ func (r trustReader) keys(t *TrustSettings) {
 		t.Verifier = verifier
 	case len(revoked) > 0:
 		// Who has moved his only key there does not mean that everything counts now.
-		r.problem("publicKeys", "is missing beside azure.trust.revokedKeys: without a key whatever is in the cache would be believed; add the new one, or remove both")
+		r.problem("publicKeys", "is missing beside azure.trust.revokedKeys: without a key, every entry would be trusted; add the new key, or remove both")
 	}
 }
 
@@ -165,12 +165,12 @@ func (r trustReader) containers() map[trust.Kind]string {
 		name, isText := block[kind].(string)
 		switch {
 		case !trust.IsKind(kind):
-			r.problem("containers", "has a wrong key, which %w", notOneOf(kind, trust.Kinds()))
+			r.problem("containers", "has an unknown scope, which %w", notOneOf(kind, trust.Kinds()))
 		case !isText:
 			r.problem("containers", "must have a string at %s", kind)
 		default:
 			if err := checkValue(strings.TrimSpace(name), endpoint.CheckContainer); err != nil {
-				r.problem("containers", "has a wrong name at %s, which %w", kind, err)
+				r.problem("containers", "has an invalid name at %s, which %w", kind, err)
 			}
 			containers[trust.Kind(kind)] = strings.TrimSpace(name)
 		}

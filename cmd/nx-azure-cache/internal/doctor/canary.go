@@ -83,9 +83,9 @@ func tryWrites(ctx context.Context, blobs blobStore, name string) (a attempts) {
 		// creates for whoever has blobs/write or blobs/add/action (w or c of a SAS),
 		// and overwrites for blobs/write (w) only. Who is refused the first has
 		// neither.
-		a.overwrite = attempt{verdict: refused, seen: "refused, as creating is: who may overwrite may create"}
+		a.overwrite = attempt{verdict: refused, seen: "refused, as creating is: anyone who may overwrite may also create"}
 	default:
-		a.overwrite = attempt{seen: "not tried: whether it could be created is not known"}
+		a.overwrite = attempt{seen: "not tried: it is unknown whether it could be created"}
 	}
 	a.remove = tryDelete(ctx, blobs, name)
 	a.left = (a.create.verdict == granted || a.create.lost) && a.remove.verdict != granted
@@ -105,7 +105,7 @@ func tryOverwrite(ctx context.Context, blobs blobStore, name string) attempt {
 	const whatever = "*" // If-Match: what was made may be replaced, whatever it is by now
 	err := blobs.Replace(ctx, name, whatever, canaryReader(), nil)
 	if errors.Is(err, cache.ErrExists) { // it stays as it is
-		return attempt{verdict: refused, seen: "refused: it may create, and not overwrite"}
+		return attempt{verdict: refused, seen: "refused: it may create but not overwrite"}
 	}
 	return classify(err, "overwritten")
 }
@@ -118,7 +118,7 @@ func tryDelete(ctx context.Context, blobs blobStore, name string) attempt {
 	defer cancel()
 	err := blobs.Delete(ctx, name, "")
 	if errors.Is(err, cache.ErrNotFound) {
-		return attempt{verdict: granted, seen: "not refused: 404 for an entry that is not there"}
+		return attempt{verdict: granted, seen: "not refused: 404 for an entry that does not exist"}
 	}
 	return classify(err, "deleted")
 }

@@ -29,7 +29,7 @@ func TestDoctorShowsClaims(t *testing.T) {
 	shown := fmt.Sprintf("%+v", r)
 	for _, want := range []string{
 		"NX_AZURE_CACHE_SAS_URL of .env is ignored: a checkout could set it.",
-		"AZURE_CLIENT_ID of .env and HTTPS_PROXY of .env are ignored: a checkout could set them; the cache does without",
+		"AZURE_CLIENT_ID of .env and HTTPS_PROXY of .env are ignored: a checkout could set them; the cache works without",
 		"GITHUB_ACTIONS of .env would change its scope from local to trusted",
 	} {
 		if !strings.Contains(shown, want) {

@@ -19,7 +19,7 @@ func examineConfig(_ context.Context, e *examination, r *Report) {
 		if mistake.Error() == e.Document.Problem {
 			continue // it has a row
 		}
-		r.add(partConfig, "setting", "settings", statusFailed, mistake.Error(), "correct it; docs/configuration.md")
+		r.add(partConfig, "setting", "settings", statusFailed, mistake.Error(), "correct it: see docs/configuration.md")
 	}
 	for _, text := range e.Warnings {
 		r.add(partConfig, "setting", "settings", statusWarning, text, "")
@@ -59,7 +59,7 @@ func (e *examination) examineClaims(r *Report) {
 		r.add(partConfig, id, what, statusWarning, line, "")
 	}
 	if others := e.Settings.Claims.Explaining(); len(others) > 0 {
-		r.add(partConfig, id, what, statusOK, config.IgnoredClaims(others)+"; the cache does without", "")
+		r.add(partConfig, id, what, statusOK, config.IgnoredClaims(others)+"; the cache works without", "")
 	}
 }
 
@@ -70,11 +70,11 @@ func (e *examination) examineRun(r *Report) {
 	mode, place := e.Settings.Mode, e.modePlace()
 	switch {
 	case mode == cache.NoCache:
-		r.add(partConfig, "mode", "mode of this run", statusWarning, fmt.Sprintf("%s, by %s: this run has no remote cache", mode, place), "remove it to have one")
+		r.add(partConfig, "mode", "mode of this run", statusWarning, fmt.Sprintf("%s, set by %s: this run has no remote cache", mode, place), "remove it to use the cache")
 	case role.Mode == mode:
-		r.add(partConfig, "mode", "mode of this run", statusOK, fmt.Sprintf("%s, by %s", mode, place), "")
+		r.add(partConfig, "mode", "mode of this run", statusOK, fmt.Sprintf("%s, set by %s", mode, place), "")
 	default:
-		r.add(partConfig, "mode", "mode of this run", statusWarning, fmt.Sprintf("%s, though %s says %s", role.Mode, place, mode), "see the next lines")
+		r.add(partConfig, "mode", "mode of this run", statusWarning, fmt.Sprintf("%s, although %s says %s", role.Mode, place, mode), "see the next lines")
 	}
 	for _, text := range role.Warnings {
 		r.add(partConfig, "run", "this run", statusWarning, text, "")

@@ -33,7 +33,7 @@ func (e *examination) skipRest(why string) {
 // own, of which many may follow each other.
 const partLimit = 30 * time.Second
 
-var errPartLimit = fmt.Errorf("not done within %s", partLimit)
+var errPartLimit = fmt.Errorf("not finished within %s", partLimit)
 
 // parts are all that is looked at, in the order in which it is shown.
 var parts = []func(context.Context, *examination, *Report){

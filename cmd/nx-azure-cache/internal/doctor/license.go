@@ -27,7 +27,7 @@ func examineLicense(_ context.Context, e *examination, r *Report) {
 		seen += fmt.Sprintf(", and for good with Nx up to %d", choice.PerpetualNxMajor)
 	}
 	if others := len(choice.All) - 1; others > 0 {
-		seen += fmt.Sprintf(", beside %d more (npx nx-azure-cache license status)", others)
+		seen += fmt.Sprintf(", and %d more (npx nx-azure-cache license status)", others)
 	}
 	found := statusOK
 	text, soon := choice.ExpiresSoon(e.now)

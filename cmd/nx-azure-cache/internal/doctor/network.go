@@ -77,7 +77,7 @@ func (r *Report) addNetworkStep(step transport.Step, isPrivate bool) bool {
 		seen = step.Detail + ", " + seen
 	}
 	if step.Name == transport.StepDNS && isPrivate {
-		seen += ": private, as a private endpoint's"
+		seen += ": private, as with a private endpoint"
 	}
 	r.add(partNetwork, step.Name, name, statusOK, seen, "")
 	return true
@@ -87,14 +87,14 @@ func (r *Report) addNetworkStep(step transport.Step, isPrivate bool) bool {
 func (r *Report) addClock(n azure.NetworkReport) {
 	const id, what = "clock", "clock"
 	if !n.Answered {
-		r.add(partNetwork, id, what, statusSkipped, "not known: Azure has not answered", "")
+		r.add(partNetwork, id, what, statusSkipped, "unknown: Azure has not responded", "")
 		return
 	}
 	// It is told in seconds.
 	if off := n.Skew.Abs(); off <= azure.MaxSkew {
-		seen := "as that of the storage"
+		seen := "in sync with the storage"
 		if off > 2*time.Second {
-			seen = fmt.Sprintf("%s off that of the storage, which does no harm", off.Round(time.Second))
+			seen = fmt.Sprintf("%s off from the storage, which is harmless", off.Round(time.Second))
 		}
 		r.add(partNetwork, id, what, statusOK, seen, "")
 		return

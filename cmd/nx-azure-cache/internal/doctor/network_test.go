@@ -53,10 +53,10 @@ func TestDoctorOfTheNetwork(t *testing.T) {
 		reached bool
 	}{
 		{"a page", page, transport.StepHTTP, statusFailed, "", false},
-		{"a good clock", service.ServeHTTP, "clock", statusOK, "as that of", true},
+		{"a good clock", service.ServeHTTP, "clock", statusOK, "in sync with", true},
 		{"a clock that is late", dated(time.Hour), "clock", statusFailed, "behind Azure's", true},
 		{"a clock that is early", dated(-time.Hour), "clock", statusFailed, "ahead of Azure's", true},
-		{"a clock that is a little late", dated(90 * time.Second), "clock", statusOK, "no harm", true},
+		{"a clock that is a little late", dated(90 * time.Second), "clock", statusOK, "harmless", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			server := httptest.NewServer(test.handler)

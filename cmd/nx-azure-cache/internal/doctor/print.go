@@ -113,13 +113,13 @@ func (r *Report) conclusion() string {
 	switch {
 	case first >= 0:
 		c := r.Checks[first]
-		return fmt.Sprintf("The remote cache does not work here. Begin with: %s: %s", c.Check, c.Seen)
+		return fmt.Sprintf("The remote cache does not work here. Start with: %s: %s", c.Check, c.Seen)
 	case r.ExitCode == ExitFailed:
 		return r.works() + "This run can change what others trust."
 	case r.ExitCode == ExitUntried:
-		return "What this run can do is not known: not everything could be tried."
+		return "It is unknown what this run can do: not everything could be tried."
 	case r.Run != nil && r.Run.Trusted:
-		return r.works() + "This run is trusted. Look at one of a pull request, too, and at a developer's machine."
+		return r.works() + "This run is trusted. Run doctor in a pull request and on a developer's machine, too."
 	default:
 		return r.works() + "This run can change nothing that others trust."
 	}
@@ -131,7 +131,7 @@ func (r *Report) works() string {
 	case !r.isWhole() || slices.ContainsFunc(r.Checks, func(c Check) bool { return c.Status == statusSkipped && c.ID == string(c.Part) }):
 		return ""
 	case r.Run != nil && r.Run.Mode == string(cache.NoCache):
-		return "This run has no remote cache, as its mode is " + r.Run.Mode + ". "
+		return "This run has no remote cache, because its mode is " + r.Run.Mode + ". "
 	default:
 		return "The remote cache works here. "
 	}

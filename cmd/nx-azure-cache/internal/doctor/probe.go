@@ -69,7 +69,7 @@ func targets(run trust.Run, canary string) []target {
 		target{"other-pull-request", "the scope of another pull request", trust.PullRequest(canary), false},
 		target{"other-branch", "the scope of another branch", trust.Branch(canary), false})
 	if own != trust.Local {
-		all = append(all, target{"local", "local, that of developers", trust.Local, false})
+		all = append(all, target{"local", "local, the developers' scope", trust.Local, false})
 	}
 	return all
 }
@@ -169,7 +169,7 @@ const (
 
 // notTried stands for what is not tried in a container that is silent, or after
 // Ctrl-C.
-var notTried = attempt{seen: "not tried: what was tried before was not answered"}
+var notTried = attempt{seen: "not tried: an earlier attempt got no response"}
 
 // mayAsk reports whether something is to be tried. A container that is silent is
 // not asked again: each attempt would take its time.

@@ -73,7 +73,7 @@ var titles = map[Part]string{
 	partLicense:   "license",
 	partSignIn:    "sign-in",
 	partNetwork:   "network",
-	partRights:    "the container, and the rights of this run",
+	partRights:    "the container, and the permissions of this run",
 	partRoundTrip: "a round trip",
 	partSecurity:  "what must be forbidden",
 }

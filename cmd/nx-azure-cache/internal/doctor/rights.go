@@ -35,7 +35,7 @@ func examineRights(ctx context.Context, e *examination, r *Report) {
 	r.add(partRights, "write", "write", statusOK, "not needed: a run in the scope "+string(p.policy.Scope)+" stores nothing", "")
 }
 
-const anonymousWrites = "not tried: nobody is signed in, who may write nowhere"
+const anonymousWrites = "not tried: anonymous requests cannot write"
 
 // examineRead reports whether there is a point in going on.
 func (e *examination) examineRead(ctx context.Context, a target, r *Report) bool {
@@ -46,7 +46,7 @@ func (e *examination) examineRead(ctx context.Context, a target, r *Report) bool
 	switch tried.verdict {
 	case granted:
 		r.addOnce(partRights, "container."+name, what, statusOK, "it exists", "")
-		r.add(partRights, a.id+".read", "read in "+a.title, statusOK, "it may, which restoring results needs", "")
+		r.add(partRights, a.id+".read", "read in "+a.title, statusOK, "allowed, as restoring results requires", "")
 		return true
 	case refused:
 		r.add(partRights, a.id+".read", "read in "+a.title, statusFailed, tried.seen+": without it nothing is restored", readFix)
@@ -77,16 +77,16 @@ func (e *examination) examineWrites(ctx context.Context, a target, r *Report) {
 	case !needed:
 		row(opCreate, tried.create, statusOK, "a run that is "+string(p.policy.Mode)+" stores nothing", "")
 	case tried.create.verdict == granted:
-		row(opCreate, tried.create, statusOK, "storing results needs it", "")
+		row(opCreate, tried.create, statusOK, "storing results requires it", "")
 	default:
 		row(opCreate, tried.create, statusFailed, "without it nothing is stored", p.createFix(a))
 	}
 	if tried.overwrite.verdict == refused && needed && p.isTrusted() {
-		row(opOverwrite, tried.overwrite, statusWarning, "replacing an entry that is damaged needs it: it stays, and is a miss for ever", p.overwriteFix(a))
+		row(opOverwrite, tried.overwrite, statusWarning, "replacing a damaged entry requires it: without it, the entry stays and is a miss forever", p.overwriteFix(a))
 	} else {
-		row(opOverwrite, tried.overwrite, statusOK, "only replacing a damaged entry needs it", "")
+		row(opOverwrite, tried.overwrite, statusOK, "only replacing a damaged entry requires it", "")
 	}
-	row(opDelete, tried.remove, statusOK, "no run needs it, only people's nx-azure-cache evict", "")
+	row(opDelete, tried.remove, statusOK, "no run needs it, only nx-azure-cache evict does", "")
 }
 
 // addOnce adds what may have been added before.

@@ -68,7 +68,7 @@ func (p *probe) whyNoTrip(ctx context.Context, own int) string {
 	case tried.create.verdict != granted:
 		return "not tried: this run may not create"
 	case tried.remove.verdict != granted:
-		return "not tried: what is written could not be removed"
+		return "not tried: this run could not remove what it writes"
 	default:
 		return ""
 	}
@@ -102,12 +102,12 @@ func (t *roundTrip) measure() {
 	body, name := make([]byte, artifactSize), t.name()
 	rand.Read(body) // which nothing on the way can compress
 	ups, err := measureTimes(1, func(int) error { return t.put(name, body) })
-	t.report.UpBytesPerSecond = t.throughput("up", "an artifact of 8 MiB, up", ups, err)
+	t.report.UpBytesPerSecond = t.throughput("up", "uploading 8 MiB", ups, err)
 	if err != nil {
 		return
 	}
 	downs, err := measureTimes(1, func(int) error { return t.get(name) })
-	t.report.DownBytesPerSecond = t.throughput("down", "an artifact of 8 MiB, down", downs, err)
+	t.report.DownBytesPerSecond = t.throughput("down", "downloading 8 MiB", downs, err)
 }
 
 // readOnly measures what can be measured without writing: the answer to who asks
@@ -118,9 +118,9 @@ func (t *roundTrip) readOnly(p *probe, why string) {
 	t.blobs = p.blobs(a)
 	if p.read(t.ctx, a).verdict == granted {
 		reads, err := measureTimes(roundTrips, func(int) error { return t.get(cache.Name(p.settings.Prefix, a.scope, newCanary())) })
-		t.report.ReadSeconds = t.latency("read", "asking for an entry", reads, err)
+		t.report.ReadSeconds = t.latency("read", "requesting an entry", reads, err)
 	}
-	t.r.add(partRoundTrip, "throughput", "an artifact, up and down", statusSkipped, why, "")
+	t.r.add(partRoundTrip, "throughput", "upload and download", statusSkipped, why, "")
 }
 
 func (t *roundTrip) put(name string, body []byte) error {
@@ -173,7 +173,7 @@ func (t *roundTrip) latency(id, what string, took []time.Duration, err error) fl
 	slices.Sort(took)
 	median, found, fix := took[len(took)/2], statusOK, ""
 	if median > slowAnswer {
-		found, fix = statusWarning, "use an account in a region nearby, or look at the proxy"
+		found, fix = statusWarning, "use a storage account in a nearby region, or check the proxy"
 	}
 	t.r.add(partRoundTrip, id, what, found, fmt.Sprintf("%s (median of %d)", terminal.Duration(median), len(took)), fix)
 	return median.Seconds()

@@ -23,7 +23,7 @@ func TestDoctorRoundTripOfWhoMayNotDelete(t *testing.T) {
 	if len(e.Leftovers) != 1 || e.RoundTrip.ReadSeconds <= 0 || e.RoundTrip.UpBytesPerSecond != 0 {
 		t.Errorf("got %+v and %+v, want one entry left over, and reading measured", e.Leftovers, e.RoundTrip)
 	}
-	e.in(t, partRoundTrip, "throughput").mustBe(t, statusSkipped, "could not be removed")
+	e.in(t, partRoundTrip, "throughput").mustBe(t, statusSkipped, "could not remove what it writes")
 	e.checkLeftovers(t, storage)
 }
 

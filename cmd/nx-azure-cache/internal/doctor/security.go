@@ -50,13 +50,13 @@ func checkIdentity(_ context.Context, p *probe, r *Report) {
 	c := Check{ID: "identity", Check: "the credential", Status: statusAllowed}
 	switch p.identity.Kind {
 	case identityKey:
-		c.Seen = "an account key may do everything in every container; conditions of roles do not bind it"
+		c.Seen = "an account key allows everything in every container; role conditions do not limit it"
 		c.Fix = withoutKey
 		if !p.isTrusted() {
 			c.Status = statusExposed
 		}
 	case identitySAS:
-		c.Seen = "what a SAS may do it may do to every name in its container; conditions of roles do not bind it"
+		c.Seen = "the permissions of a SAS cover every blob in its container; role conditions do not limit it"
 	default:
 		c.Seen = "its roles and their conditions decide what it may do"
 	}
@@ -64,10 +64,10 @@ func checkIdentity(_ context.Context, p *probe, r *Report) {
 }
 
 func checkIsolation(_ context.Context, p *probe, r *Report) {
-	c := Check{ID: "isolation", Check: "scopes", Status: statusEnforced, Seen: "each kind of run writes a scope of its own"}
+	c := Check{ID: "isolation", Check: "scopes", Status: statusEnforced, Seen: "each kind of run writes its own scope"}
 	if p.settings.Trust.Shared {
 		c.Status, c.Fails = statusExposed, true
-		c.Seen = `azure.trust.isolation is "none": whoever may write decides what all others restore (CVE-2025-36852)`
+		c.Seen = `azure.trust.isolation is "none": anyone who can write decides what all other runs restore (CVE-2025-36852)`
 		c.Fix = `remove azure.trust.isolation from nx.json, or set it to "branch"; ` + section("Scopes")
 	}
 	r.Checks = append(r.Checks, c)
@@ -80,10 +80,10 @@ func checkRepositories(_ context.Context, p *probe, r *Report) {
 		return
 	}
 	c := Check{ID: "repositories", Check: "repositories", Status: statusAllowed}
-	c.Seen = "runs of any repository that its CI does not report to be a fork may count as trusted"
+	c.Seen = "a run of any repository that its CI does not report as a fork may be trusted"
 	if names := p.settings.Trust.Repositories; names != nil {
 		c.Status = statusEnforced
-		c.Seen = fmt.Sprintf("only runs of these repositories count as trusted: %s", printable.String(strings.Join(names, ", ")))
+		c.Seen = fmt.Sprintf("only runs of these repositories are trusted: %s", printable.String(strings.Join(names, ", ")))
 	}
 	r.Checks = append(r.Checks, c)
 }
@@ -149,7 +149,7 @@ func (p *probe) weighGranted(c *Check, a target) {
 	c.Status, c.Fails = statusExposed, a.scope == trust.Trusted || a.scope == trust.Local
 	c.Fix = p.separationFix(a)
 	if a.scope == trust.Trusted && p.settings.Trust.Verifier != nil {
-		c.Seen += "; readers refuse what is not signed (azure.trust.publicKeys), so that this costs hits, and changes no result"
+		c.Seen += "; readers reject unsigned entries (azure.trust.publicKeys), so this costs hits but changes no result"
 	}
 }
 
@@ -165,7 +165,7 @@ func (p *probe) weighRefused(c *Check, a target) {
 		c.Fix = p.createFix(a)
 	case c.Operation == opOverwrite && p.isTrusted():
 		c.Status = statusMissing
-		c.Seen += "; an entry that is damaged or was planted stays, and is a miss for ever"
+		c.Seen += "; a damaged or planted entry stays and is a miss forever"
 		c.Fix = p.overwriteFix(a)
 	}
 }

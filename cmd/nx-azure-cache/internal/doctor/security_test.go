@@ -214,7 +214,7 @@ func TestDoctorSignatures(t *testing.T) {
 		{"main with another", asks, string(other.PEM()), testenv.MainRun, statusMissing, false, other.Public().ID()},
 		{"main with a revoked one", revoked, string(key.PEM()), testenv.MainRun, statusMissing, false, "revoked"},
 		{"main with rubbish", asks, "rubbish", testenv.MainRun, statusMissing, false, "neither a private key"},
-		{"main with one that nobody asks for", testenv.PlainConfig, string(key.PEM()), testenv.MainRun, statusAllowed, false, "nobody asks"},
+		{"main with one that nobody asks for", testenv.PlainConfig, string(key.PEM()), testenv.MainRun, statusAllowed, false, "no reader requires it"},
 		{"main that needs none", testenv.PlainConfig, "", testenv.MainRun, "", false, ""},
 		{"pull request with it", asks, string(key.PEM()), testenv.PullRun, statusExposed, true, "can sign for trusted"},
 		{"pull request with one that nobody asks for", testenv.PlainConfig, string(key.PEM()), testenv.PullRun, statusExposed, true, "can sign for trusted"},
@@ -259,7 +259,7 @@ func TestDoctorExposedWithSignatures(t *testing.T) {
 	storage, _ := testenv.StartStorage(t)
 	e := examine(t, testenv.WorkspaceEnv(t, testenv.PullRun, fmt.Sprintf(`{"container": "artifacts", "trust": {"publicKeys": [%q]}}`, key.Public()), storage.SASConnection("any", "rcwd")))
 	for _, operation := range []string{opCreate, opOverwrite, opDelete} {
-		if c := e.find(t, "trusted."+operation); c.Status != statusExposed || !c.Fails || !strings.Contains(c.Seen, "refuse what is not signed") {
+		if c := e.find(t, "trusted."+operation); c.Status != statusExposed || !c.Fails || !strings.Contains(c.Seen, "reject unsigned entries") {
 			t.Errorf("got %+v, want it exposed, and that signatures help", c)
 		}
 	}

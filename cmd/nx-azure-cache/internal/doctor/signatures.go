@@ -18,14 +18,14 @@ func checkSignatures(_ context.Context, p *probe, r *Report) {
 		return // nothing is signed where there are no scopes
 	case p.settings.Trust.Verifier != nil:
 		c.Status = statusEnforced
-		c.Seen = fmt.Sprintf("readers refuse what is not signed: azure.trust.publicKeys has %s", p.keyList())
+		c.Seen = fmt.Sprintf("readers reject unsigned entries: azure.trust.publicKeys has %s", p.keyList())
 	case forged:
 		c.Status = statusMissing
-		c.Seen = "azure.trust.publicKeys is not set: readers believe whatever is in trusted"
-		c.Fix = "close what is exposed in trusted, or sign: nx-azure-cache keys generate; " + section(signaturesTitle)
+		c.Seen = "azure.trust.publicKeys is not set: readers trust every entry in trusted"
+		c.Fix = "fix what is exposed in trusted, or sign entries: nx-azure-cache keys generate; " + section(signaturesTitle)
 	default:
 		c.Status = statusAllowed
-		c.Seen = "azure.trust.publicKeys is not set: the rights of the storage alone keep others out of trusted"
+		c.Seen = "azure.trust.publicKeys is not set: only the permissions of the storage keep others out of trusted"
 	}
 	r.Checks = append(r.Checks, c)
 }
@@ -53,7 +53,7 @@ func checkSigningKey(_ context.Context, p *probe, r *Report) {
 	switch {
 	case !p.isTrusted() && isSet:
 		c.Status, c.Fails = statusExposed, true
-		c.Seen = trust.SigningKeyVariable + " is set in a run that is not trusted: whatever it runs can sign for trusted"
+		c.Seen = trust.SigningKeyVariable + " is set in an untrusted run: any code in it can sign for trusted"
 		c.Fix = "make a new key, revoke this one (azure.trust.revokedKeys), and give the new one to jobs of trusted branches only; " + section(signaturesTitle)
 	case !p.isTrusted():
 		c.Status, c.Seen = statusEnforced, trust.SigningKeyVariable+" is not set here"
@@ -64,11 +64,11 @@ func checkSigningKey(_ context.Context, p *probe, r *Report) {
 		c.Status, c.Seen = statusMissing, err.Error()+": this run stores nothing"
 		c.Fix = "correct it, or make a new one: nx-azure-cache keys generate; " + section(signaturesTitle)
 	case verifier == nil:
-		c.Status, c.Seen = statusAllowed, "this run signs with the key "+key.Public().ID()+", and nobody asks for it"
+		c.Status, c.Seen = statusAllowed, "this run signs with the key "+key.Public().ID()+", but no reader requires it"
 		c.Fix = "add " + key.Public().String() + " to azure.trust.publicKeys in nx.json; " + section(signaturesTitle)
 	case !verifier.Trusts(key.Public()):
 		c.Status, c.Seen = statusMissing, "the key "+key.Public().ID()+" is not in azure.trust.publicKeys, or is revoked: this run stores nothing"
-		c.Fix = "set the key that belongs to azure.trust.publicKeys in nx.json, or add its public one; " + section(signaturesTitle)
+		c.Fix = "set a key that is in azure.trust.publicKeys in nx.json, or add the public key of this one; " + section(signaturesTitle)
 	default:
 		c.Status, c.Seen = statusAllowed, "this run signs with the key "+key.Public().ID()
 	}

@@ -30,7 +30,7 @@ type signInStep struct {
 	Detail  string         `json:"detail,omitempty"`
 }
 
-const signInFix = "az login on a machine of yours; in CI as docs/ci says; azure.credential in nx.json, or " + config.CredentialVariable + ", names one way in"
+const signInFix = "sign in: az login on your machine, in CI as docs/ci says; azure.credential in nx.json, or " + config.CredentialVariable + ", selects a credential"
 
 // examineSignIn signs in, and shows what each way in has come to.
 func examineSignIn(ctx context.Context, e *examination, r *Report) {
@@ -41,7 +41,7 @@ func examineSignIn(ctx context.Context, e *examination, r *Report) {
 	}
 	p := e.probe
 	if p.identity.Kind != identityEntra {
-		r.add(partSignIn, id, what, statusOK, "none is needed: "+p.identity.Description, "")
+		r.add(partSignIn, id, what, statusOK, "not needed: "+p.identity.Description, "")
 		return
 	}
 	examineHost(p, r)
@@ -53,22 +53,22 @@ func examineSignIn(ctx context.Context, e *examination, r *Report) {
 	refused, isRefused := errors.AsType[*signin.Error](err)
 	switch {
 	case err == nil && report.Took > slowSignIn:
-		r.add(partSignIn, id, what, statusWarning, signedIn(report), fmt.Sprintf("name it, so that no other is tried: azure.credential in nx.json, or %s=%s", config.CredentialVariable, report.Source))
+		r.add(partSignIn, id, what, statusWarning, signedIn(report), fmt.Sprintf("select it, so that no other credential is tried: azure.credential in nx.json, or %s=%s", config.CredentialVariable, report.Source))
 	case err == nil:
 		r.add(partSignIn, id, what, statusOK, signedIn(report), "")
 	case isRefused && refused.NoneSetUp() && e.isPublic(ctx):
 		e.isAnonymous = true
-		r.add(partSignIn, id, what, statusWarning, "nobody is signed in: what is public is read, and nothing is stored", unlessNamed(refused.Named))
+		r.add(partSignIn, id, what, statusWarning, "not signed in: public entries are read, and nothing is stored", unlessNamed(refused.Named))
 	default:
-		r.add(partSignIn, id, what, statusFailed, "nobody is signed in: "+err.Error(), signInFix)
-		e.skipRest("not tried: nobody is signed in")
+		r.add(partSignIn, id, what, statusFailed, "not signed in: "+err.Error(), signInFix)
+		e.skipRest("not tried: not signed in")
 	}
 }
 
 // examineHost shows which host gets the token of this run, and why it may.
 func examineHost(p *probe, r *Report) {
 	if host, trust := p.anyContainer().TokenHost(); trust != "" {
-		r.add(partSignIn, "token-host", "host of the token", statusOK, fmt.Sprintf("%s, %s", host, trust), "")
+		r.add(partSignIn, "token-host", "token host", statusOK, fmt.Sprintf("%s, %s", host, trust), "")
 	}
 }
 

@@ -70,7 +70,7 @@ func TestDoctorFindsWhy(t *testing.T) {
 		{"no license", testenv.PlainConfig, func(e testenv.Env) { e[license.Variable] = "" }, partLicense, "license", license.Variable, nil},
 		{"a wrong license", testenv.PlainConfig, func(e testenv.Env) { e[license.Variable] = "rubbish" }, partLicense, "license", "malformed", nil},
 		{"no sign-in", `{"container": "artifacts", "accountName": "nxcache", "credential": "environment"}`, func(e testenv.Env) { e[config.ConnectionVariable] = "" },
-			partSignIn, "sign-in", "nobody is signed in", skippedAll},
+			partSignIn, "sign-in", "not signed in", skippedAll},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, connection := testenv.StartStorage(t)
@@ -172,7 +172,7 @@ func TestDoctorModes(t *testing.T) {
 		t.Errorf("got %q, want nothing left", got)
 	}
 	environment = testenv.LicensedEnv(t, testenv.NoRun, testenv.PlainConfig, connection)
-	examineWhole(t, environment).in(t, partConfig, "mode").mustBe(t, statusWarning, "read-only, though default says read-write")
+	examineWhole(t, environment).in(t, partConfig, "mode").mustBe(t, statusWarning, "read-only, alalthough default says read-write")
 }
 
 func TestDoctorOfAnotherVersion(t *testing.T) {

@@ -40,7 +40,7 @@ func (inv *Inventory) DryRun(ctx context.Context, out, stderr io.Writer, selecte
 	}
 	advice := ""
 	if progress.matched > 0 {
-		advice = "; nothing is deleted without --yes"
+		advice = "; run with --yes to delete them"
 	}
 	progress.end("would delete %s of %s, %s, in %s%s", terminal.Thousands(progress.matched), entryCount(progress.seen), terminal.Size(progress.bytes), inv, advice)
 	return nil

@@ -23,7 +23,7 @@ type InspectOptions struct {
 }
 
 // Inspect shows all that is known of the entries of a hash. The error says if there are
-// none, or if a body is not what it should be.
+// none, or if a body does not match its metadata.
 func (inv *Inventory) Inspect(ctx context.Context, out io.Writer, selected Selection, options InspectOptions) error {
 	found, wrong := 0, 0
 	for e, err := range inv.walk(ctx, selected.scopes, selected.hashes, func() {}) {
@@ -44,11 +44,11 @@ func (inv *Inventory) Inspect(ctx context.Context, out io.Writer, selected Selec
 	}
 	switch {
 	case found == 0 && len(selected.scopes) > 0:
-		return fmt.Errorf("there is no entry %s in %s of %s", selected.hashes[0], strings.Join(selected.scopes, ", "), inv)
+		return fmt.Errorf("no entry %s in %s of %s", selected.hashes[0], strings.Join(selected.scopes, ", "), inv)
 	case found == 0:
-		return fmt.Errorf("there is no entry %s in any scope of %s", selected.hashes[0], inv)
+		return fmt.Errorf("no entry %s in any scope of %s", selected.hashes[0], inv)
 	case wrong > 0:
-		return fmt.Errorf("%s", terminal.Count(wrong, "body is not what it should be", "bodies are not what they should be"))
+		return fmt.Errorf("%s", terminal.Count(wrong, "body does not match its metadata", "bodies do not match their metadata"))
 	default:
 		return nil
 	}
@@ -61,14 +61,14 @@ const bodyVerified = "verified"
 func verifyBody(ctx context.Context, e *entry) string {
 	blob, err := e.container.Get(ctx, e.name)
 	if errors.Is(err, cache.ErrNotFound) {
-		return "it is gone"
+		return "it no longer exists"
 	}
 	if err != nil {
 		return err.Error()
 	}
 	defer blob.Body.Close() // read to its end or given up: nothing is lost
 	if blob.ETag != e.etag {
-		return "it is another one now: inspect it again"
+		return "it was replaced meanwhile: inspect it again"
 	}
 	digest := sha256.New()
 	length, err := io.Copy(digest, blob.Body)
@@ -77,7 +77,7 @@ func verifyBody(ctx context.Context, e *entry) string {
 	case err != nil:
 		return err.Error()
 	case length != e.Size:
-		return fmt.Sprintf("it has %d bytes, the storage says %d", length, e.Size)
+		return fmt.Sprintf("it has %d bytes, but the storage reports %d", length, e.Size)
 	case got != e.SHA256():
 		return fmt.Sprintf("its SHA-256 is %s, its metadata says %q", got, e.SHA256())
 	default:
@@ -106,7 +106,7 @@ func writeInspected(out io.Writer, e *entry, body string, asJSON, more bool) err
 	row("written", line.Modified.Format(time.RFC3339))
 	row("etag", line.ETag)
 	if line.Archived {
-		row("tier", "Archive: it cannot be read, and counts as a miss")
+		row("tier", "Archive: it cannot be read and counts as a miss")
 	}
 	row("format", cmp.Or(line.Format, "missing"))
 	row("sha256", cmp.Or(line.SHA256, "missing"))
@@ -139,14 +139,14 @@ func writeInspected(out io.Writer, e *entry, body string, asJSON, more bool) err
 func describeSignature(s Signature) string {
 	switch s.State {
 	case SignatureValid:
-		return "valid, by the key " + s.Key
+		return "valid, signed with the key " + s.Key
 	case SignatureInvalid:
 		return "invalid: " + s.Problem
 	case signatureUnchecked:
 		if s.Problem != "" {
 			return "unchecked: " + s.Problem
 		}
-		return "unchecked: it names the key " + s.Key + ", and there are no azure.trust.publicKeys"
+		return "unchecked: signed with the key " + s.Key + ", but azure.trust.publicKeys is not set"
 	default:
 		return "none"
 	}

@@ -56,7 +56,7 @@ func (p *progress) end(format string, args ...any) {
 	p.clear()
 	text := fmt.Sprintf(format, args...)
 	if p.others > 0 {
-		text += fmt.Sprintf("; left out %s that no run has made", terminal.Count(p.others, "blob", "blobs"))
+		text += fmt.Sprintf("; ignored %s that this cache did not write", terminal.Count(p.others, "blob", "blobs"))
 	}
 	_ = terminal.Printf(p.out, "nx-azure-cache: %s", text)
 }

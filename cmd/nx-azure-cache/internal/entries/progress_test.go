@@ -24,7 +24,7 @@ func TestProgress(t *testing.T) {
 		if !isTerminal {
 			changing = ""
 		}
-		if want := changing + "nx-azure-cache: 2 of 1,234 entries, 2.0 KB; left out 1 blob that no run has made\n"; out.String() != want {
+		if want := changing + "nx-azure-cache: 2 of 1,234 entries, 2.0 KB; ignored 1 blob that this cache did not write\n"; out.String() != want {
 			t.Errorf("got %q, want %q", out.String(), want)
 		}
 	}

@@ -36,7 +36,7 @@ type Selection struct {
 }
 
 // ErrNoSelection is returned where nothing says which entries are meant.
-var ErrNoSelection = errors.New("nothing says which entries: give at least one of --hash, --scope, --ref, --run, --signer, --signature, --before, --after and --archived")
+var ErrNoSelection = errors.New("no entries selected: give at least one of --hash, --scope, --ref, --run, --signer, --signature, --before, --after and --archived")
 
 func (f Filter) Parse(now time.Time) (s Selection, err error) {
 	if err := f.checkEmpty(); err != nil {
@@ -52,7 +52,7 @@ func (f Filter) Parse(now time.Time) (s Selection, err error) {
 		// "." and ".." would be resolved in a URL.
 		isPath := strings.Contains(scope, "/") || scope == "." || scope == ".."
 		if _, err := path.Match(scope, ""); err != nil || scope == "" || isPath {
-			return s, fmt.Errorf("--scope is %q; it is such as trusted, pr-12 or \"pr-*\"", scope)
+			return s, fmt.Errorf("--scope is %q; use a scope or a pattern, such as trusted, pr-12 or \"pr-*\"", scope)
 		}
 	}
 	if s.signer, err = parseSigner(f.Signer); err != nil {
@@ -127,7 +127,7 @@ func parseTime(flag, text string, now time.Time) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("%s is %q; a time is such as 2026-11-22T18:30:00Z or 2026-11-22, or an age such as 12h or 30d", flag, text)
+	return time.Time{}, fmt.Errorf("%s is %q; use a time such as 2026-11-22T18:30:00Z or 2026-11-22, or an age such as 12h or 30d", flag, text)
 }
 
 // matches reports whether an entry is meant. Its scope and its hash are what the
