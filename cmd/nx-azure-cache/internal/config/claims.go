@@ -16,22 +16,21 @@ import (
 type Claim struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
-	File  string `json:"file"` // such as ".env"; "": code of the workspace
-	// IsEmpty reports whether the environment has it, empty.
+	File  string `json:"file"` // such as ".env"; "" if code of the workspace set it
+	// IsEmpty reports whether the environment sets it to an empty value.
 	IsEmpty bool `json:"isEmpty,omitempty"`
 }
 
-// Format keeps the value out of every verb: it may be a secret.
+// Format never shows the value, which may be a secret.
 func (c Claim) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "%q of %q", c.Name, c.File)
 }
 
-// Claims are the variables that the .env files of the checkout set, by name. The
-// environment of this process does not have them.
+// Claims are the variables that .env files of the checkout set, by name. They are not in
+// the environment of this process.
 type Claims map[string]Claim
 
-// claimName matches the names of variables and files. Other names may hold what a
-// terminal must not show.
+// claimName matches names of variables and files that are safe to print.
 var claimName = regexp.MustCompile(`^[\w.-]{1,100}$`)
 
 func NewClaims(list []Claim) Claims {
@@ -47,7 +46,7 @@ func NewClaims(list []Claim) Claims {
 	return c
 }
 
-// variableKey is the same for all spellings of a variable's name.
+// variableKey returns the same key for all spellings of the name of a variable.
 func variableKey(name string) string {
 	if runtime.GOOS == "windows" {
 		return strings.ToUpper(name)
@@ -55,28 +54,28 @@ func variableKey(name string) string {
 	return name
 }
 
-// countedClaims are the variables that may be set in a .env file. All others count
-// as absent there: a pull request can add such a file, so it must not choose who a
-// run is, where tokens go, or what is executed.
+// countedClaims are the variables that may be set in a .env file. All others count as
+// unset there: a pull request can add such a file, so it must not decide what a run is,
+// where tokens go, or what is executed.
 var countedClaims = map[string]func(value string) bool{
-	// It brings its own host and secret, and the cache that this one replaces read it
-	// from .env files.
+	// A connection string has its own host and secret. The cache that this one replaces
+	// read it from .env files.
 	ConnectionVariable:    func(string) bool { return true },
 	OwnConnectionVariable: func(string) bool { return true },
-	// Its signature proves it.
+	// Its signature protects it.
 	license.Variable: func(string) bool { return true },
-	// It may lower what a run does, not raise it.
+	// It may restrict a run, but not extend what it may do.
 	ModeVariable: func(value string) bool { return strings.TrimSpace(value) != string(cache.ReadWrite) },
 }
 
-// counts reports whether a claim is as good as a variable. A variable that is set
-// and empty is how CI withholds a secret: a file does not fill it.
+// counts reports whether a claim is used. CI withholds a secret by setting an empty value,
+// and a file does not replace that.
 func (c Claims) counts(claim Claim) bool {
 	may := countedClaims[variableKey(claim.Name)]
 	return may != nil && may(claim.Value) && !claim.IsEmpty
 }
 
-// Over adds the claims that count to an environment.
+// Over returns an environment that includes the claims that count.
 func (c Claims) Over(getenv func(string) string) func(string) string {
 	return func(name string) string {
 		value := getenv(name)
@@ -87,11 +86,11 @@ func (c Claims) Over(getenv func(string) string) func(string) string {
 	}
 }
 
-// ownPrefix begins the names of our own variables.
+// ownPrefix is the prefix of our own variables.
 const ownPrefix = "NX_AZURE_CACHE_"
 
-// ignored returns the claims that are meant for us and do not count. It leaves out
-// those that are blamed already, and a mode that the settings have anyway.
+// ignored returns the claims that are meant for this program but do not count. It omits
+// blamed ones, and a mode that applies anyway.
 func (c Claims) ignored(mode cache.Mode, blamed []Claim) (all []Claim) {
 	for _, key := range slices.Sorted(maps.Keys(c)) {
 		claim := c[key]
@@ -104,7 +103,7 @@ func (c Claims) ignored(mode cache.Mode, blamed []Claim) (all []Claim) {
 	return all
 }
 
-// Warnings returns a line about the claims that are ignored, for each reason.
+// Warnings returns one line about ignored claims for each reason.
 func (c Claims) Warnings(mode cache.Mode, blamed []Claim) (lines []string) {
 	var empty, others []Claim
 	for _, claim := range c.ignored(mode, blamed) {

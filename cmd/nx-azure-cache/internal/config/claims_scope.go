@@ -7,12 +7,12 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
-// EventVariable names a file. A claim must not choose which file is opened: it may
-// be stdin. So what a run with that file would be is not known.
+// EventVariable names a file. A claim must not decide which file is opened, because it may
+// be stdin. So the scope of a run with that file is unknown.
 const EventVariable = "GITHUB_EVENT_PATH"
 
-// detect finds out who a run is. A run whose scope the claims would change is
-// untrusted; blamed lists the claims that would change it.
+// detect finds out what a run is. A run whose scope the claims would change is untrusted;
+// blamed lists those claims.
 func (c Claims) detect(ci bool, branches trust.Branches, getenv func(string) string) (run trust.Run, blamed []Claim) {
 	isEventHidden := false
 	run = trust.Detect(ci, branches, func(name string) string {
@@ -41,19 +41,20 @@ func (c Claims) detect(ci bool, branches trust.Branches, getenv func(string) str
 	return run, blamed
 }
 
-// maxMattering is how many claims may matter to a scope. Each set of them is tried.
+// maxMattering is the most claims that may affect a scope. otherScope tries each subset of
+// them.
 const maxMattering = 6
 
-// otherScope looks for a set of claims that gives a run another scope than its real
-// one, and names the culprits. There are none if all sets agree. It tries all sets,
-// because some systems do not tell whether a claim came from outside as well: any of
-// the claims may be true.
+// otherScope looks for a set of claims that gives a run a scope other than its real one,
+// and returns the culprits. There are none if all sets agree. It tries all sets, because
+// some systems do not show whether a claim was also set outside, so any of the claims may
+// be real.
 func otherScope(real trust.Scope, without func(omitted ...string) (trust.Scope, []string)) (other trust.Scope, culprits []string) {
 	all, mattering := without()
 	if all != real {
 		return all, culpritsOf(real, mattering, without)
 	}
-	// A claim that joins later was in all sets before.
+	// A claim that is found later was in all earlier sets.
 	for set := 1; set < 1<<len(mattering); set++ {
 		var omitted []string
 		for i, key := range mattering {
@@ -77,16 +78,17 @@ func otherScope(real trust.Scope, without func(omitted ...string) (trust.Scope, 
 	return real, nil
 }
 
-// culpritsOf returns the keys of the claims without which the scope is the real one:
-// a single key if that is enough, else all that matter. mattering lists those that
-// matter at first.
+// culpritsOf returns the keys of the claims without which the scope is the real one: a
+// single key if that is enough, else all that affect it. mattering lists those that affect
+// it at first.
 func culpritsOf(real trust.Scope, mattering []string, without func(omitted ...string) (trust.Scope, []string)) (all []string) {
 	for _, key := range mattering {
 		if scope, _ := without(key); scope == real {
 			return []string{key}
 		}
 	}
-	// Without them others may matter. Once none does, the scope is the real one.
+	// Without them, other claims may affect the scope. Once none does, the scope is the
+	// real one.
 	for len(mattering) > 0 {
 		all = append(all, mattering...)
 		_, mattering = without(all...)
@@ -94,8 +96,8 @@ func culpritsOf(real trust.Scope, mattering []string, without func(omitted ...st
 	return all
 }
 
-// scope returns the scope of a run with all claims but the omitted ones, as Nx sees it.
-// asked lists the keys of the claims that matter to it, in the order of the look-ups.
+// scope returns the scope of a run with all claims except the omitted ones, as Nx sees it.
+// asked lists the keys of the claims that were looked up, in that order.
 func (c Claims) scope(ci bool, branches trust.Branches, getenv func(string) string, omitted []string) (scope trust.Scope, asked []string) {
 	seen := func(name string) string {
 		key, value := variableKey(name), getenv(name)
@@ -108,7 +110,8 @@ func (c Claims) scope(ci bool, branches trust.Branches, getenv func(string) stri
 		}
 		return claim.Value
 	}
-	// Versions of Nx know different CIs: only what the claims change matters.
+	// Versions of Nx know different CIs, so only a difference that the claims make is
+	// used.
 	if seenCI := IsCI(seen); seenCI != IsCI(getenv) {
 		ci = seenCI
 	}

@@ -5,8 +5,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
-// OpenContainers opens the containers that hold scopes, by name. They share what
-// can be shared: the sign-in, the connections, the memory.
+// OpenContainers opens the containers that hold scopes, by name. They share the
+// credential, the connections and the memory.
 func (s Settings) OpenContainers(scopes []trust.Scope) (map[string]*azure.Container, error) {
 	first, err := azure.Open(azure.Options{
 		Container:          s.Container,

@@ -9,22 +9,23 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/unwrap"
 )
 
-// The sign-ins that are named by what they are about.
+// The credentials that are secrets of the storage account.
 const (
 	connectionCredential = "connection-string"
 	sasCredential        = "sas"
 )
 
-// credentials are the sign-ins, in the order in which ours looks for them.
+// credentials are all credentials, in the order in which they are tried.
 var credentials = append([]string{connectionCredential, sasCredential}, signin.Names()...)
 
-// isStorageSecret reports whether a sign-in is a secret of the storage account,
-// which says by itself where that is.
+// isStorageSecret reports whether a credential is a secret of the storage account. Such a
+// secret also names the account.
 func isStorageSecret(credential string) bool {
 	return credential == connectionCredential || credential == sasCredential
 }
 
-// namedCredential is the sign-in that is asked for, and where; "" is ours.
+// namedCredential returns the selected credential and the place that selects it; "" if
+// none is selected.
 func namedCredential(inBlock string, variable func(string) string) (place, name string) {
 	if override := variable(CredentialVariable); override != "" {
 		return CredentialVariable, override
@@ -32,8 +33,8 @@ func namedCredential(inBlock string, variable func(string) string) (place, name 
 	return InKey("credential"), inBlock
 }
 
-// chooseCredential decides who signs in. A connection string or SAS URL that is
-// set is one that somebody wants to be used, unless another sign-in is named.
+// chooseCredential chooses the credential. A connection string or SAS URL that is set is
+// used, unless another credential is selected.
 func (s *Settings) chooseCredential(inBlock string, variable func(string) string, wrong *problems) {
 	var place string
 	place, s.credential = namedCredential(inBlock, variable)
@@ -55,15 +56,16 @@ func (s *Settings) chooseCredential(inBlock string, variable func(string) string
 	}
 }
 
-// notSet is the error of a variable that a sign-in needs.
+// notSet is the error for a variable that the selected credential needs.
 func notSet(format string, args ...any) error {
 	return &ruleError{kind: KindMissing, text: fmt.Sprintf(format, args...)}
 }
 
-// connectionVariables are those of connection strings. The first that is set counts.
+// connectionVariables are the variables of connection strings. The first one that is set
+// is used.
 var connectionVariables = []string{OwnConnectionVariable, ConnectionVariable}
 
-// firstConnection is the connection string that counts, without what a paste leaves
+// firstConnection returns the connection string that is used, without what pasting left
 // around it, and its variable.
 func firstConnection(variable func(string) string) (from, text string) {
 	for _, name := range connectionVariables {
@@ -74,8 +76,8 @@ func firstConnection(variable func(string) string) (from, text string) {
 	return "", ""
 }
 
-// useConnectionString takes account and credential from a connection string. The
-// warnings name what is odd about it and do not show it.
+// useConnectionString takes the account and the key from a connection string. The warnings
+// say what looks wrong about it, without showing it.
 func (s *Settings) useConnectionString(from string, secret endpoint.Secret, wrong *problems) {
 	s.ConnectionString, s.connectionFrom = secret, from
 	parsed, err := endpoint.ParseConnectionString(secret)
@@ -89,10 +91,10 @@ func (s *Settings) useConnectionString(from string, secret endpoint.Secret, wron
 	}
 }
 
-// SetClaims notes the variables of .env files, and whether one of them is the connection
-// string that is used. The warning says so of the variable that applications share: the
-// checkout's .env file is often theirs. It also says so of a string that beats one of the
-// environment. getenv is without the claims.
+// SetClaims records the variables of .env files, and whether one of them is the connection
+// string in use. It warns in two cases: if the variable is the one that applications
+// share, because the checkout's .env file is often the application's; and if the string
+// overrides one in the environment. getenv is the environment without the claims.
 func (s *Settings) SetClaims(c Claims, getenv func(string) string) (warnings []string) {
 	s.Claims = c
 	found, isClaim := c[variableKey(s.connectionFrom)]
@@ -114,8 +116,8 @@ func (s *Settings) SetClaims(c Claims, getenv func(string) string) (warnings []s
 		"to the sign-in of the cache. If it is the cache's, call it %s", nameClaims([]Claim{found}), over, OwnConnectionVariable)}
 }
 
-// replacedAccount is what a connection string of a .env file takes the place of: a secret
-// of the environment, or the key of nx.json that names the account; "" is neither.
+// replacedAccount returns what a connection string of a .env file overrides: a secret in
+// the environment, or the key of nx.json that names the account; or "".
 func (s Settings) replacedAccount(getenv func(string) string) string {
 	for _, name := range []string{ConnectionVariable, SASVariable} {
 		if getenv(name) != "" {
@@ -125,7 +127,7 @@ func (s Settings) replacedAccount(getenv func(string) string) string {
 	return s.accountKey()
 }
 
-// accountKey is the key of nx.json that names the account, or "".
+// accountKey returns the key of nx.json that names the account, or "".
 func (s Settings) accountKey() string {
 	switch {
 	case s.Endpoint != "":
@@ -137,7 +139,7 @@ func (s Settings) accountKey() string {
 	}
 }
 
-// AccountFrom says where the account comes from.
+// AccountFrom returns the key, the variable or the claim that names the account.
 func (s Settings) AccountFrom() string {
 	switch {
 	case s.fromFile != nil:
@@ -151,7 +153,7 @@ func (s Settings) AccountFrom() string {
 	}
 }
 
-// useSAS takes the container's name from the SAS URL where that has one.
+// useSAS uses a SAS URL, and the container that it names.
 func (s *Settings) useSAS(secret endpoint.Secret, wrong *problems) {
 	s.SASURL = secret
 	parsed, err := endpoint.ParseSASURL(secret, SASVariable)
@@ -166,7 +168,7 @@ func (s *Settings) useSAS(secret endpoint.Secret, wrong *problems) {
 	}
 }
 
-// signIn is the name of the source of a sign-in that is asked for, or "".
+// signIn returns the selected credential if it is a way to sign in, or "".
 func (s Settings) signIn() string {
 	if isStorageSecret(s.credential) {
 		return ""
@@ -174,9 +176,9 @@ func (s Settings) signIn() string {
 	return s.credential
 }
 
-// SignInFailures says which sources of a sign-in have failed before another one worked:
-// somebody has set them up and believes that they are used. If none worked, that
-// is told where a request fails.
+// SignInFailures returns a line for each credential that failed before another one worked:
+// it is configured, so people believe that it is used. If none worked, the requests fail
+// with the reasons.
 func SignInFailures(r signin.Report) (lines []string) {
 	for _, step := range r.Steps {
 		if r.Source != "" && step.Outcome == signin.Failed {
@@ -186,7 +188,8 @@ func SignInFailures(r signin.Report) (lines []string) {
 	return lines
 }
 
-// SignedInAs is such as "azure-cli (ann@example.com)".
+// SignedInAs returns the credential and the principal, such as "azure-cli
+// (ann@example.com)".
 func SignedInAs(r signin.Report) string {
 	if r.Principal == "" {
 		return r.Source

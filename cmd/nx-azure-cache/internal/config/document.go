@@ -8,35 +8,36 @@ import (
 	"strings"
 )
 
-// WorkspaceVariable is how the npm package hands on what Nx knows of the
-// workspace, where people run a command.
+// WorkspaceVariable is the variable in which the npm package passes on what Nx knows of
+// the workspace.
 const WorkspaceVariable = "NX_AZURE_CACHE_WORKSPACE"
 
-// Document is its value.
+// Document is the value of WorkspaceVariable.
 type Document struct {
 	CI          bool            `json:"ci"`
 	DefaultBase string          `json:"defaultBase"`
-	Config      json.RawMessage `json:"config"` // the block "azure" of nx.json
-	// Extended are the keys of nx.json, azure and defaultBase, whose values come from a
-	// file that it extends.
+	Config      json.RawMessage `json:"config"` // the azure block of nx.json
+	// Extended lists the keys of nx.json, among azure and defaultBase, whose values come
+	// from a file that nx.json extends.
 	Extended []string `json:"extended"`
-	// Problem is why the rest is missing, where there is a workspace.
+	// Problem says why nx.json of the workspace could not be read; the other fields are
+	// then unset.
 	Problem       string `json:"problem"`
 	WorkspaceRoot string `json:"workspaceRoot"`
 	NxVersion     string `json:"nxVersion"`
-	// Claims are variables that the checkout has set.
+	// Claims are the variables that .env files of the checkout set.
 	Claims []Claim `json:"claims"`
 	// Launcher is for doctor; nil without the npm package.
 	Launcher *Launcher `json:"launcher"`
 }
 
-// Launcher is what the npm package tells of what only Node.js knows.
+// Launcher is what the npm package reports about what only Node.js knows.
 type Launcher struct {
 	Version string          `json:"version"` // of the package
 	Checks  []LauncherCheck `json:"checks"`
 }
 
-// LauncherCheck is one thing that the npm package has looked at, as doctor shows it.
+// LauncherCheck is a check of the npm package, as doctor shows it.
 type LauncherCheck struct {
 	Part   string `json:"part"`
 	ID     string `json:"id"`
@@ -61,10 +62,10 @@ func ReadDocument(getenv func(string) string) (document Document, err error) {
 	return document, nil
 }
 
-// Keys are those of the block "azure".
+// Keys returns the keys of the azure block.
 func (d Document) Keys() (keys map[string]any) {
 	if json.Unmarshal(d.Config, &keys) != nil {
-		return nil // readSettings says so
+		return nil // readSettings reports it
 	}
 	return keys
 }
@@ -73,7 +74,7 @@ func (d Document) HasConfig() bool {
 	return len(d.Config) > 0 && !bytes.Equal(d.Config, []byte("null"))
 }
 
-// IsCI says what Nx's isCI says, which the npm package hands on.
+// IsCI returns what isCI of Nx returns, which the npm package otherwise passes on.
 func IsCI(getenv func(string) string) bool {
 	if ci := getenv("CI"); ci != "" {
 		return ci != "false"

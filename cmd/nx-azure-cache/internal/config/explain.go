@@ -14,12 +14,12 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 )
 
-// azureVariables are read by the SDK and by az, with those of the CIs that give them
-// tokens.
+// azureVariables matches variables that the Azure SDK and az read, and those in which CIs
+// provide tokens.
 var azureVariables = regexp.MustCompile(`^(AZURE_|IDENTITY_|MSI_|IMDS_|ACTIONS_ID_TOKEN_|SYSTEM_ACCESSTOKEN$|SYSTEM_OIDC)`)
 
-// Explaining are the claims whose absence could explain why a request fails: an
-// application has such variables for its own use, too.
+// Explaining returns the ignored claims that may explain why a request fails. An
+// application may have such variables for its own use.
 func (c Claims) Explaining() (all []Claim) {
 	network := make(map[string]bool)
 	_, _ = transport.ReadEnvironment(func(name string) string {
@@ -34,8 +34,8 @@ func (c Claims) Explaining() (all []Claim) {
 	return all
 }
 
-// ExplainErrors adds to the errors of blobs where the account comes from, and which claims are
-// ignored, if that could be why.
+// ExplainErrors adds a hint to the errors of blobs: where the account comes from, and
+// which ignored claims may be the cause.
 func (s Settings) ExplainErrors(blobs cache.Blobs) cache.Blobs {
 	hint := "the account comes from " + s.AccountFrom()
 	if list := s.Claims.Explaining(); len(list) > 0 {

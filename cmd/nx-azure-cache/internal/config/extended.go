@@ -7,20 +7,20 @@ import (
 	"strings"
 )
 
-// nx.json is part of every task's hash. A file that it extends is not: a pull request
-// can change that file and still have the hashes of main. So the keys that decide the
-// scope of a run count only from nx.json itself.
+// Every task hash covers nx.json, but not a file that nx.json extends. A pull request can
+// change such a file and keep the hashes of main. So the keys that decide the scope of a
+// run count only in nx.json itself.
 
 // The keys of nx.json that may come from a file that it extends. Nx takes each of them
-// whole from one of the two files.
+// whole from one of the files.
 const (
 	AzureKey       = "azure"
 	DefaultBaseKey = "defaultBase"
 )
 
-// WithoutExtended removes the keys that decide the scope from the block "azure" if the
+// WithoutExtended removes the keys that decide the scope from the azure block if that
 // block comes from a file that nx.json extends. extended lists the keys of nx.json that
-// come from there. Each key that would have had an effect gets a warning.
+// come from such a file. Each removed key that would have had an effect gets a warning.
 func WithoutExtended(config json.RawMessage, extended []string) (json.RawMessage, []string) {
 	var block map[string]any
 	if !slices.Contains(extended, AzureKey) || json.Unmarshal(config, &block) != nil {
@@ -42,15 +42,15 @@ func WithoutExtended(config json.RawMessage, extended []string) (json.RawMessage
 
 const isIgnored = "is ignored because it comes from a file that nx.json extends, and task hashes do not cover that file"
 
-// hasEffect reports whether a value of azure.trust.branches, repositories or isolation is
-// another than the default.
+// hasEffect reports whether a value of azure.trust.branches, repositories or isolation
+// differs from the default.
 func hasEffect(value any) bool {
 	text, isText := value.(string)
 	text = strings.TrimSpace(text)
 	return value != nil && (!isText || text != "" && text != isolateBranches)
 }
 
-// DefaultBase is the key of that name in nx.json, or in a file that it extends.
+// DefaultBase is the key defaultBase of nx.json, or of a file that it extends.
 type DefaultBase struct {
 	name       string
 	isExtended bool
@@ -60,7 +60,7 @@ func ReadDefaultBase(name string, extended []string) DefaultBase {
 	return DefaultBase{name, slices.Contains(extended, DefaultBaseKey)}
 }
 
-// own is the name in nx.json itself, or "".
+// own returns the name in nx.json itself, or "".
 func (d DefaultBase) own() string {
 	if d.isExtended {
 		return ""
@@ -68,7 +68,7 @@ func (d DefaultBase) own() string {
 	return d.name
 }
 
-// ignored says that it does not decide who is trusted.
+// ignored is the warning that the key does not decide which branches are trusted.
 func (d DefaultBase) ignored() string {
 	return fmt.Sprintf("for the trusted branches, %s %s; put it, or azure.trust.branches, into nx.json itself", DefaultBaseKey, isIgnored)
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
-// ChooseLicense chooses by what this build trusts.
+// ChooseLicense chooses a license by the issuers that this build trusts.
 func ChooseLicense(tokens []license.Token, nxVersion string, now time.Time) (license.Choice, error) {
 	keys, err := license.Issuers()
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
-// Overrides take the place of nx.json, or of keys in it: a command has flags for them.
+// Overrides replace nx.json, or keys in it. Commands have flags for them.
 type Overrides struct {
 	Container, AccountName, Endpoint, Prefix string
 	IsSet                                    func(flag string) bool
@@ -25,7 +25,7 @@ const (
 	PrefixFlag      = "prefix"
 )
 
-// check returns an error for flags that are wrong, or not enough.
+// check returns an error for flags that are invalid, or not enough.
 func (o *Overrides) check(document Document, getenv func(string) string) error {
 	for _, flag := range []struct {
 		name, value string
@@ -52,7 +52,7 @@ func (o *Overrides) check(document Document, getenv func(string) string) error {
 		return fmt.Errorf("--%s is missing (or --%s, or %s)", AccountNameFlag, EndpointFlag, ConnectionVariable)
 	case document.Problem != "":
 		return errors.New(document.Problem)
-	case document.Launcher != nil: // doctor, which says how to make a block
+	case document.Launcher != nil: // doctor reports how to add a block
 		if _, _, err := ReadSettings(nil, document.CI, getenv); err != nil {
 			return err
 		}
@@ -62,13 +62,13 @@ func (o *Overrides) check(document Document, getenv func(string) string) error {
 	}
 }
 
-// usedSecret is the variable with a secret of a storage account, which says where
-// that is, if one will be used.
+// usedSecret returns the variable with the secret of a storage account that will be used,
+// or "". Such a secret names the account.
 func (d Document) usedSecret(getenv func(string) string) string {
 	variable := func(name string) string { return strings.TrimSpace(getenv(name)) }
-	b := readBlock(d.Config, newProblems()) // readSettings says what is wrong with it
+	b := readBlock(d.Config, newProblems()) // readSettings reports its problems
 	_, named := namedCredential(b.credential, variable)
-	if !slices.Contains(credentials, named) { // as above
+	if !slices.Contains(credentials, named) { // readSettings reports that, too
 		named = ""
 	}
 	for _, name := range append(slices.Clone(connectionVariables), SASVariable) {
@@ -83,8 +83,8 @@ func (d Document) usedSecret(getenv func(string) string) string {
 	return ""
 }
 
-// apply puts the flags into the block "azure". What is no such block stays as it
-// is: readSettings says what is wrong with it.
+// apply puts the flags into the azure block. A block that is not an object stays as it is:
+// readSettings reports it.
 func (o *Overrides) apply(document Document) json.RawMessage {
 	keys := make(map[string]any)
 	if document.HasConfig() && json.Unmarshal(document.Config, &keys) != nil {
@@ -98,7 +98,7 @@ func (o *Overrides) apply(document Document) json.RawMessage {
 	}
 	if o.IsSet(AccountNameFlag) {
 		keys["accountName"] = o.AccountName
-		delete(keys, "endpoint") // which would win
+		delete(keys, "endpoint") // it would take precedence
 	}
 	if o.IsSet(EndpointFlag) {
 		keys["endpoint"] = o.Endpoint
@@ -109,16 +109,16 @@ func (o *Overrides) apply(document Document) json.RawMessage {
 	return mustMarshal(keys)
 }
 
-// mustMarshal is the JSON of what was JSON.
+// mustMarshal encodes what was decoded from JSON.
 func mustMarshal(keys map[string]any) json.RawMessage {
 	text, err := json.Marshal(keys)
 	if err != nil {
-		panic(err) // texts, numbers, arrays and objects
+		panic(err) // strings, numbers, arrays and objects
 	}
 	return text
 }
 
-// withoutModes drops what says whether runs of Nx use the cache.
+// withoutModes removes the modes, which only concern runs of Nx.
 func withoutModes(config json.RawMessage) json.RawMessage {
 	var keys map[string]any
 	if json.Unmarshal(config, &keys) != nil {

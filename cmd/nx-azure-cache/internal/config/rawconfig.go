@@ -13,23 +13,23 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 )
 
-// rawConfig is the block "azure" as it is written, white space around values
-// aside. An empty string is a key that is not set.
+// rawConfig is the azure block as written, without white space around values. An empty
+// string means unset.
 type rawConfig struct {
 	container, accountName, endpoint, prefix string
 	credential, cloud                        string
 	localMode, ciMode                        string
-	connect, firstByte, stall, drain         string // of timeouts
+	connect, firstByte, stall, drain         string // keys of timeouts
 	trust                                    TrustSettings
-	maxArtifactSize                          cache.Size // 0 is a key that is not set
+	maxArtifactSize                          cache.Size // 0 means unset
 	include, exclude                         []string
 	cacheFailures                            bool
 }
 
-// fieldReader reads the value that stands at a path in the block.
+// fieldReader reads the value at a path of the block.
 type fieldReader func(path string, value any, wrong *problems)
 
-// fields are all keys of the block.
+// fields maps each key of the block to its reader.
 func (b *rawConfig) fields() map[string]fieldReader {
 	return map[string]fieldReader{
 		"container":   stringField(&b.container),
@@ -51,7 +51,7 @@ func (b *rawConfig) fields() map[string]fieldReader {
 	}
 }
 
-// The keys of values that are no texts.
+// The keys whose values are not strings.
 const (
 	timeoutsKey = "timeouts"
 	maxSizeKey  = "maxArtifactSize"
@@ -60,7 +60,7 @@ const (
 
 func (b *rawConfig) readTimeouts(path string, value any, wrong *problems) {
 	switch object := value.(type) {
-	case nil: // or null: not set
+	case nil: // null means unset
 	case map[string]any:
 		readKeys(object, path+".", map[string]fieldReader{
 			"connect":   stringField(&b.connect),
@@ -95,7 +95,7 @@ func (b *rawConfig) readMaxSize(path string, value any, wrong *problems) {
 	}
 }
 
-// readBlock reads all that is written; what it may be is not looked at here.
+// readBlock reads the block. It checks types, but not whether the values are allowed.
 func readBlock(config json.RawMessage, wrong *problems) (b rawConfig) {
 	if len(config) == 0 || bytes.Equal(config, []byte("null")) {
 		wrong.add(inBlock, missing("is missing: add it with container and accountName, "+
@@ -105,7 +105,7 @@ func readBlock(config json.RawMessage, wrong *problems) (b rawConfig) {
 	var keys map[string]any
 	if json.Unmarshal(config, &keys) != nil {
 		var value any
-		_ = json.Unmarshal(config, &value)                        // what is no JSON is no object either
+		_ = json.Unmarshal(config, &value)                        // invalid JSON is not an object either
 		wrong.add(inBlock, wrongType(value, "must be an object")) // not repeated: it may be a secret
 		return b
 	}
@@ -113,8 +113,8 @@ func readBlock(config json.RawMessage, wrong *problems) (b rawConfig) {
 	return b
 }
 
-// readKeys reads an object that stands behind a path in the block. A key that is
-// not known is no mistake: a newer version may know it, and the build goes on.
+// readKeys reads an object at a path of the block. An unknown key is only a warning: a
+// newer version may know it, and the build must go on.
 func readKeys(object map[string]any, path string, known map[string]fieldReader, wrong *problems) {
 	for _, key := range slices.Sorted(maps.Keys(object)) {
 		if read := known[key]; read != nil {
@@ -147,7 +147,7 @@ func stringField(field *string) fieldReader {
 	}
 }
 
-// boolField reads true or false, and nothing that is meant to be one of them.
+// boolField reads true or false, but no string such as "true".
 func boolField(field *bool) fieldReader {
 	return func(path string, value any, wrong *problems) {
 		isTrue, isBoolean := value.(bool)
@@ -158,10 +158,10 @@ func boolField(field *bool) fieldReader {
 	}
 }
 
-// stringsField reads an array of strings. Empty ones are not set.
+// stringsField reads an array of strings, without empty ones.
 func stringsField(field *[]string) fieldReader {
 	return func(path string, value any, wrong *problems) {
-		if value == nil { // null: not set
+		if value == nil { // null means unset
 			return
 		}
 		elements, isArray := value.([]any)
@@ -179,7 +179,7 @@ func stringsField(field *[]string) fieldReader {
 	}
 }
 
-// The places of mistakes in nx.json: the block itself, and its keys.
+// The places of problems in nx.json: the block itself, and its keys.
 const (
 	inBlock  = `"azure" in nx.json`
 	inNxJSON = " in nx.json"
@@ -188,11 +188,11 @@ const (
 // InKey is the place of a key of the block.
 func InKey(key string) string { return AzureKey + "." + key + inNxJSON }
 
-// secretChars are characters of keys, client secrets, connection strings and SAS
-// that are in no correct setting.
+// secretChars are characters of keys, client secrets, connection strings, SAS tokens and
+// passwords in URLs. No valid setting contains them.
 const secretChars = "=;?&~@%+"
 
-// misplacedSecret is the error of a value that has a character of secrets.
+// misplacedSecret is the error for a value that contains one of secretChars.
 func misplacedSecret(text string) error {
 	sentence := fmt.Sprintf("is %s and contains one of %s, which no setting may contain; a connection string belongs in %s, a SAS URL in %s",
 		Shown(text), secretChars, ConnectionVariable, SASVariable)
@@ -200,8 +200,7 @@ func misplacedSecret(text string) error {
 	return &ruleError{kind: KindInvalid, seen: Shown(text), fix: fix, text: sentence}
 }
 
-// Shown quotes a wrong value, unless it may be a secret that somebody put into
-// the wrong place.
+// Shown quotes an invalid value, unless it may be a secret in the wrong place.
 func Shown(value string) string {
 	if len(value) > 63 || strings.ContainsAny(value, secretChars) {
 		return fmt.Sprintf("a string of %d characters", len(value))

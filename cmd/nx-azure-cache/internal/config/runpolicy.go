@@ -7,16 +7,16 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
-// RunPolicy is what a run is, and may do.
+// RunPolicy is what a run is and what it may do.
 type RunPolicy struct {
 	trust.Run
 	Mode     cache.Mode
-	Signer   *trust.Signer // nil: nothing is signed
+	Signer   *trust.Signer // nil: the run signs nothing
 	Warnings []string
-	Blamed   []Claim // that would make it another run
+	Blamed   []Claim // the claims that would change the scope
 }
 
-// RunPolicy finds out who the run is. What it may do is at most what the mode allows.
+// RunPolicy finds out what the run is. What it may do is at most what the mode allows.
 func (s Settings) RunPolicy(ci bool, base DefaultBase, getenv func(string) string) RunPolicy {
 	r := RunPolicy{Mode: s.Mode}
 	branches := s.branches(base.own())
@@ -49,7 +49,7 @@ func (s Settings) RunPolicy(ci bool, base DefaultBase, getenv func(string) strin
 	return r
 }
 
-// branches are those that are trusted.
+// branches returns the trusted branches.
 func (s Settings) branches(defaultBase string) trust.Branches {
 	branches := trust.DefaultBranches(defaultBase)
 	if s.Trust.branches != nil {
@@ -65,7 +65,7 @@ func (r *RunPolicy) warn(format string, args ...any) {
 	r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
 }
 
-// checkNoKey warns of a key where none belongs, whatever the run stores.
+// checkNoKey warns if an untrusted run has the signing key.
 func (r *RunPolicy) checkNoKey(getenv func(string) string) {
 	if _, isSet, _ := trust.SigningKey(getenv); isSet && r.Scope != trust.Shared {
 		r.warn("%s is set in a run that is not trusted (%s): whatever it runs can sign for %s; give the key to jobs of trusted branches only",
@@ -73,8 +73,8 @@ func (r *RunPolicy) checkNoKey(getenv func(string) string) {
 	}
 }
 
-// chooseKey decides whether a trusted run signs. What nobody would believe it does not
-// store.
+// chooseKey decides whether a trusted run signs. The run stores nothing that readers would
+// reject.
 func (r *RunPolicy) chooseKey(t TrustSettings, getenv func(string) string) {
 	key, isSet, err := trust.SigningKey(getenv)
 	switch {

@@ -16,10 +16,10 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
-// The variables that stand beside the block "azure" of nx.json and beat it.
+// The environment variables that override the azure block.
 const (
-	// OwnConnectionVariable is for workspaces whose application has a connection string
-	// of its own in the other one, and is read first.
+	// OwnConnectionVariable is read first. It is for workspaces in which
+	// ConnectionVariable belongs to the application.
 	OwnConnectionVariable = "NX_AZURE_CACHE_CONNECTION_STRING"
 	ConnectionVariable    = "AZURE_STORAGE_CONNECTION_STRING"
 	SASVariable           = "NX_AZURE_CACHE_SAS_URL"
@@ -27,36 +27,36 @@ const (
 	ModeVariable          = "NX_POWERPACK_CACHE_MODE"
 )
 
-// Settings are the block "azure" of nx.json and the environment, put together.
+// Settings are the azure block and the environment, combined and validated.
 type Settings struct {
 	Mode        cache.Mode
 	Container   string
 	AccountName string
 	Endpoint    string
 	Prefix      string
-	// credential names the only sign-in that is tried; "" is ours, in our order.
+	// credential is the only credential to try; "" tries all in our order.
 	credential string
-	cloud      string // "" is what the endpoint implies, else public
-	// At most one of them is set: the one that is used.
+	cloud      string // "" means the cloud of the endpoint, or public
+	// At most one of these is set.
 	ConnectionString endpoint.Secret
 	SASURL           endpoint.Secret
-	// connectionFrom is the variable that holds the connection string, and fromFile the
-	// claim of a .env file that it is.
+	// connectionFrom is the variable with the connection string. fromFile is its claim if
+	// the string comes from a .env file.
 	connectionFrom  string
 	fromFile        *Claim
 	Limits          transport.Limits
-	environment     transport.Environment // proxies, and whom this machine trusts
+	environment     transport.Environment // proxies and certificate authorities
 	trustedHosts    endpoint.TrustedHosts
-	MaxArtifactSize cache.Size // never more than Azure takes
+	MaxArtifactSize cache.Size // at most the limit of Azure
 	CacheFailures   bool
 	Tasks           TaskFilter
 	Trust           TrustSettings
-	Drain           time.Duration // for which entries are stored after the end of a run
-	Claims          Claims        // variables of .env files, which the settings do without
+	Drain           time.Duration // how long to store entries after the end of a run
+	Claims          Claims        // variables of .env files
 }
 
-// Format keeps the secrets out of every verb: of a field that is not exported package
-// fmt shows a Secret, too.
+// Format keeps secrets out of every verb. Package fmt does not call the Format method of
+// an unexported field, so a Secret there would be shown.
 func (s Settings) Format(f fmt.State, verb rune) {
 	type shown Settings // without this method
 	redacted := func(secret *endpoint.Secret) {
@@ -66,19 +66,18 @@ func (s Settings) Format(f fmt.State, verb rune) {
 	}
 	redacted(&s.ConnectionString)
 	redacted(&s.SASURL)
-	s.Claims, s.fromFile = nil, nil // of these package fmt calls no methods here
+	s.Claims, s.fromFile = nil, nil // package fmt would not call their Format methods
 	_, _ = fmt.Fprintf(f, fmt.FormatString(f, verb), shown(s))
 }
 
-// DefaultDrain is longer than what a run has left to store usually takes, and
-// short enough for somebody who looks at it.
+// DefaultDrain is longer than storing the last results usually takes, and short enough for
+// people who wait for it.
 const DefaultDrain = time.Minute
 
-// ReadSettings is the one place where the environment meets nx.json. The error
-// joins all mistakes; warnings are about what is ignored. Mistakes that only
-// matter to a cache in use are none when the mode is no-cache. A variable that is
-// blank is not set: that is how CI hands on a secret that a pull request may not
-// have.
+// ReadSettings is the only place that combines the environment with nx.json. The error
+// joins all problems; the warnings are about what is ignored. With the mode no-cache there
+// are no problems and no warnings. A blank variable counts as unset, because CI passes an
+// empty value where a pull request may not have the secret.
 func ReadSettings(block json.RawMessage, ci bool, getenv func(string) string) (Settings, []string, error) {
 	s, wrong := readSettings(block, ci, getenv)
 	if s.Mode == cache.NoCache {
@@ -87,7 +86,7 @@ func ReadSettings(block json.RawMessage, ci bool, getenv func(string) string) (S
 	return s, wrong.messages(), wrong.join()
 }
 
-// readSettings does that, whatever the mode is, and tells the problems apart.
+// readSettings does the same for every mode, and keeps the problems apart.
 func readSettings(block json.RawMessage, ci bool, getenv func(string) string) (Settings, *problems) {
 	variable := func(name string) string { return strings.TrimSpace(getenv(name)) }
 	wrong := newProblems()
@@ -128,8 +127,9 @@ func readSettings(block json.RawMessage, ci bool, getenv func(string) string) (S
 	return s, wrong
 }
 
-// readTrustedHosts reads which hosts outside Azure may get tokens. There is no such key
-// in nx.json, which is the word of a pull request. Without a sign-in there is no token.
+// readTrustedHosts reads which hosts outside Azure may receive tokens. nx.json has no such
+// key, because a pull request can change nx.json. Connection strings and SAS URLs need no
+// token.
 func (s *Settings) readTrustedHosts(text string, wrong *problems) {
 	if s.ConnectionString != "" || s.SASURL != "" {
 		return
@@ -141,15 +141,14 @@ func (s *Settings) readTrustedHosts(text string, wrong *problems) {
 	s.trustedHosts = hosts
 }
 
-// The shortest and the longest time limit. One of a few milliseconds is a unit
-// forgotten, one of hours a run that hangs.
+// The limits of time limits. A value of a few milliseconds lacks its unit, and a value of
+// hours would let a run hang.
 const (
 	minTimeout = 100 * time.Millisecond
 	maxTimeout = 10 * time.Minute
 )
 
-// timeLimit reads a time limit. Only the one for storing after the end may be 0:
-// do not wait.
+// timeLimit reads a time limit. Only drain may be 0, which means: do not wait.
 func timeLimit(key, text string, otherwise time.Duration, wrong *problems) time.Duration {
 	if text == "" {
 		return otherwise
@@ -163,8 +162,8 @@ func timeLimit(key, text string, otherwise time.Duration, wrong *problems) time.
 	return d
 }
 
-// chooseMode names the key or variable that holds an unknown mode: an unknown
-// value once disabled a cache silently (nx#31144).
+// chooseMode chooses the mode. It reports an unknown mode with its key or variable: an
+// unknown value once disabled a cache silently (nx#31144).
 func chooseMode(b rawConfig, ci bool, override string, wrong *problems) cache.Mode {
 	place, text := InKey("localMode"), b.localMode
 	if ci {
@@ -183,11 +182,11 @@ func chooseMode(b rawConfig, ci bool, override string, wrong *problems) cache.Mo
 	return mode
 }
 
-// modes are all spellings of the modes.
+// modes are all valid spellings.
 var modes = []cache.Mode{cache.ReadWrite, cache.ReadOnly, "read", cache.NoCache}
 
-// chooseCloud decides in which of Azure's clouds the account is. Their names are
-// those of Terraform. An endpoint tells it, too.
+// chooseCloud decides in which of Azure's clouds the account is. The names are
+// Terraform's. An endpoint implies its cloud.
 func chooseCloud(text, endpoint string, wrong *problems) string {
 	switch named := signin.CloudOf(endpoint).String(); {
 	case text == "":
@@ -199,14 +198,14 @@ func chooseCloud(text, endpoint string, wrong *problems) string {
 	return text
 }
 
-// check adds every mistake at once. What is not used is not looked at: any one
-// of connection string, SAS URL, endpoint and account name is enough (nx#30018),
-// and the first of them decides.
+// check adds all problems at once, but only of values that are used. Any one of connection
+// string, SAS URL, endpoint and account name is enough (nx#30018), and the first of them
+// decides.
 func (s Settings) check(wrong *problems) {
 	switch {
 	case s.Container != "":
 		wrong.add(InKey("container"), checkValue(s.Container, endpoint.CheckContainer))
-	case !wrong.has(SASVariable): // which may name it
+	case !wrong.has(SASVariable): // it may name the container
 		wrong.add(InKey("container"), missing("is missing: name a container that exists"))
 	}
 	switch {
@@ -215,15 +214,15 @@ func (s Settings) check(wrong *problems) {
 		wrong.add(InKey("endpoint"), checkValue(s.Endpoint, endpoint.Check))
 	case s.AccountName != "":
 		wrong.add(InKey("accountName"), checkValue(s.AccountName, endpoint.CheckAccountName))
-	case wrong.has(InKey("endpoint")): // it is meant to be used
-	case isStorageSecret(s.credential): // whose variable is missing, and says so
+	case wrong.has(InKey("endpoint")): // the endpoint should be used, but is invalid
+	case isStorageSecret(s.credential): // its variable is missing, which is a problem already
 	case s.credential != "":
 		wrong.add(InKey("accountName"), missing(fmt.Sprintf("is missing: name the storage account, or its endpoint; the sign-in %s needs it", s.credential)))
 	default:
 		wrong.add(InKey("accountName"), missing(fmt.Sprintf("is missing: name the storage account, or set %s or %s", ConnectionVariable, SASVariable)))
 	}
 	s.Tasks.check(wrong)
-	if tokens.MatchString(s.Prefix) { // whose characters are those of a prefix
+	if tokens.MatchString(s.Prefix) { // a JWT has only characters of a prefix
 		wrong.add(InKey("prefix"), fmt.Errorf("is %s, which looks like a license; a license belongs in %s", Shown(s.Prefix), license.Variable))
 	}
 	if !cache.ValidPrefix(s.Prefix) {
@@ -235,5 +234,5 @@ func wrongPrefix(prefix string) error {
 	return notAllowed(Shown(prefix), `is %s; allowed are segments of letters, digits, ".", "_" and "-" with "/" between them`)
 }
 
-// tokens are JWTs, such as a license: a JSON object in base64, and more.
+// tokens matches JWTs, such as a license.
 var tokens = regexp.MustCompile(`(^|/)eyJ[0-9A-Za-z_-]+\.`)

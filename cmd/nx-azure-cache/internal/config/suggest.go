@@ -9,8 +9,8 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
-// suggest names the known key that is most like key, or all of them when none
-// is near enough to be meant.
+// suggest names the known key that is most similar to key, or all known keys if none is
+// similar.
 func suggest(key string, known []string) string {
 	if near := nearest(key, known); near != "" {
 		return "did you mean " + near + "?"
@@ -18,7 +18,7 @@ func suggest(key string, known []string) string {
 	return "known keys are " + strings.Join(known, ", ")
 }
 
-// notOneOf is the error of a value that is none of those allowed.
+// notOneOf is the error for a value that is not among those allowed.
 func notOneOf[T ~string](value string, allowed []T) error {
 	e := &ruleError{kind: KindInvalid, seen: Shown(value), allowed: enumerate(allowed)}
 	e.text = fmt.Sprintf("is %s; allowed are %s", e.seen, e.allowed)
@@ -29,9 +29,8 @@ func notOneOf[T ~string](value string, allowed []T) error {
 	return e
 }
 
-// nearest returns the one of the known names that text may mean: one with a slip
-// of the pen, else one that it is a part of, or that is a part of it. It is ""
-// where none is near enough.
+// nearest returns the known name that the text probably means: one with few edits, else
+// one that contains it or is contained in it. It returns "" if none is similar.
 func nearest[T ~string](text string, known []T) T {
 	text = strings.ToLower(text)
 	distance := func(name T) int { return levenshtein.ComputeDistance(text, strings.ToLower(string(name))) }
@@ -53,7 +52,7 @@ func nearest[T ~string](text string, known []T) T {
 	return ""
 }
 
-// enumerate writes names as a sentence does: a, b and c.
+// enumerate joins names for a sentence: a, b and c.
 func enumerate[T ~string](names []T) string {
 	var b strings.Builder
 	for i, name := range names {

@@ -10,14 +10,14 @@ type Task struct {
 	Project, Target, Configuration string
 }
 
-// TaskFilter say which tasks are cached remotely: those that match one of include
-// (where there is any), and none of exclude.
+// TaskFilter decides which tasks are cached remotely: those that match include, if there
+// is any, and do not match exclude.
 type TaskFilter struct {
 	include, exclude []string
 }
 
-// patterns are what stands for tasks. Only "*" stands for others: what a glob has
-// besides would be taken for a letter, and let out what should stay.
+// patterns matches valid patterns. Only "*" is a wildcard. Other characters of globs would
+// match only themselves, and results that should stay local would be uploaded.
 var patterns = regexp.MustCompile(`^[^\s!,;=?&~{}\[\]\\]*[^\s!,;=?&~{}\[\]\\:]$`)
 
 func (t TaskFilter) check(wrong *problems) {
@@ -34,7 +34,7 @@ func (t TaskFilter) check(wrong *problems) {
 	}
 }
 
-// Filter returns what decides about a task; nil where all are cached.
+// Filter returns a function that reports whether a task is cached; nil if all tasks are.
 func (t TaskFilter) Filter() func(Task) bool {
 	if len(t.include)+len(t.exclude) == 0 {
 		return nil
@@ -45,7 +45,7 @@ func (t TaskFilter) Filter() func(Task) bool {
 	}
 }
 
-// expressions are those of patterns.
+// expressions are compiled patterns.
 type expressions map[string]*regexp.Regexp
 
 func compile(patterns []string) expressions {
@@ -56,9 +56,9 @@ func compile(patterns []string) expressions {
 	return all
 }
 
-// match compares a task with patterns. One without a colon is that of a target.
-// Names may have colons themselves, such as the target "build:ci" of a script in
-// package.json; hence one with a colon may be a target, too.
+// match reports whether a task matches a pattern. A pattern without a colon matches
+// targets. Names may contain colons, such as the target "build:ci" of a script in
+// package.json, so a pattern with a colon may match a target, too.
 func (e expressions) match(one Task) bool {
 	qualified := one.Project + ":" + one.Target
 	for pattern, expression := range e {

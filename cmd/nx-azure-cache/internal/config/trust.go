@@ -10,7 +10,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
-// trustKey is the key of an object in the block "azure".
+// trustKey is the key of an object in the azure block.
 const trustKey = "trust"
 
 // The values of azure.trust.isolation.
@@ -21,18 +21,18 @@ const (
 
 var isolations = []string{isolateBranches, isolateNothing}
 
-// TrustSettings are the block "azure.trust".
+// TrustSettings are the object azure.trust.
 type TrustSettings struct {
-	Shared   bool     // there is one scope for all
-	branches []string // patterns; nil: those that nx.json's defaultBase implies
-	// Repositories are the trusted ones; nil: all that are not known to be forks.
+	Shared   bool     // all runs share one scope
+	branches []string // patterns; nil means the branches that defaultBase implies
+	// Repositories are the trusted ones; nil trusts all that are not known to be forks.
 	Repositories []string
 	Keys         []trust.PublicKey
-	Verifier     *trust.Verifier       // nil: signatures are not asked for
-	containers   map[trust.Kind]string // of scopes that are not in azure.container
+	Verifier     *trust.Verifier       // nil: no signatures are required
+	containers   map[trust.Kind]string // for scopes outside azure.container
 }
 
-// readTrust reads the block "azure.trust".
+// readTrust reads azure.trust.
 func readTrust(value any, wrong *problems) (t TrustSettings) {
 	block, isObject := value.(map[string]any)
 	switch {
@@ -67,10 +67,11 @@ func readTrust(value any, wrong *problems) (t TrustSettings) {
 
 var trustKeys = []string{"branches", "containers", "isolation", "publicKeys", "repositories", "revokedKeys"}
 
-// ignore reads nothing: the keys of the block depend on each other.
+// ignore reads nothing. trustReader reads the keys itself, because they depend on each
+// other.
 func ignore(string, any, *problems) {}
 
-// trustReader reads the keys of the block. A wrong one counts as not set.
+// trustReader reads the keys of azure.trust. An invalid value counts as unset.
 type trustReader struct {
 	block map[string]any
 	wrong *problems
@@ -97,7 +98,7 @@ func (r trustReader) isolation() string {
 	return isolateBranches
 }
 
-// stringList reads an array of strings; nil stands for one that is not set.
+// stringList reads an array of strings; nil means unset.
 func (r trustReader) stringList(key string) (texts []string) {
 	value := r.block[key]
 	if value == nil {
@@ -117,7 +118,7 @@ func (r trustReader) stringList(key string) (texts []string) {
 	return texts
 }
 
-// names reads an array of names that follow a rule.
+// names reads an array of names that must pass a check.
 func (r trustReader) names(key string, check func(string) error) []string {
 	texts := r.stringList(key)
 	for i, text := range texts {
@@ -146,7 +147,8 @@ func (r trustReader) keys(t *TrustSettings) {
 	case len(t.Keys) > 0:
 		t.Verifier = verifier
 	case len(revoked) > 0:
-		// Who has moved his only key there does not mean that everything counts now.
+		// Someone who has revoked their only key does not want every entry to be trusted
+		// now.
 		r.problem("publicKeys", "is missing beside azure.trust.revokedKeys: without a key, every entry would be trusted; add the new key, or remove both")
 	}
 }
@@ -178,7 +180,7 @@ func (r trustReader) containers() map[trust.Kind]string {
 	return containers
 }
 
-// container is the name of the container that holds a scope.
+// ContainerOf returns the name of the container that holds a scope.
 func (s Settings) ContainerOf(scope trust.Scope) string {
 	if name := s.Trust.containers[scope.Kind()]; name != "" {
 		return name

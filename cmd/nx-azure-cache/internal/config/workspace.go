@@ -2,21 +2,20 @@ package config
 
 import "github.com/nx-azure-cache/nx-azure-cache/cache"
 
-// Workspace is what is known of a workspace, and of the run in it.
+// Workspace is what is known of a workspace and of the run in it.
 type Workspace struct {
 	Document Document
 	Settings Settings
 	Policy   RunPolicy
 	Warnings []string // about the settings
-	// Problem joins all that is wrong with the settings, which are then what is right of
-	// them.
+	// Problem joins all problems of the settings. The settings are then incomplete.
 	Problem error
-	// Getenv is the environment with those variables of .env files that count.
+	// Getenv is the environment with the claims that count.
 	Getenv func(string) string
 }
 
-// Load reads nx.json, the overrides and the environment. It sends nothing over
-// the network.
+// Load reads nx.json, the overrides and the environment. It sends nothing over the
+// network.
 func Load(getenv func(string) string, o *Overrides) (w Workspace) {
 	w.Document, w.Problem = ReadDocument(getenv)
 	claims := NewClaims(w.Document.Claims)
@@ -39,7 +38,7 @@ func (w *Workspace) readSettings(claims Claims, given func(string) string, o *Ov
 	w.Document.Config, ignored = WithoutExtended(w.Document.Config, w.Document.Extended)
 	config := o.apply(w.Document)
 	w.Settings, w.Warnings, w.Problem = ReadSettings(config, w.Document.CI, w.Getenv)
-	if w.Settings.Mode == cache.NoCache { // which is about runs of Nx
+	if w.Settings.Mode == cache.NoCache { // the mode only concerns runs of Nx
 		w.Settings, w.Warnings, w.Problem = ReadSettings(withoutModes(config), w.Document.CI, func(name string) string {
 			if name == ModeVariable {
 				return ""

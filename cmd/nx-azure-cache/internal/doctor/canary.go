@@ -12,30 +12,28 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
 )
 
-// newCanary returns the hash of the entries that are made. It has the characters
-// of a hash, or it would be refused before the storage is asked. It is never that
-// of a task: Nx's hashes are decimal digits, in older versions letters and digits,
-// and have no hyphen; what a workspace makes with hashers of its own would have
-// to guess 128 random bits.
+// newCanary returns the hash of the entries that doctor makes. It has only characters of a
+// hash; otherwise it would be rejected before any request. It is never the hash of a task:
+// Nx's hashes are decimal digits, in older versions letters and digits, without a hyphen.
+// A custom hasher would have to guess 128 random bits.
 func newCanary() string { return canaryPrefix + strings.ToLower(rand.Text()) }
 
 const canaryPrefix = "canary-"
 
-// canaryBody is no archive, and comes without the metadata of an entry: whoever
-// reads it has a miss.
+// canaryBody is not an archive and has no metadata of an entry, so a run that reads it has
+// a miss.
 const canaryBody = "Made by nx-azure-cache doctor to see whether this can be written. It can be deleted."
 
-// deleteLimit is how long the removal of a canary may take, which Ctrl-C does not
-// end.
+// deleteLimit is how long removing a canary may take. Ctrl-C does not interrupt it.
 const deleteLimit = 30 * time.Second
 
-// blobStore is what is tried: an [azure.Container].
+// blobStore is what attempts need of an [azure.Container].
 type blobStore interface {
 	cache.Blobs
 	Delete(ctx context.Context, name, etag string) error
 }
 
-// verdict is what an attempt has shown.
+// verdict is what an attempt showed.
 type verdict int
 
 const (
@@ -44,16 +42,16 @@ const (
 	refused
 )
 
-// attempt is what came of trying something.
+// attempt is the result of trying an operation.
 type attempt struct {
 	verdict verdict
-	seen    string // for people
-	lost    bool   // it may have been done: there was no answer that says otherwise
-	err     error  // why nothing was shown
+	seen    string // for people to read
+	lost    bool   // it may have been done: no response says otherwise
+	err     error  // why the verdict is unknown
 }
 
-// classify reads the answer of the storage. Refusals that are not about rights, such
-// as those of a key that has expired, show nothing.
+// classify reads the response of the storage. Refusals for reasons other than permissions,
+// such as an expired key, show nothing.
 func classify(err error, done string) attempt {
 	if err == nil {
 		return attempt{verdict: granted, seen: done}
@@ -65,24 +63,23 @@ func classify(err error, done string) attempt {
 	return attempt{seen: err.Error(), lost: !answered, err: err}
 }
 
-// attempts are what was tried in one scope.
+// attempts are the results in one scope.
 type attempts struct {
 	create, overwrite, remove attempt
-	left                      bool // the canary is there, or may be
+	left                      bool // the canary exists, or may exist
 }
 
-// tryWrites tries to create, overwrite and delete the canary called name. It
-// touches nothing else: what it overwrites it has made.
+// tryWrites tries to create, overwrite and delete the canary called name. It touches
+// nothing else, and overwrites only what it made.
 func tryWrites(ctx context.Context, blobs blobStore, name string) (a attempts) {
 	a.create = tryCreate(ctx, blobs, name)
 	switch a.create.verdict {
 	case granted:
 		a.overwrite = tryOverwrite(ctx, blobs, name)
 	case refused:
-		// There is nothing of our own to overwrite, nor need there be: Put Blob
-		// creates for whoever has blobs/write or blobs/add/action (w or c of a SAS),
-		// and overwrites for blobs/write (w) only. Who is refused the first has
-		// neither.
+		// There is nothing of our own to overwrite, and no need: Put Blob creates with
+		// blobs/write or blobs/add/action (w or c of a SAS), and overwrites only with
+		// blobs/write (w). An identity that may not create has neither.
 		a.overwrite = attempt{verdict: refused, seen: "refused, as creating is: anyone who may overwrite may also create"}
 	default:
 		a.overwrite = attempt{seen: "not tried: it is unknown whether it could be created"}
@@ -95,24 +92,24 @@ func tryWrites(ctx context.Context, blobs blobStore, name string) (a attempts) {
 func tryCreate(ctx context.Context, blobs blobStore, name string) attempt {
 	err := blobs.Put(ctx, name, canaryReader(), nil)
 	if errors.Is(err, cache.ErrExists) {
-		// Nobody else makes this name: the answer to a first try got lost.
+		// No one else uses this name, so the response to a first try was lost.
 		err = nil
 	}
 	return classify(err, "created")
 }
 
 func tryOverwrite(ctx context.Context, blobs blobStore, name string) attempt {
-	const whatever = "*" // If-Match: what was made may be replaced, whatever it is by now
-	err := blobs.Replace(ctx, name, whatever, canaryReader(), nil)
-	if errors.Is(err, cache.ErrExists) { // it stays as it is
+	const anyVersion = "*" // If-Match: replace the canary, whatever its ETag is
+	err := blobs.Replace(ctx, name, anyVersion, canaryReader(), nil)
+	if errors.Is(err, cache.ErrExists) { // it was not overwritten
 		return attempt{verdict: refused, seen: "refused: it may create but not overwrite"}
 	}
 	return classify(err, "overwritten")
 }
 
-// tryDelete removes the canary. Where there is none it shows the same: the storage
-// looks at rights before it looks for the blob, and answers 404 to who may delete
-// it, 403 to who may not.
+// tryDelete removes the canary. It shows the same if there is none: the storage checks
+// permissions before it looks for the blob. It returns 404 to those who may delete it, and
+// 403 to others.
 func tryDelete(ctx context.Context, blobs blobStore, name string) attempt {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteLimit)
 	defer cancel()
@@ -123,8 +120,9 @@ func tryDelete(ctx context.Context, blobs blobStore, name string) attempt {
 	return classify(err, "deleted")
 }
 
-// tryDeletes removes what has these names, and returns those of which it could not.
-// Where one is not answered no more are tried: each would take its whole limit.
+// tryDeletes removes the blobs with these names and returns the names that it could not
+// remove. After the first request without a response it tries no more: each would take its
+// whole limit.
 func tryDeletes(ctx context.Context, blobs blobStore, names []string) (left []string) {
 	for i, name := range names {
 		switch tryDelete(ctx, blobs, name).verdict {
@@ -138,7 +136,7 @@ func tryDeletes(ctx context.Context, blobs blobStore, names []string) (left []st
 	return left
 }
 
-// tryRead asks for the canary before it is made.
+// tryRead requests the canary before it is made.
 func tryRead(ctx context.Context, blobs blobStore, name string) attempt {
 	blob, err := blobs.Get(ctx, name)
 	if err == nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
 
-// examineConfig shows what is wrong with nx.json and the variables, and what they
-// make of this run.
+// examineConfig reports problems of nx.json and the variables, and what they mean for this
+// run.
 func examineConfig(_ context.Context, e *examination, r *Report) {
 	if e.Document.Problem != "" {
 		r.add(partConfig, "nx-json", "nx.json", statusFailed, e.Document.Problem, "correct nx.json")
@@ -35,8 +35,8 @@ func examineConfig(_ context.Context, e *examination, r *Report) {
 	e.examineRun(r)
 }
 
-// splitJoined returns the errors that errors.Join has joined. It does not look for line
-// ends: a value may have one.
+// splitJoined returns the errors that errors.Join has joined. It does not split at line
+// ends, because a value may contain one.
 func splitJoined(err error) []error {
 	switch all := err.(type) {
 	case nil:
@@ -48,12 +48,12 @@ func splitJoined(err error) []error {
 	}
 }
 
-// examineClaims shows which variables of .env files do not count; never their values.
+// examineClaims reports which variables of .env files are ignored, but never their values.
 func (e *examination) examineClaims(r *Report) {
 	const id, what = "dotenv", ".env files"
 	var blamed []config.Claim
 	if e.probe != nil {
-		blamed = e.probe.policy.Blamed // has a row of its own
+		blamed = e.probe.policy.Blamed // they have a row of their own
 	}
 	for _, line := range e.Settings.Claims.Warnings(e.Settings.Mode, blamed) {
 		r.add(partConfig, id, what, statusWarning, line, "")
@@ -63,7 +63,7 @@ func (e *examination) examineClaims(r *Report) {
 	}
 }
 
-// examineRun shows what this run may do, and why.
+// examineRun reports what this run may do, and why.
 func (e *examination) examineRun(r *Report) {
 	role := e.probe.policy
 	r.add(partConfig, "scope", "scope of this run", statusOK, fmt.Sprintf("%s (%s)", role.Scope, role.Reason), "")
@@ -81,7 +81,7 @@ func (e *examination) examineRun(r *Report) {
 	}
 }
 
-// modePlace is the key or variable that has set the mode.
+// modePlace returns the key or variable that sets the mode.
 func (e *examination) modePlace() string {
 	key := "localMode"
 	if e.Document.CI {

@@ -8,34 +8,34 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
 
-// examination is the workspace that is examined, and what is known of it so far.
+// examination is the workspace under examination, and what is known of it so far.
 type examination struct {
 	config.Workspace
 	version string // of this program
 	now     time.Time
-	probe   *probe // nil where no container can be opened
+	probe   *probe // nil if no container can be opened
 
-	// skipReason is why nothing more is asked of the storage; "" while there is hope.
+	// skipReason is why no more requests go to the storage; "" while they may.
 	skipReason string
-	// isAnonymous says that nobody is signed in, and that what is public can be read.
-	// Azure lets nobody write.
+	// isAnonymous reports that no credential works, but public blobs can be read. Azure
+	// lets no anonymous request write.
 	isAnonymous bool
 }
 
-// skipRest says why nothing more is asked of the storage; the first reason stays.
+// skipRest sets why no more requests go to the storage. The first reason stays.
 func (e *examination) skipRest(why string) {
 	if e.skipReason == "" {
 		e.skipReason = why
 	}
 }
 
-// partLimit is how long a part may take: each of its requests has limits of its
-// own, of which many may follow each other.
+// partLimit is how long a part may take. Each request has its own limits, but a part may
+// need many requests.
 const partLimit = 30 * time.Second
 
 var errPartLimit = fmt.Errorf("not finished within %s", partLimit)
 
-// parts are all that is looked at, in the order in which it is shown.
+// parts are all examinations, in the order of the report.
 var parts = []func(context.Context, *examination, *Report){
 	examineLauncher,
 	examineConfig,
@@ -47,7 +47,7 @@ var parts = []func(context.Context, *examination, *Report){
 	examineSecurity,
 }
 
-// Examine looks at everything.
+// Examine runs all checks.
 func Examine(ctx context.Context, where config.Workspace, version string) Report {
 	e := newExamination(where, version)
 	r := Report{Containers: []containerReport{}, Leftovers: []leftover{}}

@@ -7,22 +7,22 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
 
-// readFix is what to do where a run may not read.
+// readFix is the fix for a run that may not read.
 var readFix = `give the identity the role "Nx cache read" on the container (data action blobs/read; a SAS: sp=r); ` + section(identitiesTitle)
 
-// createFix is what to do where a run may not store.
+// createFix is the fix for a run that may not store.
 func (p *probe) createFix(a target) string {
 	return fmt.Sprintf(`give the identity the role "Nx cache add" for %s/* (data actions blobs/read and blobs/add/action; a SAS: sp=rc); %s`,
 		p.path(a.scope), section(identitiesTitle))
 }
 
-// overwriteFix is what to do where a trusted run may not replace what is damaged.
+// overwriteFix is the fix for a trusted run that may not replace damaged entries.
 func (p *probe) overwriteFix(a target) string {
 	return fmt.Sprintf(`give the identity of trusted runs the role "Nx cache write" for %s/* (data action blobs/write; a SAS: sp=rcw), or remove such entries with nx-azure-cache evict; %s`,
 		p.path(a.scope), section("Repair"))
 }
 
-// separationFix says how a run is kept out of a scope.
+// separationFix says how to keep a run out of a scope.
 func (p *probe) separationFix(a target) string {
 	switch {
 	case p.policy.Scope.Kind() == trust.KindPullRequest && a.scope.Kind() == trust.KindPullRequest:
@@ -31,8 +31,8 @@ func (p *probe) separationFix(a target) string {
 	case p.identity.Kind == identityKey:
 		return withoutKey
 	case p.identity.Kind == identitySAS:
-		// There is one connection string: no SAS reads all of what the run reads and
-		// creates in a part of it.
+		// A run uses one connection string, and no SAS can read everything that the run
+		// reads and create in a part of it.
 		return "no SAS may create in one scope and only read another: let runs like this one only read (azure.ciMode or localMode in nx.json, and a SAS with sp=r), " +
 			"or sign in with an identity of their own; " + section("Account keys and SAS")
 	default:
@@ -49,6 +49,6 @@ const (
 
 func section(title string) string { return fmt.Sprintf("docs/security.md, %q", title) }
 
-// withoutKey is what to do about an account key.
+// withoutKey is the fix for an account key.
 var withoutKey = "unset " + config.ConnectionVariable + ", sign in with an identity that has a role on the container, and disable the keys " +
 	"(az storage account update --name ACCOUNT --allow-shared-key-access false); " + section("Account keys and SAS")

@@ -9,7 +9,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
 
-// identity is what kind of credential a run has, without the credential.
+// identity describes the credential of a run without revealing it.
 type identity struct {
 	Kind        string `json:"kind"`
 	Description string `json:"description"`
@@ -23,13 +23,13 @@ const (
 	identityEntra = "entra"
 )
 
-// What of a SAS may be shown: letters of permissions, and a time.
+// The parts of a SAS that may be shown: letters of permissions, and a time.
 var (
 	sasLetters = regexp.MustCompile(`^[a-z]{1,20}$`)
 	sasTime    = regexp.MustCompile(`^[0-9TZ:.-]{1,40}$`)
 )
 
-// identify tells what kind of credential there is.
+// identify returns the kind of credential.
 func identify(s config.Settings) identity {
 	if s.SASURL != "" {
 		_, query, _ := strings.Cut(s.SASURL.Reveal(), "?")
@@ -38,7 +38,7 @@ func identify(s config.Settings) identity {
 	if s.ConnectionString == "" {
 		return identity{Kind: identityEntra, Description: "an identity of Microsoft Entra ID"}
 	}
-	parsed, _ := endpoint.ParseConnectionString(s.ConnectionString) // what is wrong with it has a row
+	parsed, _ := endpoint.ParseConnectionString(s.ConnectionString) // its problems have rows
 	if parsed.SAS != "" {
 		return describeSAS(parsed.SAS.Reveal(), s.AccountFrom())
 	}

@@ -7,8 +7,8 @@ import (
 
 const binaryCheck = "the binary"
 
-// examineLauncher shows what the npm package has found, and compares its version
-// with this one.
+// examineLauncher reports what the npm package found, and compares its version with this
+// one.
 func examineLauncher(_ context.Context, e *examination, r *Report) {
 	launcher := e.Document.Launcher
 	if launcher == nil {

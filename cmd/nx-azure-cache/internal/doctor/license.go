@@ -9,8 +9,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
-// examineLicense shows whether there is a license that counts. Without one the
-// cache is off; the rest can be looked at all the same.
+// examineLicense reports whether a license is valid. Without one the cache is off, but the
+// other checks still make sense.
 func examineLicense(_ context.Context, e *examination, r *Report) {
 	const id, what = "license", "license"
 	choice, err := config.ChooseLicense(license.Find(e.Getenv, e.Document.WorkspaceRoot), e.Document.NxVersion, e.now)

@@ -12,7 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
-// networkReport is the way to the storage for machines.
+// networkReport is the JSON of the connection to the storage.
 type networkReport struct {
 	Host        string        `json:"host"` // and port
 	Proxy       string        `json:"proxy,omitempty"`
@@ -20,7 +20,7 @@ type networkReport struct {
 	Private     bool          `json:"private"`
 	Issuer      string        `json:"issuer,omitempty"`
 	Expires     time.Time     `json:"expires,omitzero"`
-	SkewSeconds *float64      `json:"skewSeconds,omitempty"` // nil: not known
+	SkewSeconds *float64      `json:"skewSeconds,omitempty"` // nil: unknown
 	Steps       []networkStep `json:"steps"`
 }
 
@@ -31,7 +31,7 @@ type networkStep struct {
 	Error   string  `json:"error,omitempty"`
 }
 
-// stepNames are what the steps on the way are called where people read.
+// stepNames are the names of the steps for people.
 var stepNames = map[string]string{
 	transport.StepDNS:     "name",
 	transport.StepConnect: "connection",
@@ -40,8 +40,8 @@ var stepNames = map[string]string{
 	transport.StepHTTP:    "answer",
 }
 
-// examineNetwork looks at each step on the way to the storage, and at the clock. It
-// takes no sign-in.
+// examineNetwork checks each step of the connection to the storage, and the clock. It does
+// not sign in.
 func examineNetwork(ctx context.Context, e *examination, r *Report) {
 	if e.probe == nil {
 		r.skip(partNetwork, e.skipReason)
@@ -65,7 +65,7 @@ func examineNetwork(ctx context.Context, e *examination, r *Report) {
 	r.addClock(n)
 }
 
-// addNetworkStep reports whether a step has worked.
+// addNetworkStep adds a step and reports whether it worked.
 func (r *Report) addNetworkStep(step transport.Step, isPrivate bool) bool {
 	name := stepNames[step.Name]
 	if step.Err != nil {
@@ -90,7 +90,7 @@ func (r *Report) addClock(n azure.NetworkReport) {
 		r.add(partNetwork, id, what, statusSkipped, "unknown: Azure has not responded", "")
 		return
 	}
-	// It is told in seconds.
+	// HTTP dates have seconds.
 	if off := n.Skew.Abs(); off <= azure.MaxSkew {
 		seen := "in sync with the storage"
 		if off > 2*time.Second {
@@ -107,7 +107,7 @@ func networkReportOf(n azure.NetworkReport) *networkReport {
 		Host: n.Host, Proxy: n.Proxy.Address, Addresses: n.Addresses, Private: n.Private, Issuer: n.Issuer, Expires: n.Expires, Steps: []networkStep{},
 	}
 	if n.Addresses == nil {
-		it.Addresses = []netip.Addr{} // in JSON an empty array
+		it.Addresses = []netip.Addr{} // an empty array in JSON
 	}
 	if n.Answered {
 		seconds := n.Skew.Seconds()

@@ -10,14 +10,13 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
-// marks stand before what was found where a terminal shows it.
+// marks are shown before the status on a terminal.
 var marks = map[Status]string{
 	statusOK: "✓", statusWarning: "⚠", statusFailed: "✗", statusSkipped: "-", statusUnknown: "?", statusNone: "-",
 	statusEnforced: "✓", statusAllowed: "✓", statusExposed: "✗", statusMissing: "✗",
 }
 
-// Print writes the report for people: a line for each check, and what to do below,
-// once for all that it mends.
+// Print writes the report for people: a line for each check, and below them each fix once.
 func (r *Report) Print(w io.Writer, isTerminal bool) error {
 	var lines terminal.Lines
 	isWhole := r.isWhole()
@@ -59,7 +58,7 @@ func (r *Report) Print(w io.Writer, isTerminal bool) error {
 	return err
 }
 
-// unless returns text where something is not so.
+// unless returns text if is is false.
 func unless(is bool, text string) string {
 	if is {
 		return ""
@@ -125,7 +124,7 @@ func (r *Report) conclusion() string {
 	}
 }
 
-// works says whether the cache does, where all of it was looked at.
+// works says whether the cache works, if all checks ran.
 func (r *Report) works() string {
 	switch {
 	case !r.isWhole() || slices.ContainsFunc(r.Checks, func(c Check) bool { return c.Status == statusSkipped && c.ID == string(c.Part) }):
@@ -137,7 +136,7 @@ func (r *Report) works() string {
 	}
 }
 
-// isWhole reports whether more was looked at than security.
+// isWhole reports whether more than the check security ran.
 func (r *Report) isWhole() bool {
 	return slices.ContainsFunc(r.Checks, func(c Check) bool { return c.Part != partSecurity })
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
 
-// probe is the run that is examined.
+// probe tries operations in the storage as the run under examination.
 type probe struct {
 	settings     config.Settings
 	policy       config.RunPolicy
@@ -21,15 +21,16 @@ type probe struct {
 	canary       string
 	targets      []target
 	containers   map[string]*azure.Container // by name
-	unresponsive map[string]bool             // those that do not say what the run may do
+	unresponsive map[string]bool             // containers whose responses show nothing
 
-	// What was tried, by the ID of the area: once, whatever asks for it.
+	// The attempts so far, by the ID of the target. Each is made once, whichever check
+	// needs it.
 	reads  map[string]attempt
 	writes map[string]attempts
-	lost   []leftover // of what else was written
+	lost   []leftover // of other entries
 }
 
-// openProbe finds out who the run is. It sends nothing.
+// openProbe opens the containers. It sends no request.
 func openProbe(where config.Workspace) (*probe, error) {
 	p := &probe{
 		settings: where.Settings, policy: where.Policy, getenv: where.Getenv, canary: newCanary(),
@@ -51,11 +52,11 @@ type target struct {
 	id    string
 	title string
 	scope trust.Scope
-	own   bool // the run writes it
+	own   bool // the run writes to it
 }
 
-// targets are the scopes in which writes are tried. Those of others are of no real
-// pull request or branch, so that nobody reads what is written there.
+// targets returns the scopes in which writes are tried. Scopes of other runs belong to no
+// real pull request or branch, so no run reads what is written there.
 func targets(run trust.Run, canary string) []target {
 	own := run.Scope
 	if own == trust.Shared {
@@ -78,9 +79,9 @@ func (p *probe) runReport() *runReport {
 	return &runReport{string(p.policy.Scope), p.policy.Reason, p.isTrusted(), string(p.policy.Mode)}
 }
 
-// leftovers are the entries that were made and could not be removed.
+// leftovers returns the entries that could not be removed.
 func (p *probe) leftovers() []leftover {
-	all := []leftover{} // in JSON an empty array
+	all := []leftover{} // an empty array in JSON
 	for _, a := range p.targets {
 		if p.writes[a.id].left {
 			all = append(all, p.leftover(a))
@@ -89,7 +90,7 @@ func (p *probe) leftovers() []leftover {
 	return append(all, p.lost...)
 }
 
-// anyContainer is one of the containers, which share the sign-in.
+// anyContainer returns one of the containers, which share the credential.
 func (p *probe) anyContainer() *azure.Container {
 	return p.containers[p.settings.ContainerOf(p.targets[0].scope)]
 }
@@ -111,13 +112,13 @@ func (p *probe) containerReports() (all []containerReport) {
 	return all
 }
 
-// path is where the entries of a scope are, for people.
+// path returns where the entries of a scope are, for people.
 func (p *probe) path(scope trust.Scope) string {
 	url := p.containers[p.settings.ContainerOf(scope)].URL()
 	return url + "/" + strings.TrimSuffix(cache.Name(p.settings.Prefix, scope, ""), "/")
 }
 
-// read tries to read in a scope, unless that was tried before.
+// read tries to read in a scope, at most once.
 func (p *probe) read(ctx context.Context, a target) attempt {
 	tried, isDone := p.reads[a.id]
 	if isDone {
@@ -132,7 +133,7 @@ func (p *probe) read(ctx context.Context, a target) attempt {
 	return tried
 }
 
-// write tries to write in a scope, unless that was tried before.
+// write tries to write in a scope, at most once.
 func (p *probe) write(ctx context.Context, a target) attempts {
 	tried, isDone := p.writes[a.id]
 	if isDone {
@@ -167,12 +168,11 @@ const (
 	opDelete    = "delete"
 )
 
-// notTried stands for what is not tried in a container that is silent, or after
-// Ctrl-C.
+// notTried is the result for a container that does not respond, or after Ctrl-C.
 var notTried = attempt{seen: "not tried: an earlier attempt got no response"}
 
-// mayAsk reports whether something is to be tried. A container that is silent is
-// not asked again: each attempt would take its time.
+// mayAsk reports whether to send a request. A container that does not respond gets no
+// more: each attempt would take its whole limit.
 func (p *probe) mayAsk(ctx context.Context, a target) bool {
 	return ctx.Err() == nil && !p.unresponsive[p.settings.ContainerOf(a.scope)]
 }
@@ -183,7 +183,7 @@ func (p *probe) leftoverOf(a target, name string) leftover {
 	return newLeftover(p.settings.ContainerOf(a.scope), name, p.blobs(a).URL())
 }
 
-// newLeftover is the entry with a name in a container, which is at a URL.
+// newLeftover returns the entry with a name in the container at a URL.
 func newLeftover(container, name, containerURL string) leftover {
 	url := containerURL + "/" + name
 	command, _ := printable.Command("az storage blob delete --auth-mode login --blob-url %s", url)

@@ -2,7 +2,7 @@ package doctor
 
 import "github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 
-// Report is what doctor prints. Its JSON is described in doctorHelp.
+// Report is the result of doctor. The help of the command describes its JSON.
 type Report struct {
 	Run        *runReport        `json:"run"`
 	Identity   *identity         `json:"identity"`
@@ -26,14 +26,14 @@ type runReport struct {
 type containerReport struct {
 	Name   string   `json:"name"`
 	URL    string   `json:"url"`
-	Scopes []string `json:"scopes"` // their kinds
+	Scopes []string `json:"scopes"` // kinds of scopes
 }
 
-// Check is one thing that was looked at.
+// Check is one row of the report.
 type Check struct {
 	Part      Part   `json:"part"`
 	ID        string `json:"id"`
-	Check     string `json:"check"` // for people
+	Check     string `json:"check"` // for people to read
 	Scope     string `json:"scope,omitempty"`
 	Container string `json:"container,omitempty"`
 	Operation string `json:"operation,omitempty"`
@@ -43,16 +43,16 @@ type Check struct {
 	Fails     bool   `json:"fails"` // it makes the exit code 1
 }
 
-// The exit codes of doctor beside 0, see doctorHelp.
+// The exit codes of doctor besides 0.
 const (
 	ExitFailed  = 1
 	ExitUntried = 2
 )
 
-// Part is a kind of checks, see doctorHelp.
+// Part is a group of checks.
 type Part string
 
-// The parts, in the order in which they are looked at.
+// The parts, in the order of the report.
 const (
 	partPackage   Part = "package"
 	partVersions  Part = "versions"
@@ -65,7 +65,7 @@ const (
 	partSecurity  Part = "security"
 )
 
-// titles are what the parts are called where people read.
+// titles are the titles of the parts, for people.
 var titles = map[Part]string{
 	partPackage:   "what Nx loads",
 	partVersions:  "versions",
@@ -78,7 +78,7 @@ var titles = map[Part]string{
 	partSecurity:  "what must be forbidden",
 }
 
-// Status is what a check has found, see doctorHelp.
+// Status is the result of a check.
 type Status string
 
 const (
@@ -95,28 +95,27 @@ const (
 	statusMissing  Status = "missing"
 )
 
-// leftover is an entry that was made and could not be removed.
+// leftover is an entry that doctor made and could not remove.
 type leftover struct {
 	Container string `json:"container"`
 	Name      string `json:"name"`
 	URL       string `json:"url"`
-	Command   string `json:"command"` // "" where no shell takes the URL
+	Command   string `json:"command"` // "" if the URL cannot be pasted into a shell
 }
 
-// add adds what was looked at.
+// add adds a row.
 func (r *Report) add(of Part, id, what string, found Status, seen, fix string) {
 	r.Checks = append(r.Checks, Check{
 		Part: of, ID: id, Check: what, Status: found, Seen: seen, Fix: fix, Fails: found == statusFailed,
 	})
 }
 
-// skip says that a part was not looked at.
+// skip adds the row of a part that was skipped.
 func (r *Report) skip(of Part, why string) {
 	r.add(of, string(of), string(of), statusSkipped, why, "")
 }
 
-// conclude makes safe what people read, and finds the exit code that belongs to what
-// was found.
+// conclude makes the rows safe to print, and sets the exit code.
 func (r *Report) conclude() {
 	for i := range r.Checks {
 		for _, text := range []*string{&r.Checks[i].Check, &r.Checks[i].Seen, &r.Checks[i].Fix} {

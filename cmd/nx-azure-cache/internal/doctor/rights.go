@@ -9,8 +9,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 )
 
-// examineRights looks whether the container is there, and tries what this run does
-// in it: reading what it reads, and writing in its own scope.
+// examineRights checks that the container exists, and tries what this run does in it:
+// reading what it reads, and writing in its own scope.
 func examineRights(ctx context.Context, e *examination, r *Report) {
 	if e.skipReason != "" {
 		r.skip(partRights, e.skipReason)
@@ -37,7 +37,7 @@ func examineRights(ctx context.Context, e *examination, r *Report) {
 
 const anonymousWrites = "not tried: anonymous requests cannot write"
 
-// examineRead reports whether there is a point in going on.
+// examineRead reports whether it makes sense to go on.
 func (e *examination) examineRead(ctx context.Context, a target, r *Report) bool {
 	p := e.probe
 	name := p.settings.ContainerOf(a.scope)
@@ -89,7 +89,7 @@ func (e *examination) examineWrites(ctx context.Context, a target, r *Report) {
 	row(opDelete, tried.remove, statusOK, "no run needs it, only nx-azure-cache evict does", "")
 }
 
-// addOnce adds what may have been added before.
+// addOnce adds a row unless there is one with this ID.
 func (r *Report) addOnce(of Part, id, what string, found Status, seen, fix string) {
 	if !slices.ContainsFunc(r.Checks, func(c Check) bool { return c.Part == of && c.ID == id }) {
 		r.add(of, id, what, found, seen, fix)

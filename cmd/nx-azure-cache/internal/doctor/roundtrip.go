@@ -15,16 +15,16 @@ import (
 )
 
 const (
-	// roundTrips is how often a small entry is written and read.
+	// roundTrips is how many small entries are written and read.
 	roundTrips = 5
-	// artifactSize is that of the large one, in bytes.
+	// artifactSize is the size of the large entry, in bytes.
 	artifactSize = 8 << 20
-	// slowAnswer is an answer that makes a cache cost more than it saves: a run asks
-	// for hundreds of results.
+	// slowAnswer is a response time that makes a cache cost more than it saves: a run
+	// requests hundreds of results.
 	slowAnswer = time.Second
 )
 
-// roundTripReport is how fast the storage is from here.
+// roundTripReport is how fast the storage is from this machine.
 type roundTripReport struct {
 	ReadSeconds        float64 `json:"readSeconds,omitempty"`
 	WriteSeconds       float64 `json:"writeSeconds,omitempty"`
@@ -32,8 +32,7 @@ type roundTripReport struct {
 	UpBytesPerSecond   float64 `json:"upBytesPerSecond,omitempty"`
 }
 
-// examineRoundTrip measures how long small entries take there and back, and how
-// fast a large one is.
+// examineRoundTrip measures how long small entries take, and how fast a large one is.
 func examineRoundTrip(ctx context.Context, e *examination, r *Report) {
 	if e.skipReason != "" {
 		r.skip(partRoundTrip, e.skipReason)
@@ -58,7 +57,7 @@ func examineRoundTrip(ctx context.Context, e *examination, r *Report) {
 	trip.measure()
 }
 
-// whyNoTrip is why nothing may be written to measure it; "" where it may.
+// whyNoTrip returns why nothing can be written to measure it; "" if it can.
 func (p *probe) whyNoTrip(ctx context.Context, own int) string {
 	if own < 0 || p.policy.Mode != cache.ReadWrite {
 		return "not tried: this run stores nothing"
@@ -74,13 +73,13 @@ func (p *probe) whyNoTrip(ctx context.Context, own int) string {
 	}
 }
 
-// roundTrip is entries on their way.
+// roundTrip measures the transfer of entries.
 type roundTrip struct {
 	ctx    context.Context
 	r      *Report
 	report roundTripReport
 	blobs  blobStore
-	name   func() string // a new one
+	name   func() string // returns a new name
 	made   []string      // their names
 }
 
@@ -100,7 +99,7 @@ func (t *roundTrip) measure() {
 		return
 	}
 	body, name := make([]byte, artifactSize), t.name()
-	rand.Read(body) // which nothing on the way can compress
+	rand.Read(body) // incompressible
 	ups, err := measureTimes(1, func(int) error { return t.put(name, body) })
 	t.report.UpBytesPerSecond = t.throughput("up", "uploading 8 MiB", ups, err)
 	if err != nil {
@@ -110,8 +109,8 @@ func (t *roundTrip) measure() {
 	t.report.DownBytesPerSecond = t.throughput("down", "downloading 8 MiB", downs, err)
 }
 
-// readOnly measures what can be measured without writing: the answer to who asks
-// for what is not there takes as long.
+// readOnly measures what it can without writing: a request for an entry that does not
+// exist takes as long.
 func (t *roundTrip) readOnly(p *probe, why string) {
 	at := slices.IndexFunc(p.targets, func(a target) bool { return slices.Contains(p.policy.Reads(), a.scope) })
 	a := p.targets[at]
@@ -127,7 +126,7 @@ func (t *roundTrip) put(name string, body []byte) error {
 	t.made = append(t.made, name)
 	err := t.blobs.Put(t.ctx, name, bytes.NewReader(body), nil)
 	if errors.Is(err, cache.ErrExists) {
-		return nil // the answer to a first try got lost
+		return nil // the response to a first try was lost
 	}
 	return err
 }
@@ -144,7 +143,8 @@ func (t *roundTrip) get(name string) error {
 	return errors.Join(err, blob.Body.Close())
 }
 
-// cleanUp removes what was made, also after Ctrl-C, and returns what it could not.
+// cleanUp removes the entries, also after Ctrl-C, and returns those that it could not
+// remove.
 func (t *roundTrip) cleanUp(p *probe, a target) (left []leftover) {
 	for _, name := range tryDeletes(t.ctx, t.blobs, t.made) {
 		left = append(left, p.leftoverOf(a, name))
@@ -152,7 +152,7 @@ func (t *roundTrip) cleanUp(p *probe, a target) (left []leftover) {
 	return left
 }
 
-// measureTimes does something several times, and returns how long each took.
+// measureTimes runs do several times, and returns how long each run took.
 func measureTimes(times int, do func(i int) error) (took []time.Duration, err error) {
 	for i := range times {
 		started := time.Now()
@@ -164,7 +164,7 @@ func measureTimes(times int, do func(i int) error) (took []time.Duration, err er
 	return took, nil
 }
 
-// latency reports a median, and returns it in seconds.
+// latency adds a row with the median, and returns it in seconds.
 func (t *roundTrip) latency(id, what string, took []time.Duration, err error) float64 {
 	if err != nil {
 		t.r.add(partRoundTrip, id, what, statusUnknown, err.Error(), "")
@@ -179,7 +179,7 @@ func (t *roundTrip) latency(id, what string, took []time.Duration, err error) fl
 	return median.Seconds()
 }
 
-// throughput reports how fast the artifact was, and returns bytes per second.
+// throughput adds a row with the speed, and returns bytes per second.
 func (t *roundTrip) throughput(id, what string, took []time.Duration, err error) float64 {
 	if errors.Is(context.Cause(t.ctx), errPartLimit) {
 		t.r.add(partRoundTrip, id, what, statusWarning, fmt.Sprintf("%v: slower than %.1f MB/s", errPartLimit, artifactSize/partLimit.Seconds()/1e6),

@@ -12,7 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
 
-// securityChecks are all that is looked at, in the order in which it is shown.
+// securityChecks are all checks of the part security, in the order of the report.
 var securityChecks = []func(context.Context, *probe, *Report){
 	checkIdentity,
 	checkIsolation,
@@ -23,7 +23,7 @@ var securityChecks = []func(context.Context, *probe, *Report){
 	checkSigningKey,
 }
 
-// ExamineSecurity looks only at who may write what.
+// ExamineSecurity runs only the part security: who can write what.
 func ExamineSecurity(ctx context.Context, where config.Workspace) (Report, error) {
 	p, err := openProbe(where)
 	if err != nil {
@@ -73,8 +73,8 @@ func checkIsolation(_ context.Context, p *probe, r *Report) {
 	r.Checks = append(r.Checks, c)
 }
 
-// checkRepositories shows in which repositories runs count as trusted. nx.json cannot keep
-// a fork from writing, so this is never a failure.
+// checkRepositories reports in which repositories runs are trusted. nx.json cannot keep a
+// fork from writing, so this never fails.
 func checkRepositories(_ context.Context, p *probe, r *Report) {
 	if p.settings.Trust.Shared {
 		return
@@ -88,7 +88,7 @@ func checkRepositories(_ context.Context, p *probe, r *Report) {
 	r.Checks = append(r.Checks, c)
 }
 
-// checkReads looks whether the run may read what it reads.
+// checkReads checks that the run may read the scopes that it reads.
 func checkReads(ctx context.Context, p *probe, r *Report) {
 	for _, a := range p.targets {
 		if !slices.Contains(p.policy.Reads(), a.scope) {
@@ -116,7 +116,7 @@ func checkWrites(ctx context.Context, p *probe, r *Report) {
 	}
 }
 
-// report adds what was tried in a scope.
+// report adds the attempts in a scope.
 func (p *probe) report(r *Report, a target, tried attempts) {
 	for _, it := range []struct {
 		operation string
@@ -136,16 +136,15 @@ func (p *probe) report(r *Report, a target, tried attempts) {
 	}
 }
 
-// weighGranted decides what it means that the run can do something. Runs of trusted
-// branches may do everything: nobody trusts others more than them.
+// weighGranted decides what a granted operation means. Runs of trusted branches may do
+// everything, because every other run trusts them.
 func (p *probe) weighGranted(c *Check, a target) {
 	if a.own || p.isTrusted() {
 		c.Status = statusAllowed
 		return
 	}
-	// What is planted in local runs on developers' machines. Between the others an
-	// exposure is no failure: one identity for all runs that are not trusted is what
-	// a CI can give.
+	// Planted local entries run on developers' machines. Between other scopes an exposure
+	// is no failure: many CIs can give all untrusted runs only one identity.
 	c.Status, c.Fails = statusExposed, a.scope == trust.Trusted || a.scope == trust.Local
 	c.Fix = p.separationFix(a)
 	if a.scope == trust.Trusted && p.settings.Trust.Verifier != nil {
@@ -153,7 +152,7 @@ func (p *probe) weighGranted(c *Check, a target) {
 	}
 }
 
-// weighRefused decides what it means that the storage has refused something.
+// weighRefused decides what a refused operation means.
 func (p *probe) weighRefused(c *Check, a target) {
 	c.Status = statusEnforced
 	if !a.own || p.settings.Mode != cache.ReadWrite {
@@ -170,7 +169,7 @@ func (p *probe) weighRefused(c *Check, a target) {
 	}
 }
 
-// examineSecurity tries what must be forbidden, as --security does.
+// examineSecurity runs the part security within the whole report.
 func examineSecurity(ctx context.Context, e *examination, r *Report) {
 	switch {
 	case e.skipReason != "":

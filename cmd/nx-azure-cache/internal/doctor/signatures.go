@@ -9,13 +9,13 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
-// checkSignatures looks whether readers ask for signatures.
+// checkSignatures checks whether readers require signatures.
 func checkSignatures(_ context.Context, p *probe, r *Report) {
 	c := Check{ID: "signatures", Check: "signatures"}
 	forged := slices.ContainsFunc(r.Checks, func(c Check) bool { return c.Scope == string(trust.Trusted) && c.Status == statusExposed })
 	switch {
 	case p.settings.Trust.Shared:
-		return // nothing is signed where there are no scopes
+		return // without scopes nothing is signed
 	case p.settings.Trust.Verifier != nil:
 		c.Status = statusEnforced
 		c.Seen = fmt.Sprintf("readers reject unsigned entries: azure.trust.publicKeys has %s", p.keyList())
@@ -42,12 +42,12 @@ func (p *probe) keyList() string {
 	return strings.Join(all, ", ")
 }
 
-// checkSigningKey looks whether the key that signs is where it belongs.
+// checkSigningKey checks whether the signing key is only where it should be.
 func checkSigningKey(_ context.Context, p *probe, r *Report) {
 	key, isSet, err := trust.SigningKey(p.getenv)
 	verifier := p.settings.Trust.Verifier
 	if p.settings.Trust.Shared || !isSet && verifier == nil {
-		return // no signatures are asked for, and nobody makes any
+		return // no signatures are required, and none are made
 	}
 	c := Check{ID: "signing-key", Check: "the signing key"}
 	switch {

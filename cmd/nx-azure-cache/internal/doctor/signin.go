@@ -12,10 +12,10 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
-// slowSignIn is what a sign-in should not take: Nx waits for it.
+// slowSignIn is how long a sign-in should take at most, because Nx waits for it.
 const slowSignIn = 5 * time.Second
 
-// signInReport is the sign-in for machines.
+// signInReport is the JSON of the sign-in.
 type signInReport struct {
 	Source    string       `json:"source"`
 	Principal string       `json:"principal,omitempty"`
@@ -32,7 +32,7 @@ type signInStep struct {
 
 const signInFix = "sign in: az login on your machine, in CI as docs/ci says; azure.credential in nx.json, or " + config.CredentialVariable + ", selects a credential"
 
-// examineSignIn signs in, and shows what each way in has come to.
+// examineSignIn signs in, and reports what each credential did.
 func examineSignIn(ctx context.Context, e *examination, r *Report) {
 	const id, what = "sign-in", "sign-in"
 	if e.probe == nil {
@@ -65,7 +65,7 @@ func examineSignIn(ctx context.Context, e *examination, r *Report) {
 	}
 }
 
-// examineHost shows which host gets the token of this run, and why it may.
+// examineHost reports which host receives the token of this run, and why it may.
 func examineHost(p *probe, r *Report) {
 	if host, trust := p.anyContainer().TokenHost(); trust != "" {
 		r.add(partSignIn, "token-host", "token host", statusOK, fmt.Sprintf("%s, %s", host, trust), "")
@@ -76,7 +76,7 @@ func signedIn(report signin.Report) string {
 	return fmt.Sprintf("%s, in %s", config.SignedInAs(report), terminal.Duration(report.Took))
 }
 
-// unlessNamed is what to do about anonymous reading that nobody has asked for.
+// unlessNamed is the fix for anonymous reading that azure.credential does not ask for.
 func unlessNamed(named string) string { return unless(named == signin.Anonymous, signInFix) }
 
 // isPublic reports whether this run may read without signing in.
@@ -89,7 +89,7 @@ func (e *examination) isPublic(ctx context.Context) bool {
 	return false
 }
 
-// addStep shows what came of one way in.
+// addStep adds the row of one credential.
 func (r *Report) addStep(step signin.Step, isSignedIn bool) {
 	found, seen := statusNone, string(step.Outcome)
 	switch {

@@ -7,8 +7,9 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 )
 
-// endServer ends the server that has published its ID, and reports whether it is gone. Its
-// lock says that it is still that process. A process of another user is never ended.
+// endServer ends the server that has published its ID, and reports whether it is gone. The
+// lock of the server proves that the ID is still its own. It never ends a process of
+// another user.
 func endServer(server *scratch.Visitor, processID int) bool {
 	if processID <= 0 {
 		return !isAlive(server)
@@ -17,7 +18,8 @@ func endServer(server *scratch.Visitor, processID int) bool {
 	if err != nil {
 		return !isAlive(server)
 	}
-	// First the process, then whose it is: the ID may be another's meanwhile.
+	// The order matters: if the process ends now, its ID may already belong to another
+	// one.
 	if !isAlive(server) || !isOwn(processID) {
 		return !isAlive(server)
 	}

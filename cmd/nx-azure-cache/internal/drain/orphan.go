@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// ErrOrphaned says that the process that waits for drain is gone.
+// ErrOrphaned means that the process that waits for drain is gone.
 var ErrOrphaned = errors.New("the parent is gone")
 
-// UntilOrphaned returns a context that ends when parent is not the parent of this process
-// any more, as far as the system tells: Windows does not.
+// UntilOrphaned returns a context that ends when parent is no longer the parent of this
+// process. Windows does not report that.
 func UntilOrphaned(ctx context.Context, parent int) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	if runtime.GOOS != "windows" {

@@ -9,8 +9,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// Progress tells what is left: on a terminal in a line that changes, elsewhere
-// in one line.
+// Progress reports what is left: on a terminal in a line that changes, elsewhere in one
+// line.
 type Progress struct {
 	out      io.Writer
 	limit    time.Duration
@@ -37,8 +37,8 @@ func (p *Progress) show(state rpc.State) {
 	}
 }
 
-// onTheWay says how much is being sent. The results that are not packed yet have no
-// size, so that it is never all of them.
+// onTheWay says how many bytes are being sent. Results that are not packed yet have no
+// size, so it is never all of them.
 func onTheWay(bytes int64) string {
 	if bytes <= 0 {
 		return ""

@@ -7,5 +7,5 @@ import (
 	"syscall"
 )
 
-// askToEnd lets a server give up its work and clean up.
+// askToEnd asks a server to stop its work and clean up.
 func askToEnd(server *os.Process) error { return server.Signal(syscall.SIGTERM) }

@@ -13,45 +13,46 @@ import (
 
 // Result is what drain prints on stdout, for the npm package.
 type Result struct {
-	// Ended is why there is no more to wait for: see the constants.
+	// Ended is why the wait is over; see the constants.
 	Ended string `json:"ended"`
-	// Reason says why nothing is known, where it is not the server's silence.
+	// Reason says why the state of the server is unknown, unless the server was silent.
 	Reason string `json:"reason,omitempty"`
-	// IsLeft is set where the server was ended, and still runs.
+	// IsLeft is set if the server was ended but still runs.
 	IsLeft bool `json:"isLeft,omitempty"`
 	rpc.State
 }
 
 const (
 	endedStored      = "stored"      // nothing is left
-	endedGone        = "gone"        // the server has ended before
-	endedLimit       = "limit"       // the time is over, the server is told to end
-	endedSilent      = "silent"      // the server has stopped responding, and was ended
+	endedGone        = "gone"        // the server had already ended
+	endedLimit       = "limit"       // the time is over, and the server was asked to end
+	endedSilent      = "silent"      // the server stopped responding, and was ended
 	endedInterrupted = "interrupted" // by Ctrl-C; the server goes on
-	endedUnknown     = "unknown"     // the server publishes nothing that counts; it goes on
+	endedUnknown     = "unknown"     // the server publishes no valid state; it goes on
 )
 
 const (
-	// pollEvery is how often the state is looked at.
+	// pollEvery is how often the state is read.
 	pollEvery = 20 * time.Millisecond
-	// stateWithin is how long the first state may take. Where the server cannot
-	// write it (a full disk), nothing would ever say that nothing is left.
+	// stateWithin is how long the first state may take. If the server cannot write it (a
+	// full disk), nothing would ever report that nothing is left.
 	stateWithin = 2 * time.Second
-	// endWithin is how long a server that is told to end may take to clean up.
+	// endWithin is how long a server may clean up after it was asked to end.
 	endWithin = 3 * time.Second
-	// killWithin is how long the system may take to end a process that is killed.
+	// killWithin is how long the system may take to end a killed process.
 	killWithin = time.Second
-	// silenceAtLimit is the silence after which the server, and not the limit, is to
-	// blame for what is not stored. It is many times what rpc publishes a state in.
+	// silenceAtLimit is the silence after which the server, and not the limit, is the
+	// reason for what is not stored. It is many times the interval at which rpc publishes
+	// a state.
 	silenceAtLimit = time.Second
-	// DefaultSilence is that of the sessions of rpc.
+	// DefaultSilence is the idle timeout of the sessions of rpc.
 	DefaultSilence = 15 * time.Second
 )
 
-// Limits of a wait.
+// Limits are the limits of a wait.
 type Limits struct {
 	Total   time.Duration
-	Silence time.Duration // of the server, after which it does not respond any more
+	Silence time.Duration // after which the server counts as unresponsive
 }
 
 // Wait waits for the server that works in folder.
@@ -91,15 +92,15 @@ func Wait(ctx context.Context, folder string, limits Limits, progress *Progress)
 	return result
 }
 
-// look reads what the server has published. It sets Ended where nothing is left to
-// wait for.
+// look reads what the server has published. It sets Ended if there is nothing left to wait
+// for.
 func (r *Result) look(server *scratch.Visitor) {
 	alive, err := server.Alive()
 	if err != nil {
 		r.Ended, r.Reason = endedUnknown, err.Error()
 		return
 	}
-	// A process publishes its own ID, which the name of its folder has, too.
+	// A process publishes its own ID, which is also in the name of its folder.
 	if state, err := rpc.ReadState(server.Root()); err == nil && state.ProcessID == server.ProcessID {
 		r.State = state
 	}
@@ -111,11 +112,12 @@ func (r *Result) look(server *scratch.Visitor) {
 	}
 }
 
-// maxStep is the most that one step of a wait counts. A longer one says that this
-// process was stopped, and the server perhaps with it.
+// maxStep is the most that one step of a wait counts. A longer step means that this
+// process was stopped, and the server perhaps too.
 const maxStep = time.Second
 
-// stopwatch is how long a wait has lasted, in time in which this process ran.
+// stopwatch measures how long a wait has lasted, counting only time in which this process
+// ran.
 type stopwatch struct {
 	Limits
 	clock *awake.Clock
@@ -127,7 +129,7 @@ func newStopwatch(limits Limits, now func() time.Time) *stopwatch {
 	return &stopwatch{Limits: limits, clock: awake.NewClock(maxStep, now)}
 }
 
-// end returns why the wait is over, or "" while it is not.
+// end returns why the wait is over, or "" while it goes on.
 func (watch *stopwatch) end(state *rpc.State) string {
 	ran := watch.clock.Ran()
 	if state.ProcessID != -1 && state.Beat != watch.beat {

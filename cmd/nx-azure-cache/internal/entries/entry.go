@@ -8,45 +8,45 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
-// entry is a stored result, as people look at it.
+// entry is a stored task result, as people look at it.
 type entry struct {
 	cache.Entry
 	container *azure.Container
 	name      string // of the blob
 	etag      string
-	modified  time.Time // by the storage's clock
+	modified  time.Time // by the clock of the storage
 	tier      string    // of access, see [azure.Properties]
 
 	signature Signature
-	statement *trust.Statement // what it says of itself; nil where that cannot be read
+	statement *trust.Statement // what it says about itself; nil if unreadable
 }
 
-// Signature is what the signature of an entry is worth.
+// Signature is the state of the signature of an entry.
 type Signature struct {
 	State   string `json:"state"`
-	Key     string `json:"key,omitempty"`     // the ID that it gives, whoever has signed
-	Problem string `json:"problem,omitempty"` // the check that has failed
+	Key     string `json:"key,omitempty"`     // the ID that it names, valid or not
+	Problem string `json:"problem,omitempty"` // the check that failed
 }
 
 // The states of a signature.
 const (
 	SignatureValid     = "valid"     // by one of azure.trust.publicKeys
-	SignatureInvalid   = "invalid"   // a check has failed
-	signatureUnchecked = "unchecked" // there are no keys to check it with
+	SignatureInvalid   = "invalid"   // a check failed
+	signatureUnchecked = "unchecked" // azure.trust.publicKeys is not set
 	SignatureNone      = "unsigned"
 )
 
 var signatureStates = []string{SignatureValid, SignatureInvalid, signatureUnchecked, SignatureNone}
 
-// isProven reports whether somebody who holds a key says what the entry says.
+// isProven reports whether a key holder signed what the entry says.
 func (e *entry) isProven() bool { return e.signature.State == SignatureValid }
 
-// isArchived reports whether the storage has it and cannot give it.
+// isArchived reports whether the blob is in the archive tier, where it cannot be read.
 func (e *entry) isArchived() bool { return e.tier == azure.TierArchive }
 
 func (e *entry) url() string { return e.container.URL() + "/" + e.name }
 
-// classify finds out what is known of an entry, and how well.
+// classify sets what is known of an entry, and how reliable that is.
 func (e *entry) classify(verifier *trust.Verifier) {
 	claim, keyID, err := e.Claim()
 	if err == nil {

@@ -11,10 +11,10 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
-// shownNames is how many of the entries a rehearsal names.
+// shownNames is how many entries a dry run lists.
 const shownNames = 10
 
-// DryRun says what would be deleted.
+// DryRun prints what would be deleted.
 func (inv *Inventory) DryRun(ctx context.Context, out, stderr io.Writer, selected Selection) error {
 	progress := newProgress(stderr)
 	for e, err := range inv.walk(ctx, selected.scopes, selected.hashes, progress.other) {
@@ -46,7 +46,7 @@ func (inv *Inventory) DryRun(ctx context.Context, out, stderr io.Writer, selecte
 	return nil
 }
 
-// Evict deletes the entries that are selected.
+// Evict deletes the selected entries.
 func (inv *Inventory) Evict(ctx context.Context, stderr io.Writer, selected Selection) error {
 	return newEvictor(stderr, newProgress(stderr)).evict(ctx, inv, selected)
 }
@@ -59,7 +59,7 @@ type evictor struct {
 	mu      sync.Mutex
 	deleted int
 	bytes   int64
-	gone    int // before it could delete them
+	gone    int // deleted by others
 	refused int
 }
 
@@ -67,8 +67,7 @@ func newEvictor(stderr io.Writer, progress *progress) *evictor {
 	return &evictor{stderr: stderr, progress: progress}
 }
 
-// evict deletes what is selected, while it is being found: nobody has to remember
-// it.
+// evict deletes entries while it finds them, so it need not remember them.
 func (v *evictor) evict(ctx context.Context, inv *Inventory, selected Selection) (err error) {
 	slots := make(chan struct{}, MaxConcurrent)
 	var deleting sync.WaitGroup
@@ -96,13 +95,13 @@ func (v *evictor) evict(ctx context.Context, inv *Inventory, selected Selection)
 }
 
 func (v *evictor) see(e *entry, matches bool) {
-	v.mu.Lock() // others may be writing to stderr
+	v.mu.Lock() // other goroutines may write to stderr
 	defer v.mu.Unlock()
 	v.progress.see(e, matches)
 }
 
-// ShownRefusals is how many refusals are told one by one. More of them have the
-// same cause.
+// ShownRefusals is how many refusals are reported one by one. More usually have the same
+// cause.
 const ShownRefusals = 20
 
 func (v *evictor) delete(ctx context.Context, e *entry) {

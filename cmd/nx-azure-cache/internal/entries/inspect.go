@@ -18,12 +18,12 @@ import (
 
 // InspectOptions are how entries are shown.
 type InspectOptions struct {
-	JSON   bool // an object per line
-	Verify bool // read the body, and compare it
+	JSON   bool // one object per line
+	Verify bool // read the body and compare it
 }
 
-// Inspect shows all that is known of the entries of a hash. The error says if there are
-// none, or if a body does not match its metadata.
+// Inspect shows all that is known of the entries of a hash. It returns an error if there
+// are none, or if a body does not match its metadata.
 func (inv *Inventory) Inspect(ctx context.Context, out io.Writer, selected Selection, options InspectOptions) error {
 	found, wrong := 0, 0
 	for e, err := range inv.walk(ctx, selected.scopes, selected.hashes, func() {}) {
@@ -54,10 +54,10 @@ func (inv *Inventory) Inspect(ctx context.Context, out io.Writer, selected Selec
 	}
 }
 
-// bodyVerified is what is said of a body that is what its metadata say.
+// bodyVerified is the result for a body that matches its metadata.
 const bodyVerified = "verified"
 
-// verifyBody reads a body and says what it is.
+// verifyBody reads a body and returns what is wrong with it, or bodyVerified.
 func verifyBody(ctx context.Context, e *entry) string {
 	blob, err := e.container.Get(ctx, e.name)
 	if errors.Is(err, cache.ErrNotFound) {
@@ -66,7 +66,7 @@ func verifyBody(ctx context.Context, e *entry) string {
 	if err != nil {
 		return err.Error()
 	}
-	defer blob.Body.Close() // read to its end or given up: nothing is lost
+	defer blob.Body.Close() // reading only: nothing is lost
 	if blob.ETag != e.etag {
 		return "it was replaced meanwhile: inspect it again"
 	}

@@ -36,7 +36,7 @@ func Open(s config.Settings) (*Inventory, error) {
 	return found, nil
 }
 
-// String is where the shelf is, for people.
+// String returns where the entries are, for people.
 func (inv *Inventory) String() string {
 	var places []string
 	for _, container := range inv.containers {
@@ -45,9 +45,9 @@ func (inv *Inventory) String() string {
 	return strings.Join(places, ", ")
 }
 
-// walk gives the entries of some scopes in all containers: of all scopes, where no
-// pattern names some, and of some hashes only, where there are any. Whatever else
-// is there is counted. The first error is the last item.
+// walk yields the entries of some scopes in all containers: of all scopes if there is no
+// pattern, and only of some hashes if there are any. It counts other blobs. The first
+// error is the last item.
 func (inv *Inventory) walk(ctx context.Context, scopes, hashes []string, other func()) iter.Seq2[*entry, error] {
 	return func(yield func(*entry, error) bool) {
 		for _, container := range inv.containers {
@@ -67,7 +67,7 @@ func (inv *Inventory) walk(ctx context.Context, scopes, hashes []string, other f
 	}
 }
 
-// blobs gives what may be entries, with the least that has to be listed.
+// blobs yields the blobs that may be entries, listing as little as possible.
 func (inv *Inventory) blobs(ctx context.Context, container *azure.Container, scopes, hashes []string) iter.Seq2[azure.Properties, error] {
 	if len(scopes) == 0 && len(hashes) == 0 {
 		return container.List(ctx, cache.Root(inv.settings.Prefix))
@@ -91,8 +91,8 @@ func (inv *Inventory) blobs(ctx context.Context, container *azure.Container, sco
 	}
 }
 
-// folders gives what the names of the blobs of some scopes begin with. Names
-// without a pattern need no list, and no right to one.
+// folders yields the prefixes of the blobs of some scopes. Scopes without a pattern need
+// no listing, and no permission to list.
 func (inv *Inventory) folders(ctx context.Context, container *azure.Container, scopes []string) iter.Seq2[string, error] {
 	root := cache.Root(inv.settings.Prefix)
 	if len(scopes) > 0 && !slices.ContainsFunc(scopes, isPattern) {
@@ -117,7 +117,8 @@ func (inv *Inventory) folders(ctx context.Context, container *azure.Container, s
 	}
 }
 
-// entryOf is what a blob holds. It reports false for one that no run can have made.
+// entryOf returns the entry of a blob. It reports false for a blob that this cache did not
+// write.
 func (inv *Inventory) entryOf(container *azure.Container, blob azure.Properties) (*entry, bool) {
 	scope, hash, ok := cache.ParseName(inv.settings.Prefix, blob.Name)
 	if !ok {

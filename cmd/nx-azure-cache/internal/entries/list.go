@@ -15,11 +15,11 @@ import (
 
 // ListOptions are how entries are listed.
 type ListOptions struct {
-	JSON  bool // an object per line
-	Limit int  // how many; 0: all
+	JSON  bool // one object per line
+	Limit int  // 0 means all
 }
 
-// List prints the entries that are selected, and then how many there are.
+// List prints the selected entries, and then their number.
 func (inv *Inventory) List(ctx context.Context, stdout, stderr io.Writer, selected Selection, options ListOptions) error {
 	out := bufio.NewWriterSize(stdout, 64<<10)
 	progress := newProgress(stderr)
@@ -39,7 +39,7 @@ func (inv *Inventory) List(ctx context.Context, stdout, stderr io.Writer, select
 	return nil
 }
 
-// list writes the entries. Where somebody looks at each line, flush is set.
+// list writes the entries. With flush, each line is written at once.
 func (inv *Inventory) list(ctx context.Context, selected Selection, options ListOptions, progress *progress, out *bufio.Writer, flush bool) error {
 	for e, err := range inv.walk(ctx, selected.scopes, selected.hashes, progress.other) {
 		if err != nil {
@@ -66,7 +66,7 @@ func (inv *Inventory) list(ctx context.Context, selected Selection, options List
 	return nil
 }
 
-// lsColumns is the form of a line for people.
+// lsColumns is the format of a line for people.
 const lsColumns = "%-12s  %-20s  %9s  %-20s  %-26s  %s\n"
 
 func writeEntry(out io.Writer, e *entry, asJSON, first bool) error {

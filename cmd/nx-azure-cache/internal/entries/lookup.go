@@ -10,10 +10,10 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 )
 
-// MaxConcurrent is how many requests for single blobs are on their way at a time.
+// MaxConcurrent is how many requests for single blobs run at a time.
 const MaxConcurrent = 32
 
-// lookUp looks for hashes in folders.
+// lookUp yields the blobs of hashes in folders.
 func lookUp(ctx context.Context, container *azure.Container, folders iter.Seq2[string, error], hashes []string) iter.Seq2[azure.Properties, error] {
 	return func(yield func(azure.Properties, error) bool) {
 		var names []string
@@ -46,7 +46,7 @@ type lookupResult struct {
 	err error
 }
 
-// fetchProperties looks at blobs at once.
+// fetchProperties fetches the properties of blobs concurrently.
 func fetchProperties(ctx context.Context, container *azure.Container, names []string) []lookupResult {
 	all := make([]lookupResult, len(names))
 	var wg sync.WaitGroup

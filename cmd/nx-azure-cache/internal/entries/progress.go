@@ -8,8 +8,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
-// progress tells of a long walk: on a terminal in a line that changes, and at the end
-// in one that stays.
+// progress reports on a long walk: on a terminal in a line that changes, and at the end in
+// a line that stays.
 type progress struct {
 	out      io.Writer
 	live     io.Writer // out, for the line that changes
@@ -19,7 +19,7 @@ type progress struct {
 
 	seen, others int // entries, other blobs
 	matched      int
-	bytes        int64 // of what has matched
+	bytes        int64 // of matching entries
 }
 
 // progressEvery is how often the line changes.

@@ -14,7 +14,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
-// Filter say which entries are meant. All that are set must hold.
+// Filter is what a command line asks for. An entry must match all fields that are set.
 type Filter struct {
 	Hashes, Scopes []string
 	Ref, Run       string
@@ -25,17 +25,17 @@ type Filter struct {
 	IsSet          func(flag string) bool
 }
 
-// Selection decides which entries are meant.
+// Selection decides which entries match.
 type Selection struct {
 	hashes, scopes []string
 	ref, run       string
 	signer         string   // ID of a key
-	signatures     []string // states; none stands for all
+	signatures     []string // states; empty means all
 	after, before  time.Time
 	archived       bool // only those
 }
 
-// ErrNoSelection is returned where nothing says which entries are meant.
+// ErrNoSelection is returned if no filter is set.
 var ErrNoSelection = errors.New("no entries selected: give at least one of --hash, --scope, --ref, --run, --signer, --signature, --before, --after and --archived")
 
 func (f Filter) Parse(now time.Time) (s Selection, err error) {
@@ -76,11 +76,11 @@ func (f Filter) Parse(now time.Time) (s Selection, err error) {
 	return s, nil
 }
 
-// runName is the run without the end that a URL may have.
+// runName returns the run without trailing slashes, which a URL may have.
 func (f Filter) runName() string { return strings.TrimRight(f.Run, "/") }
 
-// checkEmpty returns an error for a flag that is given without a value: --after
-// "$SINCE", where that is not set, would mean all times.
+// checkEmpty returns an error for a flag with an empty value: --after "$SINCE" with an
+// unset variable would mean all times.
 func (f Filter) checkEmpty() error {
 	for name, value := range map[string]string{"ref": f.Ref, "run": f.runName(), "signer": f.Signer, "before": f.Before, "after": f.After} {
 		if value == "" && f.IsSet != nil && f.IsSet(name) {
@@ -90,7 +90,7 @@ func (f Filter) checkEmpty() error {
 	return nil
 }
 
-// IsAll reports whether every entry is meant.
+// IsAll reports whether every entry matches.
 func (s Selection) IsAll() bool {
 	return !s.archived && len(s.hashes)+len(s.scopes)+len(s.ref)+len(s.run)+len(s.signer)+len(s.signatures) == 0 && s.after.IsZero() && s.before.IsZero()
 }
@@ -110,7 +110,7 @@ func parseSigner(text string) (string, error) {
 
 var ages = regexp.MustCompile(`^([0-9]{1,6})([mhdw])$`)
 
-// parseTime reads a time, or how long ago it is.
+// parseTime parses a time or an age.
 func parseTime(flag, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -130,8 +130,8 @@ func parseTime(flag, text string, now time.Time) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%s is %q; use a time such as 2026-11-22T18:30:00Z or 2026-11-22, or an age such as 12h or 30d", flag, text)
 }
 
-// matches reports whether an entry is meant. Its scope and its hash are what the
-// walk has looked for.
+// matches reports whether an entry matches, apart from its scope and its hash, which walk
+// has checked.
 func (s Selection) matches(e *entry) bool {
 	switch {
 	case !s.after.IsZero() && e.modified.Before(s.after), !s.before.IsZero() && !e.modified.Before(s.before):
@@ -152,14 +152,13 @@ func (s Selection) matches(e *entry) bool {
 	}
 }
 
-// isRef reports whether a ref is the one that somebody has named, in full or
-// without its beginning.
+// isRef reports whether ref is the named one, in full or without its beginning.
 func isRef(ref, named string) bool {
 	return slices.Contains([]string{named, "refs/heads/" + named, "refs/tags/" + named}, ref)
 }
 
-// isRun does the same for the URL of a run: CIs have the number at its end, as a
-// segment or as a parameter.
+// isRun does the same for the URL of a run. CIs have the number at its end, as a segment
+// or as a parameter.
 func isRun(run, named string) bool {
 	run = strings.TrimRight(run, "/")
 	return run == named || strings.HasSuffix(run, "/"+named) || strings.HasSuffix(run, "="+named)

@@ -18,14 +18,14 @@ type EntryLine struct {
 	Format    string    `json:"format,omitempty"`
 	SHA256    string    `json:"sha256,omitempty"`
 	Signature Signature `json:"signature"`
-	// Proven says that a valid signature covers what follows.
+	// Proven reports whether a valid signature covers the following fields.
 	Proven     bool            `json:"proven"`
 	Code       *int            `json:"code,omitempty"`
 	Provenance *ProvenanceLine `json:"provenance,omitempty"`
 	Body       string          `json:"body,omitempty"` // of inspect --verify
 }
 
-// ProvenanceLine is a [trust.Provenance] without what it does not know.
+// ProvenanceLine is a [trust.Provenance] without its unknown fields.
 type ProvenanceLine struct {
 	Repository string    `json:"repository,omitempty"`
 	Ref        string    `json:"ref,omitempty"`

@@ -1,6 +1,8 @@
-// Package terminal writes for people: lines that stay lines, whatever the values in
-// them hold, and JSON that does nothing to a terminal. Package printable makes the
-// values safe.
+// Package terminal writes for people: lines that stay lines whatever their values contain,
+// JSON that does nothing to a terminal, and sizes, numbers and times as people read them.
+// It is the last place before stdout and stderr. Package printable makes the values safe.
+//
+// It knows nothing of caches, commands or configurations.
 package terminal
 
 import (
@@ -14,7 +16,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-// Printf writes one line: a message, with "; " between its lines where it has several.
+// Printf writes one line. It joins the lines of a message with "; ".
 func Printf(out io.Writer, format string, args ...any) error {
 	_, err := io.WriteString(out, printable.Line(fmt.Sprintf(format, args...))+"\n")
 	return err
@@ -23,7 +25,7 @@ func Printf(out io.Writer, format string, args ...any) error {
 // Lines are lines to be written at once. The zero value has none.
 type Lines struct{ b strings.Builder }
 
-// Printf adds one line. A line end in a value is shown, and ends no line.
+// Printf adds one line. A line end in a value is escaped.
 func (l *Lines) Printf(format string, args ...any) {
 	l.b.WriteString(printable.String(fmt.Sprintf(format, args...)))
 	l.b.WriteByte('\n')
@@ -35,8 +37,8 @@ func (l *Lines) WriteTo(out io.Writer) (int64, error) {
 	return int64(n), err
 }
 
-// JSON writes a value as one line, or with indent in several. What JSON allows in a
-// string and a terminal obeys is escaped.
+// JSON writes a value as one line, or in several lines with indent. It escapes characters
+// that JSON allows in a string but a terminal acts on.
 func JSON(out io.Writer, value any, indent string) error {
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)
@@ -49,8 +51,8 @@ func JSON(out io.Writer, value any, indent string) error {
 	return err
 }
 
-// escapeJSON escapes what is in the strings of a JSON text; outside of them it has
-// nothing to escape but line ends, which stay.
+// escapeJSON escapes the strings of a JSON text. Outside of strings, only line ends would
+// need it, and they stay.
 func escapeJSON(text string) string {
 	var b strings.Builder
 	for _, r := range text {
@@ -67,19 +69,19 @@ func escapeJSON(text string) string {
 	return b.String()
 }
 
-// Writer is the last place before stdout and stderr, for what a caller has forgotten:
-// it escapes as [printable.String] does, but for line ends and tabs. It may be used
-// from several goroutines.
+// Writer is the last place before stdout and stderr, in case a caller forgot to escape. It
+// escapes like [printable.String], except line ends and tabs. It is safe for concurrent
+// use.
 type Writer struct {
 	mu   sync.Mutex
 	out  io.Writer
-	half []byte // of a character whose end is still to come
+	half []byte // the beginning of a split character
 }
 
 // NewWriter returns a Writer to out.
 func NewWriter(out io.Writer) *Writer { return &Writer{out: out} }
 
-// Write writes text. The end of the last character may come with the next call.
+// Write writes text. A character may be split between two calls.
 func (w *Writer) Write(text []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -92,8 +94,8 @@ func (w *Writer) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// halfRune is the number of bytes at the end of text that begin a character and are
-// not all of it.
+// halfRune returns how many bytes at the end of text begin a character but do not complete
+// it.
 func halfRune(text []byte) int {
 	for n := 1; n < utf8.UTFMax && n <= len(text); n++ {
 		if last := text[len(text)-n:]; utf8.RuneStart(last[0]) {
@@ -124,7 +126,8 @@ func escape(text string) string {
 	return b.String()
 }
 
-// isPlain reports whether a text is ASCII and has nothing to escape, as most have.
+// isPlain reports whether text is ASCII without anything to escape, which is the usual
+// case.
 func isPlain(text string) bool {
 	for i := range len(text) {
 		if c := text[i]; c > '~' || c < ' ' && c != '\n' && c != '\t' {
@@ -142,8 +145,8 @@ func (w *Writer) Close() error {
 	return nil
 }
 
-// Raw returns what a [Writer] writes to, for a line of ours that changes; any other
-// writer as it is.
+// Raw returns the writer behind a [Writer], for a line of ours that changes; other writers
+// as they are.
 func Raw(out io.Writer) io.Writer {
 	if w, ok := out.(*Writer); ok {
 		return w.out

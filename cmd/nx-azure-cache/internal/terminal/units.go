@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Size is such as "1.2 MB".
+// Size formats a number of bytes, such as "1.2 MB".
 func Size(bytes int64) string {
 	switch {
 	case bytes >= 1e9:
@@ -18,7 +18,7 @@ func Size(bytes int64) string {
 	}
 }
 
-// Thousands is such as 1,234,567.
+// Thousands formats a number, such as 1,234,567.
 func Thousands(n int) string {
 	text := strconv.Itoa(n)
 	for i := len(text) - 3; i > 0; i -= 3 {
@@ -27,7 +27,7 @@ func Thousands(n int) string {
 	return text
 }
 
-// Count is such as "1 entry" and "1,234 entries".
+// Count formats a number with its noun, such as "1 entry" and "1,234 entries".
 func Count(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
@@ -35,10 +35,10 @@ func Count(n int, one, many string) string {
 	return Thousands(n) + " " + many
 }
 
-// Day is such as 2026-11-22, as the messages of package license have it, too.
+// Day formats a day, such as 2026-11-22, as package license does.
 func Day(t time.Time) string { return t.Format(time.DateOnly) }
 
-// Duration is a duration as people read it.
+// Duration formats a duration, rounded.
 func Duration(d time.Duration) string {
 	if d < 10*time.Millisecond {
 		return d.Round(100 * time.Microsecond).String()

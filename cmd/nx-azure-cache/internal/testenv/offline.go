@@ -3,6 +3,6 @@ package testenv
 // Offline keeps a server that signs in and connects before it has to on this
 // machine.
 var Offline = Env{
-	"HTTPS_PROXY":             "http://127.0.0.1:1", // nobody listens there
+	"HTTPS_PROXY":             "http://127.0.0.1:1", // no one listens there
 	"AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential",
 }
