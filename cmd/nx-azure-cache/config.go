@@ -52,7 +52,7 @@ problem is an error.
     fix           how to fix it; or ""
     message       the whole sentence, safe to show on a terminal`
 
-// configCheckFlags are those of config check.
+// configCheckFlags are the flags of config check.
 type configCheckFlags struct{ json, stdin bool }
 
 func newConfigCheck(std stdio) *cobra.Command {
@@ -71,7 +71,7 @@ func newConfigCheck(std stdio) *cobra.Command {
 	return command
 }
 
-// checkConfig prints what is wrong with a configuration.
+// checkConfig prints the problems of a configuration.
 func checkConfig(std stdio, flags configCheckFlags) error {
 	var proposed json.RawMessage
 	if flags.stdin {
@@ -93,8 +93,8 @@ func checkConfig(std stdio, flags configCheckFlags) error {
 	return err
 }
 
-// readBlock reads a proposed block. What is no JSON becomes a string, which package config
-// reports as a block of the wrong type: the input may be a secret, so it is not repeated.
+// readBlock reads a proposed block. Invalid JSON becomes a string, which package config
+// reports as a block of the wrong type. The input may be a secret, so no error repeats it.
 func readBlock(in io.Reader) (json.RawMessage, error) {
 	const most = 1 << 20 // bytes
 	text, err := io.ReadAll(io.LimitReader(in, most+1))

@@ -83,15 +83,15 @@ Exit codes:
 If there is no binary for this machine, the npm package prints only checks and
 exitCode.`
 
-// exitCode ends the process, when all is said.
+// exitCode is the exit code of a command that has already reported its error.
 type exitCode int
 
 func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-// exitFailed is the exit code of a command that has failed.
+// exitFailed is the exit code of a failed command.
 const exitFailed exitCode = 1
 
-// doctorFlags are those of doctor itself.
+// doctorFlags are the flags of doctor.
 type doctorFlags struct {
 	security, json bool
 	overrides      config.Overrides
@@ -105,8 +105,8 @@ func newDoctor(std stdio) *cobra.Command {
 		Long:  doctorHelp + "\n" + workspaceHelp,
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			// Ctrl-C ends the trying, and what was made is removed; a second one ends
-			// that.
+			// Ctrl-C stops the checks, and doctor still removes its entries. A second
+			// Ctrl-C stops that.
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 			defer stop()
 			context.AfterFunc(ctx, stop)
@@ -119,7 +119,7 @@ func newDoctor(std stdio) *cobra.Command {
 	return command
 }
 
-// runDoctor examines, and prints what it has found.
+// runDoctor examines the workspace and prints the report.
 func runDoctor(ctx context.Context, std stdio, flags *doctorFlags) error {
 	r, err := examine(ctx, std, flags)
 	if err != nil {

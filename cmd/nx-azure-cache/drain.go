@@ -36,14 +36,14 @@ that process, in case it has ended already.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 			defer stop()
-			// A stderr that is full must not hold up who keeps the limit.
+			// A full stderr must not delay the limit.
 			stderr := diode.NewWriter(console{terminal.Raw(std.stderr)}, logLines, 0, nil)
 			ctx, release := drain.UntilOrphaned(ctx, cmp.Or(parent, os.Getppid()))
 			defer release()
 			result := drain.Wait(ctx, folder, most, drain.NewProgress(stderr, terminal.IsTerminal(std.stderr), most.Total))
 			_ = closeWithin(stderr, terminal.Quiet)
 			if errors.Is(context.Cause(ctx), drain.ErrOrphaned) {
-				return nil // it was ended by a signal, and wants to hear nothing
+				return nil // no one reads the result
 			}
 			return terminal.JSON(std.stdout, result, "")
 		},
@@ -52,6 +52,6 @@ that process, in case it has ended already.`,
 	command.Flags().DurationVar(&most.Total, "limit", config.DefaultDrain, "how long to wait at most")
 	command.Flags().DurationVar(&most.Silence, "silence", drain.DefaultSilence, "how long the server may publish nothing")
 	command.Flags().IntVar(&parent, "parent", 0, "the ID of the process that waits for this one (default: its parent)")
-	_ = command.MarkFlagRequired("folder") // it exists
+	_ = command.MarkFlagRequired("folder") // the flag exists
 	return command
 }

@@ -28,7 +28,7 @@ jobs that run on trusted branches, in ` + trust.SigningKeyVariable + `.`,
 	return command
 }
 
-// toStdout is the name of a file that stands for stdout, as for other tools.
+// toStdout is the file name that means stdin or stdout, as in other tools.
 const toStdout = "-"
 
 func newKeysGenerate(std stdio) *cobra.Command {
@@ -60,11 +60,11 @@ public key  %s
 		},
 	}
 	command.Flags().StringVar(&out, "out", "", `file for the private key, or "-"`)
-	_ = command.MarkFlagRequired("out") // it exists
+	_ = command.MarkFlagRequired("out") // the flag exists
 	return command
 }
 
-// writeKey writes a private key for nobody but this user.
+// writeKey writes a private key that only this user can read.
 func writeKey(std stdio, path string, key trust.PrivateKey) error {
 	if path == toStdout {
 		_, err := std.stdout.Write(key.PEM())
@@ -102,7 +102,7 @@ func keyToShow(std stdio, args []string) (trust.PublicKey, error) {
 		key, ok, err := trust.SigningKey(std.getenv)
 		if err == nil && !ok {
 			if document, err := config.ReadDocument(std.getenv); err == nil {
-				warnOfClaims(std, config.NewClaims(document.Claims)) // which may say why
+				warnOfClaims(std, config.NewClaims(document.Claims)) // a claim may be why the key is missing
 			}
 			err = fmt.Errorf("no key to show: name a file, or set %s", trust.SigningKeyVariable)
 		}
@@ -125,7 +125,7 @@ func keyToShow(std stdio, args []string) (trust.PublicKey, error) {
 	return public, nil
 }
 
-// maxKey is the length of the longest text with a key, in bytes.
+// maxKey is the most bytes that a file with a key may have.
 const maxKey = 16 << 10
 
 func readKey(std stdio, path string) (string, error) {
@@ -135,7 +135,7 @@ func readKey(std stdio, path string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		defer f.Close() // opened for reading: nothing is lost
+		defer f.Close() // reading only: nothing is lost
 		in = f
 	}
 	text, err := io.ReadAll(io.LimitReader(in, maxKey))

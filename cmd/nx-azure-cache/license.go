@@ -31,7 +31,7 @@ that ends last is used. Nothing is sent over the network.`,
 	return command
 }
 
-// statusFlags are those of license status.
+// statusFlags are the flags of license status.
 type statusFlags struct{ json, stdin bool }
 
 func newLicenseStatus(std stdio) *cobra.Command {
@@ -64,7 +64,7 @@ now, and 1 otherwise.
 	return command
 }
 
-// showLicenses prints what is known of the licenses of a workspace.
+// showLicenses prints the status of the licenses of a workspace.
 func showLicenses(std stdio, flags statusFlags, now time.Time) error {
 	document, err := config.ReadDocument(std.getenv)
 	if err != nil {
@@ -96,7 +96,7 @@ func showLicenses(std stdio, flags statusFlags, now time.Time) error {
 	return err
 }
 
-// tokensOf are the licenses that are to be looked at.
+// tokensOf returns the licenses to check.
 func tokensOf(std stdio, flags statusFlags, workspaceRoot string, claims config.Claims) ([]license.Token, error) {
 	if !flags.stdin {
 		return license.Find(claims.Over(std.getenv), workspaceRoot), nil
@@ -119,7 +119,7 @@ func readLicenses(std stdio) (string, error) {
 	return string(text), err
 }
 
-// licenseStatus is what license status prints, see its help.
+// licenseStatus is the JSON of license status.
 type licenseStatus struct {
 	Status   license.Status `json:"status"`
 	Reason   string         `json:"reason,omitempty"`
@@ -129,7 +129,7 @@ type licenseStatus struct {
 	Licenses []licenseLine  `json:"licenses"`
 }
 
-// licenseLine is a license that was found.
+// licenseLine is the JSON of one license.
 type licenseLine struct {
 	Source           string         `json:"source"`
 	Status           license.Status `json:"status"`
@@ -148,7 +148,7 @@ func licenseStatusOf(choice license.Choice, now time.Time) licenseStatus {
 	s.Warning, _ = choice.ExpiresSoon(now)
 	for _, l := range choice.All {
 		if l.Status == license.Absent {
-			continue // it stands for none, and is alone
+			continue // no license was found
 		}
 		s.Licenses = append(s.Licenses, licenseLine{
 			Source: l.Source, Status: l.Status, Reason: l.Reason,
@@ -159,7 +159,7 @@ func licenseStatusOf(choice license.Choice, now time.Time) licenseStatus {
 	return s
 }
 
-// print writes it for people: a block for each license.
+// print prints a block of rows for each license.
 func (s licenseStatus) print(out io.Writer, now time.Time) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for i, l := range s.Licenses {
@@ -168,7 +168,7 @@ func (s licenseStatus) print(out io.Writer, now time.Time) error {
 			status += ", used"
 		}
 		rows := [][2]string{{l.Source, status}}
-		if l.KeyID != "" { // somebody vouches for it
+		if l.KeyID != "" { // an issuer signed it
 			rows = append(rows, [2]string{"  organization", l.Organization}, [2]string{"  issuer", l.Issuer}, [2]string{"  id", l.ID},
 				[2]string{"  from", terminal.Day(l.NotBefore)}, [2]string{"  until", fmt.Sprintf("%s (%s)", terminal.Day(l.ExpiresAt), license.Relative(l.ExpiresAt, now))})
 		}
@@ -186,7 +186,7 @@ func (s licenseStatus) print(out io.Writer, now time.Time) error {
 	return table.Flush()
 }
 
-// conclusion is the last line. What is asked about on stdin is not in use.
+// conclusion returns the last line. Licenses from stdin are not in use.
 func (s licenseStatus) conclusion(asked bool) string {
 	switch {
 	case s.Status == license.Absent:

@@ -48,7 +48,7 @@ The generator activate of the npm package does the same.`,
 	return command
 }
 
-// activation is a license that is good enough to be put into a file.
+// activation is a license that may be added to a file.
 type activation struct {
 	file    string
 	license license.License
@@ -56,7 +56,7 @@ type activation struct {
 	dropped []license.License
 }
 
-// newActivation checks a license. The error says why it is not taken.
+// newActivation checks a license. The error says why it is rejected.
 func newActivation(std stdio, text string, now time.Time) (activation, error) {
 	document, err := config.ReadDocument(std.getenv)
 	switch {
@@ -95,8 +95,8 @@ func newActivation(std stdio, text string, now time.Time) (activation, error) {
 	return a, nil
 }
 
-// mayCount reports whether a license counts now, later, with another Nx, or with
-// another release, which trusts other issuers.
+// mayCount reports whether a license may be valid now, later, with another version of Nx,
+// or with another release, which trusts other issuers.
 func mayCount(l license.License) bool {
 	switch l.Status {
 	case license.Valid, license.NotYetValid, license.UnknownIssuer:
@@ -107,7 +107,7 @@ func mayCount(l license.License) bool {
 }
 
 // print writes the content of the file to stdout, and the rest to stderr. A pipe gets
-// every byte of the file, comments included: it becomes the file.
+// every byte, comments included, because its output becomes the file.
 func (a activation) print(std stdio) error {
 	out := io.Writer(std.stdout)
 	if !terminal.IsTerminal(out) {
@@ -117,7 +117,7 @@ func (a activation) print(std stdio) error {
 	return errors.Join(err, a.report(std.stderr))
 }
 
-// write writes the file, all of it or nothing.
+// write replaces the file in one step.
 func (a activation) write(std stdio) error {
 	if err := os.MkdirAll(filepath.Dir(a.file), 0o777); err != nil {
 		return err
@@ -127,7 +127,7 @@ func (a activation) write(std stdio) error {
 		return err
 	}
 	_, err = io.Copy(temporary, bytes.NewReader(a.content))
-	// All who may use the workspace may: an image may build as another user.
+	// All users of the workspace may read it: an image may build as another user.
 	err = errors.Join(err, temporary.Chmod(a.mode()), temporary.Close())
 	if err == nil {
 		err = os.Rename(temporary.Name(), a.file)
@@ -138,7 +138,7 @@ func (a activation) write(std stdio) error {
 	return a.report(std.stdout)
 }
 
-// mode is that of the file as it is, else that of other files.
+// mode returns the permissions of the existing file, or the usual ones.
 func (a activation) mode() fs.FileMode {
 	if info, err := os.Stat(a.file); err == nil {
 		return info.Mode().Perm()
@@ -146,7 +146,7 @@ func (a activation) mode() fs.FileMode {
 	return 0o644
 }
 
-// report says what was activated, and what was removed.
+// report prints what was activated and what was removed.
 func (a activation) report(out io.Writer) error {
 	var lines terminal.Lines
 	for _, l := range a.dropped {

@@ -13,15 +13,15 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
 
-// The variables of the log. It is for looking into trouble: what users should
-// know travels over the protocol.
+// The variables of the log, which is for debugging. What users should know goes over the
+// protocol.
 const (
 	logVariable     = "NX_AZURE_CACHE_LOG"      // debug, info or warn (default)
 	logFileVariable = "NX_AZURE_CACHE_LOG_FILE" // appended to; default stderr
 )
 
-// newLogger returns the process's logger and what closes it. A setting that
-// cannot be followed is a warning, never an error: a log must not cost a cache.
+// newLogger returns the logger and a function that closes it. An invalid setting is only a
+// warning, because a log must not disable the cache.
 func newLogger(std stdio) (zerolog.Logger, func() error, []string) {
 	var warnings []string
 	level := zerolog.WarnLevel
@@ -41,7 +41,7 @@ func newLogger(std stdio) (zerolog.Logger, func() error, []string) {
 	return zerolog.New(out).Level(level).With().Timestamp().Int("pid", os.Getpid()).Logger(), closeLog, warnings
 }
 
-// openLog returns where the log goes. With an error that is stderr.
+// openLog returns where the log goes. If there is an error, that is stderr.
 func openLog(std stdio) (out io.Writer, closeLog func() error, err error) {
 	if path := strings.TrimSpace(std.getenv(logFileVariable)); path != "" {
 		var file *os.File
@@ -49,19 +49,19 @@ func openLog(std stdio) (out io.Writer, closeLog func() error, err error) {
 			return file, file.Close, nil
 		}
 	}
-	// A parent that is ending reads no more, and a full pipe must not hold up the
-	// results that are still being stored.
+	// A parent that is ending no longer reads, and a full pipe must not delay results that
+	// are still being stored.
 	patient := diode.NewWriter(console{zerolog.ConsoleWriter{Out: std.stderr, NoColor: true, TimeFormat: time.TimeOnly}}, logLines, 0, nil)
 	return patient, func() error { return closeWithin(patient, time.Second) }, err
 }
 
-// logLines is how many lines wait for stderr before the oldest are dropped.
+// logLines is how many lines wait for stderr before the oldest ones are dropped.
 const logLines = 10_000
 
-// console hides the Close of a console, which would close stderr.
+// console hides the Close method of a console, which would close stderr.
 type console struct{ io.Writer }
 
-// closeWithin lets a writer write what it still has.
+// closeWithin closes a writer, but does not wait longer than limit.
 func closeWithin(w io.Closer, limit time.Duration) error {
 	closed := make(chan error, 1)
 	go func() { closed <- w.Close() }()

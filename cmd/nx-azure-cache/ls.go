@@ -63,7 +63,7 @@ func newLs(std stdio) *cobra.Command {
 	return command
 }
 
-// interruptible runs a command of people until Ctrl-C.
+// interruptible runs a command until it is done or Ctrl-C is pressed.
 func interruptible(cmd *cobra.Command, run func(context.Context) error) error {
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 	defer stop()

@@ -1,6 +1,9 @@
-// Command nx-azure-cache is the remote cache for Nx on Azure Blob Storage. Nx
-// runs it through the npm package of the same name; see package rpc for how
-// the two talk.
+// Command nx-azure-cache is the remote cache for Nx on Azure Blob Storage. Nx runs it
+// through the npm package of the same name; package rpc specifies how they communicate.
+//
+// This package is a thin command line: each file parses the flags of a command, calls a
+// package below internal, and returns an exit code. It also connects those packages with
+// package rpc, whose types they do not know.
 package main
 
 import (
@@ -17,16 +20,16 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
-// version is set by the build (scripts/build.js) to that of the npm package.
+// version is the version of the npm package; scripts/build.js sets it.
 var version = "0.0.0-dev"
 
-// stdio is what a command sees of the process it runs in.
+// stdio is what a command uses of its process.
 type stdio struct {
 	stdin  io.ReadCloser
 	stdout io.WriteCloser
 	stderr io.Writer
 	getenv func(string) string
-	ignore func(...os.Signal) // the signals from now on
+	ignore func(...os.Signal) // ignores signals from now on
 }
 
 func main() {
@@ -40,8 +43,8 @@ func main() {
 	}
 }
 
-// exitCodeOf is the exit code of a command that has ended with an error, which it
-// reports unless the command has done so.
+// exitCodeOf returns the exit code for the error of a command. It reports the error unless
+// the command has already done so.
 func exitCodeOf(err error, stderr io.Writer) exitCode {
 	if code, ok := errors.AsType[exitCode](err); ok || err == nil {
 		return code
@@ -50,8 +53,8 @@ func exitCodeOf(err error, stderr io.Writer) exitCode {
 	return exitFailed
 }
 
-// run is the command line. All that commands write for people is made safe for a
-// terminal here, whatever they forget; stdout of serve is for the npm package.
+// run runs a command line. It makes all output for people safe for a terminal, in case a
+// command forgot to. The stdout of serve is for the npm package and stays as it is.
 func run(ctx context.Context, args []string, std stdio) error {
 	raw := std
 	std.stdout, std.stderr = terminal.NewWriter(std.stdout), terminal.NewWriter(std.stderr)
@@ -67,7 +70,7 @@ Nx starts this program once the npm package is installed
 		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		// cobra's completion command would be one more thing to explain.
+		// no completion command, which would need explaining
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	root.AddCommand(newServe(raw), newDrain(std), newDoctor(std), newLs(std), newInspect(std), newEvict(std), newConfig(std), newKeys(std), newLicense(std), newVersion(std))

@@ -16,8 +16,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// openSession finds out whether a run has a cache, and makes it. Whatever is missing
-// or wrong is the session's reason; it sends nothing over the network.
+// openSession finds out whether a run has a cache, and opens it. If something is missing
+// or invalid, that is the reason of the session. It sends nothing over the network.
 func openSession(params rpc.InitializeParams, getenv func(string) string, now time.Time) rpc.Session {
 	claims, given := config.NewClaims(fromWire(params.Claims)), getenv
 	getenv = claims.Over(getenv)
@@ -26,7 +26,7 @@ func openSession(params rpc.InitializeParams, getenv func(string) string, now ti
 	warnings = append(ignored, append(warnings, settings.SetClaims(claims, given)...)...)
 	session := rpc.Session{Mode: settings.Mode, Warnings: warnings}
 	if settings.Mode == cache.NoCache {
-		session.Warnings = nil // they are about a cache in use
+		session.Warnings = nil // they only matter to a cache in use
 		session.Reason = "the mode is no-cache"
 		return session
 	}
@@ -47,8 +47,8 @@ func openSession(params rpc.InitializeParams, getenv func(string) string, now ti
 	return session
 }
 
-// checkLicense notes in the session what is known of the license. The error
-// says why it is not enough.
+// checkLicense records the license in the session. The error says why there is no valid
+// license.
 func checkLicense(session *rpc.Session, params rpc.InitializeParams, getenv func(string) string, now time.Time) (license.Choice, error) {
 	choice, err := config.ChooseLicense(license.Find(getenv, params.WorkspaceRoot), params.NxVersion, now)
 	if err != nil {
@@ -64,15 +64,15 @@ func checkLicense(session *rpc.Session, params rpc.InitializeParams, getenv func
 	return choice, nil
 }
 
-// insecureVariable is Nx's: it allows directories that other users may change.
+// insecureVariable is Nx's variable. It allows directories that other users can change.
 const insecureVariable = "NX_ALLOW_INSECURE_DIRECTORIES"
 
 func directoryRule(params rpc.InitializeParams, getenv func(string) string) scratch.Rule {
 	return scratch.Rule{Workspace: params.WorkspaceRoot, AllowInsecure: getenv(insecureVariable) == "true"}
 }
 
-// openCache stacks what stands between a request and Azure: the one visible
-// place where that is decided.
+// openCache stacks the layers between a request and Azure. No other place decides their
+// order.
 func openCache(session *rpc.Session, s config.Settings, r config.RunPolicy, directories scratch.Rule) error {
 	containers, err := s.OpenContainers(append(r.Reads(), r.Scope))
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/entries"
 )
 
-// selectionHelp explains them.
+// selectionHelp explains these flags.
 const selectionHelp = `
 Scopes are trusted, local, shared, pr-NUMBER and branch-NAME. In NAME, each byte
 except letters, digits, "." and "-" is "_" and two hexadecimal digits: feature/login
@@ -26,7 +26,7 @@ clock of the storage, and not the time that the entry claims. A time is
 --archived matches entries that a lifecycle rule has moved to the archive tier. They
 count as misses, and while they are there their results cannot be stored again.`
 
-// addSelectionFlags adds the flags that say which entries are meant.
+// addSelectionFlags adds the flags of a filter.
 func addSelectionFlags(command *cobra.Command, f *entries.Filter) {
 	flags := command.Flags()
 	flags.StringArrayVar(&f.Hashes, "hash", nil, "of this task hash; may be given several times")

@@ -27,13 +27,12 @@ NX_AZURE_CACHE_LOG_FILE=PATH appends the log to a file.`,
 	}
 }
 
-// memoryLimit is what the Go runtime may take before it collects garbage more
-// often, in bytes. It keeps a server below 96 MiB, with the binary itself and
-// what the system adds.
+// memoryLimit is how many bytes the Go runtime may use before it collects garbage more
+// often. It keeps a server below 96 MiB, including the binary and what the system adds.
 const memoryLimit = 68 << 20
 
-// tuneMemory collects garbage when it is needed: a server starts small, and would
-// do it a dozen times while the first batch of results is restored.
+// tuneMemory delays garbage collection. A server starts small, and would collect a dozen
+// times while it restores the first results.
 func tuneMemory(getenv func(string) string) {
 	if getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
@@ -45,10 +44,9 @@ func tuneMemory(getenv func(string) string) {
 
 func serve(ctx context.Context, std stdio) error {
 	tuneMemory(std.getenv)
-	// Ctrl-C reaches the whole process group, the end of a terminal all that run
-	// on it; the parent decides what they mean by closing stdin. A parent that is
-	// gone has closed it, too: then a write to stdout is an error like others, not
-	// the end before results are stored.
+	// Ctrl-C reaches the whole process group, and the end of a terminal reaches all its
+	// processes. The parent decides what they mean by closing stdin. If the parent is
+	// gone, a write to stdout must be an ordinary error, so that results are still stored.
 	std.ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
 	log, closeLog, warnings := newLogger(std)
 	ctx = log.WithContext(ctx)

@@ -12,8 +12,8 @@ func newVersion(std stdio) *cobra.Command {
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			// As --version says it, which cobra words. A template of our own
-			// would link text/template: 3 MB.
+			// The same line as --version, which cobra formats. A template of our own would
+			// link text/template: 3 MB.
 			_, err := fmt.Fprintln(std.stdout, "nx-azure-cache version", version)
 			return err
 		},

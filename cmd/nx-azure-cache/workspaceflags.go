@@ -12,14 +12,14 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
-// workspaceHelp ends the help of a command that has these flags.
+// workspaceHelp explains these flags, at the end of the help of a command.
 const workspaceHelp = `
 The container is the one in nx.json: run this with npx in the workspace. Elsewhere,
 name it with --container, and the account with --account-name or --endpoint unless
 ` + config.ConnectionVariable + ` is set. The credential is that variable or
 the sign-in of this machine (az login). No license is needed.`
 
-// addWorkspaceFlags adds the flags that take the place of nx.json.
+// addWorkspaceFlags adds the flags that override nx.json.
 func addWorkspaceFlags(command *cobra.Command, o *config.Overrides) {
 	flags := command.Flags()
 	flags.StringVar(&o.Container, config.ContainerFlag, "", "the container of all scopes, instead of those in nx.json")
@@ -29,8 +29,8 @@ func addWorkspaceFlags(command *cobra.Command, o *config.Overrides) {
 	o.IsSet = flags.Changed
 }
 
-// readWorkspace finds out where a command works, and warns of what is ignored. It sends
-// nothing over the network.
+// readWorkspace reads the workspace of a command, and warns about what is ignored. It
+// sends nothing over the network.
 func readWorkspace(std stdio, o *config.Overrides) (config.Workspace, error) {
 	found := config.Load(std.getenv, o)
 	if found.Problem != nil {
@@ -42,7 +42,7 @@ func readWorkspace(std stdio, o *config.Overrides) (config.Workspace, error) {
 	return found, nil
 }
 
-// openInventory opens what a command is about.
+// openInventory opens the entries that a command works on.
 func openInventory(std stdio, o *config.Overrides) (*entries.Inventory, error) {
 	where, err := readWorkspace(std, o)
 	if err != nil {
@@ -51,7 +51,7 @@ func openInventory(std stdio, o *config.Overrides) (*entries.Inventory, error) {
 	return entries.Open(where.Settings)
 }
 
-// warnOfClaims says which claims are ignored, for a command that needs no settings.
+// warnOfClaims warns about ignored claims, for a command that needs no settings.
 func warnOfClaims(std stdio, c config.Claims) {
 	for _, line := range c.Warnings(cache.ReadWrite, nil) {
 		_ = terminal.Printf(std.stderr, "nx-azure-cache: %s", line)

@@ -88,8 +88,8 @@ func readIssuers(path string) (license.KeySet, error) {
 	return keys, nil
 }
 
-// show prints the verdict and then whatever the token says, verified or not:
-// who inspects a license mostly wants to know why it does not work.
+// show prints the verdict and then what the token says, verified or not: people who
+// inspect a license mostly want to know why it does not work.
 func show(w io.Writer, text string, found license.License, now time.Time) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "status\t%s\n", found.Status)
@@ -102,7 +102,7 @@ func show(w io.Writer, text string, found license.License, now time.Time) error 
 	claims := jwt.MapClaims{}
 	token, _, err := jwt.NewParser(jwt.WithJSONNumber()).ParseUnverified(text, claims)
 	if errors.Is(err, jwt.ErrTokenMalformed) {
-		return table.Flush() // the reason has said it
+		return table.Flush() // the reason says it
 	}
 	if found.KeyID == "" {
 		fmt.Fprintln(table, "verified\tno: anyone could have written the following")
@@ -127,8 +127,8 @@ func day(claims jwt.MapClaims, name string) string {
 	return time.Unix(seconds, 0).UTC().Format(" (2006-01-02 15:04:05 UTC)")
 }
 
-// shown is a claim that is safe on a terminal. The claims of a license that is not
-// verified may hold anything.
+// shown returns a claim that is safe on a terminal. The claims of an unverified license
+// may contain anything.
 func shown(v any) string {
 	text, ok := v.(string)
 	if !ok {

@@ -14,7 +14,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
-// order is what the flags of issue say about a license.
+// order is what the flags of issue ask for.
 type order struct {
 	key        string // file
 	org        string
@@ -94,7 +94,7 @@ func issue(o order, now time.Time, stdout, stderr io.Writer) error {
 	return err
 }
 
-// claims returns what the flags ask for, or all that is wrong with them.
+// claims returns the claims that the flags ask for, or all problems of the flags.
 func (o order) claims(now time.Time) (claims, error) {
 	start, startErr := date("not-before", o.notBefore, now)
 	end, endErr := o.end(start)
@@ -133,8 +133,8 @@ func (o order) end(start time.Time) (time.Time, error) {
 		return start.AddDate(0, 0, o.days), nil
 	}
 	day, err := date("expires", o.expires, time.Time{})
-	// The last second of the day rather than the first of the next: messages
-	// then show the day that was asked for.
+	// The last second of the day rather than the first of the next, so that messages show
+	// the requested day.
 	return day.AddDate(0, 0, 1).Add(-time.Second), err
 }
 
@@ -160,8 +160,8 @@ func sign(license claims, key privateKey) (string, error) {
 	return token.SignedString(signer)
 }
 
-// proofread reads the license as its user's machine will. It warns of one that
-// does not work today, and refuses one that never will.
+// proofread reads the license as its user's machine will. It warns about a license that
+// does not work today, and rejects one that never will.
 func proofread(text string, key privateKey, now time.Time, stderr io.Writer) error {
 	keys, err := key.keySet()
 	if err != nil {

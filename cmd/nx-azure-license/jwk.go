@@ -12,14 +12,14 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
-// privateKey is an issuer's key pair, a JWK as RFC 8037, appendix A.1, writes
-// it, with the additional member iss.
+// privateKey is an issuer's key pair as a JWK (RFC 8037, appendix A.1), with the
+// additional member iss.
 type privateKey struct {
 	publicKey
 	Private string `json:"d"`
 }
 
-// publicKey is the half that goes into a build.
+// publicKey is the half that a build contains.
 type publicKey struct {
 	Type   string `json:"kty"`
 	Curve  string `json:"crv"`
@@ -62,13 +62,13 @@ func readKey(path string) (privateKey, error) {
 	return key, nil
 }
 
-// jwks returns the public half as the set that a build is made with.
+// jwks returns the public half as the key set for a build.
 func (k publicKey) jwks() ([]byte, error) {
 	return indent(map[string][]publicKey{"keys": {k}})
 }
 
-// keySet returns the set that accepts what the key signs, or what is wrong with
-// the public half: package license knows, so nothing here checks it again.
+// keySet returns a key set with the public half, or what is wrong with it. Package license
+// checks it.
 func (k publicKey) keySet() (license.KeySet, error) {
 	data, err := k.jwks()
 	if err != nil {
@@ -77,7 +77,7 @@ func (k publicKey) keySet() (license.KeySet, error) {
 	return license.ParseKeySet(data)
 }
 
-// signer returns the private half, once it is sure to belong to the public one.
+// signer returns the private half, after checking that it belongs to the public one.
 func (k privateKey) signer() (ed25519.PrivateKey, error) {
 	seed, err := encoding.DecodeString(k.Private)
 	if err != nil || len(seed) != ed25519.SeedSize {
@@ -90,7 +90,7 @@ func (k privateKey) signer() (ed25519.PrivateKey, error) {
 	return private, nil
 }
 
-// indent returns v as JSON for a file: on several lines, without \u003c for <.
+// indent returns v as JSON for a file: on several lines, and without \u003c for <.
 func indent(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

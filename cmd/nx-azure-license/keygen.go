@@ -44,8 +44,8 @@ release is built with. To rotate a key, put the keys of two such files into one.
 	return cmd
 }
 
-// writeKey creates the file at path. A file that is there already may be the
-// only copy of a key, so it is left alone.
+// writeKey creates the file at path. An existing file may be the only copy of a key, so it
+// is never overwritten.
 func writeKey(path string, key privateKey) error {
 	data, err := indent(key)
 	if err != nil {

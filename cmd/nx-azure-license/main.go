@@ -1,8 +1,8 @@
-// Nx-azure-license makes the keys and the licenses of nx-azure-cache. It is the
+// Command nx-azure-license makes the keys and the licenses of nx-azure-cache. It is the
 // tool of an issuer and is never shipped to users.
 //
-// Package license specifies the formats. What a command is asked for, and
-// nothing else, goes to stdout; warnings and errors go to stderr.
+// Package license specifies the formats. Only the requested output goes to stdout;
+// warnings and errors go to stderr.
 package main
 
 import (
