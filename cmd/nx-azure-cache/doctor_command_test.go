@@ -37,7 +37,7 @@ func TestDoctorHelp(t *testing.T) {
 	}
 }
 
-// Wrong settings are told, and nothing is tried.
+// Invalid settings are reported, and nothing is tried.
 func TestDoctorWrongSettings(t *testing.T) {
 	stdout, stderr, err := runWith(t, testenv.WorkspaceEnv(t, testenv.PullRun, `{"container": "No"}`, "UseDevelopmentStorage=true"), "doctor", "--security", "--json")
 	if stdout != "" || !strings.Contains(stderr, "azure.container") || err != exitCode(doctor.ExitUntried) {

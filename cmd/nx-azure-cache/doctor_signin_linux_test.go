@@ -112,7 +112,7 @@ func TestDoctorSignsIn(t *testing.T) {
 	}
 }
 
-// What Entra ID says is told, with what mends it, and nothing is tried after it.
+// doctor reports the error of Entra ID with its fix, and tries nothing after it.
 func TestDoctorTellsWhatEntraSays(t *testing.T) {
 	e := startEntra(t)
 	e.authority.Refuse("AADSTS7000222: The provided client secret keys are expired.")
@@ -132,7 +132,7 @@ func TestDoctorTellsWhatEntraSays(t *testing.T) {
 	}
 }
 
-// A container that everybody may read is one of a cache that nobody signs in for.
+// Anonymous runs can use a public container as a read-only cache.
 func TestDoctorOfAPublicContainer(t *testing.T) {
 	e := startEntra(t)
 	e.service.Allow(azuretest.Caller{}, azuretest.Rights{Read: true})
@@ -148,8 +148,7 @@ func TestDoctorOfAPublicContainer(t *testing.T) {
 	closed.must(t, "sign-in", "sign-in", "failed", "not signed in")
 }
 
-// A second way in that works hides that the first has failed: somebody has set it
-// up.
+// A credential that works hides that an earlier one failed, though it is configured.
 func TestDoctorTellsOfTheSourceThatFailed(t *testing.T) {
 	e := startEntra(t)
 	first := true

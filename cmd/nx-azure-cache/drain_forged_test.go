@@ -84,8 +84,7 @@ func checkUnknown(t *testing.T, folder, reason string) {
 	}
 }
 
-// A state that no server of this user has written is not believed, and nobody is
-// ended.
+// A state that no server of this user wrote is rejected, and no process is ended.
 func TestDrainOfAForgedState(t *testing.T) {
 	bystander := startBystander(t, os.Geteuid()).Process.Pid
 	own := fmt.Sprintf("%d-abcdefgh", os.Getpid()) // alive, and never ended: this process
@@ -96,8 +95,8 @@ func TestDrainOfAForgedState(t *testing.T) {
 		"of an ID that overflows": stateOf("18446744073709551617", 1),
 		"of a fraction":           stateOf("1.5", 1),
 		"that waits for less":     stateOf(os.Getpid(), -1),
-		"with many troubles":      signed(fmt.Sprintf(`{"processId":%d,"problems":[{},{},{},{},{},{}]}`, os.Getpid())),
-		"with a long trouble":     signed(fmt.Sprintf(`{"processId":%d,"problems":[{"hash":"1","outcome":"failed","reason":"%s"}]}`, os.Getpid(), strings.Repeat("x", 5000))),
+		"with many problems":      signed(fmt.Sprintf(`{"processId":%d,"problems":[{},{},{},{},{},{}]}`, os.Getpid())),
+		"with a long problem":     signed(fmt.Sprintf(`{"processId":%d,"problems":[{"hash":"1","outcome":"failed","reason":"%s"}]}`, os.Getpid(), strings.Repeat("x", 5000))),
 		"with no hash":            signed(fmt.Sprintf(`{"processId":%d,"problems":[{"hash":"../x","outcome":"failed","reason":"x"}]}`, os.Getpid())),
 		"that is large":           stateOf(os.Getpid(), 0) + strings.Repeat(" ", 64<<10),
 		"without its sum":         "00000000 {}",

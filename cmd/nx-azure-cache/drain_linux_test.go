@@ -46,7 +46,7 @@ func TestDrainOnATerminal(t *testing.T) {
 	command.Stderr = theirs
 	shown := make(chan string)
 	go func() {
-		text, _ := io.ReadAll(ours) // ends with an error when nobody has the other end
+		text, _ := io.ReadAll(ours) // ends with an error when the other end is closed
 		shown <- string(text)
 	}()
 	stdout, err := command.Output()

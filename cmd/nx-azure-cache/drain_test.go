@@ -101,7 +101,7 @@ func TestDrainUntilAllIsStored(t *testing.T) {
 	s.checkGone(t, 0)
 }
 
-// What became of the results is told, too.
+// The result also says what became of each task result.
 func TestDrainTellsTroubles(t *testing.T) {
 	s := startStoring(t, nil)
 	s.storage.Behave(http.MethodPut, &testenv.StorageRule{Answer: "403", Code: "AuthorizationFailure", Left: -1})
@@ -144,7 +144,7 @@ func TestDrainOfAServerThatIsGone(t *testing.T) {
 	}
 }
 
-// When the time is over the server is told to end; it gives up, and cleans up.
+// When the time is over, drain asks the server to end, and it cleans up.
 func TestDrainForTooLong(t *testing.T) {
 	s := startStoring(t, nil)
 	got, _ := drainIt(t, s.folder, "300ms")
@@ -216,7 +216,7 @@ func closingCache(t *testing.T) *cache.Cache {
 	return session.Cache
 }
 
-// Whoever cannot wait leaves; the server goes on.
+// People who cannot wait press Ctrl-C; the server goes on.
 func TestDrainThatIsInterrupted(t *testing.T) {
 	for name, signal := range map[string]os.Signal{"by Ctrl-C": syscall.SIGINT, "by SIGTERM": syscall.SIGTERM} {
 		t.Run(name, func(t *testing.T) {
@@ -245,7 +245,7 @@ func TestDrainThatIsInterrupted(t *testing.T) {
 	}
 }
 
-// Where nobody looks at a terminal, one line is enough.
+// Without a terminal, one line is enough.
 func TestDrainTellsOnce(t *testing.T) {
 	s := startStoring(t, nil)
 	_, stderr := drainIt(t, s.folder, "2500ms")

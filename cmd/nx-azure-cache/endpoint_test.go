@@ -18,8 +18,8 @@ const foreignConfig = `{"container": "artifacts", "endpoint": "https://attacker.
 const foreignLine = "the endpoint's host attacker.example does not belong to Azure Storage, and signing in would send it a token for all your storage accounts, " +
 	"so nothing was sent: correct the endpoint, or set the environment variable NX_AZURE_CACHE_TRUSTED_HOSTS=attacker.example if you trust this host"
 
-// An endpoint is the word of a pull request, or of what somebody has pasted: no command
-// sends a token there, or anything else.
+// An endpoint may come from a pull request, or be pasted by mistake: no command sends a
+// token or anything else there.
 func TestForeignEndpointOfCommands(t *testing.T) {
 	proxy := faults.NewProxy()
 	proxy.Start()

@@ -186,7 +186,7 @@ func TestContainersOfScopes(t *testing.T) {
 		"containers": map[string]string{"trusted": trustedContainer},
 	}})
 	s.put(stored{scope: "trusted", hash: "1", container: trustedContainer})
-	s.put(stored{scope: "trusted", hash: "1"}) // planted where nobody looks for it
+	s.put(stored{scope: "trusted", hash: "1"}) // planted in the wrong container
 	s.put(stored{scope: "pr-1", hash: "1"})
 	for _, args := range [][]string{{"ls"}, {"inspect", "1"}, {"inspect", "1", "--scope", "trusted", "--scope", "pr-1"}} {
 		if got := s.lines(args...); len(got) != 3 {

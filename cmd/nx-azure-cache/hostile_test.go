@@ -60,7 +60,7 @@ func checkJSON(t *testing.T, text string) {
 	walk(value)
 }
 
-// hostileConfigs are blocks in which one string or key is what nobody would write.
+// hostileConfigs are blocks with one hostile string or key.
 func hostileConfigs(t *testing.T) map[string]string {
 	t.Helper()
 	var golden map[string]any

@@ -16,7 +16,7 @@ with NX_VERBOSE_LOGGING=true, and nx-azure-cache ls lists the hashes that are st
 
 For each entry it shows the properties of the blob (size, time, ETag), its metadata
 (format, SHA-256), the state of its signature, and its provenance. Only a valid
-signature proves a provenance. Otherwise it is a claim of whoever wrote the entry.
+signature proves a provenance. Otherwise it is only a claim of its writer.
 
 --verify reads each body and compares it with the length and the SHA-256 in its
 metadata, which a valid signature covers.

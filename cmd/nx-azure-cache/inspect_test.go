@@ -98,7 +98,7 @@ func TestInspectVerify(t *testing.T) {
 	s := newTestInventory(t)
 	s.put(stored{scope: "trusted", hash: "1", key: "good"})
 	there, _ := s.service.Blob(shelfContainer, "team/v1/trusted/1")
-	// As somebody with access to the storage could: the metadata stay.
+	// An attacker with access to the storage could do this: the metadata stay.
 	there.Body = []byte("2")
 	s.putBlob(shelfContainer, "team/v1/trusted/1", there)
 	if got := s.lines("inspect", "1")[0]; got.Signature.State != entries.SignatureValid || got.Body != "" {

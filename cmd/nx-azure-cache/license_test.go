@@ -33,7 +33,7 @@ func licensed(t *testing.T, file string) (root string, environment testenv.Env) 
 	return root, testenv.Env{config.WorkspaceVariable: string(document)}
 }
 
-// runOn runs a command line with a text on stdin.
+// runOn runs a command line with input on stdin.
 func runOn(t *testing.T, stdin string, environment testenv.Env, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	var out, errOut output
@@ -110,7 +110,7 @@ func TestLicenseActivate(t *testing.T) {
 		"beside one that is broken":     {file: "license = a.b\n", key: valid, want: "license = " + valid + "\n", says: "removed: the license in .nx/powerpack/license.ini is malformed"},
 		"beside one of a newer release": {file: stranger + "\n", key: valid, want: stranger + "\nlicense = " + valid + "\n", says: "activated: "},
 		"one that has expired":          {file: "license = " + valid, key: expired, want: "license = " + valid, err: "the license in stdin expired on 2025-01-01"},
-		"one of somebody else":          {key: testenv.License(t, "other-issuer.jwt"), err: "is signed with the unknown key"},
+		"one of another issuer":         {key: testenv.License(t, "other-issuer.jwt"), err: "is signed with the unknown key"},
 		"no license":                    {file: "license = " + valid, key: "hello", want: "license = " + valid, err: "is malformed"},
 		"into a file that is no text":   {file: "\xff\xfea\x00", key: valid, want: "\xff\xfea\x00", err: "is UTF-16 text; save it as UTF-8; nothing was changed"},
 	} {

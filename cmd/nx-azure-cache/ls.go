@@ -21,7 +21,7 @@ Signatures are
   valid:KEY      signed with a key in azure.trust.publicKeys, for this entry
   invalid:KEY    a check failed; nx-azure-cache inspect HASH says which
   unchecked:KEY  signed, but azure.trust.publicKeys is not set
-  unsigned       the provenance is only a claim of whoever wrote the entry
+  unsigned       the provenance is only a claim of its writer
 ` + selectionHelp + `
 
 --json prints one object per line: url, scope, hash, size, modified, etag, format,

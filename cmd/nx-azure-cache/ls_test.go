@@ -234,7 +234,7 @@ func TestListsWithoutRights(t *testing.T) {
 			t.Errorf("%q: got %v and %q, want what is missing", args, err, stdout)
 		}
 	}
-	// Whoever names the scope needs no list.
+	// With a scope, no listing is needed.
 	if got := s.lines("inspect", "1", "--scope", "trusted", "--scope", "pr-12"); len(got) != 2 {
 		t.Errorf("got %+v, want both", got)
 	}

@@ -116,7 +116,7 @@ func TestWrongCommandLines(t *testing.T) {
 		"an unknown command":      {"frobnicate"},
 		"an unknown flag":         {"--frobnicate"},
 		"an unknown flag of one":  {"serve", "--frobnicate"},
-		"arguments nobody needs":  {"serve", "frobnicate"},
+		"unexpected arguments":    {"serve", "frobnicate"},
 		"arguments of version":    {"version", "frobnicate"},
 		"a command that was once": {"completion", "frobnicate"},
 	} {
@@ -298,7 +298,7 @@ func TestStorageThatIsNotThere(t *testing.T) {
 	err := s.Call(t.Context(), "retrieve", rpc.RetrieveParams{Hash: "1", CacheDirectory: t.TempDir()}, nil)
 	wire, ok := err.(*jsonrpc2.Error)
 	if !ok {
-		t.Fatalf("retrieve: got %v, want an answer with an error", err)
+		t.Fatalf("retrieve: got %v, want a response with an error", err)
 	}
 	check("retrieve", wire.Code, wire.Message)
 	if got := s.store(t); !got.Queued {

@@ -38,7 +38,7 @@ func TestProcessWhoseParentIsKilled(t *testing.T) {
 	}
 }
 
-// SIGTERM is for whoever wants an end now.
+// SIGTERM means: end now.
 func TestProcessThatIsToldToEndWhileItStores(t *testing.T) {
 	s := startStoring(t, nil)
 	if err := s.Process.Signal(syscall.SIGTERM); err != nil {

@@ -24,7 +24,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// What nobody may read, in no line, log or report, whatever goes wrong. Each has
+// Secrets that must not be in any line, log or report, whatever goes wrong. Each has
 // characters that a URL escapes.
 const (
 	secretOfProxy  = "Pr0xy/Pass+w0rd"
@@ -51,9 +51,9 @@ type corporate struct {
 	env   testenv.Env
 }
 
-// startCorporate starts it. What the storage and Entra ID answer is changed by
-// answer, if that is not nil.
-func startCorporate(t *testing.T, answer http.HandlerFunc) *corporate {
+// startCorporate starts it. respond replaces
+// the responses of the storage and Entra ID, if it is not nil.
+func startCorporate(t *testing.T, respond http.HandlerFunc) *corporate {
 	t.Helper()
 	service := azuretest.New(azuretest.Options{Account: testenv.StorageAccount, Containers: []string{testenv.Container}})
 	var storage http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -63,8 +63,8 @@ func startCorporate(t *testing.T, answer http.HandlerFunc) *corporate {
 		service.ServeHTTP(w, r)
 	})
 	login := http.Handler(azuretest.NewAuthority())
-	if answer != nil {
-		storage, login = answer, answer
+	if respond != nil {
+		storage, login = respond, respond
 	}
 	c := &corporate{proxy: faults.NewProxy()}
 	c.proxy.Start()
@@ -90,11 +90,11 @@ func startCorporate(t *testing.T, answer http.HandlerFunc) *corporate {
 	return c
 }
 
-// troubles are what goes wrong, or nothing; and what doctor says of it.
-var troubles = map[string]struct {
-	says   string
-	answer http.HandlerFunc
-	change func(*corporate)
+// failures are what goes wrong, or nothing, and what doctor reports.
+var failures = map[string]struct {
+	says    string
+	respond http.HandlerFunc
+	change  func(*corporate)
 }{
 	"nothing":                   {says: "The remote cache works here."},
 	"the password of the proxy": {"rejected the user or password in HTTPS_PROXY (407)", nil, func(c *corporate) { c.proxy.Want("anna", "another") }},
@@ -213,12 +213,12 @@ func TestNoSecretIsSaid(t *testing.T) {
 			} else {
 				t.Parallel()
 			}
-			for name, trouble := range troubles {
+			for name, failure := range failures {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
-					c := startCorporate(t, trouble.answer)
-					if trouble.change != nil {
-						trouble.change(c)
+					c := startCorporate(t, failure.respond)
+					if failure.change != nil {
+						failure.change(c)
 					}
 					environment := testenv.LicensedEnv(t, testenv.DevRun, it.config, "")
 					maps.Copy(environment, c.env)
@@ -231,8 +231,8 @@ func TestNoSecretIsSaid(t *testing.T) {
 							}
 						}
 					}
-					if !strings.Contains(said["doctor"], trouble.says) {
-						t.Errorf("got %s, want %q", said["doctor"], trouble.says)
+					if !strings.Contains(said["doctor"], failure.says) {
+						t.Errorf("got %s, want %q", said["doctor"], failure.says)
 					}
 				})
 			}

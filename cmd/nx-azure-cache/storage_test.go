@@ -109,7 +109,7 @@ func TestF11_every_spelling_on_the_wire(t *testing.T) {
 	}
 }
 
-// sorted sorts requests, of which several are sent at once.
+// sorted sorts requests, because several are sent at once.
 func sorted(requests []string) []string {
 	slices.Sort(requests)
 	return requests

@@ -129,8 +129,7 @@ func TestWhatIsSigned(t *testing.T) {
 	}
 }
 
-// With keys, main does not restore what nobody has signed, and says so; without, it
-// does.
+// With keys, main does not restore unsigned entries, and says so. Without keys it does.
 func TestWhatIsNotSigned(t *testing.T) {
 	key := testenv.NewSigningKey(t)
 	const block = `{"container": "artifacts"}`

@@ -75,7 +75,7 @@ func TestWorkspaceWithoutNPM(t *testing.T) {
 	}
 }
 
-// A secret that nobody will use names no account, and one that will be does.
+// A secret that is not used names no account, and one that is used does.
 func TestWorkspaceWithASecret(t *testing.T) {
 	const account = `"container": "results", "accountName": "acme"`
 	for name, test := range map[string]struct {
@@ -125,7 +125,7 @@ func TestWorkspaceMistakes(t *testing.T) {
 		"no document":           {testenv.Env{config.WorkspaceVariable: "x"}, "", config.WorkspaceVariable + " is not what the npm package writes"},
 		"no account":            {testenv.Env{}, "--container results", "--account-name is missing (or --endpoint, or " + config.ConnectionVariable + ")"},
 		"only an account":       {testenv.Env{}, "--account-name acme", `no "azure" block here`},
-		"a block of a text":     {block(`"text"`), "", "must be an object"},
+		"a block of a string":   {block(`"text"`), "", "must be an object"},
 		"a wrong block":         {block(`{"container": "A", "prefix": "/", "accountName": "acme"}`), "", `azure.container in nx.json is "A"`},
 		"a wrong account":       {testenv.Env{}, "--container results --account-name A", `--account-name is "A"`},
 		"an endpoint in clear":  {testenv.Env{}, "--container results --endpoint http://a.b", `--endpoint is "http://a.b"`},

@@ -247,7 +247,7 @@ func TestBadCommandLines(t *testing.T) {
 		{"an end before the start", issue("--not-before", "2027-02-01", "--expires", "2027-01-31"), "--expires 2027-01-31 is before the license starts, on 2027-02-01"},
 		{"an end after the year 9999", issue("--days", "9999999"), "has no usable exp"},
 		{"fewer than no seats", issue("--seats", "-1"), "--seats, --workspaces and --perpetual-nx-major cannot be negative"},
-		{"two mistakes, of which both are told", issue("--org", "", "--days", "0"), "use --expires for one in the past\n--org is empty"},
+		{"two problems, both reported", issue("--org", "", "--days", "0"), "use --expires for one in the past\n--org is empty"},
 		{"nothing to inspect", []string{"inspect"}, "stdin is empty, want a license"},
 		{"an empty argument to inspect", []string{"inspect", " "}, "the argument is empty, want a license"},
 		{"two licenses to inspect", []string{"inspect", "a", "b"}, "accepts at most 1 arg(s), received 2"},
@@ -302,7 +302,7 @@ func TestInspectTellsWhatIsWrong(t *testing.T) {
 }
 
 func TestInspectGivesNoOrdersToTheTerminal(t *testing.T) {
-	key, _ := keygen(t, "\x1b[2Jkid\u009b2J", "nobody")
+	key, _ := keygen(t, "\x1b[2Jkid\u009b2J", "no one")
 	token := mustExecute(t, "", "issue", "--key", key, "--org", "\x1b]0;owned\a\r\nstatus  valid")
 	stdout, _, err := execute(token, "inspect")
 	if err == nil || strings.ContainsAny(stdout, "\x1b\u009b\a\r") || strings.Contains(stdout, "\nstatus  valid") {
@@ -311,7 +311,7 @@ func TestInspectGivesNoOrdersToTheTerminal(t *testing.T) {
 }
 
 // TestReleaseBuild tests what only a linker can do: a release trusts its own
-// issuers and nobody else. It builds this command, which has the same linker
+// issuers and no one else. It builds this command, which has the same linker
 // variable as nx-azure-cache.
 func TestReleaseBuild(t *testing.T) {
 	if testing.Short() {
@@ -345,7 +345,7 @@ func TestReleaseBuild(t *testing.T) {
 // build links the command with issuers, a JWKS in base64.
 func build(t *testing.T, issuers string) (binary string) {
 	t.Helper()
-	binary = filepath.Join(t.TempDir(), "nx-azure-license.exe") // .exe harms nobody
+	binary = filepath.Join(t.TempDir(), "nx-azure-license.exe") // .exe does no harm
 	const variable = "github.com/nx-azure-cache/nx-azure-cache/license.issuers"
 	out, err := exec.Command("go", "build", "-ldflags", "-X "+variable+"="+issuers, "-o", binary, ".").CombinedOutput()
 	if err != nil {

@@ -60,7 +60,7 @@ func Check(getenv func(string) string, proposed json.RawMessage) Checked {
 	return conclude(checkedSettings(s, claims.Over(getenv)), all)
 }
 
-// checkModes checks the modes of all runs, of which [readSettings] checks the one in use.
+// checkModes checks the modes of all runs; [readSettings] checks only the one in use.
 func (p *problems) checkModes(block json.RawMessage) {
 	b := readBlock(block, newProblems())
 	for key, value := range map[string]string{"localMode": b.localMode, "ciMode": b.ciMode} {

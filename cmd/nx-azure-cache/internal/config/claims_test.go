@@ -99,9 +99,9 @@ func TestClaimsExplainFailures(t *testing.T) {
 	if _, err := blobs.Get(t.Context(), "x"); !errors.Is(err, cache.ErrNotFound) || strings.Contains(err.Error(), "AZURE") {
 		t.Errorf("got %v, want it as it is", err)
 	}
-	failing := errors.New("nobody is signed in")
+	failing := errors.New("no credential works")
 	err := explainedBlobs{memory, blobs.(explainedBlobs).hint}.explained(&cache.ConfigError{Err: failing})
-	const want = "nobody is signed in (the account comes from azure.accountName in nx.json; AZURE_CLIENT_ID of .env and NODE_EXTRA_CA_CERTS of .env and https_proxy of .env are ignored: a checkout could set them; if the cache needs them, set them in the environment)"
+	const want = "no credential works (the account comes from azure.accountName in nx.json; AZURE_CLIENT_ID of .env and NODE_EXTRA_CA_CERTS of .env and https_proxy of .env are ignored: a checkout could set them; if the cache needs them, set them in the environment)"
 	if _, isConfig := errors.AsType[*cache.ConfigError](err); err == nil || err.Error() != want || !isConfig {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}

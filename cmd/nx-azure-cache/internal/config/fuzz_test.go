@@ -41,7 +41,7 @@ func FuzzSettings(f *testing.F) {
 }
 
 // problemsOf returns the text of each error that readSettings has joined.
-func problemsOf(err error) (texts []string) {
+func problemsOf(err error) (messages []string) {
 	if err == nil {
 		return nil
 	}
@@ -53,9 +53,9 @@ func problemsOf(err error) (texts []string) {
 		return []string{err.Error()}
 	}
 	for _, err := range joined.Unwrap() {
-		texts = append(texts, err.Error())
+		messages = append(messages, err.Error())
 	}
-	return texts
+	return messages
 }
 
 // checkRight fails unless settings that were taken keep the rules, and are read
@@ -107,7 +107,7 @@ func trustBlock(t TrustSettings) map[string]any {
 	return block
 }
 
-// unknownKeys returns how many keys of a block nobody knows.
+// unknownKeys counts the unknown keys of a block.
 func unknownKeys(t *testing.T, config string) (n int) {
 	t.Helper()
 	var block map[string]any

@@ -56,10 +56,10 @@ func TestSchemaHasAllThereIs(t *testing.T) {
 		"timeouts":   {slices.Collect(maps.Keys(timeouts.Properties)), []string{"connect", "firstByte", "stall", "drain"}},
 		"trust":      {slices.Collect(maps.Keys(trusted.Properties)), trustKeys},
 		"containers": {slices.Collect(maps.Keys(property(trusted, "containers").Properties)), names(trust.Kinds())},
-		"isolation":  {testenv.TextsIn(property(trusted, "isolation").Enum), append(slices.Clone(isolations), "")},
-		"credential": {testenv.TextsIn(property(whole.schema, "credential").Enum), append(slices.Clone(credentials), "")},
-		"cloud":      {testenv.TextsIn(property(whole.schema, "cloud").Enum), append(slices.Clone(signin.CloudNames()), "")},
-		"mode":       {testenv.TextsIn(whole.Definitions["mode"].Enum), append(names(modes), "")},
+		"isolation":  {testenv.StringsIn(property(trusted, "isolation").Enum), append(slices.Clone(isolations), "")},
+		"credential": {testenv.StringsIn(property(whole.schema, "credential").Enum), append(slices.Clone(credentials), "")},
+		"cloud":      {testenv.StringsIn(property(whole.schema, "cloud").Enum), append(slices.Clone(signin.CloudNames()), "")},
+		"mode":       {testenv.StringsIn(whole.Definitions["mode"].Enum), append(names(modes), "")},
 	} {
 		if !slices.Equal(slices.Sorted(slices.Values(test.got)), slices.Sorted(slices.Values(test.want))) {
 			t.Errorf("%s: the schema has %q, this reader %q", what, test.got, test.want)

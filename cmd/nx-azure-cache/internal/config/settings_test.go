@@ -55,7 +55,7 @@ func TestSettings(t *testing.T) {
 			config: `{"container": "artifacts", "accountName": "${ACCOUNT}", "endpoint": "https://10.0.0.4"}`,
 			want:   Settings{Mode: cache.ReadWrite, Container: "artifacts", AccountName: "${ACCOUNT}", Endpoint: "https://10.0.0.4"},
 		},
-		"empty texts, which are not set": {
+		"empty strings, which are unset": {
 			config: `{"container": "artifacts", "accountName": "nxcache", "endpoint": "", "prefix": "", "localMode": "", "ciMode": " "}`,
 			env:    testenv.Env{ConnectionVariable: "", ModeVariable: ""},
 			want:   Settings{Mode: cache.ReadWrite, Container: "artifacts", AccountName: "nxcache"},
@@ -123,7 +123,7 @@ func TestWrongSettings(t *testing.T) {
 		config string
 		ci     bool
 		env    testenv.Env
-		want   []string // mistakes in their order; each has all texts between "|"
+		want   []string // problems in order; each contains all strings between "|"
 	}{
 		"no block":               {"", false, nil, []string{`"azure" in nx.json|missing|container|accountName|nx g @nx/powerpack-azure-cache:init`}},
 		"null for the block":     {"null", false, nil, []string{`"azure" in nx.json|missing`}},
@@ -154,9 +154,9 @@ func TestWrongSettings(t *testing.T) {
 		"an unknown ciMode":          {"{" + good + `, "ciMode": "Read-Write"}`, true, nil, []string{`azure.ciMode in nx.json|"Read-Write"|read-write`}},
 		"an unknown mode in the variable": {"{" + good + "}", false, testenv.Env{ModeVariable: "readonly"},
 			[]string{`NX_POWERPACK_CACHE_MODE|"readonly"|read-write|read-only, read and no-cache`}},
-		"a number for a text":             {`{"container": 1, "accountName": "nxcache"}`, false, nil, []string{"azure.container in nx.json|must be a string"}},
-		"null for a text":                 {`{"container": "artifacts", "accountName": null}`, false, nil, []string{"azure.accountName in nx.json|must be a string"}},
-		"an object for a text":            {"{" + good + `, "prefix": {"a": 1}}`, false, nil, []string{"azure.prefix in nx.json|must be a string"}},
+		"a number for a string":           {`{"container": 1, "accountName": "nxcache"}`, false, nil, []string{"azure.container in nx.json|must be a string"}},
+		"null for a string":               {`{"container": "artifacts", "accountName": null}`, false, nil, []string{"azure.accountName in nx.json|must be a string"}},
+		"an object for a string":          {"{" + good + `, "prefix": {"a": 1}}`, false, nil, []string{"azure.prefix in nx.json|must be a string"}},
 		"a boolean for a mode":            {"{" + good + `, "localMode": true}`, false, nil, []string{"azure.localMode in nx.json|must be a string"}},
 		"a number for a time limit":       {"{" + good + `, "timeouts": {"connect": 5}}`, false, nil, []string{"azure.timeouts.connect in nx.json|must be a string"}},
 		"null for a time limit":           {"{" + good + `, "timeouts": {"stall": null}}`, false, nil, []string{"azure.timeouts.stall in nx.json|must be a string"}},

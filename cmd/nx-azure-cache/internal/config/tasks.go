@@ -24,10 +24,10 @@ func (t TaskFilter) check(wrong *problems) {
 	if t.include != nil && len(t.include) == 0 {
 		wrong.add(InKey("include"), &ruleError{kind: KindInvalid, seen: "[]", fix: "name targets, or remove it", text: "is empty: nothing would be cached; name targets, or remove it"})
 	}
-	for key, texts := range map[string][]string{"include": t.include, "exclude": t.exclude} {
-		for i, text := range texts {
-			if !patterns.MatchString(text) {
-				wrong.add(InKey(key), notAllowed(Shown(text), `has %s at %d; allowed are a target, PROJECT:TARGET and PROJECT:TARGET:CONFIGURATION, in which "*" matches any characters`, i+1))
+	for key, patternsOf := range map[string][]string{"include": t.include, "exclude": t.exclude} {
+		for i, pattern := range patternsOf {
+			if !patterns.MatchString(pattern) {
+				wrong.add(InKey(key), notAllowed(Shown(pattern), `has %s at %d; allowed are a target, PROJECT:TARGET and PROJECT:TARGET:CONFIGURATION, in which "*" matches any characters`, i+1))
 				break
 			}
 		}

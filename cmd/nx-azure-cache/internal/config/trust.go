@@ -99,35 +99,35 @@ func (r trustReader) isolation() string {
 }
 
 // stringList reads an array of strings; nil means unset.
-func (r trustReader) stringList(key string) (texts []string) {
+func (r trustReader) stringList(key string) (list []string) {
 	value := r.block[key]
 	if value == nil {
 		return nil
 	}
-	list, isArray := value.([]any)
-	texts = make([]string, 0, len(list))
-	for _, item := range list {
+	items, isArray := value.([]any)
+	list = make([]string, 0, len(items))
+	for _, item := range items {
 		text, isText := item.(string)
 		isArray = isArray && isText
-		texts = append(texts, strings.TrimSpace(text))
+		list = append(list, strings.TrimSpace(text))
 	}
 	if !isArray {
 		r.problem(key, "%w", wrongType(value, "must be an array of strings"))
 		return nil
 	}
-	return texts
+	return list
 }
 
 // names reads an array of names that must pass a check.
 func (r trustReader) names(key string, check func(string) error) []string {
-	texts := r.stringList(key)
-	for i, text := range texts {
-		if err := check(text); err != nil {
-			r.problem(key, "has %s at %d; %w", Shown(text), i+1, err)
+	list := r.stringList(key)
+	for i, name := range list {
+		if err := check(name); err != nil {
+			r.problem(key, "has %s at %d; %w", Shown(name), i+1, err)
 			return nil
 		}
 	}
-	return texts
+	return list
 }
 
 func (r trustReader) keys(t *TrustSettings) {

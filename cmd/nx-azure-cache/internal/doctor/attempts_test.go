@@ -47,11 +47,11 @@ func TestDoctorUntried(t *testing.T) {
 	}
 }
 
-// triesOfLost is how often a request is sent that gets no answer: three times, and once
+// triesOfLost is how often a request without a response is sent: three times, and once
 // more on a fresh connection where the first was kept.
 const triesOfLost = 4
 
-// Where an answer got lost an entry may be there: it is removed, or told.
+// If a response is lost, the entry may exist: it is removed or reported.
 func TestDoctorLosesAnswers(t *testing.T) {
 	t.Run("of all that is created", func(t *testing.T) {
 		storage, connection := testenv.StartStorage(t)
@@ -105,7 +105,7 @@ func TestDoctorInterrupted(t *testing.T) {
 		ended <- err
 	}()
 	<-held.Reached()
-	// It is there, and the answer never comes.
+	// It exists, and the response never arrives.
 	canary := canaries.FindString(storage.Service.Requests()[0].Path)
 	if err := storage.Service.Put("nx-cache", "team/app/v1/pr-12/"+canary, azuretest.Blob{Body: []byte(canaryBody)}); err != nil {
 		t.Fatal(err)

@@ -86,7 +86,7 @@ func (e examined) table() map[string]string {
 // legend is what table shows.
 const legend = "n enforced, x exposed, a allowed, m missing, u unknown"
 
-// checkLeftovers fails unless what is left in the storage is what was told.
+// checkLeftovers fails unless the report lists exactly what is left in the storage.
 func (e examined) checkLeftovers(t *testing.T, s *testenv.Storage) {
 	t.Helper()
 	var told []string

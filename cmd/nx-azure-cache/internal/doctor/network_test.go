@@ -33,7 +33,7 @@ func TestDoctorOfAStorageThatIsSilent(t *testing.T) {
 	}
 }
 
-// A proxy that is not there, one that wants a password that nobody has, a page of a
+// A proxy that does not exist, one that wants a password that is unset, a page of a
 // hotel: the row says so, and nothing is tried after it.
 func TestDoctorOfTheNetwork(t *testing.T) {
 	service := azuretest.New(azuretest.Options{Account: testenv.StorageAccount, Containers: []string{testenv.Container}})

@@ -15,7 +15,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// An answer may hold what a terminal would do.
+// A response may contain escape sequences of terminals.
 func TestDoctorShowsNoControls(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header()["x-ms-error-code"] = []string{"Odd\u009b31m"}

@@ -99,7 +99,7 @@ func TestDoctorStopsCleaningWhereNobodyAnswers(t *testing.T) {
 	}
 }
 
-// On a slow line the large artifact is given up, removed, and told.
+// On a slow line the large upload is stopped, removed and reported.
 func TestDoctorOnASlowLine(t *testing.T) {
 	storage, connection := testenv.StartStorage(t)
 	environment := testenv.LicensedEnv(t, testenv.MainRun, testenv.PlainConfig, connection)

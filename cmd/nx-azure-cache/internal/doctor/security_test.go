@@ -113,7 +113,7 @@ func TestDoctorReadOnly(t *testing.T) {
 	}
 }
 
-// What somebody has stored is never touched.
+// Entries of runs are never touched.
 func TestDoctorTouchesNothing(t *testing.T) {
 	storage, connection := testenv.StartStorage(t)
 	hashes := []string{"1234", "canary-1"}
@@ -214,10 +214,10 @@ func TestDoctorSignatures(t *testing.T) {
 		{"main with another", asks, string(other.PEM()), testenv.MainRun, statusMissing, false, other.Public().ID()},
 		{"main with a revoked one", revoked, string(key.PEM()), testenv.MainRun, statusMissing, false, "revoked"},
 		{"main with rubbish", asks, "rubbish", testenv.MainRun, statusMissing, false, "neither a private key"},
-		{"main with one that nobody asks for", testenv.PlainConfig, string(key.PEM()), testenv.MainRun, statusAllowed, false, "no reader requires it"},
+		{"main with one that is not required", testenv.PlainConfig, string(key.PEM()), testenv.MainRun, statusAllowed, false, "no reader requires it"},
 		{"main that needs none", testenv.PlainConfig, "", testenv.MainRun, "", false, ""},
 		{"pull request with it", asks, string(key.PEM()), testenv.PullRun, statusExposed, true, "can sign for trusted"},
-		{"pull request with one that nobody asks for", testenv.PlainConfig, string(key.PEM()), testenv.PullRun, statusExposed, true, "can sign for trusted"},
+		{"pull request with one that is not required", testenv.PlainConfig, string(key.PEM()), testenv.PullRun, statusExposed, true, "can sign for trusted"},
 		{"pull request without", asks, "", testenv.PullRun, statusEnforced, false, "not set"},
 		{"developer with it", asks, string(key.PEM()), testenv.DevRun, statusExposed, true, "can sign for trusted"},
 	} {

@@ -51,7 +51,7 @@ func checkOnlyCanaries(t *testing.T, s *testenv.Storage) {
 	}
 }
 
-// What is wrong is told where it is wrong, and what depends on it is skipped.
+// A problem is reported in its part, and the checks that depend on it are skipped.
 func TestDoctorFindsWhy(t *testing.T) {
 	skippedAll := []Part{partRights, partRoundTrip, partSecurity}
 	for _, test := range []struct {
@@ -88,7 +88,7 @@ func TestDoctorFindsWhy(t *testing.T) {
 					t.Errorf("%s: got %v, want it skipped", of, got)
 				}
 			}
-			// The rest is told all the same.
+			// The other checks still run.
 			for _, of := range []Part{partPackage, partVersions, partConfig, partLicense} {
 				if len(e.statuses(of)) == 0 {
 					t.Errorf("got nothing of %s in %s", of, e.text)
@@ -98,7 +98,7 @@ func TestDoctorFindsWhy(t *testing.T) {
 	}
 }
 
-// All mistakes are told at once, each in a row of its own.
+// All problems are reported at once, each in its own row.
 func TestDoctorTellsAllMistakes(t *testing.T) {
 	_, connection := testenv.StartStorage(t)
 	e := examineWhole(t, testenv.LicensedEnv(t, testenv.DevRun, `{"container": "No", "prefix": "/", "localMode": "nothing", "prefxi": "a"}`, connection))
@@ -133,7 +133,7 @@ func TestDoctorRights(t *testing.T) {
 		{"pull request that may not read", testenv.PullRun, testenv.PlainConfig, azuretest.Rights{Create: true, WriteTo: []string{own}}, "failed failed ok ok ok", ExitFailed},
 		{"main that may create", testenv.MainRun, testenv.PlainConfig, azuretest.Rights{Read: true, Create: true, WriteTo: []string{"*/trusted/*"}}, "ok - ok warning ok", 0},
 		{"main that may write", testenv.MainRun, testenv.PlainConfig, azuretest.Rights{Read: true, Write: true, WriteTo: []string{"*/trusted/*"}}, "ok - ok ok ok", 0},
-		{"run of nobody", testenv.NoRun, testenv.PlainConfig, azuretest.Rights{Read: true}, "ok - - - -", 0},
+		{"run without a scope", testenv.NoRun, testenv.PlainConfig, azuretest.Rights{Read: true}, "ok - - - -", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			storage, _ := testenv.StartStorage(t)
@@ -160,7 +160,7 @@ func TestDoctorRights(t *testing.T) {
 	}
 }
 
-// A no-cache run is told that it has none, and the rest is looked at.
+// doctor reports the mode no-cache, and still checks the rest.
 func TestDoctorModes(t *testing.T) {
 	storage, connection := testenv.StartStorage(t)
 	environment := testenv.LicensedEnv(t, testenv.MainRun, `{"container": "artifacts", "ciMode": "no-cache"}`, connection)
@@ -185,7 +185,7 @@ func TestDoctorOfAnotherVersion(t *testing.T) {
 	examineWhole(t, alone).in(t, partPackage, "package").mustBe(t, statusSkipped, "npx nx-azure-cache doctor")
 }
 
-// What the npm package cannot read is told once, and nothing is tried.
+// An unreadable nx.json is reported once, and nothing is tried.
 func TestDoctorOfAnNxJSONThatIsBroken(t *testing.T) {
 	const problem = "nx.json cannot be read: Unexpected token"
 	document, err := json.Marshal(config.Document{Problem: problem})
@@ -195,6 +195,6 @@ func TestDoctorOfAnNxJSONThatIsBroken(t *testing.T) {
 	e := examineWhole(t, testenv.Env{config.WorkspaceVariable: string(document), license.Variable: testenv.License(t, "valid.jwt")})
 	e.in(t, partConfig, "nx-json").mustBe(t, statusFailed, problem)
 	if got := strings.Count(e.text, problem); got != 1 {
-		t.Errorf("it is told %d times, want once: %s", got, e.text)
+		t.Errorf("it is reported %d times, want once: %s", got, e.text)
 	}
 }

@@ -109,7 +109,7 @@ func (s *Storage) SASConnection(sig, permissions string) string {
 	return "BlobEndpoint=" + s.Account() + ";SharedAccessSignature=sv=2025-11-05&sr=c&sp=" + permissions + "&se=2099-01-01T00:00:00Z&sig=" + sig
 }
 
-// DeadPort returns a connection string for a port where nobody listens.
+// DeadPort returns a connection string for a port where no one listens.
 func DeadPort(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

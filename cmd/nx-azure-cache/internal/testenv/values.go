@@ -77,7 +77,7 @@ const GoldenConfig = `{"container": "artifacts", "accountName": "nxcache", "endp
 // GoldenKey is a public key.
 const GoldenKey = "MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE="
 
-// goldenConfigs returns blocks of which each has one of the values in testdata.
+// goldenConfigs returns blocks, each with one of the values in testdata.
 func goldenConfigs(f *testing.F) []string {
 	f.Helper()
 	configs := []string{"", "null", "{}", "[]", GoldenConfig,
@@ -106,21 +106,21 @@ func CheckLine(t *testing.T, text string) {
 	}
 }
 
-// TextsIn returns all texts and keys in a JSON value.
-func TextsIn(value any) (texts []string) {
+// StringsIn returns all strings and keys in a JSON value.
+func StringsIn(value any) (all []string) {
 	switch value := value.(type) {
 	case string:
-		texts = append(texts, value)
+		all = append(all, value)
 	case []any:
 		for _, element := range value {
-			texts = append(texts, TextsIn(element)...)
+			all = append(all, StringsIn(element)...)
 		}
 	case map[string]any:
 		for key, member := range value {
-			texts = append(append(texts, key), TextsIn(member)...)
+			all = append(append(all, key), StringsIn(member)...)
 		}
 	}
-	return texts
+	return all
 }
 
 // sharedValue is a value of a key, which may be one in an object ("a.b"), that this
@@ -173,7 +173,7 @@ const (
 )
 
 // CheckSecrets fails if text has in it what may be a secret: the connection
-// string, its key or signature, or a text anywhere in the block, or for the
+// string, its key or signature, or a string anywhere in the block, or for the
 // mode, that has characters that no setting has.
 func CheckSecrets(t *testing.T, text, config, connection, mode string) {
 	t.Helper()
@@ -186,7 +186,7 @@ func CheckSecrets(t *testing.T, text, config, connection, mode string) {
 	}
 	var block any
 	_ = json.Unmarshal([]byte(config), &block) // "" is no JSON
-	for _, written := range append(TextsIn(block), mode) {
+	for _, written := range append(StringsIn(block), mode) {
 		if strings.ContainsAny(written, secretCharacters) {
 			secrets = append(secrets, written)
 		}
