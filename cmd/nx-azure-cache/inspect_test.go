@@ -111,8 +111,8 @@ func TestInspectVerify(t *testing.T) {
 	s.put(stored{scope: "pr-1", hash: "2"})
 	rule := s.service.AddFault(faults.Fault{Method: "GET", Blob: "*/pr-1/2", Action: faults.Fail, Status: 404, Code: "BlobNotFound"})
 	defer rule.Remove()
-	if stdout, _, err := s.run("inspect", "2", "--verify"); err == nil || !strings.Contains(stdout, "body         it is gone") {
-		t.Errorf("got %v and %s, want that it is gone", err, stdout)
+	if stdout, _, err := s.run("inspect", "2", "--verify"); err == nil || !strings.Contains(stdout, "body         it no longer exists") {
+		t.Errorf("got %v and %s, want that it no longer exists", err, stdout)
 	}
 }
 
@@ -129,8 +129,8 @@ func TestInspectChanged(t *testing.T) {
 		}
 		rule.Release()
 	}()
-	if stdout, _, err := s.run("inspect", "1", "--verify"); err == nil || !strings.Contains(stdout, "body         it is another one now") {
-		t.Errorf("got %v and %s, want that it is another one", err, stdout)
+	if stdout, _, err := s.run("inspect", "1", "--verify"); err == nil || !strings.Contains(stdout, "body         it was replaced meanwhile") {
+		t.Errorf("got %v and %s, want that it was replaced", err, stdout)
 	}
 }
 

@@ -52,7 +52,7 @@ func TestLsJSON(t *testing.T) {
 		"trusted/2": {State: entries.SignatureInvalid, Key: s.id("old"), Problem: "is revoked"},
 		"trusted/3": {State: entries.SignatureInvalid, Key: s.id("foreign"), Problem: "not one of azure.trust.publicKeys"},
 		"trusted/4": {State: entries.SignatureNone, Key: "", Problem: ""},
-		"trusted/5": {State: entries.SignatureInvalid, Key: s.id("good"), Problem: `about the hash "6", it has "5"`},
+		"trusted/5": {State: entries.SignatureInvalid, Key: s.id("good"), Problem: `it was signed with the hash "6", but has "5"`},
 		"pr-12/1":   {State: entries.SignatureNone, Key: "", Problem: ""},
 	} {
 		got := byName[name]

@@ -172,7 +172,7 @@ func TestDoctorModes(t *testing.T) {
 		t.Errorf("got %q, want nothing left", got)
 	}
 	environment = testenv.LicensedEnv(t, testenv.NoRun, testenv.PlainConfig, connection)
-	examineWhole(t, environment).in(t, partConfig, "mode").mustBe(t, statusWarning, "read-only, alalthough default says read-write")
+	examineWhole(t, environment).in(t, partConfig, "mode").mustBe(t, statusWarning, "read-only, although default says read-write")
 }
 
 func TestDoctorOfAnotherVersion(t *testing.T) {
