@@ -105,6 +105,8 @@ const allowed = {
     'cache/azure/transport',
     'cache/fileerror',
     'cache/trust',
+    'cmd/nx-azure-cache/internal/suggest',
+    'cmd/nx-azure-cache/internal/taskfilter',
     'license',
   ],
   // It takes a configuration and returns a report: no flags, no protocol.
@@ -135,6 +137,8 @@ const allowed = {
     'cmd/nx-azure-cache/internal/config',
     'cmd/nx-azure-cache/internal/terminal',
   ],
+  'cmd/nx-azure-cache/internal/suggest': [],
+  'cmd/nx-azure-cache/internal/taskfilter': [],
   'cmd/nx-azure-cache/internal/terminal': [],
   // What the tests of the rooms share. It imports no room, so every room can use it.
   'cmd/nx-azure-cache/internal/testenv': [
@@ -159,6 +163,7 @@ const allowed = {
     'cmd/nx-azure-cache/internal/doctor',
     'cmd/nx-azure-cache/internal/drain',
     'cmd/nx-azure-cache/internal/entries',
+    'cmd/nx-azure-cache/internal/taskfilter',
     'cmd/nx-azure-cache/internal/terminal',
     'license',
     'rpc',

@@ -12,6 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/taskfilter"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
@@ -105,8 +106,8 @@ func openCache(session *rpc.Session, s config.Settings, r config.RunPolicy, dire
 	session.Mode, session.Scope, session.ScopeReason = r.Mode, string(r.Scope), r.Reason
 	session.Warnings = append(session.Warnings, r.Warnings...)
 	session.Location = strings.TrimSuffix(own.URL()+"/"+s.Prefix, "/")
-	if filter := s.Tasks.Filter(); filter != nil {
-		session.Includes = func(t rpc.Task) bool { return filter(config.Task(t)) }
+	if filter := s.Tasks.Func(); filter != nil {
+		session.Includes = func(t rpc.Task) bool { return filter(taskfilter.Task(t)) }
 	}
 	session.Silence = azure.IdleTimeout(s.Limits)
 	session.Drain = s.Drain

@@ -81,7 +81,7 @@ func checkRight(t *testing.T, got Settings, config string, ci bool, environment 
 			"stall": got.Limits.Stall.String(), "drain": got.Drain.String(),
 		},
 		"trust":           trustBlock(got.Trust),
-		"maxArtifactSize": got.MaxArtifactSize, "cacheFailures": got.CacheFailures, "include": got.Tasks.include, "exclude": got.Tasks.exclude,
+		"maxArtifactSize": got.MaxArtifactSize, "cacheFailures": got.CacheFailures, "include": got.Tasks.Include, "exclude": got.Tasks.Exclude,
 	})
 	if err != nil {
 		t.Fatal(err)

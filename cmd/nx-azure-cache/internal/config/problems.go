@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/suggest"
 )
 
 // Problem is what is wrong with a configuration, as `config check --json` prints it.
@@ -135,6 +137,17 @@ func notAllowed(seen, format string, args ...any) error {
 // wrongType is the error of a value that is not of a type: "must be TYPE".
 func wrongType(value any, text string) error {
 	return &ruleError{kind: KindInvalid, seen: typeOf(value), allowed: strings.TrimPrefix(text, "must be "), text: text}
+}
+
+// notOneOf is the error for a value that is not among those allowed.
+func notOneOf[T ~string](value string, allowed []T) error {
+	e := &ruleError{kind: KindInvalid, seen: Shown(value), allowed: suggest.Enumerate(allowed)}
+	e.text = fmt.Sprintf("is %s; allowed are %s", e.seen, e.allowed)
+	if near := suggest.Nearest(value, allowed); near != "" {
+		e.fix = "did you mean " + string(near) + "?"
+		e.text += "; " + e.fix
+	}
+	return e
 }
 
 // typeOf describes the type of a JSON value, which is not shown: it may be a secret.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/suggest"
 )
 
 // rawConfig is the azure block as written, without white space around values. An empty
@@ -120,7 +121,7 @@ func readKeys(object map[string]any, path string, known map[string]fieldReader, 
 		if read := known[key]; read != nil {
 			read(path+key, object[key], wrong)
 		} else {
-			wrong.warn(unknownKey(path+key, suggest(key, slices.Sorted(maps.Keys(known)))))
+			wrong.warn(unknownKey(path+key, suggest.Key(key, slices.Sorted(maps.Keys(known)))))
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/taskfilter"
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
@@ -49,7 +50,7 @@ type Settings struct {
 	trustedHosts    endpoint.TrustedHosts
 	MaxArtifactSize cache.Size // at most the limit of Azure
 	CacheFailures   bool
-	Tasks           TaskFilter
+	Tasks           taskfilter.Filter
 	Trust           TrustSettings
 	Drain           time.Duration // how long to store entries after the end of a run
 	Claims          Claims        // variables of .env files
@@ -105,7 +106,7 @@ func readSettings(block json.RawMessage, ci bool, getenv func(string) string) (S
 		},
 		MaxArtifactSize: azure.MaxBlob,
 		CacheFailures:   b.cacheFailures,
-		Tasks:           TaskFilter{b.include, b.exclude},
+		Tasks:           taskfilter.Filter{Include: b.include, Exclude: b.exclude},
 
 		Trust: b.trust,
 		Drain: timeLimit("drain", b.drain, DefaultDrain, wrong),
@@ -221,12 +222,26 @@ func (s Settings) check(wrong *problems) {
 	default:
 		wrong.add(InKey("accountName"), missing(fmt.Sprintf("is missing: name the storage account, or set %s or %s", ConnectionVariable, SASVariable)))
 	}
-	s.Tasks.check(wrong)
+	s.checkTasks(wrong)
 	if tokens.MatchString(s.Prefix) { // a JWT has only characters of a prefix
 		wrong.add(InKey("prefix"), fmt.Errorf("is %s, which looks like a license; a license belongs in %s", Shown(s.Prefix), license.Variable))
 	}
 	if !cache.ValidPrefix(s.Prefix) {
 		wrong.add(InKey("prefix"), wrongPrefix(s.Prefix))
+	}
+}
+
+func (s Settings) checkTasks(wrong *problems) {
+	if s.Tasks.Include != nil && len(s.Tasks.Include) == 0 {
+		wrong.add(InKey("include"), &ruleError{kind: KindInvalid, seen: "[]", fix: "name targets, or remove it", text: "is empty: nothing would be cached; name targets, or remove it"})
+	}
+	for key, patterns := range map[string][]string{"include": s.Tasks.Include, "exclude": s.Tasks.Exclude} {
+		for i, pattern := range patterns {
+			if !taskfilter.IsPattern(pattern) {
+				wrong.add(InKey(key), notAllowed(Shown(pattern), `has %s at %d; allowed are a target, PROJECT:TARGET and PROJECT:TARGET:CONFIGURATION, in which "*" matches any characters`, i+1))
+				break
+			}
+		}
 	}
 }
 

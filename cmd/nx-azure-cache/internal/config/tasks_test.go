@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/taskfilter"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
@@ -42,14 +43,14 @@ func TestTasks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			includes := s.Tasks.Filter()
+			includes := s.Tasks.Func()
 			for want, tasks := range map[bool]string{true: test.in, false: test.out} {
 				for text := range strings.SplitSeq(tasks, "|") {
 					if text == "" {
 						continue
 					}
 					parts := append(strings.Split(text, " "), "")
-					one := Task{Project: parts[0], Target: parts[1], Configuration: parts[2]}
+					one := taskfilter.Task{Project: parts[0], Target: parts[1], Configuration: parts[2]}
 					if got := includes(one); got != want {
 						t.Errorf("%+v: got %t, want %t", one, got, want)
 					}
@@ -63,7 +64,7 @@ func TestTasks(t *testing.T) {
 func TestAllTasks(t *testing.T) {
 	for _, keys := range []string{`"exclude": []`, `"exclude": null, "include": null`, `"exclude": ["", " "]`} {
 		s, _, err := ReadSettings(json.RawMessage(`{"container": "artifacts", "accountName": "nxcache", `+keys+`}`), false, testenv.Env{}.Get)
-		if err != nil || s.Tasks.Filter() != nil {
+		if err != nil || s.Tasks.Func() != nil {
 			t.Errorf("%s: got %v and a filter, want none", keys, err)
 		}
 	}

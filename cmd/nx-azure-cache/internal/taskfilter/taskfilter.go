@@ -1,4 +1,6 @@
-package config
+// Package taskfilter decides by the names of tasks which results are cached remotely. It
+// knows patterns of tasks, and neither nx.json nor the protocol.
+package taskfilter
 
 import (
 	"regexp"
@@ -10,36 +12,25 @@ type Task struct {
 	Project, Target, Configuration string
 }
 
-// TaskFilter decides which tasks are cached remotely: those that match include, if there
-// is any, and do not match exclude.
-type TaskFilter struct {
-	include, exclude []string
+// Filter selects the tasks that match a pattern in Include, if there is any, and no
+// pattern in Exclude.
+type Filter struct {
+	Include, Exclude []string
 }
 
 // patterns matches valid patterns. Only "*" is a wildcard. Other characters of globs would
 // match only themselves, and results that should stay local would be uploaded.
 var patterns = regexp.MustCompile(`^[^\s!,;=?&~{}\[\]\\]*[^\s!,;=?&~{}\[\]\\:]$`)
 
-func (t TaskFilter) check(wrong *problems) {
-	if t.include != nil && len(t.include) == 0 {
-		wrong.add(InKey("include"), &ruleError{kind: KindInvalid, seen: "[]", fix: "name targets, or remove it", text: "is empty: nothing would be cached; name targets, or remove it"})
-	}
-	for key, patternsOf := range map[string][]string{"include": t.include, "exclude": t.exclude} {
-		for i, pattern := range patternsOf {
-			if !patterns.MatchString(pattern) {
-				wrong.add(InKey(key), notAllowed(Shown(pattern), `has %s at %d; allowed are a target, PROJECT:TARGET and PROJECT:TARGET:CONFIGURATION, in which "*" matches any characters`, i+1))
-				break
-			}
-		}
-	}
-}
+// IsPattern reports whether a string is a valid pattern.
+func IsPattern(s string) bool { return patterns.MatchString(s) }
 
-// Filter returns a function that reports whether a task is cached; nil if all tasks are.
-func (t TaskFilter) Filter() func(Task) bool {
-	if len(t.include)+len(t.exclude) == 0 {
+// Func returns a function that reports whether a task is selected; nil if all tasks are.
+func (f Filter) Func() func(Task) bool {
+	if len(f.Include)+len(f.Exclude) == 0 {
 		return nil
 	}
-	include, exclude := compile(t.include), compile(t.exclude)
+	include, exclude := compile(f.Include), compile(f.Exclude)
 	return func(one Task) bool {
 		return (len(include) == 0 || include.match(one)) && !exclude.match(one)
 	}
