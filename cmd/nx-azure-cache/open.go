@@ -34,8 +34,8 @@ func openSession(params rpc.InitializeParams, getenv func(string) string, now ti
 	choice, err := checkLicense(&session, params, getenv, now)
 	var blamed []config.Claim
 	if err == nil && problem == nil {
-		role := settings.RunPolicy(params.CI, config.ReadDefaultBase(params.DefaultBase, params.Extended), getenv)
-		problem, blamed = openCache(&session, settings, role, directoryRule(params, getenv)), role.Blamed
+		policy := settings.RunPolicy(params.CI, config.ReadDefaultBase(params.DefaultBase, params.Extended), getenv)
+		problem, blamed = openCache(&session, settings, policy, directoryRule(params, getenv)), policy.Blamed
 	}
 	session.Warnings = append(session.Warnings, claims.Warnings(settings.Mode, blamed)...)
 	if err := errors.Join(err, problem); err != nil {

@@ -65,18 +65,18 @@ func (e *examination) examineClaims(r *Report) {
 
 // examineRun reports what this run may do, and why.
 func (e *examination) examineRun(r *Report) {
-	role := e.probe.policy
-	r.add(partConfig, "scope", "scope of this run", statusOK, fmt.Sprintf("%s (%s)", role.Scope, role.Reason), "")
+	policy := e.probe.policy
+	r.add(partConfig, "scope", "scope of this run", statusOK, fmt.Sprintf("%s (%s)", policy.Scope, policy.Reason), "")
 	mode, place := e.Settings.Mode, e.modePlace()
 	switch {
 	case mode == cache.NoCache:
 		r.add(partConfig, "mode", "mode of this run", statusWarning, fmt.Sprintf("%s, set by %s: this run has no remote cache", mode, place), "remove it to use the cache")
-	case role.Mode == mode:
+	case policy.Mode == mode:
 		r.add(partConfig, "mode", "mode of this run", statusOK, fmt.Sprintf("%s, set by %s", mode, place), "")
 	default:
-		r.add(partConfig, "mode", "mode of this run", statusWarning, fmt.Sprintf("%s, although %s says %s", role.Mode, place, mode), "see the next lines")
+		r.add(partConfig, "mode", "mode of this run", statusWarning, fmt.Sprintf("%s, although %s says %s", policy.Mode, place, mode), "see the next lines")
 	}
-	for _, text := range role.Warnings {
+	for _, text := range policy.Warnings {
 		r.add(partConfig, "run", "this run", statusWarning, text, "")
 	}
 }

@@ -46,20 +46,20 @@ func identify(s config.Settings) identity {
 }
 
 func describeSAS(token, variable string) identity {
-	it := identity{Kind: identitySAS, Description: "a SAS, in " + variable}
+	found := identity{Kind: identitySAS, Description: "a SAS, in " + variable}
 	query, err := url.ParseQuery(strings.TrimPrefix(token, "?"))
 	if err != nil {
-		return it
+		return found
 	}
 	if sp := query.Get("sp"); sasLetters.MatchString(sp) {
-		it.Permissions = sp
-		it.Description += ", with sp=" + sp
+		found.Permissions = sp
+		found.Description += ", with sp=" + sp
 	}
 	if query.Has("ss") {
-		it.Description += ", for the whole account"
+		found.Description += ", for the whole account"
 	}
 	if se := query.Get("se"); sasTime.MatchString(se) {
-		it.Description += ", until " + se
+		found.Description += ", until " + se
 	}
-	return it
+	return found
 }

@@ -103,22 +103,22 @@ func (r *Report) addClock(n azure.NetworkReport) {
 }
 
 func networkReportOf(n azure.NetworkReport) *networkReport {
-	it := &networkReport{
+	result := &networkReport{
 		Host: n.Host, Proxy: n.Proxy.Address, Addresses: n.Addresses, Private: n.Private, Issuer: n.Issuer, Expires: n.Expires, Steps: []networkStep{},
 	}
 	if n.Addresses == nil {
-		it.Addresses = []netip.Addr{} // an empty array in JSON
+		result.Addresses = []netip.Addr{} // an empty array in JSON
 	}
 	if n.Answered {
 		seconds := n.Skew.Seconds()
-		it.SkewSeconds = &seconds
+		result.SkewSeconds = &seconds
 	}
 	for _, step := range n.Steps {
-		told := networkStep{Step: step.Name, Seconds: step.Took.Seconds(), Detail: step.Detail}
+		entry := networkStep{Step: step.Name, Seconds: step.Took.Seconds(), Detail: step.Detail}
 		if step.Err != nil {
-			told.Error = printable.Line(step.Err.Error())
+			entry.Error = printable.Line(step.Err.Error())
 		}
-		it.Steps = append(it.Steps, told)
+		result.Steps = append(result.Steps, entry)
 	}
-	return it
+	return result
 }

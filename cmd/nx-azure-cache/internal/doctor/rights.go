@@ -66,10 +66,10 @@ func (e *examination) examineRead(ctx context.Context, a target, r *Report) bool
 func (e *examination) examineWrites(ctx context.Context, a target, r *Report) {
 	p := e.probe
 	tried, needed := p.write(ctx, a), p.policy.Mode == cache.ReadWrite
-	row := func(operation string, it attempt, found Status, why, fix string) {
-		seen := it.seen + "; " + why
-		if it.verdict == untried {
-			found, seen, fix = statusUnknown, it.seen, ""
+	row := func(operation string, tried attempt, found Status, why, fix string) {
+		seen := tried.seen + "; " + why
+		if tried.verdict == untried {
+			found, seen, fix = statusUnknown, tried.seen, ""
 		}
 		r.add(partRights, "write."+operation, operation+" in "+a.title, found, seen, fix)
 	}

@@ -118,13 +118,13 @@ func checkWrites(ctx context.Context, p *probe, r *Report) {
 
 // report adds the attempts in a scope.
 func (p *probe) report(r *Report, a target, tried attempts) {
-	for _, it := range []struct {
+	for _, try := range []struct {
 		operation string
 		attempt
 	}{{opCreate, tried.create}, {opOverwrite, tried.overwrite}, {opDelete, tried.remove}} {
-		c := p.checkOf(a, it.operation)
-		c.Seen = it.seen
-		switch it.verdict {
+		c := p.checkOf(a, try.operation)
+		c.Seen = try.seen
+		switch try.verdict {
 		case granted:
 			p.weighGranted(&c, a)
 		case refused:

@@ -110,9 +110,9 @@ func (r *Report) addStep(step signin.Step, isSignedIn bool) {
 }
 
 func reportOf(report signin.Report) *signInReport {
-	it := &signInReport{Source: report.Source, Principal: report.Principal, Seconds: report.Took.Seconds(), Steps: []signInStep{}}
+	result := &signInReport{Source: report.Source, Principal: report.Principal, Seconds: report.Took.Seconds(), Steps: []signInStep{}}
 	for _, step := range report.Steps {
-		it.Steps = append(it.Steps, signInStep{step.Source, step.Outcome, step.Took.Seconds(), printable.Line(step.WithAdvice())})
+		result.Steps = append(result.Steps, signInStep{step.Source, step.Outcome, step.Took.Seconds(), printable.Line(step.WithAdvice())})
 	}
-	return it
+	return result
 }
