@@ -113,7 +113,7 @@ func TestDoctorSignsIn(t *testing.T) {
 }
 
 // doctor reports the error of Entra ID with its fix, and tries nothing after it.
-func TestDoctorTellsWhatEntraSays(t *testing.T) {
+func TestDoctorReportsEntraErrors(t *testing.T) {
 	e := startEntra(t)
 	e.authority.Refuse("AADSTS7000222: The provided client secret keys are expired.")
 	e.service.TakeRequests()
@@ -149,7 +149,7 @@ func TestDoctorOfAPublicContainer(t *testing.T) {
 }
 
 // A credential that works hides that an earlier one failed, though it is configured.
-func TestDoctorTellsOfTheSourceThatFailed(t *testing.T) {
+func TestDoctorReportsFailedCredential(t *testing.T) {
 	e := startEntra(t)
 	first := true
 	inner := e.authority

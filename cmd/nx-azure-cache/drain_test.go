@@ -102,7 +102,7 @@ func TestDrainUntilAllIsStored(t *testing.T) {
 }
 
 // The result also says what became of each task result.
-func TestDrainTellsTroubles(t *testing.T) {
+func TestDrainReportsProblems(t *testing.T) {
 	s := startStoring(t, nil)
 	s.storage.Behave(http.MethodPut, &testenv.StorageRule{Answer: "403", Code: "AuthorizationFailure", Left: -1})
 	var got rpc.StoreResult
@@ -246,7 +246,7 @@ func TestDrainThatIsInterrupted(t *testing.T) {
 }
 
 // Without a terminal, one line is enough.
-func TestDrainTellsOnce(t *testing.T) {
+func TestDrainReportsOnce(t *testing.T) {
 	s := startStoring(t, nil)
 	_, stderr := drainIt(t, s.folder, "2500ms")
 	// All of it is sent, and the response is missing: no bytes are on the way.

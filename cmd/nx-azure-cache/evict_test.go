@@ -22,7 +22,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-func TestEvictRehearses(t *testing.T) {
+func TestEvictDryRun(t *testing.T) {
 	s := newTestInventory(t)
 	for i := range 12 {
 		s.put(stored{scope: "pr-12", hash: fmt.Sprint(100 + i), body: strings.Repeat("x", 1000)})

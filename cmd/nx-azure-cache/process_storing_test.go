@@ -39,7 +39,7 @@ func TestProcessWhoseParentIsKilled(t *testing.T) {
 }
 
 // SIGTERM means: end now.
-func TestProcessThatIsToldToEndWhileItStores(t *testing.T) {
+func TestProcessAskedToEndWhileStoring(t *testing.T) {
 	s := startStoring(t, nil)
 	if err := s.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -68,7 +68,7 @@ func TestProcessIgnoresSignalsWhileItStores(t *testing.T) {
 }
 
 // A parent that reads no log holds up nothing.
-func TestProcessWhoseLogNobodyReads(t *testing.T) {
+func TestProcessWithUnreadLog(t *testing.T) {
 	storage, connection := testenv.StartStorage(t)
 	executable, err := os.Executable()
 	if err != nil {

@@ -190,7 +190,7 @@ func everything(t *testing.T, environment testenv.Env, config string) map[string
 	return said
 }
 
-func TestNoSecretIsSaid(t *testing.T) {
+func TestOutputHasNoSecrets(t *testing.T) {
 	const entra = `{"container": "artifacts", "endpoint": "https://example.com/nxcache", "credential": "environment"}`
 	signIns := map[string]struct {
 		config string

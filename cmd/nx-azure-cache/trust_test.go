@@ -14,7 +14,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-func TestRoles(t *testing.T) {
+func TestRunPolicies(t *testing.T) {
 	key, other := testenv.NewSigningKey(t), testenv.NewSigningKey(t)
 	keys := `{"publicKeys": ["` + key.Public().String() + `"]}`
 	secret := func(key trust.PrivateKey) testenv.Env {
@@ -89,7 +89,7 @@ func TestRoles(t *testing.T) {
 
 // What a run stores is signed where it is trusted and has the key, and nowhere
 // else.
-func TestWhatIsSigned(t *testing.T) {
+func TestSignedEntries(t *testing.T) {
 	key := testenv.NewSigningKey(t)
 	for name, test := range map[string]struct {
 		run    testenv.Env
@@ -130,7 +130,7 @@ func TestWhatIsSigned(t *testing.T) {
 }
 
 // With keys, main does not restore unsigned entries, and says so. Without keys it does.
-func TestWhatIsNotSigned(t *testing.T) {
+func TestUnsignedEntries(t *testing.T) {
 	key := testenv.NewSigningKey(t)
 	const block = `{"container": "artifacts"}`
 	signed := `{"container": "artifacts", "trust": {"publicKeys": ["` + key.Public().String() + `"]}}`

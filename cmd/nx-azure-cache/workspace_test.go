@@ -110,7 +110,7 @@ func TestWorkspaceWithASecret(t *testing.T) {
 	}
 }
 
-func TestWorkspaceMistakes(t *testing.T) {
+func TestWorkspaceProblems(t *testing.T) {
 	block := func(text string) testenv.Env {
 		return testenv.Env{config.WorkspaceVariable: `{"config": ` + text + `}`}
 	}

@@ -39,7 +39,7 @@ func TestClaimsRaiseNothing(t *testing.T) {
 	}
 }
 
-func TestWhatIsBlamed(t *testing.T) {
+func TestBlamedClaims(t *testing.T) {
 	for name, test := range map[string]struct {
 		real   testenv.Env
 		ci     bool

@@ -54,7 +54,7 @@ func TestWhichClaimsCount(t *testing.T) {
 	}
 }
 
-func TestWhatIsSaidOfClaims(t *testing.T) {
+func TestClaimWarnings(t *testing.T) {
 	for name, test := range map[string]struct {
 		list []Claim
 		mode cache.Mode

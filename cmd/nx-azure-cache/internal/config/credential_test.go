@@ -15,7 +15,7 @@ func TestCredential(t *testing.T) {
 	type want struct {
 		credential      string
 		connection, sas endpoint.Secret
-		mistakesInOrder string // each begins so, with "|" between them
+		problemsInOrder string // each begins so, with "|" between them
 	}
 	account := `"container": "artifacts", "accountName": "nxcache"`
 	for name, test := range map[string]struct {
@@ -43,29 +43,29 @@ func TestCredential(t *testing.T) {
 		"with an endpoint":             {`"container": "artifacts", "endpoint": "https://10.0.0.4", "credential": "azure-cli"`, nil, want{credential: "azure-cli"}},
 
 		"one without its variable": {account + `, "credential": "connection-string"`, testenv.Env{SASVariable: testenv.SASURL},
-			want{credential: "connection-string", mistakesInOrder: "AZURE_STORAGE_CONNECTION_STRING is not set, nor is NX_AZURE_CACHE_CONNECTION_STRING, and azure.credential in nx.json is connection-string"}},
+			want{credential: "connection-string", problemsInOrder: "AZURE_STORAGE_CONNECTION_STRING is not set, nor is NX_AZURE_CACHE_CONNECTION_STRING, and azure.credential in nx.json is connection-string"}},
 		"another without its variable": {`"container": "artifacts"`, testenv.Env{CredentialVariable: "sas", ConnectionVariable: testenv.ConnectionString},
-			want{credential: "sas", mistakesInOrder: "NX_AZURE_CACHE_SAS_URL is not set, and NX_AZURE_CACHE_CREDENTIAL is sas"}},
+			want{credential: "sas", problemsInOrder: "NX_AZURE_CACHE_SAS_URL is not set, and NX_AZURE_CACHE_CREDENTIAL is sas"}},
 		"one that does not name the account": {`"container": "artifacts", "credential": "managed-identity"`, testenv.Env{ConnectionVariable: testenv.ConnectionString},
-			want{credential: "managed-identity", mistakesInOrder: "azure.accountName in nx.json is missing: name the storage account, or its endpoint; the sign-in managed-identity needs it"}},
+			want{credential: "managed-identity", problemsInOrder: "azure.accountName in nx.json is missing: name the storage account, or its endpoint; the sign-in managed-identity needs it"}},
 		"one whose secret named the container": {`"accountName": "nxcache", "credential": "azure-cli"`, testenv.Env{SASVariable: testenv.SASURL},
-			want{credential: "azure-cli", mistakesInOrder: "azure.container in nx.json is missing"}},
+			want{credential: "azure-cli", problemsInOrder: "azure.container in nx.json is missing"}},
 		"one with a wrong account": {`"container": "artifacts", "accountName": "X", "credential": "azure-cli"`, testenv.Env{ConnectionVariable: testenv.ConnectionString},
-			want{credential: "azure-cli", mistakesInOrder: "azure.accountName in nx.json is \"X\""}},
+			want{credential: "azure-cli", problemsInOrder: "azure.accountName in nx.json is \"X\""}},
 		"one that is unknown, of two": {account + `, "credential": "managed"`, testenv.Env{ConnectionVariable: testenv.ConnectionString},
-			want{connection: testenv.ConnectionString, mistakesInOrder: `azure.credential in nx.json is "managed"; allowed are connection-string, sas, environment, `}},
+			want{connection: testenv.ConnectionString, problemsInOrder: `azure.credential in nx.json is "managed"; allowed are connection-string, sas, environment, `}},
 		"an unknown one in the variable": {account + `, "credential": "azure-cli"`, testenv.Env{CredentialVariable: "x", ModeVariable: "y"},
-			want{mistakesInOrder: `NX_AZURE_CACHE_CREDENTIAL is "x"|NX_POWERPACK_CACHE_MODE is "y"`}},
+			want{problemsInOrder: `NX_AZURE_CACHE_CREDENTIAL is "x"|NX_POWERPACK_CACHE_MODE is "y"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, warnings, err := ReadSettings(json.RawMessage("{"+test.config+"}"), false, test.env.Get)
 			begin := func(got, want string) bool { return strings.HasPrefix(got, want) }
-			var mistakes []string
-			if test.want.mistakesInOrder != "" {
-				mistakes = strings.Split(test.want.mistakesInOrder, "|")
+			var problems []string
+			if test.want.problemsInOrder != "" {
+				problems = strings.Split(test.want.problemsInOrder, "|")
 			}
-			if lines := problemsOf(err); len(warnings) > 0 || !slices.EqualFunc(lines, mistakes, begin) {
-				t.Errorf("got the mistakes %q and the warnings %q, want the mistakes %q", lines, warnings, mistakes)
+			if lines := problemsOf(err); len(warnings) > 0 || !slices.EqualFunc(lines, problems, begin) {
+				t.Errorf("got the problems %q and the warnings %q, want the problems %q", lines, warnings, problems)
 			}
 			if got.credential != test.want.credential || got.ConnectionString != test.want.connection || got.SASURL != test.want.sas {
 				t.Errorf("got %q, %q and %q, want %+v", got.credential, got.ConnectionString.Reveal(), got.SASURL.Reveal(), test.want)

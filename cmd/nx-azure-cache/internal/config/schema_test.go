@@ -12,7 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-func TestValuesJudgedByBothLanguages(t *testing.T) {
+func TestSharedValues(t *testing.T) {
 	for _, value := range testenv.SharedValues(t) {
 		// A key that is not set is another matter.
 		environment := testenv.Env{ConnectionVariable: testenv.ConnectionString}
@@ -28,7 +28,7 @@ func TestValuesJudgedByBothLanguages(t *testing.T) {
 }
 
 // The schema that editors use has the keys and names that are read here.
-func TestSchemaHasAllThereIs(t *testing.T) {
+func TestSchemaIsComplete(t *testing.T) {
 	type schema struct {
 		Enum       []any
 		Properties map[string]json.RawMessage

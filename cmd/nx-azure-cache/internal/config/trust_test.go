@@ -34,7 +34,7 @@ func TestTrustSettings(t *testing.T) {
 	}
 }
 
-func TestTrustMistakes(t *testing.T) {
+func TestTrustProblems(t *testing.T) {
 	private := strings.Split(string(testenv.NewSigningKey(t).PEM()), "\n")[1]
 	for block, want := range map[string]string{
 		`5`: `azure.trust in nx.json must be an object`,

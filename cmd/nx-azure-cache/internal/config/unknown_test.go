@@ -114,7 +114,7 @@ func TestUnknownKeysAreAllReported(t *testing.T) {
 }
 
 // Nothing is wrong with a cache that is not to be used.
-func TestNoCacheIsNotLookedAt(t *testing.T) {
+func TestNoCacheSkipsValidation(t *testing.T) {
 	for name, config := range map[string]string{
 		"no block":        "",
 		"null":            "null",

@@ -52,7 +52,7 @@ func TestDoctorUntried(t *testing.T) {
 const triesOfLost = 4
 
 // If a response is lost, the entry may exist: it is removed or reported.
-func TestDoctorLosesAnswers(t *testing.T) {
+func TestDoctorLostResponses(t *testing.T) {
 	t.Run("of all that is created", func(t *testing.T) {
 		storage, connection := testenv.StartStorage(t)
 		storage.Service.AddFault(faults.Fault{Method: http.MethodPut, Times: triesOfLost, Action: faults.Lose})

@@ -16,7 +16,7 @@ import (
 )
 
 // Where nothing can be removed nothing large is written, and reading is measured.
-func TestDoctorRoundTripOfWhoMayNotDelete(t *testing.T) {
+func TestDoctorRoundTripWithoutDelete(t *testing.T) {
 	storage, _ := testenv.StartStorage(t)
 	storage.Service.Allow(azuretest.SAS("secret"), azuretest.Rights{Read: true, Create: true, WriteTo: []string{"*/v1/pr-12/*"}})
 	e := examineWhole(t, testenv.LicensedEnv(t, testenv.PullRun, testenv.PlainConfig, storage.SASConnection("secret", "rc")))
@@ -91,7 +91,7 @@ func (d *deletes) Delete(_ context.Context, name, _ string) error {
 	return d.answers[len(d.asked)-1]
 }
 
-func TestDoctorStopsCleaningWhereNobodyAnswers(t *testing.T) {
+func TestDoctorStopsCleanUpWithoutResponses(t *testing.T) {
 	d := &deletes{answers: []error{nil, &explain.NotPermittedError{}, cache.ErrNotFound, context.DeadlineExceeded}}
 	left := tryDeletes(t.Context(), d, []string{"a", "b", "c", "d", "e", "f"})
 	if got, want := fmt.Sprint(left, d.asked), "[b d e f] [a b c d]"; got != want {

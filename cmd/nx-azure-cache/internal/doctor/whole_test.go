@@ -99,7 +99,7 @@ func TestDoctorFindsWhy(t *testing.T) {
 }
 
 // All problems are reported at once, each in its own row.
-func TestDoctorTellsAllMistakes(t *testing.T) {
+func TestDoctorReportsAllProblems(t *testing.T) {
 	_, connection := testenv.StartStorage(t)
 	e := examineWhole(t, testenv.LicensedEnv(t, testenv.DevRun, `{"container": "No", "prefix": "/", "localMode": "nothing", "prefxi": "a"}`, connection))
 	var told []string
