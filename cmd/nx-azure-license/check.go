@@ -10,9 +10,9 @@ func checkIssuersCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check-issuers FILE",
 		Short: "Check that a release can be built with the issuers in FILE",
-		Long: `Check that a release can be built with the issuers in FILE, a JWKS as keygen prints
-it. The build does this by itself: a binary with issuers it cannot read would turn
-everybody's cache off.`,
+		Long: `Check that a release can be built with the issuers in FILE, a JWKS as keygen prints it.
+The build runs this check, because a binary with unreadable issuers would turn the
+cache off for all users.`,
 		Example: `  nx-azure-license check-issuers issuers.json`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

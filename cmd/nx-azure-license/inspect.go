@@ -24,10 +24,10 @@ func inspectCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect [TOKEN | -]",
 		Short: "Show what a license says and whether it is valid",
-		Long: `Show what a found says and whether it is valid, but never the found itself.
+		Long: `Show what a license says and whether it is valid, but never the license itself.
 
-The found is read from stdin unless it is an argument. The exit code is 0 if it
-is valid and 1 if it is not.`,
+The license is the argument, or stdin without one. The exit code is 0 if it is valid,
+and 1 otherwise.`,
 		Example: `  nx-azure-license inspect < example.jwt
   nx-azure-license inspect --issuers issuers.json "$NX_POWERPACK_LICENSE"`,
 		Args: cobra.MaximumNArgs(1),

@@ -33,10 +33,10 @@ func issueCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "issue --key FILE --org NAME",
 		Short: "Sign a license and print it",
-		Long: `Sign a license and print it, and only it, to stdout.
+		Long: `Sign a license and print only the license to stdout.
 
-Dates are days in UTC. A license for the past or the future is made as asked for,
-which is how tests get theirs, with a warning on stderr.`,
+Dates are days in UTC. For a license that is valid only in the past or the future,
+this command prints a warning on stderr; tests use such licenses.`,
 		Example: `  nx-azure-license issue --key 2026-a.jwk.json --org "Example GmbH" --days 365
   nx-azure-license issue --key 2026-a.jwk.json --org "Example GmbH" --expires 2027-12-31 --seats 50 --workspaces 3
   nx-azure-license issue --key 2026-a.jwk.json --org "Example GmbH" --days 365 --perpetual-nx-major 24

@@ -17,8 +17,8 @@ func keygenCommand() *cobra.Command {
 		Long: `Make an Ed25519 key that signs licenses.
 
 The private key goes to FILE, which only its owner can read and which is never
-overwritten. The public key goes to stdout as a JWKS, the issuers file that a
-release is built with. To rotate a key, put the keys of two such files into one.`,
+overwritten. The public key goes to stdout as a JWKS, which is the issuers file for
+building a release. To rotate a key, put the keys of two such files into one.`,
 		Example: `  nx-azure-license keygen --kid 2026-a --issuer https://licenses.example.com --out 2026-a.jwk.json > issuers.json`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
