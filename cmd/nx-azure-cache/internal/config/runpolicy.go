@@ -26,14 +26,14 @@ func (s Settings) RunPolicy(ci bool, base DefaultBase, getenv func(string) strin
 	}
 	if s.Trust.Shared {
 		r.Scope, r.Reason, r.Advice, r.Blamed = trust.Shared, "azure.trust.isolation is "+isolateNothing, "", nil
-		r.warn(`azure.trust.isolation in nx.json is "%s": whoever may write to the cache, pull requests included, decides what all others restore (CVE-2025-36852)`, isolateNothing)
+		r.warn(`azure.trust.isolation in nx.json is "%s": anyone who can write to the cache, pull requests included, decides what all other runs restore (CVE-2025-36852)`, isolateNothing)
 	}
 	if r.Scope != trust.Trusted {
 		r.checkNoKey(getenv)
 	}
 	if s.Mode != cache.ReadWrite {
 		if len(r.Blamed) > 0 {
-			r.warn("the remote cache reads trusted results only in this run: %s (docs/security.md)", r.Advice)
+			r.warn("the remote cache reads only trusted results in this run: %s (docs/security.md)", r.Advice)
 		}
 		return r
 	}
@@ -68,7 +68,7 @@ func (r *RunPolicy) warn(format string, args ...any) {
 // checkNoKey warns if an untrusted run has the signing key.
 func (r *RunPolicy) checkNoKey(getenv func(string) string) {
 	if _, isSet, _ := trust.SigningKey(getenv); isSet && r.Scope != trust.Shared {
-		r.warn("%s is set in a run that is not trusted (%s): whatever it runs can sign for %s; give the key to jobs of trusted branches only",
+		r.warn("%s is set in an untrusted run (%s), so any code in it can sign for %s; give the key only to jobs of trusted branches",
 			trust.SigningKeyVariable, r.Reason, trust.Trusted)
 	}
 }
@@ -83,10 +83,10 @@ func (r *RunPolicy) chooseKey(t TrustSettings, getenv func(string) string) {
 		r.warn("the remote cache stores nothing in this run: %v", err)
 	case !isSet && t.Verifier != nil:
 		r.Mode = cache.ReadOnly
-		r.warn("the remote cache stores nothing in this run: azure.trust.publicKeys asks for signatures, and %s is not set", trust.SigningKeyVariable)
+		r.warn("the remote cache stores nothing in this run: azure.trust.publicKeys requires signatures, but %s is not set", trust.SigningKeyVariable)
 	case isSet && t.Verifier != nil && !t.Verifier.Trusts(key.Public()):
 		r.Mode = cache.ReadOnly
-		r.warn("the remote cache stores nothing in this run: the key %s of %s is not in azure.trust.publicKeys, or is revoked", key.Public().ID(), trust.SigningKeyVariable)
+		r.warn("the remote cache stores nothing in this run: the key %s in %s is not in azure.trust.publicKeys, or is revoked", key.Public().ID(), trust.SigningKeyVariable)
 	case isSet:
 		r.Signer = trust.NewSigner(key)
 	}
