@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// Whoever has a line of ours looks for it in docs/troubleshooting.md. So what the
+// People look for our messages in docs/troubleshooting.md. So what the
 // page quotes is what the source says, and what the source says to people is on the
 // page.
 
@@ -46,7 +46,7 @@ var lines = map[string]*regexp.Regexp{
 	"../../license":               regexp.MustCompile(`^issuers\.go$`),
 }
 
-// quoted is a text of ours in the page: in the first column of its tables.
+// quoted matches a quote of one of our strings, in the first column of a table.
 var (
 	firstColumn = regexp.MustCompile("(?m)^\\| (`.*?`) \\|")
 	quoted      = regexp.MustCompile("``.*?``|`[^`]*`")
@@ -70,14 +70,14 @@ func quotes(t *testing.T) (all []string) {
 	return all
 }
 
-// plain is a text without what Markdown cannot show in code, and with one space
+// plain returns text without what Markdown cannot show in code, and with one space
 // between words.
 func plain(text string) string {
 	return strings.Join(strings.Fields(strings.ReplaceAll(text, "`", "")), " ")
 }
 
 func TestTroubleshootingQuotesTheSource(t *testing.T) {
-	source := strings.Join(append(goTexts(t), jsTexts(t)...), "\n")
+	source := strings.Join(append(goStrings(t), jsMessages(t)...), "\n")
 	for _, quote := range quotes(t) {
 		for part := range strings.SplitSeq(quote, "…") {
 			if part = strings.TrimSpace(part); !strings.Contains(source, part) {
@@ -87,8 +87,8 @@ func TestTroubleshootingQuotesTheSource(t *testing.T) {
 	}
 }
 
-// goTexts are all texts in the Go source, constants put together.
-func goTexts(t *testing.T) (texts []string) {
+// goStrings returns all strings in the Go source, constants put together.
+func goStrings(t *testing.T) (all []string) {
 	err := filepath.WalkDir("../..", func(file string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -98,7 +98,7 @@ func goTexts(t *testing.T) (texts []string) {
 		case strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go"):
 			walk(t, file, func(node ast.Node) {
 				if text, ok := constant(node); ok {
-					texts = append(texts, blank(text))
+					all = append(all, blank(text))
 				}
 			})
 		}
@@ -107,7 +107,7 @@ func goTexts(t *testing.T) (texts []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return texts
+	return all
 }
 
 func walk(t *testing.T, file string, visit func(ast.Node)) {
@@ -126,7 +126,7 @@ func walk(t *testing.T, file string, visit func(ast.Node)) {
 	})
 }
 
-// constant puts a text together that is a literal, or several with "+" between.
+// constant returns the value of a string literal, or of several joined with "+".
 func constant(node ast.Node) (string, bool) {
 	switch node := node.(type) {
 	case *ast.BasicLit:
@@ -141,10 +141,10 @@ func constant(node ast.Node) (string, bool) {
 	}
 }
 
-// verbs are the places of a text that something is put into.
+// verbs matches the placeholders of a string.
 var verbs = regexp.MustCompile(`%[-+#.0-9]*[a-zA-Z]|\$\{(?:[^{}]|\{[^{}]*\})*\}`)
 
-// blank is a text of the source as the page quotes it.
+// blank returns a string of the source as the page quotes it.
 func blank(text string) string {
 	const percent = "\x00"
 	text = verbs.ReplaceAllString(strings.ReplaceAll(text, "%%", percent), "…")
@@ -165,13 +165,13 @@ func scripts(t *testing.T, patterns ...string) (files []string) {
 	return slices.DeleteFunc(files, func(file string) bool { return strings.HasSuffix(file, ".test.js") })
 }
 
-func jsTexts(t *testing.T) (texts []string) {
+func jsMessages(t *testing.T) (all []string) {
 	for _, file := range scripts(t, "schema.json", "*.js", "bin/*.js", "lib/*.js", "lib/*/*.js", "generators/*/*.js") {
 		for _, text := range jsStrings(t, file) {
-			texts = append(texts, blank(text))
+			all = append(all, blank(text))
 		}
 	}
-	return texts
+	return all
 }
 
 // jsTokens are what may hold quotes in JavaScript: comments, regular expressions,
@@ -211,7 +211,7 @@ func jsStrings(t *testing.T, file string) (found []string) {
 	return found
 }
 
-// unspoken are texts that are no line of their own, or that nobody sees.
+// unspoken are strings that are not messages, or that users never see.
 var unspoken = []string{
 	// Of flags and their help.
 	"the blob endpoint, instead of the one in nx.json",
@@ -255,7 +255,7 @@ var unspoken = []string{
 	"… (object …)",
 }
 
-// talks are the files of generators that talk with whoever has started them.
+// talks matches the generators that talk with their user.
 var talks = regexp.MustCompile(`^(generator|prompt|old-.*|conflicts|credential)\.js$`)
 
 func TestTroubleshootingHasEveryLine(t *testing.T) {
@@ -280,17 +280,17 @@ func TestTroubleshootingHasEveryLine(t *testing.T) {
 	}
 }
 
-func isSaid(t *testing.T, page, file string, texts []string) {
-	for _, text := range texts {
+func isSaid(t *testing.T, page, file string, all []string) {
+	for _, text := range all {
 		if !strings.Contains(page, longestPart(text)) && !slices.Contains(unspoken, text) {
 			t.Errorf("%s says %q, which docs/troubleshooting.md has not", file, text)
 		}
 	}
 }
 
-// sentences are texts of three words or more.
-func sentences(texts []string) (long []string) {
-	for _, text := range texts {
+// sentences returns the strings of three words or more.
+func sentences(all []string) (long []string) {
+	for _, text := range all {
 		if text = blank(text); strings.Count(text, " ") >= 2 {
 			long = append(long, text)
 		}
@@ -299,7 +299,7 @@ func sentences(texts []string) (long []string) {
 }
 
 // said are the sentences in a file.
-func said(t *testing.T, file string) (texts []string) {
+func said(t *testing.T, file string) (all []string) {
 	seen := make(map[ast.Node]bool)
 	walk(t, file, func(node ast.Node) {
 		if seen[node] {
@@ -312,12 +312,12 @@ func said(t *testing.T, file string) (texts []string) {
 		if sum, isSum := node.(*ast.BinaryExpr); isSum {
 			ast.Inspect(sum, func(part ast.Node) bool { seen[part] = true; return true })
 		}
-		texts = append(texts, text)
+		all = append(all, text)
 	})
-	return sentences(texts)
+	return sentences(all)
 }
 
-// longestPart is the longest of a text that is always the same.
+// longestPart returns the longest constant part of a string.
 func longestPart(text string) string {
 	parts := strings.Split(text, "…")
 	longest := slices.MaxFunc(parts, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
