@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TempDir is t.TempDir, also where read-only directories are left in it.
+// TempDir is t.TempDir for tests that leave read-only directories in it.
 func TempDir(t testing.TB) string {
 	dir := t.TempDir()
 	t.Cleanup(func() {
@@ -17,12 +17,12 @@ func TempDir(t testing.TB) string {
 				err = os.Chmod(path, 0o700)
 			}
 			return err
-		}) // the removal of the directory says what is wrong
+		}) // removing the directory reports the error
 	})
 	return dir
 }
 
-// Noise is content that does not compress, the same for the same seed.
+// Noise returns content that does not compress. The same seed gives the same content.
 func Noise(seed uint64, size int) string {
 	b := make([]byte, size)
 	_, _ = rand.NewChaCha8([32]byte{byte(seed)}).Read(b) // never fails

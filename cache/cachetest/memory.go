@@ -21,12 +21,12 @@ type Memory struct {
 	blobs map[string]Blob
 	gets  int
 	puts  int
-	etags int // given so far
+	etags int // created so far
 }
 
 var _ cache.Blobs = (*Memory)(nil)
 
-// Blob is a blob at rest.
+// Blob is a stored blob.
 type Blob struct {
 	Content  []byte
 	Metadata cache.Metadata
@@ -58,7 +58,7 @@ func (m *Memory) Get(ctx context.Context, name string) (*cache.Blob, error) {
 	}, nil
 }
 
-// contextReader is a body: it lives as long as the request, and ends with it.
+// contextReader is a body that fails once its request has ended.
 type contextReader struct {
 	ctx context.Context
 	r   io.Reader
@@ -108,7 +108,7 @@ func (m *Memory) write(ctx context.Context, name, etag string, body io.ReadSeeke
 	return nil
 }
 
-// keep keeps a blob under a new ETag.
+// keep stores a blob with a new ETag.
 func (m *Memory) keep(name string, b Blob) {
 	if m.blobs == nil {
 		m.blobs = make(map[string]Blob)
@@ -133,8 +133,8 @@ func (m *Memory) Blob(name string) (Blob, bool) {
 	return b.clone(), ok
 }
 
-// Alter changes the blob called name as change does, behind the back of those
-// who use m. It panics if there is no such blob.
+// Alter applies change to the blob called name, without counting as a Put. It panics if
+// there is no such blob.
 func (m *Memory) Alter(name string, change func(*Blob)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -142,20 +142,19 @@ func (m *Memory) Alter(name string, change func(*Blob)) {
 	if !ok {
 		panic("cachetest: no blob is called " + name)
 	}
-	b = b.clone() // bodies that are being read stay what they were
+	b = b.clone() // open bodies do not change
 	change(&b)
 	m.keep(name, b)
 }
 
-// Set puts a blob in the place of whatever is called name, behind the back of
-// those who use m.
+// Set stores a blob called name, or replaces it, without counting as a Put.
 func (m *Memory) Set(name string, b Blob) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.keep(name, b.clone())
 }
 
-// Remove removes the blob called name if there is one.
+// Remove removes the blob called name, if it exists.
 func (m *Memory) Remove(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -15,7 +15,7 @@ func TestMemory(t *testing.T) {
 func TestMemoryCountsCalls(t *testing.T) {
 	m := new(cachetest.Memory)
 	for range 2 {
-		_ = m.Put(t.Context(), "a", strings.NewReader("x"), nil) // the second is refused, and counts
+		_ = m.Put(t.Context(), "a", strings.NewReader("x"), nil) // the second one is rejected, but counted
 	}
 	if _, err := m.Get(t.Context(), "missing"); err == nil {
 		t.Error("got no error for a missing blob")

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// NeedRoot skips a test that needs files or processes of several users, unless this
-// process is root's. In CI, which runs as root, the test fails instead.
+// NeedRoot skips a test that needs files or processes of several users, unless root runs
+// it. In CI, which runs as root, the test fails instead.
 func NeedRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() == 0 {

@@ -10,9 +10,9 @@ import (
 
 const smallDiskVariable = "NX_AZURE_CACHE_TEST_SMALL_DISK"
 
-// OnSmallDisk runs a test with a folder on a file system of 8 MB and a hundred
-// files. Only root can mount one: another user becomes root in a namespace of a
-// child or, where that is forbidden, with sudo.
+// OnSmallDisk runs a test with a folder on a file system that holds 8 MB and a hundred
+// files. Only root can mount one. Other users run the test in a child, which is root in a
+// user namespace or, if that is forbidden, through sudo.
 func OnSmallDisk(t *testing.T, test func(t *testing.T, dir string)) {
 	t.Helper()
 	dir := t.TempDir()

@@ -8,7 +8,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/snapshot"
 )
 
-// Result is a result as it is now.
+// Result returns a result with a snapshot of its current files.
 func Result(hash, cacheDirectory string, code int, output cache.TerminalOutput, outputs ...string) cache.Result {
 	return cache.Result{
 		Hash: hash, CacheDirectory: cacheDirectory, Code: code, TerminalOutput: output,
@@ -16,7 +16,7 @@ func Result(hash, cacheDirectory string, code int, output cache.TerminalOutput, 
 	}
 }
 
-// Store stores a result and returns what became of it, or why it was not
+// Store stores a result and waits for the upload. reason says why a result was not
 // accepted.
 func Store(ctx context.Context, c *cache.Cache, hash, cacheDirectory string, code int, output cache.TerminalOutput) (stored cache.Stored, reason string, err error) {
 	done := make(chan cache.Stored, 1)

@@ -16,13 +16,13 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 )
 
-// prompt is far more than any implementation needs to notice that its context
-// has ended, and far less than its retries would take.
+// prompt is far longer than any implementation needs to notice that its context has ended,
+// and far shorter than its retries.
 const prompt = 5 * time.Second
 
-// TestBlobs is the suite that each implementation of [cache.Blobs] passes. It
-// calls open for each of its subtests; what open returns may be shared and may
-// hold other blobs, because the suite uses unique names.
+// TestBlobs is the suite that each implementation of [cache.Blobs] must pass. It calls open
+// for each subtest. open may return the same Blobs each time, and they may hold other
+// blobs, because the suite uses unique names.
 func TestBlobs(t *testing.T, open func(*testing.T) cache.Blobs) {
 	for _, test := range []struct {
 		name string
@@ -35,12 +35,12 @@ func TestBlobs(t *testing.T, open func(*testing.T) cache.Blobs) {
 		{"concurrent puts of one name", concurrentPuts},
 		{"a blob that is replaced", replaced},
 		{"a blob that is replaced by its own content", replacedByItself},
-		{"a blob that is another now", replacedTooLate},
+		{"a blob that has changed", replacedTooLate},
 		{"a blob to replace that is missing", replacedMissing},
 		{"concurrent replacements of one blob", concurrentReplaces},
 		{"concurrent gets of one name", concurrentGets},
 		{"concurrent work on many names", manyNames},
-		{"a body that stands behind its beginning", standsBehind},
+		{"a body that was read before", readBefore},
 		{"a body that can be closed", closable},
 		{"a body that fails", failingBody},
 		{"names of segments", segments},
@@ -68,7 +68,7 @@ func put(t *testing.T, blobs cache.Blobs, name string, content []byte, m cache.M
 	}
 }
 
-// read gets a blob whole.
+// read returns the whole content of a blob.
 func read(ctx context.Context, blobs cache.Blobs, name string) ([]byte, *cache.Blob, error) {
 	blob, err := blobs.Get(ctx, name)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 )
 
-func standsBehind(t *testing.T, blobs cache.Blobs) {
+func readBefore(t *testing.T, blobs cache.Blobs) {
 	for _, at := range []int64{1, 500, 1000} {
 		name, content := fresh(), random(1000)
 		body := bytes.NewReader(content)
@@ -20,13 +20,13 @@ func standsBehind(t *testing.T, blobs cache.Blobs) {
 			t.Fatal(err)
 		}
 		if err := blobs.Put(t.Context(), name, body, nil); err != nil {
-			t.Fatalf("put a body that stands at %d: %v", at, err)
+			t.Fatalf("put a body at offset %d: %v", at, err)
 		}
 		check(t, blobs, name, content)
 	}
 }
 
-// closer is a body that notices being closed.
+// closer is a body that records whether it was closed.
 type closer struct {
 	*bytes.Reader
 	closed bool
@@ -46,7 +46,7 @@ func closable(t *testing.T, blobs cache.Blobs) {
 	check(t, blobs, name, []byte("x"))
 }
 
-// failing is a body of some length whose reads fail in its middle.
+// failing is a body whose reads fail halfway.
 type failing struct {
 	*bytes.Reader
 	err error
@@ -122,7 +122,7 @@ func ended(t *testing.T, blobs cache.Blobs) {
 
 func endsMidway(t *testing.T, blobs cache.Blobs) {
 	name := fresh()
-	put(t, blobs, name, random(20<<20), nil) // more than any buffer on the way
+	put(t, blobs, name, random(20<<20), nil) // more than any buffer in between
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 
