@@ -6,6 +6,7 @@ const { fileSystem } = require('./file-error');
 const { kinds, notice, withdraw } = require('./notices');
 const { reasonOf } = require('./reason');
 const { endAtSignals, isInterrupted } = require('./signals');
+const { summaryLine } = require('./summary-line');
 
 /** @import { Client, StoredParams } from './client' */
 /** @import { DrainResult } from './drain' */
@@ -345,51 +346,12 @@ class Run {
 }
 
 /**
- * The summary line.
- *
- * @param {DrainResult} result
- * @param {Session} session
- * @param {number} waited milliseconds for which Nx waited for the cache
- */
-function summaryLine({ summary, waiting }, session, waited) {
-  const { mode, scope, scopeReason, location } = session;
-  const { hits, misses, stored, bytesRead, bytesWritten } = summary;
-  const rare = /** @type {const} */ ([
-    ['existing', summary.existing],
-    ['damaged', summary.damaged],
-    ['skipped', summary.skipped],
-    ['evicted', summary.evicted],
-    ['failed', summary.failed],
-    ['unfinished', waiting],
-  ])
-    .filter(([, n]) => n > 0)
-    .map(([what, n]) => `${n} ${what}`);
-  return [
-    `${hits} ${hits === 1 ? 'hit' : 'hits'}`,
-    `${misses} ${misses === 1 ? 'miss' : 'misses'}`,
-    `${stored} stored`,
-    ...rare,
-    `${megabytes(bytesRead)} read`,
-    `${megabytes(bytesWritten)} written`,
-    `${(waited / 1000).toFixed(1)} s waited`,
-    mode,
-    `scope ${scope} (${scopeReason})`,
-    location,
-  ].join(', ');
-}
-
-/**
  * @param {number} results
  * @param {string} is the verb for one
  * @param {string} are the verb for others
  */
 function count(results, is, are) {
   return results === 1 ? `1 result ${is}` : `${results} results ${are}`;
-}
-
-/** @param {number} bytes */
-function megabytes(bytes) {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 exports.Run = Run;
