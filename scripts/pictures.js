@@ -16,7 +16,7 @@ const folder = path.join(root, 'docs', 'pictures');
 /** The rows of `doctor` to show, by the beginning of their second column. */
 const rows = [
   'the package Nx loads',
-  'licen',
+  'license',
   'scope of this run',
   'read in trusted',
   'create in trusted',
