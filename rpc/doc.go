@@ -241,7 +241,7 @@
 //	        directory or the server's folder in it cannot be used; the message says
 //	        what to do
 //
-// A code says what failed, whoever detects it: reads, writes and the later outcome of an
+// A code says what failed, not who detects it: reads, writes and the later outcome of an
 // entry have the same codes, and a client that cannot use the server's folder reports 5
 // itself. So a client can show one line for each kind of problem. 1, 2 and 4 are one kind,
 // the storage: 2 says the most, and 4 more than 1, because a server that rejects a request
