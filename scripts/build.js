@@ -11,8 +11,8 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 const { runMain } = require('./kit/cleanup');
+const { go } = require('./kit/go');
 const { root } = require('./kit/root');
-const { run } = require('./kit/run');
 
 /** @typedef {{ os: string, cpu: string, goos: string, goarch: string }} Platform */
 /** @typedef {{ all?: boolean, issuers?: string, out?: string }} Options */
@@ -55,7 +55,7 @@ async function build({ all = false, issuers, out = 'dist/npm' } = {}) {
  */
 async function checkIssuers(issuers) {
   const file = path.resolve(issuers);
-  await run('go', ['run', './cmd/nx-azure-license', 'check-issuers', file]);
+  await go(['run', './cmd/nx-azure-license', 'check-issuers', file]);
 }
 
 /** @param {Platform} platform */
@@ -95,35 +95,6 @@ async function buildPlatformPackage(folder, platform, issuers) {
 }
 
 /**
- * Packages that run at start or at a sign-in only. Without inlining they take 60 KB less
- * of the 5 MB that a platform's package may have.
- */
-const coldPackages = [
-  'encoding/xml',
-  'github.com/Azure/azure-sdk-for-go/sdk/azidentity/...',
-  'github.com/AzureAD/...',
-  'github.com/golang-jwt/...',
-  'github.com/spf13/...',
-  'golang.org/x/crypto/ssh/...',
-];
-
-/**
- * The environment of every compilation without -race: that of the release. What lint
- * compiles for an operating system is then what `build` links, and nothing is compiled
- * twice.
- */
-const goEnvironment = {
-  CGO_ENABLED: '0',
-  GOAMD64: 'v1',
-  GOARM64: 'v8.0',
-  GOFLAGS: [
-    '-trimpath',
-    '-buildvcs=false',
-    ...coldPackages.map((name) => `-gcflags=${name}=-l`),
-  ].join(' '),
-};
-
-/**
  * Builds the binary: static, without paths or build IDs, so that the same
  * source gives the same bytes anywhere.
  *
@@ -140,9 +111,9 @@ async function buildBinary(file, { goos, goarch }, issuers, source = root) {
     flags.push(`-X ${variable}=${jwks}`);
   }
   const args = ['-ldflags', flags.join(' '), '-o', file];
-  await run('go', ['build', ...args, './cmd/nx-azure-cache'], {
+  await go(['build', ...args, './cmd/nx-azure-cache'], {
     cwd: source,
-    env: { ...process.env, ...goEnvironment, GOOS: goos, GOARCH: goarch },
+    env: { GOOS: goos, GOARCH: goarch },
   });
 }
 
@@ -257,6 +228,5 @@ if (require.main === module) runMain(main);
 exports.build = build;
 exports.buildBinary = buildBinary;
 exports.copySource = copySource;
-exports.goEnvironment = goEnvironment;
 exports.platforms = platforms;
 exports.version = version;

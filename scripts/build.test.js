@@ -15,6 +15,7 @@ const {
 } = require('./build');
 const { readExecutable } = require('./kit/executable');
 const { root } = require('./kit/root');
+const { go } = require('./kit/go');
 const { run } = require('./kit/run');
 
 const temporary = fs.mkdtempSync(
@@ -202,7 +203,7 @@ test('no release is built with a file of issuers that has no name', async () => 
 
 test('a release build trusts its issuers and not the development issuer', async () => {
   const key = path.join(temporary, 'key.json');
-  const { stdout: jwks } = await run('go', [
+  const { stdout: jwks } = await go([
     ...['run', './cmd/nx-azure-license', 'keygen'],
     ...['--kid', 'k', '--issuer', 'https://issuer.example', '--out', key],
   ]);
@@ -215,7 +216,7 @@ test('a release build trusts its issuers and not the development issuer', async 
   const goarch = process.arch === 'x64' ? 'amd64' : process.arch;
   await buildBinary(file, { goos, goarch }, issuers);
 
-  const { stdout: own } = await run('go', [
+  const { stdout: own } = await go([
     ...['run', './cmd/nx-azure-license', 'issue'],
     ...['--key', key, '--org', 'Customer'],
   ]);

@@ -7,6 +7,7 @@ const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const { build, platforms, version } = require('./build');
 const { cleanUp, temporaryFolder } = require('./kit/cleanup');
+const { go } = require('./kit/go');
 const { run } = require('./kit/run');
 const { makeReleaseFiles } = require('./release');
 const { notesForTag, parseChangelog } = require('./release/changelog');
@@ -29,7 +30,7 @@ before(async () => {
   const source = path.join(temporary, 'main.go');
   fs.writeFileSync(source, program);
   const small = path.join(temporary, 'small');
-  await run('go', ['build', '-ldflags=-s -w', '-o', small, source]);
+  await go(['build', '-ldflags=-s -w', '-o', small, source]);
   for (const { os, cpu } of platforms) {
     const folder = path.join(scope, `${os}-${cpu}`);
     if (path.basename(folder) === own) continue;

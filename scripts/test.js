@@ -5,9 +5,9 @@
 // Everything CI runs, or only the steps that are named. Each step is a command
 // that works alone, too; this installs what they need and starts Azurite.
 
-const { goEnvironment } = require('./build');
 const { startAzurite, createContainer } = require('./kit/azurite');
 const { runMain } = require('./kit/cleanup');
+const { goEnvironment } = require('./kit/go');
 const { install } = require('./kit/install');
 const { attempt, run } = require('./kit/run');
 const { environmentOf, startShared } = require('./kit/shared');

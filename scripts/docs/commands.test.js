@@ -8,9 +8,9 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
 const yaml = require('yaml');
-const { goEnvironment } = require('../build');
 const { temporaryFolder } = require('../kit/cleanup');
 const { root } = require('../kit/root');
+const { go } = require('../kit/go');
 const { run } = require('../kit/run');
 const { blocks, commands } = require('./code');
 const { read } = require('./pages');
@@ -59,9 +59,7 @@ before(async () => {
   binary = path.join(folder, 'nx-azure-cache');
   issuer = path.join(folder, 'nx-azure-license');
   const packages = ['./cmd/nx-azure-cache', './cmd/nx-azure-license'];
-  await run('go', ['build', '-o', folder, ...packages], {
-    env: { ...process.env, ...goEnvironment },
-  });
+  await go(['build', '-o', folder, ...packages]);
 });
 after(() => fs.rmSync(folder, { recursive: true, force: true }));
 

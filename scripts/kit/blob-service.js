@@ -6,9 +6,8 @@
 const { spawn } = require('node:child_process');
 const { once } = require('node:events');
 const path = require('node:path');
-const { goEnvironment } = require('../build');
 const { connectionString, endpoint } = require('./azurite');
-const { run } = require('./run');
+const { go } = require('./go');
 
 /** @import { ChildProcess } from 'node:child_process' */
 
@@ -165,9 +164,7 @@ class BlobService {
  */
 async function buildBlobService(folder) {
   const file = path.join(folder, 'nx-azure-bench');
-  await run('go', ['build', '-o', file, './cmd/nx-azure-bench'], {
-    env: { ...process.env, ...goEnvironment },
-  });
+  await go(['build', '-o', file, './cmd/nx-azure-bench']);
   return file;
 }
 

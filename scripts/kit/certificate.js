@@ -2,7 +2,7 @@
 
 const path = require('node:path');
 const { temporaryFolder } = require('./cleanup');
-const { run } = require('./run');
+const { go } = require('./go');
 
 /** Hosts of the internet, which only a proxy of a test leads anywhere. */
 const cloudHosts = {
@@ -32,14 +32,12 @@ async function createCertificate(
   folder = temporaryFolder('certificate'),
   moreHosts = [],
 ) {
-  const { stdout } = await run('go', ['env', 'GOROOT']);
+  const { stdout } = await go(['env', 'GOROOT']);
   const tool = path.join(stdout.trim(), 'src/crypto/tls/generate_cert.go');
   const options = ['--ca', '--ecdsa-curve=P256', '--duration=24h'];
   const own = ['127.0.0.1', 'localhost', ...Object.values(cloudHosts)];
   const hosts = [...own, ...moreHosts];
-  await run('go', ['run', tool, `--host=${hosts}`, ...options], {
-    cwd: folder,
-  });
+  await go(['run', tool, `--host=${hosts}`, ...options], { cwd: folder });
   return {
     cert: path.join(folder, 'cert.pem'),
     key: path.join(folder, 'key.pem'),

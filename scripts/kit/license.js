@@ -3,7 +3,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { root } = require('./root');
-const { run } = require('./run');
+const { go } = require('./go');
 
 /**
  * Issues a license of the development issuer, which source builds trust.
@@ -12,7 +12,7 @@ const { run } = require('./run');
  */
 async function developmentLicense() {
   const key = 'testdata/license/development.private.jwk.json';
-  const { stdout } = await run('go', [
+  const { stdout } = await go([
     ...['run', './cmd/nx-azure-license', 'issue'],
     ...['--key', key, '--org', 'Development', '--days', '30'],
   ]);

@@ -2,8 +2,9 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { buildBinary, goEnvironment, platforms } = require('../../build');
+const { buildBinary, platforms } = require('../../build');
 const { buildBlobService } = require('../blob-service');
+const { go } = require('../go');
 const { run } = require('../run');
 
 /** @import { Programs } from './server-run' */
@@ -28,12 +29,10 @@ async function buildServer(folder, kind = 'release') {
     await buildBinary(file, thisPlatform());
     return file;
   }
+  const args = ['build', '-o', file, './cmd/nx-azure-cache'];
   // With the flags of the release, or of `go test -race`: nothing is compiled twice.
-  const [flags, env] =
-    kind === 'race' ? [['-race'], {}] : [[], { ...goEnvironment }];
-  await run('go', ['build', ...flags, '-o', file, './cmd/nx-azure-cache'], {
-    env: { ...process.env, ...env },
-  });
+  if (kind === 'race') await run('go', ['build', '-race', ...args.slice(1)]);
+  else await go(args);
   return file;
 }
 
