@@ -46,7 +46,7 @@ func benchServer(b *testing.B, secure bool, content []byte) *azure.Container {
 	if secure {
 		server.StartTLS()
 		trusts["SSL_CERT_FILE"] = pemFile(b, b.TempDir(), server)
-		options.Endpoint, options.Credential = server.URL, lasting(1<<62)
+		options.Endpoint, options.Credential = server.URL, validFor(1<<62)
 	} else {
 		server.Start()
 		options.ConnectionString = endpoint.Secret(connectionString(server.URL))

@@ -71,7 +71,7 @@ func TestConnectionThatIsOneFileTooMany(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			sender := &failingTransport{err: test.err}
-			c := open(t, azure.Options{Container: "results", Endpoint: "https://acc.blob.core.windows.net", Credential: lasting(time.Hour), Transport: sender})
+			c := open(t, azure.Options{Container: "results", Endpoint: "https://acc.blob.core.windows.net", Credential: validFor(time.Hour), Transport: sender})
 			_, err := c.Get(t.Context(), "a")
 			if fileerror.Is(err) != test.isFile || err == nil || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("got %v, want %q, of files: %t", err, test.says, test.isFile)

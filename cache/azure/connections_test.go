@@ -69,7 +69,7 @@ func TestWarmIsWhatTheFirstRequestNeeds(t *testing.T) {
 	for _, secure := range []bool{true, false} {
 		t.Run(fmt.Sprintf("TLS %t", secure), func(t *testing.T) {
 			s := newCounted(t, secure, func() {}, ok)
-			signIn := lasting(time.Hour)
+			signIn := validFor(time.Hour)
 			c := s.connect(t, signIn)
 			c.Warm(t.Context())
 			eventually(t, "the connection is open", func() bool {
@@ -94,7 +94,7 @@ func TestWarmIsWhatTheFirstRequestNeeds(t *testing.T) {
 func TestFirstRequestWaitsForItsConnection(t *testing.T) {
 	hello, answer := make(chan struct{}), make(chan struct{})
 	s := newCounted(t, true, func() { hello <- struct{}{}; <-answer }, ok)
-	c := s.connect(t, lasting(time.Hour))
+	c := s.connect(t, validFor(time.Hour))
 	var all sync.WaitGroup
 	all.Go(func() { c.Warm(t.Context()) })
 	<-hello
@@ -114,7 +114,7 @@ func TestUnusedWarmConnection(t *testing.T) {
 	leavesNothing(t, func(t *testing.T) {
 		s := newCounted(t, true, func() {}, ok)
 		ctx, end := context.WithCancel(t.Context())
-		c := s.connect(t, lasting(time.Hour))
+		c := s.connect(t, validFor(time.Hour))
 		for range 2 { // the second time there is one
 			c.Warm(ctx)
 		}
@@ -155,7 +155,7 @@ func TestWarmThatIsCancelled(t *testing.T) {
 						<-ctx.Done()
 					}
 				}, ok)
-				c := s.connect(t, lasting(time.Hour))
+				c := s.connect(t, validFor(time.Hour))
 				var all sync.WaitGroup
 				all.Go(func() { c.Warm(ctx) })
 				<-hello
@@ -186,7 +186,7 @@ func TestWarmConnectionIsTakenOnce(t *testing.T) {
 		arrived.Done()
 		arrived.Wait()
 	})
-	c := s.connect(t, lasting(time.Hour))
+	c := s.connect(t, validFor(time.Hour))
 	c.Warm(t.Context())
 	together(2, func(i int) {
 		if _, err := get(t, c, fmt.Sprint(i)); err != nil {
@@ -201,7 +201,7 @@ func TestWarmConnectionIsTakenOnce(t *testing.T) {
 // A proxy would close a connection that asks for nothing.
 func TestWarmBehindAProxy(t *testing.T) {
 	w := listen(t, func(_ *wire, conn *net.TCPConn) { _, _ = io.Copy(io.Discard, conn) })
-	signIn := lasting(time.Hour)
+	signIn := validFor(time.Hour)
 	c := open(t, azure.Options{
 		Container: "results", Endpoint: "https://account.blob.example", Credential: signIn,
 		Environment: environment(t, variables{"HTTPS_PROXY": "http://" + w.address}),
@@ -245,7 +245,7 @@ func TestFurtherConnectionsResumeTheSession(t *testing.T) {
 		}
 		w.Header().Set("Connection", "close")
 	})
-	c := s.connect(t, lasting(time.Hour))
+	c := s.connect(t, validFor(time.Hour))
 	for range 3 {
 		if _, err := get(t, c, "a"); err != nil {
 			t.Fatal(err)

@@ -52,7 +52,7 @@ func FuzzEndpoint(f *testing.F) {
 		}
 		to := ""
 		c, err := azure.Open(azure.Options{
-			Container: "results", Endpoint: text, Credential: lasting(time.Hour), TrustedHosts: hosts, Transport: dialled{&to},
+			Container: "results", Endpoint: text, Credential: validFor(time.Hour), TrustedHosts: hosts, Transport: dialled{&to},
 		})
 		if checked := endpoint.Check(text); err != nil {
 			if said := err.Error() + " " + errorText(checked); len(said) > 2000 || strings.ContainsFunc(said, isOdd) {

@@ -49,7 +49,7 @@ func TestHostsThatGetTokens(t *testing.T) {
 		{"https://localhost.example", "", "localhost.example", ""},
 		{"https://169.254.169.254", "", "169.254.169.254", ""},
 	} {
-		signIn := lasting(time.Hour)
+		signIn := validFor(time.Hour)
 		options := azure.Options{
 			Container: "results", AccountName: "acc", Endpoint: test.endpoint, Credential: signIn, TrustedHosts: trusting(t, test.trusted),
 			Transport: unused{t},

@@ -90,7 +90,7 @@ func TestProxy(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			v["NODE_EXTRA_CA_CERTS"] = ca // that of the proxy with TLS, too
 			before := len(s.seen())
-			c := via(t, environment(t, v), lasting(time.Hour))
+			c := via(t, environment(t, v), validFor(time.Hour))
 			c.Warm(t.Context()) // opens nothing there
 			if _, err := get(t, c, "a"); err != nil {
 				t.Error(err)
@@ -226,7 +226,7 @@ func TestPartsThroughAProxy(t *testing.T) {
 	sender := transport.New(ample, e)
 	t.Cleanup(sender.CloseIdleConnections)
 	c := open(t, azure.Options{
-		Container: "results", Endpoint: "https://example.com/account", Credential: lasting(time.Hour), Limits: ample, Transport: sender,
+		Container: "results", Endpoint: "https://example.com/account", Credential: validFor(time.Hour), Limits: ample, Transport: sender,
 		Ranges: download.Ranges{First: 1000, Part: 1000, Ahead: 4, Buffers: 4},
 	})
 	content := strings.Repeat("0123456789", 1000)

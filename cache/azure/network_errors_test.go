@@ -76,7 +76,7 @@ func TestF24EachProxyErrorNamesItsFix(t *testing.T) {
 			if test.name != "an unknown CA" {
 				v["NODE_EXTRA_CA_CERTS"] = ca
 			}
-			_, err := get(t, via(t, environment(t, v), lasting(time.Hour)), "a")
+			_, err := get(t, via(t, environment(t, v), validFor(time.Hour)), "a")
 			if got := outcomeOf(err); got != test.outcome {
 				t.Errorf("got %s, want %s", got, test.outcome)
 			}
@@ -164,7 +164,7 @@ func TestF24SomethingElseResponds(t *testing.T) {
 			}
 			sender := transport.New(ample, environment(t, v))
 			t.Cleanup(sender.CloseIdleConnections)
-			c := open(t, azure.Options{Container: "results", Endpoint: "https://" + test.host, Credential: lasting(time.Hour), Transport: sender})
+			c := open(t, azure.Options{Container: "results", Endpoint: "https://" + test.host, Credential: validFor(time.Hour), Transport: sender})
 			_, err := get(t, c, "a")
 			if got := outcomeOf(err); got != test.outcome {
 				t.Errorf("got %s, want %s", got, test.outcome)
@@ -182,7 +182,7 @@ func TestPermanentErrorsAreNotRetried(t *testing.T) {
 	s.StartTLS()
 	sender := transport.New(ample, transport.Environment{}) // which does not trust it
 	t.Cleanup(sender.CloseIdleConnections)
-	c := open(t, azure.Options{Container: "results", Endpoint: s.URL, Credential: lasting(time.Hour), Transport: sender})
+	c := open(t, azure.Options{Container: "results", Endpoint: s.URL, Credential: validFor(time.Hour), Transport: sender})
 	_, err := c.Get(context.WithoutCancel(t.Context()), "a")
 	checkLine(t, err, s.URL+"/results is unreachable: TLS with ")
 	s.Close() // ends the goroutines that count

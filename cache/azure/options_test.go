@@ -10,7 +10,7 @@ import (
 )
 
 func TestOpen(t *testing.T) {
-	signIn := lasting(time.Hour)
+	signIn := validFor(time.Hour)
 	for _, test := range []struct {
 		name    string
 		options azure.Options

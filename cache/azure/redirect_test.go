@@ -32,7 +32,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 			secure, plainly := newTLSServer(t, redirecting(status, &to)), newServer(t, redirecting(status, &to))
 			e := environment(t, variables{"SSL_CERT_FILE": pemFile(t, t.TempDir(), secure)})
 			for _, options := range []azure.Options{
-				{Endpoint: secure.URL, Credential: lasting(time.Hour)},
+				{Endpoint: secure.URL, Credential: validFor(time.Hour)},
 				{ConnectionString: sasString(plainly.URL)},
 				{SASURL: endpoint.Secret(secure.URL + "/account/results?" + sasQuery)},
 				{ConnectionString: endpoint.Secret(connectionString(plainly.URL))},

@@ -121,7 +121,7 @@ func TestRefusalOfAnIdentity(t *testing.T) {
 	s := newTLSServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
 		fail(w, http.StatusForbidden, "AuthorizationFailure")
 	})
-	c := signedIn(t, s, lasting(1<<40))
+	c := signedIn(t, s, validFor(1<<40))
 	if _, err := get(t, c, "a"); err == nil || strings.Contains(err.Error(), "no credential was found") {
 		t.Errorf("got %v, want a refusal", err)
 	}
@@ -156,7 +156,7 @@ func TestAccountOfACloud(t *testing.T) {
 // A request that is cancelled during a sign-in gets its own reason.
 func TestRequestThatIsCancelledDuringASignIn(t *testing.T) {
 	s := newTLSServer(t, ok)
-	c := signedIn(t, s, lasting(1<<40))
+	c := signedIn(t, s, validFor(1<<40))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := c.Get(ctx, "a"); !errors.Is(err, context.Canceled) {

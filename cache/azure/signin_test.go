@@ -27,8 +27,8 @@ func (c *credential) GetToken(ctx context.Context, _ policy.TokenRequestOptions)
 	return c.sign(ctx, c.asked.Add(1))
 }
 
-// lasting signs in with token-1, token-2, … that are good for some time.
-func lasting(d time.Duration) *credential {
+// validFor signs in with token-1, token-2, …, each valid for d.
+func validFor(d time.Duration) *credential {
 	return &credential{sign: func(_ context.Context, n int64) (azcore.AccessToken, error) {
 		return azcore.AccessToken{Token: fmt.Sprintf("token-%d", n), ExpiresOn: time.Now().Add(d)}, nil
 	}}
@@ -53,7 +53,7 @@ func together(n int, f func(i int)) {
 
 func TestTokenIsSentAndAskedForOnce(t *testing.T) {
 	s := newTLSServer(t, ok)
-	signIn := lasting(time.Hour)
+	signIn := validFor(time.Hour)
 	c := signedIn(t, s, signIn)
 	together(50, func(i int) {
 		if _, err := get(t, c, fmt.Sprintf("v1/shared/%d", i)); err != nil {
@@ -89,7 +89,7 @@ func TestTokenThatIsRevoked(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusOK)
 	})
-	signIn := lasting(time.Hour)
+	signIn := validFor(time.Hour)
 	c := signedIn(t, s, signIn)
 	for range 2 {
 		if _, err := get(t, c, "a"); err != nil {

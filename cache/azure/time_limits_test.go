@@ -103,7 +103,7 @@ func TestLimitOfTheHandshake(t *testing.T) {
 	w := listen(t, func(_ *wire, conn *net.TCPConn) { _, _ = io.Copy(io.Discard, conn) })
 	client := transport.New(short, transport.Environment{})
 	c := open(t, azure.Options{
-		Container: "results", Endpoint: "https://" + w.address, Credential: lasting(time.Hour), Limits: short, Transport: client,
+		Container: "results", Endpoint: "https://" + w.address, Credential: validFor(time.Hour), Limits: short, Transport: client,
 	})
 	_, err := get(t, c, "a")
 	checkLimit(t, err, "no connection", "connect")
@@ -121,7 +121,7 @@ func TestLimitOfAProxy(t *testing.T) {
 		_, _ = conn.Read(make([]byte, 1))
 	})
 	c := open(t, azure.Options{
-		Container: "results", Endpoint: "https://account.blob.example", Credential: lasting(time.Hour), Limits: short,
+		Container: "results", Endpoint: "https://account.blob.example", Credential: validFor(time.Hour), Limits: short,
 		Environment: environment(t, variables{"HTTPS_PROXY": "http://anna:s3cret@" + w.address}),
 	})
 	_, err := get(t, c, "a")

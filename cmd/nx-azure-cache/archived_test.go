@@ -14,7 +14,7 @@ func TestArchivedEntries(t *testing.T) {
 	before := s.left()
 	archived := []string{"team/v1/pr-12/1", "team/v1/trusted/2"}
 	for _, name := range archived {
-		s.service.Archive(shelfContainer, name)
+		s.service.Archive(inventoryContainer, name)
 	}
 	stdout, _, err := s.run("ls")
 	if got := strings.Count(stdout, "(archived)"); err != nil || got != len(archived) {

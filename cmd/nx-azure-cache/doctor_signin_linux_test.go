@@ -87,15 +87,15 @@ func (e *entra) examine(t *testing.T, block map[string]any) printed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	it := printed{text: string(stdout)}
+	output := printed{text: string(stdout)}
 	code := p.exit()
-	if err := json.Unmarshal(stdout, &it.Report); err != nil || code != it.ExitCode || p.stderr.String() != "" {
+	if err := json.Unmarshal(stdout, &output.Report); err != nil || code != output.ExitCode || p.stderr.String() != "" {
 		t.Fatalf("got %s, %q, %v and the exit code %d", stdout, p.stderr, err, code)
 	}
-	if strings.Contains(it.text, "TOPSECRET") || strings.Contains(it.text, "eyJ") {
-		t.Errorf("got a secret in %s", it.text)
+	if strings.Contains(output.text, "TOPSECRET") || strings.Contains(output.text, "eyJ") {
+		t.Errorf("got a secret in %s", output.text)
 	}
-	return it
+	return output
 }
 
 func TestDoctorSignsIn(t *testing.T) {

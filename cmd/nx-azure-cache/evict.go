@@ -63,12 +63,12 @@ func evict(ctx context.Context, std stdio, options evictOptions) error {
 	if selected.IsAll() {
 		return entries.ErrNoSelection
 	}
-	shelf, err := openInventory(std, &options.workspace)
+	inventory, err := openInventory(std, &options.workspace)
 	if err != nil {
 		return err
 	}
 	if options.yes {
-		return shelf.Evict(ctx, std.stderr, selected)
+		return inventory.Evict(ctx, std.stderr, selected)
 	}
-	return shelf.DryRun(ctx, std.stdout, std.stderr, selected)
+	return inventory.DryRun(ctx, std.stdout, std.stderr, selected)
 }

@@ -84,7 +84,7 @@ func TestEvict(t *testing.T) {
 func TestEvictNothingSelected(t *testing.T) {
 	s := newTestInventory(t)
 	s.fill()
-	for _, args := range [][]string{{}, {"--yes"}, {"--yes", "--container", shelfContainer}, {"--yes", "--after="}, {"--yes", "--scope", "trusted", "--after", ""}} {
+	for _, args := range [][]string{{}, {"--yes"}, {"--yes", "--container", inventoryContainer}, {"--yes", "--after="}, {"--yes", "--scope", "trusted", "--after", ""}} {
 		if _, _, err := s.run(append([]string{"evict"}, args...)...); err == nil {
 			t.Errorf("%q: got no error", args)
 		}
@@ -142,7 +142,7 @@ func TestEvictChanged(t *testing.T) {
 		<-rule.Reached()
 	}
 	s.put(stored{scope: "trusted", hash: "1", key: "good"})
-	s.service.Remove(shelfContainer, "team/v1/trusted/2")
+	s.service.Remove(inventoryContainer, "team/v1/trusted/2")
 	for _, rule := range rules {
 		rule.Release()
 	}
@@ -182,7 +182,7 @@ func TestEvictInterrupted(t *testing.T) {
 // All containers of the scopes are looked at; --container names one instead.
 func TestContainersOfScopes(t *testing.T) {
 	s := newTestInventory(t)
-	s.configure(map[string]any{"container": shelfContainer, "prefix": "team", "trust": map[string]any{
+	s.configure(map[string]any{"container": inventoryContainer, "prefix": "team", "trust": map[string]any{
 		"containers": map[string]string{"trusted": trustedContainer},
 	}})
 	s.put(stored{scope: "trusted", hash: "1", container: trustedContainer})
@@ -206,7 +206,7 @@ func TestEvictPages(t *testing.T) {
 	const entries = 5100
 	s := newTestInventory(t)
 	for i := range entries {
-		s.putBlob(shelfContainer, fmt.Sprintf("team/v1/pr-%d/%d", i%7, i), azuretest.Blob{Body: []byte("x")})
+		s.putBlob(inventoryContainer, fmt.Sprintf("team/v1/pr-%d/%d", i%7, i), azuretest.Blob{Body: []byte("x")})
 	}
 	s.put(stored{scope: "trusted", hash: "1"})
 	stdout, stderr, err := s.run("evict", "--before", "2099-01-01", "--signature", "unsigned", "--yes")

@@ -203,10 +203,10 @@ func TestHostileStorage(t *testing.T) {
 	from := trust.Provenance{Repository: testenv.Hostile, Ref: testenv.Hostile, Commit: testenv.Hostile, Run: testenv.Hostile, Tool: testenv.Hostile}
 	s.put(stored{scope: "pr-" + strings.ReplaceAll(testenv.Hostile, "\n", ""), hash: "1", from: from})
 	s.put(stored{scope: "trusted", hash: "1", key: "foreign", from: from})
-	s.putBlob(shelfContainer, "team/v1/trusted/2", azuretest.Blob{Metadata: map[string][]string{
+	s.putBlob(inventoryContainer, "team/v1/trusted/2", azuretest.Blob{Metadata: map[string][]string{
 		"Dsse": {`{"payloadType":"` + "\u009b\u202e" + `"}`}, "Sha256": {"\u009b\u202e"}, "Format": {"\u009b"},
 	}})
-	s.putBlob(shelfContainer, "team/v1/\x9b31m/3", azuretest.Blob{})
+	s.putBlob(inventoryContainer, "team/v1/\x9b31m/3", azuretest.Blob{})
 	rights := azuretest.FullRights()
 	rights.Delete = false
 	s.service.Allow(azuretest.KeyOf(azuretest.Account), rights)

@@ -63,9 +63,9 @@ func inspect(ctx context.Context, std stdio, hash string, options inspectFlags) 
 	if err != nil {
 		return err
 	}
-	shelf, err := openInventory(std, &options.workspace)
+	inventory, err := openInventory(std, &options.workspace)
 	if err != nil {
 		return err
 	}
-	return shelf.Inspect(ctx, std.stdout, selected, options.InspectOptions)
+	return inventory.Inspect(ctx, std.stdout, selected, options.InspectOptions)
 }

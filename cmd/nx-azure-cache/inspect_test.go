@@ -63,10 +63,10 @@ http://HOST/devstoreaccount1/results/team/v1/trusted/1
 func TestInspectSignatures(t *testing.T) {
 	s := newTestInventory(t)
 	s.fill()
-	s.put(stored{scope: "trusted", hash: "10", key: "good", change: func(it *trust.Statement) { it.SHA256 = strings.Repeat("0", 64) }})
-	s.put(stored{scope: "trusted", hash: "11", key: "good", change: func(it *trust.Statement) { it.Scope = "pr-1" }})
-	s.putBlob(shelfContainer, "team/v1/trusted/12", azuretest.Blob{Metadata: map[string][]string{"Dsse": {"{"}, "Statement": {"e30="}}})
-	s.putBlob(shelfContainer, "team/v1/trusted/13", azuretest.Blob{})
+	s.put(stored{scope: "trusted", hash: "10", key: "good", change: func(statement *trust.Statement) { statement.SHA256 = strings.Repeat("0", 64) }})
+	s.put(stored{scope: "trusted", hash: "11", key: "good", change: func(statement *trust.Statement) { statement.Scope = "pr-1" }})
+	s.putBlob(inventoryContainer, "team/v1/trusted/12", azuretest.Blob{Metadata: map[string][]string{"Dsse": {"{"}, "Statement": {"e30="}}})
+	s.putBlob(inventoryContainer, "team/v1/trusted/13", azuretest.Blob{})
 	for hash, want := range map[string]string{
 		"2":  "signature    invalid: it is signed with the key " + s.id("old") + ", which is revoked",
 		"3":  "is not one of azure.trust.publicKeys",
@@ -82,7 +82,7 @@ func TestInspectSignatures(t *testing.T) {
 			t.Errorf("%s: got %v and\n%s\nwant %q", hash, err, stdout, want)
 		}
 	}
-	s.configure(map[string]any{"container": shelfContainer, "prefix": "team"})
+	s.configure(map[string]any{"container": inventoryContainer, "prefix": "team"})
 	for hash, want := range map[string]string{
 		"1":  "signature    unchecked: signed with the key " + s.id("good"),
 		"12": "signature    unchecked: its envelope is not valid DSSE",
@@ -97,10 +97,10 @@ func TestInspectSignatures(t *testing.T) {
 func TestInspectVerify(t *testing.T) {
 	s := newTestInventory(t)
 	s.put(stored{scope: "trusted", hash: "1", key: "good"})
-	there, _ := s.service.Blob(shelfContainer, "team/v1/trusted/1")
+	there, _ := s.service.Blob(inventoryContainer, "team/v1/trusted/1")
 	// An attacker with access to the storage could do this: the metadata stay.
 	there.Body = []byte("2")
-	s.putBlob(shelfContainer, "team/v1/trusted/1", there)
+	s.putBlob(inventoryContainer, "team/v1/trusted/1", there)
 	if got := s.lines("inspect", "1")[0]; got.Signature.State != entries.SignatureValid || got.Body != "" {
 		t.Errorf("got %+v, want a signature that is valid as far as it goes", got)
 	}
@@ -123,8 +123,8 @@ func TestInspectChanged(t *testing.T) {
 	rule := s.service.AddFault(faults.Fault{Method: "GET", Blob: "*/1", Times: 1, Action: faults.Hold})
 	go func() {
 		<-rule.Reached()
-		there, _ := s.service.Blob(shelfContainer, "team/v1/trusted/1")
-		if err := s.service.Put(shelfContainer, "team/v1/trusted/1", there); err != nil {
+		there, _ := s.service.Blob(inventoryContainer, "team/v1/trusted/1")
+		if err := s.service.Put(inventoryContainer, "team/v1/trusted/1", there); err != nil {
 			t.Error(err)
 		}
 		rule.Release()

@@ -78,9 +78,9 @@ func ls(ctx context.Context, std stdio, options lsOptions) error {
 	if options.Limit < 0 {
 		return fmt.Errorf("--limit is %d; use a number of entries, or 0 for all", options.Limit)
 	}
-	shelf, err := openInventory(std, &options.workspace)
+	inventory, err := openInventory(std, &options.workspace)
 	if err != nil {
 		return err
 	}
-	return shelf.List(ctx, std.stdout, std.stderr, selected, options.ListOptions)
+	return inventory.List(ctx, std.stdout, std.stderr, selected, options.ListOptions)
 }

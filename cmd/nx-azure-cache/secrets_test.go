@@ -204,10 +204,10 @@ func TestOutputHasNoSecrets(t *testing.T) {
 			"AZURE_CLIENT_ID": "22222222-2222-2222-2222-222222222222", "AZURE_CLIENT_SECRET": secretOfClient}},
 	}
 	secrets := forms(t)
-	for name, it := range signIns {
+	for name, signIn := range signIns {
 		t.Run(name, func(t *testing.T) {
 			if name == "an app" {
-				for name, value := range it.env { // which the sign-in reads from the process
+				for name, value := range signIn.env { // which the sign-in reads from the process
 					t.Setenv(name, value)
 				}
 			} else {
@@ -220,10 +220,10 @@ func TestOutputHasNoSecrets(t *testing.T) {
 					if failure.change != nil {
 						failure.change(c)
 					}
-					environment := testenv.LicensedEnv(t, testenv.DevRun, it.config, "")
+					environment := testenv.LicensedEnv(t, testenv.DevRun, signIn.config, "")
 					maps.Copy(environment, c.env)
-					maps.Copy(environment, it.env)
-					said := everything(t, environment, it.config)
+					maps.Copy(environment, signIn.env)
+					said := everything(t, environment, signIn.config)
 					for what, text := range said {
 						for _, secret := range secrets {
 							if strings.Contains(text, secret) {

@@ -196,15 +196,15 @@ func jsStrings(t *testing.T, file string) (found []string) {
 	}
 	text, end := string(source), -1
 	for _, at := range jsTokens.FindAllStringIndex(text, -1) {
-		it := text[at[0]:at[1]]
-		if !strings.ContainsAny(it[:1], "'\"`") {
+		literal := text[at[0]:at[1]]
+		if !strings.ContainsAny(literal[:1], "'\"`") {
 			continue
 		}
-		it = strings.NewReplacer(`\'`, "'", `\"`, `"`).Replace(it[1 : len(it)-1])
+		literal = strings.NewReplacer(`\'`, "'", `\"`, `"`).Replace(literal[1 : len(literal)-1])
 		if end >= 0 && sums.MatchString(text[end:at[0]]) {
-			found[len(found)-1] += it
+			found[len(found)-1] += literal
 		} else {
-			found = append(found, it)
+			found = append(found, literal)
 		}
 		end = at[1]
 	}

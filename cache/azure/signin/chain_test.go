@@ -165,13 +165,13 @@ func TestSourceThatIsGoneHasFailed(t *testing.T) {
 
 func TestTokensAreAskedForOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		it := giving("it", time.Hour)
-		at := it.give
-		it.give = func(ctx context.Context, n int64) (azcore.AccessToken, error) {
+		source := giving("it", time.Hour)
+		at := source.give
+		source.give = func(ctx context.Context, n int64) (azcore.AccessToken, error) {
 			time.Sleep(4 * time.Second) // az takes its time (F21)
 			return at(ctx, n)
 		}
-		tokens := Of("it", it)
+		tokens := Of("it", source)
 		var all sync.WaitGroup
 		for range 300 {
 			all.Go(func() {
@@ -181,7 +181,7 @@ func TestTokensAreAskedForOnce(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if got := it.asked.Load(); got != 1 {
+		if got := source.asked.Load(); got != 1 {
 			t.Errorf("asked %d times, want once", got)
 		}
 	})
@@ -202,18 +202,18 @@ func TestTokensAreReplacedInTime(t *testing.T) {
 	} {
 		t.Run(test.life.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				it := &giver{give: func(context.Context, int64) (azcore.AccessToken, error) {
+				source := &giver{give: func(context.Context, int64) (azcore.AccessToken, error) {
 					token := azcore.AccessToken{Token: "token", ExpiresOn: time.Now().Add(test.life)}
 					if test.refresh > 0 {
 						token.RefreshOn = time.Now().Add(test.refresh)
 					}
 					return token, nil
 				}}
-				tokens := Of("it", it)
+				tokens := Of("it", source)
 				ask := func(want int64) {
 					t.Helper()
-					if _, err := tokens.GetToken(t.Context(), Storage); err != nil || it.asked.Load() != want {
-						t.Errorf("asked %d times, %v; want %d", it.asked.Load(), err, want)
+					if _, err := tokens.GetToken(t.Context(), Storage); err != nil || source.asked.Load() != want {
+						t.Errorf("asked %d times, %v; want %d", source.asked.Load(), err, want)
 					}
 				}
 				ask(1)
@@ -230,16 +230,16 @@ func TestTokensAreReplacedInTime(t *testing.T) {
 // it lives.
 func TestTokensThatCannotBeReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		it := giving("it", 10*time.Minute)
-		first := it.give
-		it.give = func(ctx context.Context, n int64) (azcore.AccessToken, error) {
+		source := giving("it", 10*time.Minute)
+		first := source.give
+		source.give = func(ctx context.Context, n int64) (azcore.AccessToken, error) {
 			if n > 1 {
 				<-ctx.Done()
 				return azcore.AccessToken{}, ctx.Err()
 			}
 			return first(ctx, n)
 		}
-		tokens := Of("it", it)
+		tokens := Of("it", source)
 		want := func(want string) {
 			t.Helper()
 			if token, err := tokens.GetToken(t.Context(), Storage); token.Token != want || (err == nil) != (want != "") {
@@ -257,14 +257,14 @@ func TestTokensThatCannotBeReplaced(t *testing.T) {
 		}
 		time.Sleep(5 * time.Minute)
 		want("") // it has expired
-		asked := it.asked.Load()
+		asked := source.asked.Load()
 		want("") // for a minute no source is tried again
-		if it.asked.Load() != asked {
+		if source.asked.Load() != asked {
 			t.Error("asked again at once")
 		}
 		time.Sleep(pause + time.Second)
 		want("")
-		if it.asked.Load() != asked+1 {
+		if source.asked.Load() != asked+1 {
 			t.Error("not asked again after a while")
 		}
 	})

@@ -86,8 +86,8 @@ func answerOf(handler http.Handler, r *http.Request) *http.Response {
 func (w *machine) has(place string) (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, it := range w.seen {
-		if strings.Contains(it, place) {
+	for _, request := range w.seen {
+		if strings.Contains(request, place) {
 			n++
 		}
 	}

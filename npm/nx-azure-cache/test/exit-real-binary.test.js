@@ -53,7 +53,7 @@ after(() => fs.rmSync(home, { recursive: true, force: true }));
  * @param {number} putTakes milliseconds
  * @param {object} [timeouts] of nx.json
  */
-async function world(t, putTakes, timeouts) {
+async function slowStorage(t, putTakes, timeouts) {
   const storage = await startBlobService(t, blobService);
   if (putTakes > 0) {
     await storage.addFault({
@@ -107,7 +107,7 @@ const allTrue = [true, true, true];
  * Runs `store` in a process group of its own.
  *
  * @param {TestContext} t
- * @param {Awaited<ReturnType<typeof world>>} world
+ * @param {Awaited<ReturnType<typeof slowStorage>>} slow
  * @param {string} first what the process does at its start
  * @param {string} last what it does once all is accepted
  */
@@ -156,7 +156,7 @@ async function assertClean(binary, cacheDirectory) {
 describe('the end of a run', { concurrency: 2 }, () => {
   for (const exit of [0, 3]) {
     test(`waits for its results; exit ${exit}`, async (t) => {
-      const fixture = await world(t, 1_500);
+      const fixture = await slowStorage(t, 1_500);
       const last = `process.exitCode = ${exit};`;
       const { ended, cacheDirectory, said } = await start(t, fixture, '', last);
       assert.deepEqual(await ended, [exit, null]);
@@ -168,7 +168,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
   }
 
   test('prints one line in CI', async (t) => {
-    const { options } = await world(t, 0);
+    const { options } = await slowStorage(t, 0);
     const { lines } = await play(
       t,
       async ({ open, cacheDirectory }) =>
@@ -188,7 +188,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
   });
 
   test('by kill -9: the server finishes and exits', async (t) => {
-    const fixture = await world(t, 2_000);
+    const fixture = await slowStorage(t, 2_000);
     const { run, ended, cacheDirectory } = await start(t, fixture, '', stay);
     run.kill('SIGKILL');
     await ended;
@@ -198,7 +198,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
   });
 
   test('by Ctrl-C to the whole group: the same', async (t) => {
-    const fixture = await world(t, 2_000);
+    const fixture = await slowStorage(t, 2_000);
     const { run, ended, cacheDirectory, said } = await start(
       t,
       fixture,
@@ -218,7 +218,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
     ['SIGHUP', 129],
   ])) {
     test(`by ${signal}: the same`, async (t) => {
-      const fixture = await world(t, 2_000);
+      const fixture = await slowStorage(t, 2_000);
       const { run, ended, cacheDirectory } = await start(
         t,
         fixture,
@@ -234,7 +234,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
   }
 
   test('by Ctrl-C while it waits: it stops waiting', async (t) => {
-    const fixture = await world(t, 8_000);
+    const fixture = await slowStorage(t, 8_000);
     const { run, ended, cacheDirectory, said } = await start(
       t,
       fixture,
@@ -252,7 +252,9 @@ describe('the end of a run', { concurrency: 2 }, () => {
 
   for (const drain of ['0s', '500ms']) {
     test(`waits no longer than timeouts.drain, ${drain}`, async (t) => {
-      const { count, binary, options } = await world(t, 20_000, { drain });
+      const { count, binary, options } = await slowStorage(t, 20_000, {
+        drain,
+      });
       const { report, lines, cacheDirectory } = await play(t, store, {
         ...{ ...options, exit: 3, args: three },
       });
@@ -264,7 +266,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
   }
 
   test('of two runs at once in one cache directory', async (t) => {
-    const { count, binary, options } = await world(t, 300);
+    const { count, binary, options } = await slowStorage(t, 300);
     const workspace = temporaryFolder(t);
     const run = () =>
       play(t, store, { ...{ ...options, workspace, args: three, exit: 0 } });
@@ -278,7 +280,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
   });
 
   test('the next server removes the leftovers of a killed one', async (t) => {
-    const { count, binary, options } = await world(t, 4_000);
+    const { count, binary, options } = await slowStorage(t, 4_000);
     const workspace = temporaryFolder(t);
     const killed = await play(
       t,
@@ -311,7 +313,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
   });
 
   test('names a result that cannot be stored, and its file', async (t) => {
-    const { options } = await world(t, 0);
+    const { options } = await slowStorage(t, 0);
     const { report, lines } = await play(
       t,
       async ({ open, cacheDirectory }) => {

@@ -49,11 +49,11 @@ func TestDoctorAzurite(t *testing.T) {
 		{"racwd", with("XXX", "aaa", "xxx")},
 	} {
 		t.Run("sp="+test.sp, func(t *testing.T) {
-			it := connection
+			signIn := connection
 			if test.sp != "" {
-				it = testenv.ContainerSAS(t, connection, container, test.sp)
+				signIn = testenv.ContainerSAS(t, connection, container, test.sp)
 			}
-			e := examine(t, testenv.WorkspaceEnv(t, testenv.PullRun, string(config), it))
+			e := examine(t, testenv.WorkspaceEnv(t, testenv.PullRun, string(config), signIn))
 			if got := e.table(); !maps.Equal(got, test.want) {
 				t.Errorf("got %v, want %v (%s)\n%s", got, test.want, legend, e.text)
 			}
@@ -88,11 +88,11 @@ func TestDoctorWholeAzurite(t *testing.T) {
 		{"no container", "", `{"container": "nothing-here"}`, testenv.MainRun, ExitFailed, partRights, "container.nothing-here", statusFailed, "does not exist"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			it := connection
+			signIn := connection
 			if test.sp != "" {
-				it = testenv.ContainerSAS(t, connection, container, test.sp)
+				signIn = testenv.ContainerSAS(t, connection, container, test.sp)
 			}
-			e := examineWhole(t, testenv.LicensedEnv(t, test.run, test.config, it))
+			e := examineWhole(t, testenv.LicensedEnv(t, test.run, test.config, signIn))
 			e.in(t, test.part, test.id).mustBe(t, test.want, test.says)
 			if e.ExitCode != test.code {
 				t.Errorf("got the exit code %d, want %d\n%s", e.ExitCode, test.code, e.text)

@@ -51,11 +51,11 @@ func examineWith(t *testing.T, environment testenv.Env, args ...string) examined
 	if err != nil {
 		t.Fatal(err)
 	}
-	it := examined{text: stdout}
-	if err := json.Unmarshal([]byte(stdout), &it.Report); err != nil || it.ExitCode != code {
+	result := examined{text: stdout}
+	if err := json.Unmarshal([]byte(stdout), &result.Report); err != nil || result.ExitCode != code {
 		t.Fatalf("got %q and the exit code %d: %v", stdout, code, err)
 	}
-	return it
+	return result
 }
 
 // examine runs doctor --security.

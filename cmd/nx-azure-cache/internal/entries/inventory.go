@@ -56,10 +56,10 @@ func (inv *Inventory) walk(ctx context.Context, scopes, hashes []string, other f
 					yield(nil, err)
 					return
 				}
-				it, ok := inv.entryOf(container, blob)
+				entry, ok := inv.entryOf(container, blob)
 				if !ok {
 					other()
-				} else if !yield(it, nil) {
+				} else if !yield(entry, nil) {
 					return
 				}
 			}

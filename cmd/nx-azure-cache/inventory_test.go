@@ -27,9 +27,9 @@ type testInventory struct {
 	keys    map[string]trust.PrivateKey // by what the tests call them
 }
 
-// The containers of a test shelf.
+// The containers of a test inventory.
 const (
-	shelfContainer   = "results"
+	inventoryContainer   = "results"
 	trustedContainer = "results-trusted"
 )
 
@@ -38,7 +38,7 @@ const (
 func newTestInventory(t *testing.T) *testInventory {
 	t.Helper()
 	s := &testInventory{t: t, keys: make(map[string]trust.PrivateKey)}
-	s.service = azuretest.New(azuretest.Options{Containers: []string{shelfContainer, trustedContainer}, Requests: 100_000})
+	s.service = azuretest.New(azuretest.Options{Containers: []string{inventoryContainer, trustedContainer}, Requests: 100_000})
 	server, err := s.service.Start()
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func newTestInventory(t *testing.T) *testInventory {
 		}
 	}
 	s.env = testenv.Env{config.ConnectionVariable: s.service.ConnectionString(server.URL)}
-	s.configure(map[string]any{"container": shelfContainer, "prefix": "team", "trust": map[string]any{
+	s.configure(map[string]any{"container": inventoryContainer, "prefix": "team", "trust": map[string]any{
 		"publicKeys":  []string{s.keys["good"].Public().String(), s.keys["old"].Public().String()},
 		"revokedKeys": []string{s.id("old")},
 	}})
@@ -82,34 +82,34 @@ type stored struct {
 }
 
 // put stores an entry as a run does, but for what the test changes.
-func (s *testInventory) put(it stored) {
+func (s *testInventory) put(entry stored) {
 	s.t.Helper()
-	if it.body == "" {
-		it.body = it.hash
+	if entry.body == "" {
+		entry.body = entry.hash
 	}
-	if it.container == "" {
-		it.container = shelfContainer
+	if entry.container == "" {
+		entry.container = inventoryContainer
 	}
-	digest := sha256.Sum256([]byte(it.body))
+	digest := sha256.Sum256([]byte(entry.body))
 	statement := trust.Statement{
-		Hash: it.hash, Scope: trust.Scope(it.scope), Prefix: "team", SHA256: hex.EncodeToString(digest[:]),
-		Length: int64(len(it.body)), Format: 1, Provenance: it.from,
+		Hash: entry.hash, Scope: trust.Scope(entry.scope), Prefix: "team", SHA256: hex.EncodeToString(digest[:]),
+		Length: int64(len(entry.body)), Format: 1, Provenance: entry.from,
 	}
-	metadata := http.Header{"Format": {"1"}, "Length": {fmt.Sprint(len(it.body))}, "Sha256": {statement.SHA256}}
-	if it.change != nil {
-		it.change(&statement)
+	metadata := http.Header{"Format": {"1"}, "Length": {fmt.Sprint(len(entry.body))}, "Sha256": {statement.SHA256}}
+	if entry.change != nil {
+		entry.change(&statement)
 	}
-	if it.key == "" {
+	if entry.key == "" {
 		metadata.Set("Statement", statement.Encode())
 	} else {
-		envelope, err := trust.NewSigner(s.keys[it.key]).Sign(statement)
+		envelope, err := trust.NewSigner(s.keys[entry.key]).Sign(statement)
 		if err != nil {
 			s.t.Fatal(err)
 		}
 		metadata.Set("Dsse", envelope)
 	}
-	s.putBlob(it.container, cache.Name("team", trust.Scope(it.scope), it.hash), azuretest.Blob{
-		Body: []byte(it.body), Metadata: metadata, Modified: it.modified,
+	s.putBlob(entry.container, cache.Name("team", trust.Scope(entry.scope), entry.hash), azuretest.Blob{
+		Body: []byte(entry.body), Metadata: metadata, Modified: entry.modified,
 	})
 }
 
@@ -155,7 +155,7 @@ func (s *testInventory) hashes(args ...string) (hashes []string) {
 
 // left are the names of all blobs.
 func (s *testInventory) left() []string {
-	return slices.Concat(s.service.Names(shelfContainer), s.service.Names(trustedContainer))
+	return slices.Concat(s.service.Names(inventoryContainer), s.service.Names(trustedContainer))
 }
 
 // fill puts one entry of each kind.
@@ -164,13 +164,13 @@ func (s *testInventory) fill() {
 	s.put(stored{scope: "trusted", hash: "2", key: "old", from: testenv.FromMain, modified: testenv.At("2024-11-10T00:00:00Z")})
 	s.put(stored{scope: "trusted", hash: "3", key: "foreign", modified: testenv.At("2024-11-20T12:00:00Z")})
 	s.put(stored{scope: "trusted", hash: "4", modified: testenv.At("2024-11-20T12:00:01Z")})
-	s.put(stored{scope: "trusted", hash: "5", key: "good", change: func(it *trust.Statement) { it.Hash = "6" }})
+	s.put(stored{scope: "trusted", hash: "5", key: "good", change: func(statement *trust.Statement) { statement.Hash = "6" }})
 	s.put(stored{scope: "pr-12", hash: "1", from: testenv.FromPull})
 	s.put(stored{scope: "pr-13", hash: "7"})
 	s.put(stored{scope: "branch-feature_2Flogin", hash: "8", from: trust.Provenance{Ref: "refs/heads/feature/login"}})
 	s.put(stored{scope: "local", hash: "9", body: strings.Repeat("x", 2_000_000)})
 	// None of these is an entry of this workspace.
 	for _, name := range []string{"team/v1/trusted/sub/1", "team/v1/1", "team/v1/trusted/%2e", "team/v2/trusted/1", "v1/trusted/1", "team2/v1/trusted/1"} {
-		s.putBlob(shelfContainer, name, azuretest.Blob{Body: []byte("x")})
+		s.putBlob(inventoryContainer, name, azuretest.Blob{Body: []byte("x")})
 	}
 }
