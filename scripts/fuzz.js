@@ -11,7 +11,8 @@
 const os = require('node:os');
 const { parseArgs } = require('node:util');
 const { runMain, temporaryFolder } = require('./kit/cleanup');
-const { attempt, run } = require('./kit/run');
+const { go, goEnvironment } = require('./kit/go');
+const { attempt } = require('./kit/run');
 
 /** @typedef {{ pkg: string, name: string }} Target */
 
@@ -23,7 +24,7 @@ const { attempt, run } = require('./kit/run');
  */
 async function fuzzTargets(cwd) {
   const args = ['test', '-list', '^Fuzz', './...'];
-  const { stdout } = await run('go', args, { cwd });
+  const { stdout } = await go(args, { cwd });
   /** @type {Target[]} */
   const targets = [];
   /** @type {string[]} */
@@ -54,7 +55,10 @@ async function fuzz({ pkg, name }, { time = '1m', parallel = '1', cwd } = {}) {
     ...['-fuzztime', time, '-fuzzminimizetime', '10x'],
     ...['-parallel', parallel, '-timeout', '0'],
   );
-  const { code, output, took } = await attempt('go', args, { cwd });
+  const { code, output, took } = await attempt('go', args, {
+    cwd,
+    env: { ...process.env, ...goEnvironment },
+  });
   const figures = [
     ...output.matchAll(/execs: (\d+) .*new interesting: (\d+)/g),
   ].at(-1);

@@ -8,6 +8,7 @@ const path = require('node:path');
 const { describe, test } = require('node:test');
 const yaml = require('yaml');
 const { root } = require('../kit/root');
+const { go } = require('../kit/go');
 const { run } = require('../kit/run');
 const { blocks, pages, read } = require('./pages');
 const {
@@ -175,7 +176,7 @@ describe('workflows', () => {
       const guide = path.join(folder, 'guide.yml');
       const [workflow] = blocks(read('docs/ci/github-actions.md'), 'yaml');
       fs.writeFileSync(guide, workflow);
-      await run('go', [
+      await go([
         ...['run', 'github.com/rhysd/actionlint/cmd/actionlint@v1.7.12'],
         // Its helpers are on some machines only.
         ...['-shellcheck=', '-pyflakes=', ...files, guide],

@@ -103,13 +103,22 @@ forgery('F32_signed_with_a_revoked_key', {
  * @type {Record<string, { change: object, line: RegExp }>}
  */
 const changes = {
-  another_hash: { change: { hash: '1234567890' }, line: /about the hash/ },
-  another_scope: { change: { scope: 'pr-7' }, line: /about the scope/ },
-  another_prefix: { change: { prefix: 'other' }, line: /about the prefix/ },
-  another_length: { change: { length: 1 }, line: /about the length/ },
+  another_hash: {
+    change: { hash: '1234567890' },
+    line: /signed with the hash /,
+  },
+  another_scope: { change: { scope: 'pr-7' }, line: /signed with the scope / },
+  another_prefix: {
+    change: { prefix: 'other' },
+    line: /signed with the prefix /,
+  },
+  another_length: { change: { length: 1 }, line: /signed with the length / },
   another_digest: { change: { sha256: '0'.repeat(64) }, line: /the SHA-256/ },
-  another_exit_code: { change: { code: 1 }, line: /about the exit code/ },
-  an_older_format: { change: { format: 0 }, line: /about the format/ },
+  another_exit_code: {
+    change: { code: 1 },
+    line: /signed with the exit code /,
+  },
+  an_older_format: { change: { format: 0 }, line: /signed with the format / },
 };
 
 for (const [name, { change, line }] of Object.entries(changes)) {
