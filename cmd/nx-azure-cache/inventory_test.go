@@ -29,8 +29,8 @@ type testInventory struct {
 
 // The containers of a test inventory.
 const (
-	inventoryContainer   = "results"
-	trustedContainer = "results-trusted"
+	inventoryContainer = "results"
+	trustedContainer   = "results-trusted"
 )
 
 // newTestInventory starts a storage. The workspace believes the key "good", has revoked
