@@ -335,7 +335,31 @@ function assertOneLine(lines, ...patterns) {
   }
 }
 
+/** How the line begins if a run has no remote cache. */
+const off = 'nx-azure-cache: the remote cache is off: ';
+
+/**
+ * What `play` runs if the test is about the start.
+ *
+ * @param {Nx} nx
+ */
+const open = ({ getRemoteCache }) => getRemoteCache();
+
+/**
+ * Asserts that there is no cache, and one line that says why.
+ *
+ * @param {TestContext} t
+ * @param {Options} options
+ * @param {...(string | RegExp)} says
+ */
+async function assertOff(t, options, ...says) {
+  const { report, lines } = await play(t, open, options);
+  assert.equal(report, null);
+  assertOneLine(lines, off, ...says);
+}
+
 exports.assertGone = assertGone;
+exports.assertOff = assertOff;
 exports.assertOneLine = assertOneLine;
 exports.copyShim = copyShim;
 exports.drains = drains;
@@ -343,6 +367,8 @@ exports.environment = environment;
 exports.fakeServer = fakeServer;
 exports.filesIn = filesIn;
 exports.installed = installed;
+exports.off = off;
+exports.open = open;
 exports.pids = pids;
 exports.play = play;
 exports.root = root;

@@ -7,33 +7,17 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
 const {
-  assertOneLine,
+  assertOff,
   fakeServer,
+  off,
+  open,
   play,
   temporaryFolder,
 } = require('./fixture');
 const { version } = require('../package.json');
 
 /** @import { TestContext } from 'node:test' */
-/** @import { Nx, Options } from './fixture' */
-
-const off = 'nx-azure-cache: the remote cache is off: ';
-
-/** @param {Nx} nx */
-const open = ({ getRemoteCache }) => getRemoteCache();
-
-/**
- * Asserts that there is no cache, and one line that says why.
- *
- * @param {TestContext} t
- * @param {Options} options
- * @param {...(string | RegExp)} says
- */
-async function assertOff(t, options, ...says) {
-  const { report, lines } = await play(t, open, options);
-  assert.equal(report, null);
-  assertOneLine(lines, off, ...says);
-}
+/** @import { Options } from './fixture' */
 
 describe('initialize', { concurrency: 3 }, () => {
   describe('nx.json', { concurrency: 3 }, () => {

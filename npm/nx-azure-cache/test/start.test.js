@@ -8,10 +8,13 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
 const {
+  assertOff,
   assertOneLine,
   copyShim,
   fakeServer,
   installed,
+  off,
+  open,
   pids,
   play,
   root,
@@ -19,27 +22,6 @@ const {
   writeExecutable,
 } = require('./fixture');
 const { version } = require('../package.json');
-
-/** @import { TestContext } from 'node:test' */
-/** @import { Nx, Options } from './fixture' */
-
-const off = 'nx-azure-cache: the remote cache is off: ';
-
-/** @param {Nx} nx */
-const open = ({ getRemoteCache }) => getRemoteCache();
-
-/**
- * Asserts that there is no cache, and one line that says why.
- *
- * @param {TestContext} t
- * @param {Options} options
- * @param {...(string | RegExp)} says
- */
-async function assertOff(t, options, ...says) {
-  const { report, lines } = await play(t, open, options);
-  assert.equal(report, null);
-  assertOneLine(lines, off, ...says);
-}
 
 describe('start', { concurrency: 3 }, () => {
   test('a server that hangs is killed after 10 s', async (t) => {
