@@ -2,14 +2,14 @@
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
-const { allowance } = require('./chaos/allowance');
+const { allowance } = require('./chaos/extra-time');
 const { checkLines } = require('./chaos/check');
 const { httpFault } = require('./chaos/faults');
 const { archivedAs, faults } = require('./chaos/http-faults');
 const { drawPlan } = require('./chaos/plan');
 const { Random } = require('./chaos/random');
 const { scenarioNames } = require('./chaos/scenarios');
-const { wrongEntries } = require('./chaos/together');
+const { wrongEntries } = require('./chaos/concurrent-runs');
 
 const able = { tmpfs: true, overlay: true, users: true };
 const plans = Array.from({ length: 300 }, (_, i) =>
@@ -145,7 +145,7 @@ test('a wrong entry is ours if Nx handed over what was complete', () => {
   const seen = { dist: '40755', 'dist/x': '100644 5' };
   const complete = { hash: '1', before: seen, after: seen };
   const torn = { ...complete, after: { dist: '40755' } };
-  /** @type {(notes: import('./chaos/witness').Note[], entry?: Record<string, string>) => string} */
+  /** @type {(notes: import('./chaos/store-calls').Note[], entry?: Record<string, string>) => string} */
   const classify = (notes, entry = { dist: '40755' }) => {
     const machine = /** @type {any} */ ({
       umask: 0o022,

@@ -6,10 +6,10 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const { bytesOnDisk } = require('./disk');
-const { list } = require('./workspace');
+const { list } = require('./machine');
 
 /** @import { Plan } from './plan' */
-/** @import { ChaosMachine } from './workspace' */
+/** @import { ChaosMachine } from './machine' */
 /** @import { Result } from '../kit/run' */
 
 /** @typedef {Record<string, string>} Tree */

@@ -3,7 +3,7 @@
 // The faults, and how they are drawn. http-faults.js, process-faults.js, storage.js and
 // disk.js cause them.
 
-const { answers } = require('./answers');
+const { answers } = require('./responses');
 
 /** @import { Random } from './random' */
 /** @import { MachineName } from './plan' */

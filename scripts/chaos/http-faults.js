@@ -6,7 +6,7 @@ const { once } = require('node:events');
 const { createHash } = require('node:crypto');
 const { setTimeout: sleep } = require('node:timers/promises');
 const kit = require('../kit/http-faults');
-const { answers, azure } = require('./answers');
+const { answers, azure } = require('./responses');
 
 /** @import { Exchange, FaultProxy } from '../kit/fault-proxy' */
 /** @import { HttpFault } from './faults' */

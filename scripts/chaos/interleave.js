@@ -9,7 +9,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
 const { processesOf, signal } = require('../kit/processes');
 const { Random } = require('./random');
 
-/** @import { ChaosMachine } from './workspace' */
+/** @import { ChaosMachine } from './machine' */
 /** @import { OrderFault } from './faults' */
 
 /** How often at most something stands still, and for how many milliseconds. */

@@ -13,16 +13,16 @@ const { interleave } = require('./interleave');
 const { checkRequirements } = require('./requirements');
 const { signalAtMoment } = require('./process-faults');
 const { ProxyProcess } = require('./proxy-process');
-const { plantStale, prepareDisk } = require('./station');
+const { plantStale, prepareDisk } = require('./prepare-machine');
 const { makeShared, umask, users } = require('./users');
 const { checkEnd, checkRound, checkRun, nxTimeout } = require('./verdict');
-const { readNotes } = require('./witness');
-const { ChaosMachine } = require('./workspace');
+const { readNotes } = require('./store-calls');
+const { ChaosMachine } = require('./machine');
 
 /** @import { SignalFault, StorageFault } from './faults' */
 /** @import { MachineName, Plan, Round } from './plan' */
 /** @import { Expected } from './check' */
-/** @import { Station } from './station' */
+/** @import { Station } from './prepare-machine' */
 /** @import { Storage } from './storage' */
 /** @import { Context } from './verdict' */
 /** @import { User } from './users' */

@@ -2,7 +2,7 @@
 
 // Decides whether a round has passed.
 
-const { allowance } = require('./allowance');
+const { allowance } = require('./extra-time');
 const {
   checkClean,
   checkHits,
@@ -11,13 +11,13 @@ const {
   count,
 } = require('./check');
 const { processesLeft, processesOf, signal } = require('../kit/processes');
-const { checkTogether, wrongEntries } = require('./together');
-const { drain } = require('./workspace');
+const { checkTogether, wrongEntries } = require('./concurrent-runs');
+const { drain } = require('./machine');
 
 /** @import { Expected } from './check' */
 /** @import { Plan, Round } from './plan' */
-/** @import { Note } from './witness' */
-/** @import { ChaosMachine } from './workspace' */
+/** @import { Note } from './store-calls' */
+/** @import { ChaosMachine } from './machine' */
 /** @import { Result } from '../kit/run' */
 
 /** Milliseconds after which Nx is said to hang. */

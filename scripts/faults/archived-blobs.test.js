@@ -7,7 +7,7 @@ const { startFixture } = require('../kit/fixture');
 const { answer, pass } = require('../kit/http-faults');
 const { build, runNx } = require('../kit/nx-runs');
 const { fullTest } = require('../kit/tests');
-const { expectedOfMany, filled, remoteHits } = require('./hits');
+const { expectedOfMany, filled, remoteHits } = require('./remote-hits');
 const { writeMany } = require('./many-projects');
 const { assertUndisturbed } = require('./undisturbed');
 

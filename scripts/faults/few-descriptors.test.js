@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const { startFixture } = require('../kit/fixture');
 const { build, outputs } = require('../kit/nx-runs');
 const { fullTest } = require('../kit/tests');
-const { filled, remoteHits } = require('./hits');
+const { filled, remoteHits } = require('./remote-hits');
 const { outputsOfMany } = require('./many-projects');
 const { assertNothingLeft } = require('./undisturbed');
 

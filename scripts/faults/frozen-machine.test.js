@@ -8,7 +8,7 @@ const { startFixture } = require('../kit/fixture');
 const { processesOf, serverOf, signal } = require('../kit/processes');
 const { gate, on, pass } = require('../kit/http-faults');
 const { fullTest } = require('../kit/tests');
-const { expectedOfMany, filled, remoteHits } = require('./hits');
+const { expectedOfMany, filled, remoteHits } = require('./remote-hits');
 const { assertUndisturbed } = require('./undisturbed');
 const { shortTimeouts } = require('./workspace');
 

@@ -7,7 +7,7 @@ const assert = require('node:assert/strict');
 const { startFixture } = require('../kit/fixture');
 const { changeRead, compress, pass } = require('../kit/http-faults');
 const { fullTest } = require('../kit/tests');
-const { expectedOfMany, filled, remoteHits } = require('./hits');
+const { expectedOfMany, filled, remoteHits } = require('./remote-hits');
 const { assertUndisturbed } = require('./undisturbed');
 const { forgetResults } = require('./workspace');
 

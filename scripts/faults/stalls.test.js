@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const { startFixture } = require('../kit/fixture');
 const { on, pass } = require('../kit/http-faults');
 const { fullTest } = require('../kit/tests');
-const { expectedOfMany, filled, remoteHits } = require('./hits');
+const { expectedOfMany, filled, remoteHits } = require('./remote-hits');
 const { assertUndisturbed } = require('./undisturbed');
 
 /** @import { Fault } from '../kit/fault-proxy' */

@@ -19,7 +19,7 @@ const {
   hooks,
   isStoredThen,
   takeLines,
-} = require('./handed-over');
+} = require('./store-outcomes');
 const { recordCalls } = require('./nx-calls');
 const { assertUndisturbed, filesOfOurs } = require('./undisturbed');
 const { forgetResults, setBuild, withoutCache } = require('./workspace');

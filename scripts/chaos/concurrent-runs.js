@@ -7,8 +7,8 @@
 const { restored } = require('./check');
 
 /** @import { Expected } from './check' */
-/** @import { Note } from './witness' */
-/** @import { ChaosMachine } from './workspace' */
+/** @import { Note } from './store-calls' */
+/** @import { ChaosMachine } from './machine' */
 /** @import { Result } from '../kit/run' */
 
 /** How Nx and its tasks fail where another run replaces files under them. */

@@ -9,7 +9,7 @@ const { meddle, plantLeftovers } = require('./disk');
 /** @import { Disk } from './disk' */
 /** @import { Expected } from './check' */
 /** @import { MachineName, Project, Round } from './plan' */
-/** @import { ChaosMachine } from './workspace' */
+/** @import { ChaosMachine } from './machine' */
 
 /**
  * A machine of a run, and what belongs to it.

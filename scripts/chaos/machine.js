@@ -7,7 +7,7 @@ const { attempt, run } = require('../kit/run');
 const { namesBelow, readTree } = require('../kit/tree');
 const { aside } = require('./disk');
 const { asMember, give, umask } = require('./users');
-const witness = require('./witness');
+const witness = require('./store-calls');
 
 /** @import { Plan } from './plan' */
 /** @import { User } from './users' */
