@@ -30,19 +30,19 @@ Needs Linux. Small disks, image layers and other users need root.
 `;
 
 /** How many failures of a run are printed. */
-const shown = 12;
+const maxPrinted = 12;
 
 /** @typedef {import('./chaos/run').Resources} Resources */
 
 /**
  * @typedef {object} Options
  * @property {string} seed
- * @property {number[]} numbers of the runs
- * @property {number} jobs
- * @property {boolean} keep
- * @property {string} template
+ * @property {number[]} numbers which runs to do, counted from 1
+ * @property {number} jobs how many runs at once
+ * @property {boolean} keep whether to keep the folders of successful runs
+ * @property {string} template folder of a workspace with installed packages
  * @property {string} license
- * @property {string} [scenario]
+ * @property {string} [scenario] for every run, instead of a drawn one
  * @property {(line: string) => void} [print]
  */
 
@@ -93,7 +93,7 @@ function wholeNumber(name, text) {
 }
 
 /**
- * Does the runs, several at once, and prints a line for each.
+ * Runs chaos, several runs at once, and prints a line for each.
  *
  * @param {Options} options
  * @returns {Promise<number>} how many failed
@@ -108,7 +108,7 @@ async function chaos({
   scenario,
   print = console.log,
 }) {
-  // Loaded here: what they need is installed by now.
+  // Loaded here, because startShared has installed their dependencies only now.
   const { drawPlan } = require('./chaos/plan');
   const { Run } = require('./chaos/run');
   const { Storage } = require('./chaos/storage');
@@ -116,13 +116,13 @@ async function chaos({
 
   const wanted = knownScenario(scenario);
   const folder = temporaryFolder('chaos');
-  fs.chmodSync(folder, 0o755); // for the other users
-  const able = await abilities(folder, print);
+  fs.chmodSync(folder, 0o755); // other users must be able to enter
+  const abilities = await findAbilities(folder, print);
   const started = Date.now();
   const waiting = [...numbers];
   let failed = 0;
   let hits = 0;
-  // What a signal interrupts is no failure.
+  // An interrupted run is not a failure.
   let stopping = false;
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
     process.once(signal, () => {
@@ -132,28 +132,28 @@ async function chaos({
   }
   print(header());
 
-  const job = async () => {
+  const doRuns = async () => {
     const storage = await Storage.start();
     for (let number; (number = waiting.shift()) !== undefined;) {
-      const plan = drawPlan(`${seed}/${number}`, able, wanted);
+      const plan = drawPlan(`${seed}/${number}`, abilities, wanted);
       const runFolder = path.join(folder, `chaos-run-${number}`);
       fs.mkdirSync(runFolder);
       const resources = { template, storage, license };
       const run = await Run.start(plan, resources, runFolder);
-      const began = Date.now();
+      const runStarted = Date.now();
       await run
         .run()
         .catch((err) => run.failures.push(String(err?.stack ?? err)));
       if (stopping) return;
-      print(row(number, plan, run, (Date.now() - began) / 1000));
+      print(row(number, plan, run, (Date.now() - runStarted) / 1000));
       hits += run.hits;
       if (run.failures.length > 0) failed++;
-      const again = `--seed ${seed} --only ${number}${scenario ? ` --scenario '${scenario}'` : ''}`;
-      finish(run, plan, { again, runFolder, keep, print });
+      const repeat = `--seed ${seed} --only ${number}${scenario ? ` --scenario '${scenario}'` : ''}`;
+      finish(run, plan, { repeat, runFolder, keep, print });
     }
     await storage.stop();
   };
-  await Promise.all(Array.from({ length: jobs }, job));
+  await Promise.all(Array.from({ length: jobs }, doRuns));
 
   const minutes = ((Date.now() - started) / 60_000).toFixed(1);
   print(
@@ -167,34 +167,34 @@ async function chaos({
 }
 
 /**
- * What this machine can do. What it cannot is left out, with a line.
+ * Finds out what this machine can do, and prints a line for each thing it cannot.
  *
  * @param {string} folder of all runs
  * @param {(line: string) => void} print
- * @returns {Promise<import('./chaos/scenarios').Able>}
+ * @returns {Promise<import('./chaos/scenarios').Abilities>}
  */
-async function abilities(folder, print) {
+async function findAbilities(folder, print) {
   const { canMount, canOverlay } = require('./chaos/disk');
-  const { canBecome } = require('./chaos/users');
-  const able = {
+  const { canRunAsOtherUser } = require('./chaos/users');
+  const abilities = {
     tmpfs: await canMount(),
     overlay: await canOverlay(),
-    users: await canBecome(folder),
+    users: await canRunAsOtherUser(folder),
   };
-  if (!able.tmpfs) {
+  if (!abilities.tmpfs) {
     print(
       'No small disks, because only root can mount them: leftover folders replace them.',
     );
   }
-  if (!able.overlay) {
+  if (!abilities.overlay) {
     print('No image layers: only root can mount an overlay.');
   }
-  if (!able.users) {
+  if (!abilities.users) {
     print(
       'No other users: only root can start their runs, and they need access to the temporary folder.',
     );
   }
-  return able;
+  return abilities;
 }
 
 /** @param {string | undefined} name */
@@ -214,9 +214,9 @@ function knownScenario(name) {
  *
  * @param {import('./chaos/run').Run} run
  * @param {import('./chaos/plan').Plan} plan
- * @param {{ again: string, runFolder: string, keep: boolean, print: (line: string) => void }} options
+ * @param {{ repeat: string, runFolder: string, keep: boolean, print: (line: string) => void }} options
  */
-function finish(run, plan, { again, runFolder, keep, print }) {
+function finish(run, plan, { repeat, runFolder, keep, print }) {
   const isFailed = run.failures.length > 0;
   if (!isFailed && !keep) {
     fs.rmSync(runFolder, { recursive: true, force: true, maxRetries: 3 });
@@ -232,14 +232,14 @@ function finish(run, plan, { again, runFolder, keep, print }) {
   }
   fs.writeFileSync(path.join(kept, 'plan.json'), JSON.stringify(plan, null, 2));
   fs.writeFileSync(path.join(kept, 'log.txt'), `${run.log.join('\n')}\n`);
-  for (const text of run.failures.slice(0, shown)) print(`    ✗ ${text}`);
-  const more = run.failures.length - shown;
+  for (const text of run.failures.slice(0, maxPrinted)) print(`    ✗ ${text}`);
+  const more = run.failures.length - maxPrinted;
   if (more > 0) print(`    ✗ and ${more} more, in log.txt`);
   print(`    kept: ${kept}`);
   if (isFailed) {
     const { projects: _, ...rest } = plan;
     print(`    plan: ${JSON.stringify(rest)}`);
-    print(`    again: npm run chaos -- ${again}`);
+    print(`    again: npm run chaos -- ${repeat}`);
   }
 }
 

@@ -2,7 +2,7 @@
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
-const { allowance } = require('./chaos/extra-time');
+const { extraTime } = require('./chaos/extra-time');
 const { checkLines } = require('./chaos/check');
 const { httpFault } = require('./chaos/faults');
 const { archivedAs, faults } = require('./chaos/http-faults');
@@ -11,35 +11,35 @@ const { Random } = require('./chaos/random');
 const { scenarioNames } = require('./chaos/scenarios');
 const { wrongEntries } = require('./chaos/concurrent-runs');
 
-const able = { tmpfs: true, overlay: true, users: true };
+const abilities = { tmpfs: true, overlay: true, users: true };
 const plans = Array.from({ length: 300 }, (_, i) =>
-  drawPlan(`test/${i}`, able),
+  drawPlan(`test/${i}`, abilities),
 );
 const allFaults = plans.flatMap(({ rounds }) =>
   rounds.flatMap((round) => round.faults),
 );
 
 test('the same seed gives the same plan, another seed another', () => {
-  assert.deepEqual(drawPlan('test/7', able), plans[7]);
+  assert.deepEqual(drawPlan('test/7', abilities), plans[7]);
   const strings = plans.map(({ seed: _, ...plan }) => JSON.stringify(plan));
   assert.equal(new Set(strings).size, strings.length);
 });
 
-test('a run can be reproduced without the rights of root', () => {
-  const unable = { tmpfs: false, overlay: false, users: false };
+test('the same seed draws the same plan without root, with other disk faults', () => {
+  const noAbilities = { tmpfs: false, overlay: false, users: false };
   for (const plan of plans) {
     const text = JSON.stringify(plan)
       .replaceAll(/"(small|layer)"/g, '"leftovers"')
       .replace('"users":true', '"users":false');
-    assert.equal(JSON.stringify(drawPlan(plan.seed, unable)), text);
+    assert.equal(JSON.stringify(drawPlan(plan.seed, noAbilities)), text);
   }
 });
 
-test('every scenario is drawn, and one that is wanted', () => {
+test('every scenario is drawn, and a requested scenario is used', () => {
   const drawn = new Set(plans.map(({ scenario }) => scenario));
   assert.deepEqual([...drawn].sort(), [...scenarioNames].sort());
   for (const name of scenarioNames) {
-    assert.equal(drawPlan('test/7', able, name).scenario, name);
+    assert.equal(drawPlan('test/7', abilities, name).scenario, name);
   }
 });
 
@@ -50,8 +50,8 @@ test('every fault is drawn', () => {
       return fault.on === 'order' ? 'order' : fault.kind;
     }),
   );
-  const wanted = Object.keys(faults).filter((kind) => kind !== 'none');
-  const others = [
+  const httpKinds = Object.keys(faults).filter((kind) => kind !== 'none');
+  const otherKinds = [
     'serve',
     'drain',
     'nx',
@@ -60,15 +60,15 @@ test('every fault is drawn', () => {
     'order',
     'layer',
     'small',
-    'meddler',
+    'tampering',
     'freeze',
   ];
-  for (const kind of [...wanted, ...others, 'leftovers', 'kill']) {
+  for (const kind of [...httpKinds, ...otherKinds, 'leftovers', 'kill']) {
     assert.ok(drawn.has(kind), kind);
   }
 });
 
-test('every machine that met faults has an undisturbed round after them', () => {
+test('every machine that had faults gets an undisturbed round later', () => {
   for (const { rounds } of plans) {
     for (const [i, { kind, machines }] of rounds.entries()) {
       if (kind !== 'faults') continue;
@@ -93,7 +93,7 @@ test('a machine that sleeps wakes up', () => {
   for (const { resume = Infinity } of sleeps) assert.ok(resume < 10_000);
 });
 
-test('what a fault must not disturb is checked in a quiet round', () => {
+test('faults that must not disturb a run are in rounds that allow no line', () => {
   /** @type {(name: string) => string[]} */
   const kinds = (name) =>
     plans
@@ -107,7 +107,7 @@ test('what a fault must not disturb is checked in a quiet round', () => {
   }
 });
 
-test('half of all names are archived, always the same', () => {
+test('half of all names are archived, and always the same names', () => {
   const names = Array.from({ length: 400 }, (_, i) => `${i * 7919}`);
   const found = names.filter((name) => archivedAs(name));
   assert.ok(found.length > 150 && found.length < 250, `${found.length}`);
@@ -117,36 +117,36 @@ test('half of all names are archived, always the same', () => {
   );
 });
 
-test('a run has more time where a fault makes it slow', () => {
+test('a run gets more time if a fault makes it slow', () => {
   const [plan] = plans;
-  const [quiet] = drawPlan('test/1', able, 'calm').rounds;
-  const usual = allowance({ ...quiet, faults: [] }, plan);
-  const of = (/** @type {import('./chaos/faults').Fault} */ fault) =>
-    allowance({ ...quiet, faults: [fault] }, plan);
+  const [quiet] = drawPlan('test/1', abilities, 'calm').rounds;
+  const usual = extraTime({ ...quiet, faults: [] }, plan);
+  const timeFor = (/** @type {import('./chaos/faults').Fault} */ fault) =>
+    extraTime({ ...quiet, faults: [fault] }, plan);
   assert.ok(usual <= 20_000, `${usual}`);
-  assert.equal(of(httpFault('stall answer', {})), usual);
-  assert.ok(of(httpFault('slow', { count: 2 })) === usual + 6000);
+  assert.equal(timeFor(httpFault('stall response', {})), usual);
+  assert.ok(timeFor(httpFault('slow', { count: 2 })) === usual + 6000);
 });
 
 test('a run prints lines only about problems', () => {
   const secrets = ['secret'];
   const line = 'nx-azure-cache: the remote cache failed\n';
   const result = { code: 0, took: 1, stdout: '', output: line };
-  assert.deepEqual(checkLines(result, { secrets, most: 1 }), []);
-  assert.equal(checkLines(result, { secrets, most: 0 }).length, 2);
+  assert.deepEqual(checkLines(result, { secrets, maxLines: 1 }), []);
+  assert.equal(checkLines(result, { secrets, maxLines: 0 }).length, 2);
   const leaked = { ...result, output: `${line} secret` };
-  assert.deepEqual(checkLines(leaked, { secrets, most: 1 }), [
+  assert.deepEqual(checkLines(leaked, { secrets, maxLines: 1 }), [
     'a secret in the output',
   ]);
 });
 
-test('a wrong entry is ours if Nx handed over what was complete', () => {
-  const right = { dist: '40755', 'dist/x': '100644 5 abc' };
+test('a wrong entry is our fault if the result was complete when Nx called store', () => {
+  const correct = { dist: '40755', 'dist/x': '100644 5 abc' };
   const seen = { dist: '40755', 'dist/x': '100644 5' };
   const complete = { hash: '1', before: seen, after: seen };
   const torn = { ...complete, after: { dist: '40755' } };
-  /** @type {(notes: import('./chaos/store-calls').Note[], entry?: Record<string, string>) => string} */
-  const classify = (notes, entry = { dist: '40755' }) => {
+  /** @type {(storeCalls: import('./chaos/store-calls').StoreCall[], entry?: Record<string, string>) => string} */
+  const classify = (storeCalls, entry = { dist: '40755' }) => {
     const machine = /** @type {any} */ ({
       umask: 0o022,
       lastRun: () => ({
@@ -154,19 +154,23 @@ test('a wrong entry is ours if Nx handed over what was complete', () => {
       }),
       result: () => ({ entry, text: 'built' }),
     });
-    const results = { 1: { entry: right, text: 'built' } };
+    const results = { 1: { entry: correct, text: 'built' } };
     const expected = /** @type {any} */ ({ results });
-    const { ours, ofNx } = wrongEntries(machine, expected, notes);
+    const { ours, ofNx } = wrongEntries(machine, expected, storeCalls);
     return `${ours.length} ${ofNx.length}`;
   };
   assert.equal(classify([complete]), '1 0');
   assert.equal(classify([complete, torn]), '0 1');
   assert.equal(classify([]), '1 0');
-  assert.equal(classify([torn], {}), '1 0', 'an empty entry shows what it is');
-  assert.equal(classify([torn], right), '0 0');
+  assert.equal(
+    classify([torn], {}),
+    '1 0',
+    'an empty entry is visibly incomplete',
+  );
+  assert.equal(classify([torn], correct), '0 0');
 });
 
-test('numbers keep to their bounds, and follow from the seed', () => {
+test('random numbers stay within their bounds and depend only on the seed', () => {
   const random = new Random('numbers');
   const drawn = Array.from({ length: 1000 }, () => random.int(3, 5));
   assert.deepEqual([...new Set(drawn)].sort(), [3, 4, 5]);
@@ -174,7 +178,7 @@ test('numbers keep to their bounds, and follow from the seed', () => {
     const number = random.magnitude(10, 1000);
     assert.ok(number >= 10 && number <= 1000);
   }
-  // Written down, so that seeds in bug reports stay good.
+  // Pinned, so that seeds in bug reports stay valid.
   const fork = new Random('seed').fork('part');
   assert.deepEqual(
     [fork, fork, fork].map((random) => random.int(0, 999)),

@@ -1,7 +1,7 @@
 'use strict';
 
-// The task of the workspaces of chaos, where it is tools/build.js. It builds a project as its
-// plan.json says, always with the same bytes. Its outputs hold the digests of its
+// The build task of chaos. Each workspace has a copy as tools/build.js. It builds a project as
+// its plan.json says, always with the same bytes. Its outputs depend on the digests of its
 // dependencies, so a wrong result also shows in the tasks after it.
 
 const { createCipheriv, createHash, randomUUID } = require('node:crypto');
@@ -17,7 +17,7 @@ const dist = path.join('dist', project);
 const generated = path.join(project, 'generated');
 
 /**
- * Bytes that follow from a name; `random` ones cannot be compressed.
+ * Returns bytes derived from a name. Those of style `random` cannot be compressed.
  *
  * @param {string} name
  * @param {number} size
@@ -43,25 +43,25 @@ function bytes(name, size, style) {
  */
 function write(file, content, mode) {
   fs.mkdirSync(path.dirname(file), { recursive: true });
-  const written = plan.atomic ? scratchName() : file;
-  fs.writeFileSync(written, content);
-  fs.chmodSync(written, mode); // whatever the umask says
-  if (plan.atomic) replace(written, file);
+  const temporary = plan.atomic ? scratchName() : file;
+  fs.writeFileSync(temporary, content);
+  fs.chmodSync(temporary, mode); // regardless of the umask
+  if (plan.atomic) replace(temporary, file);
 }
 
 const scratchName = () => path.join(os.tmpdir(), `build-${randomUUID()}`);
 
 /**
- * Puts a file in its place, whatever others do to the folder.
+ * Moves a file into place, even if other runs remove the folder meanwhile.
  *
- * @param {string} written
+ * @param {string} temporary
  * @param {string} file
  */
-function replace(written, file) {
+function replace(temporary, file) {
   for (let tries = 10; ; tries--) {
     try {
       fs.mkdirSync(path.dirname(file), { recursive: true });
-      return fs.renameSync(written, file);
+      return fs.renameSync(temporary, file);
     } catch (err) {
       if (tries === 0) throw err;
     }
@@ -87,9 +87,9 @@ function make(output) {
     case 'link': {
       fs.mkdirSync(path.dirname(target), { recursive: true });
       if (!plan.atomic) return fs.symlinkSync(output.target, target);
-      const written = scratchName();
-      fs.symlinkSync(output.target, written);
-      return replace(written, target);
+      const temporary = scratchName();
+      fs.symlinkSync(output.target, temporary);
+      return replace(temporary, target);
     }
     case 'folder': {
       fs.mkdirSync(target, { recursive: true });

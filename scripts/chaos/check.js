@@ -1,7 +1,7 @@
 'use strict';
 
-// Checks what must be true after every run of Nx. Each check returns the problems that it
-// found, in words.
+// What must be true after every run of Nx. Each check returns the problems that it finds, as
+// strings.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -16,18 +16,20 @@ const { list } = require('./machine');
 /** @typedef {ReturnType<ChaosMachine['lastRun']>} Tasks */
 
 /**
- * What a run without a cache did.
+ * The results of a run without a remote cache, with which other runs are compared.
  *
  * @typedef {object} Expected
  * @property {number} code
  * @property {Tree} tree of the workspace
  * @property {Tasks} tasks
  * @property {Record<string, ReturnType<ChaosMachine['result']>>} results by hash
- * @property {number} bytes that Nx's cache takes
- * @property {number} took milliseconds
+ * @property {number} bytes size of Nx's cache on disk
+ * @property {number} took duration in milliseconds
  */
 
 /**
+ * Describes the run that a machine without a remote cache has just done.
+ *
  * @param {ChaosMachine} machine
  * @param {Result} result
  * @returns {Expected}
@@ -48,7 +50,7 @@ function expectedOf(machine, { code, took }) {
 }
 
 /**
- * The exit code, the outputs and every single result.
+ * Compares the exit code, the outputs and each task result with those expected.
  *
  * @param {ChaosMachine} machine
  * @param {Result} result
@@ -57,57 +59,63 @@ function expectedOf(machine, { code, took }) {
  * @returns {string[]}
  */
 function checkResults(machine, result, expected, { isFull }) {
-  const wrong = [];
+  const problems = [];
   const { umask } = machine;
   if (result.code !== expected.code) {
-    wrong.push(`exit code ${result.code}, without a cache ${expected.code}`);
+    problems.push(`exit code ${result.code}, without a cache ${expected.code}`);
   }
-  wrong.push(...differences('workspace', machine.tree(), expected.tree, umask));
-  if (!machine.hasRun()) return [...wrong, 'Nx has run no tasks'];
+  problems.push(
+    ...differences('workspace', machine.tree(), expected.tree, umask),
+  );
+  if (!machine.hasRun()) return [...problems, 'Nx has run no tasks'];
   const tasks = machine.lastRun();
   for (const [task, { code, hash }] of Object.entries(expected.tasks)) {
     const ran = tasks[task];
     if (ran?.code !== code || ran.hash !== hash) {
-      wrong.push(
+      problems.push(
         `${task}: ${JSON.stringify(ran)}, without a cache code ${code}, hash ${hash}`,
       );
     }
   }
   for (const { hash, cacheStatus, code } of Object.values(tasks)) {
     if (code !== 0 || cacheStatus !== 'remote-cache-hit') continue;
-    const is = machine.result(hash);
+    const actual = machine.result(hash);
     const { text, entry = {} } = expected.results[hash];
-    if (is.text !== text && !(isFull && is.text === undefined)) {
-      wrong.push(`terminal output of ${hash} differs`);
+    if (actual.text !== text && !(isFull && actual.text === undefined)) {
+      problems.push(`terminal output of ${hash} differs`);
     }
-    if (is.entry || !isFull) {
-      wrong.push(...differences(`hit ${hash}`, is.entry ?? {}, entry, umask));
+    if (actual.entry || !isFull) {
+      problems.push(
+        ...differences(`hit ${hash}`, actual.entry ?? {}, entry, umask),
+      );
     }
   }
-  return wrong;
+  return problems;
 }
 
 /**
- * @param {string} what
- * @param {Tree} is
+ * @param {string} what is compared
+ * @param {Tree} actual
  * @param {Tree} expected
- * @param {number} [umask] that limits what is restored
- * @returns {string[]} the first few
+ * @param {number} [umask] of the run that restored the files
+ * @returns {string[]} the first few differences
  */
-function differences(what, is, expected, umask = process.umask()) {
-  const names = new Set([...Object.keys(is), ...Object.keys(expected)]);
+function differences(what, actual, expected, umask = process.umask()) {
+  const names = new Set([...Object.keys(actual), ...Object.keys(expected)]);
   return [...names]
     .filter(
       (name) =>
-        is[name] !== expected[name] &&
-        is[name] !== restored(expected[name], umask),
+        actual[name] !== expected[name] &&
+        actual[name] !== restored(expected[name], umask),
     )
     .slice(0, 5)
-    .map((name) => `${what}: ${name} is ${is[name]}, not ${expected[name]}`);
+    .map(
+      (name) => `${what}: ${name} is ${actual[name]}, not ${expected[name]}`,
+    );
 }
 
 /**
- * An entry as a machine restores it: its umask limits what group and others may do
+ * A file or folder as a machine restores it: the umask limits what group and others may do
  * (cache/archive/doc.go).
  *
  * @param {string | undefined} entry of a tree
@@ -121,33 +129,32 @@ function restored(entry, umask) {
 }
 
 /**
- * Our lines: only on stderr, one of each kind, without a secret, and no more of them than
- * there were problems.
+ * Checks our lines: they go to stderr only, no two are of one kind, none contains a secret,
+ * and no more than `maxLines` report problems.
  *
  * @param {Result} result
- * @param {{ secrets: string[], most: number }} options `most` lines may report
- *   problems
+ * @param {{ secrets: string[], maxLines: number }} options
  * @returns {string[]}
  */
-function checkLines({ output, stdout }, { secrets, most }) {
-  const wrong = [];
-  if (stdout.includes('nx-azure-cache:')) wrong.push('a line on stdout');
+function checkLines({ output, stdout }, { secrets, maxLines }) {
+  const problems = [];
+  if (stdout.includes('nx-azure-cache:')) problems.push('a line on stdout');
   const lines = ourLines(output);
   const kinds = lines.map(kindOf);
   for (const [i, kind] of kinds.entries()) {
-    if (kinds.indexOf(kind) !== i) wrong.push(`a second line: ${lines[i]}`);
+    if (kinds.indexOf(kind) !== i) problems.push(`a second line: ${lines[i]}`);
   }
-  const said = lines.filter((line) => !isHarmless(line));
-  if (said.length > most) {
-    wrong.push(
-      `${said.length} lines about ${most} problems:`,
-      ...said.map((line) => `  ${line}`),
+  const reports = lines.filter((line) => !isHarmless(line));
+  if (reports.length > maxLines) {
+    problems.push(
+      `${reports.length} lines about ${maxLines} problems:`,
+      ...reports.map((line) => `  ${line}`),
     );
   }
   for (const secret of [...secrets, 'SharedKey ', 'sig=']) {
-    if (output.includes(secret)) wrong.push('a secret in the output');
+    if (output.includes(secret)) problems.push('a secret in the output');
   }
-  return wrong;
+  return problems;
 }
 
 /** @param {string} output */
@@ -156,7 +163,7 @@ function ourLines(output) {
 }
 
 /**
- * What a line is about: the line without what differs from case to case.
+ * The kind of a line: the line without its URLs, names, paths and numbers.
  *
  * @param {string} line
  */
@@ -169,8 +176,8 @@ function kindOf(line) {
 }
 
 /**
- * The summary, the progress of a drain, and what the plan does on purpose in
- * some projects.
+ * Whether a line reports no problem: the summary, the progress of a drain, or an output
+ * that the plan makes impossible to store.
  *
  * @param {string} line
  */
@@ -183,6 +190,8 @@ function isHarmless(line) {
 }
 
 /**
+ * Checks that a run has changed nothing outside its workspace.
+ *
  * @param {ChaosMachine} machine
  * @param {ReturnType<ChaosMachine['surroundings']>} before
  * @returns {string[]}
@@ -197,16 +206,17 @@ function checkSurroundings(machine, before) {
 }
 
 /**
- * An undisturbed run leaves nothing of ours behind.
+ * Checks that the cache has left no files of its own.
  *
  * @param {ChaosMachine} machine
- * @param {{ othersMayStay?: boolean }} [options]
+ * @param {{ otherUsersFolderMayStay?: boolean }} [options]
  * @returns {string[]}
  */
-function checkClean(machine, { othersMayStay = false } = {}) {
-  if (fs.existsSync(machine.aside)) {
-    if (othersMayStay && !machine.ownsIn(machine.aside)) return [];
-    return [`left: ${machine.aside}: ${list(machine.aside).join(', ')}`];
+function checkClean(machine, { otherUsersFolderMayStay = false } = {}) {
+  if (fs.existsSync(machine.scratch)) {
+    if (otherUsersFolderMayStay && !machine.ownsAnyIn(machine.scratch))
+      return [];
+    return [`left: ${machine.scratch}: ${list(machine.scratch).join(', ')}`];
   }
   return list(machine.cache)
     .filter((name) => name.startsWith('.nx-azure-cache'))
@@ -214,20 +224,20 @@ function checkClean(machine, { othersMayStay = false } = {}) {
 }
 
 /**
- * Everything that can be stored came from the cache.
+ * Checks that every result that can be stored came from the remote cache.
  *
  * @param {Tasks} tasks
  * @param {Plan} plan
- * @param {(hash: string) => boolean} [isMeant]
+ * @param {(hash: string) => boolean} [isExpected] whether a hash must be a hit
  * @returns {string[]}
  */
-function checkHits(tasks, plan, isMeant = () => true) {
+function checkHits(tasks, plan, isExpected = () => true) {
   return plan.projects
     .filter(({ storable }) => storable)
     .map(({ name }) => ({ name, ...tasks[`${name}:build`] }))
     .filter(
       ({ code, hash, cacheStatus }) =>
-        code === 0 && isMeant(hash) && cacheStatus !== 'remote-cache-hit',
+        code === 0 && isExpected(hash) && cacheStatus !== 'remote-cache-hit',
     )
     .map(
       ({ name, hash, cacheStatus }) =>

@@ -1,73 +1,76 @@
 'use strict';
 
-// Several runs of Nx at once in one workspace. Nx does not support that: without any remote
+// Checks concurrent runs of Nx in one workspace. Nx does not support them: without any remote
 // cache, 7 of 32 such runs ended with exit code 1, and results in its cache were incomplete.
-// So this checks only what another machine gets.
+// So these checks cover only the results that another machine gets.
 
 const { restored } = require('./check');
 
 /** @import { Expected } from './check' */
-/** @import { Note } from './store-calls' */
+/** @import { StoreCall } from './store-calls' */
 /** @import { ChaosMachine } from './machine' */
 /** @import { Result } from '../kit/run' */
 
-/** How Nx and its tasks fail where another run replaces files under them. */
-const ownRace = /ENOENT|ENOTEMPTY|EEXIST|Io error|No such file|os error \d+/;
+/** The errors of Nx and its tasks when another run replaces their files. */
+const nxRace = /ENOENT|ENOTEMPTY|EEXIST|Io error|No such file|os error \d+/;
 
 /**
- * The exit code is the one without a cache, or that of a race without one.
+ * Checks that the exit code is the same as without a cache, or that Nx failed in a race of its
+ * own.
  *
  * @param {Result} result
  * @param {Expected} expected
  */
-function checkTogether({ code, output }, expected) {
-  if (code === expected.code || (code === 1 && ownRace.test(output))) return [];
-  return [`exit code ${code} among other runs, alone ${expected.code}`];
+function checkConcurrentRun({ code, output }, expected) {
+  if (code === expected.code || (code === 1 && nxRace.test(output))) return [];
+  return [`exit code ${code} in concurrent runs, ${expected.code} in one run`];
 }
 
 /**
- * The hits of a fresh machine that are not what the task has built, and why: each is
- * a failure of ours, or of Nx.
+ * Finds the hits of a fresh machine that differ from the output of their task. Each is
+ * attributed to us or to a race of Nx.
  *
  * @param {ChaosMachine} machine
  * @param {Expected} expected
- * @param {Note[]} notes of the runs that have stored
+ * @param {StoreCall[]} storeCalls of the concurrent runs
  * @returns {{ ours: string[], ofNx: string[] }}
  */
-function wrongEntries(machine, { results }, notes) {
+function wrongEntries(machine, { results }, storeCalls) {
   /** @type {{ ours: string[], ofNx: string[] }} */
   const found = { ours: [], ofNx: [] };
   const tasks = Object.values(machine.lastRun());
   for (const { hash, code, cacheStatus } of tasks) {
     if (code !== 0 || cacheStatus !== 'remote-cache-hit') continue;
-    const right = results[hash].entry ?? {};
+    const correct = results[hash].entry ?? {};
     const { entry = {}, text } = machine.result(hash);
-    const isText = text === results[hash].text;
-    if (isText && isSame(entry, right, machine.umask)) continue;
-    const calls = notes.filter((note) => note.hash === hash);
-    const complete = calls.filter((note) => isComplete(note, right)).length;
-    const count = `${Object.keys(entry).length} of ${Object.keys(right).length} files and folders`;
+    const isTextCorrect = text === results[hash].text;
+    if (isTextCorrect && isSame(entry, correct, machine.umask)) continue;
+    const calls = storeCalls.filter((call) => call.hash === hash);
+    const complete = calls.filter((call) => isComplete(call, correct)).length;
+    const count = `${Object.keys(entry).length} of ${Object.keys(correct).length} files and folders`;
     const what = `remote entry ${hash} has ${count}; ${complete} of ${calls.length} calls of store were complete`;
-    // An empty folder shows what is wrong with it.
+    // An empty entry is visibly incomplete, so we should not have stored it.
     const isOurs =
       calls.length === 0 ||
       complete === calls.length ||
       Object.keys(entry).length === 0 ||
-      !isText;
+      !isTextCorrect;
     (isOurs ? found.ours : found.ofNx).push(what);
   }
   return found;
 }
 
 /**
+ * Whether an entry was restored correctly by a machine with this umask.
+ *
  * @param {Record<string, string>} entry
- * @param {Record<string, string>} right
+ * @param {Record<string, string>} correct
  * @param {number} umask
  */
-function isSame(entry, right, umask) {
+function isSame(entry, correct, umask) {
   return (
-    Object.keys(entry).length === Object.keys(right).length &&
-    Object.entries(right).every(
+    Object.keys(entry).length === Object.keys(correct).length &&
+    Object.entries(correct).every(
       ([name, facts]) =>
         entry[name] === facts || entry[name] === restored(facts, umask),
     )
@@ -75,11 +78,13 @@ function isSame(entry, right, umask) {
 }
 
 /**
- * @param {Note} note
- * @param {Record<string, string>} right
+ * Whether a result was complete in Nx's cache directory before and after a call of `store`.
+ *
+ * @param {StoreCall} call
+ * @param {Record<string, string>} correct
  */
-function isComplete({ before, after }, right) {
-  const wanted = Object.entries(right).map(([name, facts]) => [
+function isComplete({ before, after }, correct) {
+  const wanted = Object.entries(correct).map(([name, facts]) => [
     name,
     shortened(facts),
   ]);
@@ -91,7 +96,7 @@ function isComplete({ before, after }, right) {
 }
 
 /**
- * The facts of a tree as the witness notes them: mode, and size of a file.
+ * Shortens the facts of a tree to those in a StoreCall: mode, and size of a file.
  *
  * @param {string} facts
  */
@@ -102,5 +107,5 @@ function shortened(facts) {
     : `${mode} ${size}`;
 }
 
-exports.checkTogether = checkTogether;
+exports.checkConcurrentRun = checkConcurrentRun;
 exports.wrongEntries = wrongEntries;

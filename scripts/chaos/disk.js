@@ -8,8 +8,8 @@ const { atEnd } = require('../kit/cleanup');
 const { attempt, run } = require('../kit/run');
 const { namesBelow } = require('../kit/tree');
 
-/** The folder of ours in Nx's cache directory. */
-const aside = '.nx-azure-cache';
+/** Name of the folder in Nx's cache directory in which our processes work. */
+const scratchName = '.nx-azure-cache';
 
 /** Whether this user may mount a small disk. */
 async function canMount() {
@@ -21,7 +21,7 @@ async function canMount() {
     if (code === 0) await run('umount', [folder]);
     return code === 0;
   } catch {
-    return false; // there is no command mount
+    return false; // the command mount is missing
   } finally {
     fs.rmdirSync(folder);
   }
@@ -54,8 +54,8 @@ async function canOverlay() {
 }
 
 /**
- * A disk that is mounted where Nx keeps its cache, and can be made small, or what
- * is there becomes a layer below it.
+ * The file system of Nx's cache directory. It can become a small disk, or an overlay whose
+ * lower layer has the previous content.
  */
 class Disk {
   #folder;
@@ -68,7 +68,11 @@ class Disk {
     atEnd(() => this.unmount());
   }
 
-  /** @param {number} bytes */
+  /**
+   * Mounts a disk of this size, or resizes the one that is mounted.
+   *
+   * @param {number} bytes
+   */
   async shrink(bytes) {
     if (!this.#mounted) {
       fs.mkdirSync(this.#folder, { recursive: true });
@@ -78,14 +82,14 @@ class Disk {
     await this.#resize(bytes);
   }
 
-  /** Makes it as large as it need be. */
+  /** Makes a small disk large enough for every round. */
   async grow() {
     if (this.#mounted && !this.#isLayered) await this.#resize(1 << 30);
   }
 
   /**
-   * Makes what is in the folder the lower layer of an overlay, where no folder can be
-   * renamed: so are the folders of a container's image.
+   * Mounts an overlay with the folder's content as the lower layer. As in a container, the
+   * folders of that layer cannot be renamed.
    */
   async layer() {
     if (this.#mounted) return;
@@ -117,7 +121,7 @@ class Disk {
 }
 
 /**
- * The bytes that a folder takes on a tmpfs, which stores whole pages.
+ * How many bytes a folder takes on a tmpfs, which stores whole pages.
  *
  * @param {string} folder
  */
@@ -130,13 +134,13 @@ function bytesOnDisk(folder) {
 }
 
 /**
- * Leaves in a cache directory what killed processes leave there.
+ * Creates the leftovers of a killed process in a cache directory.
  *
  * @param {string} cacheDirectory
  * @param {number} processID of the process that was killed
  */
 function plantLeftovers(cacheDirectory, processID) {
-  const parent = path.join(cacheDirectory, aside);
+  const parent = path.join(cacheDirectory, scratchName);
   const folder = path.join(parent, `${processID}-leftover`);
   fs.mkdirSync(path.join(folder, 'outputs/dist/read-only'), {
     recursive: true,
@@ -146,31 +150,31 @@ function plantLeftovers(cacheDirectory, processID) {
   fs.symlinkSync('/etc', path.join(folder, 'outputs/dist/link'));
   fs.chmodSync(path.join(folder, 'outputs/dist/read-only'), 0o555);
   fs.writeFileSync(`${folder}.lock`, '');
-  // As if killed before it made the folder.
+  // A process that was killed before it made its folder leaves only this file.
   fs.writeFileSync(path.join(parent, `${processID}-lockonly.lock`), '');
 }
 
 /**
- * Takes results away from a cache directory while they are being stored, or
- * changes them, until the round is over.
+ * Removes or changes results in a cache directory while they are being stored, until the
+ * round is over.
  *
  * @param {string} cacheDirectory
  * @param {AbortSignal} over
  */
-async function meddle(cacheDirectory, over) {
-  /** @type {Map<string, number>} when they were first seen */
-  const seen = new Map();
+async function tamper(cacheDirectory, over) {
+  /** @type {Map<string, number>} when each result was first seen */
+  const firstSeen = new Map();
   for (let i = 0; !over.aborted; i++) {
     await sleep(20);
     for (const hash of resultsIn(cacheDirectory)) {
-      const first = seen.get(hash) ?? Date.now();
-      seen.set(hash, first);
+      const since = firstSeen.get(hash) ?? Date.now();
+      firstSeen.set(hash, since);
       const folder = path.join(cacheDirectory, hash);
-      const even = Number(hash.slice(-1)) % 2 === 0;
-      // At once, as a whole: the cache skips a result that is gone.
-      if (even) takeAway(folder, path.join(cacheDirectory, `taken-${i}`));
-      // Later: a change before Nx hands the result over would become part of it.
-      else if (Date.now() - first > 400) change(folder);
+      const isEven = Number(hash.slice(-1)) % 2 === 0;
+      // Removed at once and whole: the cache skips a missing result.
+      if (isEven) takeAway(folder, path.join(cacheDirectory, `taken-${i}`));
+      // Changed later: a change before Nx calls store would become part of the result.
+      else if (Date.now() - since > 400) change(folder);
     }
   }
 }
@@ -182,6 +186,8 @@ function resultsIn(cacheDirectory) {
 }
 
 /**
+ * Removes a folder in one step, by way of another name.
+ *
  * @param {string} folder
  * @param {string} to
  */
@@ -200,16 +206,16 @@ function change(folder) {
     const file = path.join(folder, name);
     const { size, atime, mtime } = fs.lstatSync(file);
     if (path.basename(file) !== 'digest.txt') continue;
-    // The same size, and the same time as far as one can set it.
+    // Size and modification time stay the same; ctime cannot be set.
     fs.writeFileSync(file, 'x'.repeat(size));
     fs.utimesSync(file, atime, mtime);
   }
 }
 
 exports.Disk = Disk;
-exports.aside = aside;
+exports.scratchName = scratchName;
 exports.bytesOnDisk = bytesOnDisk;
 exports.canMount = canMount;
 exports.canOverlay = canOverlay;
-exports.meddle = meddle;
+exports.tamper = tamper;
 exports.plantLeftovers = plantLeftovers;

@@ -1,94 +1,96 @@
 'use strict';
 
-// The faults, and how they are drawn. http-faults.js, process-faults.js, storage.js and
+// Describes the faults and draws them. http-faults.js, process-faults.js, storage.js and
 // disk.js cause them.
 
-const { answers } = require('./responses');
+const { responses } = require('./responses');
 
 /** @import { Random } from './random' */
 /** @import { MachineName } from './plan' */
 
 /**
- * A fault of requests: those with the numbers from `first` on, `count` of them,
- * counting the requests of a round.
+ * A fault of HTTP requests. It applies to `count` requests from number `first` on; numbers
+ * count the requests of a round from 1.
  *
  * @typedef {object} HttpFault
  * @property {'http'} on
- * @property {string} kind of http-faults.js
- * @property {'GET' | 'PUT' | undefined} method of the requests; undefined: any
+ * @property {string} kind a key of `faults` in http-faults.js
+ * @property {'GET' | 'PUT' | undefined} method of the requests; undefined means any
  * @property {number} first
  * @property {number} count
- * @property {number} at where in a body: 0 to below 1 of its length
+ * @property {number} at position in a body, as a share of its length: 0 to below 1
  * @property {number} milliseconds
- * @property {string} answer for the kind `status`, a key of `answers`
+ * @property {string} response for the kind `status`, a key of `responses`
  */
 
 /**
- * A signal to a process, some time after something has happened.
+ * A signal to a process, some time after an event.
  *
  * @typedef {object} SignalFault
  * @property {'process'} on
  * @property {'serve' | 'drain' | 'nx' | 'group' | 'machine'} process `serve` and `drain`
- *   are ours; `group` is what Ctrl-C reaches: Nx and all that shares its terminal;
- *   `machine` is every process there, as when a laptop sleeps or loses its power
+ *   are our processes; `group` is the process group that Ctrl-C reaches: Nx and everything
+ *   on its terminal; `machine` is every process of the machine, as when a laptop sleeps or
+ *   loses power
  * @property {NodeJS.Signals} signal
  * @property {MachineName} machine
  * @property {{ event: 'nx' | 'serve' | 'drain', milliseconds: number } | { event: 'request', number: number }} when
- * @property {number} [resume] milliseconds after which a stopped process goes on
+ * @property {number} [resume] milliseconds after which a stopped process continues
  */
 
 /**
- * A fault of Azurite, or of what is stored in it.
+ * A fault of Azurite, or of the blobs in it.
  *
  * @typedef {object} StorageFault
  * @property {'storage'} on
- * @property {string} kind of storage.js
- * @property {number} at request after which it happens; 0 is before the round
- * @property {number} milliseconds
+ * @property {string} kind one that storage.js can cause
+ * @property {number} at number of the request after which it happens; 0 means before the
+ *   round
+ * @property {number} milliseconds how long it lasts
  * @property {number} share of the blobs that are damaged
- * @property {number} place where in a blob: 0 to below 1 of its length
+ * @property {number} place position in a blob, as a share of its length: 0 to below 1
  */
 
 /**
- * A fault of the disk with a machine's cache directory.
+ * A fault of the disk that holds a machine's cache directory.
  *
  * @typedef {object} DiskFault
  * @property {'disk'} on
- * @property {'small' | 'leftovers' | 'meddler' | 'layer'} kind `layer`: what is there
- *   now becomes a lower layer of an overlay
+ * @property {'small' | 'leftovers' | 'tampering' | 'layer'} kind with `layer` the
+ *   present content becomes the lower layer of an overlay
  * @property {MachineName} machine
- * @property {number} room bytes that a small disk has beyond what Nx needs
+ * @property {number} room how many bytes a small disk has beyond Nx's needs
  */
 
 /**
- * Runs in one workspace in the worst order, which interleave.js arranges.
+ * The worst order of concurrent runs in one workspace; interleave.js arranges it.
  *
  * @typedef {object} OrderFault
  * @property {'order'} on
  * @property {MachineName} machine
  * @property {string} seed
- * @property {number} share of the moments at which something stands still
+ * @property {number} share of the moments at which processes are stopped
  */
 
 /** @typedef {HttpFault | SignalFault | StorageFault | DiskFault | OrderFault} Fault */
 
 /**
- * What a round is that faults are drawn for.
+ * The facts about a round for which faults are drawn.
  *
- * @typedef {object} Circumstances
+ * @typedef {object} RoundFacts
  * @property {number} tasks on each machine
  * @property {MachineName[]} machines
- * @property {boolean} empty whether nothing is stored yet
+ * @property {boolean} empty whether the container is still empty
  * @property {boolean} tmpfs whether a small disk can be mounted
  */
 
 /**
  * @param {Random} random
- * @param {Circumstances} circumstances
+ * @param {RoundFacts} facts
  * @returns {Fault[]}
  */
-function drawFaults(random, circumstances) {
-  const { tasks, machines } = circumstances;
+function drawFaults(random, facts) {
+  const { tasks, machines } = facts;
   const requests = tasks * 2 * machines.length;
   const count = Number(random.weighted({ 1: 5, 2: 4, 3: 2 }));
   return Array.from({ length: count }, () => {
@@ -102,17 +104,17 @@ function drawFaults(random, circumstances) {
       case 'storage':
         return drawStorageFault(random, requests);
       case 'disk':
-        return drawDiskFault(random, machine, circumstances);
+        return drawDiskFault(random, machine, facts);
     }
   });
 }
 
-/** A count of requests that no round comes to. */
-const toEnd = Number.MAX_SAFE_INTEGER;
+/** A count of requests that no round reaches. */
+const allRequests = Number.MAX_SAFE_INTEGER;
 
 /**
  * @param {Random} random
- * @param {number} requests about as many as there will be
+ * @param {number} requests about how many the round will send
  * @returns {HttpFault}
  */
 function drawHttpFault(random, requests) {
@@ -123,9 +125,9 @@ function drawHttpFault(random, requests) {
     reset: 6,
     'reset upload': 4,
     'reset download': 5,
-    'lost answer': 6,
+    'lost response': 6,
     refuse: 6,
-    'stall answer': 5,
+    'stall response': 5,
     'stall download': 4,
     'stall upload': 4,
     'flip download': 6,
@@ -145,15 +147,15 @@ function drawHttpFault(random, requests) {
     kind,
     method: random.pick(/** @type {const} */ (['GET', 'PUT', undefined])),
     first: random.magnitude(1, requests),
-    count: random.pick([1, 1, 2, random.int(3, 8), toEnd]),
+    count: random.pick([1, 1, 2, random.int(3, 8), allRequests]),
     at: random.next(),
     milliseconds: random.magnitude(20, 1500),
-    answer: random.pick(Object.keys(answers)),
+    response: random.pick(Object.keys(responses)),
   };
 }
 
 /**
- * A slow storage: no fault, but it shows whether a run waits for its uploads.
+ * A slow storage. It is not a fault, but it shows whether a run waits for its uploads.
  *
  * @param {Random} random
  * @returns {HttpFault[]}
@@ -165,7 +167,7 @@ function drawSlowness(random) {
 }
 
 /**
- * A fault of all requests, or of those that are named.
+ * A fault of all requests, unless `more` selects some.
  *
  * @param {string} kind
  * @param {Partial<HttpFault>} more
@@ -177,16 +179,16 @@ function httpFault(kind, more) {
     kind,
     method: undefined,
     first: 1,
-    count: toEnd,
+    count: allRequests,
     at: 0,
     milliseconds: 0,
-    answer: '',
+    response: '',
     ...more,
   };
 }
 
-/** Milliseconds that no run takes. */
-const forGood = 600_000;
+/** In milliseconds, and longer than any run. */
+const forever = 600_000;
 
 /**
  * @param {Random} random
@@ -239,8 +241,8 @@ function drawSignal(random, requests, machine) {
     ...(signal === 'SIGSTOP' && {
       resume: random.pick(
         process === 'machine'
-          ? [200, 2500, 6500] // a run that sleeps for good does not end
-          : [200, 2500, 2500, 4000, forGood],
+          ? [200, 2500, 6500] // a run on a machine that sleeps forever never ends
+          : [200, 2500, 2500, 4000, forever],
       ),
     }),
   };
@@ -269,7 +271,7 @@ function drawStorageFault(random, requests) {
   };
 }
 
-/** What others, or a fault of the past, may have done to the stored blobs. */
+/** How other clients, or an earlier fault, may have damaged the stored blobs. */
 const damages = [
   'flip blobs',
   'truncate blobs',
@@ -304,32 +306,37 @@ function damage(kind, share, place = 0) {
 /**
  * @param {Random} random
  * @param {MachineName} machine
- * @param {Circumstances} circumstances
+ * @param {RoundFacts} facts
  * @returns {DiskFault}
  */
 function drawDiskFault(random, machine, { machines, empty, tmpfs }) {
-  const kind = random.weighted({ small: 3, leftovers: 3, meddler: 2 });
+  const kind = random.weighted({ small: 3, leftovers: 3, tampering: 2 });
   const room = random.magnitude(100_000, 4_000_000);
-  const can = {
+  const isPossible = {
     small: tmpfs,
     leftovers: true,
     // Nx fails with any cache if something removes restored results.
-    meddler: empty && machines.length === 1,
+    tampering: empty && machines.length === 1,
   };
-  return { on: 'disk', kind: can[kind] ? kind : 'leftovers', machine, room };
+  return {
+    on: 'disk',
+    kind: isPossible[kind] ? kind : 'leftovers',
+    machine,
+    room,
+  };
 }
 
 /**
- * A fault in few words, for the table.
+ * Describes a fault in a few words, for the table.
  *
  * @param {Fault} fault
  */
 function describe(fault) {
   switch (fault.on) {
     case 'http': {
-      const { kind, method = '', first, count, answer } = fault;
+      const { kind, method = '', first, count, response } = fault;
       const range = count > 1000 ? `${first}+` : `${first}×${count}`;
-      const what = kind === 'status' ? answer : kind;
+      const what = kind === 'status' ? response : kind;
       return `${what} ${method}#${range}`;
     }
     case 'process': {

@@ -1,17 +1,19 @@
 'use strict';
 
-// The faults of requests that a plan can draw, made of those of the kit.
+// The faults of HTTP requests that a plan can draw, built from those of scripts/kit.
 
 const { once } = require('node:events');
 const { createHash } = require('node:crypto');
 const { setTimeout: sleep } = require('node:timers/promises');
 const kit = require('../kit/http-faults');
-const { answers, azure } = require('./responses');
+const { responses, azure } = require('./responses');
 
 /** @import { Exchange, FaultProxy } from '../kit/fault-proxy' */
 /** @import { HttpFault } from './faults' */
 
 /**
+ * What a fault needs to know besides its request.
+ *
  * @typedef {object} Scene
  * @property {FaultProxy} proxy
  * @property {AbortSignal} over aborted when the round is over
@@ -21,8 +23,8 @@ const { answers, azure } = require('./responses');
 
 /** @type {Record<string, DoFault>} */
 const faults = {
-  async status(exchange, { answer }) {
-    const { status, headers = {}, body = '' } = answers[answer];
+  async status(exchange, { response }) {
+    const { status, headers = {}, body = '' } = responses[response];
     await receiveAll(exchange);
     exchange.respond({ status, headers, body: Buffer.from(body) });
   },
@@ -32,7 +34,7 @@ const faults = {
     await exchange.pass();
   },
 
-  // It moves all the time, and takes at most three seconds.
+  // The body never stalls, and takes at most three seconds.
   slow: kit.trickle((body) => Math.max(1000, Math.ceil(body.length / 30)), 100),
 
   reset: (exchange) => exchange.reset(),
@@ -47,7 +49,7 @@ const faults = {
     exchange.reset();
   },
 
-  async 'lost answer'(exchange) {
+  async 'lost response'(exchange) {
     await exchange.askWhole();
     exchange.reset();
   },
@@ -58,7 +60,7 @@ const faults = {
     if (!over.aborted) await proxy.listen();
   },
 
-  async 'stall answer'(exchange, _, scene) {
+  async 'stall response'(exchange, _, scene) {
     await receiveAll(exchange);
     await stall(exchange, scene);
   },
@@ -122,8 +124,8 @@ const faults = {
 };
 
 /**
- * The error with which an entry is refused that a rule has archived, for half of all
- * names.
+ * Returns the error code of an archived entry for half of all names, and undefined for the
+ * others.
  *
  * @param {string} name
  */
@@ -134,7 +136,7 @@ function archivedAs(name) {
 }
 
 /**
- * The body of the request.
+ * Reads the body of the request.
  *
  * @param {Exchange} exchange
  * @returns {Promise<Buffer>}
@@ -146,7 +148,7 @@ async function receiveAll({ request }) {
 }
 
 /**
- * Says nothing more until the round is over.
+ * Sends nothing more until the round is over.
  *
  * @param {Exchange} exchange
  * @param {Scene} scene

@@ -1,8 +1,8 @@
 'use strict';
 
-// Lets several runs in one workspace meet in the worst order. First one run's server stands
-// still, so the result that its Nx hands over waits. When another run begins to replace that
-// result, its Nx stands still, and the server looks at a part of the new one.
+// Makes concurrent runs in one workspace collide in the worst order. It first stops the server
+// of one run, so the result that Nx hands over waits. When another run begins to replace that
+// result, it stops Nx instead, and the server sees only a part of the new result.
 
 const fs = require('node:fs');
 const { setTimeout: sleep } = require('node:timers/promises');
@@ -12,22 +12,22 @@ const { Random } = require('./random');
 /** @import { ChaosMachine } from './machine' */
 /** @import { OrderFault } from './faults' */
 
-/** How often at most something stands still, and for how many milliseconds. */
-const stops = 8;
-const longest = 700;
+/** How often processes are stopped at most, and for how many milliseconds. */
+const maxStops = 8;
+const maxDuration = 700;
 
 /**
  * @param {ChaosMachine} machine
  * @param {OrderFault} fault
- * @param {AbortSignal} over ends it
+ * @param {AbortSignal} over aborted when the round is over
  */
 async function interleave(machine, { seed, share }, over) {
   const random = new Random(seed);
   fs.mkdirSync(machine.cache, { recursive: true });
-  const crowd = new Crowd(machine);
+  const running = new RunningProcesses(machine);
   /** @type {Set<string>} */
   const seen = new Set();
-  let left = stops;
+  let left = maxStops;
   const watcher = fs.watch(machine.cache, (_, name) => {
     if (!name || !/^\d+$/.test(name) || left === 0) return;
     const isAgain = seen.has(name);
@@ -35,24 +35,24 @@ async function interleave(machine, { seed, share }, over) {
     if (!random.chance(share)) return;
     left--;
     if (isAgain) {
-      crowd.stop('nx', random.int(50, longest));
-      crowd.go('serve');
+      running.stop('nx', random.int(50, maxDuration));
+      running.resume('serve');
     } else {
-      crowd.stop('serve', random.int(50, longest));
+      running.stop('serve', random.int(50, maxDuration));
     }
   });
-  // Looking for processes takes longer than what happens in between.
+  // Listing processes takes longer than the moments in between, so it is done ahead.
   while (!over.aborted) {
-    crowd.look();
+    running.refresh();
     await sleep(60);
   }
   watcher.close();
-  crowd.go('nx');
-  crowd.go('serve');
+  running.resume('nx');
+  running.resume('serve');
 }
 
-/** The runs of Nx in a workspace, and our servers. */
-class Crowd {
+/** The processes of Nx in a workspace, and our servers. */
+class RunningProcesses {
   #machine;
   /** @type {Record<'nx' | 'serve', number[]>} */
   #pids = { nx: [], serve: [] };
@@ -62,7 +62,7 @@ class Crowd {
     this.#machine = machine;
   }
 
-  look() {
+  refresh() {
     const found = processesOf(this.#machine);
     const pidsOf = (/** @type {(process: typeof found[0]) => boolean} */ is) =>
       found.filter(is).map(({ pid }) => pid);
@@ -86,7 +86,7 @@ class Crowd {
   }
 
   /** @param {'nx' | 'serve'} kind */
-  go(kind) {
+  resume(kind) {
     for (const pid of this.#pids[kind]) signal(pid, 'SIGCONT');
   }
 }

@@ -5,19 +5,19 @@ const path = require('node:path');
 const { Machine, linkTree } = require('../kit/machine');
 const { attempt, run } = require('../kit/run');
 const { namesBelow, readTree } = require('../kit/tree');
-const { aside } = require('./disk');
-const { asMember, give, umask } = require('./users');
-const witness = require('./store-calls');
+const { scratchName } = require('./disk');
+const { commandAs, changeOwner, umask } = require('./users');
+const { installRecorder, variable } = require('./store-calls');
 
 /** @import { Plan } from './plan' */
 /** @import { User } from './users' */
 
-/** Milliseconds for which uploads go on after the end of a run. */
+/** How many milliseconds uploads may continue after a run. */
 const drain = 5000;
 
 /**
- * Shorter than by default, so that a run is; but what nothing disturbs must not
- * meet them on a machine that has much else to do.
+ * Shorter than the defaults, to keep runs short, but long enough that an undisturbed run does
+ * not reach them on a busy machine.
  */
 const timeouts = {
   connect: '2s',
@@ -26,8 +26,8 @@ const timeouts = {
   drain: `${drain}ms`,
 };
 
-/** What Nx and git keep, and packages: no part of what a run builds. */
-const kept = ['.git', '.nx', 'node_modules'];
+/** The folders of a workspace that a build does not create. */
+const notBuilt = ['.git', '.nx', 'node_modules'];
 
 /** A machine of a run with the workspace of its plan. */
 class ChaosMachine extends Machine {
@@ -36,14 +36,14 @@ class ChaosMachine extends Machine {
 
   #shared;
   #user;
-  /** What runs here may not give to others. */
+  /** Of the runs on this machine. */
   umask = process.umask();
 
   /**
    * @param {string} folder
    * @param {NodeJS.ProcessEnv} env
-   * @param {{ shared?: string, user?: User }} [options] `shared`: a cache directory
-   *   for several machines; `user`: who runs Nx
+   * @param {{ shared?: string, user?: User }} [options] `shared` is a cache
+   *   directory for several machines; `user` runs Nx
    */
   constructor(folder, env, { shared, user } = {}) {
     super(folder, {
@@ -51,7 +51,7 @@ class ChaosMachine extends Machine {
       TMPDIR: path.join(folder, 'tmp'),
       ...(shared && {
         NX_CACHE_DIRECTORY: shared,
-        // Nx 24 takes no directory that a group may write.
+        // Nx 24 rejects a directory that a group may write.
         NX_ALLOW_INSECURE_DIRECTORIES: 'true',
       }),
     });
@@ -62,13 +62,13 @@ class ChaosMachine extends Machine {
     fs.mkdirSync(path.join(folder, 'tmp'));
   }
 
-  /** Where Nx keeps results; HOME is below /tmp, where Nx does not trust it. */
+  /** Nx's cache directory. Nx does not trust HOME below /tmp, so it uses the workspace. */
   get cache() {
     return this.#shared ?? path.join(this.workspace, '.nx', 'cache');
   }
 
-  /** Where the witness notes what Nx stores. */
-  get stores() {
+  /** The file of the recorded calls of `store`. */
+  get storeCallsFile() {
     return path.join(this.workspace, '.nx', 'stores.jsonl');
   }
 
@@ -77,7 +77,7 @@ class ChaosMachine extends Machine {
   }
 
   /**
-   * A result as Nx keeps it; parts are missing where the disk is full.
+   * A result in Nx's cache. Parts can be missing if the disk was full.
    *
    * @param {string} hash
    */
@@ -91,12 +91,12 @@ class ChaosMachine extends Machine {
   }
 
   /** The folder in which our processes work. */
-  get aside() {
-    return path.join(this.cache, aside);
+  get scratch() {
+    return path.join(this.cache, scratchName);
   }
 
   /**
-   * Makes the workspace: what the plan says, with the packages of a template.
+   * Creates the workspace of the plan, with the packages of a template.
    *
    * @param {Plan} plan
    * @param {{ template: string, container: string }} options
@@ -132,16 +132,16 @@ class ChaosMachine extends Machine {
       cwd: workspace,
       env,
     });
-    if (rounds.some(({ kind }) => kind === 'together')) {
-      witness.install(path.join(workspace, 'node_modules'));
-      fs.mkdirSync(path.dirname(this.stores));
-      env[witness.variable] = this.stores;
+    if (rounds.some(({ kind }) => kind === 'concurrent')) {
+      installRecorder(path.join(workspace, 'node_modules'));
+      fs.mkdirSync(path.dirname(this.storeCallsFile));
+      env[variable] = this.storeCallsFile;
     }
-    if (this.#user) give(this.folder, this.#user);
+    if (this.#user) changeOwner(this.folder, this.#user);
   }
 
   /**
-   * Runs all tasks; resolves also when they fail.
+   * Runs all tasks. Also resolves if tasks fail.
    *
    * @param {{ parallel: number, timeout: number, env?: NodeJS.ProcessEnv, onSpawn?: (pid: number) => void }} options
    */
@@ -149,7 +149,7 @@ class ChaosMachine extends Machine {
     const nx = path.join(this.workspace, 'node_modules', '.bin', 'nx');
     const run = [nx, 'run-many', '--target=build', `--parallel=${parallel}`];
     const [command, ...args] = this.#shared
-      ? asMember(run, this.umask, this.#user)
+      ? commandAs(run, this.umask, this.#user)
       : run;
     return attempt(command, args, {
       cwd: this.workspace,
@@ -160,13 +160,13 @@ class ChaosMachine extends Machine {
   }
 
   /**
-   * Removes all that Nx has kept and built, but not what we have left behind.
+   * Removes what Nx has cached and built, but not the leftovers of our processes.
    *
-   * @param {{ keepsCache?: boolean }} [options] `keepsCache`: the results, too
+   * @param {{ keepsCache?: boolean }} [options] `keepsCache` keeps the cached results
    */
   forget({ keepsCache = false } = {}) {
     for (const name of list(this.cache)) {
-      const stays = name === aside || (keepsCache && name !== 'run.json');
+      const stays = name === scratchName || (keepsCache && name !== 'run.json');
       if (!stays) remove(path.join(this.cache, name));
     }
     remove(path.join(this.workspace, '.nx', 'workspace-data'));
@@ -176,19 +176,18 @@ class ChaosMachine extends Machine {
     }
   }
 
-  /** Whether Nx has come to the end of a run since `forget`. */
+  /** Whether Nx has finished a run since `forget`. */
   hasRun() {
     return fs.existsSync(path.join(this.cache, 'run.json'));
   }
 
-  /** All that is in the workspace but what Nx, git and npm keep. */
+  /** The files of the workspace, without those of Nx, git and npm. */
   tree() {
-    return readTree(this.workspace, { without: kept });
+    return readTree(this.workspace, { without: notBuilt });
   }
 
   /**
-   * All that a run must leave alone: the machine without its workspace, and
-   * the packages.
+   * The files that a run must not change: those outside the workspace, and the packages.
    */
   surroundings() {
     const modules = path.join(this.workspace, 'node_modules');
@@ -201,18 +200,18 @@ class ChaosMachine extends Machine {
   }
 
   /**
-   * Whether anything in a folder belongs to who runs Nx here.
+   * Whether anything in a folder belongs to the user who runs Nx on this machine.
    *
    * @param {string} folder
    */
-  ownsIn(folder) {
+  ownsAnyIn(folder) {
     const uid = this.#user?.uid ?? process.getuid?.();
     return list(folder).some(
       (name) => fs.lstatSync(path.join(folder, name)).uid === uid,
     );
   }
 
-  /** Files of ours among the temporary ones. */
+  /** The names in the folder for temporary files. */
   temporary() {
     return list(path.join(this.folder, 'tmp'));
   }
@@ -254,8 +253,8 @@ function projectJson({ name, dependencies }) {
 }
 
 /**
- * Size and time of all files below a folder: enough to see that one has
- * changed, without reading all of them.
+ * The modes, sizes and times of all files below a folder. They show a change without reading
+ * the files.
  *
  * @param {string} folder
  * @returns {Record<string, string>}

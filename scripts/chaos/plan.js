@@ -1,15 +1,15 @@
 'use strict';
 
-// The seed determines the plan, and the plan determines everything that a run of chaos does.
+// Draws the plan of a run from its seed. The plan determines everything that the run does.
 
 const { Random } = require('./random');
 const { drawScenario, weights } = require('./scenarios');
 
 /** @import { Fault } from './faults' */
-/** @import { Able, ScenarioName } from './scenarios' */
+/** @import { Abilities, ScenarioName } from './scenarios' */
 
 /**
- * What a task writes below dist/<project>.
+ * An output that a task writes below dist/<project>.
  *
  * @typedef {(
  *   | { kind: 'file', path: string, size: number, style: 'random' | 'text' | 'zeros', mode: number }
@@ -20,50 +20,53 @@ const { drawScenario, weights } = require('./scenarios');
  */
 
 /**
- * A project: the file plan.json from which tools/build.js builds it.
+ * A project. Its plan.json holds this, and tools/build.js builds it accordingly.
  *
  * @typedef {object} Project
  * @property {string} name
  * @property {string} seed of its files' content
  * @property {string[]} dependencies names of projects
  * @property {Output[]} outputs
- * @property {boolean} generates whether it writes beside its sources, too
+ * @property {boolean} generates whether it also writes outputs next to its sources
  * @property {number} printed bytes of terminal output
- * @property {number} milliseconds that the task takes beside its work
+ * @property {number} milliseconds how long the task waits after its work
  * @property {number} code exit code
- * @property {boolean} storable whether its result can be in the cache
- * @property {boolean} [atomic] whether it replaces files whole, as others may read
- *   them at the same time
+ * @property {boolean} storable whether the cache can store its result
+ * @property {boolean} [atomic] whether it replaces each file in one step, because other runs
+ *   may read it at the same time
  * @property {boolean} [flaky] whether it fails where CHAOS_FLAKY is set
  */
 
 /** @typedef {'a' | 'b'} MachineName */
 
 /**
- * What a round must come to, beyond what is always true. requirements.js checks it.
+ * What a round must achieve beyond the checks of every round. requirements.js checks it.
  *
- * @typedef {'hit what is not archived' | 'name the archive' | 'keep entries' | 'store or say'} Must
+ * @typedef {'archived entries are the only misses' | 'one warning about the archive tier' | 'entries are unchanged' | 'every result is stored or reported'} Requirement
  */
 
 /**
- * Nx runs on one machine, or on two at once.
+ * One round of a run: Nx runs on one machine, or on two at once.
+ *
+ * The kind says what must be true. `calm` fills the cache, perhaps slowly; `proof` gets only
+ * hits. Neither prints a line, whatever its faults. `clean` restores everything to a good
+ * state. In `concurrent`, several runs share a workspace. In `failing`, a flaky task fails.
  *
  * @typedef {object} Round
  * @property {MachineName[]} machines
- * @property {'faults' | 'calm' | 'clean' | 'proof' | 'together' | 'failing'} kind `calm`
- *   fills the cache, perhaps slowly, and `proof` finds everything in it: both without a
- *   line, whatever their faults; `clean` puts everything right; in `together` several
- *   runs share a workspace; in `failing` a flaky task fails
- * @property {boolean} stale whether outputs of an older build lie in the workspace
- * @property {Fault[]} damage done before the round to what is stored
+ * @property {'faults' | 'calm' | 'clean' | 'proof' | 'concurrent' | 'failing'} kind
+ * @property {boolean} stale whether the workspace has outputs of an older build
+ * @property {Fault[]} damage done to the stored blobs before the round
  * @property {Fault[]} faults
- * @property {number[]} [starts] milliseconds after which each of several runs starts
- * @property {NodeJS.ProcessEnv} [env] added
- * @property {number} [umask] of the runs, where machines share a cache directory
- * @property {boolean} [keepsCache] whether Nx's cache directory is as it was before
- * @property {boolean} [othersMayStay] whether another user's process may have left a
- *   folder
- * @property {Must[]} [must]
+ * @property {number[]} [starts] milliseconds after which each of the concurrent runs
+ *   starts
+ * @property {NodeJS.ProcessEnv} [env] added to that of the plan
+ * @property {number} [umask] of the runs, if machines share a cache directory
+ * @property {boolean} [keepsCache] whether Nx's cache directory keeps its results from the
+ *   round before
+ * @property {boolean} [otherUsersFolderMayStay] whether another user's killed process may
+ *   have left a folder
+ * @property {Requirement[]} [requirements]
  */
 
 /**
@@ -71,21 +74,22 @@ const { drawScenario, weights } = require('./scenarios');
  * @property {string} seed
  * @property {ScenarioName} scenario
  * @property {Project[]} projects
- * @property {number} parallel tasks at once
+ * @property {number} parallel how many tasks Nx runs at once
  * @property {NodeJS.ProcessEnv} env
- * @property {Record<string, string>} [timeouts] of azure.timeouts, beside the usual ones
- * @property {boolean} shared whether the machines have one cache directory
- * @property {boolean} users whether they have users of their own
+ * @property {Record<string, string>} [timeouts] entries of azure.timeouts that differ from
+ *   the usual ones
+ * @property {boolean} shared whether the machines share a cache directory
+ * @property {boolean} users whether each machine has its own user
  * @property {Round[]} rounds
  */
 
 /**
  * @param {string} seed
- * @param {Able} able what this machine can do
- * @param {ScenarioName} [wanted] instead of one that is drawn
+ * @param {Abilities} abilities what this machine can do
+ * @param {ScenarioName} [wanted] instead of a drawn one
  * @returns {Plan}
  */
-function drawPlan(seed, able, wanted) {
+function drawPlan(seed, abilities, wanted) {
   const random = new Random(seed);
   const all = drawProjects(random.fork('projects'));
   const rest = random.fork('run');
@@ -99,8 +103,8 @@ function drawPlan(seed, able, wanted) {
     flaky = false,
     shared = false,
     timeouts,
-  } = drawScenario(random.fork('rounds'), all.length, able, scenario);
-  const projects = atomic ? all.slice(0, 5) : all; // several runs take their time
+  } = drawScenario(random.fork('rounds'), all.length, abilities, scenario);
+  const projects = atomic ? all.slice(0, 5) : all; // concurrent runs are slow
   if (simple) projects.forEach(simplify);
   if (atomic) projects.forEach((project) => (project.atomic = true));
   if (flaky) rest.fork('flaky').pick(projects).flaky = true;
@@ -117,18 +121,18 @@ function drawPlan(seed, able, wanted) {
         { NX_VERBOSE_LOGGING: 'true' },
         { NX_AZURE_CACHE_LOG: 'debug' },
       ]),
-      // Two processes less, and half the time.
+      // This saves two processes and half of the time.
       ...(rest.chance(0.9) && { NX_ISOLATE_PLUGINS: 'false' }),
       ...env,
     },
     ...(timeouts && { timeouts }),
     shared,
-    users: shared && able.users,
+    users: shared && abilities.users,
     rounds,
   };
 }
 
-/** @param {Project} project becomes one that succeeds and is stored */
+/** @param {Project} project is changed so that it succeeds and can be stored */
 function simplify(project) {
   project.code = 0;
   project.storable = true;
@@ -161,7 +165,7 @@ function drawProject(random, name, earlier) {
   const outputs = drawOutputs(random);
   const storable = !random.chance(0.02);
   if (!storable) {
-    // It goes up after a name, so its target is unknown (cache/archive).
+    // A target with ".." after a name cannot be stored (cache/archive).
     outputs.push({ kind: 'link', path: 'up', target: 'many/../digest.txt' });
   }
   return {

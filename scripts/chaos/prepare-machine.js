@@ -1,10 +1,10 @@
 'use strict';
 
-// A machine of a run, and its disk before a round.
+// Prepares the workspace and the disk of a machine for a round.
 
 const fs = require('node:fs');
 const path = require('node:path');
-const { meddle, plantLeftovers } = require('./disk');
+const { tamper, plantLeftovers } = require('./disk');
 
 /** @import { Disk } from './disk' */
 /** @import { Expected } from './check' */
@@ -12,17 +12,16 @@ const { meddle, plantLeftovers } = require('./disk');
 /** @import { ChaosMachine } from './machine' */
 
 /**
- * A machine of a run, and what belongs to it.
+ * A machine of a run.
  *
- * @typedef {object} Station
+ * @typedef {object} MachineState
  * @property {ChaosMachine} machine
- * @property {Disk} disk
- * @property {ReturnType<ChaosMachine['surroundings']>} before
+ * @property {Disk} disk with its cache directory
+ * @property {ReturnType<ChaosMachine['surroundings']>} before the first round
  */
 
 /**
- * Puts outputs of an older build into the workspace, of projects that write
- * theirs anew.
+ * Creates outputs of an older build in the workspace, for the projects whose tasks succeed.
  *
  * @param {ChaosMachine} machine
  * @param {Project[]} projects
@@ -39,29 +38,32 @@ function plantStale({ workspace }, projects, { tasks }) {
 }
 
 /**
+ * Causes the disk faults of a round.
+ *
  * @param {Round} round
  * @param {MachineName} name
- * @param {Station} station
+ * @param {MachineState} state
  * @param {Expected} expected
- * @param {AbortSignal} over
- * @returns {Promise<{ meddling: Promise<unknown> }>} resolves when the meddling has ended
+ * @param {AbortSignal} over aborted when the round is over
+ * @returns {Promise<{ tampering: Promise<unknown> }>} `tampering` resolves when the
+ *   tampering with results has ended
  */
 async function prepareDisk(round, name, { machine, disk }, expected, over) {
-  const mine = round.faults
+  const diskFaults = round.faults
     .filter((fault) => fault.on === 'disk')
     .filter(({ machine }) => machine === name);
-  // First: what is mounted hides what was there.
-  for (const { kind, room } of mine) {
+  // Mounted first, because a mount hides the files below it.
+  for (const { kind, room } of diskFaults) {
     if (kind === 'small') await disk.shrink(expected.bytes + room);
     if (kind === 'layer') await disk.layer();
   }
-  for (const { kind, room } of mine) {
+  for (const { kind, room } of diskFaults) {
     if (kind === 'leftovers') plantLeftovers(machine.cache, 1 + room);
   }
-  const meddling = mine
-    .filter(({ kind }) => kind === 'meddler')
-    .map(() => meddle(machine.cache, over));
-  return { meddling: Promise.all(meddling) };
+  const tampering = diskFaults
+    .filter(({ kind }) => kind === 'tampering')
+    .map(() => tamper(machine.cache, over));
+  return { tampering: Promise.all(tampering) };
 }
 
 exports.plantStale = plantStale;

@@ -9,7 +9,7 @@ const { processesOf, signal } = require('../kit/processes');
 /** @import { ProxyProcess } from './proxy-process' */
 
 /**
- * Where a signal goes.
+ * The run to which a signal is sent.
  *
  * @typedef {object} Scene
  * @property {number} nx process ID; Nx is the leader of its group
@@ -19,7 +19,7 @@ const { processesOf, signal } = require('../kit/processes');
  */
 
 /**
- * Sends a signal at its moment. Resolves to whether it reached a process.
+ * Sends a signal at its moment, and resolves to whether it reached a process.
  *
  * @param {SignalFault} fault
  * @param {Scene} scene
@@ -37,25 +37,27 @@ async function signalAtMoment(fault, scene) {
 }
 
 /**
- * Sends a signal to every process of a machine, including new ones.
+ * Sends a signal to every process of a machine, including those that start meanwhile.
  *
  * @param {SignalFault} fault
  * @param {Scene} scene
  */
 async function signalAll({ signal: name, resume }, { machine, over }) {
   /** @type {Set<number>} */
-  const met = new Set();
+  const signalled = new Set();
   for (let isNew = !over.aborted; isNew;) {
     const pids = processesOf(machine).map(({ pid }) => pid);
-    const found = pids.filter((pid) => !met.has(pid) && signal(pid, name));
-    found.forEach((pid) => met.add(pid));
+    const found = pids.filter(
+      (pid) => !signalled.has(pid) && signal(pid, name),
+    );
+    found.forEach((pid) => signalled.add(pid));
     isNew = found.length > 0;
   }
   if (resume !== undefined) {
-    await sleep(resume); // nothing that stands still ends
-    for (const pid of met) signal(pid, 'SIGCONT');
+    await sleep(resume); // Nx is stopped too, so the round cannot end meanwhile
+    for (const pid of signalled) signal(pid, 'SIGCONT');
   }
-  return met.size > 0;
+  return signalled.size > 0;
 }
 
 /**
@@ -77,14 +79,14 @@ async function moment(when, { machine, proxy, over }) {
  */
 async function target(process, { nx, machine, over }) {
   if (process === 'nx' || process === 'group') {
-    if (over.aborted) return undefined; // its number may be another's by now
+    if (over.aborted) return undefined; // another process may have this ID by now
     return process === 'nx' ? nx : -nx;
   }
   return (await waitFor(machine, process, over))?.pid;
 }
 
 /**
- * Waits for a request of a round, or for the end of the round.
+ * Waits until a round has sent a number of requests, or is over.
  *
  * @param {ProxyProcess} proxy
  * @param {number} number
@@ -110,14 +112,14 @@ async function pause(milliseconds, over) {
 }
 
 /**
- * Waits for a process of a machine, or for the end of the round.
+ * Waits for a process of ours on a machine, or for the end of the round.
  *
  * @param {Machine} machine
  * @param {'serve' | 'drain'} kind
  * @param {AbortSignal} over
  */
 async function waitFor(machine, kind, over) {
-  // Looking at all processes all the time would leave no time for the proxy.
+  // Inspecting every process each time would leave no CPU for the proxy.
   const others = new Set();
   while (!over.aborted) {
     const found = processesOf(machine, others).find(

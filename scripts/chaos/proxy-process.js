@@ -1,8 +1,8 @@
 'use strict';
 
-// The fault proxy in its own process, so that other work of the run (reading trees, removing
-// folders) does not slow it. A thread does not do: Node 20 sometimes cannot end one that has
-// reset connections.
+// Runs the fault proxy in its own process, so that other work of the run (reading trees,
+// removing folders) does not slow it. A worker thread is not enough: Node 20 sometimes cannot
+// end a thread that has reset connections.
 
 const { fork } = require('node:child_process');
 const { EventEmitter, once } = require('node:events');
@@ -17,22 +17,22 @@ const { faults: kinds } = require('./http-faults');
 /** @import { Scene } from './http-faults' */
 
 /**
- * Commands to the process: `begin` a round, be `calm`, pass requests on to a
- * `target` port. The process responds to each when it is done.
+ * A command to the process: `begin` a round, end all faults (`calm`), or pass requests on to
+ * another `target` port. The process sends `done` after each.
  *
  * @typedef {{ do: 'begin', faults: HttpFault[] } | { do: 'calm' } | { do: 'target', port: number }} Command
  */
 
 /**
- * Messages from the process: the proxy's port at first, the number of each request,
- * that a command is done.
+ * A message from the process: first the proxy's port, then the number of each request, and
+ * `done` after each command.
  *
- * @typedef {{ tell: 'port', port: number } | { tell: 'request', number: number, line: string } | { tell: 'done' }} Told
+ * @typedef {{ type: 'port', port: number } | { type: 'request', number: number, line: string } | { type: 'done' }} Message
  */
 
 /**
- * The proxy, seen from the run. It emits `request` with the number of each
- * request of a round, from 1 on.
+ * The run's side of the proxy. It emits `request` for each request of a round, with its
+ * number, counted from 1.
  *
  * @extends {EventEmitter<{ request: [number], done: [] }>}
  */
@@ -40,12 +40,12 @@ class ProxyProcess extends EventEmitter {
   /** @type {ChildProcess} */
   #child;
   #port;
-  /** @type {string[]} what was asked and done */
+  /** @type {string[]} each request and its fault */
   log = [];
 
   /** @param {number} target the port of Azurite */
   static async start(target) {
-    // Ctrl-C is for the run, which needs the proxy to clean up.
+    // Detached from Ctrl-C, because the run needs the proxy to clean up.
     const child = fork(__filename, { detached: true });
     const [{ port }] = await once(child, 'message');
     const proxy = new ProxyProcess(child, port);
@@ -62,12 +62,12 @@ class ProxyProcess extends EventEmitter {
     this.setMaxListeners(0);
     this.#child = child;
     this.#port = port;
-    child.on('message', (message) => {
-      const told = /** @type {Told} */ (message);
-      if (told.tell === 'done') this.emit('done');
-      if (told.tell !== 'request') return;
-      this.log.push(told.line);
-      this.emit('request', told.number);
+    child.on('message', (received) => {
+      const message = /** @type {Message} */ (received);
+      if (message.type === 'done') this.emit('done');
+      if (message.type !== 'request') return;
+      this.log.push(message.line);
+      this.emit('request', message.number);
     });
   }
 
@@ -84,7 +84,7 @@ class ProxyProcess extends EventEmitter {
     return this.#command({ do: 'begin', faults });
   }
 
-  /** Ends all faults; connections that they hold are closed. */
+  /** Ends all faults and closes the connections that they hold. */
   calm() {
     return this.#command({ do: 'calm' });
   }
@@ -108,9 +108,9 @@ class ProxyProcess extends EventEmitter {
   }
 }
 
-/** What the process does, until the run is gone. */
+/** The proxy's process. It ends when the run disconnects. */
 async function serve() {
-  const tell = (/** @type {Told} */ told) => process.send?.(told);
+  const send = (/** @type {Message} */ message) => process.send?.(message);
   const target = { scheme: 'http', host: '127.0.0.1', port: 0 };
   const proxy = new FaultProxy(target);
   let over = new AbortController();
@@ -120,7 +120,7 @@ async function serve() {
     over = new AbortController();
     const scene = { proxy, over: over.signal };
     proxy.fault = faultOfRound(faults, scene, (number, line) =>
-      tell({ tell: 'request', number, line }),
+      send({ type: 'request', number, line }),
     );
     await proxy.listen();
   };
@@ -129,20 +129,20 @@ async function serve() {
     if (command.do === 'begin') await begin(command.faults);
     if (command.do === 'calm') await begin([]);
     if (command.do === 'target') target.port = command.port;
-    tell({ tell: 'done' });
+    send({ type: 'done' });
   });
   process.on('disconnect', () => process.exit());
   await begin([]);
-  tell({ tell: 'port', port: proxy.port });
+  send({ type: 'port', port: proxy.port });
 }
 
 /**
- * What the proxy does to the requests of a round.
+ * Returns the fault that applies a round's faults to its requests.
  *
  * @param {HttpFault[]} faults
  * @param {Scene} scene
- * @param {(number: number, line: string) => void} report is called for each request,
- *   which are numbered from 1
+ * @param {(number: number, line: string) => void} report called with the number of each
+ *   request, counted from 1
  * @returns {Fault}
  */
 function faultOfRound(faults, scene, report) {
@@ -157,9 +157,9 @@ function faultOfRound(faults, scene, report) {
     const what = fault ? ` ⚡ ${describe(fault)}` : '';
     report(number, `#${number} ${exchange.method} ${path}${what}`);
     if (!fault) return exchange.pass();
-    const done = async () => kinds[fault.kind](exchange, fault, scene);
-    // The client has gone.
-    return done().catch(() => exchange.response.destroy());
+    const apply = async () => kinds[fault.kind](exchange, fault, scene);
+    // It fails if the client has closed the connection.
+    return apply().catch(() => exchange.response.destroy());
   };
 }
 

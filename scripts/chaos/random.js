@@ -3,8 +3,8 @@
 const { createHash } = require('node:crypto');
 
 /**
- * Numbers that look random and follow from a string: the same string always gives
- * the same numbers, on every platform and version of Node (sfc32).
+ * A pseudo-random generator (sfc32). The same seed gives the same numbers on every platform
+ * and version of Node.
  */
 class Random {
   /** @type {Uint32Array} */
@@ -22,8 +22,8 @@ class Random {
   }
 
   /**
-   * Numbers of their own for one part of a plan, so that a change to one part
-   * leaves the others as they are.
+   * Returns an independent generator for one part of a plan, so that a change to this part
+   * does not change the others.
    *
    * @param {string | number} name
    */
@@ -46,15 +46,15 @@ class Random {
    * An integer.
    *
    * @param {number} min
-   * @param {number} max may come, too
+   * @param {number} max inclusive
    */
   int(min, max) {
     return min + Math.floor(this.next() * (max - min + 1));
   }
 
   /**
-   * An integer. Small ones come as often as large ones: as many below
-   * the geometric mean of the bounds as above.
+   * An integer, distributed evenly on a logarithmic scale: half of them are below the
+   * geometric mean of the bounds.
    *
    * @param {number} min at least 1
    * @param {number} max
@@ -78,7 +78,7 @@ class Random {
   }
 
   /**
-   * One of the keys, as often as its value says in relation to the others.
+   * One of the keys, with a probability in proportion to its value.
    *
    * @template {string} K
    * @param {Record<K, number>} weights

@@ -1,11 +1,11 @@
 'use strict';
 
-// What the rounds of some scenarios must achieve, beyond what is always true.
+// What the rounds of some scenarios must achieve, beyond the checks of every round.
 
 const { archivedAs } = require('./http-faults');
 const { checkHits, ourLines } = require('./check');
 
-/** @import { Must, Plan } from './plan' */
+/** @import { Requirement, Plan } from './plan' */
 /** @import { Tasks } from './check' */
 /** @import { Result } from '../kit/run' */
 
@@ -18,17 +18,19 @@ const { checkHits, ourLines } = require('./check');
  * @property {Record<string, string>} after
  */
 
-/** @type {Record<Must, (outcome: Outcome) => string[]>} */
+/** @type {Record<Requirement, (outcome: Outcome) => string[]>} */
 const checks = {
-  'hit what is not archived': ({ plan, tasks }) =>
+  'archived entries are the only misses': ({ plan, tasks }) =>
     checkHits(tasks, plan, (hash) => !archivedAs(hash)),
 
-  'name the archive'({ result, before }) {
-    const isMet = Object.keys(before).some((name) => archivedAs(hashOf(name)));
+  'one warning about the archive tier'({ result, before }) {
+    const hasArchived = Object.keys(before).some((name) =>
+      archivedAs(hashOf(name)),
+    );
     const lines = ourLines(result.output).filter((line) =>
       /archive|rehydrat/i.test(line),
     );
-    if (isMet && lines.length !== 1) {
+    if (hasArchived && lines.length !== 1) {
       return [`${lines.length} lines name the archive tier, not 1`];
     }
     return lines
@@ -36,7 +38,7 @@ const checks = {
       .map((line) => `does not name evict: ${line}`);
   },
 
-  'keep entries': ({ before, after, result }) => [
+  'entries are unchanged': ({ before, after, result }) => [
     ...Object.keys(before)
       .filter((name) => after[name] !== before[name])
       .map((name) => `a good entry was replaced: ${name}`),
@@ -44,18 +46,18 @@ const checks = {
       .filter((line) =>
         /damaged: [1-9]|[1-9]\d* damaged|magic number|-1 bytes/.test(line),
       )
-      .map((line) => `says that a good entry is damaged: ${line}`),
+      .map((line) => `reports a good entry as damaged: ${line}`),
   ],
 
-  'store or say'({ plan, tasks, result, after }) {
+  'every result is stored or reported'({ plan, tasks, result, after }) {
     const stored = new Set(Object.keys(after).map(hashOf));
     const missing = plan.projects
       .map(({ name }) => tasks[`${name}:build`])
       .filter((task) => task?.code === 0 && !stored.has(task.hash));
-    const isSaid = ourLines(result.output).some((line) =>
+    const isReported = ourLines(result.output).some((line) =>
       /not( all)? (be )?stored|maxCacheSize|removed/.test(line),
     );
-    return missing.length > 0 && !isSaid
+    return missing.length > 0 && !isReported
       ? [`${missing.length} results are not stored, without a line`]
       : [];
   },
@@ -67,11 +69,11 @@ function hashOf(name) {
 }
 
 /**
- * @param {Must[]} musts
+ * @param {Requirement[]} requirements
  * @param {Outcome} outcome
  */
-function checkRequirements(musts, outcome) {
-  return musts.flatMap((must) => checks[must](outcome));
+function checkRequirements(requirements, outcome) {
+  return requirements.flatMap((requirement) => checks[requirement](outcome));
 }
 
 exports.checkRequirements = checkRequirements;

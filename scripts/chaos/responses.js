@@ -1,11 +1,11 @@
 'use strict';
 
 /**
- * Responses of Azure, or of something before it.
+ * Responses of Azure, or of a gateway or proxy in front of it.
  *
  * @type {Record<string, { status: number, headers?: Record<string, string>, body?: string }>}
  */
-const answers = {
+const responses = {
   500: azure(500, 'InternalError'),
   502: html(502, 'Bad Gateway'),
   503: azure(503, 'ServerBusy'),
@@ -25,7 +25,7 @@ const answers = {
   409: azure(409, 'BlobAlreadyExists'),
   412: azure(412, 'ConditionNotMet'),
   400: azure(400, 'InvalidHeaderValue'),
-  '200 html': html(200, 'Please sign in'), // a hotel's network
+  '200 html': html(200, 'Please sign in'), // a captive portal
   302: { status: 302, headers: { location: 'http://127.0.0.1:9/' } },
   204: { status: 204 },
 };
@@ -59,5 +59,5 @@ function html(status, title) {
   };
 }
 
-exports.answers = answers;
+exports.responses = responses;
 exports.azure = azure;

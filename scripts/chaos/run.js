@@ -1,7 +1,7 @@
 'use strict';
 
-// One run of chaos: the plan's workspace without a cache, then the plan's
-// rounds, each checked.
+// Does one run of chaos: builds the plan's workspace without a cache, then does the plan's
+// rounds and checks each of them.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -16,23 +16,23 @@ const { ProxyProcess } = require('./proxy-process');
 const { plantStale, prepareDisk } = require('./prepare-machine');
 const { makeShared, umask, users } = require('./users');
 const { checkEnd, checkRound, checkRun, nxTimeout } = require('./verdict');
-const { readNotes } = require('./store-calls');
+const { readStoreCalls } = require('./store-calls');
 const { ChaosMachine } = require('./machine');
 
 /** @import { SignalFault, StorageFault } from './faults' */
 /** @import { MachineName, Plan, Round } from './plan' */
 /** @import { Expected } from './check' */
-/** @import { Station } from './prepare-machine' */
+/** @import { MachineState } from './prepare-machine' */
 /** @import { Storage } from './storage' */
 /** @import { Context } from './verdict' */
 /** @import { User } from './users' */
 /** @import { Result } from '../kit/run' */
 
 /**
- * What runs need and share.
+ * What every run needs.
  *
  * @typedef {object} Resources
- * @property {string} template a workspace with packages
+ * @property {string} template folder of a workspace with installed packages
  * @property {Storage} storage
  * @property {string} license
  */
@@ -46,8 +46,8 @@ class Run {
   #container;
   /** @type {ProxyProcess} */
   #proxy;
-  /** @type {Map<MachineName, Station>} */
-  #stations = new Map();
+  /** @type {Map<MachineName, MachineState>} */
+  #states = new Map();
   /** @type {Expected | undefined} */
   #expected;
   /** @type {string[]} */
@@ -56,7 +56,7 @@ class Run {
   failures = [];
   hits = 0;
   misses = 0;
-  /** Whether a race of Nx itself has ended the run: what comes after is not checked. */
+  /** Whether a race of Nx itself has ended the run before its last round. */
   isCutShort = false;
 
   /**
@@ -91,12 +91,12 @@ class Run {
       for (const [i, round] of this.#plan.rounds.entries()) {
         this.#note(`\n=== round ${i + 1}: ${describeRound(round)}`);
         await this.#round(round);
-        // The rest would only follow from it.
+        // Later failures would only be consequences of this one.
         if (this.failures.length > 0 || this.isCutShort) break;
       }
     } finally {
       await this.#proxy.stop();
-      for (const { disk } of this.#stations.values()) await disk.unmount();
+      for (const { disk } of this.#states.values()) await disk.unmount();
       await storage.restore(this.#container);
       await storage.remove(this.#container);
     }
@@ -132,15 +132,16 @@ class Run {
   }
 
   /**
-   * The cache directory that machines share; the one without a cache has its own.
+   * The cache directory that the machines share. The machine without a remote cache has a
+   * directory of its own.
    *
    * @param {string} name of a machine
    * @param {User} [owner]
    */
   #sharedCache(name, owner) {
     if (!this.#plan.shared) return undefined;
-    const of = name === 'without' ? name : 'both';
-    const folder = path.join(this.#folder, `cache-${of}`);
+    const sharers = name === 'without' ? name : 'both';
+    const folder = path.join(this.#folder, `cache-${sharers}`);
     if (!fs.existsSync(folder)) makeShared(folder, owner);
     return folder;
   }
@@ -150,18 +151,18 @@ class Run {
   }
 
   /** @param {MachineName} name */
-  async #station(name) {
-    let station = this.#stations.get(name);
-    if (!station) {
+  async #machineState(name) {
+    let state = this.#states.get(name);
+    if (!state) {
       const machine = await this.#machine(name);
-      station = {
+      state = {
         machine,
         disk: new Disk(machine.cache),
         before: machine.surroundings(),
       };
-      this.#stations.set(name, station);
+      this.#states.set(name, state);
     }
-    return station;
+    return state;
   }
 
   /** @param {Round} round */
@@ -179,48 +180,48 @@ class Run {
 
     const before = await this.#entries(round);
     const over = new AbortController();
-    const scenery = round.faults
+    const storageFaults = round.faults
       .filter((fault) => fault.on === 'storage')
       .map((fault) =>
         storage.doAtMoment(fault, { container, proxy, over: over.signal }),
       );
     await Promise.all(
       round.machines.map(async (name) =>
-        this.#nx(round, name, await this.#station(name), before),
+        this.#nx(round, name, await this.#machineState(name), before),
       ),
     );
     over.abort();
-    await Promise.all(scenery);
+    await Promise.all(storageFaults);
     this.#note(proxy.log.splice(0).join('\n'));
     await proxy.calm();
   }
 
   /**
-   * What is stored, if it must be known in a round.
+   * The ETags of the stored entries, if the requirements of a round need them.
    *
    * @param {Round} round
    */
-  async #entries({ must }) {
-    return must ? this.#resources.storage.etags(this.#container) : {};
+  async #entries({ requirements }) {
+    return requirements ? this.#resources.storage.etags(this.#container) : {};
   }
 
   /**
-   * The runs of Nx on one machine in a round, and what must be true after them.
+   * Runs Nx on one machine as a round says, and checks the result.
    *
    * @param {Round} round
    * @param {MachineName} name
-   * @param {Station} station
-   * @param {Record<string, string>} before what was stored
+   * @param {MachineState} state
+   * @param {Record<string, string>} before ETags of the entries before the round
    */
-  async #nx(round, name, station, before) {
-    const { machine } = station;
+  async #nx(round, name, state, before) {
+    const { machine } = state;
     const expected = /** @type {Expected} */ (this.#expected);
     machine.forget({ keepsCache: round.keepsCache });
     if (this.#plan.shared) machine.umask = round.umask ?? umask;
     if (round.stale) plantStale(machine, this.#plan.projects, expected);
     const over = new AbortController();
-    const { meddling } = await prepareDisk(
-      ...[round, name, station],
+    const { tampering } = await prepareDisk(
+      ...[round, name, state],
       expected,
       over.signal,
     );
@@ -237,21 +238,20 @@ class Run {
       }),
     );
     over.abort();
-    await Promise.all([meddling, ...orders]);
-    const met = runs.flatMap(({ met }) => met);
-    const isEnded = met.some(ends);
+    await Promise.all([tampering, ...orders]);
+    const isKilled = runs.some(({ sent }) => sent.some(endsNx));
     const context = this.#context();
-    const wrong = await checkEnd(machine, isEnded);
+    const problems = await checkEnd(machine, isKilled);
     for (const { result } of runs) {
-      wrong.push(...checkRun(round, result, context));
+      problems.push(...checkRun(round, result, context));
     }
-    wrong.push(...checkSurroundings(machine, station.before));
-    if (!isEnded) {
+    problems.push(...checkSurroundings(machine, state.before));
+    if (!isKilled) {
       const [{ result }] = runs;
       const verdict = checkRound(round, machine, result, context);
-      wrong.push(...verdict.wrong);
-      wrong.push(
-        ...(await this.#checkRequirements(round, station, result, before)),
+      problems.push(...verdict.problems);
+      problems.push(
+        ...(await this.#checkRequirements(round, state, result, before)),
       );
       this.hits += verdict.counts.hits;
       this.misses += verdict.counts.misses;
@@ -259,13 +259,13 @@ class Run {
       this.#note(...verdict.races.map((what) => `race of Nx: ${what}`));
     }
     const where = `machine ${name}, ${round.kind}`;
-    for (const text of wrong) this.failures.push(`${where}: ${text}`);
-    this.#note(...wrong);
-    await station.disk.grow();
+    for (const text of problems) this.failures.push(`${where}: ${text}`);
+    this.#note(...problems);
+    await state.disk.grow();
   }
 
   /**
-   * One run of Nx, with the signals that it gets.
+   * Runs Nx once and sends the round's signals.
    *
    * @param {ChaosMachine} machine
    * @param {MachineName} name
@@ -273,7 +273,7 @@ class Run {
    */
   async #run(machine, name, { faults, env }) {
     const over = new AbortController();
-    /** @type {Promise<{ fault: SignalFault, isMet: boolean }>[]} */
+    /** @type {Promise<{ fault: SignalFault, isSent: boolean }>[]} */
     let signals = [];
     const result = await machine.build({
       ...this.#options(),
@@ -284,7 +284,7 @@ class Run {
           .filter((fault) => fault.machine === name)
           .map(async (fault) => ({
             fault,
-            isMet: await signalAtMoment(fault, {
+            isSent: await signalAtMoment(fault, {
               nx,
               machine,
               proxy: this.#proxy,
@@ -294,40 +294,41 @@ class Run {
       },
     });
     over.abort();
-    const sent = (await Promise.all(signals)).filter(({ isMet }) => isMet);
-    const met = sent.map(({ fault }) => fault);
+    const sent = (await Promise.all(signals))
+      .filter(({ isSent }) => isSent)
+      .map(({ fault }) => fault);
     const { code, took, output } = result;
     this.#note(
       `--- machine ${name}: exit code ${code}, ${took | 0} ms`,
       output,
     );
-    for (const fault of met) this.#note(`sent: ${describe(fault)}`);
-    return { result, met };
+    for (const fault of sent) this.#note(`sent: ${describe(fault)}`);
+    return { result, sent };
   }
 
   /** @returns {Context} */
   #context() {
     const expected = /** @type {Expected} */ (this.#expected);
-    const notes = [...this.#stations.values()].flatMap(({ machine }) =>
-      readNotes(machine.stores),
+    const storeCalls = [...this.#states.values()].flatMap(({ machine }) =>
+      readStoreCalls(machine.storeCallsFile),
     );
     const { license } = this.#resources;
     const secrets = [license, keyOf(this.#proxy.connectionString)];
-    return { plan: this.#plan, expected, secrets, notes };
+    return { plan: this.#plan, expected, secrets, storeCalls };
   }
 
   /**
    * @param {Round} round
-   * @param {Station} station
+   * @param {MachineState} state
    * @param {Result} result
    * @param {Record<string, string>} before
    */
   async #checkRequirements(round, { machine }, result, before) {
-    if (!round.must || !machine.hasRun()) return [];
+    if (!round.requirements || !machine.hasRun()) return [];
     const after = await this.#entries(round);
     const tasks = machine.lastRun();
     const plan = this.#plan;
-    return checkRequirements(round.must, {
+    return checkRequirements(round.requirements, {
       plan,
       result,
       tasks,
@@ -343,13 +344,13 @@ class Run {
 }
 
 /**
- * Whether a signal is one to end Nx.
+ * Whether a signal ends Nx.
  *
  * @param {SignalFault} fault
  */
-function ends({ process, signal }) {
-  const isOfNx = ['nx', 'group', 'machine'].includes(process);
-  return isOfNx && signal !== 'SIGSTOP';
+function endsNx({ process, signal }) {
+  const reachesNx = ['nx', 'group', 'machine'].includes(process);
+  return reachesNx && signal !== 'SIGSTOP';
 }
 
 /** @param {string} connectionString */

@@ -1,8 +1,8 @@
 'use strict';
 
-// The rounds of a run in their order, and what its projects and machines need for them. Most
-// scenarios draw faults and require only what is always true. The others do one thing that
-// users have met, and require more.
+// Draws the rounds of a run, and what its projects and machines need for them. Most scenarios
+// draw faults and require only the checks of every round. Special scenarios repeat one problem
+// that users have had, and require more.
 
 const {
   damage,
@@ -19,10 +19,10 @@ const {
 /**
  * What this machine can do.
  *
- * @typedef {object} Able
+ * @typedef {object} Abilities
  * @property {boolean} tmpfs whether a small disk can be mounted
  * @property {boolean} overlay whether an overlay can be mounted
- * @property {boolean} users whether a run can have another user
+ * @property {boolean} users whether a run can belong to another user
  */
 
 /**
@@ -30,14 +30,14 @@ const {
  * @property {Round[]} rounds
  * @property {NodeJS.ProcessEnv} [env]
  * @property {boolean} [simple] whether all tasks succeed and can be stored
- * @property {boolean} [atomic] whether tasks replace files whole, as two runs in one
- *   workspace need it
- * @property {boolean} [flaky] whether one task depends on the machine
+ * @property {boolean} [atomic] whether tasks replace each file in one step, which concurrent
+ *   runs in one workspace need
+ * @property {boolean} [flaky] whether one task fails on some machines
  * @property {boolean} [shared] whether the machines share a cache directory
- * @property {Record<string, string>} [timeouts] other ones than usual
+ * @property {Record<string, string>} [timeouts] that differ from the usual ones
  */
 
-/** The kinds of scenarios, and how often each comes. */
+/** The scenarios, and how often each is drawn. */
 const weights = {
   calm: 8,
   write: 16,
@@ -50,7 +50,7 @@ const weights = {
   'idle connections': 10,
   users: 10,
   archived: 8,
-  'changed answers': 8,
+  'changed responses': 8,
   evicted: 6,
   flaky: 6,
   layers: 6,
@@ -58,29 +58,29 @@ const weights = {
 
 /** @typedef {keyof typeof weights} ScenarioName */
 
-const names = /** @type {ScenarioName[]} */ (Object.keys(weights));
+const scenarioNames = /** @type {ScenarioName[]} */ (Object.keys(weights));
 
 /**
  * @param {Random} random
  * @param {number} tasks on each machine
- * @param {Able} able
+ * @param {Abilities} abilities
  * @param {ScenarioName} name
  * @returns {Scenario}
  */
-function drawScenario(random, tasks, able, name) {
+function drawScenario(random, tasks, abilities, name) {
   const used = random.pick(/** @type {const} */ (['a', 'b']));
   const other = used === 'a' ? 'b' : 'a';
-  const draw = isOdd(name) ? odd[name] : drawFaulty;
-  return draw({ random, tasks, able, used, other }, name);
+  const draw = isSpecial(name) ? special[name] : drawFaulty;
+  return draw({ random, tasks, abilities, used, other }, name);
 }
 
 /**
- * What a scenario is drawn from.
+ * The values from which a scenario is drawn.
  *
- * @typedef {object} Stage
+ * @typedef {object} DrawContext
  * @property {Random} random
  * @property {number} tasks
- * @property {Able} able
+ * @property {Abilities} abilities
  * @property {MachineName} used
  * @property {MachineName} other
  */
@@ -100,11 +100,11 @@ function round(kind, machines, more) {
 /**
  * Rounds with random faults.
  *
- * @param {Stage} stage
+ * @param {DrawContext} context
  * @param {ScenarioName} name
  * @returns {Scenario}
  */
-function drawFaulty({ random, tasks, able, used, other }, name) {
+function drawFaulty({ random, tasks, abilities, used, other }, name) {
   /** @type {(kind: Round['kind'], ...machines: MachineName[]) => Round} */
   const drawn = (kind, ...machines) => {
     const stale = random.chance(0.3);
@@ -112,7 +112,8 @@ function drawFaulty({ random, tasks, able, used, other }, name) {
       name === 'write' || (name === 'both' && machines[0] === other);
     /** @type {Partial<Record<Round['kind'], () => Fault[]>>} */
     const draw = {
-      faults: () => drawFaults(random, { tasks, machines, empty, ...able }),
+      faults: () =>
+        drawFaults(random, { tasks, machines, empty, ...abilities }),
       calm: () => drawSlowness(random),
     };
     return round(kind, machines, { stale, faults: draw[kind]?.() ?? [] });
@@ -132,26 +133,26 @@ function drawFaulty({ random, tasks, able, used, other }, name) {
     damage: () => [drawn('calm', other), afterDamage()],
   };
   const rounds = beginnings[name]?.() ?? [];
-  // Every machine that met faults gets an undisturbed round at its end, in
-  // which it must clean up what was left there.
+  // Every machine that had faults gets an undisturbed round at the end, in which it must
+  // remove leftovers.
   if (name !== 'calm') rounds.push(drawn('clean', used));
-  const bothMet = name === 'both' || name === 'at once';
-  rounds.push(drawn('proof', bothMet ? other : used));
+  const bothHadFaults = name === 'both' || name === 'at once';
+  rounds.push(drawn('proof', bothHadFaults ? other : used));
   return { rounds };
 }
 
-/** Limits that a test of them need not wait long for. */
-const short = { connect: '1s', firstByte: '1500ms', stall: '1500ms' };
+/** Timeouts short enough for a test to wait for them. */
+const shortTimeouts = { connect: '1s', firstByte: '1500ms', stall: '1500ms' };
 
-/** @satisfies {Partial<Record<ScenarioName, (stage: Stage) => Scenario>>} */
-const odd = {
+/** @satisfies {Partial<Record<ScenarioName, (context: DrawContext) => Scenario>>} */
+const special = {
   /**
-   * Two to four runs of Nx at the same time in one workspace. What a fresh machine
-   * gets of them must be right. The cache is empty, full, or has holes.
+   * Two to four runs of Nx at the same time in one workspace. The results that a fresh
+   * machine gets must be correct. Before, the cache is empty, full, or half full.
    */
   'two runs'({ random, used, other }) {
     const cache = random.pick(/** @type {const} */ (['empty', 'half', 'full']));
-    const together = round('together', [used], {
+    const concurrent = round('concurrent', [used], {
       damage: cache === 'half' ? [damage('delete blobs', 0.5)] : [],
       starts: [
         0,
@@ -161,7 +162,7 @@ const odd = {
         ),
       ],
       faults: [
-        // What waits for its upload is what another run may change.
+        // A result that waits for its upload is one that another run may change.
         ...(random.chance(0.7) ? [delay(random, 'PUT', 100, 900)] : []),
         /** @type {OrderFault} */
         ({
@@ -173,15 +174,15 @@ const odd = {
     const before = cache === 'empty' ? [] : [round('calm', [other])];
     const after = [round('clean', [other]), round('proof', [used])];
     return {
-      rounds: [...before, together, ...after],
+      rounds: [...before, concurrent, ...after],
       simple: true,
       atomic: true,
     };
   },
 
   /**
-   * A laptop that sleeps for longer than all limits, with requests on their way. No
-   * limit may count the time.
+   * A laptop that sleeps longer than every timeout while requests are in flight. No timeout
+   * may count that time.
    */
   frozen({ random, tasks, used, other }) {
     const reads = random.chance(0.5);
@@ -199,7 +200,7 @@ const odd = {
         resume: milliseconds,
       },
     ];
-    // The responses have arrived when it wakes up, or arrive then.
+    // The responses arrive either during the sleep or after it.
     if (random.chance(0.4)) {
       faults.push({
         ...{ on: 'storage', kind: 'freeze', at: number, milliseconds },
@@ -209,12 +210,12 @@ const odd = {
     const rounds = reads
       ? [round('calm', [other]), round('proof', [used], { faults })]
       : [round('calm', [used], { faults }), round('proof', [other])];
-    return { rounds, timeouts: short };
+    return { rounds, timeouts: shortTimeouts };
   },
 
   /**
-   * A NAT or firewall that forgets idle connections and drops what comes on them. A
-   * new connection works, so nothing is lost.
+   * A NAT or firewall that forgets idle connections and drops their packets. A new
+   * connection works, so no result may be lost.
    */
   'idle connections'({ random, used, other }) {
     const forget = httpFault('forget idle', {
@@ -225,12 +226,12 @@ const odd = {
     const rounds = reads
       ? [round('calm', [other]), round('proof', [used], { faults })]
       : [round('calm', [used], { faults }), round('proof', [other])];
-    return { rounds, timeouts: short };
+    return { rounds, timeouts: shortTimeouts };
   },
 
   /**
-   * Two users with a checkout each, and one cache directory for their group. The
-   * second restores where the first has restored, or was killed.
+   * Two users, each with a checkout, share their group's cache directory. The second
+   * restores results after the first has restored them, or was killed.
    */
   users({ random, tasks }) {
     const isKilled = random.chance(0.5);
@@ -250,18 +251,18 @@ const odd = {
         })
       : round('proof', ['a']);
     const keepsCache = true;
-    // The second may use, replace or ignore what the first has left.
+    // The second user may use, replace or ignore the results and leftovers of the first.
     const second = random.chance(0.5)
-      ? round('proof', ['b'], { keepsCache, othersMayStay: true })
+      ? round('proof', ['b'], { keepsCache, otherUsersFolderMayStay: true })
       : round('clean', ['b'], {
           keepsCache,
-          othersMayStay: true,
+          otherUsersFolderMayStay: true,
           damage: [damage('delete blobs', random.pick([0.5, 1]))],
         });
     const isDone = second.kind === 'proof' && !isKilled;
     const third = isDone ? [] : [round('proof', ['a'], { keepsCache })];
     return {
-      // CI stores what others of the group may not write.
+      // CI stores results that the group may not write.
       rounds: [
         round('calm', ['a'], { umask: 0o022 }),
         ...[first, second, ...third],
@@ -272,14 +273,17 @@ const odd = {
   },
 
   /**
-   * A rule of the account has moved half of the entries to the archive tier. Each is
-   * a miss, and the others are hits.
+   * A lifecycle rule has moved half of the entries to the archive tier. These are misses,
+   * and the others are hits.
    */
   archived({ random, used, other }) {
     const faults = [httpFault('archived', { method: 'GET' })];
     const hit = round('clean', [used], {
       faults,
-      must: ['hit what is not archived', 'name the archive'],
+      requirements: [
+        'archived entries are the only misses',
+        'one warning about the archive tier',
+      ],
     });
     return {
       rounds: [round('calm', [other]), hit, round('proof', [other])],
@@ -287,8 +291,8 @@ const odd = {
     };
   },
 
-  /** A proxy that compresses answers again, or drops their length. */
-  'changed answers'({ random, used, other }) {
+  /** A proxy compresses responses, or removes their Content-Length. */
+  'changed responses'({ random, used, other }) {
     const kind = random.pick(['reencode', 'no length']);
     const some = random.pick([
       {},
@@ -298,30 +302,33 @@ const odd = {
     return {
       rounds: [
         round('calm', [other]),
-        round('clean', [used], { faults, must: ['keep entries'] }),
+        round('clean', [used], {
+          faults,
+          requirements: ['entries are unchanged'],
+        }),
         round('proof', [other]),
       ],
     };
   },
 
-  /** Nx removes results from its cache while they wait for their upload. */
+  /** Nx evicts results from its cache while they wait for their upload. */
   evicted({ random, used, other }) {
     const rounds = [
       round('clean', [used], {
         env: { NX_MAX_CACHE_SIZE: random.pick(['1B', '1KB', '200KB']) },
         faults: [delay(random, 'PUT', 1200, 2500)],
-        must: ['store or say'],
+        requirements: ['every result is stored or reported'],
       }),
       round('clean', [other]),
       round('proof', [used]),
     ];
-    // There must be time to store every result.
+    // The drain must have time to store every result.
     return { rounds, simple: true, timeouts: { drain: '30s' } };
   },
 
   /**
-   * Nx keeps failures, and a task fails on one machine only. Its failure must be no
-   * other machine's result.
+   * With NX_CACHE_FAILURES, Nx also hands over failures. A task fails on one machine only,
+   * and no other machine may get that failure.
    */
   flaky({ used, other }) {
     return {
@@ -337,11 +344,11 @@ const odd = {
   },
 
   /**
-   * The cache directory lies in a lower layer of an image, where folders cannot be
+   * The cache directory is in a lower layer of a container image, so its folders cannot be
    * renamed.
    */
-  layers({ able, used }) {
-    const kind = able.overlay ? 'layer' : 'leftovers';
+  layers({ abilities, used }) {
+    const kind = abilities.overlay ? 'layer' : 'leftovers';
     return {
       rounds: [
         round('calm', [used]),
@@ -354,9 +361,9 @@ const odd = {
   },
 };
 
-/** @type {(name: ScenarioName) => name is keyof typeof odd} */
-function isOdd(name) {
-  return name in odd;
+/** @type {(name: ScenarioName) => name is keyof typeof special} */
+function isSpecial(name) {
+  return name in special;
 }
 
 /**
@@ -373,5 +380,5 @@ function delay(random, method, min, max) {
 }
 
 exports.drawScenario = drawScenario;
-exports.scenarioNames = names;
+exports.scenarioNames = scenarioNames;
 exports.weights = weights;

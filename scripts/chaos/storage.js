@@ -12,7 +12,7 @@ const { reached } = require('./process-faults');
 
 /** @typedef {{ content: Buffer, metadata: Record<string, string> }} Blob */
 
-/** An Azurite that may be killed, and the containers in it. */
+/** An Azurite that faults may kill, and the containers in it. */
 class Storage {
   /** @type {Awaited<ReturnType<typeof startAzurite>>} */
   #azurite;
@@ -36,7 +36,7 @@ class Storage {
   }
 
   /**
-   * Starts Azurite and creates a container again. The container may be empty now.
+   * Makes sure that Azurite runs and that a container exists. The container may be empty.
    *
    * @param {string} container
    */
@@ -55,7 +55,7 @@ class Storage {
   }
 
   /**
-   * The ETags of what is stored, by name.
+   * The ETags of all blobs, by name.
    *
    * @param {string} container
    */
@@ -70,7 +70,7 @@ class Storage {
   }
 
   /**
-   * Causes a fault when its request has arrived, unless the round ends first.
+   * Causes a fault after the request with its number, unless the round ends first.
    *
    * @param {StorageFault} fault
    * @param {{ container: string, proxy: ProxyProcess, over: AbortSignal }} scene
@@ -79,10 +79,12 @@ class Storage {
     await reached(proxy, fault.at, over);
     if (over.aborted) return;
     await this.do(fault, container);
-    await proxy.target(this.port); // it may be another one now
+    await proxy.target(this.port); // a restarted Azurite has another port
   }
 
   /**
+   * Causes a fault at once.
+   *
    * @param {StorageFault} fault
    * @param {string} container
    */
@@ -118,7 +120,7 @@ class Storage {
   }
 
   /**
-   * Every blob gets the content and the metadata of the next one.
+   * Gives every blob the content and the metadata of the next one.
    *
    * @param {string} container
    */
@@ -197,7 +199,7 @@ async function blobNames(client) {
 
 /**
  * @param {BlockBlobClient} client
- * @returns {Promise<Blob | undefined>} undefined: it is gone
+ * @returns {Promise<Blob | undefined>} undefined if it is gone
  */
 async function load(client) {
   try {

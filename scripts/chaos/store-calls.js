@@ -1,33 +1,35 @@
 'use strict';
 
-// Replaces the package in a workspace with several runs, and records what Nx has in its cache
-// directory when it calls `store`. A result that is incomplete
-// there already comes from a race of Nx's own.
+// Records the content of Nx's cache directory each time that Nx calls `store`. If a result is
+// already incomplete there, the cause is a race of Nx itself.
 //
-// The file becomes index.js of the package, whose own one is index-real.js beside it.
+// installRecorder copies this file over index.js of the package in a workspace; the package's
+// own module becomes index-real.js next to it.
 
 const fs = require('node:fs');
 const path = require('node:path');
 
-/** The package's own module in a workspace, and where the notes go. */
 const realName = 'index-real.js';
+
+/** The environment variable that names the file of the calls. */
 const variable = 'CHAOS_STORES';
 
 /**
- * What Nx handed over: names with mode and size, before and after our call began.
+ * A call of `store`. `before` and `after` are the names, modes and sizes in the result's folder
+ * before and after our `store` was called.
  *
- * @typedef {object} Note
+ * @typedef {object} StoreCall
  * @property {string} hash
  * @property {Record<string, string>} before
  * @property {Record<string, string>} after
  */
 
 /**
- * Puts the witness before the package of a workspace.
+ * Makes the package in a workspace record its calls.
  *
  * @param {string} modules folder node_modules
  */
-function install(modules) {
+function installRecorder(modules) {
   const folder = path.join(modules, '@nx/powerpack-azure-cache');
   const index = path.join(folder, 'index.js');
   fs.renameSync(index, path.join(folder, realName));
@@ -36,22 +38,23 @@ function install(modules) {
 
 /**
  * @param {string} file
- * @returns {Note[]}
+ * @returns {StoreCall[]}
  */
-function readNotes(file) {
+function readStoreCalls(file) {
   if (!fs.existsSync(file)) return [];
   const lines = fs.readFileSync(file, 'utf8').trim().split('\n');
   return lines.map((line) => JSON.parse(line));
 }
 
 /**
- * Names, modes and sizes below a folder. It looks fast, as others may change it.
+ * Returns names, modes and sizes below a folder. It reads no content, because it must be faster
+ * than other runs that change the folder.
  *
  * @param {string} folder
  */
-function look(folder) {
+function snapshot(folder) {
   /** @type {Record<string, string>} */
-  const seen = {};
+  const found = {};
   const folders = [''];
   for (let below; (below = folders.pop()) !== undefined;) {
     for (const name of list(path.join(folder, below))) {
@@ -60,11 +63,11 @@ function look(folder) {
         throwIfNoEntry: false,
       });
       if (!stat) continue;
-      seen[file] = facts(stat);
+      found[file] = facts(stat);
       if (stat.isDirectory()) folders.push(file);
     }
   }
-  return seen;
+  return found;
 }
 
 /** @param {fs.Stats} stat */
@@ -78,7 +81,7 @@ function list(folder) {
   try {
     return fs.readdirSync(folder);
   } catch {
-    return []; // it is gone, or no folder
+    return []; // gone, or not a folder
   }
 }
 
@@ -96,16 +99,16 @@ async function getRemoteCache() {
       /** @type {unknown[]} */ ...rest
     ) {
       const folder = path.join(cacheDirectory, hash);
-      const before = look(folder);
+      const before = snapshot(folder);
       const stored = cache.store(hash, cacheDirectory, ...rest);
-      const note = { hash, before, after: look(folder) };
-      fs.appendFileSync(file, `${JSON.stringify(note)}\n`);
+      const call = { hash, before, after: snapshot(folder) };
+      fs.appendFileSync(file, `${JSON.stringify(call)}\n`);
       return stored;
     },
   };
 }
 
 exports.getRemoteCache = getRemoteCache;
-exports.install = install;
-exports.readNotes = readNotes;
+exports.installRecorder = installRecorder;
+exports.readStoreCalls = readStoreCalls;
 exports.variable = variable;

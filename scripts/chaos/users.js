@@ -1,15 +1,15 @@
 'use strict';
 
-// Runs of two users whose group shares a cache directory.
+// Lets machines run Nx as two users whose group shares a cache directory.
 
 const fs = require('node:fs');
 const path = require('node:path');
 const { attempt } = require('../kit/run');
 
-/** The group of both users. None of the numbers need be known to the system. */
+/** The group of both users. The system need not know these IDs. */
 const group = 64_000;
 
-/** What a shared machine sets: others of the group may write what one has made. */
+/** The umask of shared machines: the group may write new files. */
 const umask = 0o002;
 
 /** @typedef {{ uid: number, gid: number }} User */
@@ -21,35 +21,39 @@ const users = {
 };
 
 /**
- * A command as another user and with another umask.
+ * Returns a command line that runs a command with another umask, and as another user.
  *
  * @param {string[]} command
  * @param {number} mask
- * @param {User} [user] none: this one
+ * @param {User} [user] the current user if undefined
  * @returns {string[]}
  */
-function asMember(command, mask, user) {
+function commandAs(command, mask, user) {
   const shell = ['sh', '-c', `umask 0${mask.toString(8)}; exec "$0" "$@"`];
   return user
-    ? [...become(user), ...shell, ...command]
+    ? [...setprivCommand(user), ...shell, ...command]
     : [...shell, ...command];
 }
 
-/** @param {User} user */
-function become({ uid, gid }) {
+/**
+ * Returns the start of a command line that runs the rest as another user.
+ *
+ * @param {User} user
+ */
+function setprivCommand({ uid, gid }) {
   const ids = [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'];
   return ['setpriv', ...ids];
 }
 
 /**
- * Whether runs can have users of their own, who get at a folder.
+ * Whether runs can belong to another user, and that user can enter a folder.
  *
  * @param {string} folder
  */
-async function canBecome(folder) {
+async function canRunAsOtherUser(folder) {
   if (process.getuid?.() !== 0) return false;
   try {
-    const [command, ...args] = become(users.a);
+    const [command, ...args] = setprivCommand(users.a);
     const test = ['sh', '-c', 'cd "$0" && exec "$1" -e 0'];
     const { code } = await attempt(command, [
       ...args,
@@ -58,12 +62,12 @@ async function canBecome(folder) {
     ]);
     return code === 0;
   } catch {
-    return false; // there is no setpriv
+    return false; // the command setpriv is missing
   }
 }
 
 /**
- * Makes a cache directory for the group.
+ * Creates a cache directory for the group.
  *
  * @param {string} folder
  * @param {User} [owner]
@@ -75,25 +79,25 @@ function makeShared(folder, owner) {
 }
 
 /**
- * Gives a folder to a user with all that is in it but packages, whose files are
- * those of other machines, too.
+ * Makes a user the owner of a folder and its content. Files in node_modules keep their owner,
+ * because other machines have hard links to them.
  *
  * @param {string} folder
  * @param {User} user
  */
-function give(folder, user) {
+function changeOwner(folder, user) {
   fs.lchownSync(folder, user.uid, user.gid);
   for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
     const file = path.join(folder, entry.name);
     if (entry.name === 'node_modules') continue;
-    if (entry.isDirectory()) give(file, user);
+    if (entry.isDirectory()) changeOwner(file, user);
     else fs.lchownSync(file, user.uid, user.gid);
   }
 }
 
-exports.asMember = asMember;
-exports.canBecome = canBecome;
-exports.give = give;
+exports.commandAs = commandAs;
+exports.canRunAsOtherUser = canRunAsOtherUser;
+exports.changeOwner = changeOwner;
 exports.makeShared = makeShared;
 exports.umask = umask;
 exports.users = users;

@@ -2,7 +2,7 @@
 
 // Decides whether a round has passed.
 
-const { allowance } = require('./extra-time');
+const { extraTime } = require('./extra-time');
 const {
   checkClean,
   checkHits,
@@ -11,87 +11,87 @@ const {
   count,
 } = require('./check');
 const { processesLeft, processesOf, signal } = require('../kit/processes');
-const { checkTogether, wrongEntries } = require('./concurrent-runs');
+const { checkConcurrentRun, wrongEntries } = require('./concurrent-runs');
 const { drain } = require('./machine');
 
 /** @import { Expected } from './check' */
 /** @import { Plan, Round } from './plan' */
-/** @import { Note } from './store-calls' */
+/** @import { StoreCall } from './store-calls' */
 /** @import { ChaosMachine } from './machine' */
 /** @import { Result } from '../kit/run' */
 
-/** Milliseconds after which Nx is said to hang. */
+/** Milliseconds after which Nx counts as hanging. */
 const nxTimeout = 150_000;
 
-/** Milliseconds for the end of our processes after that of Nx, beside the drain. */
-const slack = 8000;
+/** Milliseconds that our processes may run after Nx, besides the drain. */
+const grace = 8000;
 
 /**
- * What rounds are compared with.
+ * The facts that the checks of a round need.
  *
  * @typedef {object} Context
  * @property {Plan} plan
  * @property {Expected} expected
- * @property {string[]} secrets that no output may hold
- * @property {Note[]} notes of the witness
+ * @property {string[]} secrets that no output may contain
+ * @property {StoreCall[]} storeCalls that were recorded
  */
 
 /**
- * Our processes end after Nx, by themselves.
+ * Checks that our processes end by themselves after Nx, and kills those that remain.
  *
  * @param {ChaosMachine} machine
- * @param {boolean} isEnded whether a signal has ended Nx
+ * @param {boolean} isKilled whether a signal has ended Nx
  */
-async function checkEnd(machine, isEnded) {
+async function checkEnd(machine, isKilled) {
   const left = await processesLeft(
     machine,
-    drain + slack,
-    ({ kind }) => !isEnded || kind !== 'other',
+    drain + grace,
+    ({ kind }) => !isKilled || kind !== 'other',
   );
-  // Tasks of a killed Nx are not our processes.
+  // Tasks of a killed Nx may remain, but they are not our processes.
   for (const { pid } of processesOf(machine)) signal(pid, 'SIGKILL');
-  await processesLeft(machine, slack);
+  await processesLeft(machine, grace);
   return left.map(({ pid, command }) => `left: ${pid} ${command}`);
 }
 
 /**
- * What is true of every run: it ends in time, and prints no unneeded line.
+ * Checks that a run ends in time, and prints no more lines than there are problems.
  *
  * @param {Round} round
  * @param {Result} result
  * @param {Context} context
  */
 function checkRun(round, result, { plan, expected, secrets }) {
-  const wrong = [];
+  const problems = [];
   const { took } = result;
-  const { took: without } = expected;
-  const most = allowance(round, plan) + 3 * without;
-  if (took >= nxTimeout) wrong.push('Nx hangs');
-  else if (took > most) {
-    wrong.push(
-      `took ${took | 0} ms, at most ${most | 0}; ${without | 0} ms without a cache`,
+  const { took: baseline } = expected;
+  const limit = extraTime(round, plan) + 3 * baseline;
+  if (took >= nxTimeout) problems.push('Nx hangs');
+  else if (took > limit) {
+    problems.push(
+      `took ${took | 0} ms, at most ${limit | 0}; ${baseline | 0} ms without a cache`,
     );
   }
   const { kind, faults, damage } = round;
   const isQuiet = kind === 'calm' || kind === 'proof';
-  const voice = checkLines(result, {
+  const lineProblems = checkLines(result, {
     secrets,
-    most: isQuiet ? 0 : Math.max(1, faults.length + damage.length),
+    maxLines: isQuiet ? 0 : Math.max(1, faults.length + damage.length),
   });
-  return [...wrong, ...voice];
+  return [...problems, ...lineProblems];
 }
 
 /**
- * The result of a round.
+ * What the checks of a round have found.
  *
  * @typedef {object} Verdict
- * @property {string[]} wrong
- * @property {string[]} races of Nx itself, after which nothing more can be said
- * @property {{ hits: number, misses: number }} counts of tasks
+ * @property {string[]} problems
+ * @property {string[]} races of Nx itself; no check is possible after one
+ * @property {{ hits: number, misses: number }} counts of the tasks
  */
 
 /**
- * The results of a round that has ended.
+ * Checks a round by its kind, after Nx has ended.
  *
  * @param {Round} round
  * @param {ChaosMachine} machine
@@ -99,18 +99,18 @@ function checkRun(round, result, { plan, expected, secrets }) {
  * @param {Context} context
  * @returns {Verdict}
  */
-function checkRound(round, machine, result, { plan, expected, notes }) {
+function checkRound(round, machine, result, { plan, expected, storeCalls }) {
   const { kind, faults } = round;
-  /** @type {(wrong: string[], more?: Partial<Verdict>) => Verdict} */
-  const verdict = (wrong, more) => ({
-    wrong,
+  /** @type {(problems: string[], more?: Partial<Verdict>) => Verdict} */
+  const verdict = (problems, more) => ({
+    problems,
     races: [],
     counts: { hits: 0, misses: 0 },
     ...more,
   });
-  if (kind === 'together') {
-    const wrong = checkTogether(result, expected);
-    return verdict([...wrong, ...checkClean(machine)]);
+  if (kind === 'concurrent') {
+    const problems = checkConcurrentRun(result, expected);
+    return verdict([...problems, ...checkClean(machine)]);
   }
   if (kind === 'failing') {
     const isFailed = result.code !== 0;
@@ -122,16 +122,16 @@ function checkRound(round, machine, result, { plan, expected, notes }) {
     (fault) => fault.on === 'disk' && fault.kind === 'small',
   );
   const isRun = machine.hasRun();
-  if (isRun && plan.rounds.some(({ kind }) => kind === 'together')) {
-    const { ours, ofNx } = wrongEntries(machine, expected, notes);
+  if (isRun && plan.rounds.some(({ kind }) => kind === 'concurrent')) {
+    const { ours, ofNx } = wrongEntries(machine, expected, storeCalls);
     if (ours.length + ofNx.length > 0) return verdict(ours, { races: ofNx });
   }
-  const wrong = checkResults(machine, result, expected, { isFull });
-  if (!isRun) return verdict(wrong);
+  const problems = checkResults(machine, result, expected, { isFull });
+  if (!isRun) return verdict(problems);
   const tasks = machine.lastRun();
-  if (kind === 'proof') wrong.push(...checkHits(tasks, plan));
-  if (kind !== 'faults') wrong.push(...checkClean(machine, round));
-  return verdict(wrong, { counts: count(tasks) });
+  if (kind === 'proof') problems.push(...checkHits(tasks, plan));
+  if (kind !== 'faults') problems.push(...checkClean(machine, round));
+  return verdict(problems, { counts: count(tasks) });
 }
 
 exports.checkEnd = checkEnd;
