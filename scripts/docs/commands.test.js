@@ -259,6 +259,16 @@ describe('keys', () => {
     assert.ok(ofFile.includes(publicKey));
   });
 
+  test('keys generate prints what docs/security.md shows', async () => {
+    const { stderr } = await run(binary, ['keys', 'generate', '--out', '-']);
+    const block = blocks.find(({ code }) => code.startsWith('key ID'));
+    const withoutKey = (/** @type {string} */ text) =>
+      text
+        .replace(/[0-9a-f]{16}/, 'ID')
+        .replaceAll(/(MCowBQYDK2VwAyEA)[\w+/=…]+/g, '$1');
+    assert.equal(block && withoutKey(block.code), withoutKey(stderr));
+  });
+
   test('the command for certificates converts one', async () => {
     const cwd = folder;
     const found = commands.filter(({ command }) =>

@@ -16,21 +16,18 @@ const read = (name) => fs.readFileSync(path.join(root, 'docs', name), 'utf8');
 const bicep = read('azure/main.bicep');
 const terraform = read('azure/main.tf');
 const security = read('security.md');
+const commands = read('azure/README.md');
 
 describe('the code in the pages', () => {
   test('equals the file of the same name', () => {
     const shown = blocks(security, 'json').map((block) => JSON.parse(block));
-    for (const name of ['role-add.json', 'lifecycle.json']) {
-      const file = JSON.parse(read(`azure/${name}`));
-      const key = Object.keys(file)[0];
-      assert.deepEqual(
-        shown.filter((block) => key in block),
-        [file],
-        name,
-      );
-    }
+    const role = JSON.parse(read('azure/role-add.json'));
+    assert.deepEqual(
+      shown.filter((block) => 'Name' in block),
+      [role],
+    );
     const condition = read('azure/condition-pull-requests.txt');
-    assert.ok(blocks(security, 'text').includes(condition));
+    assert.ok(blocks(commands, 'text').includes(condition));
   });
 });
 
@@ -134,7 +131,7 @@ describe('roles', () => {
 
   test('in commands, only trusted runs may replace', () => {
     const assigned = [
-      ...security.matchAll(
+      ...commands.matchAll(
         /--assignee-object-id "\$(\w+)"[^"]*--role "Nx cache (\w+)"/g,
       ),
     ].map(([, who, role]) => ({ who, role }));
@@ -271,13 +268,23 @@ describe('conditions', () => {
       assert.match(terraform, new RegExp(`condition += local.${local}\n`));
 
       const command = `--condition "$(sed "s|{prefix}|$PREFIX|" ${file})" --condition-version 2.0`;
-      assert.ok(security.includes(command), command);
+      assert.ok(commands.includes(command), command);
     });
   }
 });
 
 describe('lifecycle.json', () => {
-  /** @type {{ name: string, definition: { filters: { prefixMatch: string[] } } }[]} */
+  /**
+   * @typedef {{
+   *   name: string,
+   *   definition: {
+   *     filters: { prefixMatch: string[] },
+   *     actions: { baseBlob: { delete: Record<string, number> } },
+   *   },
+   * }} Rule
+   */
+
+  /** @type {Rule[]} */
   const rules = JSON.parse(read('azure/lifecycle.json')).rules;
 
   test('keeps the limits of a policy', () => {
@@ -300,6 +307,28 @@ describe('lifecycle.json', () => {
     ]);
   });
 
+  test('has the lifetimes of the table in security.md', () => {
+    const [, section] = security.split('## Expiry\n');
+    const rows = [
+      ...section
+        .split('\n## ')[0]
+        .matchAll(/^\| `(\w+-?)\w*` \| (\d+) days after (.*) \|$/gm),
+    ].map(([, scope, days, event]) => [scope, Number(days), event]);
+    const events = {
+      daysAfterCreationGreaterThan: 'creation',
+      daysAfterLastAccessTimeGreaterThan: 'last access',
+    };
+    assert.deepEqual(
+      rows,
+      rules.map(({ definition: { filters, actions } }) => {
+        const [prefix] = filters.prefixMatch;
+        const [[key, days]] = Object.entries(actions.baseBlob.delete);
+        const event = events[/** @type {keyof typeof events} */ (key)];
+        return [/v1\/(\w+-?)/.exec(prefix)?.[1], days, event];
+      }),
+    );
+  });
+
   test('every placeholder is filled by Bicep, Terraform and the command', () => {
     const text = read('azure/lifecycle.json');
     const used = new Set([...text.matchAll(/\{\w+\}/g)].map(([name]) => name));
@@ -311,7 +340,7 @@ describe('lifecycle.json', () => {
     ]);
     const line = /^var lifecycle = .*$/m.exec(bicep)?.[0] ?? '';
     const local = /^ +lifecycle_json[^]*?\.rules$/m.exec(terraform)?.[0] ?? '';
-    const sed = /^sed .* lifecycle\.json > .*$/m.exec(security)?.[0] ?? '';
+    const sed = /^sed .* lifecycle\.json > .*$/m.exec(commands)?.[0] ?? '';
     for (const name of used) {
       assert.ok(line.includes(`'${name}'`), `Bicep: ${name}`);
       assert.ok(local.includes(`"${name}"`), `Terraform: ${name}`);

@@ -14,7 +14,7 @@ const { blocks } = require('./code');
 const { read } = require('./pages');
 
 /** JSON blocks that are not nx.json but files beside the pages. */
-const filesOfJson = { Name: 'role-add.json', rules: 'lifecycle.json' };
+const filesOfJson = { Name: 'role-add.json' };
 
 const folder = temporaryFolder('values');
 const binary = path.join(folder, 'nx-azure-cache');
