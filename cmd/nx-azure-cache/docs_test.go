@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -9,7 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
+	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
 var jsonBlock = regexp.MustCompile("(?ms)^```json\n(.*?)^```$")
@@ -55,4 +58,59 @@ func checkExample(t *testing.T, example map[string]any) {
 	if err != nil || len(warnings) > 0 {
 		t.Errorf("%s: %v %v", text, err, warnings)
 	}
+}
+
+// commandAndOutput is a command in a page, followed by what it prints.
+var commandAndOutput = regexp.MustCompile("(?s)```sh\nnpx nx-azure-cache ([^`]*?)\n```\n\n```text\n(.*?)```")
+
+// The commands of docs/incident.md print what the page shows, for an entry of main that was
+// overwritten, one that was not, and a planted one.
+func TestExamplesInIncident(t *testing.T) {
+	page, err := os.ReadFile("../../docs/incident.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newTestInventory(t)
+	fromMain := trust.Provenance{
+		Repository: "acme/shop", Ref: "refs/heads/main", Commit: "0123456789abcdef0123456789abcdef01234567",
+		Run: "https://github.com/acme/shop/actions/runs/1001",
+	}
+	fromAttacker := fromMain
+	fromAttacker.Commit = ""
+	attack := testenv.At("2026-11-22T23:01:11Z")
+	s.put(stored{scope: "trusted", hash: "1111", key: "good", body: strings.Repeat("x", 321), modified: attack, from: fromMain})
+	s.put(stored{scope: "trusted", hash: "2222", key: "good", body: strings.Repeat("x", 321), modified: testenv.At("2026-11-22T22:59:22Z"), from: fromMain})
+	s.put(stored{scope: "trusted", hash: "7777", body: strings.Repeat("x", 340), modified: attack, from: fromAttacker})
+	overwritten, _ := s.service.Blob(inventoryContainer, "team/v1/trusted/1111")
+	overwritten.Body = []byte("altered")
+	s.putBlob(inventoryContainer, "team/v1/trusted/1111", overwritten)
+
+	examples := commandAndOutput.FindAllStringSubmatch(string(page), -1)
+	if len(examples) != 3 {
+		t.Fatalf("the page has %d commands with an output, want 3", len(examples))
+	}
+	for _, example := range examples {
+		command := strings.Replace(example[1], "--after 2h", "--after 2026-11-22", 1) // the test's entries are older
+		stdout, stderr, err := s.run(strings.Fields(command)...)
+		got := stdout + stderr
+		if err != nil {
+			got += fmt.Sprintf("nx-azure-cache: %v\n", err)
+		}
+		if got, want := withoutNames(got), withoutNames(example[2]); got != want {
+			t.Errorf("%s: got\n%s\nthe page shows\n%s", command, got, want)
+		}
+	}
+}
+
+// withoutNames replaces what differs from run to run, and what the page abbreviates.
+func withoutNames(text string) string {
+	for pattern, name := range map[string]string{
+		`http://127\.0\.0\.1:\d+/devstoreaccount1/\w+/\w+`: "URL",
+		`"0x\w+"`:                         "ETAG",
+		`\b[0-9a-f]{64}\b|\b[0-9a-f]{8}…`: "SHA256",
+		`:[0-9a-f]{16}\b`:                 ":KEY",
+	} {
+		text = regexp.MustCompile(pattern).ReplaceAllString(text, name)
+	}
+	return text
 }
