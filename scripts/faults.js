@@ -2,10 +2,10 @@
 
 // npm run test:faults [-- PATTERN …] [-- --quick] [-- --nightly] [-- --list]
 //
-// The fault suite: what users of such caches suffered, each as a test with real Nx, the
-// real npm package and binary, and Azurite behind proxies that fail (docs/testing.md).
-// Runs all tests, or those whose names begin with a PATTERN: F05, F03_300. --quick skips
-// each `fullTest` (scripts/kit/tests.js); --nightly adds what writes gigabytes.
+// Runs the fault suite: it repeats problems that users of such caches have reported, with real
+// Nx, the real npm package and binary, and Azurite behind failing proxies (docs/testing.md).
+// PATTERNs select tests whose names begin with one of them: F05, F03_300. --quick skips each
+// `fullTest` (scripts/kit/tests.js); --nightly adds tests that write gigabytes.
 
 const { runMain } = require('./kit/cleanup');
 const { runSuite } = require('./kit/suite');

@@ -1,6 +1,6 @@
 'use strict';
 
-// Measured: the binary died while Nx waited for it, and the run ended green with nothing
+// Measured: if the binary died while Nx waited for it, the run ended green with nothing
 // built.
 
 const assert = require('node:assert/strict');
@@ -45,7 +45,7 @@ quickTest('F01_SIGKILL_while_writing', async (t) => {
   assert.ok(signal(await serverOf(a), 'SIGKILL'));
   await run;
 
-  // The next run removes what is left and stores what is missing.
+  // The next run removes leftovers and stores the missing results.
   puts.open();
   a.forget();
   await assertUndisturbed(a, { status: null });
@@ -55,12 +55,12 @@ fullTest('F01_SIGKILL_between_two_calls', async (t) => {
   const { machine, recorder } = await startFixture(t);
   // The server is idle while the tasks run.
   const a = machine('a', { env: { BUILD_TIME: '1500' } });
-  // Each task is asked for in two scopes.
-  const all = 2 * tasks.length;
-  let answers = 0;
+  // The server looks each task up in two scopes.
+  const lookups = 2 * tasks.length;
+  let responses = 0;
   recorder.fault = ({ pass, response }) => {
     response.on('finish', async () => {
-      if (++answers === all) signal(await serverOf(a), 'SIGKILL');
+      if (++responses === lookups) signal(await serverOf(a), 'SIGKILL');
     });
     pass();
   };

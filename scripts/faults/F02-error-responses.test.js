@@ -17,7 +17,7 @@ quickTest('F02_502_on_everything', async (t) => {
   await assertUndisturbed(machine('a'), { line: /remote cache .*502/ });
 });
 
-quickTest('F02_one_502_is_tried_again', async (t) => {
+quickTest('F02_a_single_502_is_retried', async (t) => {
   const { machine, recorder } = await startFixture(t);
   recorder.fault = onFirst('PUT', badGateway);
   await assertUndisturbed(machine('a'), { line: null });
@@ -32,7 +32,7 @@ quickTest('F02_one_502_is_tried_again', async (t) => {
   await assertUndisturbed(b, { line: null, status: 'remote-cache-hit' });
 });
 
-quickTest('F02_busy_for_a_second_is_waited_for', async (t) => {
+quickTest('F02_503_with_Retry-After_of_a_second_is_waited_for', async (t) => {
   const { machine, recorder } = await startFixture(t);
   await runNx(machine('a'), build);
   const b = machine('b');
@@ -47,26 +47,26 @@ quickTest('F02_busy_for_a_second_is_waited_for', async (t) => {
   await assertUndisturbed(b, { line: null, status: 'remote-cache-hit' });
 });
 
-fullTest('F02_busy_for_an_hour_is_not', async (t) => {
+fullTest('F02_503_with_Retry-After_of_an_hour_is_not_waited_for', async (t) => {
   const { machine, recorder } = await startFixture(t);
   recorder.fault = on('all', answer(503, { 'retry-after': '3600' }));
   await assertUndisturbed(machine('a'), { line: /remote cache .*503/ });
 });
 
 /** @type {Record<string, [number, Record<string, string>?, string?]>} */
-const answers = {
+const errors = {
   408: [408],
   429: [429, { 'retry-after': '1' }],
   500: [500, { 'x-ms-error-code': 'InternalError' }],
-  '502 of a gateway': [502, { 'content-type': 'text/html' }, '<h1>Bad'],
-  '503 with Retry-After': [
+  '502_of_a_gateway': [502, { 'content-type': 'text/html' }, '<h1>Bad'],
+  '503_with_Retry-After': [
     503,
     { 'retry-after': '1', 'x-ms-error-code': 'ServerBusy' },
   ],
   504: [504],
 };
 
-for (const [name, args] of Object.entries(answers)) {
+for (const [name, args] of Object.entries(errors)) {
   for (const method of /** @type {const} */ (['GET', 'PUT', 'all'])) {
     fullTest(`F02_${name}_on_${method}`, async (t) => {
       const { machine, recorder } = await startFixture(t);
@@ -74,8 +74,8 @@ for (const [name, args] of Object.entries(answers)) {
       await assertUndisturbed(machine('a'), {
         line: new RegExp(`remote cache .*${args[0]}`),
       });
-      // Each task is read in two scopes and written to one, and each of these is
-      // tried three times; then it is enough.
+      // Each task is read from two scopes and written to one. Each request is sent three
+      // times at most.
       const failed = recorder
         .take()
         .filter((request) => request.endsWith(` ${args[0]}`));

@@ -32,7 +32,7 @@ function resetEveryThird({ server }) {
   });
 }
 
-quickTest('F03_refused_from_the_first_upload_on', async (t) => {
+quickTest('F03_connections_refused_from_the_first_upload_on', async (t) => {
   const { machine, recorder, toxiproxy } = await startFixture(t);
   const proxy = await toxiproxy();
   recorder.fault = async ({ method, pass, request }) => {
@@ -44,7 +44,7 @@ quickTest('F03_refused_from_the_first_upload_on', async (t) => {
   await assertUndisturbed(machine('a', { env }), { line: /remote cache/ });
 });
 
-quickTest('F03_reset_every_third_connection', async (t) => {
+quickTest('F03_every_third_connection_reset', async (t) => {
   const { machine, recorder } = await startFixture(t);
   resetEveryThird(recorder);
   await assertUndisturbed(machine('a'), { line: null });
@@ -54,7 +54,7 @@ quickTest('F03_reset_every_third_connection', async (t) => {
   });
 });
 
-fullTest('F03_reset_of_every_connection_after_a_while', async (t) => {
+fullTest('F03_every_connection_reset_after_20_ms', async (t) => {
   const { machine, toxiproxy } = await startFixture(t);
   const proxy = await toxiproxy();
   await proxy.add('reset_peer', 'downstream', { timeout: 20 });
@@ -62,7 +62,7 @@ fullTest('F03_reset_of_every_connection_after_a_while', async (t) => {
   await assertUndisturbed(machine('a', { env }));
 });
 
-fullTest('F03_Azurite_stopped_while_it_is_asked', async (t) => {
+fullTest('F03_Azurite_stops_during_a_run', async (t) => {
   const { container, machine } = await startFixture(t);
   const azurite = await startAzurite();
   t.after(() => azurite.stop());
@@ -74,7 +74,7 @@ fullTest('F03_Azurite_stopped_while_it_is_asked', async (t) => {
     },
   });
   const run = assertUndisturbed(a, { line: /remote cache/ });
-  // Its tasks take a second: between the reads and the writes.
+  // The tasks take a second, so Azurite stops between the reads and the writes.
   await serverOf(a);
   await new Promise((resolve) => setTimeout(resolve, 500));
   await azurite.stop();
@@ -82,12 +82,12 @@ fullTest('F03_Azurite_stopped_while_it_is_asked', async (t) => {
 });
 
 /**
- * A connection string of a host that has no address. It is https: elsewhere than on
- * this machine a key must not go in clear text.
+ * Returns a connection string whose host has no address. It uses https, because the cache sends
+ * a key in clear text only to this machine.
  *
  * @param {string} connectionString
  */
-function withoutAddress(connectionString) {
+function toUnknownHost(connectionString) {
   return connectionString
     .replace('http://127.0.0.1', 'https://storage.invalid')
     .replace('Protocol=http;', 'Protocol=https;');
@@ -98,35 +98,35 @@ const unknownHost = /storage\.invalid (does not exist|is not found) \(DNS/;
 /** @type {Record<string, { prepare: (fixture: Fixture, t: import('node:test').TestContext) => Storage | Promise<Storage>, line: RegExp | null }>} */
 const storages = {
   healthy: { prepare: () => ({}), line: null },
-  reset_every_third_connection: {
+  every_third_connection_reset: {
     prepare({ recorder }) {
       resetEveryThird(recorder);
-      // One request for each result. A developer's machine opens twice as many
+      // CI sends one request for each result. A developer's machine opens twice as many
       // connections at once, and one of its 600 requests was reset three times.
       return { env: onMain };
     },
     line: null,
   },
-  refused: {
+  connections_refused: {
     prepare: async () => ({
       connectionString: connectionString(await freePort()),
     }),
     line: /connection refused/,
   },
-  without_a_name: {
+  unknown_host: {
     prepare: ({ recorder }) => ({
-      connectionString: withoutAddress(recorder.connectionString),
+      connectionString: toUnknownHost(recorder.connectionString),
     }),
     line: unknownHost,
   },
-  not_accepted: {
+  connections_not_accepted: {
     prepare: async (_, t) => ({
       connectionString: connectionString(await startSaturatedServer(t)),
       timeouts: shortTimeouts,
     }),
     line: /remote cache/,
   },
-  silent: {
+  silent_storage: {
     prepare({ recorder }) {
       recorder.fault = silence;
       return { timeouts: shortTimeouts };
@@ -139,7 +139,7 @@ for (const [name, { prepare, line }] of Object.entries(storages)) {
   fullTest(`F03_300_projects_${name}`, async (t) => {
     const fixture = await startFixture(t);
     const { connectionString, timeouts, env } = await prepare(fixture, t);
-    const make = (/** @type {string} */ name) => {
+    const makeMachine = (/** @type {string} */ name) => {
       const machine = fixture.machine(name, {
         ...(timeouts && { azure: { timeouts } }),
         env: {
@@ -154,12 +154,12 @@ for (const [name, { prepare, line }] of Object.entries(storages)) {
     };
     const expected = { args: [...build, '--parallel=8'], line };
     const outputs = outputsOfMany(300);
-    const a = make('a');
+    const a = makeMachine('a');
     await assertUndisturbed(a, { ...expected, status: null, outputs });
     assert.equal(Object.keys(a.lastRun()).length, 300);
-    if (name !== 'healthy' && name !== 'reset_every_third_connection') return;
+    if (name !== 'healthy' && name !== 'every_third_connection_reset') return;
 
-    const b = make('b');
+    const b = makeMachine('b');
     await assertUndisturbed(b, { ...expected, status: null, outputs });
     const hits = Object.values(b.lastRun()).filter(
       ({ cacheStatus }) => cacheStatus === 'remote-cache-hit',
@@ -168,13 +168,11 @@ for (const [name, { prepare, line }] of Object.entries(storages)) {
   });
 }
 
-fullTest('F03_DNS_failure', async (t) => {
+fullTest('F03_unknown_host', async (t) => {
   const { machine, recorder } = await startFixture(t);
   const a = machine('a', {
     env: {
-      AZURE_STORAGE_CONNECTION_STRING: withoutAddress(
-        recorder.connectionString,
-      ),
+      AZURE_STORAGE_CONNECTION_STRING: toUnknownHost(recorder.connectionString),
     },
   });
   await assertUndisturbed(a, { line: unknownHost });

@@ -17,8 +17,8 @@ const { recordCalls } = require('./nx-calls');
 const { assertUndisturbed } = require('./undisturbed');
 
 /**
- * Nx stores the result of every task once: a store that was rejected, or not
- * answered, it would try again.
+ * Asserts that Nx calls `store` once for each task. It would repeat a call that was rejected or
+ * did not return.
  *
  * @param {ReturnType<typeof recordCalls>} spy
  */
@@ -34,7 +34,7 @@ function assertStoredOnce(spy) {
 
 for (const [name, fault] of Object.entries({
   cut_in_the_body: cutRequest,
-  without_an_answer: loseAnswer,
+  without_a_response: loseAnswer,
   refused: answer(400, {}, '<h1>Bad Request</h1>'),
   too_large: answer(413),
 })) {
@@ -62,7 +62,7 @@ quickTest('F04_first_upload_cut_in_the_body', async (t) => {
   });
 });
 
-quickTest('F04_first_upload_without_an_answer', async (t) => {
+quickTest('F04_first_upload_without_a_response', async (t) => {
   const { machine, recorder } = await startFixture(t);
   const a = machine('a');
   const spy = recordCalls(a);

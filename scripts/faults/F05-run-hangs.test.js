@@ -15,14 +15,14 @@ const {
   buildLargeFile,
   setBuild,
   shortTimeouts,
-  withoutCache,
+  outputsWithoutCache,
 } = require('./workspace');
 
 /** @import { Machine } from '../kit/machine' */
 
 const short = { azure: { timeouts: shortTimeouts } };
 
-/** A PUT may take as long as `drain` of the short ones: which is over first? */
+/** With the short drain limit, a PUT could time out at the same moment as the drain. */
 const longDrain = { azure: { timeouts: { ...shortTimeouts, drain: '10s' } } };
 
 for (const [method, runTest] of /** @type {const} */ ([
@@ -44,11 +44,11 @@ quickTest('F05_a_byte_a_minute', async (t) => {
   await assertUndisturbed(machine('b', short), { line: /remote cache/ });
 });
 
-fullTest('F05_the_connection_goes_dead_in_the_body', async (t) => {
+fullTest('F05_the_connection_dies_in_the_body', async (t) => {
   const { machine, toxiproxy } = await startFixture(t);
   await runNx(machine('a'), build);
   const proxy = await toxiproxy();
-  // What comes after 2,000 bytes does not arrive, and nothing ends.
+  // Nothing arrives after 2,000 bytes, and the connection stays open.
   await proxy.add('limit_data', 'downstream', { bytes: 2000 });
   await proxy.add('timeout', 'upstream', { timeout: 0 });
   const env = { AZURE_STORAGE_CONNECTION_STRING: proxy.connectionString };
@@ -57,10 +57,10 @@ fullTest('F05_the_connection_goes_dead_in_the_body', async (t) => {
   });
 });
 
-fullTest('F05_with_the_defaults_a_run_pays_seconds', async (t) => {
+fullTest('F05_silent_storage_with_the_default_timeouts', async (t) => {
   const fixture = await startFixture(t);
   const plain = performance.now();
-  await withoutCache(fixture, () => {});
+  await outputsWithoutCache(fixture, () => {});
   const started = performance.now();
   fixture.recorder.fault = silence;
   await assertUndisturbed(fixture.machine('a'), { line: /remote cache/ });
@@ -70,13 +70,13 @@ fullTest('F05_with_the_defaults_a_run_pays_seconds', async (t) => {
   assert.ok(seconds < 20);
 });
 
-fullTest('F05_no_connection_with_the_defaults', async (t) => {
+fullTest('F05_no_connection_with_the_default_timeouts', async (t) => {
   const fixture = await startFixture(t);
   const plain = performance.now();
-  await withoutCache(fixture, () => {});
+  await outputsWithoutCache(fixture, () => {});
   const started = performance.now();
-  const deaf = connectionString(await startSaturatedServer(t));
-  const env = { AZURE_STORAGE_CONNECTION_STRING: deaf };
+  const saturated = connectionString(await startSaturatedServer(t));
+  const env = { AZURE_STORAGE_CONNECTION_STRING: saturated };
   await assertUndisturbed(fixture.machine('a', { env }), {
     line: /remote cache/,
   });
@@ -86,11 +86,11 @@ fullTest('F05_no_connection_with_the_defaults', async (t) => {
   assert.ok(seconds < 12);
 });
 
-fullTest('F05_a_slow_transfer_that_moves_is_fine', async (t) => {
+fullTest('F05_a_slow_but_steady_transfer_succeeds', async (t) => {
   const fixture = await startFixture(t);
   const proxy = await fixture.toxiproxy();
-  // 20 MB at 5 MB/s take four times as long as the limit for what stalls. Of an
-  // upload all may be in buffers on its way when the wait for a response begins.
+  // 20 MB at 5 MB/s take four times as long as the `stall` limit. An upload may be in
+  // buffers as a whole when the wait for its response begins.
   await proxy.add('bandwidth', 'upstream', { rate: 5_000 });
   await proxy.add('bandwidth', 'downstream', { rate: 5_000 });
   const timeouts = { stall: '1s', firstByte: '20s' };
@@ -98,7 +98,7 @@ fullTest('F05_a_slow_transfer_that_moves_is_fine', async (t) => {
   const args = ['run', 'words:build'];
   const prepare = (/** @type {Machine} */ machine) =>
     setBuild(machine, buildLargeFile(20));
-  const outputs = await withoutCache(fixture, prepare, args);
+  const outputs = await outputsWithoutCache(fixture, prepare, args);
   for (const [name, status] of /** @type {const} */ ([
     ['a', 'cache-miss'],
     ['b', 'remote-cache-hit'],
@@ -112,7 +112,7 @@ fullTest('F05_a_slow_transfer_that_moves_is_fine', async (t) => {
 });
 
 for (const method of /** @type {const} */ (['GET', 'PUT'])) {
-  fullTest(`F05_stopped_child_on_${method}`, async (t) => {
+  fullTest(`F05_server_stopped_during_${method}`, async (t) => {
     const { machine, recorder } = await startFixture(t);
     const a = machine('a', short);
     const requests = gate();

@@ -1,6 +1,6 @@
 'use strict';
 
-// nx#31134: after an update, a dependency parsed the body of each 404, so every miss was a
+// nx#31134: after an update, a dependency parsed the body of each 404, so every miss caused a
 // crash.
 
 const assert = require('node:assert/strict');
@@ -35,14 +35,14 @@ for (const [name, args] of Object.entries(misses)) {
 }
 
 /** @type {Record<string, Parameters<typeof answer>>} */
-const strangers = {
+const foreignResponses = {
   '200_of_a_captive_portal': [200, html, page],
   '200_without_a_body': [200],
   '302_to_a_sign_in_page': [302, { location: 'http://127.0.0.1:1/login' }],
   '407_of_a_proxy': [407, html, page],
 };
 
-for (const [name, args] of Object.entries(strangers)) {
+for (const [name, args] of Object.entries(foreignResponses)) {
   fullTest(`F06_${name}`, async (t) => {
     const { machine, recorder } = await startFixture(t);
     await runNx(machine('a'), build);

@@ -1,7 +1,7 @@
 'use strict';
 
 // nx#36943, #30335: outputs over 2 GiB, or with 20,000 small files, were never stored, and
-// only --verbose said so.
+// only --verbose reported it.
 
 const { fullTest, nightlyTest } = require('../kit/tests');
 const { roundTrip } = require('./round-trip');

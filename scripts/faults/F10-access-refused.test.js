@@ -14,7 +14,7 @@ const { assertUndisturbed } = require('./undisturbed');
 
 const app = '99999999-8888-7777-6666-555555555555';
 
-quickTest('F10_a_role_that_is_not_one_for_data', async (t) => {
+quickTest('F10_a_role_without_data_permissions', async (t) => {
   const { authority, container, machine, recorder } = await startSignedIn(t);
   recorder.fault = answer(403, {
     'x-ms-request-id': '1',
@@ -32,7 +32,7 @@ quickTest('F10_a_role_that_is_not_one_for_data', async (t) => {
   }
 });
 
-quickTest('F10_another_container', async (t) => {
+quickTest('F10_a_container_that_does_not_exist', async (t) => {
   const { machine } = await startFixture(t);
   const a = machine('a', { azure: { container: 'not-there' }, env: onMain });
   await assertUndisturbed(a, {
@@ -40,9 +40,9 @@ quickTest('F10_another_container', async (t) => {
   });
 });
 
-quickTest('F10_a_token_that_has_expired', async (t) => {
+quickTest('F10_an_expired_token', async (t) => {
   const { authority, machine, recorder } = await startSignedIn(t);
-  // What Azure says; Azurite's answer has no detail.
+  // Azure's response; Azurite's has no detail.
   const detail = 'Lifetime validation failed. The token is expired.';
   recorder.fault = answer(
     401,
@@ -62,7 +62,7 @@ quickTest('F10_a_token_that_has_expired', async (t) => {
   });
 });
 
-quickTest('F10_a_SAS_that_has_expired', async (t) => {
+quickTest('F10_an_expired_SAS', async (t) => {
   const { container, machine, recorder } = await startFixture(t);
   const sas = sharedAccessSignature(
     container,
@@ -81,7 +81,7 @@ quickTest('F10_a_SAS_that_has_expired', async (t) => {
   assert.ok(signature && !line.includes(signature));
 });
 
-quickTest('F10_nobody_is_signed_in', async (t) => {
+quickTest('F10_no_credential', async (t) => {
   const { container, machine } = await startSignedIn(t);
   await assertUndisturbed(machine('a', onMain), {
     line: new RegExp(

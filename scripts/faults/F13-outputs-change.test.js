@@ -18,8 +18,8 @@ const { recordCalls } = require('./nx-calls');
 const { assertUndisturbed } = require('./undisturbed');
 const { setBuild } = require('./workspace');
 
-/** How many uploads are in work at once (cache/uploads.go). */
-const uploadsAtOnce = 4;
+/** How many uploads run at once (cache/uploads.go). */
+const parallelUploads = 4;
 
 /** @type {Record<string, (hash: string, cacheDirectory: string) => void>} */
 const changes = {
@@ -39,7 +39,7 @@ const changes = {
     fs.writeFileSync(file, 'x'.repeat(size));
     fs.utimesSync(file, atime, mtime);
   },
-  added_to(hash, cacheDirectory) {
+  extended(hash, cacheDirectory) {
     const fs = require('node:fs');
     fs.writeFileSync(`${cacheDirectory}/${hash}/dist/more`, 'more\n');
   },
@@ -51,13 +51,13 @@ const changes = {
 
 for (const [name, afterStore] of Object.entries(changes)) {
   const runTest = name === 'removed' ? quickTest : fullTest;
-  runTest(`F13_${name}_while_it_waits_for_its_upload`, async (t) => {
+  runTest(`F13_a_result_${name}_while_it_waits_for_its_upload`, async (t) => {
     const { container, machine, recorder } = await startFixture(t);
     const a = machine('a');
-    const count = uploadsAtOnce + 2;
+    const count = parallelUploads + 2;
     writeMany(a, count);
-    // The uploads in work are held, so that the last results wait to be packed
-    // when they are changed. Those in work are packed already: no harm.
+    // The gate holds the running uploads, so the last results are changed while they wait
+    // to be packed. The results of the running uploads are already packed.
     const spy = recordCalls(a, { afterStore });
     const puts = gate();
     recorder.fault = on('PUT', puts.fault);
@@ -76,9 +76,9 @@ for (const [name, afterStore] of Object.entries(changes)) {
     puts.open();
     await run;
     const blobs = await listBlobs(shared().azurite, container);
-    assert.ok(blobs.length <= uploadsAtOnce, `${blobs.length} are stored`);
+    assert.ok(blobs.length <= parallelUploads, `${blobs.length} are stored`);
 
-    // What is stored is what the tasks had made.
+    // The stored results are what the tasks built.
     const b = machine('b');
     writeMany(b, count);
     await assertUndisturbed(b, { args, line: null, status: null, outputs });
@@ -88,7 +88,7 @@ for (const [name, afterStore] of Object.entries(changes)) {
 fullTest('F13_a_writer_that_never_stops', async (t) => {
   const { machine } = await startFixture(t);
   const a = machine('a');
-  // 2,000 files take long enough to pack that the writer is in the middle.
+  // Packing 2,000 files takes so long that the writer changes files meanwhile.
   setBuild(
     a,
     `for (let i = 0; i < 2000; i++) {
@@ -114,7 +114,7 @@ fullTest('F13_a_writer_that_never_stops', async (t) => {
   });
   await runNx(a, ['run', 'words:build']);
   assert.equal(spy.calls('store').length, 1);
-  // Whether or not it was stored: what another machine gets is right.
+  // Whether or not the result was stored, another machine gets correct outputs.
   const b = machine('b');
   fs.copyFileSync(
     path.join(a.workspace, 'tools', 'build.js'),
@@ -129,14 +129,14 @@ fullTest('F13_a_writer_that_never_stops', async (t) => {
 });
 
 /** @type {Record<string, (hash: string, cacheDirectory: string) => void>} */
-const odd = {
+const unstorable = {
   FIFO(hash, cacheDirectory) {
     const { execFileSync } = require('node:child_process');
     execFileSync('mkfifo', [`${cacheDirectory}/${hash}/dist/odd`]);
   },
   socket(hash, cacheDirectory) {
     const { spawnSync } = require('node:child_process');
-    // A server that is killed leaves its socket.
+    // A killed server leaves its socket.
     spawnSync(
       process.execPath,
       [
@@ -157,7 +157,7 @@ const odd = {
   },
 };
 
-for (const [name, beforeStore] of Object.entries(odd)) {
+for (const [name, beforeStore] of Object.entries(unstorable)) {
   fullTest(`F13_${name}_in_the_outputs`, async (t) => {
     const { container, machine } = await startFixture(t);
     const a = machine('a');

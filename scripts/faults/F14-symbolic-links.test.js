@@ -10,11 +10,11 @@ const { shared } = require('../kit/shared');
 const { fullTest, quickTest } = require('../kit/tests');
 const { readTree } = require('../kit/tree');
 const { assertUndisturbed } = require('./undisturbed');
-const { setBuild, withoutCache } = require('./workspace');
+const { outputsWithoutCache, setBuild } = require('./workspace');
 
 const args = ['run', 'words:build'];
 
-/** What `next build` with pnpm and output: 'standalone' makes, in small. */
+/** A small version of what `next build` creates with pnpm and output: 'standalone'. */
 const standalone = `
   const write = (file, text = file, mode = 0o644) => {
     fs.mkdirSync(path.dirname(path.join(dist, file)), { recursive: true });
@@ -42,7 +42,7 @@ const standalone = `
   link('standalone', '.next/current');
   link('current', '.next/latest');
   link('latest/server.js', '.next/start');
-  // to itself, to its parent, to nowhere, around in a circle
+  // to itself, to its parent, dangling, in a circle
   link('.', '.next/self');
   link('..', '.next/standalone/parent');
   link('nowhere/at/all', '.next/dangling');
@@ -52,17 +52,17 @@ const standalone = `
 
 quickTest('F14_links_stay_links', async (t) => {
   const fixture = await startFixture(t);
-  const make = (/** @type {string} */ name) => {
+  const makeMachine = (/** @type {string} */ name) => {
     const machine = fixture.machine(name);
     setBuild(machine, standalone);
     return machine;
   };
-  const outputs = await withoutCache(
+  const outputs = await outputsWithoutCache(
     fixture,
     (machine) => setBuild(machine, standalone),
     args,
   );
-  const [a, b] = [make('a'), make('b')];
+  const [a, b] = [makeMachine('a'), makeMachine('b')];
   const expected = { args, line: null, status: null, outputs };
   await assertUndisturbed(a, expected);
   await assertUndisturbed(b, expected);
@@ -78,10 +78,10 @@ quickTest('F14_links_stay_links', async (t) => {
 });
 
 for (const [name, target] of Object.entries({
-  that_leaves_the_outputs: '../../../node_modules/nx',
-  that_is_absolute: '/etc/hostname',
+  a_link_out_of_the_outputs: '../../../node_modules/nx',
+  an_absolute_link: '/etc/hostname',
 })) {
-  fullTest(`F14_a_link_${name}_is_not_stored`, async (t) => {
+  fullTest(`F14_${name}_is_not_stored`, async (t) => {
     const fixture = await startFixture(t);
     const prepare = (/** @type {any} */ machine) =>
       setBuild(
@@ -89,7 +89,7 @@ for (const [name, target] of Object.entries({
         `fs.writeFileSync(path.join(dist, 'file'), '');
         fs.symlinkSync('${target}', path.join(dist, 'link'));`,
       );
-    const outputs = await withoutCache(fixture, prepare, args);
+    const outputs = await outputsWithoutCache(fixture, prepare, args);
     const a = fixture.machine('a');
     prepare(a);
     await assertUndisturbed(a, {

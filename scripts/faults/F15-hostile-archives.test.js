@@ -1,7 +1,7 @@
 'use strict';
 
 // nx#36116, GHSA-vp3h-ghgh-jr7g: archive entries with "..", with absolute names or below a
-// link wrote anywhere, and only 2 of the exit code's 4 bytes were read.
+// link were written anywhere, and only 2 of the exit code's 4 bytes were read.
 
 const assert = require('node:assert/strict');
 const { startFixture } = require('../kit/fixture');
@@ -24,7 +24,7 @@ for (const name of hostile) {
     const before = escapedFiles(b);
     await assertUndisturbed(b);
     assert.deepEqual(escapedFiles(b), before);
-    // What was there is replaced by what the tasks make.
+    // The run has replaced the hostile entry with a correct one.
     await assertUndisturbed(machine('c'), {
       line: null,
       status: 'remote-cache-hit',
@@ -32,7 +32,7 @@ for (const name of hostile) {
   });
 }
 
-fullTest('F15_exit_code_65536_is_no_success', async (t) => {
+fullTest('F15_exit_code_65536_is_not_a_success', async (t) => {
   const { container, machine } = await startFixture(t);
   await runNx(machine('a'), build);
   await upload(container, 'code');

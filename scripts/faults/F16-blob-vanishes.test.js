@@ -13,7 +13,7 @@ const { fullTest, quickTest } = require('../kit/tests');
 const { assertUndisturbed } = require('./undisturbed');
 const { forgetResults } = require('./workspace');
 
-quickTest('F16_blob_deleted_in_the_middle', async (t) => {
+quickTest('F16_a_blob_deleted_during_its_download', async (t) => {
   const { machine, recorder } = await startFixture(t);
   await runNx(machine('a'), build);
   recorder.take();
@@ -30,14 +30,14 @@ quickTest('F16_blob_deleted_in_the_middle', async (t) => {
   await assertUndisturbed(b);
   assert.equal(cut.size, tasks.length);
   recorder.fault = ({ pass }) => pass();
-  // It was stored again.
+  // The run has stored it again.
   await assertUndisturbed(machine('c'), {
     line: null,
     status: 'remote-cache-hit',
   });
 });
 
-fullTest('F16_blob_replaced_in_the_middle', async (t) => {
+fullTest('F16_a_blob_replaced_during_its_download', async (t) => {
   const { machine, recorder } = await startFixture(t);
   await runNx(machine('a'), build);
   recorder.take();
@@ -46,7 +46,7 @@ fullTest('F16_blob_replaced_in_the_middle', async (t) => {
   recorder.fault = onReadOf('local', (exchange) => {
     if (cut.has(exchange.path)) return exchange.pass();
     cut.add(exchange.path);
-    // Of the same length: a reader that goes on reads half of each.
+    // The lengths are equal, so a reader that resumes would get half of each.
     const replace = async () => {
       const { content, metadata } = await readBlob(
         shared().azurite,
@@ -61,7 +61,7 @@ fullTest('F16_blob_replaced_in_the_middle', async (t) => {
   assert.equal(cut.size, tasks.length);
 });
 
-fullTest('F16_outputs_that_are_there_stay', async (t) => {
+fullTest('F16_existing_outputs_are_kept', async (t) => {
   const { machine, recorder } = await startFixture(t);
   await runNx(machine('a'), build);
   const b = machine('b');
@@ -71,7 +71,7 @@ fullTest('F16_outputs_that_are_there_stay', async (t) => {
   await assertUndisturbed(b);
 });
 
-fullTest('F16_a_download_that_breaks_off_once_goes_on', async (t) => {
+fullTest('F16_an_interrupted_download_resumes', async (t) => {
   const { machine, recorder } = await startFixture(t);
   await runNx(machine('a'), build);
   /** @type {Set<string>} */

@@ -1,7 +1,7 @@
 'use strict';
 
 // nx#29890, turborepo-remote-cache#800: an archive from Windows restored nothing on Linux,
-// and names that depended on the system never gave a hit.
+// and names that depended on the operating system never led to a hit.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -17,7 +17,7 @@ const { readTree } = require('../kit/tree');
 const { upload } = require('../kit/archives');
 const { assertNothingLeft } = require('./undisturbed');
 
-quickTest('F17_archive_with_backslashes', async (t) => {
+quickTest('F17_an_archive_with_backslashes', async (t) => {
   const { container, machine } = await startFixture(t);
   const args = ['run', 'words:build'];
   await runNx(machine('a'), args);
@@ -35,7 +35,7 @@ quickTest('F17_archive_with_backslashes', async (t) => {
   await assertNothingLeft(b);
 });
 
-fullTest('F17_names_in_the_storage_have_slashes', async (t) => {
+fullTest('F17_blob_names_have_slashes', async (t) => {
   const { container, machine } = await startFixture(t);
   const a = machine('a', { azure: { prefix: 'team/web' } });
   await runNx(a, build);
@@ -49,8 +49,8 @@ fullTest('F17_names_in_the_storage_have_slashes', async (t) => {
   );
 });
 
-// They run on Windows only; here one sees that they are tests there, too.
-fullTest('F17_tests_of_names_build_for_Windows', async (t) => {
+// Some tests of names run on Windows only. This test shows that they compile for it.
+fullTest('F17_tests_of_names_compile_for_Windows', async (t) => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'names'));
   t.after(() => fs.rmSync(folder, { recursive: true }));
   const file = path.join(folder, 'test.exe');

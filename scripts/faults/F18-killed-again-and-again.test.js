@@ -10,9 +10,9 @@ const { startFixture } = require('../kit/fixture');
 const { serverOf, signal } = require('../kit/processes');
 const { isFull, quickTest } = require('../kit/tests');
 const { assertUndisturbed } = require('./undisturbed');
-const { forgetResults, setBuild, withoutCache } = require('./workspace');
+const { forgetResults, outputsWithoutCache, setBuild } = require('./workspace');
 
-/** Outputs that take a while to store and to restore. */
+/** Builds outputs that take a while to store and to restore. */
 const script = `
   for (let i = 0; i < 300; i++) {
     const folder = path.join(dist, String(i % 10));
@@ -23,7 +23,7 @@ const script = `
 
 const kills = isFull ? 100 : 4;
 
-/** Numbers that look random, the same ones each time. @param {number} seed */
+/** Pseudo-random numbers, the same ones each time. @param {number} seed */
 function random(seed) {
   return () => {
     seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0;
@@ -34,13 +34,13 @@ function random(seed) {
 quickTest(`F18_killed_${kills}_times`, { timeout: 3_600_000 }, async (t) => {
   const fixture = await startFixture(t);
   const prepare = (/** @type {any} */ machine) => setBuild(machine, script);
-  const outputs = await withoutCache(fixture, prepare);
+  const outputs = await outputsWithoutCache(fixture, prepare);
   const a = fixture.machine('a');
   prepare(a);
   const next = random(18);
   let [killed, hits] = [0, 0];
   for (let i = 0; i < kills; i++) {
-    // In one run of five while it stores, in the others while it restores.
+    // The server is killed while it stores in one run of five, else while it restores.
     if (i % 5 === 0) await fixture.empty();
     forgetResults(a);
     fs.rmSync(path.join(a.workspace, 'dist'), { recursive: true, force: true });
@@ -52,12 +52,14 @@ quickTest(`F18_killed_${kills}_times`, { timeout: 3_600_000 }, async (t) => {
     const { cacheStatus } = a.lastRun()['site:build'];
     if (cacheStatus === 'remote-cache-hit') hits++;
 
-    // A run that asks the cache, and is let be, removes what was left.
+    // An undisturbed run that uses the cache removes leftovers.
     if (i % 10 === 9 || i === kills - 1) {
       forgetResults(a);
       await assertUndisturbed(a, { line: null, status: null, outputs });
     }
   }
-  t.diagnostic(`${killed} of ${kills} were alive, ${hits} runs had all hits`);
+  t.diagnostic(
+    `${killed} of ${kills} servers were killed, ${hits} runs had all hits`,
+  );
   assert.ok(killed > kills / 2);
 });

@@ -1,6 +1,6 @@
 'use strict';
 
-// nx#32234: the cache ignored the CA of a company.
+// nx#32234: the cache ignored a company's CA.
 
 const assert = require('node:assert/strict');
 const { cloudHosts } = require('../kit/certificate');
@@ -12,7 +12,7 @@ const { assertUndisturbed } = require('./undisturbed');
 
 /** @typedef {Awaited<ReturnType<typeof startSignedIn>>} Fixture */
 
-/** How a run reaches the storage with an account key and no CA. @param {Fixture} fixture */
+/** The variables of a run with an account key and no CA. @param {Fixture} fixture */
 const withKey = ({ recorder }) => ({
   AZURE_STORAGE_CONNECTION_STRING: recorder.connectionString,
   SSL_CERT_FILE: '',
@@ -30,7 +30,7 @@ for (const variable of ['NODE_EXTRA_CA_CERTS', 'SSL_CERT_FILE']) {
   });
 }
 
-quickTest('F19_a_CA_that_nobody_has_named', async (t) => {
+quickTest('F19_an_unknown_CA', async (t) => {
   const fixture = await startSignedIn(t);
   await assertUndisturbed(fixture.machine('a', withKey(fixture)), {
     line: /is unreachable: TLS with 127\.0\.0\.1:\d+: its certificate is issued by "Acme Co", which this machine does not trust: .*set NODE_EXTRA_CA_CERTS \(or SSL_CERT_FILE\)/,
@@ -38,7 +38,8 @@ quickTest('F19_a_CA_that_nobody_has_named', async (t) => {
 });
 
 /**
- * A proxy before the hosts of a job of GitHub Actions, which looks into TLS.
+ * Puts a proxy in front of all hosts that a job of GitHub Actions needs. As if the proxy
+ * inspected TLS, their certificates come from a private CA.
  *
  * @param {import('node:test').TestContext} t
  */
@@ -59,7 +60,7 @@ async function behindAProxy(t) {
     NODE_EXTRA_CA_CERTS: certificate.cert,
     SSL_CERT_FILE: '',
   };
-  // Only the name of the account is set, as in Azure.
+  // As in Azure, only the name of the account is set.
   const azure = { endpoint: undefined, accountName: 'devstoreaccount1' };
   return {
     ...fixture,

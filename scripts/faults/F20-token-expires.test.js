@@ -9,7 +9,7 @@ const { fullTest, quickTest } = require('../kit/tests');
 const { pushToMain, startSignedIn } = require('./signed-in');
 const { assertUndisturbed } = require('./undisturbed');
 
-/** Seconds that tokens live, and that each of the tasks takes. */
+/** How many seconds tokens are valid, and how many each task takes. */
 const jobs = [
   { name: 'a_job', runTest: quickTest, life: 2, taskTime: 3 },
   { name: 'a_run_of_half_a_minute', runTest: fullTest, life: 5, taskTime: 15 },
@@ -31,7 +31,7 @@ for (const { name, runTest, life, taskTime } of jobs) {
     assert.equal(
       new Set(assertions).size,
       assertions.length,
-      'each token was asked for with an assertion of its own',
+      'each token request had an assertion of its own',
     );
     await assertUndisturbed(fixture.machine('b', env), {
       line: null,

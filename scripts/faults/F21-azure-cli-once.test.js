@@ -1,6 +1,6 @@
 'use strict';
 
-// azure-sdk-for-go#23533: a run called the Azure CLI again and again, for seconds each time.
+// azure-sdk-for-go#23533: a run called the Azure CLI repeatedly, and each call took seconds.
 
 const assert = require('node:assert/strict');
 const { tasks } = require('../kit/nx-runs');
@@ -9,7 +9,7 @@ const { stubAzureCLI } = require('../kit/azure-cli');
 const { sharedFolder, startSignedIn } = require('./signed-in');
 const { assertUndisturbed } = require('./undisturbed');
 
-quickTest('F21_the_azure_cli_is_asked_once_in_a_run', async (t) => {
+quickTest('F21_a_run_calls_the_Azure_CLI_once', async (t) => {
   const fixture = await startSignedIn(t);
   const a = fixture.machine('a', {});
   const az = stubAzureCLI(

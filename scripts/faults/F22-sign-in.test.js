@@ -15,8 +15,8 @@ const { assertUndisturbed } = require('./undisturbed');
 
 /** @typedef {Awaited<ReturnType<typeof startSignedIn>>} Fixture */
 
-/** A connection string of another account, as CI has them for other things. */
-const foreign =
+/** The connection string of an unrelated account, which CI may have set for another purpose. */
+const otherAccount =
   'DefaultEndpointsProtocol=https;AccountName=another;AccountKey=bm90aGluZw==;EndpointSuffix=core.windows.net';
 
 /** @param {Fixture} fixture */
@@ -37,22 +37,22 @@ const azureCLI = ({ authority }, folder) =>
   stubAzureCLI(folder, authority.token({ upn: 'anna@example.com' })).env;
 
 /**
- * @type {Record<string, { sign: (fixture: Fixture, folder: string) => NodeJS.ProcessEnv, azure?: Record<string, unknown>, isQuick?: boolean }>}
+ * @type {Record<string, { signIn: (fixture: Fixture, folder: string) => NodeJS.ProcessEnv, azure?: Record<string, unknown>, isQuick?: boolean }>}
  */
 const cases = {
-  a_secret: { sign: secret },
-  a_workload_identity: { sign: workloadIdentity },
-  the_azure_cli: { sign: azureCLI },
-  the_azure_cli_beside_a_foreign_connection_string: {
-    sign: (fixture, folder) => ({
+  a_secret: { signIn: secret },
+  a_workload_identity: { signIn: workloadIdentity },
+  the_Azure_CLI: { signIn: azureCLI },
+  the_Azure_CLI_despite_an_unrelated_connection_string: {
+    signIn: (fixture, folder) => ({
       ...azureCLI(fixture, folder),
-      AZURE_STORAGE_CONNECTION_STRING: foreign,
+      AZURE_STORAGE_CONNECTION_STRING: otherAccount,
     }),
     azure: { credential: 'azure-cli' },
     isQuick: true,
   },
-  the_azure_cli_by_variable: {
-    sign: (fixture, folder) => ({
+  the_Azure_CLI_chosen_by_a_variable: {
+    signIn: (fixture, folder) => ({
       ...secret(fixture),
       ...azureCLI(fixture, folder),
       NX_AZURE_CACHE_CREDENTIAL: 'azure-cli',
@@ -60,7 +60,7 @@ const cases = {
     azure: { credential: 'environment' },
   },
   the_chain_of_azidentity: {
-    sign: (fixture) => ({
+    signIn: (fixture) => ({
       ...secret(fixture),
       AZURE_TOKEN_CREDENTIALS: 'EnvironmentCredential',
     }),
@@ -68,12 +68,12 @@ const cases = {
   },
 };
 
-for (const [name, { sign, azure, isQuick }] of Object.entries(cases)) {
+for (const [name, { signIn, azure, isQuick }] of Object.entries(cases)) {
   const runTest = isQuick ? quickTest : fullTest;
   runTest(`F22_${name}_signs_in`, async (t) => {
     const fixture = await startSignedIn(t);
     const folder = sharedFolder('f22');
-    const env = sign(fixture, folder);
+    const env = signIn(fixture, folder);
     await assertUndisturbed(fixture.machine('a', env, azure), { line: null });
     assert.equal(await fixture.stored(), tasks.length);
     await assertUndisturbed(fixture.machine('b', env, azure), {
@@ -83,7 +83,7 @@ for (const [name, { sign, azure, isQuick }] of Object.entries(cases)) {
   });
 }
 
-quickTest('F22_a_refusal_of_entra_is_one_line', async (t) => {
+quickTest('F22_an_error_of_Entra_ID_is_one_line', async (t) => {
   const fixture = await startSignedIn(t);
   fixture.authority.refusal = 'AADSTS7000215: Invalid client secret provided.';
   const machine = fixture.machine('a', secret(fixture));
@@ -93,7 +93,7 @@ quickTest('F22_a_refusal_of_entra_is_one_line', async (t) => {
   assert.ok(!lines.join().includes('hush-hush'));
 });
 
-fullTest('F22_a_refused_secret_does_not_hide_the_azure_cli', async (t) => {
+fullTest('F22_a_rejected_secret_does_not_hide_the_Azure_CLI', async (t) => {
   const fixture = await startSignedIn(t);
   fixture.authority.refusal = 'AADSTS7000215: Invalid client secret provided.';
   const folder = sharedFolder('f22');

@@ -1,7 +1,7 @@
 'use strict';
 
-// nx-remotecache-azure PR 1, PR 10: the client listed blobs or created the container, so
-// Azure refused a SAS with few permissions.
+// nx-remotecache-azure PR 1, PR 10: the client listed blobs or created the container, which a
+// SAS with few permissions does not allow.
 
 const assert = require('node:assert/strict');
 const { sharedAccessSignature } = require('../kit/azurite');
@@ -13,7 +13,7 @@ const { assertUndisturbed } = require('./undisturbed');
 /** @import { TestContext } from 'node:test' */
 
 /**
- * Machines that have a SAS of a container, and the operations that they send.
+ * Starts a fixture whose machines have a SAS, and records the operations that they send.
  *
  * @param {TestContext} t
  * @param {string} permissions
@@ -34,9 +34,9 @@ async function startWithSAS(t, permissions) {
   return {
     ...fixture,
     machine: (/** @type {string} */ name) => fixture.machine(name, { env }),
-    /** A machine that may do everything. */
+    /** A machine with all permissions. */
     administrator: () => fixture.machine('administrator'),
-    /** What was sent since it was last called. */
+    /** The operations since the last call. */
     operations() {
       const sent = [...operations].sort();
       operations.clear();
@@ -46,7 +46,8 @@ async function startWithSAS(t, permissions) {
 }
 
 /**
- * An operation by Azure's name for it, if it is one on a blob as a whole.
+ * Returns Azure's name of an operation on a whole blob, or the method and path of another
+ * request.
  *
  * @param {string} method
  * @param {string} path
@@ -75,7 +76,7 @@ for (const [permissions, runTest] of /** @type {const} */ ([
   });
 }
 
-quickTest('F23_sp=r_reads_and_says_what_it_lacks', async (t) => {
+quickTest('F23_sp=r_reads_and_reports_the_missing_permission', async (t) => {
   const { administrator, container, machine, operations } = await startWithSAS(
     t,
     'r',

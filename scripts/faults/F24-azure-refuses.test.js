@@ -1,7 +1,7 @@
 'use strict';
 
-// rushstack#3270: builds failed outside the VPN. All codes are in
-// cache/azure/refusal_test.go; here is what a run makes of a refusal.
+// rushstack#3270: builds failed outside the VPN. cache/azure/refusal_test.go tests all error
+// codes; this file tests how a run handles them.
 
 const assert = require('node:assert/strict');
 const { startFixture } = require('../kit/fixture');
@@ -10,11 +10,14 @@ const { fullTest, quickTest } = require('../kit/tests');
 const { assertUndisturbed } = require('./undisturbed');
 
 /** @param {string} code */
-const codeOf = (code) => ({ 'x-ms-request-id': '1', 'x-ms-error-code': code });
+const headersFor = (code) => ({
+  'x-ms-request-id': '1',
+  'x-ms-error-code': code,
+});
 
-quickTest('F24_network_rules_that_keep_a_machine_out', async (t) => {
+quickTest('F24_network_rules_block_a_machine', async (t) => {
   const { machine, recorder } = await startFixture(t);
-  recorder.fault = answer(403, codeOf('AuthorizationFailure'));
+  recorder.fault = answer(403, headersFor('AuthorizationFailure'));
   const a = machine('a');
   await assertUndisturbed(a, {
     line: /refused to get \(403 AuthorizationFailure\): the network rules of the account devstoreaccount1 block this machine: .*`az storage account network-rule add --account-name devstoreaccount1 /,
@@ -23,7 +26,7 @@ quickTest('F24_network_rules_that_keep_a_machine_out', async (t) => {
     'GET 403',
     'PUT 403',
   ]);
-  // The cache of this machine goes on.
+  // Nx's local cache still works.
   await assertUndisturbed(a, { line: null, status: 'local-cache-hit' });
 });
 
@@ -49,18 +52,18 @@ const cases = {
 for (const [name, { status, code, line }] of Object.entries(cases)) {
   fullTest(name, async (t) => {
     const { machine, recorder } = await startFixture(t);
-    recorder.fault = answer(status, codeOf(code));
+    recorder.fault = answer(status, headersFor(code));
     const a = machine('a');
     await assertUndisturbed(a, { line });
     await assertUndisturbed(a, { line: null, status: 'local-cache-hit' });
   });
 }
 
-fullTest('F24_a_right_that_is_taken_away_in_the_middle', async (t) => {
+fullTest('F24_write_permission_revoked_during_a_run', async (t) => {
   const { machine, recorder } = await startFixture(t);
   recorder.fault = on(
     'PUT',
-    answer(403, codeOf('AuthorizationPermissionMismatch')),
+    answer(403, headersFor('AuthorizationPermissionMismatch')),
   );
   await assertUndisturbed(machine('a'), {
     line: /refused to put \(403 AuthorizationPermissionMismatch\): the account key lacks /,

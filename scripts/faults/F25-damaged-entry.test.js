@@ -1,7 +1,7 @@
 'use strict';
 
 // turborepo#3127, tuist#10302: a truncated upload stayed forever, because later writers found
-// an entry in its place.
+// an existing entry and stored nothing.
 
 const assert = require('node:assert/strict');
 const { rewriteBlobs } = require('../kit/azurite');
@@ -13,11 +13,12 @@ const { assertUndisturbed } = require('./undisturbed');
 
 /** @type {Record<string, (content: Buffer) => Buffer>} */
 const damages = {
-  truncated: (content) => content.subarray(0, content.length / 2),
-  without_its_last_byte: (content) => content.subarray(0, -1),
-  empty: () => Buffer.alloc(0),
-  longer: (content) => Buffer.concat([content, Buffer.from('x')]),
-  with_a_flipped_bit: (content) => {
+  a_truncated_entry: (content) => content.subarray(0, content.length / 2),
+  an_entry_without_its_last_byte: (content) => content.subarray(0, -1),
+  an_empty_entry: () => Buffer.alloc(0),
+  an_entry_with_an_extra_byte: (content) =>
+    Buffer.concat([content, Buffer.from('x')]),
+  an_entry_with_a_flipped_bit: (content) => {
     const changed = Buffer.from(content);
     changed[changed.length >> 1] ^= 1;
     return changed;
@@ -25,8 +26,8 @@ const damages = {
 };
 
 for (const [name, damage] of Object.entries(damages)) {
-  const runTest = name === 'truncated' ? quickTest : fullTest;
-  runTest(`F25_${name}_entry_is_replaced`, async (t) => {
+  const runTest = name === 'a_truncated_entry' ? quickTest : fullTest;
+  runTest(`F25_${name}_is_replaced`, async (t) => {
     const { container, machine, recorder } = await startFixture(t);
     await runNx(machine('a'), build);
     await rewriteBlobs(shared().azurite, container, damage);

@@ -14,10 +14,10 @@ const { assertNothingLeft, assertOutcome } = require('./undisturbed');
 
 /** @import { Machine } from '../kit/machine' */
 
-/** What goes wrong while the screen is there. */
+/** The problem that occurs while the full-screen UI is visible. */
 const serverError = on('all', answer(500));
 
-quickTest('F26_lines_come_after_the_screen', async (t) => {
+quickTest('F26_lines_appear_after_the_full-screen_UI', async (t) => {
   const { machine, recorder } = await startFixture(t);
   recorder.fault = serverError;
   const a = machine('a');
@@ -45,8 +45,8 @@ const hasTmux = (() => {
 })();
 
 fullTest(
-  'F26_screen_in_tmux',
-  { skip: !hasTmux && 'there is no tmux here' },
+  'F26_full-screen_UI_in_tmux',
+  { skip: !hasTmux && 'tmux is not installed' },
   async (t) => {
     const { machine, recorder } = await startFixture(t);
     recorder.fault = serverError;
@@ -55,7 +55,7 @@ fullTest(
     const command = `node_modules/.bin/nx ${build.join(' ')} --tuiAutoExit=1; echo "ended with $?"`;
     await tmux('send-keys', command, 'Enter');
 
-    // While it runs: Nx's screen, and nothing of ours.
+    // While Nx runs, its UI is visible and none of our lines.
     const screens = new Set();
     for (let screen = ''; !/ended with \d/.test(screen);) {
       screen = await tmux('capture-pane', '-p');
@@ -75,7 +75,7 @@ fullTest(
 );
 
 /**
- * Starts a tmux of its own, which ends with the test.
+ * Starts a separate tmux server, which ends with the test.
  *
  * @param {import('node:test').TestContext} t
  * @param {Machine} machine

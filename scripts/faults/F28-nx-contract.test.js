@@ -1,7 +1,7 @@
 'use strict';
 
 // nx#28150, #28806: the interface changed between versions of Nx, and runs crashed. These
-// tests record what the newest Nx and 20.8 ask, and what they get.
+// tests record the calls of the newest Nx and of 20.8, and our results.
 
 const assert = require('node:assert/strict');
 const path = require('node:path');
@@ -62,13 +62,13 @@ for (const [name, nx] of /** @type {const} */ ([
     }
   });
 
-  fullTest(`F28_${name}_with_a_dead_storage`, async (t) => {
+  fullTest(`F28_${name}_with_a_failing_storage`, async (t) => {
     const { machine, recorder } = await startFixture(t, { nx });
     recorder.fault = on('all', answer(500));
     await assertUndisturbed(machine('a'), { line: /remote cache/ });
   });
 
-  fullTest(`F28_${name}_with_a_child_that_is_killed`, async (t) => {
+  fullTest(`F28_${name}_with_a_killed_server`, async (t) => {
     const { machine, recorder } = await startFixture(t, { nx });
     const a = machine('a');
     const gets = gate();

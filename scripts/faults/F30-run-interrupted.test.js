@@ -24,7 +24,7 @@ const { shortTimeouts } = require('./workspace');
 
 /** @import { Machine } from '../kit/machine' */
 
-/** What the server may take after the drain limit of `shortTimeouts`. */
+/** How long the server may run: the drain limit of `shortTimeouts`, and 6 s more. */
 const limit = 2_000 + 6_000;
 
 /** @type {Record<string, { end: (machine: Machine) => void, isQuick?: boolean }>} */
@@ -34,11 +34,11 @@ const ends = {
     end: (machine) => signal(nxOf(machine), 'SIGKILL'),
     isQuick: true,
   },
-  SIGTERM: { end: (machine) => signal(nxOf(machine), 'SIGTERM') },
-  SIGTERM_of_all: {
+  SIGTERM_to_Nx: { end: (machine) => signal(nxOf(machine), 'SIGTERM') },
+  SIGTERM_to_the_process_group: {
     end: (machine) => signal(-groupOf(nxOf(machine)), 'SIGTERM'),
   },
-  SIGHUP_of_all: {
+  SIGHUP_to_the_process_group: {
     end: (machine) => signal(-groupOf(nxOf(machine)), 'SIGHUP'),
   },
 };
@@ -59,7 +59,7 @@ for (const [name, { end, isQuick }] of Object.entries(ends)) {
         end(a);
         await run;
         await assertNothingLeft(a, limit);
-        // The next run finds nothing to trip over.
+        // Nothing that the interrupted run left disturbs the next one.
         requests.open();
         a.env.BUILD_TIME = '0';
         await runNx(a, build);
@@ -69,7 +69,7 @@ for (const [name, { end, isQuick }] of Object.entries(ends)) {
   }
 }
 
-fullTest('F30_what_is_accepted_is_stored_after_Ctrl-C', async (t) => {
+fullTest('F30_accepted_results_are_stored_after_Ctrl-C', async (t) => {
   const { container, machine, recorder } = await startFixture(t);
   const a = machine('a', { env: { BUILD_TIME: '3000' } });
   const puts = gate(2);
@@ -80,7 +80,7 @@ fullTest('F30_what_is_accepted_is_stored_after_Ctrl-C', async (t) => {
   const server = await serverOf(a);
   signal(-groupOf(nxOf(a)), 'SIGINT');
   await sleep(200);
-  assert.ok(fs.existsSync(`/proc/${server}`), 'the server works on');
+  assert.ok(fs.existsSync(`/proc/${server}`), 'the server keeps running');
   puts.open();
   await run;
   await assertNothingLeft(a, limit);
@@ -88,7 +88,7 @@ fullTest('F30_what_is_accepted_is_stored_after_Ctrl-C', async (t) => {
   assert.equal(blobs.length, 2);
 });
 
-fullTest('F30_closed_terminal', async (t) => {
+fullTest('F30_the_terminal_is_closed', async (t) => {
   const { machine, recorder } = await startFixture(t);
   const azure = { timeouts: { ...shortTimeouts, firstByte: '60s' } };
   const a = machine('a', { azure, env: { BUILD_TIME: '3000' } });
@@ -96,13 +96,13 @@ fullTest('F30_closed_terminal', async (t) => {
   recorder.fault = on('PUT', puts.fault);
   const { pid, ended } = startOnTerminal(a, build);
   await puts.arrived;
-  // The end of the process that has the terminal closes it.
+  // Killing the process that owns the terminal closes it.
   signal(pid, 'SIGKILL');
   await ended;
   await assertNothingLeft(a, limit);
 });
 
-fullTest('F30_TUI_quit', async (t) => {
+fullTest('F30_quit_in_the_full-screen_UI', async (t) => {
   const { machine, recorder } = await startFixture(t);
   const azure = { timeouts: { ...shortTimeouts, firstByte: '60s' } };
   const a = machine('a', { azure, env: { BUILD_TIME: '3000' } });
@@ -117,11 +117,11 @@ fullTest('F30_TUI_quit', async (t) => {
   await assertNothingLeft(a, limit);
 });
 
-fullTest('F30_nothing_is_left_of_a_healthy_run', async (t) => {
+fullTest('F30_a_healthy_run_leaves_nothing', async (t) => {
   const { machine } = await startFixture(t);
   const a = machine('a');
   await runNx(a, build);
-  // As soon as Nx has ended: all is stored by then.
+  // Everything is stored when Nx ends, so the server ends right after it.
   await assertNoProcess(a, 500);
   await assertNothingLeft(a);
 });

@@ -1,6 +1,6 @@
 'use strict';
 
-// The users of a group share Nx's cache directory, each with their own checkout. The cache
+// The users of a group share Nx's cache directory, and each has a checkout. One user's cache
 // must not make another user's run fail.
 
 const assert = require('node:assert/strict');
@@ -22,8 +22,7 @@ const group = 54300;
 const [anna, ben] = [54301, 54302];
 
 /**
- * Makes the cache directory of the group, and a function that makes machines of
- * its users.
+ * Creates the group's cache directory. Its `machineOf` makes a machine that belongs to a user.
  *
  * @param {TestContext} t
  * @param {{ nx?: string }} options
@@ -47,7 +46,7 @@ async function startGroup(t, options) {
       const machine = fixture.machine(name, {
         env: {
           NX_CACHE_DIRECTORY: cacheDirectory,
-          NX_ALLOW_INSECURE_DIRECTORIES: 'true', // Nx 24 wants it for a group
+          NX_ALLOW_INSECURE_DIRECTORIES: 'true', // Nx 24 requires this for a group
           TMPDIR: path.join(folder, `tmp-${user}`),
         },
       });
@@ -80,8 +79,8 @@ const asUser = (user) => [
 ];
 
 /**
- * Makes a user the owner of folders, without the files of node_modules: all
- * machines share these.
+ * Makes a user the owner of folders. The files of node_modules keep their owner, because all
+ * machines share them.
  *
  * @param {number} user
  * @param {...string} folders
@@ -95,34 +94,31 @@ function giveTo(user, ...folders) {
 for (const nx of ['22.7.12', undefined]) {
   const version = nx ?? 'newest';
 
-  fullTest(
-    `another-user_removes_what_one_has_restored_${version}`,
-    async (t) => {
-      const { cacheDirectory, machine, machineOf } = await startGroup(t, {
-        nx,
-      });
-      await runNx(machine('first'), build); // under the umask 022
-      const a = machineOf('anna', anna);
-      assert.deepEqual(await runNx(a, build), []);
-      assertHits(a);
-      assertFoldersOfGroup(cacheDirectory);
-      // Nx replaces what anna has restored, as it does when its outputs are new.
-      const b = machineOf('ben', ben);
-      await runNx(b, build, { env: { NX_SKIP_REMOTE_CACHE: 'true' } });
-      // And so do we.
-      for (const [name, user] of /** @type {const} */ ([
-        ['anna-2', anna],
-        ['ben-2', ben],
-      ])) {
-        const next = machineOf(name, user);
-        assert.deepEqual(await runNx(next, build), []);
-        assertHits(next);
-        await assertNoFolder(cacheDirectory);
-      }
-    },
-  );
+  fullTest(`another-user_replaces_restored_results_${version}`, async (t) => {
+    const { cacheDirectory, machine, machineOf } = await startGroup(t, {
+      nx,
+    });
+    await runNx(machine('first'), build); // under the umask 022
+    const a = machineOf('anna', anna);
+    assert.deepEqual(await runNx(a, build), []);
+    assertHits(a);
+    assertFoldersOfGroup(cacheDirectory);
+    // Nx replaces results that anna restored, as it does for new outputs.
+    const b = machineOf('ben', ben);
+    await runNx(b, build, { env: { NX_SKIP_REMOTE_CACHE: 'true' } });
+    // Our cache replaces them too.
+    for (const [name, user] of /** @type {const} */ ([
+      ['anna-2', anna],
+      ['ben-2', ben],
+    ])) {
+      const next = machineOf(name, user);
+      assert.deepEqual(await runNx(next, build), []);
+      assertHits(next);
+      await assertNoFolder(cacheDirectory);
+    }
+  });
 
-  fullTest(`another-user_runs_or_was_killed_${version}`, async (t) => {
+  fullTest(`another-user_is_running_or_was_killed_${version}`, async (t) => {
     const { cacheDirectory, machine, machineOf, recorder } = await startGroup(
       t,
       { nx },
@@ -134,16 +130,20 @@ for (const nx of ['22.7.12', undefined]) {
     const killed = a.nx(build);
     await held.arrived;
     recorder.fault = pass;
-    const runs = machineOf('ben', ben);
-    assert.deepEqual(await runNx(runs, build), []);
-    assertHits(runs);
+    const meanwhile = machineOf('ben', ben);
+    assert.deepEqual(await runNx(meanwhile, build), []);
+    assertHits(meanwhile);
 
-    // The server first: it would see the end of Nx, and clean up.
+    // The server is killed first; otherwise it would see that Nx has ended, and clean up.
     const byServer = processesOf(a).sort((x, y) => +isServer(y) - +isServer(x));
     for (const { pid } of byServer) signal(pid, 'SIGKILL');
     await killed;
     held.open();
-    assert.equal(foldersIn(cacheDirectory).length, 1, 'what anna has left');
+    assert.equal(
+      foldersIn(cacheDirectory).length,
+      1,
+      'the folder that anna left',
+    );
     const later = machineOf('ben-2', ben);
     assert.deepEqual(await runNx(later, build), []);
     assertHits(later);
@@ -160,7 +160,7 @@ function assertHits(machine) {
 }
 
 /**
- * Asserts that all members of the group may change what is restored.
+ * Asserts that all members of the group may change the restored folders.
  *
  * @param {string} cacheDirectory
  */
@@ -182,7 +182,7 @@ function foldersIn(cacheDirectory) {
 }
 
 /**
- * Asserts that nothing of ours is left, not even what another user has restored.
+ * Asserts that none of our folders is left, not even one of another user.
  *
  * @param {string} cacheDirectory
  */

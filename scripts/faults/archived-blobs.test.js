@@ -7,15 +7,15 @@ const { startFixture } = require('../kit/fixture');
 const { answer, pass } = require('../kit/http-faults');
 const { build, runNx } = require('../kit/nx-runs');
 const { fullTest } = require('../kit/tests');
-const { expectedOfMany, filled, remoteHits } = require('./remote-hits');
+const { expectedOfMany, fillCache, remoteHits } = require('./remote-hits');
 const { writeMany } = require('./many-projects');
 const { assertUndisturbed } = require('./undisturbed');
 
 const tasks = 60;
 
-fullTest('archived-blobs_are_misses_and_all_others_hits', async (t) => {
+fullTest('archived-blobs_are_misses_and_all_others_are_hits', async (t) => {
   const fixture = await startFixture(t);
-  const machine = await filled(fixture, tasks);
+  const machine = await fillCache(fixture, tasks);
   const archived = answer(409, {
     'x-ms-error-code': 'BlobArchived',
     'x-ms-request-id': '1',
@@ -28,15 +28,15 @@ fullTest('archived-blobs_are_misses_and_all_others_hits', async (t) => {
     if (method === 'GET' && isEntry && !isArchived.has(path)) {
       isArchived.set(path, reads++ % 2 === 0);
     }
-    const isHidden = method === 'GET' && isArchived.get(path);
-    return isHidden ? archived(exchange) : pass(exchange);
+    const isUnreadable = method === 'GET' && isArchived.get(path);
+    return isUnreadable ? archived(exchange) : pass(exchange);
   };
   const line =
     /entries in the archive tier cannot be read \(409 BlobArchived: .*lifecycle rule.*nx-azure-cache evict --archived/;
   fixture.recorder.take();
   await assertUndisturbed(machine, expectedOfMany(tasks, line));
   assert.equal(remoteHits(machine), tasks / 2);
-  // Their names are taken, and new results are stored all the same.
+  // Their blobs still exist, so they are not replaced. New results are stored all the same.
   const requests = fixture.recorder.take();
   assert.equal(
     requests.filter((request) => request === 'PUT 409').length,

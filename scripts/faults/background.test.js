@@ -1,6 +1,6 @@
 'use strict';
 
-// Uploads go on in the background, while later tasks run.
+// Uploads continue in the background while later tasks run.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -14,25 +14,33 @@ const { shared } = require('../kit/shared');
 const { fullTest, quickTest } = require('../kit/tests');
 const { recordCalls } = require('./nx-calls');
 const { assertUndisturbed } = require('./undisturbed');
-const { buildLargeFile, setBuild, withoutCache } = require('./workspace');
+const {
+  buildLargeFile,
+  outputsWithoutCache,
+  setBuild,
+} = require('./workspace');
 
 quickTest('background_store_does_not_delay_dependents', async (t) => {
   const { container, machine, recorder } = await startFixture(t);
   const a = machine('a');
-  // No upload is answered before the task that depends on the results has been
-  // run: where Nx waits for an upload, it waits for ever.
+  // No upload gets a response before the dependent task has run. If Nx waited for an upload,
+  // it would never run that task.
   const site = path.join(a.workspace, 'dist', 'site', 'index.js');
   /** @type {string[]} */
   const early = [];
   recorder.fault = on('PUT', async ({ pass, path }) => {
-    const isThere = await until(() => fs.existsSync(site), 30_000);
-    if (!isThere) early.push(path);
+    const hasRun = await until(() => fs.existsSync(site), 30_000);
+    if (!hasRun) early.push(path);
     pass();
   });
   await assertUndisturbed(a, { line: null });
   assert.deepEqual(early, []);
   const blobs = await listBlobs(shared().azurite, container);
-  assert.equal(blobs.length, tasks.length, 'all are stored when Nx has ended');
+  assert.equal(
+    blobs.length,
+    tasks.length,
+    'everything is stored when Nx has ended',
+  );
 });
 
 /** @type {Record<string, string>} */
@@ -51,7 +59,7 @@ for (const [name, script] of Object.entries(sizes)) {
     const fixture = await startFixture(t);
     const prepare = (/** @type {any} */ machine) => setBuild(machine, script);
     const args = ['run', 'words:build'];
-    const outputs = await withoutCache(fixture, prepare, args);
+    const outputs = await outputsWithoutCache(fixture, prepare, args);
     const took = [];
     for (let i = 0; i < 5; i++) {
       const a = fixture.machine(`a${i}`);
@@ -66,7 +74,7 @@ for (const [name, script] of Object.entries(sizes)) {
     const text = took.map((ms) => ms.toFixed(1)).join(', ');
     t.diagnostic(`Nx waits for store of ${name}: ${text} ms`);
     assert.equal(took.length, 5);
-    // Far from what packing takes, on a busy machine, too.
+    // Packing takes much longer, so this holds on a busy machine too.
     assert.ok(Math.min(...took) < 50, text);
   });
 }

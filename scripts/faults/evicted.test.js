@@ -1,6 +1,6 @@
 'use strict';
 
-// maxCacheSize makes Nx remove results that wait for their upload.
+// With maxCacheSize, Nx evicts results that wait for their upload.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -9,7 +9,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
 const { listBlobs } = require('../kit/azurite');
 const { startFixture } = require('../kit/fixture');
 const { on } = require('../kit/http-faults');
-const { outputs: read } = require('../kit/nx-runs');
+const { outputs: readOutputs } = require('../kit/nx-runs');
 const { shared } = require('../kit/shared');
 const { fullTest } = require('../kit/tests');
 const { assertUndisturbed } = require('./undisturbed');
@@ -36,7 +36,7 @@ fullTest('evicted_results_are_counted_in_one_line', async (t) => {
     line: /results? (was|were) not stored: Nx deleted their outputs from its cache first; if that cache is full, raise maxCacheSize in nx\.json/,
     status: null,
     get outputs() {
-      return (outputs ??= read(a));
+      return (outputs ??= readOutputs(a));
     },
   });
   const [, count] = /(\d+) results? w/.exec(lines.at(-1) ?? '') ?? [];
@@ -47,8 +47,10 @@ fullTest('evicted_results_are_counted_in_one_line', async (t) => {
 });
 
 /**
+ * Adds a project whose build writes 600 KB.
+ *
  * @param {string} workspace
- * @param {string} name of a project whose build makes 600 KB
+ * @param {string} name
  */
 function addProject(workspace, name) {
   fs.mkdirSync(path.join(workspace, name));

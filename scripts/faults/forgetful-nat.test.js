@@ -1,7 +1,6 @@
 'use strict';
 
-// Some NATs and firewalls forget idle connections without a word, and drop what comes
-// later.
+// Some NATs and firewalls silently forget idle connections, and drop their later packets.
 
 const assert = require('node:assert/strict');
 const net = require('node:net');
@@ -14,10 +13,12 @@ const { assertUndisturbed } = require('./undisturbed');
 /** @import { TestContext } from 'node:test' */
 /** @import { AddressInfo, Socket } from 'node:net' */
 
-/** How long it remembers a connection, in milliseconds. */
+/** How long the NAT remembers an idle connection, in milliseconds. */
 const memory = 1000;
 
 /**
+ * Starts a NAT in front of a port.
+ *
  * @param {TestContext} t
  * @param {number} to a port of this machine
  */
@@ -57,7 +58,7 @@ async function startNat(t, to) {
   return nat;
 }
 
-fullTest('forgetful-nat_costs_no_result', async (t) => {
+fullTest('forgetful-nat_loses_no_result', async (t) => {
   const fixture = await startFixture(t);
   const nat = await startNat(t, fixture.recorder.port);
   const env = {
@@ -66,7 +67,7 @@ fullTest('forgetful-nat_costs_no_result', async (t) => {
   };
   const azure = { timeouts: { firstByte: '2s' } };
   await assertUndisturbed(fixture.machine('a', { azure, env }), { line: null });
-  assert.ok(nat.forgotten > 0, 'it has forgotten nothing');
+  assert.ok(nat.forgotten > 0, 'the NAT has forgotten nothing');
   const stored = fixture.recorder
     .take()
     .filter((request) => request === 'PUT 201');

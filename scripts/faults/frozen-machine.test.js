@@ -1,6 +1,6 @@
 'use strict';
 
-// While a laptop sleeps or a virtual machine is paused, no process runs, but clocks go on.
+// While a laptop sleeps or a virtual machine is paused, no process runs, but clocks continue.
 
 const assert = require('node:assert/strict');
 const { setTimeout: sleep } = require('node:timers/promises');
@@ -8,7 +8,7 @@ const { startFixture } = require('../kit/fixture');
 const { processesOf, serverOf, signal } = require('../kit/processes');
 const { gate, on, pass } = require('../kit/http-faults');
 const { fullTest } = require('../kit/tests');
-const { expectedOfMany, filled, remoteHits } = require('./remote-hits');
+const { expectedOfMany, fillCache, remoteHits } = require('./remote-hits');
 const { assertUndisturbed } = require('./undisturbed');
 const { shortTimeouts } = require('./workspace');
 
@@ -34,7 +34,7 @@ for (const method of /** @type {const} */ (['GET', 'PUT'])) {
     const fixture = await startFixture(t);
     const azure = { timeouts: { ...shortTimeouts, drain: '20s' } };
     const count = method === 'GET' ? tasks : 1;
-    const machine = await filled(fixture, count, { azure });
+    const machine = await fillCache(fixture, count, { azure });
     if (method === 'PUT') await fixture.empty();
     const requests = gate();
     fixture.recorder.fault = on(method, requests.fault);
@@ -43,7 +43,7 @@ for (const method of /** @type {const} */ (['GET', 'PUT'])) {
     await serverOf(machine);
     const frozen = freeze(machine, 6000);
     fixture.recorder.fault = pass;
-    // The responses come while no process can read them.
+    // The responses arrive while no process can read them.
     await sleep(500);
     requests.open();
     await frozen;

@@ -1,6 +1,6 @@
 'use strict';
 
-// An Azure CLI that hangs is gone after the run, with all that it has started.
+// If the Azure CLI hangs, its process and its children end with the run.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -13,7 +13,7 @@ const { assertNothingLeft, assertUndisturbed } = require('./undisturbed');
 
 /** @import { Machine } from '../kit/machine' */
 
-/** The environment of a machine whose `az` hangs, with children that hang, too. */
+/** The environment of a machine whose `az` hangs and has hanging children. */
 function hangingAzureCLI() {
   const tools = sharedFolder('az');
   fs.writeFileSync(
@@ -25,10 +25,10 @@ function hangingAzureCLI() {
 }
 
 /** @param {Machine} machine */
-const sleeping = (machine) =>
+const sleepers = (machine) =>
   processesOf(machine).filter(({ command }) => command === 'sleep 600');
 
-fullTest('hanging-az_is_gone_after_the_run', async (t) => {
+fullTest('hanging-az_ends_with_the_run', async (t) => {
   const fixture = await startSignedIn(t);
   const a = fixture.machine('a', hangingAzureCLI());
   await assertUndisturbed(a, { line: /azure-cli failed: no token within 10s/ });
@@ -36,14 +36,14 @@ fullTest('hanging-az_is_gone_after_the_run', async (t) => {
 });
 
 for (const name of /** @type {const} */ (['SIGTERM', 'SIGKILL'])) {
-  fullTest(`hanging-az_of_a_server_that_gets_${name}`, async (t) => {
+  fullTest(`hanging-az_ends_when_the_server_gets_${name}`, async (t) => {
     const fixture = await startSignedIn(t);
     const a = fixture.machine('a', hangingAzureCLI());
     const run = runNx(a, build);
     const server = await serverOf(a);
-    assert.ok(await until(() => sleeping(a).length === 2, 10_000));
+    assert.ok(await until(() => sleepers(a).length === 2, 10_000));
     signal(server, name);
-    assert.ok(await until(() => sleeping(a).length === 0, 1_000));
+    assert.ok(await until(() => sleepers(a).length === 0, 1_000));
     await run;
   });
 }

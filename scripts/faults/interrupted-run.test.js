@@ -1,7 +1,7 @@
 'use strict';
 
-// A signal ends a run as it would without a cache, even while the run waits for uploads at
-// its end.
+// A signal ends a run as it would without a cache, even while the run waits for its last
+// uploads.
 
 const assert = require('node:assert/strict');
 const { listBlobs } = require('../kit/azurite');
@@ -17,16 +17,16 @@ const { assertNothingLeft } = require('./undisturbed');
 const versions = ['20.8.4', '21.2.4', '22.7.12', '23.1.3', '23.3.2', '24.0.6'];
 
 /** @param {string} output */
-const ours = (output) =>
+const ourLines = (output) =>
   output.split('\n').filter((line) => line.startsWith('nx-azure-cache:'));
 
 /**
- * A run whose uploads are held.
+ * Starts a run whose uploads are held.
  *
  * @param {import('node:test').TestContext} t
  * @param {string} nx
- * @param {{ uploads: number, time: string }} options `uploads` that are held at
- *   least, `time` that a task takes
+ * @param {{ uploads: number, time: string }} options it waits for this many
+ *   `uploads`; `time` is how long a task takes
  */
 async function start(t, nx, { uploads, time }) {
   const { container, machine, recorder } = await startFixture(t, { nx });
@@ -42,7 +42,7 @@ async function start(t, nx, { uploads, time }) {
 for (const nx of versions) {
   for (const name of /** @type {const} */ (['SIGTERM', 'SIGHUP'])) {
     fullTest(
-      `interrupted-run_${name}_of_Nx_alone_at_its_end_${nx}`,
+      `interrupted-run_${name}_to_Nx_during_its_drain_${nx}`,
       async (t) => {
         const fixture = await start(t, nx, { uploads: 3, time: '0' });
         await draining(fixture.a);
@@ -50,12 +50,12 @@ for (const nx of versions) {
         const pid = nxOf(fixture.a);
         signal(pid, name);
         const { output } = await fixture.run;
-        // The wait would last 60 s.
+        // Uploads would time out after 60 s.
         const took = performance.now() - since;
-        assert.ok(took < 10_000, `it ends at once, and not in ${took} ms`);
+        assert.ok(took < 10_000, `the run took ${took} ms to end`);
         assert.ok(!output.includes('report it'), output);
         fixture.puts.open();
-        // The server goes on by itself.
+        // The server finishes the uploads without Nx.
         const stored = () => listBlobs(shared().azurite, fixture.container);
         let blobs = await stored();
         for (let i = 0; i < 50 && blobs.length < 3; i++) {
@@ -68,16 +68,16 @@ for (const nx of versions) {
     );
   }
 
-  fullTest(`interrupted-run_SIGTERM_of_all_${nx}`, async (t) => {
+  fullTest(`interrupted-run_SIGTERM_to_the_process_group_${nx}`, async (t) => {
     // words and colors are done, and site takes 3 s more.
     const { a, puts, run } = await start(t, nx, { uploads: 2, time: '3000' });
     signal(-groupOf(nxOf(a)), 'SIGTERM');
     const { output } = await run;
-    const lines = ours(output);
+    const lines = ourLines(output);
     assert.ok(lines.length <= 1, output);
-    const plain =
+    const cancelled =
       /^nx-azure-cache: the run was cancelled: 2 results were not stored$/;
-    if (lines.length > 0) assert.match(lines[0], plain);
+    if (lines.length > 0) assert.match(lines[0], cancelled);
     puts.open();
     await assertNothingLeft(a);
   });
@@ -89,8 +89,8 @@ for (const nx of versions) {
     signal(-groupOf(nxOf(a)), 'SIGINT');
     const { output } = await run;
     const took = performance.now() - since;
-    assert.ok(took < 10_000, `it waits for nothing, and not for ${took} ms`);
-    assert.deepEqual(ours(output), []);
+    assert.ok(took < 10_000, `the run took ${took} ms to end`);
+    assert.deepEqual(ourLines(output), []);
     puts.open();
     await assertNothingLeft(a);
     const blobs = await listBlobs(shared().azurite, container);

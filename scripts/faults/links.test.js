@@ -1,8 +1,8 @@
 'use strict';
 
 // Another machine restores a link as Nx restores it from the local cache, or the cache skips
-// the result with a line that names the link. Nx 24 rejects remote results whose links leave
-// their output: it warns and runs the task, every time. So no such result may reach it.
+// the result with a line that names the link. Nx 24 rejects a remote result if a link points
+// out of its output: it warns and runs the task every time. So Nx 24 must get no such result.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -15,10 +15,10 @@ const { fullTest } = require('../kit/tests');
 
 /**
  * @typedef {object} Kind
- * @property {string} from where the link is, below dist/NAME
- * @property {string} to
- * @property {string[]} [outputs] that are declared, below dist; else NAME
- * @property {'all' | 'before 24' | 'none'} stored
+ * @property {string} from path of the link below dist/NAME
+ * @property {string} to its target
+ * @property {string[]} [outputs] the declared outputs below dist; default: NAME
+ * @property {'all' | 'before 24' | 'none'} stored with which versions of Nx
  */
 
 /** @type {Record<string, Kind>} */
@@ -86,8 +86,8 @@ const kinds = {
 };
 
 /**
- * The kinds for a version of Nx. Before 22 Nx itself fails to put links into its cache
- * that a glob of files has found.
+ * Returns the kinds for a version of Nx. Before 22, Nx itself fails to cache links that a glob of
+ * files matches.
  *
  * @param {string} [nx]
  */
@@ -142,14 +142,14 @@ for (const [version, nx] of /** @type {const} */ ([
     const { machine } = await startFixture(t, { nx });
     const args = ['run-many', '--target=build', '--parallel=3'];
     const [a, b] = ['a', 'b'].map((name) => {
-      const one = machine(name);
-      writeKinds(one, nx);
-      return one;
+      const prepared = machine(name);
+      writeKinds(prepared, nx);
+      return prepared;
     });
     const lines = await runNx(a, args);
     const dist = path.join(a.workspace, 'dist');
     fs.rmSync(dist, { recursive: true });
-    await runNx(a, args); // from its own cache
+    await runNx(a, args); // restores from the local cache
     const local = outputs(a);
 
     const { output, code } = await b.nx(args);
@@ -163,10 +163,10 @@ for (const [version, nx] of /** @type {const} */ ([
       const expected = isStored ? 'remote-cache-hit' : 'cache-miss';
       assert.equal(cacheStatus, expected, name);
     }
-    const refused = /the result \d+ cannot be stored: link \S+ -> \S+ /;
+    const notStored = /the result \d+ cannot be stored: link \S+ -> \S+ /;
     assert.equal(lines.length, 1, lines.join('\n'));
-    assert.match(lines[0], refused);
-    assert.match(output, refused);
+    assert.match(lines[0], notStored);
+    assert.match(output, notStored);
 
     fs.rmSync(path.join(b.workspace, 'dist'), { recursive: true });
     await runNx(b, args);

@@ -1,7 +1,7 @@
 'use strict';
 
 // Some commands run tasks many times in one process, and open a cache each time. With one
-// server per cache, `nx release publish` of 12 groups had 12 servers at once.
+// server for each cache, `nx release publish` of 12 groups had 12 servers at once.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -18,8 +18,8 @@ const { assertNothingLeft } = require('./undisturbed');
 const groups = 12;
 
 /**
- * A workspace of release groups with one project each, whose publishing is a
- * task that is cached.
+ * Creates a workspace of release groups with one project each. Publishing a project is a cached
+ * task.
  *
  * @param {Machine} machine
  */
@@ -47,7 +47,7 @@ function writeGroups({ workspace }) {
   }
   const file = path.join(workspace, 'nx.json');
   const nxJson = JSON.parse(fs.readFileSync(file, 'utf8'));
-  // Nx wants one, which publishing does not use.
+  // Nx requires a VersionActions, but publishing does not use it.
   fs.writeFileSync(
     path.join(workspace, 'tools', 'version-actions.js'),
     `const { VersionActions } = require('nx/release');
@@ -65,7 +65,7 @@ function writeGroups({ workspace }) {
 }
 
 /**
- * How many servers a machine has had: each is initialized once.
+ * Counts the servers in a trace: each is initialized once.
  *
  * @param {string} trace
  */
@@ -77,11 +77,14 @@ const serversIn = (trace) =>
     .length;
 
 /**
+ * Asserts that a run has one server for all its caches, and prints one line, which `check`
+ * checks.
+ *
  * @param {Machine} machine
- * @param {(result: Awaited<ReturnType<Machine['run']>>) => unknown} look
  * @param {() => ReturnType<Machine['run']>} run
+ * @param {(line: string) => unknown} check
  */
-async function assertOneServer(machine, run, look) {
+async function assertOneServer(machine, run, check) {
   const trace = path.join(path.dirname(machine.home), 'home', 'trace');
   machine.env.NX_AZURE_CACHE_TRACE = trace;
   fs.rmSync(trace, { force: true });
@@ -94,24 +97,24 @@ async function assertOneServer(machine, run, look) {
   const ours = result.output.match(/^nx-azure-cache: .*$/gm) ?? [];
   assert.equal(ours.length, 1, result.output);
   assert.match(ours[0], summary);
-  look({ ...result, output: ours[0] });
+  check(ours[0]);
   await assertNothingLeft(machine);
 }
 
 fullTest('many-caches_nx_release_publish', async (t) => {
-  const { machine } = await startFixture(t);
+  const { machine: makeMachine } = await startFixture(t);
   for (const [name, expected] of /** @type {const} */ ([
     ['a', /: 0 hits, 12 misses, 12 stored, /],
     ['b', /: 12 hits, 0 misses, 0 stored, /],
   ])) {
-    const m = machine(name);
-    writeGroups(m);
+    const machine = makeMachine(name);
+    writeGroups(machine);
     await assertOneServer(
-      m,
-      () => m.nx(['release', 'publish'], { env: onMain }),
-      ({ output }) => assert.match(output, expected),
+      machine,
+      () => machine.nx(['release', 'publish'], { env: onMain }),
+      (line) => assert.match(line, expected),
     );
-    const folders = fs.readdirSync(path.join(m.workspace, 'dist'));
+    const folders = fs.readdirSync(path.join(machine.workspace, 'dist'));
     assert.equal(folders.length, groups);
   }
 });

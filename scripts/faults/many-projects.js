@@ -12,13 +12,13 @@ const path = require('node:path');
 const textOf = (i) => `the text of project ${i}\n`;
 
 /**
- * Replaces the projects of a machine's workspace with `count` others, whose
- * build copies a file and takes no time.
+ * Replaces the projects of a machine's workspace with `count` others. Their build copies a file
+ * and takes no time.
  *
  * @param {Machine} machine
  * @param {number} count
- * @param {(i: number) => number[]} [dependenciesOf] which projects a project waits
- *   for: none
+ * @param {(i: number) => number[]} [dependenciesOf] the numbers of the projects
+ *   on which a project depends; default: none
  */
 function writeMany({ workspace }, count, dependenciesOf = () => []) {
   for (const name of ['colors', 'site', 'words']) {
@@ -41,7 +41,7 @@ function writeMany({ workspace }, count, dependenciesOf = () => []) {
 }
 
 /**
- * The tree that the builds of `writeMany` make.
+ * The output tree of the workspace of `writeMany`.
  *
  * @param {number} count
  */

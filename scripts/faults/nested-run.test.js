@@ -1,7 +1,7 @@
 'use strict';
 
-// A cached task runs Nx itself. The lines that the inner run prints about the cache must not
-// come out of the cache later.
+// A cached task runs Nx itself. The inner run's lines about the cache must not become part of
+// the cached terminal output.
 
 const assert = require('node:assert/strict');
 const { stripVTControlCharacters } = require('node:util');
@@ -20,7 +20,7 @@ const versions = ['20.8.4', '22.7.12', '24.0.6'];
 const args = ['run', 'words:build'];
 
 /**
- * Lets the build of words run that of colors with an Nx of its own.
+ * Makes the build of words run the build of colors with another Nx.
  *
  * @param {Machine} machine
  */
@@ -38,29 +38,29 @@ function nest(machine) {
 }
 
 /** @param {string} output */
-const ours = (output) =>
+const ourLines = (output) =>
   output.split('\n').filter((line) => line.includes('nx-azure-cache:'));
 
 for (const nx of versions) {
-  fullTest(`nested-run_of_a_bad_day_${nx}`, async (t) => {
+  fullTest(`nested-run_with_a_failing_storage_${nx}`, async (t) => {
     const { machine, recorder } = await startFixture(t, { nx });
     const a = machine('a', { azure: { timeouts: { drain: '2s' } } });
     nest(a);
     recorder.fault = answer(503);
-    const bad = await a.nx(args);
-    assert.equal(bad.code, 0, bad.output);
+    const failing = await a.nx(args);
+    assert.equal(failing.code, 0, failing.output);
     assert.equal(
-      ours(bad.output).length,
+      ourLines(failing.output).length,
       1,
-      'only what is wrong with this run',
+      'only the outer run prints a line',
     );
     recorder.fault = pass;
-    const good = await a.nx(args);
-    assert.equal(good.code, 0, good.output);
+    const healthy = await a.nx(args);
+    assert.equal(healthy.code, 0, healthy.output);
     assertStatus(a, 'local-cache-hit', ['words:build']);
-    const text = stripVTControlCharacters(good.output);
+    const text = stripVTControlCharacters(healthy.output);
     assert.match(text, /nx run colors:build/, 'the output of the task');
-    assert.deepEqual(ours(good.output), []);
+    assert.deepEqual(ourLines(healthy.output), []);
     await assertNothingLeft(a);
   });
 
@@ -72,12 +72,12 @@ for (const nx of versions) {
     assert.equal(built.code, 0, built.output);
     const b = machine('b', { env: onMain });
     nest(b);
-    const fetched = await b.nx(args);
-    assert.equal(fetched.code, 0, fetched.output);
+    const restored = await b.nx(args);
+    assert.equal(restored.code, 0, restored.output);
     assertStatus(b, 'remote-cache-hit', ['words:build']);
-    for (const { output } of [built, fetched]) {
-      assert.equal(ours(output).length, 1, output);
-      assert.match(ours(output)[0], summary);
+    for (const { output } of [built, restored]) {
+      assert.equal(ourLines(output).length, 1, output);
+      assert.match(ourLines(output)[0], summary);
     }
   });
 }

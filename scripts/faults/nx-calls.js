@@ -1,7 +1,7 @@
 'use strict';
 
-// `recordCalls` loads this file into every process of a run (node --require). In Nx's own
-// process it records what Nx calls, what it gets, and how long it waits.
+// Records the calls of Nx to the cache, their results and durations. `recordCalls` loads this
+// file into every process of a run (node --require); only Nx's own process records.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -11,16 +11,16 @@ const path = require('node:path');
  * @property {string} method
  * @property {any[]} args
  * @property {any} [result]
- * @property {string} [error] of a call that was rejected
+ * @property {string} [error] if the call was rejected
  * @property {number} took milliseconds
  */
 
 const file = process.env.FAULTS_CALLS;
 const isNx = /^nx(\.js)?$/.test(path.basename(process.argv[1] ?? ''));
-if (file && isNx) watch(file);
+if (file && isNx) recordTo(file);
 
 /** @param {string} file */
-function watch(file) {
+function recordTo(file) {
   const slot = '@nx/powerpack-azure-cache';
   const shim = require(require.resolve(slot, { paths: [process.cwd()] }));
   const { getRemoteCache } = shim;
@@ -30,7 +30,7 @@ function watch(file) {
     fs.appendFileSync(file, `${JSON.stringify(call)}\n`);
 
   /** @type {(target: any, method: string) => (...args: any[]) => Promise<any>} */
-  const watched =
+  const recorded =
     (target, method) =>
     async (...args) => {
       if (method === 'store') beforeStore(...args);
@@ -48,11 +48,11 @@ function watch(file) {
     };
 
   shim.getRemoteCache = async () => {
-    const cache = await watched({ getRemoteCache }, 'getRemoteCache')();
+    const cache = await recorded({ getRemoteCache }, 'getRemoteCache')();
     return (
       cache && {
-        retrieve: watched(cache, 'retrieve'),
-        store: watched(cache, 'store'),
+        retrieve: recorded(cache, 'retrieve'),
+        store: recorded(cache, 'store'),
       }
     );
   };
@@ -67,12 +67,11 @@ function hooks() {
 }
 
 /**
- * Writes down what Nx calls on a machine from now on.
+ * Records the calls of Nx on a machine from now on.
  *
  * @param {import('../kit/machine').Machine} machine
- * @param {{ beforeStore?: Hook, afterStore?: Hook }} [hooks] what happens before
- *   and after each call of `store`; they run in Nx's process, so they see
- *   nothing of the test
+ * @param {{ beforeStore?: Hook, afterStore?: Hook }} [hooks] run before and after each
+ *   call of `store`, in Nx's process, so they cannot use variables of the test
  */
 function recordCalls(machine, hooks) {
   const file = path.join(machine.home, 'calls');
@@ -89,12 +88,12 @@ function recordCalls(machine, hooks) {
   return {
     /**
      * @param {string} [method]
-     * @returns {Call[]} those that were answered
+     * @returns {Call[]} the completed calls
      */
     calls(method) {
       if (!fs.existsSync(file)) return [];
       const lines = fs.readFileSync(file, 'utf8').split('\n');
-      lines.pop(); // empty, or one that is being written
+      lines.pop(); // empty, or still being written
       const calls = lines.map((line) => JSON.parse(line));
       return method ? calls.filter((call) => call.method === method) : calls;
     },

@@ -1,6 +1,6 @@
 'use strict';
 
-// One problem causes one line, whether a read, a write or the end of the run notices it.
+// One problem causes one line, whether a read, a write or the end of the run detects it.
 
 const assert = require('node:assert/strict');
 const { execFileSync } = require('node:child_process');
@@ -17,21 +17,21 @@ const { setBuild } = require('./workspace');
 /** @import { Machine } from '../kit/machine' */
 
 /**
- * Runs Nx, and asserts that one line of ours says something.
+ * Runs Nx, and asserts that it prints exactly one line of ours, and which one.
  *
  * @param {Machine} machine
- * @param {RegExp} want
+ * @param {RegExp} expected
  * @param {NodeJS.ProcessEnv} [env]
  */
-async function assertSaysOnce(machine, want, env) {
+async function assertOneLine(machine, expected, env) {
   const lines = (await runNx(machine, build, { env })).filter(
     (line) => !/^nx-azure-cache: storing \d/.test(line),
   );
   assert.equal(lines.length, 1, lines.join('\n'));
-  assert.match(lines[0], want);
+  assert.match(lines[0], expected);
 }
 
-fullTest('one-line_container_that_is_not_there', async (t) => {
+fullTest('one-line_missing_container', async (t) => {
   const fixture = await startFixture(t);
   const machine = fixture.machine('a', { azure: { container: 'mistyped' } });
   await assertUndisturbed(machine, {
@@ -55,7 +55,7 @@ fullTest('one-line_403_and_resets', async (t) => {
   });
 });
 
-fullTest('one-line_folder_that_is_not_usable', async (t) => {
+fullTest('one-line_unusable_scratch_folder', async (t) => {
   const fixture = await startFixture(t);
   const machine = fixture.machine('a');
   const cacheDirectory = path.join(machine.workspace, 'results');
@@ -66,7 +66,7 @@ fullTest('one-line_folder_that_is_not_usable', async (t) => {
     `fs.writeFileSync(path.join(dist, 'a'), project);
     console.log('x'.repeat(300_000));`,
   );
-  await assertSaysOnce(
+  await assertOneLine(
     machine,
     /is not a directory; the remote cache follows no links/,
     { NX_CACHE_DIRECTORY: cacheDirectory },
@@ -74,7 +74,7 @@ fullTest('one-line_folder_that_is_not_usable', async (t) => {
 });
 
 /**
- * Nx evicts what is more than a tenth of the disk, unless nx.json says otherwise.
+ * Sets the build script, and a maxCacheSize, because Nx's default is a tenth of the disk.
  *
  * @param {Machine} machine
  * @param {string} script
@@ -93,8 +93,8 @@ fullTest('one-line_full_disk', async (t) => {
   }
   const fixture = await startFixture(t);
   const script = `
-      // The first machine builds more than fits on the second one's disk. There
-      // Nx's own copy fits, and what is packed beside it does not.
+      // The first machine builds more than the second one's disk can hold. That disk has
+      // room for Nx's own copy, but not for the packed result next to it.
       const megabytes = project === 'colors' ? Number(process.env.MEGABYTES) : 0;
       const bytes = crypto.randomBytes(megabytes * 1024 * 1024 + 1);
       fs.writeFileSync(path.join(dist, 'a'), bytes);`;
@@ -108,7 +108,7 @@ fullTest('one-line_full_disk', async (t) => {
   const size = 'size=30m';
   execFileSync('mount', ['-t', 'tmpfs', '-o', size, 'none', small]);
   try {
-    await assertSaysOnce(second, /free space on the file system of .*results/, {
+    await assertOneLine(second, /free space on the file system of .*results/, {
       NX_CACHE_DIRECTORY: small,
     });
   } finally {

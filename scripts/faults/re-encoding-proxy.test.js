@@ -1,13 +1,13 @@
 'use strict';
 
-// A proxy that compresses what passes through it: Content-Encoding, a weak ETag, no
+// A proxy compresses responses: it adds a Content-Encoding, weakens the ETag and removes the
 // length.
 
 const assert = require('node:assert/strict');
 const { startFixture } = require('../kit/fixture');
 const { changeRead, compress, pass } = require('../kit/http-faults');
 const { fullTest } = require('../kit/tests');
-const { expectedOfMany, filled, remoteHits } = require('./remote-hits');
+const { expectedOfMany, fillCache, remoteHits } = require('./remote-hits');
 const { assertUndisturbed } = require('./undisturbed');
 const { forgetResults } = require('./workspace');
 
@@ -20,7 +20,7 @@ const squid = changeRead((response) => {
 
 fullTest('re-encoding-proxy_damages_no_entry', async (t) => {
   const fixture = await startFixture(t);
-  const machine = await filled(fixture, tasks);
+  const machine = await fillCache(fixture, tasks);
   fixture.recorder.fault = squid;
   fixture.recorder.take();
   const line =
@@ -29,7 +29,7 @@ fullTest('re-encoding-proxy_damages_no_entry', async (t) => {
   assert.equal(remoteHits(machine), 0);
   const requests = fixture.recorder.take();
   assert.ok(!requests.includes('PUT 201'), requests.join('\n'));
-  // The entries are what they were: without the proxy they are hits.
+  // The entries are unchanged: without the proxy they are hits.
   fixture.recorder.fault = pass;
   forgetResults(machine);
   await assertUndisturbed(machine, expectedOfMany(tasks, null));

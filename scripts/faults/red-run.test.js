@@ -1,7 +1,7 @@
 'use strict';
 
-// Nx 21 to 23 end with exit code 130, as after Ctrl-C, when a task fails and another is
-// skipped. The cache stores what such a run has built.
+// When a task fails and another is skipped, Nx 21 to 23 end with exit code 130, as after
+// Ctrl-C. The cache stores the results of such a run.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -19,7 +19,7 @@ const { setBuild } = require('./workspace');
 
 /** @import { Machine } from '../kit/machine' */
 
-/** The exit codes with `--nxBail`, and without, are the same. */
+/** The exit code of each version; it is the same with `--nxBail`. */
 const versions = {
   '20.8.4': 1,
   '21.2.4': 130,
@@ -30,7 +30,7 @@ const versions = {
 };
 
 /**
- * Lets words be built at once, and colors fail a second later: site is skipped.
+ * Makes words succeed at once and colors fail a second later, so that Nx skips site.
  *
  * @param {Machine} machine
  */

@@ -10,16 +10,16 @@ const { outputsOfMany, writeMany } = require('./many-projects');
 /** @import { Fixture } from '../kit/fixture' */
 
 /**
- * Stores the results of `count` tasks, and makes another machine that has none.
- * Both are CI of the main branch: one request for each result.
+ * Stores the results of `count` tasks, and returns another machine, which has none. Both are CI
+ * on the main branch, which sends one request for each result.
  *
  * @param {Fixture} fixture
  * @param {number} count
- * @param {Parameters<Fixture['machine']>[1]} [options] of both but for `env`: Nx hashes
- *   nx.json with every task
+ * @param {Parameters<Fixture['machine']>[1]} [options] of both machines, because Nx hashes
+ *   nx.json with every task; `env` only applies to the second
  * @returns {Promise<Machine>}
  */
-async function filled(fixture, count, options = {}) {
+async function fillCache(fixture, count, options = {}) {
   const first = fixture.machine('first', { ...options, env: onMain });
   writeMany(first, count);
   await runNx(first, build);
@@ -32,7 +32,7 @@ async function filled(fixture, count, options = {}) {
 }
 
 /**
- * How many tasks of a machine's last run were remote hits.
+ * Counts the remote hits of a machine's last run.
  *
  * @param {Machine} machine
  */
@@ -42,7 +42,7 @@ const remoteHits = (machine) =>
   ).length;
 
 /**
- * What `assertUndisturbed` expects of such a run.
+ * The options of `assertUndisturbed` for a run of `count` tasks.
  *
  * @param {number} count
  * @param {RegExp | null} line
@@ -52,5 +52,5 @@ const expectedOfMany = (count, line) => ({
 });
 
 exports.expectedOfMany = expectedOfMany;
-exports.filled = filled;
+exports.fillCache = fillCache;
 exports.remoteHits = remoteHits;

@@ -1,7 +1,7 @@
 'use strict';
 
-// Nx 22.7 and 23.0 ask for each pending task at each scheduling step (nx#35632,
-// nx#36301): 60 tasks made 966 calls, and each was a request.
+// Nx 22.7 and 23.0 look up each pending task at each scheduling step (nx#35632, nx#36301):
+// 60 tasks caused 966 calls, and each sent a request.
 
 const assert = require('node:assert/strict');
 const { onMain } = require('../kit/ci');
@@ -16,15 +16,15 @@ const { recordCalls } = require('./nx-calls');
 
 const projects = 60;
 
-/** The last twenty wait for others. @param {number} i */
+/** The last twenty depend on others. @param {number} i */
 const dependenciesOf = (i) => (i < 40 ? [] : [i - 40, i - 20]);
 
 /**
- * Builds in CI, where each result is asked for in one scope.
+ * Builds in CI, where each result is looked up in one scope.
  *
  * @param {Machine} machine
- * @returns {Promise<{ line: string, lives: number }>} the summary, and how often a
- *   miss may have been asked for: it is remembered for 30 s
+ * @returns {Promise<{ line: string, maxLookups: number }>} the summary, and how often each
+ *   miss may be requested: the server remembers it for 30 s
  */
 async function run(machine) {
   writeMany(machine, projects, dependenciesOf);
@@ -33,7 +33,7 @@ async function run(machine) {
   assert.deepEqual(outputs(machine), outputsOfMany(projects));
   const ours = output.match(/^nx-azure-cache: .*$/gm) ?? [];
   assert.equal(ours.length, 1, output);
-  return { line: ours[0], lives: 1 + Math.floor(took / 30_000) };
+  return { line: ours[0], maxLookups: 1 + Math.floor(took / 30_000) };
 }
 
 for (const [name, nx, isRepeating] of /** @type {const} */ ([
@@ -51,7 +51,10 @@ for (const [name, nx, isRepeating] of /** @type {const} */ ([
     t.diagnostic(`${calls} calls, ${gets.length} requests`);
     if (isRepeating) assert.ok(calls > 3 * projects, 'this Nx repeats nothing');
     assert.ok(gets.length >= projects);
-    assert.ok(gets.length <= projects * first.lives, `${gets.length} requests`);
+    assert.ok(
+      gets.length <= projects * first.maxLookups,
+      `${gets.length} requests`,
+    );
     assert.match(first.line, summary);
     assert.match(first.line, /: 0 hits, 60 misses, 60 stored, [^a-z]* MB read/);
 
@@ -61,7 +64,7 @@ for (const [name, nx, isRepeating] of /** @type {const} */ ([
   });
 }
 
-fullTest('repeated-misses_with_a_storage_that_fails_Nx_22', async (t) => {
+fullTest('repeated-misses_with_a_failing_storage_Nx_22', async (t) => {
   const { machine, recorder } = await startFixture(t, { nx: '22.7.12' });
   recorder.fault = on('GET', answer(500));
   const a = machine('a');
@@ -69,6 +72,6 @@ fullTest('repeated-misses_with_a_storage_that_fails_Nx_22', async (t) => {
   const { code, output } = await a.nx(build, { env: onMain });
   assert.equal(code, 0, output);
   const [, failed] = /, (\d+) failed,/.exec(output) ?? [];
-  // Reads count once for each hash; nothing is stored then.
+  // The failed reads of a hash count once. After them, the cache stores nothing.
   assert.ok(Number(failed) <= 2 * projects, output);
 });

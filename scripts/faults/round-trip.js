@@ -7,32 +7,32 @@ const { watchMemory } = require('../kit/process-usage');
 const { isServer, processesOf } = require('../kit/processes');
 const { shared } = require('../kit/shared');
 const { assertUndisturbed } = require('./undisturbed');
-const { setBuild, withoutCache } = require('./workspace');
+const { outputsWithoutCache, setBuild } = require('./workspace');
 
 /** @import { TestContext } from 'node:test' */
 
 const args = ['run', 'words:build'];
 
-/** The most memory that a server may use, whatever it stores (design §11). */
+/** The memory that a server may use, regardless of the size of results (design §11). */
 const memoryLimit = 96 * 1024 * 1024;
 
 const megabytes = (/** @type {number} */ bytes) =>
   `${(bytes / 1024 / 1024).toFixed(0)} MiB`;
 
 /**
- * Builds on one machine, and takes the result from the cache on another.
+ * Builds on one machine, and restores the result on another. Limits the server's memory.
  *
  * @param {TestContext} t
- * @param {string} script of `setBuild`
+ * @param {string} script for `setBuild`
  */
 async function roundTrip(t, script) {
   const fixture = await startFixture(t);
-  const make = (/** @type {string} */ name) => {
+  const makeMachine = (/** @type {string} */ name) => {
     const machine = fixture.machine(name);
     setBuild(machine, script);
     return machine;
   };
-  const outputs = await withoutCache(
+  const outputs = await outputsWithoutCache(
     fixture,
     (machine) => setBuild(machine, script),
     args,
@@ -41,7 +41,7 @@ async function roundTrip(t, script) {
     ['a', 'cache-miss'],
     ['b', 'remote-cache-hit'],
   ])) {
-    const machine = make(name);
+    const machine = makeMachine(name);
     const stop = watchMemory(() => processesOf(machine).find(isServer)?.pid);
     try {
       await assertUndisturbed(machine, {
@@ -51,9 +51,9 @@ async function roundTrip(t, script) {
         outputs,
       });
     } finally {
-      const most = stop();
-      t.diagnostic(`${status}: the server used ${megabytes(most)} at most`);
-      assert.ok(most < memoryLimit, megabytes(most));
+      const peak = stop();
+      t.diagnostic(`${status}: the server used ${megabytes(peak)} at most`);
+      assert.ok(peak < memoryLimit, megabytes(peak));
     }
     assert.equal(machine.lastRun()['words:build'].cacheStatus, status);
     machine.forget();

@@ -23,8 +23,8 @@ after(cleanUp);
 let cloud;
 
 /**
- * Makes a folder where no test looks for what is left behind. It is removed with
- * what all tests share.
+ * Creates a folder in which no test looks for leftovers. It is removed with the other files that
+ * all tests share.
  *
  * @param {string} name
  */
@@ -32,7 +32,7 @@ function sharedFolder(name) {
   return fs.mkdtempSync(path.join(shared().folder, `${name}-`));
 }
 
-/** An Azurite that takes tokens, and who gives them: one for all tests of a file. */
+/** Starts an Azurite that accepts tokens, and the authority that issues them. */
 async function startCloud() {
   const certificate = await createCertificate(sharedFolder('certificate'));
   const [azurite, authority] = await Promise.all([
@@ -43,8 +43,8 @@ async function startCloud() {
 }
 
 /**
- * Machines that have no connection string, and have to sign in to an Azurite with
- * TLS, before which is a proxy with TLS.
+ * Starts a fixture whose machines have no connection string. They sign in to an Azurite with TLS,
+ * through a fault proxy with TLS. All tests of a file share the Azurite and the authority.
  *
  * @param {TestContext} t
  */
@@ -59,7 +59,10 @@ async function startSignedIn(t) {
   const recorder = await startFaultProxy(azurite.connectionString, certificate);
   t.after(() => recorder.stop());
   const container = `signed-in-${randomUUID()}`;
-  const ask = (/** @type {string} */ method, /** @type {string} */ query) =>
+  const sendToContainer = (
+    /** @type {string} */ method,
+    /** @type {string} */ query,
+  ) =>
     send(
       certificate.cert,
       method,
@@ -70,18 +73,18 @@ async function startSignedIn(t) {
         'content-length': '0',
       },
     );
-  await ask('PUT', 'restype=container');
+  await sendToContainer('PUT', 'restype=container');
   return {
     authority,
     certificate,
     container,
-    /** The proxy before Azurite: with TLS, and faults. */
+    /** The fault proxy in front of Azurite. */
     recorder,
 
     /**
      * @param {string} name
      * @param {NodeJS.ProcessEnv} env
-     * @param {Record<string, unknown>} [azure] added to the block of nx.json
+     * @param {Record<string, unknown>} [azure] added to the block `azure` of nx.json
      */
     machine: (name, env, azure = {}) =>
       fixture.machine(name, {
@@ -95,16 +98,16 @@ async function startSignedIn(t) {
 
     /** How many blobs are stored. */
     async stored() {
-      const list = await ask('GET', 'restype=container&comp=list');
+      const list = await sendToContainer('GET', 'restype=container&comp=list');
       return list.split('<Blob>').length - 1;
     },
   };
 }
 
 /**
- * Sends a request as an administrator would.
+ * Sends an HTTPS request, and throws unless it succeeds.
  *
- * @param {string} ca path
+ * @param {string} ca path of a certificate
  * @param {string} method
  * @param {string} url
  * @param {Record<string, string>} headers
@@ -127,7 +130,7 @@ async function send(ca, method, url, headers) {
 }
 
 /**
- * The variables of a job of GitHub Actions that may write what all read.
+ * The variables of a job of GitHub Actions that may write the trusted scope.
  *
  * @param {Awaited<ReturnType<typeof startAuthority>>} authority
  */

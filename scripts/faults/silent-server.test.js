@@ -1,7 +1,7 @@
 'use strict';
 
-// The server stops when Nx's event loop has ended. The run then loses little time, names the
-// server as the reason, and leaves no process.
+// The server stops responding after Nx's event loop has ended. The run loses little time, names
+// the server as the cause, and leaves no process.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -20,7 +20,7 @@ const { fullTest } = require('../kit/tests');
 const { assertUndisturbed } = require('./undisturbed');
 const { forgetResults, setBuild } = require('./workspace');
 
-fullTest('silent-server_stops_in_its_last_upload', async (t) => {
+fullTest('silent-server_stops_during_its_last_uploads', async (t) => {
   const { machine, recorder } = await startFixture(t);
   const a = machine('a');
   const puts = gate(3);
@@ -33,7 +33,7 @@ fullTest('silent-server_stops_in_its_last_upload', async (t) => {
   const { code, output } = await run;
   assert.ok(
     performance.now() - since < 30_000,
-    'not for the drain limit of 60 s',
+    'the run does not wait for the drain limit of 60 s',
   );
   assert.equal(code, 0, output);
   assert.match(
@@ -43,7 +43,7 @@ fullTest('silent-server_stops_in_its_last_upload', async (t) => {
   assert.ok(!output.includes('azure.timeouts.drain'), output);
   await assertNoProcess(a, 500);
   puts.open();
-  // The next run removes what is left.
+  // The next run removes leftovers.
   forgetResults(a);
   await assertUndisturbed(a, { line: null });
 });

@@ -6,19 +6,19 @@ const assert = require('node:assert/strict');
 const { startFixture } = require('../kit/fixture');
 const { on, pass } = require('../kit/http-faults');
 const { fullTest } = require('../kit/tests');
-const { expectedOfMany, filled, remoteHits } = require('./remote-hits');
+const { expectedOfMany, fillCache, remoteHits } = require('./remote-hits');
 const { assertUndisturbed } = require('./undisturbed');
 
 /** @import { Fault } from '../kit/fault-proxy' */
 
 const tasks = 60;
 
-/** Seconds; what stalls is asked for elsewhere after a fifth of it. */
+/** In seconds. After a fifth of it, the server requests the data on another connection too. */
 const stall = 5;
 const azure = { timeouts: { stall: `${stall}s` } };
 
 /**
- * Passes on the head of a response and some bytes of its body, and then nothing.
+ * Passes on the head of a response and some bytes of its body, then sends nothing more.
  *
  * @param {number} bytes
  * @returns {Fault}
@@ -26,12 +26,12 @@ const azure = { timeouts: { stall: `${stall}s` } };
 const freeze =
   (bytes) =>
   async ({ ask, response }) => {
-    const answer = await ask();
-    response.writeHead(answer.statusCode ?? 0, answer.headers);
+    const upstream = await ask();
+    response.writeHead(upstream.statusCode ?? 0, upstream.headers);
     response.flushHeaders();
     if (bytes === 0) return;
     const chunks = [];
-    for await (const chunk of answer) chunks.push(chunk);
+    for await (const chunk of upstream) chunks.push(chunk);
     response.write(Buffer.concat(chunks).subarray(0, bytes));
   };
 
@@ -40,10 +40,10 @@ for (const [name, bytes, least] of /** @type {const} */ ([
   ['in_the_body', 50, tasks / 2],
 ])) {
   fullTest(
-    `stalls_of_half_of_the_connections_${name}_do_not_add_up`,
+    `stalls_of_half_the_connections_${name}_do_not_add_up`,
     async (t) => {
       const fixture = await startFixture(t);
-      const machine = await filled(fixture, tasks, { azure });
+      const machine = await fillCache(fixture, tasks, { azure });
       const started = new Set();
       let frozen = 0;
       fixture.recorder.fault = on('GET', (exchange) => {
@@ -62,7 +62,8 @@ for (const [name, bytes, least] of /** @type {const} */ ([
       const hits = remoteHits(machine);
       t.diagnostic(`${frozen} frozen, ${hits} hits, ${seconds.toFixed(1)} s`);
       assert.ok(hits >= least, `${hits} hits`);
-      // One limit for all of them, and what the run itself takes: it was 8 limits.
+      // All stalls together take one limit, and the run itself some time. Before, it was
+      // eight limits.
       assert.ok(seconds < 4 * stall, `${seconds} s`);
     },
   );

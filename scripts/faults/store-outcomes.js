@@ -1,14 +1,14 @@
 'use strict';
 
-// Records what Nx hands over to the cache in a run, and what happens to each result.
+// Compares the calls of `store` in a run with what the cache logged for each result.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 
-/** For `recordCalls`. */
+/** Hooks for `recordCalls`. */
 const hooks = {
   /**
-   * Notes, before anything else happens, how many files Nx hands over.
+   * Records how many files a result has when Nx calls `store`.
    *
    * @param {string} hash
    * @param {string} cacheDirectory
@@ -25,7 +25,7 @@ const hooks = {
 };
 
 /**
- * The lines of a file, which is removed.
+ * Reads the lines of a file and removes it.
  *
  * @param {string} file
  */
@@ -36,7 +36,7 @@ function takeLines(file) {
 }
 
 /**
- * How many files Nx has handed over, for each of its calls.
+ * Returns the file counts of all calls, by hash.
  *
  * @param {string[]} lines of `hooks`
  */
@@ -51,29 +51,29 @@ function countsByHash(lines) {
 }
 
 /**
- * Reports whether the runs of a log say that they have stored a result. Asserts that they
- * say of each call what became of it.
+ * Reports whether the log says that a result was stored. Asserts that the log has an outcome for
+ * each call.
  *
  * @param {string} hash
- * @param {number} calls in which Nx has handed it over
+ * @param {number} calls of `store` with this hash
  * @param {string[]} log
  */
-function isStoredThen(hash, calls, log) {
-  const told = log
+function wasStored(hash, calls, log) {
+  const outcomes = log
     .map((line) => JSON.parse(line))
     .filter((line) => line.hash === hash && /^stored?$/.test(line.message))
     .map(({ outcome, error, reason }) => outcome ?? error ?? reason);
-  assert.equal(told.length, calls, `${hash}: ${told}`);
-  for (const what of told) {
+  assert.equal(outcomes.length, calls, `${hash}: ${outcomes}`);
+  for (const outcome of outcomes) {
     assert.match(
-      what,
+      outcome,
       /^(stored|exists|changed|evicted|skipped: .*|is incomplete: .*)$/,
     );
   }
-  return told.some((what) => /^(stored|exists)$/.test(what));
+  return outcomes.some((outcome) => /^(stored|exists)$/.test(outcome));
 }
 
 exports.countsByHash = countsByHash;
 exports.hooks = hooks;
-exports.isStoredThen = isStoredThen;
+exports.wasStored = wasStored;
 exports.takeLines = takeLines;

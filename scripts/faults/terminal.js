@@ -1,7 +1,7 @@
 'use strict';
 
-// Runs Nx on a terminal. The program `script` makes one and records what Nx draws on it. It
-// is part of util-linux; on Debian of bsdutils, which every system has.
+// Runs Nx on a terminal. The program `script` creates a terminal and records what Nx draws on
+// it. `script` is part of util-linux; on Debian it is in bsdutils, which every system has.
 
 const { spawn } = require('node:child_process');
 const fs = require('node:fs');
@@ -9,12 +9,12 @@ const path = require('node:path');
 
 /** @import { Machine } from '../kit/machine' */
 
-/** What a full-screen program begins and ends with. */
+/** The control sequences with which a full-screen program begins and ends. */
 const enter = '\x1b[?1049h';
 const leave = '\x1b[?1049l';
 
 /**
- * Runs Nx on a terminal of its own, with its full-screen UI.
+ * Runs Nx on a new terminal, with its full-screen UI.
  *
  * @param {Machine} machine
  * @param {string[]} args
@@ -25,7 +25,7 @@ function startOnTerminal(machine, args) {
   const command = `stty rows 40 cols 120; exec ${nx} ${args.join(' ')}`;
   const child = spawn('script', ['-qefc', command, file], {
     cwd: machine.workspace,
-    // No other UI than on a developer's terminal.
+    // The same UI as on a developer's terminal.
     env: { ...machine.env, NX_TUI: 'true', TERM: 'xterm-256color' },
     stdio: ['pipe', 'ignore', 'ignore'],
   });
@@ -39,14 +39,13 @@ function startOnTerminal(machine, args) {
     ended,
     /** @param {string} keys */
     type: (keys) => child.stdin.write(keys),
-    /** What was drawn until now. */
+    /** What Nx has drawn so far. */
     drawn: () => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : ''),
   };
 }
 
 /**
- * What of a terminal's text was drawn in the full-screen UI, and what came
- * after it.
+ * Splits the text of a terminal into the full-screen UI and the text after it.
  *
  * @param {string} drawn
  */

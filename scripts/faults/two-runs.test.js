@@ -1,9 +1,9 @@
 'use strict';
 
 // Several runs of Nx in one workspace at once. Nx's `put` removes <cacheDirectory>/<hash>,
-// makes it again and copies the outputs. Another run may do that after our `store` and
-// before the result is packed, and a task that starts deletes what another run has built.
-// Other machines must get complete results only.
+// creates it again and copies the outputs. Another run may do that after our `store` and
+// before the result is packed. A task that starts may also delete outputs that another run
+// has built. Other machines must get only complete results.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -17,19 +17,19 @@ const { fullTest } = require('../kit/tests');
 const {
   countsByHash,
   hooks,
-  isStoredThen,
   takeLines,
+  wasStored,
 } = require('./store-outcomes');
 const { recordCalls } = require('./nx-calls');
 const { assertUndisturbed, filesOfOurs } = require('./undisturbed');
-const { forgetResults, setBuild, withoutCache } = require('./workspace');
+const { forgetResults, outputsWithoutCache, setBuild } = require('./workspace');
 
 /** @import { Machine } from '../kit/machine' */
 /** @typedef {Awaited<ReturnType<typeof startFixture>>} Fixture */
 
 const args = ['run', 'words:build'];
 
-/** So many files that Nx needs some time to copy them. */
+/** Builds so many files that Nx needs some time to copy them. */
 const manyFiles = `
   for (let i = 0; i < 3000; i++) {
     const folder = path.join(dist, String(i % 30));
@@ -37,7 +37,7 @@ const manyFiles = `
     fs.writeFileSync(path.join(folder, i + '.txt'), 'file ' + i);
   }`;
 
-/** Waits, after the build, until the file RELEASE is there; NAME says that it waits. */
+/** After the build, creates the file BUILT and waits until the file RELEASE exists. */
 const gated = `${manyFiles}
   const { BUILT, RELEASE } = process.env;
   if (BUILT) fs.writeFileSync(BUILT, '');
@@ -71,23 +71,23 @@ function startRun(machine, name) {
 }
 
 /**
- * Waits, without a pause, until a condition holds.
+ * Waits until a condition holds, and checks it without pauses.
  *
  * @param {() => boolean} condition
  */
 function spin(condition) {
   const deadline = Date.now() + 60_000;
   while (!condition()) {
-    assert.ok(Date.now() < deadline, 'it does not come');
+    assert.ok(Date.now() < deadline, 'the condition did not come true');
   }
 }
 
 /**
- * When it was made. The next one may have its inode.
+ * When a file was created. Its inode would not tell, because the next file may reuse it.
  *
  * @param {string} file
  */
-const birth = (file) => {
+const birthTime = (file) => {
   const options = /** @type {const} */ ({
     bigint: true,
     throwIfNoEntry: false,
@@ -102,25 +102,25 @@ const countFiles = (folder) =>
     : 0;
 
 /**
- * Asserts that another machine gets the whole result, or none.
+ * Asserts that another machine has correct outputs, and returns where they came from.
  *
  * @param {Fixture} fixture
  * @param {string} name
- * @param {Record<string, string>} honest outputs
+ * @param {Record<string, string>} expected outputs
  * @param {string} script
  */
-async function assertWholeElsewhere(fixture, name, honest, script) {
+async function assertCorrectElsewhere(fixture, name, expected, script) {
   const machine = fixture.machine(name);
   setBuild(machine, script);
   await runNx(machine, args);
-  assert.deepEqual(outputs(machine), honest);
+  assert.deepEqual(outputs(machine), expected);
   return machine.lastRun()['words:build'].cacheStatus;
 }
 
-fullTest('two-runs_the_other_one_is_stopped_while_it_copies', async (t) => {
+fullTest('two-runs_the_second_is_stopped_while_it_copies', async (t) => {
   const fixture = await startFixture(t);
   const prepare = (/** @type {Machine} */ m) => setBuild(m, gated);
-  const honest = await withoutCache(fixture, prepare, args);
+  const expected = await outputsWithoutCache(fixture, prepare, args);
   const a = fixture.machine('a');
   prepare(a);
 
@@ -130,34 +130,34 @@ fullTest('two-runs_the_other_one_is_stopped_while_it_copies', async (t) => {
   assert.ok(server);
   const second = startRun(a, 'second');
   await second.built();
-  const others = second.processes().filter((process) => !isServer(process));
+  const secondNx = second.processes().filter((process) => !isServer(process));
 
-  // What Nx hands over in the first run is whole; its server does not see that yet.
+  // The first run stores a complete result, but its server is stopped and does not read it.
   signal(server.pid, 'SIGSTOP');
   first.release();
   const cacheDirectory = () => a.cacheDirectory() ?? cacheOf(a);
-  const whole = countFiles(path.join(a.workspace, 'dist', 'words')) + 2;
+  const complete = countFiles(path.join(a.workspace, 'dist', 'words')) + 2;
   const folder = await until(() => resultIn(cacheDirectory()), 30_000);
-  assert.ok(await until(() => countFiles(folder) === whole, 30_000));
-  const made = birth(folder);
-  await until(() => false, 300); // Nx calls store
+  assert.ok(await until(() => countFiles(folder) === complete, 30_000));
+  const created = birthTime(folder);
+  await until(() => false, 300); // meanwhile Nx calls store
 
-  // The second run makes the folder again, and is stopped in the middle.
+  // The second run creates the folder again, and is stopped while it copies.
   second.release();
   spin(() => {
-    const now = birth(folder);
-    return now !== made && now !== undefined;
+    const now = birthTime(folder);
+    return now !== created && now !== undefined;
   });
-  for (const { pid } of others) signal(pid, 'SIGSTOP');
-  assert.ok(countFiles(folder) < whole, 'it was stopped too late');
+  for (const { pid } of secondNx) signal(pid, 'SIGSTOP');
+  assert.ok(countFiles(folder) < complete, 'Nx was stopped too late');
   signal(server.pid, 'SIGCONT');
   await first.ended;
   const early = await listBlobs(shared().azurite, fixture.container);
   assert.deepEqual(early, [], 'half of a result was stored');
 
-  for (const { pid } of others) signal(pid, 'SIGCONT');
+  for (const { pid } of secondNx) signal(pid, 'SIGCONT');
   await second.ended;
-  const status = await assertWholeElsewhere(fixture, 'b', honest, gated);
+  const status = await assertCorrectElsewhere(fixture, 'b', expected, gated);
   assert.equal(status, 'remote-cache-hit', 'the second run has stored it');
 });
 
@@ -182,7 +182,7 @@ function resultIn(cacheDirectory) {
   return names.length === 1 ? path.join(cacheDirectory, names[0]) : '';
 }
 
-/** `words` fails in a run with FAILS, whose other tasks wait until RELEASE is there. */
+/** In a run with FAILS, `words` fails and other tasks wait until the file RELEASE exists. */
 const halfFailing = `
   fs.writeFileSync(path.join(dist, 'a.txt'), 'a');
   const { FAILS, RELEASE } = process.env;
@@ -193,26 +193,30 @@ const halfFailing = `
 
 for (const nx of ['20.8.4', '22.7.12', undefined]) {
   const version = nx ?? require('nx/package.json').version;
-  fullTest(`two-runs_a_task_that_failed_is_over_${version}`, async (t) => {
-    const fixture = await startFixture(t, { nx });
-    const a = fixture.machine('a');
-    setBuild(a, halfFailing);
-    const RELEASE = path.join(path.dirname(a.home), 'release');
-    const both = ['run-many', '--target=build', '--projects=words,colors'];
-    const first = a.nx(both, { env: { FAILS: '1', RELEASE } });
-    const notes = () => pendingOf(a.cacheDirectory() ?? cacheOf(a));
-    await until(() => notes().split('+').length > 2, 60_000);
-    await until(() => /^-/m.test(notes()), 10_000); // else the rest shows it
-    await runNx(a, args);
-    const stored = await listBlobs(shared().azurite, fixture.container);
-    fs.writeFileSync(RELEASE, '');
-    assert.notEqual((await first).code, 0);
-    assert.equal(stored.length, 1, 'the run in which it succeeds stores it');
-  });
+  fullTest(
+    `two-runs_a_failed_task_blocks_no_other_run_${version}`,
+    async (t) => {
+      const fixture = await startFixture(t, { nx });
+      const a = fixture.machine('a');
+      setBuild(a, halfFailing);
+      const RELEASE = path.join(path.dirname(a.home), 'release');
+      const both = ['run-many', '--target=build', '--projects=words,colors'];
+      const first = a.nx(both, { env: { FAILS: '1', RELEASE } });
+      const pending = () => pendingOf(a.cacheDirectory() ?? cacheOf(a));
+      await until(() => pending().split('+').length > 2, 60_000);
+      // If this times out, the assertions below fail.
+      await until(() => /^-/m.test(pending()), 10_000);
+      await runNx(a, args);
+      const stored = await listBlobs(shared().azurite, fixture.container);
+      fs.writeFileSync(RELEASE, '');
+      assert.notEqual((await first).code, 0);
+      assert.equal(stored.length, 1, 'the run in which it succeeds stores it');
+    },
+  );
 }
 
 /**
- * What the runs in a cache directory have noted of their tasks.
+ * Reads the files in which the servers of a cache directory record pending tasks.
  *
  * @param {string} cacheDirectory
  */
@@ -226,26 +230,32 @@ function pendingOf(cacheDirectory) {
     .join('');
 }
 
-/** Deletes what was built before, as many tasks do, and is slow. */
+/** Builds slowly. Like many tasks, it first deletes its previous outputs. */
 const slowBuild = `
   for (let i = 0; i < 200; i++) {
     fs.writeFileSync(path.join(dist, i + '.txt'), project + ' ' + i);
     if (i % 20 === 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
   }`;
 
-/** What is there before each phase, by name. */
+/** Prepare the machine and the container before each phase, by name. */
 const states = {
-  empty: (/** @type {Machine} */ a, /** @type {Fixture} */ fixture) => {
+  nothing: (/** @type {Machine} */ a, /** @type {Fixture} */ fixture) => {
     a.forget();
     return fixture.empty();
   },
-  half: async (/** @type {Machine} */ a, /** @type {Fixture} */ fixture) => {
+  a_cached_result: async (
+    /** @type {Machine} */ a,
+    /** @type {Fixture} */ fixture,
+  ) => {
     a.forget();
     await fixture.empty();
     await a.nx(args);
     fs.rmSync(path.join(a.workspace, 'dist'), { recursive: true, force: true });
   },
-  full: async (/** @type {Machine} */ a, /** @type {Fixture} */ fixture) => {
+  old_outputs: async (
+    /** @type {Machine} */ a,
+    /** @type {Fixture} */ fixture,
+  ) => {
     a.forget();
     await a.nx(['run-many', '--target=build']);
     forgetResults(a);
@@ -253,35 +263,40 @@ const states = {
   },
 };
 
-/** The files of a result of `slowBuild`. */
-const wholeResult = 200;
+/** How many files a result of `slowBuild` has. */
+const completeResult = 200;
 
 /**
- * The tasks whose outputs differ.
+ * Returns the tasks whose outputs differ.
  *
- * @param {Record<string, string>} got
- * @param {Record<string, string>} honest
+ * @param {Record<string, string>} actual
+ * @param {Record<string, string>} expected
  */
-function wrongTasks(got, honest) {
-  const of = (/** @type {string} */ task, /** @type {typeof got} */ files) =>
+function wrongTasks(actual, expected) {
+  const treeOf = (
+    /** @type {string} */ task,
+    /** @type {typeof actual} */ files,
+  ) =>
     JSON.stringify(
       Object.entries(files)
         .filter(([name]) => name.startsWith(`${task}/`))
         .sort(),
     );
   return ['words', 'colors', 'site'].filter(
-    (task) => of(task, got) !== of(task, honest),
+    (task) => treeOf(task, actual) !== treeOf(task, expected),
   );
 }
 
-/** How long the runs of each phase wait for the one before them, in milliseconds. */
+/** How many milliseconds after one another the runs of each phase start. */
 const pauses = [150, 300, 0, 150, 300, 0, 150, 300];
 
 for (const [state, prepare] of Object.entries(states)) {
-  fullTest(`two-runs_four_at_once_with_a_${state}_cache`, async (t) => {
+  fullTest(`two-runs_four_at_once_starting_with_${state}`, async (t) => {
     const fixture = await startFixture(t);
     const build = ['run-many', '--target=build'];
-    const honest = await withoutCache(fixture, (m) => setBuild(m, slowBuild));
+    const expected = await outputsWithoutCache(fixture, (machine) =>
+      setBuild(machine, slowBuild),
+    );
     const [a, b] = ['a', 'b'].map((name) => fixture.machine(name));
     for (const machine of [a, b]) setBuild(machine, slowBuild);
     recordCalls(a, hooks);
@@ -291,39 +306,39 @@ for (const [state, prepare] of Object.entries(states)) {
     let races = 0;
 
     /**
-     * Lets runs store what they make, and another machine restore it.
+     * Lets runs store results, and checks what another machine restores.
      *
      * @param {string} phase
-     * @param {() => Promise<unknown>} makeRuns
-     * @returns {Promise<number>} the hits of the other machine
+     * @param {() => Promise<unknown>} startRuns
+     * @returns {Promise<number>} how many hits the other machine had
      */
-    const play = async (phase, makeRuns) => {
+    const runPhase = async (phase, startRuns) => {
       await prepare(a, fixture);
       fs.rmSync(calls, { force: true });
       const before = await listBlobs(shared().azurite, fixture.container);
-      await makeRuns();
+      await startRuns();
       assert.deepEqual(filesOfOurs(a), []);
-      const told = takeLines(log);
-      const handedOver = countsByHash(takeLines(calls));
+      const logLines = takeLines(log);
+      const fileCounts = countsByHash(takeLines(calls));
       b.forget();
       await runNx(b, build);
       const results = b.lastRun();
-      for (const task of wrongTasks(outputs(b), honest)) {
-        const counts = handedOver.get(results[`${task}:build`].hash) ?? [];
-        const what = `${phase}: the result of ${task} is wrong; files when Nx called: ${counts}`;
+      for (const task of wrongTasks(outputs(b), expected)) {
+        const counts = fileCounts.get(results[`${task}:build`].hash) ?? [];
+        const message = `${phase}: the result of ${task} is wrong; files when Nx called: ${counts}`;
         assert.ok(
-          counts.some((files) => files < wholeResult),
-          what,
+          counts.some((files) => files < completeResult),
+          message,
         );
-        t.diagnostic(what);
+        t.diagnostic(message);
         races++;
       }
       for (const { hash, cacheStatus } of Object.values(results)) {
-        const { length } = handedOver.get(hash) ?? [];
-        const isStored = isStoredThen(hash, length, told);
-        const wasStored = before.some(({ name }) => name.endsWith(`/${hash}`));
-        const want = isStored || wasStored ? 'remote-cache-hit' : 'cache-miss';
-        assert.equal(cacheStatus, want, `${phase}: ${hash}`);
+        const { length } = fileCounts.get(hash) ?? [];
+        const isStored = wasStored(hash, length, logLines);
+        const existed = before.some(({ name }) => name.endsWith(`/${hash}`));
+        const wanted = isStored || existed ? 'remote-cache-hit' : 'cache-miss';
+        assert.equal(cacheStatus, wanted, `${phase}: ${hash}`);
       }
       return Object.values(results).filter(
         ({ cacheStatus }) => cacheStatus === 'remote-cache-hit',
@@ -332,9 +347,9 @@ for (const [state, prepare] of Object.entries(states)) {
 
     let hits = 0;
     for (const [i, pause] of pauses.entries()) {
-      hits += await play(`phase ${i + 1}`, () =>
+      hits += await runPhase(`phase ${i + 1}`, () =>
         Promise.all(
-          // Of such a run Nx itself may fail; what it stores is what matters.
+          // Nx itself may fail in such a run; this test checks only the stored results.
           [0, 1, 2, 3].map(async (run) => {
             await until(() => false, run * pause);
             return a.nx(build, { env });
@@ -342,12 +357,12 @@ for (const [state, prepare] of Object.entries(states)) {
         ),
       );
     }
-    // Many are left out: a run that restores a result disturbs those that build it.
+    // Many results are skipped: a run that restores a result disturbs runs that build it.
     t.diagnostic(`${races} results were incomplete when Nx called`);
     t.diagnostic(`${hits} of 24 results came from the remote cache`);
 
-    // Undisturbed runs store all results, whatever other runs have left there.
-    const undisturbed = await play('one after the other', async () => {
+    // Undisturbed runs store all results, whatever earlier runs have left.
+    const undisturbed = await runPhase('one after the other', async () => {
       for (let run = 0; run < 4; run++) await runNx(a, build, { env });
     });
     assert.equal(undisturbed, 3);

@@ -1,7 +1,7 @@
 'use strict';
 
-// Asserts what must be true of every run, whatever fails: its exit code and outputs are
-// those of a run without a cache, one line at most reports a problem, and nothing is left.
+// Asserts what must be true of every run, whatever fails: its exit code and outputs are the
+// same as without a cache, at most one line reports a problem, and nothing is left.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -23,17 +23,16 @@ const { assertNoProcess } = require('../kit/processes');
  * @property {string[]} [args] of Nx
  * @property {number} [code]
  * @property {NodeJS.ProcessEnv} [env]
- * @property {RegExp | null} [line] what the one line says; null: there is none
+ * @property {RegExp | null} [line] what the one line says; null means no line
  * @property {Parameters<typeof assertStatus>[1] | null} [status] of all tasks
- * @property {Record<string, string>} [outputs] of the workspace's tree dist
- * @property {boolean} [crashed] the server was killed: what it leaves is for the
- *   next run to remove
+ * @property {Record<string, string>} [outputs] the expected tree of dist
+ * @property {boolean} [crashed] whether the server was killed; the next run removes
+ *   its leftovers
  */
 
 /**
- * Runs Nx. Asserts that the run is what it would be without a cache: its exit code, and
- * its outputs mode by mode and byte by byte. At most one line reports a problem, without a
- * secret, and nothing is left behind.
+ * Runs Nx, and asserts that the exit code, and each mode and byte of the outputs, is the same as
+ * without a cache. At most one line reports a problem, no secret is printed, and nothing is left.
  *
  * @param {Machine} machine
  * @param {Expected} [expected]
@@ -50,12 +49,14 @@ async function assertUndisturbed(machine, expected = {}) {
 }
 
 /**
+ * Asserts the lines and outputs of a run.
+ *
  * @param {Machine} machine
  * @param {string[]} lines
  * @param {Expected} expected
  */
 function assertOutcome(machine, lines, { line, outputs }) {
-  // Waiting for uploads is no problem.
+  // The line about waiting for uploads reports no problem.
   lines = lines.filter((text) => !/^nx-azure-cache: storing \d/.test(text));
   assert.ok(lines.length <= 1, lines.join('\n'));
   if (line === null) assert.deepEqual(lines, []);
@@ -78,9 +79,8 @@ async function assertNothingLeft(machine, limit) {
 }
 
 /**
- * The files and folders below a machine's home and workspace, and in the
- * folder for temporary files, that have our name. Those of the package do not
- * count.
+ * Returns the files and folders with our name below a machine's home and workspace, and in the
+ * folder for temporary files. Those of the package do not count.
  *
  * @param {Machine} machine
  */
@@ -91,8 +91,8 @@ function filesOfOurs({ home, workspace }) {
     for (const entry of fs.readdirSync(folder, { withFileTypes: true })) {
       const file = path.join(folder, entry.name);
       if (entry.name.includes('nx-azure-cache')) found.push(file);
-      const isTheirs = ['node_modules', '.git', '.npm'].includes(entry.name);
-      if (entry.isDirectory() && !isTheirs) folders.push(file);
+      const isSkipped = ['node_modules', '.git', '.npm'].includes(entry.name);
+      if (entry.isDirectory() && !isSkipped) folders.push(file);
     }
   }
   const temporary = fs

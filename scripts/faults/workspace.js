@@ -9,7 +9,7 @@ const { build, outputs, runNx } = require('../kit/nx-runs');
 /** @import { Fixture } from '../kit/fixture' */
 /** @import { Machine } from '../kit/machine' */
 
-/** Timeouts with which a test need not wait long for what never comes. */
+/** Timeouts short enough for a test to wait for them. */
 const shortTimeouts = {
   connect: '500ms',
   firstByte: '1s',
@@ -18,8 +18,7 @@ const shortTimeouts = {
 };
 
 /**
- * Removes what Nx has kept, but not what our processes have left, nor the
- * outputs.
+ * Removes Nx's cache, but neither the leftovers of our processes nor the outputs.
  *
  * @param {Machine} machine
  */
@@ -42,12 +41,11 @@ function forgetResults(machine) {
 }
 
 /**
- * Replaces the script that builds a project; `items` of it are in
- * scripts/workspace.
+ * Replaces the script that builds the projects.
  *
  * @param {Machine} machine
- * @param {string} script which finds its project in `project` and the folder
- *   of its outputs, which is empty, in `dist`
+ * @param {string} script its variable `project` is the name of the project; `dist` is the
+ *   folder of its outputs, which is empty
  */
 function setBuild(machine, script) {
   fs.writeFileSync(
@@ -65,8 +63,8 @@ function setBuild(machine, script) {
 }
 
 /**
- * The script of `setBuild` that writes a file of bytes which look random, and
- * are the same each time.
+ * Returns a script for `setBuild` that writes a file of pseudo-random bytes, the same ones each
+ * time.
  *
  * @param {number} megabytes
  */
@@ -78,13 +76,13 @@ const buildLargeFile = (megabytes) => `
   fs.closeSync(file);`;
 
 /**
- * What a build gives on a machine without any remote cache.
+ * Builds on a machine without a remote cache, and returns the outputs.
  *
  * @param {Fixture} fixture
  * @param {(machine: Machine) => void} prepare
  * @param {string[]} [args]
  */
-async function withoutCache(fixture, prepare, args = build) {
+async function outputsWithoutCache(fixture, prepare, args = build) {
   const env = { NX_SKIP_REMOTE_CACHE: 'true' };
   const machine = fixture.machine('without-cache', { env });
   prepare(machine);
@@ -98,4 +96,4 @@ exports.buildLargeFile = buildLargeFile;
 exports.forgetResults = forgetResults;
 exports.setBuild = setBuild;
 exports.shortTimeouts = shortTimeouts;
-exports.withoutCache = withoutCache;
+exports.outputsWithoutCache = outputsWithoutCache;
