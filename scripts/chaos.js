@@ -114,7 +114,7 @@ async function chaos({
   const { Storage } = require('./chaos/storage');
   const { header, row } = require('./chaos/table');
 
-  const wanted = knownScenario(scenario);
+  const requestedScenario = knownScenario(scenario);
   const folder = temporaryFolder('chaos');
   fs.chmodSync(folder, 0o755); // other users must be able to enter
   const abilities = await findAbilities(folder, print);
@@ -135,7 +135,7 @@ async function chaos({
   const doRuns = async () => {
     const storage = await Storage.start();
     for (let number; (number = waiting.shift()) !== undefined;) {
-      const plan = drawPlan(`${seed}/${number}`, abilities, wanted);
+      const plan = drawPlan(`${seed}/${number}`, abilities, requestedScenario);
       const runFolder = path.join(folder, `chaos-run-${number}`);
       fs.mkdirSync(runFolder);
       const resources = { template, storage, license };

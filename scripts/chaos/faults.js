@@ -68,7 +68,7 @@ const { responses } = require('./responses');
  * @typedef {object} OrderFault
  * @property {'order'} on
  * @property {MachineName} machine
- * @property {string} seed
+ * @property {string} seed of the random choices
  * @property {number} share of the moments at which processes are stopped
  */
 

@@ -36,7 +36,7 @@ class ChaosMachine extends Machine {
 
   #shared;
   #user;
-  /** Of the runs on this machine. */
+  /** The umask of the runs on this machine. */
   umask = process.umask();
 
   /**

@@ -91,8 +91,8 @@ const { drawScenario, weights } = require('./scenarios');
  */
 function drawPlan(seed, abilities, wanted) {
   const random = new Random(seed);
-  const all = drawProjects(random.fork('projects'));
-  const rest = random.fork('run');
+  const drawnProjects = drawProjects(random.fork('projects'));
+  const runRandom = random.fork('run');
   const drawn = random.fork('scenario').weighted(weights);
   const scenario = wanted ?? drawn;
   const {
@@ -103,18 +103,23 @@ function drawPlan(seed, abilities, wanted) {
     flaky = false,
     shared = false,
     timeouts,
-  } = drawScenario(random.fork('rounds'), all.length, abilities, scenario);
-  const projects = atomic ? all.slice(0, 5) : all; // concurrent runs are slow
+  } = drawScenario(
+    random.fork('rounds'),
+    drawnProjects.length,
+    abilities,
+    scenario,
+  );
+  const projects = atomic ? drawnProjects.slice(0, 5) : drawnProjects; // concurrent runs are slow
   if (simple) projects.forEach(simplify);
   if (atomic) projects.forEach((project) => (project.atomic = true));
-  if (flaky) rest.fork('flaky').pick(projects).flaky = true;
+  if (flaky) runRandom.fork('flaky').pick(projects).flaky = true;
   return {
     seed,
     scenario,
     projects,
-    parallel: rest.int(1, 6),
+    parallel: runRandom.int(1, 6),
     env: {
-      ...rest.pick([
+      ...runRandom.pick([
         {},
         {},
         { CI: 'true', NX_AZURE_CACHE_REF: 'refs/heads/main' },
@@ -122,7 +127,7 @@ function drawPlan(seed, abilities, wanted) {
         { NX_AZURE_CACHE_LOG: 'debug' },
       ]),
       // This saves two processes and half of the time.
-      ...(rest.chance(0.9) && { NX_ISOLATE_PLUGINS: 'false' }),
+      ...(runRandom.chance(0.9) && { NX_ISOLATE_PLUGINS: 'false' }),
       ...env,
     },
     ...(timeouts && { timeouts }),
@@ -158,9 +163,9 @@ function drawProjects(random) {
  * @returns {Project}
  */
 function drawProject(random, name, earlier) {
-  const wanted = random.int(0, 3);
+  const dependencyCount = random.int(0, 3);
   const dependencies = earlier.filter(() =>
-    random.chance(wanted / earlier.length),
+    random.chance(dependencyCount / earlier.length),
   );
   const outputs = drawOutputs(random);
   const storable = !random.chance(0.02);

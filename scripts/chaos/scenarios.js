@@ -81,7 +81,7 @@ function drawScenario(random, tasks, abilities, name) {
  * @property {Random} random
  * @property {number} tasks
  * @property {Abilities} abilities
- * @property {MachineName} used
+ * @property {MachineName} used the machine on which most scenarios cause their faults
  * @property {MachineName} other
  */
 

@@ -13,7 +13,7 @@ const { outputsWithoutCache, setBuild } = require('./workspace');
 
 const args = ['run', 'words:build'];
 
-/** The memory that a server may use, regardless of the size of results (design §11). */
+/** The memory that a server may use, whatever the size of results (docs/performance.md). */
 const memoryLimit = 96 * 1024 * 1024;
 
 const megabytes = (/** @type {number} */ bytes) =>
