@@ -9,46 +9,40 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// Progress reports what is left: on a terminal in a line that changes, elsewhere in one
-// line.
+// Progress reports what is left to store: with a live line on a terminal, elsewhere once.
 type Progress struct {
 	out      io.Writer
+	terminal bool
+	live     *terminal.LiveLine
 	limit    time.Duration
 	started  time.Time
-	terminal bool
-	shown    bool
+	reported bool // where out is no terminal
 }
 
-func NewProgress(out io.Writer, terminal bool, limit time.Duration) *Progress {
-	return &Progress{out: out, limit: limit, started: time.Now(), terminal: terminal}
+// NewProgress returns a report for a wait of at most limit.
+func NewProgress(out io.Writer, isTerminal bool, limit time.Duration) *Progress {
+	return &Progress{out: out, terminal: isTerminal, live: terminal.NewLiveLine(out), limit: limit, started: time.Now()}
 }
 
 func (p *Progress) show(state rpc.State) {
-	if time.Since(p.started) < terminal.Quiet || p.shown && !p.terminal {
+	if time.Since(p.started) < terminal.Quiet || p.reported {
 		return
 	}
-	p.shown = true
 	text := fmt.Sprintf("nx-azure-cache: storing %s%s, %s left", terminal.Count(state.Waiting, "result", "results"),
 		onTheWay(state.Bytes), max(p.limit-time.Since(p.started), 0).Round(time.Second))
 	if p.terminal {
-		fmt.Fprintf(p.out, "\r%s\x1b[K", text)
-	} else {
-		fmt.Fprintln(p.out, text)
+		p.live.Printf("%s", text)
+		return
 	}
+	p.reported = true
+	fmt.Fprintln(p.out, text)
 }
 
-// onTheWay says how many bytes are being sent. Results that are not packed yet have no
-// size, so it is never all of them.
+// onTheWay says how many bytes are being sent. It omits results that are not packed yet,
+// whose sizes are unknown.
 func onTheWay(bytes int64) string {
 	if bytes <= 0 {
 		return ""
 	}
 	return fmt.Sprintf(", %s on the way", terminal.Size(bytes))
-}
-
-// clear removes the line that changes.
-func (p *Progress) clear() {
-	if p.shown && p.terminal {
-		fmt.Fprint(p.out, "\r\x1b[K")
-	}
 }

@@ -57,7 +57,7 @@ type Limits struct {
 
 // Wait waits for the server that works in folder.
 func Wait(ctx context.Context, folder string, limits Limits, progress *Progress) Result {
-	defer progress.clear()
+	defer progress.live.Clear()
 	result := Result{State: rpc.State{ProcessID: -1}}
 	server, err := scratch.Visit(folder)
 	if errors.Is(err, fs.ErrNotExist) {

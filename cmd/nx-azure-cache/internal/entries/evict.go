@@ -19,7 +19,7 @@ func (inv *Inventory) DryRun(ctx context.Context, out, stderr io.Writer, selecte
 	progress := newProgress(stderr)
 	for e, err := range inv.walk(ctx, selected.scopes, selected.hashes, progress.other) {
 		if err != nil {
-			progress.clear()
+			progress.live.Clear()
 			return err
 		}
 		matches := selected.matches(e)
@@ -27,12 +27,12 @@ func (inv *Inventory) DryRun(ctx context.Context, out, stderr io.Writer, selecte
 		if !matches || progress.matched > shownNames {
 			continue
 		}
-		progress.clear()
+		progress.live.Clear()
 		if err := writeEntry(out, e, false, progress.matched == 1); err != nil {
 			return err
 		}
 	}
-	progress.clear()
+	progress.live.Clear()
 	if rest := progress.matched - shownNames; rest > 0 {
 		if _, err := fmt.Fprintf(out, "and %s more\n", terminal.Thousands(rest)); err != nil {
 			return err
@@ -116,7 +116,7 @@ func (v *evictor) delete(ctx context.Context, e *entry) {
 		v.gone++
 	default:
 		if v.refused++; v.refused <= ShownRefusals {
-			v.progress.clear()
+			v.progress.live.Clear()
 			_ = terminal.Printf(v.stderr, "nx-azure-cache: not deleted: %s: %v", e.url(), err)
 		}
 	}

@@ -24,7 +24,7 @@ func (inv *Inventory) List(ctx context.Context, stdout, stderr io.Writer, select
 	out := bufio.NewWriterSize(stdout, 64<<10)
 	progress := newProgress(stderr)
 	err := inv.list(ctx, selected, options, progress, out, terminal.IsTerminal(stdout))
-	progress.clear()
+	progress.live.Clear()
 	if flushed := out.Flush(); err == nil {
 		err = flushed
 	}
@@ -50,7 +50,7 @@ func (inv *Inventory) list(ctx context.Context, selected Selection, options List
 		if !matches {
 			continue
 		}
-		progress.clear()
+		progress.live.Clear()
 		if err := writeEntry(out, e, options.JSON, progress.matched == 1); err != nil {
 			return err
 		}

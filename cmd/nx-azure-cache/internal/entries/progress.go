@@ -8,25 +8,24 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
-// progress reports on a long walk: on a terminal in a line that changes, and at the end in
-// a line that stays.
+// progress reports on a long walk: with a live line on a terminal, and with a last line
+// that stays.
 type progress struct {
 	out      io.Writer
-	live     io.Writer // out, for the line that changes
-	terminal bool
-	next     time.Time // at which the line may change
-	shown    bool
+	terminal bool // whether out is a terminal
+	live     *terminal.LiveLine
+	next     time.Time // when the live line may change next
 
 	seen, others int // entries, other blobs
 	matched      int
 	bytes        int64 // of matching entries
 }
 
-// progressEvery is how often the line changes.
+// progressEvery is how often the live line changes.
 const progressEvery = 200 * time.Millisecond
 
 func newProgress(out io.Writer) *progress {
-	return &progress{out: out, live: terminal.Raw(out), terminal: terminal.IsTerminal(out), next: time.Now().Add(terminal.Quiet)}
+	return &progress{out: out, terminal: terminal.IsTerminal(out), live: terminal.NewLiveLine(out), next: time.Now().Add(terminal.Quiet)}
 }
 
 func (p *progress) see(e *entry, matches bool) {
@@ -36,24 +35,16 @@ func (p *progress) see(e *entry, matches bool) {
 		p.bytes += e.Size
 	}
 	if p.terminal && p.seen%64 == 0 && time.Now().After(p.next) {
-		p.next, p.shown = time.Now().Add(progressEvery), true
-		fmt.Fprintf(p.live, "\rnx-azure-cache: %s of %s\x1b[K", terminal.Thousands(p.matched), entryCount(p.seen))
+		p.next = time.Now().Add(progressEvery)
+		p.live.Printf("nx-azure-cache: %s of %s", terminal.Thousands(p.matched), entryCount(p.seen))
 	}
 }
 
 func (p *progress) other() { p.others++ }
 
-// clear removes the line that changes.
-func (p *progress) clear() {
-	if p.shown {
-		p.shown = false
-		fmt.Fprint(p.live, "\r\x1b[K")
-	}
-}
-
-// end writes the line that stays.
+// end replaces the live line by the last line.
 func (p *progress) end(format string, args ...any) {
-	p.clear()
+	p.live.Clear()
 	text := fmt.Sprintf(format, args...)
 	if p.others > 0 {
 		text += fmt.Sprintf("; ignored %s that this cache did not write", terminal.Count(p.others, "blob", "blobs"))
@@ -61,5 +52,5 @@ func (p *progress) end(format string, args ...any) {
 	_ = terminal.Printf(p.out, "nx-azure-cache: %s", text)
 }
 
-// entryCount is such as "1,234 entries".
+// entryCount returns a number with its noun, such as "1,234 entries".
 func entryCount(n int) string { return terminal.Count(n, "entry", "entries") }
