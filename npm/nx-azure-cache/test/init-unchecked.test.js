@@ -52,7 +52,7 @@ test('still neither writes nor prints possible secrets', async (t) => {
       const tree = workspace(t, {});
       await assert.rejects(
         init(tree, options, { check: missing }),
-        /^Error: azure\.\w+ may be a secret, which must not be in nx\.json$/,
+        /^Error: --\w+ may be a secret, which must not be in nx\.json$/,
       );
       assert.deepEqual(tree.listChanges(), []);
     }

@@ -128,9 +128,7 @@ test('reports invalid values with what is allowed, and writes nothing', async (t
       const tree = workspace(t, {});
       await assert.rejects(
         init(tree, /** @type {Options} */ ({ [key]: value })),
-        new RegExp(
-          `^Error: azure\\.${key} in nx\\.json ((is|has) .+;|must be) .+`,
-        ),
+        new RegExp(`^Error: --${key} ((is|has) .+;|must be) .+`),
         `${key}: ${value}`,
       );
       assert.deepEqual(tree.listChanges(), []);
@@ -157,7 +155,7 @@ test('accepts the options that the binary accepts', async (t) => {
 test('all invalid values are reported together', async (t) => {
   await assert.rejects(
     init(workspace(t, {}), { container: 'A', prefix: '/' }),
-    /^Error: azure\.container in nx\.json is "A"; .*\nazure\.prefix in nx\.json is "\/"; .*$/,
+    /^Error: --container is "A"; .*\n--prefix is "\/"; .*$/,
   );
 });
 

@@ -10,7 +10,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// Whose sign-in it is: a secret that is set wins, unless another one is named.
+// A secret that is set is used, unless another credential is named.
 func TestCredential(t *testing.T) {
 	type want struct {
 		credential      string
@@ -39,22 +39,24 @@ func TestCredential(t *testing.T) {
 		"anonymous":      {account + `, "credential": "anonymous"`, testenv.Env{ConnectionVariable: testenv.ConnectionString}, want{credential: "anonymous"}},
 		"the variable beats the key": {account + `, "credential": "managed-identity"`, testenv.Env{CredentialVariable: " github-actions "},
 			want{credential: "github-actions"}},
-		"the variable beats a mistake": {account + `, "credential": "magic"`, testenv.Env{CredentialVariable: "default"}, want{credential: "default"}},
-		"with an endpoint":             {`"container": "artifacts", "endpoint": "https://10.0.0.4", "credential": "azure-cli"`, nil, want{credential: "azure-cli"}},
+		"the variable beats an unknown value": {account + `, "credential": "magic"`, testenv.Env{CredentialVariable: "default"}, want{credential: "default"}},
+		"with an endpoint":                    {`"container": "artifacts", "endpoint": "https://10.0.0.4", "credential": "azure-cli"`, nil, want{credential: "azure-cli"}},
 
-		"one without its variable": {account + `, "credential": "connection-string"`, testenv.Env{SASVariable: testenv.SASURL},
+		"a connection string that is not set": {account + `, "credential": "connection-string"`, testenv.Env{SASVariable: testenv.SASURL},
 			want{credential: "connection-string", problemsInOrder: "AZURE_STORAGE_CONNECTION_STRING is not set, nor is NX_AZURE_CACHE_CONNECTION_STRING, and azure.credential in nx.json is connection-string"}},
-		"another without its variable": {`"container": "artifacts"`, testenv.Env{CredentialVariable: "sas", ConnectionVariable: testenv.ConnectionString},
+		"a SAS URL that is not set": {`"container": "artifacts"`, testenv.Env{CredentialVariable: "sas", ConnectionVariable: testenv.ConnectionString},
 			want{credential: "sas", problemsInOrder: "NX_AZURE_CACHE_SAS_URL is not set, and NX_AZURE_CACHE_CREDENTIAL is sas"}},
-		"one that does not name the account": {`"container": "artifacts", "credential": "managed-identity"`, testenv.Env{ConnectionVariable: testenv.ConnectionString},
+		"a SAS URL that is invalid, and may name the container": {`"credential": "sas"`, testenv.Env{SASVariable: "https://nxcache.blob.core.windows.net/artifacts"},
+			want{credential: "sas", sas: "https://nxcache.blob.core.windows.net/artifacts", problemsInOrder: "NX_AZURE_CACHE_SAS_URL is not usable: "}},
+		"a sign-in without an account, beside a connection string": {`"container": "artifacts", "credential": "managed-identity"`, testenv.Env{ConnectionVariable: testenv.ConnectionString},
 			want{credential: "managed-identity", problemsInOrder: "azure.accountName in nx.json is missing: name the storage account, or its endpoint; the sign-in managed-identity needs it"}},
-		"one whose secret named the container": {`"accountName": "nxcache", "credential": "azure-cli"`, testenv.Env{SASVariable: testenv.SASURL},
+		"a sign-in without a container, beside a SAS URL that names one": {`"accountName": "nxcache", "credential": "azure-cli"`, testenv.Env{SASVariable: testenv.SASURL},
 			want{credential: "azure-cli", problemsInOrder: "azure.container in nx.json is missing"}},
-		"one with a wrong account": {`"container": "artifacts", "accountName": "X", "credential": "azure-cli"`, testenv.Env{ConnectionVariable: testenv.ConnectionString},
+		"a sign-in with an invalid account": {`"container": "artifacts", "accountName": "X", "credential": "azure-cli"`, testenv.Env{ConnectionVariable: testenv.ConnectionString},
 			want{credential: "azure-cli", problemsInOrder: "azure.accountName in nx.json is \"X\""}},
-		"one that is unknown, of two": {account + `, "credential": "managed"`, testenv.Env{ConnectionVariable: testenv.ConnectionString},
+		"an unknown credential, and a connection string": {account + `, "credential": "managed"`, testenv.Env{ConnectionVariable: testenv.ConnectionString},
 			want{connection: testenv.ConnectionString, problemsInOrder: `azure.credential in nx.json is "managed"; allowed are connection-string, sas, environment, `}},
-		"an unknown one in the variable": {account + `, "credential": "azure-cli"`, testenv.Env{CredentialVariable: "x", ModeVariable: "y"},
+		"an unknown credential in the variable": {account + `, "credential": "azure-cli"`, testenv.Env{CredentialVariable: "x", ModeVariable: "y"},
 			want{problemsInOrder: `NX_AZURE_CACHE_CREDENTIAL is "x"|NX_POWERPACK_CACHE_MODE is "y"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -74,7 +76,7 @@ func TestCredential(t *testing.T) {
 	}
 }
 
-// What people write instead of a name is known from the tools that have others.
+// The suggestions include the names that other tools use.
 func TestNearestValues(t *testing.T) {
 	for text, want := range map[string]struct{ key, value string }{
 		"readonly":          {"localMode", "read-only"},

@@ -206,7 +206,7 @@ func (s Settings) check(wrong *problems) {
 	switch {
 	case s.Container != "":
 		wrong.add(InKey("container"), checkValue(s.Container, endpoint.CheckContainer))
-	case !wrong.has(SASVariable): // it may name the container
+	case s.SASURL == "" || !wrong.has(SASVariable): // an invalid SAS URL may name the container
 		wrong.add(InKey("container"), missing("is missing: name a container that exists"))
 	}
 	switch {

@@ -27,7 +27,7 @@ function missingKeys(block, result) {
   const missing = result.problems
     .filter(({ kind }) => kind === 'missing')
     .map(({ key }) => key);
-  // A SAS URL may name the container, so it is not a problem if the URL is missing, too.
+  // An invalid SAS URL may name the container, so the binary reports only the URL.
   if (!block.container && !result.container) missing.push('azure.container');
   return keys.filter((key) => missing.includes(`azure.${key}`));
 }

@@ -29,7 +29,7 @@ async function initGenerator(tree, options = {}, io = terminal()) {
   const given = readOptions(options);
   const problems = checker.problemsWith(given);
   if (problems.length > 0) {
-    throw new Error(problems.map(({ message }) => message).join('\n'));
+    throw new Error(problems.map(optionMessage).join('\n'));
   }
   const original = tree.read('nx.json', 'utf8') ?? '{}\n';
   const file = nxJson.parse(original);
@@ -73,6 +73,18 @@ async function initGenerator(tree, options = {}, io = terminal()) {
     isInstalled: packages.length === 0,
   });
   return () => result.forEach((line) => io.log(line));
+}
+
+/**
+ * A problem's message for an option. The binary names the key of nx.json, to which the
+ * value is not written yet.
+ *
+ * @param {import('./config-check').Problem} problem
+ */
+function optionMessage({ key, message }) {
+  const place = `${key} in nx.json`;
+  const rest = message.slice((message.startsWith(place) ? place : key).length);
+  return `--${key.replace('azure.', '')}${rest}`;
 }
 
 /**
