@@ -27,12 +27,12 @@ func execute(stdin string, args ...string) (stdout, stderr string, err error) {
 	return out.String(), log.String(), err
 }
 
-// mustExecute runs a command that has nothing to complain about.
+// mustExecute runs a command that must succeed without a warning.
 func mustExecute(t *testing.T, stdin string, args ...string) string {
 	t.Helper()
 	stdout, stderr, err := execute(stdin, args...)
 	if err != nil || stderr != "" {
-		t.Fatalf("%s: got %v and on stderr %q, want neither", args[0], err, stderr)
+		t.Fatalf("%q: got %v and on stderr %q, want neither", args, err, stderr)
 	}
 	return stdout
 }
@@ -64,11 +64,11 @@ func TestCheckIssuers(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for name, content := range map[string]string{
-		"an empty file":      "", // a shell made it before keygen failed
+		"an empty file":      "", // the shell creates it, even if keygen fails
 		"no keys":            `{"keys":[]}`,
 		"something else":     `{"key":"value"}`,
 		"a private key":      string(readFile(t, developmentKey)),
-		"no JSON at all":     "issuers",
+		"not JSON":           "issuers",
 		"a truncated JWKS":   `{"keys":[{"kty":"OKP",`,
 		"a key without name": `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`,
 	} {
@@ -169,13 +169,13 @@ func TestIssueWarns(t *testing.T) {
 		flags   []string
 		warning string
 	}{
-		{"of a license in the past", []string{"--not-before", "2024-01-01", "--expires", "2024-01-31"},
+		{"a license in the past", []string{"--not-before", "2024-01-01", "--expires", "2024-01-31"},
 			`expired on 2024-01-31 23:59 UTC (`},
-		{"of a license in the past, in days", []string{"--not-before", "2024-01-01", "--days", "31"},
+		{"a license in the past, in days", []string{"--not-before", "2024-01-01", "--days", "31"},
 			`expired on 2024-02-01 00:00 UTC (`},
-		{"of a license in the future", []string{"--not-before", "2999-01-01"},
+		{"a license in the future", []string{"--not-before", "2999-01-01"},
 			`is valid from 2999-01-01 00:00 UTC (`},
-		{"of a license for something else", []string{"--features", "conformance"},
+		{"a license for another feature", []string{"--features", "conformance"},
 			`is for conformance, not for self-hosted-cache`},
 	}
 	for _, tt := range tests {
@@ -192,7 +192,7 @@ func TestIssueWarns(t *testing.T) {
 	}
 }
 
-func TestIssueMakesUpIDs(t *testing.T) {
+func TestIssueGeneratesIDs(t *testing.T) {
 	id := func() string {
 		token := mustExecute(t, "", "issue", "--key", developmentKey, "--org", "x")
 		return regexp.MustCompile(`(?m)^jti +(\S+)$`).FindString(mustExecute(t, token, "inspect"))
@@ -202,7 +202,7 @@ func TestIssueMakesUpIDs(t *testing.T) {
 	}
 }
 
-func TestBadCommandLines(t *testing.T) {
+func TestInvalidCommandLines(t *testing.T) {
 	write := func(content string) string {
 		path := filepath.Join(t.TempDir(), "file.json")
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
@@ -234,19 +234,19 @@ func TestBadCommandLines(t *testing.T) {
 		{"issue without flags", []string{"issue"}, `required flag(s) "key", "org" not set`},
 		{"issue with an argument", issue("365"), `unknown command "365"`},
 		{"a missing key", []string{"issue", "--key", "missing.json", "--org", "x"}, "open missing.json"},
-		{"a key that is no JSON", []string{"issue", "--key", write("key"), "--org", "x"}, "is not a private JWK"},
+		{"a key that is not JSON", []string{"issue", "--key", write("key"), "--org", "x"}, "is not a private JWK"},
 		{"the issuers file as key", []string{"issue", "--key", issuers, "--org", "x"}, `its kty is "", want "OKP"`},
 		{"a key without d", []string{"issue", "--key", write(strings.Replace(key, `"d"`, `"e"`, 1)), "--org", "x"}, "its d is not 32 bytes"},
-		{"a key of two halves", []string{"issue", "--key", write(otherHalf), "--org", "x"}, "its d and x are not two halves of one key"},
+		{"a key whose halves do not match", []string{"issue", "--key", write(otherHalf), "--org", "x"}, "its d and x are not two halves of one key"},
 		{"no organization", issue("--org", ""), "--org is empty"},
 		{"no days", issue("--days", "0"), "--days 0: a license is valid for at least one day"},
-		{"days that are no number", issue("--days", "x"), `invalid argument "x" for "--days"`},
+		{"days that are not a number", issue("--days", "x"), `invalid argument "x" for "--days"`},
 		{"days and an end", issue("--days", "1", "--expires", "2027-12-31"), "[days expires]"},
-		{"a date of another kind", issue("--expires", "31.12.2027"), `--expires "31.12.2027" is not a date such as 2027-12-31`},
+		{"a date in another format", issue("--expires", "31.12.2027"), `--expires "31.12.2027" is not a date such as 2027-12-31`},
 		{"a day that does not exist", issue("--not-before", "2027-02-30"), `--not-before "2027-02-30" is not a date`},
 		{"an end before the start", issue("--not-before", "2027-02-01", "--expires", "2027-01-31"), "--expires 2027-01-31 is before the license starts, on 2027-02-01"},
 		{"an end after the year 9999", issue("--days", "9999999"), "has no usable exp"},
-		{"fewer than no seats", issue("--seats", "-1"), "--seats, --workspaces and --perpetual-nx-major cannot be negative"},
+		{"a negative number of seats", issue("--seats", "-1"), "--seats, --workspaces and --perpetual-nx-major cannot be negative"},
 		{"two problems, both reported", issue("--org", "", "--days", "0"), "use --expires for one in the past\n--org is empty"},
 		{"nothing to inspect", []string{"inspect"}, "stdin is empty, want a license"},
 		{"an empty argument to inspect", []string{"inspect", " "}, "the argument is empty, want a license"},
@@ -267,7 +267,7 @@ func TestBadCommandLines(t *testing.T) {
 	}
 }
 
-func TestInspectTellsWhatIsWrong(t *testing.T) {
+func TestInspectReportsProblems(t *testing.T) {
 	tests := []struct {
 		file, status string
 		lines        []string // patterns of what else is shown
@@ -301,7 +301,7 @@ func TestInspectTellsWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestInspectGivesNoOrdersToTheTerminal(t *testing.T) {
+func TestInspectEscapesControlCharacters(t *testing.T) {
 	key, _ := keygen(t, "\x1b[2Jkid\u009b2J", "no one")
 	token := mustExecute(t, "", "issue", "--key", key, "--org", "\x1b]0;owned\a\r\nstatus  valid")
 	stdout, _, err := execute(token, "inspect")
@@ -310,9 +310,8 @@ func TestInspectGivesNoOrdersToTheTerminal(t *testing.T) {
 	}
 }
 
-// TestReleaseBuild tests what only a linker can do: a release trusts its own
-// issuers and no one else. It builds this command, which has the same linker
-// variable as nx-azure-cache.
+// A release trusts only the issuers that are set at link time. The test builds this
+// command, which has the same linker variable as nx-azure-cache.
 func TestReleaseBuild(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds two binaries")
@@ -345,10 +344,10 @@ func TestReleaseBuild(t *testing.T) {
 // build links the command with issuers, a JWKS in base64.
 func build(t *testing.T, issuers string) (binary string) {
 	t.Helper()
-	binary = filepath.Join(t.TempDir(), "nx-azure-license.exe") // .exe does no harm
+	binary = filepath.Join(t.TempDir(), "nx-azure-license.exe") // Windows needs .exe
 	const variable = "github.com/nx-azure-cache/nx-azure-cache/license.issuers"
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-X "+variable+"="+issuers, "-o", binary, ".")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as lint and the release compile: nothing twice
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as in lint and the release, so that Go can reuse the packages
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
