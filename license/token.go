@@ -62,6 +62,6 @@ const (
 	askIssuer = "ask its issuer for a correct one"
 )
 
-func (t Token) malformed(advice, format string, args ...any) *refusal {
-	return t.refuse(Malformed, "is malformed: %s; %s", fmt.Sprintf(format, args...), advice)
+func (t Token) malformed(fix, format string, args ...any) *refusal {
+	return t.refuse(Malformed, "is malformed: %s; %s", fmt.Sprintf(format, args...), fix)
 }

@@ -35,8 +35,8 @@ type NetworkReport struct {
 // MaxSkew is the clock difference that does no harm.
 const MaxSkew = explain.MaxSkew
 
-// SkewAdvice describes this machine's clock error and its fix; "" if the clock is right.
-func (r NetworkReport) SkewAdvice() string {
+// ClockProblem returns this machine's clock error and its fix; "" if the clock is right.
+func (r NetworkReport) ClockProblem() string {
 	if !r.Answered || r.Skew.Abs() <= MaxSkew {
 		return ""
 	}

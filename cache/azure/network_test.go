@@ -86,8 +86,8 @@ func TestNetwork(t *testing.T) {
 			if (test.err == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), test.err) || strings.Contains(fmt.Sprint(err), "\n") {
 				t.Errorf("got the error %v, want %q", err, test.err)
 			}
-			if r.Answered != (err == nil) || r.SkewAdvice() != "" {
-				t.Errorf("got %t, %q; want whether Azure has answered, and a good clock", r.Answered, r.SkewAdvice())
+			if r.Answered != (err == nil) || r.ClockProblem() != "" {
+				t.Errorf("got %t, %q; want whether Azure has answered, and a good clock", r.Answered, r.ClockProblem())
 			}
 			if text := fmt.Sprintf("%v %+v %#v", r, r, r); strings.Contains(text, proxyPassword) || strings.Contains(text, "pr0xy") {
 				t.Errorf("%s tells the password of the proxy", text)
@@ -135,7 +135,7 @@ func TestNetworkReportsAWrongClock(t *testing.T) {
 	} {
 		s := newServer(t, ofAzure(test.clock))
 		r := s.container(t).Network(t.Context())
-		if got := r.SkewAdvice(); !strings.HasPrefix(got, test.want) || (got == "") != (test.want == "") || (r.Skew-test.clock).Abs() > 5*time.Second {
+		if got := r.ClockProblem(); !strings.HasPrefix(got, test.want) || (got == "") != (test.want == "") || (r.Skew-test.clock).Abs() > 5*time.Second {
 			t.Errorf("%s: got %q and %s, want %q", test.clock, got, r.Skew, test.want)
 		}
 	}

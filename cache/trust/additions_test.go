@@ -140,7 +140,7 @@ func checkRun(t *testing.T, run Run) {
 	if number, isPull := strings.CutPrefix(string(run.Scope), "pr-"); isPull && !numbers.MatchString(number) {
 		t.Errorf("got the scope %q", run.Scope)
 	}
-	for _, line := range []string{run.Reason, run.Advice} {
+	for _, line := range []string{run.Reason, run.Fix} {
 		if strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			t.Errorf("got the line %q", line)
 		}

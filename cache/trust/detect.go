@@ -44,7 +44,7 @@ func Detect(ci bool, branches Branches, getenv func(string) string) Run {
 	run := b.run(branches)
 	if run.Scope == Untrusted && b.contradiction == "" {
 		run.Reason = "an unknown CI, without a full ref in " + RefVariable
-		run.Advice = "this CI is unknown; set " + RefVariable + " to the full ref of the run, such as refs/heads/main or refs/pull/12"
+		run.Fix = "this CI is unknown; set " + RefVariable + " to the full ref of the run, such as refs/heads/main or refs/pull/12"
 	}
 	return run
 }
@@ -56,7 +56,7 @@ func combine(runs []Run) Run {
 	for _, other := range runs[1:] {
 		if other.Scope != run.Scope {
 			run.Scope, run.Reason = Untrusted, run.Reason+"; but "+other.Reason
-			run.Advice = "the environment has the variables of two CIs (" + run.Reason + "); unset those of the wrong one"
+			run.Fix = "the environment has the variables of two CIs (" + run.Reason + "); unset those of the wrong one"
 			return run
 		}
 	}
@@ -145,7 +145,7 @@ func (b build) run(branches Branches) Run {
 	switch kind, name, _ := b.refKind(); {
 	case b.contradiction != "":
 		run.Reason = "variables contradict each other: " + b.contradiction
-		run.Advice = "the CI's variables contradict each other (" + b.contradiction + "); " + b.fix
+		run.Fix = "the CI's variables contradict each other (" + b.contradiction + "); " + b.fix
 	case kind == KindPullRequest:
 		run.Scope = PullRequest(name)
 		run.Reason = cmp.Or(b.event, "pull request") + " " + name
@@ -162,13 +162,13 @@ func (b build) run(branches Branches) Run {
 	if run.Scope.isWritten() {
 		b.decideRepository(&run, branches)
 	}
-	run.Reason, run.Advice = printable.String(b.system+": "+run.Reason), printable.String(run.Advice)
+	run.Reason, run.Fix = printable.String(b.system+": "+run.Reason), printable.String(run.Fix)
 	return run
 }
 
 // decideRepository makes the run of an untrusted repository one that writes nothing.
 func (b build) decideRepository(run *Run, branches Branches) {
-	reason, advice := branches.whyUntrusted(b.repository)
+	reason, fix := branches.whyUntrusted(b.repository)
 	if reason == "" {
 		return
 	}
@@ -176,7 +176,7 @@ func (b build) decideRepository(run *Run, branches Branches) {
 	if b.pull != "" {
 		name = "pull/" + b.pull
 	}
-	run.Scope, run.Reason, run.Advice = ReadOnly(name), run.Reason+", "+reason, advice
+	run.Scope, run.Reason, run.Fix = ReadOnly(name), run.Reason+", "+reason, fix
 }
 
 // decideBranch decides about the run of a branch. Its name is not enough: everyone with push
@@ -194,13 +194,13 @@ func (b build) decideBranch(run *Run, branches Branches) {
 	case isListed:
 		// It may be deployed, and anyone could have written the scope of its name before.
 		run.Scope, run.Reason = ReadOnly(b.branch), ", which is not protected"
-		run.Advice = "the trusted branch " + b.branch + " is not protected; protect it"
+		run.Fix = "the trusted branch " + b.branch + " is not protected; protect it"
 	case b.isMergeQueue:
 		// A branch name cannot contain a colon, so no branch of a user has this scope.
 		run.Scope = Branch("queue:" + b.branch)
 	case isProtectedBranch:
 		run.Scope, run.Reason = ReadOnly(b.branch), ", which is not a trusted branch"
-		run.Advice = "the branch " + b.branch + " is protected or the default branch, but not trusted; " +
+		run.Fix = "the branch " + b.branch + " is protected or the default branch, but not trusted; " +
 			"if only reviewed code reaches it, add it to azure.trust.branches in nx.json"
 	case b.deploys != "":
 		run.Scope, run.Reason = ReadOnly(b.branch), ", which may publish: "+b.deploys

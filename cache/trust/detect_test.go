@@ -123,7 +123,7 @@ func TestDotEnvCannotAddACI(t *testing.T) {
 			if got.Scope != e.Expect.Scope && got.Scope != Untrusted {
 				t.Errorf("%s with %v: got %s (%s), want %s or %s", e.Name, added, got.Scope, got.Reason, e.Expect.Scope, Untrusted)
 			}
-			if got.Scope != e.Expect.Scope && got.Advice == "" {
+			if got.Scope != e.Expect.Scope && got.Fix == "" {
 				t.Errorf("%s with %v: got no fix", e.Name, added)
 			}
 		}

@@ -50,7 +50,7 @@ func repositoryIn(variable, name string) repository {
 
 // whyUntrusted returns why a run is not of a trusted repository, and what to do. Both are "" if
 // the repository is trusted, or unknown. An unknown CI has no variable.
-func (b Branches) whyUntrusted(r repository) (reason, advice string) {
+func (b Branches) whyUntrusted(r repository) (reason, fix string) {
 	isListed := func(name string) bool {
 		return name == "" || slices.ContainsFunc(b.repositories, func(listed string) bool { return strings.EqualFold(listed, name) })
 	}

@@ -24,16 +24,16 @@ func TestOtherRepositories(t *testing.T) {
 			continue
 		}
 		if got := Detect(e.CI, branchesOf(e).OfRepositories("acme/other"), getenv); got.Writes() || got.Scope.Kind() != KindReadOnly ||
-			!strings.Contains(got.Advice, "azure.trust.repositories") {
-			t.Errorf("%s: got %s (%s; %s) of another repository", e.Name, got.Scope, got.Reason, got.Advice)
+			!strings.Contains(got.Fix, "azure.trust.repositories") {
+			t.Errorf("%s: got %s (%s; %s) of another repository", e.Name, got.Scope, got.Reason, got.Fix)
 		}
 		if got := Detect(e.CI, branchesOf(e).OfRepositories(), getenv); got.Writes() {
 			t.Errorf("%s: got %s with an empty list of repositories", e.Name, got.Scope)
 		}
 		got := Detect(e.CI, branchesOf(e).OfRepositories(ownRepositories...), getenv)
-		isReported := !strings.Contains(got.Advice, "lists trusted repositories, but") // some recordings lack it
+		isReported := !strings.Contains(got.Fix, "lists trusted repositories, but") // some recordings lack it
 		if isReported && got.Scope != before.Scope {
-			t.Errorf("%s: got %s (%s), want %s", e.Name, got.Scope, got.Advice, before.Scope)
+			t.Errorf("%s: got %s (%s), want %s", e.Name, got.Scope, got.Fix, before.Scope)
 		}
 		seen[system] = seen[system] || isReported
 	}
@@ -67,8 +67,8 @@ func TestForks(t *testing.T) {
 		e.EventFile, _ = json.Marshal(event)
 		name := e.Env["GITHUB_REPOSITORY"]
 		got := Detect(e.CI, branchesOf(e), e.getenv(t))
-		if got.Writes() || !slices.Equal(got.Reads(), []Scope{Trusted}) || !strings.Contains(got.Advice, "the repository "+name+" is a fork") {
-			t.Errorf("%s: got %s, %s", e.Name, got.Scope, got.Advice)
+		if got.Writes() || !slices.Equal(got.Reads(), []Scope{Trusted}) || !strings.Contains(got.Fix, "the repository "+name+" is a fork") {
+			t.Errorf("%s: got %s, %s", e.Name, got.Scope, got.Fix)
 		}
 		if got := Detect(e.CI, branchesOf(e).OfRepositories(name, "acme/shop"), e.getenv(t)); got.Scope != before {
 			t.Errorf("%s: got %s (%s) for a listed fork, want %s", e.Name, got.Scope, got.Reason, before)
@@ -89,8 +89,8 @@ func TestConflictingRepositories(t *testing.T) {
 	env := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/main", "GITHUB_REF_PROTECTED": "true",
 		"GITHUB_REPOSITORY": "acme/shop", "GITHUB_EVENT_PATH": event}
 	got := Detect(true, ListedBranches("main").OfRepositories("acme/shop"), func(name string) string { return env[name] })
-	if got.Writes() || !strings.Contains(got.Advice, "mallory/shop is not in") {
-		t.Errorf("got %s, %s", got.Scope, got.Advice)
+	if got.Writes() || !strings.Contains(got.Fix, "mallory/shop is not in") {
+		t.Errorf("got %s, %s", got.Scope, got.Fix)
 	}
 }
 

@@ -116,9 +116,11 @@ func isPlain(c byte) bool {
 
 // Run is the result of [Detect].
 type Run struct {
-	Scope      Scope
-	Reason     string // why, for people: "GitHub Actions: push of main"
-	Advice     string // how the run could write or read more; "" if nothing is wrong
+	Scope  Scope
+	Reason string // why, for people: "GitHub Actions: push of main"
+	// Fix says what keeps the run from writing or reading more, and how to fix it; "" if
+	// nothing does.
+	Fix        string
 	Provenance Provenance
 }
 

@@ -129,9 +129,9 @@ type Step struct {
 	Partly bool
 }
 
-// WithAdvice is Detail with its fix, if one is known.
-func (s Step) WithAdvice() string {
-	if fix := advice[codes.FindString(s.Detail)]; fix != "" {
+// WithFix is Detail with its fix, if one is known.
+func (s Step) WithFix() string {
+	if fix := fixes[codes.FindString(s.Detail)]; fix != "" {
 		return s.Detail + " (" + fix + ")"
 	}
 	return s.Detail
@@ -165,7 +165,7 @@ func (e *Error) Error() string {
 	for _, s := range e.Steps {
 		switch {
 		case s.Outcome == Failed:
-			parts = append(parts, s.Source+" failed: "+s.WithAdvice())
+			parts = append(parts, s.Source+" failed: "+s.WithFix())
 		case s.Partly || e.Named != "":
 			parts = append(parts, s.Source+" is not set up: "+s.Detail)
 		default:

@@ -141,12 +141,12 @@ func TestPrincipal(t *testing.T) {
 }
 
 func TestAdviceIsForCodesOfEntra(t *testing.T) {
-	if len(advice) == 0 {
-		t.Fatal("there is no advice")
+	if len(fixes) == 0 {
+		t.Fatal("there are no fixes")
 	}
-	for _, code := range slices.Sorted(maps.Keys(advice)) {
+	for _, code := range slices.Sorted(maps.Keys(fixes)) {
 		step := Step{Detail: code + ": no."}
-		if got := step.WithAdvice(); got != code+": no. ("+advice[code]+")" {
+		if got := step.WithFix(); got != code+": no. ("+fixes[code]+")" {
 			t.Errorf("got %q for %s", got, code)
 		}
 	}

@@ -26,8 +26,8 @@ func TestClaimsRaiseNothing(t *testing.T) {
 				changed[name]++
 			}
 			for _, claim := range blamed {
-				if run.Env[claim.Name] != "" || !strings.Contains(got.Advice, claim.Name+" of .env ") {
-					t.Errorf("%s with %s: blames %v, and says %q", run.Name, name, claim, got.Advice)
+				if run.Env[claim.Name] != "" || !strings.Contains(got.Fix, claim.Name+" of .env ") {
+					t.Errorf("%s with %s: blames %v, and says %q", run.Name, name, claim, got.Fix)
 				}
 			}
 		}

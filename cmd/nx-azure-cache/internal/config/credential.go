@@ -182,7 +182,7 @@ func (s Settings) signIn() string {
 func SignInFailures(r signin.Report) (lines []string) {
 	for _, step := range r.Steps {
 		if r.Source != "" && step.Outcome == signin.Failed {
-			lines = append(lines, fmt.Sprintf("signed in with %s, because %s failed: %s", SignedInAs(r), step.Source, step.WithAdvice()))
+			lines = append(lines, fmt.Sprintf("signed in with %s, because %s failed: %s", SignedInAs(r), step.Source, step.WithFix()))
 		}
 	}
 	return lines

@@ -25,7 +25,7 @@ func (s Settings) RunPolicy(ci bool, base DefaultBase, getenv func(string) strin
 		r.warn("%s", base.ignored())
 	}
 	if s.Trust.Shared {
-		r.Scope, r.Reason, r.Advice, r.Blamed = trust.Shared, "azure.trust.isolation is "+isolateNothing, "", nil
+		r.Scope, r.Reason, r.Fix, r.Blamed = trust.Shared, "azure.trust.isolation is "+isolateNothing, "", nil
 		r.warn(`azure.trust.isolation in nx.json is "%s": anyone who can write to the cache, pull requests included, decides what all other runs restore (CVE-2025-36852)`, isolateNothing)
 	}
 	if r.Scope != trust.Trusted {
@@ -33,15 +33,15 @@ func (s Settings) RunPolicy(ci bool, base DefaultBase, getenv func(string) strin
 	}
 	if s.Mode != cache.ReadWrite {
 		if len(r.Blamed) > 0 {
-			r.warn("the remote cache reads only trusted results in this run: %s (docs/security.md)", r.Advice)
+			r.warn("the remote cache reads only trusted results in this run: %s (docs/security.md)", r.Fix)
 		}
 		return r
 	}
 	if !r.Writes() {
 		r.Mode = cache.ReadOnly
 	}
-	if r.Advice != "" {
-		r.warn("the remote cache stores nothing in this run: %s (docs/security.md)", r.Advice)
+	if r.Fix != "" {
+		r.warn("the remote cache stores nothing in this run: %s (docs/security.md)", r.Fix)
 	}
 	if r.Scope == trust.Trusted {
 		r.chooseKey(s.Trust, getenv)

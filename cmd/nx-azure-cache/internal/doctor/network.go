@@ -99,7 +99,7 @@ func (r *Report) addClock(n azure.NetworkReport) {
 		r.add(partNetwork, id, what, statusOK, seen, "")
 		return
 	}
-	r.add(partNetwork, id, what, statusFailed, n.SkewAdvice(), "")
+	r.add(partNetwork, id, what, statusFailed, n.ClockProblem(), "")
 }
 
 func networkReportOf(n azure.NetworkReport) *networkReport {

@@ -310,7 +310,7 @@ func TestDoctorIdentities(t *testing.T) {
 		_, connection := testenv.StartStorage(t)
 		e := examine(t, testenv.WorkspaceEnv(t, testenv.MainRun, testenv.PlainConfig, connection))
 		if c := e.find(t, "identity"); c.Status != statusAllowed || c.Fix == "" || e.ExitCode != 0 {
-			t.Errorf("got %+v, want it allowed with an advice", c)
+			t.Errorf("got %+v, want it allowed with a fix", c)
 		}
 	})
 }

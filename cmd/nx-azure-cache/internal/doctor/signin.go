@@ -104,7 +104,7 @@ func (r *Report) addStep(step signin.Step, isSignedIn bool) {
 		seen += ", in " + terminal.Duration(step.Took)
 	}
 	if step.Detail != "" {
-		seen += ": " + step.WithAdvice()
+		seen += ": " + step.WithFix()
 	}
 	r.add(partSignIn, "sign-in."+step.Source, step.Source, found, seen, "")
 }
@@ -112,7 +112,7 @@ func (r *Report) addStep(step signin.Step, isSignedIn bool) {
 func reportOf(report signin.Report) *signInReport {
 	result := &signInReport{Source: report.Source, Principal: report.Principal, Seconds: report.Took.Seconds(), Steps: []signInStep{}}
 	for _, step := range report.Steps {
-		result.Steps = append(result.Steps, signInStep{step.Source, step.Outcome, step.Took.Seconds(), printable.Line(step.WithAdvice())})
+		result.Steps = append(result.Steps, signInStep{step.Source, step.Outcome, step.Took.Seconds(), printable.Line(step.WithFix())})
 	}
 	return result
 }

@@ -38,11 +38,11 @@ func (inv *Inventory) DryRun(ctx context.Context, out, stderr io.Writer, selecte
 			return err
 		}
 	}
-	advice := ""
+	hint := ""
 	if progress.matched > 0 {
-		advice = "; run with --yes to delete them"
+		hint = "; run with --yes to delete them"
 	}
-	progress.end("would delete %s of %s, %s, in %s%s", terminal.Thousands(progress.matched), entryCount(progress.seen), terminal.Size(progress.bytes), inv, advice)
+	progress.end("would delete %s of %s, %s, in %s%s", terminal.Thousands(progress.matched), entryCount(progress.seen), terminal.Size(progress.bytes), inv, hint)
 	return nil
 }
 

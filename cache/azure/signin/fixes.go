@@ -2,9 +2,9 @@ package signin
 
 import "regexp"
 
-// advice is the fix for common errors of Entra ID and of tools
+// fixes are the fixes of common errors of Entra ID and of tools
 // (learn.microsoft.com/entra/identity-platform/reference-error-codes).
-var advice = map[string]string{
+var fixes = map[string]string{
 	"AADSTS50034":   "the user does not exist in this tenant: check AZURE_TENANT_ID",
 	"AADSTS50076":   "the tenant requires a second factor: az login",
 	"AADSTS50079":   "the tenant requires a second factor: az login",
