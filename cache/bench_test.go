@@ -13,8 +13,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// results are what the benchmarks store and retrieve. `npm run bench` has the
-// figures that count, with Nx's client and everything else that takes time.
+// results are the workloads of the benchmarks. Only `npm run bench` measures whole runs,
+// with Nx's client.
 var results = []struct {
 	name  string
 	files int

@@ -15,7 +15,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// bomb is an archive of a file of n times 2 MiB of zeros, each in 73 bytes.
+// bomb returns an archive of one file: n times 2 MiB of zeros, each in 73 bytes.
 func bomb(t *testing.T, n int) []byte {
 	t.Helper()
 	w, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithWindowSize(archive.MaxWindow), zstd.WithEncoderCRC(false))
@@ -50,7 +50,7 @@ func bomb(t *testing.T, n int) []byte {
 	}, nil)
 }
 
-// How much an entry may unpack to depends on its size.
+// The size of an entry limits how much it may unpack to.
 func TestBomb(t *testing.T) {
 	for _, test := range []struct {
 		name   string

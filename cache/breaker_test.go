@@ -18,14 +18,14 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 )
 
-// enough failures in a row are enough for a breaker.
+// enough failures in a row trip a breaker.
 const enough = 5
 
-// storage is blobs whose requests end as the test says. It counts them.
+// storage counts requests, and ends them as the test says.
 type storage struct {
 	requests int
 	err      error
-	body     error // in the middle of it, when err is nil
+	body     error // in the middle of the body, if err is nil
 }
 
 func (s *storage) Get(context.Context, string) (*cache.Blob, error) {
@@ -50,7 +50,7 @@ func (s *storage) Replace(context.Context, string, string, io.ReadSeeker, cache.
 	return s.err
 }
 
-// operations are those of a cache.Blobs. Reading reads the body, too.
+// operations are the requests of a cache.Blobs. get also reads the body.
 var operations = map[string]func(cache.Blobs) error{
 	"get": func(b cache.Blobs) error {
 		blob, err := b.Get(context.Background(), "a")
@@ -66,7 +66,7 @@ var operations = map[string]func(cache.Blobs) error{
 	},
 }
 
-// step is what happens to requests, one after the other.
+// step is a number of requests, one after the other, and how they end.
 type step struct {
 	operation string
 	times     int
@@ -80,43 +80,43 @@ var (
 	errRights = &cache.ConfigError{Err: errors.New("the identity needs a role")}
 )
 
-// Each step's requests reach the storage, and their errors are passed on.
+// Each step's requests reach the storage, and the breaker returns their errors.
 func TestBreaker(t *testing.T) {
 	const open, off = true, false
 	for name, test := range map[string]struct {
 		steps []step
-		reads bool // whether they are sent after that
+		reads bool // whether reads are sent after that
 		write bool
 	}{
-		"nothing":                     {nil, open, open},
-		"one failure less than many":  {[]step{{"get", enough - 1, errReset, nil}}, open, open},
-		"many gets that fail":         {[]step{{"get", enough, errReset, nil}}, off, off},
-		"many puts that fail":         {[]step{{"put", enough, errReset, nil}}, off, off},
-		"many replacements that fail": {[]step{{"replace", enough, errReset, nil}}, off, off},
+		"nothing":                   {nil, open, open},
+		"one failure too few":       {[]step{{"get", enough - 1, errReset, nil}}, open, open},
+		"many failing gets":         {[]step{{"get", enough, errReset, nil}}, off, off},
+		"many failing puts":         {[]step{{"put", enough, errReset, nil}}, off, off},
+		"many failing replacements": {[]step{{"replace", enough, errReset, nil}}, off, off},
 		"all kinds of failures": {[]step{
 			{"get", 2, errReset, nil}, {"put", 1, errors.New("503"), nil}, {"replace", 1, errReset, nil}, {"get", 1, nil, errReset},
 		}, off, off},
-		"many bodies that break":    {[]step{{"get", enough, nil, errReset}}, off, off},
-		"a success in between":      {[]step{{"get", enough - 1, errReset, nil}, {"put", 1, nil, nil}, {"get", enough - 1, errReset, nil}}, open, open},
-		"a whole body in between":   {[]step{{"put", enough - 1, errReset, nil}, {"get", 1, nil, nil}, {"put", enough - 1, errReset, nil}}, open, open},
-		"a miss in between":         {[]step{{"get", enough - 1, errReset, nil}, {"get", 1, cache.ErrNotFound, nil}, {"get", enough - 1, errReset, nil}}, open, open},
-		"a taken name in between":   {[]step{{"get", enough - 1, errReset, nil}, {"put", 1, cache.ErrExists, nil}, {"get", enough - 1, errReset, nil}}, open, open},
-		"misses":                    {[]step{{"get", 3 * enough, cache.ErrNotFound, nil}}, open, open},
-		"misses in the body":        {[]step{{"get", 3 * enough, nil, cache.ErrNotFound}}, open, open},
-		"taken names":               {[]step{{"put", 3 * enough, cache.ErrExists, nil}, {"replace", 3 * enough, cache.ErrExists, nil}}, open, open},
-		"unreadable blobs":          {[]step{{"get", 3 * enough, &cache.UnreadableError{Err: errors.New("409 BlobArchived")}, nil}}, open, open},
-		"no more files may be open": {[]step{{"get", 3 * enough, fmt.Errorf("get: %w", fileerror.NewTooMany(syscall.EMFILE)), nil}, {"put", 3 * enough, fileerror.NewTooMany(syscall.ENFILE), nil}}, open, open},
-		"cancellations":             {[]step{{"get", 3 * enough, context.Canceled, nil}, {"put", 3 * enough, fmt.Errorf("put: %w", context.Canceled), nil}}, open, open},
-		"cancellations in bodies":   {[]step{{"get", 3 * enough, nil, context.Canceled}}, open, open},
-		"a cancellation in between": {[]step{{"get", enough - 1, errReset, nil}, {"get", 1, context.Canceled, nil}, {"get", 1, errReset, nil}}, off, off},
-		"a time limit":              {[]step{{"get", 1, errStall, nil}}, off, off},
-		"a time limit of a put":     {[]step{{"put", 1, errStall, nil}}, off, off},
-		"a time limit in a body":    {[]step{{"get", 1, nil, errStall}}, off, off},
-		"no rights to read":         {[]step{{"get", 1, errRights, nil}}, off, open},
-		"no rights in a body":       {[]step{{"get", 1, nil, errRights}}, off, open},
-		"no rights to write":        {[]step{{"put", 1, errRights, nil}}, open, off},
-		"no rights to replace":      {[]step{{"replace", 1, fmt.Errorf("store: %w", errRights), nil}}, open, off},
-		"no rights at all":          {[]step{{"put", 1, errRights, nil}, {"get", 1, errRights, nil}}, off, off},
+		"many broken bodies":          {[]step{{"get", enough, nil, errReset}}, off, off},
+		"a success in between":        {[]step{{"get", enough - 1, errReset, nil}, {"put", 1, nil, nil}, {"get", enough - 1, errReset, nil}}, open, open},
+		"a complete body in between":  {[]step{{"put", enough - 1, errReset, nil}, {"get", 1, nil, nil}, {"put", enough - 1, errReset, nil}}, open, open},
+		"a miss in between":           {[]step{{"get", enough - 1, errReset, nil}, {"get", 1, cache.ErrNotFound, nil}, {"get", enough - 1, errReset, nil}}, open, open},
+		"an existing name in between": {[]step{{"get", enough - 1, errReset, nil}, {"put", 1, cache.ErrExists, nil}, {"get", enough - 1, errReset, nil}}, open, open},
+		"misses":                      {[]step{{"get", 3 * enough, cache.ErrNotFound, nil}}, open, open},
+		"misses in the body":          {[]step{{"get", 3 * enough, nil, cache.ErrNotFound}}, open, open},
+		"existing names":              {[]step{{"put", 3 * enough, cache.ErrExists, nil}, {"replace", 3 * enough, cache.ErrExists, nil}}, open, open},
+		"unreadable blobs":            {[]step{{"get", 3 * enough, &cache.UnreadableError{Err: errors.New("409 BlobArchived")}, nil}}, open, open},
+		"too many open files":         {[]step{{"get", 3 * enough, fmt.Errorf("get: %w", fileerror.NewTooMany(syscall.EMFILE)), nil}, {"put", 3 * enough, fileerror.NewTooMany(syscall.ENFILE), nil}}, open, open},
+		"cancellations":               {[]step{{"get", 3 * enough, context.Canceled, nil}, {"put", 3 * enough, fmt.Errorf("put: %w", context.Canceled), nil}}, open, open},
+		"cancellations in bodies":     {[]step{{"get", 3 * enough, nil, context.Canceled}}, open, open},
+		"a cancellation in between":   {[]step{{"get", enough - 1, errReset, nil}, {"get", 1, context.Canceled, nil}, {"get", 1, errReset, nil}}, off, off},
+		"a time limit":                {[]step{{"get", 1, errStall, nil}}, off, off},
+		"a time limit of a put":       {[]step{{"put", 1, errStall, nil}}, off, off},
+		"a time limit in a body":      {[]step{{"get", 1, nil, errStall}}, off, off},
+		"no permission to read":       {[]step{{"get", 1, errRights, nil}}, off, open},
+		"no permission in a body":     {[]step{{"get", 1, nil, errRights}}, off, open},
+		"no permission to write":      {[]step{{"put", 1, errRights, nil}}, open, off},
+		"no permission to replace":    {[]step{{"replace", 1, fmt.Errorf("store: %w", errRights), nil}}, open, off},
+		"no permission at all":        {[]step{{"put", 1, errRights, nil}, {"get", 1, errRights, nil}}, off, off},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := new(storage)
@@ -147,22 +147,22 @@ func TestBreaker(t *testing.T) {
 	}
 }
 
-// The error of a rejected request says why.
-func TestBreakerSaysWhy(t *testing.T) {
+// The error of a rejected request names the failure that tripped the breaker.
+func TestBreakerNamesTheFailure(t *testing.T) {
 	for name, test := range map[string]struct {
 		steps []step
-		late  error // of a body that was open before
+		late  error // of a body that was opened before
 		want  string
 	}{
 		"the last failure": {
 			[]step{{"get", enough - 1, errors.New("503"), nil}, {"get", 1, errReset, nil}}, nil,
 			"off for the rest of this run, because it keeps failing: connection reset by peer",
 		},
-		"no cancellation that comes later": {
+		"not a later cancellation": {
 			[]step{{"get", enough, errReset, nil}}, context.Canceled,
 			"off for the rest of this run, because it keeps failing: connection reset by peer",
 		},
-		"the limit, not what comes later": {
+		"the limit, not a later failure": {
 			[]step{{"get", 1, errReset, nil}, {"get", 1, errStall, nil}}, errReset,
 			"off for the rest of this run, because it keeps failing: get URL/a: time limit (no data was transferred within 15s)",
 		},
@@ -199,7 +199,7 @@ func TestBreakerSaysWhy(t *testing.T) {
 	})
 }
 
-// A request that is at work when the breaker trips goes on.
+// A request that is in progress when the breaker trips continues.
 func TestBreakerLeavesOpenBodies(t *testing.T) {
 	s := new(storage)
 	b := cache.NewBreaker(s)
@@ -213,11 +213,11 @@ func TestBreakerLeavesOpenBodies(t *testing.T) {
 		t.Errorf("got %q, %v; want the content", content, err)
 	}
 	if blob.Size != 7 || blob.ETag != `"1"` {
-		t.Errorf("got %+v, want what the storage gave", blob)
+		t.Errorf("got %+v, want the blob of the storage", blob)
 	}
 }
 
-func TestBreakerWithManyAtOnce(t *testing.T) {
+func TestBreakerWithConcurrentRequests(t *testing.T) {
 	const many = 50
 	var requests atomic.Int64
 	b := cache.NewBreaker(blobsFunc{Memory: new(cachetest.Memory), get: func(context.Context, string) (*cache.Blob, error) {
@@ -233,17 +233,17 @@ func TestBreakerWithManyAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	// Those that were at work when it tripped had been sent.
+	// Requests in progress when it tripped had been sent.
 	if got := requests.Load(); got < enough || got > enough+many {
-		t.Errorf("got %d requests, want %d and as many as were at work", got, enough)
+		t.Errorf("got %d requests, want %d and those in progress", got, enough)
 	}
 	if err := operations["get"](b); !errors.Is(err, cache.ErrOff) {
 		t.Errorf("got %v, want %v", err, cache.ErrOff)
 	}
 }
 
-// slow is a time limit that has passed. The breaker asks it twice whether it is a
-// cancellation; the second time it counts.
+// slow is the error of a time limit. The breaker checks twice whether an error is a
+// cancellation. The second check comes when it counts the error, and calls then.
 type slow struct {
 	asked *atomic.Int64
 	then  func()
@@ -258,12 +258,12 @@ func (s slow) Is(target error) bool {
 	return target == cache.ErrTimeLimit
 }
 
-// The limit trips, whatever else fails at the same time.
-func TestBreakerWithAFailureBesideALimit(t *testing.T) {
+// A time limit trips the breaker, whatever else fails at the same time.
+func TestBreakerWithAFailureDuringATimeLimit(t *testing.T) {
 	sent, fail := make(chan struct{}), make(chan struct{})
 	limit := slow{new(atomic.Int64), func() {
 		close(fail)
-		time.Sleep(20 * time.Millisecond) // it is noted, and waits to be counted
+		time.Sleep(20 * time.Millisecond) // until the breaker has noted the failure of put and waits to count it
 	}}
 	b := cache.NewBreaker(blobsFunc{
 		Memory: new(cachetest.Memory),
@@ -280,14 +280,14 @@ func TestBreakerWithAFailureBesideALimit(t *testing.T) {
 	_ = operations["get"](b)
 	beside.Wait()
 	if got := limit.asked.Load(); got < 2 {
-		t.Fatalf("it was asked %d times: nothing was tested", got)
+		t.Fatalf("checked %d times: the test tested nothing", got)
 	}
 	if err := operations["replace"](b); !errors.Is(err, cache.ErrOff) {
 		t.Errorf("got %v, want %v", err, cache.ErrOff)
 	}
 }
 
-// The whole cache behind a breaker: damage is the entry's, not the storage's.
+// A damaged entry is not a failure of the storage.
 func TestDamageDoesNotTrip(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	blobs := stored(t, "1", "2")

@@ -49,7 +49,7 @@ func TestStoreAndRetrieve(t *testing.T) {
 	}
 	checkNothingAside(t, other)
 	if info, err := os.Stat(hit.OutputsPath); runtime.GOOS != "windows" && (err != nil || info.Mode().Perm() != 0o755) {
-		t.Errorf("got %v, %v; want the mode that Nx gives it, 0755", info.Mode(), err)
+		t.Errorf("got %v, %v; want 0755, as Nx sets it", info.Mode(), err)
 	}
 }
 
@@ -131,7 +131,7 @@ func TestArchivesOfAllSizes(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got, err := os.ReadFile(filepath.Join(other, "123", "noise")); err != nil || string(got) != content {
-				t.Errorf("got %d bytes, %v; want the %d of before", len(got), err, size)
+				t.Errorf("got %d bytes, %v; want the %d stored ones", len(got), err, size)
 			}
 			checkNothingAside(t, other)
 		})
@@ -162,7 +162,7 @@ func TestTerminalOutput(t *testing.T) {
 				}
 				store(t, c, "123", dir, 0, given)
 				if from == "file" && exists(t, given.Path) {
-					t.Error("the file is still where the caller left it; it is the cache's")
+					t.Error("the caller's file still exists; the cache owns it")
 				}
 
 				hit, err := c.Retrieve(t.Context(), "123", dir)
@@ -176,20 +176,20 @@ func TestTerminalOutput(t *testing.T) {
 				if got.Path != "" {
 					content, err := os.ReadFile(got.Path)
 					if err != nil || got.Text != "" {
-						t.Errorf("got %d bytes and the file %s, %v; want the file only", len(got.Text), got.Path, err)
+						t.Errorf("got %d bytes and the file %s, %v; want only the file", len(got.Text), got.Path, err)
 					}
 					got.Text = string(content)
 					if err := os.Remove(got.Path); err != nil {
 						t.Error(err)
 					}
-					// Empty now, it goes with the next request.
+					// The next request removes the folder, which is now empty.
 					if _, err := c.Retrieve(t.Context(), "124", dir); !errors.Is(err, cache.ErrNotFound) {
 						t.Error(err)
 					}
 					store(t, newCache(t, new(cachetest.Memory)), "123", dir, 0, cache.TerminalOutput{})
 				}
 				if got.Text != text {
-					t.Errorf("got %d bytes, want the %d of before", len(got.Text), len(text))
+					t.Errorf("got %d bytes, want the %d stored ones", len(got.Text), len(text))
 				}
 				checkNothingAside(t, dir)
 			})
@@ -210,7 +210,7 @@ func TestTerminalOutputFileThatIsMissing(t *testing.T) {
 	checkNothingAside(t, dir)
 }
 
-func TestRetrieveReplacesWhatIsThere(t *testing.T) {
+func TestRetrieveReplacesAnExistingResult(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		make func(path string) error
@@ -238,15 +238,15 @@ func TestRetrieveReplacesWhatIsThere(t *testing.T) {
 			}
 			checkResult(t, dir, "123")
 			if got := slices.Sorted(maps.Keys(tree(t, filepath.Join(dir, "123")))); !slices.Equal(got, []string{".", "a", "b", "b/noise"}) {
-				t.Errorf("got %v, want nothing of what was there", got)
+				t.Errorf("got %v, want nothing of the existing result", got)
 			}
 			checkNothingAside(t, dir)
 		})
 	}
 }
 
-// A task's outputs may be read-only; so may be what is there. What is restored is not,
-// as when Nx copies it.
+// A task's outputs may be read-only, and so may be an existing result. A restored result
+// is writable, as when Nx copies it.
 func TestReadOnlyOutputs(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	outputs(t, dir, "123", map[string]string{"a/b/c": "1"})
@@ -262,7 +262,7 @@ func TestReadOnlyOutputs(t *testing.T) {
 	makeReadOnly(dir)
 	c := newCache(t, new(cachetest.Memory))
 	store(t, c, "123", dir, 0, cache.TerminalOutput{})
-	for range 2 { // to nowhere, then over itself
+	for range 2 { // first without an existing result, then over the restored one
 		other := filepath.Join(dir, "other")
 		if _, err := c.Retrieve(t.Context(), "123", other); err != nil {
 			t.Fatal(err)
@@ -305,7 +305,7 @@ func TestOutcomes(t *testing.T) {
 		t.Errorf("no outputs: got %+v, %v; want %q with the path", stored, err, cache.OutcomeEvicted)
 	}
 	if got := blobs.Puts(); got != puts {
-		t.Errorf("got %d puts for what cannot be stored, want none", got-puts)
+		t.Errorf("got %d puts for results that cannot be stored, want none", got-puts)
 	}
 	checkNothingAside(t, dir)
 }
@@ -326,7 +326,7 @@ func TestModes(t *testing.T) {
 			blobs := stored(t, "123")
 			gets, puts := blobs.Gets(), blobs.Puts()
 			options := cachetest.Shared(blobs, test.mode)
-			options.CacheFailures = false // which costs a request where there is an entry
+			options.CacheFailures = false // with it, an existing entry costs a request
 			c := closing(t, cache.New(options))
 			hit, err := c.Retrieve(t.Context(), "123", dir)
 			if (hit != nil) != test.hit || !test.hit && !errors.Is(err, cache.ErrNotFound) {
@@ -347,7 +347,7 @@ func TestModes(t *testing.T) {
 	}
 }
 
-func TestHashesThatAreNone(t *testing.T) {
+func TestInvalidHashes(t *testing.T) {
 	for _, hash := range []string{"", ".", "..", "../123", "a/b", `a\b`, ".nx-azure-cache"} {
 		parent := cachetest.TempDir(t)
 		dir := filepath.Join(parent, "cache")
@@ -364,7 +364,7 @@ func TestHashesThatAreNone(t *testing.T) {
 			t.Errorf("store %q: got %+v, want an error", hash, stored)
 		}
 		if got := tree(t, parent); !maps.Equal(got, before) || blobs.Gets()+blobs.Puts() != 0 {
-			t.Errorf("%q: got %v and %d requests, want nothing done", hash, got, blobs.Gets()+blobs.Puts())
+			t.Errorf("%q: got %v and %d requests, want nothing written and no request", hash, got, blobs.Gets()+blobs.Puts())
 		}
 	}
 }

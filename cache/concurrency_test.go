@@ -15,7 +15,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// two caches are two processes that share Nx's cache directory.
+// two returns two caches, which act as two processes with one cache directory.
 func two(t *testing.T, blobs cache.Blobs) [2]*cache.Cache {
 	return [2]*cache.Cache{newCache(t, blobs), newCache(t, blobs)}
 }
@@ -65,7 +65,7 @@ func TestManyRetrievesOfOneHash(t *testing.T) {
 			wg.Wait()
 			checkResult(t, dir, "123")
 			if exists(t, dir, "123", "old") {
-				t.Error("what was there before is still there")
+				t.Error("the existing result is still there")
 			}
 			checkNothingAside(t, dir)
 		})
@@ -92,12 +92,12 @@ func TestManyStoresOfOneHash(t *testing.T) {
 	}
 	wg.Wait()
 	if got := firsts.Load(); got != 1 {
-		t.Errorf("got %d that stored it first, want 1", got)
+		t.Errorf("%d stored it first, want 1", got)
 	}
 	checkNothingAside(t, dir)
 }
 
-// gauge counts what is going on at once, and keeps it going until it is opened.
+// gauge counts concurrent operations, and blocks them until it is opened.
 type gauge struct {
 	now    atomic.Int64
 	opened chan struct{}
@@ -112,7 +112,7 @@ func (g *gauge) enter() {
 
 func (g *gauge) leave() { g.now.Add(-1) }
 
-// gauged is a body that counts as long as it is open.
+// gauged is a body that counts while it is open.
 type gauged struct {
 	io.ReadCloser
 	once  sync.Once
@@ -124,14 +124,14 @@ func (g *gauged) Close() error {
 	return g.ReadCloser.Close()
 }
 
-// Nx 24 asks for a whole batch in one tick.
+// Nx 24 requests a whole batch in one tick.
 func TestRetrievesAtOnce(t *testing.T) {
 	const want = 64
 	m := stored(t, "123")
 	dir := cachetest.TempDir(t)
 	synctest.Test(t, func(t *testing.T) {
 		g := newGauge()
-		var most atomic.Int64 // bodies open at once, once they go on
+		var most atomic.Int64 // bodies open at once, after the gauge is opened
 		c := newCache(t, blobsFunc{Memory: m, get: func(ctx context.Context, name string) (*cache.Blob, error) {
 			g.enter()
 			if now := g.now.Load(); now > most.Load() {
@@ -151,12 +151,12 @@ func TestRetrievesAtOnce(t *testing.T) {
 				}
 			})
 		}
-		synctest.Wait() // all of them wait, for the gauge or for their turn
+		synctest.Wait() // all of them wait, for the gauge or for a slot
 		if got := g.now.Load(); got != want {
 			t.Errorf("got %d gets at once, want %d", got, want)
 		}
 
-		// A request that waits for its turn leaves when it is cancelled.
+		// A request that waits for a slot returns when it is cancelled.
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := c.Retrieve(ctx, "123", dir); !errors.Is(err, context.Canceled) {
@@ -222,7 +222,7 @@ func TestCancelWhileReading(t *testing.T) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 	if exists(t, dir, "123", "b") || !exists(t, dir, "123", "a") {
-		t.Errorf("got %v, want the local folder as it was", tree(t, dir))
+		t.Errorf("got %v, want an unchanged cache directory", tree(t, dir))
 	}
 	checkNothingAside(t, dir)
 }

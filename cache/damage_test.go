@@ -16,7 +16,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// failing is a storage that is out of order.
+// failing is a storage whose requests all fail.
 type failing struct{ err error }
 
 func (f failing) Get(context.Context, string) (*cache.Blob, error)                 { return nil, f.err }
@@ -81,13 +81,13 @@ func TestDamagedEntries(t *testing.T) {
 					t.Errorf("got %v, %v; want %v with %q", hit, err, cache.ErrDamaged, test.want)
 				}
 				if text := err.Error(); len(text) > 1000 || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
-					t.Errorf("got %q, want what a terminal can show", text)
+					t.Errorf("got %q, want printable text", text)
 				}
 				if got := tree(t, dir); !maps.Equal(got, before) {
 					t.Errorf("got %v, want %v", got, before)
 				}
 				if got := c.Summary(); got != (cache.Summary{Damaged: 1}) {
-					t.Errorf("got %+v, want one damaged", got)
+					t.Errorf("got %+v, want one damaged entry", got)
 				}
 				if _, err := c.Retrieve(t.Context(), "456", dir); err != nil {
 					t.Errorf("the other result: %v", err)
@@ -97,8 +97,7 @@ func TestDamagedEntries(t *testing.T) {
 	}
 }
 
-// An archive that is sound up to its last byte, whose digest is wrong: only the
-// end of the body tells.
+// The digest is known to be wrong only at the end of the body.
 func TestDigestIsCheckedBeforeAnythingIsPlaced(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	blobs := stored(t, "123")
@@ -107,11 +106,11 @@ func TestDigestIsCheckedBeforeAnythingIsPlaced(t *testing.T) {
 		t.Errorf("got %v, want %v", err, cache.ErrDamaged)
 	}
 	if exists(t, dir, "123") {
-		t.Error("the result is at its place")
+		t.Error("the result exists")
 	}
 }
 
-// breaking gives bodies that break after half of their bytes.
+// breaking returns blobs whose bodies break after half of their bytes.
 func breaking(m *cachetest.Memory, body func(half, rest io.Reader) io.Reader) cache.Blobs {
 	return blobsFunc{Memory: m, get: func(ctx context.Context, name string) (*cache.Blob, error) {
 		b, err := m.Get(ctx, name)
@@ -163,16 +162,16 @@ func TestBodyThatEndsEarly(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	c := newCache(t, breaking(stored(t, "123"), func(half, _ io.Reader) io.Reader { return half }))
 	if _, err := c.Retrieve(t.Context(), "123", dir); !errors.Is(err, cache.ErrDamaged) || !strings.Contains(err.Error(), "bytes are missing") {
-		t.Errorf("got %v, want %v with what is missing", err, cache.ErrDamaged)
+		t.Errorf("got %v, want %v that names the missing bytes", err, cache.ErrDamaged)
 	}
 	if exists(t, filepath.Join(dir, "123")) {
-		t.Error("the result is at its place")
+		t.Error("the result exists")
 	}
 	checkNothingAside(t, dir)
 }
 
-// A damaged entry is replaced by the result of the run that has found it so
-// (turborepo#3127, F25, F33); no other run touches it.
+// The run that finds an entry damaged replaces it with its own result (turborepo#3127,
+// F25, F33). Other runs do not touch it.
 func TestDamagedEntryIsReplaced(t *testing.T) {
 	flip := func(b *cachetest.Blob) { b.Content[len(b.Content)/2] ^= 1 }
 	damaged := func(t *testing.T) (dir string, blobs *cachetest.Memory, c *cache.Cache) {
@@ -195,7 +194,7 @@ func TestDamagedEntryIsReplaced(t *testing.T) {
 	t.Run("by the run that found it", func(t *testing.T) {
 		dir, blobs, c := damaged(t)
 		outcome(t, c, dir, cache.OutcomeStored)
-		outcome(t, c, dir, cache.OutcomeExists) // once
+		outcome(t, c, dir, cache.OutcomeExists) // it replaces the entry only once
 		other := cachetest.TempDir(t)
 		if _, err := newCache(t, blobs).Retrieve(t.Context(), "123", other); err != nil {
 			t.Fatal(err)
@@ -211,7 +210,7 @@ func TestDamagedEntryIsReplaced(t *testing.T) {
 	})
 	t.Run("not when another run has replaced it", func(t *testing.T) {
 		dir, blobs, c := damaged(t)
-		blobs.Alter(blobName("123"), flip) // back again
+		blobs.Alter(blobName("123"), flip) // repairs it
 		outcome(t, c, dir, cache.OutcomeExists)
 		if _, err := newCache(t, blobs).Retrieve(t.Context(), "123", cachetest.TempDir(t)); err != nil {
 			t.Error(err)

@@ -24,7 +24,7 @@ func TestDistinct(t *testing.T) {
 	}
 }
 
-// Its memory has a limit, whatever Nx asks for.
+// Its memory is limited, however many hashes Nx requests.
 func TestDistinctOfMany(t *testing.T) {
 	var d distinct
 	var n counters
@@ -37,6 +37,6 @@ func TestDistinctOfMany(t *testing.T) {
 		t.Errorf("got %d retrievals, want %d", len(d.seen), maxDistinct)
 	}
 	if d.add(retrieval{"0", &n.misses}) {
-		t.Error("the first one is forgotten")
+		t.Error("the first retrieval is forgotten")
 	}
 }

@@ -25,7 +25,7 @@ func TestDrain(t *testing.T) {
 		blobs := newGatedPuts()
 		c := newCache(t, blobs)
 		if err := c.Drain(t.Context()); err != nil {
-			t.Errorf("of nothing: %v", err)
+			t.Errorf("without entries: %v", err)
 		}
 		told := make(chan struct{})
 		for _, hash := range []string{"123", "124"} {
@@ -46,7 +46,7 @@ func TestDrain(t *testing.T) {
 		synctest.Wait()
 		select {
 		case <-drained:
-			t.Error("it returned before all outcomes were reported")
+			t.Error("Drain returned before all outcomes were reported")
 		default:
 		}
 		close(told)
@@ -70,8 +70,8 @@ func TestCloseWaits(t *testing.T) {
 	}()
 	select {
 	case <-closed:
-		t.Error("it returned before the result was stored")
-	case <-time.After(50 * time.Millisecond): // a Close that does not wait is far faster
+		t.Error("Close returned before the result was stored")
+	case <-time.After(50 * time.Millisecond): // a Close that does not wait returns much sooner
 	}
 	close(blobs.gate)
 	if got := <-done; got.Outcome != cache.OutcomeStored {
@@ -79,12 +79,12 @@ func TestCloseWaits(t *testing.T) {
 	}
 	<-closed
 	if exists(t, dir, ".nx-azure-cache") {
-		t.Error("something is left")
+		t.Error("files are left")
 	}
 }
 
 // Close stops all uploads, running or waiting, and reports their outcomes.
-func TestCloseGivesUp(t *testing.T) {
+func TestCloseStopsUploads(t *testing.T) {
 	const many = 20
 	dir := cachetest.TempDir(t)
 	blobs := newGatedPuts()
@@ -113,12 +113,12 @@ func TestCloseGivesUp(t *testing.T) {
 		t.Errorf("got %d results stored, want none", got)
 	}
 	if exists(t, dir, ".nx-azure-cache") {
-		t.Error("something is left")
+		t.Error("files are left")
 	}
 }
 
-// `rm -rf` beside the packing: the whole tree is stored, or nothing.
-func TestResultThatIsRemovedMeanwhile(t *testing.T) {
+// During `rm -rf` of a result, the cache stores the whole tree or nothing.
+func TestResultThatIsRemovedDuringPacking(t *testing.T) {
 	const folders, files = 20, 10
 	whole := make(map[string]string)
 	for i := range folders {
@@ -128,7 +128,7 @@ func TestResultThatIsRemovedMeanwhile(t *testing.T) {
 	}
 	outcomes := make(map[cache.Outcome]int)
 	const tries, most = 20, 200
-	var longest time.Duration // that storing has taken
+	var longest time.Duration // that storing took
 	for i := 0; i < tries || i < most && outcomes[cache.OutcomeChanged] == 0; i++ {
 		dir := t.TempDir()
 		outputs(t, dir, "123", whole)
@@ -138,7 +138,7 @@ func TestResultThatIsRemovedMeanwhile(t *testing.T) {
 		begin := time.Now()
 		done := accept(t, c, "123", dir, cache.TerminalOutput{})
 		var stored cache.Stored
-		if i < 3 { // no process removes it
+		if i < 3 { // no process removes the result
 			stored = <-done
 			longest = max(longest, time.Since(begin))
 		} else {
@@ -168,11 +168,11 @@ func TestResultThatIsRemovedMeanwhile(t *testing.T) {
 		c.Close(t.Context())
 	}
 	if outcomes[cache.OutcomeChanged]+outcomes[cache.OutcomeEvicted] == 0 {
-		t.Errorf("got %v, want some that were removed in time: nothing was tested", outcomes)
+		t.Errorf("got %v, want some that were removed in time: the test tested nothing", outcomes)
 	}
 }
 
-// The same if one file changes right after the result was accepted.
+// If a file changes right after the result is accepted, the cache stores no mixture.
 func TestResultThatChangesAtOnce(t *testing.T) {
 	for name, change := range map[string]func(dir string) error{
 		"a file is removed":   func(dir string) error { return os.Remove(filepath.Join(dir, "a")) },
@@ -180,12 +180,12 @@ func TestResultThatChangesAtOnce(t *testing.T) {
 		"a file is added":     func(dir string) error { return os.WriteFile(filepath.Join(dir, "b"), nil, 0o600) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			for range 50 { // each in another moment of the clock
+			for range 50 { // each at another moment of the file system's clock
 				dir := t.TempDir()
 				outputs(t, dir, "123", map[string]string{"a": "1"})
 				blobs := newGatedPuts()
 				c := newCache(t, blobs)
-				// All turns are taken: it is not packed before it changes.
+				// All slots are taken, so the result is not packed before it changes.
 				for range 4 {
 					accept(t, c, "123", dir, cache.TerminalOutput{})
 				}

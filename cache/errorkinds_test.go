@@ -21,8 +21,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 )
 
-// What is of another kind stays so.
-func TestFileErrorIsOfFiles(t *testing.T) {
+// Errors of other kinds stay unchanged.
+func TestFileErrorKeepsOtherKinds(t *testing.T) {
 	for _, err := range []error{
 		nil,
 		context.Canceled,
@@ -61,7 +61,7 @@ func (f failingBlobs) Put(ctx context.Context, name string, body io.ReadSeeker, 
 	return f.Blobs.Put(ctx, name, body, metadata)
 }
 
-// storeFails is why a result is not stored.
+// storeFails returns why a result is not stored.
 func storeFails(t *testing.T, c *cache.Cache, hash, cacheDirectory string, output cache.TerminalOutput) error {
 	t.Helper()
 	stored, reason, err := cachetest.Store(t.Context(), c, hash, cacheDirectory, 0, output)
@@ -78,9 +78,9 @@ type failingReader struct{ err error }
 
 func (f failingReader) Read([]byte) (int, error) { return 0, f.err }
 
-// The errors of a network hold numbers that files have, too: who made the error
-// decides.
-func TestErrorsOfTheStorageAreNotOfFiles(t *testing.T) {
+// Errors of the network hold the same numbers as errors of files. The code that
+// makes an error decides its kind.
+func TestStorageErrorsAreNotFileErrors(t *testing.T) {
 	full := new(cachetest.Memory)
 	from := t.TempDir()
 	outputs(t, from, "1", map[string]string{"a": cachetest.Noise(1, 100<<10)})
@@ -107,7 +107,7 @@ func TestErrorsOfTheStorageAreNotOfFiles(t *testing.T) {
 	}
 }
 
-// obstacles are what is wrong with a cache directory, and what a line must say of it.
+// obstacles are problems of a cache directory, and what the error must say.
 var obstacles = map[string]struct {
 	make func(t *testing.T, cacheDirectory string)
 	says string
@@ -127,16 +127,16 @@ var obstacles = map[string]struct {
 			t.Fatal(err)
 		}
 	}, "set NX_CACHE_DIRECTORY"},
-	"a cache directory that all may write": {func(t *testing.T, dir string) {
+	"a cache directory that all users may write": {func(t *testing.T, dir string) {
 		if err := os.Chmod(dir, 0o777); err != nil {
 			t.Fatal(err)
 		}
 	}, "is not safe"},
 }
 
-// Whatever is wrong with the cache directory is of the file system, for reading and
-// for writing, and nothing of it counts against the storage.
-func TestObstaclesAreOfFiles(t *testing.T) {
+// All problems of the cache directory are file errors, when reading and when writing.
+// None of them counts as a failure of the storage.
+func TestObstaclesAreFileErrors(t *testing.T) {
 	stored := new(cachetest.Memory)
 	from := t.TempDir()
 	outputs(t, from, "1", map[string]string{"a": "hello"})
@@ -147,10 +147,10 @@ func TestObstaclesAreOfFiles(t *testing.T) {
 			outputs(t, dir, "2", map[string]string{"a": "hello"})
 			obstacle.make(t, dir)
 			c := newCache(t, cache.NewBreaker(stored))
-			for range 6 { // more than a breaker takes
+			for range 6 { // more than trip a breaker
 				_, reading := c.Retrieve(t.Context(), "1", dir)
 				if !fileerror.Is(reading) || !strings.Contains(fmt.Sprint(reading), obstacle.says) {
-					t.Errorf("reading: got %v, want an error of files that has %q", reading, obstacle.says)
+					t.Errorf("reading: got %v, want a file error with %q", reading, obstacle.says)
 				}
 			}
 			if name == "a file instead of the cache directory" {
@@ -158,7 +158,7 @@ func TestObstaclesAreOfFiles(t *testing.T) {
 			}
 			_, writing := c.Store(t.Context(), cachetest.Result("2", dir, 0, cache.TerminalOutput{}), func(cache.Stored) {})
 			if !fileerror.Is(writing) || !strings.Contains(fmt.Sprint(writing), obstacle.says) {
-				t.Errorf("writing: got %v, want an error of files that has %q", writing, obstacle.says)
+				t.Errorf("writing: got %v, want a file error with %q", writing, obstacle.says)
 			}
 			other := t.TempDir()
 			if _, err := c.Retrieve(t.Context(), "1", other); err != nil {
@@ -168,16 +168,16 @@ func TestObstaclesAreOfFiles(t *testing.T) {
 	}
 }
 
-// A body that cannot be read from the disk is no failure of the storage.
-func TestBreakerSkipsErrorsOfFiles(t *testing.T) {
+// An error when reading a body from the disk does not count as a failure of the storage.
+func TestBreakerIgnoresFileErrors(t *testing.T) {
 	memory := new(cachetest.Memory)
 	b := cache.NewBreaker(failingBlobs{Blobs: memory, put: cache.FileErrorOf("DIR", syscall.EIO)})
 	for range 20 {
 		if err := b.Put(t.Context(), "x", strings.NewReader(""), nil); !fileerror.Is(err) {
-			t.Fatalf("got %v, want the error of the file", err)
+			t.Fatalf("got %v, want the file's error", err)
 		}
 	}
 	if _, err := b.Get(t.Context(), "x"); !errors.Is(err, cache.ErrNotFound) {
-		t.Errorf("got %v, want a miss: the storage is still asked", err)
+		t.Errorf("got %v, want a miss: the cache still uses the storage", err)
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// Another process of Nx may read a result while it is restored again: it finds one
-// at every moment.
-func TestResultIsThereWhileItIsRestoredAgain(t *testing.T) {
+// Another Nx process may read a result while it is restored again. The result exists at
+// every moment.
+func TestResultExistsWhileItIsRestoredAgain(t *testing.T) {
 	for _, mode := range []fs.FileMode{0o755, 0o555} {
 		t.Run("mode "+mode.String(), func(t *testing.T) {
 			dir := cachetest.TempDir(t)
@@ -42,13 +42,13 @@ func TestResultIsThereWhileItIsRestoredAgain(t *testing.T) {
 			}
 			looks, missing := lookUntil(ended, isMissing)
 			if looks == 0 || missing > 0 {
-				t.Errorf("it was missing in %d of %d looks", missing, looks)
+				t.Errorf("the result was missing in %d of %d checks", missing, looks)
 			}
 		})
 	}
 }
 
-// lookUntil looks again and again until the end, and counts.
+// lookUntil checks repeatedly until ended is closed, and counts.
 func lookUntil(ended <-chan struct{}, isMissing func() bool) (looks, missing int) {
 	for ; ; looks++ {
 		select {
@@ -62,7 +62,7 @@ func lookUntil(ended <-chan struct{}, isMissing func() bool) (looks, missing int
 	}
 }
 
-// needExchange skips a test where the file system cannot exchange two names.
+// needExchange skips a test if the file system cannot exchange two names.
 func needExchange(t *testing.T, dir string) {
 	t.Helper()
 	names := []string{filepath.Join(dir, "one"), filepath.Join(dir, "another")}
@@ -70,7 +70,7 @@ func needExchange(t *testing.T, dir string) {
 		if err := os.Mkdir(name, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		defer os.Remove(name) // else the test finds it
+		defer os.Remove(name) // or the test would find it
 	}
 	err := unix.Renameat2(unix.AT_FDCWD, names[0], unix.AT_FDCWD, names[1], unix.RENAME_EXCHANGE)
 	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, unix.EINVAL) {

@@ -1,4 +1,4 @@
 package cache
 
-// FileErrorOf makes a [FileError], for tests of what it says.
+// FileErrorOf is for tests of the messages of file errors.
 var FileErrorOf = fileError

@@ -11,14 +11,14 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
-// withoutFailures is a cache of the usual settings.
+// withoutFailures returns a cache with default settings, which stores no failures.
 func withoutFailures(t *testing.T, blobs cache.Blobs) *cache.Cache {
 	options := cachetest.Shared(blobs, cache.ReadWrite)
 	options.CacheFailures = false
 	return closing(t, cache.New(options))
 }
 
-// attempt stores a result of a task that has ended with a code.
+// attempt stores a result with an exit code.
 func attempt(t *testing.T, c *cache.Cache, dir string, code int) cache.Outcome {
 	t.Helper()
 	outputs(t, dir, "123", map[string]string{"a": "result of 123"})
@@ -29,12 +29,12 @@ func attempt(t *testing.T, c *cache.Cache, dir string, code int) cache.Outcome {
 	return stored.Outcome
 }
 
-// stays checks the exit code of what is stored.
+// stays checks the exit code of the stored result.
 func stays(t *testing.T, blobs cache.Blobs, code int) {
 	t.Helper()
 	hit, err := newCache(t, blobs).Retrieve(t.Context(), "123", cachetest.TempDir(t))
 	if err != nil || hit.Code != code {
-		t.Errorf("got %+v, %v; want one of the exit code %d", hit, err, code)
+		t.Errorf("got %+v, %v; want a hit with exit code %d", hit, err, code)
 	}
 }
 
@@ -54,7 +54,7 @@ func TestFailuresAreNotStored(t *testing.T) {
 	for _, code := range []int{1, 130, -1} {
 		_, reason, err := cachetest.Store(t.Context(), c, "123", dir, code, cache.TerminalOutput{})
 		if reason != "" || !errors.Is(err, cache.ErrSkipped) {
-			t.Errorf("exit code %d: got %q, %v; want it left out", code, reason, err)
+			t.Errorf("exit code %d: got %q, %v; want it skipped", code, reason, err)
 		}
 	}
 	if got := blobs.Names(); len(got) > 0 || c.Summary() != (cache.Summary{}) {
@@ -62,7 +62,7 @@ func TestFailuresAreNotStored(t *testing.T) {
 	}
 }
 
-// A failure that is stored is a miss, and the success of the same run replaces it.
+// A stored failure is a miss, and the run replaces it with its success.
 func TestStoredFailureIsReplaced(t *testing.T) {
 	dir, blobs := cachetest.TempDir(t), failed(t)
 	c := withoutFailures(t, blobs)
@@ -79,8 +79,8 @@ func TestStoredFailureIsReplaced(t *testing.T) {
 	stays(t, blobs, 0)
 }
 
-// Where no failures are stored, what is there already costs no request to look at it.
-func TestExistingResultIsNotLookedAt(t *testing.T) {
+// If failures are not stored, an existing entry does not cost a request.
+func TestExistingResultIsNotRead(t *testing.T) {
 	blobs := failed(t)
 	if got := attempt(t, withoutFailures(t, blobs), cachetest.TempDir(t), 0); got != cache.OutcomeExists {
 		t.Errorf("got %q", got)
@@ -90,7 +90,7 @@ func TestExistingResultIsNotLookedAt(t *testing.T) {
 	}
 }
 
-func TestFailuresThatAreAllowed(t *testing.T) {
+func TestAllowedFailures(t *testing.T) {
 	t.Run("a failure is a hit, which a success replaces", func(t *testing.T) {
 		dir, blobs := cachetest.TempDir(t), failed(t)
 		c := newCache(t, blobs)
@@ -134,7 +134,7 @@ func TestFailuresThatAreAllowed(t *testing.T) {
 	})
 }
 
-// An identity that may only add blobs replaces nothing.
+// An identity that may only add blobs does not replace a failure.
 func TestFailureStaysForAnIdentityThatOnlyAdds(t *testing.T) {
 	blobs := failed(t)
 	adds := blobsFunc{Memory: blobs, replace: func(context.Context, string, string, io.ReadSeeker, cache.Metadata) error {
@@ -150,8 +150,8 @@ func TestFailureStaysForAnIdentityThatOnlyAdds(t *testing.T) {
 	stays(t, blobs, 1)
 }
 
-// A failure of one scope hides no success of the other.
-func TestFailureHidesNoSuccess(t *testing.T) {
+// A failure in one scope does not hide a success in another.
+func TestFailureDoesNotHideSuccess(t *testing.T) {
 	blobs := new(cachetest.Memory)
 	main := as(blobs, trust.Trusted)
 	main.CacheFailures = true

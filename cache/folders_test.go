@@ -20,8 +20,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 )
 
-// precious is a folder outside the cache directory with files that must stay,
-// some of them with names like ours.
+// precious creates a folder outside the cache directory, with files that must stay. Some
+// of them have names like ours.
 func precious(t *testing.T) (dir string, check func()) {
 	t.Helper()
 	dir = filepath.Join(cachetest.TempDir(t), "precious")
@@ -54,7 +54,7 @@ func symlink(t *testing.T, target, path string) {
 	}
 }
 
-// use retrieves, a hit and a miss, and stores, twice.
+// use retrieves (a hit and a miss) and stores, twice.
 func use(t *testing.T, c *cache.Cache, dir string) (errs []error) {
 	t.Helper()
 	outputs(t, dir, "200", map[string]string{"a": "1"})
@@ -81,22 +81,22 @@ func checkRefused(t *testing.T, c *cache.Cache, dir string, parts ...string) {
 	}
 	for _, err := range errs {
 		if !fileerror.IsRefusal(err) || err.Error() != errs[0].Error() {
-			t.Errorf("got %v, want the same refusal of each", err)
+			t.Errorf("got %v, want the same refusal each time", err)
 		}
 		for _, part := range parts {
 			if !strings.Contains(err.Error(), part) {
-				t.Errorf("got %q, want %q in it", err, part)
+				t.Errorf("got %q, want it to contain %q", err, part)
 			}
 		}
 	}
 	c.Close(context.Background())
 }
 
-// A repository may commit any of our names as a link or a file.
-func TestNamesOfOursThatAreTaken(t *testing.T) {
+// A repository may contain any of our names as a link or a file.
+func TestOurNamesAreTaken(t *testing.T) {
 	for name, test := range map[string]struct {
 		make func(t *testing.T, dir, session, precious string)
-		path string // that is named, below the cache directory
+		path string // in the error, below the cache directory
 		want string
 	}{
 		"the parent is a link": {
@@ -105,14 +105,14 @@ func TestNamesOfOursThatAreTaken(t *testing.T) {
 			},
 			".nx-azure-cache", " is a symbolic link",
 		},
-		"the parent is a link inside": {
+		"the parent is a link within the cache directory": {
 			func(t *testing.T, dir, _, _ string) {
 				writeFile(t, filepath.Join(dir, "inside", "1-abcdefgh", "a"), "precious")
 				symlink(t, "inside", filepath.Join(dir, ".nx-azure-cache"))
 			},
 			".nx-azure-cache", " is a symbolic link",
 		},
-		"the parent is a link to nothing": {
+		"the parent is a dangling link": {
 			func(t *testing.T, dir, _, _ string) { symlink(t, "nothing", filepath.Join(dir, ".nx-azure-cache")) },
 			".nx-azure-cache", " is a symbolic link",
 		},
@@ -126,7 +126,7 @@ func TestNamesOfOursThatAreTaken(t *testing.T) {
 			},
 			".nx-azure-cache/SESSION", " is a symbolic link",
 		},
-		"the folder is a link inside": {
+		"the folder is a link within the cache directory": {
 			func(t *testing.T, dir, session, _ string) {
 				writeFile(t, scratch.FolderPath(dir, "other/a"), "precious")
 				symlink(t, "other", scratch.FolderPath(dir, session))
@@ -167,7 +167,7 @@ func TestNamesOfOursThatAreTaken(t *testing.T) {
 	}
 }
 
-// list is all that is below dir, a line each.
+// list returns all paths below dir, one per line.
 func list(t *testing.T, dir string) string {
 	t.Helper()
 	var all []string
@@ -181,8 +181,9 @@ func list(t *testing.T, dir string) string {
 	return strings.Join(all, "\n")
 }
 
-// The sweep removes what processes make, and nothing else, whatever it is called.
-func TestSweepThatMeetsOtherThings(t *testing.T) {
+// The sweep removes only what processes of the cache create, whatever other files are
+// called.
+func TestSweepKeepsOtherFiles(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	precious, check := precious(t)
 	parent := filepath.Join(dir, ".nx-azure-cache")
@@ -202,7 +203,7 @@ func TestSweepThatMeetsOtherThings(t *testing.T) {
 	}
 	symlink(t, precious, filepath.Join(parent, "8-abcdefgh"))
 	writeFile(t, filepath.Join(parent, "7-abcdefgh", "a"), "beside a link")
-	// A process that died in the middle of this had links to anywhere in it.
+	// A process that died while it unpacked may leave links to anywhere.
 	symlink(t, precious, filepath.Join(parent, "9-abcdefgh", "result", "link"))
 	symlink(t, filepath.Join(precious, "sub"), filepath.Join(parent, "9-abcdefgh", "link"))
 	if err := os.Chmod(filepath.Join(parent, "9-abcdefgh", "result"), 0o555); err != nil {
@@ -224,12 +225,12 @@ func TestSweepThatMeetsOtherThings(t *testing.T) {
 		}
 	}
 	if exists(t, parent, "9-abcdefgh") {
-		t.Error("what a process has left is still there")
+		t.Error("the files of a dead process are still there")
 	}
 }
 
-// Nx follows a link that is its cache directory, and so does the cache. It touches
-// nothing there but what is its own.
+// Nx follows a link as its cache directory, and so does the cache. At the link's target,
+// it changes only its own files.
 func TestCacheDirectoryThatIsALink(t *testing.T) {
 	precious, check := precious(t)
 	dir := filepath.Join(cachetest.TempDir(t), "cache")
@@ -249,11 +250,11 @@ func TestCacheDirectoryThatIsALink(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := c.Retrieve(t.Context(), "123", dir); err == nil {
-		t.Error("a link to nothing is taken")
+		t.Error("a dangling link is accepted")
 	}
 }
 
-// A result replaces a link at its place, and leaves alone where that leads.
+// A result replaces a link at its path, and does not touch the link's target.
 func TestResultThatReplacesALink(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	precious, check := precious(t)
@@ -265,8 +266,8 @@ func TestResultThatReplacesALink(t *testing.T) {
 	check()
 }
 
-// A user who can rename the folder of a process while it reads gains nothing: the result
-// is what was verified.
+// If another user renames the folder of a process while it reads, the result is still the
+// verified one.
 func TestFolderThatIsSwapped(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	blobs := stored(t, "123")
@@ -278,7 +279,7 @@ func TestFolderThatIsSwapped(t *testing.T) {
 		for _, name := range []string{"1", "2", "3"} {
 			writeFile(t, filepath.Join(folder, name, "a"), "poison")
 		}
-		if os.Geteuid() == 0 { // else it cannot be another user's
+		if os.Geteuid() == 0 { // or the folder cannot belong to another user
 			if err := os.Chown(folder, strangerID, strangerID); err != nil {
 				t.Error(err)
 			}
@@ -302,11 +303,11 @@ func TestFolderThatIsSwapped(t *testing.T) {
 		}
 	}
 	if got, err := os.ReadFile(filepath.Join(folder, "1", "a")); err != nil || string(got) != "poison" {
-		t.Errorf("got %q, %v; want what the other user has put there", got, err)
+		t.Errorf("got %q, %v; want the other user's file", got, err)
 	}
 }
 
-// strangerID is another user's, and another group's.
+// strangerID is the ID of another user and of another group.
 const strangerID = 54321
 
 // hookedBody calls hook before its first byte is read.
@@ -323,7 +324,7 @@ func (b *hookedBody) Read(p []byte) (int, error) {
 	return b.ReadCloser.Read(p)
 }
 
-// A terminal output is taken from the folder of this process, from nowhere else.
+// A terminal output is accepted only in the folder of this process.
 func TestTerminalOutputElsewhere(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	outputs(t, dir, "123", map[string]string{"a": "1"})
@@ -346,15 +347,15 @@ func TestTerminalOutputElsewhere(t *testing.T) {
 	}
 	check()
 	if !exists(t, folder, "directory", "a") || !exists(t, folder, "link") {
-		t.Error("what was named is gone")
+		t.Error("the named file is gone")
 	}
 }
 
-// The folder and its lock are for this user's eyes only, also under umask 0.
+// Only this user can read the folder and its lock, even under umask 0.
 func TestModesOfFolders(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	c := newCache(t, stored(t, "123"))
-	if err := os.MkdirAll(scratch.FolderPath(dir, c.Session()), 0o755); err != nil { // by a client of before
+	if err := os.MkdirAll(scratch.FolderPath(dir, c.Session()), 0o755); err != nil { // by an older client
 		t.Fatal(err)
 	}
 	if errs := use(t, c, dir); len(errs) > 0 {

@@ -14,7 +14,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 )
 
-// A result for which this machine has no room is neither a hit nor damaged, and
+// If a result does not fit on this machine's disk, it is neither a hit nor damaged, and
 // leaves nothing behind.
 func TestRetrieveOnAFullDisk(t *testing.T) {
 	cachetest.OnSmallDisk(t, func(t *testing.T, disk string) {
@@ -42,28 +42,27 @@ func TestRetrieveOnAFullDisk(t *testing.T) {
 				t.Errorf("%s: got %+v, %v; want another error", hash, hit, err)
 			}
 			if want := "free space on the file system of " + dir; !strings.Contains(fmt.Sprint(err), want) {
-				t.Errorf("%s: got %v, want it to have %q", hash, err, want)
+				t.Errorf("%s: got %v, want it to contain %q", hash, err, want)
 			}
 			if !fileerror.Is(err) {
-				t.Errorf("%s: got %v, want an error of files", hash, err)
+				t.Errorf("%s: got %v, want a file error", hash, err)
 			}
 			if exists(t, dir, hash) {
-				t.Errorf("%s is there", hash)
+				t.Errorf("%s exists", hash)
 			}
 			checkNothingAside(t, dir)
 		}
 		if hit, err := c.Retrieve(t.Context(), "1", dir); err != nil || hit == nil {
-			t.Errorf("got %+v, %v; want a hit where there is room", hit, err)
+			t.Errorf("got %+v, %v; want a hit if there is space", hit, err)
 		}
 		if got := c.Summary(); got.Failed != 3 || got.Damaged != 0 || got.Hits != 1 {
-			t.Errorf("got %+v, want 3 that failed", got)
+			t.Errorf("got %+v, want 3 failures", got)
 		}
 	})
 }
 
-// A full disk is the same problem for writing: a terminal output and an archive that
-// wait for their upload need room, too. The archive leaves some to Nx, whose run would
-// fail on a full disk.
+// Storing also needs space, for terminal outputs and archives that wait for their upload.
+// An archive leaves some space to Nx, whose run would fail on a full disk.
 func TestStoreOnAFullDisk(t *testing.T) {
 	cachetest.OnSmallDisk(t, func(t *testing.T, disk string) {
 		dir := filepath.Join(disk, "cache")
@@ -86,6 +85,6 @@ func checkFull(t *testing.T, what, dir string, err error) {
 	t.Helper()
 	want := "free space on the file system of " + dir
 	if !fileerror.Is(err) || !strings.Contains(fmt.Sprint(err), want) {
-		t.Errorf("%s: got %v, want an error of files that has %q", what, err, want)
+		t.Errorf("%s: got %v, want a file error with %q", what, err, want)
 	}
 }

@@ -28,8 +28,8 @@ const (
 	anna, ben      = 54301, 54302
 )
 
-// sharedFolder makes a folder that all users may enter, with a copy of the test binary
-// that they may run, and their temporary files.
+// sharedFolder creates a folder that all users may enter, for their temporary files and a
+// copy of the test binary.
 func sharedFolder(t *testing.T) (top, binary string) {
 	t.Helper()
 	top, err := os.MkdirTemp("/tmp", "nx-azure-cache-users-")
@@ -50,7 +50,7 @@ func sharedFolder(t *testing.T) (top, binary string) {
 	return top, binary
 }
 
-// member is a process of another user, who shares a cache directory.
+// member is a process of another user with the same cache directory.
 type member struct {
 	*exec.Cmd
 	out   *bufio.Reader
@@ -84,13 +84,13 @@ func startAs(t *testing.T, user uint32, binary, test, cacheDirectory string, env
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = m.Process.Kill() // when the test has failed
+		_ = m.Process.Kill() // if the test has failed
 		_ = m.Wait()
 	})
 	return m
 }
 
-// answer is the session of the process, once it has used the cache directory.
+// answer returns the session of the process after it has used the cache directory.
 func (m *member) answer(t *testing.T) string {
 	t.Helper()
 	line, err := m.out.ReadString('\n')
@@ -103,13 +103,13 @@ func (m *member) answer(t *testing.T) string {
 
 func (m *member) end(t *testing.T) {
 	t.Helper()
-	_ = m.stdin.Close() // it waits for nothing else
+	_ = m.stdin.Close() // it waits only for that
 	if err := m.Wait(); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestMember is what startMember starts, with the umask 002.
+// TestMember is the process that startMember starts. Its umask is 002.
 func TestMember(t *testing.T) {
 	dir, hash := os.Getenv(memberVariable), os.Getenv("HASH")
 	if dir == "" {
@@ -126,17 +126,17 @@ func TestMember(t *testing.T) {
 	outputs(t, dir, own, map[string]string{"a": "1"})
 	store(t, c, own, dir, 0, cache.TerminalOutput{Text: strings.Repeat("x", 10_000)})
 	if !isAlive(scratch.FolderPath(dir, c.Session())) {
-		t.Error("the process is taken for dead")
+		t.Error("the process counts as dead")
 	}
 	fmt.Println("session", c.Session())
-	_, _ = os.Stdin.Read(make([]byte, 1)) // until its end
+	_, _ = os.Stdin.Read(make([]byte, 1)) // until stdin is closed
 	c.Close(t.Context())
 }
 
-// Users of a group share a cache directory on purpose: each works there, while
-// others do, after others were killed, and leaves the folders of others alone. Each
-// replaces and removes what another one has restored.
-func TestGroupThatSharesACacheDirectory(t *testing.T) {
+// The users of a group share a cache directory. Each can use it while others do and after
+// others were killed, and leaves the folders of others alone. Each replaces and removes
+// results that another user has restored.
+func TestGroupSharesACacheDirectory(t *testing.T) {
 	cachetest.NeedRoot(t)
 	for name, mode := range map[string]uint32{"setgid": 0o2775, "without setgid": 0o775} {
 		t.Run(name, func(t *testing.T) {
@@ -150,7 +150,7 @@ func TestGroupThatSharesACacheDirectory(t *testing.T) {
 				if mode&0o2000 != 0 {
 					return "1"
 				}
-				return fmt.Sprint(user) // what one has made is not the group's, as with Nx alone
+				return fmt.Sprint(user) // the group does not own what a user creates, as with Nx alone
 			}
 			killed, living := startMember(t, binary, dir, anna, hashFor(anna)), startMember(t, binary, dir, ben, hashFor(ben))
 			killedFolder, livingFolder := scratch.FolderPath(dir, killed.answer(t)), scratch.FolderPath(dir, living.answer(t))
@@ -162,13 +162,13 @@ func TestGroupThatSharesACacheDirectory(t *testing.T) {
 				m := startMember(t, binary, dir, user, hashFor(user))
 				folder := scratch.FolderPath(dir, m.answer(t))
 				if info, err := os.Lstat(folder); err != nil || info.Mode().Perm() != 0o700 {
-					t.Errorf("got %v, %v; want a folder for its user only", info.Mode(), err)
+					t.Errorf("got %v, %v; want a folder only for its user", info.Mode(), err)
 				}
 				m.end(t)
 				if exists(t, folder) || !exists(t, livingFolder) {
-					t.Error("its folder is left, or that of another is gone")
+					t.Error("its folder still exists, or the folder of another process is gone")
 				}
-				// Only its own user removes what a process has left.
+				// Only its own user removes the folder of a killed process.
 				if exists(t, killedFolder) != (user == ben) {
 					t.Errorf("after user %d: exists: %t", user, exists(t, killedFolder))
 				}
@@ -179,21 +179,21 @@ func TestGroupThatSharesACacheDirectory(t *testing.T) {
 			}
 			living.end(t)
 			if exists(t, dir, ".nx-azure-cache") {
-				t.Error("the last one has left something")
+				t.Error("the last process has left files")
 			}
 		})
 	}
 }
 
-// Between making the parent and opening it to the group its user may be interrupted.
-// Others wait for a moment, and never work in a folder without a lock, which would be
-// taken for that of a dead process.
-func TestParentThatIsOpenedToTheGroupMeanwhile(t *testing.T) {
+// A user may be interrupted between creating the parent and opening it to the group.
+// Others then wait for a moment. They never work in a folder without a lock, because it
+// would look like the folder of a dead process.
+func TestParentIsOpenedToTheGroupLate(t *testing.T) {
 	cachetest.NeedRoot(t)
 	top, binary := sharedFolder(t)
 	dir := filepath.Join(top, "cache")
 	parent := filepath.Join(dir, ".nx-azure-cache")
-	writeFile(t, filepath.Join(parent, "kept"), "") // so that no process removes it
+	writeFile(t, filepath.Join(parent, "kept"), "") // so that no process removes the parent
 	if err := errors.Join(os.Chown(dir, 0, sharedGroup), os.Chmod(dir, 0o775), os.Chown(parent, anna, sharedGroup)); err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func TestParentThatIsOpenedToTheGroupMeanwhile(t *testing.T) {
 			default:
 				now := time.Now()
 				_ = errors.Join(os.Chtimes(parent, now, now), os.Chmod(parent, 0o755), os.Chmod(parent, 0o775|fs.ModeSticky))
-				time.Sleep(50 * time.Microsecond) // else it is interrupted while the parent is closed
+				time.Sleep(50 * time.Microsecond) // or the member always meets a closed parent
 			}
 		}
 	})
@@ -220,7 +220,7 @@ func TestParentThatIsOpenedToTheGroupMeanwhile(t *testing.T) {
 	m.end(t)
 }
 
-// TestMemberThatBeginsAgain is what the test above starts.
+// TestMemberThatBeginsAgain is the process that the test above starts.
 func TestMemberThatBeginsAgain(t *testing.T) {
 	dir := os.Getenv(memberVariable)
 	if dir == "" {
@@ -232,19 +232,19 @@ func TestMemberThatBeginsAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !isAlive(scratch.FolderPath(dir, c.Session())) {
-			t.Fatal("the process is taken for dead")
+			t.Fatal("the process counts as dead")
 		}
 		c.Close(t.Context())
 	}
 }
 
-// The grant of a cache directory is not handed to another group.
+// The permissions of a cache directory's group are not given to another group.
 func TestParentOfAnotherGroup(t *testing.T) {
 	for name, test := range map[string]struct{ mode, want fs.FileMode }{
 		"for one user":  {0o700, 0o700},
 		"as usual":      {0o755, 0o755},
 		"for a group":   {0o775, 0o775 | fs.ModeSticky},
-		"all may write": {0o777, 0o777 | fs.ModeSticky}, // in a workspace
+		"for all users": {0o777, 0o777 | fs.ModeSticky}, // in a workspace
 	} {
 		t.Run(name, func(t *testing.T) {
 			workspace := cachetest.TempDir(t)

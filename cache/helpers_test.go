@@ -17,10 +17,10 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 )
 
-// blobName is the name of a result's blob in the place of [cachetest.Shared].
+// blobName returns the name of a result's blob under the options of [cachetest.Shared].
 func blobName(hash string) string { return "v1/shared/" + hash }
 
-// newCache makes a cache that is closed at the end of the test.
+// newCache returns a cache that is closed at the end of the test.
 func newCache(t testing.TB, blobs cache.Blobs) *cache.Cache {
 	return closing(t, cache.New(cachetest.Shared(blobs, cache.ReadWrite)))
 }
@@ -45,7 +45,7 @@ func outputs(t testing.TB, cacheDirectory, hash string, files map[string]string)
 	}
 }
 
-// outputFile writes a terminal output where a client does: in the cache's folder.
+// outputFile writes a terminal output to the cache's folder, as a client does.
 func outputFile(t *testing.T, c *cache.Cache, cacheDirectory, text string) string {
 	t.Helper()
 	path := filepath.Join(scratch.FolderPath(cacheDirectory, c.Session()), "output")
@@ -58,8 +58,8 @@ func outputFile(t *testing.T, c *cache.Cache, cacheDirectory, text string) strin
 	return path
 }
 
-// tree is what is below dir: modes, contents and targets. The folders in which
-// caches work must be empty and do not count.
+// tree returns the modes, contents and link targets below dir. It omits the folders of
+// caches, which must be empty.
 func tree(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
@@ -93,7 +93,7 @@ func tree(t *testing.T, dir string) map[string]string {
 	return all
 }
 
-// exists reports whether there is anything at a path.
+// exists reports whether anything exists at a path.
 func exists(t *testing.T, path ...string) bool {
 	t.Helper()
 	_, err := os.Lstat(filepath.Join(path...))
@@ -103,8 +103,7 @@ func exists(t *testing.T, path ...string) bool {
 	return err == nil
 }
 
-// checkNothingAside fails if anything temporary is left in the folders of those
-// that work in a cache directory.
+// checkNothingAside fails if a temporary file is left in a folder of a cache.
 func checkNothingAside(t *testing.T, cacheDirectory string) {
 	t.Helper()
 	left, err := filepath.Glob(filepath.Join(cacheDirectory, ".nx-azure-cache", "*", "*"))
@@ -134,7 +133,7 @@ func stored(t *testing.T, hashes ...string) *cachetest.Memory {
 	return blobs
 }
 
-// checkResult fails unless the result that stored made is at its place.
+// checkResult fails unless a result of stored is at its path.
 func checkResult(t *testing.T, cacheDirectory, hash string) {
 	t.Helper()
 	got, err := os.ReadFile(filepath.Join(cacheDirectory, hash, "a"))
@@ -146,7 +145,7 @@ func checkResult(t *testing.T, cacheDirectory, hash string) {
 	}
 }
 
-// describe gives a blob the metadata that fits its content.
+// describe sets the metadata of a blob to match its content.
 func describe(b *cachetest.Blob) {
 	sum := sha256.Sum256(b.Content)
 	b.Metadata = cache.Metadata{
@@ -156,7 +155,7 @@ func describe(b *cachetest.Blob) {
 	}
 }
 
-// blobsFunc makes a cache.Blobs of functions; nil ones go to the memory.
+// blobsFunc is a cache.Blobs of functions. Memory serves those that are nil.
 type blobsFunc struct {
 	*cachetest.Memory
 	get     func(ctx context.Context, name string) (*cache.Blob, error)
@@ -185,8 +184,8 @@ func (b blobsFunc) Put(ctx context.Context, name string, body io.ReadSeeker, met
 	return b.put(ctx, name, body, metadata)
 }
 
-// isAlive reports whether the process that works in a [cache.Folder] has not ended. It
-// is false where the folder or its lock is another user's.
+// isAlive reports whether the process of a folder still runs. It is false if the folder
+// or its lock belongs to another user.
 func isAlive(folder string) bool {
 	v, err := scratch.Visit(folder)
 	if err != nil {

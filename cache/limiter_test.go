@@ -17,10 +17,10 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
-// large is how large a stored entry is that may have to wait for others.
+// large is the size of an entry that may have to wait for others.
 const large = 1 << 20
 
-// storedLarge stores results that are large.
+// storedLarge returns blobs with large results.
 func storedLarge(t *testing.T, hashes ...string) *cachetest.Memory {
 	t.Helper()
 	m := new(cachetest.Memory)
@@ -34,12 +34,12 @@ func storedLarge(t *testing.T, hashes ...string) *cachetest.Memory {
 	return m
 }
 
-// held are blobs whose bodies return no byte until they are released.
+// held returns bodies that block until they are released.
 type held struct {
 	*cachetest.Memory
-	reading  chan string // names of bodies whose reading has begun
+	reading  chan string // names of bodies that are being read
 	released chan struct{}
-	got      func() // called when a blob is there, if not nil
+	got      func() // if not nil, called for each blob that exists
 }
 
 func (h *held) Get(ctx context.Context, name string) (*cache.Blob, error) {
@@ -80,8 +80,8 @@ func (s several) Get(ctx context.Context, name string) (*cache.Blob, error) {
 	return s.held.Get(ctx, name)
 }
 
-// A batch of large results does not hold up the small ones among them, whatever
-// the order in which Nx asks.
+// Small results do not wait for a batch of large ones, whatever the order of Nx's
+// requests.
 func TestSmallResultsPassLargeOnes(t *testing.T) {
 	const atOnce = 2
 	var larges, smalls []string
@@ -106,7 +106,7 @@ func TestSmallResultsPassLargeOnes(t *testing.T) {
 		waiting.Go(func() { retrieve(hash) })
 	}
 	for range atOnce {
-		<-h.reading // no byte of it comes
+		<-h.reading // its first byte is held
 	}
 	for _, hash := range smalls {
 		retrieve(hash)
@@ -114,17 +114,16 @@ func TestSmallResultsPassLargeOnes(t *testing.T) {
 	}
 	select {
 	case name := <-h.reading:
-		t.Errorf("%s is restored, too, beside %d others", name, atOnce)
+		t.Errorf("%s is being restored beside %d others", name, atOnce)
 	default:
 	}
 	close(h.released)
 	waiting.Wait()
 }
 
-// A result is requested until its last place has answered: no more of them have
-// answers that wait for their reader, each on a connection, than may be requested
-// at once.
-func TestAMissInOnePlaceKeepsItsTurn(t *testing.T) {
+// A result keeps its slot until its last place has responded. Otherwise more responses
+// than slots could wait for their reader, each on a connection.
+func TestAMissInOnePlaceKeepsItsSlot(t *testing.T) {
 	const atOnce, all = 64, 75
 	synctest.Test(t, func(t *testing.T) {
 		var asked atomic.Int64
@@ -147,7 +146,7 @@ func TestAMissInOnePlaceKeepsItsTurn(t *testing.T) {
 				}
 			})
 		}
-		synctest.Wait() // the others wait for their turn
+		synctest.Wait() // the others wait for a slot
 		close(first)
 		synctest.Wait()
 		if got := asked.Load(); got != atOnce {
@@ -176,7 +175,7 @@ func TestCancelOfALargeResultThatWaits(t *testing.T) {
 	}
 	<-h.reading
 	<-h.reading
-	for range 100 { // more than there are places
+	for range 100 { // more than there are slots
 		ctx, cancel := context.WithCancel(t.Context())
 		h.got = cancel
 		if _, err := c.Retrieve(ctx, "3", dir); !errors.Is(err, context.Canceled) {

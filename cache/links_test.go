@@ -13,9 +13,9 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// A result with a link that this Nx refuses is not stored. One that was stored, for an
-// Nx that takes it, is a miss: it is not damaged, and it is not replaced.
-func TestLinksThatNxRefuses(t *testing.T) {
+// A result with a link that this Nx rejects is not stored. If an Nx that accepts it has
+// stored it, it is a miss: it counts as undamaged and is not replaced.
+func TestLinksThatNxRejects(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	outputs(t, dir, "123", map[string]string{"dist/a/f": "1", "dist/b/f": "2"})
 	symlink(t, "../b/f", filepath.Join(dir, "123", "dist", "a", "l"))
@@ -48,10 +48,10 @@ func TestLinksThatNxRefuses(t *testing.T) {
 	}
 	checkNothingAside(t, to)
 	if stored, _, err := cachetest.Store(t.Context(), reader, "123", dir, 0, cache.TerminalOutput{}); err != nil || stored.Outcome != cache.OutcomeExists {
-		t.Errorf("got %+v, %v; want that it exists", stored, err)
+		t.Errorf("got %+v, %v; want that the entry exists", stored, err)
 	}
 	if got := mustGet(t, blobs).ETag; got != etag {
-		t.Error("it was replaced")
+		t.Error("the entry was replaced")
 	}
 	for _, outputs := range [][]string{nil, {"dist"}, {"dist/*"}} {
 		if _, err := newCache(t, blobs).Retrieve(t.Context(), "123", cachetest.TempDir(t), outputs...); err != nil {

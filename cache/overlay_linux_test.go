@@ -13,13 +13,13 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diskspace"
 )
 
-// onOverlay runs a test with a cache directory that lies in the lower layer of an
-// overlayfs that cannot rename what is there, as in an image of a container. The test
-// is skipped where it may mount none.
+// onOverlay runs a test with a cache directory in the lower layer of an overlayfs, which
+// cannot rename its contents, as in a container image. It skips the test if it cannot
+// mount an overlayfs.
 func onOverlay(t *testing.T, fill func(t *testing.T, dir string), test func(t *testing.T, dir string)) {
 	t.Helper()
 	top := cachetest.TempDir(t)
-	// The upper layer may be no overlayfs itself, as in a container.
+	// The upper layer must not be on an overlayfs, as it would be in a container.
 	if err := syscall.Mount("none", top, "tmpfs", 0, "size=64m"); err != nil {
 		skipOrFail(t, err)
 	}
@@ -40,8 +40,8 @@ func onOverlay(t *testing.T, fill func(t *testing.T, dir string), test func(t *t
 	test(t, filepath.Join(paths["merged"], "cache"))
 }
 
-// skipOrFail skips a test where this process may not mount a file system, or where the
-// system has no such one.
+// skipOrFail skips a test if this process may not mount a file system, or the system does
+// not know it.
 func skipOrFail(t *testing.T, err error) {
 	t.Helper()
 	for _, reason := range []error{syscall.EPERM, syscall.EACCES, syscall.ENODEV} {
@@ -59,8 +59,8 @@ func unmount(t *testing.T, dir string) {
 	}
 }
 
-// An image may hold results that Nx does not know of: they cannot be moved, and are
-// replaced. So is a folder of ours that a process has left in it.
+// An image may contain results, and folders of ours, that cannot be moved. The cache
+// replaces them.
 func TestCacheDirectoryInALowerLayer(t *testing.T) {
 	fill := func(t *testing.T, dir string) {
 		outputs(t, dir, "123", map[string]string{"old": "old", "sub/old": "old"})
@@ -75,24 +75,24 @@ func TestCacheDirectoryInALowerLayer(t *testing.T) {
 		}
 		blobs := stored(t, "123")
 		c := newCache(t, blobs)
-		for range 3 { // the second and the third time it lies in the upper layer
+		for range 3 { // from the second time on, the result is in the upper layer
 			if _, err := c.Retrieve(t.Context(), "123", dir); err != nil {
 				t.Fatal(err)
 			}
 			checkResult(t, dir, "123")
 			if exists(t, dir, "123", "old") || exists(t, dir, "123", "sub") {
-				t.Error("what was there is in the result")
+				t.Error("the result contains files of the old one")
 			}
 		}
 		store(t, c, "124", dir, 0, cache.TerminalOutput{Text: strings.Repeat("x", 10_000)})
 		c.Close(t.Context())
 		if exists(t, dir, ".nx-azure-cache") {
-			t.Errorf("something is left:\n%s", list(t, dir))
+			t.Errorf("files are left:\n%s", list(t, dir))
 		}
 	})
 }
 
-// A result that is a mount point cannot be moved either.
+// A result that is a mount point cannot be moved, either.
 func TestResultThatIsAMountPoint(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	outputs(t, dir, "123", map[string]string{"a": "1"})
@@ -108,13 +108,13 @@ func TestResultThatIsAMountPoint(t *testing.T) {
 		}
 		checkResult(t, dir, "123")
 		if exists(t, dir, "123", "old") {
-			t.Error("what was there is in the result")
+			t.Error("the result contains files of the old one")
 		}
 	}
 	checkNothingAside(t, dir)
 }
 
-// A copy leaves some space free where it is made, as everything that is restored.
+// A copy leaves some free space on its file system, as all restored files do.
 func TestMountPointThatIsTooSmall(t *testing.T) {
 	from, dir, blobs := cachetest.TempDir(t), cachetest.TempDir(t), new(cachetest.Memory)
 	outputs(t, from, "123", map[string]string{"a": cachetest.Noise(1, 1_010_000)})

@@ -16,28 +16,28 @@ import (
 func TestResultThatAnotherRunIsMaking(t *testing.T) {
 	for name, test := range map[string]struct {
 		notes   string
-		isOwn   bool // of the run that stores
-		isEnded bool // the other run
-		isMade  bool // by the other run
+		isOwn   bool // whether this run has written the notes
+		isEnded bool // whether the other run is over
+		isMade  bool // whether the other run is making it
 	}{
-		"nothing is said":                   {"", false, false, false},
-		"it begins":                         {"+123\n", false, false, true},
-		"it begins, among others":           {"+1\n+123\n-1\n+2\n", false, false, true},
-		"it has it":                         {"+123\n-123\n", false, false, false},
-		"it has it, and begins again":       {"+123\n-123\n+123\n", false, false, true},
-		"it makes others":                   {"+1234\n+0123\n+12\n", false, false, false},
-		"it is this run":                    {"+123\n", true, false, false},
-		"it is over":                        {"+123\n", false, true, false},
-		"a line is written just now":        {"+123\n-12", false, false, true},
-		"a line is not whole yet":           {"+12", false, false, false},
-		"another program has written to it": {"\x00\n\n123\n", false, false, false},
+		"no note":                                 {"", false, false, false},
+		"the other run begins it":                 {"+123\n", false, false, true},
+		"the other run begins it, among others":   {"+1\n+123\n-1\n+2\n", false, false, true},
+		"the other run has it":                    {"+123\n-123\n", false, false, false},
+		"the other run has it, and begins again":  {"+123\n-123\n+123\n", false, false, true},
+		"the other run makes others":              {"+1234\n+0123\n+12\n", false, false, false},
+		"the note is of this run":                 {"+123\n", true, false, false},
+		"the other run is over":                   {"+123\n", false, true, false},
+		"a line is incomplete":                    {"+123\n-12", false, false, true},
+		"the line is incomplete":                  {"+12", false, false, false},
+		"another program has written to the file": {"\x00\n\n123\n", false, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, blobs := cachetest.TempDir(t), new(cachetest.Memory)
 			other := cache.New(cachetest.Shared(blobs, cache.ReadWrite))
 			c := newCache(t, blobs)
-			for _, its := range []*cache.Cache{other, c} { // which makes their folders
-				if _, err := its.Retrieve(t.Context(), "1", dir); !errors.Is(err, cache.ErrNotFound) {
+			for _, run := range []*cache.Cache{other, c} { // each creates its folder
+				if _, err := run.Retrieve(t.Context(), "1", dir); !errors.Is(err, cache.ErrNotFound) {
 					t.Fatal(err)
 				}
 			}
@@ -56,7 +56,7 @@ func TestResultThatAnotherRunIsMaking(t *testing.T) {
 			handOver(t, dir, "123")
 			stored, reason, err := cachetest.Store(t.Context(), c, "123", dir, 0, cache.TerminalOutput{})
 			if errors.Is(err, cache.ErrSkipped) != test.isMade || reason != "" {
-				t.Errorf("got %q, %v; want it left out: %t", reason, err, test.isMade)
+				t.Errorf("got %q, %v; want it skipped: %t", reason, err, test.isMade)
 			}
 			if !test.isMade && stored.Outcome != cache.OutcomeStored {
 				t.Errorf("got %+v, want it stored", stored)
@@ -65,7 +65,7 @@ func TestResultThatAnotherRunIsMaking(t *testing.T) {
 	}
 }
 
-// A run that is over makes nothing, also while it still stores what it has made.
+// A run that is over makes nothing, even while it still stores its results.
 func TestNothingIsPendingAfterTheRun(t *testing.T) {
 	dir, blobs := cachetest.TempDir(t), newGatedPuts()
 	other := cache.New(cachetest.Shared(blobs, cache.ReadWrite))
@@ -81,7 +81,7 @@ func TestNothingIsPendingAfterTheRun(t *testing.T) {
 	for exists(t, notes) {
 		select {
 		case <-closed:
-			t.Fatal("it does not wait for what it stores")
+			t.Fatal("Close does not wait for the uploads")
 		default:
 		}
 	}
@@ -92,26 +92,26 @@ func TestNothingIsPendingAfterTheRun(t *testing.T) {
 	<-closed
 }
 
-// A run that ends in the middle of a task may have deleted what another one has built.
+// A run that ends in the middle of a task may have deleted what another run has built.
 func TestResultThatAnotherRunHasDisturbed(t *testing.T) {
 	for name, test := range map[string]struct {
 		notes, before, after string // of the other run; of the run that stores, before and after its end
 		isMade               bool
 	}{
-		"it was interrupted":           {"+123\n", "+123\n", "-123\n", true},
-		"in the middle of others":      {"+1\n+123\n-1\n", "+9\n+123\n", "-9\n-123\n", true},
-		"just before this one stores":  {"+123\n", "+123\n-123\n", "", true},
-		"it has it":                    {"+123\n-123\n", "+123\n", "-123\n", false},
-		"it made others":               {"+1234\n", "+123\n", "-123\n", false},
-		"this one begins after it":     {"+123\n", "+9\n", "+123\n-123\n", false},
-		"this one begins once more":    {"+123\n", "+123\n", "-123\n+123\n-123\n", false},
-		"it was disturbed, not broken": {"+123\n~123\n-123\n", "+123\n", "-123\n", false},
+		"the other run was interrupted": {"+123\n", "+123\n", "-123\n", true},
+		"among other results":           {"+1\n+123\n-1\n", "+9\n+123\n", "-9\n-123\n", true},
+		"just before this run stores":   {"+123\n", "+123\n-123\n", "", true},
+		"the other run has it":          {"+123\n-123\n", "+123\n", "-123\n", false},
+		"the other run made others":     {"+1234\n", "+123\n", "-123\n", false},
+		"this run begins after it":      {"+123\n", "+9\n", "+123\n-123\n", false},
+		"this run begins again":         {"+123\n", "+123\n", "-123\n+123\n-123\n", false},
+		"the other run was disturbed":   {"+123\n~123\n-123\n", "+123\n", "-123\n", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, blobs := cachetest.TempDir(t), new(cachetest.Memory)
 			other, c := cache.New(cachetest.Shared(blobs, cache.ReadWrite)), newCache(t, blobs)
-			for _, its := range []*cache.Cache{other, c} { // which makes their folders
-				_, _ = its.Retrieve(t.Context(), "1", dir)
+			for _, run := range []*cache.Cache{other, c} { // each creates its folder
+				_, _ = run.Retrieve(t.Context(), "1", dir)
 			}
 			note(t, dir, other.Session(), test.notes)
 			note(t, dir, c.Session(), test.before)
@@ -120,13 +120,13 @@ func TestResultThatAnotherRunHasDisturbed(t *testing.T) {
 			handOver(t, dir, "123")
 			_, reason, err := cachetest.Store(t.Context(), c, "123", dir, 0, cache.TerminalOutput{})
 			if errors.Is(err, cache.ErrSkipped) != test.isMade || reason != "" {
-				t.Errorf("got %q, %v; want it left out: %t", reason, err, test.isMade)
+				t.Errorf("got %q, %v; want it skipped: %t", reason, err, test.isMade)
 			}
 		})
 	}
 }
 
-// note adds to what a session makes.
+// note appends to the file "pending" of a session.
 func note(t *testing.T, dir, session, notes string) {
 	t.Helper()
 	f, err := os.OpenFile(filepath.Join(scratch.FolderPath(dir, session), "pending"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
@@ -139,9 +139,9 @@ func note(t *testing.T, dir, session, notes string) {
 	}
 }
 
-// A process that is killed passes nothing on. Its notes stay until its folder is removed.
+// A killed process passes nothing on. Its notes stay until its folder is removed.
 func TestResultThatAKilledRunHasDisturbed(t *testing.T) {
-	for name, isSwept := range map[string]bool{"its folder is there": false, "a third process has removed it": true} {
+	for name, isSwept := range map[string]bool{"its folder exists": false, "a third process has removed it": true} {
 		t.Run(name, func(t *testing.T) {
 			dir, blobs := cachetest.TempDir(t), new(cachetest.Memory)
 			c := newCache(t, blobs)
@@ -160,7 +160,7 @@ func TestResultThatAKilledRunHasDisturbed(t *testing.T) {
 				handOver(t, dir, hash)
 				_, reason, err := cachetest.Store(t.Context(), c, hash, dir, 0, cache.TerminalOutput{})
 				if errors.Is(err, cache.ErrSkipped) != isMade || reason != "" {
-					t.Errorf("%s: got %q, %v; want it left out: %t", hash, reason, err, isMade)
+					t.Errorf("%s: got %q, %v; want it skipped: %t", hash, reason, err, isMade)
 				}
 			}
 			later := newCache(t, blobs)
@@ -171,7 +171,7 @@ func TestResultThatAKilledRunHasDisturbed(t *testing.T) {
 	}
 }
 
-// What is no file of another run is not looked at, and delays nothing.
+// Anything else named "pending" is not read, and causes no delay.
 func TestOddPending(t *testing.T) {
 	for name, plant := range map[string]func(path string) error{
 		"a folder": func(path string) error { return os.Mkdir(path, 0o700) },

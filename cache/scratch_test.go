@@ -25,7 +25,7 @@ type holder struct {
 	end     func() error // lets it end by itself
 }
 
-// startHolder starts the test binary as a process whose folder has something in it.
+// startHolder starts the test binary as a process with files in its folder.
 func startHolder(t *testing.T, cacheDirectory string) *holder {
 	t.Helper()
 	h := &holder{Cmd: exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestHolder$")}
@@ -47,18 +47,18 @@ func startHolder(t *testing.T, cacheDirectory string) *holder {
 	}
 	h.session = strings.TrimSpace(line)
 	h.end = func() error {
-		_ = stdin.Close() // it waits for nothing else
+		_ = stdin.Close() // it waits only for that
 		return h.Wait()
 	}
 	t.Cleanup(func() {
-		_ = h.Process.Kill() // when the test has failed
+		_ = h.Process.Kill() // if the test has failed
 		_ = h.Wait()
 	})
 	return h
 }
 
-// startSweptHolder starts a holder, and waits until it has swept the cache directory:
-// it takes no lock of those that come later.
+// startSweptHolder starts a holder and waits until it has swept the cache directory.
+// After that, it tries no lock of processes that start later.
 func startSweptHolder(t *testing.T, cacheDirectory string) *holder {
 	t.Helper()
 	leftover := scratch.FolderPath(cacheDirectory, "1-leftover")
@@ -76,23 +76,23 @@ func startSweptHolder(t *testing.T, cacheDirectory string) *holder {
 	return nil
 }
 
-// TestHolder is what startHolder starts.
+// TestHolder is the process that startHolder starts.
 func TestHolder(t *testing.T) {
 	dir := os.Getenv(holderVariable)
 	if dir == "" {
 		t.Skip("is run by other tests")
 	}
 	c := cache.New(cachetest.Shared(new(cachetest.Memory), cache.ReadWrite))
-	_, _ = c.Retrieve(t.Context(), "123", dir) // a miss, that makes its folder
+	_, _ = c.Retrieve(t.Context(), "123", dir) // a miss, which creates its folder
 	if err := os.MkdirAll(filepath.Join(scratch.FolderPath(dir, c.Session()), "half", "unpacked"), 0o555); err != nil {
 		t.Fatal(err)
 	}
 	fmt.Println(c.Session())
-	_, _ = os.Stdin.Read(make([]byte, 1)) // until its end
+	_, _ = os.Stdin.Read(make([]byte, 1)) // until stdin is closed
 	c.Close(t.Context())
 }
 
-// visit is a process that looks into a cache directory and ends.
+// visit acts as a process that uses a cache directory and ends.
 func visit(t *testing.T, dir string) {
 	t.Helper()
 	c := newCache(t, stored(t, "123"))
@@ -108,7 +108,7 @@ func TestFolderOfAProcess(t *testing.T) {
 	h := startHolder(t, dir)
 	folder := scratch.FolderPath(dir, h.session)
 	if !isAlive(folder) {
-		t.Error("the process is taken for dead")
+		t.Error("the process counts as dead")
 	}
 	var all sync.WaitGroup
 	for range 4 {
@@ -116,18 +116,18 @@ func TestFolderOfAProcess(t *testing.T) {
 	}
 	all.Wait()
 	if !isAlive(folder) || !exists(t, folder, "half", "unpacked") {
-		t.Error("others have removed the folder of a process that lives")
+		t.Error("another process has removed the folder of a live process")
 	}
 
 	if err := h.end(); err != nil {
 		t.Error(err)
 	}
 	if isAlive(folder) || exists(t, dir, ".nx-azure-cache") {
-		t.Errorf("alive: %t; want nothing left by a process that has ended", isAlive(folder))
+		t.Errorf("alive: %t; want nothing left of an ended process", isAlive(folder))
 	}
 }
 
-// What a process leaves that is killed, the next one removes.
+// The next process removes what a killed process has left.
 func TestLeftovers(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	living := startSweptHolder(t, dir)
@@ -155,17 +155,17 @@ func TestLeftovers(t *testing.T) {
 	visit(t, dir)
 	entries, err := os.ReadDir(scratch)
 	if err != nil || len(entries) != 2 || entries[0].Name() != living.session || entries[1].Name() != living.session+".lock" {
-		t.Errorf("got %v, %v; want only the folder and the lock of the process that lives", entries, err)
+		t.Errorf("got %v, %v; want only the folder and the lock of the live process", entries, err)
 	}
 	if err := living.end(); err != nil {
 		t.Error(err)
 	}
 	if exists(t, scratch) {
-		t.Error("the last one has left something")
+		t.Error("the last process has left files")
 	}
 }
 
-// `nx reset` beside a run takes the folder, the lock, all.
+// `nx reset` during a run removes everything: the folder, and its lock.
 func TestFolderThatIsRemoved(t *testing.T) {
 	for name, gone := range map[string]string{"all": "", "the folders": ".nx-azure-cache"} {
 		t.Run(name, func(t *testing.T) {
@@ -177,7 +177,7 @@ func TestFolderThatIsRemoved(t *testing.T) {
 				}
 				checkResult(t, dir, "123")
 				if !isAlive(scratch.FolderPath(dir, c.Session())) {
-					t.Error("the process is taken for dead")
+					t.Error("the process counts as dead")
 				}
 				if err := os.RemoveAll(filepath.Join(dir, gone)); err != nil {
 					t.Fatal(err)
@@ -185,21 +185,21 @@ func TestFolderThatIsRemoved(t *testing.T) {
 			}
 			outputs(t, dir, "124", map[string]string{"a": "1"})
 			store(t, c, "124", dir, 0, cache.TerminalOutput{Text: strings.Repeat("x", 10_000)})
-			visit(t, dir) // sweeps: the folder made again has its lock
+			visit(t, dir) // sweeps; the new folder has its lock
 			if !exists(t, scratch.FolderPath(dir, c.Session())) {
-				t.Error("another has removed the folder of a process that lives")
+				t.Error("another process has removed the folder of a live process")
 			}
 			c.Close(t.Context())
 			if exists(t, dir, ".nx-azure-cache") {
-				t.Error("something is left")
+				t.Error("files are left")
 			}
 		})
 	}
 }
 
-// Many processes start while others end: each has a folder that no other removes, and the
-// last one leaves nothing.
-func TestManyThatComeAndGo(t *testing.T) {
+// Many processes start while others end. No process removes the folder of another, and
+// the last one leaves nothing behind.
+func TestManyProcessesStartAndEnd(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	blobs := stored(t, "123")
 	var all sync.WaitGroup
@@ -212,22 +212,22 @@ func TestManyThatComeAndGo(t *testing.T) {
 				}
 				folder := scratch.FolderPath(dir, c.Session())
 				if !isAlive(folder) || !exists(t, folder) {
-					t.Errorf("alive: %t, there: %t; want a folder that lives", isAlive(folder), exists(t, folder))
+					t.Errorf("alive: %t, exists: %t; want the folder of a live process", isAlive(folder), exists(t, folder))
 				}
 				c.Close(t.Context())
 				if exists(t, folder) || exists(t, folder+".lock") {
-					t.Error("something is left")
+					t.Error("files are left")
 				}
 			}
 		})
 	}
 	all.Wait()
 	if exists(t, dir, ".nx-azure-cache") {
-		t.Error("the last one has left something")
+		t.Error("the last process has left files")
 	}
 }
 
-// A cache directory in which nothing can be written is a failure, not a hang.
+// An unwritable cache directory causes an error, not a hang.
 func TestCacheDirectoryThatIsAFile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(dir, nil, 0o600); err != nil {
@@ -238,7 +238,7 @@ func TestCacheDirectoryThatIsAFile(t *testing.T) {
 		t.Errorf("got %+v, want an error", hit)
 	}
 	if _, reason, err := cachetest.Store(t.Context(), c, "123", dir, 0, cache.TerminalOutput{}); reason == "" && err == nil {
-		t.Error("it was accepted")
+		t.Error("the result was accepted")
 	}
 	if len(c.Folders()) != 0 {
 		t.Errorf("got the folders %v, want none", c.Folders())

@@ -41,7 +41,7 @@ func TestSizes(t *testing.T) {
 		}
 	}
 	if got := cache.Size(0).String(); got != "0B" {
-		t.Errorf("got %q for nothing", got)
+		t.Errorf("got %q for an empty string", got)
 	}
 	for bytes, want := range map[float64]cache.Size{1: 1, 1e18: 1e18, 1e19: math.MaxInt64, math.MaxFloat64: math.MaxInt64} {
 		if got := cache.SizeOf(bytes); got != want {
@@ -50,8 +50,8 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// The largest archive that is wanted is restored; one byte more is not fetched.
-func TestMaxSizeOfWhatIsRestored(t *testing.T) {
+// An archive of exactly the maximum size is restored. A larger one is not fetched.
+func TestMaxSizeOfRestoredArchives(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	blobs := stored(t, "123")
 	archive, _ := blobs.Blob(blobName("123"))
@@ -72,10 +72,10 @@ func TestMaxSizeOfWhatIsRestored(t *testing.T) {
 	}
 }
 
-// And the largest one is stored; one byte more is not sent.
-func TestMaxSizeOfWhatIsStored(t *testing.T) {
+// An archive of exactly the maximum size is stored. A larger one is not sent.
+func TestMaxSizeOfStoredArchives(t *testing.T) {
 	dir := cachetest.TempDir(t)
-	outputs(t, dir, "123", map[string]string{"noise": cachetest.Noise(1, 3<<20)}) // more than a spool has in memory
+	outputs(t, dir, "123", map[string]string{"noise": cachetest.Noise(1, 3<<20)}) // more than a spool keeps in memory
 	try := func(limit cache.Size) (cache.Stored, int) {
 		blobs := new(cachetest.Memory)
 		options := cachetest.Shared(blobs, cache.ReadWrite)
@@ -101,7 +101,7 @@ func TestMaxSizeOfWhatIsStored(t *testing.T) {
 	}
 }
 
-// What is too large for one place may be in another.
+// An entry that is too large in one place may be small enough in another.
 func TestMaxSizeOfTwoPlaces(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	large, small := stored(t, "123"), new(cachetest.Memory)
@@ -112,6 +112,6 @@ func TestMaxSizeOfTwoPlaces(t *testing.T) {
 	options.MaxSize = 50_000
 	hit, err := closing(t, cache.New(options)).Retrieve(t.Context(), "123", dir)
 	if err != nil || hit.Size != int64(len("small")) {
-		t.Errorf("got %+v, %v; want the small one", hit, err)
+		t.Errorf("got %+v, %v; want the small entry", hit, err)
 	}
 }

@@ -12,30 +12,30 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/snapshot"
 )
 
-// handOver writes a result, as Nx does before it calls store, and takes the snapshot of
-// that moment.
+// handOver writes a result and then takes a snapshot, as when Nx calls store.
 func handOver(t *testing.T, cacheDirectory, hash string) snapshot.Snapshot {
 	t.Helper()
 	outputs(t, cacheDirectory, hash, map[string]string{"dist/a": "a", "dist/lib/b": "b"})
 	return snapshot.Take(filepath.Join(cacheDirectory, hash))
 }
 
-// otherRuns are what a second run of Nx does to the folder of a result, when it is stopped
-// in the middle: Nx removes the folder, makes it again and copies the outputs.
+// otherRuns change the folder of a result as a second Nx run does: it removes the folder,
+// creates it again and copies the outputs. Each function stops at another point.
 var otherRuns = map[string]func(dir string) error{
-	"made again, empty": func(dir string) error { return errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o755)) },
-	"made again, half": func(dir string) error {
+	"created again, empty": func(dir string) error { return errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o755)) },
+	"created again, half full": func(dir string) error {
 		return errors.Join(os.RemoveAll(dir), os.MkdirAll(filepath.Join(dir, "dist"), 0o755),
 			os.WriteFile(filepath.Join(dir, "dist", "a"), []byte("a"), 0o644))
 	},
 	"emptied":               func(dir string) error { return os.RemoveAll(filepath.Join(dir, "dist")) },
-	"a file deep down gone": func(dir string) error { return os.Remove(filepath.Join(dir, "dist", "lib", "b")) },
-	"a file written anew": func(dir string) error {
+	"a nested file removed": func(dir string) error { return os.Remove(filepath.Join(dir, "dist", "lib", "b")) },
+	"a file rewritten": func(dir string) error {
 		return os.WriteFile(filepath.Join(dir, "dist", "lib", "b"), nil, 0o644)
 	},
 }
 
-// later is when a change is stamped later than the call even by the slowest clock.
+// later is the delay after which even the slowest clock stamps a change later than the
+// call.
 const later = 60 * time.Millisecond
 
 func TestChangesBetweenTheCallAndTheAcceptance(t *testing.T) {
@@ -52,10 +52,10 @@ func TestChangesBetweenTheCallAndTheAcceptance(t *testing.T) {
 			reason, err := c.Store(t.Context(), cache.Result{Hash: "123", CacheDirectory: dir, Snapshot: seen}, func(s cache.Stored) { done <- s })
 			if reason == "" && err == nil {
 				if stored := <-done; stored.Outcome != cache.OutcomeChanged {
-					t.Errorf("got %+v, want it noticed", stored)
+					t.Errorf("got %+v, want the change detected", stored)
 				}
 			} else if !errors.Is(err, cache.ErrSkipped) {
-				t.Errorf("got %q, %v; want it left out", reason, err)
+				t.Errorf("got %q, %v; want it skipped", reason, err)
 			}
 			if got := blobs.Names(); len(got) > 0 {
 				t.Errorf("stored %v", got)
@@ -70,7 +70,7 @@ func TestChangesBetweenTheAcceptanceAndPacking(t *testing.T) {
 			dir, blobs := cachetest.TempDir(t), newGatedPuts()
 			c := newCache(t, blobs)
 			var first []<-chan cache.Stored
-			for _, hash := range []string{"1", "2", "3", "4"} { // they keep all turns
+			for _, hash := range []string{"1", "2", "3", "4"} { // they take all slots
 				outputs(t, dir, hash, map[string]string{"a": "1"})
 				first = append(first, accept(t, c, hash, dir, cache.TerminalOutput{}))
 				<-blobs.arrived
@@ -82,7 +82,7 @@ func TestChangesBetweenTheAcceptanceAndPacking(t *testing.T) {
 			}
 			close(blobs.gate)
 			if stored := <-done; stored.Outcome != cache.OutcomeChanged {
-				t.Errorf("got %+v, want it noticed", stored)
+				t.Errorf("got %+v, want the change detected", stored)
 			}
 			for _, done := range first {
 				<-done
@@ -91,8 +91,8 @@ func TestChangesBetweenTheAcceptanceAndPacking(t *testing.T) {
 	}
 }
 
-// What is whole is stored, however soon it is handed over after Nx has written it.
-func TestWholeResultsAreStored(t *testing.T) {
+// Complete results are stored, however soon Nx hands them over after writing them.
+func TestCompleteResultsAreStored(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	c := newCache(t, new(cachetest.Memory))
 	for i := range 100 {
@@ -119,7 +119,7 @@ func TestSnapshotOfNoFolder(t *testing.T) {
 	outputs(t, dir, "123", map[string]string{"a": "of another run"})
 	reason, err := c.Store(t.Context(), cache.Result{Hash: "123", CacheDirectory: dir, Snapshot: seen}, nil)
 	if reason != "" || !errors.Is(err, cache.ErrSkipped) || len(blobs.Names()) > 0 {
-		t.Errorf("got %q, %v, %v; want it left out", reason, err, blobs.Names())
+		t.Errorf("got %q, %v, %v; want it skipped", reason, err, blobs.Names())
 	}
 }
 
@@ -134,27 +134,27 @@ func TestResultThatLacksAnOutput(t *testing.T) {
 		t.Errorf("got %q, %v, %v; want %q", reason, err, blobs.Names(), want)
 	}
 	if got := c.Summary(); got.Skipped != 1 {
-		t.Errorf("got %+v, want it counted", got)
+		t.Errorf("got %+v, want it counted as skipped", got)
 	}
 }
 
-// Nx's maxCacheSize removes results that wait; `nx reset` removes all there is. Another
-// run that makes the same result removes it, too, and puts another in its place.
+// Nx removes waiting results to keep maxCacheSize, and `nx reset` removes all. A run that
+// makes the same result also removes it, and then writes its own.
 func TestResultsThatAreRemovedWhileTheyWait(t *testing.T) {
 	for name, test := range map[string]struct {
 		remove func(dir string) error
 		others string // notes of another run
 		want   cache.Outcome
 	}{
-		"evicted":                            {evict, "", cache.OutcomeEvicted},
-		"evicted, another makes another one": {evict, "+1234\n", cache.OutcomeEvicted},
-		"another run makes it":               {evict, "+123\n", cache.OutcomeChanged},
-		"reset":                              {os.RemoveAll, "", cache.OutcomeChanged},
+		"evicted": {evict, "", cache.OutcomeEvicted},
+		"evicted, and another run makes another result": {evict, "+1234\n", cache.OutcomeEvicted},
+		"another run makes the result":                  {evict, "+123\n", cache.OutcomeChanged},
+		"reset":                                         {os.RemoveAll, "", cache.OutcomeChanged},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, blobs := cachetest.TempDir(t), newGatedPuts()
 			c, other := newCache(t, blobs), newCache(t, new(cachetest.Memory))
-			_, _ = other.Retrieve(t.Context(), "0", dir) // which makes its folder
+			_, _ = other.Retrieve(t.Context(), "0", dir) // which creates its folder
 			for _, hash := range []string{"1", "2", "3", "4"} {
 				outputs(t, dir, hash, map[string]string{"a": "1"})
 				accept(t, c, hash, dir, cache.TerminalOutput{})

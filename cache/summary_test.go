@@ -17,7 +17,7 @@ func TestSummary(t *testing.T) {
 	blobs.Alter(blobName("2"), func(b *cachetest.Blob) { b.Content[0] ^= 1 })
 	c := newCache(t, blobs)
 	if got := c.Summary(); got != (cache.Summary{}) {
-		t.Errorf("got %+v before anything was done", got)
+		t.Errorf("got %+v before the first request", got)
 	}
 
 	for _, hash := range []string{"1", "1", "2", "404", "405", "406", "405", "2", "404"} {
@@ -51,7 +51,7 @@ func TestSummary(t *testing.T) {
 
 	broken := newCache(t, failing{errors.New("no route to host")})
 	for range 3 {
-		_, _ = broken.Retrieve(t.Context(), "1", dir) // that they fail is the point
+		_, _ = broken.Retrieve(t.Context(), "1", dir) // all of them fail
 	}
 	_, _, _ = cachetest.Store(t.Context(), broken, "1", dir, 0, cache.TerminalOutput{})
 	if got := broken.Summary(); got != (cache.Summary{Failed: 2}) {
@@ -59,7 +59,7 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-// A result that comes later does not take back a miss.
+// A miss stays a miss if the result is stored later.
 func TestSummaryOfAHashThatIsStoredLater(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	blobs := stored(t, "1")

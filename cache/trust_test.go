@@ -17,7 +17,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
-// as are the options of a run of a scope.
+// as returns the options of a run in a scope.
 func as(blobs cache.Blobs, scope trust.Scope) cache.Options {
 	options := cache.Options{Mode: cache.ReadWrite, Writes: cache.Place{Blobs: blobs, Scope: scope}}
 	for _, scope := range (trust.Run{Scope: scope}).Reads() {
@@ -26,7 +26,7 @@ func as(blobs cache.Blobs, scope trust.Scope) cache.Options {
 	return options
 }
 
-// storeAs stores a result with the file "a" and that text in it.
+// storeAs stores a result with a file "a" that contains the text.
 func storeAs(t *testing.T, options cache.Options, hash, text string) {
 	t.Helper()
 	dir := cachetest.TempDir(t)
@@ -45,7 +45,7 @@ func retrieveAs(t *testing.T, options cache.Options, hash string) (string, error
 	return string(text), err
 }
 
-func TestWhoReadsWhom(t *testing.T) {
+func TestScopesThatARunReads(t *testing.T) {
 	a, b, branch, tag := trust.PullRequest("1"), trust.PullRequest("2"), trust.Branch("x"), trust.Tag("v1")
 	readers := []trust.Scope{trust.Trusted, a, b, branch, tag, trust.Local, trust.Untrusted, trust.Shared}
 	for writer, want := range map[trust.Scope][]trust.Scope{
@@ -72,16 +72,16 @@ func TestTheTrustedEntryWins(t *testing.T) {
 	storeAs(t, as(blobs, pull), "1", "own")
 	storeAs(t, as(blobs, trust.Trusted), "1", "trusted")
 	if text, err := retrieveAs(t, as(blobs, pull), "1"); err != nil || text != "trusted" {
-		t.Errorf("got %q, %v, want the trusted one", text, err)
+		t.Errorf("got %q, %v, want the trusted entry", text, err)
 	}
-	// What is damaged is no reason not to use one's own.
+	// A damaged trusted entry does not hide the run's own entry.
 	damage(t, blobs, "v1/trusted/1")
 	if text, err := retrieveAs(t, as(blobs, pull), "1"); err != nil || text != "own" {
-		t.Errorf("got %q, %v, want its own", text, err)
+		t.Errorf("got %q, %v, want the run's own entry", text, err)
 	}
 	damage(t, blobs, "v1/pr-1/1")
 	if _, err := retrieveAs(t, as(blobs, pull), "1"); !errors.Is(err, cache.ErrDamaged) {
-		t.Errorf("got %v, want it damaged", err)
+		t.Errorf("got %v, want an error that it is damaged", err)
 	}
 }
 
@@ -89,14 +89,14 @@ func damage(t *testing.T, blobs *cachetest.Memory, name string) {
 	t.Helper()
 	b, ok := blobs.Blob(name)
 	if !ok {
-		t.Fatalf("there is no %s in %q", name, blobs.Names())
+		t.Fatalf("no %s in %q", name, blobs.Names())
 	}
 	b.Content = b.Content[:len(b.Content)-1]
 	blobs.Set(name, b)
 }
 
-// All places are asked at once: a miss costs one round trip.
-func TestPlacesAreAskedAtOnce(t *testing.T) {
+// All places are requested at once, so a miss costs one round trip.
+func TestPlacesAreRequestedAtOnce(t *testing.T) {
 	arrived := make(chan string, 2)
 	both := make(chan struct{})
 	blobs := blobsFunc{Memory: new(cachetest.Memory)}
@@ -115,8 +115,8 @@ func TestPlacesAreAskedAtOnce(t *testing.T) {
 	}
 }
 
-// A body that is not needed is closed, whenever it arrives.
-func TestBodiesThatAreNotNeededAreClosed(t *testing.T) {
+// A body that is not used is closed, whenever it arrives.
+func TestUnusedBodiesAreClosed(t *testing.T) {
 	memory := new(cachetest.Memory)
 	storeAs(t, as(memory, trust.Local), "1", "own")
 	storeAs(t, as(memory, trust.Trusted), "1", "trusted")
@@ -137,7 +137,7 @@ func TestBodiesThatAreNotNeededAreClosed(t *testing.T) {
 	<-closed
 }
 
-// tellsClose tells that it is closed.
+// tellsClose reports when it is closed.
 type tellsClose struct {
 	io.ReadCloser
 	closed chan struct{}
@@ -157,7 +157,7 @@ func newKey(t *testing.T) trust.PrivateKey {
 	return key
 }
 
-// signing are the options of a trusted run that signs, and believes that key only.
+// signing returns the options of a trusted run that signs, and trusts only that key.
 func signing(t *testing.T, blobs cache.Blobs, key trust.PrivateKey) cache.Options {
 	t.Helper()
 	verifier, err := trust.NewVerifier([]trust.PublicKey{key.Public()}, nil)
@@ -190,7 +190,7 @@ func TestSignedEntries(t *testing.T) {
 	if signed, err := entry.Verify(options.Verifier); err != nil || signed != claim {
 		t.Errorf("got %+v, %v, want %+v", signed, err, claim)
 	}
-	// A pull request reads it, and its own, which is not signed.
+	// A pull request reads it, and its own entry, which is not signed.
 	pull := as(blobs, trust.PullRequest("1"))
 	pull.Prefix, pull.Verifier = "team", options.Verifier
 	storeAs(t, pull, "2", "own")
@@ -201,9 +201,8 @@ func TestSignedEntries(t *testing.T) {
 	}
 }
 
-// Each is stored under a name at which it would be accepted without signatures, which the
-// test shows first.
-func TestEntriesThatAreNotToBeBelieved(t *testing.T) {
+// Each entry would be accepted without signatures, as the test shows first.
+func TestEntriesThatAreNotTrusted(t *testing.T) {
 	key := newKey(t)
 	for want, plant := range map[string]func(t *testing.T, blobs *cachetest.Memory){
 		"it is not signed": func(t *testing.T, blobs *cachetest.Memory) {
@@ -224,7 +223,7 @@ func TestEntriesThatAreNotToBeBelieved(t *testing.T) {
 			storeAs(t, options, "1", "evil")
 			move(t, blobs, "v1/pr-7/1", "v1/trusted/1")
 		},
-		"signed with the SHA-256": func(t *testing.T, blobs *cachetest.Memory) { // a swapped artifact
+		"signed with the SHA-256": func(t *testing.T, blobs *cachetest.Memory) { // a swapped body
 			storeAs(t, signing(t, blobs, key), "1", "good")
 			good, _ := blobs.Blob("v1/trusted/1")
 			blobs.Remove("v1/trusted/1")
@@ -238,7 +237,7 @@ func TestEntriesThatAreNotToBeBelieved(t *testing.T) {
 			blobs := new(cachetest.Memory)
 			plant(t, blobs)
 			if text, err := retrieveAs(t, as(blobs, trust.Trusted), "1"); err != nil || text != "evil" {
-				t.Fatalf("got %q, %v without signatures: the test does not bite", text, err)
+				t.Fatalf("got %q, %v without signatures: the test tested nothing", text, err)
 			}
 			options := signing(t, blobs, key)
 			_, err := retrieveAs(t, options, "1")
@@ -250,8 +249,8 @@ func TestEntriesThatAreNotToBeBelieved(t *testing.T) {
 	}
 }
 
-// repair checks that a trusted run replaces what it does not believe, and that the
-// next one uses it.
+// repair checks that a trusted run replaces an entry that it does not trust, and that the
+// next run uses the new entry.
 func repair(t *testing.T, options cache.Options, blobs *cachetest.Memory) {
 	t.Helper()
 	before, _ := blobs.Blob("v1/trusted/1")
@@ -264,7 +263,7 @@ func repair(t *testing.T, options cache.Options, blobs *cachetest.Memory) {
 	store(t, c, "1", dir, 0, cache.TerminalOutput{})
 	after, _ := blobs.Blob("v1/trusted/1")
 	if bytes.Equal(before.Content, after.Content) {
-		t.Error("it is not replaced")
+		t.Error("the entry is not replaced")
 	}
 	if text, err := retrieveAs(t, options, "1"); err != nil || text != "built anew" {
 		t.Errorf("got %q, %v", text, err)
@@ -275,13 +274,13 @@ func move(t *testing.T, blobs *cachetest.Memory, from, to string) {
 	t.Helper()
 	b, ok := blobs.Blob(from)
 	if !ok {
-		t.Fatalf("there is no %s", from)
+		t.Fatalf("no %s", from)
 	}
 	blobs.Remove(from)
 	blobs.Set(to, b)
 }
 
-// The exit code is signed, too, and not only as a part of the archive.
+// The exit code is signed separately, not only as a part of the archive.
 func TestSignedExitCode(t *testing.T) {
 	blobs := new(cachetest.Memory)
 	key := newKey(t)
@@ -302,9 +301,9 @@ func TestSignedExitCode(t *testing.T) {
 	}
 }
 
-// Repair is for who writes the scope: a pull request that finds a bad trusted
-// entry stores its own, and leaves that one.
-func TestNobodyElseRepairs(t *testing.T) {
+// Only runs that write a scope repair its entries. A pull request that finds a bad
+// trusted entry stores its own and leaves the trusted one.
+func TestOnlyWritersRepair(t *testing.T) {
 	blobs := new(cachetest.Memory)
 	storeAs(t, as(blobs, trust.Trusted), "1", "evil")
 	before, _ := blobs.Blob("v1/trusted/1")
@@ -318,7 +317,7 @@ func TestNobodyElseRepairs(t *testing.T) {
 	outputs(t, dir, "1", map[string]string{"a": "own"})
 	store(t, c, "1", dir, 0, cache.TerminalOutput{})
 	if after, _ := blobs.Blob("v1/trusted/1"); !bytes.Equal(before.Content, after.Content) {
-		t.Error("the trusted entry is another one")
+		t.Error("the trusted entry has changed")
 	}
 	if text, err := retrieveAs(t, pull, "1"); err != nil || text != "own" {
 		t.Errorf("got %q, %v", text, err)

@@ -16,7 +16,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 )
 
-// accept stores a result and returns before it is stored.
+// accept hands over a result and returns before it is stored.
 func accept(t *testing.T, c *cache.Cache, hash, cacheDirectory string, output cache.TerminalOutput) <-chan cache.Stored {
 	t.Helper()
 	done := make(chan cache.Stored, 1)
@@ -27,7 +27,7 @@ func accept(t *testing.T, c *cache.Cache, hash, cacheDirectory string, output ca
 	return done
 }
 
-// gatedPuts is blobs whose puts wait until the gate is opened, or their context ends.
+// gatedPuts blocks puts until the gate is opened or their context ends.
 type gatedPuts struct {
 	blobsFunc
 	arrived chan string
@@ -49,10 +49,10 @@ func newGatedPuts() *gatedPuts {
 	return g
 }
 
-// Store does not wait for the storage, whatever the size, and ending its context later does
-// not matter.
+// Store does not wait for the storage, whatever the size. Cancelling its context later
+// has no effect.
 func TestStoreDoesNotWait(t *testing.T) {
-	for name, size := range map[string]int{"small": 1, "larger than what is kept in memory": 3 << 20} {
+	for name, size := range map[string]int{"small": 1, "larger than a spool in memory": 3 << 20} {
 		t.Run(name, func(t *testing.T) {
 			dir := cachetest.TempDir(t)
 			outputs(t, dir, "123", map[string]string{"a": cachetest.Noise(1, size)})
@@ -81,7 +81,7 @@ func TestStoreDoesNotWait(t *testing.T) {
 	}
 }
 
-// What a task printed waits as a file, unless it is short.
+// A terminal output waits in a file, unless it is short.
 func TestTerminalOutputThatWaits(t *testing.T) {
 	for _, test := range []struct {
 		size   int
@@ -114,13 +114,13 @@ func TestTerminalOutputThatWaits(t *testing.T) {
 				got = string(content)
 			}
 			if got != text {
-				t.Errorf("got %d bytes, want the %d of before", len(got), len(text))
+				t.Errorf("got %d bytes, want the %d stored ones", len(got), len(text))
 			}
 		})
 	}
 }
 
-// A file is the cache's only once the result is accepted.
+// The cache owns the file only if it accepts the result.
 func TestTerminalOutputOfARefusedResult(t *testing.T) {
 	for name, test := range map[string]struct {
 		mode cache.Mode
@@ -136,10 +136,10 @@ func TestTerminalOutputOfARefusedResult(t *testing.T) {
 			path := outputFile(t, c, dir, "text")
 			_, reason, err := cachetest.Store(t.Context(), c, test.hash, dir, 0, cache.TerminalOutput{Path: path})
 			if reason == "" && err == nil {
-				t.Error("it was accepted")
+				t.Error("the result was accepted")
 			}
 			if content, err := os.ReadFile(path); err != nil || string(content) != "text" {
-				t.Errorf("got %q, %v; want the file as it was", content, err)
+				t.Errorf("got %q, %v; want the file unchanged", content, err)
 			}
 		})
 	}
@@ -172,7 +172,7 @@ func TestQueueThatIsFull(t *testing.T) {
 	if reason, err := store(); !strings.Contains(reason, fmt.Sprint(most, " other results")) || err != nil {
 		t.Errorf("got %q, %v; want a reason", reason, err)
 	}
-	if err := os.RemoveAll(filepath.Join(dir, "123")); err != nil { // to store so many takes long
+	if err := os.RemoveAll(filepath.Join(dir, "123")); err != nil { // storing so many would take long
 		t.Fatal(err)
 	}
 	close(blobs.gate)
@@ -180,17 +180,17 @@ func TestQueueThatIsFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := ended.Load(); got != most {
-		t.Errorf("got %d ends, want %d", got, most)
+		t.Errorf("got %d outcomes, want %d", got, most)
 	}
 	outputs(t, dir, "123", map[string]string{"a": "1"})
 	if reason, err := store(); reason != "" || err != nil {
-		t.Errorf("got %q, %v; want it accepted again", reason, err)
+		t.Errorf("got %q, %v; want the next result accepted", reason, err)
 	}
 }
 
-// A panic is one result's failure, and gives its turn to the next.
+// A panic fails one upload and frees its slot.
 func TestUploadThatPanics(t *testing.T) {
-	const many = 20 // more than there are turns
+	const many = 20 // more than there are slots
 	dir := cachetest.TempDir(t)
 	m := new(cachetest.Memory)
 	c := newCache(t, blobsFunc{Memory: m, put: func(ctx context.Context, name string, body io.ReadSeeker, metadata cache.Metadata) error {
@@ -219,7 +219,7 @@ func TestUploadThatPanics(t *testing.T) {
 	checkNothingAside(t, dir)
 }
 
-// Waiting and Moved tell of every byte while it moves.
+// Waiting and Moved change with every byte that is sent or received.
 func TestBytesThatMove(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	outputs(t, dir, "123", map[string]string{"a": cachetest.Noise(1, 1000)})
@@ -228,7 +228,7 @@ func TestBytesThatMove(t *testing.T) {
 	m := new(cachetest.Memory)
 	var c *cache.Cache
 	read := func(body io.Reader, n int64) {
-		_, _ = io.CopyN(io.Discard, body, n) // what is looked at tells
+		_, _ = io.CopyN(io.Discard, body, n) // the test checks Moved
 		_, left := c.Waiting()
 		looks <- look{left, c.Moved()}
 	}
@@ -239,7 +239,7 @@ func TestBytesThatMove(t *testing.T) {
 		read(body, 0)
 		read(body, 100)
 		read(body, 200)
-		_, _ = body.Seek(0, io.SeekStart) // another try
+		_, _ = body.Seek(0, io.SeekStart) // a retry
 		read(body, 0)
 		return m.Put(ctx, name, body, metadata)
 	}})

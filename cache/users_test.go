@@ -16,7 +16,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 )
 
-// directories makes nested directories, and returns the path of the innermost.
+// directories creates nested directories and returns the path of the innermost.
 // Each element is NAME:OWNER:MODE.
 func directories(t *testing.T, top string, levels ...string) string {
 	t.Helper()
@@ -39,28 +39,28 @@ func directories(t *testing.T, top string, levels ...string) string {
 	return path
 }
 
-// Nx 24's rule, level by level.
-func TestCacheDirectoriesThatAreNotSafe(t *testing.T) {
+// The rule of Nx 24, for each level.
+func TestUnsafeCacheDirectories(t *testing.T) {
 	cachetest.NeedRoot(t)
 	for name, test := range map[string]struct {
 		levels    []string // to the cache directory
-		workspace []string // beside them
+		workspace []string // in the same directory
 		inside    bool     // whether the cache directory is below the workspace
-		want      string   // part of the reason; "" where it is safe
+		want      string   // part of the reason; "" if it is safe
 	}{
-		"ours":                                  {levels: []string{"a:0:755", "cache:0:755"}},
-		"for a group":                           {levels: []string{"a:0:755", "cache:0:2775"}},
-		"below one for all that is sticky":      {levels: []string{"a:0:1777", "cache:0:755"}},
-		"for all":                               {levels: []string{"a:0:755", "cache:0:777"}, want: "cache is writable by all users;"},
-		"for all and sticky":                    {levels: []string{"a:0:755", "cache:0:1777"}, want: "cache is writable by all users;"},
-		"another's":                             {levels: []string{"a:0:755", "cache:54321:755"}, want: "cache belongs to user 54321;"},
-		"below another's":                       {levels: []string{"a:54321:755", "cache:0:755"}, want: "a belongs to user 54321;"},
-		"below one for all":                     {levels: []string{"a:0:777", "cache:0:755"}, want: "a is writable by all users and not sticky;"},
-		"far below one for all":                 {levels: []string{"a:0:777", "b:0:755", "cache:0:755"}, want: "a is writable by all users and not sticky;"},
-		"the workspace's owner's":               {levels: []string{"a:54321:755", "cache:54321:755"}, workspace: []string{"w:54321:755"}},
-		"another's than the workspace's":        {levels: []string{"cache:54322:755"}, workspace: []string{"w:54321:755"}, want: "cache belongs to user 54322;"},
-		"in a workspace that is for all":        {levels: []string{"cache:0:777"}, workspace: []string{"w:0:777"}, inside: true},
-		"another's in a workspace that is ours": {levels: []string{"cache:54321:755"}, workspace: []string{"w:0:755"}, inside: true},
+		"private":                                 {levels: []string{"a:0:755", "cache:0:755"}},
+		"writable by a group":                     {levels: []string{"a:0:755", "cache:0:2775"}},
+		"below a sticky directory of all users":   {levels: []string{"a:0:1777", "cache:0:755"}},
+		"writable by all":                         {levels: []string{"a:0:755", "cache:0:777"}, want: "cache is writable by all users;"},
+		"writable by all and sticky":              {levels: []string{"a:0:755", "cache:0:1777"}, want: "cache is writable by all users;"},
+		"of another user":                         {levels: []string{"a:0:755", "cache:54321:755"}, want: "cache belongs to user 54321;"},
+		"below a directory of another user":       {levels: []string{"a:54321:755", "cache:0:755"}, want: "a belongs to user 54321;"},
+		"below a directory writable by all":       {levels: []string{"a:0:777", "cache:0:755"}, want: "a is writable by all users and not sticky;"},
+		"far below a directory writable by all":   {levels: []string{"a:0:777", "b:0:755", "cache:0:755"}, want: "a is writable by all users and not sticky;"},
+		"of the workspace's owner":                {levels: []string{"a:54321:755", "cache:54321:755"}, workspace: []string{"w:54321:755"}},
+		"of another user than the workspace":      {levels: []string{"cache:54322:755"}, workspace: []string{"w:54321:755"}, want: "cache belongs to user 54322;"},
+		"in a workspace writable by all":          {levels: []string{"cache:0:777"}, workspace: []string{"w:0:777"}, inside: true},
+		"of another user, in a workspace of ours": {levels: []string{"cache:54321:755"}, workspace: []string{"w:0:755"}, inside: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			top := cachetest.TempDir(t)
@@ -88,11 +88,11 @@ func TestCacheDirectoriesThatAreNotSafe(t *testing.T) {
 				}
 				checkRefused(t, c, path, "the cache directory "+path+" is not safe: ", test.want, "set cacheDirectory in nx.json", "NX_ALLOW_INSECURE_DIRECTORIES=true")
 				if exists(t, dir, ".nx-azure-cache") || exists(t, dir, "123") {
-					t.Error("something was made there")
+					t.Error("the cache has created something there")
 				}
 				options.Directories.AllowInsecure = true
 				if errs := use(t, closing(t, cache.New(options)), path); len(errs) > 0 {
-					t.Errorf("got %v, want it to be taken", errs)
+					t.Errorf("got %v, want it accepted", errs)
 				}
 				if err := errors.Join(os.RemoveAll(filepath.Join(dir, ".nx-azure-cache")), os.RemoveAll(filepath.Join(dir, "123"))); err != nil {
 					t.Fatal(err)
@@ -102,8 +102,8 @@ func TestCacheDirectoriesThatAreNotSafe(t *testing.T) {
 	}
 }
 
-// A link of another user can be led elsewhere at any time.
-func TestCacheDirectoryBehindALinkOfAnother(t *testing.T) {
+// Another user can redirect their link at any time.
+func TestCacheDirectoryBehindALinkOfAnotherUser(t *testing.T) {
 	cachetest.NeedRoot(t)
 	top := cachetest.TempDir(t)
 	dir := directories(t, top, "cache:0:755")
@@ -114,13 +114,13 @@ func TestCacheDirectoryBehindALinkOfAnother(t *testing.T) {
 	}
 	checkRefused(t, newCache(t, stored(t, "123")), filepath.Join(link, "cache"), "link belongs to user 54321;")
 	if exists(t, dir, ".nx-azure-cache") {
-		t.Error("something was made there")
+		t.Error("the cache has created something there")
 	}
 }
 
-// What another user has made first is not used, nor removed, even if this user is
-// root.
-func TestNamesOfOursThatAreAnothers(t *testing.T) {
+// The cache neither uses nor removes what another user has created first, even if this
+// user is root.
+func TestOurNamesOfAnotherUser(t *testing.T) {
 	cachetest.NeedRoot(t)
 	for name, at := range map[string]func(session string) string{
 		"the parent": func(string) string { return "" },
@@ -147,18 +147,19 @@ func TestNamesOfOursThatAreAnothers(t *testing.T) {
 	}
 }
 
-// What root has left, as after `sudo nx build` that was killed, is named with advice.
-func TestFoldersOfRootThatThisUserMayNotWrite(t *testing.T) {
+// If root has left folders, as after a killed `sudo nx build`, the error names them and
+// the fix.
+func TestUnwritableFoldersOfRoot(t *testing.T) {
 	cachetest.NeedRoot(t)
 	for name, test := range map[string]struct {
 		owner int // of the cache directory
 		mode  os.FileMode
 		path  string
 	}{
-		"the parent":                   {anna, 0o755, "cache/.nx-azure-cache"},
-		"the parent, which is private": {anna, 0o700, "cache/.nx-azure-cache"},
-		"the parent in a group's":      {0, 0o755, "cache/.nx-azure-cache"},
-		"the cache directory":          {0, 0, "cache"},
+		"the parent":                         {anna, 0o755, "cache/.nx-azure-cache"},
+		"the private parent":                 {anna, 0o700, "cache/.nx-azure-cache"},
+		"the parent, in a directory of root": {0, 0o755, "cache/.nx-azure-cache"},
+		"the cache directory":                {0, 0, "cache"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			top, binary := sharedFolder(t)
@@ -175,14 +176,14 @@ func TestFoldersOfRootThatThisUserMayNotWrite(t *testing.T) {
 			line, _ := m.out.ReadString('\n')
 			for _, part := range []string{"this user cannot write to " + filepath.Join(top, test.path) + ", which belongs to user 0 and has mode ", "delete it as that user", "set cacheDirectory in nx.json"} {
 				if !strings.Contains(line, part) {
-					t.Errorf("got %q, want %q in it", line, part)
+					t.Errorf("got %q, want it to contain %q", line, part)
 				}
 			}
 		})
 	}
 }
 
-func TestSweepThatMeetsFoldersOfOthers(t *testing.T) {
+func TestSweepKeepsFoldersOfOtherUsers(t *testing.T) {
 	cachetest.NeedRoot(t)
 	dir := cachetest.TempDir(t)
 	parent := filepath.Join(dir, ".nx-azure-cache")

@@ -17,7 +17,7 @@ import (
 func TestVisit(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	c := newCache(t, stored(t, "123"))
-	_, _ = c.Retrieve(t.Context(), "404", dir) // makes its folder
+	_, _ = c.Retrieve(t.Context(), "404", dir) // creates its folder
 	folder := scratch.FolderPath(dir, c.Session())
 	v, err := scratch.Visit(folder)
 	if err != nil {
@@ -29,15 +29,15 @@ func TestVisit(t *testing.T) {
 	}
 	c.Close(t.Context())
 	if alive, err := v.Alive(); alive || err != nil {
-		t.Errorf("got %t, %v; want it dead", alive, err)
+		t.Errorf("got %t, %v; want a dead process", alive, err)
 	}
 	if _, err := scratch.Visit(folder); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v, want %v", err, fs.ErrNotExist)
 	}
 }
 
-// A folder that this user's processes have not made says nothing.
-func TestVisitOfWhatIsNotOurs(t *testing.T) {
+// A folder that no process of this user has created is rejected.
+func TestVisitOfForeignFolders(t *testing.T) {
 	const session = "1-abcdefgh"
 	for name, make := range map[string]func(t *testing.T, dir string){
 		"the parent is a link": func(t *testing.T, dir string) {
@@ -49,7 +49,7 @@ func TestVisitOfWhatIsNotOurs(t *testing.T) {
 			symlink(t, "other", scratch.FolderPath(dir, session))
 		},
 		"the folder is a file": func(t *testing.T, dir string) { writeFile(t, scratch.FolderPath(dir, session), "") },
-		"the folder is another's": func(t *testing.T, dir string) {
+		"the folder belongs to another user": func(t *testing.T, dir string) {
 			cachetest.NeedRoot(t)
 			writeFile(t, scratch.FolderPath(dir, session+"/state"), "")
 			if err := os.Chown(scratch.FolderPath(dir, session), strangerID, -1); err != nil {
@@ -65,19 +65,19 @@ func TestVisitOfWhatIsNotOurs(t *testing.T) {
 				t.Errorf("got %v, want a refusal", err)
 			}
 			if isAlive(scratch.FolderPath(dir, session)) {
-				t.Error("it is taken for alive")
+				t.Error("the folder counts as alive")
 			}
 		})
 	}
 	dir := cachetest.TempDir(t)
 	writeFile(t, scratch.FolderPath(dir, "other/state"), "")
 	if _, err := scratch.Visit(scratch.FolderPath(dir, "other")); err == nil {
-		t.Error("a folder that is not called as ours is believed")
+		t.Error("a folder with a foreign name is accepted")
 	}
 }
 
-// Only this user's lock says that a process lives.
-func TestLockThatIsNotOurs(t *testing.T) {
+// Only a lock of this user shows that a process runs.
+func TestLockOfAnotherUser(t *testing.T) {
 	for name, make := range map[string]func(t *testing.T, path string){
 		"a link":      func(t *testing.T, path string) { symlink(t, "target", path) },
 		"a directory": func(t *testing.T, path string) { writeFile(t, path+"/a", "") },

@@ -75,7 +75,7 @@ var nxLinks = []struct {
 
 // A result with a link that Nx refuses is not stored, and one that was stored is not
 // restored: neither is the archive's fault.
-func TestLinksThatNxRefuses(t *testing.T) {
+func TestLinksThatNxRejects(t *testing.T) {
 	for _, test := range nxLinks {
 		t.Run(strings.ReplaceAll(test.outputs+" "+test.link, "/", "_"), func(t *testing.T) {
 			name, target, _ := strings.Cut(test.link, " -> ")

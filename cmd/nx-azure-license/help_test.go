@@ -45,7 +45,7 @@ func TestHelp(t *testing.T) {
 		"keygen":        "Make an Ed25519 key that signs licenses.\n",
 	} {
 		if got := mustExecute(t, "", command, "--help"); !strings.HasPrefix(got, begins) {
-			t.Errorf("%s: got\n%s\nwant a text that begins with\n%s", command, got, begins)
+			t.Errorf("%s: got\n%s\nwant it to begin with\n%s", command, got, begins)
 		}
 	}
 }
