@@ -12,8 +12,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// A default ACL of the folder decides instead of the umask, for what was stored
-// read-only, too.
+// The folder's default ACL overrides the umask, even for folders that were stored
+// read-only.
 func TestDefaultACL(t *testing.T) {
 	const owner, group, other, anyone = 0x01, 0x04, 0x20, 0xffff_ffff
 	acl := binary.LittleEndian.AppendUint32(nil, 2) // the version

@@ -17,9 +17,9 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// agree writes a tree with small limits and fails unless readers with the same limits
-// take what was written, and refuse for the same reason what was not: the writer's
-// reason is the reader's, word by word.
+// agree writes a tree with small limits. It fails unless readers with the same limits
+// accept what the writer stored, and reject what it did not store with the writer's
+// words.
 func agree(t *testing.T, small archive.Limits, terminal, dir string) (isStored bool) {
 	t.Helper()
 	task := archive.Task{Hash: "123"}
@@ -35,19 +35,19 @@ func agree(t *testing.T, small archive.Limits, terminal, dir string) (isStored b
 	_, refused := codec.Extract(bytes.NewReader(content), cachetest.TempDir(t), "outputs", small)
 	switch {
 	case err == nil && refused != nil:
-		t.Errorf("it was stored, and is refused: %v", refused)
+		t.Errorf("it was stored, but a reader rejects it: %v", refused)
 	case err != nil && refused == nil:
-		t.Errorf("it was not stored, and would be restored: %v", err)
+		t.Errorf("it was not stored, but a reader accepts it: %v", err)
 	case err != nil:
 		reason := strings.TrimPrefix(refused.Error(), archive.ErrRefused.Error()+": ")
 		if !strings.HasSuffix(err.Error(), reason) {
-			t.Errorf("it was not stored for one reason and is refused for another:\n%v\n%v", err, refused)
+			t.Errorf("the writer and the reader give different reasons:\n%v\n%v", err, refused)
 		}
 	}
 	return err == nil
 }
 
-// Of each limit: exactly as much is stored, and one more is not.
+// The writer stores exactly as much as each limit allows.
 func TestWriterAndReaderAgree(t *testing.T) {
 	files := func(n, length int) func(dir string) error {
 		return func(dir string) error {
@@ -56,9 +56,9 @@ func TestWriterAndReaderAgree(t *testing.T) {
 			})
 		}
 	}
-	// metadata.json counts for the writer only: readers are a little more generous.
+	// Only the writer counts metadata.json, so readers allow a little more.
 	const head = len(`{"format":1,"hash":"123","code":0}`)
-	const names = 128 // bytes for each entry that is allowed
+	const names = 128 // bytes for each allowed entry
 	for _, test := range []struct {
 		name     string
 		limits   archive.Limits
@@ -68,7 +68,7 @@ func TestWriterAndReaderAgree(t *testing.T) {
 	}{
 		{"entries", archive.Limits{Entries: 6, Bytes: 1000}, 0, files(5, 1), true},
 		{"an entry too many", archive.Limits{Entries: 6, Bytes: 1000}, 0, files(6, 1), false},
-		// "outputs/" is an entry, and stands before each name.
+		// "outputs/" is an entry, and the beginning of each name.
 		{"names", archive.Limits{Entries: 6, Bytes: 1000}, 0, files(4, (6*names-8)/4-8), true},
 		{"a byte of names too many", archive.Limits{Entries: 6, Bytes: 1000}, 0, files(4, (6*names-8)/4-7), false},
 		{"targets", archive.Limits{Entries: 6, Bytes: 1000}, 0, func(dir string) error {
@@ -93,8 +93,8 @@ func TestWriterAndReaderAgree(t *testing.T) {
 	}
 }
 
-// Whatever a writer takes, a reader takes.
-func TestWhateverIsStoredIsRestored(t *testing.T) {
+// A reader accepts all that a writer accepts.
+func TestReaderAcceptsStoredTrees(t *testing.T) {
 	const seed, trees = 2, 150
 	random := rand.New(rand.NewPCG(seed, seed))
 	stored := 0
@@ -128,10 +128,10 @@ func TestWhateverIsStoredIsRestored(t *testing.T) {
 		}
 		stored++
 		if _, err := codec.Extract(bytes.NewReader(b.Bytes()), cachetest.TempDir(t), "outputs", small); err != nil {
-			t.Errorf("it was stored, and is refused: %v\n%v", err, listing(t, dir))
+			t.Errorf("it was stored, but a reader rejects it: %v\n%v", err, listing(t, dir))
 		}
 	}
 	if stored < trees/4 || stored == trees {
-		t.Errorf("got %d of %d trees through: too few or too many for this to mean anything", stored, trees)
+		t.Errorf("%d of %d trees were stored: too few or too many to test anything", stored, trees)
 	}
 }

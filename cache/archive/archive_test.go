@@ -24,7 +24,7 @@ var someTime = time.Date(2024, 2, 29, 12, 34, 56, 789012345, time.UTC)
 
 var codec = archive.NewCodec()
 
-// outputsOf is where the tests have outputs extracted that they extract into dir.
+// outputsOf returns the folder of the outputs of an archive that a test extracts into dir.
 func outputsOf(dir string) string { return filepath.Join(dir, "outputs") }
 
 func write(task archive.Task, terminal, dir string) ([]byte, error) {
@@ -51,7 +51,7 @@ func mustExtract(t *testing.T, content []byte, dir string) archive.Contents {
 	return c
 }
 
-// listing is what lstat and the content say of all that is below dir.
+// listing returns the attributes and contents of all files below dir.
 func listing(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
@@ -102,7 +102,7 @@ func compare(t *testing.T, got, want map[string]string) {
 	}
 }
 
-// entry is one of an archive made by hand.
+// entry is an entry of an archive that a test writes by hand.
 type entry struct {
 	tar.Header
 	body string
@@ -124,12 +124,12 @@ func special(kind byte, name, target string) entry {
 	return entry{tar.Header{Typeflag: kind, Name: name, Linkname: target, Mode: 0o644, ModTime: someTime}, ""}
 }
 
-// head is what every archive begins with.
+// head returns the entries at the beginning of every archive.
 func head() []entry {
 	return []entry{file("metadata.json", `{"format":1,"hash":"123","code":0}`), file("terminalOutput", "done\n")}
 }
 
-// with is a sound archive's beginning with other entries behind it.
+// with returns the beginning of a valid archive, followed by entries.
 func with(entries ...entry) []entry {
 	return slices.Concat(head(), []entry{folder("outputs/")}, entries)
 }
@@ -164,8 +164,7 @@ func compress(t testing.TB, content []byte, options ...zstd.EOption) (all []byte
 	return all
 }
 
-// frame compresses into one frame, which does not tell its size if it has several
-// blocks.
+// frame compresses into one frame, which omits its size if it has several blocks.
 func frame(t testing.TB, content []byte, options ...zstd.EOption) []byte {
 	t.Helper()
 	var b bytes.Buffer

@@ -15,8 +15,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// moment returns the time of the file system's clock, when it is over: what
-// changes from now on is stamped later.
+// moment waits for the next tick of the file system's clock, and returns the time before
+// it. The clock stamps later changes with a later time.
 func moment(t *testing.T) time.Time {
 	t.Helper()
 	probe := filepath.Join(t.TempDir(), "probe")
@@ -37,8 +37,8 @@ func moment(t *testing.T) time.Time {
 	return asOf
 }
 
-// rewrite replaces the content of a file by another of the same length, and gives
-// it the time it had.
+// rewrite replaces the content of a file with one of the same length, and restores its
+// modification time.
 func rewrite(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -47,7 +47,7 @@ func rewrite(path string) error {
 	return errors.Join(os.WriteFile(path, []byte(strings.Repeat("!", int(info.Size()))), 0o600), os.Chtimes(path, info.ModTime(), info.ModTime()))
 }
 
-// Each change comes when nothing is being read yet: only the clock tells.
+// Each change happens before the tree is read, so only the clock can show it.
 func TestChangesSince(t *testing.T) {
 	in := func(change func(path string) error, names ...string) func(string) error {
 		return func(dir string) error {
@@ -59,31 +59,31 @@ func TestChangesSince(t *testing.T) {
 		}
 	}
 	for name, change := range map[string]func(dir string) error{
-		"a file is added":                   in(func(p string) error { return os.WriteFile(p, nil, 0o600) }, "new"),
-		"a file is added in a folder":       in(func(p string) error { return os.WriteFile(p, nil, 0o600) }, "c/d/new"),
-		"a folder is added":                 in(func(p string) error { return os.Mkdir(p, 0o755) }, "c/new"),
-		"a link is added":                   in(func(p string) error { return os.Symlink("d", p) }, "c/new"),
-		"a file is removed":                 in(os.Remove, "a"),
-		"a file in a folder is removed":     in(os.Remove, "c/d/e"),
-		"an empty folder is removed":        in(os.Remove, "empty"),
-		"a folder is removed":               in(os.RemoveAll, "c"),
-		"a link is removed":                 in(os.Remove, "link"),
-		"a link gets another target":        in(func(p string) error { return errors.Join(os.Remove(p), os.Symlink("c/d", p)) }, "link"),
-		"a file is renamed":                 func(dir string) error { return os.Rename(filepath.Join(dir, "a"), filepath.Join(dir, "b")) },
-		"a folder is renamed":               func(dir string) error { return os.Rename(filepath.Join(dir, "c/d"), filepath.Join(dir, "c/f")) },
-		"a file moves":                      func(dir string) error { return os.Rename(filepath.Join(dir, "c/d/e"), filepath.Join(dir, "c/e")) },
-		"a file gets another mode":          in(func(p string) error { return os.Chmod(p, 0o755) }, "a"),
-		"a folder gets another mode":        in(func(p string) error { return os.Chmod(p, 0o700) }, "c/d"),
-		"a file is rewritten with its time": in(rewrite, "c/d/e"),
-		"a file gets another time":          in(func(p string) error { return os.Chtimes(p, someTime, someTime.Add(time.Hour)) }, "a"),
+		"a file is added":                        in(func(p string) error { return os.WriteFile(p, nil, 0o600) }, "new"),
+		"a file is added in a folder":            in(func(p string) error { return os.WriteFile(p, nil, 0o600) }, "c/d/new"),
+		"a folder is added":                      in(func(p string) error { return os.Mkdir(p, 0o755) }, "c/new"),
+		"a link is added":                        in(func(p string) error { return os.Symlink("d", p) }, "c/new"),
+		"a file is removed":                      in(os.Remove, "a"),
+		"a file in a folder is removed":          in(os.Remove, "c/d/e"),
+		"an empty folder is removed":             in(os.Remove, "empty"),
+		"a folder is removed":                    in(os.RemoveAll, "c"),
+		"a link is removed":                      in(os.Remove, "link"),
+		"the target of a link changes":           in(func(p string) error { return errors.Join(os.Remove(p), os.Symlink("c/d", p)) }, "link"),
+		"a file is renamed":                      func(dir string) error { return os.Rename(filepath.Join(dir, "a"), filepath.Join(dir, "b")) },
+		"a folder is renamed":                    func(dir string) error { return os.Rename(filepath.Join(dir, "c/d"), filepath.Join(dir, "c/f")) },
+		"a file moves":                           func(dir string) error { return os.Rename(filepath.Join(dir, "c/d/e"), filepath.Join(dir, "c/e")) },
+		"the mode of a file changes":             in(func(p string) error { return os.Chmod(p, 0o755) }, "a"),
+		"the mode of a folder changes":           in(func(p string) error { return os.Chmod(p, 0o700) }, "c/d"),
+		"a file is rewritten and keeps its time": in(rewrite, "c/d/e"),
+		"the time of a file changes":             in(func(p string) error { return os.Chtimes(p, someTime, someTime.Add(time.Hour)) }, "a"),
 		"a file is replaced": func(dir string) error {
 			other := filepath.Join(dir, "..", "other")
 			return errors.Join(os.WriteFile(other, []byte("other"), 0o600), os.Rename(other, filepath.Join(dir, "a")))
 		},
-		"a file is added and removed":       in(func(p string) error { return errors.Join(os.WriteFile(p, nil, 0o600), os.Remove(p)) }, "c/new"),
-		"the whole is removed":              in(os.RemoveAll, ""),
-		"the whole is emptied":              in(os.RemoveAll, "a", "c", "empty", "link"),
-		"the whole is replaced by an older": replaceWhole,
+		"a file is added and removed":          in(func(p string) error { return errors.Join(os.WriteFile(p, nil, 0o600), os.Remove(p)) }, "c/new"),
+		"the tree is removed":                  in(os.RemoveAll, ""),
+		"the tree is emptied":                  in(os.RemoveAll, "a", "c", "empty", "link"),
+		"the tree is replaced by an older one": replaceWhole,
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(cachetest.TempDir(t), "123")
@@ -93,7 +93,7 @@ func TestChangesSince(t *testing.T) {
 			})
 			asOf := moment(t)
 			if err := codec.Write(io.Discard, archive.Task{Hash: "123"}, strings.NewReader(""), 0, dir, asOf); err != nil {
-				t.Fatalf("before anything has changed: %v", err)
+				t.Fatalf("before the change: %v", err)
 			}
 			if err := change(dir); err != nil {
 				t.Fatal(err)
@@ -102,22 +102,22 @@ func TestChangesSince(t *testing.T) {
 			if !errors.Is(err, archive.ErrChanged) || errors.Is(err, archive.ErrNotStorable) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("got %v, want %v on one line", err, archive.ErrChanged)
 			}
-			if !errors.Is(err, os.ErrNotExist) { // else there may be nothing to be stored
+			if !errors.Is(err, os.ErrNotExist) { // otherwise there may be no tree
 				if err := codec.Write(io.Discard, archive.Task{Hash: "123"}, strings.NewReader(""), 0, dir, time.Time{}); err != nil {
-					t.Errorf("as it is found: %v", err)
+					t.Errorf("without a time: %v", err)
 				}
 			}
 		})
 	}
 }
 
-// replaceWhole moves a tree that was there before to the place of another.
+// replaceWhole replaces a tree with one that existed before.
 func replaceWhole(dir string) error {
 	return errors.Join(os.Rename(dir, dir+"-old"), os.Rename(filepath.Join(dir, "..", "older"), dir))
 }
 
-// Reading is no change, nor is what happens beside the tree.
-func TestWhatIsNoChange(t *testing.T) {
+// Reading the tree is not a change, and neither are changes outside of it.
+func TestNoChange(t *testing.T) {
 	dir := filepath.Join(cachetest.TempDir(t), "123")
 	plant(t, dir, []node{{name: "a", content: "a"}, {name: "c/d", content: "d"}, {name: "link", target: "a"}})
 	asOf := moment(t)
@@ -134,12 +134,12 @@ func TestWhatIsNoChange(t *testing.T) {
 	}
 }
 
-// A change of what was packed already, while the rest is packed.
-func TestChangesBehindThePacker(t *testing.T) {
+// A change of files that are already packed, while the rest is being packed.
+func TestChangesOfPackedFiles(t *testing.T) {
 	for name, change := range map[string]func(dir string) error{
-		"a file is removed": func(dir string) error { return os.Remove(filepath.Join(dir, "0/first")) },
-		"a file is added":   func(dir string) error { return os.WriteFile(filepath.Join(dir, "0/second"), nil, 0o600) },
-		"a folder is gone":  func(dir string) error { return os.RemoveAll(filepath.Join(dir, "0")) },
+		"a file is removed":   func(dir string) error { return os.Remove(filepath.Join(dir, "0/first")) },
+		"a file is added":     func(dir string) error { return os.WriteFile(filepath.Join(dir, "0/second"), nil, 0o600) },
+		"a folder is removed": func(dir string) error { return os.RemoveAll(filepath.Join(dir, "0")) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(cachetest.TempDir(t), "123")
@@ -152,7 +152,7 @@ func TestChangesBehindThePacker(t *testing.T) {
 			}}
 			err := codec.Write(w, archive.Task{Hash: "123"}, strings.NewReader(""), 0, dir, asOf)
 			if w.do != nil {
-				t.Fatal("nothing was changed")
+				t.Fatal("the test changed nothing")
 			}
 			if !errors.Is(err, archive.ErrChanged) {
 				t.Errorf("got %v, want %v", err, archive.ErrChanged)

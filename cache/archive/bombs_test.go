@@ -17,8 +17,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// rawHeader is a header as the archives of this package have them, and after it
-// its content. The change is made before the checksum.
+// rawHeader returns a header as this package writes it, followed by its content. The
+// change is made before the checksum is computed.
 func rawHeader(name string, kind byte, content string, change func(block []byte)) []byte {
 	block := make([]byte, 512)
 	copy(block, name)
@@ -44,25 +44,25 @@ func padded(content string) string {
 	return content + strings.Repeat("\x00", (512-len(content)%512)%512)
 }
 
-// field is a change that puts a value at an offset of a header.
+// field returns a change that writes a value at an offset of a header.
 func field(offset int, value string) func([]byte) {
 	return func(block []byte) { copy(block[offset:], value) }
 }
 
-// extended is an extended header with records, and after it a file.
+// extended returns an extended header with records, followed by a file.
 func extended(records ...string) []byte {
 	return append(rawHeader("PaxHeaders.0/a", 'x', strings.Join(records, ""), nil), rawHeader("outputs/a", '0', "x", nil)...)
 }
 
-// record is a record of an extended header.
+// record returns a record of an extended header.
 func record(key, value string) string {
 	length := len(key) + len(value) + 3
 	length += len(fmt.Sprint(length + len(fmt.Sprint(length))))
 	return fmt.Sprintf("%d %s=%s\n", length, key, value)
 }
 
-// sparseVersions are the headers of a sparse file without stored data, by the version
-// of GNU's format.
+// sparseVersions holds the headers of a sparse file without stored data, by version of
+// GNU's format.
 var sparseVersions = map[string][]byte{
 	"0.0": extended(record("GNU.sparse.size", "314572800"), record("GNU.sparse.numblocks", "1"), record("GNU.sparse.offset", "0"), record("GNU.sparse.numbytes", "1")),
 	"0.1": extended(record("GNU.sparse.size", "314572800"), record("GNU.sparse.numblocks", "1"), record("GNU.sparse.map", "0,1")),
@@ -70,19 +70,19 @@ var sparseVersions = map[string][]byte{
 		rawHeader("GNUSparseFile.0/a", '0', padded("1\n0\n1\n")+"x", nil)...),
 }
 
-// oldSparse is a header of GNU's first format for sparse files, with a map of one
-// byte of 300 MiB.
+// oldSparse returns a header of GNU's first format for sparse files: one stored byte of
+// 300 MiB.
 func oldSparse(magic string) []byte {
 	return rawHeader("outputs/a", 'S', "x", func(block []byte) {
 		copy(block[257:], magic)
 		copy(block[386:], "00000000000\x0000000000001\x00") // offset and length of the first part
-		copy(block[483:], "02260000000\x00")                // the size of all
+		copy(block[483:], "02260000000\x00")                // the whole size
 	})
 }
 
-// forms are tars in forms that our writer never uses. Some programs write some of them.
+// forms returns tars in forms that our writer never uses and other programs may write.
 func forms() map[string]struct {
-	more []byte // behind the folder outputs/
+	more []byte // after the folder outputs/
 	want string
 } {
 	type form = struct {
@@ -96,16 +96,16 @@ func forms() map[string]struct {
 		"GNU's long name":                     {append(rawHeader("././@LongLink", 'L', "outputs/"+long+"\x00", nil), rawHeader("outputs/"+long[:92], '0', "x", nil)...), "is of type 'L'"},
 		"GNU's long target":                   {append(rawHeader("././@LongLink", 'K', long+"\x00", nil), rawHeader("outputs/l", '2', "", field(157, long[:100]))...), "is of type 'K'"},
 		"GNU's header":                        {rawHeader("outputs/a", '0', "x", field(257, "ustar  \x00")), "not a POSIX header"},
-		"a header from before POSIX":          {rawHeader("outputs/a", '0', "x", field(257, strings.Repeat("\x00", 8))), "not a POSIX header"},
+		"a header older than POSIX":           {rawHeader("outputs/a", '0', "x", field(257, strings.Repeat("\x00", 8))), "not a POSIX header"},
 		"a header of star":                    {rawHeader("outputs/a", '0', "x", field(508, "tar\x00")), "after its fields"},
 		"a global header":                     {append(rawHeader("GlobalHead.0.0", 'g', record("path", "outputs/b"), nil), rawHeader("outputs/a", '0', "x", nil)...), "is of type 'g'"},
 		"a header of Solaris":                 {append(rawHeader("outputs/a", 'X', record("path", "outputs/b"), nil), rawHeader("outputs/a", '0', "x", nil)...), "is of type 'X'"},
 		"a file of the type NUL":              {rawHeader("outputs/a", 0, "x", nil), `is of type '\x00'`},
-		"a dumped folder of GNU":              {rawHeader("outputs/a", 'D', "Yb\x00", nil), "is of type 'D'"},
+		"a dumped folder in GNU's format":     {rawHeader("outputs/a", 'D', "Yb\x00", nil), "is of type 'D'"},
 		"a size in base 256":                  {rawHeader("outputs/a", '0', "", field(124, "\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00")), "not octal"},
 		"a time in base 256":                  {rawHeader("outputs/a", '0', "", field(136, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff")), "not octal"},
 		"a number with a sign":                {rawHeader("outputs/a", '0', "", field(136, "-0000000001\x00")), "not octal"},
-		"a number with spaces before it":      {rawHeader("outputs/a", '0', "", field(124, "          0\x00")), "not octal"},
+		"a number after spaces":               {rawHeader("outputs/a", '0', "", field(124, "          0\x00")), "not octal"},
 		"a user":                              {rawHeader("outputs/a", '0', "", field(108, "0001750\x00")), "an owner"},
 		"a group":                             {rawHeader("outputs/a", '0', "", field(116, "0001750\x00")), "an owner"},
 		"a user's name":                       {rawHeader("outputs/a", '0', "", field(265, "root")), "an owner"},
@@ -113,44 +113,44 @@ func forms() map[string]struct {
 		"a device":                            {rawHeader("outputs/a", '0', "", field(337, "0000001\x00")), "a device"},
 		"setuid":                              {rawHeader("outputs/a", '0', "", field(100, "0004755\x00")), "has the mode 4755"},
 		"setgid":                              {rawHeader("outputs/a/", '5', "", field(100, "0002755\x00")), "has the mode 2755"},
-		"a mode with the type of a file":      {rawHeader("outputs/a", '0', "", field(100, "0100644\x00")), "has the mode 100644"},
+		"a mode with a file type":             {rawHeader("outputs/a", '0', "", field(100, "0100644\x00")), "has the mode 100644"},
 		"a folder with content":               {rawHeader("outputs/a/", '5', "x", nil), "has content"},
 		"a link with content":                 {rawHeader("outputs/a", '2', "x", field(157, "b")), "has content"},
 		"a file with a target":                {rawHeader("outputs/a", '0', "x", field(157, "b")), "has a target"},
 		"a name that is not ASCII":            {rawHeader("outputs/\u00e9", '0', "x", nil), "not ASCII"},
-		"a name with something behind it":     {rawHeader("outputs/a\x00b", '0', "x", nil), "not ASCII"},
-		"something behind the fields":         {rawHeader("outputs/a", '0', "x", field(500, "x")), "after its fields"},
-		"something behind the content":        {bytes.ReplaceAll(rawHeader("outputs/a", '0', "x", nil), []byte("x\x00"), []byte("xy")), "between its entries"},
+		"bytes after a name":                  {rawHeader("outputs/a\x00b", '0', "x", nil), "not ASCII"},
+		"bytes after the fields":              {rawHeader("outputs/a", '0', "x", field(500, "x")), "after its fields"},
+		"bytes after the content":             {bytes.ReplaceAll(rawHeader("outputs/a", '0', "x", nil), []byte("x\x00"), []byte("xy")), "between its entries"},
 		"a wrong checksum":                    {bytes.Replace(rawHeader("outputs/a", '0', "x", nil), []byte("outputs/a"), []byte("outputs/b"), 1), "wrong checksum"},
 		"an extended header after another":    {append(rawHeader("PaxHeaders.0/a", 'x', record("path", "outputs/b"), nil), extended(record("path", "outputs/c"))...), "is of type 'x'"},
-		"an extended header of nothing":       {rawHeader("PaxHeaders.0/a", 'x', record("path", "outputs/b"), nil), "not a POSIX header"},
-		"an extended header that is empty":    {extended(), "an extended header has 0 bytes"},
-		"an extended header that is huge":     {extended(record("path", strings.Repeat("x", 300_000))), "at most 262144"},
+		"an extended header without an entry": {rawHeader("PaxHeaders.0/a", 'x', record("path", "outputs/b"), nil), "not a POSIX header"},
+		"an empty extended header":            {extended(), "an extended header has 0 bytes"},
+		"a huge extended header":              {extended(record("path", strings.Repeat("x", 300_000))), "at most 262144"},
 		"an extended header of a gigabyte":    {rawHeader("PaxHeaders.0/a", 'x', "", field(124, "10000000000\x00")), "at most 262144"},
 		"a record that is too short":          {extended("4 a=\n"), "malformed"},
 		"a record that is too long":           {extended("99 path=a\n"), "malformed"},
-		"a record that does not end":          {extended("9 path=aa"), "malformed"},
+		"a record without an end":             {extended("9 path=aa"), "malformed"},
 		"a record without a length":           {extended(" path=a\n"), "malformed"},
 		"a record with a negative length":     {extended("-9 path=a\n"), "malformed"},
-		"a record with a length and no more":  {extended("9"), "malformed"},
+		"a record with only a length":         {extended("9"), "malformed"},
 		"a record without a value":            {extended(record("path", "")), "malformed"},
 		"a record with a NUL":                 {extended(record("path", "outputs/a\x00b")), "malformed"},
 		"a record without an equals sign":     {extended("8 patha\n"), "malformed"},
-		"a name that comes twice in records":  {extended(record("path", "outputs/a"), record("path", "outputs/b")), `the record "path"`},
-		"a time that comes twice in records":  {extended(record("mtime", "1"), record("mtime", "1")), `the record "mtime"`},
-		"a size that comes twice in records":  {extended(record("size", "1"), record("size", "1")), `the record "size"`},
-		"a target that comes twice":           {extended(record("linkpath", "a"), record("linkpath", "a")), `the record "linkpath"`},
-		"a target of a file in records":       {extended(record("linkpath", "a")), "has a target"},
-		"a size that is negative":             {extended(record("size", "-1")), `the record "size"`},
-		"a size that is no number":            {extended(record("size", "1e3")), `the record "size"`},
+		"two records of a name":               {extended(record("path", "outputs/a"), record("path", "outputs/b")), `the record "path"`},
+		"two records of a time":               {extended(record("mtime", "1"), record("mtime", "1")), `the record "mtime"`},
+		"two records of a size":               {extended(record("size", "1"), record("size", "1")), `the record "size"`},
+		"two records of a target":             {extended(record("linkpath", "a"), record("linkpath", "a")), `the record "linkpath"`},
+		"a record of a file's target":         {extended(record("linkpath", "a")), "has a target"},
+		"a negative size":                     {extended(record("size", "-1")), `the record "size"`},
+		"a size that is not a number":         {extended(record("size", "1e3")), `the record "size"`},
 		"a size with many zeros":              {extended(record("size", strings.Repeat("0", 40)+"1")), `the record "size"`},
-		"a size that no number holds":         {extended(record("size", "9223372036854775808")), `the record "size"`},
-		"a time that is no number":            {extended(record("mtime", "now")), `the record "mtime"`},
+		"a size of more than 63 bits":         {extended(record("size", "9223372036854775808")), `the record "size"`},
+		"a time that is not a number":         {extended(record("mtime", "now")), `the record "mtime"`},
 		"a time of picoseconds":               {extended(record("mtime", "1.000000000001")), `the record "mtime"`},
 		"a time with a sign in its fraction":  {extended(record("mtime", "1.-5")), `the record "mtime"`},
 		"a time with many zeros":              {extended(record("mtime", strings.Repeat("0", 40)+"1")), `the record "mtime"`},
-		"a file of a terabyte in records":     {extended(record("size", "1099511627776")), "more bytes than allowed"},
-		"a zero block and an entry behind it": {append(make([]byte, 512), rawHeader("outputs/a", '0', "x", nil)...), "in its end marker"},
+		"a record of a terabyte":              {extended(record("size", "1099511627776")), "more bytes than allowed"},
+		"a zero block before an entry":        {append(make([]byte, 512), rawHeader("outputs/a", '0', "x", nil)...), "in its end marker"},
 	}
 	for _, key := range []string{"atime", "ctime", "uid", "gid", "uname", "gname", "comment", "charset", "hdrcharset", "SCHILY.xattr.user.a", "LIBARCHIVE.creationtime", "GNU.sparse.major", "PATH", ""} {
 		all["the record "+key] = form{extended(record(key, "1")), fmt.Sprintf("the record %q", key)}
@@ -161,14 +161,14 @@ func forms() map[string]struct {
 	return all
 }
 
-// formOf is the tar of a form.
+// formOf returns the tar of a form.
 func formOf(t testing.TB, more []byte) []byte {
 	t.Helper()
 	sound := tarOf(t, with())
 	return append(append(sound[:len(sound)-1024:len(sound)-1024], more...), make([]byte, 1024)...)
 }
 
-func TestFormsOfTarThatAreNeverWritten(t *testing.T) {
+func TestRejectedFormsOfTar(t *testing.T) {
 	for name, form := range forms() {
 		t.Run(name, func(t *testing.T) {
 			refuse(t, bytes.NewReader(compress(t, formOf(t, form.more))), archive.Limits{}, form.want)
@@ -182,24 +182,24 @@ func TestEndOfTheTar(t *testing.T) {
 		content []byte
 		want    string
 	}{
-		"no end marker":            {sound[:len(sound)-1024], "before its end marker"},
-		"half an end marker":       {sound[:len(sound)-512], "before its end marker"},
-		"an end marker of a tenth": {sound[:len(sound)-100], "unexpected EOF"},
-		"a block behind it":        {append(bytes.Clone(sound), make([]byte, 512)...), "data after the end"},
+		"no end marker":                {sound[:len(sound)-1024], "before its end marker"},
+		"half an end marker":           {sound[:len(sound)-512], "before its end marker"},
+		"a tenth of an end marker":     {sound[:len(sound)-100], "unexpected EOF"},
+		"a block after the end marker": {append(bytes.Clone(sound), make([]byte, 512)...), "data after the end"},
 	} {
 		t.Run(name, func(t *testing.T) { refuse(t, bytes.NewReader(compress(t, test.content)), archive.Limits{}, test.want) })
 	}
 }
 
-// What POSIX allows beside what this package writes, and other programs do write.
-func TestFormsOfTarThatAreTaken(t *testing.T) {
+// These forms are allowed by POSIX, and other programs write them. This package does not.
+func TestAcceptedFormsOfTar(t *testing.T) {
 	for name, more := range map[string][]byte{
-		"as they are written":    rawHeader("outputs/a", '0', "x", nil),
-		"numbers with a space":   rawHeader("outputs/a", '0', "x", field(100, "000644 \x00")),
-		"numbers that are empty": rawHeader("outputs/a", '0', "x", field(108, strings.Repeat("\x00", 16))),
-		"a prefix":               rawHeader("a", '0', "x", field(345, "outputs")),
-		"records":                extended(record("mtime", "1.5"), record("path", "outputs/a"), record("size", "1")),
-		"a time before 1970":     extended(record("mtime", "-1.5")),
+		"as this package writes them": rawHeader("outputs/a", '0', "x", nil),
+		"numbers with a space":        rawHeader("outputs/a", '0', "x", field(100, "000644 \x00")),
+		"empty numbers":               rawHeader("outputs/a", '0', "x", field(108, strings.Repeat("\x00", 16))),
+		"a prefix":                    rawHeader("a", '0', "x", field(345, "outputs")),
+		"records":                     extended(record("mtime", "1.5"), record("path", "outputs/a"), record("size", "1")),
+		"a time before 1970":          extended(record("mtime", "-1.5")),
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := cachetest.TempDir(t)
@@ -211,7 +211,7 @@ func TestFormsOfTarThatAreTaken(t *testing.T) {
 	}
 }
 
-// zeroFrame is a frame of 2 MiB of zeros, with a size: 16 blocks of 4 bytes.
+// zeroFrame returns a frame of 2 MiB of zeros with its size: 16 blocks of 4 bytes.
 func zeroFrame(t testing.TB) []byte {
 	t.Helper()
 	w, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithWindowSize(archive.MaxWindow), zstd.WithEncoderCRC(false))
@@ -225,7 +225,7 @@ func zeroFrame(t testing.TB) []byte {
 	return frame
 }
 
-// zerosOf is an archive with a file of n frames of zeros.
+// zerosOf returns an archive of one file, n frames of zeros.
 func zerosOf(t testing.TB, n int) []byte {
 	t.Helper()
 	size := int64(n) * archive.MaxWindow
@@ -240,9 +240,9 @@ func zerosOf(t testing.TB, n int) []byte {
 		}
 	}
 	if err := w.Flush(); err == nil {
-		t.Fatal("the file has no content yet")
+		t.Fatal("the file needs content")
 	}
-	// So that the first frame is long enough, and the last holds the end marker.
+	// The first frame needs its full size, and the last one holds the end marker.
 	start := append(b.Bytes(), make([]byte, archive.MaxWindow-b.Len())...)
 	rest := make([]byte, b.Len()+1024)
 	return bytes.Join([][]byte{compress(t, start), bytes.Repeat(zeroFrame(t), n-1), compress(t, rest)}, nil)
@@ -260,16 +260,15 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// A bomb costs no more than what is read of it until it is refused, and that is a
-// bounded part of it.
+// A reader rejects a bomb after a limited number of bytes.
 func TestWorkBeforeABombIsRefused(t *testing.T) {
-	const ahead = 6 * archive.MaxWindow // frames that are read ahead
+	const ahead = 6 * archive.MaxWindow // frames read ahead
 	ours := compress(t, tarOf(t, with(file("outputs/noise", cachetest.Noise(1, 200_000)))))
 	blocks := append([]byte("\x28\xb5\x2f\xfd\xa0\x00\x00\x20\x00"), bytes.Repeat([]byte{0, 0, 0}, 6<<20)...)
 	for _, test := range []struct {
 		name    string
 		content []byte
-		most    int // bytes that are read
+		most    int // bytes read
 		want    string
 	}{
 		{"empty frames", bytes.Repeat(emptyFrame, 18<<20/len(emptyFrame)), 8 << 10, "before the last"},
@@ -296,13 +295,13 @@ func TestWorkBeforeABombIsRefused(t *testing.T) {
 	}
 }
 
-// slicesOf is a tar without its end marker, and behind it something so many times.
+// slicesOf returns a tar without its end marker, followed by n copies of a slice.
 func slicesOf(sound, more []byte, times int) []byte {
 	return append(sound[:len(sound)-1024:len(sound)-1024], bytes.Repeat(more, times)...)
 }
 
-// What refuses a bomb writes nothing of it.
-func TestNothingOfABombIsWritten(t *testing.T) {
+// A reader writes nothing of a bomb that it rejects.
+func TestBombIsNotWritten(t *testing.T) {
 	for name, content := range map[string][]byte{
 		"sparse":           compress(t, formOf(t, sparseVersions["1.0"])),
 		"zeros of 300 MiB": zerosOf(t, 150),
@@ -316,7 +315,7 @@ func TestNothingOfABombIsWritten(t *testing.T) {
 			}
 			entries, err := os.ReadDir(outputsOf(dir))
 			if err != nil || len(entries) != 0 {
-				t.Errorf("%d bytes have written %v, %v; want an empty folder", len(content), entries, err)
+				t.Errorf("%d bytes: got %v, %v; want an empty folder", len(content), entries, err)
 			}
 		})
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// expansions are the trees that [archive.Codec.Write] packs best.
+// expansions are the trees that [archive.Codec.Write] compresses best.
 var expansions = []struct {
 	name   string
 	isSlow bool // to be restored
@@ -65,8 +65,8 @@ func times(n int, f func(i int) error) error {
 	return nil
 }
 
-// BenchmarkExpansion measures how many bytes of tar the bytes of an archive stand
-// for: in the archive, and in the frame that is packed best.
+// BenchmarkExpansion measures how many bytes of tar one byte of an archive unpacks to: on
+// average, and in the frame that is compressed best.
 func BenchmarkExpansion(b *testing.B) {
 	for _, e := range expansions {
 		b.Run(e.name, func(b *testing.B) {
@@ -93,8 +93,8 @@ func BenchmarkExpansion(b *testing.B) {
 	}
 }
 
-// What shrinks most is stored, and restored within the limits of its archive. F08
-// does so with the largest file and with many.
+// The trees that compress best are stored, and restored within the limits of their
+// archives. F08 tests the largest file and many files.
 func TestExpansions(t *testing.T) {
 	for _, e := range expansions {
 		if e.isSlow {

@@ -14,7 +14,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/diskspace"
 )
 
-// A result for which there is no room is no hit, and its fault neither.
+// A result that does not fit on the disk is not a hit, and is not rejected.
 func TestFullDisk(t *testing.T) {
 	cachetest.OnSmallDisk(t, func(t *testing.T, dir string) {
 		noise := cachetest.Noise(1, 1<<20)
@@ -29,7 +29,7 @@ func TestFullDisk(t *testing.T) {
 			name    string
 			entries []entry
 			want    string // part of the error
-			most    int64  // bytes that are written
+			most    int64  // bytes written
 		}{
 			{"a large file", with(file("outputs/a", strings.Repeat(noise, 12))), "no space left on device", 8 << 20},
 			{"many files", with(
@@ -66,7 +66,7 @@ func TestFullDisk(t *testing.T) {
 					t.Errorf("got %+v, want nothing", contents)
 				}
 				if used := usedBy(t, at); used > test.most {
-					t.Errorf("%d bytes are written, want at most %d", used, test.most)
+					t.Errorf("wrote %d bytes, want at most %d", used, test.most)
 				}
 			})
 		}

@@ -14,8 +14,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive"
 )
 
-// script makes entries of any bytes: each byte chooses something, so that
-// nearly all there is are sound tars of questionable names.
+// script makes entries from any bytes. Each byte is a choice, so that nearly all results
+// are valid tars with questionable names.
 type script []byte
 
 func (s *script) next() int {
@@ -27,21 +27,21 @@ func (s *script) next() int {
 	return int(b)
 }
 
-// words are the parts of names. "@" is the sandbox.
+// words are the components of names. "@" is the sandbox.
 var words = []string{
 	"a", "b", "d", "l", "..", "..", "A", "evil",
 	"outputs", "canary", ".", "", "@", "C:", "terminalOutput", "metadata.json",
 	"aside", "aside-evil", "between", "caf\u00e9", "\xff", "x y", strings.Repeat("n", 255), strings.Repeat("n", 256),
 }
 
-// scripts are scripts that make what the comment next to them says.
+// scripts are scripts with the entries that they make.
 var scripts = [][]byte{
 	{0, 5, 2, 0, 3, 2, 4, 1, 200, 20, 5, 1, 1, 1, 0, 200, 20}, // a/l -> ../b, b -> a
 	{0, 5, 1, 3, 1, 12, 200, 20},                              // l -> the sandbox
 	{0, 5, 1, 3, 3, 4, 4, 9, 200, 20},                         // l -> ../../canary
 	{0, 5, 2, 0, 3, 1, 4, 200, 20, 16, 3, 0, 3, 7, 9, 255},    // a/l -> .., and a file a/l/evil
 	{0, 3, 1, 0, 11, 4, 4, 9, 0},                              // a hard link to ../../canary
-	{15, 2, 2, 0, 1, 255, 0, 10, 0, 3, 12, 17, 9, 9, 255},     // a long terminal output, a closed folder, a file of the sandbox
+	{15, 2, 2, 0, 1, 255, 0, 10, 0, 3, 12, 17, 9, 9, 255},     // a long terminal output, a private folder, a file of the sandbox
 	{0, 0, 1, 0, 9, 255, 4, 1, 1, 2, 0, 5, 1, 3, 9, 0, 12, 0}, // a setuid file, a FIFO, a link with a backslash
 }
 
@@ -71,7 +71,7 @@ func (s script) entries(root string) []entry {
 		if b&8 == 0 {
 			name = "outputs/" + name
 		}
-		if b&16 == 0 { // else its parents may be missing
+		if b&16 == 0 { // or its parents may be missing
 			for _, parent := range parents(name) {
 				if !made[parent] {
 					made[parent] = true
@@ -100,7 +100,7 @@ func parents(name string) (parents []string) {
 	return parents
 }
 
-// mode is that of an entry, seldom one that archives do not have.
+// mode returns the mode of an entry, rarely one that archives do not contain.
 func (s *script) mode() int64 {
 	b := int64(s.next())
 	if b == 255 {
@@ -132,7 +132,7 @@ func (s *script) entry(kind int, name string) entry {
 	}
 }
 
-// tarOfPossible is tarOf without the entries that cannot be written.
+// tarOfPossible is tarOf for the entries that can be written.
 func tarOfPossible(t *testing.T, entries []entry) []byte {
 	t.Helper()
 	var b bytes.Buffer

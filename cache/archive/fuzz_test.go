@@ -22,8 +22,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// fuzzLimits are the limits of an archive, but small: what is extracted is looked
-// at, too.
+// fuzzLimits are small limits, because the tests also read what they extract.
 func fuzzLimits(content []byte) archive.Limits {
 	const smaller = 64
 	bytes := archive.LimitsOf(int64(len(content))).Bytes / smaller
@@ -51,7 +50,7 @@ func goldenArchives(f *testing.F) (contents [][]byte) {
 	return contents
 }
 
-// FuzzArchive extracts any bytes. Few get past the checksums of zstd.
+// FuzzArchive extracts any bytes. Few inputs pass the checksums of zstd.
 func FuzzArchive(f *testing.F) {
 	for _, content := range goldenArchives(f) {
 		f.Add(content)
@@ -69,8 +68,8 @@ func FuzzArchive(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content []byte) { checkExtract(t, newSandbox(t), content) })
 }
 
-// FuzzTar extracts any bytes as the tar in a sound zstd frame, with correct
-// checksums, which hardly a change would get past.
+// FuzzTar extracts any bytes as a tar in a valid zstd frame. It corrects the checksums of
+// headers, because few changes would pass them.
 func FuzzTar(f *testing.F) {
 	for _, content := range goldenArchives(f) {
 		content = decompress(f, content)
@@ -90,8 +89,8 @@ func FuzzTar(f *testing.F) {
 	})
 }
 
-// withChecksums returns a copy of a tar in which all that looks like a header
-// has a correct checksum.
+// withChecksums returns a copy of a tar in which every block that looks like a header has
+// a correct checksum.
 func withChecksums(content []byte) []byte {
 	content = bytes.Clone(content)
 	for header := range slices.Chunk(content, 512) {
@@ -108,8 +107,8 @@ func withChecksums(content []byte) []byte {
 	return content
 }
 
-// FuzzEntries extracts sound tars of hostile entries, which [script] makes, and
-// puts things into their way.
+// FuzzEntries extracts valid tars of hostile entries, which [script] makes, into a folder
+// with obstacles.
 func FuzzEntries(f *testing.F) {
 	for seed := range 32 {
 		f.Add([]byte(cachetest.Noise(uint64(seed), 16+seed*4)), byte(seed))
@@ -142,8 +141,8 @@ func newCompressor(f *testing.F) *zstd.Encoder {
 	return compressor
 }
 
-// checkExtract extracts content into s.dir and checks all that [archive.Codec.Extract]
-// promises, whether it takes the archive or not.
+// checkExtract extracts content into s.dir and checks all promises of
+// [archive.Codec.Extract], whether it accepts the archive or not.
 func checkExtract(t *testing.T, s sandbox, content []byte) {
 	t.Helper()
 	before := s.outside(t)
@@ -171,15 +170,15 @@ func checkExtract(t *testing.T, s sandbox, content []byte) {
 	compare(t, s.outside(t), before)
 }
 
-// allocated is the number of bytes that this process has ever allocated.
+// allocated returns how many bytes this process has allocated in total.
 func allocated() uint64 {
 	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(sample)
 	return sample[0].Value.Uint64()
 }
 
-// checkKinds fails where there is more below s.dir, or something else, than an
-// archive may put there.
+// checkKinds fails if s.dir contains more entries, or other kinds, than an archive may
+// create.
 func checkKinds(t *testing.T, s sandbox, limits archive.Limits, refused error) {
 	t.Helper()
 	var entries int
@@ -201,7 +200,7 @@ func checkKinds(t *testing.T, s sandbox, limits archive.Limits, refused error) {
 			}
 		case mode.Type() == fs.ModeSymlink:
 			if errors.Is(refused, archive.ErrRefused) {
-				t.Errorf("%s is a link of an archive that was refused", path)
+				t.Errorf("%s is a link of a rejected archive", path)
 			}
 		case !mode.IsDir():
 			t.Errorf("%s is %s", path, mode)
@@ -214,7 +213,7 @@ func checkKinds(t *testing.T, s sandbox, limits archive.Limits, refused error) {
 	if err != nil {
 		t.Error(err)
 	}
-	// One more is the file of the terminal output.
+	// The terminal output is one more file.
 	if entries > limits.Entries+1 || size > limits.Bytes {
 		t.Errorf("got %d entries of %d bytes, want at most %+v", entries, size, limits)
 	}
@@ -224,7 +223,7 @@ func checkKinds(t *testing.T, s sandbox, limits archive.Limits, refused error) {
 // system that does not support a name.
 func checkError(t *testing.T, s sandbox, contents archive.Contents, err error) {
 	t.Helper()
-	// On macOS, where "A" is "a" and some names are not allowed, also those.
+	// On macOS, "A" is the same name as "a", and some names are not allowed.
 	inTheWay := errors.Is(err, fs.ErrExist) && (len(s.planted) > 0 || runtime.GOOS == "darwin")
 	cannotBe := errors.Is(err, syscall.ENAMETOOLONG) || errors.Is(err, syscall.EILSEQ)
 	if !errors.Is(err, archive.ErrRefused) && !inTheWay && !cannotBe {
@@ -238,8 +237,8 @@ func checkError(t *testing.T, s sandbox, contents archive.Contents, err error) {
 	}
 }
 
-// checkPacksAgain fails unless what was extracted can be stored and extracted
-// again, and is then the same.
+// checkPacksAgain fails unless the extracted tree can be stored and extracted again
+// without changes.
 func checkPacksAgain(t *testing.T, s sandbox, contents archive.Contents) {
 	t.Helper()
 	terminal := contents.TerminalOutput
@@ -280,9 +279,8 @@ func readTerminal(t *testing.T, contents archive.Contents) []byte {
 	return terminal
 }
 
-// writeThroughLinks does what a task might that runs after the outputs were
-// restored: it writes wherever a link leads. Where that fails, nothing was
-// written.
+// writeThroughLinks acts like a task that runs after the outputs were restored: it writes
+// to the target of every link. It ignores errors, because then nothing was written.
 func writeThroughLinks(t *testing.T, s sandbox) {
 	t.Helper()
 	var links []string
@@ -302,10 +300,10 @@ func writeThroughLinks(t *testing.T, s sandbox) {
 	}
 }
 
-// obstruct puts links into s.dir, which should be empty, that lead outside.
+// obstruct creates links in s.dir that lead outside.
 func (s *sandbox) obstruct(t *testing.T, way byte) {
 	t.Helper()
-	switch way % 8 { // mostly nothing
+	switch way % 8 { // usually nothing
 	case 1:
 		s.planted = map[string]string{"terminalOutput": "../canary"}
 	case 2:
@@ -320,7 +318,7 @@ func (s *sandbox) obstruct(t *testing.T, way byte) {
 	}
 }
 
-// clear fails unless what obstruct has put there is there still, and removes it.
+// clear removes the links of obstruct, and fails unless they still exist.
 func (s sandbox) clear(t *testing.T) {
 	t.Helper()
 	for name, target := range s.planted {

@@ -21,12 +21,12 @@ var update = flag.Bool("update", false, "write the golden archives anew")
 
 const goldenDir = "../../testdata/archives"
 
-// golden is an archive kept under testdata, so that what was once stored stays
-// readable.
+// golden is an archive in testdata. It ensures that old archives stay readable.
 type golden struct {
 	name string
 	make func(t *testing.T) []byte // the tar
-	// written says that make uses [archive.Codec.Write], whose tar stays the same.
+	// written reports whether make uses [archive.Codec.Write], whose tar must stay the
+	// same.
 	written bool
 }
 
@@ -56,14 +56,14 @@ var goldens = []golden{
 		node{name: "metadata.json", content: "{}"},
 	), true},
 	{"v1-failed", written(130, strings.Repeat("error TS2322\n", 30_000)), true},
-	// nx#29890: written by a careless program on Windows.
+	// as a careless program on Windows writes it (nx#29890)
 	{"v1-backslash", func(t *testing.T) []byte {
 		return tarOf(t, append(head(), folder(`outputs\`), folder(`outputs\dist\`), folder(`outputs\dist\lib\`),
 			file(`outputs\dist\lib\main.js`, "1"), link(`outputs\dist\lib\link`, `..\other.js`), file(`outputs\dist\other.js`, "2")))
 	}, false},
 }
 
-// describe is what a golden archive restores, as text.
+// describe returns what a golden archive restores, as a string.
 func describe(t *testing.T, contents archive.Contents, dir string) string {
 	t.Helper()
 	terminal := contents.TerminalOutput
@@ -109,9 +109,8 @@ func TestGoldenArchives(t *testing.T) {
 	}
 }
 
-// What is written today is what was written then. The compression may change
-// with its library.
-func TestGoldenArchivesAreWrittenTheSame(t *testing.T) {
+// The writer still writes the same tars. The compression may change with its library.
+func TestGoldenArchivesAreStillWritten(t *testing.T) {
 	for _, g := range goldens {
 		t.Run(g.name, func(t *testing.T) {
 			content, err := os.ReadFile(filepath.Join(goldenDir, g.name+".tar.zst"))

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// The writer stores nothing that a reader refuses.
+// The writer stores nothing that a reader would reject.
 func TestExpansionThatIsStored(t *testing.T) {
 	for _, test := range []struct {
 		packed, plain int64

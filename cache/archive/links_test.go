@@ -17,8 +17,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// Whatever links an archive has: where it is not refused, none leads outside.
-func TestNoChainOfLinksLeaves(t *testing.T) {
+// If a reader accepts an archive, none of its links leads outside.
+func TestNoChainOfLinksLeavesOutputs(t *testing.T) {
 	const seed, trees = 1, 400
 	random := rand.New(rand.NewPCG(seed, seed))
 	names := []string{"a", "b", "l", "m"}
@@ -48,12 +48,12 @@ func TestNoChainOfLinksLeaves(t *testing.T) {
 		}
 	}
 	if taken < trees/4 {
-		t.Errorf("got %d of %d trees through: too few for this to mean anything", taken, trees)
+		t.Errorf("%d of %d trees were accepted: too few to test anything", taken, trees)
 	}
 }
 
 // [archive.Codec.Write] and [archive.Codec.Extract] agree on what a link may be.
-func TestWhatIsWrittenIsRead(t *testing.T) {
+func TestWriterAndReaderAgreeOnLinks(t *testing.T) {
 	for _, target := range []string{
 		"a", "./a", "a/b", "../a", ".././a", "..", "../..", "../../..", "a/..", "a/../..", "../a/../..", "/a", "//a", "C:", "C:a", "ab:c",
 		`a\b`, `\a`, "...", "..a", "a/", "../", " ", "\xff", strings.Repeat("../", 100) + "a",

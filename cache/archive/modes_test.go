@@ -16,8 +16,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// A umask is the whole process's: what is restored under another one is restored
-// by a child, which finds the archive and the place for it here.
+// A umask applies to the whole process, so a child restores under another one. These
+// variables tell it where the archive and the folder are.
 const (
 	archiveVariable = "NX_AZURE_CACHE_TEST_ARCHIVE"
 	folderVariable  = "NX_AZURE_CACHE_TEST_FOLDER"
@@ -49,13 +49,13 @@ func extractUnder(t *testing.T, umask, dir string, content []byte) {
 	}
 }
 
-// withMode is an entry of another mode.
+// withMode returns an entry with another mode.
 func withMode(mode int64, e entry) entry {
 	e.Mode = mode
 	return e
 }
 
-// manyModes are entries of each of the modes, each folder with a file in it.
+// manyModes returns entries of each mode. Each folder contains a file.
 func manyModes(modes ...int64) (entries []entry) {
 	for _, mode := range modes {
 		name := fmt.Sprintf("outputs/%04o", mode)
@@ -79,9 +79,10 @@ func checkMode(t *testing.T, path string, want fs.FileMode) {
 	}
 }
 
-// The umask of the process that restores decides what group and others may. The
-// stored mode decides what the owner of a file may; a folder's counts for nothing, as
-// when Nx copies a result: who may not write a folder can neither move nor remove it.
+// The umask of the restoring process limits the permissions of group and others. The
+// stored mode of a file sets the owner's permissions. The stored mode of a folder is
+// ignored, as when Nx copies a result: users who may not write to a folder can neither
+// move nor remove it.
 func TestModesUnderAUmask(t *testing.T) {
 	content := archiveOf(t, with(manyModes(0o777, 0o775, 0o755, 0o664, 0o644, 0o600, 0o700, 0o555, 0o444, 0o400, 0o077, 0)...))
 	for _, test := range []struct {
@@ -116,8 +117,8 @@ func TestModesUnderAUmask(t *testing.T) {
 	}
 }
 
-// A folder whose group is inherited hands that on, also to folders that were stored
-// read-only. Nothing of an archive does.
+// A folder with setgid passes its group on, even to folders that were stored read-only.
+// An archive cannot set it.
 func TestInheritedSetgid(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	if err := os.Chmod(dir, 0o775|os.ModeSetgid); err != nil {
@@ -130,7 +131,7 @@ func TestInheritedSetgid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inherited := probe.Mode() & os.ModeSetgid // not on macOS, where the group is
+	inherited := probe.Mode() & os.ModeSetgid // not on macOS, where the group is always inherited
 	content := archiveOf(t, with(withMode(0o775, folder("outputs/a/")), withMode(0o555, folder("outputs/a/b/")), withMode(0o775, file("outputs/a/b/c", "x"))))
 	extractUnder(t, "002", dir, content)
 	for name, want := range map[string]fs.FileMode{
@@ -143,8 +144,8 @@ func TestInheritedSetgid(t *testing.T) {
 	}
 }
 
-// What a process with the umask of most systems writes comes back as it was.
-func TestModesOfNxComeBack(t *testing.T) {
+// Files that a process with a usual umask has written are restored with the same modes.
+func TestUsualModesAreRestored(t *testing.T) {
 	from, to := cachetest.TempDir(t), cachetest.TempDir(t)
 	plant(t, from, []node{{name: "a/", mode: 0o755}, {name: "a/b", mode: 0o644}, {name: "a/run", mode: 0o755}})
 	want := listing(t, from)

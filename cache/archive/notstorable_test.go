@@ -90,7 +90,7 @@ func TestNotStorable(t *testing.T) {
 	}
 }
 
-// A reader refuses such names: they cannot be spelled on macOS and Windows.
+// A reader rejects such names, because they cannot exist on macOS and Windows.
 func TestNameThatIsNotUTF8(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs a file system that takes any bytes")
@@ -102,12 +102,12 @@ func TestNameThatIsNotUTF8(t *testing.T) {
 	}
 }
 
-// largerThanTheWork is a size that is not completely read during the first Write, however
-// much is compressed at the same time.
+// largerThanTheWork is the size of a file that is not completely read before the first
+// write, however much is compressed concurrently.
 const largerThanTheWork = 8 * archive.MaxWindow
 
-// hook is a writer that does something when it is first written to, which is
-// while the first large file is being read.
+// hook is a writer that calls a function at the first write, while the first large file
+// is being read.
 type hook struct {
 	bytes.Buffer
 	do func()
@@ -121,7 +121,7 @@ func (h *hook) Write(p []byte) (int, error) {
 	return h.Buffer.Write(p)
 }
 
-func TestTreeThatChangesWhileItIsRead(t *testing.T) {
+func TestTreeChangesWhileItIsRead(t *testing.T) {
 	const size = largerThanTheWork
 	for _, test := range []struct {
 		name   string
@@ -144,7 +144,7 @@ func TestTreeThatChangesWhileItIsRead(t *testing.T) {
 		{"a later file is removed", func(dir string) error { return os.Remove(filepath.Join(dir, "b")) }, "no such file"},
 		{"a later folder is removed", func(dir string) error { return os.RemoveAll(filepath.Join(dir, "c")) }, "no such file"},
 		{"everything is removed", os.RemoveAll, "no such file"},
-		// What is open stays whole.
+		// An open file stays complete.
 		{"the file is replaced by another", func(dir string) error {
 			other := filepath.Join(dir, "..", "other")
 			return errors.Join(os.WriteFile(other, []byte("other"), 0o600), os.Rename(other, filepath.Join(dir, "a")))
@@ -175,7 +175,7 @@ func TestTreeThatChangesWhileItIsRead(t *testing.T) {
 	}
 }
 
-// full is a disk that takes some bytes.
+// full is a disk with space for some bytes.
 type full struct {
 	left int
 	err  error
@@ -227,7 +227,7 @@ type errReader struct{ err error }
 
 func (r errReader) Read([]byte) (int, error) { return 0, r.err }
 
-// The output of a task that has ended is whole: what comes later is another's.
+// The output of an ended task is complete, so later bytes belong to something else.
 func TestTerminalOutputThatGrows(t *testing.T) {
 	var b bytes.Buffer
 	if err := codec.Write(&b, archive.Task{Hash: "123"}, strings.NewReader("1234567"), 6, cachetest.TempDir(t), time.Time{}); err != nil {
@@ -238,7 +238,7 @@ func TestTerminalOutputThatGrows(t *testing.T) {
 	}
 }
 
-func TestUnreadableFileIsNotTheTreesDoing(t *testing.T) {
+func TestUnreadableFileIsNotAChange(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Skip("root reads everything")
 	}

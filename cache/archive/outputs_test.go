@@ -12,8 +12,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// What Nx 24.0.6 says of a link in a result of a remote cache. scripts/faults/links.test.js
-// asks it for the most important ones.
+// Whether Nx 24.0.6 accepts a link in a result of a remote cache.
+// scripts/faults/links.test.js tests the most important ones with Nx.
 var nxLinks = []struct {
 	outputs string // with commas
 	link    string
@@ -70,11 +70,11 @@ var nxLinks = []struct {
 	{"dist/@a", "dist/@a/l -> ../b/f", false},
 	{"dist/a+b", "dist/a+b/l -> ../b/f", false},
 	{"dist/a!b", "dist/a!b/l -> ../b/f", false},
-	{"", "dist/a/l -> ../b/f", true}, // of an Nx that says nothing
+	{"", "dist/a/l -> ../b/f", true}, // for an Nx that does not check links
 }
 
-// A result with a link that Nx refuses is not stored, and one that was stored is not
-// restored: neither is the archive's fault.
+// A result with a link that Nx rejects is neither stored nor restored, but the archive is
+// valid.
 func TestLinksThatNxRejects(t *testing.T) {
 	for _, test := range nxLinks {
 		t.Run(strings.ReplaceAll(test.outputs+" "+test.link, "/", "_"), func(t *testing.T) {
@@ -89,14 +89,14 @@ func TestLinksThatNxRejects(t *testing.T) {
 			}
 			_, err := write(archive.Task{Hash: "123", Outputs: outputs}, "", from)
 			if test.isTaken != (err == nil) || err != nil && (!errors.Is(err, archive.ErrNotStorable) || !strings.Contains(err.Error(), test.link+" ")) {
-				t.Errorf("stored: %v, want it to be taken: %t", err, test.isTaken)
+				t.Errorf("stored: %v, want it accepted: %t", err, test.isTaken)
 			}
 			content := mustWrite(t, archive.Task{Hash: "123"}, "", from)
 			limits := archive.LimitsOf(int64(len(content)))
 			limits.Outputs = outputs
 			_, err = codec.Extract(bytes.NewReader(content), to, "outputs", limits)
 			if test.isTaken != (err == nil) || err != nil && (!errors.Is(err, archive.ErrLinks) || errors.Is(err, archive.ErrRefused)) {
-				t.Errorf("restored: %v, want it to be taken: %t", err, test.isTaken)
+				t.Errorf("restored: %v, want it accepted: %t", err, test.isTaken)
 			}
 		})
 	}

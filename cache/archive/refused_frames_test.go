@@ -54,8 +54,8 @@ func TestRefusedStreams(t *testing.T) {
 	}
 }
 
-// A writer may choose the sizes of frames within limits, and may leave out to tell
-// them.
+// A writer may choose the sizes of frames within limits, and may omit them from the
+// headers.
 func TestArchiveInSeveralFrames(t *testing.T) {
 	want := strings.Repeat("text of a file ", 200_000) + cachetest.Noise(1, 1<<20)
 	content := tarOf(t, with(file("outputs/a", want)))
@@ -74,7 +74,7 @@ func TestArchiveInSeveralFrames(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		frames [][]byte
-		want   string // part of the error, or "" if it is taken
+		want   string // part of the error, or "" if it is accepted
 	}{
 		{"ours", [][]byte{sized(text, zstd.WithEncoderCRC(false)), sized(middle[0]), sized(middle[1]), sized(noise)}, ""},
 		{"with checksums", [][]byte{sized(text, zstd.WithEncoderCRC(true)), sized(rest[:part]), sized(rest[part:]), sized(noise, zstd.WithEncoderCRC(true))}, ""},
@@ -110,7 +110,7 @@ func TestArchiveInSeveralFrames(t *testing.T) {
 	}
 }
 
-// each is what f makes of each byte.
+// each returns the results of f for each byte.
 func each(b []byte, f func([]byte) []byte) (all [][]byte) {
 	for i := range b {
 		all = append(all, f(b[i:i+1]))
@@ -118,17 +118,17 @@ func each(b []byte, f func([]byte) []byte) (all [][]byte) {
 	return all
 }
 
-// What is wrong in a frame is seen where the frame is, and only there.
-func TestFramesThatAreRefused(t *testing.T) {
+// An invalid frame is an error at its place, and only there.
+func TestRejectedFrames(t *testing.T) {
 	content := tarOf(t, with(file("outputs/a", cachetest.Noise(1, 5<<20))))
 	whole := mustCompressFrames(t, content)
 	for name, change := range map[string]func(frames [][]byte) [][]byte{
-		"a block of a type that there is not": func(f [][]byte) [][]byte { f[1][headerSize] |= 3 << 1; return f },
-		"a size that is not true":             func(f [][]byte) [][]byte { f[1][headerSize-2] ^= 1; return f },
-		"a block that goes on":                func(f [][]byte) [][]byte { f[1] = f[1][:len(f[1])-100]; return f },
-		"no last block":                       func(f [][]byte) [][]byte { return f[:2] },
-		"an unknown frame":                    func(f [][]byte) [][]byte { f[1][0] ^= 0xff; return f },
-		"the order of two":                    func(f [][]byte) [][]byte { f[0], f[1] = f[1], f[0]; return f },
+		"a block of an unknown type": func(f [][]byte) [][]byte { f[1][headerSize] |= 3 << 1; return f },
+		"a wrong size":               func(f [][]byte) [][]byte { f[1][headerSize-2] ^= 1; return f },
+		"a block without an end":     func(f [][]byte) [][]byte { f[1] = f[1][:len(f[1])-100]; return f },
+		"no last block":              func(f [][]byte) [][]byte { return f[:2] },
+		"an unknown frame":           func(f [][]byte) [][]byte { f[1][0] ^= 0xff; return f },
+		"two swapped frames":         func(f [][]byte) [][]byte { f[0], f[1] = f[1], f[0]; return f },
 	} {
 		t.Run(name, func(t *testing.T) {
 			frames := make([][]byte, len(whole))
@@ -140,8 +140,8 @@ func TestFramesThatAreRefused(t *testing.T) {
 	}
 }
 
-// headerSize is that of a frame of 2 MiB: magic number, descriptor, four bytes of
-// size.
+// headerSize is the size of the header of a frame of 2 MiB: magic number, descriptor,
+// four bytes of size.
 const headerSize = 4 + 1 + 4
 
 func mustCompressFrames(t *testing.T, content []byte) (frames [][]byte) {
@@ -164,23 +164,23 @@ func TestTruncatedArchive(t *testing.T) {
 	refuse(t, bytes.NewReader(content[:len(content)-1]), archive.Limits{}, "")
 }
 
-// sentinel is a reader that must not be read once it is closed.
+// sentinel is a reader that must not be read after it is closed.
 type sentinel struct {
 	t      *testing.T
 	r      io.Reader
-	closed bool // the race detector sees who reads meanwhile
+	closed bool // the race detector reports a concurrent read
 }
 
 func (s *sentinel) Read(p []byte) (int, error) {
 	if s.closed {
-		s.t.Error("it is read after Extract has returned")
+		s.t.Error("the archive was read after Extract returned")
 	}
 	return s.r.Read(p)
 }
 
-// What comes next is received and decompressed beside the writing of files: not
-// any more when Extract has returned.
-func TestNothingIsReadAfterARefusal(t *testing.T) {
+// The next frames are read and decompressed while files are written, but not after
+// Extract has returned.
+func TestNothingIsReadAfterARejection(t *testing.T) {
 	content := archiveOf(t, with(file("evil", "x"), file("outputs/noise", cachetest.Noise(1, 8<<20))))
 	for range 20 {
 		s := &sentinel{t: t, r: bytes.NewReader(content)}
@@ -191,8 +191,7 @@ func TestNothingIsReadAfterARefusal(t *testing.T) {
 	}
 }
 
-// Frames without content: one that does not tell its size, with a checksum, and
-// one that does.
+// Frames without content: one with a checksum and no size, and one with a size.
 var (
 	emptyFrame      = []byte("\x28\xb5\x2f\xfd\x04\x00\x01\x00\x00\x99\xe9\xd8\x51")
 	emptySizedFrame = []byte("\x28\xb5\x2f\xfd\x20\x00\x01\x00\x00")

@@ -12,7 +12,7 @@ import (
 
 func TestLimits(t *testing.T) {
 	zeros := strings.Repeat("\x00", 1<<20)
-	// A size that no body follows: what is declared counts, not what comes.
+	// A declared size counts, even if fewer bytes follow.
 	huge := tarOf(t, with(file("outputs/huge", "")))
 	at := bytes.LastIndex(huge, []byte("outputs/huge"))
 	copy(huge[at+124:], "77777777777\x00") // 8 GiB - 1, octal
@@ -57,8 +57,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// A million bytes of name compress to a few; what is kept of them does not.
-// Links wait in memory: no file system refuses their names.
+// A name of a million bytes compresses to a few, but the reader keeps all of it. Links
+// wait in memory, so no file system rejects their names.
 func TestLimitOfNames(t *testing.T) {
 	long := strings.Repeat("n", 250)
 	var entries []entry

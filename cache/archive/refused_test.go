@@ -18,7 +18,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// hostile is an archive that must not be unpacked.
+// hostile is an archive that a reader must reject.
 type hostile struct {
 	name    string
 	entries []entry
@@ -76,7 +76,7 @@ func hostiles() []hostile {
 		{"metadata with a code that is no integer", []entry{file("metadata.json", `{"format":1,"hash":"123","code":0.5}`), head()[1], folder("outputs/")}, "metadata.json: "},
 		{"metadata that is too long", []entry{file("metadata.json", `{"format":1,"hash":"`+long+`"}`), head()[1], folder("outputs/")}, "at most 4096"},
 
-		// one name twice
+		// duplicate names
 		{"a file twice", with(file("outputs/a", "1"), file("outputs/a", "2")), "comes twice"},
 		{"a file over a folder", with(folder("outputs/a/"), file("outputs/a", "2")), "comes twice"},
 		{"a folder over a file", with(file("outputs/a", "1"), folder("outputs/a/")), "comes twice"},
@@ -144,7 +144,7 @@ func TestF15HostileArchives(t *testing.T) {
 	}
 }
 
-// What [with] makes is not refused for itself.
+// A reader accepts the archives that [with] makes.
 func TestHandMadeArchive(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	got := mustExtract(t, archiveOf(t, with(folder("outputs/a/"), file("outputs/a/b", "x"), link("outputs/l", "a/b"))), dir)
@@ -156,19 +156,18 @@ func TestHandMadeArchive(t *testing.T) {
 	}
 }
 
-// A folder that its owner could not enter is one that others made so: Nx discards
-// modes of folders.
+// The stored modes of folders are ignored, as by Nx, so the owner can enter every folder.
 func TestFoldersThatCannotBeEntered(t *testing.T) {
 	closed := folder("outputs/d/")
 	closed.Mode = 0
 	dir := cachetest.TempDir(t)
 	mustExtract(t, archiveOf(t, with(closed, folder("outputs/d/e/"), file("outputs/d/e/f", "x"), link("outputs/d/l", "e"))), dir)
 	if info, err := os.Lstat(filepath.Join(outputsOf(dir), "d")); runtime.GOOS != "windows" && (err != nil || info.Mode().Perm()&0o700 != 0o700) {
-		t.Errorf("got %v, %v; want that its owner can enter it", info.Mode(), err)
+		t.Errorf("got %v, %v; want a folder that its owner can enter", info.Mode(), err)
 	}
 }
 
-// The reader's own errors are not the archive's doing, wherever they come.
+// An error of the underlying reader does not reject the archive, wherever it occurs.
 func TestReaderThatFails(t *testing.T) {
 	content := archiveOf(t, with(file("outputs/noise", cachetest.Noise(1, 300_000))))
 	broken := errors.New("connection reset")
@@ -181,13 +180,13 @@ func TestReaderThatFails(t *testing.T) {
 	}
 }
 
-// Not even a sound archive leaves links or read-only directories behind before
-// its reader has come to its end.
+// If its reader fails at the end, even a valid archive leaves no links and no read-only
+// directories.
 func TestReaderThatFailsAtItsEnd(t *testing.T) {
 	content := archiveOf(t, with(
 		entry{tar.Header{Typeflag: tar.TypeDir, Name: "outputs/d/", Mode: 0o555, ModTime: someTime}, ""},
 		file("outputs/d/a", "x"), link("outputs/d/l", "a")))
-	dir := t.TempDir() // and not tempDir: what is left can be removed as it is
+	dir := t.TempDir() // not tempDir, because the remaining files can be removed
 	wrong := errors.New("wrong digest")
 	if _, err := codec.Extract(io.MultiReader(bytes.NewReader(content), iotest.ErrReader(wrong)), dir, "outputs", archive.Limits{}); !errors.Is(err, wrong) {
 		t.Errorf("got %v, want %v", err, wrong)
@@ -196,7 +195,7 @@ func TestReaderThatFailsAtItsEnd(t *testing.T) {
 		t.Errorf("got %v, want no link", err)
 	}
 	if info, err := os.Stat(filepath.Join(outputsOf(dir), "d")); err != nil || info.Mode().Perm()&0o700 != 0o700 {
-		t.Errorf("got %v, %v; want a directory that can be written", info, err)
+		t.Errorf("got %v, %v; want a writable directory", info, err)
 	}
 }
 

@@ -23,7 +23,7 @@ import (
 
 var before1970 = time.Date(1969, 7, 20, 20, 17, 40, 123456789, time.UTC)
 
-// rich is a tree with all that results of tasks were seen to have.
+// rich is a tree with everything that results of tasks are known to contain.
 func rich() []node {
 	long := strings.Repeat("n", 255)
 	nodes := []node{
@@ -113,7 +113,7 @@ func rich() []node {
 	return nodes
 }
 
-// withNewFolders is a listing in which all folders have the mode of a new one.
+// withNewFolders returns a listing in which all folders have the mode of a new folder.
 func withNewFolders(t *testing.T, all map[string]string) map[string]string {
 	t.Helper()
 	info, err := os.Lstat(cachetest.TempDir(t)) // made with 0777
@@ -136,7 +136,7 @@ func TestRoundTrip(t *testing.T) {
 
 	content := mustWrite(t, archive.Task{Hash: "123", Code: 0}, "done\n", from)
 	got := mustExtract(t, content, to)
-	compare(t, listing(t, from), want) // reading has changed nothing
+	compare(t, listing(t, from), want) // the writer has changed nothing
 	compare(t, listing(t, outputsOf(to)), withNewFolders(t, want))
 
 	var size int64
@@ -151,7 +151,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// More files and folders than are written at once, and than are open at once.
+// More files and folders than are written or open at once.
 func TestRoundTripOfManyFiles(t *testing.T) {
 	from, to := cachetest.TempDir(t), cachetest.TempDir(t)
 	var nodes []node
@@ -166,10 +166,10 @@ func TestRoundTripOfManyFiles(t *testing.T) {
 	compare(t, listing(t, outputsOf(to)), listing(t, from))
 }
 
-// Around the ends of frames, those that are compressed with more effort and the
+// Sizes around the ends of frames, of those that are compressed with more effort and of
 // others.
 func TestRoundTripOfFrames(t *testing.T) {
-	const beside = 6 * 512 // the entries before, and the file's own
+	const beside = 6 * 512 // the entries before, and the file's own header
 	for _, frames := range []int{1, 2, 9, 12} {
 		for _, more := range []int{-1024 - beside, -1, 0, 1} {
 			size := frames*archive.MaxWindow + more
@@ -179,13 +179,13 @@ func TestRoundTripOfFrames(t *testing.T) {
 			mustExtract(t, content, to)
 			compare(t, listing(t, outputsOf(to)), listing(t, from))
 			if again := mustWrite(t, archive.Task{Hash: "123"}, "", from); !bytes.Equal(again, content) {
-				t.Errorf("%d frames and %d bytes: the same tree gives other bytes", frames, more)
+				t.Errorf("%d frames and %d bytes: the same tree results in other bytes", frames, more)
 			}
 		}
 	}
 }
 
-// The order in which a reader's bytes come does not matter.
+// The sizes of a reader's reads do not matter.
 func TestRoundTripOfSlowReaders(t *testing.T) {
 	from := cachetest.TempDir(t)
 	plant(t, from, []node{{name: "a", content: cachetest.Noise(1, 200_000)}, {name: "b/c", target: "../a"}})
@@ -213,7 +213,7 @@ func TestF07LargeFile(t *testing.T) {
 	mustExtract(t, mustWrite(t, archive.Task{Hash: "123"}, "", from), to)
 	got, err := os.ReadFile(filepath.Join(outputsOf(to), "bin/server"))
 	if err != nil || sha256.Sum256(got) != sha256.Sum256([]byte(content)) {
-		t.Errorf("got %d bytes, %v; want the %d of before", len(got), err, size)
+		t.Errorf("got %d bytes, %v; want the %d stored ones", len(got), err, size)
 	}
 }
 
@@ -228,7 +228,7 @@ func TestEmptyTree(t *testing.T) {
 	}
 }
 
-// A hard link becomes a second file; writing to one leaves the other as it is.
+// A hard link becomes a second file. Writing to one file does not change the other.
 func TestHardLink(t *testing.T) {
 	from, to := cachetest.TempDir(t), cachetest.TempDir(t)
 	plant(t, from, []node{{name: "a", content: "content"}})
@@ -265,7 +265,7 @@ func TestSpecialModeBitsAreDropped(t *testing.T) {
 	}
 }
 
-// nx#36116 read two of the four bytes of an exit code.
+// In nx#36116, only two of the four bytes of an exit code were read.
 func TestF15ExitCode(t *testing.T) {
 	dir := cachetest.TempDir(t)
 	for _, code := range []int{0, 1, 2, 127, 130, 137, 255, 256, 65536, -1, 1<<31 - 1, 1 << 31, -1 << 31, 3221225786} {
@@ -322,7 +322,7 @@ func TestSameTreeGivesSameBytes(t *testing.T) {
 	want := mustWrite(t, task, "done", first)
 
 	if !bytes.Equal(mustWrite(t, task, "done", first), want) {
-		t.Error("the same tree packed twice gives different bytes")
+		t.Error("packing the same tree twice results in different bytes")
 	}
 
 	second := filepath.Join(cachetest.TempDir(t), "elsewhere", "with another mode")
@@ -331,21 +331,21 @@ func TestSameTreeGivesSameBytes(t *testing.T) {
 	}
 	slices.Reverse(nodes)
 	plant(t, second, nodes)
-	compareTimes(t, first, second)
+	copyFolderTimes(t, first, second)
 	if !bytes.Equal(mustWrite(t, task, "done", second), want) {
-		t.Error("the same tree made elsewhere in another order gives different bytes")
+		t.Error("the same tree, created elsewhere in another order, results in different bytes")
 	}
 
 	if bytes.Equal(mustWrite(t, archive.Task{Hash: "123", Code: 2}, "done", first), want) {
-		t.Error("another exit code gives the same bytes")
+		t.Error("another exit code results in the same bytes")
 	}
 	if bytes.Equal(mustWrite(t, task, "done.", first), want) {
-		t.Error("another terminal output gives the same bytes")
+		t.Error("another terminal output results in the same bytes")
 	}
 }
 
-// compareTimes gives the directories of to the times of those of from.
-func compareTimes(t *testing.T, from, to string) {
+// copyFolderTimes sets the times of the directories in to as in from.
+func copyFolderTimes(t *testing.T, from, to string) {
 	t.Helper()
 	for name := range listing(t, from) {
 		info, err := os.Lstat(filepath.Join(from, name))
@@ -360,7 +360,7 @@ func compareTimes(t *testing.T, from, to string) {
 	}
 }
 
-// The format is one that everybody's tools read.
+// Common tools can read the format.
 func TestOtherToolsListIt(t *testing.T) {
 	for _, program := range []string{"zstd", "tar"} {
 		if _, err := exec.LookPath(program); err != nil {

@@ -15,8 +15,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// sandbox is a directory to extract into, dir, next to and below files that must not
-// change.
+// sandbox is a directory to extract into, dir, with files around it that must not change.
 type sandbox struct {
 	root, dir string
 	planted   map[string]string // links in dir that a fuzz test puts in the way
@@ -39,14 +38,15 @@ func newSandbox(t testing.TB) sandbox {
 		must(os.WriteFile(filepath.Join(root, name), []byte("as it was"), 0o600))
 	}
 	must(os.Mkdir(s.dir, 0o700))
-	// What is made and removed again between two ticks of the clock shows, too.
+	// The check also detects a file that is created and removed between two ticks of the
+	// clock.
 	must(filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 		return errors.Join(err, os.Chtimes(path, someTime, someTime))
 	}))
 	return s
 }
 
-// outside is the listing of a sandbox without what is in its directory.
+// outside returns the listing of a sandbox without the contents of its directory.
 func (s sandbox) outside(t testing.TB) map[string]string {
 	t.Helper()
 	all := listing(t, s.root)
@@ -63,8 +63,8 @@ func (s sandbox) outside(t testing.TB) map[string]string {
 	return all
 }
 
-// refuse extracts content beside other files, and checks that it is refused
-// and that nothing but its directory was touched.
+// refuse extracts content in a sandbox. It fails unless the content is rejected and only
+// its directory has changed.
 func refuse(t *testing.T, r io.Reader, limits archive.Limits, want string) {
 	t.Helper()
 	s := newSandbox(t)
@@ -81,7 +81,7 @@ func refuse(t *testing.T, r io.Reader, limits archive.Limits, want string) {
 	checkInside(t, s.dir)
 }
 
-// checkInside fails where a link below dir leads out of the outputs.
+// checkInside fails if a link below dir leads out of the outputs.
 func checkInside(t testing.TB, dir string) {
 	t.Helper()
 	outputs, err := filepath.EvalSymlinks(dir)

@@ -22,7 +22,7 @@ type node struct {
 	time    time.Time // the zero value means someTime
 }
 
-// plant makes nodes below dir in the given order, parents as they are needed.
+// plant creates nodes below dir in the given order, and missing parents.
 func plant(t *testing.T, dir string, nodes []node) {
 	t.Helper()
 	must := func(err error) {
@@ -43,7 +43,7 @@ func plant(t *testing.T, dir string, nodes []node) {
 			must(os.WriteFile(path, []byte(n.content), 0o644))
 		}
 	}
-	// The deepest come first: what comes later cannot change them any more.
+	// The deepest come first, so later ones do not change their times.
 	deepest := slices.SortedFunc(slices.Values(nodes), func(a, b node) int {
 		return strings.Count(strings.TrimSuffix(b.name, "/"), "/") - strings.Count(strings.TrimSuffix(a.name, "/"), "/")
 	})

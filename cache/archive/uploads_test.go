@@ -14,12 +14,11 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// uploadsDir holds archives, not compressed, which the fault suite
-// (scripts/faults) puts into the storage by hand, to see what a run of Nx makes
-// of them.
+// uploadsDir holds uncompressed archives. The fault suite (scripts/faults) puts them into
+// the storage, to test what a run of Nx does with them.
 const uploadsDir = "../../testdata/archives/uploads"
 
-// uploadedHostiles are those of [hostiles] that are there.
+// uploadedHostiles are the names of [hostiles] in that folder.
 var uploadedHostiles = []string{
 	"a name that leaves",
 	"a name that leaves far",
@@ -38,15 +37,15 @@ var uploadedHostiles = []string{
 	"no outputs",
 }
 
-// uploads are the names of all archives in uploadsDir and what they are made of.
+// uploads returns the archives in uploadsDir by name.
 func uploads(t *testing.T) map[string][]entry {
 	t.Helper()
 	all := map[string][]entry{
-		// What a careless writer makes on Windows of outputs in dist/words.
+		// As a careless writer on Windows stores outputs in dist/words.
 		"backslash": append(head(), folder(`outputs\`), folder(`outputs\dist\`), folder(`outputs\dist\words\`),
 			folder(`outputs\dist\words\lib\`), file(`outputs\dist\words\lib\main.js`, "main\n"),
 			link(`outputs\dist\words\link`, `lib\main.js`)),
-		// Nothing is left of the exit code in its two low bytes (nx#36116).
+		// The two low bytes of the exit code are zero (nx#36116).
 		"code": {file("metadata.json", `{"format":1,"hash":"123","code":65536}`), head()[1], folder("outputs/")},
 	}
 	for _, name := range uploadedHostiles {
@@ -76,7 +75,7 @@ func TestUploadedArchives(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !bytes.Equal(got, want) {
-				t.Errorf("%s is not what the test makes", path)
+				t.Errorf("%s differs from the archive that the test makes", path)
 			}
 			_, err = codec.Extract(bytes.NewReader(compress(t, got)), cachetest.TempDir(t), "outputs", archive.Limits{})
 			if isHostile := strings.HasPrefix(name, "hostile-"); errors.Is(err, archive.ErrRefused) != isHostile {

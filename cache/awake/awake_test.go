@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// ran starts a timer and returns how long its time lasted.
+// ran starts a timer and returns how long it ran.
 func ran(t *testing.T, d time.Duration, meanwhile func(*Timer)) (took time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
@@ -31,19 +31,20 @@ func TestTimer(t *testing.T) {
 	}
 }
 
-// freeze holds the timer's lock for a while, as if this process had not run.
+// freeze holds the timer's lock for a while, as if this process had been stopped.
 func freeze(after, length time.Duration) func(*Timer) {
 	return func(timer *Timer) {
 		time.Sleep(after)
 		timer.mu.Lock()
-		// Not Sleep alone: synctest's clock stands while a goroutine waits for a mutex.
+		// Sleep alone is not enough: synctest's clock stops while a goroutine waits for a
+		// mutex.
 		timer.due = timer.due.Add(-length)
 		timer.mu.Unlock()
 	}
 }
 
-// A step that is late counts as one, and is not the last.
-func TestTimeInWhichNothingRanDoesNotCount(t *testing.T) {
+// A late step counts as one step, and is not the last one.
+func TestTimeWhileStoppedDoesNotCount(t *testing.T) {
 	for name, after := range map[string]time.Duration{
 		"at the beginning": 50 * time.Millisecond, "in the middle": 450 * time.Millisecond, "in the last step": 950 * time.Millisecond,
 	} {
@@ -51,7 +52,7 @@ func TestTimeInWhichNothingRanDoesNotCount(t *testing.T) {
 			took := ran(t, time.Second, freeze(after, time.Hour))
 			want := time.Second
 			if after > 900*time.Millisecond {
-				want = 1100 * time.Millisecond // one more step, for what has come meanwhile
+				want = 1100 * time.Millisecond // one more step, for events that have arrived meanwhile
 			}
 			if took != want {
 				t.Errorf("got %s, want %s", took, want)
@@ -60,11 +61,11 @@ func TestTimeInWhichNothingRanDoesNotCount(t *testing.T) {
 	}
 }
 
-func TestTimerThatIsStopped(t *testing.T) {
+func TestTimerIsStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
 		timer := NewTimer(func() time.Duration { calls++; return 0 })
-		timer.Stop() // it does not run yet
+		timer.Stop() // it is not started yet
 		timer.Reset(time.Second)
 		time.Sleep(999 * time.Millisecond)
 		timer.Stop()
@@ -76,7 +77,7 @@ func TestTimerThatIsStopped(t *testing.T) {
 	})
 }
 
-func TestTimerThatGoesOn(t *testing.T) {
+func TestTimerContinues(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
 		var calls []time.Duration
@@ -122,7 +123,7 @@ func TestWithTimeout(t *testing.T) {
 	})
 }
 
-func TestClockCountsALateLookAsOne(t *testing.T) {
+func TestClockCountsALateStepAsOne(t *testing.T) {
 	now := time.Now()
 	clock := NewClock(time.Second, func() time.Time { return now })
 	for i, test := range []struct{ after, want time.Duration }{

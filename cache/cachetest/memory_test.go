@@ -38,7 +38,7 @@ func TestMemoryAlterLeavesOpenBodies(t *testing.T) {
 
 	got := make([]byte, open.Size)
 	if _, err := open.Body.Read(got); err != nil || string(got) != "before" {
-		t.Errorf("the open body gives %q, %v; want %q", got, err, "before")
+		t.Errorf("the open body has %q, %v; want %q", got, err, "before")
 	}
 	if b, ok := m.Blob("a"); !ok || string(b.Content) != "after!" {
 		t.Errorf("got %q, %v; want %q", b.Content, ok, "after!")

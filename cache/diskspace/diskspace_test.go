@@ -57,7 +57,7 @@ func TestSpace(t *testing.T) {
 	}
 }
 
-// All that write at once share what is free: together they leave the reserve.
+// Concurrent writers share the free space, and together leave the reserve.
 func TestSpaceOfSeveral(t *testing.T) {
 	const total, reserve = int64(30 << 20), int64(30<<20) / 20
 	d := &disk{free: total, total: total}
@@ -83,7 +83,7 @@ func TestSpaceOfSeveral(t *testing.T) {
 	}
 }
 
-// A real file system says how much is free.
+// A real file system reports its free space.
 func TestSpaceOfThisMachine(t *testing.T) {
 	f, err := os.Create(filepath.Join(t.TempDir(), "file"))
 	if err != nil {
@@ -92,7 +92,7 @@ func TestSpaceOfThisMachine(t *testing.T) {
 	defer f.Close()
 	space := Of(f, 10)
 	if err := space.Take(10); err != nil {
-		t.Errorf("got %v; want no look", err)
+		t.Errorf("got %v; want no measurement", err)
 	}
 	if err := space.Take(1 << 60); !errors.Is(err, ErrTooLittle) {
 		t.Errorf("got %v, want %v", err, ErrTooLittle)
@@ -107,7 +107,7 @@ func TestSpaceOfThisMachine(t *testing.T) {
 	}
 }
 
-// discarded counts what is written.
+// discarded counts the bytes written.
 type discarded int64
 
 func (d *discarded) Write(p []byte) (int, error) {
@@ -115,7 +115,7 @@ func (d *discarded) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// While a large file is written others may fill the disk.
+// Other processes may fill the disk while a large file is written.
 func TestSpaceOfALargeFile(t *testing.T) {
 	d := &disk{free: 8 << 30, total: 100 << 30}
 	s := &Space{measure: d.measure}

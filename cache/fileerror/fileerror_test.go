@@ -15,9 +15,9 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/fileerror"
 )
 
-// Each error of a system has its advice. npm/nx-azure-cache/test/file-error.test.js reads
-// the same table.
-func TestFileErrorSaysWhatToDo(t *testing.T) {
+// Each error of the file system has its fix. npm/nx-azure-cache/test/file-error.test.js
+// reads the same table.
+func TestFixes(t *testing.T) {
 	text, err := os.ReadFile("../../testdata/file-errors.json")
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +37,7 @@ func TestFileErrorSaysWhatToDo(t *testing.T) {
 		for _, name := range row.Errnos {
 			number, ok := numbers[name]
 			if !ok {
-				t.Fatalf("there is no %s", name)
+				t.Fatalf("no %s in the table", name)
 			}
 			err := fileerror.Of("DIR", fmt.Errorf("store 1: %w", &fs.PathError{Op: "openat", Path: "x", Err: number}))
 			want := "store 1: openat x: " + number.Error() + "; " + row.Fix

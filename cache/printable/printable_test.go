@@ -14,7 +14,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-// cases are what the JavaScript of the npm package does, too.
+// cases are shared with the JavaScript of the npm package.
 type cases struct {
 	Strings []struct {
 		Text, String string
@@ -23,7 +23,7 @@ type cases struct {
 	Commands []struct {
 		Template string
 		Values   []string
-		Command  *string // nil: none is offered
+		Command  *string // nil: there is none
 	}
 }
 
@@ -94,7 +94,7 @@ func TestCommand(t *testing.T) {
 	}
 }
 
-// What is pasted reaches the program as it is, and nothing else is run.
+// The program receives a pasted value unchanged, and the shell runs nothing else.
 func TestCommandInShells(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Log("there is no sh")
@@ -123,8 +123,8 @@ func TestCommandInShells(t *testing.T) {
 	}
 }
 
-// paste runs a command line in a shell, with a program on the PATH that records its
-// arguments, and returns them. Nothing else may be made.
+// paste runs a command line in a shell and returns the arguments that the program
+// received. The command must create no other file.
 func paste(t *testing.T, shell, line, program string) []string {
 	t.Helper()
 	folder, bin := t.TempDir(), t.TempDir()

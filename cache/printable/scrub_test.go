@@ -31,7 +31,7 @@ func TestScrub(t *testing.T) {
 		"GitHub gives no assertion: x responds 403 Forbidden": "GitHub gives no assertion: x responds 403 Forbidden",
 		"Basic is supported, and Bearer tokens":               "Basic is supported, and Bearer tokens",
 		"its SHA-256 is " + strings.Repeat("0a", 32):          "its SHA-256 is " + strings.Repeat("0a", 32),
-		"set a b": "set a b", // as long as a secret that is too short to be looked for
+		"set a b": "set a b", // as long as a secret that is too short to be redacted
 	} {
 		got := printable.Scrub(text, "known-secret", " kn/own\n", "", "a b")
 		if got != want {

@@ -17,19 +17,19 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/directory"
 )
 
-// A rename that is refused, for whatever reason, leaves the result at its place, and
-// nothing beside it.
-func TestReplaceWhereRenamesAreRefused(t *testing.T) {
+// If the file system refuses a rename, the result is still put at its path, without
+// leftovers.
+func TestReplaceIfRenamesAreRefused(t *testing.T) {
 	reasons := []error{syscall.EXDEV, syscall.EBUSY, syscall.EINVAL}
 	if runtime.GOOS == "windows" {
 		reasons = []error{syscall.Errno(17)}
 	}
 	for _, reason := range reasons {
 		for name, isRefused := range map[string]func(from, to string) bool{
-			"of what is there":    func(from, _ string) bool { return strings.HasPrefix(from, "123") },
-			"of the result":       func(_, to string) bool { return strings.HasPrefix(to, "123") },
-			"of anything":         func(string, string) bool { return true },
-			"of nothing, at last": func(string, string) bool { return false },
+			"of the existing file": func(from, _ string) bool { return strings.HasPrefix(from, "123") },
+			"of the result":        func(_, to string) bool { return strings.HasPrefix(to, "123") },
+			"of every file":        func(string, string) bool { return true },
+			"of no file":           func(string, string) bool { return false },
 		} {
 			for _, there := range []string{"nothing", "a result", "a file", "a link", "an empty directory", "a read-only directory"} {
 				t.Run(fmt.Sprint(reason, " ", name, ", ", there), func(t *testing.T) {
@@ -49,7 +49,7 @@ func TestReplaceWhereRenamesAreRefused(t *testing.T) {
 					}
 					checkMadeResult(t, filepath.Join(f.cacheDirectory.Root.Name(), "123"))
 					if names := f.Names(); len(names) > 0 {
-						t.Errorf("%v is left", names)
+						t.Errorf("%v is left behind", names)
 					}
 					if b, err := os.ReadFile(outside); err != nil || string(b) != "precious" {
 						t.Errorf("got %q, %v behind the link", b, err)
@@ -60,7 +60,7 @@ func TestReplaceWhereRenamesAreRefused(t *testing.T) {
 	}
 }
 
-// What may not be moved, since it belongs to another user, is not taken apart.
+// A result of another user, which cannot be moved, stays complete.
 func TestReplaceThatIsNotPermitted(t *testing.T) {
 	f := openFolder(t)
 	dir := f.cacheDirectory.Root.Name()
@@ -72,11 +72,11 @@ func TestReplaceThatIsNotPermitted(t *testing.T) {
 		t.Errorf("got %v, want %v", err, fs.ErrPermission)
 	}
 	if b, err := os.ReadFile(filepath.Join(dir, "123", "old")); err != nil || string(b) != "old" {
-		t.Errorf("got %q, %v; want what was there", b, err)
+		t.Errorf("got %q, %v; want the existing file", b, err)
 	}
 }
 
-// A copy that breaks leaves no part of a result, and takes nothing for its own.
+// A copy that fails leaves no part of a result, and removes no other files.
 func TestCopyThatBreaks(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("a socket in a folder breaks it, which is a file there")
@@ -94,7 +94,7 @@ func TestCopyThatBreaks(t *testing.T) {
 		t.Error("a socket was copied")
 	}
 	if _, err := f.cacheDirectory.Root.Lstat("123"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("got %v; want nothing at the place of the result", err)
+		t.Errorf("got %v; want no result", err)
 	}
 	putThere(t, f.cacheDirectory.Root.Name(), "a result")
 	if err := f.cacheDirectory.MakeEmpty("123"); !errors.Is(err, fs.ErrExist) {
@@ -113,8 +113,8 @@ func openFolder(t *testing.T) *Folder {
 	return f
 }
 
-// putThere puts something at the place of the result, and returns the path of a file
-// that must stay what it is: "precious".
+// putThere creates something at the result's path. It returns the path of a file whose
+// content must stay "precious".
 func putThere(t *testing.T, dir, kind string) (outside string) {
 	t.Helper()
 	place := filepath.Join(dir, "123")
@@ -141,7 +141,7 @@ func putThere(t *testing.T, dir, kind string) (outside string) {
 
 var madeTime = time.Unix(1e9, 123_456_700)
 
-// makeResult makes a result with entries of each kind, in a folder.
+// makeResult creates a result with entries of each kind.
 func makeResult(t *testing.T, f *Folder) Path {
 	t.Helper()
 	at := Path{f, "1"}

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// simulation is a machine and the file system that it works on: its clock ticks, sometimes
-// late, and may be another machine's.
+// simulation is a machine and its file system, whose clock ticks, sometimes late, and may
+// be that of another machine.
 type simulation struct {
 	now                 time.Time
 	tick, ahead, access time.Duration
 	random              *rand.Rand
-	coarse              time.Time // what its clock has shown last
+	coarse              time.Time // the last time that its clock has shown
 }
 
 func (s *simulation) pass(most time.Duration) {
@@ -28,7 +28,7 @@ func (s *simulation) stamp() time.Time {
 	return s.coarse
 }
 
-// read watches the clock of the file system.
+// read reads the clock of the file system.
 func (s *simulation) read(t *testing.T) Clock {
 	t.Helper()
 	c, err := watchClock(
@@ -46,8 +46,8 @@ func (s *simulation) read(t *testing.T) Clock {
 	return c
 }
 
-// What Nx wrote before it called is never taken for a change, and what changes some
-// milliseconds later always is, whatever the clocks are like.
+// Whatever the clocks do, files that Nx wrote before the call never count as changes.
+// Changes some milliseconds after the call always do.
 func TestAsOf(t *testing.T) {
 	for _, tick := range []time.Duration{1, time.Microsecond, time.Millisecond, 4 * time.Millisecond, 10 * time.Millisecond} {
 		for _, ahead := range []time.Duration{0, 3 * time.Millisecond, -3 * time.Millisecond, time.Hour, -time.Hour} {
@@ -55,7 +55,7 @@ func TestAsOf(t *testing.T) {
 				for seed := range uint64(200) {
 					s := &simulation{now: time.Unix(1_790_000_000, 0), tick: tick, ahead: ahead, access: access, random: rand.New(rand.NewPCG(seed, 0))}
 					s.pass(time.Second)
-					written := s.stamp() // the last of Nx
+					written := s.stamp() // the last write of Nx
 					s.pass(time.Millisecond)
 					called := s.now
 					seen := Snapshot{Time: called.Truncate(time.Millisecond), IsThere: true, Changed: written.Add(-time.Second)}
@@ -71,7 +71,7 @@ func TestAsOf(t *testing.T) {
 					}
 					noticed := called.Add(callSlack() + 4*tick + 5*access + maxTick/20)
 					if s.now = noticed; noticed.Before(accepted) && !s.stamp().After(asOf) {
-						t.Fatalf("tick %v, ahead %v, access %v, seed %d: a change %v after the call is not noticed", tick, ahead, access, seed, noticed.Sub(called))
+						t.Fatalf("tick %v, ahead %v, access %v, seed %d: a change %v after the call is not detected", tick, ahead, access, seed, noticed.Sub(called))
 					}
 				}
 			}
@@ -79,8 +79,9 @@ func TestAsOf(t *testing.T) {
 	}
 }
 
-// A clock that does not move, as FAT's with its two seconds, says nothing about the call.
-func TestAsOfAClockThatStandsStill(t *testing.T) {
+// A clock that stands still, as FAT's does for two seconds, cannot tell the time of the
+// call.
+func TestAsOfAStoppedClock(t *testing.T) {
 	s := &simulation{now: time.Unix(1_790_000_000, 0), tick: 2 * time.Second, access: time.Millisecond, random: rand.New(rand.NewPCG(1, 0))}
 	c := s.read(t)
 	if seen := (Snapshot{Time: s.now.Add(-time.Second), IsThere: true}); c.isCompared || !c.AsOf(seen).Equal(c.Now) {

@@ -20,7 +20,7 @@ type environment struct {
 	// notice.
 	Open      []string
 	Env       map[string]string
-	EventFile json.RawMessage // contents of GITHUB_EVENT_PATH
+	EventFile json.RawMessage // content of the file in GITHUB_EVENT_PATH
 	Expect    struct{ Scope Scope }
 }
 

@@ -27,7 +27,7 @@ func keyForms(t *testing.T, text string) map[string]string {
 	t.Helper()
 	block, _ := pem.Decode([]byte(text))
 	if block == nil {
-		t.Fatal("no PEM")
+		t.Fatal("not a PEM key")
 	}
 	inJSON, err := json.Marshal(text)
 	if err != nil {

@@ -77,12 +77,12 @@ func TestSigningKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, test := range map[string]struct{ value, want string }{
-		"nonsense":       {"hunter2/hunter2", "neither a private key nor the path of a readable file"},
-		"a cut key":      {oneLine[:40], "not a PKCS #8 private key"},
-		"cut PEM":        {opensslPrivate[:60], "neither PEM nor base64"},
-		"the public key": {opensslPublic, "is a public key"},
-		"another kind":   {base64.StdEncoding.EncodeToString(der), "*ecdsa.PrivateKey; only Ed25519"},
-		"a folder":       {t.TempDir(), "neither a private key nor the path of a readable file"},
+		"nonsense":        {"hunter2/hunter2", "neither a private key nor the path of a readable file"},
+		"a truncated key": {oneLine[:40], "not a PKCS #8 private key"},
+		"truncated PEM":   {opensslPrivate[:60], "neither PEM nor base64"},
+		"the public key":  {opensslPublic, "is a public key"},
+		"another kind":    {base64.StdEncoding.EncodeToString(der), "*ecdsa.PrivateKey; only Ed25519"},
+		"a folder":        {t.TempDir(), "neither a private key nor the path of a readable file"},
 		"a passphrase": {string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("x")})),
 			"or it has a passphrase"},
 	} {

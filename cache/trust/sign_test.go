@@ -91,21 +91,21 @@ func TestRejectedSignatures(t *testing.T) {
 		return payload
 	}
 	for name, test := range map[string]struct{ envelope, want string }{
-		"none":                       {"", "it is not signed"},
-		"no envelope":                {"{", "its envelope is not valid DSSE"},
-		"too long":                   {`{"x":"` + strings.Repeat("x", maxEnvelope) + `"}`, "its envelope is not valid DSSE"},
-		"another type":               {strings.Replace(good, payloadType, "application/vnd.in-toto+json", 1), "has the type"},
-		"no signature":               {good[:strings.Index(good, `"signatures"`)] + `"signatures":[]}`, "has 0 signatures"},
-		"two signatures":             {strings.Replace(good, `[{`, `[{"keyid":"","sig":""},{`, 1), "has 2 signatures"},
-		"a foreign key":              {sign(t, other, statement), "not one of azure.trust.publicKeys"},
-		"a foreign key, named ours":  {strings.Replace(sign(t, other, statement), other.Public().ID(), id, 1), "its signature is invalid"},
-		"a revoked key":              {sign(t, revoked, statement), "which is revoked"},
-		"a revoked key, named ours":  {strings.Replace(sign(t, revoked, statement), revoked.Public().ID(), id, 1), "its signature is invalid"},
-		"no key":                     {strings.Replace(good, id, "", 1), "not one of azure.trust.publicKeys"},
-		"another payload":            {strings.Replace(good, payloadOf(good), payloadOf(sign(t, other, changed)), 1), "its signature is invalid"},
-		"a signature that is none":   {good[:strings.Index(good, `"sig":"`)] + `"sig":"!"}]}`, "its signature is invalid"},
-		"a signature that is cut":    {good[:strings.Index(good, `"sig":"`)] + `"sig":"AAAA"}]}`, "its signature is invalid"},
-		"a terminal's escape as key": {strings.Replace(good, id, `\u001b[2J`, 1), `"\x1b[2J"`},
+		"none":                      {"", "it is not signed"},
+		"no envelope":               {"{", "its envelope is not valid DSSE"},
+		"too long":                  {`{"x":"` + strings.Repeat("x", maxEnvelope) + `"}`, "its envelope is not valid DSSE"},
+		"another type":              {strings.Replace(good, payloadType, "application/vnd.in-toto+json", 1), "has the type"},
+		"no signature":              {good[:strings.Index(good, `"signatures"`)] + `"signatures":[]}`, "has 0 signatures"},
+		"two signatures":            {strings.Replace(good, `[{`, `[{"keyid":"","sig":""},{`, 1), "has 2 signatures"},
+		"a foreign key":             {sign(t, other, statement), "not one of azure.trust.publicKeys"},
+		"a foreign key with our ID": {strings.Replace(sign(t, other, statement), other.Public().ID(), id, 1), "its signature is invalid"},
+		"a revoked key":             {sign(t, revoked, statement), "which is revoked"},
+		"a revoked key with our ID": {strings.Replace(sign(t, revoked, statement), revoked.Public().ID(), id, 1), "its signature is invalid"},
+		"no key":                    {strings.Replace(good, id, "", 1), "not one of azure.trust.publicKeys"},
+		"another payload":           {strings.Replace(good, payloadOf(good), payloadOf(sign(t, other, changed)), 1), "its signature is invalid"},
+		"not a signature":           {good[:strings.Index(good, `"sig":"`)] + `"sig":"!"}]}`, "its signature is invalid"},
+		"a truncated signature":     {good[:strings.Index(good, `"sig":"`)] + `"sig":"AAAA"}]}`, "its signature is invalid"},
+		"an escape sequence as key": {strings.Replace(good, id, `\u001b[2J`, 1), `"\x1b[2J"`},
 	} {
 		if _, err := v.Verify(test.envelope); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want %q", name, err, test.want)

@@ -9,7 +9,7 @@ import (
 func TestValue(t *testing.T) {
 	const value = "a=b c;d'e"
 	for name, text := range map[string]string{
-		"as it is":                      value,
+		"unchanged":                     value,
 		"white space":                   " \t" + value + " \r\n",
 		"a byte order mark":             "\ufeff" + value,
 		"a zero-width space at the end": value + "\u200b",
@@ -20,7 +20,7 @@ func TestValue(t *testing.T) {
 		"spaces around the sign":        " NAME = " + value,
 		"a line of a shell":             `export NAME="` + value + `"`,
 		"a line of cmd.exe":             "set NAME=" + value,
-		"all of it in quotes":           `"NAME=` + value + `"`,
+		"a whole line in quotes":        `"NAME=` + value + `"`,
 		"all at once":                   "\ufeffexport NAME=\"\ufeff" + value + "\"\r\n",
 		"another name":                  `OTHER=` + value,
 	} {
@@ -30,7 +30,7 @@ func TestValue(t *testing.T) {
 	}
 }
 
-// What belongs to the value stays.
+// Characters that belong to the value stay.
 func TestValueStays(t *testing.T) {
 	for _, text := range []string{"", `"`, `'a"`, `"a`, `a"`, `"a" and "b"`, "NAME", "NAMES=a", "export OTHER=a", "a NAME=b", "=NAME="} {
 		if got := unwrap.Value(text, "NAME"); got != text {
