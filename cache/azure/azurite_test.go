@@ -30,10 +30,10 @@ func azurite(t *testing.T) (connectionString, container string) {
 	return connectionString, container
 }
 
-// fresh is a name that no blob of any run has.
+// fresh returns a name that no blob of any run has.
 func fresh() string { return "test-" + strings.ToLower(rand.Text()) }
 
-// settings are the parts of a connection string.
+// settings returns the parts of a connection string.
 func settings(connectionString string) map[string]string {
 	parts := make(map[string]string)
 	for part := range strings.SplitSeq(connectionString, ";") {
@@ -72,7 +72,7 @@ func TestAzurite(t *testing.T) {
 			return open(t, azure.Options{Container: container, ConnectionString: endpoint.Secret(text)})
 		})
 	})
-	// A SAS that may write gets the same answers as a key.
+	// A SAS with write permission gets the same responses as a key.
 	t.Run("SAS with sp=rcw", func(t *testing.T) {
 		cachetest.TestBlobs(t, func(t *testing.T) cache.Blobs {
 			return open(t, azure.Options{Container: container, ConnectionString: withSAS(t, text, container, "rcw")})
@@ -130,8 +130,8 @@ func TestAzuriteLeastPrivilege(t *testing.T) {
 		if err := put(t, c, name, "first"); err != nil {
 			t.Error(err)
 		}
-		// Azurite's answer to an overwrite is AuthorizationPermissionMismatch;
-		// Azure's is UnauthorizedBlobOverwrite, see TestResponses.
+		// Azurite responds to an overwrite with AuthorizationPermissionMismatch. Azure
+		// responds with UnauthorizedBlobOverwrite, see TestResponses.
 		if err := put(t, c, name, "second"); !errors.Is(err, cache.ErrExists) {
 			t.Errorf("got %v, want %v", err, cache.ErrExists)
 		}

@@ -17,16 +17,16 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
-// benchSize is that of a large artifact.
+// benchSize is the size of a large result.
 const benchSize = 200_000_000
 
-// benchServer takes every put and gives content, ranges of it like Azure. It
-// costs as little as a server can that is in the same process.
+// benchServer accepts every put and returns ranges of content as Azure does. It costs as
+// little as possible, because it runs in the same process.
 func benchServer(b *testing.B, secure bool, content []byte) *azure.Container {
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("ETag", blobTag)
 		if r.Method == http.MethodPut {
-			_, _ = io.CopyBuffer(io.Discard, struct{ io.Reader }{r.Body}, make([]byte, 256<<10)) // what is missing fails in the client
+			_, _ = io.CopyBuffer(io.Discard, struct{ io.Reader }{r.Body}, make([]byte, 256<<10)) // the client reports missing bytes
 			w.WriteHeader(http.StatusCreated)
 			return
 		}

@@ -13,19 +13,19 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
-// ask is a request for a range of a blob.
-type ask struct {
+// rangeRequest is a request for a range of a blob.
+type rangeRequest struct {
 	n        int // of the request
 	from, to int
 	w        http.ResponseWriter
 	r        *http.Request
 }
 
-// later reports whether it asks for what is behind the first range.
-func (a *ask) later() bool { return a.r.Header.Get("If-Match") != "" }
+// isLater reports whether the range is not the first one.
+func (a *rangeRequest) isLater() bool { return a.r.Header.Get("If-Match") != "" }
 
-// begin answers a range with its header, that of a blob of some size.
-func (a *ask) begin(size int) {
+// begin sends the response header for the range, of a blob of some size.
+func (a *rangeRequest) begin(size int) {
 	a.w.Header().Set("ETag", blobTag)
 	a.w.Header().Set("x-ms-meta-sha256", "abc")
 	a.w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", a.from, a.to-1, size))
@@ -33,20 +33,20 @@ func (a *ask) begin(size int) {
 	a.w.WriteHeader(http.StatusPartialContent)
 }
 
-// breakAfter answers with some bytes of what was asked for, and hangs up.
-func (a *ask) breakAfter(t *testing.T, content string, bytes int) {
+// breakAfter sends some bytes of the range and closes the connection.
+func (a *rangeRequest) breakAfter(t *testing.T, content string, bytes int) {
 	a.begin(len(content))
 	_, _ = io.WriteString(a.w, content[a.from:a.from+bytes])
 	_ = http.NewResponseController(a.w).Flush()
 	hangUp(t, a.w)
 }
 
-// newBlobServer serves one blob under all names, ranges of it as Azure does. A
-// fault that returns true has answered in its place.
-func newBlobServer(t *testing.T, content string, fault func(a *ask) bool) *server {
+// newBlobServer serves ranges of one blob under all names, as Azure does. A fault that
+// returns true has responded instead.
+func newBlobServer(t *testing.T, content string, fault func(a *rangeRequest) bool) *server {
 	t.Helper()
 	return newServer(t, func(n int, w http.ResponseWriter, r *http.Request) {
-		a := &ask{n, 0, len(content), w, r}
+		a := &rangeRequest{n, 0, len(content), w, r}
 		_, err := fmt.Sscanf(r.Header.Get("x-ms-range"), "bytes=%d-%d", &a.from, &a.to)
 		ranged := err == nil
 		if ranged {
@@ -60,7 +60,7 @@ func newBlobServer(t *testing.T, content string, fault func(a *ask) bool) *serve
 			fail(w, http.StatusRequestedRangeNotSatisfiable, "InvalidRange")
 		case ranged:
 			a.begin(len(content))
-			_, _ = io.WriteString(w, content[a.from:a.to]) // the client may have gone
+			_, _ = io.WriteString(w, content[a.from:a.to]) // the client may have disconnected
 		default:
 			w.Header().Set("ETag", blobTag)
 			w.Header().Set("x-ms-meta-sha256", "abc")
@@ -70,7 +70,7 @@ func newBlobServer(t *testing.T, content string, fault func(a *ask) bool) *serve
 	})
 }
 
-// inRanges opens the container "results" of a server.
+// inRanges opens the container "results" of a server, with the given ranges.
 func (s *server) inRanges(t *testing.T, ranges download.Ranges, limits transport.Limits) *azure.Container {
 	t.Helper()
 	client := transport.New(limits, transport.Environment{})
@@ -80,14 +80,14 @@ func (s *server) inRanges(t *testing.T, ranges download.Ranges, limits transport
 	})
 }
 
-// random is content that looks different everywhere.
+// random returns content in which no two parts are equal.
 func random(size int) string {
 	content := make([]byte, size)
 	_, _ = rand.NewChaCha8([32]byte{1}).Read(content) // never fails
 	return string(content)
 }
 
-// countParts is how many requests a blob takes.
+// countParts returns how many requests a blob takes.
 func countParts(size int, ranges download.Ranges) int {
 	return 1 + max(0, (size-int(ranges.First)+int(ranges.Part)-1)/int(ranges.Part))
 }

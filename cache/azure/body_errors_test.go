@@ -33,7 +33,7 @@ func (b *brokenBody) Seek(_ int64, whence int) (int64, error) {
 }
 
 // A body that cannot be read is not an error of the storage, and is not retried.
-func TestBodyThatCannotBeRead(t *testing.T) {
+func TestUnreadableBody(t *testing.T) {
 	service, text := startService(t)
 	err := openService(t, text).Put(t.Context(), "a", &brokenBody{size: 8}, nil)
 	if !fileerror.Is(err) || !errors.Is(err, syscall.EIO) {
@@ -44,7 +44,7 @@ func TestBodyThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// failingTransport is what the transport says where there is no connection.
+// failingTransport is a transport that cannot connect.
 type failingTransport struct {
 	err   error
 	tries int
@@ -55,9 +55,9 @@ func (f *failingTransport) Do(r *http.Request) (*http.Response, error) {
 	return nil, transport.Environment{}.Explain(r.URL, f.err)
 }
 
-// A connection that fails for want of descriptors is an error of this machine. A refused
-// connection stays an error of the network.
-func TestConnectionThatIsOneFileTooMany(t *testing.T) {
+// A connection that fails because too many files are open is a file error. A refused
+// connection is an error of the network.
+func TestConnectionWithTooManyOpenFiles(t *testing.T) {
 	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
 	for name, test := range map[string]struct {
 		err    error
@@ -65,8 +65,8 @@ func TestConnectionThatIsOneFileTooMany(t *testing.T) {
 		says   string
 	}{
 		"a socket":  {dial(os.NewSyscallError("socket", syscall.EMFILE)), true, "ulimit -n"},
-		"all files": {dial(os.NewSyscallError("socket", syscall.ENFILE)), true, "ulimit -n"},
-		"of DNS":    {dial(&net.DNSError{Err: "dial udp 10.0.0.1:53: socket: too many open files", Name: "acc"}), true, "ulimit -n"},
+		"any file":  {dial(os.NewSyscallError("socket", syscall.ENFILE)), true, "ulimit -n"},
+		"for DNS":   {dial(&net.DNSError{Err: "dial udp 10.0.0.1:53: socket: too many open files", Name: "acc"}), true, "ulimit -n"},
 		"forbidden": {dial(os.NewSyscallError("connect", syscall.EACCES)), false, "check the network"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -74,13 +74,13 @@ func TestConnectionThatIsOneFileTooMany(t *testing.T) {
 			c := open(t, azure.Options{Container: "results", Endpoint: "https://acc.blob.core.windows.net", Credential: validFor(time.Hour), Transport: sender})
 			_, err := c.Get(t.Context(), "a")
 			if fileerror.Is(err) != test.isFile || err == nil || !strings.Contains(err.Error(), test.says) {
-				t.Errorf("got %v, want %q, of files: %t", err, test.says, test.isFile)
+				t.Errorf("got %v, want %q, a file error: %t", err, test.says, test.isFile)
 			}
 			if test.isFile && strings.Contains(err.Error(), "network") {
-				t.Errorf("got %v, want nothing of the network", err)
+				t.Errorf("got %v, want no error of the network", err)
 			}
 			if sender.tries < 2 {
-				t.Error("it is not tried again")
+				t.Error("the connection was not retried")
 			}
 		})
 	}

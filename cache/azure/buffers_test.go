@@ -14,7 +14,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
-// openAll opens some blobs, and reads a byte of each.
+// openAll opens some blobs, and reads one byte of each.
 func openAll(t *testing.T, c *azure.Container, count int) []io.ReadCloser {
 	t.Helper()
 	bodies := make([]io.ReadCloser, count)
@@ -42,8 +42,8 @@ func finish(t *testing.T, body io.ReadCloser, want string) {
 	}
 }
 
-// Parts in memory never outnumber the buffers, and no download waits for a buffer, in
-// whatever order they are read.
+// In whatever order downloads are read, parts in memory never outnumber the buffers, and
+// no download waits for a buffer.
 func TestDownloadsShareTheBuffers(t *testing.T) {
 	const count = 8
 	ranges := download.Ranges{First: 64 << 10, Part: 64 << 10, Ahead: 6, Buffers: 8}
@@ -62,7 +62,7 @@ func TestDownloadsShareTheBuffers(t *testing.T) {
 		"all at once": func(t *testing.T, bodies []io.ReadCloser) {
 			together(count, func(i int) { finish(t, bodies[i], content[1:]) })
 		},
-		"half of them, the others are closed": func(t *testing.T, bodies []io.ReadCloser) {
+		"half of them; the others are closed": func(t *testing.T, bodies []io.ReadCloser) {
 			together(count, func(i int) {
 				if i%2 == 0 {
 					finish(t, bodies[i], content[1:])
@@ -77,8 +77,8 @@ func TestDownloadsShareTheBuffers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var parts atomic.Int64
 			full := make(chan struct{})
-			s := newBlobServer(t, content, func(a *ask) bool {
-				if a.later() && parts.Add(1) == int64(ranges.Buffers) {
+			s := newBlobServer(t, content, func(a *rangeRequest) bool {
+				if a.isLater() && parts.Add(1) == int64(ranges.Buffers) {
 					close(full)
 				}
 				return false
@@ -91,7 +91,7 @@ func TestDownloadsShareTheBuffers(t *testing.T) {
 			}
 			read(t, bodies)
 
-			// All buffers are free again: one download may have as many as it wants.
+			// All buffers are free again, so one download can use as many as it wants.
 			parts.Store(1000)
 			last := openAll(t, c, 1)
 			eventually(t, "a download alone asks for all it may", func() bool { return parts.Load() == 1000+int64(ranges.Ahead) })
@@ -100,7 +100,7 @@ func TestDownloadsShareTheBuffers(t *testing.T) {
 	}
 }
 
-// eventually waits for something that another goroutine does.
+// eventually waits until another goroutine has made a condition true.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for end := time.Now().Add(10 * time.Second); !done(); time.Sleep(time.Millisecond) {
@@ -110,21 +110,21 @@ func eventually(t *testing.T, what string, done func() bool) {
 	}
 }
 
-// Who comes later gets buffers when the others have used up theirs.
+// A later download gets buffers when earlier ones have read theirs.
 func TestBuffersAreShared(t *testing.T) {
 	content := random(25000)
 	var mu sync.Mutex
 	asked := make(map[string]int) // parts, by blob
-	s := newBlobServer(t, content, func(a *ask) bool {
+	s := newBlobServer(t, content, func(a *rangeRequest) bool {
 		mu.Lock()
 		defer mu.Unlock()
-		if a.later() {
+		if a.isLater() {
 			asked[a.r.URL.Path[len("/account/results/"):]]++
 		}
 		return false
 	})
 	c := s.inRanges(t, download.Ranges{First: 1000, Part: 300, Ahead: 6, Buffers: 6}, ample)
-	bodies := openAll(t, c, 2) // the first one takes all
+	bodies := openAll(t, c, 2) // the first download takes all buffers
 	for range 20 {
 		for _, body := range bodies {
 			if _, err := io.CopyN(io.Discard, body, 300); err != nil {
@@ -132,7 +132,7 @@ func TestBuffersAreShared(t *testing.T) {
 			}
 		}
 	}
-	// Both are in the 17th part now, which is one of their three.
+	// Both are now in the 17th part, which is one of their three.
 	eventually(t, "both have asked for two parts ahead", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
@@ -143,7 +143,7 @@ func TestBuffersAreShared(t *testing.T) {
 	}
 }
 
-// A buffer has another owner once Close has returned.
+// After Close, another download may use the buffers.
 func TestCloseWaitsForBuffersBeingFilled(t *testing.T) {
 	content := random(25000)
 	s := newBlobServer(t, content, nil)
@@ -156,7 +156,7 @@ func TestCloseWaitsForBuffersBeingFilled(t *testing.T) {
 			}
 			began.Add(1)
 			<-r.Context().Done()
-			time.Sleep(step) // it is slow to end
+			time.Sleep(step) // it ends slowly
 			ended.Add(1)
 			return nil, r.Context().Err()
 		}),
@@ -167,6 +167,6 @@ func TestCloseWaitsForBuffersBeingFilled(t *testing.T) {
 		t.Error(err)
 	}
 	if got := ended.Load(); got != int64(small.Ahead) {
-		t.Errorf("got %d requests that have ended, want all %d", got, small.Ahead)
+		t.Errorf("got %d ended requests, want all %d", got, small.Ahead)
 	}
 }

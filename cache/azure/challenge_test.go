@@ -18,13 +18,13 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/download"
 )
 
-// asker is a credential that notes what it is asked for.
-type asker struct {
+// recorder is a credential that records the options of its requests.
+type recorder struct {
 	mu    sync.Mutex
 	asked []policy.TokenRequestOptions
 }
 
-func (a *asker) GetToken(_ context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
+func (a *recorder) GetToken(_ context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.asked = append(a.asked, options)
@@ -33,7 +33,7 @@ func (a *asker) GetToken(_ context.Context, options policy.TokenRequestOptions) 
 
 const challengeOf = "Bearer authorization_uri=https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/oauth2/authorize resource_id="
 
-// challenging answers requests with a challenge, as many as there are.
+// challenging responds to requests with challenges, as long as it has some.
 func challenging(challenges ...string) func(int, http.ResponseWriter, *http.Request) {
 	return func(n int, w http.ResponseWriter, _ *http.Request) {
 		if n >= len(challenges) {
@@ -45,8 +45,8 @@ func challenging(challenges ...string) func(int, http.ResponseWriter, *http.Requ
 	}
 }
 
-// What is not the storage gets the token of storage that it was sent, and after its
-// challenge nothing at all: no other token, no other request.
+// A server that is not the storage receives a storage token with the first request. After
+// its challenge, it receives no other token and no other request.
 func TestForeignChallenge(t *testing.T) {
 	for _, resource := range []string{
 		"https://management.azure.com", "https://vault.azure.net", "https://graph.microsoft.com/", "api://attacker", "https://storage.azure.com.evil.example",
@@ -71,7 +71,7 @@ func TestForeignChallenge(t *testing.T) {
 				t.Parallel()
 				challenge := challengeOf + resource
 				s := newTLSServer(t, challenging(challenge, challenge, challenge))
-				signIn := new(asker)
+				signIn := new(recorder)
 				c := signedIn(t, s, signIn)
 				other, err := c.Sibling("others")
 				if err != nil {
@@ -81,26 +81,26 @@ func TestForeignChallenge(t *testing.T) {
 				want := fmt.Sprintf("%s/results is not Azure Storage: it requested a token for another service (%q), got none", s.URL, resource+"/.default")
 				checkLine(t, err, want)
 				if got := outcomeOf(err); got != configError {
-					t.Errorf("got %s, want %s: it ends all reading and writing", got, configError)
+					t.Errorf("got %s, want %s: it ends all requests", got, configError)
 				}
 				_, readErr := get(t, other, "b")
 				for _, err := range []error{readErr, put(t, c, "b", "content")} {
 					if err == nil || !strings.Contains(err.Error(), "is not Azure Storage: it requested a token for another service") {
-						t.Errorf("then got %v, want the same", err)
+						t.Errorf("after that, got %v, want the same error", err)
 					}
 				}
 				if seen := s.seen(); len(seen) != 1 || seen[0].header.Get("Authorization") != "Bearer token-1" {
 					t.Errorf("sent %d requests, want one", len(seen))
 				}
 				if len(signIn.asked) != 1 || signIn.asked[0].Scopes[0] != "https://storage.azure.com/.default" {
-					t.Errorf("asked for %+v, want a token of storage", signIn.asked)
+					t.Errorf("requested %+v, want a token of storage", signIn.asked)
 				}
 			})
 		}
 	}
 }
 
-// Nor is what was begun before the challenge: the parts of a blob that are not read yet.
+// Unread parts of a blob that was opened before the challenge are not requested, either.
 func TestForeignChallengeDuringADownload(t *testing.T) {
 	s := newTLSServer(t, func(n int, w http.ResponseWriter, r *http.Request) {
 		if n == 0 {
@@ -114,7 +114,7 @@ func TestForeignChallengeDuringADownload(t *testing.T) {
 		fail(w, http.StatusUnauthorized, "NoAuthenticationInformation")
 	})
 	c := open(t, azure.Options{
-		Container: "results", Endpoint: s.URL, Credential: new(asker), Transport: s.Client(),
+		Container: "results", Endpoint: s.URL, Credential: new(recorder), Transport: s.Client(),
 		Ranges: download.Ranges{First: 10, Part: 10, Ahead: 2, Buffers: 2},
 	})
 	blob, err := c.Get(t.Context(), "a")
@@ -131,14 +131,14 @@ func TestForeignChallengeDuringADownload(t *testing.T) {
 	}
 	content, err := io.ReadAll(blob.Body)
 	if len(content) != 10 || err == nil || !strings.Contains(err.Error(), "is not Azure Storage") {
-		t.Errorf("got %d bytes, %v; want the first ten and why there are no more", len(content), err)
+		t.Errorf("got %d bytes, %v; want the first ten and the reason for the missing ones", len(content), err)
 	}
 	if got := len(s.seen()); got != 2 {
 		t.Errorf("sent %d requests, want two", got)
 	}
 }
 
-// Genuine challenges are answered as ever.
+// Genuine challenges of storage work as usual.
 func TestChallengeOfStorage(t *testing.T) {
 	claims := `{"access_token":{"nbf":{"essential":true,"value":"1700000000"}}}`
 	revoked := fmt.Sprintf(`Bearer authorization_uri="https://login.microsoftonline.com/common/oauth2/authorize", error="insufficient_claims", claims="%s"`,
@@ -148,26 +148,26 @@ func TestChallengeOfStorage(t *testing.T) {
 		asked      int // tokens
 		claims     string
 	}{
-		"as Azure writes it":      {[]string{challengeOf + "https://storage.azure.com"}, 1, ""},
-		"with a slash":            {[]string{challengeOf + "https://storage.azure.com/"}, 1, ""},
-		"of another tenant":       {[]string{strings.Replace(challengeOf, "1111", "9999", 1) + "https://storage.azure.com"}, 1, ""},
-		"of another sign-in":      {[]string{"Bearer authorization_uri=https://login.evil.example/t/oauth2/authorize resource_id=https://storage.azure.com"}, 1, ""},
-		"a token that is revoked": {[]string{revoked}, 2, claims},
-		"both":                    {[]string{challengeOf + "https://storage.azure.com", revoked}, 2, claims},
+		"as Azure writes it":         {[]string{challengeOf + "https://storage.azure.com"}, 1, ""},
+		"with a slash":               {[]string{challengeOf + "https://storage.azure.com/"}, 1, ""},
+		"of another tenant":          {[]string{strings.Replace(challengeOf, "1111", "9999", 1) + "https://storage.azure.com"}, 1, ""},
+		"of another sign-in service": {[]string{"Bearer authorization_uri=https://login.evil.example/t/oauth2/authorize resource_id=https://storage.azure.com"}, 1, ""},
+		"a revoked token":            {[]string{revoked}, 2, claims},
+		"both":                       {[]string{challengeOf + "https://storage.azure.com", revoked}, 2, claims},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newTLSServer(t, challenging(test.challenges...))
-			signIn := new(asker)
+			signIn := new(recorder)
 			if err := put(t, signedIn(t, s, signIn), "a", "content"); err != nil {
 				t.Fatal(err)
 			}
 			last := signIn.asked[len(signIn.asked)-1]
 			if len(signIn.asked) != test.asked || last.Claims != test.claims || last.TenantID != "" {
-				t.Errorf("asked for %+v, want %d tokens, the last one with the claims %q", signIn.asked, test.asked, test.claims)
+				t.Errorf("requested %+v, want %d tokens, the last one with the claims %q", signIn.asked, test.asked, test.claims)
 			}
 			seen := s.seen()
 			if got := seen[len(seen)-1].header.Get("Authorization"); got != fmt.Sprintf("Bearer token-%d", test.asked) {
-				t.Errorf("sent %q at last", got)
+				t.Errorf("the last request had %q", got)
 			}
 		})
 	}

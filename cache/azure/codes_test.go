@@ -17,7 +17,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
 )
 
-// A code that comes with a new version of the SDK must be given a meaning.
+// A code of a new SDK version needs a meaning.
 func TestEveryCodeOfTheSDKHasAMeaning(t *testing.T) {
 	t.Parallel()
 	const importPath = "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
@@ -60,14 +60,14 @@ func TestEveryCodeOfTheSDKHasAMeaning(t *testing.T) {
 	}
 }
 
-// statuses are those that a code of a meaning comes with.
+// statuses are the HTTP status codes that codes of a meaning come with.
 var statuses = map[explain.Meaning][]int{
 	explain.AboutBlob: {http.StatusConflict, http.StatusPreconditionFailed}, explain.AboutAccess: {http.StatusForbidden}, explain.AboutService: {http.StatusServiceUnavailable},
 	explain.AboutRequest: {http.StatusBadRequest},
 }
 
-// What is about one blob neither ends the cache nor counts; what is about the account ends
-// it at once; the rest counts.
+// An error about one blob has no effect on the cache. An error about the account turns it
+// off at once. All other errors count.
 func TestCodesByTheirMeaning(t *testing.T) {
 	for code, meaning := range explain.Meanings {
 		for _, status := range statuses[meaning] {
@@ -99,7 +99,7 @@ func TestCodesByTheirMeaning(t *testing.T) {
 	}
 }
 
-// What people read about an archived entry names the rule and the command.
+// The error of an archived entry names the lifecycle rule and the command.
 func TestArchivedEntryIsExplained(t *testing.T) {
 	s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) { fail(w, http.StatusConflict, "BlobArchived") })
 	_, err := get(t, s.container(t), "a/b")

@@ -17,8 +17,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
-// ofSDK is what the SDK for JavaScript makes of a connection string
-// (scripts/connection-strings.test.js); nil where it refuses it.
+// ofSDK is how the SDK for JavaScript reads a connection string
+// (scripts/connection-strings.test.js), or nil if it rejects it.
 type ofSDK struct{ Endpoint, Account, Key, SAS, Proxy string }
 
 func readConnectionStrings(t testing.TB) (rows []struct {
@@ -40,13 +40,13 @@ func partsOf(c endpoint.ConnectionString) ofSDK {
 	return ofSDK{c.Endpoint, c.Account, c.Key.Reveal(), c.SAS.Reveal(), strings.TrimSuffix(c.Proxy.Reveal(), "/")}
 }
 
-// isKept reports whether an endpoint is one to which this package sends a secret.
+// isKept reports whether this package sends a secret to an endpoint.
 func isKept(endpoint string) bool {
 	return regexp.MustCompile(`^(https://|http://127\.0\.0\.1)`).MatchString(endpoint) && !strings.ContainsAny(endpoint, `?"`)
 }
 
-// What the SDK for JavaScript takes is taken, with the same account and credential, also
-// with what a paste leaves around it.
+// This package accepts what the SDK for JavaScript accepts, with the same account and
+// credential, even with additions from pasting.
 func TestConnectionStringsOfTheSDK(t *testing.T) {
 	const name = "AZURE_STORAGE_CONNECTION_STRING"
 	taken := 0
@@ -74,7 +74,7 @@ func TestConnectionStringsOfTheSDK(t *testing.T) {
 	}
 }
 
-// Some that the SDK for JavaScript refuses are clear enough.
+// This package also accepts some strings that the SDK for JavaScript rejects.
 func TestConnectionStringsBeyondTheSDK(t *testing.T) {
 	key := endpoint.Secret(accountKey)
 	const public = "https://acme.blob.core.windows.net"
@@ -94,13 +94,13 @@ func TestConnectionStringsBeyondTheSDK(t *testing.T) {
 		}
 	}
 	if fmt.Sprint(key) == accountKey {
-		t.Error("a secret is shown")
+		t.Error("the test prints a secret")
 	}
 }
 
 const emulatorKey = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
-// What is odd is named, and not shown.
+// The warning names what is odd without showing it.
 func TestOddConnectionStrings(t *testing.T) {
 	const head = "DefaultEndpointsProtocol=https;AccountName=acme;EndpointSuffix=core.windows.net;AccountKey="
 	for text, want := range map[string]string{
@@ -132,7 +132,7 @@ func TestOddConnectionStrings(t *testing.T) {
 	}
 }
 
-// FuzzConnectionStringOfSDK compares with what the SDK for JavaScript would do.
+// FuzzConnectionStringOfSDK compares this package with the SDK for JavaScript.
 func FuzzConnectionStringOfSDK(f *testing.F) {
 	for _, row := range readConnectionStrings(f) {
 		f.Add(row.Text)
@@ -156,12 +156,12 @@ func FuzzConnectionStringOfSDK(f *testing.F) {
 	})
 }
 
-// stricter are the errors about what the SDK for JavaScript takes and this package does
-// not: endpoints that make no request, or one in clear text.
+// stricter matches the errors about strings that only the SDK for JavaScript accepts:
+// with endpoints that cannot be requested, or only in clear text.
 var stricter = regexp.MustCompile(`does not make the URL|clear text|an account name cannot have|neither https nor http|is not (the|a) URL|a proxy URL`)
 
-// extractParts is extractConnectionStringParts of @azure/storage-blob 12.34.0 (MIT), as
-// far as it decides who signs in.
+// extractParts is extractConnectionStringParts of @azure/storage-blob 12.34.0 (MIT),
+// without the parts that do not affect the credential.
 func extractParts(text string) *ofSDK {
 	isBroken := false
 	value := func(name string) string {
@@ -202,7 +202,7 @@ func isJSSpace(r rune) bool {
 	return strings.ContainsRune("\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff", r)
 }
 
-// nodeBase64 is Buffer.from(text, 'base64').toString('base64').
+// nodeBase64 returns Buffer.from(text, 'base64').toString('base64').
 func nodeBase64(text string) string {
 	text, _, _ = strings.Cut(text, "=")
 	text = regexp.MustCompile(`[^A-Za-z0-9+/_-]`).ReplaceAllString(text, "")
@@ -214,8 +214,8 @@ func nodeBase64(text string) string {
 	return base64.StdEncoding.EncodeToString(decoded)
 }
 
-// What is sent is what the SDK for JavaScript would sign with: a SAS in the query, or the
-// account in the header.
+// Requests use the credential that the SDK for JavaScript would use: a SAS in the query,
+// or the account in the header.
 func TestConnectionStringsAreSent(t *testing.T) {
 	for _, row := range readConnectionStrings(t) {
 		if row.SDK == nil || !isKept(row.SDK.Endpoint) {
@@ -230,7 +230,7 @@ func TestConnectionStringsAreSent(t *testing.T) {
 		}
 		_, _ = get(t, c, "a") // it is not sent
 		at, text, _ := strings.Cut(to, "?")
-		query, queryErr := url.ParseQuery(text) // which the SDK for Go puts in order
+		query, queryErr := url.ParseQuery(text) // which the SDK for Go sorts
 		want, wantErr := url.ParseQuery(row.SDK.SAS)
 		isSigned := strings.HasPrefix(sent.Get("Authorization"), "SharedKey "+row.SDK.Account+":")
 		if at != row.SDK.Endpoint+"/results/a" || queryErr != nil || wantErr != nil || !maps.EqualFunc(query, want, slices.Equal) || isSigned != (row.SDK.Key != "") {
@@ -239,7 +239,7 @@ func TestConnectionStringsAreSent(t *testing.T) {
 	}
 }
 
-// sentTo notes a request and does not send it.
+// sentTo records a request and does not send it.
 type sentTo struct {
 	to     *string
 	header *http.Header

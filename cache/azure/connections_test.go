@@ -17,7 +17,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
-// counted is a server that counts connections.
+// counted is a server that counts its connections.
 type counted struct {
 	*server
 	opened, closed, handshakes atomic.Int64
@@ -65,7 +65,7 @@ func (s *counted) connect(t *testing.T, signIn *credential) *azure.Container {
 	return open(t, options)
 }
 
-func TestWarmIsWhatTheFirstRequestNeeds(t *testing.T) {
+func TestWarmOpensTheFirstConnection(t *testing.T) {
 	for _, secure := range []bool{true, false} {
 		t.Run(fmt.Sprintf("TLS %t", secure), func(t *testing.T) {
 			s := newCounted(t, secure, func() {}, ok)
@@ -84,7 +84,7 @@ func TestWarmIsWhatTheFirstRequestNeeds(t *testing.T) {
 				}
 			}
 			if opened, asked := s.opened.Load(), signIn.asked.Load(); opened != 1 || secure && asked != 1 {
-				t.Errorf("got %d connections and %d sign-ins, want those of before", opened, asked)
+				t.Errorf("got %d connections and %d sign-ins, want no new ones", opened, asked)
 			}
 		})
 	}
@@ -115,7 +115,7 @@ func TestUnusedWarmConnection(t *testing.T) {
 		s := newCounted(t, true, func() {}, ok)
 		ctx, end := context.WithCancel(t.Context())
 		c := s.connect(t, validFor(time.Hour))
-		for range 2 { // the second time there is one
+		for range 2 { // the second time, a connection exists
 			c.Warm(ctx)
 		}
 		eventually(t, "it is open", func() bool { return s.handshakes.Load() == 1 })
@@ -125,13 +125,13 @@ func TestUnusedWarmConnection(t *testing.T) {
 			t.Error(err)
 		}
 		if got := s.opened.Load(); got != 2 {
-			t.Errorf("got %d connections, want the one of before and another", got)
+			t.Errorf("got %d connections, want the earlier one and another", got)
 		}
 	})
 }
 
-// The first request reports what is wrong, as if Warm had not tried before.
-func TestWarmThatFails(t *testing.T) {
+// If Warm fails, the first request reports the error.
+func TestWarmFails(t *testing.T) {
 	leavesNothing(t, func(t *testing.T) {
 		c := open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(connectionString(closedPort(t)))})
 		c.Warm(t.Context())
@@ -141,7 +141,7 @@ func TestWarmThatFails(t *testing.T) {
 	})
 }
 
-// A session that ends while its connection is being opened waits for nothing.
+// A session that ends while its connection is being opened does not wait for it.
 func TestWarmThatIsCancelled(t *testing.T) {
 	for _, wanted := range []bool{true, false} {
 		t.Run(fmt.Sprintf("by then it is wanted %t", wanted), func(t *testing.T) {
@@ -165,7 +165,7 @@ func TestWarmThatIsCancelled(t *testing.T) {
 							t.Error(err)
 						}
 					})
-					time.Sleep(step) // the request is waiting for it, but for a busy machine
+					time.Sleep(step) // by then the request waits for the connection, unless the machine is busy
 				}
 				end()
 				all.Wait()
@@ -178,7 +178,7 @@ func TestWarmThatIsCancelled(t *testing.T) {
 	}
 }
 
-// Requests that come at once have connections of their own.
+// Concurrent requests use separate connections.
 func TestWarmConnectionIsTakenOnce(t *testing.T) {
 	var arrived sync.WaitGroup
 	arrived.Add(2)
@@ -198,7 +198,7 @@ func TestWarmConnectionIsTakenOnce(t *testing.T) {
 	}
 }
 
-// A proxy would close a connection that asks for nothing.
+// A proxy would close a connection without a request.
 func TestWarmBehindAProxy(t *testing.T) {
 	w := listen(t, func(_ *wire, conn *net.TCPConn) { _, _ = io.Copy(io.Discard, conn) })
 	signIn := validFor(time.Hour)
@@ -215,7 +215,7 @@ func TestWarmBehindAProxy(t *testing.T) {
 	}
 }
 
-// Nx asks for hundreds of results at once, again and again.
+// Nx requests hundreds of results at once, repeatedly.
 func TestConnectionsAreKept(t *testing.T) {
 	const count = 100
 	var arrived sync.WaitGroup
@@ -252,6 +252,6 @@ func TestFurtherConnectionsResumeTheSession(t *testing.T) {
 		}
 	}
 	if got, opened := resumed.Load(), s.opened.Load(); got != 2 || opened != 3 {
-		t.Errorf("got %d of %d connections that resume a session, want 2 of 3", got, opened)
+		t.Errorf("%d of %d connections resumed a session, want 2 of 3", got, opened)
 	}
 }

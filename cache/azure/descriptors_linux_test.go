@@ -18,7 +18,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
-// The variables of the process that has few descriptors.
+// The variables of the process with few descriptors.
 const (
 	fewStorage   = "NX_AZURE_CACHE_TEST_FEW_STORAGE"
 	fewDirectory = "NX_AZURE_CACHE_TEST_FEW_DIRECTORY"
@@ -29,7 +29,7 @@ const (
 	foldersOfFew = 8 // of each, with a file
 )
 
-// A process that may open few files asks for less at once, and has all hits.
+// A process that may open few files sends fewer requests at once, and still gets all hits.
 func TestFewDescriptors(t *testing.T) {
 	if storage := os.Getenv(fewStorage); storage != "" {
 		retrieveWithFew(t, storage, os.Getenv(fewDirectory))
@@ -49,7 +49,7 @@ func TestFewDescriptors(t *testing.T) {
 		}
 		storing.store(t, fmt.Sprint(i), cache.OutcomeStored)
 	}
-	// As many connections at once as it likes, for a while.
+	// For a while, as many connections at once as it needs.
 	service.SetLatency(latencyOfFew)
 	for _, limit := range []int{64, 128} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
@@ -67,7 +67,7 @@ func TestFewDescriptors(t *testing.T) {
 	}
 }
 
-// retrieveWithFew is the child: what a developer's machine does, which asks two scopes.
+// retrieveWithFew is the child process. Like a developer's machine, it reads two scopes.
 func retrieveWithFew(t *testing.T, storage, directory string) {
 	blobs := cache.NewBreaker(open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(storage)}))
 	options := cachetest.Shared(blobs, cache.ReadWrite)

@@ -14,7 +14,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/download"
 )
 
-// small are ranges that make many parts of little.
+// small ranges split little content into many parts.
 var small = download.Ranges{First: 1000, Part: 300, Ahead: 4, Buffers: 6}
 
 const blobTag = `"0x8D"`
@@ -59,7 +59,7 @@ func TestSizesAroundEachBoundary(t *testing.T) {
 	}
 }
 
-// Azure has no range of an empty blob to give: 416.
+// An empty blob has no range, so Azure responds 416.
 func TestEmptyBlob(t *testing.T) {
 	s := newBlobServer(t, "", nil)
 	blob, err := s.inRanges(t, small, ample).Get(t.Context(), "a")
@@ -76,12 +76,12 @@ func TestEmptyBlob(t *testing.T) {
 	}
 }
 
-// A proxy may not know of ranges.
+// A proxy may not support ranges.
 func TestStorageWithoutRanges(t *testing.T) {
 	content := random(5000)
 	for _, length := range []bool{true, false} {
 		t.Run(fmt.Sprintf("with its length %t", length), func(t *testing.T) {
-			s := newBlobServer(t, content, func(a *ask) bool {
+			s := newBlobServer(t, content, func(a *rangeRequest) bool {
 				a.w.Header().Set("ETag", blobTag)
 				if length {
 					a.w.Header().Set("Content-Length", fmt.Sprint(len(content)))
@@ -100,11 +100,11 @@ func TestStorageWithoutRanges(t *testing.T) {
 	}
 }
 
-// Bodies may wait for their turn: only who is read asks for more.
-func TestPartsAreAskedForOnceTheBodyIsRead(t *testing.T) {
+// Bodies may wait to be read. Only a body that is being read requests more.
+func TestPartsAreRequestedWhenTheBodyIsRead(t *testing.T) {
 	content := random(25000)
 	asked := make(chan string, 1000)
-	s := newBlobServer(t, content, func(a *ask) bool {
+	s := newBlobServer(t, content, func(a *rangeRequest) bool {
 		asked <- a.r.Header.Get("x-ms-range")
 		return false
 	})
@@ -120,18 +120,18 @@ func TestPartsAreAskedForOnceTheBodyIsRead(t *testing.T) {
 	if _, err := io.ReadFull(blob.Body, make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	for range small.Ahead { // or this hangs
+	for range small.Ahead { // otherwise this hangs
 		<-asked
 	}
 	if got := len(s.seen()); got != 1+small.Ahead {
-		t.Errorf("got %d requests when one byte is read, want %d", got, 1+small.Ahead)
+		t.Errorf("got %d requests after one byte was read, want %d", got, 1+small.Ahead)
 	}
 }
 
-// A storage may give less than it was asked for, if it says so.
+// The storage may send less than requested if it says so.
 func TestShortResponses(t *testing.T) {
 	content := random(5000)
-	s := newBlobServer(t, content, func(a *ask) bool {
+	s := newBlobServer(t, content, func(a *rangeRequest) bool {
 		a.to = min(a.to, a.from+100)
 		a.begin(len(content))
 		_, _ = io.WriteString(a.w, content[a.from:a.to])
@@ -146,7 +146,7 @@ func TestShortResponses(t *testing.T) {
 // Bytes after the requested range are ignored.
 func TestLongResponses(t *testing.T) {
 	content := random(5000)
-	s := newBlobServer(t, content, func(a *ask) bool {
+	s := newBlobServer(t, content, func(a *rangeRequest) bool {
 		a.w = &overriding{a.w, "Content-Length", ""}
 		a.w.Header().Set("Transfer-Encoding", "chunked")
 		a.begin(len(content))
@@ -159,14 +159,14 @@ func TestLongResponses(t *testing.T) {
 	}
 }
 
-func TestCloseCancelsWhatIsNotRead(t *testing.T) {
+func TestCloseCancelsUnreadParts(t *testing.T) {
 	content := random(25000)
 	leavesNothing(t, func(t *testing.T) {
-		s := newBlobServer(t, content, func(a *ask) bool {
-			if a.later() {
+		s := newBlobServer(t, content, func(a *rangeRequest) bool {
+			if a.isLater() {
 				a.stall(content, 10)
 			}
-			return a.later()
+			return a.isLater()
 		})
 		c := s.inRanges(t, small, ample)
 		for _, size := range []int{0, 1, 1000, 1005} {
@@ -195,12 +195,12 @@ func TestCloseWhileItIsRead(t *testing.T) {
 	for _, buffers := range []int{0, 6} {
 		t.Run(fmt.Sprintf("with %d buffers", buffers), func(t *testing.T) {
 			stalled := make(chan struct{}, 100)
-			s := newBlobServer(t, content, func(a *ask) bool {
-				if a.later() {
+			s := newBlobServer(t, content, func(a *rangeRequest) bool {
+				if a.isLater() {
 					stalled <- struct{}{}
 					a.stall(content, 0)
 				}
-				return a.later()
+				return a.isLater()
 			})
 			ranges := small
 			ranges.Buffers = buffers
@@ -230,8 +230,8 @@ func TestCancelWhileTheBodyIsRead(t *testing.T) {
 		t.Run(fmt.Sprintf("with %d buffers", buffers), func(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			why := errors.New("why")
-			s := newBlobServer(t, content, func(a *ask) bool {
-				if a.later() {
+			s := newBlobServer(t, content, func(a *rangeRequest) bool {
+				if a.isLater() {
 					cancel(why)
 				}
 				return false
@@ -250,14 +250,14 @@ func TestCancelWhileTheBodyIsRead(t *testing.T) {
 	}
 }
 
-// A download is one request for a breaker, however many of its parts fail.
+// A breaker counts a download as one request, however many of its parts fail.
 func TestBreakerCountsADownloadOnce(t *testing.T) {
 	content := random(25000)
-	s := newBlobServer(t, content, func(a *ask) bool {
-		if a.later() {
+	s := newBlobServer(t, content, func(a *rangeRequest) bool {
+		if a.isLater() {
 			fail(a.w, http.StatusBadRequest, "InvalidHeaderValue")
 		}
-		return a.later()
+		return a.isLater()
 	})
 	blobs := cache.NewBreaker(s.inRanges(t, small, ample))
 	for range 5 {

@@ -13,7 +13,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
-// dialled is a transport that notes where requests would go.
+// dialled is a transport that records where requests would go.
 type dialled struct{ to *string }
 
 func (d dialled) Do(r *http.Request) (*http.Response, error) {
@@ -22,7 +22,7 @@ func (d dialled) Do(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusNotFound, Body: http.NoBody, Header: header, Request: r}, nil
 }
 
-// The hosts that may get a token, written by other means than the code has.
+// The hosts that may receive a token, independent of the code.
 var (
 	azureHosts = regexp.MustCompile(`^[a-z0-9-]+(\.privatelink|\.z[0-9]+)*\.blob\.(core\.windows\.net|core\.usgovcloudapi\.net|core\.chinacloudapi\.cn|storage\.azure\.net)$`)
 	shownURLs  = regexp.MustCompile(`^https?://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._-]+)*$`)
@@ -30,8 +30,8 @@ var (
 
 func isLocal(host string) bool { return host == "localhost" || net.ParseIP(host).IsLoopback() }
 
-// Of any endpoint that is taken, the host is one of those that may get a token, as
-// net/url reads it and as requests are sent; and its URL can be shown and pasted.
+// If an endpoint is accepted, its host may receive a token, both as net/url reads it and
+// as requests are sent. Its URL can be shown and pasted.
 func FuzzEndpoint(f *testing.F) {
 	for _, at := range []string{
 		"https://account.blob.core.windows.net", "https://account.privatelink.blob.core.usgovcloudapi.net/", "https://a1b.z42.blob.storage.azure.net",
@@ -56,13 +56,13 @@ func FuzzEndpoint(f *testing.F) {
 		})
 		if checked := endpoint.Check(text); err != nil {
 			if said := err.Error() + " " + errorText(checked); len(said) > 2000 || strings.ContainsFunc(said, isOdd) {
-				t.Errorf("%q: got %q, which is no line", text, said)
+				t.Errorf("%q: got %q, which is not one line", text, said)
 			}
 			return
 		}
 		parsed, err := url.Parse(text)
 		if err != nil {
-			t.Fatalf("%q: took what is no URL", text)
+			t.Fatalf("%q: accepted, but not a URL", text)
 		}
 		_, _ = get(t, c, "a") // it is not sent
 		at, err := url.Parse(to)
@@ -95,8 +95,8 @@ func errorText(err error) string {
 
 func isOdd(r rune) bool { return r < ' ' || r > '~' }
 
-// Of any connection string or SAS URL that is taken, no request goes in clear text to
-// another machine; and no error holds a key or a signature.
+// With an accepted connection string or SAS URL, no request goes to another machine in
+// clear text. No error contains a key or a signature.
 func FuzzConnectionString(f *testing.F) {
 	const key, signature = "S0VZLUtFWS1LRVktS0VZLUtFWS1LRVk=", "U0lHLVNJRy1TSUctU0lHLVNJRw=="
 	sas := "sv=2025-11-05&sp=rc&sig=" + url.QueryEscape(signature)
@@ -136,7 +136,7 @@ func FuzzConnectionString(f *testing.F) {
 	})
 }
 
-// checkSent fails where a request was sent to another machine in clear text.
+// checkSent fails if a request was sent to another machine in clear text.
 func checkSent(t *testing.T, text, to string) {
 	t.Helper()
 	u, err := url.Parse(to)

@@ -12,7 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 )
 
-// trusting is a list of hosts that was parsed.
+// trusting parses a list of hosts.
 func trusting(t *testing.T, text string) endpoint.TrustedHosts {
 	t.Helper()
 	hosts, err := endpoint.ParseTrustedHosts(text)
@@ -22,8 +22,8 @@ func trusting(t *testing.T, text string) endpoint.TrustedHosts {
 	return hosts
 }
 
-// A token goes to Azure, to this machine, and to hosts that a variable names.
-func TestHostsThatGetTokens(t *testing.T) {
+// Tokens are sent to Azure, to this machine, and to hosts that a variable names.
+func TestHostsThatReceiveTokens(t *testing.T) {
 	for _, test := range []struct{ endpoint, trusted, host, want string }{
 		{"", "", "acc.blob.core.windows.net", "of Azure Storage"},
 		{"https://acc.z12.blob.storage.azure.net", "", "acc.z12.blob.storage.azure.net", "of Azure Storage"},
@@ -67,10 +67,10 @@ func TestHostsThatGetTokens(t *testing.T) {
 			t.Errorf("%s, %q: got %s, %s; want %s, %s", test.endpoint, test.trusted, host, trust, test.host, test.want)
 		}
 		if signIn.asked.Load() != 0 {
-			t.Errorf("%s: a token was asked for", test.endpoint)
+			t.Errorf("%s: requested a token", test.endpoint)
 		}
 
-		// Without a sign-in there is no token, and so no consent is needed.
+		// Anonymous requests have no token, so they need no consent.
 		options.Credential, options.SignIn = nil, signin.Anonymous
 		if c, err = azure.Open(options); err != nil {
 			t.Errorf("%s, anonymous: got %v", test.endpoint, err)
@@ -88,15 +88,14 @@ func (u unused) Do(r *http.Request) (*http.Response, error) {
 	return nil, http.ErrHandlerTimeout
 }
 
-// A token is not sent to another host than the one that was agreed on, whatever has
-// made the request.
+// A token is sent only to the container's host, whatever sends the request.
 func TestGuardOfTokens(t *testing.T) {
 	s := newTLSServer(t, ok)
 	other := newTLSServer(t, ok)
-	c := signedIn(t, s, new(asker))
+	c := signedIn(t, s, new(recorder))
 	for _, to := range []string{other.URL, "http://" + s.Listener.Addr().String(), "https://" + s.Listener.Addr().String() + "0"} {
 		if err := azure.SendAstray(t.Context(), c, to); err == nil || !strings.Contains(err.Error(), "about to go to another host") {
-			t.Errorf("%s: got %v, want that it is not sent", to, err)
+			t.Errorf("%s: got %v, want it not sent", to, err)
 		}
 	}
 	if n := len(s.seen()) + len(other.seen()); n != 0 {
@@ -104,7 +103,7 @@ func TestGuardOfTokens(t *testing.T) {
 	}
 }
 
-// A key or a SAS does not go in clear text, wherever its endpoint comes from.
+// A key or a SAS is never sent in clear text, wherever its endpoint comes from.
 func TestConnectionStringsInClearText(t *testing.T) {
 	key, sas := "AccountKey="+accountKey, "SharedAccessSignature="+sasQuery
 	for text, isGood := range map[string]bool{
@@ -139,8 +138,8 @@ func TestConnectionStringsInClearText(t *testing.T) {
 	}
 }
 
-// The endpoint of a connection string or a SAS URL stands in errors and commands, too.
-func TestEndpointsOfSecretsHoldNothingElse(t *testing.T) {
+// Errors and commands also contain the endpoints of connection strings and SAS URLs.
+func TestEndpointsOfSecretsContainNothingElse(t *testing.T) {
 	for _, at := range []string{
 		"https://account.blob.core.windows.net/$(touch x)", "https://account.blob.core.windows.net/a\u009bb", "https://account.blob.core.windows.net/a\u202eb",
 		"https://b\u00fccher.example", "https://account.blob.core.windows.net/a%24b", "https://account.blob.core.windows.net./a", "https://127.1/a",

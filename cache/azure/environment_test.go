@@ -18,12 +18,12 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
-// variables are those of a process.
+// variables are the environment variables of a process.
 type variables map[string]string
 
 func (v variables) get(name string) string { return v[name] }
 
-// environment reads variables without any warning.
+// environment reads variables that cause no warning.
 func environment(t testing.TB, v variables) transport.Environment {
 	t.Helper()
 	e, warnings := transport.ReadEnvironment(v.get)
@@ -44,8 +44,8 @@ func pemFile(t testing.TB, folder string, s interface{ Certificate() *x509.Certi
 	return file
 }
 
-// newProxy starts a proxy before a TLS server, which it knows as example.com: the
-// certificate of such servers is for that.
+// newProxy starts a proxy before a TLS server, which it knows as example.com, the name in
+// the server's certificate.
 func newProxy(t *testing.T, s *server) *faults.Proxy {
 	t.Helper()
 	p := faults.NewProxy()
@@ -57,7 +57,7 @@ func newProxy(t *testing.T, s *server) *faults.Proxy {
 	return p
 }
 
-// via opens the container "results" of https://example.com on the way of an
+// via opens the container "results" of https://example.com with the proxy of an
 // environment.
 func via(t *testing.T, e transport.Environment, signIn *credential) *azure.Container {
 	t.Helper()
@@ -81,17 +81,17 @@ func TestProxy(t *testing.T) {
 		"HTTPS_PROXY":                {"HTTPS_PROXY": p.URL},
 		"https_proxy":                {"https_proxy": p.URL},
 		"a proxy without a scheme":   {"HTTPS_PROXY": open},
-		"upper case is first":        {"HTTPS_PROXY": p.URL, "https_proxy": "http://127.0.0.1:1"},
+		"upper case has precedence":  {"HTTPS_PROXY": p.URL, "https_proxy": "http://127.0.0.1:1"},
 		"an empty variable is unset": {"HTTPS_PROXY": " ", "https_proxy": p.URL},
 		"NO_PROXY of other hosts":    {"HTTPS_PROXY": p.URL, "NO_PROXY": "localhost,.example.org,10.0.0.0/8"},
 		"with credentials":           {"HTTPS_PROXY": strings.Replace(closed.URL, "//", "//anna:s3cr%26t@", 1)},
 		"with TLS":                   {"HTTPS_PROXY": secured.URL},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v["NODE_EXTRA_CA_CERTS"] = ca // that of the proxy with TLS, too
+			v["NODE_EXTRA_CA_CERTS"] = ca // also that of the TLS proxy
 			before := len(s.seen())
 			c := via(t, environment(t, v), validFor(time.Hour))
-			c.Warm(t.Context()) // opens nothing there
+			c.Warm(t.Context()) // opens nothing
 			if _, err := get(t, c, "a"); err != nil {
 				t.Error(err)
 			}
@@ -164,13 +164,13 @@ func TestCertificateAuthorities(t *testing.T) {
 				_ = response.Body.Close() // it is empty
 			}
 			if (err == nil) != test.trusted {
-				t.Errorf("got %v, want it to be trusted: %v", err, test.trusted)
+				t.Errorf("got %v, want it trusted: %v", err, test.trusted)
 			}
 		})
 	}
 }
 
-// What is added is trusted beside the roots of the system, not in their place.
+// Added authorities are trusted in addition to the roots of the system.
 func TestSystemRootsStay(t *testing.T) {
 	system, err := x509.SystemCertPool()
 	if err != nil || system.Equal(x509.NewCertPool()) {
@@ -180,11 +180,11 @@ func TestSystemRootsStay(t *testing.T) {
 	added := environment(t, variables{"NODE_EXTRA_CA_CERTS": pemFile(t, t.TempDir(), s)})
 	system.AddCert(s.Certificate())
 	if !system.Equal(added.Roots()) {
-		t.Error("the roots are others than those of the system and the added one")
+		t.Error("the roots are not those of the system and the added one")
 	}
 }
 
-// A sign-in goes the same way as the requests: through the proxy, with the CA.
+// A sign-in uses the same proxy and CA as the requests.
 func TestSignInThroughAProxy(t *testing.T) {
 	s := newTLSServer(t, ok)
 	authority := azuretest.NewAuthority()
@@ -211,11 +211,11 @@ func TestSignInThroughAProxy(t *testing.T) {
 	c = open(t, azure.Options{Container: "results", Endpoint: "https://example.com", SignIn: "environment", Limits: ample, Environment: e})
 	_, err := get(t, c, "a")
 	if err == nil || !strings.Contains(err.Error(), "refused to connect to login.example.com:443 (403)") || strings.Contains(err.Error(), "s3cret") {
-		t.Errorf("got %v, want what the proxy says", err)
+		t.Errorf("got %v, want the error of the proxy", err)
 	}
 }
 
-// Parts of a large blob have connections of their own through a proxy, too.
+// Parts of a large blob use separate connections through a proxy, too.
 func TestPartsThroughAProxy(t *testing.T) {
 	service := azuretest.New(azuretest.Options{Account: "account", Containers: []string{"results"}, Requests: 100})
 	s := newUnstarted(t, nil)

@@ -9,8 +9,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 )
 
-// SendAstray sends a request of a container to another URL, past the guard of its
-// tokens.
+// SendAstray sends a request of a container to another URL, past the token guard.
 func SendAstray(ctx context.Context, c *Container, to string) error {
 	at, err := url.Parse(c.explain.URL)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 
 var namespaces = regexp.MustCompile(`</?[^\s<>]*:|xmlns`)
 
-// answering is a transport that has one answer.
+// answering is a transport that always returns the same response.
 type answering struct{ body []byte }
 
 func (a answering) Do(request *http.Request) (*http.Response, error) {
@@ -25,7 +25,7 @@ func (a answering) Do(request *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// Whatever answers: a list is read as package encoding/xml reads it, or refused.
+// Whatever the response, a list is read as package encoding/xml reads it, or rejected.
 func FuzzList(f *testing.F) {
 	const begin, end = "\xef\xbb\xbf" + `<?xml version="1.0" encoding="utf-8"?><EnumerationResults ServiceEndpoint="http://a/" ContainerName="b"><Prefix>v1/</Prefix><Blobs>`,
 		`</Blobs><NextMarker /></EnumerationResults>`
@@ -49,7 +49,7 @@ func FuzzList(f *testing.F) {
 				return
 			}
 			if got = append(got, blob.Name); len(got) > 10*len(body) {
-				return // its NextMarker leads back to it
+				return // its NextMarker leads back to the same page
 			}
 		}
 		var want struct {
@@ -62,7 +62,7 @@ func FuzzList(f *testing.F) {
 			} `xml:"Blobs>Blob"`
 		}
 		err := xml.Unmarshal(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), &want)
-		// XML has more than Azure sends.
+		// XML allows more than Azure sends.
 		if err != nil || bytes.ContainsAny(body, "\r'") || namespaces.Match(body) || want.XMLName.Local != "EnumerationResults" {
 			return
 		}

@@ -20,7 +20,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
-// listed are the blobs below a prefix, until the first error.
+// listed returns the blobs below a prefix until the first error.
 func listed(ctx context.Context, c *azure.Container, prefix string) (blobs []azure.Properties, err error) {
 	for blob, err := range c.List(ctx, prefix) {
 		if err != nil {
@@ -41,7 +41,7 @@ func folders(ctx context.Context, c *azure.Container, prefix string) (names []st
 	return names, nil
 }
 
-// manage looks at, lists and deletes blobs that it has put.
+// manage stores blobs, and reads their properties, lists and deletes them.
 func manage(t *testing.T, c *azure.Container) {
 	t.Helper()
 	prefix := fresh() + "/"
@@ -71,7 +71,7 @@ func manage(t *testing.T, c *azure.Container) {
 	}
 
 	if err := c.Delete(t.Context(), all[0].Name, `"0x8DE000000000001"`); !errors.Is(err, azure.ErrChanged) {
-		t.Errorf("delete of another one: got %v, want %v", err, azure.ErrChanged)
+		t.Errorf("delete with another ETag: got %v, want %v", err, azure.ErrChanged)
 	}
 	if err := c.Delete(t.Context(), all[0].Name, all[0].ETag); err != nil {
 		t.Errorf("delete: %v", err)
@@ -80,10 +80,10 @@ func manage(t *testing.T, c *azure.Container) {
 		t.Errorf("delete of any: %v", err)
 	}
 	if err := c.Delete(t.Context(), all[0].Name, ""); !errors.Is(err, cache.ErrNotFound) {
-		t.Errorf("delete of none: got %v, want %v", err, cache.ErrNotFound)
+		t.Errorf("delete of a missing blob: got %v, want %v", err, cache.ErrNotFound)
 	}
 	if _, err := c.Properties(t.Context(), all[0].Name); !errors.Is(err, cache.ErrNotFound) {
-		t.Errorf("properties of none: got %v, want %v", err, cache.ErrNotFound)
+		t.Errorf("properties of a missing blob: got %v, want %v", err, cache.ErrNotFound)
 	}
 	if left, err := listed(t.Context(), c, prefix); err != nil || len(left) != 2 {
 		t.Errorf("got %v, %v; want the other two", left, err)
@@ -100,13 +100,13 @@ func TestManage(t *testing.T) {
 		manage(t, open(t, azure.Options{Container: "results", ConnectionString: sasFor(text, "all")}))
 	})
 	t.Run("token", func(t *testing.T) { manage(t, startTLSService(t, azuretest.FullRights())) })
-	// Nothing else was asked of the service: no right to look at the container.
+	// The service got no other request, in particular none about the container.
 	for _, r := range service.Requests() {
 		if r.Path == "/devstoreaccount1/results" && !strings.Contains(r.Query, "comp=list") {
 			t.Errorf("got %s %s?%s, want lists only", r.Method, r.Path, r.Query)
 		}
 		if r.Method == http.MethodDelete && r.Header.Get("x-ms-delete-snapshots") != "include" {
-			t.Errorf("got a delete of %s that its snapshots would stop", r.Path)
+			t.Errorf("got a delete of %s that would fail if it had snapshots", r.Path)
 		}
 	}
 }
@@ -121,9 +121,9 @@ func TestAzuriteManage(t *testing.T) {
 	})
 }
 
-// Azure refuses what a cache's own identity need not do, and the error says what is
-// missing.
-func TestManageWithoutRights(t *testing.T) {
+// Azure rejects what a run's identity may not do, and the error names the missing
+// permission.
+func TestManageWithoutPermission(t *testing.T) {
 	c := startTLSService(t, azuretest.Rights{Read: true, Create: true})
 	if err := put(t, c, "v1/trusted/1", "content"); err != nil {
 		t.Fatal(err)
@@ -132,7 +132,7 @@ func TestManageWithoutRights(t *testing.T) {
 	withoutRights(t, c, role+`list blobs in the container "results"`, role+`delete blobs in the container "results"`)
 }
 
-func TestAzuriteManageWithoutRights(t *testing.T) {
+func TestAzuriteManageWithoutPermission(t *testing.T) {
 	text, container := azurite(t)
 	withoutRights(t, open(t, azure.Options{Container: container, ConnectionString: withSAS(t, text, container, "rc")}),
 		`has the permissions sp=rc but lacks "l"`, `has the permissions sp=rc but lacks "d"`)
@@ -168,7 +168,7 @@ func TestManageWithoutTheContainer(t *testing.T) {
 	}
 }
 
-// Each page is asked for when it is needed, and has 5,000 blobs.
+// Each page has 5,000 blobs, and is requested when it is needed.
 func TestListPages(t *testing.T) {
 	service, text := startService(t)
 	const blobs = 12_345
@@ -193,7 +193,7 @@ func TestListPages(t *testing.T) {
 	}
 	service.TakeRequests()
 	all := c.List(t.Context(), "v1/")
-	for range 2 { // it begins anew
+	for range 2 { // it begins again
 		first := true
 		for blob, err := range all {
 			if first && (err != nil || blob.Name != "v1/trusted/00000") {
@@ -210,7 +210,7 @@ func TestListPages(t *testing.T) {
 	}
 }
 
-// A page that breaks off is asked for again, and no blob comes twice.
+// A page that breaks off is requested again, and no blob is returned twice.
 func TestListEndsEarly(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -232,7 +232,7 @@ func TestListEndsEarly(t *testing.T) {
 }
 
 // A SAS stays secret even if the response is not the storage's.
-func TestResponsesThatAreNoLists(t *testing.T) {
+func TestResponsesThatAreNotLists(t *testing.T) {
 	const root = `<?xml version="1.0"?><EnumerationResults>`
 	for name, body := range map[string]string{
 		"nothing":            "",
@@ -244,7 +244,7 @@ func TestResponsesThatAreNoLists(t *testing.T) {
 		"a broken reference": root + "<Blobs><Blob><Name>&#xZZ;</Name></Blob></Blobs></EnumerationResults>",
 		"an open reference":  root + "<Blobs><Blob><Name>& </Name></Blob></Blobs></EnumerationResults>",
 		"CDATA":              root + "<![CDATA[x]]></EnumerationResults>",
-		"tags that cross":    root + "<Blobs></EnumerationResults></Blobs>",
+		"overlapping tags":   root + "<Blobs></EnumerationResults></Blobs>",
 		"deep":               root + strings.Repeat("<a>", 20),
 		"a long text":        root + strings.Repeat("a", 100_000) + "</EnumerationResults>",
 		"no size": root + "<Blobs><Blob><Properties><Content-Length>many</Content-Length></Properties></Blob></Blobs>" +
@@ -264,7 +264,7 @@ func TestResponsesThatAreNoLists(t *testing.T) {
 				want, says = configError, "something else responded in its place (an HTML page)"
 			}
 			if outcomeOf(err) != want || len(blobs) != 0 || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "TOPSECRET") {
-				t.Errorf("got %v, %v; want that it is no list", blobs, err)
+				t.Errorf("got %v, %v; want an error that it is not a list", blobs, err)
 			}
 			if got := s.seen(); len(got) != 1 || !strings.Contains(got[0].query, "sig=TOPSECRET") || got[0].path != "/results" {
 				t.Errorf("got %+v, want one list", got)
@@ -273,7 +273,7 @@ func TestResponsesThatAreNoLists(t *testing.T) {
 	}
 }
 
-// Names that XML cannot hold are percent-encoded, and those alone.
+// Only names that XML cannot contain are percent-encoded.
 func TestListOddNames(t *testing.T) {
 	service, text := startService(t)
 	names := []string{"v1/trusted/\x1b[31m\x01%41", "v1/trusted/%41+ <&>\"'", "v1/trusted/\u202eä\u0085"}
@@ -297,7 +297,7 @@ func TestListOddNames(t *testing.T) {
 	}
 }
 
-// What stands in the names of the query is signed as it is sent.
+// The query is signed as it is sent.
 func TestListOfOddPrefixes(t *testing.T) {
 	s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "<EnumerationResults><Blobs/><NextMarker/></EnumerationResults>")
@@ -312,7 +312,7 @@ func TestListOfOddPrefixes(t *testing.T) {
 	}
 }
 
-// The first error ends a list, and so does its context.
+// The first error ends a list, and so does the end of its context.
 func TestListEnds(t *testing.T) {
 	service, text := startService(t)
 	for i := range 5001 {

@@ -17,15 +17,14 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
-// proxyPassword is one that no line may hold.
+// proxyPassword is a password that no line may contain.
 const proxyPassword = "pr0xy/secret"
 
 func withPassword(proxy string) string {
 	return strings.Replace(proxy, "://", "://anna:"+url.QueryEscape(proxyPassword)+"@", 1)
 }
 
-// A proxy is the one of a test, which has its address in the text that is wanted as
-// PROXY.
+// In the wanted line, PROXY is the address of the test's proxy.
 func TestF24EachProxyErrorNamesItsFix(t *testing.T) {
 	s := newTLSServer(t, ok)
 	ca := pemFile(t, t.TempDir(), s)
@@ -88,7 +87,7 @@ func TestF24EachProxyErrorNamesItsFix(t *testing.T) {
 	}
 }
 
-// checkLine checks that an error is one line, begins as it should, and holds no
+// checkLine checks that an error is one line with the right beginning and without a
 // secret.
 func checkLine(t *testing.T, err error, want string) {
 	t.Helper()
@@ -98,15 +97,15 @@ func checkLine(t *testing.T, err error, want string) {
 	for _, text := range []string{fmt.Sprintf("%v %+v %#v", err, err, err), fmt.Sprint(err)} {
 		for _, secret := range []string{proxyPassword, url.QueryEscape(proxyPassword)} {
 			if strings.Contains(text, secret) {
-				t.Errorf("%q tells the password of the proxy", text)
+				t.Errorf("%q contains the proxy's password", text)
 			}
 		}
 	}
 	checkSecrets(t, err)
 }
 
-// A sign-in without TLS, such as that of a web app, is asked through the proxy of
-// HTTP_PROXY, which answers in its place.
+// A sign-in service without TLS, such as that of a web app, is requested through the
+// proxy in HTTP_PROXY, which responds in its place.
 func TestF24ProxyBeforeASignInWithoutTLS(t *testing.T) {
 	p := faults.NewProxy()
 	p.Start()
@@ -119,7 +118,7 @@ func TestF24ProxyBeforeASignInWithoutTLS(t *testing.T) {
 	checkLine(t, errors.Unwrap(err), "the proxy "+p.URL+" (HTTP_PROXY) rejected the user or password in HTTP_PROXY (407)")
 }
 
-// What a connection finds that is not the storage.
+// Servers and proxies other than the storage.
 func TestF24SomethingElseResponds(t *testing.T) {
 	answers := func(status int, headers map[string]string) *server {
 		return newTLSServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
@@ -180,12 +179,12 @@ func TestPermanentErrorsAreNotRetried(t *testing.T) {
 	s := newUnstarted(t, ok)
 	s.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { handshakes++; return nil, nil }}
 	s.StartTLS()
-	sender := transport.New(ample, transport.Environment{}) // which does not trust it
+	sender := transport.New(ample, transport.Environment{}) // which does not trust the server
 	t.Cleanup(sender.CloseIdleConnections)
 	c := open(t, azure.Options{Container: "results", Endpoint: s.URL, Credential: validFor(time.Hour), Transport: sender})
 	_, err := c.Get(context.WithoutCancel(t.Context()), "a")
 	checkLine(t, err, s.URL+"/results is unreachable: TLS with ")
-	s.Close() // ends the goroutines that count
+	s.Close() // ends the goroutines that it counts
 	if handshakes != 1 {
 		t.Errorf("got %d tries, want 1", handshakes)
 	}

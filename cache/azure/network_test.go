@@ -13,8 +13,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
-// stepsOf are the names of the steps of a report; that of one that has failed has
-// a "!".
+// stepsOf returns the names of the steps of a report. A "!" marks a failed step.
 func stepsOf(r azure.NetworkReport) string {
 	var names []string
 	for _, step := range r.Steps {
@@ -26,7 +25,7 @@ func stepsOf(r azure.NetworkReport) string {
 	return strings.Join(names, " ")
 }
 
-// ofAzure answers as Azure does to who has no credential.
+// ofAzure responds as Azure does to a request without a credential.
 func ofAzure(clock time.Duration) func(int, http.ResponseWriter, *http.Request) {
 	return func(_ int, w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Ms-Request-Id", "the-request")
@@ -81,23 +80,23 @@ func TestNetwork(t *testing.T) {
 			}
 			var err error
 			for _, step := range r.Steps {
-				err = step.Err // of the last
+				err = step.Err // of the last step
 			}
 			if (test.err == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), test.err) || strings.Contains(fmt.Sprint(err), "\n") {
 				t.Errorf("got the error %v, want %q", err, test.err)
 			}
 			if r.Answered != (err == nil) || r.ClockProblem() != "" {
-				t.Errorf("got %t, %q; want whether Azure has answered, and a good clock", r.Answered, r.ClockProblem())
+				t.Errorf("got %t, %q; want whether Azure responded, and no clock problem", r.Answered, r.ClockProblem())
 			}
 			if text := fmt.Sprintf("%v %+v %#v", r, r, r); strings.Contains(text, proxyPassword) || strings.Contains(text, "pr0xy") {
-				t.Errorf("%s tells the password of the proxy", text)
+				t.Errorf("%s contains the proxy's password", text)
 			}
 			checkSecrets(t, r.Steps)
 		})
 	}
 }
 
-func TestNetworkReportsWhatItFound(t *testing.T) {
+func TestNetworkReportsTheConnection(t *testing.T) {
 	s := newTLSServer(t, ofAzure(0))
 	p := newProxy(t, s)
 	e := environment(t, variables{"https_proxy": p.URL, "SSL_CERT_FILE": pemFile(t, t.TempDir(), s)})
@@ -105,7 +104,7 @@ func TestNetworkReportsWhatItFound(t *testing.T) {
 	r := c.Network(t.Context())
 	if r.Host != "example.com:443" || r.Proxy != (transport.Proxy{Address: p.URL, Variable: "https_proxy"}) || len(r.CAs) != 1 ||
 		!r.Private || fmt.Sprint(r.Addresses) != "[127.0.0.1]" {
-		t.Errorf("got %+v, want the way", r)
+		t.Errorf("got %+v, want the proxy, the CA file and the address", r)
 	}
 	if leaf := s.Certificate(); r.Issuer != leaf.Issuer.String() || !r.Expires.Equal(leaf.NotAfter) {
 		t.Errorf("got %s, %s; want the certificate", r.Issuer, r.Expires)

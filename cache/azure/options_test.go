@@ -108,6 +108,6 @@ func TestOpen(t *testing.T) {
 		})
 	}
 	if got := signIn.asked.Load(); got != 0 {
-		t.Errorf("got %d sign-ins, want none: opening does no I/O", got)
+		t.Errorf("got %d sign-ins, want none: opening sends nothing", got)
 	}
 }

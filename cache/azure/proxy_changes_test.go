@@ -26,7 +26,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// changing is a proxy that changes the answers to requests that read.
+// changing is a proxy that changes the responses to reads.
 func changing(t *testing.T, service, to string, change func(*http.Response) error) (connectionString string) {
 	t.Helper()
 	target, err := url.Parse(to)
@@ -68,7 +68,7 @@ func gzipped(content []byte) []byte {
 
 func weaken(r *http.Response) { r.Header.Set("ETag", "W/"+r.Header.Get("ETag")) }
 
-// whole turns the response to a range request into one with the whole blob.
+// whole replaces the response to a range request by one with the whole blob.
 func whole(r *http.Response) {
 	r.StatusCode, r.Status = http.StatusOK, "200 OK"
 	r.Header.Del("Content-Range")
@@ -76,20 +76,20 @@ func whole(r *http.Response) {
 
 func cut(content []byte) []byte { return content[:len(content)/2] }
 
-// What a proxy has changed is no damage of the stored entry: that is used where it comes
-// as it was, and else left as it is.
+// A change by a proxy is not damage of the stored entry. The entry is used if its bytes
+// arrive unchanged, and never replaced.
 func TestProxyThatChangesResponses(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*http.Response) error
-		want   string // of the error; "": a hit
+		want   string // of the error; "" means a hit
 	}{
-		"nothing":                             {func(*http.Response) error { return nil }, ""},
-		"only Via":                            {func(r *http.Response) error { r.Header.Set("Via", "1.1 squid"); return nil }, ""},
-		"a weak ETag":                         {func(r *http.Response) error { weaken(r); return nil }, ""},
-		"no length":                           {func(r *http.Response) error { unmeasured(r); return nil }, ""},
-		"no range":                            {func(r *http.Response) error { whole(r); return nil }, ""},
-		"identity":                            {func(r *http.Response) error { r.Header.Set("Content-Encoding", "identity"); return nil }, ""},
-		"an encoding that its writer has set": {func(r *http.Response) error { r.Header.Set("Content-Encoding", "zstd"); return nil }, ""},
+		"nothing":                       {func(*http.Response) error { return nil }, ""},
+		"only Via":                      {func(r *http.Response) error { r.Header.Set("Via", "1.1 squid"); return nil }, ""},
+		"a weak ETag":                   {func(r *http.Response) error { weaken(r); return nil }, ""},
+		"no length":                     {func(r *http.Response) error { unmeasured(r); return nil }, ""},
+		"no range":                      {func(r *http.Response) error { whole(r); return nil }, ""},
+		"identity":                      {func(r *http.Response) error { r.Header.Set("Content-Encoding", "identity"); return nil }, ""},
+		"an encoding set by the writer": {func(r *http.Response) error { r.Header.Set("Content-Encoding", "zstd"); return nil }, ""},
 		"compressed": {func(r *http.Response) error {
 			weaken(r)
 			r.Header.Set("Content-Encoding", "gzip")
@@ -105,16 +105,16 @@ func TestProxyThatChangesResponses(t *testing.T) {
 			whole(r)
 			return err
 		}, "Content-Encoding: gzip"},
-		"decompressed, or so":     {func(r *http.Response) error { return replaceBody(r, bytes.ToUpper) }, "it has no Content-Length"},
-		"cut, without its length": {func(r *http.Response) error { return replaceBody(r, cut) }, "unexpected EOF"},
-		"cut, with its length": {func(r *http.Response) error {
+		"apparently decompressed":     {func(r *http.Response) error { return replaceBody(r, bytes.ToUpper) }, "it has no Content-Length"},
+		"truncated, without a length": {func(r *http.Response) error { return replaceBody(r, cut) }, "unexpected EOF"},
+		"truncated, with its length": {func(r *http.Response) error {
 			length := r.ContentLength
 			err := replaceBody(r, cut)
 			r.ContentLength = length
 			r.Header.Set("Content-Length", fmt.Sprint(length))
 			return err
 		}, "unexpected EOF"},
-		"without headers of Azure's": {func(r *http.Response) error {
+		"without Azure's headers": {func(r *http.Response) error {
 			for header := range r.Header {
 				if strings.HasPrefix(header, "X-Ms-") {
 					r.Header.Del(header)
@@ -160,33 +160,33 @@ func TestProxyThatChangesResponses(t *testing.T) {
 				return
 			}
 			if err == nil || errors.Is(err, cache.ErrDamaged) || errors.Is(err, cache.ErrNotFound) || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("got %v, want an error with %q, which is no damage", err, test.want)
+				t.Errorf("got %v, want an error with %q that is not damage", err, test.want)
 			}
 			r.store(t, hash, cache.OutcomeExists)
 			if after, _ := service.Blob("results", "v1/shared/"+hash); after.ETag != before.ETag {
 				t.Error("the stored entry was replaced")
 			}
-			// It counts: such a proxy changes all of them.
+			// The error counts as a failure, because such a proxy changes all responses.
 			for range 6 {
 				_, err = r.cache.Retrieve(t.Context(), hash, r.directory)
 			}
 			if !errors.Is(err, cache.ErrOff) || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("got %v, want that the cache is off, and why", err)
+				t.Errorf("got %v, want the cache off, with the reason", err)
 			}
 		})
 	}
 }
 
-// A proxy may change only some of the responses that a large blob takes: one of two does,
-// or it leaves alone what is large.
+// A proxy may change only some of the responses for a large blob: one of two proxies
+// does, or the proxy ignores large responses.
 func TestProxyThatChangesSomeResponses(t *testing.T) {
 	for name, change := range map[string]func(*http.Response) error{
 		"compressed": func(r *http.Response) error {
 			r.Header.Set("Content-Encoding", "gzip")
 			return replaceBody(r, gzipped)
 		},
-		"decompressed, or so": func(r *http.Response) error { return replaceBody(r, bytes.ToUpper) },
-		"only its header":     func(r *http.Response) error { r.Header.Set("Content-Encoding", "gzip"); return nil },
+		"apparently decompressed": func(r *http.Response) error { return replaceBody(r, bytes.ToUpper) },
+		"only its header":         func(r *http.Response) error { r.Header.Set("Content-Encoding", "gzip"); return nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			service, direct := startService(t)
@@ -210,7 +210,7 @@ func TestProxyThatChangesSomeResponses(t *testing.T) {
 				return
 			}
 			if err == nil || errors.Is(err, cache.ErrDamaged) || errors.Is(err, cache.ErrNotFound) {
-				t.Errorf("got %v, want an error that is no damage", err)
+				t.Errorf("got %v, want an error that is not damage", err)
 			}
 			r.store(t, hash, cache.OutcomeExists)
 			if after, _ := service.Blob("results", "v1/shared/"+hash); after.ETag != before.ETag {
@@ -220,7 +220,8 @@ func TestProxyThatChangesSomeResponses(t *testing.T) {
 	}
 }
 
-// The ranges of a large blob are those of the storage's ETag, which a proxy has weakened.
+// The ranges of a large blob are requested with the storage's ETag, even if a proxy has
+// weakened it.
 func TestWeakETagOfALargeBlob(t *testing.T) {
 	_, direct := startService(t)
 	origin := strings.TrimSuffix(direct[strings.Index(direct, "http://"):], "/"+azuretest.Account)
@@ -235,7 +236,7 @@ func TestWeakETagOfALargeBlob(t *testing.T) {
 	}
 }
 
-// Nothing on the way is to change what is read.
+// Requests tell proxies not to change the response.
 func TestReadsForbidTransforms(t *testing.T) {
 	s := newBlobServer(t, random(5000), nil)
 	if _, err := get(t, s.inRanges(t, small, ample), "a"); err != nil {
@@ -248,7 +249,7 @@ func TestReadsForbidTransforms(t *testing.T) {
 	}
 }
 
-// run is one of Nx, with a cache.
+// run is a run of Nx with a cache.
 type run struct {
 	cache     *cache.Cache
 	directory string
@@ -261,7 +262,7 @@ func runOf(t *testing.T, blobs cache.Blobs) run {
 	return run{c, cachetest.TempDir(t)}
 }
 
-// store stores a result of a hash.
+// store stores the result of a hash.
 func (r run) store(t *testing.T, hash string, want cache.Outcome) {
 	t.Helper()
 	folder := filepath.Join(r.directory, hash)

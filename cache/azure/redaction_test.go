@@ -15,7 +15,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
-// sasSignature is one that differs in each of its escaped forms.
+// sasSignature is a signature whose escaped forms all differ.
 const sasSignature = "TOP/secret+signature=="
 
 var sasQuery = "sv=2024-11-04&sp=rc&se=2030-01-01T00%3A00%3A00Z&sr=c&sig=" + url.QueryEscape(sasSignature)
@@ -24,7 +24,7 @@ func sasString(at string) endpoint.Secret {
 	return endpoint.Secret("BlobEndpoint=" + at + "/account;SharedAccessSignature=" + sasQuery)
 }
 
-// secrets are strings that must never be printed.
+// secrets are strings that no output may contain.
 func secrets() []string {
 	var all []string
 	for _, secret := range []string{accountKey, sasSignature} {
@@ -35,7 +35,7 @@ func secrets() []string {
 	return all
 }
 
-// checkSecrets prints a value in each way that a log may.
+// checkSecrets prints a value in all ways in which a log may.
 func checkSecrets(t *testing.T, value any) {
 	t.Helper()
 	var printed []string
@@ -56,7 +56,7 @@ func checkSecrets(t *testing.T, value any) {
 	for _, text := range printed {
 		for _, secret := range secrets() {
 			if strings.Contains(text, secret) {
-				t.Errorf("%q tells the secret %q", text, secret)
+				t.Errorf("%q contains the secret %q", text, secret)
 				break
 			}
 		}
@@ -66,7 +66,7 @@ func checkSecrets(t *testing.T, value any) {
 func TestNoErrorContainsASecret(t *testing.T) {
 	echo := func(status int, code string) func(int, http.ResponseWriter, *http.Request) {
 		return func(_ int, w http.ResponseWriter, r *http.Request) {
-			// As Azure's own AuthenticationErrorDetail does.
+			// as Azure's AuthenticationErrorDetail does
 			w.Header().Set("Content-Type", "application/xml")
 			if code != "" {
 				w.Header().Set("x-ms-error-code", code)
@@ -78,7 +78,7 @@ func TestNoErrorContainsASecret(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name string
-		// endpoint is that of a service which fails in its own way.
+		// endpoint returns the endpoint of a service that fails in a particular way.
 		endpoint func(t *testing.T) string
 	}{
 		{"a refused connection", closedPort},
@@ -183,7 +183,7 @@ func TestNoBadConnectionStringIsShown(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, err := azure.Open(azure.Options{Container: "results", ConnectionString: endpoint.Secret(test.text)})
-			if err == nil { // some are wrong only when used
+			if err == nil { // some fail only when used
 				checkSecrets(t, c)
 				checkSecrets(t, c.URL())
 				return
@@ -193,7 +193,7 @@ func TestNoBadConnectionStringIsShown(t *testing.T) {
 	}
 }
 
-// A secret that was put into the wrong place is not repeated either.
+// A misplaced secret is not repeated, either.
 func TestNoMisplacedSecretIsShown(t *testing.T) {
 	for _, text := range []string{
 		connectionString("https://account.blob.core.windows.net"),

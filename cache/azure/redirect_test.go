@@ -12,7 +12,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
-// redirecting responded with a redirect, as no storage does. Header X-Ms-… is of Azure.
+// redirecting responds with a redirect, which no storage does. Azure sends headers that
+// begin with X-Ms-.
 func redirecting(status int, to *string) func(int, http.ResponseWriter, *http.Request) {
 	return func(_ int, w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Ms-Request-Id", "1")
@@ -21,8 +22,8 @@ func redirecting(status int, to *string) func(int, http.ResponseWriter, *http.Re
 	}
 }
 
-// A redirect would carry a token to another scheme of the same host, and a SAS in
-// Referer to any host. None is followed, whatever is asked for.
+// A redirect would send a token to another scheme of the same host, and a SAS in Referer
+// to any host. So the client follows no redirect of any request.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
@@ -54,15 +55,15 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 			if seen := attacker.seen(); len(seen) > 0 {
 				t.Errorf("the attacker got %+v", seen)
 			}
-			if got := len(secure.seen()) + len(plainly.seen()); got != 16 { // with those of Network
+			if got := len(secure.seen()) + len(plainly.seen()); got != 16 { // including those of Network
 				t.Errorf("sent %d requests, want one for each", got)
 			}
 		})
 	}
 }
 
-// What a location holds is any text.
-func TestRedirectsAreReportedInALine(t *testing.T) {
+// A Location header may contain any string.
+func TestRedirectsAreReportedInOneLine(t *testing.T) {
 	for location, want := range map[string]string{
 		"http://portal.example:80/login?sig=hunter2#x": "to http://portal.example,",
 		"https://user:hunter2@portal.example:8443/":    "to https://portal.example:8443,",
@@ -85,7 +86,7 @@ func TestRedirectsAreReportedInALine(t *testing.T) {
 	}
 }
 
-// The form that asks for a token has the secret of an app.
+// The form that requests a token contains the secret of an app.
 func TestRedirectsOfASignInAreNotFollowed(t *testing.T) {
 	attacker := newServer(t, ok)
 	authority := azuretest.NewAuthority()

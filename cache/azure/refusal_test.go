@@ -15,16 +15,16 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
-// anna is the token of a person. Its signature fits nothing, which only the
-// storage would see.
+// anna is the token of a person. Its signature is invalid, but only the storage would
+// check it.
 var anna = token(strings.Join([]string{
 	base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"ES256","typ":"JWT"}`)),
 	base64.RawURLEncoding.EncodeToString([]byte(`{"upn":"anna@example.com","oid":"0b1ec7"}`)),
 	"c2lnbmF0dXJl",
 }, "."))
 
-// signed is how a container is opened.
-type signed func(t *testing.T, s *server) *azure.Container
+// opener opens a container with a credential.
+type opener func(t *testing.T, s *server) *azure.Container
 
 func byKey(t *testing.T, s *server) *azure.Container { return s.container(t) }
 
@@ -32,18 +32,18 @@ func byToken(t *testing.T, s *server) *azure.Container {
 	return open(t, azure.Options{Container: "results", Endpoint: s.URL + "/account", Credential: anna, Transport: s.Client()})
 }
 
-// sasOf opens it with a SAS that has more fields.
-func sasOf(fields string) signed {
+// sasOf returns options with a SAS that has additional fields.
+func sasOf(fields string) opener {
 	return func(t *testing.T, s *server) *azure.Container {
 		return open(t, azure.Options{Container: "results", SASURL: endpoint.Secret(s.URL + "/account/results?sv=2024-11-04&" + fields + "&sig=" + url.QueryEscape(sasSignature))})
 	}
 }
 
-// at is a time of a SAS.
+// at formats a time for a SAS.
 func at(d time.Duration) string { return url.QueryEscape(time.Now().Add(d).UTC().Format(time.RFC3339)) }
 
-// refusing answers everything with a status, a code, more headers ("Name: value"),
-// and the detail of its body.
+// refusing responds to every request with a status, a code, more headers ("Name: value"),
+// and a detail in its body.
 func refusing(t *testing.T, status int, code, detail string, headers ...string) *server {
 	return newTLSOrPlain(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
 		for _, header := range headers {
@@ -74,8 +74,8 @@ func clockOff(d time.Duration) string {
 	return "Date: " + time.Now().Add(d).UTC().Format(http.TimeFormat)
 }
 
-// rushstack#3270: each refusal is one line that names the case and its fix. The cases
-// with "token" use servers with TLS.
+// The error of each refusal is one line that names the case and its fix (rushstack#3270).
+// The cases with "token" use servers with TLS.
 func TestF24EachRefusalNamesItsFix(t *testing.T) {
 	const (
 		get, put = "get", "put"
@@ -83,7 +83,7 @@ func TestF24EachRefusalNamesItsFix(t *testing.T) {
 	)
 	for _, test := range []struct {
 		name      string
-		by        signed
+		by        opener
 		status    int
 		code      string
 		detail    string
@@ -168,11 +168,11 @@ func TestF24EachRefusalNamesItsFix(t *testing.T) {
 				}
 			}
 			if strings.Contains(text, "\n") {
-				t.Errorf("got more than a line: %q", text)
+				t.Errorf("got several lines: %q", text)
 			}
 			checkSecrets(t, err)
-			if got := len(s.seen()); got > 2 { // a put looks whether the blob is there
-				t.Errorf("got %d requests: it was repeated", got)
+			if got := len(s.seen()); got > 2 { // a put also checks whether the blob exists
+				t.Errorf("got %d requests: the client retried", got)
 			}
 		})
 	}
@@ -186,7 +186,7 @@ func readOrWrite(t *testing.T, c *azure.Container, write bool) (string, error) {
 	return get(t, c, "a")
 }
 
-// Commands name the account where the host tells it.
+// Commands name the account if the host contains it.
 func TestF24CommandsNameTheAccount(t *testing.T) {
 	for _, test := range []struct{ endpoint, account string }{
 		{"https://acc.blob.core.windows.net", "acc"},
@@ -209,7 +209,7 @@ func TestF24CommandsNameTheAccount(t *testing.T) {
 	}
 }
 
-// Where a connection leads to is known afterwards.
+// The address of a connection is known after a request.
 func TestPeer(t *testing.T) {
 	s := newServer(t, ok)
 	sender := transport.New(ample, transport.Environment{})

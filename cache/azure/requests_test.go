@@ -18,7 +18,7 @@ import (
 
 func replaceURL(text, url string) string { return strings.ReplaceAll(text, "URL", url) }
 
-// An identity that may read and create needs no more than these two requests.
+// Get and Put are one request each, so an identity that may read and create is enough.
 func TestGetIsOneRequest(t *testing.T) {
 	s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("x-ms-meta-sha256", "abc") // arrives as X-Ms-Meta-Sha256
@@ -79,7 +79,7 @@ func TestPutIsOneRequest(t *testing.T) {
 				"X-Ms-Meta-Format": "1",
 				"X-Ms-Meta-Sha256": "abc",
 				"Content-Length":   fmt.Sprint(size),
-				// Each of these needs a right that we do not ask for.
+				// Each of these headers needs a permission that runs do not have.
 				"X-Ms-Tags":                     "",
 				"X-Ms-Lease-Id":                 "",
 				"X-Ms-Access-Tier":              "",
@@ -165,14 +165,14 @@ func TestServerRecovers(t *testing.T) {
 	})
 }
 
-// hangUp ends the connection of a request.
+// hangUp closes the connection of a request.
 func hangUp(t *testing.T, w http.ResponseWriter) {
 	conn, _, err := w.(http.Hijacker).Hijack()
 	if err != nil {
 		t.Error(err)
 		return
 	}
-	_ = conn.Close() // it is what the test is about
+	_ = conn.Close() // as the test intends
 }
 
 // The first try stored the blob, but its response was lost.
@@ -182,7 +182,7 @@ func TestLostResponseOfPut(t *testing.T) {
 		code   string
 	}{
 		{409, "BlobAlreadyExists"},
-		{403, "UnauthorizedBlobOverwrite"}, // to an identity that may create only (azure-cli#19203)
+		{403, "UnauthorizedBlobOverwrite"}, // to an identity that may only create (azure-cli#19203)
 	} {
 		t.Run(test.code, func(t *testing.T) {
 			t.Parallel()
@@ -197,7 +197,7 @@ func TestLostResponseOfPut(t *testing.T) {
 				t.Errorf("got %v, want %v", err, cache.ErrExists)
 			}
 			if got := s.seen(); len(got) != 2 || got[0].body != "content" {
-				t.Errorf("got %d requests, want 2, the first of them whole", len(got))
+				t.Errorf("got %d requests, want 2, the first of them complete", len(got))
 			}
 		})
 	}
@@ -243,7 +243,7 @@ func TestBodyThatCannotBeRewound(t *testing.T) {
 	}
 }
 
-// closedPort is the URL of a port without a listener.
+// closedPort returns the URL of a port without a listener.
 func closedPort(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -273,7 +273,7 @@ func TestRefusedConnection(t *testing.T) {
 	}
 }
 
-// timeout is what net and net/http return when a time limit of their own is over.
+// timeout is the error that net and net/http return when their own time limit is over.
 type timeout struct{}
 
 func (timeout) Error() string        { return "i/o timeout" }
@@ -285,7 +285,7 @@ type transporter func(*http.Request) (*http.Response, error)
 func (f transporter) Do(r *http.Request) (*http.Response, error) { return f(r) }
 
 // A connection's time limit is not the caller's deadline.
-func TestTimeoutOfTheConnection(t *testing.T) {
+func TestConnectionTimeout(t *testing.T) {
 	c := open(t, azure.Options{
 		Container:        "results",
 		ConnectionString: endpoint.Secret(connectionString("http://127.0.0.1:1")),
@@ -320,7 +320,7 @@ func TestCancelWhileWaitingForTheResponse(t *testing.T) {
 	}
 }
 
-// huge is a body that says it is longer than one Put Blob may be.
+// huge is a body that claims to be too long for one Put Blob.
 type huge struct{ io.ReadSeeker }
 
 func (huge) Seek(_ int64, whence int) (int64, error) {

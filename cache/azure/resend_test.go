@@ -14,7 +14,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
-// A response before the end of the body stops sending it. The next try gets the whole
+// A response before the end of the body stops the sending. The retry sends the whole
 // body, and no time limit expires later.
 func TestResponseBeforeTheBodyIsSent(t *testing.T) {
 	content := strings.Repeat("0123456789abcdef", 2<<20)
@@ -24,11 +24,11 @@ func TestResponseBeforeTheBodyIsSent(t *testing.T) {
 			return
 		}
 		if w.requests.Load() < 3 {
-			respond(conn, "503 Busy", "Retry-After-Ms: 1") // and the sender goes on for a while
+			respond(conn, "503 Busy", "Retry-After-Ms: 1") // and the client keeps sending for a while
 			_, _ = io.CopyN(io.Discard, request.Body, 10<<20)
 			return
 		}
-		body, _ := io.ReadAll(request.Body) // what is missing is seen
+		body, _ := io.ReadAll(request.Body) // the test reports missing bytes
 		w.bodies <- string(body)
 		respond(conn, "201 Created")
 	})
@@ -36,7 +36,7 @@ func TestResponseBeforeTheBodyIsSent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := <-w.bodies; got != content || w.requests.Load() != 3 {
-		t.Errorf("got %d bytes of %d in %d requests, want the third one whole", len(got), len(content), w.requests.Load())
+		t.Errorf("got %d bytes of %d in %d requests, want the third one complete", len(got), len(content), w.requests.Load())
 	}
 }
 
@@ -54,15 +54,15 @@ func TestRefusalBeforeTheBodyIsSent(t *testing.T) {
 	}
 }
 
-// The transport itself repeats a request that it sent on a connection which the
-// server was closing. The limits hold for that one as for the first.
+// If the server closes a connection while a request is sent on it, the transport repeats
+// the request. The limits also apply to the repeated request.
 func TestRequestThatTheTransportRepeats(t *testing.T) {
 	for range 20 {
 		if repeats(t) {
 			return
 		}
 	}
-	t.Error("the transport has repeated no request: nothing was tested")
+	t.Error("the transport has repeated no request: the test tested nothing")
 }
 
 // repeats reports whether the transport has repeated the request.
@@ -76,7 +76,7 @@ func repeats(t *testing.T) bool {
 			case err != nil:
 				return
 			case w.requests.Load() == 1:
-				respond(conn, "200 OK") // and the connection is kept
+				respond(conn, "200 OK") // and keeps the connection
 				continue
 			case w.requests.Load() == 2:
 				_, _ = io.CopyN(io.Discard, request.Body, 1000)
@@ -100,11 +100,11 @@ func repeats(t *testing.T) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What the server has not read when it closes would be a reset.
+	// Unread bytes at the close would cause a reset.
 	request.Body = io.NopCloser(io.MultiReader(strings.NewReader(content[:1000]), waiting{closed}))
 	request.Header.Set("Idempotency-Key", "1") // net/http repeats a PUT with it
 	if answer, err = client.Do(request); err != nil && w.requests.Load() < 3 {
-		return false // the end of the body was seen before that of the connection
+		return false // the client saw the end of the body before that of the connection
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -151,14 +151,14 @@ func TestResetsAreRetried(t *testing.T) {
 					t.Errorf("got %s (%v) and %d requests, want %s and %d", got, err, w.requests.Load(), want, min(resets+1, tries))
 				}
 				if errors.Is(err, cache.ErrTimeLimit) {
-					t.Errorf("got %v, which is no limit", err)
+					t.Errorf("got %v, which is not a limit", err)
 				}
 			})
 		}
 	}
 }
 
-// A server that asks for more patience than there is has refused.
+// A Retry-After that exceeds the limit is a refusal.
 func TestRetryAfter(t *testing.T) {
 	for _, test := range []struct {
 		header, value string

@@ -12,7 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/explain"
 )
 
-// outcome is how the layers above see an error.
+// outcome returns how the layers above classify an error.
 type outcome string
 
 const (
@@ -126,12 +126,12 @@ func TestResponses(t *testing.T) {
 			}
 			gets := want
 			if test.status == http.StatusRequestedRangeNotSatisfiable {
-				gets++ // once more without a range
+				gets++ // one more request without a range
 			}
-			// Rights may be looked at before it is looked whether there is a blob.
+			// Azure may check permissions before it checks whether the blob exists.
 			isAboutRights := test.code == "AuthorizationPermissionMismatch" || test.code == "InsufficientAccountPermissions"
 			if heads := got[http.MethodHead]; (heads == 1) != isAboutRights || heads > 1 {
-				t.Errorf("got %d looks at the blob", heads)
+				t.Errorf("got %d requests for the blob's properties", heads)
 			}
 			delete(got, http.MethodHead)
 			if len(got) != 3 || got[http.MethodGet] != gets || got[http.MethodPut] != 2*want || got["replace"] != want {
@@ -141,7 +141,7 @@ func TestResponses(t *testing.T) {
 	}
 }
 
-// nx#31134: bodies decide nothing.
+// The body of a 404 does not matter (nx#31134).
 func TestF06MissWithAnyBody(t *testing.T) {
 	for _, test := range []struct{ name, contentType, body string }{
 		{"empty", "", ""},
@@ -162,7 +162,7 @@ func TestF06MissWithAnyBody(t *testing.T) {
 	}
 }
 
-// The lines that users act on.
+// The lines with which users fix errors.
 func TestErrorLines(t *testing.T) {
 	for _, test := range []struct {
 		name   string

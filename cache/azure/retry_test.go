@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// What breaks is asked for again from where it broke, and nothing else is.
+// A broken part is requested again from where it broke, and no other bytes are.
 func TestBrokenPartIsRetried(t *testing.T) {
 	content := random(25000)
 	for _, part := range []int{0, 1000, 1300, 2500, 24700} {
 		for _, breaks := range []int{1, 2} {
 			t.Run(fmt.Sprintf("%d times at %d", breaks, part), func(t *testing.T) {
 				var broken atomic.Int64
-				s := newBlobServer(t, content, func(a *ask) bool {
+				s := newBlobServer(t, content, func(a *rangeRequest) bool {
 					if a.from < part || a.from >= part+100*breaks {
 						return false
 					}
@@ -43,14 +43,14 @@ func TestBrokenPartIsRetried(t *testing.T) {
 	}
 }
 
-// A connection that gains a few bytes each time, or none, gains nothing.
+// Retries with too little progress end.
 func TestPartThatBreaksEachTime(t *testing.T) {
 	content := random(25000)
 	for _, part := range []int{0, 1300} {
 		for bytes, requests := range map[int]int{0: 3, 1: 9} {
 			t.Run(fmt.Sprintf("after %d bytes at %d", bytes, part), func(t *testing.T) {
 				var asked atomic.Int64
-				s := newBlobServer(t, content, func(a *ask) bool {
+				s := newBlobServer(t, content, func(a *rangeRequest) bool {
 					if a.from < part || a.from >= part+300 {
 						return false
 					}
@@ -73,19 +73,18 @@ func TestPartThatBreaksEachTime(t *testing.T) {
 	}
 }
 
-// flush sends what is written so far.
-func (a *ask) flush() { _ = http.NewResponseController(a.w).Flush() } // the client may have gone
+// flush sends the bytes written so far.
+func (a *rangeRequest) flush() { _ = http.NewResponseController(a.w).Flush() } // the client may have disconnected
 
-// stall sends some bytes of what was asked for and then nothing, until the
-// client goes.
-func (a *ask) stall(content string, bytes int) {
+// stall sends some bytes of the range, and then nothing until the client disconnects.
+func (a *rangeRequest) stall(content string, bytes int) {
 	a.begin(len(content))
 	_, _ = io.WriteString(a.w, content[a.from:a.from+bytes])
 	a.flush()
 	<-a.r.Context().Done()
 }
 
-// What is quiet is asked for on another connection, from where it stopped.
+// A stalled part is requested on another connection, from where it stopped.
 func TestPartThatStalls(t *testing.T) {
 	content := random(25000)
 	for _, part := range []int{0, 1300} {
@@ -93,7 +92,7 @@ func TestPartThatStalls(t *testing.T) {
 			t.Run(fmt.Sprintf("%d times at %d", stalls, part), func(t *testing.T) {
 				t.Parallel()
 				var stalled atomic.Int64
-				s := newBlobServer(t, content, func(a *ask) bool {
+				s := newBlobServer(t, content, func(a *rangeRequest) bool {
 					if a.from < part || a.from >= part+100*stalls {
 						return false
 					}
@@ -114,13 +113,13 @@ func TestPartThatStalls(t *testing.T) {
 	}
 }
 
-// A connection that brings some bytes and stalls, each time, uses up the limit.
+// A part that stalls again after each retry uses up the limit.
 func TestPartThatStallsEachTime(t *testing.T) {
 	content := random(25000)
 	for _, part := range []int{0, 1300} {
 		t.Run(fmt.Sprint("at ", part), func(t *testing.T) {
 			t.Parallel()
-			s := newBlobServer(t, content, func(a *ask) bool {
+			s := newBlobServer(t, content, func(a *rangeRequest) bool {
 				if a.from < part || a.from >= part+300 {
 					return false
 				}
@@ -142,8 +141,8 @@ func TestPartThatIsRefusedFirst(t *testing.T) {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			t.Parallel()
 			var refused sync.Map
-			s := newBlobServer(t, content, func(a *ask) bool {
-				if _, again := refused.LoadOrStore(a.from, true); again || !a.later() {
+			s := newBlobServer(t, content, func(a *rangeRequest) bool {
+				if _, again := refused.LoadOrStore(a.from, true); again || !a.isLater() {
 					return false
 				}
 				a.w.Header().Set("x-ms-retry-after-ms", "1")
@@ -161,15 +160,15 @@ func TestPartThatIsRefusedFirst(t *testing.T) {
 	}
 }
 
-// An error of a part is reported where its bytes would be.
+// The error of a part is returned where its bytes would be.
 func TestPartThatCannotBeRead(t *testing.T) {
 	content := random(5000)
 	const at = 1900
-	refuse := func(status int, code string) func(*ask) {
-		return func(a *ask) { fail(a.w, status, code) }
+	refuse := func(status int, code string) func(*rangeRequest) {
+		return func(a *rangeRequest) { fail(a.w, status, code) }
 	}
-	header := func(name, value string) func(*ask) {
-		return func(a *ask) {
+	header := func(name, value string) func(*rangeRequest) {
+		return func(a *rangeRequest) {
 			w := a.w
 			a.w = &overriding{w, name, value}
 			a.begin(len(content))
@@ -177,27 +176,27 @@ func TestPartThatCannotBeRead(t *testing.T) {
 		}
 	}
 	for name, test := range map[string]struct {
-		answer func(*ask)
+		answer func(*rangeRequest)
 		want   outcome
 		text   string
 	}{
-		"another blob is there now": {refuse(412, "ConditionNotMet"), notFound, ""},
-		"the blob is gone":          {refuse(404, "BlobNotFound"), notFound, ""},
-		"the rights are gone":       {refuse(403, "AuthenticationFailed"), configError, "403"},
-		"the container is gone":     {refuse(404, "ContainerNotFound"), configError, "does not exist"},
-		"the range is gone":         {refuse(416, "InvalidRange"), plain, "416"},
-		"other bytes":               {header("Content-Range", "bytes 1901-2200/5000"), plain, "requested bytes"},
-		"fewer bytes than it says":  {header("Content-Range", "bytes 1900-2299/5000"), plain, "requested bytes"},
-		"a blob of another size":    {header("Content-Range", "bytes 1900-2199/5001"), plain, "requested bytes"},
-		"bytes of no blob":          {header("Content-Range", "bytes 1900-2199/*"), plain, "requested bytes"},
-		"the bytes of another blob": {header("ETag", `"0x8E"`), plain, "requested bytes"},
-		"the whole blob": {func(a *ask) {
+		"another blob has replaced it": {refuse(412, "ConditionNotMet"), notFound, ""},
+		"the blob is gone":             {refuse(404, "BlobNotFound"), notFound, ""},
+		"the permission is gone":       {refuse(403, "AuthenticationFailed"), configError, "403"},
+		"the container is gone":        {refuse(404, "ContainerNotFound"), configError, "does not exist"},
+		"the range is gone":            {refuse(416, "InvalidRange"), plain, "416"},
+		"other bytes":                  {header("Content-Range", "bytes 1901-2200/5000"), plain, "requested bytes"},
+		"fewer bytes than declared":    {header("Content-Range", "bytes 1900-2299/5000"), plain, "requested bytes"},
+		"a blob of another size":       {header("Content-Range", "bytes 1900-2199/5001"), plain, "requested bytes"},
+		"bytes without an ETag":        {header("Content-Range", "bytes 1900-2199/*"), plain, "requested bytes"},
+		"the bytes of another blob":    {header("ETag", `"0x8E"`), plain, "requested bytes"},
+		"the whole blob": {func(a *rangeRequest) {
 			a.w.Header().Set("ETag", blobTag)
 			_, _ = io.WriteString(a.w, content)
 		}, plain, "requested bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newBlobServer(t, content, func(a *ask) bool {
+			s := newBlobServer(t, content, func(a *rangeRequest) bool {
 				if a.from != at {
 					return false
 				}

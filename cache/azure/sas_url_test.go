@@ -71,7 +71,7 @@ func TestSASURLIsSent(t *testing.T) {
 	}
 }
 
-// A public container is read by who is not signed in, and not written.
+// A public container can be read, but not written, without signing in.
 func TestAnonymousReading(t *testing.T) {
 	s := newTLSServer(t, ok)
 	c := open(t, azure.Options{Container: "results", Endpoint: s.URL, SignIn: signin.Anonymous, Transport: s.Client()})
@@ -80,7 +80,7 @@ func TestAnonymousReading(t *testing.T) {
 	}
 	err := put(t, c, "b", "content")
 	if _, isConfig := errors.AsType[*cache.ConfigError](err); !isConfig || !strings.Contains(err.Error(), "no credential was found") {
-		t.Errorf("got %v, want that no credential was found", err)
+		t.Errorf("got %v, want an error that no credential was found", err)
 	}
 	seen := s.seen()
 	if len(seen) != 1 || seen[0].method != http.MethodGet || seen[0].header.Get("Authorization") != "" {
@@ -88,7 +88,7 @@ func TestAnonymousReading(t *testing.T) {
 	}
 }
 
-// An anonymous request that a private container rejects leads to the advice to sign in,
+// If a private container rejects an anonymous request, the error says how to sign in,
 // whatever the words of the response.
 func TestAnonymousReadingThatIsRefused(t *testing.T) {
 	for _, test := range []struct {
@@ -110,7 +110,7 @@ func TestAnonymousReadingThatIsRefused(t *testing.T) {
 				t.Errorf("got %s (%v), want %s", got, err, test.want)
 			}
 			if test.want == configError && !strings.Contains(err.Error(), "no credential was found") {
-				t.Errorf("got %v, want that no credential was found", err)
+				t.Errorf("got %v, want an error that no credential was found", err)
 			}
 		})
 	}
@@ -153,7 +153,7 @@ func TestAccountOfACloud(t *testing.T) {
 	}
 }
 
-// A request that is cancelled during a sign-in gets its own reason.
+// A request that is cancelled during a sign-in returns the cancellation.
 func TestRequestThatIsCancelledDuringASignIn(t *testing.T) {
 	s := newTLSServer(t, ok)
 	c := signedIn(t, s, validFor(1<<40))

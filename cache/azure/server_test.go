@@ -17,20 +17,20 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
-// tries is how often a request is sent that fails for good: once, and two retries.
+// tries is how often a request that keeps failing is sent: once, and two retries.
 const tries = 3
 
 // accountKey is as long as a real one, and its URL-escaped form differs.
 var accountKey = base64.StdEncoding.EncodeToString(slices.Repeat([]byte("\xfb\xff\xbftest\xff"), 8))
 
-// recorded is a request that a server has seen.
+// recorded is a request that a server has received.
 type recorded struct {
 	method, path, query string
 	header              http.Header
 	body                string
 }
 
-// server is a blob service that answers as a test wants it to.
+// server is a Blob service whose responses the test chooses.
 type server struct {
 	*httptest.Server
 	mu       sync.Mutex
@@ -63,7 +63,7 @@ func newUnstarted(t *testing.T, answer func(n int, w http.ResponseWriter, r *htt
 
 func (s *server) record(answer func(n int, w http.ResponseWriter, r *http.Request)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body) // a client that goes away mid-request is seen in what is missing
+		body, _ := io.ReadAll(r.Body) // if the client disconnects, the test reports the missing bytes
 		s.mu.Lock()
 		n := len(s.requests)
 		s.requests = append(s.requests, recorded{r.Method, r.URL.EscapedPath(), r.URL.RawQuery, r.Header.Clone(), string(body)})
@@ -78,17 +78,17 @@ func (s *server) seen() []recorded {
 	return slices.Clone(s.requests)
 }
 
-// connectionString is one with [accountKey] for a service at endpoint.
+// connectionString returns a connection string with [accountKey] for a service at endpoint.
 func connectionString(endpoint string) string {
 	return "DefaultEndpointsProtocol=http;AccountName=account;AccountKey=" + accountKey + ";BlobEndpoint=" + endpoint + "/account"
 }
 
 // open opens a container. It trusts the host of the endpoint, which in tests is often
-// one of no cloud.
+// outside Azure.
 func open(t *testing.T, options azure.Options) *azure.Container {
 	t.Helper()
 	if u, err := url.Parse(options.Endpoint); err == nil && options.TrustedHosts == nil {
-		options.TrustedHosts, _ = endpoint.ParseTrustedHosts(u.Host) // Open says what is wrong with it
+		options.TrustedHosts, _ = endpoint.ParseTrustedHosts(u.Host) // Open reports what is wrong
 	}
 	c, err := azure.Open(options)
 	if err != nil {
@@ -103,7 +103,7 @@ func (s *server) container(t *testing.T) *azure.Container {
 	return open(t, azure.Options{Container: "results", ConnectionString: endpoint.Secret(connectionString(s.URL))})
 }
 
-// fail answers as Azure does: the code in a header and in a body.
+// fail responds as Azure does, with the code in a header and in the body.
 func fail(w http.ResponseWriter, status int, code string) {
 	if code != "" {
 		w.Header().Set("x-ms-error-code", code)
@@ -113,7 +113,7 @@ func fail(w http.ResponseWriter, status int, code string) {
 	_, _ = io.WriteString(w, "<?xml version=\"1.0\"?><Error><Code>"+code+"</Code><Message>prose</Message></Error>")
 }
 
-// get reads the blob called name whole, from anything that is a cache.Blobs.
+// get reads a whole blob from any cache.Blobs.
 func get(t *testing.T, blobs cache.Blobs, name string) (string, error) {
 	t.Helper()
 	blob, err := blobs.Get(t.Context(), name)

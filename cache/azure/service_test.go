@@ -49,7 +49,7 @@ func TestService(t *testing.T) {
 	cachetest.TestBlobs(t, func(t *testing.T) cache.Blobs { return openService(t, text) })
 }
 
-// A slow network changes nothing but the time.
+// A slow network changes only the time.
 func TestServiceOverASlowNetwork(t *testing.T) {
 	service, text := startService(t)
 	service.SetLatency(time.Millisecond)
@@ -70,22 +70,22 @@ func TestServiceWithoutTheContainer(t *testing.T) {
 	}
 }
 
-// What Azurite cannot show: Azure's own answer to a SAS that may create only.
+// Azure's response to a SAS that may only create, which Azurite does not give.
 func TestServiceCreateOnly(t *testing.T) {
 	service, text := startService(t)
 	service.Allow(azuretest.SAS("create"), azuretest.Rights{Read: true, Create: true})
 	createOnly(t, open(t, azure.Options{Container: "results", ConnectionString: sasFor(text, "create")}))
 }
 
-// token is a credential that always has the same token.
+// token is a credential that always returns the same token.
 type token string
 
 func (s token) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	return azcore.AccessToken{Token: string(s), ExpiresOn: time.Now().Add(time.Hour)}, nil
 }
 
-// startTLSService starts a service that tokens may be sent to, and returns a
-// container of it as a token sees it.
+// startTLSService starts a service that accepts tokens, and returns its container, opened
+// with a token.
 func startTLSService(t *testing.T, rights azuretest.Rights) *azure.Container {
 	t.Helper()
 	service := azuretest.New(azuretest.Options{Containers: []string{"results"}})
@@ -97,12 +97,12 @@ func startTLSService(t *testing.T, rights azuretest.Rights) *azure.Container {
 	})
 }
 
-// A role that may add and not write hears of its rights where there is a blob.
+// A role that may add but not write gets an error about permissions if the blob exists.
 func TestServiceAddOnlyRole(t *testing.T) {
 	createOnly(t, startTLSService(t, azuretest.Rights{Read: true, Create: true}))
 }
 
-// createOnly checks what an identity can do that may read and create.
+// createOnly checks what an identity that may read and create can do.
 func createOnly(t *testing.T, c *azure.Container) {
 	t.Helper()
 	if _, err := get(t, c, "a"); !errors.Is(err, cache.ErrNotFound) {
@@ -127,7 +127,7 @@ func createOnly(t *testing.T, c *azure.Container) {
 	}
 }
 
-// A condition on paths keeps pull requests out of what main reads.
+// A condition on paths prevents pull requests from writing what main reads.
 func TestServicePathCondition(t *testing.T) {
 	rights := azuretest.FullRights()
 	rights.WriteTo = []string{"v1/pr/*"}
@@ -155,7 +155,7 @@ func TestServiceLosesAResponse(t *testing.T) {
 		t.Errorf("got %q, %v; want %q", got, err, "content")
 	}
 	if got := service.Requests(); len(got) != 3 || got[0].Fault != faults.Lose || got[1].Status != http.StatusConflict {
-		t.Errorf("got %+v, want a put whose answer was lost, one that came too late, and a get", got)
+		t.Errorf("got %+v, want a put whose response was lost, a second put, and a get", got)
 	}
 }
 
@@ -171,8 +171,8 @@ func TestServiceIsBusy(t *testing.T) {
 	}
 }
 
-// An archived blob is a miss, and its name is taken, for a new result and for one that is
-// to replace it; it can be looked at, listed and deleted.
+// An archived blob is a miss, and can be neither overwritten nor replaced. Its properties
+// can be read, and it can be listed and deleted.
 func TestArchivedBlob(t *testing.T) {
 	service, connectionString := startService(t)
 	c := openService(t, connectionString)

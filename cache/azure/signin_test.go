@@ -17,7 +17,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
 )
 
-// credential is a sign-in that counts.
+// credential counts its sign-ins.
 type credential struct {
 	asked atomic.Int64
 	sign  func(ctx context.Context, n int64) (azcore.AccessToken, error) // n from 1
@@ -27,7 +27,7 @@ func (c *credential) GetToken(ctx context.Context, _ policy.TokenRequestOptions)
 	return c.sign(ctx, c.asked.Add(1))
 }
 
-// validFor signs in with token-1, token-2, …, each valid for d.
+// validFor returns the tokens token-1, token-2, …, each valid for d.
 func validFor(d time.Duration) *credential {
 	return &credential{sign: func(_ context.Context, n int64) (azcore.AccessToken, error) {
 		return azcore.AccessToken{Token: fmt.Sprintf("token-%d", n), ExpiresOn: time.Now().Add(d)}, nil
@@ -51,7 +51,7 @@ func together(n int, f func(i int)) {
 	wg.Wait()
 }
 
-func TestTokenIsSentAndAskedForOnce(t *testing.T) {
+func TestTokenIsSentAndRequestedOnce(t *testing.T) {
 	s := newTLSServer(t, ok)
 	signIn := validFor(time.Hour)
 	c := signedIn(t, s, signIn)
@@ -77,8 +77,8 @@ func TestTokenIsSentAndAskedForOnce(t *testing.T) {
 	}
 }
 
-// A container's conditional access may revoke a token before its time (CAE).
-func TestTokenThatIsRevoked(t *testing.T) {
+// Conditional access may revoke a token before it expires (CAE).
+func TestRevokedToken(t *testing.T) {
 	s := newTLSServer(t, func(_ int, w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") == "Bearer token-1" {
 			// {"access_token":{"nbf":{"essential":true,"value":"1"}}}
@@ -101,7 +101,7 @@ func TestTokenThatIsRevoked(t *testing.T) {
 	}
 }
 
-func TestSignInThatFails(t *testing.T) {
+func TestFailedSignIn(t *testing.T) {
 	s := newTLSServer(t, ok)
 	signIn := &credential{sign: func(context.Context, int64) (azcore.AccessToken, error) {
 		// The error of azidentity contains a response of the sign-in service, which says
@@ -115,7 +115,7 @@ func TestSignInThatFails(t *testing.T) {
 		if got := outcomeOf(err); got != configError {
 			t.Errorf("got %s (%v), want %s", got, err, configError)
 		} else if !strings.Contains(err.Error(), "nx-azure-cache doctor") || !strings.Contains(err.Error(), "no tenant") {
-			t.Errorf("got %v, want an error with the cause and what to do", err)
+			t.Errorf("got %v, want an error with the cause and the fix", err)
 		}
 	})
 	if got := signIn.asked.Load(); got != 1 {
@@ -129,7 +129,7 @@ func TestSignInThatFails(t *testing.T) {
 	}
 }
 
-// A cancelled request is no failure of the sign-in.
+// A cancelled request does not count as a failed sign-in.
 func TestSignInThatIsCancelled(t *testing.T) {
 	s := newTLSServer(t, ok)
 	signing := make(chan struct{})
@@ -152,7 +152,8 @@ func TestSignInThatIsCancelled(t *testing.T) {
 	}()
 	<-signing
 
-	// One who waits for the first one's sign-in may leave before it ends.
+	// A request that waits for the sign-in of the first one may be cancelled before it
+	// ends.
 	waiting, leave := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer leave()
 	if _, err := c.Get(waiting, "b"); !errors.Is(err, context.DeadlineExceeded) {

@@ -16,14 +16,14 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
-// nat is a TCP proxy that forgets connections.
+// nat is a TCP proxy that forgets connections, as a NAT gateway does.
 type nat struct {
 	address string
 	opened  atomic.Int64 // connections
 
 	mu     sync.Mutex
 	known  map[net.Conn]net.Conn // the client's side to the server's
-	resets bool                  // the others, when something comes on them
+	resets bool                  // the others, when bytes arrive on them
 }
 
 func newNAT(t *testing.T, server string) *nat {
@@ -67,7 +67,7 @@ func newNAT(t *testing.T, server string) *nat {
 	return n
 }
 
-// pump passes on what comes on a connection while it is known; else it vanishes.
+// pump forwards the bytes of a connection while it is known, and drops them afterwards.
 func (n *nat) pump(from, to, client net.Conn) {
 	buffer := make([]byte, 64<<10)
 	for {
@@ -91,8 +91,7 @@ func (n *nat) pump(from, to, client net.Conn) {
 	}
 }
 
-// forget forgets all connections: what comes on them vanishes, or is answered with a
-// reset.
+// forget forgets all connections. Bytes on them are dropped, or cause a reset.
 func (n *nat) forget(resets bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -107,7 +106,7 @@ func TestConnectionsThatDiedUnseen(t *testing.T) {
 	for name, test := range map[string]struct {
 		reset bool
 		idle  time.Duration
-		most  time.Duration // that it takes to notice
+		most  time.Duration // until the client notices
 		body  int           // of puts
 	}{
 		"in silence":                       {false, ample.FirstByte / 5, ample.FirstByte, 1000},
@@ -119,7 +118,7 @@ func TestConnectionsThatDiedUnseen(t *testing.T) {
 			t.Parallel()
 			var together sync.WaitGroup
 			s := newServer(t, func(n int, w http.ResponseWriter, r *http.Request) {
-				if n < kept { // none is answered before all are there: each has a connection
+				if n < kept { // the server waits for all of them, so each has a connection
 					together.Done()
 					together.Wait()
 				}
@@ -165,8 +164,8 @@ func TestConnectionsThatDiedUnseen(t *testing.T) {
 	}
 }
 
-// What was sent in vain on a fresh connection is not sent again: the server is silent.
-func TestNewConnectionIsNotDoubted(t *testing.T) {
+// A request without a response on a fresh connection is not resent: the server is silent.
+func TestNewConnectionIsTrusted(t *testing.T) {
 	w := listen(t, silent(""))
 	c := w.container(t, short)
 	_, err := get(t, c, "a")
@@ -177,7 +176,7 @@ func TestNewConnectionIsNotDoubted(t *testing.T) {
 }
 
 // The connection that was opened in advance may have died before its first request.
-func TestSpareConnectionThatDiedUnseen(t *testing.T) {
+func TestWarmConnectionThatDiedUnseen(t *testing.T) {
 	s := newServer(t, ok)
 	n := newNAT(t, s.Listener.Addr().String())
 	client := transport.New(ample, transport.Environment{})
@@ -196,9 +195,9 @@ func TestSpareConnectionThatDiedUnseen(t *testing.T) {
 	}
 }
 
-// A server that was slow once on a connection that was idle is asked twice, and has its
-// whole time then.
-func TestSlowServerIsNotDoubted(t *testing.T) {
+// If a server is slow on an idle connection, the request is sent twice. The second one
+// has the whole time limit.
+func TestSlowServerHasItsWholeTime(t *testing.T) {
 	slow := ample.FirstByte / 2
 	s := newServer(t, func(n int, w http.ResponseWriter, r *http.Request) {
 		if n > 0 {

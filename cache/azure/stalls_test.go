@@ -13,14 +13,14 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/download"
 )
 
-// tasks of a run; this many are read at once.
+// The tasks of a run, and how many results are read at once.
 const (
 	tasks   = 60
 	readers = 4
 )
 
-// readAll gets the results of all tasks at once, and reads so many of them at a time, as
-// package cache does. It returns how each has ended.
+// readAll requests the results of all tasks at once and reads a limited number at a time,
+// as package cache does. It returns the outcome of each.
 func readAll(t *testing.T, blobs cache.Blobs, want string, begun func()) (outcomes []error) {
 	t.Helper()
 	outcomes = make([]error, tasks)
@@ -51,31 +51,33 @@ func readAll(t *testing.T, blobs cache.Blobs, want string, begun func()) (outcom
 	return outcomes
 }
 
-// However many tasks there are, stalled connections cost a run one limit, not one for
-// each of them; and while others are good, those that are bad cost no hit.
+// However many tasks there are, stalled connections delay a run by one limit in total.
+// While some connections work, the stalled ones cost no hit.
 func TestStallsDoNotAddUp(t *testing.T) {
 	content := random(2000)
 	within := limits(2 * time.Second)
 	for name, test := range map[string]struct {
-		stalls func(*ask, *atomic.Int64) bool
+		stalls func(*rangeRequest, *atomic.Int64) bool
 		after  int // bytes of a body
 		hits   int // at least
 		off    bool
-		dies   bool // nothing is answered after all have begun
+		dies   bool // the server sends nothing after all requests have begun
 	}{
-		"one bad connection":            {func(_ *ask, n *atomic.Int64) bool { return n.Add(1) == 20 }, 0, tasks, false, false},
-		"one bad connection in a body":  {func(_ *ask, n *atomic.Int64) bool { return n.Add(1) == 20 }, 100, tasks, false, false},
-		"half of the first connections": {func(a *ask, n *atomic.Int64) bool { return a.from == 0 && n.Add(1)%2 == 0 && n.Load() <= tasks }, 0, tasks, false, false},
-		"half of them, in a body":       {func(a *ask, n *atomic.Int64) bool { return a.from == 0 && n.Add(1)%2 == 0 }, 100, tasks / 4, true, false},
-		"all, in a body":                {func(*ask, *atomic.Int64) bool { return true }, 100, 0, true, false},
-		"the whole network, in bodies":  {func(*ask, *atomic.Int64) bool { return true }, 100, 0, true, true},
-		"all":                           {func(*ask, *atomic.Int64) bool { return true }, 0, 0, true, false},
+		"one bad connection":           {func(_ *rangeRequest, n *atomic.Int64) bool { return n.Add(1) == 20 }, 0, tasks, false, false},
+		"one bad connection in a body": {func(_ *rangeRequest, n *atomic.Int64) bool { return n.Add(1) == 20 }, 100, tasks, false, false},
+		"half of the first connections": {func(a *rangeRequest, n *atomic.Int64) bool {
+			return a.from == 0 && n.Add(1)%2 == 0 && n.Load() <= tasks
+		}, 0, tasks, false, false},
+		"half of them, in a body":      {func(a *rangeRequest, n *atomic.Int64) bool { return a.from == 0 && n.Add(1)%2 == 0 }, 100, tasks / 4, true, false},
+		"all, in a body":               {func(*rangeRequest, *atomic.Int64) bool { return true }, 100, 0, true, false},
+		"the whole network, in bodies": {func(*rangeRequest, *atomic.Int64) bool { return true }, 100, 0, true, true},
+		"all":                          {func(*rangeRequest, *atomic.Int64) bool { return true }, 0, 0, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var n atomic.Int64
 			var begun atomic.Bool
-			s := newBlobServer(t, content, func(a *ask) bool {
+			s := newBlobServer(t, content, func(a *rangeRequest) bool {
 				if test.dies && begun.Load() {
 					<-a.r.Context().Done()
 					return true
@@ -98,7 +100,7 @@ func TestStallsDoNotAddUp(t *testing.T) {
 					t.Errorf("task %d: got %v", i, err)
 				}
 			}
-			// One limit is what they may cost, and a second the last one that was under way.
+			// They may cost one limit, and one more for the last request in progress.
 			if took := time.Since(begin); took > 3*within.Stall {
 				t.Errorf("it took %s, %.1f limits", took, float64(took)/float64(within.Stall))
 			}
@@ -114,11 +116,11 @@ func TestStallsDoNotAddUp(t *testing.T) {
 	}
 }
 
-// A body whose connection recovers before another one brings anything goes on.
-func TestQuietBodyThatGoesOn(t *testing.T) {
+// A body continues if its connection recovers before a second connection sends bytes.
+func TestQuietBodyThatContinues(t *testing.T) {
 	content := random(2000)
 	var asked atomic.Int64
-	s := newBlobServer(t, content, func(a *ask) bool {
+	s := newBlobServer(t, content, func(a *rangeRequest) bool {
 		if asked.Add(1) > 1 {
 			<-a.r.Context().Done() // no header
 			return true
@@ -143,7 +145,7 @@ func TestStallsLeaveNothingBehind(t *testing.T) {
 	content := random(25000)
 	leavesNothing(t, func(t *testing.T) {
 		var n atomic.Int64
-		s := newBlobServer(t, content, func(a *ask) bool {
+		s := newBlobServer(t, content, func(a *rangeRequest) bool {
 			if n.Add(1)%3 != 0 {
 				return false
 			}

@@ -15,7 +15,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 )
 
-// A listener whose queue is full answers no SYN, like a firewall that drops them.
+// A listener with a full queue does not respond to a SYN, like a firewall that drops it.
 func TestLimitOfTheConnection(t *testing.T) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -45,23 +45,23 @@ func TestLimitOfTheConnection(t *testing.T) {
 	_, err = get(t, c, "a")
 	checkLimit(t, err, "no connection", "connect")
 	if took := time.Since(begin); took > 2*short.Connect {
-		t.Errorf("took %s, want %s: a limit is not tried again", took, short.Connect)
+		t.Errorf("took %s, want %s: a limit is not retried", took, short.Connect)
 	}
 }
 
-// What is not sent is not taken by the system either: else a line that is slow
-// looks like one that stalls.
+// The system buffers few unsent bytes. Otherwise a slow connection would look like a
+// stalled one.
 func TestUnsentBytesAreFew(t *testing.T) {
 	w := listen(t, silent(""))
 	body := &taken{Reader: strings.NewReader(strings.Repeat("x", 64<<20))}
 	err := w.container(t, short).Put(t.Context(), "a", body, cache.Metadata{})
 	checkLimit(t, err, "no data was transferred", "stall")
 	if got := body.bytes.Load(); got == 0 || got > 1<<20 {
-		t.Errorf("got %d bytes taken before one was read, want some and at most 1 MiB", got)
+		t.Errorf("%d bytes were buffered before one was read, want some and at most 1 MiB", got)
 	}
 }
 
-// taken counts what is read.
+// taken counts the bytes read.
 type taken struct {
 	*strings.Reader
 	bytes atomic.Int64
@@ -73,7 +73,7 @@ func (b *taken) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// WriteTo of the Reader is not to be found.
+// hides WriteTo of the Reader
 func (b *taken) WriteTo(w io.Writer) (int64, error) {
 	return io.Copy(w, struct{ io.Reader }{b})
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
-// short are limits that tests wait for, ample those that must not be over: what
-// moves moves every few milliseconds, on a machine that is not busy.
+// short are limits that tests wait for. ample are limits that must not expire while bytes
+// move every few milliseconds, even on a busy machine.
 var (
 	short = limits(400 * time.Millisecond)
 	ample = limits(2 * time.Second)
@@ -38,12 +38,12 @@ func checkLimit(t *testing.T, err error, what, key string) {
 	}
 	for _, want := range []string{what + " within ", "azure.timeouts." + key + " in nx.json"} {
 		if !strings.Contains(fmt.Sprint(err), want) {
-			t.Errorf("got %v, want %q in it", err, want)
+			t.Errorf("got %v, want it to contain %q", err, want)
 		}
 	}
 }
 
-// checkSays checks what an error ends with.
+// checkSays checks the end of an error.
 func checkSays(t *testing.T, err error, want string) {
 	t.Helper()
 	if !strings.HasSuffix(fmt.Sprint(err), want) {
@@ -78,27 +78,27 @@ func TestLimits(t *testing.T) {
 				limit += short.FirstByte
 			}
 			if want := fmt.Sprintf("within %s (azure.timeouts.%s in nx.json)", limit, test.key); !strings.Contains(fmt.Sprint(err), want) {
-				t.Errorf("got %v, want %q: the sum of what it names", err, want)
+				t.Errorf("got %v, want %q: the sum of the limits that it names", err, want)
 			}
 			if got := w.requests.Load(); got != 1 {
-				t.Errorf("got %d requests, want 1: a limit is not tried again", got)
+				t.Errorf("got %d requests, want 1: a limit is not retried", got)
 			}
 		})
 	}
 }
 
-// A body that stalls is asked for again once, see TestPartThatStalls; this
-// storage knows no ranges.
+// A stalled body is requested again once (TestPartThatStalls). This storage does not
+// support ranges.
 func TestLimitOfABody(t *testing.T) {
 	w := listen(t, silent("HTTP/1.1 200 OK\r\nETag: \"1\"\r\nContent-Length: 1000\r\n\r\nthe beginning"))
 	content, err := get(t, w.container(t, short), "a")
 	checkLimit(t, err, "no data was transferred", "stall")
 	if content != "the beginning" || w.requests.Load() != 2 {
-		t.Errorf("got %q and %d requests, want what was sent and 2", content, w.requests.Load())
+		t.Errorf("got %q and %d requests, want the bytes sent, and 2", content, w.requests.Load())
 	}
 }
 
-// A server that speaks TCP, and then says nothing that belongs to TLS.
+// A server that accepts a connection but does not respond to the TLS handshake.
 func TestLimitOfTheHandshake(t *testing.T) {
 	w := listen(t, func(_ *wire, conn *net.TCPConn) { _, _ = io.Copy(io.Discard, conn) })
 	client := transport.New(short, transport.Environment{})
@@ -109,7 +109,7 @@ func TestLimitOfTheHandshake(t *testing.T) {
 	checkLimit(t, err, "no connection", "connect")
 	checkSays(t, err, "in nx.json): check whether this machine can reach "+w.address+" (VPN, firewall, private endpoint), and HTTPS_PROXY")
 	if got := w.connects.Load(); got != 1 {
-		t.Errorf("got %d connections, want 1: a limit is not tried again", got)
+		t.Errorf("got %d connections, want 1: a limit is not retried", got)
 	}
 }
 
@@ -132,7 +132,7 @@ func TestLimitOfAProxy(t *testing.T) {
 	}
 }
 
-// What moves takes as long as it takes: far longer than each limit.
+// A transfer that moves may take far longer than each limit.
 func TestSlowTransfers(t *testing.T) {
 	long := 2 * ample.Stall
 	t.Run("get", func(t *testing.T) {
@@ -174,7 +174,7 @@ func TestSlowTransfers(t *testing.T) {
 	})
 }
 
-// A reader may take its time: it unpacks, perhaps onto a slow disk.
+// A reader may be slow, because it may unpack to a slow disk.
 func TestSlowReader(t *testing.T) {
 	s := newServer(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, strings.Repeat("x", 10<<20))
@@ -220,7 +220,7 @@ func TestLimitsLeaveNothingBehind(t *testing.T) {
 	})
 }
 
-// leavesNothing runs a test, after which no goroutine of it may be left.
+// leavesNothing fails if a test leaves a goroutine behind.
 func leavesNothing(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	before := runtime.NumGoroutine()

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// An emulator or an older service that does not know the version of the API says so,
-// with the version and what fixes it, once.
-func TestAPIVersionThatTheServiceDoesNotKnow(t *testing.T) {
+// If an emulator or an older service does not know the API version, the error names the
+// version and the fix once.
+func TestUnknownAPIVersion(t *testing.T) {
 	says := regexp.MustCompile(`^the service at http://127\.0\.0\.1:\d+/\S+ does not support the API version 20\d\d-\d\d-\d\d \(400 InvalidHeaderValue\): start Azurite with --skipApiVersionCheck, or update`)
 	for name, test := range map[string]struct {
 		body    string
@@ -33,7 +33,7 @@ func TestAPIVersionThatTheServiceDoesNotKnow(t *testing.T) {
 			for what, err := range map[string]error{"get": reading, "put": put(t, c, "a", "content")} {
 				if test.isKnown {
 					if outcomeOf(err) != plain || strings.Contains(fmt.Sprint(err), "API version") {
-						t.Errorf("%s: got %v, want nothing of the version", what, err)
+						t.Errorf("%s: got %v, want no word of the version", what, err)
 					}
 				} else if outcomeOf(err) != configError || !says.MatchString(fmt.Sprint(err)) {
 					t.Errorf("%s: got %v, want %s", what, err, says)

@@ -16,12 +16,12 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
-// wire is a server that a test speaks for, byte by byte.
+// wire is a server whose bytes the test writes.
 type wire struct {
 	address  string
 	connects atomic.Int64
 	requests atomic.Int64 // that were read
-	bodies   chan string  // of puts that were answered
+	bodies   chan string  // of puts that got a response
 }
 
 // listen starts a server. Its connections end with the test.
@@ -60,7 +60,7 @@ func listen(t *testing.T, serve func(w *wire, conn *net.TCPConn)) *wire {
 	return w
 }
 
-// container opens a container of the server within limits.
+// container opens a container of the server with time limits.
 func (w *wire) container(t *testing.T, limits transport.Limits) *azure.Container {
 	t.Helper()
 	client := transport.New(limits, transport.Environment{})
@@ -71,7 +71,7 @@ func (w *wire) container(t *testing.T, limits transport.Limits) *azure.Container
 	})
 }
 
-// request reads the header of a request and returns what its body is read from.
+// request reads the header of a request and returns a reader of its body.
 func (w *wire) request(conn net.Conn) (*http.Request, *bufio.Reader, error) {
 	in := bufio.NewReaderSize(conn, 64<<10)
 	request, err := http.ReadRequest(in)
@@ -81,7 +81,7 @@ func (w *wire) request(conn net.Conn) (*http.Request, *bufio.Reader, error) {
 	return request, in, err
 }
 
-// silent reads a request's header, sends a string and then nothing more.
+// silent reads a request's header, sends a string, and then nothing more.
 func silent(text string) func(*wire, *net.TCPConn) {
 	return func(w *wire, conn *net.TCPConn) {
 		request, _, err := w.request(conn)
@@ -96,7 +96,7 @@ func silent(text string) func(*wire, *net.TCPConn) {
 	}
 }
 
-// takeSlowly reads the body of a request, a piece at each step, and answers it.
+// takeSlowly reads the body of a request in steps, and responds.
 func (w *wire) takeSlowly(conn *net.TCPConn, request *http.Request) {
 	body := make([]byte, request.ContentLength)
 	for rest := body; len(rest) > 0; {
@@ -111,7 +111,7 @@ func (w *wire) takeSlowly(conn *net.TCPConn, request *http.Request) {
 	respond(conn, "201 Created")
 }
 
-// respond answers a request with a status and no body.
+// respond sends a response with a status and no body.
 func respond(conn net.Conn, status string, headers ...string) {
 	_, _ = io.WriteString(conn, "HTTP/1.1 "+status+"\r\nContent-Length: 0\r\n"+strings.Join(append(headers, ""), "\r\n")+"\r\n")
 }

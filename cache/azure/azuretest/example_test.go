@@ -8,7 +8,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 )
 
-// A service on which the third part of a download stalls, once.
+// A service that stalls the third part of a download once.
 func Example() {
 	service := azuretest.New(azuretest.Options{Containers: []string{"results"}, Requests: 1000})
 	server, err := service.Start()

@@ -24,7 +24,7 @@ func (on target) try(ctx context.Context, t *testing.T, method, name, body strin
 		t.Fatal(err)
 	}
 	r.Header.Set("x-ms-blob-type", "BlockBlob")
-	r.GetBody = nil // or the client would try again by itself
+	r.GetBody = nil // or the client would retry by itself
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	answer, err := client.Do(r)
 	if err == nil {
@@ -50,7 +50,7 @@ func TestFail(t *testing.T) {
 		got := on.do(t, http.MethodGet, "a", "", nil, "")
 		got.check(t, "get", "503 ServerBusy")
 		if got := got.header.Get("Retry-After"); got != "2" {
-			t.Errorf("got Retry-After %q, want 2, no less than was meant", got)
+			t.Errorf("got Retry-After %q, want 2, rounded up", got)
 		}
 	}
 	on.do(t, http.MethodGet, "a", "", nil, "").check(t, "get, after its times", "200")
@@ -65,16 +65,16 @@ func TestFail(t *testing.T) {
 	}
 	fault.Remove()
 	if got := on.must(t, http.MethodGet, "a", "", nil, "").body; got != "content" {
-		t.Errorf("got %q, want what was there", got)
+		t.Errorf("got %q, want the earlier content", got)
 	}
 	on.do(t, http.MethodPut, "a", "", nil, "changed").check(t, "put, without the fault", "201")
 }
 
-// A fault that is set aside comes back as it was.
+// A fault that is suspended can be restored unchanged.
 func TestRestore(t *testing.T) {
 	service, on := start(t, azuretest.Options{})
 	fault := service.AddFault(faults.Fault{Times: 2, Action: faults.Fail, Status: http.StatusInternalServerError})
-	fault.Restore() // it is in force already
+	fault.Restore() // it is already in force
 	get := func(want string) { on.do(t, http.MethodGet, "a", "", nil, "").check(t, "get", want) }
 	get("500")
 	fault.Remove()
@@ -82,7 +82,7 @@ func TestRestore(t *testing.T) {
 	fault.Restore()
 	get("500")
 	get("404 BlobNotFound")
-	fault.Restore() // nothing of it is left
+	fault.Restore() // it is used up
 	get("404 BlobNotFound")
 }
 
@@ -117,7 +117,7 @@ func TestResetAndLose(t *testing.T) {
 	}
 }
 
-// A connection of TLS has one of TCP below it, which is what is reset.
+// If a connection uses TLS, the TCP connection below it is reset.
 func TestResetOverTLS(t *testing.T) {
 	service := azuretest.New(azuretest.Options{Containers: []string{"results"}})
 	server := httptest.NewTLSServer(service)
@@ -191,14 +191,14 @@ func TestHold(t *testing.T) {
 	default:
 	}
 	fault.Release()
-	fault.Release() // once is enough, twice no harm
+	fault.Release() // a second release is allowed
 	for range cap(done) {
 		(<-done).check(t, "put", "201")
 	}
 	on.do(t, http.MethodPut, fresh(), "", nil, "content").check(t, "after the release", "201")
 	for _, request := range service.Requests()[:2] {
 		if request.Fault != faults.Hold || request.Status != http.StatusCreated {
-			t.Errorf("got %+v, want one that was held and answered", request)
+			t.Errorf("got %+v, want one request that was held and got a response", request)
 		}
 	}
 }
@@ -214,8 +214,8 @@ func TestHoldForATime(t *testing.T) {
 	}
 }
 
-// A client that goes away while its request is held has changed nothing.
-func TestHoldOfAClientThatGoes(t *testing.T) {
+// A request that is held when its client disconnects changes nothing.
+func TestHoldOfADisconnectedClient(t *testing.T) {
 	service, _ := start(t, azuretest.Options{})
 	fault := service.AddFault(faults.Fault{Action: faults.Hold})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -227,7 +227,7 @@ func TestHoldOfAClientThatGoes(t *testing.T) {
 	r.Header.Set("x-ms-blob-type", "BlockBlob")
 	service.ServeHTTP(httptest.NewRecorder(), r)
 	if got := service.Names("results"); len(got) != 0 || service.Requests()[0].Status != 0 {
-		t.Errorf("got %q and %+v, want nothing stored or answered", got, service.Requests())
+		t.Errorf("got %q and %+v, want nothing stored and no response", got, service.Requests())
 	}
 }
 

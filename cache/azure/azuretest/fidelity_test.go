@@ -75,7 +75,7 @@ func TestPutAndGet(t *testing.T) {
 	})
 }
 
-// What the last writer says is all that is known of a blob.
+// The last write replaces a blob with all its properties.
 func TestOverwrite(t *testing.T) {
 	onBoth(t, func(t *testing.T, on target) {
 		name := fresh()
@@ -83,13 +83,13 @@ func TestOverwrite(t *testing.T) {
 		second := on.must(t, http.MethodPut, name, "", header{"x-ms-meta-second": "2"}, "second")
 		got := on.must(t, http.MethodGet, name, "", nil, "")
 		if got.body != "second" || got.header.Get("x-ms-meta-first") != "" || got.header.Get("x-ms-meta-second") != "2" {
-			t.Errorf("got %q with %v, want the second", got.body, got.header)
+			t.Errorf("got %q with %v, want the second content", got.body, got.header)
 		}
 		if first.header.Get("ETag") == second.header.Get("ETag") || got.header.Get("ETag") != second.header.Get("ETag") {
-			t.Errorf("got the ETags %v, want another one after a change", []string{first.header.Get("ETag"), second.header.Get("ETag"), got.header.Get("ETag")})
+			t.Errorf("got the ETags %v, want a new one after a change", []string{first.header.Get("ETag"), second.header.Get("ETag"), got.header.Get("ETag")})
 		}
 		if got := got.header.Get("Content-Type"); got != "application/octet-stream" {
-			t.Errorf("got Content-Type %q, want that of bytes", got)
+			t.Errorf("got Content-Type %q, want application/octet-stream", got)
 		}
 	})
 }
@@ -133,7 +133,7 @@ func TestConditions(t *testing.T) {
 	})
 }
 
-// To read, it is enough that one of the two says that the blob has changed.
+// A read succeeds if one of the two conditions says that the blob has changed.
 func TestTwoConditions(t *testing.T) {
 	onBoth(t, func(t *testing.T, on target) {
 		name := fresh()
@@ -206,7 +206,7 @@ func TestRanges(t *testing.T) {
 			t.Errorf("got %q, want the range of x-ms-range", got.body)
 		}
 		if whole := got.header.Get("x-ms-blob-content-md5"); whole != digest("0123456789") || got.header.Get("Content-MD5") != "" {
-			t.Errorf("got %v, want the digest of the whole, and said so", got.header)
+			t.Errorf("got %v, want the digest of the whole blob, and its header", got.header)
 		}
 		got = on.do(t, http.MethodGet, name, "", header{"x-ms-range": "bytes=2-4", "x-ms-range-get-content-md5": "true"}, "")
 		if got.header.Get("Content-MD5") != digest("234") {
@@ -218,7 +218,7 @@ func TestRanges(t *testing.T) {
 	})
 }
 
-// Azurite lets through a range that begins right after the last byte.
+// Azurite accepts a range that begins right after the last byte.
 func TestRangesAtTheEnd(t *testing.T) {
 	_, on := start(t, azuretest.Options{})
 	on.must(t, http.MethodPut, "ten", "", nil, "0123456789")
@@ -252,7 +252,7 @@ func TestInvalidRequests(t *testing.T) {
 	})
 }
 
-// crc is Azure's CRC64 of a string.
+// crc returns Azure's CRC64 of a string.
 func crc(text string) string {
 	sum := crc64.Checksum([]byte(text), crc64.MakeTable(0x9A6C9329AC4BC9B5))
 	return base64.StdEncoding.EncodeToString(binary.LittleEndian.AppendUint64(nil, sum))
@@ -267,7 +267,7 @@ func TestCRC(t *testing.T) {
 	})
 }
 
-// blockList is the body of Put Block List.
+// blockList returns the body of Put Block List.
 func blockList(kind string, ids ...string) string {
 	var b strings.Builder
 	b.WriteString(`<?xml version="1.0" encoding="utf-8"?><BlockList>`)
@@ -299,12 +299,12 @@ func TestBlocks(t *testing.T) {
 		}
 		on.do(t, http.MethodPut, name, "comp=blocklist", send, blockList("Latest", "AAAA")).check(t, "create again", "409 BlobAlreadyExists")
 
-		// Those that are not in the list are gone, and those in it can be used again.
+		// Blocks outside the list are gone, and blocks in it can be used again.
 		on.must(t, http.MethodPut, name, "comp=block&blockid=DDDD", nil, "four")
 		mixed := strings.Replace(blockList("Committed", "AAAA", "XXXX"), "<Committed>XXXX</Committed>", "<Uncommitted>DDDD</Uncommitted>", 1)
 		on.do(t, http.MethodPut, name, "comp=blocklist", nil, mixed).check(t, "mixed", "201")
 		if got := on.must(t, http.MethodGet, name, "", nil, "").body; got != "one four" {
-			t.Errorf("got %q, want what is committed and what is not", got)
+			t.Errorf("got %q, want committed and uncommitted blocks", got)
 		}
 		on.do(t, http.MethodPut, name, "comp=blocklist", nil, blockList("Latest", "BBBB")).check(t, "a block that is gone", "400 InvalidBlockList")
 		on.do(t, http.MethodPut, name, "comp=blocklist", nil, blockList("Latest")).check(t, "an empty list", "201")

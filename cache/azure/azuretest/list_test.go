@@ -14,7 +14,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 )
 
-// listed is what clients read of a list.
+// listed is the part of a list that clients read.
 type listed struct {
 	ServiceEndpoint string `xml:",attr"`
 	ContainerName   string `xml:",attr"`
@@ -79,23 +79,23 @@ func TestList(t *testing.T) {
 				t.Errorf("blob %d: got %+v, want %q of %d bytes as %v says", i, blob, sorted[i], sent, there)
 			}
 			if m := blob.Metadata.All; len(m) != 1 || !strings.EqualFold(m[0].XMLName.Local, "format") || m[0].Value != fmt.Sprint(sent) {
-				t.Errorf("blob %d: got the metadata %+v, want that it is format %d", i, m, sent)
+				t.Errorf("blob %d: got the metadata %+v, want format %d", i, m, sent)
 			}
 		}
 		if len(got.Blobs) != len(names) {
 			t.Errorf("got %q, want %q", got.names(), sorted)
 		}
 		if got := on.list(t, "prefix="+url.QueryEscape(prefix)); len(got.Blobs[0].Metadata.All) != 0 {
-			t.Errorf("got %+v, want no metadata where none is asked for", got.Blobs[0])
+			t.Errorf("got %+v, want no metadata unless requested", got.Blobs[0])
 		}
 	})
 }
 
-// beside puts blobs that are not below a prefix, but next to what is.
+// beside stores blobs whose names sort right before and after a prefix.
 func (on target) beside(t *testing.T, prefix string) {
 	t.Helper()
 	parent := strings.TrimSuffix(prefix, "/")
-	for _, name := range []string{parent, parent + ".", parent + "0"} { // . is before /, 0 behind it
+	for _, name := range []string{parent, parent + ".", parent + "0"} { // . sorts before /, 0 after it
 		on.must(t, http.MethodPut, name, "", nil, "")
 	}
 }
@@ -123,7 +123,7 @@ func TestListPages(t *testing.T) {
 	})
 }
 
-// What is below a delimiter is one item of the list, however much it is.
+// All blobs below a delimiter are one item of the list.
 func TestListFolders(t *testing.T) {
 	onBoth(t, func(t *testing.T, on target) {
 		prefix := fresh() + "/"
@@ -153,7 +153,7 @@ func TestListFolders(t *testing.T) {
 	})
 }
 
-// What is stored and removed between two lists is seen.
+// A list shows what was stored and removed since the last one.
 func TestListOfChanges(t *testing.T) {
 	service, on := start(t, azuretest.Options{})
 	for _, step := range []struct {
@@ -206,8 +206,8 @@ func TestListOfManyBlobs(t *testing.T) {
 	}
 }
 
-// A parameter that would change the list must not be passed over.
-func TestResponsesThatAreNoLists(t *testing.T) {
+// A parameter that would change the list must not be ignored.
+func TestRejectedLists(t *testing.T) {
 	_, on := start(t, azuretest.Options{})
 	for query, want := range map[string]string{
 		"include=metadata,tags": "501 NotImplemented",

@@ -8,7 +8,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 )
 
-// by is the target as one caller sees it.
+// by returns the target with the rights of one caller.
 func (on target) by(query string) target {
 	on.sas = query
 	return on
@@ -72,7 +72,7 @@ func TestRights(t *testing.T) {
 		}
 	})
 
-	// A create-only identity hears of its rights, not of the blob.
+	// A create-only identity gets an error about its permissions, not about the blob.
 	t.Run("overwrite on condition", func(t *testing.T) {
 		on.must(t, http.MethodPut, "there", "", nil, "x")
 		send := header{"If-None-Match": "*"}
@@ -89,7 +89,7 @@ func TestRights(t *testing.T) {
 	})
 }
 
-// What the service does not do, it refuses; and it notices what is odd.
+// The service rejects operations that it does not support, and malformed requests.
 func TestRefused(t *testing.T) {
 	_, on := start(t, azuretest.Options{})
 	for _, test := range []struct {

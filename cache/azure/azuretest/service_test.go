@@ -23,7 +23,7 @@ func TestStats(t *testing.T) {
 	want := azuretest.Stats{Gets: 1, Puts: 2, Heads: 1, Others: 2, BytesIn: 22, Blobs: 1, BytesStored: 5, Connections: 1}
 	got := service.Stats()
 	want.BytesOut = got.BytesOut
-	if got != want || got.BytesOut < 2 || got.BytesOut > 1000 { // an error is among it
+	if got != want || got.BytesOut < 2 || got.BytesOut > 1000 { // the bytes include an error
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	service.Reset()
@@ -33,7 +33,7 @@ func TestStats(t *testing.T) {
 	on.do(t, http.MethodGet, "a", "", nil, "").check(t, "after the reset", "404 BlobNotFound")
 	on.do(t, http.MethodPut, "b", "comp=blocklist", nil, blockList("Latest", "AAAA")).check(t, "blocks after the reset", "400 InvalidBlockList")
 	if got := service.Stats(); got.Gets != 1 || got.Connections != 1 {
-		t.Errorf("got %+v, want one request on the connection of before", got)
+		t.Errorf("got %+v, want one request on the same connection", got)
 	}
 }
 
@@ -90,25 +90,25 @@ func TestContents(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := service.Put("missing", "a", azuretest.Blob{}); err == nil {
-		t.Error("got no error of a container that is missing")
+		t.Error("got no error for a missing container")
 	}
 	got := on.must(t, http.MethodGet, "a", "", nil, "")
 	b, ok := service.Blob("results", "a")
 	if got.body != "content" || got.header.Get("x-ms-meta-format") != "1" || !ok || b.ETag != got.header.Get("ETag") ||
 		!bytes.Equal(b.Body, []byte("content")) || b.Metadata.Get("format") != "1" {
-		t.Errorf("got %q with %v, and %+v, want what was put", got.body, got.header, b)
+		t.Errorf("got %q with %v, and %+v, want the stored blob", got.body, got.header, b)
 	}
 	b.Body[0] = 'X' // a copy
 	if got := on.must(t, http.MethodGet, "a", "", nil, "").body; got != "content" {
-		t.Errorf("got %q, want what was put", got)
+		t.Errorf("got %q, want the stored blob", got)
 	}
 	service.Remove("results", "a")
 	if _, ok := service.Blob("results", "a"); ok {
-		t.Error("the blob is still there")
+		t.Error("the blob still exists")
 	}
 }
 
-// A version that the client speaks is the one it is answered in.
+// The service responds in the version that the client requests.
 func TestVersion(t *testing.T) {
 	_, on := start(t, azuretest.Options{})
 	got := on.do(t, http.MethodGet, "a", "", header{"x-ms-version": "2026-12-06", "x-ms-client-request-id": "mine"}, "")
@@ -117,7 +117,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// What many do at once is done by one of them.
+// Of several concurrent puts, one succeeds.
 func TestConcurrentPuts(t *testing.T) {
 	service, on := start(t, azuretest.Options{})
 	const writers = 16
@@ -136,7 +136,7 @@ func TestConcurrentPuts(t *testing.T) {
 		}
 	}
 	if got := service.Stats(); stored != 1 || got.Puts != 1 || got.Others != writers-1 {
-		t.Errorf("got %d that stored, and %+v, want one", stored, got)
+		t.Errorf("%d puts stored, and %+v; want one", stored, got)
 	}
 }
 
@@ -157,9 +157,9 @@ func TestClose(t *testing.T) {
 	<-fault.Reached()
 	server.Close()
 	if err := <-done; err == nil {
-		t.Error("got a response after the end")
+		t.Error("got a response after Close")
 	}
 	if _, err := on.try(t.Context(), t, http.MethodGet, "a", ""); err == nil {
-		t.Error("got a response after the end")
+		t.Error("got a response after Close")
 	}
 }

@@ -18,14 +18,14 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 )
 
-// target is a blob service to ask, and a container of it that exists.
+// target is a Blob service under test, with an existing container.
 type target struct {
 	account   string // its URL
 	container string
 	sas       string // a query, or ""
 }
 
-// header has the headers of a request, by their names.
+// header holds the headers of a request.
 type header map[string]string
 
 // response is what tests check of a response.
@@ -37,8 +37,8 @@ type response struct {
 	body   string
 }
 
-// onBoth runs a test with the service of this package, and with Azurite where
-// there is one: what the two have in common is not of our own making.
+// onBoth runs a test with the service of this package, and with Azurite if it runs, to
+// ensure that the test matches both.
 func onBoth(t *testing.T, test func(t *testing.T, on target)) {
 	t.Run("azuretest", func(t *testing.T) {
 		_, on := start(t, azuretest.Options{})
@@ -87,11 +87,11 @@ func azurite(t *testing.T) target {
 	return target{parts["BlobEndpoint"], container, query.Encode()}
 }
 
-// fresh is a name that no blob of any run has.
+// fresh returns a name that no blob of any run has.
 func fresh() string { return "test-" + strings.ToLower(rand.Text()) }
 
-// do sends a request for a blob, or for the container where the name is "".
-// Whatever is put is a block blob, unless the test says otherwise.
+// do sends a request for a blob, or for the container if the name is "". Blobs are block
+// blobs, unless the test says otherwise.
 func (on target) do(t *testing.T, method, name, query string, send header, body string) response {
 	t.Helper()
 	path := on.account + "/" + on.container
@@ -111,7 +111,7 @@ func (on target) request(t *testing.T, method, path, query string, send header, 
 	if method == http.MethodPut && query == "" {
 		r.Header.Set("x-ms-blob-type", "BlockBlob")
 	}
-	r.Header.Set("x-ms-version", "2025-11-05") // one that Azurite knows
+	r.Header.Set("x-ms-version", "2025-11-05") // a version that Azurite knows
 	for key, value := range send {
 		if r.Header.Set(key, value); value == "" {
 			r.Header.Del(key)
@@ -129,7 +129,7 @@ func (on target) request(t *testing.T, method, path, query string, send header, 
 	return response{method, answer.StatusCode, answer.Header.Get("x-ms-error-code"), answer.Header, string(content)}
 }
 
-// must is do, for what has to work.
+// must is [target.do] for requests that must succeed.
 func (on target) must(t *testing.T, method, name, query string, send header, body string) response {
 	t.Helper()
 	got := on.do(t, method, name, query, send, body)
@@ -139,7 +139,7 @@ func (on target) must(t *testing.T, method, name, query string, send header, bod
 	return got
 }
 
-// check compares a response with what is wanted: "200", or "404 BlobNotFound".
+// check compares a response with a wanted one, such as "200" or "404 BlobNotFound".
 func (r response) check(t *testing.T, what, want string) {
 	t.Helper()
 	if got := strings.TrimSpace(itoa(r.status) + " " + r.code); got != want {

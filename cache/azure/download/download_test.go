@@ -14,8 +14,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/download"
 )
 
-// The tests over HTTP are in package azure (retry_test.go, buffers_test.go, stalls_test.go);
-// these are of the package alone.
+// The tests over HTTP are in package azure: retry_test.go, buffers_test.go,
+// stalls_test.go.
 
 const stallLimit = 15 * time.Second
 

@@ -90,13 +90,13 @@ func TestCheckEndpoint(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q: got %v, want an error with %q", test.endpoint, err, test.want)
 		} else if strings.Contains(err.Error(), "secret") {
-			t.Errorf("%q: got %v, which tells the secret", test.endpoint, err)
+			t.Errorf("%q: got %v, which contains the secret", test.endpoint, err)
 		}
 	}
 }
 
-// An endpoint stands in errors and in commands that people paste.
-func TestEndpointsHoldNothingElse(t *testing.T) {
+// Errors, and commands that people paste, contain the endpoint.
+func TestEndpointsContainNothingElse(t *testing.T) {
 	const account = "https://account.blob.core.windows.net"
 	for text, isGood := range map[string]bool{
 		account:                                  true,
@@ -148,7 +148,7 @@ func TestEndpointsHoldNothingElse(t *testing.T) {
 		account + "/" + strings.Repeat("a", 400):           false,
 	} {
 		if err := endpoint.Check(text); (err == nil) != isGood {
-			t.Errorf("%q: got %v, want good: %t", text, err, isGood)
+			t.Errorf("%q: got %v, want valid: %t", text, err, isGood)
 		}
 	}
 }

@@ -2,7 +2,7 @@ package explain
 
 import "testing"
 
-// Commands name nothing else in its place: people paste them.
+// In commands, which people paste, the account's place contains nothing else.
 func TestCommandsContainNothingElse(t *testing.T) {
 	for _, endpoint := range []string{
 		"https://$(touch+x).blob.core.windows.net", "https://`touch`.blob.core.windows.net", "https://127.0.0.1:10000/$(touch%20x)",

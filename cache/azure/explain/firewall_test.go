@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// An account with a private endpoint has a public address, too, to which the DNS
-// of other networks leads.
+// An account with a private endpoint also has a public address, which the DNS of other
+// networks returns.
 func TestF24PublicAddressOfAnAccountWithAPrivateEndpoint(t *testing.T) {
 	for _, test := range []struct{ host, address, want string }{
 		{"acc.blob.core.windows.net", "20.60.1.2", "acc.blob.core.windows.net to the public address 20.60.1.2: if the account has a private endpoint, link the private DNS zone privatelink.blob.core.windows.net to"},
@@ -19,7 +19,7 @@ func TestF24PublicAddressOfAnAccountWithAPrivateEndpoint(t *testing.T) {
 		{"20.60.1.2", "20.60.1.2", ""},
 		{"acc.blob.core.windows.net", "", ""},
 	} {
-		at, _ := netip.ParseAddr(test.address) // "" is not known
+		at, _ := netip.ParseAddr(test.address) // "" is unknown
 		if got := publicHint(test.host, at); (test.want == "") != (got == "") || !strings.Contains(got, test.want) {
 			t.Errorf("%s at %s: got %q, want %q", test.host, test.address, got, test.want)
 		}

@@ -114,7 +114,7 @@ func (c *chain) try(ctx context.Context, s source, options policy.TokenRequestOp
 	begun := time.Now()
 	credential, err := s.open(&c.options)
 	if err != nil {
-		step := Step{Source: s.name, Took: time.Since(begun), Outcome: Failed, Detail: oneLine(err.Error())}
+		step := Step{Source: s.name, Took: time.Since(begun), Outcome: Failed, Detail: summarize(err.Error())}
 		if lacks, ok := errors.AsType[*missingError](err); ok {
 			step.Outcome, step.Partly = NotSetUp, lacks.partly
 		}
@@ -141,7 +141,7 @@ func (c *chain) getToken(ctx context.Context, s chosenSource, options policy.Tok
 	case limited.Err() != nil:
 		step.Detail = fmt.Sprintf("no token within %s", s.limit)
 	default:
-		step.Detail = oneLine(err.Error())
+		step.Detail = summarize(err.Error())
 		lacks, isMissing := errors.AsType[*missingError](err)
 		if isMissing || s.absent != nil && s.absent(err) {
 			step.Outcome, step.Partly = NotSetUp, isMissing && lacks.partly
@@ -175,9 +175,9 @@ func secrets() (values []string) {
 	return values
 }
 
-// oneLine shortens an error of azidentity, which fills a page, to what a person needs.
+// summarize returns what a person needs of an error of azidentity, which fills a page.
 // Strings of Entra ID, of metadata services and of tools reach a line only through it.
-func oneLine(text string) string {
+func summarize(text string) string {
 	if sentence := entra.FindString(text); sentence != "" {
 		text = strings.NewReplacer(`\r`, " ", `\n`, " ", `\"`, `"`).Replace(sentence)
 	}

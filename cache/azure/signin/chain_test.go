@@ -15,34 +15,34 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 )
 
-// giver is a credential that counts.
-type giver struct {
-	asked atomic.Int64
-	give  func(ctx context.Context, n int64) (azcore.AccessToken, error) // n from 1
+// fakeCredential counts its requests.
+type fakeCredential struct {
+	requests atomic.Int64
+	get      func(ctx context.Context, n int64) (azcore.AccessToken, error) // n from 1
 }
 
-func (g *giver) GetToken(ctx context.Context, _ policy.TokenRequestOptions) (azcore.AccessToken, error) {
-	return g.give(ctx, g.asked.Add(1))
+func (c *fakeCredential) GetToken(ctx context.Context, _ policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	return c.get(ctx, c.requests.Add(1))
 }
 
-// giving gives tokens that live this long, called name-1, name-2, …
-func giving(name string, life time.Duration) *giver {
-	return &giver{give: func(_ context.Context, n int64) (azcore.AccessToken, error) {
+// issuing returns a credential that issues tokens with a lifetime, called NAME-1, NAME-2, …
+func issuing(name string, life time.Duration) *fakeCredential {
+	return &fakeCredential{get: func(_ context.Context, n int64) (azcore.AccessToken, error) {
 		return azcore.AccessToken{Token: fmt.Sprintf("%s-%d", name, n), ExpiresOn: time.Now().Add(life)}, nil
 	}}
 }
 
-func refusing(text string) *giver {
-	return &giver{give: func(context.Context, int64) (azcore.AccessToken, error) {
+func refusing(text string) *fakeCredential {
+	return &fakeCredential{get: func(context.Context, int64) (azcore.AccessToken, error) {
 		return azcore.AccessToken{}, errors.New(text)
 	}}
 }
 
-// givingOnce gives one token, and then fails.
-func givingOnce(name string, life time.Duration, err error) *giver {
-	g := giving(name, life)
-	first := g.give
-	g.give = func(ctx context.Context, n int64) (azcore.AccessToken, error) {
+// issuingOnce returns a credential that issues one token and then fails.
+func issuingOnce(name string, life time.Duration, err error) *fakeCredential {
+	g := issuing(name, life)
+	first := g.get
+	g.get = func(ctx context.Context, n int64) (azcore.AccessToken, error) {
 		if n > 1 {
 			return azcore.AccessToken{}, err
 		}
@@ -51,23 +51,23 @@ func givingOnce(name string, life time.Duration, err error) *giver {
 	return g
 }
 
-// hanging returns nothing until it is cancelled.
-func hanging() *giver {
-	return &giver{give: func(ctx context.Context, _ int64) (azcore.AccessToken, error) {
+// hanging returns a credential that waits until it is cancelled.
+func hanging() *fakeCredential {
+	return &fakeCredential{get: func(ctx context.Context, _ int64) (azcore.AccessToken, error) {
 		<-ctx.Done()
 		return azcore.AccessToken{}, ctx.Err()
 	}}
 }
 
-func from(name string, g *giver) source {
-	return source{name: name, limit: 3 * time.Second, open: func(*Options) (azcore.TokenCredential, error) { return g, nil }}
+func from(name string, credential *fakeCredential) source {
+	return source{name: name, limit: 3 * time.Second, open: func(*Options) (azcore.TokenCredential, error) { return credential, nil }}
 }
 
 func absent(name string, err error) source {
 	return source{name: name, limit: time.Second, open: func(*Options) (azcore.TokenCredential, error) { return nil, err }}
 }
 
-// outcomes is what came of each source, such as "a:failed b:used".
+// outcomes returns the outcome of each source, such as "a:failed b:used".
 func outcomes(steps []Step) string {
 	var all []string
 	for _, s := range steps {
@@ -85,13 +85,13 @@ func TestChain(t *testing.T) {
 		err       string // part of the error
 		noneSetUp bool
 	}{
-		{"the first that works", []source{absent("a", missing("A is not set")), from("b", giving("b", time.Hour)), from("c", giving("c", time.Hour))},
+		{"the first working source", []source{absent("a", missing("A is not set")), from("b", issuing("b", time.Hour)), from("c", issuing("c", time.Hour))},
 			"b-1", "a:not set up b:used", "", false},
-		{"a refusal does not end it", []source{from("a", refusing("AADSTS7000215: wrong")), from("b", giving("b", time.Hour))},
+		{"a refusal does not end the search", []source{from("a", refusing("AADSTS7000215: wrong")), from("b", issuing("b", time.Hour))},
 			"b-1", "a:failed b:used", "", false},
-		{"a source that hangs does not end it", []source{from("a", hanging()), from("b", giving("b", time.Hour))},
+		{"a hanging source does not end the search", []source{from("a", hanging()), from("b", issuing("b", time.Hour))},
 			"b-1", "a:failed b:used", "", false},
-		{"what is wrong with a source does not end it", []source{absent("a", errors.New("a file is not there")), from("b", giving("b", time.Hour))},
+		{"a broken source does not end the search", []source{absent("a", errors.New("a file is not there")), from("b", issuing("b", time.Hour))},
 			"b-1", "a:failed b:used", "", false},
 		{"no credential", []source{absent("a", missing("A is not set")), absent("b", partly("B is not set")), absent("c", missing("C is not set"))},
 			"", "a:not set up b:not set up c:not set up", "b is not set up: B is not set; not set up: a, c", true},
@@ -100,7 +100,7 @@ func TestChain(t *testing.T) {
 			"b failed: AADSTS90002: no such tenant (the tenant does not exist: check AZURE_TENANT_ID, and azure.cloud in nx.json); " +
 				"c failed: no token within 3s; not set up: a", false},
 		{"all hang", []source{from("a", hanging()), from("b", hanging()), from("c", hanging()), from("d", hanging()), from("e", hanging()),
-			from("f", hanging()), from("g", hanging()), from("h", giving("h", time.Hour))},
+			from("f", hanging()), from("g", hanging()), from("h", issuing("h", time.Hour))},
 			"", "a:failed b:failed c:failed d:failed e:failed f:failed g:failed", "no token within 20s for the whole sign-in", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -125,11 +125,11 @@ func TestChain(t *testing.T) {
 	}
 }
 
-// A run stays who it is: another identity may write what this one may not read.
+// A run keeps its identity, because another one may write what this one may not read.
 func TestChainStaysWithItsSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := givingOnce("b", time.Minute, errors.New("AADSTS700024: it has expired"))
-		a, c := refusing("no"), giving("c", time.Hour)
+		b := issuingOnce("b", time.Minute, errors.New("AADSTS700024: it has expired"))
+		a, c := refusing("no"), issuing("c", time.Hour)
 		tokens := newTokens(&chain{sources: []source{from("a", a), from("b", b), from("c", c)}})
 		for range 3 {
 			_, _ = tokens.GetToken(t.Context(), Storage)
@@ -139,17 +139,17 @@ func TestChainStaysWithItsSource(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "b failed: AADSTS700024") {
 			t.Errorf("got %v, want the failure of b", err)
 		}
-		if a.asked.Load() != 1 || c.asked.Load() != 0 {
-			t.Errorf("a was asked %d times, c %d; want 1 and 0", a.asked.Load(), c.asked.Load())
+		if a.requests.Load() != 1 || c.requests.Load() != 0 {
+			t.Errorf("a got %d requests, c %d; want 1 and 0", a.requests.Load(), c.requests.Load())
 		}
 	})
 }
 
-// A run that was signed in does not become anonymous: its requests would go on unsigned,
-// without an error.
-func TestSourceThatIsGoneHasFailed(t *testing.T) {
+// A run that was signed in does not become anonymous. Otherwise it would continue with
+// unsigned requests, without an error.
+func TestLostSourceHasFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		gone := from("az", givingOnce("az", time.Minute, errors.New("please run az login")))
+		gone := from("az", issuingOnce("az", time.Minute, errors.New("please run az login")))
 		gone.absent = isSignedOut
 		tokens := newTokens(&chain{sources: []source{gone}})
 		if _, err := tokens.GetToken(t.Context(), Storage); err != nil {
@@ -163,36 +163,36 @@ func TestSourceThatIsGoneHasFailed(t *testing.T) {
 	})
 }
 
-func TestTokensAreAskedForOnce(t *testing.T) {
+func TestTokensAreRequestedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := giving("it", time.Hour)
-		at := source.give
-		source.give = func(ctx context.Context, n int64) (azcore.AccessToken, error) {
-			time.Sleep(4 * time.Second) // az takes its time (F21)
+		source := issuing("test", time.Hour)
+		at := source.get
+		source.get = func(ctx context.Context, n int64) (azcore.AccessToken, error) {
+			time.Sleep(4 * time.Second) // az is slow (F21)
 			return at(ctx, n)
 		}
-		tokens := Of("it", source)
+		tokens := Of("test", source)
 		var all sync.WaitGroup
 		for range 300 {
 			all.Go(func() {
-				if token, err := tokens.GetToken(t.Context(), Storage); err != nil || token.Token != "it-1" {
+				if token, err := tokens.GetToken(t.Context(), Storage); err != nil || token.Token != "test-1" {
 					t.Errorf("got %q, %v", token.Token, err)
 				}
 			})
 		}
 		all.Wait()
-		if got := source.asked.Load(); got != 1 {
-			t.Errorf("asked %d times, want once", got)
+		if got := source.requests.Load(); got != 1 {
+			t.Errorf("got %d requests, want 1", got)
 		}
 	})
 }
 
-// Tokens are replaced five minutes before their end; those that live shorter at
-// half their life, or each request would ask for one (F20).
+// Tokens are replaced five minutes before they expire. Short-lived tokens are replaced
+// after half of their lifetime, or each request would request a token (F20).
 func TestTokensAreReplacedInTime(t *testing.T) {
 	for _, test := range []struct {
 		life    time.Duration
-		refresh time.Duration // that the issuer wishes, or 0
+		refresh time.Duration // as the issuer demands, or 0
 		kept    time.Duration
 	}{
 		{time.Hour, 0, 55 * time.Minute},
@@ -202,18 +202,18 @@ func TestTokensAreReplacedInTime(t *testing.T) {
 	} {
 		t.Run(test.life.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				source := &giver{give: func(context.Context, int64) (azcore.AccessToken, error) {
+				source := &fakeCredential{get: func(context.Context, int64) (azcore.AccessToken, error) {
 					token := azcore.AccessToken{Token: "token", ExpiresOn: time.Now().Add(test.life)}
 					if test.refresh > 0 {
 						token.RefreshOn = time.Now().Add(test.refresh)
 					}
 					return token, nil
 				}}
-				tokens := Of("it", source)
+				tokens := Of("test", source)
 				ask := func(want int64) {
 					t.Helper()
-					if _, err := tokens.GetToken(t.Context(), Storage); err != nil || source.asked.Load() != want {
-						t.Errorf("asked %d times, %v; want %d", source.asked.Load(), err, want)
+					if _, err := tokens.GetToken(t.Context(), Storage); err != nil || source.requests.Load() != want {
+						t.Errorf("got %d requests, %v; want %d", source.requests.Load(), err, want)
 					}
 				}
 				ask(1)
@@ -226,66 +226,66 @@ func TestTokensAreReplacedInTime(t *testing.T) {
 	}
 }
 
-// While one token is being replaced, or cannot be, the old one serves as long as
-// it lives.
+// While a token is being replaced, or cannot be replaced, the old one is used until it
+// expires.
 func TestTokensThatCannotBeReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		source := giving("it", 10*time.Minute)
-		first := source.give
-		source.give = func(ctx context.Context, n int64) (azcore.AccessToken, error) {
+		source := issuing("test", 10*time.Minute)
+		first := source.get
+		source.get = func(ctx context.Context, n int64) (azcore.AccessToken, error) {
 			if n > 1 {
 				<-ctx.Done()
 				return azcore.AccessToken{}, ctx.Err()
 			}
 			return first(ctx, n)
 		}
-		tokens := Of("it", source)
+		tokens := Of("test", source)
 		want := func(want string) {
 			t.Helper()
 			if token, err := tokens.GetToken(t.Context(), Storage); token.Token != want || (err == nil) != (want != "") {
 				t.Errorf("got %q, %v; want %q", token.Token, err, want)
 			}
 		}
-		want("it-1")
+		want("test-1")
 		time.Sleep(6 * time.Minute)
-		go want("it-1") // waits until asking is over
+		go want("test-1") // waits for the replacement
 		synctest.Wait()
 		begun := time.Now()
-		want("it-1")
+		want("test-1")
 		if took := time.Since(begun); took != 0 {
-			t.Errorf("waited %s for a token that was there", took)
+			t.Errorf("waited %s for an existing token", took)
 		}
 		time.Sleep(5 * time.Minute)
 		want("") // it has expired
-		asked := source.asked.Load()
-		want("") // for a minute no source is tried again
-		if source.asked.Load() != asked {
-			t.Error("asked again at once")
+		requests := source.requests.Load()
+		want("") // for a minute, no source is retried
+		if source.requests.Load() != requests {
+			t.Error("retried at once")
 		}
 		time.Sleep(pause + time.Second)
 		want("")
-		if source.asked.Load() != asked+1 {
-			t.Error("not asked again after a while")
+		if source.requests.Load() != requests+1 {
+			t.Error("not retried after the pause")
 		}
 	})
 }
 
-// A claims challenge says that a token is revoked, whatever its age.
-func TestTokensThatAreRevoked(t *testing.T) {
-	tokens := Of("it", giving("it", time.Hour))
+// A claims challenge means that a token is revoked, whatever its age.
+func TestRevokedTokens(t *testing.T) {
+	tokens := Of("test", issuing("test", time.Hour))
 	challenge := Storage
 	challenge.Claims = `{"access_token":{"nbf":{"essential":true,"value":"1"}}}`
 	for i, step := range []struct {
 		options policy.TokenRequestOptions
 		want    string
-	}{{Storage, "it-1"}, {challenge, "it-2"}, {Storage, "it-2"}} {
+	}{{Storage, "test-1"}, {challenge, "test-2"}, {Storage, "test-2"}} {
 		if token, err := tokens.GetToken(t.Context(), step.options); err != nil || token.Token != step.want {
 			t.Errorf("step %d: got %q, %v; want %q", i, token.Token, err, step.want)
 		}
 	}
 }
 
-func TestOneLine(t *testing.T) {
+func TestSummarize(t *testing.T) {
 	const rule = "--------------------------------------------------------------------------------\n"
 	for _, test := range []struct{ name, text, want string }{
 		{"a response of Entra ID", "ClientSecretCredential authentication failed. \nPOST https://login.microsoftonline.com/t/oauth2/v2.0/token\n" +
@@ -299,7 +299,7 @@ func TestOneLine(t *testing.T) {
 		{"a page", strings.Repeat("ä", 700), strings.Repeat("ä", 298) + "…"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := oneLine(test.text); got != test.want {
+			if got := summarize(test.text); got != test.want {
 				t.Errorf("got  %q\nwant %q", got, test.want)
 			}
 		})

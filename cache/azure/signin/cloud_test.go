@@ -11,7 +11,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 )
 
-// Each cloud has sign-in services and an audience of its own.
+// Each cloud has its own sign-in services and audience.
 func TestCloudOfTheSignIn(t *testing.T) {
 	for name, want := range map[string]struct{ authority, audience string }{
 		"":             {"login.microsoftonline.com", "api://AzureADTokenExchange"},
@@ -42,7 +42,7 @@ func TestCloudOfTheSignIn(t *testing.T) {
 				t.Error(err)
 			}
 			if w.has(want.authority+"/"+tenant+"/oauth2/v2.0/token") == 0 || audience != want.audience {
-				t.Errorf("asked %v with the audience %q; want %s and %q", w.seen, audience, want.authority, want.audience)
+				t.Errorf("requested %v with the audience %q; want %s and %q", w.seen, audience, want.authority, want.audience)
 			}
 		})
 	}

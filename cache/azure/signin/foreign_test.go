@@ -22,7 +22,7 @@ var planted = map[string]string{
 	"a password":         "--password hunter2hunter2",
 }
 
-// repeated has all of them, control characters, and much more.
+// repeated contains all of them, control characters, and much more.
 func repeated() string {
 	var all strings.Builder
 	for _, secret := range planted {
@@ -31,7 +31,7 @@ func repeated() string {
 	return all.String() + "\x1b[2J\r\nnx-azure-cache: forged \u202e" + strings.Repeat("and so on ", 2000)
 }
 
-// checkForeign fails if an error holds what no line may.
+// checkForeign fails if an error contains a secret or a control character, or is long.
 func checkForeign(t *testing.T, err error, want string) {
 	t.Helper()
 	if err == nil || !strings.Contains(err.Error(), want) {
@@ -52,7 +52,8 @@ func checkForeign(t *testing.T, err error, want string) {
 	}
 }
 
-// What others say of a sign-in holds no secret, no control, and is short.
+// Foreign strings in the errors of a sign-in are short, and contain no secret and no
+// control character.
 func TestForeignTextIsScrubbed(t *testing.T) {
 	for name, test := range map[string]struct {
 		want string

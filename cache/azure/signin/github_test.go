@@ -9,8 +9,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 )
 
-// If GitHub's response has no assertion, the error names only its host. The URL helps no
-// one, and the response may be an assertion.
+// If GitHub's response has no assertion, the error names only its host. The URL does not
+// help, and the response may be an assertion.
 func TestGitHubWithoutAnAssertion(t *testing.T) {
 	answers := func(status int, body string) http.HandlerFunc {
 		return func(rw http.ResponseWriter, _ *http.Request) {
@@ -22,11 +22,11 @@ func TestGitHubWithoutAnAssertion(t *testing.T) {
 		answer http.HandlerFunc // nil if nothing listens
 		want   string
 	}{
-		"a refusal":     {answers(403, "s3cret"), " responded with 403 Forbidden"},
-		"a page":        {answers(200, "<html>s3cret"), " contains none"},
-		"nothing in it": {answers(200, `{"count":0,"note":"s3cret"}`), " contains none"},
-		"too much":      {answers(200, `{"value":"`+strings.Repeat("s3cret", 20_000)+`"}`), " contains none"},
-		"no listener":   {nil, "connection refused"},
+		"a refusal":       {answers(403, "s3cret"), " responded with 403 Forbidden"},
+		"a page":          {answers(200, "<html>s3cret"), " contains none"},
+		"an empty object": {answers(200, `{"count":0,"note":"s3cret"}`), " contains none"},
+		"too much":        {answers(200, `{"value":"`+strings.Repeat("s3cret", 20_000)+`"}`), " contains none"},
+		"no listener":     {nil, "connection refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newMachine(t)
@@ -42,7 +42,7 @@ func TestGitHubWithoutAnAssertion(t *testing.T) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 			if err != nil && strings.Contains(err.Error(), "s3cret") {
-				t.Errorf("it shows too much: %v", err)
+				t.Errorf("the error shows too much: %v", err)
 			}
 		})
 	}

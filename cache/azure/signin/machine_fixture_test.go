@@ -20,12 +20,12 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 )
 
-// machine is a machine without identities, and what it can reach.
+// machine is a machine without identities, with the services that it can reach.
 type machine struct {
 	t         *testing.T
 	authority *azuretest.Authority
 	entra     *httptest.Server
-	tools     string // the only folder of PATH, beside those of the shell
+	tools     string // the only folder of PATH, except those of the shell
 	metadata  http.HandlerFunc
 	machine   signin.Likelihood
 
@@ -53,8 +53,8 @@ func newMachine(t *testing.T) *machine {
 	return w
 }
 
-// Do implements [policy.Transporter]. The metadata address leads to a handler, or
-// nowhere.
+// Do implements [policy.Transporter]. A handler serves the metadata address, if there is
+// one.
 func (w *machine) Do(r *http.Request) (*http.Response, error) {
 	w.mu.Lock()
 	w.seen = append(w.seen, r.URL.Host+r.URL.Path)
@@ -65,7 +65,7 @@ func (w *machine) Do(r *http.Request) (*http.Response, error) {
 		return answerOf(w.authority, r), nil
 	case r.URL.Host != "169.254.169.254":
 		return w.entra.Client().Do(r)
-	case w.metadata == nil: // packets are swallowed
+	case w.metadata == nil: // packets are dropped
 		<-r.Context().Done()
 		return nil, r.Context().Err()
 	default:
@@ -73,7 +73,7 @@ func (w *machine) Do(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// answerOf is what a handler answers, without a server.
+// answerOf returns the response of a handler, without a server.
 func answerOf(handler http.Handler, r *http.Request) *http.Response {
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, r)
@@ -82,7 +82,7 @@ func answerOf(handler http.Handler, r *http.Request) *http.Response {
 	return answer
 }
 
-// has reports how many requests went to a place.
+// has returns how many requests went to a place.
 func (w *machine) has(place string) (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -102,7 +102,7 @@ func (w *machine) tool(name, script string) {
 	}
 }
 
-// az is an Azure CLI with a signed-in user.
+// az installs an Azure CLI with a signed-in user.
 func (w *machine) az() {
 	w.tool("az", `echo '{"accessToken":"`+userToken+`","expires_on":`+fmt.Sprint(time.Now().Add(time.Hour).Unix())+`}'`)
 }
@@ -123,7 +123,7 @@ func (w *machine) file(name, content string) string {
 	return path
 }
 
-// signIn signs in and returns how.
+// signIn signs in and returns the report.
 func (w *machine) signIn(source string) (signin.Report, error) {
 	w.t.Helper()
 	tokens := w.tokens(source)
@@ -161,7 +161,7 @@ func (w *machine) github() *httptest.Server {
 	return server
 }
 
-// metadataOf is the service of a virtual machine with an identity.
+// metadataOf returns the metadata service of a virtual machine with an identity.
 func metadataOf(rw http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Metadata") != "true" {
 		rw.WriteHeader(http.StatusBadRequest)

@@ -11,7 +11,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 )
 
-// What is at the metadata address never ends or stalls the way to the Azure CLI.
+// No response from the metadata address prevents the search from reaching the Azure CLI,
+// or delays it for long.
 func TestMetadataAddressNeverEndsTheChain(t *testing.T) {
 	answers := func(status int, body string) http.HandlerFunc {
 		return func(rw http.ResponseWriter, _ *http.Request) {
@@ -25,13 +26,13 @@ func TestMetadataAddressNeverEndsTheChain(t *testing.T) {
 		outcome  signin.Outcome
 		requests int
 	}{
-		"401 of a sandbox":       {answers(401, ""), absent, 1},
-		"403 of Docker":          {answers(403, "unreachable"), absent, 1},
-		"404 of another cloud":   {answers(404, "not found"), absent, 1},
-		"500":                    {answers(500, ""), failed, 3}, // the token is asked for twice
-		"a page of a portal":     {answers(200, "<html>Please sign in</html>"), absent, 1},
-		"a machine without":      {answers(400, `{"error":"invalid_request","error_description":"Identity not found"}`), absent, 2},
-		"no listener, swallowed": {nil, absent, 1},
+		"401 of a sandbox":              {answers(401, ""), absent, 1},
+		"403 of Docker":                 {answers(403, "unreachable"), absent, 1},
+		"404 of another cloud":          {answers(404, "not found"), absent, 1},
+		"500":                           {answers(500, ""), failed, 3}, // the token is requested twice
+		"a page of a portal":            {answers(200, "<html>Please sign in</html>"), absent, 1},
+		"a machine without an identity": {answers(400, `{"error":"invalid_request","error_description":"Identity not found"}`), absent, 2},
+		"no listener, packets dropped":  {nil, absent, 1},
 		"a machine with nonsense": {func(rw http.ResponseWriter, r *http.Request) {
 			answers(map[bool]int{true: 404, false: 400}[r.Header.Get("Metadata") == "true"], "")(rw, r)
 		}, failed, 2},
@@ -49,7 +50,7 @@ func TestMetadataAddressNeverEndsTheChain(t *testing.T) {
 				}
 				i := slices.IndexFunc(r.Steps, func(s signin.Step) bool { return s.Source == signin.ManagedIdentity })
 				if i < 0 || r.Steps[i].Outcome != test.outcome {
-					t.Errorf("got %+v; want a machine's identity that is %s", r.Steps, test.outcome)
+					t.Errorf("got %+v; want the machine's identity %s", r.Steps, test.outcome)
 				}
 				if got := w.has("169.254.169.254"); got != test.requests {
 					t.Errorf("got %d requests to the metadata address, want %d", got, test.requests)
@@ -62,9 +63,9 @@ func TestMetadataAddressNeverEndsTheChain(t *testing.T) {
 	}
 }
 
-// No sign-in waits for a metadata address without a listener: it is not tried on a
-// machine outside Azure, and comes last if that is unknown.
-func TestMetadataAddressIsNotAsked(t *testing.T) {
+// No sign-in waits for a metadata address without a listener. Outside Azure the address
+// is not tried, and it comes last if the machine is unknown.
+func TestMetadataAddressIsNotTried(t *testing.T) {
 	for machine, want := range map[signin.Likelihood]int{signin.No: 0, signin.Unknown: 0, signin.Yes: 1} {
 		w := newMachine(t)
 		w.machine = machine
@@ -80,15 +81,15 @@ func TestMetadataAddressIsNotAsked(t *testing.T) {
 	setUps[signin.ManagedIdentity](w)
 	w.machine = signin.Unknown
 	if r, err := w.signIn(""); err != nil || r.Source != signin.ManagedIdentity {
-		t.Errorf("got %+v, %v; want the machine's identity where nothing else is left", r, err)
+		t.Errorf("got %+v, %v; want the machine's identity if no other source works", r, err)
 	}
 	w.machine = signin.No
 	if r, err := w.signIn(signin.ManagedIdentity); err != nil || r.Source != signin.ManagedIdentity {
-		t.Errorf("got %+v, %v; want the machine's identity for who names it", r, err)
+		t.Errorf("got %+v, %v; want the machine's identity if it is named", r, err)
 	}
 }
 
-// The services of App Service, Cloud Shell and others are named by variables.
+// Variables name the identity services of App Service, Cloud Shell and others.
 func TestManagedIdentityOfAService(t *testing.T) {
 	w := newMachine(t)
 	service := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {

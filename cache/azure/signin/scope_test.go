@@ -11,11 +11,11 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 )
 
-// noting is a credential that notes what it is asked for.
-type noting struct{ asked []policy.TokenRequestOptions }
+// noting is a credential that records its requests.
+type noting struct{ requested []policy.TokenRequestOptions }
 
 func (n *noting) GetToken(_ context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
-	n.asked = append(n.asked, options)
+	n.requested = append(n.requested, options)
 	return azcore.AccessToken{Token: "token", ExpiresOn: time.Now().Add(time.Hour)}, nil
 }
 
@@ -53,16 +53,16 @@ func TestTokensAreOfStorageOnly(t *testing.T) {
 		_, err := tokens.GetToken(t.Context(), policy.TokenRequestOptions{Scopes: []string{scope}, EnableCAE: true})
 		refused, isRefused := errors.AsType[*ForeignScopeError](err)
 		switch {
-		case isGood && (err != nil || len(n.asked) != 1 || !slices.Equal(n.asked[0].Scopes, Storage.Scopes)):
-			t.Errorf("%q: got %v, and was asked for %v; want a token of storage", scope, err, n.asked)
-		case !isGood && (!isRefused || refused.Scope != scope || len(n.asked) > 0):
-			t.Errorf("%q: got %v, and was asked for %v; want a refusal", scope, err, n.asked)
+		case isGood && (err != nil || len(n.requested) != 1 || !slices.Equal(n.requested[0].Scopes, Storage.Scopes)):
+			t.Errorf("%q: got %v, and requested %v; want a token of storage", scope, err, n.requested)
+		case !isGood && (!isRefused || refused.Scope != scope || len(n.requested) > 0):
+			t.Errorf("%q: got %v, and requested %v; want a refusal", scope, err, n.requested)
 		}
 	}
 }
 
-// Whatever asks for a foreign token is not the storage: it gets no more tokens of
-// storage either, not even the one at hand.
+// A server that asks for a foreign token is not the storage. It gets no more storage
+// tokens, not even the current one.
 func TestNoTokenAfterAForeignScope(t *testing.T) {
 	n := new(noting)
 	tokens := Of("test", n)
@@ -76,13 +76,13 @@ func TestNoTokenAfterAForeignScope(t *testing.T) {
 			t.Errorf("%v: got %q, %v; want a refusal", options, token.Token, err)
 		}
 	}
-	if len(n.asked) != 1 || tokens.Refused() == nil {
-		t.Errorf("asked for %v, %v; want one token", n.asked, tokens.Refused())
+	if len(n.requested) != 1 || tokens.Refused() == nil {
+		t.Errorf("requested %v, %v; want one token", n.requested, tokens.Refused())
 	}
 }
 
-// The tenant would be the word of a server, too: azblob reads it from
-// authorization_uri. Claims are those of a challenge that revokes a token.
+// A server cannot choose the tenant, which azblob reads from authorization_uri. It can
+// send claims, which revoke a token.
 func TestServersChooseNoTenant(t *testing.T) {
 	n := new(noting)
 	tokens := Of("test", n)
@@ -91,9 +91,9 @@ func TestServersChooseNoTenant(t *testing.T) {
 		if _, err := tokens.GetToken(t.Context(), options); err != nil {
 			t.Fatal(err)
 		}
-		last := n.asked[len(n.asked)-1]
+		last := n.requested[len(n.requested)-1]
 		if last.TenantID != "" || last.Claims != claims || !last.EnableCAE {
-			t.Errorf("asked for %+v, want the claims %q and no tenant", last, claims)
+			t.Errorf("requested %+v, want the claims %q and no tenant", last, claims)
 		}
 	}
 }

@@ -79,7 +79,7 @@ func New(options Options) (*Tokens, error) {
 			DisableInstanceDiscovery: ownAuthority(os.Getenv),
 		})
 		if err != nil {
-			return nil, errors.New(oneLine(err.Error()))
+			return nil, errors.New(summarize(err.Error()))
 		}
 		return newTokens(&chain{name: Default, sources: []source{{
 			name: Default, limit: totalLimit,

@@ -28,7 +28,7 @@ const (
 	app    = "99999999-8888-7777-6666-555555555555"
 )
 
-// userToken is a token of a person.
+// userToken is the token of a person.
 var userToken = func() string {
 	text, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{"upn": "anna@example.com", "oid": "a11a"}).SignedString([]byte("key"))
 	if err != nil {
@@ -37,7 +37,7 @@ var userToken = func() string {
 	return text
 }()
 
-// setUps make each source usable.
+// setUps set up each source.
 var setUps = map[string]func(w *machine){
 	signin.Environment: func(w *machine) {
 		w.set(map[string]string{"AZURE_TENANT_ID": tenant, "AZURE_CLIENT_ID": app, "AZURE_CLIENT_SECRET": "s3cret"})
@@ -46,7 +46,7 @@ var setUps = map[string]func(w *machine){
 		w.set(map[string]string{"AZURE_TENANT_ID": tenant, "AZURE_CLIENT_ID": app, "AZURE_FEDERATED_TOKEN_FILE": w.file("token", "assertion")})
 	},
 	signin.GitHubActions: func(w *machine) {
-		// One server for both, as the transport of the tests trusts one.
+		// One server for both, because the transport of the tests trusts only one.
 		w.set(map[string]string{"AZURE_TENANT_ID": tenant, "AZURE_CLIENT_ID": app, "GITHUB_ACTIONS": "true",
 			"ACTIONS_ID_TOKEN_REQUEST_URL": w.github().URL + "/token?v=1", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "job"})
 	},
@@ -64,7 +64,7 @@ var setUps = map[string]func(w *machine){
 	},
 	signin.ManagedIdentity: func(w *machine) {
 		w.machine, w.metadata = signin.Yes, metadataOf
-		if os.Getenv("AZURE_CLIENT_ID") == "" { // the library keeps tokens by it for all tests
+		if os.Getenv("AZURE_CLIENT_ID") == "" { // the library shares tokens between tests by this ID
 			w.t.Setenv("AZURE_CLIENT_ID", "machine of "+w.t.Name())
 		}
 	},
@@ -77,13 +77,13 @@ var setUps = map[string]func(w *machine){
 	},
 }
 
-// inOrder are the sources that look at the machine.
+// inOrder returns the sources that a search tries.
 func inOrder() []string {
 	return slices.DeleteFunc(signin.Names(), func(name string) bool { return name == signin.Default || name == signin.Anonymous })
 }
 
-// F22: every source alone is found by the chain, and by its name; of two the
-// first in the order is used; and who names one does not get another.
+// F22: each source is found by the chain and by its name. Of several sources, the first
+// in the order is used. A named source is never replaced by another.
 func TestF22_every_source(t *testing.T) {
 	order := inOrder()
 	if len(order) != len(setUps) {
@@ -104,7 +104,7 @@ func TestF22_every_source(t *testing.T) {
 			}
 			r, err := w.signIn("")
 			if err != nil || r.Source != first {
-				t.Errorf("with all that follow: got %s, %v; want %s", r.Source, err, first)
+				t.Errorf("with all later sources: got %s, %v; want %s", r.Source, err, first)
 			}
 			if last := order[len(order)-1]; first != last {
 				if r, err := w.signIn(last); err != nil || r.Source != last {
@@ -140,7 +140,7 @@ func TestEnvironmentWithACertificate(t *testing.T) {
 	t.Setenv("AZURE_CLIENT_CERTIFICATE_PATH", file+".gone")
 	r, err = w.signIn(signin.Environment)
 	if err == nil || !strings.Contains(err.Error(), "environment failed") || !strings.Contains(err.Error(), ".gone") {
-		t.Errorf("got %+v, %v; want the file that is not there", r, err)
+		t.Errorf("got %+v, %v; want an error that names the missing file", r, err)
 	}
 }
 
@@ -225,8 +225,8 @@ func TestNoCredential(t *testing.T) {
 	}
 }
 
-// F20: each token is asked for with an assertion of its own: those of GitHub are
-// good for some minutes.
+// F20: each token is requested with a new assertion, because those of GitHub expire after
+// some minutes.
 func TestF20_each_token_has_its_own_assertion(t *testing.T) {
 	w := newMachine(t)
 	setUps[signin.GitHubActions](w)
@@ -237,7 +237,7 @@ func TestF20_each_token_has_its_own_assertion(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		<-time.After(time.Until(token.ExpiresOn)) // the clock of the libraries is the real one
+		<-time.After(time.Until(token.ExpiresOn)) // the libraries use the real clock
 	}
 	var assertions []string
 	for _, form := range w.authority.Requests() {
@@ -248,7 +248,7 @@ func TestF20_each_token_has_its_own_assertion(t *testing.T) {
 	}
 }
 
-// A cancelled sign-in is not waited for.
+// A cancelled sign-in returns at once.
 func TestSignInThatIsCancelled(t *testing.T) {
 	w := newMachine(t)
 	w.tool("az", "exec sleep 60")

@@ -79,14 +79,14 @@ func TestCloudOf(t *testing.T) {
 		}
 	}
 	if _, err := ParseCloud("germany"); err == nil {
-		t.Error("got no error for a cloud that is closed")
+		t.Error("got no error for a closed cloud")
 	}
 }
 
 func TestAuthority(t *testing.T) {
 	for _, test := range []struct {
 		variable, cloud string
-		host            string // that azidentity gets; "" if it reads the variable
+		host            string // for azidentity; "" if it reads the variable
 		own             bool
 	}{
 		{"", "", "https://login.microsoftonline.com/", false},
@@ -140,7 +140,7 @@ func TestPrincipal(t *testing.T) {
 	}
 }
 
-func TestAdviceIsForCodesOfEntra(t *testing.T) {
+func TestFixesAreForKnownCodes(t *testing.T) {
 	if len(fixes) == 0 {
 		t.Fatal("there are no fixes")
 	}

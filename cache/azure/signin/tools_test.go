@@ -22,7 +22,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/signin"
 )
 
-// tools are the programs by source, and azidentity's credential for each.
+// tools are the programs of the sources, with azidentity's credential for each.
 var tools = map[string]struct {
 	program string
 	theirs  func() (azcore.TokenCredential, error)
@@ -38,7 +38,7 @@ var tools = map[string]struct {
 	}},
 }
 
-// processIDs returns those that a tool has written to a file.
+// processIDs returns the process IDs that a tool has written to a file.
 func processIDs(t *testing.T, file string, n int) (ids []int) {
 	t.Helper()
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
@@ -56,7 +56,7 @@ func processIDs(t *testing.T, file string, n int) (ids []int) {
 	return nil
 }
 
-// checkEnded fails unless processes end soon. It ends those that do not.
+// checkEnded fails unless processes end soon, and kills those that do not.
 func checkEnded(t *testing.T, ids []int) {
 	t.Helper()
 	for _, id := range ids {
@@ -65,14 +65,13 @@ func checkEnded(t *testing.T, ids []int) {
 			time.Sleep(5 * time.Millisecond)
 		}
 		if runs(id) {
-			t.Errorf("the process %d is left", id)
+			t.Errorf("the process %d still runs", id)
 			_ = syscall.Kill(id, syscall.SIGKILL)
 		}
 	}
 }
 
-// runs reports whether a process runs. One that has ended, and that its parent has not
-// asked for, does not.
+// runs reports whether a process runs. A zombie does not run.
 func runs(id int) bool {
 	if syscall.Kill(id, 0) != nil {
 		return false
@@ -85,13 +84,13 @@ func runs(id int) bool {
 	return !strings.HasPrefix(state, "Z")
 }
 
-// hangs is a tool that hangs, with a child that hangs, and one of that.
+// hangs is a tool that hangs, with a child and a grandchild that hang.
 const hangs = `file=%s
 (sleep 600 & echo $! >>$file; wait) &
 echo $! $$ >>$file
 sleep 600`
 
-// A tool that hangs is ended with all that it has started, as soon as its time is over.
+// A tool that exceeds its time limit is killed, with all processes that it has started.
 func TestToolThatHangs(t *testing.T) {
 	for source, tool := range tools {
 		t.Run(source, func(t *testing.T) {
@@ -116,7 +115,7 @@ func TestToolThatHangs(t *testing.T) {
 	}
 }
 
-// So are the children that a tool has left with its output open, whether it has a
+// Children that keep a tool's output open are killed, whether the tool has printed a
 // token or not.
 func TestToolThatLeavesAChild(t *testing.T) {
 	for _, exit := range []int{0, 1} {
@@ -134,7 +133,7 @@ func TestToolThatLeavesAChild(t *testing.T) {
 	}
 }
 
-// What az leaves for its statistics, without its output, may go on.
+// A process of az that sends statistics, and does not hold its output, may continue.
 func TestToolThatSendsStatistics(t *testing.T) {
 	w := newMachine(t)
 	file := filepath.Join(t.TempDir(), "ids")
@@ -146,13 +145,13 @@ func TestToolThatSendsStatistics(t *testing.T) {
 	id := processIDs(t, file, 1)[0]
 	time.Sleep(50 * time.Millisecond)
 	if !runs(id) {
-		t.Error("it was ended")
+		t.Error("the process was killed")
 	}
 	group, _ := syscall.Getpgid(id)
-	// It is the only one: the process that watched for the tool has ended, too.
+	// It is the only one: the process that watched the tool has also ended.
 	for deadline := time.Now().Add(2 * time.Second); len(membersOf(t, group)) > 1; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("its group has the processes %v", membersOf(t, group))
+			t.Fatalf("the process group contains %v", membersOf(t, group))
 		}
 	}
 	if err := syscall.Kill(id, syscall.SIGKILL); err != nil {
@@ -160,7 +159,7 @@ func TestToolThatSendsStatistics(t *testing.T) {
 	}
 }
 
-// membersOf returns the processes of a group that run.
+// membersOf returns the running processes of a group.
 func membersOf(t *testing.T, group int) (ids []int) {
 	t.Helper()
 	said, err := exec.CommandContext(t.Context(), "ps", "-A", "-o", "pid=,pgid=").Output()
@@ -178,7 +177,7 @@ func membersOf(t *testing.T, group int) (ids []int) {
 
 const askVariable = "SIGNIN_TEST_ASK"
 
-// Also the end of the process that asks, by SIGKILL, ends the tool.
+// If SIGKILL ends the process that started a tool, the tool is killed, too.
 func TestToolOfAProcessThatIsKilled(t *testing.T) {
 	if os.Getenv(askVariable) != "" {
 		tokens, err := signin.New(signin.Options{Source: signin.AzureCLI})
@@ -203,9 +202,9 @@ func TestToolOfAProcessThatIsKilled(t *testing.T) {
 	checkEnded(t, ids)
 }
 
-// The tools get the commands, the environment and the folder that azidentity gives
-// them: a new version of it may change them.
-func TestToolsAreAskedAsByAzidentity(t *testing.T) {
+// The tools get the same arguments, environment and folder as from azidentity. A new
+// version of it may change them.
+func TestToolsAreStartedAsByAzidentity(t *testing.T) {
 	for source, tool := range tools {
 		for _, claims := range []string{"", `{"access_token":{}}`} {
 			t.Run(source+" "+claims, func(t *testing.T) {
@@ -226,7 +225,7 @@ func TestToolsAreAskedAsByAzidentity(t *testing.T) {
 					t.Errorf("got  %s\nwant %s", got, want)
 				}
 				if claims == "" && len(want) == 0 {
-					t.Error("the tool was not asked")
+					t.Error("the tool was not started")
 				}
 				if theirErr == nil || ourErr == nil {
 					t.Errorf("got %v and %v, want errors", theirErr, ourErr)
@@ -236,24 +235,25 @@ func TestToolsAreAskedAsByAzidentity(t *testing.T) {
 	}
 }
 
-// extras of an error of azidentity: its name, which not all have, and a link.
+// extras are parts of azidentity's errors that are not compared: its name, which not all
+// errors have, and a link.
 var extras = regexp.MustCompile(`^Azure\w+Credential: |\.? To troubleshoot, visit https://\S+|\.$`)
 
-// What a tool says is understood as by azidentity.
+// The output of a tool is read as by azidentity.
 func TestToolsAreReadAsByAzidentity(t *testing.T) {
 	for name, script := range map[string]string{
-		"signed out":              `echo "ERROR: Please run 'az login' to setup account." >&2; exit 1`,
-		"another exit code":       `echo "no luck" >&2; exit 3`,
-		"127":                     `echo "az: not found" >&2; exit 127`,
-		"nothing said":            `exit 2`,
-		"no JSON":                 `echo hello`,
-		"nothing":                 `true`,
-		"a time that is none":     `echo '{"accessToken":"x","expiresOn":"soon","token":"x"}'`,
-		"azd of today":            `printf '{"message":"x"}\n{"error":"not logged in, run azd auth login","message":"m"}\n' >&2; exit 1`,
-		"azd of old":              `echo '{"type":"consoleMessage","data":{"message":" not logged in "}}' >&2; exit 1`,
-		"azd that knows no claim": `echo 'unknown flag: --claims' >&2; exit 1`,
-		"no module":               `echo 'Write-Error: Az.Accounts module not found at line 7' >&2; exit 1`,
-		"no account":              `echo 'Run Connect-AzAccount to login.' >&2; exit 1`,
+		"signed out":                     `echo "ERROR: Please run 'az login' to setup account." >&2; exit 1`,
+		"another exit code":              `echo "no luck" >&2; exit 3`,
+		"127":                            `echo "az: not found" >&2; exit 127`,
+		"no output":                      `exit 2`,
+		"not JSON":                       `echo hello`,
+		"nothing":                        `true`,
+		"an invalid time":                `echo '{"accessToken":"x","expiresOn":"soon","token":"x"}'`,
+		"current azd":                    `printf '{"message":"x"}\n{"error":"not logged in, run azd auth login","message":"m"}\n' >&2; exit 1`,
+		"old azd":                        `echo '{"type":"consoleMessage","data":{"message":" not logged in "}}' >&2; exit 1`,
+		"azd without support for claims": `echo 'unknown flag: --claims' >&2; exit 1`,
+		"no module":                      `echo 'Write-Error: Az.Accounts module not found at line 7' >&2; exit 1`,
+		"no account":                     `echo 'Run Connect-AzAccount to login.' >&2; exit 1`,
 	} {
 		for source, tool := range tools {
 			t.Run(name+" "+source, func(t *testing.T) {

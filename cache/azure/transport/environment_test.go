@@ -8,12 +8,12 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/transport"
 )
 
-// variables are those of a process.
+// variables are the environment variables of a process.
 type variables map[string]string
 
 func (v variables) get(name string) string { return v[name] }
 
-// environment reads variables without any warning.
+// environment reads variables that cause no warning.
 func environment(t testing.TB, v variables) transport.Environment {
 	t.Helper()
 	e, warnings := transport.ReadEnvironment(v.get)
@@ -23,7 +23,7 @@ func environment(t testing.TB, v variables) transport.Environment {
 	return e
 }
 
-func TestProxyThatIsNotForAHost(t *testing.T) {
+func TestProxyIsNotUsedForAHost(t *testing.T) {
 	for _, test := range []struct {
 		name, to string
 		v        variables
@@ -52,7 +52,7 @@ func TestProxyThatIsNotForAHost(t *testing.T) {
 	}
 }
 
-func TestProxyThatIsWrong(t *testing.T) {
+func TestInvalidProxy(t *testing.T) {
 	for _, value := range []string{"http://anna:s3cr#t@proxy:1", "http://s3cr:12#34@proxy:1", "http://s3cr:9/abc@proxy:1", "s3cr:123?4@proxy:1", "http://anna:s3cr/t@proxy:1", "://s3cr", "ftp://anna:s3cr@proxy:1", "http://anna:s3cr@:1", "%zzs3cr"} {
 		_, warnings := transport.ReadEnvironment(variables{"https_proxy": value}.get)
 		if len(warnings) != 1 || !strings.HasPrefix(warnings[0], "https_proxy is ") || strings.Contains(warnings[0], "s3cr") {

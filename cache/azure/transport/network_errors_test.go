@@ -16,14 +16,14 @@ import (
 	"time"
 )
 
-// proxyPassword is one that no line may hold.
+// proxyPassword is a password that no line may contain.
 const proxyPassword = "pr0xy/secret"
 
 func withPassword(proxy string) string {
 	return strings.Replace(proxy, "://", "://anna:"+url.QueryEscape(proxyPassword)+"@", 1)
 }
 
-// checkLine checks that an error is one line, begins as it should, and holds no
+// checkLine checks that an error is one line with the right beginning and without a
 // secret.
 func checkLine(t *testing.T, err error, want string) {
 	t.Helper()
@@ -33,13 +33,13 @@ func checkLine(t *testing.T, err error, want string) {
 	for _, text := range []string{fmt.Sprintf("%v %+v %#v", err, err, err), fmt.Sprint(err)} {
 		for _, secret := range []string{proxyPassword, url.QueryEscape(proxyPassword)} {
 			if strings.Contains(text, secret) {
-				t.Errorf("%q tells the password of the proxy", text)
+				t.Errorf("%q contains the proxy's password", text)
 			}
 		}
 	}
 }
 
-// What cannot be had from a server on this machine.
+// Errors that a server on this machine cannot cause.
 func TestF24NetworkErrors(t *testing.T) {
 	certificate := &x509.Certificate{
 		Issuer:    pkix.Name{CommonName: "Corporate Root"},
@@ -108,7 +108,7 @@ func TestF24NetworkErrors(t *testing.T) {
 				NonRetriable()
 			}](got)
 			if lasts != test.lasts || !errors.Is(got, test.err) {
-				t.Errorf("got %#v, want that it lasts: %t, and its cause", got, test.lasts)
+				t.Errorf("got %#v, want it permanent: %t, with its cause", got, test.lasts)
 			}
 		})
 	}

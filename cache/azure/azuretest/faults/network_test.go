@@ -15,7 +15,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 )
 
-// pipe is a listener that accepts one end of a pipe, once.
+// pipe is a listener that accepts one connection, the end of a pipe.
 type pipe struct{ net.Conn }
 
 func (p pipe) Accept() (net.Conn, error) { return p.Conn, nil }
@@ -32,7 +32,7 @@ func connect(t *testing.T, network *faults.Network) (client, server net.Conn) {
 	return client, server
 }
 
-// arrivals reads all of a connection and notes when how much has come.
+// arrivals reads a connection to its end and records when each number of bytes arrived.
 func arrivals(t *testing.T, from io.Reader, total int) (at []time.Duration, sizes []int) {
 	t.Helper()
 	begin := time.Now()
@@ -50,7 +50,7 @@ func arrivals(t *testing.T, from io.Reader, total int) (at []time.Duration, size
 
 const megabyte = 1_000_000
 
-// Bytes take the time that they take, in both directions, and come evenly.
+// Bytes arrive at the rate, in both directions, and evenly.
 func TestRate(t *testing.T) {
 	for name, direction := range map[string]func(client, server net.Conn) (from, to net.Conn){
 		"to the client": func(client, server net.Conn) (from, to net.Conn) { return server, client },
@@ -63,7 +63,7 @@ func TestRate(t *testing.T) {
 				client, server := connect(t, network)
 				from, to := direction(client, server)
 				go func() {
-					for range 2 { // as two requests on the same connection
+					for range 2 { // like two requests on the same connection
 						if n, err := from.Write(make([]byte, megabyte)); n != megabyte || err != nil {
 							t.Errorf("got %d, %v", n, err)
 						}
@@ -75,10 +75,10 @@ func TestRate(t *testing.T) {
 					sum += sizes[i]
 					want := time.Duration(sum) * 100 * time.Nanosecond // 10 MB/s
 					if (at[i] - want).Abs() > time.Microsecond {
-						t.Fatalf("%d bytes came after %s, want %s", sum, at[i], want)
+						t.Fatalf("%d bytes arrived after %s, want %s", sum, at[i], want)
 					}
 					if sizes[i] > 20_000 {
-						t.Fatalf("%d bytes came at once", sizes[i])
+						t.Fatalf("%d bytes arrived at once", sizes[i])
 					}
 				}
 			})
@@ -86,7 +86,7 @@ func TestRate(t *testing.T) {
 	}
 }
 
-// What is a little late, as what sleeps always is, is made up for.
+// Small delays, such as those of sleeping goroutines, are made up for.
 func TestRateAfterSmallDelays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := new(faults.Network)
@@ -101,7 +101,7 @@ func TestRateAfterSmallDelays(t *testing.T) {
 				t.Fatal(err)
 			}
 			left -= n
-			if reads%4 == 0 { // the next piece comes after 2 ms
+			if reads%4 == 0 { // the next piece arrives after 2 ms
 				time.Sleep(3 * time.Millisecond)
 			}
 		}
@@ -111,7 +111,7 @@ func TestRateAfterSmallDelays(t *testing.T) {
 	})
 }
 
-// A client that is slow for long does not get all at once later.
+// A client that was slow for long does not receive everything at once later.
 func TestRateAfterALongDelay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := new(faults.Network)
@@ -122,7 +122,7 @@ func TestRateAfterALongDelay(t *testing.T) {
 			_, err := server.Write(make([]byte, megabyte))
 			done <- err
 		}()
-		buffer := make([]byte, 2000) // a piece, for which 2 ms are enough
+		buffer := make([]byte, 2000) // one piece takes 2 ms
 		for range 100 {
 			if _, err := io.ReadFull(client, buffer); err != nil {
 				t.Fatal(err)
@@ -142,7 +142,7 @@ func TestRateAfterALongDelay(t *testing.T) {
 	})
 }
 
-// A connection that was idle has saved nothing up, and a change holds at once.
+// An idle connection does not save up bytes, and a new rate applies at once.
 func TestRateAfterAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := new(faults.Network)
@@ -170,7 +170,7 @@ func TestRateAfterAPause(t *testing.T) {
 	})
 }
 
-// Each connection has the rate for itself.
+// The rate applies to each connection separately.
 func TestRateOfTwoConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		network := new(faults.Network)
