@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// What a lifecycle rule has archived is shown as such, and evict finds and deletes it.
+// ls and inspect show that a lifecycle rule has archived an entry, and evict deletes it.
 func TestArchivedEntries(t *testing.T) {
 	s := newTestInventory(t)
 	s.fill()

@@ -23,8 +23,8 @@ func openWith(t testing.TB, config string, real testenv.Env, ci bool, list []rpc
 		testenv.With(testenv.Env{license.Variable: testenv.License(t, "valid.jwt")}, real).Get, testenv.During)
 }
 
-// A run in which a claim would change who it is writes nothing, reads what is
-// trusted, and says so in one line.
+// A run whose scope a claim would change writes nothing, reads only trusted results, and
+// reports that in one line.
 func TestRunOfTwoScopes(t *testing.T) {
 	for mode, want := range map[string]string{
 		"read-write": "the remote cache stores nothing in this run: GITHUB_ACTIONS of .env would change its scope from local to trusted",
@@ -45,9 +45,9 @@ func TestRunOfTwoScopes(t *testing.T) {
 	}
 }
 
-// claimsOfRun is what the npm package makes of a run with a .env file, of lines NAME=VALUE.
-// Where the system does not tell what came from outside (isKnown), each variable that
-// the file names is a claim.
+// claimsOfRun returns the claims that the npm package makes of a .env file with lines
+// NAME=VALUE. If the system does not show which variables the environment had before
+// (isKnown), each variable in the file is a claim.
 func claimsOfRun(run testenv.RecordedRun, file string, isKnown bool) (list []rpc.Claim, real testenv.Env, ci bool) {
 	real, ci = maps.Clone(run.Env), run.CI
 	for line := range strings.Lines(file) {
@@ -55,7 +55,7 @@ func claimsOfRun(run testenv.RecordedRun, file string, isKnown bool) (list []rpc
 		if !isKnown {
 			delete(real, name)
 		}
-		value = cmp.Or(run.Env[name], value) // a file does not replace
+		value = cmp.Or(run.Env[name], value) // a file does not replace it
 		if value != "" && real[name] == "" && name != license.Variable {
 			list = append(list, rpc.Claim{Name: name, Value: value, File: ".env"})
 		}
@@ -66,8 +66,8 @@ func claimsOfRun(run testenv.RecordedRun, file string, isKnown bool) (list []rpc
 	return list, real, ci
 }
 
-// FuzzDotenv: whatever .env files add to whatever environment, no run writes or is
-// read by more.
+// FuzzDotenv checks that no .env file in any environment lets a run write more scopes, or
+// lets more runs read its results.
 func FuzzDotenv(f *testing.F) {
 	runs := testenv.RecordedRuns(f)
 	token := testenv.License(f, "valid.jwt")
@@ -88,7 +88,7 @@ func FuzzDotenv(f *testing.F) {
 	f.Fuzz(func(t *testing.T, index uint, text string, isKnown bool) {
 		run := runs[index%uint(len(runs))]
 		list, real, ci := claimsOfRun(run, text, isKnown)
-		branches, _ := json.Marshal(run.Branches) // null is not set
+		branches, _ := json.Marshal(run.Branches) // null means unset
 		params := rpc.InitializeParams{
 			Config:        json.RawMessage(`{"container": "artifacts", "accountName": "nxcache", "trust": {"branches": ` + string(branches) + `}}`),
 			CI:            run.CI,
@@ -105,7 +105,7 @@ func FuzzDotenv(f *testing.F) {
 		params.Claims, params.CI = list, ci
 		got := openSession(params, testenv.With(real, testenv.Env{license.Variable: token}).Get, testenv.During)
 		if got.Cache == nil {
-			return // switched off, or a wrong connection string
+			return // turned off, or an invalid connection string
 		}
 		if got.Scope != without.Scope && got.Scope != string(trust.Untrusted) {
 			t.Errorf("%s with %q is %s, not %s", run.Name, text, got.Scope, without.Scope)
@@ -123,7 +123,7 @@ func FuzzDotenv(f *testing.F) {
 	})
 }
 
-// documentWith is what the npm package hands to a command of a workspace.
+// documentWith returns the document that the npm package passes to a command.
 func documentWith(t *testing.T, list []rpc.Claim) string {
 	t.Helper()
 	text, err := json.Marshal(config.Document{Config: json.RawMessage(testenv.GoodConfig), WorkspaceRoot: t.TempDir(), Claims: fromWire(list)})

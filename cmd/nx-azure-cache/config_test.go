@@ -17,13 +17,13 @@ func TestConfigCheck(t *testing.T) {
 		valid bool
 		want  string
 	}{
-		"a good block, as JSON":  {testenv.GoodConfig, "--json", true, `{"valid":true,"mode":"read-write","container":"artifacts"`},
-		"a good block":           {testenv.GoodConfig, "", true, "The configuration is valid.\n"},
-		"a wrong block, as JSON": {`{"container": "No"}`, "--json", false, `"key":"azure.container","level":"error","kind":"invalid","seen":"\"No\""`},
-		"a wrong block":          {`{"container": "No", "accountName": "nxcache", "contaner": 1}`, "", false, "error    azure.container in nx.json is \"No\"; "},
-		"a warning":              {`{"container": "artifacts", "accountName": "nxcache", "contaner": 1}`, "", true, `warning  "azure" in nx.json has an unknown key "contaner"`},
-		"no JSON":                {"AccountKey=" + testenv.AccountKey, "--json", false, `"azure\" in nx.json must be an object"`},
-		"nothing":                {"", "--json", false, `"azure\" in nx.json must be an object"`},
+		"a valid block, as JSON":    {testenv.GoodConfig, "--json", true, `{"valid":true,"mode":"read-write","container":"artifacts"`},
+		"a valid block":             {testenv.GoodConfig, "", true, "The configuration is valid.\n"},
+		"an invalid block, as JSON": {`{"container": "No"}`, "--json", false, `"key":"azure.container","level":"error","kind":"invalid","seen":"\"No\""`},
+		"an invalid block":          {`{"container": "No", "accountName": "nxcache", "contaner": 1}`, "", false, "error    azure.container in nx.json is \"No\"; "},
+		"a warning":                 {`{"container": "artifacts", "accountName": "nxcache", "contaner": 1}`, "", true, `warning  "azure" in nx.json has an unknown key "contaner"`},
+		"not JSON":                  {"AccountKey=" + testenv.AccountKey, "--json", false, `"azure\" in nx.json must be an object"`},
+		"nothing":                   {"", "--json", false, `"azure\" in nx.json must be an object"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stdout, stderr, err := runOn(t, test.stdin, nil, append([]string{"config", "check", "--stdin"}, strings.Fields(test.args)...)...)
@@ -44,7 +44,7 @@ func TestConfigCheck(t *testing.T) {
 	}
 }
 
-// The help names all that --json prints.
+// The help names all keys that --json prints.
 func TestConfigCheckHelp(t *testing.T) {
 	stdout, _, err := runWith(t, nil, "config", "check", "--help")
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// Which connection string counts, where it comes from, and what a line says of it.
-func TestWhichConnectionStringCounts(t *testing.T) {
+// Which connection string is used, where it comes from, and the warning about it.
+func TestUsedConnectionString(t *testing.T) {
 	const account = `{"container": "artifacts", "accountName": "acme"%s}`
 	of := func(file, name, value string) rpc.Claim { return rpc.Claim{Name: name, Value: value, File: file} }
 	const application = "AZURE_STORAGE_CONNECTION_STRING of .env decides the account and the sign-in of the remote cache"
@@ -22,8 +22,8 @@ func TestWhichConnectionStringCounts(t *testing.T) {
 		real   testenv.Env
 		claims []rpc.Claim
 
-		account, from string // "": that of nx.json
-		line          string // a part of the only warning
+		account, from string // "" means the account of nx.json
+		line          string // part of the only warning
 	}{
 		"none": {from: "azure.accountName in nx.json"},
 		"the application's, in the environment": {real: testenv.Env{config.ConnectionVariable: testenv.Applications},
@@ -34,7 +34,7 @@ func TestWhichConnectionStringCounts(t *testing.T) {
 			account: "application", from: "AZURE_STORAGE_CONNECTION_STRING (set inside Nx)", line: "AZURE_STORAGE_CONNECTION_STRING (set inside Nx) decides"},
 		"the application's, withheld": {claims: []rpc.Claim{{Name: config.ConnectionVariable, Value: testenv.Applications, File: ".env", IsEmpty: true}},
 			from: "azure.accountName in nx.json", line: "AZURE_STORAGE_CONNECTION_STRING of .env is ignored: the environment sets it to an empty value"},
-		"the application's, and a sign-in that is named": {more: `, "credential": "azure-cli"`, claims: []rpc.Claim{of(".env", config.ConnectionVariable, testenv.Applications)},
+		"the application's, and a named sign-in": {more: `, "credential": "azure-cli"`, claims: []rpc.Claim{of(".env", config.ConnectionVariable, testenv.Applications)},
 			from: "azure.accountName in nx.json"},
 		"ours, in the environment, beside the application's": {real: testenv.Env{config.OwnConnectionVariable: testenv.Caches}, claims: []rpc.Claim{of(".env", config.ConnectionVariable, testenv.Applications)},
 			account: "cache", from: "NX_AZURE_CACHE_CONNECTION_STRING"},
@@ -79,7 +79,7 @@ func TestWhichConnectionStringCounts(t *testing.T) {
 	}
 }
 
-// An error of the storage says where the account comes from, whatever happens.
+// Every error of the storage says where the account comes from.
 func TestFailuresNameTheAccountsSource(t *testing.T) {
 	claim := rpc.Claim{Name: config.ConnectionVariable, Value: testenv.DeadPort(t), File: ".env"}
 	session := openWith(t, `{"container": "artifacts", "accountName": "acme"}`, nil, false, []rpc.Claim{claim})

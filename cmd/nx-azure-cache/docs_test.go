@@ -17,7 +17,7 @@ import (
 
 var jsonBlock = regexp.MustCompile("(?ms)^```json\n(.*?)^```$")
 
-// What the documents tell people to write into nx.json is understood, key by key.
+// The examples of nx.json in the documents are valid.
 func TestExamplesInDocs(t *testing.T) {
 	for _, page := range []string{"README.md", "docs/configuration.md", "docs/setup.md", "docs/security.md", "docs/azure/README.md"} {
 		t.Run(page, func(t *testing.T) {
@@ -43,8 +43,8 @@ func TestExamplesInDocs(t *testing.T) {
 	}
 }
 
-// checkExample checks a block "azure" that leaves out what is elsewhere on its
-// page, and all but the beginning of keys.
+// checkExample checks a block "azure" that omits settings from elsewhere on its page, and
+// truncates keys.
 func checkExample(t *testing.T, example map[string]any) {
 	block := map[string]any{"container": "nxcache", "accountName": "mycompanycache"}
 	maps.Copy(block, example)
@@ -60,11 +60,11 @@ func checkExample(t *testing.T, example map[string]any) {
 	}
 }
 
-// commandAndOutput is a command in a page, followed by what it prints.
+// commandAndOutput matches a command in a page with its output.
 var commandAndOutput = regexp.MustCompile("(?s)```sh\nnpx nx-azure-cache ([^`]*?)\n```\n\n```text\n(.*?)```")
 
-// The commands of docs/incident.md print what the page shows, for an entry of main that was
-// overwritten, one that was not, and a planted one.
+// The commands in docs/incident.md print what the page shows. The test has an overwritten
+// entry of main, an unchanged one and a planted one.
 func TestExamplesInIncident(t *testing.T) {
 	page, err := os.ReadFile("../../docs/incident.md")
 	if err != nil {
@@ -102,7 +102,7 @@ func TestExamplesInIncident(t *testing.T) {
 	}
 }
 
-// withoutNames replaces what differs from run to run, and what the page abbreviates.
+// withoutNames replaces names that differ from run to run, or that the page abbreviates.
 func withoutNames(text string) string {
 	for pattern, name := range map[string]string{
 		`http://127\.0\.0\.1:\d+/devstoreaccount1/\w+/\w+`: "URL",

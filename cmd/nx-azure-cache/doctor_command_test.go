@@ -9,7 +9,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// What is left can be removed with what is said.
+// The command that doctor prints removes its leftovers.
 func TestDoctorLeftovers(t *testing.T) {
 	storage, connection := testenv.StartStorage(t)
 	storage.Service.Allow(azuretest.SAS("secret"), azuretest.Rights{Read: true, Create: true})
@@ -24,7 +24,7 @@ func TestDoctorLeftovers(t *testing.T) {
 		t.Errorf("%s: got %q and %v", command, stderr, err)
 	}
 	if got := append(storage.Service.Names("artifacts"), storage.Service.Names("nx-cache")...); len(got) > 0 {
-		t.Errorf("got %q, want nothing left", got)
+		t.Errorf("got %q, want no leftovers", got)
 	}
 }
 
@@ -37,10 +37,10 @@ func TestDoctorHelp(t *testing.T) {
 	}
 }
 
-// Invalid settings are reported, and nothing is tried.
+// If settings are invalid, doctor reports them and tries nothing.
 func TestDoctorWrongSettings(t *testing.T) {
 	stdout, stderr, err := runWith(t, testenv.WorkspaceEnv(t, testenv.PullRun, `{"container": "No"}`, "UseDevelopmentStorage=true"), "doctor", "--security", "--json")
 	if stdout != "" || !strings.Contains(stderr, "azure.container") || err != exitCode(doctor.ExitUntried) {
-		t.Errorf("got %q, %q and %v, want what is wrong and the exit code %d", stdout, stderr, err, exitCode(doctor.ExitUntried))
+		t.Errorf("got %q, %q and %v, want the problem and the exit code %d", stdout, stderr, err, exitCode(doctor.ExitUntried))
 	}
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// entra is Entra ID and a storage behind TLS of a CA of their own, which a process
-// takes from the variable SSL_CERT_FILE: it works on Linux.
+// entra is Entra ID and a storage with certificates of their own CA. A process reads the
+// CA from the variable SSL_CERT_FILE, which works on Linux.
 type entra struct {
 	authority *azuretest.Authority
 	service   *azuretest.Service
@@ -50,13 +50,13 @@ func startEntra(t *testing.T) *entra {
 	return e
 }
 
-// printed is what a doctor that ran as a process has printed.
+// printed is the JSON output of a doctor process.
 type printed struct {
 	doctor.Report
 	text string
 }
 
-// must fails unless a check has a status, and says something.
+// must fails unless a check has a status and contains a text.
 func (p printed) must(t *testing.T, of, id, want, says string) {
 	t.Helper()
 	for _, c := range p.Checks {
@@ -68,10 +68,10 @@ func (p printed) must(t *testing.T, of, id, want, says string) {
 		}
 		return
 	}
-	t.Errorf("there is no %s in %s of %s", id, of, p.text)
+	t.Errorf("%s is not in %s of %s", id, of, p.text)
 }
 
-// examine runs doctor as a process, whose sign-in reads its own environment.
+// examine runs doctor as a process, because a sign-in reads the environment of its process.
 func (e *entra) examine(t *testing.T, block map[string]any) printed {
 	t.Helper()
 	block = maps.Clone(block)
@@ -102,13 +102,13 @@ func TestDoctorSignsIn(t *testing.T) {
 	e := startEntra(t)
 	got := e.examine(t, map[string]any{})
 	if got.ExitCode != 0 || got.SignIn == nil || got.SignIn.Source != signin.Environment || got.SignIn.Seconds <= 0 {
-		t.Fatalf("got %s, want all well", got.text)
+		t.Fatalf("got %s, want no failed check", got.text)
 	}
 	got.must(t, "sign-in", "sign-in", "ok", "22222222-2222-2222-2222-222222222222")
 	got.must(t, "sign-in", "sign-in.environment", "ok", "used")
 	got.must(t, "rights", "write.create", "ok", "created")
 	if n := len(e.authority.Requests()); n != 1 {
-		t.Errorf("got %d requests for a token, want one", n)
+		t.Errorf("got %d requests for a token, want 1", n)
 	}
 }
 
@@ -123,7 +123,7 @@ func TestDoctorReportsEntraErrors(t *testing.T) {
 	for _, of := range []string{"rights", "round-trip", "security"} {
 		got.must(t, of, of, "skipped", "not signed in")
 	}
-	// The network may be looked at; the container is not.
+	// doctor may check the network, but not the container.
 	if requests := e.service.TakeRequests(); slices.ContainsFunc(requests, func(r azuretest.Request) bool { return strings.Contains(r.Path, "canary-") }) {
 		t.Errorf("got the requests %v, want none for an entry", requests)
 	}
@@ -148,7 +148,7 @@ func TestDoctorOfAPublicContainer(t *testing.T) {
 	closed.must(t, "sign-in", "sign-in", "failed", "not signed in")
 }
 
-// A credential that works hides that an earlier one failed, though it is configured.
+// A failed credential is reported even if a later one works, because it is configured.
 func TestDoctorReportsFailedCredential(t *testing.T) {
 	e := startEntra(t)
 	first := true

@@ -19,11 +19,11 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 )
 
-// strangerID is another user's.
+// strangerID is the ID of another user.
 const strangerID = 54321
 
-// startBystander starts a process that has nothing to do with a cache, as a user.
-// It must be alive at the end of the test.
+// startBystander starts a process that has nothing to do with a cache, as a user. It must
+// still run at the end of the test.
 func startBystander(t *testing.T, user int) *exec.Cmd {
 	t.Helper()
 	sleep, err := exec.LookPath("sleep")
@@ -49,7 +49,7 @@ func startBystander(t *testing.T, user int) *exec.Cmd {
 	return p
 }
 
-// signed is a state as servers write it.
+// signed returns a state as servers write it.
 func signed(text string) string {
 	return fmt.Sprintf("%08x %s", crc32.ChecksumIEEE([]byte(text)), text)
 }
@@ -58,7 +58,7 @@ func stateOf(processID, waiting any) string {
 	return signed(fmt.Sprintf(`{"processId":%v,"waiting":%v,"bytes":1,"summary":{},"problems":null}`, processID, waiting))
 }
 
-// forge makes a folder with a state as a server has them, and holds its lock.
+// forge creates a folder with a state, as a server does, and holds its lock.
 func forge(t *testing.T, session, state string) (folder string) {
 	t.Helper()
 	folder = scratch.FolderPath(t.TempDir(), session)
@@ -74,11 +74,11 @@ func forge(t *testing.T, session, state string) (folder string) {
 	return folder
 }
 
-// checkUnknown fails unless drain believes nothing.
+// checkUnknown fails unless drain rejects the state.
 func checkUnknown(t *testing.T, folder, reason string) {
 	t.Helper()
 	got, stderr := drainIt(t, folder, "100ms")
-	isSilent := got.Ended == "limit" && reason == "" // which ends nothing without an ID
+	isSilent := got.Ended == "limit" && reason == "" // which ends no process without an ID
 	if (got.Ended != "unknown" && !isSilent) || got.ProcessID != -1 || got.Waiting != 0 || stderr != "" || !strings.Contains(got.Reason, reason) {
 		t.Errorf("got %+v and %q, want it unknown: %s", got, stderr, reason)
 	}
@@ -87,20 +87,20 @@ func checkUnknown(t *testing.T, folder, reason string) {
 // A state that no server of this user wrote is rejected, and no process is ended.
 func TestDrainOfAForgedState(t *testing.T) {
 	bystander := startBystander(t, os.Geteuid()).Process.Pid
-	own := fmt.Sprintf("%d-abcdefgh", os.Getpid()) // alive, and never ended: this process
+	own := fmt.Sprintf("%d-abcdefgh", os.Getpid()) // a live process that must not be ended: this one
 	states := map[string]string{
-		"of another process":      stateOf(bystander, 1),
-		"of all processes":        stateOf(-1, 1),
-		"of the group":            stateOf(0, 1),
-		"of an ID that overflows": stateOf("18446744073709551617", 1),
-		"of a fraction":           stateOf("1.5", 1),
-		"that waits for less":     stateOf(os.Getpid(), -1),
-		"with many problems":      signed(fmt.Sprintf(`{"processId":%d,"problems":[{},{},{},{},{},{}]}`, os.Getpid())),
-		"with a long problem":     signed(fmt.Sprintf(`{"processId":%d,"problems":[{"hash":"1","outcome":"failed","reason":"%s"}]}`, os.Getpid(), strings.Repeat("x", 5000))),
-		"with no hash":            signed(fmt.Sprintf(`{"processId":%d,"problems":[{"hash":"../x","outcome":"failed","reason":"x"}]}`, os.Getpid())),
-		"that is large":           stateOf(os.Getpid(), 0) + strings.Repeat(" ", 64<<10),
-		"without its sum":         "00000000 {}",
-		"that is empty":           "",
+		"of another process":                stateOf(bystander, 1),
+		"of all processes":                  stateOf(-1, 1),
+		"of the group":                      stateOf(0, 1),
+		"of an overflowing ID":              stateOf("18446744073709551617", 1),
+		"of a fraction":                     stateOf("1.5", 1),
+		"with a negative number of results": stateOf(os.Getpid(), -1),
+		"with many problems":                signed(fmt.Sprintf(`{"processId":%d,"problems":[{},{},{},{},{},{}]}`, os.Getpid())),
+		"with a long problem":               signed(fmt.Sprintf(`{"processId":%d,"problems":[{"hash":"1","outcome":"failed","reason":"%s"}]}`, os.Getpid(), strings.Repeat("x", 5000))),
+		"with no hash":                      signed(fmt.Sprintf(`{"processId":%d,"problems":[{"hash":"../x","outcome":"failed","reason":"x"}]}`, os.Getpid())),
+		"a large one":                       stateOf(os.Getpid(), 0) + strings.Repeat(" ", 64<<10),
+		"without its sum":                   "00000000 {}",
+		"an empty one":                      "",
 	}
 	for name, state := range states {
 		t.Run(name, func(t *testing.T) { checkUnknown(t, forge(t, own, state), "") })
@@ -123,7 +123,7 @@ func TestDrainOfAForgedState(t *testing.T) {
 	})
 }
 
-// A folder that this user's server has not made says nothing.
+// A folder that no server of this user has created is rejected.
 func TestDrainOfAForgedFolder(t *testing.T) {
 	bystander := startBystander(t, os.Geteuid()).Process.Pid
 	session := fmt.Sprintf("%d-abcdefgh", bystander)
@@ -147,7 +147,7 @@ func TestDrainOfAForgedFolder(t *testing.T) {
 		folder := forge(t, "session", state)
 		checkUnknown(t, folder, folder+" is not the folder of a cache process")
 	})
-	for name, suffix := range map[string]string{"that is another's": "", "with another's lock": ".lock"} {
+	for name, suffix := range map[string]string{"of another user": "", "with a lock of another user": ".lock"} {
 		t.Run(name, func(t *testing.T) {
 			cachetest.NeedRoot(t)
 			folder := forge(t, session, state)
@@ -159,7 +159,7 @@ func TestDrainOfAForgedFolder(t *testing.T) {
 	}
 }
 
-// Also root ends no process of another user.
+// Even root ends no process of another user.
 func TestDrainEndsItsOwnProcessesOnly(t *testing.T) {
 	cachetest.NeedRoot(t)
 	bystander := startBystander(t, strangerID).Process.Pid

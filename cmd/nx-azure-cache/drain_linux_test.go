@@ -33,7 +33,7 @@ func pseudoTerminal(t *testing.T) (ours, theirs *os.File) {
 	return ours, theirs
 }
 
-// On a terminal one line changes, and is gone at the end.
+// On a terminal, drain shows one live line and removes it at the end.
 func TestDrainOnATerminal(t *testing.T) {
 	s := startStoring(t, nil)
 	ours, theirs := pseudoTerminal(t)
@@ -46,7 +46,7 @@ func TestDrainOnATerminal(t *testing.T) {
 	command.Stderr = theirs
 	shown := make(chan string)
 	go func() {
-		text, _ := io.ReadAll(ours) // ends with an error when the other end is closed
+		text, _ := io.ReadAll(ours) // fails when the other end is closed
 		shown <- string(text)
 	}()
 	stdout, err := command.Output()
@@ -57,7 +57,7 @@ func TestDrainOnATerminal(t *testing.T) {
 	got := <-shown
 	lines := strings.Split(got, "\r")
 	if len(lines) < 5 || lines[0] != "" || !strings.HasPrefix(lines[1], "nx-azure-cache: storing 1 result, ") || !strings.HasSuffix(got, "\r\x1b[K") || strings.Contains(got, "\n") {
-		t.Errorf("got %q, want one line that changes, and is gone at last", got)
+		t.Errorf("got %q, want one live line that is removed at the end", got)
 	}
 	s.checkGone(t, 0)
 }

@@ -31,9 +31,8 @@ func drainWith(t *testing.T, folder, limit, silence string) drain.Result {
 	return result
 }
 
-// A server that is stopped does not cost the whole limit, and the limit is not to
-// blame.
-func TestDrainOfAServerThatIsStopped(t *testing.T) {
+// A stopped server does not use up the whole limit, and the reason is not the limit.
+func TestDrainOfAStoppedServer(t *testing.T) {
 	t.Parallel()
 	s := startStoring(t, nil)
 	if err := s.Process.Signal(syscall.SIGSTOP); err != nil {
@@ -42,7 +41,7 @@ func TestDrainOfAServerThatIsStopped(t *testing.T) {
 	begun := time.Now()
 	got := drainWith(t, s.folder, "1m", "500ms")
 	if got.Ended != "silent" || got.Waiting != 1 || got.IsLeft || got.ProcessID != s.Process.Pid {
-		t.Errorf("got %+v, want it silent and gone, and what is left", got)
+		t.Errorf("got %+v, want it silent and gone, with the number of results left", got)
 	}
 	if took := time.Since(begun); took > 10*time.Second {
 		t.Errorf("took %s", took)
@@ -52,8 +51,8 @@ func TestDrainOfAServerThatIsStopped(t *testing.T) {
 	}
 }
 
-// The limit is not to blame either where it is shorter than the silence.
-func TestDrainOfAServerThatIsStoppedForLessThanTheSilence(t *testing.T) {
+// If the limit is shorter than the silence, the reason is still not the limit.
+func TestDrainOfAStoppedServerWithAShortLimit(t *testing.T) {
 	t.Parallel()
 	s := startStoring(t, nil)
 	if err := s.Process.Signal(syscall.SIGSTOP); err != nil {
@@ -65,7 +64,7 @@ func TestDrainOfAServerThatIsStoppedForLessThanTheSilence(t *testing.T) {
 	s.exit()
 }
 
-// A server whose upload waits for the storage publishes its state all the same.
+// A server whose upload waits for the storage still publishes its state.
 func TestDrainOfASlowServerIsNotSilent(t *testing.T) {
 	t.Parallel()
 	s := startStoring(t, nil)
@@ -75,8 +74,8 @@ func TestDrainOfASlowServerIsNotSilent(t *testing.T) {
 	s.checkGone(t, 0)
 }
 
-// A signal may end Nx's process before drain looks who its parent is.
-func TestDrainWhoseParentWasGone(t *testing.T) {
+// A signal may end Nx's process before drain reads its parent's ID.
+func TestDrainWithoutAParent(t *testing.T) {
 	t.Parallel()
 	s := startStoring(t, nil)
 	gone := exec.CommandContext(t.Context(), "/bin/true")
@@ -95,16 +94,16 @@ func TestDrainWhoseParentWasGone(t *testing.T) {
 	s.checkGone(t, 0)
 }
 
-// What waits for drain is Nx's process. When a signal ends that, drain ends, and says
-// nothing; the server goes on.
-func TestDrainWhoseParentIsGone(t *testing.T) {
+// Nx's process waits for drain. If a signal ends that process, drain ends and prints
+// nothing. The server continues.
+func TestDrainLosesItsParent(t *testing.T) {
 	t.Parallel()
 	s := startStoring(t, nil)
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The shell tells its child's process ID, and waits.
+	// The shell prints its child's process ID and waits.
 	parent := exec.CommandContext(t.Context(), "/bin/sh", "-c", `"$@" & echo $!; wait`, "sh",
 		executable, "drain", "--folder", s.folder, "--limit", "1m")
 	parent.Env = []string{processVariable + "=1", "GORACE=atexit_sleep_ms=0"}
@@ -121,7 +120,7 @@ func TestDrainWhoseParentIsGone(t *testing.T) {
 	if _, err := fmt.Fscan(stdout, &child); err != nil {
 		t.Fatal(err)
 	}
-	for said.String() == "" { // it has begun to wait
+	for said.String() == "" { // drain has begun to wait
 		time.Sleep(10 * time.Millisecond)
 	}
 	if err := parent.Process.Signal(syscall.SIGTERM); err != nil {
@@ -129,13 +128,13 @@ func TestDrainWhoseParentIsGone(t *testing.T) {
 	}
 	ended := make(chan string)
 	go func() {
-		rest, _ := io.ReadAll(stdout) // until drain has closed it, too
+		rest, _ := io.ReadAll(stdout) // until drain has also closed it
 		ended <- string(rest)
 	}()
 	select {
 	case rest := <-ended:
 		if rest != "" || strings.Count(said.String(), "\n") != 1 {
-			t.Errorf("got %q and %q, want nothing but progress", rest, said)
+			t.Errorf("got %q and %q, want only progress", rest, said)
 		}
 	case <-time.After(5 * time.Second):
 		_ = syscall.Kill(child, syscall.SIGKILL)

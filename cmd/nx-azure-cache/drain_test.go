@@ -22,7 +22,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// storing is a server process with one result whose upload is held.
+// storing is a server process with one result, whose upload is held.
 type storing struct {
 	*process
 	*session
@@ -57,7 +57,7 @@ func startStoring(t *testing.T, more testenv.Env) *storing {
 	return s
 }
 
-// checkGone fails unless the server ends with a code and has left nothing.
+// checkGone fails unless the server ends with a code and leaves no files.
 func (s *storing) checkGone(t *testing.T, code int) {
 	t.Helper()
 	if got := s.exit(); got != code || s.stderr.String() != "" {
@@ -68,10 +68,10 @@ func (s *storing) checkGone(t *testing.T, code int) {
 	}
 }
 
-// stored are the names of what was stored.
+// stored returns the names of the stored blobs.
 func (s *storing) stored() []string { return s.storage.Service.Names(testenv.Container) }
 
-// drainIt runs drain, in this process.
+// drainIt runs drain in this process.
 func drainIt(t *testing.T, folder, limit string) (result drain.Result, stderr string) {
 	t.Helper()
 	stdout, stderr, err := runWith(t, nil, "drain", "--folder", folder, "--limit", limit)
@@ -92,16 +92,16 @@ func TestDrainUntilAllIsStored(t *testing.T) {
 		t.Errorf("got %+v, want it stored", got)
 	}
 	if stderr != "" {
-		t.Errorf("got %q, want nothing about so short a wait", stderr)
+		t.Errorf("got %q, want no line for so short a wait", stderr)
 	}
 	if got, _ := drainIt(t, s.folder, "1m"); got.Ended != "stored" || got.Summary.Stored != 1 {
-		t.Errorf("again: got %+v, want the same", got)
+		t.Errorf("again: got %+v, want the same result", got)
 	}
 	s.Close()
 	s.checkGone(t, 0)
 }
 
-// The result also says what became of each task result.
+// The result also contains the outcomes of the uploads.
 func TestDrainReportsProblems(t *testing.T) {
 	s := startStoring(t, nil)
 	s.storage.Behave(http.MethodPut, &testenv.StorageRule{Answer: "403", Code: "AuthorizationFailure", Left: -1})
@@ -120,11 +120,11 @@ func TestDrainReportsProblems(t *testing.T) {
 		t.Fatalf("got %+v, want one stored and one failed", result)
 	}
 	if got := result.Problems[0]; got.Hash != "2" || got.Code == nil || *got.Code != rpc.CodeMisconfigured || !strings.Contains(got.Reason, "AuthorizationFailure") {
-		t.Errorf("got %+v, want why", got)
+		t.Errorf("got %+v, want the reason", got)
 	}
 }
 
-func TestDrainOfAServerThatIsGone(t *testing.T) {
+func TestDrainOfAnEndedServer(t *testing.T) {
 	s := startStoring(t, nil)
 	if err := s.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -132,7 +132,7 @@ func TestDrainOfAServerThatIsGone(t *testing.T) {
 	s.exit()
 	got, _ := drainIt(t, s.folder, "1m")
 	if got.Ended != "gone" || got.Waiting != 1 || got.ProcessID != s.Process.Pid {
-		t.Errorf("got %+v, want it gone, and what it has left", got)
+		t.Errorf("got %+v, want it gone, with the number of results left", got)
 	}
 	if err := os.RemoveAll(s.folder); err != nil {
 		t.Fatal(err)
@@ -144,31 +144,31 @@ func TestDrainOfAServerThatIsGone(t *testing.T) {
 	}
 }
 
-// When the time is over, drain asks the server to end, and it cleans up.
-func TestDrainForTooLong(t *testing.T) {
+// When the limit is over, drain asks the server to end, and the server cleans up.
+func TestDrainLimit(t *testing.T) {
 	s := startStoring(t, nil)
 	got, _ := drainIt(t, s.folder, "300ms")
 	if got.Ended != "limit" || got.Waiting != 1 || got.Summary.Stored != 0 {
-		t.Errorf("got %+v, want the limit, and what is left", got)
+		t.Errorf("got %+v, want the limit, with the number of results left", got)
 	}
 	s.checkGone(t, 0)
 	if names := s.stored(); len(names) > 0 {
-		t.Errorf("got %v stored, want nothing", names)
+		t.Errorf("stored %v, want nothing", names)
 	}
 }
 
-// A server whose disk is full says nothing, and is left alone.
+// A server with a full disk publishes no state, and drain leaves it alone.
 func TestDrainWithoutAState(t *testing.T) {
 	c, dir := closingCache(t), t.TempDir()
 	defer c.Close(t.Context())
-	_, _ = c.Retrieve(t.Context(), "404", dir) // makes its folder
+	_, _ = c.Retrieve(t.Context(), "404", dir) // creates its folder
 	if got, stderr := drainIt(t, scratch.FolderPath(dir, c.Session()), "1m"); got.Ended != "unknown" || got.ProcessID != -1 || stderr != "" {
 		t.Errorf("got %+v and %q, want it unknown", got, stderr)
 	}
 }
 
-// A limit of 0 waits for nothing.
-func TestDrainForNoTime(t *testing.T) {
+// With the limit 0, drain does not wait.
+func TestDrainLimitOfZero(t *testing.T) {
 	s := startStoring(t, nil)
 	if got, stderr := drainIt(t, s.folder, "0s"); got.Ended != "limit" || stderr != "" {
 		t.Errorf("got %+v and %q, want the limit", got, stderr)
@@ -176,14 +176,14 @@ func TestDrainForNoTime(t *testing.T) {
 	s.checkGone(t, 0)
 }
 
-// A server that does not listen is killed.
-func TestDrainOfAServerThatHangs(t *testing.T) {
+// An unresponsive server is killed.
+func TestDrainOfAHungServer(t *testing.T) {
 	s := startStoring(t, nil)
 	if err := s.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := drainIt(t, s.folder, "300ms"); got.Ended != "limit" || got.Waiting != 1 {
-		t.Errorf("got %+v, want the limit, and what is left", got)
+		t.Errorf("got %+v, want the limit, with the number of results left", got)
 	}
 	if code := s.exit(); code != -1 {
 		t.Errorf("got the exit code %d, want a signal", code)
@@ -194,17 +194,17 @@ func TestDrainOfAServerThatHangs(t *testing.T) {
 	}
 	defer server.Close()
 	if alive, err := server.Alive(); alive || err != nil {
-		t.Error("its lock is held")
+		t.Error("the lock is still held")
 	}
 	visited := closingCache(t)
-	_, _ = visited.Retrieve(t.Context(), "404", s.dir) // a miss, that sweeps
+	_, _ = visited.Retrieve(t.Context(), "404", s.dir) // a miss, which sweeps
 	visited.Close(t.Context())
 	if _, err := os.Lstat(filepath.Dir(s.folder)); !os.IsNotExist(err) {
 		t.Errorf("got %v, want nothing left after the next run", err)
 	}
 }
 
-// closingCache is a cache that finds nothing.
+// closingCache returns a cache on empty storage.
 func closingCache(t *testing.T) *cache.Cache {
 	t.Helper()
 	_, connection := testenv.StartStorage(t)
@@ -216,13 +216,13 @@ func closingCache(t *testing.T) *cache.Cache {
 	return session.Cache
 }
 
-// People who cannot wait press Ctrl-C; the server goes on.
-func TestDrainThatIsInterrupted(t *testing.T) {
+// People who do not want to wait press Ctrl-C. The server continues.
+func TestInterruptedDrain(t *testing.T) {
 	for name, signal := range map[string]os.Signal{"by Ctrl-C": syscall.SIGINT, "by SIGTERM": syscall.SIGTERM} {
 		t.Run(name, func(t *testing.T) {
 			s := startStoring(t, nil)
 			p := startProcess(t, nil, "drain", "--folder", s.folder, "--limit", "1m")
-			for p.stderr.String() == "" { // it has begun to wait
+			for p.stderr.String() == "" { // drain has begun to wait
 				time.Sleep(10 * time.Millisecond)
 			}
 			if err := p.Process.Signal(signal); err != nil {
@@ -245,11 +245,11 @@ func TestDrainThatIsInterrupted(t *testing.T) {
 	}
 }
 
-// Without a terminal, one line is enough.
+// Without a terminal, drain prints one line.
 func TestDrainReportsOnce(t *testing.T) {
 	s := startStoring(t, nil)
 	_, stderr := drainIt(t, s.folder, "2500ms")
-	// All of it is sent, and the response is missing: no bytes are on the way.
+	// All bytes are sent and only the response is missing, so none are on the way.
 	if want := regexp.MustCompile(`^nx-azure-cache: storing 1 result, [12]s left\n$`); !want.MatchString(stderr) {
 		t.Errorf("got %q, want %s", stderr, want)
 	}
@@ -264,9 +264,9 @@ func TestDrainHelp(t *testing.T) {
 		}
 	}
 	for name, args := range map[string][]string{
-		"no folder":           {"drain"},
-		"a limit that is bad": {"drain", "--folder", "/x", "--limit", "10"},
-		"arguments":           {"drain", "--folder", "/x", "y"},
+		"no folder":        {"drain"},
+		"an invalid limit": {"drain", "--folder", "/x", "--limit", "10"},
+		"arguments":        {"drain", "--folder", "/x", "y"},
 	} {
 		if stdout, _, err := runWith(t, nil, args...); err == nil || stdout != "" {
 			t.Errorf("%s: got %q and %v, want an error", name, stdout, err)

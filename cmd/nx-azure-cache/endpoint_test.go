@@ -14,17 +14,17 @@ import (
 
 const foreignConfig = `{"container": "artifacts", "endpoint": "https://attacker.example", "credential": "azure-cli"}`
 
-// foreignLine is what is said about a host that would get a token.
+// foreignLine is the error about a foreign host that would receive a token.
 const foreignLine = "the endpoint's host attacker.example does not belong to Azure Storage, and signing in would send it a token for all your storage accounts, " +
 	"so nothing was sent: correct the endpoint, or set the environment variable NX_AZURE_CACHE_TRUSTED_HOSTS=attacker.example if you trust this host"
 
-// An endpoint may come from a pull request, or be pasted by mistake: no command sends a
-// token or anything else there.
+// An endpoint may come from a pull request, or be pasted by mistake. No command sends a
+// token or anything else to a foreign endpoint.
 func TestForeignEndpointOfCommands(t *testing.T) {
 	proxy := faults.NewProxy()
 	proxy.Start()
 	t.Cleanup(proxy.Stop)
-	t.Setenv("PATH", t.TempDir()) // there is no az
+	t.Setenv("PATH", t.TempDir()) // az is not installed
 	for _, command := range []string{"ls", "inspect 1", "evict --hash 1", "doctor", "doctor --security"} {
 		for name, config := range map[string]string{
 			"in nx.json": foreignConfig,
@@ -51,11 +51,11 @@ func TestForeignEndpointOfCommands(t *testing.T) {
 		t.Errorf("serve got %+v, want %q", session, foreignLine)
 	}
 	if asked := proxy.Asked(); len(asked) > 0 {
-		t.Errorf("asked for %v, want nothing", asked)
+		t.Errorf("got the requests %v, want none", asked)
 	}
 }
 
-// doctor shows which host gets the token, and why it may.
+// doctor shows which host receives the token, and why it is trusted.
 func TestDoctorShowsTheHostOfTheToken(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	for trusted, want := range map[string]string{

@@ -35,17 +35,17 @@ func TestEvictDryRun(t *testing.T) {
 	}
 	lines := strings.Split(stdout, "\n")
 	if len(lines) != 13 || !strings.HasPrefix(lines[0], "SCOPE ") || !strings.HasPrefix(lines[10], "pr-12         109 ") || lines[11] != "and 2 more" {
-		t.Errorf("got\n%s\nwant the first ten, and how many more", stdout)
+		t.Errorf("got\n%s\nwant the first ten and the number of others", stdout)
 	}
 	if !strings.Contains(stderr, "would delete 12 of 12 entries, 12.0 KB, in http://127.0.0.1:") || !strings.Contains(stderr, "/results/team; run with --yes to delete them") {
-		t.Errorf("got %q, want what it would do", stderr)
+		t.Errorf("got %q, want the number that would be deleted", stderr)
 	}
 	if got := s.left(); !slices.Equal(got, before) {
-		t.Errorf("got %q, want all that was there", got)
+		t.Errorf("got %q, want all entries", got)
 	}
 	stdout, stderr, err = s.run("evict", "--scope", "none")
 	if stdout != "" || err != nil || !strings.Contains(stderr, "would delete 0 of 0 entries") || strings.Contains(stderr, "--yes") {
-		t.Errorf("got %q, %q and %v, want that there is nothing", stdout, stderr, err)
+		t.Errorf("got %q, %q and %v, want a line that there is no entry", stdout, stderr, err)
 	}
 }
 
@@ -65,7 +65,7 @@ func TestEvict(t *testing.T) {
 			before := s.left()
 			stdout, stderr, err := s.run(append([]string{"evict", "--yes"}, strings.Fields(text)...)...)
 			if err != nil || stdout != "" || !strings.Contains(stderr, fmt.Sprintf("deleted %d of ", len(gone))) {
-				t.Errorf("got %q, %q, %v; want that %d are deleted", stdout, stderr, err, len(gone))
+				t.Errorf("got %q, %q, %v; want %d deleted", stdout, stderr, err, len(gone))
 			}
 			want := slices.DeleteFunc(before, func(name string) bool { return slices.Contains(gone, name) })
 			if got := s.left(); !slices.Equal(got, want) {
@@ -80,7 +80,7 @@ func TestEvict(t *testing.T) {
 	}
 }
 
-// What would delete everything is never meant.
+// evict rejects a selection of all entries, which is usually a mistake.
 func TestEvictNothingSelected(t *testing.T) {
 	s := newTestInventory(t)
 	s.fill()
@@ -97,7 +97,7 @@ func TestEvictNothingSelected(t *testing.T) {
 	}
 }
 
-// One that is refused does not keep the others.
+// If the deletion of one entry is refused, evict still deletes the others.
 func TestEvictRefused(t *testing.T) {
 	s := newTestInventory(t)
 	for i := range 50 {
@@ -109,17 +109,17 @@ func TestEvictRefused(t *testing.T) {
 	s.service.Allow(azuretest.KeyOf(azuretest.Account), rights)
 	_, stderr, err := s.run("evict", "--scope", "*", "--yes")
 	if err == nil || !strings.Contains(err.Error(), "50 entries could not be deleted") {
-		t.Errorf("got %v, want how many were refused", err)
+		t.Errorf("got %v, want the number of refusals", err)
 	}
 	if got := strings.Count(stderr, "nx-azure-cache: not deleted: http://127.0.0.1:"); got != entries.ShownRefusals || !strings.Contains(stderr, "lacks a data role") {
-		t.Errorf("got %q, want the first %d refusals and what is missing", stderr, entries.ShownRefusals)
+		t.Errorf("got %q, want the first %d refusals and the missing permission", stderr, entries.ShownRefusals)
 	}
 	if !strings.Contains(stderr, "deleted 50 of 100 entries") || len(s.left()) != 50 {
-		t.Errorf("got %q and %d blobs, want the 50 that may be deleted gone", stderr, len(s.left()))
+		t.Errorf("got %q and %d blobs, want the 50 deletable ones gone", stderr, len(s.left()))
 	}
 }
 
-// What was written meanwhile is another entry, and what is gone is gone.
+// An entry that was replaced meanwhile is kept, and one that is gone counts as gone.
 func TestEvictChanged(t *testing.T) {
 	s := newTestInventory(t)
 	for _, hash := range []string{"1", "2", "3"} {
@@ -149,14 +149,14 @@ func TestEvictChanged(t *testing.T) {
 	got := <-done
 	if got.err == nil || !strings.Contains(got.err.Error(), "1 entry could not be deleted") || !strings.Contains(got.stderr, "trusted/1: has changed in the meantime") ||
 		!strings.Contains(got.stderr, "deleted 1 of 3 entries") || !strings.Contains(got.stderr, "1 was gone before") {
-		t.Errorf("got %v and %q, want that one has changed and one was gone", got.err, got.stderr)
+		t.Errorf("got %v and %q, want one that has changed and one that was gone", got.err, got.stderr)
 	}
 	if left := s.left(); !slices.Equal(left, []string{"team/v1/trusted/1"}) {
-		t.Errorf("got %q, want the new one", left)
+		t.Errorf("got %q, want the new entry", left)
 	}
 }
 
-// Ctrl-C ends it, and it says what it has done.
+// Ctrl-C ends evict, which reports what it has deleted.
 func TestEvictInterrupted(t *testing.T) {
 	s := newTestInventory(t)
 	for i := range 100 {
@@ -173,13 +173,13 @@ func TestEvictInterrupted(t *testing.T) {
 	err := run(ctx, []string{"evict", "--scope", "trusted", "--yes"}, stdio{stdout: &out, stderr: &errOut, getenv: s.env.Get, ignore: ignoreNothing})
 	var deleted int
 	_, scanned := fmt.Sscanf(errOut.String()[strings.LastIndex(errOut.String(), "deleted "):], "deleted %d of", &deleted)
-	// What was on its way may or may not be gone.
+	// Entries whose requests were in progress may be deleted or not.
 	if left := len(s.left()); err == nil || scanned != nil || deleted < 46-entries.MaxConcurrent || deleted > 100-left || left < 10 {
-		t.Errorf("got %v and %q with %d left, want an error and what is done", err, errOut.String(), left)
+		t.Errorf("got %v and %q with %d left, want an error and the number deleted", err, errOut.String(), left)
 	}
 }
 
-// All containers of the scopes are looked at; --container names one instead.
+// The commands read the containers of all scopes. --container selects one.
 func TestContainersOfScopes(t *testing.T) {
 	s := newTestInventory(t)
 	s.configure(map[string]any{"container": inventoryContainer, "prefix": "team", "trust": map[string]any{
@@ -194,14 +194,14 @@ func TestContainersOfScopes(t *testing.T) {
 		}
 	}
 	if got := s.lines("ls", "--container", trustedContainer); len(got) != 1 || !strings.Contains(got[0].URL, "/"+trustedContainer+"/") {
-		t.Errorf("got %+v, want the one of the container", got)
+		t.Errorf("got %+v, want the entry of that container", got)
 	}
 	if _, stderr, err := s.run("evict", "--hash", "1", "--yes"); err != nil || !strings.Contains(stderr, "deleted 3 of 3") || len(s.left()) != 0 {
-		t.Errorf("got %q, %v and %q; want nothing left", stderr, err, s.left())
+		t.Errorf("got %q, %v and %q; want no entries left", stderr, err, s.left())
 	}
 }
 
-// What is deleted while it is being listed does not make the list skip anything.
+// Deleting entries during a list does not make the list skip others.
 func TestEvictPages(t *testing.T) {
 	const entries = 5100
 	s := newTestInventory(t)
@@ -211,11 +211,11 @@ func TestEvictPages(t *testing.T) {
 	s.put(stored{scope: "trusted", hash: "1"})
 	stdout, stderr, err := s.run("evict", "--before", "2099-01-01", "--signature", "unsigned", "--yes")
 	if err != nil || stdout != "" || !strings.Contains(stderr, "deleted 5,101 of 5,101 entries") || len(s.left()) != 0 {
-		t.Errorf("got %v, %q and %d left; want nothing left", err, stderr, len(s.left()))
+		t.Errorf("got %v, %q and %d left; want no entries left", err, stderr, len(s.left()))
 	}
 }
 
-// The same with a storage that is not of our own making, and its SAS.
+// The commands also work with Azurite and its SAS.
 func TestListsAzurite(t *testing.T) {
 	connection, container := os.Getenv("NX_AZURE_CACHE_TEST_AZURITE"), os.Getenv("NX_AZURE_CACHE_TEST_CONTAINER")
 	if connection == "" || container == "" {
@@ -241,10 +241,10 @@ func TestListsAzurite(t *testing.T) {
 		t.Errorf("ls: got %s, %v; want all four", stdout, err)
 	}
 	if stdout, _, err := with("r", "inspect", "1", "--scope", "pr-12"); err != nil || !strings.Contains(stdout, "/v1/pr-12/1\n") {
-		t.Errorf("inspect: got %s, %v; want the one", stdout, err)
+		t.Errorf("inspect: got %s, %v; want one", stdout, err)
 	}
 	if _, _, err := with("rc", "ls"); err == nil || !strings.Contains(err.Error(), `sp=rc but lacks "l"`) {
-		t.Errorf("ls with sp=rc: got %v, want what is missing", err)
+		t.Errorf("ls with sp=rc: got %v, want the missing permission", err)
 	}
 	if _, stderr, err := with("rl", "evict", "--scope", "pr-*", "--yes"); err == nil || strings.Count(stderr, `sp=rl but lacks "d"`) != 3 || !strings.Contains(stderr, "deleted 0 of 3") {
 		t.Errorf("evict with sp=rl: got %q, %v; want three refusals", stderr, err)
@@ -253,6 +253,6 @@ func TestListsAzurite(t *testing.T) {
 		t.Errorf("evict: got %q, %v; want three gone", stderr, err)
 	}
 	if stdout, _, err := with("rl", "inspect", "1"); err != nil || strings.Count(stdout, "http") != 2 || !strings.Contains(stdout, "/v1/trusted/1\n") {
-		t.Errorf("inspect: got %s, %v; want what is left", stdout, err)
+		t.Errorf("inspect: got %s, %v; want the remaining ones", stdout, err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// circleRun is a run of a CI that does not tell what is protected.
+// circleRun is a run of a CI that does not report protected branches.
 func circleRun(branch string) testenv.Env {
 	return testenv.Env{"CIRCLECI": "true", "CIRCLE_BRANCH": branch}
 }
@@ -31,26 +31,26 @@ func TestExtended(t *testing.T) {
 		scope              string
 		warnings           []string
 	}{
-		"branches":                         {`{"branches": ["**"]}`, "", both, circleRun("feature"), "branch-feature", []string{ignored("branches")}},
-		"branches of nx.json itself":       {`{"branches": ["**"]}`, "", []string{config.DefaultBaseKey}, circleRun("feature"), "trusted", nil},
-		"no branches":                      {`{"branches": null}`, "", both, circleRun("main"), "trusted", nil},
-		"branches that narrow":             {`{"branches": ["trunk"]}`, "", both, circleRun("main"), "trusted", []string{ignored("branches")}},
-		"branches of a wrong type":         {`{"branches": 5}`, "", both, circleRun("main"), "trusted", []string{ignored("branches")}},
-		"isolation":                        {`{"isolation": "none"}`, "", both, circleRun("feature"), "branch-feature", []string{ignored("isolation")}},
-		"isolation of nx.json itself":      {`{"isolation": "none"}`, "", nil, circleRun("feature"), "shared", []string{"CVE-2025-36852"}},
-		"isolation as it is anyway":        {`{"isolation": " branch "}`, "", both, circleRun("feature"), "branch-feature", nil},
-		"isolation that is empty":          {`{"isolation": ""}`, "", both, circleRun("feature"), "branch-feature", nil},
-		"repositories":                     {`{"repositories": ["acme/shop"]}`, "", both, circleRun("main"), "trusted", []string{ignored("repositories")}},
-		"repositories of nx.json itself":   {`{"repositories": ["acme/shop"]}`, "", nil, circleRun("main"), "readonly-main", []string{"lists trusted repositories, but CIRCLE_PROJECT_REPONAME is not set"}},
-		"both":                             {`{"isolation": "none", "branches": ["**"]}`, "", both, circleRun("feature"), "branch-feature", []string{ignored("branches"), ignored("isolation")}},
-		"defaultBase":                      {`{}`, "feature", both, circleRun("feature"), "branch-feature", []string{ignoredBase}},
-		"defaultBase of nx.json itself":    {`{}`, "feature", []string{config.AzureKey}, circleRun("feature"), "trusted", nil},
-		"defaultBase that narrows":         {`{}`, "trunk", both, circleRun("main"), "trusted", []string{ignoredBase}},
-		"defaultBase, another branch":      {`{}`, "trunk", both, circleRun("feature"), "branch-feature", nil},
-		"defaultBase as it is anyway":      {`{}`, "main", both, circleRun("main"), "trusted", nil},
-		"defaultBase beside branches":      {`{"branches": ["main"]}`, "feature", []string{config.DefaultBaseKey}, circleRun("feature"), "branch-feature", nil},
-		"containers":                       {`{"containers": {"branch": "other"}}`, "", both, circleRun("feature"), "branch-feature", nil},
-		"a key that is not known anywhere": {`{}`, "", []string{"plugins"}, circleRun("feature"), "branch-feature", nil},
+		"branches":                       {`{"branches": ["**"]}`, "", both, circleRun("feature"), "branch-feature", []string{ignored("branches")}},
+		"branches of nx.json itself":     {`{"branches": ["**"]}`, "", []string{config.DefaultBaseKey}, circleRun("feature"), "trusted", nil},
+		"no branches":                    {`{"branches": null}`, "", both, circleRun("main"), "trusted", nil},
+		"fewer branches":                 {`{"branches": ["trunk"]}`, "", both, circleRun("main"), "trusted", []string{ignored("branches")}},
+		"branches of the wrong type":     {`{"branches": 5}`, "", both, circleRun("main"), "trusted", []string{ignored("branches")}},
+		"isolation":                      {`{"isolation": "none"}`, "", both, circleRun("feature"), "branch-feature", []string{ignored("isolation")}},
+		"isolation of nx.json itself":    {`{"isolation": "none"}`, "", nil, circleRun("feature"), "shared", []string{"CVE-2025-36852"}},
+		"the default isolation":          {`{"isolation": " branch "}`, "", both, circleRun("feature"), "branch-feature", nil},
+		"an empty isolation":             {`{"isolation": ""}`, "", both, circleRun("feature"), "branch-feature", nil},
+		"repositories":                   {`{"repositories": ["acme/shop"]}`, "", both, circleRun("main"), "trusted", []string{ignored("repositories")}},
+		"repositories of nx.json itself": {`{"repositories": ["acme/shop"]}`, "", nil, circleRun("main"), "readonly-main", []string{"lists trusted repositories, but CIRCLE_PROJECT_REPONAME is not set"}},
+		"both":                           {`{"isolation": "none", "branches": ["**"]}`, "", both, circleRun("feature"), "branch-feature", []string{ignored("branches"), ignored("isolation")}},
+		"defaultBase":                    {`{}`, "feature", both, circleRun("feature"), "branch-feature", []string{ignoredBase}},
+		"defaultBase of nx.json itself":  {`{}`, "feature", []string{config.AzureKey}, circleRun("feature"), "trusted", nil},
+		"a defaultBase that trusts less": {`{}`, "trunk", both, circleRun("main"), "trusted", []string{ignoredBase}},
+		"defaultBase, another branch":    {`{}`, "trunk", both, circleRun("feature"), "branch-feature", nil},
+		"a defaultBase without effect":   {`{}`, "main", both, circleRun("main"), "trusted", nil},
+		"defaultBase beside branches":    {`{"branches": ["main"]}`, "feature", []string{config.DefaultBaseKey}, circleRun("feature"), "branch-feature", nil},
+		"containers":                     {`{"containers": {"branch": "other"}}`, "", both, circleRun("feature"), "branch-feature", nil},
+		"an unknown extended key":        {`{}`, "", []string{"plugins"}, circleRun("feature"), "branch-feature", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			environment := testenv.With(test.run, testenv.Env{license.Variable: testenv.License(t, "valid.jwt")})
@@ -66,7 +66,7 @@ func TestExtended(t *testing.T) {
 	}
 }
 
-// checkCommand checks that people's commands find the same.
+// checkCommand checks that commands come to the same result.
 func checkCommand(t *testing.T, document config.Document, environment testenv.Env, scope string, warnings []string) {
 	text, err := json.Marshal(document)
 	if err != nil {

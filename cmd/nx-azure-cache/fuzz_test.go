@@ -14,8 +14,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// FuzzSession opens a session with any block of nx.json beside any variables. What is said
-// about them is lines that hold no secret, and a session has a cache or a reason.
+// FuzzSession opens a session with any block of nx.json and any variables. All messages
+// are single lines without a secret, and the session has a cache or a reason.
 func FuzzSession(f *testing.F) {
 	testenv.AddConfigs(f)
 	root := f.TempDir()
@@ -32,7 +32,7 @@ func FuzzSession(f *testing.F) {
 			testenv.CheckSecrets(t, line, block, connection, mode)
 		}
 		checkLocation(t, session)
-		// A trusted run has no key here.
+		// These trusted runs have no key.
 		cannotSign := session.Scope == string(trust.Trusted) && got.Trust.Verifier != nil && session.Mode == cache.ReadOnly
 		if session.Mode != got.Mode && !cannotSign || (session.Cache != nil) != (session.Reason == "") || (err != nil && session.Cache != nil) {
 			t.Errorf("got the error %v and the session %+v", err, session)
@@ -40,8 +40,7 @@ func FuzzSession(f *testing.F) {
 	})
 }
 
-// checkLocation fails unless a session with a cache says where it is, and
-// nothing of how to get in.
+// checkLocation fails unless a session with a cache names its location, without a secret.
 func checkLocation(t *testing.T, session rpc.Session) {
 	t.Helper()
 	u, err := url.Parse(session.Location)

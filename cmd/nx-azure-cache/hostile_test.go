@@ -17,21 +17,21 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
-// shortBad is short enough, and has none of the characters, for which a setting is not
-// shown.
+// shortBad is a hostile value that is shown: it is short, and has no characters of a
+// secret.
 const shortBad = "\x1b[2K\nnx-azure-cache: forged\n\u009b\u202e\u200b$(touch x)"
 
-// reported is what the process writes to stderr for the error of a command.
+// reported returns the line that the process writes to stderr for an error.
 func reported(err error) string {
 	var stderr strings.Builder
 	exitCodeOf(err, &stderr)
 	return stderr.String()
 }
 
-// peopleRead are the fields of our JSON that are for people, who may see them raw.
+// peopleRead are the fields of our JSON that people read, perhaps unescaped.
 var peopleRead = []string{"seen", "fix", "check", "message", "reason", "scopeReason", "location", "organization"}
 
-// checkJSON fails unless a terminal only shows what is for people in a JSON text.
+// checkJSON fails if the fields for people in JSON text contain control characters.
 func checkJSON(t *testing.T, text string) {
 	t.Helper()
 	var value any
@@ -60,7 +60,7 @@ func checkJSON(t *testing.T, text string) {
 	walk(value)
 }
 
-// hostileConfigs are blocks with one hostile string or key.
+// hostileConfigs returns blocks with one hostile string or key.
 func hostileConfigs(t *testing.T) map[string]string {
 	t.Helper()
 	var golden map[string]any
@@ -109,7 +109,7 @@ func hostileConfigs(t *testing.T) map[string]string {
 	return configs
 }
 
-// checkCommands runs what people run, and a run of Nx.
+// checkCommands runs all commands, and a session of Nx.
 func checkCommands(t *testing.T, environment testenv.Env, config string) {
 	t.Helper()
 	for _, command := range []string{
@@ -124,7 +124,7 @@ func checkCommands(t *testing.T, environment testenv.Env, config string) {
 	said := ofARun(t, environment, config)
 	messages := regexp.MustCompile(`Content-Length: \d+\r\n\r\n`).Split(said, -1)
 	last := len(messages) - 1
-	end := strings.LastIndex(messages[last], "}") // what follows is the log
+	end := strings.LastIndex(messages[last], "}") // the rest is the log
 	if log := strings.IndexByte(messages[last], '\n'); log > 0 {
 		end = strings.LastIndex(messages[last][:log], "}")
 	}
@@ -148,7 +148,7 @@ func TestHostileCheckout(t *testing.T) {
 	}
 }
 
-// What the npm package says of the checkout.
+// The document about the checkout that the npm package passes.
 func TestHostileDocument(t *testing.T) {
 	row := config.LauncherCheck{Part: "package", ID: testenv.Hostile, Check: testenv.Hostile, Status: "failed", Seen: testenv.Hostile, Fix: testenv.Hostile}
 	for name, changes := range map[string]map[string]any{
@@ -167,7 +167,7 @@ func TestHostileDocument(t *testing.T) {
 	}
 }
 
-// What the variables say, which name branches of others and what is in a checkout.
+// Environment variables, which may contain names of branches and files of other people.
 func TestHostileVariables(t *testing.T) {
 	for name, changes := range map[string]testenv.Env{
 		"branch":          {"GITHUB_REF": "refs/heads/" + testenv.Hostile},
@@ -197,7 +197,7 @@ func TestHostileVariables(t *testing.T) {
 	}
 }
 
-// What entries say of themselves, and their names.
+// The metadata and the names of entries.
 func TestHostileStorage(t *testing.T) {
 	s := newTestInventory(t)
 	from := trust.Provenance{Repository: testenv.Hostile, Ref: testenv.Hostile, Commit: testenv.Hostile, Run: testenv.Hostile, Tool: testenv.Hostile}
@@ -211,7 +211,7 @@ func TestHostileStorage(t *testing.T) {
 	rights.Delete = false
 	s.service.Allow(azuretest.KeyOf(azuretest.Account), rights)
 	s.service.AddFault(faults.Fault{Method: "HEAD", Blob: "*31m/3", Action: faults.Fail, Status: 400})
-	failing := []string{"inspect", "3"} // at a blob with such a name
+	failing := []string{"inspect", "3"} // of a blob with such a name
 	for _, args := range [][]string{
 		{"ls"}, {"ls", "--json"}, {"inspect", "1"}, {"inspect", "1", "--json", "--verify"}, {"inspect", "2", "--verify"},
 		{"inspect", "4", "--scope", testenv.Hostile}, {"evict", "--hash", "1"}, {"evict", "--hash", "1", "--yes"}, {"evict", "--scope", "*", "--yes"},
@@ -222,6 +222,6 @@ func TestHostileStorage(t *testing.T) {
 		testenv.CheckShown(t, stdout+stderr+reported(err))
 	}
 	if got := s.hashes("--scope", "pr-*"); !slices.Equal(got, []string{"1"}) {
-		t.Errorf("got %q, want the entry of the odd name", got)
+		t.Errorf("got %q, want the entry with the odd name", got)
 	}
 }

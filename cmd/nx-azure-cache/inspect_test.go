@@ -98,25 +98,25 @@ func TestInspectVerify(t *testing.T) {
 	s := newTestInventory(t)
 	s.put(stored{scope: "trusted", hash: "1", key: "good"})
 	there, _ := s.service.Blob(inventoryContainer, "team/v1/trusted/1")
-	// An attacker with access to the storage could do this: the metadata stay.
+	// An attacker with access to the storage could replace the body and keep the metadata.
 	there.Body = []byte("2")
 	s.putBlob(inventoryContainer, "team/v1/trusted/1", there)
 	if got := s.lines("inspect", "1")[0]; got.Signature.State != entries.SignatureValid || got.Body != "" {
-		t.Errorf("got %+v, want a signature that is valid as far as it goes", got)
+		t.Errorf("got %+v, want a valid signature of the metadata", got)
 	}
 	stdout, _, err := s.run("inspect", "1", "--verify")
 	if err == nil || !strings.Contains(err.Error(), "1 body does not match its metadata") || !strings.Contains(stdout, "body         its SHA-256 is d4735e3a") {
-		t.Errorf("got %v and %s, want that the body is another one", err, stdout)
+		t.Errorf("got %v and %s, want an error that the body differs", err, stdout)
 	}
 	s.put(stored{scope: "pr-1", hash: "2"})
 	rule := s.service.AddFault(faults.Fault{Method: "GET", Blob: "*/pr-1/2", Action: faults.Fail, Status: 404, Code: "BlobNotFound"})
 	defer rule.Remove()
 	if stdout, _, err := s.run("inspect", "2", "--verify"); err == nil || !strings.Contains(stdout, "body         it no longer exists") {
-		t.Errorf("got %v and %s, want that it no longer exists", err, stdout)
+		t.Errorf("got %v and %s, want an error that it no longer exists", err, stdout)
 	}
 }
 
-// What is replaced between two requests is not what was looked at.
+// inspect reports an entry that is replaced between its two requests.
 func TestInspectChanged(t *testing.T) {
 	s := newTestInventory(t)
 	s.put(stored{scope: "trusted", hash: "1", key: "good"})
@@ -130,7 +130,7 @@ func TestInspectChanged(t *testing.T) {
 		rule.Release()
 	}()
 	if stdout, _, err := s.run("inspect", "1", "--verify"); err == nil || !strings.Contains(stdout, "body         it was replaced meanwhile") {
-		t.Errorf("got %v and %s, want that it was replaced", err, stdout)
+		t.Errorf("got %v and %s, want an error that it was replaced", err, stdout)
 	}
 }
 

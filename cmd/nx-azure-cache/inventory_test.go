@@ -19,12 +19,12 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// testInventory is a storage with entries, and a workspace whose cache is there.
+// testInventory is a storage with entries, and a workspace that uses it.
 type testInventory struct {
 	t       *testing.T
 	service *azuretest.Service
 	env     testenv.Env
-	keys    map[string]trust.PrivateKey // by what the tests call them
+	keys    map[string]trust.PrivateKey // by their names in the tests
 }
 
 // The containers of a test inventory.
@@ -33,7 +33,7 @@ const (
 	trustedContainer   = "results-trusted"
 )
 
-// newTestInventory starts a storage. The workspace believes the key "good", has revoked
+// newTestInventory starts a storage. The workspace trusts the key "good", has revoked
 // "old", and does not know "foreign".
 func newTestInventory(t *testing.T) *testInventory {
 	t.Helper()
@@ -57,7 +57,7 @@ func newTestInventory(t *testing.T) *testInventory {
 	return s
 }
 
-// id is that of a key.
+// id returns the ID of a key.
 func (s *testInventory) id(key string) string { return s.keys[key].Public().ID() }
 
 // configure sets the block "azure" of nx.json.
@@ -70,18 +70,18 @@ func (s *testInventory) configure(block map[string]any) {
 	s.env[config.WorkspaceVariable] = string(document)
 }
 
-// stored is an entry that a test puts.
+// stored is an entry that a test stores.
 type stored struct {
 	scope, hash string
-	key         string // that signs, or ""
-	body        string // "": the hash
+	key         string // that signs it, or ""
+	body        string // "" means the hash
 	modified    time.Time
 	from        trust.Provenance
-	change      func(*trust.Statement) // of what is signed, or claimed
+	change      func(*trust.Statement) // of the signed or claimed statement
 	container   string
 }
 
-// put stores an entry as a run does, but for what the test changes.
+// put stores an entry as a run does, with the changes of the test.
 func (s *testInventory) put(entry stored) {
 	s.t.Helper()
 	if entry.body == "" {
@@ -126,7 +126,7 @@ func (s *testInventory) run(args ...string) (stdout, stderr string, err error) {
 	return runWith(s.t, s.env, args...)
 }
 
-// lines are what a command prints as JSON.
+// lines returns the JSON lines that a command prints.
 func (s *testInventory) lines(args ...string) (lines []entries.EntryLine) {
 	s.t.Helper()
 	stdout, stderr, err := s.run(append(args, "--json")...)
@@ -143,7 +143,7 @@ func (s *testInventory) lines(args ...string) (lines []entries.EntryLine) {
 	return lines
 }
 
-// hashes are those of the entries that ls lists.
+// hashes returns the hashes of the entries that ls lists.
 func (s *testInventory) hashes(args ...string) (hashes []string) {
 	s.t.Helper()
 	for _, line := range s.lines(append([]string{"ls"}, args...)...) {
@@ -153,7 +153,7 @@ func (s *testInventory) hashes(args ...string) (hashes []string) {
 	return hashes
 }
 
-// left are the names of all blobs.
+// left returns the names of all remaining blobs.
 func (s *testInventory) left() []string {
 	return slices.Concat(s.service.Names(inventoryContainer), s.service.Names(trustedContainer))
 }

@@ -16,15 +16,15 @@ func TestKeysCommand(t *testing.T) {
 	}
 	shown, _, err := runWith(t, nil, "keys", "show", file)
 	if err != nil || !strings.Contains(stderr, shown) {
-		t.Errorf("got %q, %v, want what %q says", shown, err, stderr)
+		t.Errorf("got %q, %v, want the output of %q", shown, err, stderr)
 	}
 	fromVariable, _, err := runWith(t, testenv.Env{trust.SigningKeyVariable: file}, "keys", "show")
 	if err != nil || fromVariable != shown {
 		t.Errorf("got %q, %v, want %q", fromVariable, err, shown)
 	}
 	for _, args := range [][]string{
-		{"keys", "generate", "--out", file}, // it is there
-		{"keys", "show"},                    // which?
+		{"keys", "generate", "--out", file}, // it exists already
+		{"keys", "show"},                    // no command
 		{"keys", "show", file + "x"},
 		{"keys", "show", "../../README.md"},
 		{"keys", "generate"},

@@ -13,7 +13,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
-// licensed is a workspace with a license file, unless that is "".
+// licensed creates a workspace with a license file, unless the content is "".
 func licensed(t *testing.T, file string) (root string, environment testenv.Env) {
 	t.Helper()
 	root = t.TempDir()
@@ -52,14 +52,14 @@ func TestLicenseStatus(t *testing.T) {
 		used, found           int
 		says                  string // in the text
 	}{
-		"none":                      {status: license.Absent, used: -1, says: "The remote cache is off: no license found: set NX_POWERPACK_LICENSE"},
-		"in the variable":           {variable: valid, status: license.Valid, found: 1, says: "The remote cache is licensed for Example GmbH."},
-		"beside something else":     {variable: "abc\n" + valid, status: license.Valid, used: 1, found: 2, says: "NX_POWERPACK_LICENSE  valid, used\n"},
-		"in the file":               {file: "license = " + valid, status: license.Valid, found: 1, says: ".nx/powerpack/license.ini  valid, used\n"},
-		"expired beside a good one": {variable: expired, file: valid, status: license.Valid, used: 1, found: 2, says: "NX_POWERPACK_LICENSE  expired\n"},
-		"several, and none counts":  {file: expired + "\n" + stranger, status: license.Expired, used: -1, found: 2, says: "is signed with the unknown key"},
-		"on stdin":                  {variable: expired, stdin: valid + "\n", args: []string{"--stdin"}, status: license.Valid, found: 1, says: "A license on stdin is valid here and now."},
-		"on stdin, expired":         {variable: valid, stdin: expired, args: []string{"--stdin"}, status: license.Expired, used: -1, found: 1, says: "No license on stdin is valid here and now."},
+		"none":                              {status: license.Absent, used: -1, says: "The remote cache is off: no license found: set NX_POWERPACK_LICENSE"},
+		"in the variable":                   {variable: valid, status: license.Valid, found: 1, says: "The remote cache is licensed for Example GmbH."},
+		"beside other text":                 {variable: "abc\n" + valid, status: license.Valid, used: 1, found: 2, says: "NX_POWERPACK_LICENSE  valid, used\n"},
+		"in the file":                       {file: "license = " + valid, status: license.Valid, found: 1, says: ".nx/powerpack/license.ini  valid, used\n"},
+		"an expired one beside a valid one": {variable: expired, file: valid, status: license.Valid, used: 1, found: 2, says: "NX_POWERPACK_LICENSE  expired\n"},
+		"several, none of them valid":       {file: expired + "\n" + stranger, status: license.Expired, used: -1, found: 2, says: "is signed with the unknown key"},
+		"on stdin":                          {variable: expired, stdin: valid + "\n", args: []string{"--stdin"}, status: license.Valid, found: 1, says: "A license on stdin is valid here and now."},
+		"on stdin, expired":                 {variable: valid, stdin: expired, args: []string{"--stdin"}, status: license.Expired, used: -1, found: 1, says: "No license on stdin is valid here and now."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, environment := licensed(t, test.file)
@@ -82,14 +82,14 @@ func TestLicenseStatus(t *testing.T) {
 			}
 			for _, token := range []string{valid, expired, stranger} {
 				if signed := token[strings.LastIndex(token, "."):]; strings.Contains(stdout+text, signed) {
-					t.Errorf("a license is printed: %s", stdout+text)
+					t.Errorf("the output contains a license: %s", stdout+text)
 				}
 			}
 		})
 	}
 	_, environment := licensed(t, "")
 	if _, _, err := runOn(t, " \n", environment, "license", "status", "--stdin"); err == nil || !strings.Contains(err.Error(), "stdin is empty") {
-		t.Errorf("got %v, want that stdin is empty", err)
+		t.Errorf("got %v, want an error that stdin is empty", err)
 	}
 }
 
@@ -98,21 +98,21 @@ func TestLicenseActivate(t *testing.T) {
 	stranger := testenv.License(t, "other-issuer.jwt")
 	for name, test := range map[string]struct {
 		file, key string
-		want      string // the file afterwards
+		want      string // the file after the command
 		says, err string
 	}{
-		"the first":                     {key: valid, want: "license = " + valid + "\n", says: "activated: the license for Example GmbH, from 2026-01-01 until 2126-01-01, in .nx/powerpack/license.ini"},
-		"with white space around it":    {key: "\n" + valid + "\r\n", want: "license = " + valid + "\n", says: "activated: "},
-		"a renewal of an expired one":   {file: expired + "\n", key: valid, want: "license = " + valid + "\n", says: "removed: the license in .nx/powerpack/license.ini expired on 2025-01-01"},
-		"a renewal that begins later":   {file: "# ours\nlicense = " + valid, key: later, want: "# ours\nlicense = " + valid + "\nlicense = " + later + "\n", says: "from 2125-01-01"},
-		"again":                         {file: "license = " + valid + "\n; it\n", key: valid, want: "; it\nlicense = " + valid + "\n", says: "activated: "},
-		"into a file of comments":       {file: "# put it here", key: valid, want: "# put it here\nlicense = " + valid + "\n", says: "activated: "},
-		"beside one that is broken":     {file: "license = a.b\n", key: valid, want: "license = " + valid + "\n", says: "removed: the license in .nx/powerpack/license.ini is malformed"},
-		"beside one of a newer release": {file: stranger + "\n", key: valid, want: stranger + "\nlicense = " + valid + "\n", says: "activated: "},
-		"one that has expired":          {file: "license = " + valid, key: expired, want: "license = " + valid, err: "the license in stdin expired on 2025-01-01"},
-		"one of another issuer":         {key: testenv.License(t, "other-issuer.jwt"), err: "is signed with the unknown key"},
-		"no license":                    {file: "license = " + valid, key: "hello", want: "license = " + valid, err: "is malformed"},
-		"into a file that is no text":   {file: "\xff\xfea\x00", key: valid, want: "\xff\xfea\x00", err: "is UTF-16 text; save it as UTF-8; nothing was changed"},
+		"the first":                            {key: valid, want: "license = " + valid + "\n", says: "activated: the license for Example GmbH, from 2026-01-01 until 2126-01-01, in .nx/powerpack/license.ini"},
+		"with white space around it":           {key: "\n" + valid + "\r\n", want: "license = " + valid + "\n", says: "activated: "},
+		"a renewal of an expired one":          {file: expired + "\n", key: valid, want: "license = " + valid + "\n", says: "removed: the license in .nx/powerpack/license.ini expired on 2025-01-01"},
+		"a renewal that starts later":          {file: "# ours\nlicense = " + valid, key: later, want: "# ours\nlicense = " + valid + "\nlicense = " + later + "\n", says: "from 2125-01-01"},
+		"again":                                {file: "license = " + valid + "\n; it\n", key: valid, want: "; it\nlicense = " + valid + "\n", says: "activated: "},
+		"into a file of comments":              {file: "# put it here", key: valid, want: "# put it here\nlicense = " + valid + "\n", says: "activated: "},
+		"beside a malformed license":           {file: "license = a.b\n", key: valid, want: "license = " + valid + "\n", says: "removed: the license in .nx/powerpack/license.ini is malformed"},
+		"beside a license for a newer release": {file: stranger + "\n", key: valid, want: stranger + "\nlicense = " + valid + "\n", says: "activated: "},
+		"an expired license":                   {file: "license = " + valid, key: expired, want: "license = " + valid, err: "the license in stdin expired on 2025-01-01"},
+		"a license of another issuer":          {key: testenv.License(t, "other-issuer.jwt"), err: "is signed with the unknown key"},
+		"no license":                           {file: "license = " + valid, key: "hello", want: "license = " + valid, err: "is malformed"},
+		"into a binary file":                   {file: "\xff\xfea\x00", key: valid, want: "\xff\xfea\x00", err: "is UTF-16 text; save it as UTF-8; nothing was changed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root, environment := licensed(t, test.file)
@@ -137,16 +137,16 @@ func TestLicenseActivate(t *testing.T) {
 			if got := read(); got != test.want {
 				t.Errorf("got the file %q, want %q", got, test.want)
 			}
-			// licensed writes files that only their owner can read.
+			// licensed creates files that only their owner can read.
 			want := map[bool]os.FileMode{true: 0o644, false: 0o600}[test.file == ""]
 			if info, err := os.Stat(filepath.Join(root, filepath.FromSlash(license.File))); err == nil && info.Mode().Perm() != want {
 				t.Errorf("got a file of mode %o, want %o", info.Mode().Perm(), want)
 			}
 			if entries, _ := os.ReadDir(filepath.Join(root, ".nx", "powerpack")); len(entries) > 1 {
-				t.Errorf("left over: %v", entries)
+				t.Errorf("temporary files are left: %v", entries)
 			}
 			if text := stdout + stderr; err != nil && strings.Contains(text+err.Error(), valid) {
-				t.Errorf("a license is printed: %s", text)
+				t.Errorf("the output contains a license: %s", text)
 			}
 		})
 	}

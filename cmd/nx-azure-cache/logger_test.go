@@ -17,8 +17,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// refusingStorage returns a connection string for a storage that answers
-// every request with 403.
+// refusingStorage returns a connection string of a storage that responds to every request
+// with 403.
 func refusingStorage(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -29,7 +29,7 @@ func refusingStorage(t *testing.T) string {
 	return testenv.ConnectionStringFor(server.Listener.Addr().String())
 }
 
-// work has one session do all it can, whose requests fail.
+// work sends all requests of a session. All of them fail.
 func work(t *testing.T, s *session) {
 	t.Helper()
 	s.initialize(`{"container": "artifacts"}`)
@@ -54,12 +54,12 @@ func TestLog(t *testing.T) {
 		level string
 		want  bool // a line for each request
 	}{
-		"unset":                     {"", false},
-		"warn":                      {"warn", false},
-		"info":                      {"info", false},
-		"debug":                     {"debug", true},
-		"in another spelling":       {" DEBUG\n", true},
-		"a level that is not known": {"trace", false},
+		"unset":               {"", false},
+		"warn":                {"warn", false},
+		"info":                {"info", false},
+		"debug":               {"debug", true},
+		"in another spelling": {" DEBUG\n", true},
+		"an unknown level":    {"trace", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			environment := testenv.Env{logVariable: test.level}
@@ -75,7 +75,7 @@ func TestLog(t *testing.T) {
 			}
 			for _, method := range []string{"initialize", "retrieve", "store"} {
 				if test.want && !strings.Contains(got, "method="+method) {
-					t.Errorf("got the log %q, want %s in it", got, method)
+					t.Errorf("got the log %q, want it to contain %s", got, method)
 				}
 			}
 			for what, secret := range map[string]string{"key": testenv.AccountKey, "license": secrets[license.Variable][:40]} {
@@ -125,18 +125,18 @@ func TestLogFile(t *testing.T) {
 	}
 }
 
-// What is wrong with the log is said where users see it, and costs nothing.
+// Wrong log settings cause warnings that users see, and the cache still works.
 func TestWrongLogSettings(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "missing", "log")
 	for name, test := range map[string]struct {
 		environment testenv.Env
 		want        []string
 	}{
-		"a level that is not known":      {testenv.Env{logVariable: "Trace"}, []string{`NX_AZURE_CACHE_LOG is "Trace"; allowed are debug, info and warn`}},
+		"an unknown level":               {testenv.Env{logVariable: "Trace"}, []string{`NX_AZURE_CACHE_LOG is "Trace"; allowed are debug, info and warn`}},
 		"a file that cannot be opened":   {testenv.Env{logFileVariable: file}, []string{"NX_AZURE_CACHE_LOG_FILE: open " + file}},
-		"a file that is a folder":        {testenv.Env{logFileVariable: t.TempDir()}, []string{"NX_AZURE_CACHE_LOG_FILE: open "}},
+		"a folder instead of a file":     {testenv.Env{logFileVariable: t.TempDir()}, []string{"NX_AZURE_CACHE_LOG_FILE: open "}},
 		"both":                           {testenv.Env{logVariable: "x", logFileVariable: file}, []string{"NX_AZURE_CACHE_LOG is", "NX_AZURE_CACHE_LOG_FILE: "}},
-		"a good level, a blank for file": {testenv.Env{logVariable: "info", logFileVariable: " "}, nil},
+		"a valid level and a blank file": {testenv.Env{logVariable: "info", logFileVariable: " "}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			test.environment[license.Variable] = testenv.License(t, "valid.jwt")

@@ -17,18 +17,18 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// A value of the checkout or the environment is shown in part, if at all: no line is
-// longer than a person reads.
+// Long values of the checkout or the environment are truncated, so no line is too long to
+// read.
 func TestLongSettings(t *testing.T) {
 	const enough = 1000 // bytes
 	token := testenv.License(t, "valid.jwt")
 	long := map[string]string{
-		"plain":         strings.Repeat("x", 10_000),
-		"to be escaped": strings.Repeat("\u202e", 10_000),
-		"a URL":         "https://acc.blob.core.windows.net/" + strings.Repeat("y", 10_000) + "?sp=r",
-		"a URL's host":  "https://" + strings.Repeat("h.", 5_000) + "example",
-		"a connection":  "DefaultEndpointsProtocol=https;AccountName=" + strings.Repeat("a", 10_000) + ";AccountKey=" + strings.Repeat("k", 88),
-		"spaces":        strings.Repeat(" x", 5_000),
+		"plain":              strings.Repeat("x", 10_000),
+		"escaped characters": strings.Repeat("\u202e", 10_000),
+		"a URL":              "https://acc.blob.core.windows.net/" + strings.Repeat("y", 10_000) + "?sp=r",
+		"a URL's host":       "https://" + strings.Repeat("h.", 5_000) + "example",
+		"a connection":       "DefaultEndpointsProtocol=https;AccountName=" + strings.Repeat("a", 10_000) + ";AccountKey=" + strings.Repeat("k", 88),
+		"spaces":             strings.Repeat(" x", 5_000),
 	}
 	variables := []string{config.ConnectionVariable, config.SASVariable, config.CredentialVariable, config.ModeVariable, "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE",
 		"NX_AZURE_CACHE_SIGNING_KEY", "NX_AZURE_CACHE_REF", "NX_AZURE_CACHE_TRUSTED_HOSTS", "AZURE_AUTHORITY_HOST", "AZURE_TOKEN_CREDENTIALS", "AZURE_TENANT_ID", license.Variable, "GITHUB_REF", "GITHUB_HEAD_REF"}
@@ -71,7 +71,7 @@ func TestLongSettings(t *testing.T) {
 	}
 }
 
-// schemaKeys are the keys of the block azure, by npm/nx-azure-cache/schema.json.
+// schemaKeys returns the keys of the block azure in npm/nx-azure-cache/schema.json.
 func schemaKeys(t *testing.T) map[string]any {
 	text, err := os.ReadFile(filepath.Join(npmFolder, "schema.json"))
 	if err != nil {

@@ -63,11 +63,11 @@ func TestLsJSON(t *testing.T) {
 	got := byName["trusted/1"]
 	if !strings.HasSuffix(got.URL, "/results/team/v1/trusted/1") || got.Size != 1 || got.ETag == "" || got.Format != "1" || len(got.SHA256) != 64 ||
 		got.Code == nil || *got.Code != 0 || got.Provenance == nil || *got.Provenance != entries.ProvenanceLine(testenv.FromMain) || !got.Modified.Equal(testenv.At("2024-11-01T00:00:00Z")) {
-		t.Errorf("got %+v, want all that is known", got)
+		t.Errorf("got %+v, want all known fields", got)
 	}
 }
 
-// Filters that are given together must all hold.
+// If several filters are set, entries must match all of them.
 func TestFilters(t *testing.T) {
 	s := newTestInventory(t)
 	s.fill()
@@ -115,7 +115,7 @@ func TestFilters(t *testing.T) {
 	}
 }
 
-// A flag that is wrong, or that a script has left empty, must not mean all.
+// An invalid flag, or an empty one from a script, must not select all entries.
 func TestWrongFilters(t *testing.T) {
 	s := newTestInventory(t)
 	s.fill()
@@ -165,18 +165,18 @@ func TestLsLimit(t *testing.T) {
 		t.Errorf("got %q, want the first two", got)
 	}
 	if _, stderr, err := s.run("ls", "--limit", "2"); err != nil || !strings.HasPrefix(stderr, "nx-azure-cache: the first 2 entries, ") {
-		t.Errorf("got %q, %v; want that there may be more", stderr, err)
+		t.Errorf("got %q, %v; want a line that there may be more", stderr, err)
 	}
 	if got := s.hashes("--limit", "0"); len(got) != 9 {
 		t.Errorf("got %q, want all", got)
 	}
 	stdout, stderr, err := s.run("ls", "--scope", "none")
 	if stdout != "" || err != nil || !strings.Contains(stderr, "0 of 0 entries, 0.0 KB") {
-		t.Errorf("got %q, %q and %v, want that there is nothing", stdout, stderr, err)
+		t.Errorf("got %q, %q and %v, want a line that there is no entry", stdout, stderr, err)
 	}
 }
 
-// What the commands say of themselves.
+// The help of the commands.
 func TestHelpOfLists(t *testing.T) {
 	for command, want := range map[string][]string{
 		"ls":      {"npx nx-azure-cache ls --scope trusted", "sp=rl", "2w: --before 30d", "No license is needed"},
@@ -189,13 +189,13 @@ func TestHelpOfLists(t *testing.T) {
 		}
 		for _, text := range want {
 			if !strings.Contains(stdout, text) {
-				t.Errorf("%s: got %s\nwant %q in it", command, stdout, text)
+				t.Errorf("%s: got %s\nwant it to contain %q", command, stdout, text)
 			}
 		}
 	}
 }
 
-// No secret is in what a command prints, also where all goes wrong.
+// Commands print no secret, even if everything fails.
 func TestNoSecretsInLists(t *testing.T) {
 	s := newTestInventory(t)
 	s.fill()
@@ -223,19 +223,19 @@ func TestNoSecretsInLists(t *testing.T) {
 	all()
 }
 
-// An identity that may only do what runs do hears what is missing.
-func TestListsWithoutRights(t *testing.T) {
+// For an identity with the permissions of a run, the error names the missing permission.
+func TestListsWithoutPermission(t *testing.T) {
 	s := newTestInventory(t)
 	s.fill()
 	s.service.Allow(azuretest.KeyOf(azuretest.Account), azuretest.Rights{Read: true, Create: true})
 	for _, args := range [][]string{{"ls"}, {"ls", "--scope", "trusted"}, {"inspect", "1"}, {"evict", "--scope", "pr-*"}, {"evict", "--scope", "pr-*", "--yes"}} {
 		stdout, _, err := s.run(args...)
 		if err == nil || !strings.Contains(err.Error(), "refused to list (403 AuthorizationPermissionMismatch)") || !strings.Contains(err.Error(), "lacks a data role") || stdout != "" {
-			t.Errorf("%q: got %v and %q, want what is missing", args, err, stdout)
+			t.Errorf("%q: got %v and %q, want the missing permission", args, err, stdout)
 		}
 	}
-	// With a scope, no listing is needed.
+	// With a scope, inspect does not list.
 	if got := s.lines("inspect", "1", "--scope", "trusted", "--scope", "pr-12"); len(got) != 2 {
-		t.Errorf("got %+v, want both", got)
+		t.Errorf("got %+v, want both entries", got)
 	}
 }

@@ -23,8 +23,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// TestMain makes the test binary the command itself where processVariable is
-// set, so that processes can be tested without a build.
+// TestMain runs the command itself if processVariable is set, so that tests can start the
+// command as a process without building it.
 func TestMain(m *testing.M) {
 	if os.Getenv(processVariable) != "" {
 		main()
@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 
 const processVariable = "NX_AZURE_CACHE_TEST_PROCESS"
 
-// output is a bytes.Buffer for several goroutines, which may be closed.
+// output is a bytes.Buffer for several goroutines. It can be closed.
 type output struct {
 	mu   sync.Mutex
 	data bytes.Buffer
@@ -60,7 +60,7 @@ func (o *output) String() string {
 
 func (*output) Close() error { return nil }
 
-// ignoreNothing leaves the signals of the test's own process alone.
+// ignoreNothing does not change how the test's own process handles signals.
 func ignoreNothing(...os.Signal) {}
 
 // runWith runs a command line on an empty stdin.
@@ -113,12 +113,12 @@ func TestHelp(t *testing.T) {
 
 func TestWrongCommandLines(t *testing.T) {
 	for name, args := range map[string][]string{
-		"an unknown command":      {"frobnicate"},
-		"an unknown flag":         {"--frobnicate"},
-		"an unknown flag of one":  {"serve", "--frobnicate"},
-		"unexpected arguments":    {"serve", "frobnicate"},
-		"arguments of version":    {"version", "frobnicate"},
-		"a command that was once": {"completion", "frobnicate"},
+		"an unknown command":             {"frobnicate"},
+		"an unknown flag":                {"--frobnicate"},
+		"an unknown flag of a command":   {"serve", "--frobnicate"},
+		"unexpected arguments":           {"serve", "frobnicate"},
+		"arguments of version":           {"version", "frobnicate"},
+		"the removed command completion": {"completion", "frobnicate"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stdout, stderr, err := runWith(t, nil, args...)
@@ -126,20 +126,20 @@ func TestWrongCommandLines(t *testing.T) {
 				t.Fatalf("got %q, %q and %v, want only an error", stdout, stderr, err)
 			}
 			if args[0] != "completion" && !strings.Contains(err.Error(), "frobnicate") {
-				t.Errorf("got %v, want it to name what is wrong", err)
+				t.Errorf("got %v, want it to name the wrong argument", err)
 			}
 		})
 	}
 }
 
-func TestServeOfNothing(t *testing.T) {
+func TestServeWithoutInput(t *testing.T) {
 	stdout, stderr, err := runWith(t, nil, "serve")
 	if stdout != "" || stderr != "" || err != nil {
 		t.Errorf("got %q, %q and %v, want none", stdout, stderr, err)
 	}
 }
 
-// session is a client of `serve`, run in this process or another.
+// session is a client of `serve` in this process or another.
 type session struct {
 	*jsonrpc2.Conn
 	t      *testing.T
@@ -154,7 +154,7 @@ func newSession(t *testing.T, stream io.ReadWriteCloser) *session {
 	return s
 }
 
-// Handle takes the server's notifications.
+// Handle receives the server's notifications.
 func (s *session) Handle(_ context.Context, _ *jsonrpc2.Conn, req *jsonrpc2.Request) {
 	switch req.Method {
 	case "log":
@@ -241,14 +241,14 @@ func TestServe(t *testing.T) {
 		t.Errorf("got %+v and the warnings %q, want %+v", got, warnings, want)
 	}
 	if !regexp.MustCompile(fmt.Sprintf(`^%d-[a-z0-9]{8}$`, os.Getpid())).MatchString(got.Session) {
-		t.Errorf("got the session %q, want the process's id and a word of its own", got.Session)
+		t.Errorf("got the session %q, want the process's ID and a random word", got.Session)
 	}
 	if stderr.String() != "" {
 		t.Errorf("got %q on stderr, want nothing", stderr)
 	}
 }
 
-func TestServeLooksAtTheRun(t *testing.T) {
+func TestServeReadsTheEnvironment(t *testing.T) {
 	const config = `{"container": "artifacts", "accountName": "nxcache", "localMode": "read-only", "ciMode": "no-cache"}`
 	for name, test := range map[string]struct {
 		ci   bool
@@ -274,13 +274,13 @@ func TestServeLooksAtTheRun(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, test.want)
 			}
 			if (got.Session != "") != got.Enabled || (got.IdleTimeout != 0) != got.Enabled {
-				t.Errorf("got %+v, want a session and an idle timeout where there is a cache", got)
+				t.Errorf("got %+v, want a session and an idle timeout if there is a cache", got)
 			}
 		})
 	}
 }
 
-func TestStorageThatIsNotThere(t *testing.T) {
+func TestUnreachableStorage(t *testing.T) {
 	s, log := serveWith(t, testenv.Env{
 		license.Variable:          testenv.License(t, "valid.jwt"),
 		config.ConnectionVariable: testenv.DeadPort(t),
@@ -311,7 +311,7 @@ func TestStorageThatIsNotThere(t *testing.T) {
 	check("stored", *stored.Code, stored.Reason)
 	s.end()
 	if got := log.String(); !strings.Contains(got, "refused") || strings.Contains(got, testenv.AccountKey) {
-		t.Errorf("got the log %q, want what failed without the key", got)
+		t.Errorf("got the log %q, want the failed requests, without the key", got)
 	}
 	if took := time.Since(started); took > 10*time.Second {
 		t.Errorf("it took %s, want a few seconds", took)

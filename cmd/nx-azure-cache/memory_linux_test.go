@@ -20,12 +20,12 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// maxMemory is what a server may need, in KiB, whatever is stored and retrieved
-// (design §11).
+// maxMemory is the most memory that a server may use, in KiB, whatever it stores and
+// retrieves (design §11).
 const maxMemory = 96 << 10
 
-// buildCommand builds the command as it is shipped, but for its version: that of
-// a test has the tests, and perhaps the race detector, in its memory.
+// buildCommand builds the command as for a release, except for its version. The test
+// binary would also hold the tests, and perhaps the race detector, in memory.
 func buildCommand(t *testing.T) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "nx-azure-cache")
@@ -37,7 +37,7 @@ func buildCommand(t *testing.T) string {
 	return file
 }
 
-// peakMemory is the most memory that a process has had so far, in KiB.
+// peakMemory returns the most memory that a process has used so far, in KiB.
 func peakMemory(t *testing.T, pid int) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -55,7 +55,7 @@ func peakMemory(t *testing.T, pid int) int {
 	return kilobytes
 }
 
-// largeResults are results of all kinds of content, by hash.
+// largeResults returns results with content of all kinds, by hash.
 func largeResults() map[string][]byte {
 	const size = 16 << 20
 	noise := []byte(cachetest.Noise(1, size))
@@ -81,7 +81,7 @@ func writeResult(t *testing.T, dir, hash string, content []byte) {
 	}
 }
 
-// Everything at once, as Nx asks for it.
+// All requests at once, as from Nx.
 func TestMemory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("stores and retrieves half a gigabyte")

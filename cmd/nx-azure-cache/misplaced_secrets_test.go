@@ -11,23 +11,23 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// Secrets end up in every field there is. No message may pass them on.
-func TestSecretsInTheWrongPlace(t *testing.T) {
+// People put secrets into all kinds of fields. No message may contain them.
+func TestMisplacedSecrets(t *testing.T) {
 	token := testenv.License(t, "valid.jwt")
 	sas := "sv=2025-07-05&ss=b&sp=rc&sig=" + strings.ReplaceAll(testenv.AccountKey, "=", "%3D")
 	secrets := map[string]struct{ text, secret string }{
-		"a connection string":         {testenv.ConnectionString, testenv.AccountKey},
-		"a connection string in part": {"AccountKey=" + testenv.AccountKey, testenv.AccountKey},
-		"an endpoint and a key":       {"http://127.0.0.1:10000/devstoreaccount1;AccountKey=" + testenv.AccountKey, testenv.AccountKey},
-		"an account key":              {testenv.AccountKey, testenv.AccountKey},
-		"a SAS":                       {"?" + sas, sas[len(sas)-20:]},
-		"a SAS without its mark":      {sas, sas[len(sas)-20:]},
-		"a URL with a SAS":            {"https://nxcache.blob.core.windows.net/nx?" + sas, sas[len(sas)-20:]},
-		"a URL of http with a SAS":    {"http://nxcache.blob.core.windows.net/nx?" + sas, sas[len(sas)-20:]},
-		"a URL with a password":       {"https://user:" + testenv.AccountKey + "@nxcache.blob.core.windows.net", testenv.AccountKey},
-		"a client's secret":           {"ZtR8Q~aBcDeFgHiJkLmNoPqRsTuVwXyZ01234567", "aBcDeFgHiJk"},
-		"a password":                  {"password=hunter2", "hunter2"},
-		"a license":                   {token, token[:40]},
+		"a connection string":             {testenv.ConnectionString, testenv.AccountKey},
+		"a connection string in part":     {"AccountKey=" + testenv.AccountKey, testenv.AccountKey},
+		"an endpoint and a key":           {"http://127.0.0.1:10000/devstoreaccount1;AccountKey=" + testenv.AccountKey, testenv.AccountKey},
+		"an account key":                  {testenv.AccountKey, testenv.AccountKey},
+		"a SAS":                           {"?" + sas, sas[len(sas)-20:]},
+		"a SAS without its question mark": {sas, sas[len(sas)-20:]},
+		"a URL with a SAS":                {"https://nxcache.blob.core.windows.net/nx?" + sas, sas[len(sas)-20:]},
+		"a URL of http with a SAS":        {"http://nxcache.blob.core.windows.net/nx?" + sas, sas[len(sas)-20:]},
+		"a URL with a password":           {"https://user:" + testenv.AccountKey + "@nxcache.blob.core.windows.net", testenv.AccountKey},
+		"a client's secret":               {"ZtR8Q~aBcDeFgHiJkLmNoPqRsTuVwXyZ01234567", "aBcDeFgHiJk"},
+		"a password":                      {"password=hunter2", "hunter2"},
+		"a license":                       {token, token[:40]},
 	}
 	places := []string{"", "container", "accountName", "endpoint", "prefix", "credential", "cloud", "localMode", "ciMode", "connectionString",
 		"timeouts", "timeouts.drain", "timeouts.password",

@@ -16,7 +16,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// cases are the licenses that both languages are tested with.
+// cases are the licenses that the tests in both languages share.
 func cases(t *testing.T) (cases []licenseCase) {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join(testenv.LicenseFolder, "cases.json"))
@@ -55,7 +55,7 @@ func TestLicenses(t *testing.T) {
 					session.Cache, session.Scope, session.Reason, test.Status)
 			}
 			if !valid && !strings.Contains(session.Reason, license.Variable) {
-				t.Errorf("got the reason %q, want where the license was found", session.Reason)
+				t.Errorf("got the reason %q, want the place of the license", session.Reason)
 			}
 			if strings.Contains(session.Reason, "\n") || strings.Contains(session.Reason, token) {
 				t.Errorf("got the reason %q, want one line without the license", session.Reason)
@@ -85,11 +85,11 @@ func TestLicenseInTheWorkspace(t *testing.T) {
 	}
 	beside := testenv.Env{license.Variable: testenv.License(t, "expired.jwt")}
 	if got := openSession(rpc.InitializeParams{Config: json.RawMessage(testenv.GoodConfig), CI: false, WorkspaceRoot: root}, beside.Get, testenv.During); got.License.Status != "valid" {
-		t.Errorf("got %+v, want the license that counts", got.License)
+		t.Errorf("got %+v, want the valid license", got.License)
 	}
 }
 
-func TestLicenseForGood(t *testing.T) {
+func TestPerpetualLicense(t *testing.T) {
 	for version, want := range map[string]string{"20.0.6": "valid", "24.0.6": "valid", "25.0.0": "expired", "": "expired"} {
 		params := rpc.InitializeParams{Config: json.RawMessage(testenv.GoodConfig), WorkspaceRoot: t.TempDir(), NxVersion: version}
 		got := openSession(params, testenv.Env{license.Variable: testenv.License(t, "perpetual.jwt")}.Get, testenv.During)
@@ -110,7 +110,7 @@ func TestLicenseExpiresSoon(t *testing.T) {
 		"in a second": {time.Second, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			config := `{"container": "artifacts", "accountName": "nxcache", "contaner": "nx"}` // which warns as well
+			config := `{"container": "artifacts", "accountName": "nxcache", "contaner": "nx"}` // which also causes a warning
 			session := openSession(rpc.InitializeParams{Config: json.RawMessage(config), CI: false, WorkspaceRoot: t.TempDir()}, testenv.Env{license.Variable: testenv.License(t, "valid.jwt")}.Get, end.Add(-test.before))
 			if session.Cache == nil || len(session.Warnings) != 1+test.want {
 				t.Fatalf("got %+v, want a cache and %d more warnings", session, test.want)
@@ -122,7 +122,7 @@ func TestLicenseExpiresSoon(t *testing.T) {
 	}
 }
 
-// All that is wrong is said at once, on one line.
+// The reason names all problems at once, on one line.
 func TestReasons(t *testing.T) {
 	session := openSession(rpc.InitializeParams{Config: json.RawMessage(`{"accountName": "X", "contaner": "nx"}`), CI: false, WorkspaceRoot: t.TempDir()}, testenv.Env{}.Get, testenv.During)
 	if session.Cache != nil || session.Scope != "" {
@@ -143,13 +143,13 @@ func TestReasons(t *testing.T) {
 
 func TestUnusableConnectionString(t *testing.T) {
 	for name, text := range map[string]string{
-		"no pairs":                "junk",
-		"only a key":              testenv.AccountKey,
-		"no key":                  "DefaultEndpointsProtocol=https;AccountName=nxcache;EndpointSuffix=core.windows.net",
-		"no account":              "AccountKey=" + testenv.AccountKey,
-		"a key that is no base64": "AccountName=nxcache;AccountKey=?" + testenv.AccountKey,
-		"a SAS for an endpoint":   "BlobEndpoint=https://nxcache.blob.core.windows.net%zz/?sig=" + testenv.AccountKey,
-		"key and value mixed up":  testenv.AccountKey + "=AccountKey",
+		"no pairs":                 "junk",
+		"only a key":               testenv.AccountKey,
+		"no key":                   "DefaultEndpointsProtocol=https;AccountName=nxcache;EndpointSuffix=core.windows.net",
+		"no account":               "AccountKey=" + testenv.AccountKey,
+		"a key that is not base64": "AccountName=nxcache;AccountKey=?" + testenv.AccountKey,
+		"a SAS for an endpoint":    "BlobEndpoint=https://nxcache.blob.core.windows.net%zz/?sig=" + testenv.AccountKey,
+		"key and value swapped":    testenv.AccountKey + "=AccountKey",
 	} {
 		t.Run(name, func(t *testing.T) {
 			environment := testenv.Env{license.Variable: testenv.License(t, "valid.jwt"), config.ConnectionVariable: text}
@@ -170,6 +170,6 @@ func TestNoCache(t *testing.T) {
 		t.Errorf("got %+v, want the mode no-cache and nothing else", session)
 	}
 	if session.License != (rpc.LicenseResult{}) {
-		t.Errorf("got the license %+v, want it not looked at", session.License)
+		t.Errorf("got the license %+v, want it not checked", session.License)
 	}
 }

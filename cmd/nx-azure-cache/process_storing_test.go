@@ -20,10 +20,10 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// The parent is gone, and its ends of all pipes with it.
+// If the parent is killed, its ends of all pipes are closed.
 func TestProcessWhoseParentIsKilled(t *testing.T) {
 	s := startStoring(t, testenv.Env{logVariable: "debug"})
-	_ = s.stdout.Close() // with which the client in this process may close both
+	_ = s.stdout.Close() // so the client in this process may close both
 	_ = s.stdin.Close()
 	time.Sleep(100 * time.Millisecond) // a server that does not wait has ended
 	s.storage.Release()
@@ -38,7 +38,7 @@ func TestProcessWhoseParentIsKilled(t *testing.T) {
 	}
 }
 
-// SIGTERM means: end now.
+// SIGTERM ends the process without waiting for uploads.
 func TestProcessAskedToEndWhileStoring(t *testing.T) {
 	s := startStoring(t, nil)
 	if err := s.Process.Signal(syscall.SIGTERM); err != nil {
@@ -47,7 +47,8 @@ func TestProcessAskedToEndWhileStoring(t *testing.T) {
 	s.checkGone(t, 0)
 }
 
-// Ctrl-C and the end of a terminal reach all processes there; the parent decides.
+// Ctrl-C and the end of a terminal are signals to all its processes. The parent decides
+// what happens.
 func TestProcessIgnoresSignalsWhileItStores(t *testing.T) {
 	for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE} {
 		t.Run(signal.String(), func(t *testing.T) {
@@ -67,7 +68,7 @@ func TestProcessIgnoresSignalsWhileItStores(t *testing.T) {
 	}
 }
 
-// A parent that reads no log holds up nothing.
+// A parent that does not read the log does not block the process.
 func TestProcessWithUnreadLog(t *testing.T) {
 	storage, connection := testenv.StartStorage(t)
 	executable, err := os.Executable()
@@ -100,7 +101,7 @@ func TestProcessWithUnreadLog(t *testing.T) {
 	s := newSession(t, pipes{stdout, stdin})
 	s.initialize(`{"container": "artifacts"}`)
 	for range 2000 { // a line of some 100 bytes each: more than a pipe holds
-		_ = s.Call(t.Context(), "ping", nil, nil) // which is not known
+		_ = s.Call(t.Context(), "ping", nil, nil) // an unknown hash
 	}
 	if got := s.store(t); !got.Queued {
 		t.Errorf("got %+v, want it queued", got)
@@ -118,11 +119,11 @@ func TestProcessWithUnreadLog(t *testing.T) {
 		t.Error(err)
 	}
 	if log, err := io.ReadAll(unread); err != nil || len(log) < 60_000 {
-		t.Errorf("got a log of %d bytes, %v; want a full pipe: nothing was tested", len(log), err)
+		t.Errorf("got a log of %d bytes, %v; want a full pipe: the test tested nothing", len(log), err)
 	}
 }
 
-// The limits of nx.json reach the requests, and their text names the key.
+// The time limits of nx.json apply to requests, and their errors name the key.
 func TestLimitsOfTheSettings(t *testing.T) {
 	storage, connection := testenv.StartStorage(t)
 	storage.Behave(http.MethodGet, &testenv.StorageRule{Answer: "hold", Left: -1})
@@ -132,10 +133,10 @@ func TestLimitsOfTheSettings(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "no response within 250ms (azure.timeouts.firstByte in nx.json)") {
 		t.Errorf("got %v, want the limit and its key", err)
 	}
-	// One limit is enough: the breaker stands before the container.
+	// One expired limit trips the breaker.
 	err = s.Call(t.Context(), "retrieve", rpc.RetrieveParams{Hash: "2", CacheDirectory: t.TempDir()}, nil)
 	if err == nil || !strings.Contains(err.Error(), "off for the rest of this run") {
-		t.Errorf("got %v, want it off", err)
+		t.Errorf("got %v, want the cache off", err)
 	}
 	if got := storage.TakeRequests(); len(got) != 1 {
 		t.Errorf("got the requests %q, want one", got)

@@ -25,7 +25,7 @@ type process struct {
 	stderr *output
 }
 
-// startProcess starts the command in an environment that has nothing else.
+// startProcess starts the command with these environment variables only.
 func startProcess(t *testing.T, environment testenv.Env, args ...string) *process {
 	t.Helper()
 	executable, err := os.Executable()
@@ -68,7 +68,7 @@ func startProgram(t *testing.T, executable string, environment testenv.Env, args
 // signal.
 func (p *process) exit() int {
 	p.t.Helper()
-	// Of the process, so that the test need not guess which pipe keeps it.
+	// Kill a hanging process, so that the test need not guess which pipe it waits for.
 	timer := time.AfterFunc(20*time.Second, func() {
 		p.t.Error("the process does not end")
 		_ = p.Process.Kill()
@@ -121,16 +121,16 @@ func TestHealthyProcess(t *testing.T) {
 	}
 }
 
-func TestProcessThatIsSentJunk(t *testing.T) {
+func TestProcessReceivesJunk(t *testing.T) {
 	for name, text := range map[string]string{
 		"words":                "Hello!\r\n\r\n",
-		"no JSON":              "Content-Length: 5\r\n\r\nHello",
-		"a message cut off":    "Content-Length: 500\r\n\r\n{",
+		"not JSON":             "Content-Length: 5\r\n\r\nHello",
+		"a truncated message":  "Content-Length: 500\r\n\r\n{",
 		"a message for humans": "serve\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := startProcess(t, nil, "serve")
-			// The process may have ended before all is written.
+			// The process may end before the test has written everything.
 			_, _ = io.WriteString(p.stdin, text)
 			_ = p.stdin.Close()
 			if rest, _ := io.ReadAll(p.stdout); len(rest) > 0 {
@@ -193,8 +193,8 @@ func TestProcessLogs(t *testing.T) {
 	}
 }
 
-// A client that is gone without a word is not the end in the middle of work.
-func TestProcessWhoseClientIsGone(t *testing.T) {
+// A client may disconnect without shutdown, which is not an error.
+func TestProcessLosesItsClient(t *testing.T) {
 	p := startProcess(t, testenv.Env{config.ModeVariable: "no-cache"}, "serve")
 	if err := p.stdout.Close(); err != nil {
 		t.Fatal(err)

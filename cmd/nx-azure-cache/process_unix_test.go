@@ -13,7 +13,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// silentStorage accepts connections and says nothing. It reports each.
+// silentStorage accepts connections, reports each, and sends nothing.
 func silentStorage(t *testing.T) (connectionString string, connected <-chan struct{}) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -35,8 +35,8 @@ func silentStorage(t *testing.T) (connectionString string, connected <-chan stru
 	return testenv.ConnectionStringFor(listener.Addr().String()), reports
 }
 
-// Each end comes while a request waits for the storage.
-func TestProcessEndsInTheMiddleOfWork(t *testing.T) {
+// The process is ended while a request waits for the storage.
+func TestProcessEndsDuringARequest(t *testing.T) {
 	for name, end := range map[string]func(*process) error{
 		"by SIGTERM":          func(p *process) error { return p.Process.Signal(syscall.SIGTERM) },
 		"by the end of stdin": func(p *process) error { return p.stdin.Close() },
@@ -66,7 +66,7 @@ func TestProcessEndsInTheMiddleOfWork(t *testing.T) {
 	}
 }
 
-// Ctrl-C in a terminal is sent to all processes there; Nx decides.
+// Ctrl-C in a terminal signals all its processes. Nx decides what happens.
 func TestProcessIgnoresSIGINT(t *testing.T) {
 	p := startProcess(t, testenv.Env{config.ModeVariable: "no-cache"}, "serve")
 	s := p.session()

@@ -12,11 +12,11 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
-// loud is every variable that makes a library print what it sends and gets.
+// loud holds all variables that make a library print its requests and responses.
 var loud = testenv.Env{"AZURE_SDK_GO_LOGGING": "all", "GODEBUG": "http2debug=2"}
 
-// talkative answers with all that it was asked, as details of Azure's errors do, and then
-// sends bytes that belong to no request.
+// talkative responds with the whole request, as details of Azure's errors do, and then
+// sends bytes that belong to no response.
 func talkative(t *testing.T) *httptest.Server {
 	t.Helper()
 	answer := echo(http.StatusForbidden, "AuthenticationFailed")
@@ -37,8 +37,8 @@ func talkative(t *testing.T) *httptest.Server {
 	return server
 }
 
-// Variables with which people debug their own programs make this one print nothing: what
-// libraries print may hold a SAS.
+// Variables with which people debug their own programs have no effect on this one,
+// because the output of libraries may contain a SAS.
 func TestLibrariesPrintNothing(t *testing.T) {
 	const sas = "sv=2025-11-05&sr=c&sp=rc&se=2099-01-01T00:00:00Z&sig=TOPSECRET"
 	server := talkative(t)
@@ -62,7 +62,7 @@ func TestLibrariesPrintNothing(t *testing.T) {
 		p := startProcess(t, environment, "ls", "--container", "artifacts")
 		p.exit()
 		if got := p.stderr.String(); strings.Count(got, "\n") != 1 || strings.Contains(got, "TOPSECRET") || !strings.HasPrefix(got, "nx-azure-cache") {
-			t.Errorf("got %q on stderr, want our line", got)
+			t.Errorf("got %q on stderr, want our line only", got)
 		}
 	})
 }

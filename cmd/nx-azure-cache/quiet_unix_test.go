@@ -12,7 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// Programs that this one starts would print, too.
+// Programs that the command starts do not get the variables, because they would print, too.
 func TestChildrenDoNotGetTheVariable(t *testing.T) {
 	folder := t.TempDir()
 	told := filepath.Join(folder, "told")
@@ -24,6 +24,6 @@ func TestChildrenDoNotGetTheVariable(t *testing.T) {
 		"ls", "--container", "artifacts", "--endpoint", "https://127.0.0.1:1")
 	p.exit()
 	if got, err := os.ReadFile(told); err != nil || string(got) != "<>" || strings.Contains(p.stderr.String(), "Retry") {
-		t.Errorf("got %q, %v, and %q on stderr; want that the variable is unset", got, err, p.stderr)
+		t.Errorf("got %q, %v, and %q on stderr; want the variable unset", got, err, p.stderr)
 	}
 }

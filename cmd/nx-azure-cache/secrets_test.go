@@ -24,8 +24,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// Secrets that must not be in any line, log or report, whatever goes wrong. Each has
-// characters that a URL escapes.
+// Secrets that no line, log or report may contain, whatever fails. Each has characters
+// that a URL escapes.
 const (
 	secretOfProxy  = "Pr0xy/Pass+w0rd"
 	secretOfSAS    = "SasSig/Nature+Secret="
@@ -33,7 +33,7 @@ const (
 	secretKey      = "QWNjb3VudC9LZXk+U2VjcmV0Pz8/Pz8+Pj4+PDw8PDw8PDw8PA=="
 )
 
-// forms are all in which a secret may be written.
+// forms returns all spellings of a secret.
 func forms(t *testing.T) (all []string) {
 	for _, secret := range []string{secretOfProxy, secretOfSAS, secretOfClient, secretKey} {
 		escaped := url.QueryEscape(secret)
@@ -44,20 +44,20 @@ func forms(t *testing.T) (all []string) {
 		base64.StdEncoding.EncodeToString([]byte("anna:"+secretOfProxy)))
 }
 
-// corporate is a storage and an Entra ID that are reached through a proxy only,
-// which wants a password and looks into TLS.
+// corporate is a storage and an Entra ID behind a proxy that requires a password and
+// inspects TLS.
 type corporate struct {
 	proxy *faults.Proxy
 	env   testenv.Env
 }
 
-// startCorporate starts it. respond replaces
-// the responses of the storage and Entra ID, if it is not nil.
+// startCorporate starts the servers. If respond is not nil, it replaces the responses of
+// the storage and Entra ID.
 func startCorporate(t *testing.T, respond http.HandlerFunc) *corporate {
 	t.Helper()
 	service := azuretest.New(azuretest.Options{Account: testenv.StorageAccount, Containers: []string{testenv.Container}})
 	var storage http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasPrefix(r.URL.Path, "/"+testenv.StorageAccount+"/") { // as an account's own host
+		if !strings.HasPrefix(r.URL.Path, "/"+testenv.StorageAccount+"/") { // with the host of an account
 			r.URL.Path = "/" + testenv.StorageAccount + r.URL.Path
 		}
 		service.ServeHTTP(w, r)
@@ -90,7 +90,8 @@ func startCorporate(t *testing.T, respond http.HandlerFunc) *corporate {
 	return c
 }
 
-// failures are what goes wrong, or nothing, and what doctor reports.
+// failures are failures of the network or the storage, with what doctor reports. One case
+// fails nothing.
 var failures = map[string]struct {
 	says    string
 	respond http.HandlerFunc
@@ -100,23 +101,23 @@ var failures = map[string]struct {
 	"the password of the proxy": {"rejected the user or password in HTTPS_PROXY (407)", nil, func(c *corporate) { c.proxy.Want("anna", "another") }},
 	"a proxy that forbids":      {"refused to connect to example.com:443 (403)", nil, func(c *corporate) { c.proxy.Refuse(http.StatusForbidden) }},
 	"a proxy that is gone":      {"(HTTPS_PROXY) is unreachable (", nil, func(c *corporate) { c.proxy.Stop() }},
-	"a proxy that is no URL": {"HTTPS_PROXY is not the URL of a proxy", nil, func(c *corporate) {
+	"a proxy that is not a URL": {"HTTPS_PROXY is not the URL of a proxy", nil, func(c *corporate) {
 		c.env["HTTPS_PROXY"] = strings.Replace(c.env["HTTPS_PROXY"], url.QueryEscape(secretOfProxy), secretOfProxy, 1)
 		c.env["HTTP_PROXY"] = "http://anna:" + secretOfProxy + "%zz@[::1"
 		c.env["NO_PROXY"] = "*"
 	}},
-	"a CA that is not trusted": {"which this machine does not trust", nil, func(c *corporate) { delete(c.env, "NODE_EXTRA_CA_CERTS") }},
-	"a refusal":                {"", echo(http.StatusForbidden, "AuthenticationFailed"), nil},
-	"a page":                   {"something else responded in its place (403", echo(http.StatusForbidden, ""), nil},
+	"an untrusted CA": {"which this machine does not trust", nil, func(c *corporate) { delete(c.env, "NODE_EXTRA_CA_CERTS") }},
+	"a refusal":       {"", echo(http.StatusForbidden, "AuthenticationFailed"), nil},
+	"a page":          {"something else responded in its place (403", echo(http.StatusForbidden, ""), nil},
 	"a redirect": {"responded with a redirect (307) to https://elsewhere.example, which is not followed", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "https://elsewhere.example/?"+r.URL.RawQuery, http.StatusTemporaryRedirect)
 	}, nil},
 }
 
-// echo answers with all that it was asked, as the details of Azure's errors do.
+// echo responds with the whole request, as the details of Azure's errors do.
 func echo(status int, code string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body) // as far as it comes
+		body, _ := io.ReadAll(r.Body) // as much as arrives
 		if code != "" {
 			w.Header().Set("X-Ms-Error-Code", code)
 			w.Header().Set("X-Ms-Request-Id", "1")
@@ -128,7 +129,7 @@ func echo(status int, code string) http.HandlerFunc {
 	}
 }
 
-// heard notes what a stream is read to have.
+// heard records the bytes read from a stream.
 type heard struct {
 	io.ReadWriteCloser
 	text output
@@ -140,7 +141,7 @@ func (h *heard) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ofARun is all that a server says and logs in a run.
+// ofARun returns all messages and logs of a server during a run.
 func ofARun(t *testing.T, environment testenv.Env, config string) string {
 	t.Helper()
 	ours, theirs := net.Pipe()
@@ -153,12 +154,12 @@ func ofARun(t *testing.T, environment testenv.Env, config string) string {
 	}()
 	s := newSession(t, stream)
 	s.initialize(config)
-	var both sync.WaitGroup // each has its retries
+	var both sync.WaitGroup // each of them is retried
 	for method, params := range map[string]any{
 		"retrieve": map[string]string{"hash": "1", "cacheDirectory": t.TempDir()},
 		"store":    newResult(t),
 	} {
-		both.Go(func() { _ = s.Call(t.Context(), method, params, nil) }) // its error is what is looked at
+		both.Go(func() { _ = s.Call(t.Context(), method, params, nil) }) // the test checks its error
 	}
 	both.Wait()
 	_ = s.Call(t.Context(), "drain", nil, nil)
@@ -170,7 +171,7 @@ func ofARun(t *testing.T, environment testenv.Env, config string) string {
 	return fmt.Sprintln(stream.text.String(), logged, err)
 }
 
-// everything is all that is said in a run, and by the commands of people.
+// everything returns all output of a run and of the commands.
 func everything(t *testing.T, environment testenv.Env, config string) map[string]string {
 	t.Helper()
 	said := make(map[string]string)
@@ -207,7 +208,7 @@ func TestOutputHasNoSecrets(t *testing.T) {
 	for name, signIn := range signIns {
 		t.Run(name, func(t *testing.T) {
 			if name == "an app" {
-				for name, value := range signIn.env { // which the sign-in reads from the process
+				for name, value := range signIn.env { // because the sign-in reads the environment of the process
 					t.Setenv(name, value)
 				}
 			} else {

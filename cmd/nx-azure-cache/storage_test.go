@@ -19,8 +19,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// Every spelling of read-only reads and sends no PUT (nx#31535), and what is not a
-// mode is named (nx#31144).
+// Every spelling of read-only allows reads and sends no PUT (nx#31535). An invalid mode
+// is reported (nx#31144).
 func TestF11_every_spelling_on_the_wire(t *testing.T) {
 	storage, connection := testenv.StartStorage(t)
 	const trusted = "/nxcache/artifacts/team/app/v1/trusted/1"
@@ -30,7 +30,7 @@ func TestF11_every_spelling_on_the_wire(t *testing.T) {
 			license.Variable:          testenv.License(t, "valid.jwt"),
 			config.ConnectionVariable: connection,
 			config.ModeVariable:       variable,
-			trust.RefVariable:         "refs/heads/main", // which counts in CI only
+			trust.RefVariable:         "refs/heads/main", // which applies only in CI
 		})
 		params := initializeParams(t.TempDir(), `{"container": "artifacts", "prefix": "team/app", `+mode+`}`)
 		params.CI = ci
@@ -71,15 +71,16 @@ func TestF11_every_spelling_on_the_wire(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, got := start(t, test.ci, test.mode, test.variable)
 			if !got.Enabled || got.Mode != "read-only" {
-				t.Fatalf("got %+v, want a cache that is read-only", got)
+				t.Fatalf("got %+v, want a read-only cache", got)
 			}
 			if hit := s.retrieve(t.TempDir()); hit == nil || *hit.TerminalOutput != "done\n" {
 				t.Errorf("got %+v, want a hit", hit)
 			}
 			if got := s.store(t); got.Queued || !strings.Contains(got.Reason, "read-only") {
-				t.Errorf("got %+v, want nothing stored, and why", got)
+				t.Errorf("got %+v, want nothing stored, with the reason", got)
 			}
-			// The two scopes are asked at once: a hit of one may end the other's request.
+			// The two scopes are requested at once, so a hit in one may cancel the
+			// request for the other.
 			for _, got := range storage.TakeRequests() {
 				if !strings.HasPrefix(got, "GET ") {
 					t.Errorf("got the request %q, want only reading", got)
@@ -88,7 +89,7 @@ func TestF11_every_spelling_on_the_wire(t *testing.T) {
 		})
 	}
 
-	storage, connection = testenv.StartStorage(t) // which no request of before can reach
+	storage, connection = testenv.StartStorage(t) // which no earlier request can reach
 	for place, test := range map[string]struct {
 		ci             bool
 		mode, variable string
@@ -135,7 +136,7 @@ func (s *session) store(t *testing.T) (result rpc.StoreResult) {
 	return result
 }
 
-// newResult returns the params that store a result of the hash 1.
+// newResult returns the params to store a result of the hash 1.
 func newResult(t *testing.T) rpc.StoreParams {
 	t.Helper()
 	dir := t.TempDir()
@@ -146,8 +147,7 @@ func newResult(t *testing.T) rpc.StoreParams {
 	return rpc.StoreParams{Hash: "1", CacheDirectory: dir, Code: &code, TerminalOutput: &output}
 }
 
-// The connection for the first request is opened beside what Nx does; nothing is
-// asked on it before.
+// The connection for the first request is opened in the background, without a request.
 func TestConnectionBeforeTheFirstRequest(t *testing.T) {
 	opened, asked := make(chan struct{}, 10), make(chan struct{}, 10)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -175,11 +175,11 @@ func TestConnectionBeforeTheFirstRequest(t *testing.T) {
 		t.Errorf("got %+v, want a miss", hit)
 	}
 	if len(asked) != 1 || len(opened) > 0 {
-		t.Errorf("got %d requests and %d more connections, want one request on the connection of before", len(asked), len(opened))
+		t.Errorf("got %d requests and %d more connections, want one request on the existing connection", len(asked), len(opened))
 	}
 }
 
-// Opening sends nothing, and an endpoint needs no account's name.
+// Opening sends nothing, and an endpoint needs no account name.
 func TestEndpoint(t *testing.T) {
 	requests := make(chan string, 1)
 	server := httptest.NewTLSServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { requests <- r.URL.Path }))

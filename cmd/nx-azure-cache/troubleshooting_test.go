@@ -15,13 +15,11 @@ import (
 	"testing"
 )
 
-// People look for our messages in docs/troubleshooting.md. So what the
-// page quotes is what the source says, and what the source says to people is on the
-// page.
+// People look for our messages in docs/troubleshooting.md. So the page may quote only
+// strings of the source, and must quote every message for people.
 
-// lines are the packages that make the lines that people see, and the files in
-// them that do not: commands, which explain themselves, and what goes to a log or to
-// another program.
+// lines are the packages with lines for people, and the files to skip: commands, which
+// have a help, and output for a log or another program.
 var lines = map[string]*regexp.Regexp{
 	".":                           regexp.MustCompile(`^(config|doctor|drain|evict|inspect|keys|license.*|ls|main|selectionflags|serve|version)\.go$`),
 	"internal/config":             nil,
@@ -35,7 +33,7 @@ var lines = map[string]*regexp.Regexp{
 	"../../cache/azure/endpoint":  nil,
 	"../../cache/azure/explain":   nil,
 	"../../cache/azure/transport": nil,
-	"../../cache/azure/signin":    regexp.MustCompile(`^tools_.*\.go$`), // what tools are asked
+	"../../cache/azure/signin":    regexp.MustCompile(`^tools_.*\.go$`), // the command lines of tools
 	"../../cache/directory":       nil,
 	"../../cache/diskspace":       nil,
 	"../../cache/fileerror":       nil,
@@ -70,8 +68,8 @@ func quotes(t *testing.T) (all []string) {
 	return all
 }
 
-// plain returns text without what Markdown cannot show in code, and with one space
-// between words.
+// plain returns text with one space between words, without characters that Markdown
+// cannot show in code.
 func plain(text string) string {
 	return strings.Join(strings.Fields(strings.ReplaceAll(text, "`", "")), " ")
 }
@@ -87,7 +85,7 @@ func TestTroubleshootingQuotesTheSource(t *testing.T) {
 	}
 }
 
-// goStrings returns all strings in the Go source, constants put together.
+// goStrings returns all strings in the Go source, with constants joined.
 func goStrings(t *testing.T) (all []string) {
 	err := filepath.WalkDir("../..", func(file string, entry fs.DirEntry, err error) error {
 		switch {
@@ -144,7 +142,7 @@ func constant(node ast.Node) (string, bool) {
 // verbs matches the placeholders of a string.
 var verbs = regexp.MustCompile(`%[-+#.0-9]*[a-zA-Z]|\$\{(?:[^{}]|\{[^{}]*\})*\}`)
 
-// blank returns a string of the source as the page quotes it.
+// blank returns a string of the source in the form in which the page quotes it.
 func blank(text string) string {
 	const percent = "\x00"
 	text = verbs.ReplaceAllString(strings.ReplaceAll(text, "%%", percent), "…")
@@ -174,8 +172,8 @@ func jsMessages(t *testing.T) (all []string) {
 	return all
 }
 
-// jsTokens are what may hold quotes in JavaScript: comments, regular expressions,
-// and the three kinds of strings.
+// jsTokens matches the tokens of JavaScript that may contain quotes: comments, regular
+// expressions, and the three kinds of strings.
 var jsTokens = regexp.MustCompile(strings.Join([]string{
 	`//.*`,
 	`(?s:/\*.*?\*/)`,
@@ -185,10 +183,10 @@ var jsTokens = regexp.MustCompile(strings.Join([]string{
 	"`(?:[^`\\\\$]|\\\\.|\\$\\{(?:[^{}`]|`[^`]*`|\\{[^}]*\\})*\\}|\\$)*`",
 }, "|"))
 
-// sums are what stands between two strings that are put together.
+// sums matches the operator between two strings that are joined.
 var sums = regexp.MustCompile(`^\s*\+\s*$`)
 
-// jsStrings are the strings in a script, those with "+" between put together.
+// jsStrings returns the strings in a script. It joins strings with "+" between them.
 func jsStrings(t *testing.T, file string) (found []string) {
 	source, err := os.ReadFile(file)
 	if err != nil {
@@ -211,43 +209,43 @@ func jsStrings(t *testing.T, file string) (found []string) {
 	return found
 }
 
-// unspoken are strings that are not messages, or that users never see.
+// unspoken matches strings that are not messages, or that users never see.
 var unspoken = []string{
-	// Of flags and their help.
+	// Flags and their help.
 	"the blob endpoint, instead of the one in nx.json",
 	"the container of all scopes, instead of those in nx.json",
 	"the prefix, instead of the one in nx.json",
 	"the storage account, instead of the one in nx.json",
 	"The container is the one in nx.json: run this with npx in the workspace. Elsewhere, name it with --container, and the account with --account-name or --endpoint unless",
 	"is set. The credential is that variable or the sign-in of this machine (az login). No license is needed.",
-	// Read, not written.
+	// Input, not output.
 	"2006-01-02 15:04 UTC",
 	"azd auth login",
 	`\s*(Trace ID|Correlation ID|Timestamp): [0-9A-Za-z:. -]+?(Z|[0-9a-f]{12})`,
 	`\s*To troubleshoot, visit https://\S+`,
-	// Of the library's callers: no request of ours gets them.
+	// Errors that our requests cannot cause.
 	"read after Close",
 	"the request is over",
-	"the file system has no locks", // goes on without
+	"the file system has no locks", // continues without
 	"Cannot find module 'nx/",
-	// Of the log: nothing is wrong.
+	// Log lines that are not problems.
 	"its task has failed",
 	"it is not a file",
 	"was removed before it was stored (…)",
 	"…: the exit code is …",
 	"…: another run of Nx is making it in this workspace, too",
-	// Of the summary line.
+	// The summary line.
 	"1 result …",
 	"… s waited",
-	// Of doctor.
+	// doctor.
 	"…, certificate issued by …, valid until …",
 	"… from Azure, request …",
-	// Around others, or in their place.
+	// Text around other messages, or in their place.
 	"the proxy responded with",
 	"something else responded in place of Azure",
 	"the account key",
 	"the token of",
-	"of Azure Storage", // doctor: the host that gets it
+	"of Azure Storage", // doctor: the host that receives the token
 	"on this machine",
 	"token host",
 	"retrieve …: …",
@@ -255,7 +253,7 @@ var unspoken = []string{
 	"… (object …)",
 }
 
-// talks matches the generators that talk with their user.
+// talks matches the generators with messages for people.
 var talks = regexp.MustCompile(`^(generator|prompt|old-.*|conflicts|credential)\.js$`)
 
 func TestTroubleshootingHasEveryLine(t *testing.T) {
@@ -283,7 +281,7 @@ func TestTroubleshootingHasEveryLine(t *testing.T) {
 func isSaid(t *testing.T, page, file string, all []string) {
 	for _, text := range all {
 		if !strings.Contains(page, longestPart(text)) && !slices.Contains(unspoken, text) {
-			t.Errorf("%s says %q, which docs/troubleshooting.md has not", file, text)
+			t.Errorf("%s prints %q, which docs/troubleshooting.md does not contain", file, text)
 		}
 	}
 }
@@ -298,7 +296,7 @@ func sentences(all []string) (long []string) {
 	return long
 }
 
-// said are the sentences in a file.
+// said returns the sentences in a file.
 func said(t *testing.T, file string) (all []string) {
 	seen := make(map[ast.Node]bool)
 	walk(t, file, func(node ast.Node) {

@@ -32,42 +32,42 @@ func TestRunPolicies(t *testing.T) {
 		defaultBase string
 		scope       string
 		mode        cache.Mode
-		warning     string // of one; "": there is none
+		warning     string // of a warning; "" means none
 	}{
-		"main":                                            {block: `{}`, env: testenv.MainRun, scope: "trusted", mode: cache.ReadWrite},
-		"a pull request":                                  {block: `{}`, env: testenv.PullRun, scope: "pr-12", mode: cache.ReadWrite},
-		"a developer":                                     {block: `{}`, env: testenv.Env{}, local: true, scope: "local", mode: cache.ReadWrite},
-		"main that is not the base":                       {block: `{}`, env: testenv.MainRun, defaultBase: "develop", scope: "readonly-main", mode: cache.ReadOnly, warning: "the branch main is protected or the default branch"},
-		"main that is not among branches":                 {block: `{"branches": ["x"]}`, env: testenv.MainRun, defaultBase: "main", scope: "readonly-main", mode: cache.ReadOnly, warning: "add it to azure.trust.branches"},
-		"main of another repository":                      {block: `{"repositories": ["acme/other"]}`, env: testenv.With(testenv.MainRun, testenv.Env{"GITHUB_REPOSITORY": "acme/shop"}), scope: "readonly-main", mode: cache.ReadOnly, warning: "the repository acme/shop is not in azure.trust.repositories in nx.json"},
-		"main of a listed repository":                     {block: `{"repositories": ["Acme/Shop"]}`, env: testenv.With(testenv.MainRun, testenv.Env{"GITHUB_REPOSITORY": "acme/shop"}), scope: "trusted", mode: cache.ReadWrite},
-		"main of a fork":                                  {block: `{}`, env: testenv.With(testenv.MainRun, fork), scope: "readonly-main", mode: cache.ReadOnly, warning: "the repository mallory/shop is a fork (repository.fork in the GITHUB_EVENT_PATH file)"},
-		"main of a fork that is listed":                   {block: `{"repositories": ["mallory/shop"]}`, env: testenv.With(testenv.MainRun, fork), scope: "trusted", mode: cache.ReadWrite},
-		"a schedule of a fork":                            {block: `{}`, env: testenv.With(testenv.MainRun, fork, testenv.Env{"GITHUB_EVENT_NAME": "schedule"}), scope: "readonly-main", mode: cache.ReadOnly, warning: "is a fork"},
-		"a pull request within a fork":                    {block: `{}`, env: testenv.With(testenv.PullRun, fork), scope: "readonly-pull_2F12", mode: cache.ReadOnly, warning: "is a fork"},
-		"no isolation in a fork":                          {block: `{"isolation": "none"}`, env: testenv.With(testenv.MainRun, fork), scope: "shared", mode: cache.ReadWrite, warning: "CVE-2025-36852"},
-		"no trusted branches":                             {block: `{"branches": []}`, env: testenv.MainRun, scope: "readonly-main", mode: cache.ReadOnly, warning: "add it to azure.trust.branches"},
-		"an unknown CI":                                   {block: `{}`, env: testenv.Env{}, scope: "untrusted", mode: cache.ReadOnly, warning: "set NX_AZURE_CACHE_REF"},
-		"an unknown CI that tells":                        {block: `{}`, env: testenv.Env{trust.RefVariable: "refs/heads/main"}, scope: "trusted", mode: cache.ReadWrite},
-		"workflow_run":                                    {block: `{}`, env: testenv.With(testenv.MainRun, testenv.Env{"GITHUB_EVENT_NAME": "workflow_run"}), scope: "untrusted", mode: cache.ReadOnly},
-		"a tag":                                           {block: `{}`, env: testenv.With(testenv.MainRun, testenv.Env{"GITHUB_REF": "refs/tags/v1"}), scope: "tag-v1", mode: cache.ReadOnly},
-		"a branch that is not protected":                  {block: `{"branches": ["main", "release/*"]}`, env: testenv.With(testenv.MainRun, testenv.Env{"GITHUB_REF": "refs/heads/release/1", "GITHUB_REF_PROTECTED": "false"}), scope: "readonly-release_2F1", mode: cache.ReadOnly, warning: "the trusted branch release/1 is not protected"},
-		"variables that contradict each other":            {block: `{}`, env: testenv.With(testenv.MainRun, testenv.Env{trust.RefVariable: "refs/heads/x"}), scope: "untrusted", mode: cache.ReadOnly, warning: `(GITHUB_REF is "refs/heads/main", but NX_AZURE_CACHE_REF is "refs/heads/x"); fix or unset`},
-		"no isolation":                                    {block: `{"isolation": "none"}`, env: testenv.PullRun, scope: "shared", mode: cache.ReadWrite, warning: "CVE-2025-36852"},
-		"no isolation, unknown CI":                        {block: `{"isolation": "none"}`, env: testenv.Env{}, scope: "shared", mode: cache.ReadWrite, warning: "CVE-2025-36852"},
-		"main with the key":                               {block: keys, env: testenv.With(testenv.MainRun, secret(key)), scope: "trusted", mode: cache.ReadWrite},
-		"main without the key":                            {block: keys, env: testenv.MainRun, scope: "trusted", mode: cache.ReadOnly, warning: "NX_AZURE_CACHE_SIGNING_KEY is not set"},
-		"main with another key":                           {block: keys, env: testenv.With(testenv.MainRun, secret(other)), scope: "trusted", mode: cache.ReadOnly, warning: other.Public().ID()},
-		"main with a broken key":                          {block: keys, env: testenv.With(testenv.MainRun, testenv.Env{trust.SigningKeyVariable: "x"}), scope: "trusted", mode: cache.ReadOnly, warning: "neither a private key"},
-		"main with a key before there are":                {block: `{}`, env: testenv.With(testenv.MainRun, secret(key)), scope: "trusted", mode: cache.ReadWrite},
-		"main with a revoked key":                         {block: keys[:len(keys)-1] + `, "revokedKeys": ["` + key.Public().ID() + `"]}`, env: testenv.With(testenv.MainRun, secret(key)), scope: "trusted", mode: cache.ReadOnly, warning: "is revoked"},
-		"a pull request with the key":                     {block: keys, env: testenv.With(testenv.PullRun, secret(key)), scope: "pr-12", mode: cache.ReadWrite, warning: "is set in an untrusted run"},
-		"a pull request with a broken key":                {block: keys, env: testenv.With(testenv.PullRun, testenv.Env{trust.SigningKeyVariable: "x"}), scope: "pr-12", mode: cache.ReadWrite, warning: "is set in an untrusted run"},
-		"a pull request that may only read, with the key": {block: keys, env: testenv.With(testenv.PullRun, secret(key), testenv.Env{config.ModeVariable: "read-only"}), scope: "pr-12", mode: cache.ReadOnly, warning: "is set in an untrusted run"},
-		"a pull request without the key":                  {block: keys, env: testenv.PullRun, scope: "pr-12", mode: cache.ReadWrite},
-		"main that may only read":                         {block: keys, env: testenv.With(testenv.MainRun, testenv.Env{config.ModeVariable: "read-only"}), scope: "trusted", mode: cache.ReadOnly},
-		"an unknown CI that may only read":                {block: `{}`, env: testenv.Env{config.ModeVariable: "read-only"}, scope: "untrusted", mode: cache.ReadOnly},
-		"no isolation, may only read":                     {block: `{"isolation": "none"}`, env: testenv.With(testenv.MainRun, testenv.Env{config.ModeVariable: "read"}), scope: "shared", mode: cache.ReadOnly, warning: "CVE-2025-36852"},
+		"main":                                  {block: `{}`, env: testenv.MainRun, scope: "trusted", mode: cache.ReadWrite},
+		"a pull request":                        {block: `{}`, env: testenv.PullRun, scope: "pr-12", mode: cache.ReadWrite},
+		"a developer":                           {block: `{}`, env: testenv.Env{}, local: true, scope: "local", mode: cache.ReadWrite},
+		"main, which is not the base":           {block: `{}`, env: testenv.MainRun, defaultBase: "develop", scope: "readonly-main", mode: cache.ReadOnly, warning: "the branch main is protected or the default branch"},
+		"main, which is not listed":             {block: `{"branches": ["x"]}`, env: testenv.MainRun, defaultBase: "main", scope: "readonly-main", mode: cache.ReadOnly, warning: "add it to azure.trust.branches"},
+		"main of another repository":            {block: `{"repositories": ["acme/other"]}`, env: testenv.With(testenv.MainRun, testenv.Env{"GITHUB_REPOSITORY": "acme/shop"}), scope: "readonly-main", mode: cache.ReadOnly, warning: "the repository acme/shop is not in azure.trust.repositories in nx.json"},
+		"main of a listed repository":           {block: `{"repositories": ["Acme/Shop"]}`, env: testenv.With(testenv.MainRun, testenv.Env{"GITHUB_REPOSITORY": "acme/shop"}), scope: "trusted", mode: cache.ReadWrite},
+		"main of a fork":                        {block: `{}`, env: testenv.With(testenv.MainRun, fork), scope: "readonly-main", mode: cache.ReadOnly, warning: "the repository mallory/shop is a fork (repository.fork in the GITHUB_EVENT_PATH file)"},
+		"main of a listed fork":                 {block: `{"repositories": ["mallory/shop"]}`, env: testenv.With(testenv.MainRun, fork), scope: "trusted", mode: cache.ReadWrite},
+		"a schedule of a fork":                  {block: `{}`, env: testenv.With(testenv.MainRun, fork, testenv.Env{"GITHUB_EVENT_NAME": "schedule"}), scope: "readonly-main", mode: cache.ReadOnly, warning: "is a fork"},
+		"a pull request within a fork":          {block: `{}`, env: testenv.With(testenv.PullRun, fork), scope: "readonly-pull_2F12", mode: cache.ReadOnly, warning: "is a fork"},
+		"no isolation in a fork":                {block: `{"isolation": "none"}`, env: testenv.With(testenv.MainRun, fork), scope: "shared", mode: cache.ReadWrite, warning: "CVE-2025-36852"},
+		"no trusted branches":                   {block: `{"branches": []}`, env: testenv.MainRun, scope: "readonly-main", mode: cache.ReadOnly, warning: "add it to azure.trust.branches"},
+		"an unknown CI":                         {block: `{}`, env: testenv.Env{}, scope: "untrusted", mode: cache.ReadOnly, warning: "set NX_AZURE_CACHE_REF"},
+		"an unknown CI with NX_AZURE_CACHE_REF": {block: `{}`, env: testenv.Env{trust.RefVariable: "refs/heads/main"}, scope: "trusted", mode: cache.ReadWrite},
+		"workflow_run":                          {block: `{}`, env: testenv.With(testenv.MainRun, testenv.Env{"GITHUB_EVENT_NAME": "workflow_run"}), scope: "untrusted", mode: cache.ReadOnly},
+		"a tag":                                 {block: `{}`, env: testenv.With(testenv.MainRun, testenv.Env{"GITHUB_REF": "refs/tags/v1"}), scope: "tag-v1", mode: cache.ReadOnly},
+		"an unprotected branch":                 {block: `{"branches": ["main", "release/*"]}`, env: testenv.With(testenv.MainRun, testenv.Env{"GITHUB_REF": "refs/heads/release/1", "GITHUB_REF_PROTECTED": "false"}), scope: "readonly-release_2F1", mode: cache.ReadOnly, warning: "the trusted branch release/1 is not protected"},
+		"contradicting variables":               {block: `{}`, env: testenv.With(testenv.MainRun, testenv.Env{trust.RefVariable: "refs/heads/x"}), scope: "untrusted", mode: cache.ReadOnly, warning: `(GITHUB_REF is "refs/heads/main", but NX_AZURE_CACHE_REF is "refs/heads/x"); fix or unset`},
+		"no isolation":                          {block: `{"isolation": "none"}`, env: testenv.PullRun, scope: "shared", mode: cache.ReadWrite, warning: "CVE-2025-36852"},
+		"no isolation, unknown CI":              {block: `{"isolation": "none"}`, env: testenv.Env{}, scope: "shared", mode: cache.ReadWrite, warning: "CVE-2025-36852"},
+		"main with the key":                     {block: keys, env: testenv.With(testenv.MainRun, secret(key)), scope: "trusted", mode: cache.ReadWrite},
+		"main without the key":                  {block: keys, env: testenv.MainRun, scope: "trusted", mode: cache.ReadOnly, warning: "NX_AZURE_CACHE_SIGNING_KEY is not set"},
+		"main with another key":                 {block: keys, env: testenv.With(testenv.MainRun, secret(other)), scope: "trusted", mode: cache.ReadOnly, warning: other.Public().ID()},
+		"main with a broken key":                {block: keys, env: testenv.With(testenv.MainRun, testenv.Env{trust.SigningKeyVariable: "x"}), scope: "trusted", mode: cache.ReadOnly, warning: "neither a private key"},
+		"main with a key, but no public keys":   {block: `{}`, env: testenv.With(testenv.MainRun, secret(key)), scope: "trusted", mode: cache.ReadWrite},
+		"main with a revoked key":               {block: keys[:len(keys)-1] + `, "revokedKeys": ["` + key.Public().ID() + `"]}`, env: testenv.With(testenv.MainRun, secret(key)), scope: "trusted", mode: cache.ReadOnly, warning: "is revoked"},
+		"a pull request with the key":           {block: keys, env: testenv.With(testenv.PullRun, secret(key)), scope: "pr-12", mode: cache.ReadWrite, warning: "is set in an untrusted run"},
+		"a pull request with a broken key":      {block: keys, env: testenv.With(testenv.PullRun, testenv.Env{trust.SigningKeyVariable: "x"}), scope: "pr-12", mode: cache.ReadWrite, warning: "is set in an untrusted run"},
+		"a read-only pull request with the key": {block: keys, env: testenv.With(testenv.PullRun, secret(key), testenv.Env{config.ModeVariable: "read-only"}), scope: "pr-12", mode: cache.ReadOnly, warning: "is set in an untrusted run"},
+		"a pull request without the key":        {block: keys, env: testenv.PullRun, scope: "pr-12", mode: cache.ReadWrite},
+		"main, read-only":                       {block: keys, env: testenv.With(testenv.MainRun, testenv.Env{config.ModeVariable: "read-only"}), scope: "trusted", mode: cache.ReadOnly},
+		"an unknown CI, read-only":              {block: `{}`, env: testenv.Env{config.ModeVariable: "read-only"}, scope: "untrusted", mode: cache.ReadOnly},
+		"no isolation, read-only":               {block: `{"isolation": "none"}`, env: testenv.With(testenv.MainRun, testenv.Env{config.ModeVariable: "read"}), scope: "shared", mode: cache.ReadOnly, warning: "CVE-2025-36852"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			environment := testenv.With(test.env, testenv.Env{license.Variable: testenv.License(t, "valid.jwt")})
@@ -87,8 +87,7 @@ func TestRunPolicies(t *testing.T) {
 	}
 }
 
-// What a run stores is signed where it is trusted and has the key, and nowhere
-// else.
+// A run signs its entries only if it is trusted and has the key.
 func TestSignedEntries(t *testing.T) {
 	key := testenv.NewSigningKey(t)
 	for name, test := range map[string]struct {
@@ -115,7 +114,7 @@ func TestSignedEntries(t *testing.T) {
 			}
 			blob, ok := storage.Service.Blob("artifacts", test.blob)
 			if !ok {
-				t.Fatalf("there is no %s", test.blob)
+				t.Fatalf("no entry %s", test.blob)
 			}
 			envelope := blob.Metadata.Get("dsse")
 			if (envelope != "") != test.signed || (blob.Metadata.Get("statement") != "") == test.signed {
@@ -129,7 +128,8 @@ func TestSignedEntries(t *testing.T) {
 	}
 }
 
-// With keys, main does not restore unsigned entries, and says so. Without keys it does.
+// With public keys, main does not restore unsigned entries, and reports them. Without
+// public keys it restores them.
 func TestUnsignedEntries(t *testing.T) {
 	key := testenv.NewSigningKey(t)
 	const block = `{"container": "artifacts"}`
@@ -151,10 +151,10 @@ func TestUnsignedEntries(t *testing.T) {
 		t.Fatalf("got %+v", got)
 	}
 	if hit := as(block).retrieve(t.TempDir()); hit == nil {
-		t.Error("got a miss without keys: the test does not bite")
+		t.Error("got a miss without keys: the test tested nothing")
 	}
 	err := as(signed).Call(t.Context(), "retrieve", rpc.RetrieveParams{Hash: "1", CacheDirectory: t.TempDir()}, nil)
 	if err == nil || !strings.Contains(err.Error(), "it is not signed") {
-		t.Errorf("got %v, want it refused", err)
+		t.Errorf("got %v, want it rejected", err)
 	}
 }

@@ -37,21 +37,21 @@ func TestWorkspace(t *testing.T) {
 	}
 	s := where.Settings
 	if s.Container != "results" || s.Endpoint != "https://acme.example" || s.Prefix != "team" || s.ContainerOf(trust.Trusted) != "other" {
-		t.Errorf("got %+v, want what nx.json says", s)
+		t.Errorf("got %+v, want the settings of nx.json", s)
 	}
-	// That runs of Nx are to use no cache is no reason not to look at it.
+	// Commands work even if runs of Nx use no cache.
 	if where.Policy.Scope != trust.Trusted || where.Policy.Mode != cache.NoCache {
-		t.Errorf("got %+v, want a trusted run that uses no cache", where.Policy)
+		t.Errorf("got %+v, want a trusted run with the mode no-cache", where.Policy)
 	}
 	github[config.ModeVariable] = "no-cache"
 	if where, _, err := readWith(t, github); err != nil || where.Settings.Container != "results" {
-		t.Errorf("got %+v, %v; want what nx.json says", where.Settings, err)
+		t.Errorf("got %+v, %v; want the settings of nx.json", where.Settings, err)
 	}
 	delete(github, config.ModeVariable)
 
 	where, _, err = readWith(t, github, "--container", "mine", "--account-name", "mine", "--prefix", "")
 	if s := where.Settings; err != nil || s.Container != "mine" || s.AccountName != "mine" || s.Endpoint != "" || s.Prefix != "" || s.ContainerOf(trust.Trusted) != "mine" {
-		t.Errorf("got %+v, %v; want what the flags say", s, err)
+		t.Errorf("got %+v, %v; want the settings of the flags", s, err)
 	}
 	where, _, err = readWith(t, github, "--endpoint", "https://mine.example")
 	if s := where.Settings; err != nil || s.Endpoint != "https://mine.example" || s.Container != "results" {
@@ -62,20 +62,20 @@ func TestWorkspace(t *testing.T) {
 func TestWorkspaceWithoutNPM(t *testing.T) {
 	where, _, err := readWith(t, testenv.Env{}, "--container", "results", "--account-name", "acme")
 	if s := where.Settings; err != nil || s.Container != "results" || s.AccountName != "acme" || where.Policy.Scope != trust.Local {
-		t.Errorf("got %+v, %v; want what the flags say", s, err)
+		t.Errorf("got %+v, %v; want the settings of the flags", s, err)
 	}
 	if where, _, err := readWith(t, testenv.Env{config.ConnectionVariable: testenv.ConnectionString}, "--container", "results"); err != nil || where.Settings.Container != "results" {
 		t.Errorf("got %+v, %v; want the account of the variable", where.Settings, err)
 	}
-	// A workspace whose nx.json is broken, or has no block.
+	// Flags also work if nx.json is broken or has no block.
 	for _, document := range []string{`{"problem": "nx.json cannot be read: x"}`, `{"config": null}`, `{}`} {
 		if _, _, err := readWith(t, testenv.Env{config.WorkspaceVariable: document}, "--container", "results", "--account-name", "acme"); err != nil {
-			t.Errorf("%s: got %v, want what the flags say", document, err)
+			t.Errorf("%s: got %v, want the settings of the flags", document, err)
 		}
 	}
 }
 
-// A secret that is not used names no account, and one that is used does.
+// Only a secret that is used names the account.
 func TestWorkspaceWithASecret(t *testing.T) {
 	const account = `"container": "results", "accountName": "acme"`
 	for name, test := range map[string]struct {
@@ -83,14 +83,14 @@ func TestWorkspaceWithASecret(t *testing.T) {
 		more   testenv.Env
 		used   bool // the secret
 	}{
-		"no credential":                      {account, nil, true},
-		"a blank credential":                 {account + `, "credential": " "`, nil, true},
-		"the secret by name":                 {account + `, "credential": "connection-string"`, nil, true},
-		"another credential":                 {account + `, "credential": "azure-cli"`, nil, false},
-		"another by variable":                {account, testenv.Env{config.CredentialVariable: "azure-cli"}, false},
-		"a variable that beats nx.json":      {account + `, "credential": "azure-cli"`, testenv.Env{config.CredentialVariable: " connection-string "}, true},
-		"the other secret, which is not set": {account + `, "credential": "sas"`, nil, false},
-		"the other secret":                   {account + `, "credential": "sas"`, testenv.Env{config.SASVariable: "https://mine.blob.core.windows.net/results?sig=x"}, true},
+		"no credential":                  {account, nil, true},
+		"a blank credential":             {account + `, "credential": " "`, nil, true},
+		"the secret by name":             {account + `, "credential": "connection-string"`, nil, true},
+		"another credential":             {account + `, "credential": "azure-cli"`, nil, false},
+		"another credential by variable": {account, testenv.Env{config.CredentialVariable: "azure-cli"}, false},
+		"a variable that beats nx.json":  {account + `, "credential": "azure-cli"`, testenv.Env{config.CredentialVariable: " connection-string "}, true},
+		"the other secret, unset":        {account + `, "credential": "sas"`, nil, false},
+		"the other secret":               {account + `, "credential": "sas"`, testenv.Env{config.SASVariable: "https://mine.blob.core.windows.net/results?sig=x"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			environment := testenv.Env{config.ConnectionVariable: testenv.ConnectionString, config.WorkspaceVariable: `{"config": {` + test.config + `}}`}
@@ -106,7 +106,7 @@ func TestWorkspaceWithASecret(t *testing.T) {
 	}
 	unknown := testenv.Env{config.ConnectionVariable: testenv.ConnectionString, config.CredentialVariable: "magic"}
 	if _, _, err := readWith(t, unknown, "--container", "results"); err == nil || !strings.Contains(err.Error(), `NX_AZURE_CACHE_CREDENTIAL is "magic"`) {
-		t.Errorf("got %v, want what is wrong with the variable", err)
+		t.Errorf("got %v, want the problem with the variable", err)
 	}
 }
 
@@ -119,17 +119,17 @@ func TestWorkspaceProblems(t *testing.T) {
 		args        string
 		want        string
 	}{
-		"nothing":               {testenv.Env{}, "", `run this with npx in the workspace, or name the container with --container`},
-		"a workspace without":   {block("null"), "", `no "azure" block here`},
-		"an nx.json with holes": {testenv.Env{config.WorkspaceVariable: `{"problem": "nx.json cannot be read: it is odd"}`}, "", "nx.json cannot be read: it is odd"},
-		"no document":           {testenv.Env{config.WorkspaceVariable: "x"}, "", config.WorkspaceVariable + " is not what the npm package writes"},
-		"no account":            {testenv.Env{}, "--container results", "--account-name is missing (or --endpoint, or " + config.ConnectionVariable + ")"},
-		"only an account":       {testenv.Env{}, "--account-name acme", `no "azure" block here`},
-		"a block of a string":   {block(`"text"`), "", "must be an object"},
-		"a wrong block":         {block(`{"container": "A", "prefix": "/", "accountName": "acme"}`), "", `azure.container in nx.json is "A"`},
-		"a wrong account":       {testenv.Env{}, "--container results --account-name A", `--account-name is "A"`},
-		"an endpoint in clear":  {testenv.Env{}, "--container results --endpoint http://a.b", `--endpoint is "http://a.b"`},
-		"two accounts":          {testenv.Env{config.ConnectionVariable: testenv.ConnectionString}, "--container results --account-name acme", "already names the account"},
+		"nothing":                     {testenv.Env{}, "", `run this with npx in the workspace, or name the container with --container`},
+		"a workspace without a block": {block("null"), "", `no "azure" block here`},
+		"an invalid nx.json":          {testenv.Env{config.WorkspaceVariable: `{"problem": "nx.json cannot be read: it is odd"}`}, "", "nx.json cannot be read: it is odd"},
+		"no document":                 {testenv.Env{config.WorkspaceVariable: "x"}, "", config.WorkspaceVariable + " is not what the npm package writes"},
+		"no account":                  {testenv.Env{}, "--container results", "--account-name is missing (or --endpoint, or " + config.ConnectionVariable + ")"},
+		"only an account":             {testenv.Env{}, "--account-name acme", `no "azure" block here`},
+		"a block of a string":         {block(`"text"`), "", "must be an object"},
+		"a wrong block":               {block(`{"container": "A", "prefix": "/", "accountName": "acme"}`), "", `azure.container in nx.json is "A"`},
+		"a wrong account":             {testenv.Env{}, "--container results --account-name A", `--account-name is "A"`},
+		"an endpoint without TLS":     {testenv.Env{}, "--container results --endpoint http://a.b", `--endpoint is "http://a.b"`},
+		"two accounts":                {testenv.Env{config.ConnectionVariable: testenv.ConnectionString}, "--container results --account-name acme", "already names the account"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, _, err := readWith(t, test.environment, strings.Fields(test.args)...)
