@@ -56,7 +56,7 @@ type printed struct {
 	text string
 }
 
-// must fails unless a check has a status and contains a text.
+// must fails unless a check has a status and contains a string.
 func (p printed) must(t *testing.T, of, id, want, says string) {
 	t.Helper()
 	for _, c := range p.Checks {

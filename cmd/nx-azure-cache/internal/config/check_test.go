@@ -18,7 +18,7 @@ func TestCheck(t *testing.T) {
 		want     Checked
 		problems []string // key, level and kind of each
 	}{
-		"a good block": {`{` + account + `}`, nil,
+		"a valid block": {`{` + account + `}`, nil,
 			Checked{Valid: true, Mode: "read-write", Container: "artifacts", AccountFrom: "azure.accountName"}, nil},
 		"an endpoint beside an account": {`{` + account + `, "endpoint": "https://10.0.0.4"}`, nil,
 			Checked{Valid: true, Mode: "read-write", Container: "artifacts", AccountFrom: "azure.endpoint"}, nil},
@@ -40,7 +40,7 @@ func TestCheck(t *testing.T) {
 		"the modes of all runs": {`{` + account + `, "localMode": "on", "ciMode": "off"}`, nil,
 			Checked{Container: "artifacts", AccountFrom: "azure.accountName"},
 			[]string{"azure.ciMode error invalid", "azure.localMode error invalid"}},
-		"no-cache hides nothing": {`{"accountName": "nxcache", "localMode": "no-cache", "containr": 1}`, nil,
+		"no-cache hides no problem": {`{"accountName": "nxcache", "localMode": "no-cache", "containr": 1}`, nil,
 			Checked{Mode: "no-cache", AccountFrom: "azure.accountName"},
 			[]string{"azure.container error missing", "azure warning unknown-key"}},
 		"what has no effect": {`{` + account + `, "trust": {"isolation": "none", "branches": ["main"]}}`, nil,
@@ -49,9 +49,9 @@ func TestCheck(t *testing.T) {
 		"a key in an object": {`{` + account + `, "timeouts": {"drain": 5, "drian": "5s"}}`, nil,
 			Checked{Mode: "read-write", Container: "artifacts", AccountFrom: "azure.accountName"},
 			[]string{"azure.timeouts.drain error invalid", "azure warning unknown-key"}},
-		"a wrong container": {`{"container": "Nx", "accountName": "nxcache"}`, nil,
+		"an invalid container": {`{"container": "Nx", "accountName": "nxcache"}`, nil,
 			Checked{Mode: "read-write", AccountFrom: "azure.accountName"}, []string{"azure.container error invalid"}},
-		"a proxy that is none": {`{` + account + `}`, testenv.Env{"HTTPS_PROXY": "socks://x"},
+		"an invalid proxy": {`{` + account + `}`, testenv.Env{"HTTPS_PROXY": "socks://x"},
 			Checked{Valid: true, Mode: "read-write", Container: "artifacts", AccountFrom: "azure.accountName"},
 			[]string{"HTTPS_PROXY warning ignored"}},
 	} {
@@ -72,7 +72,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// Each part of a problem stands alone, and the message has them all.
+// The parts of a problem are separate fields, and the message contains them all.
 func TestPartsOfAProblem(t *testing.T) {
 	got := Check(testenv.Env{}.Get, json.RawMessage(`{"container": "artifacts", "accountName": "nxcache", "credential": "cli"}`))
 	if len(got.Problems) != 1 {
@@ -87,7 +87,7 @@ func TestPartsOfAProblem(t *testing.T) {
 	}
 }
 
-// The block of the workspace is checked where none is proposed.
+// If no block is proposed, the block of the workspace is checked.
 func TestCheckOfTheWorkspace(t *testing.T) {
 	for document, want := range map[string]string{
 		`{"config": {"container": "artifacts", "accountName": "nxcache"}}`:                                                                                     "",
@@ -111,7 +111,7 @@ func TestCheckOfTheWorkspace(t *testing.T) {
 	}
 }
 
-// Secrets end up in every field there is. Nothing that is printed has them.
+// People put secrets into all kinds of fields. The output contains none of them.
 func TestCheckShowsNoSecret(t *testing.T) {
 	for _, secret := range []string{
 		testenv.ConnectionString, testenv.AccountKey, "AccountKey=" + testenv.AccountKey, testenv.SASURL,
@@ -141,7 +141,7 @@ func TestCheckShowsNoSecret(t *testing.T) {
 	}
 }
 
-// keysOf are the keys of the block.
+// keysOf yields the keys of the block.
 func keysOf() func(func(string) bool) {
 	return func(yield func(string) bool) {
 		for key := range new(rawConfig).fields() {

@@ -10,8 +10,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// With claims a run is who it is without them, or untrusted: then a claim that is not
-// set in the environment is to blame.
+// With claims, a run has the same scope as without them, or it is untrusted. Then the
+// blamed claim is not set in the environment.
 func TestClaimsRaiseNothing(t *testing.T) {
 	changed := make(map[string]int)
 	for _, run := range testenv.RecordedRuns(t) {
@@ -34,7 +34,7 @@ func TestClaimsRaiseNothing(t *testing.T) {
 	}
 	for name := range testenv.Attacks {
 		if changed[name] == 0 {
-			t.Errorf("%s changes no run: the test does not bite", name)
+			t.Errorf("%s changes no run: the test tested nothing", name)
 		}
 	}
 }
@@ -54,7 +54,7 @@ func TestBlamedClaims(t *testing.T) {
 		"developer, CI=true":        {testenv.Env{}, false, testenv.Env{"CI": "true"}, "untrusted", "CI"},
 		"pull request, CI=false":    {testenv.PullRun, true, testenv.Attacks["CI=false"], "pr-12", ""},
 		"main, an application's":    {testenv.MainRun, true, testenv.Env{"BRANCH_NAME": "main", "DATABASE_URL": "x", "CI": "true"}, "trusted", ""},
-		"two that do it, each":      {testenv.Env{"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "x"}, true, testenv.Env{"CI_MERGE_REQUEST_IID": "9", "CI_EXTERNAL_PULL_REQUEST_IID": "9"}, "untrusted", "CI_MERGE_REQUEST_IID CI_EXTERNAL_PULL_REQUEST_IID"},
+		"two claims, each enough":   {testenv.Env{"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "x"}, true, testenv.Env{"CI_MERGE_REQUEST_IID": "9", "CI_EXTERNAL_PULL_REQUEST_IID": "9"}, "untrusted", "CI_MERGE_REQUEST_IID CI_EXTERNAL_PULL_REQUEST_IID"},
 		"developer, Nx's isCI 20.0": {testenv.Env{"JENKINS_URL": "x"}, false, testenv.Env{"DATABASE_URL": "x"}, "local", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -70,16 +70,16 @@ func TestBlamedClaims(t *testing.T) {
 	}
 }
 
-// Where the system does not tell what came from outside, a file can name a variable of
-// the CI, so that it counts as absent. With another variable the run may look like
-// another one both with and without the claims.
+// If the system does not show which variables the environment had before, a file can name
+// a variable of the CI, which then counts as unset. With another variable, the run may
+// look like another one both with and without the claims.
 func TestHiddenVariables(t *testing.T) {
 	all := testenv.Env{"CODEBUILD_BUILD_ID": "shop:1", trust.RefVariable: "refs/pull/7"}
 	hidden := testenv.Env{"CI": "false", "CODEBUILD_BUILD_ID": "shop:1"}
 	real := testenv.Env{trust.RefVariable: all[trust.RefVariable]}
 	with, without := trust.Detect(false, trust.DefaultBranches(""), testenv.With(all, hidden).Get), trust.Detect(false, trust.DefaultBranches(""), real.Get)
 	if with.Scope != trust.Local || without.Scope != trust.Local {
-		t.Fatalf("got %s and %s: the test does not bite", with.Scope, without.Scope)
+		t.Fatalf("got %s and %s: the test tested nothing", with.Scope, without.Scope)
 	}
 	run, blamed := NewClaims(dotenv(hidden)).detect(false, trust.DefaultBranches(""), real.Get)
 	if run.Scope != trust.Untrusted || len(blamed) != 2 {
@@ -102,7 +102,7 @@ func TestNoClaimNamesAFile(t *testing.T) {
 	}
 	real := testenv.With(testenv.MainRun, testenv.Env{"GITHUB_REF_PROTECTED": "false"})
 	if run := trust.Detect(true, trust.ListedBranches("main"), testenv.With(real, testenv.Env{EventVariable: event}).Get); run.Scope != trust.Trusted {
-		t.Fatalf("got %s from the file: the test does not bite", run.Scope)
+		t.Fatalf("got %s from the file: the test tested nothing", run.Scope)
 	}
 	run, blamed := NewClaims(dotenv(testenv.Env{EventVariable: event})).detect(true, trust.ListedBranches("main"), real.Get)
 	if run.Scope != "readonly-main" || len(blamed) > 0 {
@@ -110,8 +110,8 @@ func TestNoClaimNamesAFile(t *testing.T) {
 	}
 }
 
-// Where a file can hide a variable of the CI, it can hide the event, and with it which
-// branch is the default one.
+// A file that can hide a variable of the CI can hide the event, which names the default
+// branch.
 func TestHiddenEvent(t *testing.T) {
 	event := filepath.Join(t.TempDir(), "event.json")
 	if err := os.WriteFile(event, []byte(`{"repository": {"default_branch": "main"}}`), 0o600); err != nil {
@@ -126,7 +126,7 @@ func TestHiddenEvent(t *testing.T) {
 	if run.Scope != trust.Untrusted || len(blamed) != 1 || blamed[0].Name != EventVariable {
 		t.Errorf("got %s, blaming %v", run.Scope, blamed)
 	}
-	// The event may say that this is a fork, so that it matters for listed branches, too.
+	// The event may say that this is a fork, so it also matters for listed branches.
 	run, blamed = NewClaims(dotenv(hidden)).detect(true, trust.ListedBranches("master"), master.Get)
 	if run.Scope != trust.Untrusted || len(blamed) != 1 || blamed[0].Name != EventVariable {
 		t.Errorf("listed: got %s, blaming %v", run.Scope, blamed)

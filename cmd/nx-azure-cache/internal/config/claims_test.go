@@ -15,7 +15,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
-// dotenv are the claims of a file .env.
+// dotenv returns the claims of a file .env.
 func dotenv(variables testenv.Env) (list []Claim) {
 	for _, name := range slices.Sorted(maps.Keys(variables)) {
 		list = append(list, Claim{Name: name, Value: variables[name], File: ".env"})
@@ -23,7 +23,7 @@ func dotenv(variables testenv.Env) (list []Claim) {
 	return list
 }
 
-func TestWhichClaimsCount(t *testing.T) {
+func TestCountedClaims(t *testing.T) {
 	claimed := testenv.Env{
 		ConnectionVariable: testenv.ConnectionString, OwnConnectionVariable: testenv.ConnectionString, license.Variable: "a license", ModeVariable: "read-only",
 		SASVariable: "x", CredentialVariable: "azure-cli", trust.SigningKeyVariable: "x", trust.RefVariable: "refs/heads/main", WorkspaceVariable: "{}",
@@ -64,17 +64,17 @@ func TestClaimWarnings(t *testing.T) {
 			"NX_AZURE_CACHE_REF of .env is ignored: a checkout could set it. Set it in the environment of the CI job instead"},
 		"two of ours": {[]Claim{{Name: "NX_AZURE_CACHE_LOG", Value: "debug", File: ".env.local"}, {Name: "NX_AZURE_CACHE_BINARY", Value: "x"}}, cache.ReadWrite,
 			"NX_AZURE_CACHE_BINARY (set inside Nx) and NX_AZURE_CACHE_LOG of .env.local are ignored: a checkout could set them. Set them in the environment of the CI job instead"},
-		"those of an application": {dotenv(testenv.Env{"AZURE_CLIENT_ID": "x", "HTTPS_PROXY": "x", "CI": "true", "NX_VERBOSE_LOGGING": "true"}), cache.ReadWrite, ""},
-		"those that count":        {dotenv(testenv.Env{ConnectionVariable: "x", license.Variable: "x", ModeVariable: "read-only"}), cache.ReadOnly, ""},
-		"the mode that it is":     {dotenv(testenv.Env{ModeVariable: "read-write"}), cache.ReadWrite, ""},
+		"two of an application": {dotenv(testenv.Env{"AZURE_CLIENT_ID": "x", "HTTPS_PROXY": "x", "CI": "true", "NX_VERBOSE_LOGGING": "true"}), cache.ReadWrite, ""},
+		"claims that count":     {dotenv(testenv.Env{ConnectionVariable: "x", license.Variable: "x", ModeVariable: "read-only"}), cache.ReadOnly, ""},
+		"the mode in use":       {dotenv(testenv.Env{ModeVariable: "read-write"}), cache.ReadWrite, ""},
 		"a higher mode": {dotenv(testenv.Env{ModeVariable: "read-write"}), cache.ReadOnly,
 			"NX_POWERPACK_CACHE_MODE of .env is ignored: a checkout could set it. Set it in the environment of the CI job instead"},
-		"what is empty": {[]Claim{{Name: ConnectionVariable, Value: "x", File: ".env", IsEmpty: true}}, cache.ReadWrite,
+		"empty values": {[]Claim{{Name: ConnectionVariable, Value: "x", File: ".env", IsEmpty: true}}, cache.ReadWrite,
 			"AZURE_STORAGE_CONNECTION_STRING of .env is ignored: the environment sets it to an empty value, which a .env file cannot fill. Set a value there, or unset it"},
-		"names of no variable":  {[]Claim{{Name: "NX_AZURE_CACHE_\x1b[31m", Value: "x", File: ".env"}}, cache.ReadWrite, ""},
-		"a file with any name":  {[]Claim{{Name: "NX_AZURE_CACHE_X", Value: "x", File: ".env.\x1b[31m"}}, cache.ReadWrite, "NX_AZURE_CACHE_X of a .env file is ignored: a checkout could set it. Set it in the environment of the CI job instead"},
-		"an application's Nx":   {dotenv(testenv.Env{"NX_CLI_SET": "true"}), cache.ReadWrite, ""},
-		"nothing that is there": {nil, cache.ReadWrite, ""},
+		"names that are not of variables": {[]Claim{{Name: "NX_AZURE_CACHE_\x1b[31m", Value: "x", File: ".env"}}, cache.ReadWrite, ""},
+		"a file with any name":            {[]Claim{{Name: "NX_AZURE_CACHE_X", Value: "x", File: ".env.\x1b[31m"}}, cache.ReadWrite, "NX_AZURE_CACHE_X of a .env file is ignored: a checkout could set it. Set it in the environment of the CI job instead"},
+		"an application's Nx":             {dotenv(testenv.Env{"NX_CLI_SET": "true"}), cache.ReadWrite, ""},
+		"no claims":                       {nil, cache.ReadWrite, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := strings.Join(NewClaims(test.list).Warnings(test.mode, nil), "\n"); got != test.want {
@@ -90,14 +90,14 @@ func TestClaimWarnings(t *testing.T) {
 	}
 }
 
-// What an application has for itself is named where a request fails, and only there.
+// Claims that an application may use itself are named only if a request fails.
 func TestClaimsExplainFailures(t *testing.T) {
 	list := NewClaims(dotenv(testenv.Env{"AZURE_CLIENT_ID": "secret-id", "https_proxy": "x", "NODE_EXTRA_CA_CERTS": "x", "DATABASE_URL": "x", ConnectionVariable: "x"}))
 	memory := new(cachetest.Memory)
 	s := Settings{AccountName: "acme", Claims: list}
 	blobs := s.ExplainErrors(memory)
 	if _, err := blobs.Get(t.Context(), "x"); !errors.Is(err, cache.ErrNotFound) || strings.Contains(err.Error(), "AZURE") {
-		t.Errorf("got %v, want it as it is", err)
+		t.Errorf("got %v, want it unchanged", err)
 	}
 	failing := errors.New("no credential works")
 	err := explainedBlobs{memory, blobs.(explainedBlobs).hint}.explained(&cache.ConfigError{Err: failing})

@@ -11,9 +11,9 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// The forms of a paste are the same in both variables, and what is wrong or odd names its
-// variable and is not shown.
-func TestConnectionStringsAsTheyArrive(t *testing.T) {
+// Both variables accept the same forms of pasted values. Errors and warnings name the
+// variable and do not show the value.
+func TestPastedConnectionStrings(t *testing.T) {
 	const config = `{"container": "artifacts"}`
 	for _, variable := range connectionVariables {
 		for _, form := range []string{"%s", "\ufeff%s\r\n", "\"%s\"", "'%s;'", variable + "=%s", "export AZURE_STORAGE_CONNECTION_STRING=\"%s\""} {
@@ -41,7 +41,7 @@ func TestConnectionStringsAsTheyArrive(t *testing.T) {
 	}
 }
 
-// The emulator's proxy is used, though the emulator seems to be on this machine.
+// The emulator's proxy is used, even though the emulator's address is on this machine.
 func TestEmulatorBehindProxy(t *testing.T) {
 	s, _, err := ReadSettings(json.RawMessage(`{"container": "artifacts"}`), false,
 		testenv.Env{ConnectionVariable: "UseDevelopmentStorage=true;DevelopmentStorageProxyUri=http://user:hunter2@proxy.example:3128"}.Get)
@@ -54,7 +54,7 @@ func TestEmulatorBehindProxy(t *testing.T) {
 	}
 }
 
-// Without a sign-in there is no token, and the variable does not matter.
+// Without a sign-in, there is no token, and the variable is not read.
 func TestTrustedHostsOfASecret(t *testing.T) {
 	environment := testenv.Env{endpoint.TrustedHostsVariable: "*", ConnectionVariable: testenv.ConnectionString}
 	if _, _, err := ReadSettings([]byte(`{"container": "artifacts"}`), false, environment.Get); err != nil {

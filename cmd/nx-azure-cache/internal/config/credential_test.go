@@ -29,14 +29,14 @@ func TestCredential(t *testing.T) {
 		"both":                                {account, testenv.Env{ConnectionVariable: testenv.ConnectionString, SASVariable: testenv.SASURL}, want{connection: testenv.ConnectionString}},
 		"both, blank":                         {account, testenv.Env{ConnectionVariable: " ", SASVariable: "\t", CredentialVariable: "\n"}, want{}},
 		"an empty key":                        {account + `, "credential": ""`, testenv.Env{SASVariable: testenv.SASURL}, want{sas: testenv.SASURL}},
-		"a SAS URL, which names all":          {``, testenv.Env{SASVariable: testenv.SASURL}, want{sas: testenv.SASURL}},
+		"only a SAS URL":                      {``, testenv.Env{SASVariable: testenv.SASURL}, want{sas: testenv.SASURL}},
 		"a connection string without account": {`"container": "artifacts"`, testenv.Env{ConnectionVariable: testenv.ConnectionString}, want{connection: testenv.ConnectionString}},
 
 		"the connection string, named": {account + `, "credential": "connection-string"`, testenv.Env{ConnectionVariable: testenv.ConnectionString, SASVariable: testenv.SASURL},
 			want{credential: "connection-string", connection: testenv.ConnectionString}},
-		"the SAS, named": {account + `, "credential": "sas"`, testenv.Env{ConnectionVariable: testenv.ConnectionString, SASVariable: testenv.SASURL}, want{credential: "sas", sas: testenv.SASURL}},
-		"another, named": {account + `, "credential": "azure-cli"`, testenv.Env{ConnectionVariable: testenv.ConnectionString, SASVariable: testenv.SASURL}, want{credential: "azure-cli"}},
-		"anonymous":      {account + `, "credential": "anonymous"`, testenv.Env{ConnectionVariable: testenv.ConnectionString}, want{credential: "anonymous"}},
+		"the SAS, named":            {account + `, "credential": "sas"`, testenv.Env{ConnectionVariable: testenv.ConnectionString, SASVariable: testenv.SASURL}, want{credential: "sas", sas: testenv.SASURL}},
+		"another credential, named": {account + `, "credential": "azure-cli"`, testenv.Env{ConnectionVariable: testenv.ConnectionString, SASVariable: testenv.SASURL}, want{credential: "azure-cli"}},
+		"anonymous":                 {account + `, "credential": "anonymous"`, testenv.Env{ConnectionVariable: testenv.ConnectionString}, want{credential: "anonymous"}},
 		"the variable beats the key": {account + `, "credential": "managed-identity"`, testenv.Env{CredentialVariable: " github-actions "},
 			want{credential: "github-actions"}},
 		"the variable beats an unknown value": {account + `, "credential": "magic"`, testenv.Env{CredentialVariable: "default"}, want{credential: "default"}},
@@ -117,7 +117,7 @@ func TestNearestValues(t *testing.T) {
 		_, _, mistake := ReadSettings(config, false, testenv.Env{}.Get)
 		lines := problemsOf(mistake)
 		if len(lines) != 1 || !strings.HasPrefix(lines[0], "azure."+want.key+" in nx.json is \""+text+`"; allowed are `) {
-			t.Errorf("%s %q: got %q, want one mistake", want.key, text, lines)
+			t.Errorf("%s %q: got %q, want one problem", want.key, text, lines)
 			continue
 		}
 		_, guess, _ := strings.Cut(lines[0], "; did you mean ")

@@ -6,7 +6,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// Nx decides whether this is CI; who runs the binary without it gets the same.
+// Without Nx, the binary decides as Nx does whether this is CI.
 func TestIsCI(t *testing.T) {
 	for name, test := range map[string]struct {
 		environment testenv.Env
@@ -19,7 +19,7 @@ func TestIsCI(t *testing.T) {
 		"GitLab":    {testenv.Env{"GITLAB_CI": "true"}, true},
 		"Jenkins":   {testenv.Env{"JENKINS_URL": "https://ci.example"}, true},
 		"Azure":     {testenv.Env{"TF_BUILD": "True"}, true},
-		"of others": {testenv.Env{"GITHUB_ACTIONS": "false", "BUILDKITE": ""}, false},
+		"other CIs": {testenv.Env{"GITHUB_ACTIONS": "false", "BUILDKITE": ""}, false},
 	} {
 		if got := IsCI(test.environment.Get); got != test.want {
 			t.Errorf("%s: got %t, want %t", name, got, test.want)

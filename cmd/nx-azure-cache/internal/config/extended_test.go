@@ -7,7 +7,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// The keys with which an entry is verified decide nothing about what a run writes.
+// The keys that verify entries do not affect what a run writes, so they count in an
+// extended file.
 func TestExtendedKeysCount(t *testing.T) {
 	key := testenv.NewSigningKey(t)
 	block := `{"publicKeys": ["` + key.Public().String() + `"], "branches": ["**"]}`

@@ -16,9 +16,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// FuzzSettings reads any block of nx.json beside any variables. What is said
-// about them is lines that hold no secret and nothing that is foreign to
-// settings; what is right about them is read the same again.
+// FuzzSettings reads any block of nx.json with any variables. All messages are single
+// lines without a secret. Valid settings are read back unchanged.
 func FuzzSettings(f *testing.F) {
 	testenv.AddConfigs(f)
 	f.Fuzz(func(t *testing.T, config, connection, mode string, ci bool) {
@@ -40,7 +39,7 @@ func FuzzSettings(f *testing.F) {
 	})
 }
 
-// problemsOf returns the text of each error that readSettings has joined.
+// problemsOf returns the message of each error that readSettings has joined.
 func problemsOf(err error) (messages []string) {
 	if err == nil {
 		return nil
@@ -58,18 +57,18 @@ func problemsOf(err error) (messages []string) {
 	return messages
 }
 
-// checkRight fails unless settings that were taken keep the rules, and are read
-// the same from a block that is made of them.
+// checkRight fails unless accepted settings are valid, and a block that is made of them
+// is read back unchanged.
 func checkRight(t *testing.T, got Settings, config string, ci bool, environment testenv.Env) {
 	t.Helper()
 	if endpoint.CheckContainer(got.Container) != nil || !cache.ValidPrefix(got.Prefix) {
-		t.Errorf("took the container %q and the prefix %q", got.Container, got.Prefix)
+		t.Errorf("accepted the container %q and the prefix %q", got.Container, got.Prefix)
 	}
 	for name, d := range map[string]time.Duration{
 		"connect": got.Limits.Connect, "firstByte": got.Limits.FirstByte, "stall": got.Limits.Stall, "drain": got.Drain,
 	} {
 		if (d < minTimeout || d > maxTimeout) && (name != "drain" || d != 0) {
-			t.Errorf("took %s for %s", d, name)
+			t.Errorf("accepted %s for %s", d, name)
 		}
 	}
 	again, err := json.Marshal(map[string]any{
@@ -93,7 +92,7 @@ func checkRight(t *testing.T, got Settings, config string, ci bool, environment 
 	}
 }
 
-// trustBlock is what is written of the settings in "azure.trust".
+// trustBlock returns the block "azure.trust" of the settings.
 func trustBlock(t TrustSettings) map[string]any {
 	block := map[string]any{"isolation": "branch", "containers": t.containers, "branches": t.branches, "repositories": t.Repositories}
 	if t.Shared {

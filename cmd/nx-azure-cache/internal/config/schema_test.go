@@ -14,7 +14,7 @@ import (
 
 func TestSharedValues(t *testing.T) {
 	for _, value := range testenv.SharedValues(t) {
-		// A key that is not set is another matter.
+		// An unset key may cause another problem.
 		environment := testenv.Env{ConnectionVariable: testenv.ConnectionString}
 		if value.Key == "accountName" || value.Key == "endpoint" {
 			delete(environment, ConnectionVariable)
@@ -27,7 +27,7 @@ func TestSharedValues(t *testing.T) {
 	}
 }
 
-// The schema that editors use has the keys and names that are read here.
+// The schema for editors has the keys and names that this package reads.
 func TestSchemaIsComplete(t *testing.T) {
 	type schema struct {
 		Enum       []any

@@ -9,8 +9,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/config"
 )
 
-// Strings that may be secrets are not shown. npm/nx-azure-cache/lib/secrets.js has the same
-// rule, and a test that reads the same file.
+// Strings that may be secrets are not shown. npm/nx-azure-cache/lib/secrets.js has the
+// same rule, and its test reads the same file.
 func TestShownHidesPossibleSecrets(t *testing.T) {
 	data, err := os.ReadFile("../../../../testdata/config/secrets.json")
 	if err != nil {

@@ -21,11 +21,11 @@ func TestSettings(t *testing.T) {
 		env    testenv.Env
 		want   Settings
 	}{
-		"the least there can be": {
+		"the minimum": {
 			config: `{"container": "artifacts", "accountName": "nxcache"}`,
 			want:   Settings{Mode: cache.ReadWrite, Container: "artifacts", AccountName: "nxcache"},
 		},
-		"all there is": {
+		"all settings": {
 			config: `{"container": "artifacts", "accountName": "nxcache", "endpoint": "https://nxcache.blob.core.usgovcloudapi.net",
 				"prefix": "team/app", "localMode": "read-only", "ciMode": "read-write"}`,
 			want: Settings{Mode: cache.ReadOnly, Container: "artifacts", AccountName: "nxcache",
@@ -60,7 +60,7 @@ func TestSettings(t *testing.T) {
 			env:    testenv.Env{ConnectionVariable: "", ModeVariable: ""},
 			want:   Settings{Mode: cache.ReadWrite, Container: "artifacts", AccountName: "nxcache"},
 		},
-		"blank variables, which are not set": {
+		"blank variables, which are unset": {
 			config: `{"container": "artifacts", "accountName": "nxcache", "localMode": "read-only"}`,
 			env:    testenv.Env{ConnectionVariable: " \n", ModeVariable: "\t"},
 			want:   Settings{Mode: cache.ReadOnly, Container: "artifacts", AccountName: "nxcache"},
@@ -116,8 +116,8 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// Each message names the place, what is there and what may be there.
-func TestWrongSettings(t *testing.T) {
+// Each message names the place, the value and what is allowed.
+func TestInvalidSettings(t *testing.T) {
 	const good = `"container": "artifacts", "accountName": "nxcache"`
 	for name, test := range map[string]struct {
 		config string
@@ -136,44 +136,44 @@ func TestWrongSettings(t *testing.T) {
 		}},
 		"no container":            {`{"accountName": "nxcache"}`, false, nil, []string{"azure.container in nx.json|missing|a container that exists"}},
 		"an empty container":      {`{"container": "", "accountName": "nxcache"}`, false, nil, []string{"azure.container in nx.json|missing"}},
-		"a container's wrong":     {`{"container": "Nx_Cache", "accountName": "nxcache"}`, false, nil, []string{`azure.container in nx.json|"Nx_Cache"|lower-case`}},
+		"an invalid container":    {`{"container": "Nx_Cache", "accountName": "nxcache"}`, false, nil, []string{`azure.container in nx.json|"Nx_Cache"|lower-case`}},
 		"a container in a string": {`{"container": "Nx_Cache"}`, false, testenv.Env{ConnectionVariable: testenv.ConnectionString}, []string{`azure.container in nx.json|"Nx_Cache"`}},
 		"no account":              {`{"container": "artifacts"}`, false, nil, []string{"azure.accountName in nx.json|missing|AZURE_STORAGE_CONNECTION_STRING"}},
-		"a wrong account":         {`{"container": "artifacts", "accountName": "Nx-Cache"}`, false, nil, []string{`azure.accountName in nx.json|"Nx-Cache"|lower-case`}},
+		"an invalid account":      {`{"container": "artifacts", "accountName": "Nx-Cache"}`, false, nil, []string{`azure.accountName in nx.json|"Nx-Cache"|lower-case`}},
 		"an endpoint of http": {`{"container": "artifacts", "endpoint": "http://127.0.0.1"}`, false, nil,
 			[]string{`azure.endpoint in nx.json|"http://127.0.0.1"|https://`}},
 		"an endpoint with a SAS": {`{"container": "artifacts", "endpoint": "https://nxcache.blob.core.windows.net/?sv=1&sig=x"}`, false, nil,
 			[]string{"azure.endpoint in nx.json|a string of 49 characters|AZURE_STORAGE_CONNECTION_STRING"}},
 		"a connection string for an account": {`{"container": "artifacts", "accountName": "AccountName=x;AccountKey=y"}`, false, nil,
 			[]string{"azure.accountName in nx.json|AZURE_STORAGE_CONNECTION_STRING"}},
-		"an endpoint that is no URL": {`{"container": "artifacts", "endpoint": "nxcache"}`, false, nil, []string{"azure.endpoint in nx.json|https://"}},
-		"a prefix that goes up":      {"{" + good + `, "prefix": "../x"}`, false, nil, []string{`azure.prefix in nx.json|"../x"|letters, digits`}},
-		"a license in the prefix":    {"{" + good + `, "prefix": "eyJhbGciOiJFZERTQSJ9.eyJleHAiOjF9.c2ln"}`, false, nil, []string{`azure.prefix in nx.json|license|NX_POWERPACK_LICENSE`}},
-		"a prefix with a gap":        {"{" + good + `, "prefix": "a//b"}`, false, nil, []string{`azure.prefix in nx.json|"a//b"`}},
-		"an unknown localMode":       {"{" + good + `, "localMode": "on"}`, false, nil, []string{`azure.localMode in nx.json|"on"|read-write|read-only, read and no-cache`}},
-		"an unknown ciMode":          {"{" + good + `, "ciMode": "Read-Write"}`, true, nil, []string{`azure.ciMode in nx.json|"Read-Write"|read-write`}},
+		"an endpoint that is not a URL": {`{"container": "artifacts", "endpoint": "nxcache"}`, false, nil, []string{"azure.endpoint in nx.json|https://"}},
+		"a prefix with ..":              {"{" + good + `, "prefix": "../x"}`, false, nil, []string{`azure.prefix in nx.json|"../x"|letters, digits`}},
+		"a license in the prefix":       {"{" + good + `, "prefix": "eyJhbGciOiJFZERTQSJ9.eyJleHAiOjF9.c2ln"}`, false, nil, []string{`azure.prefix in nx.json|license|NX_POWERPACK_LICENSE`}},
+		"a prefix with a gap":           {"{" + good + `, "prefix": "a//b"}`, false, nil, []string{`azure.prefix in nx.json|"a//b"`}},
+		"an unknown localMode":          {"{" + good + `, "localMode": "on"}`, false, nil, []string{`azure.localMode in nx.json|"on"|read-write|read-only, read and no-cache`}},
+		"an unknown ciMode":             {"{" + good + `, "ciMode": "Read-Write"}`, true, nil, []string{`azure.ciMode in nx.json|"Read-Write"|read-write`}},
 		"an unknown mode in the variable": {"{" + good + "}", false, testenv.Env{ModeVariable: "readonly"},
 			[]string{`NX_POWERPACK_CACHE_MODE|"readonly"|read-write|read-only, read and no-cache`}},
-		"a number for a string":           {`{"container": 1, "accountName": "nxcache"}`, false, nil, []string{"azure.container in nx.json|must be a string"}},
-		"null for a string":               {`{"container": "artifacts", "accountName": null}`, false, nil, []string{"azure.accountName in nx.json|must be a string"}},
-		"an object for a string":          {"{" + good + `, "prefix": {"a": 1}}`, false, nil, []string{"azure.prefix in nx.json|must be a string"}},
-		"a boolean for a mode":            {"{" + good + `, "localMode": true}`, false, nil, []string{"azure.localMode in nx.json|must be a string"}},
-		"a number for a time limit":       {"{" + good + `, "timeouts": {"connect": 5}}`, false, nil, []string{"azure.timeouts.connect in nx.json|must be a string"}},
-		"null for a time limit":           {"{" + good + `, "timeouts": {"stall": null}}`, false, nil, []string{"azure.timeouts.stall in nx.json|must be a string"}},
-		"a time limit without a unit":     {"{" + good + `, "timeouts": {"firstByte": "10"}}`, false, nil, []string{`azure.timeouts.firstByte in nx.json|"10"|"100ms" to "10m"|"10s"`}},
-		"a time limit that is none":       {"{" + good + `, "timeouts": {"drain": "long"}}`, false, nil, []string{`azure.timeouts.drain in nx.json|"long"|"1m0s"`}},
-		"a time limit too short":          {"{" + good + `, "timeouts": {"connect": "99ms"}}`, false, nil, []string{`azure.timeouts.connect in nx.json|"99ms"|"100ms" to "10m"|"5s"`}},
-		"a time limit too long":           {"{" + good + `, "timeouts": {"stall": "10m1ms"}}`, false, nil, []string{`azure.timeouts.stall in nx.json|"10m1ms"|"15s"`}},
-		"0 for a time limit":              {"{" + good + `, "timeouts": {"connect": "0"}}`, false, nil, []string{`azure.timeouts.connect in nx.json|"0"`}},
-		"0 s for another":                 {"{" + good + `, "timeouts": {"stall": "0s"}}`, false, nil, []string{`azure.timeouts.stall in nx.json|"0s"`}},
-		"a drain that is too short":       {"{" + good + `, "timeouts": {"drain": "1ms"}}`, false, nil, []string{`azure.timeouts.drain in nx.json|"1ms"`}},
-		"a negative time limit":           {"{" + good + `, "timeouts": {"drain": "-1s"}}`, false, nil, []string{`azure.timeouts.drain in nx.json|"-1s"`}},
-		"a time limit beyond all":         {"{" + good + `, "timeouts": {"drain": "9999999h"}}`, false, nil, []string{`azure.timeouts.drain in nx.json|"9999999h"`}},
-		"a string for the time limits":    {"{" + good + `, "timeouts": "60s"}`, false, nil, []string{"azure.timeouts in nx.json|must be an object|drain"}},
-		"a number for the time limits":    {"{" + good + `, "timeouts": 60}`, false, nil, []string{"azure.timeouts in nx.json|must be an object"}},
-		"a list for the time limits":      {"{" + good + `, "timeouts": ["60s"]}`, false, nil, []string{"azure.timeouts in nx.json|must be an object"}},
-		"a foreign text for a time limit": {"{" + good + `, "timeouts": {"drain": "AccountKey=x"}}`, false, nil, []string{"azure.timeouts.drain in nx.json|a string of 12 characters|AZURE_STORAGE_CONNECTION_STRING"}},
-		"all time limits":                 {"{" + good + `, "timeouts": {"connect": 1, "firstByte": "x", "stall": "0", "drain": "1h"}}`, false, nil, []string{"azure.timeouts.connect", "azure.timeouts.drain", "azure.timeouts.firstByte", "azure.timeouts.stall"}},
+		"a number for a string":              {`{"container": 1, "accountName": "nxcache"}`, false, nil, []string{"azure.container in nx.json|must be a string"}},
+		"null for a string":                  {`{"container": "artifacts", "accountName": null}`, false, nil, []string{"azure.accountName in nx.json|must be a string"}},
+		"an object for a string":             {"{" + good + `, "prefix": {"a": 1}}`, false, nil, []string{"azure.prefix in nx.json|must be a string"}},
+		"a boolean for a mode":               {"{" + good + `, "localMode": true}`, false, nil, []string{"azure.localMode in nx.json|must be a string"}},
+		"a number for a time limit":          {"{" + good + `, "timeouts": {"connect": 5}}`, false, nil, []string{"azure.timeouts.connect in nx.json|must be a string"}},
+		"null for a time limit":              {"{" + good + `, "timeouts": {"stall": null}}`, false, nil, []string{"azure.timeouts.stall in nx.json|must be a string"}},
+		"a time limit without a unit":        {"{" + good + `, "timeouts": {"firstByte": "10"}}`, false, nil, []string{`azure.timeouts.firstByte in nx.json|"10"|"100ms" to "10m"|"10s"`}},
+		"an invalid time limit":              {"{" + good + `, "timeouts": {"drain": "long"}}`, false, nil, []string{`azure.timeouts.drain in nx.json|"long"|"1m0s"`}},
+		"a time limit too short":             {"{" + good + `, "timeouts": {"connect": "99ms"}}`, false, nil, []string{`azure.timeouts.connect in nx.json|"99ms"|"100ms" to "10m"|"5s"`}},
+		"a time limit too long":              {"{" + good + `, "timeouts": {"stall": "10m1ms"}}`, false, nil, []string{`azure.timeouts.stall in nx.json|"10m1ms"|"15s"`}},
+		"0 for a time limit":                 {"{" + good + `, "timeouts": {"connect": "0"}}`, false, nil, []string{`azure.timeouts.connect in nx.json|"0"`}},
+		"0 s for another time limit":         {"{" + good + `, "timeouts": {"stall": "0s"}}`, false, nil, []string{`azure.timeouts.stall in nx.json|"0s"`}},
+		"a drain that is too short":          {"{" + good + `, "timeouts": {"drain": "1ms"}}`, false, nil, []string{`azure.timeouts.drain in nx.json|"1ms"`}},
+		"a negative time limit":              {"{" + good + `, "timeouts": {"drain": "-1s"}}`, false, nil, []string{`azure.timeouts.drain in nx.json|"-1s"`}},
+		"an overflowing time limit":          {"{" + good + `, "timeouts": {"drain": "9999999h"}}`, false, nil, []string{`azure.timeouts.drain in nx.json|"9999999h"`}},
+		"a string for the time limits":       {"{" + good + `, "timeouts": "60s"}`, false, nil, []string{"azure.timeouts in nx.json|must be an object|drain"}},
+		"a number for the time limits":       {"{" + good + `, "timeouts": 60}`, false, nil, []string{"azure.timeouts in nx.json|must be an object"}},
+		"a list for the time limits":         {"{" + good + `, "timeouts": ["60s"]}`, false, nil, []string{"azure.timeouts in nx.json|must be an object"}},
+		"control characters in a time limit": {"{" + good + `, "timeouts": {"drain": "AccountKey=x"}}`, false, nil, []string{"azure.timeouts.drain in nx.json|a string of 12 characters|AZURE_STORAGE_CONNECTION_STRING"}},
+		"all time limits":                    {"{" + good + `, "timeouts": {"connect": 1, "firstByte": "x", "stall": "0", "drain": "1h"}}`, false, nil, []string{"azure.timeouts.connect", "azure.timeouts.drain", "azure.timeouts.firstByte", "azure.timeouts.stall"}},
 		"everything": {`{"container": "X", "accountName": "X", "prefix": "..", "localMode": "x", "ciMode": 5}`, false, nil, []string{
 			`azure.accountName in nx.json|"X"`,
 			"azure.ciMode in nx.json|must be a string",

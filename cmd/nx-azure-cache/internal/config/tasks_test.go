@@ -16,27 +16,27 @@ func TestTasks(t *testing.T) {
 		keys    string
 		in, out string // tasks: PROJECT TARGET [CONFIGURATION], with "|" between them
 	}{
-		"a target":                  {`"include": ["build"]`, "shop build|api build|shop build production", "shop test|shop build-all|shop rebuild|build test"},
-		"targets":                   {`"include": ["build", "test"]`, "shop build|shop test", "shop lint"},
-		"a pattern of targets":      {`"include": ["e2e-*"]`, "shop e2e-ci|shop e2e-ci--src/[id].test.ts|shop e2e-", "shop e2e|e2e-app build|x-e2e-y x-e2e-y"},
-		"a task":                    {`"include": ["shop:build"]`, "shop build|shop build production", "api build|shop test|shop-a build|x shop"},
-		"a pattern of tasks":        {`"include": ["shop-*:*"]`, "shop-a build|shop-b test ci", "shop build|api shop-a"},
-		"a project with a scope":    {`"include": ["@acme/*:build"]`, "@acme/shop build|@acme/a/b build", "acme build|@other/shop build"},
-		"a configuration":           {`"include": ["shop:build:production"]`, "shop build production", "shop build|shop build staging|shop test production"},
-		"any with a configuration":  {`"include": ["*:*:production"]`, "shop build production|api test production", "shop build|api test ci"},
-		"not a target":              {`"exclude": ["deploy"]`, "shop build|deploy build|shop deploy-all", "shop deploy|shop deploy production"},
-		"not a pattern":             {`"exclude": ["*e2e*"]`, "shop build|e2e build", "shop e2e|shop e2e-ci|shop my-e2e"},
-		"not a task":                {`"exclude": ["shop:build"]`, "api build|shop test", "shop build|shop build production"},
-		"some of them":              {`"include": ["build", "test"], "exclude": ["secret:*", "*:*:production"]`, "shop build|shop test ci", "shop lint|secret build|shop build production"},
-		"all of them":               {`"include": ["*"], "exclude": ["build"]`, "shop test", "shop build"},
-		"what was both":             {`"include": ["build"], "exclude": ["build"]`, "", "shop build|shop test"},
-		"a target with a colon":     {`"exclude": ["build:ci"]`, "shop build|build test|shop build ci", "shop build:ci|build ci"},
-		"all of a project, colons":  {`"exclude": ["shop:*"]`, "api build:ci", "shop build|shop build:ci|shop a:b:c ci"},
-		"letters of expressions":    {`"include": ["a.b", "(x)", "c+", "^d$"]`, "p a.b|p (x)|p c+|p ^d$", "p axb|p x|p cc|p d"},
-		"white space around them":   {`"include": [" build ", ""]`, "shop build", "shop test"},
-		"an empty list, as well":    {`"include": ["build"], "exclude": []`, "shop build", "shop test"},
-		"null, as well":             {`"include": ["build"], "exclude": null`, "shop build", "shop test"},
-		"a line break in the names": {`"exclude": ["a*b"]`, "p b", "p a\nb"},
+		"a target":                      {`"include": ["build"]`, "shop build|api build|shop build production", "shop test|shop build-all|shop rebuild|build test"},
+		"targets":                       {`"include": ["build", "test"]`, "shop build|shop test", "shop lint"},
+		"a pattern of targets":          {`"include": ["e2e-*"]`, "shop e2e-ci|shop e2e-ci--src/[id].test.ts|shop e2e-", "shop e2e|e2e-app build|x-e2e-y x-e2e-y"},
+		"a task":                        {`"include": ["shop:build"]`, "shop build|shop build production", "api build|shop test|shop-a build|x shop"},
+		"a pattern of tasks":            {`"include": ["shop-*:*"]`, "shop-a build|shop-b test ci", "shop build|api shop-a"},
+		"a project with a scope":        {`"include": ["@acme/*:build"]`, "@acme/shop build|@acme/a/b build", "acme build|@other/shop build"},
+		"a configuration":               {`"include": ["shop:build:production"]`, "shop build production", "shop build|shop build staging|shop test production"},
+		"any task with a configuration": {`"include": ["*:*:production"]`, "shop build production|api test production", "shop build|api test ci"},
+		"not a target":                  {`"exclude": ["deploy"]`, "shop build|deploy build|shop deploy-all", "shop deploy|shop deploy production"},
+		"not a pattern":                 {`"exclude": ["*e2e*"]`, "shop build|e2e build", "shop e2e|shop e2e-ci|shop my-e2e"},
+		"not a task":                    {`"exclude": ["shop:build"]`, "api build|shop test", "shop build|shop build production"},
+		"some of them":                  {`"include": ["build", "test"], "exclude": ["secret:*", "*:*:production"]`, "shop build|shop test ci", "shop lint|secret build|shop build production"},
+		"all of them":                   {`"include": ["*"], "exclude": ["build"]`, "shop test", "shop build"},
+		"included and excluded":         {`"include": ["build"], "exclude": ["build"]`, "", "shop build|shop test"},
+		"a target with a colon":         {`"exclude": ["build:ci"]`, "shop build|build test|shop build ci", "shop build:ci|build ci"},
+		"all of a project with colons":  {`"exclude": ["shop:*"]`, "api build:ci", "shop build|shop build:ci|shop a:b:c ci"},
+		"letters of expressions":        {`"include": ["a.b", "(x)", "c+", "^d$"]`, "p a.b|p (x)|p c+|p ^d$", "p axb|p x|p cc|p d"},
+		"white space around them":       {`"include": [" build ", ""]`, "shop build", "shop test"},
+		"an empty list":                 {`"include": ["build"], "exclude": []`, "shop build", "shop test"},
+		"null":                          {`"include": ["build"], "exclude": null`, "shop build", "shop test"},
+		"a line break in the names":     {`"exclude": ["a*b"]`, "p b", "p a\nb"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, _, err := ReadSettings(json.RawMessage(`{"container": "artifacts", "accountName": "nxcache", `+test.keys+`}`), false, testenv.Env{}.Get)
@@ -60,7 +60,7 @@ func TestTasks(t *testing.T) {
 	}
 }
 
-// Where nothing is named the client need not say what a task is.
+// If the settings name no tasks, the client need not send them.
 func TestAllTasks(t *testing.T) {
 	for _, keys := range []string{`"exclude": []`, `"exclude": null, "include": null`, `"exclude": ["", " "]`} {
 		s, _, err := ReadSettings(json.RawMessage(`{"container": "artifacts", "accountName": "nxcache", `+keys+`}`), false, testenv.Env{}.Get)
@@ -70,7 +70,7 @@ func TestAllTasks(t *testing.T) {
 	}
 }
 
-// What looks like a pattern and is none would let out what should stay.
+// An invalid pattern would match nothing, and so cache what it should exclude.
 func TestWrongPatterns(t *testing.T) {
 	for _, pattern := range []string{"{build,test}", "build,test", "!build", "buil?", "b[u]ild", "build test", "shop:", "a\nb", `a\*`, "x=y"} {
 		for _, key := range []string{"include", "exclude"} {

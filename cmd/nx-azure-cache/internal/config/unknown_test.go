@@ -13,8 +13,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// F11: every spelling means what it says; see TestNearestValues for those that mean
-// nothing.
+// F11: every valid spelling has its mode. TestNearestValues has invalid ones.
 func TestF11_every_spelling_of_a_mode(t *testing.T) {
 	const both = `"localMode": "read-only", "ciMode": "read-write"`
 	for name, test := range map[string]struct {
@@ -23,21 +22,21 @@ func TestF11_every_spelling_of_a_mode(t *testing.T) {
 		env  string
 		want cache.Mode
 	}{
-		"by default":                          {``, false, "", cache.ReadWrite},
-		"by default in CI":                    {``, true, "", cache.ReadWrite},
-		"local":                               {both, false, "", cache.ReadOnly},
-		"in CI":                               {both, true, "", cache.ReadWrite},
-		"local, where only CI's is set":       {`"ciMode": "no-cache"`, false, "", cache.ReadWrite},
-		"in CI, where only the local is set":  {`"localMode": "no-cache"`, true, "", cache.ReadWrite},
-		"the variable beats localMode":        {both, false, "read-write", cache.ReadWrite},
-		"the variable beats ciMode":           {both, true, "no-cache", cache.NoCache},
-		"the variable beats a mistake":        {`"localMode": "on"`, false, "read-only", cache.ReadOnly},
-		"the old plugin's read (nx#31535)":    {`"localMode": "read"`, false, "", cache.ReadOnly},
-		"read in the variable":                {``, false, "read", cache.ReadOnly},
-		"no-cache":                            {`"ciMode": "no-cache"`, true, "", cache.NoCache},
-		"a mistake in the other run's mode":   {`"localMode": "on"`, true, "", cache.ReadWrite},
-		"white space around the variable":     {``, false, " read-only\n", cache.ReadOnly},
-		"a variable that is set to read-only": {`"localMode": "no-cache"`, false, "read-only", cache.ReadOnly},
+		"by default":                               {``, false, "", cache.ReadWrite},
+		"by default in CI":                         {``, true, "", cache.ReadWrite},
+		"local":                                    {both, false, "", cache.ReadOnly},
+		"in CI":                                    {both, true, "", cache.ReadWrite},
+		"local, with only ciMode set":              {`"ciMode": "no-cache"`, false, "", cache.ReadWrite},
+		"in CI, with only localMode set":           {`"localMode": "no-cache"`, true, "", cache.ReadWrite},
+		"the variable beats localMode":             {both, false, "read-write", cache.ReadWrite},
+		"the variable beats ciMode":                {both, true, "no-cache", cache.NoCache},
+		"the variable beats an invalid mode":       {`"localMode": "on"`, false, "read-only", cache.ReadOnly},
+		"the old plugin's read (nx#31535)":         {`"localMode": "read"`, false, "", cache.ReadOnly},
+		"read in the variable":                     {``, false, "read", cache.ReadOnly},
+		"no-cache":                                 {`"ciMode": "no-cache"`, true, "", cache.NoCache},
+		"an invalid mode of the other kind of run": {`"localMode": "on"`, true, "", cache.ReadWrite},
+		"white space around the variable":          {``, false, " read-only\n", cache.ReadOnly},
+		"the variable set to read-only":            {`"localMode": "no-cache"`, false, "read-only", cache.ReadOnly},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := `{"container": "artifacts", "accountName": "nxcache"`
@@ -113,7 +112,7 @@ func TestUnknownKeysAreAllReported(t *testing.T) {
 	}
 }
 
-// Nothing is wrong with a cache that is not to be used.
+// With the mode no-cache, other settings are not checked.
 func TestNoCacheSkipsValidation(t *testing.T) {
 	for name, config := range map[string]string{
 		"no block":        "",
@@ -143,7 +142,7 @@ func TestNoCacheSkipsValidation(t *testing.T) {
 	})
 }
 
-// Also those who print settings while they look for a bug print no secret.
+// Printing settings, for example while debugging, prints no secret.
 func TestSettingsPrintNoSecret(t *testing.T) {
 	environment, _ := transport.ReadEnvironment(testenv.Env{"HTTPS_PROXY": "http://anna:" + testenv.AccountKey + "@proxy:3128"}.Get)
 	s := Settings{Container: "results", ConnectionString: endpoint.Secret(testenv.ConnectionString), SASURL: endpoint.Secret(testenv.SASURL + testenv.AccountKey), environment: environment}

@@ -12,18 +12,18 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// A storage that does not answer is not asked for each scope again, and nothing is
-// concluded from its silence.
+// If the storage does not respond, doctor does not repeat its requests for each scope,
+// and reports the rest as not tried.
 func TestDoctorUntried(t *testing.T) {
 	for name, test := range map[string]struct {
 		fault  faults.Fault
 		config string
 		most   int // requests
 	}{
-		"busy":            {faults.Fault{Action: faults.Fail, Status: http.StatusInternalServerError, Code: "InternalError"}, testenv.PlainConfig, 3},
-		"wrong key":       {faults.Fault{Action: faults.Fail, Status: http.StatusForbidden, Code: "AuthenticationFailed"}, testenv.PlainConfig, 1},
-		"network's rules": {faults.Fault{Action: faults.Fail, Status: http.StatusForbidden, Code: "AuthorizationFailure"}, testenv.PlainConfig, 1},
-		"no container":    {faults.Fault{Method: "NONE", Action: faults.Reset}, `{"container": "nothing-here"}`, 1},
+		"busy":          {faults.Fault{Action: faults.Fail, Status: http.StatusInternalServerError, Code: "InternalError"}, testenv.PlainConfig, 3},
+		"wrong key":     {faults.Fault{Action: faults.Fail, Status: http.StatusForbidden, Code: "AuthenticationFailed"}, testenv.PlainConfig, 1},
+		"network rules": {faults.Fault{Action: faults.Fail, Status: http.StatusForbidden, Code: "AuthorizationFailure"}, testenv.PlainConfig, 1},
+		"no container":  {faults.Fault{Method: "NONE", Action: faults.Reset}, `{"container": "nothing-here"}`, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			storage, connection := testenv.StartStorage(t)
@@ -48,10 +48,10 @@ func TestDoctorUntried(t *testing.T) {
 }
 
 // triesOfLost is how often a request without a response is sent: three times, and once
-// more on a fresh connection where the first was kept.
+// more on a new connection if the first one was kept alive.
 const triesOfLost = 4
 
-// If a response is lost, the entry may exist: it is removed or reported.
+// If a response is lost, the entry may exist. doctor removes or reports it.
 func TestDoctorLostResponses(t *testing.T) {
 	t.Run("of all that is created", func(t *testing.T) {
 		storage, connection := testenv.StartStorage(t)
@@ -83,12 +83,12 @@ func TestDoctorLostResponses(t *testing.T) {
 		storage.Service.AddFault(faults.Fault{Method: http.MethodDelete, Action: faults.Reset})
 		examine(t, testenv.WorkspaceEnv(t, testenv.PullRun, testenv.PlainConfig, connection)).checkLeftovers(t, storage)
 		if got := storage.Service.Names(testenv.Container); len(got) != 1 {
-			t.Errorf("got %q left, want one", got)
+			t.Errorf("%q are left, want one", got)
 		}
 	})
 }
 
-// Ctrl-C ends the trying, and not the removal of what was made.
+// Ctrl-C ends the checks, but not the removal of their entries.
 func TestDoctorInterrupted(t *testing.T) {
 	storage, connection := testenv.StartStorage(t)
 	const config = `{"container": "artifacts", "prefix": "team/app", "trust": {"containers": {"pr": "nx-cache"}}}`
@@ -105,7 +105,7 @@ func TestDoctorInterrupted(t *testing.T) {
 		ended <- err
 	}()
 	<-held.Reached()
-	// It exists, and the response never arrives.
+	// The entry exists, and the response never arrives.
 	canary := canaries.FindString(storage.Service.Requests()[0].Path)
 	if err := storage.Service.Put("nx-cache", "team/app/v1/pr-12/"+canary, azuretest.Blob{Body: []byte(canaryBody)}); err != nil {
 		t.Fatal(err)
@@ -121,7 +121,7 @@ func TestDoctorInterrupted(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.checkLeftovers(t, storage)
-	if len(e.Leftovers) > 0 || code != ExitFailed { // trusted was tried before
+	if len(e.Leftovers) > 0 || code != ExitFailed { // trusted was tried first
 		t.Errorf("got the leftovers %+v and %d, want none and the exit code %d", e.Leftovers, code, ExitFailed)
 	}
 	want := map[string]string{"identity": "x", "isolation": "n", "repositories": "a", "trusted": "aXXX", "own": "auua", "other-pull-request": "uuu", "other-branch": "uuu", "local": "uuu", "signatures": "m"}

@@ -11,8 +11,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// What is found with the credentials that Azurite can tell apart. It knows no
-// roles.
+// The results for the credentials that Azurite supports. It has no roles.
 func TestDoctorAzurite(t *testing.T) {
 	connection, container := os.Getenv("NX_AZURE_CACHE_TEST_AZURITE"), os.Getenv("NX_AZURE_CACHE_TEST_CONTAINER")
 	if connection == "" || container == "" {
@@ -26,7 +25,7 @@ func TestDoctorAzurite(t *testing.T) {
 		"identity": "a", "isolation": "n", "repositories": "a", "signatures": "a", "trusted": "annn", "own": "amnn",
 		"other-pull-request": "nnn", "other-branch": "nnn", "local": "nnn",
 	}
-	// with is what is found where create, overwrite and delete are these.
+	// with returns the results if create, overwrite and delete have these statuses.
 	with := func(trusted, own, others string) map[string]string {
 		found := maps.Clone(nothing)
 		found["signatures"], found["trusted"], found["own"] = "m", "a"+trusted, "a"+own
@@ -39,7 +38,7 @@ func TestDoctorAzurite(t *testing.T) {
 	byKey := with("XXX", "aaa", "xxx")
 	byKey["identity"] = "x"
 	for _, test := range []struct {
-		sp   string // of a SAS; "": the key
+		sp   string // of a SAS; "" means the account key
 		want map[string]string
 	}{
 		{"", byKey},
@@ -65,7 +64,7 @@ func TestDoctorAzurite(t *testing.T) {
 	}
 }
 
-// Doctor as a whole with what Azurite can tell apart.
+// All of doctor with the credentials that Azurite supports.
 func TestDoctorWholeAzurite(t *testing.T) {
 	connection, container := os.Getenv("NX_AZURE_CACHE_TEST_AZURITE"), os.Getenv("NX_AZURE_CACHE_TEST_CONTAINER")
 	if connection == "" || container == "" {

@@ -12,7 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// doctor names what is ignored, and shows no value.
+// doctor names ignored claims without their values.
 func TestDoctorShowsClaims(t *testing.T) {
 	claims := testenv.With(testenv.Attacks["GitHub's four variables"], testenv.Env{config.SASVariable: "hunter2", "AZURE_CLIENT_ID": "hunter2", "HTTPS_PROXY": "http://x:hunter2@x", "DATABASE_URL": "hunter2"})
 	document := config.Document{Config: json.RawMessage(testenv.GoodConfig), WorkspaceRoot: t.TempDir()}
@@ -33,10 +33,10 @@ func TestDoctorShowsClaims(t *testing.T) {
 		"GITHUB_ACTIONS of .env would change its scope from local to trusted",
 	} {
 		if !strings.Contains(shown, want) {
-			t.Errorf("doctor does not say %q:\n%s", want, shown)
+			t.Errorf("doctor does not print %q:\n%s", want, shown)
 		}
 	}
 	if strings.Contains(shown, "hunter2") || strings.Contains(shown, "DATABASE_URL") {
-		t.Errorf("doctor says too much:\n%s", shown)
+		t.Errorf("doctor prints a value:\n%s", shown)
 	}
 }

@@ -14,19 +14,19 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// canaries are the hashes of the entries that are made.
+// canaries matches the hashes of doctor's entries.
 var canaries = regexp.MustCompile(canaryPrefix + `[a-z2-7]{26}`)
 
 var update = flag.Bool("update", false, "write the files that doctor's output is compared with")
 
-// examined is what doctor --json printed.
+// examined is the output of doctor --json.
 type examined struct {
 	Report
 	text string
 }
 
-// doctorCommand examines and prints as the command does with --security and --json. The error
-// says why nothing was examined.
+// doctorCommand examines and prints as doctor --security --json does. The error says why
+// it could not examine.
 func doctorCommand(ctx context.Context, environment testenv.Env, args ...string) (stdout string, code int, err error) {
 	where := config.Load(environment.Get, &config.Overrides{IsSet: func(string) bool { return false }})
 	var r Report
@@ -44,7 +44,7 @@ func doctorCommand(ctx context.Context, environment testenv.Env, args ...string)
 	return out.String(), r.ExitCode, err
 }
 
-// examineWith reads what doctor --json prints.
+// examineWith reads the output of doctor --json.
 func examineWith(t *testing.T, environment testenv.Env, args ...string) examined {
 	t.Helper()
 	stdout, code, err := doctorCommand(t.Context(), environment, append(args, "--json")...)
@@ -64,13 +64,13 @@ func examine(t *testing.T, environment testenv.Env) examined {
 	return examineWith(t, environment, "--security")
 }
 
-// table is what was found: the statuses of read, create, overwrite and delete in
-// each scope, by their initials, and the others. A check that fails the run has a
-// capital.
+// table returns the results as a string: for each scope the initials of the statuses of
+// read, create, overwrite and delete, then the other checks. A capital marks a check that
+// fails the command.
 func (e examined) table() map[string]string {
 	table := make(map[string]string)
 	for _, c := range e.Checks {
-		initial := string(c.Status)[:1] // of enforced and exposed the second letter
+		initial := string(c.Status)[:1] // the second letter of enforced and exposed
 		if c.Status == statusEnforced || c.Status == statusExposed {
 			initial = string(c.Status)[1:2]
 		}
@@ -83,10 +83,10 @@ func (e examined) table() map[string]string {
 	return table
 }
 
-// legend is what table shows.
+// legend explains the letters of table.
 const legend = "n enforced, x exposed, a allowed, m missing, u unknown"
 
-// checkLeftovers fails unless the report lists exactly what is left in the storage.
+// checkLeftovers fails unless the report lists exactly the entries left in the storage.
 func (e examined) checkLeftovers(t *testing.T, s *testenv.Storage) {
 	t.Helper()
 	var told []string
@@ -104,7 +104,7 @@ func (e examined) checkLeftovers(t *testing.T, s *testenv.Storage) {
 	}
 	slices.Sort(told)
 	if !slices.Equal(told, there) {
-		t.Errorf("got the leftovers %q, and in the storage %q", told, there)
+		t.Errorf("got the leftovers %q, but %q in the storage", told, there)
 	}
 }
 
@@ -116,7 +116,7 @@ func (e examined) find(t *testing.T, id string) Check {
 			return c
 		}
 	}
-	t.Fatalf("there is no %s in %s", id, e.text)
+	t.Fatalf("no %s in %s", id, e.text)
 	return Check{}
 }
 
@@ -126,7 +126,7 @@ func examineWhole(t *testing.T, environment testenv.Env) examined {
 	return examineWith(t, environment)
 }
 
-// statuses is what was found in a part, by ID.
+// statuses returns the statuses of the checks in a part, by ID.
 func (e examined) statuses(of Part) map[string]Status {
 	found := make(map[string]Status)
 	for _, c := range e.Checks {
@@ -145,11 +145,11 @@ func (e examined) in(t *testing.T, of Part, id string) Check {
 			return c
 		}
 	}
-	t.Fatalf("there is no %s in %s of %s", id, of, e.text)
+	t.Fatalf("no %s in %s of %s", id, of, e.text)
 	return Check{}
 }
 
-// mustBe fails unless a check has a status, and says something.
+// mustBe fails unless a check has a status and contains a string.
 func (c Check) mustBe(t *testing.T, want Status, says string) {
 	t.Helper()
 	if c.Status != want || !strings.Contains(c.Seen+"\n"+c.Fix, says) || c.Fails != (want == statusFailed) {
@@ -157,7 +157,7 @@ func (c Check) mustBe(t *testing.T, want Status, says string) {
 	}
 }
 
-// mustSkipStorage fails unless all that needs a storage which answers was skipped.
+// mustSkipStorage fails unless all checks that need the storage were skipped.
 func (e examined) mustSkipStorage(t *testing.T) {
 	t.Helper()
 	for _, of := range []Part{partRights, partRoundTrip, partSecurity} {

@@ -15,9 +15,9 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// A storage that takes connections and never answers costs a limit or two, not
-// one for each thing that could be tried.
-func TestDoctorOfAStorageThatIsSilent(t *testing.T) {
+// If a storage accepts connections and never responds, doctor waits for one or two time
+// limits, not for one per check.
+func TestDoctorOfASilentStorage(t *testing.T) {
 	storage, connection := testenv.StartStorage(t)
 	held := storage.Service.AddFault(faults.Fault{Action: faults.Hold})
 	defer held.Release()
@@ -33,8 +33,8 @@ func TestDoctorOfAStorageThatIsSilent(t *testing.T) {
 	}
 }
 
-// A proxy that does not exist, one that wants a password that is unset, a page of a
-// hotel: the row says so, and nothing is tried after it.
+// For a missing proxy, an unset proxy password or a captive portal, doctor reports the
+// cause in a row and tries nothing after it.
 func TestDoctorOfTheNetwork(t *testing.T) {
 	service := azuretest.New(azuretest.Options{Account: testenv.StorageAccount, Containers: []string{testenv.Container}})
 	page := func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>Welcome to our hotel") }

@@ -15,7 +15,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// A response may contain escape sequences of terminals.
+// A response may contain terminal escape sequences.
 func TestDoctorShowsNoControls(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header()["x-ms-error-code"] = []string{"Odd\u009b31m"}
@@ -28,7 +28,7 @@ func TestDoctorShowsNoControls(t *testing.T) {
 	}
 }
 
-// unstable are the parts of the output that differ from run to run.
+// unstable matches the parts of the output that differ from run to run.
 var unstable = []struct {
 	pattern *regexp.Regexp
 	text    string
@@ -100,7 +100,7 @@ func TestDoctorOutput(t *testing.T) {
 	})
 }
 
-// timings are the parts of the output that no run repeats.
+// timings matches the times in the output.
 var timings = regexp.MustCompile(`\b\d+(\.\d+)?(µs|ms|s)\b|\d+\.\d+ MB/s`)
 
 // secretsEverywhere sets a secret in each variable that may hold one.
@@ -117,7 +117,7 @@ func secretsEverywhere(t *testing.T, environment testenv.Env) {
 	} {
 		environment[name] = "https://TOPSECRET:TOPSECRET@127.0.0.1:1/?sig=TOPSECRET"
 	}
-	for name, value := range environment { // which the sign-in reads from the process
+	for name, value := range environment { // because the sign-in reads the environment of the process
 		if strings.Contains(value, "TOPSECRET") && name != config.ConnectionVariable {
 			t.Setenv(name, value)
 		}
@@ -160,7 +160,7 @@ func TestDoctorWholeOutput(t *testing.T) {
 	}
 }
 
-// What others have written may hold what a terminal would do.
+// Foreign strings may contain terminal escape sequences.
 func TestDoctorWholeShowsNoControls(t *testing.T) {
 	_, connection := testenv.StartStorage(t)
 	environment := testenv.Tell(t, testenv.LicensedEnv(t, testenv.MainRun, testenv.PlainConfig, connection), func(document map[string]any) {

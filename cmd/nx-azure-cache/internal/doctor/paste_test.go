@@ -13,8 +13,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// A command that doctor shows can be pasted: it does what is meant, and nothing else.
-// Where that cannot be, there is none.
+// A command that doctor shows can be pasted, and runs nothing else. If a value cannot be
+// quoted, doctor shows no command.
 func TestDoctorCommandsCanBePasted(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Log("there is no sh")
@@ -49,8 +49,8 @@ func TestDoctorCommandsCanBePasted(t *testing.T) {
 	}
 }
 
-// paste runs a line in a shell, and returns the program and the arguments that it has
-// run, of those that we suggest. Nothing else may happen.
+// paste runs a line in a shell, and returns the suggested program and its arguments. The
+// line must create no file.
 func paste(t *testing.T, line string) (ran []string) {
 	t.Helper()
 	folder, bin := t.TempDir(), t.TempDir()
@@ -64,7 +64,7 @@ func paste(t *testing.T, line string) (ran []string) {
 	shell := exec.CommandContext(t.Context(), "sh", "-c", line)
 	shell.Dir = folder
 	shell.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "RECORD="+record)
-	_ = shell.Run() // a line that is no command is an error of the shell
+	_ = shell.Run() // a line that is not a command is an error of the shell
 	if made, err := os.ReadDir(folder); err != nil || len(made) > 0 {
 		t.Errorf("%s made %v (%v), want nothing", line, made, err)
 	}

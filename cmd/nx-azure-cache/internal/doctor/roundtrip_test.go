@@ -15,7 +15,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// Where nothing can be removed nothing large is written, and reading is measured.
+// If doctor cannot delete entries, it writes no large one, but still measures reading.
 func TestDoctorRoundTripWithoutDelete(t *testing.T) {
 	storage, _ := testenv.StartStorage(t)
 	storage.Service.Allow(azuretest.SAS("secret"), azuretest.Rights{Read: true, Create: true, WriteTo: []string{"*/v1/pr-12/*"}})
@@ -27,7 +27,7 @@ func TestDoctorRoundTripWithoutDelete(t *testing.T) {
 	e.checkLeftovers(t, storage)
 }
 
-// Nothing is tried twice: what part rights knows part security does not ask again.
+// doctor tries nothing twice. The part security uses the results of the part rights.
 func TestDoctorTriesOnce(t *testing.T) {
 	storage, _ := testenv.StartStorage(t)
 	storage.Service.Allow(azuretest.SAS("secret"), azuretest.Rights{Read: true})
@@ -40,7 +40,7 @@ func TestDoctorTriesOnce(t *testing.T) {
 	}
 	for request, n := range seen {
 		if n > 1 {
-			t.Errorf("got %s %d times, want it once", request, n)
+			t.Errorf("got %s %d times, want once", request, n)
 		}
 	}
 	if len(seen) != 5 {
@@ -48,12 +48,12 @@ func TestDoctorTriesOnce(t *testing.T) {
 	}
 }
 
-// Ctrl-C in the middle of the round trip leaves nothing behind.
-func TestDoctorInterruptedOnTheWay(t *testing.T) {
+// Ctrl-C during the round trip leaves nothing behind.
+func TestDoctorInterruptedDuringTheRoundTrip(t *testing.T) {
 	storage, connection := testenv.StartStorage(t)
 	environment := testenv.LicensedEnv(t, testenv.MainRun, testenv.PlainConfig, connection)
 	ctx, interrupt := context.WithCancel(t.Context())
-	// The first GET is of the part rights, the second one of the round trip.
+	// The part rights sends the first GET, and the round trip the second one.
 	first := storage.Service.AddFault(faults.Fault{Method: http.MethodGet, Times: 1, Action: faults.Hold})
 	second := storage.Service.AddFault(faults.Fault{Method: http.MethodGet, Action: faults.Hold})
 	var stdout string
@@ -68,7 +68,7 @@ func TestDoctorInterruptedOnTheWay(t *testing.T) {
 	first.Release()
 	<-second.Reached()
 	if got := storage.Service.Names(testenv.Container); len(got) != roundTrips {
-		t.Errorf("got %q on the way, want %d entries", got, roundTrips)
+		t.Errorf("got %q during the round trip, want %d entries", got, roundTrips)
 	}
 	interrupt()
 	if err := <-ended; err != nil {
@@ -79,7 +79,7 @@ func TestDoctorInterruptedOnTheWay(t *testing.T) {
 	}
 }
 
-// deletes is a storage that answers each Delete with the next of these.
+// deletes is a storage that returns the next of these errors for each Delete.
 type deletes struct {
 	blobStore
 	answers []error
@@ -95,11 +95,12 @@ func TestDoctorStopsCleanUpWithoutResponses(t *testing.T) {
 	d := &deletes{answers: []error{nil, &explain.NotPermittedError{}, cache.ErrNotFound, context.DeadlineExceeded}}
 	left := tryDeletes(t.Context(), d, []string{"a", "b", "c", "d", "e", "f"})
 	if got, want := fmt.Sprint(left, d.asked), "[b d e f] [a b c d]"; got != want {
-		t.Errorf("got left and asked %s, want %s", got, want)
+		t.Errorf("got left and requested %s, want %s", got, want)
 	}
 }
 
-// On a slow line the large upload is stopped, removed and reported.
+// On a slow connection, doctor stops the large upload, removes the entry and reports the
+// speed.
 func TestDoctorOnASlowLine(t *testing.T) {
 	storage, connection := testenv.StartStorage(t)
 	environment := testenv.LicensedEnv(t, testenv.MainRun, testenv.PlainConfig, connection)
@@ -107,7 +108,7 @@ func TestDoctorOnASlowLine(t *testing.T) {
 	ctx, end := context.WithCancelCause(t.Context())
 	e.probe.write(ctx, e.probe.targets[0])
 	e.probe.read(ctx, e.probe.targets[0])
-	// The PUT that holds comes after those of small entries.
+	// The held PUT comes after those of small entries.
 	var held []*faults.Rule
 	for range roundTrips + 1 {
 		held = append(held, storage.Service.AddFault(faults.Fault{Method: http.MethodPut, Times: 1, Action: faults.Hold}))

@@ -72,7 +72,7 @@ func TestDoctorTable(t *testing.T) {
 			area, statuses, _ := strings.Cut(pair, "=")
 			want[area] = statuses
 		}
-		// The storage answers a SAS and a role in different words.
+		// The storage responds to a SAS and to a role with different words.
 		for _, by := range []string{"SAS", "key"} {
 			t.Run(test.name+", by "+by, func(t *testing.T) {
 				storage, connection := testenv.StartStorage(t)
@@ -101,7 +101,7 @@ func TestDoctorTable(t *testing.T) {
 	}
 }
 
-// What a run does not store it need not be able to.
+// A read-only run needs no permission to write.
 func TestDoctorReadOnly(t *testing.T) {
 	storage, _ := testenv.StartStorage(t)
 	storage.Service.Allow(azuretest.SAS("secret"), azuretest.Rights{Read: true})
@@ -146,7 +146,7 @@ func TestDoctorTouchesNothing(t *testing.T) {
 	}
 }
 
-// With a container for each kind of scope, each is tried where it is.
+// With a container for each kind of scope, doctor tries each scope in its own container.
 func TestDoctorContainers(t *testing.T) {
 	storage, _ := testenv.StartStorage(t)
 	storage.Service.Allow(azuretest.SAS("secret"), azuretest.Rights{Read: true, Create: true})
@@ -205,7 +205,7 @@ func TestDoctorSignatures(t *testing.T) {
 	for _, test := range []struct {
 		name, config, key string
 		run               testenv.Env
-		signingKey        Status // "": no such check
+		signingKey        Status // "" means no such check
 		fails             bool
 		seen              string
 	}{
@@ -229,7 +229,7 @@ func TestDoctorSignatures(t *testing.T) {
 			e := examine(t, environment)
 			if test.signingKey == "" {
 				if strings.Contains(e.text, "signing-key") {
-					t.Errorf("got %s, want nothing about a key", e.text)
+					t.Errorf("got %s, want no check of a key", e.text)
 				}
 				return
 			}
@@ -250,7 +250,7 @@ func TestDoctorSignatures(t *testing.T) {
 	}
 }
 
-// Signatures make a forged entry worthless, and the right to write it no better.
+// Signatures make a forged entry useless, but the permission to write it is still reported.
 func TestDoctorExposedWithSignatures(t *testing.T) {
 	key, err := trust.GenerateKey()
 	if err != nil {
@@ -260,14 +260,14 @@ func TestDoctorExposedWithSignatures(t *testing.T) {
 	e := examine(t, testenv.WorkspaceEnv(t, testenv.PullRun, fmt.Sprintf(`{"container": "artifacts", "trust": {"publicKeys": [%q]}}`, key.Public()), storage.SASConnection("any", "rcwd")))
 	for _, operation := range []string{opCreate, opOverwrite, opDelete} {
 		if c := e.find(t, "trusted."+operation); c.Status != statusExposed || !c.Fails || !strings.Contains(c.Seen, "reject unsigned entries") {
-			t.Errorf("got %+v, want it exposed, and that signatures help", c)
+			t.Errorf("got %+v, want it exposed, with a note about signatures", c)
 		}
 	}
 	if c := e.find(t, "signatures"); c.Status != statusEnforced || !strings.Contains(c.Seen, key.Public().ID()) || e.ExitCode != ExitFailed {
 		t.Errorf("got %+v and the exit code %d", c, e.ExitCode)
 	}
 	if c := e.find(t, "local.create"); c.Status != statusExposed || strings.Contains(c.Seen, "signed") {
-		t.Errorf("got %+v, want nothing of signatures: only trusted is signed", c)
+		t.Errorf("got %+v, want no note about signatures: only trusted entries are signed", c)
 	}
 }
 

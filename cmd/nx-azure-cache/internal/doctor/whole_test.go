@@ -12,7 +12,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
-func TestDoctorFindsAllWell(t *testing.T) {
+func TestDoctorFindsNoProblem(t *testing.T) {
 	for name, run := range map[string]testenv.Env{"main": testenv.MainRun, "developer": testenv.DevRun} {
 		t.Run(name, func(t *testing.T) {
 			storage, _ := testenv.StartStorage(t)
@@ -24,7 +24,7 @@ func TestDoctorFindsAllWell(t *testing.T) {
 			e := examineWhole(t, testenv.LicensedEnv(t, run, testenv.PlainConfig, storage.SASConnection("secret", "rcwd")))
 			if e.ExitCode != 0 || len(e.Leftovers) > 0 || e.RoundTrip == nil || e.RoundTrip.UpBytesPerSecond <= 0 || e.RoundTrip.DownBytesPerSecond <= 0 ||
 				e.RoundTrip.ReadSeconds <= 0 || e.RoundTrip.WriteSeconds <= 0 {
-				t.Errorf("got %s, want all well", e.text)
+				t.Errorf("got %s, want no problem", e.text)
 			}
 			for _, c := range e.Checks {
 				if c.Part != partSecurity && c.Status != statusOK {
@@ -37,8 +37,8 @@ func TestDoctorFindsAllWell(t *testing.T) {
 	}
 }
 
-// checkOnlyCanaries fails if anything but canaries was touched, and the network's
-// question for the container.
+// checkOnlyCanaries fails if doctor requested anything but canaries and, to check the
+// network, the container.
 func checkOnlyCanaries(t *testing.T, s *testenv.Storage) {
 	t.Helper()
 	for _, request := range s.TakeRequests() {
@@ -52,7 +52,7 @@ func checkOnlyCanaries(t *testing.T, s *testenv.Storage) {
 }
 
 // A problem is reported in its part, and the checks that depend on it are skipped.
-func TestDoctorFindsWhy(t *testing.T) {
+func TestDoctorFindsTheCause(t *testing.T) {
 	skippedAll := []Part{partRights, partRoundTrip, partSecurity}
 	for _, test := range []struct {
 		name    string
@@ -91,7 +91,7 @@ func TestDoctorFindsWhy(t *testing.T) {
 			// The other checks still run.
 			for _, of := range []Part{partPackage, partVersions, partConfig, partLicense} {
 				if len(e.statuses(of)) == 0 {
-					t.Errorf("got nothing of %s in %s", of, e.text)
+					t.Errorf("no check %s in %s", of, e.text)
 				}
 			}
 		})
@@ -109,7 +109,7 @@ func TestDoctorReportsAllProblems(t *testing.T) {
 		}
 	}
 	if len(told) != 3 {
-		t.Errorf("got %q, want three mistakes", told)
+		t.Errorf("got %q, want three problems", told)
 	}
 	if text := e.text; !strings.Contains(text, "did you mean prefix") {
 		t.Errorf("got %s, want the unknown key, too", text)
@@ -152,7 +152,7 @@ func TestDoctorRights(t *testing.T) {
 			}
 			for _, c := range e.Checks {
 				if (c.Status == statusFailed || c.Status == statusMissing) && c.Fix == "" {
-					t.Errorf("got %+v without what to do", c)
+					t.Errorf("got %+v without a fix", c)
 				}
 			}
 			e.checkLeftovers(t, storage)
@@ -186,7 +186,7 @@ func TestDoctorOfAnotherVersion(t *testing.T) {
 }
 
 // An unreadable nx.json is reported once, and nothing is tried.
-func TestDoctorOfAnNxJSONThatIsBroken(t *testing.T) {
+func TestDoctorOfAnInvalidNxJSON(t *testing.T) {
 	const problem = "nx.json cannot be read: Unexpected token"
 	document, err := json.Marshal(config.Document{Problem: problem})
 	if err != nil {
@@ -195,6 +195,6 @@ func TestDoctorOfAnNxJSONThatIsBroken(t *testing.T) {
 	e := examineWhole(t, testenv.Env{config.WorkspaceVariable: string(document), license.Variable: testenv.License(t, "valid.jwt")})
 	e.in(t, partConfig, "nx-json").mustBe(t, statusFailed, problem)
 	if got := strings.Count(e.text, problem); got != 1 {
-		t.Errorf("it is reported %d times, want once: %s", got, e.text)
+		t.Errorf("the problem is reported %d times, want once: %s", got, e.text)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A process of another user is none of ours.
+// isOwn rejects processes of other users, and unknown ones.
 func TestIsOwn(t *testing.T) {
 	if !isOwn(os.Getpid()) || isOwn(1<<30) {
 		t.Errorf("got %t for this process, %t for none", isOwn(os.Getpid()), isOwn(1<<30))

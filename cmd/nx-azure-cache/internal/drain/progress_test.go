@@ -31,7 +31,8 @@ func TestProgressOfUnpackedResults(t *testing.T) {
 	}
 }
 
-// On a terminal, the line changes. Elsewhere, one line must do: a log would have hundreds.
+// On a terminal, the line changes. Elsewhere, Progress writes one line, because a log
+// would contain hundreds.
 func TestProgressIsOneLine(t *testing.T) {
 	for isTerminal, want := range map[bool]string{
 		false: "nx-azure-cache: storing 2 results, 1m0s left\n",

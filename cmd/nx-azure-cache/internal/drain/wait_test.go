@@ -7,12 +7,12 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// A wait counts the time in which it runs: a machine that sleeps ends none.
+// A wait counts only the time in which it runs, so a sleeping machine does not end it.
 func TestWait(t *testing.T) {
 	limits := Limits{Total: time.Minute, Silence: 10 * time.Second}
 	type step struct {
 		after time.Duration
-		beat  uint64 // 0: there is no state
+		beat  uint64 // 0 means no state
 		want  string
 	}
 	steps := func(n int, s step) []step {
@@ -29,14 +29,14 @@ func TestWait(t *testing.T) {
 		return all
 	}
 	for name, all := range map[string][]step{
-		"a server that works":               append(beating(59, time.Second), step{time.Second, 60, endedLimit}),
-		"no state":                          append(steps(1, step{time.Second, 0, ""}), step{time.Second, 0, endedUnknown}),
-		"silence from the beginning":        append(steps(10, step{time.Second, 1, ""}), step{time.Second, 1, endedSilent}),
-		"silence after work":                append(beating(5, time.Second), append(steps(9, step{time.Second, 5, ""}), step{time.Second, 5, endedSilent})...),
-		"silence at the limit":              append(beating(57, time.Second), step{time.Second, 57, ""}, step{time.Second, 57, ""}, step{time.Second, 57, endedSilent}),
-		"a machine that sleeps":             append(steps(5, step{time.Hour, 3, ""}), beating(10, time.Hour)...),
-		"a machine that sleeps all along":   append(beating(59, time.Hour), step{time.Hour, 60, endedLimit}),
-		"a server that sleeps and wakes up": append(steps(9, step{time.Second, 7, ""}), append(steps(9, step{time.Second, 8, ""}), beating(5, time.Second)...)...),
+		"a server that works":                    append(beating(59, time.Second), step{time.Second, 60, endedLimit}),
+		"no state":                               append(steps(1, step{time.Second, 0, ""}), step{time.Second, 0, endedUnknown}),
+		"silence from the beginning":             append(steps(10, step{time.Second, 1, ""}), step{time.Second, 1, endedSilent}),
+		"silence after work":                     append(beating(5, time.Second), append(steps(9, step{time.Second, 5, ""}), step{time.Second, 5, endedSilent})...),
+		"silence at the limit":                   append(beating(57, time.Second), step{time.Second, 57, ""}, step{time.Second, 57, ""}, step{time.Second, 57, endedSilent}),
+		"a machine that sleeps":                  append(steps(5, step{time.Hour, 3, ""}), beating(10, time.Hour)...),
+		"a machine that sleeps most of the time": append(beating(59, time.Hour), step{time.Hour, 60, endedLimit}),
+		"a server that sleeps and wakes up":      append(steps(9, step{time.Second, 7, ""}), append(steps(9, step{time.Second, 8, ""}), beating(5, time.Second)...)...),
 	} {
 		t.Run(name, func(t *testing.T) {
 			now := time.Now()

@@ -9,7 +9,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/terminal"
 )
 
-// A long walk is reported on a terminal, and nowhere else.
+// The progress of a long walk is only shown on a terminal.
 func TestProgress(t *testing.T) {
 	for _, isTerminal := range []bool{false, true} {
 		var out strings.Builder

@@ -11,7 +11,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// A long list is read page by page, and nothing of it is kept.
+// A long list is read page by page, and no page is kept in memory.
 func TestLsOfManyEntries(t *testing.T) {
 	const entries = 40_000
 	service := azuretest.New(azuretest.Options{Containers: []string{"results"}})
@@ -42,7 +42,7 @@ func TestLsOfManyEntries(t *testing.T) {
 	before, most := inUse(), uint64(0)
 	seen := make([]bool, entries)
 	n := 0
-	for e, err := range inv.walk(t.Context(), nil, nil, func() { t.Error("got a blob that is no entry") }) {
+	for e, err := range inv.walk(t.Context(), nil, nil, func() { t.Error("got a blob that is not an entry") }) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,13 +58,13 @@ func TestLsOfManyEntries(t *testing.T) {
 	if n != entries {
 		t.Errorf("got %d entries, want %d", n, entries)
 	}
-	// All of them would be 22 MiB, a page is 4.
+	// All pages would need 22 MiB, one page 4 MiB.
 	if most > before+8<<20 {
 		t.Errorf("%d MiB were in use, %d before: want no more than some pages", most>>20, before>>20)
 	}
 }
 
-// inUse is how many bytes are in use when all garbage is gone.
+// inUse returns how many bytes are in use after a garbage collection.
 func inUse() uint64 {
 	runtime.GC()
 	var stats runtime.MemStats

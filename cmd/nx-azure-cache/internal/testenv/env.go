@@ -12,7 +12,7 @@ type Env map[string]string
 // Get returns the value of a variable, or "".
 func (e Env) Get(name string) string { return e[name] }
 
-// The runs that are examined.
+// The runs that the tests use.
 var (
 	MainRun = Env{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/main", "GITHUB_REF_PROTECTED": "true"}
 	PullRun = Env{"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request", "GITHUB_REF": "refs/pull/12/merge"}
@@ -21,7 +21,7 @@ var (
 	DevRun  = Env{}
 )
 
-// With puts environments together; the last one wins.
+// With merges environments. The last one has precedence.
 func With(runs ...Env) Env {
 	all := Env{}
 	for _, run := range runs {
@@ -30,7 +30,7 @@ func With(runs ...Env) Env {
 	return all
 }
 
-// Attacks are what a pull request may put into its .env file.
+// Attacks are variables that a pull request may put into its .env file.
 var Attacks = map[string]Env{
 	"GitHub's four variables": {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/main", "GITHUB_REF_PROTECTED": "true"},
 	"CI=false":                {"CI": "false"},
@@ -48,5 +48,5 @@ var Attacks = map[string]Env{
 	"a tag":                   {"TAG_NAME": "v1", "CI_COMMIT_TAG": "v1", "CIRCLE_TAG": "v1", "BUILDKITE_TAG": "v1", "BITBUCKET_TAG": "v1"},
 	"Jenkins":                 {"JENKINS_URL": "http://ci/", "BUILD_NUMBER": "1", "BRANCH_NAME": "main"},
 	"GitLab":                  {"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main", "CI_COMMIT_REF_PROTECTED": "true"},
-	"an event of its own":     {"GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": "/dev/stdin"},
+	"an event file":           {"GITHUB_EVENT_NAME": "push", "GITHUB_EVENT_PATH": "/dev/stdin"},
 }

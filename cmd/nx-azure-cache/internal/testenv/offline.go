@@ -1,7 +1,6 @@
 package testenv
 
-// Offline keeps a server that signs in and connects before it has to on this
-// machine.
+// Offline keeps the early sign-in and connection of a server on this machine.
 var Offline = Env{
 	"HTTPS_PROXY":             "http://127.0.0.1:1", // no one listens there
 	"AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential",

@@ -10,7 +10,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 )
 
-// RecordedRun is one of cache/trust/testdata/environments.json.
+// RecordedRun is a run in cache/trust/testdata/environments.json.
 type RecordedRun struct {
 	Name        string
 	CI          bool
@@ -20,7 +20,7 @@ type RecordedRun struct {
 	EventFile   json.RawMessage
 }
 
-// RecordedRuns are the runs of all CIs that were recorded, and some more.
+// RecordedRuns returns the recorded runs of all CIs, and some more.
 func RecordedRuns(t testing.TB) (all []RecordedRun) {
 	t.Helper()
 	text, err := os.ReadFile(Repository("cache/trust/testdata/environments.json"))
@@ -49,7 +49,7 @@ func RecordedRuns(t testing.TB) (all []RecordedRun) {
 	)
 }
 
-// TrustedBranches are those that are trusted in a run.
+// TrustedBranches returns the trusted branches of a run.
 func (r RecordedRun) TrustedBranches() trust.Branches {
 	if r.Branches == nil {
 		return trust.DefaultBranches(r.DefaultBase)

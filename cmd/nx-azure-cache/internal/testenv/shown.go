@@ -8,13 +8,13 @@ import (
 	"unicode/utf8"
 )
 
-// Hostile is what a checkout, the storage or a CI may say: it acts on a terminal, begins a
-// line that looks like one of ours, and runs a command where a shell reads it.
+// Hostile is a string that a checkout, the storage or a CI may contain. It controls a
+// terminal, imitates a line of ours, and runs a command in a shell.
 const Hostile = "a\x1b]0;x\x07\x1b[2K\r\nnx-azure-cache: forged\n\u009b31m\u202etxt\u2066\u200b\u2028\x7f$(touch x)"
 
 var forged = regexp.MustCompile(`(?m)^\s*nx-azure-cache: forged`)
 
-// CheckShown fails unless a terminal only shows text.
+// CheckShown fails if text controls a terminal or contains a forged line.
 func CheckShown(t *testing.T, text string) {
 	t.Helper()
 	if !utf8.ValidString(text) {

@@ -17,11 +17,11 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 )
 
-// Storage is a Blob service that answers the requests of a method in one way at a time.
+// Storage is a Blob service with one behavior for each request method at a time.
 type Storage struct {
 	Service *azuretest.Service
 	server  *azuretest.Server
-	Held    map[string]<-chan struct{} // by method: one value for each request that is held
+	Held    map[string]<-chan struct{} // by method: one value for each held request
 
 	mu    sync.Mutex
 	rules map[string]*faults.Rule // in force, by method
@@ -32,14 +32,14 @@ type Storage struct {
 const (
 	StorageAccount = "nxcache"
 	Container      = "artifacts"
-	OtherContainer = "nx-cache" // where a test needs two
+	OtherContainer = "nx-cache" // if a test needs two
 )
 
-// StorageRule is how requests of a method are answered instead.
+// StorageRule changes the responses to a request method.
 type StorageRule struct {
 	Answer string // status, reset or hold
 	Code   string // x-ms-error-code
-	Left   int    // how many; -1: all
+	Left   int    // how many requests; -1 means all
 }
 
 // StartStorage returns a storage and its connection string.
@@ -61,8 +61,8 @@ func StartStorage(t testing.TB) (*Storage, string) {
 // Account is the URL of the storage account.
 func (s *Storage) Account() string { return s.server.URL + "/" + StorageAccount }
 
-// TakeRequests returns the requests since it was called last, without those that their
-// client broke off.
+// TakeRequests returns the requests since its last call, without those that the client
+// cancelled.
 func (s *Storage) TakeRequests() (requests []string) {
 	for _, request := range s.Service.TakeRequests() {
 		if request.Status != 0 || request.Fault == faults.Reset || request.Fault == faults.Hold {
@@ -72,7 +72,7 @@ func (s *Storage) TakeRequests() (requests []string) {
 	return requests
 }
 
-// Behave changes how requests of a method are answered. Nil: as usual.
+// Behave changes the responses to a request method. nil restores the usual behavior.
 func (s *Storage) Behave(method string, rule *StorageRule) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,7 +94,7 @@ func (s *Storage) Behave(method string, rule *StorageRule) {
 	}
 }
 
-// Release answers what is held, and holds no more.
+// Release responds to held requests, and holds no more.
 func (s *Storage) Release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,7 +104,7 @@ func (s *Storage) Release() {
 	s.holds = nil
 }
 
-// SASConnection is a connection string with a SAS that the storage knows by sig.
+// SASConnection returns a connection string with a SAS that the storage knows by sig.
 func (s *Storage) SASConnection(sig, permissions string) string {
 	return "BlobEndpoint=" + s.Account() + ";SharedAccessSignature=sv=2025-11-05&sr=c&sp=" + permissions + "&se=2099-01-01T00:00:00Z&sig=" + sig
 }

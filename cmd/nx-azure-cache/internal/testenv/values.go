@@ -14,13 +14,13 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
-// A connection string, and what of it is secret.
+// A connection string, and its secret.
 const (
 	AccountKey       = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldA=="
 	ConnectionString = "DefaultEndpointsProtocol=https;AccountName=nxcache;AccountKey=" + AccountKey + ";EndpointSuffix=core.windows.net"
 )
 
-// A SAS URL, and what of it is secret.
+// A SAS URL, and its secret.
 const (
 	sasSignature = "c2lnbmF0dXJlLW9mLWEtc2hhcmVk"
 	SASURL       = "https://nxcache.blob.core.windows.net/artifacts?sv=2025-11-05&sr=c&sp=rc&sig=" + sasSignature
@@ -32,7 +32,7 @@ var LicenseFolder = Repository("testdata/license")
 // During is a time at which testdata/license/valid.jwt is valid.
 var During = time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
 
-// GoodConfig is a block "azure" that is enough.
+// GoodConfig is a minimal block "azure".
 const GoodConfig = `{"container": "artifacts", "accountName": "nxcache"}`
 
 // License returns a license of testdata/license.
@@ -57,7 +57,7 @@ func WriteLicense(t *testing.T, root string) {
 	}
 }
 
-// NewSigningKey makes a key that signs.
+// NewSigningKey generates a signing key.
 func NewSigningKey(t *testing.T) trust.PrivateKey {
 	t.Helper()
 	key, err := trust.GenerateKey()
@@ -67,7 +67,7 @@ func NewSigningKey(t *testing.T) trust.PrivateKey {
 	return key
 }
 
-// GoldenConfig has everything there is.
+// GoldenConfig is a block "azure" with all keys.
 const GoldenConfig = `{"container": "artifacts", "accountName": "nxcache", "endpoint": "https://nxcache.blob.core.usgovcloudapi.net",
 	"prefix": "team/app", "credential": "", "maxArtifactSize": "1.5GiB", "cacheFailures": true, "include": ["build", "@acme/*:*"], "exclude": ["e2e-*"], "cloud": "usgovernment", "localMode": "read-only", "ciMode": "read-write",
 	"timeouts": {"connect": "3s", "firstByte": "10s", "stall": "15s", "drain": "60s"},
@@ -97,7 +97,7 @@ func goldenConfigs(f *testing.F) []string {
 	return configs
 }
 
-// CheckLine fails unless text can be shown as it is, on one line.
+// CheckLine fails unless text is printable and on one line.
 func CheckLine(t *testing.T, text string) {
 	t.Helper()
 	const longest = 4000
@@ -123,16 +123,15 @@ func StringsIn(value any) (all []string) {
 	return all
 }
 
-// sharedValue is a value of a key, which may be one in an object ("a.b"), that this
-// reader, the JSON schema and the generator init must judge alike: what init
-// writes and an editor allows, a run takes.
+// sharedValue is a value of a key, which may be in an object ("a.b"). This reader, the
+// JSON schema and the generator init must agree whether it is valid.
 type sharedValue struct {
 	Key   string
 	Value any
 	Valid bool
 }
 
-// SharedValues are those of testdata/config.
+// SharedValues returns the values in testdata/config.
 func SharedValues(t testing.TB) (values []sharedValue) {
 	t.Helper()
 	data, err := os.ReadFile(Repository("testdata/config/values.json"))
@@ -145,7 +144,7 @@ func SharedValues(t testing.TB) (values []sharedValue) {
 	return values
 }
 
-// Block is a block "azure" with the value.
+// Block returns a block "azure" with the value.
 func (v sharedValue) Block(t testing.TB) json.RawMessage {
 	t.Helper()
 	block := map[string]any{"container": "artifacts", "accountName": "nxcache"}
@@ -161,20 +160,19 @@ func (v sharedValue) Block(t testing.TB) json.RawMessage {
 	return config
 }
 
-// TrustConfig is a block "azure" with a block "trust".
+// TrustConfig returns a block "azure" with a block "trust".
 func TrustConfig(block string) json.RawMessage {
 	return json.RawMessage(`{"container": "artifacts", "accountName": "nxcache", "trust": ` + block + `}`)
 }
 
-// Two connection strings of accounts that are nowhere, and what names them.
+// Two connection strings of accounts that do not exist.
 const (
 	Applications = "DefaultEndpointsProtocol=https;AccountName=application;AccountKey=" + AccountKey + ";EndpointSuffix=core.windows.net"
 	Caches       = "DefaultEndpointsProtocol=https;AccountName=cache;AccountKey=" + AccountKey + ";EndpointSuffix=core.windows.net"
 )
 
-// CheckSecrets fails if text has in it what may be a secret: the connection
-// string, its key or signature, or a string anywhere in the block, or for the
-// mode, that has characters that no setting has.
+// CheckSecrets fails if text contains a possible secret: the connection string, its key
+// or signature, or a string in the block or the mode with characters that no setting has.
 func CheckSecrets(t *testing.T, text, config, connection, mode string) {
 	t.Helper()
 	secrets := []string{connection}
@@ -185,13 +183,13 @@ func CheckSecrets(t *testing.T, text, config, connection, mode string) {
 		}
 	}
 	var block any
-	_ = json.Unmarshal([]byte(config), &block) // "" is no JSON
+	_ = json.Unmarshal([]byte(config), &block) // "" is not JSON
 	for _, written := range append(StringsIn(block), mode) {
 		if strings.ContainsAny(written, secretCharacters) {
 			secrets = append(secrets, written)
 		}
 	}
-	const long = 16 // enough to be a secret, and too much to be in our own sentences
+	const long = 16 // long enough for a secret, and too long to occur in our own sentences
 	for _, secret := range secrets {
 		if secret = strings.TrimSpace(secret); len(secret) >= long && strings.Contains(text, secret) {
 			t.Errorf("got %q, which has %q", text, secret)
@@ -230,8 +228,8 @@ func AddConfigs(f *testing.F) {
 	}
 }
 
-// secretCharacters are in keys, client secrets, connection strings and SAS, and in no
-// correct setting.
+// secretCharacters occur in keys, client secrets, connection strings and SAS tokens, and
+// in no valid setting.
 const secretCharacters = "=;?&~@%+"
 
 // Repository returns the path of a file of the repository.

@@ -15,7 +15,7 @@ const (
 	workspaceName  = "NX_AZURE_CACHE_WORKSPACE"
 )
 
-// WorkspaceEnv is the environment of a run in a workspace with that configuration.
+// WorkspaceEnv returns the environment of a run in a workspace with a block "azure".
 func WorkspaceEnv(t *testing.T, run Env, block, connection string) Env {
 	t.Helper()
 	workspace, err := json.Marshal(map[string]any{
@@ -37,7 +37,7 @@ const PlainConfig = `{"container": "artifacts", "prefix": "team/app"}`
 // Version is the version of this program in tests.
 const Version = "0.0.0-dev"
 
-// launched is what the npm package reports where all is well.
+// launched is the report of the npm package if it finds no problem.
 var launched = map[string]any{
 	"version": Version,
 	"checks": []map[string]string{
@@ -47,7 +47,7 @@ var launched = map[string]any{
 	},
 }
 
-// LicensedEnv is the environment of a run that is examined as a whole.
+// LicensedEnv returns the environment of a run that doctor examines as a whole.
 func LicensedEnv(t *testing.T, run Env, config, connection string) Env {
 	t.Helper()
 	environment := WorkspaceEnv(t, run, config, connection)
@@ -55,7 +55,7 @@ func LicensedEnv(t *testing.T, run Env, config, connection string) Env {
 	return Tell(t, environment, func(document map[string]any) { document["launcher"] = launched })
 }
 
-// Tell changes what the npm package tells.
+// Tell changes the document of the npm package.
 func Tell(t *testing.T, e Env, change func(map[string]any)) Env {
 	t.Helper()
 	var document map[string]any
