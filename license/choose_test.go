@@ -7,9 +7,9 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
-// F27: "license expired" was said whatever was wrong (nx#30726). The message has
-// the real reason, and where the license was looked for: the clock moves, the
-// licenses and the Nx do not.
+// F27: in nx#30726, the message was "license expired" for every problem. Ours has the
+// real reason and the place of the license. Only the time changes in this test, not the
+// licenses or Nx.
 func TestF27_the_true_reason(t *testing.T) {
 	issuer := newSigner("a", "https://a.example.com")
 	keys := keySet(t, issuer)
@@ -74,7 +74,7 @@ func TestF27_the_true_reason(t *testing.T) {
 				t.Errorf("got %s for %q: %s\nwant %s for %q: %s", got.Status, got.Organization, got.Reason, tt.status, tt.org, tt.says)
 			}
 			if tt.status != license.Expired && strings.Contains(got.Reason, "expired") {
-				t.Errorf("got %q for what has not expired", got.Reason)
+				t.Errorf("got %q for a license that has not expired", got.Reason)
 			}
 			if _, soon := got.ExpiresSoon(use.Now); soon != tt.soon {
 				t.Errorf("got a warning: %v, want %v", soon, tt.soon)
@@ -91,7 +91,7 @@ func TestNxMajor(t *testing.T) {
 	}
 }
 
-func TestPerpetualNxMajorThatMakesNoSense(t *testing.T) {
+func TestInvalidPerpetualNxMajor(t *testing.T) {
 	issuer := newSigner("a", "A")
 	for value, want := range map[any]string{
 		-1: "it has no usable perpetualNxMajor", "22": "its claim perpetualNxMajor has the wrong type", 22.5: "its claim perpetualNxMajor has the wrong type",

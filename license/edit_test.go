@@ -7,8 +7,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
-// What is kept, dropped and left alone is what Find sees: also where two files with
-// a byte order mark were joined.
+// Edit keeps and drops the licenses that Find finds, even if two files with byte order
+// marks were joined.
 func TestEdit(t *testing.T) {
 	keepGood := func(t license.Token) bool { return !strings.Contains(t.Source(), "(1 of") }
 	for name, test := range map[string]struct {

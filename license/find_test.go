@@ -11,7 +11,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
-// getenv returns an environment of one variable.
+// getenv returns an environment with one variable.
 func getenv(value string) func(string) string {
 	return func(name string) string {
 		if name == "NX_POWERPACK_LICENSE" {
@@ -35,7 +35,7 @@ func writeFile(t testing.TB, root, content string) string {
 }
 
 func TestFind(t *testing.T) {
-	// Each token is for its own organization, which tells them apart.
+	// Each token has its own organization, which identifies it.
 	issuer := newSigner("a", "A")
 	sign := func(org string) string { return issuer.sign(map[string]any{"org": org}) }
 	a, b := sign("a"), sign("b")
@@ -112,7 +112,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-func TestFindTellsWhatIsInTheWay(t *testing.T) {
+func TestFindReportsUnreadableFiles(t *testing.T) {
 	tests := []struct {
 		name      string
 		obstruct  func(t *testing.T, root string)
@@ -154,8 +154,8 @@ func TestFindTellsWhatIsInTheWay(t *testing.T) {
 	}
 }
 
-// A license counts in every form in which a paste leaves it, in the variable and the file.
-func TestLicensesAsTheyArrive(t *testing.T) {
+// Pasted licenses are valid in all common forms, in the variable and in the file.
+func TestPastedLicenses(t *testing.T) {
 	issuer := newSigner("a", "A")
 	token := issuer.sign(map[string]any{"org": "acme"})
 	for _, form := range []string{

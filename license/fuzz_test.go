@@ -21,14 +21,12 @@ var statuses = []license.Status{
 	license.WrongFeature, license.NotYetValid, license.Expired,
 }
 
-// secretLike matches what could be a part of a token, and nothing that our own
-// sentences have in them.
+// secretLike matches possible parts of a token, but no words of our own sentences.
 var secretLike = regexp.MustCompile(`[A-Za-z0-9_-]{24,}`)
 
-// checkDiscretion tests that the result is complete, that its reason is a line
-// that people can read, and that neither it nor what else was printed has in it
-// any part of the token in input.
-func checkDiscretion(t *testing.T, input string, got license.License, printed string) {
+// checkResult tests that the result is complete and its reason is one printable line.
+// Neither the reason nor other output may contain a part of the token in input.
+func checkResult(t *testing.T, input string, got license.License, printed string) {
 	t.Helper()
 	if !slices.Contains(statuses, got.Status) || (got.Status == license.Valid) != (got.Reason == "") {
 		t.Errorf("got status %q with reason %q", got.Status, got.Reason)
@@ -42,10 +40,10 @@ func checkDiscretion(t *testing.T, input string, got license.License, printed st
 	}
 }
 
-// checkLine fails unless text can be shown as it is, on one line.
+// checkLine fails unless text is printable and on one line.
 func checkLine(t *testing.T, text string) {
 	t.Helper()
-	const longest = 3000 // with two names of 80 characters that had to be escaped
+	const longest = 3000 // with two escaped names of 80 characters
 	if len(text) > longest || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		t.Errorf("got %.2000q, want one line of at most %d bytes", text, longest)
 	}
@@ -69,9 +67,9 @@ func sourceIssuers(t testing.TB) license.KeySet {
 	return keys
 }
 
-// FuzzCheck feeds arbitrary tokens; inside of three parts in base64url, which
-// hardly a change leaves sound, those that are not encoded and a line each. Only
-// what was signed may be believed, and only in the spelling that was signed.
+// FuzzCheck feeds arbitrary tokens. Few mutations of base64url are valid, so an input may
+// also be the three decoded parts, one per line. Only signed claims may be trusted, and
+// only in the signed spelling.
 func FuzzCheck(f *testing.F) {
 	keys := sourceIssuers(f)
 	golden := readGolden(f)
@@ -106,7 +104,7 @@ func FuzzCheck(f *testing.F) {
 		if (got.Status == license.Valid) != (strings.TrimSpace(text) == golden["valid.jwt"]) {
 			t.Errorf("got %s: %s", got.Status, got.Reason)
 		}
-		checkDiscretion(t, text, got, fmt.Sprintf("%v %+v %#v", token, token, token))
+		checkResult(t, text, got, fmt.Sprintf("%v %+v %#v", token, token, token))
 	})
 }
 
@@ -126,7 +124,7 @@ func decodeParts(token string) (parts []string) {
 	return parts
 }
 
-// FuzzClaims feeds arbitrary claims, signed by an issuer who makes mistakes.
+// FuzzClaims feeds arbitrary claims that an issuer has signed by mistake.
 func FuzzClaims(f *testing.F) {
 	issuer := development(f)
 	keys := sourceIssuers(f)
@@ -159,7 +157,7 @@ func FuzzClaims(f *testing.F) {
 			t.Fatal(err)
 		}
 		got := license.Check(license.NewToken(text+"."+encode(string(signature)), "T"), keys, license.Use{Now: now})
-		checkDiscretion(t, text, got, "")
+		checkResult(t, text, got, "")
 		if got.Status == license.Valid && (got.Organization == "" || got.Issuer != developmentIssuer || !got.ExpiresAt.After(now)) {
 			t.Errorf("got valid for %+v", got)
 		}
@@ -172,9 +170,9 @@ func FuzzClaims(f *testing.F) {
 	})
 }
 
-// FuzzFind feeds arbitrary license files and variables. Only what was signed may
-// be believed, a license in the variable counts whatever is in the file, and what
-// is written behind a license changes nothing.
+// FuzzFind feeds arbitrary license files and variables. Only signed claims may be
+// trusted. A license in the variable is used whatever the file contains, and text after a
+// license has no effect.
 func FuzzFind(f *testing.F) {
 	keys := sourceIssuers(f)
 	now := at("2026-06-01T00:00:00Z")
@@ -208,7 +206,7 @@ func FuzzFind(f *testing.F) {
 		got := license.Choose(found, keys, license.Use{Now: now}).License
 		// The message contains the path of the file, which is ours.
 		got.Reason = strings.ReplaceAll(got.Reason, path, "FILE")
-		checkDiscretion(t, content+"\n"+variable, got, fmt.Sprintf("%v %+v %#v", found, found, found))
+		checkResult(t, content+"\n"+variable, got, fmt.Sprintf("%v %+v %#v", found, found, found))
 		return got
 	}
 	f.Fuzz(func(t *testing.T, content, variable string) {
@@ -225,7 +223,7 @@ func FuzzFind(f *testing.F) {
 		const more = "\r\n\n; more\n# more\n[more]\nmore = " + "more\n"
 		if len(content)+len(more) <= 64<<10 {
 			if again := check(t, content+more, variable); !equal(got, again) {
-				t.Errorf("got %+v, and %+v with comments behind it", got, again)
+				t.Errorf("got %+v, and %+v with comments after it", got, again)
 			}
 		}
 	})
@@ -288,10 +286,10 @@ func FuzzKeySet(f *testing.F) {
 			}
 			keys = license.KeySet{} // as the error of any function
 		} else if isJSON != nil {
-			t.Errorf("taken, but it is no JSON: %v", isJSON)
+			t.Errorf("accepted, but not JSON: %v", isJSON)
 		}
 		if private, ok := keyMembers(generic, "d"); err == nil && ok && len(private) > 0 {
-			t.Errorf("taken with the private key %.20q", private)
+			t.Errorf("accepted with the private key %.20q", private)
 		}
 		public := encode(string(development.public()))
 		named, _ := keyMembers(generic, "x")

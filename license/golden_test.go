@@ -16,8 +16,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the tokens in testdata/license")
 
-// tokens makes the golden tokens. Ed25519 gives the same signature every time,
-// so they change only when their content does.
+// tokens makes the golden tokens. Ed25519 signatures are deterministic, so the tokens
+// change only with their content.
 func tokens(t testing.TB) map[string]string {
 	issuer := development(t)
 	century := jwt.MapClaims{"exp": unix("2126-01-01T00:00:00Z")}
@@ -75,8 +75,8 @@ func readGolden(t testing.TB) map[string]string {
 	return golden
 }
 
-// goldenCase is what one token is at one time, with the issuers of a source
-// build. The README of the directory explains the fields.
+// goldenCase is the result for one token at one time, with the issuers of a source build.
+// The README of the directory explains the fields.
 type goldenCase struct {
 	Name         string         `json:"name"`
 	Token        string         `json:"token"`
@@ -136,14 +136,14 @@ func TestGoldenCases(t *testing.T) {
 			delete(unused, tt.Token)
 			text, ok := golden[tt.Token]
 			if !ok {
-				t.Fatalf("there is no %s", tt.Token)
+				t.Fatalf("no file %s", tt.Token)
 			}
 			got := license.Check(license.NewToken(text, tt.Token), keys, license.Use{Now: tt.Now})
 			if got.Status != tt.Status || got.Organization != tt.Organization || !got.ExpiresAt.Equal(tt.ExpiresAt) {
 				t.Errorf("got %s, %q, %s, want %s, %q, %s: %s", got.Status, got.Organization, got.ExpiresAt,
 					tt.Status, tt.Organization, tt.ExpiresAt, got.Reason)
 			}
-			checkDiscretion(t, text, got, "")
+			checkResult(t, text, got, "")
 		})
 	}
 	for name := range unused {

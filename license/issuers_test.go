@@ -7,8 +7,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
-// TestIssuersOfASourceBuild has its counterpart, the release build, in the
-// tests of cmd/nx-azure-license: only a linker can make one.
+// The tests of cmd/nx-azure-license cover the issuers of a release build, which the
+// linker sets.
 func TestIssuersOfASourceBuild(t *testing.T) {
 	keys, err := license.Issuers()
 	if err != nil {
@@ -17,7 +17,7 @@ func TestIssuersOfASourceBuild(t *testing.T) {
 	token := license.NewToken(development(t).sign(nil), "T")
 	got := license.Check(token, keys, license.Use{Now: at("2026-06-01T00:00:00Z")})
 	if got.Status != license.Valid || got.Issuer != developmentIssuer {
-		t.Errorf("got %s of %s, %s, want a valid one of %s", got.Status, got.Issuer, got.Reason, developmentIssuer)
+		t.Errorf("got %s of %s, %s, want a valid license of %s", got.Status, got.Issuer, got.Reason, developmentIssuer)
 	}
 }
 

@@ -46,7 +46,7 @@ func development(t testing.TB) signer {
 	return signer{key.Kid, key.Iss, ed25519.NewKeyFromSeed(seed)}
 }
 
-// newSigner returns an issuer whose key depends on nothing but its arguments.
+// newSigner returns an issuer whose key depends only on its arguments.
 func newSigner(kid, issuer string) signer {
 	seed := sha256.Sum256([]byte(kid + issuer))
 	return signer{kid, issuer, ed25519.NewKeyFromSeed(seed[:])}
@@ -77,7 +77,7 @@ func (s signer) sign(changes jwt.MapClaims) string {
 	return signed(jwt.SigningMethodEdDSA, s.private, jwt.MapClaims{"kid": s.kid}, claims)
 }
 
-// signed returns a token that anybody could make, right or wrong.
+// signed returns a token with any method, key and claims, valid or not.
 func signed(method jwt.SigningMethod, key any, header, claims jwt.MapClaims) string {
 	token := jwt.NewWithClaims(method, claims)
 	maps.Copy(token.Header, header)
@@ -136,8 +136,7 @@ func TestCheckReadsClaims(t *testing.T) {
 	}
 }
 
-// TestCheck has every reason there is. They are user interface: a change here
-// is a change of what people read at the end of a run.
+// TestCheck has all reasons. People read them at the end of a run.
 func TestCheck(t *testing.T) {
 	issuer := newSigner("a", "https://a.example.com")
 	retired := newSigner("b", "https://b.example.com") // shares the set, not the issuer
@@ -265,8 +264,8 @@ func decode(s string) (string, error) {
 	return string(data), err
 }
 
-// respell changes the bits of the last character that a lax decoder ignores:
-// 64 bytes fill 86 characters but for four bits.
+// respell changes bits of the last character that a lax decoder ignores: the 86
+// characters of 64 bytes have four unused bits.
 func respell(token string) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	last := len(token) - 1

@@ -41,7 +41,7 @@ func TestRoundTrip(t *testing.T) {
 	} {
 		for _, asFile := range []bool{false, true} {
 			if !asFile && len(output) > inline {
-				continue // not how it is sent
+				continue // not its encoding
 			}
 			if asFile {
 				name += ", from a file"
@@ -63,7 +63,7 @@ func testRoundTrip(t *testing.T, output string, asFile bool) {
 		params = params.with("terminalOutput", missing).with("terminalOutputPath", path)
 		defer func() {
 			if _, err := os.Stat(path); !os.IsNotExist(err) {
-				t.Errorf("got %v, want the file to be the server's, and gone", err)
+				t.Errorf("got %v, want the file taken by the server", err)
 			}
 		}()
 	}
@@ -84,12 +84,12 @@ func testRoundTrip(t *testing.T, output string, asFile bool) {
 	case (got.TerminalOutput == nil) == (got.TerminalOutputPath == nil):
 		t.Errorf("got %+v, want either terminalOutput or terminalOutputPath", got)
 	case (got.TerminalOutput != nil) != (len(output) <= inline):
-		t.Errorf("a terminal output of %d bytes came inline: %t", len(output), got.TerminalOutput != nil)
+		t.Errorf("a terminal output of %d bytes was sent inline: %t", len(output), got.TerminalOutput != nil)
 	case got.TerminalOutput != nil && *got.TerminalOutput != output:
 		t.Errorf("got the terminal output %.100q, want %.100q", *got.TerminalOutput, output)
 	case got.TerminalOutputPath != nil:
 		if text := read(t, *got.TerminalOutputPath); text != output {
-			t.Errorf("got a terminal output of %d bytes, want the %d that were sent", len(text), len(output))
+			t.Errorf("got a terminal output of %d bytes, want the %d sent", len(text), len(output))
 		}
 		if err := os.Remove(*got.TerminalOutputPath); err != nil {
 			t.Error(err)
@@ -144,7 +144,7 @@ func TestSummary(t *testing.T) {
 	}
 }
 
-// newResult returns a cache directory with a result in it, as Nx writes it.
+// newResult creates a cache directory with a result, as Nx writes it.
 func newResult(t testing.TB, hash, content string) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -34,10 +34,10 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-func TestCancelOfARequestThatWaitsForItsTurn(t *testing.T) {
+func TestCancelOfAWaitingRequest(t *testing.T) {
 	gate := newGate(new(cachetest.Memory))
 	c := startWith(t, gate)
-	const many = 100 // more than are worked on at once
+	const many = 100 // more than run at once
 	var waiters []jsonrpc2.Waiter
 	for i := range uint64(many) {
 		waiters = append(waiters, c.dispatch(jsonrpc2.ID{Num: 100 + i}, "retrieve", retrieveParams("1", t.TempDir())))
@@ -51,18 +51,18 @@ func TestCancelOfARequestThatWaitsForItsTurn(t *testing.T) {
 	}
 }
 
-func TestCancelOfSomethingElse(t *testing.T) {
+func TestIneffectiveCancel(t *testing.T) {
 	for name, params := range map[string]any{
-		"an unknown number":                    object{"id": 8},
-		"an unknown string":                    object{"id": "eight"},
-		"a string where the number is at work": object{"id": "7"},
-		"a request that was answered":          object{"id": 1},
-		"no id":                                object{},
-		"no params":                            nil,
-		"params null":                          jsonNull,
-		"params by position":                   []int{7},
-		"an id that is none":                   object{"id": object{}},
-		"a fraction":                           object{"id": 7.5},
+		"an unknown number":             object{"id": 8},
+		"an unknown string":             object{"id": "eight"},
+		"a string for a running number": object{"id": "7"},
+		"a request that is finished":    object{"id": 1},
+		"no id":                         object{},
+		"no params":                     nil,
+		"params null":                   jsonNull,
+		"params by position":            []int{7},
+		"an invalid id":                 object{"id": object{}},
+		"a fraction":                    object{"id": 7.5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			gate := newGate(new(cachetest.Memory))
@@ -71,10 +71,10 @@ func TestCancelOfSomethingElse(t *testing.T) {
 			arrived := <-gate.arrived
 
 			c.notify("$/cancelRequest", params)
-			c.fail("ping", nil) // answered: the notification was read
+			c.fail("ping", nil) // the response shows that the notification was read
 			close(arrived.pass)
 			if err := waiter.Wait(t.Context(), nil); err != nil {
-				t.Errorf("the request at work: %v", err)
+				t.Errorf("the running request: %v", err)
 			}
 		})
 	}
@@ -92,7 +92,7 @@ func TestCancelOfZero(t *testing.T) {
 	s.send(nil, "$/cancelRequest", object{"id": nil}) // is not 0
 	s.send("b", "ping", nil)
 	if got := s.receive(); string(got.ID) != `"b"` {
-		t.Errorf("got %s answered, want the request that was not cancelled to go on", got.ID)
+		t.Errorf("got a response to %s, want the other request to continue", got.ID)
 	}
 	s.send(nil, "$/cancelRequest", object{"id": 0})
 	if got := s.receive(); string(got.ID) != "0" || got.Error == nil || got.Error.Code != rpc.CodeCancelled {
@@ -100,8 +100,8 @@ func TestCancelOfZero(t *testing.T) {
 	}
 }
 
-// A result that is there wins over a cancellation that comes late.
-func TestCancelThatComesLate(t *testing.T) {
+// A cancellation of a finished request has no effect.
+func TestLateCancel(t *testing.T) {
 	gate := newGate(new(cachetest.Memory))
 	c := startWith(t, gate)
 	waiter := c.dispatch(jsonrpc2.ID{Num: 7}, "retrieve", retrieveParams("1", t.TempDir()))
@@ -110,15 +110,15 @@ func TestCancelThatComesLate(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.notify("$/cancelRequest", object{"id": 7})
-	// The same id again is another request.
+	// A second request with the same id is another request.
 	waiter = c.dispatch(jsonrpc2.ID{Num: 7}, "retrieve", retrieveParams("1", t.TempDir()))
 	close((<-gate.arrived).pass)
 	if err := waiter.Wait(t.Context(), nil); err != nil {
-		t.Errorf("a later request of the same id: %v", err)
+		t.Errorf("a later request with the same id: %v", err)
 	}
 }
 
-// A transfer that is cancelled half way is cancelled, not damaged.
+// A transfer that is cancelled halfway does not count as damaged.
 func TestCancelOfATransfer(t *testing.T) {
 	blobs := new(cachetest.Memory)
 	c := startWith(t, blobs)
@@ -146,7 +146,7 @@ func TestCancelOfATransfer(t *testing.T) {
 	}
 }
 
-// stalledBody gives a few bytes, closes reading, and no more until ctx ends.
+// stalledBody returns a few bytes, closes reading, and then blocks until ctx ends.
 type stalledBody struct {
 	ctx     context.Context
 	body    interface{ Read([]byte) (int, error) }

@@ -20,18 +20,18 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// client is the other end of a server, joined to it by net.Pipe.
+// client is a client of a server, connected by net.Pipe.
 type client struct {
 	*jsonrpc2.Conn
 	t      testing.TB
-	output *buffer    // all that the server has written
-	served chan error // what Serve returns, once
+	output *buffer    // all bytes that the server has written
+	served chan error // the result of Serve, once
 	ended  chan struct{}
 	stored chan rpc.StoredParams
 	logged chan rpc.LogParams
 }
 
-// start serves options and ends with the test.
+// start serves options until the end of the test.
 func start(t testing.TB, options rpc.Options) *client {
 	return startContext(t.Context(), t, options)
 }
@@ -41,7 +41,7 @@ func startContext(ctx context.Context, t testing.TB, options rpc.Options) *clien
 	return startOn(ctx, t, options, func(stream io.ReadWriteCloser) io.ReadWriteCloser { return stream })
 }
 
-// startOn serves options on the stream that wrap makes of the server's end.
+// startOn serves options on a stream that wrap makes from the server's end.
 func startOn(ctx context.Context, t testing.TB, options rpc.Options, wrap func(io.ReadWriteCloser) io.ReadWriteCloser) *client {
 	t.Helper()
 	ours, theirs := net.Pipe()
@@ -53,18 +53,18 @@ func startOn(ctx context.Context, t testing.TB, options rpc.Options, wrap func(i
 		defer close(c.ended)
 		c.served <- rpc.Serve(ctx, wrap(theirs), options)
 	}()
-	// Not ctx: the client is to see what the server does when it ends.
+	// Not ctx, because the client must see what the server does at its end.
 	c.Conn = jsonrpc2.NewConn(context.Background(),
 		jsonrpc2.NewBufferedStream(tee{ours, c.output}, jsonrpc2.VSCodeObjectCodec{}), c, jsonrpc2.SetLogger(silent{}))
 	t.Cleanup(func() {
-		c.Close() // again, perhaps
+		c.Close() // perhaps again
 		<-c.ended // and has removed its folders
 		parse(t, c.output.bytes())
 	})
 	return c
 }
 
-// startWith serves a session whose cache is in blobs, initialized.
+// startWith serves an initialized session whose cache is in blobs.
 func startWith(t testing.TB, blobs cache.Blobs) *client {
 	t.Helper()
 	c := start(t, session(rpc.Session{Cache: newCache(blobs), Mode: cache.ReadWrite, Drain: time.Minute}))
@@ -72,7 +72,7 @@ func startWith(t testing.TB, blobs cache.Blobs) *client {
 	return c
 }
 
-// Handle takes the server's notifications.
+// Handle receives the server's notifications.
 func (c *client) Handle(_ context.Context, _ *jsonrpc2.Conn, req *jsonrpc2.Request) {
 	switch req.Method {
 	case "stored":
@@ -93,12 +93,12 @@ func session(s rpc.Session) rpc.Options {
 	return rpc.Options{Version: "1.2.3", Open: func(rpc.InitializeParams) rpc.Session { return s }}
 }
 
-// newCache makes a cache, which the server that gets it closes.
+// newCache returns a cache, which the server must close.
 func newCache(blobs cache.Blobs) *cache.Cache {
 	return cache.New(cachetest.Shared(blobs, cache.ReadWrite))
 }
 
-// store stores a result and returns what became of it.
+// store stores a result and returns the outcome.
 func (c *client) store(params any) rpc.StoredParams {
 	c.t.Helper()
 	var got rpc.StoreResult
@@ -151,7 +151,7 @@ func (c *client) initialize() (result rpc.InitializeResult) {
 	return result
 }
 
-// dispatch sends a request with a new id and returns before the response.
+// dispatch sends a request with a new id and does not wait for the response.
 func (c *client) dispatch(id jsonrpc2.ID, method string, params any) jsonrpc2.Waiter {
 	c.t.Helper()
 	waiter, err := c.DispatchCall(c.t.Context(), method, params, jsonrpc2.PickID(id))
@@ -180,10 +180,10 @@ func wireError(t testing.TB, err error) *jsonrpc2.Error {
 	return wire
 }
 
-// object is params as a client in another language would write them.
+// object holds params as a client in another language would write them.
 type object map[string]any
 
-// with returns a copy in which a field is changed, or with [missing] removed.
+// with returns a copy with a changed field. The value [missing] removes the field.
 func (o object) with(name string, value any) object {
 	changed := object{name: value}
 	for n, v := range o {
@@ -224,7 +224,7 @@ type silent struct{}
 
 func (silent) Printf(string, ...any) {}
 
-// tee copies what is read.
+// tee copies the bytes read.
 type tee struct {
 	io.ReadWriteCloser
 	copy io.Writer
@@ -254,7 +254,7 @@ func (b *buffer) bytes() []byte {
 	return bytes.Clone(b.data.Bytes())
 }
 
-// message is one of the server's, as it is on the wire.
+// message is a message of the server, as sent on the wire.
 type message struct {
 	Version string          `json:"jsonrpc"`
 	ID      json.RawMessage `json:"id"`
@@ -264,8 +264,7 @@ type message struct {
 	Params  json.RawMessage `json:"params"`
 }
 
-// parse fails the test unless output is messages of the protocol and nothing
-// else.
+// parse fails unless output contains only messages of the protocol.
 func parse(t testing.TB, output []byte) []message {
 	t.Helper()
 	var messages []message
@@ -274,7 +273,7 @@ func parse(t testing.TB, output []byte) []message {
 		text, isLength := strings.CutPrefix(string(header), "Content-Length: ")
 		length, err := strconv.Atoi(text)
 		if !ok || !isLength || err != nil || length > len(rest) {
-			t.Fatalf("got %.200q on the stream, want a whole message", output)
+			t.Fatalf("got %.200q on the stream, want a complete message", output)
 		}
 		var m message
 		decoder := json.NewDecoder(bytes.NewReader(rest[:length]))
@@ -301,7 +300,7 @@ func parse(t testing.TB, output []byte) []message {
 type hooked struct {
 	cache.Blobs
 	get func(ctx context.Context, name string) (*cache.Blob, error)
-	put func(ctx context.Context, name string) error // nil: go on
+	put func(ctx context.Context, name string) error // nil means continue
 }
 
 func (h hooked) Get(ctx context.Context, name string) (*cache.Blob, error) {
@@ -320,7 +319,7 @@ func (h hooked) Put(ctx context.Context, name string, body io.ReadSeeker, metada
 	return h.Blobs.Put(ctx, name, body, metadata)
 }
 
-// gatedPuts is blobs in memory whose Puts wait for the gate to be opened.
+// gatedPuts is blobs in memory whose Puts wait until the gate is opened.
 type gatedPuts struct {
 	*cachetest.Memory
 	arrived chan string // hashes
@@ -354,7 +353,7 @@ type gate struct {
 
 type arrival struct {
 	hash string
-	pass chan<- struct{} // lets it pass
+	pass chan<- struct{} // lets the Get continue
 }
 
 func newGate(blobs cache.Blobs) gate { return gate{blobs, make(chan arrival)} }

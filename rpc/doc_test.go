@@ -13,12 +13,12 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// doc.go is what others write clients by: it has the fields of the types here,
-// in their order, with their types, and the same of them may be missing.
+// doc.go is the specification for other clients. It lists the same fields as the types,
+// in the same order, with their types, and the same of them are optional.
 func TestFieldsAreDocumented(t *testing.T) {
 	const indent = "    "
 	for name, test := range map[string]struct {
-		beginnings []string // of the block and of those it stands behind or in
+		beginnings []string // of the block and of those before or around it
 		indent     string
 		typ        reflect.Type
 	}{
@@ -63,7 +63,7 @@ func documentedFields(block, indent string) (fields []string) {
 	return fields
 }
 
-// fieldsOf does the same for a type.
+// fieldsOf returns the fields of a type in the same form.
 func fieldsOf(typ reflect.Type) (fields []string) {
 	for field := range typ.Fields() {
 		name, option, _ := strings.Cut(field.Tag.Get("json"), ",")

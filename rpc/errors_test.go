@@ -21,7 +21,7 @@ import (
 
 // TestCodes provokes each error that doc.go lists.
 func TestCodes(t *testing.T) {
-	// retrieve asks a cache in blobs for a result.
+	// retrieve requests a result from a cache in blobs.
 	retrieve := func(t *testing.T, blobs cache.Blobs) *jsonrpc2.Error {
 		return startWith(t, blobs).fail("retrieve", retrieveParams("1", t.TempDir()))
 	}
@@ -84,11 +84,11 @@ func TestMessages(t *testing.T) {
 		code int64
 		want string
 	}{
-		"of a storage that fails":         {errors.New("connection refused"), 1, "connection refused"},
+		"of a failing storage":            {errors.New("connection refused"), 1, "connection refused"},
 		"of several failures":             {errors.Join(errors.New("first"), errors.New("second")), 1, "first; second"},
-		"of a limit that is over":         {context.DeadlineExceeded, 1, "deadline"},
-		"of a mistake in the settings":    {&cache.ConfigError{Err: errors.New("create it")}, 2, "create it"},
-		"of a wrapped mistake":            {fmt.Errorf("get: %w", &cache.ConfigError{Err: errors.New("create it")}), 2, "create it"},
+		"of an expired limit":             {context.DeadlineExceeded, 1, "deadline"},
+		"of a wrong setting":              {&cache.ConfigError{Err: errors.New("create it")}, 2, "create it"},
+		"of a wrapped wrong setting":      {fmt.Errorf("get: %w", &cache.ConfigError{Err: errors.New("create it")}), 2, "create it"},
 		"of a damaged entry":              {fmt.Errorf("%w: cut short", cache.ErrDamaged), 3, "cut short"},
 		"of a wrapped error of the wire":  {fmt.Errorf("get: %w", &jsonrpc2.Error{Code: 4711, Message: "hello"}), 4711, "hello"},
 		"of an error of the wire, joined": {errors.Join(errors.New("a"), &jsonrpc2.Error{Code: 4711, Message: "hello"}), 4711, "hello"},
@@ -110,41 +110,41 @@ func TestInvalidParams(t *testing.T) {
 		params any
 		want   string
 	}{
-		"initialize without params":            {"initialize", nil, "protocolVersion"},
-		"another version of the protocol":      {"initialize", initialize.with("protocolVersion", 2), "protocolVersion is 2; this binary speaks 1"},
-		"no version of the protocol":           {"initialize", initialize.with("protocolVersion", missing), "protocolVersion"},
-		"a relative workspaceRoot":             {"initialize", initialize.with("workspaceRoot", "src"), `workspaceRoot is "src"`},
-		"no workspaceRoot":                     {"initialize", initialize.with("workspaceRoot", missing), "workspaceRoot"},
-		"a string for ci":                      {"initialize", initialize.with("ci", "true"), "ci"},
-		"a string for processId":               {"initialize", initialize.with("processId", "1"), "processId"},
-		"retrieve without params":              {"retrieve", nil, "hash"},
-		"retrieve with params null":            {"retrieve", jsonNull, "hash"},
-		"retrieve with params by position":     {"retrieve", []string{"1", dir}, "array"},
-		"no hash":                              {"retrieve", retrieve.with("hash", missing), "hash"},
-		"an empty hash":                        {"retrieve", retrieve.with("hash", ""), "hash"},
-		"a hash that leaves its folder":        {"retrieve", retrieve.with("hash", "../1"), "hash"},
-		"a hash that is a path":                {"retrieve", retrieve.with("hash", "a/b"), "hash"},
-		"a hash that goes on in another line":  {"retrieve", retrieve.with("hash", "1\n"), "hash"},
-		"a number for the hash":                {"retrieve", retrieve.with("hash", 1), "hash"},
-		"a relative cacheDirectory":            {"retrieve", retrieve.with("cacheDirectory", ".nx/cache"), `cacheDirectory is ".nx/cache"`},
-		"no cacheDirectory":                    {"retrieve", retrieve.with("cacheDirectory", missing), "cacheDirectory"},
-		"an unknown field of retrieve":         {"retrieve", retrieve.with("dir", dir), `"dir"`},
-		"two mistakes":                         {"retrieve", object{}, "cacheDirectory"},
-		"store without params":                 {"store", nil, "hash"},
-		"store with a bad hash":                {"store", store.with("hash", "../1"), "hash"},
-		"store in a relative cacheDirectory":   {"store", store.with("cacheDirectory", "."), "cacheDirectory"},
-		"no code":                              {"store", store.with("code", missing), "code is missing"},
-		"a code that is null":                  {"store", store.with("code", nil), "code is missing"},
-		"a string for the code":                {"store", store.with("code", "0"), "code"},
-		"a fraction for the code":              {"store", store.with("code", 0.5), "code"},
-		"no terminal output":                   {"store", store.with("terminalOutput", missing), "terminalOutputPath"},
-		"a terminal output that is null":       {"store", store.with("terminalOutput", nil), "terminalOutputPath"},
-		"both terminal outputs":                {"store", store.with("terminalOutputPath", dir), "exactly one"},
-		"a relative terminalOutputPath":        {"store", store.with("terminalOutput", missing).with("terminalOutputPath", "out"), "terminalOutputPath"},
-		"an unknown field of store":            {"store", store.with("size", 1), `"size"`},
-		"a number for the terminal output":     {"store", store.with("terminalOutput", 1), "terminalOutput"},
-		"a list for the terminal output":       {"store", store.with("terminalOutput", []string{"x"}), "terminalOutput"},
-		"a terminal output of unknown meaning": {"store", store.with("terminalOutput", object{}), "terminalOutput"},
+		"initialize without params":          {"initialize", nil, "protocolVersion"},
+		"another version of the protocol":    {"initialize", initialize.with("protocolVersion", 2), "protocolVersion is 2; this binary speaks 1"},
+		"no version of the protocol":         {"initialize", initialize.with("protocolVersion", missing), "protocolVersion"},
+		"a relative workspaceRoot":           {"initialize", initialize.with("workspaceRoot", "src"), `workspaceRoot is "src"`},
+		"no workspaceRoot":                   {"initialize", initialize.with("workspaceRoot", missing), "workspaceRoot"},
+		"a string for ci":                    {"initialize", initialize.with("ci", "true"), "ci"},
+		"a string for processId":             {"initialize", initialize.with("processId", "1"), "processId"},
+		"retrieve without params":            {"retrieve", nil, "hash"},
+		"retrieve with params null":          {"retrieve", jsonNull, "hash"},
+		"retrieve with params by position":   {"retrieve", []string{"1", dir}, "array"},
+		"no hash":                            {"retrieve", retrieve.with("hash", missing), "hash"},
+		"an empty hash":                      {"retrieve", retrieve.with("hash", ""), "hash"},
+		"a hash with ..":                     {"retrieve", retrieve.with("hash", "../1"), "hash"},
+		"a hash that is a path":              {"retrieve", retrieve.with("hash", "a/b"), "hash"},
+		"a hash of two lines":                {"retrieve", retrieve.with("hash", "1\n"), "hash"},
+		"a number for the hash":              {"retrieve", retrieve.with("hash", 1), "hash"},
+		"a relative cacheDirectory":          {"retrieve", retrieve.with("cacheDirectory", ".nx/cache"), `cacheDirectory is ".nx/cache"`},
+		"no cacheDirectory":                  {"retrieve", retrieve.with("cacheDirectory", missing), "cacheDirectory"},
+		"an unknown field of retrieve":       {"retrieve", retrieve.with("dir", dir), `"dir"`},
+		"two problems":                       {"retrieve", object{}, "cacheDirectory"},
+		"store without params":               {"store", nil, "hash"},
+		"store with an invalid hash":         {"store", store.with("hash", "../1"), "hash"},
+		"store in a relative cacheDirectory": {"store", store.with("cacheDirectory", "."), "cacheDirectory"},
+		"no code":                            {"store", store.with("code", missing), "code is missing"},
+		"a code that is null":                {"store", store.with("code", nil), "code is missing"},
+		"a string for the code":              {"store", store.with("code", "0"), "code"},
+		"a fraction for the code":            {"store", store.with("code", 0.5), "code"},
+		"no terminal output":                 {"store", store.with("terminalOutput", missing), "terminalOutputPath"},
+		"a terminal output that is null":     {"store", store.with("terminalOutput", nil), "terminalOutputPath"},
+		"both terminal outputs":              {"store", store.with("terminalOutputPath", dir), "exactly one"},
+		"a relative terminalOutputPath":      {"store", store.with("terminalOutput", missing).with("terminalOutputPath", "out"), "terminalOutputPath"},
+		"an unknown field of store":          {"store", store.with("size", 1), `"size"`},
+		"a number for the terminal output":   {"store", store.with("terminalOutput", 1), "terminalOutput"},
+		"a list for the terminal output":     {"store", store.with("terminalOutput", []string{"x"}), "terminalOutput"},
+		"an unknown kind of terminal output": {"store", store.with("terminalOutput", object{}), "terminalOutput"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := start(t, session(rpc.Session{Cache: newCache(new(cachetest.Memory))}))
@@ -159,7 +159,7 @@ func TestInvalidParams(t *testing.T) {
 	}
 }
 
-func TestPanicIsOneRequestsError(t *testing.T) {
+func TestPanicFailsOneRequest(t *testing.T) {
 	dir := newResult(t, "1", "hello")
 	blobs := new(cachetest.Memory)
 	fill(t, blobs, "1", dir, 0, "")
@@ -184,18 +184,17 @@ func TestPanicIsOneRequestsError(t *testing.T) {
 	}
 	close(arrived.pass)
 	if err := other.Wait(t.Context(), nil); err != nil {
-		t.Errorf("the request beside it: %v", err)
+		t.Errorf("the other request: %v", err)
 	}
 	if text := string(log.bytes()); !strings.Contains(text, `"level":"error"`) || !strings.Contains(text, "errors_test.go") {
 		t.Errorf("got the log %q, want an error with its stack", text)
 	}
 }
 
-// A string of a client is shown in part: no message is longer than a line that a
-// person reads.
+// Long strings of a client are truncated, so no message is too long to read.
 func TestLongParams(t *testing.T) {
 	dir := t.TempDir()
-	for name, long := range map[string]string{"plain": strings.Repeat("x", 10_000), "to be escaped": strings.Repeat("\u202e", 10_000)} {
+	for name, long := range map[string]string{"plain": strings.Repeat("x", 10_000), "escaped characters": strings.Repeat("\u202e", 10_000)} {
 		retrieve, store, task := retrieveParams("1", dir), storeParams("1", dir), object{"project": "p", "target": "t"}
 		for _, test := range []struct {
 			method string

@@ -18,7 +18,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// raw is the other end of a server without a client's bookkeeping.
+// raw is a connection to a server, without a client.
 type raw struct {
 	t      testing.TB
 	stream net.Conn
@@ -67,7 +67,7 @@ func frame(text string) string {
 	return fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(text), text)
 }
 
-// script is a stream whose client says all it has to say at once, and closes.
+// script is a stream whose client sends everything at once and closes.
 type script struct {
 	io.Reader
 	buffer
@@ -110,41 +110,41 @@ func TestEndOfStream(t *testing.T) {
 func TestJunk(t *testing.T) {
 	request := `{"jsonrpc":"2.0","id":1,"method":"ping"}`
 	for name, text := range map[string]string{
-		"words":                             "Usage: nx-azure-cache",
-		"words in lines":                    "hello\nworld\n",
-		"words in lines of Windows":         "hello\r\nworld\r\n",
-		"a message without header":          request + "\n",
-		"a header without value":            "Content-Length: \r\n\r\n" + request,
-		"a header in lower case":            strings.ToLower(frame(request)),
-		"a header without space":            strings.Replace(frame(request), ": ", ":", 1),
-		"a header with another ending":      strings.ReplaceAll(frame(request), "\r", ""),
-		"half a header":                     "Content-Le",
-		"a header and no message":           "Content-Length: 40\r\n\r\n",
-		"no length":                         "Content-Type: text\r\n\r\n" + request,
-		"a length of 0":                     "Content-Length: 0\r\n\r\n",
-		"a negative length":                 "Content-Length: -1\r\n\r\n" + request,
-		"a length that is no number":        "Content-Length: x\r\n\r\n" + request,
-		"a length beyond 4 GiB":             "Content-Length: 4294967296\r\n\r\n" + request,
-		"a length that is too small":        "Content-Length: 10\r\n\r\n" + request,
-		"a length that is too large":        "Content-Length: 50\r\n\r\n" + request + frame(request),
-		"a length beyond the end":           "Content-Length: 500\r\n\r\n" + request,
-		"a length beyond what is taken":     "Content-Length: 1073741825\r\n\r\n" + request,
-		"a line that is too long":           strings.Repeat("x", 10_000),
-		"two JSON values in a message":      frame(request + request),
-		"words after the JSON value":        frame(request + " hello"),
-		"white space":                       frame("   "),
-		"no JSON":                           frame("hello"),
-		"a number":                          frame("5"),
-		"an object that says nothing":       frame("{}"),
-		"a request that is also a response": frame(`{"id":1,"method":"ping","result":null}`),
-		"a method that is no text":          frame(`{"id":1,"method":5}`),
-		"an id that is an object":           frame(`{"id":{},"method":"ping"}`),
-		"an id that is a fraction":          frame(`{"id":1.5,"method":"ping"}`),
-		"a batch":                           frame("[" + request + "," + request + "]"),
-		"an empty batch":                    frame("[]"),
-		"NUL bytes":                         strings.Repeat("\x00", 100),
-		"a good message and then words":     frame(request) + "hello",
-		"a good message, cut off second":    frame(request) + frame(request)[:30],
+		"words":                                 "Usage: nx-azure-cache",
+		"words in lines":                        "hello\nworld\n",
+		"words with Windows line ends":          "hello\r\nworld\r\n",
+		"a message without header":              request + "\n",
+		"a header without value":                "Content-Length: \r\n\r\n" + request,
+		"a header in lower case":                strings.ToLower(frame(request)),
+		"a header without space":                strings.Replace(frame(request), ": ", ":", 1),
+		"a header with another ending":          strings.ReplaceAll(frame(request), "\r", ""),
+		"half a header":                         "Content-Le",
+		"a header and no message":               "Content-Length: 40\r\n\r\n",
+		"no length":                             "Content-Type: text\r\n\r\n" + request,
+		"a length of 0":                         "Content-Length: 0\r\n\r\n",
+		"a negative length":                     "Content-Length: -1\r\n\r\n" + request,
+		"a length that is not a number":         "Content-Length: x\r\n\r\n" + request,
+		"a length beyond 4 GiB":                 "Content-Length: 4294967296\r\n\r\n" + request,
+		"a length that is too small":            "Content-Length: 10\r\n\r\n" + request,
+		"a length that is too large":            "Content-Length: 50\r\n\r\n" + request + frame(request),
+		"a length beyond the end":               "Content-Length: 500\r\n\r\n" + request,
+		"a length beyond the limit":             "Content-Length: 1073741825\r\n\r\n" + request,
+		"a line that is too long":               strings.Repeat("x", 10_000),
+		"two JSON values in a message":          frame(request + request),
+		"words after the JSON value":            frame(request + " hello"),
+		"white space":                           frame("   "),
+		"not JSON":                              frame("hello"),
+		"a number":                              frame("5"),
+		"an empty object":                       frame("{}"),
+		"a request that is also a response":     frame(`{"id":1,"method":"ping","result":null}`),
+		"a method that is not a string":         frame(`{"id":1,"method":5}`),
+		"an id that is an object":               frame(`{"id":{},"method":"ping"}`),
+		"an id that is a fraction":              frame(`{"id":1.5,"method":"ping"}`),
+		"a batch":                               frame("[" + request + "," + request + "]"),
+		"an empty batch":                        frame("[]"),
+		"NUL bytes":                             strings.Repeat("\x00", 100),
+		"a valid message, then words":           frame(request) + "hello",
+		"a valid message, then a truncated one": frame(request) + frame(request)[:30],
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScript(text)
@@ -160,7 +160,7 @@ func TestJunk(t *testing.T) {
 	}
 }
 
-func TestReadThatFails(t *testing.T) {
+func TestFailedRead(t *testing.T) {
 	failed := errors.New("input/output error")
 	s := &script{Reader: io.MultiReader(strings.NewReader("Content"), failingReader{failed})}
 	if err := rpc.Serve(t.Context(), s, rpc.Options{}); !errors.Is(err, failed) {
@@ -172,7 +172,7 @@ type failingReader struct{ err error }
 
 func (f failingReader) Read([]byte) (int, error) { return 0, f.err }
 
-// Messages come in pieces of any size.
+// Messages may arrive in pieces of any size.
 func TestBytewise(t *testing.T) {
 	s := startRaw(t, session(rpc.Session{Reason: "because of ä, €, 𝄞"}))
 	text, err := json.Marshal(object{"jsonrpc": "2.0", "id": "größer", "method": "initialize", "params": initializeParams(t)})
@@ -185,11 +185,11 @@ func TestBytewise(t *testing.T) {
 		}
 	}
 	if got := s.receive(); string(got.ID) != `"größer"` || !bytes.Contains(got.Result, []byte("because of ä, €, 𝄞")) {
-		t.Errorf("got %s for %s, want the result for the id that was sent", got.Result, got.ID)
+		t.Errorf("got %s for %s, want the result for the id in the request", got.Result, got.ID)
 	}
 }
 
-// The example in doc.go works as it is printed there.
+// The example in doc.go works as printed.
 func TestExampleOfTheDocumentation(t *testing.T) {
 	_, text, found := strings.Cut(documentation(t), "//\tContent-Length: ")
 	if !found {

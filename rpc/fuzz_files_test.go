@@ -16,12 +16,12 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// grounds are folders with a cache directory in their midst.
+// grounds are folders around a cache directory.
 type grounds struct {
 	root, cacheDirectory string
 
-	directories []string        // cache directories that were named, cleaned
-	hashes      map[string]bool // that were named
+	directories []string        // cache directories in messages, cleaned
+	hashes      map[string]bool // in messages
 }
 
 func newGrounds(t *testing.T) *grounds {
@@ -42,8 +42,7 @@ func newGrounds(t *testing.T) *grounds {
 	return g
 }
 
-// storedResults returns a storage that holds the results of 123 and, damaged,
-// of 456.
+// storedResults returns a storage with the result of 123 and a damaged result of 456.
 func storedResults(f *testing.F) *cachetest.Memory {
 	f.Helper()
 	storage := new(cachetest.Memory)
@@ -64,7 +63,7 @@ func storedResults(f *testing.F) *cachetest.Memory {
 	return storage
 }
 
-// copyOf returns a storage that holds the same.
+// copyOf returns a storage with the same blobs.
 func copyOf(t *testing.T, storage *cachetest.Memory) *cachetest.Memory {
 	t.Helper()
 	copied := new(cachetest.Memory)
@@ -83,12 +82,12 @@ func (g *grounds) fill(text string) string {
 	return strings.ReplaceAll(text, "@", strings.Trim(string(path), `"`))
 }
 
-// contains reports whether all absolute paths in a message are in the grounds: a server
-// uses the paths of a request.
+// contains reports whether all absolute paths in a message are in the grounds, because
+// the server uses the paths in requests.
 func (g *grounds) contains(text string) bool {
 	var message any
 	if json.Unmarshal([]byte(text), &message) != nil {
-		return true // it will not be understood
+		return true // the server will reject it
 	}
 	for _, path := range stringsIn(message) {
 		relative, err := filepath.Rel(g.root, path)
@@ -99,19 +98,19 @@ func (g *grounds) contains(text string) bool {
 	return true
 }
 
-// note remembers what a message allows the server to change.
+// note records what a message allows the server to change.
 func (g *grounds) note(text string) {
 	var m struct {
 		Params struct{ Hash, CacheDirectory string }
 	}
-	_ = json.Unmarshal([]byte(text), &m) // it is no request for files
+	_ = json.Unmarshal([]byte(text), &m) // not a request about files
 	if filepath.IsAbs(m.Params.CacheDirectory) {
 		g.directories = append(g.directories, filepath.Clean(m.Params.CacheDirectory))
 	}
 	g.hashes[m.Params.Hash] = true
 }
 
-// files returns what is in the grounds, folders without their times.
+// files returns the files in the grounds. It omits the times of folders.
 func (g *grounds) files(t *testing.T) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
@@ -142,9 +141,9 @@ func (g *grounds) files(t *testing.T) map[string]string {
 	return all
 }
 
-// check fails unless the files are as before, but for results that were restored,
-// and nothing of the server is left. No terminal output that a message names is in
-// the server's folder, so each stays.
+// check fails unless the files are unchanged, except for restored results, and the server
+// has left nothing. No terminal output in a message is in the server's folder, so all of
+// them stay.
 func (g *grounds) check(t *testing.T, before map[string]string) {
 	t.Helper()
 	after := g.files(t)
@@ -162,8 +161,8 @@ func (g *grounds) check(t *testing.T, before map[string]string) {
 	}
 }
 
-// isRestored reports whether a path is that of a result which can be restored,
-// or below one.
+// isRestored reports whether a path is that of a result that can be restored, or below
+// it.
 func (g *grounds) isRestored(path string) bool {
 	return slices.ContainsFunc(g.directories, func(directory string) bool {
 		result := filepath.Join(directory, "123")
@@ -171,8 +170,8 @@ func (g *grounds) isRestored(path string) bool {
 	})
 }
 
-// leadsToDirectory reports whether a path is that of a cache directory that was
-// named, or above one.
+// leadsToDirectory reports whether a path is that of a cache directory in a message, or
+// above it.
 func (g *grounds) leadsToDirectory(path string) bool {
 	return slices.ContainsFunc(g.directories, func(directory string) bool {
 		return directory == path || strings.HasPrefix(directory, path+string(filepath.Separator))

@@ -17,29 +17,29 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// talk is a stream whose client says all it has to say at once and, if it is
-// patient, ends only when that is answered.
-type talk struct {
+// exchange is a stream whose client sends everything at once. A patient client waits for the
+// responses before it closes.
+type exchange struct {
 	io.Reader
-	answered chan struct{} // closed when the last answer has come
+	answered chan struct{} // closed when the last response has arrived
 
 	mu     sync.Mutex
 	said   bytes.Buffer
 	closed bool
 }
 
-func newTalk(said io.Reader) *talk { return &talk{Reader: said, answered: make(chan struct{})} }
+func newTalk(said io.Reader) *exchange { return &exchange{Reader: said, answered: make(chan struct{})} }
 
 const lastID = `"the last of all"`
 
-// addEnd lets the stream go on until what was said is answered.
-func (s *talk) addEnd() {
+// addEnd keeps the stream open until everything has a response.
+func (s *exchange) addEnd() {
 	end := frame(`{"jsonrpc":"2.0","id":` + lastID + `,"method":"the end"}`)
 	shutdown := frame(`{"jsonrpc":"2.0","id":"shutdown","method":"shutdown"}`)
 	s.Reader = io.MultiReader(s.Reader, strings.NewReader(shutdown+end), waiting(s.answered))
 }
 
-// waiting is a reader that comes to its end when a channel is closed.
+// waiting is a reader that ends when a channel is closed.
 type waiting chan struct{}
 
 func (w waiting) Read([]byte) (int, error) {
@@ -47,7 +47,7 @@ func (w waiting) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-func (s *talk) Write(p []byte) (int, error) {
+func (s *exchange) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -58,9 +58,9 @@ func (s *talk) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// answer ends the wait when everything is answered: shutdown is what is answered
-// last, the end is refused before.
-func (s *talk) answer(p []byte) {
+// answer ends the wait when everything has a response. shutdown gets the last one, and
+// the request that marks the end is rejected before.
+func (s *exchange) answer(p []byte) {
 	text := s.said.String()
 	select {
 	case <-s.answered:
@@ -71,17 +71,17 @@ func (s *talk) answer(p []byte) {
 	}
 }
 
-func (s *talk) Close() error {
+func (s *exchange) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
 	return nil
 }
 
-// serve fails the test with the stacks of all goroutines when Serve hangs.
-func (s *talk) serve(t *testing.T, options rpc.Options) error {
+// serve fails with the stacks of all goroutines if Serve hangs.
+func (s *exchange) serve(t *testing.T, options rpc.Options) error {
 	t.Helper()
-	const timeout = 30 * time.Second // on a machine that has much else to do
+	const timeout = 30 * time.Second // on a busy machine
 	served := make(chan error, 1)
 	go func() { served <- rpc.Serve(context.WithoutCancel(t.Context()), s, options) }()
 	select {
@@ -89,14 +89,14 @@ func (s *talk) serve(t *testing.T, options rpc.Options) error {
 		return err
 	case <-time.After(timeout):
 		stacks := make([]byte, 1<<20)
-		t.Fatalf("Serve hangs after it has said %q:\n%s", s.said.String(), stacks[:runtime.Stack(stacks, true)])
+		t.Fatalf("Serve hangs after it has sent %q:\n%s", s.said.String(), stacks[:runtime.Stack(stacks, true)])
 		return nil
 	}
 }
 
-// checkTalk fails unless what the server has said in a session that is over is
-// what the client in input has asked for.
-func checkTalk(t *testing.T, s *talk, input io.Reader, err error) {
+// checkExchange fails unless the messages of the server in a session are responses to the
+// requests in input.
+func checkExchange(t *testing.T, s *exchange, input io.Reader, err error) {
 	t.Helper()
 	if err != nil && (!strings.HasPrefix(err.Error(), "protocol: ") || strings.Contains(err.Error(), "\n")) {
 		t.Errorf("Serve returned %q, want an error of the protocol on one line", err)
@@ -137,9 +137,9 @@ func requests(input io.Reader) map[string]int {
 	}
 }
 
-// checkDiscretion fails if the server has repeated a possible secret: a string in config with
-// characters of keys and connection strings.
-func checkDiscretion(t *testing.T, s *talk, input string) {
+// checkNoSecrets fails if the server has repeated a possible secret: a string in config
+// with characters of keys and connection strings.
+func checkNoSecrets(t *testing.T, s *exchange, input string) {
 	t.Helper()
 	said := s.said.String()
 	in := bufio.NewReader(strings.NewReader(input))
@@ -151,10 +151,10 @@ func checkDiscretion(t *testing.T, s *talk, input string) {
 		var m struct {
 			Params struct{ Config any }
 		}
-		_ = json.Unmarshal(text, &m) // it may be no initialize
+		_ = json.Unmarshal(text, &m) // perhaps not an initialize
 		for _, text := range stringsIn(m.Params.Config) {
 			if len(text) >= 16 && strings.ContainsAny(text, "=;?&~") && strings.Contains(said, text) {
-				t.Errorf("the server has said %q, which has %q", said, text)
+				t.Errorf("the server has sent %q, which contains %q", said, text)
 			}
 		}
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// FuzzServe sends any bytes, and then the end: Serve returns, has answered no
-// request twice and said nothing but messages.
+// FuzzServe sends any bytes and closes the stream. Serve must return, respond to no
+// request twice, and send only messages.
 func FuzzServe(f *testing.F) {
 	request := `{"jsonrpc":"2.0","id":1,"method":"ping"}`
 	for _, seed := range []string{
@@ -47,17 +47,17 @@ func FuzzServe(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		s := newTalk(strings.NewReader(string(data)))
 		err := s.serve(t, session(rpc.Session{Reason: "off"}))
-		checkTalk(t, s, bytes.NewReader(data), err)
+		checkExchange(t, s, bytes.NewReader(data), err)
 	})
 }
 
-// FuzzSession sends requests and notifications with any params to a server
-// whose cache is in use, a line each as in testdata/rpc: ID METHOD PARAMS.
-// Beside what FuzzServe checks, nothing but what was asked for has changed on
-// the disk. A patient client waits for the answers before it closes the stream.
+// FuzzSession sends requests and notifications with any params to a server with a cache.
+// Each is a line as in testdata/rpc: ID METHOD PARAMS. In addition to FuzzServe, it
+// checks that only requested changes happen on the disk. A patient client waits for the
+// responses before it closes the stream.
 //
-// In params, @ is the cache directory; other paths lead to files beside
-// it, see newGrounds.
+// In params, @ is the cache directory. Other paths lead to files around it, see
+// newGrounds.
 func FuzzSession(f *testing.F) {
 	for _, session := range goldenSessions(f) {
 		f.Add(session, true)
@@ -85,7 +85,7 @@ func FuzzSession(f *testing.F) {
 		`"x" shutdown [[[{}]]]`,
 	} {
 		if strings.Contains(lines, "1 initialize ") {
-			f.Add(lines, true) // alone: it comes once
+			f.Add(lines, true) // alone, because a session has only one
 		}
 		f.Add(initialize+"\n"+lines, true)
 		f.Add(initialize+"\n"+lines, false)
@@ -110,8 +110,8 @@ func FuzzSession(f *testing.F) {
 		blobs := copyOf(t, storage)
 		err := s.serve(t, session(rpc.Session{Cache: newCache(blobs), Mode: cache.ReadWrite, Drain: 20 * time.Second}))
 
-		checkTalk(t, s, strings.NewReader(stream.String()), err)
-		checkDiscretion(t, s, stream.String())
+		checkExchange(t, s, strings.NewReader(stream.String()), err)
+		checkNoSecrets(t, s, stream.String())
 		g.check(t, before)
 		for _, name := range blobs.Names() {
 			if hash, ok := strings.CutPrefix(name, "v1/shared/"); !ok || taskhash.Check(hash) != nil || strings.Contains(hash, "/") {
@@ -121,11 +121,10 @@ func FuzzSession(f *testing.F) {
 	})
 }
 
-// goldenInitialize are the params of an initialize like that of the npm package.
+// goldenInitialize holds params of initialize like those of the npm package.
 const goldenInitialize = `{"protocolVersion":1,"clientVersion":"1.2.3","processId":1,"workspaceRoot":"@","nxVersion":"24.0.6","ci":true,"config":{"container":"nx-cache"}}`
 
-// goldenSessions returns what the clients in testdata/rpc send, a message in
-// each line.
+// goldenSessions returns the messages of the clients in testdata/rpc, one per line.
 func goldenSessions(f *testing.F) (sessions []string) {
 	f.Helper()
 	paths, err := filepath.Glob("../testdata/rpc/*.session")
@@ -157,7 +156,7 @@ func goldenSessions(f *testing.F) (sessions []string) {
 }
 
 // composed returns the message of a line: "ID METHOD PARAMS", or for a
-// notification "METHOD PARAMS"; params may be left out.
+// notification "METHOD PARAMS"; params may be omitted.
 func composed(line string) (text string, ok bool) {
 	first, rest, _ := strings.Cut(line, " ")
 	m := map[string]json.RawMessage{"jsonrpc": json.RawMessage(`"2.0"`)}

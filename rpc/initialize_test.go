@@ -69,18 +69,18 @@ func TestInitializeIgnoresFieldsOfANewerClient(t *testing.T) {
 	}
 }
 
-// Preparing for the first request blocks nothing, and ends with the session.
-func TestWarmBeginsWhenInitializeIsAnswered(t *testing.T) {
+// Preparing for the first request does not block, and ends with the session.
+func TestWarmBeginsAfterInitialize(t *testing.T) {
 	began, ended := make(chan struct{}), make(chan struct{})
 	var answered atomic.Bool
 	served := rpc.Session{Cache: newCache(new(cachetest.Memory)), Mode: cache.ReadWrite, Drain: time.Minute}
 	served.Warm = func(ctx context.Context) []string {
 		if !answered.Load() {
-			t.Error("it begins before initialize is answered")
+			t.Error("it begins before the response to initialize")
 		}
 		close(began)
 		<-ctx.Done()
-		time.Sleep(10 * time.Millisecond) // it is slow to end
+		time.Sleep(10 * time.Millisecond) // it ends slowly
 		close(ended)
 		return nil
 	}
@@ -90,10 +90,10 @@ func TestWarmBeginsWhenInitializeIsAnswered(t *testing.T) {
 	c.initialize()
 	<-began
 	var summary cache.Summary
-	c.call("shutdown", nil, &summary) // is not kept waiting
+	c.call("shutdown", nil, &summary) // does not wait
 	select {
 	case <-ended:
-		t.Error("it has ended before the session")
+		t.Error("Warm has ended before the session")
 	default:
 	}
 	if err := c.end(); err != nil {
@@ -102,11 +102,11 @@ func TestWarmBeginsWhenInitializeIsAnswered(t *testing.T) {
 	select {
 	case <-ended:
 	default:
-		t.Error("Serve has returned before it has ended")
+		t.Error("Serve has returned before Warm")
 	}
 }
 
-// writes is a stream that tells when something has been written.
+// writes is a stream that reports writes.
 type writes struct {
 	io.ReadWriteCloser
 	wrote func()
@@ -118,18 +118,18 @@ func (w writes) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func TestWarmOfASessionThatIsCutShort(t *testing.T) {
+func TestWarmOfAShortSession(t *testing.T) {
 	served := rpc.Session{Cache: newCache(new(cachetest.Memory)), Drain: time.Minute}
 	served.Warm = func(ctx context.Context) []string { <-ctx.Done(); return nil }
 	c := start(t, session(served))
 	c.dispatch(jsonrpc2.ID{Num: 1}, "initialize", initializeParams(t))
-	if err := c.end(); err != nil { // or this hangs
+	if err := c.end(); err != nil { // otherwise this hangs
 		t.Error(err)
 	}
 }
 
 // Warnings from the preparation are sent as notifications.
-func TestWarmTells(t *testing.T) {
+func TestWarmWarns(t *testing.T) {
 	served := rpc.Session{Cache: newCache(new(cachetest.Memory)), Mode: cache.ReadWrite, Drain: time.Minute}
 	served.Warm = func(context.Context) []string { return []string{"signed in with b, because a failed"} }
 	c := start(t, session(served))
@@ -162,9 +162,9 @@ func TestConfigMayBeMissing(t *testing.T) {
 		config any
 		want   string
 	}{
-		"missing":   {missing, ""},
-		"null":      {nil, "null"},
-		"no object": {"DefaultEndpointsProtocol", `"DefaultEndpointsProtocol"`}, // Open says what is wrong with it
+		"missing":       {missing, ""},
+		"null":          {nil, "null"},
+		"not an object": {"DefaultEndpointsProtocol", `"DefaultEndpointsProtocol"`}, // Open reports what is wrong
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := "Open was not called"
@@ -193,10 +193,10 @@ func TestInitializeComesOnce(t *testing.T) {
 	if opened != 1 {
 		t.Errorf("Open was called %d times, want once", opened)
 	}
-	c.call("retrieve", retrieveParams("1", t.TempDir()), nil) // the first one counts
+	c.call("retrieve", retrieveParams("1", t.TempDir()), nil) // the first one was successful
 }
 
-// A client may try again, say with another protocol version.
+// A client may retry, for example with another protocol version.
 func TestInitializeAfterWrongParams(t *testing.T) {
 	c := start(t, session(rpc.Session{}))
 	c.fail("initialize", initializeParams(t).with("protocolVersion", 2))

@@ -45,7 +45,7 @@ func TestUnknownNotificationsAreIgnored(t *testing.T) {
 	}
 }
 
-func TestAnswersComeInAnyOrder(t *testing.T) {
+func TestResponsesComeInAnyOrder(t *testing.T) {
 	const many = 50
 	blobs := new(cachetest.Memory)
 	var hashes []string
@@ -62,7 +62,7 @@ func TestAnswersComeInAnyOrder(t *testing.T) {
 		waiters[hash] = c.dispatch(jsonrpc2.ID{Str: hash, IsString: true}, "retrieve", retrieveParams(hash, dir))
 	}
 
-	// Of the requests at work the one that came last is let pass first.
+	// The last of the running requests is released first.
 	var passed []string
 	var waiting []arrival
 	for len(passed) < many {
@@ -90,10 +90,10 @@ func TestAnswersComeInAnyOrder(t *testing.T) {
 		}
 	}
 	if !slices.Equal(answered, passed) {
-		t.Errorf("got the answers in the order %v, want %v", answered, passed)
+		t.Errorf("got the responses in the order %v, want %v", answered, passed)
 	}
 	if slices.Equal(answered, hashes) {
-		t.Error("got the answers in the order of the requests, want another: nothing was tested")
+		t.Error("got the responses in the order of the requests, want another: the test tested nothing")
 	}
 }
 
@@ -106,7 +106,7 @@ func TestShutdown(t *testing.T) {
 		shutdown := c.dispatch(jsonrpc2.ID{Str: "shutdown", IsString: true}, "shutdown", nil)
 		synctest.Wait()
 		if n := len(parse(t, c.output.bytes())); n != 1 {
-			t.Fatalf("got %d answers while a request is at work, want that of initialize", n)
+			t.Fatalf("got %d responses while a request is running, want only that to initialize", n)
 		}
 		close(arrived.pass)
 
@@ -118,10 +118,10 @@ func TestShutdown(t *testing.T) {
 			t.Errorf("got %+v, want %+v", summary, want)
 		}
 		if err := waiter.Wait(t.Context(), nil); err != nil {
-			t.Errorf("the request at work: %v", err)
+			t.Errorf("the running request: %v", err)
 		}
 		if messages := parse(t, c.output.bytes()); string(messages[len(messages)-1].ID) != `"shutdown"` {
-			t.Error("the request at work was answered after shutdown, want before")
+			t.Error("the running request got its response after shutdown, want before")
 		}
 		for _, method := range []string{"initialize", "retrieve", "store", "shutdown", "ping"} {
 			if got := c.fail(method, nil); got.Code != jsonrpc2.CodeInvalidRequest {
@@ -136,7 +136,7 @@ func TestShutdown(t *testing.T) {
 
 // Requests count in the order in which they are sent, even if the client does not wait for
 // responses in between.
-func TestShutdownRightBehindAStore(t *testing.T) {
+func TestShutdownRightAfterStore(t *testing.T) {
 	dir := newResult(t, "1", "hello")
 	for range 50 {
 		c := startWith(t, new(cachetest.Memory))
@@ -164,7 +164,7 @@ func TestShutdownWithoutInitialize(t *testing.T) {
 	}
 }
 
-// lingering is blobs whose Get takes its time after ctx has ended.
+// lingering is blobs whose Get returns some time after ctx has ended.
 type lingering struct {
 	cache.Blobs
 	started, cancelled, release chan struct{}
@@ -184,8 +184,8 @@ func (l *lingering) Get(ctx context.Context, _ string) (*cache.Blob, error) {
 	return nil, ctx.Err()
 }
 
-// TestServeWaits also shows that no goroutine is left: those of a bubble must
-// have ended at its end.
+// TestServeWaits also shows that no goroutine is left, because all goroutines of a
+// synctest bubble must end.
 func TestServeWaits(t *testing.T) {
 	for name, end := range map[string]func(*client, context.CancelFunc){
 		"the client closes the stream": func(c *client, _ context.CancelFunc) { c.Close() },
@@ -207,7 +207,7 @@ func TestServeWaits(t *testing.T) {
 				synctest.Wait()
 				select {
 				case err := <-c.served:
-					t.Fatalf("Serve returned %v while a handler was at work", err)
+					t.Fatalf("Serve returned %v while a handler was running", err)
 				default:
 				}
 				close(blobs.release)
@@ -247,7 +247,7 @@ func TestRequestsAtTheEnd(t *testing.T) {
 		sent := make(chan struct{})
 		go func() {
 			defer close(sent)
-			// Answered or not, it must not outlive Serve.
+			// With or without a response, the request must not outlive Serve.
 			_, _ = c.DispatchCall(ctx, "initialize", initializeParams(t))
 		}()
 		cancel()
@@ -257,7 +257,7 @@ func TestRequestsAtTheEnd(t *testing.T) {
 	}
 }
 
-func TestContextThatHasEnded(t *testing.T) {
+func TestEndedContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	c := startContext(ctx, t, session(rpc.Session{}))

@@ -13,9 +13,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// startDeaf starts a server whose client reads only what it asks for: nothing
-// else that the server writes is ever taken from it.
-func startDeaf(t *testing.T, blobs cache.Blobs) (s *raw, served <-chan error) {
+// startNonreading starts a server whose client reads only as much as the test asks for.
+func startNonreading(t *testing.T, blobs cache.Blobs) (s *raw, served <-chan error) {
 	ours, theirs := net.Pipe()
 	ended := make(chan error, 1)
 	options := session(rpc.Session{Cache: newCache(blobs), Drain: time.Minute, Silence: time.Hour, Warnings: []string{"first"}})
@@ -25,8 +24,8 @@ func startDeaf(t *testing.T, blobs cache.Blobs) (s *raw, served <-chan error) {
 	return s, ended
 }
 
-// A client that reads no more, as one that is in its exit listener, holds up
-// neither what is stored nor the end.
+// A client that no longer reads, such as one in its exit listener, delays neither uploads
+// nor the end.
 func TestClientThatDoesNotRead(t *testing.T) {
 	const many = 20
 	dir := t.TempDir()
@@ -34,7 +33,7 @@ func TestClientThatDoesNotRead(t *testing.T) {
 		write(t, filepath.Join(dir, fmt.Sprint(i), "a"), "hello")
 	}
 	blobs := new(cachetest.Memory)
-	s, served := startDeaf(t, blobs)
+	s, served := startNonreading(t, blobs)
 	s.receive()
 	s.receive()
 	for i := range many {
@@ -44,14 +43,14 @@ func TestClientThatDoesNotRead(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	if state := onlyState(t, dir); state.Summary.Stored != many {
-		t.Errorf("got %+v, want it published what is stored", state)
+		t.Errorf("got %+v, want the state of the uploads published", state)
 	}
 	s.stream.Close()
 	checkEndsAtOnce(t, served)
 	checkNothingLeft(t, dir)
 }
 
-// checkEndsAtOnce fails if a server waits for anything: it would for a minute.
+// checkEndsAtOnce fails if the server does not end soon. It would wait for a minute.
 func checkEndsAtOnce(t *testing.T, served <-chan error) {
 	t.Helper()
 	select {
@@ -60,15 +59,15 @@ func checkEndsAtOnce(t *testing.T, served <-chan error) {
 			t.Error(err)
 		}
 	case <-time.After(20 * time.Second):
-		t.Error("it does not end")
+		t.Error("the server does not end")
 	}
 }
 
-// halfOpen is a stream whose client closes what the server reads, and keeps open
-// what it writes, without reading it.
+// halfOpen is a stream whose client closes the server's input, and keeps its output open
+// without reading it.
 type halfOpen struct {
-	net.Conn               // what is read
-	stuck    chan struct{} // takes one value
+	net.Conn               // the server's input
+	stuck    chan struct{} // receives one value
 	release  chan struct{}
 }
 
@@ -83,7 +82,7 @@ func (h halfOpen) Write([]byte) (int, error) {
 
 // The server detects the end of stdin, and ends the session, while a response, a warning or
 // an error is stuck in an unread stdout.
-func TestEndWhileAnAnswerIsStuck(t *testing.T) {
+func TestEndWhileAResponseIsStuck(t *testing.T) {
 	for name, requests := range map[string][]string{
 		"a warning":           {"initialize"},
 		"a response":          {"ping"},
@@ -101,7 +100,7 @@ func TestEndWhileAnAnswerIsStuck(t *testing.T) {
 			go func() { served <- rpc.Serve(t.Context(), stream, options) }()
 			s := &raw{t, ours, bufio.NewReader(ours)}
 			for i, method := range requests {
-				s.send(i, method, initializeParams(t)) // returns when it is read
+				s.send(i, method, initializeParams(t)) // returns when the client reads it
 			}
 			<-stream.stuck
 			ours.Close()

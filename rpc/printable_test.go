@@ -13,8 +13,8 @@ import (
 
 const bad = "a\x1b[2K\nnx-azure-cache: forged\u009b\u202e\u200b"
 
-// What the client shows to people is one line, and does nothing to a terminal.
-func TestWhatPeopleReadIsPrintable(t *testing.T) {
+// Strings for people are one line and do not control a terminal.
+func TestStringsForPeopleArePrintable(t *testing.T) {
 	wrong := errors.Join(errors.New(bad), errors.New(bad))
 	blobs := hooked{
 		get: func(context.Context, string) (*cache.Blob, error) { return nil, wrong },
@@ -30,7 +30,7 @@ func TestWhatPeopleReadIsPrintable(t *testing.T) {
 	c.call("initialize", initializeParams(t), &got)
 	said := map[string]string{
 		"reason": got.Reason, "scopeReason": got.ScopeReason, "location": got.Location, "organization": got.License.Organization,
-		"warning": (<-c.logged).Message, "warning of what prepares": (<-c.logged).Message,
+		"warning": (<-c.logged).Message, "warning of Warm": (<-c.logged).Message,
 		"error":          c.fail("retrieve", retrieveParams("1", t.TempDir())).Message,
 		"wrong hash":     c.fail("retrieve", retrieveParams(bad, t.TempDir())).Message,
 		"wrong path":     c.fail("retrieve", retrieveParams("1", bad)).Message,
@@ -39,7 +39,7 @@ func TestWhatPeopleReadIsPrintable(t *testing.T) {
 	}
 	for name, text := range said {
 		if text == "" || !printable.Is(text) {
-			t.Errorf("%s: got %q, want one line that a terminal only shows", name, text)
+			t.Errorf("%s: got %q, want one printable line", name, text)
 		}
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
-// There is a state from the first response on: without one, `nx-azure-cache drain` cannot
-// know that nothing is left.
-func TestStateIsPublishedBeforeTheAnswer(t *testing.T) {
+// The server publishes a state before its first response. Without a state,
+// `nx-azure-cache drain` cannot know that nothing is left.
+func TestStateIsPublishedBeforeTheResponse(t *testing.T) {
 	served := newCache(new(cachetest.Memory))
 	c := start(t, session(rpc.Session{Cache: served, Mode: cache.ReadWrite}))
 	c.initialize()

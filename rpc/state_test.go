@@ -26,7 +26,7 @@ func readState(t *testing.T, folder string) (rpc.State, error) {
 	return rpc.ReadState(v.Root())
 }
 
-// onlyState is what the only server in a cache directory has published.
+// onlyState returns the state of the only server in a cache directory.
 func onlyState(t *testing.T, cacheDirectory string) rpc.State {
 	t.Helper()
 	states, err := filepath.Glob(filepath.Join(cacheDirectory, ".nx-azure-cache", "*", "state"))
@@ -44,7 +44,8 @@ func onlyState(t *testing.T, cacheDirectory string) rpc.State {
 	}
 }
 
-// beingWritten is what a reader may see, who then looks again.
+// beingWritten is an error that a reader may see while the state is written. It then
+// reads again.
 const beingWritten = "the state is being written"
 
 func TestState(t *testing.T) {
@@ -53,10 +54,10 @@ func TestState(t *testing.T) {
 	dir := newResult(t, "1", cachetest.Noise(1, 10_000))
 	c.call("store", storeParams("1", dir), nil)
 	if got := onlyState(t, dir); got.ProcessID != os.Getpid() || got.Waiting != 1 || got.Summary != (cache.Summary{}) || got.Problems != nil {
-		t.Errorf("got %+v, want one that waits", got)
+		t.Errorf("got %+v, want one waiting entry", got)
 	}
 	<-blobs.arrived
-	for onlyState(t, dir).Bytes == 0 { // it is packed, and told from time to time
+	for onlyState(t, dir).Bytes == 0 { // it is packed, and the state is published from time to time
 		continue
 	}
 	if got := onlyState(t, dir); got.Bytes < 10_000 || got.Waiting != 1 {
@@ -65,12 +66,12 @@ func TestState(t *testing.T) {
 	close(blobs.gate)
 	<-c.stored
 	if got := onlyState(t, dir); got.Waiting != 0 || got.Bytes != 0 || got.Summary.Stored != 1 || got.Problems != nil {
-		t.Errorf("got %+v, want one that is stored", got)
+		t.Errorf("got %+v, want one stored entry", got)
 	}
 }
 
-// The state keeps the first problem of each kind, short enough to be read whole.
-func TestTroubles(t *testing.T) {
+// The state keeps the first problem of each kind, truncated to fit.
+func TestProblemsInTheState(t *testing.T) {
 	long := strings.Repeat("\x01<ü\"", 5000)
 	failures := map[string]error{
 		"1": errors.New("first " + long),
@@ -92,7 +93,7 @@ func TestTroubles(t *testing.T) {
 			}
 		}
 		if got := c.store(storeParams(hash, dir)); len(got.Reason) > 0 && len(got.Reason) < 1000 && hash != "7" {
-			t.Errorf("%s: got a reason of %d bytes, want it whole in the notification", hash, len(got.Reason))
+			t.Errorf("%s: got a reason of %d bytes, want the whole reason in the notification", hash, len(got.Reason))
 		}
 	}
 	var got []string
@@ -113,7 +114,7 @@ func TestTroubles(t *testing.T) {
 
 // A reader sees a complete state while the server writes the next one. Once nothing waits,
 // the state has all problems.
-func TestStateThatIsReadWhileItIsWritten(t *testing.T) {
+func TestStateIsReadWhileItIsWritten(t *testing.T) {
 	const rounds = 150
 	dir := t.TempDir()
 	var mu sync.Mutex
@@ -138,7 +139,7 @@ func TestStateThatIsReadWhileItIsWritten(t *testing.T) {
 		c.call("store", storeParams(hash, dir), nil)
 		accepted++
 		for {
-			states, _ := filepath.Glob(filepath.Join(dir, ".nx-azure-cache", "*")) // the pattern is good
+			states, _ := filepath.Glob(filepath.Join(dir, ".nx-azure-cache", "*")) // the pattern is valid
 			state, err := readState(t, states[0])
 			if err != nil && err.Error() != beingWritten {
 				t.Fatal(err)
@@ -147,7 +148,7 @@ func TestStateThatIsReadWhileItIsWritten(t *testing.T) {
 				continue
 			}
 			if done := state.Summary.Stored + state.Summary.Failed; done != accepted || state.ProcessID != os.Getpid() {
-				t.Fatalf("got %+v where nothing waits, want all %d", state, accepted)
+				t.Fatalf("got %+v with nothing waiting, want all %d", state, accepted)
 			}
 			if (len(state.Problems) > 0) != (state.Summary.Failed > 0) {
 				t.Fatalf("got %+v, want the problem", state)

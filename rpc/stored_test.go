@@ -30,7 +30,7 @@ func TestStored(t *testing.T) {
 		blobs   func(*cachetest.Memory) cache.Blobs
 		prepare func(t *testing.T, m *cachetest.Memory, result string)
 		outcome cache.Outcome
-		code    int64 // 0: none
+		code    int64 // 0 means none
 		reason  string
 	}{
 		"stored": {blobs: plain, outcome: cache.OutcomeStored},
@@ -42,12 +42,12 @@ func TestStored(t *testing.T) {
 				t.Fatal(err)
 			}
 		}},
-		"failed":                        {blobs: puts(errors.New("connection\nrefused")), outcome: cache.OutcomeFailed, code: 1, reason: "connection; refused"},
-		"failed, too slow":              {blobs: puts(fmt.Errorf("put: %w", cache.ErrTimeLimit)), outcome: cache.OutcomeFailed, code: 1, reason: "time limit"},
-		"failed, because of settings":   {blobs: puts(&cache.ConfigError{Err: errors.New("create it")}), outcome: cache.OutcomeFailed, code: 2, reason: "create it"},
-		"failed, nothing is asked more": {blobs: puts(fmt.Errorf("%w: 503", cache.ErrOff)), outcome: cache.OutcomeFailed, code: 4, reason: "off for the rest of this run: 503"},
-		"failed, cancelled":             {blobs: puts(context.Canceled), outcome: cache.OutcomeFailed, code: -32800, reason: "canceled"},
-		"failed, a bug":                 {blobs: func(*cachetest.Memory) cache.Blobs { return nil }, outcome: cache.OutcomeFailed, code: -32603, reason: "panicked"},
+		"failed":                      {blobs: puts(errors.New("connection\nrefused")), outcome: cache.OutcomeFailed, code: 1, reason: "connection; refused"},
+		"failed, too slow":            {blobs: puts(fmt.Errorf("put: %w", cache.ErrTimeLimit)), outcome: cache.OutcomeFailed, code: 1, reason: "time limit"},
+		"failed, because of settings": {blobs: puts(&cache.ConfigError{Err: errors.New("create it")}), outcome: cache.OutcomeFailed, code: 2, reason: "create it"},
+		"failed, the cache is off":    {blobs: puts(fmt.Errorf("%w: 503", cache.ErrOff)), outcome: cache.OutcomeFailed, code: 4, reason: "off for the rest of this run: 503"},
+		"failed, cancelled":           {blobs: puts(context.Canceled), outcome: cache.OutcomeFailed, code: -32800, reason: "canceled"},
+		"failed, a bug":               {blobs: func(*cachetest.Memory) cache.Blobs { return nil }, outcome: cache.OutcomeFailed, code: -32603, reason: "panicked"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := new(cachetest.Memory)
@@ -69,7 +69,7 @@ func TestStored(t *testing.T) {
 	}
 }
 
-func TestStoredOfAResultThatChanges(t *testing.T) {
+func TestStoredOfAChangedResult(t *testing.T) {
 	blobs := newGatedPuts()
 	c := startWith(t, blobs)
 	dir := newResult(t, "1", "hello")
@@ -87,15 +87,15 @@ func TestStoredOfAResultThatChanges(t *testing.T) {
 			continue
 		}
 		if stored.Outcome != cache.OutcomeChanged || stored.Code != nil || !strings.Contains(stored.Reason, "changed while it was stored") {
-			t.Errorf("got %+v, want %q and why", stored, cache.OutcomeChanged)
+			t.Errorf("got %+v, want %q with a reason", stored, cache.OutcomeChanged)
 		}
 		return
 	}
 }
 
-// A result of any size is accepted while the storage stands still, and so is the
-// next one; what is retrieved meanwhile does not wait for it.
-func TestStoreWhileTheStorageStandsStill(t *testing.T) {
+// While the storage hangs, results of any size are accepted, and retrieves do not wait
+// for them.
+func TestStoreWhileTheStorageHangs(t *testing.T) {
 	for name, size := range map[string]int{"small": 1, "large": 5 << 20} {
 		t.Run(name, func(t *testing.T) {
 			const many = 20
@@ -123,7 +123,7 @@ func TestStoreWhileTheStorageStandsStill(t *testing.T) {
 	}
 }
 
-// serveFor starts a server, initialized, that stores for a minute after the end.
+// serveFor starts an initialized server that stores for a minute after the end.
 func serveFor(ctx context.Context, t *testing.T, blobs cache.Blobs) *client {
 	c := startContext(ctx, t, session(rpc.Session{Cache: newCache(blobs), Mode: cache.ReadWrite, Drain: time.Minute, Silence: time.Hour}))
 	c.initialize()
@@ -143,13 +143,13 @@ func TestEndWithUploads(t *testing.T) {
 		stored int
 		after  time.Duration
 	}{
-		"of the stream, they are stored": {func(c *client, _ context.CancelFunc, blobs *gatedPuts) {
+		"of the stream, with time to store": {func(c *client, _ context.CancelFunc, blobs *gatedPuts) {
 			c.Close()
 			time.Sleep(59 * time.Second)
 			close(blobs.gate)
 		}, 6, 59 * time.Second},
-		"of the stream, there is no time": {func(c *client, _ context.CancelFunc, _ *gatedPuts) { c.Close() }, 0, time.Minute},
-		"by a signal":                     {func(_ *client, stop context.CancelFunc, _ *gatedPuts) { stop() }, 0, 0},
+		"of the stream, without time to store": {func(c *client, _ context.CancelFunc, _ *gatedPuts) { c.Close() }, 0, time.Minute},
+		"by a signal":                          {func(_ *client, stop context.CancelFunc, _ *gatedPuts) { stop() }, 0, 0},
 		"of the stream, then by a signal": {func(c *client, stop context.CancelFunc, _ *gatedPuts) {
 			c.Close()
 			time.Sleep(10 * time.Second)
@@ -186,7 +186,7 @@ func TestEndWithUploads(t *testing.T) {
 	}
 }
 
-// shutdown waits for what is stored, and tells before it answers.
+// shutdown waits for the uploads, and reports their outcomes before its response.
 func TestShutdownWaitsForUploads(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 6 {
@@ -214,7 +214,7 @@ func TestShutdownWaitsForUploads(t *testing.T) {
 					t.Errorf("got %+v after %s, want %d stored after %s", summary, took, test.stored, test.after)
 				}
 				var notified int64
-				var last message // but for the tick of the very moment at which waiting ends
+				var last message // except for the tick at the moment when the wait ends
 				for _, m := range parse(t, c.output.bytes()) {
 					if m.Method == "stored" {
 						notified++
@@ -224,7 +224,7 @@ func TestShutdownWaitsForUploads(t *testing.T) {
 					}
 				}
 				if notified != test.stored || last.Result == nil {
-					t.Errorf("got %d notifications and %+v at last, want %d, then the response", notified, last, test.stored)
+					t.Errorf("got %d notifications, then %+v; want %d, then the response", notified, last, test.stored)
 				}
 				c.Close()
 				if err := <-c.served; err != nil {
@@ -236,8 +236,8 @@ func TestShutdownWaitsForUploads(t *testing.T) {
 	}
 }
 
-// progress comes every second while a request waits, as long as the limits of
-// requests explain that it does.
+// The server sends progress every second while a request waits, as long as the time
+// limits of requests allow such a wait.
 func TestProgress(t *testing.T) {
 	dir := newResult(t, "1", "hello")
 	synctest.Test(t, func(t *testing.T) {
@@ -258,7 +258,7 @@ func TestProgress(t *testing.T) {
 		}
 		time.Sleep(100 * time.Millisecond) // between two ticks
 		if got := count(10 * time.Second); got != 0 {
-			t.Errorf("got %d while nothing is done, want none", got)
+			t.Errorf("got %d without work, want none", got)
 		}
 		c.call("store", storeParams("1", dir), nil)
 		if got := count(10 * time.Second); got != 0 {
@@ -270,7 +270,7 @@ func TestProgress(t *testing.T) {
 			t.Errorf("got %d in 10 s while a request waits, want 10", got)
 		}
 		if got := count(20 * time.Second); got > 1 {
-			t.Errorf("got %d when it waits for longer than anything explains, want none", got)
+			t.Errorf("got %d after a longer wait than the limits allow, want none", got)
 		}
 		close(puts.gate) // bytes move again
 		if got := count(5 * time.Second); got != 5 {
@@ -288,12 +288,12 @@ func TestProgress(t *testing.T) {
 	})
 }
 
-// A file system that hangs keeps a server for some seconds beyond its time.
+// A hanging file system delays the end of a server by some seconds.
 func TestHandlerThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		c := serveFor(t.Context(), t, hooked{get: func(context.Context, string) (*cache.Blob, error) {
-			<-release // whatever becomes of the context
+			<-release // regardless of the context
 			return nil, cache.ErrNotFound
 		}})
 		c.dispatch(jsonrpc2.ID{Num: 100}, "retrieve", retrieveParams("1", t.TempDir()))

@@ -10,14 +10,14 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
-// unreadable is a storage that has all blobs and can give none.
+// unreadable is a storage whose blobs exist but cannot be read.
 type unreadable struct{ cachetest.Memory }
 
 func (*unreadable) Get(context.Context, string) (*cache.Blob, error) {
 	return nil, &cache.UnreadableError{Err: errors.New("entries in the archive tier cannot be read")}
 }
 
-// What the storage cannot give is a miss, and people hear of it once.
+// An unreadable entry is a miss, and causes one warning.
 func TestUnreadableEntryIsAMiss(t *testing.T) {
 	c := startWith(t, new(unreadable))
 	for _, hash := range []string{"1", "2", "3"} {

@@ -75,16 +75,16 @@ func TestFaults(t *testing.T) {
 		done <- status
 	}()
 	if status, _ := send(t.Context(), t, http.MethodGet, server+"/-/faults/2/reached", ""); status != http.StatusOK {
-		t.Errorf("got %d, want to hear of the request that is held", status)
+		t.Errorf("got %d, want the number of held requests", status)
 	}
 	select {
 	case status := <-done:
-		t.Fatalf("got %d of a request that should be held", status)
+		t.Fatalf("got %d for a request that should be held", status)
 	default:
 	}
 	post("/2/release")
 	if status := <-done; status != http.StatusNotFound {
-		t.Errorf("got %d once it was released", status)
+		t.Errorf("got %d after its release", status)
 	}
 
 	requests := control[[]notedRequest](t.Context(), t, http.MethodPost, server+"/-/requests", "")

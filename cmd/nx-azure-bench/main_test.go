@@ -23,7 +23,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 )
 
-// TestMain is the command itself where a test runs it as a process.
+// TestMain runs the command itself if a test starts it as a process.
 func TestMain(m *testing.M) {
 	if os.Getenv("NX_AZURE_BENCH_TEST_MAIN") == "1" {
 		main()
@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// serve runs a command that serves, and returns its URL. It ends with the test.
+// serve runs a server command until the end of the test, and returns its URL.
 func serve(t *testing.T, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -56,7 +56,7 @@ func serve(t *testing.T, args ...string) string {
 	return strings.TrimSpace(strings.TrimPrefix(line, "listening on "))
 }
 
-// measure runs a command that measures, and returns what it prints.
+// measure runs a measuring command and returns its output.
 func measure(t *testing.T, args ...string) figures {
 	t.Helper()
 	var stdout bytes.Buffer
@@ -93,7 +93,7 @@ func send(ctx context.Context, t *testing.T, method, url, body string) (status i
 	return answer.StatusCode, string(data)
 }
 
-// control asks a control path, and decodes what it answers.
+// control requests a control path, and decodes the response.
 func control[T any](ctx context.Context, t *testing.T, method, url, body string) (got T) {
 	t.Helper()
 	status, text := send(ctx, t, method, url, body)
@@ -106,7 +106,7 @@ func control[T any](ctx context.Context, t *testing.T, method, url, body string)
 	return got
 }
 
-// servers are the two commands that serve, and where an artifact lies in each.
+// servers are the two server commands, with the path of a result in each.
 var servers = map[string]struct {
 	args   []string
 	path   string
@@ -122,13 +122,13 @@ func TestServers(t *testing.T) {
 			server := serve(t, test.args...)
 			artifact := server + test.path + "123"
 			if status, _ := send(t.Context(), t, http.MethodGet, artifact, ""); status != http.StatusNotFound {
-				t.Errorf("got %d of what is not there", status)
+				t.Errorf("got %d for a missing result", status)
 			}
 			if status, _ := send(t.Context(), t, http.MethodPut, artifact, "content"); status != test.stored {
-				t.Errorf("got %d of a put, want %d", status, test.stored)
+				t.Errorf("got %d for a put, want %d", status, test.stored)
 			}
 			if status, content := send(t.Context(), t, http.MethodGet, artifact, ""); status != http.StatusOK || content != "content" {
-				t.Errorf("got %d %q, want what was put", status, content)
+				t.Errorf("got %d %q, want the stored bytes", status, content)
 			}
 			got := control[azuretest.Stats](t.Context(), t, http.MethodGet, server+"/-/stats", "")
 			if got.Gets != 2 || got.Puts != 1 || got.BytesIn != 7 || got.BytesOut < 7 || got.Blobs != 1 || got.BytesStored != 7 || got.Connections < 1 {
@@ -139,13 +139,13 @@ func TestServers(t *testing.T) {
 				t.Errorf("got %+v after the reset, want nothing", got)
 			}
 			if status, _ := send(t.Context(), t, http.MethodGet, artifact, ""); status != http.StatusNotFound {
-				t.Errorf("got %d of what was forgotten", status)
+				t.Errorf("got %d for a result removed by the reset", status)
 			}
 		})
 	}
 }
 
-// No name of the contract with scripts/bench.js may get lost.
+// The names in the contract with scripts/bench.js must not change.
 func TestStatsAreNamedAsAgreed(t *testing.T) {
 	for name, test := range servers {
 		got := control[map[string]int64](t.Context(), t, http.MethodGet, serve(t, test.args...)+"/-/stats", "")
@@ -176,7 +176,7 @@ func TestWait(t *testing.T) {
 				t.Errorf("got %+v, want 3 puts", got)
 			}
 			if status, _ := send(t.Context(), t, http.MethodGet, server+"/-/wait?puts=many", ""); status != http.StatusBadRequest {
-				t.Errorf("got %d of a number that is none", status)
+				t.Errorf("got %d for an invalid number", status)
 			}
 		})
 	}
@@ -203,7 +203,7 @@ func TestSettings(t *testing.T) {
 				}
 			}
 			if status, _ := send(t.Context(), t, http.MethodGet, server+"/-/frobnicate", ""); status != http.StatusNotFound {
-				t.Errorf("got %d of a path that is none", status)
+				t.Errorf("got %d for an unknown path", status)
 			}
 		})
 	}
@@ -226,10 +226,10 @@ func TestHTTPCache(t *testing.T) {
 		}
 	}
 	if _, got := send(t.Context(), t, http.MethodGet, server+"/v1/cache/1", ""); got != "first" {
-		t.Errorf("got %q, want the first", got)
+		t.Errorf("got %q, want the first content", got)
 	}
 	if got := control[azuretest.Stats](t.Context(), t, http.MethodGet, server+"/-/stats", ""); got.Puts != 1 || got.Others != 1 || got.Gets != 1 {
-		t.Errorf("got %+v, want one put, one get, and one that was refused", got)
+		t.Errorf("got %+v, want one put, one get and one refusal", got)
 	}
 }
 
@@ -261,7 +261,7 @@ func TestRawGet(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := run(t.Context(), []string{"raw-get", file}, strings.NewReader(""), io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "404") {
-		t.Errorf("got %v, want an error that says what was answered", err)
+		t.Errorf("got %v, want an error with the response", err)
 	}
 }
 
@@ -280,7 +280,7 @@ func TestTarZstd(t *testing.T) {
 	}
 	defer func() { _ = file.Close() }()
 	if info, err := file.Stat(); err != nil || info.Size() != got.Bytes || got.Milliseconds <= 0 || got.Bytes > 5000 {
-		t.Errorf("got %+v, want the size of the file, which is small: %v", got, info)
+		t.Errorf("got %+v, want the size of the small file: %v", got, info)
 	}
 	decoder, err := zstd.NewReader(file)
 	if err != nil {
@@ -308,7 +308,7 @@ func TestTarZstd(t *testing.T) {
 		t.Errorf("got the files %q, want those of the folder", slices.Collect(maps.Keys(found)))
 	}
 	if err := run(t.Context(), []string{"tar-zstd", "--out", out, dir}, strings.NewReader(""), io.Discard, io.Discard); !errors.Is(err, os.ErrExist) {
-		t.Errorf("got %v of a file that is there, want %v", err, os.ErrExist)
+		t.Errorf("got %v for an existing file, want %v", err, os.ErrExist)
 	}
 }
 
@@ -331,22 +331,22 @@ func TestWrite(t *testing.T) {
 		}
 	}
 	if err := run(t.Context(), []string{"write", "--out", out, "--from", from}, strings.NewReader(""), io.Discard, io.Discard); !errors.Is(err, os.ErrExist) {
-		t.Errorf("got %v of a file that is there, want %v", err, os.ErrExist)
+		t.Errorf("got %v for an existing file, want %v", err, os.ErrExist)
 	}
 }
 
 func TestUsage(t *testing.T) {
 	for name, args := range map[string][]string{
-		"no port":                {"serve-blobs"},
-		"a negative rate":        {"serve-http-cache", "--port", "0", "--rate", "-1"},
-		"no file to write":       {"write", "--from", "x"},
-		"no copies":              {"write", "--out", filepath.Join(t.TempDir(), "x"), "--from", os.Args[0], "--copies", "0"},
-		"no concurrency":         {"raw-get", "--concurrency", "0", os.Args[0]},
-		"an unknown command":     {"frobnicate"},
-		"an argument too many":   {"serve-blobs", "--port", "0", "x"},
-		"an unknown flag":        {"raw-get", "--frobnicate", os.Args[0]},
-		"a folder that is none":  {"tar-zstd", "--out", filepath.Join(t.TempDir(), "x"), filepath.Join(t.TempDir(), "missing")},
-		"a rate that is no rate": {"serve-blobs", "--port", "0", "--rate", "fast"},
+		"no port":              {"serve-blobs"},
+		"a negative rate":      {"serve-http-cache", "--port", "0", "--rate", "-1"},
+		"no file to write":     {"write", "--from", "x"},
+		"no copies":            {"write", "--out", filepath.Join(t.TempDir(), "x"), "--from", os.Args[0], "--copies", "0"},
+		"no concurrency":       {"raw-get", "--concurrency", "0", os.Args[0]},
+		"an unknown command":   {"frobnicate"},
+		"an argument too many": {"serve-blobs", "--port", "0", "x"},
+		"an unknown flag":      {"raw-get", "--frobnicate", os.Args[0]},
+		"a missing folder":     {"tar-zstd", "--out", filepath.Join(t.TempDir(), "x"), filepath.Join(t.TempDir(), "missing")},
+		"an invalid rate":      {"serve-blobs", "--port", "0", "--rate", "fast"},
 	} {
 		if err := run(t.Context(), args, strings.NewReader(""), io.Discard, io.Discard); err == nil {
 			t.Errorf("%s: got no error", name)

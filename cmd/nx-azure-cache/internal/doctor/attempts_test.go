@@ -12,8 +12,8 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
-// If the storage does not respond, doctor does not repeat its requests for each scope,
-// and reports the rest as not tried.
+// If every request fails, doctor does not repeat them for each scope, and reports the
+// checks as unknown.
 func TestDoctorUntried(t *testing.T) {
 	for name, test := range map[string]struct {
 		fault  faults.Fault
