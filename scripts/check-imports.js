@@ -168,7 +168,7 @@ const allowed = {
     'license',
     'rpc',
   ],
-  'cmd/nx-azure-bench': [
+  'cmd/nx-azure-testtool': [
     'cache/azure/azuretest',
     'cache/azure/azuretest/faults',
   ],

@@ -12,7 +12,7 @@ const cache = path.join(root, 'node_modules', '.cache', 'bench');
 
 exports.folders = {
   packages: path.join(cache, 'npm'),
-  tool: path.join(cache, 'nx-azure-bench'),
+  tool: path.join(cache, 'nx-azure-testtool'),
   /** Other versions of Nx. */
   nx: path.join(cache, 'nx'),
   workloads: path.join(cache, 'workloads'),

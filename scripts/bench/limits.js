@@ -86,7 +86,7 @@ const limits = {
 };
 
 /**
- * Runs a command of nx-azure-bench.
+ * Runs a command of nx-azure-testtool.
  *
  * @param {string[]} args
  */

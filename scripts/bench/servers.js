@@ -1,7 +1,7 @@
 'use strict';
 
-// The storages under the bench: cmd/nx-azure-bench, in memory on this machine,
-// and Azurite.
+// The storages under the bench: cmd/nx-azure-testtool, in memory on this
+// machine, and Azurite.
 
 const path = require('node:path');
 const { connectionString, startAzurite } = require('../kit/azurite');
@@ -54,7 +54,7 @@ async function startStorage(kind) {
   return new Storage(port);
 }
 
-/** A server of nx-azure-bench. */
+/** A server of nx-azure-testtool. */
 class Storage {
   /** @param {number} port */
   constructor(port) {

@@ -1,7 +1,7 @@
 'use strict';
 
 // The Blob service of the tests, cache/azure/azuretest, as a program of its own:
-// `nx-azure-bench serve-blobs`. Its control paths are in cmd/nx-azure-bench/blobcontrol.go.
+// `nx-azure-testtool serve-blobs`. Its control paths are in cmd/nx-azure-testtool/blobcontrol.go.
 
 const { spawn } = require('node:child_process');
 const { once } = require('node:events');
@@ -163,8 +163,8 @@ class BlobService {
  * @returns {Promise<string>} its path
  */
 async function buildBlobService(folder) {
-  const file = path.join(folder, 'nx-azure-bench');
-  await go(['build', '-o', file, './cmd/nx-azure-bench']);
+  const file = path.join(folder, 'nx-azure-testtool');
+  await go(['build', '-o', file, './cmd/nx-azure-testtool']);
   return file;
 }
 

@@ -1,7 +1,7 @@
-// Nx-azure-bench has the servers and the limits of the benchmark (scripts/bench.js). Its
-// command serve-blobs is also the storage of the RPC sessions and of the shim's tests
-// (scripts/kit/storage.js): package azuretest with control paths over HTTP. It knows nothing
-// of the cache, and it is never shipped.
+// Nx-azure-testtool has the storage servers of the tests and the benchmark, and measures the
+// benchmark's limits (scripts/bench.js). The RPC sessions and the shim's tests use its command
+// serve-blobs (scripts/kit/blob-service.js): package azuretest with control paths over HTTP. The
+// program knows nothing of the cache, and it is never shipped.
 package main
 
 import (
@@ -21,15 +21,15 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "nx-azure-bench:", err)
+		fmt.Fprintln(os.Stderr, "nx-azure-testtool:", err)
 		os.Exit(1)
 	}
 }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	root := &cobra.Command{
-		Use:               "nx-azure-bench",
-		Short:             "Servers and limits for the benchmark of nx-azure-cache",
+		Use:               "nx-azure-testtool",
+		Short:             "Storage servers and limits for the tests and the benchmark of nx-azure-cache",
 		SilenceErrors:     true, // main prints them
 		SilenceUsage:      true, // it would bury the error
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -46,7 +46,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 func require(cmd *cobra.Command, flags ...string) {
 	for _, name := range flags {
 		if err := cmd.MarkFlagRequired(name); err != nil {
-			panic("nx-azure-bench: internal error: " + err.Error())
+			panic("nx-azure-testtool: internal error: " + err.Error())
 		}
 	}
 }
