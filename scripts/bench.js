@@ -2,11 +2,11 @@
 
 // npm run bench [-- --quick] [-- --rounds N] [-- --only PATTERN] [-- --keep]
 //
-// The benchmark: our client, Nx's own, a plain JavaScript plugin and what the
-// machine can do at best, side by side (docs/performance.md). A full run writes
-// docs/performance.md and docs/performance/. --quick measures less, in about a
-// minute; --only the rows whose names contain PATTERN; what these find is
-// written below node_modules/.cache/bench. --keep leaves what was restored.
+// The benchmark compares our client, Nx's own, a plain JavaScript plugin and the
+// machine's limits (docs/performance.md). A full run writes docs/performance.md
+// and docs/performance/. --quick measures less, in about a minute; --only
+// measures the rows whose names contain PATTERN. Both write their findings below
+// node_modules/.cache/bench. --keep keeps the restored files.
 
 const { parseArgs } = require('node:util');
 const { build } = require('./build');
@@ -93,7 +93,7 @@ function readOptions() {
 }
 
 /**
- * Measures the rows. One that fails does not end the others.
+ * Measures the rows. A row that fails does not stop the others.
  *
  * @param {Testbed} testbed
  * @param {{ rows: Row[], rounds: number }} options

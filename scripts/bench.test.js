@@ -1,6 +1,6 @@
 'use strict';
 
-// The bench itself, so that it does not rot: the smallest rows, once.
+// Runs the smallest rows of the bench once, so that the bench does not rot.
 
 const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
@@ -25,7 +25,7 @@ const bench = (args, env = {}) =>
 const isLinux = process.platform === 'linux';
 
 test(
-  'the smallest rows, with every client and limit',
+  'the bench measures the smallest rows with every client and limit',
   { skip: !isLinux && 'the bench reads /proc' },
   async () => {
     const { code, output } = await bench(['--tiny', '--rounds', '1']);
@@ -38,7 +38,10 @@ test(
     assertFar(results);
     assert.ok(sizes.packages[`${process.platform}-${process.arch}`]);
     assert.ok(verdicts.length >= 3, output);
-    assert.ok(output.includes(path.dirname(file)), 'it says where');
+    assert.ok(
+      output.includes(path.dirname(file)),
+      'the output names the folder',
+    );
     assert.ok(output.includes('nx-azure-cache'), output);
     const left = fs.readdirSync(folders.results).filter(isDead);
     assert.deepEqual(left, []);
@@ -71,15 +74,15 @@ function assertComplete(results) {
   assert.equal(nx.requests, 2);
   const { ours: reader } = results['retrieve tiny'].results;
   assert.equal(reader.received, ours.stored);
-  assert.equal(reader.requests, 2, 'it reads one scope');
+  assert.equal(reader.requests, 2, 'our client reads one scope');
   const misses = results['miss 2 account'].results;
   assert.equal(misses.ours.requests, 2);
   assert.equal(misses['two scopes'].requests, 4);
 }
 
 /**
- * Where each request takes 20 ms, nothing is done before: the clock stops when
- * the storage has all, not when `store` has accepted it.
+ * Asserts that no row ends within the 20 ms that each request takes: the clock
+ * stops when the storage has everything, not when `store` accepts it.
  *
  * @param {Record<string, any>} results
  */
@@ -127,7 +130,7 @@ test(
 );
 
 test(
-  'it leaves nothing behind when its output is closed',
+  'the bench leaves nothing behind when its output is closed',
   { skip: !isLinux && 'the bench reads /proc' },
   async () => {
     const marker = randomUUID();
@@ -139,7 +142,7 @@ test(
         stdio: ['ignore', 'pipe', 'inherit'],
       },
     );
-    // The first row is printed when servers run.
+    // The bench prints the first row while its servers run.
     await untilPrinted(child.stdout, /^initialize: /m);
     child.stdout.destroy();
     const [code] = await once(child, 'close');
@@ -150,7 +153,7 @@ test(
 );
 
 /**
- * Reads a stream until it has said something.
+ * Reads a stream until its text matches a pattern.
  *
  * @param {NodeJS.ReadableStream} stream
  * @param {RegExp} what

@@ -1,7 +1,6 @@
 'use strict';
 
-// The budgets (design §11), and whether they are met: computed from what the
-// same run has measured.
+// The budgets, and whether the measurements of one run meet them.
 
 const { short } = require('./rows');
 const { digits } = require('./tables');
@@ -9,11 +8,11 @@ const { digits } = require('./tables');
 /** @import { Contender } from './rows' */
 /** @import { Result } from './tables' */
 
-/** @typedef {Record<string, Result>} Results by the id of the row */
+/** @typedef {Record<string, Result>} Results by row id */
 
 /**
- * Sizes in bytes: of the package of this platform, and of what the clients
- * store in relation to `gzip -6` of a tar.
+ * Sizes in bytes: of the packages, and of stored results beside a tar of them
+ * and its `gzip -6`.
  *
  * @typedef {object} Sizes
  * @property {Record<string, { binary: number, download: number }>} packages
@@ -28,7 +27,7 @@ const { digits } = require('./tables');
  * @property {'at most' | 'at least'} bound
  * @property {string} unit `×`, `ms`, `MB` or `MiB`
  * @property {(results: Results, sizes: Sizes) => number | undefined} measure
- *   undefined when this run has not measured it
+ *   undefined if this run did not measure it
  */
 
 /**
@@ -40,33 +39,33 @@ const { digits } = require('./tables');
  */
 
 /**
- * The time of ours in relation to another's.
+ * Our time divided by another contender's.
  *
  * @param {string} row
  * @param {Contender} other
  */
-const ofTime = (row, other) => (/** @type {Results} */ results) => {
+const timeRatio = (row, other) => (/** @type {Results} */ results) => {
   const { ours, [other]: theirs } = results[row]?.results ?? {};
   return ours && theirs && ours.ms / theirs.ms;
 };
 
 /**
- * How many times as fast ours is.
+ * How many times as fast as another contender we are.
  *
  * @param {string} row
  * @param {Contender} other
  */
-const faster = (row, other) => (/** @type {Results} */ results) => {
-  const ratio = ofTime(row, other)(results);
+const speedup = (row, other) => (/** @type {Results} */ results) => {
+  const ratio = timeRatio(row, other)(results);
   return ratio && 1 / ratio;
 };
 
 /** @param {string} row */
-const time = (row) => (/** @type {Results} */ results) =>
+const ourTime = (row) => (/** @type {Results} */ results) =>
   results[row]?.results.ours?.ms;
 
-/** The most memory our server had in any row, in MiB. */
-const memory = (/** @type {Results} */ results) => {
+/** The peak memory of our server over all rows, in MiB. */
+const peakMemory = (/** @type {Results} */ results) => {
   const peaks = Object.values(results).flatMap(({ results: row }) =>
     [row.ours, row['two scopes']].flatMap((figures) => figures?.rssChild ?? []),
   );
@@ -74,20 +73,22 @@ const memory = (/** @type {Results} */ results) => {
 };
 
 /**
- * The largest package.
+ * The size of the largest package, in MB.
  *
  * @param {'binary' | 'download'} what
  */
-const size = (what) => (/** @type {Results} */ _, /** @type {Sizes} */ sizes) =>
-  Math.max(...Object.values(sizes.packages).map((sizes) => sizes[what])) / 1e6;
+const packageSize =
+  (what) => (/** @type {Results} */ _, /** @type {Sizes} */ sizes) =>
+    Math.max(...Object.values(sizes.packages).map((sizes) => sizes[what])) /
+    1e6;
 
 /**
- * Bytes stored in relation to gzip's, or to what they were.
+ * Our stored bytes divided by gzip's, or by those of the input.
  *
  * @param {string} workload
  * @param {'gzip' | 'input'} what
  */
-const bytes =
+const storedRatio =
   (workload, what) =>
   (/** @type {Results} */ _, /** @type {Sizes} */ { stored }) => {
     const sizes = stored[workload];
@@ -104,89 +105,104 @@ const atLeast = (what, target, measure) => ({
   ...{ what, target, bound: 'at least', unit: '×', measure },
 });
 
-const p1 = "as fast as Nx's client";
+const asFastAsNx = "as fast as Nx's client";
 
 /**
- * The rows of a large file. A quick run has a smaller one.
+ * The budgets of a large file. A quick run has a smaller one.
  *
  * @param {string} name
  * @returns {Budget[]}
  */
-const ofLargeFile = (name) => [
-  atLeast(`store ${short[name]}: ${p1}`, 8, faster(`store ${name}`, 'nx')),
+const largeFileBudgets = (name) => [
+  atLeast(
+    `store ${short[name]}: ${asFastAsNx}`,
+    8,
+    speedup(`store ${name}`, 'nx'),
+  ),
   atMost(
     `retrieve ${short[name]} / plain writing`,
     1.3,
     '×',
-    ofTime(`retrieve ${name}`, 'write'),
+    timeRatio(`retrieve ${name}`, 'write'),
   ),
   atLeast(
-    `retrieve 8 × ${short[name]} at once: ${p1}`,
+    `retrieve 8 × ${short[name]} at once: ${asFastAsNx}`,
     1,
-    faster(`retrieve 8×${name}`, 'nx'),
+    speedup(`retrieve 8×${name}`, 'nx'),
   ),
   atLeast(
-    `retrieve ${short[name]} at 20 ms, 60 MB/s: ${p1}`,
+    `retrieve ${short[name]} at 20 ms, 60 MB/s: ${asFastAsNx}`,
     2.5,
-    faster(`retrieve ${name} account`, 'nx'),
+    speedup(`retrieve ${name} account`, 'nx'),
   ),
 ];
 
 /** @type {Budget[]} */
 const budgets = [
-  atMost('spawn to `initialize` answered', 15, 'ms', time('initialize')),
-  atMost('binary', 13, 'MB', size('binary')),
-  atMost('npm download per platform', 5, 'MB', size('download')),
+  atMost('spawn to `initialize` answered', 15, 'ms', ourTime('initialize')),
+  atMost('binary', 13, 'MB', packageSize('binary')),
+  atMost('npm download per platform', 5, 'MB', packageSize('download')),
   ...['W0', 'W1', 'W2', 'W2q', 'W5'].map((name) =>
     atMost(
       `Nx waits for \`store\`, ${short[name]}`,
       5,
       'ms',
-      time(`wait ${name}`),
+      ourTime(`wait ${name}`),
     ),
   ),
-  atLeast(`store ${short.W1}: ${p1}`, 4, faster('store W1', 'nx')),
+  atLeast(`store ${short.W1}: ${asFastAsNx}`, 4, speedup('store W1', 'nx')),
   atMost(
     `retrieve ${short.W1} / \`cp -r\``,
     1.3,
     '×',
-    ofTime('retrieve W1', 'cp -r'),
+    timeRatio('retrieve W1', 'cp -r'),
   ),
-  ...ofLargeFile('W2'),
-  ...ofLargeFile('W2q'),
+  ...largeFileBudgets('W2'),
+  ...largeFileBudgets('W2q'),
   atMost(
     `retrieve ${short.W4} / raw GETs`,
     1.3,
     '×',
-    ofTime('retrieve W4', 'raw GET'),
+    timeRatio('retrieve W4', 'raw GET'),
   ),
   atMost(
     `retrieve ${short.W4} at 20 ms, 60 MB/s / raw GETs`,
     1.3,
     '×',
-    ofTime('retrieve W4 account', 'raw GET'),
+    timeRatio('retrieve W4 account', 'raw GET'),
   ),
   atMost(
     '300 misses at once at 20 ms, 60 MB/s: two scopes / one',
     1.3,
     '×',
-    faster('miss 300 account', 'two scopes'),
+    speedup('miss 300 account', 'two scopes'),
   ),
-  atMost('whole run, all remote / all local', 1.3, '×', ofTime('run', 'local')),
-  atMost('peak memory of the child, any row', 96, 'MiB', memory),
+  atMost(
+    'whole run, all remote / all local',
+    1.3,
+    '×',
+    timeRatio('run', 'local'),
+  ),
+  atMost('peak memory of the child, any row', 96, 'MiB', peakMemory),
   ...['W1', 'W5'].map((name) =>
     atMost(
       `stored bytes / \`gzip -6\`, ${short[name]}`,
       0.8,
       '×',
-      bytes(name, 'gzip'),
+      storedRatio(name, 'gzip'),
     ),
   ),
-  atMost(`stored bytes / bytes, ${short.W3}`, 1.01, '×', bytes('W3', 'input')),
+  atMost(
+    `stored bytes / bytes, ${short.W3}`,
+    1.01,
+    '×',
+    storedRatio('W3', 'input'),
+  ),
 ];
 
 /**
- * Judges what was measured. A row that failed, or was not run, has no verdict.
+ * Compares the measurements with the budgets. A row that failed or did not run
+ * has no verdict.
  *
  * @param {Results} results
  * @param {Sizes} sizes

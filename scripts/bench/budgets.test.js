@@ -18,7 +18,7 @@ const sizes = {
 
 /**
  * @param {Record<string, Record<string, number>>} times by row and contender
- * @param {object} [more] figures of ours
+ * @param {object} [more] our other figures
  */
 function resultsOf(times, more) {
   return /** @type {Results} */ (
@@ -52,14 +52,14 @@ function verdict(results, what) {
   return `${measured} ${target}: ${verdict}`;
 }
 
-test('a bound is met when it is reached', () => {
+test('a value equal to its bound meets it', () => {
   const atBound = resultsOf({ initialize: { ours: 15 } });
   assert.equal(verdict(atBound, /initialize/), '15.0 ms ≤ 15 ms: met');
   const above = resultsOf({ initialize: { ours: 15.1 } });
   assert.equal(verdict(above, /initialize/), '15.1 ms ≤ 15 ms: missed');
 });
 
-test('faster than Nx is its time over ours', () => {
+test("a speed-up over Nx is Nx's time divided by ours", () => {
   const what = /^store 2,000 files/;
   const fast = resultsOf({ 'store W1': { ours: 100, nx: 400 } });
   assert.equal(verdict(fast, what), '4.00× ≥ 4×: met');
@@ -67,14 +67,14 @@ test('faster than Nx is its time over ours', () => {
   assert.equal(verdict(slow, what), '0.25× ≥ 4×: missed');
 });
 
-test('near a limit is our time over its', () => {
+test("a ratio to a limit is our time divided by the limit's", () => {
   const near = resultsOf({ 'retrieve W1': { ours: 130, 'cp -r': 100 } });
   assert.equal(verdict(near, /cp -r/), '1.30× ≤ 1.3×: met');
   const far = resultsOf({ 'retrieve W1': { ours: 150, 'cp -r': 100 } });
   assert.equal(verdict(far, /cp -r/), '1.50× ≤ 1.3×: missed');
 });
 
-test('the child may need its memory in no row', () => {
+test('one row above the memory bound misses it', () => {
   const rows = { 'store W1': { ours: 1 }, 'store W5': { ours: 1 } };
   const results = resultsOf(rows, { rssChild: 2 ** 20 });
   Object.assign(results['store W5'].results.ours ?? {}, {
@@ -92,7 +92,7 @@ test('stored bytes are compared with those of gzip', () => {
   assert.equal(verdict({}, /gzip/), '0.80× ≤ 0.8×: met');
 });
 
-test('what was not measured has no verdict', () => {
+test('a budget without a measurement has no verdict', () => {
   const whats = classify({}, sizes).map(({ what }) => what);
   assert.ok(!whats.some((what) => /whole run|latency|cp -r/.test(what)));
 });
@@ -115,7 +115,7 @@ test('a full run measures every budget', () => {
   const unjudged = budgets
     .map(({ what }) => what)
     .filter((what) => !judged.includes(what));
-  // Of a quick run's smaller file.
+  // The smaller file of a quick run.
   const isQuick = (/** @type {string} */ what) => /\b40 MB/.test(what);
   assert.deepEqual(unjudged, unjudged.filter(isQuick));
 });

@@ -1,15 +1,15 @@
 'use strict';
 
-// A picture of the times: bars, an SVG that is readable on light and dark.
+// Draws the times as bars, in an SVG that is readable on light and on dark.
 
 const { digits, names, time } = require('./tables');
 
 /** @import { Result } from './tables' */
 
-/** A row of the picture: how many times as fast as Nx's client. */
+/** A bar of the chart: how many times as fast as Nx's client we are. */
 /** @typedef {{ title: string, ours: number, plain?: number, times: string }} Bar */
 
-/** Pixels. */
+/** In pixels. */
 const layout = {
   width: 1000,
   left: 390,
@@ -42,9 +42,8 @@ const style = `
   }`;
 
 /**
- * @param {readonly Result[]} rows those that Nx's client has no part in are
- *   left out
- * @param {string} machine one line about it
+ * @param {readonly Result[]} rows the chart skips those without Nx's client
+ * @param {string} machine one line that describes it
  */
 function chart(rows, machine) {
   const bars = rows.flatMap((row) => barOf(row) ?? []);
@@ -93,7 +92,7 @@ function barOf({ title, results }) {
 function scaleFor(bars) {
   const factors = bars.flatMap(({ ours, plain = 1 }) => [ours, plain]);
   const min = Math.floor(Math.log2(Math.min(0.5, ...factors)));
-  // Beside the longest bar there is a number.
+  // The longest bar needs space for its number.
   const max = Math.ceil(Math.log2(Math.max(2, ...factors)) + 0.7);
   const pixels = (layout.width - layout.left - layout.right) / (max - min);
   return {
@@ -168,7 +167,7 @@ function rowOf({ title, ours, plain, times }, y, { at }) {
 }
 
 /**
- * A bar from one point to another, whichever is left.
+ * A bar between two points, in either order.
  *
  * @param {string} kind
  * @param {number} from

@@ -16,7 +16,7 @@ const row = (title, times) => ({
 });
 
 /**
- * The bars of a kind: where they begin and end.
+ * The start and the end of each bar of a kind.
  *
  * @param {string} svg
  * @param {string} kind
@@ -40,7 +40,7 @@ const svg = chart(
   'a machine',
 );
 
-test('bars of rows in which ours is faster and slower end at the same line', () => {
+test('bars of faster and of slower rows touch the line at 1×', () => {
   const one = Number(/<line class="one" x1="([\d.]+)"/.exec(svg)?.[1]);
   const [[from, to]] = bars(svg, 'ours');
   const [[slowFrom, slowTo]] = bars(svg, 'slower');
@@ -52,7 +52,7 @@ test('bars of rows in which ours is faster and slower end at the same line', () 
   assert.ok(Math.abs(plainFrom - slowFrom) < 0.2);
 });
 
-test('every row that Nx has part in is there, with its times', () => {
+test("the chart shows every row with Nx's client, with its times", () => {
   assert.equal(bars(svg, '(?:ours|slower)').length, 2);
   for (const part of ['2.00×', '0.50×', '50.0 ms / 100 ms', 'a machine']) {
     assert.ok(svg.includes(part), part);
@@ -60,7 +60,7 @@ test('every row that Nx has part in is there, with its times', () => {
   assert.ok(!svg.includes('without Nx'));
 });
 
-test('it is an image of its own: no text breaks it, and it knows the dark', () => {
+test('the SVG stands alone, escapes text and has colors for the dark', () => {
   assert.ok(svg.includes('slower &amp; &lt;worse&gt;'));
   assert.match(svg, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/);
   assert.match(svg, /@media \(prefers-color-scheme: dark\)/);

@@ -1,10 +1,10 @@
 'use strict';
 
-// Content that is made: the same bytes everywhere and always.
+// Generates content: the same bytes on every machine and in every run.
 
 const { createCipheriv, createHash } = require('node:crypto');
 
-/** Bytes that look random and follow from a seed: nothing compresses them. */
+/** Bytes that look random, depend on a seed alone and do not compress. */
 class Keystream {
   #cipher;
 
@@ -34,7 +34,7 @@ class Keystream {
 }
 
 /**
- * Words, as many as a program has names.
+ * About as many words as a program has names.
  *
  * @type {Buffer[]}
  */
@@ -48,8 +48,8 @@ const words = (() => {
 })();
 
 /**
- * Text of words in which eight percent of the bytes are random: gzip -6 makes
- * less than half of it, and takes its time.
+ * Text of words in which eight percent of the bytes are random. gzip -6 shrinks
+ * it to less than half, slowly.
  *
  * @param {string} seed
  * @param {number} length

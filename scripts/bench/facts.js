@@ -7,8 +7,8 @@ const { root } = require('../kit/root');
 const { run } = require('../kit/run');
 
 /**
- * The machine and the versions that figures belong to. They are worth little
- * without.
+ * The machine and the versions that the figures belong to. Without these,
+ * figures are worth little.
  */
 async function describeMachine() {
   const cpus = os.cpus();
@@ -24,7 +24,7 @@ async function describeMachine() {
     node: process.version,
     go: go.trim().replace('go', ''),
     nx: require('nx/package.json').version,
-    /** What else was going on: the figures of a busy machine are noise. */
+    /** The figures of a busy machine are noise. */
     loadBefore: Number(os.loadavg()[0].toFixed(2)),
   };
 }

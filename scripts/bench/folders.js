@@ -4,9 +4,8 @@ const path = require('node:path');
 const { root } = require('../kit/root');
 
 /**
- * Where the bench keeps its things: what it builds, the workloads, and what
- * the rounds write. On the file system of the repository, because that is the
- * one that is measured.
+ * Holds the bench's builds, its workloads, and the files that the rounds write.
+ * It is on the repository's file system, because the bench measures that one.
  */
 const cache = path.join(root, 'node_modules', '.cache', 'bench');
 
@@ -17,6 +16,6 @@ exports.folders = {
   nx: path.join(cache, 'nx'),
   workloads: path.join(cache, 'workloads'),
   results: path.join(cache, 'results'),
-  /** What runs have found that is not to be published. */
+  /** Findings of runs that are not published. */
   findings: path.join(cache, 'findings'),
 };

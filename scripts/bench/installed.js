@@ -12,7 +12,7 @@ const { container } = require('./servers');
  * Makes a workspace with the package, as `nx add` leaves it.
  *
  * @param {string} workspace
- * @param {string} [nx] where another version of Nx is
+ * @param {string} [nx] the folder of another version of Nx
  */
 function installPackage(workspace, nx) {
   const modules = path.join(workspace, 'node_modules');
@@ -40,7 +40,7 @@ function installPackage(workspace, nx) {
  * Makes a workspace in which Nx is installed.
  *
  * @param {string} workspace
- * @param {string} [nx] where another version of it is
+ * @param {string} [nx] the folder of another version of it
  */
 function linkNx(workspace, nx = path.join(root, 'node_modules', 'nx')) {
   const modules = path.join(workspace, 'node_modules');
@@ -49,10 +49,10 @@ function linkNx(workspace, nx = path.join(root, 'node_modules', 'nx')) {
 }
 
 /**
- * Installs a version of Nx, unless an earlier run has.
+ * Installs a version of Nx, unless an earlier run did.
  *
  * @param {string} version
- * @returns {Promise<string>} where it is
+ * @returns {Promise<string>} its folder
  */
 async function installNx(version) {
   const folder = path.join(folders.nx, version);

@@ -1,6 +1,6 @@
 'use strict';
 
-// What the machine can do at best with the same bytes.
+// The limits: the best that the machine can do with the same bytes.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -22,8 +22,8 @@ const { folders } = require('./folders');
  */
 
 /**
- * How many results our client requests at once, as its source says: what raw
- * GETs are compared with.
+ * How many results our client requests at once, as its source says. The raw
+ * GETs make as many at once.
  */
 function concurrency() {
   const file = path.join(root, 'cache', 'limiter.go');
@@ -41,7 +41,7 @@ const limits = {
       path.join(workload.cacheDirectory, hash),
     );
     const started = performance.now();
-    // Hundreds of processes would measure their start.
+    // With hundreds of processes, this would measure how they start.
     const groups =
       hashes.length > 8 ? [sources] : sources.map((source) => [source]);
     await Promise.all(
@@ -86,7 +86,7 @@ const limits = {
 };
 
 /**
- * Runs a command of nx-azure-testtool.
+ * Runs a command of nx-azure-testtool, and returns the figures that it prints.
  *
  * @param {string[]} args
  */

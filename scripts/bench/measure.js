@@ -1,6 +1,6 @@
 'use strict';
 
-// One measuring of one contender.
+// Measures one contender once.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -14,13 +14,13 @@ const { prepareWholeRun } = require('./whole-run');
 /** @import { ClientName, Contender, LimitName, Row } from './rows' */
 /** @import { Sample } from './statistics' */
 /** @import { Workload } from './workloads' */
-/** @import { Place, Testbed } from './testbed' */
+/** @import { AnyStorage, Testbed } from './testbed' */
 
 const clients = ['ours', 'two scopes', 'nx', 'plain'];
 
 /**
- * The lines that our client prints without a problem: while it waits at its end, and the
- * summary line in CI.
+ * The lines that our client prints in a run without problems: the progress of
+ * its last uploads, and the summary line in CI.
  */
 const reports = /^nx-azure-cache: (storing \d|\d+ hits?, ).*$/gm;
 
@@ -30,18 +30,18 @@ const isClient = /** @type {any} */ (
 );
 
 /**
- * Gets ready to measure a row.
+ * Prepares the measurements of a row.
  *
  * @param {Testbed} testbed
  * @param {Row} row
  * @returns {Promise<(contender: Contender, options?: { thorough?: boolean }) => Promise<Sample>>}
- *   measures a contender once; `thorough` compares what is restored byte for
- *   byte, not only its size
+ *   measures a contender once; `thorough` compares the restored files byte for
+ *   byte, not only their sizes
  */
 async function prepare(testbed, row) {
   if (row.action === 'run') return prepareWholeRun(testbed, row);
   for (const client of row.contenders.filter(isClient)) {
-    await testbed.place(client, row); // starts it
+    await testbed.storageFor(client, row); // starts its storage
   }
   if (row.action === 'retrieve') await storeForReading(testbed, row);
   return (contender, options = {}) =>
@@ -60,7 +60,7 @@ async function measureLimit(testbed, row, limit) {
   const { workload, hashes } = await workloadOf(testbed, row);
   const folder = testbed.newFolder();
   const { url } = await testbed.storage('ours', 'read');
-  await quiet();
+  await flushWrites();
   return limits[limit]({ workload, hashes, folder, url });
 }
 
@@ -71,20 +71,21 @@ async function measureLimit(testbed, row, limit) {
  * @param {{ thorough?: boolean }} options
  */
 async function measureClient(testbed, row, client, { thorough = false }) {
-  const place = await testbed.place(client, row);
+  const storage = await testbed.storageFor(client, row);
   if (row.action === 'open' || row.action === 'initialize') {
-    await quiet();
-    return play(testbed, place, { client, action: row.action });
+    await flushWrites();
+    return runClient(testbed, storage, { client, action: row.action });
   }
-  if (row.action === 'miss') return measureMisses(testbed, place, client, row);
+  if (row.action === 'miss')
+    return measureMisses(testbed, storage, client, row);
   const { workload, hashes } = await workloadOf(testbed, row);
   const isStore = row.action === 'store';
   const work = isStore ? workload.cacheDirectory : testbed.newFolder();
-  if (isStore && place instanceof Storage) await place.reset();
+  if (isStore && storage instanceof Storage) await storage.reset();
   const job = { client, action: row.action, cacheDirectory: work, hashes };
-  await quiet();
-  const [sample, traffic] = await counted(place, () =>
-    play(testbed, place, job),
+  await flushWrites();
+  const [sample, traffic] = await counted(storage, () =>
+    runClient(testbed, storage, job),
   );
   if (isStore) verifyStored(traffic, hashes);
   else verifyRestored(workload, hashes, work, thorough);
@@ -93,15 +94,15 @@ async function measureClient(testbed, row, client, { thorough = false }) {
 
 /**
  * @param {Testbed} testbed
- * @param {Place} place
+ * @param {AnyStorage} storage
  * @param {ClientName} client
  * @param {Row} row
  */
-async function measureMisses(testbed, place, client, { action, copies = 1 }) {
+async function measureMisses(testbed, storage, client, { action, copies = 1 }) {
   const hashes = Array.from({ length: copies }, (_, i) => String(i));
-  await quiet();
-  const [sample, traffic] = await counted(place, () =>
-    play(testbed, place, { client, action, hashes }),
+  await flushWrites();
+  const [sample, traffic] = await counted(storage, () =>
+    runClient(testbed, storage, { client, action, hashes }),
   );
   const expected = copies * (client === 'two scopes' ? 2 : 1);
   if (traffic.requests !== expected) {
@@ -113,7 +114,7 @@ async function measureMisses(testbed, place, client, { action, copies = 1 }) {
 }
 
 /**
- * The workload of a row and the results of it that are used.
+ * The workload of a row, and the hashes of the results that the row uses.
  *
  * @param {Testbed} testbed
  * @param {Row} row
@@ -124,7 +125,7 @@ async function workloadOf(testbed, row) {
 }
 
 /**
- * Stores what a row reads, unless it is stored.
+ * Stores the results that a row retrieves, unless they are stored already.
  *
  * @param {Testbed} testbed
  * @param {Row} row
@@ -136,12 +137,12 @@ async function storeForReading(testbed, row) {
     row.contenders.map((name) => (isClient(name) ? name : 'ours')),
   );
   for (const client of needed) {
-    const place = await testbed.place(client, row);
-    const missing = testbed.missing(place, client, hashes);
+    const storage = await testbed.storageFor(client, row);
+    const missing = testbed.missing(storage, client, hashes);
     if (missing.length === 0) continue;
-    await play(
+    await runClient(
       testbed,
-      { ...place, control: undefined },
+      { ...storage, control: undefined },
       { client, action: 'store', cacheDirectory, hashes: missing },
     );
   }
@@ -151,11 +152,11 @@ async function storeForReading(testbed, row) {
  * Runs a client in a process of its own.
  *
  * @param {Testbed} testbed
- * @param {Place} place
+ * @param {AnyStorage} storage
  * @param {{ client: ClientName, action: Row['action'], hashes?: string[], cacheDirectory?: string }} job
  * @returns {Promise<Sample>}
  */
-async function play(testbed, place, job) {
+async function runClient(testbed, storage, job) {
   const { stdout, output } = await run(
     process.execPath,
     [
@@ -163,7 +164,7 @@ async function play(testbed, place, job) {
       JSON.stringify({
         workspace: testbed.machine.workspace,
         container,
-        control: place.control,
+        control: storage.control,
         cacheDirectory: testbed.results,
         hashes: [],
         ...job,
@@ -171,7 +172,7 @@ async function play(testbed, place, job) {
     ],
     {
       cwd: testbed.machine.workspace,
-      env: testbed.environment(place, job.client),
+      env: testbed.environment(storage, job.client),
       timeout: 300_000,
     },
   );
@@ -181,10 +182,10 @@ async function play(testbed, place, job) {
 }
 
 /**
- * Lets what was written before go to the disk, so that it does not do so in
- * the next measuring.
+ * Flushes earlier writes to the disk, so that they do not slow the next
+ * measurement.
  */
-async function quiet() {
+async function flushWrites() {
   await run('sync', []);
 }
 
@@ -200,8 +201,8 @@ function verifyStored({ blobs, stored }, hashes) {
 }
 
 /**
- * Checks that what was restored is what was stored. Large files are removed,
- * others stay until the end: see `newFolder`.
+ * Checks that the restored files equal the stored ones. Removes large files;
+ * others stay until the end, see `newFolder`.
  *
  * @param {Workload} workload
  * @param {string[]} hashes

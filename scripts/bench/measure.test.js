@@ -31,13 +31,13 @@ async function restored(t) {
   };
 }
 
-test('what was restored right passes', async (t) => {
+test('a correctly restored result passes', async (t) => {
   const { verify } = await restored(t);
   verify();
   verify(true);
 });
 
-test('a file that is short, missing or too many fails the row', async (t) => {
+test('a short, a missing or an extra file fails the row', async (t) => {
   const { file, second, verify } = await restored(t);
   const content = fs.readFileSync(file);
   fs.writeFileSync(file, content.subarray(1));
@@ -50,7 +50,7 @@ test('a file that is short, missing or too many fails the row', async (t) => {
   assert.throws(() => verify(), /holds 4 files with 20000 bytes/);
 });
 
-test('other content of the same size fails it when it is compared thoroughly', async (t) => {
+test('changed content of the same size fails a thorough comparison', async (t) => {
   const { file, verify } = await restored(t);
   const content = fs.readFileSync(file);
   content[0] ^= 1;
@@ -59,7 +59,7 @@ test('other content of the same size fails it when it is compared thoroughly', a
   assert.throws(() => verify(true), /does not hold what was stored/);
 });
 
-test('what was not stored fails the row', () => {
+test('a missing blob or one without content fails the row', () => {
   verifyStored({ blobs: 2, stored: 10 }, ['1', '2']);
   assert.throws(
     () => verifyStored({ blobs: 1, stored: 10 }, ['1', '2']),
@@ -71,6 +71,6 @@ test('what was not stored fails the row', () => {
   );
 });
 
-test('raw GETs are as many at once as our requests', () => {
+test('the number of raw GETs at once is read from our source', () => {
   assert.ok(concurrency() >= 1);
 });

@@ -1,9 +1,9 @@
 'use strict';
 
-// A remote cache for Nx in plain JavaScript, written for the bench the way
-// such plugins are written: streams of tar-stream and zlib, and the Azure SDK
-// with its defaults. It does less than it would have to: no retries of its
-// own, no check of what it reads, an existing blob is overwritten.
+// A remote cache for Nx in plain JavaScript, written for the bench as such
+// plugins usually are: with streams of tar-stream and zlib, and the Azure SDK
+// with its defaults. It does less than a real one must: it adds no retries,
+// does not verify what it reads, and overwrites existing blobs.
 
 const fs = require('node:fs');
 const path = require('node:path');

@@ -11,7 +11,7 @@ const tables = require('./tables');
 /** @import { Machine } from './facts' */
 
 /**
- * All that a run has found: what is in bench.json.
+ * Everything that a run found: the content of bench.json.
  *
  * @typedef {object} Findings
  * @property {Machine} machine
@@ -25,11 +25,11 @@ const tables = require('./tables');
 const page = path.join(root, 'docs', 'performance.md');
 
 /**
- * Writes what was found: to docs, or aside.
+ * Writes the findings to docs, or to another folder.
  *
  * @param {Findings} findings
- * @param {string | null} aside name of a folder that is not in docs
- * @returns {Promise<string>} where to
+ * @param {string | null} aside name of the other folder
+ * @returns {Promise<string>} the folder
  */
 async function publish(findings, aside) {
   const folder = aside
@@ -42,7 +42,7 @@ async function publish(findings, aside) {
     path.join(folder, 'bench.json'),
     await format(json, { parser: 'json' }),
   );
-  fs.writeFileSync(path.join(folder, 'chart.svg'), drawn(findings));
+  fs.writeFileSync(path.join(folder, 'chart.svg'), drawChart(findings));
   const written = withParts(fs.readFileSync(page, 'utf8'), parts(findings));
   fs.writeFileSync(
     aside ? path.join(folder, 'performance.md') : page,
@@ -52,9 +52,9 @@ async function publish(findings, aside) {
 }
 
 /** @param {Findings} findings */
-function drawn({ machine, rounds, results }) {
+function drawChart({ machine, rounds, results }) {
   const { cpu, cores, date } = machine;
-  // What Nx waits for is not a time that the others have, too.
+  // The others have no separate time for which Nx waits.
   const rows = Object.entries(results)
     .filter(([id]) => !id.startsWith('wait ') && id !== 'opened')
     .map(([, row]) => row);
@@ -65,7 +65,7 @@ function drawn({ machine, rounds, results }) {
 }
 
 /**
- * The tables of the page, by the name of their place.
+ * The tables of the page, by the names of their markers.
  *
  * @param {Findings} findings
  * @returns {Record<string, string>}
@@ -86,8 +86,8 @@ function parts({ machine, rounds, results, sizes, verdicts }) {
 }
 
 /**
- * Puts strings between their markers: `<!-- bench:NAME -->` and
- * `<!-- /bench:NAME -->`.
+ * Replaces the text between the markers `<!-- bench:NAME -->` and
+ * `<!-- /bench:NAME -->` with the part NAME.
  *
  * @param {string} text
  * @param {Record<string, string>} parts

@@ -9,8 +9,8 @@ const { rotated, summarize } = require('./statistics');
 /** @import { Testbed } from './testbed' */
 
 /**
- * Measures a row: all contenders in each round, one after the other, after a
- * round that does not count.
+ * Measures a row. Each round measures all contenders, one after the other. A
+ * first round does not count.
  *
  * @param {Testbed} testbed
  * @param {Row} row
@@ -33,7 +33,7 @@ async function measureRow(testbed, row, rounds) {
       }
     }
   } finally {
-    await testbed.use('loopback'); // for what is stored to be read
+    await testbed.use('loopback'); // the next row first stores what it reads
   }
   return {
     title: row.title,
@@ -44,7 +44,7 @@ async function measureRow(testbed, row, rounds) {
 }
 
 /**
- * The rows that a row holds: its own, and those of what else it has timed.
+ * The row itself, and a row for each part that it timed separately.
  *
  * @param {Row} row
  * @param {Result} result

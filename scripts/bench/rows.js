@@ -1,15 +1,16 @@
 'use strict';
 
-// What is measured: the rows of the table.
+// The rows of the table: what the bench measures.
 
 /** @import { Link } from './servers' */
 
 /**
- * Who takes part. Clients of a remote cache: `ours`; `nx`, Nx's own HTTP
- * client; `plain`, a plugin in plain JavaScript. `ours` is a run of CI on main,
- * which reads one scope; `two scopes` is ours as a developer's machine, which
- * asks for each result in two. Limits: what the machine can do at best. Of whole
- * runs: `local`, with a local cache only, and `none`, without results anywhere.
+ * The contenders. `ours`, `nx` (Nx's own HTTP client) and `plain` (a plugin in
+ * plain JavaScript) are clients of a remote cache. `ours` runs as CI does on
+ * main, and reads one scope; `two scopes` is our client on a developer's
+ * machine, which requests each result in two. The limits are the best that the
+ * machine can do. Whole runs also have `local`, with a local cache only, and
+ * `none`, without results anywhere.
  *
  * @typedef {'ours' | 'two scopes' | 'nx' | 'plain'} ClientName
  * @typedef {'cp -r' | 'tar | zstd' | 'write' | 'raw GET'} LimitName
@@ -24,14 +25,14 @@
  * @property {number} [copies] how many results at once; default: all
  * @property {Link | 'azurite'} link
  * @property {Contender[]} contenders
- * @property {WholeRun} [run] of the action `run`
+ * @property {WholeRun} [run] for the action `run`
  * @property {string} title
  */
 
 /**
  * @typedef {object} WholeRun
  * @property {number} tasks
- * @property {boolean} isMiss whether the tasks run, as nothing is stored
+ * @property {boolean} isMiss whether nothing is stored, so that the tasks run
  * @property {string} [nx] another version of Nx
  */
 
@@ -77,9 +78,9 @@ function row(action, workload, contenders, { copies, link } = {}) {
   };
 }
 
-const one = { copies: 1 };
-const eight = { copies: 8 };
-const far = { link: /** @type {const} */ ('account') };
+const oneCopy = { copies: 1 };
+const eightCopies = { copies: 8 };
+const slowLink = { link: /** @type {const} */ ('account') };
 const azurite = { link: /** @type {const} */ ('azurite') };
 
 /** @type {Row[]} */
@@ -130,7 +131,7 @@ const wholeRun = {
 };
 
 /**
- * Nx 22.7 asks for each pending task at each scheduling step.
+ * Nx 22.7 requests each pending task's result at each scheduling step.
  *
  * @type {Row}
  */
@@ -147,28 +148,28 @@ const repeatedMisses = {
 /** @type {Row[]} */
 const full = [
   ...starts,
-  row('store', 'W0', all, one),
-  row('store', 'W1', [...all, 'tar | zstd'], one),
-  row('store', 'W2', [...all, 'tar | zstd'], one),
-  row('store', 'W3', [...all, 'tar | zstd'], one),
+  row('store', 'W0', all, oneCopy),
+  row('store', 'W1', [...all, 'tar | zstd'], oneCopy),
+  row('store', 'W2', [...all, 'tar | zstd'], oneCopy),
+  row('store', 'W3', [...all, 'tar | zstd'], oneCopy),
   row('store', 'W4', all),
-  row('store', 'W5', [...all, 'tar | zstd'], one),
-  row('store', 'W1', all, eight),
-  row('retrieve', 'W1', [...all, 'cp -r', 'raw GET'], one),
-  row('retrieve', 'W2', [...all, 'write', 'raw GET'], one),
-  row('retrieve', 'W3', [...all, 'write', 'raw GET'], one),
+  row('store', 'W5', [...all, 'tar | zstd'], oneCopy),
+  row('store', 'W1', all, eightCopies),
+  row('retrieve', 'W1', [...all, 'cp -r', 'raw GET'], oneCopy),
+  row('retrieve', 'W2', [...all, 'write', 'raw GET'], oneCopy),
+  row('retrieve', 'W3', [...all, 'write', 'raw GET'], oneCopy),
   row('retrieve', 'W4', [...all, 'cp -r', 'raw GET']),
-  row('retrieve', 'W5', [...all, 'cp -r', 'raw GET'], one),
-  row('retrieve', 'W1', [...all, 'cp -r'], eight),
-  row('retrieve', 'W2', [...all, 'write'], eight),
-  row('store', 'W1', all, { ...one, ...far }),
-  row('store', 'W2', all, { ...one, ...far }),
-  row('retrieve', 'W1', [...all, 'raw GET'], { ...one, ...far }),
-  row('retrieve', 'W2', [...all, 'raw GET'], { ...one, ...far }),
-  row('retrieve', 'W4', [...all, 'raw GET'], far),
+  row('retrieve', 'W5', [...all, 'cp -r', 'raw GET'], oneCopy),
+  row('retrieve', 'W1', [...all, 'cp -r'], eightCopies),
+  row('retrieve', 'W2', [...all, 'write'], eightCopies),
+  row('store', 'W1', all, { ...oneCopy, ...slowLink }),
+  row('store', 'W2', all, { ...oneCopy, ...slowLink }),
+  row('retrieve', 'W1', [...all, 'raw GET'], { ...oneCopy, ...slowLink }),
+  row('retrieve', 'W2', [...all, 'raw GET'], { ...oneCopy, ...slowLink }),
+  row('retrieve', 'W4', [...all, 'raw GET'], slowLink),
   misses(300),
-  row('store', 'W1', ['ours', 'plain'], { ...one, ...azurite }),
-  row('retrieve', 'W1', ['ours', 'plain'], { ...one, ...azurite }),
+  row('store', 'W1', ['ours', 'plain'], { ...oneCopy, ...azurite }),
+  row('retrieve', 'W1', ['ours', 'plain'], { ...oneCopy, ...azurite }),
   wholeRun,
   repeatedMisses,
 ];
@@ -176,22 +177,22 @@ const full = [
 /** @type {Row[]} for daily use: about a minute */
 const quick = [
   ...starts,
-  row('store', 'W1', ['ours', 'nx', 'tar | zstd'], one),
-  row('store', 'W2q', ['ours', 'nx', 'tar | zstd'], one),
-  row('retrieve', 'W1', ['ours', 'nx', 'cp -r'], one),
-  row('retrieve', 'W2q', ['ours', 'nx', 'write'], one),
+  row('store', 'W1', ['ours', 'nx', 'tar | zstd'], oneCopy),
+  row('store', 'W2q', ['ours', 'nx', 'tar | zstd'], oneCopy),
+  row('retrieve', 'W1', ['ours', 'nx', 'cp -r'], oneCopy),
+  row('retrieve', 'W2q', ['ours', 'nx', 'write'], oneCopy),
   row('retrieve', 'W4', ['ours', 'nx', 'raw GET']),
-  row('retrieve', 'W2q', ['ours', 'nx', 'write'], eight),
-  row('retrieve', 'W2q', ['ours', 'nx'], { ...one, ...far }),
-  row('retrieve', 'W4', ['ours', 'nx', 'raw GET'], far),
+  row('retrieve', 'W2q', ['ours', 'nx', 'write'], eightCopies),
+  row('retrieve', 'W2q', ['ours', 'nx'], { ...oneCopy, ...slowLink }),
+  row('retrieve', 'W4', ['ours', 'nx', 'raw GET'], slowLink),
   misses(300),
 ];
 
-/** @type {Row[]} for the test that the bench works */
+/** @type {Row[]} for bench.test.js */
 const tiny = [
-  // First: nothing has started their storages yet.
-  row('store', 'tiny', ['ours', 'nx'], far),
-  row('retrieve', 'tiny', ['ours', 'nx'], far),
+  // These come first, while nothing has started their storages.
+  row('store', 'tiny', ['ours', 'nx'], slowLink),
+  row('retrieve', 'tiny', ['ours', 'nx'], slowLink),
   misses(2),
   ...starts,
   row('store', 'tiny', [...all, 'tar | zstd']),

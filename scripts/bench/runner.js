@@ -1,7 +1,7 @@
 'use strict';
 
-// node runner.js JOB: a process that plays Nx for one measuring, and prints
-// what it has measured as a line of JSON. JOB is JSON, see below.
+// node runner.js JOB: plays Nx for one measurement, and prints the figures as a
+// line of JSON. JOB is JSON, see below.
 
 const { spawn } = require('node:child_process');
 const { once } = require('node:events');
@@ -21,7 +21,7 @@ const { cpuOf, peakMemoryOf, serverBelow } = require('../kit/process-usage');
  * @property {string} cacheDirectory
  * @property {string[]} hashes
  * @property {string} [control] URL of the server's control paths, if it has
- *   them
+ *   any
  */
 
 /** @typedef {{ retrieve: Function, store: Function }} Cache */
@@ -29,16 +29,16 @@ const { cpuOf, peakMemoryOf, serverBelow } = require('../kit/process-usage');
 /** @type {Job} */
 const job = JSON.parse(process.argv[2]);
 
-/** Finds modules as Nx does. */
+/** Resolves modules as Nx does. */
 const fromWorkspace = createRequire(path.join(job.workspace, 'nx.json'));
 
-/** Not among the exports of its package. */
+/** Nx's package does not export it. */
 const native = path.join(
   job.workspace,
   'node_modules/nx/dist/src/native/index.js',
 );
 
-/** What Nx has loaded long before it asks for a remote cache. */
+/** Loads what Nx loads long before it asks for a remote cache. */
 function loadNx() {
   fromWorkspace('nx/src/utils/workspace-root');
   fromWorkspace('nx/src/config/nx-json');
@@ -51,7 +51,7 @@ const ours = () => fromWorkspace('@nx/powerpack-azure-cache').getRemoteCache();
 /** @type {Record<Job['client'], () => Promise<Cache>>} */
 const clients = {
   ours,
-  'two scopes': ours, // its environment is another one
+  'two scopes': ours, // its environment differs
   async nx() {
     const { HttpRemoteCache } = require(native);
     return new HttpRemoteCache();
@@ -79,7 +79,7 @@ function cpu(server = 0) {
 const actions = {
   async store() {
     const cache = await open();
-    const isStored = job.control ? await puts(job.control) : exit;
+    const isStored = job.control ? await whenStored(job.control) : exit;
     return measured(async (started) => {
       const accepted = await Promise.all(
         job.hashes.map((hash) =>
@@ -121,7 +121,7 @@ const actions = {
     });
   },
 
-  /** The time of getRemoteCache, and until the first response: a miss. */
+  /** Times getRemoteCache, and the time until the first response, a miss. */
   async open() {
     const started = performance.now();
     const cache = await open();
@@ -132,7 +132,7 @@ const actions = {
     return { ms, opened };
   },
 
-  /** From spawn to the response, without the JavaScript RPC library. */
+  /** Times spawn to response, without the JavaScript RPC library. */
   async initialize() {
     const times = [];
     for (let i = 0; i < 10; i++) times.push(await timeOfInitialize());
@@ -141,7 +141,7 @@ const actions = {
 };
 
 /**
- * Runs what is measured, after it asks what it has cost.
+ * Runs a task, and returns its figures with its time, CPU and peak memory.
  *
  * @param {(started: number) => Promise<object>} task
  */
@@ -161,25 +161,25 @@ async function measured(task) {
 }
 
 /**
- * Asks the storage to tell when it has stored all.
+ * Asks the storage to report when it has stored all results.
  *
  * @param {string} control
- * @returns {Promise<() => Promise<unknown>>} waits for it
+ * @returns {Promise<() => Promise<unknown>>} waits for that report
  */
-async function puts(control) {
+async function whenStored(control) {
   const url = `${control}/-/wait?puts=${job.hashes.length}`;
   const request = http.get(url, { agent: false });
-  const answered = once(request, 'response');
-  await once(request, 'finish'); // the question is on its way
+  const responded = once(request, 'response');
+  await once(request, 'finish'); // the request is sent
   return async () => {
-    const [{ statusCode }] = await answered;
+    const [{ statusCode }] = await responded;
     if (statusCode >= 300) throw new Error(`/-/wait: ${statusCode}`);
   };
 }
 
 /**
- * Ends this process as Nx does: where the storage does not tell when it has
- * stored all, that waits for it.
+ * Ends this process as Nx does, which waits for the uploads: for a storage that
+ * does not report when it has stored all results.
  *
  * @param {number} started
  */
@@ -214,9 +214,9 @@ async function timeOfInitialize() {
   child.stdin.write(
     `Content-Length: ${Buffer.byteLength(message)}\r\n\r\n${message}`,
   );
-  const [answer] = await once(child.stdout, 'data');
+  const [response] = await once(child.stdout, 'data');
   const ms = performance.now() - started;
-  if (!/"enabled":true/.test(answer)) throw new Error(String(answer));
+  if (!/"enabled":true/.test(response)) throw new Error(String(response));
   child.stdin.end();
   await once(child, 'close');
   return ms;

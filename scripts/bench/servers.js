@@ -1,6 +1,6 @@
 'use strict';
 
-// The storages under the bench: cmd/nx-azure-testtool, in memory on this
+// The storages of the bench: cmd/nx-azure-testtool, in memory on this
 // machine, and Azurite.
 
 const path = require('node:path');
@@ -24,8 +24,8 @@ const { folders } = require('./folders');
 const container = 'bench';
 
 /**
- * How the network between client and storage is. A real account is about as
- * far and as fast as `account`.
+ * The network between client and storage. `account` is about as far and as fast
+ * as a real account.
  */
 const links = {
   loopback: { latency: '0s', rate: 0 },
@@ -34,7 +34,7 @@ const links = {
 
 /** @typedef {keyof typeof links} Link */
 
-/** Builds the program with the servers and the tools. */
+/** Builds nx-azure-testtool. */
 async function buildTool() {
   await buildBlobService(path.dirname(folders.tool));
 }
@@ -61,31 +61,31 @@ class Storage {
     this.url = `http://127.0.0.1:${port}`;
     this.connectionString = connectionString(port);
     this.container = container;
-    /** Its control paths are there. */
+    /** The URL of its control paths. */
     this.control = this.url;
   }
 
   /** @returns {Promise<Stats>} since the last reset */
   async stats() {
-    return (await this.#ask('stats')).json();
+    return (await this.#control('stats')).json();
   }
 
-  /** Forgets what is stored. */
+  /** Removes everything stored. */
   async reset() {
-    await this.#ask('reset', { method: 'POST' });
+    await this.#control('reset', { method: 'POST' });
   }
 
   /** @param {Link} name */
   async use(name) {
     const body = JSON.stringify(links[name]);
-    await this.#ask('settings', { method: 'POST', body });
+    await this.#control('settings', { method: 'POST', body });
   }
 
   /**
    * @param {string} path
    * @param {RequestInit} [options]
    */
-  async #ask(path, options) {
+  async #control(path, options) {
     const response = await fetch(`${this.url}/-/${path}`, options);
     if (!response.ok) {
       throw new Error(

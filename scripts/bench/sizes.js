@@ -1,6 +1,6 @@
 'use strict';
 
-// Bytes that npm downloads and the container holds.
+// The bytes that npm downloads, and those that the container holds.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -16,7 +16,7 @@ const { pack } = require('./plain-plugin');
 /** @import { Testbed } from './testbed' */
 
 /**
- * The packages of the platforms that were built.
+ * The sizes of the packages that were built.
  *
  * @returns {Promise<Sizes['packages']>}
  */
@@ -40,8 +40,8 @@ async function packageSizes() {
 }
 
 /**
- * The size in what `npm pack --json` prints: a list, since npm 12 an object by
- * name.
+ * The size in the output of `npm pack --json`: a list, or an object by name
+ * since npm 12.
  *
  * @param {string} text
  */
@@ -52,8 +52,8 @@ function sizeIn(text) {
 }
 
 /**
- * What `tar` and `tar | gzip -6` make of a workload. Kept beside it: it takes
- * seconds.
+ * The sizes of a workload after `tar` and `tar | gzip -6`. A file beside the
+ * workload keeps them, because they take seconds.
  *
  * @param {Workload} workload
  * @returns {Promise<{ tar: number, gzip: number }>}
@@ -80,7 +80,7 @@ async function packed(folder) {
   return { tar: counted.tar.bytes, gzip: counted.gzip.bytes };
 }
 
-/** A stream that counts what goes through it. */
+/** A stream that counts the bytes that pass through it. */
 function counter() {
   const stream = Object.assign(new PassThrough(), { bytes: 0 });
   stream.on('data', (/** @type {Buffer} */ { length }) => {

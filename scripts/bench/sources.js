@@ -1,6 +1,6 @@
 'use strict';
 
-// Source text of real packages: those that the lockfile names.
+// Source text of real packages, which the lockfile names.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -12,7 +12,7 @@ const isSourceSize = (/** @type {number} */ size) =>
 
 /**
  * The JavaScript files of the packages that the repository installs. The
- * lockfile says exactly which; those of other platforms hold none.
+ * lockfile fixes them, and packages that differ by platform hold none.
  *
  * @returns {{ name: string, content: Buffer }[]}
  */

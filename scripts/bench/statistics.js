@@ -1,7 +1,7 @@
 'use strict';
 
 /**
- * The middle of some numbers, which one bad round does not move.
+ * The median, which one bad round does not move.
  *
  * @param {readonly number[]} values
  */
@@ -15,8 +15,8 @@ function median(values) {
 }
 
 /**
- * The order of a round: every contender is first, second and so on equally
- * often, so that none always follows the same other.
+ * The order of a round. Over all rounds, each contender is first, second and so
+ * on equally often.
  *
  * @template T
  * @param {readonly T[]} values
@@ -29,28 +29,29 @@ function rotated(values, round) {
 }
 
 /**
- * What one measuring has given. Bytes, milliseconds, seconds of CPU.
+ * The figures of one measurement.
  *
  * @typedef {object} Sample
  * @property {number} ms
  * @property {number} [latency] milliseconds for which Nx waits for `store`
- * @property {number} [opened] milliseconds until `getRemoteCache` ended
- * @property {number} [sent] bytes in bodies of requests
- * @property {number} [received] bytes in bodies of answers
+ * @property {number} [opened] milliseconds until `getRemoteCache` resolved
+ * @property {number} [sent] bytes in request bodies
+ * @property {number} [received] bytes in response bodies
  * @property {number} [requests]
  * @property {number} [stored] bytes in the container
- * @property {number} [rssNode] the most memory that Node had
- * @property {number} [rssChild] the most memory that our server had
- * @property {number} [cpu] seconds, of Node and our server
+ * @property {number} [rssNode] peak memory of Node, in bytes
+ * @property {number} [rssChild] peak memory of our server, in bytes
+ * @property {number} [cpu] seconds of Node and our server
  */
 
 /**
- * A contender's figures in a row: medians, of memory the most, and all times.
+ * A contender's figures in a row: medians, peak memory, and the times of all
+ * rounds.
  *
  * @typedef {Sample & { rounds: number[] }} Figures
  */
 
-/** Memory is bounded, not typical: the worst round counts. */
+/** The budget bounds memory, so its worst round counts. */
 const worst = new Set(['rssNode', 'rssChild']);
 
 /**

@@ -4,13 +4,13 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const { median, rotated, summarize } = require('./statistics');
 
-test('the median is the middle, whatever the order', () => {
+test('the median does not depend on the order', () => {
   assert.equal(median([9, 1, 100]), 9);
   assert.equal(median([4, 1, 100, 2]), 3);
   assert.throws(() => median([]), /median of nothing/);
 });
 
-test('in as many rounds as there are contenders each has been first once', () => {
+test('in as many rounds as contenders, each contender is first once', () => {
   const rounds = [0, 1, 2].map((round) => rotated(['a', 'b', 'c'], round));
   assert.deepEqual(rounds, [
     ['a', 'b', 'c'],
@@ -20,7 +20,7 @@ test('in as many rounds as there are contenders each has been first once', () =>
   assert.deepEqual(rotated(['a', 'b', 'c'], 4), ['b', 'c', 'a']);
 });
 
-test('of time and bytes the median counts, of memory the worst round', () => {
+test('the median counts for time and bytes, the worst round for memory', () => {
   const samples = [
     { ms: 3, stored: 10, rssChild: 5 },
     { ms: 1, stored: 10, rssChild: 50 },

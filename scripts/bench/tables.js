@@ -1,6 +1,6 @@
 'use strict';
 
-// What was measured, as text.
+// Formats the measurements as tables.
 
 const { short } = require('./rows');
 
@@ -10,7 +10,7 @@ const { short } = require('./rows');
 /** @import { Figures } from './statistics' */
 
 /**
- * @typedef {object} Result a row that was measured
+ * @typedef {object} Result a measured row
  * @property {string} title
  * @property {Partial<Record<Contender, Figures>>} results
  */
@@ -32,11 +32,11 @@ const names = {
 /** @type {Contender[]} */
 const clients = ['ours', 'nx', 'plain'];
 
-/** @type {Contender[]} all that ask a storage for results */
+/** @type {Contender[]} those that request results from a storage */
 const withRequests = ['ours', 'two scopes', 'nx', 'plain'];
 
 /**
- * The times: ours, the others', the limits.
+ * The times of the clients and the limits.
  *
  * @param {readonly Result[]} rows
  * @returns {string[][]} with a header
@@ -78,7 +78,7 @@ function against(ours, other) {
 }
 
 /**
- * All but time: bytes, memory, CPU.
+ * The costs other than time: bytes, memory, CPU.
  *
  * @param {readonly Result[]} rows
  * @returns {string[][]} with a header
@@ -121,7 +121,7 @@ function budgetTable(verdicts) {
 }
 
 /**
- * What npm downloads, and what is in the container.
+ * The sizes of npm's downloads and of the stored results.
  *
  * @param {Sizes} sizes
  * @returns {string[][]} with a header
@@ -191,7 +191,7 @@ function time(ms) {
 }
 
 /**
- * As many digits as mean something.
+ * Keeps the digits that mean something.
  *
  * @param {number} value
  */

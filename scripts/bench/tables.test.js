@@ -29,7 +29,7 @@ const row = {
   },
 };
 
-test('numbers have as many digits as mean something', () => {
+test('numbers keep only the digits that mean something', () => {
   const numbers = [0.123, 1.234, 12.34, 123.4, 12345];
   assert.deepEqual(numbers.map(digits), [
     '0.12',
@@ -55,7 +55,7 @@ test('a row in which ours is slower says so', () => {
   ]);
 });
 
-test('costs are shown of those who have some', () => {
+test('the table of costs shows only clients that have some', () => {
   const [, ...rows] = costTable([row]);
   assert.deepEqual(rows, [
     [

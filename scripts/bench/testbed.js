@@ -1,7 +1,7 @@
 'use strict';
 
-// Where the clients run: a workspace in which the package is installed as npm
-// installs it, a license, and the storages.
+// The testbed: a workspace with the package as npm installs it, a license, and
+// the storages.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -29,7 +29,7 @@ const kinds = /** @type {const} */ ({
 });
 
 /**
- * @typedef {object} Place a storage and what clients must know of it
+ * @typedef {object} AnyStorage what clients must know about a storage
  * @property {string} connectionString
  * @property {string} [url]
  * @property {string} [control]
@@ -38,18 +38,18 @@ const kinds = /** @type {const} */ ({
 class Testbed {
   /** @type {Map<string, Promise<Storage>>} */
   #storages = new Map();
-  /** @type {Promise<Place> | undefined} */
+  /** @type {Promise<AnyStorage> | undefined} */
   #azurite;
   /** @type {Map<string, Promise<Workload>>} */
   #workloads = new Map();
-  /** @type {Set<string>} what has been stored for reading */
+  /** @type {Set<string>} the results that were stored for reading */
   #seeds = new Set();
   #results = 0;
 
   /** @param {string} license */
   constructor(license) {
     this.license = license;
-    /** What the rounds write. */
+    /** Holds what the rounds write. */
     this.results = path.join(folders.results, String(process.pid));
     this.machine = new Machine(path.join(this.results, 'machine'));
   }
@@ -63,15 +63,15 @@ class Testbed {
   }
 
   /**
-   * The storage of a client. What is read and what is written have servers of
-   * their own: resetting one does not empty the other.
+   * The storage of a client in a row. Rows that read and rows that write use
+   * separate servers, so that resetting one does not empty the other.
    *
    * @param {ClientName} client
    * @param {Row} row
-   * @returns {Promise<Place>}
+   * @returns {Promise<AnyStorage>}
    */
-  async place(client, { link, action }) {
-    if (link === 'azurite') return (this.#azurite ??= azuritePlace());
+  async storageFor(client, { link, action }) {
+    if (link === 'azurite') return (this.#azurite ??= azuriteStorage());
     return this.storage(client, action === 'store' ? 'write' : 'read');
   }
 
@@ -92,9 +92,10 @@ class Testbed {
   }
 
   /**
-   * The results that a client has not stored yet for reading, and now does.
+   * The results that a client has not stored for reading yet. Counts them as
+   * stored, because the caller stores them next.
    *
-   * @param {Place} place
+   * @param {AnyStorage} place
    * @param {ClientName} client
    * @param {string[]} hashes
    */
@@ -106,8 +107,8 @@ class Testbed {
   }
 
   /**
-   * A folder that was never there. A tree that is made just after another was
-   * removed takes ten times as long (docs/performance.md).
+   * Makes a folder with a new name. Making a tree just after another was removed
+   * takes ten times as long (docs/performance.md).
    */
   newFolder() {
     const folder = path.join(this.results, String(++this.#results));
@@ -118,7 +119,7 @@ class Testbed {
   /**
    * The environment of a client.
    *
-   * @param {Place} place
+   * @param {AnyStorage} place
    * @param {ClientName} client
    * @returns {NodeJS.ProcessEnv}
    */
@@ -135,7 +136,7 @@ class Testbed {
 }
 
 /**
- * What `make` has made for a key, or makes now.
+ * The value for a key, which `make` makes the first time.
  *
  * @template T
  * @param {Map<string, Promise<T>>} made
@@ -148,15 +149,15 @@ function once(made, key, make) {
   return value;
 }
 
-/** @returns {Promise<Place>} */
-async function azuritePlace() {
+/** @returns {Promise<AnyStorage>} */
+async function azuriteStorage() {
   const { connectionString } = await startAzurite();
   await createContainer(connectionString, container);
   return { connectionString };
 }
 
 /**
- * @param {{ keep?: boolean }} options `keep` leaves what the rounds write, until
+ * @param {{ keep?: boolean }} options `keep` keeps what the rounds write until
  *   the end of the next run
  */
 async function createTestbed({ keep = false }) {
@@ -168,9 +169,9 @@ async function createTestbed({ keep = false }) {
 }
 
 /**
- * Has ext4 put each run's folder into another part of the disk, where no run
- * has just removed files: a tree that is made in the same part takes ten times
- * as long, for a minute. Other file systems need no such thing and know none.
+ * Makes ext4 put each run's folder into another part of the disk, where no run
+ * has just removed files. In the same part, making a tree takes ten times as
+ * long for a minute. Other file systems neither need this nor support it.
  */
 async function spreadResults() {
   fs.mkdirSync(folders.results, { recursive: true });
@@ -178,9 +179,9 @@ async function spreadResults() {
 }
 
 /**
- * Removes what runs have written: this one, and those that were killed.
+ * Removes what this run and killed runs wrote.
  *
- * @param {boolean} keep this one's
+ * @param {boolean} keep whether this run's files stay
  */
 function removeResults(keep) {
   for (const name of fs.readdirSync(folders.results)) {

@@ -4,20 +4,20 @@ const { Storage } = require('./servers');
 
 /** @import { Stats } from './servers' */
 /** @import { Sample } from './statistics' */
-/** @import { Place } from './testbed' */
+/** @import { AnyStorage } from './testbed' */
 
 /**
- * Counts what goes to and from a storage while a task runs.
+ * Counts the requests and bytes of a storage while a task runs.
  *
- * @param {Place} place
+ * @param {AnyStorage} storage
  * @param {() => Promise<Sample>} task
  * @returns {Promise<[Sample, Partial<Sample>]>}
  */
-async function counted(place, task) {
-  if (!(place instanceof Storage)) return [await task(), {}];
-  const before = await place.stats();
+async function counted(storage, task) {
+  if (!(storage instanceof Storage)) return [await task(), {}];
+  const before = await storage.stats();
   const sample = await task();
-  const after = await place.stats();
+  const after = await storage.stats();
   return [sample, difference(before, after)];
 }
 

@@ -8,7 +8,7 @@ const { readTree } = require('../kit/tree');
 /** @typedef {{ files: number, bytes: number }} Size */
 
 /**
- * How many files a folder holds, and how many bytes.
+ * The number of files below a folder, and of their bytes.
  *
  * @param {string} folder
  * @returns {Size}
@@ -27,7 +27,7 @@ function sizeOf(folder) {
 }
 
 /**
- * A digest of all that is below a folder: names, modes, contents.
+ * A digest of everything below a folder: names, modes, contents.
  *
  * @param {string} folder
  */

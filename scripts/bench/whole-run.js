@@ -1,7 +1,7 @@
 'use strict';
 
-// W6 and W7: a whole run of Nx over many tasks. Of W6 each result is somewhere: in
-// a remote cache, or on this machine. Of W7 none is stored, and the tasks run.
+// W6 and W7: whole runs of Nx with many tasks. In W6 each result is stored, in a
+// remote cache or on this machine. In W7 none is stored, and the tasks run.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -18,14 +18,14 @@ const { Storage } = require('./servers');
 
 /** @import { Contender, Row, WholeRun } from './rows' */
 /** @import { Sample } from './statistics' */
-/** @import { Place, Testbed } from './testbed' */
+/** @import { AnyStorage, Testbed } from './testbed' */
 
-/** @typedef {'ours' | 'nx' | 'local' | 'none'} Who */
+/** @typedef {'ours' | 'nx' | 'local' | 'none'} RunContender */
 
-/** @typedef {WholeRun & { who: Who, nxFolder?: string }} Plan */
+/** @typedef {WholeRun & { contender: RunContender, nxFolder?: string }} Plan */
 
 /**
- * Makes a machine for each contender and has everything built and stored there.
+ * Makes a machine for each contender, and builds and stores everything on it.
  *
  * @param {Testbed} testbed
  * @param {Row} row
@@ -36,11 +36,18 @@ async function prepareWholeRun(testbed, { run, contenders }) {
   const nxFolder = run.nx ? await installNx(run.nx) : undefined;
   /** @type {Partial<Record<Contender, Run>>} */
   const runs = {};
-  for (const who of /** @type {Who[]} */ (contenders)) {
-    // What others read is not to be forgotten.
+  for (const contender of /** @type {RunContender[]} */ (contenders)) {
+    // A row of misses resets its storage, and others must keep what they read.
     const purpose = run.isMiss ? 'write' : 'read';
-    const place = await testbed.storage(who === 'nx' ? 'nx' : 'ours', purpose);
-    runs[who] = await Run.prepare(testbed, { ...run, who, nxFolder }, place);
+    const storage = await testbed.storage(
+      contender === 'nx' ? 'nx' : 'ours',
+      purpose,
+    );
+    runs[contender] = await Run.prepare(
+      testbed,
+      { ...run, contender, nxFolder },
+      storage,
+    );
   }
   return (contender) => {
     const run = runs[contender];
@@ -49,20 +56,20 @@ async function prepareWholeRun(testbed, { run, contenders }) {
   };
 }
 
-/** A machine on which a workspace is built again and again. */
+/** Builds a workspace on a machine again and again. */
 class Run {
   #testbed;
   #plan;
-  #place;
+  #storage;
   #machine;
 
   /**
    * @param {Testbed} testbed
    * @param {Plan} plan
-   * @param {Place} place
+   * @param {AnyStorage} storage
    */
-  static async prepare(testbed, plan, place) {
-    const run = new Run(testbed, plan, place);
+  static async prepare(testbed, plan, storage) {
+    const run = new Run(testbed, plan, storage);
     await run.#build();
     run.#verify('cache-miss');
     return run;
@@ -71,24 +78,24 @@ class Run {
   /**
    * @param {Testbed} testbed
    * @param {Plan} plan
-   * @param {Place} place
+   * @param {AnyStorage} storage
    */
-  constructor(testbed, plan, place) {
+  constructor(testbed, plan, storage) {
     this.#testbed = testbed;
     this.#plan = plan;
-    this.#place = place;
+    this.#storage = storage;
     this.#machine = new Machine(testbed.newFolder(), {
       ...onMain,
-      ...environmentOf(testbed, plan.who, place),
+      ...environmentOf(testbed, plan.contender, storage),
     });
   }
 
-  /** Builds for the first time: the tasks run, the results are stored. */
+  /** Builds for the first time: runs the tasks and stores the results. */
   async #build() {
     const { workspace } = this.#machine;
-    const { who, nxFolder, tasks } = this.#plan;
+    const { contender, nxFolder, tasks } = this.#plan;
     fs.mkdirSync(workspace);
-    if (who === 'nx') linkNx(workspace, nxFolder);
+    if (contender === 'nx') linkNx(workspace, nxFolder);
     else installPackage(workspace, nxFolder);
     writeWorkspace(workspace, tasks);
     const options = { cwd: workspace, env: this.#machine.env };
@@ -100,29 +107,30 @@ class Run {
   /** @returns {Promise<Sample>} */
   async measure() {
     this.#forget();
-    const { who, isMiss } = this.#plan;
-    if (isMiss && this.#place instanceof Storage) await this.#place.reset();
+    const { contender, isMiss } = this.#plan;
+    if (isMiss && this.#storage instanceof Storage) await this.#storage.reset();
     await run('sync', []);
-    const [sample, { requests, received }] = await counted(this.#place, () =>
+    const [sample, { requests, received }] = await counted(this.#storage, () =>
       this.#nx(),
     );
-    const isLocal = who === 'local';
+    const isLocal = contender === 'local';
     const hit = isLocal ? 'local-cache-hit' : 'remote-cache-hit';
     this.#verify(isMiss ? 'cache-miss' : hit);
-    const isRemote = who === 'ours' || who === 'nx';
+    const isRemote = contender === 'ours' || contender === 'nx';
     return isRemote ? { ...sample, requests, received } : sample;
   }
 
   /**
-   * Removes the outputs and what Nx has stored of the workspace, and where the
-   * results are remote those, too. Moved aside, because removing makes what
-   * comes next slow; see `newFolder`.
+   * Clears the outputs and Nx's data in the workspace, and the local cache unless
+   * the results come from it. Moves these folders aside, because removing them
+   * slows what comes next; see `newFolder`.
    */
   #forget() {
     const { home, workspace } = this.#machine;
     const aside = this.#testbed.newFolder();
     const forgotten = ['dist', '.nx'].map((name) => path.join(workspace, name));
-    if (this.#plan.who !== 'local') forgotten.push(path.join(home, '.nx'));
+    if (this.#plan.contender !== 'local')
+      forgotten.push(path.join(home, '.nx'));
     for (const [i, folder] of forgotten.entries()) {
       if (!fs.existsSync(folder)) continue;
       fs.renameSync(folder, path.join(aside, String(i)));
@@ -133,7 +141,7 @@ class Run {
   async #nx() {
     const { workspace } = this.#machine;
     let peak = () => 0;
-    // Not npx, which takes as long as all we could gain or lose.
+    // Without npx, which takes as long as any difference that this measures.
     const { code, output, took } = await this.#machine.run(
       process.execPath,
       [
@@ -161,14 +169,14 @@ class Run {
 
 /**
  * @param {Testbed} testbed
- * @param {Who} who
- * @param {Place} place
+ * @param {RunContender} contender
+ * @param {AnyStorage} storage
  * @returns {NodeJS.ProcessEnv}
  */
-function environmentOf(testbed, who, { connectionString, url }) {
-  if (who === 'local' || who === 'none')
+function environmentOf(testbed, contender, { connectionString, url }) {
+  if (contender === 'local' || contender === 'none')
     return { NX_SKIP_REMOTE_CACHE: 'true' };
-  if (who === 'nx') return { NX_SELF_HOSTED_REMOTE_CACHE_SERVER: url };
+  if (contender === 'nx') return { NX_SELF_HOSTED_REMOTE_CACHE_SERVER: url };
   return {
     NX_POWERPACK_LICENSE: testbed.license,
     AZURE_STORAGE_CONNECTION_STRING: connectionString,
@@ -176,7 +184,7 @@ function environmentOf(testbed, who, { connectionString, url }) {
 }
 
 /**
- * Projects whose build copies three files, 20 KB.
+ * Writes projects whose build copies three files, 20 KB in all.
  *
  * @param {string} workspace
  * @param {number} tasks

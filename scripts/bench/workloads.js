@@ -1,7 +1,8 @@
 'use strict';
 
-// What is stored and retrieved. Made once, the same bytes for everybody, and
-// used where it is: as Nx's cache directory, which holds <hash>/<outputs>.
+// The workloads: results to store and to retrieve, made once, with the same
+// bytes on every machine. The folder of each serves as Nx's cache directory,
+// which holds <hash>/<outputs>.
 
 const { createHash } = require('node:crypto');
 const fs = require('node:fs');
@@ -15,9 +16,9 @@ const { digestOf, sizeOf } = require('./trees');
 /**
  * @typedef {object} Definition
  * @property {string} title
- * @property {number} results how many there are
- * @property {boolean} [same] all have the same content: hard links
- * @property {boolean} [large] one large file, whose copies are removed early
+ * @property {number} results their number
+ * @property {boolean} [same] whether all have the same content, as hard links
+ * @property {boolean} [large] whether it is one large file, whose copies are removed early
  * @property {(folder: string, index: number) => void} write writes the outputs
  *   of a result
  */
@@ -30,11 +31,11 @@ const { digestOf, sizeOf } = require('./trees');
  * @property {string} cacheDirectory
  * @property {string[]} hashes the results in it
  * @property {number} files of each result
- * @property {number} bytes of each result, if all are the same; of the first
+ * @property {number} bytes of the first result
  * @property {string} digest of the first result
  */
 
-/** Raise it when the generator makes something else. */
+/** Raise this number when the generator makes other content. */
 const generation = 1;
 
 const MB = 1_000_000;
@@ -67,7 +68,7 @@ const definitions = {
     results: 1,
     write: (folder) => writeSlices(folder, 20_000, 45 * MB),
   },
-  /** For the test that the bench works. */
+  /** For bench.test.js. */
   tiny: { title: '2 results of 3 files', results: 2, write: writeSmall },
 };
 
@@ -89,8 +90,8 @@ function largeFile(title, seed, bytes, results = 1) {
 }
 
 /**
- * Source files of real packages, with a mean size that is met by taking a
- * larger or a smaller one than the mean each time.
+ * Writes source files of real packages. Takes one above or below the mean size
+ * each time, so that the total comes out right.
  *
  * @param {string} folder
  * @param {number} count
@@ -119,7 +120,7 @@ function halves(files, mean) {
 }
 
 /**
- * Pieces of source text.
+ * Writes pieces of source text.
  *
  * @param {string} folder
  * @param {number} count
@@ -134,7 +135,7 @@ function writeSlices(folder, count, bytes) {
 }
 
 /**
- * What a small library builds: its code, its types, a manifest.
+ * Writes what the build of a small library makes: code, types, a manifest.
  *
  * @param {string} folder
  * @param {number} index
@@ -179,7 +180,7 @@ function hashOf(name, index) {
 }
 
 /**
- * A workload, which is made if it is not there.
+ * Returns a workload, and makes it if it does not exist.
  *
  * @param {string} name
  * @param {string} folder of all workloads
@@ -204,7 +205,7 @@ async function workload(name, folder) {
   return { name, title, large, cacheDirectory, hashes, files, bytes, digest };
 }
 
-/** What the content of workloads follows from. */
+/** Identifies what the content of the workloads depends on. */
 function origin() {
   const lockfile = fs.readFileSync(path.join(root, 'package-lock.json'));
   const digest = createHash('sha256').update(lockfile).digest('hex');
@@ -212,7 +213,7 @@ function origin() {
 }
 
 /**
- * What was made, if it is there and would be made the same today.
+ * The stamp of a workload that exists, is unchanged and is not out of date.
  *
  * @param {string} stamp written last
  * @param {string} outputs

@@ -23,8 +23,8 @@ function temporaryFolder(t) {
 /** @param {Buffer} content */
 const sha256 = (content) => createHash('sha256').update(content).digest('hex');
 
-test('what is made is the same everywhere', () => {
-  // Raise `generation` in workloads.js with these.
+test('generated content is the same on every machine', () => {
+  // When these change, raise `generation` in workloads.js.
   assert.equal(
     sha256(new Keystream('a').bytes(1000)),
     '77d0e30f8a2c7040318ecd714574adb6ea07b7b145f79846cdae3d449e3280a9',
@@ -35,12 +35,12 @@ test('what is made is the same everywhere', () => {
   );
 });
 
-test('half compressible is what gzip makes less than half of', () => {
+test('gzip shrinks half compressible content to less than half', () => {
   const ratio = 1_000_000 / gzipSync(mixed('b', 1_000_000)).length;
   assert.ok(ratio > 2.1 && ratio < 2.4, String(ratio));
 });
 
-test('a workload is made once, and again when it is not what it was', async (t) => {
+test('a workload is made once, and again after its files change', async (t) => {
   const folder = temporaryFolder(t);
   const made = await workload('tiny', folder);
   assert.deepEqual([made.files, made.bytes], [3, 20_000]);
