@@ -12,7 +12,7 @@ const { shared } = require('./shared');
 
 const folder = path.join(root, 'testdata', 'archives', 'uploads');
 
-/** The names of all archives there. */
+/** The names of the archives in the folder. */
 const uploads = fs
   .readdirSync(folder)
   .filter((file) => file.endsWith('.tar'))
@@ -20,8 +20,8 @@ const uploads = fs
 assert.ok(uploads.length > 0, `there are no archives in ${folder}`);
 
 /**
- * Puts an archive in the place of each entry of a container, with the hash of
- * that entry in it.
+ * Replaces each entry of a container with an archive that carries the entry's
+ * hash.
  *
  * @param {string} container
  * @param {string} name of the archive
@@ -44,7 +44,7 @@ async function upload(container, name) {
 }
 
 /**
- * An archive with another hash in its metadata.json.
+ * Returns an archive with another hash in its metadata.json.
  *
  * @param {Buffer} tar
  * @param {string} hash
@@ -88,8 +88,8 @@ function setSize(header, size) {
 }
 
 /**
- * A frame of zstd (RFC 8878) with a content that is not compressed: Node 20
- * cannot make another.
+ * A zstd frame (RFC 8878) with uncompressed content, because Node 20 cannot
+ * compress with zstd.
  *
  * @param {Buffer} content
  */
@@ -100,10 +100,10 @@ function zstd(content) {
   head.writeUInt32LE(content.length, 5);
   /** @type {Buffer[]} */
   const parts = [head];
-  const most = 128 * 1024;
-  for (let at = 0; at < content.length; at += most) {
-    const block = content.subarray(at, at + most);
-    const isLast = at + most >= content.length ? 1 : 0;
+  const maxBlockSize = 128 * 1024;
+  for (let at = 0; at < content.length; at += maxBlockSize) {
+    const block = content.subarray(at, at + maxBlockSize);
+    const isLast = at + maxBlockSize >= content.length ? 1 : 0;
     const size = Buffer.alloc(3);
     size.writeUIntLE(block.length * 8 + isLast, 0, 3);
     parts.push(size, block);

@@ -25,13 +25,13 @@ async function startAuthority(certificate) {
   const authority = {
     url: '',
     port: 0,
-    /** Seconds for which tokens are good. */
+    /** Seconds for which tokens are valid. */
     life: 3600,
-    /** An error such as 'AADSTS7000215: …' that is answered to all, or ''. */
+    /** The error of all responses, such as 'AADSTS7000215: …', or ''. */
     refusal: '',
     /** @type {Record<string, string>[]} the forms of requests for tokens */
     requests: [],
-    /** How many assertions were given to the job of GitHub. */
+    /** How many assertions the job of GitHub Actions received. */
     assertions: 0,
     /** The variables of a job of GitHub Actions that may sign in here. */
     githubJob: () => ({
@@ -40,7 +40,7 @@ async function startAuthority(certificate) {
       ACTIONS_ID_TOKEN_REQUEST_URL: `${authority.url}github?api-version=1`,
       ACTIONS_ID_TOKEN_REQUEST_TOKEN: jobToken,
     }),
-    /** The variables that name an app, and this authority. */
+    /** The variables that name an app and this authority. */
     anApp: () => ({
       AZURE_AUTHORITY_HOST: authority.url,
       AZURE_TENANT_ID: '11111111-2222-3333-4444-555555555555',
@@ -51,7 +51,7 @@ async function startAuthority(certificate) {
       sign(key.privateKey, authority.life, claims),
   };
   server.on('request', (request, response) => {
-    answer(authority, request, response).catch((err) =>
+    respond(authority, request, response).catch((err) =>
       response.writeHead(500).end(String(err)),
     );
   });
@@ -75,9 +75,9 @@ const jobToken = 'the-token-of-the-job';
  * @param {IncomingMessage} request
  * @param {ServerResponse} response
  */
-async function answer(authority, request, response) {
+async function respond(authority, request, response) {
   const { pathname, searchParams } = new URL(request.url ?? '', authority.url);
-  // Under the requested name, which a proxy may lead here.
+  // The requested host, because a proxy may lead other hosts here.
   const base = `https://${request.headers.host}/${pathname.split('/')[1]}`;
   if (pathname.endsWith('/v2.0/.well-known/openid-configuration')) {
     send(response, 200, {

@@ -4,12 +4,11 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 /**
- * Makes an Azure CLI that is signed in.
+ * Makes a stub of the Azure CLI that is signed in.
  *
  * @param {string} folder
- * @param {string} token that it gives; `$resource` in it is the service that the token
- *   was asked for
- * @param {{ seconds?: number }} [options] how long it takes
+ * @param {string} token that it prints; `$resource` in it becomes the requested service
+ * @param {{ seconds?: number }} [options] how long each call takes
  */
 function stubAzureCLI(folder, token, { seconds = 0 } = {}) {
   const tools = path.join(folder, 'tools');
@@ -27,9 +26,9 @@ echo "{\\"accessToken\\":\\"${token}\\",\\"expires_on\\":${expires}}"
     { mode: 0o755 },
   );
   return {
-    /** With which a machine finds it. */
+    /** The variables with which a machine finds it. */
     env: { PATH: `${tools}:${process.env.PATH}` },
-    /** The services for which it was asked for a token, one for each call. */
+    /** The requested services, one for each call. */
     resources: () =>
       fs.existsSync(log) ? fs.readFileSync(log, 'utf8').trim().split('\n') : [],
   };

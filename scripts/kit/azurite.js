@@ -1,6 +1,6 @@
 'use strict';
 
-// Azurite, and what an administrator, or the holder of a SAS, does in its containers.
+// Starts Azurite, and does in its containers what an administrator or the holder of a SAS does.
 
 const path = require('node:path');
 const { root } = require('./root');

@@ -1,6 +1,6 @@
 'use strict';
 
-// The Blob service of the tests, cache/azure/azuretest, as a program of its own:
+// The Blob service of the tests, cache/azure/azuretest, as a separate program:
 // `nx-azure-testtool serve-blobs`. Its control paths are in cmd/nx-azure-testtool/blobcontrol.go.
 
 const { spawn } = require('node:child_process');
@@ -12,28 +12,28 @@ const { go } = require('./go');
 /** @import { ChildProcess } from 'node:child_process' */
 
 /**
- * A blob with its metadata, by names in lower case.
+ * A blob, and its metadata by names in lower case.
  *
  * @typedef {{ body: Buffer, metadata: Record<string, string> }} Blob
  */
 
 /**
- * Which requests are not answered as usual, and what happens to them instead: the service
- * responds with a status (`fail`), resets the connection (`reset`) or answers later (`hold`).
+ * Which requests a fault applies to, and what the service does instead of its usual response:
+ * it responds with a status (`fail`), resets the connection (`reset`) or responds later (`hold`).
  *
  * @typedef {object} FaultOptions
  * @property {string} method of the requests
  * @property {'fail' | 'reset' | 'hold'} action
- * @property {number} [status] of `fail`
- * @property {string} [code] x-ms-error-code of `fail`
- * @property {number} [times] how many requests it happens to; default: all
+ * @property {number} [status] for `fail`
+ * @property {string} [code] x-ms-error-code for `fail`
+ * @property {number} [times] how many requests the fault applies to; default: all
  * @property {number} [holdFor] milliseconds; default: until `release`
  */
 
 /** The containers of every service. */
 const containers = ['nx-cache'];
 
-/** A running service. */
+/** A Blob service that runs. */
 class BlobService {
   /**
    * @param {ChildProcess} child
@@ -90,8 +90,8 @@ class BlobService {
 
   /**
    * Returns the requests since the last call with their responses: `GET 404`, `PUT 201`,
-   * `GET reset`, `GET hold`. A range (206) counts as the blob (200), and a request that its
-   * client broke off does not count.
+   * `GET reset`, `GET hold`. A range (206) counts as the blob (200). A request that its client
+   * aborted does not count.
    *
    * @returns {Promise<string[]>}
    */
@@ -106,7 +106,7 @@ class BlobService {
   }
 
   /**
-   * Adds a fault. Where several apply to a request, the first one happens.
+   * Adds a fault. If several apply to a request, the first one counts.
    *
    * @param {FaultOptions} options
    */
@@ -120,10 +120,10 @@ class BlobService {
       remove: () => control('remove'),
       /** Puts a removed fault in force again. */
       restore: () => control('restore'),
-      /** Ends the fault and answers the requests that it holds. */
+      /** Ends the fault and responds to the requests that it holds. */
       release: () => control('release'),
       /**
-       * Waits for a request that the fault happens to: once for each.
+       * Waits for a request that the fault applies to: once for each.
        *
        * @param {number} limit milliseconds
        */

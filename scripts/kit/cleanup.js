@@ -20,7 +20,7 @@ function atEnd(task) {
 /** @type {Promise<void> | undefined} */
 let cleaning;
 
-/** Does it, once. */
+/** Ends the running commands and runs the registered tasks, once. */
 function cleanUp() {
   cleaning ??= (async () => {
     await endRunning();
@@ -45,7 +45,7 @@ function cleanUp() {
 async function runMain(main) {
   /** @param {number} code */
   const exit = async (code) => {
-    // The first call decides, because after a signal main fails, too.
+    // The first call decides, because main also fails after a signal.
     if (cleaning) return;
     await cleanUp();
     process.exit(code);

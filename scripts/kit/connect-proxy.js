@@ -8,8 +8,8 @@ const { once } = require('node:events');
 /** @import { AddressInfo, Socket } from 'node:net' */
 
 /**
- * Starts a corporate proxy. It connects (CONNECT) to the hosts of a table, for clients that
- * send its user and password.
+ * Starts a corporate proxy. It connects (CONNECT) clients that send its user and password to
+ * the hosts of a table.
  *
  * @param {TestContext} t
  * @param {Record<string, number>} routes ports of this machine, by host
@@ -64,7 +64,7 @@ async function startConnectProxy(t, routes) {
     /** Without its user and password. */
     url: `http://127.0.0.1:${port}`,
     urlWithPassword: `http://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}`,
-    /** What no output may hold. */
+    /** The strings that no output may contain. */
     secrets: [password, encodeURIComponent(password), expected.split(' ')[1]],
     /** The requested addresses; `refused` for requests without the password. */
     asked: () => [...asked].sort(),

@@ -3,15 +3,15 @@
 const fs = require('node:fs');
 
 /**
- * What the headers of an executable say.
+ * The facts in the headers of an executable.
  *
  * @typedef {object} Executable
  * @property {'linux' | 'darwin' | 'win32'} os
  * @property {string} cpu
  * @property {string[]} libraries that it asks the system for when it starts
- * @property {boolean} isSigned of macOS: whether it holds a signature, without which
- *   arm64 does not run it
- * @property {number} subsystem of Windows: 3 for a program of the console
+ * @property {boolean} isSigned on macOS: whether it has a signature, which arm64
+ *   requires
+ * @property {number} subsystem on Windows: 3 for a console program
  */
 
 /**
@@ -110,7 +110,7 @@ function readPe(pe) {
     throw new Error(`no section of the file is at ${address}`);
   };
   const libraries = [];
-  // The import directory: entries of 20 bytes, the last one is empty.
+  // The import directory: entries of 20 bytes; the last entry is empty.
   let at = inFile(pe.readUInt32LE(optional + 112 + 8));
   for (; pe.readUInt32LE(at + 12) !== 0; at += 20) {
     libraries.push(text(pe, inFile(pe.readUInt32LE(at + 12))).toLowerCase());

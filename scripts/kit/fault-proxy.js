@@ -15,14 +15,14 @@ const { connectionString, endpoint } = require('./azurite');
 /** @import { Certificate } from './certificate' */
 
 /** @typedef {(exchange: Exchange) => unknown} Fault */
-/** @typedef {{ status: number, headers: IncomingHttpHeaders, body: Buffer }} Response a whole one */
+/** @typedef {{ status: number, headers: IncomingHttpHeaders, body: Buffer }} Response a complete one */
 /** @typedef {{ scheme: string, host: string, port: number }} Target */
 
 class FaultProxy {
-  /** Decides what happens to each request. This one passes all on. @type {Fault} */
+  /** Decides what happens to each request. By default, passes it on. @type {Fault} */
   fault = ({ pass }) => pass();
 
-  /** Where requests go, which may change. @type {Target} */
+  /** Where requests go. A test may change it. @type {Target} */
   target;
 
   /** @type {{ method: string, status: number | string }[]} */
@@ -36,7 +36,7 @@ class FaultProxy {
 
   /**
    * @param {Target} target
-   * @param {Certificate} [certificate] that Azurite has; the proxy has it, too
+   * @param {Certificate} [certificate] of Azurite, which the proxy uses, too
    */
   constructor(target, certificate) {
     this.target = target;
@@ -62,7 +62,7 @@ class FaultProxy {
     return connectionString(this.#port, this.target.scheme);
   }
 
-  /** Accepts connections, after `refuse` at the same port again. */
+  /** Accepts connections; after `refuse`, again at the same port. */
   async listen() {
     if (this.server.listening) return;
     this.server.listen(this.#port, '127.0.0.1');
@@ -81,7 +81,7 @@ class FaultProxy {
     this.refuse();
   }
 
-  /** The requests since it was last called: `GET 404`, `PUT 201`. */
+  /** The requests since the last call: `GET 404`, `PUT 201`. */
   take() {
     const taken = this.#requests.splice(0);
     return taken.map(({ method, status }) => `${method} ${status}`).sort();
@@ -118,7 +118,7 @@ class FaultProxy {
   }
 }
 
-/** A request that a fault may do something to, and its response. */
+/** A request and its response, for a fault to handle. */
 class Exchange {
   /** @type {() => http.ClientRequest} */
   #open;
@@ -137,7 +137,7 @@ class Exchange {
     this.response = response;
     this.method = request.method ?? '';
     this.path = request.url ?? '';
-    /** Of the request among those of its method, from 1. */
+    /** The request's number among those of its method, from 1. */
     this.number = number;
     /** Milliseconds for which nothing came on its connection. */
     this.idle = idle;
@@ -221,7 +221,7 @@ class Exchange {
  * Starts a proxy before an Azurite.
  *
  * @param {string} azurite connection string
- * @param {Certificate} [certificate] that Azurite has; the proxy has it, too
+ * @param {Certificate} [certificate] of Azurite, which the proxy uses, too
  */
 async function startFaultProxy(azurite, certificate) {
   const target = /BlobEndpoint=(https?):\/\/([^:]+):(\d+)/.exec(azurite);

@@ -1,6 +1,6 @@
 'use strict';
 
-// Each test has its own container, a proxy before it, and machines.
+// The fixture of a test: its own container, a proxy before it, and machines.
 
 const { randomUUID } = require('node:crypto');
 const fs = require('node:fs');
@@ -18,8 +18,8 @@ const { toxiproxyBefore } = require('./toxiproxy');
 
 /**
  * @param {TestContext} t
- * @param {{ install?: string, nx?: string }} [options] which workspace the machines
- *   have (shared.js): default `alias`; `nx`: with another version of Nx
+ * @param {{ install?: string, nx?: string }} [options] the machines' workspace (shared.js),
+ *   default `alias`; `nx`: another version of Nx
  */
 async function startFixture(
   t,
@@ -63,7 +63,7 @@ async function startFixture(
       return machine;
     },
 
-    /** Removes what is stored. */
+    /** Removes everything stored. */
     empty: () => emptyContainer(azurite, container),
 
     /** Puts toxiproxy before the recorder: for faults of TCP. */

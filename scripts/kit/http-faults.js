@@ -24,8 +24,8 @@ const on = (method, fault) => (exchange) =>
     : exchange.pass();
 
 /**
- * Applies a fault to reads from one scope, and passes on other requests. The machines of the
- * tests are a developer's: they read `trusted` and `local` at once, and write `local`.
+ * Applies a fault to reads from one scope, and passes on other requests. The tests'
+ * machines are developers' machines: they read `trusted` and `local` at once, and write `local`.
  *
  * @param {'trusted' | 'local'} scope
  * @param {Fault} fault
@@ -79,7 +79,7 @@ const cutRequest = (exchange) => {
 };
 
 /**
- * Takes a part of a request's body.
+ * Reads a part of a request's body.
  *
  * @param {Exchange} exchange
  * @param {number} share from 0 to 1
@@ -134,10 +134,10 @@ const trickle = (stepOf, pause) => async (exchange) => {
 const drip = trickle(() => 1, 60_000);
 
 /**
- * Passes on the head of a response, which announces all of it, and a part of its body.
+ * Passes on the head of a response, which announces the whole body, and a part of that body.
  *
  * @param {Exchange} exchange
- * @param {(body: Buffer) => number} lengthOf that part
+ * @param {(body: Buffer) => number} lengthOf the length of that part
  */
 async function sendPart(exchange, lengthOf) {
   const { response } = exchange;
@@ -156,7 +156,7 @@ async function sendPart(exchange, lengthOf) {
  * connection.
  *
  * @param {number} bytes
- * @param {(exchange: Exchange) => unknown} [then] before it closes
+ * @param {(exchange: Exchange) => unknown} [then] runs before the connection closes
  * @returns {Fault}
  */
 const cutAnswer =
@@ -189,7 +189,7 @@ const changeRead = (change) => async (exchange) => {
   exchange.respond(isRead ? change(response) : response);
 };
 
-/** What a proxy makes of a response that compresses it. */
+/** Changes a response as a compressing proxy does. */
 const compress = (/** @type {Response} */ { status, headers, body }) => {
   const { 'content-length': _, etag, ...rest } = headers;
   return {
@@ -208,7 +208,7 @@ const compress = (/** @type {Response} */ { status, headers, body }) => {
 const place = (body, share) => Math.floor(body.length * share);
 
 /**
- * A copy in which one bit is wrong.
+ * A copy with one wrong bit.
  *
  * @param {Buffer} body
  * @param {number} share where

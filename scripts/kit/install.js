@@ -8,7 +8,7 @@ const path = require('node:path');
 const { root } = require('./root');
 const { run } = require('./run');
 
-/** Installs what the scripts need, if it is not there or not what the lockfile says. */
+/** Installs the packages that the scripts need, unless they match the lockfile already. */
 async function install() {
   const lockfile = fs.readFileSync(path.join(root, 'package-lock.json'));
   const want = createHash('sha256').update(lockfile).digest('hex');
@@ -17,8 +17,8 @@ async function install() {
 
   console.log('Installing the tools of this repository …');
   // Not `npm ci`: it rejects a lockfile without entries for other platforms' binaries
-  // (npm/cli#4828), which registries cause that mirror only some platforms. `npm install`
-  // installs what the lockfile says, too.
+  // (npm/cli#4828). Registries that mirror only some platforms cause such lockfiles.
+  // `npm install` installs what the lockfile says, too.
   await run('npm', ['install', '--no-save', '--ignore-scripts']);
   fs.writeFileSync(stamp, want);
 }

@@ -13,7 +13,7 @@ const { attempt, run } = require('./run');
  */
 class Machine {
   /**
-   * @param {string} folder is made if it is not there
+   * @param {string} folder is created if it is missing
    * @param {NodeJS.ProcessEnv} [env] added to the environment of every command
    */
   constructor(folder, env = {}) {
@@ -27,7 +27,7 @@ class Machine {
       USERPROFILE: this.home,
       NX_DAEMON: 'false',
       NX_NO_CLOUD: 'true',
-      // Else each workspace leaves a copy of Nx's binary, 13 to 28 MB, in /tmp/.nx.
+      // Otherwise each workspace leaves a copy of Nx's binary, 13 to 28 MB, in /tmp/.nx.
       NX_NATIVE_FILE_CACHE_DIRECTORY: path.join(folder, 'nx-native'),
       ...env,
     };
@@ -61,7 +61,7 @@ class Machine {
   }
 
   /**
-   * Runs Nx through npx, as people do. npx adds a second to each run.
+   * Runs Nx through npx, as users do. npx adds a second to each run.
    *
    * @param {string[]} args
    * @param {Parameters<Machine['run']>[2]} [options]
@@ -70,7 +70,7 @@ class Machine {
     return this.run('npx', ['--no-install', 'nx', ...args], options);
   }
 
-  /** Removes all that Nx has kept and built on this machine. */
+  /** Removes Nx's data and the outputs from this machine. */
   forget() {
     for (const folder of [
       path.join(this.workspace, 'dist'),
@@ -124,10 +124,10 @@ class Machine {
  * such as those that mean CI (nx/src/utils/is-ci).
  */
 function neutralEnvironment() {
-  const telling =
+  const readVariables =
     /^(npm_|NX_|KIT_|AZURE|ACTIONS_|SYSTEM_|IDENTITY_|MSI_|IMDS_|NODE_TEST_CONTEXT$|INIT_CWD$|CI$|TF_BUILD$|GITHUB_|BUILDKITE|CIRCLECI$|CIRRUS_CI$|TRAVIS$|bamboo|CODEBUILD_|GITLAB_|HEROKU_|BUILD_|TEAMCITY_|JENKINS_|HUDSON_)/i;
   return Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !telling.test(name)),
+    Object.entries(process.env).filter(([name]) => !readVariables.test(name)),
   );
 }
 
@@ -137,7 +137,7 @@ function neutralEnvironment() {
  *
  * @param {Machine} machine
  * @param {string} registry URL
- * @param {string} [nx] another version of it
+ * @param {string} [nx] another version of Nx
  */
 async function createWorkspace(machine, registry, nx) {
   const { workspace } = machine;
@@ -205,8 +205,8 @@ async function cloneWorkspace(from, to) {
 }
 
 /**
- * Copies a workspace. The copies share the files in node_modules, so nothing may write
- * to one, but only replace it: real copies take ten times as long.
+ * Copies a workspace. The copies share the files in node_modules, because real copies take
+ * ten times as long. So nothing may write to such a file, but only replace it.
  *
  * @param {string} from
  * @param {string} to
@@ -219,7 +219,7 @@ function copyWorkspace(from, to) {
     filter: (file) => file !== packages,
   });
   linkTree(packages, path.join(to, 'node_modules'));
-  // npm writes to this one.
+  // npm writes to this file.
   const lockfile = path.join('node_modules', '.package-lock.json');
   fs.rmSync(path.join(to, lockfile));
   fs.copyFileSync(path.join(from, lockfile), path.join(to, lockfile));
@@ -229,7 +229,7 @@ function copyWorkspace(from, to) {
  * Copies a folder with hard links to its files.
  *
  * @param {string} from
- * @param {string} to is not there yet
+ * @param {string} to must not exist
  */
 function linkTree(from, to) {
   execFileSync('cp', ['-al', from, to]);

@@ -3,7 +3,7 @@
 /** The name under which Nx looks for the package. */
 const alias = '@nx/powerpack-azure-cache';
 
-/** What installs the package under that name. */
+/** The specifier that installs the package under that name. */
 const specifier = `${alias}@npm:nx-azure-cache`;
 
 /** The package with the binary of a platform. */

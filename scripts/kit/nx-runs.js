@@ -1,6 +1,6 @@
 'use strict';
 
-// Runs of Nx in the workspace of scripts/workspace, and what must be true of each.
+// Runs Nx in the workspace of scripts/workspace, and asserts what must be true of every run.
 
 const assert = require('node:assert/strict');
 const path = require('node:path');
@@ -16,7 +16,7 @@ const build = ['run-many', '--target=build'];
 /** The tasks of `build`. */
 const tasks = ['colors:build', 'site:build', 'words:build'];
 
-/** What no output may contain. */
+/** The strings that no output may contain. */
 const secrets = () => [testLicense('valid'), accountKey(shared().azurite)];
 
 /** The summary line of a run in CI. */
@@ -78,7 +78,7 @@ function outputs(machine) {
   return readTree(path.join(machine.workspace, 'dist'));
 }
 
-/** The outputs of the tasks of `build` as they are without any remote cache. */
+/** The outputs that the tasks of `build` have without a remote cache. */
 function expectedOutputs() {
   return readTree(path.join(shared().folder, 'expected', 'dist'));
 }

@@ -1,6 +1,6 @@
 'use strict';
 
-// What a process has used, from /proc: Linux only.
+// The CPU and memory that a process has used, from /proc: Linux only.
 
 const fs = require('node:fs');
 const { kindOf, readStrings } = require('./processes');
@@ -23,7 +23,9 @@ function descendants(parent) {
   );
   const found = [parent];
   for (const pid of found) {
-    for (const [child, its] of parents) if (its === pid) found.push(child);
+    for (const [child, itsParent] of parents) {
+      if (itsParent === pid) found.push(child);
+    }
   }
   return found.slice(1);
 }
@@ -32,7 +34,7 @@ function descendants(parent) {
  * The fields of /proc/<pid>/stat from the third on.
  *
  * @param {number} pid
- * @returns {string[] | undefined} undefined when there is no such process
+ * @returns {string[] | undefined} undefined if there is no such process
  */
 function statOf(pid) {
   try {
@@ -81,22 +83,22 @@ function peakMemoryOf(pid) {
 /**
  * Watches the memory of a server.
  *
- * @param {() => number | undefined} find looks for its process ID, until there is one
- * @returns {() => number} stops, and returns the most that it has used, in bytes
+ * @param {() => number | undefined} find looks for its process ID; called again until it finds one
+ * @returns {() => number} stops watching, and returns the peak in bytes
  */
 function watchMemory(find) {
-  let most = 0;
+  let peak = 0;
   /** @type {number | undefined} */
   let pid;
   const timer = setInterval(() => {
     pid ??= find();
     const memory = pid ? peakMemoryOf(pid) : 0;
     if (memory === 0) pid = undefined; // it has ended
-    most = Math.max(most, memory);
+    peak = Math.max(peak, memory);
   }, 25);
   return () => {
     clearInterval(timer);
-    return most;
+    return peak;
   };
 }
 

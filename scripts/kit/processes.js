@@ -1,7 +1,7 @@
 'use strict';
 
-// Finds the processes of a machine (machine.js) by their HOME, so also those that outlived
-// their parents. Linux only.
+// Finds the processes of a machine (machine.js) by their HOME, and so also finds processes that
+// outlived their parents. Linux only.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -19,8 +19,8 @@ const { setTimeout: sleep } = require('node:timers/promises');
  * The processes of a machine, without zombies.
  *
  * @param {Pick<Machine, 'home'>} machine
- * @param {Set<string>} [others] process IDs that are skipped; those of other machines are
- *   added, so that looking again takes less time
+ * @param {Set<string>} [others] process IDs to skip; the function adds those of other
+ *   machines, so that the next call takes less time
  * @returns {Process[]}
  */
 function processesOf({ home }, others = new Set()) {
@@ -126,7 +126,7 @@ async function draining(machine) {
  * @param {Pick<Machine, 'home'>} machine
  * @param {number} limit milliseconds
  * @param {(process: Process) => boolean} [filter]
- * @returns {Promise<Process[]>} those that are there when the time is over
+ * @returns {Promise<Process[]>} the processes that are left at the limit
  */
 async function processesLeft(machine, limit, filter = () => true) {
   /** @type {Process[]} */
@@ -140,7 +140,7 @@ async function processesLeft(machine, limit, filter = () => true) {
 }
 
 /**
- * Asserts that no process of a machine is left, or none within a time.
+ * Asserts that no process of a machine is left, waiting up to `limit`. Kills those that are.
  *
  * @param {Machine} machine
  * @param {number} [limit] milliseconds
@@ -156,7 +156,7 @@ async function assertNoProcess(machine, limit = 5_000) {
 
 /**
  * Waits until no server of a machine is left. A server may end after Nx, and removes its
- * folder then. Other processes may go on.
+ * folder then. Other processes may continue.
  *
  * @param {Machine} machine
  */
@@ -182,12 +182,12 @@ function signal(pid, name) {
 }
 
 /**
- * Polls until something is there.
+ * Polls until `get` returns a truthy value.
  *
  * @template T
  * @param {() => T} get
  * @param {number} limit milliseconds
- * @returns {Promise<T>} the last that it has got
+ * @returns {Promise<T>} the last value
  */
 async function until(get, limit) {
   const deadline = Date.now() + limit;

@@ -8,7 +8,7 @@ const { root } = require('./root');
 /**
  * @typedef {object} Result
  * @property {number} code exit code; 128 and more after a signal
- * @property {string} output stdout and stderr, as they came
+ * @property {string} output stdout and stderr, in the order of their arrival
  * @property {string} stdout
  * @property {number} took milliseconds
  */
@@ -19,7 +19,7 @@ const { root } = require('./root');
  */
 const detached = process.platform !== 'win32';
 
-/** @type {Map<import('node:child_process').ChildProcess, Promise<unknown>>} until they end */
+/** @type {Map<import('node:child_process').ChildProcess, Promise<unknown>>} the commands that run, and their ends */
 const running = new Map();
 
 /**
@@ -28,7 +28,7 @@ const running = new Map();
  * @param {string} command
  * @param {readonly string[]} args
  * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, input?: string, echo?: boolean, timeout?: number, onSpawn?: (pid: number) => void }} [options]
- *   `echo` shows the output while it comes; `timeout` in milliseconds, after
+ *   `echo` shows the output as it arrives; `timeout` in milliseconds, after
  *   which the command is killed
  * @returns {Promise<Result>}
  */
@@ -101,14 +101,14 @@ async function run(command, args, options) {
   return result;
 }
 
-/** Ends every command that still runs, with what it has started. */
+/** Ends every command that still runs, with its descendants. */
 async function endRunning() {
   const ended = [...running].map(async ([child, closed]) => {
     kill(child, 'SIGTERM');
     const timer = setTimeout(() => kill(child, 'SIGKILL'), 5000);
     await closed;
     clearTimeout(timer);
-    kill(child, 'SIGKILL'); // what is left of its group
+    kill(child, 'SIGKILL'); // the rest of its group
   });
   await Promise.all(ended);
 }

@@ -9,12 +9,12 @@ const { atEnd } = require('./cleanup');
  * Starts a server on 127.0.0.1, and resolves once it responds to HTTP, or to TLS.
  *
  * @param {string} name for messages
- * @param {(port: number) => string[]} args without a command: a script of
- *   Node's and its arguments
+ * @param {(port: number) => string[]} args of the command; without a command, a
+ *   script for Node and its arguments
  * @param {{ command?: string, timeout?: number, isSecure?: boolean }} [options]
- *   timeout: milliseconds until it must answer; isSecure: TLS
- * @returns {Promise<{ port: number, pid: number, stop: () => Promise<void> }>} `stop` is
- *   called at the end; before, it may be called any number of times
+ *   timeout: milliseconds until it must respond; isSecure: TLS
+ * @returns {Promise<{ port: number, pid: number, stop: () => Promise<void> }>} `stop`
+ *   runs at the end; callers may call it earlier, any number of times
  */
 async function startServer(
   name,
@@ -41,7 +41,7 @@ async function startServer(
   atEnd(stop);
 
   const deadline = Date.now() + timeout;
-  while (!(await (isSecure ? shakesHands : answers)(port))) {
+  while (!(await (isSecure ? shakesHands : respondsToHTTP)(port))) {
     if (child.exitCode !== null || Date.now() > deadline) {
       throw new Error(`${name} does not start on port ${port}:\n${output}`);
     }
@@ -51,7 +51,7 @@ async function startServer(
 }
 
 /** @param {number} port */
-async function answers(port) {
+async function respondsToHTTP(port) {
   try {
     await fetch(`http://127.0.0.1:${port}/`, {
       signal: AbortSignal.timeout(2000),
@@ -70,7 +70,7 @@ function shakesHands(port) {
   return new Promise((resolve) => {
     const socket = tls.connect({
       ...{ host: '127.0.0.1', port, timeout: 2000 },
-      rejectUnauthorized: false, // it only has to be there
+      rejectUnauthorized: false, // it only has to respond
     });
     const end = (/** @type {boolean} */ result) => {
       socket.destroy();

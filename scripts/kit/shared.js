@@ -27,7 +27,7 @@ const { publishAll, startVerdaccio } = require('./verdaccio');
 /** Holds a Shared as JSON. */
 const variable = 'KIT_SHARED';
 
-/** What `nx add` is given. Users do both; both must work (design §3). */
+/** The packages to pass to `nx add`. Users pass either; both must work. */
 const specifiers = { alias: specifier, plain: alias };
 
 /**
@@ -55,7 +55,7 @@ async function startShared() {
 }
 
 /**
- * The variable that passes it to other processes.
+ * The variable that passes the set-up to other processes.
  *
  * @param {Shared} shared
  */
@@ -75,8 +75,8 @@ function shared() {
 }
 
 /**
- * A workspace with the package, as `nx add` leaves it. The first process that needs it makes
- * it.
+ * A workspace with the package, as `nx add` leaves it. The first process that needs this
+ * workspace makes it.
  *
  * @param {Shared} shared
  * @param {string} name `alias` or `plain`, of the newest Nx; or `nx-` and another version
@@ -121,7 +121,7 @@ const installer = (folder) =>
   new Machine(folder, { npm_config_cache: path.join(kept, 'npm') });
 
 /**
- * The outputs of the tasks of `build` as they are without any remote cache.
+ * Makes the outputs that the tasks of `build` have without a remote cache.
  *
  * @param {Shared} shared
  * @returns {Promise<string>} their folder

@@ -1,7 +1,7 @@
 'use strict';
 
 // Empty packages in place of the binaries of other platforms. Yarn reads the manifests of all
-// platforms before it installs one. It never installs an empty one, because `os` differs.
+// platforms before it installs one. It never installs an empty package, because `os` differs.
 
 const { createHash } = require('node:crypto');
 const { buffer } = require('node:stream/consumers');
@@ -17,7 +17,7 @@ const { gzipSync } = require('node:zlib');
  * @param {string[]} built the names of the packages, without the scope
  */
 async function addOurPlatforms(registry, built) {
-  // Loaded here: build.js is loaded by what is loaded here, too.
+  // Required here, because build.js requires a module that requires this one.
   const { platforms, version } = require('../build');
   for (const { os, cpu } of platforms) {
     if (built.includes(`${os}-${cpu}`)) continue;
@@ -31,19 +31,19 @@ async function addOurPlatforms(registry, built) {
 }
 
 /**
- * Publishes an empty package for each platform's binary of Nx that the registry lacks:
- * some registries mirror only some platforms.
+ * Publishes an empty package for each of Nx's platform packages that the registry lacks.
+ * Some registries mirror only some platforms.
  *
  * @param {string} registry URL
  * @param {string} nx its version
  */
 async function addPlatformsOfNx(registry, nx) {
-  const manifest = await ask(`${registry}nx/${nx}`);
+  const manifest = await fetchManifest(`${registry}nx/${nx}`);
   if (!manifest) throw new Error(`the registry has no nx@${nx}`);
   for (const [name, version] of Object.entries(
     manifest.optionalDependencies ?? {},
   )) {
-    if (await ask(`${registry}${name}/${version}`)) continue;
+    if (await fetchManifest(`${registry}${name}/${version}`)) continue;
     const [os, cpu, abi] = name.replace('@nx/nx-', '').split('-');
     const libc = abi === 'musl' ? { libc: ['musl'] } : {};
     await publishEmpty(
@@ -106,9 +106,9 @@ async function tarball(manifest) {
 
 /**
  * @param {string} url of a manifest
- * @returns {Promise<any>} undefined when there is none
+ * @returns {Promise<any>} undefined if there is none
  */
-async function ask(url) {
+async function fetchManifest(url) {
   const response = await fetch(url);
   if (response.status === 404) return undefined;
   if (!response.ok) throw new Error(`${url}: ${response.status}`);

@@ -19,8 +19,8 @@ const { variables } = require('./tests');
  * @typedef {object} Suite
  * @property {string} folder of the tests, relative to the repository
  * @property {boolean} [isLinuxOnly] whether it needs /proc
- * @property {(shared: Shared) => Promise<NodeJS.ProcessEnv>} [prepare] what its tests
- *   need beside what all suites share, as variables
+ * @property {(shared: Shared) => Promise<NodeJS.ProcessEnv>} [prepare] the variables
+ *   that its tests need beside those of all suites
  */
 
 /**
@@ -99,8 +99,8 @@ function filesFor(folder, patterns) {
 }
 
 /**
- * The names of a suite's tests, without running one. It loads the files, and so finds names
- * that are made in a loop, too.
+ * The names of a suite's tests, without running any. Loads the files, and so also finds names
+ * that a loop makes.
  *
  * @param {string} folder
  * @param {Selection} [selection]
@@ -130,8 +130,8 @@ async function testNames(
 }
 
 /**
- * A folder for the temporary files of all runs, in which tests look for leftovers. Its name
- * is short, because Nx makes sockets in it.
+ * A folder for the temporary files of all runs, where tests look for leftovers. Its name is
+ * short, because Nx makes sockets in it.
  */
 function temporaryFiles() {
   const folder = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'nxt'));

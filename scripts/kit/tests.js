@@ -1,7 +1,7 @@
 'use strict';
 
-// Makes the tests of a suite. A test that was not selected is not made, so it does not count
-// as skipped.
+// Makes the selected tests of a suite. The others are not made, so they do not count as
+// skipped.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -21,7 +21,7 @@ const variables = {
   selection: 'KIT_SELECTION',
   /** Names a file to which the name of each test is added. */
   names: 'KIT_NAMES',
-  /** Is set if the names are all that is wanted. */
+  /** Is set to list the names without running tests. */
   list: 'KIT_LIST',
 };
 
@@ -41,10 +41,10 @@ const file = path.basename(process.argv[1] ?? '');
  */
 function maker(isWanted) {
   const make = (/** @type {string} */ name, /** @type {any[]} */ ...more) => {
-    const isMeant =
+    const isSelected =
       patterns.length === 0 ||
       patterns.some((text) => name.startsWith(text) || file.startsWith(text));
-    if (!isWanted || !isMeant) return;
+    if (!isWanted || !isSelected) return;
     const names = process.env[variables.names];
     if (names) fs.appendFileSync(names, `${name}\n`);
     if (!process.env[variables.list]) test(name, ...more);
@@ -55,7 +55,7 @@ function maker(isWanted) {
 /** Makes a test that always runs. */
 const quickTest = maker(true);
 
-/** Makes a test that `--quick` leaves out. */
+/** Makes a test that `--quick` skips. */
 const fullTest = maker(isFull);
 
 /** Makes a test that only `--nightly` runs. */

@@ -21,7 +21,7 @@ const version = 'v2.5.0';
 const variable = 'KIT_TOXIPROXY';
 
 /**
- * Builds toxiproxy, unless an earlier run has, and starts it.
+ * Builds toxiproxy, unless an earlier run did, and starts it.
  *
  * @returns {Promise<NodeJS.ProcessEnv>} the variable with which tests find it
  */
@@ -43,7 +43,7 @@ async function startToxiproxy() {
 }
 
 /**
- * Puts a proxy of toxiproxy's before a port of this machine, until the test ends.
+ * Puts a toxiproxy before a port of this machine, until the test ends.
  *
  * @param {TestContext} t
  * @param {number} port
@@ -57,9 +57,7 @@ async function toxiproxyBefore(t, port) {
   return toxiproxy;
 }
 
-/**
- * A proxy of toxiproxy's before a port of this machine.
- */
+/** A proxy before a port of this machine. */
 class Toxiproxy {
   #api;
   #name = randomUUID();
@@ -88,7 +86,7 @@ class Toxiproxy {
    * Adds a fault: https://github.com/Shopify/toxiproxy#toxics
    *
    * @param {string} type
-   * @param {'upstream' | 'downstream'} stream of requests or of answers
+   * @param {'upstream' | 'downstream'} stream of requests or of responses
    * @param {Record<string, number>} [attributes]
    */
   add(type, stream, attributes = {}) {
@@ -111,7 +109,7 @@ class Toxiproxy {
    * @param {object} [body]
    */
   async #call(method, path, body) {
-    // A new connection each time: a kept one may close just when it is used.
+    // A new connection each time, because an idle one may close just as this uses it.
     const request = http.request(`${this.#api}${path}`, {
       method,
       agent: false,

@@ -12,7 +12,7 @@ const path = require('node:path');
  * @param {string} folder
  * @param {{ times?: boolean, without?: string[] }} [options] `times` adds
  *   modification times in nanoseconds; `without` names entries of the folder
- *   that are skipped
+ *   to skip
  */
 function readTree(folder, { times = false, without = [] } = {}) {
   /** @type {Record<string, string>} */
@@ -32,8 +32,8 @@ function readTree(folder, { times = false, without = [] } = {}) {
 }
 
 /**
- * The names of all entries below a folder. fs.readdirSync with `recursive` does not do: in
- * Node 20 it follows links, even in circles.
+ * The names of all entries below a folder. Not fs.readdirSync with `recursive`: in Node 20 it
+ * follows links, even in circles.
  *
  * @param {string} folder
  * @returns {string[]}

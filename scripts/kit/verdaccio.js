@@ -94,8 +94,8 @@ async function configuration(folder) {
 }
 
 /**
- * @param {string[]} keys at least two: of one npm prints the value alone
- * @returns {Promise<Record<string, string>>} '' for what is not set
+ * @param {string[]} keys at least two, because npm prints the value of one key alone
+ * @returns {Promise<Record<string, string>>} '' for unset keys
  */
 async function npmConfig(...keys) {
   const { stdout } = await run('npm', ['config', 'get', ...keys]);

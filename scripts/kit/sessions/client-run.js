@@ -1,7 +1,7 @@
 'use strict';
 
-// Runs sessions of testdata/rpc against the client: it plays the server on one side of the
-// real shim, and Nx on the other.
+// Runs sessions of testdata/rpc against the client: plays the server on one side of the real
+// shim, and Nx on the other.
 
 const assert = require('node:assert/strict');
 const { once } = require('node:events');
@@ -19,7 +19,7 @@ const { Values, fileContent, show } = require('./values');
 /** @import { AddressInfo, Socket } from 'node:net' */
 /** @import { Session, Step } from './parse' */
 
-/** The session of the server, and so the name of its folder. */
+/** The server's session ID, which is also the name of its folder. */
 const serverSession = 'session';
 
 /**
@@ -31,7 +31,7 @@ const serverSession = 'session';
  * @property {(file: string, text: string) => void} writeExecutable
  */
 
-/** A session that is being run. */
+/** Runs one session. */
 class ClientRun {
   /** @type {Conversation} */
   #conversation = /** @type {any} */ (undefined);
@@ -74,7 +74,7 @@ class ClientRun {
     const served = this.#serve(connected).finally(() =>
       fs.writeFileSync(done, ''),
     );
-    served.catch(() => {}); // it is awaited once the client has ended
+    served.catch(() => {}); // awaited once the client has ended
     const { calls, nxJson } = callsOf(this.session, this.values);
     const played = this.shimTests.play(this.t, playNx, {
       args: { calls, done, report },
@@ -91,7 +91,7 @@ class ClientRun {
     this.#checkLines(lines);
   }
 
-  /** Makes the files that exist before, and returns the variables. */
+  /** Makes the files that exist at the start, and returns the environment variables. */
   #prepare() {
     /** @type {Record<string, string>} */
     const env = {};
@@ -158,8 +158,8 @@ class ClientRun {
   }
 
   /**
-   * Whether a line expects a request. A request with a file is not compared in full: comparing
-   * removes the file.
+   * Whether a line expects a request. Does not compare a request with a file in full, because
+   * comparing removes the file.
    *
    * @param {any} request
    */
@@ -263,7 +263,7 @@ class ClientRun {
     }
   }
 
-  /** @param {Record<string, any>} report what Nx got, by the id of the request */
+  /** @param {Record<string, any>} report what Nx received, by the id of the request */
   #checkResults(report) {
     for (const { keyword, message, place } of this.session.steps) {
       if (keyword !== '>' || message.kind === 'close') continue;
@@ -275,7 +275,7 @@ class ClientRun {
   }
 
   /**
-   * What Nx must get from a call.
+   * The result that Nx must receive from a call.
    *
    * @param {string | number} id
    * @param {string} method

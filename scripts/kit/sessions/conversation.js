@@ -7,7 +7,7 @@ const { show } = require('./values');
 /** @import { Values } from './values' */
 
 /**
- * How long a session waits for what must arrive; milliseconds. Only failing sessions wait
+ * How long a session waits for what must arrive, in milliseconds. Only a failing session waits
  * that long.
  */
 const defaultLimit = 60_000;
@@ -20,7 +20,7 @@ class Conversation {
   /** @type {any[]} */
   #pool = [];
   #input = Buffer.alloc(0);
-  /** @type {string | undefined} 'end' after a clean end, else what is wrong */
+  /** @type {string | undefined} 'end' after a clean end, otherwise the problem */
   #ended;
   #kept = '';
   #changed = () => {};
@@ -87,7 +87,7 @@ class Conversation {
   }
 
   /**
-   * Sends what a line says, as its arrow says.
+   * Sends the text of a line, in the way that its arrow says.
    *
    * @param {string} text
    * @param {string} delivery '', '+' or '~'
@@ -172,14 +172,14 @@ class Conversation {
     return `\ngot${this.#pool.map((message) => `\n  ${show(message)}`).join('')}`;
   }
 
-  /** Sends what was kept back, and ends the stream to the other end. */
+  /** Sends the text that was kept back, and ends the stream to the other end. */
   async close() {
     await this.send('', '');
     this.output.end();
   }
 
   /**
-   * Waits for the end of the stream. Fails if messages arrived that no line has taken.
+   * Waits for the end of the stream. Fails if a message arrived that no line has taken.
    *
    * @param {(message: any) => boolean} [isIgnored]
    */

@@ -1,6 +1,7 @@
 'use strict';
 
-// Nx in the sessions for the client: the calls that make the client send what a session says.
+// Plays Nx in the sessions for the client, with calls that make the client send the requests of
+// a session.
 
 const { fileContent } = require('./values');
 
@@ -9,8 +10,8 @@ const { fileContent } = require('./values');
 /** @import { Values } from './values' */
 
 /**
- * A call of Nx. Nx makes it once the calls in `after` are settled: those that the session has
- * answered before.
+ * A call of Nx. Nx makes it once the calls in `after` are settled: those that had their response
+ * before in the session.
  *
  * @typedef {{ id: string | number, method: string, params: any, after: (string | number)[] }} Call
  */
@@ -71,12 +72,12 @@ function argumentsOf({ hash, cacheDirectory, code, task, ...output }, values) {
 }
 
 /**
- * Plays Nx in a process of its own; see `play`.
+ * Plays Nx in a separate process; see `play`.
  *
  * @param {{ getRemoteCache: () => Promise<RemoteCache | null>, shim: string }} client
  * @param {{ calls: Call[], done: string, report: string }} args `done` is a
- *   file that appears when the server has sent everything; `report` is one for the results of
- *   the calls, which may not fit in a pipe
+ *   file that appears when the server has sent everything; `report` is a file for the results
+ *   of the calls, which may not fit in a pipe
  */
 async function playNx({ getRemoteCache, shim }, { calls, done, report }) {
   const { createRequire } = require('node:module');
@@ -96,7 +97,7 @@ async function playNx({ getRemoteCache, shim }, { calls, done, report }) {
     const { hash, cacheDirectory, terminalOutput, code, task } = params;
     if (!cache) return 'there is no cache';
     if (task) {
-      // Nx looks for it locally, and finds nothing.
+      // Nx looks in its local cache first, and finds nothing.
       const local = { cache: { get: () => null } };
       await DbCache.prototype.get.call(local, { hash, target: task });
     }

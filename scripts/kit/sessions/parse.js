@@ -6,7 +6,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 /**
- * What follows an arrow. `value` is the whole JSON-RPC message of `message` and
+ * The part of a line after its arrow. `value` is the whole JSON-RPC message of `message` and
  * `json`. `text` is the bytes of `raw`, or stderr at an `exit`.
  *
  * @typedef {{ kind: 'message' | 'json' | 'raw' | 'close' | 'exit', value?: any, text: string, code: number }} Message
@@ -37,12 +37,13 @@ const path = require('node:path');
 /** The member into which the parser turns `...` in an object. */
 const rest = '...';
 
-/** Where the sessions are. */
+/** Holds the sessions. */
 const folder = path.join(__dirname, '../../../testdata/rpc');
 
 /**
- * Reads the sessions of a folder whose names contain one of the patterns. It throws if there
- * are none, and names all sessions that cannot be read: they would pass without a word.
+ * Reads the sessions of a folder whose names contain one of the patterns. Throws if there are
+ * none. Throws an error that names all sessions that cannot be read, because a session that
+ * does not run would seem to pass.
  *
  * @param {string[]} [patterns]
  * @param {string} [from]
@@ -101,11 +102,11 @@ function parseSession(file, text) {
     /** @type {string[]} */
     const more = [];
     while (/^[ \t]/.test(lines[i + 1] ?? '')) more.push(lines[++i].trim());
-    const step = at(place, () => parseStep(place, line, more));
+    const step = withPlace(place, () => parseStep(place, line, more));
     if (withTree.includes(step.keyword)) {
       const first = i + 2 - more.length;
       step.tree = more.map((text, j) =>
-        at(`${shown}:${first + j}`, () => parseEntry(text)),
+        withPlace(`${shown}:${first + j}`, () => parseEntry(text)),
       );
     }
     if (step.keyword === 'for') session.audience = step.words[0];
@@ -116,14 +117,14 @@ function parseSession(file, text) {
 }
 
 /**
- * Reads something, and says in errors where it is.
+ * Calls `read`, and adds the place to its errors.
  *
  * @template T
  * @param {string} place
  * @param {() => T} read
  * @returns {T}
  */
-function at(place, read) {
+function withPlace(place, read) {
   try {
     return read();
   } catch (cause) {

@@ -1,6 +1,6 @@
 'use strict';
 
-// Malformed sessions: they must neither pass nor be skipped.
+// Malformed sessions must neither pass nor be skipped.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -60,7 +60,7 @@ describe('a malformed session', () => {
   }
 });
 
-test('no session is an error, in a folder or with a name', () => {
+test('a folder or a pattern without sessions is an error', () => {
   assert.throws(() => loadSessions([], folder), /there are no sessions in /);
   const none = /there are no sessions named frobnicate in /;
   assert.throws(() => loadSessions(['frobnicate']), none);

@@ -10,8 +10,8 @@ const { run } = require('../run');
 /** @import { Programs } from './server-run' */
 
 /**
- * How to build: as a release; without its version, as the shim of this source expects; or
- * with Go's race detector.
+ * How to build: as a release; without a version, as the shim of this source expects; or with
+ * Go's race detector.
  *
  * @typedef {'release' | 'development' | 'race'} Kind
  */
@@ -30,7 +30,7 @@ async function buildServer(folder, kind = 'release') {
     return file;
   }
   const args = ['build', '-o', file, './cmd/nx-azure-cache'];
-  // With the flags of the release, or of `go test -race`: nothing is compiled twice.
+  // With the flags of the release, or of `go test -race`, so that Go compiles nothing twice.
   if (kind === 'race') await run('go', ['build', '-race', ...args.slice(1)]);
   else await go(args);
   return file;
@@ -50,7 +50,7 @@ function thisPlatform() {
  * Prepares to run sessions against a server.
  *
  * @param {string} server path of the program
- * @param {string} folder for what has to be built
+ * @param {string} folder for the programs to build
  * @returns {Promise<Programs>}
  */
 async function programsFor(server, folder) {

@@ -1,7 +1,7 @@
 'use strict';
 
 // The program that the client starts as its server. It connects its stdio to the process of
-// the test. Its arguments: the start of the paths of files with which the two coordinate, a
+// the test. Its arguments are a prefix of the paths of files with which the two coordinate, a
 // port of the test, and the arguments of the binary.
 
 const fs = require('node:fs');

@@ -1,7 +1,7 @@
 'use strict';
 
 // The results of the lines `stored` and `expect stored`. The server under test stores and
-// restores them, in a process of its own for each.
+// restores them, in a separate process for each.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -23,7 +23,7 @@ const inlineTerminalOutput = 262_144;
  */
 
 /**
- * What a request to a server takes.
+ * What a request to a server needs.
  *
  * @typedef {object} Context
  * @property {Values} values of the session

@@ -68,7 +68,7 @@ class ServerClient extends Conversation {
   }
 
   /**
-   * Ends what the session has not ended.
+   * Ends the streams and the process, if the session has not.
    *
    * @param {Values} values
    */
@@ -81,7 +81,7 @@ class ServerClient extends Conversation {
   /** Kills the server if it still runs. */
   async kill() {
     this.child.kill('SIGKILL');
-    await this.gone.catch(() => {}); // it could not be started
+    await this.gone.catch(() => {}); // the server could not start
   }
 }
 

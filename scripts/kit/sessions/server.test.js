@@ -24,7 +24,7 @@ before(async () => {
 });
 after(() => fs.rmSync(folder, { recursive: true }));
 
-/** Most of a session is waiting. */
+/** Sessions mostly wait, so there may be more than cores. */
 const concurrency = 2 * os.availableParallelism();
 
 const sessions = loadSessions().filter(({ audience }) => audience !== 'client');
@@ -54,132 +54,132 @@ describe('examples in the documentation', { concurrency }, () => {
         code.replaceAll(RegExp(`^${indent}`, 'gm'), ''),
       )
       .filter((code) => /^for (server|both)$/m.test(code));
-    test(`${file} has one that passes`, async () => {
+    test(`${file} has one example, which passes`, async () => {
       assert.equal(examples.length, 1);
       await runAgainstServer(programs, parseSession(file, examples[0]));
     });
   }
 });
 
-describe('a session fails', { concurrency }, () => {
+describe('a session fails on', { concurrency }, () => {
   const head =
     '# x\nfor server\nstored 123 0 "done"\n  a.txt "a"\n> 1 initialize {...}\n';
   /** @type {Record<string, [string, RegExp]>} */
   const failing = {
-    'by another value': [
+    'a different value': [
       '< 1 {"mode": "read-only", ...}',
       /x:6: the response is different:\n {2}result\.mode: want "read-only", got "read-write"/,
     ],
-    'by a member too many': [
+    'an extra member': [
       '< 1 {"mode": "read-write"}',
       /result\.drain: want nothing, got 60000/,
     ],
-    'by a member too few': [
+    'a missing member': [
       '< 1 {"mood": "good", ...}',
       /x:6: .*\n {2}result\.mood: want "good", got nothing/,
     ],
-    'by an unknown placeholder': [
+    'an unknown placeholder': [
       '< 1 {"mode": "${nothing}", ...}',
       /x:6: unknown placeholder \$\{nothing\}/,
     ],
-    'by a pattern': [
+    'a string that does not match its pattern': [
       '< 1 {"mode": "${matches ^x}", ...}',
       /x:6: .*\n {2}result\.mode: want "\$\{matches \^x\}", got "read-write"/,
     ],
-    'by a part of a string': [
+    'a string without the wanted part': [
       '< 1 {"mode": "${contains x}", ...}',
       /result\.mode: want "\$\{contains x\}", got/,
     ],
-    'by a type': [
+    'a value of another type': [
       '< 1 {"mode": "${number}", "drain": "${string}", ...}',
       /result\.mode: want "\$\{number\}", got [^]*result\.drain: want "\$\{string\}"/,
     ],
-    'by a missing error': [
+    'a missing error': [
       '< 1 error -32600',
       /x:6: .*\n {2}error: want .*, got nothing/,
     ],
-    'by the code of an error': [
+    'an error with another code': [
       '< 1 {...}\n> 2 frobnicate\n< 2 error 1',
       /x:8: .*\n {2}error\.code: want 1, got -32601/,
     ],
-    'by a response that no line expects': [
+    'a response that no line expects': [
       '< 1 {...}\n> 2 frobnicate\n> 3 shutdown\n< 3 {...}',
       /at the end of client A: unexpected messages:\n.*"id":2/,
     ],
-    'by its end': [
+    'a message that does not come before the end': [
       '< 1 {...}\n> close\n< log {...}',
       /x:8: the stream ended \(end\) before this message/,
     ],
-    'by an exit code': [
+    'another exit code': [
       '< 1 {...}\n> close\n< exit 1 "x"',
       /x:8: want the exit code 1, got 0\nstderr: want "x", got ""/,
     ],
-    'by stderr': [
+    'other words on stderr': [
       '< 1 {...}\n> close\n< exit 0 "words"',
       /x:8: stderr: want "words", got ""/,
     ],
-    'by a tree': [
+    'another tree': [
       '< 1 {...}\nexpect tree ${workspaceRoot}\n  a.txt "a"',
       /x:7: .*\n {2}want a\.txt 644 "a"\n {2}got {2}\.nx\/ 755/,
     ],
-    'by a file': [
+    'an unwanted file': [
       '< 1 {...}\nexpect no ${workspaceRoot}/.nx',
       /x:7: want nothing at/,
     ],
-    'by blobs': [
+    'other blobs': [
       '< 1 {...}\nexpect blobs none',
       /x:7: want the blobs \["none"\], got \["v1\/local\/123"\]/,
     ],
-    'by requests': [
+    'other requests': [
       '< 1 {...}\nexpect requests GET 404',
       /x:7: want the requests \["GET 404"\], got \["none"\]/,
     ],
-    'by a result': [
+    'a missing result': [
       '< 1 {...}\nexpect stored 456 0 ""',
       /x:7: the container has no result 456/,
     ],
-    'by its code': [
+    'a result with another exit code': [
       '< 1 {...}\nexpect stored 123 1 "done"',
       /x:7: want the code 1, got 0/,
     ],
-    'by its terminal output': [
+    'a result with other terminal output': [
       '< 1 {...}\nexpect stored 123 0 "x"',
       /x:7: terminal output: want "x", got "done"/,
     ],
-    'by its files': [
+    'a result with other files': [
       '< 1 {...}\nexpect stored 123 0 "done"\n  a.txt "b"',
       /x:7: [^]*want a\.txt 644 "b"\n {2}got {2}a\.txt 644 "a"/,
     ],
-    'by leftovers': [
+    leftovers: [
       '< 1 {...}\ntree ${otherCacheDirectory}\n  .nx-azure-cache-1 "x"',
       /x: at the end: left behind: \.nx-azure-cache-1$/,
     ],
-    'by an unknown damage': [
+    'an unknown kind of damage': [
       '< 1 {...}\ndamage 123 frobnicate',
       /x:7: there is no damage "frobnicate"/,
     ],
-    'by a damage of nothing': [
+    'damage to a missing result': [
       '< 1 {...}\ndamage 456 flip',
       /x:7: nothing is stored under 456/,
     ],
-    'by a behaviour': [
+    'an unknown behaviour of the storage': [
       '< 1 {...}\nstorage GET never',
       /x:7: "GET never" is not a method and a behaviour/,
     ],
-    'by a missing archive': ['< 1 {...}\narchive 1 nothing.tar', /x:7: ENOENT/],
-    'by an exit of the client': [
+    'a missing archive': ['< 1 {...}\narchive 1 nothing.tar', /x:7: ENOENT/],
+    'an exit of the client': [
       '> exit 1\n< 1 {...}',
       /x:6: a client cannot exit/,
     ],
-    'by raw bytes of the server': [
+    'raw bytes of the server': [
       '< raw "x"',
       /x:6: "< raw" is for sessions for the client/,
     ],
-    'by a value that cannot be sent': [
+    'a value that cannot be sent': [
       '< 1 {...}\n> 2 retrieve {"hash": "${matches x}"}\n< 2 null',
       /x:7: \$\{matches x\} cannot be sent/,
     ],
-    'by a meaningless rest': [
+    'a "..." without meaning': [
       '< 1 {...}\n> 2 retrieve {...}\n< 2 null',
       /x:7: "\.\.\." has no meaning here/,
     ],
@@ -194,7 +194,7 @@ describe('a session fails', { concurrency }, () => {
 
 describe('a server fails', { concurrency }, () => {
   const limit = 1_000;
-  /** @type {Record<string, [string, string, RegExp]>} by what it does: its script, the lines */
+  /** @type {Record<string, [string, string, RegExp]>} the server's script and the session's lines, by what the server does */
   const failing = {
     'that exits at once': ['', '< 1 {...}', /x:4: the stream ended \(end\)/],
     'that writes words to stdout': [
@@ -217,7 +217,7 @@ describe('a server fails', { concurrency }, () => {
       '< 1 {...}',
       /x:4: the stream ended \(it ended within a message/,
     ],
-    'that does not answer': [
+    'that does not respond': [
       'setTimeout(() => {}, 60_000)',
       '< 1 {...}',
       /x:4: the message did not arrive:\n.*\nand no other message did/,
@@ -257,8 +257,8 @@ describe('a server fails', { concurrency }, () => {
         const file = /"terminalOutputPath":"([^"]*)"/.exec(data)?.[1];
         if (!file) return;
         require('node:fs').rmSync(file);
-        const answer = '{"jsonrpc":"2.0","id":2,"result":{"queued":false}}';
-        process.stdout.write('Content-Length: ' + answer.length + '\\r\\n\\r\\n' + answer);
+        const response = '{"jsonrpc":"2.0","id":2,"result":{"queued":false}}';
+        process.stdout.write('Content-Length: ' + response.length + '\\r\\n\\r\\n' + response);
       })`,
       '> 2 store {"terminalOutputPath": "${file 1 x}"}\n< 2 {"queued": false}',
       /x:5: the server removed .*, a file of the client/,
@@ -281,7 +281,7 @@ describe('a server fails', { concurrency }, () => {
     });
   }
 
-  test('with a data race, even where everything else passes', async () => {
+  test('with a data race, even if everything else passes', async () => {
     const server = await buildRacy();
     const pass = '# x\nfor server\n> close\n< exit 66 "${any}"\n';
     const fail = '# x\nfor server\n> close\n< exit 0\n';

@@ -16,11 +16,11 @@ const container = 'nx-cache';
 class Storage {
   /** @type {Map<string, Fault>} in force, by method */
   #faults = new Map();
-  /** @type {Map<string, Fault>} the last one that holds requests, by method */
+  /** @type {Map<string, Fault>} the last fault that holds requests, by method */
   #holding = new Map();
-  /** @type {Fault[]} all that may hold requests */
+  /** @type {Fault[]} all faults that may hold requests */
   #holds = [];
-  /** @type {string[]} requests that were taken from the service */
+  /** @type {string[]} requests taken from the service, but not yet by `takeRequests` */
   #earlier = [];
 
   /** @param {BlobService} service */
@@ -31,9 +31,9 @@ class Storage {
   }
 
   /**
-   * Does what the line `storage` says.
+   * Executes a line `storage`.
    *
-   * @param {string[]} words after it
+   * @param {string[]} words after the keyword
    * @param {number} limit milliseconds to wait for a request that is held
    */
   async control(words, limit) {
@@ -44,7 +44,7 @@ class Storage {
   }
 
   /**
-   * Changes how the requests of a method are answered.
+   * Changes how the storage responds to the requests of a method.
    *
    * @param {string} method
    * @param {FaultOptions | undefined} options undefined: as usual
@@ -72,7 +72,7 @@ class Storage {
     });
   }
 
-  /** Answers the requests that are held, and holds no more. */
+  /** Responds to the requests that are held, and holds no more. */
   async release() {
     for (const fault of this.#holds.splice(0)) await fault.release();
   }
@@ -132,7 +132,7 @@ class Storage {
   }
 
   /**
-   * Changes what is stored under a hash.
+   * Damages the blob of a hash.
    *
    * @param {string} hash
    * @param {string} kind
@@ -176,7 +176,7 @@ const damages = {
 };
 
 /**
- * A blob whose metadata fits its body. An existing format stays.
+ * A blob whose metadata matches its body. An existing format stays.
  *
  * @param {Blob} blob
  * @returns {Blob}

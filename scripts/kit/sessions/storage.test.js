@@ -1,6 +1,6 @@
 'use strict';
 
-// The storage of a session does what its lines say; the runner's own requests change nothing.
+// The storage of a session follows its lines. The runner's own requests change nothing.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -38,7 +38,7 @@ async function startStorage(t) {
 }
 
 describe('the storage of a session', { concurrency: 4 }, () => {
-  test('fails as a line says, but not for the runner', async (t) => {
+  test('fails as a line says, but not for requests of the runner', async (t) => {
     const { storage, get, says } = await startStorage(t);
     await says('GET 503 ServerBusy for 3');
     assert.equal(await get(), 503);
@@ -50,7 +50,7 @@ describe('the storage of a session', { concurrency: 4 }, () => {
     assert.equal(await get(), 206);
     await storage.damage('1', 'remove', '', '');
     assert.equal(await get(), 404);
-    // A part of a blob is noted as the blob.
+    // A range counts as the blob.
     const want = ['GET 503', 'GET 503', 'GET 403', 'GET 200', 'GET 404'];
     assert.deepEqual(await storage.takeRequests(), want);
     assert.deepEqual(await storage.takeRequests(), []);

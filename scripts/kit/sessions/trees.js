@@ -1,6 +1,6 @@
 'use strict';
 
-// The trees of the sessions of testdata/rpc: files, links and folders, made and checked.
+// Makes and checks the trees of the sessions of testdata/rpc: files, links and folders.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -29,7 +29,7 @@ function makeTree(folder, entries, values) {
     else fs.writeFileSync(file, values.substitute(content));
     if (mode !== undefined) modes.push([file, mode]);
   }
-  // Last, and from the inside: nothing can be made in a read-only folder.
+  // Last, and from the inside, because nothing can be made in a read-only folder.
   for (const [file, mode] of modes.reverse()) fs.chmodSync(file, mode);
 }
 
@@ -93,7 +93,7 @@ function readTree(folder) {
   // Not readdir's `recursive`: it follows links.
   const read = (/** @type {string} */ below) => {
     for (const name of fs.readdirSync(path.join(folder, below))) {
-      // A server at work; the end of the session looks at it.
+      // The folder of a running server; the end of the session checks it.
       if (below === '' && name === '.nx-azure-cache') continue;
       const entry = readEntry(path.join(folder, below, name));
       tree.set(below + name, facts(entry));

@@ -1,6 +1,6 @@
 'use strict';
 
-// The values of the sessions of testdata/rpc: placeholders, what to send, and what matches.
+// The values in the sessions of testdata/rpc: fills placeholders, and compares values.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -11,7 +11,7 @@ const whole =
   /^\$\{(any|string|number|contains|matches|file|pid)(?: ([^}]*))?\}$/;
 
 /**
- * Makes the folder of a server's session, as a client does that is faster than the server.
+ * Makes the folder of a server's session, as a client may do before the server does.
  *
  * @param {string} cacheDirectory
  * @param {string} session
