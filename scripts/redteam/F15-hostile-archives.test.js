@@ -30,7 +30,7 @@ const { writeProjects } = require('./workspace');
 /** @import { Machine } from '../kit/machine' */
 /** @import { Fixture } from './fixture' */
 
-/** An archive like the others, to which there is nothing to object. */
+/** An archive like the others, but harmless: it must be a hit. */
 const control = 'backslash';
 
 const tarOf = (/** @type {string} */ name) =>
@@ -45,7 +45,7 @@ for (const name of uploads) {
 }
 Object.assign(archives, bombs);
 
-/** Why a reader must refuse what is not broken. @type {Record<string, string>} */
+/** Why a reader must reject archives that are not malformed. @type {Record<string, string>} */
 const reasons = {
   'bomb-a-file-of-a-terabyte': 'it unpacks to more bytes than allowed',
   'bomb-an-extended-header-of-a-gigabyte':
@@ -58,7 +58,7 @@ const names = Object.keys(archives);
 const args = ['run-many', '--target=make'];
 
 redTest('F15_hostile_archives_signed_by_main', async (t) => {
-  await assertLeaves(t.name);
+  await assertEscapes(t.name);
   const fixture = await startFixture(t, { isSigned: true });
   const make = (/** @type {string} */ name) => {
     const machine = fixture.trustedMachine(name, push('main'));
@@ -113,11 +113,11 @@ async function replaceAll({ container, key }, run) {
 }
 
 /**
- * Asserts that such an archive works against a reader that trusts it.
+ * Asserts that such an archive escapes a reader that trusts it.
  *
- * @param {string} name of a folder
+ * @param {string} name of a new folder
  */
-async function assertLeaves(name) {
+async function assertEscapes(name) {
   const folder = path.join(shared().folder, name);
   const inner = path.join(folder, 'outputs-go-here');
   fs.mkdirSync(inner, { recursive: true });

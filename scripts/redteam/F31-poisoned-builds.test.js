@@ -21,20 +21,20 @@ const { developer, pullRequest, push } = runs;
  *
  * @param {string} name
  * @param {object} options
- * @param {Run} options.by the attacker
- * @param {string[]} options.scopes in which that run may write
- * @param {Run} [options.on] the victim
+ * @param {Run} options.attacker
+ * @param {string[]} options.scopes that the attacker may write
+ * @param {Run} [options.victim]
  * @param {(machine: Machine) => void} [options.prepare] changes the attacker's tool
  * @param {(machine: Machine, build: () => Promise<unknown>) => Promise<unknown>} [options.around]
  * @param {boolean} [options.isFull]
  */
 function creep(name, options) {
-  const { by, scopes, on = push('main'), isFull } = options;
+  const { scopes, victim = push('main'), isFull } = options;
   const { prepare = patchTool, around = (_, build) => build() } = options;
   attack(name, {
     isFull,
     async run(fixture) {
-      const attacker = fixture.machine('attacker', by);
+      const attacker = fixture.machine('attacker', options.attacker);
       prepare(attacker);
       await around(attacker, () => fixture.build(attacker));
       assert.deepEqual(
@@ -42,25 +42,25 @@ function creep(name, options) {
         fixture.isOpen ? ['shared'] : scopes,
         'what the attacker has written',
       );
-      return fixture.build(fixture.machine('victim', on));
+      return fixture.build(fixture.machine('victim', victim));
     },
   });
 }
 
 creep('F31_a_patched_tool_of_a_pull_request', {
-  by: pullRequest(7),
+  attacker: pullRequest(7),
   scopes: ['pr-7'],
 });
 
 creep('F31_an_environment_variable_of_a_changed_workflow', {
-  by: pullRequest(7),
+  attacker: pullRequest(7),
   scopes: ['pr-7'],
   prepare: ({ env }) => (env.COMPILER_BANNER = poison),
   isFull: true,
 });
 
 creep('F31_a_background_loop_that_appends_to_dist', {
-  by: pullRequest(7),
+  attacker: pullRequest(7),
   scopes: ['pr-7'],
   prepare: ({ env }) => (env.CHECK_TIME = '500'),
   around: withDistTamperer,
@@ -68,25 +68,25 @@ creep('F31_a_background_loop_that_appends_to_dist', {
 });
 
 creep('F31_a_branch', {
-  by: push('feature', { isProtected: false }),
+  attacker: push('feature', { isProtected: false }),
   scopes: ['branch-feature'],
   isFull: true,
 });
 
 creep('F31_a_branch_called_master_beside_main', {
-  by: push('master', { isProtected: false }),
+  attacker: push('master', { isProtected: false }),
   scopes: ['branch-master'],
   isFull: true,
 });
 
 creep('F31_a_tag', {
-  by: runs.tag('v1.0.0'),
+  attacker: runs.tag('v1.0.0'),
   scopes: [],
   isFull: true,
 });
 
 creep('F31_the_merge_queue', {
-  by: runs.mergeQueue,
+  attacker: runs.mergeQueue,
   scopes: [
     'branch-queue_3Agh-readonly-queue_2Fmain_2Fpr-7-3f786850e387550fdab836ed7e6dc881de23001b',
   ],
@@ -94,56 +94,56 @@ creep('F31_the_merge_queue', {
 });
 
 creep('F31_pull_request_target', {
-  by: runs.pullRequestTarget(7),
+  attacker: runs.pullRequestTarget(7),
   scopes: ['pr-7'],
 });
 
 creep('F31_workflow_run', {
-  by: runs.workflowRun,
+  attacker: runs.workflowRun,
   scopes: [],
   isFull: true,
 });
 
 creep('F31_a_CI_that_is_not_known', {
-  by: runs.unknownCI,
+  attacker: runs.unknownCI,
   scopes: [],
   isFull: true,
 });
 
 creep('F31_a_developer_of_main', {
-  by: developer,
+  attacker: developer,
   scopes: ['local'],
   isFull: true,
 });
 
 creep('F31_a_developer_of_a_pull_request', {
-  by: developer,
+  attacker: developer,
   scopes: ['local'],
-  on: pullRequest(8),
+  victim: pullRequest(8),
   isFull: true,
 });
 
 creep('F31_a_pull_request_of_another', {
-  by: pullRequest(7),
+  attacker: pullRequest(7),
   scopes: ['pr-7'],
-  on: pullRequest(8),
+  victim: pullRequest(8),
 });
 
 creep('F31_a_branch_of_another', {
-  by: push('feature', { isProtected: false }),
+  attacker: push('feature', { isProtected: false }),
   scopes: ['branch-feature'],
-  on: push('feature2', { isProtected: false }),
+  victim: push('feature2', { isProtected: false }),
   isFull: true,
 });
 
 creep('F31_a_pull_request_of_a_developer', {
-  by: pullRequest(7),
+  attacker: pullRequest(7),
   scopes: ['pr-7'],
-  on: developer,
+  victim: developer,
   isFull: true,
 });
 
-// No scope and no identity stops these; docs/security.md says so.
+// No scope and no identity stops this attack; docs/security.md says so.
 redTest(
   'F31_a_bad_tool_on_main_is_believed',
   async (t) => {
@@ -157,7 +157,7 @@ redTest(
   { isFull: true },
 );
 
-/** Which account it is stands in nx.json; who may use it is a secret. */
+/** The environment without secrets. nx.json names the account, but a secret gives access to it. */
 const withoutSecrets = {
   AZURE_STORAGE_CONNECTION_STRING: '',
   HTTPS_PROXY: 'http://127.0.0.1:1', // nothing leaves this machine

@@ -1,7 +1,7 @@
 'use strict';
 
 // A pull request edits nx.json. Nx does not hash nx.json in this workspace (workspace.js), so
-// the edit leaves main's hash as it is: the worst case.
+// the edit keeps main's hash: the worst case.
 
 const assert = require('node:assert/strict');
 const { attack } = require('./attacks');
@@ -12,7 +12,7 @@ const { patchTool } = require('./workspace');
 /** @import { Run } from './runs' */
 /** @import { Fixture } from './fixture' */
 
-const own = generateKey();
+const attackerKey = generateKey();
 
 /**
  * Makes a test of settings that only the attacker has.
@@ -20,8 +20,8 @@ const own = generateKey();
  * @param {string} name
  * @param {object} options
  * @param {(fixture: Fixture) => Record<string, unknown>} options.edit the attacker's settings
- * @param {Run} options.by
- * @param {string[]} options.scopes in which the attacker has written
+ * @param {Run} options.by the attacker's run
+ * @param {string[]} options.scopes that the attacker has written
  * @param {boolean} [options.isSigned] whether main has a key
  * @param {RegExp} [options.line] that main sees
  * @param {boolean} [options.isFull]
@@ -35,7 +35,9 @@ function edited(name, { edit, by, scopes, isSigned, line, isFull }) {
       const trust = fixture.isOpen ? fixture.trust : edit(fixture);
       const attacker = fixture.machine('attacker', by, {
         trust,
-        env: { NX_AZURE_CACHE_SIGNING_KEY: fixture.isOpen ? '' : own.pem },
+        env: {
+          NX_AZURE_CACHE_SIGNING_KEY: fixture.isOpen ? '' : attackerKey.pem,
+        },
       });
       patchTool(attacker);
       await fixture.build(attacker);
@@ -67,14 +69,14 @@ edited('F32_nx.json_with_all_branches_trusted_for_a_pull_request', {
 });
 
 edited('F32_nx.json_with_a_key_of_its_own', {
-  edit: () => ({ publicKeys: [own.publicKey] }),
+  edit: () => ({ publicKeys: [attackerKey.publicKey] }),
   by: pullRequest(7),
   scopes: ['pr-7'],
   isFull: true,
 });
 
 edited('F32_nx.json_with_a_key_of_its_own_on_a_protected_branch', {
-  edit: () => ({ branches: ['release'], publicKeys: [own.publicKey] }),
+  edit: () => ({ branches: ['release'], publicKeys: [attackerKey.publicKey] }),
   by: push('release'),
   scopes: ['trusted'],
   isSigned: true,

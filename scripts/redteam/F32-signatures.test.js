@@ -1,8 +1,8 @@
 'use strict';
 
 // An attacker has a credential that may write everywhere, and puts an entry where main looks
-// for one. Each entry is right except for one thing; F32_a_replayed_signature shows that a
-// right one is a hit.
+// for one. Each entry is valid except for one thing; F32_a_replayed_signature shows that a
+// valid one is a hit.
 
 const assert = require('node:assert/strict');
 const { artifact, statementOf } = require('./artifacts');
@@ -50,8 +50,8 @@ async function plantAndBuild(fixture, entry) {
  *
  * @param {string} name
  * @param {object} options
- * @param {(content: Buffer, fixture: Fixture) => Entry} options.forge of an artifact
- * @param {RegExp} options.line what main says
+ * @param {(content: Buffer, fixture: Fixture) => Entry} options.forge makes the entry from an artifact
+ * @param {RegExp} options.line that main prints
  * @param {Record<string, unknown>} [options.trust]
  * @param {boolean} [options.isFull]
  */
@@ -229,7 +229,7 @@ async function unsigned() {
 }
 
 /**
- * Deletes what main finds, as an administrator does.
+ * Deletes main's entry, as an administrator does.
  *
  * @param {Fixture} fixture
  */

@@ -14,7 +14,7 @@ const { patchTool } = require('./workspace');
 /** @import { Fixture } from './fixture' */
 
 /**
- * Writes poison where main looks, with a connection string.
+ * Writes a poisoned entry where main looks, with a connection string.
  *
  * @param {Fixture} fixture
  * @param {string} connectionString
@@ -25,7 +25,7 @@ async function writeDirectly(fixture, connectionString) {
   await fixture.plant(entry, connectionString);
 }
 
-/** What the storage says to a SAS that does not allow what is asked for. */
+/** The storage's error if a SAS does not allow a request. */
 const forbidden = { statusCode: 403 };
 
 attack('F32_a_SAS_that_may_write_the_trusted_scope', {
@@ -97,7 +97,7 @@ attack('F32_a_release_of_a_tag_that_somebody_has_written_for', {
  *
  * @type {Record<string, { scope: string, victim: Run, keys: ('with' | 'without')[] }>}
  */
-const believed = {
+const victims = {
   the_trusted_scope: {
     scope: 'trusted',
     victim: push('main'),
@@ -115,7 +115,7 @@ const believed = {
   },
 };
 
-for (const [name, { scope, victim, keys }] of Object.entries(believed)) {
+for (const [name, { scope, victim, keys }] of Object.entries(victims)) {
   for (const key of keys) {
     redTest(
       `F32_a_SAS_that_may_write_${name}_is_enough_${key}_keys`,

@@ -16,7 +16,7 @@ const { metadataOf } = require('./storage');
 
 /**
  * @typedef {object} Plant
- * @property {(content: Buffer, fixture: Fixture) => Entry} make of an artifact
+ * @property {(content: Buffer, fixture: Fixture) => Entry} make makes the entry from an artifact
  * @property {boolean} [isSigned] whether main has a key (default: yes)
  * @property {boolean} [isFull]
  */

@@ -1,6 +1,6 @@
 'use strict';
 
-// Archives that no run of Nx has made. cache/archive describes the format.
+// Makes archives without a run of Nx. cache/archive describes the format.
 
 const { buffer } = require('node:stream/consumers');
 const tar = require('tar-stream');
@@ -12,7 +12,7 @@ const { output } = require('./workspace');
 /**
  * An archive for the attacked task.
  *
- * @param {{ content?: string }} [options] `content` of its output
+ * @param {{ content?: string }} [options] `content` of the output
  * @returns {Promise<Buffer>}
  */
 async function artifact({ content = poisoned } = {}) {

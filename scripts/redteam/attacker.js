@@ -15,17 +15,17 @@ const { once } = require('node:events');
 
 /**
  * @param {TestContext} t
- * @param {RequestListener} answer
- * @param {Certificate} [certificate] without one the server speaks no TLS
+ * @param {RequestListener} respond
+ * @param {Certificate} [certificate] without a certificate, the server does not use TLS
  */
-async function startAttacker(t, answer, certificate) {
+async function startAttacker(t, respond, certificate) {
   /** @type {{ method?: string, url?: string, headers: http.IncomingHttpHeaders }[]} */
-  const got = [];
+  const requests = [];
   /** @type {RequestListener} */
   const record = (request, response) => {
     const { method, url, headers } = request;
-    got.push({ method, url, headers });
-    request.resume().on('end', () => answer(request, response));
+    requests.push({ method, url, headers });
+    request.resume().on('end', () => respond(request, response));
   };
   const server = certificate
     ? https.createServer(
@@ -47,9 +47,9 @@ async function startAttacker(t, answer, certificate) {
     port,
     url: `${certificate ? 'https' : 'http'}://127.0.0.1:${port}`,
     /** The requests so far. */
-    got,
-    /** The requests since it was last called. */
-    take: () => got.splice(0),
+    requests,
+    /** The requests since the last call. */
+    take: () => requests.splice(0),
   };
 }
 

@@ -4,7 +4,7 @@
 
 const zstdMagic = 0xfd2fb528;
 
-/** The most that a block of zstd, and a frame of an archive, unpack to. */
+/** The largest unpacked sizes of a zstd block, and of a frame of an archive. */
 const blockSize = 128 * 1024;
 const frameSize = 2 * 1024 * 1024;
 
@@ -13,7 +13,7 @@ const frameSize = 2 * 1024 * 1024;
  * four bytes unpacks to 128 KiB.
  *
  * @param {Buffer} content of less than a frame
- * @param {number} total of bytes, with the content
+ * @param {number} total number of bytes, with the content
  * @param {number} byte
  */
 function frames(content, total, byte) {
@@ -55,7 +55,7 @@ function frame(content, size, byte) {
 /**
  * The header of a block.
  *
- * @param {0 | 1} type raw, or a byte that is repeated
+ * @param {0 | 1} type raw, or one repeated byte
  * @param {number} size
  * @param {boolean} [isLast]
  */
@@ -66,7 +66,7 @@ function block(type, size, isLast = false) {
 }
 
 /**
- * The head of an entry of a tar. A size above 8 GiB needs a record.
+ * The header of a tar entry. A size above 8 GiB needs a record.
  *
  * @param {string} name
  * @param {string} type
@@ -148,7 +148,7 @@ const bombs = {
     frames(Buffer.concat([start(hash), Buffer.alloc(1024)]), 2 ** 30, 0),
 };
 
-/** What the bombs below unpack to, in bytes. */
+/** The zeros in each of the bombs below, in bytes. */
 const zeros = 300 * 1024 * 1024;
 
 /**
@@ -157,7 +157,7 @@ const zeros = 300 * 1024 * 1024;
  * @param {string} hash
  * @param {string} output path of its only file in the workspace
  * @param {string} content of that file
- * @param {Buffer} more entries behind it
+ * @param {Buffer} more entries after that file
  */
 const result = (hash, output, content, more) =>
   Buffer.concat([

@@ -1,6 +1,6 @@
 'use strict';
 
-// Archives of a few kilobytes that fill a disk. They also hold the right output, so a reader
+// Archives of a few kilobytes that fill a disk. They also hold the task's output, so a reader
 // that accepts one reports a hit.
 
 const assert = require('node:assert/strict');
@@ -14,7 +14,7 @@ const { push } = require('./runs');
 const { metadataOf } = require('./storage');
 const { output } = require('./workspace');
 
-/** More than anything in a workspace of these tests has, in bytes. */
+/** Larger than any file in a workspace of these tests, in bytes. */
 const large = 50 * 1024 * 1024;
 
 /**

@@ -13,14 +13,14 @@ const { patchTool } = require('./workspace');
 const { azurePipelines, buildkite, circleCI, push } = runs;
 
 /**
- * Makes a test of an attacker who changes the file that nx.json extends. nx.json stays as it
- * is, so the attacker's tasks have main's hashes.
+ * Makes a test of an attacker who changes the file that nx.json extends. nx.json does not
+ * change, so the attacker's tasks have main's hashes.
  *
  * @param {string} name
  * @param {object} options
  * @param {(branch: string) => Run} options.on the CI
  * @param {Record<string, unknown>} options.trust in the attacker's file
- * @param {RegExp} options.says what the attacker's run says
+ * @param {RegExp} options.says the line that the attacker's run prints
  * @param {boolean} [options.isFull]
  */
 function extendsFile(name, { on, trust, says, isFull }) {
@@ -40,7 +40,7 @@ function extendsFile(name, { on, trust, says, isFull }) {
       const outcome = await fixture.build(main);
       if (!fixture.isOpen) {
         assertHonest(outcome);
-        assertOne(lines, says);
+        assertOneLine(lines, says);
         assert.deepEqual(written, ['branch-feature']);
       }
       return outcome;
@@ -52,7 +52,7 @@ function extendsFile(name, { on, trust, says, isFull }) {
  * @param {string[]} lines
  * @param {RegExp} says
  */
-function assertOne(lines, says) {
+function assertOneLine(lines, says) {
   assert.equal(lines.length, 1, lines.join('\n'));
   assert.match(lines[0], says);
 }
@@ -80,8 +80,8 @@ extendsFile('extends_branches_on_buildkite', {
   isFull: true,
 });
 
-// Without isolation main would not read what the attacker writes, which is in the
-// scope `shared`; a run with the same file would.
+// If this counted, the attacker would write the scope `shared`. Main would not read it,
+// but a run with the same file would.
 extendsFile('extends_isolation', {
   on: circleCI,
   trust: { isolation: 'none' },
@@ -116,7 +116,7 @@ attack('pull_99', {
     const outcome = await fixture.build(fixture.machine('victim', victim));
     if (!fixture.isOpen) {
       assertHonest(outcome);
-      assertOne(
+      assertOneLine(
         lines,
         /CIRCLE_BRANCH is "pull\/99", as in a fork's pull request, but CIRCLE_PR_NUMBER is not set/,
       );

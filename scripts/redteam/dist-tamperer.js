@@ -6,7 +6,7 @@ const { output, poison } = require('./workspace');
 
 /** @import { Machine } from '../kit/machine' */
 
-/** Appends to the output as soon as it exists, until its stdin is closed. */
+/** Appends to the output as soon as it exists, until its stdin closes. */
 const loop = `
 const fs = require('node:fs');
 const [output, poison] = process.argv.slice(1);
@@ -15,7 +15,7 @@ setInterval(() => {
   try {
     content = fs.readFileSync(output, 'utf8');
   } catch {
-    return; // it is not there
+    return; // it does not exist
   }
   if (content && !content.endsWith(poison)) fs.appendFileSync(output, poison);
 }, 1);

@@ -49,8 +49,8 @@ function addEnvFile(machine, variables) {
 }
 
 /**
- * Builds on a machine, and returns our lines and what was built. fixture.build does not do,
- * because it recognizes a CI by CI=true only.
+ * Builds on a machine, and returns our lines, the output and the task's status. Not
+ * fixture.build, because that recognizes a CI by CI=true only.
  *
  * @param {Machine} machine
  */
@@ -66,28 +66,28 @@ async function build(machine) {
 }
 
 /**
- * Makes a test of an attacker's runs whose .env file claims that they are another run. They
- * must store nothing, and say why in one line. The victim must build the same as without a
+ * Makes a test of an attacker's runs with a .env file that claims another scope. They must
+ * store nothing, and report why in one line. The victim must build the same as without a
  * cache.
  *
  * @param {string} name
  * @param {object} attack
- * @param {Run | Run[]} attack.by the attacker's run, as the CI describes it
- * @param {Record<string, string>} attack.file what the .env file says
- * @param {Run} [attack.on] the victim
- * @param {string} attack.from the scope of the attacker
- * @param {string} attack.to the one that the file would make of it
+ * @param {Run | Run[]} attack.attackers their runs, as the CI describes them
+ * @param {Record<string, string>} attack.file the variables in the .env file
+ * @param {Run} [attack.victim]
+ * @param {string} attack.from the attacker's scope
+ * @param {string} attack.to the scope that the file claims
  * @param {string} [attack.blamed] the variable that the line names
  * @param {boolean} [attack.isFull]
  */
 function dotenv(name, attack) {
-  const { by, file, on = push('main'), from, to, isFull = true } = attack;
+  const { file, victim = push('main'), from, to, isFull = true } = attack;
   const blamed = attack.blamed ?? Object.keys(file)[0];
   redTest(
     name,
     async (t) => {
       const fixture = await startFixture(t, {});
-      for (const [i, run] of [by].flat().entries()) {
+      for (const [i, run] of [attack.attackers].flat().entries()) {
         const attacker = fixture.machine(`attacker-${i}`, run);
         patchTool(attacker);
         addEnvFile(attacker, file);
@@ -106,7 +106,9 @@ function dotenv(name, attack) {
           lines[0],
         );
       }
-      const { content, status } = await build(fixture.machine('victim', on));
+      const { content, status } = await build(
+        fixture.machine('victim', victim),
+      );
       assert.equal(content, honest, 'the victim has what the attacker wanted');
       assert.equal(status, 'cache-miss');
     },
@@ -115,7 +117,7 @@ function dotenv(name, attack) {
 }
 
 dotenv('dotenv_unknown_ci', {
-  by: unknownCI,
+  attackers: unknownCI,
   file: github,
   from: 'untrusted',
   to: 'trusted',
@@ -123,19 +125,19 @@ dotenv('dotenv_unknown_ci', {
 });
 
 dotenv('dotenv_ci_false', {
-  by: [
+  attackers: [
     ci({ CODEBUILD_BUILD_ID: 'shop:1', NX_AZURE_CACHE_REF: 'refs/pull/7' }),
     ci({ TEAMCITY_VERSION: '2026.1', NX_AZURE_CACHE_REF: 'refs/pull/7' }),
   ],
   file: { CI: 'false' },
-  on: developer,
+  victim: developer,
   from: 'pr-7',
   to: 'local',
   isFull: false,
 });
 
 dotenv('dotenv_empty_variable', {
-  by: ci({ CI: 'true', NX_AZURE_CACHE_REF: '' }),
+  attackers: ci({ CI: 'true', NX_AZURE_CACHE_REF: '' }),
   file: { NX_AZURE_CACHE_REF: 'refs/heads/main' },
   from: 'untrusted',
   to: 'trusted',
@@ -143,7 +145,7 @@ dotenv('dotenv_empty_variable', {
 });
 
 dotenv('dotenv_developer', {
-  by: developer,
+  attackers: developer,
   file: github,
   from: 'local',
   to: 'trusted',
@@ -152,18 +154,22 @@ dotenv('dotenv_developer', {
 const jenkins = { CI: 'true', JENKINS_URL: 'http://ci/', BUILD_NUMBER: '1' };
 
 dotenv('dotenv_jenkins_branch', {
-  by: ci(jenkins),
+  attackers: ci(jenkins),
   file: { BRANCH_NAME: 'main' },
   from: 'untrusted',
   to: 'trusted',
 });
 
 dotenv('dotenv_jenkins_change', {
-  by: ci({ ...jenkins, BRANCH_NAME: 'feature', GIT_BRANCH: 'origin/feature' }),
+  attackers: ci({
+    ...jenkins,
+    BRANCH_NAME: 'feature',
+    GIT_BRANCH: 'origin/feature',
+  }),
   file: { CHANGE_ID: '99' },
-  on: ci({ ...jenkins, BRANCH_NAME: 'PR-99', CHANGE_ID: '99' }),
+  victim: ci({ ...jenkins, BRANCH_NAME: 'PR-99', CHANGE_ID: '99' }),
   from: 'branch-feature',
-  to: 'untrusted', // a job of a change is of no branch as well
+  to: 'untrusted', // a job of a change belongs to no branch
 });
 
 const azure = { CI: 'true', TF_BUILD: 'True', BUILD_REASON: 'PullRequest' };
@@ -176,19 +182,19 @@ const azurePull = (number) => ({
 });
 
 dotenv('dotenv_azure_pipelines', {
-  by: ci(azurePull(7)),
+  attackers: ci(azurePull(7)),
   file: { SYSTEM_PULLREQUEST_PULLREQUESTNUMBER: '99' },
-  on: ci(azurePull(99)),
+  victim: ci(azurePull(99)),
   from: 'pr-7',
-  to: '', // that, or none where the sources of a number must agree
+  to: '', // pr-99, or no pull request where the sources of a number must agree
 });
 
 const circleci = { CI: 'true', CIRCLECI: 'true' };
 
 dotenv('dotenv_circleci', {
-  by: ci({ ...circleci, CIRCLE_BRANCH: 'feature' }),
+  attackers: ci({ ...circleci, CIRCLE_BRANCH: 'feature' }),
   file: { CIRCLE_PR_NUMBER: '99' },
-  on: ci({ ...circleci, CIRCLE_BRANCH: 'pull/99', CIRCLE_PR_NUMBER: '99' }),
+  victim: ci({ ...circleci, CIRCLE_BRANCH: 'pull/99', CIRCLE_PR_NUMBER: '99' }),
   from: 'branch-feature',
   to: '',
 });
@@ -196,13 +202,13 @@ dotenv('dotenv_circleci', {
 const gitlab = { CI: 'true', GITLAB_CI: 'true' };
 
 dotenv('dotenv_gitlab', {
-  by: ci({
+  attackers: ci({
     ...gitlab,
     CI_PIPELINE_SOURCE: 'push',
     CI_COMMIT_BRANCH: 'feature',
   }),
   file: { CI_MERGE_REQUEST_IID: '99' },
-  on: ci({
+  victim: ci({
     ...gitlab,
     CI_PIPELINE_SOURCE: 'merge_request_event',
     CI_MERGE_REQUEST_IID: '99',
@@ -214,9 +220,9 @@ dotenv('dotenv_gitlab', {
 const bitbucket = { CI: 'true', BITBUCKET_BUILD_NUMBER: '1' };
 
 dotenv('dotenv_bitbucket', {
-  by: ci({ ...bitbucket, BITBUCKET_BRANCH: 'feature' }),
+  attackers: ci({ ...bitbucket, BITBUCKET_BRANCH: 'feature' }),
   file: { BITBUCKET_PR_ID: '99' },
-  on: ci({
+  victim: ci({
     ...bitbucket,
     BITBUCKET_BRANCH: 'feature',
     BITBUCKET_PR_ID: '99',
@@ -225,8 +231,8 @@ dotenv('dotenv_bitbucket', {
   to: '',
 });
 
-// The .env file names a file of the checkout as a program. It needs no task to run: a
-// developer who looks at a pull request with `ls` or `doctor` is enough.
+// The .env file names a file of the checkout as a program. The attack needs no task: a
+// developer who runs `ls` or `doctor` in a pull request is enough.
 redTest('dotenv_binary', async (t) => {
   const fixture = await startFixture(t, {});
   const machine = fixture.machine('victim', developer);
@@ -288,13 +294,13 @@ redTest(
     });
     const { lines, content } = await build(machine);
     assert.equal(content, honest);
-    assert.equal(connections, 0, 'the proxy was asked');
+    assert.equal(connections, 0, 'a connection to the proxy');
     assert.match(
       lines.join('\n'),
       /HTTPS_PROXY of \.env and NODE_EXTRA_CA_CERTS of \.env are ignored/,
     );
     const { output: text } = await runCommand(machine, ['doctor']);
-    assert.equal(connections, 0, 'doctor has asked the proxy');
+    assert.equal(connections, 0, 'a connection of doctor to the proxy');
     assert.doesNotMatch(text, /ca\.pem/);
   },
   { isFull: true },

@@ -1,7 +1,7 @@
 'use strict';
 
-// Keys and envelopes, implemented again from the docs and specifications: what the binary
-// signs must verify here, and what this file signs must verify there.
+// Keys and envelopes, implemented again from the docs and specifications: the binary's
+// signatures must verify here, and the signatures made here must verify there.
 
 const assert = require('node:assert/strict');
 const crypto = require('node:crypto');
@@ -54,7 +54,7 @@ function sign(statement, key, keyid = key.id) {
 }
 
 /**
- * The statement in an envelope. Throws if the key has not signed it.
+ * The statement in an envelope. Throws unless the key signed it.
  *
  * @param {string} envelope
  * @param {Key} key

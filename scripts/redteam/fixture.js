@@ -1,6 +1,7 @@
 'use strict';
 
-// Each test has its own container, and machines that use it with the same settings.
+// The fixture of an attack: its own container, and machines that use it with the same
+// settings.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -41,7 +42,7 @@ const { hash, honest } = JSON.parse(
   process.env[targetVariable] ?? '{"hash":"","honest":""}',
 );
 
-/** Its output after an attack that has succeeded. */
+/** The output after a successful attack. */
 const poisoned = honest + poison;
 
 /**
@@ -72,7 +73,7 @@ async function startFixture(t, { trust = {}, isSigned = false }) {
     container,
     recorder,
     key,
-    /** Whether everybody shares everything, and nothing is signed. */
+    /** Whether all runs share one scope, without signatures. */
     isOpen,
     trust: settings,
     /** The scope that main reads. */
@@ -86,7 +87,7 @@ async function startFixture(t, { trust = {}, isSigned = false }) {
     },
 
     /**
-     * A connection string that allows no more in a container.
+     * A connection string that allows only these permissions in a container.
      *
      * @param {string} permissions such as `r` or `rcw`
      * @param {string} [of] container
@@ -151,7 +152,7 @@ async function startFixture(t, { trust = {}, isSigned = false }) {
       return { content, status: run.cacheStatus, lines };
     },
 
-    /** The scopes in which there is something. */
+    /** The scopes that contain an entry. */
     async scopes(of = container) {
       const blobs = await listBlobs(azurite, of);
       return blobs.map(({ name }) => {
@@ -160,13 +161,13 @@ async function startFixture(t, { trust = {}, isSigned = false }) {
       });
     },
 
-    /** What main finds. @returns {Promise<Entry | undefined>} */
+    /** The entry that main finds. @returns {Promise<Entry | undefined>} */
     entry() {
       return readEntry(azurite, container, `v1/${this.scope}/${hash}`);
     },
 
     /**
-     * Deletes what main finds.
+     * Deletes the entry that main finds.
      *
      * @param {string} connectionString of the attacker
      */
@@ -191,7 +192,7 @@ async function startFixture(t, { trust = {}, isSigned = false }) {
 
 /**
  * @param {Trust} trust
- * @param {string} key that is believed, too
+ * @param {string} key to trust, too
  */
 function withKey({ publicKeys = [], ...trust }, key) {
   return { ...trust, publicKeys: [key, ...publicKeys] };

@@ -26,13 +26,13 @@ const { output, program } = require('./workspace');
 redTest('symlinked_folder', async (t) => {
   const fixture = await startFixture(t, {});
   const victim = fixture.machine('victim', push('main'));
-  // Files of a person, some of them with names like the cache's own.
+  // A person's files, some with names like the cache's own.
   const documents = path.join(victim.home, 'documents');
   for (const name of ['thesis', '4711-abcdefgh/draft', '4711-abcdefgh.lock']) {
     write(path.join(documents, name), 'ten years of work');
   }
   const before = readTree(documents, { times: true });
-  // What the repository commits, and where nx.json puts the cache.
+  // The repository commits this link, and nx.json puts the cache beside it.
   const cacheDirectory = path.join(victim.workspace, '.nx', 'cache');
   fs.mkdirSync(cacheDirectory, { recursive: true });
   const folder = path.join(cacheDirectory, '.nx-azure-cache');
@@ -45,7 +45,7 @@ redTest('symlinked_folder', async (t) => {
   assert.equal(fs.readlinkSync(folder), '../../../home/documents');
 });
 
-/** Users of one machine. */
+/** IDs of two users of one machine. */
 const victimID = 1001;
 const attackerID = 1002;
 
@@ -59,8 +59,8 @@ redTest('two_users', async (t) => {
   });
   assert.ok(isAttacked, 'the attack was not tried');
   assert.equal(bystander, 'alive', 'a process of the victim was ended');
-  // The server had opened its folder, and used that; or it was about to look whether
-  // the folder is there, and uses none any more.
+  // Either the server had opened its folder, and used that; or it was about to check
+  // the folder, and then uses none.
   if (outcome.status === 'cache-miss') {
     assertHonest(outcome, /belongs to user 1002 .*: delete it/);
   } else {
@@ -73,12 +73,12 @@ redTest(
   'two_users_in_the_workspace',
   async (t) => {
     if (!isRoot()) return;
-    // Nx trusts what is in the workspace. The attacker has made the cache's folder.
+    // Nx trusts folders in the workspace. The attacker has made the cache's folder.
     const { outcome, isAttacked, bystander } = await runBesideAttacker(t, {
       cacheDirectory: ({ workspace }) => path.join(workspace, '.nx', 'cache'),
       env: {},
     });
-    assert.ok(!isAttacked, 'the storage was asked for an entry');
+    assert.ok(!isAttacked, 'the server requested an entry');
     assert.equal(bystander, 'alive', 'a process of the victim was ended');
     assertHonest(outcome, /\.nx-azure-cache belongs to user 1002 .*delete/);
   },
@@ -86,7 +86,7 @@ redTest(
 );
 
 /**
- * Whether this process can be two users. Runs of CI must.
+ * Whether this process can act as two users. In CI it must.
  */
 function isRoot() {
   if (process.getuid?.() === 0) return true;
@@ -96,15 +96,15 @@ function isRoot() {
 }
 
 /**
- * Builds on a machine on which another user has prepared the cache directory, and
- * swaps the folder of the cache while the entry arrives: what is renamed in the
- * end would be the attacker's, and so would the state that says which process to
- * end.
+ * Builds on a machine where another user, the attacker, has prepared the cache
+ * directory and swaps the cache's folder while the entry arrives. The result that
+ * is renamed in the end would be the attacker's, and so would the state that names
+ * the process to end.
  *
  * @param {TestContext} t
  * @param {{ cacheDirectory: (machine: Machine) => string, env: NodeJS.ProcessEnv }} options
  */
-async function runBesideAttacker(t, { cacheDirectory: placeOf, env }) {
+async function runBesideAttacker(t, { cacheDirectory: cacheDirectoryOf, env }) {
   const fixture = await startFixture(t, {});
   const content = await artifact({ content: honest });
   await fixture.plant({ content, metadata: metadataOf(content) });
@@ -112,7 +112,7 @@ async function runBesideAttacker(t, { cacheDirectory: placeOf, env }) {
   const machine = fixture.machine('victim', push('main'), {
     env: { ...env, TMPDIR: '/tmp' },
   });
-  const cacheDirectory = placeOf(machine);
+  const cacheDirectory = cacheDirectoryOf(machine);
   machine.env.NX_CACHE_DIRECTORY = cacheDirectory;
   fs.mkdirSync(cacheDirectory, { recursive: true });
   handOver(machine);
@@ -126,10 +126,10 @@ async function runBesideAttacker(t, { cacheDirectory: placeOf, env }) {
   t.after(() => bystander.kill('SIGKILL'));
   let isAttacked = false;
   fixture.recorder.fault = onReadOf('trusted', async ({ ask, response }) => {
-    const answer = await ask();
-    const body = await buffer(answer);
-    response.writeHead(answer.statusCode ?? 0, answer.headers);
-    if (answer.statusCode === 206) {
+    const passedOn = await ask();
+    const body = await buffer(passedOn);
+    response.writeHead(passedOn.statusCode ?? 0, passedOn.headers);
+    if (passedOn.statusCode === 206) {
       response.write(body.subarray(0, -1));
       await swap(folder, Number(bystander.pid));
       isAttacked = true;
@@ -145,8 +145,8 @@ async function runBesideAttacker(t, { cacheDirectory: placeOf, env }) {
 }
 
 /**
- * Lets the attacker replace the folder of the only server, which the server has
- * opened by then.
+ * Lets the attacker replace the folder of the only server, once the server has
+ * opened it.
  *
  * @param {string} parent
  * @param {number} processID that the state names
@@ -174,7 +174,7 @@ async function swap(parent, processID) {
 }
 
 /**
- * What the attacker does, in a process of that user.
+ * Runs as the attacker, in a process of that user.
  *
  * @param {{ folder: string, files: Record<string, string> }} plan
  */
@@ -227,7 +227,7 @@ function hasOpen(pid, parent, session) {
 
 /**
  * Gives a machine to the victim, who may then run Nx there. All machines share
- * the files of node_modules, which stay as they are.
+ * the files of node_modules, which keep their owner.
  *
  * @param {Machine} machine
  */
@@ -261,7 +261,7 @@ function giveAway(file) {
 }
 
 /**
- * Sets the cache directory where it does not change the hash of the task.
+ * Sets the cache directory in a file that does not change the hash of the task.
  *
  * @param {Machine} machine
  * @param {string} cacheDirectory

@@ -1,7 +1,8 @@
 'use strict';
 
-// The runs of the attacks: the variables of GitHub Actions and other CIs as their runners
-// set them (docs.github.com/actions/reference/variables-reference), and a developer's.
+// The runs in the attacks: those of GitHub Actions and other CIs, with variables as their
+// runners set them (docs.github.com/actions/reference/variables-reference), and a
+// developer's.
 
 const repository = 'acme/shop';
 const commit = '3f786850e387550fdab836ed7e6dc881de23001b';
@@ -11,7 +12,7 @@ const commit = '3f786850e387550fdab836ed7e6dc881de23001b';
  *
  * @typedef {object} Run
  * @property {NodeJS.ProcessEnv} env
- * @property {object} [event] what the file of GITHUB_EVENT_PATH holds
+ * @property {object} [event] the content of the file of GITHUB_EVENT_PATH
  */
 
 /**
@@ -61,7 +62,7 @@ function push(branch, { isProtected = true } = {}) {
 const payloadOf = (number) => ({ number, pull_request: { number } });
 
 /**
- * A pull request, whose workflow is its own.
+ * A pull request that runs its own workflow.
  *
  * @param {number} number
  */
@@ -77,8 +78,8 @@ function pullRequest(number) {
 }
 
 /**
- * A pull request that runs main's workflow with main's secrets, which checks
- * out the code of the pull request.
+ * A pull request that runs main's workflow with main's secrets. The workflow
+ * checks out the code of the pull request.
  *
  * @param {number} number
  */
@@ -89,7 +90,7 @@ function pullRequestTarget(number) {
   });
 }
 
-/** What runs after a workflow of a pull request, with main's ref and secrets. */
+/** A run after a workflow of a pull request, with main's ref and secrets. */
 const workflowRun = github('workflow_run', 'refs/heads/main', {
   payload: { workflow_run: { event: 'pull_request', head_branch: 'feature' } },
 });
@@ -107,7 +108,7 @@ function tag(name) {
 }
 
 /**
- * A run of CircleCI, which does not tell what is protected.
+ * A run of CircleCI, which does not report protected branches.
  *
  * @param {string} branch
  * @param {{ fork?: number }} [options] the number of a pull request of a fork

@@ -1,6 +1,6 @@
 'use strict';
 
-// What a credential allows in the storage, without our client.
+// Uses a credential in the storage, without our client.
 
 const { createHash } = require('node:crypto');
 
@@ -36,13 +36,13 @@ async function readEntry(connectionString, container, name) {
 }
 
 /**
- * Writes an entry; rejects with what the storage says.
+ * Writes an entry; rejects with the storage's error.
  *
  * @param {string} connectionString
  * @param {string} container
  * @param {string} name
  * @param {Entry} entry
- * @param {{ isWriteOnce?: boolean }} [options] `isWriteOnce`: only if there is none
+ * @param {{ isWriteOnce?: boolean }} [options] `isWriteOnce`: only if no entry exists
  */
 async function writeEntry(
   connectionString,
@@ -57,7 +57,7 @@ async function writeEntry(
 }
 
 /**
- * Deletes an entry; rejects with what the storage says.
+ * Deletes an entry; rejects with the storage's error.
  *
  * @param {string} connectionString
  * @param {string} container

@@ -60,19 +60,19 @@ redTest('foreign_challenge', async (t) => {
   );
   const line = `is not Azure Storage: it requested a token for another service ("${resource}/.default"), got none`;
 
-  /** Asserts that the server got what one of Azure would, and then nothing. */
-  const assertRefused = (/** @type {number} */ most) => {
+  /** Asserts that the server received the token that Azure's would, and nothing after it. */
+  const assertRefused = (/** @type {number} */ limit) => {
     const got = attacker
       .take()
       .filter(({ headers }) => headers.authorization !== undefined);
-    assert.ok(got.length >= 1 && got.length <= most, JSON.stringify(got));
+    assert.ok(got.length >= 1 && got.length <= limit, JSON.stringify(got));
     for (const { headers } of got) {
       assert.equal(headers.authorization, `Bearer token-of-${storage}`);
     }
     assert.deepEqual([...new Set(azureCLI.resources())], [storage]);
   };
 
-  // It looks into two scopes at once, and stores nothing.
+  // The run reads two scopes at once, and stores nothing.
   const outcome = await fixture.build(machine);
   assertRefused(2);
   assertHonest(outcome, /is not Azure Storage/);
@@ -102,7 +102,7 @@ redTest('foreign_endpoint', async (t) => {
     /the endpoint's host attacker\.example does not belong to Azure Storage, .* set the environment variable NX_AZURE_CACHE_TRUSTED_HOSTS=attacker\.example/;
 
   const outcome = await fixture.build(machine);
-  assert.deepEqual(attacker.got, []);
+  assert.deepEqual(attacker.requests, []);
   assertHonest(outcome, line);
   for (const args of [
     ['ls'],
@@ -113,7 +113,7 @@ redTest('foreign_endpoint', async (t) => {
     assert.equal(code, 1, output);
     assert.match(output, line);
   }
-  assert.deepEqual(attacker.got, []);
+  assert.deepEqual(attacker.requests, []);
   assert.deepEqual(proxy.asked(), []);
   assert.deepEqual(azureCLI.resources(), []);
 
@@ -149,8 +149,8 @@ redTest('redirect_clear_text', async (t) => {
     certificate.cert,
   );
   const outcome = await fixture.build(machine);
-  assert.ok(server.got.length > 0);
-  assert.deepEqual(tapped.got, []);
+  assert.ok(server.requests.length > 0);
+  assert.deepEqual(tapped.requests, []);
   assertHonest(outcome, notFollowed(307));
 });
 
@@ -170,8 +170,8 @@ redTest(
       },
     });
     const outcome = await fixture.build(machine);
-    assert.ok(server.got.length > 0);
-    assert.deepEqual(attacker.got, []);
+    assert.ok(server.requests.length > 0);
+    assert.deepEqual(attacker.requests, []);
     assertHonest(outcome, notFollowed(302));
   },
   { isFull: true },

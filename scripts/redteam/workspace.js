@@ -1,7 +1,7 @@
 'use strict';
 
-// The build tool, and a preset that nx.json may extend, are in node_modules. Of these
-// packages Nx hashes only what the lockfile says. `.nxignore` keeps nx.json out of the
+// The build tool, and a preset that nx.json may extend, are in node_modules. Nx hashes
+// only the lockfile's lines about these packages. `.nxignore` keeps nx.json out of the
 // hashes, too. So all runs of all tests have one hash, whatever their settings and tool.
 
 const fs = require('node:fs');
@@ -11,11 +11,11 @@ const { installedWorkspace, once } = require('../kit/shared');
 
 /** @import { Shared } from '../kit/shared' */
 
-/** The task that is attacked, and where its only file is in the workspace. */
+/** The attacked task, and the path of its only file in the workspace. */
 const task = 'words:build';
 const output = path.join('dist', 'words', 'index.js');
 
-/** What the file ends with after an attack that has succeeded. */
+/** The end of the file after a successful attack. */
 const poison = 'stealEverything();\n';
 
 const preset = path.join('node_modules', 'company-preset', 'nx.json');
@@ -34,8 +34,8 @@ setTimeout(() => console.log('built'), Number(process.env.CHECK_TIME ?? 0));
 `;
 
 /**
- * What the tool makes of a project: the name of the target is of the
- * environment, which Nx does not hash, either.
+ * The build tool. It adds a banner from the environment, which Nx does not hash,
+ * either.
  */
 const compile = `
 const fs = require('node:fs');
@@ -45,7 +45,7 @@ exports.compile = (source) =>
 `;
 
 /**
- * Makes the workspace what it is in these tests.
+ * Prepares a workspace for these tests.
  *
  * @param {Machine} machine
  */
@@ -56,12 +56,12 @@ function prepare(machine) {
   setAzure(machine, {});
 }
 
-/** Holds what `prepareTarget` has found out, as JSON. */
+/** Holds the target of `prepareTarget`, as JSON. */
 const targetVariable = 'REDTEAM_TARGET';
 
 /**
- * Makes the workspace that all tests copy, and finds out what their task has for a hash
- * and makes without a cache.
+ * Makes the workspace that all tests copy, and finds the hash of their task and its
+ * output without a cache.
  *
  * @param {Shared} shared
  * @returns {Promise<NodeJS.ProcessEnv>}
@@ -133,7 +133,7 @@ function writeProjects(machine, names) {
 }
 
 /**
- * The path of a program that a package has installed. npx takes as long again as Nx.
+ * The path of a program that a package has installed. npx would take as long as Nx itself.
  *
  * @param {Machine} machine
  * @param {string} name
@@ -161,7 +161,7 @@ function runCommand(machine, args, env) {
 function write({ workspace }, name, content) {
   const file = path.join(workspace, name);
   fs.mkdirSync(path.dirname(file), { recursive: true });
-  fs.rmSync(file, { force: true }); // other machines have it, too
+  fs.rmSync(file, { force: true }); // other machines share it
   fs.writeFileSync(file, content);
 }
 
