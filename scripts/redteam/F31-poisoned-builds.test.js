@@ -104,39 +104,39 @@ creep('F31_workflow_run', {
   isFull: true,
 });
 
-creep('F31_a_CI_that_is_not_known', {
+creep('F31_an_unknown_CI', {
   attacker: runs.unknownCI,
   scopes: [],
   isFull: true,
 });
 
-creep('F31_a_developer_of_main', {
+creep('F31_a_developer_against_main', {
   attacker: developer,
   scopes: ['local'],
   isFull: true,
 });
 
-creep('F31_a_developer_of_a_pull_request', {
+creep('F31_a_developer_against_a_pull_request', {
   attacker: developer,
   scopes: ['local'],
   victim: pullRequest(8),
   isFull: true,
 });
 
-creep('F31_a_pull_request_of_another', {
+creep('F31_a_pull_request_against_another', {
   attacker: pullRequest(7),
   scopes: ['pr-7'],
   victim: pullRequest(8),
 });
 
-creep('F31_a_branch_of_another', {
+creep('F31_a_branch_against_another', {
   attacker: push('feature', { isProtected: false }),
   scopes: ['branch-feature'],
   victim: push('feature2', { isProtected: false }),
   isFull: true,
 });
 
-creep('F31_a_pull_request_of_a_developer', {
+creep('F31_a_pull_request_against_a_developer', {
   attacker: pullRequest(7),
   scopes: ['pr-7'],
   victim: developer,
@@ -145,7 +145,7 @@ creep('F31_a_pull_request_of_a_developer', {
 
 // No scope and no identity stops this attack; docs/security.md says so.
 redTest(
-  'F31_a_bad_tool_on_main_is_believed',
+  'F31_a_bad_tool_on_main_is_accepted',
   async (t) => {
     const fixture = await startFixture(t, {});
     const first = fixture.machine('first', push('main'));

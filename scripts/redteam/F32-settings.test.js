@@ -68,14 +68,14 @@ edited('F32_nx.json_with_all_branches_trusted_for_a_pull_request', {
   isFull: true,
 });
 
-edited('F32_nx.json_with_a_key_of_its_own', {
+edited('F32_nx.json_with_its_own_key', {
   edit: () => ({ publicKeys: [attackerKey.publicKey] }),
   by: pullRequest(7),
   scopes: ['pr-7'],
   isFull: true,
 });
 
-edited('F32_nx.json_with_a_key_of_its_own_on_a_protected_branch', {
+edited('F32_nx.json_with_its_own_key_on_a_protected_branch', {
   edit: () => ({ branches: ['release'], publicKeys: [attackerKey.publicKey] }),
   by: push('release'),
   scopes: ['trusted'],
@@ -84,7 +84,7 @@ edited('F32_nx.json_with_a_key_of_its_own_on_a_protected_branch', {
   isFull: true,
 });
 
-edited('F32_nx.json_with_containers_of_its_own', {
+edited('F32_nx.json_with_its_own_containers', {
   edit: ({ container }) => ({
     containers: { pr: container, local: container },
   }),

@@ -84,7 +84,7 @@ forgery('F32_signed_with_another_key', {
   line: /not one of azure\.trust\.publicKeys/,
 });
 
-forgery('F32_signed_with_another_key_under_the_name_of_the_right_one', {
+forgery('F32_signed_with_another_key_under_the_ID_of_the_right_key', {
   forge: (content, { key }) =>
     entryOf(content, sign(statementOf(content), stranger, key.id)),
   line: /its signature is invalid: the key [0-9a-f]+ did not sign this/,
@@ -130,7 +130,7 @@ for (const [name, { change, line }] of Object.entries(changes)) {
   });
 }
 
-forgery('F32_a_changed_payload_under_a_right_signature', {
+forgery('F32_a_changed_payload_under_a_valid_signature', {
   forge(content, { key }) {
     const honestEnvelope = sign(statementOf(Buffer.from('honest')), key);
     const payload = Buffer.from(JSON.stringify(statementOf(content)));
@@ -144,7 +144,7 @@ forgery('F32_a_changed_payload_under_a_right_signature', {
   isFull: true,
 });
 
-forgery('F32_a_right_signature_of_another_type_of_statement', {
+forgery('F32_a_valid_signature_of_another_statement_type', {
   forge(content, { key }) {
     const envelope = JSON.parse(sign(statementOf(content), key));
     envelope.payloadType = 'application/vnd.in-toto+json';
@@ -154,7 +154,7 @@ forgery('F32_a_right_signature_of_another_type_of_statement', {
   isFull: true,
 });
 
-attack('F32_a_swapped_artifact_under_a_right_signature', {
+attack('F32_a_swapped_artifact_under_a_valid_signature', {
   isSigned: true,
   line: /SHA-256/,
   async run(fixture) {
@@ -219,7 +219,7 @@ const replay = async (/** @type {import('node:test').TestContext} */ t) => {
   const replaced = await fixture.entry();
   assert.equal(verify(replaced?.metadata.dsse ?? '', next).hash, hash);
 };
-redTest('F32_a_replayed_signature_of_the_same_hash_is_believed', replay, {
+redTest('F32_a_replayed_signature_of_the_same_hash_is_accepted', replay, {
   isFull: true,
 });
 

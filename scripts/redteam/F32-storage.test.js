@@ -78,7 +78,7 @@ attack('F32_a_SAS_of_another_container', {
   },
 });
 
-attack('F32_a_release_of_a_tag_that_somebody_has_written_for', {
+attack('F32_a_release_of_a_tag_with_a_planted_entry', {
   isFull: true,
   async run(fixture) {
     const run = tag('v1.0.0');
@@ -134,7 +134,7 @@ for (const [name, { scope, victim, keys }] of Object.entries(victims)) {
 }
 
 redTest(
-  'F32_a_replaced_entry_is_believed_without_keys',
+  'F32_a_replaced_entry_is_accepted_without_keys',
   async (t) => {
     const fixture = await startFixture(t, {});
     await fixture.build(fixture.machine('first', push('main')));
@@ -164,7 +164,7 @@ for (const key of ['with', 'without']) {
 }
 
 redTest(
-  'F32_a_job_that_tells_our_client_that_it_is_main_is_believed_without_keys',
+  'F32_a_job_that_claims_to_be_main_is_accepted_without_keys',
   async (t) => {
     const fixture = await startFixture(t, {});
     const attacker = fixture.machine('attacker', push('main'));
@@ -177,7 +177,7 @@ redTest(
   { isFull: true },
 );
 
-attack('F32_a_job_that_tells_our_client_that_it_is_main', {
+attack('F32_a_job_that_claims_to_be_main', {
   isSigned: true,
   async run(fixture) {
     // Its workflow sets variables such as GITHUB_REF, but it has no key.
