@@ -2,8 +2,8 @@
 
 // node scripts/e2e.js [PATTERN …] [--list]
 //
-// The end-to-end tests: real Nx, real npm packages, the real binary, Azurite. Runs all,
-// or those whose names or whose files' names begin with a PATTERN.
+// The end-to-end tests: real Nx, real npm packages, the real binary, Azurite. Runs all tests,
+// or those whose names, or names of files, begin with a PATTERN.
 
 const { runMain } = require('./kit/cleanup');
 const { runSuite } = require('./kit/suite');

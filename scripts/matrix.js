@@ -2,11 +2,12 @@
 
 // npm run test:matrix [-- PATTERN …] [-- --quick] [-- --jobs N] [-- --keep]
 //
-// Every Nx × every package manager (docs/testing.md): a workspace installed as
-// their users do it, from the packages of this source in Verdaccio, and built on
-// two machines that share a container in Azurite. Runs all cells, or those whose
-// names contain a PATTERN (nx-24, pnpm, nx-20.0/bun); --quick those that npm test
-// runs. --keep leaves the folders of cells that fail.
+// Tests every Nx with every package manager (docs/testing.md). Each cell installs
+// a workspace as users of that Nx and manager do, from the packages of this source
+// in Verdaccio, and builds it on two machines that share a container in Azurite.
+// Runs all cells, or those whose names contain a PATTERN (nx-24, pnpm,
+// nx-20.0/bun). --quick runs only the cells of npm test. --keep keeps the folders
+// of cells that fail.
 
 const fs = require('node:fs');
 const os = require('node:os');
@@ -36,8 +37,8 @@ async function main() {
   const jobs = Number(values.jobs);
   if (!(jobs >= 1))
     throw new Error(`--jobs must be a number from 1, not ${values.jobs}`);
-  const cells = chosen(positionals, values.quick);
-  const shared = await share(cells);
+  const cells = selectCells(positionals, values.quick);
+  const shared = await startMatrix(cells);
   const results = await runCells(cells, shared, jobs, values.keep);
   printTable(results, shared.tools.versions);
   return results.every(({ error }) => !error) ? 0 : 1;
@@ -47,7 +48,7 @@ async function main() {
  * @param {string[]} patterns
  * @param {boolean} isQuick
  */
-function chosen(patterns, isQuick) {
+function selectCells(patterns, isQuick) {
   const cells = allCells.filter(
     ({ name }) =>
       (!isQuick || quick.includes(name)) &&
@@ -61,12 +62,12 @@ function chosen(patterns, isQuick) {
 }
 
 /**
- * Sets up what all cells share.
+ * Starts the servers and installs the tools that all cells share.
  *
  * @param {Cell[]} cells
  * @returns {Promise<Omit<Shared, 'folder'>>}
  */
-async function share(cells) {
+async function startMatrix(cells) {
   const buns = cells.flatMap(({ bun }) => bun ?? []);
   const shared = await startShared();
   const tools = await installTools(buns);
@@ -79,12 +80,12 @@ async function share(cells) {
 /**
  * @param {Cell[]} cells
  * @param {Omit<Shared, 'folder'>} shared
- * @param {number} jobs how many at once
+ * @param {number} jobs how many cells run at once
  * @param {boolean} keep
  * @returns {Promise<Result[]>}
  */
 async function runCells(cells, shared, jobs, keep) {
-  // Its name is short: Nx has sockets below it.
+  // Its name is short, because Nx makes sockets below it.
   const folder = fs.mkdtempSync(path.join(fs.realpathSync(os.tmpdir()), 'nxm'));
   if (!keep) atEnd(() => fs.rmSync(folder, { recursive: true, force: true }));
   const waiting = [...cells];
@@ -92,11 +93,12 @@ async function runCells(cells, shared, jobs, keep) {
   const results = [];
   const worker = async () => {
     for (let cell = waiting.shift(); cell; cell = waiting.shift()) {
-      const own = path.join(folder, cell.name.replace('/', '-'));
-      const result = await runCell(cell, { ...shared, folder: own });
+      const cellFolder = path.join(folder, cell.name.replace('/', '-'));
+      const result = await runCell(cell, { ...shared, folder: cellFolder });
       results.push(result);
-      if (keep && result.error) console.log(`Its folder is ${own}`);
-      else fs.rmSync(own, { recursive: true, force: true, maxRetries: 3 });
+      if (keep && result.error) console.log(`Its folder is ${cellFolder}`);
+      else
+        fs.rmSync(cellFolder, { recursive: true, force: true, maxRetries: 3 });
     }
   };
   await Promise.all(Array.from({ length: jobs }, worker));

@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const { quickTest: test } = require('../kit/tests');
 const { attempt } = require('../kit/run');
 
-// This seed has small workspaces, a binary that stops, an upload that is reset, damaged
+// This seed makes small workspaces, a binary that stops, an upload that is reset, damaged
 // blobs, and a machine that sleeps.
 const seed = 'q28543';
 

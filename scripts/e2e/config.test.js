@@ -1,6 +1,6 @@
 'use strict';
 
-// The block `azure`: which tasks it shares, where it may be, and how `init` writes it.
+// The block `azure`: which tasks it shares, which files may hold it, and how `init` writes it.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -36,7 +36,7 @@ function writeJson(file, value) {
   fs.writeFileSync(file, JSON.stringify(value, null, 2));
 }
 
-test('only tasks that are included, and not excluded, leave the machine', async (t) => {
+test('only tasks that are included and not excluded are shared', async (t) => {
   const { machine, recorder } = await startFixture(t);
   const azure = { include: ['build'], exclude: ['words:*'] };
   const a = machine('a', { azure, env: onMain });
@@ -77,7 +77,7 @@ test('the block may be in a package that nx.json extends', async (t) => {
   assert.equal(stdout.trim().split('\n').length, tasks.length, output);
 });
 
-test('init takes over from nx-remotecache-azure; a dry run shows it and changes nothing', async (t) => {
+test('init migrates from nx-remotecache-azure, and a dry run only prints the changes', async (t) => {
   const { container, machine } = await startFixture(t);
   const a = machine('a', { env: onMain });
   const { azure: _, ...nxJson } = readNxJson(a);

@@ -13,7 +13,7 @@ const { shared } = require('../kit/shared');
 
 /** @import { Machine } from '../kit/machine' */
 
-/** The parts that doctor looks at, in its order. */
+/** The parts of doctor's report, in its order. */
 const parts = [
   ...['package', 'versions', 'config', 'license', 'sign-in', 'network'],
   ...['rights', 'round-trip', 'security'],
@@ -22,7 +22,7 @@ const parts = [
 /** @typedef {{ part: string, id: string, status: string, seen: string, fix?: string }} Check */
 
 /**
- * Runs the command as users do.
+ * Runs doctor as users do.
  *
  * @param {Machine} machine
  * @param {...string} flags
@@ -113,9 +113,9 @@ test('doctor reports another cache that Nx loads first, without running it', asy
     /failed +other remote caches +@nx\/s3-cache 3\.1\.4 .* tries it first/,
   );
   assert.match(stdout, /npm uninstall @nx\/s3-cache/);
-  assert.ok(!fs.existsSync(ran), 'doctor has run it');
+  assert.ok(!fs.existsSync(ran), 'doctor has run the other cache');
   await runNx(a, build);
-  assert.ok(fs.existsSync(ran), 'Nx has not asked it');
+  assert.ok(fs.existsSync(ran), 'Nx has not loaded the other cache');
 });
 
 test('doctor reports a missing binary', async (t) => {
@@ -133,7 +133,7 @@ test('doctor reports a missing binary', async (t) => {
   );
 });
 
-test('doctor reports everything that keeps the cache off, at once', async (t) => {
+test('doctor reports all reasons for a cache that is off at once', async (t) => {
   const { machine } = await startFixture(t);
   const a = machine('a', {
     azure: { container: 'No', prefix: '/' },

@@ -14,7 +14,7 @@ const {
 
 const repeat = (/** @type {string} */ text) => tasks.map(() => text);
 
-/** What each retrieve of a developer's machine asks: the trusted scope, and its own. */
+/** The requests of a developer's machine for each retrieve: in the trusted scope and in its own. */
 const misses = [...repeat('GET 404'), ...repeat('GET 404')];
 const hits = [...repeat('GET 206'), ...repeat('GET 404')];
 
@@ -65,7 +65,7 @@ test('in CI, and with NX_VERBOSE_LOGGING, a run prints one summary line', async 
   }
 });
 
-test('an unknown CI reads the trusted scope, stores nothing, and says so', async (t) => {
+test('an unknown CI reads the trusted scope, stores nothing, and reports that', async (t) => {
   const { machine, recorder } = await startFixture(t);
   const lines = await runNx(machine('a', { env: { CI: 'true' } }), build);
   assert.equal(lines.length, 1, lines.join('\n'));

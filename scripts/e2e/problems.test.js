@@ -1,7 +1,7 @@
 'use strict';
 
-// Whatever is wrong, the run ends as it would without a cache: with exit code 0 and all
-// outputs. One line says what is wrong and how to fix it.
+// Whatever is wrong, the run ends as without a cache: with exit code 0 and all outputs. One line
+// reports the problem and its fix.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -58,7 +58,7 @@ test('damaged entries are not restored', async (t) => {
   );
 });
 
-test('a result that cannot be stored triggers one line', async (t) => {
+test('a result that cannot be stored is reported in one line', async (t) => {
   const { machine, recorder } = await startFixture(t);
   const a = machine('a');
   fs.writeFileSync(
@@ -73,48 +73,52 @@ test('a result that cannot be stored triggers one line', async (t) => {
     lines[0],
     /the result \d+ cannot be stored: .*dist\/words\/link.* has "\.\." after a name/,
   );
-  assert.deepEqual(recorder.take(), ['GET 404', 'GET 404'], 'of two scopes');
+  assert.deepEqual(
+    recorder.take(),
+    ['GET 404', 'GET 404'],
+    'one request in each scope',
+  );
 });
 
 /** @type {{ name: string, script: string, line: RegExp }[]} */
 const children = [
   {
-    name: 'dies at once',
+    name: 'exits at once',
     script: '#!/bin/sh\necho "cannot do it" >&2\nexit 7\n',
     line: /the remote cache is off: .*exited with code 7: cannot do it/,
   },
   {
-    name: 'never answers',
+    name: 'never responds',
     script: '#!/bin/sh\nexec sleep 60\n',
     line: /the remote cache is off: .* was stopped: it has not responded for 10 s/,
   },
   {
-    name: 'is of another version',
+    name: 'has another version',
     script: server({ serverVersion: '9.9.9' }),
     line: /the remote cache is off: .* its binary is 9\.9\.9: install again/,
   },
   {
-    name: 'dies when it is asked',
+    name: 'exits at the first request',
     script: server({ serverVersion: require('../../package.json').version }),
     line: /the tasks run without it: the cache process exited with code 3/,
   },
 ];
 
 /**
- * A binary that responds to `initialize`, and dies at the next request.
+ * A binary that responds to `initialize`, and exits at the next request.
  *
- * @param {{ serverVersion: string }} result
+ * @param {{ serverVersion: string }} options
  */
-function server(result) {
-  const answer = {
+function server({ serverVersion }) {
+  const result = {
     ...{ enabled: true, reason: '', mode: 'read-write', tasks: false },
     ...{ scope: 'local', scopeReason: '', location: 'https://a.example/c' },
     ...{ session: '1-aaaaaaaa', idleTimeout: 10_000, drain: 1_000 },
-    ...result,
+    serverVersion,
   };
   return `#!/usr/bin/env node
     process.stdin.once('data', () => {
-      const body = JSON.stringify({ jsonrpc: '2.0', id: 0, result: ${JSON.stringify(answer)} });
+      const body = JSON.stringify({ jsonrpc: '2.0', id: 0, result: ${JSON.stringify(result)} });
       process.stdout.write('Content-Length: ' + body.length + '\\r\\n\\r\\n' + body);
       process.stdin.once('data', () => process.exit(3));
     });`;

@@ -17,7 +17,7 @@ const { readTree } = require('../kit/tree');
 
 const repeat = (/** @type {string} */ text) => tasks.map(() => text);
 
-/** What each retrieve of a developer's machine asks: the trusted scope, and its own. */
+/** The requests of a developer's machine for each retrieve: in the trusted scope and in its own. */
 const miss = ['GET 404', 'GET 404'];
 
 for (const install of /** @type {const} */ (['alias', 'plain'])) {

@@ -12,8 +12,8 @@ const {
 /** @import { Machine } from '../kit/machine' */
 
 /**
- * Builds on a machine, and asserts that the run differs from one without a cache by one
- * line only.
+ * Builds on a machine, and asserts that one line is the only difference to a run without a
+ * cache.
  *
  * @param {Machine} machine
  * @param {RegExp} line

@@ -24,25 +24,25 @@ const { managers } = require('./managers');
  * @property {string} nx its version
  * @property {keyof typeof managers} manager
  * @property {'nx add' | 'manager' | 'alias package'} way how the package gets into
- *   the workspace: `nx add` with the alias; the manager's own command with it, and
- *   then our generator; `nx add @nx/powerpack-azure-cache`, where a registry has it
- * @property {string} [bun] another version of it
- * @property {Record<string, string>} [beside] packages that are added later
+ *   the workspace: `nx add` with the alias; the manager's own command with the alias,
+ *   and then our generator; `nx add @nx/powerpack-azure-cache`, where a registry has it
+ * @property {string} [bun] another version of Bun
+ * @property {Record<string, string>} [beside] packages to add later
  * @property {string} [loss] how the binary gets lost; see missing.js
- * @property {RegExp} [refused] what Nx says of such a workspace, whether our package
- *   is there or not
+ * @property {RegExp} [refused] Nx's error in such a workspace, with or without our
+ *   package
  */
 
 /**
  * @typedef {object} Shared what all cells share
  * @property {string} folder for machines
- * @property {string} packages that were published
+ * @property {string} packages the folder of the published packages
  * @property {string} registry
  * @property {string} azurite connection string
  * @property {Tools} tools
  */
 
-/** One after the other: Nx 22 asks again for the tasks that wait. */
+/** One task after the other, because Nx 22 requests waiting tasks repeatedly. */
 const buildTasks = [
   ...['run-many', '--target=build', '--parallel=1', '--output-style=static'],
 ];
@@ -69,7 +69,7 @@ class CellRun {
     this.manager = managers[cell.manager](shared.registry);
   }
 
-  /** Rejects, with what was printed, when something is not as it must be. */
+  /** Runs the cell. Rejects with the printed output if an assertion fails. */
   async run() {
     this.#recorder = await startFaultProxy(this.shared.azurite);
     try {
@@ -79,7 +79,7 @@ class CellRun {
     }
   }
 
-  /** What is done with the storage. */
+  /** Installs the package, builds on two machines, and checks the results. */
   async steps() {
     const { azurite } = this.shared;
     await createContainer(azurite, this.container);
@@ -90,8 +90,8 @@ class CellRun {
     if (this.cell.beside) await this.addBeside(a, this.cell.beside);
     await this.assertResolves(a);
     await commit(a, 'use nx-azure-cache');
-    // Like a clone: with Bun, Nx 20 remembers the workspace without the package, and makes
-    // other hashes.
+    // As in a clone. With Bun, Nx 20 remembers the workspace without the package, and
+    // its hashes differ.
     a.forget();
 
     await this.build(a, 'cache-miss', /: 0 hits, 3 misses, 3 stored,/);
@@ -108,8 +108,8 @@ class CellRun {
       readTree(path.join(b.workspace, 'dist')),
       readTree(path.join(a.workspace, 'dist')),
     );
-    await this.fail(b);
-    await this.commandLine(b);
+    await this.checkFailedTask(b);
+    await this.checkCommands(b);
   }
 
   /** @param {string} name */
@@ -156,7 +156,7 @@ class CellRun {
 
   /**
    * @param {Machine} machine
-   * @param {Record<string, string>} [packages] that it has beside Nx
+   * @param {Record<string, string>} [packages] beside Nx
    */
   async createWorkspace(machine, packages) {
     const { workspace, env } = machine;
@@ -186,14 +186,14 @@ class CellRun {
 
   /** @param {Machine} machine */
   async addPackage(machine) {
-    const { add, exec, nxAddRefuses } = this.manager;
+    const { add, exec, nxAddError } = this.manager;
     if (this.cell.way === 'manager') {
-      if (nxAddRefuses) await this.assertNxAddRefuses(machine, nxAddRefuses);
+      if (nxAddError) await this.assertNxAddFails(machine, nxAddError);
       await this.must(machine, add);
     } else {
       const what = this.cell.way === 'nx add' ? specifier : alias;
       await this.must(machine, [...exec, 'nx', 'add', what]);
-      // It runs our generator.
+      // nx add runs our generator.
       assert.ok(readNxJson(machine).azure, 'nx.json has no block "azure"');
     }
     const container = `--container=${this.container}`;
@@ -223,7 +223,7 @@ class CellRun {
    * @param {Machine} machine
    * @param {RegExp} why
    */
-  async assertNxAddRefuses(machine, why) {
+  async assertNxAddFails(machine, why) {
     const manifest = path.join(machine.workspace, 'package.json');
     const before = fs.readFileSync(manifest, 'utf8');
     const { code, output } = await this.nx(machine, ['add', specifier]);
@@ -289,7 +289,7 @@ class CellRun {
     assert.equal(gets.length, tasks.length, `${requests.join(', ')}: ${what}`);
     assert.equal(code, 0, what);
     assert.match(output, /built site|site:build/, what);
-    assert.deepEqual(statusOf(machine), same(status), what);
+    assert.deepEqual(statusOf(machine), withStatus(status), what);
     assert.ok(!/nx-azure-cache:/.test(stdout), `on stdout: ${what}`);
     const ours = linesOfOurs(output);
     assert.equal(ours.length, 1, what);
@@ -300,12 +300,12 @@ class CellRun {
   }
 
   /**
-   * A failed task ends the run with 1. For `exclude`, this Nx must tell the shim which task a
-   * hash belongs to; otherwise there is no miss.
+   * Asserts that a failed task ends the run with 1. Sets `exclude`, too, which needs an Nx that
+   * tells the shim the task of a hash; otherwise the run counts no miss.
    *
    * @param {Machine} machine
    */
-  async fail(machine) {
+  async checkFailedTask(machine) {
     const nxJson = readNxJson(machine);
     nxJson.azure.exclude = ['e2e'];
     writeNxJson(machine, nxJson);
@@ -321,7 +321,7 @@ class CellRun {
   }
 
   /** @param {Machine} machine */
-  async commandLine(machine) {
+  async checkCommands(machine) {
     const { version } = require('../../package.json');
     const { exec } = this.manager;
     const args = [...exec, 'nx-azure-cache', 'version'];
@@ -356,7 +356,7 @@ const linesOfOurs = (output) =>
   [...output.matchAll(/nx-azure-cache: .*/g)].map(([line]) => line);
 
 /** @param {string} status */
-const same = (status) =>
+const withStatus = (status) =>
   Object.fromEntries(tasks.map((task) => [task, status]));
 
 /** @param {Machine} machine */

@@ -19,14 +19,14 @@ const add = 'nx add';
 const manager = 'manager';
 const aliasPackage = 'alias package';
 
-/** Bun's lockfile has another format since 1.2, and another since 1.4. */
+/** Bun changed the format of its lockfile in 1.2 and in 1.4. */
 const oldBun = '1.1.45';
 const bunOfVersion1 = '1.3.9';
 
-/** What Nx says of a workspace with a lockfile of a later Bun, whatever it runs. */
+/** Nx's error in a workspace with a lockfile of a later Bun, whatever the command. */
 const lockfile = /Unsupported lockfile version 2\. Supported versions: 0, 1/;
 
-/** Versions of long ago of what such caches are made of. */
+/** Old versions of packages that such caches depend on. */
 const beside = {
   '@azure/identity': '3.4.2',
   '@azure/storage-blob': '12.17.0',
@@ -36,7 +36,7 @@ const beside = {
 const omitted = 'omit-optional';
 
 /**
- * Each manager installs the package in each of the ways in at least one cell.
+ * The cells. Each manager installs the package in each way in at least one cell.
  *
  * @type {Cell[]}
  */
@@ -45,7 +45,7 @@ const allCells = [
   cell('20.0', 'pnpm', add),
   cell('20.0', 'yarn-node-modules', manager),
   cell('20.0', 'yarn-pnp', manager),
-  // This Nx knows only bun.lockb, and treats the workspace as one of npm.
+  // This Nx knows only bun.lockb, and treats the workspace as an npm workspace.
   cell('20.0', 'bun', manager),
   cell('20.0', 'bun-1.1', add, { bun: oldBun }),
 

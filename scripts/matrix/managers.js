@@ -8,13 +8,13 @@ const { specifier } = require('../kit/names');
  * @typedef {object} Manager
  * @property {string} tool its program
  * @property {Record<string, string>} files of the workspace, by name
- * @property {string[]} install in a new workspace
- * @property {string[]} ci in a clone: what the lockfile says and nothing else
- * @property {string[]} add the alias, without `nx add`
+ * @property {string[]} install installs in a new workspace
+ * @property {string[]} ci installs in a clone what the lockfile says
+ * @property {string[]} add adds the alias, without `nx add`
  * @property {string[]} exec runs a program of the workspace's packages
  * @property {string[]} node runs a script that finds the workspace's packages
- * @property {string[]} omitOptional what leaves out optional packages, if anything does
- * @property {RegExp} [nxAddRefuses] what `nx add` with the alias says, where it cannot
+ * @property {string[]} omitOptional the option that skips optional packages, if there is one
+ * @property {RegExp} [nxAddError] the error of `nx add` with the alias, where it cannot
  *   work
  */
 
@@ -98,7 +98,7 @@ function yarn(registry, linker) {
         // This run published the packages a minute ago.
         'npmMinimalAgeGate: 0',
       ),
-      // Without one, Yarn treats the folder as part of a project above it.
+      // Without this file, Yarn treats the folder as part of a project above it.
       'yarn.lock': '',
     },
     install: ['yarn', 'install'],
@@ -109,7 +109,7 @@ function yarn(registry, linker) {
     exec: ['yarn'],
     omitOptional: [],
     node: ['yarn', 'node'],
-    nxAddRefuses: /Registry failed to return tag "nx-azure-cache"/,
+    nxAddError: /Registry failed to return tag "nx-azure-cache"/,
   };
 }
 

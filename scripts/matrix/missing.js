@@ -1,7 +1,7 @@
 'use strict';
 
-// F29 (npm/cli#4828): the package of this platform is missing. One line says so and names a
-// fix, and the fix works.
+// F29 (npm/cli#4828): the package of this platform is missing. One line reports this and a fix,
+// and the fix works.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -16,7 +16,7 @@ const { CellRun, buildTasks, linesOfOurs, withCommand } = require('./cell');
 
 const platform = `${process.platform}-${process.arch}`;
 
-/** Nx's own binary, which else would be missing, too: Nx does not run without. */
+/** Nx's own binary. It would be missing, too, and Nx does not run without it. */
 const nxBinary = `@nx/nx-${platform}${process.platform === 'linux' ? '-gnu' : ''}`;
 
 /**
@@ -27,13 +27,13 @@ const nxBinary = `@nx/nx-${platform}${process.platform === 'linux' ? '-gnu' : ''
 
 /** @type {Record<string, Lose>} */
 const losses = {
-  /** As in an image that is to be small. */
+  /** As in an image that must be small. */
   'omit-optional': async (run, machine) => {
     const { install } = run.manager;
     await run.must(machine, [...install, ...run.manager.omitOptional]);
   },
 
-  /** As npm writes a lockfile beside the node_modules of another platform. */
+  /** As if npm wrote the lockfile next to the node_modules of another platform. */
   'lockfile-of-another-platform': async (run, machine) => {
     await run.must(machine, run.manager.install);
     const lost = path.join('node_modules', platformPackage);
@@ -71,7 +71,7 @@ class MissingRun extends CellRun {
     await this.addPackage(a);
     fs.rmSync(path.join(a.workspace, 'node_modules'), { recursive: true });
     await this.lose(this, a);
-    await this.#assertTold(a);
+    await this.#assertReported(a);
 
     a.forget();
     await this.must(a, this.manager.install);
@@ -79,11 +79,11 @@ class MissingRun extends CellRun {
   }
 
   /**
-   * Asserts that a run works without the cache, and says why.
+   * Asserts that a run works without the cache, and reports why.
    *
    * @param {Machine} machine
    */
-  async #assertTold(machine) {
+  async #assertReported(machine) {
     const why =
       `the package ${platformPackage} is not installed. Install again on this platform, ` +
       'without --omit=optional; if that does not help, remove node_modules ' +

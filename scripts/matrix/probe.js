@@ -9,7 +9,7 @@ const fs = require('node:fs');
 const { createRequire } = require('node:module');
 const path = require('node:path');
 
-/** What the shim takes from Nx and from its one dependency. */
+/** The modules that the shim loads from Nx and from its one dependency. */
 const modules = [
   'nx/package.json',
   'nx/src/config/nx-json',
@@ -21,11 +21,11 @@ const modules = [
 
 const [folder, ...beside] = process.argv.slice(2);
 const workspace = createRequire(path.join(folder, 'package.json'));
-const slot = createRequire(workspace.resolve('@nx/powerpack-azure-cache'));
+const alias = createRequire(workspace.resolve('@nx/powerpack-azure-cache'));
 const ours =
-  slot('./package.json').name === 'nx-azure-cache'
-    ? slot
-    : createRequire(slot.resolve('nx-azure-cache')); // the alias package
+  alias('./package.json').name === 'nx-azure-cache'
+    ? alias
+    : createRequire(alias.resolve('nx-azure-cache')); // the alias package
 
 const nx = path.dirname(workspace.resolve('nx/package.json'));
 const binary = ours('./lib/binary').binaryPath({ env: process.env });
@@ -35,7 +35,7 @@ console.log(
     nx: workspace('nx/package.json').version,
     version: ours('./package.json').version,
     index: sha256(ours.resolve('./index.js')),
-    // Our dependency, whatever version the workspace has.
+    // Our own dependency, even if the workspace has another version.
     rpc: versionOf(ours, 'vscode-jsonrpc'),
     beside: Object.fromEntries(
       beside.map((name) => [name, versionOf(workspace, name)]),

@@ -20,12 +20,12 @@ const bun = { package: `@oven/bun-${platform}`, version: '1.4.5' };
  *
  * @typedef {object} Tools
  * @property {Record<string, string>} versions
- * @property {(bun?: string) => NodeJS.ProcessEnv} env with which they are found, in
- *   that version of Bun, and share their caches
+ * @property {(bun?: string) => NodeJS.ProcessEnv} env in which programs find them, with
+ *   that version of Bun and their shared caches
  */
 
 /**
- * Installs the package managers, unless an earlier run has, and removes our packages from
+ * Installs the package managers, unless an earlier run did, and removes our packages from
  * their caches, because a new build has the same version.
  *
  * @param {string[]} otherBuns other versions of Bun
@@ -107,7 +107,7 @@ function linkPrograms(bin, programs) {
 }
 
 /**
- * Yarn and Bun cache a package under its name and version, and Yarn also caches the addresses
+ * Removes our packages from the caches. Yarn and Bun cache a package under its name and version, and Yarn also caches the addresses
  * of a registry that no longer runs.
  *
  * @param {string} caches
@@ -127,7 +127,7 @@ function forgetOurs(caches) {
 }
 
 /**
- * What is in a folder and one level below: as deep as the caches name packages.
+ * The entries of a folder and of its folders, which is as deep as the caches name packages.
  *
  * @param {string} folder
  * @returns {string[]}
