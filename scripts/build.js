@@ -22,8 +22,8 @@ const platforms = readJson('npm/platforms.json');
 const { version, license, repository, engines } = readJson('package.json');
 
 /**
- * @param {Options} [options] `out` is relative to the repository; what is in it
- *   is removed
+ * @param {Options} [options] `out` is relative to the repository; its content
+ *   is removed first
  * @returns {Promise<string>} the folder of the packages
  */
 async function build({ all = false, issuers, out = 'dist/npm' } = {}) {
@@ -48,8 +48,8 @@ async function build({ all = false, issuers, out = 'dist/npm' } = {}) {
 }
 
 /**
- * Without this an empty file would build binaries that trust the development
- * issuer, and a broken one binaries that trust no one.
+ * Checks the issuers. Otherwise an empty file would build binaries that trust the
+ * development issuer, and a broken file binaries that trust no one.
  *
  * @param {string} issuers path of a JWKS
  */
@@ -118,7 +118,7 @@ async function buildBinary(file, { goos, goarch }, issuers, source = root) {
 }
 
 /**
- * Copies all that a binary is made of.
+ * Copies the source of the binary.
  *
  * @param {string} to
  */
@@ -162,7 +162,7 @@ function buildAliasPackage(folder) {
     copy(`${source}/${file}`, path.join(target, file));
   }
   copy('LICENSE', path.join(target, 'LICENSE'));
-  // Editors find them by a path in node_modules.
+  // Editors find the schemas by a path in node_modules.
   const schemas = ['nx.schema.json', 'schema.json'];
   for (const file of schemas) {
     copy(`npm/nx-azure-cache/${file}`, path.join(target, file));

@@ -1,10 +1,9 @@
 'use strict';
 
-// Checks that imports go one way (design: cmd → rpc → cache → cache/archive and
-// cache/trust; cmd → cache/azure → cache; license stands alone; all may use
-// cache/unwrap and cache/printable, which import nothing) and that the Azure SDK has one
-// importer. Run by `npm test`; alone: node
-// scripts/check-imports.js
+// Checks that imports go one way: cmd → rpc → cache → cache/archive and cache/trust;
+// cmd → cache/azure → cache. Package license stands alone, and all may use cache/unwrap and
+// cache/printable, which import nothing. Also checks that only few packages import the
+// Azure SDK. `npm test` runs it; alone: node scripts/check-imports.js
 
 const { runMain } = require('./kit/cleanup');
 const { run } = require('./kit/run');
@@ -12,7 +11,7 @@ const { run } = require('./kit/run');
 const module_ = 'github.com/nx-azure-cache/nx-azure-cache';
 
 /**
- * Which packages of this module a package may import. A package that is not
+ * Which packages of this module a package may import. A package that is missing
  * here has no place in the map yet: give it one.
  *
  * @type {Record<string, string[]>}
@@ -176,9 +175,8 @@ const allowed = {
 };
 
 /**
- * What every package may import: whatever makes a message has strings of others in
- * it, and there is one function that makes them safe to show. Whatever reads a value
- * that people have pasted accepts the same forms.
+ * Every package may import these. Messages contain foreign strings, and one function
+ * makes them safe to show. All readers of pasted values accept the same forms.
  */
 const everywhere = ['cache/printable', 'cache/unwrap'];
 
@@ -265,8 +263,8 @@ function checkOthers(name, imports) {
 }
 
 /**
- * The cycles in a table of who may import whom. Go refuses a cycle of imports, but not a
- * table that allows one: the first import the wrong way would be fine.
+ * The cycles in a table of allowed imports. Go rejects a cycle of imports, but not a table
+ * that allows one, so the first import in the wrong direction would pass.
  *
  * @param {Record<string, string[]>} table
  * @returns {string[]} one line for each cycle
@@ -294,8 +292,8 @@ function cycles(table) {
 }
 
 /**
- * azblob's packages `container` and `service`, and what imports them, link
- * apache/arrow: 3 MB in every binary.
+ * azblob's packages `container` and `service`, and packages that import them, link
+ * apache/arrow, which adds 3 MB to every binary.
  */
 async function checkLinked() {
   const { stdout } = await run('go', [

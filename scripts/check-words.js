@@ -4,8 +4,8 @@
 // It also reports prose in Markdown beyond column 100.
 //
 // It reads Markdown; with --source also Go and JavaScript. words-to-clean.txt lists the
-// paths that are not clean yet: a file, a folder with all in it (a/), or the files of one
-// folder (a/*). A path that has become clean must leave the list.
+// paths that are not clean yet: a file, everything in a folder (a/), or the files of one
+// folder (a/*). When a path is clean, remove it from the list.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -75,8 +75,8 @@ const covers = (entry, file) =>
     ? path.posix.dirname(file) === entry.slice(0, -2)
     : entry === file || (entry.endsWith('/') && file.startsWith(entry));
 
-/** Both hold the words because they are about them. */
-const about = /^(docs\/terms\.md|scripts\/check-words\.(test\.)?js)$/;
+/** These files contain the words because they list them. */
+const exempt = /^(docs\/terms\.md|scripts\/check-words\.(test\.)?js)$/;
 
 async function main() {
   const source = process.argv.includes('--source');
@@ -86,7 +86,7 @@ async function main() {
   const files = stdout
     .split('\n')
     .filter((file) => fs.existsSync(path.join(root, file)) && file !== '')
-    .filter((file) => !about.test(file));
+    .filter((file) => !exempt.test(file));
   const list = path.join(__dirname, 'words-to-clean.txt');
   const toClean = fs.readFileSync(list, 'utf8').trim().split(/\n/);
   const used = new Set();
@@ -99,7 +99,7 @@ async function main() {
     const excused = toClean.filter((entry) => covers(entry, file));
     for (const entry of excused) used.add(entry);
     if (excused.length > 0) continue;
-    problems.push(...found.map((one) => `${file}:${one}`));
+    problems.push(...found.map((line) => `${file}:${line}`));
   }
   for (const entry of toClean) {
     if (entry === '' || used.has(entry)) continue;

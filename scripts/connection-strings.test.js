@@ -1,8 +1,8 @@
 'use strict';
 
-// What the SDK for JavaScript makes of connection strings is in a file, with which the
-// test of package azure compares its own. This test keeps the file true. To write it
-// anew: node scripts/connection-strings.test.js --write
+// A file holds how the JavaScript SDK parses connection strings. A Go test compares our
+// own parser with it, and this test compares the file with the SDK. To write the file
+// again: node scripts/connection-strings.test.js --write
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -98,7 +98,7 @@ const strings = [
 ];
 
 /**
- * What the SDK uses.
+ * The parts of a connection string that the SDK uses.
  *
  * @param {string} text
  */
@@ -130,7 +130,7 @@ if (process.argv.includes('--write')) {
   fs.mkdirSync(path.dirname(file), { recursive: true });
   fs.writeFileSync(file, `${JSON.stringify(made, null, 2)}\n`);
 } else {
-  test('the file has what the SDK makes of each connection string', () => {
+  test('the file matches how the SDK parses each connection string', () => {
     assert.deepEqual(made, JSON.parse(fs.readFileSync(file, 'utf8')));
     assert.ok(made.filter(({ sdk }) => sdk).length > 40);
   });

@@ -1,8 +1,8 @@
 'use strict';
 
-// npm run demo: the whole product on this machine. Two "machines" build the
-// same Nx workspace; the second gets from the container what the first built.
-// With --doctor, machine A examines its set-up too.
+// npm run demo: the whole product on this machine. Two "machines" build the same
+// Nx workspace; the second retrieves the results of the first from the container.
+// With --doctor, machine A also runs doctor.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -74,7 +74,7 @@ function step(text) {
 }
 
 /**
- * Runs Nx and shows what it says.
+ * Runs Nx and shows its output.
  *
  * @param {Machine} machine
  * @param {string[]} args
@@ -144,7 +144,7 @@ function printTable(a, b) {
 /** @param {Measured['tasks'][string] | undefined} task */
 function cells(task) {
   if (!task) return ['missing', ''];
-  // Nx does not measure what a hit costs; the whole run tells.
+  // Nx does not measure the time of a hit; the whole run includes it.
   const ran = task.cacheStatus === 'cache-miss';
   return [source[task.cacheStatus], ran ? time(task.took) : ''];
 }
@@ -156,14 +156,14 @@ function time(milliseconds) {
 
 /**
  * @param {Measured} restored
- * @param {boolean} isThere whether the outputs are
+ * @param {boolean} hasOutputs
  */
-function exitCode(restored, isThere) {
+function exitCode(restored, hasOutputs) {
   const tasks = Object.values(restored.tasks);
   const missed = tasks.filter(
     ({ cacheStatus }) => cacheStatus !== 'remote-cache-hit',
   );
-  if (tasks.length === 0 || missed.length > 0 || !isThere) {
+  if (tasks.length === 0 || missed.length > 0 || !hasOutputs) {
     console.error(
       '\n✗ Machine B did not get everything from the remote cache.',
     );

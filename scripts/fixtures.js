@@ -5,7 +5,7 @@
 //
 // Runs the sessions of testdata/rpc, or those whose names contain a NAME, against a server
 // program over its stdio: without --server the server of this source, with --race built with
-// the race detector. With --record it writes a new session: what real Nx says on two machines.
+// the race detector. With --record it writes a new session, from the messages of real Nx on two machines.
 
 const os = require('node:os');
 const path = require('node:path');
@@ -39,7 +39,7 @@ async function main() {
   if (values.server && values.race) {
     throw new Error('--race builds a server: leave out --server');
   }
-  // Before the build: a mistake in a session should show at once.
+  // Before the build, so that a mistake in a session shows at once.
   const sessions = loadSessions(positionals).filter(
     ({ audience }) => audience !== 'client',
   );
@@ -85,7 +85,7 @@ async function runAll(programs, sessions) {
       if (error) failures.push(error);
     }
   };
-  // Most of a session is waiting.
+  // Sessions mostly wait, so there may be more than cores.
   await Promise.all(Array.from({ length: 2 * os.cpus().length }, worker));
   for (const { message } of failures) console.error(`\n${message}`);
   const seconds = ((performance.now() - started) / 1000).toFixed(1);

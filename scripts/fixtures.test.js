@@ -1,6 +1,6 @@
 'use strict';
 
-// The command line of `npm run fixtures`. What it runs has tests in scripts/kit/sessions.
+// The command line of `npm run fixtures`. Tests in scripts/kit/sessions cover the rest.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -18,7 +18,7 @@ const fixtures = (...args) =>
   attempt('node', [path.join(root, 'scripts/fixtures.js'), ...args]);
 
 describe('npm run fixtures', { concurrency: 3 }, () => {
-  test('fails every session of a program that is no server', async () => {
+  test('fails every session with a program that is no server', async () => {
     const server = path.join(folder, 'no-server');
     fs.writeFileSync(server, '#!/bin/sh\necho 1.2.3\n', { mode: 0o755 });
     const { code, output } = await fixtures('--server', server, 'initialize');
@@ -36,7 +36,7 @@ describe('npm run fixtures', { concurrency: 3 }, () => {
       ['frobnicate'],
       /there are no sessions named frobnicate/,
     ],
-    'a server that is not there': [
+    'a missing server': [
       ['--server', path.join(folder, 'nowhere')],
       /there is no .*nowhere/,
     ],

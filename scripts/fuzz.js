@@ -2,11 +2,11 @@
 
 // npm run fuzz [-- --time 10m] [--parallel 1] [NAME …]
 //
-// Runs the fuzz targets of the Go packages, or only those whose names have a
-// NAME in them, one after the other, each for that time. Those that write files
-// are several times as fast with TMPDIR=/dev/shm. An input that breaks
-// one is written to testdata/fuzz of its package, from where every `go test`
-// repeats it: commit it with the fix.
+// Runs the fuzz targets of the Go packages, or only those whose names contain a
+// NAME, one after the other, each for that time. Targets that write files are
+// several times as fast with TMPDIR=/dev/shm. Go writes an input that breaks a
+// target to testdata/fuzz of its package, and every `go test` repeats it: commit it
+// with the fix.
 
 const os = require('node:os');
 const { parseArgs } = require('node:util');
@@ -28,7 +28,7 @@ async function fuzzTargets(cwd) {
   /** @type {Target[]} */
   const targets = [];
   /** @type {string[]} */
-  let names = []; // they come before the line of their package
+  let names = []; // names come before the line of their package
   for (const line of stdout.split('\n')) {
     const [word, pkg] = line.split(/\s+/);
     if (word.startsWith('Fuzz')) {
@@ -43,14 +43,14 @@ async function fuzzTargets(cwd) {
 }
 
 /**
- * Runs one target. Resolves to what it did, also when it has found something.
+ * Runs one target. Resolves to its result and figures, also after a finding.
  *
  * @param {Target} target
  * @param {{ time?: string, parallel?: string, cwd?: string }} [options]
  */
 async function fuzz({ pkg, name }, { time = '1m', parallel = '1', cwd } = {}) {
-  // An interesting input of some kilobytes is made smaller for a minute by
-  // default, during which nothing new is tried.
+  // By default, Go minimizes an interesting input of some kilobytes for a minute,
+  // and tries nothing new in that time.
   const args = ['test', pkg, '-run', '^$', '-fuzz', `^${name}$`].concat(
     ...['-fuzztime', time, '-fuzzminimizetime', '10x'],
     ...['-parallel', parallel, '-timeout', '0'],
@@ -65,7 +65,7 @@ async function fuzz({ pkg, name }, { time = '1m', parallel = '1', cwd } = {}) {
   const [execs, found] = figures ? figures.slice(1).map(Number) : [0, 0];
   let result = 'no finding';
   if (code !== 0) result = 'FAILED';
-  // What was interesting before is tried first.
+  // Go first tries the inputs that were interesting before.
   else if (execs === 0) result = 'NOTHING NEW TRIED: --time is too short';
   return { ok: code === 0 && execs > 0, result, execs, found, took, output };
 }
@@ -92,7 +92,7 @@ async function main() {
   }
   // A target that is stopped while it runs an input leaves files behind.
   process.env.TMPDIR = temporaryFolder('fuzz');
-  os.setPriority(10); // it leaves the machine to others, as do its children
+  os.setPriority(10); // lets other programs go first; children inherit it
   let failed = 0;
   console.log(`| target | time | execs | new interesting | result |`);
   console.log(`|---|---|---|---|---|`);

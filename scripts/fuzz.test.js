@@ -53,7 +53,7 @@ test('targets are found in all packages', async (t) => {
   ]);
 });
 
-test('none are a failure', async (t) => {
+test('a module without targets is an error', async (t) => {
   const cwd = goModule(t, {
     'x_test.go': header + 'func TestX(*testing.T) {}',
   });
@@ -71,7 +71,7 @@ test('findings are reported and kept', async (t) => {
   assert.equal(fs.readdirSync(kept).length, 1);
 });
 
-test('a target without a finding tells how much it has tried', async (t) => {
+test('a target without a finding reports how many inputs it tried', async (t) => {
   const cwd = goModule(t, { 'x_test.go': sound });
   const target = { pkg: 'example.com/fuzzed', name: 'FuzzSound' };
   const { ok, result, execs, output } = await fuzz(target, {
@@ -83,7 +83,7 @@ test('a target without a finding tells how much it has tried', async (t) => {
   assert.ok(execs >= 1000, output);
 });
 
-test('a target that is not there is a failure', async (t) => {
+test('a missing target is a failure', async (t) => {
   const cwd = goModule(t, { 'x_test.go': sound });
   const target = { pkg: 'example.com/fuzzed', name: 'FuzzNothing' };
   const { ok, result } = await fuzz(target, { cwd, time: '10x' });

@@ -70,7 +70,7 @@ function ofDoctor(lines) {
 }
 
 /**
- * What fits into a picture, without the number of a fix.
+ * The part of a cell that fits into a picture, without the number of a fix.
  *
  * @param {string} text
  */
@@ -84,7 +84,7 @@ const escape = (text) =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 
 /**
- * A terminal with these lines.
+ * Draws a terminal with these lines.
  *
  * @param {string} title for people who cannot see it
  * @param {string[]} lines
@@ -125,7 +125,7 @@ ${body.join('\n')}
 }
 
 /**
- * The lines in a picture, as they were before.
+ * The lines in a picture, unescaped.
  *
  * @param {string} picture
  */
@@ -139,7 +139,7 @@ const linesOf = (picture) =>
   );
 
 /**
- * What two runs have in common: no times, dates, sizes and ports.
+ * Lines as two runs have them in common: without times, dates, sizes and ports.
  *
  * @param {string[]} lines
  */

@@ -42,8 +42,8 @@ const binaryOf = (packages, platform) =>
   );
 
 /**
- * @param {Options} [options] `from` and `to` are relative to the repository; what is in
- *   `to` is removed. `time` goes into the SBOM; default: the time of the commit
+ * @param {Options} [options] `from` and `to` are relative to the repository; the content of
+ *   `to` is removed first. `time` goes into the SBOM; default: the time of the commit
  * @returns {Promise<string>} the folder of the files
  */
 async function makeReleaseFiles({

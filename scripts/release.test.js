@@ -84,7 +84,7 @@ describe('the files of a release', () => {
     }
   });
 
-  test('are the same when they are made again', async () => {
+  test('are the same in a second run', async () => {
     const again = await makeFiles('again');
     assert.equal(
       fs.readFileSync(path.join(again, 'SHA256SUMS'), 'utf8'),
@@ -104,7 +104,7 @@ describe('the files of a release', () => {
     ]);
   });
 
-  test('the SBOM lists every module that the binary holds, and Go itself', async () => {
+  test('the SBOM lists every module in the binary, and Go itself', async () => {
     const own = `${process.platform}-${process.arch}`;
     const binary = path.join(
       ...[packages, '@nx-azure-cache', own, 'bin'],
@@ -138,7 +138,7 @@ describe('the files of a release', () => {
     assert.deepEqual(rpc.licenses, [{ license: { id: 'MIT' } }]);
   });
 
-  test('the SBOM’s main package needs its own packages and npm’s, not the tools of this repository', () => {
+  test('the main package in the SBOM depends on our packages and npm’s, not on the tools of this repository', () => {
     assert.deepEqual(dependenciesOf(sbom.metadata.component.purl), [
       ...platforms
         .map(
@@ -172,7 +172,7 @@ describe('the files of a release', () => {
       .dependsOn;
 });
 
-test('no release is made without all platforms, or of another version', async () => {
+test('a missing platform, or another version, makes no release', async () => {
   const copy = path.join(temporary, 'incomplete');
   fs.cpSync(packages, copy, { recursive: true });
   const options = { from: copy, to: path.join(temporary, 'none'), time };
@@ -251,7 +251,7 @@ describe('the changelog of a release', () => {
     });
   }
 
-  test('refuses a heading that is not of the format', () => {
+  test('refuses an unknown heading', () => {
     assert.throws(
       () => parseChangelog('## 1.2.0 (2026-12-01)\n'),
       /unexpected heading: ## 1\.2\.0/,

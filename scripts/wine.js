@@ -2,10 +2,10 @@
 
 // npm run test:wine
 //
-// Runs the Windows binary under Wine: the commands, and the server against
-// Azurite, which stores and restores results there and exchanges them with this
-// machine's binary. Installs Wine where it may (Debian, root); ends with 1, and
-// says so, where there is none. docs/testing.md says what this shows and what not.
+// Runs the Windows binary under Wine: its commands, and its server, which stores
+// and restores results in Azurite and exchanges them with this machine's binary.
+// Installs Wine if it can (Debian, root). Without Wine, exits with 1 and a message.
+// docs/testing.md says what this shows, and what it does not show.
 
 const assert = require('node:assert/strict');
 const { randomUUID } = require('node:crypto');
@@ -42,31 +42,31 @@ async function main() {
     NX_POWERPACK_LICENSE: await developmentLicense(),
   });
   /** @type {Machine} */
-  const there = {
+  const windowsMachine = {
     name: 'Windows',
     program: wine.wrap(windows),
     path: (file) => `Z:${file.replaceAll('/', '\\')}`,
   };
   /** @type {Machine} */
-  const here = { name: 'Linux', program: linux, path: (file) => file };
+  const linuxMachine = { name: 'Linux', program: linux, path: (file) => file };
 
-  await step('version', () => printsVersion(there));
-  await step('ends with its stdin', () => endsWithStdin(there));
+  await step('version', () => printsVersion(windowsMachine));
+  await step('ends with its stdin', () => endsWithStdin(windowsMachine));
   for (const [from, to] of [
-    [there, there],
-    [there, here],
-    [here, there],
+    [windowsMachine, windowsMachine],
+    [windowsMachine, linuxMachine],
+    [linuxMachine, windowsMachine],
   ]) {
     await step(`${from.name} stores, ${to.name} restores`, () =>
       exchange(from, to, path.join(folder, randomUUID())),
     );
   }
-  await step('an unknown hash is a miss', () => misses(there, folder));
+  await step('an unknown hash is a miss', () => misses(windowsMachine, folder));
   await step('ls shows what is stored', () =>
-    lists(there, azurite.connectionString),
+    lists(windowsMachine, azurite.connectionString),
   );
   await step('doctor reports the same on both', () =>
-    doctor([there, here], folder),
+    doctor([windowsMachine, linuxMachine], folder),
   );
 }
 
@@ -113,7 +113,7 @@ async function endsWithStdin({ program }) {
 }
 
 /**
- * A server and what it says.
+ * Starts a server, and collects its output and notifications.
  *
  * @param {Machine} machine
  * @param {string} workspace
@@ -153,7 +153,7 @@ async function open(machine, workspace) {
   };
 }
 
-/** The outputs of a task: names that Windows can have. */
+/** The outputs of a task, with names that Windows allows. */
 const outputs = {
   'dist/site/index.html': '<p>ü</p>\n',
   'dist/site/empty': '',
@@ -170,33 +170,33 @@ const outputs = {
 async function exchange(from, to, folder) {
   const hash = `${Date.now()}${Math.floor(Math.random() * 1e6)}`;
   const terminalOutput = `built by ${from.name}\n`;
-  const [theirs, ours] = [path.join(folder, 'a'), path.join(folder, 'b')];
+  const [source, target] = [path.join(folder, 'a'), path.join(folder, 'b')];
   for (const [name, content] of Object.entries(outputs)) {
-    const file = path.join(theirs, hash, name);
+    const file = path.join(source, hash, name);
     fs.mkdirSync(path.dirname(file), { recursive: true });
     fs.writeFileSync(file, content);
   }
-  fs.mkdirSync(ours, { recursive: true });
+  fs.mkdirSync(target, { recursive: true });
 
-  const writer = await open(from, theirs);
+  const writer = await open(from, source);
   const accepted = await writer.call('store', {
-    ...{ hash, cacheDirectory: from.path(theirs), code: 0, terminalOutput },
+    ...{ hash, cacheDirectory: from.path(source), code: 0, terminalOutput },
   });
   assert.deepEqual(accepted, { queued: true, reason: '' });
   const { stored } = await writer.call('shutdown', {});
   assert.equal(stored, 1, JSON.stringify(writer.stored));
   writer.close();
 
-  const reader = await open(to, ours);
-  const cacheDirectory = to.path(ours);
+  const reader = await open(to, target);
+  const cacheDirectory = to.path(target);
   const hit = await reader.call('retrieve', { hash, cacheDirectory });
   assert.equal(hit?.terminalOutput, terminalOutput, reader.said());
   assert.equal(hit.code, 0);
-  assert.equal(hit.outputsPath, to.path(path.join(ours, hash)));
+  assert.equal(hit.outputsPath, to.path(path.join(target, hash)));
   await reader.call('shutdown', {});
   reader.close();
   assert.equal(reader.said(), '');
-  assert.deepEqual(contents(path.join(ours, hash)), outputs);
+  assert.deepEqual(contents(path.join(target, hash)), outputs);
 }
 
 /** @param {string} folder */
@@ -221,7 +221,7 @@ async function misses(machine, folder) {
 }
 
 /**
- * What the launcher of the npm package tells the binary.
+ * The variable in which the launcher of the npm package describes the workspace.
  *
  * @param {Machine} machine
  * @param {string} folder
@@ -252,8 +252,8 @@ async function lists(machine, connectionString) {
 }
 
 /**
- * What doctor finds is the same, whatever runs it: with an account key this run
- * can change what others trust, and it says so.
+ * Asserts that doctor reports the same on all machines: with an account key, a run
+ * can change entries that others trust.
  *
  * @param {Machine[]} machines
  * @param {string} folder
@@ -266,7 +266,7 @@ async function doctor(machines, folder) {
       timeout: 120_000,
     });
     assert.match(output, /^ +ok +reading a small entry/m);
-    // Times and rates are not.
+    // Times and rates differ.
     const comparable = output
       .replace(/[\d.]+ *(ms|µs|s|MB\/s)\b/g, '…')
       .replace(/request [\da-f-]+/g, 'request …');

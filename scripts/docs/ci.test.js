@@ -48,7 +48,7 @@ describe('lines of the cache', () => {
         .map((file) => read(path.join(folder, file))),
     )
     .join('\n')
-    .replaceAll('`', ''); // a quoted line in a page has none
+    .replaceAll('`', ''); // lines quoted in a page have none
 
   for (const name of 'github-actions azure-pipelines gitlab jenkins'.split(
     ' ',
@@ -63,7 +63,7 @@ describe('lines of the cache', () => {
         .filter((line) => !/^AADSTS|^There was/.test(line));
       assert.ok(ours.length > 0);
       for (const part of ours.flatMap((line) => line.split(/…|: /))) {
-        // Variables and credentials are filled in.
+        // The cache fills in variables and credentials.
         const words = part
           .replaceAll(/\b[A-Z_]{6,}\b|^[a-z-]+(?= is)/g, '')
           .trim();
@@ -77,7 +77,7 @@ describe('GitHub Actions', () => {
   const pages = documents('ci/github-actions.md');
   const workflows = pages.filter((document) => 'jobs' in document);
 
-  test('there is a workflow', () => assert.equal(workflows.length, 1));
+  test('there is one workflow', () => assert.equal(workflows.length, 1));
 
   test('jobs have only keys that exist', () =>
     workflows.forEach(hasKeysOfWorkflows));
@@ -190,7 +190,7 @@ describe('Azure Pipelines', () => {
     }
   });
 
-  test('jobs for main and others are chosen before stages exist', () => {
+  test('template expressions choose the job for main or for others', () => {
     const [main, others] = jobs;
     assert.equal(
       main.condition,
@@ -315,7 +315,7 @@ describe('Jenkins', () => {
   }
 
   /**
-   * Finds the sections directly below.
+   * Finds the names of the sections directly below.
    *
    * @param {string} body
    * @returns {Mapping}

@@ -1,7 +1,7 @@
 'use strict';
 
 // Runs every command of the pages that can run. The tables `elsewhere` and
-// `readElsewhere` list the others, with the reason. A block or command in neither fails.
+// `readElsewhere` list the others, with the reason. A block or command in neither table fails.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -272,7 +272,7 @@ describe('keys', () => {
     assert.equal(block && withoutKey(block.code), withoutKey(stdout));
   });
 
-  test('the command for certificates converts one', async () => {
+  test('the command for certificates converts a certificate', async () => {
     const cwd = folder;
     const found = commands.filter(({ command }) =>
       command.startsWith('openssl x509'),

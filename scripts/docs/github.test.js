@@ -48,7 +48,7 @@ describe('workflows', () => {
     .flatMap((file) => read(file).split('\n'))
     .filter((line) => line.includes('uses:'));
 
-  test('are two', () =>
+  test('are ci.yml and release.yml', () =>
     assert.deepEqual(files.map((file) => path.basename(file)).sort(), [
       'ci.yml',
       'release.yml',
@@ -76,7 +76,7 @@ describe('workflows', () => {
     for (const step of steps) hasKeysOfSteps(step, (uses) => majors[uses]);
   });
 
-  test('jobs have the rights they need and no others', () => {
+  test('jobs have only the permissions that they need', () => {
     const rights = workflows.map(({ workflow: { permissions, jobs } }) => [
       permissions,
       ...Object.values(jobs).map(({ permissions }) => permissions),
@@ -142,7 +142,7 @@ describe('workflows', () => {
       .map((/** @type {Mapping} */ { run }) => run)
       .filter(Boolean);
     assert.deepEqual(commands.slice(1, -1), ['npm run build', 'go test ./...']);
-    // The last one runs the tests of the shim, wherever they are.
+    // The last command runs the tests of the shim, in whatever folder.
     const list = commands.at(-1).split(' | ')[0];
     const { stdout } = await run('bash', ['-c', list]);
     const found = stdout.trim().split('\n');
@@ -168,7 +168,7 @@ describe('workflows', () => {
     assert.equal(jobs['github-release'].needs, 'publish');
   });
 
-  test('actionlint finds nothing, here and in the guide', async () => {
+  test('actionlint finds no problem in the workflows and in the guide', async () => {
     const folder = fs.mkdtempSync(
       path.join(require('node:os').tmpdir(), 'al-'),
     );
@@ -178,7 +178,7 @@ describe('workflows', () => {
       fs.writeFileSync(guide, workflow);
       await go([
         ...['run', 'github.com/rhysd/actionlint/cmd/actionlint@v1.7.12'],
-        // Its helpers are on some machines only.
+        // Only some machines have these helpers.
         ...['-shellcheck=', '-pyflakes=', ...files, guide],
       ]);
     } finally {
@@ -191,7 +191,7 @@ describe('dependabot.yml', () => {
   // docs.github.com/code-security/dependabot/working-with-dependabot/dependabot-options-reference
   const { version, updates, ...rest } = parse('.github/dependabot.yml');
 
-  test('has the keys of its format', () => {
+  test('has only keys that exist', () => {
     assert.equal(version, 2);
     assert.deepEqual(rest, {});
     for (const update of updates) {
@@ -242,7 +242,7 @@ describe('issue forms', () => {
   const fieldsOf = (/** @type {Mapping} */ { body }) =>
     body.filter((/** @type {Mapping} */ { type }) => type !== 'markdown');
 
-  test('have the keys of forms', () => {
+  test('have only keys that exist', () => {
     assert.equal(filesIn(folder).length, forms.length + 1);
     for (const form of forms) {
       hasOnly(
@@ -259,14 +259,14 @@ describe('issue forms', () => {
         hasOnly(rest, type === 'markdown' ? '' : 'id validations', type);
         hasOnly(rest.validations ?? {}, 'required', type);
         for (const option of found.options ?? []) {
-          // GitHub refuses the booleans that YAML makes of Yes and No elsewhere.
+          // GitHub rejects booleans, into which other YAML parsers turn Yes and No.
           assert.equal(typeof option, 'string');
         }
       }
     }
   });
 
-  test('have names and labels once', () => {
+  test('have unique IDs and labels', () => {
     for (const form of forms) {
       for (const key of ['id', 'label']) {
         const values = fieldsOf(form).map((/** @type {Mapping} */ each) =>
@@ -305,7 +305,7 @@ describe('issue forms', () => {
     assert.match(read('SECURITY.md'), /\(docs\/security\.md#the-claim\)/);
   });
 
-  test('addresses in this repository lead to a file', () => {
+  test('addresses of files in this repository lead to a file', () => {
     const files = [
       ...filesIn(folder),
       ...filesIn('.github/workflows'),

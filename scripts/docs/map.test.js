@@ -10,7 +10,7 @@ const { root } = require('../kit/root');
 const { read } = require('./pages');
 
 /**
- * The paths in the map. A line that is indented is below the last one that is less so.
+ * The paths in the map. A line is below the last line with less indentation.
  *
  * @param {string} text of the map
  */

@@ -33,10 +33,10 @@ const ofPlatforms = platforms
  *
  * @param {TestContext} t
  * @param {string} code
- * @param {{ there?: string[], refused?: string }} [registry] packages that it has, and
- *   one that it rejects
+ * @param {{ existing?: string[], refused?: string }} [registry] the packages that it
+ *   has, and one that it rejects
  */
-function publish(t, code, { there = [], refused = '' } = {}) {
+function publish(t, code, { existing = [], refused = '' } = {}) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'publishing-'));
   t.after(() => fs.rmSync(folder, { recursive: true }));
   for (const name of [
@@ -51,7 +51,7 @@ function publish(t, code, { there = [], refused = '' } = {}) {
   }
   const notes = path.join(folder, 'notes');
   fs.writeFileSync(notes, '');
-  const known = there.map((name) => `${name}@1.2.3`).join(' ');
+  const known = existing.map((name) => `${name}@1.2.3`).join(' ');
   fs.mkdirSync(path.join(folder, 'bin'));
   fs.writeFileSync(
     path.join(folder, 'bin/npm'),
@@ -74,7 +74,7 @@ esac
   return { status, published: published.filter(Boolean) };
 }
 
-/** The files that `npm run release:files` makes, with nothing but names in them. */
+/** The tarballs of `npm run release:files`. Here they contain only a name. */
 const tarballs = [
   'nx-azure-cache-1.2.3.tgz',
   ...platforms.map(({ os, cpu }) => `nx-azure-cache-${os}-${cpu}-1.2.3.tgz`),
@@ -86,13 +86,13 @@ const tarballs = [
  *
  * @param {TestContext} t
  * @param {{ run: string, 'working-directory': string, shell: string }} step
- * @param {{ there?: string[], refused?: string, tag?: string, damaged?: boolean }} [options]
+ * @param {{ existing?: string[], refused?: string, tag?: string, damaged?: boolean }} [options]
  *   packages or releases that exist, and one file that npm rejects
  */
 function runStep(
   t,
   step,
-  { there = [], refused = '', tag = 'v1.2.3', damaged = false } = {},
+  { existing = [], refused = '', tag = 'v1.2.3', damaged = false } = {},
 ) {
   const version = tag.slice(1);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'publishing-'));
@@ -114,7 +114,7 @@ function runStep(
   });
   fs.writeFileSync(path.join(release, 'SHA256SUMS'), sums.join(''));
   if (damaged) fs.appendFileSync(path.join(release, tarballs[0]), 'x');
-  const known = there.map((name) => `${name}@${version}`).join(' ');
+  const known = existing.map((name) => `${name}@${version}`).join(' ');
   const notes = path.join(folder, 'notes');
   fs.writeFileSync(notes, '');
   fs.mkdirSync(path.join(folder, 'bin'));
@@ -125,7 +125,7 @@ function runStep(
   publish) [ "$2" = "./${refused}" ] && exit 1; echo "$@" >> "${notes}" ;;
 esac`,
     gh: `case "$2" in
-  view) ${there.includes(tag) ? 'exit 0' : 'exit 1'} ;;
+  view) ${existing.includes(tag) ? 'exit 0' : 'exit 1'} ;;
   create) echo "$@" >> "${notes}" ;;
 esac`,
   };
@@ -160,8 +160,8 @@ describe('publishing', { skip: process.platform === 'win32' }, () => {
   });
 
   test('packages that exist are skipped', (t) => {
-    const there = [ofPlatforms[0], 'nx-azure-cache'];
-    const { published } = publish(t, commands ?? '', { there });
+    const existing = [ofPlatforms[0], 'nx-azure-cache'];
+    const { published } = publish(t, commands ?? '', { existing });
     assert.deepEqual(published, [...first.slice(1), alias]);
   });
 
@@ -192,18 +192,18 @@ describe('publishing', { skip: process.platform === 'win32' }, () => {
     assert.equal(jobs.build.environment, undefined);
   });
 
-  test('the workflow skips what is published, and stops at an error', (t) => {
-    const there = [ofPlatforms[0], 'nx-azure-cache'];
-    const { status, lines } = runStep(t, publishing, { there });
+  test('the workflow skips published packages, and stops at an error', (t) => {
+    const existing = [ofPlatforms[0], 'nx-azure-cache'];
+    const { status, lines } = runStep(t, publishing, { existing });
     assert.equal(status, 0);
-    assert.equal(lines.length, ofWorkflow.length - there.length);
+    assert.equal(lines.length, ofWorkflow.length - existing.length);
     const refused = ofWorkflow[2];
     const stopped = runStep(t, publishing, { refused });
     assert.notEqual(stopped.status, 0);
     assert.equal(stopped.lines.length, 2);
   });
 
-  test('the workflow publishes nothing that differs from its checksum', (t) => {
+  test('the workflow publishes nothing if a file differs from its checksum', (t) => {
     const { status, lines } = runStep(t, publishing, { damaged: true });
     assert.notEqual(status, 0);
     assert.deepEqual(lines, []);
@@ -225,7 +225,7 @@ describe('publishing', { skip: process.platform === 'win32' }, () => {
     assert.deepEqual(lines, [
       `release create v1.2.3 --verify-tag --title v1.2.3 --prerelease=false --notes-file notes.md ${files} sbom.cdx.json SHA256SUMS`,
     ]);
-    const again = runStep(t, releasing, { there: ['v1.2.3'] });
+    const again = runStep(t, releasing, { existing: ['v1.2.3'] });
     assert.deepEqual(again, { status: 0, lines: [] });
   });
 

@@ -18,12 +18,12 @@ describe('CHANGELOG.md', () => {
   const { releases, links } = parseChangelog(read('CHANGELOG.md'));
   const [unreleased, ...versions] = releases;
 
-  test('has a section for what is not released, and one for this version', () => {
+  test('has a section for unreleased changes, and one for this version', () => {
     assert.equal(unreleased.version, 'Unreleased');
     assert.equal(versions[0].version, version);
   });
 
-  test('goes from the newest version to the oldest; only the newest lacks a date', () => {
+  test('goes from the newest version to the oldest, and only the newest may lack a date', () => {
     for (const [i, { version, date }] of versions.entries()) {
       if (i === 0) continue;
       assert.ok(date, version);
@@ -38,7 +38,7 @@ describe('CHANGELOG.md', () => {
     }
   });
 
-  test('says what changed, in the groups of the format', () => {
+  test('groups the changes as its format says', () => {
     const known = 'Added Changed Deprecated Removed Fixed Security'.split(' ');
     for (const { version, notes } of versions) {
       const groups = Array.from(
@@ -62,7 +62,7 @@ describe('CHANGELOG.md', () => {
 });
 
 describe('.editorconfig', () => {
-  test('says what Prettier and gofmt do', () => {
+  test('matches Prettier and gofmt', () => {
     const text = read('.editorconfig');
     const [, general, go] = text.split(/^\[.*\]$/m);
     const settings = (/** @type {string} */ section) =>

@@ -185,7 +185,7 @@ describe('roles', () => {
 const count = (text, part) => text.split(part).length - 1;
 
 /**
- * Evaluates a condition of a role assignment for an action on a blob. It translates the parts
+ * Evaluates a condition of a role assignment for an action on a blob. Translates the parts
  * of the language that our conditions use to JavaScript.
  *
  * @param {string} condition
@@ -219,13 +219,13 @@ describe('conditions', () => {
     'write',
   ];
   const scopes = ['trusted', 'pr-12', 'branch-main', 'tag-v1', 'local'];
-  const own = {
+  const changeable = {
     trusted: ['trusted'],
     'pull-requests': ['pr-12', 'branch-main'],
     developers: ['local'],
   };
 
-  for (const [who, mayChange] of Object.entries(own)) {
+  for (const [who, mayChange] of Object.entries(changeable)) {
     const file = `condition-${who}.txt`;
     const text = read(`azure/${file}`);
 
@@ -295,7 +295,7 @@ describe('lifecycle.json', () => {
     }
   });
 
-  test('has one rule for each kind of scope, in the container it is in', () => {
+  test('has one rule for each kind of scope, in its container', () => {
     const prefixes = rules.flatMap(
       (rule) => rule.definition.filters.prefixMatch,
     );

@@ -13,7 +13,7 @@ const { buildServer } = require('../kit/sessions/programs');
 const { blocks } = require('./code');
 const { read } = require('./pages');
 
-/** JSON blocks that are not nx.json but files beside the pages. */
+/** The files beside the pages that other JSON blocks show, by a key of each. */
 const filesOfJson = { Name: 'role-add.json' };
 
 const folder = temporaryFolder('values');
@@ -75,7 +75,7 @@ async function publicKey() {
 }
 
 /**
- * Sends a block "azure" of nx.json to the binary and returns its response. Nothing is sent to
+ * Sends a block "azure" of nx.json to the binary and returns its response. Sends nothing to
  * the storage.
  *
  * @param {object} config

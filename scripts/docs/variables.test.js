@@ -1,6 +1,6 @@
 'use strict';
 
-// Checks that every variable in the pages is read by our code, or listed here.
+// Checks that our code reads every variable in the pages, or that it is listed here.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -21,7 +21,9 @@ const others = {
   'of nx-remotecache-azure':
     'NXCACHE_AZURE_CONTAINER NXCACHE_AZURE_ACCOUNT_NAME NXCACHE_AZURE_URL NXCACHE_AZURE_CONNECTION_STRING NXCACHE_AZURE_ACCOUNT_KEY NXCACHE_AZURE_SAS_URL NXCACHE_AZURE_AD_AUTH',
 };
-const foreign = Object.values(others).flatMap((names) => names.split(' '));
+const externalVariables = Object.values(others).flatMap((names) =>
+  names.split(' '),
+);
 
 const variables =
   /\b(?:NX|NXCACHE|AZURE|AZURESUBSCRIPTION|ACTIONS|SYSTEM)_[A-Z][A-Z_]*[A-Z]\b/g;
@@ -48,7 +50,7 @@ describe('variables', () => {
     if (used.length === 0) continue;
     test(`of ${page} are known`, () => {
       const unknown = used.filter(
-        (name) => !known.has(name) && !foreign.includes(name),
+        (name) => !known.has(name) && !externalVariables.includes(name),
       );
       assert.deepEqual(unknown, []);
     });
@@ -58,7 +60,7 @@ describe('variables', () => {
     const all = pages.map(read).join('\n');
     const used = new Set(all.match(variables));
     assert.deepEqual(
-      foreign.filter((name) => !used.has(name)),
+      externalVariables.filter((name) => !used.has(name)),
       [],
     );
   });
@@ -75,7 +77,7 @@ describe('variables', () => {
     );
   });
 
-  test('that the pages define are defined there', () => {
+  test('of the repository on GitHub are set in the pages', () => {
     const all = pages.map(read).join('\n');
     for (const name of others['variables of the repository on GitHub'].split(
       ' ',

@@ -1,7 +1,7 @@
 'use strict';
 
-// What a workflow of GitHub Actions may contain, for the workflows of this repository and
-// those in the guides.
+// Checks the workflows of GitHub Actions in this repository and in the guides: they contain
+// only keys, inputs and permissions that exist.
 
 const assert = require('node:assert/strict');
 
@@ -29,7 +29,7 @@ const inputs = {
 
 /**
  * @param {Mapping} mapping
- * @param {string} words the keys there are
+ * @param {string} words the keys that exist
  * @param {string} where
  */
 function hasOnly(mapping, words, where) {
@@ -39,7 +39,7 @@ function hasOnly(mapping, words, where) {
   }
 }
 
-/** Variables of a step; GitHub, Azure Pipelines and GitLab want strings. */
+/** Checks the variables of a step. GitHub, Azure Pipelines and GitLab want strings. */
 const areStrings = (
   /** @type {Mapping} */ env,
   /** @type {string} */ where,
@@ -59,7 +59,7 @@ function arePermissions(permissions) {
 
 /** @param {Mapping} workflow */
 function hasKeysOfWorkflows(workflow) {
-  // YAML 1.2 leaves `on` a word.
+  // In YAML 1.2, the key `on` is a string.
   hasOnly(workflow, ofWorkflows, 'workflow');
   arePermissions(workflow.permissions);
   for (const [name, job] of Object.entries(workflow.jobs)) {

@@ -1,6 +1,6 @@
 'use strict';
 
-// CHANGELOG.md in the format of keepachangelog.com 1.1.0.
+// Reads CHANGELOG.md, in the format of keepachangelog.com 1.1.0.
 
 /**
  * @typedef {object} Release

@@ -1,6 +1,6 @@
 'use strict';
 
-// The software bill of materials of a release, in CycloneDX 1.6. The Go modules come from
+// Makes the software bill of materials of a release, in CycloneDX 1.6. The Go modules come from
 // the binaries themselves (`go version -m`), the npm packages from the lockfile (`npm sbom`).
 
 const { createHash } = require('node:crypto');
@@ -24,7 +24,7 @@ const { run } = require('../kit/run');
 
 /**
  * @param {Package[]} packages the main package first; `tarball` and `binary` are files
- * @param {Date} time of the release: the same release has the same bill
+ * @param {Date} time of the release, so that the same release has the same bill
  */
 async function createSbom([main, ...others], time) {
   const npm = await npmDependencies(main.name);
@@ -141,7 +141,7 @@ function goComponent({ path: name, version, sum }) {
 }
 
 /**
- * What a workspace's package depends on, with the versions of the lockfile.
+ * The dependencies of a workspace's package, with the versions of the lockfile.
  *
  * @param {string} name
  * @returns {Promise<{ direct: string[], components: Component[], dependencies: Dependency[] }>}

@@ -10,12 +10,12 @@ const packages = ['wine', 'wine64', 'binutils-mingw-w64-x86-64'];
 const linker = 'x86_64-w64-mingw32-ld';
 
 /**
- * Starts our own Wine, which `cleanUp` ends.
+ * Starts a separate Wine, which `cleanUp` stops.
  *
  * @param {string} prefix its folder
  * @returns {Promise<{ version: string, remark: string, env: NodeJS.ProcessEnv, wrap: (exe: string) => string } | undefined>}
- *   `wrap` makes a program of this machine of a Windows one; undefined, with
- *   a line that says why, when there is no Wine
+ *   `wrap` makes a script that runs a Windows program. If there is no Wine, prints
+ *   the reason and resolves to undefined
  */
 async function startWine(prefix) {
   const problem = await installWine();
@@ -54,9 +54,10 @@ async function installWine() {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     return `this needs linux-x64, and here is ${process.platform}-${process.arch}`;
   }
-  if ((await isThere('wine')) && (await isThere(linker))) return undefined;
+  if ((await isInstalled('wine')) && (await isInstalled(linker)))
+    return undefined;
   const command = `apt-get install ${packages.join(' ')}`;
-  if (process.getuid?.() !== 0 || !(await isThere('apt-get'))) {
+  if (process.getuid?.() !== 0 || !(await isInstalled('apt-get'))) {
     return `Wine is missing, and this script cannot install it here: ${command}`;
   }
   console.log(`Installing Wine (700 MB): ${command} …`);
@@ -72,14 +73,14 @@ async function installWine() {
 }
 
 /** @param {string} program */
-async function isThere(program) {
+async function isInstalled(program) {
   const { code } = await attempt('sh', ['-c', `command -v ${program}`]);
   return code === 0;
 }
 
 /**
  * Go's runtime gets its random numbers from ProcessPrng in bcryptprimitives.dll. Windows has
- * it from 7 on, Wine from 9 on. For Debian's Wine 8 this makes one that calls the older
+ * it since 7, Wine since 9. For Debian's Wine 8, this makes a DLL that calls the older
  * function.
  *
  * @param {string} prefix
