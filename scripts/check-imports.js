@@ -37,7 +37,7 @@ const allowed = {
   'cache/printable': [],
   // The folders of processes in the cache directory, without archives and the storage.
   'cache/scratch': ['cache/directory', 'cache/fileerror', 'cache/taskhash'],
-  // What Nx handed over. rpc takes snapshots, cache checks them.
+  // The results that Nx handed over. rpc takes snapshots, cache checks them.
   'cache/snapshot': ['cache/archive'],
   // Below all packages that put a hash into a path, a name or a file.
   'cache/taskhash': [],
@@ -139,7 +139,7 @@ const allowed = {
   'cmd/nx-azure-cache/internal/suggest': [],
   'cmd/nx-azure-cache/internal/taskfilter': [],
   'cmd/nx-azure-cache/internal/terminal': [],
-  // What the tests of the rooms share. It imports no room, so every room can use it.
+  // Shared by the tests of the rooms. It imports no room, so every room can use it.
   'cmd/nx-azure-cache/internal/testenv': [
     'cache/azure/azuretest',
     'cache/azure/azuretest/faults',

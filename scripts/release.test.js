@@ -26,14 +26,14 @@ const program = 'package main\n\nfunc main() {}\n';
 before(async () => {
   await build({ out: packages });
   const scope = path.join(packages, '@nx-azure-cache');
-  const [own] = fs.readdirSync(scope);
+  const [thisPlatform] = fs.readdirSync(scope);
   const source = path.join(temporary, 'main.go');
   fs.writeFileSync(source, program);
   const small = path.join(temporary, 'small');
   await go(['build', '-ldflags=-s -w', '-o', small, source]);
   for (const { os, cpu } of platforms) {
     const folder = path.join(scope, `${os}-${cpu}`);
-    if (path.basename(folder) === own) continue;
+    if (path.basename(folder) === thisPlatform) continue;
     const name = `@nx-azure-cache/${os}-${cpu}`;
     fs.mkdirSync(path.join(folder, 'bin'), { recursive: true });
     const manifest = JSON.stringify({ name, version });
@@ -105,9 +105,9 @@ describe('the files of a release', () => {
   });
 
   test('the SBOM lists every module in the binary, and Go itself', async () => {
-    const own = `${process.platform}-${process.arch}`;
+    const thisPlatform = `${process.platform}-${process.arch}`;
     const binary = path.join(
-      ...[packages, '@nx-azure-cache', own, 'bin'],
+      ...[packages, '@nx-azure-cache', thisPlatform, 'bin'],
       process.platform === 'win32' ? 'nx-azure-cache.exe' : 'nx-azure-cache',
     );
     const { stdout } = await run('go', ['version', '-m', binary]);
@@ -120,7 +120,8 @@ describe('the files of a release', () => {
     const std = `pkg:golang/std@${go}`;
     for (const { os, cpu } of platforms) {
       const ref = `pkg:npm/%40nx-azure-cache/${os}-${cpu}@${version}`;
-      const wanted = `${os}-${cpu}` === own ? [...modules, std].sort() : [std];
+      const wanted =
+        `${os}-${cpu}` === thisPlatform ? [...modules, std].sort() : [std];
       assert.deepEqual(dependenciesOf(ref), wanted);
     }
   });

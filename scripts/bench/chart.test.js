@@ -41,13 +41,13 @@ const svg = chart(
 );
 
 test('bars of faster and of slower rows touch the line at 1×', () => {
-  const one = Number(/<line class="one" x1="([\d.]+)"/.exec(svg)?.[1]);
+  const oneLine = Number(/<line class="one" x1="([\d.]+)"/.exec(svg)?.[1]);
   const [[from, to]] = bars(svg, 'ours');
   const [[slowFrom, slowTo]] = bars(svg, 'slower');
-  assert.equal(from, one);
-  assert.ok(Math.abs(slowTo - one) < 0.2);
+  assert.equal(from, oneLine);
+  assert.ok(Math.abs(slowTo - oneLine) < 0.2);
   // Twice as fast is as far from 1 as half as fast.
-  assert.ok(Math.abs(to - one - (one - slowFrom)) < 0.2, svg);
+  assert.ok(Math.abs(to - oneLine - (oneLine - slowFrom)) < 0.2, svg);
   const [[plainFrom]] = bars(svg, 'plain');
   assert.ok(Math.abs(plainFrom - slowFrom) < 0.2);
 });

@@ -51,16 +51,16 @@ async function measureRow(testbed, row, rounds) {
  * @returns {[id: string, Result][]}
  */
 function withParts(row, result) {
-  const own = /** @type {[string, Result]} */ ([row.id, result]);
+  const wholeRow = /** @type {[string, Result]} */ ([row.id, result]);
   if (row.action === 'open') {
     const title = 'start: `getRemoteCache` to its end';
-    return [['opened', part(result, 'opened', title)], own];
+    return [['opened', part(result, 'opened', title)], wholeRow];
   }
   const isLatency =
     row.action === 'store' && row.link === 'loopback' && row.copies === 1;
-  if (!isLatency) return [own];
+  if (!isLatency) return [wholeRow];
   const title = row.title.replace('store', 'Nx waits for `store`,');
-  return [own, [`wait ${row.workload}`, part(result, 'latency', title)]];
+  return [wholeRow, [`wait ${row.workload}`, part(result, 'latency', title)]];
 }
 
 /**

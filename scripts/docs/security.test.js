@@ -134,11 +134,11 @@ describe('roles', () => {
       ...commands.matchAll(
         /--assignee-object-id "\$(\w+)"[^"]*--role "Nx cache (\w+)"/g,
       ),
-    ].map(([, who, role]) => ({ who, role }));
+    ].map(([, identity, role]) => ({ identity, role }));
     assert.equal(assigned.length, 8);
-    for (const { who, role } of assigned) {
-      const may = who === 'TRUSTED' ? ['write'] : others;
-      assert.ok(may.includes(role), `${who}: ${role}`);
+    for (const { identity, role } of assigned) {
+      const may = identity === 'TRUSTED' ? ['write'] : others;
+      assert.ok(may.includes(role), `${identity}: ${role}`);
     }
   });
 
@@ -152,9 +152,9 @@ describe('roles', () => {
       ),
     ];
     assert.equal(assigned.length, count(bicep, 'roleDefinitionId:'));
-    for (const [, who, index] of assigned) {
-      const may = who === 'trusted' ? ['write'] : others;
-      assert.ok(may.includes(names[Number(index)]), `${who}: ${index}`);
+    for (const [, identity, index] of assigned) {
+      const may = identity === 'trusted' ? ['write'] : others;
+      assert.ok(may.includes(names[Number(index)]), `${identity}: ${index}`);
     }
   });
 
@@ -171,9 +171,9 @@ describe('roles', () => {
       ),
     ];
     assert.equal(assigned.length, count(terraform, 'role_definition_id ='));
-    for (const [, role, who] of assigned) {
-      const isTrusted = who.includes('_identity.trusted.');
-      assert.ok((isTrusted ? ['write'] : others).includes(role), `${who}`);
+    for (const [, role, identity] of assigned) {
+      const isTrusted = identity.includes('_identity.trusted.');
+      assert.ok((isTrusted ? ['write'] : others).includes(role), `${identity}`);
     }
   });
 });
@@ -225,8 +225,8 @@ describe('conditions', () => {
     developers: ['local'],
   };
 
-  for (const [who, mayChange] of Object.entries(changeable)) {
-    const file = `condition-${who}.txt`;
+  for (const [identity, mayChange] of Object.entries(changeable)) {
+    const file = `condition-${identity}.txt`;
     const text = read(`azure/${file}`);
 
     for (const prefix of ['', 'team-a/shop/']) {
@@ -252,13 +252,13 @@ describe('conditions', () => {
     }
 
     test(`${file} is what Bicep, Terraform and the commands use`, () => {
-      const name = who.replace(/-./, (dash) => dash[1].toUpperCase());
+      const name = identity.replace(/-./, (dash) => dash[1].toUpperCase());
       const variable = `condition${name[0].toUpperCase()}${name.slice(1)}`;
       const loaded = `var ${variable} = replace(loadTextContent('${file}'), '{prefix}', blobPrefix)`;
       assert.ok(bicep.includes(loaded), loaded);
       assert.equal(count(bicep, `condition: ${variable}\n`), 1);
 
-      const local = `condition_${who.replace('-', '_')}`;
+      const local = `condition_${identity.replace('-', '_')}`;
       assert.match(
         terraform,
         new RegExp(

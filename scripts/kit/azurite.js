@@ -170,7 +170,7 @@ async function readBlob(connectionString, path) {
 }
 
 /**
- * Writes a blob, whatever is there.
+ * Writes a blob, and replaces an existing one.
  *
  * @param {string} connectionString
  * @param {string} path as in `readBlob`

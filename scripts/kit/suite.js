@@ -110,8 +110,8 @@ async function testNames(
   folder,
   selection = { patterns: [], extent: 'nightly' },
 ) {
-  const own = fs.mkdtempSync(path.join(os.tmpdir(), 'test-names-'));
-  const names = path.join(own, 'names');
+  const folderOfNames = fs.mkdtempSync(path.join(os.tmpdir(), 'test-names-'));
+  const names = path.join(folderOfNames, 'names');
   const env = {
     ...process.env,
     [variables.selection]: JSON.stringify(selection),
@@ -125,7 +125,7 @@ async function testNames(
     }
     return fs.readFileSync(names, 'utf8').trim().split('\n');
   } finally {
-    fs.rmSync(own, { recursive: true });
+    fs.rmSync(folderOfNames, { recursive: true });
   }
 }
 

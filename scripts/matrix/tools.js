@@ -73,18 +73,18 @@ async function installTools(otherBuns) {
  * @returns {Promise<string>} the folder of the package
  */
 async function installPackage(managers, { package: name, version }) {
-  const own = path.join(managers, `${path.basename(name)}-${version}`);
-  const folder = path.join(own, 'node_modules', name);
+  const installed = path.join(managers, `${path.basename(name)}-${version}`);
+  const folder = path.join(installed, 'node_modules', name);
   if (fs.existsSync(folder)) return folder;
   console.log(`Installing ${name} ${version} …`);
   // In another folder first, so that an interrupted installation does not count.
-  const aside = `${own}.${process.pid}`;
+  const aside = `${installed}.${process.pid}`;
   fs.mkdirSync(aside, { recursive: true });
   fs.writeFileSync(path.join(aside, 'package.json'), '{"private":true}');
   const options = ['--ignore-scripts', '--no-audit', '--no-fund'];
   const args = ['install', ...options, `${name}@${version}`];
   await run('npm', args, { cwd: aside });
-  fs.renameSync(aside, own);
+  fs.renameSync(aside, installed);
   return folder;
 }
 

@@ -162,16 +162,16 @@ async function npmDependencies(name) {
     if (!purl) throw new Error(`npm sbom lists no component ${ref}`);
     return purl;
   };
-  const own = bill.components.find((each) => each.name === name);
-  if (!own) throw new Error(`npm sbom lists no package ${name}`);
-  const others = bill.components.filter((each) => each !== own);
+  const workspacePackage = bill.components.find((each) => each.name === name);
+  if (!workspacePackage) throw new Error(`npm sbom lists no package ${name}`);
+  const others = bill.components.filter((each) => each !== workspacePackage);
   /** @param {string} ref */
   const dependenciesOf = (ref) =>
     (bill.dependencies.find((each) => each.ref === ref)?.dependsOn ?? []).map(
       purlOf,
     );
   return {
-    direct: dependenciesOf(own['bom-ref']),
+    direct: dependenciesOf(workspacePackage['bom-ref']),
     components: others.map(
       ({ type, name, version, purl, hashes, licenses }) => ({
         ...{ 'bom-ref': purl, type, name, version, purl, hashes, licenses },

@@ -23,7 +23,7 @@ const inlineTerminalOutput = 262_144;
  */
 
 /**
- * What a request to a server needs.
+ * The context of a request to a server.
  *
  * @typedef {object} Context
  * @property {Values} values of the session
