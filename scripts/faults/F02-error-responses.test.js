@@ -4,12 +4,16 @@
 
 const assert = require('node:assert/strict');
 const { startFixture } = require('../kit/fixture');
-const { answer, on, onFirst, onReadOf } = require('../kit/http-faults');
+const { respondWith, on, onFirst, onReadOf } = require('../kit/http-faults');
 const { build, runNx, tasks } = require('../kit/nx-runs');
 const { fullTest, quickTest } = require('../kit/tests');
 const { assertUndisturbed } = require('./undisturbed');
 
-const badGateway = answer(502, { 'content-type': 'text/html' }, '<h1>502</h1>');
+const badGateway = respondWith(
+  502,
+  { 'content-type': 'text/html' },
+  '<h1>502</h1>',
+);
 
 quickTest('F02_502_on_everything', async (t) => {
   const { machine, recorder } = await startFixture(t);
@@ -36,7 +40,7 @@ quickTest('F02_503_with_Retry-After_of_a_second_is_waited_for', async (t) => {
   const { machine, recorder } = await startFixture(t);
   await runNx(machine('a'), build);
   const b = machine('b');
-  const busy = answer(503, {
+  const busy = respondWith(503, {
     'retry-after': '1',
     'x-ms-error-code': 'ServerBusy',
   });
@@ -49,7 +53,7 @@ quickTest('F02_503_with_Retry-After_of_a_second_is_waited_for', async (t) => {
 
 fullTest('F02_503_with_Retry-After_of_an_hour_is_not_waited_for', async (t) => {
   const { machine, recorder } = await startFixture(t);
-  recorder.fault = on('all', answer(503, { 'retry-after': '3600' }));
+  recorder.fault = on('all', respondWith(503, { 'retry-after': '3600' }));
   await assertUndisturbed(machine('a'), { line: /remote cache .*503/ });
 });
 
@@ -70,7 +74,7 @@ for (const [name, args] of Object.entries(errors)) {
   for (const method of /** @type {const} */ (['GET', 'PUT', 'all'])) {
     fullTest(`F02_${name}_on_${method}`, async (t) => {
       const { machine, recorder } = await startFixture(t);
-      recorder.fault = on(method, answer(...args));
+      recorder.fault = on(method, respondWith(...args));
       await assertUndisturbed(machine('a'), {
         line: new RegExp(`remote cache .*${args[0]}`),
       });

@@ -5,9 +5,9 @@
 const assert = require('node:assert/strict');
 const { startFixture } = require('../kit/fixture');
 const {
-  answer,
+  respondWith,
   cutRequest,
-  loseAnswer,
+  loseResponse,
   on,
   onFirst,
 } = require('../kit/http-faults');
@@ -34,9 +34,9 @@ function assertStoredOnce(spy) {
 
 for (const [name, fault] of Object.entries({
   cut_in_the_body: cutRequest,
-  without_a_response: loseAnswer,
-  refused: answer(400, {}, '<h1>Bad Request</h1>'),
-  too_large: answer(413),
+  without_a_response: loseResponse,
+  refused: respondWith(400, {}, '<h1>Bad Request</h1>'),
+  too_large: respondWith(413),
 })) {
   fullTest(`F04_every_upload_${name}`, async (t) => {
     const { machine, recorder } = await startFixture(t);
@@ -66,7 +66,7 @@ quickTest('F04_first_upload_without_a_response', async (t) => {
   const { machine, recorder } = await startFixture(t);
   const a = machine('a');
   const spy = recordCalls(a);
-  recorder.fault = onFirst('PUT', loseAnswer);
+  recorder.fault = onFirst('PUT', loseResponse);
   await assertUndisturbed(a, { line: null });
   assertStoredOnce(spy);
   assert.deepEqual(

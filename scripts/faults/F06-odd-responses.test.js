@@ -5,7 +5,7 @@
 
 const assert = require('node:assert/strict');
 const { startFixture } = require('../kit/fixture');
-const { answer, on } = require('../kit/http-faults');
+const { respondWith, on } = require('../kit/http-faults');
 const { build, runNx, tasks } = require('../kit/nx-runs');
 const { fullTest, quickTest } = require('../kit/tests');
 const { assertUndisturbed } = require('./undisturbed');
@@ -15,7 +15,7 @@ const xml = { 'content-type': 'application/xml' };
 const miss = { 'x-ms-error-code': 'BlobNotFound' };
 const page = '<!DOCTYPE html><html><body>Not Found</body></html>';
 
-/** @type {Record<string, Parameters<typeof answer>>} */
+/** @type {Record<string, Parameters<typeof respondWith>>} */
 const misses = {
   without_a_body: [404, miss],
   with_an_HTML_body: [404, { ...miss, ...html }, page],
@@ -27,14 +27,14 @@ for (const [name, args] of Object.entries(misses)) {
   const runTest = name === 'with_an_HTML_body' ? quickTest : fullTest;
   runTest(`F06_404_${name}`, async (t) => {
     const { machine, recorder } = await startFixture(t);
-    recorder.fault = on('GET', answer(...args));
+    recorder.fault = on('GET', respondWith(...args));
     await assertUndisturbed(machine('a'), { line: null });
     const stored = recorder.take().filter((request) => request === 'PUT 201');
     assert.equal(stored.length, tasks.length, 'a miss is stored');
   });
 }
 
-/** @type {Record<string, Parameters<typeof answer>>} */
+/** @type {Record<string, Parameters<typeof respondWith>>} */
 const foreignResponses = {
   '200_of_a_captive_portal': [200, html, page],
   '200_without_a_body': [200],
@@ -46,7 +46,7 @@ for (const [name, args] of Object.entries(foreignResponses)) {
   fullTest(`F06_${name}`, async (t) => {
     const { machine, recorder } = await startFixture(t);
     await runNx(machine('a'), build);
-    recorder.fault = on('GET', answer(...args));
+    recorder.fault = on('GET', respondWith(...args));
     await assertUndisturbed(machine('b'));
   });
 }

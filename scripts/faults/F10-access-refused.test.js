@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const { sharedAccessSignature } = require('../kit/azurite');
 const { onMain } = require('../kit/ci');
 const { startFixture } = require('../kit/fixture');
-const { answer } = require('../kit/http-faults');
+const { respondWith } = require('../kit/http-faults');
 const { quickTest } = require('../kit/tests');
 const { stubAzureCLI } = require('../kit/azure-cli');
 const { pushToMain, sharedFolder, startSignedIn } = require('./signed-in');
@@ -16,7 +16,7 @@ const app = '99999999-8888-7777-6666-555555555555';
 
 quickTest('F10_a_role_without_data_permissions', async (t) => {
   const { authority, container, machine, recorder } = await startSignedIn(t);
-  recorder.fault = answer(403, {
+  recorder.fault = respondWith(403, {
     'x-ms-request-id': '1',
     'x-ms-error-code': 'AuthorizationPermissionMismatch',
   });
@@ -44,7 +44,7 @@ quickTest('F10_an_expired_token', async (t) => {
   const { authority, machine, recorder } = await startSignedIn(t);
   // Azure's response; Azurite's has no detail.
   const detail = 'Lifetime validation failed. The token is expired.';
-  recorder.fault = answer(
+  recorder.fault = respondWith(
     401,
     {
       'content-type': 'application/xml',

@@ -6,7 +6,7 @@
 const assert = require('node:assert/strict');
 const { readBlob, removeBlob, writeBlob } = require('../kit/azurite');
 const { startFixture } = require('../kit/fixture');
-const { cutAnswer, on, onReadOf } = require('../kit/http-faults');
+const { cutResponse, on, onReadOf } = require('../kit/http-faults');
 const { build, runNx, tasks } = require('../kit/nx-runs');
 const { shared } = require('../kit/shared');
 const { fullTest, quickTest } = require('../kit/tests');
@@ -23,7 +23,7 @@ quickTest('F16_a_blob_deleted_during_its_download', async (t) => {
   recorder.fault = onReadOf('local', (exchange) => {
     if (cut.has(exchange.path)) return exchange.pass();
     cut.add(exchange.path);
-    return cutAnswer(300, () => removeBlob(shared().azurite, exchange.path))(
+    return cutResponse(300, () => removeBlob(shared().azurite, exchange.path))(
       exchange,
     );
   });
@@ -55,7 +55,7 @@ fullTest('F16_a_blob_replaced_during_its_download', async (t) => {
       const other = Buffer.alloc(content.length, 'x');
       await writeBlob(shared().azurite, exchange.path, other, metadata);
     };
-    return cutAnswer(300, replace)(exchange);
+    return cutResponse(300, replace)(exchange);
   });
   await assertUndisturbed(machine('b'));
   assert.equal(cut.size, tasks.length);
@@ -67,7 +67,7 @@ fullTest('F16_existing_outputs_are_kept', async (t) => {
   const b = machine('b');
   await runNx(b, build);
   forgetResults(b); // but not dist
-  recorder.fault = on('GET', cutAnswer(0));
+  recorder.fault = on('GET', cutResponse(0));
   await assertUndisturbed(b);
 });
 
@@ -79,7 +79,7 @@ fullTest('F16_an_interrupted_download_resumes', async (t) => {
   recorder.fault = onReadOf('local', (exchange) => {
     if (cut.has(exchange.path)) return exchange.pass();
     cut.add(exchange.path);
-    return cutAnswer(300)(exchange);
+    return cutResponse(300)(exchange);
   });
   await assertUndisturbed(machine('b'), {
     line: null,

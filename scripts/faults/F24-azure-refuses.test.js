@@ -5,7 +5,7 @@
 
 const assert = require('node:assert/strict');
 const { startFixture } = require('../kit/fixture');
-const { answer, on } = require('../kit/http-faults');
+const { respondWith, on } = require('../kit/http-faults');
 const { fullTest, quickTest } = require('../kit/tests');
 const { assertUndisturbed } = require('./undisturbed');
 
@@ -17,7 +17,7 @@ const headersFor = (code) => ({
 
 quickTest('F24_network_rules_block_a_machine', async (t) => {
   const { machine, recorder } = await startFixture(t);
-  recorder.fault = answer(403, headersFor('AuthorizationFailure'));
+  recorder.fault = respondWith(403, headersFor('AuthorizationFailure'));
   const a = machine('a');
   await assertUndisturbed(a, {
     line: /refused to get \(403 AuthorizationFailure\): the network rules of the account devstoreaccount1 block this machine: .*`az storage account network-rule add --account-name devstoreaccount1 /,
@@ -52,7 +52,7 @@ const cases = {
 for (const [name, { status, code, line }] of Object.entries(cases)) {
   fullTest(name, async (t) => {
     const { machine, recorder } = await startFixture(t);
-    recorder.fault = answer(status, headersFor(code));
+    recorder.fault = respondWith(status, headersFor(code));
     const a = machine('a');
     await assertUndisturbed(a, { line });
     await assertUndisturbed(a, { line: null, status: 'local-cache-hit' });
@@ -63,7 +63,7 @@ fullTest('F24_write_permission_revoked_during_a_run', async (t) => {
   const { machine, recorder } = await startFixture(t);
   recorder.fault = on(
     'PUT',
-    answer(403, headersFor('AuthorizationPermissionMismatch')),
+    respondWith(403, headersFor('AuthorizationPermissionMismatch')),
   );
   await assertUndisturbed(machine('a'), {
     line: /refused to put \(403 AuthorizationPermissionMismatch\): the account key lacks /,

@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const { execFile, execFileSync } = require('node:child_process');
 const { promisify } = require('node:util');
 const { startFixture } = require('../kit/fixture');
-const { answer, on } = require('../kit/http-faults');
+const { respondWith, on } = require('../kit/http-faults');
 const { build } = require('../kit/nx-runs');
 const { fullTest, quickTest } = require('../kit/tests');
 const { splitScreen, startOnTerminal } = require('./terminal');
@@ -15,7 +15,7 @@ const { assertNothingLeft, assertOutcome } = require('./undisturbed');
 /** @import { Machine } from '../kit/machine' */
 
 /** The problem that occurs while the full-screen UI is visible. */
-const serverError = on('all', answer(500));
+const serverError = on('all', respondWith(500));
 
 quickTest('F26_lines_appear_after_the_full-screen_UI', async (t) => {
   const { machine, recorder } = await startFixture(t);

@@ -6,7 +6,7 @@
 const assert = require('node:assert/strict');
 const path = require('node:path');
 const { startFixture } = require('../kit/fixture');
-const { answer, gate, on } = require('../kit/http-faults');
+const { respondWith, gate, on } = require('../kit/http-faults');
 const { build, tasks } = require('../kit/nx-runs');
 const { serverOf, signal } = require('../kit/processes');
 const { fullTest } = require('../kit/tests');
@@ -64,7 +64,7 @@ for (const [name, nx] of /** @type {const} */ ([
 
   fullTest(`F28_${name}_with_a_failing_storage`, async (t) => {
     const { machine, recorder } = await startFixture(t, { nx });
-    recorder.fault = on('all', answer(500));
+    recorder.fault = on('all', respondWith(500));
     await assertUndisturbed(machine('a'), { line: /remote cache/ });
   });
 

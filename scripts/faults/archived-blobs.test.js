@@ -4,7 +4,7 @@
 
 const assert = require('node:assert/strict');
 const { startFixture } = require('../kit/fixture');
-const { answer, pass } = require('../kit/http-faults');
+const { respondWith, pass } = require('../kit/http-faults');
 const { build, runNx } = require('../kit/nx-runs');
 const { fullTest } = require('../kit/tests');
 const { expectedOfMany, fillCache, remoteHits } = require('./remote-hits');
@@ -16,7 +16,7 @@ const tasks = 60;
 fullTest('archived-blobs_are_misses_and_all_others_are_hits', async (t) => {
   const fixture = await startFixture(t);
   const machine = await fillCache(fixture, tasks);
-  const archived = answer(409, {
+  const archived = respondWith(409, {
     'x-ms-error-code': 'BlobArchived',
     'x-ms-request-id': '1',
   });

@@ -7,7 +7,7 @@ const assert = require('node:assert/strict');
 const { stripVTControlCharacters } = require('node:util');
 const { onMain } = require('../kit/ci');
 const { startFixture } = require('../kit/fixture');
-const { answer, pass } = require('../kit/http-faults');
+const { respondWith, pass } = require('../kit/http-faults');
 const { assertStatus, summary } = require('../kit/nx-runs');
 const { fullTest } = require('../kit/tests');
 const { assertNothingLeft } = require('./undisturbed');
@@ -46,7 +46,7 @@ for (const nx of versions) {
     const { machine, recorder } = await startFixture(t, { nx });
     const a = machine('a', { azure: { timeouts: { drain: '2s' } } });
     nest(a);
-    recorder.fault = answer(503);
+    recorder.fault = respondWith(503);
     const failing = await a.nx(args);
     assert.equal(failing.code, 0, failing.output);
     assert.equal(

@@ -8,7 +8,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { canMount } = require('../chaos/disk');
 const { startFixture } = require('../kit/fixture');
-const { answer, cutRequest } = require('../kit/http-faults');
+const { respondWith, cutRequest } = require('../kit/http-faults');
 const { build, runNx } = require('../kit/nx-runs');
 const { fullTest } = require('../kit/tests');
 const { assertUndisturbed } = require('./undisturbed');
@@ -41,7 +41,7 @@ fullTest('one-line_missing_container', async (t) => {
 
 fullTest('one-line_403_and_resets', async (t) => {
   const fixture = await startFixture(t);
-  const refuse = answer(403, {
+  const refuse = respondWith(403, {
     'x-ms-request-id': '1',
     'x-ms-error-code': 'AuthorizationPermissionMismatch',
   });

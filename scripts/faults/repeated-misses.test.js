@@ -6,7 +6,7 @@
 const assert = require('node:assert/strict');
 const { onMain } = require('../kit/ci');
 const { startFixture } = require('../kit/fixture');
-const { answer, on } = require('../kit/http-faults');
+const { respondWith, on } = require('../kit/http-faults');
 const { build, outputs, summary } = require('../kit/nx-runs');
 const { fullTest } = require('../kit/tests');
 const { outputsOfMany, writeMany } = require('./many-projects');
@@ -66,7 +66,7 @@ for (const [name, nx, isRepeating] of /** @type {const} */ ([
 
 fullTest('repeated-misses_with_a_failing_storage_Nx_22', async (t) => {
   const { machine, recorder } = await startFixture(t, { nx: '22.7.12' });
-  recorder.fault = on('GET', answer(500));
+  recorder.fault = on('GET', respondWith(500));
   const a = machine('a');
   writeMany(a, projects, dependenciesOf);
   const { code, output } = await a.nx(build, { env: onMain });

@@ -57,7 +57,7 @@ const onFirst = (method, fault, count = 1) =>
  * @param {string} [body]
  * @returns {Fault}
  */
-const answer =
+const respondWith =
   (status, headers = {}, body = '') =>
   (exchange) => {
     exchange.record(status);
@@ -100,7 +100,7 @@ async function receivePart({ request }, share) {
  *
  * @type {Fault}
  */
-const loseAnswer = async (exchange) => {
+const loseResponse = async (exchange) => {
   await exchange.askWhole();
   exchange.response.destroy();
 };
@@ -159,7 +159,7 @@ async function sendPart(exchange, lengthOf) {
  * @param {(exchange: Exchange) => unknown} [then] runs before the connection closes
  * @returns {Fault}
  */
-const cutAnswer =
+const cutResponse =
   (bytes, then = () => {}) =>
   async (exchange) => {
     await sendPart(exchange, () => bytes);
@@ -246,22 +246,22 @@ function gate(count = 1) {
   };
 }
 
-exports.answer = answer;
 exports.changeRead = changeRead;
 exports.changeResponse = changeResponse;
 exports.compress = compress;
-exports.cutAnswer = cutAnswer;
 exports.cutRequest = cutRequest;
+exports.cutResponse = cutResponse;
 exports.drip = drip;
 exports.flip = flip;
 exports.gate = gate;
-exports.loseAnswer = loseAnswer;
+exports.loseResponse = loseResponse;
 exports.on = on;
 exports.onFirst = onFirst;
 exports.onReadOf = onReadOf;
 exports.pass = pass;
 exports.place = place;
 exports.receivePart = receivePart;
+exports.respondWith = respondWith;
 exports.sendPart = sendPart;
 exports.silence = silence;
 exports.trickle = trickle;
