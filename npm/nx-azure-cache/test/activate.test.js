@@ -29,7 +29,7 @@ function activate(tree, key) {
   return lines;
 }
 
-test('writes a license to the tree and says what to do with it', (t) => {
+test('writes a license to the tree and prints the next steps', (t) => {
   const tree = workspace(t, { 'nx.json': '{}' });
   const lines = activate(tree, `${license('valid')}\n`);
   assert.equal(tree.read(file, 'utf8'), `license = ${license('valid')}\n`);

@@ -9,7 +9,7 @@ const {
   copyShim,
   fakeServer,
   installed,
-  play,
+  runAsNx,
 } = require('./fixture');
 const source = require('../lib/binary');
 
@@ -135,7 +135,7 @@ describe('binaryPath', () => {
 
   test('without the platform package, a run has no cache', async (t) => {
     const { folder } = built(t, []);
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       ({ getRemoteCache }) => getRemoteCache(),
       { folder },
@@ -153,7 +153,7 @@ describe('binaryPath', () => {
     const { folder, expected } = built(t, [here]);
     fs.copyFileSync(fakeServer(t), expected(here));
     fs.chmodSync(expected(here), 0o755);
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) =>
         (await open()).store('h', cacheDirectory, '', 0),

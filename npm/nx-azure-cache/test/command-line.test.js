@@ -7,14 +7,14 @@ const path = require('node:path');
 const { describe, test } = require('node:test');
 const {
   environment,
-  shim,
+  packageFolder,
   temporaryFolder,
   writeExecutable,
 } = require('./fixture');
 
 /** @import { TestContext } from 'node:test' */
 
-const launcher = path.join(shim, 'bin', 'nx-azure-cache.js');
+const launcher = path.join(packageFolder, 'bin', 'nx-azure-cache.js');
 
 /**
  * Runs the launcher with an executable as the binary.
@@ -138,7 +138,7 @@ describe('nx-azure-cache', () => {
 
   test('is the executable that package.json names', () => {
     const { bin } = require('../package.json');
-    assert.equal(path.join(shim, bin['nx-azure-cache']), launcher);
+    assert.equal(path.join(packageFolder, bin['nx-azure-cache']), launcher);
     assert.ok(fs.statSync(launcher).mode & 0o100);
     const [first] = fs.readFileSync(launcher, 'utf8').split('\n');
     assert.equal(first, '#!/usr/bin/env node');
@@ -257,12 +257,12 @@ describe('nx-azure-cache in a workspace', () => {
     const { folder, binary } = workspace(t, {});
     const copy = temporaryFolder(t);
     for (const name of require('../package.json').files) {
-      fs.cpSync(path.join(shim, name), path.join(copy, name), {
+      fs.cpSync(path.join(packageFolder, name), path.join(copy, name), {
         recursive: true,
       });
     }
     fs.copyFileSync(
-      path.join(shim, 'package.json'),
+      path.join(packageFolder, 'package.json'),
       path.join(copy, 'package.json'),
     );
     const file = path.join(copy, 'bin', 'nx-azure-cache.js');

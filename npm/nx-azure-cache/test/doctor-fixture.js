@@ -20,7 +20,7 @@ const {
 
 const ourName = '@nx/powerpack-azure-cache';
 
-/** What Nx 24 asks for before ours. */
+/** The packages that Nx 24 tries before ours. */
 const before = [
   '@nx/s3-cache',
   '@nx/powerpack-s3-cache',
@@ -31,7 +31,7 @@ const before = [
   '@nx/azure-cache',
 ];
 
-/** The source of a cache.js that asks for packages as Nx until 20.7 did. */
+/** The source of a cache.js that looks for packages as Nx until 20.7 did. */
 const oldSource = `
   class DbCache {
     isOld() { return nxJson.useLegacyCache; }
@@ -99,7 +99,7 @@ class Workspace {
   }
 
   /**
-   * Replaces Nx by one with this version and cache.js.
+   * Replaces Nx with one of this version and with this cache.js.
    *
    * @param {string} version
    * @param {string} source
@@ -152,7 +152,7 @@ class Workspace {
   }
 }
 
-/** What was found. */
+/** The report of doctor. */
 class Rows {
   /** @param {Row[]} rows */
   constructor(rows) {
@@ -183,7 +183,7 @@ class Rows {
     return this.rows.some((row) => row.id === id);
   }
 
-  /** The IDs of what has failed. */
+  /** The IDs of the failed checks. */
   get failed() {
     return this.rows.flatMap(({ id, status }) =>
       status === 'failed' ? [id] : [],

@@ -118,7 +118,7 @@ describe('doctor finds what Nx loads', () => {
   });
 });
 
-test('doctor finds ours in a workspace without package.json', (t) => {
+test('doctor finds our package in a workspace without package.json', (t) => {
   const workspace = new Workspace(t, { shim: false });
   const modules = path.join(workspace.root, '.nx', 'installation');
   fs.mkdirSync(modules, { recursive: true });

@@ -8,7 +8,12 @@ const { once } = require('node:events');
 const fs = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
-const { environment, root, shim, writeExecutable } = require('./fixture');
+const {
+  environment,
+  root,
+  packageFolder,
+  writeExecutable,
+} = require('./fixture');
 const { Rows, Workspace, oldSource } = require('./doctor-fixture');
 
 describe('doctor checks versions', () => {
@@ -121,7 +126,7 @@ test('Ctrl-C reaches the binary, which cleans up', async (t) => {
   );
 });
 
-test('reports an unreadable nx.json besides the other rows', (t) => {
+test('reports an unreadable nx.json in addition to the other rows', (t) => {
   const workspace = new Workspace(t);
   workspace.write('nx.json', '{ "azure": ');
   const { stdout } = workspace.run();
@@ -161,7 +166,7 @@ test('the generator runs the same command and exits with its code', (t) => {
     assert.equal(status, 2);
     assert.equal(stdout, `${flags}\n${workspace.root}\n`);
   }
-  const schema = path.join(shim, generators.doctor.schema);
+  const schema = path.join(packageFolder, generators.doctor.schema);
   assert.deepEqual(
     Object.keys(JSON.parse(fs.readFileSync(schema, 'utf8')).properties),
     ['security'],

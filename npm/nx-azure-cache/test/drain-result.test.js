@@ -4,7 +4,7 @@
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
-const { assertOneLine, drains, fakeServer, play } = require('./fixture');
+const { assertOneLine, drains, fakeServer, runAsNx } = require('./fixture');
 const { silent, silentWith, store } = require('./drain-fixture');
 
 /** @import { FakeServer } from './fake-server' */
@@ -53,7 +53,7 @@ describe('the result of drain', { concurrency: 3 }, () => {
   for (const [what, [result, says]] of Object.entries(ends)) {
     test(`${what}: ${says ? 'one line' : 'no line'}`, async (t) => {
       const binary = fakeServer(t, silentWith, result);
-      const { lines } = await play(t, store, { binary, args: 2, exit: 3 });
+      const { lines } = await runAsNx(t, store, { binary, args: 2, exit: 3 });
       if (says) assertOneLine(lines, says);
       else assert.deepEqual(lines, []);
       assert.equal(drains(binary).length, 1);
@@ -84,12 +84,12 @@ describe('the result of drain', { concurrency: 3 }, () => {
         ],
       },
     );
-    const { lines } = await play(
+    const { lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const cache = await open();
         await cache.store('h0', cacheDirectory, '', 0);
-        await cache.retrieve('h', cacheDirectory); // what came before is read
+        await cache.retrieve('h', cacheDirectory); // earlier messages are read first
         await cache.store('h1', cacheDirectory, '', 0);
       },
       { binary, env: { CI: 'true' } },
@@ -123,7 +123,7 @@ describe('the result of drain', { concurrency: 3 }, () => {
         respond.result({ queued: true, reason: '' });
       });
     });
-    const { lines } = await play(t, store, { binary, args: 8 });
+    const { lines } = await runAsNx(t, store, { binary, args: 8 });
     assert.equal(lines.length, 2, lines.join('\n'));
     assert.match(lines[0], /: the result h3 cannot be stored: a is a socket$/);
     assert.match(lines[1], /without it: it is off \(if this persists/);
@@ -169,7 +169,7 @@ describe('the result of drain', { concurrency: 3 }, () => {
           server.onDrain(() => (${failure})(server));
         }`;
         const binary = fakeServer(t, /** @type {any} */ (script));
-        const { report, lines } = await play(t, store, {
+        const { report, lines } = await runAsNx(t, store, {
           ...{ binary, args: 1, exit: 3, env: { CI } },
         });
         assert.deepEqual(report, [true]);
@@ -185,7 +185,7 @@ describe('the result of drain', { concurrency: 3 }, () => {
 
   test('drain cannot be started', async (t) => {
     const binary = fakeServer(t, silent);
-    const { lines } = await play(
+    const { lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }, binary) => {
         await (await open()).store('h', cacheDirectory, '', 0);
@@ -221,7 +221,7 @@ describe('the result of drain', { concurrency: 3 }, () => {
         server.onDrain(() => (${hang})(server));
       }`;
       const binary = fakeServer(t, /** @type {any} */ (script));
-      const { lines } = await play(t, store, {
+      const { lines } = await runAsNx(t, store, {
         ...{ binary, args: 1, exit: 3, within: 15_000 },
       });
       assertOneLine(lines, 'some results may not be stored: ', 'ETIMEDOUT');

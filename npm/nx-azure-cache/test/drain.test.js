@@ -5,7 +5,7 @@
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
-const { assertOneLine, drains, fakeServer, play } = require('./fixture');
+const { assertOneLine, drains, fakeServer, runAsNx } = require('./fixture');
 const { asked, retrieve, silent, store } = require('./drain-fixture');
 
 describe('results that are not stored at the end', { concurrency: 3 }, () => {
@@ -13,7 +13,7 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
   for (const exit of [undefined, 0, 1, 3, 130, 143, 129]) {
     test(`delay the end once; exit ${exit ?? 'by itself'}`, async (t) => {
       const binary = fakeServer(t, silent);
-      const { report, lines, cacheDirectory } = await play(t, store, {
+      const { report, lines, cacheDirectory } = await runAsNx(t, store, {
         ...{ binary, exit, args: 3 },
       });
       assert.deepEqual(report, [true, true, true]);
@@ -24,7 +24,7 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
 
   test('do not change process.exitCode', async (t) => {
     const binary = fakeServer(t, silent);
-    const run = play(
+    const run = runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         await (await open()).store('h', cacheDirectory, '', 0);
@@ -43,7 +43,7 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
         respond.result(server.hello({ session: '1-x', drain: 0 })),
       );
     });
-    const { cacheDirectory } = await play(t, store, { binary, args: 1 });
+    const { cacheDirectory } = await runAsNx(t, store, { binary, args: 1 });
     assert.deepEqual(drains(binary), [
       `--folder ${cacheDirectory}/.nx-azure-cache/1-x --limit 0ms --silence 30000ms --parent PPID`,
     ]);
@@ -67,12 +67,12 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
         },
         when,
       );
-      const { report, lines } = await play(
+      const { report, lines } = await runAsNx(
         t,
         async ({ open, cacheDirectory }) => {
           const cache = await open();
           const stored = await cache.store('h', cacheDirectory, '', 0);
-          await cache.retrieve('h', cacheDirectory); // what came before is read
+          await cache.retrieve('h', cacheDirectory); // earlier messages are read first
           return stored;
         },
         { binary },
@@ -94,7 +94,7 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
         },
         left,
       );
-      const { lines, cacheDirectory } = await play(
+      const { lines, cacheDirectory } = await runAsNx(
         t,
         async ({ open, cacheDirectory }) => {
           const cache = await open();
@@ -115,7 +115,7 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
       server.on('store', () => {});
       server.onDrain(() => server.drained({ ended: 'gone' }));
     });
-    const { lines } = await play(
+    const { lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const cache = await open();
@@ -135,7 +135,7 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
         else respond.error(2, 'no');
       });
     });
-    const { report, lines } = await play(t, store, { binary, args: 2 });
+    const { report, lines } = await runAsNx(t, store, { binary, args: 2 });
     assert.deepEqual(report, [false, false]);
     assert.equal(lines.length, 2);
     assert.deepEqual(drains(binary), []);
@@ -143,7 +143,7 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
 
   test('without results and a summary, drain does not run', async (t) => {
     const binary = fakeServer(t);
-    const { lines } = await play(t, retrieve, { binary, exit: 0 });
+    const { lines } = await runAsNx(t, retrieve, { binary, exit: 0 });
     assert.deepEqual(lines, []);
     assert.deepEqual(drains(binary), []);
   });
@@ -159,7 +159,7 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
           respond.result(server.hello({ session: `${process.pid}` })),
         );
       });
-      const { report, lines } = await play(
+      const { report, lines } = await runAsNx(
         t,
         async ({ getRemoteCache, cacheDirectory }, isChanged) => {
           const answers = [];
@@ -185,7 +185,7 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
 
   test('an exit during initialize', async (t) => {
     const binary = fakeServer(t, (server) => server.on('initialize', () => {}));
-    const { lines } = await play(
+    const { lines } = await runAsNx(
       t,
       async ({ getRemoteCache }) => {
         void getRemoteCache();

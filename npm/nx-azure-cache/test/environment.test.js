@@ -11,9 +11,9 @@ const { describe, test } = require('node:test');
 const { initialVariables, readEnvironment } = require('../lib/environment');
 const {
   fakeServer,
-  play,
+  runAsNx,
   root: repository,
-  shim,
+  packageFolder,
   temporaryFolder,
 } = require('./fixture');
 
@@ -43,12 +43,12 @@ function look(t, files, env, { isKnown = isLinux, then = '', cwd = '.' } = {}) {
     [
       '-e',
       `const { log } = console;
-      console.log = () => {}; // dotenv says that it decrypts
+      console.log = () => {}; // dotenv prints that it decrypts
       require(${JSON.stringify(path.join(nx, 'package.json'))});
       const { loadRootEnvFiles } = require(require.resolve('nx/src/utils/dotenv', { paths: [${JSON.stringify(repository)}] }));
       loadRootEnvFiles(${JSON.stringify(workspace)});
       ${then}
-      const { readEnvironment } = require(${JSON.stringify(path.join(shim, 'lib', 'environment'))});
+      const { readEnvironment } = require(${JSON.stringify(path.join(packageFolder, 'lib', 'environment'))});
       const { variables, claims } = readEnvironment(${JSON.stringify(workspace)} ${isKnown ? '' : ', null'});
       log(JSON.stringify({ variables, claims, seen: process.env }));`,
     ],
@@ -321,7 +321,7 @@ async function runWith(t, dotenv, env) {
       }),
     got,
   );
-  const { lines } = await play(
+  const { lines } = await runAsNx(
     t,
     async ({ open, cacheDirectory }, { dotenv, workspace }) => {
       require(dotenv).loadRootEnvFiles(workspace);
@@ -363,7 +363,7 @@ test('CI=false in a .env file does not turn CI into a developer', async (t) => {
   assert.equal(params.ci, true);
 });
 
-// A claim that is not sent counts as absent, and a .env file can hide the real value.
+// A claim that is not sent counts as unset, and a .env file can hide the real value.
 test(
   'many claims hide no other',
   { skip: !isLinux && 'it reads what only Linux tells' },

@@ -20,9 +20,9 @@ const {
   assertOneLine,
   environment,
   pids,
-  play,
+  runAsNx,
   root,
-  shim,
+  packageFolder,
   temporaryFolder,
   writeExecutable,
 } = require('./fixture');
@@ -99,7 +99,7 @@ async function store({ open, cacheDirectory }, hashes) {
 }
 
 const three = [1, 2, 3];
-/** What a process does that goes on. */
+/** The code of a process that continues. */
 const stay = 'setInterval(() => {}, 1_000);';
 const allTrue = [true, true, true];
 
@@ -120,7 +120,7 @@ async function start(t, { options: { binary, env, nxJson } }, first, last) {
   fs.writeFileSync(
     main,
     `${first}
-    const { getRemoteCache } = require(${JSON.stringify(shim)});
+    const { getRemoteCache } = require(${JSON.stringify(packageFolder)});
     const cacheDirectory = ${JSON.stringify(cacheDirectory)};
     (${store})({ open: getRemoteCache, cacheDirectory }, [1, 2, 3]).then(() => {
       require('node:fs').writeSync(1, 'accepted');
@@ -169,7 +169,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
 
   test('prints one line in CI', async (t) => {
     const { options } = await slowStorage(t, 0);
-    const { lines } = await play(
+    const { lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) =>
         (await open()).retrieve('1', cacheDirectory),
@@ -197,7 +197,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
     assert.equal(await fixture.count(), 3);
   });
 
-  test('by Ctrl-C to the whole group: the same', async (t) => {
+  test('by Ctrl-C to the whole group: the server finishes and exits', async (t) => {
     const fixture = await slowStorage(t, 2_000);
     const { run, ended, cacheDirectory, said } = await start(
       t,
@@ -217,7 +217,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
     ['SIGTERM', 143],
     ['SIGHUP', 129],
   ])) {
-    test(`by ${signal}: the same`, async (t) => {
+    test(`by ${signal}: the server finishes and exits`, async (t) => {
       const fixture = await slowStorage(t, 2_000);
       const { run, ended, cacheDirectory } = await start(
         t,
@@ -255,7 +255,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
       const { count, binary, options } = await slowStorage(t, 20_000, {
         drain,
       });
-      const { report, lines, cacheDirectory } = await play(t, store, {
+      const { report, lines, cacheDirectory } = await runAsNx(t, store, {
         ...{ ...options, exit: 3, args: three },
       });
       assert.deepEqual(report, allTrue);
@@ -265,11 +265,11 @@ describe('the end of a run', { concurrency: 2 }, () => {
     });
   }
 
-  test('of two runs at once in one cache directory', async (t) => {
+  test('of two concurrent runs in one cache directory', async (t) => {
     const { count, binary, options } = await slowStorage(t, 300);
     const workspace = temporaryFolder(t);
     const run = () =>
-      play(t, store, { ...{ ...options, workspace, args: three, exit: 0 } });
+      runAsNx(t, store, { ...{ ...options, workspace, args: three, exit: 0 } });
     const both = await Promise.all([run(), run()]);
     for (const { report, lines } of both) {
       assert.deepEqual(lines, []);
@@ -282,7 +282,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
   test('the next server removes the leftovers of a killed one', async (t) => {
     const { count, binary, options } = await slowStorage(t, 4_000);
     const workspace = temporaryFolder(t);
-    const killed = await play(
+    const killed = await runAsNx(
       t,
       /** @type {(nx: Nx, binary: string) => Promise<unknown>} */ (
         /** @type {unknown} */ (
@@ -290,7 +290,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
           await (${store})(nx, [1, 2, 3]);
           const pid = require('node:fs').readFileSync(binary + '.pids', 'utf8');
           process.kill(Number(pid), 'SIGKILL');
-          // A failing call shows that the exit was noticed.
+          // A failing call shows that the client has noticed the exit.
           await new Promise((resolve) => setTimeout(resolve, 1_000));
           return (await nx.filesIn(nx.cacheDirectory)).length;
         }`
@@ -302,7 +302,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
     assertOneLine(killed.lines, 'SIGKILL', '3 results were not stored');
     assert.equal(await count(), 0);
 
-    const next = await play(
+    const next = await runAsNx(
       t,
       async ({ open, cacheDirectory }) =>
         (await open()).retrieve('9', cacheDirectory),
@@ -314,7 +314,7 @@ describe('the end of a run', { concurrency: 2 }, () => {
 
   test('names a result that cannot be stored, and its file', async (t) => {
     const { options } = await slowStorage(t, 0);
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const cache = await open();

@@ -12,8 +12,8 @@ const { setTimeout: sleep } = require('node:timers/promises');
 /** @import { FakeServer } from './fake-server' */
 
 /** The package's folder, and the repository. */
-const shim = path.join(__dirname, '..');
-const root = path.join(shim, '..', '..');
+const packageFolder = path.join(__dirname, '..');
+const root = path.join(packageFolder, '..', '..');
 
 /** The most milliseconds that a process of a test may run. */
 const limit = 60_000;
@@ -139,7 +139,7 @@ function copyShim(t, modules, manifest = {}) {
   const original = require('../package.json');
   const folder = path.join(temporaryFolder(t), 'node_modules', original.name);
   for (const file of original.files) {
-    fs.cpSync(path.join(shim, file), path.join(folder, file), {
+    fs.cpSync(path.join(packageFolder, file), path.join(folder, file), {
       recursive: true,
     });
   }
@@ -154,8 +154,8 @@ function copyShim(t, modules, manifest = {}) {
 }
 
 /**
- * The files anywhere in a folder, without folders. The server may remove its own folder
- * meanwhile, at which readdirSync's `recursive` would fail.
+ * All files in a folder and its subfolders. The server may remove its own folder
+ * meanwhile, and then `recursive` of readdirSync would fail.
  *
  * @param {string} folder
  * @returns {string[]} relative paths
@@ -187,7 +187,7 @@ function filesIn(folder) {
  * @property {() => Promise<RemoteCache | null>} getRemoteCache
  * @property {() => Promise<RemoteCache>} open getRemoteCache that must find one
  * @property {string} cacheDirectory
- * @property {string} shim the path of the folder of index.js
+ * @property {string} packageFolder the path of the folder of index.js
  * @property {typeof filesIn} filesIn
  */
 
@@ -216,7 +216,7 @@ function filesIn(folder) {
  *   can use only `args` of the test
  * @param {Options & { args?: A }} [options]
  */
-async function play(
+async function runAsNx(
   t,
   script,
   {
@@ -224,7 +224,7 @@ async function play(
     binary,
     env = {},
     nxJson = '{}',
-    folder = shim,
+    folder = packageFolder,
     workspace = temporaryFolder(t),
     exit,
     within = 8_000,
@@ -249,7 +249,7 @@ async function play(
         return cache;
       },
       cacheDirectory: ${JSON.stringify(cacheDirectory)},
-      shim: ${JSON.stringify(folder)},
+      packageFolder: ${JSON.stringify(folder)},
       filesIn: ${filesIn},
     };
     (async () => {
@@ -339,7 +339,7 @@ function assertOneLine(lines, ...patterns) {
 const off = 'nx-azure-cache: the remote cache is off: ';
 
 /**
- * What `play` runs if the test is about the start.
+ * What `runAsNx` runs if the test is about the start.
  *
  * @param {Nx} nx
  */
@@ -353,7 +353,7 @@ const open = ({ getRemoteCache }) => getRemoteCache();
  * @param {...(string | RegExp)} says
  */
 async function assertOff(t, options, ...says) {
-  const { report, lines } = await play(t, open, options);
+  const { report, lines } = await runAsNx(t, open, options);
   assert.equal(report, null);
   assertOneLine(lines, off, ...says);
 }
@@ -370,8 +370,8 @@ exports.installed = installed;
 exports.off = off;
 exports.open = open;
 exports.pids = pids;
-exports.play = play;
+exports.runAsNx = runAsNx;
 exports.root = root;
-exports.shim = shim;
+exports.packageFolder = packageFolder;
 exports.temporaryFolder = temporaryFolder;
 exports.writeExecutable = writeExecutable;

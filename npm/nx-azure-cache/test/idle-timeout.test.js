@@ -5,7 +5,7 @@
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
-const { assertOneLine, fakeServer, play } = require('./fixture');
+const { assertOneLine, fakeServer, runAsNx } = require('./fixture');
 
 /** @import { FakeServer } from './fake-server' */
 /** @import { Nx } from './fixture' */
@@ -50,7 +50,7 @@ describe('the idle timeout', { concurrency: 3 }, () => {
   for (const [what, script] of Object.entries(silences)) {
     test(`a child that ${what} is killed`, async (t) => {
       const binary = fakeServer(t, patient(script));
-      const { report, lines, took } = await play(t, retrieve, {
+      const { report, lines, took } = await runAsNx(t, retrieve, {
         ...{ binary, exit: 3, env: { CI: 'true' } },
       });
       assert.equal(report, null);
@@ -70,7 +70,7 @@ describe('the idle timeout', { concurrency: 3 }, () => {
         });
       }),
     );
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const cache = await open();
@@ -107,7 +107,7 @@ describe('the idle timeout', { concurrency: 3 }, () => {
           ),
         ),
       );
-      const { report, lines, took } = await play(t, retrieve, { binary });
+      const { report, lines, took } = await runAsNx(t, retrieve, { binary });
       assert.equal(report, null);
       assert.deepEqual(lines, []);
       assert.ok(took >= 7_000);
@@ -115,7 +115,7 @@ describe('the idle timeout', { concurrency: 3 }, () => {
   }
 
   test('an idle child does not delay the end', async (t) => {
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const cache = await open();
@@ -142,7 +142,7 @@ describe('the idle timeout', { concurrency: 3 }, () => {
       t,
       patient(() => {}),
     );
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const cache = await open();
@@ -171,7 +171,7 @@ describe('the idle timeout', { concurrency: 3 }, () => {
         }),
       ),
     );
-    const { report, lines, took } = await play(t, retrieve, { binary });
+    const { report, lines, took } = await runAsNx(t, retrieve, { binary });
     assert.equal(report, null);
     assert.deepEqual(lines, []);
     assert.ok(took >= 5_000, 'it was not stopped');

@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const { test } = require('node:test');
 const { parseObject, remove } = require('../generators/init/nx-json');
 
-test('a property is removed, and the rest stays as it is', () => {
+test('removes a property and keeps the rest unchanged', () => {
   for (const [
     before,
     path,

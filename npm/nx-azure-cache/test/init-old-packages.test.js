@@ -113,7 +113,7 @@ describe('the older packages', () => {
       [{ devDependencies: { [ALIAS]: 'npm:nx-azure-cache' } }, {}],
       [{ devDependencies: { '@nx/azure-cache': 'npm:nx-azure-cache@1' } }, {}],
       [
-        { devDependencies: { [ALIAS]: '1.2.3' } }, // of a private registry
+        { devDependencies: { [ALIAS]: '1.2.3' } }, // from a private registry
         installed({ name: ALIAS, dependencies: { 'nx-azure-cache': '1.2.3' } }),
       ],
       [

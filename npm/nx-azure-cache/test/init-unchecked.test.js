@@ -1,6 +1,6 @@
 'use strict';
 
-// init without the binary: it writes nx.json unchecked, and says so.
+// init without the binary: it writes nx.json unchecked, and reports that.
 
 const assert = require('node:assert/strict');
 const { test } = require('node:test');
@@ -22,7 +22,7 @@ const missing = () => {
 const unchecked =
   'The settings and the credential were not checked: the package @nx-azure-cache/x is not installed.';
 
-test('writes the options and says in one line what it did not check', async (t) => {
+test('writes the options and reports in one line what it did not check', async (t) => {
   const { text, output } = await init(workspace(t, {}), COMPLETE, {
     check: missing,
   });
@@ -59,7 +59,7 @@ test('still neither writes nor prints possible secrets', async (t) => {
   }
 });
 
-test('reports a binary that cannot be run, and one of another kind', async (t) => {
+test('reports a binary that cannot be run, and another program', async (t) => {
   for (const [program, why] of /** @type {const} */ ([
     [`${binary}-missing`, /not checked: cannot run .*ENOENT/],
     [process.execPath, /not checked: .* config check exited with code \d+/],

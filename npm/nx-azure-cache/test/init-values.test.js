@@ -145,10 +145,10 @@ test('accepts the options that the binary accepts', async (t) => {
     const isText = typeof value === 'string' && !/^\d*$/.test(value);
     const isList = key === 'include' || key === 'exclude';
     if (!isText || isList || !(key in schema.properties)) continue;
-    const judged = init(workspace(t, {}), { [key]: value });
+    const attempt = init(workspace(t, {}), { [key]: value });
     const what = `${key} ${value}`;
-    if (valid) await judged.catch((err) => assert.fail(`${what}: ${err}`));
-    else await assert.rejects(judged, { message: RegExp(key) }, what);
+    if (valid) await attempt.catch((err) => assert.fail(`${what}: ${err}`));
+    else await assert.rejects(attempt, { message: RegExp(key) }, what);
   }
 });
 

@@ -11,7 +11,7 @@ const {
   fakeServer,
   off,
   open,
-  play,
+  runAsNx,
   temporaryFolder,
 } = require('./fixture');
 const { version } = require('../package.json');
@@ -98,7 +98,7 @@ describe('initialize', { concurrency: 3 }, () => {
     const nxJson = JSON.stringify({ azure, targetDefaults: {} });
     const run = async (/** @type {NodeJS.ProcessEnv} */ env) => {
       const options = { binary, workspace, nxJson, env };
-      const { lines } = await play(t, open, options);
+      const { lines } = await runAsNx(t, open, options);
       return JSON.parse(lines[0].slice(off.length));
     };
     const { parent, processId, ...params } = await run({});
@@ -149,7 +149,7 @@ describe('initialize', { concurrency: 3 }, () => {
       ['azure'],
       'b',
     ],
-    // Nx prefers the other file's key here, but nx.json's own key must win.
+    // Nx uses the other file's key here, but nx.json's own key must have precedence.
     ['{"affected": {"defaultBase": "b"}}', '{"defaultBase": "a"}', [], 'b'],
     ['{"affected": 5}', '{"affected": {"defaultBase": "a"}}', [], undefined],
     ['{"defaultBase": 5}', '{"affected": {"defaultBase": "a"}}', [], undefined],
@@ -194,6 +194,6 @@ async function sentParams(t, options) {
       respond.result(server.hello({ enabled: false, reason }));
     }),
   );
-  const { lines } = await play(t, open, { ...options, binary });
+  const { lines } = await runAsNx(t, open, { ...options, binary });
   return JSON.parse(lines[0].slice(off.length));
 }

@@ -5,7 +5,7 @@
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
-const { assertOneLine, fakeServer, pids, play } = require('./fixture');
+const { assertOneLine, fakeServer, pids, runAsNx } = require('./fixture');
 
 describe('lifetime', { concurrency: 3 }, () => {
   for (const [how, says] of /** @type {const} */ ([
@@ -28,7 +28,7 @@ describe('lifetime', { concurrency: 3 }, () => {
           },
           { how, calls },
         );
-        const { report, lines } = await play(
+        const { report, lines } = await runAsNx(
           t,
           async ({ open, cacheDirectory }, calls) => {
             const cache = await open();
@@ -58,7 +58,7 @@ describe('lifetime', { concurrency: 3 }, () => {
       process.exitCode = 2;
       server.on('initialize', () => process.exit());
     });
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       ({ getRemoteCache }) => getRemoteCache(),
       { binary },
@@ -77,9 +77,11 @@ describe('lifetime', { concurrency: 3 }, () => {
         );
       });
     });
-    const { lines } = await play(t, ({ getRemoteCache }) => getRemoteCache(), {
-      binary,
-    });
+    const { lines } = await runAsNx(
+      t,
+      ({ getRemoteCache }) => getRemoteCache(),
+      { binary },
+    );
     assertOneLine(lines, 'panic: out of cheese');
   });
 
@@ -90,7 +92,7 @@ describe('lifetime', { concurrency: 3 }, () => {
         process.exit(3);
       });
     });
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const { setTimeout: sleep } = require('node:timers/promises');
@@ -122,7 +124,7 @@ describe('lifetime', { concurrency: 3 }, () => {
         process.exit(3);
       });
     });
-    const { report, lines, took } = await play(
+    const { report, lines, took } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         // Calls between 'exit' and 'close', when the child's handle no longer keeps the
@@ -162,10 +164,10 @@ describe('lifetime', { concurrency: 3 }, () => {
     const binary = fakeServer(t, () => {
       setTimeout(() => process.exit(1), Number(process.argv[2]));
     });
-    const { report } = await play(
+    const { report } = await runAsNx(
       t,
-      async ({ shim }, binary) => {
-        const { Client } = require(`${shim}/lib/client.js`);
+      async ({ packageFolder }, binary) => {
+        const { Client } = require(`${packageFolder}/lib/client.js`);
         let seed = 42;
         /** @param {number} below */
         const random = (below) => {
@@ -211,7 +213,7 @@ describe('lifetime', { concurrency: 3 }, () => {
   });
 
   test('errors of handles are not uncaught', async (t) => {
-    const { report } = await play(
+    const { report } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const { prototype } = /** @type {any} */ (
@@ -239,7 +241,7 @@ describe('lifetime', { concurrency: 3 }, () => {
   });
 
   test('an idle child does not keep the event loop alive', async (t) => {
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const cache = await open();
@@ -255,9 +257,11 @@ describe('lifetime', { concurrency: 3 }, () => {
   });
 
   test('an unused child does not either', async (t) => {
-    const { lines } = await play(t, async ({ open }) => void (await open()), {
-      binary: fakeServer(t),
-    });
+    const { lines } = await runAsNx(
+      t,
+      async ({ open }) => void (await open()),
+      { binary: fakeServer(t) },
+    );
     assert.deepEqual(lines, []);
   });
 
@@ -272,7 +276,7 @@ describe('lifetime', { concurrency: 3 }, () => {
           setTimeout(() => respond.result(null), 1_500),
         );
       });
-      const { report, lines, took } = await play(
+      const { report, lines, took } = await runAsNx(
         t,
         async ({ open, cacheDirectory }, method) => {
           const cache = await open();
@@ -296,7 +300,7 @@ describe('lifetime', { concurrency: 3 }, () => {
         if (seen === 20) setTimeout(() => process.exit(1), 1_000);
       });
     });
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const cache = await open();
@@ -322,7 +326,7 @@ describe('lifetime', { concurrency: 3 }, () => {
         setTimeout(() => process.exit(1), 100);
       });
     });
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) =>
         (await open()).retrieve('h', cacheDirectory),
@@ -334,10 +338,10 @@ describe('lifetime', { concurrency: 3 }, () => {
 
   test('a silent child is killed', async (t) => {
     const binary = fakeServer(t, (server) => server.hang());
-    const { report } = await play(
+    const { report } = await runAsNx(
       t,
-      async ({ shim }, binary) => {
-        const { Client } = require(`${shim}/lib/client.js`);
+      async ({ packageFolder }, binary) => {
+        const { Client } = require(`${packageFolder}/lib/client.js`);
         const noop = () => {};
         const listeners = {
           onLog: noop,
@@ -368,10 +372,10 @@ describe('lifetime', { concurrency: 3 }, () => {
         setTimeout(() => respond.result(null), ++seen * 400),
       );
     });
-    const { report } = await play(
+    const { report } = await runAsNx(
       t,
-      async ({ shim }, binary) => {
-        const { Client } = require(`${shim}/lib/client.js`);
+      async ({ packageFolder }, binary) => {
+        const { Client } = require(`${packageFolder}/lib/client.js`);
         const noop = () => {};
         const listeners = {
           onLog: noop,

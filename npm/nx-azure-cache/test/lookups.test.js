@@ -1,14 +1,14 @@
 'use strict';
 
 // Nx 22.7 and 23.0 look up the same miss in every scheduling step. The first half tests the
-// class, with a clock of its own; the second half tests the messages that a server gets.
+// class, with its own clock. The second half tests the messages that a server receives.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
 const { Lookups } = require('../lib/lookups');
-const { fakeServer, play, temporaryFolder } = require('./fixture');
+const { fakeServer, runAsNx, temporaryFolder } = require('./fixture');
 
 /** @import { TestContext } from 'node:test' */
 /** @import { CachedResult } from '../index' */
@@ -64,7 +64,7 @@ describe('lookups', () => {
     assert.deepEqual(asked, ['h', 'h']);
   });
 
-  test('a repeated miss is remembered anew', async () => {
+  test('a repeated miss is remembered again', async () => {
     const { ask, asked, clock } = lookupsAt();
     for (const now of [0, 100, 199, 200]) {
       clock.now = now;
@@ -165,7 +165,7 @@ describe('lookups', () => {
 });
 
 /**
- * A server that records its requests and has responses by hash.
+ * A server that records its requests, with responses by hash.
  *
  * @param {TestContext} t
  * @param {Record<string, unknown[]>} answers the first for the first call and so
@@ -199,7 +199,7 @@ function listener(t, answers) {
 describe('requests to the server', { concurrency: 3 }, () => {
   test('for repeated misses: one', async (t) => {
     const { binary, asked } = listener(t, {});
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const { retrieve } = await open();
@@ -227,7 +227,7 @@ describe('requests to the server', { concurrency: 3 }, () => {
   test('for a damaged entry, and one that Nx cannot represent: one', async (t) => {
     const odd = { ...hit, code: 65536 };
     const { binary, asked } = listener(t, { damaged: [3], odd: [odd] });
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const { retrieve } = await open();
@@ -251,7 +251,7 @@ describe('requests to the server', { concurrency: 3 }, () => {
 
   test('for hits and other errors: one each time', async (t) => {
     const { binary, asked } = listener(t, { hit: [hit], error: [1, 4, hit] });
-    const { report } = await play(
+    const { report } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const { retrieve } = await open();
@@ -271,7 +271,7 @@ describe('requests to the server', { concurrency: 3 }, () => {
   test('for a stored hash, with any outcome: a new one', async (t) => {
     const { binary, asked } = listener(t, { h: [null, null, hit] });
     fs.appendFileSync(binary, 'server.reportsStored = false;');
-    const { report } = await play(
+    const { report } = await runAsNx(
       t,
       async ({ open, getRemoteCache, cacheDirectory }) => {
         const cache = await open();
@@ -301,7 +301,7 @@ describe('requests to the server', { concurrency: 3 }, () => {
          setTimeout(() => server.stored(hash), 200);
        });`,
     );
-    const { report } = await play(
+    const { report } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const { retrieve, store } = await open();

@@ -8,7 +8,7 @@ const { describe, test } = require('node:test');
 const {
   assertOneLine,
   fakeServer,
-  play,
+  runAsNx,
   temporaryFolder,
   writeExecutable,
 } = require('./fixture');
@@ -31,7 +31,7 @@ describe('messages', { concurrency: 3 }, () => {
     const binary = fakeServer(t, (server) =>
       server.on('retrieve', () => server.send({ jsonrpc: '2.0', id: 1 })),
     );
-    const { report, lines } = await play(t, retrieveAndStore, { binary });
+    const { report, lines } = await runAsNx(t, retrieveAndStore, { binary });
     assert.deepEqual(report, nothing);
     assertOneLine(lines, 'the cache process was stopped: ');
   });
@@ -47,7 +47,7 @@ describe('messages', { concurrency: 3 }, () => {
         respond.result(null);
       });
     });
-    const { report, lines } = await play(t, retrieveAndStore, { binary });
+    const { report, lines } = await runAsNx(t, retrieveAndStore, { binary });
     assert.deepEqual(report, [null, true]);
     assert.deepEqual(lines, []);
   });
@@ -84,7 +84,7 @@ describe('messages', { concurrency: 3 }, () => {
         void respond;
       });
     });
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const cache = await open();
@@ -122,7 +122,7 @@ describe('messages', { concurrency: 3 }, () => {
       },
       calls,
     );
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }, calls) => {
         const { store } = await open();
@@ -148,7 +148,9 @@ describe('messages', { concurrency: 3 }, () => {
         require('node:fs').closeSync(1);
       });
     });
-    const { report, lines, took } = await play(t, retrieveAndStore, { binary });
+    const { report, lines, took } = await runAsNx(t, retrieveAndStore, {
+      binary,
+    });
     assert.deepEqual(report, nothing);
     assertOneLine(lines, 'the cache process was stopped: it closed a pipe');
     assert.ok(took < 5_000);
@@ -158,7 +160,7 @@ describe('messages', { concurrency: 3 }, () => {
     // Node aborts when its own stdin is closed.
     const binary = path.join(temporaryFolder(t), 'binary');
     writeExecutable(binary, '#!/bin/sh\necho $$ >$0.pids\nexec sleep 60 <&-\n');
-    const { report, lines, took } = await play(
+    const { report, lines, took } = await runAsNx(
       t,
       ({ getRemoteCache }) => getRemoteCache(),
       { binary },
@@ -169,7 +171,7 @@ describe('messages', { concurrency: 3 }, () => {
   });
 
   for (const log of [undefined, 'debug']) {
-    test(`stderr is ${log ? 'shown' : 'swallowed'} when NX_AZURE_CACHE_LOG is ${log}`, async (t) => {
+    test(`stderr is ${log ? 'shown' : 'hidden'} when NX_AZURE_CACHE_LOG is ${log}`, async (t) => {
       const binary = fakeServer(t, (server) => {
         server.on('retrieve', (_, respond) => {
           process.stderr.write('nöise\n'.repeat(100_000), () =>
@@ -178,7 +180,7 @@ describe('messages', { concurrency: 3 }, () => {
         });
       });
       const env = { NX_AZURE_CACHE_LOG: log };
-      const { report, stderr } = await play(t, retrieveAndStore, {
+      const { report, stderr } = await runAsNx(t, retrieveAndStore, {
         binary,
         env,
       });
@@ -203,7 +205,7 @@ describe('messages', { concurrency: 3 }, () => {
         respond.result(null);
       });
     });
-    const { report, lines } = await play(t, retrieveAndStore, { binary });
+    const { report, lines } = await runAsNx(t, retrieveAndStore, { binary });
     assert.deepEqual(report, [null, true]);
     assert.deepEqual(lines, [
       'nx-azure-cache: before',
@@ -221,7 +223,7 @@ describe('messages', { concurrency: 3 }, () => {
         respond.result(null);
       }),
     );
-    const { report, lines } = await play(t, retrieveAndStore, { binary });
+    const { report, lines } = await runAsNx(t, retrieveAndStore, { binary });
     assert.deepEqual(report, [null, true]);
     assert.deepEqual(lines, []);
   });

@@ -11,7 +11,7 @@ const {
   assertOneLine,
   drains,
   fakeServer,
-  play,
+  runAsNx,
   temporaryFolder,
 } = require('./fixture');
 
@@ -65,7 +65,7 @@ describe('a run in a task', { concurrency: 3 }, () => {
   for (const task of tasks) {
     test(`prints nothing: ${Object.keys(task)}`, async (t) => {
       const binary = fakeServer(t, talkative);
-      const { stderr } = await play(t, run, {
+      const { stderr } = await runAsNx(t, run, {
         ...{ binary, env: { ...loud, ...task }, exit: 3 },
       });
       assert.equal(stderr, '');
@@ -74,7 +74,7 @@ describe('a run in a task', { concurrency: 3 }, () => {
   }
 
   test('prints nothing when the cache is off', async (t) => {
-    const { stderr } = await play(
+    const { stderr } = await runAsNx(
       t,
       async ({ getRemoteCache }) => getRemoteCache(),
       { binary: '/nowhere', env: { ...loud, ...tasks[0] } },
@@ -85,7 +85,7 @@ describe('a run in a task', { concurrency: 3 }, () => {
   test('writes everything to the log file', async (t) => {
     const file = path.join(temporaryFolder(t), 'log');
     const binary = fakeServer(t, talkative);
-    const { stderr } = await play(t, run, {
+    const { stderr } = await runAsNx(t, run, {
       binary,
       env: { ...loud, ...tasks[0], NX_AZURE_CACHE_LOG_FILE: file },
     });
@@ -100,7 +100,7 @@ describe('a run in a task', { concurrency: 3 }, () => {
   });
 
   test('ignores an unwritable log file', async (t) => {
-    const { stderr } = await play(t, run, {
+    const { stderr } = await runAsNx(t, run, {
       binary: fakeServer(t, talkative),
       env: { ...loud, ...tasks[0], NX_AZURE_CACHE_LOG_FILE: '/nowhere/log' },
       exit: 3,
@@ -118,7 +118,7 @@ describe('a run that is not a task', { concurrency: 3 }, () => {
   };
   for (const [what, env] of Object.entries(others)) {
     test(`${what} prints its line`, async (t) => {
-      const { lines } = await play(
+      const { lines } = await runAsNx(
         t,
         async ({ open, cacheDirectory }) =>
           (await open()).retrieve('h', cacheDirectory),

@@ -10,8 +10,8 @@ const { describe, test } = require('node:test');
 const {
   assertOneLine,
   fakeServer,
-  play,
-  shim,
+  runAsNx,
+  packageFolder,
   temporaryFolder,
 } = require('./fixture');
 
@@ -24,7 +24,7 @@ const {
  * @param {StdioOptions} [stdio]
  */
 async function run(script, stdio = 'pipe') {
-  const notices = JSON.stringify(path.join(shim, 'lib', 'notices.js'));
+  const notices = JSON.stringify(path.join(packageFolder, 'lib', 'notices.js'));
   const child = spawn(
     process.execPath,
     ['-e', `const { notice, withdraw } = require(${notices}); ${script}`],
@@ -109,14 +109,14 @@ describe('notices', { concurrency: 2 }, () => {
     assert.equal(result.stderr, 'nx-azure-cache: one\n');
   });
 
-  test('an uncaught error does not suppress it', async () => {
+  test('an uncaught error does not suppress a notice', async () => {
     const result = await run("notice('a', 'one'); throw new Error('no');");
     assert.equal(result.code, 1);
     assert.match(result.stderr, /^nx-azure-cache: one$/m);
     assert.match(result.stderr, /^Error: no$/m);
   });
 
-  test('a replaced process.stderr.write does not suppress it', async () => {
+  test('a replaced process.stderr.write does not suppress a notice', async () => {
     // Nx does this while its TUI is active.
     const result = await run(
       "process.stderr.write = () => true; notice('a', 'one');",
@@ -125,7 +125,9 @@ describe('notices', { concurrency: 2 }, () => {
   });
 
   test('stderr without a reader', async () => {
-    const notices = JSON.stringify(path.join(shim, 'lib', 'notices.js'));
+    const notices = JSON.stringify(
+      path.join(packageFolder, 'lib', 'notices.js'),
+    );
     const child = spawn(
       process.execPath,
       [
@@ -156,7 +158,7 @@ describe('notices', { concurrency: 2 }, () => {
     const binary = fakeServer(t, (server) =>
       server.on('retrieve', () => process.exit(1)),
     );
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) =>
         (await open()).retrieve('h', cacheDirectory),
@@ -167,7 +169,7 @@ describe('notices', { concurrency: 2 }, () => {
   });
 
   test('prints nothing during the run', async (t) => {
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ getRemoteCache }) => {
         /** @type {string[]} */
@@ -196,7 +198,7 @@ describe('notices', { concurrency: 2 }, () => {
 
   test('a run that ends during a request prints none', async (t) => {
     const binary = fakeServer(t, (server) => server.on('retrieve', () => {}));
-    const { lines } = await play(
+    const { lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         void (await open()).retrieve('h', cacheDirectory);

@@ -10,7 +10,7 @@ const { describe, test } = require('node:test');
 const {
   assertOneLine,
   fakeServer,
-  play,
+  runAsNx,
   temporaryFolder,
 } = require('./fixture');
 
@@ -31,12 +31,12 @@ async function retrieveAndStore(/** @type {Nx} */ { open, cacheDirectory }) {
     await cache.retrieve('h1', cacheDirectory),
     await cache.store('h2', cacheDirectory, 'text', 0),
   ];
-  await cache.retrieve('h3', cacheDirectory); // what came before is read
+  await cache.retrieve('h3', cacheDirectory); // earlier messages are read first
   answers.push(await cache.store('waits', cacheDirectory, 'text', 0));
   return answers;
 }
 
-/** A server that says what a test wants. */
+/** A server whose messages the test chooses. */
 const saying = (
   /** @type {import('./fake-server').FakeServer} */ server,
   /** @type {Said} */ { read, write, stored, drained },
@@ -135,18 +135,21 @@ describe('one line', { concurrency: 3 }, () => {
   for (const [name, [said, want]] of Object.entries(combinations)) {
     test(name, async (t) => {
       const binary = fakeServer(t, saying, said);
-      const { lines } = await play(t, retrieveAndStore, { binary, args: said });
+      const { lines } = await runAsNx(t, retrieveAndStore, {
+        binary,
+        args: said,
+      });
       assertOneLine(lines, want);
     });
   }
 
-  test('each kind of problem has a line of its own', async (t) => {
+  test('each kind of problem has its own line', async (t) => {
     const said = { read: refused, write: full, stored: reset };
     const binary = fakeServer(t, saying, {
       ...said,
       drained: { ended: 'gone', waiting: 1 },
     });
-    const { lines } = await play(t, retrieveAndStore, { binary });
+    const { lines } = await runAsNx(t, retrieveAndStore, { binary });
     assert.deepEqual(
       lines.map(
         (line) => /403|no space|report it/.exec(line)?.[0] ?? `other: ${line}`,
@@ -161,7 +164,7 @@ describe('one line', { concurrency: 3 }, () => {
       server.on('retrieve', (_, respond) => respond.result(5));
       server.onDrain(() => server.write('nonsense'));
     });
-    const { lines } = await play(t, retrieveAndStore, { binary });
+    const { lines } = await runAsNx(t, retrieveAndStore, { binary });
     assertOneLine(lines, 'an unexpected response', 'report it with a log');
   });
 
@@ -173,7 +176,7 @@ describe('one line', { concurrency: 3 }, () => {
           server.on('store', (_, { result }) => result(response)),
         response,
       );
-      const { report, lines } = await play(t, retrieveAndStore, { binary });
+      const { report, lines } = await runAsNx(t, retrieveAndStore, { binary });
       assert.deepEqual(report, [null, false, false]);
       assertOneLine(lines, 'an unexpected response', 'report it with a log');
     });
@@ -187,7 +190,7 @@ describe('one line', { concurrency: 3 }, () => {
         return respond.result({ ...hit, code: 70_000 });
       }),
     );
-    const { lines } = await play(t, retrieveAndStore, { binary });
+    const { lines } = await runAsNx(t, retrieveAndStore, { binary });
     assertOneLine(lines, 'an entry of the remote cache was rejected');
   });
 
@@ -227,7 +230,7 @@ describe('one line', { concurrency: 3 }, () => {
       const cacheDirectory = path.join(workspace, '.nx', 'cache');
       fs.mkdirSync(cacheDirectory, { recursive: true });
       make(cacheDirectory, temporaryFolder(t));
-      const { report, lines } = await play(
+      const { report, lines } = await runAsNx(
         t,
         async ({ open }, cacheDirectory) => {
           const cache = await open();

@@ -1,6 +1,6 @@
 'use strict';
 
-// Folders and files that the terminal output cannot be written to.
+// Folders and files to which a terminal output cannot be written.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -8,7 +8,7 @@ const { describe, test } = require('node:test');
 const {
   assertOneLine,
   fakeServer,
-  play,
+  runAsNx,
   temporaryFolder,
 } = require('./fixture');
 
@@ -19,7 +19,7 @@ describe('the folder of terminal outputs', { concurrency: 3 }, () => {
   })) {
     test(`a link in place of a folder ${what} is not followed`, async (t) => {
       const elsewhere = temporaryFolder(t);
-      const { report, lines } = await play(
+      const { report, lines } = await runAsNx(
         t,
         async ({ open, cacheDirectory }, [elsewhere, name]) => {
           const fs = require('node:fs');
@@ -41,7 +41,7 @@ describe('the folder of terminal outputs', { concurrency: 3 }, () => {
   }
 
   test("everyone who may use the cache directory may use the servers' folder", async (t) => {
-    const { report } = await play(
+    const { report } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const fs = require('node:fs');
@@ -64,7 +64,8 @@ describe('the folder of terminal outputs', { concurrency: 3 }, () => {
       },
       { binary: fakeServer(t) },
     );
-    // Access for all users exceeds a group; the server decides about that.
+    // Access for all users is more than access for a group. The server decides whether to
+    // reject it.
     assert.deepEqual(report, {
       700: ['700', '700'],
       755: ['755', '700'],
@@ -75,7 +76,7 @@ describe('the folder of terminal outputs', { concurrency: 3 }, () => {
 
   test('a cache directory that this user may not write to', async (t) => {
     if (process.geteuid?.() === 0) return t.skip('root writes everywhere');
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const fs = require('node:fs');
@@ -102,7 +103,7 @@ describe('the folder of terminal outputs', { concurrency: 3 }, () => {
   });
 
   test('a result whose output cannot be written is not stored', async (t) => {
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const file = `${cacheDirectory}/file`;

@@ -1,6 +1,7 @@
 'use strict';
 
-// Terminal output above 262,144 bytes travels as a file, which no one else sees.
+// Terminal output of more than 262,144 bytes is sent as a file that other users cannot
+// read.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');
@@ -9,7 +10,7 @@ const { describe, test } = require('node:test');
 const {
   assertOneLine,
   fakeServer,
-  play,
+  runAsNx,
   temporaryFolder,
 } = require('./fixture');
 
@@ -18,8 +19,8 @@ const {
 /** @typedef {{ how: 'text' | 'file', bytes: number, mode?: number }} Travelled */
 
 /**
- * A server that keeps results in a folder and sends them back in the form in which they
- * came, which it records.
+ * A server that keeps results in a folder, records in which form it received them, and
+ * sends them back in the same form.
  *
  * @param {TestContext} t
  */
@@ -87,7 +88,7 @@ function retrieveOutput(t, output) {
       ),
     output,
   );
-  return play(
+  return runAsNx(
     t,
     async ({ open, cacheDirectory }) =>
       (await open()).retrieve('h', cacheDirectory),
@@ -115,7 +116,7 @@ describe('terminal output', { concurrency: 3 }, () => {
   for (const [what, parts] of Object.entries(outputs)) {
     test(`${what} are restored unchanged`, async (t) => {
       const { binary, travelled } = keeper(t);
-      const { report, lines } = await play(
+      const { report, lines } = await runAsNx(
         t,
         async ({ open, cacheDirectory, filesIn }, [text, times, end]) => {
           const terminalOutput = text.repeat(times) + end;
@@ -170,12 +171,12 @@ describe('terminal output', { concurrency: 3 }, () => {
           try {
             fs.rmdirSync(folder);
             fs.rmdirSync(path.dirname(folder));
-          } catch {} // others are in it
+          } catch {} // other files are in it
         }, seen++ % 3);
         respond.result({ queued: text?.length === 300_000, reason: '' });
       });
     });
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory, filesIn }) => {
         const cache = await open();
@@ -210,7 +211,7 @@ describe('terminal output', { concurrency: 3 }, () => {
         respond.result({ queued: text?.length === 300_000, reason: '' });
       });
     });
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory, filesIn }) => {
         const cache = await open();
@@ -233,7 +234,7 @@ describe('terminal output', { concurrency: 3 }, () => {
     const binary = fakeServer(t, (server) =>
       server.on('store', () => process.exit(1)),
     );
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory, filesIn }) => {
         const cache = await open();
@@ -254,7 +255,7 @@ describe('terminal output', { concurrency: 3 }, () => {
 
   test('the folders of other servers stay', async (t) => {
     const { binary } = keeper(t);
-    const { report } = await play(
+    const { report } = await runAsNx(
       t,
       async ({ open, cacheDirectory, filesIn }) => {
         const fs = require('node:fs');
@@ -295,7 +296,7 @@ describe('terminal output', { concurrency: 3 }, () => {
 
   for (const text of [undefined, null, 5]) {
     test(`${text} instead of a string is accepted`, async (t) => {
-      const { report, lines } = await play(
+      const { report, lines } = await runAsNx(
         t,
         async ({ open, cacheDirectory }, text) =>
           (await open()).store(

@@ -15,7 +15,7 @@ const {
 const { buildServer } = require('../../../scripts/kit/sessions/programs');
 const {
   assertOneLine,
-  play,
+  runAsNx,
   root,
   temporaryFolder,
   writeExecutable,
@@ -42,7 +42,7 @@ before(async () => {
 after(() => fs.rmSync(home, { recursive: true, force: true }));
 
 /**
- * The real binary behind a script that records its process ID, so that `play` can check
+ * The real binary behind a script that records its process ID, so that `runAsNx` can check
  * that it is gone.
  *
  * @param {TestContext} t
@@ -74,7 +74,7 @@ describe('with the real binary', { concurrency: 3 }, () => {
       const binary = watched(t);
       const options = { env, nxJson, binary, exit };
 
-      const a = await play(
+      const a = await runAsNx(
         t,
         async ({ open, cacheDirectory }) => {
           const fs = require('node:fs');
@@ -92,7 +92,7 @@ describe('with the real binary', { concurrency: 3 }, () => {
       assert.deepEqual(a.report, { miss: null, stored: true, again: true });
       assert.deepEqual(a.lines, []);
 
-      const b = await play(
+      const b = await runAsNx(
         t,
         async ({ open, cacheDirectory }) => {
           const fs = require('node:fs');
@@ -134,7 +134,7 @@ describe('with the real binary', { concurrency: 3 }, () => {
       ['€', 87_382],
       ['ü€😀\r\n\u001b[31m\0"\\', 300_000],
     ]);
-    const a = await play(
+    const a = await runAsNx(
       t,
       async ({ open, cacheDirectory }, outputs) => {
         const fs = require('node:fs');
@@ -155,7 +155,7 @@ describe('with the real binary', { concurrency: 3 }, () => {
     );
     assert.deepEqual(fs.readdirSync(a.cacheDirectory), hashes);
 
-    const b = await play(
+    const b = await runAsNx(
       t,
       async ({ open, cacheDirectory }, outputs) => {
         const cache = await open();
@@ -178,7 +178,7 @@ describe('with the real binary', { concurrency: 3 }, () => {
 
   test('300 calls at once', async (t) => {
     const { env } = await startStorage(t);
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const cache = await open();
@@ -207,7 +207,7 @@ describe('with the real binary', { concurrency: 3 }, () => {
       `127.0.0.1:${port}`,
     );
     const binary = watched(t);
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }, binary) => {
         const cache = await open();
@@ -240,7 +240,7 @@ describe('with the real binary', { concurrency: 3 }, () => {
   for (const [what, [azure, more, says]] of Object.entries(problems)) {
     test(`${what}: one line`, async (t) => {
       const { env, storage } = await startStorage(t);
-      const { report, lines } = await play(
+      const { report, lines } = await runAsNx(
         t,
         ({ getRemoteCache }) => getRemoteCache(),
         {
@@ -257,7 +257,7 @@ describe('with the real binary', { concurrency: 3 }, () => {
 
   test('mode no-cache: no line', async (t) => {
     const { env } = await startStorage(t);
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       ({ getRemoteCache }) => getRemoteCache(),
       {

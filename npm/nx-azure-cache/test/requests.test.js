@@ -4,7 +4,7 @@
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
-const { assertOneLine, fakeServer, play } = require('./fixture');
+const { assertOneLine, fakeServer, runAsNx } = require('./fixture');
 
 /** @import { Nx } from './fixture' */
 
@@ -23,7 +23,7 @@ describe('requests', { concurrency: 3 }, () => {
   const bug =
     / \(if it happens again, report it with a log \(NX_AZURE_CACHE_LOG=debug, NX_AZURE_CACHE_LOG_FILE=PATH\)\)$/;
   /** @type {Map<number, RegExp>} what to do, where the message does not say it */
-  const advice = new Map([
+  const fixes = new Map([
     [
       1,
       / \(if this persists, check the network, HTTPS_PROXY and the account\)$/,
@@ -53,7 +53,7 @@ describe('requests', { concurrency: 3 }, () => {
         },
         code,
       );
-      const { report, lines } = await play(
+      const { report, lines } = await runAsNx(
         t,
         async ({ open, cacheDirectory }) => {
           const cache = await open();
@@ -74,7 +74,7 @@ describe('requests', { concurrency: 3 }, () => {
         code === 3
           ? /^nx-azure-cache: an entry .* was rejected: bad; luck 1 \(.*\)$/
           : /^nx-azure-cache: reading from .* without it: bad; luck 1( \(.*\))?$/,
-        advice.get(code) ?? bug,
+        fixes.get(code) ?? bug,
       );
     });
   }
@@ -87,7 +87,7 @@ describe('requests', { concurrency: 3 }, () => {
         respond.error(code, code === 4 ? 'it is off' : 'bad luck');
       });
     });
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const cache = await open();
@@ -115,7 +115,7 @@ describe('requests', { concurrency: 3 }, () => {
         seen++;
       });
     });
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const cache = await open();
@@ -139,7 +139,7 @@ describe('requests', { concurrency: 3 }, () => {
       server.on('retrieve', (_, respond) => respond.error(1, 'bad luck'));
       server.on('store', () => process.exit(1));
     });
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const cache = await open();
@@ -163,7 +163,7 @@ describe('requests', { concurrency: 3 }, () => {
         respond.result({ queued: false, reason: 'cannot be stored: a socket' }),
       ),
     );
-    const { report, lines } = await play(t, retrieveAndStore, { binary });
+    const { report, lines } = await runAsNx(t, retrieveAndStore, { binary });
     assert.deepEqual(report, nothing);
     assertOneLine(lines, 'the result h cannot be stored: a socket');
   });
@@ -175,7 +175,7 @@ describe('requests', { concurrency: 3 }, () => {
       );
       server.on('store', (_, respond) => respond.error(1, 'store was called'));
     });
-    const { report, lines } = await play(t, retrieveAndStore, { binary });
+    const { report, lines } = await runAsNx(t, retrieveAndStore, { binary });
     assert.deepEqual(report, nothing);
     assert.deepEqual(lines, []);
   });
@@ -202,7 +202,7 @@ describe('requests', { concurrency: 3 }, () => {
           server.on('retrieve', (_, respond) => respond.result(hit)),
         JSON.parse(hit),
       );
-      const { report, lines } = await play(
+      const { report, lines } = await runAsNx(
         t,
         async ({ open, cacheDirectory }) =>
           (await open()).retrieve('h', cacheDirectory),
@@ -233,7 +233,7 @@ describe('requests', { concurrency: 3 }, () => {
         },
         junk,
       );
-      const { report, lines } = await play(
+      const { report, lines } = await runAsNx(
         t,
         async ({ open, cacheDirectory }) => {
           const cache = await open();
@@ -261,7 +261,7 @@ describe('requests', { concurrency: 3 }, () => {
         (server, junk) => server.on('retrieve', () => server.write(junk)),
         junk,
       );
-      const { report, lines } = await play(t, retrieveAndStore, { binary });
+      const { report, lines } = await runAsNx(t, retrieveAndStore, { binary });
       assert.deepEqual(report, nothing);
       assertOneLine(lines, 'the cache process was stopped: ');
     });

@@ -1,6 +1,6 @@
 'use strict';
 
-// schema.json is what editors know of the block "azure". A Go test compares it with the
+// Editors read schema.json to check the block "azure". A Go test compares it with the
 // binary's own rules; init-values.test.js compares `init` with the same values.
 
 const assert = require('node:assert/strict');

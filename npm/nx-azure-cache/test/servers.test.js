@@ -9,7 +9,7 @@ const path = require('node:path');
 const { describe, test } = require('node:test');
 const { configurationOf } = require('../lib/server');
 const { Servers } = require('../lib/servers');
-const { fakeServer, pids, play, shim } = require('./fixture');
+const { fakeServer, pids, runAsNx, packageFolder } = require('./fixture');
 
 /** Servers, and how often each configuration was started. */
 function counted() {
@@ -27,7 +27,7 @@ function counted() {
         if (outcome instanceof Error) throw outcome;
         return outcome;
       }),
-    /** Since it was last called. */
+    /** Since the last call. */
     starts() {
       const count = starts;
       starts = 0;
@@ -141,11 +141,11 @@ describe('a configuration', () => {
   });
 });
 
-/** The variables with the prefix of Nx that stand in Go, as values of their own. */
+/** The variables with Nx's prefix that are string literals in the Go source. */
 function variablesOfNx() {
   const found = new Set();
   for (const folder of ['cache', 'cmd/nx-azure-cache', 'license', 'rpc']) {
-    const at = path.join(shim, '..', '..', folder);
+    const at = path.join(packageFolder, '..', '..', folder);
     const names = fs.readdirSync(at, { recursive: true, encoding: 'utf8' });
     for (const name of names) {
       if (!/(?<!_test)\.go$/.test(name) || /(azure|cache)test/.test(name))
@@ -166,7 +166,7 @@ describe('caches of one process', { concurrency: 3 }, () => {
   ])) {
     test(`40 caches share one child: ${how}`, async (t) => {
       const binary = fakeServer(t);
-      const { report, lines } = await play(
+      const { report, lines } = await runAsNx(
         t,
         async ({ open, cacheDirectory }, isConcurrent) => {
           const caches = isConcurrent
@@ -198,7 +198,7 @@ describe('caches of one process', { concurrency: 3 }, () => {
     const binary = fakeServer(t, (server) => {
       server.onDrain(() => server.drained({ summary: { hits: 7 } }));
     });
-    const { lines } = await play(
+    const { lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         for (let i = 0; i < 12; i++) {
@@ -218,7 +218,7 @@ describe('caches of one process', { concurrency: 3 }, () => {
         respond.result(server.hello({ enabled: false, reason: 'no license' })),
       ),
     );
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ getRemoteCache }) => {
         const caches = [];
@@ -247,7 +247,7 @@ describe('caches of one process', { concurrency: 3 }, () => {
   for (const [what, change] of Object.entries(changes)) {
     test(`another ${what} starts another server; the same one does not`, async (t) => {
       const binary = fakeServer(t);
-      const { report } = await play(
+      const { report } = await runAsNx(
         t,
         /** @type {any} */ (
           `async ({ open }, binary) => {
@@ -272,7 +272,7 @@ describe('caches of one process', { concurrency: 3 }, () => {
 
   test('variables that Nx sets for a run of tasks start no other server', async (t) => {
     const binary = fakeServer(t);
-    await play(
+    await runAsNx(
       t,
       async ({ open }) => {
         await open();
@@ -294,7 +294,7 @@ describe('caches of one process', { concurrency: 3 }, () => {
         });
       }),
     );
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, getRemoteCache, cacheDirectory }) => {
         const first = await open();
@@ -321,7 +321,7 @@ describe('caches of one process', { concurrency: 3 }, () => {
 
   test('a failing start is tried twice, however many caches there are', async (t) => {
     const binary = fakeServer(t, () => process.exit(1));
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ getRemoteCache }) => {
         const caches = [];
@@ -339,7 +339,7 @@ describe('caches of one process', { concurrency: 3 }, () => {
     const binary = fakeServer(t, (server) => {
       server.reportsStored = false;
     });
-    const { report } = await play(
+    const { report } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const cache = await open();

@@ -1,6 +1,6 @@
 'use strict';
 
-// The sessions of testdata/rpc that are for the client; see the README there.
+// The sessions of testdata/rpc for the client; see the README there.
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
@@ -37,7 +37,7 @@ describe('a session fails', { concurrency: 4 }, () => {
       'nx says "${contains help}"\n',
       /x:5: want the line .*help.*, got \[\]/,
     ],
-    'when a line is too much': [
+    'when there is an additional line': [
       '< log {"level": "warn", "message": "help"}\n',
       /x: unexpected lines/,
     ],

@@ -16,7 +16,7 @@ const {
   environment,
   fakeServer,
   pids,
-  shim,
+  packageFolder,
   temporaryFolder,
 } = require('./fixture');
 
@@ -61,7 +61,7 @@ async function start(
     main,
     `${before}
     (async () => {
-      const { getRemoteCache } = require(${JSON.stringify(shim)});
+      const { getRemoteCache } = require(${JSON.stringify(packageFolder)});
       const cache = await getRemoteCache();
       ${after}
       for (let i = 0; i < ${results}; i++) {
@@ -147,7 +147,7 @@ describe('a run that a signal interrupts', { concurrency: 3 }, () => {
     }
   }
 
-  test('its server gets the signal, too: one line', async (t) => {
+  test('its server also gets the signal: one line', async (t) => {
     const binary = fakeServer(t, silent);
     const { run, ended, said } = await start(t, binary, {
       // Nx 21 to 24 first end the tasks.
@@ -163,7 +163,7 @@ describe('a run that a signal interrupts', { concurrency: 3 }, () => {
     assert.deepEqual(drains(binary), []);
   });
 
-  test('the same with nothing to store: no line', async (t) => {
+  test('its server also gets the signal, with nothing to store: no line', async (t) => {
     const binary = fakeServer(t, silent);
     const { run, ended, said } = await start(t, binary, {
       before: `process.on('SIGTERM', () => setTimeout(() => process.exit(143), 800));`,

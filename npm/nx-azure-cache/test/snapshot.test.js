@@ -7,7 +7,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { describe, test } = require('node:test');
 const { plainOutputs, takeSnapshot } = require('../lib/snapshot');
-const { fakeServer, play, temporaryFolder } = require('./fixture');
+const { fakeServer, runAsNx, temporaryFolder } = require('./fixture');
 
 /** @import { FakeServer } from './fake-server' */
 /** @import { Nx } from './fixture' */
@@ -30,17 +30,22 @@ function listener(server, { log, mode }) {
 }
 
 /**
- * Does what Nx does with a task. `DbCache.put` is real, but its native cache is not. Right
- * after it, another run empties the folder.
+ * Does what Nx does with a task. `DbCache.put` is real, but its native cache is not.
+ * Right after `put`, another run empties the folder.
  *
  * @param {Nx} nx
  * @param {{ size: number }} args
  */
-async function run({ getRemoteCache, shim, cacheDirectory }, { size }) {
+async function run(
+  { getRemoteCache, packageFolder, cacheDirectory },
+  { size },
+) {
   const fs = require('node:fs');
   const path = require('node:path');
   const { createRequire } = require('node:module');
-  const { DbCache } = createRequire(`${shim}/`)('nx/src/tasks-runner/cache');
+  const { DbCache } = createRequire(`${packageFolder}/`)(
+    'nx/src/tasks-runner/cache',
+  );
   const task = { id: 'a:build', hash: '123', cache: true };
   const folder = path.join(cacheDirectory, '123');
   /** @type {Record<string, any>} */
@@ -85,7 +90,10 @@ describe('a snapshot', { concurrency: 2 }, () => {
       const log = path.join(temporaryFolder(t), 'log');
       const args = { log, mode: 'read-write' };
       const binary = fakeServer(t, listener, args);
-      const { report, lines } = await play(t, run, { binary, args: { size } });
+      const { report, lines } = await runAsNx(t, run, {
+        binary,
+        args: { size },
+      });
       assert.deepEqual(lines, []);
       const { snapshot } = JSON.parse(fs.readFileSync(log, 'utf8'));
       if (!isWindows) {
@@ -102,7 +110,7 @@ describe('tasks of this run', () => {
     test(`are listed from begin to end: ${mode}`, async (t) => {
       const args = { log: path.join(temporaryFolder(t), 'log'), mode };
       const binary = fakeServer(t, listener, args);
-      const { report } = await play(t, run, { binary, args: { size: 1 } });
+      const { report } = await runAsNx(t, run, { binary, args: { size: 1 } });
       assert.equal(report.path, 'path', 'Nx gets what it has asked for');
       assert.equal(report.begun, '+123\n');
       assert.equal(report.ended, '+123\n-123\n');
@@ -115,11 +123,11 @@ describe('tasks of this run', () => {
  *
  * @param {Nx} nx
  */
-async function fail({ getRemoteCache, shim, cacheDirectory }) {
+async function fail({ getRemoteCache, packageFolder, cacheDirectory }) {
   const fs = require('node:fs');
   const path = require('node:path');
   const { createRequire } = require('node:module');
-  const require_ = createRequire(`${shim}/`);
+  const require_ = createRequire(`${packageFolder}/`);
   const { DbCache } = require_('nx/src/tasks-runner/cache');
   const { CompositeLifeCycle } = require_('nx/src/tasks-runner/life-cycle');
   const cache = Object.create(DbCache.prototype);
@@ -134,7 +142,7 @@ async function fail({ getRemoteCache, shim, cacheDirectory }) {
   fs.writeFileSync(path.join(busy, 'pending'), '+123\n');
   const task = { id: 'a:build', hash: '123', cache: true };
   cache.temporaryOutputPath(task);
-  cache.temporaryOutputPath(task); // as Nx 24 does to write what the task has printed
+  cache.temporaryOutputPath(task); // as Nx 24 does to write the terminal output
   /** @type {string[]} */
   const ended = [];
   const lifeCycle = new CompositeLifeCycle([
@@ -148,8 +156,8 @@ async function fail({ getRemoteCache, shim, cacheDirectory }) {
   return { ended, notes, others, idle: fs.readdirSync(idle) };
 }
 
-test('a failed task has ended, too', async (t) => {
-  const { report, lines } = await play(t, fail, { binary: fakeServer(t) });
+test('a failed task is listed as ended', async (t) => {
+  const { report, lines } = await runAsNx(t, fail, { binary: fakeServer(t) });
   assert.deepEqual(report.ended, ['123'], 'Nx gets what it has asked for');
   assert.equal(report.notes, '+123\n-123\n');
   assert.equal(report.others, '+123\n~123\n', 'it may have disturbed others');
@@ -162,11 +170,13 @@ test('a failed task has ended, too', async (t) => {
  *
  * @param {Nx} nx
  */
-async function restore({ getRemoteCache, shim, cacheDirectory }) {
+async function restore({ getRemoteCache, packageFolder, cacheDirectory }) {
   const fs = require('node:fs');
   const path = require('node:path');
   const { createRequire } = require('node:module');
-  const { DbCache } = createRequire(`${shim}/`)('nx/src/tasks-runner/cache');
+  const { DbCache } = createRequire(`${packageFolder}/`)(
+    'nx/src/tasks-runner/cache',
+  );
   const cache = Object.create(DbCache.prototype);
   const nothing = async () => {};
   cache.cache = {
@@ -183,7 +193,7 @@ async function restore({ getRemoteCache, shim, cacheDirectory }) {
 }
 
 test('a restored result disturbs other runs', async (t) => {
-  const { report } = await play(t, restore, { binary: fakeServer(t) });
+  const { report } = await runAsNx(t, restore, { binary: fakeServer(t) });
   assert.equal(report, '~1\n~2\n');
 });
 
@@ -220,7 +230,7 @@ test('an inode is unsigned, although Node reads it as signed', (t) => {
   assert.equal(snapshot?.inode, String(inode));
 });
 
-test('outputs that can be looked for', () => {
+test('outputs that are checked in the workspace', () => {
   /** @type {[unknown, string[]][]} */
   const cases = [
     [

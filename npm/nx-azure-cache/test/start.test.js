@@ -16,7 +16,7 @@ const {
   off,
   open,
   pids,
-  play,
+  runAsNx,
   root,
   temporaryFolder,
   writeExecutable,
@@ -26,7 +26,7 @@ const { version } = require('../package.json');
 describe('start', { concurrency: 3 }, () => {
   test('a server that hangs is killed after 10 s', async (t) => {
     const binary = fakeServer(t, (server) => server.hang());
-    const { report, lines, took } = await play(t, open, { binary });
+    const { report, lines, took } = await runAsNx(t, open, { binary });
     assert.equal(report, null);
     assertOneLine(lines, off, 'it has not responded for 10 s');
     assert.ok(took >= 10_000);
@@ -73,12 +73,12 @@ describe('start', { concurrency: 3 }, () => {
   }
 
   test('there are too many open files', async (t) => {
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
-      async ({ getRemoteCache, shim }) => {
+      async ({ getRemoteCache, packageFolder }) => {
         const fs = require('node:fs');
         require('nx/src/config/nx-json');
-        require(`${shim}/lib/client.js`);
+        require(`${packageFolder}/lib/client.js`);
         const open = [];
         try {
           for (;;) open.push(fs.openSync('/dev/null', 'r'));
@@ -131,7 +131,7 @@ describe('start', { concurrency: 3 }, () => {
         ),
       ),
     );
-    const { report, lines } = await play(t, open, { binary });
+    const { report, lines } = await runAsNx(t, open, { binary });
     assert.equal(report, null);
     assert.deepEqual(lines, []);
   });
@@ -142,7 +142,7 @@ describe('start', { concurrency: 3 }, () => {
         respond.result(server.hello({ enabled: false })),
       ),
     );
-    const { report } = await play(
+    const { report } = await runAsNx(
       t,
       async ({ getRemoteCache }, binary) => {
         await getRemoteCache();
@@ -202,7 +202,7 @@ describe('start', { concurrency: 3 }, () => {
       nx: installed.nx,
       'vscode-jsonrpc': installed['vscode-jsonrpc'],
     });
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) =>
         (await open()).store('h', cacheDirectory, '', 0),
@@ -213,14 +213,17 @@ describe('start', { concurrency: 3 }, () => {
   });
 
   test('modules are loaded only when needed', async (t) => {
-    const { report } = await play(t, async ({ getRemoteCache, shim }) => {
-      // Nx has loaded it by then.
-      require(`${shim}/lib/workspace`).workspaceRoot();
-      const before = Object.keys(require.cache);
-      await getRemoteCache(); // there is no binary
-      const after = Object.keys(require.cache);
-      return after.filter((file) => !before.includes(file));
-    });
+    const { report } = await runAsNx(
+      t,
+      async ({ getRemoteCache, packageFolder }) => {
+        // Nx has already loaded it.
+        require(`${packageFolder}/lib/workspace`).workspaceRoot();
+        const before = Object.keys(require.cache);
+        await getRemoteCache(); // there is no binary
+        const after = Object.keys(require.cache);
+        return after.filter((file) => !before.includes(file));
+      },
+    );
     assert.deepEqual(report, []);
   });
 });

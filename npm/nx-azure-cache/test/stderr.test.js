@@ -5,7 +5,7 @@
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
-const { assertOneLine, drains, fakeServer, play } = require('./fixture');
+const { assertOneLine, drains, fakeServer, runAsNx } = require('./fixture');
 
 /** @import { FakeServer } from './fake-server' */
 /** @import { Nx } from './fixture' */
@@ -48,7 +48,7 @@ describe('stderr', { concurrency: 3 }, () => {
         ].join(', ');
         test(how, async (t) => {
           const binary = fakeServer(t, loud);
-          const { report, took } = await play(
+          const { report, took } = await runAsNx(
             t,
             /** @type {(nx: Nx, look: boolean) => Promise<unknown>} */ (
               /** @type {unknown} */ (
@@ -65,7 +65,7 @@ describe('stderr', { concurrency: 3 }, () => {
           );
           assert.deepEqual(report, [null, true]);
           assert.equal(drains(binary).length, 1);
-          // It waits one second for all output, not for each line.
+          // The process waits one second for all output, not for each line.
           assert.ok(took < 20_000, `it took ${took} ms`);
         });
       }
@@ -73,7 +73,7 @@ describe('stderr', { concurrency: 3 }, () => {
   }
 
   test('that does not exist', async (t) => {
-    const { report, stderr } = await play(t, retrieveAndStore, {
+    const { report, stderr } = await runAsNx(t, retrieveAndStore, {
       ...{ binary: fakeServer(t, loud), exit: 3, stderr: 'none' },
       env: { CI: 'true', NX_AZURE_CACHE_LOG: 'debug' },
     });
@@ -85,7 +85,7 @@ describe('stderr', { concurrency: 3 }, () => {
     const binary = fakeServer(t, (server) =>
       server.on('retrieve', (_, respond) => respond.error(2, 'no rights')),
     );
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const swallow = () => true;
@@ -110,7 +110,7 @@ describe('stderr', { concurrency: 3 }, () => {
         process.stderr.write('log\n', () => respond.error(2, 'no rights'));
       }),
     );
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const stream = new Proxy(process.stderr, {
@@ -128,7 +128,7 @@ describe('stderr', { concurrency: 3 }, () => {
   });
 
   test('of the child does not appear in the TUI', async (t) => {
-    const { report, stderr } = await play(t, retrieveAndStore, {
+    const { report, stderr } = await runAsNx(t, retrieveAndStore, {
       binary: fakeServer(t, (server) =>
         server.on('retrieve', (_, respond) => {
           process.stderr.write('log\n', () => respond.result(null));

@@ -4,7 +4,7 @@
 
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
-const { assertOneLine, drains, fakeServer, play } = require('./fixture');
+const { assertOneLine, drains, fakeServer, runAsNx } = require('./fixture');
 const { asked, retrieve, silentWith, store } = require('./drain-fixture');
 
 /** @import { FakeServer } from './fake-server' */
@@ -39,7 +39,7 @@ describe('the summary', { concurrency: 3 }, () => {
         );
         server.onDrain(() => server.drained({ summary }));
       });
-      const { lines, cacheDirectory } = await play(t, retrieve, {
+      const { lines, cacheDirectory } = await runAsNx(t, retrieve, {
         ...{ binary, env, exit: 0 },
       });
       assertOneLine(
@@ -53,7 +53,7 @@ describe('the summary', { concurrency: 3 }, () => {
   for (const env of [{}, { CI: 'false' }, { NX_VERBOSE_LOGGING: 'false' }]) {
     test(`is not printed with ${JSON.stringify(env)}`, async (t) => {
       const binary = fakeServer(t);
-      const { lines } = await play(t, retrieve, { binary, env, exit: 0 });
+      const { lines } = await runAsNx(t, retrieve, { binary, env, exit: 0 });
       assert.deepEqual(lines, []);
       assert.deepEqual(drains(binary), []);
     });
@@ -61,7 +61,7 @@ describe('the summary', { concurrency: 3 }, () => {
 
   test('names rare outcomes if there are any', async (t) => {
     const binary = fakeServer(t, silentWith, full);
-    const { lines } = await play(t, store, {
+    const { lines } = await runAsNx(t, store, {
       ...{ binary, args: 1, env: { CI: 'true' } },
     });
     assert.equal(lines.length, 3);
@@ -86,19 +86,23 @@ describe('the summary', { concurrency: 3 }, () => {
     test(`of a server that ${what} is skipped`, async (t) => {
       const script = `(server) => server.onDrain(() => (${failure})(server))`;
       const binary = fakeServer(t, /** @type {any} */ (script));
-      const { lines, cacheDirectory } = await play(t, retrieve, {
+      const { lines, cacheDirectory } = await runAsNx(t, retrieve, {
         ...{ binary, exit: 3, env: { CI: 'true' } },
       });
-      assert.deepEqual(lines, []); // nothing was to be stored
+      assert.deepEqual(lines, []); // there was nothing to store
       assert.deepEqual(drains(binary), [asked(cacheDirectory, '1000ms')]);
     });
   }
 
   test('of a run without requests needs no drain', async (t) => {
     const binary = fakeServer(t);
-    const { lines } = await play(t, async ({ open }) => void (await open()), {
-      ...{ binary, env: { CI: 'true' } },
-    });
+    const { lines } = await runAsNx(
+      t,
+      async ({ open }) => void (await open()),
+      {
+        ...{ binary, env: { CI: 'true' } },
+      },
+    );
     assertOneLine(lines, ': 0 hits, 0 misses, 0 stored, ');
     assert.deepEqual(drains(binary), []);
   });
@@ -110,7 +114,7 @@ describe('the summary', { concurrency: 3 }, () => {
       );
       server.onDrain(() => setTimeout(() => server.drained(), 1_100));
     });
-    const { lines } = await play(
+    const { lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const cache = await open();
@@ -128,7 +132,10 @@ describe('the summary', { concurrency: 3 }, () => {
     const binary = fakeServer(t, (server) =>
       server.on('retrieve', () => process.exit(1)),
     );
-    const { lines } = await play(t, retrieve, { binary, env: { CI: 'true' } });
+    const { lines } = await runAsNx(t, retrieve, {
+      binary,
+      env: { CI: 'true' },
+    });
     assertOneLine(lines, 'exited with code 1');
     assert.deepEqual(drains(binary), []);
   });
@@ -139,7 +146,7 @@ describe('the summary', { concurrency: 3 }, () => {
         server.reportsStored = false;
         server.on('retrieve', () => process.exit(1));
       });
-      const { lines } = await play(
+      const { lines } = await runAsNx(
         t,
         async ({ open, cacheDirectory }, results) => {
           const cache = await open();
@@ -161,8 +168,8 @@ describe('the summary', { concurrency: 3 }, () => {
   }
 
   test('a server that died before its response arrived is reported', async (t) => {
-    const { lines } = await play(t, async ({ shim }) => {
-      const { Run } = require(`${shim}/lib/run.js`);
+    const { lines } = await runAsNx(t, async ({ packageFolder }) => {
+      const { Run } = require(`${packageFolder}/lib/run.js`);
       const client = { ended: true, waited: 0, resume: () => {} };
       const session = { session: 's', idleTimeout: 1, drain: 1 };
       const run = new Run({ binary: '/nowhere', client, session, ci: true });
@@ -185,8 +192,8 @@ describe('the summary', { concurrency: 3 }, () => {
       });
       server.onDrain(() => server.drained({ ended: 'gone' }));
     });
-    const { lines } = await play(t, store, { binary, args: 1, exit: 3 });
-    // Either side may notice it first; both lines name the result.
+    const { lines } = await runAsNx(t, store, { binary, args: 1, exit: 3 });
+    // Either side may notice the exit first. Both lines name the result.
     assertOneLine(
       lines,
       /exited before it stored its results|1 result was not stored/,

@@ -13,7 +13,7 @@ const {
   copyShim,
   fakeServer,
   installed,
-  play,
+  runAsNx,
   temporaryFolder,
 } = require('./fixture');
 
@@ -54,13 +54,15 @@ const heard = (log) =>
     : [];
 
 /**
- * Does what Nx does: opens its own cache, and looks up tasks.
+ * Does what Nx does: it opens its own cache and looks up tasks.
  *
  * @param {Nx} nx
  */
-async function run({ getRemoteCache, shim, cacheDirectory }) {
+async function run({ getRemoteCache, packageFolder, cacheDirectory }) {
   const { createRequire } = require('node:module');
-  const { DbCache } = createRequire(`${shim}/`)('nx/src/tasks-runner/cache');
+  const { DbCache } = createRequire(`${packageFolder}/`)(
+    'nx/src/tasks-runner/cache',
+  );
   /** @param {string} id */
   const task = (id) => {
     const [project, target, configuration] = id.split(':');
@@ -97,7 +99,7 @@ describe('tasks', { concurrency: 3 }, () => {
   test('are sent if the server needs them', async (t) => {
     const log = path.join(temporaryFolder(t), 'log');
     const binary = fakeServer(t, listener, { log, tasks: true });
-    const { report, lines } = await play(t, run, { binary });
+    const { report, lines } = await runAsNx(t, run, { binary });
     assert.deepEqual(lines, []);
     assert.equal(report, true, 'Nx is listened to twice');
     const ci = { project: '@c/d', target: 'test', configuration: 'ci' };
@@ -123,7 +125,7 @@ describe('tasks', { concurrency: 3 }, () => {
   test('are not sent otherwise; outputs are sent for an Nx that rejects links', async (t) => {
     const log = path.join(temporaryFolder(t), 'log');
     const binary = fakeServer(t, listener, { log, tasks: false });
-    const { lines } = await play(t, run, { binary });
+    const { lines } = await runAsNx(t, run, { binary });
     assert.deepEqual(lines, []);
     assert.deepEqual(heard(log), [
       ['retrieve', 'hash-a:build', null, ['dist/a']],
@@ -141,11 +143,11 @@ describe('tasks', { concurrency: 3 }, () => {
       nx: fakeNx(t, 'exports.DbCache = class { get() {} put() {} }', '23.3.2'),
     });
     const binary = fakeServer(t, listener, { log, tasks: false });
-    const { lines } = await play(
+    const { lines } = await runAsNx(
       t,
-      async ({ open, shim, cacheDirectory }) => {
+      async ({ open, packageFolder, cacheDirectory }) => {
         const { createRequire } = require('node:module');
-        const { DbCache } = createRequire(`${shim}/`)(
+        const { DbCache } = createRequire(`${packageFolder}/`)(
           'nx/src/tasks-runner/cache',
         );
         const cache = await open();
@@ -163,7 +165,7 @@ describe('tasks', { concurrency: 3 }, () => {
     const log = path.join(temporaryFolder(t), 'log');
     const folder = copyShim(t, { ...installed, nx: fakeNx(t) });
     const binary = fakeServer(t, listener, { log, tasks: false });
-    const { lines } = await play(
+    const { lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         await (await open()).retrieve('123', cacheDirectory);
@@ -177,7 +179,7 @@ describe('tasks', { concurrency: 3 }, () => {
   test("a program without Nx's cache does not load it", async (t) => {
     const log = path.join(temporaryFolder(t), 'log');
     const binary = fakeServer(t, listener, { log, tasks: false });
-    const { report } = await play(
+    const { report } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         await (await open()).retrieve('123', cacheDirectory);
@@ -194,12 +196,12 @@ describe('tasks', { concurrency: 3 }, () => {
   test('a result without a known task is neither stored nor restored', async (t) => {
     const log = path.join(temporaryFolder(t), 'log');
     const binary = fakeServer(t, listener, { log, tasks: true });
-    const { report, lines } = await play(
+    const { report, lines } = await runAsNx(
       t,
-      async ({ open, shim, cacheDirectory }) => {
+      async ({ open, packageFolder, cacheDirectory }) => {
         const cache = await open();
         const { createRequire } = require('node:module');
-        const { DbCache } = createRequire(`${shim}/`)(
+        const { DbCache } = createRequire(`${packageFolder}/`)(
           'nx/src/tasks-runner/cache',
         );
         const local = { cache: { get: () => null } };
@@ -227,7 +229,7 @@ describe('tasks', { concurrency: 3 }, () => {
   test('the line about it shortens a long hash', async (t) => {
     const log = path.join(temporaryFolder(t), 'log');
     const binary = fakeServer(t, listener, { log, tasks: true });
-    const { lines } = await play(
+    const { lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) =>
         (await open()).retrieve('1'.repeat(100_000), cacheDirectory),
@@ -257,7 +259,7 @@ describe('tasks', { concurrency: 3 }, () => {
     test(`an Nx that ${name} has no cache, and one line`, async (t) => {
       const log = path.join(temporaryFolder(t), 'log');
       const folder = copyShim(t, { ...installed, nx: fakeNx(t, source) });
-      const { report, lines } = await play(
+      const { report, lines } = await runAsNx(
         t,
         ({ getRemoteCache }) => getRemoteCache(),
         { folder, binary: fakeServer(t, listener, { log, tasks: true }) },

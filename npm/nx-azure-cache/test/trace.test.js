@@ -4,7 +4,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { test } = require('node:test');
-const { fakeServer, play, temporaryFolder } = require('./fixture');
+const { fakeServer, runAsNx, temporaryFolder } = require('./fixture');
 
 /** @import { TestContext } from 'node:test' */
 /** @import { Nx } from './fixture' */
@@ -30,7 +30,7 @@ const server = (t) =>
  */
 async function traced(t, azure = { container: 'nx-cache' }) {
   const file = path.join(temporaryFolder(t), 'trace');
-  const { report, lines } = await play(t, oneMiss, {
+  const { report, lines } = await runAsNx(t, oneMiss, {
     binary: server(t),
     env: { NX_AZURE_CACHE_TRACE: file },
     nxJson: JSON.stringify({ azure }),
@@ -87,7 +87,7 @@ test('a trace does not contain a misplaced secret', async (t) => {
 });
 
 test('an unwritable trace changes nothing', async (t) => {
-  const { report, lines } = await play(t, oneMiss, {
+  const { report, lines } = await runAsNx(t, oneMiss, {
     binary: server(t),
     env: { NX_AZURE_CACHE_TRACE: path.join(temporaryFolder(t), 'no/where') },
   });

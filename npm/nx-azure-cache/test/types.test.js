@@ -1,6 +1,6 @@
 'use strict';
 
-// The test is that this file compiles: `npx tsc --project tsconfig.json`.
+// The test passes if this file compiles: `npx tsc --project tsconfig.json`.
 
 /** @import { RemoteCacheV2 } from 'nx/src/tasks-runner/default-tasks-runner' */
 /** @import { CachedResult as NxCachedResult } from 'nx/src/native' */

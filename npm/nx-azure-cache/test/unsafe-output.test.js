@@ -13,8 +13,8 @@ const {
   environment,
   fakeServer,
   installed,
-  play,
-  shim,
+  runAsNx,
+  packageFolder,
   temporaryFolder,
   writeExecutable,
 } = require('./fixture');
@@ -26,7 +26,7 @@ const bad =
   'nx-azure-cache: forged\n' +
   '\u009b31m\u202etxt\u2066\u200b\u2028\u007f\ud800$(touch x)';
 
-/** What acts on a terminal or cannot be seen, but line ends and tabs. */
+/** Characters that control a terminal or are invisible, except line ends and tabs. */
 const acting = /(?![\n\t])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
 
 /**
@@ -117,7 +117,7 @@ describe('doctor without a binary', () => {
 
   test('a binary that cannot be run', (t) => {
     const root = temporaryFolder(t);
-    const launcher = path.join(shim, 'bin', 'nx-azure-cache.js');
+    const launcher = path.join(packageFolder, 'bin', 'nx-azure-cache.js');
     const env = { NX_AZURE_CACHE_BINARY: `/nowhere/${bad}` };
     for (const command of ['ls', 'doctor']) {
       assertShown(run(root, [launcher, command], env), '/nowhere/a');
@@ -149,7 +149,7 @@ describe('a server', () => {
       },
       bad,
     );
-    const { stderr } = await play(
+    const { stderr } = await runAsNx(
       t,
       async ({ open, cacheDirectory }, bad) => {
         const cache = await open();
@@ -172,10 +172,10 @@ describe('a server', () => {
         ),
       bad,
     );
-    const nx = /** @type {Parameters<typeof play>[1]} */ (
+    const nx = /** @type {Parameters<typeof runAsNx>[1]} */ (
       async ({ getRemoteCache }) => getRemoteCache()
     );
-    const { stderr } = await play(t, nx, { binary });
+    const { stderr } = await runAsNx(t, nx, { binary });
     assertShown(stderr);
   });
 
@@ -189,7 +189,7 @@ describe('a server', () => {
           ),
         bad.replaceAll('\nnx-azure-cache: forged', ''), // a log has many lines
       );
-      const { stderr } = await play(
+      const { stderr } = await runAsNx(
         t,
         async ({ open, cacheDirectory }) =>
           (await open()).retrieve('h', cacheDirectory),
@@ -215,7 +215,7 @@ describe('generators', () => {
       [
         '-e',
         `const { FsTree } = require('nx/src/generators/tree');
-        const { ${name}Generator } = require(${JSON.stringify(path.join(shim, 'generators', name, 'generator.js'))});
+        const { ${name}Generator } = require(${JSON.stringify(path.join(packageFolder, 'generators', name, 'generator.js'))});
         (async () => {
           const done = await ${name}Generator(new FsTree(${JSON.stringify(root)}, false), ${JSON.stringify(options)});
           done?.();

@@ -26,7 +26,7 @@ const serverSession = 'session';
  * The helpers of the shim's tests.
  *
  * @typedef {object} ShimTests
- * @property {(t: TestContext, script: any, options: any) => Promise<{ lines: string[] }>} play
+ * @property {(t: TestContext, script: any, options: any) => Promise<{ lines: string[] }>} runAsNx
  * @property {(t: TestContext) => string} temporaryFolder
  * @property {(file: string, text: string) => void} writeExecutable
  */
@@ -76,7 +76,7 @@ class ClientRun {
     );
     served.catch(() => {}); // awaited once the client has ended
     const { calls, nxJson } = callsOf(this.session, this.values);
-    const played = this.shimTests.play(this.t, playNx, {
+    const played = this.shimTests.runAsNx(this.t, playNx, {
       args: { calls, done, report },
       binary: this.relay,
       env,

@@ -72,16 +72,21 @@ function argumentsOf({ hash, cacheDirectory, code, task, ...output }, values) {
 }
 
 /**
- * Plays Nx in a separate process; see `play`.
+ * Plays Nx in a separate process; see `runAsNx`.
  *
- * @param {{ getRemoteCache: () => Promise<RemoteCache | null>, shim: string }} client
+ * @param {{ getRemoteCache: () => Promise<RemoteCache | null>, packageFolder: string }} client
  * @param {{ calls: Call[], done: string, report: string }} args `done` is a
  *   file that appears when the server has sent everything; `report` is a file for the results
  *   of the calls, which may not fit in a pipe
  */
-async function playNx({ getRemoteCache, shim }, { calls, done, report }) {
+async function playNx(
+  { getRemoteCache, packageFolder },
+  { calls, done, report },
+) {
   const { createRequire } = require('node:module');
-  const { DbCache } = createRequire(`${shim}/`)('nx/src/tasks-runner/cache');
+  const { DbCache } = createRequire(`${packageFolder}/`)(
+    'nx/src/tasks-runner/cache',
+  );
   /** @type {Record<string, unknown>} */
   const results = {};
   /** @type {Record<string, Promise<void>>} */

@@ -10,7 +10,7 @@ const launcher = path.join(__dirname, '..', '..', 'bin', 'nx-azure-cache.js');
 /** Where the binary looks for licenses. */
 const file = '.nx/powerpack/license.ini';
 
-const advice = [
+const nextSteps = [
   `Commit ${file} if only people who may use the license can read the repository.`,
   `Otherwise, add it to .gitignore and give CI the license as the secret NX_POWERPACK_LICENSE.`,
 ];
@@ -44,7 +44,8 @@ function activateGenerator(
   const output = stderr.trim();
   if (status !== 0) throw new Error(printableLine(withoutCommand(output)));
   tree.write(file, stdout);
-  for (const line of [...output.split('\n'), ...advice]) log(printable(line));
+  for (const line of [...output.split('\n'), ...nextSteps])
+    log(printable(line));
 }
 
 /**

@@ -32,10 +32,10 @@ const VARIABLES = {
   AD_AUTH: 'remove it',
 };
 
-/** All its variables, with the advice. */
-const ADVICE = [
+/** All its variables, with the fix for each. */
+const FIXES = [
   ...PREFIXES.flatMap((prefix) =>
-    Object.entries(VARIABLES).map(([name, advice]) => [prefix + name, advice]),
+    Object.entries(VARIABLES).map(([name, fix]) => [prefix + name, fix]),
   ),
   ...['NXCACHE_READ', 'NXCACHE_WRITE'].map((name) => [
     name,
@@ -218,13 +218,13 @@ function variableLines(tree, env) {
   const contents = [...FILES, ...files]
     .filter((file) => tree.isFile(file))
     .map((file) => ({ file, text: tree.read(file, 'utf8') ?? '' }));
-  return ADVICE.flatMap(([variable, advice]) => {
+  return FIXES.flatMap(([variable, fix]) => {
     const places = contents
       .filter(({ text }) => RegExp(`\\b${variable}\\b`).test(text))
       .map(({ file }) => file);
     if (env[variable]) places.unshift('this environment');
     return places.length > 0
-      ? [`${places.join(', ')}: ${variable} is no longer read; ${advice}.`]
+      ? [`${places.join(', ')}: ${variable} is no longer read; ${fix}.`]
       : [];
   });
 }
