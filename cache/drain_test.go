@@ -27,9 +27,9 @@ func TestDrain(t *testing.T) {
 		if err := c.Drain(t.Context()); err != nil {
 			t.Errorf("without entries: %v", err)
 		}
-		told := make(chan struct{})
+		reported := make(chan struct{})
 		for _, hash := range []string{"123", "124"} {
-			reason, err := c.Store(t.Context(), cachetest.Result(hash, dir, 0, cache.TerminalOutput{}), func(cache.Stored) { <-told })
+			reason, err := c.Store(t.Context(), cachetest.Result(hash, dir, 0, cache.TerminalOutput{}), func(cache.Stored) { <-reported })
 			if reason != "" || err != nil {
 				t.Fatal(reason, err)
 			}
@@ -49,7 +49,7 @@ func TestDrain(t *testing.T) {
 			t.Error("Drain returned before all outcomes were reported")
 		default:
 		}
-		close(told)
+		close(reported)
 		if err := <-drained; err != nil {
 			t.Error(err)
 		}

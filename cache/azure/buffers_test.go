@@ -114,12 +114,12 @@ func eventually(t *testing.T, what string, done func() bool) {
 func TestBuffersAreShared(t *testing.T) {
 	content := random(25000)
 	var mu sync.Mutex
-	asked := make(map[string]int) // parts, by blob
+	requested := make(map[string]int) // parts, by blob
 	s := newBlobServer(t, content, func(a *rangeRequest) bool {
 		mu.Lock()
 		defer mu.Unlock()
 		if a.isLater() {
-			asked[a.r.URL.Path[len("/account/results/"):]]++
+			requested[a.r.URL.Path[len("/account/results/"):]]++
 		}
 		return false
 	})
@@ -136,7 +136,7 @@ func TestBuffersAreShared(t *testing.T) {
 	eventually(t, "both have asked for two parts ahead", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
-		return asked["0"] >= 19 && asked["1"] >= 19
+		return requested["0"] >= 19 && requested["1"] >= 19
 	})
 	for _, body := range bodies {
 		finish(t, body, content[1+20*300:])

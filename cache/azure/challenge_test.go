@@ -20,15 +20,15 @@ import (
 
 // recorder is a credential that records the options of its requests.
 type recorder struct {
-	mu    sync.Mutex
-	asked []policy.TokenRequestOptions
+	mu        sync.Mutex
+	requested []policy.TokenRequestOptions
 }
 
 func (a *recorder) GetToken(_ context.Context, options policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.asked = append(a.asked, options)
-	return azcore.AccessToken{Token: fmt.Sprintf("token-%d", len(a.asked)), ExpiresOn: time.Now().Add(time.Hour)}, nil
+	a.requested = append(a.requested, options)
+	return azcore.AccessToken{Token: fmt.Sprintf("token-%d", len(a.requested)), ExpiresOn: time.Now().Add(time.Hour)}, nil
 }
 
 const challengeOf = "Bearer authorization_uri=https://login.microsoftonline.com/11111111-2222-3333-4444-555555555555/oauth2/authorize resource_id="
@@ -92,8 +92,8 @@ func TestForeignChallenge(t *testing.T) {
 				if seen := s.seen(); len(seen) != 1 || seen[0].header.Get("Authorization") != "Bearer token-1" {
 					t.Errorf("sent %d requests, want one", len(seen))
 				}
-				if len(signIn.asked) != 1 || signIn.asked[0].Scopes[0] != "https://storage.azure.com/.default" {
-					t.Errorf("requested %+v, want a token of storage", signIn.asked)
+				if len(signIn.requested) != 1 || signIn.requested[0].Scopes[0] != "https://storage.azure.com/.default" {
+					t.Errorf("requested %+v, want a token of storage", signIn.requested)
 				}
 			})
 		}
@@ -145,7 +145,7 @@ func TestChallengeOfStorage(t *testing.T) {
 		base64.StdEncoding.EncodeToString([]byte(claims)))
 	for name, test := range map[string]struct {
 		challenges []string
-		asked      int // tokens
+		requested  int // tokens
 		claims     string
 	}{
 		"as Azure writes it":         {[]string{challengeOf + "https://storage.azure.com"}, 1, ""},
@@ -161,12 +161,12 @@ func TestChallengeOfStorage(t *testing.T) {
 			if err := put(t, signedIn(t, s, signIn), "a", "content"); err != nil {
 				t.Fatal(err)
 			}
-			last := signIn.asked[len(signIn.asked)-1]
-			if len(signIn.asked) != test.asked || last.Claims != test.claims || last.TenantID != "" {
-				t.Errorf("requested %+v, want %d tokens, the last one with the claims %q", signIn.asked, test.asked, test.claims)
+			last := signIn.requested[len(signIn.requested)-1]
+			if len(signIn.requested) != test.requested || last.Claims != test.claims || last.TenantID != "" {
+				t.Errorf("requested %+v, want %d tokens, the last one with the claims %q", signIn.requested, test.requested, test.claims)
 			}
 			seen := s.seen()
-			if got := seen[len(seen)-1].header.Get("Authorization"); got != fmt.Sprintf("Bearer token-%d", test.asked) {
+			if got := seen[len(seen)-1].header.Get("Authorization"); got != fmt.Sprintf("Bearer token-%d", test.requested) {
 				t.Errorf("the last request had %q", got)
 			}
 		})

@@ -25,9 +25,9 @@ type counted struct {
 
 // newCounted starts a server, with TLS if it is secure. Each handshake calls
 // hello.
-func newCounted(t *testing.T, secure bool, hello func(), answer func(n int, w http.ResponseWriter, r *http.Request)) *counted {
+func newCounted(t *testing.T, secure bool, hello func(), respond func(n int, w http.ResponseWriter, r *http.Request)) *counted {
 	t.Helper()
-	s := &counted{server: newUnstarted(t, answer)}
+	s := &counted{server: newUnstarted(t, respond)}
 	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		switch state {
 		case http.StateNew:
@@ -92,8 +92,8 @@ func TestWarmOpensTheFirstConnection(t *testing.T) {
 
 // The first request may come while its connection is being opened.
 func TestFirstRequestWaitsForItsConnection(t *testing.T) {
-	hello, answer := make(chan struct{}), make(chan struct{})
-	s := newCounted(t, true, func() { hello <- struct{}{}; <-answer }, ok)
+	hello, respond := make(chan struct{}), make(chan struct{})
+	s := newCounted(t, true, func() { hello <- struct{}{}; <-respond }, ok)
 	c := s.connect(t, validFor(time.Hour))
 	var all sync.WaitGroup
 	all.Go(func() { c.Warm(t.Context()) })
@@ -103,7 +103,7 @@ func TestFirstRequestWaitsForItsConnection(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	close(answer)
+	close(respond)
 	all.Wait()
 	if got := s.opened.Load(); got != 1 {
 		t.Errorf("got %d connections, want 1", got)

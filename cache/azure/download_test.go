@@ -41,7 +41,7 @@ func TestSizesAroundEachBoundary(t *testing.T) {
 			if want := countParts(size, small); len(requests) != want {
 				t.Errorf("got %d requests, want %d", len(requests), want)
 			}
-			asked := make(map[string]bool)
+			requested := make(map[string]bool)
 			for i, r := range requests {
 				match := ""
 				if i > 0 {
@@ -50,10 +50,10 @@ func TestSizesAroundEachBoundary(t *testing.T) {
 				if got := r.header.Get("If-Match"); got != match {
 					t.Errorf("request %d: got If-Match %q, want %q", i, got, match)
 				}
-				asked[r.header.Get("x-ms-range")] = true
+				requested[r.header.Get("x-ms-range")] = true
 			}
-			if len(asked) != len(requests) || !asked["bytes=0-999"] {
-				t.Errorf("got the ranges %v, want each of them once", asked)
+			if len(requested) != len(requests) || !requested["bytes=0-999"] {
+				t.Errorf("got the ranges %v, want each of them once", requested)
 			}
 		})
 	}
@@ -103,9 +103,9 @@ func TestStorageWithoutRanges(t *testing.T) {
 // Bodies may wait to be read. Only a body that is being read requests more.
 func TestPartsAreRequestedWhenTheBodyIsRead(t *testing.T) {
 	content := random(25000)
-	asked := make(chan string, 1000)
+	requested := make(chan string, 1000)
 	s := newBlobServer(t, content, func(a *rangeRequest) bool {
-		asked <- a.r.Header.Get("x-ms-range")
+		requested <- a.r.Header.Get("x-ms-range")
 		return false
 	})
 	blob, err := s.inRanges(t, small, ample).Get(t.Context(), "a")
@@ -113,7 +113,7 @@ func TestPartsAreRequestedWhenTheBodyIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = blob.Body.Close() }()
-	<-asked
+	<-requested
 	if got := len(s.seen()); got != 1 {
 		t.Errorf("got %d requests before the body is read, want 1", got)
 	}
@@ -121,7 +121,7 @@ func TestPartsAreRequestedWhenTheBodyIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range small.Ahead { // otherwise this hangs
-		<-asked
+		<-requested
 	}
 	if got := len(s.seen()); got != 1+small.Ahead {
 		t.Errorf("got %d requests after one byte was read, want %d", got, 1+small.Ahead)

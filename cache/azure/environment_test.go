@@ -101,7 +101,7 @@ func TestProxy(t *testing.T) {
 		})
 	}
 	for _, p := range []*faults.Proxy{p, secured, closed} {
-		if got := fmt.Sprint(p.Asked()); got != "[example.com:443]" {
+		if got := fmt.Sprint(p.Requested()); got != "[example.com:443]" {
 			t.Errorf("the proxy was asked for %s", got)
 		}
 	}
@@ -203,7 +203,7 @@ func TestSignInThroughAProxy(t *testing.T) {
 	if _, err := get(t, c, "a"); err != nil {
 		t.Error(err)
 	}
-	if got, want := fmt.Sprint(p.Asked()), "[example.com:443 login.example.com:443]"; got != want {
+	if got, want := fmt.Sprint(p.Requested()), "[example.com:443 login.example.com:443]"; got != want {
 		t.Errorf("the proxy was asked for %s, want %s", got, want)
 	}
 

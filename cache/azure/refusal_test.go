@@ -58,11 +58,11 @@ func refusing(t *testing.T, status int, code, detail string, headers ...string) 
 	})
 }
 
-func newTLSOrPlain(t *testing.T, answer func(n int, w http.ResponseWriter, r *http.Request)) *server {
+func newTLSOrPlain(t *testing.T, respond func(n int, w http.ResponseWriter, r *http.Request)) *server {
 	if strings.Contains(t.Name(), "token") {
-		return newTLSServer(t, answer)
+		return newTLSServer(t, respond)
 	}
-	return newServer(t, answer)
+	return newServer(t, respond)
 }
 
 const (
@@ -197,12 +197,12 @@ func TestF24CommandsNameTheAccount(t *testing.T) {
 		{"https://127.0.0.1:10000/acc", "acc"},
 		{"https://cache.example.com", "ACCOUNT"},
 	} {
-		answer := transporter(func(r *http.Request) (*http.Response, error) {
+		respond := transporter(func(r *http.Request) (*http.Response, error) {
 			w := httptest.NewRecorder()
 			fail(w, http.StatusNotFound, "ContainerNotFound")
 			return w.Result(), nil
 		})
-		c := open(t, azure.Options{Container: "results", Endpoint: test.endpoint, Credential: anna, Transport: answer})
+		c := open(t, azure.Options{Container: "results", Endpoint: test.endpoint, Credential: anna, Transport: respond})
 		if _, err := get(t, c, "a"); err == nil || !strings.Contains(err.Error(), "--account-name "+test.account+" ") {
 			t.Errorf("%s: got %v, want the account %s", test.endpoint, err, test.account)
 		}

@@ -36,7 +36,7 @@ func startStoring(t *testing.T, more testenv.Env) *storing {
 	s := new(storing)
 	var connection string
 	s.storage, connection = testenv.StartStorage(t)
-	s.storage.Behave(http.MethodPut, &testenv.StorageRule{Answer: "hold", Left: -1})
+	s.storage.Behave(http.MethodPut, &testenv.StorageRule{Action: "hold", Left: -1})
 	environment := testenv.Env{license.Variable: testenv.License(t, "valid.jwt"), config.ConnectionVariable: connection}
 	for name, value := range more {
 		environment[name] = value
@@ -104,7 +104,7 @@ func TestDrainUntilAllIsStored(t *testing.T) {
 // The result also contains the outcomes of the uploads.
 func TestDrainReportsProblems(t *testing.T) {
 	s := startStoring(t, nil)
-	s.storage.Behave(http.MethodPut, &testenv.StorageRule{Answer: "403", Code: "AuthorizationFailure", Left: -1})
+	s.storage.Behave(http.MethodPut, &testenv.StorageRule{Action: "403", Code: "AuthorizationFailure", Left: -1})
 	var got rpc.StoreResult
 	second := newResult(t)
 	second.Hash, second.CacheDirectory = "2", s.dir

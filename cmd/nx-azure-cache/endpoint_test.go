@@ -50,8 +50,8 @@ func TestForeignEndpointOfCommands(t *testing.T) {
 	if session.Cache != nil || session.Reason != foreignLine {
 		t.Errorf("serve got %+v, want %q", session, foreignLine)
 	}
-	if asked := proxy.Asked(); len(asked) > 0 {
-		t.Errorf("got the requests %v, want none", asked)
+	if requested := proxy.Requested(); len(requested) > 0 {
+		t.Errorf("got the requests %v, want none", requested)
 	}
 }
 

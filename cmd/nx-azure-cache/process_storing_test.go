@@ -126,7 +126,7 @@ func TestProcessWithUnreadLog(t *testing.T) {
 // The time limits of nx.json apply to requests, and their errors name the key.
 func TestLimitsOfTheSettings(t *testing.T) {
 	storage, connection := testenv.StartStorage(t)
-	storage.Behave(http.MethodGet, &testenv.StorageRule{Answer: "hold", Left: -1})
+	storage.Behave(http.MethodGet, &testenv.StorageRule{Action: "hold", Left: -1})
 	s, _ := serveWith(t, testenv.Env{license.Variable: testenv.License(t, "valid.jwt"), config.ConnectionVariable: connection})
 	s.initialize(`{"container": "artifacts", "timeouts": {"firstByte": "250ms"}, "trust": {"isolation": "none"}}`)
 	err := s.Call(t.Context(), "retrieve", rpc.RetrieveParams{Hash: "1", CacheDirectory: t.TempDir()}, nil)

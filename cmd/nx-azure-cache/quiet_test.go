@@ -19,10 +19,10 @@ var loud = testenv.Env{"AZURE_SDK_GO_LOGGING": "all", "GODEBUG": "http2debug=2"}
 // sends bytes that belong to no response.
 func talkative(t *testing.T) *httptest.Server {
 	t.Helper()
-	answer := echo(http.StatusForbidden, "AuthenticationFailed")
+	respond := echo(http.StatusForbidden, "AuthenticationFailed")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		recorder := httptest.NewRecorder()
-		answer(recorder, r)
+		respond(recorder, r)
 		conn, _, err := w.(http.Hijacker).Hijack()
 		if err != nil {
 			t.Error(err)

@@ -149,9 +149,9 @@ func newResult(t *testing.T) rpc.StoreParams {
 
 // The connection for the first request is opened in the background, without a request.
 func TestConnectionBeforeTheFirstRequest(t *testing.T) {
-	opened, asked := make(chan struct{}, 10), make(chan struct{}, 10)
+	opened, requested := make(chan struct{}, 10), make(chan struct{}, 10)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		asked <- struct{}{}
+		requested <- struct{}{}
 		w.WriteHeader(http.StatusNotFound)
 	}))
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
@@ -168,14 +168,14 @@ func TestConnectionBeforeTheFirstRequest(t *testing.T) {
 	// One scope, so one request.
 	s.initialize(`{"container": "artifacts", "trust": {"isolation": "none"}}`)
 	<-opened
-	if len(asked) > 0 {
+	if len(requested) > 0 {
 		t.Error("got a request, want none")
 	}
 	if hit := s.retrieve(t.TempDir()); hit != nil {
 		t.Errorf("got %+v, want a miss", hit)
 	}
-	if len(asked) != 1 || len(opened) > 0 {
-		t.Errorf("got %d requests and %d more connections, want one request on the existing connection", len(asked), len(opened))
+	if len(requested) != 1 || len(opened) > 0 {
+		t.Errorf("got %d requests and %d more connections, want one request on the existing connection", len(requested), len(opened))
 	}
 }
 

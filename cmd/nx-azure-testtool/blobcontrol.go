@@ -38,7 +38,7 @@ type blobControl struct {
 
 // addTo adds the paths to those that every server has.
 func (b *blobControl) addTo(control *http.ServeMux) {
-	for pattern, answer := range map[string]func(*http.Request) (any, error){
+	for pattern, respond := range map[string]func(*http.Request) (any, error){
 		"GET /-/blobs/{container}": func(r *http.Request) (any, error) {
 			return append([]string{}, b.service.Names(r.PathValue("container"))...), nil // [], not null
 		},
@@ -56,7 +56,7 @@ func (b *blobControl) addTo(control *http.ServeMux) {
 		"GET /-/faults/{id}/reached":  b.reached,
 	} {
 		control.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			value, err := answer(r)
+			value, err := respond(r)
 			switch {
 			case errors.Is(err, errNotFound):
 				http.Error(w, err.Error(), http.StatusNotFound)

@@ -79,7 +79,7 @@ func (s *httpCache) put(w http.ResponseWriter, r *http.Request, hash string) {
 func (s *httpCache) store(hash string, artifact []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, there := s.artifacts[hash]; there {
+	if _, exists := s.artifacts[hash]; exists {
 		return false
 	}
 	if s.artifacts == nil {
@@ -91,12 +91,12 @@ func (s *httpCache) store(hash string, artifact []byte) bool {
 
 func (s *httpCache) get(w http.ResponseWriter, r *http.Request, hash string) {
 	s.mu.RLock()
-	artifact, there := s.artifacts[hash]
+	artifact, exists := s.artifacts[hash]
 	s.mu.RUnlock()
 	if !s.Delay(r.Context()) {
 		return
 	}
-	if !there {
+	if !exists {
 		http.NotFound(w, r)
 		s.Count(r, azuretest.Get, 0, 0)
 		return

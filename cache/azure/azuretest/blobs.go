@@ -25,13 +25,13 @@ func (s *Service) Put(container, name string, b Blob) error {
 	}
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
-	there := s.store.containers[container]
-	if there == nil {
+	existing := s.store.containers[container]
+	if existing == nil {
 		return fmt.Errorf("there is no container %q", container)
 	}
 	stored := newBlob(sent, []block{{data: b.Body}})
 	stored.modified = b.Modified
-	s.store.put(there, name, stored)
+	s.store.put(existing, name, stored)
 	return nil
 }
 
@@ -39,11 +39,11 @@ func (s *Service) Put(container, name string, b Blob) error {
 func (s *Service) Blob(container, name string) (b Blob, ok bool) {
 	s.store.mu.RLock()
 	defer s.store.mu.RUnlock()
-	there := s.store.containers[container]
-	if there == nil || there.blobs[name] == nil {
+	existing := s.store.containers[container]
+	if existing == nil || existing.blobs[name] == nil {
 		return Blob{}, false
 	}
-	stored := there.blobs[name]
+	stored := existing.blobs[name]
 	b = Blob{Body: make([]byte, 0, stored.size), Metadata: make(http.Header), ETag: stored.etag, Modified: stored.modified}
 	for _, part := range stored.blocks {
 		b.Body = append(b.Body, part.data...)
@@ -60,22 +60,22 @@ func (s *Service) Blob(container, name string) (b Blob, ok bool) {
 func (s *Service) Archive(container, name string) {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
-	there := s.store.containers[container]
-	if there == nil || there.blobs[name] == nil {
+	existing := s.store.containers[container]
+	if existing == nil || existing.blobs[name] == nil {
 		return
 	}
-	moved := *there.blobs[name]
+	moved := *existing.blobs[name]
 	moved.archived, moved.header = true, maps.Clone(moved.header)
 	moved.header["X-Ms-Access-Tier"] = []string{"Archive"}
-	there.blobs[name] = &moved
+	existing.blobs[name] = &moved
 }
 
 // Remove removes a blob, if it exists.
 func (s *Service) Remove(container, name string) {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
-	if there := s.store.containers[container]; there != nil {
-		there.remove(name)
+	if existing := s.store.containers[container]; existing != nil {
+		existing.remove(name)
 	}
 }
 
@@ -83,8 +83,8 @@ func (s *Service) Remove(container, name string) {
 func (s *Service) Names(container string) []string {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
-	if there := s.store.containers[container]; there != nil {
-		return slices.Clone(there.sorted())
+	if existing := s.store.containers[container]; existing != nil {
+		return slices.Clone(existing.sorted())
 	}
 	return nil
 }

@@ -21,11 +21,11 @@ func (c *call) containerProperties() response {
 	s := &c.service.store
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	there := s.containers[c.container]
-	if there == nil {
+	existing := s.containers[c.container]
+	if existing == nil {
 		return containerNotFound
 	}
 	return response{status: http.StatusOK, header: http.Header{
-		"Etag": {there.etag}, "Last-Modified": {there.made.UTC().Format(http.TimeFormat)},
+		"Etag": {existing.etag}, "Last-Modified": {existing.made.UTC().Format(http.TimeFormat)},
 	}}
 }

@@ -115,12 +115,12 @@ func TestConditions(t *testing.T) {
 		} {
 			t.Run(test.key+" "+test.value, func(t *testing.T) {
 				name := fresh()
-				there := on.must(t, http.MethodPut, name, "", nil, "content").header
+				existing := on.must(t, http.MethodPut, name, "", nil, "content").header
 				send := header{test.key: test.value}
 				if test.value == own {
-					send[test.key] = there.Get("ETag")
+					send[test.key] = existing.Get("ETag")
 					if strings.HasSuffix(test.key, "-Since") {
-						send[test.key] = there.Get("Last-Modified")
+						send[test.key] = existing.Get("Last-Modified")
 					}
 				}
 				for _, method := range []string{http.MethodGet, http.MethodHead} {
@@ -137,14 +137,14 @@ func TestConditions(t *testing.T) {
 func TestTwoConditions(t *testing.T) {
 	onBoth(t, func(t *testing.T, on target) {
 		name := fresh()
-		there := on.must(t, http.MethodPut, name, "", nil, "content").header
-		send := header{"If-None-Match": `"0x8D0"`, "If-Modified-Since": there.Get("Last-Modified")}
+		existing := on.must(t, http.MethodPut, name, "", nil, "content").header
+		send := header{"If-None-Match": `"0x8D0"`, "If-Modified-Since": existing.Get("Last-Modified")}
 		on.do(t, http.MethodGet, name, "", send, "").check(t, "another ETag", "200")
-		send["If-None-Match"] = there.Get("ETag")
+		send["If-None-Match"] = existing.Get("ETag")
 		on.do(t, http.MethodGet, name, "", send, "").check(t, "neither", "304 ConditionNotMet")
-		send = header{"If-Match": `"0x8D0"`, "If-None-Match": there.Get("ETag")}
+		send = header{"If-Match": `"0x8D0"`, "If-None-Match": existing.Get("ETag")}
 		on.do(t, http.MethodGet, name, "", send, "").check(t, "another one is wanted", "412 ConditionNotMet")
-		send = header{"If-Match": `"0x8D0",` + there.Get("ETag")}
+		send = header{"If-Match": `"0x8D0",` + existing.Get("ETag")}
 		on.do(t, http.MethodGet, name, "", send, "").check(t, "one of two", "200")
 	})
 }

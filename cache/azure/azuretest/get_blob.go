@@ -36,11 +36,11 @@ func (c *call) getBlob() response {
 
 // content is a blob, or the requested range of it.
 func (c *call) content(b *blob) response {
-	asked := rangeOf(c.r.Header)
-	if asked == "" || c.r.Method == http.MethodHead { // Get Blob Properties knows no ranges
+	requested := rangeOf(c.r.Header)
+	if requested == "" || c.r.Method == http.MethodHead { // Get Blob Properties knows no ranges
 		return response{status: http.StatusOK, header: b.header, extra: common, body: b.body(0, b.size), length: b.size}
 	}
-	from, to, ok := parseRange(asked)
+	from, to, ok := parseRange(requested)
 	switch {
 	case !ok:
 		return invalidHeader()

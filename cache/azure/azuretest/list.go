@@ -150,29 +150,29 @@ func (p page) folder(name string) (folder string, ok bool) {
 	return name[:len(p.prefix)+end+len(p.delimiter)], true
 }
 
-func (p page) writeBlob(b *bytes.Buffer, name string, there *blob) {
+func (p page) writeBlob(b *bytes.Buffer, name string, existing *blob) {
 	b.WriteString("<Blob>")
 	writeName(b, name)
 	b.WriteString("<Properties>")
-	writeElement(b, "Creation-Time", there.created.Format(http.TimeFormat))
-	writeElement(b, "Last-Modified", there.modified.Format(http.TimeFormat))
-	writeElement(b, "Etag", strings.Trim(there.etag, `"`))
-	writeElement(b, "Content-Length", fmt.Sprint(there.size))
+	writeElement(b, "Creation-Time", existing.created.Format(http.TimeFormat))
+	writeElement(b, "Last-Modified", existing.modified.Format(http.TimeFormat))
+	writeElement(b, "Etag", strings.Trim(existing.etag, `"`))
+	writeElement(b, "Content-Length", fmt.Sprint(existing.size))
 	for _, property := range []string{"Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition", "Cache-Control"} {
-		writeElement(b, property, there.header.Get(property))
+		writeElement(b, property, existing.header.Get(property))
 	}
-	writeElement(b, "Content-MD5", there.header.Get("Content-Md5"))
+	writeElement(b, "Content-MD5", existing.header.Get("Content-Md5"))
 	tier := "<AccessTier>Hot</AccessTier><AccessTierInferred>true</AccessTierInferred>"
-	if there.archived {
+	if existing.archived {
 		tier = "<AccessTier>Archive</AccessTier>"
 	}
 	b.WriteString("<BlobType>BlockBlob</BlobType>" + tier +
 		"<LeaseStatus>unlocked</LeaseStatus><LeaseState>available</LeaseState><ServerEncrypted>true</ServerEncrypted></Properties>")
 	if p.metadata {
 		b.WriteString("<Metadata>")
-		for _, header := range there.metadata {
+		for _, header := range existing.metadata {
 			// HTTP loses the case; we write lower case only.
-			writeElement(b, strings.ToLower(header[len(metadataPrefix):]), there.header[header][0])
+			writeElement(b, strings.ToLower(header[len(metadataPrefix):]), existing.header[header][0])
 		}
 		b.WriteString("</Metadata>")
 	}

@@ -72,11 +72,11 @@ func TestList(t *testing.T) {
 		sorted := slices.Sorted(slices.Values(names))
 		for i, blob := range got.Blobs {
 			sent := slices.Index(names, strings.TrimPrefix(blob.Name, prefix))
-			there := on.must(t, http.MethodHead, blob.Name, "", nil, "").header
+			existing := on.must(t, http.MethodHead, blob.Name, "", nil, "").header
 			p := blob.Properties
-			if blob.Name != prefix+sorted[i] || p.ContentLength != int64(sent) || p.LastModified != there.Get("Last-Modified") || p.BlobType != "BlockBlob" ||
-				p.ContentType != "application/octet-stream" || strings.Trim(p.Etag, `"`) != strings.Trim(there.Get("ETag"), `"`) {
-				t.Errorf("blob %d: got %+v, want %q of %d bytes as %v says", i, blob, sorted[i], sent, there)
+			if blob.Name != prefix+sorted[i] || p.ContentLength != int64(sent) || p.LastModified != existing.Get("Last-Modified") || p.BlobType != "BlockBlob" ||
+				p.ContentType != "application/octet-stream" || strings.Trim(p.Etag, `"`) != strings.Trim(existing.Get("ETag"), `"`) {
+				t.Errorf("blob %d: got %+v, want %q of %d bytes as %v says", i, blob, sorted[i], sent, existing)
 			}
 			if m := blob.Metadata.All; len(m) != 1 || !strings.EqualFold(m[0].XMLName.Local, "format") || m[0].Value != fmt.Sprint(sent) {
 				t.Errorf("blob %d: got the metadata %+v, want format %d", i, m, sent)

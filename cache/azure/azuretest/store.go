@@ -174,9 +174,9 @@ func (b *blob) body(from, length int64) (parts [][]byte) {
 // find returns the container and the blob of a request, or nil. The caller holds the
 // lock.
 func (c *call) find() (*container, *blob) {
-	there := c.service.store.containers[c.container]
-	if there == nil {
+	existing := c.service.store.containers[c.container]
+	if existing == nil {
 		return nil, nil
 	}
-	return there, there.blobs[c.name]
+	return existing, existing.blobs[c.name]
 }

@@ -62,24 +62,24 @@ func (w *machine) Do(r *http.Request) (*http.Response, error) {
 	switch {
 	case strings.HasPrefix(r.URL.Host, "login."): // a cloud's own
 		r.Host = r.URL.Host
-		return answerOf(w.authority, r), nil
+		return responseOf(w.authority, r), nil
 	case r.URL.Host != "169.254.169.254":
 		return w.entra.Client().Do(r)
 	case w.metadata == nil: // packets are dropped
 		<-r.Context().Done()
 		return nil, r.Context().Err()
 	default:
-		return answerOf(w.metadata, r), nil
+		return responseOf(w.metadata, r), nil
 	}
 }
 
-// answerOf returns the response of a handler, without a server.
-func answerOf(handler http.Handler, r *http.Request) *http.Response {
+// responseOf returns the response of a handler, without a server.
+func responseOf(handler http.Handler, r *http.Request) *http.Response {
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, r)
-	answer := recorder.Result()
-	answer.Request = r
-	return answer
+	response := recorder.Result()
+	response.Request = r
+	return response
 }
 
 // has returns how many requests went to a place.

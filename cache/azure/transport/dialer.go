@@ -133,12 +133,12 @@ type spare struct {
 func (d *dialer) openSpare(ctx context.Context, to target) {
 	s := &spare{target: to, opened: make(chan struct{})}
 	d.mu.Lock()
-	there := d.spare != nil
-	if !there {
+	hasSpare := d.spare != nil
+	if !hasSpare {
 		d.spare = s
 	}
 	d.mu.Unlock()
-	if there {
+	if hasSpare {
 		return
 	}
 	conn, err := d.open(ctx, to)

@@ -344,8 +344,8 @@ func hostOf(address string) string {
 }
 
 func containsFold(list []string, text string) bool {
-	for _, one := range list {
-		if strings.EqualFold(one, text) {
+	for _, item := range list {
+		if strings.EqualFold(item, text) {
 			return true
 		}
 	}

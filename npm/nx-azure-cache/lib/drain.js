@@ -22,7 +22,7 @@ const { isSilent } = require('./notices');
 /** @typedef {import('./client').StoredParams} StoredParams */
 
 /**
- * The output of `nx-azure-cache drain`: drainResult in cmd/nx-azure-cache.
+ * The output of `nx-azure-cache drain`: Result in cmd/nx-azure-cache/internal/drain.
  *
  * @typedef {object} DrainResult
  * @property {'stored' | 'gone' | 'limit' | 'silent' | 'interrupted' | 'unknown'} ended

@@ -90,7 +90,7 @@ class FakeServer {
   }
 
   /**
-   * As `drain`, prints the result and exits: drainResult in cmd/nx-azure-cache.
+   * As `drain`, prints the result and exits: Result in cmd/nx-azure-cache/internal/drain.
    *
    * @param {{ summary?: object, [more: string]: unknown }} [changes]
    */

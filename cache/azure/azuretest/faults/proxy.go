@@ -15,15 +15,15 @@ import (
 type Proxy struct {
 	*httptest.Server
 
-	mu       sync.Mutex
-	user     string
-	password string
-	scheme   string // of its challenge
-	status   int    // its response to all requests; 0 means that it connects
-	routes   map[string]string
-	asked    []string
-	open     []net.Conn
-	pumping  sync.WaitGroup
+	mu        sync.Mutex
+	user      string
+	password  string
+	scheme    string // of its challenge
+	status    int    // its response to all requests; 0 means that it connects
+	routes    map[string]string
+	requested []string
+	open      []net.Conn
+	pumping   sync.WaitGroup
 }
 
 // NewProxy returns a proxy that is not started yet; see the methods of [httptest.Server].
@@ -64,12 +64,12 @@ func (p *Proxy) Refuse(status int) {
 	p.status = status
 }
 
-// Asked returns the addresses that clients requested, sorted, each once.
-func (p *Proxy) Asked() []string {
+// Requested returns the addresses that clients requested, sorted, each once.
+func (p *Proxy) Requested() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	asked := slices.Sorted(slices.Values(p.asked))
-	return slices.Compact(asked)
+	requested := slices.Sorted(slices.Values(p.requested))
+	return slices.Compact(requested)
 }
 
 // Stop closes it and all connections through it.
@@ -131,7 +131,7 @@ func (p *Proxy) decide(r *http.Request) (status int, to string) {
 	case r.Method != http.MethodConnect:
 		return http.StatusMethodNotAllowed, ""
 	default:
-		p.asked = append(p.asked, r.Host)
+		p.requested = append(p.requested, r.Host)
 		if to == "" {
 			return http.StatusServiceUnavailable, ""
 		}

@@ -62,8 +62,8 @@ func otherScope(real trust.Scope, without func(omitted ...string) (trust.Scope, 
 				omitted = append(omitted, key)
 			}
 		}
-		scope, asked := without(omitted...)
-		for _, key := range asked {
+		scope, read := without(omitted...)
+		for _, key := range read {
 			if !slices.Contains(mattering, key) {
 				mattering = append(mattering, key)
 			}
@@ -97,16 +97,16 @@ func culpritsOf(real trust.Scope, mattering []string, without func(omitted ...st
 }
 
 // scope returns the scope of a run with all claims except the omitted ones, as Nx sees it.
-// asked lists the keys of the claims that were looked up, in that order.
-func (c Claims) scope(ci bool, branches trust.Branches, getenv func(string) string, omitted []string) (scope trust.Scope, asked []string) {
+// read lists the keys of the claims that were looked up, in that order.
+func (c Claims) scope(ci bool, branches trust.Branches, getenv func(string) string, omitted []string) (scope trust.Scope, read []string) {
 	seen := func(name string) string {
 		key, value := variableKey(name), getenv(name)
 		claim, isClaim := c[key]
 		if value != "" || !isClaim || slices.Contains(omitted, key) || name == EventVariable {
 			return value
 		}
-		if !slices.Contains(asked, key) {
-			asked = append(asked, key)
+		if !slices.Contains(read, key) {
+			read = append(read, key)
 		}
 		return claim.Value
 	}
@@ -115,5 +115,5 @@ func (c Claims) scope(ci bool, branches trust.Branches, getenv func(string) stri
 	if seenCI := IsCI(seen); seenCI != IsCI(getenv) {
 		ci = seenCI
 	}
-	return trust.Detect(ci, branches, seen).Scope, asked
+	return trust.Detect(ci, branches, seen).Scope, read
 }

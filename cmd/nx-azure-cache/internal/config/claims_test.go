@@ -43,13 +43,13 @@ func TestCountedClaims(t *testing.T) {
 	if got := getenv(ConnectionVariable) + getenv(ModeVariable); got != "realno-cache" {
 		t.Errorf("got %q, want the environment", got)
 	}
-	for _, one := range []Claim{
+	for _, claim := range []Claim{
 		{Name: ModeVariable, Value: " read-write "},
 		{Name: ConnectionVariable, Value: testenv.ConnectionString, IsEmpty: true},
 		{Name: "\x1b[31m", Value: "x"},
 	} {
-		if got := NewClaims([]Claim{one}).Over(testenv.Env{}.Get)(one.Name); got != "" {
-			t.Errorf("%+v: got %q", one, got)
+		if got := NewClaims([]Claim{claim}).Over(testenv.Env{}.Get)(claim.Name); got != "" {
+			t.Errorf("%+v: got %q", claim, got)
 		}
 	}
 }
@@ -82,8 +82,8 @@ func TestClaimWarnings(t *testing.T) {
 			}
 		})
 	}
-	one := Claim{Name: ConnectionVariable, Value: testenv.ConnectionString, File: ".env"}
-	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s %q %x", one, one, one, one, one, one), fmt.Sprintf("%+v", Settings{Claims: NewClaims([]Claim{one})})} {
+	claim := Claim{Name: ConnectionVariable, Value: testenv.ConnectionString, File: ".env"}
+	for _, text := range []string{fmt.Sprintf("%v %+v %#v %s %q %x", claim, claim, claim, claim, claim, claim), fmt.Sprintf("%+v", Settings{Claims: NewClaims([]Claim{claim})})} {
 		if strings.Contains(text, testenv.AccountKey) {
 			t.Errorf("%s shows a value", text)
 		}

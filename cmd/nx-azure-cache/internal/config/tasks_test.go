@@ -50,9 +50,9 @@ func TestTasks(t *testing.T) {
 						continue
 					}
 					parts := append(strings.Split(text, " "), "")
-					one := taskfilter.Task{Project: parts[0], Target: parts[1], Configuration: parts[2]}
-					if got := includes(one); got != want {
-						t.Errorf("%+v: got %t, want %t", one, got, want)
+					task := taskfilter.Task{Project: parts[0], Target: parts[1], Configuration: parts[2]}
+					if got := includes(task); got != want {
+						t.Errorf("%+v: got %t, want %t", task, got, want)
 					}
 				}
 			}

@@ -89,22 +89,22 @@ const legend = "n enforced, x exposed, a allowed, m missing, u unknown"
 // checkLeftovers fails unless the report lists exactly the entries left in the storage.
 func (e examined) checkLeftovers(t *testing.T, s *testenv.Storage) {
 	t.Helper()
-	var told []string
+	var reported []string
 	for _, l := range e.Leftovers {
-		told = append(told, l.Container+"/"+l.Name)
+		reported = append(reported, l.Container+"/"+l.Name)
 		if want := s.Account() + "/" + l.Container + "/" + l.Name; l.URL != want || !strings.HasSuffix(l.Command, " "+want) {
 			t.Errorf("got %+v, want the URL %s", l, want)
 		}
 	}
-	var there []string
+	var stored []string
 	for _, container := range []string{testenv.Container, testenv.OtherContainer} {
 		for _, name := range s.Service.Names(container) {
-			there = append(there, container+"/"+name)
+			stored = append(stored, container+"/"+name)
 		}
 	}
-	slices.Sort(told)
-	if !slices.Equal(told, there) {
-		t.Errorf("got the leftovers %q, but %q in the storage", told, there)
+	slices.Sort(reported)
+	if !slices.Equal(reported, stored) {
+		t.Errorf("got the leftovers %q, but %q in the storage", reported, stored)
 	}
 }
 

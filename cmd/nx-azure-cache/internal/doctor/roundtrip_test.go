@@ -82,19 +82,19 @@ func TestDoctorInterruptedDuringTheRoundTrip(t *testing.T) {
 // deletes is a storage that returns the next of these errors for each Delete.
 type deletes struct {
 	blobStore
-	answers []error
-	asked   []string
+	answers   []error
+	requested []string
 }
 
 func (d *deletes) Delete(_ context.Context, name, _ string) error {
-	d.asked = append(d.asked, name)
-	return d.answers[len(d.asked)-1]
+	d.requested = append(d.requested, name)
+	return d.answers[len(d.requested)-1]
 }
 
 func TestDoctorStopsCleanUpWithoutResponses(t *testing.T) {
 	d := &deletes{answers: []error{nil, &explain.NotPermittedError{}, cache.ErrNotFound, context.DeadlineExceeded}}
 	left := tryDeletes(t.Context(), d, []string{"a", "b", "c", "d", "e", "f"})
-	if got, want := fmt.Sprint(left, d.asked), "[b d e f] [a b c d]"; got != want {
+	if got, want := fmt.Sprint(left, d.requested), "[b d e f] [a b c d]"; got != want {
 		t.Errorf("got left and requested %s, want %s", got, want)
 	}
 }

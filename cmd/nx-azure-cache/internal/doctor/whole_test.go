@@ -102,14 +102,14 @@ func TestDoctorFindsTheCause(t *testing.T) {
 func TestDoctorReportsAllProblems(t *testing.T) {
 	_, connection := testenv.StartStorage(t)
 	e := examineWhole(t, testenv.LicensedEnv(t, testenv.DevRun, `{"container": "No", "prefix": "/", "localMode": "nothing", "prefxi": "a"}`, connection))
-	var told []string
+	var reported []string
 	for _, c := range e.Checks {
 		if c.Part == partConfig && c.Status == statusFailed {
-			told = append(told, c.Seen)
+			reported = append(reported, c.Seen)
 		}
 	}
-	if len(told) != 3 {
-		t.Errorf("got %q, want three problems", told)
+	if len(reported) != 3 {
+		t.Errorf("got %q, want three problems", reported)
 	}
 	if text := e.text; !strings.Contains(text, "did you mean prefix") {
 		t.Errorf("got %s, want the unknown key, too", text)

@@ -37,7 +37,7 @@ const (
 
 // StorageRule changes the responses to a request method.
 type StorageRule struct {
-	Answer string // status, reset or hold
+	Action string // status, reset or hold
 	Code   string // x-ms-error-code
 	Left   int    // how many requests; -1 means all
 }
@@ -83,8 +83,8 @@ func (s *Storage) Behave(method string, rule *StorageRule) {
 	if rule == nil {
 		return
 	}
-	fault := faults.Fault{Method: method, Times: max(rule.Left, 0), Action: faults.Action(rule.Answer)}
-	if status, err := strconv.Atoi(rule.Answer); err == nil {
+	fault := faults.Fault{Method: method, Times: max(rule.Left, 0), Action: faults.Action(rule.Action)}
+	if status, err := strconv.Atoi(rule.Action); err == nil {
 		fault.Action, fault.Status, fault.Code = faults.Fail, status, rule.Code
 	}
 	s.rules[method] = s.Service.AddFault(fault)
