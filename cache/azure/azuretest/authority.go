@@ -16,10 +16,10 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Authority is as much of Microsoft Entra ID as apps need to get tokens: what the
-// Microsoft Authentication Library requests from AZURE_AUTHORITY_HOST. It has to be
-// served with TLS. `azurite --oauth basic` accepts its tokens, because it checks only
-// their claims.
+// Authority is the part of Microsoft Entra ID that issues tokens to apps: what the
+// Microsoft Authentication Library requests from AZURE_AUTHORITY_HOST. It must be served
+// with TLS. `azurite --oauth basic` accepts its tokens, because it checks only their
+// claims.
 type Authority struct {
 	// Life is how long tokens are valid; 0 means an hour.
 	Life time.Duration
@@ -40,8 +40,8 @@ func NewAuthority() *Authority {
 	return &Authority{key: key}
 }
 
-// Refuse makes it reject token requests with an error such as "AADSTS7000215: Invalid
-// client secret provided."; "" ends that.
+// Refuse makes the authority reject token requests with an error such as "AADSTS7000215:
+// Invalid client secret provided."; "" ends that.
 func (a *Authority) Refuse(description string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -21,7 +21,7 @@ func conditionsOf(h http.Header) conditions {
 	}
 }
 
-// etags are those of a list, without their quotes.
+// etags returns the ETags of a list, without their quotes.
 func etags(list string) (all []string) {
 	if list == "" {
 		return nil

@@ -10,8 +10,8 @@ import (
 // AddFault activates a fault. If several match a request, the first one applies.
 func (s *Service) AddFault(fault faults.Fault) *faults.Rule { return s.faults.Add(fault) }
 
-// breakUpload breaks off in the body of the request. It returns false if there is nothing
-// to break.
+// breakUpload breaks the connection in the body of the request. It returns false if the
+// body is empty.
 func (c *call) breakUpload(rule *faults.Rule) bool {
 	if !rule.BreaksBody() || c.r.ContentLength >= 0 && c.r.ContentLength <= rule.After {
 		return false

@@ -53,7 +53,7 @@ func (c *call) content(b *blob) response {
 	length := to - from + 1
 	a := response{status: http.StatusPartialContent, header: b.header, extra: maps.Clone(common), body: b.body(from, length), length: length}
 	a.extra["Content-Range"] = []string{fmt.Sprintf("bytes %d-%d/%d", from, to, b.size)}
-	if whole, ok := b.header["Content-Md5"]; ok { // that of the range would have this name
+	if whole, ok := b.header["Content-Md5"]; ok { // this name is for the digest of the range
 		a.extra["Content-Md5"] = nil
 		a.extra["X-Ms-Blob-Content-Md5"] = whole
 	}

@@ -22,7 +22,7 @@ type page struct {
 	prefix, marker, delimiter string
 	limit                     int
 	metadata                  bool
-	asked                     string // maxresults, as it was sent
+	requestedMax              string // maxresults, as sent
 }
 
 // Parameters that would change a list; they are not implemented.
@@ -30,7 +30,7 @@ var unsupportedParameters = []string{"endbefore", "showonly", "startfrom"}
 
 // parsePage reads the query of a list.
 func parsePage(query url.Values) (p page, refusal response, ok bool) {
-	p = page{prefix: query.Get("prefix"), delimiter: query.Get("delimiter"), limit: maxResults, asked: query.Get("maxresults")}
+	p = page{prefix: query.Get("prefix"), delimiter: query.Get("delimiter"), limit: maxResults, requestedMax: query.Get("maxresults")}
 	invalid := failure(http.StatusBadRequest, "OutOfRangeQueryParameterValue")
 	for name := range query {
 		if slices.Contains(unsupportedParameters, strings.ToLower(name)) {
@@ -46,8 +46,8 @@ func parsePage(query url.Values) (p page, refusal response, ok bool) {
 			return p, notImplemented, false
 		}
 	}
-	if p.asked != "" {
-		limit, err := strconv.Atoi(p.asked)
+	if p.requestedMax != "" {
+		limit, err := strconv.Atoi(p.requestedMax)
 		if err != nil || limit < 1 {
 			return p, invalid, false
 		}
@@ -108,7 +108,7 @@ func (p page) write(c *container, name, endpoint, marker string) []byte {
 	b.WriteString(`" ContainerName="`)
 	escape(&b, name)
 	b.WriteString(`">`)
-	for _, element := range []struct{ name, value string }{{"Prefix", p.prefix}, {"Marker", marker}, {"MaxResults", p.asked}, {"Delimiter", p.delimiter}} {
+	for _, element := range []struct{ name, value string }{{"Prefix", p.prefix}, {"Marker", marker}, {"MaxResults", p.requestedMax}, {"Delimiter", p.delimiter}} {
 		if element.value != "" {
 			writeElement(&b, element.name, element.value)
 		}

@@ -18,7 +18,7 @@ type requestLog struct {
 type Request struct {
 	Method string
 	Path   string // of the URL, decoded
-	Query  string // as it was sent
+	Query  string // as sent
 	Range  string // x-ms-range, or else Range
 	Header http.Header
 	Status int           // 0 without a response, or before it

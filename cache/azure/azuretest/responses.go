@@ -34,7 +34,7 @@ var (
 
 func invalidHeader() response { return failure(http.StatusBadRequest, "InvalidHeaderValue") }
 
-// messages are Azure's for common codes; other codes are their own message.
+// messages are Azure's messages for common codes. For other codes, the code is the message.
 var messages = map[string]string{
 	"AuthorizationPermissionMismatch": "This request is not authorized to perform this operation using this permission.",
 	"BlobAlreadyExists":               "The specified blob already exists.",

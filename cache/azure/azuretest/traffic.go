@@ -8,15 +8,15 @@ import (
 
 // Stats are the counts of a server since its start or the last reset.
 type Stats struct {
-	Gets        int64 `json:"gets"`        // responded reads of blobs, whether there was one or not
-	Puts        int64 `json:"puts"`        // blobs that were written
+	Gets        int64 `json:"gets"`        // reads of blobs with a response, found or not
+	Puts        int64 `json:"puts"`        // blobs written
 	Heads       int64 `json:"heads"`       // of blobs or containers
-	Others      int64 `json:"others"`      // all else, such as writes that were refused, blocks and lists
-	BytesIn     int64 `json:"bytesIn"`     // of the bodies of requests
-	BytesOut    int64 `json:"bytesOut"`    // of the bodies of answers
-	Blobs       int64 `json:"blobs"`       // that there are
-	BytesStored int64 `json:"bytesStored"` // of those
-	Connections int64 `json:"connections"` // on which requests have come
+	Others      int64 `json:"others"`      // other requests, such as refused writes, blocks and lists
+	BytesIn     int64 `json:"bytesIn"`     // of request bodies
+	BytesOut    int64 `json:"bytesOut"`    // of response bodies
+	Blobs       int64 `json:"blobs"`       // that exist now
+	BytesStored int64 `json:"bytesStored"` // of these
+	Connections int64 `json:"connections"` // that have sent requests
 }
 
 // Traffic counts requests. Its zero value is ready.

@@ -32,7 +32,7 @@ type source struct {
 // missingError says which settings of a source are missing.
 type missingError struct {
 	what   string
-	partly bool // other settings of it are there
+	partly bool // other settings of the source are set
 }
 
 func (e *missingError) Error() string { return e.what }
@@ -45,9 +45,9 @@ func partly(format string, args ...any) error {
 	return &missingError{what: fmt.Sprintf(format, args...), partly: true}
 }
 
-// chain asks one source after the other until one has a token, and then keeps to it: a
-// run that changes its identity would write what it may not read. Only one goroutine may
-// use it at a time, see [Tokens].
+// chain tries one source after the other until one has a token, and then uses only that
+// source: a run that changes its identity might write what it may not read. Only one
+// goroutine may use a chain at a time, see [Tokens].
 type chain struct {
 	name    string // the configured source, or ""
 	options Options

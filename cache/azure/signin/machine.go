@@ -30,7 +30,7 @@ const (
 	metadata = "http://169.254.169.254/metadata/identity/oauth2/token"
 )
 
-// Likelihood says whether a machine is one of Azure.
+// Likelihood says whether a machine is in Azure.
 type Likelihood int
 
 // The likelihoods.

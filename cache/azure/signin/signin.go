@@ -60,8 +60,7 @@ type Options struct {
 	Cloud Cloud
 	// Client sends the requests. Its Cloud is set here.
 	Client azcore.ClientOptions
-	// Machine reports whether this may be a machine of Azure; nil means a look at this
-	// machine.
+	// Machine reports whether this may be a machine of Azure; nil examines this machine.
 	Machine func() Likelihood
 }
 
@@ -117,7 +116,7 @@ const (
 	Failed   Outcome = "failed"
 )
 
-// Step is the try of one source.
+// Step is the attempt to use one source.
 type Step struct {
 	Source  string
 	Outcome Outcome
@@ -142,7 +141,7 @@ type Report struct {
 	Source    string        // of the token; "" if there is none
 	Principal string        // such as "anna@example.com", as the token says
 	Took      time.Duration // from the first step to the token
-	Steps     []Step        // in the order of the tries
+	Steps     []Step        // in the order of the attempts
 }
 
 // Error is a failed sign-in. It has no Unwrap on purpose: a response of the sign-in

@@ -115,7 +115,7 @@ func piece(rate int64) int {
 // pacer is one direction of a connection.
 type pacer struct {
 	free time.Time // when everything that was admitted has passed
-	last time.Time // when the last of it was reported as passed
+	last time.Time // when the last bytes were reported as passed
 }
 
 // pass returns when n more bytes have passed.

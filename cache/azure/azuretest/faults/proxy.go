@@ -43,21 +43,21 @@ func (p *Proxy) Route(address, to string) {
 	p.routes[address] = to
 }
 
-// Want makes it require a user and a password.
+// Want makes the proxy require a user and a password.
 func (p *Proxy) Want(user, password string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.user, p.password = user, password
 }
 
-// Challenge sets how it asks for them.
+// Challenge sets the scheme of the proxy's challenge.
 func (p *Proxy) Challenge(scheme string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.scheme = scheme
 }
 
-// Refuse makes it respond with a status to every request.
+// Refuse makes the proxy respond with a status to every request.
 func (p *Proxy) Refuse(status int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -72,7 +72,7 @@ func (p *Proxy) Requested() []string {
 	return slices.Compact(requested)
 }
 
-// Stop closes it and all connections through it.
+// Stop closes the proxy and all connections through it.
 func (p *Proxy) Stop() {
 	p.Close()
 	p.mu.Lock()
@@ -91,7 +91,7 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(status)
-		_, _ = io.WriteString(w, "<html>The proxy says no.</html>") // a client that is gone wants none
+		_, _ = io.WriteString(w, "<html>The proxy says no.</html>") // the client may be gone
 		return
 	}
 	server, err := net.Dial("tcp", to)

@@ -16,7 +16,7 @@ type Progress struct {
 	live     *terminal.LiveLine
 	limit    time.Duration
 	started  time.Time
-	reported bool // where out is no terminal
+	reported bool // if out is not a terminal
 }
 
 // NewProgress returns a report for a wait of at most limit.
