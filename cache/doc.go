@@ -6,8 +6,8 @@
 // then renamed to <cacheDirectory>/<hash>, where Nx looks for it. If the file system
 // refuses the rename, the cache removes what exists at that path, or copies the result.
 //
-// The package knows scopes, entries, limits and the order of things. It must not know
-// Azure, the wire, nor where its options come from.
+// The package knows scopes, entries, limits and the order of the steps. It must know
+// neither Azure, nor the wire, nor where its options come from.
 //
 // # The blob
 //
@@ -37,10 +37,10 @@
 // ([Options]). An entry that must not be used is a miss. A run that writes the entry's
 // scope replaces it, if its identity may replace blobs.
 //
-// # What is stored is what Nx handed over
+// # Only unchanged results are stored
 //
-// A second run of Nx in a workspace removes the folder of a result and makes it again,
-// and its tasks delete what the first run has built. So a result is stored only if
+// A second run of Nx in a workspace removes the folder of a result and creates it again,
+// and its tasks delete outputs of the first run. So a result is stored only if
 //
 //   - its folder, before and after packing, is the one of the [snapshot.Snapshot] that
 //     was taken when Nx called: change time and inode are the same, and nothing in the

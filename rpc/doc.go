@@ -37,7 +37,7 @@
 // The server ignores other notifications of the client.
 //
 // While a request waits for its response, the server sends progress about every second. A
-// server that is silent for longer than idleTimeout of initialize is stopped or hangs, and
+// server that is silent for longer than idleTimeout of initialize is suspended or hangs, and
 // the client may kill it.
 //
 // # Methods
@@ -163,9 +163,9 @@
 // client sends them if its Nx rejects a result with a link that leaves its output, as Nx 24
 // does. Such a result is not stored, and is a miss.
 //
-// A second run of Nx in a workspace removes <cacheDirectory>/<hash> and fills it again. The
-// client takes the snapshot first of all when Nx calls store. The server stores the state at
-// that moment: it detects later changes, and then does not store the entry. Without a
+// A second run of Nx in a workspace removes <cacheDirectory>/<hash> and fills it again.
+// When Nx calls store, the client takes the snapshot first. The server stores the state
+// at that moment: it detects later changes, and then does not store the entry. Without a
 // snapshot, the server takes one when the request arrives.
 //
 // The client appends "+HASH" and a line feed to the file "pending" in the server's folder

@@ -1,6 +1,6 @@
-// Package descriptors divides the open files and connections that this process may have. In
-// a container with a low limit, less runs at once, but nothing fails. It must not know what
-// the files are for.
+// Package descriptors divides the open files and connections that this process may have.
+// With a low limit, as in some containers, fewer operations run at once, but none fails.
+// It must not know what the files are for.
 package descriptors
 
 import (

@@ -1,5 +1,5 @@
-// Package diskspace keeps this process from filling a file system, to which Nx and its
-// tasks write, too. It must not know what is written.
+// Package diskspace keeps this process from filling a file system to which Nx and its
+// tasks also write. It must not know what is written.
 package diskspace
 
 import (

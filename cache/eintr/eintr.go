@@ -1,5 +1,5 @@
 // Package eintr repeats system calls that a signal has interrupted (EINTR). It knows
-// nothing of what is called.
+// nothing about the calls.
 package eintr
 
 import "syscall"

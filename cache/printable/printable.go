@@ -1,6 +1,7 @@
 // Package printable makes foreign strings safe to show: names in a checkout or in the
 // storage, responses of servers, values of settings. It imports no other package of this
-// module, and must not know where a string comes from. No other package does this:
+// module, and must not know where a string comes from. Other packages do not escape
+// strings themselves, but use
 //
 //   - [String] for a value, [Line] for a message, [Short] for what may be long;
 //   - [Command] and [Word] for what people paste into a shell.

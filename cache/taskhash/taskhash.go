@@ -1,5 +1,6 @@
 // Package taskhash checks the task hashes of Nx. Only a valid hash may become part of a
-// path, of a blob's name, or of a line that another process reads. It must not know these.
+// path, of a blob's name, or of a line that another process reads. It must not know what
+// the hash is used for.
 package taskhash
 
 import (

@@ -1,7 +1,7 @@
-// Nx-azure-testtool has the storage servers of the tests and the benchmark, and measures the
-// benchmark's limits (scripts/bench.js). The RPC sessions and the shim's tests use its command
-// serve-blobs (scripts/kit/blob-service.js): package azuretest with control paths over HTTP. The
-// program knows nothing of the cache, and it is never shipped.
+// Command nx-azure-testtool has the storage servers of the tests and the benchmark, and
+// measures the benchmark's limits (scripts/bench.js). The RPC sessions and the shim's tests
+// use its command serve-blobs (scripts/kit/blob-service.js): package azuretest with control
+// paths over HTTP. It knows nothing about the cache, and is never shipped.
 package main
 
 import (

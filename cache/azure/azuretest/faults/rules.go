@@ -1,6 +1,6 @@
-// Package faults breaks what lies between a client and a server of the tests: requests
-// that fail, hang or break off (rules.go), a slow network (network.go), and an HTTP proxy
-// that can refuse (proxy.go).
+// Package faults simulates faults between a client and a server in tests: requests that
+// fail, hang or break off (rules.go), a slow network (network.go), and an HTTP proxy that
+// can refuse (proxy.go).
 //
 // It knows HTTP and TCP. It must not know what a blob service responds: package azuretest
 // applies the rules.

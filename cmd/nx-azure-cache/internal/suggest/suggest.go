@@ -1,4 +1,4 @@
-// Package suggest guesses which of some names a misspelt one means. It knows no
+// Package suggest finds the known name that a misspelt one most likely means. It knows no
 // configuration.
 package suggest
 

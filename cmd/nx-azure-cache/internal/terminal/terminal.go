@@ -1,5 +1,5 @@
 // Package terminal writes for people: lines that stay lines whatever their values contain,
-// JSON that does nothing to a terminal, and sizes, numbers and times as people read them.
+// JSON without control characters, and sizes, numbers and times as people read them.
 // It is the last place before stdout and stderr. Package printable makes the values safe.
 //
 // It knows nothing of caches, commands or configurations.
