@@ -19,7 +19,7 @@ const maxMisses = 50_000;
  *
  * @typedef {object} Lookup
  * @property {string} cacheDirectory
- * @property {Promise<CachedResult | null | undefined>} answer
+ * @property {Promise<CachedResult | null | undefined>} response
  */
 
 /**
@@ -48,29 +48,29 @@ class Lookups {
   }
 
   /**
-   * Resolves to what `ask` resolves to. If a miss is remembered, resolves to null without
-   * calling `ask`.
+   * Resolves to the response of `request`. If a miss is remembered, resolves to null without
+   * calling `request`.
    *
    * @param {string} hash
    * @param {string} cacheDirectory where a hit is restored
-   * @param {() => Promise<CachedResult | null | undefined>} ask resolves to null
+   * @param {() => Promise<CachedResult | null | undefined>} request resolves to null
    *   for a miss, and to undefined if it could not find out
    * @returns {Promise<CachedResult | null>}
    */
-  async retrieve(hash, cacheDirectory, ask) {
+  async retrieve(hash, cacheDirectory, request) {
     if (this.#isMiss(hash)) return null;
     const pending = this.#pending.get(hash);
     if (pending?.cacheDirectory === cacheDirectory) {
-      return (await pending.answer) ?? null;
+      return (await pending.response) ?? null;
     }
-    const lookup = { cacheDirectory, answer: ask() };
+    const lookup = { cacheDirectory, response: request() };
     this.#pending.set(hash, lookup);
     // `forget` and later lookups make this one obsolete.
     const isCurrent = () => this.#pending.get(hash) === lookup;
     try {
-      const answer = await lookup.answer;
-      if (answer === null && isCurrent()) this.#remember(hash);
-      return answer ?? null;
+      const response = await lookup.response;
+      if (response === null && isCurrent()) this.#remember(hash);
+      return response ?? null;
     } finally {
       if (isCurrent()) this.#pending.delete(hash);
     }

@@ -46,10 +46,10 @@ function silentWith(server, result) {
 }
 
 /** @param {string} cacheDirectory */
-const asked = (cacheDirectory, limit = '60000ms') =>
+const drainArguments = (cacheDirectory, limit = '60000ms') =>
   `--folder ${path.join(cacheDirectory, '.nx-azure-cache', '4711-fake')} --limit ${limit} --silence 30000ms --parent PPID`;
 
-exports.asked = asked;
+exports.drainArguments = drainArguments;
 exports.retrieve = retrieve;
 exports.silent = silent;
 exports.silentWith = silentWith;

@@ -134,8 +134,8 @@ describe('the result of drain', { concurrency: 3 }, () => {
   const failures = {
     'ends with a code': () => process.exit(7),
     'is killed': () => process.kill(process.pid, 'SIGKILL'),
-    'says nothing': () => process.exit(),
-    'says junk': (server) => {
+    'prints nothing': () => process.exit(),
+    'prints junk': (server) => {
       server.write('hello\u001b[2J\n');
       process.exit();
     },
@@ -204,7 +204,7 @@ describe('the result of drain', { concurrency: 3 }, () => {
       }
       server.hang();
     },
-    'is stopped': () => process.kill(process.pid, 'SIGSTOP'),
+    'is suspended': () => process.kill(process.pid, 'SIGSTOP'),
     'leaves its stdout to another process': (server) => {
       const { spawn } = require('node:child_process');
       spawn('sleep', ['14'], { stdio: ['ignore', 'inherit', 'ignore'] });

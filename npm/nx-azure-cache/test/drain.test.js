@@ -6,7 +6,7 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const { assertOneLine, drains, fakeServer, runAsNx } = require('./fixture');
-const { asked, retrieve, silent, store } = require('./drain-fixture');
+const { drainArguments, retrieve, silent, store } = require('./drain-fixture');
 
 describe('results that are not stored at the end', { concurrency: 3 }, () => {
   // Nx exits with 130, 143 or 129 after a signal; Nx 21 to 23 also exit with 130 after a failure.
@@ -18,7 +18,7 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
       });
       assert.deepEqual(report, [true, true, true]);
       assert.deepEqual(lines, []);
-      assert.deepEqual(drains(binary), [asked(cacheDirectory)]);
+      assert.deepEqual(drains(binary), [drainArguments(cacheDirectory)]);
     });
   }
 
@@ -102,7 +102,7 @@ describe('results that are not stored at the end', { concurrency: 3 }, () => {
         },
         { binary, env: { CI }, exit: 1 },
       );
-      assert.deepEqual(drains(binary), [asked(cacheDirectory)]);
+      assert.deepEqual(drains(binary), [drainArguments(cacheDirectory)]);
       const [line, summary] = lines;
       assert.match(line, /: 1 result was not stored within 60 s after the run/);
       if (CI === 'true') assert.match(summary, /, 1 unfinished, /);

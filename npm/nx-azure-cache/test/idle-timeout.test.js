@@ -38,13 +38,13 @@ const silent = 'the cache process was stopped: it has not responded for 2 s';
 describe('the idle timeout', { concurrency: 3 }, () => {
   /** @type {Record<string, (server: FakeServer) => void>} */
   const silences = {
-    'does not answer': (server) => server.on('retrieve', () => {}),
+    'does not respond': (server) => server.on('retrieve', () => {}),
     'hangs and ignores signals': (server) =>
       server.on('retrieve', () => {
         process.on('SIGTERM', () => {});
         server.hang();
       }),
-    'is stopped': (server) =>
+    'is suspended': (server) =>
       server.on('retrieve', () => process.kill(process.pid, 'SIGSTOP')),
   };
   for (const [what, script] of Object.entries(silences)) {

@@ -29,138 +29,147 @@ function lookupsAt(options) {
     now: () => clock.now,
   });
   /** @type {string[]} */
-  const asked = [];
+  const requested = [];
   return {
     clock,
     lookups,
-    asked,
+    requested,
     /**
      * @param {string} hash
-     * @param {() => CachedResult | null | undefined | Promise<null>} [answer]
+     * @param {() => CachedResult | null | undefined | Promise<null>} [response]
      * @param {string} [cacheDirectory]
      */
-    ask: (hash, answer = () => null, cacheDirectory = '/cache') =>
+    lookUp: (hash, response = () => null, cacheDirectory = '/cache') =>
       lookups.retrieve(hash, cacheDirectory, async () => {
-        asked.push(hash);
-        return answer();
+        requested.push(hash);
+        return response();
       }),
   };
 }
 
 describe('lookups', () => {
   test('a miss is remembered until it expires', async () => {
-    const { ask, asked, clock } = lookupsAt();
+    const { lookUp, requested, clock } = lookupsAt();
     for (const now of [0, 1, 50, 99]) {
       clock.now = now;
-      assert.equal(await ask('h'), null);
+      assert.equal(await lookUp('h'), null);
     }
-    assert.deepEqual(asked, ['h']);
+    assert.deepEqual(requested, ['h']);
     clock.now = 100;
     assert.equal(
-      await ask('h', () => hit),
+      await lookUp('h', () => hit),
       hit,
       'another machine has stored it',
     );
-    assert.deepEqual(asked, ['h', 'h']);
+    assert.deepEqual(requested, ['h', 'h']);
   });
 
   test('a repeated miss is remembered again', async () => {
-    const { ask, asked, clock } = lookupsAt();
+    const { lookUp, requested, clock } = lookupsAt();
     for (const now of [0, 100, 199, 200]) {
       clock.now = now;
-      await ask('h');
+      await lookUp('h');
     }
-    assert.equal(asked.length, 3);
+    assert.equal(requested.length, 3);
   });
 
   test('the default lifetime is 10 to 30 s', async () => {
     const clock = { now: 0 };
     const lookups = new Lookups({ now: () => clock.now });
-    let asked = 0;
-    const ask = () =>
-      lookups.retrieve('h', '/cache', async () => (asked++, null));
-    await ask();
+    let requested = 0;
+    const lookUp = () =>
+      lookups.retrieve('h', '/cache', async () => (requested++, null));
+    await lookUp();
     clock.now = 9_999;
-    await ask();
-    assert.equal(asked, 1);
+    await lookUp();
+    assert.equal(requested, 1);
     clock.now = 30_001;
-    await ask();
-    assert.equal(asked, 2);
+    await lookUp();
+    assert.equal(requested, 2);
   });
 
   test('a store forgets the miss', async () => {
-    const { ask, asked, lookups } = lookupsAt();
-    await ask('h');
-    await ask('other');
+    const { lookUp, requested, lookups } = lookupsAt();
+    await lookUp('h');
+    await lookUp('other');
     lookups.forget('h');
-    assert.equal(await ask('h', () => hit), hit);
-    await ask('other');
-    assert.deepEqual(asked, ['h', 'other', 'h']);
+    assert.equal(await lookUp('h', () => hit), hit);
+    await lookUp('other');
+    assert.deepEqual(requested, ['h', 'other', 'h']);
   });
 
   test('a store makes a pending lookup obsolete', async () => {
-    const { ask, asked, lookups } = lookupsAt();
-    /** @type {(answer: null) => void} */
-    let answer = () => {};
-    const first = ask('h', () => new Promise((resolve) => (answer = resolve)));
+    const { lookUp, requested, lookups } = lookupsAt();
+    /** @type {(response: null) => void} */
+    let response = () => {};
+    const first = lookUp(
+      'h',
+      () => new Promise((resolve) => (response = resolve)),
+    );
     lookups.forget('h');
-    assert.equal(await ask('h', () => hit), hit, 'it shares no older lookup');
-    answer(null);
+    assert.equal(
+      await lookUp('h', () => hit),
+      hit,
+      'it shares no older lookup',
+    );
+    response(null);
     assert.equal(await first, null);
     assert.equal(
-      await ask('h', () => hit),
+      await lookUp('h', () => hit),
       hit,
       'the older one is not remembered',
     );
-    assert.equal(asked.length, 3);
+    assert.equal(requested.length, 3);
   });
 
   test('hits and failed lookups are not remembered', async () => {
-    const { ask, asked } = lookupsAt();
-    assert.equal(await ask('h', () => hit), hit);
-    assert.equal(await ask('h', () => hit), hit);
-    assert.equal(asked.length, 2);
-    assert.equal(await ask('e', () => undefined), null);
+    const { lookUp, requested } = lookupsAt();
+    assert.equal(await lookUp('h', () => hit), hit);
+    assert.equal(await lookUp('h', () => hit), hit);
+    assert.equal(requested.length, 2);
+    assert.equal(await lookUp('e', () => undefined), null);
     const fail = () => {
       throw new Error('bad luck');
     };
-    await assert.rejects(ask('e', fail), /bad luck/);
-    assert.equal(await ask('e', () => hit), hit);
-    assert.equal(asked.length, 5);
+    await assert.rejects(lookUp('e', fail), /bad luck/);
+    assert.equal(await lookUp('e', () => hit), hit);
+    assert.equal(requested.length, 5);
   });
 
   test('concurrent calls share a lookup', async () => {
-    const { ask, asked } = lookupsAt();
-    for (const answer of [hit, undefined, null]) {
-      const calls = Array.from({ length: 50 }, () => ask('h', () => answer));
+    const { lookUp, requested } = lookupsAt();
+    for (const response of [hit, undefined, null]) {
+      const calls = Array.from({ length: 50 }, () =>
+        lookUp('h', () => response),
+      );
       assert.deepEqual(
         await Promise.all(calls),
-        Array(50).fill(answer ?? null),
+        Array(50).fill(response ?? null),
       );
     }
-    assert.equal(asked.length, 3);
+    assert.equal(requested.length, 3);
   });
 
   test('a hit is restored in each cache directory', async () => {
-    const { ask, asked } = lookupsAt();
+    const { lookUp, requested } = lookupsAt();
     const calls = [
-      ask('h', () => hit, '/a'),
-      ask('h', () => hit, '/b'),
-      ask('h', () => hit, '/b'),
+      lookUp('h', () => hit, '/a'),
+      lookUp('h', () => hit, '/b'),
+      lookUp('h', () => hit, '/b'),
     ];
     assert.deepEqual(await Promise.all(calls), [hit, hit, hit]);
-    assert.equal(asked.length, 2);
+    assert.equal(requested.length, 2);
   });
 
   test('beyond a limit, the oldest misses are forgotten', async () => {
-    const { ask, asked, clock } = lookupsAt({ maxMisses: 3 });
+    const { lookUp, requested, clock } = lookupsAt({ maxMisses: 3 });
     for (const hash of ['1', '2', '3', '4']) {
       clock.now++;
-      await ask(hash);
+      await lookUp(hash);
     }
-    asked.length = 0;
-    for (const hash of ['4', '3', '2', '1']) await ask(hash);
-    assert.deepEqual(asked, ['1']);
+    requested.length = 0;
+    for (const hash of ['4', '3', '2', '1']) await lookUp(hash);
+    assert.deepEqual(requested, ['1']);
   });
 });
 
@@ -168,19 +177,19 @@ describe('lookups', () => {
  * A server that records its requests, with responses by hash.
  *
  * @param {TestContext} t
- * @param {Record<string, unknown[]>} answers the first for the first call and so
+ * @param {Record<string, unknown[]>} responses the first for the first call and so
  *   on, the last for all others; a number is an error
  */
-function listener(t, answers) {
+function listener(t, responses) {
   const log = path.join(temporaryFolder(t), 'log');
   fs.writeFileSync(log, '');
   const binary = fakeServer(
     t,
-    (server, { log, answers }) => {
+    (server, { log, responses }) => {
       const { appendFileSync } = require('node:fs');
       server.on('retrieve', ({ hash }, respond) => {
         appendFileSync(log, `${hash}\n`);
-        const left = answers[hash] ?? [null];
+        const left = responses[hash] ?? [null];
         const next = left.length > 1 ? left.shift() : left[0];
         setTimeout(() => {
           if (typeof next === 'number') respond.error(next, 'bad luck');
@@ -188,25 +197,25 @@ function listener(t, answers) {
         }, 20);
       });
     },
-    { log, answers },
+    { log, responses },
   );
   return {
     binary,
-    asked: () => fs.readFileSync(log, 'utf8').split('\n').slice(0, -1),
+    requested: () => fs.readFileSync(log, 'utf8').split('\n').slice(0, -1),
   };
 }
 
 describe('requests to the server', { concurrency: 3 }, () => {
   test('for repeated misses: one', async (t) => {
-    const { binary, asked } = listener(t, {});
+    const { binary, requested } = listener(t, {});
     const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const { retrieve } = await open();
-        const answers = [];
+        const responses = [];
         for (let step = 0; step < 35; step++) {
           const hashes = Array.from({ length: 20 }, (_, i) => `h${i}`);
-          answers.push(
+          responses.push(
             ...(await Promise.all(
               // Some of them twice at once.
               [...hashes, 'h0', 'h1'].map((hash) =>
@@ -215,33 +224,33 @@ describe('requests to the server', { concurrency: 3 }, () => {
             )),
           );
         }
-        return answers;
+        return responses;
       },
       { binary },
     );
     assert.deepEqual(report, Array(35 * 22).fill(null));
     assert.deepEqual(lines, []);
-    assert.equal(asked().length, 20);
+    assert.equal(requested().length, 20);
   });
 
   test('for a damaged entry, and one that Nx cannot represent: one', async (t) => {
     const odd = { ...hit, code: 65536 };
-    const { binary, asked } = listener(t, { damaged: [3], odd: [odd] });
+    const { binary, requested } = listener(t, { damaged: [3], odd: [odd] });
     const { report, lines } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const { retrieve } = await open();
-        const answers = [];
+        const responses = [];
         for (let i = 0; i < 3; i++) {
-          answers.push(await retrieve('damaged', cacheDirectory));
-          answers.push(await retrieve('odd', cacheDirectory));
+          responses.push(await retrieve('damaged', cacheDirectory));
+          responses.push(await retrieve('odd', cacheDirectory));
         }
-        return answers;
+        return responses;
       },
       { binary },
     );
     assert.deepEqual(report, Array(6).fill(null));
-    assert.deepEqual(asked(), ['damaged', 'odd']);
+    assert.deepEqual(requested(), ['damaged', 'odd']);
     assert.equal(lines.length, 1);
     assert.match(
       lines[0],
@@ -250,49 +259,52 @@ describe('requests to the server', { concurrency: 3 }, () => {
   });
 
   test('for hits and other errors: one each time', async (t) => {
-    const { binary, asked } = listener(t, { hit: [hit], error: [1, 4, hit] });
+    const { binary, requested } = listener(t, {
+      hit: [hit],
+      error: [1, 4, hit],
+    });
     const { report } = await runAsNx(
       t,
       async ({ open, cacheDirectory }) => {
         const { retrieve } = await open();
-        const answers = [];
+        const responses = [];
         for (let i = 0; i < 3; i++) {
-          answers.push(await retrieve('hit', cacheDirectory));
-          answers.push(await retrieve('error', cacheDirectory));
+          responses.push(await retrieve('hit', cacheDirectory));
+          responses.push(await retrieve('error', cacheDirectory));
         }
-        return answers.map((answer) => answer?.code);
+        return responses.map((response) => response?.code);
       },
       { binary },
     );
     assert.deepEqual(report, [0, null, 0, null, 0, 0]);
-    assert.equal(asked().length, 6);
+    assert.equal(requested().length, 6);
   });
 
   test('for a stored hash, with any outcome: a new one', async (t) => {
-    const { binary, asked } = listener(t, { h: [null, null, hit] });
+    const { binary, requested } = listener(t, { h: [null, null, hit] });
     fs.appendFileSync(binary, 'server.reportsStored = false;');
     const { report } = await runAsNx(
       t,
       async ({ open, getRemoteCache, cacheDirectory }) => {
         const cache = await open();
         const other = await getRemoteCache();
-        const answers = [];
+        const responses = [];
         for (let i = 0; i < 3; i++) {
-          answers.push(await cache.retrieve('h', cacheDirectory));
-          answers.push(await other?.retrieve('h', cacheDirectory));
+          responses.push(await cache.retrieve('h', cacheDirectory));
+          responses.push(await other?.retrieve('h', cacheDirectory));
           await cache.store('h', cacheDirectory, '', 0);
         }
-        return answers.map((answer) => answer?.code);
+        return responses.map((response) => response?.code);
       },
       { binary },
     );
     // Hits are not remembered.
     assert.deepEqual(report, [null, null, null, null, 0, 0]);
-    assert.equal(asked().length, 4);
+    assert.equal(requested().length, 4);
   });
 
   test('for a hash that is stored after a miss: a new one', async (t) => {
-    const { binary, asked } = listener(t, { h: [null, hit] });
+    const { binary, requested } = listener(t, { h: [null, hit] });
     fs.appendFileSync(
       binary,
       `server.reportsStored = false;
@@ -307,16 +319,16 @@ describe('requests to the server', { concurrency: 3 }, () => {
         const { retrieve, store } = await open();
         const { setTimeout: sleep } = require('node:timers/promises');
         await store('h', cacheDirectory, '', 0);
-        const answers = [await retrieve('h', cacheDirectory)];
-        for (let i = 0; i < 100 && !answers.at(-1); i++) {
+        const responses = [await retrieve('h', cacheDirectory)];
+        for (let i = 0; i < 100 && !responses.at(-1); i++) {
           await sleep(20);
-          answers.push(await retrieve('h', cacheDirectory));
+          responses.push(await retrieve('h', cacheDirectory));
         }
-        return answers.at(-1)?.code;
+        return responses.at(-1)?.code;
       },
       { binary },
     );
     assert.equal(report, 0);
-    assert.equal(asked().length, 2);
+    assert.equal(requested().length, 2);
   });
 });

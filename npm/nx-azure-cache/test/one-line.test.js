@@ -83,7 +83,7 @@ const withProblem = ([code, reason]) => ({
 describe('one line', { concurrency: 3 }, () => {
   /** @type {Record<string, [Said, RegExp]>} */
   const combinations = {
-    'a container that is not there': [
+    'a missing container': [
       {
         read: noContainer,
         write: noContainer,
@@ -115,7 +115,7 @@ describe('one line', { concurrency: 3 }, () => {
       { stored: full, drained: { ended: 'unknown' } },
       /writing to .*free space$/,
     ],
-    'our folder is not usable': [
+    'our folder is unusable': [
       {
         read: unusable,
         write: unusable,
@@ -127,7 +127,7 @@ describe('one line', { concurrency: 3 }, () => {
       { read: panicked, drained: { ended: 'gone', waiting: 1 } },
       /reading from .*oops \(if it happens again, report it/,
     ],
-    'only drain says that the server is gone': [
+    'only drain reports that the server is gone': [
       { drained: { ended: 'gone', waiting: 1 } },
       /exited before it stored its results; if it happens again, report it/,
     ],

@@ -216,7 +216,7 @@ describe('requests', { concurrency: 3 }, () => {
   for (const [what, junk] of Object.entries({
     'a line of text': 'hello\n',
     'a header without a length': 'Content-Type: text\r\n\r\n',
-    'a length that is none': 'Content-Length: many\r\n\r\n',
+    'an invalid length': 'Content-Length: many\r\n\r\n',
     'a message that is not JSON': 'Content-Length: 5\r\n\r\nhello',
     'half a message': 'Content-Length: 500\r\n\r\n{"jsonrpc":',
   })) {
@@ -252,7 +252,7 @@ describe('requests', { concurrency: 3 }, () => {
   for (const [what, junk] of Object.entries({
     'a header without a length': 'Content-Type: text\r\n\r\n',
     'a header without a colon': 'hello\r\n\r\n',
-    'a length that is none': 'Content-Length: many\r\n\r\n',
+    'an invalid length': 'Content-Length: many\r\n\r\n',
     'a message that is not JSON': 'Content-Length: 5\r\n\r\nhello',
   })) {
     test(`${what} on stdout, instead of a response`, async (t) => {

@@ -111,7 +111,7 @@ describe('tasks of this run', () => {
       const args = { log: path.join(temporaryFolder(t), 'log'), mode };
       const binary = fakeServer(t, listener, args);
       const { report } = await runAsNx(t, run, { binary, args: { size: 1 } });
-      assert.equal(report.path, 'path', 'Nx gets what it has asked for');
+      assert.equal(report.path, 'path', 'Nx gets its result');
       assert.equal(report.begun, '+123\n');
       assert.equal(report.ended, '+123\n-123\n');
     });
@@ -158,7 +158,7 @@ async function fail({ getRemoteCache, packageFolder, cacheDirectory }) {
 
 test('a failed task is listed as ended', async (t) => {
   const { report, lines } = await runAsNx(t, fail, { binary: fakeServer(t) });
-  assert.deepEqual(report.ended, ['123'], 'Nx gets what it has asked for');
+  assert.deepEqual(report.ended, ['123'], 'Nx gets its result');
   assert.equal(report.notes, '+123\n-123\n');
   assert.equal(report.others, '+123\n~123\n', 'it may have disturbed others');
   assert.deepEqual(report.idle, []);

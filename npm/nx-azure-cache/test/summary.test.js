@@ -5,7 +5,12 @@
 const assert = require('node:assert/strict');
 const { describe, test } = require('node:test');
 const { assertOneLine, drains, fakeServer, runAsNx } = require('./fixture');
-const { asked, retrieve, silentWith, store } = require('./drain-fixture');
+const {
+  drainArguments,
+  retrieve,
+  silentWith,
+  store,
+} = require('./drain-fixture');
 
 /** @import { FakeServer } from './fake-server' */
 
@@ -46,7 +51,9 @@ describe('the summary', { concurrency: 3 }, () => {
         lines,
         /^nx-azure-cache: 1 hit, 1 miss, 2 stored, 2\.0 MB read, 0\.0 MB written, \d+\.\d s waited, read-only, scope local \(not in CI\), https:\/\/acme\.blob\.core\.windows\.net\/nx-cache$/,
       );
-      assert.deepEqual(drains(binary), [asked(cacheDirectory, '1000ms')]);
+      assert.deepEqual(drains(binary), [
+        drainArguments(cacheDirectory, '1000ms'),
+      ]);
     });
   }
 
@@ -80,7 +87,7 @@ describe('the summary', { concurrency: 3 }, () => {
   const failures = {
     'publishes nothing': (server) => server.drained({ ended: 'limit' }),
     'is gone': (server) => server.drained({ ended: 'gone' }),
-    'cannot be asked': () => process.exit(7),
+    'cannot be reached': () => process.exit(7),
   };
   for (const [what, failure] of Object.entries(failures)) {
     test(`of a server that ${what} is skipped`, async (t) => {
@@ -90,7 +97,9 @@ describe('the summary', { concurrency: 3 }, () => {
         ...{ binary, exit: 3, env: { CI: 'true' } },
       });
       assert.deepEqual(lines, []); // there was nothing to store
-      assert.deepEqual(drains(binary), [asked(cacheDirectory, '1000ms')]);
+      assert.deepEqual(drains(binary), [
+        drainArguments(cacheDirectory, '1000ms'),
+      ]);
     });
   }
 
