@@ -238,7 +238,7 @@ func TestRetrieveReplacesAnExistingResult(t *testing.T) {
 			}
 			checkResult(t, dir, "123")
 			if got := slices.Sorted(maps.Keys(tree(t, filepath.Join(dir, "123")))); !slices.Equal(got, []string{".", "a", "b", "b/noise"}) {
-				t.Errorf("got %v, want nothing of the existing result", got)
+				t.Errorf("got %v, want no file of the existing result", got)
 			}
 			checkNothingAside(t, dir)
 		})

@@ -13,7 +13,7 @@ const (
 	metaLength    = "length"    // bytes of the body
 	metaSHA256    = "sha256"    // of the body, hexadecimal
 	metaStatement = "statement" // trust.Statement of an entry that is not signed
-	metaEnvelope  = "dsse"      // the same of one that is, in its envelope
+	metaEnvelope  = "dsse"      // trust.Statement of a signed entry, in its envelope
 )
 
 // Entry is a stored result, known by the name, size and metadata of its blob.

@@ -206,7 +206,7 @@ func TestUploadThatPanics(t *testing.T) {
 		panicked = append(panicked, accept(t, c, "666", dir, cache.TerminalOutput{}))
 	}
 	if got := <-accept(t, c, "123", dir, cache.TerminalOutput{}); got.Outcome != cache.OutcomeStored {
-		t.Errorf("the result beside it: got %+v", got)
+		t.Errorf("the other result: got %+v", got)
 	}
 	for _, done := range panicked {
 		if got := <-done; got.Outcome != cache.OutcomeFailed || got.Hash != "666" || !strings.Contains(fmt.Sprint(got.Err), "panicked: oops") {

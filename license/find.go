@@ -97,7 +97,7 @@ func pathOf(workspaceRoot string) string {
 }
 
 // readFile reads [File] of a workspace. The error says what to do, or is [fs.ErrNotExist]. It
-// quotes nothing of the file.
+// quotes no part of the file.
 func readFile(workspaceRoot string) ([]line, error) {
 	path := pathOf(workspaceRoot)
 	// Opening a FIFO would block the run.

@@ -215,7 +215,7 @@ func (s KeySet) choose(token Token, parsed *jwt.Token, issuer string) (ed25519.P
 	return key.public, nil
 }
 
-// explain turns an error of package jwt into a refusal. It quotes nothing of the token,
+// explain turns an error of package jwt into a refusal. It quotes no part of the token,
 // unlike the errors of encoding/json.
 func (t Token) explain(err error, parsed *jwt.Token, issuer string) *refusal {
 	if refused, ok := errors.AsType[*refusal](err); ok {

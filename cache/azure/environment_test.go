@@ -102,7 +102,7 @@ func TestProxy(t *testing.T) {
 	}
 	for _, p := range []*faults.Proxy{p, secured, closed} {
 		if got := fmt.Sprint(p.Requested()); got != "[example.com:443]" {
-			t.Errorf("the proxy was asked for %s", got)
+			t.Errorf("the proxy got requests for %s", got)
 		}
 	}
 }
@@ -204,7 +204,7 @@ func TestSignInThroughAProxy(t *testing.T) {
 		t.Error(err)
 	}
 	if got, want := fmt.Sprint(p.Requested()), "[example.com:443 login.example.com:443]"; got != want {
-		t.Errorf("the proxy was asked for %s, want %s", got, want)
+		t.Errorf("the proxy got requests for %s, want %s", got, want)
 	}
 
 	p.Refuse(http.StatusForbidden)

@@ -78,7 +78,7 @@ func startCorporate(t *testing.T, respond http.HandlerFunc) *corporate {
 		t.Cleanup(server.Close)
 		c.proxy.Route(host+":443", server.Listener.Addr().String())
 		text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-		if err := os.WriteFile(roots, text, 0o600); err != nil { // the same of both
+		if err := os.WriteFile(roots, text, 0o600); err != nil { // the same certificates for both
 			t.Fatal(err)
 		}
 	}

@@ -135,7 +135,7 @@ func (r *rangeReader) startHedge() time.Duration {
 	return 0
 }
 
-// settle goes on with the body that delivered a byte first. If the stall limit ended the
+// settle continues with the body that delivered a byte first. If the stall limit ended the
 // original, the hedge had time enough, too: then the network is to blame.
 func (r *rangeReader) settle(n int, err error) (int, error) {
 	h := r.hedge

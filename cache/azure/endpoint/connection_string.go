@@ -48,7 +48,7 @@ const (
 // for Go does: a key without DefaultEndpointsProtocol or EndpointSuffix.
 //
 // It is stricter in one point: the endpoint must be one that [Parse] accepts, and https
-// unless it is on this machine. The error contains nothing of the string.
+// unless it is on this machine. The error contains no part of the string.
 func ParseConnectionString(secret Secret, names ...string) (ConnectionString, error) {
 	text := unwrap.Value(secret.Reveal(), names...)
 	c, err := parseConnectionString(text)

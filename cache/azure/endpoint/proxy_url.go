@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// ParseProxy reads the URL of a proxy; the default scheme is http. The error contains
-// nothing of the string.
+// ParseProxy reads the URL of a proxy; the default scheme is http. The error contains no
+// part of the string.
 func ParseProxy(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if !strings.Contains(text, "://") {

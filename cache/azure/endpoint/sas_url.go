@@ -18,7 +18,7 @@ type SASURL struct {
 
 // ParseSASURL reads a URL such as
 // https://ACCOUNT.blob.core.windows.net/CONTAINER?sv=…&sig=…, as the portal prints it,
-// possibly after the name of its variable. The error contains nothing of it.
+// possibly after the name of its variable. The error contains no part of it.
 func ParseSASURL(secret Secret, names ...string) (SASURL, error) {
 	const want = "a SAS URL looks like https://ACCOUNT.blob.core.windows.net/CONTAINER?sv=…&sig=…"
 	u, err := url.Parse(unwrap.Value(secret.Reveal(), names...))

@@ -177,7 +177,7 @@ func (s Settings) signIn() string {
 }
 
 // SignInFailures returns a line for each credential that failed before another one worked:
-// it is configured, so people believe that it is used. If none worked, the requests fail
+// it is configured, so people expect that it is used. If none worked, the requests fail
 // with the reasons.
 func SignInFailures(r signin.Report) (lines []string) {
 	for _, step := range r.Steps {

@@ -77,7 +77,7 @@ func tryWrites(ctx context.Context, blobs blobStore, name string) (a attempts) {
 	case granted:
 		a.overwrite = tryOverwrite(ctx, blobs, name)
 	case refused:
-		// There is nothing of our own to overwrite, and no need: Put Blob creates with
+		// There is no entry of ours to overwrite, and no need to try: Put Blob creates with
 		// blobs/write or blobs/add/action (w or c of a SAS), and overwrites only with
 		// blobs/write (w). An identity that may not create has neither.
 		a.overwrite = attempt{verdict: refused, seen: "refused, as creating is: anyone who may overwrite may also create"}

@@ -27,8 +27,8 @@ const (
 	endedGone        = "gone"        // the server had already ended
 	endedLimit       = "limit"       // the time is over, and the server was asked to end
 	endedSilent      = "silent"      // the server stopped responding, and was ended
-	endedInterrupted = "interrupted" // by Ctrl-C; the server goes on
-	endedUnknown     = "unknown"     // the server publishes no valid state; it goes on
+	endedInterrupted = "interrupted" // by Ctrl-C; the server continues
+	endedUnknown     = "unknown"     // the server publishes no valid state, and continues
 )
 
 const (
@@ -129,7 +129,7 @@ func newStopwatch(limits Limits, now func() time.Time) *stopwatch {
 	return &stopwatch{Limits: limits, clock: awake.NewClock(maxStep, now)}
 }
 
-// end returns why the wait is over, or "" while it goes on.
+// end returns why the wait is over, or "" while the wait continues.
 func (watch *stopwatch) end(state *rpc.State) string {
 	ran := watch.clock.Ran()
 	if state.ProcessID != -1 && state.Beat != watch.beat {
