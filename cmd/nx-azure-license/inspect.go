@@ -102,7 +102,7 @@ func show(w io.Writer, text string, found license.License, now time.Time) error 
 	claims := jwt.MapClaims{}
 	token, _, err := jwt.NewParser(jwt.WithJSONNumber()).ParseUnverified(text, claims)
 	if errors.Is(err, jwt.ErrTokenMalformed) {
-		return table.Flush() // the reason says it
+		return table.Flush() // the reason says that
 	}
 	if found.KeyID == "" {
 		fmt.Fprintln(table, "verified\tno: anyone could have written the following")

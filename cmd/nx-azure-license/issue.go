@@ -14,7 +14,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/license"
 )
 
-// order is what the flags of issue ask for.
+// order holds the flags of issue.
 type order struct {
 	key        string // file
 	org        string
@@ -94,7 +94,7 @@ func issue(o order, now time.Time, stdout, stderr io.Writer) error {
 	return err
 }
 
-// claims returns the claims that the flags ask for, or all problems of the flags.
+// claims returns the claims for the flags, or all problems of the flags.
 func (o order) claims(now time.Time) (claims, error) {
 	start, startErr := date("not-before", o.notBefore, now)
 	end, endErr := o.end(start)

@@ -63,7 +63,7 @@ func reply(w http.ResponseWriter, value any) {
 	_ = json.NewEncoder(w).Encode(value) // the client may have gone
 }
 
-// settings are what a request can change; a missing one stays.
+// settings are the settings that a request can change. Missing ones stay unchanged.
 type settings struct {
 	Latency *duration `json:"latency"`
 	Rate    *int64    `json:"rate"`
@@ -89,7 +89,7 @@ func (d *duration) UnmarshalJSON(data []byte) error {
 
 func (d duration) MarshalJSON() ([]byte, error) { return json.Marshal(time.Duration(d).String()) }
 
-// change changes the network as a request asks, and returns the settings.
+// change changes the network as requested, and returns the settings.
 func change(network *faults.Network, r *http.Request) (settings, error) {
 	latency, rate := duration(network.Latency()), network.Rate()
 	now := settings{&latency, &rate}

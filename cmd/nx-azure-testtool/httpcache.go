@@ -21,7 +21,7 @@ type httpCache struct {
 	artifacts map[string][]byte // by hash
 }
 
-// Stats are the figures of the server.
+// Stats returns the counts of the server.
 func (s *httpCache) Stats() azuretest.Stats {
 	stats := s.Counts()
 	s.mu.RLock()

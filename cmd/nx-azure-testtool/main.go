@@ -51,7 +51,7 @@ func require(cmd *cobra.Command, flags ...string) {
 	}
 }
 
-// figures are what a command that measures prints.
+// figures is the output of a measuring command.
 type figures struct {
 	Requests     int     `json:"requests,omitempty"`
 	Bytes        int64   `json:"bytes"`

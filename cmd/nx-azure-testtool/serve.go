@@ -54,7 +54,7 @@ func (s *serving) serve(cmd *cobra.Command, network *faults.Network, handler ser
 	if s.stdin {
 		go func() {
 			defer close(ended)
-			_, _ = io.Copy(io.Discard, cmd.InOrStdin()) // an error is an end, too
+			_, _ = io.Copy(io.Discard, cmd.InOrStdin()) // an error also ends it
 		}()
 	}
 	select {

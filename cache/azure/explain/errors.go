@@ -96,7 +96,7 @@ func (c *Container) notSignedIn(failed *signin.Error) error {
 	return configError("the sign-in for %s failed: %s; `npx nx-azure-cache doctor` shows all steps", c.URL, c.Scrub(failed.Error()))
 }
 
-// translateResponse looks at the status and x-ms-error-code only. Bodies are prose that
+// translateResponse uses only the status and x-ms-error-code. Bodies are prose that
 // others may change (nx#31134); they only help to explain a refusal.
 //
 // A [cache.ConfigError] ends all reads or all writes of the run at once. It is for what

@@ -16,10 +16,10 @@ import (
 // The steps of a [Trace], in order.
 const (
 	StepDNS     = "dns"     // the host's addresses; behind a proxy, the proxy's
-	StepConnect = "connect" // the first of them that takes a connection
+	StepConnect = "connect" // the first of them that accepts a connection
 	StepProxy   = "proxy"   // which connects to the host
 	StepTLS     = "tls"     // with the host
-	StepHTTP    = "http"    // a request, and who answers it
+	StepHTTP    = "http"    // a request and its response
 )
 
 // Step is the result of one step.
