@@ -9,7 +9,7 @@
 // node_modules/.cache/bench. --keep keeps the restored files.
 
 const { parseArgs } = require('node:util');
-const { build } = require('./build');
+const { build, platforms } = require('./build');
 const { classify } = require('./bench/budgets');
 const { describeMachine } = require('./bench/facts');
 const { folders } = require('./bench/folders');
@@ -39,7 +39,10 @@ async function main() {
     console.log(`This machine is busy (load ${machine.loadBefore}).`);
   }
   console.log('Building …');
-  await build({ all: options.isFull, out: folders.packages });
+  await build({
+    targets: options.isFull ? platforms : undefined,
+    out: folders.packages,
+  });
   await buildTool();
 
   const testbed = await createTestbed(options);

@@ -15,25 +15,26 @@ const { go } = require('./kit/go');
 const { root } = require('./kit/root');
 
 /** @typedef {{ os: string, cpu: string, goos: string, goarch: string }} Platform */
-/** @typedef {{ all?: boolean, issuers?: string, out?: string }} Options */
+/** @typedef {{ targets?: Platform[], issuers?: string, out?: string }} Options */
 
 /** @type {Platform[]} */
 const platforms = readJson('npm/platforms.json');
 const { version, license, repository, engines } = readJson('package.json');
 
 /**
- * @param {Options} [options] `out` is relative to the repository; its content
- *   is removed first
+ * @param {Options} [options] `targets` is the platform of this machine by default; `out`
+ *   is relative to the repository, and is emptied first
  * @returns {Promise<string>} the folder of the packages
  */
-async function build({ all = false, issuers, out = 'dist/npm' } = {}) {
+async function build({
+  targets = platforms.filter(isThisMachine),
+  issuers,
+  out = 'dist/npm',
+} = {}) {
   // Not `if (issuers)`: an unset variable in a release script gives ''.
   if (issuers !== undefined) await checkIssuers(issuers);
   const folder = path.resolve(root, out);
   fs.rmSync(folder, { recursive: true, force: true });
-  const targets = platforms.filter(
-    (platform) => all || isThisMachine(platform),
-  );
   if (targets.length === 0) {
     throw new Error(
       `npm/platforms.json has no ${process.platform}-${process.arch}`,
@@ -220,7 +221,9 @@ async function main() {
       issuers: { type: 'string' },
     },
   });
-  console.log(`Packages are in ${await build(values)}`);
+  const { all, issuers } = values;
+  const targets = all ? platforms : undefined;
+  console.log(`Packages are in ${await build({ targets, issuers })}`);
 }
 
 if (require.main === module) runMain(main);

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -17,18 +16,6 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
-
-// azurite returns the connection string of a running Azurite and the name of an
-// existing container in it.
-func azurite(t *testing.T) (connectionString, container string) {
-	t.Helper()
-	connectionString = os.Getenv("NX_AZURE_CACHE_TEST_AZURITE")
-	container = os.Getenv("NX_AZURE_CACHE_TEST_CONTAINER")
-	if connectionString == "" || container == "" {
-		t.Skip("needs Azurite: `npm test` starts one and sets NX_AZURE_CACHE_TEST_AZURITE and NX_AZURE_CACHE_TEST_CONTAINER")
-	}
-	return connectionString, container
-}
 
 // fresh returns a name that no blob of any run has.
 func fresh() string { return "test-" + strings.ToLower(rand.Text()) }
@@ -66,7 +53,7 @@ func withSAS(t *testing.T, connectionString, container, sp string) endpoint.Secr
 }
 
 func TestAzurite(t *testing.T) {
-	text, container := azurite(t)
+	text, container := cachetest.Azurite(t)
 	t.Run("account key", func(t *testing.T) {
 		cachetest.TestBlobs(t, func(t *testing.T) cache.Blobs {
 			return open(t, azure.Options{Container: container, ConnectionString: endpoint.Secret(text)})
@@ -81,7 +68,7 @@ func TestAzurite(t *testing.T) {
 }
 
 func TestAzuriteRanges(t *testing.T) {
-	text, container := azurite(t)
+	text, container := cachetest.Azurite(t)
 	c := open(t, azure.Options{Container: container, ConnectionString: endpoint.Secret(text), Ranges: small})
 	for _, size := range []int{0, 1, 1000, 1001, 25000} {
 		name, content := fresh(), random(size)
@@ -95,7 +82,7 @@ func TestAzuriteRanges(t *testing.T) {
 }
 
 func TestAzuriteMissingContainer(t *testing.T) {
-	text, _ := azurite(t)
+	text, _ := cachetest.Azurite(t)
 	missing := fresh()
 	c := open(t, azure.Options{Container: missing, ConnectionString: endpoint.Secret(text)})
 
@@ -110,7 +97,7 @@ func TestAzuriteMissingContainer(t *testing.T) {
 }
 
 func TestAzuriteWrongKey(t *testing.T) {
-	text, container := azurite(t)
+	text, container := cachetest.Azurite(t)
 	wrong := strings.Replace(text, settings(text)["AccountKey"], accountKey, 1)
 	c := open(t, azure.Options{Container: container, ConnectionString: endpoint.Secret(wrong)})
 	if _, err := get(t, c, "a"); outcomeOf(err) != configError || !strings.Contains(err.Error(), "AuthenticationFailed") && !strings.Contains(err.Error(), "AuthorizationFailure") {
@@ -119,7 +106,7 @@ func TestAzuriteWrongKey(t *testing.T) {
 }
 
 func TestAzuriteLeastPrivilege(t *testing.T) {
-	text, container := azurite(t)
+	text, container := cachetest.Azurite(t)
 
 	t.Run("sp=rc reads and creates", func(t *testing.T) {
 		c := open(t, azure.Options{Container: container, ConnectionString: withSAS(t, text, container, "rc")})

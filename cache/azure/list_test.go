@@ -18,6 +18,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest/faults"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/endpoint"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
 // listed returns the blobs below a prefix until the first error.
@@ -112,7 +113,7 @@ func TestManage(t *testing.T) {
 }
 
 func TestAzuriteManage(t *testing.T) {
-	text, container := azurite(t)
+	text, container := cachetest.Azurite(t)
 	t.Run("account key", func(t *testing.T) {
 		manage(t, open(t, azure.Options{Container: container, ConnectionString: endpoint.Secret(text)}))
 	})
@@ -133,7 +134,7 @@ func TestManageWithoutPermission(t *testing.T) {
 }
 
 func TestAzuriteManageWithoutPermission(t *testing.T) {
-	text, container := azurite(t)
+	text, container := cachetest.Azurite(t)
 	withoutRights(t, open(t, azure.Options{Container: container, ConnectionString: withSAS(t, text, container, "rc")}),
 		`has the permissions sp=rc but lacks "l"`, `has the permissions sp=rc but lacks "d"`)
 }

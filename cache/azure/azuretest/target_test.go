@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure/azuretest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 )
 
 // target is a Blob service under test, with an existing container.
@@ -63,11 +63,7 @@ func start(t *testing.T, options azuretest.Options) (*azuretest.Service, target)
 
 func azurite(t *testing.T) target {
 	t.Helper()
-	connectionString := os.Getenv("NX_AZURE_CACHE_TEST_AZURITE")
-	container := os.Getenv("NX_AZURE_CACHE_TEST_CONTAINER")
-	if connectionString == "" || container == "" {
-		t.Skip("needs Azurite: `npm test` starts one and sets NX_AZURE_CACHE_TEST_AZURITE and NX_AZURE_CACHE_TEST_CONTAINER")
-	}
+	connectionString, container := cachetest.Azurite(t)
 	parts := make(map[string]string)
 	for part := range strings.SplitSeq(connectionString, ";") {
 		key, value, _ := strings.Cut(part, "=")

@@ -137,7 +137,7 @@ describe('messages', { concurrency: 3 }, () => {
     // Either side may notice the end first.
     assertOneLine(
       lines,
-      /ended before its results were|30 results were not stored/,
+      /exited before it stored its results|30 results were not stored/,
     );
   });
 

@@ -4,19 +4,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"strings"
 	"testing"
 
+	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 	"github.com/nx-azure-cache/nx-azure-cache/cmd/nx-azure-cache/internal/testenv"
 )
 
 // The results for the credentials that Azurite supports. It has no roles.
 func TestDoctorAzurite(t *testing.T) {
-	connection, container := os.Getenv("NX_AZURE_CACHE_TEST_AZURITE"), os.Getenv("NX_AZURE_CACHE_TEST_CONTAINER")
-	if connection == "" || container == "" {
-		t.Skip("needs Azurite: `npm test` starts one and sets NX_AZURE_CACHE_TEST_AZURITE and NX_AZURE_CACHE_TEST_CONTAINER")
-	}
+	connection, container := cachetest.Azurite(t)
 	config, err := json.Marshal(map[string]string{"container": container, "prefix": newCanary()})
 	if err != nil {
 		t.Fatal(err)
@@ -66,10 +63,7 @@ func TestDoctorAzurite(t *testing.T) {
 
 // All of doctor with the credentials that Azurite supports.
 func TestDoctorWholeAzurite(t *testing.T) {
-	connection, container := os.Getenv("NX_AZURE_CACHE_TEST_AZURITE"), os.Getenv("NX_AZURE_CACHE_TEST_CONTAINER")
-	if connection == "" || container == "" {
-		t.Skip("needs Azurite: `npm test` starts one and sets NX_AZURE_CACHE_TEST_AZURITE and NX_AZURE_CACHE_TEST_CONTAINER")
-	}
+	connection, container := cachetest.Azurite(t)
 	config := fmt.Sprintf(`{"container": %q, "prefix": %q}`, container, newCanary())
 	for _, test := range []struct {
 		name, sp, config string
