@@ -133,7 +133,11 @@ describe('workflows', () => {
     for (const job of Object.values(jobs)) {
       assert.deepEqual(job.strategy.matrix.node, [oldest, 'latest']);
     }
-    assert.deepEqual(jobs.test.steps.at(-1), { run: 'npm test' });
+    const testAll = {
+      run: 'npm test',
+      env: { NX_AZURE_CACHE_TEST_PLATFORMS: 'all' },
+    };
+    assert.deepEqual(jobs.test.steps.at(-1), testAll);
     assert.deepEqual(jobs.platforms.strategy.matrix.os, [
       'macos-latest',
       'windows-latest',
@@ -162,6 +166,10 @@ describe('workflows', () => {
       'npm run build -- --all --issuers issuers.json',
       'npm run release:files -- --tag "$GITHUB_REF_NAME"',
     ]);
+    const tests = jobs.build.steps.find(
+      (/** @type {Mapping} */ { run }) => run === 'npm test',
+    );
+    assert.deepEqual(tests.env, { NX_AZURE_CACHE_TEST_PLATFORMS: 'all' });
     assert.equal(jobs.build.environment, undefined);
     assert.equal(jobs.publish.needs, 'build');
     assert.equal(jobs.publish.environment, 'release');
