@@ -21,7 +21,7 @@ import (
 )
 
 // maxMemory is the most memory that a server may use, in KiB, whatever it stores and
-// retrieves (design §11).
+// retrieves.
 const maxMemory = 96 << 10
 
 // buildCommand builds the command as for a release, except for its version. The test

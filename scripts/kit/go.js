@@ -31,6 +31,9 @@ const goEnvironment = {
   CGO_ENABLED: '0',
   GOAMD64: 'v1',
   GOARM64: 'v8.0',
+  // The compiler, vet and staticcheck use a sixth less CPU if they collect garbage less
+  // often. It does not change what they make.
+  GOGC: '400',
   GOFLAGS: [
     '-trimpath',
     '-buildvcs=false',

@@ -7,6 +7,12 @@ const { root } = require('./root');
 const { attempt, run } = require('./run');
 
 /**
+ * The variable that passes NX_ISOLATE_PLUGINS to the machines of another process. Without
+ * it, Nx's default holds: a process for each plugin.
+ */
+const isolatePlugins = 'KIT_ISOLATE_PLUGINS';
+
+/**
  * A machine with a workspace: a home folder, a workspace folder, and the environment in
  * which Nx runs there. Nx 24 keeps its cache in ~/.nx/<repository>, so each machine needs its
  * own home.
@@ -29,6 +35,9 @@ class Machine {
       NX_NO_CLOUD: 'true',
       // Otherwise each workspace leaves a copy of Nx's binary, 13 to 28 MB, in /tmp/.nx.
       NX_NATIVE_FILE_CACHE_DIRECTORY: path.join(folder, 'nx-native'),
+      ...(process.env[isolatePlugins] && {
+        NX_ISOLATE_PLUGINS: process.env[isolatePlugins],
+      }),
       ...env,
     };
   }
@@ -236,6 +245,7 @@ function linkTree(from, to) {
 }
 
 exports.Machine = Machine;
+exports.isolatePlugins = isolatePlugins;
 exports.cloneWorkspace = cloneWorkspace;
 exports.commit = commit;
 exports.copyWorkspace = copyWorkspace;

@@ -7,6 +7,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 const { atEnd } = require('./cleanup');
+const { isolatePlugins } = require('./machine');
 const { attempt, run } = require('./run');
 const { buildWithoutCache, environmentOf, startShared } = require('./shared');
 const { testFiles } = require('./test-files');
@@ -25,7 +26,8 @@ const { variables } = require('./tests');
 
 /**
  * Runs the tests that the command line selects with PATTERNs, --quick or --nightly. With
- * --list prints their names instead.
+ * --list prints their names instead. With --quick, Nx starts no process for each of its
+ * own plugins, which saves a third of the CPU of a run.
  *
  * @param {Suite} suite
  * @returns {Promise<number>} an exit code
@@ -70,6 +72,7 @@ async function runSuite({ folder, isLinuxOnly = false, prepare }) {
         TMPDIR,
         [variables.selection]: JSON.stringify(selection),
         [variables.names]: names,
+        ...(extent === 'quick' && { [isolatePlugins]: 'false' }),
       },
     },
   );
