@@ -78,6 +78,14 @@ for (const platform of testedPlatforms) {
   });
 }
 
+test('each operating system and each CPU is tested', () => {
+  for (const part of /** @type {const} */ (['os', 'cpu'])) {
+    const values = (/** @type {typeof platforms} */ list) =>
+      [...new Set(list.map((platform) => platform[part]))].sort();
+    assert.deepEqual(values(testedPlatforms), values(platforms));
+  }
+});
+
 test('the same source gives the same bytes, wherever it is', async () => {
   const elsewhere = path.join(temporary, 'elsewhere');
   copySource(elsewhere);

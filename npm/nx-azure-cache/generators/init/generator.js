@@ -82,9 +82,13 @@ async function initGenerator(tree, options = {}, io = terminal()) {
  * @param {import('./config-check').Problem} problem
  */
 function optionMessage({ key, message }) {
-  const place = `${key} in nx.json`;
-  const rest = message.slice((message.startsWith(place) ? place : key).length);
-  return `--${key.replace('azure.', '')}${rest}`;
+  const option = `--${key.replace('azure.', '')}`;
+  const place = [`${key} in nx.json`, key].find((text) =>
+    message.startsWith(text),
+  );
+  return place
+    ? `${option}${message.slice(place.length)}`
+    : `${option}: ${message}`;
 }
 
 /**
