@@ -53,7 +53,7 @@ func newKeysGenerate(std stdio) *cobra.Command {
 public key  %s
 
 1. Save the private key as a secret that only jobs of trusted branches can read, in
-   the variable %s (see docs/security.md).
+   the variable %s (see docs/security/setup.md).
 2. Add the public key to nx.json: "azure": { "trust": { "publicKeys": ["%[2]s"] } }
 `, key.Public().ID(), key.Public(), trust.SigningKeyVariable)
 			return err

@@ -218,7 +218,7 @@ const env = { PATH: process.env.PATH, HOME: process.env.HOME };
 describe('keys', () => {
   test('openssl and keys generate make keys that keys show and a run accept', async () => {
     const cwd = folder;
-    // The block of docs/security.md, unchanged.
+    // The block of docs/security/setup.md, unchanged.
     const block = blocks.find(({ code }) => code.startsWith('openssl genpkey'));
     assert.ok(block);
     const { stdout } = await run('bash', ['-ec', block.code], { cwd });
@@ -259,7 +259,7 @@ describe('keys', () => {
     assert.ok(ofFile.includes(publicKey));
   });
 
-  test('keys generate prints what docs/security.md shows', async () => {
+  test('keys generate prints what docs/security/setup.md shows', async () => {
     const script = '"$0" keys generate --out shown.pem 2>&1';
     const { stdout } = await run('bash', ['-ec', script, binary], {
       cwd: folder,

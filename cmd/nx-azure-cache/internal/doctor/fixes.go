@@ -41,13 +41,13 @@ func (p *probe) separationFix(a target) string {
 	}
 }
 
-// The titles of sections of docs/security.md.
+// The titles of sections of docs/security/setup.md.
 const (
 	identitiesTitle = "Separate identities"
 	signaturesTitle = "Signatures"
 )
 
-func section(title string) string { return fmt.Sprintf("docs/security.md, %q", title) }
+func section(title string) string { return fmt.Sprintf("docs/security/setup.md, %q", title) }
 
 // withoutKey is the fix for an account key.
 var withoutKey = "unset " + config.ConnectionVariable + ", sign in with an identity that has a role on the container, and disable the keys " +

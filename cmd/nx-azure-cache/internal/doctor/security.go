@@ -68,7 +68,7 @@ func checkIsolation(_ context.Context, p *probe, r *Report) {
 	if p.settings.Trust.Shared {
 		c.Status, c.Fails = statusExposed, true
 		c.Seen = `azure.trust.isolation is "none": anyone who can write decides what all other runs restore (CVE-2025-36852)`
-		c.Fix = `remove azure.trust.isolation from nx.json, or set it to "branch"; ` + section("Scopes")
+		c.Fix = `remove azure.trust.isolation from nx.json, or set it to "branch"; docs/security.md, "Scopes"`
 	}
 	r.Checks = append(r.Checks, c)
 }
