@@ -4,8 +4,9 @@
 //
 // Makes the npm packages in dist/npm: the main package, the alias package, and
 // the package of this platform, or with --all of every platform in
-// npm/platforms.json. With --issuers the binaries trust the license issuers of
-// FILE (a JWKS) and not the development issuer: that is a release build.
+// npm/platforms.json. npm publishes only a build with --all. With --issuers the
+// binaries trust the license issuers of FILE (a JWKS) and not the development
+// issuer: that is a release build.
 
 const fs = require('node:fs');
 const path = require('node:path');
@@ -15,7 +16,8 @@ const { go } = require('./kit/go');
 const { root } = require('./kit/root');
 
 /** @typedef {{ os: string, cpu: string, goos: string, goarch: string }} Platform */
-/** @typedef {{ targets?: Platform[], issuers?: string, out?: string }} Options */
+/** @typedef {{ targets?: Platform[], issuers?: string, out?: string, compile?: Compile }} Options */
+/** @typedef {(file: string, platform: Platform, issuers?: string) => Promise<void>} Compile */
 
 /** @type {Platform[]} */
 const platforms = readJson('npm/platforms.json');
@@ -23,13 +25,14 @@ const { version, license, repository, engines } = readJson('package.json');
 
 /**
  * @param {Options} [options] `targets` is the platform of this machine by default; `out`
- *   is relative to the repository, and is emptied first
+ *   is relative to the repository, and is emptied first; `compile` is another one in tests
  * @returns {Promise<string>} the folder of the packages
  */
 async function build({
   targets = platforms.filter(isThisMachine),
   issuers,
   out = 'dist/npm',
+  compile = buildBinary,
 } = {}) {
   // Not `if (issuers)`: an unset variable in a release script gives ''.
   if (issuers !== undefined) await checkIssuers(issuers);
@@ -41,10 +44,11 @@ async function build({
     );
   }
   for (const platform of targets) {
-    await buildPlatformPackage(folder, platform, issuers);
+    await buildPlatformPackage(folder, platform, issuers, compile);
   }
   buildMainPackage(folder);
   buildAliasPackage(folder);
+  if (targets.length < platforms.length) refuseToPublish(folder, targets);
   return folder;
 }
 
@@ -70,12 +74,13 @@ const packageName = ({ os, cpu }) => `@nx-azure-cache/${os}-${cpu}`;
  * @param {string} folder
  * @param {Platform} platform
  * @param {string | undefined} issuers
+ * @param {Compile} compile
  */
-async function buildPlatformPackage(folder, platform, issuers) {
+async function buildPlatformPackage(folder, platform, issuers, compile) {
   const { os, cpu } = platform;
   const name = packageName(platform);
   const file = os === 'win32' ? 'nx-azure-cache.exe' : 'nx-azure-cache';
-  await buildBinary(path.join(folder, name, 'bin', file), platform, issuers);
+  await compile(path.join(folder, name, 'bin', file), platform, issuers);
   writeJson(path.join(folder, name, 'package.json'), {
     name,
     version,
@@ -194,6 +199,38 @@ function buildAliasGenerators(target) {
 }
 
 /**
+ * Makes `npm publish` and `npm pack` fail in every package of a build that lacks a platform:
+ * they run the script prepack first, which says why. With ignore-scripts, `private` stops
+ * `npm publish`. A full build has neither.
+ *
+ * @param {string} folder
+ * @param {Platform[]} targets
+ */
+function refuseToPublish(folder, targets) {
+  const built = targets.map(({ os, cpu }) => `${os}-${cpu}`).join(', ');
+  const line =
+    `nx-azure-cache: npm must not publish this package: the build has ${targets.length} of ` +
+    `${platforms.length} platforms (${built}). With some missing, "npm ci" fails with EUSAGE ` +
+    'for everyone who installs it. Run "npm run build -- --all" in the clone, then publish again.';
+  const script = 'refuse-to-publish.js';
+  const names = [
+    ...['nx-azure-cache', '@nx/powerpack-azure-cache'],
+    ...targets.map(packageName),
+  ];
+  for (const name of names) {
+    const manifest = path.join(folder, name, 'package.json');
+    const content = JSON.parse(fs.readFileSync(manifest, 'utf8'));
+    const scripts = { prepack: `node ${script}` };
+    writeJson(manifest, { ...content, private: true, scripts });
+    // Not in `files`, so no tarball has it.
+    fs.writeFileSync(
+      path.join(folder, name, script),
+      `console.error(${JSON.stringify(line)});\nprocess.exitCode = 1;\n`,
+    );
+  }
+}
+
+/**
  * @param {string} from relative to the repository
  * @param {string} to
  */
@@ -224,6 +261,10 @@ async function main() {
   const { all, issuers } = values;
   const targets = all ? platforms : undefined;
   console.log(`Packages are in ${await build({ targets, issuers })}`);
+  if (all) return;
+  console.log(
+    'They hold the binary of this platform only. To publish, run "npm run build -- --all".',
+  );
 }
 
 if (require.main === module) runMain(main);
@@ -231,5 +272,6 @@ if (require.main === module) runMain(main);
 exports.build = build;
 exports.buildBinary = buildBinary;
 exports.copySource = copySource;
+exports.isThisMachine = isThisMachine;
 exports.platforms = platforms;
 exports.version = version;

@@ -5,7 +5,13 @@ const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
 const { after, before, describe, test } = require('node:test');
-const { build, platforms, version } = require('./build');
+const {
+  build,
+  buildBinary,
+  isThisMachine,
+  platforms,
+  version,
+} = require('./build');
 const { cleanUp, temporaryFolder } = require('./kit/cleanup');
 const { go } = require('./kit/go');
 const { run } = require('./kit/run');
@@ -24,23 +30,19 @@ const makeFiles = (to) =>
 const program = 'package main\n\nfunc main() {}\n';
 
 before(async () => {
-  await build({ out: packages });
-  const scope = path.join(packages, '@nx-azure-cache');
-  const [thisPlatform] = fs.readdirSync(scope);
   const source = path.join(temporary, 'main.go');
   fs.writeFileSync(source, program);
   const small = path.join(temporary, 'small');
   await go(['build', '-ldflags=-s -w', '-o', small, source]);
-  for (const { os, cpu } of platforms) {
-    const folder = path.join(scope, `${os}-${cpu}`);
-    if (path.basename(folder) === thisPlatform) continue;
-    const name = `@nx-azure-cache/${os}-${cpu}`;
-    fs.mkdirSync(path.join(folder, 'bin'), { recursive: true });
-    const manifest = JSON.stringify({ name, version });
-    fs.writeFileSync(path.join(folder, 'package.json'), manifest);
-    const file = os === 'win32' ? 'nx-azure-cache.exe' : 'nx-azure-cache';
-    fs.copyFileSync(small, path.join(folder, 'bin', file));
-  }
+  await build({
+    targets: platforms,
+    out: packages,
+    async compile(file, platform, ...rest) {
+      if (isThisMachine(platform)) return buildBinary(file, platform, ...rest);
+      fs.mkdirSync(path.dirname(file), { recursive: true });
+      fs.copyFileSync(small, file);
+    },
+  });
 });
 after(cleanUp);
 

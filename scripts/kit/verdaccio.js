@@ -34,10 +34,14 @@ async function startVerdaccio() {
   return {
     ...server,
     url,
-    /** @param {string} folder of a package */
-    async publish(folder) {
-      const args = ['publish', folder];
-      await run('npm', [...args, '--registry', url, '--userconfig', npmrc]);
+    npmrc,
+    /** @param {string} from folder of a package, also of a build for one platform */
+    async publish(from) {
+      const publishable = fs.mkdtempSync(path.join(folder, 'package-'));
+      copyPublishable(from, publishable);
+      const args = ['publish', publishable, '--registry', url];
+      await run('npm', [...args, '--userconfig', npmrc]);
+      fs.rmSync(publishable, { recursive: true });
     },
   };
 }
@@ -59,6 +63,23 @@ async function publishAll(verdaccio, packages) {
   await addOurPlatforms(verdaccio.url, built);
   await verdaccio.publish(path.join(packages, 'nx-azure-cache'));
   await verdaccio.publish(path.join(packages, '@nx/powerpack-azure-cache'));
+}
+
+/**
+ * Copies a package without what stops npm from publishing a build for one platform.
+ *
+ * @param {string} from
+ * @param {string} to
+ */
+function copyPublishable(from, to) {
+  fs.cpSync(from, to, { recursive: true });
+  const file = path.join(to, 'package.json');
+  const {
+    private: _,
+    scripts,
+    ...manifest
+  } = JSON.parse(fs.readFileSync(file, 'utf8'));
+  fs.writeFileSync(file, JSON.stringify(manifest, null, 2));
 }
 
 /** @param {string} folder */
