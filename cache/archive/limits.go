@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive/frames"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 // Writers and readers share these limits, so that every stored result can be restored.
@@ -110,7 +111,7 @@ func (b *budget) entry(names int) string {
 // content subtracts the bytes of a file.
 func (b *budget) content(size int64) string {
 	if size > b.bytes {
-		return fmt.Sprintf("it unpacks to more bytes than allowed (%s)", megabytes(b.limits.Bytes))
+		return fmt.Sprintf("it unpacks to more bytes than allowed (%s)", printable.Size(b.limits.Bytes))
 	}
 	b.bytes -= size
 	return ""
@@ -118,6 +119,3 @@ func (b *budget) content(size int64) string {
 
 // used is the number of subtracted bytes.
 func (b *budget) used() int64 { return b.limits.Bytes - b.bytes }
-
-// megabytes formats a number of bytes for people.
-func megabytes(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/1e6) }

@@ -51,7 +51,7 @@ func TestNotStorable(t *testing.T) {
 			if err := sparse(dir, "zeros", 17<<30); err != nil {
 				t.Fatal(err)
 			}
-		}, "it unpacks to more bytes than allowed (17179.9 MB)"},
+		}, "it unpacks to more bytes than allowed (17.2 GB)"},
 		{"a FIFO", func(t *testing.T, dir string) {
 			if err := unix.Mkfifo(filepath.Join(dir, "fifo"), 0o600); err != nil {
 				t.Fatal(err)

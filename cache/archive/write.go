@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache/archive/frames"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 // Write writes the archive of a task to w: its exit code, its terminal output (size bytes
@@ -40,7 +41,7 @@ func (c *Codec) Write(w io.Writer, task Task, terminal io.Reader, size int64, di
 // checkExpansion returns an error for a result that readers would reject as a bomb.
 func checkExpansion(limits Limits, packed, plain int64) error {
 	if plain > limits.Bytes {
-		return notStorable("its %s shrink to %s, which readers reject as a bomb; exclude the task with azure.exclude in nx.json", megabytes(plain), megabytes(packed))
+		return notStorable("its %s shrink to %s, which readers reject as a bomb; exclude the task with azure.exclude in nx.json", printable.Size(plain), printable.Size(packed))
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
 const (
@@ -59,13 +61,11 @@ func (s *Space) need(size int64) error {
 	reserve := min(maxReserve, total/20)
 	if size > free-reserve {
 		return fmt.Errorf("%w: the result needs %s more; %s are free, and %s must stay free for other programs",
-			ErrTooLittle, megabytes(size), megabytes(free), megabytes(reserve))
+			ErrTooLittle, printable.Size(size), printable.Size(free), printable.Size(reserve))
 	}
 	s.left = min(measureEvery, (free-reserve-size)/sharers)
 	return nil
 }
-
-func megabytes(bytes int64) string { return fmt.Sprintf("%.1f MB", float64(bytes)/1e6) }
 
 // Writer returns a writer for a file of size bytes, whose space is taken already. It
 // measures the free space repeatedly, because other programs may fill the disk meanwhile.

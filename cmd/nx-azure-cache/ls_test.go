@@ -21,18 +21,18 @@ func TestLs(t *testing.T) {
 		t.Fatal(err, stderr)
 	}
 	want := fmt.Sprintf(`SCOPE         HASH                       SIZE  WRITTEN               SIGNATURE                   REPOSITORY  REF  COMMIT  RUN
-trusted       1                        0.0 KB  2024-11-01T00:00:00Z  valid:%[1]s      acme/shop  refs/heads/main  1234567890ab  https://github.com/acme/shop/actions/runs/17
-trusted       2                        0.0 KB  2024-11-10T00:00:00Z  invalid:%[2]s    acme/shop  refs/heads/main  1234567890ab  https://github.com/acme/shop/actions/runs/17
-trusted       3                        0.0 KB  2024-11-20T12:00:00Z  invalid:%[3]s    -  -  -  -
-trusted       4                        0.0 KB  2024-11-20T12:00:01Z  unsigned                    -  -  -  -
-trusted       5                        0.0 KB  TIME                  invalid:%[1]s    -  -  -  -
+trusted       1                           1 B  2024-11-01T00:00:00Z  valid:%[1]s      acme/shop  refs/heads/main  1234567890ab  https://github.com/acme/shop/actions/runs/17
+trusted       2                           1 B  2024-11-10T00:00:00Z  invalid:%[2]s    acme/shop  refs/heads/main  1234567890ab  https://github.com/acme/shop/actions/runs/17
+trusted       3                           1 B  2024-11-20T12:00:00Z  invalid:%[3]s    -  -  -  -
+trusted       4                           1 B  2024-11-20T12:00:01Z  unsigned                    -  -  -  -
+trusted       5                           1 B  TIME                  invalid:%[1]s    -  -  -  -
 `, s.id("good"), s.id("old"), s.id("foreign"))
 	lines := strings.Split(stdout, "\n")
 	lines[5] = regexp.MustCompile(`20\d\d-\S{14}Z`).ReplaceAllString(lines[5], "TIME                ")
 	if got := strings.Join(lines, "\n"); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
-	if want := `nx-azure-cache: 5 of 5 entries, 0.0 KB, in http://127\.0\.0\.1:\d+/devstoreaccount1/results/team; ignored 2 blobs that this cache did not write\n`; !regexp.MustCompile("^" + want + "$").MatchString(stderr) {
+	if want := `nx-azure-cache: 5 of 5 entries, 5 B, in http://127\.0\.0\.1:\d+/devstoreaccount1/results/team; ignored 2 blobs that this cache did not write\n`; !regexp.MustCompile("^" + want + "$").MatchString(stderr) {
 		t.Errorf("got %q, want %s", stderr, want)
 	}
 }
@@ -171,7 +171,7 @@ func TestLsLimit(t *testing.T) {
 		t.Errorf("got %q, want all", got)
 	}
 	stdout, stderr, err := s.run("ls", "--scope", "none")
-	if stdout != "" || err != nil || !strings.Contains(stderr, "0 of 0 entries, 0.0 KB") {
+	if stdout != "" || err != nil || !strings.Contains(stderr, "0 of 0 entries, 0 B") {
 		t.Errorf("got %q, %q and %v, want a line that there is no entry", stdout, stderr, err)
 	}
 }

@@ -56,7 +56,10 @@ for (const [name, nx, isRepeating] of /** @type {const} */ ([
       `${gets.length} requests`,
     );
     assert.match(first.line, summary);
-    assert.match(first.line, /: 0 hits, 60 misses, 60 stored, [^a-z]* MB read/);
+    assert.match(
+      first.line,
+      /: 0 hits, 60 misses, 60 stored, [^a-z]* [KM]?B read/,
+    );
 
     const second = await run(machine('b'));
     assert.match(second.line, /: 60 hits, 0 misses, 0 stored, /);

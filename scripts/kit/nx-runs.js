@@ -21,7 +21,7 @@ const secrets = () => [testLicense('valid'), accountKey(shared().azurite)];
 
 /** The summary line of a run in CI. */
 const summary =
-  /^nx-azure-cache: (\d+) hits?, (\d+) miss(es)?, (\d+) stored, .* MB read, .* MB written, \S+ s waited, (read-write|read-only), scope \S+ \(.+\), https?:\/\/\S+$/;
+  /^nx-azure-cache: (\d+) hits?, (\d+) miss(es)?, (\d+) stored, [\d.]+ [KMG]?B read, [\d.]+ [KMG]?B written, \S+ s waited, (read-write|read-only), scope \S+ \(.+\), https?:\/\/\S+$/;
 
 /**
  * Runs Nx and asserts what must be true of every run: it ends with `code`, prints no secret,

@@ -109,10 +109,29 @@ function quoteWord(value) {
   return `'${value.replaceAll("'", `'"'"'`)}'`;
 }
 
+/**
+ * Formats a number of bytes for people, such as "1.2 MB" and "512 B". The units are
+ * decimal, as in the settings of nx.json.
+ *
+ * @param {number} bytes
+ */
+function size(bytes) {
+  if (bytes < 1000) return `${bytes} B`;
+  let unit = 1000;
+  for (const name of ['KB', 'MB', 'GB']) {
+    // 999,950 bytes are rounded to 1.0 MB, not to 1000.0 KB.
+    const tenths = Math.round(bytes / (unit / 10));
+    if (tenths < 10_000) return `${(tenths / 10).toFixed(1)} ${name}`;
+    unit *= 1000;
+  }
+  return `${(bytes / unit).toFixed(1)} TB`;
+}
+
 module.exports = {
   command,
   printable,
   printableJson,
   printableLine,
   printableLines,
+  size,
 };

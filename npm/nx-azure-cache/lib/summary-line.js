@@ -1,5 +1,7 @@
 'use strict';
 
+const { size } = require('./printable');
+
 /** @import { DrainResult } from './drain' */
 /** @import { Session } from './run' */
 
@@ -28,18 +30,13 @@ function summaryLine({ summary, waiting }, session, waited) {
     `${misses} ${misses === 1 ? 'miss' : 'misses'}`,
     `${stored} stored`,
     ...rare,
-    `${megabytes(bytesRead)} read`,
-    `${megabytes(bytesWritten)} written`,
+    `${size(bytesRead)} read`,
+    `${size(bytesWritten)} written`,
     `${(waited / 1000).toFixed(1)} s waited`,
     mode,
     `scope ${scope} (${scopeReason})`,
     location,
   ].join(', ');
-}
-
-/** @param {number} bytes */
-function megabytes(bytes) {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 exports.summaryLine = summaryLine;

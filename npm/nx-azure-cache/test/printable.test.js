@@ -10,6 +10,7 @@ const {
   printableJson,
   printableLine,
   printableLines,
+  size,
 } = require('../lib/printable');
 
 const table = path.join(__dirname, '../../../testdata/printable/cases.json');
@@ -33,6 +34,13 @@ for (const { template, values, command: want } of commands) {
     assert.equal(command(template, ...values), want ?? undefined);
   });
 }
+
+test('sizes are those of Go', () => {
+  const sizes = path.join(table, '..', 'sizes.json');
+  const rows = JSON.parse(fs.readFileSync(sizes, 'utf8'));
+  assert.ok(rows.length > 10);
+  for (const [bytes, want] of rows) assert.equal(size(bytes), want);
+});
 
 test('a log keeps its lines', () => {
   assert.equal(

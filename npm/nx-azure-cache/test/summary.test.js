@@ -49,7 +49,7 @@ describe('the summary', { concurrency: 3 }, () => {
       });
       assertOneLine(
         lines,
-        /^nx-azure-cache: 1 hit, 1 miss, 2 stored, 2\.0 MB read, 0\.0 MB written, \d+\.\d s waited, read-only, scope local \(not in CI\), https:\/\/acme\.blob\.core\.windows\.net\/nx-cache$/,
+        /^nx-azure-cache: 1 hit, 1 miss, 2 stored, 2\.0 MB read, 0 B written, \d+\.\d s waited, read-only, scope local \(not in CI\), https:\/\/acme\.blob\.core\.windows\.net\/nx-cache$/,
       );
       assert.deepEqual(drains(binary), [
         drainArguments(cacheDirectory, '1000ms'),
@@ -79,7 +79,7 @@ describe('the summary', { concurrency: 3 }, () => {
     assert.match(lines[1], /: 9 results were not stored within 60 s/);
     assert.match(
       lines[2],
-      /: 1 hit, 2 misses, 3 stored, 4 existing, 5 damaged, 6 skipped, 10 evicted, 7 failed, 9 unfinished, 1\.2 MB read, 0\.0 MB written, \d+\.\d s waited, read-write, scope local \(not in CI\), https:/,
+      /: 1 hit, 2 misses, 3 stored, 4 existing, 5 damaged, 6 skipped, 10 evicted, 7 failed, 9 unfinished, 1\.2 MB read, 9 B written, \d+\.\d s waited, read-write, scope local \(not in CI\), https:/,
     );
   });
 

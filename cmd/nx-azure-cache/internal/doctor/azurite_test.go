@@ -74,7 +74,7 @@ func TestDoctorWholeAzurite(t *testing.T) {
 		want             Status
 		says             string
 	}{
-		{"key", "", config, testenv.MainRun, 0, partRoundTrip, "down", statusOK, "MB/s"},
+		{"key", "", config, testenv.MainRun, 0, partRoundTrip, "down", statusOK, "B/s"},
 		{"sp=r", "r", config, testenv.PullRun, ExitFailed, partRights, "write.create", statusFailed, "sp=rc"},
 		{"sp=rc", "rc", config, testenv.MainRun, 0, partRights, "write.overwrite", statusWarning, "stays"},
 		{"sp=c", "c", config, testenv.MainRun, ExitFailed, partRights, "trusted.read", statusFailed, "sp=r"},

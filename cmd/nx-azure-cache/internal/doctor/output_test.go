@@ -101,7 +101,7 @@ func TestDoctorOutput(t *testing.T) {
 }
 
 // timings matches the times in the output.
-var timings = regexp.MustCompile(`\b\d+(\.\d+)?(µs|ms|s)\b|\d+\.\d+ MB/s`)
+var timings = regexp.MustCompile(`\b\d+(\.\d+)?(µs|ms|s)\b|\d+(\.\d+)? [KMG]?B/s`)
 
 // secretsEverywhere sets a secret in each variable that may hold one.
 func secretsEverywhere(t *testing.T, environment testenv.Env) {

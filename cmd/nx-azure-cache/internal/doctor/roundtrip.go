@@ -182,7 +182,7 @@ func (t *roundTrip) latency(id, what string, took []time.Duration, err error) fl
 // throughput adds a row with the speed, and returns bytes per second.
 func (t *roundTrip) throughput(id, what string, took []time.Duration, err error) float64 {
 	if errors.Is(context.Cause(t.ctx), errPartLimit) {
-		t.r.add(partRoundTrip, id, what, statusWarning, fmt.Sprintf("%v: slower than %.1f MB/s", errPartLimit, artifactSize/partLimit.Seconds()/1e6),
+		t.r.add(partRoundTrip, id, what, statusWarning, fmt.Sprintf("%v: slower than %s/s", errPartLimit, terminal.Size(int64(artifactSize/partLimit.Seconds()))),
 			"keep large results out of the remote cache: azure.maxArtifactSize in nx.json")
 		return 0
 	}
@@ -191,6 +191,6 @@ func (t *roundTrip) throughput(id, what string, took []time.Duration, err error)
 		return 0
 	}
 	perSecond := artifactSize / took[0].Seconds()
-	t.r.add(partRoundTrip, id, what, statusOK, fmt.Sprintf("%s, %.1f MB/s", terminal.Duration(took[0]), perSecond/1e6), "")
+	t.r.add(partRoundTrip, id, what, statusOK, fmt.Sprintf("%s, %s/s", terminal.Duration(took[0]), terminal.Size(int64(perSecond))), "")
 	return perSecond
 }

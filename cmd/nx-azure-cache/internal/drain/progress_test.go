@@ -18,7 +18,7 @@ func TestProgressOfUnpackedResults(t *testing.T) {
 	}{
 		{110, 0, "nx-azure-cache: storing 110 results, 1m0s left\n"},
 		{110, -1, "nx-azure-cache: storing 110 results, 1m0s left\n"},
-		{110, 1_250_000, "nx-azure-cache: storing 110 results, 1.2 MB on the way, 1m0s left\n"},
+		{110, 1_250_000, "nx-azure-cache: storing 110 results, 1.3 MB on the way, 1m0s left\n"},
 		{1, 2_000, "nx-azure-cache: storing 1 result, 2.0 KB on the way, 1m0s left\n"},
 	} {
 		var out bytes.Buffer

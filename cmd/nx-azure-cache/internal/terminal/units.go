@@ -1,22 +1,14 @@
 package terminal
 
 import (
-	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
-// Size formats a number of bytes, such as "1.2 MB".
-func Size(bytes int64) string {
-	switch {
-	case bytes >= 1e9:
-		return fmt.Sprintf("%.1f GB", float64(bytes)/1e9)
-	case bytes >= 1e6:
-		return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
-	default:
-		return fmt.Sprintf("%.1f KB", float64(bytes)/1e3)
-	}
-}
+// Size formats a number of bytes, such as "1.2 MB": [printable.Size].
+func Size(bytes int64) string { return printable.Size(bytes) }
 
 // Thousands formats a number, such as 1,234,567.
 func Thousands(n int) string {
