@@ -5,6 +5,7 @@
 
 const { firstLine } = require('../reason');
 const { workspaceRoot } = require('../workspace');
+const { examineDeclared } = require('./declared');
 const { findNx, packageManager } = require('./packages');
 const { rowsOf } = require('./rows');
 const { examineResolution } = require('./resolution');
@@ -45,6 +46,7 @@ function examine({ variables }, root = workspaceRoot()) {
   return [
     ...rowsOrUnknown('package', () => examineOverrides(workspace)),
     ...rowsOrUnknown('package', () => examineResolution(workspace)),
+    ...rowsOrUnknown('package', () => examineDeclared(workspace)),
     ...rowsOrUnknown('versions', () => examineVersions(workspace)),
   ];
 }

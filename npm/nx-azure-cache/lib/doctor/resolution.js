@@ -7,6 +7,7 @@ const path = require('node:path');
 const { aliasName, ownName, packageNames } = require('../other-caches');
 const { command } = require('../printable');
 const { firstLine } = require('../reason');
+const { isOurs } = require('../slot-package');
 const { findPackage } = require('./packages');
 const { rowsOf } = require('./rows');
 
@@ -133,16 +134,6 @@ function loadedRow({ root, manager, nx }, tried, loaded) {
 }
 
 /**
- * Whether a package is this one under any name, or the alias package for private
- * registries, which depends on it.
- *
- * @param {Package} found
- */
-function isOurs({ name, dependencies }) {
-  return name === ownName || ownName in dependencies;
-}
-
-/**
  * @param {string} name
  * @param {Package} found
  */
@@ -195,12 +186,17 @@ function relativePath(file, root) {
 /** The command that runs the workspace's Nx, by package manager. */
 const execCommands = new Map([
   ['pnpm', 'pnpm'],
-  ['yarn', 'yarn'],
   ['bun', 'bunx'],
 ]);
 
-/** @param {string} manager */
+/**
+ * The command that installs this package under the name that Nx loads. Yarn reads an alias
+ * without a version as a tag, and `nx add` cannot split one with a version.
+ *
+ * @param {string} manager
+ */
 function addCommand(manager) {
+  if (manager === 'yarn') return `yarn add --dev ${specifier}@latest`;
   const exec = execCommands.get(manager) ?? 'npx';
   return `${exec} nx add ${specifier}`;
 }
@@ -219,7 +215,7 @@ function reinstallHint(manager) {
   return `remove node_modules and install again (${manager} install)`;
 }
 
+exports.addCommand = addCommand;
 exports.reinstallHint = reinstallHint;
 exports.examineResolution = examineResolution;
-exports.isOurs = isOurs;
 exports.relativePath = relativePath;

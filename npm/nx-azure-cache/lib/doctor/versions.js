@@ -7,9 +7,10 @@ const { binaryPath } = require('../binary');
 const manifest = require('../../package.json');
 const { aliasName } = require('../other-caches');
 const { firstLine } = require('../reason');
+const { isOurs } = require('../slot-package');
 const { findPackage, packageAround } = require('./packages');
 const { rowsOf } = require('./rows');
-const { isOurs, reinstallHint, relativePath } = require('./resolution');
+const { reinstallHint, relativePath } = require('./resolution');
 
 /** @import { Package } from './packages' */
 /** @import { Workspace } from './resolution' */
