@@ -61,6 +61,8 @@
 //	    serverVersion    string    differs from clientVersion after a broken install
 //	    enabled          boolean   false: the server rejects retrieve and store
 //	    reason           string    why not, for people; "" if enabled
+//	    diagnostic?      string    code of the reason, see Diagnostics; of the first
+//	                               problem if there are several
 //	    mode             string    read-write, read-only or no-cache; "" if unknown
 //	    scope            string    the scope that this run writes: trusted, local, pr-N,
 //	                               branch-NAME, shared; or tag-NAME, readonly-NAME and
@@ -126,6 +128,7 @@
 //	    reason           string    why not. "" if queued, and if no one needs to act: the
 //	                               settings exclude the task, it has failed, or another
 //	                               run of Nx is making the result
+//	    diagnostic?      string    code of the reason; see Diagnostics
 //	}
 //
 //	snapshot {                     of <cacheDirectory>/<hash>, when Nx called store
@@ -206,6 +209,7 @@
 //	                               refused: an archive cannot represent them; failed
 //	    reason           string    for people; "" for stored and exists
 //	    code?            number    of the error, if failed; see Errors
+//	    diagnostic?      string    code of the reason; see Diagnostics
 //	}
 //
 //	progress {                     while requests wait
@@ -215,6 +219,7 @@
 //	log {
 //	    level            string
 //	    message          string
+//	    diagnostic?      string    see Diagnostics
 //	    fields?          object
 //	}
 //
@@ -246,6 +251,16 @@
 // itself. So a client can show one line for each kind of problem. 1, 2 and 4 are one kind,
 // the storage: 2 says the most, and 4 more than 1, because a server that rejects a request
 // often resets other connections.
+//
+// # Diagnostics
+//
+// A diagnostic is a code such as "NXAC042". It says which section of
+// docs/troubleshooting.md explains the line, and does not change when the line is worded in
+// another way. The data of errors that users can see is {"diagnostic": CODE}. Errors of the
+// protocol, with codes from -32700 to -32600 and -32002, have no data, except -32602 and
+// -32603. The error 4 has the diagnostic of the reason: that of initialize, or of the
+// failures after which the server stopped. A client shows the code behind the text, with
+// the address of the section. It accepts messages without a diagnostic.
 //
 // Strings for people are one line: reason, scopeReason, location, organization and every
 // message. The server escapes controls and invisible characters in them, as package

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
@@ -30,7 +31,7 @@ func TestInitialize(t *testing.T) {
 			Location: "https://account/container",
 			Drain:    1500 * time.Millisecond,
 			License:  license,
-			Warnings: []string{"first", "second"},
+			Warnings: []diagnostic.Message{{Text: "first"}, {Text: "second"}},
 		}
 	}})
 	params := initializeParams(t)
@@ -74,7 +75,7 @@ func TestWarmBeginsAfterInitialize(t *testing.T) {
 	began, ended := make(chan struct{}), make(chan struct{})
 	var answered atomic.Bool
 	served := rpc.Session{Cache: newCache(new(cachetest.Memory)), Mode: cache.ReadWrite, Drain: time.Minute}
-	served.Warm = func(ctx context.Context) []string {
+	served.Warm = func(ctx context.Context) []diagnostic.Message {
 		if !answered.Load() {
 			t.Error("it begins before the response to initialize")
 		}
@@ -120,7 +121,7 @@ func (w writes) Write(p []byte) (int, error) {
 
 func TestWarmOfAShortSession(t *testing.T) {
 	served := rpc.Session{Cache: newCache(new(cachetest.Memory)), Drain: time.Minute}
-	served.Warm = func(ctx context.Context) []string { <-ctx.Done(); return nil }
+	served.Warm = func(ctx context.Context) []diagnostic.Message { <-ctx.Done(); return nil }
 	c := start(t, session(served))
 	c.dispatch(jsonrpc2.ID{Num: 1}, "initialize", initializeParams(t))
 	if err := c.end(); err != nil { // otherwise this hangs
@@ -131,7 +132,9 @@ func TestWarmOfAShortSession(t *testing.T) {
 // Warnings from the preparation are sent as notifications.
 func TestWarmWarns(t *testing.T) {
 	served := rpc.Session{Cache: newCache(new(cachetest.Memory)), Mode: cache.ReadWrite, Drain: time.Minute}
-	served.Warm = func(context.Context) []string { return []string{"signed in with b, because a failed"} }
+	served.Warm = func(context.Context) []diagnostic.Message {
+		return []diagnostic.Message{{Code: diagnostic.OtherCredential, Text: "signed in with b, because a failed"}}
+	}
 	c := start(t, session(served))
 	c.initialize()
 	if got := <-c.logged; got.Level != "warn" || got.Message != "signed in with b, because a failed" {
@@ -140,7 +143,7 @@ func TestWarmWarns(t *testing.T) {
 }
 
 func TestWarningsComeBeforeTheResult(t *testing.T) {
-	c := start(t, session(rpc.Session{Warnings: []string{"first", "second"}}))
+	c := start(t, session(rpc.Session{Warnings: []diagnostic.Message{{Text: "first"}, {Text: "second"}}}))
 	c.initialize()
 
 	var got []string

@@ -9,6 +9,7 @@ import (
 	"github.com/sourcegraph/jsonrpc2"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/taskhash"
 )
@@ -47,25 +48,26 @@ func (c Claim) Format(f fmt.State, _ rune) {
 
 func (p *InitializeParams) check() error {
 	if p.ProtocolVersion != ProtocolVersion {
-		return fmt.Errorf("protocolVersion is %d; this binary speaks %d: reinstall nx-azure-cache, so that the package and the binary have the same version", p.ProtocolVersion, ProtocolVersion)
+		return (fmt.Errorf("protocolVersion is %d; this binary speaks %d: reinstall nx-azure-cache, so that the package and the binary have the same version", p.ProtocolVersion, ProtocolVersion))
 	}
 	return checkPath("workspaceRoot", p.WorkspaceRoot)
 }
 
 // InitializeResult is the result of initialize.
 type InitializeResult struct {
-	ServerVersion string        `json:"serverVersion"`
-	Enabled       bool          `json:"enabled"`
-	Reason        string        `json:"reason"`
-	Mode          cache.Mode    `json:"mode"`
-	Scope         string        `json:"scope"`
-	ScopeReason   string        `json:"scopeReason"`
-	Location      string        `json:"location"`
-	Session       string        `json:"session"`
-	IdleTimeout   int64         `json:"idleTimeout"` // milliseconds
-	Drain         int64         `json:"drain"`       // milliseconds
-	Tasks         bool          `json:"tasks"`       // retrieve and store must have a task
-	License       LicenseResult `json:"license"`
+	ServerVersion string          `json:"serverVersion"`
+	Enabled       bool            `json:"enabled"`
+	Reason        string          `json:"reason"`
+	Diagnostic    diagnostic.Code `json:"diagnostic,omitempty"`
+	Mode          cache.Mode      `json:"mode"`
+	Scope         string          `json:"scope"`
+	ScopeReason   string          `json:"scopeReason"`
+	Location      string          `json:"location"`
+	Session       string          `json:"session"`
+	IdleTimeout   int64           `json:"idleTimeout"` // milliseconds
+	Drain         int64           `json:"drain"`       // milliseconds
+	Tasks         bool            `json:"tasks"`       // retrieve and store must have a task
+	License       LicenseResult   `json:"license"`
 }
 
 // LicenseResult is the license in the result of initialize.
@@ -138,17 +140,19 @@ func (p *StoreParams) check() error {
 
 // StoreResult is the result of store.
 type StoreResult struct {
-	Queued bool   `json:"queued"`
-	Reason string `json:"reason"`
+	Queued     bool            `json:"queued"`
+	Reason     string          `json:"reason"`
+	Diagnostic diagnostic.Code `json:"diagnostic,omitempty"`
 }
 
 // StoredParams are the params of the notification stored.
 type StoredParams struct {
-	Hash    string        `json:"hash"`
-	Bytes   int64         `json:"bytes"`
-	Outcome cache.Outcome `json:"outcome"`
-	Reason  string        `json:"reason"`
-	Code    *int64        `json:"code,omitempty"` // of the error
+	Hash       string          `json:"hash"`
+	Bytes      int64           `json:"bytes"`
+	Outcome    cache.Outcome   `json:"outcome"`
+	Reason     string          `json:"reason"`
+	Code       *int64          `json:"code,omitempty"` // of the error
+	Diagnostic diagnostic.Code `json:"diagnostic,omitempty"`
 }
 
 // ProgressParams are the params of the notification progress.
@@ -158,9 +162,10 @@ type ProgressParams struct {
 
 // LogParams are the params of the notification log.
 type LogParams struct {
-	Level   string         `json:"level"` // debug, warn or error
-	Message string         `json:"message"`
-	Fields  map[string]any `json:"fields,omitempty"`
+	Level      string          `json:"level"` // debug, warn or error
+	Message    string          `json:"message"`
+	Diagnostic diagnostic.Code `json:"diagnostic,omitempty"`
+	Fields     map[string]any  `json:"fields,omitempty"`
 }
 
 // cancelParams are the params of the notification $/cancelRequest.

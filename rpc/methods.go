@@ -10,6 +10,7 @@ import (
 	"github.com/sourcegraph/jsonrpc2"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 )
 
@@ -43,6 +44,7 @@ func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *In
 		ServerVersion: s.options.Version,
 		Enabled:       session.Cache != nil,
 		Reason:        printable.Line(session.Reason),
+		Diagnostic:    session.Diagnostic,
 		Mode:          session.Mode,
 		Scope:         session.Scope,
 		ScopeReason:   printable.Line(session.ScopeReason),
@@ -61,7 +63,7 @@ func (s *server) initialize(ctx context.Context, conn *jsonrpc2.Conn, params *In
 
 // warm prepares for the first requests, until the client disconnects. It begins once the
 // response to initialize, for which the client waits, is sent: that ends ctx.
-func (s *server) warm(ctx context.Context, conn *jsonrpc2.Conn, prepare func(context.Context) []string) {
+func (s *server) warm(ctx context.Context, conn *jsonrpc2.Conn, prepare func(context.Context) []diagnostic.Message) {
 	<-ctx.Done()
 	session, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
@@ -70,9 +72,9 @@ func (s *server) warm(ctx context.Context, conn *jsonrpc2.Conn, prepare func(con
 }
 
 // warn sends warnings for people, one line each.
-func (s *server) warn(ctx context.Context, conn *jsonrpc2.Conn, lines []string) {
+func (s *server) warn(ctx context.Context, conn *jsonrpc2.Conn, lines []diagnostic.Message) {
 	for _, line := range lines {
-		s.outbox.notify(ctx, conn, "log", LogParams{Level: "warn", Message: printable.Line(line)})
+		s.outbox.notify(ctx, conn, "log", LogParams{Level: "warn", Message: printable.Line(line.Text), Diagnostic: line.Code})
 	}
 }
 
@@ -135,7 +137,9 @@ func (s *server) retrieve(ctx context.Context, conn *jsonrpc2.Conn, params *Retr
 	}
 	if unreadable, ok := errors.AsType[*cache.UnreadableError](err); ok {
 		log.Str("outcome", "unreadable").Msg("retrieve")
-		s.unreadable.Do(func() { s.warn(ctx, conn, []string{unreadable.Error()}) })
+		s.unreadable.Do(func() {
+			s.warn(ctx, conn, []diagnostic.Message{{Text: unreadable.Error()}})
+		})
 		return nil, nil
 	}
 	if err != nil {
@@ -184,7 +188,8 @@ func (s *server) store(ctx context.Context, conn *jsonrpc2.Conn, params *StorePa
 		zerolog.Ctx(ctx).Debug().Str("hash", params.Hash).Str("reason", reason).Err(err).Msg("store")
 	}
 	s.publish(ctx, c)
-	return StoreResult{Queued: isQueued, Reason: printable.Line(reason)}, nil
+	stored := StoreResult{Queued: isQueued, Reason: printable.Line(reason)}
+	return stored, nil
 }
 
 // count counts the entries whose outcome is unknown.

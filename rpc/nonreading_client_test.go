@@ -10,6 +10,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
@@ -17,7 +18,7 @@ import (
 func startNonreading(t *testing.T, blobs cache.Blobs) (s *raw, served <-chan error) {
 	ours, theirs := net.Pipe()
 	ended := make(chan error, 1)
-	options := session(rpc.Session{Cache: newCache(blobs), Drain: time.Minute, Silence: time.Hour, Warnings: []string{"first"}})
+	options := session(rpc.Session{Cache: newCache(blobs), Drain: time.Minute, Silence: time.Hour, Warnings: []diagnostic.Message{{Text: "first"}}})
 	go func() { ended <- rpc.Serve(t.Context(), theirs, options) }()
 	s = &raw{t, ours, bufio.NewReaderSize(ours, 16)}
 	s.send("a", "initialize", initializeParams(t))
@@ -96,7 +97,7 @@ func TestEndWhileAResponseIsStuck(t *testing.T) {
 			stream := halfOpen{theirs, make(chan struct{}, 1), make(chan struct{})}
 			defer close(stream.release)
 			served := make(chan error, 1)
-			options := session(rpc.Session{Cache: newCache(new(cachetest.Memory)), Drain: time.Minute, Warnings: []string{"first"}})
+			options := session(rpc.Session{Cache: newCache(new(cachetest.Memory)), Drain: time.Minute, Warnings: []diagnostic.Message{{Text: "first"}}})
 			go func() { served <- rpc.Serve(t.Context(), stream, options) }()
 			s := &raw{t, ours, bufio.NewReader(ours)}
 			for i, method := range requests {

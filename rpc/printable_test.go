@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
@@ -22,8 +23,8 @@ func TestStringsForPeopleArePrintable(t *testing.T) {
 	}
 	opened := rpc.Session{
 		Cache: newCache(blobs), Mode: cache.ReadWrite, Drain: time.Minute, Reason: bad, ScopeReason: bad, Location: bad,
-		License: rpc.LicenseResult{Organization: bad}, Warnings: []string{bad},
-		Warm: func(context.Context) []string { return []string{bad} },
+		License: rpc.LicenseResult{Organization: bad}, Warnings: []diagnostic.Message{{Text: bad}},
+		Warm: func(context.Context) []diagnostic.Message { return []diagnostic.Message{{Text: bad}} },
 	}
 	c := start(t, session(opened))
 	var got rpc.InitializeResult

@@ -10,6 +10,7 @@ import (
 	"github.com/sourcegraph/jsonrpc2"
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 )
 
 // Options configure a server.
@@ -23,8 +24,9 @@ type Options struct {
 
 // Session is the session of a client, for the result of initialize.
 type Session struct {
-	Cache       *cache.Cache // nil if the cache is off
-	Reason      string       // why it is off
+	Cache       *cache.Cache    // nil if the cache is off
+	Reason      string          // why it is off
+	Diagnostic  diagnostic.Code // of the reason
 	Mode        cache.Mode
 	Scope       string
 	ScopeReason string
@@ -32,13 +34,13 @@ type Session struct {
 	License     LicenseResult
 	// Includes, if set, decides which tasks are cached.
 	Includes func(Task) bool
-	Warnings []string      // for people, one line each
-	Silence  time.Duration // how long no byte may move while requests wait
-	Drain    time.Duration // how long entries are stored after the end
+	Warnings []diagnostic.Message // for people, one line each
+	Silence  time.Duration        // how long no byte may move while requests wait
+	Drain    time.Duration        // how long entries are stored after the end
 	// Warm, if set, prepares for the first request to the storage, after the response to
 	// initialize. ctx ends with the session. Warm returns warnings for people, one line
 	// each.
-	Warm func(ctx context.Context) []string
+	Warm func(ctx context.Context) []diagnostic.Message
 }
 
 // idleTimeout is how long a client waits for a silent server. It is many times

@@ -30,6 +30,8 @@ const allowed = {
   'cache/descriptors': [],
   // Open directories: owners, modes and renames, whatever the directories contain.
   'cache/directory': ['cache/diskspace', 'cache/eintr', 'cache/fileerror'],
+  // The codes of lines. Everything may attach one to an error.
+  'cache/diagnostic': [],
   'cache/diskspace': ['cache/eintr'],
   'cache/eintr': [],
   // The fix of each error of the file system; package cache decides which errors are.
@@ -175,10 +177,10 @@ const allowed = {
 };
 
 /**
- * Every package may import these. Messages contain foreign strings, and one function
+ * Every package may import these. Errors carry codes, messages contain foreign strings, and one function
  * makes them safe to show. All readers of pasted values accept the same forms.
  */
-const everywhere = ['cache/printable', 'cache/unwrap'];
+const everywhere = ['cache/diagnostic', 'cache/printable', 'cache/unwrap'];
 
 /**
  * Modules that few packages may import: each importer with its reason.

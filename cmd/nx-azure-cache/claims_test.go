@@ -35,13 +35,13 @@ func TestRunOfTwoScopes(t *testing.T) {
 		if session.Cache == nil || session.Mode != cache.ReadOnly || session.Scope != "untrusted" || !strings.Contains(session.ScopeReason, "GITHUB_ACTIONS of .env") {
 			t.Errorf("%s: got %+v", mode, session)
 		}
-		if len(session.Warnings) != 1 || !strings.HasPrefix(session.Warnings[0], want) {
-			t.Errorf("%s: got %q, want %q", mode, session.Warnings, want)
+		if len(textsOf(session)) != 1 || !strings.HasPrefix(textsOf(session)[0], want) {
+			t.Errorf("%s: got %q, want %q", mode, textsOf(session), want)
 		}
 	}
 	session := openWith(t, `{"container": "artifacts", "accountName": "nxcache", "trust": {"isolation": "none"}}`, testenv.Env{}, false, wireClaims(testenv.Attacks["CI=true and a ref"]))
-	if session.Scope != "shared" || len(session.Warnings) != 2 || !strings.HasPrefix(session.Warnings[1], trust.RefVariable+" of .env is ignored") {
-		t.Errorf("without scopes: got %s, %q", session.Scope, session.Warnings)
+	if session.Scope != "shared" || len(textsOf(session)) != 2 || !strings.HasPrefix(textsOf(session)[1], trust.RefVariable+" of .env is ignored") {
+		t.Errorf("without scopes: got %s, %q", session.Scope, textsOf(session))
 	}
 }
 
@@ -117,7 +117,7 @@ func FuzzDotenv(f *testing.F) {
 		if got.Scope == string(trust.Untrusted) && got.Mode != cache.ReadOnly {
 			t.Errorf("%s with %q writes as %s", run.Name, text, got.Scope)
 		}
-		for _, line := range got.Warnings {
+		for _, line := range textsOf(got) {
 			testenv.CheckLine(t, line)
 		}
 	})

@@ -56,7 +56,7 @@ func TestExtended(t *testing.T) {
 			environment := testenv.With(test.run, testenv.Env{license.Variable: testenv.License(t, "valid.jwt")})
 			params := rpc.InitializeParams{Config: testenv.TrustConfig(test.block), CI: true, DefaultBase: test.defaultBase, Extended: test.extended, WorkspaceRoot: t.TempDir()}
 			session := openSession(params, environment.Get, testenv.During)
-			checkWarnings(t, session.Warnings, test.warnings)
+			checkWarnings(t, textsOf(session), test.warnings)
 			if session.Scope != test.scope {
 				t.Errorf("got the scope %q (%s), want %s", session.Scope, session.ScopeReason, test.scope)
 			}

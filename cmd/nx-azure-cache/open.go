@@ -8,6 +8,7 @@ import (
 
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/azure"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/diagnostic"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/printable"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
@@ -25,7 +26,7 @@ func openSession(params rpc.InitializeParams, getenv func(string) string, now ti
 	block, ignored := config.WithoutExtended(params.Config, params.Extended)
 	settings, warnings, problem := config.ReadSettings(block, params.CI, getenv)
 	warnings = append(ignored, append(warnings, settings.SetClaims(claims, given)...)...)
-	session := rpc.Session{Mode: settings.Mode, Warnings: warnings}
+	session := rpc.Session{Mode: settings.Mode, Warnings: messages(warnings)}
 	if settings.Mode == cache.NoCache {
 		session.Warnings = nil // they only matter to a cache in use
 		session.Reason = "the mode is no-cache"
@@ -37,13 +38,13 @@ func openSession(params rpc.InitializeParams, getenv func(string) string, now ti
 		policy := settings.RunPolicy(params.CI, config.ReadDefaultBase(params.DefaultBase, params.Extended), getenv)
 		problem, blamed = openCache(&session, settings, policy, directoryRule(params, getenv)), policy.Blamed
 	}
-	session.Warnings = append(session.Warnings, claims.Warnings(settings.Mode, blamed)...)
+	session.Warnings = append(session.Warnings, messages(claims.Warnings(settings.Mode, blamed))...)
 	if err := errors.Join(err, problem); err != nil {
 		session.Reason = printable.Line(err.Error())
 		return session
 	}
 	if warning, soon := choice.ExpiresSoon(now); soon {
-		session.Warnings = append(session.Warnings, warning)
+		session.Warnings = append(session.Warnings, diagnostic.Message{Text: warning})
 	}
 	return session
 }
@@ -104,18 +105,26 @@ func openCache(session *rpc.Session, s config.Settings, r config.RunPolicy, dire
 	own := containers[s.ContainerOf(r.Scope)]
 	session.Cache = cache.New(options)
 	session.Mode, session.Scope, session.ScopeReason = r.Mode, string(r.Scope), r.Reason
-	session.Warnings = append(session.Warnings, r.Warnings...)
+	session.Warnings = append(session.Warnings, messages(r.Warnings)...)
 	session.Location = strings.TrimSuffix(own.URL()+"/"+s.Prefix, "/")
 	if filter := s.Tasks.Func(); filter != nil {
 		session.Includes = func(t rpc.Task) bool { return filter(taskfilter.Task(t)) }
 	}
 	session.Silence = azure.IdleTimeout(s.Limits)
 	session.Drain = s.Drain
-	session.Warm = func(ctx context.Context) []string {
+	session.Warm = func(ctx context.Context) []diagnostic.Message {
 		own.Warm(ctx)
-		return config.SignInFailures(own.SignInReport())
+		return messages(config.SignInFailures(own.SignInReport()))
 	}
 	return nil
+}
+
+// messages are warnings without a code of their own.
+func messages(lines []string) (all []diagnostic.Message) {
+	for _, line := range lines {
+		all = append(all, diagnostic.Message{Text: line})
+	}
+	return all
 }
 
 // fromWire converts the claims of the wire.

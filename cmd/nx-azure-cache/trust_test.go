@@ -76,11 +76,11 @@ func TestRunPolicies(t *testing.T) {
 			if session.Cache == nil || session.Scope != test.scope || session.Mode != test.mode || session.ScopeReason == "" {
 				t.Errorf("got %+v, want the scope %s and the mode %s", session, test.scope, test.mode)
 			}
-			isThere := len(session.Warnings) == 1 && test.warning != "" && strings.Contains(session.Warnings[0], test.warning)
-			if !isThere && (test.warning != "" || len(session.Warnings) > 0) {
-				t.Errorf("got the warnings %q, want %q", session.Warnings, test.warning)
+			isThere := len(textsOf(session)) == 1 && test.warning != "" && strings.Contains(textsOf(session)[0], test.warning)
+			if !isThere && (test.warning != "" || len(textsOf(session)) > 0) {
+				t.Errorf("got the warnings %q, want %q", textsOf(session), test.warning)
 			}
-			for _, line := range session.Warnings {
+			for _, line := range textsOf(session) {
 				testenv.CheckLine(t, line)
 			}
 		})
