@@ -55,7 +55,7 @@ func TestFind(t *testing.T) {
 		mentioned string // in the reason; ROOT is the workspace
 	}{
 		{name: "neither", status: license.Absent,
-			mentioned: "no license found: set NX_POWERPACK_LICENSE (unset or empty now) or put it in .nx/powerpack/license.ini (not in ROOT now)"},
+			mentioned: "no license found: set NX_POWERPACK_LICENSE (unset or empty now) or put it in .nx/powerpack/license.ini (not in ROOT now); ask A for one"},
 		{name: "the variable only", env: a, status: license.Valid, source: "NX_POWERPACK_LICENSE", org: "a"},
 		{name: "the variable with white space around it", env: "\n " + a + " \r\n", status: license.Valid, source: "NX_POWERPACK_LICENSE", org: "a"},
 		{name: "the variable wins over the file", env: a, file: b, status: license.Valid, source: "NX_POWERPACK_LICENSE", org: "a"},

@@ -97,6 +97,21 @@ func (s KeySet) names() string {
 	return cmp.Or(strings.Join(names, " or "), "no issuer")
 }
 
+// developmentIssuer is the issuer of issuers.json.
+const developmentIssuer = "https://nx-azure-cache.dev/development"
+
+// whereToAsk completes "no license found": who issues licenses that this build accepts.
+func (s KeySet) whereToAsk() string {
+	switch names := s.names(); {
+	case len(s.keys) == 0:
+		return ""
+	case names == developmentIssuer:
+		return "; this build from source trusts the public development key: issue a license to yourself"
+	default:
+		return fmt.Sprintf("; ask %s for one", names)
+	}
+}
+
 // jwk is a public key as RFC 8037, section 2, writes it.
 type jwk struct {
 	Type      string          `json:"kty"`

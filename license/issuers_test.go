@@ -21,6 +21,23 @@ func TestIssuersOfASourceBuild(t *testing.T) {
 	}
 }
 
+func TestWhereToAskForALicense(t *testing.T) {
+	development, err := license.Issuers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, keys := range map[string]license.KeySet{
+		"no license found; this build from source trusts the public development key: issue a license to yourself": development,
+		"no license found; ask A for one":      keySet(t, newSigner("a", "A"), newSigner("b", "A")),
+		"no license found; ask A or B for one": keySet(t, newSigner("b", "B"), newSigner("a", "A")),
+	} {
+		got := license.Check(license.Token{}, keys, license.Use{Now: at("2026-06-01T00:00:00Z")})
+		if got.Status != license.Absent || got.Reason != want {
+			t.Errorf("got %s, %q, want %q", got.Status, got.Reason, want)
+		}
+	}
+}
+
 func TestParseKeySet(t *testing.T) {
 	const x = `"x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"` // RFC 8037, appendix A.2
 	const whole = `"kty":"OKP","crv":"Ed25519","kid":"a","iss":"A",` + x

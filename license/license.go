@@ -135,6 +135,9 @@ var parser = jwt.NewParser(
 // verify returns the claims of a token that a trusted key has signed.
 func verify(token Token, keys KeySet) (License, *refusal) {
 	if refused := token.checkShape(); refused != nil {
+		if refused.status == Absent {
+			refused = &refusal{Absent, refused.reason + keys.whereToAsk()}
+		}
 		return License{}, refused
 	}
 	var c claims
