@@ -53,7 +53,7 @@ type Options struct {
 	Verifier *trust.Verifier
 	// Signer, if set, signs every entry that is stored.
 	Signer     *trust.Signer
-	Provenance trust.Provenance // of every entry that is stored; Store adds the time
+	Provenance trust.Provenance // of every entry that is stored; Store adds task and time
 }
 
 func (o *Options) tooLarge(archive int64) bool {

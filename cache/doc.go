@@ -23,7 +23,8 @@
 //	length     bytes of the body, decimal
 //	sha256     of the body, 64 hexadecimal digits in lower case
 //	statement  base64 of a trust.Statement in JSON: the fields above, the exit code,
-//	           and the provenance of the entry. It is a claim, not a proof
+//	           and the provenance of the entry, with the name of the task. It is a
+//	           claim, not a proof
 //	dsse       instead of statement: the same statement in a signed envelope, as
 //	           compact JSON
 //

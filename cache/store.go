@@ -51,6 +51,9 @@ type Result struct {
 	Hash           string
 	CacheDirectory string
 	Code           int // exit code
+	// Task names the task: project:target or project:target:configuration; "" if unknown.
+	// The provenance of the entry has it.
+	Task string
 	// TerminalOutput, if it is a file, must be in this process's folder
 	// ([scratch.FolderPath]). Once the result is accepted, the cache owns the file.
 	TerminalOutput TerminalOutput
@@ -63,6 +66,7 @@ type Result struct {
 // acceptedResult is a result that waits for its upload.
 type acceptedResult struct {
 	archive.Task
+	name           string // of the task, or ""
 	dir            string // <cacheDirectory>/<hash>
 	cacheDirectory string
 
@@ -98,6 +102,7 @@ func (c *Cache) Store(ctx context.Context, result Result, done func(Stored)) (re
 	}
 	r := &acceptedResult{
 		Task: archive.Task{Hash: result.Hash, Code: result.Code, Outputs: archive.NewOutputs(result.Outputs)},
+		name: result.Task,
 		dir:  filepath.Join(result.CacheDirectory, result.Hash), snapshot: result.Snapshot, cacheDirectory: result.CacheDirectory,
 	}
 	reason, err = c.accept(r, result.TerminalOutput)
@@ -223,21 +228,20 @@ func (c *Cache) send(u *upload, r *acceptedResult) (int64, error) {
 	if err := r.snapshot.Check(r.dir); err != nil {
 		return 0, fileError(r.cacheDirectory, err)
 	}
-	if err := c.put(u, r.Task, spool); err != nil {
+	if err := c.put(u, r, spool); err != nil {
 		return 0, err
 	}
 	return spool.length, nil
 }
 
-func (c *Cache) put(u *upload, task archive.Task, spool *spool) error {
+func (c *Cache) put(u *upload, r *acceptedResult, spool *spool) error {
 	place := c.options.Writes
 	statement := trust.Statement{
-		Hash: task.Hash, Scope: place.Scope, Prefix: c.options.Prefix,
+		Hash: r.Hash, Scope: place.Scope, Prefix: c.options.Prefix,
 		SHA256: spool.sha256(), Length: spool.length,
-		Code: task.Code, Format: archive.Format,
-		Provenance: c.options.Provenance,
+		Code: r.Code, Format: archive.Format,
+		Provenance: c.options.Provenance.WithTask(r.name, time.Now()),
 	}
-	statement.Provenance.Time = time.Now().UTC().Truncate(time.Second)
 	metadata, err := describe(statement, c.options.Signer)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"github.com/nx-azure-cache/nx-azure-cache/cache"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/cachetest"
 	"github.com/nx-azure-cache/nx-azure-cache/cache/scratch"
+	"github.com/nx-azure-cache/nx-azure-cache/cache/trust"
 	"github.com/nx-azure-cache/nx-azure-cache/rpc"
 )
 
@@ -169,4 +170,24 @@ func read(t testing.TB, path string) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+// The entry has the name of the task, also if the server does not require tasks.
+func TestTaskOfAStoredResult(t *testing.T) {
+	for want, task := range map[string]any{
+		"":                      missing,
+		"shop:build":            object{"project": "shop", "target": "build"},
+		"shop:build:production": object{"project": "shop", "target": "build", "configuration": "production"},
+	} {
+		m := new(cachetest.Memory)
+		got := startWith(t, m).store(storeParams("1", newResult(t, "1", "hello")).with("task", task))
+		if got.Outcome != cache.OutcomeStored {
+			t.Fatalf("got %+v", got)
+		}
+		b, _ := m.Blob("v1/shared/1")
+		statement, err := trust.DecodeStatement(b.Metadata["statement"])
+		if err != nil || statement.Provenance.Task != want {
+			t.Errorf("got %+v and %v, want the task %q", statement, err, want)
+		}
+	}
 }

@@ -156,8 +156,11 @@
 // hash: Nx 22.7 and 23.0 call retrieve at every scheduling step. It should repeat it after
 // some time, because another machine may have stored the entry.
 //
-// The server looks at task only if initialize has returned tasks, and requires it then. For
-// an excluded task, retrieve returns null, without a request to the storage.
+// A client sends task with store whenever Nx has named the task: the entry's provenance
+// contains the name, so that people find the entries of a task. The server shortens a long
+// name. If initialize has returned tasks, retrieve and store must have task. For an excluded
+// task, retrieve returns null, without a request to the storage, and store stores nothing,
+// not even the name.
 //
 // An entry that exists but cannot be read, for example in the archive tier, is a miss, too.
 // The first one of a session triggers a warning in the notification log.

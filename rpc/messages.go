@@ -84,6 +84,18 @@ type Task struct {
 	Configuration string `json:"configuration,omitempty"`
 }
 
+// String returns the name of the task, as Nx writes it; "" for nil.
+func (t *Task) String() string {
+	switch {
+	case t == nil:
+		return ""
+	case t.Configuration == "":
+		return t.Project + ":" + t.Target
+	default:
+		return t.Project + ":" + t.Target + ":" + t.Configuration
+	}
+}
+
 func (t *Task) check() error {
 	if t != nil && (t.Project == "" || t.Target == "") {
 		return errors.New("task must have a project and a target")

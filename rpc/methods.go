@@ -172,7 +172,7 @@ func (s *server) store(ctx context.Context, conn *jsonrpc2.Conn, params *StorePa
 	s.count(+1)
 	result := cache.Result{
 		Hash: params.Hash, CacheDirectory: params.CacheDirectory, Code: *params.Code,
-		TerminalOutput: output, Outputs: params.Outputs, Snapshot: params.snapshot(),
+		TerminalOutput: output, Outputs: params.Outputs, Snapshot: params.snapshot(), Task: params.Task.String(),
 	}
 	reason, err := c.Store(ctx, result, func(stored cache.Stored) {
 		s.stored(ctx, conn, c, storedParams(stored))

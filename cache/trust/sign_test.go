@@ -158,6 +158,25 @@ func TestLongProvenance(t *testing.T) {
 	if envelope := sign(t, newKey(t), s); len(envelope) > 5<<10 || strings.ContainsAny(run.Provenance.Ref+run.Provenance.Run, "\n\x1b") {
 		t.Errorf("got an envelope of %d bytes and %+v", len(envelope), run.Provenance)
 	}
+	// Each of these bytes becomes two in JSON.
+	long := strings.Repeat(`"`, 5000)
+	s.Provenance = Provenance{Repository: long, Ref: long, Commit: long, Run: long, Tool: long}.WithTask(long, time.Now())
+	if envelope := sign(t, newKey(t), s); len(envelope) > 7<<10 || len(s.Provenance.Task) != maxProvenance {
+		t.Errorf("got an envelope of %d bytes, and a task of %d", len(envelope), len(s.Provenance.Task))
+	}
+}
+
+// An entry of an earlier version has no task, and is as valid.
+func TestStatementWithoutTask(t *testing.T) {
+	payload := `{"hash":"123","scope":"trusted","prefix":"","sha256":"","length":0,"code":0,"format":1,"provenance":{"ref":"main","time":"2026-11-22T00:00:00Z"}}`
+	got, err := DecodeStatement(base64.StdEncoding.EncodeToString([]byte(payload)))
+	if err != nil || got.Provenance.Task != "" || got.Provenance.Ref != "main" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	got.Provenance = got.Provenance.WithTask("shop:build", got.Provenance.Time)
+	if again, err := DecodeStatement(got.Encode()); err != nil || again != got || again.Provenance.Task != "shop:build" {
+		t.Errorf("got %+v, %v, want %+v", again, err, got)
+	}
 }
 
 // FuzzRead checks that envelopes of unknown origin do no harm and are never verified.

@@ -27,21 +27,31 @@ type Statement struct {
 // Provenance describes where an entry comes from. It contains the writer's claims; "" means
 // unknown.
 type Provenance struct {
-	Repository string    `json:"repository,omitempty"` // such as owner/name
-	Ref        string    `json:"ref,omitempty"`        // such as refs/heads/main
-	Commit     string    `json:"commit,omitempty"`
-	Run        string    `json:"run,omitempty"`  // URL of the CI run
-	Tool       string    `json:"tool,omitempty"` // that stored the entry, with its version
-	Time       time.Time `json:"time"`           // of the writer's clock
+	Repository string `json:"repository,omitempty"` // such as owner/name
+	Ref        string `json:"ref,omitempty"`        // such as refs/heads/main
+	Commit     string `json:"commit,omitempty"`
+	Run        string `json:"run,omitempty"`  // URL of the CI run
+	Tool       string `json:"tool,omitempty"` // that stored the entry, with its version
+	// Task is the task of the result: project:target or project:target:configuration.
+	// Entries of earlier versions have none.
+	Task string    `json:"task,omitempty"`
+	Time time.Time `json:"time"` // of the writer's clock
 }
 
 // maxProvenance is the length of the longest string in a provenance, in bytes. All metadata
-// of a blob have at most 8 KiB.
+// of a blob have at most 8 KiB, and Azure rejects more.
 const maxProvenance = 256
+
+// WithTask returns the provenance with a task and a time. The name of a task comes from the
+// checkout.
+func (p Provenance) WithTask(task string, at time.Time) Provenance {
+	p.Task, p.Time = task, at.UTC().Truncate(time.Second)
+	return p.clean()
+}
 
 // clean makes the strings printable, and cuts long ones.
 func (p Provenance) clean() Provenance {
-	for _, field := range []*string{&p.Repository, &p.Ref, &p.Commit, &p.Run, &p.Tool} {
+	for _, field := range []*string{&p.Repository, &p.Ref, &p.Commit, &p.Run, &p.Tool, &p.Task} {
 		*field = printable.Short(*field, maxProvenance)
 	}
 	return p

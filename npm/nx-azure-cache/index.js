@@ -100,7 +100,7 @@ function remoteCache(server) {
   return {
     async retrieve(hash, cacheDirectory) {
       run.cacheDirectory ||= cacheDirectory;
-      const about = paramsOfTask(hash);
+      const about = paramsOfTask('retrieve', hash);
       if (!about) return excluded(hash, null);
       return lookups.retrieve(hash, cacheDirectory, async () => {
         try {
@@ -125,7 +125,7 @@ function remoteCache(server) {
       const declared = { workspaceRoot: root, outputs };
       const snapshot = takeSnapshot(hash, cacheDirectory, declared);
       run.cacheDirectory ||= cacheDirectory;
-      const about = paramsOfTask(hash);
+      const about = paramsOfTask('store', hash);
       if (!about) return excluded(hash, false);
       try {
         const response = await withOutput(

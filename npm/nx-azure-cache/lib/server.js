@@ -162,21 +162,25 @@ function observeTasks(session, nxVersion) {
 }
 
 /**
- * Returns a function from a hash to the task's parameters in a request: only those that
- * the server needs. It returns undefined if the server needs the task and Nx did not name it.
+ * Returns a function from a request to the task's parameters in it: only those that the
+ * server needs. It returns undefined if the server needs the task and Nx did not name it.
  *
  * @param {NxTasks} tasks
  * @param {import('./run').Session} session
  * @param {string} nxVersion
- * @returns {(hash: string) => Known | undefined}
+ * @returns {(method: 'retrieve' | 'store', hash: string) => Known | undefined}
  */
 function taskParams(tasks, session, nxVersion) {
   const withOutputs = rejectsLinks(nxVersion);
-  return (hash) => {
+  return (method, hash) => {
     const { task, outputs } = tasks.about(hash);
-    const about = withOutputs && outputs ? { outputs } : {};
-    if (!session.tasks) return about;
-    return task && { task, ...about };
+    if (session.tasks && !task) return undefined;
+    // An entry contains the name of its task.
+    const isNamed = task && (session.tasks || method === 'store');
+    return {
+      ...(isNamed && { task }),
+      ...(withOutputs && outputs && { outputs }),
+    };
   };
 }
 

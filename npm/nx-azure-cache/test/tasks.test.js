@@ -122,7 +122,7 @@ describe('tasks', { concurrency: 3 }, () => {
     ]);
   });
 
-  test('are not sent otherwise; outputs are sent for an Nx that rejects links', async (t) => {
+  test('are otherwise sent with results only; outputs are sent for an Nx that rejects links', async (t) => {
     const log = path.join(temporaryFolder(t), 'log');
     const binary = fakeServer(t, listener, { log, tasks: false });
     const { lines } = await runAsNx(t, run, { binary });
@@ -131,7 +131,7 @@ describe('tasks', { concurrency: 3 }, () => {
       ['retrieve', 'hash-a:build', null, ['dist/a']],
       ['retrieve', 'hash-b:test', null, ['dist/b']],
       ['retrieve', 'hash-@c/d:test:ci', null, ['dist/@c/d']],
-      ['store', 'hash-e:lint', null, ['dist/e']],
+      ['store', 'hash-e:lint', { project: 'e', target: 'lint' }, ['dist/e']],
       ['retrieve', 'hash-f:build', null, ['dist/f']],
     ]);
   });

@@ -32,6 +32,7 @@ type ProvenanceLine struct {
 	Commit     string    `json:"commit,omitempty"`
 	Run        string    `json:"run,omitempty"`
 	Tool       string    `json:"tool,omitempty"`
+	Task       string    `json:"task,omitempty"`
 	Time       time.Time `json:"time,omitzero"`
 }
 
