@@ -19,7 +19,7 @@ var jsonBlock = regexp.MustCompile("(?ms)^```json\n(.*?)^```$")
 
 // The examples of nx.json in the documents are valid.
 func TestExamplesInDocs(t *testing.T) {
-	for _, page := range []string{"README.md", "docs/configuration.md", "docs/setup.md", "docs/security/scopes.md", "docs/security/setup.md", "docs/azure/README.md"} {
+	for _, page := range []string{"README.md", "docs/configuration.md", "docs/setup.md", "docs/sign-in.md", "docs/networks.md", "docs/security/scopes.md", "docs/security/setup.md", "docs/azure/README.md"} {
 		t.Run(page, func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join("..", "..", page))
 			if err != nil {

@@ -22,7 +22,8 @@ const tables = require('./tables');
  * @property {string[]} failures
  */
 
-const page = path.join(root, 'docs', 'performance.md');
+/** The pages with tables, relative to docs. */
+const pages = ['performance.md', 'performance/details.md'];
 
 /**
  * Writes the findings to docs, or to another folder.
@@ -43,11 +44,14 @@ async function publish(findings, aside) {
     await format(json, { parser: 'json' }),
   );
   fs.writeFileSync(path.join(folder, 'chart.svg'), drawChart(findings));
-  const written = withParts(fs.readFileSync(page, 'utf8'), parts(findings));
-  fs.writeFileSync(
-    aside ? path.join(folder, 'performance.md') : page,
-    aside ? written.replaceAll('(performance/', '(') : written,
-  );
+  for (const [page, text] of Object.entries(withTables(parts(findings)))) {
+    fs.writeFileSync(
+      aside
+        ? path.join(folder, path.basename(page))
+        : path.join(root, 'docs', page),
+      aside ? text.replaceAll('(performance/', '(') : text,
+    );
+  }
   return folder;
 }
 
@@ -86,6 +90,28 @@ function parts({ machine, rounds, results, sizes, verdicts }) {
 }
 
 /**
+ * Puts each part into the page that has its markers.
+ *
+ * @param {Record<string, string>} parts
+ * @returns {Record<string, string>} the pages, by their names relative to docs
+ */
+function withTables(parts) {
+  const texts = Object.fromEntries(
+    pages.map((page) => [
+      page,
+      fs.readFileSync(path.join(root, 'docs', page), 'utf8'),
+    ]),
+  );
+  for (const [name, part] of Object.entries(parts)) {
+    const page =
+      pages.find((page) => texts[page].includes(`<!-- bench:${name} -->`)) ??
+      pages[0];
+    texts[page] = withParts(texts[page], { [name]: part });
+  }
+  return texts;
+}
+
+/**
  * Replaces the text between the markers `<!-- bench:NAME -->` and
  * `<!-- /bench:NAME -->` with the part NAME.
  *
@@ -105,3 +131,4 @@ function withParts(text, parts) {
 
 exports.publish = publish;
 exports.withParts = withParts;
+exports.withTables = withTables;
