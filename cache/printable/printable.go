@@ -11,6 +11,7 @@
 package printable
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -20,16 +21,20 @@ import (
 // String escapes the characters of s that control a terminal or are invisible, so that s
 // is one line: controls, line ends, changes of the text direction, and characters without
 // width. The escapes are those of Go, such as \n, \x1b and \u202e. Bytes that are not UTF-8
-// become U+FFFD. Applying String twice is the same as applying it once.
+// become U+FFFD. It also escapes what a CI would execute in its log: see [BeginsCICommand]. Applying
+// String twice is the same as applying it once.
 func String(s string) string {
 	if Is(s) {
 		return s
 	}
 	var b strings.Builder
-	for _, r := range s {
-		if isHidden(r) {
+	for i, r := range s {
+		switch {
+		case r == '#' && BeginsCICommand(s[i:]):
+			b.WriteString(`\x23`)
+		case isHidden(r):
 			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
-		} else {
+		default:
 			b.WriteRune(r)
 		}
 	}
@@ -38,7 +43,23 @@ func String(s string) string {
 
 // Is reports whether [String] returns s unchanged.
 func Is(s string) bool {
-	return !strings.ContainsFunc(s, isHidden) && utf8.ValidString(s)
+	return !strings.ContainsFunc(s, isHidden) && utf8.ValidString(s) &&
+		!(strings.Contains(s, "##") && ciCommand.MatchString(s))
+}
+
+// ciCommand matches what a CI executes wherever it is in a line of the log: "##vso[" for
+// Azure Pipelines, "##[" for GitHub and Azure Pipelines, "##teamcity[".
+var ciCommand = regexp.MustCompile(`##[\w.-]*\[`)
+
+// ciCommandName has the characters of \w, "." and "-".
+const ciCommandName = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
+
+// BeginsCICommand reports whether s begins with a command that a CI executes wherever it is
+// in a line of the log. What GitHub executes at the beginning of a line, "::", is the
+// concern of whoever writes lines.
+func BeginsCICommand(s string) bool {
+	name, isCommand := strings.CutPrefix(s, "##")
+	return isCommand && strings.HasPrefix(strings.TrimLeft(name, ciCommandName), "[")
 }
 
 // isHidden reports whether a character controls a terminal or is invisible. Some invisible

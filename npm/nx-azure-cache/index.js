@@ -6,7 +6,7 @@ const path = require('node:path');
 const { binaryPath } = require('./lib/binary');
 const { readEnvironment } = require('./lib/environment');
 const { fileError, fileSystemError } = require('./lib/file-error');
-const { silenceInTask, notice } = require('./lib/notices');
+const { annotateInCI, silenceInTask, notice } = require('./lib/notices');
 const { reasonOf } = require('./lib/reason');
 const {
   configurationOf,
@@ -51,6 +51,7 @@ async function openCache() {
   const environment = readEnvironment(workspaceRoot());
   const env = environment.variables;
   silenceInTask(env);
+  annotateInCI(env);
   const binary = binaryPath({ env });
   // The first server starts while this process reads the workspace.
   const first = servers.isEmpty ? spawnServer(binary, env) : undefined;

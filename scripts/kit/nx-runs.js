@@ -21,7 +21,29 @@ const secrets = () => [testLicense('valid'), accountKey(shared().azurite)];
 
 /** The summary line of a run in CI. */
 const summary =
-  /^nx-azure-cache: (\d+) hits?, (\d+) miss(es)?, (\d+) stored, [\d.]+ [KMG]?B read, [\d.]+ [KMG]?B written, \S+ s waited, (read-write|read-only), scope \S+ \(.+\), https?:\/\/\S+$/;
+  /^nx-azure-cache: (\d+) hits?, (\d+) miss(es)?, (\d+) stored, .* [KMG]?B read, .* [KMG]?B written, \S+ s waited, (read-write|read-only), scope \S+ \(.+\), https?:\/\/\S+$/;
+
+/** What is before a line that is an annotation of GitHub or of Azure Pipelines. */
+const annotation =
+  /^(::warning title=nx-azure-cache[^:]*::|##vso\[task\.logissue type=warning[^\]]*\])(?=nx-azure-cache:)/;
+
+/**
+ * Our lines in the output of Nx. In CI, these are the texts of the annotations.
+ *
+ * @param {string} output
+ */
+function ourLines(output) {
+  const unescaped = (/** @type {string} */ line) =>
+    line.replace(/%(3B|5D|AZP25|25)/g, (_, code) =>
+      code === '3B' ? ';' : code === '5D' ? ']' : '%',
+    );
+  return output
+    .split('\n')
+    .map((line) =>
+      annotation.test(line) ? unescaped(line.replace(annotation, '')) : line,
+    )
+    .filter((line) => line.startsWith('nx-azure-cache:'));
+}
 
 /**
  * Runs Nx and asserts what must be true of every run: it ends with `code`, prints no secret,
@@ -39,9 +61,7 @@ async function runNx(machine, args, { env, code = 0, moreSecrets = [] } = {}) {
     assert.ok(secret, 'a secret to look for');
     assert.ok(!result.output.includes(secret), 'the output holds a secret');
   }
-  const ours = result.output
-    .split('\n')
-    .filter((line) => line.startsWith('nx-azure-cache:'));
+  const ours = ourLines(result.output);
   assert.ok(
     !result.stdout.includes('nx-azure-cache:'),
     'a line of ours is on stdout',
@@ -86,6 +106,7 @@ function expectedOutputs() {
 exports.assertStatus = assertStatus;
 exports.build = build;
 exports.expectedOutputs = expectedOutputs;
+exports.ourLines = ourLines;
 exports.outputs = outputs;
 exports.runNx = runNx;
 exports.secrets = secrets;

@@ -10,7 +10,7 @@ const net = require('node:net');
 const path = require('node:path');
 const tls = require('node:tls');
 const { shortTimeouts } = require('../faults/workspace');
-const { summary } = require('../kit/nx-runs');
+const { ourLines, summary } = require('../kit/nx-runs');
 const { redTest } = require('./attacks');
 const { honest, startFixture } = require('./fixture');
 const runs = require('./runs');
@@ -57,10 +57,7 @@ function addEnvFile(machine, variables) {
 async function build(machine) {
   const { code, output: text } = await machine.nx(['run', task]);
   assert.equal(code, 0, text);
-  const lines = text
-    .split('\n')
-    .filter((line) => line.startsWith('nx-azure-cache:'))
-    .filter((line) => !summary.test(line));
+  const lines = ourLines(text).filter((line) => !summary.test(line));
   const content = fs.readFileSync(path.join(machine.workspace, output), 'utf8');
   return { lines, content, status: machine.lastRun()[task].cacheStatus };
 }

@@ -1,14 +1,17 @@
 'use strict';
 
 const fs = require('node:fs');
+const { formatOf, plain } = require('./annotations');
 const { printableLine, printableLines } = require('./printable');
+
+/** @import { Line } from './annotations' */
 
 /**
  * The lines for the user, printed at the end of the run, one for each kind of problem.
  * Earlier, Nx may own the terminal: its TUI discards what goes to process.stderr, and a
  * line written past it would land in its display.
  *
- * @typedef {{ line: string, rank: number, topic: string }} Notice
+ * @typedef {Line & { rank: number, topic: string }} Notice
  *
  * @type {Map<string, Notice[]>} by kind. The last one is printed; an earlier one only if
  *   those after it are withdrawn
@@ -65,6 +68,18 @@ function silenceInTask(env) {
   silenced = { file: env.NX_AZURE_CACHE_LOG_FILE?.trim() ?? '' };
 }
 
+/** How the CI of this run shows lines. */
+let format = plain;
+
+/**
+ * From now on, lines about problems are annotations if a CI that has them runs this process.
+ *
+ * @param {NodeJS.ProcessEnv} env without variables from .env files
+ */
+function annotateInCI(env) {
+  format = formatOf(env);
+}
+
 /** Whether this process must not write to stderr. */
 function isSilent() {
   return silenced !== undefined;
@@ -81,7 +96,8 @@ function listen() {
   process.prependOnceListener('exit', () => {
     for (const task of exitTasks) task();
     const last = [...notices.values()].flatMap((ofKind) => ofKind.slice(-1));
-    write(last.map(({ line }) => `${line}\n`).join(''));
+    if (silenced) write(plain(last));
+    else writeToStderr(Buffer.from(format(last)));
   });
 }
 
@@ -90,16 +106,18 @@ function listen() {
  *
  * @param {string} kind what the line is about; see `kinds`
  * @param {string} text one line, without secrets, that says what to do
- * @param {{ rank?: number, topic?: string }} [options] `rank`: of all lines of a kind, the
- *   first one with the highest rank is printed; `topic`: for `withdraw`
+ * @param {{ rank?: number, topic?: string, isProblem?: boolean }} [options] `rank`: of all
+ *   lines of a kind, the first one with the highest rank is printed; `topic`: for
+ *   `withdraw`; `isProblem`: false if there is nothing to do
  */
-function notice(kind, text, { rank = 0, topic = '' } = {}) {
+function notice(kind, text, { rank = 0, topic = '', isProblem = true } = {}) {
   listen();
   const before = notices.get(kind) ?? [];
   if (before.some((other) => other.rank >= rank)) return;
   const line = printableLine(`nx-azure-cache: ${text}`);
   const others = before.filter((other) => other.topic !== topic);
-  notices.set(kind, [...others, { line, rank, topic }]);
+  const added = { line, code: '', isProblem, rank, topic };
+  notices.set(kind, [...others, added]);
 }
 
 /**
@@ -192,6 +210,7 @@ function sleep(milliseconds) {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
 }
 
+exports.annotateInCI = annotateInCI;
 exports.kinds = kinds;
 exports.onExit = onExit;
 exports.silenceInTask = silenceInTask;

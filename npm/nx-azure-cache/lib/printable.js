@@ -11,6 +11,13 @@
 const hidden =
   /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]|\p{Default_Ignorable_Code_Point}/gu;
 
+/**
+ * The first character of what a CI executes wherever it stands in a line: "##vso[" for Azure
+ * Pipelines, "##[" for GitHub and Azure Pipelines, "##teamcity[". Where a line begins with
+ * "::", GitHub executes it.
+ */
+const commandOfCI = /#(?=#[\w.-]*\[)/g;
+
 /** The escapes that Go spells with a letter. */
 const names = new Map([
   ['\x07', '\\a'],
@@ -23,12 +30,12 @@ const names = new Map([
 ]);
 
 /**
- * Escapes a string for a terminal, on one line.
+ * Escapes a string for a terminal, on one line, and for the log of a CI.
  *
  * @param {string} text
  */
 function printable(text) {
-  return text.replace(hidden, (character) => {
+  return text.replace(commandOfCI, '\\x23').replace(hidden, (character) => {
     const code = /** @type {number} */ (character.codePointAt(0));
     const hex = code.toString(16);
     if (code >= 0xd800 && code <= 0xdfff) return '\ufffd'; // as in UTF-8
@@ -58,7 +65,9 @@ function printableLine(text) {
  * @param {string} text
  */
 function printableLines(text) {
-  return text.replace(/[^\n\t]+/g, printable);
+  return text
+    .replace(/^([ \t]*):(?=:)/gm, '$1\\x3a')
+    .replace(/[^\n\t]+/g, printable);
 }
 
 /**
@@ -68,15 +77,18 @@ function printableLines(text) {
  * @param {number} [indent]
  */
 function printableJson(value, indent) {
-  return JSON.stringify(value, null, indent).replace(hidden, (character) =>
-    character === '\n'
-      ? character
-      : Array.from(
-          { length: character.length },
-          (_, i) =>
-            `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`,
-        ).join(''),
-  );
+  const text = JSON.stringify(value, null, indent);
+  return text
+    .replace(commandOfCI, '\\u0023')
+    .replace(hidden, (character) =>
+      character === '\n'
+        ? character
+        : Array.from(
+            { length: character.length },
+            (_, i) =>
+              `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`,
+          ).join(''),
+    );
 }
 
 /**

@@ -255,6 +255,7 @@ class Run {
       notice(
         `summary ${this.#session.session}`,
         summaryLine(result, this.#session, waited),
+        { isProblem: false },
       );
     }
   }

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -55,8 +56,10 @@ func JSON(out io.Writer, value any, indent string) error {
 // need it, and they stay.
 func escapeJSON(text string) string {
 	var b strings.Builder
-	for _, r := range text {
+	for i, r := range text {
 		switch {
+		case r == '#' && printable.BeginsCICommand(text[i:]):
+			b.WriteString(`\u0023`)
 		case r == '\n' || printable.Is(string(r)):
 			b.WriteRune(r)
 		case r > 0xFFFF:
@@ -108,10 +111,13 @@ func halfRune(text []byte) int {
 	return 0
 }
 
+// escape escapes lines. It takes the beginning of text for that of a line: there GitHub
+// executes what begins with "::".
 func escape(text string) string {
 	if isPlain(text) {
 		return text
 	}
+	text = lineCommand.ReplaceAllString(text, `${1}\x3a:`)
 	var b strings.Builder
 	for text != "" {
 		end := strings.IndexAny(text, "\n\t")
@@ -126,9 +132,15 @@ func escape(text string) string {
 	return b.String()
 }
 
+// lineCommand matches the beginning of a line that GitHub executes.
+var lineCommand = regexp.MustCompile(`(?m)^([ \t]*)::`)
+
 // isPlain reports whether text is ASCII without anything to escape, which is the usual
 // case.
 func isPlain(text string) bool {
+	if strings.Contains(text, "##") || strings.Contains(text, "::") {
+		return false
+	}
 	for i := range len(text) {
 		if c := text[i]; c > '~' || c < ' ' && c != '\n' && c != '\t' {
 			return false

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -26,6 +27,30 @@ func TestLinesStayLines(t *testing.T) {
 	}
 	if want := `wrong: one; two\u009b` + "\n  x    |\n" + `a\n\x1b[2K\r\t\u009b31m\u202etxt\x7f\U000e0001` + "\n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
+	}
+}
+
+// A CI executes commands that it finds in a log; names in the storage must not be some.
+func TestNoCommandsOfCI(t *testing.T) {
+	const commands = "::set-env name=A::b\n \t::add-path::/x\na ::b ##vso[task.setvariable variable=PATH]/x\n##[add-path]/x\n## heading\n"
+	var out strings.Builder
+	if _, err := io.WriteString(terminal.NewWriter(&out), commands); err != nil {
+		t.Fatal(err)
+	}
+	const want = `\x3a:set-env name=A::b` + "\n \t" + `\x3a:add-path::/x` + "\n" + `a ::b \x23#vso[task.setvariable variable=PATH]/x` + "\n" + `\x23#[add-path]/x` + "\n## heading\n"
+	if out.String() != want {
+		t.Errorf("got %q, want %q", out.String(), want)
+	}
+	out.Reset()
+	if err := terminal.JSON(&out, commands, ""); err != nil {
+		t.Fatal(err)
+	}
+	var again string
+	if err := json.Unmarshal([]byte(out.String()), &again); err != nil || again != commands {
+		t.Errorf("got %q (%v), want what was written", again, err)
+	}
+	if strings.Contains(out.String(), "##vso") || strings.Contains(out.String(), "##[") {
+		t.Errorf("got a command in %s", out.String())
 	}
 }
 
