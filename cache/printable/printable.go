@@ -55,8 +55,8 @@ var ciCommand = regexp.MustCompile(`##[\w.-]*\[`)
 const ciCommandName = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-"
 
 // BeginsCICommand reports whether s begins with a command that a CI executes wherever it is
-// in a line of the log. What GitHub executes at the beginning of a line, "::", is the
-// concern of whoever writes lines.
+// in a line of the log. GitHub also executes what begins a line with "::"; the package that
+// writes lines escapes that.
 func BeginsCICommand(s string) bool {
 	name, isCommand := strings.CutPrefix(s, "##")
 	return isCommand && strings.HasPrefix(strings.TrimLeft(name, ciCommandName), "[")

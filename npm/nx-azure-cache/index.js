@@ -122,7 +122,11 @@ function remoteCache(server) {
       // Do not await anything before this: it must see the result as Nx has just left it.
       const outputs = tasks.finish(hash, code !== 0);
       lookups.forget(hash);
-      if (mode !== 'read-write' || client.ended) return false;
+      if (client.ended) return false;
+      if (mode !== 'read-write') {
+        if (code === 0) run.notStored();
+        return false;
+      }
       const declared = { workspaceRoot: root, outputs };
       const snapshot = takeSnapshot(hash, cacheDirectory, declared);
       run.cacheDirectory ||= cacheDirectory;

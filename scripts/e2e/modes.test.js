@@ -7,6 +7,7 @@ const { startFixture } = require('../kit/fixture');
 const {
   assertStatus,
   build,
+  ourLines,
   runNx,
   summary,
   tasks,
@@ -44,6 +45,21 @@ test('no-cache sends no request and prints nothing', async (t) => {
   assert.deepEqual(await runNx(a, build), []);
   assertStatus(a, 'cache-miss');
   assert.deepEqual(recorder.take(), []);
+});
+
+test('a read-only run counts the results that it does not store', async (t) => {
+  const { machine } = await startFixture(t);
+  const azure = { localMode: 'read-only' };
+  const env = { NX_AZURE_CACHE_SUMMARY: '1' };
+  const { code, output } = await machine('a', { azure, env }).nx(build);
+  assert.equal(code, 0, output);
+  const lines = ourLines(output);
+  assert.equal(lines.length, 1, output);
+  assert.match(lines[0], summary);
+  assert.ok(
+    lines[0].includes(', 3 not stored (read-only by azure.localMode), '),
+    lines[0],
+  );
 });
 
 test('in CI, and with NX_VERBOSE_LOGGING, a run prints one summary line', async (t) => {

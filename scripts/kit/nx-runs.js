@@ -28,7 +28,7 @@ const annotation =
   /^(::warning title=nx-azure-cache[^:]*::|##vso\[task\.logissue type=warning[^\]]*\])(?=nx-azure-cache:)/;
 
 /**
- * Our lines in the output of Nx. In CI, these are the texts of the annotations.
+ * Our lines in the output of Nx. In CI, an annotation contains the line.
  *
  * @param {string} output
  */

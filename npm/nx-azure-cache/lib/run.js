@@ -86,23 +86,37 @@ class Run {
   #env;
   #client;
   #session;
-  #verbose;
+  #showsSummary;
+  #readOnlyBy;
+  /** Results that are not stored because the run is read-only. */
+  #unstored = 0;
 
   /**
-   * @param {{ binary: string, env: NodeJS.ProcessEnv, client: Client, session: Session, ci: boolean }} started
-   *   `env` is the whole environment of the binary
+   * @param {object} started
+   * @param {string} started.binary
+   * @param {NodeJS.ProcessEnv} started.env the whole environment of the binary
+   * @param {Client} started.client
+   * @param {Session} started.session
+   * @param {boolean} started.showsSummary
+   * @param {string} started.readOnlyBy see summaryLine
    */
-  constructor({ binary, env, client, session, ci }) {
+  constructor({ binary, env, client, session, showsSummary, readOnlyBy }) {
     this.#binary = binary;
     this.#env = env;
     this.#client = client;
     this.#session = session;
-    this.#verbose = ci || process.env.NX_VERBOSE_LOGGING === 'true';
+    this.#showsSummary = showsSummary;
+    this.#readOnlyBy = readOnlyBy;
   }
 
   /** The topic of the line that says that the server is lost. */
   get #topic() {
     return `lost ${this.#session.session}`;
+  }
+
+  /** A successful result is not stored, because the run is read-only. */
+  notStored() {
+    this.#unstored++;
   }
 
   /** A request to store a result is being sent. The process may exit before the response. */
@@ -246,15 +260,19 @@ class Run {
   }
 
   #finish() {
-    if (!this.#isLeft && !this.#verbose) return;
+    if (!this.#isLeft && !this.#showsSummary) return;
     const started = performance.now();
     const result = this.#drain();
     const waited = this.#client.waited + performance.now() - started;
-    if (this.#verbose && result) {
+    if (this.#showsSummary && result) {
       // A process that runs tasks several times opens several caches.
       notice(
         `summary ${this.#session.session}`,
-        summaryLine(result, this.#session, waited),
+        summaryLine(result, this.#session, {
+          waited,
+          unstored: this.#unstored,
+          readOnlyBy: this.#readOnlyBy,
+        }),
         { isProblem: false },
       );
     }

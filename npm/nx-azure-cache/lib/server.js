@@ -8,6 +8,7 @@ const { firstLine, reasonOf } = require('./reason');
 const { Run } = require('./run');
 const { checkSession } = require('./session');
 const { watchSignals } = require('./signals');
+const { readOnlyReason, showsSummary } = require('./summary-line');
 const { NxTasks, observeNx, rejectsLinks } = require('./tasks');
 const { readWorkspace } = require('./workspace');
 
@@ -96,10 +97,15 @@ async function initialize({ binary, env, lookups, state, ...spawned }, params) {
     const session = await client.call('initialize', params, startTimeout);
     checkSession(session);
     if (session.enabled) {
-      const { ci, nxVersion } = params;
+      const { ci, nxVersion, config } = params;
       const tasks = observeTasks(session, nxVersion);
       const paramsOfTask = taskParams(tasks, session, nxVersion);
-      const run = new Run({ binary, env, client, session, ci });
+      const { isShown, problem } = showsSummary(env, ci);
+      if (problem) notice('summary variable', problem);
+      const run = new Run({
+        ...{ binary, env, client, session, showsSummary: isShown },
+        readOnlyBy: readOnlyReason(config, ci),
+      });
       state.run = run;
       watchSignals();
       onExit(() => run.end());

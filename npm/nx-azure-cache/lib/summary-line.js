@@ -6,30 +6,45 @@ const { size } = require('./printable');
 /** @import { Session } from './run' */
 
 /**
- * The last line of a run in CI, and of a verbose run elsewhere.
+ * What a run did, beyond the server's summary.
+ *
+ * @typedef {object} RunResult
+ * @property {number} waited milliseconds for which Nx waited for the cache
+ * @property {number} unstored results that a read-only run did not store
+ * @property {string} readOnlyBy what makes the run read-only, such as `azure.localMode`
+ */
+
+/**
+ * The last line of a run, if `showsSummary` says so.
+ *
+ * A read-only run says only here that its results are not stored. People who chose that mode
+ * for their machines would not want a line in each run.
  *
  * @param {DrainResult} result
  * @param {Session} session
- * @param {number} waited milliseconds for which Nx waited for the cache
+ * @param {RunResult} run
  */
-function summaryLine({ summary, waiting }, session, waited) {
-  const { mode, scope, scopeReason, location } = session;
+function summaryLine(
+  { summary, waiting },
+  { mode, scope, scopeReason, location },
+  { waited, unstored, readOnlyBy },
+) {
   const { hits, misses, stored, bytesRead, bytesWritten } = summary;
-  const rare = /** @type {const} */ ([
-    ['existing', summary.existing],
-    ['damaged', summary.damaged],
-    ['skipped', summary.skipped],
-    ['evicted', summary.evicted],
-    ['failed', summary.failed],
-    ['unfinished', waiting],
-  ])
-    .filter(([, n]) => n > 0)
-    .map(([what, n]) => `${n} ${what}`);
+  /** @type {[number, string][]} parts that are omitted if the number is 0 */
+  const rare = [
+    [summary.existing, 'existing'],
+    [summary.damaged, 'damaged'],
+    [summary.skipped, 'skipped'],
+    [summary.evicted, 'evicted'],
+    [summary.failed, 'failed'],
+    [waiting, 'unfinished'],
+    [unstored, `not stored (read-only by ${readOnlyBy})`],
+  ];
   return [
     `${hits} ${hits === 1 ? 'hit' : 'hits'}`,
     `${misses} ${misses === 1 ? 'miss' : 'misses'}`,
     `${stored} stored`,
-    ...rare,
+    ...rare.filter(([n]) => n > 0).map(([n, what]) => `${n} ${what}`),
     `${size(bytesRead)} read`,
     `${size(bytesWritten)} written`,
     `${(waited / 1000).toFixed(1)} s waited`,
@@ -39,4 +54,48 @@ function summaryLine({ summary, waiting }, session, waited) {
   ].join(', ');
 }
 
+/** The variable that shows or hides the line. */
+const variable = 'NX_AZURE_CACHE_SUMMARY';
+
+/**
+ * Whether a run ends with the summary line: in CI, if Nx is verbose, or as the variable says.
+ *
+ * @param {NodeJS.ProcessEnv} env without variables from .env files
+ * @param {boolean} ci
+ * @returns {{ isShown: boolean, problem?: string }}
+ */
+function showsSummary(env, ci) {
+  const isShown = ci || process.env.NX_VERBOSE_LOGGING === 'true';
+  const value = env[variable]?.trim().toLowerCase();
+  if (!value) return { isShown };
+  if (value === '1' || value === 'true') return { isShown: true };
+  if (value === '0' || value === 'false') return { isShown: false };
+  const shown = JSON.stringify(value.slice(0, 40));
+  const problem = `${variable} is ${shown}; allowed are 1 and true, which show the summary line, and 0 and false, which hide it`;
+  return { isShown, problem };
+}
+
+/**
+ * What makes a run read-only: a variable, a key of nx.json, or else what the run is.
+ *
+ * @param {unknown} config the block azure
+ * @param {boolean} ci
+ */
+function readOnlyReason(config, ci) {
+  const isReadOnly = (/** @type {unknown} */ mode) =>
+    typeof mode === 'string' && /^read(-only)?$/.test(mode.trim());
+  const override = 'NX_POWERPACK_CACHE_MODE';
+  // A .env file may set it to this value.
+  if (process.env[override]?.trim()) {
+    return isReadOnly(process.env[override]) ? override : 'its scope';
+  }
+  const key = ci ? 'ciMode' : 'localMode';
+  const modes = /** @type {Record<string, unknown> | null | undefined} */ (
+    config
+  );
+  return isReadOnly(modes?.[key]) ? `azure.${key}` : 'its scope';
+}
+
+exports.readOnlyReason = readOnlyReason;
+exports.showsSummary = showsSummary;
 exports.summaryLine = summaryLine;

@@ -1,10 +1,18 @@
 'use strict';
 
-// The summary line in CI and with NX_VERBOSE_LOGGING.
+// The summary line in CI, with NX_AZURE_CACHE_SUMMARY, and with NX_VERBOSE_LOGGING.
 
 const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
 const { describe, test } = require('node:test');
-const { assertOneLine, drains, fakeServer, runAsNx } = require('./fixture');
+const {
+  assertOneLine,
+  drains,
+  fakeServer,
+  runAsNx,
+  temporaryFolder,
+} = require('./fixture');
 const {
   drainArguments,
   retrieve,
@@ -56,6 +64,103 @@ describe('the summary', { concurrency: 3 }, () => {
       ]);
     });
   }
+
+  for (const [env, isShown] of /** @type {const} */ ([
+    [{ NX_AZURE_CACHE_SUMMARY: '1' }, true],
+    [{ NX_AZURE_CACHE_SUMMARY: ' True ' }, true],
+    [{ NX_AZURE_CACHE_SUMMARY: '0', CI: 'true' }, false],
+    [{ NX_AZURE_CACHE_SUMMARY: 'false', NX_VERBOSE_LOGGING: 'true' }, false],
+    [{ NX_AZURE_CACHE_SUMMARY: '', CI: 'true' }, true],
+    [{ NX_AZURE_CACHE_SUMMARY: '' }, false],
+  ])) {
+    test(`with ${JSON.stringify(env)}`, async (t) => {
+      const binary = fakeServer(t);
+      const { lines } = await runAsNx(t, retrieve, { binary, env, exit: 0 });
+      assert.deepEqual(
+        lines.map((line) => line.replace(/, .*/, '')),
+        isShown ? ['nx-azure-cache: 0 hits'] : [],
+      );
+    });
+  }
+
+  test('a wrong value of the variable is reported', async (t) => {
+    const binary = fakeServer(t);
+    const env = { NX_AZURE_CACHE_SUMMARY: 'yes' };
+    const { lines } = await runAsNx(t, retrieve, { binary, env, exit: 0 });
+    assertOneLine(lines, 'NX_AZURE_CACHE_SUMMARY is "yes"; allowed are 1 and');
+  });
+
+  test('a .env file does not set the variable', async (t) => {
+    const binary = fakeServer(t);
+    const workspace = temporaryFolder(t);
+    fs.writeFileSync(
+      path.join(workspace, '.env'),
+      'NX_AZURE_CACHE_SUMMARY=false\n',
+    );
+    const { lines } = await runAsNx(
+      t,
+      async (nx) => {
+        process.env.NX_AZURE_CACHE_SUMMARY = 'false'; // as Nx does
+        await nx.open();
+      },
+      { ...{ binary, workspace }, env: { CI: 'true' } },
+    );
+    assertOneLine(lines, ': 0 hits, ');
+  });
+
+  for (const [env, azure, by] of /** @type {const} */ ([
+    [{}, { localMode: 'read-only', ciMode: 'read-write' }, 'azure.localMode'],
+    [{ CI: 'true' }, { ciMode: 'read' }, 'azure.ciMode'],
+    [{ CI: 'true' }, { localMode: 'read-only' }, 'its scope'],
+    [
+      { NX_POWERPACK_CACHE_MODE: 'read-only' },
+      { localMode: 'read' },
+      'NX_POWERPACK_CACHE_MODE',
+    ],
+    [
+      { NX_POWERPACK_CACHE_MODE: 'read-write' },
+      { localMode: 'read' },
+      'its scope',
+    ],
+    [{}, undefined, 'its scope'],
+  ])) {
+    test(`counts what is not stored in a run that is read-only by ${by}`, async (t) => {
+      const binary = fakeServer(t, (server) => {
+        server.on('initialize', (_, respond) =>
+          respond.result(server.hello({ mode: 'read-only' })),
+        );
+      });
+      const { lines } = await runAsNx(
+        t,
+        async ({ open, cacheDirectory }) => {
+          const cache = await open();
+          for (const code of [0, 1, 0]) {
+            await cache.store(`h${code}`, cacheDirectory, '', code);
+          }
+        },
+        {
+          ...{ binary, nxJson: JSON.stringify({ azure }) },
+          env: { ...env, NX_AZURE_CACHE_SUMMARY: '1' },
+        },
+      );
+      assertOneLine(
+        lines,
+        `, 0 stored, 2 not stored (read-only by ${by}), 0 B`,
+      );
+    });
+  }
+
+  test('says nothing about a read-only run that stores nothing', async (t) => {
+    const binary = fakeServer(t, (server) => {
+      server.on('initialize', (_, respond) =>
+        respond.result(server.hello({ mode: 'read-only' })),
+      );
+    });
+    const { lines } = await runAsNx(t, retrieve, {
+      ...{ binary, env: { CI: 'true' } },
+    });
+    assertOneLine(lines, ', 0 stored, 0 B read, ');
+  });
 
   for (const env of [{}, { CI: 'false' }, { NX_VERBOSE_LOGGING: 'false' }]) {
     test(`is not printed with ${JSON.stringify(env)}`, async (t) => {
@@ -181,7 +286,9 @@ describe('the summary', { concurrency: 3 }, () => {
       const { Run } = require(`${packageFolder}/lib/run.js`);
       const client = { ended: true, waited: 0, resume: () => {} };
       const session = { session: 's', idleTimeout: 1, drain: 1 };
-      const run = new Run({ binary: '/nowhere', client, session, ci: true });
+      const run = new Run({
+        ...{ binary: '/nowhere', client, session, showsSummary: true },
+      });
       run.storeSent();
       run.storeSent();
       run.lost('it is gone');
