@@ -4,9 +4,12 @@ const { randomUUID } = require('node:crypto');
 const fs = require('node:fs/promises');
 const path = require('node:path');
 const { binaryPath } = require('./lib/binary');
+const { diagnostics, withCode } = require('./lib/diagnostics');
 const { readEnvironment } = require('./lib/environment');
 const { fileError, fileSystemError } = require('./lib/file-error');
 const { annotateInCI, silenceInTask, notice } = require('./lib/notices');
+const { aliasName, ownName } = require('./lib/other-caches');
+const { generatorCommand } = require('./lib/package-manager');
 const { reasonOf } = require('./lib/reason');
 const {
   configurationOf,
@@ -16,6 +19,7 @@ const {
 } = require('./lib/server');
 const { Servers } = require('./lib/servers');
 const { unexpectedResponse } = require('./lib/session');
+const { lostAlias } = require('./lib/slot-package');
 const { takeSnapshot } = require('./lib/snapshot');
 const { workspaceRoot } = require('./lib/workspace');
 
@@ -62,11 +66,27 @@ async function openCache() {
     (await first?.client)?.close();
     throw err;
   }
+  warnOfLostAlias();
   const server = await servers.open(configurationOf(binary, env, params), () =>
     initialize(first ?? spawnServer(binary, env), params),
   );
   // If it was lost, a notice says why.
   return server && !server.isLost ? remoteCache(server) : null;
+}
+
+/**
+ * Warns if the next installation replaces this package by another company's, as after
+ * `nx migrate @nx/powerpack-azure-cache@latest`.
+ */
+function warnOfLostAlias() {
+  const root = workspaceRoot();
+  const lost = lostAlias(root);
+  if (!lost) return;
+  const text =
+    `${lost.section} in package.json has ${aliasName} ${lost.spec.slice(0, 100)} without the alias npm:${ownName} (did nx migrate write it?): ` +
+    "the next installation replaces this package by another company's: run " +
+    generatorCommand(root, 'update');
+  notice('alias', withCode(text, diagnostics.foreignPackage));
 }
 
 /**

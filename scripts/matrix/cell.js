@@ -14,6 +14,7 @@ const { root } = require('../kit/root');
 const { run } = require('../kit/run');
 const { readTree } = require('../kit/tree');
 const { managers } = require('./managers');
+const { checkUpdate } = require('./update');
 
 /** @import { Manager } from './managers' */
 /** @import { Tools } from './tools' */
@@ -110,6 +111,7 @@ class CellRun {
     );
     await this.checkFailedTask(b);
     await this.checkCommands(b);
+    await checkUpdate(this, b);
   }
 
   /** @param {string} name */

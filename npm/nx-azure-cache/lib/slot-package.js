@@ -73,7 +73,8 @@ function declaredPackage(root) {
  */
 function sourceOf(spec) {
   if (RegExp(`^npm:${ownName}(@|$)`).test(spec)) return 'ours';
-  if (spec.startsWith(`npm:${aliasName}@`)) return 'registry';
+  // Yarn also writes `npm:^1.2.3` for `^1.2.3`.
+  if (RegExp(`^npm:(${aliasName}@|[~^<>=]*\\d)`).test(spec)) return 'registry';
   return /[:/]/.test(spec) ? 'other' : 'registry'; // a version, a range or a tag
 }
 
@@ -99,10 +100,17 @@ function lostAlias(root) {
   const declared = declaredPackage(root);
   if (declared?.source !== 'registry') return undefined;
   const found = findPackage(aliasName, [root]);
-  if (!found) return undefined;
-  // The alias package of a private registry needs no alias.
-  const isAliasPackage = found.name === aliasName && isOurs(found);
-  return isAliasPackage ? undefined : declared;
+  return found && !isAliasPackage(found) ? declared : undefined;
+}
+
+/**
+ * Whether a package is the alias package for private registries. It has the name that Nx
+ * loads, so it needs no alias.
+ *
+ * @param {Package | undefined} found
+ */
+function isAliasPackage(found) {
+  return found?.name === aliasName && isOurs(found);
 }
 
 /**
@@ -176,7 +184,7 @@ function readFile(file, longest) {
   }
 }
 
-exports.declaredPackage = declaredPackage;
-exports.isOurs = isOurs;
-exports.lockedPackage = lockedPackage;
-exports.lostAlias = lostAlias;
+module.exports = {
+  ...{ declaredPackage, isAliasPackage, isOurs, lockedPackage, lostAlias },
+  sourceOf,
+};

@@ -7,13 +7,12 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { after, before } = require('node:test');
-const { FsTree } = require('nx/src/generators/tree');
 const { buildServer } = require('../../../scripts/kit/sessions/programs');
 const { runCheck } = require('../generators/init/config-check');
 const { initGenerator } = require('../generators/init/generator');
+const { workspace } = require('./workspace-fixture');
 
 /** @typedef {import('../generators/init/schema').InitGeneratorSchema} Options */
-/** @typedef {import('node:test').TestContext} TestContext */
 /** @typedef {import('../generators/init/config-check').Check} Check */
 
 const binaries = fs.mkdtempSync(path.join(os.tmpdir(), 'azure-init-binary-'));
@@ -35,25 +34,9 @@ const CONNECTION =
   'DefaultEndpointsProtocol=https;AccountName=acc;AccountKey=aHVzaC1odXNo==';
 
 /**
- * A workspace on disk with these files.
- *
- * @param {TestContext} t
- * @param {Record<string, string>} files
- */
-function workspace(t, files) {
-  const root = fs.mkdtempSync(path.join(os.tmpdir(), 'azure-init-'));
-  t.after(() => fs.rmSync(root, { recursive: true }));
-  for (const [name, content] of Object.entries(files)) {
-    fs.mkdirSync(path.dirname(path.join(root, name)), { recursive: true });
-    fs.writeFileSync(path.join(root, name), content);
-  }
-  return new FsTree(root, false);
-}
-
-/**
  * Runs the generator, answers its questions, and returns the result.
  *
- * @param {InstanceType<typeof FsTree>} tree
+ * @param {ReturnType<typeof workspace>} tree
  * @param {Options} [options]
  * @param {{ env?: NodeJS.ProcessEnv, answers?: string[], check?: Check }} [io]
  */

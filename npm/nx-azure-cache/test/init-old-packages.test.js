@@ -97,6 +97,16 @@ describe('the older packages', () => {
     }
   });
 
+  test('restores the alias that nx migrate removed', async (t) => {
+    const tree = withPackages(
+      t,
+      { devDependencies: { [ALIAS]: '4.0.0' } },
+      installed({ name: 'nx-azure-cache' }),
+    );
+    const { output } = await init(tree);
+    assert.match(output, new RegExp(`set ${ALIAS} to ${OURS}`));
+  });
+
   test('replaces a single older package', async (t) => {
     const tree = withPackages(t, {
       dependencies: { '@nx/azure-cache': '2.1.0' },

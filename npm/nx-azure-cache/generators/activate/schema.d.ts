@@ -1,3 +1,4 @@
 export interface ActivateGeneratorSchema {
   key?: string;
+  commit?: boolean;
 }

@@ -8,7 +8,7 @@ const { createRequire } = require('node:module');
 /** @typedef {Record<string, unknown>} Block */
 
 /**
- * @typedef {{ azure?: Block, extends?: string, tasksRunnerOptions?: Record<string, any> } & import('../../lib/other-caches').CacheSettings & import('../../lib/workspace').NxJson} NxJson
+ * @typedef {{ $schema?: unknown, plugins?: any[], azure?: Block, extends?: string, tasksRunnerOptions?: Record<string, any> } & import('../../lib/other-caches').CacheSettings & import('../../lib/workspace').NxJson} NxJson
  */
 
 /**
@@ -79,29 +79,30 @@ function set(text, path, value) {
 }
 
 /**
- * Removes a property, and the parent objects that become empty.
+ * Removes a property or an element, and the parents that become empty.
  *
  * @param {string} text
- * @param {string[]} path
+ * @param {(string | number)[]} path
  * @returns {string}
  */
 function remove(text, path) {
   const { applyEdits, findNodeAtLocation, parseTree } = jsonc();
   const root = parseTree(text, [], { allowTrailingComma: true });
-  const find = (/** @type {string[]} */ path) =>
+  const find = (/** @type {(string | number)[]} */ path) =>
     root && findNodeAtLocation(root, path);
   if (!find(path)) return text;
   let outer = path;
   while (outer.length > 1 && find(outer.slice(0, -1))?.children?.length === 1) {
     outer = outer.slice(0, -1);
   }
-  const property = find(outer)?.parent;
-  return property ? applyEdits(text, [removal(text, property)]) : text;
+  const node = find(outer);
+  const item = node?.parent?.type === 'property' ? node.parent : node;
+  return item ? applyEdits(text, [removal(text, item)]) : text;
 }
 
 /**
- * Removes a property with the comma on one side and the comment above it. jsonc-parser's own
- * `modify` also removes the line break before a first property.
+ * Removes a property or an element with the comma on one side and the comment above it.
+ * jsonc-parser's own `modify` also removes the line break before a first property.
  *
  * @param {string} text
  * @param {import('jsonc-parser').Node} property

@@ -13,6 +13,7 @@ const {
   ownName,
   replacedNames,
 } = require('../../lib/other-caches');
+const { sourceOf } = require('../../lib/slot-package');
 const { version } = require('../../package.json');
 const json = require('./nx-json');
 
@@ -100,13 +101,12 @@ function withSection(text, section) {
  * @param {string} root
  */
 function isOurs({ name, spec }, root) {
-  if (RegExp(`^npm:${ownName}(@|$)`).test(spec)) return true;
+  const source = sourceOf(spec);
+  if (source === 'ours') return true;
   const installed = manifestOf(name, root);
-  if (installed) {
-    return (
-      installed.name === ownName || ownName in (installed.dependencies ?? {})
-    );
-  }
+  // Without the alias, the next installation replaces this package by the older one.
+  if (installed?.name === ownName) return source === 'other';
+  if (installed) return ownName in (installed.dependencies ?? {});
   // A source that someone chose by hand is not the older package from npm.
   return /^(file|link|portal|workspace|git|https?)\b/.test(spec);
 }

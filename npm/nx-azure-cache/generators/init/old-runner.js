@@ -7,6 +7,7 @@
 const json = require('./nx-json');
 const { oldRunner } = require('../../lib/other-caches');
 const { CONNECTION, SAS } = require('./credential');
+const { variableFiles } = require('./variable-files');
 
 /** @import { Checker } from './config-check' */
 /** @import { Block } from './settings' */
@@ -41,12 +42,6 @@ const FIXES = [
     name,
     'if it is false, set NX_POWERPACK_CACHE_MODE to read-only or no-cache',
   ]),
-];
-
-/** Files that may set a workspace's variables. */
-const FILES = [
-  ...['.env', '.env.local', '.local.env', '.nx.env'],
-  ...['.gitlab-ci.yml', 'azure-pipelines.yml', 'Jenkinsfile'],
 ];
 
 /**
@@ -211,13 +206,7 @@ function secretLines({ connectionString, sasUrl, accountKey }, accountName) {
  * @returns {string[]}
  */
 function variableLines(tree, env) {
-  const workflows = '.github/workflows';
-  const files = tree.exists(workflows)
-    ? tree.children(workflows).map((name) => `${workflows}/${name}`)
-    : [];
-  const contents = [...FILES, ...files]
-    .filter((file) => tree.isFile(file))
-    .map((file) => ({ file, text: tree.read(file, 'utf8') ?? '' }));
+  const contents = variableFiles(tree);
   return FIXES.flatMap(([variable, fix]) => {
     const places = contents
       .filter(({ text }) => RegExp(`\\b${variable}\\b`).test(text))

@@ -1,0 +1,3 @@
+export interface UpdateGeneratorSchema {
+  to?: string;
+}

@@ -1,0 +1,38 @@
+'use strict';
+
+const assert = require('node:assert/strict');
+const fs = require('node:fs');
+const path = require('node:path');
+const { alias } = require('../kit/names');
+const { version } = require('../../package.json');
+
+/** @import { Machine } from '../kit/machine' */
+/** @import { CellRun } from './cell' */
+
+/**
+ * Asserts that the generator `update` finds the newest version in the registry of this
+ * package manager, and restores the alias.
+ *
+ * @param {CellRun} run
+ * @param {Machine} machine
+ */
+async function checkUpdate(run, machine) {
+  const { exec, tool } = run.manager;
+  const file = path.join(machine.workspace, 'package.json');
+  const read = () => JSON.parse(fs.readFileSync(file, 'utf8'));
+  const manifest = read();
+  // Yarn runs nothing while package.json and its lockfile differ.
+  if (tool !== 'yarn') {
+    delete manifest.dependencies?.[alias];
+    manifest.devDependencies[alias] = '99.0.0'; // as nx migrate leaves it
+    fs.writeFileSync(file, JSON.stringify(manifest, null, 2));
+  }
+  await run.must(machine, [...exec, 'nx', 'generate', `${alias}:update`]);
+  const { dependencies, devDependencies } = read();
+  const spec = { ...dependencies, ...devDependencies }[alias];
+  const isPlain = run.cell.way === 'alias package';
+  const wanted = isPlain ? version : `npm:nx-azure-cache@${version}`;
+  assert.equal(spec.replace('^', ''), wanted);
+}
+
+exports.checkUpdate = checkUpdate;
